@@ -1,0 +1,21 @@
+package engine
+
+import "errors"
+
+// ErrPermission is in the chain of an error that a missing privilege caused.
+// It means unknown, never gone.
+var ErrPermission = errors.New("permission denied")
+
+// ErrExists is in the chain of a Clone task's error when the folder already
+// holds a VM of that name.
+var ErrExists = errors.New("already exists")
+
+// transient is implemented by errors of calls that may work a moment later.
+type transient interface{ Transient() bool }
+
+// Transient reports whether the call that failed with err may work a moment
+// later: TaskInProgress, ResourceInUse, HostCommunication, a broken connection.
+func Transient(err error) bool {
+	var t transient
+	return errors.As(err, &t) && t.Transient()
+}
