@@ -48,7 +48,7 @@ type VCenter interface {
 
 	// Poll reads the state of all the given tasks and VMs in one batched call.
 	// A reference that vCenter no longer knows is in Gone.
-	Poll(ctx context.Context, tasks, vms []string) (*PollResult, error)
+	Poll(ctx context.Context, req PollRequest) (*PollResult, error)
 }
 
 // SurveyRequest says what a survey looks for.
@@ -186,6 +186,9 @@ type Marker struct {
 	// Bootstrap identifies the certificate authority that the node was built
 	// with; after a takeover without it the node is built again.
 	Bootstrap string `json:"bootstrap"`
+	// Reserved are the addresses of the whole cluster, VIP and extra, on its
+	// control-plane nodes, so that one read of all VMs accounts for every claim.
+	Reserved []netip.Addr `json:"reserved,omitempty"`
 }
 
 // CloneRequest is everything about a new VM; one call makes it.
@@ -203,6 +206,11 @@ type CloneRequest struct {
 	GuestInfo map[string]string
 	Notes     string
 }
+
+// PollRequest names what a batched read looks at. Disks is the subset of VMs
+// whose disks are read too: what is attached is looked at right before a VM is
+// destroyed, never remembered from a plan.
+type PollRequest struct{ Tasks, VMs, Disks []string }
 
 // PollResult is what a batched read saw.
 type PollResult struct {
@@ -225,6 +233,7 @@ type VMState struct {
 	LogTail   string
 	Userdata  bool
 	Addresses []netip.Addr
+	Disks     []Disk // only for VMs that PollRequest.Disks names
 }
 
 // Kube connects to a cluster's API.
