@@ -1,0 +1,164 @@
+// Package kube is the engine's way to the Kubernetes API of a cluster that it
+// built: readiness, nodes, drains, bootstrap secrets and manifests.
+//
+// Every method does one thing and may be called again after a crash at any
+// point. Nothing here waits for a cluster to come up; that is the runner's.
+package kube
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+)
+
+// FieldManager owns the fields that Apply sets.
+const FieldManager = "gantry"
+
+// Options say how clusters are reached.
+type Options struct {
+	// ProxyURL is an HTTP CONNECT proxy for every cluster. Empty means the
+	// kubeconfig's own proxy or, without one, the environment's.
+	ProxyURL string
+	// Timeout bounds each call of the API. Zero means 30 s.
+	Timeout time.Duration
+	// Interval lies between two looks at pods that are being evicted and between
+	// two tries of an object that can't be applied yet. Zero means 2 s.
+	Interval time.Duration
+}
+
+// New returns the engine's port to cluster APIs. It calls nothing.
+func New(o Options) engine.Kube {
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Interval <= 0 {
+		o.Interval = 2 * time.Second
+	}
+	return &connector{options: o, apis: map[[sha256.Size]byte]*api{}}
+}
+
+// connector remembers the clients it made, so that a run that connects before
+// each step keeps using the same few connections.
+type connector struct {
+	options Options
+
+	mu   sync.Mutex
+	apis map[[sha256.Size]byte]*api
+}
+
+// api is one cluster's API.
+type api struct {
+	clients  kubernetes.Interface
+	dynamic  dynamic.Interface
+	mapper   meta.ResettableRESTMapper
+	interval time.Duration
+}
+
+// Connect makes the clients for a kubeconfig. It fails only on a kubeconfig or
+// proxy URL that can't be used; whether anybody answers is what Ready says.
+func (c *connector) Connect(kubeconfig []byte) (engine.API, error) {
+	key := sha256.Sum256(kubeconfig)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a, ok := c.apis[key]; ok {
+		return a, nil
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("unable to read the kubeconfig: %w", err)
+	}
+	a, err := c.options.connect(config)
+	if err != nil {
+		return nil, err
+	}
+	c.apis[key] = a
+	return a, nil
+}
+
+func (o Options) connect(config *rest.Config) (*api, error) {
+	// The simulated datacenter speaks JSON only, and a log of what went over the
+	// wire can be read.
+	config.ContentType = "application/json"
+	config.AcceptContentTypes = "application/json"
+	config.UserAgent = "terraform-provider-gantry"
+	// The engine bounds its own parallelism.
+	config.QPS, config.Burst = 100, 200
+
+	client, err := o.httpClient(config)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := kubernetes.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("unable to make a Kubernetes client for %s: %w", config.Host, err)
+	}
+	dyn, err := dynamic.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("unable to make a Kubernetes client for %s: %w", config.Host, err)
+	}
+	cache := memory.NewMemCacheClient(clients.Discovery())
+	return &api{
+		clients:  clients,
+		dynamic:  dyn,
+		mapper:   restmapper.NewDeferredDiscoveryRESTMapper(cache),
+		interval: o.Interval,
+	}, nil
+}
+
+// httpClient makes the one HTTP client of a cluster. client-go would share
+// transports for the life of the process; this one drops a connection that was
+// idle for a while, and notices a VIP that moved to another node.
+func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
+	tlsConfig, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("unable to read the certificates of the kubeconfig: %w", err)
+	}
+	proxy, err := o.proxy(config)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := rest.HTTPWrappersForConfig(config, &http.Transport{
+		Proxy:               proxy,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:     tlsConfig,
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+		MaxIdleConnsPerHost: 4,
+		IdleConnTimeout:     20 * time.Second,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("unable to use the credentials of the kubeconfig: %w", err)
+	}
+	return &http.Client{Transport: transport, Timeout: o.Timeout}, nil
+}
+
+func (o Options) proxy(config *rest.Config) (func(*http.Request) (*url.URL, error), error) {
+	if o.ProxyURL == "" {
+		if config.Proxy != nil {
+			return config.Proxy, nil
+		}
+		return http.ProxyFromEnvironment, nil
+	}
+	u, err := url.Parse(o.ProxyURL)
+	if err != nil || u.Host == "" {
+		// Not quoted: it may carry a password.
+		return nil, errors.New("the proxy URL for cluster APIs is not a URL with a host, such as http://proxy.example.com:3128")
+	}
+	return http.ProxyURL(u), nil
+}

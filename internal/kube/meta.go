@@ -1,0 +1,169 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+)
+
+// ManagedAnnotation remembers on each node which labels, annotations and taints
+// Gantry set, so that it can take away what is no longer wanted without
+// touching what others set.
+const ManagedAnnotation = "gantry.io/managed"
+
+// managed is the content of ManagedAnnotation; all lists are sorted.
+type managed struct {
+	Labels      []string `json:"labels,omitempty"`
+	Annotations []string `json:"annotations,omitempty"`
+	Taints      []string `json:"taints,omitempty"` // key:effect
+}
+
+// LabelNode brings labels, annotations and taints of a node to what is wanted
+// and takes away those that an earlier call set. All others stay. A node that
+// is as wanted is not written.
+func (a *api) LabelNode(ctx context.Context, name string, want engine.NodeMeta) error {
+	if _, ok := want.Annotations[ManagedAnnotation]; ok {
+		return fmt.Errorf("the annotation %s of node %q is Gantry's own and can't be set", ManagedAnnotation, name)
+	}
+	nodes := a.clients.CoreV1().Nodes()
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		node, err := nodes.Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		patch, err := metaPatch(node, want)
+		if err != nil || patch == nil {
+			return err
+		}
+		_, err = nodes.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+		return err
+	})
+	return failed(ctx, err, "set labels, annotations and taints of the node %q", name)
+}
+
+// metaPatch is the JSON merge patch that takes a node to what is wanted; nil
+// when there is nothing to do. It carries the resource version, because a merge
+// patch replaces the taints as a whole and others write them too.
+func metaPatch(node *corev1.Node, want engine.NodeMeta) ([]byte, error) {
+	before := readManaged(node)
+	after := managed{Labels: keys(want.Labels), Annotations: keys(want.Annotations), Taints: taintKeys(want.Taints)}
+
+	labels := mapPatch(node.Labels, want.Labels, before.Labels)
+	annotations := mapPatch(node.Annotations, want.Annotations, before.Annotations)
+	if err := recordManaged(annotations, node, after); err != nil {
+		return nil, err
+	}
+	taints := mergeTaints(node.Spec.Taints, want.Taints, before.Taints)
+	taintsDiffer := !equality.Semantic.DeepEqual(taints, node.Spec.Taints)
+	if len(labels) == 0 && len(annotations) == 0 && !taintsDiffer {
+		return nil, nil
+	}
+
+	metadata := map[string]any{"resourceVersion": node.ResourceVersion}
+	if len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	patch := map[string]any{"metadata": metadata}
+	if taintsDiffer {
+		patch["spec"] = map[string]any{"taints": taints}
+	}
+	return json.Marshal(patch)
+}
+
+// readManaged reads what earlier calls set. An annotation that somebody broke
+// counts as none: then nothing is taken away, and the next write mends it.
+func readManaged(node *corev1.Node) managed {
+	var m managed
+	if json.Unmarshal([]byte(node.Annotations[ManagedAnnotation]), &m) != nil {
+		return managed{}
+	}
+	return m
+}
+
+func recordManaged(patch map[string]any, node *corev1.Node, after managed) error {
+	text, err := json.Marshal(after)
+	if err != nil {
+		return err
+	}
+	have, exists := node.Annotations[ManagedAnnotation]
+	none := len(after.Labels)+len(after.Annotations)+len(after.Taints) == 0
+	switch {
+	case none && exists:
+		patch[ManagedAnnotation] = nil
+	case !none && have != string(text):
+		patch[ManagedAnnotation] = string(text)
+	}
+	return nil
+}
+
+// mapPatch is the merge patch of a string map: wanted values that differ, and
+// null for keys that Gantry set before and nobody wants any more.
+func mapPatch(have, want map[string]string, before []string) map[string]any {
+	patch := map[string]any{}
+	for key, value := range want {
+		if old, ok := have[key]; !ok || old != value {
+			patch[key] = value
+		}
+	}
+	for _, key := range before {
+		_, wanted := want[key]
+		if _, there := have[key]; there && !wanted {
+			patch[key] = nil
+		}
+	}
+	return patch
+}
+
+// mergeTaints keeps the order of the taints that stay, so that nothing differs
+// when nothing changed. A taint is known by key and effect.
+func mergeTaints(have []corev1.Taint, want []engine.Taint, before []string) []corev1.Taint {
+	wanted := make(map[string]engine.Taint, len(want))
+	for _, t := range want {
+		wanted[taintKey(t.Key, t.Effect)] = t
+	}
+	var taints []corev1.Taint
+	for _, t := range have {
+		key := taintKey(t.Key, string(t.Effect))
+		if w, ok := wanted[key]; ok {
+			t.Value = w.Value
+			delete(wanted, key)
+		} else if slices.Contains(before, key) {
+			continue
+		}
+		taints = append(taints, t)
+	}
+	added := slices.SortedFunc(maps.Values(wanted), func(a, b engine.Taint) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Effect, b.Effect))
+	})
+	for _, t := range added {
+		taints = append(taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
+	}
+	return taints
+}
+
+func keys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+func taintKeys(taints []engine.Taint) []string {
+	var list []string
+	for _, t := range taints {
+		list = append(list, taintKey(t.Key, t.Effect))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func taintKey(key, effect string) string { return key + ":" + effect }

@@ -1,0 +1,104 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+)
+
+// readyTimeout bounds one look at /readyz, so that a VIP that nobody answers
+// for yet costs little of the caller's patience.
+const readyTimeout = 10 * time.Second
+
+// Ready asks /readyz once.
+func (a *api) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	body, err := a.clients.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+	if err != nil {
+		// The body of a refusal lists the checks that failed.
+		if failing := failingChecks(string(body)); failing != "" {
+			err = fmt.Errorf("%w (%s)", err, failing)
+		}
+		return failed(ctx, err, "reach a ready API server")
+	}
+	return nil
+}
+
+// failingChecks picks the lines of failed checks out of a /readyz answer.
+func failingChecks(body string) string {
+	var failing []string
+	for line := range strings.Lines(body) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "[-]") {
+			failing = append(failing, line)
+		}
+	}
+	return strings.Join(failing, ", ")
+}
+
+// Nodes lists all nodes of the cluster.
+func (a *api) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
+	list, err := a.clients.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, failed(ctx, err, "list the nodes")
+	}
+	nodes := make([]engine.KubeNode, 0, len(list.Items))
+	for i := range list.Items {
+		nodes = append(nodes, fromNode(&list.Items[i]))
+	}
+	return nodes, nil
+}
+
+// DeleteNode deletes the node object; one that is gone is success.
+func (a *api) DeleteNode(ctx context.Context, name string) error {
+	err := a.clients.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return failed(ctx, err, "delete the node %q", name)
+}
+
+func fromNode(n *corev1.Node) engine.KubeNode {
+	node := engine.KubeNode{
+		Name:          n.Name,
+		Version:       n.Status.NodeInfo.KubeletVersion,
+		ProviderID:    n.Spec.ProviderID,
+		Unschedulable: n.Spec.Unschedulable,
+		NodeMeta:      engine.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
+	}
+	node.Ready, node.Reason = readiness(n)
+	for _, t := range n.Spec.Taints {
+		node.Taints = append(node.Taints, engine.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)})
+	}
+	for _, address := range n.Status.Addresses {
+		if address.Type != corev1.NodeInternalIP && address.Type != corev1.NodeExternalIP {
+			continue
+		}
+		if ip, err := netip.ParseAddr(address.Address); err == nil {
+			node.Addresses = append(node.Addresses, ip)
+		}
+	}
+	return node
+}
+
+// readiness reads the condition Ready. A node without one has just been made.
+func readiness(n *corev1.Node) (ready bool, reason string) {
+	for _, c := range n.Status.Conditions {
+		if c.Type != corev1.NodeReady {
+			continue
+		}
+		if c.Status == corev1.ConditionTrue {
+			return true, ""
+		}
+		return false, strings.Trim(c.Reason+": "+c.Message, ": ")
+	}
+	return false, "its kubelet has not reported yet"
+}
