@@ -1,0 +1,212 @@
+#!/bin/bash
+# Makes this machine a node of its cluster: "bootstrap.sh init" on the first
+# control-plane node, "bootstrap.sh join" on every other. Values come from the
+# files in /etc/gantry; nothing in this script differs between nodes.
+set -euo pipefail
+# A test runs the script on a directory of its own; a node never sets this.
+root=${GANTRY_ROOT:-}
+export PATH=${root:+$root/bin:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin
+export LC_ALL=C
+# kubeadm hands a proxy that it sees on to the control plane's pods.
+unset http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY all_proxy ALL_PROXY
+socket=unix:///run/containerd/containerd.sock
+export CONTAINER_RUNTIME_ENDPOINT=$socket IMAGE_SERVICE_ENDPOINT=$socket
+state=$root/etc/gantry
+kubernetes=$root/etc/kubernetes
+log=$root/var/log/gantry-bootstrap.log
+manifest=$kubernetes/manifests/kube-vip.yaml
+pause=${GANTRY_PAUSE:-15}
+
+# redact keeps what kubeadm says and drops what nobody may read: private keys,
+# tokens, certificate keys, key material in kubeconfigs, passwords in URLs.
+redact() {
+	sed -u -E \
+		-e 's/-----BEGIN [A-Z ]*PRIVATE KEY-----.*-----END [A-Z ]*PRIVATE KEY-----/[private key]/g' \
+		-e '/-----BEGIN [A-Z ]*PRIVATE KEY-----/,/-----END [A-Z ]*PRIVATE KEY-----/c\[private key]' \
+		-e 's/\b[a-z0-9]{6}\.[a-z0-9]{16}\b/[token]/g' \
+		-e 's/\b[0-9a-fA-F]{64}\b/[64 hex digits]/g' \
+		-e 's/((token|password|secret|-key-data|certificate-?key)["'\'']?[:=] *["'\'']?)[^ ,"'\'']+/\1[redacted]/Ig' \
+		-e 's#(://)[^/@[:space:]]+@#\1[redacted]@#g' \
+		-e 's#[A-Za-z0-9+/]{80,}={0,2}#[data]#g'
+}
+
+say() { printf '%s %s\n' "$(date -u +%H:%M:%S)" "$*" >>"$log"; }
+
+# run logs a command's redacted output and keeps its exit status.
+run() {
+	say "+ $*"
+	"$@" </dev/null 2>&1 | redact >>"$log"
+}
+
+# rpc sets a guestinfo value. Reporting never stops a bootstrap.
+rpc() {
+	local command="info-set guestinfo.gantry.$1 $2"
+	if command -v vmware-rpctool >/dev/null; then
+		timeout 10 vmware-rpctool "$command" >/dev/null 2>&1 || true
+	elif command -v vmtoolsd >/dev/null; then
+		timeout 10 vmtoolsd --cmd "$command" >/dev/null 2>&1 || true
+	fi
+}
+
+# report tells the phase, after the log: who sees the phase finds its log.
+report() {
+	rpc log "$(tail -c 8192 "$log" | redact | tr -cd '\n\t\40-\176' | tail -c 2048)"
+	rpc phase "$1"
+}
+
+finish() {
+	local status=$?
+	if ((status != 0)); then
+		say "bootstrap failed with status $status"
+		report failed
+	fi
+}
+
+# retry runs a function until it succeeds, with growing pauses, and a clean-up
+# before every attempt but the first.
+retry() {
+	local attempts=$1 cleanup=$2 attempt
+	shift 2
+	for ((attempt = 1; ; attempt++)); do
+		if "$@"; then
+			return 0
+		fi
+		if ((attempt == attempts)); then
+			say "gave up after $attempts attempts"
+			return 1
+		fi
+		say "attempt $attempt of $attempts failed"
+		report kubeadm
+		sleep $((pause * attempt))
+		"$cleanup"
+	done
+}
+
+prepare() {
+	local module
+	printf 'overlay\nbr_netfilter\n' >"$root/etc/modules-load.d/90-gantry.conf"
+	for module in overlay br_netfilter; do
+		# Built into some kernels, where there is nothing to load.
+		run modprobe "$module" || say "module $module was not loaded"
+	done
+	{
+		echo 'net.ipv4.ip_forward = 1'
+		echo 'net.ipv6.conf.all.forwarding = 1'
+		echo 'net.bridge.bridge-nf-call-iptables = 1'
+		echo 'net.bridge.bridge-nf-call-ip6tables = 1'
+	} >"$root/etc/sysctl.d/90-gantry.conf"
+	run sysctl -e -p "$root/etc/sysctl.d/90-gantry.conf" || say 'not every kernel setting was taken'
+	run swapoff -a
+	if [[ -f $root/etc/fstab ]]; then
+		sed -i -E 's/^([^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]].*)$/# \1/' "$root/etc/fstab"
+	fi
+	run systemctl daemon-reload
+	run systemctl enable containerd kubelet
+	# Restarted, not started: it has to read its proxy and the trusted CAs.
+	run systemctl restart containerd
+}
+
+# check_version stops early when the image holds another minor version.
+check_version() {
+	local wanted found
+	wanted=$(<"$state/kubernetes-version")
+	found=$(kubeadm version -o short 2>>"$log")
+	say "image holds kubeadm $found, the cluster wants $wanted"
+	if [[ ${found%.*} != "${wanted%.*}" ]]; then
+		say "the node image is for Kubernetes ${found%.*}, the cluster is at ${wanted%.*}: choose an image of the cluster's version"
+		return 1
+	fi
+}
+
+# pull_images fetches what is not in the image already. kubeadm's own pull asks
+# the registry even for images that are there.
+pull_images() {
+	local images image
+	if ! command -v crictl >/dev/null; then
+		run kubeadm config images pull --config "$state/kubeadm.yaml"
+		return
+	fi
+	images=$(kubeadm config images list --config "$state/kubeadm.yaml" 2>>"$log") || return 1
+	images+=" $(sed -n 's/^ *image: //p' "$manifest")"
+	for image in $images; do
+		crictl inspecti -q "$image" >/dev/null 2>&1 || run crictl pull "$image" || return 1
+	done
+}
+
+init() {
+	# kubeadm init runs once in a cluster's life. Whatever it began, another node
+	# may have seen: a second run could make a second cluster.
+	if [[ -e $state/init-started ]]; then
+		say 'kubeadm init was started here before and did not end well: the node has to be replaced'
+		return 1
+	fi
+	# The part that depends on the network may be repeated; init itself may not.
+	retry 5 : pull_images
+	touch "$state/init-started"
+	run kubeadm init --config "$state/kubeadm.yaml" --skip-token-print
+	restore_admin_conf
+}
+
+# restore_admin_conf takes kube-vip off super-admin.conf, which is for recovery.
+# The new manifest is made outside the directory that kubelet watches.
+restore_admin_conf() {
+	sed 's#/etc/kubernetes/super-admin.conf#/etc/kubernetes/admin.conf#' "$manifest" >"$state/kube-vip.yaml"
+	chmod 600 "$state/kube-vip.yaml"
+	if ! cmp -s "$state/kube-vip.yaml" "$manifest"; then
+		mv "$state/kube-vip.yaml" "$manifest"
+		say 'kube-vip is on admin.conf'
+	fi
+	rm -f "$state/kube-vip.yaml"
+}
+
+join() {
+	# kubeadm reset empties the manifests; kube-vip's is not kubeadm's to restore.
+	if [[ -f $manifest ]]; then
+		cp -p "$manifest" "$state/kube-vip.yaml"
+	fi
+	retry 3 undo_join kubeadm_join
+	rm -f "$state/kube-vip.yaml"
+}
+
+kubeadm_join() { run kubeadm join --config "$state/kubeadm.yaml"; }
+
+# undo_join clears away a join that stopped halfway, the member it may have added to etcd
+# included: kubeadm refuses to join over the remains.
+undo_join() {
+	run kubeadm reset --force --cri-socket "$socket" || say 'kubeadm reset failed'
+	if [[ -f $state/kube-vip.yaml ]]; then
+		mkdir -p "$kubernetes/manifests"
+		cp -p "$state/kube-vip.yaml" "$manifest"
+	fi
+}
+
+main() {
+	mkdir -p "$state" "$root/var/log"
+	touch "$log"
+	chmod 600 "$log"
+	if [[ -e $state/bootstrapped ]]; then
+		say 'this node has joined before: nothing to do'
+		report joined
+		return
+	fi
+	trap finish EXIT
+	say "bootstrap $1"
+	report booting
+	prepare
+	check_version
+	report kubeadm
+	"$1"
+	touch "$state/bootstrapped"
+	# The token and the certificate key have done their work.
+	rm -f "$state/kubeadm.yaml"
+	say 'joined'
+	report joined
+}
+
+case ${1:-} in
+init | join) main "$1" ;;
+*)
+	echo "usage: $0 init|join" >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,79 @@
+package bootstrap
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+)
+
+// The guestinfo keys that cloud-init's VMware data source reads.
+const (
+	MetadataKey         = "guestinfo.metadata"
+	MetadataEncodingKey = "guestinfo.metadata.encoding"
+	UserdataKey         = "guestinfo.userdata"
+	UserdataEncodingKey = "guestinfo.userdata.encoding"
+)
+
+// encoding is the value of both encoding keys.
+const encoding = "gzip+base64"
+
+// MaxValueBytes bounds a guestinfo value after encoding: what is longer does
+// not reach the guest whole.
+const MaxValueBytes = 64 << 10
+
+// SizeError says that a document does not fit into guestinfo.
+type SizeError struct {
+	// Node is the name of the node that the document is for.
+	Node string
+	// Key is the guestinfo key, Bytes its encoded size.
+	Key   string
+	Bytes int
+}
+
+// Error names the size, the bound and what usually makes a document long.
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%s of node %s has %d bytes after encoding; guestinfo carries at most %d. "+
+		"A long proxy CA bundle or many SSH keys are the usual reason", e.Key, e.Node, e.Bytes, MaxValueBytes)
+}
+
+// GuestInfo renders the guestinfo keys to set on the node's virtual machine in
+// the clone call. The values of a node that may not boot (an invalid field, a
+// *SizeError) are never returned.
+func GuestInfo(n Node) (map[string]string, error) {
+	metadata, err := Metadata(n)
+	if err != nil {
+		return nil, err
+	}
+	userdata, err := Userdata(n)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{MetadataEncodingKey: encoding, UserdataEncodingKey: encoding}
+	for key, document := range map[string][]byte{MetadataKey: metadata, UserdataKey: userdata} {
+		value, err := encode(document)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s of node %s: %w", key, n.Name, err)
+		}
+		if len(value) > MaxValueBytes {
+			return nil, &SizeError{Node: n.Name, Key: key, Bytes: len(value)}
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+func encode(document []byte) (string, error) {
+	var packed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return "", err
+	}
+	if _, err := writer.Write(document); err != nil {
+		return "", err
+	}
+	if err := writer.Close(); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(packed.Bytes()), nil
+}

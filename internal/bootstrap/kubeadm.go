@@ -1,0 +1,238 @@
+package bootstrap
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	kubeadmV1beta3 = "kubeadm.k8s.io/v1beta3"
+	kubeadmV1beta4 = "kubeadm.k8s.io/v1beta4"
+
+	criSocket = "unix:///run/containerd/containerd.sock"
+	dnsDomain = "cluster.local"
+
+	// discoveryTimeout covers the time that the API needs to sign a new token.
+	discoveryTimeout = "5m0s"
+)
+
+type apiEndpoint struct {
+	AdvertiseAddress string `json:"advertiseAddress"`
+	BindPort         int    `json:"bindPort"`
+}
+
+type nodeRegistration struct {
+	Name      string `json:"name"`
+	CRISocket string `json:"criSocket"`
+	// KubeletExtraArgs is a map in v1beta3 and a list in v1beta4.
+	KubeletExtraArgs any `json:"kubeletExtraArgs"`
+	// Taints is nil for kubeadm's default and empty for none.
+	Taints *[]string `json:"taints,omitempty"`
+}
+
+type bootstrapToken struct {
+	Description string   `json:"description"`
+	TTL         string   `json:"ttl"`
+	Usages      []string `json:"usages"`
+}
+
+type initConfiguration struct {
+	APIVersion       string           `json:"apiVersion"`
+	Kind             string           `json:"kind"`
+	BootstrapTokens  []bootstrapToken `json:"bootstrapTokens"`
+	NodeRegistration nodeRegistration `json:"nodeRegistration"`
+	LocalAPIEndpoint apiEndpoint      `json:"localAPIEndpoint"`
+}
+
+type clusterConfiguration struct {
+	APIVersion           string     `json:"apiVersion"`
+	Kind                 string     `json:"kind"`
+	ClusterName          string     `json:"clusterName"`
+	KubernetesVersion    string     `json:"kubernetesVersion"`
+	ControlPlaneEndpoint string     `json:"controlPlaneEndpoint"`
+	Networking           networking `json:"networking"`
+	APIServer            apiServer  `json:"apiServer"`
+}
+
+type networking struct {
+	DNSDomain     string `json:"dnsDomain"`
+	PodSubnet     string `json:"podSubnet"`
+	ServiceSubnet string `json:"serviceSubnet"`
+}
+
+type apiServer struct {
+	CertSANs []string `json:"certSANs"`
+}
+
+type kubeletConfiguration struct {
+	APIVersion         string `json:"apiVersion"`
+	Kind               string `json:"kind"`
+	CgroupDriver       string `json:"cgroupDriver"`
+	RotateCertificates bool   `json:"rotateCertificates"`
+	ServerTLSBootstrap bool   `json:"serverTLSBootstrap"`
+}
+
+type joinConfiguration struct {
+	APIVersion       string            `json:"apiVersion"`
+	Kind             string            `json:"kind"`
+	NodeRegistration nodeRegistration  `json:"nodeRegistration"`
+	Discovery        discovery         `json:"discovery"`
+	ControlPlane     *joinControlPlane `json:"controlPlane,omitempty"`
+	Timeouts         *timeouts         `json:"timeouts,omitempty"` // v1beta4
+}
+
+type discovery struct {
+	BootstrapToken bootstrapTokenDiscovery `json:"bootstrapToken"`
+	Timeout        string                  `json:"timeout,omitempty"` // v1beta3
+}
+
+type bootstrapTokenDiscovery struct {
+	Token             string   `json:"token"`
+	APIServerEndpoint string   `json:"apiServerEndpoint"`
+	CACertHashes      []string `json:"caCertHashes"`
+}
+
+type joinControlPlane struct {
+	LocalAPIEndpoint apiEndpoint `json:"localAPIEndpoint"`
+	CertificateKey   string      `json:"certificateKey"`
+}
+
+type timeouts struct {
+	Discovery string `json:"discovery"`
+}
+
+// kubeadm renders the configuration that kubeadm init or join is given.
+func (n Node) kubeadm() ([]byte, error) {
+	if n.Role == FirstControlPlane {
+		return documents(n.initConfiguration(), n.clusterConfiguration(), kubeletConfiguration{
+			APIVersion:         "kubelet.config.k8s.io/v1beta1",
+			Kind:               "KubeletConfiguration",
+			CgroupDriver:       "systemd",
+			RotateCertificates: true,
+		})
+	}
+	return documents(n.joinConfiguration())
+}
+
+// kubeadmAPI is the newest configuration format that the version reads without
+// a warning.
+func (n Node) kubeadmAPI() string {
+	if n.version().atLeast(1, 31) {
+		return kubeadmV1beta4
+	}
+	return kubeadmV1beta3
+}
+
+func (n Node) initConfiguration() initConfiguration {
+	return initConfiguration{
+		APIVersion: n.kubeadmAPI(),
+		Kind:       "InitConfiguration",
+		// Left out, kubeadm makes a token that lets anyone join for a day. This one
+		// may only sign the cluster-info, authenticates nobody and is gone within
+		// the minute; tokens to join with are made through the API when needed.
+		BootstrapTokens: []bootstrapToken{{
+			Description: "Placeholder of kubeadm init: it cannot be joined with.",
+			TTL:         "1m0s",
+			Usages:      []string{"signing"},
+		}},
+		NodeRegistration: n.nodeRegistration(),
+		LocalAPIEndpoint: n.localAPIEndpoint(),
+	}
+}
+
+func (n Node) clusterConfiguration() clusterConfiguration {
+	return clusterConfiguration{
+		APIVersion:           n.kubeadmAPI(),
+		Kind:                 "ClusterConfiguration",
+		ClusterName:          n.ClusterName,
+		KubernetesVersion:    n.version().tag(),
+		ControlPlaneEndpoint: n.apiEndpoint(),
+		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
+		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
+	}
+}
+
+func (n Node) joinConfiguration() joinConfiguration {
+	join := joinConfiguration{
+		APIVersion:       n.kubeadmAPI(),
+		Kind:             "JoinConfiguration",
+		NodeRegistration: n.nodeRegistration(),
+		Discovery: discovery{BootstrapToken: bootstrapTokenDiscovery{
+			Token:             n.Token,
+			APIServerEndpoint: n.apiEndpoint(),
+			CACertHashes:      []string{n.CAHash},
+		}},
+	}
+	if join.APIVersion == kubeadmV1beta3 {
+		join.Discovery.Timeout = discoveryTimeout
+	} else {
+		join.Timeouts = &timeouts{Discovery: discoveryTimeout}
+	}
+	if n.Role == ControlPlane {
+		join.ControlPlane = &joinControlPlane{LocalAPIEndpoint: n.localAPIEndpoint(), CertificateKey: n.CertificateKey}
+	}
+	return join
+}
+
+func (n Node) localAPIEndpoint() apiEndpoint {
+	return apiEndpoint{AdvertiseAddress: n.Address.Addr().String(), BindPort: APIServerPort}
+}
+
+func (n Node) nodeRegistration() nodeRegistration {
+	registration := nodeRegistration{
+		Name:             n.Name,
+		CRISocket:        criSocket,
+		KubeletExtraArgs: n.kubeletArguments(),
+	}
+	if n.Role.controlsPlane() && n.Schedulable {
+		registration.Taints = &[]string{}
+	}
+	return registration
+}
+
+func (n Node) kubeletArguments() any {
+	arguments := map[string]string{
+		// Without it kubelet may pick the virtual address while it holds that.
+		"node-ip": n.Address.Addr().String(),
+	}
+	if len(n.NodeLabels) > 0 {
+		labels := make([]string, 0, len(n.NodeLabels))
+		for _, key := range slices.Sorted(maps.Keys(n.NodeLabels)) {
+			labels = append(labels, key+"="+n.NodeLabels[key])
+		}
+		arguments["node-labels"] = strings.Join(labels, ",")
+	}
+	if n.kubeadmAPI() == kubeadmV1beta3 {
+		return arguments
+	}
+	type argument struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	}
+	list := make([]argument, 0, len(arguments))
+	for _, name := range slices.Sorted(maps.Keys(arguments)) {
+		list = append(list, argument{Name: name, Value: arguments[name]})
+	}
+	return list
+}
+
+// documents joins values into one YAML stream.
+func documents(values ...any) ([]byte, error) {
+	var stream bytes.Buffer
+	for i, value := range values {
+		if i > 0 {
+			stream.WriteString("---\n")
+		}
+		data, err := yaml.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("kubeadm configuration: %w", err)
+		}
+		stream.Write(data)
+	}
+	return stream.Bytes(), nil
+}

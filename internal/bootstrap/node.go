@@ -1,0 +1,103 @@
+package bootstrap
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+)
+
+// APIServerPort is where every API server and the control-plane endpoint listen.
+const APIServerPort = 6443
+
+// Role is a node's part in its cluster's bootstrap.
+type Role string
+
+// The roles. A cluster has exactly one FirstControlPlane in its life: the only
+// node that ever runs kubeadm init.
+const (
+	FirstControlPlane Role = "first-control-plane"
+	ControlPlane      Role = "control-plane"
+	Worker            Role = "worker"
+)
+
+// controlsPlane tells whether the role runs control-plane components.
+func (r Role) controlsPlane() bool { return r == FirstControlPlane || r == ControlPlane }
+
+// Node is everything that a node's documents are made of.
+type Node struct {
+	// ClusterName is the cluster's name in its kubeadm configuration.
+	ClusterName string
+	// Name is the node's host name and its name in Kubernetes.
+	Name string
+	// InstanceID is the virtual machine's instance UUID. It must never change
+	// after the first boot: cloud-init takes a new one for a new machine and
+	// runs everything again.
+	InstanceID string
+	// Role decides between kubeadm init and join.
+	Role Role
+	// KubernetesVersion is the cluster's version, as "1.34.2".
+	KubernetesVersion string
+
+	// Address is the node's static address with its network's prefix length.
+	Address netip.Prefix
+	// Gateway is the default router, in the network of Address.
+	Gateway netip.Addr
+	// Nameservers are asked in order.
+	Nameservers []netip.Addr
+	// SearchDomains complete short names.
+	SearchDomains []string
+	// Endpoint is the cluster's virtual address; never a node's own.
+	Endpoint netip.Addr
+	// PodCIDR and ServiceCIDR are the cluster's inner networks.
+	PodCIDR, ServiceCIDR string
+
+	// NodeLabels are those that kubelet registers the node with. It may set only
+	// a few by itself, the topology labels among them.
+	NodeLabels map[string]string
+	// Schedulable leaves a control-plane node without its taint.
+	Schedulable bool
+
+	// SSHAuthorizedKeys are let in as the image's default user.
+	SSHAuthorizedKeys []string
+	// NTPServers replace the image's time sources.
+	NTPServers []string
+	// Proxy is how the node reaches image registries, nil for directly.
+	Proxy *Proxy
+
+	// Authorities go to the first control-plane node, and only there.
+	Authorities *pki.Authorities
+	// Token and CAHash let a node join: a bootstrap token and the pin of the
+	// cluster's CA.
+	Token, CAHash string
+	// CertificateKey lets a joining control-plane node decrypt the authorities.
+	CertificateKey string
+}
+
+// Proxy is an HTTP proxy that nodes go through to reach registries.
+type Proxy struct {
+	// HTTP and HTTPS are the proxy's URLs for either scheme.
+	HTTP, HTTPS string
+	// NoProxy lists more destinations to reach directly, separated by commas.
+	// The cluster's own networks are always among them.
+	NoProxy string
+	// CACertificate, in PEM, is trusted by the whole node.
+	CACertificate string
+}
+
+// String names the node without its secrets.
+func (n Node) String() string { return fmt.Sprintf("%s node %s of %s", n.Role, n.Name, n.ClusterName) }
+
+// GoString keeps secrets out of %#v.
+func (n Node) GoString() string { return n.String() }
+
+// String keeps credentials in proxy URLs out of logs and errors.
+func (Proxy) String() string { return "bootstrap.Proxy(redacted)" }
+
+// GoString keeps credentials out of %#v.
+func (p Proxy) GoString() string { return p.String() }
+
+// apiEndpoint is the address that every node and client reaches the API by.
+func (n Node) apiEndpoint() string {
+	return netip.AddrPortFrom(n.Endpoint, APIServerPort).String()
+}

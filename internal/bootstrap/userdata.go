@@ -1,0 +1,127 @@
+package bootstrap
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// script does the node's part of the bootstrap. It is the same for every node:
+// what differs is in the files beside it, so no value ever needs shell quoting.
+//
+//go:embed bootstrap.sh
+var script string
+
+const (
+	scriptPath      = "/etc/gantry/bootstrap.sh"
+	kubeadmPath     = "/etc/gantry/kubeadm.yaml"
+	versionPath     = "/etc/gantry/kubernetes-version"
+	pkiDirectory    = "/etc/kubernetes/pki/"
+	cloudConfigHead = "#cloud-config\n"
+
+	modePrivate    = "0600"
+	modePublic     = "0644"
+	modeExecutable = "0755"
+)
+
+type cloudConfig struct {
+	SSHAuthorizedKeys []string    `json:"ssh_authorized_keys,omitempty"`
+	NTP               *ntp        `json:"ntp,omitempty"`
+	CACerts           *caCerts    `json:"ca_certs,omitempty"`
+	WriteFiles        []writeFile `json:"write_files"`
+	RunCmd            [][]string  `json:"runcmd"`
+}
+
+type ntp struct {
+	Enabled bool     `json:"enabled"`
+	Servers []string `json:"servers"`
+}
+
+type caCerts struct {
+	Trusted []string `json:"trusted"`
+}
+
+type writeFile struct {
+	Path        string `json:"path"`
+	Permissions string `json:"permissions"`
+	Content     string `json:"content"`
+}
+
+// Userdata renders the node's cloud-init user data. It holds secrets: the
+// authorities' private keys, or a token and the certificate key.
+func Userdata(n Node) ([]byte, error) {
+	if err := n.validate(); err != nil {
+		return nil, err
+	}
+	files, err := n.files()
+	if err != nil {
+		return nil, err
+	}
+	verb := "join"
+	if n.Role == FirstControlPlane {
+		verb = "init"
+	}
+	config := cloudConfig{
+		SSHAuthorizedKeys: n.SSHAuthorizedKeys,
+		WriteFiles:        files,
+		RunCmd:            [][]string{{scriptPath, verb}},
+	}
+	if len(n.NTPServers) > 0 {
+		config.NTP = &ntp{Enabled: true, Servers: n.NTPServers}
+	}
+	if n.Proxy != nil && n.Proxy.CACertificate != "" {
+		config.CACerts = &caCerts{Trusted: []string{withNewline(n.Proxy.CACertificate)}}
+	}
+	data, err := yaml.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("user data of node %s: %w", n.Name, err)
+	}
+	return append([]byte(cloudConfigHead), data...), nil
+}
+
+// files are those that cloud-init writes before anything of Kubernetes runs.
+func (n Node) files() ([]writeFile, error) {
+	kubeadm, err := n.kubeadm()
+	if err != nil {
+		return nil, err
+	}
+	files := []writeFile{
+		{Path: scriptPath, Permissions: modeExecutable, Content: script},
+		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
+		{Path: versionPath, Permissions: modePublic, Content: n.version().tag() + "\n"},
+	}
+	if n.Role.controlsPlane() {
+		manifest, err := n.kubeVIP()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files,
+			writeFile{Path: kubeVIPManifest, Permissions: modePrivate, Content: string(manifest)},
+			writeFile{Path: kubeVIPHosts, Permissions: modePublic, Content: n.kubeVIPHostsFile()},
+		)
+	}
+	if n.Role == FirstControlPlane {
+		files = append(files, n.authorityFiles()...)
+	}
+	return append(files, n.proxyFiles()...), nil
+}
+
+func (n Node) authorityFiles() []writeFile {
+	var files []writeFile
+	add := func(name, mode string, content []byte) {
+		files = append(files, writeFile{Path: pkiDirectory + name, Permissions: mode, Content: withNewline(string(content))})
+	}
+	add("ca.crt", modePublic, n.Authorities.CA.Cert)
+	add("ca.key", modePrivate, n.Authorities.CA.Key)
+	add("front-proxy-ca.crt", modePublic, n.Authorities.FrontProxy.Cert)
+	add("front-proxy-ca.key", modePrivate, n.Authorities.FrontProxy.Key)
+	add("etcd/ca.crt", modePublic, n.Authorities.Etcd.Cert)
+	add("etcd/ca.key", modePrivate, n.Authorities.Etcd.Key)
+	add("sa.pub", modePublic, n.Authorities.ServiceAccount.Cert)
+	add("sa.key", modePrivate, n.Authorities.ServiceAccount.Key)
+	return files
+}
+
+func withNewline(text string) string { return strings.TrimRight(text, "\n") + "\n" }

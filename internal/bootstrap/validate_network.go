@@ -1,0 +1,104 @@
+package bootstrap
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// The bounds that kubeadm sets on a cluster's inner networks, with its default
+// prefix lengths for one node's pods.
+const (
+	nodeMaskIPv4, nodeMaskIPv6 = 24, 64
+	maxNodeMaskDifference      = 16
+	maxServiceBits             = 20
+	minServiceBits             = 4
+)
+
+func (n Node) validateNetwork(p *problems) {
+	if !n.Address.IsValid() {
+		p.add("Address", "a node needs a static address with its prefix length")
+		return // everything below is relative to it
+	}
+	address := n.Address.Addr()
+	switch {
+	case address.Is4In6() || address.Zone() != "":
+		p.add("Address", "%s is not a plain IPv4 or IPv6 address", address)
+	case !address.IsGlobalUnicast():
+		p.add("Address", "%s is not a unicast address", address)
+	case n.Address.Masked().Addr() == address && n.Address.Bits() < address.BitLen()-1:
+		p.add("Address", "%s is the address of its network", n.Address)
+	}
+	switch {
+	case !n.Gateway.IsValid():
+		p.add("Gateway", "a node with a static address needs a gateway")
+	case !n.Address.Masked().Contains(n.Gateway):
+		p.add("Gateway", "%s is not in the node's network %s", n.Gateway, n.Address.Masked())
+	case n.Gateway == address:
+		p.add("Gateway", "%s is the node's own address", n.Gateway)
+	}
+	for i, server := range n.Nameservers {
+		if !server.IsValid() || server.Zone() != "" {
+			p.add(fmt.Sprintf("Nameservers[%d]", i), "not an address")
+		}
+	}
+	for i, domain := range n.SearchDomains {
+		if len(validation.IsDNS1123Subdomain(strings.ToLower(domain))) > 0 {
+			p.add(fmt.Sprintf("SearchDomains[%d]", i), "%q is not a domain", domain)
+		}
+	}
+	n.validateEndpoint(p)
+	n.validateInnerNetworks(p)
+}
+
+func (n Node) validateEndpoint(p *problems) {
+	switch {
+	case !n.Endpoint.IsValid() || n.Endpoint.Zone() != "" || !n.Endpoint.IsGlobalUnicast():
+		p.add("Endpoint", "a cluster needs a virtual address")
+	case n.Endpoint.Is4() != n.Address.Addr().Is4():
+		p.add("Endpoint", "%s and the node's address %s are of different families", n.Endpoint, n.Address.Addr())
+	case n.Endpoint == n.Address.Addr():
+		p.add("Endpoint", "%s is the node's own address; the virtual address belongs to no node", n.Endpoint)
+	case n.Endpoint == n.Gateway:
+		p.add("Endpoint", "%s is the gateway", n.Endpoint)
+	case n.Role.controlsPlane() && !n.Address.Masked().Contains(n.Endpoint):
+		p.add("Endpoint", "%s is not in the control plane's network %s, in which it is announced", n.Endpoint, n.Address.Masked())
+	}
+}
+
+func (n Node) validateInnerNetworks(p *problems) {
+	bits := n.Address.Addr().BitLen()
+	nodeMask := nodeMaskIPv4
+	if bits == 128 {
+		nodeMask = nodeMaskIPv6
+	}
+	pods := n.innerNetwork(p, "PodCIDR", n.PodCIDR, max(nodeMask-maxNodeMaskDifference, 0), nodeMask)
+	services := n.innerNetwork(p, "ServiceCIDR", n.ServiceCIDR, bits-maxServiceBits, bits-minServiceBits)
+	if pods.IsValid() && services.IsValid() && pods.Overlaps(services) {
+		p.add("ServiceCIDR", "%s overlaps with the pods' network %s", services, pods)
+	}
+}
+
+// innerNetwork parses a network of the cluster with a prefix length in bounds.
+func (n Node) innerNetwork(p *problems, field, text string, shortest, longest int) netip.Prefix {
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		p.add(field, "%q is not a network such as 10.244.0.0/16", text)
+	case prefix != prefix.Masked():
+		p.add(field, "%s has host bits set; the network is %s", prefix, prefix.Masked())
+	case prefix.Addr().Is4() != n.Address.Addr().Is4():
+		p.add(field, "%s and the node's address %s are of different families", prefix, n.Address.Addr())
+	case prefix.Bits() < shortest || prefix.Bits() > longest:
+		p.add(field, "the prefix length of %s is not between %d and %d", prefix, shortest, longest)
+	case prefix.Overlaps(n.Address.Masked()):
+		p.add(field, "%s overlaps with the node's network %s", prefix, n.Address.Masked())
+	case prefix.Contains(n.Endpoint):
+		p.add(field, "%s contains the virtual address %s", prefix, n.Endpoint)
+	default:
+		return prefix
+	}
+	return netip.Prefix{}
+}
