@@ -1,0 +1,137 @@
+package ipam
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Field names the attribute of a pool that an error is about.
+type Field string
+
+// The fields, named as the attributes of gantry_ip_pool are.
+const (
+	FieldStart        Field = "start"
+	FieldEnd          Field = "end"
+	FieldSubnet       Field = "subnet"
+	FieldPrefixLength Field = "prefix_length"
+	FieldGateway      Field = "default_gateway"
+	FieldExcluded     Field = "excluded_addresses"
+)
+
+// FieldError says what is wrong with one attribute of a pool.
+type FieldError struct {
+	Field Field
+	Index int // which element of FieldExcluded; 0 elsewhere
+	// Reason is a sentence about the value, without a full stop.
+	Reason string
+}
+
+// Error names the field and the reason.
+func (e *FieldError) Error() string {
+	if e.Field == FieldExcluded {
+		return fmt.Sprintf("%s[%d]: %s", e.Field, e.Index, e.Reason)
+	}
+	return fmt.Sprintf("%s: %s", e.Field, e.Reason)
+}
+
+// New makes the pool of the addresses from start to end in the network that
+// start and prefixLength name. gateway may be empty. An excluded value is what
+// ParseRange reads. Every error is a *FieldError.
+func New(start, end string, prefixLength int, gateway string, excluded ...string) (Pool, error) {
+	first, err := parseAddr(start)
+	if err != nil {
+		return Pool{}, &FieldError{Field: FieldStart, Reason: err.Error()}
+	}
+	final, err := parseAddr(end)
+	if err != nil {
+		return Pool{}, &FieldError{Field: FieldEnd, Reason: err.Error()}
+	}
+	if first.BitLen() != final.BitLen() {
+		return Pool{}, &FieldError{Field: FieldEnd, Reason: fmt.Sprintf(
+			"%s and start (%s) are of different address families", final, first)}
+	}
+	return build(FieldEnd, Range{Start: first, End: final}, prefixLength, gateway, excluded)
+}
+
+// NewSubnet makes the pool of a subnet in CIDR form, without the subnet's own
+// first address and, in IPv4, its last one: also where the network around it is
+// larger, so that the addresses of a pool do not depend on prefixLength.
+// prefixLength 0 means the subnet's. Every error is a *FieldError.
+func NewSubnet(subnet string, prefixLength int, gateway string, excluded ...string) (Pool, error) {
+	prefix, err := netip.ParsePrefix(subnet)
+	if err != nil {
+		return Pool{}, &FieldError{Field: FieldSubnet, Reason: fmt.Sprintf("%q is not a subnet in CIDR form", subnet)}
+	}
+	if _, err := parseAddr(prefix.Addr().String()); err != nil {
+		return Pool{}, &FieldError{Field: FieldSubnet, Reason: err.Error()}
+	}
+	if prefix != prefix.Masked() {
+		return Pool{}, &FieldError{Field: FieldSubnet, Reason: fmt.Sprintf(
+			"%s has host bits set; the subnet is %s", prefix, prefix.Masked())}
+	}
+	if prefixLength == 0 {
+		prefixLength = prefix.Bits()
+	}
+	if prefixLength > prefix.Bits() {
+		return Pool{}, &FieldError{Field: FieldPrefixLength, Reason: fmt.Sprintf(
+			"%d is longer than the subnet's, %d: the subnet would span several networks", prefixLength, prefix.Bits())}
+	}
+	r := Range{Start: prefix.Addr(), End: last(prefix)}
+	if prefix.Bits() < prefix.Addr().BitLen()-1 {
+		r.Start = r.Start.Next()
+		if r.End.Is4() {
+			r.End = r.End.Prev()
+		}
+	}
+	return build(FieldSubnet, r, prefixLength, gateway, excluded)
+}
+
+// build checks a range against the network around it. rangeField is where an
+// error about the range goes.
+func build(rangeField Field, r Range, prefixLength int, gateway string, excluded []string) (Pool, error) {
+	refuse := func(field Field, format string, args ...any) (Pool, error) {
+		return Pool{}, &FieldError{Field: field, Reason: fmt.Sprintf(format, args...)}
+	}
+	if r.End.Less(r.Start) {
+		return refuse(rangeField, "%s comes before start (%s)", r.End, r.Start)
+	}
+	if distance(r.Start, r.End) >= MaxSpan {
+		return refuse(rangeField, "%s spans more than %d addresses; use a smaller range", r, MaxSpan)
+	}
+	if prefixLength < 1 || prefixLength > r.Start.BitLen() {
+		return refuse(FieldPrefixLength, "%d is not between 1 and %d", prefixLength, r.Start.BitLen())
+	}
+	p := Pool{Start: r.Start, End: r.End, Prefix: netip.PrefixFrom(r.Start, prefixLength).Masked()}
+	if !p.Prefix.Contains(r.End) {
+		return refuse(rangeField, "%s is outside the network of the first address, %s", r.End, p.Prefix)
+	}
+	if gateway != "" {
+		addr, err := parseAddr(gateway)
+		switch {
+		case err != nil:
+			return refuse(FieldGateway, "%s", err)
+		case !p.Prefix.Contains(addr):
+			return refuse(FieldGateway, "%s is outside the network of the pool, %s", addr, p.Prefix)
+		case addr.Is4() && p.reserved(addr):
+			return refuse(FieldGateway, "%s is the network or broadcast address of %s", addr, p.Prefix)
+		case !assignable(addr):
+			return refuse(FieldGateway, "%s is not an address that a gateway can have", addr)
+		}
+		p.Gateway = addr
+	}
+	for i, value := range excluded {
+		ex, err := ParseRange(value)
+		if err == nil && (!p.Prefix.Contains(ex.Start) || !p.Prefix.Contains(ex.End)) {
+			// Accepting it would let a typing error pass as an exclusion.
+			err = fmt.Errorf("%s is outside the network of the pool, %s", ex, p.Prefix)
+		}
+		if err != nil {
+			return Pool{}, &FieldError{Field: FieldExcluded, Index: i, Reason: err.Error()}
+		}
+		p.Excluded = append(p.Excluded, ex)
+	}
+	if _, ok := p.Next(0, func(netip.Addr) bool { return false }); !ok {
+		return refuse(rangeField, "%s holds no address that may be issued", r)
+	}
+	return p, nil
+}
