@@ -31,10 +31,7 @@ func (a *Authorities) AdminKubeconfig(rnd io.Reader, cluster, endpoint string, n
 		return nil, errors.New("admin kubeconfig: the cluster has no name")
 	}
 	address, err := url.Parse(endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("admin kubeconfig of %s: %w", cluster, err)
-	}
-	if address.Scheme != "https" || address.Host == "" {
+	if err != nil || address.Scheme != "https" || address.Host == "" {
 		return nil, fmt.Errorf("admin kubeconfig of %s: endpoint %q is not an https URL", cluster, endpoint)
 	}
 	client, err := a.issueClient(rnd, pkix.Name{CommonName: adminName, Organization: []string{adminGroup}}, now)
