@@ -94,6 +94,32 @@ func readManaged(node *corev1.Node) managed {
 	return m
 }
 
+// meta is the remembered keys with the values that the node has now; what
+// somebody else took away is left out.
+func (m managed) meta(node *corev1.Node) engine.NodeMeta {
+	meta := engine.NodeMeta{Labels: pick(node.Labels, m.Labels), Annotations: pick(node.Annotations, m.Annotations)}
+	for _, t := range node.Spec.Taints {
+		if slices.Contains(m.Taints, taintKey(t.Key, string(t.Effect))) {
+			meta.Taints = append(meta.Taints, fromTaint(t))
+		}
+	}
+	return meta
+}
+
+func pick(from map[string]string, keys []string) map[string]string {
+	picked := map[string]string{}
+	for _, key := range keys {
+		if value, ok := from[key]; ok {
+			picked[key] = value
+		}
+	}
+	return picked
+}
+
+func fromTaint(t corev1.Taint) engine.Taint {
+	return engine.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
+}
+
 func recordManaged(patch map[string]any, node *corev1.Node, after managed) error {
 	text, err := json.Marshal(after)
 	if err != nil {

@@ -2,7 +2,7 @@ package kube
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -24,9 +24,9 @@ func (a *api) Ready(ctx context.Context) error {
 	defer cancel()
 	body, err := a.clients.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 	if err != nil {
-		// The body of a refusal lists the checks that failed.
+		// The body of a refusal lists some thirty checks; those that failed matter.
 		if failing := failingChecks(string(body)); failing != "" {
-			err = fmt.Errorf("%w (%s)", err, failing)
+			return &Error{Action: "reach a ready API server", Err: errors.New(failing), transient: ctx.Err() == nil}
 		}
 		return failed(ctx, err, "reach a ready API server")
 	}
@@ -73,10 +73,11 @@ func fromNode(n *corev1.Node) engine.KubeNode {
 		ProviderID:    n.Spec.ProviderID,
 		Unschedulable: n.Spec.Unschedulable,
 		NodeMeta:      engine.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
+		Managed:       readManaged(n).meta(n),
 	}
 	node.Ready, node.Reason = readiness(n)
 	for _, t := range n.Spec.Taints {
-		node.Taints = append(node.Taints, engine.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)})
+		node.Taints = append(node.Taints, fromTaint(t))
 	}
 	for _, address := range n.Status.Addresses {
 		if address.Type != corev1.NodeInternalIP && address.Type != corev1.NodeExternalIP {

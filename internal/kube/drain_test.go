@@ -1,0 +1,204 @@
+package kube_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
+)
+
+func pod(name string, edit ...func(*corev1.Pod)) *corev1.Pod {
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+		Spec:       corev1.PodSpec{NodeName: "w"},
+	}
+	for _, e := range edit {
+		e(p)
+	}
+	return p
+}
+
+// evictions answers the eviction API over the fake: refuse says why a pod may
+// not go, nil lets it go. It returns the grace periods that were asked for.
+func evictions(clients *fake.Clientset, refuse func(pod string) error) map[string]*int64 {
+	clients.Resources = []*metav1.APIResourceList{{
+		GroupVersion: "v1",
+		APIResources: []metav1.APIResource{{Name: "pods/eviction", Kind: "Eviction", Group: "policy", Version: "v1"}},
+	}}
+	graces := map[string]*int64{}
+	clients.PrependReactor("create", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if action.GetSubresource() != "eviction" {
+			return false, nil, nil
+		}
+		e := action.(clienttesting.CreateAction).GetObject().(*policyv1.Eviction)
+		if err := refuse(e.Name); err != nil {
+			return true, nil, err
+		}
+		graces[e.Name] = e.DeleteOptions.GracePeriodSeconds
+		gvr := corev1.SchemeGroupVersion.WithResource("pods")
+		return true, nil, clients.Tracker().Delete(gvr, e.Namespace, e.Name)
+	})
+	return graces
+}
+
+func allow(string) error { return nil }
+
+func budgetRefusal() error {
+	err := apierrors.NewTooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 0)
+	err.ErrStatus.Details.Causes = []metav1.StatusCause{{
+		Type: policyv1.DisruptionBudgetCause, Message: "The disruption budget web needs 2 healthy pods and has 2 currently",
+	}}
+	return err
+}
+
+func ownedByDaemonSet(p *corev1.Pod) {
+	yes := true
+	p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "DaemonSet", Name: "cni", Controller: &yes}}
+}
+
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue),
+		&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cni"}},
+		pod("web"),
+		pod("scratch", func(p *corev1.Pod) {
+			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		}),
+		pod("agent", ownedByDaemonSet),
+		pod("static", func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }),
+	)
+	graces := evictions(clients, allow)
+	if err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if len(graces) != 2 || graces["web"] != nil {
+		t.Errorf("want web and scratch evicted with their own grace, got %v", graces)
+	}
+	n, err := clients.CoreV1().Nodes().Get(t.Context(), "w", metav1.GetOptions{})
+	if err != nil || !n.Spec.Unschedulable {
+		t.Errorf("the node is not cordoned (%v)", err)
+	}
+}
+
+func TestDrainWaitsForADisruptionBudget(t *testing.T) {
+	t.Parallel()
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"))
+	var asked int
+	evictions(clients, func(string) error {
+		if asked++; asked < 4 {
+			return budgetRefusal()
+		}
+		return nil
+	})
+	if err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if asked != 4 {
+		t.Errorf("asked %d times, want 4", asked)
+	}
+}
+
+func TestDrainTimeoutNamesWhatBlocks(t *testing.T) {
+	t.Parallel()
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"), pod("job"))
+	evictions(clients, func(name string) error {
+		if name == "web" {
+			return budgetRefusal()
+		}
+		return nil
+	})
+	err := kube.NewForClients(clients).Drain(t.Context(), "w", 50*time.Millisecond)
+	var blocked *kube.DrainError
+	if !errors.As(err, &blocked) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("want a DrainError by deadline, got %v", err)
+	}
+	text := err.Error()
+	if !strings.Contains(text, "shop/web") || !strings.Contains(text, "disruption budget web needs 2") || strings.Contains(text, "shop/job") {
+		t.Errorf("want the blocking pod and its budget, got %s", text)
+	}
+}
+
+func TestDrainStopsOnARefusalForGood(t *testing.T) {
+	t.Parallel()
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"))
+	evictions(clients, func(string) error {
+		return apierrors.NewForbidden(corev1.Resource("pods"), "web", errors.New("no"))
+	})
+	start := time.Now()
+	err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute)
+	if !apierrors.IsForbidden(err) || time.Since(start) > 10*time.Second {
+		t.Fatalf("want the refusal at once, got %v", err)
+	}
+}
+
+func TestDrainOfAnUnreachableNode(t *testing.T) {
+	t.Parallel()
+	longGone := metav1.NewTime(time.Now().Add(-time.Hour))
+	clients := fake.NewClientset(node("w", corev1.ConditionUnknown), pod("web"),
+		pod("stuck", func(p *corev1.Pod) { p.DeletionTimestamp, p.Finalizers = &longGone, []string{"keep"} }),
+		attachment("w", "pv-1"))
+	graces := evictions(clients, allow)
+	if err := kube.NewForClients(clients).Drain(t.Context(), "w", 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if g := graces["web"]; g == nil || *g != 1 {
+		t.Errorf("want a grace of one second, got %v", g)
+	}
+}
+
+func attachment(node, volume string) *storagev1.VolumeAttachment {
+	return &storagev1.VolumeAttachment{
+		ObjectMeta: metav1.ObjectMeta{Name: "csi-" + volume},
+		Spec:       storagev1.VolumeAttachmentSpec{NodeName: node, Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &volume}},
+	}
+}
+
+func TestDrainWaitsForVolumes(t *testing.T) {
+	t.Parallel()
+	claim := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "logs"},
+		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv-daemon"},
+	}
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue), claim,
+		&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cni"}},
+		pod("agent", ownedByDaemonSet, func(p *corev1.Pod) {
+			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "logs"},
+			}}}
+		}),
+		attachment("w", "pv-db"), attachment("w", "pv-daemon"), attachment("other", "pv-other"))
+	evictions(clients, allow)
+	api := kube.NewForClients(clients)
+
+	err := api.Drain(t.Context(), "w", 50*time.Millisecond)
+	var blocked *kube.DrainError
+	if !errors.As(err, &blocked) || len(blocked.Volumes) != 1 || blocked.Volumes[0] != "pv-db" {
+		t.Fatalf("want pv-db to block, got %v", err)
+	}
+	if err := clients.StorageV1().VolumeAttachments().Delete(t.Context(), "csi-pv-db", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Drain(t.Context(), "w", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDrainOfANodeThatIsGone(t *testing.T) {
+	t.Parallel()
+	if err := kube.NewForClients(fake.NewClientset()).Drain(t.Context(), "w", time.Second); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,89 @@
+package kube_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
+)
+
+func connect(t *testing.T, o kube.Options, kubeconfig []byte) engine.API {
+	t.Helper()
+	if o.Interval == 0 {
+		o.Interval = time.Millisecond
+	}
+	api, err := kube.New(o).Connect(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api
+}
+
+func TestConnectThroughAProxy(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	proxy, asked := connectProxy(t, s.URL)
+	k := kube.New(kube.Options{ProxyURL: proxy})
+	kubeconfig := s.kubeconfig("https://10.10.183.1:6443")
+	for range 3 {
+		api, err := k.Connect(kubeconfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := api.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := asked(); len(got) != 1 || got[0] != "10.10.183.1:6443" {
+		t.Errorf("want one connection to the VIP through the proxy, got %v", got)
+	}
+}
+
+func TestConnectRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	if _, err := kube.New(kube.Options{}).Connect([]byte("no kubeconfig")); err == nil {
+		t.Error("want an error for a broken kubeconfig")
+	}
+	s := newServer(t)
+	_, err := kube.New(kube.Options{ProxyURL: "user:hunter2@proxy"}).Connect(s.kubeconfig(s.URL))
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("want an error that keeps the password to itself, got %v", err)
+	}
+}
+
+func TestReadyNamesTheFailingChecks(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
+	})
+	err := connect(t, kube.Options{}, s.kubeconfig(s.URL)).Ready(t.Context())
+	if !engine.Transient(err) || !strings.Contains(err.Error(), "[-]etcd failed") || strings.Contains(err.Error(), "ping") {
+		t.Errorf("want a transient error with the failing check, got %v", err)
+	}
+}
+
+func TestErrorsOfTheConnection(t *testing.T) {
+	t.Parallel()
+	closed := newServer(t)
+	closed.Close()
+	if err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context()); !engine.Transient(err) {
+		t.Errorf("a refused connection may pass: %v", err)
+	}
+
+	s := newServer(t)
+	s.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	api := connect(t, kube.Options{Timeout: 50 * time.Millisecond}, s.kubeconfig(s.URL))
+	if _, err := api.Nodes(t.Context()); !engine.Transient(err) {
+		t.Errorf("a call that took too long may pass: %v", err)
+	}
+
+	other := newServer(t)
+	wrong := strings.Replace(string(other.kubeconfig(other.URL)), "example.com", "example.org", 1)
+	if err := connect(t, kube.Options{}, []byte(wrong)).Ready(t.Context()); err == nil || engine.Transient(err) {
+		t.Errorf("a certificate of somebody else does not pass: %v", err)
+	}
+}

@@ -1,0 +1,161 @@
+package kube_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// server is a Kubernetes API of two kinds, one of which may be missing at
+// first, that records what is applied.
+type server struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	widgets bool                            // whether the kind Widget is served
+	refuse  func(path string) (int, string) // status and message instead of success; 0: none
+	applied []request
+}
+
+type request struct {
+	Path, Query, ContentType string
+	Body                     map[string]any
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api", answer(`{"kind":"APIVersions","versions":["v1"]}`))
+	mux.HandleFunc("GET /api/v1", answer(`{"kind":"APIResourceList","groupVersion":"v1","resources":[
+		{"name":"configmaps","singularName":"configmap","namespaced":true,"kind":"ConfigMap","verbs":["patch"]},
+		{"name":"namespaces","singularName":"namespace","namespaced":false,"kind":"Namespace","verbs":["patch"]}]}`))
+	mux.HandleFunc("GET /apis", func(w http.ResponseWriter, r *http.Request) {
+		group := `{"name":"example.com","versions":[{"groupVersion":"example.com/v1","version":"v1"}],"preferredVersion":{"groupVersion":"example.com/v1","version":"v1"}}`
+		if !s.served() {
+			group = ""
+		}
+		answer(`{"kind":"APIGroupList","apiVersion":"v1","groups":[`+group+`]}`)(w, r)
+	})
+	mux.HandleFunc("GET /apis/example.com/v1", func(w http.ResponseWriter, r *http.Request) {
+		if !s.served() {
+			http.NotFound(w, r)
+			return
+		}
+		answer(`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"example.com/v1","resources":[
+			{"name":"widgets","singularName":"widget","namespaced":true,"kind":"Widget","verbs":["patch"]}]}`)(w, r)
+	})
+	mux.HandleFunc("PATCH /", s.patch)
+	mux.HandleFunc("GET /readyz", answer("ok"))
+	mux.HandleFunc("GET /api/v1/nodes", answer(`{"kind":"NodeList","apiVersion":"v1","items":[]}`))
+	s.Server = httptest.NewUnstartedServer(mux)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func answer(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func (s *server) served() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.widgets
+}
+
+func (s *server) serveWidgets() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.widgets = true
+}
+
+func (s *server) patch(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if s.refuse != nil {
+		if code, message := s.refuse(r.URL.Path); code != 0 {
+			w.WriteHeader(code)
+			_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q,"message":%q}`,
+				code, map[int]string{404: "NotFound", 422: "Invalid", 503: "ServiceUnavailable"}[code], message)
+			return
+		}
+	}
+	got := request{Path: r.URL.Path, Query: r.URL.RawQuery, ContentType: r.Header.Get("Content-Type")}
+	_ = json.Unmarshal(body, &got.Body)
+	s.applied = append(s.applied, got)
+	_, _ = w.Write(body)
+}
+
+// paths lists what was applied, in order.
+func (s *server) paths() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var paths []string
+	for _, r := range s.applied {
+		paths = append(paths, r.Path)
+	}
+	return paths
+}
+
+// kubeconfig points to the server under any address that its certificate, made
+// for example.com, is accepted for.
+func (s *server) kubeconfig(url string) []byte {
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	return fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Config","current-context":"c",
+		"clusters":[{"name":"c","cluster":{"server":%q,"tls-server-name":"example.com","certificate-authority-data":%q}}],
+		"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],"users":[{"name":"u","user":{}}]}`,
+		url, base64.StdEncoding.EncodeToString(ca))
+}
+
+// connectProxy is an HTTP CONNECT proxy that leads every address to the server,
+// and counts.
+func connectProxy(t *testing.T, target string) (url string, asked func() []string) {
+	t.Helper()
+	var (
+		mu    sync.Mutex
+		hosts []string
+	)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect {
+			http.Error(w, "CONNECT only", http.StatusMethodNotAllowed)
+			return
+		}
+		mu.Lock()
+		hosts = append(hosts, r.Host)
+		mu.Unlock()
+		backend, err := net.Dial("tcp", strings.TrimPrefix(target, "https://"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+		client, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		go func() { _, _ = io.Copy(backend, client); _ = backend.Close() }()
+		_, _ = io.Copy(client, backend)
+		_ = client.Close()
+	}))
+	t.Cleanup(proxy.Close)
+	return proxy.URL, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string(nil), hosts...)
+	}
+}
