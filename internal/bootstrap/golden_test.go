@@ -1,0 +1,74 @@
+package bootstrap_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares with a file in testdata, or writes it with -update.
+func golden(t *testing.T, got string, path ...string) {
+	t.Helper()
+	name := filepath.Join(append([]string{"testdata"}, path...)...)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test -update writes it anew); got:\n%s", name, got)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for name, node := range map[string]bootstrap.Node{
+		"first-1.34":  newNode(t, bootstrap.FirstControlPlane),
+		"first-1.30":  withVersion(newNode(t, bootstrap.FirstControlPlane), "1.30.4"),
+		"first-1.28":  withVersion(newNode(t, bootstrap.FirstControlPlane), "1.28.15"),
+		"first-ipv6":  onIPv6(newNode(t, bootstrap.FirstControlPlane)),
+		"join-1.34":   newNode(t, bootstrap.ControlPlane),
+		"join-1.30":   withVersion(newNode(t, bootstrap.ControlPlane), "1.30.4"),
+		"worker-1.34": newNode(t, bootstrap.Worker),
+		"worker-1.30": withVersion(newNode(t, bootstrap.Worker), "1.30.4"),
+		"proxy":       behindProxy(t, newNode(t, bootstrap.Worker)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			metadata, err := bootstrap.Metadata(node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, string(metadata), name, "metadata.yaml")
+			config := userdata(t, node)
+			golden(t, config.listing(), name, "files.txt")
+			for _, path := range []string{
+				"/etc/gantry/kubeadm.yaml",
+				"/etc/kubernetes/manifests/kube-vip.yaml",
+				"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf",
+			} {
+				if content := config.file(path); content != "" {
+					golden(t, content, name, filepath.Base(path))
+				}
+			}
+		})
+	}
+}
+
+func withVersion(node bootstrap.Node, version string) bootstrap.Node {
+	node.KubernetesVersion = version
+	return node
+}

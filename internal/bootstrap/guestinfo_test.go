@@ -1,0 +1,128 @@
+package bootstrap_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
+
+var roles = []bootstrap.Role{bootstrap.FirstControlPlane, bootstrap.ControlPlane, bootstrap.Worker}
+
+// decode reverses gzip+base64.
+func decode(t testing.TB, value string) []byte {
+	t.Helper()
+	packed, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestGuestInfo(t *testing.T) {
+	t.Parallel()
+	for _, role := range roles {
+		t.Run(string(role), func(t *testing.T) {
+			t.Parallel()
+			node := newNode(t, role)
+			values, err := bootstrap.GuestInfo(node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"guestinfo.metadata", "guestinfo.metadata.encoding", "guestinfo.userdata", "guestinfo.userdata.encoding"}
+			if got := slices.Sorted(maps.Keys(values)); !slices.Equal(got, want) {
+				t.Fatalf("keys are %v", got)
+			}
+			for _, key := range []string{"guestinfo.metadata.encoding", "guestinfo.userdata.encoding"} {
+				if values[key] != "gzip+base64" {
+					t.Errorf("%s is %q", key, values[key])
+				}
+			}
+			metadata, err := bootstrap.Metadata(node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(decode(t, values["guestinfo.metadata"]), metadata) {
+				t.Error("the metadata does not decode to itself")
+			}
+			userdata, err := bootstrap.Userdata(node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(decode(t, values["guestinfo.userdata"]), userdata) {
+				t.Error("the user data does not decode to itself")
+			}
+			if again, err := bootstrap.GuestInfo(node); err != nil || !maps.Equal(again, values) {
+				t.Errorf("the same node rendered differently (error %v)", err)
+			}
+		})
+	}
+}
+
+func TestGuestInfoRefusesWhatIsTooLong(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.Worker)
+	for i := range 3000 { // text that does not compress to nothing
+		node.SSHAuthorizedKeys = append(node.SSHAuthorizedKeys,
+			"ssh-ed25519 "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d-%d-%d", i*7919, i*i*104729, i)))
+	}
+	values, err := bootstrap.GuestInfo(node)
+	size, ok := errors.AsType[*bootstrap.SizeError](err)
+	if !ok {
+		t.Fatalf("error %v, want a *SizeError", err)
+	}
+	if size.Key != "guestinfo.userdata" || size.Bytes <= 64<<10 || size.Node != node.Name {
+		t.Errorf("error is %+v", size)
+	}
+	if !strings.Contains(err.Error(), fmt.Sprint(size.Bytes)) || !strings.Contains(err.Error(), "65536") {
+		t.Errorf("the error does not name the sizes: %v", err)
+	}
+	if values != nil {
+		t.Error("values came with the error")
+	}
+}
+
+func TestOrdinaryNodesStayFarBelowTheBound(t *testing.T) {
+	t.Parallel()
+	for _, role := range roles {
+		values, err := bootstrap.GuestInfo(behindProxy(t, newNode(t, role)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := len(values["guestinfo.userdata"]); size > 16<<10 {
+			t.Errorf("user data of a %s node has %d bytes", role, size)
+		}
+	}
+}
+
+func TestNodesPrintNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, role := range roles {
+		node := behindProxy(t, newNode(t, role))
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			for _, printed := range []string{fmt.Sprintf(verb, node), fmt.Sprintf(verb, &node), fmt.Sprintf(verb, *node.Proxy)} {
+				for _, secret := range []string{token, certificateKey, "PRIVATE", "w0rd", "p'a$s"} {
+					if strings.Contains(printed, secret) {
+						t.Errorf("%s of a %s node prints %q", verb, role, secret)
+					}
+				}
+			}
+		}
+	}
+}
