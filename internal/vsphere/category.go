@@ -1,0 +1,171 @@
+package vsphere
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// The category of the ledger's tags. It is associable with vApps: of all the
+// types of objects that can be tagged the one that inventories hold fewest of,
+// so that the ledger's tags turn up in nobody's tag picker.
+const (
+	categoryName        = "gantry"
+	categoryType        = "VirtualApp"
+	categoryDescription = "Records and address claims of the Terraform provider Gantry. Do not edit."
+)
+
+// rootTag is a tag with a fixed id in the ledger's category. vCenter gives a
+// category that an administrator has made an id of its own, and finds none by
+// name without reading them all; by this tag it takes one call.
+var rootTag = uuid.MustParse("6a0f3c0e-7d52-5b1e-9a55-6f1d5c1b2e70")
+
+const rootTagName = "!gantry"
+
+// createCommand makes the category by hand.
+const createCommand = `govc tags.category.create -m=false -t ` + categoryType + ` ` + categoryName
+
+// TagPermissionError says that the account may not keep the ledger.
+type TagPermissionError struct {
+	Username string
+	// Category is set when there is no category, and the account may not make it.
+	Category bool
+	cause    error
+}
+
+func (e *TagPermissionError) Error() string {
+	if e.Category {
+		return fmt.Sprintf("the tag category %q does not exist, and the account %q may not create it. "+
+			"An administrator creates it once with: %s (%v)", categoryName, e.Username, createCommand, e.cause)
+	}
+	return fmt.Sprintf("the account %q may not keep Gantry's records: grant it vSphere Tagging > "+
+		"Create, Edit and Delete vSphere Tag as a global permission; tag privileges on inventory objects do not count for tags (%v)",
+		e.Username, e.cause)
+}
+
+func (e *TagPermissionError) Unwrap() error { return e.cause }
+
+func (s *TagStore) forgetCategory(id string) {
+	site := s.client.site
+	site.ledgerMu.Lock()
+	defer site.ledgerMu.Unlock()
+	if site.ledgerID == id {
+		site.ledgerID = ""
+	}
+}
+
+// findCategory answers the category's id, or nothing where there is none yet.
+func (s *TagStore) findCategory(ctx context.Context) (string, error) {
+	site := s.client.site
+	site.ledgerMu.Lock()
+	defer site.ledgerMu.Unlock()
+	if site.ledgerID != "" {
+		return site.ledgerID, nil
+	}
+	id, err := s.categoryByRoot(ctx)
+	if err == nil && id == "" {
+		// Somebody may have deleted the root tag and left the others.
+		return s.categoryByName(ctx)
+	}
+	site.ledgerID = id
+	return id, err
+}
+
+// ensureCategory answers the category's id and makes what is missing: the
+// category, and the root tag in it.
+func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
+	site := s.client.site
+	site.ledgerMu.Lock()
+	defer site.ledgerMu.Unlock()
+	if site.ledgerID != "" {
+		return site.ledgerID, nil
+	}
+	id, err := s.categoryByRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	if id == "" {
+		if id, err = s.makeCategory(ctx); err != nil {
+			return "", err
+		}
+		err = s.post(ctx, id, ledger.Tag{ID: rootTag, Name: rootTagName, Description: "Marks the category of Gantry's ledger. Do not delete."})
+		if err = s.failed("create tag "+rootTagName, err); err != nil && !errors.Is(err, ledger.ErrExists) {
+			return "", err
+		}
+	}
+	site.ledgerID = id
+	return id, nil
+}
+
+func (s *TagStore) categoryByRoot(ctx context.Context) (string, error) {
+	root, err := s.client.tag(ctx, tagURN(rootTag))
+	if isStatus(err, http.StatusNotFound) {
+		return "", nil
+	}
+	return root.CategoryID, s.failed("find the tag category "+categoryName, err)
+}
+
+// makeCategory creates the category, or finds the one that is there.
+func (s *TagStore) makeCategory(ctx context.Context) (string, error) {
+	var id string
+	err := s.client.rest.call(ctx, http.MethodPost, categoryPath, map[string]any{"create_spec": map[string]any{
+		"name": categoryName, "description": categoryDescription, "cardinality": "MULTIPLE", "associable_types": []string{categoryType},
+	}}, &id)
+	if err == nil {
+		return id, nil
+	}
+	failed := s.client.failed("create the tag category "+categoryName, err)
+	denied := errors.Is(failed, engine.ErrPermission)
+	if !denied && !errors.Is(failed, engine.ErrExists) {
+		return "", failed
+	}
+	id, err = s.categoryByName(ctx)
+	if err == nil && id == "" {
+		return "", &TagPermissionError{Username: s.client.config.Username, Category: denied, cause: failed}
+	}
+	return id, err
+}
+
+// categoryByName reads the categories one by one, which vCenter has no better
+// way for. It is needed once in a vCenter's life.
+func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
+	const op = "find the tag category " + categoryName
+	var ids []string
+	if err := s.client.rest.read(ctx, http.MethodGet, categoryPath, nil, &ids); err != nil {
+		return "", s.failed(op, err)
+	}
+	for _, id := range ids {
+		name, err := s.client.categoryName(ctx, id)
+		if isStatus(err, http.StatusNotFound) {
+			continue // deleted since it was listed
+		}
+		if err != nil {
+			return "", s.failed(op, err)
+		}
+		if name == categoryName {
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
+// categoryName reads what a category is called, once in a process.
+func (c *Client) categoryName(ctx context.Context, id string) (string, error) {
+	if name, ok := c.site.kinds.Load(id); ok {
+		return name.(string), nil
+	}
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := c.rest.read(ctx, http.MethodGet, categoryPath+"/id:"+id, nil, &body); err != nil {
+		return "", err
+	}
+	c.site.kinds.Store(id, body.Name)
+	return body.Name, nil
+}

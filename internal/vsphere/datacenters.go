@@ -1,0 +1,120 @@
+package vsphere
+
+import (
+	"context"
+	"slices"
+
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// Object is an object of the inventory, by the name that the vSphere Client
+// shows and by its inventory path.
+type Object struct{ Name, Path string }
+
+// Datacenter is what a datacenter offers to clusters. All lists are sorted by
+// path.
+type Datacenter struct {
+	Object
+	ComputeClusters []ComputeCluster
+	Datastores      []Datastore
+	Networks        []Network
+	Folders         []Object // VM folders, without the root
+	Templates       []Template
+}
+
+// ComputeCluster lists what can be reached from a compute cluster.
+type ComputeCluster struct {
+	Object
+	Hosts         int // hosts that can take a machine
+	Datastores    []string
+	Networks      []string
+	ResourcePools []Object
+}
+
+// Datastore is a datastore with its size.
+type Datastore struct {
+	Object
+	Type       string // VMFS, NFS, vsan, VVOL
+	Accessible bool
+	CapacityGB int64
+	FreeGB     int64
+}
+
+// Network is a network that machines can be connected to.
+type Network struct {
+	Object
+	Type string // Network, DistributedVirtualPortgroup or OpaqueNetwork
+}
+
+// Template is a VM template.
+type Template struct {
+	Object
+	Snapshot bool // it has one, so that linked clones can be made
+}
+
+// Datacenters lists all datacenters that the account may see, in one call.
+func (c *Client) Datacenters(ctx context.Context) ([]Datacenter, error) {
+	inv, err := c.readInventory(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	var list []Datacenter
+	for _, dc := range inv.all(nil, "Datacenter") {
+		list = append(list, inv.describe(dc))
+	}
+	return list, nil
+}
+
+func (inv *inventory) describe(dc *node) Datacenter {
+	d := Datacenter{Object: dc.object()}
+	for _, n := range inv.below(dc.ref, clusterTypes...) {
+		cluster := ComputeCluster{
+			Object: n.object(), Hosts: len(inv.usableHosts(n)),
+			Datastores: inv.names(n.refs("datastore")), Networks: inv.names(n.refs("network")),
+		}
+		for _, pool := range inv.below(n.ref, poolTypes...) {
+			cluster.ResourcePools = append(cluster.ResourcePools, pool.object())
+		}
+		d.ComputeClusters = append(d.ComputeClusters, cluster)
+	}
+	for _, n := range inv.below(dc.ref, datastoreTypes...) {
+		d.Datastores = append(d.Datastores, Datastore{
+			Object:     n.object(),
+			Type:       value[string](n.properties, "summary.type"),
+			Accessible: value[bool](n.properties, "summary.accessible"),
+			CapacityGB: value[int64](n.properties, "summary.capacity") >> 30,
+			FreeGB:     value[int64](n.properties, "summary.freeSpace") >> 30,
+		})
+	}
+	for _, n := range inv.below(dc.ref, networkTypes...) {
+		if !isUplink(n) {
+			d.Networks = append(d.Networks, Network{n.object(), n.ref.Type})
+		}
+	}
+	if root := inv.vmFolder(dc); root != nil {
+		for _, n := range inv.below(root.ref, folderTypes...) {
+			d.Folders = append(d.Folders, n.object())
+		}
+	}
+	for _, n := range inv.below(dc.ref, machineTypes...) {
+		if isTemplate(n) {
+			_, snapshot := n.values["snapshot.currentSnapshot"].(types.ManagedObjectReference)
+			d.Templates = append(d.Templates, Template{n.object(), snapshot})
+		}
+	}
+	return d
+}
+
+func (n *node) object() Object { return Object{n.name, n.path()} }
+
+// names lists what the references are called, sorted; uplinks are left out.
+func (inv *inventory) names(refs []types.ManagedObjectReference) []string {
+	var list []string
+	for _, ref := range refs {
+		if n := inv.nodes[ref]; n != nil && !isUplink(n) {
+			list = append(list, n.name)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}

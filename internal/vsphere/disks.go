@@ -1,0 +1,134 @@
+package vsphere
+
+import (
+	"context"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+)
+
+// diskSuffix is what vSphere adds to a machine's name to call its disks: a
+// number for the second and later ones, and one for each snapshot or link.
+var diskSuffix = regexp.MustCompile(`^(_\d+)?(-\d{6})?\.vmdk$`)
+
+// disksOf lists a VM's disks and tells which came with the clone.
+func disksOf(p properties) []engine.Disk {
+	m, _ := markerOf(p)
+	vmx := value[string](p, "config.files.vmPathName")
+	var disks []engine.Disk
+	for _, d := range devicesOf(p).disks {
+		disk := engine.Disk{Key: d.Key, Owned: cloned(d, vmx, m)}
+		if b, ok := d.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
+			disk.File = b.GetVirtualDeviceFileBackingInfo().FileName
+		}
+		disks = append(disks, disk)
+	}
+	return disks
+}
+
+// cloned tells whether a disk was made with its VM. All signs must agree: what
+// is not surely the clone's own is somebody's data.
+func cloned(d *types.VirtualDisk, vmx string, m marker) bool {
+	if d.VDiskId != nil && d.VDiskId.Id != "" {
+		return false // a first-class disk: a persistent volume
+	}
+	if m.Disks != nil && !slices.Contains(m.Disks, d.Key) {
+		return false // attached later
+	}
+	var file, mode string
+	switch b := d.Backing.(type) {
+	case *types.VirtualDiskFlatVer2BackingInfo:
+		file, mode = b.FileName, b.DiskMode
+	case *types.VirtualDiskSeSparseBackingInfo:
+		file, mode = b.FileName, b.DiskMode
+	case *types.VirtualDiskSparseVer2BackingInfo:
+		file, mode = b.FileName, b.DiskMode
+	default:
+		return false // a raw device, or something unknown
+	}
+	if strings.HasPrefix(mode, "independent") {
+		return false // how volumes are attached, never how a template's disk is
+	}
+	dir, name, ok := splitFile(file)
+	home, machine, known := splitFile(vmx)
+	if !ok || !known || dir != home {
+		return false
+	}
+	rest, ok := strings.CutPrefix(name, strings.TrimSuffix(machine, ".vmx"))
+	return ok && diskSuffix.MatchString(rest)
+}
+
+// splitFile splits "[datastore] directory/file" before the file.
+func splitFile(file string) (dir, name string, ok bool) {
+	_, rest, found := strings.Cut(file, "] ")
+	if !found || !strings.HasPrefix(file, "[") || !strings.Contains(rest, "/") {
+		return "", "", false
+	}
+	name = path.Base(rest)
+	return strings.TrimSuffix(file, "/"+name), name, true
+}
+
+// DetachDisks implements engine.VCenter. The files stay where they are. A disk
+// that is detached already is left out.
+func (c *Client) DetachDisks(ctx context.Context, vm string, keys []int32) (string, error) {
+	ref, err := parseRef("VirtualMachine", vm)
+	if err != nil {
+		return "", err
+	}
+	op := "detach disks from " + c.path(ref)
+	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{
+		"VirtualMachine": {"config.hardware.device", "runtime.powerState"},
+	}))
+	if err != nil {
+		return "", c.failed(op, err)
+	}
+	if len(found) == 0 || found[0].vanished() {
+		return "", &Error{Op: op, Reason: "the VM no longer exists", kind: kindGone}
+	}
+	if f := found[0].denied(); f != nil {
+		return "", c.failed(op, c.explainFault(f, ""))
+	}
+	if value[types.VirtualMachinePowerState](found[0], "runtime.powerState") != types.VirtualMachinePowerStatePoweredOff {
+		// Pulled from a running guest, a disk may lose what was not written yet.
+		return "", &Error{Op: op, Reason: "the VM is not powered off", Advice: "power it off first"}
+	}
+	spec := types.VirtualMachineConfigSpec{}
+	for _, d := range devicesOf(found[0]).disks {
+		if slices.Contains(keys, d.Key) {
+			// No file operation: the file is kept.
+			spec.DeviceChange = append(spec.DeviceChange, &types.VirtualDeviceConfigSpec{
+				Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: d,
+			})
+		}
+	}
+	return c.reconfigure(ctx, ref, op, spec)
+}
+
+// WipeUserdata implements engine.VCenter.
+func (c *Client) WipeUserdata(ctx context.Context, vm string) (string, error) {
+	ref, err := parseRef("VirtualMachine", vm)
+	if err != nil {
+		return "", err
+	}
+	return c.reconfigure(ctx, ref, "wipe the bootstrap data of "+c.path(ref), types.VirtualMachineConfigSpec{
+		ExtraConfig: []types.BaseOptionValue{ // an empty value removes the key
+			&types.OptionValue{Key: "guestinfo.userdata", Value: ""},
+			&types.OptionValue{Key: "guestinfo.userdata.encoding", Value: ""},
+		},
+	})
+}
+
+func (c *Client) reconfigure(ctx context.Context, vm types.ManagedObjectReference, op string, spec types.VirtualMachineConfigSpec) (string, error) {
+	res, err := methods.ReconfigVM_Task(ctx, c.soap, &types.ReconfigVM_Task{This: vm, Spec: spec})
+	if err != nil {
+		return "", c.failed(op, err)
+	}
+	return c.started(res.Returnval, operation{name: op}), nil
+}
+

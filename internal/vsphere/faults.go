@@ -1,0 +1,191 @@
+package vsphere
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+)
+
+// ErrLogin is in the chain of an error that a refused login caused.
+var ErrLogin = errors.New("login refused")
+
+// Error is a call or a task that vCenter refused or failed.
+type Error struct {
+	Op     string // what was tried and on what: `clone "/dc-1/vm/prod-1-cp-1"`
+	Reason string
+	Advice string // what can be done about it; may be empty
+
+	kind  kind
+	cause error
+}
+
+type kind int
+
+const (
+	kindPermanent kind = iota
+	kindTransient
+	kindPermission
+	kindExists
+	kindGone
+	kindLogin
+)
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Op != "" {
+		b.WriteString(e.Op + ": ")
+	}
+	b.WriteString(e.Reason)
+	if e.Advice != "" {
+		b.WriteString(" (" + e.Advice + ")")
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// Transient tells whether the same call may work a moment later.
+func (e *Error) Transient() bool { return e.kind == kindTransient }
+
+// Is ties the kinds to the sentinels that the engine looks for.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case engine.ErrPermission:
+		return e.kind == kindPermission
+	case engine.ErrExists:
+		return e.kind == kindExists
+	case engine.ErrGone:
+		return e.kind == kindGone
+	case ErrLogin:
+		return e.kind == kindLogin
+	}
+	return false
+}
+
+// failed turns any error of a call into an Error about op. An error that is one
+// already keeps its kind and gains the op, when it has none.
+func (c *Client) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		if known.Op != "" {
+			return err
+		}
+		named := *known
+		named.Op = op
+		return &named
+	}
+	e := c.explain(err)
+	e.Op = op
+	return e
+}
+
+// explain classifies an error that came out of a SOAP call.
+func (c *Client) explain(err error) *Error {
+	if f, message := methodFault(err); f != nil {
+		e := c.explainFault(f, message)
+		e.cause = err
+		return e
+	}
+	var status *restError
+	if errors.As(err, &status) {
+		return c.explainStatus(status)
+	}
+	return explainTransport(c.config.Server, err)
+}
+
+// explainStatus classifies an answer of the REST endpoint.
+func (c *Client) explainStatus(status *restError) *Error {
+	e := &Error{Reason: "vCenter " + c.config.Server + " answers " + status.Error(), cause: status}
+	switch {
+	case status.Status == http.StatusForbidden || status.Type == "unauthorized":
+		e.kind = kindPermission
+		e.Reason = fmt.Sprintf("the account %q lacks a privilege (%s)", c.config.Username, status)
+	case status.Type == "already_exists":
+		e.kind = kindExists
+	case status.Status == http.StatusNotFound:
+		e.kind = kindGone
+	case status.Status == http.StatusUnauthorized, status.Status >= 500, startingUp(status.Status),
+		status.Type == "concurrent_change", status.Type == "resource_busy", status.Type == "timed_out":
+		e.kind = kindTransient
+	}
+	return e
+}
+
+// explainTransport classifies an error below SOAP and REST. What a broken
+// connection has done is unknown; the same call may be made again by those who
+// can look first.
+func explainTransport(server string, err error) *Error {
+	e := &Error{cause: err}
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	if cert := certificateError(server, err); cert != nil {
+		e.cause, e.Reason = cert, cert.Error()
+		return e
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		e.Reason = "stopped while waiting for vCenter " + server
+		return e
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		e.Reason = fmt.Sprintf("the name %q of vCenter is not known to DNS", dns.Name)
+		return e
+	}
+	if !broken(err) {
+		e.Reason = err.Error()
+		return e
+	}
+	e.kind = kindTransient
+	e.Reason = fmt.Sprintf("vCenter %s does not answer: %v", server, withoutURL(err))
+	return e
+}
+
+// broken tells whether an error means that the way to vCenter failed, or that
+// vCenter is starting.
+func broken(err error) bool {
+	var (
+		netErr net.Error
+		op     *net.OpError
+		status interface{ Temporary() bool }
+	)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, net.ErrClosed), errors.As(err, &op):
+		return true
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return true
+	case errors.As(err, &status) && status.Temporary():
+		return true
+	}
+	// govmomi keeps the status of an answer that is no SOAP in the text alone.
+	text := err.Error()
+	for _, code := range []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests} {
+		if strings.Contains(text, fmt.Sprintf("%d %s", code, http.StatusText(code))) {
+			return true
+		}
+	}
+	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "malformed HTTP")
+}
+
+// withoutURL takes the `Post "https://…": ` off an error of net/http.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+package vsphere
+
+import (
+	"context"
+	"slices"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// need is a set of privileges that an account must have on some object of a
+// kind. Roles are given on whatever objects an administrator chose, so one
+// object of the kind on which it is granted is enough.
+type need struct {
+	kinds      []string
+	keep       func(*node) bool
+	privileges []string
+}
+
+// needs are what Gantry's own calls ask for: clone, reconfigure, power, folder.
+var needs = []need{
+	{kinds: []string{"Datastore"}, privileges: []string{"Datastore.AllocateSpace"}},
+	{kinds: networkTypes, privileges: []string{"Network.Assign"}},
+	{kinds: poolTypes, privileges: []string{"Resource.AssignVMToPool"}},
+	{kinds: []string{"VirtualMachine", "Folder"}, keep: func(n *node) bool { return n.ref.Type == "Folder" || isTemplate(n) },
+		privileges: []string{"VirtualMachine.Provisioning.DeployTemplate"}},
+	{kinds: folderTypes, privileges: []string{
+		"Folder.Create", "Folder.Delete",
+		"VirtualMachine.Inventory.CreateFromExisting", "VirtualMachine.Inventory.Delete", "VirtualMachine.Inventory.Unregister",
+		"VirtualMachine.Config.AddNewDisk", "VirtualMachine.Config.AddRemoveDevice", "VirtualMachine.Config.AdvancedConfig",
+		"VirtualMachine.Config.Annotation", "VirtualMachine.Config.CPUCount", "VirtualMachine.Config.DiskExtend",
+		"VirtualMachine.Config.EditDevice", "VirtualMachine.Config.Memory", "VirtualMachine.Config.RemoveDisk",
+		"VirtualMachine.Config.Settings", "VirtualMachine.Interact.PowerOff", "VirtualMachine.Interact.PowerOn",
+	}},
+}
+
+// asked bounds the objects that are looked at for one need.
+const asked = 200
+
+// MissingPrivileges lists the privileges that the account lacks on every object
+// that it could need them on, sorted. It takes one call for the inventory and
+// one for each kind of object, however many there are.
+func (c *Client) MissingPrivileges(ctx context.Context) ([]string, error) {
+	const op = "look up the account's privileges"
+	inv, err := c.readInventory(ctx, true)
+	if err != nil {
+		return nil, c.failed(op, err)
+	}
+	var missing []string
+	for _, need := range needs {
+		nodes := inv.all(need.keep, need.kinds...)
+		if len(nodes) > asked {
+			nodes = nodes[:asked]
+		}
+		granted, err := c.grantedOn(ctx, nodes, need.privileges)
+		if err != nil {
+			return nil, c.failed(op, err)
+		}
+		for _, p := range need.privileges {
+			if !granted[p] {
+				missing = append(missing, p)
+			}
+		}
+	}
+	slices.Sort(missing)
+	return missing, nil
+}
+
+// grantedOn answers the privileges that the session has on any of the objects.
+func (c *Client) grantedOn(ctx context.Context, nodes []*node, privileges []string) (map[string]bool, error) {
+	granted := map[string]bool{}
+	if len(nodes) == 0 {
+		return granted, nil
+	}
+	req := &types.HasPrivilegeOnEntities{This: *c.soap.content.AuthorizationManager, SessionId: c.soap.sessionKey(), PrivId: privileges}
+	for _, n := range nodes {
+		req.Entity = append(req.Entity, n.ref)
+	}
+	res, err := methods.HasPrivilegeOnEntities(ctx, c.soap, req)
+	if err != nil {
+		return nil, err
+	}
+	for _, entity := range res.Returnval {
+		for _, p := range entity.PrivAvailability {
+			granted[p.PrivId] = granted[p.PrivId] || p.IsGranted
+		}
+	}
+	return granted, nil
+}

@@ -1,0 +1,132 @@
+package vsphere
+
+import (
+	"context"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// pageSize bounds the objects of one answer; 0 leaves it to vCenter, which
+// makes for the fewest calls.
+var pageSize int32
+
+// properties is what a read answered about one object. A property that the
+// object does not have is not in it.
+type properties struct {
+	ref     types.ManagedObjectReference
+	values  map[string]any
+	missing []types.MissingProperty
+}
+
+// value answers a property of the wanted type, or its zero value.
+func value[T any](p properties, name string) T {
+	v, _ := p.values[name].(T)
+	return v
+}
+
+// list answers a property that is a list of references.
+func (p properties) refs(name string) []types.ManagedObjectReference {
+	return value[types.ArrayOfManagedObjectReference](p, name).ManagedObjectReference
+}
+
+// option answers the value of a keyed extraConfig property.
+func (p properties) option(key string) string {
+	switch v := p.values[extraConfig(key)].(type) {
+	case types.OptionValue:
+		s, _ := v.Value.(string)
+		return s
+	case *types.OptionValue:
+		s, _ := v.Value.(string)
+		return s
+	}
+	return ""
+}
+
+// extraConfig is the path of one key of a VM's extra configuration.
+func extraConfig(key string) string { return `config.extraConfig["` + key + `"]` }
+
+// denied finds the fault by which vCenter refuses to show some property.
+func (p properties) denied() *types.NoPermission {
+	for _, m := range p.missing {
+		if f, ok := m.Fault.Fault.(*types.NoPermission); ok {
+			return f
+		}
+	}
+	return nil
+}
+
+// vanished tells whether the object was deleted while it was read.
+func (p properties) vanished() bool {
+	for _, m := range p.missing {
+		if _, ok := m.Fault.Fault.(*types.ManagedObjectNotFound); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// retrieve reads properties in one call, and as many more as there are pages.
+// References that do not exist are not in the answer; an object that several
+// specs name is there once.
+func (c *Client) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec) ([]properties, error) {
+	for i := range specs {
+		specs[i].ReportMissingObjectsInResults = types.NewBool(true)
+	}
+	for attempt := 0; ; attempt++ {
+		seen := c.soap.generation.Load()
+		found, err := c.retrieveOnce(ctx, specs)
+		if err != nil && attempt == 0 && ctx.Err() == nil && seen != c.soap.generation.Load() {
+			continue // the session, and the rest of the pages with it, went in between
+		}
+		return found, err
+	}
+}
+
+func (c *Client) retrieveOnce(ctx context.Context, specs []types.PropertyFilterSpec) ([]properties, error) {
+	collector := c.soap.content.PropertyCollector
+	res, err := methods.RetrievePropertiesEx(ctx, c.soap, &types.RetrievePropertiesEx{
+		This: collector, SpecSet: specs, Options: types.RetrieveOptions{MaxObjects: pageSize},
+	})
+	if err != nil {
+		return nil, err
+	}
+	page := res.Returnval
+	var found []properties
+	at := map[types.ManagedObjectReference]int{}
+	for page != nil {
+		for _, o := range page.Objects {
+			i, ok := at[o.Obj]
+			if !ok {
+				i = len(found)
+				at[o.Obj] = i
+				found = append(found, properties{ref: o.Obj, values: make(map[string]any, len(o.PropSet))})
+			}
+			found[i].missing = append(found[i].missing, o.MissingSet...)
+			for _, prop := range o.PropSet {
+				found[i].values[prop.Name] = prop.Val
+			}
+		}
+		if page.Token == "" {
+			break
+		}
+		next, err := methods.ContinueRetrievePropertiesEx(ctx, c.soap, &types.ContinueRetrievePropertiesEx{This: collector, Token: page.Token})
+		if err != nil {
+			return nil, err
+		}
+		page = &next.Returnval
+	}
+	return found, nil
+}
+
+// objectsSpec asks for properties of given objects.
+func objectsSpec(refs []types.ManagedObjectReference, paths map[string][]string) types.PropertyFilterSpec {
+	spec := types.PropertyFilterSpec{}
+	for _, ref := range refs {
+		spec.ObjectSet = append(spec.ObjectSet, types.ObjectSpec{Obj: ref})
+	}
+	for kind, p := range paths {
+		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: kind, PathSet: p})
+	}
+	return spec
+}

@@ -1,0 +1,219 @@
+package vsphere
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+const sessionPath = "/com/vmware/cis/session"
+
+// restSession talks to vCenter's REST endpoint, where the tags are. It logs in
+// when it is first used, and again, once, when vCenter no longer knows the
+// session.
+type restSession struct {
+	config Config
+	http   *retryablehttp.Client
+
+	mu      sync.Mutex
+	id      string
+	refused error
+	closed  bool
+}
+
+// readOnly marks a request that may be sent again after a lost answer. A create
+// may not: "already exists" would then mean either of two things.
+type readOnly struct{}
+
+func newRESTSession(c Config, transport http.RoundTripper) *restSession {
+	client := retryablehttp.NewClient()
+	client.HTTPClient = &http.Client{Transport: transport}
+	client.Logger = nil
+	client.RetryMax = 2
+	client.RetryWaitMin, client.RetryWaitMax = 200*time.Millisecond, time.Second
+	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	client.CheckRetry = func(ctx context.Context, res *http.Response, err error) (bool, error) {
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case ctx.Value(readOnly{}) == nil:
+			return false, nil
+		case err != nil:
+			return certificateError(c.Server, err) == nil && broken(err), nil
+		}
+		return startingUp(res.StatusCode), nil
+	}
+	return &restSession{config: c, http: client}
+}
+
+// startingUp tells whether a status means that vCenter is up but not its service.
+func startingUp(status int) bool {
+	switch status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
+		return true
+	}
+	return false
+}
+
+// restError is an answer of the REST endpoint that is no success.
+type restError struct {
+	Status  int
+	Type    string // com.vmware.vapi.std.errors.…, without that prefix
+	Message string
+}
+
+func (e *restError) Error() string {
+	text := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
+	if e.Type != "" {
+		text += " [" + e.Type + "]"
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+// read makes a call that changes nothing.
+func (r *restSession) read(ctx context.Context, method, path string, in, out any) error {
+	return r.call(context.WithValue(ctx, readOnly{}, true), method, path, in, out)
+}
+
+// call makes one call inside the session.
+func (r *restSession) call(ctx context.Context, method, path string, in, out any) error {
+	id, err := r.session(ctx, "")
+	if err != nil {
+		return err
+	}
+	err = r.send(ctx, method, path, in, out, func(req *http.Request) { req.Header.Set("vmware-api-session-id", id) })
+	var status *restError
+	if !errors.As(err, &status) || status.Status != http.StatusUnauthorized {
+		return err
+	}
+	if id, err = r.session(ctx, id); err != nil {
+		return err
+	}
+	return r.send(ctx, method, path, in, out, func(req *http.Request) { req.Header.Set("vmware-api-session-id", id) })
+}
+
+// session answers the session's id and logs in where there is none, or where
+// the one there is has turned out to be gone.
+func (r *restSession) session(ctx context.Context, gone string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return "", errClosed
+	case r.refused != nil:
+		return "", r.refused
+	case r.id != "" && r.id != gone:
+		return r.id, nil
+	}
+	var id string
+	err := r.send(ctx, http.MethodPost, sessionPath, nil, &id, func(req *http.Request) {
+		req.SetBasicAuth(r.config.Username, r.config.Password)
+		req.Header.Set("vmware-use-header-authn", "true")
+	})
+	var status *restError
+	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
+		r.refused = refusedLogin(r.config)
+		return "", r.refused
+	}
+	if err != nil {
+		return "", err
+	}
+	r.id = id
+	return id, nil
+}
+
+func (r *restSession) send(ctx context.Context, method, path string, in, out any, auth func(*http.Request)) error {
+	var body any
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode a request: %w", err)
+		}
+		body = raw
+	}
+	path, query, _ := strings.Cut(path, "?")
+	u := r.config.endpoint("/rest" + path)
+	u.RawQuery = query
+	req, err := retryablehttp.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return fmt.Errorf("make a request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.config.UserAgent != "" {
+		req.Header.Set("User-Agent", r.config.UserAgent)
+	}
+	auth(req.Request)
+	res, err := r.http.Do(req)
+	if err != nil {
+		return explainTransport(r.config.Server, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
+	if err != nil {
+		return explainTransport(r.config.Server, err)
+	}
+	if res.StatusCode/100 != 2 {
+		return newRESTError(res.StatusCode, raw)
+	}
+	if out == nil || len(bytes.TrimSpace(raw)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(raw, &struct {
+		Value any `json:"value"`
+	}{out}); err != nil {
+		return fmt.Errorf("read the answer of vCenter %s: %w", r.config.Server, err)
+	}
+	return nil
+}
+
+func newRESTError(status int, raw []byte) *restError {
+	e := &restError{Status: status}
+	var body struct {
+		Type  string `json:"type"`
+		Value struct {
+			Messages []struct {
+				Text string `json:"default_message"`
+			} `json:"messages"`
+		} `json:"value"`
+	}
+	if json.Unmarshal(raw, &body) == nil {
+		e.Type = strings.TrimPrefix(body.Type, "com.vmware.vapi.std.errors.")
+		for _, m := range body.Value.Messages {
+			e.Message = strings.TrimPrefix(e.Message+"; "+m.Text, "; ")
+		}
+	}
+	return e
+}
+
+func (r *restSession) logout(ctx context.Context) error {
+	r.mu.Lock()
+	id := r.id
+	r.id, r.closed = "", true
+	r.mu.Unlock()
+	if id == "" {
+		return nil
+	}
+	err := r.send(ctx, http.MethodDelete, sessionPath, nil, nil, func(req *http.Request) {
+		req.Header.Set("vmware-api-session-id", id)
+	})
+	var status *restError
+	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
+		return nil // it has ended by itself
+	}
+	return err
+}

@@ -1,0 +1,168 @@
+package vsphere
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+	"golang.org/x/sync/singleflight"
+)
+
+// errClosed is the cause of calls that come after the logout.
+var errClosed = errors.New("the session was closed at the end of the run")
+
+// soapSession is a soap.RoundTripper that logs in again, once, when vCenter no
+// longer knows the session: it has expired, or vCenter was started again.
+type soapSession struct {
+	config  Config
+	client  *soap.Client
+	jar     *jar
+	content types.ServiceContent
+
+	// generation counts the logins, so that of many calls that find the session
+	// gone only the first one logs in.
+	generation atomic.Uint64
+	flight     singleflight.Group
+	closed     atomic.Bool
+
+	mu      sync.Mutex
+	key     string // of the session
+	refused error  // a login that vCenter refused: not tried again
+}
+
+func newSOAPSession(c Config, transport http.RoundTripper) *soapSession {
+	s := &soapSession{config: c, jar: newJar()}
+	s.client = soap.NewClient(c.endpoint("/sdk"), c.InsecureSkipVerify)
+	s.client.Client = http.Client{Transport: transport, Jar: s.jar}
+	s.client.UserAgent = c.UserAgent
+	s.client.Namespace, s.client.Version = "urn:"+vim25.Namespace, vim25.Version
+	return s
+}
+
+// open reads the service content, the one thing vCenter tells anybody, and logs
+// in.
+func (s *soapSession) open(ctx context.Context) error {
+	content, err := methods.GetServiceContent(ctx, s.client)
+	if err != nil {
+		return err
+	}
+	if content.About.ApiType != "VirtualCenter" {
+		return fmt.Errorf("%s is not a vCenter but %s: give the vCenter that manages the host", s.config.Server, content.About.FullName)
+	}
+	s.content = content
+	return s.login(ctx)
+}
+
+// login opens a session. The cookies of an older one go first: vCenter refuses
+// a login inside a session.
+func (s *soapSession) login(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused != nil {
+		return s.refused
+	}
+	s.jar.clear()
+	res, err := methods.Login(ctx, s.client, &types.Login{
+		This: *s.content.SessionManager, UserName: s.config.Username, Password: s.config.Password, Locale: "en_US",
+	})
+	if isFault[*types.InvalidLogin](err) {
+		s.refused = refusedLogin(s.config)
+		return s.refused
+	}
+	if err != nil {
+		return err
+	}
+	s.key = res.Returnval.Key
+	s.generation.Add(1)
+	return nil
+}
+
+func refusedLogin(c Config) error {
+	return &Error{
+		Op:     "log in to vCenter " + c.Server,
+		Reason: fmt.Sprintf("vCenter refuses the user name or the password of %q", c.Username),
+		Advice: "it is not tried again in this run, so as not to lock the account",
+		kind:   kindLogin,
+	}
+}
+
+// sessionKey names the current session to the authorization manager.
+func (s *soapSession) sessionKey() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.key
+}
+
+// RoundTrip implements soap.RoundTripper.
+func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	seen := s.generation.Load()
+	err := s.client.RoundTrip(ctx, req, res)
+	if !sessionGone(err, res) {
+		return err
+	}
+	if err := s.renew(ctx, seen); err != nil {
+		return err
+	}
+	reflect.ValueOf(res).Elem().SetZero() // it holds the fault of the first try
+	return s.client.RoundTrip(ctx, req, res)
+}
+
+// renew logs in again unless somebody has done so since the generation seen.
+func (s *soapSession) renew(ctx context.Context, seen uint64) error {
+	result := s.flight.DoChan("login", func() (any, error) {
+		if s.generation.Load() != seen {
+			return nil, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
+		defer cancel()
+		return nil, s.login(ctx)
+	})
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case r := <-result:
+		return r.Err
+	}
+}
+
+func (s *soapSession) logout(ctx context.Context) error {
+	if s.closed.Swap(true) || s.content.SessionManager == nil {
+		return nil
+	}
+	_, err := methods.Logout(ctx, s.client, &types.Logout{This: *s.content.SessionManager})
+	if isFault[*types.NotAuthenticated](err) {
+		return nil
+	}
+	return err
+}
+
+// sessionGone tells whether an answer means that vCenter does not know the
+// session. A property read says so for each property instead of as a fault.
+func sessionGone(err error, res soap.HasFault) bool {
+	if err != nil {
+		return isFault[*types.NotAuthenticated](err)
+	}
+	body, ok := res.(*methods.RetrievePropertiesExBody)
+	if !ok || body.Res == nil || body.Res.Returnval == nil {
+		return false
+	}
+	for _, o := range body.Res.Returnval.Objects {
+		for _, m := range o.MissingSet {
+			if _, ok := m.Fault.Fault.(*types.NotAuthenticated); ok {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+package vsphere
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+const (
+	tagPath      = "/com/vmware/cis/tagging/tag"
+	categoryPath = "/com/vmware/cis/tagging/category"
+	objectsPath  = "/com/vmware/cis/tagging/tag-association"
+
+	tagPrefix = "urn:vmomi:InventoryServiceTag:"
+	urnSuffix = ":GLOBAL"
+)
+
+var _ ledger.Store = (*TagStore)(nil)
+
+// TagStore keeps the ledger's tags in vCenter's tagging service.
+type TagStore struct{ client *Client }
+
+// NewTagStore is the ledger's store in a vCenter. The client should be the
+// provider's own: a cloud account needs no tag privileges.
+func NewTagStore(c *Client) *TagStore { return &TagStore{c} }
+
+func tagURN(id uuid.UUID) string { return tagPrefix + id.String() + urnSuffix }
+
+// tagUUID reads a tag's id. Those that vCenter makes for itself have the same
+// form; they are simply no ids that the ledger derives.
+func tagUUID(urn string) (uuid.UUID, bool) {
+	text, ok := strings.CutPrefix(urn, tagPrefix)
+	if !ok {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(strings.TrimSuffix(text, urnSuffix))
+	return id, err == nil
+}
+
+// tagBody is a tag as the REST endpoint writes it.
+type tagBody struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	CategoryID  string `json:"category_id"`
+}
+
+// Create implements ledger.Store. It is sent once only: after a lost answer
+// "already exists" could mean either of two things, and the ledger tells them
+// apart by the description.
+func (s *TagStore) Create(ctx context.Context, tag ledger.Tag) error {
+	op := fmt.Sprintf("create tag %q", tag.Name)
+	for attempt := 0; ; attempt++ {
+		category, err := s.ensureCategory(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.post(ctx, category, tag)
+		if attempt == 0 && isStatus(err, http.StatusNotFound) {
+			s.forgetCategory(category) // an administrator has deleted it since
+			continue
+		}
+		return s.failed(op, err)
+	}
+}
+
+func (s *TagStore) post(ctx context.Context, category string, tag ledger.Tag) error {
+	return s.client.rest.call(ctx, http.MethodPost, tagPath, map[string]any{"create_spec": map[string]string{
+		"name": tag.Name, "description": tag.Description, "category_id": category, "tag_id": tagURN(tag.ID),
+	}}, nil)
+}
+
+// Get implements ledger.Store.
+func (s *TagStore) Get(ctx context.Context, id uuid.UUID) (ledger.Tag, error) {
+	body, err := s.client.tag(ctx, tagURN(id))
+	if err != nil {
+		return ledger.Tag{}, s.failed(fmt.Sprintf("read tag %s", id), err)
+	}
+	return ledger.Tag{ID: id, Name: body.Name, Description: body.Description}, nil
+}
+
+func (c *Client) tag(ctx context.Context, urn string) (tagBody, error) {
+	var body tagBody
+	err := c.rest.read(ctx, http.MethodGet, tagPath+"/id:"+urn, nil, &body)
+	return body, err
+}
+
+// Update implements ledger.Store.
+func (s *TagStore) Update(ctx context.Context, id uuid.UUID, description string) error {
+	err := s.client.rest.call(ctx, http.MethodPatch, tagPath+"/id:"+tagURN(id), map[string]any{
+		"update_spec": map[string]string{"description": description},
+	}, nil)
+	return s.failed(fmt.Sprintf("update tag %s", id), err)
+}
+
+// Delete implements ledger.Store.
+func (s *TagStore) Delete(ctx context.Context, id uuid.UUID) error {
+	err := s.client.rest.call(ctx, http.MethodDelete, tagPath+"/id:"+tagURN(id), nil, nil)
+	if isStatus(err, http.StatusNotFound) {
+		return nil
+	}
+	return s.failed(fmt.Sprintf("delete tag %s", id), err)
+}
+
+// List implements ledger.Store: one call, which answers ids only.
+func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
+	for attempt := 0; ; attempt++ {
+		category, err := s.findCategory(ctx)
+		if err != nil || category == "" {
+			return nil, err
+		}
+		var urns []string
+		err = s.client.rest.read(ctx, http.MethodPost, tagPath+"/id:"+category+"?~action=list-tags-for-category", nil, &urns)
+		if attempt == 0 && isStatus(err, http.StatusNotFound) {
+			s.forgetCategory(category)
+			continue
+		}
+		if err != nil {
+			return nil, s.failed("list the tags of category "+categoryName, err)
+		}
+		ids := make([]uuid.UUID, 0, len(urns))
+		for _, urn := range urns {
+			if id, ok := tagUUID(urn); ok && id != rootTag {
+				ids = append(ids, id)
+			}
+		}
+		return ids, nil
+	}
+}
+
+// Now implements ledger.Store.
+func (s *TagStore) Now(ctx context.Context) (time.Time, error) {
+	c := s.client
+	res, err := methods.CurrentTime(ctx, c.soap, &types.CurrentTime{This: types.ManagedObjectReference{Type: "ServiceInstance", Value: "ServiceInstance"}})
+	if err != nil {
+		return time.Time{}, c.failed("ask vCenter for the time", err)
+	}
+	return res.Returnval, nil
+}
+
+// failed ties vCenter's answers to the errors that the ledger tells apart.
+func (s *TagStore) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = s.client.failed(op, err)
+	switch {
+	case errors.Is(err, engine.ErrExists):
+		return fmt.Errorf("%w: %w", err, ledger.ErrExists)
+	case isStatus(err, http.StatusNotFound):
+		return fmt.Errorf("%w: %w", err, ledger.ErrNotFound)
+	case errors.Is(err, engine.ErrPermission):
+		return &TagPermissionError{Username: s.client.config.Username, cause: err}
+	}
+	return err
+}
+
+func isStatus(err error, status int) bool {
+	var e *restError
+	return errors.As(err, &e) && e.Status == status
+}

@@ -1,0 +1,191 @@
+package vsphere
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+)
+
+// started remembers what a task is for, so that its failure can be told.
+func (c *Client) started(task types.ManagedObjectReference, op operation) string {
+	c.site.tasks.Store(task.String(), op)
+	return task.String()
+}
+
+// PowerOff implements engine.VCenter. A VM that is off already is success.
+func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
+	ref, err := parseRef("VirtualMachine", vm)
+	if err != nil {
+		return "", err
+	}
+	off := func(f types.BaseMethodFault) bool {
+		state, ok := f.(*types.InvalidPowerState)
+		return ok && state.ExistingState == types.VirtualMachinePowerStatePoweredOff
+	}
+	op := operation{name: "power off " + c.path(ref), done: off}
+	res, err := methods.PowerOffVM_Task(ctx, c.soap, &types.PowerOffVM_Task{This: ref})
+	if err != nil {
+		return "", c.failed(op.name, err)
+	}
+	return c.started(res.Returnval, op), nil
+}
+
+// Destroy implements engine.VCenter. It takes every attached disk with it: what
+// is to be kept must have been detached.
+func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
+	ref, err := parseRef("VirtualMachine", vm)
+	if err != nil {
+		return "", err
+	}
+	op := operation{name: "destroy " + c.path(ref)}
+	res, err := methods.Destroy_Task(ctx, c.soap, &types.Destroy_Task{This: ref})
+	if err != nil {
+		return "", c.failed(op.name, err)
+	}
+	return c.started(res.Returnval, op), nil
+}
+
+// Poll implements engine.VCenter. Of the bootstrap data only its encoding is
+// read: cloud-init and the wipe clear the data first and the encoding after, and
+// the data itself is too large to be fetched with every look.
+func (c *Client) Poll(ctx context.Context, req engine.PollRequest) (*engine.PollResult, error) {
+	result := &engine.PollResult{Tasks: map[string]engine.TaskState{}, VMs: map[string]engine.VMState{}, Gone: map[string]bool{}}
+	all := slices.Concat(req.Tasks, req.VMs, req.Disks)
+	if len(all) == 0 {
+		return result, nil
+	}
+	refs, err := parseRefs(all)
+	if err != nil {
+		return nil, err
+	}
+	specs := []types.PropertyFilterSpec{objectsSpec(refs, map[string][]string{
+		"Task":           {"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"},
+		"VirtualMachine": append(slices.Clone(guestProperties), extraConfig("guestinfo.userdata.encoding")),
+	})}
+	if len(req.Disks) > 0 {
+		disks, err := parseRefs(req.Disks)
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": deviceProperties}))
+	}
+	found, err := c.retrieve(ctx, specs...)
+	if isFault[*types.ManagedObjectNotFound](err) {
+		// vCenter says so only when none of the objects is left.
+		found, err = nil, nil
+	}
+	if err != nil {
+		return nil, c.failed("look at running tasks and VMs", err)
+	}
+	for _, ref := range refs {
+		result.Gone[ref.String()] = true
+	}
+	for _, p := range found {
+		if p.vanished() {
+			continue
+		}
+		ref := p.ref.String()
+		delete(result.Gone, ref)
+		if f := p.denied(); f != nil {
+			return nil, c.failed("look at "+c.path(p.ref), c.explainFault(f, ""))
+		}
+		if p.ref.Type == "Task" {
+			result.Tasks[ref] = c.taskState(p)
+			continue
+		}
+		state := vmState(p)
+		if slices.Contains(req.Disks, ref) {
+			state.Disks = disksOf(p)
+		}
+		result.VMs[ref] = state
+	}
+	return result, nil
+}
+
+func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
+	var refs []types.ManagedObjectReference
+	for _, text := range texts {
+		ref, err := parseRef("", text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs, nil
+}
+
+func vmState(p properties) engine.VMState {
+	return engine.VMState{
+		PoweredOn: value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn,
+		Phase:     p.option("guestinfo.gantry.phase"),
+		LogTail:   p.option("guestinfo.gantry.log"),
+		Userdata:  p.option("guestinfo.userdata.encoding") != "",
+		Addresses: addressesOf(p),
+	}
+}
+
+func (c *Client) taskState(p properties) engine.TaskState {
+	ref := p.ref.String()
+	kept, _ := c.site.tasks.Load(ref)
+	op, known := kept.(operation)
+	if !known {
+		op.name = fmt.Sprintf("%s on %q", value[string](p, "info.descriptionId"), value[string](p, "info.entityName"))
+	}
+	switch value[types.TaskInfoState](p, "info.state") {
+	case types.TaskInfoStateSuccess:
+		c.site.tasks.Delete(ref)
+		state := engine.TaskState{Done: true}
+		if vm, ok := p.values["info.result"].(types.ManagedObjectReference); ok && vm.Type == "VirtualMachine" {
+			state.VM = vm.String()
+		}
+		return state
+	case types.TaskInfoStateError:
+		c.site.tasks.Delete(ref)
+		return engine.TaskState{Done: true, Err: c.taskError(op, p)}
+	}
+	return engine.TaskState{}
+}
+
+func (c *Client) taskError(op operation, p properties) error {
+	failed, ok := p.values["info.error"].(types.LocalizedMethodFault)
+	if !ok || failed.Fault == nil {
+		reason := failed.LocalizedMessage
+		if reason == "" {
+			reason = "the task failed, and vCenter does not say why"
+		}
+		return &Error{Op: op.name, Reason: reason}
+	}
+	if op.done != nil && op.done(failed.Fault) {
+		return nil
+	}
+	e := c.explainFault(failed.Fault, failed.LocalizedMessage)
+	e.Op = op.name
+	return e
+}
+
+// wait polls one task until it has ended, for the few operations that are over
+// in a moment.
+func (c *Client) wait(ctx context.Context, task string) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		res, err := c.Poll(ctx, engine.PollRequest{Tasks: []string{task}})
+		if err != nil {
+			return err
+		}
+		if state := res.Tasks[task]; state.Done || res.Gone[task] {
+			return state.Err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
