@@ -39,6 +39,7 @@ type bootstrapToken struct {
 	Description string   `json:"description"`
 	TTL         string   `json:"ttl"`
 	Usages      []string `json:"usages"`
+	Groups      []string `json:"groups"`
 }
 
 type initConfiguration struct {
@@ -133,12 +134,15 @@ func (n Node) initConfiguration() initConfiguration {
 		APIVersion: n.kubeadmAPI(),
 		Kind:       "InitConfiguration",
 		// Left out, kubeadm makes a token that lets anyone join for a day. This one
-		// may only sign the cluster-info, authenticates nobody and is gone within
-		// the minute; tokens to join with are made through the API when needed.
+		// signs no cluster-info, is in a group without rights and gone within the
+		// minute; tokens to join with are made through the API when needed.
+		// (kubeadm takes no token that only signs: it adds its group by default and
+		// then refuses a group without authentication.)
 		BootstrapTokens: []bootstrapToken{{
-			Description: "Placeholder of kubeadm init: it cannot be joined with.",
+			Description: "Placeholder of kubeadm init that cannot be joined with",
 			TTL:         "1m0s",
-			Usages:      []string{"signing"},
+			Usages:      []string{"authentication"},
+			Groups:      []string{"system:bootstrappers:gantry:no-rights"},
 		}},
 		NodeRegistration: n.nodeRegistration(),
 		LocalAPIEndpoint: n.localAPIEndpoint(),

@@ -1,0 +1,308 @@
+package bootstrap_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
+
+// machine is a directory that the bootstrap script takes for its machine, with
+// stand-ins for every command that would change a real one.
+type machine struct {
+	t    *testing.T
+	root string
+}
+
+// stub is every stand-in. It records its call; a file named after the command
+// in "plays" is run for what it prints, does and returns.
+const stub = `#!/bin/bash
+name=${0##*/}
+root=${0%/bin/*}
+printf '%s %s\n' "$name" "$*" >>"$root/calls"
+if [[ -f $root/plays/$name ]]; then
+	. "$root/plays/$name"
+fi
+`
+
+func newMachine(t *testing.T, node bootstrap.Node) *machine {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not installed")
+	}
+	m := &machine{t: t, root: t.TempDir()}
+	for _, file := range userdata(t, node).WriteFiles {
+		m.write(file.Path, file.Content)
+	}
+	m.write("/etc/modules-load.d/.keep", "")
+	m.write("/etc/sysctl.d/.keep", "")
+	m.write("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n/swap.img\tnone\tswap\tsw\t0\t0\n# /dev/sdb none swap sw 0 0\n")
+	for _, command := range []string{
+		"modprobe", "sysctl", "swapoff", "systemctl", "crictl", "kubeadm", "vmware-rpctool", "vmtoolsd",
+	} {
+		m.write("/bin/"+command, stub)
+	}
+	m.play("kubeadm", `case $1 in
+version) echo v1.34.2 ;;
+config) echo registry.k8s.io/kube-apiserver:v1.34.2 ;;
+esac`)
+	m.play("vmware-rpctool", `printf '%s' "$1" >"$root/rpc"
+case $1 in
+*gantry.phase*) printf '%s\n' "${1##* }" >>"$root/phases" ;;
+*gantry.log*) printf '%s' "${1#* * }" >"$root/tail" ;;
+esac`)
+	return m
+}
+
+func (m *machine) write(path, content string) {
+	m.t.Helper()
+	name := filepath.Join(m.root, path)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o755); err != nil { //nolint:gosec // commands have to be executable
+		m.t.Fatal(err)
+	}
+}
+
+// play sets what a command does when it is called.
+func (m *machine) play(command, script string) { m.t.Helper(); m.write("/plays/"+command, script) }
+
+func (m *machine) read(path string) string {
+	m.t.Helper()
+	data, err := os.ReadFile(filepath.Join(m.root, path))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		m.t.Fatal(err)
+	}
+	return string(data)
+}
+
+func (m *machine) exists(path string) bool {
+	_, err := os.Stat(filepath.Join(m.root, path))
+	return err == nil
+}
+
+// bootstrap runs the script as cloud-init would and returns its exit status.
+func (m *machine) bootstrap(verb string) int {
+	m.t.Helper()
+	command := exec.CommandContext(m.t.Context(), filepath.Join(m.root, "etc/gantry/bootstrap.sh"), verb)
+	command.Env = append(os.Environ(), "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "HTTPS_PROXY=http://not-for-kubeadm:1")
+	output, err := command.CombinedOutput()
+	if len(output) > 0 {
+		// cloud-init keeps what a command prints; everything goes to the log instead.
+		m.t.Errorf("the script printed: %s", output)
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return 0
+}
+
+func (m *machine) phases() []string { return strings.Fields(m.read("phases")) }
+
+// calls are those of one command, without its name.
+func (m *machine) calls(command string) []string {
+	var calls []string
+	for line := range strings.Lines(m.read("calls")) {
+		if name, arguments, _ := strings.Cut(strings.TrimSpace(line), " "); name == command {
+			calls = append(calls, strings.ReplaceAll(arguments, m.root, ""))
+		}
+	}
+	return calls
+}
+
+// kubeadm are the verbs that change the machine.
+func (m *machine) kubeadm() []string {
+	var verbs []string
+	for _, call := range m.calls("kubeadm") {
+		if verb, _, _ := strings.Cut(call, " "); verb == "init" || verb == "join" || verb == "reset" {
+			verbs = append(verbs, verb)
+		}
+	}
+	return verbs
+}
+
+func (m *machine) wantPhases(want ...string) {
+	m.t.Helper()
+	if got := m.phases(); !slices.Equal(got, want) {
+		m.t.Errorf("phases %v, want %v; log:\n%s", got, want, m.log())
+	}
+}
+
+func (m *machine) wantKubeadm(want ...string) {
+	m.t.Helper()
+	if got := m.kubeadm(); !slices.Equal(got, want) {
+		m.t.Errorf("kubeadm ran %v, want %v; log:\n%s", got, want, m.log())
+	}
+}
+
+func (m *machine) log() string { return m.read("var/log/gantry-bootstrap.log") }
+
+const kubeVIP = "/etc/kubernetes/manifests/kube-vip.yaml"
+
+func TestScriptInit(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
+	if status := m.bootstrap("init"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	m.wantPhases("booting", "kubeadm", "joined")
+	if !slices.Contains(m.calls("kubeadm"), "init --config /etc/gantry/kubeadm.yaml --skip-token-print") {
+		t.Errorf("kubeadm was called with %q", m.calls("kubeadm"))
+	}
+	if manifest := m.read(kubeVIP); strings.Contains(manifest, "super-admin.conf") || !strings.Contains(manifest, "path: /etc/kubernetes/admin.conf") {
+		t.Error("kube-vip was not put back on admin.conf")
+	}
+	if m.exists("/etc/gantry/kubeadm.yaml") {
+		t.Error("the kubeadm configuration is still there")
+	}
+	if entries, err := os.ReadDir(filepath.Join(m.root, "etc/kubernetes/manifests")); err != nil || len(entries) != 1 {
+		t.Errorf("kubelet would run %v (error %v)", entries, err)
+	}
+
+	if status := m.bootstrap("init"); status != 0 {
+		t.Errorf("a second run ended with status %d", status)
+	}
+	m.wantPhases("booting", "kubeadm", "joined", "joined")
+	m.wantKubeadm("init")
+}
+
+func TestScriptKeepsKubeVIPOnAdminConf(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, withVersion(newNode(t, bootstrap.FirstControlPlane), "1.28.15"))
+	m.play("kubeadm", `[[ $1 != version ]] || echo v1.28.15`)
+	before := m.read(kubeVIP)
+	if status := m.bootstrap("init"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	if m.read(kubeVIP) != before {
+		t.Error("the manifest changed")
+	}
+}
+
+func TestScriptNeverInitsTwice(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
+	m.play("kubeadm", `case $1 in
+version) echo v1.34.2 ;;
+init) echo "error: the API server did not come up"; exit 7 ;;
+esac`)
+	if status := m.bootstrap("init"); status == 0 {
+		t.Error("a failed init was a success")
+	}
+	m.wantPhases("booting", "kubeadm", "failed")
+	if !strings.Contains(m.read("tail"), "the API server did not come up") {
+		t.Errorf("the reported log lacks kubeadm's reason:\n%s", m.read("tail"))
+	}
+	if status := m.bootstrap("init"); status == 0 {
+		t.Error("a second run was a success")
+	}
+	m.wantKubeadm("init")
+	if !strings.Contains(m.read("tail"), "has to be replaced") {
+		t.Errorf("the reported log does not say what to do:\n%s", m.read("tail"))
+	}
+}
+
+func TestScriptFetchesImagesBeforeInit(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
+	// kube-vip's image is there, the other one comes at the third attempt.
+	m.play("crictl", `case $1 in
+inspecti) [[ $3 == *kube-vip* ]] ;;
+pull) echo x >>"$root/pulls"; (($(wc -l <"$root/pulls") == 3)) ;;
+esac`)
+	if status := m.bootstrap("init"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	m.wantKubeadm("init")
+	pulls := slices.DeleteFunc(m.calls("crictl"), func(call string) bool { return !strings.HasPrefix(call, "pull") })
+	want := slices.Repeat([]string{"pull registry.k8s.io/kube-apiserver:v1.34.2"}, 3)
+	if !slices.Equal(pulls, want) {
+		t.Errorf("pulls %q, want %q", pulls, want)
+	}
+	if !slices.Contains(m.calls("crictl"), "inspecti -q ghcr.io/kube-vip/kube-vip:v1.0.0") {
+		t.Errorf("kube-vip's image was not looked for: %q", m.calls("crictl"))
+	}
+}
+
+func TestScriptDoesNotInitWithoutImages(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
+	m.play("crictl", `echo "no route to registry"; exit 1`)
+	if status := m.bootstrap("init"); status == 0 {
+		t.Error("the bootstrap was a success")
+	}
+	m.wantKubeadm()
+	if phases := m.phases(); phases[len(phases)-1] != "failed" || !strings.Contains(m.read("tail"), "no route to registry") {
+		t.Errorf("phases %v, log:\n%s", phases, m.read("tail"))
+	}
+}
+
+func TestScriptJoin(t *testing.T) {
+	t.Parallel()
+	for _, role := range []bootstrap.Role{bootstrap.ControlPlane, bootstrap.Worker} {
+		t.Run(string(role), func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t, newNode(t, role))
+			before := m.read(kubeVIP)
+			if status := m.bootstrap("join"); status != 0 {
+				t.Fatalf("status %d; log:\n%s", status, m.log())
+			}
+			m.wantPhases("booting", "kubeadm", "joined")
+			m.wantKubeadm("join")
+			if m.read(kubeVIP) != before {
+				t.Error("kube-vip's manifest changed")
+			}
+			if m.exists("/etc/gantry/kubeadm.yaml") {
+				t.Error("the token is still on the disk")
+			}
+		})
+	}
+}
+
+func TestScriptResetsBeforeItJoinsAgain(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.ControlPlane))
+	before := m.read(kubeVIP)
+	m.play("kubeadm", `case $1 in
+version) echo v1.34.2 ;;
+reset) rm -rf "$root"/etc/kubernetes/manifests/* ;;
+join) echo x >>"$root/joins"; (($(wc -l <"$root/joins") == 2)) ;;
+esac`)
+	if status := m.bootstrap("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	m.wantKubeadm("join", "reset", "join")
+	m.wantPhases("booting", "kubeadm", "kubeadm", "joined")
+	if m.read(kubeVIP) != before {
+		t.Error("kube-vip's manifest did not survive the reset")
+	}
+	if m.exists("/etc/gantry/kube-vip.yaml") {
+		t.Error("the copy of kube-vip's manifest was left behind")
+	}
+}
+
+func TestScriptGivesUpJoining(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.play("kubeadm", `case $1 in
+version) echo v1.34.2 ;;
+*) echo "could not reach the API"; exit 1 ;;
+esac`)
+	if status := m.bootstrap("join"); status == 0 {
+		t.Error("the bootstrap was a success")
+	}
+	m.wantKubeadm("join", "reset", "join", "reset", "join")
+	m.wantPhases("booting", "kubeadm", "kubeadm", "kubeadm", "failed")
+	if m.exists("/etc/gantry/bootstrapped") {
+		t.Error("the marker says that the node has joined")
+	}
+}
