@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+const (
+	// generations is how many numbers a body's chunks may carry. A writer picks
+	// one at random, so that chunks are only ever created and deleted, never
+	// overwritten: a dead runner that wakes in the middle of its write cannot
+	// mix its chunks with those of its successor.
+	generations = 1024
+	// maxParts bounds a body to about 4 KiB.
+	maxParts = 16
+	// fence stands around a chunk, so that nothing trims its white space.
+	fence = "|"
+)
+
+// errTorn says that a body and its chunks do not belong together: a writer is
+// at work.
+var errTorn = errors.New("the body's parts do not belong together")
+
+// pointer is the description of a record whose body is in chunks.
+type pointer struct {
+	generation, parts int
+	checksum          string
+}
+
+func (p pointer) String() string {
+	return fmt.Sprintf("+%d.%d.%s", p.generation, p.parts, p.checksum)
+}
+
+// parsePointer is false for a description that is a body itself.
+func parsePointer(description string) (pointer, bool) {
+	var p pointer
+	n, err := fmt.Sscanf(description, "+%d.%d.%s", &p.generation, &p.parts, &p.checksum)
+	if err != nil || n != 3 || p.generation < 1 || p.generation > generations || p.parts < 1 || p.parts > maxParts || p.String() != description {
+		return pointer{}, false
+	}
+	return p, true
+}
+
+func checksum(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:8])
+}
+
+// writeChunks stores a body beside a record and answers what the record's
+// description has to be for the body to stand, with the chunks that it made. A
+// short body needs none. current is the generation in use, 0 for none.
+func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, current int) (string, pointer, error) {
+	if len(body) <= maxBytes {
+		return string(body), pointer{}, nil
+	}
+	parts, err := split(body)
+	if err != nil {
+		return "", pointer{}, err
+	}
+	for range rereads {
+		p := pointer{generation: 1 + rand.IntN(generations), parts: len(parts), checksum: checksum(body)}
+		if p.generation == current {
+			continue
+		}
+		made, err := l.createChunks(ctx, id, p, parts)
+		if err == nil {
+			return p.String(), p, nil
+		}
+		l.dropChunks(ctx, id, pointer{generation: p.generation, parts: made})
+		// A killed run's chunks are in the way: another number.
+		if !errors.Is(err, ErrExists) {
+			return "", pointer{}, err
+		}
+	}
+	return "", pointer{}, errors.New("no number is free for the parts of a long body")
+}
+
+// createChunks answers how many of the chunks it is known to have made.
+func (l *Ledger) createChunks(ctx context.Context, id uuid.UUID, p pointer, parts []string) (int, error) {
+	for k, part := range parts {
+		suffix := chunkSuffix(p.generation, k)
+		tag := Tag{ID: derive(id, suffix), Name: id.String() + suffix, Description: fence + part + fence}
+		if err := l.store.Create(ctx, tag); err != nil {
+			return k, fmt.Errorf("write part %d of %d of the body: %w", k+1, len(parts), err)
+		}
+	}
+	return len(parts), nil
+}
+
+// dropChunks deletes chunks that no head points to. That it fails does no harm:
+// Unregister finds them.
+func (l *Ledger) dropChunks(ctx context.Context, id uuid.UUID, p pointer) {
+	for k := range p.parts {
+		if l.store.Delete(ctx, derive(id, chunkSuffix(p.generation, k))) != nil {
+			return
+		}
+	}
+}
+
+// readBody is the body that a record's description stands for.
+func (l *Ledger) readBody(ctx context.Context, id uuid.UUID, description string) ([]byte, error) {
+	p, ok := parsePointer(description)
+	if !ok {
+		return []byte(description), nil
+	}
+	var body []byte
+	for k := range p.parts {
+		tag, err := l.store.Get(ctx, derive(id, chunkSuffix(p.generation, k)))
+		if errors.Is(err, ErrNotFound) {
+			return nil, errTorn
+		}
+		if err != nil {
+			return nil, err
+		}
+		raw := []byte(tag.Description)
+		if len(raw) < 2*len(fence) {
+			return nil, errTorn
+		}
+		body = append(body, bytes.TrimSuffix(bytes.TrimPrefix(raw, []byte(fence)), []byte(fence))...)
+	}
+	if checksum(body) != p.checksum {
+		return nil, errTorn
+	}
+	return body, nil
+}
+
+// split cuts a body into what fits a description, never within a character.
+func split(body []byte) ([]string, error) {
+	if !utf8.Valid(body) {
+		return nil, errors.New("the body is not UTF-8")
+	}
+	const room = maxBytes - 2*len(fence)
+	var parts []string
+	for rest := string(body); rest != ""; {
+		part := shorten(rest, room)
+		parts, rest = append(parts, part), rest[len(part):]
+	}
+	if len(parts) > maxParts {
+		return nil, fmt.Errorf("the body has %d bytes; at most about %d can be kept", len(body), maxParts*room)
+	}
+	return parts, nil
+}

@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/google/uuid"
+)
+
+// Record is a registered gateway, pool, account or cluster.
+type Record struct {
+	Kind      Kind
+	Name      string
+	GatewayID string // empty: the system gateway
+	Body      []byte // JSON
+}
+
+func (r Record) tagName() string {
+	gateway := r.GatewayID
+	if gateway == "" {
+		gateway = "-"
+	}
+	return string(r.Kind) + ":" + gateway + "/" + r.Name
+}
+
+// recordOf reads the name of a record's tag.
+func recordOf(tagName string) (Record, error) {
+	kind, rest, ok := strings.Cut(tagName, ":")
+	gateway, name, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok2 || kind == "" || gateway == "" || name == "" {
+		return Record{}, fmt.Errorf("%q is not the name of a record", tagName)
+	}
+	if gateway == "-" {
+		gateway = ""
+	}
+	return Record{Kind: Kind(kind), GatewayID: gateway, Name: name}, nil
+}
+
+func (r Record) check() error {
+	switch {
+	case r.Name == "" || strings.ContainsFunc(r.Name, unicode.IsControl) || strings.TrimSpace(r.Name) != r.Name:
+		return fmt.Errorf("%q is not a name for a record", r.Name)
+	case strings.ContainsAny(r.GatewayID, "/:"):
+		return fmt.Errorf("%q is not the id of a gateway", r.GatewayID)
+	case len(r.tagName()) > MaxName:
+		return fmt.Errorf("the name is too long: a record's tag %q has more than %d bytes", r.tagName(), MaxName)
+	}
+	return nil
+}
+
+// Register makes a record and answers its id, which is ID of its parts. When
+// the name is taken, the error is a *RecordExistsError with the record that is
+// there. After an error of another kind the record may or may not be there.
+func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
+	id := l.ID(r.Kind, r.GatewayID, r.Name)
+	if err := r.check(); err != nil {
+		return id, err
+	}
+	body, err := compact(r.Body)
+	if err != nil {
+		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+	}
+	head, where, err := l.writeChunks(ctx, id, body, 0)
+	if err != nil {
+		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+	}
+	err = l.store.Create(ctx, Tag{ID: id, Name: r.tagName(), Description: head})
+	if errors.Is(err, ErrExists) {
+		l.dropChunks(ctx, id, where)
+		existing, rerr := l.Record(ctx, id)
+		if rerr != nil && !errors.Is(rerr, ErrNotFound) {
+			return id, fmt.Errorf("%s is registered already, and cannot be read: %w", r.tagName(), errors.Join(ErrExists, rerr))
+		}
+		return id, &RecordExistsError{ID: id, Existing: existing, Name: r.tagName()}
+	}
+	if err != nil {
+		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+	}
+	return id, nil
+}
+
+// rereads is how often a reader starts over when a writer is at work under it.
+const rereads = 5
+
+// Record reads a record; ErrNotFound when there is none. One call, and one for
+// each chunk of a long body.
+func (l *Ledger) Record(ctx context.Context, id uuid.UUID) (Record, error) {
+	for range rereads {
+		tag, err := l.store.Get(ctx, id)
+		if err != nil {
+			return Record{}, fmt.Errorf("read record %s: %w", id, err)
+		}
+		r, err := recordOf(tag.Name)
+		if err != nil {
+			return Record{}, err
+		}
+		r.Body, err = l.readBody(ctx, id, tag.Description)
+		if err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, errTorn) {
+			return Record{}, fmt.Errorf("read %s: %w", tag.Name, err)
+		}
+	}
+	return Record{}, fmt.Errorf("record %s: %w", id, errTorn)
+}
+
+// UpdateRecord replaces a record's body; ErrNotFound when there is no such
+// record. A reader sees the old body or the new one, wherever the writer dies.
+// After an error either may stand.
+func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) error {
+	body, err := compact(body)
+	if err != nil {
+		return fmt.Errorf("update record %s: %w", id, err)
+	}
+	tag, err := l.store.Get(ctx, id)
+	if err != nil {
+		return fmt.Errorf("update record %s: %w", id, err)
+	}
+	old, _ := parsePointer(tag.Description)
+	head, _, err := l.writeChunks(ctx, id, body, old.generation)
+	if err != nil {
+		return fmt.Errorf("update %s: %w", tag.Name, err)
+	}
+	if err := l.store.Update(ctx, id, head); err != nil {
+		return fmt.Errorf("update %s: %w", tag.Name, err)
+	}
+	// The new body stands. What cannot be deleted now is left for Unregister.
+	l.dropChunks(ctx, id, old)
+	return nil
+}
+
+// Unregister deletes a record with everything that hangs on it; a record that
+// is gone is success, and what a killed run left of it is cleaned up. A record
+// with children is refused with an *InUseError. Its lock tags go too, except
+// those that are held: the lease's release takes them.
+func (l *Ledger) Unregister(ctx context.Context, id uuid.UUID) error {
+	there, err := l.listed(ctx)
+	if err != nil {
+		return fmt.Errorf("unregister %s: %w", id, err)
+	}
+	children, err := l.childrenIn(ctx, id, there)
+	if err != nil {
+		return fmt.Errorf("unregister %s: %w", id, err)
+	}
+	if len(children) > 0 {
+		return &InUseError{ID: id, Children: children}
+	}
+	// The head first: a head without its chunks could not be read.
+	remove := []uuid.UUID{id, derive(id, reservationSuffix)}
+	for generation := 1; generation <= generations; generation++ {
+		for part := range maxParts {
+			remove = append(remove, derive(id, chunkSuffix(generation, part)))
+		}
+	}
+	for i, tag := range remove {
+		// The head is deleted even if the list does not show it.
+		if i > 0 && !there.has(tag) {
+			continue
+		}
+		if err := l.store.Delete(ctx, tag); err != nil {
+			return fmt.Errorf("unregister %s: %w", id, err)
+		}
+	}
+	if err := l.dropFreeLocks(ctx, id, there); err != nil {
+		return fmt.Errorf("unregister %s: %w", id, err)
+	}
+	return nil
+}
+
+func compact(body []byte) ([]byte, error) {
+	var out bytes.Buffer
+	if err := json.Compact(&out, body); err != nil {
+		return nil, fmt.Errorf("the body is not JSON: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// idSet is what one list call saw.
+type idSet map[uuid.UUID]struct{}
+
+func (s idSet) has(id uuid.UUID) bool {
+	_, ok := s[id]
+	return ok
+}
+
+func (l *Ledger) listed(ctx context.Context) (idSet, error) {
+	ids, err := l.store.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the ledger's tags: %w", err)
+	}
+	set := make(idSet, len(ids))
+	for _, id := range ids {
+		set[id] = struct{}{}
+	}
+	return set, nil
+}
