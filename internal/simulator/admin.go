@@ -1,0 +1,173 @@
+package simulator
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// What an administrator does behind a client's back.
+
+// DeleteVM powers a machine off and deletes it, by name.
+func (s *Simulator) DeleteVM(name string) error {
+	return s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		if vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+			if err := s.powerOff(ctx, vm); err != nil {
+				return err
+			}
+		}
+		return s.destroyVM(ctx, vm)
+	})
+}
+
+// PowerOffVM powers a machine off, by name.
+func (s *Simulator) PowerOffVM(name string) error { return s.administer(name, s.powerOff) }
+
+// PowerOnVM powers a machine on, by name.
+func (s *Simulator) PowerOnVM(name string) error { return s.administer(name, s.powerOn) }
+
+// RenameVM gives a machine another name.
+func (s *Simulator) RenameVM(name, to string) error {
+	return s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		_, err := finish(ctx, vm.RenameTask(ctx, &types.Rename_Task{This: vm.Self, NewName: to}))
+		return err
+	})
+}
+
+func (s *Simulator) administer(name string, do func(*vcsim.Context, *vcsim.VirtualMachine) fault) error {
+	own := *s.service.Context
+	found := false
+	_, err := s.locked(&own, func(ctx *vcsim.Context) (types.AnyType, fault) {
+		vm, ok := s.vmNamed(name)
+		if !ok {
+			return nil, nil
+		}
+		found = true
+		return nil, do(ctx, vm)
+	})
+	if !found {
+		return fmt.Errorf("no virtual machine %q", name)
+	}
+	if err != nil {
+		return fmt.Errorf("virtual machine %q: %w", name, vimError(err))
+	}
+	return nil
+}
+
+func (s *Simulator) vmNamed(name string) (*vcsim.VirtualMachine, bool) {
+	for _, e := range s.registry.All("VirtualMachine") {
+		if vm, ok := e.(*vcsim.VirtualMachine); ok && vm.Name == name {
+			return vm, true
+		}
+	}
+	return nil, false
+}
+
+// AttachDisk makes a disk of its own folder on the machine's datastore and
+// attaches it, as a storage driver does with a persistent volume. It answers
+// the disk's [datastore] path.
+func (s *Simulator) AttachDisk(name string, gigabytes int64) (string, error) {
+	var file string
+	err := s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		ds, ok := get[*vcsim.Datastore](ctx, vm.Datastore[0])
+		if !ok {
+			return new(types.InvalidDatastore)
+		}
+		file = fmt.Sprintf("[%s] volumes/pvc-%d.vmdk", ds.Name, s.serial.Add(1))
+		local := filepath.Join(ds.Summary.Url, strings.TrimPrefix(file, "["+ds.Name+"] "))
+		if err := os.MkdirAll(path.Dir(local), 0o700); err != nil {
+			return &types.SystemError{Reason: err.Error()}
+		}
+		return s.reconfigure(ctx, vm, &types.ReconfigVM_Task{This: vm.Self, Spec: types.VirtualMachineConfigSpec{
+			DeviceChange: []types.BaseVirtualDeviceConfigSpec{&types.VirtualDeviceConfigSpec{
+				Operation:     types.VirtualDeviceConfigSpecOperationAdd,
+				FileOperation: types.VirtualDeviceConfigSpecFileOperationCreate,
+				Device: &types.VirtualDisk{
+					VirtualDevice: types.VirtualDevice{
+						Key: -1, ControllerKey: 1000, UnitNumber: types.NewInt32(freeUnit(vm)),
+						Backing: &types.VirtualDiskFlatVer2BackingInfo{
+							VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: file},
+							DiskMode:                     string(types.VirtualDiskModeIndependent_persistent),
+							ThinProvisioned:              types.NewBool(true),
+						},
+					},
+					CapacityInBytes: gigabytes * gib,
+					CapacityInKB:    gigabytes * gib / 1024,
+				},
+			}},
+		}})
+	})
+	return file, err
+}
+
+// freeUnit is the lowest unit number without a disk; 7 is the controller's.
+func freeUnit(vm *vcsim.VirtualMachine) int32 {
+	taken := map[int32]bool{7: true}
+	for _, d := range vm.Config.Hardware.Device {
+		if disk, ok := d.(*types.VirtualDisk); ok && disk.UnitNumber != nil {
+			taken[*disk.UnitNumber] = true
+		}
+	}
+	for unit := int32(0); ; unit++ {
+		if !taken[unit] {
+			return unit
+		}
+	}
+}
+
+// DiskExists reports whether the file of a disk is still on its datastore.
+func (s *Simulator) DiskExists(file string) bool {
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	own := *s.service.Context
+	name, _, ok := s.resolve(&own, file)
+	if !ok {
+		return false
+	}
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// SetFreeSpace says how many bytes are free on a datastore; 0 is full.
+func (s *Simulator) SetFreeSpace(datastore string, free int64) error {
+	own := *s.service.Context
+	s.inventory.Lock()
+	defer s.inventory.Unlock()
+	for _, e := range s.registry.All("Datastore") {
+		ds, ok := e.(*vcsim.Datastore)
+		if !ok || ds.Name != datastore {
+			continue
+		}
+		own.WithLock(ds, func() {
+			ds.Summary.FreeSpace = free
+			ds.Info.GetDatastoreInfo().FreeSpace = free
+		})
+		return nil
+	}
+	return fmt.Errorf("no datastore %q", datastore)
+}
+
+// ForgetTasks drops finished tasks: vCenter no longer knows their references.
+func (s *Simulator) ForgetTasks() {
+	own := *s.service.Context
+	s.inventory.Lock()
+	defer s.inventory.Unlock()
+	for _, obj := range s.registry.AllReference("Task") {
+		task, ok := obj.(*vcsim.Task)
+		if !ok {
+			continue
+		}
+		var done bool
+		own.WithLock(task, func() {
+			done = task.Info.State == types.TaskInfoStateSuccess || task.Info.State == types.TaskInfoStateError
+		})
+		if done {
+			s.registry.Remove(&own, task.Self)
+		}
+	}
+}

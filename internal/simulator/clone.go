@@ -1,0 +1,192 @@
+package simulator
+
+import (
+	"path"
+	"slices"
+
+	"github.com/google/uuid"
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// CloneVMTask makes a virtual machine from another one, as a vCenter does it:
+// with disks of its own in a folder of its own, or child disks of a snapshot.
+func (o *overrides) CloneVMTask(ctx *vcsim.Context, req *types.CloneVM_Task) soap.HasFault {
+	source, ok := get[*vcsim.VirtualMachine](ctx, req.This)
+	if !ok {
+		return notFound(req.This)
+	}
+	if _, ok := get[*vcsim.Folder](ctx, req.Folder); !ok {
+		return notFound(req.Folder)
+	}
+	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{
+		Returnval: o.s.startTask(ctx, req.This, "CloneVM_Task", "VirtualMachine.clone", func(ctx *vcsim.Context) (types.AnyType, fault) {
+			c := cloning{s: o.s, ctx: ctx, source: source, req: req}
+			vm, err := c.run()
+			if err != nil {
+				return nil, err
+			}
+			return vm.Self, nil
+		}),
+	}}
+}
+
+// cloning is one clone on its way.
+type cloning struct {
+	s      *Simulator
+	ctx    *vcsim.Context
+	source *vcsim.VirtualMachine
+	req    *types.CloneVM_Task
+
+	folder    *vcsim.Folder
+	dc        *vcsim.Datacenter
+	pool      types.ManagedObjectReference
+	host      types.ManagedObjectReference
+	datastore *vcsim.Datastore
+	linked    bool
+}
+
+func (c *cloning) run() (*vcsim.VirtualMachine, fault) {
+	if err := c.place(); err != nil {
+		return nil, err
+	}
+	devices, space, err := c.devices()
+	if err != nil {
+		return nil, err
+	}
+	if space > c.datastore.Summary.FreeSpace {
+		return nil, &types.NoDiskSpace{
+			FileFault: types.FileFault{File: c.vmx()}, Datastore: c.datastore.Name,
+		}
+	}
+
+	result, err := finish(c.ctx, c.folder.CreateVMTask(c.ctx, &types.CreateVM_Task{
+		This: c.folder.Self, Config: c.config(devices), Pool: c.pool, Host: &c.host,
+	}))
+	if err != nil {
+		return nil, err
+	}
+	vm := c.ctx.Map.Get(result.(types.ManagedObjectReference)).(*vcsim.VirtualMachine)
+	c.complete(vm)
+
+	if c.req.Spec.Template {
+		c.ctx.WithLock(vm, func() { vm.MarkAsTemplate(&types.MarkAsTemplate{This: vm.Self}) })
+		return vm, nil
+	}
+	if c.req.Spec.PowerOn {
+		return vm, c.s.powerOn(c.ctx, vm)
+	}
+	return vm, nil
+}
+
+// config is the configuration of the new machine, but for its extra
+// configuration: the source's, and over it what the clone's specification says.
+func (c *cloning) config(devices []types.BaseVirtualDeviceConfigSpec) types.VirtualMachineConfigSpec {
+	src := c.source.Config
+	config := types.VirtualMachineConfigSpec{
+		Version:    src.Version,
+		GuestId:    src.GuestId,
+		Firmware:   src.Firmware,
+		Annotation: src.Annotation,
+		NumCPUs:    src.Hardware.NumCPU,
+		MemoryMB:   int64(src.Hardware.MemoryMB),
+	}
+	if src.Hardware.NumCoresPerSocket != nil {
+		config.NumCoresPerSocket = types.NewInt32(*src.Hardware.NumCoresPerSocket)
+	}
+	if asked := c.req.Spec.Config; asked != nil {
+		override(&config.GuestId, asked.GuestId)
+		override(&config.Firmware, asked.Firmware)
+		override(&config.Annotation, asked.Annotation)
+		override(&config.NumCPUs, asked.NumCPUs)
+		override(&config.MemoryMB, asked.MemoryMB)
+		override(&config.NumCoresPerSocket, asked.NumCoresPerSocket)
+		config.BootOptions, config.ManagedBy, config.Flags, config.Tools = asked.BootOptions, asked.ManagedBy, asked.Flags, asked.Tools
+		config.CpuHotAddEnabled, config.MemoryHotAddEnabled = asked.CpuHotAddEnabled, asked.MemoryHotAddEnabled
+		config.CpuAllocation, config.MemoryAllocation = asked.CpuAllocation, asked.MemoryAllocation
+		config.Uuid, config.InstanceUuid = asked.Uuid, asked.InstanceUuid
+		config.TagSpecs = asked.TagSpecs
+	}
+	config.Name = c.req.Name
+	config.Files = &types.VirtualMachineFileInfo{VmPathName: c.vmx()}
+	config.DeviceChange = devices
+	if config.Uuid == "" {
+		config.Uuid = uuid.NewString()
+	}
+	// vCenter never keeps two machines of one instance UUID: the newcomer gets
+	// another one.
+	if config.InstanceUuid == "" || c.uuidTaken(config.InstanceUuid) {
+		config.InstanceUuid = uuid.NewString()
+	}
+	return config
+}
+
+func override[T comparable](dst *T, value T) {
+	var zero T
+	if value != zero {
+		*dst = value
+	}
+}
+
+func (c *cloning) vmx() string {
+	return "[" + c.datastore.Name + "] " + c.req.Name
+}
+
+func (c *cloning) uuidTaken(id string) bool {
+	return slices.ContainsFunc(c.ctx.Map.All("VirtualMachine"), func(e mo.Entity) bool {
+		vm, ok := e.(*vcsim.VirtualMachine)
+		return ok && vm.Config.InstanceUuid == id
+	})
+}
+
+// complete sets what vcsim's create leaves out.
+func (c *cloning) complete(vm *vcsim.VirtualMachine) {
+	var asked []types.BaseOptionValue
+	var removed bool
+	if config := c.req.Spec.Config; config != nil {
+		asked = config.ExtraConfig
+		removed = config.VAppConfigRemoved != nil && *config.VAppConfigRemoved
+	}
+	c.ctx.WithLock(vm, func() {
+		vm.Config.ExtraConfig = mergeExtraConfig(c.source.Config.ExtraConfig, asked)
+		vm.Config.Template, vm.Summary.Config.Template = false, false
+		vm.Summary.Config.Annotation = vm.Config.Annotation
+		vm.Guest.Net = nil // nobody has seen the guest's view yet
+		if src, ok := c.source.Config.VAppConfig.(*types.VmConfigInfo); ok && !removed {
+			own := *src
+			own.Property, own.Product = slices.Clone(src.Property), slices.Clone(src.Product)
+			vm.Config.VAppConfig = &own
+		}
+	})
+	setGuest(c.ctx, vm, nil, "", false)
+	if c.linked {
+		c.creditChildDisks(vm)
+	}
+}
+
+// creditChildDisks gives back the space that vcsim took off the datastore for
+// whole disks: a child disk starts out empty.
+func (c *cloning) creditChildDisks(vm *vcsim.VirtualMachine) {
+	var size int64
+	for _, d := range vm.Config.Hardware.Device {
+		if disk, ok := d.(*types.VirtualDisk); ok {
+			size += disk.CapacityInBytes
+		}
+	}
+	addFreeSpace(c.ctx, c.datastore, size)
+}
+
+func addFreeSpace(ctx *vcsim.Context, ds *vcsim.Datastore, size int64) {
+	ctx.WithLock(ds, func() {
+		ds.Summary.FreeSpace = min(ds.Summary.FreeSpace+size, ds.Summary.Capacity)
+		ds.Info.GetDatastoreInfo().FreeSpace = ds.Summary.FreeSpace
+	})
+}
+
+// ownFolder is the directory of a machine's files: [datastore] name.
+func ownFolder(vm *vcsim.VirtualMachine) string {
+	return path.Dir(vm.Config.Files.VmPathName)
+}

@@ -1,0 +1,202 @@
+package simulator
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// buildMu serialises the making of inventories: vcsim copies its host and
+// resource-pool models out of package variables while it writes to them.
+var buildMu sync.Mutex
+
+// datacenter is one datacenter of the standard inventory.
+type datacenter struct {
+	name       string
+	clusters   []cluster
+	shared     string   // datastore that all hosts mount
+	portgroups []string // of one distributed switch
+	folders    []string
+}
+
+type cluster struct {
+	name  string
+	local string // datastore that only this cluster's hosts mount
+	drs   bool
+}
+
+var standardDatacenters = []datacenter{
+	{
+		name: PrimaryDatacenter,
+		clusters: []cluster{
+			{name: "cluster-a", local: "local-a", drs: true},
+			{name: "cluster-b", local: "local-b", drs: true},
+			{name: "cluster-c", local: "local-c"},
+		},
+		shared:     "shared-1",
+		portgroups: []string{"dvpg-nodes", "dvpg-b"},
+		folders:    []string{"k8s", "templates"},
+	},
+	{
+		name:       SecondaryDatacenter,
+		clusters:   []cluster{{name: "cluster-d", local: "local-d", drs: true}},
+		shared:     "shared-2",
+		portgroups: []string{"dvpg-nodes-2"},
+		folders:    []string{"k8s", "templates"},
+	},
+}
+
+// builder makes an inventory by calling vcsim's methods directly.
+type builder struct {
+	ctx  *vcsim.Context
+	home string // directory of the datastores
+	opts Options
+}
+
+// build makes the standard inventory and answers the references of the
+// datacenters and compute clusters by name.
+func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
+	buildMu.Lock()
+	defer buildMu.Unlock()
+
+	refs := make(map[string]types.ManagedObjectReference)
+	root := b.ctx.Map.Get(serviceContent(b.ctx).RootFolder).(*vcsim.Folder)
+	for _, d := range standardDatacenters {
+		res := root.CreateDatacenter(b.ctx, &types.CreateDatacenter{This: root.Self, Name: d.name})
+		if err := faultError(res); err != nil {
+			return nil, fmt.Errorf("create datacenter %s: %w", d.name, err)
+		}
+		dc := b.ctx.Map.Get(res.(*methods.CreateDatacenterBody).Res.Returnval).(*vcsim.Datacenter)
+		refs[d.name] = dc.Self
+		if err := b.datacenter(dc, d, refs); err != nil {
+			return nil, fmt.Errorf("datacenter %s: %w", d.name, err)
+		}
+	}
+	return refs, nil
+}
+
+func (b *builder) datacenter(dc *vcsim.Datacenter, d datacenter, refs map[string]types.ManagedObjectReference) error {
+	dvs, err := b.distributedSwitch(dc, d)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(b.home, d.shared), 0o700); err != nil {
+		return fmt.Errorf("datastore directory: %w", err)
+	}
+	for _, c := range d.clusters {
+		ref, err := b.cluster(dc, d, c, dvs)
+		if err != nil {
+			return fmt.Errorf("compute cluster %s: %w", c.name, err)
+		}
+		refs[c.name] = ref
+	}
+	folder := b.ctx.Map.Get(dc.VmFolder).(*vcsim.Folder)
+	for _, name := range d.folders {
+		if err := faultError(folder.CreateFolder(b.ctx, &types.CreateFolder{This: folder.Self, Name: name})); err != nil {
+			return fmt.Errorf("folder %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.DistributedVirtualSwitch, error) {
+	folder := b.ctx.Map.Get(dc.NetworkFolder).(*vcsim.Folder)
+	created, err := b.run(folder.CreateDVSTask(b.ctx, &types.CreateDVS_Task{
+		This: folder.Self,
+		Spec: types.DVSCreateSpec{ConfigSpec: &types.VMwareDVSConfigSpec{
+			DVSConfigSpec: types.DVSConfigSpec{Name: "dvs-" + d.name},
+		}},
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("create distributed switch: %w", err)
+	}
+	dvs := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.DistributedVirtualSwitch)
+	for _, name := range d.portgroups {
+		_, err := b.run(dvs.AddDVPortgroupTask(b.ctx, &types.AddDVPortgroup_Task{
+			This: dvs.Self,
+			Spec: []types.DVPortgroupConfigSpec{{
+				Name:     name,
+				Type:     string(types.DistributedVirtualPortgroupPortgroupTypeEarlyBinding),
+				NumPorts: 8,
+			}},
+		}))
+		if err != nil {
+			return nil, fmt.Errorf("port group %s: %w", name, err)
+		}
+	}
+	return dvs, nil
+}
+
+func (b *builder) cluster(dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vcsim.DistributedVirtualSwitch) (types.ManagedObjectReference, error) {
+	var none types.ManagedObjectReference
+	folder := b.ctx.Map.Get(dc.HostFolder).(*vcsim.Folder)
+	res := folder.CreateClusterEx(b.ctx, &types.CreateClusterEx{This: folder.Self, Name: c.name})
+	if err := faultError(res); err != nil {
+		return none, err
+	}
+	obj := b.ctx.Map.Get(res.(*methods.CreateClusterExBody).Res.Returnval).(*vcsim.ClusterComputeResource)
+	obj.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled = types.NewBool(c.drs)
+	obj.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.DefaultVmBehavior = types.DrsBehaviorFullyAutomated
+
+	if err := os.MkdirAll(filepath.Join(b.home, c.local), 0o700); err != nil {
+		return none, fmt.Errorf("datastore directory: %w", err)
+	}
+	for i := range b.opts.Inventory.HostsPerCluster {
+		name := fmt.Sprintf("%s-host-%d.example.internal", c.name, i+1)
+		if err := b.host(obj, name, []string{d.shared, c.local}, dvs); err != nil {
+			return none, fmt.Errorf("host %s: %w", name, err)
+		}
+	}
+
+	pool := b.ctx.Map.Get(*obj.ResourcePool).(*vcsim.ResourcePool)
+	if err := faultError(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
+		This: pool.Self, Name: "gantry", Spec: types.DefaultResourceConfigSpec(),
+	})); err != nil {
+		return none, fmt.Errorf("resource pool: %w", err)
+	}
+	// vcsim appends to slices that it reads without a lock; with no spare
+	// capacity an append by a reader copies instead of writing.
+	obj.Host, obj.Network, obj.Datastore = slices.Clip(obj.Host), slices.Clip(obj.Network), slices.Clip(obj.Datastore)
+	return obj.Self, nil
+}
+
+func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datastores []string, dvs *vcsim.DistributedVirtualSwitch) error {
+	added, err := b.run(cluster.AddHostTask(b.ctx, &types.AddHost_Task{
+		This: cluster.Self, Spec: types.HostConnectSpec{HostName: name}, AsConnected: true,
+	}))
+	if err != nil {
+		return err
+	}
+	host := b.ctx.Map.Get(added.(types.ManagedObjectReference)).(*vcsim.HostSystem)
+	system := b.ctx.Map.Get(*host.ConfigManager.DatastoreSystem).(*vcsim.HostDatastoreSystem)
+	for _, ds := range datastores {
+		if err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{
+			This: system.Self, Name: ds, Path: filepath.Join(b.home, ds),
+		})); err != nil {
+			return fmt.Errorf("datastore %s: %w", ds, err)
+		}
+	}
+	_, err = b.run(dvs.ReconfigureDvsTask(b.ctx, &types.ReconfigureDvs_Task{
+		This: dvs.Self,
+		Spec: &types.DVSConfigSpec{Host: []types.DistributedVirtualSwitchHostMemberConfigSpec{{
+			Operation: string(types.ConfigSpecOperationAdd), Host: host.Self,
+		}}},
+	}))
+	return err
+}
+
+// run waits for the task that a call started and answers its result.
+func (b *builder) run(res soap.HasFault) (types.AnyType, error) {
+	result, fault := finish(b.ctx, res)
+	if fault != nil {
+		return nil, vimError(fault)
+	}
+	return result, nil
+}

@@ -1,0 +1,110 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// Leftovers are what is in the inventory beyond what was there at the start.
+type Leftovers struct {
+	VMs     []string `json:"vms,omitempty"`     // inventory paths
+	Folders []string `json:"folders,omitempty"` // inventory paths
+	Tags    []string `json:"tags,omitempty"`    // names of the tags of the ledger's category
+	Rules   []string `json:"rules,omitempty"`   // compute cluster/rule
+}
+
+// Empty reports whether nothing was left behind.
+func (l Leftovers) Empty() bool {
+	return len(l.VMs)+len(l.Folders)+len(l.Tags)+len(l.Rules) == 0
+}
+
+// initial is the inventory at the start.
+type initial struct {
+	objects map[types.ManagedObjectReference]bool
+	tags    map[string]bool
+}
+
+func (s *Simulator) remember() initial {
+	i := initial{objects: make(map[types.ManagedObjectReference]bool), tags: make(map[string]bool)}
+	for _, e := range s.registry.All("") {
+		i.objects[e.Reference()] = true
+	}
+	for _, tag := range s.tags.named(LedgerCategoryName) {
+		i.tags[tag.ID] = true
+	}
+	return i
+}
+
+// Leftovers lists machines, folders, ledger tags and placement rules that were
+// not there at the start, each list sorted.
+func (s *Simulator) Leftovers() Leftovers {
+	var left Leftovers
+	ctx := *s.service.Context
+	s.inventory.RLock()
+	for _, e := range s.registry.All("") {
+		ref := e.Reference()
+		switch obj := e.(type) {
+		case *vcsim.VirtualMachine:
+			if !s.initial.objects[ref] {
+				left.VMs = append(left.VMs, inventoryPath(&ctx, ref))
+			}
+		case *vcsim.Folder:
+			if !s.initial.objects[ref] {
+				left.Folders = append(left.Folders, inventoryPath(&ctx, ref))
+			}
+		case *vcsim.ClusterComputeResource:
+			ctx.WithLock(obj, func() {
+				for _, rule := range obj.ConfigurationEx.(*types.ClusterConfigInfoEx).Rule {
+					left.Rules = append(left.Rules, obj.Name+"/"+rule.GetClusterRuleInfo().Name)
+				}
+			})
+		}
+	}
+	s.inventory.RUnlock()
+	for _, tag := range s.tags.named(LedgerCategoryName) {
+		if !s.initial.tags[tag.ID] {
+			left.Tags = append(left.Tags, tag.Name)
+		}
+	}
+	slices.Sort(left.VMs)
+	slices.Sort(left.Folders)
+	slices.Sort(left.Rules)
+	return left
+}
+
+// DestroyedDisks are the [datastore] paths of all disks whose files were
+// destroyed, in order.
+func (s *Simulator) DestroyedDisks() []string {
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	return slices.Clone(s.destroyed)
+}
+
+// DestroyedForeignDisks are those destroyed disks that did not lie in the
+// folder of the machine they were attached to: somebody's data is gone.
+func (s *Simulator) DestroyedForeignDisks() []string {
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	return slices.Clone(s.foreign)
+}
+
+// inventoryPath is /datacenter/vm/folder/name of an object.
+func inventoryPath(ctx *vcsim.Context, ref types.ManagedObjectReference) string {
+	var names []string
+	for {
+		e, ok := ctx.Map.Get(ref).(interface {
+			Entity() *mo.ManagedEntity
+		})
+		if !ok || e.Entity().Parent == nil {
+			break
+		}
+		names = append(names, e.Entity().Name)
+		ref = *e.Entity().Parent
+	}
+	slices.Reverse(names)
+	return "/" + strings.Join(names, "/")
+}

@@ -1,0 +1,111 @@
+package simulator
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultUsername = "administrator@vsphere.local"
+	DefaultPassword = "VMware1!simulated"
+	DefaultVersion  = "8.0.3"
+)
+
+// Options say how a simulated datacenter is set up. The zero value is a whole
+// datacenter on loopback addresses that the system picks.
+type Options struct {
+	// Listen is the host:port of vCenter; default 127.0.0.1:0.
+	Listen string
+	// ProxyListen is the host:port of the HTTP CONNECT proxy into the simulated
+	// guest network; default 127.0.0.1:0.
+	ProxyListen string
+	// ControlListen is the host:port of the control API; empty: none.
+	ControlListen string
+
+	Username, Password string
+	// Users are more accounts, user name to password.
+	Users map[string]string
+	// Version is vCenter's version, e.g. 8.0.3.
+	Version string
+	// InstanceUUID identifies the vCenter; default: a new one.
+	InstanceUUID string
+
+	// Latency is added to every vCenter call.
+	Latency time.Duration
+	// TaskDuration is how long a task runs at least. Tasks of different
+	// objects run side by side.
+	TaskDuration time.Duration
+	// BootDelay is what the guests take for each phase of their boot.
+	BootDelay time.Duration
+
+	Inventory Inventory
+	// Faults are rules that are in force from the start.
+	Faults []Fault
+}
+
+// Inventory changes what a simulated datacenter holds. The zero value is the
+// standard one: datacenters dc-1 and dc-2, compute clusters, datastores,
+// networks, resource pools, folders, templates and zone tags.
+type Inventory struct {
+	// HostsPerCluster is the number of hosts of each compute cluster; default 3.
+	HostsPerCluster int
+	// Templates are more node templates in dc-1's folder templates.
+	Templates []Template
+	// WithoutZoneTags leaves out the k8s-region and k8s-zone tags.
+	WithoutZoneTags bool
+	// LedgerCategory creates the tag category gantry, as an administrator would.
+	LedgerCategory bool
+}
+
+// Template is a node image in the inventory.
+type Template struct {
+	Name              string
+	KubernetesVersion string // what kubeadm is in the image, e.g. 1.34.2
+	Snapshot          bool   // needed for linked clones
+	DiskGB            int64  // default 20
+	Datastore         string // default shared-1
+}
+
+// Names of the standard inventory.
+const (
+	PrimaryDatacenter   = "dc-1"
+	SecondaryDatacenter = "dc-2"
+	LedgerCategoryName  = "gantry"
+)
+
+func (o Options) withDefaults() Options {
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.ProxyListen == "" {
+		o.ProxyListen = "127.0.0.1:0"
+	}
+	if o.Username == "" {
+		o.Username = DefaultUsername
+	}
+	if o.Password == "" {
+		o.Password = DefaultPassword
+	}
+	if o.Version == "" {
+		o.Version = DefaultVersion
+	}
+	if o.Inventory.HostsPerCluster <= 0 {
+		o.Inventory.HostsPerCluster = 3
+	}
+	return o
+}
+
+func standardTemplates() []Template {
+	return []Template{
+		{Name: "gantry-node-1.34.2", KubernetesVersion: "1.34.2", Snapshot: true},
+		{Name: "gantry-node-1.34.2-nosnap", KubernetesVersion: "1.34.2"},
+		{Name: "gantry-node-1.30.4", KubernetesVersion: "1.30.4", Snapshot: true},
+	}
+}
+
+// segments are the real prefixes of the networks whose addressing is known;
+// on any other network a guest may have any address.
+var segments = map[string]netip.Prefix{
+	"dvpg-nodes": netip.MustParsePrefix("10.10.128.0/18"),
+}

@@ -1,0 +1,214 @@
+package simulator
+
+import (
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// overrides answers the methods that vcsim gets wrong, for all objects of a
+// simulator. The dispatcher redirects a call by changing the method's target
+// to this object; the request itself still names the real one. It locks
+// nothing by itself: vcsim would lock the object for the whole call.
+type overrides struct {
+	// The first field has to be a managed object: vcsim looks for one in
+	// everything that is registered.
+	mo.ExtensibleManagedObject
+	s *Simulator
+}
+
+var overridesRef = types.ManagedObjectReference{Type: "GantrySimulator", Value: "overrides"}
+
+// Lock and Unlock opt out of vcsim's lock per object.
+func (*overrides) Lock() {}
+
+// Unlock is Lock's counterpart.
+func (*overrides) Unlock() {}
+
+// overridden says which methods of which managed object types are answered by
+// overrides.
+var overridden = map[string]map[string]bool{
+	"VirtualMachine": methodSet("CloneVM_Task", "Destroy_Task", "PowerOnVM_Task", "PowerOffVM_Task",
+		"ResetVM_Task", "ShutdownGuest", "RebootGuest", "ReconfigVM_Task", "Rename_Task", "UnregisterVM",
+		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "MarkAsTemplate", "MarkAsVirtualMachine"),
+	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
+	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
+	"ServiceInstance":        methodSet("CurrentTime"),
+	"PropertyCollector":      methodSet("RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx"),
+	"ViewManager":            methodSet("CreateContainerView"),
+	"SearchIndex": methodSet("FindByInventoryPath", "FindByUuid", "FindAllByUuid", "FindChild",
+		"FindByDatastorePath", "FindByIp", "FindAllByIp"),
+	"AuthorizationManager": methodSet("HasPrivilegeOnEntities", "HasPrivilegeOnEntity",
+		"HasUserPrivilegeOnEntities", "FetchUserPrivilegeOnEntities"),
+}
+
+func methodSet(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+// dispatch is vcsim's hook in front of every SOAP call: it refuses what a
+// missing privilege forbids and redirects the methods that are overridden.
+func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference, types.BaseMethodFault) {
+	if ctx.Map != s.registry {
+		return nil, nil // another namespace, e.g. storage policies
+	}
+	if ctx.Session != nil {
+		if denied := s.privileges.deny(ctx.Session.UserName, m.Name, m.This, m.Body); denied != nil {
+			return nil, denied
+		}
+	}
+	if !overridden[m.This.Type][m.Name] || s.registry.Get(m.This) == nil {
+		if m.This.Type != "PropertyCollector" || !overridden[m.This.Type][m.Name] {
+			return nil, nil
+		}
+	}
+	// With a session vcsim looks the target up again, so that the returned
+	// object alone would not do.
+	m.This = overridesRef
+	return s.overrides, nil
+}
+
+// serially runs vcsim's own implementation, with its task if it starts one,
+// while nothing else changes the inventory.
+func (s *Simulator) serially(ctx *vcsim.Context, call func(ctx *vcsim.Context) soap.HasFault) soap.HasFault {
+	s.inventory.Lock()
+	defer s.inventory.Unlock()
+	own := *ctx
+	res := call(&own)
+	finish(&own, res)
+	return res
+}
+
+// get answers the object of that reference, of vcsim's type T.
+func get[T any](ctx *vcsim.Context, ref types.ManagedObjectReference) (T, bool) {
+	obj, ok := any(ctx.Map.Get(ref)).(T)
+	return obj, ok
+}
+
+// CurrentTime answers vCenter's movable clock.
+func (o *overrides) CurrentTime(*types.CurrentTime) soap.HasFault {
+	return &methods.CurrentTimeBody{Res: &types.CurrentTimeResponse{Returnval: o.s.clock.now()}}
+}
+
+// CreateFolder runs vcsim's, alone.
+func (o *overrides) CreateFolder(ctx *vcsim.Context, req *types.CreateFolder) soap.HasFault {
+	folder, ok := get[*vcsim.Folder](ctx, req.This)
+	if !ok {
+		return notFound(req.This)
+	}
+	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return folder.CreateFolder(ctx, req) })
+}
+
+// CreateVMTask runs vcsim's, alone.
+func (o *overrides) CreateVMTask(ctx *vcsim.Context, req *types.CreateVM_Task) soap.HasFault {
+	folder, ok := get[*vcsim.Folder](ctx, req.This)
+	if !ok {
+		return notFound(req.This)
+	}
+	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return folder.CreateVMTask(ctx, req) })
+}
+
+// MoveIntoFolderTask runs vcsim's, alone.
+func (o *overrides) MoveIntoFolderTask(ctx *vcsim.Context, req *types.MoveIntoFolder_Task) soap.HasFault {
+	folder, ok := get[*vcsim.Folder](ctx, req.This)
+	if !ok {
+		return notFound(req.This)
+	}
+	return &methods.MoveIntoFolder_TaskBody{Res: &types.MoveIntoFolder_TaskResponse{
+		Returnval: o.s.startTask(ctx, req.This, "MoveIntoFolder_Task", "Folder.moveInto", func(ctx *vcsim.Context) (types.AnyType, fault) {
+			for _, ref := range req.List {
+				if ctx.Map.Get(ref) == nil {
+					return nil, &types.ManagedObjectNotFound{Obj: ref}
+				}
+				if _, taken := child(ctx, folder, entityName(ctx, ref)); taken {
+					return nil, &types.DuplicateName{Name: entityName(ctx, ref), Object: ref}
+				}
+			}
+			return finish(ctx, folder.MoveIntoFolderTask(ctx, req))
+		}),
+	}}
+}
+
+// RenameTask runs vcsim's, alone.
+func (o *overrides) RenameTask(ctx *vcsim.Context, req *types.Rename_Task) soap.HasFault {
+	renamer, ok := get[interface {
+		RenameTask(*vcsim.Context, *types.Rename_Task) soap.HasFault
+	}](ctx, req.This)
+	if !ok {
+		return notFound(req.This)
+	}
+	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return renamer.RenameTask(ctx, req) })
+}
+
+// CreateSnapshotTask runs vcsim's, alone.
+func (o *overrides) CreateSnapshotTask(ctx *vcsim.Context, req *types.CreateSnapshot_Task) soap.HasFault {
+	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
+		return vm.CreateSnapshotTask(ctx, req)
+	})
+}
+
+// RemoveAllSnapshotsTask runs vcsim's, alone.
+func (o *overrides) RemoveAllSnapshotsTask(ctx *vcsim.Context, req *types.RemoveAllSnapshots_Task) soap.HasFault {
+	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
+		return vm.RemoveAllSnapshotsTask(ctx, req)
+	})
+}
+
+// UnregisterVM runs vcsim's, alone.
+func (o *overrides) UnregisterVM(ctx *vcsim.Context, req *types.UnregisterVM) soap.HasFault {
+	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
+		res := vm.UnregisterVM(ctx, req)
+		if res.Fault() == nil {
+			o.s.tags.detachAll(req.This)
+		}
+		return res
+	})
+}
+
+// MarkAsTemplate runs vcsim's, alone.
+func (o *overrides) MarkAsTemplate(ctx *vcsim.Context, req *types.MarkAsTemplate) soap.HasFault {
+	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
+		var res soap.HasFault
+		ctx.WithLock(vm, func() { res = vm.MarkAsTemplate(req) })
+		return res
+	})
+}
+
+// MarkAsVirtualMachine runs vcsim's, alone.
+func (o *overrides) MarkAsVirtualMachine(ctx *vcsim.Context, req *types.MarkAsVirtualMachine) soap.HasFault {
+	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
+		var res soap.HasFault
+		ctx.WithLock(vm, func() { res = vm.MarkAsVirtualMachine(req) })
+		return res
+	})
+}
+
+func (o *overrides) onVM(ctx *vcsim.Context, ref types.ManagedObjectReference, call func(*vcsim.Context, *vcsim.VirtualMachine) soap.HasFault) soap.HasFault {
+	vm, ok := get[*vcsim.VirtualMachine](ctx, ref)
+	if !ok {
+		return notFound(ref)
+	}
+	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return call(ctx, vm) })
+}
+
+// refusal is the answer to a call that fails.
+type refusal struct {
+	Reason *soap.Fault `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault,omitempty"`
+}
+
+// Fault is why the call failed.
+func (r *refusal) Fault() *soap.Fault { return r.Reason }
+
+func refuse(f fault) soap.HasFault {
+	return &refusal{Reason: vcsim.Fault(faultMessage(f), f)}
+}
+
+func notFound(ref types.ManagedObjectReference) soap.HasFault {
+	return refuse(&types.ManagedObjectNotFound{Obj: ref})
+}

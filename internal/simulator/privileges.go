@@ -1,0 +1,188 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// privileges are what was taken from whom. Everything else is granted.
+type privileges struct {
+	mu     sync.Mutex
+	denied []denial
+}
+
+type denial struct {
+	user      string // empty: every account
+	privilege string
+}
+
+func (p *privileges) add(user, privilege string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.denied = append(p.denied, denial{user, privilege})
+}
+
+func (p *privileges) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.denied = nil
+}
+
+func (p *privileges) granted(user, privilege string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !slices.ContainsFunc(p.denied, func(d denial) bool {
+		return (d.user == "" || strings.EqualFold(d.user, user)) && d.privilege == privilege
+	})
+}
+
+func (p *privileges) any() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.denied) > 0
+}
+
+// needs are the privileges of calls, by managed object type and method.
+var needs = map[string][]string{
+	"VirtualMachine.PowerOnVM_Task":                          {"VirtualMachine.Interact.PowerOn"},
+	"VirtualMachine.PowerOffVM_Task":                         {"VirtualMachine.Interact.PowerOff"},
+	"VirtualMachine.ShutdownGuest":                           {"VirtualMachine.Interact.PowerOff"},
+	"VirtualMachine.ResetVM_Task":                            {"VirtualMachine.Interact.Reset"},
+	"VirtualMachine.Destroy_Task":                            {"VirtualMachine.Inventory.Delete"},
+	"VirtualMachine.UnregisterVM":                            {"VirtualMachine.Inventory.Unregister"},
+	"VirtualMachine.Rename_Task":                             {"VirtualMachine.Config.Rename"},
+	"VirtualMachine.CreateSnapshot_Task":                     {"VirtualMachine.State.CreateSnapshot"},
+	"VirtualMachine.RemoveAllSnapshots_Task":                 {"VirtualMachine.State.RemoveSnapshot"},
+	"VirtualMachine.MarkAsTemplate":                          {"VirtualMachine.Provisioning.MarkAsTemplate"},
+	"VirtualMachine.MarkAsVirtualMachine":                    {"VirtualMachine.Provisioning.MarkAsVM"},
+	"Folder.CreateFolder":                                    {"Folder.Create"},
+	"Folder.Destroy_Task":                                    {"Folder.Delete"},
+	"Folder.Rename_Task":                                     {"Folder.Rename"},
+	"Folder.MoveIntoFolder_Task":                             {"Folder.Move"},
+	"Folder.CreateVM_Task":                                   {"VirtualMachine.Inventory.Create"},
+	"ResourcePool.ImportVApp":                                {"VApp.Import"},
+	"ClusterComputeResource.ReconfigureComputeResource_Task": {"Host.Inventory.EditCluster"},
+	"SessionManager.SessionIsActive":                         {"Sessions.ValidateSession"},
+	"SessionManager.TerminateSession":                        {"Sessions.TerminateSession"},
+}
+
+// deny answers NoPermission if the account lacks a privilege that the call
+// needs.
+func (p *privileges) deny(user, method string, this types.ManagedObjectReference, body any) fault {
+	if !p.any() {
+		return nil
+	}
+	required := needs[this.Type+"."+method]
+	switch req := body.(type) {
+	case *types.CloneVM_Task:
+		required = cloneNeeds(req)
+	case *types.ReconfigVM_Task:
+		required = reconfigureNeeds(&req.Spec)
+	}
+	for _, privilege := range required {
+		if !p.granted(user, privilege) {
+			return &types.NoPermission{Object: &this, PrivilegeId: privilege}
+		}
+	}
+	return nil
+}
+
+func cloneNeeds(req *types.CloneVM_Task) []string {
+	required := []string{
+		"VirtualMachine.Provisioning.DeployTemplate", "VirtualMachine.Inventory.CreateFromExisting",
+		"Datastore.AllocateSpace", "Resource.AssignVMToPool", "Network.Assign",
+	}
+	if config := req.Spec.Config; config != nil && len(config.ExtraConfig) > 0 {
+		required = append(required, "VirtualMachine.Config.AdvancedConfig")
+	}
+	if req.Spec.PowerOn {
+		required = append(required, "VirtualMachine.Interact.PowerOn")
+	}
+	return required
+}
+
+func reconfigureNeeds(spec *types.VirtualMachineConfigSpec) []string {
+	var required []string
+	if len(spec.ExtraConfig) > 0 {
+		required = append(required, "VirtualMachine.Config.AdvancedConfig")
+	}
+	if spec.NumCPUs != 0 {
+		required = append(required, "VirtualMachine.Config.CPUCount")
+	}
+	if spec.MemoryMB != 0 {
+		required = append(required, "VirtualMachine.Config.Memory")
+	}
+	for _, change := range spec.DeviceChange {
+		c := change.GetVirtualDeviceConfigSpec()
+		disk, isDisk := c.Device.(*types.VirtualDisk)
+		switch {
+		case isDisk && c.Operation == types.VirtualDeviceConfigSpecOperationRemove:
+			required = append(required, "VirtualMachine.Config.RemoveDisk")
+		case isDisk && c.Operation == types.VirtualDeviceConfigSpecOperationEdit:
+			required = append(required, "VirtualMachine.Config.DiskExtend")
+		case isDisk && diskFile(disk) != "" && c.FileOperation == "":
+			required = append(required, "VirtualMachine.Config.AddExistingDisk")
+		case isDisk:
+			required = append(required, "VirtualMachine.Config.AddNewDisk")
+		default:
+			required = append(required, "VirtualMachine.Config.AddRemoveDevice")
+		}
+	}
+	return required
+}
+
+// HasPrivilegeOnEntities answers for the session's account.
+func (o *overrides) HasPrivilegeOnEntities(ctx *vcsim.Context, req *types.HasPrivilegeOnEntities) soap.HasFault {
+	return &methods.HasPrivilegeOnEntitiesBody{Res: &types.HasPrivilegeOnEntitiesResponse{
+		Returnval: o.availability(sessionUser(ctx), req.Entity, req.PrivId),
+	}}
+}
+
+// HasUserPrivilegeOnEntities answers for the named account.
+func (o *overrides) HasUserPrivilegeOnEntities(_ *vcsim.Context, req *types.HasUserPrivilegeOnEntities) soap.HasFault {
+	return &methods.HasUserPrivilegeOnEntitiesBody{Res: &types.HasUserPrivilegeOnEntitiesResponse{
+		Returnval: o.availability(req.UserName, req.Entities, req.PrivId),
+	}}
+}
+
+func (o *overrides) availability(user string, entities []types.ManagedObjectReference, ids []string) []types.EntityPrivilege {
+	answer := make([]types.EntityPrivilege, 0, len(entities))
+	for _, entity := range entities {
+		e := types.EntityPrivilege{Entity: entity}
+		for _, id := range ids {
+			e.PrivAvailability = append(e.PrivAvailability, types.PrivilegeAvailability{
+				PrivId: id, IsGranted: o.s.privileges.granted(user, id),
+			})
+		}
+		answer = append(answer, e)
+	}
+	return answer
+}
+
+// HasPrivilegeOnEntity answers for the session's account.
+func (o *overrides) HasPrivilegeOnEntity(ctx *vcsim.Context, req *types.HasPrivilegeOnEntity) soap.HasFault {
+	granted := make([]bool, len(req.PrivId))
+	for i, id := range req.PrivId {
+		granted[i] = o.s.privileges.granted(sessionUser(ctx), id)
+	}
+	return &methods.HasPrivilegeOnEntityBody{Res: &types.HasPrivilegeOnEntityResponse{Returnval: granted}}
+}
+
+// FetchUserPrivilegeOnEntities lists what the named account may do.
+func (o *overrides) FetchUserPrivilegeOnEntities(ctx *vcsim.Context, req *types.FetchUserPrivilegeOnEntities) soap.HasFault {
+	manager := ctx.Map.Get(*serviceContent(ctx).AuthorizationManager).(*vcsim.AuthorizationManager)
+	body := manager.FetchUserPrivilegeOnEntities(req).(*methods.FetchUserPrivilegeOnEntitiesBody)
+	for i := range body.Res.Returnval {
+		r := &body.Res.Returnval[i]
+		r.Privileges = slices.DeleteFunc(slices.Clone(r.Privileges), func(id string) bool {
+			return !o.s.privileges.granted(req.UserName, id)
+		})
+	}
+	return body
+}

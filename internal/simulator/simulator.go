@@ -1,0 +1,364 @@
+package simulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	pbmsim "github.com/vmware/govmomi/pbm/simulator"
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// Simulator is a running simulated datacenter. Its methods may be called from
+// several goroutines.
+type Simulator struct {
+	opts     Options
+	home     string // directory of the datastores
+	service  *vcsim.Service
+	registry *vcsim.Registry
+	accounts map[string]string // lower-case user name to password
+	caPEM    []byte
+
+	listener net.Listener
+	server   *http.Server
+	front    *front
+	control  *controlServer
+	relay    *relay
+	guests   guestWorld
+
+	clock      clock
+	rules      rules
+	privileges privileges
+	sessions   *sessions
+	tags       *tagStore
+	overrides  *overrides
+
+	taskDuration atomic.Int64
+	serial       atomic.Int64 // numbers tasks and boots
+	macs         atomic.Int64
+
+	// inventory guards what vCenter shows: everything that changes it holds
+	// the lock, and everything that reads more than one object at least reads
+	// under it.
+	inventory sync.RWMutex
+	destroyed []string // files of destroyed disks
+	foreign   []string // those of them that were not their machine's own
+	boots     map[types.ManagedObjectReference]int64
+	untold    []func() // what the guests have not been told yet
+	initial   initial  // what was there from the start
+
+	telling sync.Mutex // serialises tellGuests
+	running sync.WaitGroup
+	closed  chan struct{}
+	closing sync.Once
+}
+
+// Start starts a simulated datacenter. The caller closes it.
+func Start(opts Options) (_ *Simulator, err error) {
+	opts = opts.withDefaults()
+	s := &Simulator{
+		opts:     opts,
+		accounts: map[string]string{strings.ToLower(opts.Username): opts.Password},
+		sessions: newSessions(),
+		tags:     newTagStore(),
+		boots:    make(map[types.ManagedObjectReference]int64),
+		guests:   noGuests{},
+		closed:   make(chan struct{}),
+	}
+	for user, password := range opts.Users {
+		s.accounts[strings.ToLower(user)] = password
+	}
+	s.taskDuration.Store(int64(opts.TaskDuration))
+	for _, f := range opts.Faults {
+		if err := s.rules.add(f); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+
+	if s.home, err = os.MkdirTemp("", "gantry-simulator-"); err != nil {
+		return nil, fmt.Errorf("directory of the datastores: %w", err)
+	}
+	if s.listener, err = net.Listen("tcp", opts.Listen); err != nil {
+		return nil, fmt.Errorf("listen for vCenter: %w", err)
+	}
+	if err := s.startGuests(); err != nil {
+		return nil, err
+	}
+	if err := s.startService(); err != nil {
+		return nil, err
+	}
+	if err := s.serve(); err != nil {
+		return nil, err
+	}
+	if opts.ControlListen != "" {
+		if s.control, err = startControl(s, opts.ControlListen); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// startService makes vcsim's service and the inventory.
+func (s *Simulator) startService() error {
+	model := vcsim.VPX()
+	content := model.ServiceContent
+	content.About.Version = s.opts.Version
+	content.About.ApiVersion = s.opts.Version + ".0"
+	content.About.Build = "24022515"
+	content.About.Name = "VMware vCenter Server"
+	content.About.FullName = fmt.Sprintf("VMware vCenter Server %s build-%s", s.opts.Version, content.About.Build)
+	content.About.InstanceUuid = s.opts.InstanceUUID
+	if content.About.InstanceUuid == "" {
+		content.About.InstanceUuid = uuid.NewString()
+	}
+
+	buildMu.Lock() // vcsim's own models are package variables
+	ctx, instance := vcsim.NewServiceInstance(vcsim.NewContext(), content, model.RootFolder)
+	s.service = vcsim.New(ctx, instance)
+	buildMu.Unlock()
+	s.registry = ctx.Map
+
+	s.overrides = &overrides{s: s}
+	s.overrides.Self = overridesRef
+	s.registry.Put(s.overrides)
+
+	b := builder{ctx: ctx, home: s.home, opts: s.opts}
+	refs, err := b.build()
+	if err != nil {
+		return err
+	}
+	templates := append(standardTemplates(), s.opts.Inventory.Templates...)
+	for _, t := range templates {
+		if err := s.createTemplate(&b, t); err != nil {
+			return fmt.Errorf("template %s: %w", t.Name, err)
+		}
+	}
+	s.createTags(refs)
+
+	s.registry.Handler = s.dispatch
+	s.service.Listen = &url.URL{
+		Scheme: "https", Host: s.Server(), Path: "/sdk", User: url.UserPassword(s.opts.Username, s.opts.Password),
+	}
+	manager := s.registry.SessionManager()
+	manager.ServiceHostName = s.Server()
+	manager.ValidLogin = s.validSOAPLogin
+	s.registry.OptionManager().UpdateOptions(&types.UpdateOptions{ChangedValue: []types.BaseOptionValue{
+		&types.OptionValue{Key: "vcsim.server.url", Value: "https://" + s.Server() + "/sdk"},
+	}})
+	s.initial = s.remember()
+	return nil
+}
+
+// serve starts vCenter's endpoints over TLS.
+func (s *Simulator) serve() error {
+	host, _, err := net.SplitHostPort(s.Server())
+	if err != nil {
+		return fmt.Errorf("address of vCenter: %w", err)
+	}
+	certificate, ca, err := newCertificate(host)
+	if err != nil {
+		return err
+	}
+	s.caPEM = ca
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	s.registry.SessionManager().TLS = func() *tls.Config { return config }
+
+	s.service.RegisterSDK(s.registry, "/sdk/vimService")
+	s.service.RegisterSDK(pbmsim.New())
+	mux := s.service.ServeMux
+	mux.HandleFunc("/sdk/vimServiceVersions.xml", s.service.ServiceVersions)
+	mux.HandleFunc("/folder/", s.service.ServeDatastore)
+	mux.HandleFunc("/nfc/", vcsim.ServeNFC)
+	mux.HandleFunc("/rest/com/vmware/cis/session", s.serveSession)
+	mux.HandleFunc(taggingPath, s.serveTagging)
+
+	s.front = newFront(s, mux, s.opts.Latency)
+	s.server = &http.Server{
+		Handler:  s.front,
+		ErrorLog: log.New(io.Discard, "", 0), // clients that hang up are none of our errors
+		// No HTTP/2: a dropped connection would take the other calls with it.
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
+	}
+	go func() { _ = s.server.Serve(tls.NewListener(s.listener, config)) }()
+	return nil
+}
+
+// Close ends the simulator: guests, listeners, files.
+func (s *Simulator) Close() error {
+	var err error
+	s.closing.Do(func() {
+		close(s.closed)
+		if s.control != nil {
+			err = errors.Join(err, s.control.close())
+		}
+		if s.server != nil {
+			err = errors.Join(err, s.server.Close())
+		} else if s.listener != nil {
+			err = errors.Join(err, s.listener.Close())
+		}
+		s.running.Wait()
+		if s.relay != nil {
+			s.relay.close()
+		}
+		s.guests.Close()
+		if s.home != "" {
+			err = errors.Join(err, os.RemoveAll(s.home))
+		}
+	})
+	return err
+}
+
+// Server is the host:port of vCenter.
+func (s *Simulator) Server() string { return s.listener.Addr().String() }
+
+// URL is the address of vCenter's SOAP endpoint.
+func (s *Simulator) URL() string { return "https://" + s.Server() + "/sdk" }
+
+// Username is the provider's account.
+func (s *Simulator) Username() string { return s.opts.Username }
+
+// Password is that account's password.
+func (s *Simulator) Password() string { return s.opts.Password }
+
+// InstanceUUID identifies the vCenter.
+func (s *Simulator) InstanceUUID() string {
+	return serviceContent(s.service.Context).About.InstanceUuid
+}
+
+// CACertificate is the certificate authority of vCenter's certificate, in PEM.
+func (s *Simulator) CACertificate() string { return string(s.caPEM) }
+
+// ProxyURL is the HTTP CONNECT proxy into the simulated guest network.
+func (s *Simulator) ProxyURL() string {
+	if s.relay == nil {
+		return s.guests.ProxyURL()
+	}
+	return s.relay.url()
+}
+
+// ControlURL is the address of the control API; empty without one.
+func (s *Simulator) ControlURL() string {
+	if s.control == nil {
+		return ""
+	}
+	return s.control.url()
+}
+
+// Environment is what a client of this simulator has in its environment.
+func (s *Simulator) Environment() map[string]string {
+	env := map[string]string{
+		"VSPHERE_SERVER":               s.Server(),
+		"VSPHERE_USER":                 s.Username(),
+		"VSPHERE_PASSWORD":             s.Password(),
+		"VSPHERE_ALLOW_UNVERIFIED_SSL": "true",
+		"GANTRY_CLUSTER_PROXY_URL":     s.ProxyURL(),
+		"GANTRY_SIMULATOR_CONTROL":     s.ControlURL(),
+	}
+	maps.DeleteFunc(env, func(_, v string) bool { return v == "" })
+	return env
+}
+
+// Calls are how many calls vCenter got since the start or ResetCalls.
+func (s *Simulator) Calls() Calls { return s.front.snapshot() }
+
+// ResetCalls starts counting anew.
+func (s *Simulator) ResetCalls() { s.front.reset() }
+
+// AddFault puts a rule in force.
+func (s *Simulator) AddFault(f Fault) error { return s.rules.add(f) }
+
+// ClearFaults ends all rules.
+func (s *Simulator) ClearFaults() { s.rules.clear() }
+
+// Faults lists the rules that may still hit something.
+func (s *Simulator) Faults() []Fault { return s.rules.list() }
+
+// StopAfter lets k-1 more vCenter calls through and closes the connection of
+// the k-th and of every one after it until Resume, as if the client had died
+// before its k-th call. The way into the guest network closes with it.
+func (s *Simulator) StopAfter(k int) {
+	s.front.stopAfter(k)
+	if k <= 1 && s.relay != nil {
+		s.relay.cut()
+	}
+}
+
+// Resume lets calls through again.
+func (s *Simulator) Resume() { s.front.resume() }
+
+// Stopped reports whether StopAfter has come into force.
+func (s *Simulator) Stopped() bool { return s.front.stopped() }
+
+// SetLatency changes what is added to every vCenter call.
+func (s *Simulator) SetLatency(d time.Duration) { s.front.setLatency(d) }
+
+// SetTaskDuration changes how long a task runs at least.
+func (s *Simulator) SetTaskDuration(d time.Duration) { s.taskDuration.Store(int64(d)) }
+
+// AdvanceClock moves vCenter's clock.
+func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
+
+// Now is vCenter's time.
+func (s *Simulator) Now() time.Time { return s.clock.now() }
+
+// DenyPrivilege takes a privilege from a user, or from everyone where user is
+// empty: calls that need it fail with NoPermission.
+func (s *Simulator) DenyPrivilege(user, privilege string) { s.privileges.add(user, privilege) }
+
+// RestorePrivileges gives all privileges back.
+func (s *Simulator) RestorePrivileges() { s.privileges.clear() }
+
+// Sessions counts the open sessions.
+func (s *Simulator) Sessions() Sessions { return s.sessions.live(s.soapKeys()) }
+
+// ExpireSessions ends all sessions, as idle time does.
+func (s *Simulator) ExpireSessions() { s.sessions.expire(s.soapKeys()) }
+
+// Restart is a vCenter that restarted: all sessions are gone and finished
+// tasks are forgotten.
+func (s *Simulator) Restart() {
+	s.ExpireSessions()
+	s.ForgetTasks()
+}
+
+// HideTag makes a tag unreadable: lists leave it out, but its id and name stay
+// taken. The answer is whether there is such a tag.
+func (s *Simulator) HideTag(id string) bool { return s.tags.hide(id) }
+
+// WaitGuests waits until no guest is on its way to another phase, or ctx ends.
+func (s *Simulator) WaitGuests(ctx context.Context, settled func([]Guest) bool) error {
+	for {
+		if settled(s.Guests()) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("guests did not settle: %w", ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// Guests are the guests of all machines that are powered on.
+func (s *Simulator) Guests() []Guest { return s.guests.Guests() }
+
+func (s *Simulator) logf(format string, args ...any) { log.Printf("simulator: "+format, args...) }

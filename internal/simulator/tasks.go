@@ -1,0 +1,191 @@
+package simulator
+
+import (
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// fault is why a method or a task fails.
+type fault = types.BaseMethodFault
+
+// work is what a task does; it runs with the inventory locked.
+type work func(ctx *vcsim.Context) (types.AnyType, fault)
+
+// startTask runs do as a task of the entity and answers the task's reference
+// at once. Unlike vcsim's own tasks it holds no lock of the entity while it
+// waits, so that properties can be read meanwhile.
+func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, do work) types.ManagedObjectReference {
+	now := s.clock.now()
+	task := &vcsim.Task{}
+	task.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-%d", s.serial.Add(1)+1000)}
+	task.Info = types.TaskInfo{
+		Key:           task.Self.Value,
+		Task:          task.Self,
+		Name:          method,
+		DescriptionId: description,
+		Entity:        &entity,
+		EntityName:    entityName(ctx, entity),
+		State:         types.TaskInfoStateRunning,
+		Reason:        &types.TaskReasonUser{UserName: sessionUser(ctx)},
+		QueueTime:     now,
+		StartTime:     &now,
+	}
+	ctx.Map.Put(task)
+
+	own := *ctx // the identity under which this task locks objects
+	injected := s.rules.task(method)
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		if d := time.Duration(s.taskDuration.Load()); d > 0 {
+			select {
+			case <-time.After(d):
+			case <-s.closed:
+			}
+		}
+		result, err := types.AnyType(nil), injected
+		if err == nil {
+			result, err = s.locked(&own, do)
+		}
+		s.completeTask(&own, task, result, err)
+	}()
+	return task.Self
+}
+
+// locked runs do with the inventory locked and turns a panic of vcsim into the
+// fault that a vCenter answers for what it did not expect. What do has to tell
+// the guests it queues in untold.
+func (s *Simulator) locked(ctx *vcsim.Context, do work) (types.AnyType, fault) {
+	defer s.tellGuests()
+	return s.exclusively(ctx, do)
+}
+
+func (s *Simulator) exclusively(ctx *vcsim.Context, do work) (result types.AnyType, err fault) {
+	s.inventory.Lock()
+	defer s.inventory.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			s.logf("panic in a task: %v\n%s", r, debug.Stack())
+			result, err = nil, &types.SystemError{Reason: fmt.Sprint(r)}
+		}
+	}()
+	return do(ctx)
+}
+
+// tellGuests runs what is queued in untold, in order and without the lock of
+// the inventory: a guest that is being stopped may be waiting for that lock to
+// report something.
+func (s *Simulator) tellGuests() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	for {
+		s.inventory.Lock()
+		queue := s.untold
+		s.untold = nil
+		s.inventory.Unlock()
+		if len(queue) == 0 {
+			return
+		}
+		for _, tell := range queue {
+			tell()
+		}
+	}
+}
+
+func (s *Simulator) completeTask(ctx *vcsim.Context, task *vcsim.Task, result types.AnyType, err fault) {
+	now := s.clock.now()
+	changes := []types.PropertyChange{
+		{Name: "info.completeTime", Val: now},
+		{Name: "info.state", Val: types.TaskInfoStateSuccess},
+		{Name: "info.result", Val: result},
+	}
+	if err != nil {
+		changes = []types.PropertyChange{
+			{Name: "info.completeTime", Val: now},
+			{Name: "info.state", Val: types.TaskInfoStateError},
+			{Name: "info.error", Val: types.LocalizedMethodFault{Fault: err, LocalizedMessage: faultMessage(err)}},
+		}
+	}
+	ctx.Map.AtomicUpdate(ctx, task, changes)
+}
+
+// finish waits for the vcsim task that a call started and answers its outcome.
+// A call that starts no task is finished already.
+func finish(ctx *vcsim.Context, res soap.HasFault) (types.AnyType, fault) {
+	if f := res.Fault(); f != nil {
+		return nil, f.VimFault().(fault)
+	}
+	ref, ok := reflect.ValueOf(res).Elem().FieldByName("Res").Elem().FieldByName("Returnval").Interface().(types.ManagedObjectReference)
+	if !ok || ref.Type != "Task" {
+		return nil, nil
+	}
+	task, ok := ctx.Map.Get(ref).(*vcsim.Task)
+	if !ok {
+		return nil, &types.ManagedObjectNotFound{Obj: ref}
+	}
+	reader := new(vcsim.Context) // not ctx: the task's goroutine locks on its behalf
+	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 2*time.Millisecond) {
+		var info types.TaskInfo
+		ctx.Map.WithLock(reader, task, func() { info = task.Info })
+		switch info.State {
+		case types.TaskInfoStateSuccess:
+			return info.Result, nil
+		case types.TaskInfoStateError:
+			return nil, info.Error.Fault
+		}
+		time.Sleep(pause)
+	}
+}
+
+func serviceContent(ctx *vcsim.Context) types.ServiceContent {
+	return ctx.Map.Get(vim25.ServiceInstance).(*vcsim.ServiceInstance).Content
+}
+
+func sessionUser(ctx *vcsim.Context) string {
+	if ctx.Session == nil {
+		return ""
+	}
+	return ctx.Session.UserName
+}
+
+func faultError(res soap.HasFault) error {
+	if f := res.Fault(); f != nil {
+		return vimError(f.VimFault())
+	}
+	return nil
+}
+
+func vimError(f any) error {
+	return fmt.Errorf("%s", reflect.TypeOf(f).Elem().Name())
+}
+
+// faultMessage is the text that goes with a fault. A client shows it to users,
+// so it says as little as a real vCenter's would.
+func faultMessage(f fault) string {
+	switch f := f.(type) {
+	case *types.DuplicateName:
+		return fmt.Sprintf("The name '%s' already exists.", f.Name)
+	case *types.NoDiskSpace:
+		return fmt.Sprintf("Insufficient disk space on datastore '%s'.", f.Datastore)
+	case *types.InvalidPowerState:
+		return fmt.Sprintf("The attempted operation cannot be performed in the current state (%s).", f.ExistingState)
+	case *types.InvalidArgument:
+		return fmt.Sprintf("A specified parameter was not correct: %s", f.InvalidProperty)
+	case *types.NoPermission:
+		return "Permission to perform this operation was denied."
+	case *types.ManagedObjectNotFound:
+		return "The object has already been deleted or has not been completely created"
+	case *types.InvalidDatastore:
+		return fmt.Sprintf("Invalid datastore '%s'.", f.Name)
+	case *types.SystemError:
+		return "A general system error occurred: " + f.Reason
+	}
+	return reflect.TypeOf(f).Elem().Name()
+}

@@ -1,0 +1,149 @@
+package simulator
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vapi/tags"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+const gib = 1 << 30
+
+// createTemplate makes a node image in the primary datacenter's folder
+// templates, as an OVA that was imported once would look.
+func (s *Simulator) createTemplate(b *builder, t Template) error {
+	if t.DiskGB == 0 {
+		t.DiskGB = 20
+	}
+	if t.Datastore == "" {
+		t.Datastore = "shared-1"
+	}
+	folder, host, pool, err := s.templatePlace(b.ctx)
+	if err != nil {
+		return err
+	}
+	created, err := b.run(folder.CreateVMTask(b.ctx, &types.CreateVM_Task{
+		This: folder.Self,
+		Pool: pool,
+		Host: &host,
+		Config: types.VirtualMachineConfigSpec{
+			Name:              t.Name,
+			GuestId:           string(types.VirtualMachineGuestOsIdentifierUbuntu64Guest),
+			Firmware:          string(types.GuestOsDescriptorFirmwareTypeEfi),
+			Version:           "vmx-19",
+			NumCPUs:           2,
+			NumCoresPerSocket: types.NewInt32(1),
+			MemoryMB:          4096,
+			Annotation:        "Kubernetes node image " + t.KubernetesVersion,
+			Uuid:              uuid.NewString(),
+			InstanceUuid:      uuid.NewString(),
+			Files:             &types.VirtualMachineFileInfo{VmPathName: "[" + t.Datastore + "] " + t.Name},
+			DeviceChange:      s.templateDevices(t),
+			ExtraConfig: []types.BaseOptionValue{
+				&types.OptionValue{Key: "gantry.kubernetes-version", Value: t.KubernetesVersion},
+			},
+		},
+	}))
+	if err != nil {
+		return err
+	}
+	vm := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.VirtualMachine)
+	vm.Guest.Net = nil
+	vm.Config.VAppConfig = &types.VmConfigInfo{
+		Product: []types.VAppProductInfo{{Key: 1, Name: "Kubernetes node", Version: t.KubernetesVersion}},
+		Property: []types.VAppPropertyInfo{
+			{Key: 1, Id: "instance-id", Type: "string", UserConfigurable: types.NewBool(true)},
+			{Key: 2, Id: "user-data", Type: "string", UserConfigurable: types.NewBool(true)},
+		},
+		OvfEnvironmentTransport: []string{"com.vmware.guestInfo"},
+	}
+	if t.Snapshot {
+		if _, err := b.run(vm.CreateSnapshotTask(b.ctx, &types.CreateSnapshot_Task{This: vm.Self, Name: "base"})); err != nil {
+			return fmt.Errorf("snapshot: %w", err)
+		}
+	}
+	return faultError(vm.MarkAsTemplate(&types.MarkAsTemplate{This: vm.Self}))
+}
+
+// templatePlace is the folder, host and pool of the standard templates.
+func (s *Simulator) templatePlace(ctx *vcsim.Context) (*vcsim.Folder, types.ManagedObjectReference, types.ManagedObjectReference, error) {
+	for _, e := range ctx.Map.All("Folder") {
+		folder, ok := e.(*vcsim.Folder)
+		if !ok || folder.Name != "templates" {
+			continue
+		}
+		dc, ok := datacenterOf(ctx, folder.Self)
+		if !ok || dc.Name != PrimaryDatacenter {
+			continue
+		}
+		hosts := ctx.Map.Get(dc.HostFolder).(*vcsim.Folder)
+		cluster := ctx.Map.Get(hosts.ChildEntity[0]).(*vcsim.ClusterComputeResource)
+		return folder, cluster.Host[0], *cluster.ResourcePool, nil
+	}
+	return nil, types.ManagedObjectReference{}, types.ManagedObjectReference{}, fmt.Errorf("no folder for templates")
+}
+
+func (s *Simulator) templateDevices(t Template) []types.BaseVirtualDeviceConfigSpec {
+	const scsiKey, diskKey, nicKey = 1000, 2000, 4000
+	add := func(d types.BaseVirtualDevice, op types.VirtualDeviceConfigSpecFileOperation) types.BaseVirtualDeviceConfigSpec {
+		return &types.VirtualDeviceConfigSpec{
+			Operation: types.VirtualDeviceConfigSpecOperationAdd, FileOperation: op, Device: d,
+		}
+	}
+	scsi := &types.ParaVirtualSCSIController{VirtualSCSIController: types.VirtualSCSIController{
+		SharedBus: types.VirtualSCSISharingNoSharing,
+		VirtualController: types.VirtualController{
+			VirtualDevice: types.VirtualDevice{Key: scsiKey, ControllerKey: 100, UnitNumber: types.NewInt32(3)},
+		},
+	}}
+	disk := &types.VirtualDisk{
+		VirtualDevice: types.VirtualDevice{
+			Key: diskKey, ControllerKey: scsiKey, UnitNumber: types.NewInt32(0),
+			Backing: &types.VirtualDiskFlatVer2BackingInfo{
+				DiskMode: string(types.VirtualDiskModePersistent), ThinProvisioned: types.NewBool(true),
+			},
+		},
+		CapacityInBytes: t.DiskGB * gib,
+		CapacityInKB:    t.DiskGB * gib / 1024,
+	}
+	nic := &types.VirtualVmxnet3{VirtualVmxnet: types.VirtualVmxnet{VirtualEthernetCard: types.VirtualEthernetCard{
+		MacAddress: s.newMAC(), AddressType: string(types.VirtualEthernetCardMacTypeAssigned),
+		VirtualDevice: types.VirtualDevice{
+			Key:     nicKey,
+			Backing: &types.VirtualEthernetCardNetworkBackingInfo{VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "VM Network"}},
+		},
+	}}}
+	return []types.BaseVirtualDeviceConfigSpec{
+		add(scsi, ""), add(disk, types.VirtualDeviceConfigSpecFileOperationCreate), add(nic, ""),
+	}
+}
+
+// createTags makes the zone tags of the primary datacenter and, if asked for,
+// the ledger's category.
+func (s *Simulator) createTags(refs map[string]types.ManagedObjectReference) {
+	if s.opts.Inventory.LedgerCategory {
+		s.tags.createCategory(tags.Category{
+			Name: LedgerCategoryName, Cardinality: "MULTIPLE", AssociableTypes: []string{"ContentLibrary"},
+		})
+	}
+	if s.opts.Inventory.WithoutZoneTags {
+		return
+	}
+	region, _ := s.tags.createCategory(tags.Category{
+		Name: "k8s-region", Cardinality: "SINGLE", AssociableTypes: []string{"Datacenter"},
+	})
+	zone, _ := s.tags.createCategory(tags.Category{
+		Name: "k8s-zone", Cardinality: "SINGLE", AssociableTypes: []string{"ClusterComputeResource"},
+	})
+	for _, tag := range []struct{ category, name, object string }{
+		{region, "region-1", PrimaryDatacenter},
+		{zone, "zone-a", "cluster-a"},
+		{zone, "zone-b", "cluster-b"},
+		{zone, "zone-c", "cluster-c"},
+	} {
+		id, _ := s.tags.createTag(tags.Tag{Name: tag.name, CategoryID: tag.category})
+		s.tags.attach(id, refs[tag.object])
+	}
+}
