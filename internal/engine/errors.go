@@ -19,3 +19,16 @@ func Transient(err error) bool {
 	var t transient
 	return errors.As(err, &t) && t.Transient()
 }
+
+// ErrGone is in the chain of an error that the object of a call no longer
+// exists. On the way down that is what was wanted.
+var ErrGone = errors.New("the object no longer exists")
+
+// errLost is a task whose end nobody will tell any more. Doing the step again
+// finds what it did.
+var errLost error = lostError{}
+
+type lostError struct{}
+
+func (lostError) Error() string   { return "the task's outcome is unknown" }
+func (lostError) Transient() bool { return true }

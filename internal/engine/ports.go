@@ -291,5 +291,7 @@ type KubeNode struct {
 	ProviderID string
 	Addresses  []netip.Addr
 	NodeMeta
+	// Managed is what LabelNode set earlier, so that it can be taken away again.
+	Managed       NodeMeta
 	Unschedulable bool
 }

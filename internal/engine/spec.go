@@ -28,6 +28,9 @@ type ClusterSpec struct {
 	ID        string
 	Name      string
 	GatewayID string // empty: the system gateway
+	// New says that no state knows it: what has the name already and is finished
+	// is somebody else's, what was never finished is taken over.
+	New bool
 
 	KubernetesVersion string // "1.34.2", without a leading v
 	Template          string // name or inventory path of the node image

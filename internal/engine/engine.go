@@ -1,0 +1,212 @@
+// Package engine builds, changes and deletes clusters and gateways.
+//
+// It observes the world (ledger, vCenter, the cluster's API), plans the steps
+// from what is wanted and what is, purely, and runs them. It knows neither
+// Terraform nor govmomi: the world is seen through the interfaces of ports.go
+// and the ledger. Nothing is remembered between two calls.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+)
+
+// Engine runs plans. Its fields are set once and not changed after.
+type Engine struct {
+	// Reader has the provider's identity: it observes and deletes. Builder has
+	// the cloud account's: it creates and changes. They may be the same.
+	Reader  VCenter
+	Builder VCenter
+	Ledger  *ledger.Ledger
+	Kube    Kube
+
+	// Parallel bounds the vCenter tasks that run at the same time.
+	Parallel int
+	Timing   Timing
+	// Report is told what happens while it happens. It may be nil.
+	Report func(context.Context, Event)
+
+	Now  func() time.Time // nil: time.Now
+	Rand io.Reader        // nil: crypto/rand
+}
+
+// Event is a line of what happened.
+type Event struct {
+	Step    Change
+	Message string
+}
+
+// Secrets are what only the state holds: the certificate authorities and the
+// administrator's kubeconfig made from them.
+type Secrets struct {
+	Authorities *pki.Authorities `json:"authorities"`
+	Kubeconfig  []byte           `json:"kubeconfig,omitempty"`
+}
+
+// Target names a cluster or gateway.
+type Target struct {
+	Kind      Kind
+	ID        string
+	GatewayID string
+	Name      string
+}
+
+// Target names what the spec is about.
+func (s *ClusterSpec) Target() Target {
+	return Target{Kind: s.Kind, ID: s.ID, GatewayID: s.GatewayID, Name: s.Name}
+}
+
+// Plan observes and plans. It changes nothing.
+func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets) (*Plan, error) {
+	obs, _, err := e.observe(ctx, &spec, secrets)
+	if err != nil {
+		return nil, err
+	}
+	return plan(&spec, obs), nil
+}
+
+// Request is a cluster or gateway that is wanted.
+type Request struct {
+	Spec    ClusterSpec
+	Secrets *Secrets // Authorities must be set; Kubeconfig is made when it is nil
+	// Shown is what `terraform plan` has shown; nil where it could not be known.
+	Shown *[]Change
+	// Parents are the ids of the gateway and the cloud account, which are not
+	// deleted as long as the cluster is there.
+	Parents []string
+	// Keep is kept in the cluster beside the authorities, for import.
+	Keep map[string][]byte
+}
+
+// Outcome is how an apply ended. It is never nil. An id stands in it as soon as
+// something may have been touched, whatever failed after.
+type Outcome struct {
+	ID      string
+	Changes []Change
+	// Answered tells whether the API has answered at least once. A failure after
+	// that is something to mend, no reason to build everything again.
+	Answered bool
+	Status   *Status
+}
+
+// Apply brings the world to what the request says. Killed anywhere, the next
+// call converges.
+func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
+	spec := req.Spec
+	out := &Outcome{}
+	lease, err := e.Ledger.Lock(ctx, e.recordID(spec.Target()), holderName())
+	if err != nil {
+		return out, err
+	}
+	ctx = lease.Context()
+	obs, api, err := e.observe(ctx, &spec, req.Secrets)
+	if err != nil {
+		return out, e.release(ctx, lease, err)
+	}
+	if spec.ID == "" {
+		spec.ID = uuid.NewString()
+	}
+	todo := plan(&spec, obs)
+	if err := approve(req, todo); err != nil {
+		return out, e.release(ctx, lease, err)
+	}
+	out.ID, out.Changes = spec.ID, todo.Changes()
+
+	r := e.newRun(e.Builder, &spec, req, obs, lease, api)
+	err = r.all(ctx, todo)
+	out.Answered = r.answered()
+	if len(todo.Steps) > 0 || obs.APIAnswered() {
+		err = errors.Join(err, r.finish(ctx, err))
+	}
+	out.Status, err = e.statusAfter(ctx, &spec, req.Secrets, err)
+	return out, e.release(ctx, lease, err)
+}
+
+// approve stops an apply before anything is touched: where the plan has
+// problems, and where it would do what nobody has seen.
+func approve(req Request, todo *Plan) error {
+	if err := todo.Err(); err != nil {
+		return err
+	}
+	if todo.Unknown {
+		return errors.New("an IP pool that the placements name is not registered in this vCenter: create the pool first, and reference its id")
+	}
+	if req.Shown != nil {
+		if extra := unseen(*req.Shown, todo.Steps); len(extra) > 0 {
+			return &MovedError{Unseen: extra}
+		}
+	}
+	return nil
+}
+
+// Destroy deletes what the target names and everything that Gantry made for it.
+// What is gone already is success.
+func (e *Engine) Destroy(ctx context.Context, target Target, secrets *Secrets) error {
+	lease, err := e.Ledger.Lock(ctx, e.recordID(target), holderName())
+	if err != nil {
+		return err
+	}
+	ctx = lease.Context()
+	obs, err := e.observeTarget(ctx, target, nil)
+	if err != nil {
+		return e.release(ctx, lease, err)
+	}
+	spec := &ClusterSpec{Kind: target.Kind, ID: target.ID, Name: target.Name, GatewayID: target.GatewayID}
+	r := e.newRun(e.Reader, spec, Request{Secrets: secrets}, obs, lease, nil)
+	r.down = true
+	return e.release(ctx, lease, r.all(ctx, planDestroy(target, obs)))
+}
+
+// PlanDestroy tells what Destroy would do.
+func (e *Engine) PlanDestroy(ctx context.Context, target Target) (*Plan, error) {
+	obs, err := e.observeTarget(ctx, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	return planDestroy(target, obs), nil
+}
+
+// release gives the lock back. A run that failed leaves word for the next one
+// that there may be something to sweep.
+func (e *Engine) release(ctx context.Context, lease *ledger.Lease, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if rerr := lease.Release(ctx, err != nil); rerr != nil && err == nil {
+		return fmt.Errorf("release the lock: %w", rerr)
+	}
+	return err
+}
+
+func (e *Engine) recordID(t Target) uuid.UUID {
+	return e.Ledger.ID(t.ledgerKind(), t.GatewayID, t.Name)
+}
+
+func (t Target) ledgerKind() ledger.Kind {
+	if t.Kind == KindGateway {
+		return ledger.KindGateway
+	}
+	return ledger.KindCluster
+}
+
+func (e *Engine) now() time.Time {
+	if e.Now != nil {
+		return e.Now()
+	}
+	return time.Now()
+}
+
+func (e *Engine) rand() io.Reader {
+	if e.Rand != nil {
+		return e.Rand
+	}
+	return rand.Reader
+}

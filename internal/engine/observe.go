@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// The Secrets of kube-system in which a cluster keeps what import needs, and
+// what of its packs was applied.
+const (
+	SecretPKI     = "gantry-pki"
+	SecretCluster = "gantry-cluster"
+	packsKey      = "packs"
+)
+
+// observe reads all that planning the spec needs, in a number of vCenter calls
+// that does not grow with the number of nodes. Where the spec has no id yet and
+// the name's record was never finished, the spec takes over the record's.
+func (e *Engine) observe(ctx context.Context, spec *ClusterSpec, secrets *Secrets) (*Observed, API, error) {
+	record, err := e.readRecord(ctx, spec.Target())
+	if err != nil {
+		return nil, nil, err
+	}
+	if record != nil && spec.ID == "" && !record.Ready {
+		spec.ID = record.ID
+	}
+	obs, err := e.survey(ctx, spec.Target(), record, &SurveyRequest{
+		ClusterID: spec.ID, Datacenter: spec.Datacenter, Names: spec.names(),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, pool := range spec.Pools() {
+		for _, pl := range pool.Placements {
+			if err := e.readPool(ctx, obs, pl.IPPoolID); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if err := e.readClaims(ctx, obs, spec.ID); err != nil {
+		return nil, nil, err
+	}
+	return obs, e.askAPI(ctx, obs, secrets), nil
+}
+
+// observeTarget reads what status and deletion need: nothing is resolved, and
+// the pools are those that the record and the machines name.
+func (e *Engine) observeTarget(ctx context.Context, t Target, secrets *Secrets) (*Observed, error) {
+	record, err := e.readRecord(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := e.survey(ctx, t, record, &SurveyRequest{ClusterID: t.ID})
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]bool{}
+	if record != nil && record.ID == t.ID {
+		for _, id := range record.Pools {
+			ids[id] = true
+		}
+	}
+	for _, m := range obs.Survey.Machines {
+		ids[m.Marker.IPPool] = true
+	}
+	for id := range ids {
+		if err := e.readPool(ctx, obs, id); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.readClaims(ctx, obs, t.ID); err != nil {
+		return nil, err
+	}
+	e.askAPI(ctx, obs, secrets)
+	return obs, nil
+}
+
+func (e *Engine) survey(ctx context.Context, t Target, record *ledger.ClusterBody, req *SurveyRequest) (*Observed, error) {
+	survey, err := e.Reader.Survey(ctx, *req)
+	if err != nil {
+		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
+	}
+	return &Observed{RecordID: e.recordID(t), Record: record, Survey: survey, IPPools: map[string]*IPPool{}}, nil
+}
+
+func (e *Engine) readRecord(ctx context.Context, t Target) (*ledger.ClusterBody, error) {
+	rec, err := e.Ledger.Record(ctx, e.recordID(t))
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the record of %s %q: %w", t.Kind, t.Name, err)
+	}
+	var body ledger.ClusterBody
+	if err := json.Unmarshal(rec.Body, &body); err != nil {
+		return nil, fmt.Errorf("the record of %s %q in the ledger cannot be read: %w", t.Kind, t.Name, err)
+	}
+	return &body, nil
+}
+
+func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
+	if obs.IPPools[id] != nil {
+		return nil
+	}
+	pool := &IPPool{}
+	obs.IPPools[id] = pool
+	uid, err := uuid.Parse(id)
+	if err != nil {
+		return nil // not an id of ours: not registered
+	}
+	rec, err := e.Ledger.Record(ctx, uid)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the record of IP pool %s: %w", id, err)
+	}
+	if err := json.Unmarshal(rec.Body, &pool.Body); err != nil {
+		return fmt.Errorf("the record of IP pool %q in the ledger cannot be read: %w", rec.Name, err)
+	}
+	addresses, err := pool.Body.IPAM()
+	if err != nil {
+		return fmt.Errorf("the record of IP pool %q in the ledger is not valid: %w", rec.Name, err)
+	}
+	pool.Pool = ledger.Pool{ID: uid, Name: rec.Name, Pool: addresses, SingleCluster: pool.Body.RestrictToSingleCluster}
+	pool.Gateway, pool.Registered = rec.GatewayID, true
+	return nil
+}
+
+// readClaims finds every address that the cluster holds: by the markers of its
+// VMs, which one read has shown already, and by the descriptions of those few
+// claims that no VM accounts for.
+func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) error {
+	held := map[netip.Addr]bool{}
+	byPool := map[string]map[netip.Addr]bool{}
+	for _, h := range obs.Survey.Held {
+		if byPool[h.Pool] == nil {
+			byPool[h.Pool] = map[netip.Addr]bool{}
+		}
+		byPool[h.Pool][h.Address] = true
+		held[h.Address] = true
+	}
+	taken, err := e.Ledger.Taken(ctx)
+	if err != nil {
+		return fmt.Errorf("list the claims: %w", err)
+	}
+	for id, pool := range obs.IPPools {
+		if !pool.Registered {
+			continue
+		}
+		pool.Total, pool.Taken = pool.Pool.Total(), taken.Count(pool.Pool)
+		for _, h := range obs.Survey.Held {
+			if h.Pool == id && h.Cluster == cluster && cluster != "" && taken.Has(pool.ID, h.Address) {
+				obs.Claims = append(obs.Claims, Claim{Pool: id, Address: h.Address, Node: h.Node})
+			}
+		}
+		if cluster == "" {
+			continue
+		}
+		owned, err := e.Ledger.OwnedBy(ctx, pool.Pool, taken, cluster, func(a netip.Addr) bool { return byPool[id][a] })
+		if err != nil {
+			return fmt.Errorf("read the claims of IP pool %q: %w", pool.Body.Name, err)
+		}
+		for addr, owner := range owned {
+			obs.Claims = append(obs.Claims, Claim{Pool: id, Address: addr, Node: owner.Node})
+		}
+	}
+	obs.taken = taken
+	return nil
+}
+
+// askAPI asks the cluster's own API, where there may be one. That it does not
+// answer is an observation, not an error.
+func (e *Engine) askAPI(ctx context.Context, obs *Observed, secrets *Secrets) API {
+	if secrets == nil || secrets.Authorities == nil {
+		return nil
+	}
+	obs.Authorities = secrets.Authorities.Fingerprint()
+	if obs.Record == nil || len(secrets.Kubeconfig) == 0 || len(obs.Survey.Machines) == 0 {
+		return nil
+	}
+	obs.APIAsked = true
+	api, err := e.Kube.Connect(secrets.Kubeconfig)
+	if err == nil {
+		err = obs.readAPI(ctx, api)
+	}
+	obs.APIError = err
+	return api
+}
+
+func (o *Observed) readAPI(ctx context.Context, api API) error {
+	nodes, err := api.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := api.Secret(ctx, SecretCluster)
+	if err != nil {
+		return err
+	}
+	o.Nodes, o.Packs = map[string]KubeNode{}, map[string]string{}
+	for _, n := range nodes {
+		o.Nodes[n.Name] = n
+	}
+	if raw, ok := kept[packsKey]; ok {
+		return json.Unmarshal(raw, &o.Packs)
+	}
+	return nil
+}
+
+// names lists the inventory names that the spec uses, each with its attribute.
+func (s *ClusterSpec) names() *Names {
+	n := &Names{Template: s.Template, ImageFolder: s.ImageFolder, TemplateField: "profile.image.template", Folder: s.Folder}
+	for i, pool := range s.Pools() {
+		for j, pl := range pool.Placements {
+			n.Placements = append(n.Placements, PlacementNames{Field: placementField(i, pool.Name, j), Placement: pl})
+		}
+	}
+	return n
+}

@@ -1,0 +1,215 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The stages of a plan: what has to be done before what. Everything in one
+// stage runs side by side.
+const (
+	stageRegister = iota
+	stageFolder
+	stageEndpoint
+	stageClear
+	stageControlPlane // one stage for each node from here on: etcd grows one member at a time
+	stageWorkers      = stageControlPlane + 16
+	stageScaleIn      = stageWorkers + 1
+	stageNodes        = stageWorkers + 2
+	stagePacks        = stageWorkers + 3 // one stage for each pack from here on
+)
+
+// planner turns what is wanted and what is into steps. It does no I/O.
+type planner struct {
+	spec *ClusterSpec
+	obs  *Observed
+	out  *Plan
+	site int // placements that the pools before this one have
+}
+
+// plan is the whole of planning a cluster or gateway that is wanted.
+func plan(spec *ClusterSpec, obs *Observed) *Plan {
+	p := &planner{spec: spec, obs: obs, out: &Plan{observed: obs}}
+	if p.refuse(); len(p.out.Problems) > 0 {
+		return p.out
+	}
+	p.register()
+	p.folder()
+	p.endpoint()
+	p.out.record = newRecordChange(obs.Record)
+	for _, pool := range spec.Pools() {
+		p.pool(pool)
+	}
+	p.removedPools()
+	p.strayClaims()
+	p.packs()
+	p.budget()
+	p.warnUnreachable()
+	sortSteps(p.out.Steps)
+	return p.out
+}
+
+func (p *planner) add(s Step) { p.out.Steps = append(p.out.Steps, s) }
+
+func (p *planner) problem(field Field, summary, detail string, args ...any) {
+	p.out.Problems = append(p.out.Problems, Problem{field, summary, fmt.Sprintf(detail, args...)})
+}
+
+func (p *planner) warn(field Field, summary, detail string, args ...any) {
+	p.out.Warnings = append(p.out.Warnings, Problem{field, summary, fmt.Sprintf(detail, args...)})
+}
+
+// ready tells whether the cluster's API has answered at least once.
+func (p *planner) ready() bool { return p.obs.Record != nil && p.obs.Record.Ready }
+
+// refuse collects what makes planning pointless: names that do not resolve,
+// pools that are not there, a name that somebody else holds.
+func (p *planner) refuse() {
+	if rec := p.obs.Record; rec != nil && (rec.ID != p.spec.ID || p.spec.New && rec.Ready) {
+		// Nothing else can be told about one that is not this one.
+		p.out.Collision = rec.ID
+		p.problem("name", fmt.Sprintf("The %s exists", p.spec.Kind),
+			"A %s named %q is registered in this vCenter with the id %s. Choose another name, or import it.",
+			p.spec.Kind, p.spec.Name, rec.ID)
+		return
+	}
+	p.out.Problems = append(p.out.Problems, p.obs.Survey.Problems...)
+	p.clones()
+	for i, pool := range p.spec.Pools() {
+		for j, pl := range pool.Placements {
+			ip := p.obs.IPPools[pl.IPPoolID]
+			if ip == nil || !ip.Registered {
+				p.out.Unknown = true
+				continue
+			}
+			if ip.Gateway != p.spec.GatewayID {
+				p.problem(placementField(i, pool.Name, j)+".ip_pool_id", "IP pool of another gateway",
+					"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
+					ip.Body.Name, gatewayWords(ip.Gateway), p.spec.Kind, gatewayWords(p.spec.GatewayID))
+			}
+		}
+	}
+	if p.ready() && p.obs.Authorities == "" {
+		p.problem("name", "The certificate authorities are not in the state",
+			"The %s %q is running, and this state does not hold its certificate authorities, without which no node can join. Import it with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator.",
+			p.spec.Kind, p.spec.Name)
+	}
+}
+
+// clones refuses what vSphere would do silently otherwise.
+func (p *planner) clones() {
+	site := p.obs.Survey.Site
+	if site == nil {
+		return
+	}
+	at := 0
+	for i, pool := range p.spec.Pools() {
+		for range pool.Placements {
+			if _, err := cloneMode(p.spec.CloneMode, site.Template, site.Placements[at], pool.DiskGB); err != nil {
+				p.problem("clone_mode", "The template cannot be cloned as linked", "%s.", err)
+				return
+			}
+			at++
+		}
+		if pool.DiskGB != 0 && pool.DiskGB < site.Template.DiskGB {
+			field := Field("control_plane.disk_gb")
+			if i > 0 {
+				field = Field(fmt.Sprintf("worker_pools[%q].disk_gb", pool.Name))
+			}
+			p.problem(field, "The disk is smaller than the template's",
+				"The template %s has a disk of %d GB, and a disk never shrinks. Ask for at least that, or leave disk_gb out.", site.Template.Path, site.Template.DiskGB)
+		}
+	}
+}
+
+func gatewayWords(id string) string {
+	if id == "" {
+		return "the system gateway"
+	}
+	return "gateway " + id
+}
+
+// register is done again as long as the API never answered: an earlier run may
+// have been killed between the record and the word to gateway and account.
+func (p *planner) register() {
+	if !p.ready() {
+		p.add(Step{Change: Change{ActionRegister, p.spec.Name}, stage: stageRegister})
+	}
+}
+
+func (p *planner) folder() {
+	if p.obs.Survey.Site == nil {
+		return
+	}
+	for _, path := range p.obs.Survey.Site.MissingFolders {
+		p.add(Step{Change: Change{ActionCreateFolder, path}, stage: stageFolder})
+	}
+}
+
+// endpoint reserves the VIP and the extra together: a control plane that could
+// be built but never be rolled is no good to anybody.
+func (p *planner) endpoint() {
+	pool := p.spec.ControlPlane.Placements[0].IPPoolID
+	_, vip := p.obs.claimOf(pool, OwnerVIP)
+	_, extra := p.obs.claimOf(pool, OwnerExtra)
+	if !vip || !extra {
+		p.add(Step{Change: Change{ActionReserveEndpoint, p.spec.Name}, stage: stageEndpoint})
+	}
+}
+
+// strayClaims releases addresses of nodes that are neither there nor wanted.
+func (p *planner) strayClaims() {
+	keep := map[string]bool{OwnerVIP: true, OwnerExtra: true}
+	for _, m := range p.obs.Survey.Machines {
+		keep[m.Marker.Node] = true
+	}
+	for _, s := range p.out.Steps {
+		if s.Action == ActionCreateNode || s.Action == ActionForgetNode {
+			keep[s.Target] = true
+		}
+	}
+	for i, c := range p.obs.Claims {
+		if !keep[c.Node] {
+			p.add(Step{Change: Change{ActionReleaseAddress, c.Node}, stage: stageClear, claim: &p.obs.Claims[i]})
+		}
+	}
+}
+
+// packs applies what differs from what was applied last, in the order given.
+func (p *planner) packs() {
+	for i := range p.spec.Packs {
+		pack := &p.spec.Packs[i]
+		if p.obs.Packs[pack.Name] != pack.Hash() && (p.obs.APIAnswered() || !p.ready()) {
+			p.add(Step{Change: Change{ActionApplyPack, pack.Name}, stage: stagePacks + i, pack: pack})
+		}
+	}
+	if !p.obs.APIAnswered() {
+		return
+	}
+	var gone []string
+	for name := range p.obs.Packs {
+		if !slices.ContainsFunc(p.spec.Packs, func(k Pack) bool { return k.Name == name }) {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) > 0 {
+		slices.Sort(gone)
+		p.problem("profile.packs", "A pack cannot be taken out yet",
+			"The packs %q are applied to the cluster. Taking a pack out of a running cluster does not work yet: keep it in the profile.", gone)
+	}
+}
+
+// warnUnreachable says before the apply that steps which need the API will fail.
+func (p *planner) warnUnreachable() {
+	if p.ready() && p.obs.APIAsked && p.obs.APIError != nil {
+		p.warn("name", "The Kubernetes API does not answer",
+			"The API of %s %q cannot be reached from here, so that its nodes are judged by their VMs alone: %s", p.spec.Kind, p.spec.Name, p.obs.APIError)
+	}
+}
+
+func placementField(pool int, name string, i int) Field {
+	if pool == 0 {
+		return "control_plane.placement"
+	}
+	return Field(fmt.Sprintf("worker_pools[%q].placements[%d]", name, i))
+}

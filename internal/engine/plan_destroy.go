@@ -1,0 +1,61 @@
+package engine
+
+import "slices"
+
+// The stages of a destruction: workers, then the control plane, then what no VM
+// needs any more. An address is released only after its VM is proven gone.
+const (
+	stageDestroyWorkers = iota
+	stageDestroyControlPlane
+	stageDestroyAddresses
+	stageDestroyFolder // one stage for each folder from here on, innermost first
+	stageDestroyRecord = 1 << 10
+)
+
+func planDestroy(t Target, obs *Observed) *Plan {
+	out := &Plan{observed: obs}
+	add := func(stage int, action Action, target string, s Step) {
+		s.Change, s.stage = Change{action, target}, stage
+		out.Steps = append(out.Steps, s)
+	}
+	held := map[string]bool{}
+	for i := range obs.Survey.Machines {
+		m := &obs.Survey.Machines[i]
+		held[m.Marker.Node] = true
+		stage := stageDestroyWorkers
+		if m.Marker.Pool == ControlPlanePool {
+			stage = stageDestroyControlPlane
+		}
+		add(stage, ActionDeleteNode, m.Marker.Node, Step{node: &nodeStep{machine: m, n: m.Marker.N}})
+	}
+	endpoint := false
+	for i, c := range obs.Claims {
+		switch {
+		case c.Node == OwnerVIP || c.Node == OwnerExtra:
+			endpoint = true
+		case !held[c.Node]:
+			add(stageDestroyAddresses, ActionReleaseAddress, c.Node, Step{claim: &obs.Claims[i]})
+		}
+	}
+	if endpoint {
+		add(stageDestroyAddresses, ActionReleaseEndpoint, t.Name, Step{})
+	}
+	if obs.Record != nil && obs.Record.ID == t.ID {
+		folders := slices.Clone(obs.Record.Folders)
+		slices.Reverse(folders)
+		for i, path := range folders {
+			add(stageDestroyFolder+i, ActionDeleteFolder, path, Step{})
+		}
+		add(stageDestroyRecord, ActionUnregister, t.Name, Step{})
+	}
+	slices.SortStableFunc(out.Steps, func(a, b Step) int {
+		if a.stage != b.stage {
+			return a.stage - b.stage
+		}
+		if a.node != nil && b.node != nil {
+			return a.node.n - b.node.n
+		}
+		return 0
+	})
+	return out
+}

@@ -1,0 +1,282 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+)
+
+// pool plans the nodes of one pool: keep what has joined, build again what
+// never did, replace what is gone, then make up the number.
+func (p *planner) pool(pool PoolSpec) {
+	site := p.site
+	p.site += len(pool.Placements)
+	members := p.members(pool)
+	if pool.Name == ControlPlanePool && !p.mayGrow(pool, members) {
+		return
+	}
+	pending := p.pending(pool.Name, members)
+	for len(members)+len(pending) > pool.Count && len(pending) > 0 {
+		pending = pending[:len(pending)-1]
+	}
+	p.scaleIn(pool, members)
+
+	counts := placementCounts(pool, members)
+	next := p.out.record.next(pool.Name, p.highest(pool.Name))
+	for i := len(members); i < pool.Count; i++ {
+		n := next
+		if len(pending) > 0 {
+			n, pending = pending[0], pending[1:]
+		} else {
+			next++
+		}
+		p.create(pool, site, n, counts, len(members) == 0)
+	}
+	p.out.record.setNext(pool.Name, next)
+}
+
+// mayGrow tells whether nodes may be added to the control plane. A running one
+// is never initialised again, whatever is gone; and a member that is gone is
+// still a member of etcd, so that adding another puts the quorum at risk.
+func (p *planner) mayGrow(pool PoolSpec, members []*Machine) bool {
+	lost := p.lost(pool.Name)
+	switch {
+	case !p.ready() || len(members) >= pool.Count && len(lost) == 0:
+		return true
+	case len(members) == 0:
+		p.problem("control_plane", "The control plane is gone",
+			"%q was running, and none of its control-plane VMs is left. Its data is not made again from nothing: restore the VMs, or destroy the %s.", p.spec.Name, p.spec.Kind)
+	case !p.obs.APIAnswered():
+		p.warn("control_plane", "The control plane is not complete",
+			"%d of %d control-plane VMs are there, and the API does not answer, so that nothing can be told about etcd. Nodes are added once it answers.", len(members), pool.Count)
+	case len(lost) > 0:
+		p.warn("control_plane", "A control-plane VM is gone",
+			"The VM of %q was deleted outside Terraform. Its etcd member and its node object have to be removed by hand before a new node may join; replacing a control-plane node does not work yet.", lost)
+	default:
+		return true
+	}
+	return false
+}
+
+// members are the machines that stay. Those that never joined are cleared away
+// and built again under the same name: their tokens are long gone.
+func (p *planner) members(pool PoolSpec) []*Machine {
+	var members []*Machine
+	for i := range p.obs.Survey.Machines {
+		m := &p.obs.Survey.Machines[i]
+		if m.Marker.Pool != pool.Name {
+			continue
+		}
+		unknown := p.ready() && !p.obs.APIAnswered() && m.Phase != PhaseFailed
+		foreign := p.obs.Authorities != m.Marker.Bootstrap
+		if !unknown && (foreign || !p.obs.joined(m)) {
+			p.add(Step{
+				Change: Change{ActionDeleteNode, m.Marker.Node}, stage: stageClear,
+				node: &nodeStep{pool: pool, n: m.Marker.N, machine: m},
+			})
+			continue
+		}
+		members = append(members, m)
+		p.mend(pool, m)
+	}
+	slices.SortFunc(members, func(a, b *Machine) int { return a.Marker.N - b.Marker.N })
+	return members
+}
+
+// mend plans what an earlier run left undone on a node that stays, and what
+// users changed on it in place.
+func (p *planner) mend(pool PoolSpec, m *Machine) {
+	if m.Userdata {
+		p.add(Step{Change: Change{ActionWipeUserdata, m.Marker.Node}, stage: stageNodes, node: &nodeStep{machine: m}})
+	}
+	meta := pool.meta()
+	if node, ok := p.obs.Nodes[m.Marker.Node]; ok && !meta.satisfiedBy(node) {
+		p.add(Step{Change: Change{ActionLabelNode, m.Marker.Node}, stage: stageNodes, node: &nodeStep{pool: pool, machine: m, meta: meta}})
+	}
+}
+
+// pending are the numbers of wanted nodes that have not joined: handed out by
+// an earlier run, or of a machine that is about to be built again.
+func (p *planner) pending(pool string, members []*Machine) []int {
+	var ns []int
+	if p.obs.Record != nil {
+		ns = append(ns, p.obs.Record.Pending[pool]...)
+	}
+	for _, m := range p.obs.Survey.Machines {
+		if m.Marker.Pool == pool {
+			ns = append(ns, m.Marker.N)
+		}
+	}
+	joined := map[int]bool{}
+	for _, m := range members {
+		joined[m.Marker.N] = true
+	}
+	for _, name := range p.lost(pool) {
+		joined[p.number(pool, name)] = true
+	}
+	ns = slices.DeleteFunc(ns, func(n int) bool { return joined[n] })
+	slices.Sort(ns)
+	return slices.Compact(ns)
+}
+
+// lost are the nodes that the API knows and that have no VM any more. Their
+// names are not used again.
+func (p *planner) lost(pool string) []string {
+	var names []string
+	for name := range p.obs.Nodes {
+		if p.number(pool, name) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(p.obs.Survey.Machines, func(m Machine) bool { return m.Marker.Node == name }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// number reads n out of a node's name; 0 where the name is not of the pool.
+func (p *planner) number(pool, name string) int {
+	var n int
+	prefix := p.spec.Name + "-" + pool + "-"
+	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
+		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && NodeName(p.spec.Name, pool, n) == name {
+			return n
+		}
+	}
+	return 0
+}
+
+// highest is the highest number that a node of the pool is known to have had,
+// so that a counter which was lost does not go back.
+func (p *planner) highest(pool string) int {
+	high := 0
+	for _, m := range p.obs.Survey.Machines {
+		if m.Marker.Pool == pool {
+			high = max(high, m.Marker.N)
+		}
+	}
+	for name := range p.obs.Nodes {
+		high = max(high, p.number(pool, name))
+	}
+	return high
+}
+
+// scaleIn takes the newest nodes first, and those that are not ready before
+// those that are.
+func (p *planner) scaleIn(pool PoolSpec, members []*Machine) {
+	if pool.Name == ControlPlanePool {
+		if len(members) > pool.Count {
+			p.problem("control_plane.node_count", "A control plane never shrinks",
+				"%q has %d control-plane nodes and %d are wanted. Keep at least %[2]d.", p.spec.Name, len(members), pool.Count)
+		}
+		return
+	}
+	victims := slices.Clone(members)
+	slices.SortFunc(victims, func(a, b *Machine) int {
+		ar, br := p.obs.Nodes[a.Marker.Node].Ready, p.obs.Nodes[b.Marker.Node].Ready
+		if ar != br {
+			if br {
+				return -1
+			}
+			return 1
+		}
+		return b.Marker.N - a.Marker.N
+	})
+	for i := 0; i < len(members)-pool.Count; i++ {
+		p.delete(pool, victims[i])
+	}
+	for _, name := range p.lost(pool.Name) {
+		p.forget(pool, name)
+	}
+}
+
+func (p *planner) delete(pool PoolSpec, m *Machine) {
+	p.add(Step{
+		Change: Change{ActionDeleteNode, m.Marker.Node}, stage: stageScaleIn,
+		node: &nodeStep{pool: pool, n: m.Marker.N, machine: m, drain: true},
+	})
+}
+
+func (p *planner) forget(pool PoolSpec, name string) {
+	p.add(Step{Change: Change{ActionForgetNode, name}, stage: stageClear, node: &nodeStep{pool: pool}})
+}
+
+// removedPools takes down the nodes of worker pools that are no longer wanted.
+func (p *planner) removedPools() {
+	gone := map[string]PoolSpec{}
+	for i := range p.obs.Survey.Machines {
+		name := p.obs.Survey.Machines[i].Marker.Pool
+		if !slices.ContainsFunc(p.spec.Pools(), func(s PoolSpec) bool { return s.Name == name }) {
+			gone[name] = PoolSpec{Name: name, DrainTimeout: DefaultDrainTimeout}
+		}
+	}
+	for i := range p.obs.Survey.Machines {
+		m := &p.obs.Survey.Machines[i]
+		if pool, ok := gone[m.Marker.Pool]; ok {
+			p.delete(pool, m)
+		}
+	}
+	if p.obs.Record == nil {
+		return
+	}
+	for name := range p.obs.Record.Counters {
+		if !slices.ContainsFunc(p.spec.Pools(), func(s PoolSpec) bool { return s.Name == name }) {
+			for _, lost := range p.lost(name) {
+				p.forget(PoolSpec{Name: name}, lost)
+			}
+		}
+	}
+}
+
+func (p *planner) create(pool PoolSpec, site, n int, counts []int, empty bool) {
+	at := leastUsed(counts)
+	counts[at]++
+	stage, first := stageWorkers, false
+	if pool.Name == ControlPlanePool {
+		already := p.creating(ControlPlanePool)
+		stage = stageControlPlane + min(already, stageWorkers-stageControlPlane-1)
+		first = empty && already == 0 && !p.ready()
+	}
+	p.out.record.assign(pool.Name, n)
+	p.add(Step{
+		Change: Change{ActionCreateNode, NodeName(p.spec.Name, pool.Name, n)}, stage: stage,
+		node: &nodeStep{pool: pool, n: n, placement: at, site: site + at, first: first, meta: pool.meta()},
+	})
+}
+
+// creating counts the nodes of a pool that the plan creates so far.
+func (p *planner) creating(pool string) int {
+	count := 0
+	for _, s := range p.out.Steps {
+		if s.Action == ActionCreateNode && s.node.pool.Name == pool {
+			count++
+		}
+	}
+	return count
+}
+
+// placementCounts tells how many members each placement of a pool has.
+func placementCounts(pool PoolSpec, members []*Machine) []int {
+	counts := make([]int, len(pool.Placements))
+	for _, m := range members {
+		for i, pl := range pool.Placements {
+			if pl.ComputeCluster == m.Marker.Placement && pl.IPPoolID == m.Marker.IPPool {
+				counts[i]++
+				break
+			}
+		}
+	}
+	return counts
+}
+
+// leastUsed picks the placement with the fewest nodes, the first of equals: on
+// an empty pool that is round-robin, and after a loss it evens out.
+func leastUsed(counts []int) int {
+	best := 0
+	for i, c := range counts {
+		if c < counts[best] {
+			best = i
+		}
+	}
+	return best
+}

@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// recordChange is what a plan writes into the cluster's record before its first
+// node: the counters, which never go back, and the numbers that are handed out
+// and have not joined. Killed after that, the next plan uses the same names.
+type recordChange struct {
+	counters map[string]int
+	pending  map[string][]int
+}
+
+func newRecordChange(body *ledger.ClusterBody) recordChange {
+	c := recordChange{counters: map[string]int{}, pending: map[string][]int{}}
+	if body != nil {
+		maps.Copy(c.counters, body.Counters)
+	}
+	return c
+}
+
+// next is the next number of a pool that was never used.
+func (c *recordChange) next(pool string, highest int) int {
+	return max(c.counters[pool], highest+1, 1)
+}
+
+func (c *recordChange) setNext(pool string, n int) { c.counters[pool] = n }
+
+func (c *recordChange) assign(pool string, n int) {
+	c.pending[pool] = append(c.pending[pool], n)
+}
+
+// differs tells whether the record has to be written.
+func (c *recordChange) differs(body *ledger.ClusterBody) bool {
+	return !maps.Equal(c.counters, body.Counters) ||
+		!maps.EqualFunc(c.pending, body.Pending, func(a, b []int) bool { return slices.Equal(a, b) })
+}

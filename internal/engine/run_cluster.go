@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// recordKeeper writes the cluster's record. Only the holder of the lock does.
+type recordKeeper struct {
+	ledger *ledger.Ledger
+	id     uuid.UUID
+	mu     sync.Mutex
+	body   *ledger.ClusterBody
+}
+
+func (k *recordKeeper) ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.body != nil && k.body.Ready
+}
+
+// update changes the record, if the change makes a difference.
+func (k *recordKeeper) update(ctx context.Context, change func(*ledger.ClusterBody)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.body == nil {
+		return errors.New("the record is not there")
+	}
+	old, err := json.Marshal(k.body)
+	if err != nil {
+		return err
+	}
+	var next ledger.ClusterBody
+	if err := json.Unmarshal(old, &next); err != nil {
+		return err
+	}
+	change(&next)
+	raw, err := json.Marshal(&next)
+	if err != nil {
+		return err
+	}
+	if string(raw) == string(old) {
+		return nil
+	}
+	if err := k.ledger.UpdateRecord(ctx, k.id, raw); err != nil {
+		return fmt.Errorf("write the record: %w", err)
+	}
+	k.body = &next
+	return nil
+}
+
+// writeAhead writes the names that the plan will use into the record before the
+// first of them is used. A new record is written by its own step.
+func (r *run) writeAhead(ctx context.Context, p *Plan) error {
+	if r.obs.Record == nil || p.record.counters == nil {
+		return nil
+	}
+	return r.change(ctx, func(ctx context.Context) error {
+		return r.record.update(ctx, func(b *ledger.ClusterBody) {
+			b.Counters, b.Pending, b.Pools = p.record.counters, p.record.pending, r.poolIDs()
+		})
+	})
+}
+
+func (r *run) poolIDs() []string {
+	var ids []string
+	if r.obs.Record != nil {
+		ids = append(ids, r.obs.Record.Pools...)
+	}
+	for _, pool := range r.spec.Pools() {
+		for _, pl := range pool.Placements {
+			ids = append(ids, pl.IPPoolID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// register writes the cluster into the ledger, and says at its gateway and its
+// account that it is there, so that neither is deleted under it.
+func (r *run) register(ctx context.Context) error {
+	if r.record.body == nil {
+		body := &ledger.ClusterBody{
+			ID: r.spec.ID, Kind: string(r.spec.Kind), Datacenter: r.spec.Datacenter, Folder: r.spec.Folder,
+			Counters: r.planned.counters, Pending: r.planned.pending, Pools: r.poolIDs(), Parents: r.req.Parents,
+		}
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		rec := ledger.Record{Kind: r.spec.Target().ledgerKind(), Name: r.spec.Name, GatewayID: r.spec.GatewayID, Body: raw}
+		if err := r.change(ctx, func(ctx context.Context) error {
+			_, err := r.e.Ledger.Register(ctx, rec)
+			return err
+		}); err != nil {
+			return err
+		}
+		r.record.body = body
+	}
+	for _, parent := range r.record.body.Parents {
+		if err := r.change(ctx, func(ctx context.Context) error { return r.addChild(ctx, parent) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) addChild(ctx context.Context, parent string) error {
+	id, err := uuid.Parse(parent)
+	if err != nil {
+		return fmt.Errorf("the id %q of a gateway or cloud account is not an id: %w", parent, err)
+	}
+	return r.e.Ledger.AddChild(ctx, id, r.childName())
+}
+
+// childName is how the cluster is named at its gateway and account.
+func (r *run) childName() string { return string(r.spec.Kind) + " " + r.spec.Name }
+
+func (r *run) unregister(ctx context.Context) error {
+	for _, parent := range r.obs.Record.Parents {
+		id, err := uuid.Parse(parent)
+		if err != nil {
+			continue // not an id: there is nothing that it could have been added to
+		}
+		if err := r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.RemoveChild(ctx, id, r.childName()) }); err != nil {
+			return err
+		}
+	}
+	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, r.record.id) })
+}
+
+func (r *run) createFolder(ctx context.Context, path string) error {
+	return r.change(ctx, func(ctx context.Context) error {
+		// Into the record first: a folder that is made and not noted would stay.
+		if err := r.record.update(ctx, func(b *ledger.ClusterBody) {
+			if !slices.Contains(b.Folders, path) {
+				b.Folders = append(b.Folders, path)
+			}
+		}); err != nil {
+			return err
+		}
+		ref, _, err := r.vc.CreateFolder(ctx, r.spec.Datacenter, path)
+		if err != nil {
+			return err
+		}
+		if path == r.spec.Folder {
+			r.folder = ref
+		}
+		return nil
+	})
+}
+
+func (r *run) deleteFolder(ctx context.Context, path string) error {
+	return r.change(ctx, func(ctx context.Context) error {
+		return r.vc.DeleteFolder(ctx, r.obs.Record.Datacenter, path)
+	})
+}
+
+// reserveEndpoint claims the VIP and the extra from the control plane's pool.
+func (r *run) reserveEndpoint(ctx context.Context) error {
+	pool := r.obs.IPPools[r.spec.ControlPlane.Placements[0].IPPoolID]
+	for _, role := range []string{OwnerVIP, OwnerExtra} {
+		addr, err := r.claim(ctx, pool, role)
+		if err != nil {
+			return err
+		}
+		if role == OwnerVIP {
+			r.vip = addr
+		} else {
+			r.extra = addr
+		}
+	}
+	return nil
+}
+
+func (r *run) releaseEndpoint(ctx context.Context) error {
+	for _, c := range r.obs.Claims {
+		if c.Node == OwnerVIP || c.Node == OwnerExtra {
+			if err := r.releaseAddress(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) applyPack(ctx context.Context, pack *Pack) error {
+	api, err := r.waitAPI(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.lease.Check(ctx); err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, r.e.Timing.APITimeout)
+	defer cancel()
+	if err := api.Apply(bounded, pack.Manifests); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.packs[pack.Name] = pack.Hash()
+	return nil
+}
+
+// claim takes an address for an owner; a claim that the owner already has is
+// that claim.
+func (r *run) claim(ctx context.Context, pool *IPPool, owner string) (addr netip.Addr, err error) {
+	if have, ok := r.obs.claimOf(pool.Pool.ID.String(), owner); ok {
+		return have, nil
+	}
+	err = r.change(ctx, func(ctx context.Context) error {
+		addr, err = r.e.Ledger.Claim(ctx, pool.Pool, ledger.Owner{Cluster: r.spec.ID, Node: owner}, r.obs.taken)
+		return err
+	})
+	return addr, err
+}
+
+func (r *run) releaseAddress(ctx context.Context, c Claim) error {
+	id, err := uuid.Parse(c.Pool)
+	if err != nil {
+		return err
+	}
+	return r.change(ctx, func(ctx context.Context) error {
+		return r.e.Ledger.Release(ctx, id, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
+	})
+}

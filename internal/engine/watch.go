@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// watcher looks at everything that is under way together: one batched read a
+// tick serves every task and every booting node.
+type watcher struct {
+	vc     VCenter
+	timing Timing
+
+	mu      sync.Mutex
+	waits   map[*wait]struct{}
+	running bool
+	fresh   chan struct{} // wakes the loop when a wait is added
+}
+
+// wait is one thing that somebody waits for. look is called after each read
+// until it answers done or an error.
+type wait struct {
+	req   PollRequest
+	look  func(*PollResult) (bool, error)
+	ended chan error
+}
+
+func newWatcher(vc VCenter, timing Timing) *watcher {
+	return &watcher{vc: vc, timing: timing, waits: map[*wait]struct{}{}, fresh: make(chan struct{}, 1)}
+}
+
+// until returns when look has answered, or ctx ends.
+func (w *watcher) until(ctx context.Context, req PollRequest, look func(*PollResult) (bool, error)) error {
+	it := &wait{req: req, look: look, ended: make(chan error, 1)}
+	w.mu.Lock()
+	w.waits[it] = struct{}{}
+	if !w.running {
+		w.running = true
+		// The loop serves many callers; it ends when the last of them has left.
+		go w.loop(context.WithoutCancel(ctx))
+	}
+	w.mu.Unlock()
+	select {
+	case w.fresh <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-it.ended:
+		return err
+	case <-ctx.Done():
+		w.mu.Lock()
+		delete(w.waits, it)
+		w.mu.Unlock()
+		return context.Cause(ctx)
+	}
+}
+
+func (w *watcher) loop(ctx context.Context) {
+	tick := w.timing.Tick
+	var failing time.Time
+	for {
+		select {
+		case <-time.After(tick):
+		case <-w.fresh:
+			// Something new is under way: look soon again, but let those that
+			// start together be read together.
+			tick = w.timing.Tick
+			time.Sleep(tick)
+		}
+		waits, req := w.gather()
+		if len(waits) == 0 {
+			return
+		}
+		res, err := w.poll(ctx, req)
+		switch {
+		case err == nil:
+			failing = time.Time{}
+			if w.tell(waits, res) {
+				tick = max(w.timing.Tick, tick/2)
+				continue
+			}
+		case !Transient(err):
+			w.fail(waits, err)
+		case failing.IsZero():
+			failing = time.Now()
+		case time.Since(failing) > w.timing.RetryBudget:
+			w.fail(waits, fmt.Errorf("vCenter did not answer for %s: %w", w.timing.RetryBudget, err))
+		}
+		tick = min(w.timing.MaxTick, tick*3/2)
+	}
+}
+
+// gather collects what to read. With nothing left to wait for it ends the loop,
+// under the lock, so that a new wait starts another.
+func (w *watcher) gather() ([]*wait, PollRequest) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var req PollRequest
+	waits := make([]*wait, 0, len(w.waits))
+	for it := range w.waits {
+		waits = append(waits, it)
+		req.Tasks = append(req.Tasks, it.req.Tasks...)
+		req.VMs = append(req.VMs, it.req.VMs...)
+		req.Disks = append(req.Disks, it.req.Disks...)
+	}
+	if len(waits) == 0 {
+		w.running = false
+	}
+	return waits, req
+}
+
+func (w *watcher) poll(ctx context.Context, req PollRequest) (*PollResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timing.CallTimeout)
+	defer cancel()
+	return w.vc.Poll(ctx, req)
+}
+
+// tell shows the result to all and reports whether anything ended.
+func (w *watcher) tell(waits []*wait, res *PollResult) bool {
+	ended := false
+	for _, it := range waits {
+		if done, err := it.look(res); done || err != nil {
+			w.end(it, err)
+			ended = true
+		}
+	}
+	return ended
+}
+
+func (w *watcher) fail(waits []*wait, err error) {
+	for _, it := range waits {
+		w.end(it, err)
+	}
+}
+
+func (w *watcher) end(it *wait, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.waits[it]; ok {
+		delete(w.waits, it)
+		it.ended <- err
+	}
+}
+
+// task waits for a vCenter task and answers how it ended.
+func (w *watcher) task(ctx context.Context, ref string) (TaskState, error) {
+	var state TaskState
+	err := w.until(ctx, PollRequest{Tasks: []string{ref}}, func(res *PollResult) (bool, error) {
+		if res.Gone[ref] {
+			return false, fmt.Errorf("vCenter no longer knows the task %s, as after a restart: %w", ref, errLost)
+		}
+		state = res.Tasks[ref]
+		return state.Done, state.Err
+	})
+	return state, err
+}
+
+// gone waits until vCenter says that it does not know the VM any more.
+func (w *watcher) gone(ctx context.Context, vm string) error {
+	return w.until(ctx, PollRequest{VMs: []string{vm}}, func(res *PollResult) (bool, error) {
+		return res.Gone[vm], nil
+	})
+}
+
+// disks reads what is attached to a VM now.
+func (w *watcher) disks(ctx context.Context, vm string) (VMState, error) {
+	var state VMState
+	err := w.until(ctx, PollRequest{VMs: []string{vm}, Disks: []string{vm}}, func(res *PollResult) (bool, error) {
+		if res.Gone[vm] {
+			return false, ErrGone
+		}
+		var ok bool
+		state, ok = res.VMs[vm]
+		return ok, nil
+	})
+	return state, err
+}

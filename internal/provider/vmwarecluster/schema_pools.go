@@ -1,0 +1,140 @@
+package vmwarecluster
+
+import (
+	"maps"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
+)
+
+// layers are those of packs, in the order in which they are applied.
+var layers = []string{engine.LayerCNI, "cpi", "csi", "addon"}
+
+// mostWorkers bounds a pool; a cluster of Kubernetes is tested to 5,000 nodes.
+const mostWorkers = 1000
+
+func controlPlaneAttribute() schema.SingleNestedAttribute {
+	attributes := nodeAttributes()
+	attributes["node_count"] = schema.Int64Attribute{
+		Required:            true,
+		MarkdownDescription: "Number of control-plane nodes: 1, 3 or 5. It grows in place and never shrinks.",
+		Validators:          []validator.Int64{int64validator.OneOf(1, 3, 5)},
+	}
+	attributes["schedulable"] = schema.BoolAttribute{
+		Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+		MarkdownDescription: "Whether control-plane nodes take ordinary pods, too. Defaults to `false`.",
+	}
+	attributes["placement"] = schema.SingleNestedAttribute{
+		Required:            true,
+		MarkdownDescription: "Where the control plane goes.",
+		Attributes:          placementAttributes(),
+	}
+	return schema.SingleNestedAttribute{
+		Required:            true,
+		MarkdownDescription: "The nodes that run the control plane.",
+		Attributes:          attributes,
+	}
+}
+
+func workerPoolsAttribute() schema.MapNestedAttribute {
+	attributes := nodeAttributes()
+	attributes["node_count"] = schema.Int64Attribute{
+		Required:            true,
+		MarkdownDescription: "Number of nodes, 0 to 1000. It changes in place; the newest nodes go first, those that are not ready before those.",
+		Validators:          []validator.Int64{int64validator.Between(0, mostWorkers)},
+	}
+	attributes["placements"] = schema.ListNestedAttribute{
+		Required:            true,
+		MarkdownDescription: "Where the nodes go: round-robin over one or more placements.",
+		Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
+		NestedObject:        schema.NestedAttributeObject{Attributes: placementAttributes()},
+	}
+	attributes["rolling_update"] = schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: "How nodes are taken away.",
+		Attributes: map[string]schema.Attribute{
+			"drain_timeout": schema.StringAttribute{
+				Optional: true, Computed: true, Default: stringdefault.StaticString("10m"),
+				MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
+				Validators:          []validator.String{duration{}},
+			},
+		},
+	}
+	return schema.MapNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and taken away in place. Defaults to none.",
+		Validators: []validator.Map{
+			mapvalidator.KeysAre(lifecycle.PoolKeys(), stringvalidator.LengthAtMost(18), stringvalidator.NoneOf(engine.ControlPlanePool)),
+		},
+		NestedObject: schema.NestedAttributeObject{Attributes: attributes},
+	}
+}
+
+// nodeAttributes are what all nodes have.
+func nodeAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"cpu":       lifecycle.CPU(2),
+		"memory_gb": lifecycle.MemoryGB(2),
+		"disk_gb":   lifecycle.DiskGB(1),
+		"labels": schema.MapAttribute{
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "Labels of the nodes. They change in place.",
+			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName()), mapvalidator.ValueStringsAre(labelValue())},
+		},
+		"annotations": schema.MapAttribute{
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "Annotations of the nodes. They change in place.",
+			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName())},
+		},
+		"taints": schema.ListNestedAttribute{
+			Optional:            true,
+			MarkdownDescription: "Taints of the nodes. They change in place.",
+			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				"key":    schema.StringAttribute{Required: true, MarkdownDescription: "Key.", Validators: []validator.String{qualifiedName()}},
+				"value":  schema.StringAttribute{Optional: true, MarkdownDescription: "Value. Defaults to none.", Validators: []validator.String{labelValue()}},
+				"effect": schema.StringAttribute{Required: true, MarkdownDescription: "`NoSchedule`, `PreferNoSchedule` or `NoExecute`.", Validators: []validator.String{stringvalidator.OneOf("NoSchedule", "PreferNoSchedule", "NoExecute")}},
+			}},
+		},
+	}
+}
+
+func placementAttributes() map[string]schema.Attribute {
+	attributes := map[string]schema.Attribute{
+		"ip_pool_id": schema.StringAttribute{
+			Required:            true,
+			MarkdownDescription: "Id of the IP pool that the addresses come from; for the control plane also the VIP and the extra. It belongs to the cluster's gateway.",
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+	}
+	maps.Copy(attributes, lifecycle.PlacementAttributes())
+	return attributes
+}
+
+var (
+	qualifiedForm = regexp.MustCompile(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+	labelForm     = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
+	folderForm    = regexp.MustCompile(`^[^/]+(/[^/]+)*$`)
+)
+
+func qualifiedName() validator.String {
+	return stringvalidator.RegexMatches(qualifiedForm, "must be a qualified name of Kubernetes, such as example.com/tier")
+}
+
+func labelValue() validator.String {
+	return stringvalidator.RegexMatches(labelForm, "must be empty or at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends")
+}
+
+func folderPath() validator.String {
+	return stringvalidator.RegexMatches(folderForm, "must be folder names with `/` between them, without one at either end")
+}
