@@ -1,0 +1,40 @@
+package cloudaccount
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// validate reports what the configuration alone shows to be wrong.
+func (m *model) validate() diag.Diagnostics {
+	var diags diag.Diagnostics
+	if server := m.VCenterServer.ValueString(); server != "" {
+		if _, err := connection.ParseServer(server); err != nil {
+			diags.AddAttributeError(path.Root("vcenter_server"), "Not a vCenter server", diagnostics.Sentence(err.Error()))
+		}
+	}
+	if m.CACertificate.IsNull() || m.CACertificate.IsUnknown() {
+		return diags
+	}
+	if _, err := connection.ParseCACertificate(m.CACertificate.ValueString(), false); err != nil {
+		diags.AddAttributeError(path.Root("ca_certificate"), "Not a certificate", diagnostics.Sentence(err.Error()))
+	}
+	if m.InsecureSkipVerify.ValueBool() {
+		diags.AddAttributeError(path.Root("insecure_skip_verify"), "Conflicting attributes",
+			"With insecure_skip_verify = true nothing is verified against ca_certificate. Keep one of the two.")
+	}
+	return diags
+}
+
+// serverMoved replaces the account only where its server has another name, not
+// where the same name is spelled another way.
+func serverMoved(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+	resp.RequiresReplace = !connection.SameServer(req.StateValue.ValueString(), req.PlanValue.ValueString())
+}

@@ -1,0 +1,111 @@
+// Package connection is what the provider hands to its resources: vCenter by
+// one identity or another, the ledger and the clusters' APIs. Nothing is
+// reached before it is asked for.
+package connection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+// ErrUnknownConfig is the error of every method of a Connection while the
+// provider's configuration depends on what is still to be created. A plan
+// then leaves things unknown and says nothing.
+var ErrUnknownConfig = errors.New("the provider's configuration is not known yet")
+
+// Connection is the ProviderData of every resource and data source. It is
+// safe for concurrent use.
+type Connection struct {
+	process  *Process
+	settings *Settings // nil: not known yet
+	kube     engine.Kube
+}
+
+// New answers a connection with settings. It logs in nowhere.
+func (p *Process) New(s Settings) *Connection {
+	return &Connection{process: p, settings: &s, kube: kube.New(kube.Options{ProxyURL: s.ClusterProxyURL})}
+}
+
+// Unknown answers a connection whose methods fail with ErrUnknownConfig.
+func (p *Process) Unknown() *Connection {
+	return &Connection{process: p, kube: kube.New(kube.Options{})}
+}
+
+// Unconfigured tells whether every method would fail with ErrUnknownConfig.
+func (c *Connection) Unconfigured() bool { return c.settings == nil }
+
+// VCenter answers vCenter as the provider's own identity sees it.
+func (c *Connection) VCenter(ctx context.Context) (*vsphere.Client, error) {
+	if c.settings == nil {
+		return nil, ErrUnknownConfig
+	}
+	return c.process.sessions.Get(ctx, c.settings.identity())
+}
+
+// Account answers a vCenter as the identity of a cloud account sees it. An
+// account that says nothing about certificates and whose server is the
+// provider's is verified as the provider is.
+func (c *Connection) Account(ctx context.Context, server, user, password, caCertificate string, insecure bool) (*vsphere.Client, error) {
+	if c.settings == nil {
+		return nil, ErrUnknownConfig
+	}
+	id := vsphere.Config{
+		Server: server, Username: user, Password: password,
+		CACertificate: caCertificate, InsecureSkipVerify: insecure, UserAgent: c.settings.UserAgent,
+	}
+	if caCertificate == "" && !insecure && SameServer(server, c.settings.Server) {
+		id.CACertificate, id.InsecureSkipVerify = c.settings.CACertificate, c.settings.Insecure
+	}
+	return c.process.sessions.Get(ctx, id)
+}
+
+// IsProvider tells whether a user name is the one that the provider itself
+// logs in with; vCenter does not tell upper from lower case in them.
+func (c *Connection) IsProvider(username string) bool {
+	return c.settings != nil && strings.EqualFold(c.settings.Username, username)
+}
+
+// Ledger answers the ledger of the provider's vCenter. Only the provider's
+// identity touches it.
+func (c *Connection) Ledger(ctx context.Context) (*ledger.Ledger, error) {
+	vcenter, err := c.VCenter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	uuid, err := vcenter.InstanceUUID(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("identify vCenter: %w", err)
+	}
+	return ledger.New(vsphere.NewTagStore(vcenter), uuid), nil
+}
+
+// Kube connects to the Kubernetes APIs of clusters, through the proxy that the
+// provider is configured with.
+func (c *Connection) Kube() engine.Kube { return c.kube }
+
+// MaxParallel is how many operations of one cluster run at a time.
+func (c *Connection) MaxParallel() int {
+	if c.settings == nil {
+		return 1
+	}
+	return c.settings.MaxParallel
+}
+
+// MarkSeen notes that a resource of this id was in a state that this process
+// has read.
+func (c *Connection) MarkSeen(id string) { c.process.seen.Store(id, struct{}{}) }
+
+// Seen tells whether MarkSeen was called for the id. In the create leg of a
+// replacement no prior state is given: Seen is what tells a resource's own
+// former self from a stranger.
+func (c *Connection) Seen(id string) bool {
+	_, ok := c.process.seen.Load(id)
+	return ok
+}

@@ -1,0 +1,53 @@
+// Package datacenters is the data source gantry_datacenters.
+package datacenters
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+var (
+	_ datasource.DataSource              = (*dataSource)(nil)
+	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
+)
+
+type dataSource struct {
+	connection *connection.Connection
+}
+
+// NewDataSource answers the data source gantry_datacenters.
+func NewDataSource() datasource.DataSource { return &dataSource{} }
+
+// Metadata names the data source.
+func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = "gantry_datacenters"
+}
+
+// Configure takes the connection.
+func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+	d.connection = connection.FromDataSource(req, resp)
+}
+
+// Read looks at the inventory.
+func (d *dataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
+	vcenter, err := d.connection.VCenter(ctx)
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("read", "the datacenters", err))
+		return
+	}
+	list, err := vcenter.Datacenters(ctx)
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("read", "the datacenters", err))
+		return
+	}
+	if len(list) == 0 {
+		resp.Diagnostics.AddError("No datacenter was found",
+			"The provider's user may see no datacenter of vCenter. It needs the privilege Read on the datacenters that clusters are built in.")
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, fromInventory(list))...)
+}

@@ -1,0 +1,147 @@
+package provider
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+)
+
+// model is the provider block.
+type model struct {
+	VCenterServer         types.String `tfsdk:"vcenter_server"`
+	Username              types.String `tfsdk:"username"`
+	Password              types.String `tfsdk:"password"`
+	CACertificate         types.String `tfsdk:"ca_certificate"`
+	InsecureSkipVerify    types.Bool   `tfsdk:"insecure_skip_verify"`
+	ClusterProxyURL       types.String `tfsdk:"cluster_proxy_url"`
+	MaxParallelOperations types.Int64  `tfsdk:"max_parallel_operations"`
+}
+
+// validate reports what the configuration alone shows to be wrong.
+func (m *model) validate() diag.Diagnostics {
+	var diags diag.Diagnostics
+	if m.InsecureSkipVerify.ValueBool() && isSet(m.CACertificate) {
+		diags.AddAttributeError(path.Root("insecure_skip_verify"), "Conflicting attributes",
+			"With insecure_skip_verify = true nothing is verified against ca_certificate. Keep one of the two.")
+	}
+	if v := m.VCenterServer.ValueString(); v != "" {
+		if _, err := connection.ParseServer(v); err != nil {
+			diags.AddAttributeError(path.Root("vcenter_server"), "Not a vCenter server", sentence(err))
+		}
+	}
+	if v := m.CACertificate.ValueString(); v != "" {
+		if _, err := connection.ParseCACertificate(v, false); err != nil {
+			diags.AddAttributeError(path.Root("ca_certificate"), "Not a certificate",
+				sentence(err)+" Read a file with file(\"ca.pem\").")
+		}
+	}
+	if v := m.ClusterProxyURL.ValueString(); v != "" {
+		if err := connection.CheckProxyURL(v); err != nil {
+			diags.AddAttributeError(path.Root("cluster_proxy_url"), "Not a proxy's URL", sentence(err))
+		}
+	}
+	return diags
+}
+
+// settings fills in what is missing from the environment. It is not known
+// while any attribute is unknown, as in a plan in which vCenter's own address
+// is still to be computed.
+func (m *model) settings(getenv func(string) string) (s connection.Settings, known bool, diags diag.Diagnostics) {
+	diags = m.validate()
+	known = !anyUnknown(m.VCenterServer, m.Username, m.Password, m.CACertificate, m.InsecureSkipVerify,
+		m.ClusterProxyURL, m.MaxParallelOperations)
+
+	required := func(v types.String, name, env string) string {
+		if !v.IsNull() {
+			return v.ValueString()
+		}
+		value := getenv(env)
+		if value == "" {
+			diags.AddAttributeError(path.Root(name), "Missing provider configuration",
+				fmt.Sprintf("The attribute %s is not set, nor is the environment variable %s. Set one of them.", name, env))
+		}
+		return value
+	}
+	server := required(m.VCenterServer, "vcenter_server", envServer)
+	s.Username = required(m.Username, "username", envUsername)
+	s.Password = required(m.Password, "password", envPassword)
+	if diags.HasError() || !known {
+		return s, known, diags
+	}
+
+	var err error
+	if s.Server, err = connection.ParseServer(server); err != nil {
+		diags.AddAttributeError(path.Root("vcenter_server"), "Not a vCenter server", fromEnv(envServer, err))
+	}
+	m.verification(&s, getenv, &diags)
+
+	s.ClusterProxyURL = m.ClusterProxyURL.ValueString()
+	if m.ClusterProxyURL.IsNull() {
+		s.ClusterProxyURL = getenv(envProxy)
+	}
+	if s.ClusterProxyURL != "" {
+		if err := connection.CheckProxyURL(s.ClusterProxyURL); err != nil {
+			diags.AddAttributeError(path.Root("cluster_proxy_url"), "Not a proxy's URL", fromEnv(envProxy, err))
+		}
+	}
+
+	s.MaxParallel = defaultMaxParallel
+	if !m.MaxParallelOperations.IsNull() {
+		s.MaxParallel = int(m.MaxParallelOperations.ValueInt64())
+	}
+	return s, known, diags
+}
+
+// verification decides how vCenter's certificate is verified. What the
+// configuration says goes before the environment; where the environment says
+// both, the certificate authority wins, because it is the stricter.
+func (m *model) verification(s *connection.Settings, getenv func(string) string, diags *diag.Diagnostics) {
+	s.CACertificate = m.CACertificate.ValueString()
+	s.Insecure = m.InsecureSkipVerify.ValueBool()
+	if s.CACertificate != "" || s.Insecure {
+		return
+	}
+	if v := getenv(envCA); v != "" {
+		pem, err := connection.ParseCACertificate(v, true)
+		if err != nil {
+			diags.AddAttributeError(path.Root("ca_certificate"), "Not a certificate", fromEnv(envCA, err))
+		}
+		s.CACertificate = pem
+		return
+	}
+	if v := getenv(envInsecure); v != "" && m.InsecureSkipVerify.IsNull() {
+		insecure, err := strconv.ParseBool(v)
+		if err != nil {
+			diags.AddAttributeError(path.Root("insecure_skip_verify"), "Not a truth value",
+				fmt.Sprintf("The environment variable %s holds %q. Set it to true or false.", envInsecure, v))
+		}
+		s.Insecure = insecure
+	}
+}
+
+func isSet(v attr.Value) bool { return !v.IsNull() && !v.IsUnknown() }
+
+func anyUnknown(values ...attr.Value) bool {
+	for _, v := range values {
+		if v.IsUnknown() {
+			return true
+		}
+	}
+	return false
+}
+
+// fromEnv says that a wrong value may come from the environment; a wrong value
+// of the configuration was reported before the environment was looked at.
+func fromEnv(name string, err error) string {
+	return fmt.Sprintf("The value of the environment variable %s is not usable: %s.", name, err)
+}
+
+func sentence(err error) string {
+	return "The value is not usable: " + err.Error() + "."
+}

@@ -1,0 +1,98 @@
+// Package provider is the Terraform provider: its configuration and the list
+// of its resources and data sources, each a package of its own.
+package provider
+
+import (
+	"context"
+	"os"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/cloudaccount"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/datacenters"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/ippool"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetags"
+)
+
+var (
+	_ provider.Provider                   = (*gantry)(nil)
+	_ provider.ProviderWithValidateConfig = (*gantry)(nil)
+)
+
+type gantry struct {
+	version string
+	process *connection.Process
+}
+
+// New answers what the plugin server calls for a provider of this version in
+// the main process.
+func New(version string) func() provider.Provider { return NewIn(connection.Main, version) }
+
+// NewIn is New for a process of its own. A test that serves several runs of
+// Terraform from one operating system process keeps them apart by it.
+func NewIn(process *connection.Process, version string) func() provider.Provider {
+	return func() provider.Provider { return &gantry{version: version, process: process} }
+}
+
+func (p *gantry) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = "gantry"
+	resp.Version = p.version
+}
+
+func (p *gantry) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Gantry builds and runs Kubernetes clusters on VMware vSphere. " +
+			"It keeps its records as vSphere tags in vCenter, so that there is no server to install.",
+		Attributes: attributes(),
+	}
+}
+
+func (p *gantry) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
+	var m model
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(m.validate()...)
+}
+
+// Configure reaches for nothing: the first resource that needs vCenter logs
+// in, so that a configuration without resources needs no network.
+func (p *gantry) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var m model
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	settings, known, diags := m.settings(os.Getenv)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	c := p.process.Unknown()
+	if known {
+		settings.UserAgent = "terraform-provider-gantry/" + p.version + " terraform/" + req.TerraformVersion
+		c = p.process.New(settings)
+	}
+	resp.ResourceData = c
+	resp.DataSourceData = c
+	resp.EphemeralResourceData = c
+}
+
+func (p *gantry) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{
+		cloudaccount.NewResource,
+		ippool.NewResource,
+	}
+}
+
+func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		datacenters.NewDataSource,
+		zonetags.NewDataSource,
+	}
+}

@@ -1,0 +1,73 @@
+package provider
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+)
+
+// The environment variables that stand in for attributes that are not set.
+const (
+	envServer   = "VSPHERE_SERVER"
+	envUsername = "VSPHERE_USER"
+	envPassword = "VSPHERE_PASSWORD"
+	envInsecure = "VSPHERE_ALLOW_UNVERIFIED_SSL"
+	envCA       = "GANTRY_CA_CERTIFICATE"
+	envProxy    = "GANTRY_CLUSTER_PROXY_URL"
+)
+
+const (
+	defaultMaxParallel = 8
+	maxMaxParallel     = 64
+)
+
+func attributes() map[string]schema.Attribute {
+	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	return map[string]schema.Attribute{
+		"vcenter_server": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Host name or address of the vCenter server, with a port where it is not 443. " +
+				"Defaults to the environment variable `VSPHERE_SERVER`; one of the two is required.",
+			Validators: notEmpty,
+		},
+		"username": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "User that the provider logs in to vCenter as. It keeps Gantry's records as vSphere tags and needs " +
+				"the tagging privileges as a global permission. Defaults to the environment variable `VSPHERE_USER`; one of the two is required.",
+			Validators: notEmpty,
+		},
+		"password": schema.StringAttribute{
+			Optional:  true,
+			Sensitive: true,
+			MarkdownDescription: "Password of `username`. Defaults to the environment variable `VSPHERE_PASSWORD`; " +
+				"one of the two is required.",
+			Validators: notEmpty,
+		},
+		"ca_certificate": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Certificate authorities that vCenter's certificate is verified against, as PEM text. " +
+				"Defaults to the environment variable `GANTRY_CA_CERTIFICATE`, which holds PEM text or the path of a PEM file, " +
+				"and without it to the authorities of the system. Conflicts with `insecure_skip_verify = true`.",
+			Validators: notEmpty,
+		},
+		"insecure_skip_verify": schema.BoolAttribute{
+			Optional: true,
+			MarkdownDescription: "Whether any certificate of vCenter's is accepted, which lets anyone on the network read the password. " +
+				"Defaults to the environment variable `VSPHERE_ALLOW_UNVERIFIED_SSL`, and without it to `false`. " +
+				"The variable is ignored where a certificate authority is given.",
+		},
+		"cluster_proxy_url": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "URL of the HTTP proxy through which the Kubernetes APIs of clusters are reached, such as `http://proxy.example.com:3128`. " +
+				"vCenter is not reached through it. Defaults to the environment variable `GANTRY_CLUSTER_PROXY_URL`, and without it to no proxy.",
+			Validators: notEmpty,
+		},
+		"max_parallel_operations": schema.Int64Attribute{
+			Optional: true,
+			MarkdownDescription: "Number of vCenter operations, such as clones, that one cluster or gateway runs at a time, from 1 to 64. " +
+				"Defaults to 8.",
+			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
+		},
+	}
+}
