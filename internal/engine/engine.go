@@ -58,11 +58,17 @@ type Target struct {
 	ID        string
 	GatewayID string
 	Name      string
+	// OwnPool is the name of the IP pool that a gateway brought along.
+	OwnPool string
 }
 
 // Target names what the spec is about.
 func (s *ClusterSpec) Target() Target {
-	return Target{Kind: s.Kind, ID: s.ID, GatewayID: s.GatewayID, Name: s.Name}
+	t := Target{Kind: s.Kind, ID: s.ID, GatewayID: s.GatewayID, Name: s.Name}
+	if s.OwnPool != nil {
+		t.OwnPool = s.OwnPool.Name
+	}
+	return t
 }
 
 // Plan observes and plans. It changes nothing.
@@ -160,10 +166,14 @@ func (e *Engine) Destroy(ctx context.Context, target Target, secrets *Secrets) e
 	if err != nil {
 		return e.release(ctx, lease, err)
 	}
+	todo := planDestroy(target, obs)
+	if err := todo.Err(); err != nil {
+		return e.release(ctx, lease, err)
+	}
 	spec := &ClusterSpec{Kind: target.Kind, ID: target.ID, Name: target.Name, GatewayID: target.GatewayID}
 	r := e.newRun(e.Reader, spec, Request{Secrets: secrets}, obs, lease, nil)
 	r.down = true
-	return e.release(ctx, lease, r.all(ctx, planDestroy(target, obs)))
+	return e.release(ctx, lease, r.all(ctx, todo))
 }
 
 // PlanDestroy tells what Destroy would do.
@@ -188,6 +198,15 @@ func (e *Engine) release(ctx context.Context, lease *ledger.Lease, err error) er
 
 func (e *Engine) recordID(t Target) uuid.UUID {
 	return e.Ledger.ID(t.ledgerKind(), t.GatewayID, t.Name)
+}
+
+// ownPoolID is the id of the IP pool that a gateway brings along; nil where it
+// brings none.
+func (e *Engine) ownPoolID(t Target) uuid.UUID {
+	if t.OwnPool == "" {
+		return uuid.Nil
+	}
+	return e.Ledger.ID(ledger.KindPool, t.ID, t.OwnPool)
 }
 
 func (t Target) ledgerKind() ledger.Kind {

@@ -33,7 +33,7 @@ func (r *run) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	authorities, err := json.Marshal(r.req.Secrets.Authorities)
+	secrets, err := json.Marshal(r.req.Secrets)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (r *run) keep(ctx context.Context) error {
 		kept[k] = v
 	}
 	for name, data := range map[string]map[string][]byte{
-		SecretPKI:     {"authorities": authorities},
+		SecretPKI:     {"id": []byte(r.spec.ID), "secrets": secrets},
 		SecretCluster: kept,
 	} {
 		if err := api.PutSecret(ctx, name, data); err != nil {

@@ -44,6 +44,9 @@ func (e *Engine) observe(ctx context.Context, spec *ClusterSpec, secrets *Secret
 			}
 		}
 	}
+	if err := obs.bringPool(spec); err != nil {
+		return nil, nil, err
+	}
 	if err := e.readClaims(ctx, obs, spec.ID); err != nil {
 		return nil, nil, err
 	}
@@ -62,6 +65,14 @@ func (e *Engine) observeTarget(ctx context.Context, t Target, secrets *Secrets) 
 		return nil, err
 	}
 	ids := map[string]bool{}
+	if obs.OwnPool != "" {
+		ids[obs.OwnPool] = true
+	}
+	if t.Kind == KindGateway {
+		if obs.Children, err = e.Ledger.Children(ctx, obs.RecordID); err != nil {
+			return nil, fmt.Errorf("list what belongs to gateway %q: %w", t.Name, err)
+		}
+	}
 	if record != nil && record.ID == t.ID {
 		for _, id := range record.Pools {
 			ids[id] = true
@@ -87,7 +98,31 @@ func (e *Engine) survey(ctx context.Context, t Target, record *ledger.ClusterBod
 	if err != nil {
 		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
 	}
-	return &Observed{RecordID: e.recordID(t), Record: record, Survey: survey, IPPools: map[string]*IPPool{}}, nil
+	obs := &Observed{RecordID: e.recordID(t), Record: record, Survey: survey, IPPools: map[string]*IPPool{}}
+	if own := e.ownPoolID(t); own != uuid.Nil {
+		obs.OwnPool = own.String()
+	}
+	return obs, nil
+}
+
+// bringPool fills in the pool that a gateway brings along as it will be, where
+// it is not registered yet.
+func (o *Observed) bringPool(spec *ClusterSpec) error {
+	pool := o.IPPools[o.OwnPool]
+	if pool == nil || pool.Registered || spec.OwnPool == nil {
+		return nil
+	}
+	id, err := uuid.Parse(o.OwnPool)
+	if err != nil {
+		return err
+	}
+	pool.Body = *spec.OwnPool
+	pool.Pool, err = spec.OwnPool.Pool(id)
+	if err != nil {
+		return fmt.Errorf("the IP pool %q: %w", spec.OwnPool.Name, err)
+	}
+	pool.Gateway, pool.Registered, pool.New = spec.ID, true, true
+	return nil
 }
 
 func (e *Engine) readRecord(ctx context.Context, t Target) (*ledger.ClusterBody, error) {
@@ -125,11 +160,9 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	if err := json.Unmarshal(rec.Body, &pool.Body); err != nil {
 		return fmt.Errorf("the record of IP pool %q in the ledger cannot be read: %w", rec.Name, err)
 	}
-	addresses, err := pool.Body.IPAM()
-	if err != nil {
+	if pool.Pool, err = pool.Body.Pool(uid); err != nil {
 		return fmt.Errorf("the record of IP pool %q in the ledger is not valid: %w", rec.Name, err)
 	}
-	pool.Pool = ledger.Pool{ID: uid, Name: rec.Name, Pool: addresses, SingleCluster: pool.Body.RestrictToSingleCluster}
 	pool.Gateway, pool.Registered = rec.GatewayID, true
 	return nil
 }

@@ -18,6 +18,11 @@ type Observed struct {
 	Claims   []Claim // every address that the cluster holds, with or without a VM
 	taken    *ledger.Snapshot
 
+	// OwnPool is the id of the IP pool that a gateway brings along, and Children
+	// are the clusters, pools and accounts that belong to a gateway.
+	OwnPool  string
+	Children []string
+
 	// APIAsked tells whether the cluster's API was asked at all; then APIError
 	// tells why it did not answer, and Nodes and Packs are what it said.
 	APIAsked bool
@@ -37,6 +42,7 @@ type IPPool struct {
 	Body       ledger.PoolBody
 	Gateway    string
 	Registered bool
+	New        bool // it is registered by the plan itself
 	Total      int
 	Taken      int
 }

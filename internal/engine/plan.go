@@ -9,6 +9,7 @@ import (
 // stage runs side by side.
 const (
 	stageRegister = iota
+	stagePool
 	stageFolder
 	stageEndpoint
 	stageClear
@@ -34,6 +35,7 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 		return p.out
 	}
 	p.register()
+	p.ownPool()
 	p.folder()
 	p.endpoint()
 	p.out.record = newRecordChange(obs.Record)
@@ -82,7 +84,7 @@ func (p *planner) refuse() {
 				p.out.Unknown = true
 				continue
 			}
-			if ip.Gateway != p.spec.GatewayID {
+			if ip.Gateway != p.spec.GatewayID && ip.Gateway != p.spec.gatewayOfNodes() {
 				p.problem(placementField(i, pool.Name, j)+".ip_pool_id", "IP pool of another gateway",
 					"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
 					ip.Body.Name, gatewayWords(ip.Gateway), p.spec.Kind, gatewayWords(p.spec.GatewayID))
@@ -122,6 +124,15 @@ func (p *planner) clones() {
 	}
 }
 
+// gatewayOfNodes is the gateway whose pools the nodes may use: a gateway's own
+// nodes use the pool that it brings along, too.
+func (s *ClusterSpec) gatewayOfNodes() string {
+	if s.Kind == KindGateway {
+		return s.ID
+	}
+	return s.GatewayID
+}
+
 func gatewayWords(id string) string {
 	if id == "" {
 		return "the system gateway"
@@ -134,6 +145,13 @@ func gatewayWords(id string) string {
 func (p *planner) register() {
 	if !p.ready() {
 		p.add(Step{Change: Change{ActionRegister, p.spec.Name}, stage: stageRegister})
+	}
+}
+
+// ownPool registers the pool that a gateway brings along.
+func (p *planner) ownPool() {
+	if pool := p.obs.IPPools[p.obs.OwnPool]; pool != nil && pool.New {
+		p.add(Step{Change: Change{ActionRegisterPool, pool.Body.Name}, stage: stagePool})
 	}
 }
 

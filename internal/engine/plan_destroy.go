@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // The stages of a destruction: workers, then the control plane, then what no VM
 // needs any more. An address is released only after its VM is proven gone.
@@ -9,11 +13,15 @@ const (
 	stageDestroyControlPlane
 	stageDestroyAddresses
 	stageDestroyFolder // one stage for each folder from here on, innermost first
-	stageDestroyRecord = 1 << 10
+	stageDestroyPool   = 1 << 10
+	stageDestroyRecord = 1 << 11
 )
 
 func planDestroy(t Target, obs *Observed) *Plan {
 	out := &Plan{observed: obs}
+	if guardDestroy(t, obs, out); len(out.Problems) > 0 {
+		return out
+	}
 	add := func(stage int, action Action, target string, s Step) {
 		s.Change, s.stage = Change{action, target}, stage
 		out.Steps = append(out.Steps, s)
@@ -40,6 +48,9 @@ func planDestroy(t Target, obs *Observed) *Plan {
 	if endpoint {
 		add(stageDestroyAddresses, ActionReleaseEndpoint, t.Name, Step{})
 	}
+	if pool := obs.IPPools[obs.OwnPool]; pool != nil && pool.Registered {
+		add(stageDestroyPool, ActionUnregisterPool, pool.Body.Name, Step{})
+	}
 	if obs.Record != nil && obs.Record.ID == t.ID {
 		folders := slices.Clone(obs.Record.Folders)
 		slices.Reverse(folders)
@@ -58,4 +69,25 @@ func planDestroy(t Target, obs *Observed) *Plan {
 		return 0
 	})
 	return out
+}
+
+// guardDestroy refuses to take away what others stand on.
+func guardDestroy(t Target, obs *Observed, out *Plan) {
+	refuse := func(summary, detail string, args ...any) {
+		out.Problems = append(out.Problems, Problem{"name", summary, fmt.Sprintf(detail, args...)})
+	}
+	if len(obs.Children) > 0 {
+		refuse("The gateway is in use", "Gateway %q has %s. Destroy or move them first.", t.Name, strings.Join(obs.Children, ", "))
+	}
+	if pool := obs.IPPools[obs.OwnPool]; pool != nil && pool.Registered {
+		own := 0
+		for _, c := range obs.Claims {
+			if c.Pool == obs.OwnPool {
+				own++
+			}
+		}
+		if others := pool.Taken - own; others > 0 {
+			refuse("The gateway's IP pool is in use", "%d addresses of IP pool %q, which goes with gateway %q, are held by others.", others, pool.Body.Name, t.Name)
+		}
+	}
 }

@@ -70,6 +70,10 @@ func (r *run) do(ctx context.Context, s Step) error {
 	switch s.Action {
 	case ActionRegister:
 		return r.register(ctx)
+	case ActionRegisterPool:
+		return r.registerPool(ctx)
+	case ActionUnregisterPool:
+		return r.unregisterPool(ctx)
 	case ActionCreateFolder:
 		return r.createFolder(ctx, s.Target)
 	case ActionReserveEndpoint:

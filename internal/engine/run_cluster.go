@@ -138,6 +138,32 @@ func (r *run) unregister(ctx context.Context) error {
 	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, r.record.id) })
 }
 
+// registerPool registers the pool that a gateway brings along. One that a killed
+// run registered is that one.
+func (r *run) registerPool(ctx context.Context) error {
+	raw, err := json.Marshal(r.spec.OwnPool)
+	if err != nil {
+		return err
+	}
+	rec := ledger.Record{Kind: ledger.KindPool, Name: r.spec.OwnPool.Name, GatewayID: r.spec.ID, Body: raw}
+	err = r.change(ctx, func(ctx context.Context) error {
+		_, err := r.e.Ledger.Register(ctx, rec)
+		return err
+	})
+	if errors.Is(err, ledger.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+func (r *run) unregisterPool(ctx context.Context) error {
+	id, err := uuid.Parse(r.obs.OwnPool)
+	if err != nil {
+		return err
+	}
+	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, id) })
+}
+
 func (r *run) createFolder(ctx context.Context, path string) error {
 	return r.change(ctx, func(ctx context.Context) error {
 		// Into the record first: a folder that is made and not noted would stay.

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
 // Kind tells the two things apart that the engine builds. Both go through the
@@ -51,6 +53,10 @@ type ClusterSpec struct {
 	VMTags            []string
 
 	Packs []Pack // in the order in which they are applied
+
+	// OwnPool is the IP pool that a gateway brings along; nil where it uses one
+	// that is registered. It is registered and unregistered with the gateway.
+	OwnPool *ledger.PoolBody
 }
 
 // PoolSpec is a group of nodes that are alike.

@@ -14,6 +14,7 @@ type Action string
 // The actions, in the order in which a plan may hold them.
 const (
 	ActionRegister        Action = "register"         // target: the cluster; its record in the ledger
+	ActionRegisterPool    Action = "register_pool"    // target: the IP pool that a gateway brings along
 	ActionCreateFolder    Action = "create_folder"    // target: the folder's path
 	ActionReserveEndpoint Action = "reserve_endpoint" // target: the cluster; VIP and extra
 	ActionReleaseAddress  Action = "release_address"  // target: the node that held it
@@ -25,6 +26,7 @@ const (
 	ActionApplyPack       Action = "apply_pack"       // target: the pack
 	ActionReleaseEndpoint Action = "release_endpoint" // target: the cluster
 	ActionDeleteFolder    Action = "delete_folder"    // target: the folder's path
+	ActionUnregisterPool  Action = "unregister_pool"  // target: the IP pool that a gateway brought along
 	ActionUnregister      Action = "unregister"       // target: the cluster
 )
 
