@@ -46,7 +46,9 @@ func (n *node) within(ref types.ManagedObjectReference) bool {
 }
 
 // What a survey reads of each type of object. A type's list repeats what its
-// base type's has, since the most derived list is the one that counts.
+// base type's has, since the most derived list is the one that counts. One path
+// that a vCenter does not know fails the whole call: each of these is in 6.7,
+// and none goes through a property whose declared type is a base type.
 var inventoryProperties = map[string][]string{
 	"Folder":                      {"name", "parent"},
 	"Datacenter":                  {"name", "parent", "vmFolder"},
@@ -57,7 +59,7 @@ var inventoryProperties = map[string][]string{
 	"VirtualApp":                  {"name", "parent", "owner"},
 	"Datastore":                   {"name", "parent", "summary.accessible", "summary.maintenanceMode", "summary.capacity", "summary.freeSpace", "summary.type"},
 	"Network":                     {"name", "parent"},
-	"DistributedVirtualPortgroup": {"name", "parent", "key", "config.distributedVirtualSwitch", "config.uplink"},
+	"DistributedVirtualPortgroup": {"name", "parent", "key", "config.distributedVirtualSwitch", "tag"},
 	"OpaqueNetwork":               {"name", "parent", "summary"},
 	"DistributedVirtualSwitch":    {"name", "parent", "uuid"},
 }
@@ -169,6 +171,10 @@ var (
 	machineTypes   = []string{"VirtualMachine"}
 )
 
-// isUplink tells the port groups of a switch's own uplinks, to which no VM can
-// be connected.
-func isUplink(n *node) bool { return value[bool](n.properties, "config.uplink") }
+// uplinkTag is how vCenter marks the port groups of a switch's own uplinks.
+const uplinkTag = "SYSTEM/DVS.UPLINKPG"
+
+// isUplink tells the port groups to which no VM can be connected.
+func isUplink(n *node) bool {
+	return slices.ContainsFunc(value[types.ArrayOfTag](n.properties, "tag").Tag, func(t types.Tag) bool { return t.Key == uplinkTag })
+}

@@ -1,0 +1,164 @@
+package vsphere_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+const clusterID = "11111111-2222-4333-8444-555555555555"
+
+// vcenter is a simulated datacenter with a client that is logged in to it.
+type vcenter struct {
+	*simulator.Simulator
+	t      *testing.T
+	pool   *vsphere.Pool
+	client *vsphere.Client
+}
+
+func start(t *testing.T, set ...func(*simulator.Options)) *vcenter {
+	t.Helper()
+	v := startOnly(t, set...)
+	client, err := v.pool.Get(t.Context(), v.config())
+	v.must(err)
+	v.client = client
+	return v
+}
+
+// startOnly starts a simulated datacenter to which nobody has logged in.
+func startOnly(t *testing.T, set ...func(*simulator.Options)) *vcenter {
+	t.Helper()
+	var o simulator.Options
+	for _, f := range set {
+		f(&o)
+	}
+	sim, err := simulator.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	v := &vcenter{Simulator: sim, t: t, pool: &vsphere.Pool{}}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = v.pool.LogoutAll(ctx)
+	})
+	return v
+}
+
+func (v *vcenter) config() vsphere.Config {
+	return vsphere.Config{Server: v.Server(), Username: v.Username(), Password: v.Password(), CACertificate: v.CACertificate()}
+}
+
+func (v *vcenter) must(err error) {
+	v.t.Helper()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// calls runs f and answers how many calls it made.
+func (v *vcenter) calls(f func()) simulator.Calls {
+	v.t.Helper()
+	v.ResetCalls()
+	f()
+	return v.Calls()
+}
+
+// names is a placement that resolves in the standard inventory.
+func names(change ...func(*engine.Names)) *engine.Names {
+	n := &engine.Names{
+		Template: "gantry-node-1.34.2", TemplateField: "profile.image.template", Folder: "k8s",
+		Placements: []engine.PlacementNames{{Field: "control_plane.placement", Placement: engine.Placement{
+			ComputeCluster: "cluster-a", Datastore: "shared-1", Network: "dvpg-nodes", ResourcePool: "gantry",
+		}}},
+	}
+	for _, f := range change {
+		f(n)
+	}
+	return n
+}
+
+func (v *vcenter) survey(n *engine.Names) *engine.Survey {
+	v.t.Helper()
+	survey, err := v.client.Survey(v.t.Context(), engine.SurveyRequest{ClusterID: clusterID, Datacenter: "dc-1", Names: n})
+	v.must(err)
+	return survey
+}
+
+// site resolves the names, which must be possible.
+func (v *vcenter) site(change ...func(*engine.Names)) *engine.Site {
+	v.t.Helper()
+	survey := v.survey(names(change...))
+	if survey.Site == nil {
+		v.t.Fatalf("not resolved: %+v", survey.Problems)
+	}
+	return survey.Site
+}
+
+func request(site *engine.Site, name string, change ...func(*engine.CloneRequest)) engine.CloneRequest {
+	req := engine.CloneRequest{
+		Name: name, UUID: uuid.NewString(), Template: site.Template, Folder: site.Folder, Placement: site.Placements[0],
+		CPU: 2, MemoryGB: 4, DiskGB: site.Template.DiskGB, Mode: engine.CloneFull, Notes: "a node of a test",
+		Marker: engine.Marker{
+			Cluster: clusterID, Node: name, Pool: "cp", N: 1, Address: netip.MustParsePrefix("10.10.183.7/18"),
+			IPPool: "pool-1", CloneMode: engine.CloneFull, DiskGB: site.Template.DiskGB,
+			Reserved: []netip.Addr{netip.MustParseAddr("10.10.183.1"), netip.MustParseAddr("10.10.183.2")},
+		},
+	}
+	for _, f := range change {
+		f(&req)
+	}
+	return req
+}
+
+// clone makes a machine and answers its reference.
+func (v *vcenter) clone(req engine.CloneRequest) string {
+	v.t.Helper()
+	task, err := v.client.Clone(v.t.Context(), req)
+	v.must(err)
+	state := v.finish(task)
+	v.must(state.Err)
+	if state.VM == "" {
+		v.t.Fatal("the clone task has no VM")
+	}
+	return state.VM
+}
+
+// finish polls a task until it is done.
+func (v *vcenter) finish(task string) engine.TaskState {
+	v.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		res, err := v.client.Poll(v.t.Context(), engine.PollRequest{Tasks: []string{task}})
+		v.must(err)
+		if state := res.Tasks[task]; state.Done {
+			return state
+		}
+	}
+	v.t.Fatalf("task %s does not end", task)
+	return engine.TaskState{}
+}
+
+// done waits for a task that must succeed.
+func (v *vcenter) done(task string, err error) {
+	v.t.Helper()
+	v.must(err)
+	v.must(v.finish(task).Err)
+}
+
+func asJSON(t *testing.T, x any) string {
+	t.Helper()
+	raw, err := json.Marshal(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
