@@ -1,0 +1,222 @@
+package cloudinit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/strictyaml"
+)
+
+// The only NIC of a guest, as Linux names the first vmxnet3 adapter.
+const nicName, nicDriver = "ens192", "vmxnet3"
+
+// Network is what netplan makes of the guest's only NIC.
+type Network struct {
+	Addresses   []netip.Prefix
+	DHCP4       bool
+	Gateways    []netip.Addr
+	Nameservers []netip.Addr
+}
+
+// netplan is the network configuration, version 2, of a server without radio,
+// tunnels or bonds.
+type netplan struct {
+	Network   *netplan            `json:"network"` // a document may or may not wrap itself
+	Version   int                 `json:"version"`
+	Renderer  string              `json:"renderer"`
+	Ethernets map[string]ethernet `json:"ethernets"`
+}
+
+type ethernet struct {
+	Match *struct {
+		Name       string `json:"name"`
+		MACAddress string `json:"macaddress"`
+		Driver     string `json:"driver"`
+	} `json:"match"`
+	SetName        string          `json:"set-name"`
+	WakeOnLAN      bool            `json:"wakeonlan"`
+	Optional       bool            `json:"optional"`
+	Critical       bool            `json:"critical"`
+	Renderer       string          `json:"renderer"`
+	MTU            int             `json:"mtu"`
+	DHCP4          bool            `json:"dhcp4"`
+	DHCP6          bool            `json:"dhcp6"`
+	DHCPIdentifier string          `json:"dhcp-identifier"`
+	DHCP4Overrides json.RawMessage `json:"dhcp4-overrides"`
+	DHCP6Overrides json.RawMessage `json:"dhcp6-overrides"`
+	AcceptRA       *bool           `json:"accept-ra"`
+	IPv6Privacy    bool            `json:"ipv6-privacy"`
+	LinkLocal      []string        `json:"link-local"`
+	Addresses      []string        `json:"addresses"`
+	Gateway4       string          `json:"gateway4"`
+	Gateway6       string          `json:"gateway6"`
+	Routes         []route         `json:"routes"`
+	RoutingPolicy  json.RawMessage `json:"routing-policy"`
+	Nameservers    *struct {
+		Addresses []string `json:"addresses"`
+		Search    []string `json:"search"`
+	} `json:"nameservers"`
+}
+
+type route struct {
+	To     string `json:"to"`
+	Via    string `json:"via"`
+	From   string `json:"from"`
+	Type   string `json:"type"`
+	Scope  string `json:"scope"`
+	OnLink bool   `json:"on-link"`
+	Metric int    `json:"metric"`
+	Table  int    `json:"table"`
+	MTU    int    `json:"mtu"`
+}
+
+func parseNetwork(raw []byte) (Network, error) {
+	var doc netplan
+	if err := strictyaml.Unmarshal(raw, &doc); err != nil {
+		return Network{}, err
+	}
+	if doc.Network != nil {
+		if doc.Version != 0 || doc.Ethernets != nil || doc.Network.Network != nil {
+			return Network{}, errors.New("keys beside the wrapping key network")
+		}
+		doc = *doc.Network
+	}
+	if doc.Version != 2 {
+		return Network{}, fmt.Errorf("version %d: only version 2 is understood here", doc.Version)
+	}
+	var nic *ethernet
+	for id, e := range doc.Ethernets {
+		if !e.matches(id) {
+			continue
+		}
+		if nic != nil {
+			return Network{}, errors.New("two ethernets match the only NIC")
+		}
+		nic = &e
+	}
+	if nic == nil {
+		return Network{}, fmt.Errorf("no ethernet matches the only NIC (%s, %s)", nicName, nicDriver)
+	}
+	return nic.resolve()
+}
+
+func (e ethernet) matches(id string) bool {
+	if e.Match == nil {
+		return id == nicName
+	}
+	if e.Match.Name != "" {
+		if ok, err := path.Match(e.Match.Name, nicName); err != nil || !ok {
+			return false
+		}
+	}
+	// The MAC address is vCenter's business: a match on it is believed.
+	return e.Match.Driver == "" || e.Match.Driver == nicDriver
+}
+
+func (e ethernet) resolve() (Network, error) {
+	n := Network{DHCP4: e.DHCP4}
+	for _, text := range e.Addresses {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return n, fmt.Errorf("addresses: %q is missing /prefixlength or malformed", text)
+		}
+		if slices.ContainsFunc(n.Addresses, func(p netip.Prefix) bool { return p.Addr() == prefix.Addr() }) {
+			return n, fmt.Errorf("addresses: %s twice", prefix.Addr())
+		}
+		n.Addresses = append(n.Addresses, prefix)
+	}
+	if len(n.Addresses) == 0 && !n.DHCP4 {
+		return n, errors.New("neither addresses nor dhcp4: the machine would come up without an address")
+	}
+	for key, text := range map[string]string{"gateway4": e.Gateway4, "gateway6": e.Gateway6} {
+		if text == "" {
+			continue
+		}
+		via, err := netip.ParseAddr(text)
+		if err != nil || via.Is4() != (key == "gateway4") {
+			return n, fmt.Errorf("%s: malformed address %q", key, text)
+		}
+		if err := n.gateway(via, false); err != nil {
+			return n, fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	for _, r := range e.Routes {
+		if err := n.route(r); err != nil {
+			return n, fmt.Errorf("routes: %w", err)
+		}
+	}
+	if len(n.Gateways) > 1 && n.Gateways[0].Is4() == n.Gateways[1].Is4() {
+		return n, errors.New("conflicting default route declarations")
+	}
+	if e.Nameservers != nil {
+		for _, text := range e.Nameservers.Addresses {
+			addr, err := netip.ParseAddr(text)
+			if err != nil {
+				return n, fmt.Errorf("nameservers: malformed address %q", text)
+			}
+			n.Nameservers = append(n.Nameservers, addr)
+		}
+		for _, domain := range e.Nameservers.Search {
+			if len(validation.IsDNS1123Subdomain(domain)) > 0 {
+				return n, fmt.Errorf("nameservers: search domain %q is not a domain name", domain)
+			}
+		}
+	}
+	return n, nil
+}
+
+func (n *Network) route(r route) error {
+	isDefault := slices.Contains([]string{"default", "0.0.0.0/0", "::/0"}, r.To)
+	if !isDefault {
+		if _, err := netip.ParsePrefix(r.To); err != nil {
+			if _, err := netip.ParseAddr(r.To); err != nil {
+				return fmt.Errorf("malformed destination %q", r.To)
+			}
+		}
+	}
+	if r.Via == "" {
+		if r.Scope == "link" || r.Type != "" {
+			return nil
+		}
+		return fmt.Errorf("to %s: unicast route must include both a 'to' and 'via' IP", r.To)
+	}
+	via, err := netip.ParseAddr(r.Via)
+	if err != nil {
+		return fmt.Errorf("malformed address %q", r.Via)
+	}
+	if !isDefault {
+		return n.onLink(via, r.OnLink)
+	}
+	return n.gateway(via, r.OnLink)
+}
+
+func (n *Network) gateway(via netip.Addr, forced bool) error {
+	if err := n.onLink(via, forced); err != nil {
+		return err
+	}
+	n.Gateways = append(n.Gateways, via)
+	return nil
+}
+
+// onLink says what the kernel says when a next hop is behind no address of the
+// interface. With DHCP alone that shows only later, so it is let pass.
+func (n *Network) onLink(via netip.Addr, forced bool) error {
+	if forced || len(n.Addresses) == 0 {
+		return nil
+	}
+	for _, prefix := range n.Addresses {
+		if prefix.Contains(via) {
+			if prefix.Addr() == via {
+				return fmt.Errorf("gateway %s is the machine's own address", via)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("nexthop has invalid gateway: %s is not on-link in %s", via, n.Addresses[0].Masked())
+}

@@ -1,0 +1,199 @@
+package guest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
+)
+
+// cluster is what control-plane nodes share: etcd's data and membership, and
+// the VIP. Its fields belong to World.mu unless they say else.
+type cluster struct {
+	world   *World
+	version kubeadm.Version
+	ca      *kubeadm.Authority
+	service netip.Addr // of the API's own Service
+	vip     netip.AddrPort
+	sans    []string
+	store   *kubeapi.Store
+	server  *kubeapi.Server
+	cancel  context.CancelFunc
+	changed chan struct{} // wakes the controllers; has a buffer of one
+
+	members  []*guest // etcd's, also those that are off or destroyed
+	holder   *guest   // of the VIP
+	vipServe *endpoint
+	quorum   atomic.Bool // read without a lock by the API
+}
+
+// node is a machine's place in a cluster, on its disk.
+type node struct {
+	cluster      *cluster
+	name         string
+	address      netip.Addr
+	advertise    netip.AddrPort
+	controlPlane bool
+	vip          *kubeadm.KubeVIP
+	serving      tls.Certificate
+	object       *corev1.Node
+	static       []*corev1.Pod
+}
+
+var errNoQuorum = errors.New("etcdserver: request timed out, possibly due to connection lost: no quorum")
+
+func (c *cluster) healthy() error {
+	if c.quorum.Load() {
+		return nil
+	}
+	return errNoQuorum
+}
+
+// kubelets are the node agents that run, by node name.
+func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	all := map[string]kubeapi.Kubelet{}
+	for _, g := range c.world.guests {
+		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
+			all[n.name] = kubeapi.Kubelet{UUID: g.vm.UUID, Address: n.address.String(), StaticPods: n.static}
+		}
+	}
+	return all
+}
+
+// settle brings quorum and VIP to what the running members allow. World.mu is
+// held.
+func (c *cluster) settle() {
+	var live []*guest
+	for _, m := range c.members {
+		if m.halt != nil && m.kubelet {
+			live = append(live, m)
+		}
+	}
+	quorum := len(live) > len(c.members)/2
+	c.quorum.Store(quorum)
+	if c.holder != nil && (!quorum || !slices.Contains(live, c.holder)) {
+		c.dropVIP()
+	}
+	if c.holder == nil && quorum {
+		for _, g := range live {
+			if g.disk.node.vip != nil && c.takeVIP(g) == nil {
+				break
+			}
+		}
+	}
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// vipOwner is unique: two clusters may want one VIP.
+func (c *cluster) vipOwner() string { return fmt.Sprintf("the VIP of cluster %p", c) }
+
+func (c *cluster) takeVIP(g *guest) error {
+	if err := c.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
+		return err
+	}
+	e, err := c.serve(c.vip, g.disk.node.serving)
+	if err != nil {
+		c.world.network.Release(c.vip.Addr(), c.vipOwner())
+		return err
+	}
+	c.holder, c.vipServe = g, e
+	c.world.running.Go(g.publish)
+	return nil
+}
+
+func (c *cluster) dropVIP() {
+	last := c.holder
+	c.vipServe.close()
+	c.world.network.Release(c.vip.Addr(), c.vipOwner())
+	c.holder, c.vipServe = nil, nil
+	c.world.running.Go(last.publish)
+}
+
+// endpoint is an API server that listens somewhere.
+type endpoint struct{ server *http.Server }
+
+// serve starts an API endpoint in the simulated network.
+func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, error) {
+	l, err := c.world.network.Listen(at)
+	if err != nil {
+		return nil, err
+	}
+	e := &endpoint{server: &http.Server{
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0),
+		// Who the client is gets checked per request: a bad certificate is a 401,
+		// not a broken handshake.
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c.world.requests.Add(1)
+			defer c.world.requests.Add(-1)
+			c.server.ServeHTTP(w, r)
+		}),
+	}}
+	c.world.running.Go(func() { _ = e.server.ServeTLS(l, "", "") })
+	return e, nil
+}
+
+// close drops the listener and every connection.
+func (e *endpoint) close() {
+	if e != nil {
+		_ = e.server.Close()
+	}
+}
+
+// servingCertificate signs what kubeadm's phase certs/apiserver signs.
+func (c *cluster) servingCertificate(name string, advertise netip.Addr, now time.Time) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("error execution phase certs/apiserver: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("error execution phase certs/apiserver: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "kube-apiserver"},
+		NotBefore: c.ca.Certificate.NotBefore, NotAfter: now.AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", name},
+	}
+	for _, addr := range []netip.Addr{c.service, advertise, c.vip.Addr()} {
+		template.IPAddresses = append(template.IPAddresses, net.IP(addr.AsSlice()))
+	}
+	for _, san := range c.sans {
+		if ip := net.ParseIP(san); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, san)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, c.ca.Certificate, key.Public(), c.ca.Key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("error execution phase certs/apiserver: %w", err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}

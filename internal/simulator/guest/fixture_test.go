@@ -1,0 +1,504 @@
+package guest_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+const (
+	vip            = "10.10.183.5"
+	token          = "abcdef.0123456789abcdef"
+	certificateKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	version        = "1.34.2"
+)
+
+// authority is a CA for tests, with its PEM forms.
+type authority struct {
+	cert    *x509.Certificate
+	key     *ecdsa.PrivateKey
+	certPEM string
+	keyPEM  string
+}
+
+func newAuthority(t *testing.T, isCA bool) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"}, IsCA: isCA, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0), KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authority{
+		cert: cert, key: key,
+		certPEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		keyPEM:  string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})),
+	}
+}
+
+func (a *authority) hash() string {
+	sum := sha256.Sum256(a.cert.RawSubjectPublicKeyInfo)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (a *authority) public(t *testing.T) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(a.key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// client signs a client certificate.
+func (a *authority) client(t *testing.T, name string, groups ...string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name, Organization: groups},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, a.cert, key.Public(), a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// document is a YAML document that a test may bend before it is rendered.
+type document = map[string]any
+
+func dig(d document, path ...string) document {
+	for _, p := range path {
+		next, ok := d[p].(document)
+		if !ok {
+			next = document{}
+			d[p] = next
+		}
+		d = next
+	}
+	return d
+}
+
+// machine is what a test renders for one VM.
+type machine struct {
+	vm       guest.VM
+	metadata document
+	files    map[string]string
+	modes    map[string]string
+	kubeadm  []document
+	vip      document
+	verb     string
+	config   document // further keys of the cloud-config
+	raw      map[string]string
+}
+
+// site is a world with one cluster's authorities and the VMs' reports.
+type site struct {
+	t     *testing.T
+	world *guest.World
+	ca    *authority
+
+	mu      sync.Mutex
+	reports map[string]map[string]string
+	phases  map[string][]string
+	ips     map[string][]netip.Addr
+}
+
+func newSite(t *testing.T, options guest.Options) *site {
+	t.Helper()
+	if options.JoinTimeout == 0 {
+		options.JoinTimeout = 20 * time.Second
+	}
+	w, err := guest.NewWorld(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return &site{
+		t: t, world: w, ca: newAuthority(t, true),
+		reports: map[string]map[string]string{}, phases: map[string][]string{}, ips: map[string][]netip.Addr{},
+	}
+}
+
+func (s *site) machine(name, address string) *machine {
+	return &machine{
+		vm: guest.VM{
+			ID: "vm-" + name, Name: name, UUID: "4217-" + name, Network: "dvpg-nodes",
+			Segment: netip.MustParsePrefix("10.10.128.0/18"), KubernetesVersion: version,
+		},
+		metadata: document{
+			"instance-id": "4217-" + name, "local-hostname": name, "cleanup-guestinfo": []any{"userdata"},
+			"wait-on-network": document{"ipv4": true, "ipv6": false},
+			"network": document{"version": 2, "ethernets": document{"nic0": document{
+				"match": document{"name": "e*"}, "dhcp4": false, "dhcp6": false, "addresses": []any{address + "/18"},
+				"routes":      []any{document{"to": "default", "via": "10.10.128.1"}},
+				"nameservers": document{"addresses": []any{"8.8.8.8"}, "search": []any{"example.com"}},
+			}}},
+		},
+		files:  map[string]string{"/etc/gantry/bootstrap.sh": "#!/bin/sh\n"},
+		modes:  map[string]string{"/etc/gantry/bootstrap.sh": "0755"},
+		config: document{}, raw: map[string]string{},
+	}
+}
+
+func registration() document {
+	return document{"kubeletExtraArgs": []any{document{"name": "node-labels", "value": "topology.kubernetes.io/zone=zone-a"}}}
+}
+
+func kubeVIP(kubeconfig string) document {
+	return document{
+		"apiVersion": "v1", "kind": "Pod", "metadata": document{"name": "kube-vip", "namespace": "kube-system"},
+		"spec": document{
+			"hostNetwork": true,
+			"containers": []any{document{
+				"name": "kube-vip", "image": "ghcr.io/kube-vip/kube-vip:v1.0.0", "args": []any{"manager"},
+				"env": []any{
+					document{"name": "vip_arp", "value": "true"}, document{"name": "cp_enable", "value": "true"},
+					document{"name": "port", "value": "6443"}, document{"name": "address", "value": vip},
+				},
+				"securityContext": document{"capabilities": document{"add": []any{"NET_ADMIN", "NET_RAW"}}},
+				"volumeMounts":    []any{document{"name": "kubeconfig", "mountPath": "/etc/kubernetes/admin.conf"}},
+			}},
+			"volumes": []any{document{"name": "kubeconfig", "hostPath": document{"path": kubeconfig}}},
+		},
+	}
+}
+
+// first is a control-plane node that runs init.
+func (s *site) first(name, address string) *machine {
+	m := s.machine(name, address)
+	m.verb = "init"
+	m.kubeadm = []document{
+		{
+			"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "kubernetesVersion": "v" + version,
+			"controlPlaneEndpoint": vip + ":6443", "networking": document{"podSubnet": "172.20.0.0/16", "serviceSubnet": "172.21.0.0/16"},
+		},
+		{
+			"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration", "nodeRegistration": registration(),
+			"localAPIEndpoint": document{"advertiseAddress": address},
+		},
+		{"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "cgroupDriver": "systemd"},
+	}
+	m.vip = kubeVIP("/etc/kubernetes/super-admin.conf")
+	for _, name := range []string{"ca", "front-proxy-ca", "etcd/ca"} {
+		m.files["/etc/kubernetes/pki/"+name+".crt"] = s.ca.certPEM
+		m.files["/etc/kubernetes/pki/"+name+".key"] = s.ca.keyPEM
+	}
+	m.files["/etc/kubernetes/pki/sa.key"] = s.ca.keyPEM
+	m.files["/etc/kubernetes/pki/sa.pub"] = s.ca.public(s.t)
+	return m
+}
+
+// worker is a node that joins.
+func (s *site) worker(name, address string) *machine {
+	m := s.machine(name, address)
+	m.verb = "join"
+	m.kubeadm = []document{{
+		"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "JoinConfiguration", "nodeRegistration": registration(),
+		"discovery": document{"bootstrapToken": document{
+			"token": token, "apiServerEndpoint": vip + ":6443", "caCertHashes": []any{s.ca.hash()},
+		}},
+	}}
+	return m
+}
+
+// controlPlane is a control-plane node that joins.
+func (s *site) controlPlane(name, address string) *machine {
+	m := s.worker(name, address)
+	m.kubeadm[0]["controlPlane"] = document{"certificateKey": certificateKey, "localAPIEndpoint": document{"advertiseAddress": address}}
+	m.vip = kubeVIP("/etc/kubernetes/admin.conf")
+	return m
+}
+
+func packed(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(b.Bytes())
+}
+
+func marshal(t *testing.T, d any) string {
+	t.Helper()
+	raw, err := yaml.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// guestInfo renders the machine's documents.
+func (m *machine) guestInfo(t *testing.T) map[string]string {
+	t.Helper()
+	if m.kubeadm != nil {
+		var docs []string
+		for _, d := range m.kubeadm {
+			docs = append(docs, marshal(t, d))
+		}
+		m.files["/etc/gantry/kubeadm.yaml"] = strings.Join(docs, "---\n")
+	}
+	if m.vip != nil {
+		m.files["/etc/kubernetes/manifests/kube-vip.yaml"] = marshal(t, m.vip)
+	}
+	var files []any
+	for path, content := range m.files {
+		mode := m.modes[path]
+		if mode == "" {
+			mode = "0600"
+		}
+		files = append(files, document{"path": path, "content": content, "permissions": mode})
+	}
+	config := document{"write_files": files, "runcmd": []any{[]any{"/etc/gantry/bootstrap.sh", m.verb}}}
+	for k, v := range m.config {
+		config[k] = v
+	}
+	info := map[string]string{
+		"guestinfo.metadata": packed(t, marshal(t, m.metadata)), "guestinfo.metadata.encoding": "gzip+base64",
+		"guestinfo.userdata": packed(t, "#cloud-config\n"+marshal(t, config)), "guestinfo.userdata.encoding": "gzip+base64",
+	}
+	for k, v := range m.raw {
+		info[k] = v
+	}
+	return info
+}
+
+// boot powers a machine on.
+func (s *site) boot(m *machine) {
+	s.t.Helper()
+	vm := m.vm
+	vm.GuestInfo = m.guestInfo(s.t)
+	name := vm.Name
+	vm.Report = func(changes map[string]string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.reports[name] == nil {
+			s.reports[name] = map[string]string{}
+		}
+		for k, v := range changes {
+			s.reports[name][k] = v
+		}
+		if p, ok := changes["guestinfo.gantry.phase"]; ok {
+			s.phases[name] = append(s.phases[name], p)
+		}
+	}
+	vm.SetNetwork = func(ips []netip.Addr, _ string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ips[name] = ips
+	}
+	s.world.PowerOn(vm)
+}
+
+// settled waits until a guest has joined or failed.
+func (s *site) settled(name string) guest.State {
+	s.t.Helper()
+	var last guest.State
+	eventually(s.t, "guest "+name+" settles", func() bool {
+		for _, g := range s.world.Guests() {
+			if g.Name == name {
+				last = g
+				s.mu.Lock()
+				reported := s.reports[name]["guestinfo.gantry.phase"]
+				s.mu.Unlock()
+				return reported == "joined" || reported == "failed"
+			}
+		}
+		return false
+	})
+	return last
+}
+
+func (s *site) joins(m *machine) {
+	s.t.Helper()
+	s.boot(m)
+	if g := s.settled(m.vm.Name); g.Phase != guest.PhaseJoined {
+		s.t.Fatalf("guest %s: phase %s\n%s", g.Name, g.Phase, g.Log)
+	}
+}
+
+// refuses boots a machine and wants it to fail with some words in its log.
+func (s *site) refuses(m *machine, words string) {
+	s.t.Helper()
+	s.boot(m)
+	g := s.settled(m.vm.Name)
+	s.mu.Lock()
+	tail := s.reports[m.vm.Name]["guestinfo.gantry.log"]
+	s.mu.Unlock()
+	if g.Phase != guest.PhaseFailed || !strings.Contains(tail, words) {
+		s.t.Fatalf("guest %s: phase %s, want failed with %q; reported log:\n%s", g.Name, g.Phase, words, tail)
+	}
+	for _, secret := range []string{token, strings.Split(token, ".")[1], certificateKey} {
+		if strings.Contains(tail, secret) {
+			s.t.Errorf("the reported log holds a secret:\n%s", tail)
+		}
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("timed out: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// restConfig reaches an endpoint through the proxy.
+func (s *site) restConfig(host string) *rest.Config {
+	s.t.Helper()
+	proxy, err := url.Parse(s.world.ProxyURL())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	client := s.ca.client(s.t, "admin", "system:masters")
+	keyDER, err := x509.MarshalECPrivateKey(client.PrivateKey.(*ecdsa.PrivateKey))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &rest.Config{
+		Host: "https://" + host + ":6443", Proxy: http.ProxyURL(proxy), QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData:   []byte(s.ca.certPEM),
+			CertData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: client.Certificate[0]}),
+			KeyData:  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}),
+		},
+	}
+}
+
+func (s *site) clientset(host string) *kubernetes.Clientset {
+	s.t.Helper()
+	c, err := kubernetes.NewForConfig(s.restConfig(host))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+// putToken makes a bootstrap token as the engine does.
+func (s *site) putToken(expires time.Time) {
+	s.t.Helper()
+	id, secret, _ := strings.Cut(token, ".")
+	_, err := s.clientset(vip).CoreV1().Secrets("kube-system").Create(s.t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-" + id}, Type: corev1.SecretTypeBootstrapToken,
+		StringData: map[string]string{
+			"token-id": id, "token-secret": secret, "expiration": expires.UTC().Format(time.RFC3339),
+			"usage-bootstrap-authentication": "true", "usage-bootstrap-signing": "true",
+			"auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// putCertificates makes what a joining control plane downloads.
+func (s *site) putCertificates(keyHex string, role bool) {
+	s.t.Helper()
+	key, err := hex.DecodeString(keyHex)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	data := map[string][]byte{}
+	for name, plain := range map[string]string{
+		"ca.crt": s.ca.certPEM, "ca.key": s.ca.keyPEM, "front-proxy-ca.crt": s.ca.certPEM, "front-proxy-ca.key": s.ca.keyPEM,
+		"etcd-ca.crt": s.ca.certPEM, "etcd-ca.key": s.ca.keyPEM, "sa.key": s.ca.keyPEM, "sa.pub": s.ca.public(s.t),
+	} {
+		nonce := make([]byte, gcm.NonceSize())
+		if _, err := rand.Read(nonce); err != nil {
+			s.t.Fatal(err)
+		}
+		data[name] = gcm.Seal(nonce, nonce, []byte(plain), nil)
+	}
+	c := s.clientset(vip)
+	if _, err := c.CoreV1().Secrets("kube-system").Create(s.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data}, metav1.CreateOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+	if !role {
+		return
+	}
+	meta := metav1.ObjectMeta{Name: "kubeadm:kubeadm-certs"}
+	_, err = c.RbacV1().Roles("kube-system").Create(s.t.Context(), &rbacv1.Role{
+		ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"kubeadm-certs"}}},
+	}, metav1.CreateOptions{})
+	if err == nil {
+		_, err = c.RbacV1().RoleBindings("kube-system").Create(s.t.Context(), &rbacv1.RoleBinding{
+			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
+			Subjects: []rbacv1.Subject{{Kind: "Group", Name: "system:bootstrappers:kubeadm:default-node-token"}},
+		}, metav1.CreateOptions{})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func toJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func address(i int) string { return fmt.Sprintf("10.10.183.%d", i) }

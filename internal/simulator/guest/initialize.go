@@ -1,0 +1,227 @@
+package guest
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
+)
+
+// kubeadmInit starts a cluster on this machine.
+func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file []byte, tool kubeadm.Version) error {
+	conf, err := kubeadm.LoadInit(file, tool)
+	if err != nil {
+		return err
+	}
+	g.hide(conf.CertificateKey)
+	for _, t := range conf.Tokens {
+		g.hide(t.Token)
+	}
+	version, err := kubeadm.ParseVersion(conf.KubernetesVersion)
+	if err != nil {
+		return err
+	}
+	for _, warning := range conf.Warnings {
+		g.log("W kubeadm: %s", warning)
+	}
+	g.log("[init] Using Kubernetes version: v%s", version)
+	g.log("[preflight] Running pre-flight checks")
+	address, advertise, err := nodeAddresses(inst, conf.Node, conf.Advertise)
+	if err != nil {
+		return preflight("Address", err)
+	}
+	for _, subnet := range slices.Concat(conf.PodSubnets, conf.ServiceSubnets) {
+		if subnet.Contains(address) {
+			return preflight("Subnet", fmt.Errorf("subnet %s contains the node's address %s", subnet, address))
+		}
+	}
+	vip, err := kubeVIP(inst, version, true)
+	if err != nil {
+		return preflight("KubeVIP", err)
+	}
+	if err := g.checkVIP(inst, vip, conf.Endpoint, address); err != nil {
+		return preflight("KubeVIP", err)
+	}
+	now := g.world.options.Now()
+	ca, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
+		f, ok := inst.Files[path]
+		return f.Content, ok
+	}, now)
+	if err != nil {
+		return err
+	}
+	g.log("[certs] Using existing ca certificate authority")
+	if err := vip.CheckKubeconfig(version, true); err != nil {
+		g.log("%v", err)
+		return fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: dial tcp: no route to host: nobody holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
+	}
+	c, err := g.newCluster(conf, version, ca, vip)
+	if err != nil {
+		return err
+	}
+	name := nodeName(inst, conf.Node)
+	n := &node{cluster: c, name: name, address: address, advertise: netip.AddrPortFrom(advertise, conf.BindPort), controlPlane: true, vip: vip}
+	if n.serving, err = c.servingCertificate(name, advertise, now); err != nil {
+		return err
+	}
+	n.object, n.static = g.nodeObject(n, conf.Node, version), staticPods(version, vip)
+
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	if ctx.Err() != nil {
+		return errOff
+	}
+	if err := g.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
+		return fmt.Errorf("error execution phase wait-control-plane: the VIP: %w", err)
+	}
+	g.world.clusters = append(g.world.clusters, c)
+	g.disk.node = n
+	c.members = []*guest{g}
+	c.populate(conf)
+	if _, err := c.store.Create(kubeapi.Nodes, n.registration()); err != nil {
+		return err
+	}
+	run, cancel := context.WithCancel(g.world.ctx)
+	c.cancel = cancel
+	if err := g.start(); err != nil {
+		cancel()
+		return err
+	}
+	g.world.running.Go(func() { c.server.Run(run, c.environment(conf)) })
+	g.console.Print("[init] Your Kubernetes control-plane has initialized successfully!")
+	return nil
+}
+
+func preflight(check string, err error) error {
+	return fmt.Errorf("error execution phase preflight: [preflight] Some fatal errors occurred:\n\t[ERROR %s]: %w", check, err)
+}
+
+func (g *guest) hide(secrets ...string) {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	g.console.Hide(secrets...)
+}
+
+// nodeAddresses are the address that kubelet registers and the one that the
+// API server and etcd advertise; both must be the machine's own.
+func nodeAddresses(inst *cloudinit.Instance, r kubeadm.Registration, advertise netip.Addr) (node, api netip.Addr, err error) {
+	own := inst.Network.Addresses
+	node, api = own[0].Addr(), own[0].Addr()
+	has := func(a netip.Addr) bool {
+		return slices.ContainsFunc(own, func(p netip.Prefix) bool { return p.Addr() == a })
+	}
+	if r.NodeIP.IsValid() {
+		if !has(r.NodeIP) {
+			return node, api, fmt.Errorf("kubelet: failed to validate nodeIP: node IP: %q not found in the host's network interfaces", r.NodeIP)
+		}
+		node = r.NodeIP
+	}
+	if advertise.IsValid() {
+		if !has(advertise) {
+			return node, api, fmt.Errorf("localAPIEndpoint.advertiseAddress: listen tcp %s: bind: cannot assign requested address", advertise)
+		}
+		api = advertise
+	}
+	return node, api, nil
+}
+
+func nodeName(inst *cloudinit.Instance, r kubeadm.Registration) string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return inst.Hostname
+}
+
+// kubeVIP reads the static pod that holds the control plane's address.
+func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*kubeadm.KubeVIP, error) {
+	file, ok := inst.Files[kubeadm.KubeVIPManifest]
+	if !ok {
+		return nil, fmt.Errorf("%s: no such file: nobody would hold the control plane's address", kubeadm.KubeVIPManifest)
+	}
+	vip, err := kubeadm.ParseKubeVIP(file.Content)
+	if err != nil || first {
+		return vip, err
+	}
+	return vip, vip.CheckKubeconfig(version, first)
+}
+
+// checkVIP makes sure that the VIP can be held by this machine and is nobody's.
+func (g *guest) checkVIP(inst *cloudinit.Instance, vip *kubeadm.KubeVIP, endpoint kubeadm.Endpoint, address netip.Addr) error {
+	at, numeric := endpoint.Addr()
+	switch {
+	case !numeric:
+		return fmt.Errorf("controlPlaneEndpoint %q: no such host", endpoint.Host)
+	case vip.Address != at.Addr():
+		return fmt.Errorf("kube-vip's address %s is not that of controlPlaneEndpoint %s", vip.Address, at)
+	case vip.Port != fmt.Sprint(at.Port()):
+		return fmt.Errorf("kube-vip's port %s is not that of controlPlaneEndpoint %s", vip.Port, at)
+	case vip.Address == address:
+		return fmt.Errorf("the VIP %s is the node's own address", vip.Address)
+	}
+	if !slices.ContainsFunc(inst.Network.Addresses, func(p netip.Prefix) bool { return p.Contains(vip.Address) }) {
+		return fmt.Errorf("the VIP %s is not in the node's network %s", vip.Address, inst.Network.Addresses[0].Masked())
+	}
+	return nil
+}
+
+func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kubeadm.Authority, vip *kubeadm.KubeVIP) (*cluster, error) {
+	if holder, taken := g.world.network.Holder(vip.Address); taken {
+		return nil, preflight("KubeVIP", fmt.Errorf("the VIP %s is in use by %s", vip.Address, holder))
+	}
+	at, ok := conf.Endpoint.Addr()
+	if !ok {
+		return nil, errors.New("controlPlaneEndpoint is not an address")
+	}
+	c := &cluster{
+		world: g.world, version: version, ca: ca, vip: at, sans: conf.CertSANs,
+		service: conf.ServiceSubnets[0].Addr().Next(), changed: make(chan struct{}, 1),
+		store: kubeapi.NewStore(g.world.options.Now), cancel: func() {},
+	}
+	c.server = kubeapi.NewServer(c.store, ca.Pool(), "v"+version.String(), c.healthy)
+	return c, nil
+}
+
+// environment is what the cluster's controllers see.
+func (c *cluster) environment(conf *kubeadm.Init) kubeapi.Environment {
+	return kubeapi.Environment{
+		Kubelets: c.kubelets, CA: c.caPEM(), Changed: c.changed, PodCIDRs: nodeCIDRs(conf.PodSubnets),
+	}
+}
+
+func (c *cluster) caPEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.ca.Certificate.Raw})
+}
+
+// nodeCIDRs cuts the first pod subnet into what the nodes get.
+func nodeCIDRs(subnets []netip.Prefix) []string {
+	const most = 1024
+	if len(subnets) == 0 {
+		return nil
+	}
+	bits := 24
+	if subnets[0].Addr().Is6() {
+		bits = 64
+	}
+	var all []string
+	for at := subnets[0].Addr(); subnets[0].Contains(at) && len(all) < most; {
+		all = append(all, netip.PrefixFrom(at, bits).String())
+		raw := at.AsSlice()
+		for i := bits/8 - 1; i >= 0; i-- {
+			if raw[i]++; raw[i] != 0 {
+				break
+			}
+		}
+		next, _ := netip.AddrFromSlice(raw) // same length as a valid address
+		if !at.Less(next) {
+			break
+		}
+		at = next
+	}
+	return all
+}

@@ -1,0 +1,230 @@
+package kubeapi
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Kubelet is a node agent that runs.
+type Kubelet struct {
+	UUID       string // the machine's, for the cloud provider
+	Address    string
+	StaticPods []*corev1.Pod
+}
+
+// Environment is what the controllers know of the world outside the API.
+type Environment struct {
+	// Kubelets are those that run, by node name.
+	Kubelets func() map[string]Kubelet
+	CA       []byte // PEM
+	// PodCIDRs are handed to the nodes in order.
+	PodCIDRs []string
+	// Changed wakes the controllers when a kubelet came or went.
+	Changed <-chan struct{}
+}
+
+// Run reconciles until ctx ends: once a change, never more than a fifth of the
+// time.
+func (s *Server) Run(ctx context.Context, env Environment) {
+	for {
+		changed := s.store.Changed()
+		started := time.Now()
+		if s.healthy() == nil {
+			(&pass{Store: s.store, env: env}).run()
+		}
+		rest := time.NewTimer(max(5*time.Millisecond, 4*time.Since(started)))
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			rest.Stop()
+			return
+		}
+		select {
+		case <-changed:
+		case <-env.Changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pass is one round of all controllers over what the store has now.
+type pass struct {
+	*Store
+	env      Environment
+	kubelets map[string]Kubelet
+	nodes    []*Object
+	pods     map[string][]*Object // by node
+	pending  []*Object
+	networks map[string]bool // nodes where a CNI pod stands
+}
+
+func (p *pass) run() {
+	p.kubelets = p.env.Kubelets()
+	p.collectGarbage()
+	p.namespaceDefaults()
+	p.establish()
+	p.signClusterInfo()
+	p.look()
+	p.runWorkloads()
+	p.look()
+	p.schedule()
+	p.look()
+	p.runKubelets()
+	p.runNodes()
+	p.workloadStatus()
+}
+
+// look reads nodes and pods again after a controller changed them.
+func (p *pass) look() {
+	p.nodes, _ = p.List(Nodes, "")
+	p.pods, p.pending, p.networks = map[string][]*Object{}, nil, map[string]bool{}
+	all, _ := p.List(Pods, "")
+	for _, pod := range all {
+		node := textAt(pod, "spec", "nodeName")
+		if node == "" {
+			p.pending = append(p.pending, pod)
+			continue
+		}
+		p.pods[node] = append(p.pods[node], pod)
+		if providesNetwork(pod) {
+			p.networks[node] = true
+		}
+	}
+}
+
+// providesNetwork tells a CNI's agent from other pods: a DaemonSet's pod on
+// the host network. kube-proxy is one too, and is none.
+func providesNetwork(pod *Object) bool {
+	if hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool); !hostNetwork || pod.GetLabels()["k8s-app"] == "kube-proxy" {
+		return false
+	}
+	owner := metav1.GetControllerOf(pod)
+	return owner != nil && owner.Kind == "DaemonSet"
+}
+
+// collectGarbage removes what is in a namespace that is gone, and what an
+// owner that is gone controlled.
+func (p *pass) collectGarbage() {
+	namespaces, _ := p.List(Namespaces, "")
+	exists := map[string]bool{"": true}
+	for _, ns := range namespaces {
+		exists[ns.GetName()] = true
+	}
+	type victim struct {
+		r schema.GroupResource
+		o *Object
+	}
+	var victims []victim
+	p.mu.Lock()
+	owners := map[types.UID]bool{}
+	for _, objects := range p.objects {
+		for _, o := range objects {
+			owners[o.GetUID()] = true
+		}
+	}
+	for r, objects := range p.objects {
+		for _, o := range objects {
+			owner := metav1.GetControllerOf(o)
+			if !exists[o.GetNamespace()] || (owner != nil && !owners[owner.UID]) {
+				victims = append(victims, victim{r, o})
+			}
+		}
+	}
+	for _, v := range victims {
+		p.remove(v.r, v.o)
+	}
+	p.mu.Unlock()
+}
+
+func (p *pass) namespaceDefaults() {
+	namespaces, _ := p.List(Namespaces, "")
+	for _, ns := range namespaces {
+		if _, err := p.Get(ServiceAccounts, ns.GetName(), "default"); err != nil {
+			p.Put(&corev1.ServiceAccount{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
+				ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: "default"},
+			}, ServiceAccounts)
+			p.Put(&corev1.ConfigMap{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+				ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: "kube-root-ca.crt"},
+				Data:       map[string]string{"ca.crt": string(p.env.CA)},
+			}, ConfigMaps)
+		}
+	}
+}
+
+// Put creates a typed object, or replaces the one of that name. It is the door
+// for components that run beside the API, and for kubeadm's phases.
+func (s *Store) Put(typed any, r schema.GroupResource) *Object {
+	o := mustObject(typed)
+	if created, err := s.Create(r, o); err == nil {
+		return created
+	}
+	changed, err := s.Change(r, o.GetNamespace(), o.GetName(), func(old *Object) error {
+		old.Object = o.Object
+		return nil
+	})
+	if err != nil {
+		return o
+	}
+	return changed
+}
+
+// establish accepts custom resource definitions.
+func (p *pass) establish() {
+	definitions, _ := p.List(CustomResources, "")
+	for _, d := range definitions {
+		_, _ = p.Change(CustomResources, "", d.GetName(), func(o *Object) error {
+			p.setCondition(o, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
+			p.setCondition(o, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
+			set(o, at(o, "spec", "names"), "status", "acceptedNames")
+			return nil
+		})
+	}
+}
+
+// signClusterInfo keeps the ConfigMap that discovery reads, with a signature
+// for each token that may sign.
+func (p *pass) signClusterInfo() {
+	info, err := p.Get(ConfigMaps, "kube-public", "cluster-info")
+	if err != nil {
+		return
+	}
+	kubeconfig := textAt(info, "data", "kubeconfig")
+	data := map[string]any{"kubeconfig": kubeconfig}
+	for _, t := range p.tokens() {
+		if t.Signing {
+			data[JWSPrefix+t.ID] = Sign(kubeconfig, t.ID, t.Secret)
+		}
+	}
+	if !same(at(info, "data"), data) {
+		_, _ = p.Change(ConfigMaps, "kube-public", "cluster-info", func(o *Object) error {
+			o.Object["data"] = data
+			return nil
+		})
+	}
+}
+
+// ClusterInfo is the kubeconfig that discovery publishes.
+func ClusterInfo(endpoint string, ca []byte) string {
+	return fmt.Sprintf(`apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: %s
+    server: %s
+  name: ""
+contexts: null
+current-context: ""
+kind: Config
+preferences: {}
+users: null
+`, base64.StdEncoding.EncodeToString(ca), endpoint)
+}

@@ -1,0 +1,200 @@
+package kubeapi
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/rand"
+)
+
+// runWorkloads makes the pods that workloads ask for and removes those that
+// they don't ask for any more. A new template replaces all pods at once.
+func (p *pass) runWorkloads() {
+	owned := map[types.UID][]*Object{}
+	all, _ := p.List(Pods, "")
+	for _, pod := range all {
+		if owner := metav1.GetControllerOf(pod); owner != nil {
+			owned[owner.UID] = append(owned[owner.UID], pod)
+		}
+	}
+	p.each(Deployments, func(w workload) {
+		set := p.replicaSet(w)
+		p.scale(w, set, owned[set.GetUID()], func(int) string { return set.GetName() + "-" + rand.String(5) })
+	})
+	p.each(StatefulSets, func(w workload) {
+		p.scale(w, w.object, owned[w.object.GetUID()], func(i int) string { return fmt.Sprintf("%s-%d", w.object.GetName(), i) })
+	})
+	p.each(DaemonSets, func(w workload) { p.spread(w, owned[w.object.GetUID()]) })
+	p.each(Jobs, func(w workload) {
+		w.replicas = 1
+		if textAt(w.object, "status", "completionTime") == "" {
+			p.scale(w, w.object, owned[w.object.GetUID()], func(int) string { return w.object.GetName() + "-" + rand.String(5) })
+		}
+	})
+}
+
+func (p *pass) each(r schema.GroupResource, do func(workload)) {
+	objects, _ := p.List(r, "")
+	for _, o := range objects {
+		if w, ok := readWorkload(o); ok && o.GetDeletionTimestamp() == nil {
+			do(w)
+		}
+	}
+}
+
+// replicaSet keeps one ReplicaSet a Deployment, that of its present template.
+func (p *pass) replicaSet(w workload) *Object {
+	name := w.object.GetName() + "-" + w.hash
+	sets, _ := p.List(ReplicaSets, w.object.GetNamespace())
+	var current *Object
+	for _, o := range sets {
+		owner := metav1.GetControllerOf(o)
+		switch {
+		case owner == nil || owner.UID != w.object.GetUID():
+		case o.GetName() == name:
+			current = o
+		default:
+			p.drop(ReplicaSets, o) // its pods go with it in the next pass
+		}
+	}
+	if current != nil {
+		return current
+	}
+	replicas := int32(w.replicas) //nolint:gosec // it was an int32
+	return p.Put(&appsv1.ReplicaSet{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.object.GetNamespace(), Name: name, Labels: w.template.Labels,
+			OwnerReferences: []metav1.OwnerReference{controllerOf(w.object)},
+		},
+		Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: w.template.Labels}, Template: w.template},
+	}, ReplicaSets)
+}
+
+func (p *pass) drop(r schema.GroupResource, o *Object) {
+	uid := o.GetUID()
+	_, _ = p.Delete(r, o.GetNamespace(), o.GetName(), &uid, nil)
+}
+
+// scale brings the number of pods to what the workload wants.
+func (p *pass) scale(w workload, owner *Object, pods []*Object, name func(i int) string) {
+	alive := 0
+	for _, pod := range pods {
+		if pod.GetDeletionTimestamp() != nil {
+			continue
+		}
+		if alive >= w.replicas || pod.GetLabels()["pod-template-hash"] != w.hash {
+			p.drop(Pods, pod)
+			continue
+		}
+		alive++
+	}
+	for i := 0; alive < w.replicas && i < 2*w.replicas; i++ {
+		if _, err := p.Create(Pods, w.pod(name(i), owner)); err == nil {
+			alive++
+		}
+	}
+}
+
+// spread keeps one pod of a DaemonSet on each node that takes it.
+func (p *pass) spread(w workload, pods []*Object) {
+	have := map[string]*Object{}
+	for _, pod := range pods {
+		node := textAt(pod, "spec", "nodeName")
+		if have[node] != nil || pod.GetLabels()["pod-template-hash"] != w.hash {
+			p.drop(Pods, pod)
+			continue
+		}
+		have[node] = pod
+	}
+	probe := w.pod("probe", w.object)
+	for _, n := range p.nodes {
+		fits := p.fits(probe, n, true)
+		switch pod := have[n.GetName()]; {
+		case fits && pod == nil:
+			pod := w.pod(w.object.GetName()+"-"+rand.String(5), w.object)
+			set(pod, n.GetName(), "spec", "nodeName")
+			_, _ = p.Create(Pods, pod)
+		case !fits && pod != nil:
+			p.drop(Pods, pod)
+		}
+	}
+}
+
+// workloadStatus writes what became of the pods.
+func (p *pass) workloadStatus() {
+	total, up := map[types.UID]int64{}, map[types.UID]int64{}
+	all, _ := p.List(Pods, "")
+	for _, pod := range all {
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil {
+			continue
+		}
+		total[owner.UID]++
+		if ready(pod) || textAt(pod, "status", "phase") == "Succeeded" {
+			up[owner.UID]++
+		}
+	}
+	sets, _ := p.List(ReplicaSets, "")
+	for _, o := range sets {
+		if owner := metav1.GetControllerOf(o); owner != nil {
+			total[owner.UID] += total[o.GetUID()]
+			up[owner.UID] += up[o.GetUID()]
+		}
+	}
+	for _, r := range []schema.GroupResource{Deployments, StatefulSets, DaemonSets, Jobs} {
+		p.each(r, func(w workload) {
+			_, _ = p.Change(r, w.object.GetNamespace(), w.object.GetName(), func(o *Object) error {
+				p.report(o, r, int64(w.replicas), total[o.GetUID()], up[o.GetUID()])
+				return nil
+			})
+		})
+	}
+	for _, b := range p.budgets("") {
+		_, _ = p.Change(Budgets, b.namespace, b.name, func(o *Object) error {
+			set(o, o.GetGeneration(), "status", "observedGeneration")
+			set(o, int64(b.expected), "status", "expectedPods")
+			set(o, int64(b.healthy), "status", "currentHealthy")
+			set(o, int64(b.desired), "status", "desiredHealthy")
+			set(o, int64(b.allowed), "status", "disruptionsAllowed")
+			return nil
+		})
+	}
+}
+
+func (p *pass) report(o *Object, r schema.GroupResource, want, have, up int64) {
+	set(o, o.GetGeneration(), "status", "observedGeneration")
+	switch r {
+	case DaemonSets:
+		for name, n := range map[string]int64{
+			"desiredNumberScheduled": have, "currentNumberScheduled": have, "updatedNumberScheduled": have,
+			"numberReady": up, "numberAvailable": up, "numberUnavailable": have - up, "numberMisscheduled": 0,
+		} {
+			set(o, n, "status", name)
+		}
+	case Jobs:
+		if up > 0 && textAt(o, "status", "completionTime") == "" {
+			set(o, p.now().UTC().Format("2006-01-02T15:04:05Z"), "status", "completionTime")
+			set(o, int64(1), "status", "succeeded")
+			p.setCondition(o, "Complete", "True", "CompletionsReached", "")
+		}
+	default:
+		for name, n := range map[string]int64{
+			"replicas": have, "updatedReplicas": have, "readyReplicas": up, "availableReplicas": up,
+			"unavailableReplicas": max(0, want-up),
+		} {
+			set(o, n, "status", name)
+		}
+		if r == Deployments {
+			if up >= want {
+				p.setCondition(o, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+			} else {
+				p.setCondition(o, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+			}
+			p.setCondition(o, "Progressing", "True", "NewReplicaSetAvailable", "")
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package network
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Proxy is an HTTP CONNECT proxy on loopback into a Network. It hands the
+// client's connection over to the guest instead of copying bytes, so a
+// connection dies exactly when the guest closes it.
+type Proxy struct {
+	network *Network
+	server  *http.Server
+	url     string
+	served  sync.WaitGroup
+}
+
+// NewProxy listens on a host:port of this machine; port 0 picks a free one.
+func NewProxy(n *Network, listen string) (*Proxy, error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the proxy into the simulated network: %w", err)
+	}
+	p := &Proxy{network: n, url: "http://" + l.Addr().String()}
+	p.server = &http.Server{
+		Handler:           p,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	p.served.Go(func() { _ = p.server.Serve(l) })
+	return p, nil
+}
+
+// URL is what goes into HTTPS_PROXY or a proxy-url.
+func (p *Proxy) URL() string { return p.url }
+
+// Close stops the proxy. Connections that reached a guest are the guest's.
+func (p *Proxy) Close() {
+	_ = p.server.Close()
+	p.served.Wait()
+}
+
+// ServeHTTP answers CONNECT requests for addresses of the simulated network.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodConnect {
+		http.Error(w, "this proxy leads into the simulated network: CONNECT only", http.StatusMethodNotAllowed)
+		return
+	}
+	at, err := netip.ParseAddrPort(r.Host)
+	if err != nil {
+		http.Error(w, fmt.Sprintf("the simulated network has no names: %q is not an address with a port", r.Host), http.StatusBadGateway)
+		return
+	}
+	// Asked before the connection is taken over, so that the refusal is still an
+	// HTTP status.
+	if !p.network.listening(at) {
+		http.Error(w, fmt.Sprintf("dial tcp %s: connect: %v", at, ErrUnreachable), http.StatusBadGateway)
+		return
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, "this connection can't be handed over", http.StatusInternalServerError)
+		return
+	}
+	_ = conn.SetDeadline(time.Time{})
+	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		_ = conn.Close()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.network.deliver(ctx, at, &handedOver{Conn: conn, early: buffered.Reader}); err != nil {
+		_ = conn.Close()
+	}
+}
+
+// handedOver is a connection whose first bytes the proxy may have read already.
+type handedOver struct {
+	net.Conn
+	early *bufio.Reader
+}
+
+func (c *handedOver) Read(b []byte) (int, error) {
+	if c.early != nil {
+		if c.early.Buffered() > 0 {
+			return c.early.Read(b)
+		}
+		c.early = nil
+	}
+	return c.Conn.Read(b)
+}

@@ -1,0 +1,97 @@
+package guest
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
+)
+
+const controlPlaneRole = "node-role.kubernetes.io/control-plane"
+
+// nodeObject is the Node as kubelet and kubeadm make it together.
+func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Version) *corev1.Node {
+	labels := map[string]string{
+		"kubernetes.io/hostname": n.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+		"beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
+	}
+	for k, v := range r.Labels {
+		labels[k] = v
+	}
+	taints := r.Taints
+	if n.controlPlane {
+		labels[controlPlaneRole] = ""
+		labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
+		if r.DefaultTaints {
+			taints = []corev1.Taint{{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule}}
+		}
+	}
+	if r.KubeletArg("cloud-provider") == "external" {
+		taints = append(taints, corev1.Taint{Key: kubeapi.TaintUninitialized, Value: "true", Effect: corev1.TaintEffectNoSchedule})
+	}
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
+		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("50Gi"),
+	}
+	kubelet := version.String()
+	if tool, err := kubeadm.ParseVersion(g.vm.KubernetesVersion); err == nil {
+		kubelet = tool.String()
+	}
+	return &corev1.Node{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: n.name, Labels: labels, Annotations: map[string]string{
+			"kubeadm.alpha.kubernetes.io/cri-socket":                 "unix:///run/containerd/containerd.sock",
+			"volumes.kubernetes.io/controller-managed-attach-detach": "true",
+		}},
+		Spec: corev1.NodeSpec{Taints: taints, ProviderID: r.KubeletArg("provider-id")},
+		Status: corev1.NodeStatus{
+			Capacity: capacity, Allocatable: capacity,
+			Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeInternalIP, Address: n.address.String()}, {Type: corev1.NodeHostName, Address: n.name},
+			},
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: 10250}},
+			NodeInfo: corev1.NodeSystemInfo{
+				MachineID: g.vm.UUID, SystemUUID: g.vm.UUID, BootID: g.vm.ID, KernelVersion: "6.8.0", OSImage: "Gantry simulated node",
+				ContainerRuntimeVersion: "containerd://2.0.0", KubeletVersion: "v" + kubelet, Architecture: "amd64", OperatingSystem: "linux",
+			},
+		},
+	}
+}
+
+// registration is the node's object, ready for the store.
+func (n *node) registration() *kubeapi.Object {
+	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(n.object.DeepCopy())
+	if err != nil {
+		panic("guest: a Node is no Kubernetes object: " + err.Error())
+	}
+	return &kubeapi.Object{Object: m}
+}
+
+// staticPods are what kubelet runs on a control-plane node.
+func staticPods(version kubeadm.Version, vip *kubeadm.KubeVIP) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for _, component := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
+		image := "registry.k8s.io/" + component + ":v" + version.String()
+		if component == "etcd" {
+			image = "registry.k8s.io/etcd:3.6.5-0"
+		}
+		pods = append(pods, &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: component, Namespace: metav1.NamespaceSystem,
+				Labels: map[string]string{"component": component, "tier": "control-plane"},
+			},
+			Spec: corev1.PodSpec{
+				HostNetwork: true, PriorityClassName: "system-node-critical",
+				Containers:  []corev1.Container{{Name: component, Image: image, Command: []string{component}}},
+				Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute}},
+			},
+		})
+	}
+	if vip != nil {
+		pods = append(pods, vip.Pod)
+	}
+	return pods
+}

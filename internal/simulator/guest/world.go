@@ -1,0 +1,195 @@
+package guest
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/network"
+)
+
+// Options of a World. The zero value works.
+type Options struct {
+	// Now is the guests' clock; time.Now unless set.
+	Now func() time.Time
+	// BootDelay is how long firmware and kernel take before cloud-init starts.
+	BootDelay time.Duration
+	// ProxyListen is the loopback host:port of the CONNECT proxy; 127.0.0.1:0
+	// unless set.
+	ProxyListen string
+	// JoinTimeout is how long a joining node waits for the API of its cluster,
+	// in real time; a minute unless set. Real kubeadm waits five.
+	JoinTimeout time.Duration
+}
+
+// VM is a virtual machine at the moment of its power-on.
+type VM struct {
+	ID        string // managed object reference
+	Name      string
+	UUID      string
+	GuestInfo map[string]string // every guestinfo.* key with its value
+	Network   string
+	// Segment is the prefix of that network, where it is known.
+	Segment netip.Prefix
+	// KubernetesVersion is that of kubeadm and kubelet in the image; empty where
+	// it is unknown.
+	KubernetesVersion string
+	// Report sets guestinfo keys on the VM. It is called from one goroutine, in
+	// order, never from within a call into World, and never after PowerOff has
+	// returned except for a call that was under way.
+	Report func(changes map[string]string)
+	// SetNetwork says which addresses and hostname the guest tools report. It is
+	// called in order, never from within a call into World. Whoever powers a VM
+	// off clears what it reported.
+	SetNetwork func(ips []netip.Addr, hostname string)
+}
+
+// State is what an operator would see of a guest.
+type State struct {
+	ID, Name string
+	Phase    Phase
+	Error    string
+	Log      string
+}
+
+// Phase is how far a guest has come.
+type Phase string
+
+// The phases that the contract of guestinfo.gantry.phase names, and off.
+const (
+	PhaseOff     Phase = "off"
+	PhaseBooting Phase = "booting"
+	PhaseKubeadm Phase = "kubeadm"
+	PhaseJoined  Phase = "joined"
+	PhaseFailed  Phase = "failed"
+)
+
+// World is the guests of one simulated datacenter, their network and their
+// clusters.
+type World struct {
+	options  Options
+	network  *network.Network
+	proxy    *network.Proxy
+	ctx      context.Context
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	requests atomic.Int64 // API requests that are being answered
+
+	mu       sync.Mutex // before the locks of network and store
+	closed   bool
+	guests   map[string]*guest
+	clusters []*cluster
+}
+
+// NewWorld starts the network's proxy.
+func NewWorld(options Options) (*World, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	options.ProxyListen = cmp.Or(options.ProxyListen, "127.0.0.1:0")
+	options.JoinTimeout = cmp.Or(options.JoinTimeout, time.Minute)
+	w := &World{options: options, network: network.New(), guests: map[string]*guest{}}
+	proxy, err := network.NewProxy(w.network, options.ProxyListen)
+	if err != nil {
+		return nil, err
+	}
+	w.proxy = proxy
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w, nil
+}
+
+// ProxyURL is the HTTP CONNECT proxy into the simulated network.
+func (w *World) ProxyURL() string { return w.proxy.URL() }
+
+// Close ends every guest and waits until nothing runs any more. It must not be
+// called from within Report or SetNetwork.
+func (w *World) Close() {
+	w.cancel()
+	w.mu.Lock()
+	w.closed = true
+	for _, g := range w.guests {
+		w.stop(g)
+	}
+	w.mu.Unlock()
+	w.proxy.Close()
+	w.running.Wait()
+	// Handlers end when their connection does; http.Server has no call that
+	// waits for them after Close.
+	for deadline := time.Now().Add(5 * time.Second); w.requests.Load() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// PowerOn boots a VM in the background. A guest that is on stays as it is; one
+// that has booted before comes back with what is on its disk.
+func (w *World) PowerOn(vm VM) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.guests[vm.ID]
+	if g == nil {
+		g = &guest{world: w, phase: PhaseOff}
+		w.guests[vm.ID] = g
+	}
+	if g.halt != nil || w.closed {
+		return
+	}
+	g.vm = vm
+	ctx, halt := context.WithCancel(w.ctx)
+	g.halt = halt
+	w.running.Go(func() { g.run(ctx) })
+}
+
+// PowerOff kills a guest: its addresses and its API endpoint vanish at once,
+// its disk stays.
+func (w *World) PowerOff(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if g := w.guests[id]; g != nil {
+		w.stop(g)
+	}
+}
+
+// Destroyed forgets a guest and its disk. Its etcd membership stays until
+// somebody removes it, as in a real cluster; when the last control-plane disk
+// of a cluster goes, so does the cluster.
+func (w *World) Destroyed(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.guests[id]
+	if g == nil {
+		return
+	}
+	w.stop(g)
+	delete(w.guests, id)
+	if g.disk.node == nil || !g.disk.node.controlPlane {
+		return
+	}
+	c := g.disk.node.cluster
+	for _, other := range w.guests {
+		if n := other.disk.node; n != nil && n.controlPlane && n.cluster == c {
+			return
+		}
+	}
+	c.cancel()
+	w.clusters = slices.DeleteFunc(w.clusters, func(other *cluster) bool { return other == c })
+}
+
+// Guests returns all guests whose disk exists, by name.
+func (w *World) Guests() []State {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	states := make([]State, 0, len(w.guests))
+	for _, g := range w.guests {
+		phase := g.phase
+		if g.halt == nil {
+			phase = PhaseOff
+		}
+		states = append(states, State{ID: g.vm.ID, Name: g.vm.Name, Phase: phase, Error: g.failure, Log: g.console.String()})
+	}
+	slices.SortFunc(states, func(a, b State) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return states
+}
