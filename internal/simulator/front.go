@@ -26,8 +26,8 @@ type front struct {
 	latency time.Duration
 }
 
-func newFront(s *Simulator, next http.Handler, latency time.Duration) *front {
-	f := &front{s: s, next: next, left: -1, latency: latency}
+func newFront(s *Simulator, latency time.Duration) *front {
+	f := &front{s: s, left: -1, latency: latency}
 	f.reset()
 	return f
 }
@@ -40,6 +40,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	latency, ok := f.admit(c)
 	if !ok {
+		f.s.relay.cut() // a client that is dead here is dead there
 		panic(http.ErrAbortHandler)
 	}
 	hits := f.s.rules.call(c.name)

@@ -1,49 +1,43 @@
 package simulator
 
 import (
+	"fmt"
 	"net/netip"
-)
 
-// guestVM is a machine that was powered on, as its guest sees it.
-type guestVM struct {
-	ID                string
-	Name              string
-	UUID              string
-	GuestInfo         map[string]string
-	Network           string
-	Segment           netip.Prefix
-	KubernetesVersion string
-	Report            func(changes map[string]string)
-	SetNetwork        func(ips []netip.Addr, hostname string)
-}
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
 
 // Guest is what a machine's guest is doing.
 type Guest struct {
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Phase string `json:"phase"`
-	Error string `json:"error,omitempty"`
-	Log   string `json:"log,omitempty"`
+	ID    string      `json:"id"`
+	Name  string      `json:"name"`
+	Phase guest.Phase `json:"phase"`
+	Error string      `json:"error,omitempty"`
+	Log   string      `json:"log,omitempty"`
 }
 
-// guestWorld plays the guests and the network between them.
-type guestWorld interface {
-	ProxyURL() string
-	PowerOn(vm guestVM)
-	PowerOff(id string)
-	Destroyed(id string)
-	Guests() []Guest
-	Close()
+// startGuests makes the world of the guests and the way into its network.
+func (s *Simulator) startGuests() error {
+	world, err := guest.NewWorld(guest.Options{Now: s.clock.now, BootDelay: s.opts.BootDelay})
+	if err != nil {
+		return fmt.Errorf("guests: %w", err)
+	}
+	s.guests = world
+	if s.relay, err = startRelay(s.opts.ProxyListen, world.ProxyURL(), s.Stopped); err != nil {
+		return fmt.Errorf("proxy into the guest network: %w", err)
+	}
+	return nil
 }
 
-// noGuests is a world in which machines have no operating system.
-type noGuests struct{}
+// Guests are the guests of all machines that ever booted and still exist.
+func (s *Simulator) Guests() []Guest {
+	states := s.guests.Guests()
+	guests := make([]Guest, 0, len(states))
+	for _, state := range states {
+		guests = append(guests, Guest{ID: state.ID, Name: state.Name, Phase: state.Phase, Error: state.Error, Log: state.Log})
+	}
+	return guests
+}
 
-func (noGuests) ProxyURL() string { return "" }
-func (noGuests) PowerOn(guestVM)  {}
-func (noGuests) PowerOff(string)  {}
-func (noGuests) Destroyed(string) {}
-func (noGuests) Guests() []Guest  { return nil }
-func (noGuests) Close()           {}
-
-func (s *Simulator) startGuests() error { return nil }
+// segmentOf is the prefix of a network, where it is known.
+func segmentOf(network string) netip.Prefix { return segments[network] }

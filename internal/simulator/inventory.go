@@ -118,6 +118,7 @@ func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.
 		return nil, fmt.Errorf("create distributed switch: %w", err)
 	}
 	dvs := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.DistributedVirtualSwitch)
+	b.settle() // the switch makes its uplink port group in a task of its own
 	for _, name := range d.portgroups {
 		_, err := b.run(dvs.AddDVPortgroupTask(b.ctx, &types.AddDVPortgroup_Task{
 			This: dvs.Self,
@@ -199,4 +200,11 @@ func (b *builder) run(res soap.HasFault) (types.AnyType, error) {
 		return nil, vimError(fault)
 	}
 	return result, nil
+}
+
+// settle waits for every task there is.
+func (b *builder) settle() {
+	for _, task := range b.ctx.Map.AllReference("Task") {
+		awaitTask(b.ctx, task.(*vcsim.Task))
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // PowerOnVMTask powers a machine on and lets its guest boot.
@@ -120,8 +122,8 @@ func (s *Simulator) powerOn(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault 
 		}
 	}
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOn)
-	guest := s.guestOf(ctx, vm)
-	s.untold = append(s.untold, func() { s.guests.PowerOn(guest) })
+	booting := s.guestOf(ctx, vm)
+	s.untold = append(s.untold, func() { s.guests.PowerOn(booting) })
 	return nil
 }
 
@@ -235,20 +237,20 @@ func networkName(ctx *vcsim.Context, vm *vcsim.VirtualMachine) string {
 }
 
 // guestOf is what a machine's guest gets to see of it.
-func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guestVM {
+func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.VM {
 	extra := extraConfig(vm.Config.ExtraConfig)
 	info := maps.Clone(extra)
 	maps.DeleteFunc(info, func(key, _ string) bool { return !strings.HasPrefix(key, "guestinfo.") })
 	network := networkName(ctx, vm)
 	generation := s.serial.Add(1)
 	s.boots[vm.Self] = generation
-	return guestVM{
+	return guest.VM{
 		ID:                vm.Self.Value,
 		Name:              vm.Name,
 		UUID:              vm.Config.InstanceUuid,
 		GuestInfo:         info,
 		Network:           network,
-		Segment:           segments[network],
+		Segment:           segmentOf(network),
 		KubernetesVersion: extra["gantry.kubernetes-version"],
 		Report:            func(changes map[string]string) { s.report(vm, generation, changes) },
 		SetNetwork: func(ips []netip.Addr, hostname string) {

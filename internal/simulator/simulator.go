@@ -21,6 +21,8 @@ import (
 	pbmsim "github.com/vmware/govmomi/pbm/simulator"
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // Simulator is a running simulated datacenter. Its methods may be called from
@@ -38,7 +40,7 @@ type Simulator struct {
 	front    *front
 	control  *controlServer
 	relay    *relay
-	guests   guestWorld
+	guests   *guest.World
 
 	clock      clock
 	rules      rules
@@ -65,6 +67,8 @@ type Simulator struct {
 	running sync.WaitGroup
 	closed  chan struct{}
 	closing sync.Once
+	asked   chan struct{} // closed when the control API asks for the end
+	asking  sync.Once
 }
 
 // Start starts a simulated datacenter. The caller closes it.
@@ -76,9 +80,10 @@ func Start(opts Options) (_ *Simulator, err error) {
 		sessions: newSessions(),
 		tags:     newTagStore(),
 		boots:    make(map[types.ManagedObjectReference]int64),
-		guests:   noGuests{},
 		closed:   make(chan struct{}),
+		asked:    make(chan struct{}),
 	}
+	s.front = newFront(s, opts.Latency)
 	for user, password := range opts.Users {
 		s.accounts[strings.ToLower(user)] = password
 	}
@@ -191,7 +196,7 @@ func (s *Simulator) serve() error {
 	mux.HandleFunc("/rest/com/vmware/cis/session", s.serveSession)
 	mux.HandleFunc(taggingPath, s.serveTagging)
 
-	s.front = newFront(s, mux, s.opts.Latency)
+	s.front.next = mux
 	s.server = &http.Server{
 		Handler:  s.front,
 		ErrorLog: log.New(io.Discard, "", 0), // clients that hang up are none of our errors
@@ -219,7 +224,9 @@ func (s *Simulator) Close() error {
 		if s.relay != nil {
 			s.relay.close()
 		}
-		s.guests.Close()
+		if s.guests != nil {
+			s.guests.Close()
+		}
 		if s.home != "" {
 			err = errors.Join(err, os.RemoveAll(s.home))
 		}
@@ -248,12 +255,7 @@ func (s *Simulator) InstanceUUID() string {
 func (s *Simulator) CACertificate() string { return string(s.caPEM) }
 
 // ProxyURL is the HTTP CONNECT proxy into the simulated guest network.
-func (s *Simulator) ProxyURL() string {
-	if s.relay == nil {
-		return s.guests.ProxyURL()
-	}
-	return s.relay.url()
-}
+func (s *Simulator) ProxyURL() string { return s.relay.url() }
 
 // ControlURL is the address of the control API; empty without one.
 func (s *Simulator) ControlURL() string {
@@ -297,7 +299,7 @@ func (s *Simulator) Faults() []Fault { return s.rules.list() }
 // before its k-th call. The way into the guest network closes with it.
 func (s *Simulator) StopAfter(k int) {
 	s.front.stopAfter(k)
-	if k <= 1 && s.relay != nil {
+	if k <= 1 {
 		s.relay.cut()
 	}
 }
@@ -357,8 +359,5 @@ func (s *Simulator) WaitGuests(ctx context.Context, settled func([]Guest) bool) 
 		}
 	}
 }
-
-// Guests are the guests of all machines that are powered on.
-func (s *Simulator) Guests() []Guest { return s.guests.Guests() }
 
 func (s *Simulator) logf(format string, args ...any) { log.Printf("simulator: "+format, args...) }

@@ -130,6 +130,10 @@ func finish(ctx *vcsim.Context, res soap.HasFault) (types.AnyType, fault) {
 	if !ok {
 		return nil, &types.ManagedObjectNotFound{Obj: ref}
 	}
+	return awaitTask(ctx, task)
+}
+
+func awaitTask(ctx *vcsim.Context, task *vcsim.Task) (types.AnyType, fault) {
 	reader := new(vcsim.Context) // not ctx: the task's goroutine locks on its behalf
 	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 2*time.Millisecond) {
 		var info types.TaskInfo
