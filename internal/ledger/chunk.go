@@ -18,7 +18,7 @@ const (
 	// one at random, so that chunks are only ever created and deleted, never
 	// overwritten: a dead runner that wakes in the middle of its write cannot
 	// mix its chunks with those of its successor.
-	generations = 1024
+	generations = 256
 	// maxParts bounds a body to about 4 KiB.
 	maxParts = 16
 	// fence stands around a chunk, so that nothing trims its white space.

@@ -42,8 +42,8 @@
 //
 // The highest epoch tag of a record is its lock. A lock is held, or free (its
 // holder released it), or dirty (its holder failed and says so). To take it, a
-// runner creates the tag of the next epoch, which only one can, then reads the
-// old tag once more: if that has moved, its holder is alive, and the new tag is
+// runner creates the tag of the next epoch, which only one can, then looks
+// again: if the old tag has moved, its holder is alive, and the new tag is
 // withdrawn. A holder writes its heartbeat and after that looks for the next
 // epoch. Whichever comes second sees the other.
 //
@@ -53,7 +53,9 @@
 //
 // A released lock stays behind as a free tag while its record exists, so that
 // epochs go up: a request that a dead runner sent long ago can never hit the
-// tag of a later holder. Once the record is unregistered, its lock tags go.
+// tag of a later holder. For the same reason a holder that does not know how its
+// heartbeat ended moves on to the next epoch. Once the record is unregistered,
+// its lock tags go.
 //
 // A lease counts as held for 30 s after the last good heartbeat was begun, by
 // the holder's own clock; others wait until the heartbeat is 60 s old by

@@ -14,7 +14,6 @@ import (
 type Lease struct {
 	l         *Ledger
 	record    uuid.UUID
-	epoch     int
 	nonce     string
 	recovered bool
 
@@ -26,13 +25,16 @@ type Lease struct {
 
 	// turn is held by whoever talks to vCenter about the lock. Release never
 	// gives it back.
-	turn  chan struct{}
-	note  lockNote // guarded by turn
-	older []int    // epochs to delete; guarded by turn
+	turn chan struct{}
+	// Guarded by turn:
+	note   lockNote
+	older  []int // epochs to delete
+	unsure bool  // a heartbeat was written of which the outcome is not known
 
-	mu   sync.Mutex
-	good time.Time // when the last good heartbeat was begun
-	lost error
+	mu    sync.Mutex
+	epoch int       // changed with turn and mu
+	good  time.Time // when the last good heartbeat was begun
+	lost  error
 }
 
 func newLease(ctx context.Context, c *contender, epoch int, note lockNote, recovered bool, began time.Time) *Lease {
@@ -47,7 +49,11 @@ func newLease(ctx context.Context, c *contender, epoch int, note lockNote, recov
 
 // Epoch is the number of this holder; each later holder of the record has a
 // higher one while the record exists.
-func (s *Lease) Epoch() int { return s.epoch }
+func (s *Lease) Epoch() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
 
 // Recovered reports whether the previous holder died, or failed and said so:
 // there may be claims and machines that nobody has noted.
@@ -127,10 +133,15 @@ func (s *Lease) beat(ctx context.Context) error {
 	began := s.l.Clock.Now()
 	now, err := s.l.store.Now(ctx)
 	if err != nil {
-		return fmt.Errorf("keep the lock of record %s: %w", s.record, err)
+		return s.failed(err)
 	}
 	s.note.Heartbeat = stamp(now)
 	s.note.Beats++
+	if s.unsure {
+		if err := s.move(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.write(ctx); err != nil {
 		return err
 	}
@@ -154,7 +165,8 @@ func (s *Lease) write(ctx context.Context) error {
 		return s.lose("")
 	}
 	if err != nil {
-		return fmt.Errorf("keep the lock of record %s: %w", s.record, err)
+		s.unsure = true
+		return s.failed(err)
 	}
 	return nil
 }
@@ -168,16 +180,62 @@ func (s *Lease) unchallenged(ctx context.Context) error {
 		return s.lose(viewLock(s.epoch+1, next).note.Holder)
 	}
 	if !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("keep the lock of record %s: %w", s.record, err)
+		return s.failed(err)
 	}
+	return s.present(ctx)
+}
+
+// present makes sure that the own tag is there.
+func (s *Lease) present(ctx context.Context) error {
 	own, err := s.l.store.Get(ctx, lockID(s.record, s.epoch))
 	if errors.Is(err, ErrNotFound) || err == nil && !mine(own, s.nonce) {
 		return s.lose("")
 	}
 	if err != nil {
-		return fmt.Errorf("keep the lock of record %s: %w", s.record, err)
+		return s.failed(err)
 	}
 	return nil
+}
+
+// move succeeds to the own lock, after a heartbeat that may still be on its way.
+// Should that one arrive late, on top of newer ones, the lock would look stale
+// while it is held; so it has to find no tag.
+func (s *Lease) move(ctx context.Context) error {
+	next := s.epoch + 1
+	description, err := encode(&s.note, &s.note.Holder)
+	if err != nil {
+		return err
+	}
+	tag := Tag{ID: lockID(s.record, next), Name: lockName(s.record, next, s.nonce), Description: description}
+	err = s.l.store.Create(ctx, tag)
+	if errors.Is(err, ErrExists) {
+		// Perhaps by an earlier attempt.
+		there, gerr := s.l.store.Get(ctx, tag.ID)
+		if gerr != nil {
+			return s.failed(gerr)
+		}
+		if !mine(there, s.nonce) {
+			return s.lose(viewLock(next, there).note.Holder)
+		}
+		err = nil
+	}
+	if err != nil {
+		return s.failed(err)
+	}
+	if err := s.present(ctx); err != nil {
+		return err
+	}
+	s.older = append(s.older, s.epoch)
+	s.mu.Lock()
+	s.epoch = next
+	s.mu.Unlock()
+	s.unsure = false
+	s.dropOlder(ctx)
+	return nil
+}
+
+func (s *Lease) failed(err error) error {
+	return fmt.Errorf("keep the lock of record %s: %w", s.record, err)
 }
 
 // lose ends the lease for good.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,11 +28,11 @@ const (
 
 const (
 	// epochsWrap is the epoch at which a release starts over from 1, so that
-	// the search for the current epoch stays short. By then a thousand holders
+	// the search for the current epoch stays short. By then hundreds of holders
 	// have come and gone since the last request to the reused tag was sent.
-	epochsWrap = 1000
+	epochsWrap = 250
 	// maxEpoch leaves room for takeovers beyond epochsWrap.
-	maxEpoch = 2000
+	maxEpoch = 500
 )
 
 // The states of a lock tag.
@@ -95,8 +96,7 @@ type contender struct {
 	nonce  string
 	holder string
 
-	current int   // the epoch to watch; 0: look for it
-	older   []int // epochs below it that are there
+	current int // the epoch to watch; 0: look for it
 
 	// The holder's tag and since when it has not moved by the local clock:
 	// should vCenter's clock be set back, a dead holder would look alive.
@@ -140,7 +140,7 @@ func (c *contender) try(ctx context.Context) (lease *Lease, blocker lockView, er
 			return nil, blocker, err
 		}
 		if epochs := epochsIn(c.record, there); len(epochs) > 0 {
-			c.current, c.older = epochs[len(epochs)-1], epochs[:len(epochs)-1]
+			c.current = epochs[len(epochs)-1]
 		}
 	}
 	// Both clocks before the tag: a heartbeat never looks older than it is.
@@ -163,7 +163,7 @@ func (c *contender) try(ctx context.Context) (lease *Lease, blocker lockView, er
 			return nil, blocker, nil
 		}
 	}
-	lease, err = c.succeed(ctx, blocker, now)
+	lease, err = c.succeed(ctx, blocker, now, asked)
 	return lease, blocker, err
 }
 
@@ -184,8 +184,9 @@ func (c *contender) over(v lockView, now, asked time.Time) bool {
 }
 
 // succeed creates the epoch after old, which is the zero view when there is
-// none, and makes sure that nothing has happened in between.
-func (c *contender) succeed(ctx context.Context, old lockView, now time.Time) (*Lease, error) {
+// none, and makes sure that nothing has happened in between. now and asked are
+// the same moment by vCenter's clock and, or earlier, by the local one.
+func (c *contender) succeed(ctx context.Context, old lockView, now, asked time.Time) (*Lease, error) {
 	epoch := old.epoch + 1
 	if epoch > maxEpoch {
 		return nil, fmt.Errorf("the lock has been taken over %d times without a release: delete the tags %s#... in vCenter", maxEpoch, c.record)
@@ -195,7 +196,6 @@ func (c *contender) succeed(ctx context.Context, old lockView, now time.Time) (*
 	if err != nil {
 		return nil, err
 	}
-	began := c.l.Clock.Now()
 	tag := Tag{ID: lockID(c.record, epoch), Name: lockName(c.record, epoch, c.nonce), Description: description}
 	if err := c.l.store.Create(ctx, tag); err != nil {
 		c.current = 0
@@ -205,39 +205,54 @@ func (c *contender) succeed(ctx context.Context, old lockView, now time.Time) (*
 		c.withdraw(ctx, epoch)
 		return nil, err
 	}
-	moved, err := c.moved(ctx, old)
-	if err != nil || moved {
+	older, ok, err := c.verify(ctx, old, epoch)
+	if err != nil || !ok {
 		c.current = 0
 		c.withdraw(ctx, epoch)
 		return nil, err
 	}
-	lease := newLease(ctx, c, epoch, note, old.epoch > 0 && old.note.State != stateFree, began)
-	lease.older = c.older
-	if old.epoch > 0 {
-		lease.older = append(lease.older, old.epoch)
-	}
+	lease := newLease(ctx, c, epoch, note, old.epoch > 0 && old.note.State != stateFree, asked)
+	lease.older = older
 	lease.dropOlder(ctx)
+	// All this may have taken so long that it is somebody else's turn already.
+	if err := lease.Check(ctx); err != nil {
+		c.current = 0
+		lease.stop()
+		lease.end(err)
+		if errors.Is(err, ErrLost) {
+			return nil, nil
+		}
+		c.withdraw(ctx, lease.Epoch())
+		return nil, err
+	}
 	lease.start()
 	return lease, nil
 }
 
-// moved reports whether the world is not as it was when old was read.
-func (c *contender) moved(ctx context.Context, old lockView) (bool, error) {
-	if old.epoch > 0 {
-		// As long as the old tag is there, nobody else has verifiably succeeded
-		// it: predecessors go first.
-		tag, err := c.l.store.Get(ctx, old.tag.ID)
-		if errors.Is(err, ErrNotFound) {
-			return true, nil
-		}
-		return tag != old.tag, err
-	}
+// verify answers the epochs before the one that was just made, and whether the
+// world is still as it was when old was read. As long as the old tag is there,
+// nobody else has verifiably succeeded it, since predecessors go before
+// successors; and what a dead run's late request brings back lies below the
+// epoch that counts.
+func (c *contender) verify(ctx context.Context, old lockView, epoch int) (older []int, ok bool, err error) {
 	there, err := c.l.listed(ctx)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	epochs := epochsIn(c.record, there)
-	return len(epochs) != 1 || epochs[0] != 1, nil
+	last := len(epochs) - 1
+	if last < 0 || epochs[last] != epoch {
+		return nil, false, nil
+	}
+	older = epochs[:last]
+	if old.epoch == 0 {
+		return nil, len(older) == 0, nil
+	}
+	tag, err := c.l.store.Get(ctx, old.tag.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, false, nil
+	}
+	return older, err == nil && tag == old.tag && slices.Contains(older, old.epoch), err
 }
 
 // withdraw deletes the tag that this contender made, or may have made. Should
