@@ -59,6 +59,9 @@ func coversTaints(want, have, managed []Taint) bool {
 
 // Hash identifies what a pack applies.
 func (k Pack) Hash() string {
+	if k.Digest != "" {
+		return k.Digest
+	}
 	h := sha256.New()
 	for _, m := range k.Manifests {
 		h.Write([]byte(m))

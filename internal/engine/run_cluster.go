@@ -232,10 +232,26 @@ func (r *run) applyPack(ctx context.Context, pack *Pack) error {
 	if err := api.Apply(bounded, pack.Manifests); err != nil {
 		return err
 	}
+	if err := r.awaitPack(ctx, api, pack.Await); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.packs[pack.Name] = pack.Hash()
 	return nil
+}
+
+// awaitPack waits for what a pack brings. A pack that is applied and does not
+// come up is applied again by the next run.
+func (r *run) awaitPack(ctx context.Context, api API, d *Deployment) error {
+	if d == nil {
+		return nil
+	}
+	err := r.poll(ctx, d.Timeout, func(ctx context.Context) error { return api.Available(ctx, d.Namespace, d.Name) })
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w. %s", err, d.Advice)
+	}
+	return err
 }
 
 // claim takes an address for an owner; a claim that the owner already has is

@@ -109,6 +109,19 @@ type Pack struct {
 	Name      string
 	Layer     string // cni, cpi, csi or addon
 	Manifests []string
+
+	// Digest tells versions of the pack apart where the manifests hold what no
+	// plan may depend on, such as a write-only secret. Empty: the manifests do.
+	Digest string
+	// Await is what has to come up for the pack to count as applied; nil: nothing.
+	Await *Deployment
+}
+
+// Deployment is a Deployment of a pack that is waited for.
+type Deployment struct {
+	Namespace, Name string
+	Timeout         time.Duration
+	Advice          string // what to look at when it does not come up, as a sentence
 }
 
 // NodeName is `<cluster>-<pool>-<n>`.
