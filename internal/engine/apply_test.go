@@ -1,0 +1,36 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+func TestApplyBuildsAClusterAndDestroyLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	want := []string{
+		"register prod", "create_folder k8s/prod", "reserve_endpoint prod",
+		"create_node prod-cp-1", "create_node prod-cp-2", "create_node prod-cp-3",
+		"create_node prod-general-1", "create_node prod-general-2",
+	}
+	if got := actions(w.plan(w.spec(3, 2), nil)); !slices.Equal(got, want) {
+		t.Fatalf("planned %v, want %v", got, want)
+	}
+	spec, secrets, out := w.applied(w.spec(3, 2))
+	if out.Status.State != engine.StateRunning || len(out.Status.Nodes) != 5 {
+		t.Fatalf("status %+v", out.Status)
+	}
+	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+		t.Fatalf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
+	}
+	if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+		t.Fatal(err)
+	}
+	left := w.sim.Leftovers()
+	if len(left.VMs)+len(left.Folders)+len(left.Rules) > 0 {
+		t.Fatalf("left behind: %+v", left)
+	}
+}
