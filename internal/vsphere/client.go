@@ -56,7 +56,8 @@ func connect(ctx context.Context, c Config) (*Client, error) {
 	return client, nil
 }
 
-func (c *Client) logout(ctx context.Context) error {
+// Logout ends both sessions of the client, which then serves no more.
+func (c *Client) Logout(ctx context.Context) error {
 	err := errors.Join(c.rest.logout(ctx), c.soap.logout(ctx))
 	if transport, ok := c.soap.client.Client.Transport.(interface{ CloseIdleConnections() }); ok {
 		transport.CloseIdleConnections()

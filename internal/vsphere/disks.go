@@ -131,4 +131,3 @@ func (c *Client) reconfigure(ctx context.Context, vm types.ManagedObjectReferenc
 	}
 	return c.started(res.Returnval, operation{name: op}), nil
 }
-

@@ -107,7 +107,7 @@ func (p *Pool) LogoutAll(ctx context.Context) error {
 	)
 	for _, client := range entries {
 		wg.Go(func() {
-			if err := client.logout(ctx); err != nil {
+			if err := client.Logout(ctx); err != nil {
 				mu.Lock()
 				errs = append(errs, err)
 				mu.Unlock()

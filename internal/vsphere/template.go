@@ -1,6 +1,7 @@
 package vsphere
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -28,7 +29,9 @@ func devicesOf(p properties) templateDevices {
 		}
 	}
 	// The first disk is the one that the machine boots from.
-	slices.SortFunc(d.disks, func(a, b *types.VirtualDisk) int { return int(a.Key - b.Key) })
+	slices.SortFunc(d.disks, func(a, b *types.VirtualDisk) int {
+		return cmp.Or(cmp.Compare(a.ControllerKey, b.ControllerKey), cmp.Compare(unit(a), unit(b)), cmp.Compare(a.Key, b.Key))
+	})
 	return d
 }
 
@@ -56,6 +59,13 @@ func (r *resolver) describeTemplate(c *Client, details map[types.ManagedObjectRe
 			c.site.templates.Store(snapshot, &d)
 		}
 	}
+}
+
+func unit(d *types.VirtualDisk) int32 {
+	if d.UnitNumber == nil {
+		return 0
+	}
+	return *d.UnitNumber
 }
 
 // gigabytes is the size of a disk, rounded up.

@@ -1,0 +1,132 @@
+package vsphere_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+func TestTagStoreConforms(t *testing.T) {
+	t.Parallel()
+	ledgertest.Run(t, func(t *testing.T) ledger.Store { return vsphere.NewTagStore(start(t).client) })
+}
+
+func tag(name string) ledger.Tag {
+	return ledger.Tag{ID: uuid.NewSHA1(uuid.NameSpaceDNS, []byte(name)), Name: name, Description: "of a test"}
+}
+
+func TestCategoryIsMadeOnceAndFoundWithOneCall(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	store := vsphere.NewTagStore(v.client)
+	// Looking makes nothing.
+	if ids, err := store.List(t.Context()); err != nil || len(ids) > 0 {
+		t.Fatalf("list %v, %v", ids, err)
+	}
+	if c := v.Calls(); c.REST["POST category"]+c.REST["POST tag"] > 0 {
+		t.Fatalf("a look made something: %+v", c)
+	}
+	v.must(store.Create(t.Context(), tag("one")))
+	calls := v.calls(func() { v.must(store.Create(t.Context(), tag("two"))) })
+	if calls.Total != 1 {
+		t.Fatalf("the next create took %+v", calls)
+	}
+
+	// Another process.
+	other, err := (&vsphere.Pool{}).Get(t.Context(), v.config())
+	v.must(err)
+	calls = v.calls(func() {
+		ids, err := vsphere.NewTagStore(other).List(t.Context())
+		v.must(err)
+		if len(ids) != 2 {
+			t.Fatalf("list %v", ids)
+		}
+	})
+	if calls.Total != 3 || calls.REST["GET tag/id"] != 1 || calls.REST["GET category"] > 0 {
+		t.Fatalf("the first list of a process took %+v, want login, root tag and list", calls)
+	}
+	v.must(other.Logout(t.Context()))
+}
+
+func TestCategoryOfAnAdministratorIsUsed(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) { o.Inventory.LedgerCategory = true })
+	v.DenyPrivilege("", "InventoryService.Tagging.CreateCategory")
+	store := vsphere.NewTagStore(v.client)
+	v.must(store.Create(t.Context(), tag("one")))
+	ids, err := store.List(t.Context())
+	if v.must(err); len(ids) != 1 || ids[0] != tag("one").ID {
+		t.Fatalf("list %v", ids)
+	}
+}
+
+func TestMissingTagPrivilegesNameTheRemedy(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	v.DenyPrivilege("", "InventoryService.Tagging.CreateCategory")
+	store := vsphere.NewTagStore(v.client)
+	err := store.Create(t.Context(), tag("one"))
+	var denied *vsphere.TagPermissionError
+	if !errors.As(err, &denied) || !denied.Category || !errors.Is(err, engine.ErrPermission) || !strings.Contains(err.Error(), "govc tags.category.create") {
+		t.Fatalf("error %v", err)
+	}
+	v.RestorePrivileges()
+	v.must(store.Create(t.Context(), tag("one")))
+	v.DenyPrivilege("", "InventoryService.Tagging.CreateTag")
+	err = store.Create(t.Context(), tag("two"))
+	if !errors.As(err, &denied) || denied.Category || !strings.Contains(err.Error(), "global permission") {
+		t.Fatalf("error %v", err)
+	}
+}
+
+func TestDeletedCategoryIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	store := vsphere.NewTagStore(v.client)
+	v.must(store.Create(t.Context(), tag("one")))
+	v.rest(http.MethodDelete, "/com/vmware/cis/tagging/category/id:"+v.categoryID())
+	if ids, err := store.List(t.Context()); err != nil || len(ids) > 0 {
+		t.Fatalf("list %v, %v", ids, err)
+	}
+	v.must(store.Create(t.Context(), tag("one")))
+	if ids, err := store.List(t.Context()); err != nil || len(ids) != 1 {
+		t.Fatalf("list %v, %v", ids, err)
+	}
+}
+
+func TestTagsAreCreatedOnceAndReadAgain(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	store := vsphere.NewTagStore(v.client)
+	v.must(store.Create(t.Context(), tag("one")))
+
+	v.must(v.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST tag"}))
+	calls := v.calls(func() {
+		if err := store.Create(t.Context(), tag("two")); !engine.Transient(err) {
+			t.Fatalf("error %v", err)
+		}
+	})
+	if calls.REST["POST tag"] != 1 {
+		t.Fatalf("a create whose answer was lost was sent again: %+v", calls)
+	}
+	if err := store.Create(t.Context(), tag("two")); !errors.Is(err, ledger.ErrExists) {
+		t.Fatalf("error %v", err)
+	}
+	v.must(v.AddFault(simulator.Fault{Kind: simulator.DropBefore, Call: "GET tag/id"}))
+	if got, err := store.Get(t.Context(), tag("two").ID); err != nil || got != tag("two") {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	v.must(v.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "PATCH tag/id", Fault: "service_unavailable"}))
+	if err := store.Update(t.Context(), tag("two").ID, "new"); !engine.Transient(err) {
+		t.Fatalf("error %v", err)
+	}
+}

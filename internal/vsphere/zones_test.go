@@ -1,0 +1,126 @@
+package vsphere_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vmware/govmomi/vapi/tags"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// attach makes a zone tag and attaches it to an object.
+func (v *vcenter) attach(category, name, object string) {
+	v.t.Helper()
+	m := v.manager()
+	id, err := m.CreateTag(v.t.Context(), &tags.Tag{CategoryID: v.category(m, category), Name: name})
+	v.must(err)
+	var ref types.ManagedObjectReference
+	ref.FromString(object)
+	v.must(m.AttachTag(v.t.Context(), id, ref))
+}
+
+func (v *vcenter) category(m *tags.Manager, name string) string {
+	v.t.Helper()
+	all, err := m.GetCategories(v.t.Context())
+	v.must(err)
+	for _, c := range all {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	id, err := m.CreateCategory(v.t.Context(), &tags.Category{Name: name, Cardinality: "MULTIPLE", AssociableTypes: []string{}})
+	v.must(err)
+	return id
+}
+
+func TestZonesOfTheStandardInventory(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	site := v.site()
+	cluster := site.Placements[0].ComputeCluster
+	var zones map[string]engine.Zone
+	calls := v.calls(func() {
+		var err error
+		zones, err = v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
+		v.must(err)
+	})
+	if got := zones[cluster]; got != (engine.Zone{Region: "region-1", Zone: "zone-a"}) {
+		t.Fatalf("zones %+v", zones)
+	}
+	if calls.Total != 6 { // login, what is attached, two tags, two categories
+		t.Fatalf("zones took %+v", calls)
+	}
+	all, err := v.client.ZoneTags(t.Context(), "dc-1")
+	v.must(err)
+	if all.Region != "region-1" || all.Zones["cluster-b"] != "zone-b" || len(all.Untagged)+len(all.Duplicates)+len(all.Invalid) > 0 {
+		t.Fatalf("zone tags %+v", all)
+	}
+	other, err := v.client.ZoneTags(t.Context(), "dc-2")
+	v.must(err)
+	if other.Region != "" || len(other.Untagged) != 1 || other.Untagged[0] != "cluster-d" {
+		t.Fatalf("zone tags %+v", other)
+	}
+}
+
+func TestZoneTagsThatMakeNoLabels(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) { o.Inventory.WithoutZoneTags = true })
+	cluster := func(name string) string {
+		return v.site(func(n *engine.Names) { n.Placements[0].ComputeCluster = name }).Placements[0].ComputeCluster
+	}
+	a, b, c := cluster("cluster-a"), cluster("cluster-b"), cluster("cluster-c")
+	dc := v.site().Datacenter
+	v.attach("k8s-zone", "not a label", a)
+	v.attach("k8s-zone", "one", b)
+	v.attach("k8s-zone", "two", b)
+	v.attach("backup", "daily", c)
+
+	all, err := v.client.ZoneTags(t.Context(), "dc-1")
+	v.must(err)
+	if len(all.Invalid) != 3 || len(all.Zones) != 0 || len(all.Untagged) != 1 || all.Untagged[0] != "cluster-c" {
+		t.Fatalf("zone tags %+v", all)
+	}
+	for ref, want := range map[string]string{a: "not a label", b: "2 tags"} {
+		if _, err := v.client.Zones(t.Context(), dc, []string{ref}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "/dc-1/host/") {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	zones, err := v.client.Zones(t.Context(), dc, []string{c})
+	if v.must(err); zones[c] != (engine.Zone{}) {
+		t.Fatalf("zones %+v", zones)
+	}
+}
+
+func TestSharedZonesAreDuplicates(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	site := v.site(func(n *engine.Names) { n.Placements[0].ComputeCluster = "cluster-b" })
+	m := v.manager()
+	var a string
+	for _, id := range v.tagsOf(m, "k8s-zone") {
+		if id.Name == "zone-a" {
+			a = id.ID
+		}
+		if id.Name == "zone-b" {
+			v.must(m.DeleteTag(t.Context(), &id))
+		}
+	}
+	var ref types.ManagedObjectReference
+	ref.FromString(site.Placements[0].ComputeCluster)
+	v.must(m.AttachTag(t.Context(), a, ref))
+	all, err := v.client.ZoneTags(t.Context(), "dc-1")
+	v.must(err)
+	if got := strings.Join(all.Duplicates["zone-a"], " "); got != "cluster-a cluster-b" {
+		t.Fatalf("zone tags %+v", all)
+	}
+}
+
+func (v *vcenter) tagsOf(m *tags.Manager, category string) []tags.Tag {
+	v.t.Helper()
+	list, err := m.GetTagsForCategory(v.t.Context(), category)
+	v.must(err)
+	return list
+}
