@@ -68,6 +68,9 @@ func (c *Client) Logout(ctx context.Context) error {
 	return nil
 }
 
+// String names the client by its identity, and keeps the password to itself.
+func (c *Client) String() string { return c.config.String() }
+
 // InstanceUUID identifies the vCenter. It needs no call beyond the login's.
 func (c *Client) InstanceUUID(context.Context) (string, error) {
 	return c.soap.content.About.InstanceUuid, nil

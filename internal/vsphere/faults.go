@@ -135,7 +135,7 @@ func explainTransport(server string, err error) *Error {
 		e.cause, e.Reason = cert, cert.Error()
 		return e
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if stopped(err) {
 		e.Reason = "stopped while waiting for vCenter " + server
 		return e
 	}
@@ -151,6 +151,17 @@ func explainTransport(server string, err error) *Error {
 	e.kind = kindTransient
 	e.Reason = fmt.Sprintf("vCenter %s does not answer: %v", server, withoutURL(err))
 	return e
+}
+
+// stopped tells whether the caller's context ended. Timeouts of the network
+// call themselves context.DeadlineExceeded too, so the very value is looked for.
+func stopped(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // see above
+			return true
+		}
+	}
+	return false
 }
 
 // broken tells whether an error means that the way to vCenter failed, or that

@@ -25,6 +25,7 @@ type node struct {
 	raw    string // the name as vCenter stores it: %, / and \ are escaped
 	name   string // the name as the vSphere Client shows it
 	parent *node
+	cached string // path
 }
 
 // path is the inventory path, as govc and the API spell it.
@@ -32,7 +33,10 @@ func (n *node) path() string {
 	if n.parent == nil {
 		return ""
 	}
-	return n.parent.path() + "/" + n.raw
+	if n.cached == "" {
+		n.cached = n.parent.path() + "/" + n.raw
+	}
+	return n.cached
 }
 
 // within tells whether n lies below an object.

@@ -57,10 +57,7 @@ func (p *Pool) Get(ctx context.Context, c Config) (*Client, error) {
 func (p *Pool) lookup(c Config) (*Client, string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.entries == nil {
-		p.entries, p.refused = map[Config]*Client{}, map[Config]error{}
-		p.sites, p.number = map[string]*site{}, map[Config]int{}
-	}
+	p.ready()
 	if err := p.refused[c]; err != nil {
 		return nil, "", err
 	}
@@ -68,6 +65,14 @@ func (p *Pool) lookup(c Config) (*Client, string, error) {
 		p.number[c] = len(p.number)
 	}
 	return p.entries[c], fmt.Sprint(p.number[c]), nil
+}
+
+// ready makes the maps of a new or emptied pool. The pool is locked.
+func (p *Pool) ready() {
+	if p.entries == nil {
+		p.entries, p.refused = map[Config]*Client{}, map[Config]error{}
+		p.sites, p.number = map[string]*site{}, map[Config]int{}
+	}
 }
 
 func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
@@ -78,6 +83,7 @@ func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
 	client, err := connect(ctx, c)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ready() // it may have been emptied meanwhile
 	if err != nil {
 		if errors.Is(err, ErrLogin) {
 			p.refused[c] = err

@@ -16,6 +16,7 @@ type resolver struct {
 	dc       *node
 	site     *engine.Site
 	template *node
+	field    engine.Field // of the template
 	problems []engine.Problem
 }
 
@@ -143,7 +144,7 @@ func (r *resolver) image(names *engine.Names) {
 			"vCenter cannot reach %q: see whether its host is connected and its datastore mounted.", image.path())
 		return
 	}
-	r.template = image
+	r.template, r.field = image, names.TemplateField
 	r.site.Template = engine.Template{Ref: image.ref.String(), Path: image.path()}
 	if snapshot, ok := image.values["snapshot.currentSnapshot"].(types.ManagedObjectReference); ok {
 		r.site.Template.Snapshot = snapshot.String()

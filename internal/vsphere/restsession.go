@@ -124,7 +124,7 @@ func (r *restSession) session(ctx context.Context, gone string) (string, error) 
 	})
 	var status *restError
 	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
-		r.refused = refusedLogin(r.config)
+		r.refused = refusedLogin(r.config, false)
 		return "", r.refused
 	}
 	if err != nil {

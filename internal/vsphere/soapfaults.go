@@ -33,7 +33,7 @@ func (c *Client) explainFault(fault types.BaseMethodFault, message string) *Erro
 	switch f := fault.(type) {
 	case *types.NotAuthenticated:
 		e.kind, e.Reason = kindTransient, "the session ended and was not renewed in time"
-	case *types.InvalidLogin:
+	case types.BaseInvalidLogin:
 		e.kind, e.Reason = kindLogin, fmt.Sprintf("vCenter %s refuses the user name or the password of %q", c.config.Server, c.config.Username)
 	case *types.NoPermission:
 		e.kind = kindPermission
@@ -120,8 +120,8 @@ func faultText(fault types.BaseMethodFault, message string) string {
 }
 
 // isFault tells whether an error carries a fault of type T.
-func isFault[T types.BaseMethodFault](err error) bool {
+func isFault[T any](err error) bool {
 	f, _ := methodFault(err)
-	_, ok := f.(T)
+	_, ok := any(f).(T)
 	return ok
 }

@@ -73,8 +73,8 @@ func (s *soapSession) login(ctx context.Context) error {
 	res, err := methods.Login(ctx, s.client, &types.Login{
 		This: *s.content.SessionManager, UserName: s.config.Username, Password: s.config.Password, Locale: "en_US",
 	})
-	if isFault[*types.InvalidLogin](err) {
-		s.refused = refusedLogin(s.config)
+	if isFault[types.BaseInvalidLogin](err) {
+		s.refused = refusedLogin(s.config, isFault[*types.PasswordExpired](err))
 		return s.refused
 	}
 	if err != nil {
@@ -85,10 +85,14 @@ func (s *soapSession) login(ctx context.Context) error {
 	return nil
 }
 
-func refusedLogin(c Config) error {
+func refusedLogin(c Config, expired bool) error {
+	reason := fmt.Sprintf("vCenter refuses the user name or the password of %q", c.Username)
+	if expired {
+		reason = fmt.Sprintf("the password of %q has expired", c.Username)
+	}
 	return &Error{
 		Op:     "log in to vCenter " + c.Server,
-		Reason: fmt.Sprintf("vCenter refuses the user name or the password of %q", c.Username),
+		Reason: reason,
 		Advice: "it is not tried again in this run, so as not to lock the account",
 		kind:   kindLogin,
 	}

@@ -40,7 +40,7 @@ func (r *resolver) describeTemplate(c *Client, details map[types.ManagedObjectRe
 	devices := devicesOf(details[r.template.ref])
 	if len(devices.disks) == 0 {
 		r.problems = append(r.problems, engine.Problem{
-			Field: "template", Summary: fmt.Sprintf("Template %q has no disk", r.template.name),
+			Field: r.field, Summary: fmt.Sprintf("Template %q has no disk", r.template.name),
 			Detail: fmt.Sprintf("%q has no virtual disk to clone, or this account may not see it.", r.template.path()),
 		})
 		return

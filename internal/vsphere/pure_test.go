@@ -1,0 +1,181 @@
+package vsphere_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+func TestOnlyTheCloneOwnsItsDisks(t *testing.T) {
+	t.Parallel()
+	const vmx = "[shared-1] prod-cp-1_2/prod-cp-1.vmx"
+	flat := func(file, mode string) types.BaseVirtualDeviceBackingInfo {
+		return &types.VirtualDiskFlatVer2BackingInfo{
+			VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: file}, DiskMode: mode,
+		}
+	}
+	for name, test := range map[string]struct {
+		backing types.BaseVirtualDeviceBackingInfo
+		fcd     string
+		vmx     string
+		keys    []int32
+		want    bool
+	}{
+		"first disk":            {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), want: true},
+		"second disk":           {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_1.vmdk", "persistent"), want: true},
+		"linked":                {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1-000001.vmdk", "persistent"), want: true},
+		"known key":             {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), keys: []int32{2000}, want: true},
+		"key of a later disk":   {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_3.vmdk", "persistent"), keys: []int32{2001}},
+		"another folder":        {backing: flat("[shared-1] fcd/prod-cp-1.vmdk", "persistent")},
+		"a folder below":        {backing: flat("[shared-1] prod-cp-1_2/x/prod-cp-1.vmdk", "persistent")},
+		"another datastore":     {backing: flat("[shared-2] prod-cp-1_2/prod-cp-1.vmdk", "persistent")},
+		"another name":          {backing: flat("[shared-1] prod-cp-1_2/data.vmdk", "persistent")},
+		"a longer name":         {backing: flat("[shared-1] prod-cp-1_2/prod-cp-10.vmdk", "persistent")},
+		"independent":           {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "independent_persistent")},
+		"first-class disk":      {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), fcd: "f-1"},
+		"raw device":            {backing: &types.VirtualDiskRawDiskMappingVer1BackingInfo{VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: "[shared-1] prod-cp-1_2/prod-cp-1.vmdk"}}},
+		"no backing":            {},
+		"in the datastore root": {backing: flat("[shared-1] prod-cp-1.vmdk", "persistent"), vmx: "[shared-1] prod-cp-1.vmx"},
+		"home unknown":          {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), vmx: "none"},
+	} {
+		disk := &types.VirtualDisk{VirtualDevice: types.VirtualDevice{Key: 2000, Backing: test.backing}}
+		if test.fcd != "" {
+			disk.VDiskId = &types.ID{Id: test.fcd}
+		}
+		home := vmx
+		if test.vmx == "none" {
+			home = ""
+		} else if test.vmx != "" {
+			home = test.vmx
+		}
+		if got := vsphere.Cloned(disk, home, test.keys); got != test.want {
+			t.Errorf("%s: owned %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestFaultsAreExplained(t *testing.T) {
+	t.Parallel()
+	ref := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-7"}
+	fault := func(f types.BaseMethodFault) error { return soap.WrapVimFault(f) }
+	for name, test := range map[string]struct {
+		err       error
+		transient bool
+		is        error
+		text      string
+	}{
+		"task in progress":   {err: fault(&types.TaskInProgress{}), transient: true},
+		"resource in use":    {err: fault(&types.ResourceInUse{}), transient: true},
+		"host out of reach":  {err: fault(&types.HostNotReachable{}), transient: true},
+		"host communication": {err: fault(&types.HostCommunication{}), transient: true},
+		"disabled by backup": {err: fault(&types.MethodDisabled{}), transient: true},
+		"no space":           {err: fault(&types.NoDiskSpace{Datastore: "ds"}), text: `"ds" is full`},
+		"name taken":         {err: fault(&types.DuplicateName{Name: "n", Object: ref}), is: engine.ErrExists, text: "vm-7"},
+		"gone":               {err: fault(&types.ManagedObjectNotFound{Obj: ref}), is: engine.ErrGone, text: "vm-7"},
+		"password expired":   {err: fault(&types.PasswordExpired{}), is: vsphere.ErrLogin},
+		"one privilege":      {err: fault(&types.NoPermission{Object: &ref, PrivilegeId: "P.x"}), is: engine.ErrPermission, text: "P.x on VirtualMachine vm-7"},
+		"several privileges": {err: fault(&types.NoPermission{MissingPrivileges: []types.NoPermissionEntityPrivileges{{Entity: ref, PrivilegeIds: []string{"P.x", "P.y"}}}}),
+			is: engine.ErrPermission, text: "P.x, P.y on VirtualMachine vm-7"},
+		"argument": {err: fault(&types.InvalidArgument{InvalidProperty: "spec.location"}), text: "spec.location"},
+
+		"refused":       {err: &url.Error{Op: "Post", URL: "https://vc/sdk", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, transient: true},
+		"reset":         {err: &url.Error{Op: "Post", Err: syscall.ECONNRESET}, transient: true},
+		"end of file":   {err: &url.Error{Op: "Post", Err: io.EOF}, transient: true},
+		"starting":      {err: &url.Error{Op: "POST", URL: "/sdk", Err: errors.New("503 Service Unavailable")}, transient: true},
+		"slow":          {err: &url.Error{Op: "Post", Err: slow{}}, transient: true},
+		"unknown name":  {err: &url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: &net.DNSError{Name: "vc", IsNotFound: true}}}, text: "DNS"},
+		"cancelled":     {err: &url.Error{Op: "Post", Err: context.Canceled}, is: context.Canceled},
+		"out of time":   {err: &url.Error{Op: "Post", Err: context.DeadlineExceeded}, is: context.DeadlineExceeded},
+		"anything else": {err: errors.New("what?"), text: "what?"},
+	} {
+		got := vsphere.Explain(test.err)
+		if engine.Transient(got) != test.transient {
+			t.Errorf("%s: %v: transient %v", name, got, !test.transient)
+		}
+		if test.is != nil && !errors.Is(got, test.is) {
+			t.Errorf("%s: %v is no %v", name, got, test.is)
+		}
+		if !strings.HasPrefix(got.Error(), "try: ") || !strings.Contains(got.Error(), test.text) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// slow is a timeout of the network, which says that it is a deadline too.
+type slow struct{}
+
+func (slow) Error() string        { return "timeout awaiting response headers" }
+func (slow) Timeout() bool        { return true }
+func (slow) Temporary() bool      { return true }
+func (slow) Is(target error) bool { return target == context.DeadlineExceeded }
+
+func TestEscapedNames(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{"plain": "plain", "a%2fb": "a/b", "50%25": "50%", "a%5cb": `a\b`, "%252f": "%2f"} {
+		if got := vsphere.Unescape(raw); got != want {
+			t.Errorf("%q is %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestHostIsNamedOnlyWithoutDRS(t *testing.T) {
+	t.Parallel()
+	ref := func(kind, value string) types.ManagedObjectReference {
+		return types.ManagedObjectReference{Type: kind, Value: value}
+	}
+	list := func(refs ...types.ManagedObjectReference) types.ArrayOfManagedObjectReference {
+		return types.ArrayOfManagedObjectReference{ManagedObjectReference: refs}
+	}
+	ds, net1 := ref("Datastore", "ds"), ref("Network", "net")
+	cluster := ref("ClusterComputeResource", "cl")
+	world := func(drs any) []types.ObjectContent {
+		host := func(name string, maintenance bool, datastores ...types.ManagedObjectReference) types.ObjectContent {
+			return types.ObjectContent{Obj: ref("HostSystem", name), PropSet: []types.DynamicProperty{
+				{Name: "name", Val: name}, {Name: "parent", Val: cluster}, {Name: "runtime.inMaintenanceMode", Val: maintenance},
+				{Name: "runtime.connectionState", Val: types.HostSystemConnectionStateConnected},
+				{Name: "datastore", Val: list(datastores...)}, {Name: "network", Val: list(net1)},
+			}}
+		}
+		return []types.ObjectContent{
+			{Obj: cluster, PropSet: []types.DynamicProperty{
+				{Name: "name", Val: "cl"}, {Name: "configuration.drsConfig.enabled", Val: drs},
+				{Name: "host", Val: list(ref("HostSystem", "h1"), ref("HostSystem", "h2"), ref("HostSystem", "h3"), ref("HostSystem", "h4"))},
+			}},
+			host("h1", false, ds), host("h2", false, ds), host("h3", true, ds), host("h4", false),
+		}
+	}
+	seen := map[string]bool{}
+	for i := range 20 {
+		req := engine.CloneRequest{Name: fmt.Sprintf("node-%d", i), Placement: engine.ResolvedPlacement{
+			ComputeCluster: cluster.String(), Datastore: ds.String(), Network: engine.Network{Ref: net1.String()},
+		}}
+		host := vsphere.HostFor(world(false), req)
+		if host == nil || host.Value != "h1" && host.Value != "h2" {
+			t.Fatalf("host %v", host)
+		}
+		if again := vsphere.HostFor(world(false), req); *again != *host {
+			t.Fatalf("a retry goes to %v instead of %v", again, host)
+		}
+		seen[host.Value] = true
+		for _, drs := range []any{true, nil} {
+			if host := vsphere.HostFor(world(drs), req); host != nil {
+				t.Fatalf("with DRS %v: host %v", drs, host)
+			}
+		}
+	}
+	if len(seen) != 2 {
+		t.Fatalf("all machines go to %v", seen)
+	}
+}
