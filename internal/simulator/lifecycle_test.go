@@ -1,0 +1,309 @@
+package simulator_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi/vapi/tags"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// powerOn asks for a clone that is on.
+func powerOn(s *types.VirtualMachineCloneSpec) { s.PowerOn = true }
+
+// awaitPhase waits until the named machine's guest is in that phase. One that
+// was given no userdata fails: there is nothing to boot into.
+func (d *datacenter) awaitPhase(name, phase string) simulator.Guest {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, 20*time.Second)
+	defer cancel()
+	var found simulator.Guest
+	d.must(d.WaitGuests(ctx, func(guests []simulator.Guest) bool {
+		for _, g := range guests {
+			if g.Name == name && string(g.Phase) == phase {
+				found = g
+				return true
+			}
+		}
+		return false
+	}))
+	return found
+}
+
+func TestPowerOnBootsTheGuest(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1", powerOn)
+	g := d.awaitPhase("n1", "failed")
+	if g.ID != vm.Reference().Value || g.Error == "" {
+		t.Errorf("guest %+v", g)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		p := d.properties(vm, "config.extraConfig", "runtime", "summary.runtime.powerState")
+		if p.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn || p.Runtime.BootTime == nil {
+			t.Fatalf("runtime %+v", p.Runtime)
+		}
+		if extraOf(p.Config)["guestinfo.gantry.phase"] == "failed" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the guest's phase never arrived in the configuration")
+		}
+	}
+	task, err := vm.PowerOn(d.ctx)
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.InvalidPowerState](err) {
+		t.Errorf("second power-on: %v", err)
+	}
+}
+
+func extraOf(config *types.VirtualMachineConfigInfo) map[string]string {
+	return extra(mo.VirtualMachine{Config: config})
+}
+
+func TestPowerOffClearsWhatTheGuestReported(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1", powerOn)
+	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{
+		option("SET.guest.ipAddress", "10.10.183.7"), option("SET.guest.hostName", "n1"), option("SET.guest.toolsRunningStatus", "guestToolsRunning"),
+	}}))
+	if got := d.properties(vm, "guest.ipAddress").Guest.IpAddress; got != "10.10.183.7" {
+		t.Fatalf("address %q", got)
+	}
+	d.wait(vm.PowerOff(d.ctx))
+	p := d.properties(vm, "guest", "summary.guest", "runtime")
+	if p.Guest.IpAddress != "" || len(p.Guest.Net) != 0 || p.Guest.HostName != "" || p.Summary.Guest.IpAddress != "" ||
+		p.Guest.ToolsRunningStatus != string(types.VirtualMachineToolsRunningStatusGuestToolsNotRunning) {
+		t.Errorf("guest %+v", p.Guest)
+	}
+	if p.Runtime.BootTime != nil || p.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff {
+		t.Errorf("runtime %+v", p.Runtime)
+	}
+	task, err := vm.PowerOff(d.ctx)
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.InvalidPowerState](err) {
+		t.Errorf("second power-off: %v", err)
+	}
+	d.awaitPhase("n1", "off")
+}
+
+func TestShutdownNeedsTools(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1")
+	if err := vm.ShutdownGuest(d.ctx); !isFault[types.InvalidPowerState](err) {
+		t.Errorf("of a machine that is off: %v", err)
+	}
+	d.wait(vm.PowerOn(d.ctx))
+	d.awaitPhase("n1", "failed")
+	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option("SET.guest.toolsRunningStatus", "guestToolsNotRunning")}}))
+	if err := vm.ShutdownGuest(d.ctx); !isFault[types.ToolsUnavailable](err) {
+		t.Errorf("without tools: %v", err)
+	}
+	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option("SET.guest.toolsRunningStatus", "guestToolsRunning")}}))
+	d.must(vm.ShutdownGuest(d.ctx))
+	d.must(vm.WaitForPowerState(d.ctx, types.VirtualMachinePowerStatePoweredOff))
+}
+
+func TestDestroy(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1", powerOn)
+	task, err := vm.Destroy(d.ctx)
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.InvalidPowerState](err) {
+		t.Fatalf("a running machine was destroyed: %v", err)
+	}
+	kept, err := d.AttachDisk("n1", 5)
+	d.must(err)
+	lost, err := d.AttachDisk("n1", 5)
+	d.must(err)
+	d.wait(vm.PowerOff(d.ctx))
+	for _, disk := range disks(d.properties(vm, "config.hardware.device")) {
+		if backing(disk).FileName == kept {
+			d.must(vm.RemoveDevice(d.ctx, true, disk))
+		}
+	}
+	d.wait(vm.Destroy(d.ctx))
+
+	if !d.DiskExists(kept) {
+		t.Error("the file of a detached disk is gone")
+	}
+	if d.DiskExists(lost) || d.DiskExists("[shared-1] n1/n1.vmdk") {
+		t.Error("the file of an attached disk is still there")
+	}
+	if got := d.DestroyedDisks(); !slices.Contains(got, lost) || !slices.Contains(got, "[shared-1] n1/n1.vmdk") || slices.Contains(got, kept) {
+		t.Errorf("destroyed disks %v", got)
+	}
+	if got := d.DestroyedForeignDisks(); !slices.Equal(got, []string{lost}) {
+		t.Errorf("destroyed foreign disks %v", got)
+	}
+	if left := d.Leftovers(); !left.Empty() {
+		t.Errorf("leftovers %+v", left)
+	}
+	if len(d.Guests()) != 0 {
+		t.Errorf("guests %v", d.Guests())
+	}
+	d.mustClone("n1") // the name and the directory are free again
+	if got := d.properties(d.vm("k8s/n1"), "config.files").Config.Files.VmPathName; got != "[shared-1] n1/n1.vmx" {
+		t.Errorf("files %s", got)
+	}
+}
+
+func TestDestroyKeepsTheParentOfALinkedClone(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	d.wait(d.mustClone("n1", d.linked).Destroy(d.ctx))
+	if !d.DiskExists("[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk") {
+		t.Error("the template's disk is gone")
+	}
+}
+
+func TestDestroyFolderDestroysItsMachines(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	folder, err := d.folder("k8s").CreateFolder(d.ctx, "c1")
+	d.must(err)
+	if _, err := d.folder("k8s").CreateFolder(d.ctx, "c1"); !isFault[types.DuplicateName](err) {
+		t.Errorf("duplicate folder: %v", err)
+	}
+	vm := d.mustClone("n1", powerOn)
+	d.wait(folder.MoveInto(d.ctx, []types.ManagedObjectReference{vm.Reference()}))
+	task, err := folder.Destroy(d.ctx)
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.InvalidPowerState](err) {
+		t.Fatalf("a folder with a running machine was destroyed: %v", err)
+	}
+	d.wait(vm.PowerOff(d.ctx))
+	d.wait(folder.Destroy(d.ctx))
+	if left := d.Leftovers(); !left.Empty() {
+		t.Errorf("leftovers %+v", left)
+	}
+	var gone mo.VirtualMachine
+	if err := vm.Properties(d.ctx, vm.Reference(), []string{"name"}, &gone); !isFault[types.ManagedObjectNotFound](err) {
+		t.Errorf("the machine of a destroyed folder: %v", err)
+	}
+}
+
+func TestDestroyDetachesTagsAndLeavesRules(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	a, b := d.mustClone("a"), d.mustClone("b")
+	m := d.tagManager()
+	category, err := m.CreateCategory(d.ctx, &tags.Category{Name: "team", Cardinality: "SINGLE", AssociableTypes: []string{"VirtualMachine"}})
+	d.must(err)
+	tag, err := m.CreateTag(d.ctx, &tags.Tag{Name: "blue", CategoryID: category})
+	d.must(err)
+	d.must(m.AttachTag(d.ctx, tag, a))
+	cluster, err := d.finder.ClusterComputeResource(d.ctx, "cluster-a")
+	d.must(err)
+	rule := func(vms ...types.ManagedObjectReference) error {
+		task, err := cluster.Reconfigure(d.ctx, &types.ClusterConfigSpecEx{RulesSpec: []types.ClusterRuleSpec{{
+			ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: types.ArrayUpdateOperationAdd},
+			Info: &types.ClusterAntiAffinityRuleSpec{
+				ClusterRuleInfo: types.ClusterRuleInfo{Name: "apart", Enabled: types.NewBool(true)}, Vm: vms,
+			},
+		}}}, true)
+		d.must(err)
+		return task.Wait(d.ctx)
+	}
+	if err := rule(a.Reference()); !isFault[types.InvalidArgument](err) {
+		t.Errorf("rule of one machine: %v", err)
+	}
+	d.must(rule(a.Reference(), b.Reference()))
+	d.wait(a.Destroy(d.ctx))
+
+	attached, err := m.ListAttachedObjects(d.ctx, tag)
+	d.must(err)
+	if len(attached) != 0 {
+		t.Errorf("the tag is still on %v", attached)
+	}
+	config, err := cluster.Configuration(d.ctx)
+	d.must(err)
+	if got := config.Rule[0].(*types.ClusterAntiAffinityRuleSpec).Vm; len(got) != 1 || got[0] != b.Reference() {
+		t.Errorf("the rule holds %v", got)
+	}
+	if left := d.Leftovers(); !slices.Equal(left.Rules, []string{"cluster-a/apart"}) {
+		t.Errorf("leftover rules %v", left.Rules)
+	}
+}
+
+func TestReconfigure(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1", func(s *types.VirtualMachineCloneSpec) {
+		s.Config.ExtraConfig = []types.BaseOptionValue{option("guestinfo.userdata", "x"), option("keep", "y")}
+	})
+	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{
+		ExtraConfig: []types.BaseOptionValue{option("guestinfo.userdata", ""), option("never.there", ""), option("new", "z")},
+		NumCPUs:     8, VAppConfig: nil, VAppConfigRemoved: types.NewBool(true),
+	}))
+	p := d.properties(vm, "config")
+	e := extra(p)
+	for _, key := range []string{"guestinfo.userdata", "never.there"} {
+		if _, ok := e[key]; ok {
+			t.Errorf("%s exists", key)
+		}
+	}
+	if e["keep"] != "y" || e["new"] != "z" || p.Config.Hardware.NumCPU != 8 || p.Config.VAppConfig != nil {
+		t.Errorf("config %v, %d CPUs, vApp %v", e, p.Config.Hardware.NumCPU, p.Config.VAppConfig)
+	}
+	task, err := vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{
+		&types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: &types.VirtualDisk{VirtualDevice: types.VirtualDevice{Key: 2999}}},
+	}})
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.InvalidDeviceSpec](err) {
+		t.Errorf("removal of a device that does not exist: %v", err)
+	}
+	task, err = d.vm(template).Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option("a", "b")}})
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.NotSupported](err) {
+		t.Errorf("reconfigure of a template: %v", err)
+	}
+}
+
+func TestTasksTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	d := start(t, func(o *simulator.Options) { o.TaskDuration = 150 * time.Millisecond })
+	task, err := d.vm(template).Clone(d.ctx, d.folder("k8s"), "n1", types.VirtualMachineCloneSpec{Location: d.relocate(inA)})
+	d.must(err)
+	var info mo.Task
+	d.must(d.client.RetrieveOne(d.ctx, task.Reference(), []string{"info"}, &info))
+	if info.Info.State != types.TaskInfoStateRunning || info.Info.Result != nil {
+		t.Errorf("task %+v", info.Info)
+	}
+	if got := d.properties(d.vm(template), "name").Name; got != "gantry-node-1.34.2" {
+		t.Errorf("the template can't be read while it is cloned: %q", got)
+	}
+	d.must(task.Wait(d.ctx))
+	d.ForgetTasks()
+	if err := d.client.RetrieveOne(d.ctx, task.Reference(), []string{"info"}, &info); !isFault[types.ManagedObjectNotFound](err) {
+		t.Errorf("a forgotten task: %v", err)
+	}
+}
+
+func TestAdministratorActs(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1", powerOn)
+	d.must(d.PowerOffVM("n1"))
+	if got := d.properties(vm, "runtime.powerState").Runtime.PowerState; got != types.VirtualMachinePowerStatePoweredOff {
+		t.Errorf("power state %s", got)
+	}
+	d.must(d.PowerOnVM("n1"))
+	d.must(d.RenameVM("n1", "renamed"))
+	if left := d.Leftovers().VMs; !slices.Equal(left, []string{"/dc-1/vm/k8s/renamed"}) {
+		t.Errorf("leftovers %v", left)
+	}
+	d.must(d.DeleteVM("renamed"))
+	if err := d.DeleteVM("renamed"); err == nil || !strings.Contains(err.Error(), "renamed") {
+		t.Errorf("deleted twice: %v", err)
+	}
+}
