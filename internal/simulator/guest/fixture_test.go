@@ -14,7 +14,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -474,11 +473,16 @@ func (s *site) putCertificates(keyHex string, role bool) {
 	if _, err := c.CoreV1().Secrets("kube-system").Create(s.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data}, metav1.CreateOptions{}); err != nil {
 		s.t.Fatal(err)
 	}
-	if !role {
-		return
+	if role {
+		s.certificateRole(c)
 	}
+}
+
+// certificateRole lets who has a token read the encrypted certificates.
+func (s *site) certificateRole(c kubernetes.Interface) {
+	s.t.Helper()
 	meta := metav1.ObjectMeta{Name: "kubeadm:kubeadm-certs"}
-	_, err = c.RbacV1().Roles("kube-system").Create(s.t.Context(), &rbacv1.Role{
+	_, err := c.RbacV1().Roles("kube-system").Create(s.t.Context(), &rbacv1.Role{
 		ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"kubeadm-certs"}}},
 	}, metav1.CreateOptions{})
 	if err == nil {
@@ -490,15 +494,6 @@ func (s *site) putCertificates(keyHex string, role bool) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-func toJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	raw, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 func address(i int) string { return fmt.Sprintf("10.10.183.%d", i) }

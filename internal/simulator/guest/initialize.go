@@ -145,8 +145,14 @@ func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*ku
 		return nil, fmt.Errorf("%s: no such file: nobody would hold the control plane's address", kubeadm.KubeVIPManifest)
 	}
 	vip, err := kubeadm.ParseKubeVIP(file.Content)
-	if err != nil || first {
-		return vip, err
+	if err != nil {
+		return nil, err
+	}
+	if err := vip.CheckVolumes(func(path string) bool { _, ok := inst.Files[path]; return ok }); err != nil {
+		return nil, err
+	}
+	if first {
+		return vip, nil // init finds out later, when nobody holds the VIP
 	}
 	return vip, vip.CheckKubeconfig(version, first)
 }

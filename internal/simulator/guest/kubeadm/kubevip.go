@@ -107,6 +107,21 @@ func mountedKubeconfig(pod *corev1.Pod) (string, error) {
 	return "", fmt.Errorf("kube-vip: nothing is mounted at %s: stat %s: no such file or directory", AdminConf, AdminConf)
 }
 
+// CheckVolumes makes sure that every file which a volume insists on is there.
+// The kubeconfig is CheckKubeconfig's.
+func (v *KubeVIP) CheckVolumes(exists func(path string) bool) error {
+	for _, volume := range v.Pod.Spec.Volumes {
+		h := volume.HostPath
+		if h == nil || h.Type == nil || *h.Type != corev1.HostPathFile || h.Path == v.Kubeconfig {
+			continue
+		}
+		if !exists(h.Path) {
+			return fmt.Errorf("MountVolume.SetUp failed for volume %q: hostPath type check failed: %s is not a file", volume.Name, h.Path)
+		}
+	}
+	return nil
+}
+
 // CheckKubeconfig applies the rule of 1.29 (kube-vip/kube-vip #684): where
 // init runs, only super-admin.conf has rights before the end of init; where a
 // node joins, only admin.conf exists.

@@ -225,7 +225,8 @@ func parseSubnets(field, text string) ([]netip.Prefix, error) {
 }
 
 func (t BootstrapToken) check() error {
-	if !tokenPattern.MatchString(t.Token) {
+	// An entry without a token gets a random one.
+	if t.Token != "" && !tokenPattern.MatchString(t.Token) {
 		return errors.New("bootstrapTokens: a token is not of the form \"[a-z0-9]{6}.[a-z0-9]{16}\"")
 	}
 	if t.TTL != nil && t.Expires != nil {
