@@ -27,6 +27,7 @@ func (a *api) Apply(ctx context.Context, manifests []string) error {
 	}
 	for {
 		var refused, later []error
+		var unknown bool
 		var left []*unstructured.Unstructured
 		for _, object := range pending {
 			err := a.applyOne(ctx, object)
@@ -35,6 +36,7 @@ func (a *api) Apply(ctx context.Context, manifests []string) error {
 			case notYet(err):
 				left = append(left, object)
 				later = append(later, err)
+				unknown = unknown || meta.IsNoMatchError(err)
 			default:
 				refused = append(refused, err)
 			}
@@ -51,8 +53,9 @@ func (a *api) Apply(ctx context.Context, manifests []string) error {
 			return fmt.Errorf("gave up waiting (%w) to apply:\n%w", context.Cause(ctx), errors.Join(later...))
 		case <-time.After(a.interval):
 		}
-		// A kind that was missing may be served by now.
-		a.mapper.Reset()
+		if unknown { // the kind may be served by now
+			a.mapper.Reset()
+		}
 	}
 }
 
