@@ -65,7 +65,7 @@ func (m *machine) write(path, content string) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := os.WriteFile(name, []byte(content), 0o755); err != nil { //nolint:gosec // commands have to be executable
+	if err := os.WriteFile(name, []byte(content), 0o755); err != nil { // commands have to be executable
 		m.t.Fatal(err)
 	}
 }

@@ -44,6 +44,6 @@ func (r release) tag() string { return "v" + r.text }
 
 // version is the node's version, of a node that validate has passed.
 func (n Node) version() release {
-	parsed, _ := parseRelease(n.KubernetesVersion) //nolint:errcheck // validate has parsed it
+	parsed, _ := parseRelease(n.KubernetesVersion) // validate has parsed it
 	return parsed
 }

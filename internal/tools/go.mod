@@ -1,3 +1,7 @@
+// The development tools, pinned apart from the provider so that their
+// dependencies never become its own. Run one from the repository root:
+//
+//	go tool -modfile=internal/tools/go.mod golangci-lint run
 module github.com/gantry/terraform-provider-gantry/internal/tools
 
 go 1.26.0
