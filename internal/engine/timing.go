@@ -28,7 +28,7 @@ type Timing struct {
 // DefaultTiming is what a real vCenter is met with.
 func DefaultTiming() Timing {
 	return Timing{
-		Tick: 250 * time.Millisecond, MaxTick: 3 * time.Second, CallTimeout: 30 * time.Second,
+		Tick: 100 * time.Millisecond, MaxTick: 3 * time.Second, CallTimeout: 30 * time.Second,
 		RetryBudget: 3 * time.Minute, Backoff: 500 * time.Millisecond,
 		BootTimeout: 20 * time.Minute, APITimeout: 5 * time.Minute, ReadyWait: 5 * time.Minute,
 		TokenLife: 30 * time.Minute,

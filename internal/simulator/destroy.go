@@ -28,20 +28,50 @@ func (o *overrides) DestroyTask(ctx *vcsim.Context, req *types.Destroy_Task) soa
 	}}
 }
 
+// UnregisterAndDestroyTask deletes a folder and takes the machines in it off
+// the inventory without touching their files.
+func (o *overrides) UnregisterAndDestroyTask(ctx *vcsim.Context, req *types.UnregisterAndDestroy_Task) soap.HasFault {
+	folder, ok := get[*vcsim.Folder](ctx, req.This)
+	if !ok {
+		return notFound(req.This)
+	}
+	return &methods.UnregisterAndDestroy_TaskBody{Res: &types.UnregisterAndDestroy_TaskResponse{
+		Returnval: o.s.startTask(ctx, req.This, "UnregisterAndDestroy_Task", "Folder.unregisterAndDestroy", func(ctx *vcsim.Context) (types.AnyType, fault) {
+			return nil, o.s.removeFolder(ctx, folder, o.s.unregister)
+		}),
+	}}
+}
+
+// unregister takes a machine, or a folder with those in it, off the inventory.
+func (s *Simulator) unregister(ctx *vcsim.Context, ref types.ManagedObjectReference) fault {
+	switch obj := ctx.Map.Get(ref).(type) {
+	case *vcsim.VirtualMachine:
+		if f := obj.UnregisterVM(ctx, &types.UnregisterVM{This: ref}).Fault(); f != nil {
+			return f.VimFault().(fault)
+		}
+		s.tags.detachAll(ref)
+		return nil
+	case *vcsim.Folder:
+		return s.removeFolder(ctx, obj, s.unregister)
+	}
+	return new(types.NotSupported)
+}
+
 // destroy deletes a machine or a folder. The inventory is locked.
 func (s *Simulator) destroy(ctx *vcsim.Context, ref types.ManagedObjectReference) fault {
 	switch obj := ctx.Map.Get(ref).(type) {
 	case *vcsim.VirtualMachine:
 		return s.destroyVM(ctx, obj)
 	case *vcsim.Folder:
-		return s.destroyFolder(ctx, obj)
+		return s.removeFolder(ctx, obj, s.destroy)
 	case nil:
 		return &types.ManagedObjectNotFound{Obj: ref}
 	}
 	return new(types.NotSupported)
 }
 
-func (s *Simulator) destroyFolder(ctx *vcsim.Context, folder *vcsim.Folder) fault {
+// removeFolder deletes a folder after it has done away with all that is in it.
+func (s *Simulator) removeFolder(ctx *vcsim.Context, folder *vcsim.Folder, away func(*vcsim.Context, types.ManagedObjectReference) fault) fault {
 	parent, ok := get[*vcsim.Folder](ctx, *folder.Parent)
 	if !ok {
 		return new(types.NotSupported) // a datacenter's own folder
@@ -52,7 +82,7 @@ func (s *Simulator) destroyFolder(ctx *vcsim.Context, folder *vcsim.Folder) faul
 		}
 	}
 	for _, ref := range slices.Clone(folder.ChildEntity) {
-		if err := s.destroy(ctx, ref); err != nil {
+		if err := away(ctx, ref); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ var overridden = map[string]map[string]bool{
 	"VirtualMachine": methodSet("CloneVM_Task", "Destroy_Task", "PowerOnVM_Task", "PowerOffVM_Task",
 		"ResetVM_Task", "ShutdownGuest", "RebootGuest", "ReconfigVM_Task", "Rename_Task", "UnregisterVM",
 		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "MarkAsTemplate", "MarkAsVirtualMachine"),
-	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
+	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
 	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
 	"ServiceInstance":        methodSet("CurrentTime"),
 	"PropertyCollector":      methodSet("RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx"),

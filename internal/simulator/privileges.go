@@ -63,6 +63,7 @@ var needs = map[string][]string{
 	"VirtualMachine.MarkAsVirtualMachine":                    {"VirtualMachine.Provisioning.MarkAsVM"},
 	"Folder.CreateFolder":                                    {"Folder.Create"},
 	"Folder.Destroy_Task":                                    {"Folder.Delete"},
+	"Folder.UnregisterAndDestroy_Task":                       {"Folder.Delete"},
 	"Folder.Rename_Task":                                     {"Folder.Rename"},
 	"Folder.MoveIntoFolder_Task":                             {"Folder.Move"},
 	"Folder.CreateVM_Task":                                   {"VirtualMachine.Inventory.Create"},
