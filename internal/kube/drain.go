@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -64,24 +65,30 @@ func (a *api) Drain(ctx context.Context, name string, timeout time.Duration) err
 
 	problem := &DrainError{Node: name, Timeout: timeout}
 	for {
-		problem.Pods, err = evict(helper, name, eviction)
-		if err != nil && !passing(err) {
+		pods, err := evict(helper, name, eviction)
+		if err != nil && !passing(err) && ctx.Err() == nil {
 			return failed(ctx, err, "drain the node %q", name)
 		}
-		if err == nil && len(problem.Pods) == 0 {
+		if err == nil && ctx.Err() == nil { // a round that the deadline cut short knows less than the one before
+			problem.Pods = pods
+		}
+		if err == nil && len(pods) == 0 {
 			if !reachable { // its volumes are freed when the VM is gone
 				return nil
 			}
-			problem.Volumes, err = a.attached(ctx, name)
-			if err == nil && len(problem.Volumes) == 0 {
-				return nil
+			var volumes []string
+			if volumes, err = a.attached(ctx, name); err == nil {
+				if len(volumes) == 0 {
+					return nil
+				}
+				problem.Volumes = volumes
 			}
 		}
 		select {
 		case <-ctx.Done():
 			problem.Err = context.Cause(ctx)
-			if err != nil && ctx.Err() == nil {
-				problem.Err = err
+			if len(problem.Pods)+len(problem.Volumes) == 0 && err != nil {
+				problem.Err = fmt.Errorf("%w: %w", problem.Err, err) // nobody answered
 			}
 			return problem
 		case <-time.After(a.interval):

@@ -97,7 +97,7 @@ func (o Options) connect(config *rest.Config) (*api, error) {
 	config.AcceptContentTypes = "application/json"
 	config.UserAgent = "terraform-provider-gantry"
 	// The engine bounds its own parallelism.
-	config.QPS, config.Burst = 100, 200
+	config.QPS = -1
 
 	client, err := o.httpClient(config)
 	if err != nil {

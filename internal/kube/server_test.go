@@ -19,10 +19,11 @@ import (
 type server struct {
 	*httptest.Server
 
-	mu      sync.Mutex
-	widgets bool                            // whether the kind Widget is served
-	refuse  func(path string) (int, string) // status and message instead of success; 0: none
-	applied []request
+	mu       sync.Mutex
+	widgets  bool                            // whether the kind Widget is served
+	refuse   func(path string) (int, string) // status and message instead of success; 0: none
+	applied  []request
+	protocol string // of the last look at /readyz
 }
 
 type request struct {
@@ -54,7 +55,12 @@ func newServer(t *testing.T) *server {
 			{"name":"widgets","singularName":"widget","namespaced":true,"kind":"Widget","verbs":["patch"]}]}`)(w, r)
 	})
 	mux.HandleFunc("PATCH /", s.patch)
-	mux.HandleFunc("GET /readyz", answer("ok"))
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.protocol = r.Proto
+		s.mu.Unlock()
+		answer("ok")(w, r)
+	})
 	mux.HandleFunc("GET /api/v1/nodes", answer(`{"kind":"NodeList","apiVersion":"v1","items":[]}`))
 	s.Server = httptest.NewUnstartedServer(mux)
 	s.EnableHTTP2 = true
