@@ -32,11 +32,14 @@ func Detail(err error) string {
 
 // advise says what to do about an error whose own words do not.
 func advise(err error) string {
-	var certificate *vsphere.CertificateError
+	var (
+		certificate *vsphere.CertificateError
+		tags        *vsphere.TagPermissionError
+	)
 	switch {
 	case errors.Is(err, connection.ErrUnknownConfig):
 		return "The provider block depends on what this run has yet to create. Create that first, with -target, and then apply the rest."
-	case errors.As(err, &certificate):
+	case errors.As(err, &certificate), errors.As(err, &tags):
 		return "" // it says so itself
 	case errors.Is(err, vsphere.ErrLogin):
 		return "Set the user name and password that vCenter knows. A password that was changed in vCenter has to be changed here too."

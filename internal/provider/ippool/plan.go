@@ -28,7 +28,7 @@ func (r *poolResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if plan.known(ctx) {
+	if plan.Known(ctx) {
 		pool, diags := plan.arithmetic(ctx)
 		resp.Diagnostics.Append(diags...)
 		if resp.Diagnostics.HasError() {
@@ -65,14 +65,14 @@ func (r *poolResource) planCreate(ctx context.Context, plan *model, resp *resour
 }
 
 func (r *poolResource) planUpdate(ctx context.Context, state, plan *model, resp *resource.ModifyPlanResponse) {
-	if !plan.known(ctx) || !state.Name.Equal(plan.Name) || !state.GatewayID.Equal(plan.GatewayID) {
+	if !plan.Known(ctx) || !state.Name.Equal(plan.Name) || !state.GatewayID.Equal(plan.GatewayID) {
 		return
 	}
 	if familyChange(ctx, state, plan) {
 		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("range").AtName("start"))
 		return
 	}
-	if plan.sameAddresses(state) && plan.RestrictToSingleCluster.Equal(state.RestrictToSingleCluster) {
+	if plan.SameAddresses(&state.Model) && plan.RestrictToSingleCluster.Equal(state.RestrictToSingleCluster) {
 		return
 	}
 	l, err := r.connection.Ledger(ctx)
@@ -92,10 +92,4 @@ func familyChange(ctx context.Context, state, plan *model) bool {
 	after, d := plan.arithmetic(ctx)
 	diags.Append(d...)
 	return !diags.HasError() && before.Start.Is4() != after.Start.Is4()
-}
-
-// sameAddresses tells whether two models hand out the same addresses.
-func (m *model) sameAddresses(other *model) bool {
-	return m.Range.Equal(other.Range) && m.PrefixLength.Equal(other.PrefixLength) &&
-		m.DefaultGateway.Equal(other.DefaultGateway)
 }

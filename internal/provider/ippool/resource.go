@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -51,7 +52,7 @@ func (r *poolResource) ValidateConfig(ctx context.Context, req resource.Validate
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(m.validate(ctx)...)
+	resp.Diagnostics.Append(m.Validate(ctx, path.Empty())...)
 }
 
 // Create registers the pool.
@@ -107,7 +108,7 @@ func (r *poolResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	resp.Diagnostics.Append(m.setBody(ctx, body)...)
+	resp.Diagnostics.Append(m.SetBody(ctx, body)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -56,7 +56,7 @@ func (m *model) readUsage(ctx context.Context, l *ledger.Ledger) error {
 // single cluster.
 func checkInUse(ctx context.Context, l *ledger.Ledger, state, plan *model) diag.Diagnostics {
 	restrict := plan.RestrictToSingleCluster.ValueBool() && !state.RestrictToSingleCluster.ValueBool()
-	if plan.sameAddresses(state) && !restrict {
+	if plan.SameAddresses(&state.Model) && !restrict {
 		return nil
 	}
 	before, diags := state.pool(ctx, l)

@@ -1,0 +1,148 @@
+// Package acctest gives acceptance tests a simulated datacenter of their own
+// and a provider that is connected to it.
+package acctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// Environment is a simulated datacenter with the provider's way into it.
+type Environment struct {
+	*simulator.Simulator
+
+	t  testing.TB
+	mu sync.Mutex
+	// processes are one for each run of Terraform, as outside of tests, and one
+	// of the test itself.
+	processes []*connection.Process
+	own       *connection.Connection
+}
+
+// New starts a simulated datacenter that ends with the test. It skips the test
+// where acceptance tests are not asked for.
+func New(t testing.TB, options ...simulator.Options) *Environment {
+	t.Helper()
+	if os.Getenv(resource.EnvTfAcc) == "" {
+		t.Skipf("acceptance tests run with %s=1", resource.EnvTfAcc)
+	}
+	var o simulator.Options
+	if len(options) > 0 {
+		o = options[0]
+	}
+	s, err := simulator.Start(o)
+	if err != nil {
+		t.Fatalf("start the simulated datacenter: %v", err)
+	}
+	e := &Environment{Simulator: s, t: t}
+	e.own = e.process().New(e.Settings())
+	t.Cleanup(func() {
+		_ = e.logout()
+		if err := s.Close(); err != nil {
+			t.Errorf("stop the simulated datacenter: %v", err)
+		}
+	})
+	return e
+}
+
+// Settings connect as the provider does.
+func (e *Environment) Settings() connection.Settings {
+	return connection.Settings{
+		Server: e.Server(), Username: e.Username(), Password: e.Password(),
+		CACertificate: e.CACertificate(), ClusterProxyURL: e.ProxyURL(), MaxParallel: 8,
+	}
+}
+
+// Factories are the provider's, one process for each run of Terraform.
+func (e *Environment) Factories() map[string]func() (tfprotov6.ProviderServer, error) {
+	return map[string]func() (tfprotov6.ProviderServer, error){
+		"gantry": func() (tfprotov6.ProviderServer, error) {
+			return providerserver.NewProtocol6WithError(provider.NewIn(e.process(), "test")())()
+		},
+	}
+}
+
+func (e *Environment) process() *connection.Process {
+	p := &connection.Process{}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.processes = append(e.processes, p)
+	return p
+}
+
+// Config is a configuration with the provider block in front.
+func (e *Environment) Config(hcl string) string { return e.Provider() + hcl }
+
+// Provider is the provider block.
+func (e *Environment) Provider() string {
+	proxy := ""
+	if url := e.ProxyURL(); url != "" {
+		proxy = fmt.Sprintf("  cluster_proxy_url = %q\n", url)
+	}
+	return fmt.Sprintf(`
+provider "gantry" {
+  vcenter_server    = %q
+  username          = %q
+  password          = %q
+  ca_certificate    = %q
+%s}
+`, e.Server(), e.Username(), e.Password(), e.CACertificate(), proxy)
+}
+
+// Ledger is the ledger, for what a test does behind Terraform's back.
+func (e *Environment) Ledger() *ledger.Ledger {
+	e.t.Helper()
+	l, err := e.own.Ledger(e.t.Context())
+	if err != nil {
+		e.t.Fatalf("open the ledger: %v", err)
+	}
+	return l
+}
+
+// CheckDestroy is the CheckDestroy of every test: after a destroy there is no
+// machine, folder, tag or rule that was not there before, and no session once
+// the provider's processes have ended.
+func (e *Environment) CheckDestroy(*terraform.State) error {
+	if err := e.logout(); err != nil {
+		return err
+	}
+	var errs []error
+	left := e.Leftovers()
+	// The tag that marks the ledger's category stays as long as the category.
+	left.Tags = slices.DeleteFunc(left.Tags, func(name string) bool { return name == "!gantry" })
+	if !left.Empty() {
+		errs = append(errs, fmt.Errorf("left behind: %+v", left))
+	}
+	if s := e.Sessions(); s.SOAP+s.REST > 0 {
+		errs = append(errs, fmt.Errorf("sessions left behind: %d SOAP, %d REST", s.SOAP, s.REST))
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Environment) logout() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for _, p := range e.processes {
+		errs = append(errs, p.LogoutAll(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,143 @@
+package ippool_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+var (
+	holder = ledger.Owner{Cluster: "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11", Node: "prod-1-cp-1"}
+	held   = netip.MustParseAddr("10.10.183.9")
+)
+
+// claim takes an address of the pool as a cluster does.
+func claim(t *testing.T, env *acctest.Environment, single bool) {
+	t.Helper()
+	l := env.Ledger()
+	addresses, err := ipam.New("10.10.183.1", "10.10.183.10", 18, "10.10.128.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes"), Name: "prod-nodes", Pool: addresses, SingleCluster: single}
+	if err := l.ClaimAddress(t.Context(), p, holder, held); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func release(t *testing.T, env *acctest.Environment) {
+	t.Helper()
+	l := env.Ledger()
+	id := l.ID(ledger.KindPool, "", "prod-nodes")
+	if err := l.Release(t.Context(), id, held, holder); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.ReleaseReservation(t.Context(), id, holder.Cluster); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPoolInUse(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{
+				// A refresh counts, and a count that has changed is no change to make.
+				PreConfig: func() { claim(t, env, false) },
+				Config:    env.Config(small),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectEmptyPlan(),
+				}},
+			},
+			{
+				RefreshState: true,
+				RefreshPlanChecks: resource.RefreshPlanChecks{PostRefresh: []plancheck.PlanCheck{
+					plancheck.ExpectEmptyPlan(),
+				}},
+			},
+			{
+				Config: env.Config(small),
+				ConfigStateChecks: []statecheck.StateCheck{
+					value("allocated_addresses", knownvalue.Int64Exact(1)),
+					value("available_addresses", knownvalue.Int64Exact(9)),
+				},
+			},
+			{
+				Config:      env.Config(attributes("10.10.183.1", "10.10.183.8", 18, "10.10.128.1", "")),
+				PlanOnly:    true,
+				ExpectError: words("10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster + ")"),
+			},
+			{
+				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.183.9", "")),
+				PlanOnly:    true,
+				ExpectError: words(`default_gateway = "10.10.183.9"`),
+			},
+			{
+				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")),
+				PlanOnly:    true,
+				ExpectError: words("can be restricted to a single cluster while none of its addresses is in use"),
+			},
+			{
+				// What is in use stays: the other end may go.
+				Config: env.Config(attributes("10.10.183.5", "10.10.183.12", 18, "10.10.128.1", "")),
+				ConfigStateChecks: []statecheck.StateCheck{
+					value("total_addresses", knownvalue.Int64Exact(8)),
+					value("allocated_addresses", knownvalue.Int64Exact(1)),
+				},
+			},
+			{
+				Config:      env.Config(""),
+				ExpectError: words("1 of its addresses are in use. Delete the clusters and gateways that hold them first: 10.10.183.9 (prod-1-cp-1"),
+			},
+			{
+				PreConfig: func() { release(t, env) },
+				Config:    env.Config(""),
+			},
+		},
+	})
+}
+
+func TestPoolOfASingleCluster(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	restricted := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:            env.Config(restricted),
+				ConfigStateChecks: []statecheck.StateCheck{value("reserved_by_cluster_id", knownvalue.Null())},
+			},
+			{
+				PreConfig:    func() { claim(t, env, true) },
+				RefreshState: true,
+			},
+			{
+				Config:            env.Config(restricted),
+				ConfigStateChecks: []statecheck.StateCheck{value("reserved_by_cluster_id", knownvalue.StringExact(holder.Cluster))},
+			},
+			{
+				// Opened, and with it the reservation gone.
+				Config:            env.Config(small),
+				ConfigStateChecks: []statecheck.StateCheck{value("reserved_by_cluster_id", knownvalue.Null())},
+			},
+			{
+				PreConfig: func() { release(t, env) },
+				Config:    env.Config(restricted),
+			},
+		},
+	})
+}

@@ -1,0 +1,195 @@
+package ippool_test
+
+import (
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+func TestPoolDisappears(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	l := env.Ledger()
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{
+				PreConfig: func() {
+					if err := l.Unregister(t.Context(), l.ID(ledger.KindPool, "", "prod-nodes")); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: env.Config(small),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(pool, plancheck.ResourceActionCreate),
+				}},
+			},
+		},
+	})
+}
+
+func TestPoolExists(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	l := env.Ledger()
+	body := []byte(`{"name":"prod-nodes","start":"10.10.183.1","end":"10.10.183.10","prefix_length":18,"default_gateway":"10.10.128.1"}`)
+	if _, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "prod-nodes", Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:      env.Config(small),
+				PlanOnly:    true,
+				ExpectError: words("terraform import gantry_ip_pool.<name> prod-nodes"),
+			},
+			{
+				Config:             env.Config(small),
+				ResourceName:       pool,
+				ImportState:        true,
+				ImportStateId:      "prod-nodes",
+				ImportStatePersist: true,
+			},
+			{Config: env.Config(small), PlanOnly: true},
+		},
+	})
+}
+
+func TestPoolOfAGateway(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	const gateway = "0b7c7a52-3f0a-5c11-8d0f-1c4f8f1b2a33"
+	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, gateway, "prod-nodes").String())
+	own := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `gateway_id = "`+gateway+`"`)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{
+				Config: env.Config(own),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(pool, plancheck.ResourceActionDestroyBeforeCreate),
+					plancheck.ExpectKnownValue(pool, tfjsonpath.New("id"), id),
+				}},
+				ConfigStateChecks: []statecheck.StateCheck{value("id", id)},
+			},
+			{
+				ResourceName:      pool,
+				ImportState:       true,
+				ImportStateId:     gateway + "/prod-nodes",
+				ImportStateVerify: true,
+			},
+			{
+				ResourceName:  pool,
+				ImportState:   true,
+				ImportStateId: "dc1/prod-nodes",
+				ExpectError:   words(`"dc1/prod-nodes" is neither the name of a IP pool nor of the form <gateway id>/<name>`),
+			},
+		},
+	})
+}
+
+// TestPoolFamily shows that a change of family replaces a pool, and that the
+// collision with the pool that is replaced does not stop the plan.
+func TestPoolFamily(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{
+				Config: env.Config(attributes("2001:db8::10", "2001:db8::1f", 64, "2001:db8::1", "")),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(pool, plancheck.ResourceActionDestroyBeforeCreate),
+				}},
+				ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(16))},
+			},
+		},
+	})
+}
+
+// TestPoolOfUnknownRange shows that the id is known before the range is.
+func TestPoolOfUnknownRange(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, "", "prod-nodes").String())
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{{
+			Config: env.Config(later),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+				plancheck.ExpectKnownValue(pool, tfjsonpath.New("id"), id),
+				plancheck.ExpectUnknownValue(pool, tfjsonpath.New("total_addresses")),
+			}},
+			ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(10))},
+		}},
+	})
+}
+
+// TestPoolOfAnotherVCenter shows that a pool is not taken for gone where
+// another vCenter does not know it.
+func TestPoolOfAnotherVCenter(t *testing.T) {
+	t.Parallel()
+	env, other := acctest.New(t), acctest.New(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{Config: other.Config(small), ExpectError: words("it belongs to another vCenter")},
+			{Config: env.Config(small), PlanOnly: true},
+		},
+	})
+}
+
+func TestPoolInterrupted(t *testing.T) {
+	t.Parallel()
+	step := func(config string) func(*acctest.Environment) resource.TestStep {
+		return func(env *acctest.Environment) resource.TestStep {
+			return resource.TestStep{Config: env.Config(config)}
+		}
+	}
+	before := func(env *acctest.Environment) []resource.TestStep {
+		return []resource.TestStep{{Config: env.Config(small)}}
+	}
+	t.Run("create", func(t *testing.T) {
+		t.Parallel()
+		acctest.Interrupted{Step: step(small)}.Run(t)
+	})
+	t.Run("update", func(t *testing.T) {
+		t.Parallel()
+		acctest.Interrupted{Before: before, Step: step(grown)}.Run(t)
+	})
+	t.Run("delete", func(t *testing.T) {
+		t.Parallel()
+		acctest.Interrupted{Before: before, Step: step("")}.Run(t)
+	})
+}
+
+const later = `
+resource "terraform_data" "end" {
+  input = "10.10.183.10"
+}
+
+resource "gantry_ip_pool" "nodes" {
+  name            = "prod-nodes"
+  range           = { start = "10.10.183.1", end = terraform_data.end.output }
+  prefix_length   = 18
+  default_gateway = "10.10.128.1"
+}
+`
