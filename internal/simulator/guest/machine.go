@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
-	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
 
 const (
@@ -154,137 +150,6 @@ func (g *guest) runKubeadm(ctx context.Context, verb string, inst *cloudinit.Ins
 		return g.kubeadmInit(ctx, inst, file.Content, tool)
 	}
 	return g.kubeadmJoin(ctx, inst, file.Content, tool)
-}
-
-// networkUp takes the addresses of the machine.
-func (g *guest) networkUp(ctx context.Context, inst *cloudinit.Instance) error {
-	prefixes := inst.Network.Addresses
-	if len(prefixes) == 0 {
-		lease, err := g.lease()
-		if err != nil {
-			return err
-		}
-		prefixes = []netip.Prefix{lease}
-	}
-	for _, p := range prefixes {
-		if s := g.vm.Segment; s.IsValid() && s.Addr().Is4() == p.Addr().Is4() && !s.Contains(p.Addr()) {
-			return fmt.Errorf("address %s is not on network %s (%s): the gateway does not answer", p, g.vm.Network, s)
-		}
-	}
-	g.world.mu.Lock()
-	defer g.world.mu.Unlock()
-	if ctx.Err() != nil {
-		return errOff
-	}
-	for _, p := range prefixes {
-		if err := g.world.network.Claim(p.Addr(), g.owner()); err != nil {
-			return fmt.Errorf("duplicate address detected: %w", err)
-		}
-		g.addresses = append(g.addresses, p.Addr())
-	}
-	inst.Network.Addresses, g.hostname = prefixes, inst.Hostname
-	g.world.running.Go(g.publish)
-	return nil
-}
-
-// owner names the machine to others on the network; a VM's name alone is not
-// unique in a datacenter.
-func (g *guest) owner() string { return g.vm.Name + " (" + g.vm.ID + ")" }
-
-// lease plays a DHCP server that hands out a segment from its end.
-func (g *guest) lease() (netip.Prefix, error) {
-	s := g.vm.Segment
-	if !s.IsValid() || !s.Addr().Is4() {
-		return netip.Prefix{}, fmt.Errorf("no DHCP lease on network %s: its prefix is unknown", g.vm.Network)
-	}
-	b := s.Masked().Addr().As4()
-	for i, hostBits := 3, 32-s.Bits(); hostBits > 0; i, hostBits = i-1, hostBits-8 {
-		b[i] |= byte(1<<min(hostBits, 8) - 1)
-	}
-	for addr := netip.AddrFrom4(b).Prev(); s.Contains(addr); addr = addr.Prev() {
-		if _, taken := g.world.network.Holder(addr); !taken {
-			return netip.PrefixFrom(addr, s.Bits()), nil
-		}
-	}
-	return netip.Prefix{}, fmt.Errorf("no DHCP lease on network %s: %s is used up", g.vm.Network, s)
-}
-
-// resume is a boot after the first: the same instance, so cloud-init brings
-// up the network and runs nothing.
-func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
-	if err := g.networkUp(ctx, inst); err != nil {
-		return fmt.Errorf("cloud-init: network: %w", err)
-	}
-	g.world.mu.Lock()
-	n := g.disk.node
-	var err error
-	if n != nil && ctx.Err() == nil {
-		err = g.start()
-	}
-	g.world.mu.Unlock()
-	if n == nil || err != nil {
-		return err
-	}
-	// A kubelet registers its node when it starts, once the API answers.
-	for n.cluster.healthy() != nil {
-		if !sleep(ctx, pollInterval) {
-			return errOff
-		}
-	}
-	if _, err := n.cluster.store.Create(kubeapi.Nodes, n.registration()); err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	return nil
-}
-
-// start runs kubelet and, on a control plane, the API server. World.mu is held.
-func (g *guest) start() error {
-	n := g.disk.node
-	if n.controlPlane {
-		e, err := n.cluster.serve(n.advertise, n.serving)
-		if err != nil {
-			return err
-		}
-		g.endpoint = e
-	}
-	g.kubelet = true
-	n.cluster.settle()
-	return nil
-}
-
-// stop is a power-off. World.mu is held.
-func (w *World) stop(g *guest) {
-	if g.halt == nil {
-		return
-	}
-	g.halt()
-	g.halt, g.kubelet = nil, false
-	for _, addr := range g.addresses {
-		w.network.Release(addr, g.owner())
-	}
-	g.addresses = nil
-	g.endpoint.close()
-	g.endpoint = nil
-	if n := g.disk.node; n != nil {
-		n.cluster.settle()
-	}
-}
-
-// publish tells the guest tools what addresses the machine has now.
-func (g *guest) publish() {
-	g.tools.Lock()
-	defer g.tools.Unlock()
-	g.world.mu.Lock()
-	addresses := slices.Clone(g.addresses)
-	name, tell := g.hostname, g.vm.SetNetwork
-	off := g.halt == nil
-	if n := g.disk.node; n != nil && n.controlPlane && n.cluster.holder == g {
-		addresses = append(addresses, n.cluster.vip.Addr())
-	}
-	g.world.mu.Unlock()
-	if tell != nil && !off && len(addresses) > 0 {
-		tell(addresses, name)
-	}
 }
 
 // set moves to a phase and reports it with the log.

@@ -1,0 +1,72 @@
+package guest
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
+)
+
+// resume is a boot after the first: the same instance, so cloud-init brings
+// up the network and runs nothing.
+func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
+	if err := g.networkUp(ctx, inst); err != nil {
+		return fmt.Errorf("cloud-init: network: %w", err)
+	}
+	g.world.mu.Lock()
+	n := g.disk.node
+	var err error
+	if n != nil && ctx.Err() == nil {
+		err = g.start()
+	}
+	g.world.mu.Unlock()
+	if n == nil || err != nil {
+		return err
+	}
+	// A kubelet registers its node when it starts, once the API answers.
+	for n.cluster.healthy() != nil {
+		if !sleep(ctx, pollInterval) {
+			return errOff
+		}
+	}
+	if _, err := n.cluster.store.Create(kubeapi.Nodes, n.registration()); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	return nil
+}
+
+// start runs kubelet and, on a control plane, the API server. World.mu is held.
+func (g *guest) start() error {
+	n := g.disk.node
+	if n.controlPlane {
+		e, err := n.cluster.serve(n.advertise, n.serving)
+		if err != nil {
+			return err
+		}
+		g.endpoint = e
+	}
+	g.kubelet = true
+	n.cluster.settle()
+	return nil
+}
+
+// stop is a power-off. World.mu is held.
+func (w *World) stop(g *guest) {
+	if g.halt == nil {
+		return
+	}
+	g.halt()
+	g.halt, g.kubelet = nil, false
+	for _, addr := range g.addresses {
+		w.network.Release(addr, g.owner())
+	}
+	g.addresses = nil
+	g.endpoint.close()
+	g.endpoint = nil
+	if n := g.disk.node; n != nil {
+		n.cluster.settle()
+	}
+}
