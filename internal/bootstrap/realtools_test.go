@@ -163,6 +163,18 @@ func TestCloudInitAcceptsUserdata(t *testing.T) {
 	})
 }
 
+// interpreter is the Python that a script runs with, which is not always the
+// first one on PATH.
+func interpreter(t *testing.T, script string) string {
+	t.Helper()
+	line, _, _ := strings.Cut(string(must(os.ReadFile(script))), "\n")
+	path, ok := strings.CutPrefix(line, "#!")
+	if !ok || strings.Contains(path, " ") {
+		missing(t, "%s does not begin with its interpreter but with %q", script, line)
+	}
+	return path
+}
+
 // readGuest lets cloud-init's own data source take guestinfo values apart and
 // its netplan renderer write the network, and prints what came of them.
 const readGuest = `
@@ -190,8 +202,7 @@ print(json.dumps({
 
 func TestCloudInitReadsGuestInfo(t *testing.T) {
 	t.Parallel()
-	tool(t, "cloud-init", "Debian package cloud-init")
-	python := tool(t, "python3", "a dependency of cloud-init")
+	python := interpreter(t, tool(t, "cloud-init", "Debian package cloud-init"))
 	if output, err := run(t, python, "-c", "import cloudinit.sources.DataSourceVMware"); err != nil {
 		missing(t, "cloud-init's modules cannot be imported: %s", output)
 	}
