@@ -1,0 +1,149 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+var binary string // the command, made once for all tests
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "gantry-simulator-test-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "gantry-simulator")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("build: %v\n%s", err, out))
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// process is a running command and the environment it printed.
+type process struct {
+	*exec.Cmd
+	env    map[string]string
+	stderr *bytes.Buffer
+}
+
+func launch(t *testing.T, args ...string) *process {
+	t.Helper()
+	envFile := filepath.Join(t.TempDir(), "demo.env")
+	p := &process{stderr: new(bytes.Buffer)}
+	p.Cmd = exec.Command(binary, append([]string{
+		"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", envFile,
+	}, args...)...)
+	p.Stderr = p.stderr
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(envFile); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no environment file: %s", p.stderr)
+		}
+	}
+	out, err := exec.Command("sh", "-c", ". "+envFile+"; env").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.env = map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		p.env[key] = value
+	}
+	return p
+}
+
+func (p *process) login(t *testing.T) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	u := &url.URL{Scheme: "https", Host: p.env["VSPHERE_SERVER"], Path: "/sdk", User: url.UserPassword(p.env["VSPHERE_USER"], p.env["VSPHERE_PASSWORD"])}
+	c, err := govmomi.NewClient(ctx, u, true)
+	if err != nil {
+		return err
+	}
+	return c.Logout(ctx)
+}
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	p := launch(t, "-password", "it's a 'secret' $HOME", "-template", "image-1.33=1.33.1", "-fault", "refuse,call=Logout,times=1,fault=HostCommunication")
+	if p.env["VSPHERE_PASSWORD"] != "it's a 'secret' $HOME" {
+		t.Errorf("password %q", p.env["VSPHERE_PASSWORD"])
+	}
+	for _, key := range []string{"VSPHERE_SERVER", "VSPHERE_USER", "GANTRY_CLUSTER_PROXY_URL", "GANTRY_SIMULATOR_CONTROL", "VSPHERE_ALLOW_UNVERIFIED_SSL"} {
+		if p.env[key] == "" {
+			t.Errorf("%s is missing", key)
+		}
+	}
+	ca := p.env["GANTRY_CA_CERTIFICATE"]
+	if raw, err := os.ReadFile(ca); err != nil || !strings.Contains(string(raw), "BEGIN CERTIFICATE") {
+		t.Errorf("certificate authority: %v", err)
+	}
+	if err := p.login(t); err == nil || !strings.Contains(err.Error(), "HostCommunication") {
+		t.Errorf("the fault was not injected: %v", err)
+	}
+	if err := p.login(t); err != nil {
+		t.Errorf("login: %v", err)
+	}
+	control := simulator.NewControl(p.env["GANTRY_SIMULATOR_CONTROL"])
+	state, err := control.State(t.Context())
+	if err != nil || state.Calls.SOAP["Login"] != 2 || !state.Leftovers.Empty() {
+		t.Errorf("state %+v, %v", state, err)
+	}
+	if err := control.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("exit: %v\n%s", err, p.stderr)
+	}
+	if _, err := os.Stat(ca); !os.IsNotExist(err) {
+		t.Errorf("the certificate authority is still there: %v", err)
+	}
+}
+
+func TestCommandStopsOnSignals(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		p := launch(t)
+		if err := p.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Wait(); err != nil {
+			t.Errorf("%s: %v\n%s", signal, err, p.stderr)
+		}
+	}
+}
+
+func TestCommandRefusesWrongFlags(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-fault", "explode"}, {"-user", "nobody"}, {"-template", "x"}, {"extra"}} {
+		out, err := exec.Command(binary, args...).CombinedOutput()
+		if err == nil {
+			t.Errorf("%v: accepted", args)
+		}
+		if len(out) == 0 {
+			t.Errorf("%v: no word of why", args)
+		}
+	}
+}
