@@ -4,6 +4,9 @@
 //	gantry-simulator -env-file demo.env &
 //	. ./demo.env
 //	terraform apply
+//
+// Two subcommands look at what came of it: nodes lists the nodes of a cluster
+// from its kubeconfig, leftovers what is there beyond the initial inventory.
 package main
 
 import (
@@ -26,12 +29,24 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := command(ctx, os.Args[1:])
+	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "gantry-simulator:", err)
 		os.Exit(1)
 	}
+}
+
+func command(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "nodes":
+			return runNodes(args[1:])
+		case "leftovers":
+			return runLeftovers(args[1:])
+		}
+	}
+	return run(ctx, args, os.Stdout, os.Stderr)
 }
 
 // settings are what the command line says.
