@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -113,6 +115,16 @@ func (e *Environment) Ledger() *ledger.Ledger {
 		e.t.Fatalf("open the ledger: %v", err)
 	}
 	return l
+}
+
+// Words is a pattern for words of a diagnostic, which Terraform wraps and
+// frames.
+func Words(s string) *regexp.Regexp {
+	fields := strings.Fields(s)
+	for i, f := range fields {
+		fields[i] = regexp.QuoteMeta(f)
+	}
+	return regexp.MustCompile(strings.Join(fields, `[\s│]+`))
 }
 
 // CheckDestroy is the CheckDestroy of every test: after a destroy there is no

@@ -2,24 +2,12 @@ package ippool_test
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
-
-// words is a pattern for words that Terraform may have wrapped.
-func words(s string) *regexp.Regexp {
-	fields := strings.Fields(s)
-	for i, f := range fields {
-		fields[i] = regexp.QuoteMeta(f)
-	}
-	// Between two words: white space, and the frame that Terraform draws.
-	return regexp.MustCompile(strings.Join(fields, `[\s│]+`))
-}
 
 func TestWrongAddresses(t *testing.T) {
 	t.Parallel()
@@ -46,7 +34,7 @@ func TestWrongAddresses(t *testing.T) {
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: env.Factories(),
 				Steps: []resource.TestStep{{
-					Config: env.Config(test.pool), PlanOnly: true, ExpectError: words(test.want),
+					Config: env.Config(test.pool), PlanOnly: true, ExpectError: acctest.Words(test.want),
 				}},
 			})
 		})

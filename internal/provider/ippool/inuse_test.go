@@ -77,17 +77,17 @@ func TestPoolInUse(t *testing.T) {
 			{
 				Config:      env.Config(attributes("10.10.183.1", "10.10.183.8", 18, "10.10.128.1", "")),
 				PlanOnly:    true,
-				ExpectError: words("10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster + ")"),
+				ExpectError: acctest.Words("10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster + ")"),
 			},
 			{
 				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.183.9", "")),
 				PlanOnly:    true,
-				ExpectError: words(`default_gateway = "10.10.183.9"`),
+				ExpectError: acctest.Words(`default_gateway = "10.10.183.9"`),
 			},
 			{
 				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")),
 				PlanOnly:    true,
-				ExpectError: words("can be restricted to a single cluster while none of its addresses is in use"),
+				ExpectError: acctest.Words("can be restricted to a single cluster while none of its addresses is in use"),
 			},
 			{
 				// What is in use stays: the other end may go.
@@ -99,7 +99,7 @@ func TestPoolInUse(t *testing.T) {
 			},
 			{
 				Config:      env.Config(""),
-				ExpectError: words("1 of its addresses are in use. Delete the clusters and gateways that hold them first: 10.10.183.9 (prod-1-cp-1"),
+				ExpectError: acctest.Words("1 of its addresses are in use. Delete the clusters and gateways that hold them first: 10.10.183.9 (prod-1-cp-1"),
 			},
 			{
 				PreConfig: func() { release(t, env) },

@@ -52,7 +52,7 @@ func TestPoolExists(t *testing.T) {
 			{
 				Config:      env.Config(small),
 				PlanOnly:    true,
-				ExpectError: words("terraform import gantry_ip_pool.<name> prod-nodes"),
+				ExpectError: acctest.Words("terraform import gantry_ip_pool.<name> prod-nodes"),
 			},
 			{
 				Config:             env.Config(small),
@@ -95,7 +95,7 @@ func TestPoolOfAGateway(t *testing.T) {
 				ResourceName:  pool,
 				ImportState:   true,
 				ImportStateId: "dc1/prod-nodes",
-				ExpectError:   words(`"dc1/prod-nodes" is neither the name of a IP pool nor of the form <gateway id>/<name>`),
+				ExpectError:   acctest.Words(`"dc1/prod-nodes" is neither the name of a IP pool nor of the form <gateway id>/<name>`),
 			},
 		},
 	})
@@ -151,7 +151,7 @@ func TestPoolOfAnotherVCenter(t *testing.T) {
 		CheckDestroy:             env.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: env.Config(small)},
-			{Config: other.Config(small), ExpectError: words("it belongs to another vCenter")},
+			{Config: other.Config(small), ExpectError: acctest.Words("it belongs to another vCenter")},
 			{Config: env.Config(small), PlanOnly: true},
 		},
 	})
