@@ -1,0 +1,198 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// stride tests every n-th call; GANTRY_INTERRUPT_STRIDE=1 tests them all, as CI
+// does.
+func stride(t *testing.T) int {
+	t.Helper()
+	if s := os.Getenv("GANTRY_INTERRUPT_STRIDE"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			t.Fatalf("GANTRY_INTERRUPT_STRIDE=%q is not a number from 1", s)
+		}
+		return n
+	}
+	return 1
+}
+
+// killed runs something with the way to vCenter cut from the k-th call on, as
+// for a process that died there, and then moves vCenter's clock past what a lock
+// lives without a heartbeat. It tells whether the run got that far.
+func (w *world) killed(k int, run func(context.Context, *engine.Engine)) bool {
+	w.t.Helper()
+	dying := w.engine()
+	// The engine of the dead: it gives up at once, like a process that is gone.
+	dying.Timing.RetryBudget = 0
+	ctx, cancel := context.WithCancel(w.t.Context())
+	w.sim.StopAfter(k)
+	done := make(chan struct{})
+	go func() { defer close(done); run(ctx, dying) }()
+	for alive := true; alive; {
+		select {
+		case <-done:
+			alive = false
+		case <-time.After(5 * time.Millisecond):
+			if w.sim.Stopped() {
+				cancel()
+			}
+		}
+	}
+	cancel()
+	reached := w.sim.Stopped()
+	w.sim.Resume()
+	w.sim.AdvanceClock(2 * time.Minute)
+	return reached
+}
+
+// noAddressTwice fails when two VMs hold one address.
+func (w *world) noAddressTwice() {
+	w.t.Helper()
+	survey, err := w.engine().Reader.Survey(w.t.Context(), engine.SurveyRequest{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, h := range survey.Held {
+		if h.Node == engine.OwnerVIP || h.Node == engine.OwnerExtra {
+			continue
+		}
+		if other, ok := seen[h.Address.String()]; ok && other != h.Node {
+			w.t.Fatalf("%s and %s hold %s", other, h.Node, h.Address)
+		}
+		seen[h.Address.String()] = h.Node
+	}
+}
+
+// claims counts the addresses of the world's pool that are taken.
+func (w *world) claims() int {
+	w.t.Helper()
+	left := 0
+	for _, name := range w.sim.Leftovers().Tags {
+		if strings.HasPrefix(name, w.pool+"/") {
+			left++
+		}
+	}
+	return left
+}
+
+// TestCreateInterruptedAtEveryCall kills a creation at each of its vCenter
+// calls, loses its state, and creates again: one cluster is there at the end,
+// with nothing beside it.
+func TestCreateInterruptedAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for k := 1; ; k += stride(t) {
+		reached := true
+		t.Run(fmt.Sprintf("call %d", k), func(t *testing.T) {
+			w := newWorld(t, simulator.Options{})
+			reached = w.killed(k, func(ctx context.Context, e *engine.Engine) {
+				_, _ = e.Apply(ctx, engine.Request{Spec: w.spec(1, 1), Secrets: newSecrets(t)})
+			})
+			spec := w.spec(1, 1)
+			secrets := newSecrets(t)
+			out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			if err != nil {
+				var plan *engine.PlanError
+				if errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
+					return // its API had answered: the state would have held it
+				}
+				t.Fatal(err)
+			}
+			if len(out.Status.Nodes) != 2 || out.Status.State != engine.StateRunning {
+				t.Fatalf("status %+v", out.Status)
+			}
+			w.noAddressTwice()
+			if n := w.claims(); n != 4 {
+				t.Errorf("%d addresses are claimed, not 4: %v", n, w.sim.Leftovers().Tags)
+			}
+			spec.ID, spec.New = out.ID, false
+			if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+				t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
+			}
+		})
+		if !reached || t.Failed() {
+			return
+		}
+	}
+}
+
+// TestDestroyInterruptedAtEveryCall kills a destruction at each of its vCenter
+// calls and destroys again: nothing is left.
+func TestDestroyInterruptedAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for k := 1; ; k += stride(t) {
+		reached := true
+		t.Run(fmt.Sprintf("call %d", k), func(t *testing.T) {
+			w := newWorld(t, simulator.Options{})
+			spec, secrets, _ := w.applied(w.spec(1, 1))
+			reached = w.killed(k, func(ctx context.Context, e *engine.Engine) {
+				_ = e.Destroy(ctx, spec.Target(), secrets)
+			})
+			if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+				t.Fatal(err)
+			}
+			w.onlyThePoolIsLeft()
+		})
+		if !reached || t.Failed() {
+			return
+		}
+	}
+}
+
+// onlyThePoolIsLeft fails when anything but the record of the world's pool and
+// the mark of the ledger's category is left.
+func (w *world) onlyThePoolIsLeft() {
+	w.t.Helper()
+	left := w.sim.Leftovers()
+	var tags []string
+	for _, tag := range left.Tags {
+		if tag != "!gantry" && !strings.Contains(tag, "nodes") {
+			tags = append(tags, tag)
+		}
+	}
+	if len(left.VMs)+len(left.Folders)+len(left.Rules)+len(tags) > 0 {
+		w.t.Errorf("left behind: %v %v %v %v", left.VMs, left.Folders, left.Rules, tags)
+	}
+}
+
+// TestTwoRunsOneRecord lets two runs create the same cluster at the same time:
+// one does, the other is refused and touches nothing.
+func TestTwoRunsOneRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	results := make(chan error, 2)
+	for range 2 {
+		e := w.engine()
+		go func() {
+			_, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(1, 1), Secrets: newSecrets(t)})
+			results <- err
+		}()
+	}
+	var errs []error
+	for range 2 {
+		if err := <-results; err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) != 1 {
+		t.Fatalf("%d of 2 runs failed: %v", len(errs), errs)
+	}
+	var plan *engine.PlanError
+	if !errors.Is(errs[0], ledger.ErrLocked) && !errors.As(errs[0], &plan) {
+		t.Fatalf("the second run failed with %v", errs[0])
+	}
+	w.noAddressTwice()
+}
