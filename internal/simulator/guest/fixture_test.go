@@ -55,7 +55,11 @@ type site struct {
 	t     *testing.T
 	world *guest.World
 	ca    *authority
+	*records
+}
 
+// records are what the VMs' guests said.
+type records struct {
 	mu      sync.Mutex
 	reports map[string]map[string]string
 	phases  map[string][]string
@@ -72,10 +76,15 @@ func newSite(t *testing.T, options guest.Options) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Close)
-	return &site{
-		t: t, world: w, ca: newAuthority(t, true),
+	return &site{t: t, world: w, ca: newAuthority(t, true), records: &records{
 		reports: map[string]map[string]string{}, phases: map[string][]string{}, ips: map[string][]netip.Addr{},
-	}
+	}}
+}
+
+// on is the same site for a subtest.
+func (s *site) on(t *testing.T) *site {
+	t.Helper()
+	return &site{t: t, world: s.world, ca: s.ca, records: s.records}
 }
 
 func (s *site) machine(name, address string) *machine {

@@ -261,8 +261,9 @@ func TestJoinRefusals(t *testing.T) {
 		"another VIP":       {true, func(m *machine) { env(m, "address", "10.10.183.6") }, "is not that of controlPlaneEndpoint"},
 	} {
 		i++
-		at, name := address(i), name
+		at := address(i)
 		t.Run(name, func(t *testing.T) {
+			s := s.on(t)
 			id := "n-" + strings.ReplaceAll(strings.ToLower(name), " ", "-")
 			m := s.worker(id, at)
 			if c.controlPlane {

@@ -63,7 +63,7 @@ func (p *pass) replicaSet(w workload) *Object {
 	if current != nil {
 		return current
 	}
-	replicas := int32(w.replicas) //nolint:gosec // it was an int32
+	replicas := int32(w.replicas)
 	return p.Put(&appsv1.ReplicaSet{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
 		ObjectMeta: metav1.ObjectMeta{

@@ -122,8 +122,10 @@ func (r *request) selected() (func(*Object) bool, error) {
 // fieldsOf reads an object's fields by path.
 type fieldsOf struct{ o *Object }
 
+// Has is part of fields.Fields: a path that leads nowhere reads as empty.
 func (f fieldsOf) Has(string) bool { return true }
 
+// Get reads the field at a path.
 func (f fieldsOf) Get(path string) string {
 	var at any = f.o.Object
 	for word := range strings.SplitSeq(path, ".") {
@@ -202,7 +204,7 @@ func (r *request) update(w http.ResponseWriter) error {
 	if err := r.admit(o); err != nil {
 		return err
 	}
-	return r.answer(w, http.StatusOK)(r.change(func(old *Object) (*Object, error) { return o, nil }))
+	return r.answer(w, http.StatusOK)(r.change(func(*Object) (*Object, error) { return o, nil }))
 }
 
 // change replaces the request's object, respecting its resource version and

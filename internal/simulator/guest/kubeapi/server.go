@@ -118,8 +118,8 @@ func (s *Server) discover(w http.ResponseWriter, path string, user User) bool {
 		if len(list.APIResources) > 0 {
 			doc = list
 		}
-	case path == "/openapi/v3":
-		doc = map[string]any{"paths": map[string]any{}}
+	case words[0] == "openapi":
+		doc = openAPI(path, s.store.kinds())
 	default:
 		return false
 	}
@@ -185,14 +185,14 @@ func noSuchPath() error {
 
 func forbidden(user User, a attributes) error {
 	if a.nonResource != "" {
-		return apierrors.NewForbidden(schema.GroupResource{}, "", fmt.Errorf("User %q cannot %s path %q", user.Name, a.verb, a.nonResource)) //nolint:staticcheck // the API's words
+		return apierrors.NewForbidden(schema.GroupResource{}, "", fmt.Errorf("User %q cannot %s path %q", user.Name, a.verb, a.nonResource))
 	}
 	where := "at the cluster scope"
 	if a.namespace != "" {
 		where = fmt.Sprintf("in the namespace %q", a.namespace)
 	}
 	return apierrors.NewForbidden(schema.GroupResource{Group: a.group, Resource: a.resource}, a.name,
-		fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user.Name, a.verb, a.resource, a.group, where)) //nolint:staticcheck // the API's words
+		fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user.Name, a.verb, a.resource, a.group, where))
 }
 
 // acceptsJSON tells whether JSON will do; protobuf and CBOR are not spoken.
