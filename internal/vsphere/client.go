@@ -39,8 +39,9 @@ type site struct {
 
 // operation is what a task was started for.
 type operation struct {
-	name string
-	done func(types.BaseMethodFault) bool // the fault means that it was so already
+	name  string
+	makes string                           // path of the VM that comes out of it
+	done  func(types.BaseMethodFault) bool // the fault means that it was so already
 }
 
 func connect(ctx context.Context, c Config) (*Client, error) {

@@ -15,7 +15,13 @@ import (
 // Clone implements engine.VCenter: one call, in which the new machine gets all
 // that it ever needs, so that there is no half-made one.
 func (c *Client) Clone(ctx context.Context, req engine.CloneRequest) (string, error) {
-	op := fmt.Sprintf("clone %q from %q", req.Name, req.Template.Path)
+	target := req.Name
+	if folder, err := parseRef("Folder", req.Folder); err == nil {
+		if p, ok := c.site.paths.Load(folder); ok {
+			target = p.(string) + "/" + req.Name
+		}
+	}
+	op := fmt.Sprintf("clone %q from %q", target, req.Template.Path)
 	template, err := parseRef("VirtualMachine", req.Template.Ref)
 	if err != nil {
 		return "", c.failed(op, err)
@@ -32,7 +38,7 @@ func (c *Client) Clone(ctx context.Context, req engine.CloneRequest) (string, er
 	if err != nil {
 		return "", c.failed(op, err)
 	}
-	return c.started(res.Returnval, operation{name: op}), nil
+	return c.started(res.Returnval, operation{name: op, makes: target}), nil
 }
 
 func (c *Client) cloneSpec(ctx context.Context, req engine.CloneRequest, template, folder types.ManagedObjectReference) (*types.VirtualMachineCloneSpec, error) {

@@ -201,7 +201,7 @@ func TestCloneFailures(t *testing.T) {
 	for _, fault := range []string{"TaskInProgress", "ResourceInUse", "HostCommunication", "HostNotConnected", "HostNotReachable", "FileLocked", "ConcurrentAccess"} {
 		for _, kind := range []simulator.FaultKind{simulator.FailTask, simulator.RefuseCall} {
 			v.must(v.AddFault(simulator.Fault{Kind: kind, Call: "CloneVM_Task", Fault: fault}))
-			if err = fail("transient"); !engine.Transient(err) || !strings.Contains(err.Error(), `clone "transient"`) {
+			if err = fail("transient"); !engine.Transient(err) || !strings.Contains(err.Error(), `clone "/dc-1/vm/k8s/transient" from`) {
 				t.Errorf("%s %s: %v", kind, fault, err)
 			}
 		}

@@ -43,3 +43,8 @@ func HostFor(seen []types.ObjectContent, req engine.CloneRequest) *types.Managed
 	c.rememberHosts(newInventory(found))
 	return c.hostFor(req)
 }
+
+// Without takes an object out of the specs of a read.
+func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
+	return without(specs, ref)
+}

@@ -47,7 +47,7 @@ func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 		"destroy":   func() (string, error) { return v.client.Destroy(t.Context(), vm) },
 		"wipe":      func() (string, error) { return v.client.WipeUserdata(t.Context(), vm) },
 	} {
-		if _, err := call(); !errors.Is(err, engine.ErrGone) || engine.Transient(err) || !strings.Contains(err.Error(), "VirtualMachine") {
+		if _, err := call(); !errors.Is(err, engine.ErrGone) || engine.Transient(err) || !strings.Contains(err.Error(), "/dc-1/vm/k8s/prod-cp-1") {
 			t.Errorf("%s of what is gone: %v", name, err)
 		}
 	}

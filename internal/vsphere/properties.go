@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -73,14 +74,37 @@ func (c *Client) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec
 	for i := range specs {
 		specs[i].ReportMissingObjectsInResults = types.NewBool(true)
 	}
-	for attempt := 0; ; attempt++ {
+	for restarted := false; ; {
 		seen := c.soap.generation.Load()
 		found, err := c.retrieveOnce(ctx, specs)
-		if err != nil && attempt == 0 && ctx.Err() == nil && seen != c.soap.generation.Load() {
-			continue // the session, and the rest of the pages with it, went in between
+		fault, _ := methodFault(err)
+		gone, ok := fault.(*types.ManagedObjectNotFound)
+		switch {
+		case ok && without(specs, gone.Obj):
+			// Asked to leave out what is missing, vCenter still complains when
+			// nothing else is left.
+			specs = slices.DeleteFunc(specs, func(s types.PropertyFilterSpec) bool { return len(s.ObjectSet) == 0 })
+			if len(specs) == 0 {
+				return nil, nil
+			}
+		case err != nil && !restarted && ctx.Err() == nil && seen != c.soap.generation.Load():
+			restarted = true // the session, and the rest of the pages with it, went in between
+		default:
+			return found, err
 		}
-		return found, err
 	}
+}
+
+// without takes an object out of all specs, and tells whether it was in any.
+func without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
+	found := false
+	for i := range specs {
+		specs[i].ObjectSet = slices.DeleteFunc(specs[i].ObjectSet, func(o types.ObjectSpec) bool {
+			found = found || o.Obj == ref
+			return o.Obj == ref
+		})
+	}
+	return found
 }
 
 func (c *Client) retrieveOnce(ctx context.Context, specs []types.PropertyFilterSpec) ([]properties, error) {

@@ -179,3 +179,20 @@ func TestHostIsNamedOnlyWithoutDRS(t *testing.T) {
 		t.Fatalf("all machines go to %v", seen)
 	}
 }
+
+func TestMissingObjectsAreTakenOutOfARead(t *testing.T) {
+	t.Parallel()
+	ref := func(value string) types.ManagedObjectReference {
+		return types.ManagedObjectReference{Type: "VirtualMachine", Value: value}
+	}
+	specs := []types.PropertyFilterSpec{
+		{ObjectSet: []types.ObjectSpec{{Obj: ref("vm-1")}, {Obj: ref("vm-2")}}},
+		{ObjectSet: []types.ObjectSpec{{Obj: ref("vm-2")}}},
+	}
+	if vsphere.Without(specs, ref("vm-3")) || len(specs[0].ObjectSet) != 2 {
+		t.Fatalf("specs %+v", specs)
+	}
+	if !vsphere.Without(specs, ref("vm-2")) || len(specs[0].ObjectSet) != 1 || len(specs[1].ObjectSet) != 0 {
+		t.Fatalf("specs %+v", specs)
+	}
+}

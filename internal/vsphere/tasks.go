@@ -76,10 +76,6 @@ func (c *Client) Poll(ctx context.Context, req engine.PollRequest) (*engine.Poll
 		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": deviceProperties}))
 	}
 	found, err := c.retrieve(ctx, specs...)
-	if isFault[*types.ManagedObjectNotFound](err) {
-		// vCenter says so only when none of the objects is left.
-		found, err = nil, nil
-	}
 	if err != nil {
 		return nil, c.failed("look at running tasks and VMs", err)
 	}
@@ -145,6 +141,9 @@ func (c *Client) taskState(p properties) engine.TaskState {
 		state := engine.TaskState{Done: true}
 		if vm, ok := p.values["info.result"].(types.ManagedObjectReference); ok && vm.Type == "VirtualMachine" {
 			state.VM = vm.String()
+			if op.makes != "" {
+				c.site.paths.Store(vm, op.makes)
+			}
 		}
 		return state
 	case types.TaskInfoStateError:
