@@ -77,6 +77,7 @@ func (p *planner) refuse() {
 	}
 	p.out.Problems = append(p.out.Problems, p.obs.Survey.Problems...)
 	p.clones()
+	p.bootstraps()
 	for i, pool := range p.spec.Pools() {
 		for j, pl := range pool.Placements {
 			ip := p.obs.IPPools[pl.IPPoolID]

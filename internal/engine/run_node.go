@@ -60,24 +60,9 @@ func (n *newNode) claim(ctx context.Context) error {
 func (n *newNode) render(ctx context.Context) error {
 	r := n.run
 	pool := r.obs.IPPools[n.placement().IPPoolID]
-	doc := bootstrap.Node{
-		ClusterName: r.spec.Name, Name: n.name, InstanceID: n.uuid().String(),
-		Role: bootstrap.Worker, KubernetesVersion: r.spec.KubernetesVersion,
-		Address: n.address, Gateway: pool.Pool.Gateway,
-		SearchDomains: pool.Body.SearchDomains, Endpoint: r.vip,
-		PodCIDR: r.spec.PodCIDR, ServiceCIDR: r.spec.ServiceCIDR, Schedulable: n.step.pool.Schedulable,
-		SSHAuthorizedKeys: r.spec.SSHAuthorizedKeys, NTPServers: r.spec.NTPServers,
-	}
-	for _, ns := range pool.Body.Nameservers {
-		addr, err := netip.ParseAddr(ns)
-		if err != nil {
-			return fmt.Errorf("nameserver of IP pool %q: %w", pool.Body.Name, err)
-		}
-		doc.Nameservers = append(doc.Nameservers, addr)
-	}
-	if p := r.spec.Proxy; p != nil {
-		doc.Proxy = &bootstrap.Proxy{HTTP: p.HTTP, HTTPS: p.HTTPS, NoProxy: p.NoProxy, CACertificate: p.CACertificate}
-	}
+	doc := r.spec.document(n.name, pool)
+	doc.InstanceID, doc.Role, doc.Schedulable = n.uuid().String(), bootstrap.Worker, n.step.pool.Schedulable
+	doc.Address, doc.Endpoint = n.address, r.vip
 	zones, err := r.zones(ctx)
 	if err != nil {
 		return err
