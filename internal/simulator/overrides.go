@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"strings"
+
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -36,8 +38,10 @@ var overridden = map[string]map[string]bool{
 	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
 	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
 	"ServiceInstance":        methodSet("CurrentTime"),
-	"PropertyCollector":      methodSet("RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx"),
-	"ViewManager":            methodSet("CreateContainerView"),
+	"PropertyCollector": methodSet("RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx",
+		"CreateFilter", "CreatePropertyCollector", "DestroyPropertyCollector", "WaitForUpdates", "WaitForUpdatesEx", "CancelWaitForUpdates"),
+	"PropertyFilter": methodSet("DestroyPropertyFilter"),
+	"ViewManager":    methodSet("CreateContainerView"),
 	"SearchIndex": methodSet("FindByInventoryPath", "FindByUuid", "FindAllByUuid", "FindChild",
 		"FindByDatastorePath", "FindByIp", "FindAllByIp"),
 	"AuthorizationManager": methodSet("HasPrivilegeOnEntities", "HasPrivilegeOnEntity",
@@ -63,10 +67,11 @@ func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference,
 			return nil, denied
 		}
 	}
-	if !overridden[m.This.Type][m.Name] || s.registry.Get(m.This) == nil {
-		if m.This.Type != "PropertyCollector" || !overridden[m.This.Type][m.Name] {
-			return nil, nil
-		}
+	if !overridden[m.This.Type][m.Name] {
+		return nil, nil
+	}
+	if ctx.Session == nil && !strings.HasPrefix(m.Name, "Retrieve") {
+		return nil, nil // vcsim refuses what needs a session
 	}
 	// With a session vcsim looks the target up again, so that the returned
 	// object alone would not do.
@@ -78,6 +83,7 @@ func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference,
 // while nothing else changes the inventory.
 func (s *Simulator) serially(ctx *vcsim.Context, call func(ctx *vcsim.Context) soap.HasFault) soap.HasFault {
 	s.inventory.Lock()
+	defer s.changes.announce()
 	defer s.inventory.Unlock()
 	own := *ctx
 	res := call(&own)

@@ -48,6 +48,8 @@ type Simulator struct {
 	sessions   *sessions
 	tags       *tagStore
 	overrides  *overrides
+	changes    *changes
+	collectors *collectors
 
 	taskDuration atomic.Int64
 	serial       atomic.Int64 // numbers tasks and boots
@@ -75,13 +77,15 @@ type Simulator struct {
 func Start(opts Options) (_ *Simulator, err error) {
 	opts = opts.withDefaults()
 	s := &Simulator{
-		opts:     opts,
-		accounts: map[string]string{strings.ToLower(opts.Username): opts.Password},
-		sessions: newSessions(),
-		tags:     newTagStore(),
-		boots:    make(map[types.ManagedObjectReference]int64),
-		closed:   make(chan struct{}),
-		asked:    make(chan struct{}),
+		opts:       opts,
+		accounts:   map[string]string{strings.ToLower(opts.Username): opts.Password},
+		sessions:   newSessions(),
+		collectors: newCollectors(),
+		tags:       newTagStore(),
+		boots:      make(map[types.ManagedObjectReference]int64),
+		changes:    newChanges(),
+		closed:     make(chan struct{}),
+		asked:      make(chan struct{}),
 	}
 	s.front = newFront(s, opts.Latency)
 	for user, password := range opts.Users {
@@ -159,6 +163,9 @@ func (s *Simulator) startService() error {
 	}
 	s.createTags(refs)
 
+	// vcsim's task manager appends to its lists without a lock.
+	s.registry.RemoveHandler(s.registry.Get(*content.TaskManager).(*vcsim.TaskManager))
+	s.registry.AddHandler(s.changes)
 	s.registry.Handler = s.dispatch
 	s.service.Listen = &url.URL{
 		Scheme: "https", Host: s.Server(), Path: "/sdk", User: url.UserPassword(s.opts.Username, s.opts.Password),
@@ -333,7 +340,10 @@ func (s *Simulator) RestorePrivileges() { s.privileges.clear() }
 func (s *Simulator) Sessions() Sessions { return s.sessions.live(s.soapKeys()) }
 
 // ExpireSessions ends all sessions, as idle time does.
-func (s *Simulator) ExpireSessions() { s.sessions.expire(s.soapKeys()) }
+func (s *Simulator) ExpireSessions() {
+	s.sessions.expire(s.soapKeys())
+	s.collectors.clear()
+}
 
 // Restart is a vCenter that restarted: all sessions are gone and finished
 // tasks are forgotten.

@@ -69,6 +69,7 @@ func (s *Simulator) locked(ctx *vcsim.Context, do work) (types.AnyType, fault) {
 
 func (s *Simulator) exclusively(ctx *vcsim.Context, do work) (result types.AnyType, err fault) {
 	s.inventory.Lock()
+	defer s.changes.announce()
 	defer s.inventory.Unlock()
 	defer func() {
 		if r := recover(); r != nil {
