@@ -14,6 +14,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/cloudaccount"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/datacenters"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/gateway"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetags"
@@ -87,6 +88,7 @@ func (p *gantry) Configure(ctx context.Context, req provider.ConfigureRequest, r
 func (p *gantry) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		cloudaccount.NewResource,
+		gateway.NewResource,
 		ippool.NewResource,
 		vmwarecluster.NewResource,
 	}

@@ -66,6 +66,25 @@ func (c *Connection) Account(ctx context.Context, server, user, password, caCert
 	return c.process.sessions.Get(ctx, id)
 }
 
+// Login is the identity that the provider itself logs in with, without its
+// password.
+type Login struct {
+	Server, Username, CACertificate string
+	Insecure                        bool
+}
+
+// Login is how the provider itself logs in; the zero value while that is not
+// known.
+func (c *Connection) Login() Login {
+	if c.settings == nil {
+		return Login{}
+	}
+	return Login{
+		Server: c.settings.Server, Username: c.settings.Username,
+		CACertificate: c.settings.CACertificate, Insecure: c.settings.Insecure,
+	}
+}
+
 // IsProvider tells whether a user name is the one that the provider itself
 // logs in with; vCenter does not tell upper from lower case in them.
 func (c *Connection) IsProvider(username string) bool {

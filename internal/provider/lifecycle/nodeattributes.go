@@ -16,6 +16,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
+// The networks inside a cluster unless the configuration says otherwise.
+const (
+	DefaultPodCIDR     = "192.168.0.0/16"
+	DefaultServiceCIDR = "10.96.0.0/12"
+)
+
 var (
 	dnsName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	kubeForm   = regexp.MustCompile(`^1\.[0-9]{1,2}\.[0-9]{1,3}$`)
@@ -86,8 +92,8 @@ func Network() schema.SingleNestedAttribute {
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:          []validator.String{stringvalidator.OneOf("static")},
 			},
-			"pod_cidr":     cidr("Network of pods", "192.168.0.0/16"),
-			"service_cidr": cidr("Network of services", "10.96.0.0/12"),
+			"pod_cidr":     cidr("Network of pods", DefaultPodCIDR),
+			"service_cidr": cidr("Network of services", DefaultServiceCIDR),
 		},
 	}
 }

@@ -4,9 +4,44 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"regexp"
+	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 )
+
+var folderForm = regexp.MustCompile(`^[^/]+(/[^/]+)*$`)
+
+// FolderPath validates the path of a VM folder.
+func FolderPath() validator.String {
+	return stringvalidator.RegexMatches(folderForm, "must be folder names with `/` between them, without one at either end")
+}
+
+// Duration validates a time span of one second to a day.
+type Duration struct{}
+
+var _ validator.String = Duration{}
+
+// Description says what is accepted.
+func (Duration) Description(context.Context) string {
+	return "must be a duration from 1s to 24h, such as 10m"
+}
+
+// MarkdownDescription says what is accepted.
+func (d Duration) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
+
+// ValidateString refuses what is not such a time span.
+func (d Duration) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	span, err := time.ParseDuration(req.ConfigValue.ValueString())
+	if err != nil || span < time.Second || span > 24*time.Hour {
+		resp.Diagnostics.AddAttributeError(req.Path, "Not a duration",
+			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), d.Description(ctx)))
+	}
+}
 
 // CIDR validates a network in CIDR form, without host bits.
 type CIDR struct{}

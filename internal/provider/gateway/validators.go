@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
+)
+
+// ValidateConfig checks what one attribute alone cannot tell.
+func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config model
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(lifecycle.ValidateNetwork(ctx, config.Network)...)
+	pool, diags := config.pool(ctx)
+	resp.Diagnostics.Append(diags...)
+	if pool != nil {
+		resp.Diagnostics.Append(pool.Validate(ctx, path.Root("ip_pool"))...)
+	}
+}
+
+// oneNode refuses every number of nodes but the one that works.
+type oneNode struct{}
+
+var _ validator.Int64 = oneNode{}
+
+func (oneNode) Description(context.Context) string { return "must be 1" }
+
+func (v oneNode) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (oneNode) ValidateInt64(_ context.Context, req validator.Int64Request, resp *validator.Int64Response) {
+	n := req.ConfigValue
+	if n.IsNull() || n.IsUnknown() || n.ValueInt64() == 1 {
+		return
+	}
+	detail := fmt.Sprintf("A gateway has 1 node or 3, not %d.", n.ValueInt64())
+	if n.ValueInt64() == 3 {
+		detail = "Gateways of 3 nodes do not work yet. Use 1."
+	}
+	resp.Diagnostics.AddAttributeError(req.Path, "Not a usable number of nodes", detail)
+}
+
+// consoleURL validates the URL of a console.
+type consoleURL struct{}
+
+var _ validator.String = consoleURL{}
+
+func (consoleURL) Description(context.Context) string {
+	return "must be a URL such as https://app.terraform.io, without a slash at its end"
+}
+
+func (v consoleURL) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (v consoleURL) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if wrong := consoleProblem(ctx, req.Path, req.ConfigValue.ValueString()); wrong != nil {
+		resp.Diagnostics.Append(wrong)
+	}
+}
+
+func consoleProblem(ctx context.Context, at path.Path, text string) diag.Diagnostic {
+	u, err := url.Parse(text)
+	detail := ""
+	switch {
+	case err != nil || u.Hostname() == "":
+		detail = "The console_endpoint " + consoleURL{}.Description(ctx) + "."
+	case u.User != nil:
+		// The text is not repeated: it holds a password.
+		detail = "The URL carries a user name or password. The agent registers with the pairing code alone; leave them out."
+	case u.Scheme != "https":
+		detail = fmt.Sprintf("%q is not reached by https, and the agent sends its token there.", text)
+	case strings.HasSuffix(text, "/"):
+		detail = fmt.Sprintf("%q has a slash at its end, which the agent would double. Write %q.", text, strings.TrimRight(text, "/"))
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#"):
+		detail = fmt.Sprintf("%q has more than a host. Write %q.", text, u.Scheme+"://"+u.Host)
+	default:
+		return nil
+	}
+	return diag.NewAttributeErrorDiagnostic(at, "Not a console", detail)
+}
+
+var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+
+func imageReference() validator.String {
+	return stringvalidator.RegexMatches(imageForm, "must be a container image such as docker.io/hashicorp/tfc-agent:1.28.7")
+}

@@ -1,0 +1,120 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// ModifyPlan looks at the world and shows what an apply will do.
+func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if d.Conn == nil {
+		return
+	}
+	if req.Plan.Raw.IsNull() {
+		d.planDestroy(ctx, req, resp)
+		return
+	}
+	m := M(new(T))
+	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
+	var prior M
+	var replaces bool
+	if !req.State.Raw.IsNull() {
+		prior = new(T)
+		resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		d.Conn.MarkSeen(prior.Base().ID.ValueString())
+		var diags diag.Diagnostics
+		replaces, diags = d.Rules.Judge(req.State.Raw, req.Plan.Raw, d.Filled)
+		resp.Diagnostics.Append(diags...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if replaces {
+		// Terraform plans the creation in a call of its own.
+		resp.Diagnostics.Append(prior.Protected()...)
+		return
+	}
+	resp.Diagnostics.Append(m.ReadConfig(ctx, req.Config)...)
+	resp.Diagnostics.Append(m.Identify(ctx, d.Conn)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	d.planSteps(ctx, req, resp, prior, m)
+	if !resp.Diagnostics.HasError() {
+		m.Forget()
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
+	}
+}
+
+func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, prior, m M) {
+	if !m.Known(req.Plan) || d.Conn.Unconfigured() {
+		ShowUnknown(ctx, m.Base(), resp)
+		return
+	}
+	spec, diags := m.Spec(ctx)
+	resp.Diagnostics.Append(diags...)
+	account, _, diags := m.Account(ctx)
+	resp.Diagnostics.Append(diags...)
+	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	spec.New = prior == nil
+	var before *Computed
+	if prior != nil {
+		before, spec.ID = prior.Base(), prior.Base().ID.ValueString()
+	}
+	eng, err := Engine(ctx, d.Conn, account)
+	if err != nil && account != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("cloud_account"), "Unable to use the cloud account", diagnostics.Detail(err))
+		return
+	}
+	var p *engine.Plan
+	if err == nil {
+		p, err = eng.Plan(ctx, spec, secrets)
+	}
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("plan", m.Thing().String(), err))
+		return
+	}
+	Show(ctx, before, m.Base(), p, d.Conn, resp, m.Field)
+}
+
+func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	m := M(new(T))
+	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	d.Conn.MarkSeen(m.Base().ID.ValueString())
+	resp.Diagnostics.Append(m.Protected()...)
+	if d.Conn.Unconfigured() {
+		return
+	}
+	resp.Diagnostics.Append(m.Identify(ctx, d.Conn)...)
+	target, diags := m.Target(ctx)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	eng, err := Engine(ctx, d.Conn, nil)
+	var p *engine.Plan
+	if err == nil {
+		p, err = eng.PlanDestroy(ctx, target)
+	}
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("plan the destruction of", m.Thing().String(), err))
+		return
+	}
+	ShowDestroy(p, m.Thing().Kind, m.Thing().Name, &resp.Diagnostics)
+}
