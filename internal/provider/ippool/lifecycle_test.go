@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 func TestPoolDisappears(t *testing.T) {
@@ -95,7 +96,7 @@ func TestPoolOfAGateway(t *testing.T) {
 				ResourceName:  pool,
 				ImportState:   true,
 				ImportStateId: "dc1/prod-nodes",
-				ExpectError:   acctest.Words(`"dc1/prod-nodes" is neither the name of a IP pool nor of the form <gateway id>/<name>`),
+				ExpectError:   acctest.Words(`"dc1/prod-nodes" is neither a name nor of the form <gateway id>/<name>`),
 			},
 		},
 	})
@@ -193,3 +194,39 @@ resource "gantry_ip_pool" "nodes" {
   default_gateway = "10.10.128.1"
 }
 `
+
+// TestPoolAnswerLost shows that a pool which vCenter has registered, and did
+// not say so, is not left behind: the next apply makes it anew under its id.
+func TestPoolAnswerLost(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	// The first tag of all marks the category; here it is another one's turn.
+	l := env.Ledger()
+	if _, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "other", Body: []byte(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Unregister(t.Context(), l.ID(ledger.KindPool, "", "other")); err != nil {
+		t.Fatal(err)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				PreConfig: func() {
+					if err := env.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST tag"}); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config:      env.Config(small),
+				ExpectError: acctest.Words(`Unable to create IP pool "prod-nodes"`),
+			},
+			{
+				Config: env.Config(small),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(pool, plancheck.ResourceActionDestroyBeforeCreate),
+				}},
+			},
+		},
+	})
+}

@@ -15,7 +15,7 @@ import (
 var words = addresspool.Words{
 	Range:    "It grows and shrinks in place, but an address in use is never taken out. A change between IPv4 and IPv6 replaces the pool.",
 	Nodes:    "A change concerns nodes that are built from then on.",
-	Restrict: "It can be turned on while at most one cluster has addresses of the pool.",
+	Restrict: "It can be turned on while no address of the pool is in use.",
 }
 
 // Schema declares gantry_ip_pool.

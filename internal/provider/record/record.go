@@ -115,7 +115,7 @@ func Import(ctx context.Context, c *connection.Connection, kind ledger.Kind, req
 	if gateway, name, ok := strings.Cut(req.ID, "/"); ok {
 		if uuid.Validate(gateway) != nil || name == "" {
 			resp.Diagnostics.AddError("Unable to import "+words[kind],
-				fmt.Sprintf("%q is neither the name of a %s nor of the form <gateway id>/<name>.", req.ID, words[kind]))
+				fmt.Sprintf("%q is neither a name nor of the form <gateway id>/<name>.", req.ID))
 			return
 		}
 		k.GatewayID, k.Name = gateway, name

@@ -1,0 +1,70 @@
+package connection_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+)
+
+func TestParseServer(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"vcenter.example.com":              "vcenter.example.com",
+		" VCenter.example.com ":            "vcenter.example.com",
+		"https://vcenter.example.com/sdk":  "vcenter.example.com",
+		"https://vcenter.example.com/sdk/": "vcenter.example.com",
+		"https://vcenter.example.com:443/": "vcenter.example.com",
+		"vcenter.example.com:8443":         "vcenter.example.com:8443",
+		"10.0.0.5":                         "10.0.0.5",
+		"2001:db8::5":                      "[2001:db8::5]",
+		"[2001:db8::5]:8443":               "[2001:db8::5]:8443",
+	} {
+		got, err := connection.ParseServer(in)
+		if err != nil || got != want {
+			t.Errorf("%q: got %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "http://vc", "https://vc/ui/app", "https://", "a b"} {
+		if got, err := connection.ParseServer(in); err == nil {
+			t.Errorf("%q: got %q, want an error", in, got)
+		}
+	}
+	_, err := connection.ParseServer("https://admin:secret@vc%")
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a password in the address: %v", err)
+	}
+}
+
+func TestSameServer(t *testing.T) {
+	t.Parallel()
+	if !connection.SameServer("https://VC.example.com/sdk", "vc.example.com:443") {
+		t.Error("two spellings of one server are told apart")
+	}
+	if connection.SameServer("vc.example.com", "vc.example.com:8443") || connection.SameServer("", "") {
+		t.Error("two servers are taken for one")
+	}
+}
+
+func TestConnectionThatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	c := new(connection.Process).Unknown()
+	if _, err := c.VCenter(t.Context()); err != connection.ErrUnknownConfig {
+		t.Errorf("VCenter: %v", err)
+	}
+	if _, err := c.Ledger(t.Context()); err != connection.ErrUnknownConfig {
+		t.Errorf("Ledger: %v", err)
+	}
+	if _, err := c.Account(t.Context(), "vc", "user", "password", "", false); err != connection.ErrUnknownConfig {
+		t.Errorf("Account: %v", err)
+	}
+}
+
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	p := &connection.Process{}
+	p.Unknown().MarkSeen("a")
+	if !p.Unknown().Seen("a") || p.Unknown().Seen("b") || new(connection.Process).Unknown().Seen("a") {
+		t.Error("what is seen is the process's, and only what was marked")
+	}
+}
