@@ -1,0 +1,220 @@
+package gateway_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/gantry/terraform-provider-gantry/internal/agent"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+const gateway = "gantry_gateway.dc1"
+
+// shape is what the tests vary; the zero value is a gateway that works.
+type shape struct {
+	template string // default gantry-node-1.34.2
+	cpu      int    // default 2
+	poolEnd  string // default 10.10.183.20
+	code     string // default pairing_code = "token"
+	extra    string // HCL of more attributes
+}
+
+func or[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+func config(e *acctest.Environment, s shape) string {
+	return e.Config(fmt.Sprintf(`
+resource "gantry_gateway" "dc1" {
+  name               = "dc1"
+  node_count         = 1
+  image              = { template = %q }
+  kubernetes_version = "1.34.2"
+  cpu                = %d
+  memory_gb          = 4
+  placement = {
+    datacenter      = "dc-1"
+    compute_cluster = "cluster-a"
+    datastore       = "shared-1"
+    network         = "dvpg-nodes"
+    folder          = "k8s/dc1"
+  }
+  network = { ip_allocation = "static" }
+  ip_pool = {
+    name            = "dc1-nodes"
+    range           = { start = "10.10.183.1", end = %q }
+    prefix_length   = 18
+    default_gateway = "10.10.128.1"
+  }
+  console_endpoint = "https://app.terraform.io"
+  %s
+  %s
+}
+`, or(s.template, "gantry-node-1.34.2"), or(s.cpu, 2), or(s.poolEnd, "10.10.183.20"), or(s.code, `pairing_code = "token"`), s.extra))
+}
+
+func changes(pairs ...string) knownvalue.Check {
+	list := make([]knownvalue.Check, 0, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		list = append(list, knownvalue.ObjectExact(map[string]knownvalue.Check{
+			"action": knownvalue.StringExact(pairs[i]), "target": knownvalue.StringExact(pairs[i+1]),
+		}))
+	}
+	return knownvalue.ListExact(list)
+}
+
+func at(name string) tfjsonpath.Path { return tfjsonpath.New(name) }
+
+// plans expects the steps of a plan, and that it replaces nothing.
+func plans(action plancheck.ResourceActionType, pairs ...string) resource.ConfigPlanChecks {
+	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+		plancheck.ExpectResourceAction(gateway, action),
+		plancheck.ExpectKnownValue(gateway, at("planned_changes"), changes(pairs...)),
+	}}
+}
+
+func has(name string, check knownvalue.Check) statecheck.StateCheck {
+	return statecheck.ExpectKnownValue(gateway, at(name), check)
+}
+
+// created are the steps of a creation.
+var created = []string{
+	"register", "dc1", "register_pool", "dc1-nodes", "create_folder", "k8s/dc1", "reserve_endpoint", "dc1",
+	"create_node", "dc1-cp-1", "apply_pack", "cni", "apply_pack", "agent",
+}
+
+func TestAccGatewayLife(t *testing.T) { //nolint:paralleltest // import is told by the environment
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	t.Setenv("GANTRY_IMPORT_KUBECONFIG", kubeconfig)
+	e := acctest.New(t)
+	id := e.Ledger().ID(ledger.KindGateway, "", "dc1").String()
+	pool := knownvalue.StringExact(e.Ledger().ID(ledger.KindPool, id, "dc1-nodes").String())
+	account := knownvalue.ObjectExact(map[string]knownvalue.Check{
+		"id": knownvalue.NotNull(), "name": knownvalue.StringExact("default"), "gateway_id": knownvalue.StringExact(id),
+		"vcenter_server": knownvalue.StringExact(e.Server()), "username": knownvalue.StringExact(e.Username()), "password": knownvalue.Null(),
+		"ca_certificate": knownvalue.StringExact(e.CACertificate()), "insecure_skip_verify": knownvalue.Bool(false),
+	})
+	first := plans(plancheck.ResourceActionCreate, created...)
+	first.PreApply = append(first.PreApply,
+		plancheck.ExpectKnownValue(gateway, at("id"), knownvalue.StringExact(id)),
+		plancheck.ExpectKnownValue(gateway, at("ip_pool_id"), pool),
+		plancheck.ExpectKnownValue(gateway, at("default_cloud_account"), account))
+	first.PostApplyPostRefresh = []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
+	second := plans(plancheck.ResourceActionUpdate, "apply_pack", "agent")
+	second.PreApply = append(second.PreApply,
+		plancheck.ExpectKnownValue(gateway, at("ip_pool_id"), pool),
+		plancheck.ExpectKnownValue(gateway, at("default_cloud_account"), account))
+	second.PostApplyPostRefresh = first.PostApplyPostRefresh
+	newer := shape{extra: `agent_image = "registry.example.com/tfc-agent:2"`}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:           config(e, shape{}),
+				ConfigPlanChecks: first,
+				ConfigStateChecks: []statecheck.StateCheck{
+					has("id", knownvalue.StringExact(id)), has("state", knownvalue.StringExact("Running")), has("ip_pool_id", pool),
+					has("default_cloud_account", account), has("agent_image", knownvalue.StringExact(agent.DefaultImage)),
+					has("nodes", knownvalue.MapExact(map[string]knownvalue.Check{"dc1-cp-1": knownvalue.NotNull()})),
+				},
+				Check: func(s *terraform.State) error {
+					return os.WriteFile(kubeconfig, []byte(s.RootModule().Resources[gateway].Primary.Attributes["kubeconfig"]), 0o600)
+				},
+			},
+			{
+				Config:            config(e, newer),
+				ConfigPlanChecks:  second,
+				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},
+			},
+			{
+				// Not a step: only how long to wait.
+				Config:           config(e, shape{extra: newer.extra + "\n  registration_timeout = \"5m\""}),
+				ConfigPlanChecks: plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
+			},
+			{
+				Config:      config(e, shape{cpu: 4}),
+				ExpectError: acctest.Words("A change of cpu on something that runs does not work yet"),
+			},
+			{
+				ResourceName: gateway,
+				ImportState:  true, ImportStateId: "dc1", ImportStateVerify: true,
+				ImportStateVerifyIgnore: []string{"pairing_code", "planned_changes", "conditions"},
+			},
+		},
+	})
+}
+
+func TestAccGatewayDisappears(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: config(e, shape{})},
+			{
+				// A running control plane is never built again from nothing.
+				PreConfig: func() {
+					if err := e.DeleteVM("dc1-cp-1"); err != nil {
+						t.Error(err)
+					}
+				},
+				Config:      config(e, shape{}),
+				ExpectError: acctest.Words("none of its control-plane VMs is left"),
+			},
+		},
+	})
+}
+
+func TestAccGatewayWriteOnlyCode(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	code := func(token string, version int) shape {
+		return shape{code: fmt.Sprintf("pairing_code_wo = %q\n  pairing_code_wo_version = %d", token, version)}
+	}
+	empty := []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:            config(e, code("one", 1)),
+				ConfigPlanChecks:  resource.ConfigPlanChecks{PostApplyPostRefresh: empty},
+				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running")), has("pairing_code_wo", knownvalue.Null())},
+			},
+			{
+				// It is the version that tells of a new token.
+				Config:           config(e, code("two", 1)),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: empty},
+			},
+			{
+				Config:            config(e, code("two", 2)),
+				ConfigPlanChecks:  plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
+				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},
+			},
+			{
+				// What else changes brings the token along.
+				Config: config(e, shape{code: code("two", 2).code, extra: `agent_image = "registry.example.com/tfc-agent:2"`}),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             plans(plancheck.ResourceActionUpdate, "apply_pack", "agent").PreApply,
+					PostApplyPostRefresh: empty,
+				},
+			},
+		},
+	})
+}
