@@ -44,14 +44,11 @@ type Call struct {
 	ID     uuid.UUID // of the tag; zero for List and Now
 }
 
-// Process is one process's connection to a store. Its fields are set before it
-// is used.
+// Process is one process's connection to a store.
 type Process struct {
-	// Fault, if set, decides how each call goes. It may also wait.
-	Fault func(ctx context.Context, call Call) Fault
-
 	store  ledger.Store
 	mu     sync.Mutex
+	fault  func(ctx context.Context, call Call) Fault
 	n      int
 	counts map[string]int
 }
@@ -61,6 +58,14 @@ var _ ledger.Store = (*Process)(nil)
 // NewProcess connects to a store.
 func NewProcess(store ledger.Store) *Process {
 	return &Process{store: store, counts: map[string]int{}}
+}
+
+// Fail lets f decide how each call goes from now on; f may also wait. nil ends
+// all faults.
+func (p *Process) Fail(f func(ctx context.Context, call Call) Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = f
 }
 
 // Calls counts the calls by method.
@@ -84,7 +89,7 @@ func (p *Process) Reset() {
 	p.n, p.counts = 0, map[string]int{}
 }
 
-// StopAt makes a Fault of a process that is killed at its k-th call: that call
+// StopAt is for Fail: a process that is killed at its k-th call: that call
 // goes wrong as fault says, and none after it is carried out.
 func StopAt(k int, fault Fault) func(context.Context, Call) Fault {
 	return func(_ context.Context, call Call) Fault {
@@ -99,7 +104,7 @@ func StopAt(k int, fault Fault) func(context.Context, Call) Fault {
 	}
 }
 
-// DropAt makes a Fault of which only the k-th call goes wrong.
+// DropAt is for Fail: only the k-th call goes wrong.
 func DropAt(k int, fault Fault) func(context.Context, Call) Fault {
 	return func(_ context.Context, call Call) Fault {
 		if call.N == k {
@@ -113,11 +118,11 @@ func (p *Process) do(ctx context.Context, method string, id uuid.UUID, work func
 	p.mu.Lock()
 	p.n++
 	p.counts[method]++
-	call := Call{N: p.n, Method: method, ID: id}
+	call, decide := Call{N: p.n, Method: method, ID: id}, p.fault
 	p.mu.Unlock()
 	fault := None
-	if p.Fault != nil {
-		fault = p.Fault(ctx, call)
+	if decide != nil {
+		fault = decide(ctx, call)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

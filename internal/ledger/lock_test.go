@@ -1,0 +1,380 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+)
+
+// bubble runs a test in which time passes only while everybody waits.
+func bubble(t *testing.T, f func(t *testing.T, store *ledgertest.Store)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { f(t, ledgertest.NewStore()) })
+}
+
+func lock(t *testing.T, l *ledger.Ledger, record uuid.UUID, holder string) *ledger.Lease {
+	t.Helper()
+	lease, err := l.Lock(t.Context(), record, holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease
+}
+
+func TestLockTakesFewCalls(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, p := join(store)
+		id := l.ID(ledger.KindCluster, "", "prod")
+		first := lock(t, l, id, "host:1")
+		wantCalls(t, p, map[string]int{ledgertest.List: 2, ledgertest.Now: 1, ledgertest.Create: 1})
+		time.Sleep(14 * time.Second) // just before the first heartbeat
+		must(t, first.Check(t.Context()))
+		wantCalls(t, p, nil)
+		time.Sleep(2 * time.Second)
+		must(t, first.Check(t.Context()))
+		wantCalls(t, p, map[string]int{ledgertest.Now: 1, ledgertest.Update: 1, ledgertest.Get: 2})
+		register(t, l, ledger.KindCluster, "prod", "{}")
+		p.Reset()
+		must(t, first.Release(t.Context(), false))
+		wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Update: 1})
+
+		again := lock(t, l, id, "host:2")
+		wantCalls(t, p, map[string]int{ledgertest.List: 2, ledgertest.Now: 1, ledgertest.Get: 2, ledgertest.Create: 1, ledgertest.Delete: 1})
+		if again.Recovered() || again.Epoch() != 2 {
+			t.Errorf("after a clean release: recovered %v, epoch %d; want false, 2", again.Recovered(), again.Epoch())
+		}
+		must(t, l.Unregister(t.Context(), id))
+		must(t, again.Release(t.Context(), false))
+		wantTags(t, store, 0)
+	})
+}
+
+func TestLockTagsGoWithTheRecordInEitherOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, _ := join(store)
+		id := register(t, l, ledger.KindCluster, "prod", "{}")
+		must(t, lock(t, l, id, "host:1").Release(t.Context(), false))
+		wantTags(t, store, 2)
+		must(t, l.Unregister(t.Context(), id))
+		wantTags(t, store, 0)
+	})
+}
+
+func TestLiveHolderIsWaitedForAndThenNamed(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		a, _ := join(store)
+		b, _ := join(store)
+		id := a.ID(ledger.KindCluster, "", "prod")
+		held := lock(t, a, id, "laptop:42")
+		began := time.Now()
+		time.Sleep(10 * time.Minute)
+		asked := time.Now()
+		_, err := b.Lock(t.Context(), id, "ci:7")
+		var locked *ledger.LockedError
+		if !errors.As(err, &locked) || !errors.Is(err, ledger.ErrLocked) {
+			t.Fatalf("Lock of a held record: %v, want a *LockedError", err)
+		}
+		if waited := time.Since(asked); waited < time.Minute || waited > 2*time.Minute {
+			t.Errorf("the holder was waited for %s", waited)
+		}
+		if locked.Holder != "laptop:42" || !locked.Since.Equal(began.Truncate(time.Second)) || time.Since(locked.Heartbeat) > 30*time.Second {
+			t.Errorf("the error is %+v", locked)
+		}
+		if !strings.Contains(err.Error(), "laptop:42") {
+			t.Errorf("the error does not name the holder: %v", err)
+		}
+		must(t, held.Check(t.Context()))
+		must(t, held.Release(t.Context(), false))
+	})
+}
+
+func TestWaitingRunGetsTheLockOnRelease(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		a, _ := join(store)
+		b, _ := join(store)
+		id := register(t, a, ledger.KindCluster, "prod", "{}")
+		held := lock(t, a, id, "a")
+		go func() {
+			time.Sleep(20 * time.Second)
+			_ = held.Release(context.Background(), false)
+		}()
+		asked := time.Now()
+		next := lock(t, b, id, "b")
+		if waited := time.Since(asked); waited < 20*time.Second || waited > 30*time.Second {
+			t.Errorf("the lock was got after %s, want soon after 20 s", waited)
+		}
+		if next.Recovered() {
+			t.Error("a clean release counts as a death")
+		}
+		must(t, next.Release(t.Context(), false))
+	})
+}
+
+func TestOfTwoContendersForADeadHoldersLockOneGetsIt(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		a, killed := join(store)
+		id := a.ID(ledger.KindCluster, "", "prod")
+		gone := lock(t, a, id, "a")
+		killed.Fail(dead)
+		defer gone.Release(context.Background(), false)
+		var holders, worked atomic.Int32
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				l, _ := join(store)
+				lease, err := l.Lock(t.Context(), id, "next")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d hold the lock", n)
+				}
+				if worked.Add(1) == 1 && !lease.Recovered() {
+					t.Error("the dead run is not noticed")
+				}
+				time.Sleep(5 * time.Second)
+				if err := lease.Check(t.Context()); err != nil {
+					t.Error(err)
+				}
+				holders.Add(-1)
+				if err := lease.Release(t.Context(), false); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if worked.Load() != 2 {
+			t.Errorf("%d of 2 got the lock in the end", worked.Load())
+		}
+	})
+}
+
+func TestPausedHolderLearnsThatItLost(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		a, stopped := join(store)
+		id := a.ID(ledger.KindCluster, "", "prod")
+		paused := lock(t, a, id, "a")
+		wake := make(chan struct{})
+		stopped.Fail(func(context.Context, ledgertest.Call) ledgertest.Fault { <-wake; return ledgertest.None })
+		time.Sleep(61 * time.Second)
+
+		b, _ := join(store)
+		asked := time.Now()
+		next := lock(t, b, id, "b:2")
+		if time.Since(asked) > 20*time.Second || !next.Recovered() {
+			t.Errorf("taken over after %s, recovered %v", time.Since(asked), next.Recovered())
+		}
+		close(wake)
+		err := paused.Check(t.Context())
+		if !errors.Is(err, ledger.ErrLost) {
+			t.Fatalf("Check after a pause: %v, want ErrLost", err)
+		}
+		var lost *ledger.LostError
+		if !errors.As(context.Cause(paused.Context()), &lost) || lost.Record != id {
+			t.Errorf("the lease's context ended with %v", context.Cause(paused.Context()))
+		}
+		must(t, paused.Release(t.Context(), false))
+		must(t, paused.Release(t.Context(), true))
+		time.Sleep(time.Minute)
+		must(t, next.Check(t.Context()))
+		must(t, next.Release(t.Context(), false))
+		wantTags(t, store, 0)
+	})
+}
+
+func TestHolderThatWakesInTimeKeepsTheLock(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		a, slow := join(store)
+		id := a.ID(ledger.KindCluster, "", "prod")
+		held := lock(t, a, id, "a")
+		slow.Fail(dead)
+		time.Sleep(50 * time.Second)
+		if err := held.Check(t.Context()); err == nil || errors.Is(err, ledger.ErrLost) {
+			t.Fatalf("Check without vCenter: %v; want an error that is not ErrLost", err)
+		}
+		slow.Fail(nil)
+		must(t, held.Check(t.Context()))
+		b, _ := join(store)
+		if _, err := b.Lock(t.Context(), id, "b"); !errors.Is(err, ledger.ErrLocked) {
+			t.Errorf("Lock: %v, want ErrLocked", err)
+		}
+		must(t, held.Release(t.Context(), false))
+		wantTags(t, store, 0)
+	})
+}
+
+func TestManyChecksMakeOneHeartbeat(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, p := join(store)
+		held := lock(t, l, l.ID(ledger.KindCluster, "", "prod"), "a")
+		p.Fail(dead)
+		time.Sleep(31 * time.Second)
+		p.Fail(func(context.Context, ledgertest.Call) ledgertest.Fault {
+			time.Sleep(time.Second)
+			return ledgertest.None
+		})
+		p.Reset()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if err := held.Check(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := p.Calls()[ledgertest.Now]; n != 1 {
+			t.Errorf("%d heartbeats for 8 checks", n)
+		}
+		must(t, held.Release(t.Context(), false))
+	})
+}
+
+func TestLateHeartbeatFindsNoTag(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, p := join(store)
+		id := l.ID(ledger.KindCluster, "", "prod")
+		held := lock(t, l, id, "a")
+		var mu sync.Mutex
+		var late uuid.UUID
+		p.Fail(func(_ context.Context, call ledgertest.Call) ledgertest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if call.Method == ledgertest.Update && late == (uuid.UUID{}) {
+				late = call.ID // on its way, while the caller has given up
+				return ledgertest.Before
+			}
+			return ledgertest.None
+		})
+		time.Sleep(time.Minute)
+		must(t, held.Check(t.Context()))
+		p.Fail(nil)
+		if late == (uuid.UUID{}) {
+			t.Fatal("no heartbeat was written")
+		}
+		if err := store.Update(t.Context(), late, "old news"); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("the late heartbeat was written: %v", err)
+		}
+		if held.Epoch() != 2 {
+			t.Errorf("the epoch is %d, want 2", held.Epoch())
+		}
+		must(t, held.Release(t.Context(), false))
+		wantTags(t, store, 0)
+	})
+}
+
+// stalled stops its process once between the answer to a Get and its use.
+type stalled struct {
+	ledger.Store
+	arm  atomic.Bool
+	stop func()
+}
+
+func (s *stalled) Get(ctx context.Context, id uuid.UUID) (ledger.Tag, error) {
+	tag, err := s.Store.Get(ctx, id)
+	if err == nil && s.arm.CompareAndSwap(true, false) {
+		s.stop()
+	}
+	return tag, err
+}
+
+func TestHeartbeatThatWasStoppedOnItsWayProvesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		var next *ledger.Lease
+		conn := &stalled{Store: store}
+		conn.stop = func() {
+			// The process has read that its own tag is there.
+			time.Sleep(61 * time.Second)
+			b, _ := join(store)
+			next = lock(t, b, b.ID(ledger.KindCluster, "", "prod"), "b")
+		}
+		a, p := join(conn)
+		held := lock(t, a, a.ID(ledger.KindCluster, "", "prod"), "a")
+		p.Fail(dead) // no heartbeat in the background
+		time.Sleep(34 * time.Second)
+		p.Fail(nil)
+		conn.arm.Store(true)
+		if err := held.Check(t.Context()); !errors.Is(err, ledger.ErrLost) {
+			t.Fatalf("Check: %v, want ErrLost", err)
+		}
+		must(t, next.Check(t.Context()))
+		must(t, next.Release(t.Context(), false))
+		must(t, held.Release(t.Context(), false))
+	})
+}
+
+func TestDirtyReleaseIsTakenOverAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, _ := join(store)
+		id := l.ID(ledger.KindCluster, "", "prod")
+		must(t, lock(t, l, id, "a").Release(t.Context(), true))
+		began := time.Now()
+		next := lock(t, l, id, "b")
+		if time.Since(began) != 0 || !next.Recovered() {
+			t.Errorf("the lock was got after %s, recovered %v", time.Since(began), next.Recovered())
+		}
+		must(t, next.Release(t.Context(), false))
+		wantTags(t, store, 0)
+	})
+}
+
+func TestReleaseWorksInACancelledRun(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, _ := join(store)
+		ctx, cancel := context.WithCancel(t.Context())
+		held, err := l.Lock(ctx, l.ID(ledger.KindCluster, "", "prod"), "a")
+		must(t, err)
+		cancel()
+		if held.Context().Err() == nil {
+			t.Error("the lease's context outlives the run's")
+		}
+		time.Sleep(2 * time.Minute) // cleaning up: the heartbeat goes on
+		must(t, held.Check(t.Context()))
+		must(t, held.Release(ctx, false))
+		must(t, held.Release(ctx, false))
+		if err := held.Check(t.Context()); !errors.Is(err, ledger.ErrLost) {
+			t.Errorf("Check after the release: %v, want ErrLost", err)
+		}
+		wantTags(t, store, 0)
+	})
+}
+
+func TestDeadHolderIsNoticedWhenVCentersClockIsSetBack(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		a, killed := join(store)
+		id := a.ID(ledger.KindCluster, "", "prod")
+		gone := lock(t, a, id, "a")
+		killed.Fail(dead)
+		defer gone.Release(context.Background(), false)
+		store.Advance(-time.Hour)
+		b, _ := join(store)
+		next := lock(t, b, id, "b")
+		if !next.Recovered() {
+			t.Error("the dead run is not noticed")
+		}
+		must(t, next.Release(t.Context(), false))
+	})
+}
+
+func TestLongHolderNamesFit(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, _ := join(store)
+		id := l.ID(ledger.KindCluster, "", "prod")
+		held := lock(t, l, id, strings.Repeat("größer<", 100))
+		time.Sleep(time.Minute)
+		must(t, held.Check(t.Context()))
+		must(t, held.Release(t.Context(), false))
+	})
+}
