@@ -87,7 +87,7 @@ func Sentence(s string) string {
 // that is spelled otherwise: kube-vip stays kube-vip.
 func Title(s string) string {
 	word, _, _ := strings.Cut(s, " ")
-	if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLower(r) }) {
+	if s == "" || strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLower(r) }) {
 		return s
 	}
 	first, size := utf8.DecodeRuneInString(s)
