@@ -222,7 +222,7 @@ func TestManyChecksMakeOneHeartbeat(t *testing.T) {
 		p.Fail(dead)
 		time.Sleep(31 * time.Second)
 		p.Fail(func(context.Context, ledgertest.Call) ledgertest.Fault {
-			time.Sleep(time.Second)
+			time.Sleep(100 * time.Millisecond)
 			return ledgertest.None
 		})
 		p.Reset()
