@@ -1,0 +1,481 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+)
+
+func owner(cluster string, n int) ledger.Owner {
+	return ledger.Owner{Cluster: cluster, Node: fmt.Sprintf("%s-general-%d", cluster, n)}
+}
+
+func claim(t *testing.T, l *ledger.Ledger, pool ledger.Pool, o ledger.Owner, snap *ledger.Snapshot) netip.Addr {
+	t.Helper()
+	addr, err := l.Claim(t.Context(), pool, o, snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
+func TestSnapshotIsOneListAndAClaimOneCreate(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, p := join(store)
+	pool := nodes(t, "50")
+	snap := taken(t, l)
+	wantCalls(t, p, map[string]int{ledgertest.List: 1})
+	var last netip.Addr
+	for n := range 20 {
+		addr := claim(t, l, pool, owner("prod", n), snap)
+		if next := last.Next(); last.IsValid() && addr != next && addr != pool.Start {
+			t.Errorf("%s follows %s", addr, last)
+		}
+		last = addr
+	}
+	wantCalls(t, p, map[string]int{ledgertest.Create: 20})
+	if snap.Count(pool) != 20 || snap.Free(pool) != 30 || !snap.Has(pool.ID, last) {
+		t.Errorf("the snapshot counts %d taken and %d free", snap.Count(pool), snap.Free(pool))
+	}
+	if again := taken(t, l); again.Count(pool) != 20 {
+		t.Errorf("a new snapshot counts %d", again.Count(pool))
+	}
+}
+
+func TestParallelClaimsInOneRunDoNotCollide(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, p := join(store)
+	pool := nodes(t, "100")
+	snap := taken(t, l)
+	p.Reset()
+	claimAll(t, store, pool, 100, func(int) (*ledger.Ledger, *ledger.Snapshot) { return l, snap })
+	wantCalls(t, p, map[string]int{ledgertest.Create: 100})
+}
+
+func TestClaimsOfFourRunsAreDistinct(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "100")
+	var runs [4]*ledger.Ledger
+	var snaps [4]*ledger.Snapshot
+	for i := range runs {
+		runs[i], _ = join(store)
+		snaps[i] = taken(t, runs[i])
+	}
+	// All of one cluster, so that they want the same addresses; and as many as
+	// there are, so that the last ones have to search.
+	claimAll(t, store, pool, 100, func(n int) (*ledger.Ledger, *ledger.Snapshot) { return runs[n%4], snaps[n%4] })
+}
+
+// claimAll claims for n owners at once, each again until it works, and makes
+// sure that each holds one address and no address has two owners.
+func claimAll(t *testing.T, store *ledgertest.Store, pool ledger.Pool, n int, run func(int) (*ledger.Ledger, *ledger.Snapshot)) {
+	t.Helper()
+	got := make([]netip.Addr, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			l, snap := run(i)
+			for tries := 0; ; tries++ {
+				addr, err := l.Claim(t.Context(), pool, owner("prod", i), snap)
+				if err == nil {
+					got[i] = addr
+					return
+				}
+				if !errors.Is(err, ledgertest.ErrDropped) || tries > 50 {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	holder := map[netip.Addr]int{}
+	for i, addr := range got {
+		if other, twice := holder[addr]; twice {
+			t.Errorf("%s was handed to both %d and %d", addr, other, i)
+		}
+		if !pool.Issuable(addr) {
+			t.Errorf("%s was issued", addr)
+		}
+		holder[addr] = i
+	}
+	l, _ := join(store)
+	held, err := l.OwnedBy(t.Context(), pool, taken(t, l), "prod", func(netip.Addr) bool { return false })
+	must(t, err)
+	for addr, o := range held {
+		if i, ok := holder[addr]; !ok || o != owner("prod", i) {
+			t.Errorf("%s is held by %s, who does not know", addr, o.Node)
+		}
+	}
+	if len(held) != n {
+		t.Errorf("%d addresses are held by %d owners", len(held), n)
+	}
+}
+
+func TestClaimsOnDroppingConnections(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "100")
+	var runs [4]*ledger.Ledger
+	var snaps [4]*ledger.Snapshot
+	for i := range runs {
+		var p *ledgertest.Process
+		runs[i], p = join(store)
+		snaps[i] = taken(t, runs[i])
+		p.Fail(func(_ context.Context, call ledgertest.Call) ledgertest.Fault {
+			return []ledgertest.Fault{ledgertest.None, ledgertest.After, ledgertest.Before, ledgertest.None}[call.N%4]
+		})
+	}
+	// Fewer than there are, so that a second address for an owner would show.
+	claimAll(t, store, pool, 60, func(n int) (*ledger.Ledger, *ledger.Snapshot) { return runs[n%4], snaps[n%4] })
+}
+
+func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "50")
+	l, p := join(store)
+	snap := taken(t, l)
+	others := claim(t, l, pool, owner("prod", 1), snap)
+	want := claim(t, l, pool, owner("prod", 2), snap)
+	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
+		t.Errorf("the second claim of the same run got %s, want %s", got, want)
+	}
+	must(t, l.Release(t.Context(), pool.ID, others, owner("prod", 1)))
+
+	// Another run, which sweeps first. The lower address is free by now.
+	snap = taken(t, l)
+	_, err := l.OwnedBy(t.Context(), pool, snap, "prod", func(netip.Addr) bool { return false })
+	must(t, err)
+	p.Reset()
+	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
+		t.Errorf("the claim of a later run got %s, want %s", got, want)
+	}
+	wantCalls(t, p, map[string]int{ledgertest.Create: 1, ledgertest.Get: 1})
+
+	// A third, which has read it from the machine's marker.
+	snap = taken(t, l)
+	snap.Learn(pool.ID, want, owner("prod", 2))
+	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
+		t.Errorf("the claim after a marker got %s, want %s", got, want)
+	}
+
+	// The snapshot still knows the address after it was given back; it must be
+	// claimed anew, and only if nobody else has.
+	must(t, l.Release(t.Context(), pool.ID, want, owner("prod", 2)))
+	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
+		t.Errorf("the claim after a release got %s, want %s", got, want)
+	}
+	if holder, err := l.Holder(t.Context(), pool.ID, want); err != nil || holder != owner("prod", 2) {
+		t.Errorf("%s is held by %v (%v)", want, holder, err)
+	}
+	must(t, l.Release(t.Context(), pool.ID, want, owner("prod", 2)))
+	must(t, l.ClaimAddress(t.Context(), pool, owner("other", 1), want))
+	if got := claim(t, l, pool, owner("prod", 2), snap); got == want {
+		t.Errorf("%s was handed out, although another owner has it", got)
+	}
+}
+
+func TestExcludedAddressIsKeptByItsOwnerAndNotIssuedAnew(t *testing.T) {
+	t.Parallel()
+	l, _ := join(ledgertest.NewStore())
+	pool := nodes(t, "50")
+	snap := taken(t, l)
+	addr := claim(t, l, pool, owner("prod", 1), snap)
+	pool.Excluded = append(pool.Excluded, pool.Range())
+	pool.Excluded[0].Start, pool.Excluded[0].End = addr, addr
+	if got := claim(t, l, pool, owner("prod", 1), snap); got != addr {
+		t.Errorf("the owner got %s, and holds %s", got, addr)
+	}
+	must(t, l.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+	if got := claim(t, l, pool, owner("prod", 1), snap); got == addr {
+		t.Errorf("the excluded %s was issued", got)
+	}
+	if err := l.ClaimAddress(t.Context(), pool, owner("prod", 3), addr); !errors.Is(err, ledger.ErrNotIssuable) {
+		t.Errorf("ClaimAddress of an excluded address: %v, want ErrNotIssuable", err)
+	}
+}
+
+func TestExhaustedPoolNamesItsHolders(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "5")
+	a, _ := join(store)
+	snap := taken(t, a)
+	for n := range 3 {
+		claim(t, a, pool, owner("prod", n), snap)
+	}
+	b, _ := join(store)
+	stale := taken(t, b)
+	first := claim(t, a, pool, owner("test", 1), snap)
+	claim(t, a, pool, owner("test", 2), snap)
+
+	_, err := b.Claim(t.Context(), pool, owner("dev", 1), stale)
+	var full *ledger.ExhaustedError
+	if !errors.As(err, &full) || !errors.Is(err, ledger.ErrExhausted) {
+		t.Fatalf("Claim from a full pool: %v, want an *ExhaustedError", err)
+	}
+	// What b has met on its search it knows; the rest is others'.
+	if full.Pool != "nodes" || full.Total != 5 || full.Free != 0 || full.Holders["test"] != 2 || full.Holders[""] != 3 {
+		t.Errorf("the error is %+v", full)
+	}
+	for _, word := range []string{`"nodes"`, "0 of 5", "cluster test holds 2", "others hold 3"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("the error does not say %s: %v", word, err)
+		}
+	}
+
+	// What was released in the meantime is found without a new snapshot.
+	must(t, a.Release(t.Context(), pool.ID, first, owner("test", 1)))
+	if got := claim(t, b, pool, owner("dev", 1), stale); got != first {
+		t.Errorf("%s was claimed, want %s", got, first)
+	}
+}
+
+func TestClaimsAreCapped(t *testing.T) {
+	t.Parallel()
+	l, _ := join(ledgertest.NewStore())
+	l.MaxClaims = 2
+	pool := nodes(t, "50")
+	snap := taken(t, l)
+	first := claim(t, l, pool, owner("prod", 1), snap)
+	claim(t, l, pool, owner("prod", 2), snap)
+	_, err := l.Claim(t.Context(), pool, owner("prod", 3), snap)
+	var full *ledger.CapError
+	if !errors.As(err, &full) || !errors.Is(err, ledger.ErrCap) || full.Live != 2 || full.Cap != 2 {
+		t.Fatalf("Claim beyond the cap: %v, want a *CapError", err)
+	}
+	if got := claim(t, l, pool, owner("prod", 1), snap); got != first {
+		t.Errorf("at the cap the owner of %s got %s", first, got)
+	}
+	must(t, l.Release(t.Context(), pool.ID, first, owner("prod", 1)))
+	claim(t, l, pool, owner("prod", 3), snap)
+}
+
+func TestRestrictedPoolHasOneCluster(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "50")
+	pool.SingleCluster = true
+	l, p := join(store)
+	snap := taken(t, l)
+	p.Reset()
+	addr := claim(t, l, pool, owner("prod", 1), snap)
+	claim(t, l, pool, owner("prod", 2), snap)
+	wantCalls(t, p, map[string]int{ledgertest.Create: 3})
+
+	var reserved *ledger.ReservedError
+	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) || reserved.Cluster != "prod" || reserved.Pool != "nodes" || reserved.Since.IsZero() {
+		t.Fatalf("Claim by another cluster: %v, want a *ReservedError", err)
+	}
+	if err := l.ClaimAddress(t.Context(), pool, owner("dev", 1), addr.Next().Next().Next()); !errors.Is(err, ledger.ErrReserved) {
+		t.Errorf("ClaimAddress by another cluster: %v, want ErrReserved", err)
+	}
+	must(t, l.ReleaseReservation(t.Context(), pool.ID, "dev")) // not its own
+	if cluster, _, err := l.Reservation(t.Context(), pool.ID); err != nil || cluster != "prod" {
+		t.Errorf("the pool is reserved for %q (%v)", cluster, err)
+	}
+	must(t, l.ReleaseReservation(t.Context(), pool.ID, "prod"))
+	must(t, l.ReleaseReservation(t.Context(), pool.ID, "prod"))
+	claim(t, l, pool, owner("dev", 1), taken(t, l))
+}
+
+func TestManyClustersWantARestrictedPoolAndOneGetsIt(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "50")
+	pool.SingleCluster = true
+	var mu sync.Mutex
+	winners := map[string]bool{}
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			cluster := fmt.Sprint("cluster", i/2)
+			l, _ := join(store)
+			snap, err := l.Taken(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			switch _, err := l.Claim(t.Context(), pool, owner(cluster, i), snap); {
+			case err == nil:
+				mu.Lock()
+				winners[cluster] = true
+				mu.Unlock()
+			case !errors.Is(err, ledger.ErrReserved):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(winners) != 1 {
+		t.Errorf("the pool is reserved for %v", winners)
+	}
+}
+
+func TestOneAddressIsClaimedByOneOwner(t *testing.T) {
+	t.Parallel()
+	l, _ := join(ledgertest.NewStore())
+	pool := nodes(t, "50")
+	vip := netip.MustParseAddr("10.0.0.7")
+	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), vip))
+	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), vip))
+	err := l.ClaimAddress(t.Context(), pool, owner("prod", 2), vip)
+	var held *ledger.HeldError
+	if !errors.As(err, &held) || !errors.Is(err, ledger.ErrExists) || held.Owner != owner("prod", 1) || held.Address != vip || held.Since.IsZero() {
+		t.Fatalf("ClaimAddress of a held address: %v, want a *HeldError", err)
+	}
+	for _, outside := range []string{"10.0.0.51", "10.0.0.0", "::1"} {
+		if err := l.ClaimAddress(t.Context(), pool, owner("prod", 1), netip.MustParseAddr(outside)); !errors.Is(err, ledger.ErrNotIssuable) {
+			t.Errorf("ClaimAddress(%s): %v, want ErrNotIssuable", outside, err)
+		}
+	}
+}
+
+func TestReleaseDeletesOnlyTheOwnersClaim(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, p := join(store)
+	pool := nodes(t, "50")
+	addr := claim(t, l, pool, owner("prod", 1), taken(t, l))
+	var held *ledger.HeldError
+	if err := l.Release(t.Context(), pool.ID, addr, owner("prod", 2)); !errors.As(err, &held) || held.Owner != owner("prod", 1) {
+		t.Fatalf("Release of another owner's address: %v, want a *HeldError", err)
+	}
+	wantTags(t, store, 1)
+	p.Reset()
+	must(t, l.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+	wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Delete: 1})
+	must(t, l.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+	wantTags(t, store, 0)
+	if _, err := l.Holder(t.Context(), pool.ID, addr); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("Holder of a free address: %v, want ErrNotFound", err)
+	}
+}
+
+func TestReleaseThatWasStoppedLooksAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := ledgertest.NewStore()
+		pool := nodes(t, "50")
+		other, _ := join(store)
+		addr := netip.MustParseAddr("10.0.0.7")
+		must(t, other.ClaimAddress(t.Context(), pool, owner("prod", 1), addr))
+		conn := &stalled{Store: store, stop: func() {
+			// Its successor has cleaned up, and the address has a new owner.
+			time.Sleep(time.Minute)
+			must(t, other.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+			must(t, other.ClaimAddress(t.Context(), pool, owner("dev", 1), addr))
+		}}
+		conn.arm.Store(true)
+		l, _ := join(conn)
+		if err := l.Release(t.Context(), pool.ID, addr, owner("prod", 1)); !errors.Is(err, ledger.ErrExists) {
+			t.Errorf("Release: %v, want a *HeldError", err)
+		}
+		if holder, err := other.Holder(t.Context(), pool.ID, addr); err != nil || holder != owner("dev", 1) {
+			t.Errorf("%s is held by %v (%v)", addr, holder, err)
+		}
+	})
+}
+
+// veiled hides a tag from reading, as permissions do.
+type veiled struct {
+	ledger.Store
+	hidden map[uuid.UUID]bool
+}
+
+func (v veiled) Get(ctx context.Context, id uuid.UUID) (ledger.Tag, error) {
+	if v.hidden[id] {
+		return ledger.Tag{}, ledger.ErrNotFound
+	}
+	return v.Store.Get(ctx, id)
+}
+
+func (v veiled) List(ctx context.Context) ([]uuid.UUID, error) {
+	ids, err := v.Store.List(ctx)
+	var seen []uuid.UUID
+	for _, id := range ids {
+		if !v.hidden[id] {
+			seen = append(seen, id)
+		}
+	}
+	return seen, err
+}
+
+func TestAddressWhoseTagMayNotBeReadIsTaken(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "3")
+	other, _ := join(store)
+	must(t, other.ClaimAddress(t.Context(), pool, owner("dev", 1), netip.MustParseAddr("10.0.0.2")))
+	conn := veiled{Store: store, hidden: map[uuid.UUID]bool{store.Tags()[0].ID: true}}
+	l, _ := join(conn)
+	snap := taken(t, l)
+	got := map[netip.Addr]bool{}
+	for n := range 2 {
+		got[claim(t, l, pool, owner("prod", n), snap)] = true
+	}
+	if got[netip.MustParseAddr("10.0.0.2")] || len(got) != 2 {
+		t.Errorf("the claims are %v", got)
+	}
+	if _, err := l.Claim(t.Context(), pool, owner("prod", 3), snap); !errors.Is(err, ledger.ErrExhausted) {
+		t.Errorf("Claim: %v, want ErrExhausted", err)
+	}
+}
+
+func TestSweepReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
+	t.Parallel()
+	l, p := join(ledgertest.NewStore())
+	pool := nodes(t, "50")
+	snap := taken(t, l)
+	known := map[netip.Addr]bool{}
+	var stray netip.Addr
+	for n := range 10 {
+		stray = claim(t, l, pool, owner("prod", n), snap)
+		known[stray] = n < 9
+		claim(t, l, pool, owner("dev", n), snap)
+	}
+	for _, addr := range snap.Addresses(pool) {
+		if o, err := l.Holder(t.Context(), pool.ID, addr); err != nil || o.Cluster == "dev" {
+			known[addr] = o.Node != owner("dev", 0).Node
+		}
+	}
+	snap = taken(t, l)
+	p.Reset()
+	held, err := l.OwnedBy(t.Context(), pool, snap, "prod", func(a netip.Addr) bool { return known[a] })
+	must(t, err)
+	wantCalls(t, p, map[string]int{ledgertest.Get: 2})
+	if len(held) != 1 || held[stray] != owner("prod", 9) {
+		t.Errorf("the sweep found %v, want %s", held, stray)
+	}
+}
+
+func TestClaimsNeedAnOwnerThatFits(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	pool := nodes(t, "50")
+	snap := taken(t, l)
+	for _, o := range []ledger.Owner{{}, {Cluster: "prod"}, {Node: "prod-1"}, {Cluster: "prod", Node: strings.Repeat("x", 250)}} {
+		if addr, err := l.Claim(t.Context(), pool, o, snap); err == nil {
+			t.Errorf("%+v got %s", o, addr)
+		}
+	}
+	wantTags(t, store, 0)
+	longest := ledger.Owner{Cluster: uuid.NewString(), Node: strings.Repeat("x", 63)}
+	claim(t, l, pool, longest, snap)
+}
