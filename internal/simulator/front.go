@@ -6,10 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/types"
 	"github.com/vmware/govmomi/vim25/xml"
 )
 
@@ -71,7 +73,26 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.next.ServeHTTP(&discarder{header: make(http.Header)}, r)
 		panic(http.ErrAbortHandler)
 	}
+	defer f.rescue(w, c)
 	f.next.ServeHTTP(w, r)
+}
+
+// rescue answers a call that vcsim did not survive with the fault that a
+// vCenter has for what it did not expect.
+func (f *front) rescue(w http.ResponseWriter, c call) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if r == http.ErrAbortHandler {
+		panic(r)
+	}
+	f.s.logf("panic in %s: %v\n%s", c.name, r, debug.Stack())
+	if !c.soap {
+		restError(w, "internal_server_error")
+		return
+	}
+	f.answer(w, &types.SystemError{Reason: fmt.Sprint(r)})
 }
 
 // admit counts a call and answers whether it is let through.
@@ -155,6 +176,11 @@ func (f *front) refuse(w http.ResponseWriter, c call, rule Fault) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	f.answer(w, made)
+}
+
+// answer writes a SOAP fault.
+func (f *front) answer(w http.ResponseWriter, made fault) {
 	body, err := soapFault(made)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -307,3 +307,42 @@ func TestAdministratorActs(t *testing.T) {
 		t.Errorf("deleted twice: %v", err)
 	}
 }
+
+func TestMachineDoesOneThingAtATime(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1")
+	d.SetTaskDuration(300 * time.Millisecond)
+	first, err := vm.PowerOn(d.ctx)
+	d.must(err)
+	second, err := vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{Annotation: "x"})
+	d.must(err)
+	if err := second.Wait(d.ctx); !isFault[types.TaskInProgress](err) {
+		t.Errorf("second task: %v", err)
+	}
+	d.must(first.Wait(d.ctx))
+	d.SetTaskDuration(0)
+	d.wait(vm.PowerOff(d.ctx))
+	d.wait(vm.Destroy(d.ctx))
+}
+
+func TestTemplateAndBack(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	vm := d.mustClone("n1")
+	d.must(vm.MarkAsTemplate(d.ctx))
+	task, err := vm.PowerOn(d.ctx)
+	d.must(err)
+	if err := task.Wait(d.ctx); !isFault[types.InvalidState](err) {
+		t.Errorf("power-on of a template: %v", err)
+	}
+	pool, err := d.finder.ResourcePool(d.ctx, "cluster-a/Resources/gantry")
+	d.must(err)
+	d.must(vm.MarkAsVirtualMachine(d.ctx, *pool, nil))
+	d.wait(vm.CreateSnapshot(d.ctx, "s", "", false, false))
+	d.wait(vm.RemoveAllSnapshot(d.ctx, nil))
+	d.must(vm.Unregister(d.ctx))
+	if left := d.Leftovers(); !left.Empty() {
+		t.Errorf("leftovers %+v", left)
+	}
+}

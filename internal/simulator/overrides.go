@@ -37,6 +37,7 @@ var overridden = map[string]map[string]bool{
 		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "MarkAsTemplate", "MarkAsVirtualMachine"),
 	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
 	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
+	"ResourcePool":           methodSet("ImportVApp"),
 	"ServiceInstance":        methodSet("CurrentTime"),
 	"PropertyCollector": methodSet("RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx",
 		"CreateFilter", "CreatePropertyCollector", "DestroyPropertyCollector", "WaitForUpdates", "WaitForUpdatesEx", "CancelWaitForUpdates"),

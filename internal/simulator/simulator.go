@@ -65,6 +65,7 @@ type Simulator struct {
 	untold    []func() // what the guests have not been told yet
 	initial   initial  // what was there from the start
 
+	busy    sync.Map   // machine to the task that runs on it
 	telling sync.Mutex // serialises tellGuests
 	running sync.WaitGroup
 	closed  chan struct{}

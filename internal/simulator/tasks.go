@@ -41,10 +41,18 @@ func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectRefe
 
 	own := *ctx // the identity under which this task locks objects
 	injected := s.rules.task(method)
+	// A machine does one thing at a time; as a clone's source it does nothing.
+	exclusive := entity.Type == "VirtualMachine" && method != "CloneVM_Task"
+	if exclusive {
+		if other, busy := s.busy.LoadOrStore(entity, task.Self); busy {
+			running := other.(types.ManagedObjectReference)
+			injected, exclusive = &types.TaskInProgress{Task: running}, false
+		}
+	}
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
-		if d := time.Duration(s.taskDuration.Load()); d > 0 {
+		if d := time.Duration(s.taskDuration.Load()); d > 0 && injected == nil {
 			select {
 			case <-time.After(d):
 			case <-s.closed:
@@ -53,6 +61,9 @@ func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectRefe
 		result, err := types.AnyType(nil), injected
 		if err == nil {
 			result, err = s.locked(&own, do)
+		}
+		if exclusive {
+			s.busy.Delete(entity) // before anybody can see that the task is done
 		}
 		s.completeTask(&own, task, result, err)
 	}()
@@ -123,7 +134,11 @@ func finish(ctx *vcsim.Context, res soap.HasFault) (types.AnyType, fault) {
 	if f := res.Fault(); f != nil {
 		return nil, f.VimFault().(fault)
 	}
-	ref, ok := reflect.ValueOf(res).Elem().FieldByName("Res").Elem().FieldByName("Returnval").Interface().(types.ManagedObjectReference)
+	value := reflect.ValueOf(res).Elem().FieldByName("Res").Elem().FieldByName("Returnval")
+	if !value.IsValid() {
+		return nil, nil
+	}
+	ref, ok := value.Interface().(types.ManagedObjectReference)
 	if !ok || ref.Type != "Task" {
 		return nil, nil
 	}
@@ -189,6 +204,8 @@ func faultMessage(f fault) string {
 		return "The object has already been deleted or has not been completely created"
 	case *types.InvalidDatastore:
 		return fmt.Sprintf("Invalid datastore '%s'.", f.Name)
+	case *types.TaskInProgress:
+		return "The operation is not allowed in the current state: another task is already in progress."
 	case *types.SystemError:
 		return "A general system error occurred: " + f.Reason
 	}
