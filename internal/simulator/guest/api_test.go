@@ -92,6 +92,7 @@ func TestWhoMayWhat(t *testing.T) {
 		{"anonymous", nil, "", "/version", 200},
 		{"token", nil, token, certs, 200},
 		{"token", nil, token, nodes, 403},
+		{"token", nil, token, "/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef", 403},
 		{"token", nil, token, "/api/v1/namespaces/kube-system/secrets", 403},
 		{"bad token", nil, "abcdef.0000000000000000", info, 401},
 		{"admin", &admin, "", "/api/v1/things", 404},
@@ -164,10 +165,13 @@ func TestWorkloads(t *testing.T) {
 	s := newSite(t, guest.Options{})
 	s.cluster(1, 2)
 	c, ctx := s.clientset(vip), t.Context()
-	if _, err := c.AppsV1().Deployments("default").Create(ctx, deployment(2), metav1.CreateOptions{}); err != nil {
+	if _, err := c.AppsV1().Deployments("default").Create(ctx, deployment(20), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "pods wait for a node that takes them", func() bool {
+		waiting, err := c.CoreV1().Pods("default").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName="})
+		return err == nil && len(waiting.Items) == 20
+	})
 	if available(c, t) {
 		t.Fatal("a deployment is available on nodes without a CNI")
 	}
@@ -180,7 +184,7 @@ func TestWorkloads(t *testing.T) {
 	eventually(t, "the deployment is available", func() bool { return available(c, t) })
 
 	pods, err := c.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "app=web"})
-	if err != nil || len(pods.Items) != 2 {
+	if err != nil || len(pods.Items) != 20 {
 		t.Fatalf("pods: %d, %v", len(pods.Items), err)
 	}
 	for _, p := range pods.Items {
@@ -193,9 +197,9 @@ func TestWorkloads(t *testing.T) {
 		t.Errorf("static pods: %v, %v", len(static.Items), err)
 	}
 
-	one := intstr.FromInt32(2)
+	all := intstr.FromInt32(20)
 	if _, err := c.PolicyV1().PodDisruptionBudgets("default").Create(ctx, &policyv1.PodDisruptionBudget{
-		ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: &one, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
+		ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: &all, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
 	}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,7 @@ func TestVIPMovesAndQuorumCounts(t *testing.T) {
 	if s.ready(address(11)) {
 		t.Error("a node that is off answers")
 	}
+	s.refuses(s.worker("w-1", vip), "duplicate address detected")
 
 	s.world.PowerOff("vm-cp-2")
 	if s.ready(vip) || s.ready(address(13)) {
@@ -144,6 +145,16 @@ func TestPowerOffDuringBoot(t *testing.T) {
 	s := newSite(t, guest.Options{BootDelay: time.Hour})
 	s.boot(s.first("cp-1", address(11)))
 	s.boot(s.first("cp-1", address(11))) // on already
+	phases := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.phases["cp-1"])
+	}
+	eventually(t, "it boots", func() bool { return phases() > 0 })
+	time.Sleep(20 * time.Millisecond)
+	if got := phases(); got != 1 {
+		t.Errorf("booted %d times", got)
+	}
 	s.world.PowerOff("vm-cp-1")
 	s.world.PowerOff("vm-cp-1")
 	s.world.PowerOff("vm-unknown")

@@ -1,6 +1,8 @@
 package guest
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +23,7 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 	for k, v := range r.Labels {
 		labels[k] = v
 	}
-	taints := r.Taints
+	taints := slices.Clone(r.Taints)
 	if n.controlPlane {
 		labels[controlPlaneRole] = ""
 		labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
@@ -32,6 +34,9 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 	if r.KubeletArg("cloud-provider") == "external" {
 		taints = append(taints, corev1.Taint{Key: kubeapi.TaintUninitialized, Value: "true", Effect: corev1.TaintEffectNoSchedule})
 	}
+	// The API server's admission adds it to every new node, so that nothing is
+	// bound before the node has a network.
+	taints = append(taints, corev1.Taint{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule})
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
 		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("50Gi"),
