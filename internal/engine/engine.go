@@ -72,12 +72,34 @@ func (s *ClusterSpec) Target() Target {
 }
 
 // Plan observes and plans. It changes nothing.
-func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets) (*Plan, error) {
+//
+// Remembered is what the last look remembers; its steps are what an apply is
+// expected to do, and where there are none, vCenter is not even asked. What
+// speaks against them is looked up now. Terraform plans a second time in the
+// apply and takes it for a bug when that comes out otherwise; for the same
+// reason the steps of a creation follow from the spec alone.
+func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets, remembered *Observed) (*Plan, error) {
+	var expected *Plan
+	if remembered != nil && !spec.New {
+		if expected = plan(&spec, remembered); len(expected.Steps) == 0 {
+			return expected, nil
+		}
+	}
 	obs, _, err := e.observe(ctx, &spec, secrets)
 	if err != nil {
 		return nil, err
 	}
-	return plan(&spec, obs), nil
+	now := plan(&spec, obs)
+	switch {
+	case now.Err() != nil || now.Unknown:
+	case expected != nil:
+		now.Steps = expected.Steps
+	case spec.New && obs.Record == nil:
+		now.Steps = plan(&spec, spec.nothing()).Steps
+	case spec.New:
+		now.Unfinished = obs.Record.ID
+	}
+	return now, nil
 }
 
 // Request is a cluster or gateway that is wanted.
@@ -163,6 +185,9 @@ func (e *Engine) Destroy(ctx context.Context, target Target, secrets *Secrets) e
 	}
 	ctx = lease.Context()
 	obs, err := e.observeTarget(ctx, target, nil)
+	if err == nil {
+		err = e.readChildren(ctx, target, obs)
+	}
 	if err != nil {
 		return e.release(ctx, lease, err)
 	}
@@ -179,6 +204,9 @@ func (e *Engine) Destroy(ctx context.Context, target Target, secrets *Secrets) e
 // PlanDestroy tells what Destroy would do.
 func (e *Engine) PlanDestroy(ctx context.Context, target Target) (*Plan, error) {
 	obs, err := e.observeTarget(ctx, target, nil)
+	if err == nil {
+		err = e.readChildren(ctx, target, obs)
+	}
 	if err != nil {
 		return nil, err
 	}

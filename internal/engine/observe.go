@@ -68,11 +68,6 @@ func (e *Engine) observeTarget(ctx context.Context, t Target, secrets *Secrets) 
 	if obs.OwnPool != "" {
 		ids[obs.OwnPool] = true
 	}
-	if t.Kind == KindGateway {
-		if obs.Children, err = e.Ledger.Children(ctx, obs.RecordID); err != nil {
-			return nil, fmt.Errorf("list what belongs to gateway %q: %w", t.Name, err)
-		}
-	}
 	if record != nil && record.ID == t.ID {
 		for _, id := range record.Pools {
 			ids[id] = true
@@ -91,6 +86,17 @@ func (e *Engine) observeTarget(ctx context.Context, t Target, secrets *Secrets) 
 	}
 	e.askAPI(ctx, obs, secrets)
 	return obs, nil
+}
+
+// readChildren reads what stands on a gateway, before it is taken away.
+func (e *Engine) readChildren(ctx context.Context, t Target, obs *Observed) (err error) {
+	if t.Kind != KindGateway {
+		return nil
+	}
+	if obs.Children, err = e.Ledger.Children(ctx, obs.RecordID); err != nil {
+		return fmt.Errorf("list what belongs to gateway %q: %w", t.Name, err)
+	}
+	return nil
 }
 
 func (e *Engine) survey(ctx context.Context, t Target, record *ledger.ClusterBody, req *SurveyRequest) (*Observed, error) {
@@ -224,7 +230,9 @@ func (e *Engine) askAPI(ctx context.Context, obs *Observed, secrets *Secrets) AP
 	if err == nil {
 		err = obs.readAPI(ctx, api)
 	}
-	obs.APIError = err
+	if err != nil {
+		obs.APIError = err.Error()
+	}
 	return api
 }
 

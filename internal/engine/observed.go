@@ -26,9 +26,13 @@ type Observed struct {
 	// APIAsked tells whether the cluster's API was asked at all; then APIError
 	// tells why it did not answer, and Nodes and Packs are what it said.
 	APIAsked bool
-	APIError error
+	APIError string
 	Nodes    map[string]KubeNode
 	Packs    map[string]string // hash of what was applied, by pack
+
+	// Partial is an observation that holds what steps follow from, and not what
+	// speaks against them: nothing was resolved, and no pool was read.
+	Partial bool
 
 	// Authorities is the fingerprint of the certificate authorities that the
 	// run holds; empty where it holds none.
@@ -51,7 +55,7 @@ type IPPool struct {
 func (p *IPPool) Free() int { return p.Total - p.Taken }
 
 // APIAnswered tells whether the cluster's own API was asked and answered.
-func (o *Observed) APIAnswered() bool { return o.APIAsked && o.APIError == nil }
+func (o *Observed) APIAnswered() bool { return o.APIAsked && o.APIError == "" }
 
 // joined tells whether a machine has become a node. While the API does not
 // answer, what the guest reported last stands: unreachable is not gone.
@@ -80,3 +84,52 @@ const (
 	PhaseJoined  = "joined"
 	PhaseFailed  = "failed"
 )
+
+// Remember is the part of an observation that steps follow from. Kept from the
+// refresh to the plan, and from the plan to the apply that Terraform plans once
+// more, it makes the steps come out the same, whatever has moved in between;
+// the apply itself looks again.
+func (o *Observed) Remember() *Observed {
+	kept := &Observed{
+		RecordID: o.RecordID, Record: o.Record, Claims: o.Claims, Survey: &Survey{}, Partial: true,
+		APIAsked: o.APIAsked, APIError: o.APIError, Packs: o.Packs, Authorities: o.Authorities,
+	}
+	for _, m := range o.Survey.Machines {
+		kept.Survey.Machines = append(kept.Survey.Machines, Machine{
+			Ref: m.Ref, Path: m.Path, UUID: m.UUID, Marker: m.Marker, PoweredOn: m.PoweredOn, Phase: m.Phase, Userdata: m.Userdata,
+		})
+	}
+	if o.Nodes != nil {
+		kept.Nodes = make(map[string]KubeNode, len(o.Nodes))
+	}
+	for name, n := range o.Nodes {
+		n.Labels, n.Annotations = only(n.Labels, n.Managed.Labels), only(n.Annotations, n.Managed.Annotations)
+		n.Addresses = nil
+		kept.Nodes[name] = n
+	}
+	return kept
+}
+
+// only keeps of a node's many labels those that Gantry has set.
+func only(have, managed map[string]string) map[string]string {
+	out := map[string]string{}
+	for k := range managed {
+		if v, ok := have[k]; ok {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// nothing is the world before a cluster: what its creation is planned from.
+func (s *ClusterSpec) nothing() *Observed {
+	o := &Observed{Survey: &Survey{Site: &Site{}}, Partial: true, IPPools: map[string]*IPPool{}}
+	if s.Folder != "" {
+		o.Survey.Site.MissingFolders = []string{s.Folder}
+	}
+	if s.OwnPool != nil {
+		o.OwnPool = s.OwnPool.Name
+		o.IPPools[o.OwnPool] = &IPPool{New: true, Body: *s.OwnPool}
+	}
+	return o
+}

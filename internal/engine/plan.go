@@ -34,6 +34,12 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 	if p.refuse(); len(p.out.Problems) > 0 {
 		return p.out
 	}
+	if !obs.Partial {
+		p.resolved()
+	}
+	if len(p.out.Problems) > 0 {
+		return p.out
+	}
 	p.register()
 	p.ownPool()
 	p.folder()
@@ -45,7 +51,9 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 	p.removedPools()
 	p.strayClaims()
 	p.packs()
-	p.budget()
+	if !obs.Partial {
+		p.budget()
+	}
 	p.warnUnreachable()
 	sortSteps(p.out.Steps)
 	return p.out
@@ -64,8 +72,8 @@ func (p *planner) warn(field Field, summary, detail string, args ...any) {
 // ready tells whether the cluster's API has answered at least once.
 func (p *planner) ready() bool { return p.obs.Record != nil && p.obs.Record.Ready }
 
-// refuse collects what makes planning pointless: names that do not resolve,
-// pools that are not there, a name that somebody else holds.
+// refuse collects what makes planning pointless: a name that somebody else
+// holds, a cluster whose certificate authorities are lost.
 func (p *planner) refuse() {
 	if rec := p.obs.Record; rec != nil && (rec.ID != p.spec.ID || p.spec.New && rec.Ready) {
 		// Nothing else can be told about one that is not this one.
@@ -75,6 +83,16 @@ func (p *planner) refuse() {
 			p.spec.Kind, p.spec.Name, rec.ID)
 		return
 	}
+	if p.ready() && p.obs.Authorities == "" {
+		p.problem("name", "The certificate authorities are not in the state",
+			"The %s %q is running, and this state does not hold its certificate authorities, without which no node can join. Import it with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator.",
+			p.spec.Kind, p.spec.Name)
+	}
+}
+
+// resolved collects what speaks against the names that the spec uses: what is
+// not there, what cannot be cloned or bootstrapped, pools of somebody else.
+func (p *planner) resolved() {
 	p.out.Problems = append(p.out.Problems, p.obs.Survey.Problems...)
 	p.clones()
 	p.bootstraps()
@@ -91,11 +109,6 @@ func (p *planner) refuse() {
 					ip.Body.Name, gatewayWords(ip.Gateway), p.spec.Kind, gatewayWords(p.spec.GatewayID))
 			}
 		}
-	}
-	if p.ready() && p.obs.Authorities == "" {
-		p.problem("name", "The certificate authorities are not in the state",
-			"The %s %q is running, and this state does not hold its certificate authorities, without which no node can join. Import it with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator.",
-			p.spec.Kind, p.spec.Name)
 	}
 }
 
@@ -156,12 +169,11 @@ func (p *planner) ownPool() {
 	}
 }
 
+// folder makes the folder of a cluster that is built. One that is missing later
+// is made again with the first node that needs it.
 func (p *planner) folder() {
-	if p.obs.Survey.Site == nil {
-		return
-	}
-	for _, path := range p.obs.Survey.Site.MissingFolders {
-		p.add(Step{Change: Change{ActionCreateFolder, path}, stage: stageFolder})
+	if site := p.obs.Survey.Site; !p.ready() && site != nil && len(site.MissingFolders) > 0 {
+		p.add(Step{Change: Change{ActionCreateFolder, p.spec.Folder}, stage: stageFolder})
 	}
 }
 
@@ -220,7 +232,7 @@ func (p *planner) packs() {
 
 // warnUnreachable says before the apply that steps which need the API will fail.
 func (p *planner) warnUnreachable() {
-	if p.ready() && p.obs.APIAsked && p.obs.APIError != nil {
+	if p.ready() && p.obs.APIAsked && !p.obs.APIAnswered() {
 		p.warn("name", "The Kubernetes API does not answer",
 			"The API of %s %q cannot be reached from here, so that its nodes are judged by their VMs alone: %s", p.spec.Kind, p.spec.Name, p.obs.APIError)
 	}

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -127,7 +126,7 @@ func TestPlanNeverInitialisesARunningClusterAgain(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 1, 1)
 	o.Survey.Machines = o.Survey.Machines[1:]
-	o.APIError = errors.New("no route")
+	o.APIError = "no route"
 	p := engine.PlanFor(small(1, 1), o)
 	if p.Err() == nil || strings.Contains(names(p), "create_node c-cp") {
 		t.Fatalf("got %s (%v)", names(p), p.Err())
@@ -137,7 +136,7 @@ func TestPlanNeverInitialisesARunningClusterAgain(t *testing.T) {
 func TestPlanLeavesNodesAloneWhileTheAPIIsUnreachable(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 3, 2)
-	o.APIError, o.Nodes = errors.New("no route"), nil
+	o.APIError, o.Nodes = "no route", nil
 	p := engine.PlanFor(small(3, 2), o)
 	if len(p.Steps) != 0 || p.Err() != nil || len(p.Warnings) != 1 {
 		t.Fatalf("unreachable is not gone: %s (%v)", names(p), p.Warnings)
@@ -204,7 +203,7 @@ func TestPlanProperties(t *testing.T) {
 		o.Record.Ready = rapid.Bool().Draw(t, "ready")
 		o.Record.Counters["w"] += rapid.IntRange(0, 3).Draw(t, "skipped")
 		if rapid.Bool().Draw(t, "unreachable") {
-			o.APIError, o.Nodes = errors.New("no route"), nil
+			o.APIError, o.Nodes = "no route", nil
 		}
 		for _, m := range slices.Clone(o.Survey.Machines) {
 			switch rapid.IntRange(0, 4).Draw(t, "fate of "+m.Marker.Node) {

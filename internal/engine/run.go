@@ -75,7 +75,7 @@ func (r *run) do(ctx context.Context, s Step) error {
 	case ActionUnregisterPool:
 		return r.unregisterPool(ctx)
 	case ActionCreateFolder:
-		return r.createFolder(ctx, s.Target)
+		return r.ensureFolder(ctx)
 	case ActionReserveEndpoint:
 		return r.reserveEndpoint(ctx)
 	case ActionReleaseAddress:

@@ -164,23 +164,30 @@ func (r *run) unregisterPool(ctx context.Context) error {
 	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, id) })
 }
 
-func (r *run) createFolder(ctx context.Context, path string) error {
+// ensureFolder makes the VM folder, if it is not there, and keeps its reference.
+// What is missing of the path goes into the record first: a folder that is made
+// and not noted would stay for ever.
+func (r *run) ensureFolder(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.folder != "" {
+		return nil
+	}
 	return r.change(ctx, func(ctx context.Context) error {
-		// Into the record first: a folder that is made and not noted would stay.
 		if err := r.record.update(ctx, func(b *ledger.ClusterBody) {
-			if !slices.Contains(b.Folders, path) {
-				b.Folders = append(b.Folders, path)
+			for _, path := range r.obs.Survey.Site.MissingFolders {
+				if !slices.Contains(b.Folders, path) {
+					b.Folders = append(b.Folders, path)
+				}
 			}
 		}); err != nil {
 			return err
 		}
-		ref, _, err := r.vc.CreateFolder(ctx, r.spec.Datacenter, path)
+		ref, _, err := r.vc.CreateFolder(ctx, r.spec.Datacenter, r.spec.Folder)
 		if err != nil {
 			return err
 		}
-		if path == r.spec.Folder {
-			r.folder = ref
-		}
+		r.folder = ref
 		return nil
 	})
 }

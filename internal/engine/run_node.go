@@ -111,6 +111,9 @@ func nodeUUID(cluster, node string) uuid.UUID {
 
 func (n *newNode) clone(ctx context.Context) error {
 	r, pool, site := n.run, n.step.pool, n.run.obs.Survey.Site
+	if err := r.ensureFolder(ctx); err != nil {
+		return err
+	}
 	place := site.Placements[n.step.site]
 	mode, err := cloneMode(r.spec.CloneMode, site.Template, place, pool.DiskGB)
 	if err != nil {

@@ -66,26 +66,23 @@ type Status struct {
 
 // Status looks at a cluster or gateway without changing anything. It is nil, and
 // no error, when vCenter proves that nothing of it is left: no record, no VM.
-func (e *Engine) Status(ctx context.Context, spec ClusterSpec, secrets *Secrets) (*Status, error) {
-	record, err := e.readRecord(ctx, spec.Target())
+//
+// The second answer is what the look remembers for planning.
+func (e *Engine) Status(ctx context.Context, spec ClusterSpec, secrets *Secrets) (*Status, *Observed, error) {
+	obs, err := e.observeTarget(ctx, spec.Target(), secrets)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	obs, err := e.survey(ctx, spec.Target(), record, &SurveyRequest{ClusterID: spec.ID})
-	if err != nil {
-		return nil, err
+	if (obs.Record == nil || obs.Record.ID != spec.ID) && len(obs.Survey.Machines) == 0 {
+		return nil, nil, nil
 	}
-	if (record == nil || record.ID != spec.ID) && len(obs.Survey.Machines) == 0 {
-		return nil, nil
-	}
-	e.askAPI(ctx, obs, secrets)
-	return status(&spec, obs), nil
+	return status(&spec, obs), obs.Remember(), nil
 }
 
 // statusAfter looks once more at the end of an apply. That the look fails does
 // not hide what the apply has to say.
 func (e *Engine) statusAfter(ctx context.Context, spec *ClusterSpec, secrets *Secrets, failed error) (*Status, error) {
-	st, err := e.Status(context.WithoutCancel(ctx), *spec, secrets)
+	st, _, err := e.Status(context.WithoutCancel(ctx), *spec, secrets)
 	if failed != nil {
 		return st, failed
 	}
@@ -177,7 +174,7 @@ func apiCondition(obs *Observed) Condition {
 	switch {
 	case !obs.APIAsked:
 		return Condition{Type: "APIReady", Status: "Unknown", Reason: "NotAsked", Message: "The state holds no kubeconfig, or there is no control plane."}
-	case obs.APIError != nil:
+	case !obs.APIAnswered():
 		return Condition{Type: "APIReady", Status: "Unknown", Reason: "Unreachable", Message: "The API does not answer from here."}
 	default:
 		return Condition{Type: "APIReady", Status: "True", Reason: "Answering"}

@@ -74,6 +74,9 @@ type Plan struct {
 	Unknown bool
 	// Collision is the id of another cluster or gateway that has the name.
 	Collision string
+	// Unfinished is the id of a creation that never came to an end and is taken
+	// over. Its steps depend on how far it came when the apply begins.
+	Unfinished string
 
 	observed *Observed
 	record   recordChange

@@ -122,7 +122,7 @@ func (w *world) applied(spec engine.ClusterSpec) (engine.ClusterSpec, *engine.Se
 
 func (w *world) plan(spec engine.ClusterSpec, secrets *engine.Secrets) *engine.Plan {
 	w.t.Helper()
-	p, err := w.engine().Plan(w.t.Context(), spec, secrets)
+	p, err := w.engine().Plan(w.t.Context(), spec, secrets, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

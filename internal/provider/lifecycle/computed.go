@@ -75,7 +75,7 @@ func Attributes(thing string) map[string]schema.Attribute {
 			Computed: true, PlanModifiers: keep,
 			MarkdownDescription: "Identifier of the " + thing + ", a UUID.",
 		},
-		"state": text("State of the " + thing + ": `Running`, `Degraded` (its API has answered, and something is missing; the next plan repairs what it can) or `Failed` (its API never answered)."),
+		"state":  text("State of the " + thing + ": `Running`, `Degraded` (its API has answered, and something is missing; the next plan repairs what it can) or `Failed` (its API never answered)."),
 		"health": text("What the last look at the " + thing + " says: `Healthy`, `Unhealthy`, or `Unknown` where its API cannot be reached from where Terraform runs."),
 		"conditions": schema.ListNestedAttribute{
 			Computed:            true,

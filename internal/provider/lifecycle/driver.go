@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -129,8 +130,9 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	eng, err := Engine(ctx, d.Conn, nil)
 	var st *engine.Status
+	var look *engine.Observed
 	if err == nil {
-		st, err = eng.Status(ctx, spec, secrets)
+		st, look, err = eng.Status(ctx, spec, secrets)
 	}
 	switch {
 	case err != nil:
@@ -138,6 +140,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	case st == nil:
 		resp.State.RemoveResource(ctx)
 	default:
+		resp.Diagnostics.Append(WriteRemembered(ctx, resp.Private, look)...)
 		resp.Diagnostics.Append(m.Base().SetStatus(ctx, st, secrets, time.Now())...)
 		d.save(ctx, m, secrets, &resp.State, &resp.Diagnostics)
 	}
@@ -170,6 +173,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 		return // nothing was touched: the state before it stands
 	}
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
+	resp.Diagnostics.Append(WriteRemembered(ctx, resp.Private, nil)...) // the world has moved
 	d.save(ctx, m, secrets, &resp.State, &resp.Diagnostics)
 }
 
@@ -195,7 +199,11 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if err == nil {
 		err = eng.Destroy(ctx, target, nil)
 	}
-	if err != nil {
+	var refused *engine.PlanError
+	switch {
+	case errors.As(err, &refused):
+		resp.Diagnostics.Append(diagnostics.Problems(refused.Problems)...)
+	case err != nil:
 		resp.Diagnostics.Append(diagnostics.FromError("delete", m.Thing().String(), err))
 	}
 }

@@ -74,18 +74,23 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	if prior != nil {
 		before, spec.ID = prior.Base(), prior.Base().ID.ValueString()
 	}
-	eng, err := Engine(ctx, d.Conn, account)
-	if err != nil && account != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("cloud_account"), "Unable to use the cloud account", diagnostics.Detail(err))
-		return
-	}
+	remembered, diags := ReadRemembered(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	eng, err := Engine(ctx, d.Conn, nil)
 	var p *engine.Plan
 	if err == nil {
-		p, err = eng.Plan(ctx, spec, secrets)
+		p, err = eng.Plan(ctx, spec, secrets, remembered)
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("plan", m.Thing().String(), err))
 		return
+	}
+	if account != nil && len(p.Steps) > 0 {
+		// Nothing is planned that the account could not do.
+		if _, err := Engine(ctx, d.Conn, account); err != nil {
+			resp.Diagnostics.AddAttributeError(path.Root("cloud_account"), "Unable to use the cloud account", diagnostics.Detail(err))
+			return
+		}
 	}
 	Show(ctx, before, m.Base(), p, d.Conn, resp, m.Field)
 }

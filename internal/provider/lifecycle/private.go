@@ -14,12 +14,13 @@ import (
 )
 
 // The keys of the private state: the certificate authorities with the
-// kubeconfig, and the steps that the last plan has shown. Steps stand there as
-// well as in planned_changes, because a plan without steps keeps the list of
-// the plan before it.
+// kubeconfig, the steps that the last plan has shown, and what the last refresh
+// has seen. Steps stand there as well as in planned_changes, because a plan
+// without steps keeps the list of the plan before it.
 const (
-	privateSecrets = "secrets"
-	privateShown   = "shown"
+	privateSecrets    = "secrets"
+	privateShown      = "shown"
+	privateRemembered = "remembered"
 )
 
 // Private is the part of the framework's private state that is used here; every
@@ -65,6 +66,32 @@ func NewSecrets() (*engine.Secrets, error) {
 		return nil, fmt.Errorf("make the certificate authorities: %w", err)
 	}
 	return &engine.Secrets{Authorities: authorities}, nil
+}
+
+// WriteRemembered keeps what a refresh has seen for the plan; nil forgets it.
+func WriteRemembered(ctx context.Context, p PrivateWriter, look *engine.Observed) diag.Diagnostics {
+	raw, err := json.Marshal(look)
+	if err != nil {
+		var diags diag.Diagnostics
+		diags.AddError("Unable to write the private state", err.Error())
+		return diags
+	}
+	return p.SetKey(ctx, privateRemembered, raw)
+}
+
+// ReadRemembered is what the last refresh has seen; nil where there was none
+// since the last apply.
+func ReadRemembered(ctx context.Context, p Private) (*engine.Observed, diag.Diagnostics) {
+	raw, diags := p.GetKey(ctx, privateRemembered)
+	if diags.HasError() || len(raw) == 0 {
+		return nil, diags
+	}
+	var look *engine.Observed
+	if err := json.Unmarshal(raw, &look); err != nil {
+		// Written by another version of the provider: looking again is always right.
+		return nil, diags
+	}
+	return look, diags
 }
 
 func writeShown(ctx context.Context, p PrivateWriter, changes *[]engine.Change) diag.Diagnostics {

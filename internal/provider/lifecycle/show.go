@@ -38,7 +38,11 @@ func Show(ctx context.Context, prior, planned *Computed, p *engine.Plan, conn *c
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if p.Unknown || p.Collision != "" {
+	if p.Unfinished != "" && !conn.Seen(p.Unfinished) {
+		resp.Diagnostics.AddWarning("An unfinished creation is taken over",
+			"Something of this name is registered in vCenter whose API never answered, as after a run that was killed. This creation goes on with its names and addresses.")
+	}
+	if p.Unknown || p.Collision != "" || p.Unfinished != "" {
 		planned.unknownStatus()
 		planned.PlannedChanges = types.ListUnknown(changeType)
 		resp.Diagnostics.Append(writeShown(ctx, resp.Private, nil)...)

@@ -128,9 +128,9 @@ func (m *model) account(ctx context.Context) (accountModel, diag.Diagnostics) {
 	return a, m.CloudAccount.As(ctx, &a, lifecycle.Strict)
 }
 
-// spec is what the engine is asked for. It is called only when every input is
+// Spec is what the engine is asked for. It is called only when every input is
 // known.
-func (m *model) spec(ctx context.Context) (engine.ClusterSpec, diag.Diagnostics) {
+func (m *model) Spec(ctx context.Context) (engine.ClusterSpec, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	account, d := m.account(ctx)
 	diags.Append(d...)

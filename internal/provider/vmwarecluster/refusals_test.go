@@ -1,0 +1,121 @@
+package vmwarecluster_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+// says matches a message however Terraform has broken its lines.
+func says(words ...string) *regexp.Regexp {
+	gap := `[\s│]+`
+	parts := make([]string, len(words))
+	for i, w := range words {
+		parts[i] = strings.Join(strings.Fields(regexp.QuoteMeta(w)), gap)
+	}
+	return regexp.MustCompile(`(?s)` + strings.Join(parts, `.*`))
+}
+
+// TestAccClusterRefusals asks for what cannot be, and reads the error: on the
+// attribute, with what there is instead, before anything is made.
+func TestAccClusterRefusals(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	// The pool and the account are there, so that a plan can look at everything.
+	base := config(e, shape{controlPlane: 1})
+	base = base[:strings.Index(base, `resource "gantry_vmware_cluster"`)]
+	steps := []resource.TestStep{{Config: base}}
+	for _, c := range []struct {
+		shape shape
+		want  *regexp.Regexp
+	}{
+		{shape{datacenter: "dc-9"}, says("datacenter", "dc-9", "dc-1")},
+		{shape{computer: "cluster-x"}, says("cluster-x", "cluster-a")},
+		{shape{datastore: "shared-9"}, says("shared-9", "shared-1")},
+		{shape{network: "dvpg-none"}, says("dvpg-none", "dvpg-nodes")},
+		{shape{resourcePool: "nobody"}, says("nobody", "gantry")},
+		{shape{template: "gantry-node-9"}, says("gantry-node-9", "gantry-node-1.34.2")},
+		{shape{workers: 60}, says("The IP pool is too small", "50 addresses, 0 in use and 50 free; 63 are needed", "60 for worker pool general")},
+		{shape{template: "gantry-node-1.34.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
+		{shape{extra: `proxy = { http = "proxy:3128" }`}, says("https")},
+		{shape{extra: `ssh_authorized_keys = ["not a key"]`}, says("public key")},
+		{shape{name: "Prod"}, says("lower-case")},
+		{shape{name: strings.Repeat("a", 41)}, says("40")},
+		{shape{extraPool: `cp = { node_count = 1, cpu = 2, memory_gb = 4, placements = [] }`}, says("cp")},
+	} {
+		c.shape.controlPlane = 1
+		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
+	}
+	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
+	if vms := e.Leftovers().VMs; len(vms) > 0 {
+		t.Errorf("a refused plan has made %v", vms)
+	}
+}
+
+// TestAccClusterExists plans a cluster under a name that another state holds.
+func TestAccClusterExists(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: config(e, shape{controlPlane: 1})},
+			{
+				Config:      config(e, shape{controlPlane: 1}) + strings.ReplaceAll(clusterBlock(config(e, shape{controlPlane: 1})), `"gantry_vmware_cluster" "prod"`, `"gantry_vmware_cluster" "again"`),
+				PlanOnly:    true,
+				ExpectError: says("The cluster exists", "import it"),
+			},
+			{
+				Config:      config(e, shape{controlPlane: 1, cpu: 4}),
+				PlanOnly:    true,
+				ExpectError: says("control_plane.cpu", "does not work yet"),
+			},
+			{
+				Config:      config(e, shape{controlPlane: 1, template: "gantry-node-1.30.4"}),
+				PlanOnly:    true,
+				ExpectError: says("profile.image.template", "does not work yet"),
+			},
+			{
+				Config: config(e, shape{controlPlane: 1, extra: "deletion_protection = true"}),
+			},
+			{
+				Config:      config(e, shape{controlPlane: 1, extra: "deletion_protection = true"}),
+				Destroy:     true,
+				ExpectError: says("protected from deletion"),
+			},
+			{
+				Config: config(e, shape{controlPlane: 1}),
+			},
+		},
+	})
+}
+
+func clusterBlock(config string) string {
+	return config[strings.Index(config, `resource "gantry_vmware_cluster"`):]
+}
+
+// TestAccClusterBootFails lets kubeadm of one minor version meet documents for
+// another: the error shows the end of the guest's log, and no secret.
+func TestAccClusterBootFails(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:      config(e, shape{controlPlane: 1, template: "gantry-node-1.30.4"}),
+				ExpectError: says("Unable to create cluster", "prod-cp-1 failed to join", "1.30.4", "untaint"),
+			},
+			{
+				// Tainted: destroyed and built again, with the right image.
+				Config: config(e, shape{controlPlane: 1}),
+			},
+		},
+	})
+}
