@@ -74,11 +74,14 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 		if err == nil {
 			return p.String(), p, nil
 		}
-		l.dropChunks(ctx, id, pointer{generation: p.generation, parts: made})
-		// A killed run's chunks are in the way: another number.
-		if !errors.Is(err, ErrExists) {
-			return "", pointer{}, err
+		p.parts = made
+		if errors.Is(err, ErrExists) {
+			l.dropChunks(ctx, id, p)
+			continue // a killed run's chunks are in the way: another number
 		}
+		p.parts++ // the one that failed may be there
+		l.dropChunks(ctx, id, p)
+		return "", pointer{}, err
 	}
 	return "", pointer{}, errors.New("no number is free for the parts of a long body")
 }
@@ -95,10 +98,11 @@ func (l *Ledger) createChunks(ctx context.Context, id uuid.UUID, p pointer, part
 	return len(parts), nil
 }
 
-// dropChunks deletes chunks that no head points to. That it fails does no harm:
-// Unregister finds them.
+// dropChunks deletes chunks that no head points to, the last one first, so that
+// where there is any there is the first. That it fails does no harm: Unregister
+// finds them.
 func (l *Ledger) dropChunks(ctx context.Context, id uuid.UUID, p pointer) {
-	for k := range p.parts {
+	for k := p.parts - 1; k >= 0; k-- {
 		if l.store.Delete(ctx, derive(id, chunkSuffix(p.generation, k))) != nil {
 			return
 		}

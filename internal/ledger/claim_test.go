@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"sync"
@@ -95,7 +96,7 @@ func claimAll(t *testing.T, store *ledgertest.Store, pool ledger.Pool, n int, ru
 					got[i] = addr
 					return
 				}
-				if !errors.Is(err, ledgertest.ErrDropped) || tries > 50 {
+				if !errors.Is(err, ledgertest.ErrDropped) || tries > 500 {
 					t.Error(err)
 					return
 				}
@@ -137,7 +138,8 @@ func TestClaimsOnDroppingConnections(t *testing.T) {
 		runs[i], p = join(store)
 		snaps[i] = taken(t, runs[i])
 		p.Fail(func(_ context.Context, call ledgertest.Call) ledgertest.Fault {
-			return []ledgertest.Fault{ledgertest.None, ledgertest.After, ledgertest.Before, ledgertest.None}[call.N%4]
+			rnd := rand.New(rand.NewPCG(uint64(i), uint64(call.N)))
+			return []ledgertest.Fault{ledgertest.None, ledgertest.After, ledgertest.Before, ledgertest.None}[rnd.IntN(4)]
 		})
 	}
 	// Fewer than there are, so that a second address for an owner would show.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/sha1"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -58,14 +59,25 @@ func (l *Ledger) ID(kind Kind, gatewayID, name string) uuid.UUID {
 // The names of a record's tags all begin with its id, and the ids are derived
 // from what comes after it.
 
-func claimSuffix(address string) string       { return "/" + address }
-func childSuffix(slot int) string             { return "@" + strconv.Itoa(slot) }
-func lockSuffix(epoch int) string             { return "#" + strconv.Itoa(epoch) }
-func chunkSuffix(generation, part int) string { return fmt.Sprintf("+%d.%d", generation, part) }
+func claimSuffix(address string) string { return "/" + address }
+func childSuffix(slot int) string       { return "@" + strconv.Itoa(slot) }
+func lockSuffix(epoch int) string       { return "#" + strconv.Itoa(epoch) }
+func chunkSuffix(generation, part int) string {
+	return "+" + strconv.Itoa(generation) + "." + strconv.Itoa(part)
+}
 
 const reservationSuffix = "/!cluster"
 
-func derive(base uuid.UUID, suffix string) uuid.UUID { return uuid.NewSHA1(base, []byte(suffix)) }
+// derive is uuid.NewSHA1 without its allocations: to find a pool's claims or a
+// record's lock in a list, thousands of ids are derived.
+func derive(base uuid.UUID, suffix string) uuid.UUID {
+	var room [64]byte
+	sum := sha1.Sum(append(append(room[:0], base[:]...), suffix...))
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 5<<4
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
 
 // maxBytes is what a description may take: under 255.
 const maxBytes = MaxDescription - 1

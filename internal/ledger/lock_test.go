@@ -378,3 +378,23 @@ func TestLongHolderNamesFit(t *testing.T) {
 		must(t, held.Release(t.Context(), false))
 	})
 }
+
+func TestEpochsStartOverBeforeTheyAreTooManyToSearch(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, _ := join(store)
+		id := register(t, l, ledger.KindCluster, "prod", "{}")
+		highest, restarts, last := 0, 0, 0
+		for range 600 {
+			held := lock(t, l, id, "a")
+			if held.Epoch() <= last {
+				restarts++
+			}
+			last = held.Epoch()
+			highest = max(highest, last)
+			must(t, held.Release(t.Context(), false))
+		}
+		if highest > 300 || restarts != 2 {
+			t.Errorf("the highest epoch of 600 is %d, after %d restarts", highest, restarts)
+		}
+	})
+}

@@ -152,17 +152,22 @@ func (l *Ledger) Unregister(ctx context.Context, id uuid.UUID) error {
 		return &InUseError{ID: id, Children: children}
 	}
 	// The head first: a head without its chunks could not be read.
-	remove := []uuid.UUID{id, derive(id, reservationSuffix)}
+	remove := []uuid.UUID{id}
 	for generation := 1; generation <= generations; generation++ {
-		for part := range maxParts {
-			remove = append(remove, derive(id, chunkSuffix(generation, part)))
-		}
-	}
-	for i, tag := range remove {
-		// The head is deleted even if the list does not show it.
-		if i > 0 && !there.has(tag) {
+		// Where there are chunks, there is the first.
+		if !there.has(derive(id, chunkSuffix(generation, 0))) {
 			continue
 		}
+		for part := maxParts - 1; part >= 0; part-- {
+			if chunk := derive(id, chunkSuffix(generation, part)); there.has(chunk) {
+				remove = append(remove, chunk)
+			}
+		}
+	}
+	if reservation := derive(id, reservationSuffix); there.has(reservation) {
+		remove = append(remove, reservation)
+	}
+	for _, tag := range remove {
 		if err := l.store.Delete(ctx, tag); err != nil {
 			return fmt.Errorf("unregister %s: %w", id, err)
 		}
