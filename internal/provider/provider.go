@@ -40,11 +40,13 @@ func NewIn(process *connection.Process, version string) func() provider.Provider
 	return func() provider.Provider { return &gantry{version: version, process: process} }
 }
 
+// Metadata names the provider.
 func (p *gantry) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
 	resp.TypeName = "gantry"
 	resp.Version = p.version
 }
 
+// Schema declares the provider block.
 func (p *gantry) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Gantry builds and runs Kubernetes clusters on VMware vSphere. " +
@@ -53,6 +55,7 @@ func (p *gantry) Schema(_ context.Context, _ provider.SchemaRequest, resp *provi
 	}
 }
 
+// ValidateConfig checks what needs neither environment nor vCenter.
 func (p *gantry) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
 	var m model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -85,6 +88,7 @@ func (p *gantry) Configure(ctx context.Context, req provider.ConfigureRequest, r
 	resp.EphemeralResourceData = c
 }
 
+// Resources lists the resources.
 func (p *gantry) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		cloudaccount.NewResource,
@@ -94,6 +98,7 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 	}
 }
 
+// DataSources lists the data sources.
 func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datacenters.NewDataSource,

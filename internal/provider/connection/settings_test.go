@@ -1,6 +1,7 @@
 package connection_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ func TestParseServer(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"vcenter.example.com":              "vcenter.example.com",
-		" VCenter.example.com ":            "vcenter.example.com",
+		"VCenter.example.com\n":            "vcenter.example.com",
 		"https://vcenter.example.com/sdk":  "vcenter.example.com",
 		"https://vcenter.example.com/sdk/": "vcenter.example.com",
 		"https://vcenter.example.com:443/": "vcenter.example.com",
@@ -49,13 +50,13 @@ func TestSameServer(t *testing.T) {
 func TestConnectionThatIsNotConfigured(t *testing.T) {
 	t.Parallel()
 	c := new(connection.Process).Unknown()
-	if _, err := c.VCenter(t.Context()); err != connection.ErrUnknownConfig {
+	if _, err := c.VCenter(t.Context()); !errors.Is(err, connection.ErrUnknownConfig) {
 		t.Errorf("VCenter: %v", err)
 	}
-	if _, err := c.Ledger(t.Context()); err != connection.ErrUnknownConfig {
+	if _, err := c.Ledger(t.Context()); !errors.Is(err, connection.ErrUnknownConfig) {
 		t.Errorf("Ledger: %v", err)
 	}
-	if _, err := c.Account(t.Context(), "vc", "user", "password", "", false); err != connection.ErrUnknownConfig {
+	if _, err := c.Account(t.Context(), "vc", "user", "password", "", false); !errors.Is(err, connection.ErrUnknownConfig) {
 		t.Errorf("Account: %v", err)
 	}
 }
