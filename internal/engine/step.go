@@ -127,7 +127,8 @@ func (e *MovedError) Error() string {
 }
 
 // unseen lists the steps that the shown changes do not cover. Steps that have
-// become unnecessary since are no reason to stop.
+// become unnecessary since are no reason to stop: to forget a node is what is
+// left of deleting it when its VM has gone meanwhile.
 func unseen(shown []Change, steps []Step) []Change {
 	left := map[Change]int{}
 	for _, c := range shown {
@@ -135,11 +136,15 @@ func unseen(shown []Change, steps []Step) []Change {
 	}
 	var extra []Change
 	for _, s := range steps {
-		if left[s.Change] == 0 {
+		shown := s.Change
+		if shown.Action == ActionForgetNode && left[shown] == 0 {
+			shown.Action = ActionDeleteNode
+		}
+		if left[shown] == 0 {
 			extra = append(extra, s.Change)
 			continue
 		}
-		left[s.Change]--
+		left[shown]--
 	}
 	return extra
 }

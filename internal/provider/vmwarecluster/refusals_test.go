@@ -50,53 +50,35 @@ func TestAccClusterRefusals(t *testing.T) {
 		c.shape.controlPlane = 1
 		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
 	}
+	steps = append(steps, resource.TestStep{Config: base})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
 	if vms := e.Leftovers().VMs; len(vms) > 0 {
 		t.Errorf("a refused plan has made %v", vms)
 	}
 }
 
-// TestAccClusterExists plans a cluster under a name that another state holds.
-func TestAccClusterExists(t *testing.T) {
+// TestAccClusterInPlaceRefusals asks for changes of a running cluster that do
+// not work yet: they are refused, and never replace.
+func TestAccClusterInPlaceRefusals(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
+	refused := func(s shape, words ...string) resource.TestStep {
+		return resource.TestStep{Config: config(e, s), PlanOnly: true, ExpectError: says(words...)}
+	}
+	protected := config(e, shape{controlPlane: 1, extra: "deletion_protection = true"})
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
+			{Config: protected},
+			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "does not work yet"),
+			refused(shape{controlPlane: 1, template: "gantry-node-1.30.4"}, "profile.image.template", "does not work yet"),
+			refused(shape{controlPlane: 1, computer: "cluster-b"}, "control_plane.placement.compute_cluster", "does not work yet"),
+			refused(shape{controlPlane: 1, extra: `ntp_servers = ["ntp.example.com"]`}, "ntp_servers", "does not work yet"),
+			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1})},
-			{
-				Config:      config(e, shape{controlPlane: 1}) + strings.ReplaceAll(clusterBlock(config(e, shape{controlPlane: 1})), `"gantry_vmware_cluster" "prod"`, `"gantry_vmware_cluster" "again"`),
-				PlanOnly:    true,
-				ExpectError: says("The cluster exists", "import it"),
-			},
-			{
-				Config:      config(e, shape{controlPlane: 1, cpu: 4}),
-				PlanOnly:    true,
-				ExpectError: says("control_plane.cpu", "does not work yet"),
-			},
-			{
-				Config:      config(e, shape{controlPlane: 1, template: "gantry-node-1.30.4"}),
-				PlanOnly:    true,
-				ExpectError: says("profile.image.template", "does not work yet"),
-			},
-			{
-				Config: config(e, shape{controlPlane: 1, extra: "deletion_protection = true"}),
-			},
-			{
-				Config:      config(e, shape{controlPlane: 1, extra: "deletion_protection = true"}),
-				Destroy:     true,
-				ExpectError: says("protected from deletion"),
-			},
-			{
-				Config: config(e, shape{controlPlane: 1}),
-			},
 		},
 	})
-}
-
-func clusterBlock(config string) string {
-	return config[strings.Index(config, `resource "gantry_vmware_cluster"`):]
 }
 
 // TestAccClusterBootFails lets kubeadm of one minor version meet documents for

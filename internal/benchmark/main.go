@@ -1,0 +1,82 @@
+// Command benchmark measures what users meet: the calls that vCenter gets, the
+// time and the provider's memory while Terraform or OpenTofu creates, refreshes
+// and destroys clusters on the simulated datacenter.
+//
+// It prints a table in Markdown. Every row is a cluster with one control-plane
+// node on a datacenter of its own; a refresh is a plan that has nothing to do.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("benchmark: ")
+	cli := flag.String("cli", "terraform", "path of terraform or tofu")
+	provider := flag.String("provider", "", "path of the provider's binary")
+	simulator := flag.String("simulator", "", "path of the simulated datacenter's binary")
+	workers := flag.String("workers", "1,10,50,200", "numbers of workers")
+	latency := flag.String("latency", "0s,20ms", "latencies of each vCenter call")
+	parallel := flag.Int("parallel", 16, "max_parallel_operations of the provider")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, environment{*cli, *provider, *simulator, *parallel}, *workers, *latency); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, env environment, workers, latencies string) error {
+	fmt.Printf("%d cores, %s/%s, max_parallel_operations = %d\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, env.parallel)
+	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time | refresh: calls | time | destroy: calls | time | provider's peak memory |")
+	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, l := range strings.Split(latencies, ",") {
+		latency, err := time.ParseDuration(l)
+		if err != nil {
+			return err
+		}
+		for _, w := range strings.Split(workers, ",") {
+			n, err := strconv.Atoi(w)
+			if err != nil {
+				return err
+			}
+			row, err := env.measure(ctx, n, latency)
+			if err != nil {
+				return fmt.Errorf("%d workers at %s: %w", n, latency, err)
+			}
+			fmt.Println(row)
+		}
+	}
+	return nil
+}
+
+// phase is what one run of the CLI cost.
+type phase struct {
+	soap, rest int
+	took       time.Duration
+	peakKB     int
+}
+
+func (p phase) calls() int { return p.soap + p.rest }
+
+func row(workers int, latency time.Duration, create, refresh, destroy phase) string {
+	nodes := workers + 1
+	memory := "not measured on " + runtime.GOOS
+	if peak := max(create.peakKB, refresh.peakKB, destroy.peakKB); peak > 0 {
+		memory = fmt.Sprintf("%d MiB", peak/1024)
+	}
+	return fmt.Sprintf("| %d | %d ms | %d (%d + %d) | %.1f | %.1f s | %d | %.1f s | %d | %.1f s | %s |",
+		workers, latency.Milliseconds(), create.calls(), create.soap, create.rest, float64(create.calls())/float64(nodes), create.took.Seconds(),
+		refresh.calls(), refresh.took.Seconds(), destroy.calls(), destroy.took.Seconds(), memory)
+}
