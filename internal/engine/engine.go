@@ -155,6 +155,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if len(todo.Steps) > 0 || obs.APIAnswered() {
 		err = errors.Join(err, r.finish(ctx, err))
 	}
+	err = errors.Join(err, r.handOver(ctx))
 	out.Status, err = e.statusAfter(ctx, &spec, req.Secrets, err)
 	return out, e.release(ctx, lease, err)
 }

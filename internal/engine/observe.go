@@ -28,6 +28,11 @@ func (e *Engine) observe(ctx context.Context, spec *ClusterSpec, secrets *Secret
 	if err != nil {
 		return nil, nil, err
 	}
+	if record != nil && spec.New && !record.Done {
+		// The run that made it died before anybody else had its certificate
+		// authorities: no state holds it, and nothing can be imported.
+		record.Ready = false
+	}
 	if record != nil && spec.ID == "" && !record.Ready {
 		spec.ID = record.ID
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -68,6 +69,19 @@ func (r *run) writeAhead(ctx context.Context, p *Plan) error {
 		return r.record.update(ctx, func(b *ledger.ClusterBody) {
 			b.Counters, b.Pending, b.Pools = p.record.counters, p.record.pending, r.poolIDs()
 		})
+	})
+}
+
+// handOver writes down that the run ends and its caller has the certificate
+// authorities, whatever has failed: from here on nobody takes the cluster over.
+func (r *run) handOver(ctx context.Context) error {
+	if !r.answered() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	return r.change(ctx, func(ctx context.Context) error {
+		return r.record.update(ctx, func(b *ledger.ClusterBody) { b.Done = true })
 	})
 }
 

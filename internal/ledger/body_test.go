@@ -19,7 +19,7 @@ import (
 // of which are just being made.
 func ordinary() ledger.ClusterBody {
 	b := ledger.ClusterBody{
-		ID: uuid.NewString(), Kind: "cluster", Ready: true, Datacenter: "dc-1", Folder: "k8s/prod-1",
+		ID: uuid.NewString(), Kind: "cluster", Ready: true, Done: true, Datacenter: "dc-1", Folder: "k8s/prod-1",
 		Folders: []string{"k8s", "k8s/prod-1"}, VIP: netip.MustParseAddr("10.10.183.1"),
 		Counters: map[string]int{"cp": 4, "general": 103}, Pending: map[string][]int{"general": {101, 102}},
 		Pools: []string{uuid.NewString()}, Parents: []string{uuid.NewString(), uuid.NewString()},
@@ -46,6 +46,7 @@ func TestClusterBodiesReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := ledger.ClusterBody{
 			ID: id.Draw(t, "id"), Kind: rapid.SampledFrom([]string{"cluster", "gateway"}).Draw(t, "kind"), Ready: rapid.Bool().Draw(t, "ready"),
+			Done:       rapid.Bool().Draw(t, "done"),
 			Datacenter: text.Draw(t, "datacenter"), Folder: rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),
 			Folders: folders.Draw(t, "folders"),
 			VIP:     rapid.SampledFrom([]netip.Addr{{}, netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}).Draw(t, "vip"),

@@ -17,7 +17,10 @@ type ClusterBody struct {
 	ID   string
 	Kind string // "cluster" or "gateway"
 	// Ready tells that the cluster's API has answered once.
-	Ready      bool
+	Ready bool
+	// Done tells that a run which had its API answer has come to an end. Until
+	// then nobody but that run has its certificate authorities.
+	Done       bool
 	Datacenter string
 	Folder     string   // VM folder path
 	Folders    []string // the paths of the folders that were made for it, outermost first
@@ -36,6 +39,7 @@ type clusterWire struct {
 	ID         string            `json:"i"`
 	Kind       string            `json:"k,omitempty"` // empty: cluster
 	Ready      int               `json:"r,omitempty"`
+	Done       int               `json:"e,omitempty"`
 	Datacenter string            `json:"d,omitempty"`
 	Folder     string            `json:"o,omitempty"`
 	Levels     int               `json:"f,omitempty"` // how many of the folder path's levels were made, from the end
@@ -59,6 +63,9 @@ func (b ClusterBody) MarshalJSON() ([]byte, error) {
 	if b.Ready {
 		w.Ready = 1
 	}
+	if b.Done {
+		w.Done = 1
+	}
 	if w.Levels = len(b.Folders); !slices.Equal(b.Folders, lastLevels(b.Folder, w.Levels)) {
 		w.Levels, w.Folders = 0, b.Folders
 	}
@@ -81,7 +88,7 @@ func (b *ClusterBody) UnmarshalJSON(raw []byte) error {
 		return fmt.Errorf("a cluster's record: %w", err)
 	}
 	out := ClusterBody{
-		ID: longID(w.ID), Kind: w.Kind, Ready: w.Ready != 0, Datacenter: w.Datacenter, Folder: w.Folder,
+		ID: longID(w.ID), Kind: w.Kind, Ready: w.Ready != 0, Done: w.Done != 0, Datacenter: w.Datacenter, Folder: w.Folder,
 		Folders: w.Folders, Counters: w.Counters, Pools: each(w.Pools, longID), Parents: each(w.Parents, longID),
 	}
 	if out.Kind == "" {

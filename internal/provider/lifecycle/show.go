@@ -40,7 +40,7 @@ func Show(ctx context.Context, prior, planned *Computed, p *engine.Plan, conn *c
 	}
 	if p.Unfinished != "" && !conn.Seen(p.Unfinished) {
 		resp.Diagnostics.AddWarning("An unfinished creation is taken over",
-			"Something of this name is registered in vCenter whose API never answered, as after a run that was killed. This creation goes on with its names and addresses.")
+			"Something of this name is registered in vCenter whose creation never came to an end, as after a run that was killed. This creation goes on with its names and addresses, and builds its nodes again where their certificate authorities are lost.")
 	}
 	if p.Unknown || p.Collision != "" || p.Unfinished != "" {
 		planned.unknownStatus()
