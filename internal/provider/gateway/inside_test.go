@@ -1,0 +1,212 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/gantry/terraform-provider-gantry/internal/agent"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+// inside runs a check with the API of the gateway's cluster.
+func inside(e *acctest.Environment, check func(context.Context, kubernetes.Interface) error) resource.TestCheckFunc {
+	return func(s *terraform.State) error {
+		config, err := clientcmd.RESTConfigFromKubeConfig([]byte(s.RootModule().Resources[gateway].Primary.Attributes["kubeconfig"]))
+		if err != nil {
+			return err
+		}
+		proxy, err := url.Parse(e.ProxyURL())
+		if err != nil {
+			return err
+		}
+		config.Proxy = http.ProxyURL(proxy)
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			return err
+		}
+		return check(context.Background(), client)
+	}
+}
+
+// token expects the token that the agent has.
+func token(e *acctest.Environment, want string) resource.TestCheckFunc {
+	return inside(e, func(ctx context.Context, client kubernetes.Interface) error {
+		secrets, err := client.CoreV1().Secrets(agent.Namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, s := range secrets.Items {
+			if got, ok := s.Data["TFC_AGENT_TOKEN"]; ok {
+				if string(got) != want {
+					return fmt.Errorf("the agent's token is %q, want %q", got, want)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("none of the %d Secrets holds the agent's token", len(secrets.Items))
+	})
+}
+
+// cordon keeps new pods from the gateway's nodes, or lets them in again.
+func cordon(e *acctest.Environment, closed bool) resource.TestCheckFunc {
+	return inside(e, func(ctx context.Context, client kubernetes.Interface) error {
+		patch := fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, closed)
+		_, err := client.CoreV1().Nodes().Patch(ctx, "dc1-cp-1", types.MergePatchType, patch, metav1.PatchOptions{})
+		return err
+	})
+}
+
+func TestAccGatewayWriteOnlyCode(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	code := func(token string, version int) string {
+		return fmt.Sprintf("pairing_code_wo = %q\n  pairing_code_wo_version = %d", token, version)
+	}
+	empty := []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
+	update := plans(plancheck.ResourceActionUpdate, "apply_pack", "agent")
+	update.PostApplyPostRefresh = empty
+	running := []statecheck.StateCheck{has("state", knownvalue.StringExact("Running")), has("pairing_code_wo", knownvalue.Null())}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:            config(e, shape{code: code("one", 1)}),
+				ConfigPlanChecks:  resource.ConfigPlanChecks{PostApplyPostRefresh: empty},
+				ConfigStateChecks: running, Check: token(e, "one"),
+			},
+			{
+				// It is the version that tells of a new token.
+				Config:           config(e, shape{code: code("two", 1)}),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: empty}, Check: token(e, "one"),
+			},
+			{
+				Config:           config(e, shape{code: code("two", 2)}),
+				ConfigPlanChecks: update, ConfigStateChecks: running, Check: token(e, "two"),
+			},
+			{
+				// What else changes the agent brings the token along.
+				Config:           config(e, shape{code: code("three", 2), extra: `agent_image = "registry.example.com/tfc-agent:2"`}),
+				ConfigPlanChecks: update, ConfigStateChecks: running, Check: token(e, "three"),
+			},
+			{
+				Config:           config(e, shape{code: `pairing_code = "a \"four\": 'x' $(HOME)"`}),
+				ConfigPlanChecks: update, Check: token(e, `a "four": 'x' $(HOME)`),
+			},
+		},
+	})
+}
+
+// TestAccGatewayAgentStaysDown has the agent not come up: the error says what to
+// look at, the gateway is Degraded, and the next apply mends it.
+func TestAccGatewayAgentStaysDown(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	newer := shape{extra: "agent_image = \"registry.example.com/tfc-agent:2\"\n  registration_timeout = \"2s\""}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: config(e, shape{}), Check: cordon(e, true)},
+			{Config: config(e, newer), ExpectError: acctest.Words("The agent has not registered with the console. See that console_endpoint is reachable")},
+			{
+				RefreshState: true, ExpectNonEmptyPlan: true,
+				Check: resource.ComposeTestCheckFunc(resource.TestCheckResourceAttr(gateway, "state", "Degraded"), cordon(e, false)),
+			},
+			{
+				Config:            config(e, newer),
+				ConfigPlanChecks:  plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
+				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},
+			},
+		},
+	})
+}
+
+// TestAccGatewayServesCluster builds a cluster with what a gateway gives, in one
+// apply.
+func TestAccGatewayServesCluster(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	both := config(e, shape{}) + `
+resource "gantry_vmware_cluster" "team" {
+  name          = "team"
+  cloud_account = gantry_gateway.dc1.default_cloud_account
+  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  datacenter    = "dc-1"
+  network       = { ip_allocation = "static" }
+  control_plane = {
+    node_count = 1
+    cpu        = 2
+    memory_gb  = 4
+    placement  = { compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", ip_pool_id = gantry_gateway.dc1.ip_pool_id }
+  }
+}
+`
+	const cluster = "gantry_vmware_cluster.team"
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config: both,
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectKnownValue(gateway, at("planned_changes"), changes(created...))},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				ConfigStateChecks: []statecheck.StateCheck{
+					statecheck.ExpectKnownValue(cluster, at("state"), knownvalue.StringExact("Running")),
+					has("state", knownvalue.StringExact("Running")),
+				},
+			},
+			{
+				// A change of the gateway does not reach its cluster.
+				Config: config(e, shape{extra: `agent_image = "registry.example.com/tfc-agent:2"`}) + both[len(config(e, shape{})):],
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(gateway, plancheck.ResourceActionUpdate),
+					plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionNoop),
+				}},
+			},
+		},
+	})
+}
+
+// TestAccGatewayInUse does not take a gateway away from under a cluster that
+// another state holds.
+func TestAccGatewayInUse(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	book := e.Ledger()
+	id := book.ID(ledger.KindGateway, "", "dc1")
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: config(e, shape{}), Check: func(*terraform.State) error {
+				return book.AddChild(context.Background(), id, "cluster theirs")
+			}},
+			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster theirs.`)},
+			{
+				PreConfig: func() {
+					if err := book.RemoveChild(context.Background(), id, "cluster theirs"); err != nil {
+						t.Error(err)
+					}
+				},
+				Config: config(e, shape{}), PlanOnly: true,
+			},
+		},
+	})
+}

@@ -1,0 +1,94 @@
+package gateway_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+// TestAccGatewayRefusals asks for what cannot be, and reads the error: on the
+// attribute, with what there is instead, before anything is made.
+func TestAccGatewayRefusals(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	good := config(e, shape{})
+	var steps []resource.TestStep
+	for _, c := range []struct{ old, new, want string }{
+		{`"gantry-node-1.34.2"`, `"gantry-node-9"`, `Unknown template "gantry-node-9"`},
+		{`"gantry-node-1.34.2"`, `"gantry-node-9"`, "gantry-node-1.34.2-nosnap"},
+		{`"cluster-a"`, `"cluster-x"`, "cluster-b"},
+		{`"shared-1"`, `"shared-9"`, `Unknown datastore "shared-9"`},
+		{`"dc-1"`, `"dc-9"`, `Unknown datacenter "dc-9"`},
+		{`"10.10.183.20"`, `"10.10.183.2"`, "The IP pool is too small"},
+		{`"10.10.183.20"`, `"10.10.182.20"`, `10.10.182.20 comes before start`},
+		{`"10.10.183.20"`, `"10.10.300.1"`, `"10.10.300.1" is neither an IPv4 nor an IPv6 address.`},
+		{`"10.10.128.1"`, `"10.20.0.1"`, `10.20.0.1`},
+		{"node_count         = 1", "node_count = 3", "Gateways of 3 nodes do not work yet. Use 1."},
+		{"node_count         = 1", "node_count = 2", "A gateway has 1 node or 3, not 2."},
+		{"cpu                = 2", "cpu = 1", "value must be between 2 and 256"},
+		{"memory_gb          = 4", "memory_gb = 3", "value must be between 4 and 4096"},
+		{"memory_gb          = 4", "memory_gb = 4\n  disk_gb = 10", "value must be between 20 and 62000"},
+		{"terraform.io\"", "terraform.io/\"", `Write "https://app.terraform.io".`},
+		{"https://app", "http://app", "is not reached by https"},
+		{"terraform.io\"", "terraform.io/app\"", `Write "https://app.terraform.io".`},
+		{"https://app", "https://user:hunter2@app", "The URL carries a user name or password."},
+		{`pairing_code = "token"`, "", "No attribute specified when one (and only one)"},
+		{`pairing_code = "token"`, "pairing_code = \"token\"\n  agent_image = \"Not An Image\"", "must be a container image such as"},
+		{`pairing_code = "token"`, "pairing_code = \"token\"\n  registration_timeout = \"soon\"", "must be a duration from 1s to 24h"},
+		{`pairing_code = "token"`, "pairing_code = \"token\"\n  ip_pool_id = \"00000000-0000-0000-0000-000000000000\"", "ip_pool_id"},
+		{`network = { ip_allocation = "static" }`, `network = { ip_allocation = "static", pod_cidr = "10.96.0.0/16" }`, "Networks overlap"},
+		{`"dc1"`, `"Dc1"`, "lower-case"},
+	} {
+		text := strings.Replace(good, c.old, c.new, 1)
+		if text == good {
+			t.Fatalf("%q is not in the configuration", c.old)
+		}
+		steps = append(steps, resource.TestStep{Config: text, PlanOnly: true, ExpectError: acctest.Words(c.want)})
+	}
+	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
+	if vms := e.Leftovers().VMs; len(vms) > 0 {
+		t.Errorf("a refused plan has made %v", vms)
+	}
+}
+
+// TestAccGatewayKeepsWhatRuns refuses to change in place what no step changes.
+func TestAccGatewayKeepsWhatRuns(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	good := config(e, shape{})
+	refused := func(old, new, want string) resource.TestStep {
+		text := strings.Replace(good, old, new, 1)
+		if text == good {
+			t.Fatalf("%q is not in the configuration", old)
+		}
+		return resource.TestStep{Config: text, PlanOnly: true, ExpectError: acctest.Words(want + " on something that runs does not work yet")}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: good},
+			refused("cpu                = 2", "cpu = 4", "A change of cpu"),
+			refused(`"gantry-node-1.34.2"`, `"gantry-node-1.30.4"`, "A change of image.template"),
+			refused(`"shared-1"`, `"local-a"`, "A change of placement.datastore"),
+			refused(`"10.10.183.20"`, `"10.10.183.30"`, "A change of ip_pool.range.end"),
+			refused(`pairing_code = "token"`, "pairing_code = \"token\"\n  ntp_servers = [\"ntp.example.com\"]", "A change of ntp_servers"),
+			// A datacenter replaces.
+			{Config: strings.Replace(good, `"dc-1"`, `"dc-2"`, 1), PlanOnly: true, ExpectNonEmptyPlan: true},
+		},
+	})
+}
+
+// TestAccGatewayInterrupted stops the provider at calls all over the apply.
+func TestAccGatewayInterrupted(t *testing.T) {
+	t.Parallel()
+	acctest.Interrupted{
+		Stride: 12,
+		Step: func(e *acctest.Environment) resource.TestStep {
+			return resource.TestStep{Config: config(e, shape{})}
+		},
+	}.Run(t)
+}
