@@ -1,0 +1,1 @@
+terraform import gantry_cloud_account.team_a team-a

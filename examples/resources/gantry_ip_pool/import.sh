@@ -1,0 +1,1 @@
+terraform import gantry_ip_pool.nodes prod-nodes

@@ -1,0 +1,76 @@
+resource "gantry_vmware_cluster" "prod" {
+  name          = "prod-1"
+  cloud_account = gantry_cloud_account.team_a
+
+  profile = {
+    kubernetes_version = "1.34.2"
+    image              = { template = "gantry-node-1.34.2" }
+    packs = {
+      # A pod network is a pack of layer "cni", such as
+      # flannel = { layer = "cni", manifests = [file("flannel.yaml")] }
+      namespaces = {
+        layer     = "addon"
+        manifests = [yamlencode({ apiVersion = "v1", kind = "Namespace", metadata = { name = "team-a" } })]
+      }
+    }
+  }
+
+  datacenter = "dc-1"
+  folder     = "k8s/prod-1"
+  network    = { ip_allocation = "static" }
+
+  control_plane = {
+    node_count = 3
+    cpu        = 2
+    memory_gb  = 8
+    placement = {
+      compute_cluster = "cluster-a"
+      datastore       = "shared-1"
+      network         = "dvpg-nodes"
+      ip_pool_id      = gantry_ip_pool.nodes.id
+    }
+  }
+
+  worker_pools = {
+    general = {
+      node_count = 3
+      cpu        = 4
+      memory_gb  = 16
+      labels     = { tier = "general" }
+      placements = [
+        for name in ["cluster-a", "cluster-b", "cluster-c"] : {
+          compute_cluster = name
+          datastore       = "shared-1"
+          network         = "dvpg-nodes"
+          ip_pool_id      = gantry_ip_pool.nodes.id
+        }
+      ]
+      rolling_update = { drain_timeout = "10m" }
+    }
+  }
+
+  deletion_protection = true
+}
+
+# The kubernetes provider takes host, cluster_ca_certificate, client_certificate
+# and client_key from gantry_vmware_cluster.prod.kubernetes_client_configuration.
+
+resource "gantry_ip_pool" "nodes" {
+  name            = "prod-nodes"
+  range           = { start = "10.10.183.1", end = "10.10.183.100" }
+  prefix_length   = 18
+  default_gateway = "10.10.128.1"
+  nameservers     = ["10.10.128.2"]
+}
+
+resource "gantry_cloud_account" "team_a" {
+  name           = "team-a"
+  vcenter_server = "vcenter.example.com"
+  username       = "team-a@vsphere.local"
+  password       = var.team_a_password
+}
+
+variable "team_a_password" {
+  type      = string
+  sensitive = true
+}
