@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,26 @@ func TestDrainTimeoutNamesWhatBlocks(t *testing.T) {
 	text := err.Error()
 	if !strings.Contains(text, "shop/web") || !strings.Contains(text, "disruption budget web needs 2") {
 		t.Errorf("want the blocking pod and its budget, got %s", text)
+	}
+}
+
+// The deadline mostly falls into a call, whose failure says nothing about the
+// pod.
+func TestDrainTimeoutKeepsTheLastReason(t *testing.T) {
+	t.Parallel()
+	const timeout = 300 * time.Millisecond
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"))
+	var asked int
+	evictions(clients, func(string) error {
+		if asked++; asked == 1 {
+			return budgetRefusal()
+		}
+		time.Sleep(timeout)
+		return &url.Error{Op: "Post", Err: context.DeadlineExceeded}
+	})
+	err := kube.NewForClients(clients).Drain(t.Context(), "w", timeout)
+	if err == nil || !strings.Contains(err.Error(), "disruption budget web needs 2") {
+		t.Errorf("want the budget as the reason, got %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -85,6 +86,12 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	api := connect(t, kube.Options{Timeout: 50 * time.Millisecond}, s.kubeconfig(s.URL))
 	if _, err := api.Nodes(t.Context()); !engine.Transient(err) {
 		t.Errorf("a call that took too long may pass: %v", err)
+	}
+
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	if _, err := api.Nodes(ctx); err == nil || engine.Transient(err) {
+		t.Errorf("whose caller has given up need not be tried again: %v", err)
 	}
 
 	other := newServer(t)

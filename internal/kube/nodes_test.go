@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -144,8 +145,12 @@ func TestLabelNodeRetriesConflicts(t *testing.T) {
 	t.Parallel()
 	clients := fake.NewClientset(node("w", corev1.ConditionTrue))
 	var tries int
-	clients.PrependReactor("patch", "nodes", func(clienttesting.Action) (bool, runtime.Object, error) {
+	clients.PrependReactor("patch", "nodes", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		tries++
+		// Without it the API could not see that somebody else wrote meanwhile.
+		if patch := string(action.(clienttesting.PatchAction).GetPatch()); !strings.Contains(patch, `"resourceVersion":"7"`) {
+			t.Errorf("the patch names no resource version: %s", patch)
+		}
 		if tries == 1 {
 			return true, nil, apierrors.NewConflict(corev1.Resource("nodes"), "w", nil)
 		}

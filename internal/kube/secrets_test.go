@@ -138,6 +138,31 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+func TestSecretThatSomebodyElseCreatesMeanwhile(t *testing.T) {
+	t.Parallel()
+	clients := fake.NewClientset()
+	var lost bool
+	clients.PrependReactor("create", "secrets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if lost {
+			return false, nil, nil
+		}
+		lost = true
+		other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "gantry-pki"}}
+		if err := clients.Tracker().Add(other); err != nil {
+			t.Error(err)
+		}
+		return true, nil, apierrors.NewAlreadyExists(corev1.Resource("secrets"), "gantry-pki")
+	})
+	api := kube.NewForClients(clients)
+	if err := api.PutSecret(t.Context(), "gantry-pki", map[string][]byte{"a": []byte("1")}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := api.Secret(t.Context(), "gantry-pki")
+	if err != nil || string(data["a"]) != "1" {
+		t.Errorf("want the data in the other one's object, got %v %v", data, err)
+	}
+}
+
 func TestUnreachableIsNotAbsent(t *testing.T) {
 	t.Parallel()
 	clients := fake.NewClientset()
