@@ -13,10 +13,11 @@ import (
 
 // BootError is a node that did not become a member, with what its guest said.
 type BootError struct {
-	Node  string
-	Phase string
-	Why   string
-	Log   string // the tail of the guest's log
+	Cluster string // id
+	Node    string
+	Phase   string
+	Why     string
+	Log     string // the tail of the guest's log
 }
 
 func (e *BootError) Error() string {
@@ -37,7 +38,7 @@ func (n *newNode) awaitJoin(ctx context.Context) error {
 	r := n.run
 	bounded, cancel := context.WithTimeout(ctx, r.e.Timing.BootTimeout)
 	defer cancel()
-	last := BootError{Node: n.name}
+	last := BootError{Cluster: r.spec.ID, Node: n.name}
 	err := r.watch.until(bounded, PollRequest{VMs: []string{n.vm}}, func(res *PollResult) (bool, error) {
 		state, ok := res.VMs[n.vm]
 		last.Phase, last.Log, n.userdata = state.Phase, state.LogTail, state.Userdata

@@ -18,7 +18,7 @@ type Guest struct {
 
 // startGuests makes the world of the guests and the way into its network.
 func (s *Simulator) startGuests() error {
-	world, err := guest.NewWorld(guest.Options{Now: s.clock.now, BootDelay: s.opts.BootDelay})
+	world, err := guest.NewWorld(guest.Options{Now: s.clock.now, BootDelay: s.opts.BootDelay, JoinTimeout: s.opts.JoinTimeout})
 	if err != nil {
 		return fmt.Errorf("guests: %w", err)
 	}

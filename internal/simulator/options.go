@@ -38,6 +38,9 @@ type Options struct {
 	TaskDuration time.Duration
 	// BootDelay is what the guests take for each phase of their boot.
 	BootDelay time.Duration
+	// JoinTimeout is how long a guest waits for the API that it joins; default
+	// one minute of real time.
+	JoinTimeout time.Duration
 
 	Inventory Inventory
 	// Faults are rules that are in force from the start.
