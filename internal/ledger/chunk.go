@@ -14,11 +14,15 @@ import (
 )
 
 const (
-	// generations is how many numbers a body's chunks may carry. A writer picks
-	// one at random, so that chunks are only ever created and deleted, never
+	// generations is how many numbers a body's chunks may carry. Each write picks
+	// another one, so that chunks are only ever created and deleted, never
 	// overwritten: a dead runner that wakes in the middle of its write cannot
 	// mix its chunks with those of its successor.
 	generations = 256
+	// strides is from how many next numbers a writer picks: several, should a
+	// killed run's chunks be in the way, and few, so that a number comes back
+	// late.
+	strides = 8
 	// maxParts bounds a body to about 4 KiB.
 	maxParts = 16
 	// fence stands around a chunk, so that nothing trims its white space.
@@ -65,11 +69,11 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 	if err != nil {
 		return "", pointer{}, err
 	}
+	if current == 0 {
+		current = 1 + rand.IntN(generations)
+	}
 	for range rereads {
-		p := pointer{generation: 1 + rand.IntN(generations), parts: len(parts), checksum: checksum(body)}
-		if p.generation == current {
-			continue
-		}
+		p := pointer{generation: 1 + (current+rand.IntN(strides))%generations, parts: len(parts), checksum: checksum(body)}
 		made, err := l.createChunks(ctx, id, p, parts)
 		if err == nil {
 			return p.String(), p, nil

@@ -192,6 +192,49 @@ func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
 	}
 }
 
+func TestOwnerComesBackToAClaimInDoubt(t *testing.T) {
+	t.Parallel()
+	l, p := join(ledgertest.NewStore())
+	pool := nodes(t, "50")
+	snap := taken(t, l)
+	p.Reset()
+	p.Fail(ledgertest.DropAt(1, ledgertest.After))
+	if _, err := l.Claim(t.Context(), pool, owner("prod", 1), snap); !errors.Is(err, ledgertest.ErrDropped) {
+		t.Fatalf("Claim: %v, want ErrDropped", err)
+	}
+	// The snapshot is taken anew before the owner comes back, and shows the
+	// address as somebody's.
+	l.MaxClaims = 0
+	if _, err := l.Claim(t.Context(), pool, owner("prod", 2), snap); !errors.Is(err, ledger.ErrCap) {
+		t.Fatalf("Claim: %v, want ErrCap", err)
+	}
+	l.MaxClaims = ledger.DefaultMaxClaims
+	want := snap.Addresses(pool)
+	if got := claim(t, l, pool, owner("prod", 1), snap); len(want) != 1 || got != want[0] {
+		t.Errorf("the owner got %s, and holds %v", got, want)
+	}
+}
+
+func TestAddressThatIsReleasedWhileItsHolderIsReadIsClaimed(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "50")
+	other, _ := join(store)
+	addr := netip.MustParseAddr("10.0.0.7")
+	must(t, other.ClaimAddress(t.Context(), pool, owner("dev", 1), addr))
+	l, p := join(store)
+	p.Fail(func(ctx context.Context, call ledgertest.Call) ledgertest.Fault {
+		if call.Method == ledgertest.Get {
+			must(t, other.Release(ctx, pool.ID, addr, owner("dev", 1)))
+		}
+		return ledgertest.None
+	})
+	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), addr))
+	if holder, err := other.Holder(t.Context(), pool.ID, addr); err != nil || holder != owner("prod", 1) {
+		t.Errorf("%s is held by %v (%v)", addr, holder, err)
+	}
+}
+
 func TestExcludedAddressIsKeptByItsOwnerAndNotIssuedAnew(t *testing.T) {
 	t.Parallel()
 	l, _ := join(ledgertest.NewStore())

@@ -332,7 +332,7 @@ func TestDirtyReleaseIsTakenOverAtOnce(t *testing.T) {
 
 func TestReleaseWorksInACancelledRun(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
-		l, _ := join(store)
+		l, p := join(store)
 		ctx, cancel := context.WithCancel(t.Context())
 		held, err := l.Lock(ctx, l.ID(ledger.KindCluster, "", "prod"), "a")
 		must(t, err)
@@ -340,7 +340,10 @@ func TestReleaseWorksInACancelledRun(t *testing.T) {
 		if held.Context().Err() == nil {
 			t.Error("the lease's context outlives the run's")
 		}
-		time.Sleep(2 * time.Minute) // cleaning up: the heartbeat goes on
+		time.Sleep(2 * time.Minute) // cleaning up
+		if n := p.Calls()[ledgertest.Update]; n < 7 {
+			t.Errorf("%d heartbeats in two minutes", n)
+		}
 		must(t, held.Check(t.Context()))
 		must(t, held.Release(ctx, false))
 		must(t, held.Release(ctx, false))

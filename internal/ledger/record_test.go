@@ -58,6 +58,16 @@ func TestRecordsOfEverySizeAreKept(t *testing.T) {
 		for _, next := range bodies {
 			must(t, l.UpdateRecord(t.Context(), id, []byte(next)))
 			wantBody(t, l, r, next)
+			parts := 0 // of 252 bytes each, where it does not fit one tag
+			if len(next) > 254 {
+				parts = (len(next) + 251) / 252
+			}
+			wantTags(t, store, 1+parts)
+			for _, tag := range store.Tags() {
+				if len(tag.Description) > 254 {
+					t.Errorf("the description of %s has %d bytes", tag.Name, len(tag.Description))
+				}
+			}
 		}
 		must(t, l.Unregister(t.Context(), id))
 		if _, err := l.Record(t.Context(), id); !errors.Is(err, ledger.ErrNotFound) {
@@ -68,6 +78,21 @@ func TestRecordsOfEverySizeAreKept(t *testing.T) {
 		}
 		must(t, l.Unregister(t.Context(), id))
 		wantTags(t, store, 0)
+	}
+}
+
+func TestDamagedBodyIsAnError(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	id := register(t, l, ledger.KindCluster, "prod", bodies[5])
+	part := store.Tags()[0]
+	if part.ID == id {
+		part = store.Tags()[1]
+	}
+	must(t, store.Update(t.Context(), part.ID, strings.Replace(part.Description, "g", "k", 1)))
+	if r, err := l.Record(t.Context(), id); err == nil {
+		t.Errorf("the body is read as %s", r.Body)
 	}
 }
 
