@@ -3,16 +3,10 @@ package simulator_test
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
-
-	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 func option(key, value string) types.BaseOptionValue {
@@ -124,6 +118,28 @@ func TestLinkedCloneHasAChildDisk(t *testing.T) {
 	b := backing(disk[0])
 	if b.FileName != "[shared-1] n1/n1.vmdk" || b.Parent == nil || b.Parent.FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
 		t.Errorf("backing %+v, parent %+v", b, b.Parent)
+	}
+}
+
+func TestSpaceIsTakenAndGivenBack(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	free := func() int64 {
+		ds, err := d.finder.Datastore(d.ctx, "shared-1")
+		d.must(err)
+		var o mo.Datastore
+		d.must(ds.Properties(d.ctx, ds.Reference(), []string{"summary"}, &o))
+		return o.Summary.FreeSpace
+	}
+	before := free()
+	whole, child := d.mustClone("whole", d.resize(60)), d.mustClone("child", d.linked)
+	if taken := before - free(); taken != 60<<30 {
+		t.Errorf("a disk of 60 GB and a child disk took %d bytes", taken)
+	}
+	d.wait(whole.Destroy(d.ctx))
+	d.wait(child.Destroy(d.ctx))
+	if got := free(); got != before {
+		t.Errorf("%d bytes are free, %d were before", got, before)
 	}
 }
 
@@ -270,64 +286,3 @@ func TestDuplicateInstanceUUIDIsReplaced(t *testing.T) {
 		t.Errorf("instance uuids %s and %s", a.Config.InstanceUuid, b.Config.InstanceUuid)
 	}
 }
-
-// Not parallel: it measures time.
-func TestManyClonesAtOnce(t *testing.T) {
-	d := start(t)
-	const n = 200
-	pool, folder, source := d.relocate(inA), d.folder("k8s"), d.vm(template)
-	other := d.vm("templates/gantry-node-1.30.4")
-	began := time.Now()
-	var wg sync.WaitGroup
-	work := make(chan int)
-	for range 16 {
-		wg.Go(func() {
-			for i := range work {
-				from := source
-				if i%2 == 0 {
-					from = other
-				}
-				task, err := from.Clone(d.ctx, folder, fmt.Sprintf("n-%d", i), types.VirtualMachineCloneSpec{
-					Location: pool, PowerOn: true, Config: &types.VirtualMachineConfigSpec{},
-				})
-				if err == nil {
-					err = task.Wait(d.ctx)
-				}
-				if err != nil {
-					t.Errorf("clone %d: %v", i, err)
-				}
-			}
-		})
-	}
-	for i := range n {
-		work <- i
-	}
-	close(work)
-	wg.Wait()
-	t.Logf("%d clones in %s", n, time.Since(began))
-
-	var vms []mo.VirtualMachine
-	refs := object.NewFolder(d.client.Client, folder.Reference())
-	children, err := refs.Children(d.ctx)
-	d.must(err)
-	var list []types.ManagedObjectReference
-	for _, c := range children {
-		list = append(list, c.Reference())
-	}
-	d.must(d.client.Retrieve(d.ctx, list, []string{"config", "runtime.powerState"}, &vms))
-	macs, files := map[string]bool{}, map[string]bool{}
-	for _, vm := range vms {
-		macs[nics(vm)[0].MacAddress] = true
-		files[backing(disks(vm)[0]).FileName] = true
-	}
-	if len(vms) != n || len(macs) != n || len(files) != n {
-		t.Errorf("%d machines, %d MAC addresses, %d disks", len(vms), len(macs), len(files))
-	}
-	for mac := range macs {
-		if !strings.HasPrefix(mac, "00:50:56:") {
-			t.Errorf("MAC address %s", mac)
-		}
-	}
-}
-
-var _ = simulator.Options{}

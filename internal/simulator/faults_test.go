@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -123,11 +124,25 @@ func TestConnectionIsDropped(t *testing.T) {
 func TestStopAfter(t *testing.T) {
 	t.Parallel()
 	d := start(t)
+	proxy, err := url.Parse(d.ProxyURL())
+	d.must(err)
+	open, err := net.Dial("tcp", proxy.Host)
+	d.must(err)
+	defer open.Close()
+	d.must(open.SetDeadline(time.Now().Add(5 * time.Second)))
+	_, err = open.Write([]byte("CONNECT 10.10.183.1:6443 HTTP/1.1\r\n"))
+	d.must(err)
 	d.StopAfter(3)
 	d.must(d.ping())
 	d.must(d.ping())
 	if !d.Stopped() {
 		t.Error("the next call would pass")
+	}
+	if d.ping() == nil {
+		t.Error("the third call was answered")
+	}
+	if _, err := open.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("an open connection to the guest network was kept: %v", err)
 	}
 	for range 3 {
 		if err := d.ping(); err == nil || soap.IsSoapFault(err) {
@@ -137,8 +152,6 @@ func TestStopAfter(t *testing.T) {
 	if _, err := govmomi.NewClient(d.ctx, d.url(d.Username(), d.Password()), true); err == nil {
 		t.Error("a login was answered")
 	}
-	proxy, err := url.Parse(d.ProxyURL())
-	d.must(err)
 	conn, err := net.Dial("tcp", proxy.Host)
 	d.must(err)
 	defer conn.Close()

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -84,7 +85,7 @@ func (f *front) rescue(w http.ResponseWriter, c call) {
 	if r == nil {
 		return
 	}
-	if r == http.ErrAbortHandler {
+	if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(r)
 	}
 	f.s.logf("panic in %s: %v\n%s", c.name, r, debug.Stack())

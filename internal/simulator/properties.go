@@ -52,7 +52,7 @@ func tidy(objects []types.ObjectContent) {
 		o.PropSet = slices.DeleteFunc(o.PropSet, func(p types.DynamicProperty) bool { return p.Val == nil })
 		o.MissingSet = slices.DeleteFunc(o.MissingSet, func(p types.MissingProperty) bool {
 			_, invalid := p.Fault.Fault.(*types.InvalidProperty)
-			return invalid && strings.HasSuffix(p.Path, `"]`)
+			return invalid && strings.HasSuffix(p.Path, "]")
 		})
 	}
 }
@@ -79,6 +79,8 @@ func (o *overrides) FindChild(ctx *vcsim.Context, req *types.FindChild) soap.Has
 }
 
 // FindByUuid runs alone.
+//
+//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
 func (o *overrides) FindByUuid(ctx *vcsim.Context, req *types.FindByUuid) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByUuid(ctx, req)
@@ -86,6 +88,8 @@ func (o *overrides) FindByUuid(ctx *vcsim.Context, req *types.FindByUuid) soap.H
 }
 
 // FindAllByUuid runs alone.
+//
+//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
 func (o *overrides) FindAllByUuid(ctx *vcsim.Context, req *types.FindAllByUuid) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindAllByUuid(ctx, req)
@@ -100,6 +104,8 @@ func (o *overrides) FindByDatastorePath(ctx *vcsim.Context, req *types.FindByDat
 }
 
 // FindByIp runs alone.
+//
+//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
 func (o *overrides) FindByIp(ctx *vcsim.Context, req *types.FindByIp) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByIp(ctx, req)
@@ -107,6 +113,8 @@ func (o *overrides) FindByIp(ctx *vcsim.Context, req *types.FindByIp) soap.HasFa
 }
 
 // FindAllByIp runs alone.
+//
+//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
 func (o *overrides) FindAllByIp(ctx *vcsim.Context, req *types.FindAllByIp) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindAllByIp(ctx, req)

@@ -23,11 +23,11 @@ func TestKeyedPropertiesOfSeveralMachines(t *testing.T) {
 	with := d.mustClone("with", func(s *types.VirtualMachineCloneSpec) {
 		s.Config.ExtraConfig = []types.BaseOptionValue{option("gantry.node", "{}")}
 	})
-	without := d.mustClone("without")
-	const path = `config.extraConfig["gantry.node"]`
+	without := d.mustClone("without", func(s *types.VirtualMachineCloneSpec) { s.Config.VAppConfigRemoved = types.NewBool(true) })
+	const path, deep = `config.extraConfig["gantry.node"]`, `config.vAppConfig.property[1]`
 	objects, err := d.retrieve(types.PropertyFilterSpec{
 		ObjectSet: []types.ObjectSpec{{Obj: with.Reference()}, {Obj: without.Reference()}},
-		PropSet:   []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"name", path}}},
+		PropSet:   []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"name", path, deep}}},
 	})
 	d.must(err)
 	if len(objects) != 2 {
@@ -43,6 +43,9 @@ func TestKeyedPropertiesOfSeveralMachines(t *testing.T) {
 		}
 		value, ok := got[path]
 		if o.Obj == with.Reference() {
+			if got[deep] == nil {
+				t.Error("the vApp property is missing")
+			}
 			if v, isOption := value.(types.OptionValue); !isOption || v.Value != "{}" {
 				t.Errorf("with the key: %#v", value)
 			}

@@ -42,10 +42,6 @@ func (r *relay) accept() {
 		if err != nil {
 			return
 		}
-		if r.stopped() {
-			_ = conn.Close()
-			continue
-		}
 		r.wg.Go(func() { r.forward(conn) })
 	}
 }

@@ -203,7 +203,7 @@ func TestStartIsFast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sim.Close()
+	t.Cleanup(func() { _ = sim.Close() })
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("start took %s", took)
 	} else {

@@ -1,0 +1,91 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Calls are how many calls vCenter got since the start or ResetCalls.
+func (s *Simulator) Calls() Calls { return s.front.snapshot() }
+
+// ResetCalls starts counting anew.
+func (s *Simulator) ResetCalls() { s.front.reset() }
+
+// AddFault puts a rule in force.
+func (s *Simulator) AddFault(f Fault) error { return s.rules.add(f) }
+
+// ClearFaults ends all rules.
+func (s *Simulator) ClearFaults() { s.rules.clear() }
+
+// Faults lists the rules that may still hit something.
+func (s *Simulator) Faults() []Fault { return s.rules.list() }
+
+// StopAfter lets k-1 more vCenter calls through and closes the connection of
+// the k-th and of every one after it until Resume, as if the client had died
+// before its k-th call. The way into the guest network closes with it.
+func (s *Simulator) StopAfter(k int) {
+	s.front.stopAfter(k)
+	if k <= 1 {
+		s.relay.cut()
+	}
+}
+
+// Resume lets calls through again.
+func (s *Simulator) Resume() { s.front.resume() }
+
+// Stopped reports whether StopAfter has come into force.
+func (s *Simulator) Stopped() bool { return s.front.stopped() }
+
+// SetLatency changes what is added to every vCenter call.
+func (s *Simulator) SetLatency(d time.Duration) { s.front.setLatency(d) }
+
+// SetTaskDuration changes how long a task runs at least.
+func (s *Simulator) SetTaskDuration(d time.Duration) { s.taskDuration.Store(int64(d)) }
+
+// AdvanceClock moves vCenter's clock.
+func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
+
+// Now is vCenter's time.
+func (s *Simulator) Now() time.Time { return s.clock.now() }
+
+// DenyPrivilege takes a privilege from a user, or from everyone where user is
+// empty: calls that need it fail with NoPermission.
+func (s *Simulator) DenyPrivilege(user, privilege string) { s.privileges.add(user, privilege) }
+
+// RestorePrivileges gives all privileges back.
+func (s *Simulator) RestorePrivileges() { s.privileges.clear() }
+
+// Sessions counts the open sessions.
+func (s *Simulator) Sessions() Sessions { return s.sessions.live(s.soapKeys()) }
+
+// ExpireSessions ends all sessions, as idle time does.
+func (s *Simulator) ExpireSessions() {
+	s.sessions.expire(s.soapKeys())
+	s.collectors.clear()
+}
+
+// Restart is a vCenter that restarted: all sessions are gone and finished
+// tasks are forgotten.
+func (s *Simulator) Restart() {
+	s.ExpireSessions()
+	s.ForgetTasks()
+}
+
+// HideTag makes a tag unreadable: lists leave it out, but its id and name stay
+// taken. The answer is whether there is such a tag.
+func (s *Simulator) HideTag(id string) bool { return s.tags.hide(id) }
+
+// WaitGuests waits until no guest is on its way to another phase, or ctx ends.
+func (s *Simulator) WaitGuests(ctx context.Context, settled func([]Guest) bool) error {
+	for {
+		if settled(s.Guests()) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("guests did not settle: %w", ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
