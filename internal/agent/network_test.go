@@ -46,7 +46,9 @@ func TestNetworkRunsOnEveryNode(t *testing.T) {
 	list := network(t, "192.168.0.0/16")
 	d := object[appsv1.DaemonSet](t, list, "DaemonSet")
 	pod := d.Spec.Template.Spec
-	tolerates := func(t corev1.Toleration) bool { return t.Operator == corev1.TolerationOpExists && t.Key == "" && t.Effect == "" }
+	tolerates := func(t corev1.Toleration) bool {
+		return t.Operator == corev1.TolerationOpExists && t.Key == "" && t.Effect == ""
+	}
 	if !pod.HostNetwork || !slices.ContainsFunc(pod.Tolerations, tolerates) {
 		t.Errorf("host network %v, tolerations %v", pod.HostNetwork, pod.Tolerations)
 	}
