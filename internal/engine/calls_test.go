@@ -23,7 +23,7 @@ func TestCallsToVCenter(t *testing.T) {
 			t.Logf("%s: %d calls: %v %v", what, calls.Total, calls.SOAP, calls.REST)
 		}
 	}
-	spec, secrets := w.spec(1, 20), newSecrets(t)
+	spec, secrets := w.spec(1, 40), newSecrets(t)
 	if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens the second session
 		t.Fatal(err)
 	}
@@ -32,14 +32,14 @@ func TestCallsToVCenter(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	count("a creation of 21 nodes", 4*21, func() {
+	count("a creation of 41 nodes", 4*41, func() {
 		out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			t.Fatal(err)
 		}
 		spec.ID, spec.New = out.ID, false
 	})
-	count("a refresh of 21 nodes", 5, func() {
+	count("a refresh of 41 nodes", 5, func() {
 		_, look, err := e.Status(t.Context(), spec, secrets)
 		if err != nil {
 			t.Fatal(err)
@@ -49,13 +49,13 @@ func TestCallsToVCenter(t *testing.T) {
 			t.Fatalf("%v, %v", actions(p), err)
 		}
 	})
-	spec.Workers[0].Count = 15
+	spec.Workers[0].Count = 35
 	count("taking 5 nodes away", 50, func() {
 		if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 			t.Fatal(err)
 		}
 	})
-	count("a destruction of 16 nodes", 6*16+20, func() {
+	count("a destruction of 36 nodes", 6*36+20, func() {
 		if err := e.Destroy(t.Context(), spec.Target(), secrets); err != nil {
 			t.Fatal(err)
 		}
