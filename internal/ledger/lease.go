@@ -23,8 +23,7 @@ type Lease struct {
 	done chan struct{}      // closed when the heartbeat has ended
 	bg   context.Context
 
-	// turn is held by whoever talks to vCenter about the lock. Release never
-	// gives it back.
+	// turn is held by whoever talks to vCenter about the lock.
 	turn chan struct{}
 	// Guarded by turn:
 	note   lockNote

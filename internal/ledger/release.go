@@ -26,7 +26,8 @@ func (s *Lease) Release(ctx context.Context, dirty bool) error {
 		return nil
 	}
 	select {
-	case s.turn <- struct{}{}: // for good
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
 	case <-ctx.Done():
 		return fmt.Errorf("release the lock of record %s: %w", s.record, context.Cause(ctx))
 	}
