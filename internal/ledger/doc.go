@@ -18,7 +18,8 @@
 //	reservation  <pool>/!cluster                   pool                    cluster, since when
 //	lock         <record>#<epoch> <nonce>          record, epoch           state, holder, heartbeat
 //
-// Descriptions are JSON and stay under 255 bytes.
+// Descriptions stay under 255 bytes; all but those of chunks and children are
+// JSON.
 //
 // # Order of calls
 //
