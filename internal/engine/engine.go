@@ -145,7 +145,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	todo := plan(&spec, obs)
 	if err := approve(req, todo); err != nil {
-		return out, e.release(ctx, lease, err)
+		return out, errors.Join(err, e.release(ctx, lease, nil)) // nothing was touched
 	}
 	out.ID, out.Changes = spec.ID, todo.Changes()
 
@@ -194,7 +194,7 @@ func (e *Engine) Destroy(ctx context.Context, target Target, secrets *Secrets) e
 	}
 	todo := planDestroy(target, obs)
 	if err := todo.Err(); err != nil {
-		return e.release(ctx, lease, err)
+		return errors.Join(err, e.release(ctx, lease, nil)) // nothing was touched
 	}
 	spec := &ClusterSpec{Kind: target.Kind, ID: target.ID, Name: target.Name, GatewayID: target.GatewayID}
 	r := e.newRun(e.Reader, spec, Request{Secrets: secrets}, obs, lease, nil)
