@@ -132,6 +132,11 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	var st *engine.Status
 	var look *engine.Observed
 	if err == nil {
+		if secrets == nil {
+			if secrets = Recover(ctx, eng, spec.Target(), m.Base()); secrets != nil {
+				resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
+			}
+		}
 		st, look, err = eng.Status(ctx, spec, secrets)
 	}
 	switch {

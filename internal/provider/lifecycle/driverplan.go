@@ -85,14 +85,35 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		resp.Diagnostics.Append(diagnostics.FromError("plan", m.Thing().String(), err))
 		return
 	}
+	// Terraform plans a destruction as an ordinary plan first. Where nothing is
+	// asked for but what there is, what speaks against mending it is no error: it
+	// would keep the resource from ever being destroyed.
+	unchanged := req.Plan.Raw.Equal(req.State.Raw)
 	if account != nil && len(p.Steps) > 0 {
 		// Nothing is planned that the account could not do.
 		if _, err := Engine(ctx, d.Conn, account); err != nil {
-			resp.Diagnostics.AddAttributeError(path.Root("cloud_account"), "Unable to use the cloud account", diagnostics.Detail(err))
-			return
+			const summary = "Unable to use the cloud account"
+			if !unchanged {
+				resp.Diagnostics.AddAttributeError(path.Root("cloud_account"), summary, diagnostics.Detail(err))
+				return
+			}
+			resp.Diagnostics.AddAttributeWarning(path.Root("cloud_account"), summary, diagnostics.Detail(err))
+			p.Steps = nil
 		}
 	}
+	if unchanged {
+		onlyWarn(p)
+	}
 	Show(ctx, before, m.Base(), p, d.Conn, resp, m.Field)
+}
+
+// onlyWarn turns the problems of a plan into warnings, and a plan that has some
+// into one that does nothing.
+func onlyWarn(p *engine.Plan) {
+	if len(p.Problems) > 0 {
+		p.Warnings = append(p.Warnings, p.Problems...)
+		p.Problems, p.Steps, p.Collision = nil, nil, ""
+	}
 }
 
 func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {

@@ -1,0 +1,110 @@
+package processes_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+// waits is how long nothing takes that does not wait for a lock to die, which
+// takes a minute.
+const waits = 40 * time.Second
+
+// TestAccInterrupted presses Ctrl-C in the middle of an apply: Terraform stops
+// soon, no session is left, and the next apply goes on without waiting for the
+// lock.
+func TestAccInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, m := range moments[:4] {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatacenter(t)
+			w := newWorkspace(t, d.whole(1))
+			p := w.start(apply...)
+			p.until(m.name, m.reached(d))
+			began := time.Now()
+			p.signal(syscall.SIGINT)
+			p.end()
+			if took := time.Since(began); took > waits/2 {
+				t.Errorf("the apply went on for %s after it was interrupted:\n%s", took, &p.out)
+			}
+			d.loggedOut("an interrupted apply")
+			began = time.Now()
+			w.must(apply...)
+			if took := time.Since(began); took > waits {
+				t.Errorf("the next apply took %s: it has waited for the lock", took)
+			}
+			d.healthy(w, 1)
+			w.nothingToDo()
+			d.nothingLeft(w)
+		})
+	}
+}
+
+// TestAccInterruptedDestroy presses Ctrl-C in the middle of a destruction.
+func TestAccInterruptedDestroy(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(1))
+	w.must(apply...)
+	p := w.start(destroy...)
+	p.until("the first VM goes", func() bool { return d.Calls().SOAP["PowerOffVM_Task"] > 0 })
+	p.signal(syscall.SIGINT)
+	p.end()
+	d.loggedOut("an interrupted destroy")
+	began := time.Now()
+	d.nothingLeft(w)
+	if took := time.Since(began); took > waits {
+		t.Errorf("the next destroy took %s: it has waited for the lock", took)
+	}
+}
+
+// TestAccRestarted restarts vCenter, which forgets all sessions and finished
+// tasks, twice in the middle of an apply: the apply succeeds.
+func TestAccRestarted(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(2))
+	p := w.start(apply...)
+	for _, m := range moments[:4] {
+		p.until(m.name, m.reached(d))
+		d.Restart()
+	}
+	if code := p.end(); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, &p.out)
+	}
+	d.loggedOut("an apply over a restart of vCenter")
+	d.healthy(w, 2)
+	w.nothingToDo()
+}
+
+// TestAccSessions counts the sessions that are open after each command, also
+// after those that fail.
+func TestAccSessions(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(1))
+	p := w.start(apply...)
+	p.until("the first node boots", d.guestIn(guest.PhaseBooting, "prod-cp-1"))
+	if s := d.Sessions(); s.SOAP != 1 || s.REST != 1 {
+		t.Errorf("%d SOAP and %d REST sessions are open in an apply, and not one each", s.SOAP, s.REST)
+	}
+	if code := p.end(); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, &p.out)
+	}
+	d.loggedOut("apply")
+	w.must(plan...)
+	d.loggedOut("plan")
+	if err := d.DeleteVM("prod-general-1"); err != nil {
+		t.Fatal(err)
+	}
+	d.DenyPrivilege("", "VirtualMachine.Inventory.CreateFromExisting")
+	d.DenyPrivilege("", "VirtualMachine.Provisioning.DeployTemplate")
+	w.refused(apply...)
+	d.loggedOut("an apply that failed")
+	d.RestorePrivileges()
+	w.must(destroy...)
+	d.loggedOut("destroy")
+}

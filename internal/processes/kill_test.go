@@ -1,0 +1,123 @@
+package processes_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+// moment is something in a run to wait for.
+type moment struct {
+	name    string
+	reached func(*datacenter) func() bool
+}
+
+// moments are those of a creation, in their order: each leaves more behind.
+var moments = []moment{
+	{"the first clone begins", func(d *datacenter) func() bool { return d.cloned(1) }},
+	{"the first node boots", func(d *datacenter) func() bool { return d.guestIn(guest.PhaseBooting, "prod-cp-1") }},
+	{"the API is there", func(d *datacenter) func() bool { return d.guestIn(guest.PhaseJoined, "prod-cp-1") }},
+	{"workers boot", func(d *datacenter) func() bool { return d.guestIn(guest.PhaseBooting, "prod-general") }},
+	{"workers have joined", func(d *datacenter) func() bool { return d.guestIn(guest.PhaseJoined, "prod-general") }},
+}
+
+// TestAccKilledCreate kills the provider in the middle of a creation and applies
+// again: Terraform has saved nothing, and one healthy cluster is there at the
+// end. A destroy leaves nothing.
+func TestAccKilledCreate(t *testing.T) {
+	t.Parallel()
+	for _, m := range moments {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatacenter(t)
+			w := newWorkspace(t, d.whole(1))
+			w.killed(d, m.name, m.reached(d), apply)
+			w.must(apply...)
+			d.healthy(w, 1)
+			w.nothingToDo()
+			d.nothingLeft(w)
+		})
+	}
+}
+
+// killed runs the CLI, kills its provider at a moment and lets its lock die.
+func (w *workspace) killed(d *datacenter, what string, reached func() bool, args []string) {
+	w.t.Helper()
+	p := w.start(args...)
+	p.until(what, reached)
+	p.killProvider()
+	if p.end() == 0 {
+		w.t.Fatalf("%s has succeeded without its provider:\n%s", p, &p.out)
+	}
+	d.AdvanceClock(lockLife)
+}
+
+// TestAccKilledCloneGoesOn kills the provider while a clone takes its time, and
+// applies again before vCenter has finished it: what comes late finds its name
+// taken.
+func TestAccKilledCloneGoesOn(t *testing.T) {
+	t.Parallel()
+	const slow = 5 * time.Second
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(1))
+	d.SetTaskDuration(slow)
+	w.killed(d, "the first clone begins", d.cloned(1), apply)
+	late := time.After(slow + time.Second)
+	d.SetTaskDuration(0)
+	w.must(apply...)
+	<-late
+	d.healthy(w, 1)
+	w.nothingToDo()
+	d.nothingLeft(w)
+}
+
+// TestAccKilledUpdate kills the provider while a worker is added to what
+// Terraform has in its state.
+func TestAccKilledUpdate(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(1))
+	w.must(apply...)
+	w.configure(d.whole(2))
+	w.killed(d, "the worker boots", d.guestIn(guest.PhaseBooting, "prod-general-2"), apply)
+	w.must(apply...)
+	d.healthy(w, 2)
+	w.nothingToDo()
+	d.nothingLeft(w)
+}
+
+// TestAccKilledDestroy kills the provider in the middle of two destructions, one
+// after the other: the third leaves nothing.
+func TestAccKilledDestroy(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(2))
+	w.must(apply...)
+	w.killed(d, "the first VM goes", func() bool { return d.Calls().SOAP["Destroy_Task"] > 0 }, destroy)
+	w.killed(d, "all VMs have gone", func() bool { return len(d.Leftovers().VMs) == 0 }, destroy)
+	d.nothingLeft(w)
+}
+
+// TestAccKilledTerraform kills the CLI alone. The provider, left without anybody
+// to tell, ends, and the next apply takes over.
+func TestAccKilledTerraform(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(1))
+	p := w.start(apply...)
+	p.until("the first node boots", d.guestIn(guest.PhaseBooting, "prod-cp-1"))
+	if err := syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.end()
+	for deadline := time.Now().Add(20 * time.Second); len(p.providers()) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the provider has outlived Terraform by 20 seconds")
+		}
+	}
+	d.AdvanceClock(lockLife)
+	w.must(apply...)
+	d.healthy(w, 1)
+}

@@ -1,0 +1,98 @@
+package processes_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+// rivals are two states that want a cluster of the same name from one IP pool,
+// which a third state has.
+func rivals(t *testing.T, d *datacenter, workers int) (owner, one, two *workspace) {
+	t.Helper()
+	owner = newWorkspace(t, d.shared()+"output \"result\" { value = gantry_ip_pool.nodes.id }\n")
+	owner.must(apply...)
+	var pool string
+	owner.outputs(&pool)
+	// As the account of another state: an object with the same attributes.
+	account := `{ id = "` + pool + `", name = "team", vcenter_server = "` + d.Server() + `", username = "` + d.Username() + `" }`
+	hcl := d.Provider() + d.cluster(workers, `"`+pool+`"`, account)
+	return owner, newWorkspace(t, hcl), newWorkspace(t, hcl)
+}
+
+// creating tells whether a run is at the cluster.
+func creating(p *process) func() bool {
+	return func() bool { return strings.Contains(p.out.String(), "gantry_vmware_cluster.prod: Creating...") }
+}
+
+// TestAccTwoStates lets two states create a cluster of the same name at the same
+// time: one does, the other is told that it exists, and nothing is built twice.
+func TestAccTwoStates(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	owner, one, two := rivals(t, d, 1)
+	first, second := one.start(apply...), two.start(apply...)
+	codes := []int{first.end(), second.end()}
+	winner, loser, refusal := one, two, second
+	if codes[0] != 0 {
+		winner, loser, refusal = two, one, first
+	}
+	if (codes[0] == 0) == (codes[1] == 0) {
+		t.Fatalf("the two runs end with %v:\n%s\n%s", codes, &first.out, &second.out)
+	}
+	if text := words(refusal.out.String()); !strings.Contains(text, `named "prod" is registered in this vCenter`) && !strings.Contains(text, "is locked by") {
+		t.Errorf("the second run does not say what is in its way:\n%s", text)
+	}
+	if n := d.Calls().SOAP["CloneVM_Task"]; n != 2 {
+		t.Errorf("%d machines were cloned for 2 nodes", n)
+	}
+	d.healthy(winner, 1)
+	winner.nothingToDo()
+	loser.must(destroy...) // it has nothing, and takes nothing
+	d.healthy(winner, 1)
+	winner.must(destroy...)
+	d.nothingLeft(owner)
+}
+
+// TestAccTwoStatesOneDies kills the machine of the state that builds while the
+// other one waits: the other one takes over what there is and ends it.
+func TestAccTwoStatesOneDies(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	owner, one, two := rivals(t, d, 1)
+	d.SetTaskDuration(time.Minute)
+	first := one.start(apply...)
+	first.until("the first clone begins", d.cloned(1))
+	second := two.start(apply...)
+	second.until("it is at the cluster", creating(second))
+	first.killAll()
+	d.SetTaskDuration(0)
+	d.AdvanceClock(lockLife)
+	if code := second.end(); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, &second.out)
+	}
+	d.healthy(two, 1)
+	if text := one.refused(plan...); !strings.Contains(text, `named "prod" is registered in this vCenter`) {
+		t.Errorf("the state whose run was killed is not told that another one has the cluster now:\n%s", text)
+	}
+	two.must(destroy...)
+	d.nothingLeft(owner)
+}
+
+// TestAccTwoStatesAfterAnother kills a creation and lets another state take it
+// over, with a plan that says so.
+func TestAccTwoStatesAfterAnother(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	owner, one, two := rivals(t, d, 1)
+	one.killed(d, "workers boot", d.guestIn(guest.PhaseBooting, "prod-general"), apply)
+	if text := words(two.must(plan...)); !strings.Contains(text, "An unfinished creation is taken over") {
+		t.Errorf("the plan does not tell of the unfinished creation:\n%s", text)
+	}
+	two.must(apply...)
+	d.healthy(two, 1)
+	two.must(destroy...)
+	d.nothingLeft(owner)
+}
