@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -179,6 +181,43 @@ resource "gantry_vmware_cluster" "team" {
 					plancheck.ExpectResourceAction(gateway, plancheck.ResourceActionUpdate),
 					plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionNoop),
 				}},
+			},
+		},
+	})
+}
+
+// TestAccGatewayOnExistingPool takes its addresses from a pool that others made,
+// and leaves it to them.
+func TestAccGatewayOnExistingPool(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	own := regexp.MustCompile(`(?s)  ip_pool = \{.*?\n  \}\n`)
+	text := own.ReplaceAllString(config(e, shape{}), "  ip_pool_id = gantry_ip_pool.nodes.id\n") + `
+resource "gantry_ip_pool" "nodes" {
+  name            = "nodes"
+  range           = { start = "10.10.183.1", end = "10.10.183.20" }
+  prefix_length   = 18
+  default_gateway = "10.10.128.1"
+}
+`
+	pool := knownvalue.StringExact(e.Ledger().ID(ledger.KindPool, "", "nodes").String())
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config: text,
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{
+						plancheck.ExpectKnownValue(gateway, at("ip_pool_id"), pool),
+						plancheck.ExpectUnknownValue(gateway, at("planned_changes")),
+					},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				ConfigStateChecks: []statecheck.StateCheck{
+					has("ip_pool_id", pool), has("state", knownvalue.StringExact("Running")),
+					has("planned_changes", changes(slices.Concat(created[:2], created[4:])...)),
+				},
 			},
 		},
 	})

@@ -40,7 +40,7 @@ func TestAccGatewayRefusals(t *testing.T) {
 		{`pairing_code = "token"`, "pairing_code = \"token\"\n  registration_timeout = \"soon\"", "must be a duration from 1s to 24h"},
 		{`pairing_code = "token"`, "pairing_code = \"token\"\n  ip_pool_id = \"00000000-0000-0000-0000-000000000000\"", "ip_pool_id"},
 		{`network = { ip_allocation = "static" }`, `network = { ip_allocation = "static", pod_cidr = "10.96.0.0/16" }`, "Networks overlap"},
-		{`"dc1"`, `"Dc1"`, "lower-case"},
+		{`name               = "dc1"`, `name = "Dc1"`, "lower-case"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
 		if text == good {
@@ -80,15 +80,4 @@ func TestAccGatewayKeepsWhatRuns(t *testing.T) {
 			{Config: strings.Replace(good, `"dc-1"`, `"dc-2"`, 1), PlanOnly: true, ExpectNonEmptyPlan: true},
 		},
 	})
-}
-
-// TestAccGatewayInterrupted stops the provider at calls all over the apply.
-func TestAccGatewayInterrupted(t *testing.T) {
-	t.Parallel()
-	acctest.Interrupted{
-		Stride: 12,
-		Step: func(e *acctest.Environment) resource.TestStep {
-			return resource.TestStep{Config: config(e, shape{})}
-		},
-	}.Run(t)
 }
