@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
@@ -14,7 +13,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -45,23 +43,10 @@ func (r *clusterResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRoot("cloud_account_password_wo")),
 			},
 		},
-		"profile": profileAttribute(),
-		"datacenter": schema.StringAttribute{
-			Required:            true,
-			MarkdownDescription: "Name or inventory path of the datacenter. A change replaces the cluster.",
-			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-		},
-		"folder": schema.StringAttribute{
-			Optional:            true,
-			MarkdownDescription: "Path of the VM folder below the datacenter's, such as `k8s/prod-1`. Folders that are missing are made, and deleted with the cluster when they are empty then. Defaults to the datacenter's own VM folder.",
-			Validators:          []validator.String{folderPath()},
-		},
-		"image_folder": schema.StringAttribute{
-			Optional:            true,
-			MarkdownDescription: "Path of the VM folder in which the template is looked up. Defaults to the whole datacenter.",
-			Validators:          []validator.String{folderPath()},
-		},
+		"profile":             profileAttribute(),
+		"datacenter":          lifecycle.Datacenter("cluster"),
+		"folder":              lifecycle.Folder("cluster"),
+		"image_folder":        lifecycle.ImageFolder(),
 		"network":             lifecycle.Network(),
 		"control_plane":       controlPlaneAttribute(),
 		"worker_pools":        workerPoolsAttribute(),
@@ -69,11 +54,7 @@ func (r *clusterResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 		"ntp_servers":         lifecycle.NTPServers(),
 		"proxy":               lifecycle.ProxyAttribute(),
 		"clone_mode":          lifecycle.CloneModeAttribute(),
-		"incomplete_create": schema.StringAttribute{
-			Optional: true, Computed: true, Default: stringdefault.StaticString("warn"),
-			MarkdownDescription: "What a creation is that fails after the API has answered, as when a worker does not join: `warn` (the default) keeps the cluster as `Degraded` for the next plan to repair; `error` fails the apply, which taints the cluster, so that the next apply destroys it and builds it again.",
-			Validators:          []validator.String{stringvalidator.OneOf("warn", "error")},
-		},
+		"incomplete_create":   lifecycle.IncompleteCreate("cluster", "as when a worker does not join"),
 		"deletion_protection": schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 			MarkdownDescription: "Whether a plan that destroys the cluster is refused. Defaults to `false`.",
@@ -88,12 +69,7 @@ func (r *clusterResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 				"client_key":             schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: "Key of the administrator's certificate, as PEM text."},
 			},
 		},
-		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
-			Create: true, Update: true, Delete: true,
-			CreateDescription: "How long a creation may take, such as `90m`. Defaults to 60 minutes.",
-			UpdateDescription: "How long an update may take. Defaults to 60 minutes.",
-			DeleteDescription: "How long a destruction may take. Defaults to 30 minutes.",
-		}),
+		"timeouts": lifecycle.Timeouts(ctx),
 	}
 	maps.Copy(attributes, lifecycle.Attributes("cluster"))
 	resp.Schema = schema.Schema{

@@ -67,7 +67,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 			"drain_timeout": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("10m"),
 				MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
-				Validators:          []validator.String{duration{}},
+				Validators:          []validator.String{lifecycle.Duration{}},
 			},
 		},
 	}
@@ -124,7 +124,6 @@ func placementAttributes() map[string]schema.Attribute {
 var (
 	qualifiedForm = regexp.MustCompile(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
 	labelForm     = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
-	folderForm    = regexp.MustCompile(`^[^/]+(/[^/]+)*$`)
 )
 
 func qualifiedName() validator.String {
@@ -133,8 +132,4 @@ func qualifiedName() validator.String {
 
 func labelValue() validator.String {
 	return stringvalidator.RegexMatches(labelForm, "must be empty or at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends")
-}
-
-func folderPath() validator.String {
-	return stringvalidator.RegexMatches(folderForm, "must be folder names with `/` between them, without one at either end")
 }
