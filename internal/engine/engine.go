@@ -145,7 +145,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	todo := plan(&spec, obs)
 	if err := approve(req, todo); err != nil {
-		return out, errors.Join(err, e.release(ctx, lease, nil)) // nothing was touched
+		return out, e.release(ctx, lease, err)
 	}
 	out.ID, out.Changes = spec.ID, todo.Changes()
 
@@ -194,7 +194,7 @@ func (e *Engine) Destroy(ctx context.Context, target Target, secrets *Secrets) e
 	}
 	todo := planDestroy(target, obs)
 	if err := todo.Err(); err != nil {
-		return errors.Join(err, e.release(ctx, lease, nil)) // nothing was touched
+		return e.release(ctx, lease, err)
 	}
 	spec := &ClusterSpec{Kind: target.Kind, ID: target.ID, Name: target.Name, GatewayID: target.GatewayID}
 	r := e.newRun(e.Reader, spec, Request{Secrets: secrets}, obs, lease, nil)
@@ -214,12 +214,12 @@ func (e *Engine) PlanDestroy(ctx context.Context, target Target) (*Plan, error) 
 	return planDestroy(target, obs), nil
 }
 
-// release gives the lock back. A run that failed leaves word for the next one
-// that there may be something to sweep.
+// release gives the lock back, however the run has ended: what a failed run has
+// left undone, the next one finds by looking, not by being told.
 func (e *Engine) release(ctx context.Context, lease *ledger.Lease, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
-	if rerr := lease.Release(ctx, err != nil); rerr != nil && err == nil {
+	if rerr := lease.Release(ctx, false); rerr != nil && err == nil {
 		return fmt.Errorf("release the lock: %w", rerr)
 	}
 	return err
