@@ -97,7 +97,8 @@ var created = []string{
 	"create_node", "dc1-cp-1", "apply_pack", "cni", "apply_pack", "agent",
 }
 
-func TestAccGatewayLife(t *testing.T) { //nolint:paralleltest // import is told by the environment
+// TestAccGatewayLife is not parallel: import is told by the environment.
+func TestAccGatewayLife(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	t.Setenv("GANTRY_IMPORT_KUBECONFIG", kubeconfig)
 	e := acctest.New(t)
