@@ -21,14 +21,18 @@ const (
 // FieldError says what is wrong with one attribute of a pool.
 type FieldError struct {
 	Field Field
-	Index int // which element of FieldExcluded; 0 elsewhere
+	// Index is which element of FieldExcluded it is, or AllElements; 0 elsewhere.
+	Index int
 	// Reason is a sentence about the value, without a full stop.
 	Reason string
 }
 
+// AllElements is the Index of an error that no single element is to blame for.
+const AllElements = -1
+
 // Error names the field and the reason.
 func (e *FieldError) Error() string {
-	if e.Field == FieldExcluded {
+	if e.Field == FieldExcluded && e.Index != AllElements {
 		return fmt.Sprintf("%s[%d]: %s", e.Field, e.Index, e.Reason)
 	}
 	return fmt.Sprintf("%s: %s", e.Field, e.Reason)
@@ -76,14 +80,7 @@ func NewSubnet(subnet string, prefixLength int, gateway string, excluded ...stri
 		return Pool{}, &FieldError{Field: FieldPrefixLength, Reason: fmt.Sprintf(
 			"%d is longer than the subnet's, %d: the subnet would span several networks", prefixLength, prefix.Bits())}
 	}
-	r := Range{Start: prefix.Addr(), End: last(prefix)}
-	if prefix.Bits() < prefix.Addr().BitLen()-1 {
-		r.Start = r.Start.Next()
-		if r.End.Is4() {
-			r.End = r.End.Prev()
-		}
-	}
-	return build(FieldSubnet, r, prefixLength, gateway, excluded)
+	return build(FieldSubnet, hosts(prefix), prefixLength, gateway, excluded)
 }
 
 // build checks a range against the network around it. rangeField is where an
@@ -111,13 +108,16 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 		case err != nil:
 			return refuse(FieldGateway, "%s", err)
 		case !p.Prefix.Contains(addr):
-			return refuse(FieldGateway, "%s is outside the network of the pool, %s", addr, p.Prefix)
+			return refuse(FieldGateway, "%s is outside the network of the pool, %s: it must lie in the range %s", addr, p.Prefix, hosts(p.Prefix))
 		case addr.Is4() && p.reserved(addr):
 			return refuse(FieldGateway, "%s is the network or broadcast address of %s", addr, p.Prefix)
 		case !assignable(addr):
 			return refuse(FieldGateway, "%s is not an address that a gateway can have", addr)
 		}
 		p.Gateway = addr
+	}
+	if !p.issuesAny() {
+		return refuse(rangeField, "%s holds no address that may be issued", r)
 	}
 	for i, value := range excluded {
 		ex, err := ParseRange(value)
@@ -130,8 +130,27 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 		}
 		p.Excluded = append(p.Excluded, ex)
 	}
-	if _, ok := p.Next(0, func(netip.Addr) bool { return false }); !ok {
-		return refuse(rangeField, "%s holds no address that may be issued", r)
+	if !p.issuesAny() {
+		return Pool{}, &FieldError{Field: FieldExcluded, Index: AllElements, Reason: fmt.Sprintf(
+			"the exclusions leave no address of %s that may be issued", r)}
 	}
 	return p, nil
+}
+
+// issuesAny tells whether there is anything to issue.
+func (p Pool) issuesAny() bool {
+	_, ok := p.Next(0, func(netip.Addr) bool { return false })
+	return ok
+}
+
+// hosts is the range of a network without its own and its broadcast address.
+func hosts(network netip.Prefix) Range {
+	r := Range{Start: network.Masked().Addr(), End: last(network)}
+	if network.Bits() < network.Addr().BitLen()-1 {
+		r.Start = r.Start.Next()
+		if r.End.Is4() {
+			r.End = r.End.Prev()
+		}
+	}
+	return r
 }

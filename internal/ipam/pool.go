@@ -35,6 +35,32 @@ func (p Pool) Contains(addr netip.Addr) bool {
 // Overlaps reports whether two pools could ever mean the same address.
 func (p Pool) Overlaps(other Pool) bool { return p.Range().Overlaps(other.Range()) }
 
+// Shared is the lowest and the highest address that both pools may issue; false
+// when there is none, as where one excludes what the other has.
+func (p Pool) Shared(other Pool) (Range, bool) {
+	if !p.Start.IsValid() || !other.Start.IsValid() || !p.Overlaps(other) {
+		return Range{}, false
+	}
+	common := Pool{Start: p.Start, End: p.End}
+	if common.Start.Less(other.Start) {
+		common.Start = other.Start
+	}
+	if other.End.Less(common.End) {
+		common.End = other.End
+	}
+	var shared Range
+	for addr := range common.Addresses() {
+		if !p.Issuable(addr) || !other.Issuable(addr) {
+			continue
+		}
+		if !shared.Start.IsValid() {
+			shared.Start = addr
+		}
+		shared.End = addr
+	}
+	return shared, shared.Start.IsValid()
+}
+
 // Size is the number of addresses in the range, what may not be issued
 // included. The zero Pool has none.
 func (p Pool) Size() uint64 {

@@ -3,6 +3,7 @@ package ipam_test
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
@@ -106,7 +107,8 @@ func TestErrorsNameTheField(t *testing.T) {
 		"too large":                      {"10.0.0.0", "10.1.0.0", 8, "", nil, ipam.FieldEnd},
 		"much too large":                 {"::", "ffff::", 1, "", nil, ipam.FieldEnd},
 		"nothing to issue":               {"10.0.0.0", "10.0.0.0", 24, "", nil, ipam.FieldEnd},
-		"all excluded":                   {"10.0.0.1", "10.0.0.9", 24, "", []string{"10.0.0.0/24"}, ipam.FieldEnd},
+		"all excluded":                   {"10.0.0.1", "10.0.0.9", 24, "", []string{"10.0.0.0/24"}, ipam.FieldExcluded},
+		"exclusions that leave nothing":  {"10.0.0.1", "10.0.0.9", 24, "10.0.0.5", []string{"10.0.0.1-10.0.0.6", "10.0.0.4-10.0.0.9"}, ipam.FieldExcluded},
 		"multicast":                      {"224.0.0.1", "224.0.0.9", 24, "", nil, ipam.FieldEnd},
 		"no prefix length":               {"10.0.0.1", "10.0.0.9", 0, "", nil, ipam.FieldPrefixLength},
 		"a prefix length of IPv6":        {"10.0.0.1", "10.0.0.9", 64, "", nil, ipam.FieldPrefixLength},
@@ -127,8 +129,31 @@ func TestErrorsNameTheField(t *testing.T) {
 			_, err := ipam.New(c.start, c.end, c.length, c.gateway, c.excluded...)
 			wantField(t, err, c.field)
 			var fe *ipam.FieldError
-			if errors.As(err, &fe) && c.field == ipam.FieldExcluded && len(c.excluded) == 2 && fe.Index != 1 {
+			if errors.As(err, &fe) && c.field == ipam.FieldExcluded && len(c.excluded) == 2 && fe.Index != 1 && !strings.Contains(fe.Reason, "leave no address") {
 				t.Errorf("the error is about element %d, want 1", fe.Index)
+			}
+		})
+	}
+}
+
+// TestErrorsSayWhatWouldDo has the errors that name the values to choose from.
+func TestErrorsSayWhatWouldDo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		gateway  string
+		excluded []string
+		want     string
+	}{
+		"a gateway before the network": {"10.10.127.1", nil, "must lie in the range 10.10.128.1-10.10.191.254"},
+		"a gateway behind it":          {"10.128.1.1", nil, "10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254"},
+		"an exclusion elsewhere":       {"10.10.128.1", []string{"10.10.200.1"}, "excluded_addresses[0]: 10.10.200.1 is outside the network of the pool, 10.10.128.0/18"},
+		"nothing left":                 {"10.10.128.1", []string{"10.10.183.0/24"}, "excluded_addresses: the exclusions leave no address of 10.10.183.1-10.10.183.100"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ipam.New("10.10.183.1", "10.10.183.100", 18, c.gateway, c.excluded...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the error is %v, want %q", err, c.want)
 			}
 		})
 	}
@@ -174,6 +199,47 @@ func TestZeroPoolIssuesNothing(t *testing.T) {
 	if a, ok := pool.Next(7, func(netip.Addr) bool { return false }); ok || pool.Total() != 0 || pool.Contains(netip.Addr{}) {
 		t.Errorf("the zero pool has %s, a total of %d", a, pool.Total())
 	}
+}
+
+// FuzzPool makes pools of any text, and checks that one which is accepted issues
+// only what lies in its network.
+func FuzzPool(f *testing.F) {
+	f.Add("10.10.183.1", "10.10.183.100", "", 18, "10.10.128.1", "10.10.183.7")
+	f.Add("", "", "10.10.183.64/26", 0, "10.10.183.65", "10.10.183.70-10.10.183.80")
+	f.Add("", "", "10.10.183.64/26", 18, "10.10.128.1", "10.10.183.64/30")
+	f.Add("2001:db8::1", "2001:db8::ff", "", 64, "2001:db8::1", "2001:db8::10/124")
+	f.Add("", "", "2001:db8::/112", 64, "fe80::1", "")
+	f.Add("::ffff:1.2.3.4", "255.255.255.255", "0.0.0.0/0", -1, "::", "-")
+	f.Fuzz(func(t *testing.T, start, end, subnet string, length int, gateway, exclusion string) {
+		var excluded []string
+		if exclusion != "" {
+			excluded = []string{exclusion}
+		}
+		pool, err := ipam.New(start, end, length, gateway, excluded...)
+		if subnet != "" {
+			pool, err = ipam.NewSubnet(subnet, length, gateway, excluded...)
+		}
+		if err != nil {
+			var field *ipam.FieldError
+			if !errors.As(err, &field) || field.Reason == "" {
+				t.Fatalf("the error is %v, want a *FieldError with a reason", err)
+			}
+			return
+		}
+		if pool.Size() > ipam.MaxSpan || pool.Total() < 1 {
+			t.Fatalf("a pool of size %d and total %d was accepted", pool.Size(), pool.Total())
+		}
+		for addr := range pool.All() {
+			if !pool.Prefix.Contains(addr) || addr == pool.Gateway || addr.Zone() != "" || addr.Is4In6() {
+				t.Fatalf("%+v issues %s", pool, addr)
+			}
+			for _, ex := range pool.Excluded {
+				if ex.Contains(addr) {
+					t.Fatalf("%s is excluded by %s and issued", addr, ex)
+				}
+			}
+		}
+	})
 }
 
 func FuzzParseRange(f *testing.F) {

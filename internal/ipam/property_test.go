@@ -192,3 +192,54 @@ func TestRangesOverlapWhenTheyShareAnAddress(t *testing.T) {
 		}
 	})
 }
+
+// TestSharedIsWhatBothIssue compares with the test's own sets.
+func TestSharedIsWhatBothIssue(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := draw(t), draw(t)
+		var want ipam.Range
+		for _, x := range a.addresses {
+			if !a.mayBeGiven[x] || !b.mayBeGiven[x] {
+				continue
+			}
+			if !want.Start.IsValid() {
+				want.Start = x
+			}
+			want.End = x
+		}
+		got, ok := a.pool.Shared(b.pool)
+		if got != want || ok != want.Start.IsValid() {
+			t.Fatalf("%+v and %+v share %v, %v; want %v", a.pool, b.pool, got, ok, want)
+		}
+	})
+}
+
+// TestSubnetIsTheRangeWithin shows that a subnet issues what a range without its
+// ends does, in whatever network it lies.
+func TestSubnetIsTheRangeWithin(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		bits := rapid.SampledFrom([]int{32, 128}).Draw(t, "bits")
+		length := rapid.IntRange(bits-8, bits).Draw(t, "subnet length")
+		around := rapid.IntRange(bits-12, length).Draw(t, "prefix length")
+		subnet := netip.PrefixFrom(address(near(t, bits), bits), length).Masked()
+		size := 1 << (bits - length)
+		first := number(subnet.Addr())
+		from, to := 0, size-1
+		if size > 2 {
+			from = 1
+			if bits == 32 {
+				to--
+			}
+		}
+		pool, err := ipam.NewSubnet(subnet.String(), around, "")
+		same, err2 := ipam.New(address(plus(first, from), bits).String(), address(plus(first, to), bits).String(), around, "")
+		if (err == nil) != (err2 == nil) {
+			t.Fatalf("%s: %v, as a range: %v", subnet, err, err2)
+		}
+		if err == nil && !slices.Equal(slices.Collect(pool.All()), slices.Collect(same.All())) {
+			t.Fatalf("%s issues %v, as a range %v", subnet, slices.Collect(pool.All()), slices.Collect(same.All()))
+		}
+	})
+}
