@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -20,8 +21,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
 )
 
 // inside runs a check with the API of the gateway's cluster.
@@ -60,6 +63,25 @@ func token(e *acctest.Environment, want string) resource.TestCheckFunc {
 			}
 		}
 		return fmt.Errorf("none of the %d Secrets holds the agent's token", len(secrets.Items))
+	})
+}
+
+// keepsNot expects that what the cluster keeps for import holds no such text.
+func keepsNot(e *acctest.Environment, text string) resource.TestCheckFunc {
+	return inside(e, func(ctx context.Context, client kubernetes.Interface) error {
+		kept, err := client.CoreV1().Secrets("kube-system").Get(ctx, engine.SecretCluster, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if len(kept.Data[lifecycle.KeepConfig]) == 0 {
+			return fmt.Errorf("the Secret %s keeps no configuration", kept.Name)
+		}
+		for key, value := range kept.Data {
+			if bytes.Contains(value, []byte(text)) {
+				return fmt.Errorf("%s of the Secret %s holds %q", key, kept.Name, text)
+			}
+		}
+		return nil
 	})
 }
 
@@ -107,7 +129,8 @@ func TestAccGatewayWriteOnlyCode(t *testing.T) {
 			},
 			{
 				Config:           config(e, shape{code: `pairing_code = "a \"four\": 'x' $(HOME)"`}),
-				ConfigPlanChecks: update, Check: token(e, `a "four": 'x' $(HOME)`),
+				ConfigPlanChecks: update,
+				Check:            resource.ComposeTestCheckFunc(token(e, `a "four": 'x' $(HOME)`), keepsNot(e, "$(HOME)")),
 			},
 		},
 	})

@@ -169,13 +169,17 @@ func TestAccGatewayDisappears(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{})},
 			{
-				// A running control plane is never built again from nothing.
 				PreConfig: func() {
 					if err := e.DeleteVM("dc1-cp-1"); err != nil {
 						t.Error(err)
 					}
 				},
-				Config:      config(e, shape{}),
+				RefreshState: true,
+				Check:        resource.TestCheckResourceAttr(gateway, "state", "Degraded"),
+			},
+			{
+				// A running control plane is never built again from nothing.
+				Config:      config(e, shape{extra: `agent_image = "registry.example.com/tfc-agent:2"`}),
 				ExpectError: acctest.Words("none of its control-plane VMs is left"),
 			},
 		},
