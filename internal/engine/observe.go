@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -101,6 +102,8 @@ func (e *Engine) readChildren(ctx context.Context, t Target, obs *Observed) (err
 	if obs.Children, err = e.Ledger.Children(ctx, obs.RecordID); err != nil {
 		return fmt.Errorf("list what belongs to gateway %q: %w", t.Name, err)
 	}
+	// Its own pool goes with it.
+	obs.Children = slices.DeleteFunc(obs.Children, func(child string) bool { return child == "IP pool "+t.OwnPool })
 	return nil
 }
 

@@ -149,6 +149,17 @@ func (r *run) unregister(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, pool := range r.obs.IPPools {
+		if !pool.Registered || !pool.Pool.SingleCluster {
+			continue
+		}
+		// The last claim has gone, and so does the reservation.
+		if err := r.change(ctx, func(ctx context.Context) error {
+			return r.e.Ledger.ReleaseIfUnused(ctx, pool.Pool, r.spec.ID)
+		}); err != nil {
+			return err
+		}
+	}
 	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, r.record.id) })
 }
 
@@ -293,7 +304,12 @@ func (r *run) releaseAddress(ctx context.Context, c Claim) error {
 	if err != nil {
 		return err
 	}
+	// Of a pool that is not registered nobody would find what rests.
+	pool := ledger.Pool{ID: id}
+	if known := r.obs.IPPools[c.Pool]; known != nil && known.Registered {
+		pool = known.Pool
+	}
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.e.Ledger.Release(ctx, id, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
+		return r.e.Ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
 	})
 }

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
@@ -19,6 +21,24 @@ type PoolBody struct {
 	SearchDomains           []string `json:"search_domains,omitempty"`
 	Excluded                []string `json:"excluded,omitempty"` // each as ipam.ParseRange reads it
 	RestrictToSingleCluster bool     `json:"restrict_to_single_cluster,omitempty"`
+	// Network is the vSphere network that the addresses live on.
+	Network string `json:"network,omitempty"`
+	// ReuseDelaySeconds is how long a released address rests; nil is
+	// DefaultReuseDelay.
+	ReuseDelaySeconds *int `json:"reuse_delay_seconds,omitempty"`
+}
+
+// DefaultReuseDelay is how long a released address rests before another cluster
+// gets it, where the pool does not say.
+const DefaultReuseDelay = 5 * time.Minute
+
+// ReuseDelay is how long a released address rests before another cluster gets
+// it.
+func (b PoolBody) ReuseDelay() time.Duration {
+	if b.ReuseDelaySeconds == nil {
+		return DefaultReuseDelay
+	}
+	return max(0, time.Duration(*b.ReuseDelaySeconds)*time.Second)
 }
 
 // IPAM is the pool's addresses. Errors are *ipam.FieldError.
@@ -36,7 +56,10 @@ func (b PoolBody) Pool(id uuid.UUID) (Pool, error) {
 	if err != nil {
 		return Pool{}, err
 	}
-	return Pool{ID: id, Name: b.Name, Pool: addresses, SingleCluster: b.RestrictToSingleCluster}, nil
+	return Pool{
+		ID: id, Name: b.Name, Pool: addresses, SingleCluster: b.RestrictToSingleCluster,
+		Network: b.Network, ReuseDelay: b.ReuseDelay(),
+	}, nil
 }
 
 // AccountBody is the body of a cloud account's record. It holds no secret.

@@ -8,20 +8,26 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 )
 
 // slots is how many children a record can have.
 const slots = 256
 
 // AddChild notes that child depends on the record parent. Adding it again
-// changes nothing.
+// changes nothing. Register does so for what belongs to a gateway.
 func (l *Ledger) AddChild(ctx context.Context, parent uuid.UUID, child string) error {
 	if child == "" || len(child) > maxBytes {
 		return fmt.Errorf("%q cannot be noted as a child: 1 to %d bytes", child, maxBytes)
 	}
-	start := int(offset(child) % slots)
-	for i := range slots {
-		suffix := childSuffix((start + i) % slots)
+	return l.occupy(ctx, parent, child, slots)
+}
+
+// occupy takes one of a parent's n places.
+func (l *Ledger) occupy(ctx context.Context, parent uuid.UUID, child string, n int) error {
+	start := int(offset(child) % uint64(n))
+	for i := range n {
+		suffix := childSuffix((start + i) % n)
 		tag := Tag{ID: derive(parent, suffix), Name: parent.String() + suffix, Description: child}
 		in, err := l.occupant(ctx, tag)
 		if err != nil {
@@ -31,7 +37,7 @@ func (l *Ledger) AddChild(ctx context.Context, parent uuid.UUID, child string) e
 			return nil
 		}
 	}
-	return fmt.Errorf("note %q at record %s: all %d places are taken", child, parent, slots)
+	return fmt.Errorf("note %q at record %s: all %d places are taken", child, parent, n)
 }
 
 // occupant makes a tag, and answers the description of the one that is there in
@@ -65,8 +71,16 @@ func (l *Ledger) RemoveChild(ctx context.Context, parent uuid.UUID, child string
 	if err != nil {
 		return err
 	}
-	for slot := range slots {
-		id := derive(parent, childSuffix(slot))
+	return l.vacate(ctx, parent, child, slots, there, false)
+}
+
+// vacate gives a child's place back, and should it have several, all: one may
+// have become free before that of a child that is then noted again. once stops
+// at the first, which is found with few calls.
+func (l *Ledger) vacate(ctx context.Context, parent uuid.UUID, child string, n int, there idSet, once bool) error {
+	start := int(offset(child) % uint64(n))
+	for i := range n {
+		id := derive(parent, childSuffix((start+i)%n))
 		if !there.has(id) {
 			continue
 		}
@@ -80,12 +94,15 @@ func (l *Ledger) RemoveChild(ctx context.Context, parent uuid.UUID, child string
 		if err != nil {
 			return fmt.Errorf("remove %q from record %s: %w", child, parent, err)
 		}
+		if once {
+			return nil
+		}
 	}
 	return nil
 }
 
 // Children lists what depends on a record, sorted: one list call, and one for
-// each child.
+// each child. What a killed run noted at a gateway and never made is left out.
 func (l *Ledger) Children(ctx context.Context, parent uuid.UUID) ([]string, error) {
 	there, err := l.listed(ctx)
 	if err != nil {
@@ -95,21 +112,36 @@ func (l *Ledger) Children(ctx context.Context, parent uuid.UUID) ([]string, erro
 }
 
 func (l *Ledger) childrenIn(ctx context.Context, parent uuid.UUID, there idSet) ([]string, error) {
-	var children []string
-	for slot := range slots {
+	children, err := l.occupants(ctx, parent, slots, there)
+	if err != nil {
+		return nil, fmt.Errorf("read the children of record %s: %w", parent, err)
+	}
+	return l.withoutGhosts(ctx, parent, children, there)
+}
+
+// occupants reads who has a parent's n places, sorted.
+func (l *Ledger) occupants(ctx context.Context, parent uuid.UUID, n int, there idSet) ([]string, error) {
+	in := make([]string, n)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(sweepers)
+	for slot := range n {
 		id := derive(parent, childSuffix(slot))
 		if !there.has(id) {
 			continue
 		}
-		tag, err := l.store.Get(ctx, id)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the children of record %s: %w", parent, err)
-		}
-		children = append(children, tag.Description)
+		group.Go(func() error {
+			tag, err := l.store.Get(ctx, id)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			in[slot] = tag.Description
+			return nil
+		})
 	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	children := slices.DeleteFunc(in, func(child string) bool { return child == "" })
 	slices.Sort(children)
 	return slices.Compact(children), nil
 }

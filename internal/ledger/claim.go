@@ -6,17 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 )
 
 // claimNote is the description of a claim.
 type claimNote struct {
 	Cluster string `json:"cluster"`
 	Node    string `json:"node"`
-	// Since is for people; it is the claimer's clock and decides nothing.
+	// Since is for people and decides nothing.
 	Since string `json:"since"`
 }
 
@@ -36,7 +34,7 @@ func (l *Ledger) claimTag(pool uuid.UUID, addr netip.Addr, owner Owner) (Tag, er
 	if owner.Cluster == "" || owner.Node == "" {
 		return Tag{}, errors.New("a claim needs a cluster and a node")
 	}
-	description, err := encode(&claimNote{Cluster: owner.Cluster, Node: owner.Node, Since: stamp(l.Clock.Now())}, nil)
+	description, err := encode(&claimNote{Cluster: owner.Cluster, Node: owner.Node, Since: l.sinceNow()}, nil)
 	if err != nil {
 		return Tag{}, err
 	}
@@ -69,20 +67,34 @@ func (l *Ledger) claim(ctx context.Context, pool Pool, owner Owner, snap *Snapsh
 			return addr, err
 		}
 	}
-	if err := l.underCap(ctx, snap); err != nil {
+	if err := l.underCap(ctx, pool, snap); err != nil {
 		return netip.Addr{}, err
+	}
+	if elapsed(l.Clock.Now(), snap.seen()) > maxAge {
+		if err := snap.refresh(ctx, l); err != nil {
+			return netip.Addr{}, err
+		}
 	}
 	for fresh := false; ; {
 		addr, ok := snap.pick(pool, offset(owner.Cluster))
+		if !ok {
+			var err error
+			if addr, ok, err = l.rested(ctx, pool, owner.Cluster, snap); err != nil {
+				return netip.Addr{}, err
+			}
+		}
 		if ok {
-			mine, err := l.take(ctx, pool.ID, addr, owner, snap)
+			mine, err := l.take(ctx, pool, addr, owner, snap)
+			if mine {
+				l.tidy(ctx, pool, snap)
+			}
 			if err != nil || mine {
 				return addr, err
 			}
 			continue
 		}
 		if fresh {
-			return netip.Addr{}, &ExhaustedError{Pool: pool.Name, ID: pool.ID, Total: pool.Total(), Free: snap.Free(pool), Holders: snap.Holders(pool)}
+			return netip.Addr{}, snap.exhausted(pool)
 		}
 		// Others may have released addresses since the snapshot.
 		if err := snap.refresh(ctx, l); err != nil {
@@ -95,7 +107,7 @@ func (l *Ledger) claim(ctx context.Context, pool Pool, owner Owner, snap *Snapsh
 // reclaim goes back to an address that the owner may have already.
 func (l *Ledger) reclaim(ctx context.Context, pool Pool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
 	if pool.Issuable(addr) {
-		mine, err := l.take(ctx, pool.ID, addr, owner, snap)
+		mine, err := l.take(ctx, pool, addr, owner, snap)
 		if err == nil && !mine {
 			snap.forget(pool.ID, owner)
 		}
@@ -113,32 +125,45 @@ func (l *Ledger) reclaim(ctx context.Context, pool Pool, addr netip.Addr, owner 
 	return false, nil
 }
 
-// take tries one address, and tells the snapshot how it ended.
-func (l *Ledger) take(ctx context.Context, pool uuid.UUID, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
-	tag, err := l.claimTag(pool, addr, owner)
+// take tries one address, and tells the snapshot how it ended. What is left of
+// the address's rest goes once the claim stands.
+func (l *Ledger) take(ctx context.Context, pool Pool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
+	tag, err := l.claimTag(pool.ID, addr, owner)
 	if err != nil {
-		snap.settle(pool, addr, false, Owner{})
+		snap.settle(pool.ID, addr, false, Owner{})
 		return false, err
 	}
+	asked := l.Clock.Now()
 	description, err := l.occupant(ctx, tag)
 	if err != nil {
-		snap.settle(pool, addr, false, Owner{})
-		snap.doubt(pool, addr, owner)
+		snap.settle(pool.ID, addr, false, Owner{})
+		snap.doubt(pool.ID, addr, owner)
 		return false, err
 	}
 	holder := readClaim(description).owner()
-	snap.settle(pool, addr, true, holder)
-	return holder == owner, nil
+	snap.settle(pool.ID, addr, true, holder)
+	if holder != owner {
+		return false, nil
+	}
+	if snap.rests(pool, addr) {
+		l.endRest(ctx, pool, addr, asked, snap)
+	}
+	return true, nil
 }
 
 // underCap refuses a claim when the ledger is full. It looks again before it
 // does, since others may have released.
-func (l *Ledger) underCap(ctx context.Context, snap *Snapshot) error {
+func (l *Ledger) underCap(ctx context.Context, pool Pool, snap *Snapshot) error {
 	if snap.Live() < l.MaxClaims {
 		return nil
 	}
 	if err := snap.refresh(ctx, l); err != nil {
 		return err
+	}
+	if snap.Live() >= l.MaxClaims {
+		if err := l.sweep(ctx, pool, snap); err != nil {
+			return err
+		}
 	}
 	if live := snap.Live(); live >= l.MaxClaims {
 		return &CapError{Live: live, Cap: l.MaxClaims}
@@ -171,39 +196,6 @@ func (l *Ledger) ClaimAddress(ctx context.Context, pool Pool, owner Owner, addr 
 	return nil
 }
 
-// releaseWindow is how old the proof of ownership may be when a claim is
-// deleted. A delete carries no condition: a runner that was stopped between
-// reading and deleting must not delete what somebody else has claimed since.
-const releaseWindow = 10 * time.Second
-
-// Release gives an address back. One that is free is success; one that another
-// owner has is a *HeldError, and nothing is deleted. Prove first that nothing
-// uses the address any more.
-func (l *Ledger) Release(ctx context.Context, pool uuid.UUID, addr netip.Addr, owner Owner) error {
-	wrap := func(err error) error { return fmt.Errorf("release address %s: %w", addr, err) }
-	for range rereads {
-		asked := l.Clock.Now()
-		note, err := l.note(ctx, pool, addr)
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return wrap(err)
-		}
-		if note.owner() != owner {
-			return &HeldError{Pool: pool.String(), Address: addr, Owner: note.owner(), Since: moment(note.Since)}
-		}
-		if elapsed(l.Clock.Now(), asked) > releaseWindow {
-			continue
-		}
-		if err := l.store.Delete(ctx, claimID(pool, addr)); err != nil {
-			return wrap(err)
-		}
-		return nil
-	}
-	return wrap(fmt.Errorf("vCenter took longer than %s to answer, %d times", releaseWindow, rereads))
-}
-
 func (l *Ledger) note(ctx context.Context, pool uuid.UUID, addr netip.Addr) (claimNote, error) {
 	tag, err := l.store.Get(ctx, claimID(pool, addr))
 	if err != nil {
@@ -221,9 +213,6 @@ func (l *Ledger) Holder(ctx context.Context, pool uuid.UUID, addr netip.Addr) (O
 	return note.owner(), nil
 }
 
-// sweepers bounds the calls that OwnedBy has under way.
-const sweepers = 4
-
 // OwnedBy finds the addresses of a pool that a cluster holds, of those that
 // known does not account for: one call for each. The snapshot learns what was
 // read, so that claims of the same owners come back to their addresses.
@@ -234,28 +223,16 @@ func (l *Ledger) OwnedBy(ctx context.Context, pool Pool, snap *Snapshot, cluster
 			ask = append(ask, addr)
 		}
 	}
-	notes := make([]claimNote, len(ask))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(sweepers)
-	for i, addr := range ask {
-		group.Go(func() error {
-			note, err := l.note(ctx, pool.ID, addr)
-			if err != nil && !errors.Is(err, ErrNotFound) {
-				return fmt.Errorf("read the claim of %s: %w", addr, err)
-			}
-			notes[i] = note
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	notes, err := l.notes(ctx, pool, ask)
+	if err != nil {
 		return nil, err
 	}
 	owned := map[netip.Addr]Owner{}
 	for i, addr := range ask {
-		owner := notes[i].owner()
-		if owner == (Owner{}) {
+		if notes[i] == nil || notes[i].owner() == (Owner{}) {
 			continue
 		}
+		owner := notes[i].owner()
 		snap.Learn(pool.ID, addr, owner)
 		if owner.Cluster == cluster {
 			owned[addr] = owner

@@ -155,7 +155,7 @@ func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
 	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
 		t.Errorf("the second claim of the same run got %s, want %s", got, want)
 	}
-	must(t, l.Release(t.Context(), pool.ID, others, owner("prod", 1)))
+	must(t, l.Release(t.Context(), pool, others, owner("prod", 1)))
 
 	// Another run, which sweeps first. The lower address is free by now.
 	snap = taken(t, l)
@@ -176,14 +176,14 @@ func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
 
 	// The snapshot still knows the address after it was given back; it must be
 	// claimed anew, and only if nobody else has.
-	must(t, l.Release(t.Context(), pool.ID, want, owner("prod", 2)))
+	must(t, l.Release(t.Context(), pool, want, owner("prod", 2)))
 	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
 		t.Errorf("the claim after a release got %s, want %s", got, want)
 	}
 	if holder, err := l.Holder(t.Context(), pool.ID, want); err != nil || holder != owner("prod", 2) {
 		t.Errorf("%s is held by %v (%v)", want, holder, err)
 	}
-	must(t, l.Release(t.Context(), pool.ID, want, owner("prod", 2)))
+	must(t, l.Release(t.Context(), pool, want, owner("prod", 2)))
 	must(t, l.ClaimAddress(t.Context(), pool, owner("other", 1), want))
 	if got := claim(t, l, pool, owner("prod", 2), snap); got == want {
 		t.Errorf("%s was handed out, although another owner has it", got)
@@ -224,7 +224,7 @@ func TestExcludedAddressIsKeptByItsOwnerAndNotIssuedAnew(t *testing.T) {
 	if got := claim(t, l, pool, owner("prod", 1), snap); got != addr {
 		t.Errorf("the owner got %s, and holds %s", got, addr)
 	}
-	must(t, l.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+	must(t, l.Release(t.Context(), pool, addr, owner("prod", 1)))
 	if got := claim(t, l, pool, owner("prod", 1), snap); got == addr {
 		t.Errorf("the excluded %s was issued", got)
 	}
@@ -263,7 +263,7 @@ func TestExhaustedPoolNamesItsHolders(t *testing.T) {
 	}
 
 	// What was released in the meantime is found without a new snapshot.
-	must(t, a.Release(t.Context(), pool.ID, first, owner("test", 1)))
+	must(t, a.Release(t.Context(), pool, first, owner("test", 1)))
 	if got := claim(t, b, pool, owner("dev", 1), stale); got != first {
 		t.Errorf("%s was claimed, want %s", got, first)
 	}
@@ -285,7 +285,7 @@ func TestClaimsAreCapped(t *testing.T) {
 	if got := claim(t, l, pool, owner("prod", 1), snap); got != first {
 		t.Errorf("at the cap the owner of %s got %s", first, got)
 	}
-	must(t, l.Release(t.Context(), pool.ID, first, owner("prod", 1)))
+	must(t, l.Release(t.Context(), pool, first, owner("prod", 1)))
 	claim(t, l, pool, owner("prod", 3), snap)
 }
 

@@ -75,6 +75,12 @@ type ExhaustedError struct {
 	// Holders counts the claims by cluster id, as far as this run has learned
 	// who holds them; the empty id counts the others.
 	Holders map[string]int
+	// Resting counts the free addresses that rest after other clusters had
+	// them; Next is when the first of them may be had, by vCenter's clock.
+	Resting int
+	Next    time.Time
+	// Avoided counts the addresses that are in use without a claim.
+	Avoided int
 }
 
 // Error gives the numbers, the largest holders first.
@@ -105,6 +111,15 @@ func (e *ExhaustedError) Error() string {
 	msg := fmt.Sprintf("IP pool %q has no free address: %d of %d are free", e.Pool, e.Free, e.Total)
 	if len(held) > 0 {
 		msg += "; " + strings.Join(held, ", ")
+	}
+	if e.Avoided > 0 {
+		msg += fmt.Sprintf("; %d are in use by machines that have not claimed them", e.Avoided)
+	}
+	if e.Resting > 0 {
+		msg += fmt.Sprintf("; %d rest since other clusters released them", e.Resting)
+	}
+	if !e.Next.IsZero() {
+		msg += ", the next may be had at " + stamp(e.Next)
 	}
 	return msg
 }

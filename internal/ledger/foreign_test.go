@@ -28,7 +28,7 @@ func checkForeign(t *testing.T, description string) {
 		t.Fatalf("%s was handed out, although %q holds it", addr, description)
 	}
 	if holder != me {
-		if err := l.Release(t.Context(), pool.ID, addr, me); err == nil {
+		if err := l.Release(t.Context(), pool, addr, me); err == nil {
 			t.Fatalf("a claim that says %q was released", description)
 		}
 	}

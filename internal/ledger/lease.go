@@ -130,7 +130,7 @@ func (s *Lease) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callBudget)
 	defer cancel()
 	began := s.l.Clock.Now()
-	now, err := s.l.store.Now(ctx)
+	now, err := s.l.now(ctx)
 	if err != nil {
 		return s.failed(err)
 	}

@@ -38,6 +38,7 @@ type Ledger struct {
 
 	store   Store
 	vcenter string
+	heard   hearing
 }
 
 // New makes a ledger of a vCenter, which is named by its instance UUID.
@@ -65,6 +66,8 @@ func lockSuffix(epoch int) string       { return "#" + strconv.Itoa(epoch) }
 func chunkSuffix(generation, part int) string {
 	return "+" + strconv.Itoa(generation) + "." + strconv.Itoa(part)
 }
+
+func restSuffix(address string) string { return "/" + address + "!rest" }
 
 const reservationSuffix = "/!cluster"
 

@@ -69,7 +69,7 @@ func (c life) build(ctx context.Context, l *ledger.Ledger) error {
 func (c life) destroy(ctx context.Context, l *ledger.Ledger) error {
 	return c.locked(ctx, l, func(_ *ledger.Lease, _ *ledger.Snapshot, held map[netip.Addr]ledger.Owner) error {
 		for addr, owner := range held {
-			if err := l.Release(ctx, c.pool.ID, addr, owner); err != nil {
+			if err := l.Release(ctx, c.pool, addr, owner); err != nil {
 				return err
 			}
 		}

@@ -145,7 +145,7 @@ func (c *contender) try(ctx context.Context) (lease *Lease, blocker lockView, er
 	}
 	// Both clocks before the tag: a heartbeat never looks older than it is.
 	asked := c.l.Clock.Now()
-	now, err := c.l.store.Now(ctx)
+	now, err := c.l.now(ctx)
 	if err != nil {
 		return nil, blocker, fmt.Errorf("read vCenter's clock: %w", err)
 	}

@@ -53,9 +53,11 @@ func (r Record) check() error {
 	return nil
 }
 
-// Register makes a record and answers its id, which is ID of its parts. When
-// the name is taken, the error is a *RecordExistsError with the record that is
-// there. After an error of another kind the record may or may not be there.
+// Register makes a record and answers its id, which is ID of its parts. What
+// belongs to a gateway is noted as its child, as "IP pool nodes" or "cluster
+// prod", and a pool for Pools. When the name is taken, the error is a
+// *RecordExistsError with the record that is there. After an error of another
+// kind the record may or may not be there; Register again.
 func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
 	id := l.ID(r.Kind, r.GatewayID, r.Name)
 	if err := r.check(); err != nil {
@@ -63,6 +65,9 @@ func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
 	}
 	body, err := compact(r.Body)
 	if err != nil {
+		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+	}
+	if err := l.link(ctx, id, r); err != nil {
 		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
 	}
 	head, where, err := l.writeChunks(ctx, id, body, 0)
@@ -112,7 +117,8 @@ func (l *Ledger) Record(ctx context.Context, id uuid.UUID) (Record, error) {
 
 // UpdateRecord replaces a record's body; ErrNotFound when there is no such
 // record. A reader sees the old body or the new one, wherever the writer dies.
-// After an error either may stand.
+// After an error either may stand. What rests of a pool's addresses is
+// forgotten for those that the new body has no more.
 func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) error {
 	body, err := compact(body)
 	if err != nil {
@@ -121,6 +127,11 @@ func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) er
 	tag, err := l.store.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("update record %s: %w", id, err)
+	}
+	if r, err := recordOf(tag.Name); err == nil && r.Kind == KindPool {
+		if err := l.poolChanges(ctx, id, r, tag.Description, body); err != nil {
+			return fmt.Errorf("update %s: %w", tag.Name, err)
+		}
 	}
 	old, _ := parsePointer(tag.Description)
 	head, _, err := l.writeChunks(ctx, id, body, old.generation)
@@ -132,49 +143,6 @@ func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) er
 	}
 	// The new body stands. What cannot be deleted now is left for Unregister.
 	l.dropChunks(ctx, id, old)
-	return nil
-}
-
-// Unregister deletes a record with everything that hangs on it; a record that
-// is gone is success, and what a killed run left of it is cleaned up. A record
-// with children is refused with an *InUseError. Its lock tags go too, except
-// those that are held: the lease's release takes them.
-func (l *Ledger) Unregister(ctx context.Context, id uuid.UUID) error {
-	there, err := l.listed(ctx)
-	if err != nil {
-		return fmt.Errorf("unregister %s: %w", id, err)
-	}
-	children, err := l.childrenIn(ctx, id, there)
-	if err != nil {
-		return fmt.Errorf("unregister %s: %w", id, err)
-	}
-	if len(children) > 0 {
-		return &InUseError{ID: id, Children: children}
-	}
-	// The head first: a head without its chunks could not be read.
-	remove := []uuid.UUID{id}
-	for generation := 1; generation <= generations; generation++ {
-		// Where there are chunks, there is the first.
-		if !there.has(derive(id, chunkSuffix(generation, 0))) {
-			continue
-		}
-		for part := maxParts - 1; part >= 0; part-- {
-			if chunk := derive(id, chunkSuffix(generation, part)); there.has(chunk) {
-				remove = append(remove, chunk)
-			}
-		}
-	}
-	if reservation := derive(id, reservationSuffix); there.has(reservation) {
-		remove = append(remove, reservation)
-	}
-	for _, tag := range remove {
-		if err := l.store.Delete(ctx, tag); err != nil {
-			return fmt.Errorf("unregister %s: %w", id, err)
-		}
-	}
-	if err := l.dropFreeLocks(ctx, id, there); err != nil {
-		return fmt.Errorf("unregister %s: %w", id, err)
-	}
 	return nil
 }
 

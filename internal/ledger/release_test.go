@@ -26,7 +26,7 @@ func TestAddressThatIsReleasedWhileItsHolderIsReadIsClaimed(t *testing.T) {
 	l, p := join(store)
 	p.Fail(func(ctx context.Context, call ledgertest.Call) ledgertest.Fault {
 		if call.Method == ledgertest.Get {
-			must(t, other.Release(ctx, pool.ID, addr, owner("dev", 1)))
+			must(t, other.Release(ctx, pool, addr, owner("dev", 1)))
 		}
 		return ledgertest.None
 	})
@@ -104,14 +104,14 @@ func TestReleaseDeletesOnlyTheOwnersClaim(t *testing.T) {
 	pool := nodes(t, "50")
 	addr := claim(t, l, pool, owner("prod", 1), taken(t, l))
 	var held *ledger.HeldError
-	if err := l.Release(t.Context(), pool.ID, addr, owner("prod", 2)); !errors.As(err, &held) || held.Owner != owner("prod", 1) {
+	if err := l.Release(t.Context(), pool, addr, owner("prod", 2)); !errors.As(err, &held) || held.Owner != owner("prod", 1) {
 		t.Fatalf("Release of another owner's address: %v, want a *HeldError", err)
 	}
 	wantTags(t, store, 1)
 	p.Reset()
-	must(t, l.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+	must(t, l.Release(t.Context(), pool, addr, owner("prod", 1)))
 	wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Delete: 1})
-	must(t, l.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+	must(t, l.Release(t.Context(), pool, addr, owner("prod", 1)))
 	wantTags(t, store, 0)
 	if _, err := l.Holder(t.Context(), pool.ID, addr); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("Holder of a free address: %v, want ErrNotFound", err)
@@ -129,12 +129,12 @@ func TestReleaseThatWasStoppedLooksAgain(t *testing.T) {
 		conn := &stalled{Store: store, stop: func() {
 			// Its successor has cleaned up, and the address has a new owner.
 			time.Sleep(time.Minute)
-			must(t, other.Release(t.Context(), pool.ID, addr, owner("prod", 1)))
+			must(t, other.Release(t.Context(), pool, addr, owner("prod", 1)))
 			must(t, other.ClaimAddress(t.Context(), pool, owner("dev", 1), addr))
 		}}
 		conn.arm.Store(true)
 		l, _ := join(conn)
-		if err := l.Release(t.Context(), pool.ID, addr, owner("prod", 1)); !errors.Is(err, ledger.ErrExists) {
+		if err := l.Release(t.Context(), pool, addr, owner("prod", 1)); !errors.Is(err, ledger.ErrExists) {
 			t.Errorf("Release: %v, want a *HeldError", err)
 		}
 		if holder, err := other.Holder(t.Context(), pool.ID, addr); err != nil || holder != owner("dev", 1) {

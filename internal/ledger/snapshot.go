@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,6 +24,11 @@ type Pool struct {
 	ipam.Pool
 	// SingleCluster reserves the pool for the first cluster that claims from it.
 	SingleCluster bool
+	// Network is the vSphere network that the addresses live on; empty: not said.
+	Network string
+	// ReuseDelay is how long a released address rests before another cluster
+	// gets it, by vCenter's clock.
+	ReuseDelay time.Duration
 }
 
 // Snapshot is what one list call saw of all pools, and what this run has
@@ -30,9 +36,11 @@ type Pool struct {
 // free is decided by the call that claims.
 type Snapshot struct {
 	mu       sync.Mutex
+	asked    time.Time // the local clock before the list call
 	ids      idSet
 	inFlight map[uuid.UUID]bool
 	pools    map[uuid.UUID]*poolView
+	avoid    map[netip.Addr]string
 }
 
 // poolView is what is known about one pool beyond the ids.
@@ -42,15 +50,22 @@ type poolView struct {
 	// which the outcome is not known.
 	last     map[Owner]netip.Addr
 	reserved string // cluster id; empty: not known
+	// resting has the addresses with a rest tag; nil until it is asked for.
+	resting map[netip.Addr]restView
+	within  ipam.Range // what resting was looked for in
+	passed  map[netip.Addr]bool
 }
 
 // Taken sees which addresses of all pools are taken, in one call.
 func (l *Ledger) Taken(ctx context.Context) (*Snapshot, error) {
+	asked := l.Clock.Now()
 	ids, err := l.listed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{ids: ids, inFlight: map[uuid.UUID]bool{}, pools: map[uuid.UUID]*poolView{}}, nil
+	return &Snapshot{
+		asked: asked, ids: ids, inFlight: map[uuid.UUID]bool{}, pools: map[uuid.UUID]*poolView{}, avoid: map[netip.Addr]string{},
+	}, nil
 }
 
 func claimID(pool uuid.UUID, addr netip.Addr) uuid.UUID {
@@ -81,13 +96,15 @@ func (s *Snapshot) Addresses(pool Pool) []netip.Addr {
 // Count is the number of taken addresses of a pool.
 func (s *Snapshot) Count(pool Pool) int { return len(s.Addresses(pool)) }
 
-// Free is the number of addresses of a pool that may be issued and are not
-// taken.
+// Free is the number of addresses of a pool that may be issued and are neither
+// taken nor avoided. Those that rest are free.
 func (s *Snapshot) Free(pool Pool) int {
-	free := pool.Total()
-	for _, addr := range s.Addresses(pool) {
-		if pool.Issuable(addr) {
-			free--
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free := 0
+	for addr := range pool.All() {
+		if s.avoid[addr] == "" && !s.ids.has(claimID(pool.ID, addr)) {
+			free++
 		}
 	}
 	return free
@@ -125,7 +142,7 @@ func (s *Snapshot) Holders(pool Pool) map[string]int {
 func (s *Snapshot) view(pool uuid.UUID) *poolView {
 	v := s.pools[pool]
 	if v == nil {
-		v = &poolView{owners: map[netip.Addr]Owner{}, last: map[Owner]netip.Addr{}}
+		v = &poolView{owners: map[netip.Addr]Owner{}, last: map[Owner]netip.Addr{}, passed: map[netip.Addr]bool{}}
 		s.pools[pool] = v
 	}
 	return v
@@ -153,21 +170,6 @@ func (s *Snapshot) forget(pool uuid.UUID, owner Owner) {
 	delete(s.view(pool).last, owner)
 }
 
-// pick is the next free address of a pool, kept from the run's other claims
-// until settle.
-func (s *Snapshot) pick(pool Pool, from uint64) (netip.Addr, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	addr, ok := pool.Next(from, func(a netip.Addr) bool {
-		id := claimID(pool.ID, a)
-		return s.ids.has(id) || s.inFlight[id]
-	})
-	if ok {
-		s.inFlight[claimID(pool.ID, addr)] = true
-	}
-	return addr, ok
-}
-
 // settle ends the attempt on an address: taken by owner (which is zero when
 // it may not be read), or open again.
 func (s *Snapshot) settle(pool uuid.UUID, addr netip.Addr, taken bool, owner Owner) {
@@ -190,12 +192,16 @@ func (s *Snapshot) doubt(pool uuid.UUID, addr netip.Addr, owner Owner) {
 
 // refresh looks again.
 func (s *Snapshot) refresh(ctx context.Context, l *Ledger) error {
+	asked := l.Clock.Now()
 	ids, err := l.listed(ctx)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ids = ids
+	s.asked, s.ids = asked, ids
+	for _, v := range s.pools {
+		v.resting = nil
+	}
 	return nil
 }

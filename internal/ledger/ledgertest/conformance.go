@@ -237,7 +237,7 @@ func carriesLedger(t *testing.T, s ledger.Store) {
 	if snap.Count(pool) != 1 || !snap.Has(pool.ID, addr) {
 		t.Fatalf("the pool's taken addresses are %v, want %s", snap.Addresses(pool), addr)
 	}
-	must(t, l.Release(ctx, pool.ID, addr, owner))
+	must(t, l.Release(ctx, pool, addr, owner))
 	must(t, l.ReleaseReservation(ctx, pool.ID, owner.Cluster))
 	must(t, l.Unregister(ctx, id))
 	must(t, lease.Release(ctx, false))

@@ -37,7 +37,7 @@ func release(t *testing.T, env *acctest.Environment) {
 	t.Helper()
 	l := env.Ledger()
 	id := l.ID(ledger.KindPool, "", "prod-nodes")
-	if err := l.Release(t.Context(), id, held, holder); err != nil {
+	if err := l.Release(t.Context(), ledger.Pool{ID: id}, held, holder); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.ReleaseReservation(t.Context(), id, holder.Cluster); err != nil {
