@@ -71,7 +71,7 @@ func (p *planner) budget() {
 		}
 		p.problem(n.field, "The IP pool is too small",
 			"IP pool %q has %d addresses, %d in use and %d free; %d are needed: %s.%s Grow the pool or ask for fewer nodes.",
-			pool.Body.Name, pool.Total, pool.Taken, pool.Free(), n.count, n, p.holders(id))
+			pool.Body.Name, pool.Total, pool.Taken+pool.Strange, pool.Free(), n.count, n, p.holders(id))
 	}
 }
 

@@ -108,8 +108,8 @@ type Request struct {
 	Secrets *Secrets // Authorities must be set; Kubeconfig is made when it is nil
 	// Shown is what `terraform plan` has shown; nil where it could not be known.
 	Shown *[]Change
-	// Parents are the ids of the gateway and the cloud account, which are not
-	// deleted as long as the cluster is there.
+	// Parents are ids of what is not deleted as long as the cluster is there: the
+	// cloud account. Its gateway knows of it by the ledger.
 	Parents []string
 	// Keep is kept in the cluster beside the authorities, for import.
 	Keep map[string][]byte
@@ -124,6 +124,8 @@ type Outcome struct {
 	// that is something to mend, no reason to build everything again.
 	Answered bool
 	Status   *Status
+	// Warnings are what a user should know although it has worked.
+	Warnings []Problem
 }
 
 // Apply brings the world to what the request says. Killed anywhere, the next
@@ -156,6 +158,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 		err = errors.Join(err, r.finish(ctx, err))
 	}
 	err = errors.Join(err, r.handOver(ctx))
+	out.Warnings = obs.strangers()
 	out.Status, err = e.statusAfter(ctx, &spec, req.Secrets, err)
 	return out, e.release(ctx, lease, err)
 }

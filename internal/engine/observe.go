@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,12 +44,14 @@ func (e *Engine) observe(ctx context.Context, spec *ClusterSpec, secrets *Secret
 	if err != nil {
 		return nil, nil, err
 	}
+	var ids []string
 	for _, pool := range spec.Pools() {
 		for _, pl := range pool.Placements {
-			if err := e.readPool(ctx, obs, pl.IPPoolID); err != nil {
-				return nil, nil, err
-			}
+			ids = append(ids, pl.IPPoolID)
 		}
+	}
+	if err := e.readPools(ctx, obs, ids); err != nil {
+		return nil, nil, err
 	}
 	if err := obs.bringPool(spec); err != nil {
 		return nil, nil, err
@@ -70,22 +73,8 @@ func (e *Engine) observeTarget(ctx context.Context, t Target, secrets *Secrets) 
 	if err != nil {
 		return nil, err
 	}
-	ids := map[string]bool{}
-	if obs.OwnPool != "" {
-		ids[obs.OwnPool] = true
-	}
-	if record != nil && record.ID == t.ID {
-		for _, id := range record.Pools {
-			ids[id] = true
-		}
-	}
-	for _, m := range obs.Survey.Machines {
-		ids[m.Marker.IPPool] = true
-	}
-	for id := range ids {
-		if err := e.readPool(ctx, obs, id); err != nil {
-			return nil, err
-		}
+	if err := e.readPools(ctx, obs, nil); err != nil {
+		return nil, err
 	}
 	if err := e.readClaims(ctx, obs, t.ID); err != nil {
 		return nil, err
@@ -181,37 +170,72 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	return nil
 }
 
+// readPools reads the pools that the spec, the record and the machines name: an
+// address is also released to a pool that the spec no longer uses.
+func (e *Engine) readPools(ctx context.Context, obs *Observed, ids []string) error {
+	if obs.Record != nil {
+		ids = append(ids, obs.Record.Pools...)
+	}
+	for _, m := range obs.Survey.Machines {
+		ids = append(ids, m.Marker.IPPool)
+	}
+	if obs.OwnPool != "" {
+		ids = append(ids, obs.OwnPool)
+	}
+	for _, id := range ids {
+		if err := e.readPool(ctx, obs, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readClaims finds every address that the cluster holds: by the markers of its
 // VMs, which one read has shown already, and by the descriptions of those few
-// claims that no VM accounts for.
+// claims that no VM accounts for. What a VM lives on is never handed out, be it
+// claimed or not.
 func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) error {
-	held := map[netip.Addr]bool{}
-	byPool := map[string]map[netip.Addr]bool{}
-	for _, h := range obs.Survey.Held {
-		if byPool[h.Pool] == nil {
-			byPool[h.Pool] = map[netip.Addr]bool{}
-		}
-		byPool[h.Pool][h.Address] = true
-		held[h.Address] = true
-	}
 	taken, err := e.Ledger.Taken(ctx)
 	if err != nil {
 		return fmt.Errorf("list the claims: %w", err)
+	}
+	obs.taken = taken
+	marked := map[string]map[netip.Addr]bool{}
+	for _, h := range obs.Survey.Held {
+		if marked[h.Pool] == nil {
+			marked[h.Pool] = map[netip.Addr]bool{}
+		}
+		pool := obs.IPPools[h.Pool]
+		if marked[h.Pool][h.Address] || pool == nil || !pool.Registered {
+			continue
+		}
+		marked[h.Pool][h.Address] = true
+		claim := Claim{Pool: h.Pool, Address: h.Address, Node: h.Node}
+		switch claimed := taken.Has(pool.ID, h.Address); {
+		case h.Cluster != cluster || cluster == "":
+		case claimed:
+			obs.Claims = append(obs.Claims, claim)
+		default:
+			obs.Unclaimed = append(obs.Unclaimed, claim)
+		}
+	}
+	for addr, path := range obs.Survey.Reported {
+		taken.Avoid(addr, path)
 	}
 	for id, pool := range obs.IPPools {
 		if !pool.Registered {
 			continue
 		}
-		pool.Total, pool.Taken = pool.Pool.Total(), taken.Count(pool.Pool)
-		for _, h := range obs.Survey.Held {
-			if h.Pool == id && h.Cluster == cluster && cluster != "" && taken.Has(pool.ID, h.Address) {
-				obs.Claims = append(obs.Claims, Claim{Pool: id, Address: h.Address, Node: h.Node})
+		pool.count(taken, obs.Survey.Reported)
+		if pool.SingleCluster {
+			if pool.ReservedBy, err = e.Ledger.ReservedBy(ctx, pool.ID); err != nil {
+				return fmt.Errorf("read who has IP pool %q to itself: %w", pool.Body.Name, err)
 			}
 		}
 		if cluster == "" {
 			continue
 		}
-		owned, err := e.Ledger.OwnedBy(ctx, pool.Pool, taken, cluster, func(a netip.Addr) bool { return byPool[id][a] })
+		owned, err := e.Ledger.OwnedBy(ctx, pool.Pool, taken, cluster, func(a netip.Addr) bool { return marked[id][a] })
 		if err != nil {
 			return fmt.Errorf("read the claims of IP pool %q: %w", pool.Body.Name, err)
 		}
@@ -219,8 +243,20 @@ func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) 
 			obs.Claims = append(obs.Claims, Claim{Pool: id, Address: addr, Node: owner.Node})
 		}
 	}
-	obs.taken = taken
+	for _, claims := range [][]Claim{obs.Claims, obs.Unclaimed} {
+		slices.SortFunc(claims, func(a, b Claim) int { return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Pool, b.Pool)) })
+	}
 	return nil
+}
+
+// count tells what is left of a pool.
+func (p *IPPool) count(taken *ledger.Snapshot, reported map[netip.Addr]string) {
+	p.Total, p.Taken = p.Pool.Total(), taken.Count(p.Pool)
+	for addr := range reported {
+		if p.Issuable(addr) && !taken.Has(p.ID, addr) {
+			p.Strange++
+		}
+	}
 }
 
 // askAPI asks the cluster's own API, where there may be one. That it does not
@@ -253,7 +289,7 @@ func (o *Observed) readAPI(ctx context.Context, api API) error {
 	if err != nil {
 		return err
 	}
-	o.Nodes, o.Packs = map[string]KubeNode{}, map[string]string{}
+	o.Nodes, o.Packs, o.Kept = map[string]KubeNode{}, map[string]string{}, kept != nil
 	for _, n := range nodes {
 		o.Nodes[n.Name] = n
 	}

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,7 +19,10 @@ type Observed struct {
 	Survey   *Survey
 	IPPools  map[string]*IPPool
 	Claims   []Claim // every address that the cluster holds, with or without a VM
-	taken    *ledger.Snapshot
+	// Unclaimed are addresses that VMs of the cluster live on and whose claims are
+	// gone from the ledger, as when somebody deleted a tag.
+	Unclaimed []Claim
+	taken     *ledger.Snapshot
 
 	// OwnPool is the id of the IP pool that a gateway brings along, and Children
 	// are the clusters, pools and accounts that belong to a gateway.
@@ -29,6 +35,7 @@ type Observed struct {
 	APIError string
 	Nodes    map[string]KubeNode
 	Packs    map[string]string // hash of what was applied, by pack
+	Kept     bool              // the cluster keeps what import needs
 
 	// Partial is an observation that holds what steps follow from, and not what
 	// speaks against them: nothing was resolved, and no pool was read.
@@ -47,12 +54,17 @@ type IPPool struct {
 	Gateway    string
 	Registered bool
 	New        bool // it is registered by the plan itself
-	Total      int
-	Taken      int
+	// ReservedBy is the id of the cluster that has a pool to itself which is
+	// restricted to a single one; empty: nobody yet.
+	ReservedBy string
+	// Strange are addresses of the pool that a VM reports and nobody has claimed.
+	Strange int
+	Total   int
+	Taken   int
 }
 
 // Free is how many addresses of the pool can still be handed out.
-func (p *IPPool) Free() int { return p.Total - p.Taken }
+func (p *IPPool) Free() int { return max(0, p.Total-p.Taken-p.Strange) }
 
 // APIAnswered tells whether the cluster's own API was asked and answered.
 func (o *Observed) APIAnswered() bool { return o.APIAsked && o.APIError == "" }
@@ -91,8 +103,8 @@ const (
 // the apply itself looks again.
 func (o *Observed) Remember() *Observed {
 	kept := &Observed{
-		RecordID: o.RecordID, Record: o.Record, Claims: o.Claims, Survey: &Survey{}, Partial: true,
-		APIAsked: o.APIAsked, APIError: o.APIError, Packs: o.Packs, Authorities: o.Authorities,
+		RecordID: o.RecordID, Record: o.Record, Claims: o.Claims, Unclaimed: o.Unclaimed, Survey: &Survey{}, Partial: true,
+		APIAsked: o.APIAsked, APIError: o.APIError, Packs: o.Packs, Kept: o.Kept, Authorities: o.Authorities,
 	}
 	for _, m := range o.Survey.Machines {
 		kept.Survey.Machines = append(kept.Survey.Machines, Machine{
@@ -132,4 +144,24 @@ func (s *ClusterSpec) nothing() *Observed {
 		o.IPPools[o.OwnPool] = &IPPool{New: true, Body: *s.OwnPool}
 	}
 	return o
+}
+
+// strangers tells which addresses were passed over because a VM that has no
+// claim on them reports them.
+func (o *Observed) strangers() []Problem {
+	var out []Problem
+	for _, pool := range o.IPPools {
+		if !pool.Registered || o.taken == nil {
+			continue
+		}
+		for addr, by := range o.taken.Avoided(pool.Pool) {
+			out = append(out, Problem{
+				Summary: "An address of the IP pool is used by somebody else",
+				Detail: fmt.Sprintf("The VM %s reports the address %s, which IP pool %q would have handed out and nobody has claimed. It was passed over. Give the VM another address, or exclude this one from the pool.",
+					by, addr, pool.Body.Name),
+			})
+		}
+	}
+	slices.SortFunc(out, func(a, b Problem) int { return cmp.Compare(a.Detail, b.Detail) })
+	return out
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"path"
 	"slices"
 )
 
@@ -50,6 +51,8 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 	}
 	p.removedPools()
 	p.strayClaims()
+	p.lostClaims()
+	p.keep()
 	p.packs()
 	if !obs.Partial {
 		p.budget()
@@ -103,8 +106,18 @@ func (p *planner) resolved() {
 				p.out.Unknown = true
 				continue
 			}
+			field := placementField(i, pool.Name, j)
+			if ip.Body.Network != "" && path.Base(ip.Body.Network) != path.Base(pl.Network) {
+				p.problem(field+".network", "Not the network of the IP pool",
+					"The addresses of IP pool %q live on the network %q, and this placement is on %q. Use a pool of this network.",
+					ip.Body.Name, ip.Body.Network, pl.Network)
+			}
+			if ip.ReservedBy != "" && ip.ReservedBy != p.spec.ID {
+				p.problem(field+".ip_pool_id", "The IP pool belongs to another cluster",
+					"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.", ip.Body.Name, ip.ReservedBy)
+			}
 			if ip.Gateway != p.spec.GatewayID && ip.Gateway != p.spec.gatewayOfNodes() {
-				p.problem(placementField(i, pool.Name, j)+".ip_pool_id", "IP pool of another gateway",
+				p.problem(field+".ip_pool_id", "IP pool of another gateway",
 					"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
 					ip.Body.Name, gatewayWords(ip.Gateway), p.spec.Kind, gatewayWords(p.spec.GatewayID))
 			}
@@ -203,6 +216,30 @@ func (p *planner) strayClaims() {
 		if !keep[c.Node] {
 			p.add(Step{Change: Change{ActionReleaseAddress, c.Node}, stage: stageClear, claim: &p.obs.Claims[i]})
 		}
+	}
+}
+
+// lostClaims claims again what nodes live on: an address in use is never handed
+// out because somebody deleted its tag.
+func (p *planner) lostClaims() {
+	gone := map[string]bool{}
+	for _, s := range p.out.Steps {
+		if s.Action == ActionDeleteNode {
+			gone[s.Target] = true
+		}
+	}
+	for i, c := range p.obs.Unclaimed {
+		if !gone[c.Node] {
+			p.add(Step{Change: Change{ActionClaimAddress, c.Node}, stage: stageClear, claim: &p.obs.Unclaimed[i]})
+		}
+	}
+}
+
+// keep makes an apply of a cluster whose creation ended before it could keep
+// what import needs. Every apply does that at its end.
+func (p *planner) keep() {
+	if p.ready() && p.obs.APIAnswered() && !p.obs.Kept {
+		p.add(Step{Change: Change{ActionKeep, p.spec.Name}, stage: stageNodes})
 	}
 }
 

@@ -68,7 +68,7 @@ func (p *planner) members(pool PoolSpec) []*Machine {
 		}
 		unknown := p.ready() && !p.obs.APIAnswered() && m.Phase != PhaseFailed
 		foreign := p.obs.Authorities != m.Marker.Bootstrap
-		if !unknown && (foreign || !p.obs.joined(m)) {
+		if !unknown && (foreign || !p.obs.joined(m) && !p.estranged(pool, m)) {
 			p.add(Step{
 				Change: Change{ActionDeleteNode, m.Marker.Node}, stage: stageClear,
 				node: &nodeStep{pool: pool, n: m.Marker.N, machine: m},
@@ -80,6 +80,18 @@ func (p *planner) members(pool PoolSpec) []*Machine {
 	}
 	slices.SortFunc(members, func(a, b *Machine) int { return a.Marker.N - b.Marker.N })
 	return members
+}
+
+// estranged tells whether a machine of a running control plane has joined once
+// and its node object is gone, as when somebody deleted it. It may be a healthy
+// member of etcd, and is left for a person to look at.
+func (p *planner) estranged(pool PoolSpec, m *Machine) bool {
+	if pool.Name != ControlPlanePool || !p.ready() || m.Phase != PhaseJoined || slices.Contains(p.obs.Record.Pending[pool.Name], m.Marker.N) {
+		return false
+	}
+	p.warn("control_plane", "A control-plane node object is gone",
+		"The VM %s has joined the cluster, and the API knows no node %q. Restart the kubelet on it, which registers the node again; Gantry does not rebuild what may be a member of etcd.", m.Path, m.Marker.Node)
+	return true
 }
 
 // mend plans what an earlier run left undone on a node that stays, and what

@@ -35,7 +35,7 @@ func observed(total int) *engine.Observed {
 // running adds a finished record and joined machines.
 func running(o *engine.Observed, controlPlane, workers int) *engine.Observed {
 	o.Record = &ledger.ClusterBody{ID: clusterID, Ready: true, Counters: map[string]int{"cp": controlPlane + 1, "w": workers + 1}}
-	o.Authorities, o.APIAsked, o.Nodes = "ca", true, map[string]engine.KubeNode{}
+	o.Authorities, o.APIAsked, o.Kept, o.Nodes = "ca", true, true, map[string]engine.KubeNode{}
 	o.Claims = []engine.Claim{{Pool: "pool", Node: engine.OwnerVIP}, {Pool: "pool", Node: engine.OwnerExtra}}
 	for i := range controlPlane {
 		o.Add("cp", i+1)
@@ -190,6 +190,24 @@ func TestPlanIsUnknownWhileAPoolIsNotRegistered(t *testing.T) {
 	o.IPPools = nil
 	if p := engine.PlanFor(small(1, 0), o); !p.Unknown || p.Err() != nil {
 		t.Fatalf("got %+v", p)
+	}
+}
+
+func TestPlanLeavesAControlPlaneAloneWhoseNodeObjectIsGone(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 3, 0)
+	delete(o.Nodes, "c-cp-2")
+	if p := engine.PlanFor(small(3, 0), o); len(p.Steps) != 0 || len(p.Warnings) != 1 || p.Err() != nil {
+		t.Fatalf("got %s (%v, %v)", names(p), p.Warnings, p.Err())
+	}
+}
+
+func TestPlanKeepsWhatImportNeeds(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 0)
+	o.Kept = false
+	if got := names(engine.PlanFor(small(1, 0), o)); got != "keep_configuration c" {
+		t.Fatalf("got %s", got)
 	}
 }
 

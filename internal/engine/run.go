@@ -78,6 +78,8 @@ func (r *run) do(ctx context.Context, s Step) error {
 		return r.ensureFolder(ctx)
 	case ActionReserveEndpoint:
 		return r.reserveEndpoint(ctx)
+	case ActionClaimAddress:
+		return r.claimAgain(ctx, *s.claim)
 	case ActionReleaseAddress:
 		return r.releaseAddress(ctx, *s.claim)
 	case ActionForgetNode:
@@ -92,6 +94,8 @@ func (r *run) do(ctx context.Context, s Step) error {
 		return r.labelNode(ctx, s.Target, s.node.meta)
 	case ActionApplyPack:
 		return r.applyPack(ctx, s.pack)
+	case ActionKeep:
+		return nil // finish does it, after every apply
 	case ActionReleaseEndpoint:
 		return r.releaseEndpoint(ctx)
 	case ActionDeleteFolder:
@@ -124,6 +128,9 @@ func (r *run) all(ctx context.Context, p *Plan) error {
 		r.rebuilt[s.Target] = r.rebuilt[s.Target] || s.Action == ActionCreateNode
 	}
 	if err := r.writeAhead(ctx, p); err != nil {
+		return err
+	}
+	if err := r.moveParents(ctx); err != nil {
 		return err
 	}
 	defer r.join.cleanUp(ctx)

@@ -99,8 +99,8 @@ func (r *run) poolIDs() []string {
 	return slices.Compact(ids)
 }
 
-// register writes the cluster into the ledger, and says at its gateway and its
-// account that it is there, so that neither is deleted under it.
+// register writes the cluster into the ledger, which notes it at its gateway, and
+// says at its account that it is there, so that neither is deleted under it.
 func (r *run) register(ctx context.Context) error {
 	if r.record.body == nil {
 		body := &ledger.ClusterBody{
@@ -128,6 +128,42 @@ func (r *run) register(ctx context.Context) error {
 	return nil
 }
 
+// moveParents keeps the cloud account from being deleted that the cluster uses
+// now, and lets go of the one that it used before. The new one is noted first:
+// killed in between, the cluster has both.
+func (r *run) moveParents(ctx context.Context) error {
+	if r.down || r.obs.Record == nil || !r.obs.Record.Ready {
+		return nil // registering does it
+	}
+	before := r.obs.Record.Parents
+	if slices.Equal(before, r.req.Parents) || len(r.req.Parents) == 0 {
+		return nil
+	}
+	for _, parent := range r.req.Parents {
+		if err := r.change(ctx, func(ctx context.Context) error { return r.addChild(ctx, parent) }); err != nil {
+			return err
+		}
+	}
+	for _, parent := range before {
+		if !slices.Contains(r.req.Parents, parent) {
+			if err := r.change(ctx, func(ctx context.Context) error { return r.removeChild(ctx, parent) }); err != nil {
+				return err
+			}
+		}
+	}
+	return r.change(ctx, func(ctx context.Context) error {
+		return r.record.update(ctx, func(b *ledger.ClusterBody) { b.Parents = r.req.Parents })
+	})
+}
+
+func (r *run) removeChild(ctx context.Context, parent string) error {
+	id, err := uuid.Parse(parent)
+	if err != nil {
+		return nil // not an id: there is nothing that it could have been added to
+	}
+	return r.e.Ledger.RemoveChild(ctx, id, r.childName())
+}
+
 func (r *run) addChild(ctx context.Context, parent string) error {
 	id, err := uuid.Parse(parent)
 	if err != nil {
@@ -141,11 +177,7 @@ func (r *run) childName() string { return string(r.spec.Kind) + " " + r.spec.Nam
 
 func (r *run) unregister(ctx context.Context) error {
 	for _, parent := range r.obs.Record.Parents {
-		id, err := uuid.Parse(parent)
-		if err != nil {
-			continue // not an id: there is nothing that it could have been added to
-		}
-		if err := r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.RemoveChild(ctx, id, r.childName()) }); err != nil {
+		if err := r.change(ctx, func(ctx context.Context) error { return r.removeChild(ctx, parent) }); err != nil {
 			return err
 		}
 	}
@@ -311,5 +343,16 @@ func (r *run) releaseAddress(ctx context.Context, c Claim) error {
 	}
 	return r.change(ctx, func(ctx context.Context) error {
 		return r.e.Ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
+	})
+}
+
+// claimAgain claims the very address that a node lives on.
+func (r *run) claimAgain(ctx context.Context, c Claim) error {
+	pool := r.obs.IPPools[c.Pool]
+	if pool == nil || !pool.Registered {
+		return fmt.Errorf("the IP pool %s that the address of %s comes from is not registered any more; make it again with the same name and range", c.Pool, c.Node)
+	}
+	return r.change(ctx, func(ctx context.Context) error {
+		return r.e.Ledger.ClaimAddress(ctx, pool.Pool, ledger.Owner{Cluster: r.spec.ID, Node: c.Node}, c.Address)
 	})
 }

@@ -13,21 +13,23 @@ type Action string
 
 // The actions, in the order in which a plan may hold them.
 const (
-	ActionRegister        Action = "register"         // target: the cluster; its record in the ledger
-	ActionRegisterPool    Action = "register_pool"    // target: the IP pool that a gateway brings along
-	ActionCreateFolder    Action = "create_folder"    // target: the folder's path
-	ActionReserveEndpoint Action = "reserve_endpoint" // target: the cluster; VIP and extra
-	ActionReleaseAddress  Action = "release_address"  // target: the node that held it
-	ActionForgetNode      Action = "forget_node"      // target: a node whose VM is gone
-	ActionDeleteNode      Action = "delete_node"      // target: the node
-	ActionCreateNode      Action = "create_node"      // target: the node
-	ActionWipeUserdata    Action = "wipe_userdata"    // target: the node
-	ActionLabelNode       Action = "label_node"       // target: the node
-	ActionApplyPack       Action = "apply_pack"       // target: the pack
-	ActionReleaseEndpoint Action = "release_endpoint" // target: the cluster
-	ActionDeleteFolder    Action = "delete_folder"    // target: the folder's path
-	ActionUnregisterPool  Action = "unregister_pool"  // target: the IP pool that a gateway brought along
-	ActionUnregister      Action = "unregister"       // target: the cluster
+	ActionRegister        Action = "register"           // target: the cluster; its record in the ledger
+	ActionRegisterPool    Action = "register_pool"      // target: the IP pool that a gateway brings along
+	ActionCreateFolder    Action = "create_folder"      // target: the folder's path
+	ActionReserveEndpoint Action = "reserve_endpoint"   // target: the cluster; VIP and extra
+	ActionClaimAddress    Action = "claim_address"      // target: the node that lives on it
+	ActionReleaseAddress  Action = "release_address"    // target: the node that held it
+	ActionForgetNode      Action = "forget_node"        // target: a node whose VM is gone
+	ActionDeleteNode      Action = "delete_node"        // target: the node
+	ActionCreateNode      Action = "create_node"        // target: the node
+	ActionWipeUserdata    Action = "wipe_userdata"      // target: the node
+	ActionLabelNode       Action = "label_node"         // target: the node
+	ActionApplyPack       Action = "apply_pack"         // target: the pack
+	ActionKeep            Action = "keep_configuration" // target: the cluster; what import reads from it
+	ActionReleaseEndpoint Action = "release_endpoint"   // target: the cluster
+	ActionDeleteFolder    Action = "delete_folder"      // target: the folder's path
+	ActionUnregisterPool  Action = "unregister_pool"    // target: the IP pool that a gateway brought along
+	ActionUnregister      Action = "unregister"         // target: the cluster
 )
 
 // Change is a step as users see it: an action and the name of what it is done

@@ -102,6 +102,9 @@ func Updated(ctx context.Context, c *Computed, thing Thing, out *engine.Outcome,
 
 func takeOver(ctx context.Context, c *Computed, out *engine.Outcome, secrets *engine.Secrets) diag.Diagnostics {
 	var diags diag.Diagnostics
+	for _, w := range out.Warnings {
+		diags.AddWarning(w.Summary, w.Detail)
+	}
 	if c.PlannedChanges.IsUnknown() && out.Changes != nil {
 		diags.Append(c.SetChanges(ctx, out.Changes)...)
 	}

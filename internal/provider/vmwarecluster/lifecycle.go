@@ -51,18 +51,14 @@ func (m *model) Known(plan tfsdk.Plan) bool {
 // Identify fills in nothing: the id of a cluster is random.
 func (m *model) Identify(context.Context, *connection.Connection) diag.Diagnostics { return nil }
 
-// Account is the cloud account that builds. The cluster keeps it and its gateway
-// from being deleted.
+// Account is the cloud account that builds, and that is not deleted as long as
+// the cluster is there.
 func (m *model) Account(ctx context.Context) (*lifecycle.Identity, []string, diag.Diagnostics) {
 	if m.CloudAccount.IsUnknown() || m.CloudAccount.IsNull() {
 		return nil, nil, nil
 	}
 	account, diags := m.account(ctx)
-	parents := []string{account.ID}
-	if account.GatewayID != nil {
-		parents = append(parents, *account.GatewayID)
-	}
-	return account.identity(m.AccountPasswordWO), parents, diags
+	return account.identity(m.AccountPasswordWO), []string{account.ID}, diags
 }
 
 func (m *model) Target(ctx context.Context) (engine.Target, diag.Diagnostics) {

@@ -1,0 +1,119 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// register registers a pool of addresses.
+func (w *world) register(body ledger.PoolBody) string {
+	w.t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Kind: ledger.KindPool, Name: body.Name, Body: raw})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id.String()
+}
+
+// TestClaimDeletedByHand deletes the claim of an address that a node lives on:
+// nobody else gets it, and the next plan claims it again.
+func TestClaimDeletedByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, out := w.applied(w.spec(1, 1))
+	var worker engine.NodeStatus
+	for _, n := range out.Status.Nodes {
+		if n.Role == "worker" {
+			worker = n
+		}
+	}
+	book := w.engine().Ledger
+	pool := ledger.Pool{ID: uuid.MustParse(w.pool)} // without a delay: no rest is left
+	if err := book.Release(t.Context(), pool, netip.MustParseAddr(worker.Address), ledger.Owner{Cluster: spec.ID, Node: worker.Name}); err != nil {
+		t.Fatal(err)
+	}
+	// Another cluster would have found it free.
+	other := w.spec(1, 3)
+	other.Name, other.Folder = "other", "k8s/other"
+	_, _, second := w.applied(other)
+	for _, n := range second.Status.Nodes {
+		if n.Address == worker.Address {
+			t.Fatalf("%s got %s, on which %s lives", n.Name, n.Address, worker.Name)
+		}
+	}
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"claim_address " + worker.Name}) {
+		t.Fatalf("planned %v", got)
+	}
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	if got := actions(w.plan(spec, secrets)); len(got) > 0 {
+		t.Fatalf("then planned %v", got)
+	}
+}
+
+// TestRemovedPoolGivesItsAddressesBack takes away a worker pool that had an IP
+// pool of its own.
+func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.spec(1, 1)
+	own := w.register(ledger.PoolBody{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	spec.Workers[0].Placements[0].IPPoolID, spec.Workers[0].Placements = own, spec.Workers[0].Placements[:1]
+	spec, secrets, _ := w.applied(spec)
+	spec.Workers = nil
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range w.sim.Leftovers().Tags {
+		if strings.HasPrefix(tag, own+"/") && !strings.HasSuffix(tag, "!rest") {
+			t.Errorf("%s is still claimed", tag)
+		}
+	}
+}
+
+// TestPoolsOfSomebodyElse plans on a pool of another network, and on one that
+// another cluster has to itself.
+func TestPoolsOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	first := w.spec(1, 0)
+	w.pool = w.register(ledger.PoolBody{
+		Name: "single", Start: "10.10.185.1", End: "10.10.185.20", PrefixLength: 18, DefaultGateway: "10.10.128.1",
+		Network: "dvpg-nodes", RestrictToSingleCluster: true,
+	})
+	first = w.spec(1, 0)
+	first, secrets, _ := w.applied(first)
+
+	second := w.spec(1, 0)
+	second.Name = "second"
+	p := w.plan(second, nil)
+	if p.Err() == nil || p.Problems[0].Field != "control_plane.placement.ip_pool_id" || !strings.Contains(p.Problems[0].Detail, first.ID) {
+		t.Errorf("a second cluster: %v", p.Err())
+	}
+	second.ControlPlane.Placements[0].Network = "dvpg-b"
+	p = w.plan(second, nil)
+	if p.Err() == nil || p.Problems[0].Field != "control_plane.placement.network" || !strings.Contains(p.Problems[0].Detail, "dvpg-nodes") {
+		t.Errorf("another network: %v", p.Err())
+	}
+	if err := w.engine().Destroy(t.Context(), first.Target(), secrets); err != nil {
+		t.Fatal(err)
+	}
+	second.ControlPlane.Placements[0].Network = "dvpg-nodes"
+	if p = w.plan(second, nil); p.Err() != nil {
+		t.Errorf("the pool is still reserved after its cluster has gone: %v", p.Err())
+	}
+}
