@@ -31,8 +31,9 @@ func main() {
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, environment{*cli, *provider, *simulator, *parallel}, *workers, *latency); err != nil {
+	err := run(ctx, environment{*cli, *provider, *simulator, *parallel}, *workers, *latency)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }

@@ -90,13 +90,11 @@ func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
 func TestPoolsOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	first := w.spec(1, 0)
 	w.pool = w.register(ledger.PoolBody{
 		Name: "single", Start: "10.10.185.1", End: "10.10.185.20", PrefixLength: 18, DefaultGateway: "10.10.128.1",
 		Network: "dvpg-nodes", RestrictToSingleCluster: true,
 	})
-	first = w.spec(1, 0)
-	first, secrets, _ := w.applied(first)
+	first, secrets, _ := w.applied(w.spec(1, 0))
 
 	second := w.spec(1, 0)
 	second.Name = "second"

@@ -91,7 +91,7 @@ func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets, r
 	}
 	now := plan(&spec, obs)
 	switch {
-	case now.Err() != nil || now.Unknown:
+	case len(now.Problems) > 0 || now.Unknown:
 	case expected != nil:
 		now.Steps = expected.Steps
 	case spec.New && obs.Record == nil:

@@ -15,10 +15,10 @@ import (
 // failed: what import needs into the cluster, what is still to be done into the
 // record.
 func (r *run) finish(ctx context.Context, failed error) error {
-	if ctx.Err() != nil || !r.answered() {
-		return nil
-	}
 	var errs []error
+	if stopped := ctx.Err() != nil; stopped || !r.answered() {
+		return errors.Join(errs...)
+	}
 	if failed == nil {
 		errs = append(errs, r.awaitReady(ctx))
 	}

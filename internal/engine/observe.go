@@ -149,9 +149,12 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	}
 	pool := &IPPool{}
 	obs.IPPools[id] = pool
+	if uuid.Validate(id) != nil {
+		return nil // not an id of ours: not registered
+	}
 	uid, err := uuid.Parse(id)
 	if err != nil {
-		return nil // not an id of ours: not registered
+		return err
 	}
 	rec, err := e.Ledger.Record(ctx, uid)
 	if errors.Is(err, ledger.ErrNotFound) {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
@@ -32,10 +31,4 @@ func (c *recordChange) setNext(pool string, n int) { c.counters[pool] = n }
 
 func (c *recordChange) assign(pool string, n int) {
 	c.pending[pool] = append(c.pending[pool], n)
-}
-
-// differs tells whether the record has to be written.
-func (c *recordChange) differs(body *ledger.ClusterBody) bool {
-	return !maps.Equal(c.counters, body.Counters) ||
-		!maps.EqualFunc(c.pending, body.Pending, func(a, b []int) bool { return slices.Equal(a, b) })
 }

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -154,27 +153,20 @@ func (r *run) all(ctx context.Context, p *Plan) error {
 
 func (r *run) sideBySide(ctx context.Context, steps []Step) []error {
 	errs := make([]error, len(steps))
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for i, s := range steps {
-		group.Go(func() error {
+		group.Go(func() {
 			r.report(ctx, s.Change, "started")
 			if err := r.do(ctx, s); err != nil {
 				errs[i] = &StepError{s.Change, err}
 				r.report(ctx, s.Change, "failed: "+err.Error())
-				return nil
+				return
 			}
 			r.report(ctx, s.Change, "done")
-			return nil
 		})
 	}
-	_ = group.Wait() // every error is kept in errs
-	kept := errs[:0]
-	for _, err := range errs {
-		if err != nil {
-			kept = append(kept, err)
-		}
-	}
-	return kept
+	group.Wait()
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
 func (r *run) report(ctx context.Context, step Change, message string) {

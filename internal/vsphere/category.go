@@ -105,7 +105,7 @@ func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
 
 func (s *TagStore) categoryByRoot(ctx context.Context) (string, error) {
 	root, err := s.client.tag(ctx, tagURN(rootTag))
-	if isStatus(err, http.StatusNotFound) {
+	if notFound(err) {
 		return "", nil
 	}
 	return root.CategoryID, s.failed("find the tag category "+categoryName, err)
@@ -142,7 +142,7 @@ func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
 	}
 	for _, id := range ids {
 		name, err := s.client.categoryName(ctx, id)
-		if isStatus(err, http.StatusNotFound) {
+		if notFound(err) {
 			continue // deleted since it was listed
 		}
 		if err != nil {

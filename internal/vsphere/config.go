@@ -3,7 +3,6 @@ package vsphere
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -72,12 +71,4 @@ func serverHost(server string) (string, error) {
 // endpoint is the URL of a path on the server.
 func (c Config) endpoint(path string) *url.URL {
 	return &url.URL{Scheme: "https", Host: c.Server, Path: path}
-}
-
-// hostname is the server without its port.
-func (c Config) hostname() string {
-	if host, _, err := net.SplitHostPort(c.Server); err == nil {
-		return host
-	}
-	return c.Server
 }

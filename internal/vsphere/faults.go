@@ -113,8 +113,11 @@ func (c *Client) explainStatus(status *restError) *Error {
 		e.Reason = fmt.Sprintf("the account %q lacks a privilege (%s)", c.config.Username, status)
 	case status.Type == "already_exists":
 		e.kind = kindExists
-	case status.Status == http.StatusNotFound:
+	case status.Status == http.StatusNotFound && status.Type != "":
 		e.kind = kindGone
+	case status.Status == http.StatusNotFound:
+		// Not the service's own answer: it has not come up behind its proxy yet.
+		e.kind = kindTransient
 	case status.Status == http.StatusUnauthorized, status.Status >= 500, startingUp(status.Status),
 		status.Type == "concurrent_change", status.Type == "resource_busy", status.Type == "timed_out":
 		e.kind = kindTransient

@@ -69,7 +69,7 @@ func TestOnlyTheCloneOwnsItsDisks(t *testing.T) {
 func TestFaultsAreExplained(t *testing.T) {
 	t.Parallel()
 	ref := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-7"}
-	fault := func(f types.BaseMethodFault) error { return soap.WrapVimFault(f) }
+	fault := soap.WrapVimFault
 	for name, test := range map[string]struct {
 		err       error
 		transient bool

@@ -116,7 +116,7 @@ func machineOf(m marked, p properties) engine.Machine {
 		Path:      m.path(),
 		UUID:      instanceUUID(m.properties),
 		Marker:    m.marker.Marker,
-		PoweredOn: value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn,
+		PoweredOn: poweredOn(p),
 		Addresses: addressesOf(p),
 		Phase:     p.option("guestinfo.gantry.phase"),
 		LogTail:   p.option("guestinfo.gantry.log"),
@@ -124,6 +124,10 @@ func machineOf(m marked, p properties) engine.Machine {
 		Disks:     disksOf(p),
 		CloneMode: m.marker.CloneMode,
 	}
+}
+
+func poweredOn(p properties) bool {
+	return value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn
 }
 
 // holdsUserdata tells whether bootstrap data is still there. cloud-init leaves

@@ -66,7 +66,7 @@ func (s *TagStore) Create(ctx context.Context, tag ledger.Tag) error {
 			return err
 		}
 		err = s.post(ctx, category, tag)
-		if attempt == 0 && isStatus(err, http.StatusNotFound) {
+		if attempt == 0 && notFound(err) {
 			s.forgetCategory(category) // an administrator has deleted it since
 			continue
 		}
@@ -106,7 +106,7 @@ func (s *TagStore) Update(ctx context.Context, id uuid.UUID, description string)
 // Delete implements ledger.Store.
 func (s *TagStore) Delete(ctx context.Context, id uuid.UUID) error {
 	err := s.client.rest.call(ctx, http.MethodDelete, tagPath+"/id:"+tagURN(id), nil, nil)
-	if isStatus(err, http.StatusNotFound) {
+	if notFound(err) {
 		return nil
 	}
 	return s.failed(fmt.Sprintf("delete tag %s", id), err)
@@ -121,7 +121,7 @@ func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
 		}
 		var urns []string
 		err = s.client.rest.read(ctx, http.MethodPost, tagPath+"/id:"+category+"?~action=list-tags-for-category", nil, &urns)
-		if attempt == 0 && isStatus(err, http.StatusNotFound) {
+		if attempt == 0 && notFound(err) {
 			s.forgetCategory(category)
 			continue
 		}
@@ -157,7 +157,7 @@ func (s *TagStore) failed(op string, err error) error {
 	switch {
 	case errors.Is(err, engine.ErrExists):
 		return fmt.Errorf("%w: %w", err, ledger.ErrExists)
-	case isStatus(err, http.StatusNotFound):
+	case notFound(err):
 		return fmt.Errorf("%w: %w", err, ledger.ErrNotFound)
 	case errors.Is(err, engine.ErrPermission):
 		return &TagPermissionError{Username: s.client.config.Username, cause: err}
@@ -165,7 +165,10 @@ func (s *TagStore) failed(op string, err error) error {
 	return err
 }
 
-func isStatus(err error, status int) bool {
+// notFound tells whether vCenter's tagging service proves that something is not
+// there. A 404 without its type comes from what stands before the service, as
+// while vCenter starts, and proves nothing.
+func notFound(err error) bool {
 	var e *restError
-	return errors.As(err, &e) && e.Status == status
+	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Type == "not_found"
 }

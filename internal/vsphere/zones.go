@@ -187,7 +187,7 @@ func (c *Client) topologyTags(ctx context.Context, refs []types.ManagedObjectRef
 		for _, urn := range a.Tags {
 			if read[urn] == nil {
 				tag, err := c.tag(ctx, urn)
-				if isStatus(err, http.StatusNotFound) {
+				if notFound(err) {
 					continue // deleted since it was listed
 				}
 				if err != nil {

@@ -17,8 +17,8 @@ import (
 
 // withoutCluster is a configuration of the pool and the account alone.
 func withoutCluster(e *acctest.Environment) string {
-	whole := config(e, shape{controlPlane: 1})
-	return whole[:strings.Index(whole, `resource "gantry_vmware_cluster"`)]
+	before, _, _ := strings.Cut(config(e, shape{controlPlane: 1}), `resource "gantry_vmware_cluster"`)
+	return before
 }
 
 // meanwhile does something between a plan and its apply.

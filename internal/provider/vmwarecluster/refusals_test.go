@@ -26,8 +26,7 @@ func TestAccClusterRefusals(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	// The pool and the account are there, so that a plan can look at everything.
-	base := config(e, shape{controlPlane: 1})
-	base = base[:strings.Index(base, `resource "gantry_vmware_cluster"`)]
+	base := withoutCluster(e)
 	steps := []resource.TestStep{{Config: base}}
 	for _, c := range []struct {
 		shape shape
