@@ -149,12 +149,9 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	}
 	pool := &IPPool{}
 	obs.IPPools[id] = pool
-	if uuid.Validate(id) != nil {
+	uid, ok := parseID(id)
+	if !ok {
 		return nil // not an id of ours: not registered
-	}
-	uid, err := uuid.Parse(id)
-	if err != nil {
-		return err
 	}
 	rec, err := e.Ledger.Record(ctx, uid)
 	if errors.Is(err, ledger.ErrNotFound) {
@@ -171,6 +168,12 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	}
 	pool.Gateway, pool.Registered = rec.GatewayID, true
 	return nil
+}
+
+// parseID reads an id that a user may have written.
+func parseID(s string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(s)
+	return id, err == nil
 }
 
 // readPools reads the pools that the spec, the record and the machines name: an

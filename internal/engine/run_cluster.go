@@ -157,12 +157,9 @@ func (r *run) moveParents(ctx context.Context) error {
 }
 
 func (r *run) removeChild(ctx context.Context, parent string) error {
-	if uuid.Validate(parent) != nil {
-		return nil // not an id: there is nothing that it could have been added to
-	}
-	id, err := uuid.Parse(parent)
-	if err != nil {
-		return err
+	id, ok := parseID(parent)
+	if !ok {
+		return nil // there is nothing that it could have been added to
 	}
 	return r.e.Ledger.RemoveChild(ctx, id, r.childName())
 }
