@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
@@ -21,6 +22,7 @@ type model struct {
 	InsecureSkipVerify    types.Bool   `tfsdk:"insecure_skip_verify"`
 	ClusterProxyURL       types.String `tfsdk:"cluster_proxy_url"`
 	MaxParallelOperations types.Int64  `tfsdk:"max_parallel_operations"`
+	MaxClaims             types.Int64  `tfsdk:"max_claims"`
 }
 
 // validate reports what the configuration alone shows to be wrong.
@@ -55,7 +57,7 @@ func (m *model) validate() diag.Diagnostics {
 func (m *model) settings(getenv func(string) string) (s connection.Settings, known bool, diags diag.Diagnostics) {
 	diags = m.validate()
 	known = !anyUnknown(m.VCenterServer, m.Username, m.Password, m.CACertificate, m.InsecureSkipVerify,
-		m.ClusterProxyURL, m.MaxParallelOperations)
+		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims)
 
 	required := func(v types.String, name, env string) string {
 		if !v.IsNull() {
@@ -94,6 +96,10 @@ func (m *model) settings(getenv func(string) string) (s connection.Settings, kno
 	s.MaxParallel = defaultMaxParallel
 	if !m.MaxParallelOperations.IsNull() {
 		s.MaxParallel = int(m.MaxParallelOperations.ValueInt64())
+	}
+	s.MaxClaims = ledger.DefaultMaxClaims
+	if !m.MaxClaims.IsNull() {
+		s.MaxClaims = int(m.MaxClaims.ValueInt64())
 	}
 	return s, known, diags
 }

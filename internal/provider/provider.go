@@ -16,6 +16,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/datacenters"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/gateway"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippool"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/orphans"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetags"
 )
@@ -102,6 +103,8 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datacenters.NewDataSource,
+		ippool.NewDataSource,
+		orphans.NewDataSource,
 		zonetags.NewDataSource,
 	}
 }

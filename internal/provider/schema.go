@@ -20,6 +20,9 @@ const (
 const (
 	defaultMaxParallel = 8
 	maxMaxParallel     = 64
+
+	// Users of large tag inventories find vCenter comfortable with 8,000 tags.
+	maxMaxClaims = 8000
 )
 
 func attributes() map[string]schema.Attribute {
@@ -68,6 +71,12 @@ func attributes() map[string]schema.Attribute {
 			MarkdownDescription: "Number of vCenter operations, such as clones, that one cluster or gateway runs at a time, from 1 to 64. " +
 				"Defaults to 8.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
+		},
+		"max_claims": schema.Int64Attribute{
+			Optional: true,
+			MarkdownDescription: "Number of addresses that may be in use in the vCenter at a time, from 1 to 8,000. Each is a vSphere tag, of which vCenter takes " +
+				"about 8,000 without trouble. With more, nothing that needs an address is built. Defaults to 4,000.",
+			Validators: []validator.Int64{int64validator.Between(1, maxMaxClaims)},
 		},
 	}
 }

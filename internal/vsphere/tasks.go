@@ -120,7 +120,7 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 
 func vmState(p properties) engine.VMState {
 	return engine.VMState{
-		PoweredOn: value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn,
+		PoweredOn: poweredOn(p),
 		Phase:     p.option("guestinfo.gantry.phase"),
 		LogTail:   p.option("guestinfo.gantry.log"),
 		Userdata:  p.option("guestinfo.userdata.encoding") != "",

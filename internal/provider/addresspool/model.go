@@ -4,6 +4,7 @@ package addresspool
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -16,10 +17,14 @@ import (
 // Model is the attributes of Attributes.
 type Model struct {
 	Range                   types.Object `tfsdk:"range"`
+	Subnet                  types.String `tfsdk:"subnet"`
 	PrefixLength            types.Int64  `tfsdk:"prefix_length"`
 	DefaultGateway          types.String `tfsdk:"default_gateway"`
 	Nameservers             types.List   `tfsdk:"nameservers"`
 	SearchDomains           types.List   `tfsdk:"search_domains"`
+	ExcludedAddresses       types.Set    `tfsdk:"excluded_addresses"`
+	Network                 types.String `tfsdk:"network"`
+	ReuseDelay              types.String `tfsdk:"reuse_delay"`
 	RestrictToSingleCluster types.Bool   `tfsdk:"restrict_to_single_cluster"`
 }
 
@@ -33,20 +38,22 @@ var rangeType = map[string]attr.Type{"start": types.StringType, "end": types.Str
 
 // Body is the record of a pool of that name whose configured values are known.
 func (m *Model) Body(ctx context.Context, name string) (ledger.PoolBody, diag.Diagnostics) {
-	r, diags := m.span(ctx)
-	if r == nil {
-		return ledger.PoolBody{}, diags
-	}
 	b := ledger.PoolBody{
 		Name:                    name,
-		Start:                   r.Start.ValueString(),
-		End:                     r.End.ValueString(),
+		Subnet:                  m.Subnet.ValueString(),
 		PrefixLength:            int(m.PrefixLength.ValueInt64()),
 		DefaultGateway:          m.DefaultGateway.ValueString(),
+		Network:                 m.Network.ValueString(),
+		ReuseDelaySeconds:       recordedDelay(m.ReuseDelay),
 		RestrictToSingleCluster: m.RestrictToSingleCluster.ValueBool(),
+	}
+	r, diags := m.span(ctx)
+	if r != nil {
+		b.Start, b.End = r.Start.ValueString(), r.End.ValueString()
 	}
 	diags.Append(m.Nameservers.ElementsAs(ctx, &b.Nameservers, false)...)
 	diags.Append(m.SearchDomains.ElementsAs(ctx, &b.SearchDomains, false)...)
+	diags.Append(m.ExcludedAddresses.ElementsAs(ctx, &b.Excluded, false)...)
 	return b, diags
 }
 
@@ -54,22 +61,54 @@ func (m *Model) Body(ctx context.Context, name string) (ledger.PoolBody, diag.Di
 // found by.
 func (m *Model) SetBody(ctx context.Context, b ledger.PoolBody) diag.Diagnostics {
 	var diags diag.Diagnostics
-	m.Range = types.ObjectValueMust(rangeType, map[string]attr.Value{
-		"start": types.StringValue(b.Start), "end": types.StringValue(b.End),
-	})
+	m.Range, m.Subnet = types.ObjectNull(rangeType), optional(b.Subnet)
+	if b.Subnet == "" {
+		m.Range = types.ObjectValueMust(rangeType, map[string]attr.Value{
+			"start": types.StringValue(b.Start), "end": types.StringValue(b.End),
+		})
+	}
+	if prefix, err := netip.ParsePrefix(b.Subnet); err == nil && b.PrefixLength == 0 {
+		b.PrefixLength = prefix.Bits()
+	}
 	m.PrefixLength = types.Int64Value(int64(b.PrefixLength))
 	m.DefaultGateway = types.StringValue(b.DefaultGateway)
+	m.Network = optional(b.Network)
+	m.ReuseDelay = spelledDelay(m.ReuseDelay, b.ReuseDelay())
 	m.RestrictToSingleCluster = types.BoolValue(b.RestrictToSingleCluster)
 	m.Nameservers = list(ctx, m.Nameservers, b.Nameservers, &diags)
 	m.SearchDomains = list(ctx, m.SearchDomains, b.SearchDomains, &diags)
+	switch {
+	case len(b.Excluded) > 0:
+		var d diag.Diagnostics
+		m.ExcludedAddresses, d = types.SetValueFrom(ctx, types.StringType, b.Excluded)
+		diags.Append(d...)
+	case !isEmpty(m.ExcludedAddresses):
+		m.ExcludedAddresses = types.SetNull(types.StringType)
+	}
 	return diags
 }
+
+func optional(s string) types.String {
+	if s == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(s)
+}
+
+// collection is a list or a set.
+type collection interface {
+	attr.Value
+	Elements() []attr.Value
+}
+
+// isEmpty tells an empty collection from none and from an unknown one.
+func isEmpty(c collection) bool { return !c.IsNull() && !c.IsUnknown() && len(c.Elements()) == 0 }
 
 // list keeps the difference between an empty list and none, which the record
 // does not know.
 func list(ctx context.Context, prior types.List, values []string, diags *diag.Diagnostics) types.List {
 	if len(values) == 0 {
-		if !prior.IsNull() && !prior.IsUnknown() && len(prior.Elements()) == 0 {
+		if isEmpty(prior) {
 			return prior
 		}
 		return types.ListNull(types.StringType)
@@ -79,7 +118,7 @@ func list(ctx context.Context, prior types.List, values []string, diags *diag.Di
 	return l
 }
 
-// span is the range; nil while it is unknown.
+// span is the range; nil where there is none, or while it is unknown.
 func (m *Model) span(ctx context.Context) (*rangeModel, diag.Diagnostics) {
 	if m.Range.IsNull() || m.Range.IsUnknown() {
 		return nil, nil
@@ -95,12 +134,47 @@ func (m *Model) span(ctx context.Context) (*rangeModel, diag.Diagnostics) {
 // Known tells whether everything that makes up the pool's addresses is known.
 func (m *Model) Known(ctx context.Context) bool {
 	r, diags := m.span(ctx)
-	return r != nil && !diags.HasError() && !r.Start.IsUnknown() && !r.End.IsUnknown() &&
-		!m.PrefixLength.IsUnknown() && !m.DefaultGateway.IsUnknown()
+	if diags.HasError() || r != nil && (r.Start.IsUnknown() || r.End.IsUnknown()) {
+		return false
+	}
+	for _, v := range []attr.Value{m.Range, m.Subnet, m.PrefixLength, m.DefaultGateway, m.ExcludedAddresses} {
+		if v.IsUnknown() {
+			return false
+		}
+	}
+	for _, v := range m.ExcludedAddresses.Elements() {
+		if v.IsUnknown() {
+			return false
+		}
+	}
+	return true
 }
 
 // SameAddresses tells whether two models hand out the same addresses.
 func (m *Model) SameAddresses(other *Model) bool {
-	return m.Range.Equal(other.Range) && m.PrefixLength.Equal(other.PrefixLength) &&
-		m.DefaultGateway.Equal(other.DefaultGateway)
+	return m.Range.Equal(other.Range) && m.Subnet.Equal(other.Subnet) && m.PrefixLength.Equal(other.PrefixLength) &&
+		m.DefaultGateway.Equal(other.DefaultGateway) && m.ExcludedAddresses.Equal(other.ExcludedAddresses)
+}
+
+// Changed names the attribute whose change takes addresses out of a pool.
+func (m *Model) Changed(state *Model) string {
+	switch {
+	case !m.Range.Equal(state.Range) && !m.Range.IsNull():
+		return "range"
+	case !m.Subnet.Equal(state.Subnet) && !m.Subnet.IsNull():
+		return "subnet"
+	case !m.ExcludedAddresses.Equal(state.ExcludedAddresses):
+		return "excluded_addresses"
+	case !m.DefaultGateway.Equal(state.DefaultGateway):
+		return "default_gateway"
+	}
+	return "prefix_length"
+}
+
+// spanName is the attribute that the addresses are written in.
+func (m *Model) spanName() string {
+	if m.Subnet.IsNull() {
+		return "range"
+	}
+	return "subnet"
 }

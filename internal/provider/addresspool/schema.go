@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -16,17 +18,20 @@ import (
 // nameserver after the third.
 const maxNameservers = 3
 
+// maxNetwork bounds an inventory path, which goes into the pool's record.
+const maxNetwork = 512
+
 // Words are the sentences in which the resources differ: what a change of an
 // attribute does, and whom a pool is restricted to.
-type Words struct{ Range, Nodes, Restrict string }
+type Words struct{ Range, Nodes, Exclude, Network, Delay, Restrict string }
 
 // Attributes are the schema of Model.
 func Attributes(words Words) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"range": schema.SingleNestedAttribute{
-			Required: true,
+			Optional: true,
 			MarkdownDescription: "First and last address of the pool, of one family, at most 65,536 addresses and all within one network of `prefix_length`. " +
-				words.Range,
+				"Exactly one of `range` and `subnet` is required. " + words.Range,
 			Attributes: map[string]schema.Attribute{
 				"start": schema.StringAttribute{
 					Required:            true,
@@ -38,16 +43,24 @@ func Attributes(words Words) map[string]schema.Attribute {
 				},
 			},
 		},
+		"subnet": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Subnet in CIDR form whose addresses make up the pool, such as `10.10.183.64/26`, of at most 65,536 addresses. " +
+				"Its first address and, in IPv4, its last one are not part of the pool, also where `prefix_length` makes the network wider. " + words.Range,
+		},
 		"prefix_length": schema.Int64Attribute{
-			Required: true,
+			Optional: true,
+			Computed: true,
 			MarkdownDescription: "Prefix length in bits of the network that the addresses are in, from 1 to 32 for IPv4 and to 128 for IPv6. " +
-				"Nodes get their addresses with it. The network and broadcast address are never handed out.",
-			Validators: []validator.Int64{int64validator.Between(1, 128)},
+				"Nodes get their addresses with it. The network and broadcast address are never handed out. " +
+				"Defaults to that of `subnet`, and is at most that; it is required with `range`.",
+			Validators:    []validator.Int64{int64validator.Between(1, 128)},
+			PlanModifiers: []planmodifier.Int64{fromSubnet{}},
 		},
 		"default_gateway": schema.StringAttribute{
 			Required: true,
 			MarkdownDescription: "Address of the router that nodes send everything else to. " +
-				"It lies in the network of the addresses and is never handed out, also where it is within `range`.",
+				"It lies in the network of the addresses and is never handed out, also where it is within `range` or `subnet`.",
 		},
 		"nameservers": schema.ListAttribute{
 			ElementType: types.StringType,
@@ -65,6 +78,28 @@ func Attributes(words Words) map[string]schema.Attribute {
 				listvalidator.UniqueValues(),
 				listvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 253), attribute.DomainName()),
 			},
+		},
+		"excluded_addresses": schema.SetAttribute{
+			ElementType: types.StringType,
+			Optional:    true,
+			MarkdownDescription: "Addresses that are never handed out: single ones (`10.10.183.7`), ranges (`10.10.183.20-10.10.183.29`) and CIDR prefixes " +
+				"(`10.10.183.64/30`, with all of its addresses), all within the network of the pool. They may overlap, but not leave nothing. Defaults to none. " + words.Exclude,
+		},
+		"network": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Name of the vSphere network or distributed port group that the addresses live on, or its inventory path where several have the name. " +
+				"A node on another network gets no address of the pool, and pools of different networks may have the same addresses. " +
+				"Defaults to none: the pool may be used on every network, and no other pool may have its addresses. " + words.Network,
+			Validators: []validator.String{stringvalidator.LengthBetween(1, maxNetwork)},
+		},
+		"reuse_delay": schema.StringAttribute{
+			Optional: true,
+			Computed: true,
+			Default:  stringdefault.StaticString(defaultDelay),
+			MarkdownDescription: "How long an address that was given back rests before another cluster gets it, by vCenter's clock: a duration of whole seconds " +
+				"from `0s` to `24h`, such as `10m`. The cluster that had it gets it at any time. A resting address counts as available. Defaults to `" + defaultDelay + "`. " + words.Delay,
+			Validators:    []validator.String{delayForm{}},
+			PlanModifiers: []planmodifier.String{sameDelay{}},
 		},
 		"restrict_to_single_cluster": schema.BoolAttribute{
 			Optional: true,

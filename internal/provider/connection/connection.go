@@ -102,7 +102,11 @@ func (c *Connection) Ledger(ctx context.Context) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identify vCenter: %w", err)
 	}
-	return ledger.New(vsphere.NewTagStore(vcenter), uuid), nil
+	l := ledger.New(vsphere.NewTagStore(vcenter), uuid)
+	if c.settings.MaxClaims > 0 {
+		l.MaxClaims = c.settings.MaxClaims
+	}
+	return l, nil
 }
 
 // Kube connects to the Kubernetes APIs of clusters, through the proxy that the
@@ -117,6 +121,14 @@ func (c *Connection) MaxParallel() int {
 	return c.settings.MaxParallel
 }
 
+// Timing is how long the engine waits.
+func (c *Connection) Timing() engine.Timing {
+	if c.process.Timing != nil {
+		return *c.process.Timing
+	}
+	return engine.DefaultTiming()
+}
+
 // MarkSeen notes that a resource of this id was in a state that this process
 // has read.
 func (c *Connection) MarkSeen(id string) { c.process.seen.Store(id, struct{}{}) }
@@ -126,5 +138,14 @@ func (c *Connection) MarkSeen(id string) { c.process.seen.Store(id, struct{}{}) 
 // former self from a stranger.
 func (c *Connection) Seen(id string) bool {
 	_, ok := c.process.seen.Load(id)
+	return ok
+}
+
+// MarkLeaving notes that what has the id goes before what replaces it comes.
+func (c *Connection) MarkLeaving(id string) { c.process.leaving.Store(id, struct{}{}) }
+
+// Leaving tells whether MarkLeaving was called for the id.
+func (c *Connection) Leaving(id string) bool {
+	_, ok := c.process.leaving.Load(id)
 	return ok
 }

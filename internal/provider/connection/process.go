@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -12,8 +13,13 @@ import (
 // Terraform configures a provider more than once in a process, and a vCenter
 // has few sessions to give. The zero value is ready to use.
 type Process struct {
+	// Timing is how long the engine waits; nil for what a real vCenter is met
+	// with. It is set before the process serves.
+	Timing *engine.Timing
+
 	sessions vsphere.Pool
 	seen     sync.Map // id: struct{}
+	leaving  sync.Map // id: struct{}
 }
 
 // Main is the process that main serves.

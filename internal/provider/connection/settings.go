@@ -32,6 +32,10 @@ type Settings struct {
 	// MaxParallel bounds the operations that run at a time, 1 to 64.
 	MaxParallel int
 
+	// MaxClaims caps the addresses that are in use in the vCenter at a time; 0 is
+	// the ledger's default.
+	MaxClaims int
+
 	// UserAgent is how the provider introduces itself to vCenter.
 	UserAgent string
 }

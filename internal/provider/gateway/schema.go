@@ -98,6 +98,7 @@ func poolAttribute() schema.SingleNestedAttribute {
 	attributes := map[string]schema.Attribute{"name": name}
 	maps.Copy(attributes, addresspool.Attributes(addresspool.Words{
 		Range:    "The gateway takes three of them: for its node, its VIP and the extra.",
+		Network:  "It has to be the network of `placement`.",
 		Restrict: "`true` leaves it to the gateway's own nodes, which come first.",
 	}))
 	return schema.SingleNestedAttribute{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
@@ -68,6 +69,8 @@ func (m *model) Spec(ctx context.Context) (engine.ClusterSpec, diag.Diagnostics)
 	pool, d := m.pool(ctx)
 	diags.Append(d...)
 	if pool != nil {
+		// What was not known when the configuration was validated is by now.
+		diags.Append(pool.Validate(ctx, path.Root("ip_pool"))...)
 		body, d := pool.Body(ctx, pool.Name.ValueString())
 		diags.Append(d...)
 		spec.OwnPool = &body

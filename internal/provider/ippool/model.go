@@ -2,6 +2,7 @@ package ippool
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -10,9 +11,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
 )
 
-// model is gantry_ip_pool as Terraform knows it.
+// model is what gantry_ip_pool is as a resource and as a data source.
 type model struct {
 	addresspool.Model
 	ID                  types.String `tfsdk:"id"`
@@ -31,6 +33,14 @@ type usage struct {
 	reservedBy string // cluster id; empty: nobody
 }
 
+// thing names the pool in messages.
+func (m *model) thing() string { return fmt.Sprintf("IP pool %q", m.Name.ValueString()) }
+
+// key is what the pool's id is derived from.
+func (m *model) key() record.Key {
+	return record.Key{Kind: ledger.KindPool, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
+}
+
 // body is the record of a model whose configured values are known.
 func (m *model) body(ctx context.Context) (ledger.PoolBody, diag.Diagnostics) {
 	return m.Body(ctx, m.Name.ValueString())
@@ -39,6 +49,20 @@ func (m *model) body(ctx context.Context) (ledger.PoolBody, diag.Diagnostics) {
 // arithmetic is the pool of a model whose values are known.
 func (m *model) arithmetic(ctx context.Context) (ipam.Pool, diag.Diagnostics) {
 	return m.Arithmetic(ctx, path.Empty())
+}
+
+// in is the ledger's pool of a model whose values are known.
+func (m *model) in(ctx context.Context, l *ledger.Ledger) (ledger.Pool, diag.Diagnostics) {
+	body, diags := m.body(ctx)
+	if diags.HasError() {
+		return ledger.Pool{}, diags
+	}
+	p, err := body.Pool(m.key().ID(l))
+	if err != nil {
+		_, d := m.arithmetic(ctx) // which names the attribute
+		diags.Append(d...)
+	}
+	return p, diags
 }
 
 // setUsage takes over the counts of a pool of total addresses.

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
@@ -25,6 +29,11 @@ func (r *poolResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	}
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	// Values that were not known when the configuration was validated are by now.
+	resp.Diagnostics.Append(plan.Validate(ctx, path.Empty())...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -46,6 +55,11 @@ func (r *poolResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if isDamaged(ctx, req.Private, &resp.Diagnostics) {
+		// Counting again is what makes an apply write the record again.
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("allocated_addresses"), types.Int64Unknown())...)
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("available_addresses"), types.Int64Unknown())...)
+	}
 	r.planUpdate(ctx, &state, &plan, resp)
 }
 
@@ -62,29 +76,67 @@ func (r *poolResource) planCreate(ctx context.Context, plan *model, resp *resour
 	id, diags := record.PlanCreate(ctx, r.connection, plan.key(), plan.Name, plan.GatewayID, typeName)
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), id)...)
+	if !resp.Diagnostics.HasError() {
+		r.withLedger(ctx, plan, resp, func(l *ledger.Ledger) {
+			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving)...)
+		})
+	}
 }
 
 func (r *poolResource) planUpdate(ctx context.Context, state, plan *model, resp *resource.ModifyPlanResponse) {
-	if !plan.Known(ctx) || !state.Name.Equal(plan.Name) || !state.GatewayID.Equal(plan.GatewayID) {
+	if !state.Name.Equal(plan.Name) || !state.GatewayID.Equal(plan.GatewayID) {
+		// Its addresses are free for its successor, which Terraform plans next.
+		r.connection.MarkLeaving(state.ID.ValueString())
+		return
+	}
+	if !plan.Known(ctx) {
 		return
 	}
 	if familyChange(ctx, state, plan) {
-		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("range").AtName("start"))
+		resp.RequiresReplace = append(resp.RequiresReplace, familyPath(state, plan))
 		return
 	}
-	if plan.SameAddresses(&state.Model) && plan.RestrictToSingleCluster.Equal(state.RestrictToSingleCluster) {
-		return
-	}
-	l, err := r.connection.Ledger(ctx)
-	if errors.Is(err, connection.ErrUnknownConfig) {
-		return
-	}
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("plan", plan.thing(), err))
-		return
-	}
-	resp.Diagnostics.Append(checkInUse(ctx, l, state, plan)...)
+	r.withLedger(ctx, plan, resp, func(l *ledger.Ledger) {
+		_, diags := checkInUse(ctx, l, state, plan)
+		resp.Diagnostics.Append(diags...)
+		if moved(state, plan) {
+			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving)...)
+		}
+	})
 }
+
+// withLedger asks the ledger where it can be asked.
+func (r *poolResource) withLedger(ctx context.Context, plan *model, resp *resource.ModifyPlanResponse, ask func(*ledger.Ledger)) {
+	l, err := r.connection.Ledger(ctx)
+	switch {
+	case errors.Is(err, connection.ErrUnknownConfig):
+	case err != nil:
+		resp.Diagnostics.Append(diagnostics.FromError("plan", plan.thing(), err))
+	default:
+		ask(l)
+	}
+}
+
+// moved tells whether a change may bring a pool into the way of others.
+func moved(state, plan *model) bool {
+	return !plan.SameAddresses(&state.Model) || !plan.Network.Equal(state.Network)
+}
+
+// checkOverlap compares with all other pools of the vCenter, once everything
+// that is compared is known.
+func checkOverlap(ctx context.Context, l *ledger.Ledger, m *model, leaving func(string) bool) diag.Diagnostics {
+	if !m.Known(ctx) || m.Network.IsUnknown() {
+		return nil
+	}
+	own := uuid.Nil
+	if !m.Name.IsUnknown() && !m.GatewayID.IsUnknown() {
+		own = m.key().ID(l)
+	}
+	return m.CheckOverlap(ctx, l, path.Empty(), addresspool.Candidate{ID: own, Name: m.Name.ValueString(), Leaving: leaving})
+}
+
+// never is the Leaving of an apply: what has gone is gone by then.
+func never(string) bool { return false }
 
 // familyChange tells whether a pool goes from IPv4 to IPv6 or back.
 func familyChange(ctx context.Context, state, plan *model) bool {
@@ -92,4 +144,15 @@ func familyChange(ctx context.Context, state, plan *model) bool {
 	after, d := plan.arithmetic(ctx)
 	diags.Append(d...)
 	return !diags.HasError() && before.Start.Is4() != after.Start.Is4()
+}
+
+// familyPath is an attribute that tells the family and has changed.
+func familyPath(state, plan *model) path.Path {
+	switch {
+	case plan.Range.IsNull():
+		return path.Root("subnet")
+	case state.Range.IsNull():
+		return path.Root("range")
+	}
+	return path.Root("range").AtName("start")
 }

@@ -4,9 +4,7 @@ package ippool
 import (
 	"context"
 	"errors"
-	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -66,15 +64,31 @@ func (r *poolResource) Create(ctx context.Context, req resource.CreateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	resp.Diagnostics.Append(checkOverlap(ctx, l, &m, never)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	id, err := l.Register(ctx, rec)
 	m.ID = types.StringValue(id.String())
 	if errors.Is(err, ledger.ErrExists) {
 		resp.Diagnostics.Append(record.Exists(m.key(), typeName))
 		return
 	}
+	inDoubt := record.InDoubt(err)
+	if err == nil {
+		// Of two pools that are registered at the same time, at least one sees the
+		// other now.
+		if diags := checkOverlap(ctx, l, &m, never); diags.HasError() {
+			resp.Diagnostics.Append(diags...)
+			err = l.Unregister(ctx, id)
+			if inDoubt = err != nil; !inDoubt {
+				return
+			}
+		}
+	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("create", m.thing(), err))
-		if record.InDoubt(err) {
+		if inDoubt {
 			pool, _ := m.arithmetic(ctx)
 			m.setUsage(pool.Total(), usage{available: pool.Total()})
 			resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
@@ -98,21 +112,37 @@ func (r *poolResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
 		return
 	}
-	var body ledger.PoolBody
-	found, diags := record.Read(ctx, l, m.key(), m.ID.ValueString(), &body)
+	id, diags := record.ParseID(l, m.key(), m.ID.ValueString())
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if !found {
+	rec, err := l.Record(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	resp.Diagnostics.Append(m.SetBody(ctx, body)...)
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
+		return
+	}
+	body, err := decode(rec)
+	switch {
+	case err == nil:
+		resp.Diagnostics.Append(m.SetBody(ctx, body)...)
+	case m.PrefixLength.IsNull(): // imported: nothing is known but the name
+		resp.Diagnostics.AddError("Unable to read "+m.thing(), diagnostics.Sentence(err.Error())+
+			"\n\nIts record in vCenter, the tag that is called like it in the category gantry, was edited. Put its description back, "+
+			"or delete the tag and create the pool anew: addresses in use stay in use.")
+	default:
+		resp.Diagnostics.AddWarning("The record of "+m.thing()+" is damaged", diagnostics.Sentence(err.Error())+
+			"\n\nSomebody has edited its tag in vCenter. The next apply writes it again, as the state knows it; until then no cluster gets an address of it.")
+	}
+	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, err != nil)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if err := m.readUsage(ctx, l); err != nil {
+	if _, _, err := m.readUsage(ctx, l); err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
 		return
 	}
@@ -131,15 +161,11 @@ func (r *poolResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	// Once more, because claims may have been made since the plan.
-	resp.Diagnostics.Append(checkInUse(ctx, l, &prior, &m)...)
+	resp.Diagnostics.Append(r.change(ctx, l, &prior, &m, rec)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if err := l.UpdateRecord(ctx, m.key().ID(l), rec.Body); err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("update", m.thing(), err))
-		return
-	}
+	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, false)...)
 	resp.Diagnostics.Append(r.openToAll(ctx, l, &m)...)
 	resp.Diagnostics.Append(r.count(ctx, l, &m)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
@@ -172,67 +198,4 @@ func (r *poolResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 // ImportState takes `name` or `<gateway id>/<name>`.
 func (r *poolResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	record.Import(ctx, r.connection, ledger.KindPool, req, resp)
-}
-
-// prepare opens the ledger and encodes the record.
-func (r *poolResource) prepare(ctx context.Context, verb string, m *model, diags *diag.Diagnostics) (*ledger.Ledger, ledger.Record) {
-	_, d := m.arithmetic(ctx)
-	diags.Append(d...)
-	body, d := m.body(ctx)
-	diags.Append(d...)
-	if diags.HasError() {
-		return nil, ledger.Record{}
-	}
-	l, err := r.connection.Ledger(ctx)
-	if err != nil {
-		diags.Append(diagnostics.FromError(verb, m.thing(), err))
-		return nil, ledger.Record{}
-	}
-	rec, err := record.Encode(m.key(), body)
-	if err != nil {
-		diags.Append(diagnostics.FromError(verb, m.thing(), err))
-	}
-	return l, rec
-}
-
-// count is readUsage for a pool that has just been written. What was written
-// stays written, so that a failure to count is a warning, and the next refresh
-// counts again.
-func (r *poolResource) count(ctx context.Context, l *ledger.Ledger, m *model) diag.Diagnostics {
-	var diags diag.Diagnostics
-	err := m.readUsage(ctx, l)
-	if err == nil {
-		return nil
-	}
-	pool, d := m.arithmetic(ctx)
-	diags.Append(d...)
-	m.setUsage(pool.Total(), usage{available: pool.Total()})
-	diags.AddWarning("The addresses in use could not be counted", diagnostics.Detail(err))
-	return diags
-}
-
-// openToAll takes away the reservation of a pool that is not restricted any
-// more, so that it does not stand again once the pool is.
-func (r *poolResource) openToAll(ctx context.Context, l *ledger.Ledger, m *model) diag.Diagnostics {
-	var diags diag.Diagnostics
-	if m.RestrictToSingleCluster.ValueBool() {
-		return nil
-	}
-	id := m.key().ID(l)
-	cluster, _, err := l.Reservation(ctx, id)
-	if err == nil {
-		err = l.ReleaseReservation(ctx, id, cluster)
-	}
-	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
-		diags.Append(diagnostics.FromError("release the reservation of", m.thing(), err))
-	}
-	return diags
-}
-
-// thing names the pool in messages.
-func (m *model) thing() string { return fmt.Sprintf("IP pool %q", m.Name.ValueString()) }
-
-// key is what the pool's id is derived from.
-func (m *model) key() record.Key {
-	return record.Key{Kind: ledger.KindPool, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
 }

@@ -1,0 +1,86 @@
+package addresspool
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// Candidate is a pool that is about to be registered or changed.
+type Candidate struct {
+	ID   uuid.UUID
+	Name string
+	// Leaving tells the pools that a resource gives up in the same run.
+	Leaving func(id string) bool
+}
+
+// CheckOverlap reports the registered pools that could hand out an address of
+// the model's, on the attribute below at. It takes a list call and one for each
+// pool.
+func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path, c Candidate) diag.Diagnostics {
+	addresses, diags := m.Arithmetic(ctx, at)
+	if diags.HasError() {
+		return diags
+	}
+	others, err := l.Pools(ctx)
+	if err != nil {
+		diags.Append(diagnostics.FromError("compare with other pools", fmt.Sprintf("IP pool %q", c.Name), err))
+		return diags
+	}
+	for _, other := range others {
+		if other.ID == c.ID || c.Leaving(other.ID.String()) || differ(m.Network.ValueString(), other.Body.Network) {
+			continue
+		}
+		theirs, err := other.Body.IPAM()
+		if err != nil {
+			diags.AddError("Unable to compare IP pools", fmt.Sprintf(
+				"The record of %s in vCenter is damaged: %s. What it has in common with IP pool %q is not known. "+
+					"Apply the configuration that it belongs to: that writes the record again.", title(other), err, c.Name))
+			continue
+		}
+		if shared, ok := addresses.Shared(theirs); ok {
+			diags.AddAttributeError(at.AtName(m.spanName()), "IP pools overlap", overlapDetail(c.Name, other, shared))
+		}
+	}
+	return diags
+}
+
+func overlapDetail(name string, other ledger.RegisteredPool, shared ipam.Range) string {
+	which := "the address " + shared.Start.String()
+	if shared.Start != shared.End {
+		which = fmt.Sprintf("addresses from %s to %s", shared.Start, shared.End)
+	}
+	return fmt.Sprintf("IP pool %q and %s of this vCenter both have %s: two nodes could get the same one. "+
+		"Use addresses that no other pool has, or exclude them from one of the two; where the pools are on different networks, name the network of both. "+
+		"A pool that is to give the addresses up has to be applied first.", name, title(other), which)
+}
+
+// title names a registered pool.
+func title(p ledger.RegisteredPool) string {
+	if p.Record.GatewayID == "" {
+		return fmt.Sprintf("IP pool %q", p.Record.Name)
+	}
+	return fmt.Sprintf("IP pool %q of gateway %s", p.Record.Name, p.Record.GatewayID)
+}
+
+// differ tells whether two networks are known to be different ones. A name and
+// an inventory path that ends in it may mean the same.
+func differ(a, b string) bool {
+	if a == "" || b == "" || a == b {
+		return false
+	}
+	if strings.Contains(a, "/") && strings.Contains(b, "/") {
+		return strings.Trim(a, "/") != strings.Trim(b, "/")
+	}
+	return lastName(a) != lastName(b)
+}
+
+func lastName(p string) string { return p[strings.LastIndex(p, "/")+1:] }

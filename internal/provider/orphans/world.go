@@ -1,0 +1,149 @@
+package orphans
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+// alive is how old the heartbeat of a run may be that is still at work.
+const alive = time.Minute
+
+// orphan is one finding as users read it.
+type orphan struct {
+	Kind     string `tfsdk:"kind"`
+	Name     string `tfsdk:"name"`
+	Detail   string `tfsdk:"detail"`
+	WhatToDo string `tfsdk:"what_to_do"`
+}
+
+// finding is an orphan with what tells it from others of the same name.
+type finding struct {
+	orphan
+	key string
+}
+
+// world is what one look saw.
+type world struct {
+	entries  []ledger.Entry
+	machines []vsphere.MarkedMachine
+	folder   func(datacenter, path string) (string, bool)
+	id       func(kind ledger.Kind, gatewayID, name string) uuid.UUID
+
+	records map[uuid.UUID]*ledger.Entry
+	// bodies are those of clusters and gateways, by their records' ids.
+	bodies map[uuid.UUID]ledger.ClusterBody
+	// clusters are the ids of registered clusters and gateways.
+	clusters map[string]bool
+	// blind tells that the record of a cluster can't be read: then nobody knows
+	// what belongs to it, and nothing counts as an orphan for want of a cluster.
+	blind bool
+	// manned are the records that a run which is alive has locked.
+	manned map[uuid.UUID]bool
+	// vms are the paths of the VMs of each cluster id.
+	vms map[string][]string
+
+	found []finding
+}
+
+func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time.Time) *world {
+	w := &world{
+		entries: entries, machines: machines,
+		records: map[uuid.UUID]*ledger.Entry{}, bodies: map[uuid.UUID]ledger.ClusterBody{},
+		clusters: map[string]bool{}, manned: map[uuid.UUID]bool{}, vms: map[string][]string{},
+	}
+	for i, e := range entries {
+		switch e.Kind {
+		case ledger.EntryRecord:
+			w.records[e.ID] = &entries[i]
+			w.addRecord(e)
+		case ledger.EntryLock:
+			if e.Held && now.Sub(heartbeat(e.Description)) < alive {
+				w.manned[e.Parent] = true
+			}
+		}
+	}
+	for _, m := range machines {
+		w.vms[m.Cluster] = append(w.vms[m.Cluster], m.Path)
+	}
+	return w
+}
+
+func (w *world) addRecord(e ledger.Entry) {
+	switch e.Record.Kind {
+	case ledger.KindGateway:
+		w.clusters[e.ID.String()] = true // that is a gateway's id
+	case ledger.KindCluster:
+	default:
+		return
+	}
+	var body ledger.ClusterBody
+	if json.Unmarshal(e.Record.Body, &body) != nil || body.ID == "" {
+		w.blind = w.blind || e.Record.Kind == ledger.KindCluster
+		return
+	}
+	w.bodies[e.ID], w.clusters[body.ID] = body, true
+}
+
+// heartbeat is when the holder of a lock was last heard of, by vCenter's clock.
+func heartbeat(description string) time.Time {
+	var note struct {
+		Heartbeat time.Time `json:"heartbeat"`
+	}
+	if json.Unmarshal([]byte(description), &note) != nil {
+		return time.Time{}
+	}
+	return note.Heartbeat
+}
+
+// gone tells whether a cluster id is known to be nobody's.
+func (w *world) gone(cluster string) bool { return !w.blind && !w.clusters[cluster] }
+
+// registered tells whether there is a record of that id and kind.
+func (w *world) registered(id uuid.UUID, kind ledger.Kind) bool {
+	e := w.records[id]
+	return e != nil && e.Record.Kind == kind
+}
+
+func (w *world) add(key, kind, name, detail, whatToDo string) {
+	w.found = append(w.found, finding{orphan{kind, name, detail, whatToDo}, kind + " " + key})
+}
+
+// orphans looks at everything.
+func (w *world) orphans() []finding {
+	w.strandedMachines()
+	w.unfinished()
+	w.strandedClaims()
+	w.strandedTags()
+	slices.SortFunc(w.found, func(a, b finding) int {
+		return slices.Compare([]string{a.Kind, a.Name, a.key}, []string{b.Kind, b.Name, b.key})
+	})
+	return slices.CompactFunc(w.found, func(a, b finding) bool { return a.key == b.key })
+}
+
+// both are the findings of a second look that the first one had too.
+func both(first, second []finding) []finding {
+	had := map[string]bool{}
+	for _, f := range first {
+		had[f.key] = true
+	}
+	return slices.DeleteFunc(second, func(f finding) bool { return !had[f.key] })
+}
+
+// cutKind reads how a record is noted at another: `IP pool prod-nodes`.
+func cutKind(child string) (kind ledger.Kind, name string, ok bool) {
+	for kind, words := range map[ledger.Kind]string{
+		ledger.KindGateway: "gateway ", ledger.KindPool: "IP pool ", ledger.KindAccount: "cloud account ", ledger.KindCluster: "cluster ",
+	} {
+		if name, ok := strings.CutPrefix(child, words); ok {
+			return kind, name, true
+		}
+	}
+	return "", "", false
+}
