@@ -14,12 +14,14 @@
 //	record       <kind>:<gateway or ->/<name>      vCenter, kind, gateway, name   its body, or where the chunks are
 //	chunk        <record>+<generation>.<k>         record, generation, k   a part of a long body
 //	child        <parent>@<k>                      parent, slot k          the child
+//	root         <pools of vCenter>@<k>            vCenter, slot k         a pool's id
 //	claim        <pool>/<address>                  pool, address           cluster, node, since when
+//	rest         <pool>/<address>!rest             pool, address           cluster that had it, released when
 //	reservation  <pool>/!cluster                   pool                    cluster, since when
 //	lock         <record>#<epoch> <nonce>          record, epoch           state, holder, heartbeat
 //
-// Descriptions stay under 255 bytes; all but those of chunks and children are
-// JSON.
+// Descriptions stay under 255 bytes; all but those of chunks, children and
+// roots are JSON.
 //
 // # Order of calls
 //
@@ -38,6 +40,36 @@
 // or told by Snapshot.Learn. A run that skips OwnedBy may claim a second
 // address for an owner whose first claim nobody remembers; it never gets an
 // address that another owner has.
+//
+// # Addresses that rest
+//
+// Who releases an address creates its rest tag before it deletes the claim, and
+// who claims it deletes the rest tag after the claim stands: wherever a run is
+// killed, the address is claimed, or rests, or is free. A rest tag beside a claim
+// means nothing; the next release writes it over. Resting addresses are counted
+// as free: they are picked when no other address is left, by their own cluster
+// at once, by others once ReuseDelay has gone by on vCenter's clock. Rest is a
+// courtesy to switches and neighbours that remember the last holder, and nothing
+// relies on it: who reads the list less than a minute before an address is
+// claimed and released may claim it at once, and a rest tag that cannot be read
+// is over. ClaimAddress takes an address that rests.
+//
+// # What belongs together
+//
+// Register notes a record at its gateway, and a pool among all pools, before it
+// makes the record; Unregister takes the notes back after it. What a killed run
+// leaves are notes of nothing, which readers pass over.
+//
+// # What people do by hand
+//
+// A pool's record that was deleted: Pools leaves it out; its claims stand, and
+// are released as ever. A claim that was deleted: its owner claims the address
+// again, by ClaimAddress or after Learn, and fails if somebody else has it by
+// then. A claim of which the description was edited belongs to somebody unknown:
+// it is neither issued nor released until the tag is deleted. A reservation of
+// which it was edited is UnknownCluster's. A record that cannot be read is an
+// error that names it. A tag that is none of the ledger's is a stray: it counts
+// towards MaxClaims, and Entries shows it.
 //
 // # Locks
 //

@@ -166,7 +166,7 @@ type CapError struct{ Live, Cap int }
 
 // Error gives the numbers.
 func (e *CapError) Error() string {
-	return fmt.Sprintf("the vCenter holds %d Gantry tags, and at most %d are allowed: release addresses that are not needed, or use another vCenter", e.Live, e.Cap)
+	return fmt.Sprintf("the vCenter holds %d Gantry tags, and at most %d are allowed: release addresses that are not needed, use another vCenter, or allow more with the provider's max_claims, up to the 8,000 that vCenters are comfortable with", e.Live, e.Cap)
 }
 
 // Unwrap is ErrCap.

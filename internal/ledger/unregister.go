@@ -43,6 +43,12 @@ func (l *Ledger) unregister(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	// Of the children there are only notes of what a killed run never made.
+	for slot := range slots {
+		if ghost := derive(id, childSuffix(slot)); there.has(ghost) {
+			remove = append(remove, ghost)
+		}
+	}
 	remove = append(append(remove, id), chunkTags(id, there)...)
 	for _, tag := range remove {
 		if err := l.store.Delete(ctx, tag); err != nil {
