@@ -94,10 +94,11 @@ func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets, r
 	case len(now.Problems) > 0 || now.Unknown:
 	case expected != nil:
 		now.Steps = expected.Steps
-	case spec.New && obs.Record == nil:
-		now.Steps = plan(&spec, spec.nothing()).Steps
 	case spec.New:
-		now.Unfinished = obs.Record.ID
+		now.Steps = plan(&spec, spec.nothing()).Steps
+		if obs.Record != nil {
+			now.Unfinished = obs.Record.ID
+		}
 	}
 	return now, nil
 }
@@ -172,7 +173,10 @@ func approve(req Request, todo *Plan) error {
 	if todo.Unknown {
 		return errors.New("an IP pool that the placements name is not registered in this vCenter: create the pool first, and reference its id")
 	}
-	if req.Shown != nil {
+	// A creation that takes over another one clears away what that has left: it is
+	// told that it does, and how far the other one came shows only now.
+	takesOver := req.Spec.New && todo.observed.Record != nil
+	if req.Shown != nil && !takesOver {
 		if extra := unseen(*req.Shown, todo.Steps); len(extra) > 0 {
 			return &MovedError{Unseen: extra}
 		}

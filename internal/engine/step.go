@@ -77,7 +77,7 @@ type Plan struct {
 	// Collision is the id of another cluster or gateway that has the name.
 	Collision string
 	// Unfinished is the id of a creation that never came to an end and is taken
-	// over. Its steps depend on how far it came when the apply begins.
+	// over. Beyond the steps of a creation, an apply clears away what it left.
 	Unfinished string
 
 	observed *Observed

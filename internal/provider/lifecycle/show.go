@@ -42,7 +42,7 @@ func Show(ctx context.Context, prior, planned *Computed, p *engine.Plan, conn *c
 		resp.Diagnostics.AddWarning("An unfinished creation is taken over",
 			"Something of this name is registered in vCenter whose creation never came to an end, as after a run that was killed. This creation goes on with its names and addresses, and builds its nodes again where their certificate authorities are lost.")
 	}
-	if p.Unknown || p.Collision != "" || p.Unfinished != "" {
+	if p.Unknown || p.Collision != "" {
 		planned.unknownStatus()
 		planned.PlannedChanges = types.ListUnknown(changeType)
 		resp.Diagnostics.Append(writeShown(ctx, resp.Private, nil)...)
