@@ -19,10 +19,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
 // Environment is a simulated datacenter with the provider's way into it.
@@ -81,7 +83,10 @@ func (e *Environment) Factories() map[string]func() (tfprotov6.ProviderServer, e
 }
 
 func (e *Environment) process() *connection.Process {
-	p := &connection.Process{}
+	// What is cut off from vCenter in an interruption gives up sooner here.
+	timing := engine.DefaultTiming()
+	timing.RetryBudget, timing.Backoff = 5*time.Second, 50*time.Millisecond
+	p := &connection.Process{Timing: &timing}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.processes = append(e.processes, p)
@@ -115,6 +120,35 @@ func (e *Environment) Ledger() *ledger.Ledger {
 		e.t.Fatalf("open the ledger: %v", err)
 	}
 	return l
+}
+
+// Tags is the category of the ledger, for what an administrator does to its tags
+// by hand.
+func (e *Environment) Tags() ledger.Store {
+	e.t.Helper()
+	vcenter, err := e.own.VCenter(e.t.Context())
+	if err != nil {
+		e.t.Fatalf("connect to the simulated vCenter: %v", err)
+	}
+	return vsphere.NewTagStore(vcenter)
+}
+
+// TagNamed finds the tag of the ledger whose name ends in suffix, by reading all
+// of them.
+func (e *Environment) TagNamed(suffix string) ledger.Tag {
+	e.t.Helper()
+	store, ctx := e.Tags(), e.t.Context()
+	ids, err := store.List(ctx)
+	if err != nil {
+		e.t.Fatalf("list the ledger's tags: %v", err)
+	}
+	for _, id := range ids {
+		if tag, err := store.Get(ctx, id); err == nil && strings.HasSuffix(tag.Name, suffix) {
+			return tag
+		}
+	}
+	e.t.Fatalf("no tag's name ends in %q", suffix)
+	return ledger.Tag{}
 }
 
 // Words is a pattern for words of a diagnostic, which Terraform wraps and

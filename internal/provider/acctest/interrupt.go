@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -43,7 +44,10 @@ func (i Interrupted) Run(t *testing.T) {
 			interrupted.ExpectError = regexp.MustCompile(`.`)
 			interrupted.ConfigPlanChecks = resource.ConfigPlanChecks{}
 			interrupted.ConfigStateChecks, interrupted.Check = nil, nil
-			again.PreConfig = env.Resume
+			again.PreConfig = func() {
+				env.Resume()
+				env.AdvanceClock(2 * time.Minute) // a lock of the dead is stale
+			}
 			again.ConfigPlanChecks = resource.ConfigPlanChecks{}
 			i.test(t, env, interrupted, again)
 		})

@@ -34,7 +34,7 @@ func Engine(ctx context.Context, conn *connection.Connection, builder *Identity)
 	}
 	e := &engine.Engine{
 		Reader: reader, Builder: reader, Ledger: book, Kube: conn.Kube(),
-		Parallel: conn.MaxParallel(), Timing: engine.DefaultTiming(), Report: report,
+		Parallel: conn.MaxParallel(), Timing: conn.Timing(), Report: report,
 	}
 	switch {
 	case builder == nil:
