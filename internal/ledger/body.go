@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +39,7 @@ func (b PoolBody) ReuseDelay() time.Duration {
 	if b.ReuseDelaySeconds == nil {
 		return DefaultReuseDelay
 	}
-	return max(0, time.Duration(*b.ReuseDelaySeconds)*time.Second)
+	return time.Duration(min(max(0, *b.ReuseDelaySeconds), math.MaxInt32)) * time.Second
 }
 
 // IPAM is the pool's addresses. Errors are *ipam.FieldError.

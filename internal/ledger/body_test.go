@@ -137,20 +137,6 @@ func TestPoolBodyBecomesAPool(t *testing.T) {
 	}
 }
 
-// FuzzDescriptions feeds the ledger with tags that somebody else has written
-// on.
-func FuzzDescriptions(f *testing.F) {
-	for _, seed := range []string{"", "{}", "null", "[]", "+1.1.x", "+0.0.", "+1.16.0123456789abcdef", `{"cluster":"prod","node":"prod-1"}`, `{"state":"held","heartbeat":"x"}`, `{"state":7}`, "||", "|"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, description string) {
-		if len(description) > ledger.MaxDescription {
-			return
-		}
-		checkForeign(t, description)
-	})
-}
-
 func TestIDsAreUUIDv5(t *testing.T) {
 	t.Parallel()
 	l, _ := join(nil)

@@ -136,7 +136,7 @@ func (l *Ledger) decodeSuffix(e *Entry, base uuid.UUID, suffix string) {
 	case mark == '/':
 		e.decodeAddress(base, rest)
 	case mark == '@':
-		if slot, err := strconv.Atoi(rest); err != nil || suffix != childSuffix(slot) {
+		if slot, err := strconv.Atoi(rest); err != nil || slot < 0 || suffix != childSuffix(slot) {
 			return
 		}
 		e.Kind, e.Parent, e.Child = EntryChild, base, e.Description
@@ -154,7 +154,7 @@ func (l *Ledger) decodeSuffix(e *Entry, base uuid.UUID, suffix string) {
 		e.Kind, e.Parent, e.Held, e.Since = EntryLock, base, view.note.State == stateHeld, moment(view.note.Since)
 	case mark == '+':
 		var generation, part int
-		if n, err := fmt.Sscanf(suffix, "+%d.%d", &generation, &part); err != nil || n != 2 || suffix != chunkSuffix(generation, part) {
+		if n, err := fmt.Sscanf(suffix, "+%d.%d", &generation, &part); err != nil || n != 2 || generation < 1 || part < 0 || suffix != chunkSuffix(generation, part) {
 			return
 		}
 		e.Kind, e.Parent = EntryChunk, base
@@ -164,7 +164,7 @@ func (l *Ledger) decodeSuffix(e *Entry, base uuid.UUID, suffix string) {
 func (e *Entry) decodeAddress(pool uuid.UUID, text string) {
 	text, rests := strings.CutSuffix(text, "!rest")
 	addr, err := netip.ParseAddr(text)
-	if err != nil || addr.String() != text {
+	if err != nil || addr.String() != text || addr.Zone() != "" || addr.Is4In6() {
 		return
 	}
 	e.Pool, e.Address = pool, addr

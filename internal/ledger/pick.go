@@ -130,7 +130,7 @@ func (s *Snapshot) pickRested(pool Pool, cluster string, now time.Time) (netip.A
 			found = addr
 			break
 		}
-		if !found.IsValid() && !rest.note.end(pool.ReuseDelay).After(now) {
+		if !found.IsValid() && rest.note.over(pool.ReuseDelay, now) {
 			found = addr
 		}
 	}
@@ -171,7 +171,7 @@ func (s *Snapshot) over(pool Pool, now time.Time) []netip.Addr {
 	defer s.mu.Unlock()
 	var over []netip.Addr
 	for _, addr := range s.unclaimed(pool) {
-		if rest := s.restingIn(pool)[addr]; rest.read && !rest.note.end(pool.ReuseDelay).After(now) {
+		if rest := s.restingIn(pool)[addr]; rest.read && rest.note.over(pool.ReuseDelay, now) {
 			over = append(over, addr)
 		}
 	}

@@ -17,15 +17,16 @@ type restNote struct {
 	Released string `json:"released"` // by vCenter's clock
 }
 
-// end is when the rest is over. A note that cannot be read has none: the rest
-// is a courtesy to switches and neighbours, and nothing but an address's claim
-// decides whose it is.
-func (n restNote) end(delay time.Duration) time.Time {
+// end is when the rest is over.
+func (n restNote) end(delay time.Duration) time.Time { return moment(n.Released).Add(delay) }
+
+// over reports whether the rest is over. One that cannot be read, or that begins
+// in the future, is: somebody has edited it, or vCenter's clock was set back,
+// and the address must not be lost for ever. Rest is a courtesy; nothing but an
+// address's claim decides whose it is.
+func (n restNote) over(delay time.Duration, now time.Time) bool {
 	released := moment(n.Released)
-	if released.IsZero() {
-		return time.Time{}
-	}
-	return released.Add(delay)
+	return released.IsZero() || released.After(now.Add(hearsay)) || !n.end(delay).After(now)
 }
 
 func readRest(description string) restNote {

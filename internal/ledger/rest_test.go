@@ -263,7 +263,7 @@ func TestRestTagsDoNotPileUp(t *testing.T) {
 
 func TestUnreadableRestIsOver(t *testing.T) {
 	t.Parallel()
-	for _, description := range []string{"", "?", `{"cluster":"prod"}`, `{"released":"never"}`} {
+	for _, description := range []string{"", "?", `{"cluster":"prod"}`, `{"released":"never"}`, `{"cluster":"prod","released":"9999-12-31T23:59:59Z"}`} {
 		store := ledgertest.NewStore()
 		pool := resting(t, "1")
 		used(t, store, pool, 1)

@@ -79,3 +79,13 @@ func wantTags(t *testing.T, store *ledgertest.Store, n int) {
 
 // dead ends every call of a process.
 func dead(context.Context, ledgertest.Call) ledgertest.Fault { return ledgertest.Before }
+
+// at is for Fail: something happens before the k-th call, once.
+func at(k int, do func()) func(context.Context, ledgertest.Call) ledgertest.Fault {
+	return func(_ context.Context, call ledgertest.Call) ledgertest.Fault {
+		if call.N == k {
+			do()
+		}
+		return ledgertest.None
+	}
+}

@@ -1,0 +1,163 @@
+package ledger_test
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+)
+
+// inhabited is a ledger with a tag of every kind.
+func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.Pool) {
+	t.Helper()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	gateway := register(t, l, ledger.KindGateway, "dc1", bodies[5])
+	id, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "nodes", GatewayID: gateway.String(), Body: []byte(poolBody)})
+	must(t, err)
+	_, err = l.Lock(t.Context(), gateway, "a run")
+	must(t, err)
+	pool := resting(t, "9")
+	pool.ID, pool.SingleCluster = id, true
+	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), netip.MustParseAddr("10.0.0.1")))
+	must(t, l.Release(t.Context(), pool, netip.MustParseAddr("10.0.0.1"), owner("prod", 1)))
+	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), netip.MustParseAddr("10.0.0.2")))
+	must(t, store.Create(t.Context(), ledger.Tag{ID: uuid.New(), Name: "a note", Description: "by hand"}))
+	return store, l, pool
+}
+
+func TestEntriesOfEveryKind(t *testing.T) {
+	t.Parallel()
+	store, l, pool := inhabited(t)
+	gateway := l.ID(ledger.KindGateway, "", "dc1")
+	entries, err := l.Entries(t.Context())
+	must(t, err)
+	if len(entries) != len(store.Tags()) {
+		t.Errorf("%d entries of %d tags", len(entries), len(store.Tags()))
+	}
+	counts := map[ledger.EntryKind]int{}
+	recent := func(e ledger.Entry) {
+		t.Helper()
+		if time.Since(e.Since).Abs() > time.Minute {
+			t.Errorf("%s is since %s", e.Name, e.Since)
+		}
+	}
+	for _, e := range entries {
+		counts[e.Kind]++
+		switch e.Kind {
+		case ledger.EntryRecord:
+			want := map[uuid.UUID]string{gateway: bodies[5], pool.ID: poolBody}[e.ID]
+			if string(e.Record.Body) != want || e.ID != l.ID(e.Record.Kind, e.Record.GatewayID, e.Record.Name) {
+				t.Errorf("the record is %+v", e.Record)
+			}
+		case ledger.EntryChunk, ledger.EntryLock:
+			if e.Parent != gateway || e.Held != (e.Kind == ledger.EntryLock) {
+				t.Errorf("the %s is %+v", e.Kind, e)
+			}
+		case ledger.EntryChild:
+			if e.Parent != gateway || e.Child != "IP pool nodes" {
+				t.Errorf("the child is %+v", e)
+			}
+		case ledger.EntryRoot:
+			if e.Pool != pool.ID {
+				t.Errorf("the root is %+v", e)
+			}
+		case ledger.EntryClaim:
+			recent(e)
+			if e.Pool != pool.ID || e.Owner != owner("prod", 1) || e.Address.String() != "10.0.0.2" {
+				t.Errorf("the claim is %+v", e)
+			}
+		case ledger.EntryRest:
+			recent(e)
+			if e.Pool != pool.ID || e.Owner.Cluster != "prod" || e.Address.String() != "10.0.0.1" {
+				t.Errorf("the rest is %+v", e)
+			}
+		case ledger.EntryReservation:
+			recent(e)
+			if e.Pool != pool.ID || e.Owner.Cluster != "prod" {
+				t.Errorf("the reservation is %+v", e)
+			}
+		case ledger.EntryStray:
+			if e.Name != "a note" || e.Description != "by hand" {
+				t.Errorf("the stray is %+v", e)
+			}
+		}
+	}
+	for _, kind := range []ledger.EntryKind{
+		ledger.EntryRecord, ledger.EntryChunk, ledger.EntryChild, ledger.EntryRoot, ledger.EntryClaim,
+		ledger.EntryRest, ledger.EntryReservation, ledger.EntryLock, ledger.EntryStray,
+	} {
+		if counts[kind] == 0 {
+			t.Errorf("there is no %s", kind)
+		}
+	}
+}
+
+// TestEditedDescriptionsLeaveEntriesTheirKind edits every tag: what it is its
+// name and id tell, and whose it is nobody knows.
+func TestEditedDescriptionsLeaveEntriesTheirKind(t *testing.T) {
+	t.Parallel()
+	store, l, pool := inhabited(t)
+	before, err := l.Entries(t.Context())
+	must(t, err)
+	for _, e := range before {
+		must(t, store.Update(t.Context(), e.ID, "edited"))
+	}
+	after, err := l.Entries(t.Context())
+	must(t, err)
+	for i, e := range after {
+		if e.Kind != before[i].Kind || e.Parent != before[i].Parent || e.Address != before[i].Address {
+			t.Errorf("%+v was %+v", e, before[i])
+		}
+		if e.Owner != (ledger.Owner{}) {
+			t.Errorf("the edited %s is owned by %v", e.Name, e.Owner)
+		}
+	}
+	// The claim stays taken, and is nobody's to release.
+	addr := netip.MustParseAddr("10.0.0.2")
+	if err := l.Release(t.Context(), pool, addr, owner("prod", 1)); !errors.Is(err, ledger.ErrExists) {
+		t.Errorf("Release of an edited claim: %v, want a *HeldError", err)
+	}
+	if !taken(t, l).Has(pool.ID, addr) {
+		t.Error("the edited claim is not taken")
+	}
+}
+
+func TestTagsThatClaimToBeWhatTheyAreNotAreStrays(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	pool := l.ID(ledger.KindPool, "", "nodes")
+	derived := func(suffix string) uuid.UUID { return uuid.NewSHA1(pool, []byte(suffix)) }
+	for name, id := range map[string]uuid.UUID{
+		pool.String() + "/10.0.0.1":             uuid.New(), // another's id
+		pool.String() + "/10.0.0.01":            derived("/10.0.0.01"),
+		pool.String() + "/::ffff:10.0.0.1%eth0": derived("/::ffff:10.0.0.1%eth0"),
+		pool.String() + "@1x":                   derived("@1x"),
+		pool.String() + "@":                     derived("@"),
+		pool.String() + "@-1":                   derived("@-1"),
+		pool.String() + "+1":                    derived("+1"),
+		pool.String() + "+0.-1":                 derived("+0.-1"),
+		pool.String() + "#0 x":                  derived("#0"),
+		pool.String() + "#1":                    derived("#1"),
+		pool.String() + "?":                     derived("?"),
+		pool.String():                           uuid.New(),
+		"pool:-/nodes":                          uuid.New(),
+		"pool:-/":                               l.ID(ledger.KindPool, "", ""),
+		"pool":                                  uuid.New(),
+	} {
+		must(t, store.Create(t.Context(), ledger.Tag{ID: id, Name: name, Description: "{}"}))
+	}
+	entries, err := l.Entries(t.Context())
+	must(t, err)
+	for _, e := range entries {
+		if e.Kind != ledger.EntryStray {
+			t.Errorf("%q is taken for a %s: %+v", e.Name, e.Kind, e)
+		}
+	}
+}

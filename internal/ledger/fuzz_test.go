@@ -1,0 +1,156 @@
+package ledger_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+)
+
+// FuzzDescriptions feeds the ledger with tags that somebody else has written
+// on.
+func FuzzDescriptions(f *testing.F) {
+	f.Add(`{"state":"held","heartbeat":"x"}`)
+	f.Fuzz(func(t *testing.T, description string) {
+		if len(description) > ledger.MaxDescription {
+			return
+		}
+		checkForeign(t, description)
+		checkForeignRest(t, description)
+		checkForeignReservation(t, description)
+		checkForeignNote(t, description)
+	})
+}
+
+// checkForeignRest makes sure that whatever a rest tag says its address is
+// handed out in the end.
+func checkForeignRest(t *testing.T, description string) {
+	t.Helper()
+	store := ledgertest.NewStore()
+	pool := resting(t, "1")
+	used(t, store, pool, 1)
+	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
+	store.Advance(over)
+	l, _ := join(store)
+	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), taken(t, l)); err != nil {
+		t.Fatalf("an address that rests as %q says is never handed out: %v", description, err)
+	}
+}
+
+// checkForeignReservation makes sure that a reservation, whatever it says, is
+// nobody's but of the cluster that it names.
+func checkForeignReservation(t *testing.T, description string) {
+	t.Helper()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	pool := nodes(t, "1")
+	must(t, l.Reserve(t.Context(), pool.ID, "prod"))
+	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
+	by, err := l.ReservedBy(t.Context(), pool.ID)
+	must(t, err)
+	if by == "" {
+		t.Fatalf("a pool with a reservation that says %q is nobody's", description)
+	}
+	if err := l.Reserve(t.Context(), pool.ID, "prod"); (err == nil) != (by == "prod") {
+		t.Fatalf("a reservation that says %q is %s's, and prod's Reserve answers %v", description, by, err)
+	}
+}
+
+// checkForeignNote makes sure that whatever stands at a gateway or among the
+// pools keeps nobody from reading on.
+func checkForeignNote(t *testing.T, description string) {
+	t.Helper()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	gateway := register(t, l, ledger.KindGateway, "dc1", "{}")
+	_, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "nodes", GatewayID: gateway.String(), Body: []byte(poolBody)})
+	must(t, err)
+	for _, tag := range store.Tags() {
+		if strings.Contains(tag.Name, "@") {
+			must(t, store.Update(t.Context(), tag.ID, description))
+		}
+	}
+	_, err = l.Pools(t.Context())
+	must(t, err)
+	_, err = l.Children(t.Context(), gateway)
+	must(t, err)
+}
+
+// FuzzEntries reads tags of any name and description; the id is either the one
+// that the name would have or another.
+func FuzzEntries(f *testing.F) {
+	pool := ledger.New(nil, "vcenter-1").ID(ledger.KindPool, "", "nodes").String()
+	f.Add(pool+"/10.0.0.1", `{"cluster":"prod","node":"prod-1"}`, true)
+	f.Fuzz(func(t *testing.T, name, description string, derived bool) {
+		if name == "" || len(name) > ledger.MaxName || len(description) > ledger.MaxDescription {
+			return
+		}
+		store := ledgertest.NewStore()
+		l, _ := join(store)
+		tag := ledger.Tag{ID: uuid.New(), Name: name, Description: description}
+		if derived {
+			tag.ID = idOf(l, name)
+		}
+		must(t, store.Create(t.Context(), tag))
+		entries, err := l.Entries(t.Context())
+		must(t, err)
+		if len(entries) != 1 {
+			t.Fatalf("%d entries of one tag", len(entries))
+		}
+		e := entries[0]
+		if e.ID != tag.ID || e.Name != name || e.Description != description {
+			t.Fatalf("the entry is %+v", e)
+		}
+		if !derived && e.Kind != ledger.EntryStray {
+			t.Fatalf("%q with an id of its own is taken for a %s", name, e.Kind)
+		}
+		if address := e.Kind == ledger.EntryClaim || e.Kind == ledger.EntryRest; address != e.Address.IsValid() || address && !strings.HasPrefix(name, e.Pool.String()+"/"+e.Address.String()) {
+			t.Fatalf("the %s %q is of %s in %s", e.Kind, name, e.Address, e.Pool)
+		}
+		if (e.Kind == ledger.EntryRecord) != (e.Record != nil) {
+			t.Fatalf("%q is a %s with the record %v", name, e.Kind, e.Record)
+		}
+	})
+}
+
+// idOf is the id that a tag of this name has if it is what the name says.
+func idOf(l *ledger.Ledger, name string) uuid.UUID {
+	if len(name) > 36 {
+		if base, err := uuid.Parse(name[:36]); err == nil {
+			suffix := name[36:]
+			if strings.HasPrefix(suffix, "#") {
+				suffix, _, _ = strings.Cut(suffix, " ")
+			}
+			return uuid.NewSHA1(base, []byte(suffix))
+		}
+	}
+	kind, rest, _ := strings.Cut(name, ":")
+	gateway, name, _ := strings.Cut(rest, "/")
+	return l.ID(ledger.Kind(kind), strings.TrimSuffix(gateway, "-"), name)
+}
+
+// FuzzPoolBody reads pools' records: what is read can be written and is the same.
+func FuzzPoolBody(f *testing.F) {
+	f.Add([]byte(poolBody))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var body, again ledger.PoolBody
+		if json.Unmarshal(raw, &body) != nil {
+			return
+		}
+		if body.ReuseDelay() < 0 {
+			t.Fatalf("%s rests for %s", raw, body.ReuseDelay())
+		}
+		pool, err := body.Pool(uuid.New())
+		written, merr := json.Marshal(body)
+		must(t, merr)
+		must(t, json.Unmarshal(written, &again))
+		pool2, err2 := again.Pool(pool.ID)
+		if (err == nil) != (err2 == nil) || err == nil && (pool.Range() != pool2.Range() || pool.Prefix != pool2.Prefix || pool.ReuseDelay != pool2.ReuseDelay) {
+			t.Fatalf("%s is the pool %+v (%v), and written as %s the pool %+v (%v)", raw, pool, err, written, pool2, err2)
+		}
+	})
+}

@@ -1,0 +1,225 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+)
+
+const poolBody = `{"name":"nodes","start":"10.0.0.1","end":"10.0.0.9","prefix_length":24,"network":"dvpg-nodes","reuse_delay_seconds":0}`
+
+func poolNames(t *testing.T, l *ledger.Ledger) []string {
+	t.Helper()
+	pools, err := l.Pools(t.Context())
+	must(t, err)
+	var names []string
+	for _, p := range pools {
+		if p.ID != l.ID(ledger.KindPool, p.Record.GatewayID, p.Record.Name) {
+			t.Errorf("pool %s has the id %s", p.Record.Name, p.ID)
+		}
+		names = append(names, p.Record.Name)
+	}
+	return names
+}
+
+func TestAllPoolsAreKnown(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, p := join(store)
+	var want []string
+	for i := range 40 {
+		name := fmt.Sprintf("nodes-%02d", i)
+		register(t, l, ledger.KindPool, name, poolBody)
+		want = append(want, name)
+	}
+	register(t, l, ledger.KindAccount, "team-a", "{}")
+	p.Reset()
+	if got := poolNames(t, l); !slices.Equal(got, want) {
+		t.Errorf("the pools are %v", got)
+	}
+	wantCalls(t, p, map[string]int{ledgertest.List: 1, ledgertest.Get: 80})
+	pools, err := l.Pools(t.Context())
+	must(t, err)
+	if body := pools[0].Body; body.Network != "dvpg-nodes" || body.ReuseDelay() != 0 || body.Start != "10.0.0.1" {
+		t.Errorf("the body is %+v", body)
+	}
+	if other := ledger.New(store, "vcenter-2"); len(poolNames(t, other)) != 0 {
+		t.Error("another vCenter's pools are listed")
+	}
+
+	must(t, l.Unregister(t.Context(), l.ID(ledger.KindPool, "", want[7])))
+	must(t, store.Delete(t.Context(), l.ID(ledger.KindPool, "", want[8]))) // by hand
+	want = slices.Delete(want, 7, 9)
+	if got := poolNames(t, l); !slices.Equal(got, want) {
+		t.Errorf("the pools are %v", got)
+	}
+}
+
+func TestPoolsNoteThatSomebodyDeletedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	id := register(t, l, ledger.KindPool, "nodes", poolBody)
+	entries, err := l.Entries(t.Context())
+	must(t, err)
+	for _, e := range entries {
+		if e.Kind == ledger.EntryRoot {
+			must(t, store.Update(t.Context(), e.ID, "by hand"))
+		}
+	}
+	if got := poolNames(t, l); len(got) != 0 {
+		t.Errorf("the pools are %v", got)
+	}
+	must(t, l.UpdateRecord(t.Context(), id, []byte(poolBody)))
+	if got := poolNames(t, l); !slices.Equal(got, []string{"nodes"}) {
+		t.Errorf("after an update the pools are %v", got)
+	}
+}
+
+func TestPoolThatCannotBeReadIsAnError(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	id := register(t, l, ledger.KindPool, "nodes", poolBody)
+	must(t, store.Update(t.Context(), id, "edited"))
+	if pools, err := l.Pools(t.Context()); err == nil || !strings.Contains(err.Error(), `"nodes"`) {
+		t.Errorf("Pools: %v (%v), want an error that names the pool", pools, err)
+	}
+	must(t, l.Unregister(t.Context(), id))
+	wantTags(t, store, 0)
+}
+
+// belongings are a gateway's.
+func belongings(gateway uuid.UUID) []ledger.Record {
+	var all []ledger.Record
+	for kind, body := range map[ledger.Kind]string{ledger.KindPool: poolBody, ledger.KindAccount: "{}", ledger.KindCluster: bodies[5]} {
+		all = append(all, ledger.Record{Kind: kind, Name: "prod", GatewayID: gateway.String(), Body: []byte(body)})
+	}
+	return all
+}
+
+func TestWhatBelongsToAGatewayIsItsChild(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	gateway := register(t, l, ledger.KindGateway, "dc1", "{}")
+	var ids []uuid.UUID
+	for _, r := range belongings(gateway) {
+		id, err := l.Register(t.Context(), r)
+		must(t, err)
+		ids = append(ids, id)
+	}
+	children, err := l.Children(t.Context(), gateway)
+	must(t, err)
+	if want := []string{"IP pool prod", "cloud account prod", "cluster prod"}; !slices.Equal(children, want) {
+		t.Errorf("the children are %v, want %v", children, want)
+	}
+	if err := l.Unregister(t.Context(), gateway); !errors.Is(err, ledger.ErrInUse) {
+		t.Errorf("Unregister of a gateway in use: %v, want ErrInUse", err)
+	}
+	for _, id := range ids {
+		must(t, l.Unregister(t.Context(), id))
+	}
+	must(t, l.Unregister(t.Context(), gateway))
+	wantTags(t, store, 0)
+}
+
+// TestRegisteringConvergesWhereverItDies kills Register and Unregister at each
+// of their calls. What a killed run noted and never made is in nobody's way.
+func TestRegisteringConvergesWhereverItDies(t *testing.T) {
+	t.Parallel()
+	l, _ := join(nil)
+	for _, r := range belongings(l.ID(ledger.KindGateway, "", "dc1")) {
+		for _, verb := range []string{"register", "unregister"} {
+			for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
+				calls := 0
+				for k, died := 1, true; died; k++ {
+					store := ledgertest.NewStore()
+					l, _ := join(store)
+					gateway := register(t, l, ledger.KindGateway, "dc1", "{}")
+					id := l.ID(r.Kind, r.GatewayID, r.Name)
+					victim, p := join(store)
+					if verb == "unregister" {
+						_, err := l.Register(t.Context(), r)
+						must(t, err)
+					}
+					p.Fail(ledgertest.StopAt(k, fault))
+					var err error
+					if verb == "register" {
+						_, err = victim.Register(t.Context(), r)
+					} else {
+						err = victim.Unregister(t.Context(), id)
+					}
+					if died = p.Total() >= k; died {
+						calls++
+					}
+					if err != nil && !errors.Is(err, ledgertest.ErrDropped) {
+						t.Fatal(err)
+					}
+					consistent(t, l, gateway, id)
+					if verb == "register" {
+						if _, err := l.Register(t.Context(), r); err != nil && !errors.Is(err, ledger.ErrExists) {
+							t.Fatal(err)
+						}
+						if !consistent(t, l, gateway, id) {
+							t.Fatalf("call %d: the record is not there", k)
+						}
+						wantBody(t, l, r, string(r.Body))
+					}
+					_, rerr := l.Record(t.Context(), id)
+					must(t, l.Unregister(t.Context(), id))
+					if consistent(t, l, gateway, id) {
+						t.Fatalf("call %d: the record is still there", k)
+					}
+					must(t, l.Unregister(t.Context(), gateway))
+					// Chunks, of a record that was gone before, take a second Unregister.
+					if tags := store.Tags(); len(tags) > 0 && !(errors.Is(rerr, ledger.ErrNotFound) && r.Kind == ledger.KindCluster) {
+						t.Fatalf("%s call %d: tags are left: %v", verb, k, tags)
+					}
+				}
+				if calls < 2 {
+					t.Errorf("only %d calls were interrupted", calls)
+				}
+			}
+		}
+	}
+}
+
+// consistent reports whether the record is there, and makes sure that gateway
+// and pools say the same.
+func consistent(t *testing.T, l *ledger.Ledger, gateway, id uuid.UUID) bool {
+	t.Helper()
+	r, err := l.Record(t.Context(), id)
+	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		t.Fatal(err)
+	}
+	there := err == nil
+	children, err := l.Children(t.Context(), gateway)
+	must(t, err)
+	if (len(children) == 1) != there {
+		t.Fatalf("the record is there: %t; the gateway's children are %v", there, children)
+	}
+	if pools := poolNames(t, l); (len(pools) == 1) != (there && r.Kind == ledger.KindPool) {
+		t.Fatalf("the record is there: %t; the pools are %v", there, pools)
+	}
+	return there
+}
+
+func TestChildrenOfACloudAccountAreBelieved(t *testing.T) {
+	t.Parallel()
+	l, _ := join(ledgertest.NewStore())
+	account := register(t, l, ledger.KindAccount, "team-a", "{}")
+	must(t, l.AddChild(t.Context(), account, "cluster prod"))
+	children, err := l.Children(t.Context(), account)
+	must(t, err)
+	if !slices.Equal(children, []string{"cluster prod"}) {
+		t.Errorf("the children are %v", children)
+	}
+}
