@@ -50,6 +50,8 @@ type Event struct {
 type Secrets struct {
 	Authorities *pki.Authorities `json:"authorities"`
 	Kubeconfig  []byte           `json:"kubeconfig,omitempty"`
+	// VCenter is the instance UUID of the vCenter that they are used in.
+	VCenter string `json:"vcenter,omitempty"`
 }
 
 // Target names a cluster or gateway.
@@ -80,7 +82,7 @@ func (s *ClusterSpec) Target() Target {
 // reason the steps of a creation follow from the spec alone.
 func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets, remembered *Observed) (*Plan, error) {
 	var expected *Plan
-	if remembered != nil && !spec.New {
+	if remembered != nil && remembered.ready(spec.New) {
 		if expected = plan(&spec, remembered); len(expected.Steps) == 0 {
 			return expected, nil
 		}
@@ -134,6 +136,9 @@ type Outcome struct {
 func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	spec := req.Spec
 	out := &Outcome{}
+	if req.Secrets == nil || req.Secrets.Authorities == nil {
+		return out, fmt.Errorf("the certificate authorities of %s %q are not in the state; import it again", spec.Kind, spec.Name)
+	}
 	lease, err := e.Ledger.Lock(ctx, e.recordID(spec.Target()), holderName())
 	if err != nil {
 		return out, err
@@ -175,7 +180,7 @@ func approve(req Request, todo *Plan) error {
 	}
 	// A creation that takes over another one clears away what that has left: it is
 	// told that it does, and how far the other one came shows only now.
-	takesOver := req.Spec.New && todo.observed.Record != nil
+	takesOver := todo.observed.Record != nil && !todo.observed.ready(req.Spec.New)
 	if req.Shown != nil && !takesOver {
 		if extra := unseen(*req.Shown, todo.Steps); len(extra) > 0 {
 			return &MovedError{Unseen: extra}

@@ -8,15 +8,21 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // The Secrets of kube-system in which a cluster keeps what import needs, and
 // what of its packs was applied.
+//
+// A kubeconfig lives a year. With half of it left, another is made.
 const (
+	kubeconfigRest = 365 * 24 * time.Hour / 2
+
 	SecretPKI     = "gantry-pki"
 	SecretCluster = "gantry-cluster"
 	packsKey      = "packs"
@@ -272,8 +278,11 @@ func (e *Engine) askAPI(ctx context.Context, obs *Observed, secrets *Secrets) AP
 		return nil
 	}
 	obs.Authorities = secrets.Authorities.Fingerprint()
-	if obs.Record == nil || len(secrets.Kubeconfig) == 0 || len(obs.Survey.Machines) == 0 {
+	if len(secrets.Kubeconfig) == 0 || len(obs.Survey.Machines) == 0 {
 		return nil
+	}
+	if expires, err := pki.KubeconfigExpiry(secrets.Kubeconfig); err == nil {
+		obs.KubeconfigStale = e.now().Add(kubeconfigRest).After(expires)
 	}
 	obs.APIAsked = true
 	api, err := e.Kube.Connect(secrets.Kubeconfig)

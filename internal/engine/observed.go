@@ -41,6 +41,8 @@ type Observed struct {
 	// speaks against them: nothing was resolved, and no pool was read.
 	Partial bool
 
+	// KubeconfigStale tells that half of the kubeconfig's life is over.
+	KubeconfigStale bool
 	// Authorities is the fingerprint of the certificate authorities that the
 	// run holds; empty where it holds none.
 	Authorities string
@@ -89,6 +91,38 @@ func (o *Observed) claimOf(pool, owner string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
+// endpointOf finds the address of an owner in a pool, also where its claim is gone
+// and only the cluster's VMs tell it.
+func (o *Observed) endpointOf(pool, owner string) (netip.Addr, bool) {
+	if addr, ok := o.claimOf(pool, owner); ok {
+		return addr, true
+	}
+	for _, c := range o.Unclaimed {
+		if c.Pool == pool && c.Node == owner {
+			return c.Address, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// joinedOnce tells whether a node of the control plane that was built with the
+// authorities at hand has joined: then the API has answered, whatever became of
+// the record.
+func (o *Observed) joinedOnce() bool {
+	return o.Authorities != "" && slices.ContainsFunc(o.Survey.Machines, func(m Machine) bool {
+		return m.Marker.Pool == ControlPlanePool && m.Marker.Bootstrap == o.Authorities && m.Phase == PhaseJoined
+	})
+}
+
+// ready tells whether the cluster's API has answered at least once. A record
+// that somebody has deleted does not make a running cluster a new one.
+func (o *Observed) ready(isNew bool) bool {
+	if o.Record != nil {
+		return o.Record.Ready
+	}
+	return !isNew && o.joinedOnce()
+}
+
 // The phases that a guest reports through guestinfo.gantry.phase.
 const (
 	PhaseBooting = "booting"
@@ -103,7 +137,7 @@ const (
 // the apply itself looks again.
 func (o *Observed) Remember() *Observed {
 	kept := &Observed{
-		RecordID: o.RecordID, Record: o.Record, Claims: o.Claims, Unclaimed: o.Unclaimed, Survey: &Survey{}, Partial: true,
+		RecordID: o.RecordID, KubeconfigStale: o.KubeconfigStale, Record: o.Record, Claims: o.Claims, Unclaimed: o.Unclaimed, Survey: &Survey{Unreadable: o.Survey.Unreadable}, Partial: true,
 		APIAsked: o.APIAsked, APIError: o.APIError, Packs: o.Packs, Kept: o.Kept, Authorities: o.Authorities,
 	}
 	for _, m := range o.Survey.Machines {

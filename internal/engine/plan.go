@@ -35,17 +35,12 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 	if p.refuse(); len(p.out.Problems) > 0 {
 		return p.out
 	}
-	if !obs.Partial {
-		p.resolved()
-	}
-	if len(p.out.Problems) > 0 {
-		return p.out
-	}
 	p.register()
 	p.ownPool()
 	p.folder()
 	p.endpoint()
 	p.out.record = newRecordChange(obs.Record)
+	p.out.record.ready = p.ready()
 	for _, pool := range spec.Pools() {
 		p.pool(pool)
 	}
@@ -54,7 +49,9 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 	p.lostClaims()
 	p.keep()
 	p.packs()
-	if !obs.Partial {
+	if !obs.Partial && p.creates() {
+		// What nothing is built from may be gone or renamed.
+		p.resolved()
 		p.budget()
 	}
 	p.warnUnreachable()
@@ -73,7 +70,12 @@ func (p *planner) warn(field Field, summary, detail string, args ...any) {
 }
 
 // ready tells whether the cluster's API has answered at least once.
-func (p *planner) ready() bool { return p.obs.Record != nil && p.obs.Record.Ready }
+func (p *planner) ready() bool { return p.obs.ready(p.spec.New) }
+
+// creates tells whether the plan builds any node.
+func (p *planner) creates() bool {
+	return slices.ContainsFunc(p.out.Steps, func(s Step) bool { return s.Action == ActionCreateNode })
+}
 
 // refuse collects what makes planning pointless: a name that somebody else
 // holds, a cluster whose certificate authorities are lost.
@@ -86,11 +88,31 @@ func (p *planner) refuse() {
 			p.spec.Kind, p.spec.Name, rec.ID)
 		return
 	}
+	if p.ready() && p.estrangedAuthorities() {
+		p.problem("name", "The certificate authorities are not the cluster's",
+			"No control-plane node of %s %q was built with the certificate authorities in this state, so that nothing can join. Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator.",
+			p.spec.Kind, p.spec.Name)
+	}
 	if p.ready() && p.obs.Authorities == "" {
 		p.problem("name", "The certificate authorities are not in the state",
 			"The %s %q is running, and this state does not hold its certificate authorities, without which no node can join. Import it with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator.",
 			p.spec.Kind, p.spec.Name)
 	}
+}
+
+// estrangedAuthorities tells whether there is a control plane and none of it was
+// built with the authorities at hand.
+func (p *planner) estrangedAuthorities() bool {
+	theirs := 0
+	for _, m := range p.obs.Survey.Machines {
+		if m.Marker.Pool == ControlPlanePool {
+			if m.Marker.Bootstrap == p.obs.Authorities {
+				return false
+			}
+			theirs++
+		}
+	}
+	return theirs > 0 && p.obs.Authorities != ""
 }
 
 // resolved collects what speaks against the names that the spec uses: what is
@@ -170,7 +192,11 @@ func gatewayWords(id string) string {
 // register is done again as long as the API never answered: an earlier run may
 // have been killed between the record and the word to gateway and account.
 func (p *planner) register() {
-	if !p.ready() {
+	if p.ready() && p.obs.Record == nil {
+		p.warn("name", "The record is gone",
+			"Nothing is registered under the name of %s %q in this vCenter, and its VMs are there, as when somebody deleted its tag. It is registered again.", p.spec.Kind, p.spec.Name)
+	}
+	if !p.ready() || p.obs.Record == nil {
 		p.add(Step{Change: Change{ActionRegister, p.spec.Name}, stage: stageRegister})
 	}
 }
@@ -194,26 +220,41 @@ func (p *planner) folder() {
 // be built but never be rolled is no good to anybody.
 func (p *planner) endpoint() {
 	pool := p.spec.ControlPlane.Placements[0].IPPoolID
-	_, vip := p.obs.claimOf(pool, OwnerVIP)
-	_, extra := p.obs.claimOf(pool, OwnerExtra)
+	_, vip := p.obs.endpointOf(pool, OwnerVIP)
+	_, extra := p.obs.endpointOf(pool, OwnerExtra)
 	if !vip || !extra {
 		p.add(Step{Change: Change{ActionReserveEndpoint, p.spec.Name}, stage: stageEndpoint})
 	}
 }
 
-// strayClaims releases addresses of nodes that are neither there nor wanted.
+// strayClaims releases addresses of nodes that are neither there nor wanted, and
+// those of a control plane that an earlier try built on another pool.
 func (p *planner) strayClaims() {
-	keep := map[string]bool{OwnerVIP: true, OwnerExtra: true}
+	if p.ready() && !p.obs.APIAnswered() {
+		return // whether the API still hears from a node cannot be told
+	}
+	type holder struct{ pool, node string }
+	first := p.spec.ControlPlane.Placements[0].IPPoolID
+	keep := map[holder]bool{{first, OwnerVIP}: true, {first, OwnerExtra}: true}
+	forgotten := map[string]bool{}
 	for _, m := range p.obs.Survey.Machines {
-		keep[m.Marker.Node] = true
+		keep[holder{m.Marker.IPPool, m.Marker.Node}] = true
+		for _, owner := range []string{OwnerVIP, OwnerExtra} {
+			if p.ready() && m.Marker.Pool == ControlPlanePool {
+				keep[holder{m.Marker.IPPool, owner}] = true
+			}
+		}
 	}
 	for _, s := range p.out.Steps {
-		if s.Action == ActionCreateNode || s.Action == ActionForgetNode {
-			keep[s.Target] = true
+		switch s.Action {
+		case ActionCreateNode:
+			keep[holder{s.node.pool.Placements[s.node.placement].IPPoolID, s.Target}] = true
+		case ActionForgetNode:
+			forgotten[s.Target] = true
 		}
 	}
 	for i, c := range p.obs.Claims {
-		if !keep[c.Node] {
+		if !keep[holder{c.Pool, c.Node}] && !forgotten[c.Node] && !p.unreadable(c.Node) && !p.obs.Nodes[c.Node].Ready {
 			p.add(Step{Change: Change{ActionReleaseAddress, c.Node}, stage: stageClear, claim: &p.obs.Claims[i]})
 		}
 	}
@@ -238,8 +279,12 @@ func (p *planner) lostClaims() {
 // keep makes an apply of a cluster whose creation ended before it could keep
 // what import needs. Every apply does that at its end.
 func (p *planner) keep() {
-	if p.ready() && p.obs.APIAnswered() && !p.obs.Kept {
+	done := p.obs.Record == nil || p.obs.Record.Done
+	if p.ready() && p.obs.APIAnswered() && !(p.obs.Kept && done) {
 		p.add(Step{Change: Change{ActionKeep, p.spec.Name}, stage: stageNodes})
+	}
+	if p.ready() && p.obs.KubeconfigStale {
+		p.add(Step{Change: Change{ActionRenewKubeconfig, p.spec.Name}, stage: stageEndpoint})
 	}
 }
 

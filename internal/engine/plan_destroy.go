@@ -76,6 +76,11 @@ func guardDestroy(t Target, obs *Observed, out *Plan) {
 	refuse := func(summary, detail string, args ...any) {
 		out.Problems = append(out.Problems, Problem{"name", summary, fmt.Sprintf(detail, args...)})
 	}
+	for _, name := range obs.Survey.Unreadable {
+		if strings.HasPrefix(name, t.Name+"-") {
+			refuse("A VM cannot be read", "vCenter does not tell the configuration of the VM %q now, as while it is being made or its datastore is out; it may be a node of %q. Wait until it can be read, or rename it if it is not.", name, t.Name)
+		}
+	}
 	if len(obs.Children) > 0 {
 		refuse("The gateway is in use", "Gateway %q has %s. Destroy or move them first.", t.Name, strings.Join(obs.Children, ", "))
 	}

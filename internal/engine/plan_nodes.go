@@ -14,15 +14,17 @@ func (p *planner) pool(pool PoolSpec) {
 	if pool.Name == ControlPlanePool && !p.mayGrow(pool, members) {
 		return
 	}
+	hidden := p.hidden(pool.Name)
 	pending := p.pending(pool.Name, members)
-	for len(members)+len(pending) > pool.Count && len(pending) > 0 {
+	for len(members)+hidden+len(pending) > pool.Count && len(pending) > 0 {
 		pending = pending[:len(pending)-1]
 	}
+	p.warnHidden(pool)
 	p.scaleIn(pool, members)
 
 	counts := placementCounts(pool, members)
 	next := p.out.record.next(pool.Name, p.highest(pool.Name))
-	for i := len(members); i < pool.Count; i++ {
+	for i := len(members) + hidden; i < pool.Count; i++ {
 		n := next
 		if len(pending) > 0 {
 			n, pending = pending[0], pending[1:]
@@ -42,6 +44,8 @@ func (p *planner) mayGrow(pool PoolSpec, members []*Machine) bool {
 	switch {
 	case !p.ready() || len(members) >= pool.Count && len(lost) == 0:
 		return true
+	case len(members) == 0 && p.hidden(pool.Name) > 0:
+		return true // counted as there, with a warning
 	case len(members) == 0:
 		p.problem("control_plane", "The control plane is gone",
 			"%q was running, and none of its control-plane VMs is left. Its data is not made again from nothing: restore the VMs, or destroy the %s.", p.spec.Name, p.spec.Kind)
@@ -66,8 +70,8 @@ func (p *planner) members(pool PoolSpec) []*Machine {
 		if m.Marker.Pool != pool.Name {
 			continue
 		}
-		unknown := p.ready() && !p.obs.APIAnswered() && m.Phase != PhaseFailed
-		foreign := p.obs.Authorities != m.Marker.Bootstrap
+		unknown := p.ready() && !p.obs.APIAnswered()
+		foreign := !p.ready() && p.obs.Authorities != m.Marker.Bootstrap
 		if !unknown && (foreign || !p.obs.joined(m) && !p.estranged(pool, m)) {
 			p.add(Step{
 				Change: Change{ActionDeleteNode, m.Marker.Node}, stage: stageClear,
@@ -125,7 +129,7 @@ func (p *planner) pending(pool string, members []*Machine) []int {
 	for _, name := range p.lost(pool) {
 		joined[p.number(pool, name)] = true
 	}
-	ns = slices.DeleteFunc(ns, func(n int) bool { return joined[n] })
+	ns = slices.DeleteFunc(ns, func(n int) bool { return joined[n] || p.unreadable(NodeName(p.spec.Name, pool, n)) })
 	slices.Sort(ns)
 	return slices.Compact(ns)
 }
@@ -133,6 +137,29 @@ func (p *planner) pending(pool string, members []*Machine) []int {
 // lost are the nodes that the API knows and that have no VM any more. Their
 // names are not used again.
 func (p *planner) lost(pool string) []string {
+	return slices.DeleteFunc(p.absent(pool), func(name string) bool { return p.obs.Nodes[name].Ready || p.unreadable(name) })
+}
+
+// hidden counts the nodes of a pool whose VM is not seen and that are not gone:
+// vCenter does not tell a VM of that name's configuration, or the API still hears
+// from the node. Nothing is built in their place and nothing of theirs released.
+func (p *planner) hidden(pool string) int {
+	names := map[string]bool{}
+	for _, name := range p.absent(pool) {
+		if p.obs.Nodes[name].Ready || p.unreadable(name) {
+			names[name] = true
+		}
+	}
+	for _, name := range p.obs.Survey.Unreadable {
+		if p.number(pool, name) > 0 {
+			names[name] = true
+		}
+	}
+	return len(names)
+}
+
+// absent are the nodes that the API knows and that no VM in sight carries.
+func (p *planner) absent(pool string) []string {
 	var names []string
 	for name := range p.obs.Nodes {
 		if p.number(pool, name) == 0 {
@@ -144,6 +171,30 @@ func (p *planner) lost(pool string) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// unreadable tells whether a VM of that name is there whose configuration
+// vCenter does not tell.
+func (p *planner) unreadable(name string) bool { return slices.Contains(p.obs.Survey.Unreadable, name) }
+
+// warnHidden tells which nodes are counted as there although they are not seen.
+func (p *planner) warnHidden(pool PoolSpec) {
+	field := Field("control_plane")
+	if pool.Name != ControlPlanePool {
+		field = Field(fmt.Sprintf("worker_pools[%q]", pool.Name))
+	}
+	for _, name := range p.absent(pool.Name) {
+		if p.obs.Nodes[name].Ready && !p.unreadable(name) {
+			p.warn(field, "A node's VM is not in sight",
+				"The node %q is Ready, and no VM of it is seen in vCenter: it was deleted moments ago, or moved to where this user may not look. It is left alone until its node is no longer Ready.", name)
+		}
+	}
+	for _, name := range p.obs.Survey.Unreadable {
+		if p.number(pool.Name, name) > 0 {
+			p.warn(field, "A VM cannot be read",
+				"vCenter does not tell the configuration of the VM %q now, as while it is being made or its datastore is out. It is counted as there.", name)
+		}
+	}
 }
 
 // number reads n out of a node's name; 0 where the name is not of the pool.

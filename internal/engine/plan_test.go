@@ -34,7 +34,7 @@ func observed(total int) *engine.Observed {
 
 // running adds a finished record and joined machines.
 func running(o *engine.Observed, controlPlane, workers int) *engine.Observed {
-	o.Record = &ledger.ClusterBody{ID: clusterID, Ready: true, Counters: map[string]int{"cp": controlPlane + 1, "w": workers + 1}}
+	o.Record = &ledger.ClusterBody{ID: clusterID, Ready: true, Done: true, Counters: map[string]int{"cp": controlPlane + 1, "w": workers + 1}}
 	o.Authorities, o.APIAsked, o.Kept, o.Nodes = "ca", true, true, map[string]engine.KubeNode{}
 	o.Claims = []engine.Claim{{Pool: "pool", Node: engine.OwnerVIP}, {Pool: "pool", Node: engine.OwnerExtra}}
 	for i := range controlPlane {
@@ -44,6 +44,14 @@ func running(o *engine.Observed, controlPlane, workers int) *engine.Observed {
 		o.Add("w", i+1)
 	}
 	return o
+}
+
+// lose takes a VM away; its node is no longer Ready.
+func lose(o *engine.Observed, name string) {
+	o.Survey.Machines = slices.DeleteFunc(o.Survey.Machines, func(m engine.Machine) bool { return m.Marker.Node == name })
+	if o.Nodes != nil {
+		o.Nodes[name] = engine.KubeNode{Name: name}
+	}
 }
 
 func names(p *engine.Plan) string { return strings.Join(actions(p), ", ") }
@@ -77,7 +85,7 @@ func TestPlanOfARunningClusterIsEmpty(t *testing.T) {
 func TestPlanReplacesALostWorkerUnderANewName(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 1, 2)
-	o.Survey.Machines = slices.DeleteFunc(o.Survey.Machines, func(m engine.Machine) bool { return m.Marker.Node == "c-w-1" })
+	lose(o, "c-w-1")
 	if got := names(engine.PlanFor(small(1, 2), o)); got != "forget_node c-w-1, create_node c-w-3" {
 		t.Fatalf("got %s", got)
 	}
@@ -125,8 +133,8 @@ func TestPlanNeverTakesOverAFinishedCluster(t *testing.T) {
 func TestPlanNeverInitialisesARunningClusterAgain(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 1, 1)
-	o.Survey.Machines = o.Survey.Machines[1:]
-	o.APIError = "no route"
+	lose(o, "c-cp-1")
+	o.APIError, o.Nodes = "no route", nil
 	p := engine.PlanFor(small(1, 1), o)
 	if p.Err() == nil || strings.Contains(names(p), "create_node c-cp") {
 		t.Fatalf("got %s (%v)", names(p), p.Err())
@@ -202,6 +210,90 @@ func TestPlanLeavesAControlPlaneAloneWhoseNodeObjectIsGone(t *testing.T) {
 	}
 }
 
+func TestPlanLeavesANodeAloneThatIsReadyWithoutAVMInSight(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 2)
+	lose(o, "c-w-1")
+	o.Nodes["c-w-1"] = engine.KubeNode{Name: "c-w-1", Ready: true}
+	if p := engine.PlanFor(small(1, 2), o); len(p.Steps) != 0 || len(p.Warnings) != 1 {
+		t.Fatalf("got %s (%v)", names(p), p.Warnings)
+	}
+}
+
+func TestPlanLeavesAVMAloneThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 2)
+	lose(o, "c-w-1")
+	o.Survey.Unreadable = []string{"c-w-1"}
+	if p := engine.PlanFor(small(1, 2), o); len(p.Steps) != 0 || len(p.Warnings) != 1 {
+		t.Fatalf("got %s (%v)", names(p), p.Warnings)
+	}
+	if p := engine.PlanDestroyFor(small(1, 2).Target(), o); len(p.Steps) != 0 || p.Err() == nil {
+		t.Fatalf("destroyed all the same: %s", names(p))
+	}
+}
+
+func TestPlanRegistersAgainWhatLostItsRecord(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 2)
+	o.Record = nil
+	p := engine.PlanFor(small(1, 2), o)
+	if names(p) != "register c" || p.Err() != nil || len(p.Warnings) != 1 {
+		t.Fatalf("a healthy cluster is not built again: %s (%v, %v)", names(p), p.Err(), p.Warnings)
+	}
+}
+
+func TestPlanRefusesAuthoritiesThatAreNotTheClusters(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 2)
+	o.Authorities = "other"
+	if p := engine.PlanFor(small(1, 2), o); len(p.Steps) != 0 || p.Err() == nil {
+		t.Fatalf("got %s", names(p))
+	}
+}
+
+func TestPlanAsksForNothingThatItDoesNotUse(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 2)
+	o.Survey.Problems = []engine.Problem{{Field: "profile.image.template", Summary: "Unknown template"}}
+	if p := engine.PlanFor(small(1, 1), o); names(p) != "delete_node c-w-2" || p.Err() != nil {
+		t.Fatalf("got %s (%v)", names(p), p.Err())
+	}
+	if p := engine.PlanFor(small(1, 3), o); p.Err() == nil {
+		t.Fatal("a node is planned on a template that is gone")
+	}
+}
+
+func TestPlanClaimsALostVIPAgain(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 0)
+	o.Unclaimed, o.Claims = o.Claims[:1], o.Claims[1:]
+	if got := names(engine.PlanFor(small(1, 0), o)); got != "claim_address vip" {
+		t.Fatalf("got %s", got)
+	}
+}
+
+func TestPlanReleasesTheEndpointOfAnEarlierTry(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 0, 0)
+	o.Record.Ready, o.Record.Done = false, false
+	o.Claims = append(o.Claims, engine.Claim{Pool: "before", Node: engine.OwnerVIP})
+	spec := small(1, 0)
+	spec.New = true
+	if got := names(engine.PlanFor(spec, o)); got != "register c, release_address vip, create_node c-cp-1" {
+		t.Fatalf("got %s", got)
+	}
+}
+
+func TestPlanRenewsAKubeconfigInTime(t *testing.T) {
+	t.Parallel()
+	o := running(observed(100), 1, 0)
+	o.KubeconfigStale = true
+	if got := names(engine.PlanFor(small(1, 0), o)); got != "renew_kubeconfig c" {
+		t.Fatalf("got %s", got)
+	}
+}
+
 func TestPlanKeepsWhatImportNeeds(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 1, 0)
@@ -226,7 +318,7 @@ func TestPlanProperties(t *testing.T) {
 		for _, m := range slices.Clone(o.Survey.Machines) {
 			switch rapid.IntRange(0, 4).Draw(t, "fate of "+m.Marker.Node) {
 			case 0:
-				o.Survey.Machines = slices.DeleteFunc(o.Survey.Machines, func(x engine.Machine) bool { return x.Marker.Node == m.Marker.Node })
+				lose(o, m.Marker.Node)
 			case 1:
 				delete(o.Nodes, m.Marker.Node)
 			}

@@ -86,6 +86,11 @@ type Survey struct {
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
 
+	// Unreadable are the names of VMs whose configuration vCenter does not tell
+	// now: half made, or on storage that is out. Whose they are is unknown, and
+	// unknown is not gone.
+	Unreadable []string
+
 	Site     *Site     // nil unless everything was resolved
 	Problems []Problem // what could not be resolved, each on its attribute
 }
@@ -234,6 +239,7 @@ type VMState struct {
 	Userdata  bool
 	Addresses []netip.Addr
 	Disks     []Disk // only for VMs that PollRequest.Disks names
+	DisksRead bool   // vCenter told what is attached
 }
 
 // Kube connects to a cluster's API.

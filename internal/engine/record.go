@@ -12,6 +12,7 @@ import (
 type recordChange struct {
 	counters map[string]int
 	pending  map[string][]int
+	ready    bool // for a record that is written anew
 }
 
 func newRecordChange(body *ledger.ClusterBody) recordChange {

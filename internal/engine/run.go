@@ -27,17 +27,20 @@ type run struct {
 
 	record  recordKeeper
 	planned recordChange
-	rebuilt map[string]bool // nodes that the plan creates
+	rebuilt map[string]string // the IP pool of each node that the plan creates
 	join    joiner
 	zones   func(context.Context) (map[string]Zone, error)
 
-	mu       sync.Mutex
-	folder   string // reference of the VM folder
-	vip      netip.Addr
-	extra    netip.Addr
+	mu     sync.Mutex
+	folder string // reference of the VM folder
+	vip    netip.Addr
+	extra  netip.Addr
+	packs  map[string]string
+
+	apiMu    sync.Mutex // held while somebody waits for the API, so that all wait once
 	api      API
-	apiReady bool // it has answered in this run
-	packs    map[string]string
+	apiReady bool  // it has answered in this run
+	apiErr   error // it has not, in the time that it was given
 }
 
 func (e *Engine) newRun(vc VCenter, spec *ClusterSpec, req Request, obs *Observed, lease *ledger.Lease, api API) *run {
@@ -53,13 +56,10 @@ func (e *Engine) newRun(vc VCenter, spec *ClusterSpec, req Request, obs *Observe
 	for name, hash := range obs.Packs {
 		r.packs[name] = hash
 	}
-	for _, c := range obs.Claims {
-		switch c.Node {
-		case OwnerVIP:
-			r.vip = c.Address
-		case OwnerExtra:
-			r.extra = c.Address
-		}
+	if len(spec.ControlPlane.Placements) > 0 {
+		pool := spec.ControlPlane.Placements[0].IPPoolID
+		r.vip, _ = obs.endpointOf(pool, OwnerVIP)
+		r.extra, _ = obs.endpointOf(pool, OwnerExtra)
 	}
 	return r
 }
@@ -93,6 +93,8 @@ func (r *run) do(ctx context.Context, s Step) error {
 		return r.labelNode(ctx, s.Target, s.node.meta)
 	case ActionApplyPack:
 		return r.applyPack(ctx, s.pack)
+	case ActionRenewKubeconfig:
+		return r.renewKubeconfig()
 	case ActionKeep:
 		return nil // finish does it, after every apply
 	case ActionReleaseEndpoint:
@@ -122,9 +124,11 @@ func (e *StepError) Unwrap() error { return e.Err }
 // others from being tried; anything before them does, and so does everything on
 // the way down.
 func (r *run) all(ctx context.Context, p *Plan) error {
-	r.planned, r.rebuilt = p.record, map[string]bool{}
+	r.planned, r.rebuilt = p.record, map[string]string{}
 	for _, s := range p.Steps {
-		r.rebuilt[s.Target] = r.rebuilt[s.Target] || s.Action == ActionCreateNode
+		if s.Action == ActionCreateNode {
+			r.rebuilt[s.Target] = s.node.pool.Placements[s.node.placement].IPPoolID
+		}
 	}
 	if err := r.writeAhead(ctx, p); err != nil {
 		return err

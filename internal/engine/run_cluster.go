@@ -104,7 +104,10 @@ func (r *run) poolIDs() []string {
 func (r *run) register(ctx context.Context) error {
 	if r.record.body == nil {
 		body := &ledger.ClusterBody{
-			ID: r.spec.ID, Kind: string(r.spec.Kind), Datacenter: r.spec.Datacenter, Folder: r.spec.Folder,
+			ID: r.spec.ID, Kind: string(r.spec.Kind), Folder: r.spec.Folder,
+			// By reference: a datacenter may be renamed.
+			Datacenter: r.obs.Survey.Site.Datacenter,
+			Ready:      r.planned.ready, Done: r.planned.ready,
 			Counters: r.planned.counters, Pending: r.planned.pending, Pools: r.poolIDs(), Parents: r.req.Parents,
 		}
 		raw, err := json.Marshal(body)
@@ -207,10 +210,15 @@ func (r *run) registerPool(ctx context.Context) error {
 		_, err := r.e.Ledger.Register(ctx, rec)
 		return err
 	})
-	if errors.Is(err, ledger.ErrExists) {
-		return nil
+	if !errors.Is(err, ledger.ErrExists) {
+		return err
 	}
-	return err
+	// A killed run has registered it, perhaps with another range.
+	id, err := uuid.Parse(r.obs.OwnPool)
+	if err != nil {
+		return err
+	}
+	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.UpdateRecord(ctx, id, raw) })
 }
 
 func (r *run) unregisterPool(ctx context.Context) error {
@@ -321,7 +329,7 @@ func (r *run) awaitPack(ctx context.Context, api API, d *Deployment) error {
 // claim takes an address for an owner; a claim that the owner already has is
 // that claim.
 func (r *run) claim(ctx context.Context, pool *IPPool, owner string) (addr netip.Addr, err error) {
-	if have, ok := r.obs.claimOf(pool.Pool.ID.String(), owner); ok {
+	if have, ok := r.obs.endpointOf(pool.Pool.ID.String(), owner); ok {
 		return have, nil
 	}
 	err = r.change(ctx, func(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // deleteNode takes one node down. Before its VM is destroyed, every disk that
@@ -53,36 +54,52 @@ func (r *run) drain(ctx context.Context, s Step) error {
 	return nil
 }
 
+// destroyVM powers a VM off and destroys it. Each try looks anew at what is
+// attached, right before it destroys: a disk that came in between is not lost.
 func (r *run) destroyVM(ctx context.Context, m *Machine) error {
-	state, err := r.watch.disks(ctx, m.Ref)
+	if _, err := r.task(ctx, func(ctx context.Context) (string, error) { return r.vc.PowerOff(ctx, m.Ref) }); err != nil {
+		return fmt.Errorf("power off %s: %w", m.Path, err)
+	}
+	_, err := r.task(ctx, func(ctx context.Context) (string, error) {
+		if err := r.detachForeign(ctx, m); err != nil {
+			return "", err
+		}
+		return r.vc.Destroy(ctx, m.Ref)
+	})
 	if err != nil {
-		return err
-	}
-	if state.PoweredOn {
-		if _, err := r.task(ctx, func(ctx context.Context) (string, error) { return r.vc.PowerOff(ctx, m.Ref) }); err != nil {
-			return fmt.Errorf("power off %s: %w", m.Path, err)
-		}
-		// Disks are looked at again with the power off: nothing is attached to a
-		// VM that does not run.
-		if state, err = r.watch.disks(ctx, m.Ref); err != nil {
-			return err
-		}
-	}
-	var foreign []int32
-	for _, d := range state.Disks {
-		if !d.Owned {
-			foreign = append(foreign, d.Key)
-		}
-	}
-	if len(foreign) > 0 {
-		if _, err := r.task(ctx, func(ctx context.Context) (string, error) { return r.vc.DetachDisks(ctx, m.Ref, foreign) }); err != nil {
-			return fmt.Errorf("detach the disks of %s that Gantry did not make: %w", m.Path, err)
-		}
-	}
-	if _, err := r.task(ctx, func(ctx context.Context) (string, error) { return r.vc.Destroy(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("destroy %s: %w", m.Path, err)
 	}
 	return nil
+}
+
+// detachForeign detaches every disk that Gantry did not make, and looks again
+// until there is none. It runs inside of a task's slot.
+func (r *run) detachForeign(ctx context.Context, m *Machine) error {
+	for {
+		state, err := r.watch.vm(ctx, m.Ref, true)
+		if err != nil {
+			return err
+		}
+		if !state.DisksRead {
+			return fmt.Errorf("what is attached to %s cannot be read, and a VM is not destroyed with disks that nobody has looked at", m.Path)
+		}
+		var foreign []int32
+		for _, d := range state.Disks {
+			if !d.Owned {
+				foreign = append(foreign, d.Key)
+			}
+		}
+		if len(foreign) == 0 {
+			return nil
+		}
+		ref, err := r.vc.DetachDisks(ctx, m.Ref, foreign)
+		if err == nil {
+			_, err = r.watch.task(ctx, ref)
+		}
+		if err != nil {
+			return fmt.Errorf("detach the disks of %s that Gantry did not make: %w", m.Path, err)
+		}
+	}
 }
 
 // forgetNode clears up after a node whose VM is gone.
@@ -104,10 +121,11 @@ func (r *run) deleteNodeObject(ctx context.Context, name string) error {
 	return api.DeleteNode(ctx, name)
 }
 
-// releaseNode gives back the addresses of a node whose VM is proven gone.
+// releaseNode gives back the addresses of a node whose VM is proven gone, but for
+// the one on which the plan builds it again.
 func (r *run) releaseNode(ctx context.Context, name string) error {
 	for _, c := range r.obs.Claims {
-		if c.Node == name && !r.created(name) {
+		if c.Node == name && r.rebuilt[name] != c.Pool {
 			if err := r.releaseAddress(ctx, c); err != nil {
 				return err
 			}
@@ -116,13 +134,18 @@ func (r *run) releaseNode(ctx context.Context, name string) error {
 	return nil
 }
 
-// created tells whether the plan builds the node again: then its address stays.
-func (r *run) created(name string) bool { return r.rebuilt[name] }
-
 func (r *run) wipeUserdataIfLeft(ctx context.Context, vm, name string, left bool) error {
 	if !left {
 		return nil // cloud-init has done it
 	}
+	return r.wipeUserdata(ctx, vm, name)
+}
+
+// wipeAfterFailure removes the bootstrap data of a node that did not join, also
+// when the run has been stopped.
+func (r *run) wipeAfterFailure(ctx context.Context, vm, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
 	return r.wipeUserdata(ctx, vm, name)
 }
 
@@ -135,7 +158,7 @@ func (r *run) wipeUserdata(ctx context.Context, vm, name string) error {
 	if err != nil {
 		return fmt.Errorf("remove the bootstrap data of %s from its VM: %w", name, err)
 	}
-	state, err := r.watch.disks(ctx, vm)
+	state, err := r.watch.vm(ctx, vm, false)
 	if err != nil && !errors.Is(err, ErrGone) {
 		return err
 	}

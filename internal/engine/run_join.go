@@ -74,14 +74,15 @@ func (r *run) firstAnswer(ctx context.Context) error {
 	return nil
 }
 
-// waitAPI connects to the cluster's API and waits until it is ready. The first
-// answer ever is written down: from there on the cluster is never built again
-// from nothing.
+// waitAPI connects to the cluster's API and waits until it is ready, once for all
+// steps of a run: where it does not come, every step that needs it fails with
+// that. The first answer ever is written down: from there on the cluster is never
+// built again from nothing.
 func (r *run) waitAPI(ctx context.Context) (API, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.apiReady {
-		return r.api, nil
+	r.apiMu.Lock()
+	defer r.apiMu.Unlock()
+	if r.apiReady || r.apiErr != nil {
+		return r.api, r.apiErr
 	}
 	if r.api == nil {
 		if err := r.makeKubeconfig(); err != nil {
@@ -94,12 +95,24 @@ func (r *run) waitAPI(ctx context.Context) (API, error) {
 		r.api = api
 	}
 	if err := r.poll(ctx, r.e.Timing.APITimeout, r.api.Ready); err != nil {
+		if ctx.Err() == nil {
+			r.apiErr = err
+		}
 		return nil, err
 	}
 	r.apiReady = true
 	return r.api, r.change(ctx, func(ctx context.Context) error {
 		return r.record.update(ctx, func(b *ledger.ClusterBody) { b.Ready = true })
 	})
+}
+
+// renewKubeconfig makes another kubeconfig for the administrator from the same
+// authorities. The one before it works until it expires.
+func (r *run) renewKubeconfig() error {
+	r.apiMu.Lock()
+	defer r.apiMu.Unlock()
+	r.req.Secrets.Kubeconfig, r.api = nil, nil
+	return r.makeKubeconfig()
 }
 
 // makeKubeconfig makes the administrator's kubeconfig as soon as the endpoint is

@@ -19,14 +19,11 @@ func (r *run) createNode(ctx context.Context, s Step) error {
 	if err := node.claim(ctx); err != nil {
 		return err
 	}
-	if err := node.render(ctx); err != nil {
-		return err
-	}
 	if err := node.clone(ctx); err != nil {
 		return err
 	}
 	if err := node.awaitJoin(ctx); err != nil {
-		return errors.Join(err, r.wipeUserdata(context.WithoutCancel(ctx), node.vm, node.name))
+		return errors.Join(err, r.wipeAfterFailure(ctx, node.vm, node.name))
 	}
 	if err := r.wipeUserdataIfLeft(ctx, node.vm, node.name, node.userdata); err != nil {
 		return err
@@ -125,7 +122,7 @@ func (n *newNode) clone(ctx context.Context) error {
 	}
 	req := CloneRequest{
 		Name: n.name, UUID: n.uuid().String(), Template: site.Template, Folder: r.folder, Placement: place,
-		CPU: pool.CPU, MemoryGB: pool.MemoryGB, DiskGB: disk, Mode: mode, GuestInfo: n.guest,
+		CPU: pool.CPU, MemoryGB: pool.MemoryGB, DiskGB: disk, Mode: mode,
 		Marker: Marker{
 			Cluster: r.spec.ID, Node: n.name, Pool: pool.Name, N: n.step.n, Address: n.address,
 			IPPool: n.placement().IPPoolID, Version: r.spec.KubernetesVersion, Template: r.spec.Template,
@@ -137,7 +134,15 @@ func (n *newNode) clone(ctx context.Context) error {
 	if pool.Name == ControlPlanePool {
 		req.Marker.Reserved = []netip.Addr{r.vip, r.extra}
 	}
-	state, err := r.task(ctx, func(ctx context.Context) (string, error) { return r.vc.Clone(ctx, req) })
+	state, err := r.task(ctx, func(ctx context.Context) (string, error) {
+		// Rendered when it is this node's turn: the token in it is short-lived, and
+		// clones may queue for longer than it lives.
+		if err := n.render(ctx); err != nil {
+			return "", err
+		}
+		req.GuestInfo = n.guest
+		return r.vc.Clone(ctx, req)
+	})
 	if errors.Is(err, ErrExists) {
 		return n.adopt(ctx, err)
 	}

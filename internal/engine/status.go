@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 )
@@ -82,7 +83,9 @@ func (e *Engine) Status(ctx context.Context, spec ClusterSpec, secrets *Secrets)
 // statusAfter looks once more at the end of an apply. That the look fails does
 // not hide what the apply has to say.
 func (e *Engine) statusAfter(ctx context.Context, spec *ClusterSpec, secrets *Secrets, failed error) (*Status, error) {
-	st, _, err := e.Status(context.WithoutCancel(ctx), *spec, secrets)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	st, _, err := e.Status(ctx, *spec, secrets)
 	if failed != nil {
 		return st, failed
 	}
@@ -135,7 +138,7 @@ func judge(obs *Observed, conditions []Condition) (State, Health) {
 		}
 	}
 	switch {
-	case obs.Record == nil || !obs.Record.Ready:
+	case !obs.ready(false):
 		return StateFailed, health
 	case health == Unhealthy:
 		return StateDegraded, health

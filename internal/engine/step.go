@@ -25,6 +25,7 @@ const (
 	ActionWipeUserdata    Action = "wipe_userdata"      // target: the node
 	ActionLabelNode       Action = "label_node"         // target: the node
 	ActionApplyPack       Action = "apply_pack"         // target: the pack
+	ActionRenewKubeconfig Action = "renew_kubeconfig"   // target: the cluster; half of its life is over
 	ActionKeep            Action = "keep_configuration" // target: the cluster; what import reads from it
 	ActionReleaseEndpoint Action = "release_endpoint"   // target: the cluster
 	ActionDeleteFolder    Action = "delete_folder"      // target: the folder's path

@@ -117,12 +117,19 @@ func (w *watcher) poll(ctx context.Context, req PollRequest) (*PollResult, error
 	return w.vc.Poll(ctx, req)
 }
 
-// tell shows the result to all and reports whether anything ended.
+// tell shows the result to all that still wait and reports whether anything
+// ended. It holds the lock, so that nobody looks after it has left.
 func (w *watcher) tell(waits []*wait, res *PollResult) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	ended := false
 	for _, it := range waits {
+		if _, waiting := w.waits[it]; !waiting {
+			continue
+		}
 		if done, err := it.look(res); done || err != nil {
-			w.end(it, err)
+			delete(w.waits, it)
+			it.ended <- err
 			ended = true
 		}
 	}
@@ -130,17 +137,13 @@ func (w *watcher) tell(waits []*wait, res *PollResult) bool {
 }
 
 func (w *watcher) fail(waits []*wait, err error) {
-	for _, it := range waits {
-		w.end(it, err)
-	}
-}
-
-func (w *watcher) end(it *wait, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.waits[it]; ok {
-		delete(w.waits, it)
-		it.ended <- err
+	for _, it := range waits {
+		if _, waiting := w.waits[it]; waiting {
+			delete(w.waits, it)
+			it.ended <- err
+		}
 	}
 }
 
@@ -164,10 +167,15 @@ func (w *watcher) gone(ctx context.Context, vm string) error {
 	})
 }
 
-// disks reads what is attached to a VM now.
-func (w *watcher) disks(ctx context.Context, vm string) (VMState, error) {
+// vm reads the state of a VM once, with what is attached to it where disks are
+// asked for.
+func (w *watcher) vm(ctx context.Context, vm string, disks bool) (VMState, error) {
+	req := PollRequest{VMs: []string{vm}}
+	if disks {
+		req.Disks = req.VMs
+	}
 	var state VMState
-	err := w.until(ctx, PollRequest{VMs: []string{vm}, Disks: []string{vm}}, func(res *PollResult) (bool, error) {
+	err := w.until(ctx, req, func(res *PollResult) (bool, error) {
 		if res.Gone[vm] {
 			return false, ErrGone
 		}

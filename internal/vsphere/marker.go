@@ -68,6 +68,19 @@ func (inv *inventory) machines() []marked {
 	})
 }
 
+// unreadable lists the names of the VMs of which vCenter tells no configuration:
+// those that are being made, and those whose files cannot be reached. They may
+// carry a marker.
+func (inv *inventory) unreadable() []string {
+	var names []string
+	for _, n := range inv.all(nil, machineTypes...) {
+		if _, ok := n.values["config.template"]; !ok && instanceUUID(n.properties) == "" {
+			names = append(names, n.name)
+		}
+	}
+	return names
+}
+
 func instanceUUID(p properties) string { return value[string](p, "config.instanceUuid") }
 
 // holdings lists the claims that a marker accounts for: the machine's own

@@ -39,6 +39,7 @@ func (c *Client) Survey(ctx context.Context, req engine.SurveyRequest) (*engine.
 	for _, m := range machines {
 		survey.Held = append(survey.Held, m.marker.holdings()...)
 	}
+	survey.Unreadable = inv.unreadable()
 	own := slices.DeleteFunc(machines, func(m marked) bool { return m.marker.Cluster != req.ClusterID || req.ClusterID == "" })
 	survey.Reported = inv.reported(own)
 

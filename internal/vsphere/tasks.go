@@ -97,6 +97,9 @@ func (c *Client) Poll(ctx context.Context, req engine.PollRequest) (*engine.Poll
 		}
 		state := vmState(p)
 		if slices.Contains(req.Disks, ref) {
+			// A VM whose files cannot be reached has no device list, which is not an
+			// empty one.
+			_, state.DisksRead = p.values["config.hardware.device"]
 			state.Disks = disksOf(p)
 		}
 		result.VMs[ref] = state

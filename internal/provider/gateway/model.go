@@ -76,6 +76,9 @@ func (m *model) ReadConfig(ctx context.Context, config tfsdk.Config) diag.Diagno
 	return config.GetAttribute(ctx, path.Root("pairing_code_wo"), &m.PairingCodeWO)
 }
 
+// Unfinish marks nothing: beside the kubeconfig, nothing follows from secrets.
+func (m *model) Unfinish() {}
+
 func (m *model) Forget() { m.PairingCodeWO = types.StringNull() }
 
 // Known looks at what users write. The id of the gateway's own pool is none of

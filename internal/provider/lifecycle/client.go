@@ -38,6 +38,9 @@ func ClientConfiguration(_ context.Context, secrets *engine.Secrets) (types.Obje
 	})
 }
 
+// UnknownClientConfiguration stands for one that is about to be made.
+func UnknownClientConfiguration() types.Object { return types.ObjectUnknown(clientType) }
+
 // ValidateNetwork refuses inner networks that overlap.
 func ValidateNetwork(_ context.Context, network types.Object) diag.Diagnostics {
 	var diags diag.Diagnostics

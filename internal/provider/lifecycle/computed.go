@@ -66,7 +66,7 @@ var (
 
 // Attributes are the schema of Computed. The id keeps its state in every plan.
 func Attributes(thing string) map[string]schema.Attribute {
-	keep := []planmodifier.String{stringplanmodifier.UseStateForUnknown()}
+	keep := []planmodifier.String{stringplanmodifier.UseNonNullStateForUnknown()}
 	text := func(doc string) schema.StringAttribute {
 		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
 	}
@@ -124,6 +124,12 @@ func Attributes(thing string) map[string]schema.Attribute {
 // unknownStatus marks what only an apply can tell. The id, the endpoint and the
 // kubeconfig keep their state.
 func (c *Computed) unknownStatus() {
+	// What a creation that failed has not come to yet, the next apply may.
+	for _, s := range []*types.String{&c.ControlPlaneEndpoint, &c.Kubeconfig} {
+		if s.IsNull() {
+			*s = types.StringUnknown()
+		}
+	}
 	c.State, c.Health = types.StringUnknown(), types.StringUnknown()
 	c.Conditions, c.Nodes = types.ListUnknown(conditionType), types.MapUnknown(nodeType)
 }

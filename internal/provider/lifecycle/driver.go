@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -52,6 +53,8 @@ type Model interface {
 	Target(ctx context.Context) (engine.Target, diag.Diagnostics)
 	// Field is the attribute that a field of the engine's stands for.
 	Field(engine.Field) engine.Field
+	// Unfinish marks as unknown what follows from secrets that are about to be made.
+	Unfinish()
 	// Finish fills in what follows from the secrets.
 	Finish(ctx context.Context, secrets *engine.Secrets) diag.Diagnostics
 }
@@ -128,7 +131,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	eng, err := Engine(ctx, d.Conn, nil)
+	eng, err := d.engine(ctx, nil, secrets)
 	var st *engine.Status
 	var look *engine.Observed
 	if err == nil {
@@ -168,6 +171,15 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if secrets == nil && prior.Base().Kubeconfig.IsNull() {
+		// Of a creation that never answered, Terraform has dropped what a provider
+		// that died had not handed over.
+		var err error
+		if secrets, err = NewSecrets(); err != nil {
+			resp.Diagnostics.Append(diagnostics.FromError("update", m.Thing().String(), err))
+			return
+		}
+	}
 	m.Base().Conditions = prior.Base().Conditions // their times go on
 	out, err := d.apply(ctx, timeout, m, req.Plan, req.Config, engine.Request{Secrets: secrets, Shown: shown}, false, &resp.Diagnostics)
 	if out == nil {
@@ -195,12 +207,14 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	resp.Diagnostics.Append(m.Identify(ctx, d.Conn)...)
 	target, diags := m.Target(ctx)
 	resp.Diagnostics.Append(diags...)
+	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	eng, err := Engine(ctx, d.Conn, nil)
+	eng, err := d.engine(ctx, nil, secrets)
 	if err == nil {
 		err = eng.Destroy(ctx, target, nil)
 	}
@@ -234,13 +248,30 @@ func (d *Driver[T, M]) apply(ctx context.Context, timeout time.Duration, m M, pl
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	eng, err := Engine(ctx, d.Conn, account)
+	eng, err := d.engine(ctx, account, req.Secrets)
+	if err == nil && req.Secrets != nil {
+		req.Secrets.VCenter, err = eng.Reader.InstanceUUID(ctx)
+	}
 	if err != nil {
 		return &engine.Outcome{}, err
 	}
 	spec.New = isNew
 	req.Spec, req.Parents, req.Keep = spec, parents, map[string][]byte{KeepConfig: kept}
 	return eng.Apply(ctx, req)
+}
+
+// engine makes an engine for what was built in the provider's vCenter. Another
+// vCenter knows nothing of it, and that proves nothing.
+func (d *Driver[T, M]) engine(ctx context.Context, account *Identity, secrets *engine.Secrets) (*engine.Engine, error) {
+	eng, err := Engine(ctx, d.Conn, account)
+	if err != nil || secrets == nil || secrets.VCenter == "" {
+		return eng, err
+	}
+	connected, err := eng.Reader.InstanceUUID(ctx)
+	if err == nil && connected != secrets.VCenter {
+		err = fmt.Errorf("it was built in the vCenter with the instance UUID %s, and the provider is connected to %s; set vcenter_server of the provider back, or remove it from the state with `terraform state rm`", secrets.VCenter, connected)
+	}
+	return eng, err
 }
 
 // save writes a state in which nothing is unknown.

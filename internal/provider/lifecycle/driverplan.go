@@ -76,7 +76,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	}
 	remembered, diags := ReadRemembered(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
-	eng, err := Engine(ctx, d.Conn, nil)
+	eng, err := d.engine(ctx, nil, secrets)
 	var p *engine.Plan
 	if err == nil {
 		p, err = eng.Plan(ctx, spec, secrets, remembered)
@@ -105,6 +105,9 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		onlyWarn(p)
 	}
 	Show(ctx, before, m.Base(), p, d.Conn, resp, m.Field)
+	if m.Base().Kubeconfig.IsUnknown() {
+		m.Unfinish()
+	}
 }
 
 // onlyWarn turns the problems of a plan into warnings, and a plan that has some
@@ -130,10 +133,12 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 	resp.Diagnostics.Append(m.Identify(ctx, d.Conn)...)
 	target, diags := m.Target(ctx)
 	resp.Diagnostics.Append(diags...)
+	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	eng, err := Engine(ctx, d.Conn, nil)
+	eng, err := d.engine(ctx, nil, secrets)
 	var p *engine.Plan
 	if err == nil {
 		p, err = eng.PlanDestroy(ctx, target)

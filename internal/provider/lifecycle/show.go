@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -53,6 +54,9 @@ func Show(ctx context.Context, prior, planned *Computed, p *engine.Plan, conn *c
 	switch {
 	case len(changes) > 0:
 		planned.unknownStatus()
+		if slices.ContainsFunc(changes, func(c engine.Change) bool { return c.Action == engine.ActionRenewKubeconfig }) {
+			planned.Kubeconfig = types.StringUnknown()
+		}
 		resp.Diagnostics.Append(planned.SetChanges(ctx, changes)...)
 	case prior != nil && !prior.PlannedChanges.IsNull():
 		planned.PlannedChanges = prior.PlannedChanges

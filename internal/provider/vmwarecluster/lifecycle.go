@@ -72,6 +72,8 @@ func (m *model) Target(ctx context.Context) (engine.Target, diag.Diagnostics) {
 // its schema.
 func (m *model) Field(f engine.Field) engine.Field { return f }
 
+func (m *model) Unfinish() { m.ClientConfiguration = lifecycle.UnknownClientConfiguration() }
+
 func (m *model) Finish(ctx context.Context, secrets *engine.Secrets) (diags diag.Diagnostics) {
 	m.ClientConfiguration, diags = lifecycle.ClientConfiguration(ctx, secrets)
 	return diags
