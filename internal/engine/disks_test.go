@@ -1,0 +1,95 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// attaching is a vCenter in which somebody attaches a disk to a VM while it is
+// about to be destroyed, which makes the destruction fail and be tried again.
+type attaching struct {
+	engine.VCenter
+	attach func(vm string)
+}
+
+func (v attaching) Destroy(ctx context.Context, vm string) (string, error) {
+	v.attach(vm)
+	return v.VCenter.Destroy(ctx, vm)
+}
+
+// TestNoForeignDiskIsDestroyed attaches a disk to each VM before a destruction,
+// and another one between its first try and its second: both files stay.
+func TestNoForeignDiskIsDestroyed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, out := w.applied(w.spec(1, 1))
+	var files []string
+	attach := func(name string) {
+		file, err := w.sim.AttachDisk(name, 1)
+		if err != nil {
+			t.Error(err)
+		}
+		files = append(files, file)
+	}
+	for _, n := range out.Status.Nodes {
+		attach(n.Name)
+	}
+	if err := w.sim.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "Destroy_Task", Fault: "TaskInProgress"}); err != nil {
+		t.Fatal(err)
+	}
+	e, first := w.engine(), true
+	e.Reader = attaching{e.Reader, func(string) {
+		if first {
+			first = false
+			attach("prod-general-1") // workers go first
+		}
+	}}
+	if err := e.Destroy(t.Context(), spec.Target(), secrets); err != nil {
+		t.Fatal(err)
+	}
+	if lost := w.sim.DestroyedForeignDisks(); len(lost) > 0 {
+		t.Errorf("destroyed %v", lost)
+	}
+	if len(files) != 3 || slices.ContainsFunc(files, func(f string) bool { return !w.sim.DiskExists(f) }) {
+		t.Errorf("of %v some are gone", files)
+	}
+}
+
+// TestARecordThatIsGone deletes the record of a running cluster: it is written
+// again, and the cluster is not built again.
+func TestARecordThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, before := w.applied(w.spec(1, 1))
+	e := w.engine()
+	tags := e.Ledger
+	if err := tags.Unregister(t.Context(), tags.ID("cluster", "", "prod")); err != nil {
+		t.Fatal(err)
+	}
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"register prod"}) {
+		t.Fatalf("planned %v", got)
+	}
+	after, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range after.Status.Nodes {
+		if n.UUID != before.Status.Nodes[i].UUID {
+			t.Errorf("%s is another VM", n.Name)
+		}
+	}
+	if got := actions(w.plan(spec, secrets)); len(got) > 0 {
+		t.Errorf("then planned %v", got)
+	}
+	if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+		t.Fatal(err)
+	}
+	// Which folders were Gantry's only the record knew: they stay.
+	if left := w.sim.Leftovers(); len(left.VMs) > 0 || w.claims() > 0 {
+		t.Errorf("left behind: %+v", left)
+	}
+}
