@@ -258,12 +258,13 @@ func TestAccGatewayInUse(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{}), Check: func(*terraform.State) error {
-				return book.AddChild(context.Background(), id, "cluster theirs")
+				_, err := book.Register(context.Background(), ledger.Record{Kind: ledger.KindCluster, Name: "theirs", GatewayID: id.String(), Body: []byte(`{}`)})
+				return err
 			}},
 			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster theirs.`)},
 			{
 				PreConfig: func() {
-					if err := book.RemoveChild(context.Background(), id, "cluster theirs"); err != nil {
+					if err := book.Unregister(context.Background(), book.ID(ledger.KindCluster, id.String(), "theirs")); err != nil {
 						t.Error(err)
 					}
 				},
