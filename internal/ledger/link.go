@@ -84,10 +84,11 @@ func (l *Ledger) withoutGhosts(ctx context.Context, parent uuid.UUID, children [
 	if err != nil {
 		return nil, fmt.Errorf("read record %s: %w", parent, err)
 	}
-	if r, err := recordOf(tag.Name); err != nil || r.Kind != KindGateway {
-		return children, nil // a cloud account's clusters are not known by name alone
+	// A cloud account's clusters are not known by name alone.
+	if r, err := recordOf(tag.Name); err == nil && r.Kind == KindGateway {
+		children = slices.DeleteFunc(children, ghost)
 	}
-	return slices.DeleteFunc(children, ghost), nil
+	return children, nil
 }
 
 func cutWords(child, words string) (string, bool) {

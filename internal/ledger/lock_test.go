@@ -127,7 +127,7 @@ func TestOfTwoContendersForADeadHoldersLockOneGetsIt(t *testing.T) {
 		id := a.ID(ledger.KindCluster, "", "prod")
 		gone := lock(t, a, id, "a")
 		killed.Fail(dead)
-		defer gone.Release(context.Background(), false)
+		defer func() { _ = gone.Release(context.Background(), false) }()
 		var holders, worked atomic.Int32
 		var wg sync.WaitGroup
 		for range 2 {
@@ -247,7 +247,7 @@ func TestDeadHolderIsNoticedWhenVCentersClockIsSetBack(t *testing.T) {
 		id := a.ID(ledger.KindCluster, "", "prod")
 		gone := lock(t, a, id, "a")
 		killed.Fail(dead)
-		defer gone.Release(context.Background(), false)
+		defer func() { _ = gone.Release(context.Background(), false) }()
 		store.Advance(-time.Hour)
 		b, _ := join(store)
 		next := lock(t, b, id, "b")

@@ -100,11 +100,10 @@ func TestClaimsPreferWhatDoesNotRest(t *testing.T) {
 	}
 	// What is over for all is not preferred to what rests for the cluster.
 	l, _ := join(store)
-	snap := taken(t, l)
 	addr := claim(t, l, pool, owner("dev", 1), storeLater(t, store, l))
 	must(t, l.Release(t.Context(), pool, addr, owner("dev", 1)))
 	fresh, _ := join(store)
-	snap = taken(t, fresh)
+	snap := taken(t, fresh)
 	if got := claim(t, fresh, pool, owner("dev", 2), snap); got != addr {
 		t.Errorf("dev got %s, not its own %s", got, addr)
 	}

@@ -75,10 +75,8 @@ func (l *Ledger) forLast(ctx context.Context, id uuid.UUID, there idSet) (Record
 	if err != nil {
 		return Record{}, err
 	}
-	r, err := recordOf(tag.Name)
-	if err != nil {
-		return Record{}, nil
-	}
+	// A tag that is named otherwise is no record, and has nothing that hangs on it.
+	r, _ := recordOf(tag.Name)
 	if r.Kind == KindPool {
 		r.Body, err = l.readBody(ctx, id, tag.Description)
 		if err != nil && !errors.Is(err, errTorn) {
