@@ -105,7 +105,10 @@ func TestAccKilledDestroy(t *testing.T) {
 func TestAccKilledTerraform(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
-	w := newWorkspace(t, d.whole(1))
+	// Not every CLI saves what it has made before it ends.
+	w := newWorkspace(t, d.shared())
+	w.must(apply...)
+	w.configure(d.whole(1))
 	p := w.start(apply...)
 	p.until("the first node boots", d.guestIn(guest.PhaseBooting, "prod-cp-1"))
 	if err := syscall.Kill(p.cmd.Process.Pid, syscall.SIGKILL); err != nil {
