@@ -122,15 +122,21 @@ func (e *Environment) Ledger() *ledger.Ledger {
 	return l
 }
 
-// Tags is the category of the ledger, for what an administrator does to its tags
-// by hand.
-func (e *Environment) Tags() ledger.Store {
+// VCenter is a session of the test's own, for what an administrator does.
+func (e *Environment) VCenter() *vsphere.Client {
 	e.t.Helper()
 	vcenter, err := e.own.VCenter(e.t.Context())
 	if err != nil {
 		e.t.Fatalf("connect to the simulated vCenter: %v", err)
 	}
-	return vsphere.NewTagStore(vcenter)
+	return vcenter
+}
+
+// Tags is the category of the ledger, for what an administrator does to its tags
+// by hand.
+func (e *Environment) Tags() ledger.Store {
+	e.t.Helper()
+	return vsphere.NewTagStore(e.VCenter())
 }
 
 // TagNamed finds the tag of the ledger whose name ends in suffix, by reading all

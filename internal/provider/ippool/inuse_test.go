@@ -1,6 +1,7 @@
 package ippool_test
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -22,13 +23,18 @@ var (
 // claim takes an address of the pool as a cluster does.
 func claim(t *testing.T, env *acctest.Environment, single bool) {
 	t.Helper()
+	claimFor(t, env, single, holder, held)
+}
+
+func claimFor(t *testing.T, env *acctest.Environment, single bool, owner ledger.Owner, addr netip.Addr) {
+	t.Helper()
 	l := env.Ledger()
 	addresses, err := ipam.New("10.10.183.1", "10.10.183.10", 18, "10.10.128.1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes"), Name: "prod-nodes", Pool: addresses, SingleCluster: single}
-	if err := l.ClaimAddress(t.Context(), p, holder, held); err != nil {
+	if err := l.ClaimAddress(t.Context(), p, owner, addr); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -85,9 +91,20 @@ func TestPoolInUse(t *testing.T) {
 				ExpectError: acctest.Words(`default_gateway = "10.10.183.9"`),
 			},
 			{
-				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")),
+				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`)),
 				PlanOnly:    true,
-				ExpectError: acctest.Words("can be restricted to a single cluster while none of its addresses is in use"),
+				ExpectError: acctest.Words("excluded_addresses = [\"10.10.183.3\", \"10.10.183.8-10.10.183.9\"]"),
+			},
+			{
+				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`)),
+				PlanOnly:    true,
+				ExpectError: acctest.Words("delete what holds them first: 10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster + ")"),
+			},
+			{
+				// 10.10.183.9 is not in it.
+				Config:      env.Config(subnet("10.10.183.0/29", "prefix_length = 18")),
+				PlanOnly:    true,
+				ExpectError: acctest.Words("10.10.183.9 (prod-1-cp-1"),
 			},
 			{
 				// What is in use stays: the other end may go.
@@ -104,6 +121,61 @@ func TestPoolInUse(t *testing.T) {
 			{
 				PreConfig: func() { release(t, env) },
 				Config:    env.Config(""),
+			},
+		},
+	})
+}
+
+// TestPoolIsRestrictedLater turns the restriction on for a pool in use: by one
+// cluster it is kept for that one, by two it is refused.
+func TestPoolIsRestrictedLater(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	restricted := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")
+	other := ledger.Owner{Cluster: "7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22", Node: "test-worker-1"}
+	second := netip.MustParseAddr("10.10.183.4")
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{
+				PreConfig: func() {
+					claim(t, env, false)
+					claimFor(t, env, false, other, second)
+				},
+				Config: env.Config(restricted), PlanOnly: true,
+				ExpectError: acctest.Words("cluster " + holder.Cluster + " (1, such as 10.10.183.9 of prod-1-cp-1), cluster " + other.Cluster + " (1, such as 10.10.183.4 of test-worker-1)"),
+			},
+			{
+				PreConfig: func() {
+					l := env.Ledger()
+					if err := l.Release(t.Context(), ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes")}, second, other); err != nil {
+						t.Fatal(err)
+					}
+				},
+				Config: env.Config(restricted),
+				ConfigStateChecks: []statecheck.StateCheck{
+					value("reserved_by_cluster_id", knownvalue.StringExact(holder.Cluster)),
+					value("allocated_addresses", knownvalue.Int64Exact(1)),
+				},
+			},
+			{
+				// It holds for everybody.
+				PreConfig: func() {
+					l := env.Ledger()
+					addresses, _ := ipam.New("10.10.183.1", "10.10.183.10", 18, "10.10.128.1")
+					p := ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes"), Pool: addresses, SingleCluster: true}
+					var reserved *ledger.ReservedError
+					if err := l.ClaimAddress(t.Context(), p, other, second); !errors.As(err, &reserved) || reserved.Cluster != holder.Cluster {
+						t.Errorf("another cluster's claim ends with %v, want a *ReservedError that names the first", err)
+					}
+				},
+				Config: env.Config(restricted), PlanOnly: true,
+			},
+			{
+				PreConfig: func() { release(t, env) },
+				Config:    env.Config(restricted),
 			},
 		},
 	})

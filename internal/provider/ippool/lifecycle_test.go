@@ -200,7 +200,8 @@ resource "gantry_ip_pool" "nodes" {
 func TestPoolAnswerLost(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
-	// The first tag of all marks the category; here it is another one's turn.
+	// The first tag of all marks the category, and the first of a pool notes it
+	// among all pools; the second is its record.
 	l := env.Ledger()
 	if _, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "other", Body: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
@@ -214,7 +215,7 @@ func TestPoolAnswerLost(t *testing.T) {
 		Steps: []resource.TestStep{
 			{
 				PreConfig: func() {
-					if err := env.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST tag"}); err != nil {
+					if err := env.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST tag", Nth: 2}); err != nil {
 						t.Fatal(err)
 					}
 				},

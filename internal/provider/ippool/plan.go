@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -55,7 +56,11 @@ func (r *poolResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if isDamaged(ctx, req.Private, &resp.Diagnostics) {
+	damaged := isDamaged(ctx, req.Private, &resp.Diagnostics)
+	if !damaged && r.planNothing(ctx, &state, &plan, req, resp) {
+		return
+	}
+	if damaged {
 		// Counting again is what makes an apply write the record again.
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("allocated_addresses"), types.Int64Unknown())...)
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("available_addresses"), types.Int64Unknown())...)
@@ -81,6 +86,21 @@ func (r *poolResource) planCreate(ctx context.Context, plan *model, resp *resour
 			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving)...)
 		})
 	}
+}
+
+// planNothing keeps the state where nothing but spelling differs: the framework
+// has marked the counts as unknown by then. It answers whether that is so.
+func (r *poolResource) planNothing(ctx context.Context, state, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
+	same := *plan
+	same.TotalAddresses, same.AllocatedAddresses, same.AvailableAddresses, same.ReservedByClusterID =
+		state.TotalAddresses, state.AllocatedAddresses, state.AvailableAddresses, state.ReservedByClusterID
+	kept := tfsdk.Plan{Schema: resp.Plan.Schema, Raw: resp.Plan.Raw}
+	resp.Diagnostics.Append(kept.Set(ctx, &same)...)
+	if !kept.Raw.Equal(req.State.Raw) {
+		return false
+	}
+	resp.Plan = kept
+	return true
 }
 
 func (r *poolResource) planUpdate(ctx context.Context, state, plan *model, resp *resource.ModifyPlanResponse) {
