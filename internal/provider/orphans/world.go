@@ -122,7 +122,7 @@ func (w *world) orphans() []finding {
 	w.strandedClaims()
 	w.strandedTags()
 	slices.SortFunc(w.found, func(a, b finding) int {
-		return slices.Compare([]string{a.Kind, a.Name, a.key}, []string{b.Kind, b.Name, b.key})
+		return slices.Compare([]string{a.Kind, a.Name, a.Detail, a.key}, []string{b.Kind, b.Name, b.Detail, b.key})
 	})
 	return slices.CompactFunc(w.found, func(a, b finding) bool { return a.key == b.key })
 }

@@ -1,0 +1,211 @@
+package orphans_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+const look = `
+data "gantry_orphans" "all" {}
+`
+
+// found expects the orphans, each as kind, name and detail; the latter two are
+// patterns.
+func found(want ...[3]string) []statecheck.StateCheck {
+	list := make([]knownvalue.Check, len(want))
+	for i, w := range want {
+		list[i] = knownvalue.ObjectExact(map[string]knownvalue.Check{
+			"kind": knownvalue.StringExact(w[0]), "name": knownvalue.StringRegexp(regexp.MustCompile("^" + w[1] + "$")),
+			"detail": knownvalue.StringRegexp(regexp.MustCompile(w[2])), "what_to_do": knownvalue.StringRegexp(regexp.MustCompile(`\.$`)),
+		})
+	}
+	return []statecheck.StateCheck{statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListExact(list))}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const nodes = `
+resource "gantry_ip_pool" "nodes" {
+  name            = "nodes"
+  range           = { start = "10.10.183.1", end = "10.10.183.20" }
+  prefix_length   = 18
+  default_gateway = "10.10.128.1"
+}
+`
+
+// TestOrphansOfTheLedger leaves behind what killed runs and busy hands do, and
+// then does what the list says.
+func TestOrphansOfTheLedger(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	l := env.Ledger()
+	owner := ledger.Owner{Cluster: "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11", Node: "old-cp-1"}
+	addresses, err := ipam.New("10.10.183.1", "10.10.183.20", 18, "10.10.128.1")
+	must(t, err)
+	pool := ledger.Pool{ID: l.ID(ledger.KindPool, "", "nodes"), Name: "nodes", Pool: addresses}
+	held := netip.MustParseAddr("10.10.183.7")
+	gone := ledger.Pool{ID: l.ID(ledger.KindPool, "", "gone"), Name: "gone", Pool: addresses}
+	body, err := json.Marshal(ledger.ClusterBody{ID: "7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22", Kind: "cluster", Datacenter: "dc-1", Folder: "k8s", Folders: []string{"k8s"}})
+	must(t, err)
+	unfinished := ledger.Record{Kind: ledger.KindCluster, Name: "half", Body: body}
+	stray := ledger.Tag{ID: uuid.New(), Name: "printers", Description: "10.10.183.5"}
+	var lease *ledger.Lease
+
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(nodes + look), ConfigStateChecks: found()},
+			{
+				PreConfig: func() {
+					must(t, l.ClaimAddress(t.Context(), pool, owner, held))
+					must(t, l.ClaimAddress(t.Context(), gone, owner, held))
+					must(t, env.Tags().Create(t.Context(), stray))
+					// A run is making that one.
+					_, err := l.Register(t.Context(), unfinished)
+					must(t, err)
+					lease, err = l.Lock(t.Context(), l.ID(ledger.KindCluster, "", "half"), "elsewhere")
+					must(t, err)
+					must(t, l.AddChild(t.Context(), pool.ID, "cluster nowhere"))
+				},
+				Config: env.Config(nodes + look),
+				ConfigStateChecks: found(
+					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool "nodes" for old-cp-1 of cluster ` + owner.Cluster + ` since .*, of which there is neither a record nor a VM\.$`},
+					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool ` + gone.ID.String()},
+					[3]string{"pool", gone.ID.String(), `^1 of its addresses are claimed, and it is registered nowhere`},
+					[3]string{"tag", pool.ID.String() + `@\d+`, `^It notes cluster nowhere at pool "nodes"`},
+					[3]string{"tag", "printers", `is no tag of Gantry's`},
+				),
+			},
+			{
+				PreConfig: func() {
+					must(t, lease.Release(t.Context(), true))
+					must(t, l.RemoveChild(t.Context(), pool.ID, "cluster nowhere"))
+					must(t, env.Tags().Delete(t.Context(), stray.ID))
+					must(t, l.Release(t.Context(), gone, held, owner))
+					must(t, env.Tags().Update(t.Context(), env.TagNamed("/10.10.183.7").ID, "the printer"))
+				},
+				Config: env.Config(nodes + look),
+				ConfigStateChecks: found(
+					[3]string{"claim", "10.10.183.7", `^The claim of IP pool "nodes" is not readable: somebody has edited it\. No VM of Gantry's has the address\.$`},
+					[3]string{"cluster", "half", `^It is registered, its API has never answered, and no run works on it now\. It has no VM\.$`},
+					[3]string{"folder", "/dc-1/vm/k8s", `^It was made for cluster "half"`},
+				),
+			},
+			{
+				PreConfig: func() {
+					must(t, env.Tags().Delete(t.Context(), env.TagNamed("/10.10.183.7").ID))
+					must(t, l.Unregister(t.Context(), l.ID(ledger.KindCluster, "", "half")))
+				},
+				Config: env.Config(nodes + look), ConfigStateChecks: found(),
+			},
+		},
+	})
+}
+
+// TestOrphanedCluster takes a cluster's record away, and finds what it left.
+func TestOrphanedCluster(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	l := env.Ledger()
+	cluster := fmt.Sprintf(`
+resource "gantry_cloud_account" "team" {
+  name           = "team"
+  vcenter_server = %q
+  username       = %q
+  password       = %q
+  ca_certificate = %q
+}
+
+resource "gantry_vmware_cluster" "prod" {
+  name          = "prod"
+  cloud_account = gantry_cloud_account.team
+  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  datacenter    = "dc-1"
+  folder        = "k8s/prod"
+  network       = { ip_allocation = "static" }
+  control_plane = {
+    node_count = 1
+    cpu        = 2
+    memory_gb  = 4
+    placement  = { compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", ip_pool_id = gantry_ip_pool.nodes.id }
+  }
+}
+`, env.Server(), env.Username(), env.Password(), env.CACertificate())
+	const forget = `
+removed {
+  from = gantry_vmware_cluster.prod
+  lifecycle {
+    destroy = false
+  }
+}
+`
+	account, _, _ := strings.Cut(cluster, "resource \"gantry_vmware_cluster\"")
+	id := l.ID(ledger.KindCluster, "", "prod")
+	lock := [3]string{"lock", id.String(), `lock tags of a record that is gone`}
+	child := [3]string{"tag", l.ID(ledger.KindAccount, "", "team").String() + `@\d+`, `^It notes cluster prod at account "team", and there is no record of that`}
+	address := func(addr, owner string) [3]string {
+		return [3]string{"claim", addr, `^It is claimed of IP pool "nodes" for ` + owner + ` of cluster .*neither a record nor a VM`}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(nodes + cluster)},
+			{
+				// Nothing of a cluster that is registered is an orphan.
+				Config: env.Config(nodes + cluster + look), ConfigStateChecks: found(),
+			},
+			{
+				PreConfig: func() { must(t, env.Tags().Delete(t.Context(), id)) },
+				Config:    env.Config(nodes + account + forget + look),
+				ConfigStateChecks: found(
+					[3]string{"folder", "/dc-1/vm/k8s/prod", `It may have been made for them`}, lock, child,
+					[3]string{"vm", "/dc-1/vm/k8s/prod/prod-cp-1", `^Node prod-cp-1 of cluster .*, of which there is no record\. It is powered on and accounts for 10\.10\.183\.\d+, 10\.10\.183\.\d+, 10\.10\.183\.\d+\.$`},
+				),
+			},
+			{
+				PreConfig: func() {
+					must(t, env.DeleteVM("prod-cp-1"))
+					must(t, env.VCenter().DeleteFolder(t.Context(), "dc-1", "k8s/prod"))
+				},
+				Config: env.Config(nodes + account + look),
+				ConfigStateChecks: found(
+					address(`10\.10\.183\.\d+`, `(vip|extra|prod-cp-1)`), address(`10\.10\.183\.\d+`, `(vip|extra|prod-cp-1)`),
+					address(`10\.10\.183\.\d+`, `(vip|extra|prod-cp-1)`), lock, child,
+				),
+			},
+			{
+				PreConfig: func() {
+					entries, err := l.Entries(t.Context())
+					must(t, err)
+					for _, e := range entries {
+						if e.Kind == ledger.EntryClaim || e.Kind == ledger.EntryChild || e.Parent == id {
+							must(t, env.Tags().Delete(t.Context(), e.ID))
+						}
+					}
+				},
+				Config: env.Config(nodes + account + look), ConfigStateChecks: found(),
+			},
+		},
+	})
+}
