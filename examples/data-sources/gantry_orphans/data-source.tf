@@ -1,0 +1,6 @@
+# What carries Gantry's marks and belongs to nothing that is registered.
+data "gantry_orphans" "all" {}
+
+output "to_do" {
+  value = { for o in data.gantry_orphans.all.orphans : o.name => o.what_to_do }
+}
