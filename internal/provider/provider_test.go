@@ -31,6 +31,8 @@ func TestWrongProvider(t *testing.T) {
 		"CA and no CA":      {fmt.Sprintf("ca_certificate = %q\n insecure_skip_verify = true", env.CACertificate()), `nothing is verified against ca_certificate`},
 		"no proxy":          {`cluster_proxy_url = "proxy:3128"`, `it is not of the form http://host:port`},
 		"too much at once":  {`max_parallel_operations = 65`, `must be between 1 and 64`},
+		"no claims":         {`max_claims = 0`, `must be between 1 and 8000`},
+		"too many claims":   {`max_claims = 8001`, `must be between 1 and 8000`},
 		"wrong password":    {strings.Replace(login, env.Password(), "wrong", 1) + "insecure_skip_verify = true", `refuses the user name or the password`},
 		"unknown authority": {login, `is not trusted`},
 	} {

@@ -21,7 +21,7 @@ const (
 	defaultMaxParallel = 8
 	maxMaxParallel     = 64
 
-	// Users of large tag inventories find vCenter comfortable with 8,000 tags.
+	// vCenters are comfortable with so many tags.
 	maxMaxClaims = 8000
 )
 
@@ -74,8 +74,8 @@ func attributes() map[string]schema.Attribute {
 		},
 		"max_claims": schema.Int64Attribute{
 			Optional: true,
-			MarkdownDescription: "Number of addresses that may be in use in the vCenter at a time, from 1 to 8,000. Each is a vSphere tag, of which vCenter takes " +
-				"about 8,000 without trouble. With more, nothing that needs an address is built. Defaults to 4,000.",
+			MarkdownDescription: "Number of tags that Gantry may keep in the vCenter before it claims no more addresses, from 1 to 8,000. Nearly all of them are addresses in use, " +
+				"one each; a pool, gateway, cloud account or cluster has a few. vCenter takes about 8,000 tags without trouble, those of others included. Defaults to 4,000.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxClaims)},
 		},
 	}

@@ -41,15 +41,12 @@ func spelledDelay(prior types.String, d time.Duration) types.String {
 		return prior
 	}
 	text := d.String()
-	if d >= time.Minute {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if d >= time.Hour {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	// 10s and 10m0s end alike, and so do 1h10m and 1h0m.
-	if full, err := time.ParseDuration(text); err != nil || full != d {
-		text = d.String()
+	for _, zeros := range []string{"0s", "0m"} {
+		// 10m0s ends in zeros that say nothing, and 10s in some that do.
+		brief := strings.TrimSuffix(text, zeros)
+		if same, err := time.ParseDuration(brief); err == nil && same == d {
+			text = brief
+		}
 	}
 	return types.StringValue(text)
 }
