@@ -125,7 +125,10 @@ func (p *planner) resolved() {
 		for j, pl := range pool.Placements {
 			ip := p.obs.IPPools[pl.IPPoolID]
 			if ip == nil || !ip.Registered {
-				p.out.Unknown = true
+				if p.out.Unregistered == nil {
+					p.out.Unregistered = map[string]Field{}
+				}
+				p.out.Unknown, p.out.Unregistered[pl.IPPoolID] = true, placementField(i, pool.Name, j)+".ip_pool_id"
 				continue
 			}
 			field := placementField(i, pool.Name, j)

@@ -75,6 +75,8 @@ type Plan struct {
 	// Unknown is set where the steps cannot be told yet: an IP pool that the
 	// plan uses is not registered, because the same apply will make it.
 	Unknown bool
+	// Unregistered are the attributes that name those pools, by the pool's id.
+	Unregistered map[string]Field
 	// Collision is the id of another cluster or gateway that has the name.
 	Collision string
 	// Unfinished is the id of a creation that never came to an end and is taken

@@ -121,6 +121,17 @@ func (c *Connection) MaxParallel() int {
 	return c.settings.MaxParallel
 }
 
+// MarkPlanned notes that this run plans to make the IP pool of this id.
+func (c *Connection) MarkPlanned(id string) { c.process.planned.Store(id, struct{}{}) }
+
+// Planned tells whether MarkPlanned was called for the id: Terraform plans what a
+// resource refers to before the resource. A pool that is neither registered nor
+// planned by this provider is no pool of its vCenter.
+func (c *Connection) Planned(id string) bool {
+	_, ok := c.process.planned.Load(id)
+	return ok
+}
+
 // Timing is how long the engine waits.
 func (c *Connection) Timing() engine.Timing {
 	if c.process.Timing != nil {

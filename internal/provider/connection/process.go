@@ -19,6 +19,7 @@ type Process struct {
 
 	sessions vsphere.Pool
 	seen     sync.Map // id: struct{}
+	planned  sync.Map // id: struct{}
 	leaving  sync.Map // id: struct{}
 }
 

@@ -127,6 +127,7 @@ func (m *model) Identify(ctx context.Context, conn *connection.Connection) diag.
 	diags.Append(more...)
 	if pool != nil && !pool.Name.IsUnknown() {
 		m.IPPoolID = types.StringValue(book.ID(ledger.KindPool, id.String(), pool.Name.ValueString()).String())
+		conn.MarkPlanned(m.IPPoolID.ValueString())
 	}
 	m.DefaultCloudAccount, more = account(conn.Login(), id.String(), book.ID(ledger.KindAccount, id.String(), defaultAccount).String())
 	diags.Append(more...)

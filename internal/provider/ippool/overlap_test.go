@@ -2,18 +2,18 @@ package ippool_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // register makes a pool as another workspace does, and returns what takes it
@@ -94,25 +94,26 @@ func TestPoolsOverlapAtApply(t *testing.T) {
 	})
 }
 
-// TestPoolsOverlapInOneConfiguration makes two at the same time: at most one of
-// them is there in the end.
+// TestPoolsOverlapInOneConfiguration makes two at the same time, of which neither
+// sees the other before it is registered: at most one of them is there after it.
 func TestPoolsOverlapInOneConfiguration(t *testing.T) {
 	t.Parallel()
-	env := acctest.New(t)
-	two := func(network string) string {
-		return env.Config(strings.Replace(small, `"prod-nodes"`, `"prod-nodes"`+network, 1) + strings.NewReplacer(`"nodes"`, `"twin"`, "prod-nodes", "twin").Replace(small))
-	}
+	env := acctest.New(t, simulator.Options{Latency: 20 * time.Millisecond})
+	two := small + strings.NewReplacer(`"nodes"`, `"twin"`, "prod-nodes", "twin").Replace(small)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
-		CheckDestroy: func(*terraform.State) error {
-			pools, err := env.Ledger().Pools(t.Context())
-			if err == nil && len(pools) > 0 {
-				err = fmt.Errorf("registered still: %+v", pools)
-			}
-			return err
-		},
+		CheckDestroy:             env.CheckDestroy,
 		Steps: []resource.TestStep{
-			{Config: two(""), ExpectError: acctest.Words("IP pools overlap")},
+			{Config: env.Config(two), ExpectError: acctest.Words("IP pools overlap")},
+			{
+				PreConfig: func() {
+					pools, err := env.Ledger().Pools(t.Context())
+					if err != nil || len(pools) > 1 {
+						t.Errorf("registered are %+v (%v), want one at most", pools, err)
+					}
+				},
+				Config: env.Config(small),
+			},
 		},
 	})
 }

@@ -148,6 +148,7 @@ func PlanCreate(ctx context.Context, c *connection.Connection, k Key, name, gate
 		return types.StringUnknown(), diags
 	}
 	id := k.ID(l)
+	c.MarkPlanned(id.String())
 	switch _, err := l.Record(ctx, id); {
 	case err == nil && c.Seen(id.String()):
 		diags.AddAttributeWarning(path.Root("name"), diagnostics.Title(k.String())+" is still there",

@@ -49,7 +49,10 @@ func TestAccClusterRefusals(t *testing.T) {
 		c.shape.controlPlane = 1
 		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
 	}
-	steps = append(steps, resource.TestStep{Config: base})
+	stranger := strings.ReplaceAll(config(e, shape{controlPlane: 1}), "gantry_ip_pool.nodes.id", `"6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"`)
+	steps = append(steps,
+		resource.TestStep{Config: stranger, PlanOnly: true, ExpectError: says("No such IP pool", "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11")},
+		resource.TestStep{Config: base})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
 	if vms := e.Leftovers().VMs; len(vms) > 0 {
 		t.Errorf("a refused plan has made %v", vms)
