@@ -20,6 +20,11 @@ func TestTagStoreConforms(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Store { return vsphere.NewTagStore(start(t).client) })
 }
 
+func TestClaimsConform(t *testing.T) {
+	t.Parallel()
+	ledgertest.RunClaims(t, 40, func(t *testing.T) ledger.Store { return vsphere.NewTagStore(start(t).client) })
+}
+
 func tag(name string) ledger.Tag {
 	return ledger.Tag{ID: uuid.NewSHA1(uuid.NameSpaceDNS, []byte(name)), Name: name, Description: "of a test"}
 }

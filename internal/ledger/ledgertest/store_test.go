@@ -11,3 +11,8 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	ledgertest.Run(t, func(*testing.T) ledger.Store { return ledgertest.NewStore() })
 }
+
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	ledgertest.RunClaims(t, 400, func(*testing.T) ledger.Store { return ledgertest.NewStore() })
+}
