@@ -112,7 +112,7 @@ func TestPoolsOverlapInOneConfiguration(t *testing.T) {
 						t.Errorf("registered are %+v (%v), want one at most", pools, err)
 					}
 				},
-				Config: env.Config(small),
+				Config: env.Config(""),
 			},
 		},
 	})

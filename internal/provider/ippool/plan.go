@@ -119,7 +119,7 @@ func (r *poolResource) planUpdate(ctx context.Context, state, plan *model, resp 
 	r.withLedger(ctx, plan, resp, func(l *ledger.Ledger) {
 		_, diags := checkInUse(ctx, l, state, plan)
 		resp.Diagnostics.Append(diags...)
-		if false {
+		if moved(state, plan) {
 			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving)...)
 		}
 	})
