@@ -2,8 +2,11 @@
 // time and the provider's memory while Terraform or OpenTofu creates, refreshes
 // and destroys clusters on the simulated datacenter.
 //
-// It prints a table in Markdown. Every row is a cluster with one control-plane
-// node on a datacenter of its own; a refresh is a plan that has nothing to do.
+// It prints tables in Markdown. The first, clusters, has a row for each cluster
+// with one control-plane node on a datacenter of its own; a refresh is a plan
+// that has nothing to do. The second, addresses, is about the ledger alone:
+// several clusters that claim addresses at once, each with a session of its own
+// and none of them Terraform, and pools that are in use.
 package main
 
 import (
@@ -28,31 +31,56 @@ func main() {
 	workers := flag.String("workers", "1,10,50,200", "numbers of workers")
 	latency := flag.String("latency", "0s,20ms", "latencies of each vCenter call")
 	parallel := flag.Int("parallel", 16, "max_parallel_operations of the provider")
+	tables := flag.String("tables", "clusters,addresses", "what to measure")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, environment{*cli, *provider, *simulator, *parallel}, *workers, *latency)
+	err := run(ctx, environment{*cli, *provider, *simulator, *parallel}, strings.Split(*tables, ","), *workers, *latency)
 	stop()
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, env environment, workers, latencies string) error {
-	fmt.Printf("%d cores, %s/%s, max_parallel_operations = %d\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, env.parallel)
-	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time | refresh: calls | time | destroy: calls | time | provider's peak memory |")
-	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+func run(ctx context.Context, env environment, tables []string, workers, latencies string) error {
+	var all []time.Duration
 	for _, l := range strings.Split(latencies, ",") {
 		latency, err := time.ParseDuration(l)
 		if err != nil {
 			return err
 		}
+		all = append(all, latency)
+	}
+	fmt.Printf("%d cores, %s/%s, max_parallel_operations = %d\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, env.parallel)
+	for _, table := range tables {
+		fmt.Println()
+		var err error
+		switch table {
+		case "clusters":
+			err = env.clusters(ctx, workers, all)
+		case "addresses":
+			err = env.addresses(ctx, all)
+		default:
+			err = fmt.Errorf("there is no table %q", table)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clusters measures whole clusters.
+func (e environment) clusters(ctx context.Context, workers string, latencies []time.Duration) error {
+	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time | refresh: calls | time | destroy: calls | time | provider's peak memory |")
+	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	for _, latency := range latencies {
 		for _, w := range strings.Split(workers, ",") {
 			n, err := strconv.Atoi(w)
 			if err != nil {
 				return err
 			}
-			row, err := env.measure(ctx, n, latency)
+			row, err := e.measure(ctx, n, latency)
 			if err != nil {
 				return fmt.Errorf("%d workers at %s: %w", n, latency, err)
 			}

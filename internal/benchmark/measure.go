@@ -40,7 +40,7 @@ func (e environment) measure(ctx context.Context, workers int, latency time.Dura
 		return "", err
 	}
 	defer dc.stop()
-	if err := e.configure(dir, workers); err != nil {
+	if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, workers)); err != nil {
 		return "", err
 	}
 	if err := e.terraform(ctx, dir, dc, "apply", "-auto-approve", "-target=gantry_ip_pool.nodes"); err != nil {
@@ -147,12 +147,12 @@ func variables(raw []byte) []string {
 
 func (d *datacenter) stop() { _ = d.process.Process.Kill() }
 
-func (e environment) configure(dir string, workers int) error {
+func (e environment) configure(dir, configuration string) error {
 	cli := fmt.Sprintf("provider_installation {\n  dev_overrides { \"gantry/gantry\" = %q }\n  direct {}\n}\n", filepath.Dir(e.provider))
 	if err := os.WriteFile(filepath.Join(dir, "cli.rc"), []byte(cli), 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "main.tf"), []byte(fmt.Sprintf(configuration, e.parallel, workers)), 0o600)
+	return os.WriteFile(filepath.Join(dir, "main.tf"), []byte(configuration), 0o600)
 }
 
 const configuration = `

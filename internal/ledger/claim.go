@@ -45,7 +45,8 @@ func (l *Ledger) claimTag(pool uuid.UUID, addr netip.Addr, owner Owner) (Tag, er
 // Claim takes a free address of a pool for an owner: one create call, as long
 // as nobody else is about to take the same one. An owner of whose claim the
 // snapshot knows gets the same address again. Addresses of one cluster follow
-// each other, and clusters begin at different places, so that they rarely meet.
+// each other, and clusters begin at different places, so that they rarely meet;
+// one that meets another goes on elsewhere.
 //
 // Errors: *ExhaustedError, *ReservedError, *CapError. After any other error the
 // address may be claimed; claim again with the same snapshot, or sweep.
@@ -76,7 +77,7 @@ func (l *Ledger) claim(ctx context.Context, pool Pool, owner Owner, snap *Snapsh
 		}
 	}
 	for fresh := false; ; {
-		addr, ok := snap.pick(pool, offset(owner.Cluster))
+		addr, ok := snap.pick(pool, owner.Cluster)
 		if !ok {
 			var err error
 			if addr, ok, err = l.rested(ctx, pool, owner.Cluster, snap); err != nil {
@@ -91,6 +92,7 @@ func (l *Ledger) claim(ctx context.Context, pool Pool, owner Owner, snap *Snapsh
 			if err != nil || mine {
 				return addr, err
 			}
+			snap.jump(pool, owner.Cluster)
 			continue
 		}
 		if fresh {

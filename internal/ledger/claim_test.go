@@ -323,3 +323,30 @@ func TestClaimsNeedAnOwnerThatFits(t *testing.T) {
 	longest := ledger.Owner{Cluster: uuid.NewString(), Node: strings.Repeat("x", 63)}
 	claim(t, l, pool, longest, snap)
 }
+
+// TestClustersThatMeetPart lets a cluster begin where another one, of which it
+// does not know, has twenty addresses: it must not lose a race for each.
+func TestClustersThatMeetPart(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	pool := nodes(t, "250")
+	b, p := join(store)
+	snap := taken(t, b)
+	a, _ := join(store)
+	first := claim(t, b, pool, owner("dev", 0), snap)
+	for range 20 {
+		next := first.Next()
+		if !pool.Issuable(next) {
+			next = pool.Start
+		}
+		must(t, a.ClaimAddress(t.Context(), pool, owner("prod", 0), next))
+		first = next
+	}
+	p.Reset()
+	for n := range 20 {
+		claim(t, b, pool, owner("dev", 1+n), snap)
+	}
+	if p.Total() > 30 {
+		t.Errorf("20 claims took %v", p.Calls())
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -101,11 +102,11 @@ func (s *Snapshot) open(pool Pool, addr netip.Addr) bool {
 
 // pick is the next free address of a pool that does not rest, kept from the
 // run's other claims until settle.
-func (s *Snapshot) pick(pool Pool, from uint64) (netip.Addr, bool) {
+func (s *Snapshot) pick(pool Pool, cluster string) (netip.Addr, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	resting := s.restingIn(pool)
-	addr, ok := pool.Next(from, func(a netip.Addr) bool {
+	addr, ok := pool.Next(s.view(pool.ID).start(cluster), func(a netip.Addr) bool {
 		_, rests := resting[a]
 		return rests || !s.open(pool, a)
 	})
@@ -113,6 +114,22 @@ func (s *Snapshot) pick(pool Pool, from uint64) (netip.Addr, bool) {
 		s.inFlight[claimID(pool.ID, addr)] = true
 	}
 	return addr, ok
+}
+
+// start is where in a pool a cluster looks for addresses first.
+func (v *poolView) start(cluster string) uint64 {
+	if n := v.jumps[cluster]; n > 0 {
+		return offset(cluster + " " + strconv.Itoa(n))
+	}
+	return offset(cluster)
+}
+
+// jump lets a cluster look elsewhere: where it met another one, that one's next
+// addresses are likely to be next, and each would cost a lost race.
+func (s *Snapshot) jump(pool Pool, cluster string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view(pool.ID).jumps[cluster]++
 }
 
 // pickRested is an address that rests for the cluster itself, else one that has

@@ -54,6 +54,7 @@ type poolView struct {
 	resting map[netip.Addr]restView
 	within  ipam.Range // what resting was looked for in
 	passed  map[netip.Addr]bool
+	jumps   map[string]int // by cluster id: how often it met another
 }
 
 // Taken sees which addresses of all pools are taken, in one call.
@@ -142,7 +143,7 @@ func (s *Snapshot) Holders(pool Pool) map[string]int {
 func (s *Snapshot) view(pool uuid.UUID) *poolView {
 	v := s.pools[pool]
 	if v == nil {
-		v = &poolView{owners: map[netip.Addr]Owner{}, last: map[Owner]netip.Addr{}, passed: map[netip.Addr]bool{}}
+		v = &poolView{owners: map[netip.Addr]Owner{}, last: map[Owner]netip.Addr{}, passed: map[netip.Addr]bool{}, jumps: map[string]int{}}
 		s.pools[pool] = v
 	}
 	return v
