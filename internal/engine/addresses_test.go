@@ -66,14 +66,21 @@ func TestClaimDeletedByHand(t *testing.T) {
 }
 
 // TestRemovedPoolGivesItsAddressesBack takes away a worker pool that had an IP
-// pool of its own.
+// pool of its own and to itself: other clusters may have that one then.
 func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.spec(1, 1)
-	own := w.register(ledger.PoolBody{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	own := w.register(ledger.PoolBody{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", RestrictToSingleCluster: true})
 	spec.Workers[0].Placements[0].IPPoolID, spec.Workers[0].Placements = own, spec.Workers[0].Placements[:1]
 	spec, secrets, _ := w.applied(spec)
+	reserved := func(want string) {
+		t.Helper()
+		if by, err := w.engine().Ledger.ReservedBy(t.Context(), uuid.MustParse(own)); err != nil || by != want {
+			t.Errorf("the pool is reserved by %q, want %q (%v)", by, want, err)
+		}
+	}
+	reserved(spec.ID)
 	spec.Workers = nil
 	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		t.Fatal(err)
@@ -83,6 +90,7 @@ func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
 			t.Errorf("%s is still claimed", tag)
 		}
 	}
+	reserved("")
 }
 
 // TestPoolsOfSomebodyElse plans on a pool of another network, and on one that

@@ -159,6 +159,9 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 
 	r := e.newRun(e.Builder, &spec, req, obs, lease, api)
 	err = r.all(ctx, todo)
+	if err == nil && len(todo.Steps) > 0 {
+		err = r.leavePools(ctx, spec.poolsOfSpec())
+	}
 	out.Answered = r.answered()
 	if len(todo.Steps) > 0 || obs.APIAnswered() {
 		err = errors.Join(err, r.finish(ctx, err))

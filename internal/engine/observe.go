@@ -50,13 +50,7 @@ func (e *Engine) observe(ctx context.Context, spec *ClusterSpec, secrets *Secret
 	if err != nil {
 		return nil, nil, err
 	}
-	var ids []string
-	for _, pool := range spec.Pools() {
-		for _, pl := range pool.Placements {
-			ids = append(ids, pl.IPPoolID)
-		}
-	}
-	if err := e.readPools(ctx, obs, ids); err != nil {
+	if err := e.readPools(ctx, obs, spec.poolsOfSpec()); err != nil {
 		return nil, nil, err
 	}
 	if err := obs.bringPool(spec); err != nil {

@@ -90,11 +90,7 @@ func (r *run) poolIDs() []string {
 	if r.obs.Record != nil {
 		ids = append(ids, r.obs.Record.Pools...)
 	}
-	for _, pool := range r.spec.Pools() {
-		for _, pl := range pool.Placements {
-			ids = append(ids, pl.IPPoolID)
-		}
-	}
+	ids = append(ids, r.spec.poolsOfSpec()...)
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
@@ -184,16 +180,8 @@ func (r *run) unregister(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, pool := range r.obs.IPPools {
-		if !pool.Registered || !pool.Pool.SingleCluster {
-			continue
-		}
-		// The last claim has gone, and so does the reservation.
-		if err := r.change(ctx, func(ctx context.Context) error {
-			return r.e.Ledger.ReleaseIfUnused(ctx, pool.Pool, r.spec.ID)
-		}); err != nil {
-			return err
-		}
+	if err := r.leavePools(ctx, nil); err != nil {
+		return err
 	}
 	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, r.record.id) })
 }
