@@ -71,8 +71,17 @@ func (p *planner) budget() {
 		}
 		p.problem(n.field, "The IP pool is too small",
 			"IP pool %q has %d addresses, %d in use and %d free; %d are needed: %s.%s Grow the pool or ask for fewer nodes.",
-			pool.Body.Name, pool.Total, pool.Taken+pool.Strange, pool.Free(), n.count, n, p.holders(id))
+			pool.Body.Name, pool.Total, pool.Taken+len(pool.Strange), pool.Free(), n.count, n, p.holders(id)+pool.strangers())
 	}
+}
+
+// strangers tells which addresses are out of reach because VMs have them without
+// a claim.
+func (p *IPPool) strangers() string {
+	if len(p.Strange) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" VMs report %d of them without a claim: %s.", len(p.Strange), strangerWords(p.Strange))
 }
 
 // holders tells who holds the addresses of a pool, as far as VMs show it.

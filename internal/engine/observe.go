@@ -258,9 +258,10 @@ func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) 
 // count tells what is left of a pool.
 func (p *IPPool) count(taken *ledger.Snapshot, reported map[netip.Addr]string) {
 	p.Total, p.Taken = p.Pool.Total(), taken.Count(p.Pool)
-	for addr := range reported {
+	p.Strange = map[netip.Addr]string{}
+	for addr, vm := range reported {
 		if p.Issuable(addr) && !taken.Has(p.ID, addr) {
-			p.Strange++
+			p.Strange[addr] = vm
 		}
 	}
 }

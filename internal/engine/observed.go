@@ -3,8 +3,10 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -59,14 +61,15 @@ type IPPool struct {
 	// ReservedBy is the id of the cluster that has a pool to itself which is
 	// restricted to a single one; empty: nobody yet.
 	ReservedBy string
-	// Strange are addresses of the pool that a VM reports and nobody has claimed.
-	Strange int
+	// Strange are addresses of the pool that a VM reports and nobody has claimed,
+	// with that VM.
+	Strange map[netip.Addr]string
 	Total   int
 	Taken   int
 }
 
 // Free is how many addresses of the pool can still be handed out.
-func (p *IPPool) Free() int { return max(0, p.Total-p.Taken-p.Strange) }
+func (p *IPPool) Free() int { return max(0, p.Total-p.Taken-len(p.Strange)) }
 
 // APIAnswered tells whether the cluster's own API was asked and answered.
 func (o *Observed) APIAnswered() bool { return o.APIAsked && o.APIError == "" }
@@ -181,21 +184,38 @@ func (s *ClusterSpec) nothing() *Observed {
 }
 
 // strangers tells which addresses were passed over because a VM that has no
-// claim on them reports them.
+// claim on them reports them: one warning for each pool, since Terraform shows
+// only the first of several that have the same summary.
 func (o *Observed) strangers() []Problem {
 	var out []Problem
 	for _, pool := range o.IPPools {
 		if !pool.Registered || o.taken == nil {
 			continue
 		}
-		for addr, by := range o.taken.Avoided(pool.Pool) {
+		if passed := o.taken.Avoided(pool.Pool); len(passed) > 0 {
 			out = append(out, Problem{
-				Summary: "An address of the IP pool is used by somebody else",
-				Detail: fmt.Sprintf("The VM %s reports the address %s, which IP pool %q would have handed out and nobody has claimed. It was passed over. Give the VM another address, or exclude this one from the pool.",
-					by, addr, pool.Body.Name),
+				Summary: fmt.Sprintf("Addresses of IP pool %q are used by somebody else", pool.Body.Name),
+				Detail: fmt.Sprintf("VMs report addresses that it would have handed out and that nobody has claimed: %s. They were passed over. Give the VMs other addresses, or set these as excluded_addresses of the pool.",
+					strangerWords(passed)),
 			})
 		}
 	}
 	slices.SortFunc(out, func(a, b Problem) int { return cmp.Compare(a.Detail, b.Detail) })
 	return out
+}
+
+// maxStrangers is how many strangers a message names.
+const maxStrangers = 10
+
+// strangerWords name addresses with the VMs that report them.
+func strangerWords(strangers map[netip.Addr]string) string {
+	var words []string
+	for _, addr := range slices.SortedFunc(maps.Keys(strangers), netip.Addr.Compare) {
+		if len(words) == maxStrangers {
+			words = append(words, fmt.Sprintf("and %d more", len(strangers)-maxStrangers))
+			break
+		}
+		words = append(words, fmt.Sprintf("%s (VM %s)", addr, strangers[addr]))
+	}
+	return strings.Join(words, ", ")
 }
