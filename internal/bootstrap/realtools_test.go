@@ -34,7 +34,7 @@ func tool(t *testing.T, name, source string) string {
 	return path
 }
 
-// kubeadmBinary finds a kubeadm that internal/tools/build-kubeadm has built.
+// kubeadmBinary finds a kubeadm that internal/tools/build-kubernetes has built.
 func kubeadmBinary(t *testing.T, version string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -43,7 +43,7 @@ func kubeadmBinary(t *testing.T, version string) string {
 	}
 	path := filepath.Join(cache, "gantry", "bin", "kubeadm-v"+version)
 	if _, err := os.Stat(path); err != nil {
-		missing(t, "kubeadm v%s is not built (internal/tools/build-kubeadm)", version)
+		missing(t, "kubeadm v%s is not built (internal/tools/build-kubernetes)", version)
 	}
 	return path
 }
