@@ -1,0 +1,116 @@
+package registry
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Recipe is how the images of one repository are made.
+type Recipe struct {
+	// Repository has its host, as in registry.k8s.io/etcd.
+	Repository string
+	// Tags are those that exist. The first group, where there is one, is the version of
+	// the program.
+	Tags *regexp.Regexp
+	// Command is the program: <Command>-v<version> in Options.Binaries. A recipe without
+	// one is made of tools alone.
+	Command string
+	// StandIn says that the program is Options.Guest, called by the name that Path ends in,
+	// and not what the image really has.
+	StandIn bool
+	// Path is where the program is in the image.
+	Path string
+	// Links are more names of the program.
+	Links []string
+	// Entrypoint is what runs unless a pod says otherwise.
+	Entrypoint []string
+	// User is the user or UID that runs it; root where empty.
+	User string
+	// Tables adds iptables and conntrack, of the host and in the mode the host is in: its
+	// kubelet uses them too, and two modes in one kernel don't see each other's rules.
+	Tables bool
+	// IP adds ip, of the host.
+	IP bool
+	// Shell adds busybox under all its names, of the host.
+	Shell bool
+	// Why is the reason for what differs from the image of that name.
+	Why string
+}
+
+// Recipes is the table of all images.
+func Recipes() []Recipe { return slices.Clone(recipes) }
+
+var (
+	released    = regexp.MustCompile(`^v(\d+\.\d+\.\d+)$`)
+	etcdImages  = regexp.MustCompile(`^(\d+\.\d+\.\d+)-\d+$`)
+	cniImages   = regexp.MustCompile(`^v\d+\.\d+\.\d+-flannel\d+$`)
+	pauseImages = regexp.MustCompile(`^3\.\d+(\.\d+)?$`)
+	agentImages = regexp.MustCompile(`^(\d+\.\d+\.\d+|latest)$`)
+	shellImages = regexp.MustCompile(`^(1|stable|latest)$`)
+)
+
+var recipes = []Recipe{
+	kubernetes("kube-apiserver"),
+	kubernetes("kube-controller-manager"),
+	kubernetes("kube-scheduler"),
+	{
+		Repository: "registry.k8s.io/kube-proxy", Tags: released, Command: "kube-proxy", Path: "/usr/local/bin/kube-proxy",
+		Tables: true, Why: "iptables is the host's; the image detects which mode the host is in, here it is known",
+	},
+	{
+		Repository: "registry.k8s.io/etcd", Tags: etcdImages, Command: "etcd", Path: "/usr/local/bin/etcd",
+		Why: "without etcdctl and etcdutl, which nothing of kubeadm runs",
+	},
+	{
+		Repository: "registry.k8s.io/coredns/coredns", Tags: released, Command: "coredns", Path: "/coredns",
+		Entrypoint: []string{"/coredns"}, Why: "runs as root: a layer made here carries no capabilities of files, which it needs for port 53 otherwise",
+	},
+	{
+		Repository: "registry.k8s.io/pause", Tags: pauseImages, StandIn: true, Path: "/pause",
+		Entrypoint: []string{"/pause"}, User: "65535:65535", Why: "pause is written in C and is no Go module",
+	},
+	{
+		Repository: "ghcr.io/kube-vip/kube-vip", Tags: released, Command: "kube-vip", Path: "/kube-vip",
+		Entrypoint: []string{"/kube-vip"}, Why: "the program alone: in the mode that is used it runs no other",
+	},
+	{
+		Repository: "ghcr.io/flannel-io/flannel", Tags: released, Command: "flanneld", Path: "/opt/bin/flanneld",
+		Entrypoint: []string{"/opt/bin/flanneld"}, Tables: true, IP: true, Shell: true,
+		Why: "iptables, ip and the shell are the host's; without the programs of back ends that are not vxlan",
+	},
+	{
+		Repository: "ghcr.io/flannel-io/flannel-cni-plugin", Tags: cniImages, StandIn: true, Path: "/flannel",
+		Shell: true, Why: "the plug-in's module can't be had where this runs; cp is busybox",
+	},
+	{
+		Repository: "docker.io/hashicorp/tfc-agent", Tags: agentImages, StandIn: true, Path: "/home/tfc-agent/bin/idle",
+		Entrypoint: []string{"/home/tfc-agent/bin/idle"}, User: "tfc-agent",
+		Why: "the agent is not public source, and there is no console for it to talk to: it idles",
+	},
+	{
+		Repository: "docker.io/library/busybox", Tags: shellImages, Entrypoint: []string{"/bin/sh"}, Shell: true,
+		Why: "a workload to look at the network of pods with; it is the host's, of whatever version",
+	},
+}
+
+// kubernetes is the recipe of a component that is a program and nothing else. kubeadm's
+// static pods call it by its bare name.
+func kubernetes(component string) Recipe {
+	return Recipe{
+		Repository: "registry.k8s.io/" + component, Tags: released, Command: component, Path: "/usr/local/bin/" + component,
+		Why: "without the wrapper that redirects logs, which kubeadm doesn't use",
+	}
+}
+
+// find answers the recipe of a repository. A mirror is told the host apart from the path;
+// without a host, the path alone decides.
+func find(host, path string) (Recipe, bool) {
+	for _, recipe := range recipes {
+		of, name, _ := strings.Cut(recipe.Repository, "/")
+		if name == path && (host == "" || host == of) {
+			return recipe, true
+		}
+	}
+	return Recipe{}, false
+}

@@ -1,0 +1,205 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Options are where images are made from.
+type Options struct {
+	// Binaries is the directory of <command>-<version>, such as kube-proxy-v1.34.2.
+	Binaries string
+	// Guest is the static binary of all stand-ins.
+	Guest string
+}
+
+// Registry serves the images of all recipes by the OCI distribution API, read only. Its
+// methods may be called concurrently.
+type Registry struct {
+	options Options
+
+	mu     sync.Mutex
+	images map[string]*pending
+	blobs  map[v1.Hash]blob
+}
+
+// pending is an image that has been made or is being made: guests that boot together ask
+// for the same one, and only the first makes it.
+type pending struct {
+	mu    sync.Mutex
+	image *image
+}
+
+// New answers a registry of what Options name. Single programs may be missing: their
+// images are not found.
+func New(options Options) (*Registry, error) {
+	if info, err := os.Stat(options.Binaries); err != nil {
+		return nil, fmt.Errorf("the binaries of images: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("the binaries of images: %s is not a directory", options.Binaries)
+	}
+	if info, err := os.Stat(options.Guest); err != nil {
+		return nil, fmt.Errorf("the binary of stand-ins: %w", err)
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("the binary of stand-ins: %s is not a file", options.Guest)
+	}
+	return &Registry{options: options, images: map[string]*pending{}, blobs: map[v1.Hash]blob{}}, nil
+}
+
+// refusal is an error by the distribution specification.
+type refusal struct {
+	status  int
+	code    string
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+// ServeHTTP implements http.Handler.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
+	if err := r.serve(w, request); err != nil {
+		told := &refusal{status: http.StatusInternalServerError, code: "UNKNOWN", message: err.Error()}
+		errors.As(err, &told)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(told.status)
+		//nolint:errchkjson // a client that went away is told nothing
+		_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"code": told.code, "message": told.message}}})
+	}
+}
+
+func (r *Registry) serve(w http.ResponseWriter, request *http.Request) error {
+	if request.Method != http.MethodGet && request.Method != http.MethodHead {
+		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "this registry is read only"}
+	}
+	rest, versioned := strings.CutPrefix(request.URL.Path, "/v2/")
+	if !versioned {
+		return &refusal{http.StatusNotFound, "UNSUPPORTED", "this registry speaks /v2/"}
+	}
+	if rest == "" {
+		w.Header().Set("Content-Type", "application/json")
+		_, err := w.Write([]byte("{}"))
+		return err
+	}
+	name, kind, reference := split(rest)
+	recipe, found := find(request.URL.Query().Get("ns"), name)
+	if !found {
+		return &refusal{http.StatusNotFound, "NAME_UNKNOWN", "no images are made for " + name}
+	}
+	var wanted blob
+	var err error
+	switch kind {
+	case "manifests":
+		if strings.Contains(reference, ":") {
+			wanted, err = r.known(reference, "MANIFEST_UNKNOWN")
+		} else {
+			wanted, err = r.manifest(recipe, reference)
+		}
+	case "blobs":
+		wanted, err = r.known(reference, "BLOB_UNKNOWN")
+	default:
+		return &refusal{http.StatusNotFound, "UNSUPPORTED", "this registry has manifests and blobs"}
+	}
+	if err != nil {
+		return err
+	}
+	return send(w, request, wanted)
+}
+
+// split takes <name>/<kind>/<reference> apart; names have slashes of their own.
+func split(path string) (name, kind, reference string) {
+	path, reference, _ = cutLast(path)
+	name, kind, _ = cutLast(path)
+	return name, kind, reference
+}
+
+func cutLast(path string) (before, after string, found bool) {
+	at := strings.LastIndexByte(path, '/')
+	if at < 0 {
+		return "", path, false
+	}
+	return path[:at], path[at+1:], true
+}
+
+// manifest makes the image of a tag unless it is there and its files are what they were.
+func (r *Registry) manifest(recipe Recipe, tag string) (blob, error) {
+	unknown := func(why string) error {
+		return &refusal{http.StatusNotFound, "MANIFEST_UNKNOWN", fmt.Sprintf("%s:%s: %s", recipe.Repository, tag, why)}
+	}
+	match := recipe.Tags.FindStringSubmatch(tag)
+	if match == nil {
+		return blob{}, unknown("there is no such tag")
+	}
+	version := match[len(match)-1]
+	program, err := r.options.program(recipe, version)
+	if errors.Is(err, fs.ErrNotExist) {
+		return blob{}, unknown(err.Error())
+	}
+	if err != nil {
+		return blob{}, err
+	}
+	// Tags that differ in nothing share an image.
+	slot := r.slot(recipe.Repository + "=" + program)
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	if slot.image != nil && slot.image.current() == nil {
+		return slot.image.manifest, nil
+	}
+	made, err := makeImage(recipe, program)
+	if err != nil {
+		return blob{}, fmt.Errorf("make %s:%s: %w", recipe.Repository, tag, err)
+	}
+	slot.image = made
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, part := range made.blobs {
+		r.blobs[part.digest] = part
+	}
+	return made.manifest, nil
+}
+
+func (r *Registry) slot(key string) *pending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.images[key] == nil {
+		r.images[key] = &pending{}
+	}
+	return r.images[key]
+}
+
+// known answers what some image that was made has.
+func (r *Registry) known(digest, code string) (blob, error) {
+	hash, err := v1.NewHash(digest)
+	if err != nil {
+		return blob{}, &refusal{http.StatusBadRequest, "DIGEST_INVALID", err.Error()}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found, there := r.blobs[hash]
+	if !there {
+		return blob{}, &refusal{http.StatusNotFound, code, "no image has " + digest}
+	}
+	return found, nil
+}
+
+// send streams a blob, or the range of it that was asked for.
+func send(w http.ResponseWriter, request *http.Request, what blob) error {
+	if err := what.content.current(); err != nil {
+		return fmt.Errorf("read %s: %w", what.digest, err)
+	}
+	stream := &reader{content: what.content}
+	defer stream.Close() //nolint:errcheck // only read
+	w.Header().Set("Content-Type", string(what.media))
+	w.Header().Set("Docker-Content-Digest", what.digest.String())
+	http.ServeContent(w, request, "", time.Time{}, stream)
+	return nil
+}
