@@ -93,7 +93,7 @@ func NewWorld(options Options) (*World, error) {
 	options.ProxyListen = cmp.Or(options.ProxyListen, "127.0.0.1:0")
 	options.JoinTimeout = cmp.Or(options.JoinTimeout, time.Minute)
 	w := &World{options: options, network: network.New(), guests: map[string]*guest{}}
-	proxy, err := network.NewProxy(w.network, options.ProxyListen)
+	proxy, err := network.NewProxy(w.network.Reach, options.ProxyListen)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // ErrUnreachable is the error of a connection to an endpoint where nobody
@@ -91,6 +92,29 @@ func (n *Network) Dial(ctx context.Context, at netip.AddrPort) (net.Conn, error)
 	}
 	return near, nil
 }
+
+// Reach opens an endpoint for a proxy. The client's connection itself goes to
+// the guest and no bytes are copied, so it dies exactly when the guest closes it.
+func (n *Network) Reach(_ context.Context, at netip.AddrPort) (Endpoint, error) {
+	if !n.listening(at) {
+		return nil, ErrUnreachable
+	}
+	return &door{network: n, at: at}, nil
+}
+
+// door is an endpoint that somebody listened on when a client asked for it.
+type door struct {
+	network *Network
+	at      netip.AddrPort
+}
+
+func (d *door) Take(client net.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return d.network.deliver(ctx, d.at, client)
+}
+
+func (*door) Drop() {}
 
 // deliver hands a connection to whoever listens.
 func (n *Network) deliver(ctx context.Context, at netip.AddrPort, conn net.Conn) error {

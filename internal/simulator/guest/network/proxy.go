@@ -13,23 +13,34 @@ import (
 	"time"
 )
 
-// Proxy is an HTTP CONNECT proxy on loopback into a Network. It hands the
-// client's connection over to the guest instead of copying bytes, so a
-// connection dies exactly when the guest closes it.
+// Proxy is an HTTP CONNECT proxy on loopback into a simulated network.
 type Proxy struct {
-	network *Network
-	server  *http.Server
-	url     string
-	served  sync.WaitGroup
+	reach  Reach
+	server *http.Server
+	url    string
+	served sync.WaitGroup
+}
+
+// Reach opens an endpoint of a simulated network for one client, or says why
+// nobody answers there.
+type Reach func(ctx context.Context, at netip.AddrPort) (Endpoint, error)
+
+// Endpoint is what a Reach opened. One of its methods is called, once.
+type Endpoint interface {
+	// Take hands the client's connection over; the endpoint closes it, unless it
+	// fails.
+	Take(client net.Conn) error
+	// Drop says that the client has gone.
+	Drop()
 }
 
 // NewProxy listens on a host:port of this machine; port 0 picks a free one.
-func NewProxy(n *Network, listen string) (*Proxy, error) {
+func NewProxy(reach Reach, listen string) (*Proxy, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the proxy into the simulated network: %w", err)
 	}
-	p := &Proxy{network: n, url: "http://" + l.Addr().String()}
+	p := &Proxy{reach: reach, url: "http://" + l.Addr().String()}
 	p.server = &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -61,23 +72,24 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Asked before the connection is taken over, so that the refusal is still an
 	// HTTP status.
-	if !p.network.listening(at) {
-		http.Error(w, fmt.Sprintf("dial tcp %s: connect: %v", at, ErrUnreachable), http.StatusBadGateway)
+	endpoint, err := p.reach(r.Context(), at)
+	if err != nil {
+		http.Error(w, fmt.Sprintf("dial tcp %s: connect: %v", at, err), http.StatusBadGateway)
 		return
 	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
+		endpoint.Drop()
 		http.Error(w, "this connection can't be handed over", http.StatusInternalServerError)
 		return
 	}
 	_ = conn.SetDeadline(time.Time{})
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		endpoint.Drop()
 		_ = conn.Close()
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := p.network.deliver(ctx, at, &handedOver{Conn: conn, early: buffered.Reader}); err != nil {
+	if err := endpoint.Take(&handedOver{Conn: conn, early: buffered.Reader}); err != nil {
 		_ = conn.Close()
 	}
 }
@@ -96,4 +108,12 @@ func (c *handedOver) Read(b []byte) (int, error) {
 		c.early = nil
 	}
 	return c.Conn.Read(b)
+}
+
+// CloseWrite ends one direction: the peer reads the end, and may still write.
+func (c *handedOver) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }
