@@ -1,0 +1,114 @@
+package machine
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// cniDirectory is where Debian has the plug-ins of container networks.
+const cniDirectory = "/usr/lib/cni"
+
+// required are the programs of the system that a machine shares, with the
+// packages of Debian that hold them.
+var required = []struct{ program, pkg string }{
+	{"ip", "iproute2"},
+	{"nsenter", "util-linux"},
+	{"unshare", "util-linux"},
+	{"mount", "mount"},
+	{"containerd", "containerd"},
+	{"containerd-shim-runc-v2", "containerd"},
+	{"runc", "runc"},
+	{"iptables", "iptables"},
+	{"conntrack", "conntrack"},
+	{"ethtool", "ethtool"},
+	{"socat", "socat"},
+	{"cloud-init", "cloud-init"},
+	{"busybox", "busybox-static"},
+	{cniDirectory + "/bridge", "containernetworking-plugins"},
+	{cniDirectory + "/host-local", "containernetworking-plugins"},
+	{cniDirectory + "/loopback", "containernetworking-plugins"},
+	{cniDirectory + "/portmap", "containernetworking-plugins"},
+}
+
+// Check says everything that keeps machines from running here, and what to do
+// about it.
+func Check(options Options) error {
+	var problems []error
+	if os.Geteuid() != 0 {
+		problems = append(problems, errors.New("machines are namespaces, mounts and control groups: only root may make them"))
+	}
+	problems = append(problems, checkPrograms(), checkKernel(), checkBinaries(options.Binaries), checkGuest(options.Guest))
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("machines can't run here:\n%w", err)
+	}
+	return nil
+}
+
+func checkPrograms() error {
+	var missing, packages []string
+	for _, need := range required {
+		if _, err := exec.LookPath(need.program); err == nil {
+			continue
+		}
+		missing = append(missing, need.program)
+		if !slices.Contains(packages, need.pkg) {
+			packages = append(packages, need.pkg)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("missing programs: %s (on Debian: apt-get install --no-install-recommends %s)",
+		strings.Join(missing, ", "), strings.Join(packages, " "))
+}
+
+// checkKernel looks at what a guest can't do without; bridge and veth show when
+// they are made.
+func checkKernel() error {
+	filesystems, err := os.ReadFile("/proc/filesystems")
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(strings.Fields(string(filesystems)), "overlay") {
+		return errors.New("this kernel has no overlay file system (modprobe overlay)")
+	}
+	found, err := findHierarchies()
+	if err != nil {
+		return err
+	}
+	return found.check()
+}
+
+func checkBinaries(dir string) error {
+	found, err := readPrograms(dir)
+	if err != nil {
+		return fmt.Errorf("programs of Kubernetes: %w (internal/tools/build-kubernetes builds them)", err)
+	}
+	if missing := found.missing(); len(missing) > 0 {
+		return fmt.Errorf("missing in %s: %s (internal/tools/build-kubernetes builds them)", dir, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func checkGuest(file string) error {
+	const advice = "CGO_ENABLED=0 go build ./internal/simulator/cmd/gantry-guest builds it"
+	if !filepath.IsAbs(file) {
+		return fmt.Errorf("the guest's first process: %q is not an absolute path (%s)", file, advice)
+	}
+	binary, err := elf.Open(file)
+	if err != nil {
+		return fmt.Errorf("the guest's first process: %w (%s)", err, advice)
+	}
+	defer binary.Close()
+	// It starts containers from an empty image: there is no library to link.
+	if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 {
+		return fmt.Errorf("the guest's first process: %s is not a static binary (%s)", file, advice)
+	}
+	return nil
+}

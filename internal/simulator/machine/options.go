@@ -1,0 +1,29 @@
+// Package machine runs the guests of a simulated datacenter as machines of their
+// own: real cloud-init, containerd, kubelet and kubeadm in Linux namespaces, in a
+// network that leads nowhere but to a registry of images and a CONNECT proxy. It
+// has the methods of guest.World, whose guests are imitations.
+//
+// Nothing of a machine outlives the process that runs it: they die with it, and
+// so does their network. What SIGKILL does leave behind, empty cgroups and the
+// directory with the disks, the next World sweeps.
+package machine
+
+import "github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+
+// Options of a World.
+type Options struct {
+	// Home is where the World makes its directory for the disks; that of
+	// temporary files unless set.
+	Home string
+	// Binaries is the directory of the programs that
+	// internal/tools/build-kubernetes builds.
+	Binaries string
+	// Guest is the static binary of the first process in every machine.
+	Guest string
+	// ProxyListen is the loopback host:port of the CONNECT proxy; 127.0.0.1:0
+	// unless set.
+	ProxyListen string
+	// Tamper changes what a VM boots with, for tests of damaged user data. It is
+	// called without locks, at every power-on.
+	Tamper func(vm guest.VM) guest.VM
+}

@@ -1,0 +1,158 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// worlds are those of this process.
+var worlds struct {
+	sync.Mutex
+	count int
+	open  map[string]bool // by name
+	homes map[string]bool // directories that ever had one
+}
+
+const ownerPrefix = "gantry-machines-"
+
+// ownerName names what a World makes on this host so that any later one can tell
+// whether its process still lives: by namespace of process ids, process id, and
+// start time, since ids come again.
+func ownerName(base string) (string, error) {
+	space, err := pidNamespace()
+	if err != nil {
+		return "", err
+	}
+	pid := os.Getpid()
+	start, ok := startTime(pid)
+	if !ok {
+		return "", errors.New("read this process's start time from /proc")
+	}
+	worlds.Lock()
+	defer worlds.Unlock()
+	if worlds.open == nil {
+		worlds.open, worlds.homes = map[string]bool{}, map[string]bool{}
+	}
+	worlds.count++
+	name := fmt.Sprintf("%s%d-%d-%d-%d", ownerPrefix, space, pid, start, worlds.count)
+	worlds.open[name], worlds.homes[base] = true, true
+	return name, nil
+}
+
+// disown says that a World of this process is closed.
+func disown(name string) {
+	worlds.Lock()
+	defer worlds.Unlock()
+	delete(worlds.open, name)
+}
+
+// abandoned tells whether a name is that of a World whose process is dead, or
+// that this process has closed.
+func abandoned(name string) bool {
+	rest, ok := strings.CutPrefix(name, ownerPrefix)
+	if !ok {
+		return false
+	}
+	var space, start uint64
+	var pid, serial int
+	if n, err := fmt.Sscanf(rest, "%d-%d-%d-%d", &space, &pid, &start, &serial); err != nil || n != 4 {
+		return false
+	}
+	// Nothing can be told about processes of another container.
+	if own, err := pidNamespace(); err != nil || own != space {
+		return false
+	}
+	if running, ok := startTime(pid); !ok || running != start {
+		return true
+	}
+	worlds.Lock()
+	defer worlds.Unlock()
+	return pid == os.Getpid() && !worlds.open[name]
+}
+
+func pidNamespace() (uint64, error) {
+	var stat unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &stat); err != nil {
+		return 0, fmt.Errorf("namespace of process ids: %w", err)
+	}
+	return stat.Ino, nil
+}
+
+// startTime is when a living process started, in ticks since the kernel did.
+func startTime(pid int) (uint64, bool) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The second field is the command in parentheses, which may hold anything.
+	_, rest, ok := strings.Cut(string(content[max(0, strings.LastIndexByte(string(content), ')')):]), " ")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return 0, false
+	}
+	start, err := strconv.ParseUint(fields[19], 10, 64)
+	return start, err == nil
+}
+
+// sweep removes what dead simulators left: empty cgroups, since their machines
+// died with them, and disks.
+func sweep(hs hierarchies, base string) error {
+	var failed []error
+	for _, name := range hs.list() {
+		if abandoned(name) {
+			failed = append(failed, hs.remove(5*time.Second, name))
+		}
+	}
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && abandoned(entry.Name()) {
+			failed = append(failed, removeTree(filepath.Join(base, entry.Name())))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// removeTree removes a directory, unless something is mounted in it: then the
+// files below are not the World's.
+func removeTree(dir string) error {
+	mounts, err := mountsBelow(dir)
+	if err != nil {
+		return err
+	}
+	if len(mounts) > 0 {
+		return fmt.Errorf("%s is not removed: %s is mounted", dir, strings.Join(mounts, ", "))
+	}
+	return os.RemoveAll(dir)
+}
+
+func mountsBelow(dir string) ([]string, error) {
+	content, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var mounts []string
+	for line := range strings.Lines(string(content)) {
+		if fields := strings.Fields(line); len(fields) > 4 && (fields[4] == real || strings.HasPrefix(fields[4], real+"/")) {
+			mounts = append(mounts, fields[4])
+		}
+	}
+	return mounts, nil
+}

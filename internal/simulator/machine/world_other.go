@@ -1,0 +1,57 @@
+//go:build !linux
+
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+// World can't exist here.
+type World struct{}
+
+var errNotLinux = errors.New("not Linux")
+
+// Check says why machines can't run here.
+func Check(Options) error {
+	return fmt.Errorf("machines need Linux namespaces and control groups; this is %s", runtime.GOOS)
+}
+
+// NewWorld fails with what Check says.
+func NewWorld(options Options) (*World, error) { return nil, Check(options) }
+
+// PowerOn does nothing here.
+func (*World) PowerOn(guest.VM) {}
+
+// PowerOff does nothing here.
+func (*World) PowerOff(string) {}
+
+// Destroyed does nothing here.
+func (*World) Destroyed(string) {}
+
+// Guests are none here.
+func (*World) Guests() []guest.State { return nil }
+
+// ProxyURL is empty here.
+func (*World) ProxyURL() string { return "" }
+
+// Close does nothing here.
+func (*World) Close() {}
+
+// Leftovers are none here.
+func Leftovers(...string) []string { return nil }
+
+// Run fails here.
+func (*World) Run(context.Context, string, ...string) ([]byte, error) { return nil, errNotLinux }
+
+// Dial fails here.
+func (*World) Dial(context.Context, netip.AddrPort) (net.Conn, error) { return nil, errNotLinux }
+
+// Holder is nobody here.
+func (*World) Holder(netip.Addr) string { return "" }
