@@ -101,10 +101,10 @@ func (r *reader) Read(buffer []byte) (int, error) {
 		}
 		var err error
 		count, err = r.file.ReadAt(buffer[:min(int64(len(buffer)), p.size-within)], within)
-		if err == io.EOF && count == 0 && len(buffer) > 0 {
+		if errors.Is(err, io.EOF) && count == 0 && len(buffer) > 0 {
 			err = fmt.Errorf("%s: %w", p.path, errChanged)
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return count, err
 		}
 	}

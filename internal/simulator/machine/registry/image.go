@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -40,34 +39,39 @@ func (i *image) current() error {
 	return nil
 }
 
-// program is the file of the host that an image of a version is about; empty where it is
-// made of tools alone. It fails with fs.ErrNotExist where there is none.
-func (o Options) program(recipe Recipe, version string) (string, error) {
-	var found string
-	switch {
-	case recipe.StandIn:
-		found = o.Guest
-	case recipe.Command != "":
-		found = filepath.Join(o.Binaries, recipe.Command+"-v"+version)
-	default:
-		return "", nil
+// programs are the files of the host that an image of a version is about, by their paths
+// in it. It fails with fs.ErrNotExist where one is missing.
+func (o Options) programs(recipe Recipe, version string) (map[string]string, error) {
+	programs := map[string]string{}
+	if recipe.StandIn {
+		programs[recipe.Path] = o.Guest
 	}
-	if info, err := os.Stat(found); err != nil {
-		return "", err
-	} else if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s: %w as a file", found, fs.ErrNotExist)
+	for i, command := range recipe.Commands {
+		name := recipe.Path
+		if i > 0 {
+			name = path.Join(path.Dir(recipe.Path), command)
+		}
+		programs[name] = filepath.Join(o.Binaries, command+"-v"+version)
 	}
-	return found, nil
+	for _, file := range programs {
+		if info, err := os.Stat(file); err != nil {
+			return nil, err
+		} else if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s: %w as a file", file, fs.ErrNotExist)
+		}
+	}
+	return programs, nil
 }
 
 // layers puts together what an image consists of, what many share first.
-func layers(recipe Recipe, program string) ([]tree, error) {
+func layers(recipe Recipe, programs map[string]string) ([]tree, error) {
 	base := tree{}
 	for _, name := range merged {
 		base.directory("/usr/"+name, 0o755)
 		base.link("/"+name, "usr/"+name)
 	}
 	base.directory("/tmp", fs.ModeSticky|0o777)
+	base.directory("/run", 0o755)
 	base.directory("/root", 0o700)
 	base.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\ntfc-agent:x:1000:1000::/home/tfc-agent:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
 	base.text("/etc/group", "root:x:0:\ntfc-agent:x:1000:\nnogroup:x:65534:\n")
@@ -92,20 +96,19 @@ func layers(recipe Recipe, program string) ([]tree, error) {
 	if len(tools) > 0 {
 		made = append(made, tools)
 	}
-	if program != "" {
-		own := tree{}
-		own.host(recipe.Path, program, 0o755)
-		for _, name := range recipe.Links {
-			own.link(name, path.Clean(recipe.Path))
-		}
+	own := tree{}
+	for name, file := range programs {
+		own.host(name, file, 0o755)
+	}
+	if len(own) > 0 {
 		made = append(made, own)
 	}
 	return made, nil
 }
 
 // makeImage reads every file once, for the digests.
-func makeImage(recipe Recipe, program string) (*image, error) {
-	trees, err := layers(recipe, program)
+func makeImage(recipe Recipe, programs map[string]string) (*image, error) {
+	trees, err := layers(recipe, programs)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +157,6 @@ func (i *image) addJSON(media types.MediaType, value any) (v1.Descriptor, error)
 		return v1.Descriptor{}, fmt.Errorf("render a document of an image: %w", err)
 	}
 	document := &content{}
-	document.append(bytes.TrimSpace(text))
+	document.append(text)
 	return i.add(media, document)
 }

@@ -10,19 +10,17 @@ import (
 type Recipe struct {
 	// Repository has its host, as in registry.k8s.io/etcd.
 	Repository string
-	// Tags are those that exist. The first group, where there is one, is the version of
-	// the program.
+	// Tags are those that may exist. The group, where there is one, is the version of the
+	// programs, and those on disk decide which tags do exist.
 	Tags *regexp.Regexp
-	// Command is the program: <Command>-v<version> in Options.Binaries. A recipe without
-	// one is made of tools alone.
-	Command string
+	// Commands are the programs: <command>-v<version> in Options.Binaries, each. The first
+	// is at Path, the others beside it.
+	Commands []string
 	// StandIn says that the program is Options.Guest, called by the name that Path ends in,
 	// and not what the image really has.
 	StandIn bool
-	// Path is where the program is in the image.
+	// Path is where the program is in the image; empty where it is made of tools alone.
 	Path string
-	// Links are more names of the program.
-	Links []string
 	// Entrypoint is what runs unless a pod says otherwise.
 	Entrypoint []string
 	// User is the user or UID that runs it; root where empty.
@@ -43,11 +41,11 @@ func Recipes() []Recipe { return slices.Clone(recipes) }
 
 var (
 	released    = regexp.MustCompile(`^v(\d+\.\d+\.\d+)$`)
-	etcdImages  = regexp.MustCompile(`^(\d+\.\d+\.\d+)-\d+$`)
+	etcdImages  = regexp.MustCompile(`^(\d+\.\d+\.\d+)-0$`)
 	cniImages   = regexp.MustCompile(`^v\d+\.\d+\.\d+-flannel\d+$`)
-	pauseImages = regexp.MustCompile(`^3\.\d+(\.\d+)?$`)
-	agentImages = regexp.MustCompile(`^(\d+\.\d+\.\d+|latest)$`)
-	shellImages = regexp.MustCompile(`^(1|stable|latest)$`)
+	pauseImages = regexp.MustCompile(`^3\.(?:\d|10|10\.1)$`)
+	agentImages = regexp.MustCompile(`^(?:\d+\.\d+\.\d+|latest)$`)
+	shellImages = regexp.MustCompile(`^(?:1|stable|latest)$`)
 )
 
 var recipes = []Recipe{
@@ -55,15 +53,15 @@ var recipes = []Recipe{
 	kubernetes("kube-controller-manager"),
 	kubernetes("kube-scheduler"),
 	{
-		Repository: "registry.k8s.io/kube-proxy", Tags: released, Command: "kube-proxy", Path: "/usr/local/bin/kube-proxy",
+		Repository: "registry.k8s.io/kube-proxy", Tags: released, Commands: []string{"kube-proxy"}, Path: "/usr/local/bin/kube-proxy",
 		Tables: true, Why: "iptables is the host's; the image detects which mode the host is in, here it is known",
 	},
 	{
-		Repository: "registry.k8s.io/etcd", Tags: etcdImages, Command: "etcd", Path: "/usr/local/bin/etcd",
-		Why: "without etcdctl and etcdutl, which nothing of kubeadm runs",
+		Repository: "registry.k8s.io/etcd", Tags: etcdImages, Commands: []string{"etcd", "etcdctl"}, Path: "/usr/local/bin/etcd",
+		Why: "without etcdutl, which works on a data directory and which no pod runs",
 	},
 	{
-		Repository: "registry.k8s.io/coredns/coredns", Tags: released, Command: "coredns", Path: "/coredns",
+		Repository: "registry.k8s.io/coredns/coredns", Tags: released, Commands: []string{"coredns"}, Path: "/coredns",
 		Entrypoint: []string{"/coredns"}, Why: "runs as root: a layer made here carries no capabilities of files, which it needs for port 53 otherwise",
 	},
 	{
@@ -71,11 +69,11 @@ var recipes = []Recipe{
 		Entrypoint: []string{"/pause"}, User: "65535:65535", Why: "pause is written in C and is no Go module",
 	},
 	{
-		Repository: "ghcr.io/kube-vip/kube-vip", Tags: released, Command: "kube-vip", Path: "/kube-vip",
+		Repository: "ghcr.io/kube-vip/kube-vip", Tags: released, Commands: []string{"kube-vip"}, Path: "/kube-vip",
 		Entrypoint: []string{"/kube-vip"}, Why: "the program alone: in the mode that is used it runs no other",
 	},
 	{
-		Repository: "ghcr.io/flannel-io/flannel", Tags: released, Command: "flanneld", Path: "/opt/bin/flanneld",
+		Repository: "ghcr.io/flannel-io/flannel", Tags: released, Commands: []string{"flanneld"}, Path: "/opt/bin/flanneld",
 		Entrypoint: []string{"/opt/bin/flanneld"}, Tables: true, IP: true, Shell: true,
 		Why: "iptables, ip and the shell are the host's; without the programs of back ends that are not vxlan",
 	},
@@ -98,7 +96,7 @@ var recipes = []Recipe{
 // static pods call it by its bare name.
 func kubernetes(component string) Recipe {
 	return Recipe{
-		Repository: "registry.k8s.io/" + component, Tags: released, Command: component, Path: "/usr/local/bin/" + component,
+		Repository: "registry.k8s.io/" + component, Tags: released, Commands: []string{component}, Path: "/usr/local/bin/" + component,
 		Why: "without the wrapper that redirects logs, which kubeadm doesn't use",
 	}
 }

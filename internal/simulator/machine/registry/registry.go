@@ -79,6 +79,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 func (r *Registry) serve(w http.ResponseWriter, request *http.Request) error {
 	if request.Method != http.MethodGet && request.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
 		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "this registry is read only"}
 	}
 	rest, versioned := strings.CutPrefix(request.URL.Path, "/v2/")
@@ -100,12 +101,12 @@ func (r *Registry) serve(w http.ResponseWriter, request *http.Request) error {
 	switch kind {
 	case "manifests":
 		if strings.Contains(reference, ":") {
-			wanted, err = r.known(reference, "MANIFEST_UNKNOWN")
+			wanted, err = r.known(reference, true)
 		} else {
 			wanted, err = r.manifest(recipe, reference)
 		}
 	case "blobs":
-		wanted, err = r.known(reference, "BLOB_UNKNOWN")
+		wanted, err = r.known(reference, false)
 	default:
 		return &refusal{http.StatusNotFound, "UNSUPPORTED", "this registry has manifests and blobs"}
 	}
@@ -117,17 +118,17 @@ func (r *Registry) serve(w http.ResponseWriter, request *http.Request) error {
 
 // split takes <name>/<kind>/<reference> apart; names have slashes of their own.
 func split(path string) (name, kind, reference string) {
-	path, reference, _ = cutLast(path)
-	name, kind, _ = cutLast(path)
+	path, reference = cutLast(path)
+	name, kind = cutLast(path)
 	return name, kind, reference
 }
 
-func cutLast(path string) (before, after string, found bool) {
+func cutLast(path string) (before, after string) {
 	at := strings.LastIndexByte(path, '/')
 	if at < 0 {
-		return "", path, false
+		return "", path
 	}
-	return path[:at], path[at+1:], true
+	return path[:at], path[at+1:]
 }
 
 // manifest makes the image of a tag unless it is there and its files are what they were.
@@ -139,22 +140,25 @@ func (r *Registry) manifest(recipe Recipe, tag string) (blob, error) {
 	if match == nil {
 		return blob{}, unknown("there is no such tag")
 	}
-	version := match[len(match)-1]
-	program, err := r.options.program(recipe, version)
+	// Without a version in it, tags differ in nothing and share an image.
+	var version string
+	if len(match) > 1 {
+		version = match[1]
+	}
+	programs, err := r.options.programs(recipe, version)
 	if errors.Is(err, fs.ErrNotExist) {
 		return blob{}, unknown(err.Error())
 	}
 	if err != nil {
 		return blob{}, err
 	}
-	// Tags that differ in nothing share an image.
-	slot := r.slot(recipe.Repository + "=" + program)
+	slot := r.slot(recipe.Repository + ":" + version)
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if slot.image != nil && slot.image.current() == nil {
 		return slot.image.manifest, nil
 	}
-	made, err := makeImage(recipe, program)
+	made, err := makeImage(recipe, programs)
 	if err != nil {
 		return blob{}, fmt.Errorf("make %s:%s: %w", recipe.Repository, tag, err)
 	}
@@ -176,8 +180,9 @@ func (r *Registry) slot(key string) *pending {
 	return r.images[key]
 }
 
-// known answers what some image that was made has.
-func (r *Registry) known(digest, code string) (blob, error) {
+// known answers what an image has that was asked for by its tag before. A digest is no way
+// to find an image that was not: only making it tells its digest.
+func (r *Registry) known(digest string, manifest bool) (blob, error) {
 	hash, err := v1.NewHash(digest)
 	if err != nil {
 		return blob{}, &refusal{http.StatusBadRequest, "DIGEST_INVALID", err.Error()}
@@ -185,10 +190,15 @@ func (r *Registry) known(digest, code string) (blob, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	found, there := r.blobs[hash]
-	if !there {
-		return blob{}, &refusal{http.StatusNotFound, code, "no image has " + digest}
+	switch {
+	case there && manifest == found.media.IsImage():
+		return found, nil
+	case manifest:
+		return blob{}, &refusal{http.StatusNotFound, "MANIFEST_UNKNOWN",
+			"no image is " + digest + "; images that are made here differ from those of the same name elsewhere, so pull by tag"}
+	default:
+		return blob{}, &refusal{http.StatusNotFound, "BLOB_UNKNOWN", "no image has " + digest}
 	}
-	return found, nil
 }
 
 // send streams a blob, or the range of it that was asked for.

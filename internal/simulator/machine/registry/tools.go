@@ -113,16 +113,11 @@ func (t tree) addLibraries(files ...string) error {
 	if err != nil {
 		return fmt.Errorf("find the libraries of %s: %w", files[0], err)
 	}
-	for line := range strings.Lines(string(listing)) {
-		if strings.HasSuffix(strings.TrimSpace(line), "=> not found") {
-			return fmt.Errorf("a library is missing: %s", strings.TrimSpace(line))
-		}
-		// "name => /path (address)" or, for the loader, "/path (address)".
-		words := strings.Fields(line)
-		if len(words) < 2 || !strings.HasPrefix(words[len(words)-1], "(") || !strings.HasPrefix(words[len(words)-2], "/") {
-			continue
-		}
-		library := words[len(words)-2]
+	libraries, err := parseLibraries(string(listing))
+	if err != nil {
+		return err
+	}
+	for _, library := range libraries {
 		source, err := filepath.EvalSymlinks(library)
 		if err != nil {
 			return fmt.Errorf("find a library: %w", err)
@@ -130,6 +125,27 @@ func (t tree) addLibraries(files ...string) error {
 		t.host(library, source, 0o755)
 	}
 	return nil
+}
+
+// parseLibraries reads the paths in what ldd prints, for one file or many:
+// "name => /path (address)" or, for the loader, "/path (address)". The kernel's own has
+// no path.
+func parseLibraries(listing string) ([]string, error) {
+	var libraries []string
+	for line := range strings.Lines(listing) {
+		line = strings.TrimSpace(line)
+		if strings.HasSuffix(line, "=> not found") {
+			return nil, fmt.Errorf("a library is missing: %s", line)
+		}
+		words := strings.Fields(line)
+		if len(words) < 2 || !strings.HasPrefix(words[len(words)-1], "(") {
+			continue
+		}
+		if library := words[len(words)-2]; strings.HasPrefix(library, "/") && !slices.Contains(libraries, library) {
+			libraries = append(libraries, library)
+		}
+	}
+	return libraries, nil
 }
 
 // static says that nothing has to be loaded for a program to run.
