@@ -2,8 +2,9 @@ package engine
 
 import (
 	"fmt"
-	"path"
 	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
 // The stages of a plan: what has to be done before what. Everything in one
@@ -121,8 +122,10 @@ func (p *planner) resolved() {
 	p.out.Problems = append(p.out.Problems, p.obs.Survey.Problems...)
 	p.clones()
 	p.bootstraps()
+	at := -1
 	for i, pool := range p.spec.Pools() {
 		for j, pl := range pool.Placements {
+			at++
 			ip := p.obs.IPPools[pl.IPPoolID]
 			if ip == nil || !ip.Registered {
 				if p.out.Unregistered == nil {
@@ -132,10 +135,10 @@ func (p *planner) resolved() {
 				continue
 			}
 			field := placementField(i, pool.Name, j)
-			if ip.Body.Network != "" && path.Base(ip.Body.Network) != path.Base(pl.Network) {
+			if network := p.networkAt(at, pl.Network); !ledger.MaybeSameNetwork(ip.Body.Network, network) {
 				p.problem(field+".network", "Not the network of the IP pool",
-					"The addresses of IP pool %q live on the network %q, and this placement is on %q. Use a pool of this network.",
-					ip.Body.Name, ip.Body.Network, pl.Network)
+					"The addresses of IP pool %q live on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
+					ip.Body.Name, ip.Body.Network, network)
 			}
 			if ip.ReservedBy != "" && ip.ReservedBy != p.spec.ID {
 				p.problem(field+".ip_pool_id", "The IP pool belongs to another cluster",
@@ -148,6 +151,15 @@ func (p *planner) resolved() {
 			}
 		}
 	}
+}
+
+// networkAt is the network of the placement at that place of all: its path, where
+// vCenter has told what the name means.
+func (p *planner) networkAt(at int, name string) string {
+	if site := p.obs.Survey.Site; site != nil && at < len(site.Placements) && site.Placements[at].Network.Path != "" {
+		return site.Placements[at].Network.Path
+	}
+	return name
 }
 
 // clones refuses what vSphere would do silently otherwise.

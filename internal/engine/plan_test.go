@@ -398,3 +398,39 @@ func TestPlanDestroyRefusesAGatewayInUse(t *testing.T) {
 		t.Fatalf("got %s (%v)", names(p), p.Err())
 	}
 }
+
+// TestPlanComparesNetworks has pools that name their network in every way that
+// there is.
+func TestPlanComparesNetworks(t *testing.T) {
+	t.Parallel()
+	const path = "/dc-1/network/nodes"
+	for _, c := range []struct {
+		pool, placement, resolved string
+		same                      bool
+	}{
+		{"", "nodes", path, true},
+		{"nodes", "nodes", path, true},
+		{"nodes", path, path, true},
+		{path, "nodes", path, true},
+		{path, path, path, true},
+		{"network/nodes", "nodes", path, true},
+		{"Nodes", "nodes", path, false},
+		{"other", "nodes", path, false},
+		{"/dc-2/network/nodes", path, path, false},
+		// What the placement's name means is known.
+		{"/dc-2/network/nodes", "nodes", path, false},
+		{"/dc-2/network/nodes", "nodes", "", true},
+	} {
+		spec, o := small(1, 0), observed(100)
+		spec.ControlPlane.Placements[0].Network = c.placement
+		for i := range o.Survey.Site.Placements {
+			o.Survey.Site.Placements[i].Network.Path = c.resolved
+		}
+		o.IPPools["pool"].Body.Network = c.pool
+		p := engine.PlanFor(spec, o)
+		refused := slices.ContainsFunc(p.Problems, func(p engine.Problem) bool { return p.Field == "control_plane.placement.network" })
+		if refused == c.same {
+			t.Errorf("pool on %q, placement on %q (%s): %+v", c.pool, c.placement, c.resolved, p.Problems)
+		}
+	}
+}

@@ -143,6 +143,7 @@ type Network struct {
 	Ref  string
 	Type string // managed object type: Network, DistributedVirtualPortgroup, OpaqueNetwork
 	Name string
+	Path string // inventory path
 	// For a distributed port group: its key and its switch's UUID.
 	PortgroupKey, SwitchUUID string
 }

@@ -115,7 +115,7 @@ func (r *resolver) pool(p engine.PlacementNames, cluster *node) *node {
 // networkOf adds what a network adapter's backing needs to know. An opaque
 // network's id and type stand where a port group has its key and its switch.
 func (inv *inventory) networkOf(n *node) engine.Network {
-	out := engine.Network{Ref: n.ref.String(), Type: n.ref.Type, Name: n.name}
+	out := engine.Network{Ref: n.ref.String(), Type: n.ref.Type, Name: n.name, Path: n.path()}
 	switch n.ref.Type {
 	case "DistributedVirtualPortgroup":
 		out.PortgroupKey = value[string](n.properties, "key")

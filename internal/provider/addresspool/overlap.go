@@ -3,7 +3,6 @@ package addresspool
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -36,7 +35,7 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 		return diags
 	}
 	for _, other := range others {
-		if other.ID == c.ID || c.Leaving(other.ID.String()) || differ(m.Network.ValueString(), other.Body.Network) {
+		if other.ID == c.ID || c.Leaving(other.ID.String()) || !ledger.MaybeSameNetwork(m.Network.ValueString(), other.Body.Network) {
 			continue
 		}
 		theirs, err := other.Body.IPAM()
@@ -70,17 +69,3 @@ func title(p ledger.RegisteredPool) string {
 	}
 	return fmt.Sprintf("IP pool %q of gateway %s", p.Record.Name, p.Record.GatewayID)
 }
-
-// differ tells whether two networks are known to be different ones. A name and
-// an inventory path that ends in it may mean the same.
-func differ(a, b string) bool {
-	if a == "" || b == "" || a == b {
-		return false
-	}
-	if strings.Contains(a, "/") && strings.Contains(b, "/") {
-		return strings.Trim(a, "/") != strings.Trim(b, "/")
-	}
-	return lastName(a) != lastName(b)
-}
-
-func lastName(p string) string { return p[strings.LastIndex(p, "/")+1:] }

@@ -89,6 +89,7 @@ func Attributes(words Words) map[string]schema.Attribute {
 			Optional: true,
 			MarkdownDescription: "Name of the vSphere network or distributed port group that the addresses live on, or its inventory path where several have the name. " +
 				"A node on another network gets no address of the pool, and pools of different networks may have the same addresses. " +
+				"A name stands for the network of that name in any folder; full paths, from the datacenter on, are compared whole. Case counts. " +
 				"Defaults to none: the pool may be used on every network, and no other pool may have its addresses. " + words.Network,
 			Validators: []validator.String{stringvalidator.LengthBetween(1, maxNetwork)},
 		},
