@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
 // Guest is what a machine's guest is doing.
@@ -16,17 +17,38 @@ type Guest struct {
 	Log   string      `json:"log,omitempty"`
 }
 
+// guests are what boots in the machines: strict imitations or the real thing.
+type guests interface {
+	PowerOn(vm guest.VM)
+	PowerOff(id string)
+	Destroyed(id string)
+	Guests() []guest.State
+	// ProxyURL is the HTTP CONNECT proxy into the network of the guests.
+	ProxyURL() string
+	Close()
+}
+
 // startGuests makes the world of the guests and the way into its network.
-func (s *Simulator) startGuests() error {
-	world, err := guest.NewWorld(guest.Options{Now: s.clock.now, BootDelay: s.opts.BootDelay, JoinTimeout: s.opts.JoinTimeout})
+func (s *Simulator) startGuests() (err error) {
+	if s.opts.Real != nil {
+		s.guests, err = machine.NewWorld(*s.opts.Real)
+	} else {
+		s.guests, err = guest.NewWorld(guest.Options{Now: s.clock.now, BootDelay: s.opts.BootDelay, JoinTimeout: s.opts.JoinTimeout})
+	}
 	if err != nil {
+		s.guests = nil // and not an interface around nil
 		return fmt.Errorf("guests: %w", err)
 	}
-	s.guests = world
-	if s.relay, err = startRelay(s.opts.ProxyListen, world.ProxyURL(), s.Stopped); err != nil {
+	if s.relay, err = startRelay(s.opts.ProxyListen, s.guests.ProxyURL(), s.Stopped); err != nil {
 		return fmt.Errorf("proxy into the guest network: %w", err)
 	}
 	return nil
+}
+
+// Machines are the guests that run real Kubernetes; nil where they are imitations.
+func (s *Simulator) Machines() *machine.World {
+	world, _ := s.guests.(*machine.World)
+	return world
 }
 
 // Guests are the guests of all machines that ever booted and still exist.

@@ -3,6 +3,8 @@ package simulator
 import (
 	"net/netip"
 	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
 // Defaults of Options.
@@ -41,6 +43,10 @@ type Options struct {
 	// JoinTimeout is how long a guest waits for the API that it joins; default
 	// one minute of real time.
 	JoinTimeout time.Duration
+
+	// Real makes the machines boot real Kubernetes in namespaces of Linux, instead of
+	// strict imitations. BootDelay and JoinTimeout then mean nothing.
+	Real *machine.Options
 
 	Inventory Inventory
 	// Faults are rules that are in force from the start.

@@ -19,8 +19,6 @@ import (
 	pbmsim "github.com/vmware/govmomi/pbm/simulator"
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
-
-	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // Simulator is a running simulated datacenter. Its methods may be called from
@@ -38,7 +36,7 @@ type Simulator struct {
 	front    *front
 	control  *controlServer
 	relay    *relay
-	guests   *guest.World
+	guests   guests
 
 	clock      clock
 	rules      rules

@@ -25,6 +25,7 @@ import (
 	"syscall"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
 func main() {
@@ -55,6 +56,7 @@ type settings struct {
 	envFile string
 	caFile  string
 	verbose bool
+	real    machine.Options
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -86,6 +88,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		s.Faults = append(s.Faults, f)
 		return nil
 	})
+	runReal := flags.Bool("real", false, "boot machines that run real Kubernetes, in namespaces of Linux; needs root")
+	flags.StringVar(&s.real.Guest, "guest-binary", "", "with -real: the `file` of gantry-guest, which every machine starts with")
+	flags.StringVar(&s.real.Binaries, "binaries", "", "with -real: the `directory` of what internal/tools/build-kubernetes builds; default: where it puts it")
 	flags.IntVar(&s.Inventory.HostsPerCluster, "hosts", 3, "`number` of hosts of each compute cluster")
 	flags.Func("template", "one more node template with a snapshot, `name=Kubernetes version`; may be repeated", func(value string) error {
 		name, version, ok := strings.Cut(value, "=")
@@ -106,7 +111,31 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if *runReal {
+		s.Real = &s.real
+		return s, s.locate()
+	}
 	return s, nil
+}
+
+// locate finds the programs that real machines run.
+func (s *settings) locate() error {
+	if s.real.Guest == "" {
+		return errors.New("-real needs -guest-binary")
+	}
+	var err error
+	if s.real.Guest, err = filepath.Abs(s.real.Guest); err != nil {
+		return fmt.Errorf("-guest-binary: %w", err)
+	}
+	if s.real.Binaries != "" {
+		return nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return fmt.Errorf("-binaries is not set: %w", err)
+	}
+	s.real.Binaries = filepath.Join(cache, "gantry", "bin")
+	return nil
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {

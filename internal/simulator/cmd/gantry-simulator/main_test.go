@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,6 +145,33 @@ func TestCommandRefusesWrongFlags(t *testing.T) {
 		}
 		if len(out) == 0 {
 			t.Errorf("%v: no word of why", args)
+		}
+	}
+}
+
+// TestCommandSaysWhyNoRealMachines asks for machines that can't run: the answer
+// names everything that is missing.
+func TestCommandSaysWhyNoRealMachines(t *testing.T) {
+	t.Parallel()
+	empty := t.TempDir()
+	for _, c := range []struct {
+		args  []string
+		wants []string
+	}{
+		{[]string{"-real"}, []string{"-real needs -guest-binary"}},
+		{[]string{"-real", "-guest-binary", "no-such-file", "-binaries", empty}, []string{"machines"}},
+	} {
+		out, err := exec.Command(binary, append(c.args, "-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0")...).CombinedOutput()
+		if err == nil {
+			t.Errorf("%v: accepted", c.args)
+		}
+		if runtime.GOOS == "linux" && len(c.args) > 1 {
+			c.wants = append(c.wants, "internal/tools/build-kubernetes builds them", "no-such-file", "gantry-guest")
+		}
+		for _, want := range c.wants {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%v: not a word of %q: %s", c.args, want, out)
+			}
 		}
 	}
 }
