@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,16 +29,14 @@ var needed = []string{"cpu", "cpuset", "memory", "pids"}
 
 // findHierarchies reads them from /proc/self/mountinfo.
 func findHierarchies() (hierarchies, error) {
-	file, err := os.Open("/proc/self/mountinfo")
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
 	var found hierarchies
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
+	for line := range strings.Lines(string(mounts)) {
 		// 36 35 0:30 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu
-		before, after, ok := strings.Cut(lines.Text(), " - ")
+		before, after, ok := strings.Cut(line, " - ")
 		mount, source := strings.Fields(before), strings.Fields(after)
 		if !ok || len(mount) < 5 || len(source) < 3 {
 			continue
@@ -62,7 +59,7 @@ func findHierarchies() (hierarchies, error) {
 			found = append(found, h)
 		}
 	}
-	return found, lines.Err()
+	return found, nil
 }
 
 func (h hierarchy) same(other hierarchy) bool {

@@ -105,7 +105,7 @@ func checkGuest(file string) error {
 	if err != nil {
 		return fmt.Errorf("the guest's first process: %w (%s)", err, advice)
 	}
-	defer binary.Close()
+	defer func() { _ = binary.Close() }()
 	// It starts containers from an empty image: there is no library to link.
 	if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 {
 		return fmt.Errorf("the guest's first process: %s is not a static binary (%s)", file, advice)

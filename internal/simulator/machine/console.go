@@ -14,13 +14,16 @@ const consoleLimit = 64 << 10
 type console struct {
 	mu   sync.Mutex
 	text []byte
+	// shown is what String answered last; whoever waits for a guest asks often.
+	shown string
+	fresh bool // shown is up to date
 }
 
 // Write adds output of the machine.
 func (c *console) Write(output []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.text = append(c.text, output...)
+	c.text, c.fresh = append(c.text, output...), false
 	if len(c.text) > 2*consoleLimit {
 		c.text = bytes.Clone(tail(c.text))
 	}
@@ -36,7 +39,10 @@ func (c *console) printf(format string, args ...any) {
 func (c *console) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return string(tail(c.text))
+	if !c.fresh {
+		c.shown, c.fresh = string(tail(c.text)), true
+	}
+	return c.shown
 }
 
 // tail cuts to whole lines.

@@ -102,25 +102,20 @@ func startTime(pid int) (uint64, bool) {
 	return start, err == nil
 }
 
-// sweep removes what dead simulators left: empty cgroups, since their machines
-// died with them, and disks.
-func sweep(hs hierarchies, base string) error {
-	var failed []error
+// sweep removes what dead simulators left: empty control groups, since their
+// machines died with them, and disks.
+func sweep(hs hierarchies, base string) {
 	for _, name := range hs.list() {
 		if abandoned(name) {
-			failed = append(failed, hs.remove(5*time.Second, name))
+			_ = hs.remove(time.Second, name)
 		}
 	}
-	entries, err := os.ReadDir(base)
-	if err != nil {
-		return err
-	}
+	entries, _ := os.ReadDir(base)
 	for _, entry := range entries {
 		if entry.IsDir() && abandoned(entry.Name()) {
-			failed = append(failed, removeTree(filepath.Join(base, entry.Name())))
+			_ = removeTree(filepath.Join(base, entry.Name()))
 		}
 	}
-	return errors.Join(failed...)
 }
 
 // removeTree removes a directory, unless something is mounted in it: then the

@@ -110,7 +110,7 @@ func (m *machine) openBackdoor(c *cycle, dir string) (shut func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer at.Close()
+	defer func() { _ = at.Close() }()
 	path := fmt.Sprintf("/proc/self/fd/%d/%s", at.Fd(), wire.Socket)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -148,7 +148,7 @@ func (m *machine) spawn(config string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer inside.Close()
+	defer func() { _ = inside.Close() }()
 	cmd := exec.Command("/bin/sh", "-c", waitAtGate, "sh",
 		"unshare", "--mount", "--propagation", "private", "--cgroup", "--", m.world.options.Guest, "init", config)
 	cmd.Dir = "/"

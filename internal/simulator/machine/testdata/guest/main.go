@@ -1,9 +1,10 @@
 // Command guest is the first process of machines that test the host's side: it
 // makes a root of its own and runs the script in guestinfo.test.script. It is
-// also what the scripts use: get, set, tools, echo.
+// also what the scripts use: get, set, tools, echo, ask.
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,6 +48,16 @@ func run(verb string, arguments []string) error {
 		return call(http.MethodPut, "/network", body)
 	case "echo":
 		return echo(arguments[0], arguments[1])
+	case "ask":
+		conn, err := net.DialTimeout("tcp", arguments[0], time.Second)
+		if err != nil {
+			fmt.Println(err)
+			return nil
+		}
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		fmt.Print(line)
+		return nil
 	}
 	return fmt.Errorf("no verb %s", verb)
 }
@@ -64,7 +76,7 @@ func boot(file string) error {
 	if err := unix.Mount("root", config.Root, "tmpfs", 0, ""); err != nil {
 		return err
 	}
-	binds := map[string]string{config.Disk: "/disk", config.Tools: toolsDirectory, "/dev": "/dev", filepath.Dir(config.Guest): "/guest", "/sys/fs/cgroup": "/cgroup"}
+	binds := map[string]string{config.Disk: "/disk", config.Tools: toolsDirectory, "/dev": "/dev", filepath.Dir(config.Guest): "/guest"}
 	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"} {
 		if _, err := os.Stat(dir); err == nil {
 			binds[dir] = dir
@@ -85,6 +97,16 @@ func boot(file string) error {
 	}
 	if err := unix.Mount("proc", proc, "proc", 0, ""); err != nil {
 		return err
+	}
+	// Control groups as its namespace shows them, where they are of version 1.
+	for _, controller := range []string{"freezer", "memory", "pids"} {
+		dir := filepath.Join(config.Root, "cgroup", controller)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount("cgroup", dir, "cgroup", 0, controller); err != nil {
+			_ = os.Remove(dir)
+		}
 	}
 	if err := unix.Chroot(config.Root); err != nil {
 		return err
