@@ -25,6 +25,9 @@ type fabric struct {
 	wires   int
 }
 
+// wirePrefix begins the names of the ends of machines' network cards here.
+const wirePrefix = "vm"
+
 type bridge struct {
 	device   string
 	gateways []netip.Prefix
@@ -112,7 +115,7 @@ func (f *fabric) attach(network string, gateways []netip.Prefix, pid int, mac st
 		b.gateways = append(b.gateways, gateway)
 	}
 	f.wires++
-	end := fmt.Sprintf("vm%d", f.wires)
+	end := fmt.Sprintf("%s%d", wirePrefix, f.wires)
 	if err := f.ip(
 		fmt.Sprintf("link add %s type veth peer name %s address %s netns %d", end, wire.Interface, mac, pid),
 		fmt.Sprintf("link set %s master %s up", end, b.device),

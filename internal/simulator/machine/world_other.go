@@ -47,6 +47,9 @@ func (*World) Close() {}
 // Leftovers are none here.
 func Leftovers(...string) []string { return nil }
 
+// Remains are none here.
+func (*World) Remains() []string { return nil }
+
 // Run fails here.
 func (*World) Run(context.Context, string, ...string) ([]byte, error) { return nil, errNotLinux }
 
