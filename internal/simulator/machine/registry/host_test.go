@@ -50,7 +50,14 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = httptest.NewServer(served)
+	h.server = newHostOf(t, served).server
+	return h
+}
+
+// newHostOf serves a registry that was made elsewhere.
+func newHostOf(t *testing.T, served http.Handler) *host {
+	t.Helper()
+	h := &host{t: t, server: httptest.NewServer(served)}
 	t.Cleanup(h.server.Close)
 	return h
 }
@@ -139,6 +146,9 @@ func files(t *testing.T, image v1.Image) map[string]string {
 				t.Errorf("%s is twice in a layer", header.Name)
 			}
 			seen[entry] = true
+			if header.ModTime.Unix() != 0 || header.Uid != 0 || header.Gid != 0 {
+				t.Errorf("%s is of %s and of %d:%d", header.Name, header.ModTime, header.Uid, header.Gid)
+			}
 			if !directories[path.Dir(entry)] || path.IsAbs(entry) {
 				t.Errorf("%s comes before its directory", header.Name)
 			}
