@@ -1,0 +1,16 @@
+package machine
+
+// OwnerName names what a new World of this process makes.
+var OwnerName = ownerName
+
+// Disown says that a World of this process is closed.
+var Disown = disown
+
+// Abandoned tells whether nobody owns a name any more.
+var Abandoned = abandoned
+
+// Sweep removes directories that nobody owns.
+func Sweep(base string) { sweep(nil, base) }
+
+// MAC is the address of a machine's network card.
+var MAC = mac

@@ -1,0 +1,70 @@
+package machine
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
+)
+
+// For the tests, which see the package from outside.
+
+// ConsoleLimit is how much of a console is kept.
+const ConsoleLimit = consoleLimit
+
+// NewConsole is the end of a machine's console.
+func NewConsole() interface {
+	io.Writer
+	String() string
+} {
+	return &console{}
+}
+
+// Courier calls back in order.
+type Courier struct{ c *courier }
+
+// NewCourier starts one, which ends with ctx.
+func NewCourier(ctx context.Context) (c Courier, ended <-chan struct{}) {
+	c, done := Courier{newCourier()}, make(chan struct{})
+	go func() {
+		defer close(done)
+		c.c.run(ctx)
+	}()
+	return c, done
+}
+
+// Send queues a call.
+func (c Courier) Send(ctx context.Context, tell func()) { c.c.send(ctx, tell) }
+
+// Stop ends it.
+func (c Courier) Stop() { c.c.stop() }
+
+// Backdoor is what a machine sees of its hypervisor.
+func Backdoor(get func(string) (string, bool), set func(key, value string), network func(wire.Network) error) http.Handler {
+	return &backdoor{get: get, set: set, network: network}
+}
+
+// ServeBackdoor serves one.
+func ServeBackdoor(handler http.Handler, listener net.Listener) (closed func()) {
+	return handler.(*backdoor).open(listener)
+}
+
+// GatewaysOf are the gateways that the router has for a VM.
+var GatewaysOf = gatewaysOf
+
+// LastLine is the last line that says anything.
+var LastLine = lastLine
+
+// MissingPrograms names what a directory of binaries lacks.
+func MissingPrograms(dir string) ([]string, error) {
+	found, err := readPrograms(dir)
+	return found.missing(), err
+}
+
+// ImageOf answers the commands and the sandbox image of a Kubernetes version.
+func ImageOf(dir, kubernetes string) (commands map[string]string, pause string, err error) {
+	found, err := imageOf(dir, kubernetes)
+	return found.commands, found.pause, err
+}
