@@ -134,7 +134,7 @@ func listenInside(pid int) (net.Listener, error) {
 			result <- opened{err: err}
 			return
 		}
-		defer network.Close()
+		defer func() { _ = network.Close() }()
 		if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
 			result <- opened{err: err}
 			return
