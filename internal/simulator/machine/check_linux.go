@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // cniDirectory is where Debian has the plug-ins of container networks.
@@ -43,7 +46,7 @@ func Check(options Options) error {
 	if os.Geteuid() != 0 {
 		problems = append(problems, errors.New("machines are namespaces, mounts and control groups: only root may make them"))
 	}
-	problems = append(problems, checkPrograms(), checkKernel(), checkBinaries(options.Binaries), checkGuest(options.Guest))
+	problems = append(problems, checkPrograms(), checkKernel(), checkHome(options.Home), checkBinaries(options.Binaries), checkGuest(options.Guest))
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("machines can't run here:\n%w", err)
 	}
@@ -83,6 +86,20 @@ func checkKernel() error {
 		return err
 	}
 	return found.check()
+}
+
+// checkHome looks at where the disks will be: containers' file systems are
+// overlays on them, and an overlay can't lie on another.
+func checkHome(home string) error {
+	home = cmp.Or(home, os.TempDir())
+	var found unix.Statfs_t
+	if err := unix.Statfs(home, &found); err != nil {
+		return fmt.Errorf("directory for the disks %s: %w", home, err)
+	}
+	if found.Type == unix.OVERLAYFS_SUPER_MAGIC {
+		return fmt.Errorf("directory for the disks %s is on an overlay file system, which can't hold those of containers: choose another (TMPDIR)", home)
+	}
+	return nil
 }
 
 func checkBinaries(dir string) error {

@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-const guestVariable = "GANTRY_TEST_GUEST"
+const guestVariable = "GANTRY_TEST_FIRST_PROCESS"
 
 func binaries(t *testing.T) string {
 	t.Helper()
@@ -137,12 +137,17 @@ func (l *lab) reported(name, key string) string {
 // eventually waits for a condition, and shows all consoles if it does not come.
 func (l *lab) eventually(what string, holds func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); {
+	l.within(20*time.Second, what, holds)
+}
+
+func (l *lab) within(patience time.Duration, what string, holds func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
 		if time.Now().After(deadline) {
 			for _, state := range l.Guests() {
 				l.t.Logf("%s: %s %q\n%s", state.Name, state.Phase, state.Error, state.Log)
 			}
-			l.t.Fatalf("not within 20 s: %s", what)
+			l.t.Fatalf("not within %s: %s", patience, what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

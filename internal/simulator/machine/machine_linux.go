@@ -122,6 +122,10 @@ const (
 // set takes a change that the guest makes to its guestinfo.
 func (m *machine) set(c *cycle, key, value string) {
 	m.world.mu.Lock()
+	if c.ctx.Err() != nil { // what it asked for comes after its end
+		m.world.mu.Unlock()
+		return
+	}
 	m.guestinfo[key] = value
 	if key == keyPhase {
 		m.phase = guest.Phase(value)

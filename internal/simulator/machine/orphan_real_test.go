@@ -63,8 +63,10 @@ func TestRealMachinesAfterSIGKILL(t *testing.T) {
 		return found
 	}
 	pids := processesUnder(t, name)
-	if len(pids) < 6 {
-		t.Fatalf("the machines' processes are %v", pids)
+	for deadline := time.Now().Add(5 * time.Second); len(pids) < 6; pids = processesUnder(t, name) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the machines' processes are %v", pids)
+		}
 	}
 	spaces := map[string]bool{networkOf(t, pids[0]): true}
 	for _, pid := range pids {

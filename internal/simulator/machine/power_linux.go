@@ -183,9 +183,13 @@ func (m *machine) connect(c *cycle, vm guest.VM, first *process) error {
 	m.world.mu.Lock()
 	c.pid, c.space = pid, space
 	m.world.mu.Unlock()
+	gateways := gatewaysOf(vm)
+	if len(gateways) == 0 {
+		m.console.printf("[host] no gateway answers on network %q: the VM's metadata names none that could", vm.Network)
+	}
 	err = m.world.groups.join(pid, m.world.name, vm.ID)
 	if err == nil {
-		first.wire, err = m.world.fabric.attach(vm.Network, gatewaysOf(vm), pid, mac(vm))
+		first.wire, err = m.world.fabric.attach(vm.Network, gateways, pid, mac(vm))
 	}
 	if err != nil {
 		m.disconnect(c, first)
