@@ -67,9 +67,11 @@
 // again, by ClaimAddress or after Learn, and fails if somebody else has it by
 // then. A claim of which the description was edited belongs to somebody unknown:
 // it is neither issued nor released until the tag is deleted. A reservation of
-// which it was edited is UnknownCluster's. A record that cannot be read is an
-// error that names it. A tag that is none of the ledger's is a stray: it counts
-// towards MaxClaims, and Entries shows it.
+// which it was edited is UnknownCluster's. A record of which the description,
+// a chunk or the name was edited is a *DamagedError for who wants that record,
+// and keeps nobody from anything else: Pools says so beside the others, and
+// UpdateRecord writes all but the name again. A tag that is none of the ledger's
+// is a stray: it counts towards MaxClaims, and Entries shows it.
 //
 // # Locks
 //

@@ -32,6 +32,9 @@ var (
 	// ErrNotIssuable is in the chain when an address may not be handed out of
 	// the pool.
 	ErrNotIssuable = errors.New("not an address that the pool may issue")
+	// ErrDamaged is in the chain when a record is there and cannot be read:
+	// somebody has edited or deleted one of its tags.
+	ErrDamaged = errors.New("a damaged record")
 	// ErrInUse is in the chain when a record still has children.
 	ErrInUse = errors.New("in use")
 )
@@ -51,6 +54,23 @@ func (e *RecordExistsError) Error() string {
 
 // Unwrap is ErrExists.
 func (e *RecordExistsError) Unwrap() error { return ErrExists }
+
+// DamagedError says that a record's tags are not as Gantry wrote them.
+type DamagedError struct {
+	ID   uuid.UUID
+	Name string // of the record's tag, as it is now
+	// Renamed tells that it is the name that was edited.
+	Renamed bool
+	Why     string
+}
+
+// Error names the tag and what is wrong with it.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the tag %q of category gantry was edited: %s", e.Name, e.Why)
+}
+
+// Unwrap is ErrDamaged.
+func (e *DamagedError) Unwrap() error { return ErrDamaged }
 
 // InUseError is Unregister's error: other records depend on this one.
 type InUseError struct {

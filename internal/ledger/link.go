@@ -103,11 +103,14 @@ type RegisteredPool struct {
 	ID     uuid.UUID
 	Record Record
 	Body   PoolBody
+	// Damage is set where the record cannot be read or makes no pool. Of the
+	// record there is the name then, unless that was edited, and no body.
+	Damage *DamagedError
 }
 
 // Pools are all pools of this vCenter, sorted by gateway and name: one list
-// call, and two for each pool. A pool whose body cannot be read is an error:
-// nobody could tell what it overlaps.
+// call, and two for each pool. One whose record is damaged is among them, so
+// that it keeps nobody from reading the others.
 func (l *Ledger) Pools(ctx context.Context) ([]RegisteredPool, error) {
 	there, err := l.listed(ctx)
 	if err != nil {
@@ -126,19 +129,8 @@ func (l *Ledger) Pools(ctx context.Context) ([]RegisteredPool, error) {
 			continue // written by hand, or a killed run's
 		}
 		group.Go(func() error {
-			r, err := l.Record(ctx, id)
-			if errors.Is(err, ErrNotFound) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			pool := RegisteredPool{ID: id, Record: r}
-			if err := json.Unmarshal(r.Body, &pool.Body); err != nil {
-				return fmt.Errorf("the record of IP pool %q cannot be read: %w", r.Name, err)
-			}
-			found[i] = &pool
-			return nil
+			found[i], err = l.registeredPool(ctx, id)
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -151,7 +143,41 @@ func (l *Ledger) Pools(ctx context.Context) ([]RegisteredPool, error) {
 		}
 	}
 	slices.SortFunc(pools, func(a, b RegisteredPool) int {
-		return slices.Compare([]string{a.Record.GatewayID, a.Record.Name}, []string{b.Record.GatewayID, b.Record.Name})
+		return slices.Compare([]string{a.Record.GatewayID, a.Record.Name, a.ID.String()}, []string{b.Record.GatewayID, b.Record.Name, b.ID.String()})
 	})
 	return pools, nil
+}
+
+// registeredPool reads a pool; nil for one that is gone, and for what is none.
+func (l *Ledger) registeredPool(ctx context.Context, id uuid.UUID) (*RegisteredPool, error) {
+	r, err := l.Record(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	pool := RegisteredPool{ID: id, Record: r}
+	if errors.As(err, &pool.Damage) {
+		pool.Record.Body = nil
+		return &pool, nil
+	}
+	if err != nil || r.Kind != KindPool {
+		return nil, err
+	}
+	if pool.Body, err = r.PoolBody(); errors.As(err, &pool.Damage) {
+		pool.Damage.ID, pool.Record.Body, pool.Body = id, nil, PoolBody{}
+	}
+	return &pool, nil
+}
+
+// PoolBody decodes the body of a pool's record; one that makes no pool is a
+// *DamagedError.
+func (r Record) PoolBody() (PoolBody, error) {
+	var body PoolBody
+	err := json.Unmarshal(r.Body, &body)
+	if err == nil {
+		_, err = body.IPAM()
+	}
+	if err != nil {
+		return body, &DamagedError{Name: r.TagName(), Why: fmt.Sprintf("its description makes no IP pool: %s", err)}
+	}
+	return body, nil
 }

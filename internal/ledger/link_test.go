@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -81,19 +80,6 @@ func TestPoolsNoteThatSomebodyDeletedIsMadeAgain(t *testing.T) {
 	if got := poolNames(t, l); !slices.Equal(got, []string{"nodes"}) {
 		t.Errorf("after an update the pools are %v", got)
 	}
-}
-
-func TestPoolThatCannotBeReadIsAnError(t *testing.T) {
-	t.Parallel()
-	store := ledgertest.NewStore()
-	l, _ := join(store)
-	id := register(t, l, ledger.KindPool, "nodes", poolBody)
-	must(t, store.Update(t.Context(), id, "edited"))
-	if pools, err := l.Pools(t.Context()); err == nil || !strings.Contains(err.Error(), `"nodes"`) {
-		t.Errorf("Pools: %v (%v), want an error that names the pool", pools, err)
-	}
-	must(t, l.Unregister(t.Context(), id))
-	wantTags(t, store, 0)
 }
 
 // belongings are a gateway's.

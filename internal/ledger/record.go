@@ -20,7 +20,8 @@ type Record struct {
 	Body      []byte // JSON
 }
 
-func (r Record) tagName() string {
+// TagName is the name of the record's tag in vCenter.
+func (r Record) TagName() string {
 	gateway := r.GatewayID
 	if gateway == "" {
 		gateway = "-"
@@ -47,8 +48,8 @@ func (r Record) check() error {
 		return fmt.Errorf("%q is not a name for a record", r.Name)
 	case strings.ContainsAny(r.GatewayID, "/:"):
 		return fmt.Errorf("%q is not the id of a gateway", r.GatewayID)
-	case len(r.tagName()) > MaxName:
-		return fmt.Errorf("the name is too long: a record's tag %q has more than %d bytes", r.tagName(), MaxName)
+	case len(r.TagName()) > MaxName:
+		return fmt.Errorf("the name is too long: a record's tag %q has more than %d bytes", r.TagName(), MaxName)
 	}
 	return nil
 }
@@ -65,26 +66,26 @@ func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
 	}
 	body, err := compact(r.Body)
 	if err != nil {
-		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
 	}
 	if err := l.link(ctx, id, r); err != nil {
-		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
 	}
 	head, where, err := l.writeChunks(ctx, id, body, 0)
 	if err != nil {
-		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
 	}
-	err = l.store.Create(ctx, Tag{ID: id, Name: r.tagName(), Description: head})
+	err = l.store.Create(ctx, Tag{ID: id, Name: r.TagName(), Description: head})
 	if errors.Is(err, ErrExists) {
 		l.dropChunks(ctx, id, where)
 		existing, rerr := l.Record(ctx, id)
 		if rerr != nil && !errors.Is(rerr, ErrNotFound) {
-			return id, fmt.Errorf("%s is registered already, and cannot be read: %w", r.tagName(), errors.Join(ErrExists, rerr))
+			return id, fmt.Errorf("%s is registered already, and cannot be read: %w", r.TagName(), errors.Join(ErrExists, rerr))
 		}
-		return id, &RecordExistsError{ID: id, Existing: existing, Name: r.tagName()}
+		return id, &RecordExistsError{ID: id, Existing: existing, Name: r.TagName()}
 	}
 	if err != nil {
-		return id, fmt.Errorf("register %s: %w", r.tagName(), err)
+		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
 	}
 	return id, nil
 }
@@ -92,27 +93,33 @@ func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
 // rereads is how often a reader starts over when a writer is at work under it.
 const rereads = 5
 
-// Record reads a record; ErrNotFound when there is none. One call, and one for
-// each chunk of a long body.
+// Record reads a record; ErrNotFound when there is none, a *DamagedError when
+// its tags are not as they were written. One call, and one for each chunk of a
+// long body.
 func (l *Ledger) Record(ctx context.Context, id uuid.UUID) (Record, error) {
+	var tag Tag
 	for range rereads {
-		tag, err := l.store.Get(ctx, id)
-		if err != nil {
+		var err error
+		if tag, err = l.store.Get(ctx, id); err != nil {
 			return Record{}, fmt.Errorf("read record %s: %w", id, err)
 		}
 		r, err := recordOf(tag.Name)
-		if err != nil {
-			return Record{}, err
+		if err != nil || l.ID(r.Kind, r.GatewayID, r.Name) != id {
+			return Record{}, &DamagedError{ID: id, Name: tag.Name, Renamed: true, Why: fmt.Sprintf("its name is not that of the record with the id %s", id)}
 		}
 		r.Body, err = l.readBody(ctx, id, tag.Description)
-		if err == nil {
-			return r, nil
-		}
-		if !errors.Is(err, errTorn) {
+		switch {
+		case errors.Is(err, errTorn):
+			continue // a writer is at work, perhaps
+		case err != nil:
 			return Record{}, fmt.Errorf("read %s: %w", tag.Name, err)
+		case !json.Valid(r.Body):
+			return r, &DamagedError{ID: id, Name: tag.Name, Why: "its description is not JSON"}
 		}
+		return r, nil
 	}
-	return Record{}, fmt.Errorf("record %s: %w", id, errTorn)
+	r, _ := recordOf(tag.Name)
+	return r, &DamagedError{ID: id, Name: tag.Name, Why: "the parts of its description are not there, or do not belong together"}
 }
 
 // UpdateRecord replaces a record's body; ErrNotFound when there is no such

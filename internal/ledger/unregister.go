@@ -75,8 +75,10 @@ func (l *Ledger) forLast(ctx context.Context, id uuid.UUID, there idSet) (Record
 	if err != nil {
 		return Record{}, err
 	}
-	// A tag that is named otherwise is no record, and has nothing that hangs on it.
-	r, _ := recordOf(tag.Name)
+	r, err := recordOf(tag.Name)
+	if err != nil {
+		return Record{Kind: KindPool}, nil // renamed by hand
+	}
 	if r.Kind == KindPool {
 		r.Body, err = l.readBody(ctx, id, tag.Description)
 		if err != nil && !errors.Is(err, errTorn) {
@@ -125,10 +127,7 @@ func poolIn(id uuid.UUID, body []byte) (Pool, bool) {
 func chunkTags(id uuid.UUID, there idSet) []uuid.UUID {
 	var chunks []uuid.UUID
 	for generation := 1; generation <= generations; generation++ {
-		// Where there are chunks, there is the first.
-		if !there.has(derive(id, chunkSuffix(generation, 0))) {
-			continue
-		}
+		// All of them are looked for: the first may have been deleted by hand.
 		for part := maxParts - 1; part >= 0; part-- {
 			if chunk := derive(id, chunkSuffix(generation, part)); there.has(chunk) {
 				chunks = append(chunks, chunk)

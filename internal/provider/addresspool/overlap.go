@@ -3,6 +3,7 @@ package addresspool
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -22,8 +23,8 @@ type Candidate struct {
 }
 
 // CheckOverlap reports the registered pools that could hand out an address of
-// the model's, on the attribute below at. It takes a list call and one for each
-// pool.
+// the model's, on the attribute below at, and warns of those of which that cannot
+// be told. It takes a list call and two for each pool.
 func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path, c Candidate) diag.Diagnostics {
 	addresses, diags := m.Arithmetic(ctx, at)
 	if diags.HasError() {
@@ -34,20 +35,28 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 		diags.Append(diagnostics.FromError("compare with other pools", fmt.Sprintf("IP pool %q", c.Name), err))
 		return diags
 	}
+	var damaged []string
 	for _, other := range others {
-		if other.ID == c.ID || c.Leaving(other.ID.String()) || !ledger.MaybeSameNetwork(m.Network.ValueString(), other.Body.Network) {
+		if other.ID == c.ID || c.Leaving(other.ID.String()) {
+			continue
+		}
+		if other.Damage != nil {
+			damaged = append(damaged, "  "+other.Damage.Error())
 			continue
 		}
 		theirs, err := other.Body.IPAM()
-		if err != nil {
-			diags.AddError("Unable to compare IP pools", fmt.Sprintf(
-				"The record of %s in vCenter is damaged: %s. What it has in common with IP pool %q is not known. "+
-					"Apply the configuration that it belongs to: that writes the record again.", title(other), err, c.Name))
+		if err != nil || !ledger.MaybeSameNetwork(m.Network.ValueString(), other.Body.Network) {
 			continue
 		}
 		if shared, ok := addresses.Shared(theirs); ok {
 			diags.AddAttributeError(at.AtName(m.spanName()), "IP pools overlap", overlapDetail(c.Name, other, shared))
 		}
+	}
+	if len(damaged) > 0 {
+		diags.AddWarning("IP pools that cannot be compared", fmt.Sprintf(
+			"Whether IP pool %q shares addresses with these is not known, since their records in vCenter are damaged:\n%s\n"+
+				"Apply the configuration of each, which writes its record again, or put the tag back as it was. "+
+				"Delete the tag where nobody needs the pool any more.", c.Name, strings.Join(damaged, "\n")))
 	}
 	return diags
 }

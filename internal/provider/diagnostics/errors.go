@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -41,6 +42,9 @@ func advise(err error) string {
 		return "The provider block depends on what this run has yet to create. Create that first, with -target, and then apply the rest."
 	case errors.As(err, &certificate), errors.As(err, &tags):
 		return "" // it says so itself
+	case errors.Is(err, ledger.ErrDamaged):
+		return "Put the tag back as it was, in the vSphere Client. The record of an IP pool is also written again when the configuration that it belongs to is applied; " +
+			"where there is none, delete the tag and make the pool anew: addresses in use stay in use."
 	case errors.Is(err, vsphere.ErrLogin):
 		return "Set the user name and password that vCenter knows. A password that was changed in vCenter has to be changed here too."
 	case errors.Is(err, engine.ErrPermission):

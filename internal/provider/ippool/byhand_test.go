@@ -1,6 +1,7 @@
 package ippool_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -8,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
@@ -193,6 +195,119 @@ func TestRecordDeletedByHand(t *testing.T) {
 				ConfigStateChecks: counts(1),
 			},
 			{PreConfig: func() { release(t, env) }, Config: env.Config(small), PlanOnly: true},
+		},
+	})
+}
+
+// wordy makes the record of a pool take several tags.
+var wordy = attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `search_domains = ["`+
+	strings.Repeat("a", 60)+`.example.com", "`+strings.Repeat("b", 60)+`.example.com", "`+strings.Repeat("c", 60)+`.example.com"]`)
+
+// TestRecordLosesAPart has somebody delete one of the tags of a long record: the
+// pool that the state knows is written again, and who knows only its name is told
+// what to do.
+func TestRecordLosesAPart(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	const look = `data "gantry_ip_pool" "nodes" { name = "prod-nodes" }`
+	lose := func() {
+		entries, err := env.Ledger().Entries(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Kind == ledger.EntryChunk {
+				if err := env.Tags().Delete(t.Context(), e.ID); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+		}
+		t.Fatal("the record has no parts")
+	}
+	const why = `tag "pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not belong together`
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(wordy)},
+			{
+				PreConfig: lose,
+				// The state that is imported into is empty.
+				ResourceName: pool, ImportState: true, ImportStateId: "prod-nodes", ExpectError: acctest.Words(why),
+			},
+			{
+				Config: env.Config(wordy + look), PlanOnly: true,
+				ExpectError: acctest.Words("also written again when the configuration that it belongs to is applied"),
+			},
+			{
+				Config: env.Config(wordy),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(pool, plancheck.ResourceActionUpdate)},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+			},
+			// A destroy wants no record that can be read.
+			{PreConfig: lose, Config: env.Config(wordy), Destroy: true},
+		},
+	})
+}
+
+// TestRecordIsRenamed has somebody give the tag of the record another name, which
+// Gantry can't take back.
+func TestRecordIsRenamed(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	rename := func(from, to string) func() {
+		return func() {
+			tag := env.TagNamed(from)
+			if err := env.Tags().Delete(t.Context(), tag.ID); err != nil {
+				t.Fatal(err)
+			}
+			tag.Name = to
+			if err := env.Tags().Create(t.Context(), tag); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: env.Config(small)},
+			{
+				PreConfig: rename("pool:-/prod-nodes", "the printers"), Config: env.Config(small), PlanOnly: true,
+				ExpectError: acctest.Words(`Name the tag "pool:-/prod-nodes" again`),
+			},
+			{PreConfig: rename("the printers", "pool:-/prod-nodes"), Config: env.Config(small), PlanOnly: true},
+		},
+	})
+}
+
+// TestAnotherPoolIsDamaged has the record of another workspace's pool edited, and
+// the tag of a third renamed: that keeps nobody from making, growing, looking up
+// and looking for orphans.
+func TestAnotherPoolIsDamaged(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	elsewhere := lab("")
+	elsewhere.Start, elsewhere.End = "10.10.184.50", "10.10.184.59"
+	register(t, env, elsewhere)
+	edit(t, env, "pool:-/lab", "do not touch")
+	const more = `
+data "gantry_ip_pool" "nodes" { name = gantry_ip_pool.nodes.name }
+data "gantry_orphans" "all" {
+  depends_on = [gantry_ip_pool.nodes]
+}`
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		Steps: []resource.TestStep{
+			{Config: env.Config(small + more), ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListPartial(map[int]knownvalue.Check{
+					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{"kind": knownvalue.StringExact("pool"), "name": knownvalue.StringExact("lab")}),
+				})),
+			}},
+			{Config: env.Config(grown + more), ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(19))}},
 		},
 	})
 }

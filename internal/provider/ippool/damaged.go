@@ -2,12 +2,13 @@ package ippool
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 // damagedKey is where the private state notes that the pool's record can't be
@@ -37,14 +38,17 @@ func noteDamage(ctx context.Context, private privateWriter, damaged bool) diag.D
 	return private.SetKey(ctx, damagedKey, raw)
 }
 
-// decode reads the body of a pool's record; one that makes no pool is an error.
-func decode(rec ledger.Record) (ledger.PoolBody, error) {
-	var body ledger.PoolBody
-	if err := json.Unmarshal(rec.Body, &body); err != nil {
-		return body, fmt.Errorf("the description is not what Gantry writes: %w", err)
+// damaged tells what is to be done about a record that cannot be read. The next
+// apply writes the record of a pool again that the state knows.
+func (m *model) damaged(err error) diag.Diagnostic {
+	var renamed *ledger.DamagedError
+	switch {
+	case errors.As(err, &renamed) && renamed.Renamed:
+		return diag.NewErrorDiagnostic("Unable to read "+m.thing(), diagnostics.Sentence(err.Error())+
+			fmt.Sprintf("\n\nName the tag %q again. Addresses in use stay in use.", ledger.Record{Kind: ledger.KindPool, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}.TagName()))
+	case m.PrefixLength.IsNull(): // imported: nothing is known but the name
+		return diagnostics.FromError("read", m.thing(), err)
 	}
-	if _, err := body.IPAM(); err != nil {
-		return body, fmt.Errorf("the description makes no pool: %w", err)
-	}
-	return body, nil
+	return diag.NewWarningDiagnostic("The record of "+m.thing()+" is damaged", diagnostics.Sentence(err.Error())+
+		"\n\nThe next apply writes it again, as the state knows it; until then no cluster gets an address of it.")
 }

@@ -71,7 +71,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	}
 	var body ledger.PoolBody
 	if err == nil {
-		body, err = decode(rec)
+		body, err = rec.PoolBody()
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))

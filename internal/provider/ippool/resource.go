@@ -122,23 +122,19 @@ func (r *poolResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
-		return
+	var body ledger.PoolBody
+	if err == nil {
+		body, err = rec.PoolBody()
 	}
-	body, err := decode(rec)
 	switch {
 	case err == nil:
 		resp.Diagnostics.Append(m.SetBody(ctx, body)...)
-	case m.PrefixLength.IsNull(): // imported: nothing is known but the name
-		resp.Diagnostics.AddError("Unable to read "+m.thing(), diagnostics.Sentence(err.Error())+
-			"\n\nIts record in vCenter, the tag that is called like it in the category gantry, was edited. Put its description back, "+
-			"or delete the tag and create the pool anew: addresses in use stay in use.")
+	case errors.Is(err, ledger.ErrDamaged):
+		resp.Diagnostics.Append(m.damaged(err))
 	default:
-		resp.Diagnostics.AddWarning("The record of "+m.thing()+" is damaged", diagnostics.Sentence(err.Error())+
-			"\n\nSomebody has edited its tag in vCenter. The next apply writes it again, as the state knows it; until then no cluster gets an address of it.")
+		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
 	}
-	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, err != nil)...)
+	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, errors.Is(err, ledger.ErrDamaged))...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
