@@ -22,7 +22,12 @@ type Network struct {
 	DHCP4       bool
 	Gateways    []netip.Addr
 	Nameservers []netip.Addr
+	Search      []string
 }
+
+// ParseNetplan reads a document as netplan reads a file of /etc/netplan, and
+// refuses what it would refuse or would have no effect on the guest's only NIC.
+func ParseNetplan(document []byte) (Network, error) { return parseNetwork(document) }
 
 // netplan is the network configuration, version 2, of a server without radio,
 // tunnels or bonds.
@@ -166,6 +171,7 @@ func (e ethernet) resolve() (Network, error) {
 			if len(validation.IsDNS1123Subdomain(domain)) > 0 {
 				return n, fmt.Errorf("nameservers: search domain %q is not a domain name", domain)
 			}
+			n.Search = append(n.Search, domain)
 		}
 	}
 	return n, nil

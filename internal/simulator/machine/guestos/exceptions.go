@@ -1,0 +1,115 @@
+package guestos
+
+import (
+	"fmt"
+	"io"
+)
+
+// Kind says what an Exception is about, and with it who applies it.
+type Kind string
+
+// The kinds of exceptions.
+const (
+	// KubeletFlag is a flag that kubelet is given beside kubeadm's.
+	KubeletFlag Kind = "kubelet flag"
+	// KubeadmFlag is a flag that kubeadm init and join are given.
+	KubeadmFlag Kind = "kubeadm flag"
+	// KubeProxySetting is a field of kube-proxy's configuration.
+	KubeProxySetting Kind = "kube-proxy setting"
+	// KernelSetting is a file of /proc/sys that is the machine's own: a plain
+	// file over the kernel's, which is the host's as well.
+	KernelSetting Kind = "kernel setting"
+	// OwnFile is any other file of the kernel's that is the machine's own.
+	OwnFile Kind = "own file"
+	// ReadOnly is a part of /proc or /sys that cannot be written.
+	ReadOnly Kind = "read-only"
+	// Capability is one that no process of the machine has.
+	Capability Kind = "capability"
+	// Tool is a program with a stand-in.
+	Tool Kind = "tool"
+)
+
+// Exception is one way in which a machine of namespaces differs from a whole one.
+type Exception struct {
+	Kind  Kind
+	Name  string
+	Value string
+	// Reason says why it is needed and what it hides.
+	Reason string
+}
+
+// Exceptions returns all of them. The code that applies an exception reads it
+// here, so the list is complete.
+func Exceptions() []Exception { return append([]Exception(nil), exceptions...) }
+
+// PrintExceptions writes the table for people.
+func PrintExceptions(w io.Writer) {
+	for _, e := range exceptions {
+		name := e.Name
+		if e.Value != "" {
+			name += "=" + e.Value
+		}
+		_, _ = fmt.Fprintf(w, "%s %s\n\t%s\n", e.Kind, name, e.Reason)
+	}
+}
+
+func exceptionsOf(kind Kind) []Exception {
+	var found []Exception
+	for _, e := range exceptions {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+const (
+	sharedKernel = "The kernel is the host's: "
+	noSystemd    = "Without systemd as first process: "
+	oneDisk      = "The disk is a directory of the host: "
+)
+
+// bootID is the file with the id that is new after every boot.
+const bootID = "/proc/sys/kernel/random/boot_id"
+
+var exceptions = []Exception{
+	{KubeletFlag, "--cgroup-driver", "cgroupfs", noSystemd + "nothing can be asked for a cgroup. kubeadm's configuration says systemd, as on a real node."},
+	{KubeletFlag, "--eviction-hard", "memory.available<100Mi", oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
+	{KubeletFlag, "--image-gc-high-threshold", "100", oneDisk + "kubelet would remove images because the host's file system is full."},
+
+	{KubeProxySetting, "conntrack.maxPerCore", "0", sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it cannot set it. 0 leaves it alone."},
+
+	{KernelSetting, "vm/overcommit_memory", "1", sharedKernel + "kubelet sets this for the whole host. It reads what it wants to read; the host's stays as it is."},
+	{KernelSetting, "vm/panic_on_oom", "0", sharedKernel + "as vm/overcommit_memory."},
+	{KernelSetting, "kernel/panic", "10", sharedKernel + "as vm/overcommit_memory."},
+	{KernelSetting, "kernel/panic_on_oops", "1", sharedKernel + "as vm/overcommit_memory."},
+	{KernelSetting, "kernel/keys/root_maxkeys", "1000000", sharedKernel + "as vm/overcommit_memory."},
+	{KernelSetting, "kernel/keys/root_maxbytes", "25000000", sharedKernel + "as vm/overcommit_memory."},
+
+	{OwnFile, bootID, "", sharedKernel + "it would be the same after a power cycle, and kubelet would not notice the reboot."},
+	{OwnFile, "/proc/swaps", "Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n", sharedKernel + "swap is the host's, and kubeadm would have it switched off."},
+
+	{ReadOnly, "/proc/sys", "", sharedKernel + "nothing in the machine may change the host. /proc/sys/net belongs to the machine's network namespace and stays writable."},
+	{ReadOnly, "/proc/sysrq-trigger", "", sharedKernel + "it would restart the host."},
+	{ReadOnly, "/proc/irq", "", sharedKernel + "the host's interrupts."},
+	{ReadOnly, "/proc/bus", "", sharedKernel + "the host's devices."},
+	{ReadOnly, "/proc/fs", "", sharedKernel + "the host's file systems."},
+	{ReadOnly, "/sys", "", sharedKernel + "the host's devices and modules. Control groups are mounted into it writable."},
+
+	{Capability, "CAP_SYS_MODULE", "", sharedKernel + "a module would be loaded into the host."},
+	{Capability, "CAP_SYS_BOOT", "", sharedKernel + "another kernel could be started in place of the host's. The machine is switched off and on from outside."},
+	{Capability, "CAP_SYS_TIME", "", sharedKernel + "the clock is the host's."},
+	{Capability, "CAP_SYS_RAWIO", "", sharedKernel + "ports and memory are the host's."},
+
+	{Tool, "kubeadm", "", "Adds the kubeadm flags and kube-proxy settings of this table, then becomes the real one."},
+	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the verbs that kubeadm, cloud-init and the bootstrap script use."},
+	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
+	{Tool, "systemd-timesyncd", "", sharedKernel + "the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
+	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware."},
+	{Tool, "vmware-rpctool", "", "Speaks to the simulated hypervisor through a socket in place of the back door."},
+	{Tool, "vmtoolsd", "", "As vmware-rpctool, for its --cmd."},
+	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
+	{Tool, "udevadm", "", noSystemd + "devices are there from the start, so there is nothing to do."},
+	{Tool, "modprobe", "", sharedKernel + "what the kernel has is there; what it lacks is refused as by modprobe."},
+	{Tool, "swapoff", "", sharedKernel + "swap is the host's. The machine's /proc/swaps is empty."},
+}

@@ -1,0 +1,108 @@
+package guestos
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
+)
+
+// copied are the files of the host's /etc that belong to its distribution and
+// not to the host. What the host lacks is left out.
+var copied = []string{
+	"adduser.conf", "alternatives", "bash.bashrc", "bindresvport.blacklist", "ca-certificates.conf", "cloud", "debian_version",
+	"default/useradd", "deluser.conf", "ethertypes", "gai.conf", "host.conf", "iproute2", "issue", "ld.so.cache", "ld.so.conf",
+	"ld.so.conf.d", "locale.alias", "localtime", "login.defs", "lsb-release", "modprobe.d", "networks", "nsswitch.conf", "os-release",
+	"pam.conf", "pam.d", "profile", "protocols", "python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "rpc",
+	"security", "services", "shells", "skel", "ssh/moduli", "ssl/certs", "ssl/openssl.cnf", "subgid", "subuid", "sudoers", "terminfo", "timezone", "xattr.conf",
+}
+
+// directories of /etc, and elsewhere, that are there though nothing is in them.
+var directories = []string{
+	"/etc/ca-certificates/update.d", "/etc/cni/net.d", "/etc/default", "/etc/modules-load.d", "/etc/netplan", "/etc/ssh",
+	"/etc/sudoers.d", "/etc/sysctl.d", "/etc/systemd/system", "/opt/cni/bin", "/var/lib/containerd", "/var/lib/kubelet",
+}
+
+// file is one that the image of a node has beyond the distribution's.
+type file struct {
+	path, content string
+	mode          fs.FileMode
+}
+
+// files are those that depend on the machine or on what a Kubernetes node's
+// image comes with.
+func files(config wire.Config) []file {
+	return []file{
+		{"/etc/hostname", config.Name + "\n", 0o644},
+		{"/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644},
+		{"/etc/fstab", "# The machine's file systems are mounted before anything reads this.\n", 0o644},
+		{"/etc/resolv.conf", "# Nobody has configured a name server yet.\n", 0o644},
+		{"/etc/cloud/cloud.cfg.d/90-image.cfg", cloudConfig, 0o644},
+		{"/etc/containerd/config.toml", containerdConfig(config), 0o644},
+		{"/etc/containerd/certs.d/_default/hosts.toml", "server = \"" + config.Registry + "\"\n", 0o644},
+		{"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n", 0o644},
+		{"/usr/lib/systemd/system/kubelet.service", kubeletUnit, 0o644},
+		{"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn, 0o644},
+		{"/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", kubeletExceptions(), 0o644},
+	}
+}
+
+// enabled are the services that start with the first boot already. kubelet is
+// not among them: whoever makes the machine a node has to enable it.
+var enabled = []string{"containerd.service"}
+
+// kubeletUnit and kubeletDropIn have what kubeadm relies on: the files that it
+// writes, and where users set more flags.
+const kubeletUnit = `[Unit]
+Description=kubelet, the node agent of Kubernetes
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart=/usr/local/bin/kubelet
+Restart=always
+RestartSec=10
+StartLimitInterval=0
+
+[Install]
+WantedBy=multi-user.target
+`
+
+const kubeletDropIn = `[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=
+ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS $MACHINE_ARGS
+`
+
+// kubeletExceptions gives kubelet the flags of the table.
+func kubeletExceptions() string {
+	var flags []string
+	for _, e := range exceptionsOf(KubeletFlag) {
+		flags = append(flags, e.Name+"="+e.Value)
+	}
+	return fmt.Sprintf("# gantry-guest exceptions tells why.\n[Service]\nEnvironment=\"MACHINE_ARGS=%s\"\n", strings.Join(flags, " "))
+}
+
+func containerdConfig(config wire.Config) string {
+	const cri = `plugins."io.containerd.grpc.v1.cri"`
+	return fmt.Sprintf(`version = 2
+[%[1]s]
+  sandbox_image = %[2]q
+[%[1]s.registry]
+  config_path = "/etc/containerd/certs.d"
+[%[1]s.cni]
+  bin_dir = "/opt/cni/bin"
+  conf_dir = "/etc/cni/net.d"
+[%[1]s.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[%[1]s.containerd.runtimes.runc.options]
+  SystemdCgroup = false
+`, cri, config.PauseImage)
+}
+
+// cloudConfig is what an image for vSphere sets: where to look for data.
+const cloudConfig = "datasource_list: [VMware]\n"

@@ -1,0 +1,138 @@
+package guestos
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// manager keeps the machine's services.
+type manager struct {
+	console *console
+	reaper  *reaper
+
+	mu       sync.Mutex
+	units    map[string]*unit // as they were when they were read
+	services map[string]*service
+	logs     map[string]*logFile
+}
+
+func newManager(console *console, reaper *reaper) *manager {
+	return &manager{
+		console: console, reaper: reaper,
+		units: map[string]*unit{}, services: map[string]*service{}, logs: map[string]*logFile{},
+	}
+}
+
+// unit returns a service's unit as it was when it was first asked for: changed
+// files count only after a reload.
+func (m *manager) unit(name string) (*unit, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u := m.units[name]; u != nil {
+		return u, nil
+	}
+	u, err := loadUnit("/", name)
+	if err != nil {
+		return nil, err
+	}
+	if len(u.Ignored) > 0 {
+		m.console.printf("systemd: %s: without effect here: %s", name, strings.Join(u.Ignored, ", "))
+	}
+	m.units[name] = u
+	return u, nil
+}
+
+// reload forgets all units.
+func (m *manager) reload() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.units)
+}
+
+func (m *manager) service(name string) *service {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.services[name]
+	if s == nil {
+		s = &service{manager: m, name: name, state: inactive}
+		m.services[name] = s
+	}
+	return s
+}
+
+// output is where a service writes to: the console if its unit says so, else a
+// log in /var/log.
+func (m *manager) output(u *unit) (*os.File, error) {
+	base := strings.TrimSuffix(u.Name, ".service")
+	if u.Console {
+		return m.console.pipe(base)
+	}
+	m.mu.Lock()
+	log := m.logs[u.Name]
+	if log == nil {
+		log = newLogFile(filepath.Join("/var/log", base+".log"))
+		m.logs[u.Name] = log
+	}
+	m.mu.Unlock()
+	return lines(log.add)
+}
+
+// lament shows on the console that a service failed, with the end of its log.
+// Of one that fails over and over only the first time tells the log.
+func (m *manager) lament(s *service, err error) {
+	m.mu.Lock()
+	log := m.logs[s.name]
+	m.mu.Unlock()
+	s.mu.Lock()
+	quiet := s.quiet
+	s.quiet = true
+	s.mu.Unlock()
+	if quiet {
+		return
+	}
+	time.Sleep(50 * time.Millisecond) // for what is still in the pipe
+	m.console.printf("systemd: %s failed: %v", s.name, err)
+	if log != nil {
+		for _, line := range log.last() {
+			m.console.printf("%s: %s", strings.TrimSuffix(s.name, ".service"), line)
+		}
+	}
+}
+
+// notifyDirectory has the sockets by which services tell that they are ready.
+const notifyDirectory = "/run/systemd/notify.d"
+
+// listenForReady makes the socket by which a service tells that it is ready.
+// The channel is closed when it says READY=1.
+func listenForReady(name string) (*net.UnixConn, <-chan struct{}, error) {
+	if err := os.MkdirAll(notifyDirectory, 0o755); err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(notifyDirectory, name)
+	_ = os.Remove(path)
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, nil, err
+	}
+	ready := make(chan struct{})
+	told := sync.OnceFunc(func() { close(ready) })
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			// Read on after that: a service that can't tell more would take it ill.
+			count, err := socket.Read(buffer)
+			if err != nil {
+				return
+			}
+			if slices.Contains(strings.Split(string(buffer[:count]), "\n"), "READY=1") {
+				told()
+			}
+		}
+	}()
+	return socket, ready, nil
+}

@@ -1,0 +1,112 @@
+package guestos
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
+)
+
+// netplanFile is the one that cloud-init renders.
+const netplanFile = "/etc/netplan/50-cloud-init.yaml"
+
+// applied are the keys of an ethernet that the stand-in has an effect for. What
+// netplan knows beyond them is refused: the machine would look configured and
+// not be.
+var applied = []string{"match", "optional", "dhcp4", "dhcp6", "accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
+
+// networkPlan is what is to be done to the machine's network card.
+type networkPlan struct {
+	cloudinit.Network
+	// acceptRA is nil where the document leaves it to the kernel.
+	acceptRA *bool
+}
+
+// planNetwork reads a netplan file.
+func planNetwork(document []byte) (networkPlan, error) {
+	network, err := cloudinit.ParseNetplan(document)
+	if err != nil {
+		return networkPlan{}, err
+	}
+	plan := networkPlan{Network: network}
+	var raw struct {
+		Network struct {
+			Ethernets map[string]map[string]json.RawMessage `json:"ethernets"`
+		} `json:"network"`
+	}
+	if err := yaml.Unmarshal(document, &raw); err != nil {
+		return plan, err
+	}
+	if len(raw.Network.Ethernets) != 1 {
+		return plan, fmt.Errorf("%d ethernets: the machine has one", len(raw.Network.Ethernets))
+	}
+	for id, settings := range raw.Network.Ethernets {
+		for key := range settings {
+			if !slices.Contains(applied, key) {
+				return plan, fmt.Errorf("%s: %s has no effect in this machine", id, key)
+			}
+		}
+		if value, ok := settings["accept-ra"]; ok {
+			if err := json.Unmarshal(value, &plan.acceptRA); err != nil {
+				return plan, fmt.Errorf("%s: accept-ra: %w", id, err)
+			}
+		}
+		for _, key := range []string{"dhcp4", "dhcp6"} {
+			if string(settings[key]) == "true" {
+				return plan, fmt.Errorf("%s: %s: the simulated networks have no DHCP server", id, key)
+			}
+		}
+		var routes []struct{ To string }
+		if value, ok := settings["routes"]; ok {
+			if err := json.Unmarshal(value, &routes); err != nil {
+				return plan, fmt.Errorf("%s: routes: %w", id, err)
+			}
+		}
+		for _, r := range routes {
+			if !slices.Contains([]string{"default", "0.0.0.0/0", "::/0"}, r.To) {
+				return plan, fmt.Errorf("%s: route to %s: only default routes have an effect in this machine", id, r.To)
+			}
+		}
+	}
+	return plan, nil
+}
+
+// commands are those of ip(8) that bring the card up. They may run again on a
+// card that is up.
+func (p networkPlan) commands() []string {
+	lines := []string{"link set lo up", "link set " + wire.Interface + " up"}
+	for _, prefix := range p.Addresses {
+		lines = append(lines, fmt.Sprintf("address replace %s dev %s", prefix, wire.Interface))
+	}
+	for _, gateway := range p.Gateways {
+		family := "-4"
+		if gateway.Is6() {
+			family = "-6"
+		}
+		line := fmt.Sprintf("%s route replace default via %s dev %s proto static", family, gateway, wire.Interface)
+		if !slices.ContainsFunc(p.Addresses, func(prefix netip.Prefix) bool { return prefix.Contains(gateway) }) {
+			line += " onlink"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// resolver is /etc/resolv.conf.
+func (p networkPlan) resolver() string {
+	var text strings.Builder
+	text.WriteString("# Made from " + netplanFile + ".\n")
+	for _, server := range p.Nameservers {
+		text.WriteString("nameserver " + server.String() + "\n")
+	}
+	if len(p.Search) > 0 {
+		text.WriteString("search " + strings.Join(p.Search, " ") + "\n")
+	}
+	return text.String()
+}

@@ -1,0 +1,51 @@
+package guestos
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
+)
+
+// reportNetwork tells the hypervisor the host name and the addresses whenever
+// they change, as the guest tools do, only sooner.
+func reportNetwork(hypervisor *backdoor, console *console) {
+	var told wire.Network
+	complained := false
+	for ; ; time.Sleep(time.Second) {
+		now, err := observeNetwork()
+		if err != nil || now.Hostname == told.Hostname && slices.Equal(now.Addresses, told.Addresses) {
+			continue
+		}
+		if err := hypervisor.report(now); err != nil {
+			if !complained {
+				console.printf("vmtoolsd: %v", err)
+			}
+			complained = true
+			continue
+		}
+		told, complained = now, false
+	}
+}
+
+func observeNetwork() (wire.Network, error) {
+	var now wire.Network
+	card, err := net.InterfaceByName(wire.Interface)
+	if err != nil {
+		return now, err
+	}
+	addresses, err := card.Addrs()
+	if err != nil {
+		return now, err
+	}
+	for _, address := range addresses {
+		if prefix, err := netip.ParsePrefix(address.String()); err == nil {
+			now.Addresses = append(now.Addresses, prefix.Addr().String())
+		}
+	}
+	now.Hostname, err = os.Hostname()
+	return now, err
+}
