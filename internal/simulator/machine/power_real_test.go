@@ -125,7 +125,13 @@ func TestRealMachinePowerCycle(t *testing.T) {
 	if err != nil || len(disk) != 1 {
 		t.Fatalf("disks %v %v", disk, err)
 	}
+	if remains := strings.Join(l.Remains(), "\n"); !strings.Contains(remains, "control group vm-one") || !strings.Contains(remains, "network card ") {
+		t.Errorf("a machine that is on has %s", remains)
+	}
 	l.Destroyed("vm-one")
+	if remains := l.Remains(); len(remains) > 0 {
+		t.Errorf("destroyed, and there remains %v", remains)
+	}
 	if len(l.Guests()) != 0 || onHost(disk[0]) {
 		t.Errorf("destroyed, and there is %v, %s: %t", l.Guests(), disk[0], onHost(disk[0]))
 	}
