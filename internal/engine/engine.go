@@ -178,6 +178,9 @@ func approve(req Request, todo *Plan) error {
 	if err := todo.Err(); err != nil {
 		return err
 	}
+	for _, damage := range todo.Damaged {
+		return fmt.Errorf("read the record of an IP pool that the placements name: %w", damage)
+	}
 	if todo.Unknown {
 		return errors.New("an IP pool that the placements name is not registered in this vCenter: create the pool first, and reference its id")
 	}

@@ -153,15 +153,19 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	if !ok {
 		return nil // not an id of ours: not registered
 	}
+	pool.ID = uid
 	rec, err := e.Ledger.Record(ctx, uid)
-	if errors.Is(err, ledger.ErrNotFound) {
+	if err == nil {
+		pool.Body, err = rec.PoolBody()
+	}
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, ledger.ErrDamaged):
+		pool.Damage = err
+		return nil
+	case err != nil:
 		return fmt.Errorf("read the record of IP pool %s: %w", id, err)
-	}
-	if err := json.Unmarshal(rec.Body, &pool.Body); err != nil {
-		return fmt.Errorf("the record of IP pool %q in the ledger cannot be read: %w", rec.Name, err)
 	}
 	if pool.Pool, err = pool.Body.Pool(uid); err != nil {
 		return fmt.Errorf("the record of IP pool %q in the ledger is not valid: %w", rec.Name, err)
@@ -212,7 +216,8 @@ func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) 
 			marked[h.Pool] = map[netip.Addr]bool{}
 		}
 		pool := obs.IPPools[h.Pool]
-		if marked[h.Pool][h.Address] || pool == nil || !pool.Registered {
+		// Of a pool whose record was deleted or edited the claims stand.
+		if marked[h.Pool][h.Address] || pool == nil || pool.ID == uuid.Nil {
 			continue
 		}
 		marked[h.Pool][h.Address] = true

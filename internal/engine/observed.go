@@ -51,12 +51,14 @@ type Observed struct {
 }
 
 // IPPool is a pool as the ledger knows it. Registered is false for one that is
-// not there (yet).
+// not there (yet), of which there is the id alone, and for one whose record
+// cannot be read: then Damage tells why.
 type IPPool struct {
 	ledger.Pool
 	Body       ledger.PoolBody
 	Gateway    string
 	Registered bool
+	Damage     error
 	New        bool // it is registered by the plan itself
 	// ReservedBy is the id of the cluster that has a pool to itself which is
 	// restricted to a single one; empty: nobody yet.

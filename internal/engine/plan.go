@@ -129,7 +129,10 @@ func (p *planner) resolved() {
 			ip := p.obs.IPPools[pl.IPPoolID]
 			if ip == nil || !ip.Registered {
 				if p.out.Unregistered == nil {
-					p.out.Unregistered = map[string]Field{}
+					p.out.Unregistered, p.out.Damaged = map[string]Field{}, map[string]error{}
+				}
+				if ip != nil && ip.Damage != nil {
+					p.out.Damaged[pl.IPPoolID] = ip.Damage
 				}
 				p.out.Unknown, p.out.Unregistered[pl.IPPoolID] = true, placementField(i, pool.Name, j)+".ip_pool_id"
 				continue

@@ -84,6 +84,9 @@ func guardDestroy(t Target, obs *Observed, out *Plan) {
 	if len(obs.Children) > 0 {
 		refuse("The gateway is in use", "Gateway %q has %s. Destroy or move them first.", t.Name, strings.Join(obs.Children, ", "))
 	}
+	if pool := obs.IPPools[obs.OwnPool]; pool != nil && pool.Damage != nil {
+		refuse("The gateway's IP pool cannot be read", "Who uses the IP pool that goes with gateway %q is not known: %s. Put the tag back as it was, or apply the gateway's configuration, which writes it again.", t.Name, pool.Damage)
+	}
 	if pool := obs.IPPools[obs.OwnPool]; pool != nil && pool.Registered {
 		own := 0
 		for _, c := range obs.Claims {

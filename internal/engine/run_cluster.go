@@ -320,6 +320,9 @@ func (r *run) claim(ctx context.Context, pool *IPPool, owner string) (addr netip
 	if have, ok := r.obs.endpointOf(pool.Pool.ID.String(), owner); ok {
 		return have, nil
 	}
+	if !pool.Registered {
+		return addr, fmt.Errorf("the IP pool %s that %s gets an address of is not registered", pool.ID, owner)
+	}
 	err = r.change(ctx, func(ctx context.Context) error {
 		addr, err = r.e.Ledger.Claim(ctx, pool.Pool, ledger.Owner{Cluster: r.spec.ID, Node: owner}, r.obs.taken)
 		return err

@@ -77,6 +77,8 @@ type Plan struct {
 	Unknown bool
 	// Unregistered are the attributes that name those pools, by the pool's id.
 	Unregistered map[string]Field
+	// Damaged tells of those among them whose records cannot be read why.
+	Damaged map[string]error
 	// Collision is the id of another cluster or gateway that has the name.
 	Collision string
 	// Unfinished is the id of a creation that never came to an end and is taken

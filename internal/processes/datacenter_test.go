@@ -34,14 +34,19 @@ func newDatacenter(t *testing.T) *datacenter {
 
 // shared is an IP pool and a cloud account.
 func (d *datacenter) shared() string {
-	return d.Provider() + fmt.Sprintf(`
+	return d.Provider() + `
 resource "gantry_ip_pool" "nodes" {
   name            = "nodes"
   range           = { start = "10.10.183.1", end = "10.10.183.50" }
   prefix_length   = 18
   default_gateway = "10.10.128.1"
 }
+` + d.account()
+}
 
+// account is the cloud account.
+func (d *datacenter) account() string {
+	return fmt.Sprintf(`
 resource "gantry_cloud_account" "team" {
   name           = "team"
   vcenter_server = %q

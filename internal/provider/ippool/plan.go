@@ -61,6 +61,7 @@ func (r *poolResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		return
 	}
 	if damaged {
+		r.connection.MarkPlanned(state.ID.ValueString()) // it is there before what uses it
 		// Counting again is what makes an apply write the record again.
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("allocated_addresses"), types.Int64Unknown())...)
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("available_addresses"), types.Int64Unknown())...)

@@ -37,12 +37,19 @@ func Show(ctx context.Context, prior, planned *Computed, p *engine.Plan, conn *c
 		resp.Diagnostics.AddWarning(d.Summary(), d.Detail())
 	}
 	for id, at := range p.Unregistered {
-		if !conn.Planned(id) {
-			resp.Diagnostics.Append(diagnostics.Problem(engine.Problem{
-				Field: field(at), Summary: "No such IP pool",
-				Detail: fmt.Sprintf("No IP pool with the id %q is registered in this vCenter, and none is about to be made by this provider. A pool belongs to the vCenter that it was made in.", id),
-			}))
+		if conn.Planned(id) {
+			continue
 		}
+		if damage := p.Damaged[id]; damage != nil {
+			resp.Diagnostics.Append(diagnostics.Problem(engine.Problem{
+				Field: field(at), Summary: "The record of the IP pool is damaged", Detail: diagnostics.Detail(damage),
+			}))
+			continue
+		}
+		resp.Diagnostics.Append(diagnostics.Problem(engine.Problem{
+			Field: field(at), Summary: "No such IP pool",
+			Detail: fmt.Sprintf("No IP pool with the id %q is registered in this vCenter, and none is about to be made by this provider. A pool belongs to the vCenter that it was made in.", id),
+		}))
 	}
 	if resp.Diagnostics.HasError() {
 		return

@@ -1,0 +1,136 @@
+package processes_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// What people do to a pool's tags while a cluster lives on its addresses.
+
+// edited replaces the description of the tag whose name ends in suffix.
+func (d *datacenter) edited(suffix, description string) {
+	d.t.Helper()
+	if err := d.Tags().Update(d.t.Context(), d.TagNamed(suffix).ID, description); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// deleted deletes the tag whose name ends in suffix.
+func (d *datacenter) deleted(suffix string) {
+	d.t.Helper()
+	if err := d.Tags().Delete(d.t.Context(), d.TagNamed(suffix).ID); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// claims are the names of the tags of addresses in use.
+func (d *datacenter) claims() []string {
+	var names []string
+	for _, tag := range d.Leftovers().Tags {
+		if strings.Contains(tag, "/10.") && !strings.HasSuffix(tag, "!rest") {
+			names = append(names, tag)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestAccPoolDamagedUnderCluster edits the record of a pool that a cluster of the
+// same configuration uses, and deletes it: one apply writes it again, and the
+// cluster is left as it is.
+func TestAccPoolDamagedUnderCluster(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(1))
+	w.must(apply...)
+	held := d.claims()
+	const record = "pool:-/nodes"
+	for what, do := range map[string]func(){
+		"edited":  func() { d.edited(record, "do not touch") },
+		"deleted": func() { d.deleted(record) },
+	} {
+		do()
+		clones := d.Calls().SOAP["CloneVM_Task"]
+		said := words(w.must(apply...))
+		if what == "edited" && strings.Count(said, `The record of IP pool "nodes" is damaged`) == 0 {
+			t.Errorf("%s: no warning:\n%s", what, said)
+		}
+		if strings.Contains(said, "gantry_vmware_cluster.prod: Modif") || strings.Contains(said, "gantry_vmware_cluster.prod: Creat") {
+			t.Errorf("%s: the cluster is touched:\n%s", what, said)
+		}
+		w.nothingToDo()
+		if now := d.claims(); !slices.Equal(now, held) || d.Calls().SOAP["CloneVM_Task"] != clones {
+			t.Errorf("%s: %v are held, and %v were", what, now, held)
+		}
+		d.healthy(w, 1)
+	}
+
+	// A node that is to come needs the pool: it is mended before.
+	d.edited(record, "do not touch")
+	w.configure(d.whole(2))
+	w.must(apply...)
+	w.nothingToDo()
+	d.healthy(w, 2)
+
+	// Nobody applies the pool, and the cluster is to grow.
+	var pool string
+	for _, tag := range d.claims() {
+		pool, _, _ = strings.Cut(tag, "/")
+	}
+	d.edited(record, "do not touch")
+	alone := d.Provider() + d.cluster(3, `"`+pool+`"`, "gantry_cloud_account.team") + `
+removed {
+  from = gantry_ip_pool.nodes
+  lifecycle { destroy = false }
+}
+` + d.account()
+	w.configure(alone)
+	if said := w.refused(plan...); !strings.Contains(said, `tag "pool:-/nodes" of category gantry was edited: its description is not JSON`) {
+		t.Errorf("the refusal does not tell what is wrong:\n%s", said)
+	}
+	// What needs no address goes on, and so does the way down.
+	w.configure(strings.Replace(alone, "node_count = 3", "node_count = 2", 1))
+	w.must(apply...)
+	w.nothingToDo()
+	w.must(destroy...)
+	if left := d.claims(); len(left) > 0 {
+		t.Errorf("%v are still claimed", left)
+	}
+}
+
+// TestAccAnotherPoolIsDamaged has the record of another workspace's pool edited:
+// who makes a pool is told once that the two cannot be compared.
+func TestAccAnotherPoolIsDamaged(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	raw, err := json.Marshal(ledger.PoolBody{Name: "lab", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := d.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "lab", Body: raw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.edited("pool:-/lab", "do not touch")
+	w := newWorkspace(t, d.shared())
+	for _, run := range [][]string{plan, apply} {
+		said := words(w.must(run...))
+		for _, part := range []string{
+			"Warning: IP pools that cannot be compared", `the tag "pool:-/lab" of category gantry was edited: its description is not JSON`,
+			"Apply the configuration of each, which writes its record again, or put the tag back as it was.",
+		} {
+			if strings.Count(said, part) != 1 {
+				t.Errorf("%v does not say %q once:\n%s", run, part, said)
+			}
+		}
+	}
+	w.nothingToDo()
+	if err := d.Ledger().Unregister(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	d.nothingLeft(w)
+}
