@@ -57,8 +57,10 @@ type Entry struct {
 	// Since is when the address was claimed or released, the pool reserved, the
 	// lock taken; zero when that cannot be read.
 	Since time.Time
-	// Held tells that a lock was not released.
-	Held bool
+	// Held tells that a lock was not released, and Heartbeat is when its holder
+	// was last heard of, by vCenter's clock; zero when that cannot be read.
+	Held      bool
+	Heartbeat time.Time
 }
 
 // Entries are all tags of the ledger, sorted by name: one list call, and one
@@ -151,7 +153,8 @@ func (l *Ledger) decodeSuffix(e *Entry, base uuid.UUID, suffix string) {
 			return
 		}
 		view := viewLock(epoch, Tag{Description: e.Description})
-		e.Kind, e.Parent, e.Held, e.Since = EntryLock, base, view.note.State == stateHeld, moment(view.note.Since)
+		e.Kind, e.Parent, e.Since = EntryLock, base, moment(view.note.Since)
+		e.Held, e.Heartbeat = view.note.State == stateHeld, moment(view.note.Heartbeat)
 	case mark == '+':
 		var generation, part int
 		if n, err := fmt.Sscanf(suffix, "+%d.%d", &generation, &part); err != nil || n != 2 || generation < 1 || part < 0 || suffix != chunkSuffix(generation, part) {

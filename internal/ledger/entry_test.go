@@ -128,6 +128,42 @@ func TestEditedDescriptionsLeaveEntriesTheirKind(t *testing.T) {
 	}
 }
 
+// TestEntryOfALockTellsWhoIsAlive follows a lock from its taking to its release.
+func TestEntryOfALockTellsWhoIsAlive(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	record := l.ID(ledger.KindCluster, "", "prod")
+	lock := func() ledger.Entry {
+		t.Helper()
+		entries, err := l.Entries(t.Context())
+		must(t, err)
+		if len(entries) != 1 || entries[0].Kind != ledger.EntryLock {
+			t.Fatalf("the entries are %+v", entries)
+		}
+		return entries[0]
+	}
+	now, err := store.Now(t.Context())
+	must(t, err)
+	lease, err := l.Lock(t.Context(), record, "here")
+	must(t, err)
+	if e := lock(); !e.Held || e.Heartbeat.Sub(now).Abs() > 2*time.Second {
+		t.Errorf("a lock that was taken at %s is %+v", now, e)
+	}
+	store.Advance(time.Hour)
+	if e := lock(); !e.Held || e.Heartbeat.Sub(now).Abs() > 2*time.Second {
+		t.Errorf("an hour later the lock is %+v", e)
+	}
+	must(t, store.Update(t.Context(), lock().ID, "edited"))
+	if e := lock(); !e.Held || !e.Heartbeat.IsZero() {
+		t.Errorf("edited, it is %+v", e)
+	}
+	must(t, lease.Release(t.Context(), true))
+	if e := lock(); e.Held {
+		t.Errorf("released, it is %+v", e)
+	}
+}
+
 func TestTagsThatClaimToBeWhatTheyAreNotAreStrays(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -68,7 +69,8 @@ func TestOrphansOfTheLedger(t *testing.T) {
 	must(t, err)
 	unfinished := ledger.Record{Kind: ledger.KindCluster, Name: "half", Body: body}
 	stray := ledger.Tag{ID: uuid.New(), Name: "printers", Description: "10.10.183.5"}
-	var lease *ledger.Lease
+	var lease, early *ledger.Lease
+	var lock ledger.Entry
 
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
@@ -84,6 +86,9 @@ func TestOrphansOfTheLedger(t *testing.T) {
 					_, err := l.Register(t.Context(), unfinished)
 					must(t, err)
 					lease, err = l.Lock(t.Context(), l.ID(ledger.KindCluster, "", "half"), "elsewhere")
+					must(t, err)
+					// And one has its lock, and no record yet.
+					early, err = l.Lock(t.Context(), l.ID(ledger.KindCluster, "", "early"), "elsewhere")
 					must(t, err)
 					must(t, l.AddChild(t.Context(), pool.ID, "cluster nowhere"))
 				},
@@ -112,11 +117,27 @@ func TestOrphansOfTheLedger(t *testing.T) {
 				),
 			},
 			{
+				// The run that has a lock and no record dies: its heartbeat stands still.
 				PreConfig: func() {
 					must(t, env.Tags().Delete(t.Context(), env.TagNamed("/10.10.183.7").ID))
 					must(t, l.Unregister(t.Context(), l.ID(ledger.KindCluster, "", "half")))
+					entries, err := l.Entries(t.Context())
+					must(t, err)
+					for _, e := range entries {
+						if e.Kind == ledger.EntryLock && e.Held {
+							lock = e
+						}
+					}
+					must(t, early.Release(t.Context(), false))
+					must(t, env.Tags().Create(t.Context(), ledger.Tag{ID: lock.ID, Name: lock.Name, Description: lock.Description}))
+					env.AdvanceClock(2 * time.Minute)
 				},
-				Config: env.Config(nodes + look), ConfigStateChecks: found(),
+				Config:            env.Config(nodes + look),
+				ConfigStateChecks: found([3]string{"lock", l.ID(ledger.KindCluster, "", "early").String(), "^1 lock tags of a record that is gone, which nobody holds now"}),
+			},
+			{
+				PreConfig: func() { must(t, env.Tags().Delete(t.Context(), lock.ID)) },
+				Config:    env.Config(nodes + look), ConfigStateChecks: found(),
 			},
 		},
 	})

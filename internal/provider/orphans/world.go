@@ -64,7 +64,7 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 			w.records[e.ID] = &entries[i]
 			w.addRecord(e)
 		case ledger.EntryLock:
-			if e.Held && now.Sub(heartbeat(e.Description)) < alive {
+			if e.Held && now.Sub(e.Heartbeat) < alive {
 				w.manned[e.Parent] = true
 			}
 		}
@@ -89,17 +89,6 @@ func (w *world) addRecord(e ledger.Entry) {
 		return
 	}
 	w.bodies[e.ID], w.clusters[body.ID] = body, true
-}
-
-// heartbeat is when the holder of a lock was last heard of, by vCenter's clock.
-func heartbeat(description string) time.Time {
-	var note struct {
-		Heartbeat time.Time `json:"heartbeat"`
-	}
-	if json.Unmarshal([]byte(description), &note) != nil {
-		return time.Time{}
-	}
-	return note.Heartbeat
 }
 
 // gone tells whether a cluster id is known to be nobody's.
