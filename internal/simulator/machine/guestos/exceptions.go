@@ -14,6 +14,8 @@ const (
 	KubeletFlag Kind = "kubelet flag"
 	// KubeadmFlag is a flag that kubeadm init and join are given.
 	KubeadmFlag Kind = "kubeadm flag"
+	// ContainerdSetting is a field of the configuration of containerd's CRI part.
+	ContainerdSetting Kind = "containerd setting"
 	// KubeProxySetting is a field of kube-proxy's configuration.
 	KubeProxySetting Kind = "kube-proxy setting"
 	// KernelSetting is a file of /proc/sys that is the machine's own: a plain
@@ -76,6 +78,8 @@ var exceptions = []Exception{
 	{KubeletFlag, "--cgroup-driver", "cgroupfs", noSystemd + "nothing can be asked for a cgroup. kubeadm's configuration says systemd, as on a real node."},
 	{KubeletFlag, "--eviction-hard", "memory.available<100Mi", oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
 	{KubeletFlag, "--image-gc-high-threshold", "100", oneDisk + "kubelet would remove images because the host's file system is full."},
+
+	{ContainerdSetting, "restrict_oom_score_adj", "true", "The host's root may lack CAP_SYS_RESOURCE, as where the simulator runs in a container: then runc fails to start what is to be killed later than others. Where root has it, this changes nothing."},
 
 	{KubeProxySetting, "conntrack.maxPerCore", "0", sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it cannot set it. 0 leaves it alone."},
 

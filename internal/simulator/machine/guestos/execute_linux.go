@@ -2,7 +2,9 @@ package guestos
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -68,7 +70,8 @@ func (e execution) become() error {
 		}
 	}
 	if e.OOMScoreAdjust != nil {
-		if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(*e.OOMScoreAdjust)), 0); err != nil {
+		err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(*e.OOMScoreAdjust)), 0)
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // systemd goes on then too
 			return err
 		}
 	}
@@ -101,19 +104,12 @@ func setLimit(name, value string) error {
 		hard = soft
 	}
 	var limit unix.Rlimit
-	for text, number := range map[string]*uint64{soft: &limit.Cur, hard: &limit.Max} {
-		if text == "infinity" {
-			*number = unix.RLIM_INFINITY
-			continue
-		}
-		parsed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return err
-		}
-		*number = parsed
+	var err error
+	if limit.Cur, err = parseLimit(soft); err != nil {
+		return err
 	}
-	if !both {
-		limit.Max = limit.Cur
+	if limit.Max, err = parseLimit(hard); err != nil {
+		return err
 	}
 	if resource == unix.RLIMIT_NOFILE {
 		// More than this the kernel gives to nobody, so infinity means this.
@@ -127,5 +123,23 @@ func setLimit(name, value string) error {
 		}
 		limit.Cur, limit.Max = min(limit.Cur, most), min(limit.Max, most)
 	}
-	return unix.Setrlimit(resource, &limit)
+	err = unix.Setrlimit(resource, &limit)
+	if errors.Is(err, unix.EPERM) {
+		// Root need not be allowed to raise what it was given. systemd takes the
+		// closest then, and so does this.
+		var given unix.Rlimit
+		if err := unix.Getrlimit(resource, &given); err != nil {
+			return err
+		}
+		limit.Cur, limit.Max = min(limit.Cur, given.Max), min(limit.Max, given.Max)
+		err = unix.Setrlimit(resource, &limit)
+	}
+	return err
+}
+
+func parseLimit(text string) (uint64, error) {
+	if text == "infinity" {
+		return unix.RLIM_INFINITY, nil
+	}
+	return strconv.ParseUint(text, 10, 64)
 }

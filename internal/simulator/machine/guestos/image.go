@@ -40,7 +40,7 @@ func files(config wire.Config) []file {
 		{"/etc/resolv.conf", "# Nobody has configured a name server yet.\n", 0o644},
 		{"/etc/cloud/cloud.cfg.d/90-image.cfg", cloudConfig, 0o644},
 		{"/etc/containerd/config.toml", containerdConfig(config), 0o644},
-		{"/etc/containerd/certs.d/_default/hosts.toml", "server = \"" + config.Registry + "\"\n", 0o644},
+		{"/etc/containerd/certs.d/_default/hosts.toml", registryHosts(config), 0o644},
 		{"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n", 0o644},
 		{"/usr/lib/systemd/system/kubelet.service", kubeletUnit, 0o644},
 		{"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn, 0o644},
@@ -89,10 +89,14 @@ func kubeletExceptions() string {
 
 func containerdConfig(config wire.Config) string {
 	const cri = `plugins."io.containerd.grpc.v1.cri"`
+	var exceptions strings.Builder
+	for _, e := range exceptionsOf(ContainerdSetting) {
+		fmt.Fprintf(&exceptions, "  %s = %s\n", e.Name, e.Value)
+	}
 	return fmt.Sprintf(`version = 2
 [%[1]s]
   sandbox_image = %[2]q
-[%[1]s.registry]
+%[3]s[%[1]s.registry]
   config_path = "/etc/containerd/certs.d"
 [%[1]s.cni]
   bin_dir = "/opt/cni/bin"
@@ -101,8 +105,15 @@ func containerdConfig(config wire.Config) string {
   runtime_type = "io.containerd.runc.v2"
 [%[1]s.containerd.runtimes.runc.options]
   SystemdCgroup = false
-`, cri, config.PauseImage)
+`, cri, config.PauseImage, exceptions.String())
 }
 
-// cloudConfig is what an image for vSphere sets: where to look for data.
-const cloudConfig = "datasource_list: [VMware]\n"
+// registryHosts sends containerd for every image to one registry, which knows by
+// the request whose images are wanted.
+func registryHosts(config wire.Config) string {
+	return fmt.Sprintf("server = %[1]q\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", config.Registry)
+}
+
+// cloudConfig is what an image for vSphere sets: where to look for data, and the
+// one locale that every distribution has.
+const cloudConfig = "datasource_list: [VMware]\nlocale: C.UTF-8\n"

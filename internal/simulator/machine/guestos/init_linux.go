@@ -66,6 +66,9 @@ func boot(console *console, path string) error {
 	if err := m.serve(); err != nil {
 		return err
 	}
+	if err := m.collectSyslog(); err != nil {
+		return err
+	}
 	if name, err := os.ReadFile("/etc/hostname"); err == nil {
 		err = unix.Sethostname([]byte(strings.TrimSpace(string(name))))
 		if err != nil {

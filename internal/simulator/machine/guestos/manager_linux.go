@@ -104,6 +104,26 @@ func (m *manager) lament(s *service, err error) {
 	}
 }
 
+// collectSyslog keeps what programs tell syslog, for ever.
+func (m *manager) collectSyslog() error {
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "/dev/log", Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	log := newLogFile("/var/log/syslog")
+	go func() {
+		buffer := make([]byte, 64<<10)
+		for {
+			count, err := socket.Read(buffer)
+			if err != nil {
+				return
+			}
+			log.add(strings.TrimRight(string(buffer[:count]), "\n\x00"))
+		}
+	}()
+	return os.Chmod("/dev/log", 0o666)
+}
+
 // notifyDirectory has the sockets by which services tell that they are ready.
 const notifyDirectory = "/run/systemd/notify.d"
 

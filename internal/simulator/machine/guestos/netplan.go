@@ -85,11 +85,11 @@ func (p networkPlan) commands() []string {
 		lines = append(lines, fmt.Sprintf("address replace %s dev %s", prefix, wire.Interface))
 	}
 	for _, gateway := range p.Gateways {
-		family := "-4"
+		everywhere := "0.0.0.0/0"
 		if gateway.Is6() {
-			family = "-6"
+			everywhere = "::/0"
 		}
-		line := fmt.Sprintf("%s route replace default via %s dev %s proto static", family, gateway, wire.Interface)
+		line := fmt.Sprintf("route replace %s via %s dev %s proto static", everywhere, gateway, wire.Interface)
 		if !slices.ContainsFunc(p.Addresses, func(prefix netip.Prefix) bool { return prefix.Contains(gateway) }) {
 			line += " onlink"
 		}

@@ -127,9 +127,13 @@ func probeModule(arguments []string) int {
 	return status
 }
 
+// signs are what modules are known by that a kernel may have built in and that
+// neither have parameters nor are file systems.
+var signs = map[string]string{"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/netfilter"}
+
 func hasModule(name string) bool {
 	name = strings.ReplaceAll(name, "-", "_")
-	if exists("/sys/module/" + name) {
+	if exists("/sys/module/"+name) || signs[name] != "" && exists(signs[name]) {
 		return true
 	}
 	systems, _ := os.ReadFile("/proc/filesystems")

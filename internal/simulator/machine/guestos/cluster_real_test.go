@@ -1,0 +1,212 @@
+//go:build linux && real
+
+package guestos_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
+)
+
+// cluster is one of real Kubernetes whose nodes are machines of a World.
+type cluster struct {
+	*machine.World
+	t           *testing.T
+	version     string
+	authorities *pki.Authorities
+	begin       time.Time
+
+	mu        sync.Mutex
+	guestinfo map[string]map[string]string // by VM
+	hostnames map[string]string
+	addresses map[string][]netip.Addr
+}
+
+var buildGuest = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gantry-guest-of-tests-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "gantry-guest")
+	cmd := exec.Command("go", "build", "-o", file, "../../cmd/gantry-guest")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	output, err := cmd.CombinedOutput()
+	return file, errorWith(err, output)
+})
+
+func errorWith(err error, output []byte) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", err, output)
+}
+
+func newCluster(t *testing.T, version string) *cluster {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("machines of namespaces need root")
+	}
+	program, err := buildGuest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binaries := os.Getenv("GANTRY_BINARIES")
+	if binaries == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		binaries = filepath.Join(cache, "gantry", "bin")
+	}
+	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Binaries: binaries, Guest: program})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	c := &cluster{
+		World: world, t: t, version: version, begin: time.Now(), guestinfo: map[string]map[string]string{},
+		hostnames: map[string]string{}, addresses: map[string][]netip.Addr{},
+	}
+	if c.authorities, err = pki.NewAuthorities(rand.Reader, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+const endpoint = "10.10.128.20"
+
+// node is one of the cluster at an address of its network. What a joining one
+// needs is the caller's to add.
+func (c *cluster) node(name string, role bootstrap.Role, address string) bootstrap.Node {
+	node := bootstrap.Node{
+		ClusterName: "real", Name: name, InstanceID: "42000000-0000-4000-8000-" + fmt.Sprintf("%012x", len(name)*1000+int(name[len(name)-1])),
+		Role: role, KubernetesVersion: c.version,
+		Address: netip.MustParsePrefix(address + "/24"), Gateway: netip.MustParseAddr("10.10.128.1"),
+		Endpoint: netip.MustParseAddr(endpoint), PodCIDR: "10.244.0.0/16", ServiceCIDR: "10.96.0.0/12",
+		NodeLabels: map[string]string{"topology.kubernetes.io/zone": "zone-a"},
+	}
+	if role == bootstrap.FirstControlPlane {
+		node.Authorities = c.authorities
+	}
+	return node
+}
+
+// boot powers a node on as a new machine.
+func (c *cluster) boot(node bootstrap.Node) {
+	c.t.Helper()
+	guestinfo, err := bootstrap.GuestInfo(node)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.mu.Lock()
+	c.guestinfo[node.Name] = guestinfo
+	c.mu.Unlock()
+	c.powerOn(node.Name)
+}
+
+// powerOn switches a machine on with the guestinfo that it has now.
+func (c *cluster) powerOn(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copied := map[string]string{}
+	for key, value := range c.guestinfo[name] {
+		copied[key] = value
+	}
+	c.PowerOn(guest.VM{
+		ID: "vm-" + name, Name: name, UUID: name, Network: "nodes", KubernetesVersion: c.version, GuestInfo: copied,
+		Report: func(changes map[string]string) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			for key, value := range changes {
+				c.guestinfo[name][key] = value
+				if key == "guestinfo.gantry.phase" {
+					c.tell("%s reports %s", name, value)
+				}
+			}
+		},
+		SetNetwork: func(ips []netip.Addr, hostname string) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.addresses[name], c.hostnames[name] = ips, hostname
+		},
+	})
+}
+
+// tell logs with the time since the cluster's begin.
+func (c *cluster) tell(format string, arguments ...any) {
+	c.t.Logf("[%6.1f s] %s", time.Since(c.begin).Seconds(), fmt.Sprintf(format, arguments...))
+}
+
+func (c *cluster) reported(name, key string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.guestinfo[name]["guestinfo."+key]
+}
+
+func (c *cluster) state(name string) guest.State {
+	for _, state := range c.Guests() {
+		if state.Name == name {
+			return state
+		}
+	}
+	return guest.State{}
+}
+
+// await waits for a condition; what ends the wait early is a node that failed.
+func (c *cluster) await(what string, patience time.Duration, holds func() bool) {
+	c.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(200 * time.Millisecond) {
+		late := time.Now().After(deadline)
+		for _, state := range c.Guests() {
+			late = late || state.Phase == guest.PhaseFailed
+		}
+		if late {
+			time.Sleep(time.Second) // for consoles to catch up
+			for _, state := range c.Guests() {
+				c.t.Logf("%s: %s %q\n%s", state.Name, state.Phase, state.Error, state.Log)
+			}
+			c.t.Fatalf("[%6.1f s] not within %s: %s", time.Since(c.begin).Seconds(), patience, what)
+		}
+	}
+	c.tell("%s", what)
+}
+
+func (c *cluster) try(name string, command ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	output, err := c.Run(ctx, name, command...)
+	return strings.TrimSpace(string(output)), err
+}
+
+func (c *cluster) run(name string, command ...string) string {
+	c.t.Helper()
+	output, err := c.try(name, command...)
+	if err != nil {
+		c.t.Fatalf("%v\n%s", err, output)
+	}
+	return output
+}
+
+// kubectl runs on a control-plane node, through the virtual address.
+func (c *cluster) kubectl(name string, arguments ...string) (string, error) {
+	return c.try(name, append([]string{"kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--request-timeout", "5s"}, arguments...)...)
+}
+
+// ready tells whether Kubernetes says that a node is.
+func (c *cluster) ready(from, name string) bool {
+	status, err := c.kubectl(from, "get", "node", name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
+	return err == nil && status == "True"
+}
