@@ -22,15 +22,7 @@ import (
 // through the back door, configures the network and runs what userdata says.
 func TestRealMachineWithCloudInit(t *testing.T) {
 	options := options(t)
-	options.Guest = os.Getenv("GANTRY_TEST_GUEST")
-	if options.Guest == "" {
-		options.Guest = filepath.Join(t.TempDir(), "gantry-guest")
-		cmd := exec.Command("go", "build", "-o", options.Guest, "../cmd/gantry-guest")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build the guest: %v\n%s", err, output)
-		}
-	}
+	options.Guest = wholeGuest(t)
 	l := newLab(t, options)
 	vm := l.vm("node-1", "10.20.0.11", "")
 	metadata := strings.Replace(vm.GuestInfo["guestinfo.metadata"], `"wait-on-network"`, `"cleanup-guestinfo": ["userdata"], "wait-on-network"`, 1)
@@ -77,6 +69,7 @@ runcmd:
 	for command, want := range map[string]string{
 		"cat /var/log/runs":                "init from userdata",
 		"hostname":                         "node-1",
+		"ip -4 route show default":         "default via 10.20.0.1 dev ens192 proto static",
 		"stat -c %a /etc/gantry/hello":     "600",
 		"kubeadm version -o short":         "v1.34.2",
 		"systemctl is-active containerd":   "active",
@@ -123,4 +116,19 @@ func pack(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return base64.StdEncoding.EncodeToString(packed.Bytes())
+}
+
+// wholeGuest is the binary of the guest's side as machines have it otherwise.
+func wholeGuest(t *testing.T) string {
+	t.Helper()
+	if file := os.Getenv("GANTRY_TEST_GUEST"); file != "" {
+		return file
+	}
+	file := filepath.Join(t.TempDir(), "gantry-guest")
+	cmd := exec.Command("go", "build", "-o", file, "../cmd/gantry-guest")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the guest: %v\n%s", err, output)
+	}
+	return file
 }

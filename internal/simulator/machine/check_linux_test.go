@@ -47,3 +47,13 @@ func TestCheckNamesEverything(t *testing.T) {
 		}
 	}
 }
+
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	if warning := machine.Crowded(0); warning != "" {
+		t.Errorf("no machine is too many: %s", warning)
+	}
+	if warning := machine.Crowded(1 << 30); !strings.Contains(warning, "sysctl -w fs.inotify.max_user_instances=") {
+		t.Errorf("warning %q", warning)
+	}
+}

@@ -14,3 +14,6 @@ func Sweep(base string) { sweep(nil, base) }
 
 // MAC is the address of a machine's network card.
 var MAC = mac
+
+// Crowded warns of too many machines.
+var Crowded = crowded

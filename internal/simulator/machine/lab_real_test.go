@@ -57,7 +57,11 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-const guestVariable = "GANTRY_TEST_FIRST_PROCESS"
+// What a second process of the tests is told.
+const (
+	guestVariable = "GANTRY_TEST_FIRST_PROCESS"
+	homeVariable  = "GANTRY_TEST_HOME"
+)
 
 func binaries(t *testing.T) string {
 	t.Helper()
@@ -73,7 +77,11 @@ func binaries(t *testing.T) string {
 
 func options(t *testing.T) machine.Options {
 	t.Helper()
-	return machine.Options{Home: t.TempDir(), Binaries: binaries(t), Guest: guestBinary}
+	home := os.Getenv(homeVariable)
+	if home == "" {
+		home = t.TempDir()
+	}
+	return machine.Options{Home: home, Binaries: binaries(t), Guest: guestBinary}
 }
 
 func newLab(t *testing.T, options machine.Options) *lab {

@@ -99,6 +99,9 @@ func (m *machine) live(c *cycle, vm guest.VM) {
 		return
 	}
 	m.console.printf("[host] %s (%s) is powered on", vm.Name, vm.ID)
+	if warning := crowded(m.world.on()); warning != "" {
+		m.console.printf("[host] %s", warning)
+	}
 	err := m.run(c, vm)
 	if c.ctx.Err() != nil {
 		m.console.printf("[host] %s is powered off", vm.Name)

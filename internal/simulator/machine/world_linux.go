@@ -197,6 +197,18 @@ func (w *World) Destroyed(id string) {
 	}
 }
 
+// on counts the machines that are powered on.
+func (w *World) on() (count int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.machines {
+		if m.cycle != nil {
+			count++
+		}
+	}
+	return count
+}
+
 // Guests returns all machines whose disk exists, by name.
 func (w *World) Guests() []guest.State {
 	w.mu.Lock()
