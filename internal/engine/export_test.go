@@ -33,3 +33,11 @@ func (o *Observed) Add(pool string, n int) {
 	o.Nodes[name] = KubeNode{Name: name, Ready: true}
 	o.Claims = append(o.Claims, Claim{Pool: "pool", Node: name})
 }
+
+// Build adds the machine, node and claim of a step that creates one.
+func (s Step) Build(o *Observed) {
+	o.Add(s.node.pool.Name, s.node.n)
+	m := &o.Survey.Machines[len(o.Survey.Machines)-1].Marker
+	m.CPU, m.IPPool = s.node.pool.CPU, s.ipPool()
+	o.Claims[len(o.Claims)-1].Pool = m.IPPool
+}

@@ -20,6 +20,7 @@ const (
 	stageScaleIn      = stageWorkers + 1
 	stageNodes        = stageWorkers + 2
 	stagePacks        = stageWorkers + 3 // one stage for each pack from here on
+	stageRoll         = 1 << 20          // one stage for each step from here on
 )
 
 // planner turns what is wanted and what is into steps. It does no I/O.
@@ -28,6 +29,8 @@ type planner struct {
 	obs  *Observed
 	out  *Plan
 	site int // placements that the pools before this one have
+
+	rolled int // steps of rolls so far
 }
 
 // plan is the whole of planning a cluster or gateway that is wanted.
@@ -50,13 +53,14 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 	p.lostClaims()
 	p.keep()
 	p.packs()
+	p.keptImages()
+	sortSteps(p.out.Steps)
 	if !obs.Partial && p.creates() {
 		// What nothing is built from may be gone or renamed.
 		p.resolved()
 		p.budget()
 	}
 	p.warnUnreachable()
-	sortSteps(p.out.Steps)
 	return p.out
 }
 
@@ -266,7 +270,7 @@ func (p *planner) strayClaims() {
 	for _, s := range p.out.Steps {
 		switch s.Action {
 		case ActionCreateNode:
-			keep[holder{s.node.pool.Placements[s.node.placement].IPPoolID, s.Target}] = true
+			keep[holder{s.ipPool(), s.Target}] = true
 		case ActionForgetNode:
 			forgotten[s.Target] = true
 		}

@@ -1,12 +1,10 @@
 package engine
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // pool plans the nodes of one pool: keep what has joined, build again what
-// never did, replace what is gone, then make up the number.
+// never did, replace what is gone, make up the number, then roll what is
+// outdated.
 func (p *planner) pool(pool PoolSpec) {
 	site := p.site
 	p.site += len(pool.Placements)
@@ -15,24 +13,28 @@ func (p *planner) pool(pool PoolSpec) {
 		return
 	}
 	hidden := p.hidden(pool.Name)
-	pending := p.pending(pool.Name, members)
-	for len(members)+hidden+len(pending) > pool.Count && len(pending) > 0 {
-		pending = pending[:len(pending)-1]
-	}
 	p.warnHidden(pool)
-	p.scaleIn(pool, members)
+	stay, old := p.split(pool, members, hidden)
+	p.scaleIn(pool, stay)
 
-	counts := placementCounts(pool, members)
+	missing := max(0, pool.Count-len(members)-hidden)
+	swaps := len(old) - min(len(old), max(0, len(members)-pool.Count))
+	pending := p.pending(pool.Name, members)
 	next := p.out.record.next(pool.Name, p.highest(pool.Name))
-	for i := len(members) + hidden; i < pool.Count; i++ {
+	counts := placementCounts(pool, stay)
+	create := func() Step {
 		n := next
 		if len(pending) > 0 {
 			n, pending = pending[0], pending[1:]
 		} else {
 			next++
 		}
-		p.create(pool, site, n, counts, len(members) == 0)
+		return p.creation(pool, site, n, counts)
 	}
+	for range missing {
+		p.create(create(), len(members) == 0)
+	}
+	p.roll(pool, old, swaps, create)
 	p.out.record.setNext(pool.Name, next)
 }
 
@@ -181,7 +183,7 @@ func (p *planner) unreadable(name string) bool { return slices.Contains(p.obs.Su
 func (p *planner) warnHidden(pool PoolSpec) {
 	field := Field("control_plane")
 	if pool.Name != ControlPlanePool {
-		field = Field(fmt.Sprintf("worker_pools[%q]", pool.Name))
+		field = workerField(pool.Name)
 	}
 	for _, name := range p.absent(pool.Name) {
 		if p.obs.Nodes[name].Ready && !p.unreadable(name) {
@@ -198,16 +200,7 @@ func (p *planner) warnHidden(pool PoolSpec) {
 }
 
 // number reads n out of a node's name; 0 where the name is not of the pool.
-func (p *planner) number(pool, name string) int {
-	var n int
-	prefix := p.spec.Name + "-" + pool + "-"
-	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && NodeName(p.spec.Name, pool, n) == name {
-			return n
-		}
-	}
-	return 0
-}
+func (p *planner) number(pool, name string) int { return nodeNumber(p.spec.Name, pool, name) }
 
 // highest is the highest number that a node of the pool is known to have had,
 // so that a counter which was lost does not go back.
@@ -224,87 +217,25 @@ func (p *planner) highest(pool string) int {
 	return high
 }
 
-// scaleIn takes the newest nodes first, and those that are not ready before
-// those that are.
-func (p *planner) scaleIn(pool PoolSpec, members []*Machine) {
-	if pool.Name == ControlPlanePool {
-		if len(members) > pool.Count {
-			p.problem("control_plane.node_count", "A control plane never shrinks",
-				"%q has %d control-plane nodes and %d are wanted. Keep at least %[2]d.", p.spec.Name, len(members), pool.Count)
-		}
-		return
-	}
-	victims := slices.Clone(members)
-	slices.SortFunc(victims, func(a, b *Machine) int {
-		ar, br := p.obs.Nodes[a.Marker.Node].Ready, p.obs.Nodes[b.Marker.Node].Ready
-		if ar != br {
-			if br {
-				return -1
-			}
-			return 1
-		}
-		return b.Marker.N - a.Marker.N
-	})
-	for i := 0; i < len(members)-pool.Count; i++ {
-		p.delete(pool, victims[i])
-	}
-	for _, name := range p.lost(pool.Name) {
-		p.forget(pool, name)
-	}
-}
-
-func (p *planner) delete(pool PoolSpec, m *Machine) {
-	p.add(Step{
-		Change: Change{ActionDeleteNode, m.Marker.Node}, stage: stageScaleIn,
-		node: &nodeStep{pool: pool, n: m.Marker.N, machine: m, drain: true},
-	})
-}
-
-func (p *planner) forget(pool PoolSpec, name string) {
-	p.add(Step{Change: Change{ActionForgetNode, name}, stage: stageClear, node: &nodeStep{pool: pool}})
-}
-
-// removedPools takes down the nodes of worker pools that are no longer wanted.
-func (p *planner) removedPools() {
-	gone := map[string]PoolSpec{}
-	for i := range p.obs.Survey.Machines {
-		name := p.obs.Survey.Machines[i].Marker.Pool
-		if !slices.ContainsFunc(p.spec.Pools(), func(s PoolSpec) bool { return s.Name == name }) {
-			gone[name] = PoolSpec{Name: name, DrainTimeout: DefaultDrainTimeout}
-		}
-	}
-	for i := range p.obs.Survey.Machines {
-		m := &p.obs.Survey.Machines[i]
-		if pool, ok := gone[m.Marker.Pool]; ok {
-			p.delete(pool, m)
-		}
-	}
-	if p.obs.Record == nil {
-		return
-	}
-	for name := range p.obs.Record.Counters {
-		if !slices.ContainsFunc(p.spec.Pools(), func(s PoolSpec) bool { return s.Name == name }) {
-			for _, lost := range p.lost(name) {
-				p.forget(PoolSpec{Name: name}, lost)
-			}
-		}
-	}
-}
-
-func (p *planner) create(pool PoolSpec, site, n int, counts []int, empty bool) {
+// creation builds one node, on the placement with the fewest.
+func (p *planner) creation(pool PoolSpec, site, n int, counts []int) Step {
 	at := leastUsed(counts)
 	counts[at]++
-	stage, first := stageWorkers, false
-	if pool.Name == ControlPlanePool {
-		already := p.creating(ControlPlanePool)
-		stage = stageControlPlane + min(already, stageWorkers-stageControlPlane-1)
-		first = empty && already == 0 && !p.ready()
-	}
 	p.out.record.assign(pool.Name, n)
-	p.add(Step{
-		Change: Change{ActionCreateNode, NodeName(p.spec.Name, pool.Name, n)}, stage: stage,
-		node: &nodeStep{pool: pool, n: n, placement: at, site: site + at, first: first, meta: pool.meta()},
-	})
+	return Step{
+		Change: Change{ActionCreateNode, NodeName(p.spec.Name, pool.Name, n)}, stage: stageWorkers,
+		node: &nodeStep{pool: pool, n: n, placement: at, site: site + at, meta: pool.meta()},
+	}
+}
+
+// create adds a node that is missing; empty tells that its pool has none.
+func (p *planner) create(s Step, empty bool) {
+	if s.node.pool.Name == ControlPlanePool {
+		already := p.creating(ControlPlanePool)
+		s.stage = stageControlPlane + min(already, stageWorkers-stageControlPlane-1)
+		s.node.first = empty && already == 0 && !p.ready()
+	}
+	p.add(s)
 }
 
 // creating counts the nodes of a pool that the plan creates so far.
@@ -322,11 +253,8 @@ func (p *planner) creating(pool string) int {
 func placementCounts(pool PoolSpec, members []*Machine) []int {
 	counts := make([]int, len(pool.Placements))
 	for _, m := range members {
-		for i, pl := range pool.Placements {
-			if pl.ComputeCluster == m.Marker.Placement && pl.IPPoolID == m.Marker.IPPool {
-				counts[i]++
-				break
-			}
+		if i := placementOf(pool, m.Marker); i >= 0 {
+			counts[i]++
 		}
 	}
 	return counts

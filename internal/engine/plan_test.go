@@ -174,7 +174,7 @@ func TestPlanRefusesAPoolThatIsTooSmall(t *testing.T) {
 	if got.Field != "control_plane.placement.ip_pool_id" {
 		t.Errorf("on %s", got.Field)
 	}
-	for _, want := range []string{"6 addresses", "2 in use", "4 free", "7 are needed", "3 for the control plane", "1 for the VIP", "1 for the extra", "2 for worker pool w"} {
+	for _, want := range []string{"6 addresses", "2 in use", "4 free", "8 are needed", "3 for the control plane", "1 for the VIP", "1 for the extra", "2 for worker pool w", "1 for rolling workers (expand_first)"} {
 		if !strings.Contains(got.Detail, want) {
 			t.Errorf("%q does not say %q", got.Detail, want)
 		}

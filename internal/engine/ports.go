@@ -186,9 +186,15 @@ type Marker struct {
 	Template  string       `json:"template"`
 	CloneMode CloneMode    `json:"clone_mode"` // the mode used: linked or full
 	Placement string       `json:"placement"`  // compute cluster name
-	CPU       int32        `json:"cpu"`
-	MemoryGB  int64        `json:"memory_gb"`
-	DiskGB    int64        `json:"disk_gb"`
+	// Datastore, Network and ResourcePool are those of the placement, as the spec
+	// names them. In the markers of older versions they are empty.
+	Datastore    string `json:"datastore,omitempty"`
+	Network      string `json:"network,omitempty"`
+	ResourcePool string `json:"resource_pool,omitempty"`
+
+	CPU      int32 `json:"cpu"`
+	MemoryGB int64 `json:"memory_gb"`
+	DiskGB   int64 `json:"disk_gb"`
 	// Bootstrap identifies the certificate authority that the node was built
 	// with; after a takeover without it the node is built again.
 	Bootstrap string `json:"bootstrap"`

@@ -122,14 +122,9 @@ func (e *StepError) Unwrap() error { return e.Err }
 // all runs the stages of a plan one after the other, and the steps of a stage
 // side by side. On the way up a worker or a pack that fails does not keep the
 // others from being tried; anything before them does, and so does everything on
-// the way down.
+// the way down. Nothing is rolled in a cluster in which something has failed.
 func (r *run) all(ctx context.Context, p *Plan) error {
-	r.planned, r.rebuilt = p.record, map[string]string{}
-	for _, s := range p.Steps {
-		if s.Action == ActionCreateNode {
-			r.rebuilt[s.Target] = s.node.pool.Placements[s.node.placement].IPPoolID
-		}
-	}
+	r.planned, r.rebuilt = p.record, p.rebuilds()
 	if err := r.writeAhead(ctx, p); err != nil {
 		return err
 	}
@@ -139,6 +134,10 @@ func (r *run) all(ctx context.Context, p *Plan) error {
 	defer r.join.cleanUp(ctx)
 	var failed []error
 	for steps := p.Steps; len(steps) > 0; {
+		if len(failed) > 0 && steps[0].stage >= stageRoll {
+			failed = append(failed, rollStopped(steps))
+			break
+		}
 		n := 1
 		for n < len(steps) && steps[n].stage == steps[0].stage {
 			n++

@@ -12,6 +12,11 @@ import (
 // gone is its address released.
 func (r *run) deleteNode(ctx context.Context, s Step) error {
 	vm := s.node.machine.Ref
+	if s.node.roll {
+		if err := r.awaitSpare(ctx, s); err != nil {
+			return err
+		}
+	}
 	if s.node.drain {
 		if err := r.drain(ctx, s); err != nil {
 			return err
@@ -129,6 +134,7 @@ func (r *run) releaseNode(ctx context.Context, name string) error {
 			if err := r.releaseAddress(ctx, c); err != nil {
 				return err
 			}
+			r.vacated(c)
 		}
 	}
 	return nil

@@ -28,7 +28,10 @@ func (r *run) createNode(ctx context.Context, s Step) error {
 	if err := r.wipeUserdataIfLeft(ctx, node.vm, node.name, node.userdata); err != nil {
 		return err
 	}
-	return r.labelNode(ctx, node.name, s.node.meta)
+	if err := r.labelNode(ctx, node.name, s.node.meta); err != nil || !s.node.roll {
+		return err
+	}
+	return r.awaitServing(ctx, node.name)
 }
 
 // newNode is a node on its way up.
@@ -127,6 +130,7 @@ func (n *newNode) clone(ctx context.Context) error {
 			Cluster: r.spec.ID, Node: n.name, Pool: pool.Name, N: n.step.n, Address: n.address,
 			IPPool: n.placement().IPPoolID, Version: r.spec.KubernetesVersion, Template: r.spec.Template,
 			CloneMode: mode, Placement: place.ComputeClusterName, CPU: pool.CPU, MemoryGB: pool.MemoryGB, DiskGB: disk,
+			Datastore: n.placement().Datastore, Network: n.placement().Network, ResourcePool: n.placement().ResourcePool,
 			Bootstrap: r.req.Secrets.Authorities.Fingerprint(),
 		},
 		Notes: fmt.Sprintf("Node of the Kubernetes %s %q. Made by Gantry; change it in Terraform.", r.spec.Kind, r.spec.Name),

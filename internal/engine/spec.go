@@ -74,6 +74,8 @@ type PoolSpec struct {
 
 	// DrainTimeout bounds the eviction of a node's pods before it is deleted.
 	DrainTimeout time.Duration
+	// Strategy is how nodes are replaced; empty: expand-first. Worker pools only.
+	Strategy RollStrategy
 }
 
 // Taint is a Kubernetes node taint.
@@ -127,6 +129,18 @@ type Deployment struct {
 // NodeName is `<cluster>-<pool>-<n>`.
 func NodeName(cluster, pool string, n int) string {
 	return fmt.Sprintf("%s-%s-%d", cluster, pool, n)
+}
+
+// nodeNumber reads n out of a node's name; 0 where the name is not of the pool.
+func nodeNumber(cluster, pool, name string) int {
+	var n int
+	prefix := cluster + "-" + pool + "-"
+	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
+		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && NodeName(cluster, pool, n) == name {
+			return n
+		}
+	}
+	return 0
 }
 
 // Pools lists the control plane and then the worker pools.

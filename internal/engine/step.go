@@ -63,7 +63,12 @@ type nodeStep struct {
 	drain     bool
 	first     bool // initialises the control plane; exactly one node ever does
 	meta      NodeMeta
+	roll      bool // part of a rolling replacement
+	keep      int  // in a roll: how many other nodes of the pool must serve before this one goes
 }
+
+// ipPool is where the address of the node that a step creates comes from.
+func (s Step) ipPool() string { return s.node.pool.Placements[s.node.placement].IPPoolID }
 
 // Plan is what an apply will do, and what speaks against it.
 type Plan struct {
@@ -87,6 +92,17 @@ type Plan struct {
 
 	observed *Observed
 	record   recordChange
+}
+
+// rebuilds are the IP pools of the nodes that the plan creates, by name.
+func (p *Plan) rebuilds() map[string]string {
+	pools := map[string]string{}
+	for _, s := range p.Steps {
+		if s.Action == ActionCreateNode {
+			pools[s.Target] = s.ipPool()
+		}
+	}
+	return pools
 }
 
 // Changes lists the steps as `planned_changes` shows them.

@@ -33,6 +33,9 @@ type Environment struct {
 
 	t  testing.TB
 	mu sync.Mutex
+	// impatient is set where the provider is cut off from everything: whether a
+	// cluster's API comes back is not waited out as it would be outside of tests.
+	impatient bool
 	// processes are one for each run of Terraform, as outside of tests, and one
 	// of the test itself.
 	processes []*connection.Process
@@ -86,6 +89,9 @@ func (e *Environment) process() *connection.Process {
 	// What is cut off from vCenter in an interruption gives up sooner here.
 	timing := engine.DefaultTiming()
 	timing.RetryBudget, timing.Backoff = 5*time.Second, 50*time.Millisecond
+	if e.impatient {
+		timing.APITimeout = 15 * time.Second
+	}
 	p := &connection.Process{Timing: &timing}
 	e.mu.Lock()
 	defer e.mu.Unlock()

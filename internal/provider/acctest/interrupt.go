@@ -39,6 +39,7 @@ func (i Interrupted) Run(t *testing.T) {
 		t.Run(fmt.Sprintf("call %d of %d", k-first+1, last-first+1), func(t *testing.T) {
 			t.Parallel()
 			env := New(t, i.Options)
+			env.impatient = true
 			interrupted, again := i.Step(env), i.Step(env)
 			interrupted.PreConfig = func() { env.StopAfter(k) }
 			interrupted.ExpectError = regexp.MustCompile(`.`)

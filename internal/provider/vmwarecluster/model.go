@@ -83,7 +83,8 @@ type (
 		nodesModel
 		Placements    []placementModel `tfsdk:"placements"`
 		RollingUpdate *struct {
-			DrainTimeout string `tfsdk:"drain_timeout"`
+			Strategy     *string `tfsdk:"strategy"` // older states have none
+			DrainTimeout string  `tfsdk:"drain_timeout"`
 		} `tfsdk:"rolling_update"`
 	}
 	placementModel struct {
@@ -166,6 +167,7 @@ func (m *model) Spec(ctx context.Context) (engine.ClusterSpec, diag.Diagnostics)
 		if r := pools[name].RollingUpdate; r != nil {
 			// The validator has seen that it is a duration.
 			pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout)
+			pool.Strategy = engine.RollStrategy(value(r.Strategy))
 		}
 		spec.Workers = append(spec.Workers, pool)
 	}

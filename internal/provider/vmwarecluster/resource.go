@@ -35,10 +35,11 @@ var rules = lifecycle.Rules{
 	Replace: []string{"name", "datacenter", "network", "cloud_account.gateway_id"},
 	InPlace: []string{
 		"cloud_account", "cloud_account_password_wo", "cloud_account_password_wo_version",
-		"profile.packs", "control_plane.node_count",
+		"profile.packs", "profile.image", "control_plane.node_count",
 		"control_plane.labels", "control_plane.annotations", "control_plane.taints",
 		"worker_pools.*.node_count", "worker_pools.*.labels", "worker_pools.*.annotations",
 		"worker_pools.*.taints", "worker_pools.*.rolling_update",
+		"worker_pools.*.cpu", "worker_pools.*.memory_gb", "worker_pools.*.disk_gb", "worker_pools.*.placements",
 		"incomplete_create", "deletion_protection", "timeouts",
 	},
 	Keyed: []string{"worker_pools", "profile.packs"},

@@ -74,7 +74,7 @@ func (r *clusterResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 	maps.Copy(attributes, lifecycle.Attributes("cluster"))
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A Kubernetes cluster on vSphere. Worker pools are added, taken away and resized in place, and so are labels, annotations and taints; " +
-			"the control plane grows in place. Any other change of a running cluster is refused when it is planned.\n\n" +
+			"the control plane grows in place. A change of a worker pool's machines, placements or image rolls it, one node at a time. Any other change of a running cluster is refused when it is planned.\n\n" +
 			"The state holds the cluster's certificate authorities and an administrator's kubeconfig: encrypt it.",
 		Attributes: attributes,
 	}
@@ -109,12 +109,14 @@ func accountAttribute() schema.SingleNestedAttribute {
 }
 
 func profileAttribute() schema.SingleNestedAttribute {
+	image := lifecycle.Image()
+	image.MarkdownDescription = "Node image, with kubeadm and kubelet of the profile's Kubernetes version. A change rolls the worker pools; control-plane nodes keep their image, and the plan warns of it."
 	return schema.SingleNestedAttribute{
 		Required:            true,
 		MarkdownDescription: "What the cluster is made of.",
 		Attributes: map[string]schema.Attribute{
 			"kubernetes_version": lifecycle.KubernetesVersion(),
-			"image":              lifecycle.Image(),
+			"image":              image,
 			"packs": schema.MapNestedAttribute{
 				Optional:            true,
 				MarkdownDescription: "Manifests that are applied to the cluster, by name. Packs are added and changed in place. Defaults to none; without a pack of layer `cni` nodes join and stay NotReady.",

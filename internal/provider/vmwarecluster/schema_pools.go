@@ -56,14 +56,21 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 	}
 	attributes["placements"] = schema.ListNestedAttribute{
 		Required:            true,
-		MarkdownDescription: "Where the nodes go: round-robin over one or more placements.",
+		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. One that is added takes new nodes; the nodes of one that is taken away are rolled.",
 		Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 		NestedObject:        schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = schema.SingleNestedAttribute{
-		Optional:            true,
-		MarkdownDescription: "How nodes are taken away.",
+		Optional: true,
+		MarkdownDescription: "How nodes are replaced and taken away. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the profile's image replaces the nodes that were built otherwise, " +
+			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and the next apply goes on.",
 		Attributes: map[string]schema.Attribute{
+			"strategy": schema.StringAttribute{
+				Optional: true, Computed: true, Default: stringdefault.StaticString(string(engine.ExpandFirst)),
+				MarkdownDescription: "`expand_first` makes a node's successor before it is drained and deleted: the pool never has fewer nodes than wanted, and one address of each of its IP pools has to be left free, which every plan that makes nodes checks. " +
+					"`contract_first` deletes the node first, and needs no address to spare. Defaults to `expand_first`.",
+				Validators: []validator.String{stringvalidator.OneOf(string(engine.ExpandFirst), string(engine.ContractFirst))},
+			},
 			"drain_timeout": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString("10m"),
 				MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
@@ -73,7 +80,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 	}
 	return schema.MapNestedAttribute{
 		Optional:            true,
-		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and taken away in place. Defaults to none.",
+		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and taken away in place, and rolled where its nodes have to be built anew. Defaults to none.",
 		Validators: []validator.Map{
 			mapvalidator.KeysAre(lifecycle.PoolKeys(), stringvalidator.LengthAtMost(18), stringvalidator.NoneOf(engine.ControlPlanePool)),
 		},

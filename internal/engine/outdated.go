@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"path"
+	"strings"
+)
+
+// outdated tells why a machine is not what its pool asks for any more, in words
+// for a message; nil where it is. It compares what the marker says that the
+// machine was built with. What a marker of an older version does not say is
+// taken for what is wanted, so that a new version of Gantry replaces nothing.
+func (s *ClusterSpec) outdated(pool PoolSpec, m Marker) []string {
+	var why []string
+	differs := func(different bool, what string) {
+		if different {
+			why = append(why, what)
+		}
+	}
+	differs(m.CPU != 0 && m.CPU != pool.CPU, "cpu")
+	differs(m.MemoryGB != 0 && m.MemoryGB != pool.MemoryGB, "memory_gb")
+	// Without a wish, any disk will do.
+	differs(m.DiskGB != 0 && pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
+	differs(m.Template != "" && !sameObject(m.Template, s.Template), "image")
+	differs(placementOf(pool, m) < 0, "placements")
+	return why
+}
+
+// placementOf is the placement of a pool that a machine was built on; -1 where
+// the pool has no such placement any more.
+func placementOf(pool PoolSpec, m Marker) int {
+	for i, pl := range pool.Placements {
+		if pl.holds(m) {
+			return i
+		}
+	}
+	return -1
+}
+
+// holds tells whether a machine was built on the placement.
+func (p Placement) holds(m Marker) bool {
+	if p.IPPoolID != m.IPPool || !sameObject(p.ComputeCluster, m.Placement) {
+		return false
+	}
+	return m.Datastore == "" || // of an older version: the marker says no more
+		sameObject(p.Datastore, m.Datastore) && sameObject(p.Network, m.Network) &&
+			sameObject(rootless(p.ResourcePool), rootless(m.ResourcePool))
+}
+
+// rootless names the root resource pool of a compute cluster in one way.
+func rootless(pool string) string {
+	if path.Base(pool) == "Resources" {
+		return ""
+	}
+	return pool
+}
+
+// sameObject tells whether two names of the inventory can mean the same object:
+// a path may leave out its beginning.
+func sameObject(a, b string) bool {
+	a, b = strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/")
+	return a == b || a != "" && b != "" && (strings.HasSuffix(a, "/"+b) || strings.HasSuffix(b, "/"+a))
+}

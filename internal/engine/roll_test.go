@@ -1,0 +1,288 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// network is a pack that brings a pod network, so that nodes become Ready.
+var network = engine.Pack{Name: "net", Layer: engine.LayerCNI, Manifests: []string{`
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: net, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: net}}
+  template:
+    metadata: {labels: {app: net}}
+    spec:
+      hostNetwork: true
+      tolerations: [{operator: Exists}]
+      containers: [{name: net, image: net}]
+`}}
+
+// witness looks at the workers whenever one goes down or is made: how many others
+// are Ready, and how many VMs there are.
+type witness struct {
+	engine.VCenter
+	w       *world
+	spec    engine.ClusterSpec
+	secrets *engine.Secrets
+
+	mu    sync.Mutex
+	ready int // the fewest others that were Ready when one went down
+	vms   int // the most VMs that there were before one was made
+	made  int
+}
+
+func (w *world) witness(e *engine.Engine, spec engine.ClusterSpec, secrets *engine.Secrets) *witness {
+	seen := &witness{VCenter: e.Builder, w: w, spec: spec, secrets: secrets, ready: 1 << 20}
+	e.Builder = seen
+	return seen
+}
+
+func (s *witness) workers(ctx context.Context) (map[string]string, error) {
+	survey, err := s.VCenter.Survey(ctx, engine.SurveyRequest{ClusterID: s.spec.ID})
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, m := range survey.Machines {
+		if m.Marker.Pool == "general" {
+			names[m.Ref] = m.Marker.Node
+		}
+	}
+	return names, nil
+}
+
+func (s *witness) PowerOff(ctx context.Context, vm string) (string, error) {
+	names, err := s.workers(ctx)
+	if err != nil {
+		return "", err
+	}
+	ready := s.w.readyNodes(ctx, s.secrets, "prod-general-")
+	s.mu.Lock()
+	if slices.Contains(ready, names[vm]) {
+		s.ready = min(s.ready, len(ready)-1)
+	}
+	s.mu.Unlock()
+	return s.VCenter.PowerOff(ctx, vm)
+}
+
+func (s *witness) Clone(ctx context.Context, c engine.CloneRequest) (string, error) {
+	names, err := s.workers(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	s.vms, s.made = max(s.vms, len(names)), s.made+1
+	s.mu.Unlock()
+	return s.VCenter.Clone(ctx, c)
+}
+
+// readyNodes are the nodes with a prefix that the cluster's API calls Ready.
+func (w *world) readyNodes(ctx context.Context, secrets *engine.Secrets, prefix string) []string {
+	w.t.Helper()
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	if err != nil {
+		w.t.Error(err)
+		return nil
+	}
+	nodes, err := api.Nodes(ctx)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, n := range nodes {
+		if n.Ready && strings.HasPrefix(n.Name, prefix) {
+			names = append(names, n.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// rollable is a cluster of one control-plane node and two workers on a pool of
+// addresses that just holds it, with one to spare where the strategy asks for it.
+func (w *world) rollable(strategy engine.RollStrategy, delay int) (engine.ClusterSpec, *engine.Secrets) {
+	w.t.Helper()
+	last := "10.10.186.5"
+	if strategy != engine.ContractFirst {
+		last = "10.10.186.6"
+	}
+	w.pool = w.register(ledger.PoolBody{
+		Name: "tight", Start: "10.10.186.1", End: last, PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &delay,
+	})
+	spec := w.spec(1, 2)
+	spec.Packs = []engine.Pack{network}
+	spec.Workers[0].Strategy = strategy
+	spec, secrets, _ := w.applied(spec)
+	return spec, secrets
+}
+
+var strategies = map[string]engine.RollStrategy{"expand first": engine.ExpandFirst, "contract first": engine.ContractFirst}
+
+// rolledSteps are the steps of a roll of the two workers of rollable.
+func rolledSteps(strategy engine.RollStrategy) []string {
+	if strategy == engine.ContractFirst {
+		return []string{"delete_node prod-general-1", "create_node prod-general-3", "delete_node prod-general-2", "create_node prod-general-4"}
+	}
+	return []string{"create_node prod-general-3", "delete_node prod-general-1", "create_node prod-general-4", "delete_node prod-general-2"}
+}
+
+// TestRollReplacesOneAtATime asks for more CPUs, in a pool that has no address
+// too many: the workers are replaced one after the other, and never fewer of them
+// serve than the strategy says.
+func TestRollReplacesOneAtATime(t *testing.T) {
+	t.Parallel()
+	for name, strategy := range strategies {
+		for _, delay := range []int{0, 300} {
+			t.Run(fmt.Sprintf("%s %d s", name, delay), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, simulator.Options{})
+				spec, secrets := w.rollable(strategy, delay)
+				spec.Workers[0].CPU = 4
+				if got := actions(w.plan(spec, secrets)); !slices.Equal(got, rolledSteps(strategy)) {
+					t.Fatalf("planned %v", got)
+				}
+				e := w.engine()
+				seen := w.witness(e, spec, secrets)
+				out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen.kept(t, strategy)
+				if seen.made != 2 || len(out.Warnings) > 0 || out.Status.State != engine.StateRunning {
+					t.Errorf("%d nodes were made, %v, %+v", seen.made, out.Warnings, out.Status)
+				}
+				w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
+			})
+		}
+	}
+}
+
+// kept fails where fewer nodes served, or more stood, than the strategy allows.
+func (s *witness) kept(t *testing.T, strategy engine.RollStrategy) {
+	t.Helper()
+	ready, vms := 2, 2
+	if strategy == engine.ContractFirst {
+		ready, vms = 1, 1
+	}
+	if s.ready < ready || s.vms > vms {
+		t.Errorf("%d others were Ready when a node went down, and %d VMs were there when one was made", s.ready, s.vms)
+	}
+}
+
+// rolledOut fails where a roll of rollable has not come to its end.
+func (w *world) rolledOut(spec engine.ClusterSpec, secrets *engine.Secrets, names ...string) {
+	w.t.Helper()
+	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+		w.t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
+	}
+	ready := w.readyNodes(w.t.Context(), secrets, "prod-general-")
+	if len(names) > 0 && !slices.Equal(ready, names) || len(ready) != 2 {
+		w.t.Errorf("Ready are %v", ready)
+	}
+	w.noAddressTwice()
+	if n := w.claims(); n != 5 {
+		w.t.Errorf("%d addresses are claimed, not 5: %v", n, w.sim.Leftovers().Tags)
+	}
+	if n := len(w.sim.Leftovers().VMs); n != 3 {
+		w.t.Errorf("%d VMs are there: %v", n, w.sim.Leftovers().VMs)
+	}
+	survey, err := w.engine().Reader.Survey(w.t.Context(), engine.SurveyRequest{ClusterID: spec.ID})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range survey.Machines {
+		if m.Marker.Pool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Template) {
+			w.t.Errorf("%s was built with %+v", m.Marker.Node, m.Marker)
+		}
+	}
+}
+
+// TestRollInterruptedAtEveryCall kills a roll at each of its vCenter calls and
+// applies again: it goes on where it was, and neither run takes more nodes away
+// than the strategy allows.
+func TestRollInterruptedAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for name, strategy := range strategies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyCall(t, func(w *world) {
+				spec, secrets := w.rollable(strategy, 0)
+				spec.Workers[0].CPU = 4
+				w.sim.ResetCalls()
+				if _, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+					w.t.Fatal(err)
+				}
+			}, func(t *testing.T, k int) {
+				w := newWorld(t, simulator.Options{})
+				spec, secrets := w.rollable(strategy, 0)
+				spec.Workers[0].CPU = 4
+				w.killed(k, func(ctx context.Context, e *engine.Engine) {
+					_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
+				})
+				e := w.engine()
+				seen := w.witness(e, spec, secrets)
+				if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+					t.Fatal(err)
+				}
+				seen.kept(t, strategy)
+				w.rolledOut(spec, secrets)
+			})
+		})
+	}
+}
+
+// TestRollStopsAtANodeThatFails rolls to an image that cannot join: nothing more
+// is taken away, again and again, and a mended image goes on.
+func TestRollStopsAtANodeThatFails(t *testing.T) {
+	t.Parallel()
+	for name, strategy := range strategies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{JoinTimeout: 2 * time.Second})
+			spec, secrets := w.rollable(strategy, 0)
+			spec.Template = "gantry-node-1.30.4"
+			left := []string{"prod-general-1", "prod-general-2"}
+			if strategy == engine.ContractFirst {
+				left = left[1:]
+			}
+			for range 2 {
+				out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+				var boot *engine.BootError
+				if !errors.As(err, &boot) || boot.Node != "prod-general-3" || !strings.Contains(err.Error(), "the roll stops here") {
+					t.Fatalf("got %v", err)
+				}
+				if got := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Equal(got, left) {
+					t.Fatalf("Ready are %v, not %v", got, left)
+				}
+				if out.Status.State != engine.StateDegraded || len(w.sim.Leftovers().VMs) != 2+len(left) {
+					t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
+				}
+			}
+			spec.Template = "gantry-node-1.34.2-nosnap"
+			p := w.plan(spec, secrets)
+			if !slices.ContainsFunc(p.Warnings, func(w engine.Problem) bool { return strings.Contains(w.Detail, "prod-cp-1 (gantry-node-1.34.2)") }) {
+				t.Errorf("the plan does not say that the control plane keeps its image: %v", p.Warnings)
+			}
+			e := w.engine()
+			seen := w.witness(e, spec, secrets)
+			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+				t.Fatal(err)
+			}
+			seen.kept(t, strategy)
+			w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
+		})
+	}
+}
