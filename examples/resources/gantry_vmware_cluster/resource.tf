@@ -45,7 +45,7 @@ resource "gantry_vmware_cluster" "prod" {
           ip_pool_id      = gantry_ip_pool.nodes.id
         }
       ]
-      rolling_update = { drain_timeout = "10m" }
+      rolling_update = { strategy = "expand_first", drain_timeout = "10m" }
     }
   }
 
