@@ -109,10 +109,10 @@ func (e *Engine) survey(ctx context.Context, t Target, record *ledger.ClusterBod
 }
 
 // bringPool fills in the pool that a gateway brings along as it will be, where
-// it is not registered yet.
+// it is not registered yet, or not any more, or with something else.
 func (o *Observed) bringPool(spec *ClusterSpec) error {
 	pool := o.IPPools[o.OwnPool]
-	if pool == nil || pool.Registered || spec.OwnPool == nil {
+	if pool == nil || spec.OwnPool == nil || pool.Registered && pool.Body.Equal(*spec.OwnPool) {
 		return nil
 	}
 	id, err := uuid.Parse(o.OwnPool)
@@ -124,7 +124,7 @@ func (o *Observed) bringPool(spec *ClusterSpec) error {
 	if err != nil {
 		return fmt.Errorf("the IP pool %q: %w", spec.OwnPool.Name, err)
 	}
-	pool.Gateway, pool.Registered, pool.New = spec.ID, true, true
+	pool.Gateway, pool.Registered, pool.New, pool.Damage = spec.ID, true, true, nil
 	return nil
 }
 

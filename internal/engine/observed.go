@@ -58,8 +58,8 @@ type IPPool struct {
 	Body       ledger.PoolBody
 	Gateway    string
 	Registered bool
-	Damage     error
-	New        bool // it is registered by the plan itself
+	Damage     error `json:"-"`
+	New        bool  // the plan itself writes its record
 	// ReservedBy is the id of the cluster that has a pool to itself which is
 	// restricted to a single one; empty: nobody yet.
 	ReservedBy string
@@ -149,6 +149,9 @@ func (o *Observed) Remember() *Observed {
 		kept.Survey.Machines = append(kept.Survey.Machines, Machine{
 			Ref: m.Ref, Path: m.Path, UUID: m.UUID, Marker: m.Marker, PoweredOn: m.PoweredOn, Phase: m.Phase, Userdata: m.Userdata,
 		})
+	}
+	if own := o.IPPools[o.OwnPool]; own != nil && own.New {
+		kept.OwnPool, kept.IPPools = o.OwnPool, map[string]*IPPool{o.OwnPool: {New: true, Body: ledger.PoolBody{Name: own.Body.Name}}}
 	}
 	if o.Nodes != nil {
 		kept.Nodes = make(map[string]KubeNode, len(o.Nodes))

@@ -95,7 +95,27 @@ func guardDestroy(t Target, obs *Observed, out *Plan) {
 			}
 		}
 		if others := pool.Taken - own; others > 0 {
-			refuse("The gateway's IP pool is in use", "%d addresses of IP pool %q, which goes with gateway %q, are held by others.", others, pool.Body.Name, t.Name)
+			refuse("The gateway's IP pool is in use", "%d addresses of IP pool %q, which goes with gateway %q, are held by others%s. Delete what holds them first.", others, pool.Body.Name, t.Name, obs.otherHolders(t.ID))
 		}
 	}
+}
+
+// otherHolders names who else holds addresses of a gateway's own pool, as far as
+// VMs show it.
+func (o *Observed) otherHolders(id string) string {
+	var words []string
+	for _, h := range o.Survey.Held {
+		if h.Pool != o.OwnPool || h.Cluster == id {
+			continue
+		}
+		if len(words) == maxStrangers {
+			words = append(words, "and more")
+			break
+		}
+		words = append(words, fmt.Sprintf("%s (%s of cluster %s)", h.Address, h.Node, h.Cluster))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(words, ", ")
 }

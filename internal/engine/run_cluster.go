@@ -186,9 +186,31 @@ func (r *run) unregister(ctx context.Context) error {
 	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.Unregister(ctx, r.record.id) })
 }
 
-// registerPool registers the pool that a gateway brings along. One that a killed
-// run registered is that one.
+// registerPool writes the record of the pool that a gateway brings along. One that
+// is there is that one: a killed run's, or one that somebody edited. Of two pools
+// that are registered at the same time, at least one sees the other after that.
 func (r *run) registerPool(ctx context.Context) error {
+	id, err := uuid.Parse(r.obs.OwnPool)
+	if err != nil {
+		return err
+	}
+	if err := r.writePool(ctx, id); err != nil {
+		return err
+	}
+	overlaps, _, err := r.e.Ledger.Overlaps(ctx, id, *r.spec.OwnPool)
+	if err != nil || len(overlaps) == 0 {
+		return err
+	}
+	if r.record.ready() {
+		return overlaps[0] // its nodes live on it
+	}
+	if err := r.unregisterPool(ctx); err != nil {
+		return errors.Join(overlaps[0], err)
+	}
+	return overlaps[0]
+}
+
+func (r *run) writePool(ctx context.Context, id uuid.UUID) error {
 	raw, err := json.Marshal(r.spec.OwnPool)
 	if err != nil {
 		return err
@@ -199,11 +221,6 @@ func (r *run) registerPool(ctx context.Context) error {
 		return err
 	})
 	if !errors.Is(err, ledger.ErrExists) {
-		return err
-	}
-	// A killed run has registered it, perhaps with another range.
-	id, err := uuid.Parse(r.obs.OwnPool)
-	if err != nil {
 		return err
 	}
 	return r.change(ctx, func(ctx context.Context) error { return r.e.Ledger.UpdateRecord(ctx, id, raw) })

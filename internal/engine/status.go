@@ -77,6 +77,10 @@ func (e *Engine) Status(ctx context.Context, spec ClusterSpec, secrets *Secrets)
 	if (obs.Record == nil || obs.Record.ID != spec.ID) && len(obs.Survey.Machines) == 0 {
 		return nil, nil, nil
 	}
+	// What a person has done to the gateway's own pool, the next apply undoes.
+	if err := obs.bringPool(&spec); err != nil {
+		return nil, nil, err
+	}
 	return status(&spec, obs), obs.Remember(), nil
 }
 

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +42,19 @@ func (b PoolBody) ReuseDelay() time.Duration {
 		return DefaultReuseDelay
 	}
 	return time.Duration(min(max(0, *b.ReuseDelaySeconds), math.MaxInt32)) * time.Second
+}
+
+// Equal tells whether two bodies mean the same. In what order addresses are
+// excluded does not matter.
+func (b PoolBody) Equal(other PoolBody) bool {
+	plain := func(b PoolBody) string {
+		b.Excluded = slices.Sorted(slices.Values(b.Excluded))
+		seconds := int(b.ReuseDelay() / time.Second)
+		b.ReuseDelaySeconds = &seconds
+		raw, _ := json.Marshal(b) // strings and numbers: it cannot fail
+		return string(raw)
+	}
+	return plain(b) == plain(other)
 }
 
 // IPAM is the pool's addresses. Errors are *ipam.FieldError.

@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
@@ -22,34 +21,36 @@ type Candidate struct {
 	Leaving func(id string) bool
 }
 
+// Never is the Leaving of an apply: what has gone is gone by then.
+func Never(string) bool { return false }
+
 // CheckOverlap reports the registered pools that could hand out an address of
 // the model's, on the attribute below at, and warns of those of which that cannot
-// be told. It takes a list call and two for each pool.
+// be told. It says nothing while what is compared is not known.
 func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path, c Candidate) diag.Diagnostics {
-	addresses, diags := m.Arithmetic(ctx, at)
+	if !m.Known(ctx) || m.Network.IsUnknown() {
+		return nil
+	}
+	_, diags := m.Arithmetic(ctx, at)
+	body, d := m.Body(ctx, c.Name)
+	diags.Append(d...)
 	if diags.HasError() {
 		return diags
 	}
-	others, err := l.Pools(ctx)
+	overlaps, unread, err := l.Overlaps(ctx, c.ID, body)
 	if err != nil {
 		diags.Append(diagnostics.FromError("compare with other pools", fmt.Sprintf("IP pool %q", c.Name), err))
 		return diags
 	}
+	for _, overlap := range overlaps {
+		if !c.Leaving(overlap.Other.ID.String()) {
+			diags.AddAttributeError(at.AtName(m.spanName()), "IP pools overlap", diagnostics.Sentence(overlap.Error())+" "+diagnostics.OverlapAdvice)
+		}
+	}
 	var damaged []string
-	for _, other := range others {
-		if other.ID == c.ID || c.Leaving(other.ID.String()) {
-			continue
-		}
-		if other.Damage != nil {
+	for _, other := range unread {
+		if !c.Leaving(other.ID.String()) {
 			damaged = append(damaged, "  "+other.Damage.Error())
-			continue
-		}
-		theirs, err := other.Body.IPAM()
-		if err != nil || !ledger.MaybeSameNetwork(m.Network.ValueString(), other.Body.Network) {
-			continue
-		}
-		if shared, ok := addresses.Shared(theirs); ok {
-			diags.AddAttributeError(at.AtName(m.spanName()), "IP pools overlap", overlapDetail(c.Name, other, shared))
 		}
 	}
 	if len(damaged) > 0 {
@@ -59,22 +60,4 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 				"Delete the tag where nobody needs the pool any more.", c.Name, strings.Join(damaged, "\n")))
 	}
 	return diags
-}
-
-func overlapDetail(name string, other ledger.RegisteredPool, shared ipam.Range) string {
-	which := "the address " + shared.Start.String()
-	if shared.Start != shared.End {
-		which = fmt.Sprintf("addresses from %s to %s", shared.Start, shared.End)
-	}
-	return fmt.Sprintf("IP pool %q and %s of this vCenter both have %s: two nodes could get the same one. "+
-		"Use addresses that no other pool has, or exclude them from one of the two; where the pools are on different networks, name the network of both. "+
-		"A pool that is to give the addresses up has to be applied first.", name, title(other), which)
-}
-
-// title names a registered pool.
-func title(p ledger.RegisteredPool) string {
-	if p.Record.GatewayID == "" {
-		return fmt.Sprintf("IP pool %q", p.Record.Name)
-	}
-	return fmt.Sprintf("IP pool %q of gateway %s", p.Record.Name, p.Record.GatewayID)
 }

@@ -31,17 +31,24 @@ func Detail(err error) string {
 	return detail
 }
 
+// OverlapAdvice says what to do about pools that share addresses.
+const OverlapAdvice = "Use addresses that no other pool has, or exclude them from one of the two; where the pools are on different networks, name the network of both. " +
+	"A pool that is to give the addresses up has to be applied first."
+
 // advise says what to do about an error whose own words do not.
 func advise(err error) string {
 	var (
 		certificate *vsphere.CertificateError
 		tags        *vsphere.TagPermissionError
+		overlap     *ledger.OverlapError
 	)
 	switch {
 	case errors.Is(err, connection.ErrUnknownConfig):
 		return "The provider block depends on what this run has yet to create. Create that first, with -target, and then apply the rest."
 	case errors.As(err, &certificate), errors.As(err, &tags):
 		return "" // it says so itself
+	case errors.As(err, &overlap):
+		return OverlapAdvice
 	case errors.Is(err, ledger.ErrDamaged):
 		return "Put the tag back as it was, in the vSphere Client. The record of an IP pool is also written again when the configuration that it belongs to is applied; " +
 			"where there is none, delete the tag and make the pool anew: addresses in use stay in use."

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -10,27 +11,99 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
-// ModifyPlan adds to what every plan looks at the pools that the gateway's own
-// pool must not overlap. That pool changes with a new gateway alone.
+// ModifyPlan adds to what every plan looks at the pool that the gateway brings
+// along: what other pools it must not overlap, and what its change in place may
+// not take away.
 func (r *gatewayResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	r.Driver.ModifyPlan(ctx, req, resp)
 	if resp.Diagnostics.HasError() || r.Conn == nil || req.Plan.Raw.IsNull() {
 		return
 	}
-	if !req.State.Raw.IsNull() {
-		r.markLeaving(ctx, req, resp)
+	var m, prior model
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m)...)
+	if req.State.Raw.IsNull() {
+		if !resp.Diagnostics.HasError() {
+			resp.Diagnostics.Append(r.checkOverlap(ctx, &m, r.Conn.Leaving)...)
+		}
 		return
 	}
-	var m model
-	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m)...)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(r.checkOverlap(ctx, &m, r.Conn.Leaving)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	switch {
+	case resp.Diagnostics.HasError():
+	case !prior.Name.Equal(m.Name):
+		// Its addresses are free for its successor's.
+		r.Conn.MarkLeaving(prior.IPPoolID.ValueString())
+	case !resp.Plan.Raw.Equal(req.State.Raw):
+		resp.Diagnostics.Append(r.changePool(ctx, &prior, &m, func(c *addresspool.Change) diag.Diagnostics {
+			return c.Check(ctx, r.Conn.Leaving)
+		})...)
 	}
+}
+
+// Update changes the pool before what lives on it.
+func (r *gatewayResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var m, prior model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.changePool(ctx, &prior, &m, func(c *addresspool.Change) diag.Diagnostics { return c.Apply(ctx) })...)
+	}
+	if !resp.Diagnostics.HasError() {
+		r.Driver.Update(ctx, req, resp)
+	}
+}
+
+// changePool does something with a change of the gateway's own pool, if there is
+// one and all of it is known.
+func (r *gatewayResource) changePool(ctx context.Context, prior, m *model, do func(*addresspool.Change) diag.Diagnostics) diag.Diagnostics {
+	before, diags := prior.pool(ctx)
+	after, d := m.pool(ctx)
+	diags.Append(d...)
+	if before == nil || after == nil || diags.HasError() || prior.IPPool.Equal(m.IPPool) || !after.Known(ctx) {
+		return diags
+	}
+	diags.Append(after.Validate(ctx, path.Root("ip_pool"))...)
+	diags.Append(m.checkNetwork(ctx, after)...)
+	c := &addresspool.Change{At: path.Root("ip_pool"), Name: after.Name.ValueString(), Prior: &before.Model, Planned: &after.Model}
+	if c.OtherFamily(ctx) {
+		diags.AddAttributeError(c.FamilyPath(), "The address family cannot be changed",
+			"The gateway's node has an address of this pool, and keeps it. Keep the addresses of its family, or make another gateway with a pool of the other one and move over.")
+	}
+	if diags.HasError() {
+		return diags
+	}
+	l, err := r.Conn.Ledger(ctx)
+	if errors.Is(err, connection.ErrUnknownConfig) {
+		return diags
+	}
+	id, err2 := uuid.Parse(prior.IPPoolID.ValueString())
+	if err := errors.Join(err, err2); err != nil {
+		diags.Append(diagnostics.FromError("change the IP pool of", m.Thing().String(), err))
+		return diags
+	}
+	c.Ledger, c.ID = l, id
+	diags.Append(do(c)...)
+	return diags
+}
+
+// checkNetwork refuses a pool of another network than the one of the gateway's
+// nodes.
+func (m *model) checkNetwork(ctx context.Context, pool *poolModel) diag.Diagnostics {
+	if m.Placement.IsUnknown() || pool.Network.IsUnknown() {
+		return nil
+	}
+	network, ok := m.Placement.Attributes()["network"].(types.String)
+	if !ok || network.IsUnknown() || ledger.MaybeSameNetwork(network.ValueString(), pool.Network.ValueString()) {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("ip_pool").AtName("network"), "Not the network of the gateway", fmt.Sprintf(
+		"The gateway's node is on the network %q, and its IP pool would be on %q. Name the network of placement, or none.", network.ValueString(), pool.Network.ValueString()))}
 }
 
 // Create looks once more before it builds.
@@ -38,28 +111,16 @@ func (r *gatewayResource) Create(ctx context.Context, req resource.CreateRequest
 	var m model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(r.checkOverlap(ctx, &m, func(string) bool { return false })...)
+		resp.Diagnostics.Append(r.checkOverlap(ctx, &m, addresspool.Never)...)
 	}
 	if !resp.Diagnostics.HasError() {
 		r.Driver.Create(ctx, req, resp)
 	}
 }
 
-// markLeaving notes the pool of a gateway that gets another name: its addresses
-// are free for its successor's.
-func (r *gatewayResource) markLeaving(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	var was, is, pool types.String
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("name"), &was)...)
-	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("name"), &is)...)
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("ip_pool_id"), &pool)...)
-	if !was.Equal(is) {
-		r.Conn.MarkLeaving(pool.ValueString())
-	}
-}
-
 func (r *gatewayResource) checkOverlap(ctx context.Context, m *model, leaving func(string) bool) diag.Diagnostics {
 	pool, diags := m.pool(ctx)
-	if pool == nil || diags.HasError() || !pool.Known(ctx) || pool.Network.IsUnknown() {
+	if pool == nil || diags.HasError() {
 		return diags
 	}
 	l, err := r.Conn.Ledger(ctx)

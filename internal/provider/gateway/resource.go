@@ -27,13 +27,17 @@ var filled = map[string]bool{
 // secret are the attributes that are not kept in the cluster.
 var secret = map[string]bool{"pairing_code": true, "pairing_code_wo": true}
 
-// rules tell what may change on a running gateway: what only the agent knows.
+// rules tell what may change on a running gateway: what only the agent knows, and
+// the addresses that it hands out.
 // Everything that they do not name is refused when it is planned.
 var rules = lifecycle.Rules{
 	Replace: []string{"name", "placement.datacenter", "network"},
 	InPlace: []string{
 		"console_endpoint", "pairing_code", "pairing_code_wo", "pairing_code_wo_version", "agent_image", "registration_timeout",
 		"incomplete_create", "timeouts",
+		// All of ip_pool but its name, which its id is derived from.
+		"ip_pool.range", "ip_pool.subnet", "ip_pool.prefix_length", "ip_pool.default_gateway", "ip_pool.nameservers", "ip_pool.search_domains",
+		"ip_pool.excluded_addresses", "ip_pool.network", "ip_pool.reuse_delay", "ip_pool.restrict_to_single_cluster",
 	},
 }
 

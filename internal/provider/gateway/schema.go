@@ -70,7 +70,7 @@ func (r *gatewayResource) Schema(ctx context.Context, _ resource.SchemaRequest, 
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A private cloud gateway: a Kubernetes cluster of one node next to vCenter that runs an agent of HCP Terraform or Terraform Enterprise, " +
 			"so that a console outside can run Terraform where vCenter is. IP pools, cloud accounts and clusters may belong to it.\n\n" +
-			"The console, its pairing code and the agent's image change in place. Any other change of a running gateway is refused when it is planned. " +
+			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. Any other change of a running gateway is refused when it is planned. " +
 			"A gateway that clusters belong to is not destroyed.\n\n" +
 			"The state holds the gateway's certificate authorities and an administrator's kubeconfig: encrypt it.",
 		Attributes: attributes,
@@ -97,9 +97,12 @@ func poolAttribute() schema.SingleNestedAttribute {
 	name.MarkdownDescription = "Name of the pool, unique in the gateway: 1 to 80 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends."
 	attributes := map[string]schema.Attribute{"name": name}
 	maps.Copy(attributes, addresspool.Attributes(addresspool.Words{
-		Range:    "The gateway takes three of them: for its node, its VIP and the extra.",
-		Network:  "It has to be the network of `placement`.",
-		Restrict: "`true` leaves it to the gateway's own nodes, which come first.",
+		Range:    "The gateway takes three of them: for its node, its VIP and the extra. It grows and shrinks in place within its address family, but an address in use is never taken out.",
+		Nodes:    "A change concerns nodes that are built from then on.",
+		Exclude:  "An address in use can't be excluded.",
+		Network:  "It has to be the network of `placement`. It changes in place.",
+		Delay:    "It changes in place.",
+		Restrict: "`true` leaves it to the gateway's own nodes, which come first. It can be turned on while nobody else holds addresses of the pool.",
 	}))
 	return schema.SingleNestedAttribute{
 		Optional: true,

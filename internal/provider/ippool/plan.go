@@ -113,16 +113,12 @@ func (r *poolResource) planUpdate(ctx context.Context, state, plan *model, resp 
 	if !plan.Known(ctx) {
 		return
 	}
-	if familyChange(ctx, state, plan) {
-		resp.RequiresReplace = append(resp.RequiresReplace, familyPath(state, plan))
+	if change := state.change(nil, plan); change.OtherFamily(ctx) {
+		resp.RequiresReplace = append(resp.RequiresReplace, change.FamilyPath())
 		return
 	}
 	r.withLedger(ctx, plan, resp, func(l *ledger.Ledger) {
-		_, diags := checkInUse(ctx, l, state, plan)
-		resp.Diagnostics.Append(diags...)
-		if moved(state, plan) {
-			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving)...)
-		}
+		resp.Diagnostics.Append(state.change(l, plan).Check(ctx, r.connection.Leaving)...)
 	})
 }
 
@@ -138,42 +134,12 @@ func (r *poolResource) withLedger(ctx context.Context, plan *model, resp *resour
 	}
 }
 
-// moved tells whether a change may bring a pool into the way of others.
-func moved(state, plan *model) bool {
-	return !plan.SameAddresses(&state.Model) || !plan.Network.Equal(state.Network)
-}
-
 // checkOverlap compares with all other pools of the vCenter, once everything
 // that is compared is known.
 func checkOverlap(ctx context.Context, l *ledger.Ledger, m *model, leaving func(string) bool) diag.Diagnostics {
-	if !m.Known(ctx) || m.Network.IsUnknown() {
-		return nil
-	}
 	own := uuid.Nil
 	if !m.Name.IsUnknown() && !m.GatewayID.IsUnknown() {
 		own = m.key().ID(l)
 	}
 	return m.CheckOverlap(ctx, l, path.Empty(), addresspool.Candidate{ID: own, Name: m.Name.ValueString(), Leaving: leaving})
-}
-
-// never is the Leaving of an apply: what has gone is gone by then.
-func never(string) bool { return false }
-
-// familyChange tells whether a pool goes from IPv4 to IPv6 or back.
-func familyChange(ctx context.Context, state, plan *model) bool {
-	before, diags := state.arithmetic(ctx)
-	after, d := plan.arithmetic(ctx)
-	diags.Append(d...)
-	return !diags.HasError() && before.Start.Is4() != after.Start.Is4()
-}
-
-// familyPath is an attribute that tells the family and has changed.
-func familyPath(state, plan *model) path.Path {
-	switch {
-	case plan.Range.IsNull():
-		return path.Root("subnet")
-	case state.Range.IsNull():
-		return path.Root("range")
-	}
-	return path.Root("range").AtName("start")
 }

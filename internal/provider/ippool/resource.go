@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
@@ -64,7 +65,7 @@ func (r *poolResource) Create(ctx context.Context, req resource.CreateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(checkOverlap(ctx, l, &m, never)...)
+	resp.Diagnostics.Append(checkOverlap(ctx, l, &m, addresspool.Never)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -78,7 +79,7 @@ func (r *poolResource) Create(ctx context.Context, req resource.CreateRequest, r
 	if err == nil {
 		// Of two pools that are registered at the same time, at least one sees the
 		// other now.
-		if diags := checkOverlap(ctx, l, &m, never); diags.HasError() {
+		if diags := checkOverlap(ctx, l, &m, addresspool.Never); diags.HasError() {
 			resp.Diagnostics.Append(diags...)
 			err = l.Unregister(ctx, id)
 			if inDoubt = err != nil; !inDoubt {
@@ -153,16 +154,15 @@ func (r *poolResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	l, rec := r.prepare(ctx, "update", &m, &resp.Diagnostics)
+	l, _ := r.prepare(ctx, "update", &m, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(r.change(ctx, l, &prior, &m, rec)...)
+	resp.Diagnostics.Append(prior.change(l, &m).Apply(ctx)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, false)...)
-	resp.Diagnostics.Append(r.openToAll(ctx, l, &m)...)
 	resp.Diagnostics.Append(r.count(ctx, l, &m)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }

@@ -2,11 +2,12 @@ package ippool
 
 import (
 	"context"
-	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
 )
@@ -48,78 +49,12 @@ func (r *poolResource) count(ctx context.Context, l *ledger.Ledger, m *model) di
 	return diags
 }
 
-// openToAll takes away the reservation of a pool that is not restricted any
-// more, so that it does not stand again once the pool is.
-func (r *poolResource) openToAll(ctx context.Context, l *ledger.Ledger, m *model) diag.Diagnostics {
-	var diags diag.Diagnostics
-	if m.RestrictToSingleCluster.ValueBool() {
-		return nil
+// change is what the resource does in place to the pool of a state. Without a
+// ledger it tells what the models alone tell.
+func (m *model) change(l *ledger.Ledger, plan *model) *addresspool.Change {
+	c := &addresspool.Change{Ledger: l, At: path.Empty(), Name: plan.Name.ValueString(), Prior: &m.Model, Planned: &plan.Model}
+	if l != nil {
+		c.ID = plan.key().ID(l)
 	}
-	id := m.key().ID(l)
-	// Also one that was edited by hand and names nobody.
-	cluster, _, err := l.Reservation(ctx, id)
-	if err == nil {
-		err = l.ReleaseReservation(ctx, id, cluster)
-	}
-	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
-		diags.Append(diagnostics.FromError("release the reservation of", m.thing(), err))
-	}
-	return diags
-}
-
-// change writes a pool's record. What was free to be changed at the plan is
-// looked at again, before and after: claims and pools may have been made since,
-// and one that was made in between is in the way of neither look alone. Then the
-// record is put back.
-func (r *poolResource) change(ctx context.Context, l *ledger.Ledger, prior, m *model, rec ledger.Record) diag.Diagnostics {
-	id := m.key().ID(l)
-	holder, diags := checkInUse(ctx, l, prior, m)
-	if moved(prior, m) {
-		diags.Append(checkOverlap(ctx, l, m, never)...)
-	}
-	if diags.HasError() {
-		return diags
-	}
-	if holder != "" {
-		if err := l.Reserve(ctx, id, holder); err != nil {
-			diags.Append(diagnostics.FromError("reserve", m.thing(), err))
-			return diags
-		}
-	}
-	if err := l.UpdateRecord(ctx, id, rec.Body); err != nil {
-		diags.Append(diagnostics.FromError("update", m.thing(), err))
-		return diags
-	}
-	later, again := checkInUse(ctx, l, prior, m)
-	if moved(prior, m) {
-		again.Append(checkOverlap(ctx, l, m, never)...)
-	}
-	if again.HasError() {
-		diags.Append(again...)
-		diags.Append(r.putBack(ctx, l, prior, m)...)
-		return diags
-	}
-	if later != "" {
-		if err := l.Reserve(ctx, id, later); err != nil {
-			diags.Append(diagnostics.FromError("reserve", m.thing(), err))
-		}
-	}
-	return diags
-}
-
-// putBack writes the record of the state.
-func (r *poolResource) putBack(ctx context.Context, l *ledger.Ledger, prior, m *model) diag.Diagnostics {
-	body, diags := prior.body(ctx)
-	if diags.HasError() {
-		return diags
-	}
-	rec, err := record.Encode(m.key(), body)
-	if err == nil {
-		err = l.UpdateRecord(ctx, m.key().ID(l), rec.Body)
-	}
-	if err != nil {
-		diags.Append(diagnostics.FromError("put back the record of", m.thing(), err))
-		return diags
-	}
-	return r.openToAll(ctx, l, prior)
+	return c
 }

@@ -1,4 +1,4 @@
-package ippool
+package addresspool
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -17,30 +16,30 @@ import (
 // maxNamed is how many holders an error names; each costs a call.
 const maxNamed = 10
 
-// checkInUse reports what is in use and in the way of a change: addresses that
-// the pool would lose, and several clusters in a pool that is to be restricted
-// to a single one. Where one cluster alone holds addresses of a pool that is to
-// be restricted, it answers its id.
-func checkInUse(ctx context.Context, l *ledger.Ledger, state, plan *model) (string, diag.Diagnostics) {
-	restrict := plan.RestrictToSingleCluster.ValueBool() && !state.RestrictToSingleCluster.ValueBool()
-	if plan.SameAddresses(&state.Model) && !restrict {
+// inUse reports what is in use and in the way of a change: addresses that the
+// pool would lose, and several clusters in a pool that is to be restricted to a
+// single one. Where one cluster alone holds addresses of a pool that is to be
+// restricted, it answers its id.
+func (c *Change) inUse(ctx context.Context) (string, diag.Diagnostics) {
+	restrict := c.Planned.RestrictToSingleCluster.ValueBool() && !c.Prior.RestrictToSingleCluster.ValueBool()
+	if c.Planned.SameAddresses(c.Prior) && !restrict {
 		return "", nil
 	}
-	before, diags := state.in(ctx, l)
-	after, d := plan.in(ctx, l)
+	before, diags := c.Prior.in(ctx, c)
+	after, d := c.Planned.in(ctx, c)
 	diags.Append(d...)
 	if diags.HasError() {
 		return "", diags
 	}
-	taken, err := l.Taken(ctx)
+	taken, err := c.Ledger.Taken(ctx)
 	if err != nil {
-		diags.Append(diagnostics.FromError("update", plan.thing(), err))
+		diags.Append(diagnostics.FromError("update", c.thing(), err))
 		return "", diags
 	}
 	holder := ""
 	if restrict {
 		var d diag.Diagnostics
-		holder, d = onlyCluster(ctx, l, before, taken, plan.thing())
+		holder, d = c.onlyCluster(ctx, before, taken)
 		diags.Append(d...)
 	}
 	lost := slices.DeleteFunc(taken.Addresses(before), func(a netip.Addr) bool {
@@ -48,20 +47,34 @@ func checkInUse(ctx context.Context, l *ledger.Ledger, state, plan *model) (stri
 		return after.Issuable(a) || !before.Issuable(a)
 	})
 	if len(lost) > 0 {
-		diags.AddAttributeError(path.Root(plan.Changed(&state.Model)), "The change takes addresses in use out of the IP pool", fmt.Sprintf(
+		diags.AddAttributeError(c.At.AtName(c.Planned.Changed(c.Prior)), "The change takes addresses in use out of the IP pool", fmt.Sprintf(
 			"An address in use stays in its pool. Keep these, or delete what holds them first: %s.",
-			holders(ctx, l, before, lost)))
+			Holders(ctx, c.Ledger, before, lost)))
 	}
 	return holder, diags
 }
 
+// in is the ledger's pool of a model whose values are known.
+func (m *Model) in(ctx context.Context, c *Change) (ledger.Pool, diag.Diagnostics) {
+	body, diags := m.Body(ctx, c.Name)
+	if diags.HasError() {
+		return ledger.Pool{}, diags
+	}
+	p, err := body.Pool(c.ID)
+	if err != nil {
+		_, d := m.Arithmetic(ctx, c.At) // which names the attribute
+		diags.Append(d...)
+	}
+	return p, diags
+}
+
 // onlyCluster is the id of the one cluster that holds addresses of a pool; empty
 // where none does. Several, or one that is not known, are an error.
-func onlyCluster(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, taken *ledger.Snapshot, thing string) (string, diag.Diagnostics) {
+func (c *Change) onlyCluster(ctx context.Context, pool ledger.Pool, taken *ledger.Snapshot) (string, diag.Diagnostics) {
 	var diags diag.Diagnostics
-	allocations, err := l.Allocations(ctx, pool, taken)
+	allocations, err := c.Ledger.Allocations(ctx, pool, taken)
 	if err != nil {
-		diags.Append(diagnostics.FromError("tell who holds addresses of", thing, err))
+		diags.Append(diagnostics.FromError("tell who holds addresses of", c.thing(), err))
 		return "", diags
 	}
 	first := map[string]ledger.Allocation{}
@@ -88,9 +101,9 @@ func onlyCluster(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, taken 
 		return clusters[0], diags
 	}
 	slices.Sort(words)
-	diags.AddAttributeError(path.Root("restrict_to_single_cluster"), "The IP pool is in use by more than one cluster", fmt.Sprintf(
+	diags.AddAttributeError(c.At.AtName("restrict_to_single_cluster"), "The IP pool is in use by more than one cluster", fmt.Sprintf(
 		"%s cannot be left to a single cluster as long as others hold addresses of it: %s. Delete all but one first.",
-		diagnostics.Title(thing), strings.Join(words, ", ")))
+		diagnostics.Title(c.thing()), strings.Join(words, ", ")))
 	return "", diags
 }
 
@@ -101,28 +114,9 @@ func nodeWords(owner ledger.Owner) string {
 	return owner.Node
 }
 
-// checkUnused reports the addresses of a pool that are in use.
-func checkUnused(ctx context.Context, l *ledger.Ledger, m *model) diag.Diagnostics {
-	pool, diags := m.in(ctx, l)
-	if diags.HasError() {
-		return diags
-	}
-	taken, err := l.Taken(ctx)
-	if err != nil {
-		diags.Append(diagnostics.FromError("delete", m.thing(), err))
-		return diags
-	}
-	if inUse := taken.Addresses(pool); len(inUse) > 0 {
-		diags.AddError("Unable to delete "+m.thing(), fmt.Sprintf(
-			"%d of its addresses are in use. Delete the clusters and gateways that hold them first: %s.",
-			len(inUse), holders(ctx, l, pool, inUse)))
-	}
-	return diags
-}
-
-// holders names who holds addresses, up to maxNamed of them. An address whose
+// Holders names who holds addresses, up to maxNamed of them. An address whose
 // holder can't be read is named without: the error that this is for stands.
-func holders(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, addresses []netip.Addr) string {
+func Holders(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, addresses []netip.Addr) string {
 	var parts []string
 	for i, a := range addresses {
 		if i == maxNamed {
