@@ -44,6 +44,28 @@ func TestPlanRollsOneAtATime(t *testing.T) {
 	}
 }
 
+// TestPlanRollsPoolByPool rolls two pools: one after the other.
+func TestPlanRollsPoolByPool(t *testing.T) {
+	t.Parallel()
+	spec := small(1, 1)
+	spec.Workers = append(spec.Workers, engine.PoolSpec{Name: "x", Count: 1, CPU: 4, Strategy: engine.ContractFirst, Placements: spec.Workers[0].Placements})
+	spec.Workers[0].CPU = 4
+	o := running(observed(100), 1, 1)
+	o.Add("x", 1)
+	for i := range o.Survey.Machines {
+		o.Survey.Machines[i].Marker.CPU = 2
+	}
+	p := engine.PlanFor(spec, o.Remember())
+	if got := names(p); got != "create_node c-w-2, delete_node c-w-1, delete_node c-x-1, create_node c-x-2" {
+		t.Fatalf("got %s", got)
+	}
+	for i, s := range p.Steps[1:] {
+		if s.Stage() <= p.Steps[i].Stage() {
+			t.Errorf("%s does not wait for %s", s.Change, p.Steps[i].Change)
+		}
+	}
+}
+
 // TestPlanRollsWhatWasBuiltOtherwise has markers of this version and of older
 // ones, which say less.
 func TestPlanRollsWhatWasBuiltOtherwise(t *testing.T) {
@@ -194,6 +216,14 @@ func TestPlanCountsWhatARollNeeds(t *testing.T) {
 		lose(o, "c-w-1")
 		return o
 	}
+	moves := func(total int) *engine.Observed {
+		o := there(0)
+		o.IPPools["other"] = &engine.IPPool{Registered: true, Total: total}
+		return o
+	}
+	moved := func(s *engine.ClusterSpec) {
+		s.Workers[0].Placements = []engine.Placement{{ComputeCluster: "a", IPPoolID: "other"}}
+	}
 	for name, c := range map[string]struct {
 		there    *engine.Observed
 		strategy engine.RollStrategy
@@ -214,7 +244,10 @@ func TestPlanCountsWhatARollNeeds(t *testing.T) {
 			problem: "5 addresses, 5 in use and 0 free; 1 are needed: 1 for rolling worker pool w"},
 		"a roll without, contract first": {there: there(0), strategy: engine.ContractFirst, change: func(s *engine.ClusterSpec) { s.Workers[0].CPU = 4 }},
 		"a worker more without":          {there: there(1), change: func(s *engine.ClusterSpec) { s.Workers[0].Count = 3 }, problem: "2 are needed: 1 for worker pool w, 1 for rolling"},
-		"a lost worker is made up for":   {there: lost(0), warning: "1 are needed"},
+		"a roll to other addresses":      {there: moves(3), change: moved},
+		"a roll to too few other addresses": {there: moves(2), change: moved,
+			problem: "has 2 addresses, 0 in use and 2 free; 3 are needed: 2 for rolling worker pool w, 1 for rolling workers"},
+		"a lost worker is made up for": {there: lost(0), warning: "1 are needed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,186 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// sickKube is the cluster's API with one node that it calls not Ready.
+type sickKube struct {
+	engine.Kube
+	node string
+	sick *atomic.Bool
+}
+
+func (k sickKube) Connect(kubeconfig []byte) (engine.API, error) {
+	api, err := k.Kube.Connect(kubeconfig)
+	return sickAPI{api, k}, err
+}
+
+type sickAPI struct {
+	engine.API
+	kube sickKube
+}
+
+func (a sickAPI) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
+	nodes, err := a.API.Nodes(ctx)
+	for i := range nodes {
+		if nodes[i].Name == a.kube.node && a.kube.sick.Load() {
+			nodes[i].Ready, nodes[i].Reason = false, "it is sick"
+		}
+	}
+	return nodes, err
+}
+
+// TestRollWaitsUntilNodesServe rolls with a node that has joined and is not Ready:
+// no other one is taken away before it is.
+func TestRollWaitsUntilNodesServe(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		strategy engine.RollStrategy
+		sick     string
+		left     []string // that the API calls Ready after two tries
+	}{
+		"the successor, expand first":   {engine.ExpandFirst, "prod-general-3", []string{"prod-general-1", "prod-general-2", "prod-general-3"}},
+		"the successor, contract first": {engine.ContractFirst, "prod-general-3", []string{"prod-general-2", "prod-general-3"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			spec, secrets := w.rollable(c.strategy, 0)
+			spec.Workers[0].CPU = 4
+			sick := &atomic.Bool{}
+			sick.Store(true)
+			apply := func() error {
+				e := w.engine()
+				e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, c.sick, sick}, 500*time.Millisecond
+				_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+				return err
+			}
+			for _, step := range []string{"create_node prod-general-3", "delete_node prod-general-"} {
+				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is sick") || !strings.Contains(err.Error(), "the roll stops here") {
+					t.Fatalf("got %v", err)
+				}
+				if got := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Equal(got, c.left) {
+					t.Fatalf("there are %v, not %v", got, c.left)
+				}
+			}
+			sick.Store(false)
+			if err := apply(); err != nil {
+				t.Fatal(err)
+			}
+			w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
+		})
+	}
+}
+
+// guarded is a workload on one worker that may not be disrupted, or may.
+func guarded(available string) string {
+	return `
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web, namespace: default}
+spec:
+  minAvailable: ` + available + `
+  selector: {matchLabels: {app: web}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: web}]
+`
+}
+
+// TestRollHonoursDisruptionBudgets rolls a pool with a pod that may not go: its
+// node stays with the successor beside it, however often it is tried, until the
+// budget allows it.
+func TestRollHonoursDisruptionBudgets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.rollable(engine.ExpandFirst, 0)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Apply(t.Context(), []string{guarded("1")}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the pod runs", func(ctx context.Context) bool { return api.Available(ctx, "default", "web") == nil })
+	spec.Workers[0].CPU, spec.Workers[0].DrainTimeout = 4, time.Second
+	for range 2 {
+		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		if err == nil || !strings.Contains(err.Error(), "default/web") || !strings.Contains(err.Error(), "the roll stops here") {
+			t.Fatalf("got %v", err)
+		}
+		if n := len(w.sim.Leftovers().VMs); n > 4 {
+			t.Fatalf("%d VMs are there: %v", n, w.sim.Leftovers().VMs)
+		}
+	}
+	if err := api.Apply(t.Context(), []string{guarded("0")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
+}
+
+// until waits for something that the simulator does by itself.
+func (w *world) until(what string, is func(context.Context) bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(w.t.Context()); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// TestCallsOfARoll holds what a roll may cost vCenter: for each node what its
+// making and its deletion cost, and nothing that grows with the pool.
+func TestCallsOfARoll(t *testing.T) {
+	t.Parallel()
+	for name, strategy := range strategies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			spec := w.spec(1, 6)
+			spec.Workers[0].Strategy = strategy
+			spec, secrets, _ := w.applied(spec)
+			e := w.engine()
+			if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens both sessions
+				t.Fatal(err)
+			}
+			spec.Workers[0].CPU = 4
+			w.sim.ResetCalls()
+			if p, err := e.Plan(t.Context(), spec, secrets, nil); err != nil || len(p.Steps) != 12 {
+				t.Fatalf("%v, %v", p, err)
+			}
+			planned := w.sim.Calls()
+			w.sim.ResetCalls()
+			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+				t.Fatal(err)
+			}
+			calls := w.sim.Calls()
+			t.Logf("planning: %d calls, rolling 6 nodes: %d calls: %v %v", planned.Total, calls.Total, calls.SOAP, calls.REST)
+			if planned.Total > 7 || calls.Total > 20*6+30 {
+				t.Errorf("planning took %d calls, and rolling %d", planned.Total, calls.Total)
+			}
+			if lists := calls.REST["POST tag/id?list-tags-for-category"]; lists > 4 || calls.SOAP["CloneVM_Task"] != 6 {
+				t.Errorf("the ledger was listed %d times, and %d VMs were cloned", lists, calls.SOAP["CloneVM_Task"])
+			}
+		})
+	}
+}
