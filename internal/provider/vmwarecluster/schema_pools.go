@@ -63,7 +63,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 	attributes["rolling_update"] = schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "How nodes are replaced and taken away. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the profile's image replaces the nodes that were built otherwise, " +
-			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and the next apply goes on.",
+			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and the next apply goes on, as it does after `timeouts.update`.",
 		Attributes: map[string]schema.Attribute{
 			"strategy": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(string(engine.ExpandFirst)),
