@@ -5,6 +5,7 @@ package guestos_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"os"
@@ -95,7 +96,9 @@ func (c *cluster) node(name string, role bootstrap.Role, address string) bootstr
 		ClusterName: "real", Name: name, InstanceID: "42000000-0000-4000-8000-" + fmt.Sprintf("%012x", len(name)*1000+int(name[len(name)-1])),
 		Role: role, KubernetesVersion: c.version,
 		Address: netip.MustParsePrefix(address + "/24"), Gateway: netip.MustParseAddr("10.10.128.1"),
-		Endpoint: netip.MustParseAddr(endpoint), PodCIDR: "10.244.0.0/16", ServiceCIDR: "10.96.0.0/12",
+		// Nobody answers there; CoreDNS does not start without one.
+		Nameservers: []netip.Addr{netip.MustParseAddr("192.0.2.53")},
+		Endpoint:    netip.MustParseAddr(endpoint), PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12",
 		NodeLabels: map[string]string{"topology.kubernetes.io/zone": "zone-a"},
 	}
 	if role == bootstrap.FirstControlPlane {
@@ -209,4 +212,53 @@ func (c *cluster) kubectl(name string, arguments ...string) (string, error) {
 func (c *cluster) ready(from, name string) bool {
 	status, err := c.kubectl(from, "get", "node", name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
 	return err == nil && status == "True"
+}
+
+// apply hands a manifest to Kubernetes.
+func (c *cluster) apply(from, manifest string) {
+	c.t.Helper()
+	encoded := base64.StdEncoding.EncodeToString([]byte(manifest))
+	c.run(from, "sh", "-c", "echo "+encoded+" | base64 -d | kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -")
+}
+
+// joining adds to a node what lets it join, made by the kubeadm of another.
+func (c *cluster) joining(from string, node bootstrap.Node) bootstrap.Node {
+	c.t.Helper()
+	hash, err := c.authorities.CAHash()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	node.CAHash = hash
+	node.Token = c.run(from, "kubeadm", "token", "create", "--kubeconfig", "/etc/kubernetes/admin.conf")
+	if node.Role == bootstrap.ControlPlane {
+		node.CertificateKey = c.run(from, "kubeadm", "certs", "certificate-key")
+		c.run(from, "kubeadm", "init", "phase", "upload-certs", "--upload-certs", "--certificate-key", node.CertificateKey,
+			"--kubeconfig", "/etc/kubernetes/admin.conf")
+	}
+	return node
+}
+
+// awaitJoined waits until a node has reported that it joined.
+func (c *cluster) awaitJoined(name string) {
+	c.t.Helper()
+	c.await(name+" has joined", 8*time.Minute, func() bool { return c.reported(name, "gantry.phase") == "joined" })
+}
+
+// memory tells what the processes of a machine hold for themselves, by its
+// control group of version 1.
+func (c *cluster) memory(name string) {
+	output, err := c.try(name, "sh", "-c", "grep -E '^total_(rss|cache) ' /sys/fs/cgroup/memory/memory.stat")
+	if err == nil {
+		c.tell("memory of %s: %s", name, strings.ReplaceAll(output, "\n", ", "))
+	}
+}
+
+// ipv6 moves a node to a network of IPv6.
+func ipv6(node bootstrap.Node) bootstrap.Node {
+	last := node.Address.Addr().As4()[3]
+	node.Address = netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::%d/64", last))
+	node.Gateway, node.Endpoint = netip.MustParseAddr("2001:db8:1::1"), netip.MustParseAddr("2001:db8:1::20")
+	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:ffff::53")}
+	node.PodCIDR, node.ServiceCIDR = "fd00:10::/56", "fd00:20::/112"
+	return node
 }

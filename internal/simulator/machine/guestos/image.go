@@ -42,6 +42,7 @@ func files(config wire.Config) []file {
 		{"/etc/containerd/config.toml", containerdConfig(config), 0o644},
 		{"/etc/containerd/certs.d/_default/hosts.toml", registryHosts(config), 0o644},
 		{"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n", 0o644},
+		{"/usr/lib/systemd/system/systemd-timesyncd.service", timesyncUnit, 0o644},
 		{"/usr/lib/systemd/system/kubelet.service", kubeletUnit, 0o644},
 		{"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn, 0o644},
 		{"/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", kubeletExceptions(), 0o644},
@@ -51,6 +52,19 @@ func files(config wire.Config) []file {
 // enabled are the services that start with the first boot already. kubelet is
 // not among them: whoever makes the machine a node has to enable it.
 var enabled = []string{"containerd.service"}
+
+// timesyncUnit is of a service that does nothing here. The host's would wait for
+// what the program does to systemd.
+const timesyncUnit = `[Unit]
+Description=Network time synchronization
+
+[Service]
+ExecStart=/usr/lib/systemd/systemd-timesyncd
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+`
 
 // kubeletUnit and kubeletDropIn have what kubeadm relies on: the files that it
 // writes, and where users set more flags.
@@ -111,7 +125,9 @@ func containerdConfig(config wire.Config) string {
 // registryHosts sends containerd for every image to one registry, which knows by
 // the request whose images are wanted.
 func registryHosts(config wire.Config) string {
-	return fmt.Sprintf("server = %[1]q\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", config.Registry)
+	// An inline table: in the name of any other, containerd 1.6 takes no brackets,
+	// which an address of IPv6 has.
+	return fmt.Sprintf("server = %[1]q\n[host]\n%[1]q = { capabilities = [\"pull\", \"resolve\"] }\n", config.Registry)
 }
 
 // cloudConfig is what an image for vSphere sets: where to look for data, and the

@@ -74,7 +74,7 @@ func configureNetwork(apply bool) error {
 // listen on one that is.
 func awaitAddresses(patience time.Duration) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		output, err := exec.Command("ip", "-6", "-oneline", "address", "show", "dev", wire.Interface, "tentative").Output()
+		output, err := exec.Command("ip", "-6", "-oneline", "address", "show", "dev", wire.Interface, "scope", "global", "tentative").Output()
 		if err != nil || len(output) == 0 {
 			return
 		}
