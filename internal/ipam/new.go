@@ -52,7 +52,7 @@ func New(start, end string, prefixLength int, gateway string, excluded ...string
 	}
 	if first.BitLen() != final.BitLen() {
 		return Pool{}, &FieldError{Field: FieldEnd, Reason: fmt.Sprintf(
-			"%s and start (%s) are of different address families", final, first)}
+			"end %s and start (%s) are of different address families; use IPv4 or IPv6 for both", final, first)}
 	}
 	return build(FieldEnd, Range{Start: first, End: final}, prefixLength, gateway, excluded)
 }
@@ -90,7 +90,7 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 		return Pool{}, &FieldError{Field: field, Reason: fmt.Sprintf(format, args...)}
 	}
 	if r.End.Less(r.Start) {
-		return refuse(rangeField, "%s comes before start (%s)", r.End, r.Start)
+		return refuse(rangeField, "end %s comes before start (%s); the lower address is the start", r.End, r.Start)
 	}
 	if distance(r.Start, r.End) >= MaxSpan {
 		return refuse(rangeField, "%s spans more than %d addresses; use a smaller range", r, MaxSpan)
@@ -100,7 +100,7 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	}
 	p := Pool{Start: r.Start, End: r.End, Prefix: netip.PrefixFrom(r.Start, prefixLength).Masked()}
 	if !p.Prefix.Contains(r.End) {
-		return refuse(rangeField, "%s is outside the network of the first address, %s", r.End, p.Prefix)
+		return refuse(rangeField, "%s is outside the network of the first address, %s; a pool lies in one network, which prefix_length tells the size of", r.End, p.Prefix)
 	}
 	if gateway != "" {
 		addr, err := parseAddr(gateway)
@@ -110,20 +110,20 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 		case !p.Prefix.Contains(addr):
 			return refuse(FieldGateway, "%s is outside the network of the pool, %s: it must lie in the range %s", addr, p.Prefix, hosts(p.Prefix))
 		case addr.Is4() && p.reserved(addr):
-			return refuse(FieldGateway, "%s is the network or broadcast address of %s", addr, p.Prefix)
+			return refuse(FieldGateway, "%s is the network or broadcast address of %s: it must lie in the range %s", addr, p.Prefix, hosts(p.Prefix))
 		case !assignable(addr):
 			return refuse(FieldGateway, "%s is not an address that a gateway can have", addr)
 		}
 		p.Gateway = addr
 	}
 	if !p.issuesAny() {
-		return refuse(rangeField, "%s holds no address that may be issued", r)
+		return refuse(rangeField, "%s holds no address that may be issued; the network and broadcast address of the prefix and the gateway never are", r)
 	}
 	for i, value := range excluded {
 		ex, err := ParseRange(value)
 		if err == nil && (!p.Prefix.Contains(ex.Start) || !p.Prefix.Contains(ex.End)) {
 			// Accepting it would let a typing error pass as an exclusion.
-			err = fmt.Errorf("%s is outside the network of the pool, %s", ex, p.Prefix)
+			err = fmt.Errorf("%s is outside the network of the pool, %s; leave it out", ex, p.Prefix)
 		}
 		if err != nil {
 			return Pool{}, &FieldError{Field: FieldExcluded, Index: i, Reason: err.Error()}
@@ -132,7 +132,7 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	}
 	if !p.issuesAny() {
 		return Pool{}, &FieldError{Field: FieldExcluded, Index: AllElements, Reason: fmt.Sprintf(
-			"the exclusions leave no address of %s that may be issued", r)}
+			"the exclusions leave no address of %s that may be issued; exclude fewer, or make the pool larger", r)}
 	}
 	return p, nil
 }

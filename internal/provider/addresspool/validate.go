@@ -19,10 +19,10 @@ import (
 // the path of the pool; false for one that users do not write.
 func (m *Model) where(at path.Path, e *ipam.FieldError) (path.Path, bool) {
 	switch e.Field {
-	case ipam.FieldStart:
-		return at.AtName("range").AtName("start"), true
-	case ipam.FieldEnd:
-		return at.AtName("range").AtName("end"), true
+	case ipam.FieldStart, ipam.FieldEnd:
+		// Terraform shows the line of an attribute of the resource, and of one below
+		// that only the resource. Which address is meant, the reason tells.
+		return at.AtName("range"), true
 	case ipam.FieldSubnet:
 		return at.AtName("subnet"), true
 	case ipam.FieldPrefixLength:
@@ -70,7 +70,7 @@ func (m *Model) Validate(ctx context.Context, at path.Path) diag.Diagnostics {
 	r, d := m.span(ctx)
 	diags.Append(d...)
 	if r != nil {
-		addresses = append(addresses, address{at.AtName("range").AtName("start"), r.Start}, address{at.AtName("range").AtName("end"), r.End})
+		addresses = append(addresses, address{at.AtName("range"), r.Start}, address{at.AtName("range"), r.End})
 	}
 	complete := !d.HasError() && m.Known(ctx)
 	for _, a := range addresses {

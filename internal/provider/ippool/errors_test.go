@@ -18,8 +18,8 @@ func TestWrongAddresses(t *testing.T) {
 		want string
 	}{
 		"start is no address": {attributes("10.10.183", "10.10.183.9", 18, "10.10.128.1", ""), `"10.10.183" is neither an IPv4 nor an IPv6 address`},
-		"end is no address":   {attributes("10.10.183.1", "nodes", 18, "10.10.128.1", ""), `"nodes" is neither an IPv4 nor an IPv6 address`},
-		"inverted":            {attributes("10.10.183.9", "10.10.183.1", 18, "10.10.128.1", ""), `10.10.183.1 comes before start (10.10.183.9)`},
+		"end is no address":   {attributes("10.10.183.1", "nodes", 18, "10.10.128.1", ""), `end = "nodes" } "nodes" is neither an IPv4 nor an IPv6 address`},
+		"inverted":            {attributes("10.10.183.9", "10.10.183.1", 18, "10.10.128.1", ""), `range = { start = "10.10.183.9", end = "10.10.183.1" } End 10.10.183.1 comes before start (10.10.183.9)`},
 		"mixed families":      {attributes("10.10.183.1", "2001:db8::1", 18, "10.10.128.1", ""), `different address families`},
 		"gateway outside":     {attributes("10.10.183.1", "10.10.183.9", 24, "10.10.128.1", ""), `10.10.128.1 is outside the network of the pool, 10.10.183.0/24`},
 		"gateway mistyped":    {attributes("10.10.183.1", "10.10.183.100", 18, "10.128.1.1", ""), `it must lie in the range 10.10.128.1-10.10.191.254`},
