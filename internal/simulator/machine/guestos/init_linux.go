@@ -62,7 +62,7 @@ func boot(console *console, path string) error {
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
 	reaper := newReaper()
 	go reaper.run()
-	m := newManager(console, reaper)
+	m := newManager("/", console, reaper)
 	if err := m.serve(); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func boot(console *console, path string) error {
 // boot starts what systemd would, in the order that the units ask for.
 func (m *manager) boot() {
 	// Read before anything can change them, as systemd does.
-	services := wanted("/")
+	services := wanted(m.root)
 	for _, name := range services {
 		if _, err := m.unit(name); err != nil {
 			m.console.printf("systemd: %v", err)

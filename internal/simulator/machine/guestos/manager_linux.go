@@ -12,6 +12,7 @@ import (
 
 // manager keeps the machine's services.
 type manager struct {
+	root    string // of unit files; "/" but in tests
 	console *console
 	reaper  *reaper
 
@@ -21,9 +22,9 @@ type manager struct {
 	logs     map[string]*logFile
 }
 
-func newManager(console *console, reaper *reaper) *manager {
+func newManager(root string, console *console, reaper *reaper) *manager {
 	return &manager{
-		console: console, reaper: reaper,
+		root: root, console: console, reaper: reaper,
 		units: map[string]*unit{}, services: map[string]*service{}, logs: map[string]*logFile{},
 	}
 }
@@ -36,7 +37,7 @@ func (m *manager) unit(name string) (*unit, error) {
 	if u := m.units[name]; u != nil {
 		return u, nil
 	}
-	u, err := loadUnit("/", name)
+	u, err := loadUnit(m.root, name)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (s *service) begin() error {
 }
 
 func (s *service) launch(u *unit) error {
-	environment, err := u.environment("/", baseEnvironment())
+	environment, err := u.environment(s.manager.root, baseEnvironment())
 	if err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func (s *service) end() {
 		return
 	}
 	s.become(deactivating)
-	environment, _ := s.unit.environment("/", baseEnvironment())
+	environment, _ := s.unit.environment(s.manager.root, baseEnvironment())
 	for _, line := range s.unit.Stop {
 		if err := s.runToEnd(s.unit, line, append(environment, fmt.Sprintf("MAINPID=%d", main.pid))); err != nil {
 			s.manager.console.printf("systemd: %s: ExecStop: %v", s.name, err)

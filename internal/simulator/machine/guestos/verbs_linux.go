@@ -66,7 +66,7 @@ func enableUnit(m *manager, a *answer, o order, name string) {
 		a.complain(1, "Failed to enable unit: Unit file %s does not exist.", name)
 		return
 	}
-	made, err := enable("/", u)
+	made, err := enable(m.root, u)
 	for _, line := range made {
 		a.Stderr += line + "\n"
 	}
@@ -84,7 +84,7 @@ func disableUnit(m *manager, a *answer, o order, name string) {
 		a.complain(1, "Failed to disable unit: Unit file %s does not exist.", name)
 		return
 	}
-	removed, err := disable("/", name)
+	removed, err := disable(m.root, name)
 	for _, line := range removed {
 		a.Stderr += line + "\n"
 	}
@@ -123,7 +123,7 @@ func isEnabled(m *manager, a *answer, o order, name string) {
 		a.complain(1, "Failed to get unit file state for %s: No such file or directory", name)
 		return
 	}
-	state := enablement("/", u)
+	state := enablement(m.root, u)
 	if !o.quiet {
 		a.printf("%s", state)
 	}
@@ -142,10 +142,10 @@ func showStatus(m *manager, a *answer, _ order, name string) {
 		a.complain(4, "%v", err)
 		return
 	}
-	file, _ := unitFile("/", name)
+	file, _ := unitFile(m.root, name)
 	state, pid, since := m.service(name).status()
 	a.printf("● %s - %s", name, u.Description)
-	a.printf("     Loaded: loaded (%s; %s)", file, enablement("/", u))
+	a.printf("     Loaded: loaded (%s; %s)", file, enablement(m.root, u))
 	a.printf("     Active: %s since %s", state, since.UTC().Format("Mon 2006-01-02 15:04:05 MST"))
 	if pid != 0 {
 		a.printf("   Main PID: %d", pid)
@@ -171,7 +171,7 @@ func showProperties(m *manager, a *answer, o order, name string) {
 		values["LoadState"] = "not-found"
 	} else {
 		values["Description"], values["Type"] = u.Description, u.Type
-		values["UnitFileState"] = enablement("/", u)
+		values["UnitFileState"] = enablement(m.root, u)
 	}
 	properties := o.properties
 	if len(properties) == 0 {

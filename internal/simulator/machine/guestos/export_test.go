@@ -1,0 +1,67 @@
+package guestos
+
+import (
+	"io"
+	"time"
+)
+
+// What tests of other packages may see of this one.
+var (
+	SplitWords       = splitWords
+	ReadEnvironment  = readEnvironment
+	SystemAccounts   = systemAccounts
+	Locked           = locked
+	ConfigPath       = configPath
+	WithConfig       = withConfig
+	WithKubeProxy    = withKubeProxy
+	NewLogFile       = newLogFile
+	EnableUnit       = enable
+	DisableUnit      = disable
+	Enablement       = enablement
+	Wanted           = wanted
+	LoadUnit         = loadUnit
+	NewUnit          = newUnit
+	KubeletUnit      = kubeletUnit
+	KubeletDropIn    = kubeletDropIn
+	KubeletExtraUnit = kubeletExceptions
+	NewBackdoor      = newBackdoor
+	CopiedFromHost   = copied
+)
+
+const LogLimit = logLimit
+
+func (u *unit) Read(text string) error { return u.read(text) }
+
+func (u *unit) Restarts(clean bool) bool { return u.restarts(clean) }
+
+func (u *unit) CommandLine(environment []string) ([]string, error) {
+	c, err := u.expand(u.Start[0], environment)
+	return c.arguments, err
+}
+
+func (u *unit) FullEnvironment(root string, base []string) ([]string, error) {
+	return u.environment(root, base)
+}
+
+func (l *logFile) Add(line string) { l.add(line) }
+
+func (l *logFile) Last() []string { return l.last() }
+
+func PlanNetwork(document []byte) (commands []string, resolver string, err error) {
+	plan, err := planNetwork(document)
+	return plan.commands(), plan.resolver(), err
+}
+
+func Dmidecode(id string, arguments []string, stdout, stderr io.Writer) int {
+	return firmware{id}.dmidecode(arguments, stdout, stderr)
+}
+
+func (b *backdoor) RPCTool(arguments []string, stdout, stderr io.Writer) int {
+	return b.rpctool(arguments, stdout, stderr)
+}
+
+func (b *backdoor) Vmtoolsd(arguments []string, stdout, stderr io.Writer) int {
+	return b.vmtoolsd(arguments, stdout, stderr)
+}
+
+func Seconds(value string) (time.Duration, error) { return seconds(value) }

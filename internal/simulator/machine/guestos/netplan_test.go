@@ -1,0 +1,84 @@
+package guestos_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/guestos"
+)
+
+// rendered is what cloud-init makes of a node's metadata: its network, wrapped.
+func rendered(t *testing.T, node bootstrap.Node) []byte {
+	t.Helper()
+	metadata, err := bootstrap.Metadata(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := yaml.Unmarshal(metadata, &fields); err != nil {
+		t.Fatal(err)
+	}
+	document, err := yaml.Marshal(map[string]any{"network": fields["network"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func worker(address, gateway, endpoint string) bootstrap.Node {
+	return bootstrap.Node{
+		ClusterName: "c", Name: "w1", InstanceID: "42000000-0000-4000-8000-000000000001", Role: bootstrap.Worker, KubernetesVersion: "1.34.2",
+		Address: netip.MustParsePrefix(address), Gateway: netip.MustParseAddr(gateway), Endpoint: netip.MustParseAddr(endpoint),
+		Nameservers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, SearchDomains: []string{"example.test"},
+		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", Token: "abcdef.0123456789abcdef", CAHash: "sha256:" + strings.Repeat("0", 64),
+	}
+}
+
+// The network that the engine renders is brought up by these commands.
+func TestNetworkOfANode(t *testing.T) {
+	t.Parallel()
+	commands, resolver, err := guestos.PlanNetwork(rendered(t, worker("10.10.183.7/18", "10.10.128.1", "10.10.183.5")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "commands", commands, []string{
+		"link set lo up", "link set ens192 up", "address replace 10.10.183.7/18 dev ens192",
+		"route replace 0.0.0.0/0 via 10.10.128.1 dev ens192 proto static",
+	})
+	if want := "# Made from /etc/netplan/50-cloud-init.yaml.\nnameserver 192.0.2.53\nsearch example.test\n"; resolver != want {
+		t.Errorf("resolv.conf is %q", resolver)
+	}
+}
+
+func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
+	t.Parallel()
+	const head = "network:\n  version: 2\n  ethernets:\n    nic0:\n      match: {name: \"e*\"}\n      addresses: [10.0.0.2/24]\n"
+	if _, _, err := guestos.PlanNetwork([]byte(head)); err != nil {
+		t.Fatal(err)
+	}
+	for more, want := range map[string]string{
+		"      mtu: 9000\n":                                   "mtu has no effect",
+		"      set-name: eth0\n":                              "set-name has no effect",
+		"      dhcp4: true\n":                                 "no DHCP server",
+		"      dhcp6: true\n":                                 "no DHCP server",
+		"      routes: [{to: 10.9.0.0/16, via: 10.0.0.1}]\n":  "only default routes",
+		"      routes: [{to: default, via: 10.1.0.1}]\n":      "not on-link",
+		"      adresses: [10.0.0.3/24]\n":                     "unknown field",
+		"    nic1:\n      match: {name: eth9}\n":              "2 ethernets",
+		"    nic1:\n      match: {driver: vmxnet3}\n":         "two ethernets",
+		"      nameservers: {search: [\"not a name\"]}\n":     "not a domain name",
+		"      gateway4: 10.0.0.2\n":                          "own address",
+		"      accept-ra: perhaps\n":                          "accept-ra",
+		"      nameservers: {addresses: [\"192.0.2.300\"]}\n": "malformed",
+		"  bonds: {}\n":                                       "unknown field",
+	} {
+		_, _, err := guestos.PlanNetwork([]byte(head + more))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", more, err, want)
+		}
+	}
+}
