@@ -81,6 +81,8 @@ var exceptions = []Exception{
 
 	{ContainerdSetting, "restrict_oom_score_adj", "true", "The host's root may lack CAP_SYS_RESOURCE, as where the simulator runs in a container: then runc fails to start what is to be killed later than others. Where root has it, this changes nothing."},
 
+	{KubeadmFlag, "--ignore-preflight-errors", "HTTPProxyCIDR", "Before 1.31 this check writes an IPv4 address in brackets, which net/url refuses since Go 1.25; released ones were built by an older Go. All else that it could say is a warning."},
+
 	{KubeProxySetting, "conntrack.maxPerCore", "0", sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it cannot set it. 0 leaves it alone."},
 
 	{KernelSetting, "vm/overcommit_memory", "1", sharedKernel + "kubelet sets this for the whole host. It reads what it wants to read; the host's stays as it is."},
