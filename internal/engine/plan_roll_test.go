@@ -205,7 +205,7 @@ func TestPlanUndoesARoll(t *testing.T) {
 
 func TestPlanCountsWhatARollNeeds(t *testing.T) {
 	t.Parallel()
-	fresh := func(total int) *engine.Observed { return observed(total) }
+	fresh := observed
 	there := func(free int) *engine.Observed {
 		o := built(running(observed(5+free), 1, 2), cpus(2))
 		o.IPPools["pool"].Taken = 5
