@@ -34,10 +34,6 @@ func (e *OverlapError) Error() string {
 // networks. Those of which nobody can tell are answered apart. It takes a list
 // call and two for each pool.
 func (l *Ledger) Overlaps(ctx context.Context, id uuid.UUID, body PoolBody) (overlaps []*OverlapError, damaged []RegisteredPool, err error) {
-	addresses, err := body.IPAM()
-	if err != nil {
-		return nil, nil, err
-	}
 	others, err := l.Pools(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -47,15 +43,28 @@ func (l *Ledger) Overlaps(ctx context.Context, id uuid.UUID, body PoolBody) (ove
 		case other.ID == id:
 		case other.Damage != nil:
 			damaged = append(damaged, other)
-		case MaybeSameNetwork(body.Network, other.Body.Network):
-			theirs, err := other.Body.IPAM()
-			if err != nil {
-				return nil, nil, fmt.Errorf("compare with IP pool %q: %w", other.Record.Name, err)
-			}
-			if shared, ok := addresses.Shared(theirs); ok {
-				overlaps = append(overlaps, &OverlapError{Name: body.Name, Other: other, Shared: shared})
+		default:
+			if overlap := body.Overlap(other); overlap != nil {
+				overlaps = append(overlaps, overlap)
 			}
 		}
 	}
 	return overlaps, damaged, nil
+}
+
+// Overlap tells whether two pools could hand out the same addresses; nil where
+// they could not, or where one of them is no pool.
+func (b PoolBody) Overlap(other RegisteredPool) *OverlapError {
+	if !MaybeSameNetwork(b.Network, other.Body.Network) {
+		return nil
+	}
+	ours, err := b.IPAM()
+	theirs, err2 := other.Body.IPAM()
+	if err != nil || err2 != nil {
+		return nil
+	}
+	if shared, ok := ours.Shared(theirs); ok {
+		return &OverlapError{Name: b.Name, Other: other, Shared: shared}
+	}
+	return nil
 }

@@ -21,17 +21,23 @@ type Change struct {
 	At             path.Path // of the pool in its resource
 	ID             uuid.UUID
 	Name           string
+	GatewayID      string
 	Prior, Planned *Model
 }
 
 func (c *Change) thing() string { return fmt.Sprintf("IP pool %q", c.Name) }
 
-// Check reports at plan time what is in the way of the change. leaving tells the
-// pools that resources give up in the same run.
-func (c *Change) Check(ctx context.Context, leaving func(string) bool) diag.Diagnostics {
+// Check reports at plan time what is in the way of the change.
+func (c *Change) Check(ctx context.Context, run Run) diag.Diagnostics {
 	_, diags := c.inUse(ctx)
-	diags.Append(c.overlap(ctx, leaving)...)
+	diags.Append(c.overlap(ctx, Candidate{ID: c.ID, Name: c.Name, GatewayID: c.GatewayID, Leaving: run.Leaving, Plan: run.PlanPool})...)
 	return diags
+}
+
+// Run is what resources that are planned together know of each other.
+type Run interface {
+	Leaving(id string) bool
+	PlanPool(ledger.RegisteredPool) []ledger.RegisteredPool
 }
 
 // Apply writes the pool's record. What was free to be changed at the plan is
@@ -40,7 +46,7 @@ func (c *Change) Check(ctx context.Context, leaving func(string) bool) diag.Diag
 // record is put back.
 func (c *Change) Apply(ctx context.Context) diag.Diagnostics {
 	holder, diags := c.inUse(ctx)
-	diags.Append(c.overlap(ctx, Never)...)
+	diags.Append(c.overlap(ctx, c.applied())...)
 	if diags.HasError() {
 		return diags
 	}
@@ -55,7 +61,7 @@ func (c *Change) Apply(ctx context.Context) diag.Diagnostics {
 		return diags
 	}
 	later, again := c.inUse(ctx)
-	again.Append(c.overlap(ctx, Never)...)
+	again.Append(c.overlap(ctx, c.applied())...)
 	if again.HasError() {
 		diags.Append(again...)
 		diags.Append(c.putBack(ctx)...)
@@ -73,12 +79,14 @@ func (c *Change) Apply(ctx context.Context) diag.Diagnostics {
 
 // overlap compares with other pools where the change may bring the pool into the
 // way of one.
-func (c *Change) overlap(ctx context.Context, leaving func(string) bool) diag.Diagnostics {
+func (c *Change) overlap(ctx context.Context, candidate Candidate) diag.Diagnostics {
 	if c.Planned.SameAddresses(c.Prior) && c.Planned.Network.Equal(c.Prior.Network) {
 		return nil
 	}
-	return c.Planned.CheckOverlap(ctx, c.Ledger, c.At, Candidate{ID: c.ID, Name: c.Name, Leaving: leaving})
+	return c.Planned.CheckOverlap(ctx, c.Ledger, c.At, candidate)
 }
+
+func (c *Change) applied() Candidate { return Candidate{ID: c.ID, Name: c.Name, Leaving: Never} }
 
 func (c *Change) write(ctx context.Context, m *Model) error {
 	body, diags := m.Body(ctx, c.Name)

@@ -15,10 +15,14 @@ import (
 
 // Candidate is a pool that is about to be registered or changed.
 type Candidate struct {
-	ID   uuid.UUID
-	Name string
+	ID        uuid.UUID
+	Name      string
+	GatewayID string
 	// Leaving tells the pools that a resource gives up in the same run.
 	Leaving func(id string) bool
+	// Plan notes the pool, and answers those that are planned in the same run; nil
+	// in an apply.
+	Plan func(ledger.RegisteredPool) []ledger.RegisteredPool
 }
 
 // Never is the Leaving of an apply: what has gone is gone by then.
@@ -37,6 +41,14 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 	if diags.HasError() {
 		return diags
 	}
+	if c.Plan != nil && c.ID != uuid.Nil {
+		own := ledger.RegisteredPool{ID: c.ID, Record: ledger.Record{Kind: ledger.KindPool, Name: c.Name, GatewayID: c.GatewayID}, Body: body}
+		for _, other := range c.Plan(own) {
+			if overlap := body.Overlap(other); overlap != nil {
+				report(&diags, at.AtName(m.spanName()), overlap)
+			}
+		}
+	}
 	overlaps, unread, err := l.Overlaps(ctx, c.ID, body)
 	if err != nil {
 		diags.Append(diagnostics.FromError("compare with other pools", fmt.Sprintf("IP pool %q", c.Name), err))
@@ -44,7 +56,7 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 	}
 	for _, overlap := range overlaps {
 		if !c.Leaving(overlap.Other.ID.String()) {
-			diags.AddAttributeError(at.AtName(m.spanName()), "IP pools overlap", diagnostics.Sentence(overlap.Error())+" "+diagnostics.OverlapAdvice)
+			report(&diags, at.AtName(m.spanName()), overlap)
 		}
 	}
 	var damaged []string
@@ -60,4 +72,10 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 				"Delete the tag where nobody needs the pool any more.", c.Name, strings.Join(damaged, "\n")))
 	}
 	return diags
+}
+
+// report adds an error; the same one of a pool that is registered and planned is
+// added once.
+func report(diags *diag.Diagnostics, at path.Path, overlap *ledger.OverlapError) {
+	diags.AddAttributeError(at, "IP pools overlap", diagnostics.Sentence(overlap.Error())+" "+diagnostics.OverlapAdvice)
 }

@@ -21,6 +21,7 @@ type Process struct {
 	seen     sync.Map // id: struct{}
 	planned  sync.Map // id: struct{}
 	leaving  sync.Map // id: struct{}
+	pools    plannedPools
 }
 
 // Main is the process that main serves.

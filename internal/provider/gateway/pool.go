@@ -29,7 +29,7 @@ func (r *gatewayResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m)...)
 	if req.State.Raw.IsNull() {
 		if !resp.Diagnostics.HasError() {
-			resp.Diagnostics.Append(r.checkOverlap(ctx, &m, r.Conn.Leaving)...)
+			resp.Diagnostics.Append(r.checkOverlap(ctx, &m, r.Conn.Leaving, r.Conn.PlanPool)...)
 		}
 		return
 	}
@@ -41,7 +41,7 @@ func (r *gatewayResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		r.Conn.MarkLeaving(prior.IPPoolID.ValueString())
 	case !resp.Plan.Raw.Equal(req.State.Raw):
 		resp.Diagnostics.Append(r.changePool(ctx, &prior, &m, func(c *addresspool.Change) diag.Diagnostics {
-			return c.Check(ctx, r.Conn.Leaving)
+			return c.Check(ctx, r.Conn)
 		})...)
 	}
 }
@@ -70,7 +70,7 @@ func (r *gatewayResource) changePool(ctx context.Context, prior, m *model, do fu
 	}
 	diags.Append(after.Validate(ctx, path.Root("ip_pool"))...)
 	diags.Append(m.checkNetwork(ctx, after)...)
-	c := &addresspool.Change{At: path.Root("ip_pool"), Name: after.Name.ValueString(), Prior: &before.Model, Planned: &after.Model}
+	c := &addresspool.Change{At: path.Root("ip_pool"), Name: after.Name.ValueString(), GatewayID: m.ID.ValueString(), Prior: &before.Model, Planned: &after.Model}
 	if c.OtherFamily(ctx) {
 		diags.AddAttributeError(c.FamilyPath(), "The address family cannot be changed",
 			"The gateway's node has an address of this pool, and keeps it. Keep the addresses of its family, or make another gateway with a pool of the other one and move over.")
@@ -111,14 +111,14 @@ func (r *gatewayResource) Create(ctx context.Context, req resource.CreateRequest
 	var m model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(r.checkOverlap(ctx, &m, addresspool.Never)...)
+		resp.Diagnostics.Append(r.checkOverlap(ctx, &m, addresspool.Never, nil)...)
 	}
 	if !resp.Diagnostics.HasError() {
 		r.Driver.Create(ctx, req, resp)
 	}
 }
 
-func (r *gatewayResource) checkOverlap(ctx context.Context, m *model, leaving func(string) bool) diag.Diagnostics {
+func (r *gatewayResource) checkOverlap(ctx context.Context, m *model, leaving func(string) bool, plan func(ledger.RegisteredPool) []ledger.RegisteredPool) diag.Diagnostics {
 	pool, diags := m.pool(ctx)
 	if pool == nil || diags.HasError() {
 		return diags
@@ -132,6 +132,6 @@ func (r *gatewayResource) checkOverlap(ctx context.Context, m *model, leaving fu
 		return diags
 	}
 	id, _ := uuid.Parse(m.IPPoolID.ValueString()) // not known: no pool that there is
-	diags.Append(pool.CheckOverlap(ctx, l, path.Root("ip_pool"), addresspool.Candidate{ID: id, Name: pool.Name.ValueString(), Leaving: leaving})...)
+	diags.Append(pool.CheckOverlap(ctx, l, path.Root("ip_pool"), addresspool.Candidate{ID: id, Name: pool.Name.ValueString(), GatewayID: m.ID.ValueString(), Leaving: leaving, Plan: plan})...)
 	return diags
 }

@@ -84,7 +84,7 @@ func (r *poolResource) planCreate(ctx context.Context, plan *model, resp *resour
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), id)...)
 	if !resp.Diagnostics.HasError() {
 		r.withLedger(ctx, plan, resp, func(l *ledger.Ledger) {
-			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving)...)
+			resp.Diagnostics.Append(checkOverlap(ctx, l, plan, r.connection.Leaving, r.connection.PlanPool)...)
 		})
 	}
 }
@@ -118,7 +118,7 @@ func (r *poolResource) planUpdate(ctx context.Context, state, plan *model, resp 
 		return
 	}
 	r.withLedger(ctx, plan, resp, func(l *ledger.Ledger) {
-		resp.Diagnostics.Append(state.change(l, plan).Check(ctx, r.connection.Leaving)...)
+		resp.Diagnostics.Append(state.change(l, plan).Check(ctx, r.connection)...)
 	})
 }
 
@@ -136,10 +136,10 @@ func (r *poolResource) withLedger(ctx context.Context, plan *model, resp *resour
 
 // checkOverlap compares with all other pools of the vCenter, once everything
 // that is compared is known.
-func checkOverlap(ctx context.Context, l *ledger.Ledger, m *model, leaving func(string) bool) diag.Diagnostics {
+func checkOverlap(ctx context.Context, l *ledger.Ledger, m *model, leaving func(string) bool, plan func(ledger.RegisteredPool) []ledger.RegisteredPool) diag.Diagnostics {
 	own := uuid.Nil
 	if !m.Name.IsUnknown() && !m.GatewayID.IsUnknown() {
 		own = m.key().ID(l)
 	}
-	return m.CheckOverlap(ctx, l, path.Empty(), addresspool.Candidate{ID: own, Name: m.Name.ValueString(), Leaving: leaving})
+	return m.CheckOverlap(ctx, l, path.Empty(), addresspool.Candidate{ID: own, Name: m.Name.ValueString(), GatewayID: m.GatewayID.ValueString(), Leaving: leaving, Plan: plan})
 }

@@ -65,7 +65,7 @@ func (r *poolResource) Create(ctx context.Context, req resource.CreateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(checkOverlap(ctx, l, &m, addresspool.Never)...)
+	resp.Diagnostics.Append(checkOverlap(ctx, l, &m, addresspool.Never, nil)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -79,7 +79,7 @@ func (r *poolResource) Create(ctx context.Context, req resource.CreateRequest, r
 	if err == nil {
 		// Of two pools that are registered at the same time, at least one sees the
 		// other now.
-		if diags := checkOverlap(ctx, l, &m, addresspool.Never); diags.HasError() {
+		if diags := checkOverlap(ctx, l, &m, addresspool.Never, nil); diags.HasError() {
 			resp.Diagnostics.Append(diags...)
 			err = l.Unregister(ctx, id)
 			if inDoubt = err != nil; !inDoubt {

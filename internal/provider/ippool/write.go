@@ -52,7 +52,7 @@ func (r *poolResource) count(ctx context.Context, l *ledger.Ledger, m *model) di
 // change is what the resource does in place to the pool of a state. Without a
 // ledger it tells what the models alone tell.
 func (m *model) change(l *ledger.Ledger, plan *model) *addresspool.Change {
-	c := &addresspool.Change{Ledger: l, At: path.Empty(), Name: plan.Name.ValueString(), Prior: &m.Model, Planned: &plan.Model}
+	c := &addresspool.Change{Ledger: l, At: path.Empty(), Name: plan.Name.ValueString(), GatewayID: plan.GatewayID.ValueString(), Prior: &m.Model, Planned: &plan.Model}
 	if l != nil {
 		c.ID = plan.key().ID(l)
 	}
