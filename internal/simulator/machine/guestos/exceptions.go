@@ -25,6 +25,8 @@ const (
 	OwnFile Kind = "own file"
 	// ReadOnly is a part of /proc or /sys that cannot be written.
 	ReadOnly Kind = "read-only"
+	// Shared is something of the host's that the machine sees as its own.
+	Shared Kind = "shared with the host"
 	// Capability is one that no process of the machine has.
 	Capability Kind = "capability"
 	// Tool is a program with a stand-in.
@@ -102,13 +104,20 @@ var exceptions = []Exception{
 	{ReadOnly, "/proc/fs", "", sharedKernel + "the host's file systems."},
 	{ReadOnly, "/sys", "", sharedKernel + "the host's devices and modules. Control groups are mounted into it writable."},
 
+	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
+	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},
+	{Shared, "/proc/uptime and the clock", "", sharedKernel + "cloud-init tells how long the host is up."},
+	{Shared, "/dev/kmsg", "", sharedKernel + "kubelet reads there who was killed for want of memory, and sees other machines' too."},
+	{Shared, "fs.inotify", "", sharedKernel + "its limits count for root of all machines together."},
+	{Shared, "image registries", "", "The simulated network leads to one registry only. containerd asks it for the images of every other."},
+
 	{Capability, "CAP_SYS_MODULE", "", sharedKernel + "a module would be loaded into the host."},
 	{Capability, "CAP_SYS_BOOT", "", sharedKernel + "another kernel could be started in place of the host's. The machine is switched off and on from outside."},
 	{Capability, "CAP_SYS_TIME", "", sharedKernel + "the clock is the host's."},
 	{Capability, "CAP_SYS_RAWIO", "", sharedKernel + "ports and memory are the host's."},
 
 	{Tool, "kubeadm", "", "Adds the kubeadm flags and kube-proxy settings of this table, then becomes the real one."},
-	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the verbs that kubeadm, cloud-init and the bootstrap script use."},
+	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what units say about sandboxes is without effect."},
 	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
 	{Tool, "systemd-timesyncd", "", sharedKernel + "the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
 	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware."},

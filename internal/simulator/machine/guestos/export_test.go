@@ -11,6 +11,7 @@ var (
 	ReadEnvironment  = readEnvironment
 	SystemAccounts   = systemAccounts
 	Locked           = locked
+	KubeadmFlags     = kubeadmFlags
 	ConfigPath       = configPath
 	WithConfig       = withConfig
 	WithKubeProxy    = withKubeProxy

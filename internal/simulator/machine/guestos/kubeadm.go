@@ -36,6 +36,10 @@ func kubeadmFlags(arguments []string) []string {
 	if len(arguments) == 0 || arguments[0] != "init" && arguments[0] != "join" {
 		return arguments
 	}
+	// Single phases don't take the flags of the whole.
+	if len(arguments) > 1 && arguments[1] == "phase" {
+		return arguments
+	}
 	// In front: what the caller says himself counts.
 	changed := []string{arguments[0]}
 	for _, e := range exceptionsOf(KubeadmFlag) {

@@ -157,3 +157,19 @@ func TestConfigPath(t *testing.T) {
 		t.Error("found what is not there")
 	}
 }
+
+func TestKubeadmFlags(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"init --config /a":     "init --ignore-preflight-errors=HTTPProxyCIDR --config /a",
+		"join --config /a":     "join --ignore-preflight-errors=HTTPProxyCIDR --config /a",
+		"init phase certs all": "init phase certs all",
+		"version -o short":     "version -o short",
+		"reset --force":        "reset --force",
+		"":                     "",
+	} {
+		if got := strings.Join(guestos.KubeadmFlags(strings.Fields(line)), " "); got != want {
+			t.Errorf("kubeadm %s became %s", line, got)
+		}
+	}
+}
