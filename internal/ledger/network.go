@@ -16,7 +16,7 @@ func MaybeSameNetwork(a, b string) bool {
 	}
 	x, y := networkParts(a), networkParts(b)
 	if len(x) > len(y) {
-		a, b, x, y = b, a, y, x
+		a, x, y = b, y, x
 	}
 	if rooted(a) && len(x) != len(y) {
 		return false

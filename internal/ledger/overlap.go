@@ -60,11 +60,10 @@ func (b PoolBody) Overlap(other RegisteredPool) *OverlapError {
 	}
 	ours, err := b.IPAM()
 	theirs, err2 := other.Body.IPAM()
-	if err != nil || err2 != nil {
-		return nil
-	}
-	if shared, ok := ours.Shared(theirs); ok {
-		return &OverlapError{Name: b.Name, Other: other, Shared: shared}
+	if err == nil && err2 == nil {
+		if shared, ok := ours.Shared(theirs); ok {
+			return &OverlapError{Name: b.Name, Other: other, Shared: shared}
+		}
 	}
 	return nil
 }

@@ -75,11 +75,10 @@ func (l *Ledger) forLast(ctx context.Context, id uuid.UUID, there idSet) (Record
 	if err != nil {
 		return Record{}, err
 	}
-	r, err := recordOf(tag.Name)
-	if err != nil {
-		return Record{Kind: KindPool}, nil // renamed by hand
-	}
-	if r.Kind == KindPool {
+	r, renamed := recordOf(tag.Name)
+	if renamed != nil {
+		r.Kind = KindPool // as of one that is gone
+	} else if r.Kind == KindPool {
 		r.Body, err = l.readBody(ctx, id, tag.Description)
 		if err != nil && !errors.Is(err, errTorn) {
 			return Record{}, err

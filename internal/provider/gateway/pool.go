@@ -69,7 +69,7 @@ func (r *gatewayResource) changePool(ctx context.Context, prior, m *model, do fu
 		return diags
 	}
 	diags.Append(after.Validate(ctx, path.Root("ip_pool"))...)
-	diags.Append(m.checkNetwork(ctx, after)...)
+	diags.Append(m.checkNetwork(after)...)
 	c := &addresspool.Change{At: path.Root("ip_pool"), Name: after.Name.ValueString(), GatewayID: m.ID.ValueString(), Prior: &before.Model, Planned: &after.Model}
 	if c.OtherFamily(ctx) {
 		diags.AddAttributeError(c.FamilyPath(), "The address family cannot be changed",
@@ -94,7 +94,7 @@ func (r *gatewayResource) changePool(ctx context.Context, prior, m *model, do fu
 
 // checkNetwork refuses a pool of another network than the one of the gateway's
 // nodes.
-func (m *model) checkNetwork(ctx context.Context, pool *poolModel) diag.Diagnostics {
+func (m *model) checkNetwork(pool *poolModel) diag.Diagnostics {
 	if m.Placement.IsUnknown() || pool.Network.IsUnknown() {
 		return nil
 	}

@@ -54,6 +54,10 @@ func (w *world) unfinished() {
 					fmt.Sprintf("Import it as %s/%s and destroy it, or apply the gateway's configuration again: that gives it the same id.", r.GatewayID, r.Name))
 			}
 		}
+		if r.Kind == ledger.KindPool && !w.listed[id] {
+			w.add(key+" place", kind, r.Name, "It is not noted among the IP pools, since somebody has deleted or edited that tag: other pools are not compared with it.",
+				"Change something of it that does no harm, such as reuse_delay, and apply its configuration: that notes it again.")
+		}
 		if !readable(r) {
 			w.add(key+" body", kind, r.Name, "The description of its tag is not what Gantry writes: it was edited, or a part of it is missing.",
 				fmt.Sprintf("Put the description of tag %q back. The record of an IP pool is written again when its configuration is applied.", e.Name))

@@ -3,6 +3,7 @@ package orphans_test
 import (
 	"encoding/json"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -78,6 +79,36 @@ func TestOrphansOfHands(t *testing.T) {
 				PreConfig: func() { must(t, env.Tags().Delete(t.Context(), env.TagNamed("/!cluster").ID)) },
 				Config:    env.Config(nodes + look), ConfigStateChecks: found(),
 			},
+			{
+				// What notes the pool among all pools is edited.
+				PreConfig: func() {
+					entries, err := l.Entries(t.Context())
+					must(t, err)
+					for _, e := range entries {
+						if e.Kind == ledger.EntryRoot {
+							must(t, env.Tags().Update(t.Context(), e.ID, "by hand"))
+						}
+					}
+				},
+				Config: env.Config(nodes + look),
+				ConfigStateChecks: found(
+					[3]string{"pool", "nodes", "^It is not noted among the IP pools"},
+					[3]string{"tag", `.*@\d+`, "^It keeps the place of an IP pool that is registered nowhere"},
+				),
+			},
+			{
+				PreConfig: func() {
+					entries, err := l.Entries(t.Context())
+					must(t, err)
+					for _, e := range entries {
+						if e.Kind == ledger.EntryRoot {
+							must(t, env.Tags().Delete(t.Context(), e.ID))
+						}
+					}
+				},
+				Config: env.Config(strings.Replace(nodes, "name            =", "reuse_delay = \"6m\"\n name =", 1)),
+			},
+			{Config: env.Config(strings.Replace(nodes, "name            =", "reuse_delay = \"6m\"\n name =", 1) + look), ConfigStateChecks: found()},
 		},
 	})
 }

@@ -46,6 +46,8 @@ type world struct {
 	blind bool
 	// manned are the records that a run which is alive has locked.
 	manned map[uuid.UUID]bool
+	// listed are the pools that are noted among all pools.
+	listed map[uuid.UUID]bool
 	// vms are the paths of the VMs of each cluster id.
 	vms map[string][]string
 
@@ -56,13 +58,15 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 	w := &world{
 		entries: entries, machines: machines,
 		records: map[uuid.UUID]*ledger.Entry{}, bodies: map[uuid.UUID]ledger.ClusterBody{},
-		clusters: map[string]bool{}, manned: map[uuid.UUID]bool{}, vms: map[string][]string{},
+		clusters: map[string]bool{}, manned: map[uuid.UUID]bool{}, listed: map[uuid.UUID]bool{}, vms: map[string][]string{},
 	}
 	for i, e := range entries {
 		switch e.Kind {
 		case ledger.EntryRecord:
 			w.records[e.ID] = &entries[i]
 			w.addRecord(e)
+		case ledger.EntryRoot:
+			w.listed[e.Pool] = true
 		case ledger.EntryLock:
 			if e.Held && now.Sub(e.Heartbeat) < alive {
 				w.manned[e.Parent] = true
