@@ -173,36 +173,6 @@ type Disk struct {
 	Owned bool   // made by the clone: its file lies in the VM's own folder under the VM's own disk name
 }
 
-// Marker is written into the configuration of each VM in the clone call and
-// never changed. It makes a VM Gantry's, whatever its name.
-type Marker struct {
-	Cluster   string       `json:"cluster"` // id
-	Node      string       `json:"node"`
-	Pool      string       `json:"pool"`
-	N         int          `json:"n"`
-	Address   netip.Prefix `json:"address"`
-	IPPool    string       `json:"ip_pool"`
-	Version   string       `json:"version"`
-	Template  string       `json:"template"`
-	CloneMode CloneMode    `json:"clone_mode"` // the mode used: linked or full
-	Placement string       `json:"placement"`  // compute cluster name
-	// Datastore, Network and ResourcePool are those of the placement, as the spec
-	// names them. In the markers of older versions they are empty.
-	Datastore    string `json:"datastore,omitempty"`
-	Network      string `json:"network,omitempty"`
-	ResourcePool string `json:"resource_pool,omitempty"`
-
-	CPU      int32 `json:"cpu"`
-	MemoryGB int64 `json:"memory_gb"`
-	DiskGB   int64 `json:"disk_gb"`
-	// Bootstrap identifies the certificate authority that the node was built
-	// with; after a takeover without it the node is built again.
-	Bootstrap string `json:"bootstrap"`
-	// Reserved are the addresses of the whole cluster, VIP and extra, on its
-	// control-plane nodes, so that one read of all VMs accounts for every claim.
-	Reserved []netip.Addr `json:"reserved,omitempty"`
-}
-
 // CloneRequest is everything about a new VM; one call makes it.
 type CloneRequest struct {
 	Name      string
