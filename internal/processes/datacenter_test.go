@@ -40,6 +40,7 @@ resource "gantry_ip_pool" "nodes" {
   range           = { start = "10.10.183.1", end = "10.10.183.50" }
   prefix_length   = 18
   default_gateway = "10.10.128.1"
+  nameservers     = ["10.10.128.1"]
 }
 ` + d.account()
 }

@@ -23,6 +23,8 @@ type workspace struct {
 	in  installation
 	dir string
 	env []string // beyond the environment of every run
+	// patience is how long a run may take.
+	patience time.Duration
 }
 
 func newWorkspace(t *testing.T, hcl string) *workspace {
@@ -31,7 +33,7 @@ func newWorkspace(t *testing.T, hcl string) *workspace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &workspace{t: t, in: in, dir: t.TempDir()}
+	w := &workspace{t: t, in: in, dir: t.TempDir(), patience: 2 * time.Minute}
 	w.configure(hcl)
 	return w
 }
@@ -61,11 +63,13 @@ func (w *workspace) environment() []string {
 // process is a run of the CLI. It leads a process group, in which its providers
 // are, too.
 type process struct {
-	t    *testing.T
-	in   installation
-	cmd  *exec.Cmd
-	out  output
-	done chan struct{} // closed when it has ended
+	t   *testing.T
+	in  installation
+	cmd *exec.Cmd
+	out output
+	// patience is how long it may take.
+	patience time.Duration
+	done     chan struct{} // closed when it has ended
 }
 
 // output may be read while it is written.
@@ -90,7 +94,7 @@ func (o *output) String() string {
 func (w *workspace) start(args ...string) *process {
 	w.t.Helper()
 	args = append([]string{args[0], "-no-color"}, args[1:]...)
-	p := &process{t: w.t, in: w.in, cmd: exec.Command(w.in.cli, args...), done: make(chan struct{})}
+	p := &process{t: w.t, in: w.in, cmd: exec.Command(w.in.cli, args...), patience: w.patience, done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = w.dir, w.environment()
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.cmd.WaitDelay = 5 * time.Second
@@ -114,7 +118,7 @@ func (p *process) end() int {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(p.patience):
 		p.t.Fatalf("%s has not ended:\n%s", p, &p.out)
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -135,7 +139,7 @@ func (p *process) running() bool {
 // until waits for a moment of the run, which has to go on until then.
 func (p *process) until(what string, reached func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !reached(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(p.patience); !reached(); time.Sleep(2 * time.Millisecond) {
 		if !p.running() {
 			p.t.Fatalf("%s has ended before %s:\n%s", p, what, &p.out)
 		}

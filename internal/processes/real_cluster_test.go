@@ -1,0 +1,186 @@
+//go:build real
+
+package processes_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestRealCluster takes a cluster through its life: Terraform creates it with a
+// node in each of two zones, adds a worker and destroys it all. In between the machines
+// lose their power.
+func TestRealCluster(t *testing.T) {
+	const version = "1.34.2"
+	const pool = `
+      labels = { tier = "general", "example.com/owner" = "platform" }
+      taints = [{ key = "example.com/dedicated", value = "general", effect = "PreferNoSchedule" }]`
+	d := newRealDatacenter(t, realOptions(t))
+	w := newWorkspace(t, d.real(version, 1, 2, pool))
+	w.patience = patience
+
+	watcher := watchUserdata(t, d)
+	w.must(apply...)
+	if watcher.stop() == "" {
+		t.Error("no VM ever had userdata, so that nothing can be said about it")
+	}
+	for name := range watcher.left() {
+		t.Errorf("the VM %s still has userdata", name)
+	}
+	d.healthy(w, 2)
+	w.nothingToDo()
+
+	nodes := d.nodesReady(w, 3)
+	zones := map[string]string{"prod-cp-1": "zone-a", "prod-general-1": "zone-a", "prod-general-2": "zone-b"}
+	for _, node := range nodes {
+		if got := node.Status.NodeInfo.KubeletVersion; got != "v"+version {
+			t.Errorf("the kubelet of %s is %s", node.Name, got)
+		}
+		want := map[string]string{corev1.LabelTopologyRegion: "region-1", corev1.LabelTopologyZone: zones[node.Name]}
+		if strings.HasPrefix(node.Name, "prod-general-") {
+			maps.Copy(want, map[string]string{"tier": "general", "example.com/owner": "platform"})
+			taint := corev1.Taint{Key: "example.com/dedicated", Value: "general", Effect: corev1.TaintEffectPreferNoSchedule}
+			if !slices.Contains(node.Spec.Taints, taint) {
+				t.Errorf("%s has the taints %v", node.Name, node.Spec.Taints)
+			}
+		}
+		for key, value := range want {
+			if got, there := node.Labels[key]; got != value || !there {
+				t.Errorf("the label %s of %s is %q, and not %q", key, node.Name, got, value)
+			}
+		}
+	}
+	d.signedByBootstrap(w, 3)
+	d.podsTalk(w)
+	if out := d.kubectl(w, version, "get", "nodes", "-o", "name"); strings.Count(out, "node/") != 3 {
+		t.Errorf("kubectl get nodes: %s", out)
+	}
+
+	d.powerCycle(w, "prod-cp-1", "prod-general-1")
+	w.nothingToDo()
+
+	w.configure(d.real(version, 1, 3, pool))
+	w.must(apply...)
+	d.nodesReady(w, 4)
+	w.configure(d.real(version, 1, 1, pool))
+	w.must(apply...)
+	d.nodesReady(w, 2)
+	w.nothingToDo()
+	d.nothingRuns(w)
+}
+
+// signedByBootstrap expects that each kubelet's client certificate came from a
+// certificate signing request that the cluster approved and signed.
+func (d *datacenter) signedByBootstrap(w *workspace, nodes int) {
+	d.t.Helper()
+	requests, err := d.api(w).CertificatesV1().CertificateSigningRequests().List(d.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	signed := map[string]bool{}
+	for _, r := range requests.Items {
+		if strings.HasPrefix(r.Spec.Username, "system:bootstrap:") && len(r.Status.Certificate) > 0 {
+			signed[r.Name] = true
+		}
+	}
+	// kubeadm itself signs that of the first.
+	if len(signed) != nodes-1 {
+		d.t.Errorf("%d nodes have got a certificate by a bootstrap token, and not %d: %+v", len(signed), nodes-1, requests.Items)
+	}
+}
+
+// podsTalk expects that the pod network works: every node runs its pods, and
+// one of a worker reaches the API by its service, over kube-proxy.
+func (d *datacenter) podsTalk(w *workspace) {
+	d.t.Helper()
+	api := d.api(w)
+	d.eventually("the daemon sets and deployments of kube-system", func(ctx context.Context) error {
+		deployments, err := api.AppsV1().Deployments("").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, deployment := range deployments.Items {
+			if !available(&deployment) {
+				return fmt.Errorf("deployment %s is not available: %+v", deployment.Name, deployment.Status)
+			}
+		}
+		sets, err := api.AppsV1().DaemonSets("").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		if len(sets.Items) < 2 || len(deployments.Items) == 0 {
+			return fmt.Errorf("%d daemon sets and %d deployments", len(sets.Items), len(deployments.Items))
+		}
+		for _, set := range sets.Items {
+			if set.Status.NumberReady != set.Status.DesiredNumberScheduled || set.Status.NumberReady == 0 {
+				return fmt.Errorf("daemon set %s: %d of %d pods are ready", set.Name, set.Status.NumberReady, set.Status.DesiredNumberScheduled)
+			}
+		}
+		return nil
+	})
+}
+
+func available(d *appsv1.Deployment) bool {
+	return slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
+	})
+}
+
+// powerCycle takes the machines' power and gives it back: their nodes become Ready in
+// another boot.
+func (d *datacenter) powerCycle(w *workspace, names ...string) {
+	d.t.Helper()
+	before := d.boots(w)
+	for _, name := range names {
+		if err := d.PowerOffVM(name); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	d.powerOn(w, before, names...)
+}
+
+// powerOn gives machines power again.
+func (d *datacenter) powerOn(w *workspace, before map[string]string, names ...string) {
+	d.t.Helper()
+	for _, name := range names {
+		if err := d.PowerOnVM(name); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	took := d.eventually("the nodes whose power was off", func(ctx context.Context) error {
+		nodes, err := d.api(w).CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, node := range nodes.Items {
+			if slices.Contains(names, node.Name) && (!isReady(&node) || node.Status.NodeInfo.BootID == before[node.Name]) {
+				return fmt.Errorf("%s is not Ready after its boot", node.Name)
+			}
+		}
+		return nil
+	})
+	d.t.Logf("%q were Ready %s after their power was back", names, took.Round(100*time.Millisecond))
+}
+
+// boots are the ids of the nodes' present boots.
+func (d *datacenter) boots(w *workspace) map[string]string {
+	d.t.Helper()
+	nodes, err := d.api(w).CoreV1().Nodes().List(d.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, node := range nodes.Items {
+		ids[node.Name] = node.Status.NodeInfo.BootID
+	}
+	return ids
+}

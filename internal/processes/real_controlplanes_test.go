@@ -1,0 +1,119 @@
+//go:build real
+
+package processes_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+// TestRealControlPlanes builds a cluster with three control-plane nodes, and
+// kills the provider twice on the way: while the first node runs kubeadm init and while the
+// second joins etcd. One cluster comes of it, with a member of etcd for each
+// control-plane node. Then the node that holds the VIP dies.
+func TestRealControlPlanes(t *testing.T) {
+	const version = "1.30.4"
+	d := newRealDatacenter(t, realOptions(t))
+	w := newWorkspace(t, d.real(version, 3, 1, ""))
+	w.patience = patience
+	w.killed(d, "the first node runs kubeadm", d.guestIn(guest.PhaseKubeadm, "prod-cp-1"), apply)
+	w.killed(d, "the second node joins", d.guestIn(guest.PhaseKubeadm, "prod-cp-2"), apply)
+	w.must(apply...)
+	d.nodesReady(w, 4)
+	d.allJoined()
+	w.nothingToDo()
+
+	controlPlanes := []string{"prod-cp-1", "prod-cp-2", "prod-cp-3"}
+	for _, name := range controlPlanes {
+		if got := d.members(name); !slices.Equal(slices.Sorted(slices.Values(got)), controlPlanes) {
+			t.Errorf("etcd on %s has the members %q", name, got)
+		}
+	}
+	var began []string
+	for _, g := range d.Guests() {
+		if out := d.inside(g.Name, "sh", "-c", "ls /etc/gantry"); strings.Contains(out, "init-started") {
+			began = append(began, g.Name)
+		}
+	}
+	if len(began) != 1 {
+		t.Errorf("kubeadm init has run on %q", began)
+	}
+
+	vip := d.vip(w)
+	dead, err := d.holder(vip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, boots := d.uid(w), d.boots(w)
+	if err := d.PowerOffVM(dead); err != nil {
+		t.Fatal(err)
+	}
+	took := d.eventually("the API behind the VIP, after its holder died", func(ctx context.Context) error {
+		if _, err := d.api(w).CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{}); err != nil {
+			return err
+		}
+		next, err := d.holder(vip)
+		if err == nil && next == dead {
+			err = errors.New("the dead node holds the VIP")
+		}
+		return err
+	})
+	t.Logf("the API was back behind the VIP after %s", took.Round(100*time.Millisecond))
+	if after := d.uid(w); after != before {
+		t.Errorf("another cluster answers behind the VIP: %s and not %s", after, before)
+	}
+	d.powerOn(w, boots, dead)
+	d.nodesReady(w, 4)
+	d.eventually("three members of etcd in health", func(context.Context) error {
+		if out := d.etcdctl(dead, "endpoint health --cluster"); strings.Count(out, "is healthy") != 3 {
+			return errors.New(out)
+		}
+		return nil
+	})
+	w.nothingToDo()
+	d.nothingRuns(w)
+}
+
+// vip is the address of the cluster's endpoint.
+func (d *datacenter) vip(w *workspace) netip.Addr {
+	d.t.Helper()
+	var got struct{ Endpoint string }
+	w.outputs(&got)
+	at, err := netip.ParseAddrPort(got.Endpoint)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return at.Addr()
+}
+
+// holder is the one machine that has an address.
+func (d *datacenter) holder(addr netip.Addr) (string, error) {
+	switch name := d.Machines().Holder(addr); {
+	case name == "":
+		return "", fmt.Errorf("no machine has %s", addr)
+	case strings.Contains(name, ","):
+		return "", fmt.Errorf("several machines have %s: %s", addr, name)
+	default:
+		return name, nil
+	}
+}
+
+// uid tells clusters apart.
+func (d *datacenter) uid(w *workspace) string {
+	d.t.Helper()
+	namespace, err := d.api(w).CoreV1().Namespaces().Get(d.t.Context(), metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(namespace.UID)
+}
