@@ -55,6 +55,19 @@ func errorWith(err error, output []byte) error {
 	return fmt.Errorf("%w: %s", err, output)
 }
 
+// binaries is where internal/tools/build-kubernetes puts the programs.
+func binaries(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("GANTRY_BINARIES"); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(cache, "gantry", "bin")
+}
+
 func newCluster(t *testing.T, version string) *cluster {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -64,15 +77,7 @@ func newCluster(t *testing.T, version string) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binaries := os.Getenv("GANTRY_BINARIES")
-	if binaries == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		binaries = filepath.Join(cache, "gantry", "bin")
-	}
-	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Binaries: binaries, Guest: program})
+	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Binaries: binaries(t), Guest: program})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,11 +88,8 @@ var exceptions = []Exception{
 	{KubeProxySetting, "conntrack.maxPerCore", "0", sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it cannot set it. 0 leaves it alone."},
 
 	{KernelSetting, "vm/overcommit_memory", "1", sharedKernel + "kubelet sets this for the whole host. It reads what it wants to read; the host's stays as it is."},
-	{KernelSetting, "vm/panic_on_oom", "0", sharedKernel + "as vm/overcommit_memory."},
 	{KernelSetting, "kernel/panic", "10", sharedKernel + "as vm/overcommit_memory."},
 	{KernelSetting, "kernel/panic_on_oops", "1", sharedKernel + "as vm/overcommit_memory."},
-	{KernelSetting, "kernel/keys/root_maxkeys", "1000000", sharedKernel + "as vm/overcommit_memory."},
-	{KernelSetting, "kernel/keys/root_maxbytes", "25000000", sharedKernel + "as vm/overcommit_memory."},
 
 	{OwnFile, bootID, "", sharedKernel + "it would be the same after a power cycle, and kubelet would not notice the reboot."},
 	{OwnFile, "/proc/swaps", "Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n", sharedKernel + "swap is the host's, and kubeadm would have it switched off."},
@@ -122,9 +119,7 @@ var exceptions = []Exception{
 	{Tool, "systemd-timesyncd", "", sharedKernel + "the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
 	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware."},
 	{Tool, "vmware-rpctool", "", "Speaks to the simulated hypervisor through a socket in place of the back door."},
-	{Tool, "vmtoolsd", "", "As vmware-rpctool, for its --cmd."},
 	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
 	{Tool, "udevadm", "", noSystemd + "devices are there from the start, so there is nothing to do."},
-	{Tool, "modprobe", "", sharedKernel + "what the kernel has is there; what it lacks is refused as by modprobe."},
 	{Tool, "swapoff", "", sharedKernel + "swap is the host's. The machine's /proc/swaps is empty."},
 }

@@ -61,8 +61,4 @@ func (b *backdoor) RPCTool(arguments []string, stdout, stderr io.Writer) int {
 	return b.rpctool(arguments, stdout, stderr)
 }
 
-func (b *backdoor) Vmtoolsd(arguments []string, stdout, stderr io.Writer) int {
-	return b.vmtoolsd(arguments, stdout, stderr)
-}
-
 func Seconds(value string) (time.Duration, error) { return seconds(value) }

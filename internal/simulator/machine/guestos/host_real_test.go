@@ -46,7 +46,7 @@ func observeHost(t *testing.T) host {
 		output, _ := exec.Command(words[0], words[1:]...).CombinedOutput()
 		seen[command] = withoutTimes(string(output))
 	}
-	for _, dir := range []string{"/etc", "/usr/local", "/opt", "/usr/lib/systemd", "/usr/sbin", "/var/lib/cloud", "/var/lib/kubelet", "/var/lib/containerd", "/run", "/dev"} {
+	for _, dir := range []string{"/etc", "/usr/local", "/opt", "/usr/lib/systemd", "/usr/sbin", "/var/lib/cloud", "/var/lib/kubelet", "/var/lib/containerd", "/run", "/dev", "/usr/lib/cni", binaries(t)} {
 		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil //nolint:nilerr // what is gone is found missing
@@ -104,14 +104,14 @@ func TestRealHostIsUntouched(t *testing.T) {
 	c.awaitJoined("cp1")
 	// What the machine's root tries.
 	for _, command := range []string{
-		"echo 5 >/proc/sys/kernel/panic", "swapoff -a", "modprobe overlay", "touch /usr/sbin/new /etc/new /opt/new", "hostname other",
-		"sysctl -w net.ipv4.ip_forward=0", "rm /usr/sbin/iptables",
+		"echo 5 >/proc/sys/kernel/panic", "swapoff -a", "modprobe overlay || true", "touch /usr/sbin/new /etc/new /opt/new", "hostname other",
+		"sysctl -w net.ipv4.ip_forward=0", "rm /usr/sbin/iptables", "cp /bin/true /opt/cni/bin/bridge",
 	} {
 		c.run("cp1", "sh", "-c", command)
 	}
 	for _, command := range []string{
 		"echo 5 >/proc/sys/kernel/pid_max", "echo b >/proc/sysrq-trigger", "sysctl -w kernel.shmmni=5", "echo 1 >/sys/kernel/mm/ksm/run",
-		"mount -o remount,rw /proc/sys/kernel/pid_max", "systemctl start no-such",
+		"mount -o remount,rw /proc/sys/kernel/pid_max", "systemctl start no-such", "echo >>/usr/local/bin/kubelet", "echo >>/usr/local/libexec/gantry/kubeadm", "rm /run/vmware/vmware.sock",
 	} {
 		if output, err := c.try("cp1", "sh", "-c", command); err == nil {
 			t.Errorf("%s was let: %s", command, output)

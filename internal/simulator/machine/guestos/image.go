@@ -21,7 +21,7 @@ var copied = []string{
 // directories of /etc, and elsewhere, that are there though nothing is in them.
 var directories = []string{
 	"/etc/ca-certificates/update.d", "/etc/cni/net.d", "/etc/default", "/etc/modules-load.d", "/etc/netplan", "/etc/ssh",
-	"/etc/sudoers.d", "/etc/sysctl.d", "/etc/systemd/system", "/opt/cni/bin", "/var/lib/containerd", "/var/lib/kubelet",
+	"/etc/sudoers.d", "/etc/sysctl.d", "/etc/systemd/system", "/var/lib/containerd", "/var/lib/kubelet",
 }
 
 // file is one that the image of a node has beyond the distribution's.

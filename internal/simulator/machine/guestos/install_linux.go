@@ -2,7 +2,6 @@ package guestos
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,9 +44,6 @@ func install(config wire.Config) error {
 			return err
 		}
 	}
-	if err := installPlugins(config); err != nil {
-		return err
-	}
 	for _, name := range enabled {
 		u, err := loadUnit(root, name)
 		if err != nil {
@@ -71,24 +67,6 @@ func installAccounts(root string) error {
 			return err
 		}
 		if err := write(filepath.Join(root, "etc", shadow), locked(kept), 0o640); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// installPlugins links the host's CNI plug-ins to where Kubernetes wants them,
-// beside which others put more.
-func installPlugins(config wire.Config) error {
-	if config.CNI == "" {
-		return nil
-	}
-	entries, err := os.ReadDir(config.CNI)
-	if err != nil {
-		return fmt.Errorf("CNI plug-ins: %w", err)
-	}
-	for _, entry := range entries {
-		if err := link(filepath.Join(pluginDirectory, entry.Name()), filepath.Join(config.Root, "opt/cni/bin", entry.Name())); err != nil {
 			return err
 		}
 	}

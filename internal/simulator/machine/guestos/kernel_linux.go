@@ -128,3 +128,11 @@ func dropCapabilities() error {
 
 // machineID is an id in the form of /etc/machine-id.
 func machineID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
+
+func kernelRelease() string {
+	var kernel unix.Utsname
+	if err := unix.Uname(&kernel); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(kernel.Release[:])
+}

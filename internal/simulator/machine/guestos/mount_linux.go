@@ -35,6 +35,26 @@ func bind(source, target string) error {
 	return mount(source, target, "", unix.MS_BIND, "")
 }
 
+// lend shows a file or directory of the host's, without letting it be changed.
+func lend(source, target string) error {
+	if err := bind(source, target); err != nil {
+		return err
+	}
+	return mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
+}
+
+// lay shows a directory of the host's with what the machine changes of it, which
+// is in another.
+func lay(source, changes, target string) error {
+	work := changes + ".work" // on the same file system, as the kernel wants it
+	for _, dir := range []string{changes, work, target} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return mount("overlay", target, "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", source, changes, work))
+}
+
 // touch makes an empty file where there is none.
 func touch(path string) error {
 	if _, err := os.Lstat(path); err == nil {

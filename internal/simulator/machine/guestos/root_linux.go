@@ -18,8 +18,9 @@ const (
 	guestProgram = "/usr/local/libexec/gantry/gantry-guest"
 	// commandDirectory has the real programs behind stand-ins.
 	commandDirectory = "/usr/local/libexec/gantry"
-	// pluginDirectory has the host's CNI plug-ins.
-	pluginDirectory = "/usr/local/libexec/cni"
+	// pluginDirectory has the CNI plug-ins: the host's, beside which others put
+	// more.
+	pluginDirectory = "/opt/cni/bin"
 	// toolsDirectory has the back door's socket.
 	toolsDirectory = "/run/vmware"
 )
@@ -39,7 +40,7 @@ func build(config wire.Config) error {
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { return mountUsr(config) },
+		func() error { return lay("/usr", filepath.Join(config.Disk, "usr"), filepath.Join(root, "usr")) },
 		func() error { return makeSkeleton(root) },
 		func() error { return mountLocal(config) },
 		func() error { return install(config) },
@@ -52,19 +53,6 @@ func build(config wire.Config) error {
 		}
 	}
 	return nil
-}
-
-// mountUsr lays the disk over the host's /usr, so that it can be written to
-// without the host seeing it.
-func mountUsr(config wire.Config) error {
-	upper, work := filepath.Join(config.Disk, "usr"), filepath.Join(config.Disk, "usr.work")
-	target := filepath.Join(config.Root, "usr")
-	for _, dir := range []string{upper, work, target} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	return mount("overlay", target, "overlay", 0, fmt.Sprintf("lowerdir=/usr,upperdir=%s,workdir=%s", upper, work))
 }
 
 // makeSkeleton makes the directories and links at the top.
@@ -96,9 +84,7 @@ func makeSkeleton(root string) error {
 		if err == nil {
 			err = link(target, filepath.Join(root, name))
 		} else if exists("/" + name) { // a host whose /usr is not merged
-			if err = bind("/"+name, filepath.Join(root, name)); err == nil {
-				err = protect(filepath.Join(root, name))
-			}
+			err = lend("/"+name, filepath.Join(root, name))
 		} else {
 			continue
 		}
@@ -122,7 +108,7 @@ func mountLocal(config wire.Config) error {
 	if err := bind(local, target); err != nil {
 		return err
 	}
-	if err := bind(config.Guest, filepath.Join(config.Root, guestProgram)); err != nil {
+	if err := lend(config.Guest, filepath.Join(config.Root, guestProgram)); err != nil {
 		return err
 	}
 	for name, file := range config.Commands {
@@ -130,7 +116,13 @@ func mountLocal(config wire.Config) error {
 		if hasStandIn(name) {
 			at = filepath.Join(config.Root, commandDirectory, name)
 		}
-		if err := bind(file, at); err != nil {
+		if err := lend(file, at); err != nil {
+			return err
+		}
+	}
+	// kubeadm looks up what the kernel can do, where /proc doesn't tell.
+	if settings := "/boot/config-" + kernelRelease(); exists(settings) {
+		if err := lend(settings, filepath.Join(config.Root, settings)); err != nil {
 			return err
 		}
 	}
@@ -144,7 +136,7 @@ func mountLocal(config wire.Config) error {
 	if config.CNI == "" {
 		return nil
 	}
-	return bind(config.CNI, filepath.Join(config.Root, pluginDirectory))
+	return lay(config.CNI, filepath.Join(config.Disk, "cni"), filepath.Join(config.Root, pluginDirectory))
 }
 
 // mountVolatile makes what is empty after every boot.
@@ -160,7 +152,7 @@ func mountVolatile(config wire.Config) error {
 			return err
 		}
 	}
-	return bind(config.Tools, filepath.Join(config.Root, toolsDirectory))
+	return lend(config.Tools, filepath.Join(config.Root, toolsDirectory))
 }
 
 // devices are those that a machine without hardware has. Those that the host

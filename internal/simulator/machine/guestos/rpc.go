@@ -101,15 +101,3 @@ func (b *backdoor) rpctool(arguments []string, stdout, stderr io.Writer) int {
 	_, _ = fmt.Fprintln(stdout, value)
 	return 0
 }
-
-// vmtoolsd is the program of that name, as far as its --cmd.
-func (b *backdoor) vmtoolsd(arguments []string, stdout, stderr io.Writer) int {
-	switch {
-	case len(arguments) == 2 && arguments[0] == "--cmd":
-		return b.rpctool(arguments[1:], stdout, stderr)
-	case len(arguments) == 1 && strings.HasPrefix(arguments[0], "--cmd="):
-		return b.rpctool([]string{strings.TrimPrefix(arguments[0], "--cmd=")}, stdout, stderr)
-	}
-	_, _ = fmt.Fprintln(stderr, "vmtoolsd: only --cmd is understood here")
-	return 1
-}

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/standin"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
@@ -20,9 +17,6 @@ var tools = map[string]func(arguments []string) int{
 	"vmware-rpctool": func(arguments []string) int {
 		return newBackdoor(filepath.Join(toolsDirectory, wire.Socket)).rpctool(arguments, os.Stdout, os.Stderr)
 	},
-	"vmtoolsd": func(arguments []string) int {
-		return newBackdoor(filepath.Join(toolsDirectory, wire.Socket)).vmtoolsd(arguments, os.Stdout, os.Stderr)
-	},
 	"dmidecode": func(arguments []string) int {
 		facts, err := readFirmware("/")
 		if err != nil {
@@ -34,7 +28,6 @@ var tools = map[string]func(arguments []string) int{
 	"systemd-detect-virt": detectVirtualization,
 	"udevadm":             func([]string) int { return 0 },
 	"swapoff":             func([]string) int { return 0 },
-	"modprobe":            probeModule,
 	"systemd-timesyncd":   func([]string) int { return standin.RunIdle(nil) },
 }
 
@@ -43,7 +36,6 @@ var tools = map[string]func(arguments []string) int{
 var places = map[string][]string{
 	"netplan":           {"/usr/sbin"},        // cloud-init
 	"systemd-timesyncd": {"/usr/lib/systemd"}, // cloud-init and the unit
-	"modprobe":          {"/usr/local/sbin"},  // before /usr/sbin in every search path
 	"swapoff":           {"/usr/local/sbin"},  // likewise
 	"dmidecode":         {"/usr/local/sbin"},  // likewise
 }
@@ -107,40 +99,4 @@ func detectVirtualization(arguments []string) int {
 		fmt.Println(kind)
 	}
 	return status
-}
-
-// probeModule is modprobe, without loading anything: what the kernel has is
-// there, what it lacks does not exist.
-func probeModule(arguments []string) int {
-	status := 0
-	for _, name := range arguments {
-		if strings.HasPrefix(name, "-") || strings.Contains(name, "=") {
-			continue
-		}
-		if !hasModule(name) {
-			var kernel unix.Utsname
-			_ = unix.Uname(&kernel)
-			fmt.Fprintf(os.Stderr, "modprobe: FATAL: Module %s not found in directory /lib/modules/%s\n", name, unix.ByteSliceToString(kernel.Release[:]))
-			status = 1
-		}
-	}
-	return status
-}
-
-// signs are what modules are known by that a kernel may have built in and that
-// neither have parameters nor are file systems.
-var signs = map[string]string{"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/netfilter"}
-
-func hasModule(name string) bool {
-	name = strings.ReplaceAll(name, "-", "_")
-	if exists("/sys/module/"+name) || signs[name] != "" && exists(signs[name]) {
-		return true
-	}
-	systems, _ := os.ReadFile("/proc/filesystems")
-	for line := range strings.Lines(string(systems)) {
-		if fields := strings.Fields(line); len(fields) > 0 && fields[len(fields)-1] == name {
-			return true
-		}
-	}
-	return false
 }

@@ -74,10 +74,6 @@ func TestRPCTool(t *testing.T) {
 			t.Errorf("%q: status %d, %q, %q", step.command, status, stdout.String(), stderr.String())
 		}
 	}
-	var stdout strings.Builder
-	if status := tool.Vmtoolsd([]string{"--cmd", "info-get guestinfo.userdata"}, &stdout, io.Discard); status != 0 || stdout.String() != "---\n" {
-		t.Errorf("vmtoolsd: status %d, %q", status, stdout.String())
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.values["gantry.log"] != "one\n  two  %41 \n" {
