@@ -41,7 +41,11 @@ func TestRealControlPlanes(t *testing.T) {
 	}
 	var began []string
 	for _, g := range d.Guests() {
-		if out := d.inside(g.Name, "sh", "-c", "ls /etc/gantry"); strings.Contains(out, "init-started") {
+		out, err := d.inside(g.Name, "ls", "/etc/gantry")
+		if err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(out, "init-started") {
 			began = append(began, g.Name)
 		}
 	}
@@ -75,10 +79,11 @@ func TestRealControlPlanes(t *testing.T) {
 	d.powerOn(w, boots, dead)
 	d.nodesReady(w, 4)
 	d.eventually("three members of etcd in health", func(context.Context) error {
-		if out := d.etcdctl(dead, "endpoint health --cluster"); strings.Count(out, "is healthy") != 3 {
-			return errors.New(out)
+		out, err := d.etcdctl(dead, "endpoint health --cluster --write-out simple 2>&1")
+		if err == nil && strings.Count(out, "is healthy") != 3 {
+			err = errors.New(out)
 		}
-		return nil
+		return err
 	})
 	w.nothingToDo()
 	d.nothingRuns(w)

@@ -104,7 +104,7 @@ func unpacked(encoded string) (string, error) {
 
 // expireTokens lets all bootstrap tokens end, as time does.
 func (d *datacenter) expireTokens(controlPlane string) {
-	d.inside(controlPlane, "sh", "-c", `export KUBECONFIG=/etc/kubernetes/admin.conf
+	if _, err := d.inside(controlPlane, "sh", "-c", `export KUBECONFIG=/etc/kubernetes/admin.conf
 for secret in $(kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o name); do
 	kubectl -n kube-system patch "$secret" -p '{"stringData":{"expiration":"2020-01-01T00:00:00Z"}}'
 done
@@ -112,5 +112,7 @@ for i in $(seq 120); do
 	kubectl -n kube-public get configmap cluster-info -o jsonpath='{.data}' | grep -q jws-kubeconfig || exit 0
 	sleep 0.5
 done
-exit 1`)
+exit 1`); err != nil {
+		d.t.Error(err)
+	}
 }

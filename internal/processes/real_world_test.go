@@ -209,20 +209,15 @@ func isReady(node *corev1.Node) bool {
 }
 
 // inside runs a command in a machine.
-func (d *datacenter) inside(name string, command ...string) string {
-	d.t.Helper()
+func (d *datacenter) inside(name string, command ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
 	out, err := d.Machines().Run(ctx, name, command...)
-	if err != nil {
-		d.t.Fatalf("%s: %s: %v\n%s", name, strings.Join(command, " "), err, out)
-	}
-	return string(out)
+	return string(out), err
 }
 
 // etcdctl asks the etcd of a control-plane node, in its container.
-func (d *datacenter) etcdctl(node, arguments string) string {
-	d.t.Helper()
+func (d *datacenter) etcdctl(node, arguments string) (string, error) {
 	return d.inside(node, "sh", "-c", `exec crictl exec "$(crictl ps -q --name '^etcd$')" etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt`+
 		` --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key `+arguments)
 }
@@ -230,8 +225,12 @@ func (d *datacenter) etcdctl(node, arguments string) string {
 // members are the names of etcd's members. One that has not joined has none.
 func (d *datacenter) members(node string) []string {
 	d.t.Helper()
+	out, err := d.etcdctl(node, "member list")
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	var names []string
-	for line := range strings.Lines(d.etcdctl(node, "member list")) {
+	for line := range strings.Lines(out) {
 		if fields := strings.Split(line, ", "); len(fields) > 2 {
 			names = append(names, fields[2])
 		}
