@@ -1,6 +1,7 @@
 package vsphere
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,15 @@ func (s *TagStore) forgetCategory(id string) {
 	if site.ledgerID == id {
 		site.ledgerID = ""
 	}
+	site.ledgerHint = ""
+}
+
+// noteCategory remembers where a tag of the ledger lies.
+func (s *TagStore) noteCategory(id string) {
+	site := s.client.site
+	site.ledgerMu.Lock()
+	defer site.ledgerMu.Unlock()
+	site.ledgerHint = id
 }
 
 // findCategory answers the category's id, or nothing where there is none yet.
@@ -65,8 +75,8 @@ func (s *TagStore) findCategory(ctx context.Context) (string, error) {
 	site := s.client.site
 	site.ledgerMu.Lock()
 	defer site.ledgerMu.Unlock()
-	if site.ledgerID != "" {
-		return site.ledgerID, nil
+	if known := cmp.Or(site.ledgerID, site.ledgerHint); known != "" {
+		return known, nil
 	}
 	id, err := s.categoryByRoot(ctx)
 	if err == nil && id == "" {

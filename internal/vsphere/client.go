@@ -35,6 +35,9 @@ type site struct {
 
 	ledgerMu sync.Mutex
 	ledgerID string // the ledger's tag category; empty until it was found
+	// ledgerHint is the category of a tag of the ledger that was read. It is good for
+	// reading; whether the root tag is there it doesn't say.
+	ledgerHint string
 }
 
 // operation is what a task was started for.

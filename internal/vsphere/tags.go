@@ -86,6 +86,7 @@ func (s *TagStore) Get(ctx context.Context, id uuid.UUID) (ledger.Tag, error) {
 	if err != nil {
 		return ledger.Tag{}, s.failed(fmt.Sprintf("read tag %s", id), err)
 	}
+	s.noteCategory(body.CategoryID)
 	return ledger.Tag{ID: id, Name: body.Name, Description: body.Description}, nil
 }
 

@@ -3,6 +3,7 @@ package vsphere_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,6 +107,44 @@ func TestDeletedCategoryIsMadeAgain(t *testing.T) {
 	if ids, err := store.List(t.Context()); err != nil || len(ids) != 1 {
 		t.Fatalf("list %v, %v", ids, err)
 	}
+}
+
+// TestATagTellsItsCategory reads a tag first, as a refresh does: the list after it
+// needs no other call. A create still makes the root tag that somebody deleted.
+func TestATagTellsItsCategory(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	v.must(vsphere.NewTagStore(v.client).Create(t.Context(), tag("one")))
+	var root string
+	for _, name := range v.Leftovers().Tags {
+		if strings.HasPrefix(name, "!") {
+			root = name
+		}
+	}
+	if root == "" {
+		t.Fatalf("no root tag: %v", v.Leftovers().Tags)
+	}
+	v.rest(http.MethodDelete, "/com/vmware/cis/tagging/tag/id:urn:vmomi:InventoryServiceTag:6a0f3c0e-7d52-5b1e-9a55-6f1d5c1b2e70:GLOBAL")
+
+	other, err := (&vsphere.Pool{}).Get(t.Context(), v.config())
+	v.must(err)
+	store := vsphere.NewTagStore(other)
+	calls := v.calls(func() {
+		if _, err := store.Get(t.Context(), tag("one").ID); err != nil {
+			t.Fatal(err)
+		}
+		if ids, err := store.List(t.Context()); err != nil || len(ids) != 1 {
+			t.Fatalf("list %v, %v", ids, err)
+		}
+	})
+	if calls.Total != 3 || calls.REST["GET tag/id"] != 1 {
+		t.Fatalf("a read and a list took %+v, want login, tag and list", calls)
+	}
+	v.must(store.Create(t.Context(), tag("two")))
+	if !slices.Contains(v.Leftovers().Tags, root) {
+		t.Fatalf("the root tag was not made again: %v", v.Leftovers().Tags)
+	}
+	v.must(other.Logout(t.Context()))
 }
 
 func TestTagsAreCreatedOnceAndReadAgain(t *testing.T) {

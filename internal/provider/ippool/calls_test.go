@@ -22,8 +22,8 @@ func TestRefreshCalls(t *testing.T) {
 		more string
 		gets int
 	}{
-		"open":       {"", 2},
-		"restricted": {"restrict_to_single_cluster = true", 3},
+		"open":       {"", 1},
+		"restricted": {"restrict_to_single_cluster = true", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
