@@ -47,9 +47,6 @@ func TestRealCluster(t *testing.T) {
 				return err == nil && ready == "2"
 			})
 			c.memory("cp1")
-			if os.Getenv("GANTRY_HOLD") != "" {
-				hold(t, c)
-			}
 			c.powerCycle("cp1")
 			c.powerCycle("w1")
 			c.boot(c.joining("cp1", c.node("cp2", bootstrap.ControlPlane, "10.10.128.12")))
@@ -76,12 +73,5 @@ func (c *cluster) powerCycle(name string) {
 	log := c.run(name, "cat", "/var/log/gantry-bootstrap.log") + "\n"
 	if count := strings.Count(log, " bootstrap init\n") + strings.Count(log, " bootstrap join\n"); count != 1 {
 		c.t.Errorf("the bootstrap script ran %d times on %s", count, name)
-	}
-}
-
-// hold keeps the machines for somebody to look at, until a file appears.
-func hold(t *testing.T, c *cluster) {
-	for _, err := os.Stat(os.Getenv("GANTRY_HOLD")); err != nil; _, err = os.Stat(os.Getenv("GANTRY_HOLD")) {
-		time.Sleep(time.Second)
 	}
 }

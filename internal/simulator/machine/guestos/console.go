@@ -2,6 +2,7 @@ package guestos
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,7 +58,7 @@ func lines(sink func(string)) (*os.File, error) {
 			if len(line) > 0 {
 				sink(strings.TrimRight(string(line), "\n"))
 			}
-			if err != nil && err != bufio.ErrBufferFull {
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 				return
 			}
 		}

@@ -66,7 +66,7 @@ func (e execution) become() error {
 	}
 	for name, value := range e.Limits {
 		if err := setLimit(name, value); err != nil {
-			return fmt.Errorf("Limit%s=%s: %w", name, value, err)
+			return fmt.Errorf("limit %s of %s: %w", name, value, err)
 		}
 	}
 	if e.OOMScoreAdjust != nil {

@@ -80,12 +80,14 @@ func makeSkeleton(root string) error {
 		}
 	}
 	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
+		at := filepath.Join(root, name)
 		target, err := os.Readlink("/" + name)
-		if err == nil {
-			err = link(target, filepath.Join(root, name))
-		} else if exists("/" + name) { // a host whose /usr is not merged
-			err = lend("/"+name, filepath.Join(root, name))
-		} else {
+		switch {
+		case err == nil:
+			err = link(target, at)
+		case exists("/" + name): // a host whose /usr is not merged
+			err = lend("/"+name, at)
+		default:
 			continue
 		}
 		if err != nil {

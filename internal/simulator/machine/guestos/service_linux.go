@@ -292,11 +292,3 @@ func (s *service) restart() error {
 	s.end()
 	return s.begin()
 }
-
-// after is a timeout where 0 is none.
-func after(span time.Duration) <-chan time.Time {
-	if span <= 0 {
-		return nil
-	}
-	return time.After(span)
-}

@@ -181,6 +181,14 @@ func seconds(value string) (time.Duration, error) {
 	return span, nil
 }
 
+// after is a timeout where 0 is none.
+func after(span time.Duration) <-chan time.Time {
+	if span <= 0 {
+		return nil
+	}
+	return time.After(span)
+}
+
 // restarts tells whether a service that ended by itself is started again.
 func (u *unit) restarts(clean bool) bool {
 	switch u.Restart {
