@@ -23,6 +23,8 @@ const (
 	KernelSetting Kind = "kernel setting"
 	// OwnFile is any other file of the kernel's that is the machine's own.
 	OwnFile Kind = "own file"
+	// AddedFile is a file that something else than a real machine's programs writes.
+	AddedFile Kind = "added to a file"
 	// ReadOnly is a part of /proc or /sys that cannot be written.
 	ReadOnly Kind = "read-only"
 	// Shared is something of the host's that the machine sees as its own.
@@ -100,6 +102,8 @@ var exceptions = []Exception{
 	{ReadOnly, "/proc/bus", "", sharedKernel + "the host's devices."},
 	{ReadOnly, "/proc/fs", "", sharedKernel + "the host's file systems."},
 	{ReadOnly, "/sys", "", sharedKernel + "the host's devices and modules. Control groups are mounted into it writable."},
+
+	{AddedFile, "/etc/hosts", "", noSystemd + "nobody answers for the machine's own name, as nss-myhostname or nss-resolve do. Without this whoever looks it up waits for name servers, which the simulated network does not have."},
 
 	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
 	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},

@@ -14,6 +14,7 @@ var (
 	KubeadmFlags     = kubeadmFlags
 	ConfigPath       = configPath
 	WithConfig       = withConfig
+	WithOwnName      = withOwnName
 	WithKubeProxy    = withKubeProxy
 	NewLogFile       = newLogFile
 	EnableUnit       = enable

@@ -130,7 +130,6 @@ func registryHosts(config wire.Config) string {
 	return fmt.Sprintf("server = %[1]q\n[host]\n%[1]q = { capabilities = [\"pull\", \"resolve\"] }\n", config.Registry)
 }
 
-// cloudConfig is what an image for vSphere sets: where to look for data, the one
-// locale that every distribution has, and that the machine knows its own name,
-// as Debian's images have it.
-const cloudConfig = "datasource_list: [VMware]\nlocale: C.UTF-8\nmanage_etc_hosts: true\n"
+// cloudConfig is what an image for vSphere sets: where to look for data, and the
+// one locale that every distribution has.
+const cloudConfig = "datasource_list: [VMware]\nlocale: C.UTF-8\n"
