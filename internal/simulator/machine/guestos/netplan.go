@@ -19,13 +19,16 @@ const netplanFile = "/etc/netplan/50-cloud-init.yaml"
 // applied are the keys of an ethernet that the stand-in has an effect for. What
 // netplan knows beyond them is refused: the machine would look configured and
 // not be.
-var applied = []string{"match", "optional", "dhcp4", "dhcp6", "accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
+var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6", "accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
 
 // networkPlan is what is to be done to the machine's network card.
 type networkPlan struct {
 	cloudinit.Network
 	// acceptRA is nil where the document leaves it to the kernel.
 	acceptRA *bool
+	// dhcp says that an address was to come from a server, of which the simulated
+	// networks have none. cloud-init asks for it where it is told nothing.
+	dhcp bool
 }
 
 // planNetwork reads a netplan file.
@@ -57,10 +60,11 @@ func planNetwork(document []byte) (networkPlan, error) {
 				return plan, fmt.Errorf("%s: accept-ra: %w", id, err)
 			}
 		}
+		if value, ok := settings["set-name"]; ok && string(value) != `"`+wire.Interface+`"` {
+			return plan, fmt.Errorf("%s: set-name: the card is %s and stays it", id, wire.Interface)
+		}
 		for _, key := range []string{"dhcp4", "dhcp6"} {
-			if string(settings[key]) == "true" {
-				return plan, fmt.Errorf("%s: %s: the simulated networks have no DHCP server", id, key)
-			}
+			plan.dhcp = plan.dhcp || string(settings[key]) == "true"
 		}
 		var routes []struct{ To string }
 		if value, ok := settings["routes"]; ok {

@@ -51,6 +51,9 @@ func configureNetwork(apply bool) error {
 	if !apply {
 		return nil
 	}
+	if plan.dhcp {
+		fmt.Println("no DHCP server answers")
+	}
 	if plan.acceptRA != nil {
 		value := "0"
 		if *plan.acceptRA {

@@ -62,9 +62,7 @@ func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
 	}
 	for more, want := range map[string]string{
 		"      mtu: 9000\n":                                   "mtu has no effect",
-		"      set-name: eth0\n":                              "set-name has no effect",
-		"      dhcp4: true\n":                                 "no DHCP server",
-		"      dhcp6: true\n":                                 "no DHCP server",
+		"      set-name: eth0\n":                              "the card is ens192",
 		"      routes: [{to: 10.9.0.0/16, via: 10.0.0.1}]\n":  "only default routes",
 		"      routes: [{to: default, via: 10.1.0.1}]\n":      "not on-link",
 		"      adresses: [10.0.0.3/24]\n":                     "unknown field",
@@ -81,4 +79,16 @@ func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
 			t.Errorf("%q: %v, want %q", more, err, want)
 		}
 	}
+}
+
+// What cloud-init renders for a machine that is told nothing brings up a card
+// without an address, as where no DHCP server answers.
+func TestFallbackNetwork(t *testing.T) {
+	t.Parallel()
+	commands, _, err := guestos.PlanNetwork([]byte("network:\n  version: 2\n  ethernets:\n    ens192:\n      dhcp4: true\n" +
+		"      match: {macaddress: \"00:50:56:00:00:01\"}\n      set-name: ens192\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "commands", commands, []string{"link set lo up", "link set ens192 up"})
 }
