@@ -18,7 +18,7 @@ func NewObserved(total int, pools ...string) *Observed {
 	o := &Observed{Survey: &Survey{Site: &Site{Template: Template{Snapshot: "snap", Datastore: "ds", DiskGB: 20}}}, IPPools: map[string]*IPPool{}}
 	for _, id := range pools {
 		o.IPPools[id] = &IPPool{Registered: true, Total: total}
-		o.IPPools[id].Body.Name = id
+		o.IPPools[id].Body.Name, o.IPPools[id].Body.Nameservers = id, []string{"10.10.128.2"}
 	}
 	return o
 }

@@ -13,12 +13,18 @@ import (
 // networks that overlap, a version that is not supported, a proxy that is not a
 // URL. One node of each placement's pool stands for all.
 func (p *planner) bootstraps() {
-	seen := map[Field]bool{}
+	seen, mute := map[Field]bool{}, map[string]bool{}
 	for i, pool := range p.spec.Pools() {
 		for j, place := range pool.Placements {
 			ip := p.obs.IPPools[place.IPPoolID]
 			if ip == nil || !ip.Registered {
 				continue
+			}
+			if len(ip.Body.Nameservers) == 0 && !mute[place.IPPoolID] {
+				mute[place.IPPoolID] = true
+				p.warn(placementField(i, pool.Name, j)+".ip_pool_id", "The IP pool has no nameservers",
+					"Nodes with an address of IP pool %q ask no DNS server, unless their image names one: they pull no image from a registry by its name, "+
+						"and CoreDNS ends with \"no nameservers found\" on them, so that the cluster has no DNS. Set nameservers on the pool before nodes are built from it.", ip.Body.Name)
 			}
 			node, ok := p.sample(pool, ip)
 			if !ok {

@@ -434,3 +434,24 @@ func TestPlanComparesNetworks(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanWarnsOfNoNameservers has a pool whose nodes would know no DNS server,
+// on which real CoreDNS does not start.
+func TestPlanWarnsOfNoNameservers(t *testing.T) {
+	t.Parallel()
+	silent := func(p *engine.Plan) bool {
+		return !slices.ContainsFunc(p.Warnings, func(w engine.Problem) bool { return strings.Contains(w.Summary, "nameservers") })
+	}
+	spec, o := small(3, 2), observed(100)
+	if p := engine.PlanFor(spec, o); !silent(p) {
+		t.Errorf("there are nameservers: %+v", p.Warnings)
+	}
+	o.IPPools["pool"].Body.Nameservers = nil
+	p := engine.PlanFor(spec, o)
+	if p.Err() != nil || len(p.Warnings) != 1 || silent(p) || p.Warnings[0].Field != "control_plane.placement.ip_pool_id" {
+		t.Errorf("want one warning at the control plane's pool: %+v, %v", p.Warnings, p.Err())
+	}
+	if p := engine.PlanFor(spec, running(o, 3, 2)); !silent(p) {
+		t.Errorf("no node is built: %+v", p.Warnings)
+	}
+}

@@ -66,7 +66,7 @@ func Attributes(words Words) map[string]schema.Attribute {
 			ElementType: types.StringType,
 			Optional:    true,
 			MarkdownDescription: "Addresses of the DNS servers of nodes, in the order in which they are asked, at most 3. " +
-				"Defaults to none. " + words.Nodes,
+				"Defaults to none, and then CoreDNS does not start on nodes whose image names none. " + words.Nodes,
 			Validators: []validator.List{listvalidator.SizeAtMost(maxNameservers), listvalidator.UniqueValues()},
 		},
 		"search_domains": schema.ListAttribute{
