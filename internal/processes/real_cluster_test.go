@@ -17,8 +17,8 @@ import (
 )
 
 // TestRealCluster takes a cluster through its life: Terraform creates it with a
-// node in each of two zones, adds a worker and destroys it all. In between the machines
-// lose their power.
+// worker in each of two zones, replaces them by larger ones while they serve,
+// removes one and destroys it all. In between machines lose their power.
 func TestRealCluster(t *testing.T) {
 	const version = "1.34.2"
 	const pool = `
@@ -68,10 +68,18 @@ func TestRealCluster(t *testing.T) {
 	d.powerCycle(w, "prod-cp-1", "prod-general-1")
 	w.nothingToDo()
 
-	w.configure(d.real(version, 1, 3, pool))
+	serving := d.serve(w)
+	w.configure(strings.Replace(d.real(version, 1, 2, pool), "memory_gb  = 4", "memory_gb  = 6", 1))
 	w.must(apply...)
-	d.nodesReady(w, 4)
-	w.configure(d.real(version, 1, 1, pool))
+	if least := serving.stop(); least < 1 {
+		t.Errorf("%d pods were ready while workers were replaced, and the budget says 1", least)
+	}
+	if got, want := names(d.nodesReady(w, 3)), []string{"prod-cp-1", "prod-general-3", "prod-general-4"}; !slices.Equal(got, want) {
+		t.Errorf("after rolling there are the nodes %q, and not %q", got, want)
+	}
+	w.nothingToDo()
+
+	w.configure(strings.Replace(d.real(version, 1, 1, pool), "memory_gb  = 4", "memory_gb  = 6", 1))
 	w.must(apply...)
 	d.nodesReady(w, 2)
 	w.nothingToDo()
