@@ -68,3 +68,6 @@ func ImageOf(dir, kubernetes string) (commands map[string]string, pause string, 
 	found, err := imageOf(dir, kubernetes)
 	return found.commands, found.pause, err
 }
+
+// NameserversOf are the addresses of DNS servers that the router has for a VM.
+var NameserversOf = nameserversOf

@@ -29,8 +29,8 @@ type fabric struct {
 const wirePrefix = "vm"
 
 type bridge struct {
-	device   string
-	gateways []netip.Prefix
+	device    string
+	addresses []netip.Prefix // of the router in it
 }
 
 func newFabric() (*fabric, error) {
@@ -97,22 +97,23 @@ func (f *fabric) registryURL(gateways []netip.Prefix) string {
 }
 
 // attach gives a process's network namespace the machine's network card, on the
-// bridge of a network of vSphere. It answers the name of the other end.
-func (f *fabric) attach(network string, gateways []netip.Prefix, pid int, mac string) (string, error) {
+// bridge of a network of vSphere in which the router has some addresses. It
+// answers the name of the other end.
+func (f *fabric) attach(network string, router []netip.Prefix, pid int, mac string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b, err := f.bridge(network)
 	if err != nil {
 		return "", fmt.Errorf("network %q: %w", network, err)
 	}
-	for _, gateway := range gateways {
-		if slices.ContainsFunc(b.gateways, func(have netip.Prefix) bool { return have.Addr() == gateway.Addr() }) {
+	for _, address := range router {
+		if slices.ContainsFunc(b.addresses, func(have netip.Prefix) bool { return have.Addr() == address.Addr() }) {
 			continue
 		}
-		if err := f.ip(addressAdd(gateway, b.device)); err != nil {
-			return "", fmt.Errorf("gateway of network %q: %w", network, err)
+		if err := f.ip(addressAdd(address, b.device)); err != nil {
+			return "", fmt.Errorf("router in network %q: %w", network, err)
 		}
-		b.gateways = append(b.gateways, gateway)
+		b.addresses = append(b.addresses, address)
 	}
 	f.wires++
 	end := fmt.Sprintf("%s%d", wirePrefix, f.wires)

@@ -12,6 +12,17 @@ import (
 // with that of the VM's own address. A gateway outside a known network does not
 // exist, and does not answer.
 func gatewaysOf(vm guest.VM) []netip.Prefix {
+	return routed(vm, func(n *cloudinit.Network) []netip.Addr { return n.Gateways })
+}
+
+// nameserversOf are the DNS servers that a VM is configured with and that lie in its own
+// network. The router has their addresses, too, and nothing listens there: who asks is
+// refused at once, instead of waiting for an answer that never comes.
+func nameserversOf(vm guest.VM) []netip.Prefix {
+	return routed(vm, func(n *cloudinit.Network) []netip.Addr { return n.Nameservers })
+}
+
+func routed(vm guest.VM, addresses func(*cloudinit.Network) []netip.Addr) []netip.Prefix {
 	// Errors are for the machine itself to find. From its second boot on there is
 	// no userdata any more, which is one.
 	instance, _ := cloudinit.Read(vm.GuestInfo)
@@ -19,16 +30,16 @@ func gatewaysOf(vm guest.VM) []netip.Prefix {
 		return nil
 	}
 	var found []netip.Prefix
-	for _, gateway := range instance.Network.Gateways {
-		if segment := vm.Segment; segment.IsValid() && segment.Addr().Is4() == gateway.Is4() {
-			if segment.Contains(gateway) {
-				found = append(found, netip.PrefixFrom(gateway, segment.Bits()))
+	for _, address := range addresses(&instance.Network) {
+		if segment := vm.Segment; segment.IsValid() && segment.Addr().Is4() == address.Is4() {
+			if segment.Contains(address) {
+				found = append(found, netip.PrefixFrom(address, segment.Bits()))
 			}
 			continue
 		}
 		for _, own := range instance.Network.Addresses {
-			if own.Contains(gateway) {
-				found = append(found, netip.PrefixFrom(gateway, own.Bits()))
+			if own.Contains(address) {
+				found = append(found, netip.PrefixFrom(address, own.Bits()))
 				break
 			}
 		}

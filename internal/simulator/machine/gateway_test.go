@@ -44,3 +44,26 @@ func TestGatewaysOf(t *testing.T) {
 		}
 	}
 }
+
+func TestNameserversOf(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ servers, segment, want string }{
+		{`"10.20.0.2", "10.20.0.3"`, "", "[10.20.0.2/18 10.20.0.3/18]"},
+		{`"10.20.0.2", "192.0.2.53"`, "10.20.0.0/16", "[10.20.0.2/16]"},
+		{`"2001:db8::53"`, "10.20.0.0/16", "[]"},
+		{``, "", "[]"},
+	} {
+		vm := guest.VM{GuestInfo: map[string]string{
+			"guestinfo.metadata": `{"instance-id": "i", "local-hostname": "n", "wait-on-network": {"ipv4": true, "ipv6": false},
+				"network": {"version": 2, "ethernets": {"nic0": {"match": {"name": "e*"}, "addresses": ["10.20.1.5/18"],
+				"routes": [{"to": "default", "via": "10.20.0.1"}], "nameservers": {"addresses": [` + test.servers + `]}}}}}`,
+			"guestinfo.userdata": "---",
+		}}
+		if test.segment != "" {
+			vm.Segment = netip.MustParsePrefix(test.segment)
+		}
+		if got := fmt.Sprint(machine.NameserversOf(vm)); got != test.want {
+			t.Errorf("%s on %q: %s, want %s", test.servers, test.segment, got, test.want)
+		}
+	}
+}
