@@ -36,23 +36,26 @@ type cluster struct {
 	addresses map[string][]netip.Addr
 }
 
-var buildGuest = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gantry-guest-of-tests-")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "gantry-guest")
-	cmd := exec.Command("go", "build", "-o", file, "../../cmd/gantry-guest")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output, err := cmd.CombinedOutput()
-	return file, errorWith(err, output)
-})
+// guestProgram is built once for all tests.
+var guestProgram string
 
-func errorWith(err error, output []byte) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", err, output)
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "gantry-guest-of-tests-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		guestProgram = filepath.Join(dir, "gantry-guest")
+		cmd := exec.Command("go", "build", "-o", guestProgram, "../../cmd/gantry-guest")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "%v: %s\n", err, output)
+			return 1
+		}
+		return m.Run()
+	}())
 }
 
 // binaries is where internal/tools/build-kubernetes puts the programs.
@@ -73,11 +76,7 @@ func newCluster(t *testing.T, version string) *cluster {
 	if os.Geteuid() != 0 {
 		t.Skip("machines of namespaces need root")
 	}
-	program, err := buildGuest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Binaries: binaries(t), Guest: program})
+	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Binaries: binaries(t), Guest: guestProgram})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,9 +44,6 @@ func (s *service) become(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.since = state, time.Now()
-	if state == active {
-		s.quiet = false
-	}
 }
 
 // status returns the state and the process id of a running service.
@@ -211,6 +208,11 @@ func (s *service) watch(main *process, epoch int) {
 // ended records how the service ended by itself, and has it start again if the
 // unit wants that. The operation is held.
 func (s *service) ended(err error) {
+	s.mu.Lock()
+	if s.state == active && time.Since(s.since) > time.Minute {
+		s.quiet = false // that was something else than this
+	}
+	s.mu.Unlock()
 	s.become(inactive)
 	if err != nil {
 		s.become(failed)

@@ -89,8 +89,8 @@ func TestRealFailureIsTold(t *testing.T) {
 func TestRealPowerCutsWhileInstalling(t *testing.T) {
 	c := newCluster(t, "1.34.2")
 	c.boot(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11"))
-	for _, span := range []time.Duration{5, 15, 25, 35, 50, 70, 90} {
-		time.Sleep(span * time.Millisecond)
+	for _, span := range []time.Duration{5e6, 15e6, 25e6, 35e6, 50e6, 70e6, 90e6} {
+		time.Sleep(span)
 		c.PowerOff("vm-cp1")
 		c.powerOn("cp1")
 	}
