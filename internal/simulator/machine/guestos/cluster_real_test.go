@@ -100,8 +100,8 @@ func (c *cluster) node(name string, role bootstrap.Role, address string) bootstr
 		ClusterName: "real", Name: name, InstanceID: "42000000-0000-4000-8000-" + fmt.Sprintf("%012x", len(name)*1000+int(name[len(name)-1])),
 		Role: role, KubernetesVersion: c.version,
 		Address: netip.MustParsePrefix(address + "/24"), Gateway: netip.MustParseAddr("10.10.128.1"),
-		// Nobody answers there; CoreDNS does not start without one.
-		Nameservers: []netip.Addr{netip.MustParseAddr("192.0.2.53")},
+		// It refuses whoever asks; CoreDNS does not start without one.
+		Nameservers: []netip.Addr{netip.MustParseAddr("10.10.128.53")},
 		Endpoint:    netip.MustParseAddr(endpoint), PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12",
 		NodeLabels: map[string]string{"topology.kubernetes.io/zone": "zone-a"},
 	}
@@ -262,7 +262,7 @@ func ipv6(node bootstrap.Node) bootstrap.Node {
 	last := node.Address.Addr().As4()[3]
 	node.Address = netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::%d/64", last))
 	node.Gateway, node.Endpoint = netip.MustParseAddr("2001:db8:1::1"), netip.MustParseAddr("2001:db8:1::20")
-	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:ffff::53")}
+	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:1::53")}
 	node.PodCIDR, node.ServiceCIDR = "fd00:10::/56", "fd00:20::/112"
 	return node
 }

@@ -23,8 +23,6 @@ const (
 	KernelSetting Kind = "kernel setting"
 	// OwnFile is any other file of the kernel's that is the machine's own.
 	OwnFile Kind = "own file"
-	// AddedFile is a file that something else than a real machine's programs writes.
-	AddedFile Kind = "added to a file"
 	// ReadOnly is a part of /proc or /sys that cannot be written.
 	ReadOnly Kind = "read-only"
 	// Shared is something of the host's that the machine sees as its own.
@@ -75,8 +73,12 @@ const (
 	oneDisk      = "The disk is a directory of the host: "
 )
 
-// bootID is the file with the id that is new after every boot.
-const bootID = "/proc/sys/kernel/random/boot_id"
+// bootID is the file with the id that is new after every boot, swaps the one with
+// what memory is swapped to.
+const (
+	bootID = "/proc/sys/kernel/random/boot_id"
+	swaps  = "/proc/swaps"
+)
 
 var exceptions = []Exception{
 	{KubeletFlag, "--cgroup-driver", "cgroupfs", noSystemd + "nothing can be asked for a cgroup. kubeadm's configuration says systemd, as on a real node."},
@@ -94,7 +96,7 @@ var exceptions = []Exception{
 	{KernelSetting, "kernel/panic_on_oops", "1", sharedKernel + "as vm/overcommit_memory."},
 
 	{OwnFile, bootID, "", sharedKernel + "it would be the same after a power cycle, and kubelet would not notice the reboot."},
-	{OwnFile, "/proc/swaps", "Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n", sharedKernel + "swap is the host's, and kubeadm would have it switched off."},
+	{OwnFile, swaps, "", sharedKernel + "swap is the host's, and kubeadm would have it switched off."},
 
 	{ReadOnly, "/proc/sys", "", sharedKernel + "nothing in the machine may change the host. /proc/sys/net belongs to the machine's network namespace and stays writable."},
 	{ReadOnly, "/proc/sysrq-trigger", "", sharedKernel + "it would restart the host."},
@@ -102,8 +104,6 @@ var exceptions = []Exception{
 	{ReadOnly, "/proc/bus", "", sharedKernel + "the host's devices."},
 	{ReadOnly, "/proc/fs", "", sharedKernel + "the host's file systems."},
 	{ReadOnly, "/sys", "", sharedKernel + "the host's devices and modules. Control groups are mounted into it writable."},
-
-	{AddedFile, "/etc/hosts", "", noSystemd + "nobody answers for the machine's own name, as nss-myhostname or nss-resolve do. Without this whoever looks it up waits for name servers, which the simulated network does not have."},
 
 	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
 	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},
@@ -121,7 +121,7 @@ var exceptions = []Exception{
 	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what units say about sandboxes is without effect."},
 	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
 	{Tool, "systemd-timesyncd", "", sharedKernel + "the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
-	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware."},
+	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware, in /sys/class/dmi/id too where the kernel has it."},
 	{Tool, "vmware-rpctool", "", "Speaks to the simulated hypervisor through a socket in place of the back door."},
 	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
 	{Tool, "udevadm", "", noSystemd + "devices are there from the start, so there is nothing to do."},

@@ -14,7 +14,6 @@ var (
 	KubeadmFlags     = kubeadmFlags
 	ConfigPath       = configPath
 	WithConfig       = withConfig
-	WithOwnName      = withOwnName
 	WithKubeProxy    = withKubeProxy
 	NewLogFile       = newLogFile
 	EnableUnit       = enable

@@ -92,15 +92,3 @@ func TestLogIsBounded(t *testing.T) {
 		t.Errorf("the last lines are %d: %.40q", len(last), last)
 	}
 }
-
-func TestMachineKnowsItsName(t *testing.T) {
-	t.Parallel()
-	const before = "127.0.0.1\tlocalhost\n"
-	once := guestos.WithOwnName(before, "one")
-	if once != before+"127.0.1.1\tone\n" {
-		t.Errorf("hosts are %q", once)
-	}
-	if twice := guestos.WithOwnName(once, "two"); twice != before+"127.0.1.1\ttwo\n" {
-		t.Errorf("hosts are %q under another name", twice)
-	}
-}

@@ -126,22 +126,6 @@ func (m *manager) network() {
 	if err != nil {
 		m.console.printf("network: not configured: %v", err)
 	}
-	if err := answerForOwnName(); err != nil {
-		m.console.printf("network: own name: %v", err)
-	}
-}
-
-// answerForOwnName lets the machine find itself by its name.
-func answerForOwnName() error {
-	name, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	hosts, err := os.ReadFile("/etc/hosts")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile("/etc/hosts", []byte(withOwnName(string(hosts), name)), 0o644)
 }
 
 // call runs a program to its end.

@@ -71,12 +71,10 @@ func hide(root, path, content string) error {
 }
 
 func ownContent(e Exception) string {
-	switch e.Name {
-	case bootID:
-		return uuid.NewString() + "\n"
-	default:
-		return e.Value
+	if e.Name == swaps {
+		return "Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"
 	}
+	return uuid.NewString() + "\n"
 }
 
 // firmwareDirectory is where the kernel shows what the firmware says.
