@@ -55,10 +55,11 @@ func (d *datacenter) serve(w *workspace) *serving {
 		return got.Status.ReadyReplicas, nil
 	}
 	d.eventually("both pods of the deployment", func(ctx context.Context) error {
-		if n, err := ready(ctx); err != nil || n != 2 {
-			return fmt.Errorf("%d are ready (%v)", n, err)
+		n, err := ready(ctx)
+		if err == nil && n != 2 {
+			err = fmt.Errorf("%d are ready", n)
 		}
-		return nil
+		return err
 	})
 	s := &serving{done: make(chan struct{}), least: 2}
 	ctx, s.end = context.WithCancel(ctx)
