@@ -176,6 +176,12 @@ func (d *datacenter) powerOn(w *workspace, before map[string]string, names ...st
 		}
 		return nil
 	})
+	for _, name := range names {
+		log, err := d.inside(name, "cat", "/var/log/gantry-bootstrap.log")
+		if ran := strings.Count(log, " bootstrap init\n") + strings.Count(log, " bootstrap join\n"); err != nil || ran != 1 {
+			d.t.Errorf("the bootstrap script ran %d times on %s (%v)", ran, name, err)
+		}
+	}
 	d.t.Logf("%q were Ready %s after their power was back", names, took.Round(100*time.Millisecond))
 }
 

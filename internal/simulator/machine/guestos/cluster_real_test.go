@@ -5,7 +5,6 @@ package guestos_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"os"
@@ -207,24 +206,6 @@ func (c *cluster) run(name string, command ...string) string {
 	return output
 }
 
-// kubectl runs on a control-plane node, through the virtual address.
-func (c *cluster) kubectl(name string, arguments ...string) (string, error) {
-	return c.try(name, append([]string{"kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--request-timeout", "5s"}, arguments...)...)
-}
-
-// ready tells whether Kubernetes says that a node is.
-func (c *cluster) ready(from, name string) bool {
-	status, err := c.kubectl(from, "get", "node", name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
-	return err == nil && status == "True"
-}
-
-// apply hands a manifest to Kubernetes.
-func (c *cluster) apply(from, manifest string) {
-	c.t.Helper()
-	encoded := base64.StdEncoding.EncodeToString([]byte(manifest))
-	c.run(from, "sh", "-c", "echo "+encoded+" | base64 -d | kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -")
-}
-
 // joining adds to a node what lets it join, made by the kubeadm of another.
 func (c *cluster) joining(from string, node bootstrap.Node) bootstrap.Node {
 	c.t.Helper()
@@ -246,15 +227,6 @@ func (c *cluster) joining(from string, node bootstrap.Node) bootstrap.Node {
 func (c *cluster) awaitJoined(name string) {
 	c.t.Helper()
 	c.await(name+" has joined", 8*time.Minute, func() bool { return c.reported(name, "gantry.phase") == "joined" })
-}
-
-// memory tells what the processes of a machine hold for themselves, by its
-// control group of version 1.
-func (c *cluster) memory(name string) {
-	output, err := c.try(name, "sh", "-c", "grep -E '^total_(rss|cache) ' /sys/fs/cgroup/memory/memory.stat")
-	if err == nil {
-		c.tell("memory of %s: %s", name, strings.ReplaceAll(output, "\n", ", "))
-	}
 }
 
 // ipv6 moves a node to a network of IPv6.
