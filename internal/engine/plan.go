@@ -28,12 +28,13 @@ type planner struct {
 	out  *Plan
 	site int // placements that the pools before this one have
 
-	rolled int // steps of rolls so far
+	rolled int             // steps of rolls so far
+	later  map[string]bool // nodes that are to be replaced, and not by this plan
 }
 
 // plan is the whole of planning a cluster or gateway that is wanted.
 func plan(spec *ClusterSpec, obs *Observed) *Plan {
-	p := &planner{spec: spec, obs: obs, out: &Plan{observed: obs}}
+	p := &planner{spec: spec, obs: obs, out: &Plan{observed: obs}, later: map[string]bool{}}
 	if p.refuse(); len(p.out.Problems) > 0 {
 		return p.out
 	}
@@ -47,6 +48,7 @@ func plan(spec *ClusterSpec, obs *Observed) *Plan {
 		p.pool(pool)
 	}
 	p.removedPools()
+	p.uncordon()
 	p.strayClaims()
 	p.lostClaims()
 	p.keep()

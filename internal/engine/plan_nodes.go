@@ -14,11 +14,11 @@ func (p *planner) pool(pool PoolSpec) {
 	}
 	hidden := p.hidden(pool.Name)
 	p.warnHidden(pool)
-	stay, old := p.split(pool, members, hidden)
+	stay, replaced := p.split(pool, members, hidden)
 	p.scaleIn(pool, stay)
 
 	missing := max(0, pool.Count-len(members)-hidden)
-	swaps := len(old) - min(len(old), max(0, len(members)-pool.Count))
+	replaced.swaps = max(0, len(replaced.old)-max(0, len(members)-pool.Count))
 	pending := p.pending(pool.Name, members)
 	next := p.out.record.next(pool.Name, p.highest(pool.Name))
 	counts := placementCounts(pool, stay)
@@ -34,7 +34,7 @@ func (p *planner) pool(pool PoolSpec) {
 	for range missing {
 		p.create(create(), len(members) == 0)
 	}
-	p.roll(pool, old, swaps, create)
+	p.roll(pool, replaced, create)
 	p.out.record.setNext(pool.Name, next)
 }
 

@@ -63,6 +63,10 @@ func (p *planner) clones() {
 	}
 	at := 0
 	for i, pool := range p.spec.Pools() {
+		if i == 0 && p.ready() && p.creating(ControlPlanePool) == 0 {
+			at += len(pool.Placements)
+			continue // it stays on the image that it was built from
+		}
 		for range pool.Placements {
 			if _, err := cloneMode(p.spec.CloneMode, site.Template, site.Placements[at], pool.DiskGB); err != nil {
 				p.problem("clone_mode", "The template cannot be cloned as linked", "%s.", err)

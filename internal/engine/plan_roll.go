@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -23,36 +24,56 @@ func (s *PoolSpec) expands() bool {
 }
 
 // split parts the members of a pool in those that stay and those that are
-// replaced because the pool asks for other machines by now. While nothing can
-// be told about all of its nodes, none is replaced: one that is counted as there
-// and not seen may be the successor that an earlier run has built.
-func (p *planner) split(pool PoolSpec, members []*Machine, hidden int) (stay, old []*Machine) {
-	if pool.Name == ControlPlanePool || !p.ready() || !p.obs.APIAnswered() {
-		return members, nil
+// replaced: the pool asks for other machines by now, or an earlier run has begun to
+// delete them. While nothing can be told about all of its nodes, none is replaced:
+// one that is counted as there and not seen may be the successor that an earlier
+// run has built.
+func (p *planner) split(pool PoolSpec, members []*Machine, hidden int) (stay []*Machine, r replacement) {
+	if pool.Name == ControlPlanePool || !p.ready() || pool.Count == 0 {
+		return members, r
 	}
-	reasons := map[string]bool{}
+	r.why = map[string]bool{}
 	for _, m := range members {
 		why := p.spec.outdated(pool, m.Marker)
+		if !m.PoweredOn && p.obs.Nodes[m.Marker.Node].Cordoned {
+			// Its disks may be detached already: nobody would put it together again.
+			why = append(why, "a deletion that was not finished")
+		}
 		if len(why) == 0 {
 			stay = append(stay, m)
 			continue
 		}
-		old = append(old, m)
+		r.old = append(r.old, m)
 		for _, w := range why {
-			reasons[w] = true
+			r.why[w] = true
 		}
 	}
+	wait := ""
 	switch {
-	case len(old) == 0:
-		return stay, nil
+	case len(r.old) == 0:
+		return stay, r
+	case !p.obs.APIAnswered():
+		wait = "the cluster's API answers"
 	case hidden > 0:
-		p.warn(workerField(pool.Name), fmt.Sprintf("Worker pool %q is not rolled now", pool.Name),
-			"%d of its nodes are to be replaced. That waits until all of its VMs can be seen.", len(old))
-		return members, nil
+		wait = "all of its VMs can be seen"
 	}
-	slices.SortFunc(old, p.firstToGo)
-	p.warnRoll(pool, old, reasons)
-	return stay, old
+	if wait != "" {
+		p.warn(workerField(pool.Name), fmt.Sprintf("Worker pool %q is not rolled now", pool.Name),
+			"%d of its nodes are to be replaced. That waits until %s.", len(r.old), wait)
+		for _, m := range r.old {
+			p.later[m.Marker.Node] = true
+		}
+		return members, replacement{}
+	}
+	slices.SortFunc(r.old, p.firstToGo)
+	return stay, r
+}
+
+// replacement is what is replaced of a pool.
+type replacement struct {
+	old   []*Machine
+	why   map[string]bool
+	swaps int // how many of them get a successor
 }
 
 // firstToGo puts the nodes first that serve least: those that are not ready, then
@@ -72,38 +93,44 @@ func (p *planner) firstToGo(a, b *Machine) int {
 }
 
 // warnRoll says before the apply what is going to be replaced.
-func (p *planner) warnRoll(pool PoolSpec, old []*Machine, reasons map[string]bool) {
-	nodes := make([]string, len(old))
-	for i, m := range old {
+func (p *planner) warnRoll(pool PoolSpec, r replacement) {
+	nodes := make([]string, len(r.old))
+	for i, m := range r.old {
 		nodes[i] = m.Marker.Node
 	}
 	slices.Sort(nodes)
 	const most = 10
 	if len(nodes) > most {
-		nodes = append(nodes[:most], fmt.Sprintf("and %d more", len(old)-most))
+		nodes = append(nodes[:most], fmt.Sprintf("and %d more", len(r.old)-most))
 	}
-	why := make([]string, 0, len(reasons))
-	for r := range reasons {
-		why = append(why, r)
+	how := ""
+	switch {
+	case r.swaps > 0 && pool.expands():
+		how = ", each after its successor is there"
+	case r.swaps > 0:
+		how = ", each before its successor is made"
 	}
-	slices.Sort(why)
-	order := "each is deleted after its successor is there"
-	if !pool.expands() {
-		order = "each is deleted before its successor is made"
+	if without := len(r.old) - r.swaps; without > 0 {
+		how += fmt.Sprintf(", %d of them without a successor, since the pool has that many more than are wanted", without)
 	}
 	p.warn(workerField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
-		"%d of its nodes were built otherwise than they are wanted now (%s) and are replaced one at a time; %s: %s.",
-		len(old), strings.Join(why, ", "), order, strings.Join(nodes, ", "))
+		"%d of its nodes are not what is wanted now (%s) and are deleted one at a time%s: %s.",
+		len(r.old), strings.Join(slices.Sorted(maps.Keys(r.why)), ", "), how, strings.Join(nodes, ", "))
 }
 
 // roll replaces nodes one at a time. Those that are more than the pool needs go
 // first: they are the predecessors of nodes that an earlier run has built.
-func (p *planner) roll(pool PoolSpec, old []*Machine, swaps int, create func() Step) {
-	for len(old) > swaps {
+func (p *planner) roll(pool PoolSpec, r replacement, create func() Step) {
+	if len(r.old) == 0 {
+		return
+	}
+	p.warnRoll(pool, r)
+	old := r.old
+	for len(old) > r.swaps {
 		p.rollStep(p.removal(pool, old[0]))
 		old = old[1:]
 	}
-	for range swaps {
+	for range r.swaps {
 		next := create()
 		// Of the same IP pool, so that one address to spare is enough.
 		at := slices.IndexFunc(old, func(m *Machine) bool {
@@ -111,13 +138,27 @@ func (p *planner) roll(pool PoolSpec, old []*Machine, swaps int, create func() S
 		})
 		at = max(at, 0)
 		gone := p.removal(pool, old[at])
-		old = slices.Delete(old, at, at+1)
+		old = slices.Delete(slices.Clone(old), at, at+1)
 		if pool.expands() {
 			p.rollStep(next)
 			p.rollStep(gone)
 		} else {
 			p.rollStep(gone)
 			p.rollStep(next)
+		}
+	}
+}
+
+// uncordon gives work again to nodes that an earlier run has begun to take away
+// and that are to stay, as after a change that was taken back.
+func (p *planner) uncordon() {
+	going := map[string]bool{}
+	for _, s := range p.out.Steps {
+		going[s.Target] = going[s.Target] || s.Action == ActionDeleteNode
+	}
+	for _, m := range p.obs.Survey.Machines {
+		if name := m.Marker.Node; p.obs.Nodes[name].Cordoned && !going[name] && !p.later[name] {
+			p.add(Step{Change: Change{ActionUncordonNode, name}, stage: stageNodes})
 		}
 	}
 }

@@ -233,8 +233,11 @@ type API interface {
 	// LabelNode brings labels, annotations and taints of a node to what the spec
 	// says and leaves alone those that it never set.
 	LabelNode(ctx context.Context, name string, want NodeMeta) error
-	// Drain cordons a node and evicts its pods through the eviction API.
+	// Drain cordons a node, which KubeNode.Cordoned tells from then on unless
+	// somebody else had, and evicts its pods through the eviction API.
 	Drain(ctx context.Context, name string, timeout time.Duration) error
+	// Uncordon takes back what Drain did to a node; one that is gone is success.
+	Uncordon(ctx context.Context, name string) error
 	// DeleteNode deletes the node object; one that is gone is success.
 	DeleteNode(ctx context.Context, name string) error
 
@@ -277,4 +280,5 @@ type KubeNode struct {
 	// Managed is what LabelNode set earlier, so that it can be taken away again.
 	Managed       NodeMeta
 	Unschedulable bool
+	Cordoned      bool // Drain cordoned it
 }

@@ -91,6 +91,8 @@ func (r *run) do(ctx context.Context, s Step) error {
 		return r.wipeUserdata(ctx, s.node.machine.Ref, s.Target)
 	case ActionLabelNode:
 		return r.labelNode(ctx, s.Target, s.node.meta)
+	case ActionUncordonNode:
+		return r.uncordonNode(ctx, s.Target)
 	case ActionApplyPack:
 		return r.applyPack(ctx, s.pack)
 	case ActionRenewKubeconfig:

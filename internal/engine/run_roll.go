@@ -40,8 +40,21 @@ func (r *run) awaitServing(ctx context.Context, name string) error {
 	})
 }
 
+// sickControlPlane tells which nodes of the control plane do not serve, and why.
+func (r *run) sickControlPlane(nodes map[string]KubeNode) []string {
+	var sick []string
+	for name, n := range nodes {
+		if nodeNumber(r.spec.Name, ControlPlanePool, name) > 0 && !r.serves(n) {
+			sick = append(sick, fmt.Sprintf("%s (%s)", name, n.Reason))
+		}
+	}
+	slices.Sort(sick)
+	return sick
+}
+
 // awaitSpare waits until enough nodes of a pool serve without the one that is
-// about to be taken out of a roll. What does not serve itself is no loss.
+// about to be taken out of a roll, and the control plane is well. What does not
+// serve itself is no loss.
 func (r *run) awaitSpare(ctx context.Context, s Step) error {
 	return r.poll(ctx, r.e.Timing.ReadyWait, func(ctx context.Context) error {
 		nodes, err := r.nodes(ctx)
@@ -50,6 +63,9 @@ func (r *run) awaitSpare(ctx context.Context, s Step) error {
 		}
 		if n, there := nodes[s.Target]; !there || !r.serves(n) {
 			return nil
+		}
+		if sick := r.sickControlPlane(nodes); len(sick) > 0 {
+			return fmt.Errorf("%s is not taken away while nodes of the control plane are not Ready: %s", s.Target, strings.Join(sick, ", "))
 		}
 		serving, not := 0, []string(nil)
 		for name, n := range nodes {
@@ -89,8 +105,11 @@ func rollStopped(steps []Step) error {
 		return fmt.Errorf("the roll stops here; the next apply goes on")
 	}
 	slices.Sort(left)
-	return fmt.Errorf("the roll stops here, and %d nodes are left as they are: %s; mend the reason, and the next apply goes on",
-		len(left), strings.Join(left, ", "))
+	count := "1 node is left as it is"
+	if len(left) > 1 {
+		count = fmt.Sprintf("%d nodes are left as they are", len(left))
+	}
+	return fmt.Errorf("the roll stops here, and %s: %s; mend the reason, and the next apply goes on", count, strings.Join(left, ", "))
 }
 
 // vacated tells the run's own view of the ledger that an address may be handed
@@ -99,4 +118,16 @@ func (r *run) vacated(c Claim) {
 	if pool := r.obs.IPPools[c.Pool]; pool != nil && pool.Registered && r.obs.taken != nil {
 		r.obs.taken.Vacated(pool.Pool, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
 	}
+}
+
+// uncordonNode gives work again to a node that an earlier run was about to delete.
+func (r *run) uncordonNode(ctx context.Context, name string) error {
+	api, err := r.waitAPI(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.lease.Check(ctx); err != nil {
+		return err
+	}
+	return api.Uncordon(ctx, name)
 }

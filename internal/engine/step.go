@@ -24,6 +24,7 @@ const (
 	ActionCreateNode      Action = "create_node"        // target: the node
 	ActionWipeUserdata    Action = "wipe_userdata"      // target: the node
 	ActionLabelNode       Action = "label_node"         // target: the node
+	ActionUncordonNode    Action = "uncordon_node"      // target: a node that was to be deleted and stays
 	ActionApplyPack       Action = "apply_pack"         // target: the pack
 	ActionRenewKubeconfig Action = "renew_kubeconfig"   // target: the cluster; half of its life is over
 	ActionKeep            Action = "keep_configuration" // target: the cluster; what import reads from it

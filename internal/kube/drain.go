@@ -51,8 +51,8 @@ func (a *api) Drain(ctx context.Context, name string, timeout time.Duration) err
 		helper.GracePeriodSeconds = unreachableGrace
 		helper.SkipWaitForDeleteTimeoutSeconds = unreachableWait
 	}
-	if err := drain.RunCordonOrUncordon(helper, node, true); err != nil {
-		return failed(ctx, err, "cordon the node %q", name)
+	if err := a.cordon(ctx, node); err != nil {
+		return err
 	}
 	eviction, err := drain.CheckEvictionSupport(a.clients)
 	if err != nil {

@@ -223,3 +223,47 @@ func TestDrainOfANodeThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestDrainCanBeTakenBack tells a node that Drain has cordoned from one that
+// somebody else has, and gives the former work again.
+func TestDrainCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	other := node("admins", corev1.ConditionTrue)
+	other.Spec.Unschedulable = true
+	clients := fake.NewClientset(node("w", corev1.ConditionTrue), other)
+	evictions(clients, allow)
+	api := kube.NewForClients(clients)
+	cordoned := func() map[string]bool {
+		t.Helper()
+		nodes, err := api.Nodes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for _, n := range nodes {
+			if found[n.Name] = n.Cordoned; n.Cordoned && !n.Unschedulable {
+				t.Errorf("%s is marked and takes pods", n.Name)
+			}
+		}
+		return found
+	}
+	for range 2 { // the second time, the node is cordoned
+		for _, name := range []string{"w", "admins"} {
+			if err := api.Drain(t.Context(), name, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if found := cordoned(); !found["w"] || found["admins"] {
+		t.Errorf("cordoned by Drain: %v", found)
+	}
+	for _, name := range []string{"w", "gone"} {
+		if err := api.Uncordon(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := clients.CoreV1().Nodes().Get(t.Context(), "w", metav1.GetOptions{})
+	if err != nil || n.Spec.Unschedulable || len(n.Annotations) > 0 || cordoned()["w"] {
+		t.Errorf("got %+v (%v)", n, err)
+	}
+}

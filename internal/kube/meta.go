@@ -33,8 +33,10 @@ type managed struct {
 // and takes away those that an earlier call set. All others stay. A node that
 // is as wanted is not written.
 func (a *api) LabelNode(ctx context.Context, name string, want engine.NodeMeta) error {
-	if _, ok := want.Annotations[ManagedAnnotation]; ok {
-		return fmt.Errorf("the annotation %s of node %q is Gantry's own and can't be set", ManagedAnnotation, name)
+	for _, own := range []string{ManagedAnnotation, CordonedAnnotation} {
+		if _, ok := want.Annotations[own]; ok {
+			return fmt.Errorf("the annotation %s of node %q is Gantry's own and can't be set", own, name)
+		}
 	}
 	nodes := a.clients.CoreV1().Nodes()
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {

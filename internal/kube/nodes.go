@@ -72,6 +72,7 @@ func fromNode(n *corev1.Node) engine.KubeNode {
 		Version:       n.Status.NodeInfo.KubeletVersion,
 		ProviderID:    n.Spec.ProviderID,
 		Unschedulable: n.Spec.Unschedulable,
+		Cordoned:      n.Annotations[CordonedAnnotation] != "",
 		NodeMeta:      engine.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
 		Managed:       readManaged(n).meta(n),
 	}

@@ -1,0 +1,144 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// cordoned are the nodes that take no new pods.
+func (w *world) cordoned(secrets *engine.Secrets) []string {
+	w.t.Helper()
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	nodes, err := api.Nodes(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var names []string
+	for _, n := range nodes {
+		if n.Unschedulable || n.Cordoned {
+			names = append(names, n.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestRollTakenBackAfterEveryCall kills a roll at each of its vCenter calls and
+// takes the change back: the pool is as it was asked for before, and every node
+// takes work.
+func TestRollTakenBackAfterEveryCall(t *testing.T) {
+	t.Parallel()
+	for name, strategy := range strategies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			emptied := &atomic.Int32{}
+			t.Cleanup(func() {
+				if emptied.Load() == 0 {
+					t.Error("no node was left cordoned")
+				}
+			})
+			everyCall(t, func(w *world) {
+				spec, secrets := w.rollable(strategy, 0)
+				spec.Workers[0].CPU = 4
+				w.sim.ResetCalls()
+				if _, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+					w.t.Fatal(err)
+				}
+			}, func(t *testing.T, k int) {
+				w := newWorld(t, simulator.Options{})
+				spec, secrets := w.rollable(strategy, 0)
+				larger := spec
+				larger.Workers = slices.Clone(spec.Workers)
+				larger.Workers[0].CPU = 4
+				w.killed(k, func(ctx context.Context, e *engine.Engine) {
+					_, _ = e.Apply(ctx, engine.Request{Spec: larger, Secrets: secrets})
+				})
+				emptied.Add(int32(len(w.cordoned(secrets))))
+				e := w.engine()
+				seen := w.witness(e, spec, secrets)
+				if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+					t.Fatal(err)
+				}
+				seen.kept(t, strategy)
+				w.rolledOut(spec, secrets)
+				if left := w.cordoned(secrets); len(left) > 0 {
+					t.Errorf("%v take no work", left)
+				}
+			})
+		})
+	}
+}
+
+// TestDrainTakenBack has a disruption budget that stops a roll, and gives up: the
+// node that was to go takes work again.
+func TestDrainTakenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.rollable(engine.ExpandFirst, 0)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Apply(t.Context(), []string{guarded("1")}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the pod runs", func(ctx context.Context) bool { return api.Available(ctx, "default", "web") == nil })
+	larger := spec
+	larger.Workers = slices.Clone(spec.Workers)
+	larger.Workers[0].CPU, larger.Workers[0].DrainTimeout = 4, time.Second
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: larger, Secrets: secrets})
+	stuck := w.cordoned(secrets)
+	if err == nil || len(stuck) != 1 {
+		t.Fatalf("%v are cordoned after %v", stuck, err)
+	}
+	if got := actions(w.plan(spec, secrets)); !slices.Contains(got, "uncordon_node "+stuck[0]) {
+		t.Errorf("planned %v", got)
+	}
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	w.rolledOut(spec, secrets)
+	if left := w.cordoned(secrets); len(left) > 0 {
+		t.Errorf("%v take no work", left)
+	}
+}
+
+// TestRollWaitsForTheControlPlane rolls while a node of the control plane is not
+// Ready: no worker that serves is taken away.
+func TestRollWaitsForTheControlPlane(t *testing.T) {
+	t.Parallel()
+	for name, strategy := range strategies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			spec, secrets := w.rollable(strategy, 0)
+			spec.Workers[0].CPU = 4
+			sick := &atomic.Bool{}
+			sick.Store(true)
+			e := w.engine()
+			e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, "prod-cp-1", sick}, 300*time.Millisecond
+			_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is sick)") || !strings.Contains(err.Error(), "control plane") {
+				t.Errorf("got %v", err)
+			}
+			if ready := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Contains(ready, "prod-general-1") || !slices.Contains(ready, "prod-general-2") {
+				t.Errorf("Ready are %v", ready)
+			}
+			sick.Store(false)
+			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+				t.Fatal(err)
+			}
+			w.rolledOut(spec, secrets)
+		})
+	}
+}
