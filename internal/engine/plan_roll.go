@@ -59,7 +59,7 @@ func (p *planner) split(pool PoolSpec, members []*Machine, hidden int) (stay []*
 	}
 	if wait != "" {
 		p.warn(workerField(pool.Name), fmt.Sprintf("Worker pool %q is not rolled now", pool.Name),
-			"%d of its nodes are to be replaced. That waits until %s.", len(r.old), wait)
+			"The replacement of %d of its nodes waits until %s.", len(r.old), wait)
 		for _, m := range r.old {
 			p.later[m.Marker.Node] = true
 		}
@@ -114,8 +114,8 @@ func (p *planner) warnRoll(pool PoolSpec, r replacement) {
 		how += fmt.Sprintf(", %d of them without a successor, since the pool has that many more than are wanted", without)
 	}
 	p.warn(workerField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
-		"%d of its nodes are not what is wanted now (%s) and are deleted one at a time%s: %s.",
-		len(r.old), strings.Join(slices.Sorted(maps.Keys(r.why)), ", "), how, strings.Join(nodes, ", "))
+		"The apply deletes %d of its nodes, one at a time%s: %s. What is not as it is wanted now: %s.",
+		len(r.old), how, strings.Join(nodes, ", "), strings.Join(slices.Sorted(maps.Keys(r.why)), ", "))
 }
 
 // roll replaces nodes one at a time. Those that are more than the pool needs go

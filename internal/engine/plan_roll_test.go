@@ -34,7 +34,7 @@ func TestPlanRollsOneAtATime(t *testing.T) {
 			t.Errorf("%s does not wait for %s", s.Change, p.Steps[i].Change)
 		}
 	}
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Detail, "2 of its nodes") || !strings.Contains(p.Warnings[0].Detail, "(cpu)") ||
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Detail, "2 of its nodes") || !strings.Contains(p.Warnings[0].Detail, "now: cpu.") ||
 		!strings.Contains(p.Warnings[0].Detail, "c-w-1, c-w-2") {
 		t.Errorf("warnings %v", p.Warnings)
 	}

@@ -61,7 +61,7 @@ func TestPlanTellsWhatARollDoes(t *testing.T) {
 		steps  string
 		told   []string // nil: no roll is spoken of
 	}{
-		"all are replaced": {2, nil, "create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2", []string{"2 of its nodes", "(cpu)", "after its successor", "c-w-1, c-w-2"}},
+		"all are replaced": {2, nil, "create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2", []string{"2 of its nodes", "now: cpu.", "after its successor", "c-w-1, c-w-2"}},
 		"one is too many":  {1, nil, "delete_node c-w-1, create_node c-w-3, delete_node c-w-2", []string{"2 of its nodes", "1 of them without a successor"}},
 		"all are too many": {0, nil, "delete_node c-w-2, delete_node c-w-1", nil},
 		"nobody answers": {2, func(o *engine.Observed) { o.APIError, o.Nodes = "no route", nil }, "",
