@@ -85,9 +85,12 @@ func rootless(pool string) string {
 	return pool
 }
 
+// unescaped undoes what vCenter does to three characters of a name.
+var unescaped = strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`, "%25", "%")
+
 // sameObject tells whether two names of the inventory can mean the same object:
 // a path may leave out its beginning.
 func sameObject(a, b string) bool {
-	a, b = strings.TrimSuffix(a, "/"), strings.TrimSuffix(b, "/")
+	a, b = unescaped.Replace(strings.TrimSuffix(a, "/")), unescaped.Replace(strings.TrimSuffix(b, "/"))
 	return a == b || a != "" && b != "" && (strings.HasSuffix(a, "/"+b) || strings.HasSuffix(b, "/"+a))
 }

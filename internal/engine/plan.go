@@ -251,9 +251,11 @@ func (p *planner) warnUnreachable() {
 	}
 }
 
+const controlPlanePlacement = "control_plane.placement"
+
 func placementField(pool int, name string, i int) Field {
 	if pool == 0 {
-		return "control_plane.placement"
+		return controlPlanePlacement
 	}
 	return Field(fmt.Sprintf("worker_pools[%q].placements[%d]", name, i))
 }

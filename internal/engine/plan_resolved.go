@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
@@ -9,7 +10,11 @@ import (
 // resolved collects what speaks against the names that the spec uses: what is
 // not there, what cannot be cloned or bootstrapped, pools of somebody else.
 func (p *planner) resolved() {
-	p.out.Problems = append(p.out.Problems, p.obs.Survey.Problems...)
+	for _, problem := range p.obs.Survey.Problems {
+		if !p.keepsControlPlane() || !strings.HasPrefix(string(problem.Field), controlPlanePlacement+".") {
+			p.out.Problems = append(p.out.Problems, problem)
+		}
+	}
 	p.clones()
 	p.bootstraps()
 	at := -1
@@ -28,7 +33,8 @@ func (p *planner) resolved() {
 				continue
 			}
 			field := placementField(i, pool.Name, j)
-			if network := p.networkAt(at, pl.Network); !ledger.MaybeSameNetwork(ip.Body.Network, network) {
+			kept := i == 0 && p.keepsControlPlane()
+			if network := p.networkAt(at, pl.Network); !kept && !ledger.MaybeSameNetwork(ip.Body.Network, network) {
 				p.problem(field+".network", "Not the network of the IP pool",
 					"The addresses of IP pool %q live on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
 					ip.Body.Name, ip.Body.Network, network)
@@ -44,6 +50,13 @@ func (p *planner) resolved() {
 			}
 		}
 	}
+}
+
+// keepsControlPlane tells whether no node is added to the control plane: then it
+// is no matter that it could not be built any more as it was, such as where an
+// administrator has renamed a network. Its placement does not change in place.
+func (p *planner) keepsControlPlane() bool {
+	return p.ready() && p.creating(ControlPlanePool) == 0
 }
 
 // networkAt is the network of the placement at that place of all: its path, where
@@ -63,11 +76,15 @@ func (p *planner) clones() {
 	}
 	at := 0
 	for i, pool := range p.spec.Pools() {
-		if i == 0 && p.ready() && p.creating(ControlPlanePool) == 0 {
+		if i == 0 && p.keepsControlPlane() {
 			at += len(pool.Placements)
-			continue // it stays on the image that it was built from
+			continue
 		}
 		for range pool.Placements {
+			if site.Placements[at].ComputeCluster == "" {
+				at++
+				continue // its problem is told already
+			}
 			if _, err := cloneMode(p.spec.CloneMode, site.Template, site.Placements[at], pool.DiskGB); err != nil {
 				p.problem("clone_mode", "The template cannot be cloned as linked", "%s.", err)
 				return

@@ -98,6 +98,7 @@ func TestPlanRollsWhatWasBuiltOtherwise(t *testing.T) {
 		"network by its path": {whole, func(_ *engine.ClusterSpec, p *engine.PoolSpec) { p.Placements[0].Network = "/dc/network/net" }, false},
 		"resource pool":       {whole, func(_ *engine.ClusterSpec, p *engine.PoolSpec) { p.Placements[0].ResourcePool = "" }, true},
 		"compute cluster":     {old, func(_ *engine.ClusterSpec, p *engine.PoolSpec) { p.Placements[0].ComputeCluster = "b" }, true},
+		"name with a slash":   {func(m *engine.Marker) { whole(m); m.Placement = "a/b" }, func(_ *engine.ClusterSpec, p *engine.PoolSpec) { p.Placements[0].ComputeCluster = "a%2fb" }, false},
 		"address pool":        {old, func(_ *engine.ClusterSpec, p *engine.PoolSpec) { p.Placements[0].IPPoolID = "other" }, true},
 		"a placement is added": {whole, func(_ *engine.ClusterSpec, p *engine.PoolSpec) {
 			p.Placements = append(p.Placements, engine.Placement{ComputeCluster: "b", IPPoolID: "pool"})

@@ -91,7 +91,7 @@ type Survey struct {
 	// unknown is not gone.
 	Unreadable []string
 
-	Site     *Site     // nil unless everything was resolved
+	Site     *Site     // nil unless everything but placements was resolved
 	Problems []Problem // what could not be resolved, each on its attribute
 }
 
@@ -117,7 +117,7 @@ type Site struct {
 	Folder     string // reference; empty when it does not exist yet
 	// MissingFolders are the paths that CreateFolder would make.
 	MissingFolders []string
-	Placements     []ResolvedPlacement // same order as the request's
+	Placements     []ResolvedPlacement // same order as the request's; empty where it has problems
 }
 
 // Template is the node image.

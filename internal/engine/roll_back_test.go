@@ -142,3 +142,34 @@ func TestRollWaitsForTheControlPlane(t *testing.T) {
 		})
 	}
 }
+
+// TestWorkersChangeWhereTheControlPlaneCouldNot has a placement of the control
+// plane that nothing could be built on any more: workers are rolled and added, and
+// a control-plane node is refused.
+func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.spec(1, 1))
+	// As after somebody has renamed the datastore and the network.
+	place := &spec.ControlPlane.Placements[0]
+	place.Datastore, place.Network = "renamed", "renamed, too"
+	spec.Workers[0].CPU, spec.Workers[0].Count = 4, 2
+	if p := w.plan(spec, secrets); p.Err() != nil {
+		t.Fatal(p.Err())
+	}
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+		t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
+	}
+	spec.ControlPlane.Count = 3
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control_plane.placement.datastore") {
+		t.Errorf("got %v with the problems %v", actions(p), p.Problems)
+	}
+	spec.ControlPlane.Count, spec.Workers[0].CPU = 1, 6
+	spec.Workers[0].Placements[1].Datastore = "renamed"
+	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Field != `worker_pools["general"].placements[1].datastore` {
+		t.Errorf("got the problems %v", p.Problems)
+	}
+}

@@ -229,7 +229,7 @@ func (r *run) readZones(ctx context.Context) (map[string]Zone, error) {
 	seen := map[string]bool{}
 	var clusters []string
 	for _, pl := range site.Placements {
-		if !seen[pl.ComputeCluster] {
+		if pl.ComputeCluster != "" && !seen[pl.ComputeCluster] {
 			seen[pl.ComputeCluster] = true
 			clusters = append(clusters, pl.ComputeCluster)
 		}

@@ -10,14 +10,13 @@ import (
 )
 
 // placement resolves one placement: a compute cluster, and what can be reached
-// from it.
-func (r *resolver) placement(p engine.PlacementNames) {
+// from it. One with a problem is empty.
+func (r *resolver) placement(p engine.PlacementNames) (out engine.ResolvedPlacement) {
 	cluster := r.choose(p.Field+".compute_cluster", "compute cluster", p.ComputeCluster, r.inDatacenter(), r.below(r.dc.ref, clusterTypes...))
 	if cluster == nil {
 		r.checkWithoutCluster(p)
-		return
+		return out
 	}
-	out := engine.ResolvedPlacement{ComputeCluster: cluster.ref.String(), ComputeClusterName: cluster.name}
 	if len(r.usableHosts(cluster)) == 0 {
 		r.add(p.Field+".compute_cluster", fmt.Sprintf("Compute cluster %q has no usable host", cluster.name),
 			"All hosts of %q are disconnected or in maintenance mode, or this account may not see them.", cluster.path())
@@ -26,11 +25,12 @@ func (r *resolver) placement(p engine.PlacementNames) {
 	network := r.network(p, cluster)
 	pool := r.pool(p, cluster)
 	if datastore == nil || network == nil || pool == nil {
-		return
+		return out
 	}
-	out.Datastore, out.ResourcePool = datastore.ref.String(), pool.ref.String()
-	out.Network = r.networkOf(network)
-	r.site.Placements = append(r.site.Placements, out)
+	return engine.ResolvedPlacement{
+		ComputeCluster: cluster.ref.String(), ComputeClusterName: cluster.name,
+		Datastore: datastore.ref.String(), ResourcePool: pool.ref.String(), Network: r.networkOf(network),
+	}
 }
 
 // checkWithoutCluster reports what is unknown in any compute cluster, so that

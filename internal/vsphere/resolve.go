@@ -37,9 +37,18 @@ func (inv *inventory) resolve(datacenter string, names *engine.Names) *resolver 
 	r.folder(names.Folder)
 	r.image(names)
 	for _, p := range names.Placements {
-		r.placement(p)
+		r.site.Placements = append(r.site.Placements, r.placement(p))
 	}
 	return r
+}
+
+// located tells whether all was resolved but for placements.
+func (r *resolver) located(names *engine.Names) bool {
+	return r.template != nil && !slices.ContainsFunc(r.problems, func(problem engine.Problem) bool {
+		return !slices.ContainsFunc(names.Placements, func(p engine.PlacementNames) bool {
+			return strings.HasPrefix(string(problem.Field), string(p.Field)+".")
+		})
+	})
 }
 
 func (r *resolver) add(field engine.Field, summary, detail string, args ...any) {

@@ -62,7 +62,7 @@ func (c *Client) Survey(ctx context.Context, req engine.SurveyRequest) (*engine.
 		r.describeTemplate(c, details)
 	}
 	survey.Problems = r.problems
-	if r.site != nil && len(r.problems) == 0 {
+	if r.site != nil && r.located(req.Names) {
 		survey.Site = r.site
 	}
 	return survey, nil

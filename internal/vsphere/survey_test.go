@@ -94,8 +94,13 @@ func TestSurveyProblems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if survey.Site != nil || len(survey.Problems) != 1 {
-				t.Fatalf("site %+v, problems %+v", survey.Site, survey.Problems)
+			if len(survey.Problems) != 1 {
+				t.Fatalf("problems %+v", survey.Problems)
+			}
+			// The rest of the site is told where only a placement is not found.
+			placed := strings.HasPrefix(string(survey.Problems[0].Field), "control_plane.placement.")
+			if (survey.Site != nil) != placed || placed && survey.Site.Placements[0] != (engine.ResolvedPlacement{}) {
+				t.Errorf("site %+v", survey.Site)
 			}
 			p := survey.Problems[0]
 			if p.Field != test.field || !strings.Contains(p.Detail, test.detail) || p.Summary == "" {
