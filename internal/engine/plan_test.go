@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
@@ -162,25 +160,6 @@ func TestPlanScalesInNewestAndNotReadyFirst(t *testing.T) {
 	}
 }
 
-func TestPlanRefusesAPoolThatIsTooSmall(t *testing.T) {
-	t.Parallel()
-	o := observed(6)
-	o.IPPools["pool"].Taken = 2
-	p := engine.PlanFor(small(3, 2), o)
-	if len(p.Problems) != 1 {
-		t.Fatalf("got %+v", p.Problems)
-	}
-	got := p.Problems[0]
-	if got.Field != "control_plane.placement.ip_pool_id" {
-		t.Errorf("on %s", got.Field)
-	}
-	for _, want := range []string{"6 addresses", "2 in use", "4 free", "8 are needed", "3 for the control plane", "1 for the VIP", "1 for the extra", "2 for worker pool w", "1 for rolling workers (expand_first)"} {
-		if !strings.Contains(got.Detail, want) {
-			t.Errorf("%q does not say %q", got.Detail, want)
-		}
-	}
-}
-
 func TestPlanRefusesALinkedCloneThatWouldBeFull(t *testing.T) {
 	t.Parallel()
 	spec, o := small(1, 0), observed(100)
@@ -189,15 +168,6 @@ func TestPlanRefusesALinkedCloneThatWouldBeFull(t *testing.T) {
 	p := engine.PlanFor(spec, o)
 	if len(p.Problems) != 1 || p.Problems[0].Field != "clone_mode" || !strings.Contains(p.Problems[0].Detail, "no snapshot") {
 		t.Fatalf("got %+v", p.Problems)
-	}
-}
-
-func TestPlanIsUnknownWhileAPoolIsNotRegistered(t *testing.T) {
-	t.Parallel()
-	o := observed(100)
-	o.IPPools = nil
-	if p := engine.PlanFor(small(1, 0), o); !p.Unknown || p.Err() != nil {
-		t.Fatalf("got %+v", p)
 	}
 }
 
@@ -303,81 +273,6 @@ func TestPlanKeepsWhatImportNeeds(t *testing.T) {
 	}
 }
 
-// TestPlanProperties holds the planner to what must be true of every plan,
-// whatever is wanted and whatever is there.
-func TestPlanProperties(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		spec := small(rapid.SampledFrom([]int{1, 3, 5}).Draw(t, "control plane"), rapid.IntRange(0, 6).Draw(t, "workers"))
-		o := running(observed(1000), rapid.IntRange(1, 3).Draw(t, "there"), rapid.IntRange(0, 6).Draw(t, "workers there"))
-		o.Record.Ready = rapid.Bool().Draw(t, "ready")
-		o.Record.Counters["w"] += rapid.IntRange(0, 3).Draw(t, "skipped")
-		if rapid.Bool().Draw(t, "unreachable") {
-			o.APIError, o.Nodes = "no route", nil
-		}
-		for _, m := range slices.Clone(o.Survey.Machines) {
-			switch rapid.IntRange(0, 4).Draw(t, "fate of "+m.Marker.Node) {
-			case 0:
-				lose(o, m.Marker.Node)
-			case 1:
-				delete(o.Nodes, m.Marker.Node)
-			}
-		}
-		there, used := map[string]bool{}, map[string]int{}
-		for _, m := range o.Survey.Machines {
-			there[m.Marker.Node] = true
-		}
-		p := engine.PlanFor(spec, o)
-		if p.Err() != nil {
-			return
-		}
-		firsts := 0
-		deleted := map[string]bool{}
-		for _, s := range p.Steps {
-			if s.First() {
-				firsts++
-			}
-			switch s.Action {
-			case engine.ActionDeleteNode:
-				deleted[s.Target] = true
-				if !there[s.Target] {
-					t.Fatalf("%s has no VM to delete", s.Target)
-				}
-			case engine.ActionCreateNode:
-				used[s.Target]++
-				if there[s.Target] && !deleted[s.Target] {
-					t.Fatalf("%s is created beside itself", s.Target)
-				}
-				if _, known := o.Nodes[s.Target]; known {
-					t.Fatalf("%s has been a node already", s.Target)
-				}
-			}
-		}
-		for name, n := range used {
-			if n > 1 {
-				t.Fatalf("%s is created %d times", name, n)
-			}
-		}
-		if firsts > 1 || firsts == 1 && o.Record.Ready {
-			t.Fatalf("%d nodes initialise a control plane (ready: %v)", firsts, o.Record.Ready)
-		}
-		left := 0
-		for name := range there {
-			if strings.Contains(name, "-w-") && !deleted[name] {
-				left++
-			}
-		}
-		for name := range used {
-			if strings.Contains(name, "-w-") {
-				left++
-			}
-		}
-		if left != spec.Workers[0].Count {
-			t.Fatalf("%d workers are wanted and the plan leads to %d: %s", spec.Workers[0].Count, left, names(p))
-		}
-	})
-}
-
 func TestPlanDestroyTakesAddressesLast(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 1, 2)
@@ -396,62 +291,5 @@ func TestPlanDestroyRefusesAGatewayInUse(t *testing.T) {
 	p := engine.PlanDestroyFor(small(1, 0).Target(), o)
 	if len(p.Steps) != 0 || p.Err() == nil || !strings.Contains(fmt.Sprint(p.Err()), "cluster prod") {
 		t.Fatalf("got %s (%v)", names(p), p.Err())
-	}
-}
-
-// TestPlanComparesNetworks has pools that name their network in every way that
-// there is.
-func TestPlanComparesNetworks(t *testing.T) {
-	t.Parallel()
-	const path = "/dc-1/network/nodes"
-	for _, c := range []struct {
-		pool, placement, resolved string
-		same                      bool
-	}{
-		{"", "nodes", path, true},
-		{"nodes", "nodes", path, true},
-		{"nodes", path, path, true},
-		{path, "nodes", path, true},
-		{path, path, path, true},
-		{"network/nodes", "nodes", path, true},
-		{"Nodes", "nodes", path, false},
-		{"other", "nodes", path, false},
-		{"/dc-2/network/nodes", path, path, false},
-		// What the placement's name means is known.
-		{"/dc-2/network/nodes", "nodes", path, false},
-		{"/dc-2/network/nodes", "nodes", "", true},
-	} {
-		spec, o := small(1, 0), observed(100)
-		spec.ControlPlane.Placements[0].Network = c.placement
-		for i := range o.Survey.Site.Placements {
-			o.Survey.Site.Placements[i].Network.Path = c.resolved
-		}
-		o.IPPools["pool"].Body.Network = c.pool
-		p := engine.PlanFor(spec, o)
-		refused := slices.ContainsFunc(p.Problems, func(p engine.Problem) bool { return p.Field == "control_plane.placement.network" })
-		if refused == c.same {
-			t.Errorf("pool on %q, placement on %q (%s): %+v", c.pool, c.placement, c.resolved, p.Problems)
-		}
-	}
-}
-
-// TestPlanWarnsOfNoNameservers has a pool whose nodes would know no DNS server,
-// on which real CoreDNS does not start.
-func TestPlanWarnsOfNoNameservers(t *testing.T) {
-	t.Parallel()
-	silent := func(p *engine.Plan) bool {
-		return !slices.ContainsFunc(p.Warnings, func(w engine.Problem) bool { return strings.Contains(w.Summary, "nameservers") })
-	}
-	spec, o := small(3, 2), observed(100)
-	if p := engine.PlanFor(spec, o); !silent(p) {
-		t.Errorf("there are nameservers: %+v", p.Warnings)
-	}
-	o.IPPools["pool"].Body.Nameservers = nil
-	p := engine.PlanFor(spec, o)
-	if p.Err() != nil || len(p.Warnings) != 1 || silent(p) || p.Warnings[0].Field != "control_plane.placement.ip_pool_id" {
-		t.Errorf("want one warning at the control plane's pool: %+v, %v", p.Warnings, p.Err())
-	}
-	if p := engine.PlanFor(spec, running(o, 3, 2)); !silent(p) {
-		t.Errorf("no node is built: %+v", p.Warnings)
 	}
 }
