@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -16,6 +17,9 @@ import (
 
 // cniDirectory is where Debian has the plug-ins of container networks.
 const cniDirectory = "/usr/lib/cni"
+
+// module is what a guest's first process is built from.
+const module = "github.com/gantry/terraform-provider-gantry"
 
 // required are the programs of the system that a machine shares, with the
 // packages of Debian that hold them.
@@ -42,11 +46,22 @@ var required = []struct{ program, pkg string }{
 // Check says everything that keeps machines from running here, and what to do
 // about it.
 func Check(options Options) error {
-	var problems []error
+	return cannotRun(checkHost(options.Home), checkBinaries(options.Binaries), checkGuest(options.Guest))
+}
+
+// CheckHost is the part of Check that needs nothing built: what to know before
+// Kubernetes is, which takes ten minutes. Home is as in Options.
+func CheckHost(home string) error { return cannotRun(checkHost(home)) }
+
+func checkHost(home string) error {
+	var root error
 	if os.Geteuid() != 0 {
-		problems = append(problems, errors.New("machines are namespaces, mounts and control groups: only root may make them"))
+		root = errors.New("machines are namespaces, mounts and control groups: only root may make them")
 	}
-	problems = append(problems, checkPrograms(), checkKernel(), checkHome(options.Home), checkBinaries(options.Binaries), checkGuest(options.Guest))
+	return errors.Join(root, checkPrograms(), checkKernel(), checkHome(home))
+}
+
+func cannotRun(problems ...error) error {
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("machines can't run here:\n%w", err)
 	}
@@ -126,6 +141,11 @@ func checkGuest(file string) error {
 	// It starts containers from an empty image: there is no library to link.
 	if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 {
 		return fmt.Errorf("the guest's first process: %s is not a static binary (%s)", file, advice)
+	}
+	// Any other program would run as root before the machine has a root directory
+	// of its own: on the host's files.
+	if built, err := buildinfo.ReadFile(file); err != nil || built.Main.Path != module {
+		return fmt.Errorf("the guest's first process: %s is not gantry-guest (%s)", file, advice)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +46,43 @@ func TestCheckNamesEverything(t *testing.T) {
 		if err := machine.Check(machine.Options{Guest: file}); err == nil || !strings.Contains(err.Error(), "the guest's first process") {
 			t.Errorf("%s: %v", file, err)
 		}
+	}
+}
+
+// A static program that isn't the guest's would run on the host's files.
+func TestCheckKnowsTheGuest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	other, guest := filepath.Join(dir, "other"), filepath.Join(dir, "guest")
+	source := filepath.Join(dir, "other.go")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, from := range map[string]string{other: source, guest: "./testdata/guest"} {
+		cmd := exec.Command("go", "build", "-o", file, from)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+	}
+	const refusal = "is not gantry-guest"
+	if err := machine.Check(machine.Options{Guest: other}); err == nil || !strings.Contains(err.Error(), refusal) {
+		t.Errorf("another program: %v", err)
+	}
+	if err := machine.Check(machine.Options{Guest: guest}); err != nil && strings.Contains(err.Error(), "the guest's first process") {
+		t.Errorf("a guest of this module: %v", err)
+	}
+}
+
+// CheckHost needs nothing built and says the same of the rest.
+func TestCheckHost(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	err := machine.CheckHost(t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "missing programs: ip, nsenter,") {
+		t.Errorf("missing programs: %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "build-kubernetes") {
+		t.Errorf("it asks for what is to be built: %v", err)
 	}
 }
 

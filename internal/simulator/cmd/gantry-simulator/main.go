@@ -6,7 +6,8 @@
 //	terraform apply
 //
 // Two subcommands look at what came of it: nodes lists the nodes of a cluster
-// from its kubeconfig, leftovers what is there beyond the initial inventory.
+// from its kubeconfig, leftovers what is there beyond the initial inventory. A
+// third, check, says why machines that run real Kubernetes can't run here.
 package main
 
 import (
@@ -45,6 +46,8 @@ func command(ctx context.Context, args []string) error {
 			return runNodes(args[1:])
 		case "leftovers":
 			return runLeftovers(args[1:])
+		case "check":
+			return runCheck(args[1:])
 		}
 	}
 	return run(ctx, args, os.Stdout, os.Stderr)
@@ -111,11 +114,22 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if !*runReal && (s.real.Guest != "" || s.real.Binaries != "") {
+		return s, errors.New("-guest-binary and -binaries need -real")
+	}
 	if *runReal {
 		s.Real = &s.real
 		return s, s.locate()
 	}
 	return s, nil
+}
+
+// runCheck is the subcommand check: it fails where -real would, whatever is built.
+func runCheck(args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	return machine.CheckHost("")
 }
 
 // locate finds the programs that real machines run.

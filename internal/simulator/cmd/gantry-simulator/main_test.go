@@ -158,6 +158,7 @@ func TestCommandSaysWhyNoRealMachines(t *testing.T) {
 		args  []string
 		wants []string
 	}{
+		{[]string{"-guest-binary", "guest"}, []string{"need -real"}},
 		{[]string{"-real"}, []string{"-real needs -guest-binary"}},
 		{[]string{"-real", "-guest-binary", "no-such-file", "-binaries", empty}, []string{"machines"}},
 	} {
@@ -165,7 +166,7 @@ func TestCommandSaysWhyNoRealMachines(t *testing.T) {
 		if err == nil {
 			t.Errorf("%v: accepted", c.args)
 		}
-		if runtime.GOOS == "linux" && len(c.args) > 1 {
+		if runtime.GOOS == "linux" && len(c.args) > 2 {
 			c.wants = append(c.wants, "internal/tools/build-kubernetes builds them", "no-such-file", "gantry-guest")
 		}
 		for _, want := range c.wants {
