@@ -39,15 +39,27 @@ func (n *newNode) awaitJoin(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, r.e.Timing.BootTimeout)
 	defer cancel()
 	last := BootError{Cluster: r.spec.ID, Node: n.name}
+	var off time.Time // since when it was seen powered off, if it is
 	err := r.watch.until(bounded, PollRequest{VMs: []string{n.vm}}, func(res *PollResult) (bool, error) {
 		state, ok := res.VMs[n.vm]
 		last.Phase, last.Log, n.userdata = state.Phase, state.LogTail, state.Userdata
+		switch {
+		case !ok || state.PoweredOn:
+			off = time.Time{}
+		case off.IsZero():
+			off = time.Now()
+		}
 		switch {
 		case res.Gone[n.vm]:
 			last.Why = "was deleted while it booted"
 			return false, &last
 		case state.Phase == PhaseFailed:
 			last.Why = "failed to join"
+			return false, &last
+		case !off.IsZero() && time.Since(off) > r.e.Timing.RetryBudget:
+			// After a host's failure high availability takes a moment to start it
+			// again; nobody else does.
+			last.Why = "was powered off while it booted, and stays off"
 			return false, &last
 		default:
 			return ok && state.Phase == PhaseJoined, nil
