@@ -16,9 +16,9 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// stride tests every n-th call; GANTRY_INTERRUPT_STRIDE=1 tests them all, as CI
-// does.
-func stride(t *testing.T) int {
+// stride tests every n-th call, the usual ones where GANTRY_INTERRUPT_STRIDE does not
+// say else; 1 tests them all.
+func stride(t *testing.T, usual int) int {
 	t.Helper()
 	if s := os.Getenv("GANTRY_INTERRUPT_STRIDE"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -27,7 +27,7 @@ func stride(t *testing.T) int {
 		}
 		return n
 	}
-	return 1
+	return usual
 }
 
 // killed runs something with the way to vCenter cut from the k-th call on, as
@@ -109,10 +109,22 @@ func (w *world) claims() int {
 // how often it looks at what is under way differs from run to run.
 func everyCall(t *testing.T, run func(*world), test func(t *testing.T, k int)) {
 	t.Helper()
+	callsFrom(t, 1, stride(t, 1), run, test)
+}
+
+// someCalls is everyCall for what takes long and repeats itself: usually one of
+// four, from the given one on.
+func someCalls(t *testing.T, first int, run func(*world), test func(t *testing.T, k int)) {
+	t.Helper()
+	callsFrom(t, first, stride(t, 4), run, test)
+}
+
+func callsFrom(t *testing.T, first, every int, run func(*world), test func(t *testing.T, k int)) {
+	t.Helper()
 	w := newWorld(t, simulator.Options{})
 	run(w)
 	last := w.sim.Calls().Total + 3
-	for k := 1; k <= last; k += stride(t) {
+	for k := first; k <= last; k += every {
 		t.Run(fmt.Sprintf("call %d of %d", k, last), func(t *testing.T) {
 			t.Parallel()
 			test(t, k)

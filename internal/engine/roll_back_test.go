@@ -33,10 +33,10 @@ func (w *world) cordoned(secrets *engine.Secrets) []string {
 	return names
 }
 
-// TestRollTakenBackAfterEveryCall kills a roll at each of its vCenter calls and
-// takes the change back: the pool is as it was asked for before, and every node
-// takes work.
-func TestRollTakenBackAfterEveryCall(t *testing.T) {
+// TestRollTakenBack kills a roll at its vCenter calls, others than
+// TestRollInterrupted, and takes the change back: the pool is as it was asked for
+// before, and every node takes work.
+func TestRollTakenBack(t *testing.T) {
 	t.Parallel()
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestRollTakenBackAfterEveryCall(t *testing.T) {
 					t.Error("no node was left cordoned")
 				}
 			})
-			everyCall(t, func(w *world) {
+			someCalls(t, 3, func(w *world) {
 				spec, secrets := w.rollable(strategy, 0)
 				spec.Workers[0].CPU = 4
 				w.sim.ResetCalls()
