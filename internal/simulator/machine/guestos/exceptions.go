@@ -27,7 +27,8 @@ const (
 	ReadOnly Kind = "read-only"
 	// Shared is something of the host's that the machine sees as its own.
 	Shared Kind = "shared with the host"
-	// Capability is one that no process of the machine has.
+	// Capability is one that no program of the machine has. The first process itself
+	// keeps it, and so does what machine.World.Run starts from outside.
 	Capability Kind = "capability"
 	// Tool is a program with a stand-in.
 	Tool Kind = "tool"
@@ -108,6 +109,9 @@ var exceptions = []Exception{
 	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
 	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},
 	{Shared, "/proc/uptime and the clock", "", sharedKernel + "cloud-init tells how long the host is up."},
+	{Shared, "/proc/cmdline and kernel modules", "", sharedKernel + "it was started with the host's arguments, and a module that the host has not loaded is not there: modprobe says so in the log of the bootstrap."},
+	{Shared, "block devices", "", "There are none: the disk is a directory of the host, and df tells of the host's file system."},
+	{Shared, "version of control groups", "", sharedKernel + "with version 1, kubelet and kubeadm warn on every node that it is in maintenance mode."},
 	{Shared, "/dev/kmsg", "", sharedKernel + "kubelet reads there who was killed for want of memory, and sees other machines' too."},
 	{Shared, "fs.inotify", "", sharedKernel + "its limits count for root of all machines together."},
 	{Shared, "image registries", "", "The simulated network leads to one registry only. containerd asks it for the images of every other."},
