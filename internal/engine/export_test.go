@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"context"
+	"time"
+)
+
 // PlanFor and PlanDestroyFor open the pure planner to the tests.
 var (
 	PlanFor        = plan
@@ -40,4 +45,9 @@ func (s Step) Build(o *Observed) {
 	m := &o.Survey.Machines[len(o.Survey.Machines)-1].Marker
 	m.CPU, m.IPPool = s.node.pool.CPU, s.ipPool()
 	o.Claims[len(o.Claims)-1].Pool = m.IPPool
+}
+
+// Poll calls as a run asks the cluster's API.
+func Poll(ctx context.Context, limit time.Duration, call func(context.Context) error) error {
+	return (&run{e: &Engine{Timing: Timing{Tick: time.Millisecond, MaxTick: time.Millisecond}}}).poll(ctx, limit, call)
 }

@@ -126,7 +126,7 @@ func TestRollWaitsForTheControlPlane(t *testing.T) {
 			sick := &atomic.Bool{}
 			sick.Store(true)
 			e := w.engine()
-			e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, "prod-cp-1", sick}, 5*time.Second
+			e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, "prod-cp-1", sick}, 2*time.Second
 			_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is sick)") || !strings.Contains(err.Error(), "control plane") {
 				t.Errorf("got %v", err)

@@ -60,7 +60,7 @@ func TestRollWaitsUntilNodesServe(t *testing.T) {
 			sick.Store(true)
 			apply := func() error {
 				e := w.engine()
-				e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, c.sick, sick}, 5*time.Second
+				e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, c.sick, sick}, 2*time.Second
 				_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 				return err
 			}

@@ -261,20 +261,24 @@ func once[T any](read func(context.Context) (T, error)) func(context.Context) (T
 }
 
 // poll calls until the answer is nil or the time is up, and then tells the last
-// answer. It is for the cluster's API, never for vCenter.
+// answer that was not cut off by that. It is for the cluster's API, never for vCenter.
 func (r *run) poll(ctx context.Context, limit time.Duration, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	pause := r.e.Timing.Tick
+	var last error
 	for {
 		err := call(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-				return fmt.Errorf("not within %s: %w", limit, err)
+				return fmt.Errorf("not within %s: %w", limit, last)
 			}
 			return context.Cause(ctx)
 		case <-time.After(pause):
