@@ -31,7 +31,8 @@ output "result" { value = [for o in data.gantry_orphans.all.orphans : "${o.kind}
 	}
 	p.killAll()
 	d.AdvanceClock(lockLife)
-	if found := strings.Join(orphans(), "\n"); !strings.Contains(found, "cluster prod: It is registered, its API has never answered, and no run works on it now.") {
+	// How far it has come meanwhile depends on the machine.
+	if found := strings.Join(orphans(), "\n"); !strings.Contains(found, "cluster prod: It is registered, its API has ") || !strings.Contains(found, "no run works on it now") {
 		t.Errorf("a killed run leaves %s", found)
 	}
 	w.must(apply...)
