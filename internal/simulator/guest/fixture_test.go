@@ -261,23 +261,24 @@ func (s *site) boot(m *machine) {
 	s.world.PowerOn(vm)
 }
 
-// settled waits until a guest has joined or failed.
+// settled waits until a guest has joined or failed. A guest sets its state
+// before it reports it: so the state is read after the report is seen, never
+// before.
 func (s *site) settled(name string) guest.State {
 	s.t.Helper()
-	var last guest.State
 	eventually(s.t, "guest "+name+" settles", func() bool {
-		for _, g := range s.world.Guests() {
-			if g.Name == name {
-				last = g
-				s.mu.Lock()
-				reported := s.reports[name]["guestinfo.gantry.phase"]
-				s.mu.Unlock()
-				return reported == "joined" || reported == "failed"
-			}
-		}
-		return false
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		reported := s.reports[name]["guestinfo.gantry.phase"]
+		return reported == "joined" || reported == "failed"
 	})
-	return last
+	for _, g := range s.world.Guests() {
+		if g.Name == name {
+			return g
+		}
+	}
+	s.t.Fatalf("guest %s reported that it settled and is not there", name)
+	return guest.State{}
 }
 
 func (s *site) joins(m *machine) {
