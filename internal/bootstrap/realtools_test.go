@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
 // missing skips a test whose tool is not there, and fails it in CI, where a
@@ -37,11 +38,11 @@ func tool(t *testing.T, name, source string) string {
 // kubeadmBinary finds a kubeadm that internal/tools/build-kubernetes has built.
 func kubeadmBinary(t *testing.T, version string) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
+	dir, err := registry.DefaultBinaries()
 	if err != nil {
-		missing(t, "no cache directory: %v", err)
+		missing(t, "%v", err)
 	}
-	path := filepath.Join(cache, "gantry", "bin", "kubeadm-v"+version)
+	path := filepath.Join(dir, "kubeadm-v"+version)
 	if _, err := os.Stat(path); err != nil {
 		missing(t, "kubeadm v%s is not built (internal/tools/build-kubernetes)", version)
 	}

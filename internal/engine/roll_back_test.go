@@ -47,14 +47,7 @@ func TestRollTakenBack(t *testing.T) {
 					t.Error("no node was left cordoned")
 				}
 			})
-			someCalls(t, 3, func(w *world) {
-				spec, secrets := w.rollable(strategy, 0)
-				spec.Workers[0].CPU = 4
-				w.sim.ResetCalls()
-				if _, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
-					w.t.Fatal(err)
-				}
-			}, func(t *testing.T, k int) {
+			someCalls(t, 3, rolled(strategy), func(t *testing.T, k int) {
 				w := newWorld(t, simulator.Options{})
 				spec, secrets := w.rollable(strategy, 0)
 				larger := spec
@@ -85,18 +78,11 @@ func TestDrainTakenBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets := w.rollable(engine.ExpandFirst, 0)
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := api.Apply(t.Context(), []string{guarded("1")}); err != nil {
-		t.Fatal(err)
-	}
-	w.until("the pod runs", func(ctx context.Context) bool { return api.Available(ctx, "default", "web") == nil })
+	w.guard(secrets)
 	larger := spec
 	larger.Workers = slices.Clone(spec.Workers)
 	larger.Workers[0].CPU, larger.Workers[0].DrainTimeout = 4, time.Second
-	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: larger, Secrets: secrets})
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: larger, Secrets: secrets})
 	stuck := w.cordoned(secrets)
 	if err == nil || len(stuck) != 1 {
 		t.Fatalf("%v are cordoned after %v", stuck, err)

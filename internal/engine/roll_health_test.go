@@ -104,6 +104,20 @@ spec:
 `
 }
 
+// guard puts a pod on one worker that may not be disrupted.
+func (w *world) guard(secrets *engine.Secrets) engine.API {
+	w.t.Helper()
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := api.Apply(w.t.Context(), []string{guarded("1")}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("the pod runs", func(ctx context.Context) bool { return api.Available(ctx, "default", "web") == nil })
+	return api
+}
+
 // TestRollHonoursDisruptionBudgets rolls a pool with a pod that may not go: its
 // node stays with the successor beside it, however often it is tried, until the
 // budget allows it.
@@ -111,14 +125,7 @@ func TestRollHonoursDisruptionBudgets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets := w.rollable(engine.ExpandFirst, 0)
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := api.Apply(t.Context(), []string{guarded("1")}); err != nil {
-		t.Fatal(err)
-	}
-	w.until("the pod runs", func(ctx context.Context) bool { return api.Available(ctx, "default", "web") == nil })
+	api := w.guard(secrets)
 	spec.Workers[0].CPU, spec.Workers[0].DrainTimeout = 4, time.Second
 	for range 2 {
 		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})

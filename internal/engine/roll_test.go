@@ -210,6 +210,18 @@ func (w *world) rolledOut(spec engine.ClusterSpec, secrets *engine.Secrets, name
 	}
 }
 
+// rolled counts the calls of a whole roll.
+func rolled(strategy engine.RollStrategy) func(*world) {
+	return func(w *world) {
+		spec, secrets := w.rollable(strategy, 0)
+		spec.Workers[0].CPU = 4
+		w.sim.ResetCalls()
+		if _, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // TestRollInterrupted kills a roll at its vCenter calls and applies again: it
 // goes on where it was, and neither run takes more nodes away than the strategy
 // allows.
@@ -218,14 +230,7 @@ func TestRollInterrupted(t *testing.T) {
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			someCalls(t, 1, func(w *world) {
-				spec, secrets := w.rollable(strategy, 0)
-				spec.Workers[0].CPU = 4
-				w.sim.ResetCalls()
-				if _, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
-					w.t.Fatal(err)
-				}
-			}, func(t *testing.T, k int) {
+			someCalls(t, 1, rolled(strategy), func(t *testing.T, k int) {
 				w := newWorld(t, simulator.Options{})
 				spec, secrets := w.rollable(strategy, 0)
 				spec.Workers[0].CPU = 4

@@ -103,14 +103,11 @@ func (d *datacenter) vip(w *workspace) netip.Addr {
 
 // holder is the one machine that has an address.
 func (d *datacenter) holder(addr netip.Addr) (string, error) {
-	switch name := d.Machines().Holder(addr); {
-	case name == "":
-		return "", fmt.Errorf("no machine has %s", addr)
-	case strings.Contains(name, ","):
-		return "", fmt.Errorf("several machines have %s: %s", addr, name)
-	default:
-		return name, nil
+	holders := d.Machines().Holders(addr)
+	if len(holders) != 1 {
+		return "", fmt.Errorf("%d machines have %s: %q", len(holders), addr, holders)
 	}
+	return holders[0], nil
 }
 
 // uid tells clusters apart.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"maps"
 	"regexp"
@@ -87,19 +86,6 @@ func rewritten(t *testing.T, guestinfo map[string]string, change func(string) st
 	guestinfo = maps.Clone(guestinfo)
 	guestinfo["guestinfo.userdata"] = base64.StdEncoding.EncodeToString(packed.Bytes())
 	return guestinfo
-}
-
-func unpacked(encoded string) (string, error) {
-	packed, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return "", fmt.Errorf("userdata: %w", err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return "", fmt.Errorf("userdata: %w", err)
-	}
-	plain, err := io.ReadAll(z)
-	return string(plain), err
 }
 
 // expireTokens lets all bootstrap tokens end, as time does.

@@ -21,6 +21,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
 // patience is for what real machines take their time for, on a slow computer.
@@ -30,15 +31,11 @@ const patience = 5 * time.Minute
 // cannot run: who asks for these tests wants to know.
 func realOptions(t *testing.T) machine.Options {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	guestBinary := os.Getenv("GANTRY_TEST_GUEST")
 	if guestBinary == "" {
 		t.Fatal("GANTRY_TEST_GUEST does not name the gantry-guest binary: run make test-real")
 	}
-	return machine.Options{Binaries: filepath.Join(cache, "gantry", "bin"), Guest: guestBinary}
+	return machine.Options{Guest: guestBinary}
 }
 
 // newRealDatacenter is a datacenter whose guests run real Kubernetes.
@@ -146,7 +143,11 @@ func (d *datacenter) api(w *workspace) kubernetes.Interface {
 // kubectl runs the kubectl of the cluster's version.
 func (d *datacenter) kubectl(w *workspace, version string, args ...string) string {
 	d.t.Helper()
-	cmd := exec.CommandContext(d.t.Context(), filepath.Join(realOptions(d.t).Binaries, "kubectl-v"+version),
+	binaries, err := registry.DefaultBinaries()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(d.t.Context(), filepath.Join(binaries, "kubectl-v"+version),
 		append([]string{"--kubeconfig", w.kubeconfig()}, args...)...)
 	cmd.Env = append(w.environment(), "HTTPS_PROXY="+d.ProxyURL())
 	out, err := cmd.CombinedOutput()

@@ -159,19 +159,27 @@ func (w *userdataWatcher) stop() string {
 	<-w.done
 	var all strings.Builder
 	for text := range w.seen {
-		compressed, err := base64.StdEncoding.DecodeString(text)
+		plain, err := unpacked(text)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		r, err := gzip.NewReader(bytes.NewReader(compressed))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if _, err := io.Copy(&all, r); err != nil {
-			w.t.Fatal(err)
-		}
+		all.WriteString(plain)
 	}
 	return all.String()
+}
+
+// unpacked is userdata as a guest reads it.
+func unpacked(encoded string) (string, error) {
+	packed, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", fmt.Errorf("userdata: %w", err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return "", fmt.Errorf("userdata: %w", err)
+	}
+	plain, err := io.ReadAll(z)
+	return string(plain), err
 }
 
 // left are the VMs that have userdata now.

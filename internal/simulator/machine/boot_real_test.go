@@ -63,7 +63,7 @@ runcmd:
 		defer l.mu.Unlock()
 		return l.hostnames["node-1"] == "node-1" && slices.Contains(l.addresses["node-1"], address)
 	})
-	if got := l.Holder(address); got != "node-1" {
+	if got := l.heldBy(address.String()); got != "node-1" {
 		t.Errorf("%s is held by %q", address, got)
 	}
 	for command, want := range map[string]string{

@@ -187,6 +187,16 @@ func (hs hierarchies) processes(parts ...string) []int {
 	return slices.Compact(pids)
 }
 
+// programs describes the processes in a cgroup and below it.
+func (hs hierarchies) programs(parts ...string) []string {
+	var found []string
+	for _, pid := range hs.processes(parts...) {
+		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may have ended
+		found = append(found, fmt.Sprintf("process %d (%s) in %s", pid, strings.TrimSpace(string(command)), filepath.Join(parts...)))
+	}
+	return found
+}
+
 // remove removes a cgroup with all below it, once its processes are gone; it
 // kills those that are not.
 func (hs hierarchies) remove(patience time.Duration, parts ...string) error {

@@ -46,6 +46,10 @@ var required = []struct{ program, pkg string }{
 // Check says everything that keeps machines from running here, and what to do
 // about it.
 func Check(options Options) error {
+	options, err := options.withDefaults()
+	if err != nil {
+		return err
+	}
 	return cannotRun(checkHost(options.Home), checkBinaries(options.Binaries), checkGuest(options.Guest))
 }
 

@@ -64,8 +64,8 @@ func MissingPrograms(dir string) ([]string, error) {
 }
 
 // ImageOf answers the commands and the sandbox image of a Kubernetes version.
-func ImageOf(dir, kubernetes string) (commands map[string]string, pause string, err error) {
-	found, err := imageOf(dir, kubernetes)
+func ImageOf(ctx context.Context, dir, kubernetes string) (commands map[string]string, pause string, err error) {
+	found, err := imageOf(ctx, dir, kubernetes)
 	return found.commands, found.pause, err
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
 // Of every Kubernetes version, what the image of a node holds and what runs in
@@ -17,19 +20,8 @@ var (
 	nodeCommands      = []string{"kubeadm", "kubelet", "kubectl"}
 	containerPrograms = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"}
 	// In one version or another.
-	otherPrograms = []string{"crictl", "etcd", "coredns", "kube-vip", "flanneld"}
+	otherPrograms = []string{"crictl", "etcd", "etcdctl", "coredns", "kube-vip", "flanneld"}
 )
-
-// pauseImages are the sandbox images that kubeadm of each minor version names
-// (PauseVersion in its constants).
-var pauseImages = map[string]string{
-	"1.29": "registry.k8s.io/pause:3.9",
-	"1.30": "registry.k8s.io/pause:3.9",
-	"1.31": "registry.k8s.io/pause:3.10",
-	"1.32": "registry.k8s.io/pause:3.10",
-	"1.33": "registry.k8s.io/pause:3.10",
-	"1.34": "registry.k8s.io/pause:3.10.1",
-}
 
 // programs are the files of a directory of binaries: name to its versions,
 // oldest first, each with its v.
@@ -87,7 +79,7 @@ type image struct {
 }
 
 // imageOf finds the programs of a Kubernetes version (without its v).
-func imageOf(dir, kubernetes string) (image, error) {
+func imageOf(ctx context.Context, dir, kubernetes string) (image, error) {
 	if kubernetes == "" {
 		return image{}, fmt.Errorf("nobody says which Kubernetes is in this VM's image: its template lacks gantry.kubernetes-version")
 	}
@@ -107,14 +99,9 @@ func imageOf(dir, kubernetes string) (image, error) {
 	if versions := found["crictl"]; len(versions) > 0 {
 		commands["crictl"] = filepath.Join(dir, "crictl-"+versions[len(versions)-1])
 	}
-	parsed, err := version.ParseSemantic(wanted)
+	pause, err := registry.PauseImage(ctx, dir, kubernetes)
 	if err != nil {
 		return image{}, err
-	}
-	minor := fmt.Sprintf("%d.%d", parsed.Major(), parsed.Minor())
-	pause, ok := pauseImages[minor]
-	if !ok {
-		return image{}, fmt.Errorf("no image holds Kubernetes %s: which sandbox image kubeadm %s wants is not in the table", kubernetes, minor)
 	}
 	return image{commands: commands, pause: pause}, nil
 }

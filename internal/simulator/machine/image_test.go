@@ -25,7 +25,7 @@ func binariesOf(t *testing.T, names ...string) string {
 var wholeNode = []string{
 	"kubeadm-v1.34.2", "kubelet-v1.34.2", "kubectl-v1.34.2", "kube-apiserver-v1.34.2", "kube-controller-manager-v1.34.2",
 	"kube-scheduler-v1.34.2", "kube-proxy-v1.34.2", "etcd-v3.6.5", "coredns-v1.12.1", "kube-vip-v1.0.0", "flanneld-v0.27.4",
-	"crictl-v1.34.0",
+	"etcdctl-v3.6.5", "crictl-v1.34.0",
 }
 
 func TestMissingPrograms(t *testing.T) {
@@ -38,6 +38,7 @@ func TestMissingPrograms(t *testing.T) {
 		{nil, "", ""},
 		{nil, "kube-proxy-v1.34.2", "kube-proxy-v1.34.2"},
 		{nil, "etcd-v3.6.5", "etcd"},
+		{nil, "etcdctl-v3.6.5", "etcdctl"},
 		{nil, "kubeadm-v1.34.2", "kubeadm"},
 		{[]string{"kubeadm-v1.30.4", "kubelet-v1.30.4"}, "", "kubectl-v1.30.4 kube-apiserver-v1.30.4 kube-controller-manager-v1.30.4 kube-scheduler-v1.30.4 kube-proxy-v1.30.4"},
 		// A build that is under way.
@@ -54,10 +55,16 @@ func TestMissingPrograms(t *testing.T) {
 	}
 }
 
+// Not parallel: a script can't be run while another test's child still holds it open
+// for writing.
 func TestImageOf(t *testing.T) {
-	t.Parallel()
 	dir := binariesOf(t, append(wholeNode, "crictl-v1.9.0", "kubeadm-v1.27.1", "kubelet-v1.27.1", "kubectl-v1.27.1")...)
-	commands, pause, err := machine.ImageOf(dir, "1.34.2")
+	for version, answer := range map[string]string{"v1.34.2": "echo registry.k8s.io/pause:3.10.1", "v1.27.1": "exit 1"} {
+		if err := os.WriteFile(filepath.Join(dir, "kubeadm-"+version), []byte("#!/bin/sh\n"+answer+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands, pause, err := machine.ImageOf(t.Context(), dir, "1.34.2")
 	want := map[string]string{
 		"kubeadm": filepath.Join(dir, "kubeadm-v1.34.2"), "kubelet": filepath.Join(dir, "kubelet-v1.34.2"),
 		"kubectl": filepath.Join(dir, "kubectl-v1.34.2"), "crictl": filepath.Join(dir, "crictl-v1.34.0"),
@@ -68,9 +75,9 @@ func TestImageOf(t *testing.T) {
 	for version, reason := range map[string]string{
 		"":       "lacks gantry.kubernetes-version",
 		"1.33.0": "no kubeadm-v1.33.0, only v1.27.1, v1.34.2",
-		"1.27.1": "is not in the table",
+		"1.27.1": "ask kubeadm v1.27.1 for its images",
 	} {
-		if _, _, err := machine.ImageOf(dir, version); err == nil || !strings.Contains(err.Error(), reason) {
+		if _, _, err := machine.ImageOf(t.Context(), dir, version); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q: %v, want %q", version, err, reason)
 		}
 	}

@@ -59,14 +59,14 @@ func TestRealMachineRunsKubernetes(t *testing.T) {
 		return string(text) == "ok"
 	}
 	l.within(time.Minute, "the API answers", ready)
-	if got := l.Holder(endpoint); got != "node-1" {
+	if got := l.heldBy(endpoint.String()); got != "node-1" {
 		t.Errorf("the virtual address is held by %q", got)
 	}
 
 	start = time.Now()
 	l.PowerOff(vm.ID)
 	t.Logf("off after %s", time.Since(start))
-	if ready() || l.Holder(endpoint) != "" {
+	if ready() || l.heldBy(endpoint.String()) != "" {
 		t.Error("the API answers without power")
 	}
 	start = time.Now()

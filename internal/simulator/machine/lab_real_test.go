@@ -63,25 +63,13 @@ const (
 	homeVariable  = "GANTRY_TEST_HOME"
 )
 
-func binaries(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("GANTRY_BINARIES"); dir != "" {
-		return dir
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(cache, "gantry", "bin")
-}
-
 func options(t *testing.T) machine.Options {
 	t.Helper()
 	home := os.Getenv(homeVariable)
 	if home == "" {
 		home = t.TempDir()
 	}
-	return machine.Options{Home: home, Binaries: binaries(t), Guest: guestBinary}
+	return machine.Options{Home: home, Guest: guestBinary}
 }
 
 func newLab(t *testing.T, options machine.Options) *lab {
@@ -188,4 +176,9 @@ func onHost(path string) bool {
 func timeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithTimeout(t.Context(), d)
+}
+
+// heldBy names the machines that have an address.
+func (l *lab) heldBy(address string) string {
+	return strings.Join(l.Holders(netip.MustParseAddr(address)), ", ")
 }

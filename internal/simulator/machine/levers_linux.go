@@ -98,10 +98,9 @@ func hasOwnRoot(pid int) (bool, error) {
 	return host.Dev != machine.Dev || host.Ino != machine.Ino, nil
 }
 
-// Holder is the name of the machine that has an address on its network card at
-// this moment, by its kernel and not by what its tools have reported. It is
-// empty where nobody has it, and all names, with commas, where several do.
-func (w *World) Holder(address netip.Addr) string {
+// Holders are the names of the machines that have an address on their network card
+// at this moment, by their kernel and not by what their tools have reported.
+func (w *World) Holders(address netip.Addr) []string {
 	type card struct {
 		name  string
 		space *os.File
@@ -127,7 +126,7 @@ func (w *World) Holder(address netip.Addr) string {
 		_ = c.space.Close()
 	}
 	slices.Sort(holders)
-	return strings.Join(holders, ", ")
+	return holders
 }
 
 func addressesIn(space *os.File) (found []netip.Addr) {
@@ -164,10 +163,7 @@ func Leftovers(homes ...string) []string {
 			continue
 		}
 		found = append(found, "control group "+name)
-		for _, pid := range hs.processes(name) {
-			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-			found = append(found, fmt.Sprintf("process %d (%s) in %s", pid, strings.TrimSpace(string(command)), name))
-		}
+		found = append(found, hs.programs(name)...)
 	}
 	homes = append(homes, os.TempDir())
 	worlds.Lock()

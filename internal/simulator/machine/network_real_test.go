@@ -70,7 +70,7 @@ func TestRealMachineNetwork(t *testing.T) {
 		t.Errorf("where nobody listens: %s", got)
 	}
 	for address, want := range map[string]string{"10.20.0.11": "one", "10.20.0.12": "two", "10.30.0.13": "three", "10.20.0.1": "", "10.20.0.99": ""} {
-		if got := l.Holder(netip.MustParseAddr(address)); got != want {
+		if got := l.heldBy(address); got != want {
 			t.Errorf("%s is held by %q, want %q", address, got, want)
 		}
 	}
@@ -148,7 +148,7 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 	held := func(name string) {
 		t.Helper()
 		l.eventually(name+" has the virtual address", func() bool { return l.greeting(vip+":6443") == name })
-		if got := l.Holder(netip.MustParseAddr(vip)); got != name {
+		if got := l.heldBy(vip); got != name {
 			t.Errorf("held by %q", got)
 		}
 		l.eventually("another machine notices", func() bool { return l.run("three", "/g", "ask", vip+":6443") == name })
@@ -170,13 +170,13 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 
 	// Two that have the same address at once are both seen.
 	take("three")
-	if got := l.Holder(netip.MustParseAddr(vip)); got != "one, three" {
+	if got := l.heldBy(vip); got != "one, three" {
 		t.Errorf("held by %q", got)
 	}
 	duplicate := l.vm("four", "10.20.0.11", joined)
 	l.PowerOn(duplicate)
 	l.awaitPhase("four", guest.PhaseJoined)
-	if got := l.Holder(netip.MustParseAddr("10.20.0.11")); got != "four, one" {
+	if got := l.heldBy("10.20.0.11"); got != "four, one" {
 		t.Errorf("held by %q", got)
 	}
 	// Duplicate address detection finds the other one.
@@ -211,7 +211,7 @@ func TestRealMachineGateways(t *testing.T) {
 	if out := l.run("six", "busybox", "wget", "-qO-", "http://[2001:db8:ffff::1]:5000/v2/"); out != "{}" {
 		t.Errorf("the registry says %q", out)
 	}
-	if got := l.Holder(netip.MustParseAddr("2001:db8:1::11")); got != "six" {
+	if got := l.heldBy("2001:db8:1::11"); got != "six" {
 		t.Errorf("held by %q", got)
 	}
 }

@@ -8,7 +8,13 @@
 // directory with the disks, the next World sweeps.
 package machine
 
-import "github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+import (
+	"cmp"
+	"os"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
+)
 
 // Options of a World.
 type Options struct {
@@ -16,7 +22,7 @@ type Options struct {
 	// temporary files unless set.
 	Home string
 	// Binaries is the directory of the programs that
-	// internal/tools/build-kubernetes builds.
+	// internal/tools/build-kubernetes builds; the one that it builds into unless set.
 	Binaries string
 	// Guest is the static binary of the first process in every machine.
 	Guest string
@@ -26,4 +32,13 @@ type Options struct {
 	// Tamper changes what a VM boots with, for tests of damaged user data. It is
 	// called without locks, at every power-on.
 	Tamper func(vm guest.VM) guest.VM
+}
+
+func (o Options) withDefaults() (_ Options, err error) {
+	o.Home = cmp.Or(o.Home, os.TempDir())
+	o.ProxyListen = cmp.Or(o.ProxyListen, "127.0.0.1:0")
+	if o.Binaries == "" {
+		o.Binaries, err = registry.DefaultBinaries()
+	}
+	return o, err
 }

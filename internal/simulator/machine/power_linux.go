@@ -24,7 +24,7 @@ func (m *machine) run(c *cycle, vm guest.VM) error {
 	if !tameID.MatchString(vm.ID) {
 		return fmt.Errorf("%q can't be the name of a directory", vm.ID)
 	}
-	config, err := m.configure(vm)
+	config, err := m.configure(c, vm)
 	if err != nil {
 		return err
 	}
@@ -74,8 +74,8 @@ const (
 
 // configure makes the directories of a machine and writes what its first process
 // is to know.
-func (m *machine) configure(vm guest.VM) (wire.Config, error) {
-	content, err := imageOf(m.world.options.Binaries, vm.KubernetesVersion)
+func (m *machine) configure(c *cycle, vm guest.VM) (wire.Config, error) {
+	content, err := imageOf(c.ctx, m.world.options.Binaries, vm.KubernetesVersion)
 	if err != nil {
 		return wire.Config{}, err
 	}

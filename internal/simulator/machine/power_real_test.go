@@ -110,7 +110,7 @@ func TestRealMachinePowerCycle(t *testing.T) {
 	if found, _ := filepath.Glob("/sys/fs/cgroup/*/gantry-machines-*-" + fmt.Sprint(os.Getpid()) + "-*/vm-one"); len(found) > 0 {
 		t.Errorf("control groups %v", found)
 	}
-	if l.Holder(netip.MustParseAddr("10.20.0.11")) != "" {
+	if l.heldBy("10.20.0.11") != "" {
 		t.Error("the address of a machine that is off is held")
 	}
 

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,10 +22,7 @@ func (w *World) Remains() []string {
 	for _, name := range w.groups.list(w.name) {
 		found = append(found, "control group "+name)
 	}
-	for _, pid := range w.groups.processes(w.name) {
-		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // it may have ended
-		found = append(found, fmt.Sprintf("process %d (%s)", pid, strings.TrimSpace(string(command))))
-	}
+	found = append(found, w.groups.programs(w.name)...)
 	if err := w.fabric.do(func() error {
 		cards, err := net.Interfaces()
 		for _, card := range cards {

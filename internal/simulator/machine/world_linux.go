@@ -48,8 +48,10 @@ func NewWorld(options Options) (*World, error) {
 	if err := Check(options); err != nil {
 		return nil, err
 	}
-	options.ProxyListen = cmp.Or(options.ProxyListen, "127.0.0.1:0")
-	options.Home = cmp.Or(options.Home, os.TempDir())
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	groups, err := findHierarchies()
 	if err != nil {
 		return nil, err

@@ -59,5 +59,5 @@ func (*World) Run(context.Context, string, ...string) ([]byte, error) { return n
 // Dial fails here.
 func (*World) Dial(context.Context, netip.AddrPort) (net.Conn, error) { return nil, errNotLinux }
 
-// Holder is nobody here.
-func (*World) Holder(netip.Addr) string { return "" }
+// Holders are none here.
+func (*World) Holders(netip.Addr) []string { return nil }

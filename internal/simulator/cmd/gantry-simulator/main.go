@@ -132,7 +132,7 @@ func runCheck(args []string) error {
 	return machine.CheckHost("")
 }
 
-// locate finds the programs that real machines run.
+// locate finds the program that real machines start with.
 func (s *settings) locate() error {
 	if s.real.Guest == "" {
 		return errors.New("-real needs -guest-binary")
@@ -141,14 +141,6 @@ func (s *settings) locate() error {
 	if s.real.Guest, err = filepath.Abs(s.real.Guest); err != nil {
 		return fmt.Errorf("-guest-binary: %w", err)
 	}
-	if s.real.Binaries != "" {
-		return nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return fmt.Errorf("-binaries is not set: %w", err)
-	}
-	s.real.Binaries = filepath.Join(cache, "gantry", "bin")
 	return nil
 }
 

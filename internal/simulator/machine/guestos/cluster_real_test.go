@@ -57,25 +57,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// binaries is where internal/tools/build-kubernetes puts the programs.
-func binaries(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("GANTRY_BINARIES"); dir != "" {
-		return dir
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(cache, "gantry", "bin")
-}
-
 func newCluster(t *testing.T, version string) *cluster {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("machines of namespaces need root")
-	}
-	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Binaries: binaries(t), Guest: guestProgram})
+	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Guest: guestProgram})
 	if err != nil {
 		t.Fatal(err)
 	}

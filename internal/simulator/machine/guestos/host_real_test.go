@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
 // host is what a machine could change of the host if it were let.
@@ -46,7 +47,11 @@ func observeHost(t *testing.T) host {
 		output, _ := exec.Command(words[0], words[1:]...).CombinedOutput()
 		seen[command] = withoutTimes(string(output))
 	}
-	for _, dir := range []string{"/etc", "/usr/local", "/opt", "/usr/lib/systemd", "/usr/sbin", "/var/lib/cloud", "/var/lib/kubelet", "/var/lib/containerd", "/run", "/dev", "/usr/lib/cni", binaries(t)} {
+	binaries, err := registry.DefaultBinaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"/etc", "/usr/local", "/opt", "/usr/lib/systemd", "/usr/sbin", "/var/lib/cloud", "/var/lib/kubelet", "/var/lib/containerd", "/run", "/dev", "/usr/lib/cni", binaries} {
 		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil //nolint:nilerr // what is gone is found missing

@@ -26,11 +26,11 @@ import (
 // binaries is where internal/tools/build-kubernetes leaves what it builds.
 func binaries(t *testing.T) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
+	dir, err := registry.DefaultBinaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(cache, "gantry", "bin")
+	return dir
 }
 
 func newReal(t *testing.T) *registry.Registry {
