@@ -143,20 +143,20 @@ init() {
 	# The part that depends on the network may be repeated; init itself may not.
 	retry 5 : pull_images
 	touch "$state/init-started"
+	kube_vip_uses super-admin.conf
 	run kubeadm init --config "$state/kubeadm.yaml" --skip-token-print
-	restore_admin_conf
+	# super-admin.conf is for recovery: from its next start on kube-vip does without.
+	kube_vip_uses admin.conf
 }
 
-# restore_admin_conf takes kube-vip off super-admin.conf, which is for recovery.
-# The new manifest is made outside the directory that kubelet watches.
-restore_admin_conf() {
-	sed 's#/etc/kubernetes/super-admin.conf#/etc/kubernetes/admin.conf#' "$manifest" >"$state/kube-vip.yaml"
-	chmod 600 "$state/kube-vip.yaml"
-	if ! cmp -s "$state/kube-vip.yaml" "$manifest"; then
-		mv "$state/kube-vip.yaml" "$manifest"
-		say 'kube-vip is on admin.conf'
+# kube_vip_uses chooses the kubeconfig that kube-vip reads when it starts. It
+# goes through a link, because kubelet restarts a pod whose manifest changes, and
+# the cluster's address would be gone until it is back.
+kube_vip_uses() {
+	if grep -q 'path: /etc/gantry/kube-vip.conf' "$manifest"; then
+		ln -sfn "$kubernetes/$1" "$state/kube-vip.conf"
+		say "kube-vip starts with $1"
 	fi
-	rm -f "$state/kube-vip.yaml"
 }
 
 join() {

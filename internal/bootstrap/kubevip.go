@@ -14,7 +14,7 @@ const (
 	kubeVIPManifest = "/etc/kubernetes/manifests/kube-vip.yaml"
 	kubeVIPHosts    = "/etc/gantry/kube-vip.hosts"
 	adminConf       = "/etc/kubernetes/admin.conf"
-	superAdminConf  = "/etc/kubernetes/super-admin.conf"
+	kubeVIPConf     = "/etc/gantry/kube-vip.conf"
 )
 
 // kubeVIP renders the static pod that holds the cluster's virtual address.
@@ -22,9 +22,10 @@ func (n Node) kubeVIP() ([]byte, error) {
 	kubeconfig := adminConf
 	if n.Role == FirstControlPlane && n.version().atLeast(1, 29) {
 		// From 1.29 on admin.conf has no rights until kubeadm init has bound them,
-		// which it does through this very address. The bootstrap script puts the
-		// manifest back to admin.conf after init.
-		kubeconfig = superAdminConf
+		// which it does through this very address: this is the bootstrap script's
+		// link, which leads to super-admin.conf until init has ended
+		// (kube-vip/kube-vip #684).
+		kubeconfig = kubeVIPConf
 	}
 	// File, not FileOrCreate: a file that kubelet makes up would be empty, and
 	// kubeadm refuses to go on with it. Until kubeadm has written it, the pod waits.

@@ -146,11 +146,28 @@ func (m *machine) wantKubeadm(want ...string) {
 
 func (m *machine) log() string { return m.read("var/log/gantry-bootstrap.log") }
 
-const kubeVIP = "/etc/kubernetes/manifests/kube-vip.yaml"
+// link is where a link leads, and empty where there is none.
+func (m *machine) link(path string) string {
+	target, err := os.Readlink(filepath.Join(m.root, path))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		m.t.Fatal(err)
+	}
+	return strings.TrimPrefix(target, m.root)
+}
+
+const (
+	kubeVIP     = "/etc/kubernetes/manifests/kube-vip.yaml"
+	kubeVIPConf = "/etc/gantry/kube-vip.conf"
+)
 
 func TestScriptInit(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
+	m.play("kubeadm", `case $1 in
+version) echo v1.34.2 ;;
+init) target=$(readlink "$root/etc/gantry/kube-vip.conf"); echo "${target#"$root"}" >"$root/kube-vip.conf" ;;
+esac`)
+	before := m.read(kubeVIP)
 	if status := m.bootstrap("init"); status != 0 {
 		t.Fatalf("status %d; log:\n%s", status, m.log())
 	}
@@ -158,8 +175,12 @@ func TestScriptInit(t *testing.T) {
 	if !slices.Contains(m.calls("kubeadm"), "init --config /etc/gantry/kubeadm.yaml --skip-token-print") {
 		t.Errorf("kubeadm was called with %q", m.calls("kubeadm"))
 	}
-	if manifest := m.read(kubeVIP); strings.Contains(manifest, "super-admin.conf") || !strings.Contains(manifest, "path: /etc/kubernetes/admin.conf") {
-		t.Error("kube-vip was not put back on admin.conf")
+	if during, after := m.read("/kube-vip.conf"), m.link(kubeVIPConf); during != "/etc/kubernetes/super-admin.conf\n" || after != "/etc/kubernetes/admin.conf" {
+		t.Errorf("kube-vip starts with %q during init and with %q after it", during, after)
+	}
+	// kubelet restarts a pod whose manifest changes: the VIP would be gone for 11 s.
+	if m.read(kubeVIP) != before {
+		t.Error("kube-vip's manifest changed")
 	}
 	if m.exists("/etc/gantry/kubeadm.yaml") {
 		t.Error("the kubeadm configuration is still there")
@@ -183,8 +204,8 @@ func TestScriptKeepsKubeVIPOnAdminConf(t *testing.T) {
 	if status := m.bootstrap("init"); status != 0 {
 		t.Fatalf("status %d; log:\n%s", status, m.log())
 	}
-	if m.read(kubeVIP) != before {
-		t.Error("the manifest changed")
+	if m.read(kubeVIP) != before || m.link(kubeVIPConf) != "" {
+		t.Errorf("the manifest changed, or there is a link to %q", m.link(kubeVIPConf))
 	}
 }
 

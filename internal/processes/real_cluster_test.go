@@ -4,9 +4,11 @@ package processes_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,7 @@ func TestRealCluster(t *testing.T) {
 	w.nothingToDo()
 
 	nodes := d.nodesReady(w, 3)
+	d.neverWithoutVIP(w, "prod-cp-1")
 	zones := map[string]string{"prod-cp-1": "zone-a", "prod-general-1": "zone-a", "prod-general-2": "zone-b"}
 	for _, node := range nodes {
 		if got := node.Status.NodeInfo.KubeletVersion; got != "v"+version {
@@ -103,6 +106,38 @@ func (d *datacenter) signedByBootstrap(w *workspace, nodes int) {
 	// kubeadm itself signs that of the first.
 	if len(signed) != nodes-1 {
 		d.t.Errorf("%d nodes have got a certificate by a bootstrap token, and not %d: %+v", len(signed), nodes-1, requests.Items)
+	}
+}
+
+// neverWithoutVIP expects that kube-vip runs since before its node had joined: a
+// later start means that the VIP was gone when others had begun to use it.
+func (d *datacenter) neverWithoutVIP(w *workspace, node string) {
+	d.t.Helper()
+	out, err := d.inside(node, "stat", "-c", "%Y", "/etc/gantry/bootstrapped")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	joined, err := strconv.ParseInt(strings.TrimSpace(out), 10, 64)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.eventually("kube-vip's pod", func(ctx context.Context) error {
+		pod, err := d.api(w).CoreV1().Pods(metav1.NamespaceSystem).Get(ctx, "kube-vip-"+node, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, c := range pod.Status.ContainerStatuses {
+			if running := c.State.Running; running != nil {
+				if after := running.StartedAt.Sub(time.Unix(joined, 0)); after > 0 || c.RestartCount > 0 {
+					d.t.Errorf("kube-vip was started %s after its node had joined, and restarted %d times", after, c.RestartCount)
+				}
+				return nil
+			}
+		}
+		return errors.New("it does not run")
+	})
+	if link, err := d.inside(node, "readlink", "/etc/gantry/kube-vip.conf"); err != nil || strings.TrimSpace(link) != "/etc/kubernetes/admin.conf" {
+		d.t.Errorf("kube-vip will start with %q (%v)", link, err)
 	}
 }
 

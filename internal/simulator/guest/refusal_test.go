@@ -2,6 +2,7 @@ package guest_test
 
 import (
 	"net/netip"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -202,7 +203,9 @@ func TestVersions(t *testing.T) {
 	}{
 		{"1.28 on admin.conf", "1.28.4", "admin.conf", true, ""},
 		{"1.28 on super-admin.conf", "1.28.4", "super-admin.conf", true, "nobody holds the VIP"},
+		{"1.28 on the link", "1.28.4", "../gantry/kube-vip.conf", true, "nobody holds the VIP"},
 		{"1.29 on admin.conf", "1.29.0", "admin.conf", true, "nobody holds the VIP"},
+		{"1.29 on the link", "1.29.0", "../gantry/kube-vip.conf", true, ""},
 		{"1.29 on super-admin.conf", "1.29.0", "super-admin.conf", true, ""},
 		{"v1beta4 at 1.30", "1.30.4", "super-admin.conf", false, "not supported"},
 		{"v1beta4 at 1.31", "1.31.0", "super-admin.conf", false, ""},
@@ -214,7 +217,7 @@ func TestVersions(t *testing.T) {
 			s := newSite(t, guest.Options{})
 			m := s.first("cp-1", address(11))
 			m.vm.KubernetesVersion, m.kubeadm[0]["kubernetesVersion"] = c.version, "v"+c.version
-			m.vip = kubeVIP("/etc/kubernetes/" + c.kubeconfig)
+			m.vip = kubeVIP(path.Join("/etc/kubernetes", c.kubeconfig))
 			if c.beta3 {
 				beta3(m)
 			}
@@ -258,6 +261,7 @@ func TestJoinRefusals(t *testing.T) {
 		"no key":            {true, func(m *machine) { delete(cp(m), "certificateKey") }, "hosting a new control plane"},
 		"no kube-vip":       {true, func(m *machine) { m.vip = nil }, "no such file"},
 		"super-admin.conf":  {true, func(m *machine) { m.vip = kubeVIP("/etc/kubernetes/super-admin.conf") }, "no such file or directory on this node"},
+		"link of init":      {true, func(m *machine) { m.vip = kubeVIP("/etc/gantry/kube-vip.conf") }, "no such file or directory on this node"},
 		"another VIP":       {true, func(m *machine) { env(m, "address", "10.10.183.6") }, "is not that of controlPlaneEndpoint"},
 	} {
 		i++

@@ -22,6 +22,10 @@ const (
 	SuperAdminConf = "/etc/kubernetes/super-admin.conf"
 )
 
+// KubeVIPConf is the link that the bootstrap script makes where init runs. It
+// leads to super-admin.conf until init has ended, and to admin.conf from then on.
+const KubeVIPConf = "/etc/gantry/kube-vip.conf"
+
 // KubeVIP is a kube-vip static pod.
 type KubeVIP struct {
 	Address    netip.Addr
@@ -126,11 +130,14 @@ func (v *KubeVIP) CheckVolumes(exists func(path string) bool) error {
 // init runs, only super-admin.conf has rights before the end of init; where a
 // node joins, only admin.conf exists.
 func (v *KubeVIP) CheckKubeconfig(version Version, first bool) error {
-	want := AdminConf
+	found, want := v.Kubeconfig, AdminConf
 	if first && version.AtLeast(29) {
 		want = SuperAdminConf
 	}
-	if v.Kubeconfig == want {
+	if first && found == KubeVIPConf {
+		found = SuperAdminConf
+	}
+	if found == want {
 		return nil
 	}
 	if first && v.Kubeconfig == AdminConf {
