@@ -1,13 +1,13 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -33,24 +33,40 @@ const (
 // at work.
 var errTorn = errors.New("the body's parts do not belong together")
 
-// pointer is the description of a record whose body is in chunks.
+// pointer is the description of a record whose body is too long for it: the
+// body's beginning, and where the rest of it is. The beginning is there so that a
+// body of twice the length costs its reader one more call, and not two.
 type pointer struct {
 	generation, parts int
-	checksum          string
+	checksum          string // of the whole body
+	first             string
 }
 
 func (p pointer) String() string {
-	return fmt.Sprintf("+%d.%d.%s", p.generation, p.parts, p.checksum)
+	return fmt.Sprintf("+%d.%d.%s", p.generation, p.parts, p.checksum) + fenced(p.first)
 }
 
 // parsePointer is false for a description that is a body itself.
 func parsePointer(description string) (pointer, bool) {
 	var p pointer
-	n, err := fmt.Sscanf(description, "+%d.%d.%s", &p.generation, &p.parts, &p.checksum)
+	place, first, ok := strings.Cut(description, fence)
+	if !ok {
+		return pointer{}, false
+	}
+	p.first = strings.TrimSuffix(first, fence)
+	n, err := fmt.Sscanf(place, "+%d.%d.%s", &p.generation, &p.parts, &p.checksum)
 	if err != nil || n != 3 || p.generation < 1 || p.generation > generations || p.parts < 1 || p.parts > maxParts || p.String() != description {
 		return pointer{}, false
 	}
 	return p, true
+}
+
+func fenced(part string) string { return fence + part + fence }
+
+// unfenced is false for a description that nobody fenced.
+func unfenced(description string) (string, bool) {
+	part := strings.TrimSuffix(strings.TrimPrefix(description, fence), fence)
+	return part, fenced(part) == description
 }
 
 func checksum(body []byte) string {
@@ -65,7 +81,7 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 	if len(body) <= maxBytes {
 		return string(body), pointer{}, nil
 	}
-	parts, err := split(body)
+	first, parts, err := split(body)
 	if err != nil {
 		return "", pointer{}, err
 	}
@@ -73,7 +89,7 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 		current = 1 + rand.IntN(generations)
 	}
 	for range rereads {
-		p := pointer{generation: 1 + (current+rand.IntN(strides))%generations, parts: len(parts), checksum: checksum(body)}
+		p := pointer{generation: 1 + (current+rand.IntN(strides))%generations, parts: len(parts), checksum: checksum(body), first: first}
 		made, err := l.createChunks(ctx, id, p, parts)
 		if err == nil {
 			return p.String(), p, nil
@@ -94,7 +110,7 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 func (l *Ledger) createChunks(ctx context.Context, id uuid.UUID, p pointer, parts []string) (int, error) {
 	for k, part := range parts {
 		suffix := chunkSuffix(p.generation, k)
-		tag := Tag{ID: derive(id, suffix), Name: id.String() + suffix, Description: fence + part + fence}
+		tag := Tag{ID: derive(id, suffix), Name: id.String() + suffix, Description: fenced(part)}
 		if err := l.store.Create(ctx, tag); err != nil {
 			return k, fmt.Errorf("write part %d of %d of the body: %w", k+1, len(parts), err)
 		}
@@ -119,7 +135,7 @@ func (l *Ledger) readBody(ctx context.Context, id uuid.UUID, description string)
 	if !ok {
 		return []byte(description), nil
 	}
-	var body []byte
+	body := p.first
 	for k := range p.parts {
 		tag, err := l.store.Get(ctx, derive(id, chunkSuffix(p.generation, k)))
 		if errors.Is(err, ErrNotFound) {
@@ -128,31 +144,33 @@ func (l *Ledger) readBody(ctx context.Context, id uuid.UUID, description string)
 		if err != nil {
 			return nil, err
 		}
-		raw := []byte(tag.Description)
-		if len(raw) < 2*len(fence) {
+		part, ok := unfenced(tag.Description)
+		if !ok {
 			return nil, errTorn
 		}
-		body = append(body, bytes.TrimSuffix(bytes.TrimPrefix(raw, []byte(fence)), []byte(fence))...)
+		body += part
 	}
-	if checksum(body) != p.checksum {
+	if checksum([]byte(body)) != p.checksum {
 		return nil, errTorn
 	}
-	return body, nil
+	return []byte(body), nil
 }
 
-// split cuts a body into what fits a description, never within a character.
-func split(body []byte) ([]string, error) {
+// split cuts a body into its beginning, which stands in the record's description,
+// and the parts of the rest, never within a character.
+func split(body []byte) (first string, parts []string, err error) {
 	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not UTF-8")
+		return "", nil, errors.New("the body is not UTF-8")
 	}
+	longest := pointer{generation: generations, parts: maxParts, checksum: checksum(body)}
 	const room = maxBytes - 2*len(fence)
-	var parts []string
-	for rest := string(body); rest != ""; {
+	first = shorten(string(body), maxBytes-len(longest.String()))
+	for rest := string(body[len(first):]); rest != ""; {
 		part := shorten(rest, room)
 		parts, rest = append(parts, part), rest[len(part):]
 	}
 	if len(parts) > maxParts {
-		return nil, fmt.Errorf("the body has %d bytes; at most about %d can be kept", len(body), maxParts*room)
+		return "", nil, fmt.Errorf("the body has %d bytes; at most about %d can be kept", len(body), maxParts*room)
 	}
-	return parts, nil
+	return first, parts, nil
 }

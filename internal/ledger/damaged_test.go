@@ -13,7 +13,7 @@ import (
 )
 
 // long is a pool that takes several tags.
-var long = strings.Replace(poolBody, "{", `{"nameservers":["`+strings.Repeat("2001:db8::1", 30)+`"],`, 1)
+var long = strings.Replace(poolBody, "{", `{"nameservers":["`+strings.Repeat("2001:db8::1", 60)+`"],`, 1)
 
 // rename gives a tag another name, as the vSphere Client can.
 func rename(t *testing.T, store *ledgertest.Store, id uuid.UUID, name string) {
@@ -70,6 +70,11 @@ func TestDamagedPool(t *testing.T) {
 		"last chunk missing": {long, func(t *testing.T, s *ledgertest.Store, l *ledger.Ledger, id uuid.UUID) {
 			all := chunks(t, l, id)
 			must(t, s.Delete(t.Context(), all[len(all)-1]))
+		}, "the parts of its description are not there, or do not belong together", false},
+		"beginning edited": {long, func(t *testing.T, s *ledgertest.Store, _ *ledger.Ledger, id uuid.UUID) {
+			tag, err := s.Get(t.Context(), id)
+			must(t, err)
+			must(t, s.Update(t.Context(), id, strings.Replace(tag.Description, "db8", "db9", 1)))
 		}, "the parts of its description are not there, or do not belong together", false},
 		"chunk edited": {long, func(t *testing.T, s *ledgertest.Store, l *ledger.Ledger, id uuid.UUID) {
 			must(t, s.Update(t.Context(), chunks(t, l, id)[1], "|10.0.0.9|"))

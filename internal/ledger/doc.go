@@ -11,7 +11,7 @@
 // tells what is there. <record> and <pool> are the ids of records.
 //
 //	what         name                              id derived from         description
-//	record       <kind>:<gateway or ->/<name>      vCenter, kind, gateway, name   its body, or where the chunks are
+//	record       <kind>:<gateway or ->/<name>      vCenter, kind, gateway, name   its body, or how it begins and where the chunks are
 //	chunk        <record>+<generation>.<k>         record, generation, k   a part of a long body
 //	child        <parent>@<k>                      parent, slot k          the child
 //	root         <pools of vCenter>@<k>            vCenter, slot k         a pool's id

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -14,8 +15,8 @@ import (
 )
 
 // TestRefreshCalls counts the tag calls of a refresh, of a pool with one address
-// in use and with many: one list and the record, the reservation where there may
-// be one, and once in a process the tag that tells the ledger's category.
+// in use and with many: one list and the record, one more where the record does
+// not fit one tag, and the reservation where there may be one.
 func TestRefreshCalls(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -24,6 +25,8 @@ func TestRefreshCalls(t *testing.T) {
 	}{
 		"open":       {"", 1},
 		"restricted": {"restrict_to_single_cluster = true", 2},
+		"long": {fmt.Sprintf("nameservers = [%[1]q, %[2]q]\nsearch_domains = [%[3]q, %[4]q]\nexcluded_addresses = [%[5]q]",
+			"10.10.128.8", "10.10.128.9", "nodes."+strings.Repeat("long-", 10)+"name.example.com", "example.com", "10.10.183.240-10.10.183.245"), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +34,7 @@ func TestRefreshCalls(t *testing.T) {
 			config := env.Config(attributes("10.10.183.1", "10.10.183.250", 18, "10.10.128.1", c.more))
 			body := ledger.PoolBody{
 				Name: "prod-nodes", Start: "10.10.183.1", End: "10.10.183.250", PrefixLength: 18, DefaultGateway: "10.10.128.1",
-				RestrictToSingleCluster: c.more != "", ReuseDelaySeconds: new(int),
+				RestrictToSingleCluster: strings.HasPrefix(c.more, "restrict"), ReuseDelaySeconds: new(int),
 			}
 			l := env.Ledger()
 			p, err := body.Pool(l.ID(ledger.KindPool, "", "prod-nodes"))
