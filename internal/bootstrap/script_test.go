@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
@@ -65,6 +66,10 @@ func (m *machine) write(path, content string) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		m.t.Fatal(err)
 	}
+	// No other test's child may inherit what is open for writing here: the script
+	// could not be run as long as it does.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(name, []byte(content), 0o755); err != nil { // commands have to be executable
 		m.t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -256,7 +255,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, simulator.Options{JoinTimeout: 2 * time.Second})
+			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(strategy, 0)
 			spec.Template = "gantry-node-1.30.4"
 			left := []string{"prod-general-1", "prod-general-2"}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -114,42 +115,46 @@ func TestDrainWaitsForADisruptionBudget(t *testing.T) {
 
 func TestDrainTimeoutNamesWhatBlocks(t *testing.T) {
 	t.Parallel()
-	clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"), pod("job"))
-	evictions(clients, func(name string) error {
-		if name == "web" {
-			return budgetRefusal()
+	synctest.Test(t, func(t *testing.T) {
+		clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"), pod("job"))
+		evictions(clients, func(name string) error {
+			if name == "web" {
+				return budgetRefusal()
+			}
+			return nil
+		})
+		err := kube.NewForClients(clients).Drain(t.Context(), "w", 50*time.Millisecond)
+		var blocked *kube.DrainError
+		if !errors.As(err, &blocked) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("want a DrainError by deadline, got %v", err)
 		}
-		return nil
+		text := err.Error()
+		if !strings.Contains(text, "shop/web") || !strings.Contains(text, "disruption budget web needs 2") {
+			t.Errorf("want the blocking pod and its budget, got %s", text)
+		}
 	})
-	err := kube.NewForClients(clients).Drain(t.Context(), "w", 50*time.Millisecond)
-	var blocked *kube.DrainError
-	if !errors.As(err, &blocked) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("want a DrainError by deadline, got %v", err)
-	}
-	text := err.Error()
-	if !strings.Contains(text, "shop/web") || !strings.Contains(text, "disruption budget web needs 2") {
-		t.Errorf("want the blocking pod and its budget, got %s", text)
-	}
 }
 
 // The deadline mostly falls into a call, whose failure says nothing about the
 // pod.
 func TestDrainTimeoutKeepsTheLastReason(t *testing.T) {
 	t.Parallel()
-	const timeout = 300 * time.Millisecond
-	clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"))
-	var asked int
-	evictions(clients, func(string) error {
-		if asked++; asked == 1 {
-			return budgetRefusal()
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 300 * time.Millisecond
+		clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web"))
+		var asked int
+		evictions(clients, func(string) error {
+			if asked++; asked == 1 {
+				return budgetRefusal()
+			}
+			time.Sleep(timeout)
+			return &url.Error{Op: "Post", Err: context.DeadlineExceeded}
+		})
+		err := kube.NewForClients(clients).Drain(t.Context(), "w", timeout)
+		if err == nil || !strings.Contains(err.Error(), "disruption budget web needs 2") {
+			t.Errorf("want the budget as the reason, got %v", err)
 		}
-		time.Sleep(timeout)
-		return &url.Error{Op: "Post", Err: context.DeadlineExceeded}
 	})
-	err := kube.NewForClients(clients).Drain(t.Context(), "w", timeout)
-	if err == nil || !strings.Contains(err.Error(), "disruption budget web needs 2") {
-		t.Errorf("want the budget as the reason, got %v", err)
-	}
 }
 
 func TestDrainStopsOnARefusalForGood(t *testing.T) {
@@ -189,32 +194,34 @@ func attachment(node, volume string) *storagev1.VolumeAttachment {
 
 func TestDrainWaitsForVolumes(t *testing.T) {
 	t.Parallel()
-	claim := &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "logs"},
-		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv-daemon"},
-	}
-	clients := fake.NewClientset(node("w", corev1.ConditionTrue), claim,
-		&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cni"}},
-		pod("agent", ownedByDaemonSet, func(p *corev1.Pod) {
-			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{
-				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "logs"},
-			}}}
-		}),
-		attachment("w", "pv-db"), attachment("w", "pv-daemon"), attachment("other", "pv-other"))
-	evictions(clients, allow)
-	api := kube.NewForClients(clients)
+	synctest.Test(t, func(t *testing.T) {
+		claim := &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "logs"},
+			Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv-daemon"},
+		}
+		clients := fake.NewClientset(node("w", corev1.ConditionTrue), claim,
+			&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cni"}},
+			pod("agent", ownedByDaemonSet, func(p *corev1.Pod) {
+				p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{
+					PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "logs"},
+				}}}
+			}),
+			attachment("w", "pv-db"), attachment("w", "pv-daemon"), attachment("other", "pv-other"))
+		evictions(clients, allow)
+		api := kube.NewForClients(clients)
 
-	err := api.Drain(t.Context(), "w", 50*time.Millisecond)
-	var blocked *kube.DrainError
-	if !errors.As(err, &blocked) || len(blocked.Volumes) != 1 || blocked.Volumes[0] != "pv-db" {
-		t.Fatalf("want pv-db to block, got %v", err)
-	}
-	if err := clients.StorageV1().VolumeAttachments().Delete(t.Context(), "csi-pv-db", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := api.Drain(t.Context(), "w", time.Minute); err != nil {
-		t.Fatal(err)
-	}
+		err := api.Drain(t.Context(), "w", 50*time.Millisecond)
+		var blocked *kube.DrainError
+		if !errors.As(err, &blocked) || len(blocked.Volumes) != 1 || blocked.Volumes[0] != "pv-db" {
+			t.Fatalf("want pv-db to block, got %v", err)
+		}
+		if err := clients.StorageV1().VolumeAttachments().Delete(t.Context(), "csi-pv-db", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := api.Drain(t.Context(), "w", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestDrainOfANodeThatIsGone(t *testing.T) {

@@ -48,7 +48,7 @@ func TestReconfigure(t *testing.T) {
 
 func TestTasksTakeTheirTime(t *testing.T) {
 	t.Parallel()
-	d := start(t, func(o *simulator.Options) { o.TaskDuration = 150 * time.Millisecond })
+	d := start(t, func(o *simulator.Options) { o.TaskDuration = 2 * time.Second })
 	task, err := d.vm(template).Clone(d.ctx, d.folder("k8s"), "n1", types.VirtualMachineCloneSpec{Location: d.relocate(inA)})
 	d.must(err)
 	var info mo.Task
@@ -89,7 +89,7 @@ func TestMachineDoesOneThingAtATime(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	vm := d.mustClone("n1")
-	d.SetTaskDuration(300 * time.Millisecond)
+	d.SetTaskDuration(2 * time.Second)
 	first, err := vm.PowerOn(d.ctx)
 	d.must(err)
 	second, err := vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{Annotation: "x"})

@@ -3,14 +3,12 @@ package vmwarecluster_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
-	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // rolled is a cluster of one control-plane node and two workers whose pool of
@@ -102,7 +100,7 @@ func TestAccClusterRolls(t *testing.T) {
 // guest's log, no node that serves is gone, and a mended image goes on.
 func TestAccClusterRollFails(t *testing.T) {
 	t.Parallel()
-	e := acctest.New(t, simulator.Options{JoinTimeout: 2 * time.Second})
+	e := acctest.New(t)
 	broken := rolled{template: "gantry-node-1.30.4"}.config(e)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),

@@ -52,7 +52,8 @@ func (s *site) clientset(host string) *kubernetes.Clientset {
 	return c
 }
 
-// putToken makes a bootstrap token as the engine does.
+// putToken makes a bootstrap token as the engine does, and waits until the
+// controllers have signed cluster-info with it, unless it has expired.
 func (s *site) putToken(expires time.Time) {
 	s.t.Helper()
 	id, secret, _ := strings.Cut(token, ".")
@@ -67,6 +68,13 @@ func (s *site) putToken(expires time.Time) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if expires.Before(time.Now()) {
+		return
+	}
+	eventually(s.t, "cluster-info is signed", func() bool {
+		info, err := s.clientset(vip).CoreV1().ConfigMaps("kube-public").Get(s.t.Context(), "cluster-info", metav1.GetOptions{})
+		return err == nil && info.Data["jws-kubeconfig-"+id] != ""
+	})
 }
 
 // putCertificates makes what a joining control plane downloads.

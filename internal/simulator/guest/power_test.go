@@ -65,6 +65,8 @@ func TestVIPMovesAndQuorumCounts(t *testing.T) {
 	}
 	s.refuses(s.worker("w-1", vip), "duplicate address detected")
 
+	eventually(t, "the first node is unknown", func() bool { return s.nodeReady("cp-1") == corev1.ConditionUnknown })
+
 	s.world.PowerOff("vm-cp-2")
 	if s.ready(vip) || s.ready(address(13)) {
 		t.Error("the API is ready with one member of three")

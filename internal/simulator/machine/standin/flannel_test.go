@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -141,6 +142,10 @@ func newNode(t *testing.T, subnet string) *node {
 
 func (n *node) write(name, text string) {
 	n.t.Helper()
+	// No other test's child may inherit what is open for writing here: the script
+	// could not be run as long as it does.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(filepath.Join(n.directory, name), []byte(text), 0o755); err != nil {
 		n.t.Fatal(err)
 	}

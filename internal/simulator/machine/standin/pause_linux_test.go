@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,12 +52,16 @@ func TestPauseReaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	pause := run.Process.Pid
-	orphan := exec.CommandContext(t.Context(), "nsenter", "-t", fmt.Sprint(pause), "-p", "sh", "-c", "sleep 0.3 >/dev/null 2>&1 &")
+	orphan := exec.CommandContext(t.Context(), "nsenter", "-t", fmt.Sprint(pause), "-p", "sh", "-c", "sleep 600 >/dev/null 2>&1 &")
 	if output, err := orphan.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	if children(t, pause) == "" {
-		t.Fatal("the orphan is not pause's child, so that this shows nothing")
+	child, err := strconv.Atoi(children(t, pause))
+	if err != nil {
+		t.Fatalf("the orphan is not pause's child, so that this shows nothing: %v", err)
+	}
+	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
 	eventually(t, "the child is reaped", func() bool { return children(t, pause) == "" })
 	if err := run.Process.Signal(syscall.SIGTERM); err != nil {
