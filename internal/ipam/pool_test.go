@@ -243,7 +243,7 @@ func FuzzPool(f *testing.F) {
 }
 
 func FuzzParseRange(f *testing.F) {
-	for _, seed := range []string{"10.0.0.1", "10.0.0.1-10.0.0.9", "10.0.0.0/8", "::1-::9", "2001:db8::/32", "::ffff:1.2.3.4", "fe80::1%a", "-", "/", ""} {
+	for _, seed := range []string{"10.0.0.1", "10.0.0.1-10.0.0.9", "10.0.0.0/8", "::1-::9", "2001:db8::/32", "::ffff:1.2.3.4", "fe80::1%a", "-", "/", "", "::/80", "::fffe:0:0-::1:0:0:0"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

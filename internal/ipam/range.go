@@ -23,7 +23,7 @@ func ParseRange(s string) (Range, error) {
 		if _, err := parseAddr(prefix.Addr().String()); err != nil {
 			return Range{}, err
 		}
-		return Range{Start: prefix.Masked().Addr(), End: last(prefix)}, nil
+		return plain(Range{Start: prefix.Masked().Addr(), End: last(prefix)})
 	}
 	from, to, hyphen := strings.Cut(s, "-")
 	start, err := parseAddr(strings.TrimSpace(from))
@@ -43,7 +43,19 @@ func ParseRange(s string) (Range, error) {
 	if end.Less(start) {
 		return Range{}, fmt.Errorf("%s comes before %s", end, start)
 	}
-	return Range{Start: start, End: end}, nil
+	return plain(Range{Start: start, End: end})
+}
+
+// mapped are the IPv6 addresses that stand for IPv4 addresses (RFC 4291, section
+// 2.5.5.2).
+var mapped = Range{Start: netip.MustParseAddr("::ffff:0.0.0.0"), End: netip.MustParseAddr("::ffff:255.255.255.255")}
+
+// plain refuses a range over addresses that parseAddr refuses.
+func plain(r Range) (Range, error) {
+	if r.Overlaps(mapped) {
+		return Range{}, fmt.Errorf("%s to %s contains IPv4 addresses written as IPv6 (::ffff:0:0/96)", r.Start, r.End)
+	}
+	return r, nil
 }
 
 // Contains reports whether an address lies in the range.
