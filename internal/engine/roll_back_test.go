@@ -57,13 +57,7 @@ func TestRollTakenBack(t *testing.T) {
 					_, _ = e.Apply(ctx, engine.Request{Spec: larger, Secrets: secrets})
 				})
 				emptied.Add(int32(len(w.cordoned(secrets))))
-				e := w.engine()
-				seen := w.witness(e, spec, secrets)
-				if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
-					t.Fatal(err)
-				}
-				seen.kept(t, strategy)
-				w.rolledOut(spec, secrets)
+				w.goesOn(spec, secrets, strategy)
 				if left := w.cordoned(secrets); len(left) > 0 {
 					t.Errorf("%v take no work", left)
 				}

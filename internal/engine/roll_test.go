@@ -170,7 +170,7 @@ func TestRollReplacesOneAtATime(t *testing.T) {
 }
 
 // kept fails where fewer nodes served, or more stood, than the strategy allows.
-func (s *witness) kept(t *testing.T, strategy engine.RollStrategy) {
+func (s *witness) kept(t testing.TB, strategy engine.RollStrategy) {
 	t.Helper()
 	ready, vms := 2, 2
 	if strategy == engine.ContractFirst {
@@ -209,6 +209,19 @@ func (w *world) rolledOut(spec engine.ClusterSpec, secrets *engine.Secrets, name
 	}
 }
 
+// goesOn applies to the end, and expects that no more nodes were taken away on the
+// way than the strategy allows.
+func (w *world) goesOn(spec engine.ClusterSpec, secrets *engine.Secrets, strategy engine.RollStrategy) {
+	w.t.Helper()
+	e := w.engine()
+	seen := w.witness(e, spec, secrets)
+	if _, err := e.Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		w.t.Fatal(err)
+	}
+	seen.kept(w.t, strategy)
+	w.rolledOut(spec, secrets)
+}
+
 // rolled counts the calls of a whole roll.
 func rolled(strategy engine.RollStrategy) func(*world) {
 	return func(w *world) {
@@ -236,13 +249,7 @@ func TestRollInterrupted(t *testing.T) {
 				w.killed(k, func(ctx context.Context, e *engine.Engine) {
 					_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 				})
-				e := w.engine()
-				seen := w.witness(e, spec, secrets)
-				if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
-					t.Fatal(err)
-				}
-				seen.kept(t, strategy)
-				w.rolledOut(spec, secrets)
+				w.goesOn(spec, secrets, strategy)
 			})
 		})
 	}

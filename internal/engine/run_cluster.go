@@ -220,11 +220,8 @@ func (r *run) deleteFolder(ctx context.Context, path string) error {
 }
 
 func (r *run) applyPack(ctx context.Context, pack *Pack) error {
-	api, err := r.waitAPI(ctx)
+	api, err := r.changeAPI(ctx)
 	if err != nil {
-		return err
-	}
-	if err := r.lease.Check(ctx); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, r.e.Timing.APITimeout)

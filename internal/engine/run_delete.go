@@ -116,11 +116,8 @@ func (r *run) forgetNode(ctx context.Context, name string) error {
 }
 
 func (r *run) deleteNodeObject(ctx context.Context, name string) error {
-	api, err := r.waitAPI(ctx)
+	api, err := r.changeAPI(ctx)
 	if err != nil {
-		return err
-	}
-	if err := r.lease.Check(ctx); err != nil {
 		return err
 	}
 	return api.DeleteNode(ctx, name)
@@ -179,11 +176,8 @@ func (r *run) labelNode(ctx context.Context, name string, meta NodeMeta) error {
 	if meta.empty() && r.obs.Nodes[name].Managed.empty() {
 		return nil
 	}
-	api, err := r.waitAPI(ctx)
+	api, err := r.changeAPI(ctx)
 	if err != nil {
-		return err
-	}
-	if err := r.lease.Check(ctx); err != nil {
 		return err
 	}
 	return api.LabelNode(ctx, name, meta)

@@ -86,6 +86,15 @@ func (r *run) firstAnswer(ctx context.Context) error {
 	return nil
 }
 
+// changeAPI is the cluster's API for one change, under the lock.
+func (r *run) changeAPI(ctx context.Context) (API, error) {
+	api, err := r.waitAPI(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return api, r.lease.Check(ctx)
+}
+
 // waitAPI connects to the cluster's API and waits until it is ready, once for all
 // steps of a run: where it does not come, every step that needs it fails with
 // that. The first answer ever is written down: from there on the cluster is never

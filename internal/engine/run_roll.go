@@ -122,11 +122,8 @@ func (r *run) vacated(c Claim) {
 
 // uncordonNode gives work again to a node that an earlier run was about to delete.
 func (r *run) uncordonNode(ctx context.Context, name string) error {
-	api, err := r.waitAPI(ctx)
+	api, err := r.changeAPI(ctx)
 	if err != nil {
-		return err
-	}
-	if err := r.lease.Check(ctx); err != nil {
 		return err
 	}
 	return api.Uncordon(ctx, name)
