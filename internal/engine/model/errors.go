@@ -1,0 +1,29 @@
+package model
+
+import "errors"
+
+// ErrPermission is in the chain of an error that a missing privilege caused. It
+// means unknown, never gone.
+var ErrPermission = errors.New("permission denied")
+
+// ErrExists is in the chain of a Clone task's error when the folder already holds
+// a VM of that name.
+var ErrExists = errors.New("already exists")
+
+// ErrGone is in the chain of an error that the object of a call no longer exists.
+// In a deletion that is success.
+var ErrGone = errors.New("the object no longer exists")
+
+// ErrNewer is in the chain of an error about data that a newer Gantry wrote. Such
+// data is neither changed nor deleted.
+var ErrNewer = errors.New("made by a newer Gantry")
+
+// transient is implemented by errors of calls that may work a moment later.
+type transient interface{ Transient() bool }
+
+// Transient reports whether the call that failed with err may work a moment
+// later: TaskInProgress, ResourceInUse, HostCommunication, a broken connection.
+func Transient(err error) bool {
+	var t transient
+	return errors.As(err, &t) && t.Transient()
+}

@@ -1,0 +1,98 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Field identifies a part of a spec that a finding is about. The resource that
+// made the spec maps it to an attribute path, in one place.
+type Field struct {
+	// NodePool is ControlPlanePool or the key of a worker pool; empty: the field is
+	// the cluster's own.
+	NodePool string
+	// Placement is the placement of the node pool.
+	Placement Index
+	Name      FieldName // empty: the node pool or the placement as a whole
+	// Element is the element of a list.
+	Element Index
+}
+
+// Index is an optional index; its zero value is none.
+type Index int
+
+// At is the index i, counted from 0.
+func At(i int) Index { return Index(i + 1) }
+
+// Get returns the index, counted from 0, and whether there is one.
+func (i Index) Get() (int, bool) { return int(i) - 1, i > 0 }
+
+// FieldName is the name of a field of a cluster, a node pool or a placement.
+type FieldName string
+
+// Fields of a cluster.
+const (
+	FieldClusterName      FieldName = "name"
+	FieldKubernetes       FieldName = "kubernetes version"
+	FieldTemplate         FieldName = "template"
+	FieldImageFolder      FieldName = "image folder"
+	FieldPacks            FieldName = "packs"
+	FieldDatacenter       FieldName = "datacenter"
+	FieldFolder           FieldName = "folder"
+	FieldPodCIDR          FieldName = "pod network"
+	FieldServiceCIDR      FieldName = "service network"
+	FieldSSHKeys          FieldName = "SSH keys"
+	FieldNTPServers       FieldName = "NTP servers"
+	FieldProxyHTTP        FieldName = "HTTP proxy"
+	FieldProxyHTTPS       FieldName = "HTTPS proxy"
+	FieldNoProxy          FieldName = "proxy exceptions"
+	FieldProxyCertificate FieldName = "proxy CA certificate"
+	FieldCloneMode        FieldName = "clone mode"
+)
+
+// Fields of a node pool.
+const (
+	FieldNodeCount FieldName = "node count"
+	FieldDisk      FieldName = "disk"
+)
+
+// Fields of a placement.
+const (
+	FieldComputeCluster FieldName = "compute cluster"
+	FieldDatastore      FieldName = "datastore"
+	FieldNetwork        FieldName = "network"
+	FieldResourcePool   FieldName = "resource pool"
+	FieldIPPool         FieldName = "IP pool"
+)
+
+// ClusterField is a field of the cluster itself.
+func ClusterField(name FieldName) Field { return Field{Name: name} }
+
+// PoolField is a field of a node pool; an empty name is the node pool.
+func PoolField(pool string, name FieldName) Field { return Field{NodePool: pool, Name: name} }
+
+// Field is a field of the placement.
+func (r PlacementRef) Field(name FieldName) Field {
+	return Field{NodePool: r.NodePool, Placement: At(r.Index), Name: name}
+}
+
+// String names the field in errors that reach no attribute.
+func (f Field) String() string {
+	var parts []string
+	switch {
+	case f.NodePool == ControlPlanePool:
+		parts = append(parts, "control plane")
+	case f.NodePool != "":
+		parts = append(parts, fmt.Sprintf("worker pool %q", f.NodePool))
+	}
+	if i, ok := f.Placement.Get(); ok && f.NodePool != ControlPlanePool {
+		parts = append(parts, fmt.Sprintf("placement %d", i+1))
+	}
+	if f.Name != "" {
+		parts = append(parts, string(f.Name))
+	}
+	if i, ok := f.Element.Get(); ok {
+		parts = append(parts, fmt.Sprintf("element %d", i+1))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,48 @@
+package model
+
+import (
+	"net/netip"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// Limits are what only speaks for or against steps: resolved names, capacities,
+// pools, what others hold. No step follows from them, so that they may change
+// between plan and apply without changing the plan.
+type Limits struct {
+	Site Site
+	// Findings are names that could not be resolved, each on its field.
+	Findings []Finding
+	IPPools  map[uuid.UUID]IPPool
+	// Held lists the claims that the markers of all Gantry VMs account for.
+	Held []Holding
+	// Children are the clusters, IP pools and accounts of a gateway. They are read
+	// before one is deleted.
+	Children []record.Ref
+}
+
+// IPPool is a pool as the ledger has it.
+type IPPool struct {
+	ID uuid.UUID
+	// Registered is false for one that is not there (yet), of which there is the id
+	// alone, and for one whose record cannot be read: then Damage says why.
+	Registered bool
+	Damage     error
+	Record     record.IPPool
+	Addresses  ipam.Pool
+	GatewayID  uuid.UUID
+	// ReservedBy is the cluster that has a pool to itself which is restricted to a
+	// single one; uuid.Nil: none yet.
+	ReservedBy uuid.UUID
+	// UnclaimedInUse are addresses of the pool that a VM reports and no claim
+	// holds, with that VM.
+	UnclaimedInUse map[netip.Addr]string
+	Total          int
+	Taken          int
+}
+
+// Free is how many addresses of the pool can still be handed out.
+func (p IPPool) Free() int { return max(0, p.Total-p.Taken-len(p.UnclaimedInUse)) }

@@ -1,0 +1,65 @@
+package model
+
+import (
+	"net/netip"
+
+	"github.com/google/uuid"
+)
+
+// MarkerSchema is the version of the marker that this Gantry writes, and the
+// newest that it understands.
+const MarkerSchema = 1
+
+// Marker is written into the configuration of each VM in the clone call and never
+// changed. It makes a VM Gantry's, whatever its name. Identity and addresses mean
+// the same in every schema version.
+type Marker struct {
+	SchemaVersion int          `json:"schema"`
+	Cluster       uuid.UUID    `json:"cluster"`
+	Node          string       `json:"node"`
+	Role          Role         `json:"role"`
+	NodePool      string       `json:"node_pool"`
+	Ordinal       int          `json:"ordinal"`
+	Address       netip.Prefix `json:"address"`
+	IPPool        uuid.UUID    `json:"ip_pool"`
+
+	KubernetesVersion string    `json:"kubernetes_version"`
+	Template          string    `json:"template"`
+	CloneMode         CloneMode `json:"clone_mode"` // the mode used: linked or full
+
+	// The placement, as the spec names it.
+	ComputeCluster string `json:"compute_cluster"`
+	Datastore      string `json:"datastore"`
+	Network        string `json:"network"`
+	ResourcePool   string `json:"resource_pool,omitempty"`
+
+	CPU      int32 `json:"cpu"`
+	MemoryGB int64 `json:"memory_gb"`
+	DiskGB   int64 `json:"disk_gb"`
+
+	// CAFingerprint identifies the certificate authorities that the node was built
+	// with; a node of other authorities than the run's is built anew.
+	CAFingerprint string `json:"ca_fingerprint"`
+	// VIP and Extra are the addresses of the cluster, on its control-plane nodes, so
+	// that one read of all VMs accounts for every claim.
+	VIP   netip.Addr `json:"vip,omitzero"`
+	Extra netip.Addr `json:"extra,omitzero"`
+}
+
+// Role is what a VM is for.
+type Role string
+
+// The roles that this Gantry understands. A VM of another role is left alone.
+const (
+	RoleControlPlane Role = "control-plane"
+	RoleWorker       Role = "worker"
+)
+
+// Understood reports whether this Gantry knows all that the marker may mean. A VM
+// whose marker it does not understand is neither changed nor deleted.
+func (m Marker) Understood() bool {
+	return m.SchemaVersion <= MarkerSchema && (m.Role == RoleControlPlane || m.Role == RoleWorker)
+}
+
+// ControlPlane reports whether the VM is a control-plane node.
+func (m Marker) ControlPlane() bool { return m.Role == RoleControlPlane }

@@ -1,0 +1,135 @@
+package model
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// FailurePolicy is what becomes of the stages after one in which a step failed.
+type FailurePolicy int
+
+// The policies.
+const (
+	// Stop runs no further stage.
+	Stop FailurePolicy = iota
+	// SkipRollouts runs the further stages but the rollouts: nothing that works is
+	// replaced in a cluster in which something failed.
+	SkipRollouts
+	// Continue runs the further stages.
+	Continue
+)
+
+// Stage is a group of steps between which order does not matter (Parallel) or
+// that run one after the other, the first failure ending them.
+type Stage struct {
+	Name      string
+	Parallel  bool
+	Rollout   bool // replaces nodes that work
+	OnFailure FailurePolicy
+	Steps     []Step
+}
+
+// Plan is what an apply will do, and what speaks against it.
+type Plan struct {
+	Stages []Stage
+	Findings
+	// Numbers are what the plan writes into the record before the first node.
+	Numbers Numbers
+	// MissingIPPools are pools that placements name and of which the ledger has no
+	// (readable) record: the steps cannot be known yet, because the same apply may
+	// create them.
+	MissingIPPools []MissingIPPool
+	// Collision is the id of another cluster or gateway that has the name.
+	Collision uuid.UUID
+	// Unfinished is the id of an incomplete creation that is resumed. Beyond the
+	// steps of a creation, an apply removes what it left.
+	Unfinished uuid.UUID
+}
+
+// MissingIPPool is a pool that a placement names and that cannot be used.
+type MissingIPPool struct {
+	ID     uuid.UUID
+	Field  Field
+	Damage error // why its record cannot be read; nil: there is none
+}
+
+// Numbers are the ordinals of nodes that a plan hands out: the next one of each
+// node pool, which never goes back, and those handed out to nodes that have not
+// joined. A run that is killed after they were recorded uses the same names.
+type Numbers struct {
+	Next    map[string]int
+	Pending map[string][]int
+}
+
+// Unknown reports whether the steps cannot be known yet.
+func (p *Plan) Unknown() bool { return len(p.MissingIPPools) > 0 }
+
+// Steps lists the steps in the order in which they run.
+func (p *Plan) Steps() []Step {
+	var steps []Step
+	for _, stage := range p.Stages {
+		steps = append(steps, stage.Steps...)
+	}
+	return steps
+}
+
+// Empty reports whether there is nothing to do.
+func (p *Plan) Empty() bool { return len(p.Steps()) == 0 }
+
+// Changes lists the steps as `planned_changes` shows them.
+func (p *Plan) Changes() []Change {
+	steps := p.Steps()
+	changes := make([]Change, len(steps))
+	for i, step := range steps {
+		changes[i] = step.Change()
+	}
+	return changes
+}
+
+// Rebuilds are the IP pools of the nodes that the plan creates, by node name.
+func (p *Plan) Rebuilds() map[string]uuid.UUID {
+	pools := map[string]uuid.UUID{}
+	for _, step := range p.Steps() {
+		if create, ok := step.(CreateNode); ok {
+			pools[create.Node] = create.IPPool()
+		}
+	}
+	return pools
+}
+
+// Unseen lists the steps that the shown changes do not cover. Steps that have
+// become unnecessary since are no reason to stop, and of deleting a node whose VM
+// is gone meanwhile, removing the lost node is what is left.
+func (p *Plan) Unseen(shown []Change) []Change {
+	left := map[Change]int{}
+	for _, change := range shown {
+		left[change]++
+	}
+	var unseen []Change
+	for _, change := range p.Changes() {
+		covered := change
+		if covered.Action == ActionRemoveLostNode && left[covered] == 0 {
+			covered.Action = ActionDeleteNode
+		}
+		if left[covered] == 0 {
+			unseen = append(unseen, change)
+			continue
+		}
+		left[covered]--
+	}
+	return unseen
+}
+
+// MovedError says that the world has moved since the plan was shown: the apply
+// would do what the plan did not show.
+type MovedError struct{ Unseen []Change }
+
+func (e *MovedError) Error() string {
+	names := make([]string, len(e.Unseen))
+	for i, change := range e.Unseen {
+		names[i] = change.String()
+	}
+	return "vCenter or the cluster has changed since the plan was made; the plan did not show: " +
+		strings.Join(names, ", ") + ". Nothing was changed. Plan again."
+}

@@ -1,0 +1,139 @@
+package model
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// VCenter is what the engine needs of vSphere. The adapter behind it retries
+// nothing but a lost session; budgets and backoff are the runner's.
+//
+// Errors: a call fails with an error for which Transient is true when the same
+// call may work a moment later, and with ErrPermission where a privilege is
+// missing. Absence is never an error of Survey: it is what the survey says.
+type VCenter interface {
+	// InstanceUUID identifies the vCenter (ServiceContent.About.InstanceUuid).
+	InstanceUUID(ctx context.Context) (string, error)
+
+	// Survey reads everything that a plan needs in a constant number of calls,
+	// however many nodes there are.
+	Survey(ctx context.Context, req SurveyRequest) (*Survey, error)
+
+	// Zones reads the k8s-region tag of the datacenter and the k8s-zone tags of the
+	// compute clusters, keyed by compute cluster reference.
+	Zones(ctx context.Context, datacenter string, computeClusters []string) (map[string]Zone, error)
+
+	// CreateFolder creates the missing part of a VM folder path below the VM folder
+	// of the datacenter (a reference), and returns the folder's reference.
+	CreateFolder(ctx context.Context, datacenter, path string) (ref string, err error)
+	// DeleteFolder deletes an empty folder by its path and leaves one with anything
+	// in it alone. A folder that is gone is success.
+	DeleteFolder(ctx context.Context, datacenter, path string) error
+
+	// Clone starts one clone task and does not wait for it.
+	Clone(ctx context.Context, c CloneRequest) (task string, err error)
+	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
+	WipeUserdata(ctx context.Context, vm string) (task string, err error)
+	PowerOff(ctx context.Context, vm string) (task string, err error)
+	// DetachDisks removes disks from a powered-off VM and keeps their files; a task.
+	DetachDisks(ctx context.Context, vm string, keys []int32) (task string, err error)
+	// Destroy deletes a VM and its files; a task.
+	Destroy(ctx context.Context, vm string) (task string, err error)
+
+	// Poll reads the state of all the given tasks and VMs in one batched call. A
+	// reference that vCenter no longer knows is in Gone.
+	Poll(ctx context.Context, req PollRequest) (*PollResult, error)
+}
+
+// CloneRequest is one VM to make.
+type CloneRequest struct {
+	Name      string
+	UUID      string // instance UUID
+	Template  Template
+	Folder    string // reference
+	Placement ResolvedPlacement
+	CPU       int32
+	MemoryGB  int64
+	DiskGB    int64
+	Mode      CloneMode // linked or full
+	Marker    Marker
+	GuestInfo map[string]string
+	Notes     string
+}
+
+// PollRequest names what a batched read covers. Disks is the subset of VMs whose
+// disks are read too: what is attached is read right before a VM is destroyed,
+// never remembered from a plan.
+type PollRequest struct {
+	Tasks []string
+	VMs   []string
+	Disks []string
+}
+
+// PollResult is what a batched read returned.
+type PollResult struct {
+	Tasks map[string]TaskState
+	VMs   map[string]VMState
+	Gone  map[string]bool
+}
+
+// TaskState is a task's progress.
+type TaskState struct {
+	Done bool
+	Err  error  // why the task failed, typed as VCenter's errors are
+	VM   string // the result, where the task makes a VM
+}
+
+// VMState is the moving part of a machine.
+type VMState struct {
+	PoweredOn bool
+	Phase     string
+	LogTail   string
+	Userdata  bool
+	Addresses []netip.Addr
+	Disks     []Disk // only for VMs that PollRequest.Disks names
+	DisksRead bool   // vCenter returned what is attached
+}
+
+// Kube connects to a cluster's API.
+type Kube interface {
+	Connect(kubeconfig []byte) (API, error)
+}
+
+// API is what the engine needs of a cluster's Kubernetes API. Unreachable is an
+// error, never an empty answer.
+type API interface {
+	// Ready asks /readyz once.
+	Ready(ctx context.Context) error
+	Nodes(ctx context.Context) ([]KubeNode, error)
+	// SetNodeMeta sets labels, annotations and taints of a node, removes those that
+	// it set earlier, and leaves all others alone.
+	SetNodeMeta(ctx context.Context, name string, want NodeMeta) error
+	// Drain cordons a node, which KubeNode.Cordoned reports from then on unless it
+	// was cordoned by others, and evicts its pods through the eviction API.
+	Drain(ctx context.Context, name string, timeout time.Duration) error
+	// Uncordon undoes what Drain did to a node; one that is gone is success.
+	Uncordon(ctx context.Context, name string) error
+	// DeleteNode deletes the node object; one that is gone is success.
+	DeleteNode(ctx context.Context, name string) error
+
+	// PutToken creates a bootstrap token with the usages and group of kubeadm's.
+	PutToken(ctx context.Context, token string, expires time.Time) error
+	DeleteToken(ctx context.Context, token string) error
+	// PutCertificates stores what `kubeadm join --control-plane` downloads: the
+	// Secret kubeadm-certs and the role by which a token may read it.
+	PutCertificates(ctx context.Context, data map[string][]byte) error
+	DeleteCertificates(ctx context.Context) error
+
+	// Secret reads an Opaque Secret of kube-system; nil when there is none.
+	Secret(ctx context.Context, name string) (map[string][]byte, error)
+	PutSecret(ctx context.Context, name string, data map[string][]byte) error
+
+	// Apply applies manifests (YAML, several documents allowed) server-side with the
+	// field manager "gantry". An object in a kind that does not exist yet is retried
+	// until ctx ends, so that a CRD and its object may be in one pack.
+	Apply(ctx context.Context, manifests []string) error
+	// Available returns nil once the deployment's condition Available is true.
+	Available(ctx context.Context, namespace, deployment string) error
+}

@@ -1,0 +1,248 @@
+package model
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// ControlPlanePool is the name of the node pool of the control plane, in node
+// names (`<cluster>-cp-<n>`) and in the record's counters. Worker pools may not
+// have it.
+const ControlPlanePool = "cp"
+
+// LayerCNI is the layer of the pack that brings the pod network.
+const LayerCNI = "cni"
+
+// DefaultDrainTimeout bounds the eviction of a node's pods.
+const DefaultDrainTimeout = 10 * time.Minute
+
+// ClusterSpec is the desired state of one cluster or gateway. Both go through the
+// same planner and the same steps: a gateway is a cluster with a fixed shape and
+// an agent pack.
+type ClusterSpec struct {
+	// Ref names it in the ledger: kind, gateway and name.
+	record.Ref
+	// ID is random for clusters and derived from the name for gateways.
+	ID uuid.UUID
+	// New says that no state holds it: a finished one of the same name belongs to
+	// another state, and an unfinished one is resumed.
+	New bool
+
+	// Description and Tags are for people: they are kept in the record and shown
+	// in the notes of the VMs.
+	Description string
+	Tags        map[string]string
+
+	KubernetesVersion string // "1.34.2", without a leading v
+	Image             Image
+
+	Datacenter  string
+	Folder      string // VM folder path below the datacenter's; empty: its root
+	PodCIDR     string
+	ServiceCIDR string
+
+	ControlPlane NodePool
+	Workers      []NodePool // sorted by name
+
+	SSHAuthorizedKeys []string
+	NTPServers        []string
+	Proxy             *Proxy
+	CloneMode         CloneMode
+
+	Packs []Pack // in the order in which they are applied
+
+	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
+	// nil where it uses a registered one.
+	OwnIPPool *record.IPPool
+}
+
+// Image is the template that nodes are cloned from.
+type Image struct {
+	Template string // name or inventory path
+	Folder   string // where a name is looked up; empty: the datacenter
+}
+
+// Target identifies a cluster or gateway of which no spec is at hand.
+type Target struct {
+	record.Ref
+	ID uuid.UUID
+	// OwnIPPool is the name of a gateway's inline IP pool; empty: it has none.
+	OwnIPPool string
+}
+
+// Target identifies what the spec describes.
+func (s *ClusterSpec) Target() Target {
+	t := Target{Ref: s.Ref, ID: s.ID}
+	if s.OwnIPPool != nil {
+		t.OwnIPPool = s.OwnIPPool.Name
+	}
+	return t
+}
+
+// NodePools lists the control plane and then the worker pools.
+func (s *ClusterSpec) NodePools() []NodePool {
+	return append([]NodePool{s.ControlPlane}, s.Workers...)
+}
+
+// NodePool returns the node pool of that name.
+func (s *ClusterSpec) NodePool(name string) (NodePool, bool) {
+	for _, pool := range s.NodePools() {
+		if pool.Name == name {
+			return pool, true
+		}
+	}
+	return NodePool{}, false
+}
+
+// IPPools are the ids of the IP pools that the placements name, each once.
+func (s *ClusterSpec) IPPools() []uuid.UUID {
+	var ids []uuid.UUID
+	seen := map[uuid.UUID]bool{}
+	for _, pool := range s.NodePools() {
+		for _, place := range pool.Placements {
+			if !seen[place.IPPoolID] {
+				seen[place.IPPoolID] = true
+				ids = append(ids, place.IPPoolID)
+			}
+		}
+	}
+	return ids
+}
+
+// EndpointIPPool is the IP pool that the VIP and the extra come from; uuid.Nil
+// where the spec has no control plane, as after an import.
+func (s *ClusterSpec) EndpointIPPool() uuid.UUID {
+	if len(s.ControlPlane.Placements) == 0 {
+		return uuid.Nil
+	}
+	return s.ControlPlane.Placements[0].IPPoolID
+}
+
+// HasCNI reports whether a pack brings the pod network.
+func (s *ClusterSpec) HasCNI() bool {
+	for _, pack := range s.Packs {
+		if pack.Layer == LayerCNI {
+			return true
+		}
+	}
+	return false
+}
+
+// NodePool is a group of nodes that are alike.
+type NodePool struct {
+	Name        string // ControlPlanePool, or the key of the worker pool
+	Count       int
+	CPU         int32
+	MemoryGB    int64
+	DiskGB      int64 // 0: the template's
+	Schedulable bool  // control plane only: leave out the control-plane taint
+	Meta        NodeMeta
+	Placements  []Placement // nodes go round-robin over them; one for the control plane
+
+	// DrainTimeout bounds the eviction of a node's pods before it is deleted.
+	DrainTimeout time.Duration
+	// Strategy is how nodes are replaced; empty: expand-first. Worker pools only.
+	Strategy RollStrategy
+}
+
+// ControlPlane reports whether the pool is the control plane.
+func (p *NodePool) ControlPlane() bool { return p.Name == ControlPlanePool }
+
+// ExpandsFirst reports whether the pool is rolled with one node more than it has.
+func (p *NodePool) ExpandsFirst() bool {
+	return !p.ControlPlane() && p.Strategy != ContractFirst
+}
+
+// Role is the role of the pool's nodes.
+func (p *NodePool) Role() Role {
+	if p.ControlPlane() {
+		return RoleControlPlane
+	}
+	return RoleWorker
+}
+
+// RollStrategy is the order in which a node is deleted and its successor created.
+type RollStrategy string
+
+// The strategies. Expand-first needs one address more than there are nodes and
+// never has fewer nodes than the pool's count; contract-first is the reverse.
+const (
+	ExpandFirst   RollStrategy = "expand_first"
+	ContractFirst RollStrategy = "contract_first"
+)
+
+// NodeMeta is the metadata of Kubernetes nodes that users set.
+type NodeMeta struct {
+	Labels      map[string]string
+	Annotations map[string]string
+	Taints      []Taint
+}
+
+// Empty reports whether there is nothing to set.
+func (m NodeMeta) Empty() bool {
+	return len(m.Labels)+len(m.Annotations)+len(m.Taints) == 0
+}
+
+// Taint is a Kubernetes node taint.
+type Taint struct{ Key, Value, Effect string }
+
+// Placement is where nodes go, by the names that the vSphere Client shows.
+type Placement struct {
+	ComputeCluster string
+	Datastore      string
+	Network        string
+	ResourcePool   string // empty: the root pool of the compute cluster
+	IPPoolID       uuid.UUID
+}
+
+// PlacementRef identifies a placement of the spec.
+type PlacementRef struct {
+	NodePool string
+	Index    int // among the pool's placements, from 0
+}
+
+// Proxy is what containerd and the system of each node use to reach out.
+type Proxy struct {
+	HTTP          string
+	HTTPS         string
+	NoProxy       string
+	CACertificate string
+}
+
+// CloneMode is how a node's disks are made from the template's.
+type CloneMode string
+
+// The clone modes. Auto is linked where snapshot, datastore and disk size allow
+// it, full elsewhere.
+const (
+	CloneAuto   CloneMode = "auto"
+	CloneLinked CloneMode = "linked"
+	CloneFull   CloneMode = "full"
+)
+
+// NodeName is `<cluster>-<pool>-<n>`.
+func NodeName(cluster, pool string, n int) string {
+	return fmt.Sprintf("%s-%s-%d", cluster, pool, n)
+}
+
+// NodeOrdinal reads n from a node's name; 0 where the name is not of the pool.
+func NodeOrdinal(cluster, pool, name string) int {
+	var n int
+	prefix := cluster + "-" + pool + "-"
+	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
+		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && NodeName(cluster, pool, n) == name {
+			return n
+		}
+	}
+	return 0
+}
+
+// NodeUUID is the instance UUID of a node's VM: known before the VM exists, and
+// the same on every attempt.
+func NodeUUID(cluster uuid.UUID, node string) uuid.UUID {
+	return uuid.NewSHA1(cluster, []byte(node))
+}

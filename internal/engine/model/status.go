@@ -1,0 +1,61 @@
+package model
+
+// State is the life of a cluster or gateway in one word.
+type State string
+
+// The states, in the field's words.
+const (
+	StateRunning  State = "Running"
+	StateDegraded State = "Degraded"
+	StateFailed   State = "Failed"
+)
+
+// Health is the health at the last refresh.
+type Health string
+
+// The healths. Unknown is a cluster whose API cannot be reached from here.
+const (
+	Healthy   Health = "Healthy"
+	Unhealthy Health = "Unhealthy"
+	Unknown   Health = "Unknown"
+)
+
+// ConditionStatus is the status of a condition.
+type ConditionStatus string
+
+// The statuses.
+const (
+	ConditionTrue    ConditionStatus = "True"
+	ConditionFalse   ConditionStatus = "False"
+	ConditionUnknown ConditionStatus = "Unknown"
+)
+
+// Condition is one aspect of a status. Its time of transition is kept by those
+// who remember the status before it.
+type Condition struct {
+	Type    string
+	Status  ConditionStatus
+	Reason  string
+	Message string
+}
+
+// NodeStatus is one node as users see it.
+type NodeStatus struct {
+	Name           string
+	Role           Role
+	NodePool       string
+	Address        string
+	UUID           string
+	ComputeCluster string
+	CloneMode      CloneMode
+	Ready          bool
+}
+
+// Status is what an observation amounts to.
+type Status struct {
+	State      State
+	Health     Health
+	Conditions []Condition
+	Nodes      []NodeStatus
+	Endpoint   string // address and port of the API; empty before there is one
+}

@@ -1,0 +1,176 @@
+package model
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Action is what a step does. Together with its target it is what
+// `planned_changes` shows.
+type Action string
+
+// The actions.
+const (
+	ActionCreateRecord       Action = "create_record"        // target: the cluster
+	ActionCreateIPPool       Action = "create_ip_pool"       // target: a gateway's inline IP pool
+	ActionCreateFolder       Action = "create_folder"        // target: the folder's path
+	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
+	ActionRenewKubeconfig    Action = "renew_kubeconfig"     // target: the cluster
+	ActionClaimAddress       Action = "claim_address"        // target: the node that lives on it
+	ActionReleaseAddress     Action = "release_address"      // target: the node that held it
+	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
+	ActionDeleteNode         Action = "delete_node"          // target: the node
+	ActionCreateNode         Action = "create_node"          // target: the node
+	ActionWipeUserdata       Action = "wipe_userdata"        // target: the node
+	ActionUpdateNodeMetadata Action = "update_node_metadata" // target: the node
+	ActionUncordonNode       Action = "uncordon_node"        // target: a node that was to be deleted and stays
+	ActionStoreImportData    Action = "store_import_data"    // target: the cluster
+	ActionApplyPack          Action = "apply_pack"           // target: the pack
+	ActionReleaseEndpoint    Action = "release_endpoint"     // target: the cluster
+	ActionDeleteFolder       Action = "delete_folder"        // target: the folder's path
+	ActionDeleteIPPool       Action = "delete_ip_pool"       // target: a gateway's inline IP pool
+	ActionDeleteRecord       Action = "delete_record"        // target: the cluster
+)
+
+// Change is a step as users see it: an action and the name of its target. It
+// never carries an address.
+type Change struct {
+	Action Action
+	Target string
+}
+
+// String is the form in which messages name a step.
+func (c Change) String() string { return string(c.Action) + " " + c.Target }
+
+// Step is a unit of a plan. Each kind is a type of its own that carries what it
+// needs.
+type Step interface {
+	Change() Change
+}
+
+// CreateRecord registers the cluster in the ledger.
+type CreateRecord struct{ Cluster string }
+
+// CreateIPPool registers a gateway's inline IP pool.
+type CreateIPPool struct{ Name string }
+
+// CreateFolder creates the VM folder of the nodes.
+type CreateFolder struct{ Path string }
+
+// ReserveEndpoint claims the VIP and the extra, together: a control plane that
+// could be built but never be rolled would be of no use.
+type ReserveEndpoint struct {
+	Cluster string
+	IPPool  uuid.UUID
+}
+
+// RenewKubeconfig issues another kubeconfig from the same authorities.
+type RenewKubeconfig struct{ Cluster string }
+
+// ClaimAddress claims again the address that a node lives on.
+type ClaimAddress struct{ Claim Claim }
+
+// ReleaseAddress releases an address that no VM uses.
+type ReleaseAddress struct{ Claim Claim }
+
+// RemoveLostNode removes the node object and the addresses of a node whose VM is
+// gone.
+type RemoveLostNode struct{ Node string }
+
+// DeleteNode deletes a node and its VM.
+type DeleteNode struct {
+	Machine Machine
+	// Drain evicts the node's pods first; in a destruction nothing is left to move
+	// them to.
+	Drain        bool
+	DrainTimeout time.Duration
+	// Rollout is set where the node is replaced.
+	Rollout *Rollout
+}
+
+// Rollout is what the replacement of a node waits for.
+type Rollout struct {
+	// MinReady is how many other nodes of the pool must be serving before the node
+	// is deleted.
+	MinReady int
+}
+
+// CreateNode builds one node, from its address to a member of the cluster.
+type CreateNode struct {
+	Node      string
+	NodePool  NodePool
+	Ordinal   int
+	Placement PlacementRef
+	// First initialises the control plane; exactly one node ever does.
+	First bool
+	// Rollout says that the node succeeds another one: it is done when the node
+	// serves.
+	Rollout bool
+}
+
+// IPPool is where the node's address comes from.
+func (s CreateNode) IPPool() uuid.UUID { return s.Place().IPPoolID }
+
+// Place is the node's placement.
+func (s CreateNode) Place() Placement { return s.NodePool.Placements[s.Placement.Index] }
+
+// WipeUserdata removes bootstrap data from a VM.
+type WipeUserdata struct {
+	Node string
+	VM   string
+}
+
+// UpdateNodeMetadata sets labels, annotations and taints of a node.
+type UpdateNodeMetadata struct {
+	Node string
+	Meta NodeMeta
+}
+
+// UncordonNode makes a node schedulable again that an interrupted run was about
+// to delete.
+type UncordonNode struct{ Node string }
+
+// StoreImportData writes what import needs into the cluster.
+type StoreImportData struct{ Cluster string }
+
+// ApplyPack applies a pack.
+type ApplyPack struct{ Pack Pack }
+
+// ReleaseEndpoint releases the VIP and the extra.
+type ReleaseEndpoint struct {
+	Cluster string
+	Claims  []Claim
+}
+
+// DeleteFolder deletes a folder that was created for the cluster, if it is empty.
+type DeleteFolder struct {
+	Datacenter string
+	Path       string
+}
+
+// DeleteIPPool deletes a gateway's inline IP pool.
+type DeleteIPPool struct{ Name string }
+
+// DeleteRecord removes the cluster from the ledger.
+type DeleteRecord struct{ Cluster string }
+
+func (s CreateRecord) Change() Change       { return Change{ActionCreateRecord, s.Cluster} }
+func (s CreateIPPool) Change() Change       { return Change{ActionCreateIPPool, s.Name} }
+func (s CreateFolder) Change() Change       { return Change{ActionCreateFolder, s.Path} }
+func (s ReserveEndpoint) Change() Change    { return Change{ActionReserveEndpoint, s.Cluster} }
+func (s RenewKubeconfig) Change() Change    { return Change{ActionRenewKubeconfig, s.Cluster} }
+func (s ClaimAddress) Change() Change       { return Change{ActionClaimAddress, s.Claim.Owner} }
+func (s ReleaseAddress) Change() Change     { return Change{ActionReleaseAddress, s.Claim.Owner} }
+func (s RemoveLostNode) Change() Change     { return Change{ActionRemoveLostNode, s.Node} }
+func (s DeleteNode) Change() Change         { return Change{ActionDeleteNode, s.Machine.Marker.Node} }
+func (s CreateNode) Change() Change         { return Change{ActionCreateNode, s.Node} }
+func (s WipeUserdata) Change() Change       { return Change{ActionWipeUserdata, s.Node} }
+func (s UpdateNodeMetadata) Change() Change { return Change{ActionUpdateNodeMetadata, s.Node} }
+func (s UncordonNode) Change() Change       { return Change{ActionUncordonNode, s.Node} }
+func (s StoreImportData) Change() Change    { return Change{ActionStoreImportData, s.Cluster} }
+func (s ApplyPack) Change() Change          { return Change{ActionApplyPack, s.Pack.Name} }
+func (s ReleaseEndpoint) Change() Change    { return Change{ActionReleaseEndpoint, s.Cluster} }
+func (s DeleteFolder) Change() Change       { return Change{ActionDeleteFolder, s.Path} }
+func (s DeleteIPPool) Change() Change       { return Change{ActionDeleteIPPool, s.Name} }
+func (s DeleteRecord) Change() Change       { return Change{ActionDeleteRecord, s.Cluster} }

@@ -1,0 +1,34 @@
+package model
+
+import "time"
+
+// Timing is how long the engine waits, and how often it reads.
+type Timing struct {
+	Tick        time.Duration // the shortest time between two reads of what is under way
+	MaxTick     time.Duration // the longest
+	CallTimeout time.Duration // one read of a tick
+	RetryBudget time.Duration // how long transient faults of one call are retried
+	Backoff     time.Duration // the first pause of a retry; it doubles up to MaxTick
+	BootTimeout time.Duration // from power-on to joined
+	APITimeout  time.Duration // from joined to an answer behind the VIP
+	ReadyWait   time.Duration // from the last step to all nodes Ready
+	TokenLife   time.Duration // of a bootstrap token
+	// ReadMaxAge is how old a read may be that several resources share in a refresh.
+	ReadMaxAge time.Duration
+}
+
+// DefaultTiming is for a real vCenter.
+func DefaultTiming() Timing {
+	return Timing{
+		Tick:        100 * time.Millisecond,
+		MaxTick:     3 * time.Second,
+		CallTimeout: 30 * time.Second,
+		RetryBudget: 3 * time.Minute,
+		Backoff:     500 * time.Millisecond,
+		BootTimeout: 20 * time.Minute,
+		APITimeout:  5 * time.Minute,
+		ReadyWait:   5 * time.Minute,
+		TokenLife:   30 * time.Minute,
+		ReadMaxAge:  5 * time.Second,
+	}
+}
