@@ -10,12 +10,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // register registers a pool of addresses.
-func (w *world) register(body ledger.PoolBody) string {
+func (w *world) register(body record.IPPool) string {
 	w.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -34,7 +36,7 @@ func TestClaimDeletedByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, out := w.applied(w.spec(1, 1))
-	var worker engine.NodeStatus
+	var worker model.NodeStatus
 	for _, n := range out.Status.Nodes {
 		if n.Role == "worker" {
 			worker = n
@@ -71,7 +73,7 @@ func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.spec(1, 1)
-	own := w.register(ledger.PoolBody{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", RestrictToSingleCluster: true})
+	own := w.register(record.IPPool{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", RestrictToSingleCluster: true})
 	spec.Workers[0].Placements[0].IPPoolID, spec.Workers[0].Placements = own, spec.Workers[0].Placements[:1]
 	spec, secrets, _ := w.applied(spec)
 	reserved := func(want string) {
@@ -98,7 +100,7 @@ func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
 func TestPoolsOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	w.pool = w.register(ledger.PoolBody{
+	w.pool = w.register(record.IPPool{
 		Name: "single", Start: "10.10.185.1", End: "10.10.185.20", PrefixLength: 18, DefaultGateway: "10.10.128.1",
 		Network: "dvpg-nodes", RestrictToSingleCluster: true,
 	})
@@ -115,7 +117,7 @@ func TestPoolsOfSomebodyElse(t *testing.T) {
 	if p.Err() == nil || p.Problems[0].Field != "control_plane.placement.network" || !strings.Contains(p.Problems[0].Detail, "dvpg-nodes") {
 		t.Errorf("another network: %v", p.Err())
 	}
-	if err := w.engine().Destroy(t.Context(), first.Target(), secrets); err != nil {
+	if err := w.engine().Destroy(t.Context(), first.Target()); err != nil {
 		t.Fatal(err)
 	}
 	second.ControlPlane.Placements[0].Network = "dvpg-nodes"

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -62,13 +63,13 @@ func (w *world) killed(k int, run func(context.Context, *engine.Engine)) {
 // noAddressTwice fails when two VMs hold one address.
 func (w *world) noAddressTwice() {
 	w.t.Helper()
-	survey, err := w.engine().Reader.Survey(w.t.Context(), engine.SurveyRequest{})
+	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	seen := map[string]string{}
 	for _, h := range survey.Held {
-		if h.Node == engine.OwnerVIP || h.Node == engine.OwnerExtra {
+		if h.Node == model.OwnerVIP || h.Node == model.OwnerExtra {
 			continue
 		}
 		if other, ok := seen[h.Address.String()]; ok && other != h.Node {
@@ -148,13 +149,13 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 		spec, secrets := w.spec(1, 1), newSecrets(t)
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
-			var plan *engine.PlanError
+			var plan *model.PlanError
 			if w.record().Done && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
 				return // the state would have held it
 			}
 			t.Fatal(err)
 		}
-		if len(out.Status.Nodes) != 2 || out.Status.State != engine.StateRunning {
+		if len(out.Status.Nodes) != 2 || out.Status.State != model.StateRunning {
 			t.Fatalf("status %+v", out.Status)
 		}
 		w.noAddressTwice()
@@ -162,7 +163,7 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 			t.Errorf("%d addresses are claimed, not 4: %v", n, w.sim.Leftovers().Tags)
 		}
 		spec.ID, spec.New = out.ID, false
-		if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+		if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {
 			t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 		}
 	})
@@ -175,16 +176,16 @@ func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 	everyCall(t, func(w *world) {
 		spec, secrets, _ := w.applied(w.spec(1, 1))
 		w.sim.ResetCalls()
-		if err := w.engine().Destroy(w.t.Context(), spec.Target(), secrets); err != nil {
+		if err := w.engine().Destroy(w.t.Context(), spec.Target()); err != nil {
 			w.t.Fatal(err)
 		}
 	}, func(t *testing.T, k int) {
 		w := newWorld(t, simulator.Options{})
 		spec, secrets, _ := w.applied(w.spec(1, 1))
 		w.killed(k, func(ctx context.Context, e *engine.Engine) {
-			_ = e.Destroy(ctx, spec.Target(), secrets)
+			_ = e.Destroy(ctx, spec.Target())
 		})
-		if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+		if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
 			t.Fatal(err)
 		}
 		w.onlyThePoolIsLeft()
@@ -235,7 +236,7 @@ func TestTwoRunsOneRecord(t *testing.T) {
 	if len(errs) != 1 {
 		t.Fatalf("%d of 2 runs failed: %v", len(errs), errs)
 	}
-	var plan *engine.PlanError
+	var plan *model.PlanError
 	if !errors.Is(errs[0], ledger.ErrLocked) && !errors.As(errs[0], &plan) {
 		t.Fatalf("the second run failed with %v", errs[0])
 	}

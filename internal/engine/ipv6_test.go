@@ -5,7 +5,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -15,7 +16,7 @@ import (
 func TestApplyOnIPv6(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	raw, err := json.Marshal(ledger.PoolBody{
+	raw, err := json.Marshal(record.IPPool{
 		Name: "six", Start: "2001:db8:1::10", End: "2001:db8:1::ff", PrefixLength: 64,
 		DefaultGateway: "2001:db8:1::1", Nameservers: []string{"2001:db8:1::2"},
 	})
@@ -34,13 +35,13 @@ func TestApplyOnIPv6(t *testing.T) {
 	}
 	spec.ControlPlane.Placements[0].Network = "dvpg-b"
 	spec, secrets, out := w.applied(spec)
-	if out.Status.State != engine.StateRunning {
+	if out.Status.State != model.StateRunning {
 		t.Fatalf("status %+v", out.Status)
 	}
 	if _, err := netip.ParseAddrPort(out.Status.Endpoint); err != nil {
 		t.Errorf("endpoint %q: %v", out.Status.Endpoint, err)
 	}
-	if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+	if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,17 +9,19 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // gateway is a gateway with a pool of its own.
-func (w *world) gateway(name, start, end string) engine.ClusterSpec {
+func (w *world) gateway(name, start, end string) model.ClusterSpec {
 	spec := w.spec(1, 0)
 	book := w.engine().Ledger
 	spec.Kind, spec.Name, spec.Folder, spec.Workers = engine.KindGateway, name, "k8s/"+name, nil
 	spec.ID = book.ID(ledger.KindGateway, "", name).String()
-	spec.OwnPool = &ledger.PoolBody{Name: "own", Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1"}
+	spec.OwnPool = &record.IPPool{Name: "own", Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1"}
 	spec.ControlPlane.Schedulable = true
 	spec.ControlPlane.Placements[0].IPPoolID = book.ID(ledger.KindPool, spec.ID, "own").String()
 	return spec
@@ -31,7 +33,7 @@ func TestOwnPoolOverlaps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
-	other := w.register(ledger.PoolBody{Name: "lab", Start: "10.10.184.20", End: "10.10.184.30", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	other := w.register(record.IPPool{Name: "lab", Start: "10.10.184.20", End: "10.10.184.30", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
 	var overlap *ledger.OverlapError
 	if !errors.As(err, &overlap) || !strings.Contains(err.Error(), `IP pool "own" and IP pool "lab" of this vCenter both have the address 10.10.184.20`) {
@@ -72,7 +74,7 @@ func TestOwnPoolRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 		// As it is kept in the state.
-		var kept engine.Observed
+		var kept model.Facts
 		if raw, err := json.Marshal(look); err != nil || json.Unmarshal(raw, &kept) != nil {
 			t.Fatal("it cannot be kept", err)
 		}
@@ -80,7 +82,7 @@ func TestOwnPoolRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(actions(p), ", "); len(p.Steps) != want || want > 0 && got != "register_pool own" {
+		if got := strings.Join(actions(p), ", "); len(p.Steps) != want || want > 0 && got != "create_ip_pool own" {
 			t.Errorf("planned %q", got)
 		}
 	}

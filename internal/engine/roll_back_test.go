@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // cordoned are the nodes that take no new pods.
-func (w *world) cordoned(secrets *engine.Secrets) []string {
+func (w *world) cordoned(secrets *model.Secrets) []string {
 	w.t.Helper()
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
 	if err != nil {
@@ -71,7 +72,7 @@ func TestRollTakenBack(t *testing.T) {
 func TestDrainTakenBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets := w.rollable(engine.ExpandFirst, 0)
+	spec, secrets := w.rollable(model.ExpandFirst, 0)
 	w.guard(secrets)
 	larger := spec
 	larger.Workers = slices.Clone(spec.Workers)
@@ -140,7 +141,7 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		t.Fatal(err)
 	}
-	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+	if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {
 		t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
 	spec.ControlPlane.Count = 3

@@ -10,27 +10,28 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // sickKube is the cluster's API with one node that it calls not Ready.
 type sickKube struct {
-	engine.Kube
+	model.Kube
 	node string
 	sick *atomic.Bool
 }
 
-func (k sickKube) Connect(kubeconfig []byte) (engine.API, error) {
+func (k sickKube) Connect(kubeconfig []byte) (model.API, error) {
 	api, err := k.Kube.Connect(kubeconfig)
 	return sickAPI{api, k}, err
 }
 
 type sickAPI struct {
-	engine.API
+	model.API
 	kube sickKube
 }
 
-func (a sickAPI) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
+func (a sickAPI) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	nodes, err := a.API.Nodes(ctx)
 	for i := range nodes {
 		if nodes[i].Name == a.kube.node && a.kube.sick.Load() {
@@ -45,12 +46,12 @@ func (a sickAPI) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
 func TestRollWaitsUntilNodesServe(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		strategy engine.RollStrategy
+		strategy model.RollStrategy
 		sick     string
 		left     []string // that the API calls Ready after two tries
 	}{
-		"the successor, expand first":   {engine.ExpandFirst, "prod-general-3", []string{"prod-general-1", "prod-general-2", "prod-general-3"}},
-		"the successor, contract first": {engine.ContractFirst, "prod-general-3", []string{"prod-general-2", "prod-general-3"}},
+		"the successor, expand first":   {model.ExpandFirst, "prod-general-3", []string{"prod-general-1", "prod-general-2", "prod-general-3"}},
+		"the successor, contract first": {model.ContractFirst, "prod-general-3", []string{"prod-general-2", "prod-general-3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +67,7 @@ func TestRollWaitsUntilNodesServe(t *testing.T) {
 				return err
 			}
 			for _, step := range []string{"create_node prod-general-3", "delete_node prod-general-"} {
-				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is sick") || !strings.Contains(err.Error(), "the roll stops here") {
+				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is sick") || !strings.Contains(err.Error(), "the rollout stops here") {
 					t.Fatalf("got %v", err)
 				}
 				// The engine was told that one is sick, and has not waited for it.
@@ -107,7 +108,7 @@ spec:
 }
 
 // guard puts a pod on one worker that may not be disrupted.
-func (w *world) guard(secrets *engine.Secrets) engine.API {
+func (w *world) guard(secrets *model.Secrets) model.API {
 	w.t.Helper()
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
 	if err != nil {
@@ -126,12 +127,12 @@ func (w *world) guard(secrets *engine.Secrets) engine.API {
 func TestRollHonoursDisruptionBudgets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets := w.rollable(engine.ExpandFirst, 0)
+	spec, secrets := w.rollable(model.ExpandFirst, 0)
 	api := w.guard(secrets)
 	spec.Workers[0].CPU, spec.Workers[0].DrainTimeout = 4, 5*time.Second
 	for range 2 {
 		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-		if err == nil || !strings.Contains(err.Error(), "default/web") || !strings.Contains(err.Error(), "the roll stops here") {
+		if err == nil || !strings.Contains(err.Error(), "default/web") || !strings.Contains(err.Error(), "the rollout stops here") {
 			t.Fatalf("got %v", err)
 		}
 		if n := len(w.sim.Leftovers().VMs); n > 4 {
@@ -170,7 +171,7 @@ func TestCallsOfARoll(t *testing.T) {
 			spec, secrets, _ := w.applied(spec)
 			e := w.engine()
 			looked := countLooks(e)
-			if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens both sessions
+			if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens both sessions
 				t.Fatal(err)
 			}
 			spec.Workers[0].CPU = 4

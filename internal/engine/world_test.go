@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
@@ -25,8 +27,8 @@ type world struct {
 }
 
 // fast is how long the engine waits where everything answers in milliseconds.
-func fast() engine.Timing {
-	return engine.Timing{
+func fast() model.Timing {
+	return model.Timing{
 		Tick: 20 * time.Millisecond, MaxTick: 200 * time.Millisecond, CallTimeout: 10 * time.Second,
 		RetryBudget: 2 * time.Second, Backoff: 20 * time.Millisecond,
 		BootTimeout: 30 * time.Second, APITimeout: 10 * time.Second, ReadyWait: 10 * time.Second,
@@ -48,7 +50,7 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 
 func (w *world) addPool(name, start, end string) string {
 	w.t.Helper()
-	body := ledger.PoolBody{Name: name, Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1", Nameservers: []string{"10.10.128.2"}}
+	body := record.IPPool{Name: name, Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1", Nameservers: []string{"10.10.128.2"}}
 	raw, err := json.Marshal(body)
 	if err != nil {
 		w.t.Fatal(err)
@@ -78,38 +80,38 @@ func (w *world) engine() *engine.Engine {
 	}
 }
 
-func (w *world) placement(cluster string) engine.Placement {
-	return engine.Placement{ComputeCluster: cluster, Datastore: "shared-1", Network: "dvpg-nodes", ResourcePool: "gantry", IPPoolID: w.pool}
+func (w *world) placement(cluster string) model.Placement {
+	return model.Placement{ComputeCluster: cluster, Datastore: "shared-1", Network: "dvpg-nodes", ResourcePool: "gantry", IPPoolID: w.pool}
 }
 
 // spec is a cluster with a control plane of n nodes and one pool of workers.
-func (w *world) spec(controlPlane, workers int) engine.ClusterSpec {
-	return engine.ClusterSpec{
-		Kind: engine.KindCluster, Name: "prod", New: true,
-		KubernetesVersion: "1.34.2", Template: "gantry-node-1.34.2", Datacenter: "dc-1", Folder: "k8s/prod",
-		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", CloneMode: engine.CloneAuto,
-		ControlPlane: engine.PoolSpec{
-			Name: engine.ControlPlanePool, Count: controlPlane, CPU: 2, MemoryGB: 4,
-			Placements: []engine.Placement{w.placement("cluster-a")},
+func (w *world) spec(controlPlane, workers int) model.ClusterSpec {
+	return model.ClusterSpec{
+		Ref: record.Ref{Kind: record.KindCluster, Name: "prod"}, New: true,
+		KubernetesVersion: "1.34.2", Image: model.Image{Template: "gantry-node-1.34.2"}, Datacenter: "dc-1", Folder: "k8s/prod",
+		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", CloneMode: model.CloneAuto,
+		ControlPlane: model.NodePool{
+			Name: model.ControlPlanePool, Count: controlPlane, CPU: 2, MemoryGB: 4,
+			Placements: []model.Placement{w.placement("cluster-a")},
 		},
-		Workers: []engine.PoolSpec{{
+		Workers: []model.NodePool{{
 			Name: "general", Count: workers, CPU: 2, MemoryGB: 4, Labels: map[string]string{"tier": "general"},
-			Placements: []engine.Placement{w.placement("cluster-a"), w.placement("cluster-b")},
+			Placements: []model.Placement{w.placement("cluster-a"), w.placement("cluster-b")},
 		}},
 	}
 }
 
-func newSecrets(t testing.TB) *engine.Secrets {
+func newSecrets(t testing.TB) *model.Secrets {
 	t.Helper()
 	authorities, err := pki.NewAuthorities(rand.Reader, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &engine.Secrets{Authorities: authorities}
+	return &model.Secrets{Authorities: authorities}
 }
 
 // applied creates a cluster and fails the test if anything is not as it should be.
-func (w *world) applied(spec engine.ClusterSpec) (engine.ClusterSpec, *engine.Secrets, *engine.Outcome) {
+func (w *world) applied(spec model.ClusterSpec) (model.ClusterSpec, *model.Secrets, *engine.Outcome) {
 	w.t.Helper()
 	secrets := newSecrets(w.t)
 	out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets, Parents: []string{uuid.NewString()}})
@@ -120,7 +122,7 @@ func (w *world) applied(spec engine.ClusterSpec) (engine.ClusterSpec, *engine.Se
 	return spec, secrets, out
 }
 
-func (w *world) plan(spec engine.ClusterSpec, secrets *engine.Secrets) *engine.Plan {
+func (w *world) plan(spec model.ClusterSpec, secrets *model.Secrets) *model.Plan {
 	w.t.Helper()
 	p, err := w.engine().Plan(w.t.Context(), spec, secrets, nil)
 	if err != nil {
@@ -129,7 +131,7 @@ func (w *world) plan(spec engine.ClusterSpec, secrets *engine.Secrets) *engine.P
 	return p
 }
 
-func actions(p *engine.Plan) []string {
+func actions(p *model.Plan) []string {
 	var out []string
 	for _, c := range p.Changes() {
 		out = append(out, c.String())
