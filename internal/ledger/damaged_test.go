@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // long is a pool that takes several tags.
@@ -90,10 +91,10 @@ func TestDamagedPool(t *testing.T) {
 			t.Parallel()
 			store := ledgertest.NewStore()
 			l, _ := join(store)
-			id := register(t, l, ledger.KindPool, "lab", c.body)
-			good := register(t, l, ledger.KindPool, "nodes", poolBody)
+			id := register(t, l, record.KindIPPool, "lab", c.body)
+			good := register(t, l, record.KindIPPool, "nodes", poolBody)
 			c.damage(t, store, l, id)
-			pools, err := l.Pools(t.Context())
+			pools, err := l.IPPools(t.Context())
 			must(t, err)
 			if len(pools) != 2 {
 				t.Fatalf("the pools are %v", pools)
@@ -139,12 +140,12 @@ func TestAnyDescriptionOfAPool(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
-		id := register(t, l, ledger.KindPool, "lab", poolBody)
-		register(t, l, ledger.KindPool, "nodes", poolBody)
+		id := register(t, l, record.KindIPPool, "lab", poolBody)
+		register(t, l, record.KindIPPool, "nodes", poolBody)
 		must(t, store.Update(t.Context(), id, rapid.OneOf(
 			rapid.StringN(0, 60, 250), rapid.StringMatching(`\+[0-9]{1,3}\.[0-9]{1,2}\.[0-9a-f]{0,16}`), rapid.StringMatching(`\{("(start|subnet|excluded)":"?[0-9./-]{0,18}"?,?){0,3}\}`),
 		).Draw(rt, "description")))
-		pools, err := l.Pools(t.Context())
+		pools, err := l.IPPools(t.Context())
 		if err != nil || len(pools) != 2 {
 			rt.Fatalf("the pools are %v (%v)", pools, err)
 		}

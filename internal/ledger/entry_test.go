@@ -10,15 +10,16 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // inhabited is a ledger with a tag of every kind.
-func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.Pool) {
+func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.IPPool) {
 	t.Helper()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	gateway := register(t, l, ledger.KindGateway, "dc1", bodies[5])
-	id, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "nodes", GatewayID: gateway.String(), Body: []byte(poolBody)})
+	gateway := register(t, l, record.KindGateway, "dc1", bodies[5])
+	id, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "nodes", GatewayID: gateway}, Body: []byte(poolBody)})
 	must(t, err)
 	_, err = l.Lock(t.Context(), gateway, "a run")
 	must(t, err)
@@ -34,7 +35,7 @@ func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.Pool) {
 func TestEntriesOfEveryKind(t *testing.T) {
 	t.Parallel()
 	store, l, pool := inhabited(t)
-	gateway := l.ID(ledger.KindGateway, "", "dc1")
+	gateway := l.ID(ref(record.KindGateway, "dc1"))
 	entries, err := l.Entries(t.Context())
 	must(t, err)
 	if len(entries) != len(store.Tags()) {
@@ -63,7 +64,7 @@ func TestEntriesOfEveryKind(t *testing.T) {
 			if e.Parent != gateway || e.Child != "IP pool nodes" {
 				t.Errorf("the child is %+v", e)
 			}
-		case ledger.EntryRoot:
+		case ledger.EntryIndex:
 			if e.Pool != pool.ID {
 				t.Errorf("the root is %+v", e)
 			}
@@ -72,7 +73,7 @@ func TestEntriesOfEveryKind(t *testing.T) {
 			if e.Pool != pool.ID || e.Owner != owner("prod", 1) || e.Address.String() != "10.0.0.2" {
 				t.Errorf("the claim is %+v", e)
 			}
-		case ledger.EntryRest:
+		case ledger.EntryCooldown:
 			recent(e)
 			if e.Pool != pool.ID || e.Owner.Cluster != "prod" || e.Address.String() != "10.0.0.1" {
 				t.Errorf("the rest is %+v", e)
@@ -89,8 +90,8 @@ func TestEntriesOfEveryKind(t *testing.T) {
 		}
 	}
 	for _, kind := range []ledger.EntryKind{
-		ledger.EntryRecord, ledger.EntryChunk, ledger.EntryChild, ledger.EntryRoot, ledger.EntryClaim,
-		ledger.EntryRest, ledger.EntryReservation, ledger.EntryLock, ledger.EntryStray,
+		ledger.EntryRecord, ledger.EntryChunk, ledger.EntryChild, ledger.EntryIndex, ledger.EntryClaim,
+		ledger.EntryCooldown, ledger.EntryReservation, ledger.EntryLock, ledger.EntryStray,
 	} {
 		if counts[kind] == 0 {
 			t.Errorf("there is no %s", kind)
@@ -123,7 +124,7 @@ func TestEditedDescriptionsLeaveEntriesTheirKind(t *testing.T) {
 	if err := l.Release(t.Context(), pool, addr, owner("prod", 1)); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("Release of an edited claim: %v, want a *HeldError", err)
 	}
-	if !taken(t, l).Has(pool.ID, addr) {
+	if !snapshot(t, l).Has(pool.ID, addr) {
 		t.Error("the edited claim is not taken")
 	}
 }
@@ -133,7 +134,7 @@ func TestEntryOfALockTellsWhoIsAlive(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	record := l.ID(ledger.KindCluster, "", "prod")
+	record := l.ID(ref(record.KindCluster, "prod"))
 	lock := func() ledger.Entry {
 		t.Helper()
 		entries, err := l.Entries(t.Context())
@@ -158,7 +159,7 @@ func TestEntryOfALockTellsWhoIsAlive(t *testing.T) {
 	if e := lock(); !e.Held || !e.Heartbeat.IsZero() {
 		t.Errorf("edited, it is %+v", e)
 	}
-	must(t, lease.Release(t.Context(), true))
+	must(t, lease.Release(t.Context()))
 	if e := lock(); e.Held {
 		t.Errorf("released, it is %+v", e)
 	}
@@ -168,7 +169,7 @@ func TestTagsThatClaimToBeWhatTheyAreNotAreStrays(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	pool := l.ID(ledger.KindPool, "", "nodes")
+	pool := l.ID(ref(record.KindIPPool, "nodes"))
 	derived := func(suffix string) uuid.UUID { return uuid.NewSHA1(pool, []byte(suffix)) }
 	for name, id := range map[string]uuid.UUID{
 		pool.String() + "/10.0.0.1":             uuid.New(), // another's id
@@ -184,7 +185,7 @@ func TestTagsThatClaimToBeWhatTheyAreNotAreStrays(t *testing.T) {
 		pool.String() + "?":                     derived("?"),
 		pool.String():                           uuid.New(),
 		"pool:-/nodes":                          uuid.New(),
-		"pool:-/":                               l.ID(ledger.KindPool, "", ""),
+		"pool:-/":                               l.ID(ref(record.KindIPPool, "")),
 		"pool":                                  uuid.New(),
 	} {
 		must(t, store.Create(t.Context(), ledger.Tag{ID: id, Name: name, Description: "{}"}))

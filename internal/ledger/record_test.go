@@ -14,6 +14,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // bodies are of every size that is kept differently: within one tag, just
@@ -48,7 +49,7 @@ func TestRecordsOfEverySizeAreKept(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, _ := join(store)
 	for i, body := range bodies {
-		r := ledger.Record{Kind: ledger.KindPool, Name: fmt.Sprintf("team a/%d: nodes", i), GatewayID: fmt.Sprint("gw", i%2), Body: []byte(body)}
+		r := ledger.Record{Kind: record.KindIPPool, Name: fmt.Sprintf("team a/%d: nodes", i), GatewayID: fmt.Sprint("gw", i%2), Body: []byte(body)}
 		if i > 3 {
 			r.GatewayID = ""
 		}
@@ -85,7 +86,7 @@ func TestDamagedBodyIsAnError(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	id := register(t, l, ledger.KindCluster, "prod", bodies[5])
+	id := register(t, l, record.KindCluster, "prod", bodies[5])
 	part := store.Tags()[0]
 	if part.ID == id {
 		part = store.Tags()[1]
@@ -99,9 +100,9 @@ func TestDamagedBodyIsAnError(t *testing.T) {
 func TestShortRecordsCostOneCallEach(t *testing.T) {
 	t.Parallel()
 	l, p := join(ledgertest.NewStore())
-	id := register(t, l, ledger.KindCluster, "prod", `{ "a" : 1 }`)
+	id := register(t, l, record.KindCluster, "prod", `{ "a" : 1 }`)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1})
-	wantBody(t, l, ledger.Record{Kind: ledger.KindCluster, Name: "prod"}, `{"a":1}`)
+	wantBody(t, l, ledger.Record{Ref: ref(record.KindCluster, "prod")}, `{"a":1}`)
 	wantCalls(t, p, map[string]int{ledgertest.Get: 1})
 	must(t, l.UpdateRecord(t.Context(), id, []byte("{}")))
 	wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Update: 1})
@@ -111,31 +112,31 @@ func TestNamesAreRegisteredOnce(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	id := register(t, l, ledger.KindCluster, "prod", bodies[5])
+	id := register(t, l, record.KindCluster, "prod", bodies[5])
 	tags := len(store.Tags())
-	_, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindCluster, Name: "prod", Body: []byte(bodies[6])})
+	_, err := l.Register(t.Context(), ledger.Record{Ref: ref(record.KindCluster, "prod"), Body: []byte(bodies[6])})
 	var exists *ledger.RecordExistsError
 	if !errors.As(err, &exists) || !errors.Is(err, ledger.ErrExists) || exists.ID != id || string(exists.Existing.Body) != bodies[5] {
 		t.Fatalf("Register of a name that is taken: %v, want a *RecordExistsError", err)
 	}
 	wantTags(t, store, tags)
 	for _, other := range []ledger.Record{
-		{Kind: ledger.KindGateway, Name: "prod", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "prod", GatewayID: "gw", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "prod-2", Body: []byte("{}")},
+		{Kind: record.KindGateway, Name: "prod", Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: "prod", GatewayID: "gw", Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: "prod-2", Body: []byte("{}")},
 	} {
 		if _, err := l.Register(t.Context(), other); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, bad := range []ledger.Record{
-		{Kind: ledger.KindCluster, Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: " x", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "x\ny", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: strings.Repeat("x", 250), Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "x", GatewayID: "a/b", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "x", Body: []byte("no JSON")},
-		{Kind: ledger.KindCluster, Name: "x", Body: []byte(`"` + strings.Repeat("x", 5000) + `"`)},
+		{Kind: record.KindCluster, Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: " x", Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: "x\ny", Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: strings.Repeat("x", 250), Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: "x", GatewayID: "a/b", Body: []byte("{}")},
+		{Kind: record.KindCluster, Name: "x", Body: []byte("no JSON")},
+		{Kind: record.KindCluster, Name: "x", Body: []byte(`"` + strings.Repeat("x", 5000) + `"`)},
 	} {
 		if _, err := l.Register(t.Context(), bad); err == nil {
 			t.Errorf("%.60s was registered", fmt.Sprint(bad))
@@ -146,17 +147,17 @@ func TestNamesAreRegisteredOnce(t *testing.T) {
 func TestIDsDependOnAllParts(t *testing.T) {
 	t.Parallel()
 	a, b := ledger.New(nil, "vc-1"), ledger.New(nil, "vc-2")
-	if a.ID(ledger.KindPool, "gw", "nodes") != ledger.New(nil, "vc-1").ID(ledger.KindPool, "gw", "nodes") {
+	if a.ID(record.KindIPPool, "gw", "nodes") != ledger.New(nil, "vc-1").ID(record.KindIPPool, "gw", "nodes") {
 		t.Error("the id is not the same each time")
 	}
 	seen := map[string]string{}
 	for what, id := range map[string]string{
-		"pool":           a.ID(ledger.KindPool, "gw", "nodes").String(),
-		"its vCenter":    b.ID(ledger.KindPool, "gw", "nodes").String(),
-		"its kind":       a.ID(ledger.KindAccount, "gw", "nodes").String(),
-		"its gateway":    a.ID(ledger.KindPool, "", "nodes").String(),
-		"its name":       a.ID(ledger.KindPool, "gw", "node").String(),
-		"where it parts": a.ID(ledger.KindPool, "g", "wnodes").String(),
+		"pool":           a.ID(record.KindIPPool, "gw", "nodes").String(),
+		"its vCenter":    b.ID(record.KindIPPool, "gw", "nodes").String(),
+		"its kind":       a.ID(record.KindCloudAccount, "gw", "nodes").String(),
+		"its gateway":    a.ID(ref(record.KindIPPool, "nodes")).String(),
+		"its name":       a.ID(record.KindIPPool, "gw", "node").String(),
+		"where it parts": a.ID(record.KindIPPool, "g", "wnodes").String(),
 	} {
 		if other, twice := seen[id]; twice {
 			t.Errorf("%s and %s have the same id", what, other)
@@ -169,7 +170,7 @@ func TestIDsDependOnAllParts(t *testing.T) {
 // calls, for bodies of all sizes.
 func TestReaderSeesOldOrNewWhereverTheWriterDies(t *testing.T) {
 	t.Parallel()
-	r := ledger.Record{Kind: ledger.KindCluster, Name: "prod"}
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod")}
 	for _, old := range bodies {
 		for _, next := range []string{bodies[0], bodies[4], bodies[5]} {
 			for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
@@ -199,7 +200,7 @@ func TestReaderSeesOldOrNewWhereverTheWriterDies(t *testing.T) {
 // reader.
 func TestReaderSeesOldOrNewWhileAWriterIsAtWork(t *testing.T) {
 	t.Parallel()
-	r := ledger.Record{Kind: ledger.KindCluster, Name: "prod"}
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod")}
 	for k := 1; k < 12; k++ {
 		store := ledgertest.NewStore()
 		writer, _ := join(store)
@@ -221,7 +222,7 @@ func TestReaderSeesOldOrNewWhileAWriterIsAtWork(t *testing.T) {
 // while another writes.
 func TestWriterThatWakesLateDoesNotMixBodies(t *testing.T) {
 	t.Parallel()
-	r := ledger.Record{Kind: ledger.KindCluster, Name: "prod"}
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod")}
 	for k := 1; k < 12; k++ {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
@@ -249,7 +250,7 @@ func TestChildrenAreASet(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
-		parent, other := register(t, l, ledger.KindGateway, "dc1", "{}"), register(t, l, ledger.KindAccount, "team", "{}")
+		parent, other := register(t, l, record.KindGateway, "dc1", "{}"), register(t, l, record.KindCloudAccount, "team", "{}")
 		must(t, l.AddChild(t.Context(), other, "cluster-0"))
 		model := map[string]bool{}
 		names := make([]string, 40)
@@ -297,7 +298,7 @@ func TestChildrenAreAddedByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	first, _ := join(store)
-	parent := first.ID(ledger.KindGateway, "", "dc1")
+	parent := first.ID(ref(record.KindGateway, "dc1"))
 	var wg sync.WaitGroup
 	for i := range 256 {
 		wg.Go(func() {
