@@ -158,6 +158,9 @@ func (s *Simulator) startService() error {
 			return fmt.Errorf("template %s: %w", t.Name, err)
 		}
 	}
+	if err := s.createOtherVMs(&b); err != nil {
+		return fmt.Errorf("other virtual machines: %w", err)
+	}
 	s.createTags(refs)
 
 	// vcsim's task manager appends to its lists without a lock.
