@@ -97,6 +97,6 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	other := newServer(t)
 	wrong := strings.Replace(string(other.kubeconfig(other.URL)), "example.com", "example.org", 1)
 	if err := connect(t, kube.Options{}, []byte(wrong)).Ready(t.Context()); err == nil || engine.Transient(err) {
-		t.Errorf("want a refusal of an unrelated certificate: %v", err)
+		t.Errorf("want a permanent error for the certificate of another host: %v", err)
 	}
 }

@@ -129,7 +129,7 @@ func (s *server) kubeconfig(url string) []byte {
 		url, base64.StdEncoding.EncodeToString(ca))
 }
 
-// connectProxy is an HTTP CONNECT proxy that leads every address to the server,
+// connectProxy returns an HTTP CONNECT proxy that leads every address to the server,
 // and counts.
 func connectProxy(t *testing.T, target string) (url string, asked func() []string) {
 	t.Helper()

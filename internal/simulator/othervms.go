@@ -108,7 +108,9 @@ func (b *builder) otherPlaces() (*otherPlaces, error) {
 
 // createOtherVM creates the VM that all others are copies of.
 func (s *Simulator) createOtherVM(b *builder, places *otherPlaces) (*vcsim.VirtualMachine, error) {
-	folder, at, name := places.folders[0], places.hosts[0], otherName(0)
+	folder := places.folders[0]
+	at := places.hosts[0]
+	name := otherName(0)
 	created, err := b.run(folder.CreateVMTask(b.ctx, &types.CreateVM_Task{
 		This: folder.Self,
 		Pool: at.pool.Self,

@@ -88,7 +88,7 @@ func (s *Simulator) templatePlace(ctx *vcsim.Context) (folder *vcsim.Folder, hos
 	return nil, host, pool, errors.New("no folder for templates")
 }
 
-// newDevices are a disk and a network card with their controller.
+// newDevices returns a disk and a network card with their controller.
 func (s *Simulator) newDevices(diskGB int64, network types.BaseVirtualDeviceBackingInfo) []types.BaseVirtualDeviceConfigSpec {
 	const (
 		scsiKey = 1000
