@@ -18,8 +18,12 @@ import (
 
 func config() agent.Config {
 	return agent.Config{
-		Gateway: "dc1", Image: agent.DefaultImage, Endpoint: "https://app.terraform.io", Token: "abc.atlasv1.def",
-		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12",
+		Gateway:     "dc1",
+		Image:       agent.DefaultImage,
+		Endpoint:    "https://app.terraform.io",
+		Token:       "abc.atlasv1.def",
+		PodCIDR:     "192.168.0.0/16",
+		ServiceCIDR: "10.96.0.0/12",
 	}
 }
 
@@ -97,7 +101,9 @@ func TestEveryValueHolds(t *testing.T) {
 		c := config()
 		// YAML has no control characters, and what a URL or an image holds has none.
 		text := rapid.StringOfN(rapid.RuneFrom(nil, unicode.GraphicRanges...), 1, 40, -1)
-		c.Gateway, c.Image, c.Endpoint = text.Draw(t, "gateway"), text.Draw(t, "image"), text.Draw(t, "endpoint")
+		c.Gateway = text.Draw(t, "gateway")
+		c.Image = text.Draw(t, "image")
+		c.Endpoint = text.Draw(t, "endpoint")
 		d := object[appsv1.Deployment](t, manifests(t, c), "Deployment")
 		env := variables(d)
 		for name, want := range map[string]string{"TFC_ADDRESS": c.Endpoint, "TFC_AGENT_NAME": c.Gateway} {

@@ -52,7 +52,7 @@ func Network(podCIDR string) ([]string, error) {
 	return render(namespace(networkNamespace, "privileged"), account, role, binding, config, networkDaemons())
 }
 
-// networkConfigMap is what flanneld and the CNI plug-ins read.
+// networkConfigMap returns the configuration of flanneld and the CNI plug-ins.
 func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration, error) {
 	list, err := json.Marshal(map[string]any{
 		"name": "cbr0", "cniVersion": "0.3.1",
@@ -68,7 +68,9 @@ func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration
 	if pods.Addr().Is4() {
 		network["Network"] = pods.String()
 	} else {
-		network["EnableIPv4"], network["EnableIPv6"], network["IPv6Network"] = false, true, pods.String()
+		network["EnableIPv4"] = false
+		network["EnableIPv6"] = true
+		network["IPv6Network"] = pods.String()
 	}
 	daemon, err := json.Marshal(network)
 	if err != nil {
@@ -78,7 +80,7 @@ func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration
 		WithData(map[string]string{"cni-conf.json": string(list), "net-conf.json": string(daemon)}), nil
 }
 
-// networkDaemons is flanneld on each node, whatever taints the node has: no
+// networkDaemons runs flanneld on each node, whatever taints the node has: no
 // node is Ready, and no other pod runs, before it does.
 func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 	labels := map[string]string{"app": "flannel", "k8s-app": "flannel"}

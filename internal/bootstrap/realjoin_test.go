@@ -181,7 +181,7 @@ func configMap(data map[string]string) map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": data}
 }
 
-// signature is the detached JWS by which a token vouches for cluster-info.
+// signature returns the detached JWS by which a token vouches for cluster-info.
 func signature(info string) string {
 	id, secret, _ := strings.Cut(token, ".")
 	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","kid":"` + id + `"}`))
@@ -236,7 +236,7 @@ func (c *fakeCluster) requests() []string {
 	return slices.Clone(c.seen)
 }
 
-// joinDocument is a joining node's document with the fake in place of the
+// joinDocument returns a joining node's document with the fake in place of the
 // virtual address.
 func (c *fakeCluster) joinDocument(t *testing.T, hash string) string {
 	t.Helper()

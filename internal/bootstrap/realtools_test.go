@@ -72,7 +72,7 @@ func TestShellcheck(t *testing.T) {
 	}
 }
 
-// realNodes are those that real tools look at.
+// realNodes returns those that real tools look at.
 func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 	schedulable := newNode(t, role)
 	schedulable.Schedulable = true
@@ -164,7 +164,7 @@ func TestCloudInitAcceptsUserdata(t *testing.T) {
 	})
 }
 
-// interpreter is the Python that a script runs with, which is not always the
+// interpreter returns the Python that a script runs with, which is not always the
 // first one on PATH.
 func interpreter(t *testing.T, script string) string {
 	t.Helper()

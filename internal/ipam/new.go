@@ -143,7 +143,7 @@ func (p Pool) issuesAny() bool {
 	return ok
 }
 
-// hosts is the range of a network without its own and its broadcast address.
+// hosts returns the range of a network without its own and its broadcast address.
 func hosts(network netip.Prefix) Range {
 	r := Range{Start: network.Masked().Addr(), End: last(network)}
 	if network.Bits() < network.Addr().BitLen()-1 {

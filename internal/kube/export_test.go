@@ -8,7 +8,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 )
 
-// NewForClients is the API over client-go's fakes, with a short interval.
+// NewForClients returns the API over client-go's fakes, with a short interval.
 func NewForClients(clients kubernetes.Interface) engine.API {
 	return &api{clients: clients, interval: time.Millisecond}
 }

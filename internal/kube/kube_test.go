@@ -29,8 +29,8 @@ func TestConnectThroughAProxy(t *testing.T) {
 	proxy, asked := connectProxy(t, s.URL)
 	k := kube.New(kube.Options{ProxyURL: proxy})
 	kubeconfig := s.kubeconfig("https://10.10.183.1:6443")
-	const looks = 20
-	for range looks {
+	const calls = 20
+	for range calls {
 		api, err := k.Connect(kubeconfig)
 		if err != nil {
 			t.Fatal(err)
@@ -44,8 +44,8 @@ func TestConnectThroughAProxy(t *testing.T) {
 		t.Errorf("want connections to the VIP through the proxy, got %v", got)
 	}
 	// Not exactly one: a dial that a request no longer waited for counts too.
-	if len(got) > looks/4 || s.protocol != "HTTP/2.0" {
-		t.Errorf("want connections to be shared, got %d for %d calls by %s", len(got), looks, s.protocol)
+	if len(got) > calls/4 || s.protocol != "HTTP/2.0" {
+		t.Errorf("want connections to be shared, got %d for %d calls by %s", len(got), calls, s.protocol)
 	}
 }
 
@@ -97,6 +97,6 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	other := newServer(t)
 	wrong := strings.Replace(string(other.kubeconfig(other.URL)), "example.com", "example.org", 1)
 	if err := connect(t, kube.Options{}, []byte(wrong)).Ready(t.Context()); err == nil || engine.Transient(err) {
-		t.Errorf("a certificate of somebody else does not pass: %v", err)
+		t.Errorf("want a permanent error for the certificate of another host: %v", err)
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 )
 
-// readyTimeout bounds one look at /readyz, so that a VIP that nobody answers
-// for yet costs little of the caller's patience.
+// readyTimeout bounds one request of /readyz, so that a VIP that no node holds
+// yet takes little of the caller's timeout.
 const readyTimeout = 10 * time.Second
 
-// Ready asks /readyz once.
+// Ready requests /readyz once.
 func (a *api) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -33,7 +33,7 @@ func (a *api) Ready(ctx context.Context) error {
 	return nil
 }
 
-// failingChecks picks the lines of failed checks out of a /readyz answer.
+// failingChecks returns the failed checks in a response of /readyz.
 func failingChecks(body string) string {
 	var failing []string
 	for line := range strings.Lines(body) {
@@ -57,7 +57,7 @@ func (a *api) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
 	return nodes, nil
 }
 
-// DeleteNode deletes the node object; one that is gone is success.
+// DeleteNode deletes the node object; an absent one is success.
 func (a *api) DeleteNode(ctx context.Context, name string) error {
 	err := a.clients.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
@@ -91,7 +91,7 @@ func fromNode(n *corev1.Node) engine.KubeNode {
 	return node
 }
 
-// readiness reads the condition Ready. A node without one has just been made.
+// readiness returns the condition Ready. A new node has none yet.
 func readiness(n *corev1.Node) (ready bool, reason string) {
 	for _, c := range n.Status.Conditions {
 		if c.Type != corev1.NodeReady {

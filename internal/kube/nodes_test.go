@@ -124,7 +124,7 @@ func TestLabelNode(t *testing.T) {
 	before := writes(clients)
 	label(want)
 	if after := writes(clients); after != before {
-		t.Errorf("a node that is as wanted was written: %d writes more", after-before)
+		t.Errorf("a node in the desired state was written: %d more writes", after-before)
 	}
 
 	got = label(engine.NodeMeta{Labels: map[string]string{"team": "b"}})
@@ -147,7 +147,7 @@ func TestLabelNodeRetriesConflicts(t *testing.T) {
 	var tries int
 	clients.PrependReactor("patch", "nodes", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		tries++
-		// Without it the API could not see that somebody else wrote meanwhile.
+		// Without it the API could not detect a concurrent write.
 		if patch := string(action.(clienttesting.PatchAction).GetPatch()); !strings.Contains(patch, `"resourceVersion":"7"`) {
 			t.Errorf("the patch names no resource version: %s", patch)
 		}

@@ -46,7 +46,8 @@ func newCluster(t *testing.T) *cluster {
 	kubelets := map[string]kubeapi.Kubelet{"w-1": {Address: "10.0.0.1"}, "w-2": {Address: "10.0.0.2"}}
 	for name, k := range kubelets {
 		n := node(name, corev1.ConditionFalse)
-		n.ResourceVersion, n.Status.Conditions = "", nil
+		n.ResourceVersion = ""
+		n.Status.Conditions = nil
 		n.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
 		n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: k.Address}}
 		store.Put(n, kubeapi.Nodes)
@@ -99,9 +100,12 @@ func serving(t *testing.T, ca pki.KeyPair) tls.Certificate {
 	}
 	key := parent.PrivateKey.(*ecdsa.PrivateKey)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"},
-		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(2),
+		Subject:      pkix.Name{CommonName: "kube-apiserver"},
+		NotBefore:    time.Now().Add(-time.Minute),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, issuer, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

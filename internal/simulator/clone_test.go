@@ -55,7 +55,8 @@ func (d *datacenter) linked(spec *types.VirtualMachineCloneSpec) {
 func (d *datacenter) resize(gb int64) func(*types.VirtualMachineCloneSpec) {
 	return func(spec *types.VirtualMachineCloneSpec) {
 		disk := *disks(d.properties(d.vm(template), "config.hardware.device"))[0]
-		disk.CapacityInBytes, disk.CapacityInKB = gb<<30, gb<<20
+		disk.CapacityInBytes = gb << 30
+		disk.CapacityInKB = gb << 20
 		spec.Config.DeviceChange = append(spec.Config.DeviceChange, &types.VirtualDeviceConfigSpec{
 			Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: &disk,
 		})
@@ -163,7 +164,9 @@ func TestCloneSettings(t *testing.T) {
 	const id = "9a3b7c1e-5d2f-4e6a-8b9c-0d1e2f3a4b5c"
 	ref := d.mustClone("n1", d.replaceNIC("dvpg-nodes"), func(s *types.VirtualMachineCloneSpec) {
 		s.Config.InstanceUuid = id
-		s.Config.NumCPUs, s.Config.MemoryMB, s.Config.NumCoresPerSocket = 4, 8192, types.NewInt32(2)
+		s.Config.NumCPUs = 4
+		s.Config.MemoryMB = 8192
+		s.Config.NumCoresPerSocket = types.NewInt32(2)
 		s.Config.Annotation = "built by a test"
 		s.Config.VAppConfigRemoved = types.NewBool(true)
 		s.Config.ExtraConfig = []types.BaseOptionValue{

@@ -25,7 +25,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	m := d.tagManager()
 	category, err := m.GetCategory(d.ctx, "gantry")
 	d.must(err)
-	location, source := d.relocate(inA), d.vm(template)
+	location := d.relocate(inA)
+	source := d.vm(template)
 	folder := d.folder("k8s")
 
 	var writers, readers sync.WaitGroup

@@ -199,7 +199,7 @@ func (s *Simulator) deleteFolder(ctx *vcsim.Context, folder string) {
 	}
 }
 
-// resolve answers the local file behind a [datastore] path.
+// resolve returns the local file behind a [datastore] path.
 func (s *Simulator) resolve(ctx *vcsim.Context, file string) (string, *vcsim.Datastore, bool) {
 	var p object.DatastorePath
 	if !p.FromString(file) || p.Path == "" {

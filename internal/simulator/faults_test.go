@@ -59,7 +59,13 @@ func mustGet[T any](v T, err error) T {
 func TestCallIsRefused(t *testing.T) {
 	t.Parallel()
 	d := start(t)
-	d.fault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CurrentTime", Nth: 2, Times: 2, Fault: "HostCommunication"})
+	d.fault(simulator.Fault{
+		Kind:  simulator.RefuseCall,
+		Call:  "CurrentTime",
+		Nth:   2,
+		Times: 2,
+		Fault: "HostCommunication",
+	})
 	for i, refused := range []bool{false, true, true, false} {
 		if err := d.ping(); isFault[types.HostCommunication](err) != refused || (err != nil) != refused {
 			t.Errorf("call %d: %v", i+1, err)

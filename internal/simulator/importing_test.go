@@ -70,9 +70,14 @@ func TestImportOfAnOVAThatBecomesATemplate(t *testing.T) {
 	d.must(err)
 	ova := writeOVA(t)
 	im := importer.Importer{
-		Log: func(string) (int, error) { return 0, nil }, Client: d.client.Client, Finder: d.finder,
-		Datacenter: dc, Datastore: ds, ResourcePool: pool, Folder: d.folder("templates"),
-		Archive: &importer.TapeArchive{Path: ova},
+		Log:          func(string) (int, error) { return 0, nil },
+		Client:       d.client.Client,
+		Finder:       d.finder,
+		Datacenter:   dc,
+		Datastore:    ds,
+		ResourcePool: pool,
+		Folder:       d.folder("templates"),
+		Archive:      &importer.TapeArchive{Path: ova},
 	}
 	name := "imported"
 	options := importer.Options{Name: &name, NetworkMapping: []importer.Network{{Name: "nic0", Network: "dvpg-nodes"}}}

@@ -67,7 +67,7 @@ func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
 	defer buildMu.Unlock()
 
 	refs := make(map[string]types.ManagedObjectReference)
-	root := b.ctx.Map.Get(serviceContent(b.ctx).RootFolder).(*vcsim.Folder)
+	root := b.rootFolder()
 	for _, d := range standardDatacenters {
 		res := root.CreateDatacenter(b.ctx, &types.CreateDatacenter{This: root.Self, Name: d.name})
 		if err := faultError(res); err != nil {
@@ -99,11 +99,23 @@ func (b *builder) datacenter(dc *vcsim.Datacenter, d datacenter, refs map[string
 	}
 	folder := b.ctx.Map.Get(dc.VmFolder).(*vcsim.Folder)
 	for _, name := range d.folders {
-		if err := faultError(folder.CreateFolder(b.ctx, &types.CreateFolder{This: folder.Self, Name: name})); err != nil {
-			return fmt.Errorf("folder %s: %w", name, err)
+		if _, err := b.createFolder(folder, name); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (b *builder) rootFolder() *vcsim.Folder {
+	return b.ctx.Map.Get(serviceContent(b.ctx).RootFolder).(*vcsim.Folder)
+}
+
+func (b *builder) createFolder(parent *vcsim.Folder, name string) (*vcsim.Folder, error) {
+	res := parent.CreateFolder(b.ctx, &types.CreateFolder{This: parent.Self, Name: name})
+	if err := faultError(res); err != nil {
+		return nil, fmt.Errorf("folder %s: %w", name, err)
+	}
+	return b.ctx.Map.Get(res.(*methods.CreateFolderBody).Res.Returnval).(*vcsim.Folder), nil
 }
 
 func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.DistributedVirtualSwitch, error) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Calls are how many calls vCenter got since the start or ResetCalls.
+// Calls returns the counts of vCenter calls since the start or ResetCalls.
 func (s *Simulator) Calls() Calls { return s.front.snapshot() }
 
 // ResetCalls starts counting anew.
@@ -46,7 +46,7 @@ func (s *Simulator) SetTaskDuration(d time.Duration) { s.taskDuration.Store(int6
 // AdvanceClock moves vCenter's clock.
 func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
 
-// Now is vCenter's time.
+// Now returns vCenter's time.
 func (s *Simulator) Now() time.Time { return s.clock.now() }
 
 // DenyPrivilege takes a privilege from a user, or from everyone where user is
@@ -65,7 +65,7 @@ func (s *Simulator) ExpireSessions() {
 	s.collectors.clear()
 }
 
-// Restart is a vCenter that restarted: all sessions are gone and finished
+// Restart acts as a restart of vCenter: all sessions end and finished
 // tasks are forgotten.
 func (s *Simulator) Restart() {
 	s.ExpireSessions()

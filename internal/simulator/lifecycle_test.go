@@ -173,7 +173,8 @@ func TestDestroyFolderDestroysItsMachines(t *testing.T) {
 	if _, err := d.folder("k8s").CreateFolder(d.ctx, "c1"); !isFault[types.DuplicateName](err) {
 		t.Errorf("duplicate folder: %v", err)
 	}
-	off, vm := d.mustClone("off"), d.mustClone("n1", powerOn)
+	off := d.mustClone("off")
+	vm := d.mustClone("n1", powerOn)
 	d.wait(folder.MoveInto(d.ctx, []types.ManagedObjectReference{off.Reference(), vm.Reference()}))
 	task, err := folder.Destroy(d.ctx)
 	d.must(err)

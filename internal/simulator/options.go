@@ -65,6 +65,10 @@ type Inventory struct {
 	WithoutZoneTags bool
 	// LedgerCategory creates the tag category gantry, as an administrator would.
 	LedgerCategory bool
+	// OtherVMs is the number of running VMs that Gantry does not own, with
+	// addresses on dvpg-nodes and dvpg-b, in folders below /dc-1/vm/other;
+	// at most MaxOtherVMs.
+	OtherVMs int
 }
 
 // Template is a node image in the inventory.

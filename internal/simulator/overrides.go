@@ -92,13 +92,13 @@ func (s *Simulator) serially(ctx *vcsim.Context, call func(ctx *vcsim.Context) s
 	return res
 }
 
-// get answers the object of that reference, of vcsim's type T.
+// get returns the object of that reference, of vcsim's type T.
 func get[T any](ctx *vcsim.Context, ref types.ManagedObjectReference) (T, bool) {
 	obj, ok := any(ctx.Map.Get(ref)).(T)
 	return obj, ok
 }
 
-// CurrentTime answers vCenter's movable clock.
+// CurrentTime returns the time of vCenter's movable clock.
 func (o *overrides) CurrentTime(*types.CurrentTime) soap.HasFault {
 	return &methods.CurrentTimeBody{Res: &types.CurrentTimeResponse{Returnval: o.s.clock.now()}}
 }
@@ -209,7 +209,7 @@ type refusal struct {
 	Reason *soap.Fault `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault,omitempty"`
 }
 
-// Fault is why the call failed.
+// Fault returns the reason of the failure.
 func (r *refusal) Fault() *soap.Fault { return r.Reason }
 
 func refuse(f fault) soap.HasFault {

@@ -140,7 +140,7 @@ func deviceByKey(devices []types.BaseVirtualDevice, key int32) types.BaseVirtual
 	return nil
 }
 
-// diskFile is the [datastore] path of a disk.
+// diskFile returns the [datastore] path of a disk.
 func diskFile(disk *types.VirtualDisk) string {
 	if b, ok := disk.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
 		return b.GetVirtualDeviceFileBackingInfo().FileName
@@ -148,7 +148,7 @@ func diskFile(disk *types.VirtualDisk) string {
 	return ""
 }
 
-// extraConfig is a machine's extra configuration as a map.
+// extraConfig returns a machine's extra configuration as a map.
 func extraConfig(options []types.BaseOptionValue) map[string]string {
 	values := make(map[string]string, len(options))
 	for _, o := range options {
@@ -174,7 +174,7 @@ func setExtraConfig(ctx *vcsim.Context, vm *vcsim.VirtualMachine, options []type
 	})
 }
 
-// mergeExtraConfig is base with the given options set or, if their value is
+// mergeExtraConfig returns base with the given options set or, if their value is
 // empty, removed. It shares nothing with base.
 func mergeExtraConfig(base, options []types.BaseOptionValue) []types.BaseOptionValue {
 	merged := make([]types.BaseOptionValue, 0, len(base)+len(options))

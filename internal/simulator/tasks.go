@@ -46,7 +46,8 @@ func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectRefe
 	if exclusive {
 		if other, busy := s.busy.LoadOrStore(entity, task.Self); busy {
 			running := other.(types.ManagedObjectReference)
-			injected, exclusive = &types.TaskInProgress{Task: running}, false
+			injected = &types.TaskInProgress{Task: running}
+			exclusive = false
 		}
 	}
 	s.running.Add(1)
@@ -58,7 +59,8 @@ func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectRefe
 			case <-s.closed:
 			}
 		}
-		result, err := types.AnyType(nil), injected
+		result := types.AnyType(nil)
+		err := injected
 		if err == nil {
 			result, err = s.locked(&own, do)
 		}
@@ -186,7 +188,7 @@ func vimError(f any) error {
 	return fmt.Errorf("%s", reflect.TypeOf(f).Elem().Name())
 }
 
-// faultMessage is the text that goes with a fault. A client shows it to users,
+// faultMessage returns the text that goes with a fault. A client shows it to users,
 // so it says as little as a real vCenter's would.
 func faultMessage(f fault) string {
 	switch f := f.(type) {

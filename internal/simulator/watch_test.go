@@ -61,8 +61,10 @@ func TestWaitOverAContainerViewWhileMachinesCome(t *testing.T) {
 	v, err := view.NewManager(d.client.Client).CreateContainerView(d.ctx, d.client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 	d.must(err)
 	filter := new(property.WaitFilter).Add(v.Reference(), "VirtualMachine", []string{"name"}, v.TraversalSpec())
-	entered, left := map[string]bool{}, 0
-	ready, done := make(chan struct{}), make(chan error, 1)
+	entered := map[string]bool{}
+	left := 0
+	ready := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
 		first := true
 		done <- property.WaitForUpdates(d.ctx, property.DefaultCollector(d.client.Client), filter, func(updates []types.ObjectUpdate) bool {

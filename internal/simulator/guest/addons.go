@@ -48,7 +48,7 @@ func (c *cluster) configMap(namespace, name, key, value string) {
 	}, kubeapi.ConfigMaps)
 }
 
-// roles are those that decide something in the simulation.
+// roles creates the roles that matter in the simulation.
 func (c *cluster) roles() {
 	group := func(name string) rbacv1.Subject {
 		return rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacGroup, Name: name}
@@ -140,7 +140,7 @@ func (c *cluster) tokens(tokens []kubeadm.BootstrapToken) {
 	}
 }
 
-// addons are the API's Service, kube-proxy and CoreDNS.
+// addons creates the API's Service, kube-proxy and CoreDNS.
 func (c *cluster) addons(conf *kubeadm.Init) {
 	service := func(namespace, name string, at netip.Addr, port int32) {
 		c.store.Put(&corev1.Service{

@@ -164,7 +164,8 @@ func TestWorkloads(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, guest.Options{})
 	s.cluster(1, 2)
-	c, ctx := s.clientset(vip), t.Context()
+	c := s.clientset(vip)
+	ctx := t.Context()
 	if _, err := c.AppsV1().Deployments("default").Create(ctx, deployment(20), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +256,8 @@ func TestPatches(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, guest.Options{})
 	s.cluster(1, 1)
-	ctx, nodes := t.Context(), s.clientset(vip).CoreV1().Nodes()
+	ctx := t.Context()
+	nodes := s.clientset(vip).CoreV1().Nodes()
 	patch := func(kind types.PatchType, body string, options metav1.PatchOptions) *corev1.Node {
 		t.Helper()
 		n, err := nodes.Patch(ctx, "w-1", kind, []byte(body), options)
@@ -296,7 +298,8 @@ func TestNamespacesAndCustomResources(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, guest.Options{})
 	s.joins(s.first("cp-1", address(11)))
-	ctx, c := t.Context(), s.clientset(vip)
+	ctx := t.Context()
+	c := s.clientset(vip)
 	d, err := dynamic.NewForConfig(s.restConfig(vip))
 	if err != nil {
 		t.Fatal(err)

@@ -105,7 +105,8 @@ func (g *guest) prepareControlPlane(ctx context.Context, api *nodeClient, inst *
 	if !ca.Certificate.Equal(api.ca) {
 		return errors.New("error execution phase control-plane-prepare/certs: the downloaded CA is not the cluster's")
 	}
-	n.controlPlane, n.vip = true, vip
+	n.controlPlane = true
+	n.vip = vip
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
 	n.static = staticPods(version, vip)
 	return nil

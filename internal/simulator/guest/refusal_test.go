@@ -216,7 +216,8 @@ func TestVersions(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, guest.Options{})
 			m := s.first("cp-1", address(11))
-			m.vm.KubernetesVersion, m.kubeadm[0]["kubernetesVersion"] = c.version, "v"+c.version
+			m.vm.KubernetesVersion = c.version
+			m.kubeadm[0]["kubernetesVersion"] = "v" + c.version
 			m.vip = kubeVIP(path.Join("/etc/kubernetes", c.kubeconfig))
 			if c.beta3 {
 				beta3(m)

@@ -84,7 +84,8 @@ runcmd:
 
 	// The same instance boots again: userdata is gone and nothing runs twice.
 	l.PowerOff(vm.ID)
-	vm.GuestInfo["guestinfo.userdata"], vm.GuestInfo["guestinfo.userdata.encoding"] = "---", ""
+	vm.GuestInfo["guestinfo.userdata"] = "---"
+	vm.GuestInfo["guestinfo.userdata.encoding"] = ""
 	l.mu.Lock()
 	clear(l.hostnames)
 	l.mu.Unlock()
@@ -118,7 +119,7 @@ func pack(t *testing.T, text string) string {
 	return base64.StdEncoding.EncodeToString(packed.Bytes())
 }
 
-// wholeGuest is the binary of the guest's side as machines have it otherwise.
+// wholeGuest returns the binary of the guest's side as machines have it otherwise.
 func wholeGuest(t *testing.T) string {
 	t.Helper()
 	if file := os.Getenv("GANTRY_TEST_GUEST"); file != "" {

@@ -189,7 +189,8 @@ func TestRealMachineGateways(t *testing.T) {
 	l := newLab(t, options(t))
 	// Of a network whose addresses are known, the router has only its own.
 	vm := l.vm("one", "10.20.0.11", joined)
-	vm.Network, vm.Segment = "known", netip.MustParsePrefix("10.99.0.0/16")
+	vm.Network = "known"
+	vm.Segment = netip.MustParsePrefix("10.99.0.0/16")
 	l.PowerOn(vm)
 	l.awaitPhase("one", guest.PhaseJoined)
 	if _, err := l.Run(t.Context(), "one", "busybox", "ping", "-c", "1", "-W", "1", "10.20.0.1"); err == nil {

@@ -217,7 +217,9 @@ func TestRealMachineBootInterrupted(t *testing.T) {
 
 func TestRealMachinesManyAtOnce(t *testing.T) {
 	const count = 9
-	goroutines, threads, files := runtime.NumGoroutine(), len(entriesOf(t, "/proc/self/task")), len(entriesOf(t, "/proc/self/fd"))
+	goroutines := runtime.NumGoroutine()
+	threads := len(entriesOf(t, "/proc/self/task"))
+	files := len(entriesOf(t, "/proc/self/fd"))
 	l := newLab(t, options(t))
 	start := time.Now()
 	for i := range count {

@@ -15,8 +15,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
-// runNodes is the subcommand nodes: it asks the API behind a kubeconfig for its
-// nodes and prints them as kubectl would, for those who have no kubectl.
+// runNodes is the subcommand nodes: it lists the nodes of a cluster as kubectl
+// would, for users without kubectl.
 func runNodes(args []string) error {
 	flags := flag.NewFlagSet("nodes", flag.ContinueOnError)
 	file := flags.String("kubeconfig", "", "kubeconfig `file` of the cluster")
@@ -52,7 +52,8 @@ func printNodes(out io.Writer, nodes []engine.KubeNode) error {
 		for _, a := range n.Addresses {
 			addresses = append(addresses, a.String())
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, status(n), roles(n), n.Version,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			n.Name, status(n), roles(n), n.Version,
 			dash(strings.Join(addresses, ",")), dash(n.Labels["topology.kubernetes.io/zone"]))
 	}
 	return table.Flush()

@@ -23,7 +23,7 @@ type request struct {
 	sub       string
 }
 
-// verb is the request's verb in RBAC's words.
+// verb returns the request's verb in RBAC's words.
 func (r *request) verb() string {
 	switch r.http.Method {
 	case http.MethodPost:
@@ -122,7 +122,7 @@ func (r *request) selected() (func(*Object) bool, error) {
 // fieldsOf reads an object's fields by path.
 type fieldsOf struct{ o *Object }
 
-// Has is part of fields.Fields: a path that leads nowhere reads as empty.
+// Has is part of fields.Fields: an unknown path reads as empty.
 func (f fieldsOf) Has(string) bool { return true }
 
 // Get reads the field at a path.

@@ -19,7 +19,7 @@ func readFirmware(root string) (firmware, error) {
 	return firmware{strings.TrimSpace(string(text))}, err
 }
 
-// files are those of /sys/class/dmi/id.
+// files returns those of /sys/class/dmi/id.
 func (f firmware) files() map[string]string {
 	return map[string]string{
 		"sys_vendor": "VMware, Inc.", "product_name": "VMware7,1", "product_version": "None",
@@ -40,7 +40,7 @@ var keywords = map[string]string{
 	"bios-vendor": "bios_vendor", "bios-version": "bios_version", "bios-release-date": "bios_date",
 }
 
-// dmidecode answers the one question that programs ask of it, --string.
+// dmidecode answers the one query that programs ask of it, --string.
 func (f firmware) dmidecode(arguments []string, stdout, stderr io.Writer) int {
 	var keyword string
 	for i := 0; i < len(arguments); i++ {

@@ -67,7 +67,7 @@ func observeHost(t *testing.T) host {
 	return seen
 }
 
-// mounts are the host's, without those of other tests.
+// mounts returns the host's, without those of other tests.
 func mounts(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile("/proc/self/mountinfo")

@@ -30,7 +30,7 @@ type file struct {
 	mode          fs.FileMode
 }
 
-// files are those that depend on the machine or on what a Kubernetes node's
+// files returns those that depend on the machine or on what a Kubernetes node's
 // image comes with.
 func files(config wire.Config) []file {
 	return []file{

@@ -81,7 +81,7 @@ func planNetwork(document []byte) (networkPlan, error) {
 	return plan, nil
 }
 
-// commands are those of ip(8) that bring the card up. They may run again on a
+// commands returns those of ip(8) that bring the card up. They may run again on a
 // card that is up.
 func (p networkPlan) commands() []string {
 	lines := []string{"link set lo up", "link set " + wire.Interface + " up"}
@@ -102,7 +102,7 @@ func (p networkPlan) commands() []string {
 	return lines
 }
 
-// resolver is /etc/resolv.conf.
+// resolver returns the content of /etc/resolv.conf.
 func (p networkPlan) resolver() string {
 	var text strings.Builder
 	text.WriteString("# Made from " + netplanFile + ".\n")

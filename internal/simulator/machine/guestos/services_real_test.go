@@ -53,7 +53,13 @@ func TestRealServices(t *testing.T) {
 // A machine that is told nothing boots, and says so on its console.
 func TestRealMachineWithoutGuestinfo(t *testing.T) {
 	c := newCluster(t, "1.34.2")
-	c.PowerOn(guest.VM{ID: "vm-x", Name: "x", UUID: "x", Network: "nodes", KubernetesVersion: "1.34.2"})
+	c.PowerOn(guest.VM{
+		ID:                "vm-x",
+		Name:              "x",
+		UUID:              "x",
+		Network:           "nodes",
+		KubernetesVersion: "1.34.2",
+	})
 	c.await("the end of the boot", time.Minute, func() bool { return strings.Contains(c.state("x").Log, "boot finished") })
 	log := c.state("x").Log
 	for _, want := range []string{"network: no DHCP server answers", "started containerd.service"} {

@@ -39,7 +39,7 @@ func (i *image) current() error {
 	return nil
 }
 
-// programs are the files of the host that an image of a version is about, by their paths
+// programs returns the files of the host that an image of a version is about, by their paths
 // in it. It fails with fs.ErrNotExist where one is missing.
 func (o Options) programs(recipe Recipe, version string) (map[string]string, error) {
 	programs := map[string]string{}
@@ -115,9 +115,11 @@ func makeImage(recipe Recipe, programs map[string]string) (*image, error) {
 	made := &image{}
 	manifest := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
 	config := v1.ConfigFile{
-		Architecture: runtime.GOARCH, OS: "linux", Created: v1.Time{Time: time.Unix(0, 0).UTC()},
-		RootFS: v1.RootFS{Type: "layers"},
-		Config: v1.Config{Env: []string{searchPath}, Entrypoint: recipe.Entrypoint, User: recipe.User, WorkingDir: "/"},
+		Architecture: runtime.GOARCH,
+		OS:           "linux",
+		Created:      v1.Time{Time: time.Unix(0, 0).UTC()},
+		RootFS:       v1.RootFS{Type: "layers"},
+		Config:       v1.Config{Env: []string{searchPath}, Entrypoint: recipe.Entrypoint, User: recipe.User, WorkingDir: "/"},
 	}
 	for _, tree := range trees {
 		archive, err := tree.archive()
