@@ -12,11 +12,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // Error is a call of the Kubernetes API that failed. A missing privilege has
-// engine.ErrPermission in its chain.
+// model.ErrPermission in its chain.
 type Error struct {
 	Action string // such as `read the node "prod-1-cp-1"`
 	Err    error
@@ -31,10 +31,10 @@ func (e *Error) Error() string { return fmt.Sprintf("unable to %s: %v", e.Action
 // when the call's context ended: its caller has given up.
 func (e *Error) Transient() bool { return e.transient }
 
-// Unwrap returns the cause, and engine.ErrPermission if a privilege is missing.
+// Unwrap returns the cause, and model.ErrPermission if a privilege is missing.
 func (e *Error) Unwrap() []error {
 	if apierrors.IsForbidden(e.Err) || apierrors.IsUnauthorized(e.Err) {
-		return []error{e.Err, engine.ErrPermission}
+		return []error{e.Err, model.ErrPermission}
 	}
 	return []error{e.Err}
 }

@@ -23,7 +23,7 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // FieldManager owns the fields that Apply sets.
@@ -42,7 +42,7 @@ type Options struct {
 }
 
 // New returns the engine's port to cluster APIs. It makes no call.
-func New(o Options) engine.Kube {
+func New(o Options) model.Kube {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -71,7 +71,7 @@ type api struct {
 
 // Connect creates the clients for a kubeconfig. It fails only on an invalid
 // kubeconfig or proxy URL; Ready reports whether the API is reachable.
-func (c *connector) Connect(kubeconfig []byte) (engine.API, error) {
+func (c *connector) Connect(kubeconfig []byte) (model.API, error) {
 	key := sha256.Sum256(kubeconfig)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // ManagedAnnotation records on each node which labels, annotations and taints
@@ -29,10 +29,10 @@ type managed struct {
 	Taints      []string `json:"taints,omitempty"` // key:effect
 }
 
-// LabelNode sets labels, annotations and taints of a node and removes those
+// SetNodeMeta sets labels, annotations and taints of a node and removes those
 // that an earlier call set. All others stay. A node in the desired state is not
 // written.
-func (a *api) LabelNode(ctx context.Context, name string, want engine.NodeMeta) error {
+func (a *api) SetNodeMeta(ctx context.Context, name string, want model.NodeMeta) error {
 	for _, own := range []string{ManagedAnnotation, CordonedAnnotation} {
 		if _, ok := want.Annotations[own]; ok {
 			return fmt.Errorf("the annotation %s of node %q is reserved for Gantry and can't be set", own, name)
@@ -57,7 +57,7 @@ func (a *api) LabelNode(ctx context.Context, name string, want engine.NodeMeta) 
 // metaPatch returns the JSON merge patch that takes a node to the desired state;
 // nil when it is there. The patch has the resource version, because a merge
 // patch replaces the taints as a whole and others write them too.
-func metaPatch(node *corev1.Node, want engine.NodeMeta) ([]byte, error) {
+func metaPatch(node *corev1.Node, want model.NodeMeta) ([]byte, error) {
 	before := readManaged(node)
 	after := managed{
 		Labels:      keys(want.Labels),
@@ -102,8 +102,8 @@ func readManaged(node *corev1.Node) managed {
 
 // meta returns the recorded keys with the node's current values, without keys
 // that others removed.
-func (m managed) meta(node *corev1.Node) engine.NodeMeta {
-	meta := engine.NodeMeta{
+func (m managed) meta(node *corev1.Node) model.NodeMeta {
+	meta := model.NodeMeta{
 		Labels:      pick(node.Labels, m.Labels),
 		Annotations: pick(node.Annotations, m.Annotations),
 	}
@@ -125,8 +125,8 @@ func pick(from map[string]string, keys []string) map[string]string {
 	return picked
 }
 
-func fromTaint(t corev1.Taint) engine.Taint {
-	return engine.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
+func fromTaint(t corev1.Taint) model.Taint {
+	return model.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
 }
 
 func recordManaged(patch map[string]any, node *corev1.Node, after managed) error {
@@ -165,8 +165,8 @@ func mapPatch(have, want map[string]string, before []string) map[string]any {
 
 // mergeTaints keeps the order of the taints that stay, so that nothing differs
 // when nothing changed. Key and effect identify a taint.
-func mergeTaints(have []corev1.Taint, want []engine.Taint, before []string) []corev1.Taint {
-	missing := make(map[string]engine.Taint, len(want))
+func mergeTaints(have []corev1.Taint, want []model.Taint, before []string) []corev1.Taint {
+	missing := make(map[string]model.Taint, len(want))
 	for _, t := range want {
 		missing[taintKey(t.Key, t.Effect)] = t
 	}
@@ -183,7 +183,7 @@ func mergeTaints(have []corev1.Taint, want []engine.Taint, before []string) []co
 		taints = append(taints, t)
 	}
 
-	added := slices.SortedFunc(maps.Values(missing), func(a, b engine.Taint) int {
+	added := slices.SortedFunc(maps.Values(missing), func(a, b model.Taint) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Effect, b.Effect))
 	})
 	for _, t := range added {
@@ -194,7 +194,7 @@ func mergeTaints(have []corev1.Taint, want []engine.Taint, before []string) []co
 
 func keys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
-func taintKeys(taints []engine.Taint) []string {
+func taintKeys(taints []model.Taint) []string {
 	var list []string
 	for _, t := range taints {
 		list = append(list, taintKey(t.Key, t.Effect))

@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // readyTimeout bounds one request of /readyz, so that a VIP that no node holds
@@ -45,12 +45,12 @@ func failingChecks(body string) string {
 }
 
 // Nodes lists all nodes of the cluster.
-func (a *api) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
+func (a *api) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	list, err := a.clients.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, failed(ctx, err, "list the nodes")
 	}
-	nodes := make([]engine.KubeNode, 0, len(list.Items))
+	nodes := make([]model.KubeNode, 0, len(list.Items))
 	for i := range list.Items {
 		nodes = append(nodes, fromNode(&list.Items[i]))
 	}
@@ -66,14 +66,14 @@ func (a *api) DeleteNode(ctx context.Context, name string) error {
 	return failed(ctx, err, "delete the node %q", name)
 }
 
-func fromNode(n *corev1.Node) engine.KubeNode {
-	node := engine.KubeNode{
+func fromNode(n *corev1.Node) model.KubeNode {
+	node := model.KubeNode{
 		Name:          n.Name,
 		Version:       n.Status.NodeInfo.KubeletVersion,
 		ProviderID:    n.Spec.ProviderID,
 		Unschedulable: n.Spec.Unschedulable,
 		Cordoned:      n.Annotations[CordonedAnnotation] != "",
-		NodeMeta:      engine.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
+		NodeMeta:      model.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
 		Managed:       readManaged(n).meta(n),
 	}
 	node.Ready, node.Reason = readiness(n)

@@ -81,6 +81,7 @@ type KubeNode struct {
 	Reason     string // why it is not ready
 	Version    string // kubelet version, with its leading v
 	ProviderID string
+	Addresses  []netip.Addr
 	NodeMeta
 	// Managed is what SetNodeMeta set earlier, so that it can be removed again.
 	Managed       NodeMeta
@@ -156,6 +157,7 @@ func (f *Facts) PlanInputs() *Facts {
 	}
 	inputs.API.Nodes = make(map[string]KubeNode, len(f.API.Nodes))
 	for name, node := range f.API.Nodes {
+		node.Addresses = nil
 		node.Labels = managedOnly(node.Labels, node.Managed.Labels)
 		node.Annotations = managedOnly(node.Annotations, node.Managed.Annotations)
 		inputs.API.Nodes[name] = node

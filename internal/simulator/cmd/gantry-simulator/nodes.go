@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
@@ -44,7 +44,7 @@ func runNodes(args []string) error {
 	return printNodes(os.Stdout, nodes)
 }
 
-func printNodes(out io.Writer, nodes []engine.KubeNode) error {
+func printNodes(out io.Writer, nodes []model.KubeNode) error {
 	table := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	fmt.Fprintln(table, "NAME\tSTATUS\tROLES\tVERSION\tINTERNAL-IP\tZONE")
 	for _, n := range nodes {
@@ -59,7 +59,7 @@ func printNodes(out io.Writer, nodes []engine.KubeNode) error {
 	return table.Flush()
 }
 
-func status(n engine.KubeNode) string {
+func status(n model.KubeNode) string {
 	s := "NotReady"
 	if n.Ready {
 		s = "Ready"
@@ -70,7 +70,7 @@ func status(n engine.KubeNode) string {
 	return s
 }
 
-func roles(n engine.KubeNode) string {
+func roles(n model.KubeNode) string {
 	var list []string
 	for label := range n.Labels {
 		if role, ok := strings.CutPrefix(label, "node-role.kubernetes.io/"); ok {
