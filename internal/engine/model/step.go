@@ -25,6 +25,7 @@ const (
 	ActionWipeUserdata       Action = "wipe_userdata"        // target: the node
 	ActionUpdateNodeMetadata Action = "update_node_metadata" // target: the node
 	ActionUncordonNode       Action = "uncordon_node"        // target: a node that was to be deleted and stays
+	ActionUpdateDescription  Action = "update_description"   // target: the cluster; description and tags
 	ActionStoreImportData    Action = "store_import_data"    // target: the cluster
 	ActionApplyPack          Action = "apply_pack"           // target: the pack
 	ActionReleaseEndpoint    Action = "release_endpoint"     // target: the cluster
@@ -131,6 +132,13 @@ type UpdateNodeMetadata struct {
 // to delete.
 type UncordonNode struct{ Node string }
 
+// UpdateDescription shows the cluster's description and tags in the notes of VMs
+// and in the record.
+type UpdateDescription struct {
+	Cluster string
+	VMs     []string
+}
+
 // StoreImportData writes what import needs into the cluster.
 type StoreImportData struct{ Cluster string }
 
@@ -168,6 +176,7 @@ func (s CreateNode) Change() Change         { return Change{ActionCreateNode, s.
 func (s WipeUserdata) Change() Change       { return Change{ActionWipeUserdata, s.Node} }
 func (s UpdateNodeMetadata) Change() Change { return Change{ActionUpdateNodeMetadata, s.Node} }
 func (s UncordonNode) Change() Change       { return Change{ActionUncordonNode, s.Node} }
+func (s UpdateDescription) Change() Change  { return Change{ActionUpdateDescription, s.Cluster} }
 func (s StoreImportData) Change() Change    { return Change{ActionStoreImportData, s.Cluster} }
 func (s ApplyPack) Change() Change          { return Change{ActionApplyPack, s.Pack.Name} }
 func (s ReleaseEndpoint) Change() Change    { return Change{ActionReleaseEndpoint, s.Cluster} }

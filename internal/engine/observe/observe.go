@@ -131,6 +131,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		Findings: survey.Findings,
 		IPPools:  map[uuid.UUID]model.IPPool{},
 		Held:     survey.Held,
+		Notes:    survey.Notes,
 	}
 
 	if err := o.readIPPools(ctx, w, req); err != nil {

@@ -46,6 +46,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			uncordonSteps(v, pools, deleted),
 			importDataSteps(v),
 		)},
+		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)
 	p.Stages = append(p.Stages, packStages(v)...)
 	p.Stages = append(p.Stages, rolloutStages(pools)...)

@@ -160,7 +160,7 @@ func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
 		DiskGB:    disk,
 		Mode:      mode,
 		Marker:    n.marker(mode, disk),
-		Notes:     fmt.Sprintf("Node of the Kubernetes %s %q. Made by Gantry; change it in Terraform.", n.Spec.Kind, n.Spec.Name),
+		Notes:     plan.Notes(n.Spec),
 	}, nil
 }
 

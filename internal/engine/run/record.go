@@ -191,6 +191,8 @@ func (r *Runner) createRecord(ctx context.Context) error {
 			Folder:           r.Spec.Folder,
 			APIReached:       reached,
 			CreationComplete: reached,
+			Description:      r.Spec.Description,
+			Tags:             r.Spec.Tags,
 			Counters:         r.numbers.Next,
 			Pending:          r.numbers.Pending,
 			IPPools:          r.record.allIPPools(nil),

@@ -195,6 +195,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateNodeMetadata(ctx, s.Node, s.Meta)
 	case model.UncordonNode:
 		return r.uncordonNode(ctx, s)
+	case model.UpdateDescription:
+		return r.updateDescription(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
 	case model.RenewKubeconfig:
