@@ -67,7 +67,7 @@ func planPool(v view, pool model.NodePool) poolPlan {
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()
 		p.create = append(p.create, next)
 	}
-	rollout, findings := roll(v, pool, replaced, len(members)-pool.Count, creations)
+	rollout, findings := roll(pool, replaced, len(members)-pool.Count, creations)
 	p.rollout = rollout
 	p.findings.Add(findings)
 	p.next = creations.counter

@@ -90,7 +90,7 @@ func (v view) leastServing(a, b model.Machine) int {
 // roll replaces nodes one at a time. Those that are more than the pool needs
 // (surplus) go first: they are the predecessors of nodes that an earlier run has
 // built.
-func roll(v view, pool model.NodePool, r replacement, surplus int, creations *creations) ([]model.Step, model.Findings) {
+func roll(pool model.NodePool, r replacement, surplus int, creations *creations) ([]model.Step, model.Findings) {
 	if len(r.old) == 0 {
 		return nil, model.Findings{}
 	}
