@@ -55,10 +55,10 @@ func TestReleasedAddressRests(t *testing.T) {
 	}
 	_, err := other.Claim(t.Context(), pool, owner("dev", 1), snap)
 	var full *ledger.ExhaustedError
-	if !errors.As(err, &full) || full.Resting != 3 || full.Next.Before(time.Now().Add(delay)) || full.Next.After(time.Now().Add(over)) {
+	if !errors.As(err, &full) || full.CoolingDown != 3 || full.Next.Before(time.Now().Add(delay)) || full.Next.After(time.Now().Add(over)) {
 		t.Fatalf("Claim from a pool that rests: %v, want an *ExhaustedError that says until when", err)
 	}
-	for _, word := range []string{"3 rest since other clusters released them", "the next may be had at " + full.Next.UTC().Format(time.RFC3339)} {
+	for _, word := range []string{"3 cool down after other clusters released them", "the next is available at " + full.Next.UTC().Format(time.RFC3339)} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %v", word, err)
 		}

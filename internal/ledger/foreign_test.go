@@ -19,8 +19,8 @@ func checkForeign(t *testing.T, description string) {
 	l, _ := join(store)
 	pool := nodes(t, "2")
 	snap := snapshot(t, l)
-	me := ledger.Owner{Cluster: "me", Node: "me-1"}
-	addr := claim(t, l, pool, ledger.Owner{Cluster: "me", Node: "me-2"}, snap)
+	me := owner("me", 1)
+	addr := claim(t, l, pool, owner("me", 2), snap)
 	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
 	got := claim(t, l, pool, me, snapshot(t, l))
 	holder, err := l.Holder(t.Context(), pool.ID, addr)
