@@ -17,7 +17,7 @@ import (
 )
 
 func owner(cluster string, n int) ledger.Owner {
-	return ledger.Owner{Cluster: cluster, Node: fmt.Sprintf("%s-general-%d", cluster, n)}
+	return ledger.Owner{Cluster: clusterID(cluster), Node: fmt.Sprintf("%s-general-%d", cluster, n)}
 }
 
 func claim(t *testing.T, l *ledger.Ledger, pool ledger.IPPool, o ledger.Owner, snap *ledger.Snapshot) netip.Addr {
@@ -113,7 +113,7 @@ func claimAll(t *testing.T, store *ledgertest.Store, pool ledger.IPPool, n int, 
 		holder[addr] = i
 	}
 	l, _ := join(store)
-	held, err := l.OwnedBy(t.Context(), pool, snapshot(t, l), "prod", func(netip.Addr) bool { return false })
+	held, err := l.OwnedBy(t.Context(), pool, snapshot(t, l), clusterID("prod"), func(netip.Addr) bool { return false })
 	must(t, err)
 	for addr, o := range held {
 		if i, ok := holder[addr]; !ok || o != owner("prod", i) {
@@ -253,10 +253,11 @@ func TestExhaustedPoolNamesItsHolders(t *testing.T) {
 		t.Fatalf("Claim from a full pool: %v, want an *ExhaustedError", err)
 	}
 	// What b has met on its search it knows; the rest is others'.
-	if full.Pool != "nodes" || full.Total != 5 || full.Free != 0 || full.Holders["test"] != 2 || full.Holders[""] != 3 {
+	if full.IPPool != "nodes" || full.Total != 5 || full.Free != 0 ||
+		full.Holders[clusterID("test")] != 2 || full.Holders[ledger.UnknownCluster] != 3 {
 		t.Errorf("the error is %+v", full)
 	}
-	for _, word := range []string{`"nodes"`, "0 of 5", "cluster test holds 2", "others hold 3"} {
+	for _, word := range []string{`"nodes"`, "0 of 5", "cluster " + clusterID("test").String() + " holds 2", "others hold 3"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %s: %v", word, err)
 		}
@@ -314,7 +315,10 @@ func TestClaimsNeedAnOwnerThatFits(t *testing.T) {
 	l, _ := join(store)
 	pool := nodes(t, "50")
 	snap := snapshot(t, l)
-	for _, o := range []ledger.Owner{{}, {Cluster: "prod"}, {Node: "prod-1"}, {Cluster: "prod", Node: strings.Repeat("x", 250)}} {
+	prod := clusterID("prod")
+	for _, o := range []ledger.Owner{
+		{}, {Cluster: prod}, {Node: "prod-1"}, {Cluster: ledger.UnknownCluster, Node: "prod-1"}, {Cluster: prod, Node: strings.Repeat("x", 250)},
+	} {
 		if addr, err := l.Claim(t.Context(), pool, o, snap); err == nil {
 			t.Errorf("%+v got %s", o, addr)
 		}

@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -12,8 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// FuzzDescriptions feeds the ledger with tags that somebody else has written
-// on.
+// FuzzDescriptions feeds the ledger with tags that were edited.
 func FuzzDescriptions(f *testing.F) {
 	f.Add(`{"state":"held","heartbeat":"x"}`)
 	f.Fuzz(func(t *testing.T, description string) {
@@ -21,29 +19,29 @@ func FuzzDescriptions(f *testing.F) {
 			return
 		}
 		checkForeign(t, description)
-		checkForeignRest(t, description)
+		checkForeignCooldown(t, description)
 		checkForeignReservation(t, description)
 		checkForeignNote(t, description)
 	})
 }
 
-// checkForeignRest makes sure that whatever a rest tag says its address is
-// handed out in the end.
-func checkForeignRest(t *testing.T, description string) {
+// checkForeignCooldown makes sure that whatever a cool-down tag says its address
+// is issued in the end.
+func checkForeignCooldown(t *testing.T, description string) {
 	t.Helper()
 	store := ledgertest.NewStore()
-	pool := resting(t, "1")
+	pool := coolingDown(t, "1")
 	used(t, store, pool, 1)
 	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
-	store.Advance(over)
+	store.Advance(expiry)
 	l, _ := join(store)
 	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snapshot(t, l)); err != nil {
-		t.Fatalf("an address that rests as %q says is never handed out: %v", description, err)
+		t.Fatalf("an address that cools down as %q says is never issued: %v", description, err)
 	}
 }
 
-// checkForeignReservation makes sure that a reservation, whatever it says, is
-// nobody's but of the cluster that it names.
+// checkForeignReservation makes sure that a reservation, whatever it says, is that
+// of the cluster that it names and of no other.
 func checkForeignReservation(t *testing.T, description string) {
 	t.Helper()
 	store := ledgertest.NewStore()
@@ -53,16 +51,16 @@ func checkForeignReservation(t *testing.T, description string) {
 	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
 	by, err := l.ReservedBy(t.Context(), pool.ID)
 	must(t, err)
-	if by == "" {
-		t.Fatalf("a pool with a reservation that says %q is nobody's", description)
+	if by == uuid.Nil {
+		t.Fatalf("a pool with a reservation that says %q is not reserved", description)
 	}
-	if err := l.Reserve(t.Context(), pool.ID, clusterID("prod")); (err == nil) != (by == "prod") {
-		t.Fatalf("a reservation that says %q is %s's, and prod's Reserve answers %v", description, by, err)
+	if err := l.Reserve(t.Context(), pool.ID, clusterID("prod")); (err == nil) != (by == clusterID("prod")) {
+		t.Fatalf("a reservation that says %q is %s's, and prod's Reserve returns %v", description, by, err)
 	}
 }
 
-// checkForeignNote makes sure that whatever stands at a gateway or among the
-// pools keeps nobody from reading on.
+// checkForeignNote makes sure that whatever stands at a gateway or in the index
+// does not keep the rest from being read.
 func checkForeignNote(t *testing.T, description string) {
 	t.Helper()
 	store := ledgertest.NewStore()
@@ -109,8 +107,8 @@ func FuzzEntries(f *testing.F) {
 		if !derived && e.Kind != ledger.EntryStray {
 			t.Fatalf("%q with an id of its own is taken for a %s", name, e.Kind)
 		}
-		if address := e.Kind == ledger.EntryClaim || e.Kind == ledger.EntryCooldown; address != e.Address.IsValid() || address && !strings.HasPrefix(name, e.Pool.String()+"/"+e.Address.String()) {
-			t.Fatalf("the %s %q is of %s in %s", e.Kind, name, e.Address, e.Pool)
+		if address := e.Kind == ledger.EntryClaim || e.Kind == ledger.EntryCooldown; address != e.Address.IsValid() || address && !strings.HasPrefix(name, e.IPPool.String()+"/"+e.Address.String()) {
+			t.Fatalf("the %s %q is of %s in %s", e.Kind, name, e.Address, e.IPPool)
 		}
 		if (e.Kind == ledger.EntryRecord) != (e.Record != nil) {
 			t.Fatalf("%q is a %s with the record %v", name, e.Kind, e.Record)
@@ -129,29 +127,6 @@ func idOf(l *ledger.Ledger, name string) uuid.UUID {
 			return uuid.NewSHA1(base, []byte(suffix))
 		}
 	}
-	kind, rest, _ := strings.Cut(name, ":")
-	gateway, name, _ := strings.Cut(rest, "/")
-	return l.ID(record.Kind(kind), strings.TrimSuffix(gateway, "-"), name)
-}
-
-// FuzzPoolBody reads pools' records: what is read can be written and is the same.
-func FuzzPoolBody(f *testing.F) {
-	f.Add([]byte(poolBody))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var body, again record.IPPool
-		if json.Unmarshal(raw, &body) != nil {
-			return
-		}
-		if body.ReuseDelay() < 0 {
-			t.Fatalf("%s rests for %s", raw, body.ReuseDelay())
-		}
-		pool, err := body.Pool(uuid.New())
-		written, merr := json.Marshal(body)
-		must(t, merr)
-		must(t, json.Unmarshal(written, &again))
-		pool2, err2 := again.Pool(pool.ID)
-		if (err == nil) != (err2 == nil) || err == nil && (pool.Range() != pool2.Range() || pool.Prefix != pool2.Prefix || pool.ReuseDelay != pool2.ReuseDelay) {
-			t.Fatalf("%s is the pool %+v (%v), and written as %s the pool %+v (%v)", raw, pool, err, written, pool2, err2)
-		}
-	})
+	ref, _ := record.ParseRef(name)
+	return l.ID(ref)
 }

@@ -52,14 +52,14 @@ func (c life) build(ctx context.Context, l *ledger.Ledger) error {
 		} else if err != nil {
 			return err
 		}
-		if err := l.AddChild(ctx, c.gateway, "prod"); err != nil {
+		if err := l.AddChild(ctx, c.gateway, ref(record.KindCluster, "prod")); err != nil {
 			return err
 		}
 		for _, role := range roles {
 			if err := lease.Check(ctx); err != nil {
 				return err
 			}
-			if _, err := l.Claim(ctx, c.pool, ledger.Owner{Cluster: "prod", Node: role}, snap); err != nil {
+			if _, err := l.Claim(ctx, c.pool, ledger.Owner{Cluster: clusterID("prod"), Node: role}, snap); err != nil {
 				return err
 			}
 		}
@@ -77,7 +77,7 @@ func (c life) destroy(ctx context.Context, l *ledger.Ledger) error {
 		if err := l.ReleaseReservation(ctx, c.pool.ID, clusterID("prod")); err != nil {
 			return err
 		}
-		if err := l.RemoveChild(ctx, c.gateway, "prod"); err != nil {
+		if err := l.RemoveChild(ctx, c.gateway, ref(record.KindCluster, "prod")); err != nil {
 			return err
 		}
 		return l.Unregister(ctx, c.record)
@@ -88,7 +88,7 @@ func (c life) destroy(ctx context.Context, l *ledger.Ledger) error {
 func (c life) wantBuilt(t *testing.T, store *ledgertest.Store) {
 	t.Helper()
 	l, _ := join(store)
-	held, err := l.OwnedBy(t.Context(), c.pool, snapshot(t, l), "prod", func(netip.Addr) bool { return false })
+	held, err := l.OwnedBy(t.Context(), c.pool, snapshot(t, l), clusterID("prod"), func(netip.Addr) bool { return false })
 	must(t, err)
 	owners := map[string]netip.Addr{}
 	for addr, owner := range held {

@@ -49,14 +49,14 @@ func TestRestrictedPoolHasOneCluster(t *testing.T) {
 	wantCalls(t, p, map[string]int{ledgertest.Create: 3})
 
 	var reserved *ledger.ReservedError
-	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) || reserved.Cluster != "prod" || reserved.Pool != "nodes" || reserved.Since.IsZero() {
+	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) || reserved.Cluster != clusterID("prod") || reserved.IPPool != "nodes" || reserved.Since.IsZero() {
 		t.Fatalf("Claim by another cluster: %v, want a *ReservedError", err)
 	}
 	if err := l.ClaimAddress(t.Context(), pool, owner("dev", 1), addr.Next().Next().Next()); !errors.Is(err, ledger.ErrReserved) {
 		t.Errorf("ClaimAddress by another cluster: %v, want ErrReserved", err)
 	}
 	must(t, l.ReleaseReservation(t.Context(), pool.ID, clusterID("dev"))) // not its own
-	if cluster, _, err := l.Reservation(t.Context(), pool.ID); err != nil || cluster != "prod" {
+	if cluster, _, err := l.Reservation(t.Context(), pool.ID); err != nil || cluster != clusterID("prod") {
 		t.Errorf("the pool is reserved for %q (%v)", cluster, err)
 	}
 	must(t, l.ReleaseReservation(t.Context(), pool.ID, clusterID("prod")))
@@ -201,7 +201,7 @@ func TestSweepReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
 		claim(t, l, pool, owner("dev", n), snap)
 	}
 	for _, addr := range snap.Addresses(pool) {
-		if o, err := l.Holder(t.Context(), pool.ID, addr); err != nil || o.Cluster == "dev" {
+		if o, err := l.Holder(t.Context(), pool.ID, addr); err != nil || o.Cluster == clusterID("dev") {
 			known[addr] = o.Node != owner("dev", 0).Node
 		}
 	}

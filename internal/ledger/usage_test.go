@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -68,7 +70,7 @@ func TestAllocationsNameOwners(t *testing.T) {
 			must(t, store.Update(t.Context(), tag.ID, "edited"))
 		}
 	}
-	want[edited] = ledger.Owner{}
+	want[edited] = ledger.Owner{Cluster: ledger.UnknownCluster}
 	p.Reset()
 	held, err := l.Allocations(t.Context(), pool, snapshot(t, l))
 	must(t, err)
@@ -82,7 +84,7 @@ func TestAllocationsNameOwners(t *testing.T) {
 			t.Errorf("%+v, want %v", a, owner)
 		}
 		last = a.Address
-		if ago := time.Until(a.Since.Add(72 * time.Hour)).Abs(); a.Owner != (ledger.Owner{}) && ago > time.Minute {
+		if ago := time.Until(a.Since.Add(72 * time.Hour)).Abs(); a.Owner.Known() && ago > time.Minute {
 			t.Errorf("%s is claimed since %s, which is not vCenter's time", a.Address, a.Since)
 		}
 	}
@@ -94,19 +96,19 @@ func TestPoolIsReservedForItsOnlyHolder(t *testing.T) {
 	l, _ := join(store)
 	id := register(t, l, record.KindIPPool, "nodes", poolBody)
 	pool := nodes(t, "9")
-	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != "" {
-		t.Errorf("the pool is reserved by %q (%v)", by, err)
+	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != uuid.Nil {
+		t.Errorf("the pool is reserved by %s (%v)", by, err)
 	}
 	snap := snapshot(t, l)
 	claim(t, l, pool, owner("prod", 1), snap)
 	other := claim(t, l, pool, owner("dev", 1), snap)
 	err := l.Reserve(t.Context(), id, clusterID("prod"))
 	var reserved *ledger.ReservedError
-	if !errors.As(err, &reserved) || !errors.Is(err, ledger.ErrReserved) || reserved.Cluster != "dev" || reserved.Since.IsZero() {
+	if !errors.As(err, &reserved) || !errors.Is(err, ledger.ErrReserved) || reserved.Cluster != clusterID("dev") || reserved.Since.IsZero() {
 		t.Fatalf("Reserve with another holder: %v, want a *ReservedError", err)
 	}
-	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != "" {
-		t.Errorf("after a refusal the pool is reserved by %q (%v)", by, err)
+	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != uuid.Nil {
+		t.Errorf("after a refusal the pool is reserved by %s (%v)", by, err)
 	}
 	must(t, l.Release(t.Context(), pool, other, owner("dev", 1)))
 	must(t, l.Reserve(t.Context(), id, clusterID("prod")))
@@ -114,8 +116,8 @@ func TestPoolIsReservedForItsOnlyHolder(t *testing.T) {
 	if err := l.Reserve(t.Context(), id, clusterID("dev")); !errors.Is(err, ledger.ErrReserved) {
 		t.Errorf("Reserve of a reserved pool: %v, want ErrReserved", err)
 	}
-	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != "prod" {
-		t.Errorf("the pool is reserved by %q (%v)", by, err)
+	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != clusterID("prod") {
+		t.Errorf("the pool is reserved by %s (%v)", by, err)
 	}
 	pool.SingleCluster = true
 	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snapshot(t, l)); !errors.Is(err, ledger.ErrReserved) {
@@ -128,7 +130,7 @@ func TestPoolIsReservedForItsOnlyHolder(t *testing.T) {
 		}
 	}
 	if by, err := l.ReservedBy(t.Context(), id); err != nil || by != ledger.UnknownCluster {
-		t.Errorf("the pool is reserved by %q (%v)", by, err)
+		t.Errorf("the pool is reserved by %s (%v)", by, err)
 	}
 	if _, err := l.Claim(t.Context(), pool, owner("prod", 2), snapshot(t, l)); !errors.Is(err, ledger.ErrReserved) {
 		t.Errorf("Claim from a pool reserved for somebody unknown: %v, want ErrReserved", err)
@@ -159,8 +161,8 @@ func TestOfTwoClustersOneGetsThePool(t *testing.T) {
 			}
 			by, rerr := l.ReservedBy(t.Context(), id)
 			must(t, rerr)
-			if err == nil && by != "prod" || err != nil && by == "prod" {
-				t.Errorf("call %d: Reserve answered %v, and the pool is reserved by %q", k, err, by)
+			if err == nil && by != clusterID("prod") || err != nil && by == clusterID("prod") {
+				t.Errorf("call %d: Reserve answered %v, and the pool is reserved by %s", k, err, by)
 			}
 		}
 	}
