@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,22 +16,25 @@ import (
 	"github.com/vmware/govmomi"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	gantrysimulator "github.com/gantry/terraform-provider-gantry/internal/simulator/cmd/gantry-simulator"
 )
 
-var binary string // the command, made once for all tests
+// asCommand makes the test binary the command: it is linked already.
+const asCommand = "GANTRY_TEST_SIMULATOR"
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "gantry-simulator-test-")
-	if err != nil {
-		panic(err)
+	if os.Getenv(asCommand) != "" {
+		gantrysimulator.Main()
+		return
 	}
-	binary = filepath.Join(dir, "gantry-simulator")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("build: %v\n%s", err, out))
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
+}
+
+// command runs gantry-simulator.
+func command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	return cmd
 }
 
 // process is a running command and the environment it printed.
@@ -46,7 +48,7 @@ func launch(t *testing.T, args ...string) *process {
 	t.Helper()
 	envFile := filepath.Join(t.TempDir(), "demo.env")
 	p := &process{stderr: new(bytes.Buffer)}
-	p.Cmd = exec.Command(binary, append([]string{
+	p.Cmd = command(append([]string{
 		"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", envFile,
 	}, args...)...)
 	p.Stderr = p.stderr
@@ -139,7 +141,7 @@ func TestCommandStopsOnSignals(t *testing.T) {
 func TestCommandRefusesWrongFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-fault", "explode"}, {"-user", "nobody"}, {"-template", "x"}, {"extra"}} {
-		out, err := exec.Command(binary, args...).CombinedOutput()
+		out, err := command(args...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: accepted", args)
 		}
@@ -162,7 +164,7 @@ func TestCommandSaysWhyNoRealMachines(t *testing.T) {
 		{[]string{"-real"}, []string{"-real needs -guest-binary"}},
 		{[]string{"-real", "-guest-binary", "no-such-file", "-binaries", empty}, []string{"machines"}},
 	} {
-		out, err := exec.Command(binary, append(c.args, "-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0")...).CombinedOutput()
+		out, err := command(append(c.args, "-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0")...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: accepted", c.args)
 		}
