@@ -64,7 +64,7 @@ func TestAccTwoStatesOneDies(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
 	owner, one, two := rivals(t, d, 1)
-	d.SetTaskDuration(time.Minute)
+	d.SetTaskDuration(lockLife + time.Minute)
 	first := one.start(apply...)
 	first.until("the first clone begins", d.cloned(1))
 	second := two.start(apply...)
