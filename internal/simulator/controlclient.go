@@ -58,7 +58,7 @@ func (c *Control) SetLatency(ctx context.Context, d time.Duration) error {
 	return c.order(ctx, "latency", order{Duration: d})
 }
 
-// SetTaskDuration changes how long a task runs at least.
+// SetTaskDuration changes how long a task runs at least, by vCenter's clock.
 func (c *Control) SetTaskDuration(ctx context.Context, d time.Duration) error {
 	return c.order(ctx, "task-duration", order{Duration: d})
 }

@@ -40,10 +40,10 @@ func (s *Simulator) Stopped() bool { return s.front.stopped() }
 // SetLatency changes what is added to every vCenter call.
 func (s *Simulator) SetLatency(d time.Duration) { s.front.setLatency(d) }
 
-// SetTaskDuration changes how long a task runs at least.
+// SetTaskDuration changes how long a task runs at least, by vCenter's clock.
 func (s *Simulator) SetTaskDuration(d time.Duration) { s.taskDuration.Store(int64(d)) }
 
-// AdvanceClock moves vCenter's clock.
+// AdvanceClock moves vCenter's clock. Tasks whose time is over then end.
 func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
 
 // Now returns vCenter's time.

@@ -35,7 +35,8 @@ type Options struct {
 
 	// Latency is added to every vCenter call.
 	Latency time.Duration
-	// TaskDuration is how long a task runs at least. Tasks of different
+	// TaskDuration is how long a task runs at least, by vCenter's clock, which
+	// AdvanceClock moves. Tasks of different
 	// objects run side by side.
 	TaskDuration time.Duration
 	// BootDelay is what the guests take for each phase of their boot.

@@ -53,11 +53,8 @@ func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectRefe
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
-		if d := time.Duration(s.taskDuration.Load()); d > 0 && injected == nil {
-			select {
-			case <-time.After(d):
-			case <-s.closed:
-			}
+		if injected == nil {
+			s.clock.wait(time.Duration(s.taskDuration.Load()), s.closed)
 		}
 		result := types.AnyType(nil)
 		err := injected

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,25 +19,27 @@ import (
 	"github.com/vmware/govmomi/find"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	gantrysimulator "github.com/gantry/terraform-provider-gantry/internal/simulator/cmd/gantry-simulator"
 )
 
-var (
-	binary   string // the command, built once for all tests
-	anyPorts = []string{"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0"}
-)
+var anyPorts = []string{"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0"}
+
+// asCommand makes the test binary the command: it is linked already.
+const asCommand = "GANTRY_TEST_SIMULATOR"
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "gantry-simulator-test-")
-	if err != nil {
-		panic(err)
+	if os.Getenv(asCommand) != "" {
+		gantrysimulator.Main()
+		return
 	}
-	binary = filepath.Join(dir, "gantry-simulator")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("build: %v\n%s", err, out))
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
+}
+
+// command runs gantry-simulator.
+func command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	return cmd
 }
 
 // process is a running command and the environment it printed.
@@ -52,7 +53,7 @@ func launch(t *testing.T, args ...string) *process {
 	t.Helper()
 	envFile := filepath.Join(t.TempDir(), "demo.env")
 	p := &process{stderr: new(bytes.Buffer)}
-	p.Cmd = exec.Command(binary, slices.Concat(anyPorts, []string{"-env-file", envFile}, args)...)
+	p.Cmd = command(slices.Concat(anyPorts, []string{"-env-file", envFile}, args)...)
 	p.Stderr = p.stderr
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func TestCommandRefusesWrongFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"-fault", "explode"}, {"-user", "name-only"}, {"-template", "x"}, {"extra"},
 	} {
-		out, err := exec.Command(binary, args...).CombinedOutput()
+		out, err := command(args...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: accepted", args)
 		}
@@ -177,7 +178,7 @@ func TestCommandExplainsWhyNoRealMachines(t *testing.T) {
 		{[]string{"-real"}, []string{"-real needs -guest-binary"}},
 		{[]string{"-real", "-guest-binary", "no-such-file", "-binaries", empty}, []string{"machines"}},
 	} {
-		out, err := exec.Command(binary, slices.Concat(c.args, anyPorts)...).CombinedOutput()
+		out, err := command(slices.Concat(c.args, anyPorts)...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: accepted", c.args)
 		}
