@@ -135,7 +135,8 @@ func TestAgentIsConfined(t *testing.T) {
 		t.Error("the namespace takes any pod")
 	case pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken:
 		t.Error("the agent gets a token of the cluster's API")
-	case c.SecurityContext == nil || *c.SecurityContext.AllowPrivilegeEscalation || !slices.Contains(c.SecurityContext.Capabilities.Drop, "ALL"):
+	case c.SecurityContext == nil || *c.SecurityContext.AllowPrivilegeEscalation ||
+		!slices.Contains(c.SecurityContext.Capabilities.Drop, "ALL"):
 		t.Errorf("security context: %+v", c.SecurityContext)
 	case c.Resources.Limits.Memory().IsZero():
 		t.Error("no limit of memory")
@@ -176,7 +177,12 @@ func TestPodsFollowTheSecret(t *testing.T) {
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	c := config()
-	c.Proxy = &agent.Proxy{HTTP: "http://proxy:3128", HTTPS: "http://proxy:3129", NoProxy: " vcenter.example.com ,, localhost", CACertificate: "PEM"}
+	c.Proxy = &agent.Proxy{
+		HTTP:          "http://proxy:3128",
+		HTTPS:         "http://proxy:3129",
+		NoProxy:       " vcenter.example.com ,, localhost",
+		CACertificate: "PEM",
+	}
 	list := manifests(t, c)
 	data := object[corev1.Secret](t, list, "Secret").Data
 	want := "localhost,127.0.0.1,::1,.svc,.cluster.local,192.168.0.0/16,10.96.0.0/12,vcenter.example.com"

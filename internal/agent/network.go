@@ -13,7 +13,7 @@ import (
 	applyrbac "k8s.io/client-go/applyconfigurations/rbac/v1"
 )
 
-// The images of the pod network. They belong together and are raised together.
+// The images of the pod network, of one release: both are updated together.
 const (
 	FlannelImage    = "ghcr.io/flannel-io/flannel:v0.27.4"
 	FlannelCNIImage = "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1"
@@ -29,8 +29,8 @@ const (
 	configList      = "10-flannel.conflist"
 )
 
-// Network renders the pod network of a gateway: flannel over VXLAN, which asks
-// nothing of the network between the nodes. podCIDR is what kubeadm was given.
+// Network renders the pod network of a gateway: flannel over VXLAN, which needs
+// no support by the network between the nodes. podCIDR is kubeadm's podSubnet.
 func Network(podCIDR string) ([]string, error) {
 	prefix, err := netip.ParsePrefix(podCIDR)
 	if err != nil {
@@ -90,13 +90,14 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 	at := func(name, path string) *applycore.VolumeMountApplyConfiguration {
 		return applycore.VolumeMount().WithName(name).WithMountPath(path)
 	}
-	copyFile := func(name, image, from, directory, file string, mounts ...*applycore.VolumeMountApplyConfiguration) *applycore.ContainerApplyConfiguration {
-		return applycore.Container().WithName(name).WithImage(image).
-			WithCommand("cp").WithArgs("-f", from, directory+"/"+file).WithVolumeMounts(mounts...)
+	copyFile := func(name, image, from, to string) *applycore.ContainerApplyConfiguration {
+		return applycore.Container().WithName(name).WithImage(image).WithCommand("cp").WithArgs("-f", from, to)
 	}
 	field := func(name, path string) *applycore.EnvVarApplyConfiguration {
-		return applycore.EnvVar().WithName(name).WithValueFrom(applycore.EnvVarSource().WithFieldRef(applycore.ObjectFieldSelector().WithFieldPath(path)))
+		source := applycore.EnvVarSource().WithFieldRef(applycore.ObjectFieldSelector().WithFieldPath(path))
+		return applycore.EnvVar().WithName(name).WithValueFrom(source)
 	}
+
 	flanneld := applycore.Container().WithName("kube-flannel").WithImage(FlannelImage).
 		WithCommand("/opt/bin/flanneld").WithArgs("--ip-masq", "--kube-subnet-mgr").
 		WithEnv(field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace")).
@@ -106,14 +107,16 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(false).
 			WithCapabilities(applycore.Capabilities().WithAdd("NET_ADMIN", "NET_RAW"))).
 		WithVolumeMounts(at("run", "/run/flannel"), at("config", configDirectory), at("xtables-lock", "/run/xtables.lock"))
+
 	pod := applycore.PodSpec().WithServiceAccountName(networkAccount).
 		WithHostNetwork(true).WithPriorityClassName("system-node-critical").
 		WithNodeSelector(map[string]string{"kubernetes.io/os": "linux"}).
 		WithTolerations(applycore.Toleration().WithOperator(corev1.TolerationOpExists)).
 		WithInitContainers(
-			copyFile("install-cni-plugin", FlannelCNIImage, "/flannel", "/opt/cni/bin", "flannel", at("plugins", "/opt/cni/bin")),
-			copyFile("install-cni", FlannelImage, configDirectory+"/cni-conf.json", "/etc/cni/net.d", configList,
-				at("cni", "/etc/cni/net.d"), at("config", configDirectory)),
+			copyFile("install-cni-plugin", FlannelCNIImage, "/flannel", "/opt/cni/bin/flannel").
+				WithVolumeMounts(at("plugins", "/opt/cni/bin")),
+			copyFile("install-cni", FlannelImage, configDirectory+"/cni-conf.json", "/etc/cni/net.d/"+configList).
+				WithVolumeMounts(at("cni", "/etc/cni/net.d"), at("config", configDirectory)),
 		).
 		WithContainers(flanneld).
 		WithVolumes(
@@ -122,6 +125,7 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 			applycore.Volume().WithName("xtables-lock").WithHostPath(
 				applycore.HostPathVolumeSource().WithPath("/run/xtables.lock").WithType(corev1.HostPathFileOrCreate)),
 		)
+
 	return applyapps.DaemonSet(networkName, networkNamespace).WithSpec(applyapps.DaemonSetSpec().
 		WithSelector(applymeta.LabelSelector().WithMatchLabels(labels)).
 		WithTemplate(applycore.PodTemplateSpec().WithLabels(labels).WithSpec(pod)))

@@ -159,7 +159,8 @@ func newFakeCluster(t *testing.T, version, directory string) *fakeCluster {
 	c.server.StartTLS()
 	t.Cleanup(c.server.Close)
 
-	info := fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- name: \"\"\n  cluster:\n    server: %s\n    certificate-authority-data: %s\n",
+	info := fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- name: \"\"\n  cluster:\n    server: %s\n    "+
+		"certificate-authority-data: %s\n",
 		c.server.URL, base64.StdEncoding.EncodeToString(c.authorities.CA.Cert))
 	first := withVersion(newNode(t, bootstrap.FirstControlPlane), version)
 	documents := strings.Split(keepIn(directory, userdata(t, first).file("/etc/gantry/kubeadm.yaml")), "---\n")

@@ -180,7 +180,9 @@ esac`)
 	if !slices.Contains(m.calls("kubeadm"), "init --config /etc/gantry/kubeadm.yaml --skip-token-print") {
 		t.Errorf("kubeadm was called with %q", m.calls("kubeadm"))
 	}
-	if during, after := m.read("/kube-vip.conf"), m.link(kubeVIPConf); during != "/etc/kubernetes/super-admin.conf\n" || after != "/etc/kubernetes/admin.conf" {
+	during, after := m.read("/kube-vip.conf"),
+		m.link(kubeVIPConf)
+	if during != "/etc/kubernetes/super-admin.conf\n" || after != "/etc/kubernetes/admin.conf" {
 		t.Errorf("kube-vip starts with %q during init and with %q after it", during, after)
 	}
 	// kubelet restarts a pod whose manifest changes: the VIP would be gone for 11 s.

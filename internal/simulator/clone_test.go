@@ -103,7 +103,8 @@ func TestFullCloneHasItsOwnDiskOfTheSizeAsked(t *testing.T) {
 	if !d.DiskExists("[shared-1] n1/n1.vmdk") {
 		t.Error("no file behind the disk")
 	}
-	if got := disks(d.properties(d.vm(template), "config"))[0]; got.CapacityInBytes != 20<<30 || backing(got).FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
+	got := disks(d.properties(d.vm(template), "config"))[0]
+	if got.CapacityInBytes != 20<<30 || backing(got).FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
 		t.Errorf("the clone changed its template: %+v", backing(got))
 	}
 }
@@ -117,7 +118,8 @@ func TestLinkedCloneHasAChildDisk(t *testing.T) {
 		t.Fatalf("disks %+v", disk)
 	}
 	b := backing(disk[0])
-	if b.FileName != "[shared-1] n1/n1.vmdk" || b.Parent == nil || b.Parent.FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
+	if b.FileName != "[shared-1] n1/n1.vmdk" || b.Parent == nil ||
+		b.Parent.FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
 		t.Errorf("backing %+v, parent %+v", b, b.Parent)
 	}
 }
@@ -170,7 +172,8 @@ func TestCloneSettings(t *testing.T) {
 		s.Config.Annotation = "built by a test"
 		s.Config.VAppConfigRemoved = types.NewBool(true)
 		s.Config.ExtraConfig = []types.BaseOptionValue{
-			option("guestinfo.userdata", "secret"), option("gantry.node", `{"cluster":"c"}`), option("disk.EnableUUID", "TRUE"), option("absent", ""),
+			option("guestinfo.userdata", "secret"), option("gantry.node", `{"cluster":"c"}`),
+			option("disk.EnableUUID", "TRUE"), option("absent", ""),
 		}
 	})
 	vm := d.properties(ref, "name", "parent", "config", "summary", "runtime", "network", "guest", "resourcePool")
@@ -232,7 +235,9 @@ func TestCloneIsRefused(t *testing.T) {
 	}
 	host, err := d.finder.HostSystem(d.ctx, "cluster-b/*-1.example.internal")
 	d.must(err)
-	if _, err := d.clone("n", func(s *types.VirtualMachineCloneSpec) { s.Location.Host = types.NewReference(host.Reference()) }); !isFault[types.InvalidArgument](err) {
+	if _, err := d.clone("n", func(s *types.VirtualMachineCloneSpec) {
+		s.Location.Host = types.NewReference(host.Reference())
+	}); !isFault[types.InvalidArgument](err) {
 		t.Errorf("host of another cluster: %v", err)
 	}
 	ds, err := d.finder.Datastore(d.ctx, "local-b")

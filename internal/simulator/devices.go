@@ -64,7 +64,9 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 }
 
 // change applies one device change of the clone's specification.
-func (c *cloning) change(devices []types.BaseVirtualDevice, spec *types.VirtualDeviceConfigSpec, index int) ([]types.BaseVirtualDevice, fault) {
+func (c *cloning) change(
+	devices []types.BaseVirtualDevice, spec *types.VirtualDeviceConfigSpec, index int,
+) ([]types.BaseVirtualDevice, fault) {
 	invalid := &types.InvalidDeviceSpec{
 		InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange"}, DeviceIndex: int32(index),
 	}

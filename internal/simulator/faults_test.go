@@ -72,7 +72,8 @@ func TestCallIsRefused(t *testing.T) {
 		}
 	}
 	d.fault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CurrentTime", Fault: "NoPermission", Privilege: "System.View"})
-	if err := d.ping(); !isFault[types.NoPermission](err) || soap.ToSoapFault(err).VimFault().(types.NoPermission).PrivilegeId != "System.View" {
+	err := d.ping()
+	if !isFault[types.NoPermission](err) || soap.ToSoapFault(err).VimFault().(types.NoPermission).PrivilegeId != "System.View" {
 		t.Errorf("privilege: %v", err)
 	}
 	m := d.tagManager()
@@ -262,7 +263,8 @@ func TestPrivilegeIsDenied(t *testing.T) {
 		t.Errorf("tag: %v", err)
 	}
 	req := types.FetchUserPrivilegeOnEntities{
-		This: *d.client.ServiceContent.AuthorizationManager, UserName: d.Username(), Entities: []types.ManagedObjectReference{d.folder("k8s").Reference()},
+		This: *d.client.ServiceContent.AuthorizationManager, UserName: d.Username(),
+		Entities: []types.ManagedObjectReference{d.folder("k8s").Reference()},
 	}
 	res, err := methods.FetchUserPrivilegeOnEntities(d.ctx, d.client.Client, &req)
 	d.must(err)
@@ -273,7 +275,8 @@ func TestPrivilegeIsDenied(t *testing.T) {
 	if granted["Folder.Create"] || granted["Resource.AssignVMToPool"] || !granted["VirtualMachine.Interact.PowerOn"] {
 		t.Error("the list of privileges does not agree with what is refused")
 	}
-	for _, id := range []string{"InventoryService.Tagging.EditTag", "Cns.Searchable", "StorageProfile.View", "Sessions.ValidateSession", "Host.Inventory.EditCluster"} {
+	for _, id := range []string{"InventoryService.Tagging.EditTag", "Cns.Searchable",
+		"StorageProfile.View", "Sessions.ValidateSession", "Host.Inventory.EditCluster"} {
 		if !granted[id] {
 			t.Errorf("%s is not granted", id)
 		}

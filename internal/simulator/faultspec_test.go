@@ -25,7 +25,8 @@ func TestParseFault(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "explode", "refuse,fault=Nonsense", "delay", "refuse,nth", "refuse,nth=x", "refuse,colour=red", "fail-task,fault=Folder"} {
+	for _, text := range []string{"", "explode", "refuse,fault=Nonsense", "delay",
+		"refuse,nth", "refuse,nth=x", "refuse,colour=red", "fail-task,fault=Folder"} {
 		if got, err := simulator.ParseFault(text); err == nil {
 			t.Errorf("%q is %+v", text, got)
 		}

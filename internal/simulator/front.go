@@ -197,7 +197,9 @@ func soapFault(f fault) ([]byte, error) {
 	kind := reflect.TypeOf(f).Elem().Name()
 	var out bytes.Buffer
 	out.WriteString(xml.Header)
-	out.WriteString(`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body><soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>`)
+	out.WriteString(`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" ` +
+		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>` +
+		`<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>`)
 	if err := xml.EscapeText(&out, []byte(faultMessage(f))); err != nil {
 		return nil, fmt.Errorf("encode fault: %w", err)
 	}

@@ -147,7 +147,9 @@ func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.
 	return dvs, nil
 }
 
-func (b *builder) cluster(dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vcsim.DistributedVirtualSwitch) (types.ManagedObjectReference, error) {
+func (b *builder) cluster(
+	dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vcsim.DistributedVirtualSwitch,
+) (types.ManagedObjectReference, error) {
 	var none types.ManagedObjectReference
 	folder := b.ctx.Map.Get(dc.HostFolder).(*vcsim.Folder)
 	res := folder.CreateClusterEx(b.ctx, &types.CreateClusterEx{This: folder.Self, Name: c.name})
@@ -169,9 +171,10 @@ func (b *builder) cluster(dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vc
 	}
 
 	pool := b.ctx.Map.Get(*obj.ResourcePool).(*vcsim.ResourcePool)
-	if err := faultError(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
+	err := faultError(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
 		This: pool.Self, Name: "gantry", Spec: types.DefaultResourceConfigSpec(),
-	})); err != nil {
+	}))
+	if err != nil {
 		return none, fmt.Errorf("resource pool: %w", err)
 	}
 	// vcsim appends to slices that it reads without a lock; with no spare
@@ -190,9 +193,10 @@ func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datas
 	host := b.ctx.Map.Get(added.(types.ManagedObjectReference)).(*vcsim.HostSystem)
 	system := b.ctx.Map.Get(*host.ConfigManager.DatastoreSystem).(*vcsim.HostDatastoreSystem)
 	for _, ds := range datastores {
-		if err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{
+		err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{
 			This: system.Self, Name: ds, Path: filepath.Join(b.home, ds),
-		})); err != nil {
+		}))
+		if err != nil {
 			return fmt.Errorf("datastore %s: %w", ds, err)
 		}
 	}

@@ -35,7 +35,8 @@ var overridden = map[string]map[string]bool{
 	"VirtualMachine": methodSet("CloneVM_Task", "Destroy_Task", "PowerOnVM_Task", "PowerOffVM_Task",
 		"ResetVM_Task", "ShutdownGuest", "RebootGuest", "ReconfigVM_Task", "Rename_Task", "UnregisterVM",
 		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "MarkAsTemplate", "MarkAsVirtualMachine"),
-	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
+	"Folder": methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task",
+		"Rename_Task", "CreateVM_Task"),
 	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
 	"ResourcePool":           methodSet("ImportVApp"),
 	"ServiceInstance":        methodSet("CurrentTime"),
@@ -196,7 +197,9 @@ func (o *overrides) MarkAsVirtualMachine(ctx *vcsim.Context, req *types.MarkAsVi
 	})
 }
 
-func (o *overrides) onVM(ctx *vcsim.Context, ref types.ManagedObjectReference, call func(*vcsim.Context, *vcsim.VirtualMachine) soap.HasFault) soap.HasFault {
+func (o *overrides) onVM(
+	ctx *vcsim.Context, ref types.ManagedObjectReference, call func(*vcsim.Context, *vcsim.VirtualMachine) soap.HasFault,
+) soap.HasFault {
 	vm, ok := get[*vcsim.VirtualMachine](ctx, ref)
 	if !ok {
 		return notFound(ref)

@@ -66,7 +66,9 @@ func (s *Simulator) reconfigure(ctx *vcsim.Context, vm *vcsim.VirtualMachine, re
 
 // checkDeviceChanges refuses what vcsim would crash on and answers the files
 // of the disks that the change destroys.
-func checkDeviceChanges(ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.Datacenter, changes []types.BaseVirtualDeviceConfigSpec) ([]string, fault) {
+func checkDeviceChanges(
+	ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.Datacenter, changes []types.BaseVirtualDeviceConfigSpec,
+) ([]string, fault) {
 	var destroyed []string
 	for i, change := range changes {
 		c := change.GetVirtualDeviceConfigSpec()
@@ -96,7 +98,9 @@ func checkDeviceChanges(ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.
 }
 
 // checkNIC refuses a network card on a network that the host has not.
-func checkNIC(ctx *vcsim.Context, dc *vcsim.Datacenter, host types.ManagedObjectReference, nic types.BaseVirtualEthernetCard, index int) fault {
+func checkNIC(
+	ctx *vcsim.Context, dc *vcsim.Datacenter, host types.ManagedObjectReference, nic types.BaseVirtualEthernetCard, index int,
+) fault {
 	card := nic.GetVirtualEthernetCard()
 	invalid := &types.InvalidDeviceBacking{InvalidDeviceSpec: types.InvalidDeviceSpec{
 		InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.backing"}, DeviceIndex: int32(index),

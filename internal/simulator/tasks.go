@@ -21,7 +21,9 @@ type work func(ctx *vcsim.Context) (types.AnyType, fault)
 // startTask runs do as a task of the entity and answers the task's reference
 // at once. Unlike vcsim's own tasks it holds no lock of the entity while it
 // waits, so that properties can be read meanwhile.
-func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, do work) types.ManagedObjectReference {
+func (s *Simulator) startTask(
+	ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, do work,
+) types.ManagedObjectReference {
 	now := s.clock.now()
 	task := &vcsim.Task{}
 	task.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-%d", s.serial.Add(1)+1000)}

@@ -33,7 +33,8 @@ func TestReconfigure(t *testing.T) {
 		t.Errorf("config %v, %d CPUs, vApp %v", e, p.Config.Hardware.NumCPU, p.Config.VAppConfig)
 	}
 	task, err := vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{
-		&types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: &types.VirtualDisk{VirtualDevice: types.VirtualDevice{Key: 2999}}},
+		&types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove,
+			Device: &types.VirtualDisk{VirtualDevice: types.VirtualDevice{Key: 2999}}},
 	}})
 	d.must(err)
 	if err := task.Wait(d.ctx); !isFault[types.InvalidDeviceSpec](err) {

@@ -142,7 +142,8 @@ func (e *engine) letJoin() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	if _, err := c.Create(e.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data}, metav1.CreateOptions{}); err != nil {
+	if _, err := c.Create(e.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data},
+		metav1.CreateOptions{}); err != nil {
 		e.t.Fatal(err)
 	}
 	e.certificateRole(e.client())

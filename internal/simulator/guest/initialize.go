@@ -59,7 +59,8 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	g.log("[certs] Using existing ca certificate authority")
 	if err := vip.CheckKubeconfig(version, true); err != nil {
 		g.log("%v", err)
-		return fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: dial tcp: no route to host: nobody holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
+		return fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: dial "+
+			"tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
 	}
 	c, err := g.newCluster(conf, version, ca, vip)
 	if err != nil {

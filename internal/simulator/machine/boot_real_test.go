@@ -25,7 +25,8 @@ func TestRealMachineWithCloudInit(t *testing.T) {
 	options.Guest = wholeGuest(t)
 	l := newLab(t, options)
 	vm := l.vm("node-1", "10.20.0.11", "")
-	metadata := strings.Replace(vm.GuestInfo["guestinfo.metadata"], `"wait-on-network"`, `"cleanup-guestinfo": ["userdata"], "wait-on-network"`, 1)
+	metadata := strings.Replace(vm.GuestInfo["guestinfo.metadata"], `"wait-on-network"`,
+		`"cleanup-guestinfo": ["userdata"], "wait-on-network"`, 1)
 	vm.GuestInfo = map[string]string{
 		"guestinfo.metadata": pack(t, metadata), "guestinfo.metadata.encoding": "gzip+base64",
 		"guestinfo.userdata.encoding": "gzip+base64",

@@ -44,7 +44,8 @@ func (w *World) Run(ctx context.Context, name string, command ...string) ([]byte
 	}
 	defer func() { _ = inside.Close() }()
 	defer func() { _ = gate.Close() }()
-	arguments := append([]string{"-c", waitAtGate, "sh", "nsenter", "--target", strconv.Itoa(pid), "--all", "--root", "--wd", "--"}, command...)
+	arguments := append([]string{"-c", waitAtGate, "sh", "nsenter", "--target", strconv.Itoa(pid), "--all", "--root", "--wd", "--"},
+		command...)
 	cmd := exec.CommandContext(ctx, "/bin/sh", arguments...)
 	cmd.Env = []string{"PATH=" + searchPath, "LANG=C.UTF-8", "HOME=/root", "USER=root"}
 	cmd.Stdin = inside

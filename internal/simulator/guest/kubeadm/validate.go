@@ -109,7 +109,8 @@ func (j *Join) complete(d discovery, cp *joinControlPlane, tool Version) error {
 		}
 	}
 	if len(j.CACertHashes) == 0 && !j.SkipCACheck {
-		return errors.New("discovery.bootstrapToken.caCertHashes: Invalid value: \"\": using token-based discovery without caCertHashes can be unsafe. Set unsafeSkipCAVerification as true in your kubeadm config file to continue")
+		return errors.New("discovery.bootstrapToken.caCertHashes: Invalid value: \"\": using token-based discovery without " +
+			"caCertHashes can be unsafe. Set unsafeSkipCAVerification as true in your kubeadm config file to continue")
 	}
 	for _, hash := range j.CACertHashes {
 		if !hashPattern.MatchString(hash) {

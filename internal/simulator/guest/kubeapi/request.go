@@ -218,7 +218,8 @@ func (r *request) change(next func(old *Object) (*Object, error)) (*Object, erro
 			return err
 		}
 		if v := n.GetResourceVersion(); v != "" && v != o.GetResourceVersion() {
-			return apierrors.NewConflict(r.kind.Resource(), r.name, fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
+			return apierrors.NewConflict(r.kind.Resource(), r.name,
+				fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
 		}
 		if u := n.GetUID(); u != "" && u != o.GetUID() {
 			return apierrors.NewConflict(r.kind.Resource(), r.name, errPrecondition)

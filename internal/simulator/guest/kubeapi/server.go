@@ -192,7 +192,8 @@ func (s *Server) route(r *http.Request, path string, user User) (*request, error
 }
 
 func noSuchPath() error {
-	return apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "the server could not find the requested resource", 0, false)
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, "",
+		schema.GroupResource{}, "", "the server could not find the requested resource", 0, false)
 }
 
 func forbidden(user User, a attributes) error {

@@ -19,7 +19,8 @@ const netplanFile = "/etc/netplan/50-cloud-init.yaml"
 // applied are the keys of an ethernet that the stand-in has an effect for. What
 // netplan knows beyond them is refused: the machine would look configured and
 // not be.
-var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6", "accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
+var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6",
+	"accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
 
 // networkPlan is what is to be done to the machine's network card.
 type networkPlan struct {

@@ -43,7 +43,8 @@ func TestRealServices(t *testing.T) {
 	if state, _ := c.try("w1", "systemctl", "is-active", "kubelet"); state != "inactive" {
 		t.Errorf("kubelet is %s after reset", state)
 	}
-	if left := c.run("w1", "sh", "-c", "ls /etc/kubernetes; crictl pods -q; mount | grep /var/lib/kubelet || true"); strings.Contains(left, ".conf") || strings.Contains(left, "/var/lib") {
+	left := c.run("w1", "sh", "-c", "ls /etc/kubernetes; crictl pods -q; mount | grep /var/lib/kubelet || true")
+	if strings.Contains(left, ".conf") || strings.Contains(left, "/var/lib") {
 		t.Errorf("reset left\n%s", left)
 	}
 	t.Log(c.run("w1", "kubeadm", "join", endpoint+":6443", "--token", node.Token, "--discovery-token-ca-cert-hash", node.CAHash))

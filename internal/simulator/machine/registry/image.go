@@ -73,7 +73,8 @@ func layers(recipe Recipe, programs map[string]string) ([]tree, error) {
 	base.directory("/tmp", fs.ModeSticky|0o777)
 	base.directory("/run", 0o755)
 	base.directory("/root", 0o700)
-	base.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\ntfc-agent:x:1000:1000::/home/tfc-agent:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+	base.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\ntfc-agent:x:1000:1000::/home/tfc-agent:/bin/sh\n"+
+		"nobody:x:65534:65534:nobody:/:/bin/false\n")
 	base.text("/etc/group", "root:x:0:\ntfc-agent:x:1000:\nnogroup:x:65534:\n")
 	base.text("/etc/nsswitch.conf", "hosts: files dns\n")
 	made := []tree{base}
