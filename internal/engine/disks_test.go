@@ -10,8 +10,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// attaching is a vCenter in which somebody attaches a disk to a VM while it is
-// about to be destroyed, which makes the destruction fail and be tried again.
+// attaching is a vCenter in which a disk is attached to a VM while it is about
+// to be destroyed, which makes the destruction fail and be tried again.
 type attaching struct {
 	model.VCenter
 	attach func(vm string)
@@ -27,7 +27,7 @@ func (v attaching) Destroy(ctx context.Context, vm string) (string, error) {
 func TestNoForeignDiskIsDestroyed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets, out := w.applied(w.spec(1, 1))
+	spec, _, out := w.applied(w.spec(1, 1))
 	var files []string
 	attach := func(name string) {
 		file, err := w.sim.AttachDisk(name, 1)
@@ -68,7 +68,7 @@ func TestARecordThatIsGone(t *testing.T) {
 	spec, secrets, before := w.applied(w.spec(1, 1))
 	e := w.engine()
 	tags := e.Ledger
-	if err := tags.Unregister(t.Context(), tags.ID("cluster", "", "prod")); err != nil {
+	if err := tags.Unregister(t.Context(), tags.ID(spec.Ref)); err != nil {
 		t.Fatal(err)
 	}
 	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"create_record prod"}) {

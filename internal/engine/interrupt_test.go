@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
@@ -64,15 +64,15 @@ func (w *world) noAddressTwice() {
 }
 
 // record is what the ledger knows of the world's cluster.
-func (w *world) record() ledger.ClusterBody {
+func (w *world) record() record.Cluster {
 	w.t.Helper()
-	book := w.engine().Ledger
-	rec, err := book.Record(w.t.Context(), book.ID(ledger.KindCluster, "", "prod"))
+	tags := w.engine().Ledger
+	rec, err := tags.Record(w.t.Context(), tags.ID(w.spec(1, 1).Ref))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var body ledger.ClusterBody
-	if err := json.Unmarshal(rec.Body, &body); err != nil {
+	body, err := rec.Cluster()
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	return body
@@ -83,7 +83,7 @@ func (w *world) claims() int {
 	w.t.Helper()
 	left := 0
 	for _, name := range w.sim.Leftovers().Tags {
-		if strings.HasPrefix(name, w.pool+"/") && !strings.HasSuffix(name, "!rest") {
+		if strings.HasPrefix(name, w.pool.String()+"/") && !strings.HasSuffix(name, "!cooldown") {
 			left++
 		}
 	}
@@ -122,7 +122,7 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			var plan *model.PlanError
-			if w.record().Done && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
+			if w.record().CreationComplete && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
 				return // the state would have held it
 			}
 			t.Fatal(err)
@@ -146,14 +146,14 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
 	interrupt(t, 4, func(w *world) {
-		spec, secrets, _ := w.applied(w.spec(1, 1))
+		spec, _, _ := w.applied(w.spec(1, 1))
 		w.sim.ResetCalls()
 		if err := w.engine().Destroy(w.t.Context(), spec.Target()); err != nil {
 			w.t.Fatal(err)
 		}
 	}, func(t *testing.T, k int) {
 		w := newWorld(t, simulator.Options{})
-		spec, secrets, _ := w.applied(w.spec(1, 1))
+		spec, _, _ := w.applied(w.spec(1, 1))
 		w.killed(k, func(ctx context.Context, e *engine.Engine) {
 			_ = e.Destroy(ctx, spec.Target())
 		})
@@ -165,7 +165,7 @@ func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 }
 
 // onlyThePoolIsLeft fails when anything but the record of the world's pool, its
-// place among the pools, the addresses that rest, and the mark of the ledger's
+// place among the pools, the addresses that cool down, and the mark of the ledger's
 // category is left.
 func (w *world) onlyThePoolIsLeft() {
 	w.t.Helper()
@@ -176,8 +176,8 @@ func (w *world) onlyThePoolIsLeft() {
 	}
 	var tags []string
 	for _, e := range entries {
-		ofPool := e.Kind == ledger.EntryRest || e.Kind == ledger.EntryRoot
-		if !(ofPool && e.Pool.String() == w.pool || e.ID.String() == w.pool) {
+		ofPool := e.Kind == ledger.EntryCooldown || e.Kind == ledger.EntryIndex
+		if !(ofPool && e.IPPool == w.pool || e.ID == w.pool) {
 			tags = append(tags, e.Name)
 		}
 	}

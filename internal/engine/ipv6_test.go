@@ -1,13 +1,11 @@
 package engine_test
 
 import (
-	"encoding/json"
 	"net/netip"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -16,25 +14,17 @@ import (
 func TestApplyOnIPv6(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	raw, err := json.Marshal(record.IPPool{
+	w.pool = w.register(record.IPPool{
 		Name: "six", Start: "2001:db8:1::10", End: "2001:db8:1::ff", PrefixLength: 64,
 		DefaultGateway: "2001:db8:1::1", Nameservers: []string{"2001:db8:1::2"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := w.engine().Ledger.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "six", Body: raw})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.pool = id.String()
 	spec := w.spec(1, 1)
 	spec.PodCIDR, spec.ServiceCIDR = "fd00:10:244::/56", "fd00:10:96::/112"
 	for i := range spec.Workers[0].Placements {
 		spec.Workers[0].Placements[i].Network = "dvpg-b"
 	}
 	spec.ControlPlane.Placements[0].Network = "dvpg-b"
-	spec, secrets, out := w.applied(spec)
+	spec, _, out := w.applied(spec)
 	if out.Status.State != model.StateRunning {
 		t.Fatalf("status %+v", out.Status)
 	}

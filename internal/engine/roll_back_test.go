@@ -106,18 +106,18 @@ func TestRollWaitsForTheControlPlane(t *testing.T) {
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(strategy, 0)
 			spec.Workers[0].CPU = 4
-			sick := &atomic.Bool{}
-			sick.Store(true)
+			unhealthy := &atomic.Bool{}
+			unhealthy.Store(true)
 			e := w.engine()
-			e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, "prod-cp-1", sick}, 2*time.Second
+			e.Kube, e.Timing.ReadyWait = unhealthyKube{e.Kube, "prod-cp-1", unhealthy}, 2*time.Second
 			_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is sick)") || !strings.Contains(err.Error(), "control plane") {
+			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is unhealthy)") || !strings.Contains(err.Error(), "control plane") {
 				t.Errorf("got %v", err)
 			}
 			if ready := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Contains(ready, "prod-general-1") || !slices.Contains(ready, "prod-general-2") {
 				t.Errorf("Ready are %v", ready)
 			}
-			sick.Store(false)
+			unhealthy.Store(false)
 			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.spec(1, 1))
-	// As after somebody has renamed the datastore and the network.
+	// As after the datastore and the network were renamed.
 	place := &spec.ControlPlane.Placements[0]
 	place.Datastore, place.Network = "renamed", "renamed, too"
 	spec.Workers[0].CPU, spec.Workers[0].Count = 4, 2
@@ -147,12 +147,12 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 		t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
 	spec.ControlPlane.Count = 3
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control_plane.placement.datastore") {
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control plane, datastore") {
 		t.Errorf("got %v with the problems %v", actions(p), p.Problems)
 	}
 	spec.ControlPlane.Count, spec.Workers[0].CPU = 1, 6
 	spec.Workers[0].Placements[1].Datastore = "renamed"
-	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Field != `worker_pools["general"].placements[1].datastore` {
+	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Fields[0] != (model.PlacementRef{NodePool: "general", Index: 1}).Field(model.FieldDatastore) {
 		t.Errorf("got the problems %v", p.Problems)
 	}
 }

@@ -14,28 +14,28 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// sickKube is the cluster's API with one node that it calls not Ready.
-type sickKube struct {
+// unhealthyKube is the cluster's API with one node that it calls not Ready.
+type unhealthyKube struct {
 	model.Kube
-	node string
-	sick *atomic.Bool
+	node      string
+	unhealthy *atomic.Bool
 }
 
-func (k sickKube) Connect(kubeconfig []byte) (model.API, error) {
+func (k unhealthyKube) Connect(kubeconfig []byte) (model.API, error) {
 	api, err := k.Kube.Connect(kubeconfig)
-	return sickAPI{api, k}, err
+	return unhealthyAPI{api, k}, err
 }
 
-type sickAPI struct {
+type unhealthyAPI struct {
 	model.API
-	kube sickKube
+	kube unhealthyKube
 }
 
-func (a sickAPI) Nodes(ctx context.Context) ([]model.KubeNode, error) {
+func (a unhealthyAPI) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	nodes, err := a.API.Nodes(ctx)
 	for i := range nodes {
-		if nodes[i].Name == a.kube.node && a.kube.sick.Load() {
-			nodes[i].Ready, nodes[i].Reason = false, "it is sick"
+		if nodes[i].Name == a.kube.node && a.kube.unhealthy.Load() {
+			nodes[i].Ready, nodes[i].Reason = false, "it is unhealthy"
 		}
 	}
 	return nodes, err
@@ -46,9 +46,9 @@ func (a sickAPI) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 func TestRollWaitsUntilNodesServe(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		strategy model.RollStrategy
-		sick     string
-		left     []string // that the API calls Ready after two tries
+		strategy  model.RollStrategy
+		unhealthy string
+		left      []string // that the API calls Ready after two tries
 	}{
 		"the successor, expand first":   {model.ExpandFirst, "prod-general-3", []string{"prod-general-1", "prod-general-2", "prod-general-3"}},
 		"the successor, contract first": {model.ContractFirst, "prod-general-3", []string{"prod-general-2", "prod-general-3"}},
@@ -58,24 +58,24 @@ func TestRollWaitsUntilNodesServe(t *testing.T) {
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(c.strategy, 0)
 			spec.Workers[0].CPU = 4
-			sick := &atomic.Bool{}
-			sick.Store(true)
+			unhealthy := &atomic.Bool{}
+			unhealthy.Store(true)
 			apply := func() error {
 				e := w.engine()
-				e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, c.sick, sick}, 2*time.Second
+				e.Kube, e.Timing.ReadyWait = unhealthyKube{e.Kube, c.unhealthy, unhealthy}, 2*time.Second
 				_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 				return err
 			}
 			for _, step := range []string{"create_node prod-general-3", "delete_node prod-general-"} {
-				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is sick") || !strings.Contains(err.Error(), "the rollout stops here") {
+				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is unhealthy") || !strings.Contains(err.Error(), "the rollout stops here") {
 					t.Fatalf("got %v", err)
 				}
-				// The engine was told that one is sick, and has not waited for it.
+				// The engine was told that one is unhealthy, and has not waited for it.
 				w.until(fmt.Sprint("Ready are ", c.left), func(ctx context.Context) bool {
 					return slices.Equal(w.readyNodes(ctx, secrets, "prod-general-"), c.left)
 				})
 			}
-			sick.Store(false)
+			unhealthy.Store(false)
 			if err := apply(); err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestCallsOfARoll(t *testing.T) {
 			}
 			spec.Workers[0].CPU = 4
 			w.sim.ResetCalls()
-			if p, err := e.Plan(t.Context(), spec, secrets, nil); err != nil || len(p.Steps) != 12 {
+			if p, err := e.Plan(t.Context(), spec, secrets, nil); err != nil || len(p.Steps()) != 12 {
 				t.Fatalf("%v, %v", p, err)
 			}
 			planned := w.sim.Calls()

@@ -13,7 +13,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -206,7 +205,7 @@ func (w *world) rolledOut(spec model.ClusterSpec, secrets *model.Secrets, names 
 		w.t.Fatal(err)
 	}
 	for _, m := range survey.Machines {
-		if m.Marker.NodePool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Template) {
+		if m.Marker.NodePool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Image.Template) {
 			w.t.Errorf("%s was built with %+v", m.Marker.Node, m.Marker)
 		}
 	}
@@ -259,7 +258,7 @@ func TestRollInterrupted(t *testing.T) {
 }
 
 // TestRollStopsAtANodeThatFails rolls to an image that cannot join: nothing more
-// is taken away, again and again, and a mended image goes on.
+// is taken away, again and again, and a fixed image goes on.
 func TestRollStopsAtANodeThatFails(t *testing.T) {
 	t.Parallel()
 	for name, strategy := range strategies {
@@ -267,7 +266,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(strategy, 0)
-			spec.Template = "gantry-node-1.30.4"
+			spec.Image.Template = "gantry-node-1.30.4"
 			left := []string{"prod-general-1", "prod-general-2"}
 			if strategy == model.ContractFirst {
 				left = left[1:]
@@ -285,7 +284,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 					t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
 				}
 			}
-			spec.Template = "gantry-node-1.34.2-nosnap"
+			spec.Image.Template = "gantry-node-1.34.2-nosnap"
 			p := w.plan(spec, secrets)
 			if !slices.ContainsFunc(p.Warnings, func(w model.Finding) bool { return strings.Contains(w.Detail, "prod-cp-1 (gantry-node-1.34.2)") }) {
 				t.Errorf("the plan does not say that the control plane keeps its image: %v", p.Warnings)

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -11,9 +10,9 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -23,7 +22,7 @@ import (
 type world struct {
 	t    testing.TB
 	sim  *simulator.Simulator
-	pool string
+	pool uuid.UUID
 }
 
 // fast is how long the engine waits where everything answers in milliseconds.
@@ -48,18 +47,16 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 	return w
 }
 
-func (w *world) addPool(name, start, end string) string {
+func (w *world) addPool(name, start, end string) uuid.UUID {
 	w.t.Helper()
-	body := record.IPPool{Name: name, Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1", Nameservers: []string{"10.10.128.2"}}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Kind: ledger.KindPool, Name: name, Body: raw})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return id.String()
+	return w.register(record.IPPool{
+		Name:           name,
+		Start:          start,
+		End:            end,
+		PrefixLength:   18,
+		DefaultGateway: "10.10.128.1",
+		Nameservers:    []string{"10.10.128.2"},
+	})
 }
 
 // engine is an engine of its own, as another run of Terraform would have.
@@ -73,9 +70,9 @@ func (w *world) engine() *engine.Engine {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = sessions.LogoutAll(context.Background()) })
-	book := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
+	tags := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
 	return &engine.Engine{
-		Reader: vc, Builder: vc, Ledger: book, Parallel: 16, Timing: fast(),
+		Reader: vc, Builder: vc, Ledger: tags, Parallel: 16, Timing: fast(),
 		Kube: kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
 	}
 }
@@ -95,7 +92,7 @@ func (w *world) spec(controlPlane, workers int) model.ClusterSpec {
 			Placements: []model.Placement{w.placement("cluster-a")},
 		},
 		Workers: []model.NodePool{{
-			Name: "general", Count: workers, CPU: 2, MemoryGB: 4, Labels: map[string]string{"tier": "general"},
+			Name: "general", Count: workers, CPU: 2, MemoryGB: 4, Meta: model.NodeMeta{Labels: map[string]string{"tier": "general"}},
 			Placements: []model.Placement{w.placement("cluster-a"), w.placement("cluster-b")},
 		}},
 	}
@@ -114,7 +111,7 @@ func newSecrets(t testing.TB) *model.Secrets {
 func (w *world) applied(spec model.ClusterSpec) (model.ClusterSpec, *model.Secrets, *engine.Outcome) {
 	w.t.Helper()
 	secrets := newSecrets(w.t)
-	out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets, Parents: []string{uuid.NewString()}})
+	out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets, Parents: []uuid.UUID{uuid.New()}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"net/netip"
 	"slices"
 
@@ -44,6 +45,24 @@ type Facts struct {
 type Record struct {
 	Found bool
 	record.Cluster
+}
+
+// MarshalJSON writes the record, or null where there is none.
+func (r Record) MarshalJSON() ([]byte, error) {
+	if !r.Found {
+		return []byte("null"), nil
+	}
+	return json.Marshal(r.Cluster)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *Record) UnmarshalJSON(raw []byte) error {
+	*r = Record{}
+	if string(raw) == "null" {
+		return nil
+	}
+	r.Found = true
+	return json.Unmarshal(raw, &r.Cluster)
 }
 
 // OwnIPPool is a gateway's inline IP pool as the ledger has it.

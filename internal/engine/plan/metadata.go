@@ -16,7 +16,8 @@ func satisfies(node model.KubeNode, want model.NodeMeta) bool {
 
 func covers(want, have, managed map[string]string) bool {
 	for key, value := range want {
-		if got, ok := have[key]; !ok || got != value {
+		_, ours := managed[key] // what others set is adopted: the remembered facts leave it out
+		if got, ok := have[key]; !ours || !ok || got != value {
 			return false
 		}
 	}
