@@ -12,6 +12,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 const delay = 5 * time.Minute
@@ -19,7 +20,7 @@ const delay = 5 * time.Minute
 // over is a little more than the delay: a rest is rounded up to full seconds.
 const over = delay + 2*time.Second
 
-func resting(t *testing.T, last string) ledger.Pool {
+func resting(t *testing.T, last string) ledger.IPPool {
 	t.Helper()
 	pool := nodes(t, last)
 	pool.ReuseDelay = delay
@@ -27,10 +28,10 @@ func resting(t *testing.T, last string) ledger.Pool {
 }
 
 // used claims the first n addresses that prod gets, and releases them.
-func used(t *testing.T, store ledger.Store, pool ledger.Pool, n int) []netip.Addr {
+func used(t *testing.T, store ledger.Store, pool ledger.IPPool, n int) []netip.Addr {
 	t.Helper()
 	l, _ := join(store)
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	var all []netip.Addr
 	for i := range n {
 		all = append(all, claim(t, l, pool, owner("prod", i), snap))
@@ -48,35 +49,35 @@ func TestReleasedAddressRests(t *testing.T) {
 	used(t, store, pool, 3)
 
 	other, _ := join(store)
-	snap := taken(t, other)
-	if snap.Count(pool) != 0 || snap.Resting(pool) != 3 || snap.Free(pool) != 3 {
-		t.Errorf("%d are taken, %d rest, %d are free", snap.Count(pool), snap.Resting(pool), snap.Free(pool))
+	snap := snapshot(t, other)
+	if snap.Count(pool) != 0 || snap.CoolingDown(pool) != 3 || snap.Free(pool) != 3 {
+		t.Errorf("%d are taken, %d rest, %d are free", snap.Count(pool), snap.CoolingDown(pool), snap.Free(pool))
 	}
 	_, err := other.Claim(t.Context(), pool, owner("dev", 1), snap)
 	var full *ledger.ExhaustedError
-	if !errors.As(err, &full) || full.Resting != 3 || full.Next.Before(time.Now().Add(delay)) || full.Next.After(time.Now().Add(over)) {
+	if !errors.As(err, &full) || full.CoolingDown != 3 || full.Next.Before(time.Now().Add(delay)) || full.Next.After(time.Now().Add(over)) {
 		t.Fatalf("Claim from a pool that rests: %v, want an *ExhaustedError that says until when", err)
 	}
-	for _, word := range []string{"3 rest since other clusters released them", "the next may be had at " + full.Next.UTC().Format(time.RFC3339)} {
+	for _, word := range []string{"3 cool down after other clusters released them", "the next is available at " + full.Next.UTC().Format(time.RFC3339)} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %v", word, err)
 		}
 	}
 
 	own, _ := join(store)
-	claim(t, own, pool, owner("prod", 7), taken(t, own))
+	claim(t, own, pool, owner("prod", 7), snapshot(t, own))
 	wantTags(t, store, 3) // one claim, and two rest
 
 	store.Advance(over)
 	later, p := join(store)
-	snap = taken(t, later)
+	snap = snapshot(t, later)
 	p.Reset()
 	claim(t, later, pool, owner("dev", 1), snap)
 	wantCalls(t, p, map[string]int{ledgertest.Now: 1, ledgertest.Get: 2, ledgertest.Create: 1, ledgertest.Delete: 1})
 	claim(t, later, pool, owner("dev", 2), snap)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1, ledgertest.Delete: 1})
-	if snap.Resting(pool) != 0 {
-		t.Errorf("%d addresses rest", snap.Resting(pool))
+	if snap.CoolingDown(pool) != 0 {
+		t.Errorf("%d addresses rest", snap.CoolingDown(pool))
 	}
 	wantTags(t, store, 3)
 }
@@ -88,7 +89,7 @@ func TestClaimsPreferWhatDoesNotRest(t *testing.T) {
 	rested := used(t, store, pool, 3)
 	for _, cluster := range []string{"prod", "dev"} {
 		l, p := join(store)
-		snap := taken(t, l)
+		snap := snapshot(t, l)
 		p.Reset()
 		addr := claim(t, l, pool, owner(cluster, 9), snap)
 		wantCalls(t, p, map[string]int{ledgertest.Create: 1})
@@ -103,7 +104,7 @@ func TestClaimsPreferWhatDoesNotRest(t *testing.T) {
 	addr := claim(t, l, pool, owner("dev", 1), storeLater(t, store, l))
 	must(t, l.Release(t.Context(), pool, addr, owner("dev", 1)))
 	fresh, _ := join(store)
-	snap := taken(t, fresh)
+	snap := snapshot(t, fresh)
 	if got := claim(t, fresh, pool, owner("dev", 2), snap); got != addr {
 		t.Errorf("dev got %s, not its own %s", got, addr)
 	}
@@ -113,7 +114,7 @@ func TestClaimsPreferWhatDoesNotRest(t *testing.T) {
 func storeLater(t *testing.T, store *ledgertest.Store, l *ledger.Ledger) *ledger.Snapshot {
 	t.Helper()
 	store.Advance(over)
-	return taken(t, l)
+	return snapshot(t, l)
 }
 
 func TestRestCostsOneCreate(t *testing.T) {
@@ -121,7 +122,7 @@ func TestRestCostsOneCreate(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, p := join(store)
 	pool := resting(t, "9")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	addrs := []netip.Addr{claim(t, l, pool, owner("prod", 0), snap), claim(t, l, pool, owner("prod", 1), snap), claim(t, l, pool, owner("prod", 2), snap)}
 	p.Reset()
 	must(t, l.Release(t.Context(), pool, addrs[0], owner("prod", 0)))
@@ -167,7 +168,7 @@ func TestRestHoldsWhereverAReleaseDies(t *testing.T) {
 				wantRefused(t, store, pool)
 				store.Advance(over)
 				dev, _ := join(store)
-				claim(t, dev, pool, owner("dev", 1), taken(t, dev))
+				claim(t, dev, pool, owner("dev", 1), snapshot(t, dev))
 				wantTags(t, store, 1)
 			}
 			if calls < 4 {
@@ -177,10 +178,10 @@ func TestRestHoldsWhereverAReleaseDies(t *testing.T) {
 	}
 }
 
-func wantRefused(t *testing.T, store *ledgertest.Store, pool ledger.Pool) {
+func wantRefused(t *testing.T, store *ledgertest.Store, pool ledger.IPPool) {
 	t.Helper()
 	dev, _ := join(store)
-	if addr, err := dev.Claim(t.Context(), pool, owner("dev", 1), taken(t, dev)); !errors.Is(err, ledger.ErrExhausted) {
+	if addr, err := dev.Claim(t.Context(), pool, owner("dev", 1), snapshot(t, dev)); !errors.Is(err, ledger.ErrExhausted) {
 		t.Fatalf("dev got %s (%v), want ErrExhausted", addr, err)
 	}
 }
@@ -197,7 +198,7 @@ func TestClaimConvergesWhereverItDies(t *testing.T) {
 			used(t, store, pool, 2)
 			store.Advance(over)
 			victim, p := join(store)
-			snap := taken(t, victim)
+			snap := snapshot(t, victim)
 			p.Reset()
 			p.Fail(ledgertest.StopAt(k, fault))
 			_, err := victim.Claim(t.Context(), pool, owner("dev", 1), snap)
@@ -208,16 +209,16 @@ func TestClaimConvergesWhereverItDies(t *testing.T) {
 				t.Fatal(err)
 			}
 			next, _ := join(store)
-			snap = taken(t, next)
-			_, err = next.OwnedBy(t.Context(), pool, snap, "dev", func(netip.Addr) bool { return false })
+			snap = snapshot(t, next)
+			_, err = next.OwnedBy(t.Context(), pool, snap, clusterID("dev"), func(netip.Addr) bool { return false })
 			must(t, err)
 			addr := claim(t, next, pool, owner("dev", 1), snap)
-			if n := taken(t, next).Count(pool); n != 1 {
+			if n := snapshot(t, next).Count(pool); n != 1 {
 				t.Fatalf("call %d: %d addresses are claimed", k, n)
 			}
 			must(t, next.Release(t.Context(), pool, addr, owner("dev", 1)))
-			if snap := taken(t, next); snap.Count(pool) != 0 || snap.Resting(pool) != 2 {
-				t.Fatalf("call %d: %d are claimed and %d rest", k, snap.Count(pool), snap.Resting(pool))
+			if snap := snapshot(t, next); snap.Count(pool) != 0 || snap.CoolingDown(pool) != 2 {
+				t.Fatalf("call %d: %d are claimed and %d rest", k, snap.Count(pool), snap.CoolingDown(pool))
 			}
 		}
 		if calls < 5 {
@@ -232,16 +233,16 @@ func TestRestTagsDoNotPileUp(t *testing.T) {
 	pool := resting(t, "250")
 	used(t, store, pool, 200)
 	l, p := join(store)
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	p.Reset()
 	claim(t, l, pool, owner("dev", 0), snap)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1, ledgertest.Get: 2, ledgertest.Now: 1})
-	if snap.Resting(pool) != 200 {
-		t.Errorf("%d addresses rest: some were swept before their time", snap.Resting(pool))
+	if snap.CoolingDown(pool) != 200 {
+		t.Errorf("%d addresses rest: some were swept before their time", snap.CoolingDown(pool))
 	}
 	store.Advance(over)
 	l, p = join(store)
-	snap = taken(t, l)
+	snap = snapshot(t, l)
 	for n := range 40 {
 		p.Reset()
 		claim(t, l, pool, owner("dev", 1+n), snap)
@@ -249,14 +250,14 @@ func TestRestTagsDoNotPileUp(t *testing.T) {
 			t.Errorf("a claim that tidies up took %v", p.Calls())
 		}
 	}
-	if snap.Resting(pool) != 120 || taken(t, l).Resting(pool) != 120 {
-		t.Errorf("%d addresses rest, want two less for each claim", snap.Resting(pool))
+	if snap.CoolingDown(pool) != 120 || snapshot(t, l).CoolingDown(pool) != 120 {
+		t.Errorf("%d addresses rest, want two less for each claim", snap.CoolingDown(pool))
 	}
 
 	// At the cap all that are over go, before a claim is refused.
 	l, _ = join(store)
 	l.MaxClaims = len(store.Tags())
-	claim(t, l, pool, owner("dev", 50), taken(t, l))
+	claim(t, l, pool, owner("dev", 50), snapshot(t, l))
 	wantTags(t, store, 42)
 }
 
@@ -268,7 +269,7 @@ func TestUnreadableRestIsOver(t *testing.T) {
 		used(t, store, pool, 1)
 		must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
 		l, _ := join(store)
-		claim(t, l, pool, owner("dev", 1), taken(t, l))
+		claim(t, l, pool, owner("dev", 1), snapshot(t, l))
 		wantTags(t, store, 1)
 	}
 }
@@ -281,7 +282,7 @@ func TestOldListIsReadAgain(t *testing.T) {
 		store := ledgertest.NewStore()
 		pool := resting(t, "1")
 		l, _ := join(store)
-		snap := taken(t, l)
+		snap := snapshot(t, l)
 		used(t, store, pool, 1)
 		time.Sleep(61 * time.Second)
 		if addr, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.Is(err, ledger.ErrExhausted) {
@@ -296,7 +297,7 @@ func TestPoolTakesItsRestsAlong(t *testing.T) {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
 		body := `{"name":"nodes","start":"10.0.0.1","end":"%s","prefix_length":24}`
-		id := register(t, l, ledger.KindPool, "nodes", fmt.Sprintf(body, "10.0.0.9"))
+		id := register(t, l, record.KindIPPool, "nodes", fmt.Sprintf(body, "10.0.0.9"))
 		pool := resting(t, "9")
 		used(t, store, pool, 9)
 		want := 9
@@ -313,9 +314,9 @@ func TestPoolTakesItsRestsAlong(t *testing.T) {
 func TestPoolWithClaimsStays(t *testing.T) {
 	t.Parallel()
 	l, _ := join(ledgertest.NewStore())
-	id := register(t, l, ledger.KindPool, "nodes", `{"name":"nodes","start":"10.0.0.1","end":"10.0.0.9","prefix_length":24}`)
+	id := register(t, l, record.KindIPPool, "nodes", `{"name":"nodes","start":"10.0.0.1","end":"10.0.0.9","prefix_length":24}`)
 	pool := nodes(t, "9")
-	addr := claim(t, l, pool, owner("prod", 1), taken(t, l))
+	addr := claim(t, l, pool, owner("prod", 1), snapshot(t, l))
 	err := l.Unregister(context.Background(), id)
 	if !errors.Is(err, ledger.ErrInUse) || !strings.Contains(err.Error(), addr.String()) {
 		t.Fatalf("Unregister of a pool with a claim: %v, want ErrInUse", err)

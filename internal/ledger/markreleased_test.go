@@ -12,18 +12,18 @@ import (
 // run has just released, although a VM was seen on it.
 func TestVacatedAddressIsHandedOutAgain(t *testing.T) {
 	t.Parallel()
-	for name, pool := range map[string]func(*testing.T, string) ledger.Pool{"at once": nodes, "after a rest": resting} {
+	for name, pool := range map[string]func(*testing.T, string) ledger.IPPool{"at once": nodes, "after a rest": resting} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store, pool := ledgertest.NewStore(), pool(t, "2")
 			l, _ := join(store)
-			snap := taken(t, l)
+			snap := snapshot(t, l)
 			addr := claim(t, l, pool, owner("prod", 1), snap)
 			claim(t, l, pool, owner("prod", 100), snap)
 			for i := range 3 {
 				snap.Avoid(addr, "the VM that had it")
 				must(t, l.Release(t.Context(), pool, addr, owner("prod", i+1)))
-				snap.Vacated(pool, addr, owner("prod", i+1))
+				snap.MarkReleased(pool, addr, owner("prod", i+1))
 				if snap.Free(pool) != 1 {
 					t.Fatalf("%d are free, not the one that was vacated", snap.Free(pool))
 				}

@@ -10,20 +10,21 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 const poolBody = `{"name":"nodes","start":"10.0.0.1","end":"10.0.0.9","prefix_length":24,"network":"dvpg-nodes","reuse_delay_seconds":0}`
 
 func poolNames(t *testing.T, l *ledger.Ledger) []string {
 	t.Helper()
-	pools, err := l.Pools(t.Context())
+	pools, err := l.IPPools(t.Context())
 	must(t, err)
 	var names []string
 	for _, p := range pools {
-		if p.ID != l.ID(ledger.KindPool, p.Record.GatewayID, p.Record.Name) {
-			t.Errorf("pool %s has the id %s", p.Record.Name, p.ID)
+		if p.ID != l.ID(p.Ref) || p.Ref.Kind != record.KindIPPool {
+			t.Errorf("pool %s has the id %s", p.Ref.Name, p.ID)
 		}
-		names = append(names, p.Record.Name)
+		names = append(names, p.Ref.Name)
 	}
 	return names
 }
@@ -35,16 +36,16 @@ func TestAllPoolsAreKnown(t *testing.T) {
 	var want []string
 	for i := range 40 {
 		name := fmt.Sprintf("nodes-%02d", i)
-		register(t, l, ledger.KindPool, name, poolBody)
+		register(t, l, record.KindIPPool, name, poolBody)
 		want = append(want, name)
 	}
-	register(t, l, ledger.KindAccount, "team-a", "{}")
+	register(t, l, record.KindCloudAccount, "team-a", "{}")
 	p.Reset()
 	if got := poolNames(t, l); !slices.Equal(got, want) {
 		t.Errorf("the pools are %v", got)
 	}
 	wantCalls(t, p, map[string]int{ledgertest.List: 1, ledgertest.Get: 80})
-	pools, err := l.Pools(t.Context())
+	pools, err := l.IPPools(t.Context())
 	must(t, err)
 	if body := pools[0].Body; body.Network != "dvpg-nodes" || body.ReuseDelay() != 0 || body.Start != "10.0.0.1" {
 		t.Errorf("the body is %+v", body)
@@ -53,8 +54,8 @@ func TestAllPoolsAreKnown(t *testing.T) {
 		t.Error("another vCenter's pools are listed")
 	}
 
-	must(t, l.Unregister(t.Context(), l.ID(ledger.KindPool, "", want[7])))
-	must(t, store.Delete(t.Context(), l.ID(ledger.KindPool, "", want[8]))) // by hand
+	must(t, l.Unregister(t.Context(), l.ID(ref(record.KindIPPool, want[7]))))
+	must(t, store.Delete(t.Context(), l.ID(ref(record.KindIPPool, want[8])))) // by hand
 	want = slices.Delete(want, 7, 9)
 	if got := poolNames(t, l); !slices.Equal(got, want) {
 		t.Errorf("the pools are %v", got)
@@ -65,11 +66,11 @@ func TestPoolsNoteThatSomebodyDeletedIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	id := register(t, l, ledger.KindPool, "nodes", poolBody)
+	id := register(t, l, record.KindIPPool, "nodes", poolBody)
 	entries, err := l.Entries(t.Context())
 	must(t, err)
 	for _, e := range entries {
-		if e.Kind == ledger.EntryRoot {
+		if e.Kind == ledger.EntryIndex {
 			must(t, store.Update(t.Context(), e.ID, "by hand"))
 		}
 	}
@@ -85,8 +86,8 @@ func TestPoolsNoteThatSomebodyDeletedIsMadeAgain(t *testing.T) {
 // belongings are a gateway's.
 func belongings(gateway uuid.UUID) []ledger.Record {
 	var all []ledger.Record
-	for kind, body := range map[ledger.Kind]string{ledger.KindPool: poolBody, ledger.KindAccount: "{}", ledger.KindCluster: bodies[5]} {
-		all = append(all, ledger.Record{Kind: kind, Name: "prod", GatewayID: gateway.String(), Body: []byte(body)})
+	for kind, body := range map[record.Kind]string{record.KindIPPool: poolBody, record.KindCloudAccount: "{}", record.KindCluster: bodies[5]} {
+		all = append(all, ledger.Record{Ref: record.Ref{Kind: kind, Name: "prod", GatewayID: gateway}, Body: []byte(body)})
 	}
 	return all
 }
@@ -95,7 +96,7 @@ func TestWhatBelongsToAGatewayIsItsChild(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	gateway := register(t, l, ledger.KindGateway, "dc1", "{}")
+	gateway := register(t, l, record.KindGateway, "dc1", "{}")
 	var ids []uuid.UUID
 	for _, r := range belongings(gateway) {
 		id, err := l.Register(t.Context(), r)
@@ -104,7 +105,12 @@ func TestWhatBelongsToAGatewayIsItsChild(t *testing.T) {
 	}
 	children, err := l.Children(t.Context(), gateway)
 	must(t, err)
-	if want := []string{"IP pool prod", "cloud account prod", "cluster prod"}; !slices.Equal(children, want) {
+	want := []record.Ref{
+		{Kind: record.KindCloudAccount, GatewayID: gateway, Name: "prod"},
+		{Kind: record.KindCluster, GatewayID: gateway, Name: "prod"},
+		{Kind: record.KindIPPool, GatewayID: gateway, Name: "prod"},
+	}
+	if !slices.Equal(children, want) {
 		t.Errorf("the children are %v, want %v", children, want)
 	}
 	if err := l.Unregister(t.Context(), gateway); !errors.Is(err, ledger.ErrInUse) {
@@ -122,15 +128,15 @@ func TestWhatBelongsToAGatewayIsItsChild(t *testing.T) {
 func TestRegisteringConvergesWhereverItDies(t *testing.T) {
 	t.Parallel()
 	l, _ := join(nil)
-	for _, r := range belongings(l.ID(ledger.KindGateway, "", "dc1")) {
+	for _, r := range belongings(l.ID(ref(record.KindGateway, "dc1"))) {
 		for _, verb := range []string{"register", "unregister"} {
 			for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
 				calls := 0
 				for k, died := 1, true; died; k++ {
 					store := ledgertest.NewStore()
 					l, _ := join(store)
-					gateway := register(t, l, ledger.KindGateway, "dc1", "{}")
-					id := l.ID(r.Kind, r.GatewayID, r.Name)
+					gateway := register(t, l, record.KindGateway, "dc1", "{}")
+					id := l.ID(r.Ref)
 					victim, p := join(store)
 					if verb == "unregister" {
 						_, err := l.Register(t.Context(), r)
@@ -166,7 +172,7 @@ func TestRegisteringConvergesWhereverItDies(t *testing.T) {
 					}
 					must(t, l.Unregister(t.Context(), gateway))
 					// Chunks, of a record that was gone before, take a second Unregister.
-					if tags := store.Tags(); len(tags) > 0 && !(errors.Is(rerr, ledger.ErrNotFound) && r.Kind == ledger.KindCluster) {
+					if tags := store.Tags(); len(tags) > 0 && !(errors.Is(rerr, ledger.ErrNotFound) && r.Kind == record.KindCluster) {
 						t.Fatalf("%s call %d: tags are left: %v", verb, k, tags)
 					}
 				}
@@ -192,20 +198,8 @@ func consistent(t *testing.T, l *ledger.Ledger, gateway, id uuid.UUID) bool {
 	if (len(children) == 1) != there {
 		t.Fatalf("the record is there: %t; the gateway's children are %v", there, children)
 	}
-	if pools := poolNames(t, l); (len(pools) == 1) != (there && r.Kind == ledger.KindPool) {
+	if pools := poolNames(t, l); (len(pools) == 1) != (there && r.Kind == record.KindIPPool) {
 		t.Fatalf("the record is there: %t; the pools are %v", there, pools)
 	}
 	return there
-}
-
-func TestChildrenOfACloudAccountAreBelieved(t *testing.T) {
-	t.Parallel()
-	l, _ := join(ledgertest.NewStore())
-	account := register(t, l, ledger.KindAccount, "team-a", "{}")
-	must(t, l.AddChild(t.Context(), account, "cluster prod"))
-	children, err := l.Children(t.Context(), account)
-	must(t, err)
-	if !slices.Equal(children, []string{"cluster prod"}) {
-		t.Errorf("the children are %v", children)
-	}
 }
