@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // listed bounds how many names a message lists.
@@ -34,15 +35,22 @@ func (c choice) pick() (*node, *engine.Problem) {
 }
 
 // matches lists the objects that the wanted name or path may mean. A path may
-// leave out its beginning.
+// leave out its beginning. One that is escaped in another way counts where none
+// is spelled like it.
 func (c choice) matches() []*node {
-	var found []*node
+	var exact, similar []*node
 	for _, n := range c.from {
-		if n.name == c.wanted || n.raw == c.wanted || n.hasPath(c.wanted) {
-			found = append(found, n)
+		switch {
+		case n.name == c.wanted || n.raw == c.wanted || n.hasPath(c.wanted):
+			exact = append(exact, n)
+		case inventoryname.MayMatch(n.path(), c.wanted):
+			similar = append(similar, n)
 		}
 	}
-	return found
+	if len(exact) > 0 {
+		return exact
+	}
+	return similar
 }
 
 func (n *node) hasPath(wanted string) bool {
@@ -96,7 +104,7 @@ func (c choice) list(nodes []*node) string {
 			names[i] = n.path()
 		}
 	}
-	last := c.wanted[strings.LastIndex(c.wanted, "/")+1:]
+	last := inventoryname.Base(c.wanted)
 	slices.SortStableFunc(names, func(a, b string) int { return distance(last, a) - distance(last, b) })
 	return bounded(names)
 }

@@ -1,9 +1,12 @@
 package vsphere
 
 import (
+	"strings"
+
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // SetPageSize bounds the objects of one answer of the property collector, and
@@ -26,9 +29,6 @@ func Explain(err error) error {
 	return c.failed("try", err)
 }
 
-// Unescape is how a stored name looks in the vSphere Client.
-func Unescape(name string) string { return unescape(name) }
-
 // HostFor is the host that a clone is put on, given what a survey has seen.
 func HostFor(seen []types.ObjectContent, req engine.CloneRequest) *types.ManagedObjectReference {
 	c := &Client{site: &site{}}
@@ -47,4 +47,21 @@ func HostFor(seen []types.ObjectContent, req engine.CloneRequest) *types.Managed
 // Without takes an object out of the specs of a read.
 func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
 	return without(specs, ref)
+}
+
+// Matches lists the paths, of those there are, that a wanted name or path may mean.
+func Matches(wanted string, there ...string) []string {
+	var nodes []*node
+	for _, path := range there {
+		at := &node{}
+		for _, raw := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+			at = &node{raw: raw, name: inventoryname.Unescape(raw), parent: at}
+		}
+		nodes = append(nodes, at)
+	}
+	var found []string
+	for _, n := range (choice{wanted: wanted, from: nodes}).matches() {
+		found = append(found, n.path())
+	}
+	return found
 }

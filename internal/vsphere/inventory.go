@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // markerKey is the extra configuration in which a VM carries its marker. It is
@@ -126,7 +128,7 @@ func newInventory(found []properties) *inventory {
 			continue
 		}
 		raw := value[string](p, "name")
-		inv.nodes[p.ref] = &node{properties: p, raw: raw, name: unescape(raw)}
+		inv.nodes[p.ref] = &node{properties: p, raw: raw, name: inventoryname.Unescape(raw)}
 	}
 	for _, n := range inv.nodes {
 		parent, ok := n.values["parent"].(types.ManagedObjectReference)
@@ -136,14 +138,6 @@ func newInventory(found []properties) *inventory {
 		n.parent = inv.nodes[parent]
 	}
 	return inv
-}
-
-// unescape undoes what vCenter does to names that hold the separator of paths.
-func unescape(name string) string {
-	if !strings.Contains(name, "%") {
-		return name
-	}
-	return strings.NewReplacer("%25", "%", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`).Replace(name)
 }
 
 // all lists the objects of some types that satisfy a condition, by path.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,11 +122,23 @@ func (slow) Timeout() bool        { return true }
 func (slow) Temporary() bool      { return true }
 func (slow) Is(target error) bool { return target == context.DeadlineExceeded }
 
-func TestEscapedNames(t *testing.T) {
+func TestEscapedNamesAreFound(t *testing.T) {
 	t.Parallel()
-	for raw, want := range map[string]string{"plain": "plain", "a%2fb": "a/b", "50%25": "50%", "a%5cb": `a\b`, "%252f": "%2f"} {
-		if got := vsphere.Unescape(raw); got != want {
-			t.Errorf("%q is %q, want %q", raw, got, want)
+	const slash, folder, percent = "/dc/network/a%2fb", "/dc/network/a/b", "/dc/network/50%25"
+	for wanted, want := range map[string][]string{
+		"a/b":            {slash, folder}, // either is spelled so
+		"a%2fb":          {slash},
+		"a%2Fb":          {slash, folder}, // neither is
+		"network/a%2fb":  {slash},
+		"50%":            {percent},
+		"50%25":          {percent},
+		"network/50%":    {percent},
+		"b":              {folder},
+		"":               nil,
+		"/dc/network/50": nil,
+	} {
+		if got := vsphere.Matches(wanted, slash, folder, percent); !slices.Equal(got, want) {
+			t.Errorf("%q matches %v, want %v", wanted, got, want)
 		}
 	}
 }

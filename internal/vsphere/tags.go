@@ -113,7 +113,7 @@ func (s *TagStore) Delete(ctx context.Context, id uuid.UUID) error {
 	return s.failed(fmt.Sprintf("delete tag %s", id), err)
 }
 
-// List implements ledger.Store: one call, which answers ids only.
+// List implements ledger.Store: one call, which returns ids only.
 func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
 	for attempt := 0; ; attempt++ {
 		category, err := s.findCategory(ctx)
@@ -166,7 +166,7 @@ func (s *TagStore) failed(op string, err error) error {
 	return err
 }
 
-// notFound tells whether vCenter's tagging service proves that something is not
+// notFound reports whether vCenter's tagging service proves that something is not
 // there. A 404 without its type comes from what stands before the service, as
 // while vCenter starts, and proves nothing.
 func notFound(err error) bool {
