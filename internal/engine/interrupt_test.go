@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,21 +11,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
-
-// stride tests every n-th call, the usual ones where GANTRY_INTERRUPT_STRIDE does not
-// say else; 1 tests them all.
-func stride(t *testing.T, usual int) int {
-	t.Helper()
-	if s := os.Getenv("GANTRY_INTERRUPT_STRIDE"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			t.Fatalf("GANTRY_INTERRUPT_STRIDE=%q is not a number from 1", s)
-		}
-		return n
-	}
-	return usual
-}
 
 // killed runs something with the way to vCenter cut from the k-th call on, as
 // for a process that died there, and then moves vCenter's clock past what a lock
@@ -105,31 +89,19 @@ func (w *world) claims() int {
 	return left
 }
 
-// everyCall runs a test for each vCenter call that a run makes, and a few more:
-// how often it looks at what is under way differs from run to run.
-func everyCall(t *testing.T, run func(*world), test func(t *testing.T, k int)) {
+// interrupt runs a test for one of every so many vCenter calls that a run makes, and
+// a few more: how often it looks at what is under way differs from run to run.
+func interrupt(t *testing.T, every int, run func(*world), test func(t *testing.T, k int)) {
 	t.Helper()
-	callsFrom(t, 1, stride(t, 1), run, test)
-}
-
-// someCalls is everyCall for what takes long and repeats itself: usually one of
-// four, from the given one on.
-func someCalls(t *testing.T, first int, run func(*world), test func(t *testing.T, k int)) {
-	t.Helper()
-	callsFrom(t, first, stride(t, 4), run, test)
-}
-
-func callsFrom(t *testing.T, first, every int, run func(*world), test func(t *testing.T, k int)) {
-	t.Helper()
-	w := newWorld(t, simulator.Options{})
-	run(w)
-	last := w.sim.Calls().Total + 3
-	for k := first; k <= last; k += every {
-		t.Run(fmt.Sprintf("call %d of %d", k, last), func(t *testing.T) {
-			t.Parallel()
-			test(t, k)
-		})
-	}
+	sweep.Sweep[string]{
+		Every: every,
+		Calls: func(t *testing.T) (first, last int) {
+			w := newWorld(t, simulator.Options{})
+			run(w)
+			return 1, w.sim.Calls().Total + 3
+		},
+		Test: func(t *testing.T, k int, _ string) { test(t, k) },
+	}.Run(t)
 }
 
 // TestCreateInterruptedAtEveryCall kills a creation at each of its vCenter
@@ -137,7 +109,7 @@ func callsFrom(t *testing.T, first, every int, run func(*world), test func(t *te
 // with nothing beside it. Only what was done but for the goodbye is refused.
 func TestCreateInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	everyCall(t, func(w *world) {
+	interrupt(t, 4, func(w *world) {
 		w.sim.ResetCalls()
 		w.applied(w.spec(1, 1))
 	}, func(t *testing.T, k int) {
@@ -172,7 +144,7 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 // calls and destroys again: nothing is left.
 func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	everyCall(t, func(w *world) {
+	interrupt(t, 4, func(w *world) {
 		spec, secrets, _ := w.applied(w.spec(1, 1))
 		w.sim.ResetCalls()
 		if err := w.engine().Destroy(w.t.Context(), spec.Target(), secrets); err != nil {

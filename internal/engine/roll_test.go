@@ -242,7 +242,7 @@ func TestRollInterrupted(t *testing.T) {
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			someCalls(t, 1, rolled(strategy), func(t *testing.T, k int) {
+			interrupt(t, 8, rolled(strategy), func(t *testing.T, k int) {
 				w := newWorld(t, simulator.Options{})
 				spec, secrets := w.rollable(strategy, 0)
 				spec.Workers[0].CPU = 4
