@@ -17,6 +17,9 @@ import (
 // TestKubectl proves that an ordinary client copes.
 func TestKubectl(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("kubectl is not run with -short")
+	}
 	path, err := exec.LookPath("kubectl")
 	if err != nil {
 		t.Skip("no kubectl on PATH")
