@@ -59,13 +59,16 @@ func (i Interrupted) Run(t *testing.T) {
 func (i Interrupted) interrupt(t *testing.T, k int, v variant) {
 	t.Helper()
 	env := New(t, i.Options)
-	env.impatient = true
 	interrupted, again := i.Step(env), i.Step(env)
-	interrupted.PreConfig = func() { v.cut(t, env, k) }
+	interrupted.PreConfig = func() {
+		env.impatient = true
+		v.cut(t, env, k)
+	}
 	interrupted.ExpectError = regexp.MustCompile(`.`)
 	interrupted.ConfigPlanChecks = resource.ConfigPlanChecks{}
 	interrupted.ConfigStateChecks, interrupted.Check = nil, nil
 	again.PreConfig = func() {
+		env.impatient = false
 		env.ClearFaults()
 		env.Resume()
 		if v == answerLost {
