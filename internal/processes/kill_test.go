@@ -100,8 +100,8 @@ func TestAccKilledDestroy(t *testing.T) {
 	d.nothingLeft(w)
 }
 
-// TestAccKilledTerraform kills the CLI alone. The provider, left without anybody
-// to tell, ends, and the next apply takes over.
+// TestAccKilledTerraform kills the CLI alone. The provider, left without a
+// client, ends, and the next apply takes over.
 func TestAccKilledTerraform(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)

@@ -6,22 +6,22 @@ import (
 	"testing"
 )
 
-// TestAccAddressesOfStrangers has VMs that are none of Gantry's report addresses
-// of the pool: they are never handed out, no budget counts on them, and whoever
-// applies is told once.
-func TestAccAddressesOfStrangers(t *testing.T) {
+// TestAccForeignAddresses has VMs that are none of Gantry's report addresses
+// of the pool: they are never handed out, no budget counts on them, and the
+// user is warned once.
+func TestAccForeignAddresses(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
-	// Six addresses: four that a cluster of one worker takes, and the strangers'
-	// two. They lie so that at least one of them is in its way wherever it begins.
+	// Six addresses: four that a cluster of one worker takes, and the foreign
+	// VMs' two. They lie so that at least one of them is in its way wherever it begins.
 	shared := strings.Replace(d.shared(), `end = "10.10.183.50"`, `end = "10.10.183.6"`, 1)
 	whole := func(workers int) string {
 		// Rolled contract-first, it needs none to spare.
 		return shared + strings.Replace(d.cluster(workers, "gantry_ip_pool.nodes.id", "gantry_cloud_account.team"),
 			"placements = [", `rolling_update = { strategy = "contract_first" }, placements = [`, 1)
 	}
-	strangers := map[string]string{"printer": "10.10.183.1", "backup": "10.10.183.4"}
-	for name, address := range strangers {
+	foreign := map[string]string{"printer": "10.10.183.1", "backup": "10.10.183.4"}
+	for name, address := range foreign {
 		d.AddStranger(name, address)
 	}
 	w := newWorkspace(t, whole(1))
@@ -32,7 +32,7 @@ func TestAccAddressesOfStrangers(t *testing.T) {
 		t.Errorf("%d warnings, and not 1:\n%s", n, said)
 	}
 	told := 0
-	for name, address := range strangers {
+	for name, address := range foreign {
 		line := address + " (VM /dc-1/vm/k8s/" + name + ")"
 		told += strings.Count(said, line)
 		if strings.Count(said, line) > 1 {
@@ -48,13 +48,13 @@ func TestAccAddressesOfStrangers(t *testing.T) {
 	}
 	w.outputs(&got)
 	for node, address := range got.Nodes {
-		if address == strangers["printer"] || address == strangers["backup"] {
-			t.Errorf("%s has %s, which a stranger reports", node, address)
+		if address == foreign["printer"] || address == foreign["backup"] {
+			t.Errorf("%s has %s, which a foreign VM reports", node, address)
 		}
 	}
 	for _, tag := range d.Leftovers().Tags {
-		if _, address, ok := strings.Cut(tag, "/"); ok && slices.Contains([]string{strangers["printer"], strangers["backup"]}, address) {
-			t.Errorf("%s is claimed, and a stranger reports it", address)
+		if _, address, ok := strings.Cut(tag, "/"); ok && slices.Contains([]string{foreign["printer"], foreign["backup"]}, address) {
+			t.Errorf("%s is claimed, and a foreign VM reports it", address)
 		}
 	}
 
@@ -69,13 +69,13 @@ func TestAccAddressesOfStrangers(t *testing.T) {
 			t.Errorf("the refusal does not say %q:\n%s", part, refusal)
 		}
 	}
-	// The stranger goes, and its address is the pool's again.
+	// The foreign VM goes, and its address is the pool's again.
 	if err := d.DeleteVM("printer"); err != nil {
 		t.Fatal(err)
 	}
 	w.must(apply...)
 	w.outputs(&got)
-	if got.Nodes["prod-general-2"] != strangers["printer"] {
+	if got.Nodes["prod-general-2"] != foreign["printer"] {
 		t.Errorf("the second worker has %s", got.Nodes["prod-general-2"])
 	}
 	if err := d.DeleteVM("backup"); err != nil {
