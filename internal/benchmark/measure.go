@@ -50,7 +50,11 @@ func (e environment) measure(ctx context.Context, workers int, latency time.Dura
 		return "", err
 	}
 	var phases []phase
-	for _, args := range [][]string{{"apply", "-auto-approve"}, {"plan", "-detailed-exitcode"}, {"destroy", "-auto-approve", "-target=gantry_vmware_cluster.bench"}} {
+	for _, args := range [][]string{
+		{"apply", "-auto-approve"},
+		{"plan", "-detailed-exitcode"},
+		{"destroy", "-auto-approve", "-target=gantry_vmware_cluster.bench"},
+	} {
 		p, err := e.phase(ctx, dir, dc, args...)
 		if err != nil {
 			return "", err
@@ -103,7 +107,8 @@ func (e environment) terraform(ctx context.Context, dir string, dc *datacenter, 
 // start runs the simulated datacenter and waits for its environment file.
 func (e environment) start(ctx context.Context, dir string) (*datacenter, error) {
 	file := filepath.Join(dir, "env")
-	cmd := exec.CommandContext(ctx, e.simulator, "-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", file)
+	cmd := exec.CommandContext(ctx, e.simulator,
+		"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", file)
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
 	if err := cmd.Start(); err != nil {
@@ -186,7 +191,12 @@ resource "gantry_ip_pool" "nodes" {
 
 resource "gantry_vmware_cluster" "bench" {
   name          = "bench"
-  cloud_account = { id = "00000000-0000-4000-8000-000000000001", name = "own", vcenter_server = "own", username = "administrator@vsphere.local" }
+  cloud_account = {
+    id             = "00000000-0000-4000-8000-000000000001"
+    name           = "own"
+    vcenter_server = "own"
+    username       = "administrator@vsphere.local"
+  }
   profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
   datacenter    = "dc-1"
   folder        = "bench"

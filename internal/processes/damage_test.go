@@ -107,7 +107,9 @@ removed {
 func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
-	raw, err := json.Marshal(ledger.PoolBody{Name: "lab", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	raw, err := json.Marshal(ledger.PoolBody{
+		Name: "lab", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
