@@ -75,7 +75,8 @@ func run(ctx context.Context, env environment, tables []string, workers, latenci
 
 // clusters measures whole clusters.
 func (e environment) clusters(ctx context.Context, workers string, latencies []time.Duration) error {
-	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time | refresh: calls | time | destroy: calls | time | provider's peak memory |")
+	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time " +
+		"| refresh: calls | time | destroy: calls | time | provider's peak memory |")
 	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, latency := range latencies {
 		for _, w := range strings.Split(workers, ",") {
