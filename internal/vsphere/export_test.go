@@ -60,3 +60,6 @@ func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedO
 func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
 	return without(specs, ref)
 }
+
+// Changed drops what the clients of a vCenter share, as a change does.
+func Changed(c *Client) { c.site.changed() }
