@@ -69,7 +69,7 @@ func BenchmarkSurveys(b *testing.B) {
 
 func benchCluster(i int) uuid.UUID { return uuid.NewSHA1(clusterID, fmt.Append(nil, i)) }
 
-// cannedVCenter answers logins and property reads, and nothing else.
+// cannedVCenter serves logins and property reads, and nothing else.
 type cannedVCenter struct {
 	*httptest.Server
 	calls atomic.Int64
@@ -141,7 +141,8 @@ func links(name, kind, id string) string {
 func cannedTree() []byte {
 	var b strings.Builder
 	b.WriteString(cannedObject("Folder", "group-d1", text("name", "Datacenters")))
-	b.WriteString(cannedObject("Datacenter", "dc", text("name", "dc-1"), link("parent", "Folder", "group-d1"), link("vmFolder", "Folder", "vm")))
+	b.WriteString(cannedObject("Datacenter", "dc", text("name", "dc-1"),
+		link("parent", "Folder", "group-d1"), link("vmFolder", "Folder", "vm")))
 	b.WriteString(cannedObject("Folder", "vm", text("name", "vm"), link("parent", "Datacenter", "dc")))
 	b.WriteString(cannedObject("Folder", "host", text("name", "host"), link("parent", "Datacenter", "dc")))
 	b.WriteString(cannedObject("Folder", "k8s", text("name", "k8s"), link("parent", "Folder", "vm")))
