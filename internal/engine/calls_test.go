@@ -49,7 +49,7 @@ func TestCallsToVCenter(t *testing.T) {
 		}
 	}
 	spec, secrets := w.spec(1, 40), newSecrets(t)
-	if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens the second session
+	if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens the second session
 		t.Fatal(err)
 	}
 	count("a plan of a creation", 5, func() {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -67,7 +68,7 @@ func TestARecordThatIsGone(t *testing.T) {
 	spec, secrets, before := w.applied(w.spec(1, 1))
 	e := w.engine()
 	tags := e.Ledger
-	if err := tags.Unregister(t.Context(), tags.ID("cluster", "", "prod")); err != nil {
+	if err := tags.Unregister(t.Context(), tags.ID(record.Ref{Kind: record.KindCluster, Name: "prod"})); err != nil {
 		t.Fatal(err)
 	}
 	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"register prod"}) {

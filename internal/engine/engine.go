@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
@@ -99,7 +100,7 @@ func (e *Engine) Plan(ctx context.Context, spec ClusterSpec, secrets *Secrets, r
 	case spec.New:
 		now.Steps = plan(&spec, spec.nothing()).Steps
 		if obs.Record != nil {
-			now.Unfinished = obs.Record.ID
+			now.Unfinished = idString(obs.Record.ID)
 		}
 	}
 	return now, nil
@@ -237,14 +238,14 @@ func (e *Engine) PlanDestroy(ctx context.Context, target Target) (*Plan, error) 
 func (e *Engine) release(ctx context.Context, lease *ledger.Lease, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
-	if rerr := lease.Release(ctx, false); rerr != nil && err == nil {
+	if rerr := lease.Release(ctx); rerr != nil && err == nil {
 		return fmt.Errorf("release the lock: %w", rerr)
 	}
 	return err
 }
 
 func (e *Engine) recordID(t Target) uuid.UUID {
-	return e.Ledger.ID(t.ledgerKind(), t.GatewayID, t.Name)
+	return e.Ledger.ID(t.ledgerRef())
 }
 
 // ownPoolID is the id of the IP pool that a gateway brings along; nil where it
@@ -253,14 +254,18 @@ func (e *Engine) ownPoolID(t Target) uuid.UUID {
 	if t.OwnPool == "" {
 		return uuid.Nil
 	}
-	return e.Ledger.ID(ledger.KindPool, t.ID, t.OwnPool)
+	return e.Ledger.ID(record.Ref{Kind: record.KindIPPool, GatewayID: ledgerID(t.ID), Name: t.OwnPool})
 }
 
-func (t Target) ledgerKind() ledger.Kind {
+func (t Target) ledgerRef() record.Ref {
+	return record.Ref{Kind: t.ledgerKind(), GatewayID: ledgerID(t.GatewayID), Name: t.Name}
+}
+
+func (t Target) ledgerKind() record.Kind {
 	if t.Kind == KindGateway {
-		return ledger.KindGateway
+		return record.KindGateway
 	}
-	return ledger.KindCluster
+	return record.KindCluster
 }
 
 func (e *Engine) now() time.Time {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // finish writes down what the run has reached, also where some of its steps
@@ -63,7 +63,7 @@ func (r *run) settle(ctx context.Context) error {
 		return err
 	}
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.record.update(ctx, func(b *ledger.ClusterBody) {
+		return r.record.update(ctx, func(b *record.Cluster) {
 			for pool, ns := range b.Pending {
 				ns = slices.DeleteFunc(slices.Clone(ns), func(n int) bool {
 					_, joined := nodes[NodeName(r.spec.Name, pool, n)]

@@ -38,10 +38,10 @@ func (e *Engine) Import(ctx context.Context, t Target, kubeconfig []byte) (*Impo
 	if pki == nil || kept == nil {
 		return nil, fmt.Errorf("the Secrets %s and %s are not in the namespace kube-system of the cluster; its creation never came that far", SecretPKI, SecretCluster)
 	}
-	if string(pki["id"]) != record.ID {
+	if string(pki["id"]) != record.ID.String() {
 		return nil, fmt.Errorf("the kubeconfig is of the cluster with the id %q, and %q is registered with %q", pki["id"], t.Name, record.ID)
 	}
-	found := &Import{ID: record.ID, Kept: kept, Secrets: &Secrets{}}
+	found := &Import{ID: record.ID.String(), Kept: kept, Secrets: &Secrets{}}
 	if err := json.Unmarshal(pki["secrets"], found.Secrets); err != nil {
 		return nil, fmt.Errorf("the Secret %s cannot be read: %w", SecretPKI, err)
 	}

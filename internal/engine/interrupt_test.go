@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -79,14 +80,14 @@ func (w *world) noAddressTwice() {
 }
 
 // record is what the ledger knows of the world's cluster.
-func (w *world) record() ledger.ClusterBody {
+func (w *world) record() record.Cluster {
 	w.t.Helper()
 	book := w.engine().Ledger
-	rec, err := book.Record(w.t.Context(), book.ID(ledger.KindCluster, "", "prod"))
+	rec, err := book.Record(w.t.Context(), book.ID(record.Ref{Kind: record.KindCluster, Name: "prod"}))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var body ledger.ClusterBody
+	var body record.Cluster
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
 		w.t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			var plan *engine.PlanError
-			if w.record().Done && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
+			if w.record().CreationComplete && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
 				return // the state would have held it
 			}
 			t.Fatal(err)
@@ -203,8 +204,8 @@ func (w *world) onlyThePoolIsLeft() {
 	}
 	var tags []string
 	for _, e := range entries {
-		ofPool := e.Kind == ledger.EntryRest || e.Kind == ledger.EntryRoot
-		if !(ofPool && e.Pool.String() == w.pool || e.ID.String() == w.pool) {
+		ofPool := e.Kind == ledger.EntryCooldown || e.Kind == ledger.EntryIndex
+		if !(ofPool && e.IPPool.String() == w.pool || e.ID.String() == w.pool) {
 			tags = append(tags, e.Name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -15,14 +16,14 @@ import (
 func TestApplyOnIPv6(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	raw, err := json.Marshal(ledger.PoolBody{
+	raw, err := json.Marshal(record.IPPool{
 		Name: "six", Start: "2001:db8:1::10", End: "2001:db8:1::ff", PrefixLength: 64,
 		DefaultGateway: "2001:db8:1::1", Nameservers: []string{"2001:db8:1::2"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := w.engine().Ledger.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "six", Body: raw})
+	id, err := w.engine().Ledger.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "six"}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
@@ -36,13 +37,13 @@ func (e *Engine) observe(ctx context.Context, spec *ClusterSpec, secrets *Secret
 	if err != nil {
 		return nil, nil, err
 	}
-	if record != nil && spec.New && !record.Done {
+	if record != nil && spec.New && !record.CreationComplete {
 		// The run that made it died before anybody else had its certificate
 		// authorities: no state holds it, and nothing can be imported.
-		record.Ready = false
+		record.APIReached = false
 	}
-	if record != nil && spec.ID == "" && !record.Ready {
-		spec.ID = record.ID
+	if record != nil && spec.ID == "" && !record.APIReached {
+		spec.ID = record.ID.String()
 	}
 	obs, err := e.survey(ctx, spec.Target(), record, &SurveyRequest{
 		ClusterID: spec.ID, Datacenter: spec.Datacenter, Names: spec.names(),
@@ -88,15 +89,20 @@ func (e *Engine) readChildren(ctx context.Context, t Target, obs *Observed) (err
 	if t.Kind != KindGateway {
 		return nil
 	}
-	if obs.Children, err = e.Ledger.Children(ctx, obs.RecordID); err != nil {
+	children, err := e.Ledger.Children(ctx, obs.RecordID)
+	if err != nil {
 		return fmt.Errorf("list what belongs to gateway %q: %w", t.Name, err)
 	}
-	// Its own pool goes with it.
-	obs.Children = slices.DeleteFunc(obs.Children, func(child string) bool { return child == "IP pool "+t.OwnPool })
+	for _, child := range children {
+		// Its own pool goes with it.
+		if child.Kind != record.KindIPPool || child.Name != t.OwnPool {
+			obs.Children = append(obs.Children, child.Describe())
+		}
+	}
 	return nil
 }
 
-func (e *Engine) survey(ctx context.Context, t Target, record *ledger.ClusterBody, req *SurveyRequest) (*Observed, error) {
+func (e *Engine) survey(ctx context.Context, t Target, record *record.Cluster, req *SurveyRequest) (*Observed, error) {
 	survey, err := e.Reader.Survey(ctx, *req)
 	if err != nil {
 		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
@@ -120,7 +126,7 @@ func (o *Observed) bringPool(spec *ClusterSpec) error {
 		return err
 	}
 	pool.Body = *spec.OwnPool
-	pool.Pool, err = spec.OwnPool.Pool(id)
+	pool.IPPool, err = ledger.NewIPPool(id, *spec.OwnPool)
 	if err != nil {
 		return fmt.Errorf("the IP pool %q: %w", spec.OwnPool.Name, err)
 	}
@@ -128,7 +134,7 @@ func (o *Observed) bringPool(spec *ClusterSpec) error {
 	return nil
 }
 
-func (e *Engine) readRecord(ctx context.Context, t Target) (*ledger.ClusterBody, error) {
+func (e *Engine) readRecord(ctx context.Context, t Target) (*record.Cluster, error) {
 	rec, err := e.Ledger.Record(ctx, e.recordID(t))
 	if errors.Is(err, ledger.ErrNotFound) {
 		return nil, nil
@@ -136,8 +142,8 @@ func (e *Engine) readRecord(ctx context.Context, t Target) (*ledger.ClusterBody,
 	if err != nil {
 		return nil, fmt.Errorf("read the record of %s %q: %w", t.Kind, t.Name, err)
 	}
-	var body ledger.ClusterBody
-	if err := json.Unmarshal(rec.Body, &body); err != nil {
+	body, err := rec.Cluster()
+	if err != nil {
 		return nil, fmt.Errorf("the record of %s %q in the ledger cannot be read: %w", t.Kind, t.Name, err)
 	}
 	return &body, nil
@@ -156,7 +162,7 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	pool.ID = uid
 	rec, err := e.Ledger.Record(ctx, uid)
 	if err == nil {
-		pool.Body, err = rec.PoolBody()
+		pool.Body, err = rec.IPPool()
 	}
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
@@ -167,10 +173,10 @@ func (e *Engine) readPool(ctx context.Context, obs *Observed, id string) error {
 	case err != nil:
 		return fmt.Errorf("read the record of IP pool %s: %w", id, err)
 	}
-	if pool.Pool, err = pool.Body.Pool(uid); err != nil {
+	if pool.IPPool, err = ledger.NewIPPool(uid, pool.Body); err != nil {
 		return fmt.Errorf("the record of IP pool %q in the ledger is not valid: %w", rec.Name, err)
 	}
-	pool.Gateway, pool.Registered = rec.GatewayID, true
+	pool.Gateway, pool.Registered = idString(rec.GatewayID), true
 	return nil
 }
 
@@ -184,7 +190,7 @@ func parseID(s string) (uuid.UUID, bool) {
 // address is also released to a pool that the spec no longer uses.
 func (e *Engine) readPools(ctx context.Context, obs *Observed, ids []string) error {
 	if obs.Record != nil {
-		ids = append(ids, obs.Record.Pools...)
+		ids = append(ids, idStrings(obs.Record.IPPools)...)
 	}
 	for _, m := range obs.Survey.Machines {
 		ids = append(ids, m.Marker.IPPool)
@@ -205,7 +211,7 @@ func (e *Engine) readPools(ctx context.Context, obs *Observed, ids []string) err
 // claims that no VM accounts for. What a VM lives on is never handed out, be it
 // claimed or not.
 func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) error {
-	taken, err := e.Ledger.Taken(ctx)
+	taken, err := e.Ledger.Snapshot(ctx)
 	if err != nil {
 		return fmt.Errorf("list the claims: %w", err)
 	}
@@ -239,14 +245,16 @@ func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) 
 		}
 		pool.count(taken, obs.Survey.Reported)
 		if pool.SingleCluster {
-			if pool.ReservedBy, err = e.Ledger.ReservedBy(ctx, pool.ID); err != nil {
+			by, err := e.Ledger.ReservedBy(ctx, pool.ID)
+			if err != nil {
 				return fmt.Errorf("read who has IP pool %q to itself: %w", pool.Body.Name, err)
 			}
+			pool.ReservedBy = idString(by)
 		}
 		if cluster == "" {
 			continue
 		}
-		owned, err := e.Ledger.OwnedBy(ctx, pool.Pool, taken, cluster, func(a netip.Addr) bool { return marked[id][a] })
+		owned, err := e.Ledger.OwnedBy(ctx, pool.IPPool, taken, ledgerID(cluster), func(a netip.Addr) bool { return marked[id][a] })
 		if err != nil {
 			return fmt.Errorf("read the claims of IP pool %q: %w", pool.Body.Name, err)
 		}
@@ -262,7 +270,7 @@ func (e *Engine) readClaims(ctx context.Context, obs *Observed, cluster string) 
 
 // count tells what is left of a pool.
 func (p *IPPool) count(taken *ledger.Snapshot, reported map[netip.Addr]string) {
-	p.Total, p.Taken = p.Pool.Total(), taken.Count(p.Pool)
+	p.Total, p.Taken = p.Pool.Total(), taken.Count(p.IPPool)
 	p.Strange = map[netip.Addr]string{}
 	for addr, vm := range reported {
 		if p.Issuable(addr) && !taken.Has(p.ID, addr) {

@@ -11,13 +11,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Observed is one look at the world: what the ledger, vCenter and the cluster's
 // API say. It is data; planning from it needs no further look.
 type Observed struct {
 	RecordID uuid.UUID
-	Record   *ledger.ClusterBody // nil: nothing of that name is registered
+	Record   *record.Cluster // nil: nothing of that name is registered
 	Survey   *Survey
 	IPPools  map[string]*IPPool
 	Claims   []Claim // every address that the cluster holds, with or without a VM
@@ -54,8 +55,8 @@ type Observed struct {
 // not there (yet), of which there is the id alone, and for one whose record
 // cannot be read: then Damage tells why.
 type IPPool struct {
-	ledger.Pool
-	Body       ledger.PoolBody
+	ledger.IPPool
+	Body       record.IPPool
 	Gateway    string
 	Registered bool
 	Damage     error `json:"-"`
@@ -123,7 +124,7 @@ func (o *Observed) joinedOnce() bool {
 // that somebody has deleted does not make a running cluster a new one.
 func (o *Observed) ready(isNew bool) bool {
 	if o.Record != nil {
-		return o.Record.Ready
+		return o.Record.APIReached
 	}
 	return !isNew && o.joinedOnce()
 }
@@ -151,7 +152,7 @@ func (o *Observed) Remember() *Observed {
 		})
 	}
 	if own := o.IPPools[o.OwnPool]; own != nil && own.New {
-		kept.OwnPool, kept.IPPools = o.OwnPool, map[string]*IPPool{o.OwnPool: {New: true, Body: ledger.PoolBody{Name: own.Body.Name}}}
+		kept.OwnPool, kept.IPPools = o.OwnPool, map[string]*IPPool{o.OwnPool: {New: true, Body: record.IPPool{Name: own.Body.Name}}}
 	}
 	if o.Nodes != nil {
 		kept.Nodes = make(map[string]KubeNode, len(o.Nodes))
@@ -197,7 +198,7 @@ func (o *Observed) strangers() []Problem {
 		if !pool.Registered || o.taken == nil {
 			continue
 		}
-		if passed := o.taken.Avoided(pool.Pool); len(passed) > 0 {
+		if passed := o.taken.Avoided(pool.IPPool); len(passed) > 0 {
 			out = append(out, Problem{
 				Summary: fmt.Sprintf("Addresses of IP pool %q are used by somebody else", pool.Body.Name),
 				Detail: fmt.Sprintf("VMs report addresses that it would have handed out and that nobody has claimed: %s. They were passed over. Give the VMs other addresses, or set these as excluded_addresses of the pool.",

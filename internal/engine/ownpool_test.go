@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -18,10 +19,11 @@ func (w *world) gateway(name, start, end string) engine.ClusterSpec {
 	spec := w.spec(1, 0)
 	book := w.engine().Ledger
 	spec.Kind, spec.Name, spec.Folder, spec.Workers = engine.KindGateway, name, "k8s/"+name, nil
-	spec.ID = book.ID(ledger.KindGateway, "", name).String()
-	spec.OwnPool = &ledger.PoolBody{Name: "own", Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1"}
+	gateway := book.ID(record.Ref{Kind: record.KindGateway, Name: name})
+	spec.ID = gateway.String()
+	spec.OwnPool = &record.IPPool{Name: "own", Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1"}
 	spec.ControlPlane.Schedulable = true
-	spec.ControlPlane.Placements[0].IPPoolID = book.ID(ledger.KindPool, spec.ID, "own").String()
+	spec.ControlPlane.Placements[0].IPPoolID = book.ID(record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "own"}).String()
 	return spec
 }
 
@@ -31,7 +33,7 @@ func TestOwnPoolOverlaps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
-	other := w.register(ledger.PoolBody{Name: "lab", Start: "10.10.184.20", End: "10.10.184.30", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	other := w.register(record.IPPool{Name: "lab", Start: "10.10.184.20", End: "10.10.184.30", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
 	var overlap *ledger.OverlapError
 	if !errors.As(err, &overlap) || !strings.Contains(err.Error(), `IP pool "own" and IP pool "lab" of this vCenter both have the address 10.10.184.20`) {

@@ -85,9 +85,9 @@ func (p *planner) creates() bool {
 // refuse collects what makes planning pointless: a name that somebody else
 // holds, a cluster whose certificate authorities are lost.
 func (p *planner) refuse() {
-	if rec := p.obs.Record; rec != nil && (rec.ID != p.spec.ID || p.spec.New && rec.Ready) {
+	if rec := p.obs.Record; rec != nil && (rec.ID != ledgerID(p.spec.ID) || p.spec.New && rec.APIReached) {
 		// Nothing else can be told about one that is not this one.
-		p.out.Collision = rec.ID
+		p.out.Collision = rec.ID.String()
 		p.problem("name", fmt.Sprintf("The %s exists", p.spec.Kind),
 			"A %s named %q is registered in this vCenter with the id %s. Choose another name, or import it.",
 			p.spec.Kind, p.spec.Name, rec.ID)
@@ -210,7 +210,7 @@ func (p *planner) lostClaims() {
 // keep makes an apply of a cluster whose creation ended before it could keep
 // what import needs. Every apply does that at its end.
 func (p *planner) keep() {
-	done := p.obs.Record == nil || p.obs.Record.Done
+	done := p.obs.Record == nil || p.obs.Record.CreationComplete
 	if p.ready() && p.obs.APIAnswered() && !(p.obs.Kept && done) {
 		p.add(Step{Change: Change{ActionKeep, p.spec.Name}, stage: stageNodes})
 	}

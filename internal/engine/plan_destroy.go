@@ -51,7 +51,7 @@ func planDestroy(t Target, obs *Observed) *Plan {
 	if pool := obs.IPPools[obs.OwnPool]; pool != nil && pool.Registered {
 		add(stageDestroyPool, ActionUnregisterPool, pool.Body.Name, Step{})
 	}
-	if obs.Record != nil && obs.Record.ID == t.ID {
+	if obs.Record != nil && obs.Record.ID == ledgerID(t.ID) {
 		folders := slices.Clone(obs.Record.Folders)
 		slices.Reverse(folders)
 		for i, path := range folders {

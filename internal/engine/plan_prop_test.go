@@ -17,7 +17,7 @@ func TestPlanProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spec := small(rapid.SampledFrom([]int{1, 3, 5}).Draw(t, "control plane"), rapid.IntRange(0, 6).Draw(t, "workers"))
 		o := running(observed(1000), rapid.IntRange(1, 3).Draw(t, "there"), rapid.IntRange(0, 6).Draw(t, "workers there"))
-		o.Record.Ready = rapid.Bool().Draw(t, "ready")
+		o.Record.APIReached = rapid.Bool().Draw(t, "ready")
 		o.Record.Counters["w"] += rapid.IntRange(0, 3).Draw(t, "skipped")
 		if rapid.Bool().Draw(t, "unreachable") {
 			o.APIError, o.Nodes = "no route", nil
@@ -65,8 +65,8 @@ func TestPlanProperties(t *testing.T) {
 				t.Fatalf("%s is created %d times", name, n)
 			}
 		}
-		if firsts > 1 || firsts == 1 && o.Record.Ready {
-			t.Fatalf("%d nodes initialise a control plane (ready: %v)", firsts, o.Record.Ready)
+		if firsts > 1 || firsts == 1 && o.Record.APIReached {
+			t.Fatalf("%d nodes initialise a control plane (ready: %v)", firsts, o.Record.APIReached)
 		}
 		left := 0
 		for name := range there {

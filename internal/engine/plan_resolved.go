@@ -3,8 +3,6 @@ package engine
 import (
 	"fmt"
 	"strings"
-
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
 // resolved collects what speaks against the names that the spec uses: what is
@@ -34,7 +32,7 @@ func (p *planner) resolved() {
 			}
 			field := placementField(i, pool.Name, j)
 			kept := i == 0 && p.keepsControlPlane()
-			if network := p.networkAt(at, pl.Network); !kept && !ledger.MaybeSameNetwork(ip.Body.Network, network) {
+			if network := p.networkAt(at, pl.Network); !kept && !ip.Body.MayServe(network) {
 				p.problem(field+".network", "Not the network of the IP pool",
 					"The addresses of IP pool %q live on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
 					ip.Body.Name, ip.Body.Network, network)

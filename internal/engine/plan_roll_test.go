@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // built says what every worker of an observation was built with.
@@ -220,7 +220,7 @@ func TestPlanCountsWhatARollNeeds(t *testing.T) {
 	}
 	moves := func(total int) *engine.Observed {
 		o := there(0)
-		o.IPPools["other"] = &engine.IPPool{Registered: true, Total: total, Body: ledger.PoolBody{Nameservers: []string{"10.10.128.2"}}}
+		o.IPPools["other"] = &engine.IPPool{Registered: true, Total: total, Body: record.IPPool{Nameservers: []string{"10.10.128.2"}}}
 		return o
 	}
 	moved := func(s *engine.ClusterSpec) {

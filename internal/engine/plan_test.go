@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/google/uuid"
 )
 
 const clusterID = "5a1f7f3e-1df6-4d53-9f7a-6f8b0d6d3a11"
@@ -32,7 +33,7 @@ func observed(total int) *engine.Observed {
 
 // running adds a finished record and joined machines.
 func running(o *engine.Observed, controlPlane, workers int) *engine.Observed {
-	o.Record = &ledger.ClusterBody{ID: clusterID, Ready: true, Done: true, Counters: map[string]int{"cp": controlPlane + 1, "w": workers + 1}}
+	o.Record = &record.Cluster{ID: uuid.MustParse(clusterID), APIReached: true, CreationComplete: true, Counters: map[string]int{"cp": controlPlane + 1, "w": workers + 1}}
 	o.Authorities, o.APIAsked, o.Kept, o.Nodes = "ca", true, true, map[string]engine.KubeNode{}
 	o.Claims = []engine.Claim{{Pool: "pool", Node: engine.OwnerVIP}, {Pool: "pool", Node: engine.OwnerExtra}}
 	for i := range controlPlane {
@@ -107,7 +108,7 @@ func TestPlanBuildsANodeThatNeverJoinedAgainUnderItsName(t *testing.T) {
 func TestPlanTakesOverWhatWasNeverFinished(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 1, 0)
-	o.Record.Ready, o.APIAsked, o.Nodes = false, false, nil
+	o.Record.APIReached, o.APIAsked, o.Nodes = false, false, nil
 	o.Authorities = "another"
 	spec := small(1, 1)
 	spec.New = true
@@ -246,7 +247,7 @@ func TestPlanClaimsALostVIPAgain(t *testing.T) {
 func TestPlanReleasesTheEndpointOfAnEarlierTry(t *testing.T) {
 	t.Parallel()
 	o := running(observed(100), 0, 0)
-	o.Record.Ready, o.Record.Done = false, false
+	o.Record.APIReached, o.Record.CreationComplete = false, false
 	o.Claims = append(o.Claims, engine.Claim{Pool: "before", Node: engine.OwnerVIP})
 	spec := small(1, 0)
 	spec.New = true

@@ -3,7 +3,7 @@ package engine
 import (
 	"maps"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // recordChange is what a plan writes into the cluster's record before its first
@@ -15,7 +15,7 @@ type recordChange struct {
 	ready    bool // for a record that is written anew
 }
 
-func newRecordChange(body *ledger.ClusterBody) recordChange {
+func newRecordChange(body *record.Cluster) recordChange {
 	c := recordChange{counters: map[string]int{}, pending: map[string][]int{}}
 	if body != nil {
 		maps.Copy(c.counters, body.Counters)

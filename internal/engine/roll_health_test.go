@@ -170,7 +170,7 @@ func TestCallsOfARoll(t *testing.T) {
 			spec, secrets, _ := w.applied(spec)
 			e := w.engine()
 			looked := countLooks(e)
-			if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens both sessions
+			if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens both sessions
 				t.Fatal(err)
 			}
 			spec.Workers[0].CPU = 4

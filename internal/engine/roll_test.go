@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -118,7 +118,7 @@ func (w *world) rollable(strategy engine.RollStrategy, delay int) (engine.Cluste
 	if strategy != engine.ContractFirst {
 		last = "10.10.186.6"
 	}
-	w.pool = w.register(ledger.PoolBody{
+	w.pool = w.register(record.IPPool{
 		Name: "tight", Start: "10.10.186.1", End: last, PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &delay,
 	})
 	spec := w.spec(1, 2)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // registerPool writes the record of the pool that a gateway brings along. One that
@@ -41,7 +42,7 @@ func (r *run) writePool(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	rec := ledger.Record{Kind: ledger.KindPool, Name: r.spec.OwnPool.Name, GatewayID: r.spec.ID, Body: raw}
+	rec := ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: r.spec.OwnPool.Name, GatewayID: ledgerID(r.spec.ID)}, Body: raw}
 	err = r.change(ctx, func(ctx context.Context) error {
 		_, err := r.e.Ledger.Register(ctx, rec)
 		return err
@@ -91,14 +92,14 @@ func (r *run) releaseEndpoint(ctx context.Context) error {
 // claim takes an address for an owner; a claim that the owner already has is
 // that claim.
 func (r *run) claim(ctx context.Context, pool *IPPool, owner string) (addr netip.Addr, err error) {
-	if have, ok := r.obs.endpointOf(pool.Pool.ID.String(), owner); ok {
+	if have, ok := r.obs.endpointOf(pool.ID.String(), owner); ok {
 		return have, nil
 	}
 	if !pool.Registered {
 		return addr, fmt.Errorf("the IP pool %s that %s gets an address of is not registered", pool.ID, owner)
 	}
 	err = r.change(ctx, func(ctx context.Context) error {
-		addr, err = r.e.Ledger.Claim(ctx, pool.Pool, ledger.Owner{Cluster: r.spec.ID, Node: owner}, r.obs.taken)
+		addr, err = r.e.Ledger.Claim(ctx, pool.IPPool, ledger.Owner{Cluster: ledgerID(r.spec.ID), Node: owner}, r.obs.taken)
 		return err
 	})
 	return addr, err
@@ -110,12 +111,12 @@ func (r *run) releaseAddress(ctx context.Context, c Claim) error {
 		return err
 	}
 	// Of a pool that is not registered nobody would find what rests.
-	pool := ledger.Pool{ID: id}
+	pool := ledger.IPPool{ID: id}
 	if known := r.obs.IPPools[c.Pool]; known != nil && known.Registered {
-		pool = known.Pool
+		pool = known.IPPool
 	}
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.e.Ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
+		return r.e.Ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: ledgerID(r.spec.ID), Node: c.Node})
 	})
 }
 
@@ -126,6 +127,6 @@ func (r *run) claimAgain(ctx context.Context, c Claim) error {
 		return fmt.Errorf("the IP pool %s that the address of %s comes from is not registered any more; make it again with the same name and range", c.Pool, c.Node)
 	}
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.e.Ledger.ClaimAddress(ctx, pool.Pool, ledger.Owner{Cluster: r.spec.ID, Node: c.Node}, c.Address)
+		return r.e.Ledger.ClaimAddress(ctx, pool.IPPool, ledger.Owner{Cluster: ledgerID(r.spec.ID), Node: c.Node}, c.Address)
 	})
 }

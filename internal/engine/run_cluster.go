@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // recordKeeper writes the cluster's record. Only the holder of the lock does.
@@ -19,17 +20,17 @@ type recordKeeper struct {
 	ledger *ledger.Ledger
 	id     uuid.UUID
 	mu     sync.Mutex
-	body   *ledger.ClusterBody
+	body   *record.Cluster
 }
 
 func (k *recordKeeper) ready() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.body != nil && k.body.Ready
+	return k.body != nil && k.body.APIReached
 }
 
 // update changes the record, if the change makes a difference.
-func (k *recordKeeper) update(ctx context.Context, change func(*ledger.ClusterBody)) error {
+func (k *recordKeeper) update(ctx context.Context, change func(*record.Cluster)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.body == nil {
@@ -39,7 +40,7 @@ func (k *recordKeeper) update(ctx context.Context, change func(*ledger.ClusterBo
 	if err != nil {
 		return err
 	}
-	var next ledger.ClusterBody
+	var next record.Cluster
 	if err := json.Unmarshal(old, &next); err != nil {
 		return err
 	}
@@ -65,8 +66,8 @@ func (r *run) writeAhead(ctx context.Context, p *Plan) error {
 		return nil
 	}
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.record.update(ctx, func(b *ledger.ClusterBody) {
-			b.Counters, b.Pending, b.Pools = p.record.counters, p.record.pending, r.poolIDs()
+		return r.record.update(ctx, func(b *record.Cluster) {
+			b.Counters, b.Pending, b.IPPools = p.record.counters, p.record.pending, r.poolIDs()
 		})
 	})
 }
@@ -80,17 +81,17 @@ func (r *run) handOver(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.record.update(ctx, func(b *ledger.ClusterBody) { b.Done = true })
+		return r.record.update(ctx, func(b *record.Cluster) { b.CreationComplete = true })
 	})
 }
 
-func (r *run) poolIDs() []string {
-	var ids []string
+func (r *run) poolIDs() []uuid.UUID {
+	var ids []uuid.UUID
 	if r.obs.Record != nil {
-		ids = append(ids, r.obs.Record.Pools...)
+		ids = append(ids, r.obs.Record.IPPools...)
 	}
-	ids = append(ids, r.spec.poolsOfSpec()...)
-	slices.Sort(ids)
+	ids = append(ids, ledgerIDs(r.spec.poolsOfSpec())...)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	return slices.Compact(ids)
 }
 
@@ -98,18 +99,18 @@ func (r *run) poolIDs() []string {
 // says at its account that it is there, so that neither is deleted under it.
 func (r *run) register(ctx context.Context) error {
 	if r.record.body == nil {
-		body := &ledger.ClusterBody{
-			ID: r.spec.ID, Kind: string(r.spec.Kind), Folder: r.spec.Folder,
+		body := &record.Cluster{
+			ID: ledgerID(r.spec.ID), Kind: r.spec.Target().ledgerKind(), Folder: r.spec.Folder,
 			// By reference: a datacenter may be renamed.
 			Datacenter: r.obs.Survey.Site.Datacenter,
-			Ready:      r.planned.ready, Done: r.planned.ready,
-			Counters: r.planned.counters, Pending: r.planned.pending, Pools: r.poolIDs(), Parents: r.req.Parents,
+			APIReached: r.planned.ready, CreationComplete: r.planned.ready,
+			Counters: r.planned.counters, Pending: r.planned.pending, IPPools: r.poolIDs(), Parents: ledgerIDs(r.req.Parents),
 		}
 		raw, err := json.Marshal(body)
 		if err != nil {
 			return err
 		}
-		rec := ledger.Record{Kind: r.spec.Target().ledgerKind(), Name: r.spec.Name, GatewayID: r.spec.GatewayID, Body: raw}
+		rec := ledger.Record{Ref: r.spec.Target().ledgerRef(), Body: raw}
 		if err := r.change(ctx, func(ctx context.Context) error {
 			_, err := r.e.Ledger.Register(ctx, rec)
 			return err
@@ -130,48 +131,38 @@ func (r *run) register(ctx context.Context) error {
 // now, and lets go of the one that it used before. The new one is noted first:
 // killed in between, the cluster has both.
 func (r *run) moveParents(ctx context.Context) error {
-	if r.down || r.obs.Record == nil || !r.obs.Record.Ready {
+	if r.down || r.obs.Record == nil || !r.obs.Record.APIReached {
 		return nil // registering does it
 	}
 	before := r.obs.Record.Parents
-	if slices.Equal(before, r.req.Parents) || len(r.req.Parents) == 0 {
+	parents := ledgerIDs(r.req.Parents)
+	if slices.Equal(before, parents) || len(parents) == 0 {
 		return nil
 	}
-	for _, parent := range r.req.Parents {
+	for _, parent := range parents {
 		if err := r.change(ctx, func(ctx context.Context) error { return r.addChild(ctx, parent) }); err != nil {
 			return err
 		}
 	}
 	for _, parent := range before {
-		if !slices.Contains(r.req.Parents, parent) {
+		if !slices.Contains(parents, parent) {
 			if err := r.change(ctx, func(ctx context.Context) error { return r.removeChild(ctx, parent) }); err != nil {
 				return err
 			}
 		}
 	}
 	return r.change(ctx, func(ctx context.Context) error {
-		return r.record.update(ctx, func(b *ledger.ClusterBody) { b.Parents = r.req.Parents })
+		return r.record.update(ctx, func(b *record.Cluster) { b.Parents = parents })
 	})
 }
 
-func (r *run) removeChild(ctx context.Context, parent string) error {
-	id, ok := parseID(parent)
-	if !ok {
-		return nil // there is nothing that it could have been added to
-	}
-	return r.e.Ledger.RemoveChild(ctx, id, r.childName())
+func (r *run) removeChild(ctx context.Context, parent uuid.UUID) error {
+	return r.e.Ledger.RemoveChild(ctx, parent, r.spec.Target().ledgerRef())
 }
 
-func (r *run) addChild(ctx context.Context, parent string) error {
-	id, err := uuid.Parse(parent)
-	if err != nil {
-		return fmt.Errorf("the id %q of a gateway or cloud account is not an id: %w", parent, err)
-	}
-	return r.e.Ledger.AddChild(ctx, id, r.childName())
+func (r *run) addChild(ctx context.Context, parent uuid.UUID) error {
+	return r.e.Ledger.AddChild(ctx, parent, r.spec.Target().ledgerRef())
 }
-
-// childName is how the cluster is named at its gateway and account.
-func (r *run) childName() string { return string(r.spec.Kind) + " " + r.spec.Name }
 
 func (r *run) unregister(ctx context.Context) error {
 	for _, parent := range r.obs.Record.Parents {
@@ -195,7 +186,7 @@ func (r *run) ensureFolder(ctx context.Context) error {
 		return nil
 	}
 	return r.change(ctx, func(ctx context.Context) error {
-		if err := r.record.update(ctx, func(b *ledger.ClusterBody) {
+		if err := r.record.update(ctx, func(b *record.Cluster) {
 			for _, path := range r.obs.Survey.Site.MissingFolders {
 				if !slices.Contains(b.Folders, path) {
 					b.Folders = append(b.Folders, path)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
@@ -123,7 +123,7 @@ func (r *run) waitAPI(ctx context.Context) (API, error) {
 	}
 	r.apiReady = true
 	return r.api, r.change(ctx, func(ctx context.Context) error {
-		return r.record.update(ctx, func(b *ledger.ClusterBody) { b.Ready = true })
+		return r.record.update(ctx, func(b *record.Cluster) { b.APIReached = true })
 	})
 }
 

@@ -17,7 +17,7 @@ func (r *run) leavePools(ctx context.Context, using []string) error {
 			continue
 		}
 		if err := r.change(ctx, func(ctx context.Context) error {
-			return r.e.Ledger.ReleaseIfUnused(ctx, pool.Pool, r.spec.ID)
+			return r.e.Ledger.ReleaseIfUnused(ctx, pool.IPPool, ledgerID(r.spec.ID))
 		}); err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func rollStopped(steps []Step) error {
 // out again: in a full pool the successor needs just that one.
 func (r *run) vacated(c Claim) {
 	if pool := r.obs.IPPools[c.Pool]; pool != nil && pool.Registered && r.obs.taken != nil {
-		r.obs.taken.Vacated(pool.Pool, c.Address, ledger.Owner{Cluster: r.spec.ID, Node: c.Node})
+		r.obs.taken.MarkReleased(pool.IPPool, c.Address, ledger.Owner{Cluster: ledgerID(r.spec.ID), Node: c.Node})
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Kind tells the two things apart that the engine builds. Both go through the
@@ -56,7 +56,7 @@ type ClusterSpec struct {
 
 	// OwnPool is the IP pool that a gateway brings along; nil where it uses one
 	// that is registered. It is registered and unregistered with the gateway.
-	OwnPool *ledger.PoolBody
+	OwnPool *record.IPPool
 }
 
 // PoolSpec is a group of nodes that are alike.

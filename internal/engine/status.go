@@ -74,7 +74,7 @@ func (e *Engine) Status(ctx context.Context, spec ClusterSpec, secrets *Secrets)
 	if err != nil {
 		return nil, nil, err
 	}
-	if (obs.Record == nil || obs.Record.ID != spec.ID) && len(obs.Survey.Machines) == 0 {
+	if (obs.Record == nil || obs.Record.ID != ledgerID(spec.ID)) && len(obs.Survey.Machines) == 0 {
 		return nil, nil, nil
 	}
 	// What a person has done to the gateway's own pool, the next apply undoes.

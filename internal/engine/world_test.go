@@ -12,6 +12,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -48,12 +49,12 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 
 func (w *world) addPool(name, start, end string) string {
 	w.t.Helper()
-	body := ledger.PoolBody{Name: name, Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1", Nameservers: []string{"10.10.128.2"}}
+	body := record.IPPool{Name: name, Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1", Nameservers: []string{"10.10.128.2"}}
 	raw, err := json.Marshal(body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Kind: ledger.KindPool, Name: name, Body: raw})
+	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: name}, Body: raw})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -95,3 +95,41 @@ func TestChildrenOfACloudAccountAreBelieved(t *testing.T) {
 		t.Errorf("the children are %v", children)
 	}
 }
+
+// TestChildrenStandInTheirWireForm pins what is written: later releases read it.
+func TestChildrenStandInTheirWireForm(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	account := register(t, l, record.KindCloudAccount, "team-a", "{}")
+	child := record.Ref{Kind: record.KindCluster, GatewayID: clusterID("dc1"), Name: "prod"}
+	must(t, l.AddChild(t.Context(), account, child))
+	i := slices.IndexFunc(store.Tags(), func(tag ledger.Tag) bool { return strings.Contains(tag.Name, "@") })
+	if got, want := store.Tags()[i].Description, "cluster:"+clusterID("dc1").String()+"/prod"; got != want {
+		t.Errorf("the note is %q, want %q", got, want)
+	}
+	if err := l.AddChild(t.Context(), account, record.Ref{Kind: record.KindCluster}); err == nil {
+		t.Error("a reference without a name was added")
+	}
+}
+
+// TestEditedNoteKeepsItsParent edits the note of a child: it is no longer known
+// which record depends on the account, and the account must not be deleted.
+func TestEditedNoteKeepsItsParent(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	account := register(t, l, record.KindCloudAccount, "team-a", "{}")
+	must(t, l.AddChild(t.Context(), account, ref(record.KindCluster, "prod")))
+	i := slices.IndexFunc(store.Tags(), func(tag ledger.Tag) bool { return strings.Contains(tag.Name, "@") })
+	must(t, store.Update(t.Context(), store.Tags()[i].ID, "the printers"))
+	children, err := l.Children(t.Context(), account)
+	must(t, err)
+	if !slices.Equal(children, []record.Ref{{Name: "the printers"}}) {
+		t.Errorf("the children are %v", children)
+	}
+	err = l.Unregister(t.Context(), account)
+	if !errors.Is(err, ledger.ErrInUse) || !strings.Contains(err.Error(), `an object noted as "the printers"`) {
+		t.Errorf("Unregister: %v, want ErrInUse", err)
+	}
+}

@@ -17,10 +17,12 @@ import (
 
 const delay = 5 * time.Minute
 
-// over is a little more than the delay: a rest is rounded up to full seconds.
-const over = delay + 2*time.Second
+// expiry is a little more than the delay: a cool-down is rounded up to full
+// seconds.
+const expiry = delay + 2*time.Second
 
-func resting(t *testing.T, last string) ledger.IPPool {
+// coolingDown is an IP pool whose released addresses cool down.
+func coolingDown(t *testing.T, last string) ledger.IPPool {
 	t.Helper()
 	pool := nodes(t, last)
 	pool.ReuseDelay = delay
@@ -42,21 +44,21 @@ func used(t *testing.T, store ledger.Store, pool ledger.IPPool, n int) []netip.A
 	return all
 }
 
-func TestReleasedAddressRests(t *testing.T) {
+func TestReleasedAddressCoolsDown(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
-	pool := resting(t, "3")
+	pool := coolingDown(t, "3")
 	used(t, store, pool, 3)
 
 	other, _ := join(store)
 	snap := snapshot(t, other)
 	if snap.Count(pool) != 0 || snap.CoolingDown(pool) != 3 || snap.Free(pool) != 3 {
-		t.Errorf("%d are taken, %d rest, %d are free", snap.Count(pool), snap.CoolingDown(pool), snap.Free(pool))
+		t.Errorf("%d are taken, %d cool down, %d are free", snap.Count(pool), snap.CoolingDown(pool), snap.Free(pool))
 	}
 	_, err := other.Claim(t.Context(), pool, owner("dev", 1), snap)
 	var full *ledger.ExhaustedError
-	if !errors.As(err, &full) || full.CoolingDown != 3 || full.Next.Before(time.Now().Add(delay)) || full.Next.After(time.Now().Add(over)) {
-		t.Fatalf("Claim from a pool that rests: %v, want an *ExhaustedError that says until when", err)
+	if !errors.As(err, &full) || full.CoolingDown != 3 || full.Next.Before(time.Now().Add(delay)) || full.Next.After(time.Now().Add(expiry)) {
+		t.Fatalf("Claim from a pool that cools down: %v, want an *ExhaustedError that says until when", err)
 	}
 	for _, word := range []string{"3 cool down after other clusters released them", "the next is available at " + full.Next.UTC().Format(time.RFC3339)} {
 		if !strings.Contains(err.Error(), word) {
@@ -66,9 +68,9 @@ func TestReleasedAddressRests(t *testing.T) {
 
 	own, _ := join(store)
 	claim(t, own, pool, owner("prod", 7), snapshot(t, own))
-	wantTags(t, store, 3) // one claim, and two rest
+	wantTags(t, store, 3) // one claim, and two cool down
 
-	store.Advance(over)
+	store.Advance(expiry)
 	later, p := join(store)
 	snap = snapshot(t, later)
 	p.Reset()
@@ -77,31 +79,31 @@ func TestReleasedAddressRests(t *testing.T) {
 	claim(t, later, pool, owner("dev", 2), snap)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1, ledgertest.Delete: 1})
 	if snap.CoolingDown(pool) != 0 {
-		t.Errorf("%d addresses rest", snap.CoolingDown(pool))
+		t.Errorf("%d addresses cool down", snap.CoolingDown(pool))
 	}
 	wantTags(t, store, 3)
 }
 
-func TestClaimsPreferWhatDoesNotRest(t *testing.T) {
+func TestClaimsPreferWhatDoesNotCoolDown(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
-	pool := resting(t, "5")
-	rested := used(t, store, pool, 3)
+	pool := coolingDown(t, "5")
+	cooling := used(t, store, pool, 3)
 	for _, cluster := range []string{"prod", "dev"} {
 		l, p := join(store)
 		snap := snapshot(t, l)
 		p.Reset()
 		addr := claim(t, l, pool, owner(cluster, 9), snap)
 		wantCalls(t, p, map[string]int{ledgertest.Create: 1})
-		for _, r := range rested {
+		for _, r := range cooling {
 			if addr == r {
-				t.Errorf("%s got %s, which rests, while others do not", cluster, addr)
+				t.Errorf("%s got %s, which cools down, while others do not", cluster, addr)
 			}
 		}
 	}
-	// What is over for all is not preferred to what rests for the cluster.
+	// What has expired for all is not preferred to what cools down for the cluster.
 	l, _ := join(store)
-	addr := claim(t, l, pool, owner("dev", 1), storeLater(t, store, l))
+	addr := claim(t, l, pool, owner("dev", 1), snapshotLater(t, store, l))
 	must(t, l.Release(t.Context(), pool, addr, owner("dev", 1)))
 	fresh, _ := join(store)
 	snap := snapshot(t, fresh)
@@ -110,18 +112,39 @@ func TestClaimsPreferWhatDoesNotRest(t *testing.T) {
 	}
 }
 
-// storeLater lets the rests that there are be over.
-func storeLater(t *testing.T, store *ledgertest.Store, l *ledger.Ledger) *ledger.Snapshot {
+// snapshotLater lets all cool-downs expire.
+func snapshotLater(t *testing.T, store *ledgertest.Store, l *ledger.Ledger) *ledger.Snapshot {
 	t.Helper()
-	store.Advance(over)
+	store.Advance(expiry)
 	return snapshot(t, l)
 }
 
-func TestRestCostsOneCreate(t *testing.T) {
+// TestReleaseUnderALockTakesThreeCalls counts what a destroy pays for each address,
+// however long it takes: each heartbeat reads vCenter's clock.
+func TestReleaseUnderALockTakesThreeCalls(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, p := join(store)
+		held := lock(t, l, register(t, l, record.KindCluster, "prod", "{}"), "a run")
+		pool := coolingDown(t, "50")
+		snap := snapshot(t, l)
+		for i := range 30 {
+			addr := claim(t, l, pool, owner("prod", i), snap)
+			time.Sleep(time.Duration(i) * 7 * time.Second)
+			must(t, held.Check(t.Context()))
+			p.Reset()
+			must(t, held.Check(t.Context()))
+			must(t, l.Release(t.Context(), pool, addr, owner("prod", i)))
+			wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Create: 1, ledgertest.Delete: 1})
+		}
+		must(t, held.Release(t.Context()))
+	})
+}
+
+func TestCooldownCostsOneCreate(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, p := join(store)
-	pool := resting(t, "9")
+	pool := coolingDown(t, "9")
 	snap := snapshot(t, l)
 	addrs := []netip.Addr{claim(t, l, pool, owner("prod", 0), snap), claim(t, l, pool, owner("prod", 1), snap), claim(t, l, pool, owner("prod", 2), snap)}
 	p.Reset()
@@ -135,22 +158,22 @@ func TestRestCostsOneCreate(t *testing.T) {
 	wantTags(t, store, 2)
 }
 
-// TestRestHoldsWhereverAReleaseDies kills a release at each of its calls, with
-// and without what an earlier rest has left: the address is claimed or rests,
-// and the next run ends it.
-func TestRestHoldsWhereverAReleaseDies(t *testing.T) {
+// TestCooldownHoldsWhereverAReleaseDies kills a release at each of its calls,
+// with and without what an earlier cool-down has left: the address is claimed or
+// cools down, and the next run ends it.
+func TestCooldownHoldsWhereverAReleaseDies(t *testing.T) {
 	t.Parallel()
 	for _, left := range []bool{false, true} {
 		for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
 			calls := 0
 			for k, died := 1, true; died; k++ {
 				store := ledgertest.NewStore()
-				pool := resting(t, "1")
+				pool := coolingDown(t, "1")
 				l, _ := join(store)
 				if left {
 					must(t, l.ClaimAddress(t.Context(), pool, owner("old", 1), pool.Start))
 					must(t, l.Release(t.Context(), pool, pool.Start, owner("old", 1)))
-					store.Advance(over)
+					store.Advance(expiry)
 				}
 				must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), pool.Start))
 				victim, p := join(store)
@@ -166,7 +189,7 @@ func TestRestHoldsWhereverAReleaseDies(t *testing.T) {
 				next, _ := join(store)
 				must(t, next.Release(t.Context(), pool, pool.Start, owner("prod", 1)))
 				wantRefused(t, store, pool)
-				store.Advance(over)
+				store.Advance(expiry)
 				dev, _ := join(store)
 				claim(t, dev, pool, owner("dev", 1), snapshot(t, dev))
 				wantTags(t, store, 1)
@@ -186,17 +209,17 @@ func wantRefused(t *testing.T, store *ledgertest.Store, pool ledger.IPPool) {
 	}
 }
 
-// TestClaimConvergesWhereverItDies kills a claim of an address that has rested
-// at each of its calls.
+// TestClaimConvergesWhereverItDies kills a claim of an address that has cooled
+// down at each of its calls.
 func TestClaimConvergesWhereverItDies(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
 		calls := 0
 		for k, died := 1, true; died; k++ {
 			store := ledgertest.NewStore()
-			pool := resting(t, "2")
+			pool := coolingDown(t, "2")
 			used(t, store, pool, 2)
-			store.Advance(over)
+			store.Advance(expiry)
 			victim, p := join(store)
 			snap := snapshot(t, victim)
 			p.Reset()
@@ -218,7 +241,7 @@ func TestClaimConvergesWhereverItDies(t *testing.T) {
 			}
 			must(t, next.Release(t.Context(), pool, addr, owner("dev", 1)))
 			if snap := snapshot(t, next); snap.Count(pool) != 0 || snap.CoolingDown(pool) != 2 {
-				t.Fatalf("call %d: %d are claimed and %d rest", k, snap.Count(pool), snap.CoolingDown(pool))
+				t.Fatalf("call %d: %d are claimed and %d cool down", k, snap.Count(pool), snap.CoolingDown(pool))
 			}
 		}
 		if calls < 5 {
@@ -227,10 +250,10 @@ func TestClaimConvergesWhereverItDies(t *testing.T) {
 	}
 }
 
-func TestRestTagsDoNotPileUp(t *testing.T) {
+func TestCooldownTagsDoNotPileUp(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
-	pool := resting(t, "250")
+	pool := coolingDown(t, "250")
 	used(t, store, pool, 200)
 	l, p := join(store)
 	snap := snapshot(t, l)
@@ -238,34 +261,35 @@ func TestRestTagsDoNotPileUp(t *testing.T) {
 	claim(t, l, pool, owner("dev", 0), snap)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1, ledgertest.Get: 2, ledgertest.Now: 1})
 	if snap.CoolingDown(pool) != 200 {
-		t.Errorf("%d addresses rest: some were swept before their time", snap.CoolingDown(pool))
+		t.Errorf("%d addresses cool down: some were pruned before their time", snap.CoolingDown(pool))
 	}
-	store.Advance(over)
+	store.Advance(expiry)
 	l, p = join(store)
 	snap = snapshot(t, l)
 	for n := range 40 {
 		p.Reset()
 		claim(t, l, pool, owner("dev", 1+n), snap)
 		if p.Total() > 6 {
-			t.Errorf("a claim that tidies up took %v", p.Calls())
+			t.Errorf("a claim that prunes took %v", p.Calls())
 		}
 	}
 	if snap.CoolingDown(pool) != 120 || snapshot(t, l).CoolingDown(pool) != 120 {
-		t.Errorf("%d addresses rest, want two less for each claim", snap.CoolingDown(pool))
+		t.Errorf("%d addresses cool down, want two less for each claim", snap.CoolingDown(pool))
 	}
 
-	// At the cap all that are over go, before a claim is refused.
+	// At the cap all that have expired are deleted, before a claim is refused.
 	l, _ = join(store)
 	l.MaxClaims = len(store.Tags())
 	claim(t, l, pool, owner("dev", 50), snapshot(t, l))
 	wantTags(t, store, 42)
 }
 
-func TestUnreadableRestIsOver(t *testing.T) {
+func TestUnreadableCooldownHasExpired(t *testing.T) {
 	t.Parallel()
-	for _, description := range []string{"", "?", `{"cluster":"prod"}`, `{"released":"never"}`, `{"cluster":"prod","released":"9999-12-31T23:59:59Z"}`} {
+	prod := clusterID("prod").String()
+	for _, description := range []string{"", "?", `{"cluster":"` + prod + `"}`, `{"released":"never"}`, `{"cluster":"` + prod + `","released":"9999-12-31T23:59:59Z"}`} {
 		store := ledgertest.NewStore()
-		pool := resting(t, "1")
+		pool := coolingDown(t, "1")
 		used(t, store, pool, 1)
 		must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
 		l, _ := join(store)
@@ -274,13 +298,13 @@ func TestUnreadableRestIsOver(t *testing.T) {
 	}
 }
 
-// TestOldListIsReadAgain: what was claimed and released since would be handed
-// out without a rest.
+// TestOldListIsReadAgain: what was claimed and released since would be issued
+// without a cool-down.
 func TestOldListIsReadAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := ledgertest.NewStore()
-		pool := resting(t, "1")
+		pool := coolingDown(t, "1")
 		l, _ := join(store)
 		snap := snapshot(t, l)
 		used(t, store, pool, 1)
@@ -291,14 +315,14 @@ func TestOldListIsReadAgain(t *testing.T) {
 	})
 }
 
-func TestPoolTakesItsRestsAlong(t *testing.T) {
+func TestIPPoolTakesItsCooldownsAlong(t *testing.T) {
 	t.Parallel()
 	for _, shrunk := range []string{"", "10.0.0.4"} {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
 		body := `{"name":"nodes","start":"10.0.0.1","end":"%s","prefix_length":24}`
 		id := register(t, l, record.KindIPPool, "nodes", fmt.Sprintf(body, "10.0.0.9"))
-		pool := resting(t, "9")
+		pool := coolingDown(t, "9")
 		used(t, store, pool, 9)
 		want := 9
 		if shrunk != "" {
@@ -311,7 +335,7 @@ func TestPoolTakesItsRestsAlong(t *testing.T) {
 	}
 }
 
-func TestPoolWithClaimsStays(t *testing.T) {
+func TestIPPoolWithClaimsStays(t *testing.T) {
 	t.Parallel()
 	l, _ := join(ledgertest.NewStore())
 	id := register(t, l, record.KindIPPool, "nodes", `{"name":"nodes","start":"10.0.0.1","end":"10.0.0.9","prefix_length":24}`)

@@ -23,7 +23,7 @@ func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.IPPool) 
 	must(t, err)
 	_, err = l.Lock(t.Context(), gateway, "a run")
 	must(t, err)
-	pool := resting(t, "9")
+	pool := coolingDown(t, "9")
 	pool.ID, pool.SingleCluster = id, true
 	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), netip.MustParseAddr("10.0.0.1")))
 	must(t, l.Release(t.Context(), pool, netip.MustParseAddr("10.0.0.1"), owner("prod", 1)))

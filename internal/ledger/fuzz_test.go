@@ -11,8 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// FuzzDescriptions feeds the ledger with tags that somebody else has written
-// on.
+// FuzzDescriptions feeds the ledger with tags that were edited.
 func FuzzDescriptions(f *testing.F) {
 	f.Add(`{"state":"held","heartbeat":"x"}`)
 	f.Fuzz(func(t *testing.T, description string) {
@@ -20,29 +19,29 @@ func FuzzDescriptions(f *testing.F) {
 			return
 		}
 		checkForeign(t, description)
-		checkForeignRest(t, description)
+		checkForeignCooldown(t, description)
 		checkForeignReservation(t, description)
 		checkForeignNote(t, description)
 	})
 }
 
-// checkForeignRest makes sure that whatever a rest tag says its address is
-// handed out in the end.
-func checkForeignRest(t *testing.T, description string) {
+// checkForeignCooldown makes sure that whatever a cool-down tag says its address
+// is issued in the end.
+func checkForeignCooldown(t *testing.T, description string) {
 	t.Helper()
 	store := ledgertest.NewStore()
-	pool := resting(t, "1")
+	pool := coolingDown(t, "1")
 	used(t, store, pool, 1)
 	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
-	store.Advance(over)
+	store.Advance(expiry)
 	l, _ := join(store)
 	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snapshot(t, l)); err != nil {
-		t.Fatalf("an address that rests as %q says is never handed out: %v", description, err)
+		t.Fatalf("an address that cools down as %q says is never issued: %v", description, err)
 	}
 }
 
-// checkForeignReservation makes sure that a reservation, whatever it says, is
-// nobody's but of the cluster that it names.
+// checkForeignReservation makes sure that a reservation, whatever it says, is that
+// of the cluster that it names and of no other.
 func checkForeignReservation(t *testing.T, description string) {
 	t.Helper()
 	store := ledgertest.NewStore()
@@ -53,15 +52,15 @@ func checkForeignReservation(t *testing.T, description string) {
 	by, err := l.ReservedBy(t.Context(), pool.ID)
 	must(t, err)
 	if by == uuid.Nil {
-		t.Fatalf("a pool with a reservation that says %q is nobody's", description)
+		t.Fatalf("a pool with a reservation that says %q is not reserved", description)
 	}
 	if err := l.Reserve(t.Context(), pool.ID, clusterID("prod")); (err == nil) != (by == clusterID("prod")) {
-		t.Fatalf("a reservation that says %q is %s's, and prod's Reserve answers %v", description, by, err)
+		t.Fatalf("a reservation that says %q is %s's, and prod's Reserve returns %v", description, by, err)
 	}
 }
 
-// checkForeignNote makes sure that whatever stands at a gateway or among the
-// pools keeps nobody from reading on.
+// checkForeignNote makes sure that whatever stands at a gateway or in the index
+// does not keep the rest from being read.
 func checkForeignNote(t *testing.T, description string) {
 	t.Helper()
 	store := ledgertest.NewStore()

@@ -1,9 +1,12 @@
 package vsphere
 
 import (
+	"strings"
+
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // SetPageSize bounds the objects of one response of the property collector, and
@@ -31,6 +34,21 @@ func Explain(err error) error {
 func ShownName(stored string) string {
 	ref := types.ManagedObjectReference{Type: "Folder", Value: "f"}
 	return newInventory([]properties{{ref: ref, values: map[string]any{"name": stored}}}).nodes[ref].name
+}
+
+// Matches returns the paths, of those that exist, that a wanted name or path may
+// mean.
+func Matches(wanted string, existing ...string) []string {
+	search := choice{wanted: wanted}
+	for _, path := range existing {
+		name := inventoryname.Unescape(path[strings.LastIndex(path, "/")+1:])
+		search.from = append(search.from, &node{name: name, path: path})
+	}
+	var found []string
+	for _, n := range search.matches() {
+		found = append(found, n.path)
+	}
+	return found
 }
 
 // DecodeMarker decodes the value in which a VM carries its marker.

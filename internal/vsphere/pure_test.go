@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,6 +137,30 @@ func TestEscapedNames(t *testing.T) {
 		if got := vsphere.ShownName(raw); got != want {
 			t.Errorf("%q is %q, want %q", raw, got, want)
 		}
+	}
+}
+
+func TestEscapedNamesAreFound(t *testing.T) {
+	t.Parallel()
+	const slash, folder, percent = "/dc/network/a%2fb", "/dc/network/a/b", "/dc/network/50%25"
+	for wanted, want := range map[string][]string{
+		"a/b":            {slash, folder}, // either is spelled so
+		"a%2fb":          {slash},
+		"a%2Fb":          {slash, folder}, // neither is
+		"network/a%2fb":  {slash},
+		"50%":            {percent},
+		"50%25":          {percent},
+		"network/50%":    {percent},
+		"b":              {folder},
+		"":               nil,
+		"/dc/network/50": nil,
+	} {
+		if got := vsphere.Matches(wanted, slash, folder, percent); !slices.Equal(got, want) {
+			t.Errorf("%q matches %v, want %v", wanted, got, want)
+		}
+	}
+	if got := vsphere.Matches("b", slash); len(got) > 0 {
+		t.Errorf("the name b matches %v", got)
 	}
 }
 

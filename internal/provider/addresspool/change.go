@@ -37,7 +37,7 @@ func (c *Change) Check(ctx context.Context, run Run) diag.Diagnostics {
 // Run is what resources that are planned together know of each other.
 type Run interface {
 	Leaving(id string) bool
-	PlanPool(ledger.RegisteredPool) []ledger.RegisteredPool
+	PlanPool(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
 }
 
 // Apply writes the pool's record. What was free to be changed at the plan is
@@ -50,7 +50,7 @@ func (c *Change) Apply(ctx context.Context) diag.Diagnostics {
 	if diags.HasError() {
 		return diags
 	}
-	if holder != "" {
+	if holder != uuid.Nil {
 		if err := c.Ledger.Reserve(ctx, c.ID, holder); err != nil {
 			diags.Append(diagnostics.FromError("reserve", c.thing(), err))
 			return diags
@@ -67,7 +67,7 @@ func (c *Change) Apply(ctx context.Context) diag.Diagnostics {
 		diags.Append(c.putBack(ctx)...)
 		return diags
 	}
-	if later != "" {
+	if later != uuid.Nil {
 		if err := c.Ledger.Reserve(ctx, c.ID, later); err != nil {
 			diags.Append(diagnostics.FromError("reserve", c.thing(), err))
 			return diags

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -20,23 +21,23 @@ const maxNamed = 10
 // pool would lose, and several clusters in a pool that is to be restricted to a
 // single one. Where one cluster alone holds addresses of a pool that is to be
 // restricted, it answers its id.
-func (c *Change) inUse(ctx context.Context) (string, diag.Diagnostics) {
+func (c *Change) inUse(ctx context.Context) (uuid.UUID, diag.Diagnostics) {
 	restrict := c.Planned.RestrictToSingleCluster.ValueBool() && !c.Prior.RestrictToSingleCluster.ValueBool()
 	if c.Planned.SameAddresses(c.Prior) && !restrict {
-		return "", nil
+		return uuid.Nil, nil
 	}
 	before, diags := c.Prior.in(ctx, c)
 	after, d := c.Planned.in(ctx, c)
 	diags.Append(d...)
 	if diags.HasError() {
-		return "", diags
+		return uuid.Nil, diags
 	}
-	taken, err := c.Ledger.Taken(ctx)
+	taken, err := c.Ledger.Snapshot(ctx)
 	if err != nil {
 		diags.Append(diagnostics.FromError("update", c.thing(), err))
-		return "", diags
+		return uuid.Nil, diags
 	}
-	holder := ""
+	holder := uuid.Nil
 	if restrict {
 		var d diag.Diagnostics
 		holder, d = c.onlyCluster(ctx, before, taken)
@@ -55,12 +56,12 @@ func (c *Change) inUse(ctx context.Context) (string, diag.Diagnostics) {
 }
 
 // in is the ledger's pool of a model whose values are known.
-func (m *Model) in(ctx context.Context, c *Change) (ledger.Pool, diag.Diagnostics) {
+func (m *Model) in(ctx context.Context, c *Change) (ledger.IPPool, diag.Diagnostics) {
 	body, diags := m.Body(ctx, c.Name)
 	if diags.HasError() {
-		return ledger.Pool{}, diags
+		return ledger.IPPool{}, diags
 	}
-	p, err := body.Pool(c.ID)
+	p, err := ledger.NewIPPool(c.ID, body)
 	if err != nil {
 		_, d := m.Arithmetic(ctx, c.At) // which names the attribute
 		diags.Append(d...)
@@ -70,41 +71,42 @@ func (m *Model) in(ctx context.Context, c *Change) (ledger.Pool, diag.Diagnostic
 
 // onlyCluster is the id of the one cluster that holds addresses of a pool; empty
 // where none does. Several, or one that is not known, are an error.
-func (c *Change) onlyCluster(ctx context.Context, pool ledger.Pool, taken *ledger.Snapshot) (string, diag.Diagnostics) {
+func (c *Change) onlyCluster(ctx context.Context, pool ledger.IPPool, taken *ledger.Snapshot) (uuid.UUID, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	allocations, err := c.Ledger.Allocations(ctx, pool, taken)
 	if err != nil {
 		diags.Append(diagnostics.FromError("tell who holds addresses of", c.thing(), err))
-		return "", diags
+		return uuid.Nil, diags
 	}
-	first := map[string]ledger.Allocation{}
-	count := map[string]int{}
+	first := map[uuid.UUID]ledger.Allocation{}
+	count := map[uuid.UUID]int{}
 	for _, a := range allocations {
 		cluster := a.Owner.Cluster
 		if count[cluster]++; count[cluster] == 1 {
 			first[cluster] = a
 		}
 	}
-	var clusters, words []string
+	var clusters []uuid.UUID
+	var words []string
 	for cluster, a := range first {
 		clusters = append(clusters, cluster)
 		who := fmt.Sprintf("cluster %s", cluster)
-		if cluster == "" {
+		if cluster == ledger.UnknownCluster {
 			who = "somebody whose name in the claim cannot be read"
 		}
 		words = append(words, fmt.Sprintf("%s (%d, such as %s of %s)", who, count[cluster], a.Address, nodeWords(a.Owner)))
 	}
 	if len(clusters) == 0 {
-		return "", diags
+		return uuid.Nil, diags
 	}
-	if len(clusters) == 1 && clusters[0] != "" {
+	if len(clusters) == 1 && clusters[0] != ledger.UnknownCluster {
 		return clusters[0], diags
 	}
 	slices.Sort(words)
 	diags.AddAttributeError(c.At.AtName("restrict_to_single_cluster"), "The IP pool is in use by more than one cluster", fmt.Sprintf(
 		"%s cannot be left to a single cluster as long as others hold addresses of it: %s. Delete all but one first.",
 		diagnostics.Title(c.thing()), strings.Join(words, ", ")))
-	return "", diags
+	return uuid.Nil, diags
 }
 
 func nodeWords(owner ledger.Owner) string {
@@ -116,7 +118,7 @@ func nodeWords(owner ledger.Owner) string {
 
 // Holders names who holds addresses, up to maxNamed of them. An address whose
 // holder can't be read is named without: the error that this is for stands.
-func Holders(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, addresses []netip.Addr) string {
+func Holders(ctx context.Context, l *ledger.Ledger, pool ledger.IPPool, addresses []netip.Addr) string {
 	var parts []string
 	for i, a := range addresses {
 		if i == maxNamed {
@@ -124,7 +126,7 @@ func Holders(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, addresses 
 			break
 		}
 		part := a.String()
-		if owner, err := l.Holder(ctx, pool.ID, a); err == nil && owner.Cluster != "" {
+		if owner, err := l.Holder(ctx, pool.ID, a); err == nil && owner.Known() {
 			part += fmt.Sprintf(" (%s of cluster %s)", owner.Node, owner.Cluster)
 		}
 		parts = append(parts, part)

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Model is the attributes of Attributes.
@@ -37,8 +37,8 @@ type rangeModel struct {
 var rangeType = map[string]attr.Type{"start": types.StringType, "end": types.StringType}
 
 // Body is the record of a pool of that name whose configured values are known.
-func (m *Model) Body(ctx context.Context, name string) (ledger.PoolBody, diag.Diagnostics) {
-	b := ledger.PoolBody{
+func (m *Model) Body(ctx context.Context, name string) (record.IPPool, diag.Diagnostics) {
+	b := record.IPPool{
 		Name:                    name,
 		Subnet:                  m.Subnet.ValueString(),
 		PrefixLength:            int(m.PrefixLength.ValueInt64()),
@@ -59,7 +59,7 @@ func (m *Model) Body(ctx context.Context, name string) (ledger.PoolBody, diag.Di
 
 // SetBody takes over what a record says, but for the name, which the record was
 // found by.
-func (m *Model) SetBody(ctx context.Context, b ledger.PoolBody) diag.Diagnostics {
+func (m *Model) SetBody(ctx context.Context, b record.IPPool) diag.Diagnostics {
 	var diags diag.Diagnostics
 	m.Range, m.Subnet = types.ObjectNull(rangeType), optional(b.Subnet)
 	if b.Subnet == "" {

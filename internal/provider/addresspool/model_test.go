@@ -7,13 +7,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"pgregory.net/rapid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 )
 
 // body is a record with a delay of some seconds.
-func body(seconds int) ledger.PoolBody {
-	return ledger.PoolBody{Name: "nodes", Start: "10.10.183.1", End: "10.10.183.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &seconds}
+func body(seconds int) record.IPPool {
+	return record.IPPool{Name: "nodes", Start: "10.10.183.1", End: "10.10.183.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &seconds}
 }
 
 func TestDelayIsSpelledBriefly(t *testing.T) {
@@ -61,7 +61,7 @@ func TestDelaySurvivesTheRecord(t *testing.T) {
 		if again.ReuseDelay() != time.Duration(seconds)*time.Second {
 			rt.Fatalf("%d s come back as %s, spelled %s", seconds, again.ReuseDelay(), m.ReuseDelay)
 		}
-		if standard := again.ReuseDelay() == ledger.DefaultReuseDelay; standard != (again.ReuseDelaySeconds == nil) {
+		if standard := again.ReuseDelay() == record.DefaultReuseDelay; standard != (again.ReuseDelaySeconds == nil) {
 			rt.Fatalf("the record of %d s says %v: the default alone is left out", seconds, again.ReuseDelaySeconds)
 		}
 	})

@@ -2,6 +2,7 @@ package addresspool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -22,7 +24,7 @@ type Candidate struct {
 	Leaving func(id string) bool
 	// Plan notes the pool, and answers those that are planned in the same run; nil
 	// in an apply.
-	Plan func(ledger.RegisteredPool) []ledger.RegisteredPool
+	Plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
 }
 
 // Never is the Leaving of an apply: what has gone is gone by then.
@@ -42,9 +44,10 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 		return diags
 	}
 	if c.Plan != nil && c.ID != uuid.Nil {
-		own := ledger.RegisteredPool{ID: c.ID, Record: ledger.Record{Kind: ledger.KindPool, Name: c.Name, GatewayID: c.GatewayID}, Body: body}
+		gateway, _ := uuid.Parse(c.GatewayID) // nil: the system gateway
+		own := ledger.RegisteredIPPool{ID: c.ID, Ref: record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: c.Name}, Body: body}
 		for _, other := range c.Plan(own) {
-			if overlap := body.Overlap(other); overlap != nil {
+			if overlap := other.Overlap(body); overlap != nil {
 				report(&diags, at.AtName(m.spanName()), overlap)
 			}
 		}
@@ -61,8 +64,12 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 	}
 	var damaged []string
 	for _, other := range unread {
-		if !c.Leaving(other.ID.String()) {
-			damaged = append(damaged, "  "+other.Damage.Error())
+		switch {
+		case c.Leaving(other.ID.String()):
+		case errors.Is(other.Unreadable, record.ErrNewer):
+			diags.Append(diagnostics.FromError("compare with other pools", fmt.Sprintf("IP pool %q", c.Name), other.Unreadable))
+		default:
+			damaged = append(damaged, "  "+other.Unreadable.Error())
 		}
 	}
 	if len(damaged) > 0 {

@@ -141,7 +141,7 @@ func (m *Model) Arithmetic(ctx context.Context, at path.Path) (ipam.Pool, diag.D
 	if diags.HasError() {
 		return ipam.Pool{}, diags
 	}
-	pool, err := body.IPAM()
+	pool, err := body.Addresses()
 	if err != nil {
 		var wrong *ipam.FieldError
 		if errors.As(err, &wrong) {

@@ -7,13 +7,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 func TestWrongAccount(t *testing.T) {
 	t.Parallel()
 	env, stranger := start(t), start(t)
-	if _, err := env.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindAccount, Name: "taken", Body: []byte(`{}`)}); err != nil {
+	if _, err := env.Ledger().Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindCloudAccount, Name: "taken"}, Body: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
 	named := func(name, server, attributes string) string {

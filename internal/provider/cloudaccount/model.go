@@ -5,7 +5,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	ledgerrecord "github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
 )
 
@@ -26,25 +26,18 @@ type model struct {
 	MissingPrivileges  types.List   `tfsdk:"missing_privileges"`
 }
 
-// body is the account's record: never a secret, but all that an import needs
-// besides the password.
-type body struct {
-	ledger.AccountBody
-	CACertificate      string `json:"ca_certificate,omitempty"`
-	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
-}
-
 // body is the record of a model whose configured values are known.
-func (m *model) body() body {
-	return body{
-		AccountBody:        ledger.AccountBody{Server: m.VCenterServer.ValueString(), Username: m.Username.ValueString()},
+func (m *model) body() ledgerrecord.CloudAccount {
+	return ledgerrecord.CloudAccount{
+		Server:             m.VCenterServer.ValueString(),
+		Username:           m.Username.ValueString(),
 		CACertificate:      m.CACertificate.ValueString(),
 		InsecureSkipVerify: m.InsecureSkipVerify.ValueBool(),
 	}
 }
 
 // setBody takes over what a record says.
-func (m *model) setBody(b body) {
+func (m *model) setBody(b ledgerrecord.CloudAccount) {
 	m.VCenterServer = types.StringValue(b.Server)
 	m.Username = types.StringValue(b.Username)
 	m.InsecureSkipVerify = types.BoolValue(b.InsecureSkipVerify)
@@ -82,5 +75,5 @@ func (m *model) thing() string { return fmt.Sprintf("cloud account %q", m.Name.V
 
 // key is what the account's id is derived from.
 func (m *model) key() record.Key {
-	return record.Key{Kind: ledger.KindAccount, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
+	return record.Key{Kind: ledgerrecord.KindCloudAccount, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
 }

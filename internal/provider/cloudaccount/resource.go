@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	ledgerrecord "github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
@@ -146,7 +147,7 @@ func (r *accountResource) Read(ctx context.Context, req resource.ReadRequest, re
 		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
 		return
 	}
-	var b body
+	var b ledgerrecord.CloudAccount
 	found, diags := record.Read(ctx, l, m.key(), m.ID.ValueString(), &b)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -224,7 +225,7 @@ func (r *accountResource) Delete(ctx context.Context, req resource.DeleteRequest
 	switch {
 	case errors.As(err, &inUse):
 		resp.Diagnostics.AddError("Unable to delete "+m.thing(), fmt.Sprintf(
-			"Clusters are built with it. Delete them first, or move them to another account: %s.", strings.Join(inUse.Children, ", ")))
+			"Clusters are built with it. Delete them first, or move them to another account: %s.", strings.Join(inUse.Dependents(), ", ")))
 	case err != nil:
 		resp.Diagnostics.Append(diagnostics.FromError("delete", m.thing(), err))
 	}
@@ -232,5 +233,5 @@ func (r *accountResource) Delete(ctx context.Context, req resource.DeleteRequest
 
 // ImportState takes `name` or `<gateway id>/<name>`.
 func (r *accountResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	record.Import(ctx, r.connection, ledger.KindAccount, req, resp)
+	record.Import(ctx, r.connection, ledgerrecord.KindCloudAccount, req, resp)
 }

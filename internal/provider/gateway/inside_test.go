@@ -23,6 +23,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
 )
@@ -223,7 +224,7 @@ resource "gantry_ip_pool" "nodes" {
   default_gateway = "10.10.128.1"
 }
 `
-	pool := knownvalue.StringExact(e.Ledger().ID(ledger.KindPool, "", "nodes").String())
+	pool := knownvalue.StringExact(e.Ledger().ID(record.Ref{Kind: record.KindIPPool, Name: "nodes"}).String())
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -252,19 +253,19 @@ func TestAccGatewayInUse(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	book := e.Ledger()
-	id := book.ID(ledger.KindGateway, "", "dc1")
+	id := book.ID(record.Ref{Kind: record.KindGateway, Name: "dc1"})
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{}), Check: func(*terraform.State) error {
-				_, err := book.Register(context.Background(), ledger.Record{Kind: ledger.KindCluster, Name: "theirs", GatewayID: id.String(), Body: []byte(`{}`)})
+				_, err := book.Register(context.Background(), ledger.Record{Ref: record.Ref{Kind: record.KindCluster, Name: "theirs", GatewayID: id}, Body: []byte(`{}`)})
 				return err
 			}},
-			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster theirs.`)},
+			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster "theirs".`)},
 			{
 				PreConfig: func() {
-					if err := book.Unregister(context.Background(), book.ID(ledger.KindCluster, id.String(), "theirs")); err != nil {
+					if err := book.Unregister(context.Background(), book.ID(record.Ref{Kind: record.KindCluster, GatewayID: id, Name: "theirs"})); err != nil {
 						t.Error(err)
 					}
 				},

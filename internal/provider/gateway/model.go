@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	ledgerrecord "github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -115,7 +115,7 @@ func (m *model) Identify(ctx context.Context, conn *connection.Connection) diag.
 	if err != nil {
 		return diag.Diagnostics{diagnostics.FromError("plan", m.Thing().String(), err)}
 	}
-	key := record.Key{Kind: ledger.KindGateway, Name: m.Name.ValueString()}
+	key := record.Key{Kind: ledgerrecord.KindGateway, Name: m.Name.ValueString()}
 	if m.ID.IsNull() || m.ID.IsUnknown() {
 		m.ID = types.StringValue(key.ID(book).String())
 	}
@@ -126,10 +126,10 @@ func (m *model) Identify(ctx context.Context, conn *connection.Connection) diag.
 	pool, more := m.pool(ctx)
 	diags.Append(more...)
 	if pool != nil && !pool.Name.IsUnknown() {
-		m.IPPoolID = types.StringValue(book.ID(ledger.KindPool, id.String(), pool.Name.ValueString()).String())
+		m.IPPoolID = types.StringValue(book.ID(ledgerrecord.Ref{Kind: ledgerrecord.KindIPPool, GatewayID: id, Name: pool.Name.ValueString()}).String())
 		conn.MarkPlanned(m.IPPoolID.ValueString())
 	}
-	m.DefaultCloudAccount, more = account(conn.Login(), id.String(), book.ID(ledger.KindAccount, id.String(), defaultAccount).String())
+	m.DefaultCloudAccount, more = account(conn.Login(), id.String(), book.ID(ledgerrecord.Ref{Kind: ledgerrecord.KindCloudAccount, GatewayID: id, Name: defaultAccount}).String())
 	diags.Append(more...)
 	return diags
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -99,7 +100,7 @@ func (m *model) checkNetwork(pool *poolModel) diag.Diagnostics {
 		return nil
 	}
 	network, ok := m.Placement.Attributes()["network"].(types.String)
-	if !ok || network.IsUnknown() || ledger.MaybeSameNetwork(network.ValueString(), pool.Network.ValueString()) {
+	if !ok || network.IsUnknown() || (record.IPPool{Network: pool.Network.ValueString()}).MayServe(network.ValueString()) {
 		return nil
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("ip_pool").AtName("network"), "Not the network of the gateway", fmt.Sprintf(
@@ -118,7 +119,7 @@ func (r *gatewayResource) Create(ctx context.Context, req resource.CreateRequest
 	}
 }
 
-func (r *gatewayResource) checkOverlap(ctx context.Context, m *model, leaving func(string) bool, plan func(ledger.RegisteredPool) []ledger.RegisteredPool) diag.Diagnostics {
+func (r *gatewayResource) checkOverlap(ctx context.Context, m *model, leaving func(string) bool, plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool) diag.Diagnostics {
 	pool, diags := m.pool(ctx)
 	if pool == nil || diags.HasError() {
 		return diags

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -31,13 +32,13 @@ func TestAccGatewayPoolOverlaps(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	book := e.Ledger()
-	raw, err := json.Marshal(ledger.PoolBody{
+	raw, err := json.Marshal(record.IPPool{
 		Name: "lab", Start: "10.10.183.15", End: "10.10.183.40", PrefixLength: 18, DefaultGateway: "10.10.128.1", Network: "dvpg-nodes",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := book.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "lab", Body: raw})
+	id, err := book.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "lab"}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}

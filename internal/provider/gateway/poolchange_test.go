@@ -10,15 +10,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 const ownPool = "/dc1-nodes"
 
 // recorded is what vCenter has of the gateway's pool.
-func recorded(t *testing.T, e *acctest.Environment) ledger.PoolBody {
+func recorded(t *testing.T, e *acctest.Environment) record.IPPool {
 	t.Helper()
-	var body ledger.PoolBody
+	var body record.IPPool
 	if err := json.Unmarshal([]byte(e.TagNamed(ownPool).Description), &body); err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +45,11 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 		PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 	}
 	running := []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))}
-	raw, err := json.Marshal(ledger.PoolBody{Name: "lab", Start: "10.10.183.40", End: "10.10.183.50", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	raw, err := json.Marshal(record.IPPool{Name: "lab", Start: "10.10.183.40", End: "10.10.183.50", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	lab, err := e.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "lab", Body: raw})
+	lab, err := e.Ledger().Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "lab"}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,9 +91,10 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 		{Config: swap(t, small, prefix, prefix+"\n restrict_to_single_cluster = true"), ConfigPlanChecks: inPlace, ConfigStateChecks: running},
 		{
 			PreConfig: func() {
-				pool := e.Ledger().ID(ledger.KindPool, e.Ledger().ID(ledger.KindGateway, "", "dc1").String(), "dc1-nodes")
-				if by, err := e.Ledger().ReservedBy(t.Context(), pool); err != nil || by != e.Ledger().ID(ledger.KindGateway, "", "dc1").String() {
-					t.Errorf("the pool is reserved by %q (%v)", by, err)
+				gateway := e.Ledger().ID(record.Ref{Kind: record.KindGateway, Name: "dc1"})
+				pool := e.Ledger().ID(record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "dc1-nodes"})
+				if by, err := e.Ledger().ReservedBy(t.Context(), pool); err != nil || by != gateway {
+					t.Errorf("the pool is reserved by %s (%v)", by, err)
 				}
 			},
 			Config: small, ConfigPlanChecks: inPlace, ConfigStateChecks: running,

@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -102,8 +102,9 @@ func TestAccGatewayLife(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	t.Setenv("GANTRY_IMPORT_KUBECONFIG", kubeconfig)
 	e := acctest.New(t)
-	id := e.Ledger().ID(ledger.KindGateway, "", "dc1").String()
-	pool := knownvalue.StringExact(e.Ledger().ID(ledger.KindPool, id, "dc1-nodes").String())
+	own := e.Ledger().ID(record.Ref{Kind: record.KindGateway, Name: "dc1"})
+	id := own.String()
+	pool := knownvalue.StringExact(e.Ledger().ID(record.Ref{Kind: record.KindIPPool, GatewayID: own, Name: "dc1-nodes"}).String())
 	account := knownvalue.ObjectExact(map[string]knownvalue.Check{
 		"id": knownvalue.NotNull(), "name": knownvalue.StringExact("default"), "gateway_id": knownvalue.StringExact(id),
 		"vcenter_server": knownvalue.StringExact(e.Server()), "username": knownvalue.StringExact(e.Username()), "password": knownvalue.Null(),

@@ -136,7 +136,7 @@ func TestRecordEditedByHand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env := acctest.New(t)
-			const record = "pool:-/prod-nodes"
+			const record = "ip-pool:-/prod-nodes"
 			var was string
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: env.Factories(),
@@ -184,7 +184,7 @@ func TestRecordDeletedByHand(t *testing.T) {
 			{
 				PreConfig: func() {
 					claim(t, env, false)
-					if err := env.Tags().Delete(t.Context(), env.TagNamed("pool:-/prod-nodes").ID); err != nil {
+					if err := env.Tags().Delete(t.Context(), env.TagNamed("ip-pool:-/prod-nodes").ID); err != nil {
 						t.Fatal(err)
 					}
 				},
@@ -225,7 +225,7 @@ func TestRecordLosesAPart(t *testing.T) {
 		}
 		t.Fatal("the record has no parts")
 	}
-	const why = `tag "pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not belong together`
+	const why = `tag "ip-pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not belong together`
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -276,10 +276,10 @@ func TestRecordIsRenamed(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: env.Config(small)},
 			{
-				PreConfig: rename("pool:-/prod-nodes", "the printers"), Config: env.Config(small), PlanOnly: true,
-				ExpectError: acctest.Words(`Name the tag "pool:-/prod-nodes" again`),
+				PreConfig: rename("ip-pool:-/prod-nodes", "the printers"), Config: env.Config(small), PlanOnly: true,
+				ExpectError: acctest.Words(`Name the tag "ip-pool:-/prod-nodes" again`),
 			},
-			{PreConfig: rename("the printers", "pool:-/prod-nodes"), Config: env.Config(small), PlanOnly: true},
+			{PreConfig: rename("the printers", "ip-pool:-/prod-nodes"), Config: env.Config(small), PlanOnly: true},
 		},
 	})
 }
@@ -293,7 +293,7 @@ func TestAnotherPoolIsDamaged(t *testing.T) {
 	elsewhere := lab("")
 	elsewhere.Start, elsewhere.End = "10.10.184.50", "10.10.184.59"
 	register(t, env, elsewhere)
-	edit(t, env, "pool:-/lab", "do not touch")
+	edit(t, env, "ip-pool:-/lab", "do not touch")
 	const more = `
 data "gantry_ip_pool" "nodes" { name = gantry_ip_pool.nodes.name }
 data "gantry_orphans" "all" {

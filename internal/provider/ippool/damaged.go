@@ -45,7 +45,7 @@ func (m *model) damaged(err error) diag.Diagnostic {
 	switch {
 	case errors.As(err, &renamed) && renamed.Renamed:
 		return diag.NewErrorDiagnostic("Unable to read "+m.thing(), diagnostics.Sentence(err.Error())+
-			fmt.Sprintf("\n\nName the tag %q again. Addresses in use stay in use.", ledger.Record{Kind: ledger.KindPool, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}.TagName()))
+			fmt.Sprintf("\n\nName the tag %q again. Addresses in use stay in use.", m.key().Ref().String()))
 	case m.PrefixLength.IsNull(): // imported: nothing is known but the name
 		return diagnostics.FromError("read", m.thing(), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
@@ -69,9 +70,9 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 		resp.Diagnostics.AddAttributeError(path.Root("name"), "No such IP pool", m.absent())
 		return
 	}
-	var body ledger.PoolBody
+	var body record.IPPool
 	if err == nil {
-		body, err = rec.PoolBody()
+		body, err = rec.IPPool()
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
@@ -102,7 +103,7 @@ func (m *lookup) absent() string {
 }
 
 // allocations are the addresses in use, by address: one call for each.
-func allocations(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, taken *ledger.Snapshot) (map[string]allocation, error) {
+func allocations(ctx context.Context, l *ledger.Ledger, pool ledger.IPPool, taken *ledger.Snapshot) (map[string]allocation, error) {
 	held, err := l.Allocations(ctx, pool, taken)
 	if err != nil {
 		return nil, err
@@ -113,9 +114,17 @@ func allocations(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, taken 
 		if !a.Since.IsZero() {
 			since = a.Since.UTC().Format(time.RFC3339)
 		}
-		out[a.Address.String()] = allocation{ClusterID: known(a.Owner.Cluster), Owner: known(a.Owner.Node), Since: known(since)}
+		out[a.Address.String()] = allocation{ClusterID: known(clusterText(a.Owner)), Owner: known(a.Owner.Node), Since: known(since)}
 	}
 	return out, nil
+}
+
+// clusterText is the id of a claim's cluster; empty where it cannot be read.
+func clusterText(owner ledger.Owner) string {
+	if !owner.Known() {
+		return ""
+	}
+	return owner.Cluster.String()
 }
 
 func known(s string) *string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	ledgerrecord "github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
 )
@@ -38,11 +39,11 @@ func (m *model) thing() string { return fmt.Sprintf("IP pool %q", m.Name.ValueSt
 
 // key is what the pool's id is derived from.
 func (m *model) key() record.Key {
-	return record.Key{Kind: ledger.KindPool, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
+	return record.Key{Kind: ledgerrecord.KindIPPool, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
 }
 
 // body is the record of a model whose configured values are known.
-func (m *model) body(ctx context.Context) (ledger.PoolBody, diag.Diagnostics) {
+func (m *model) body(ctx context.Context) (ledgerrecord.IPPool, diag.Diagnostics) {
 	return m.Body(ctx, m.Name.ValueString())
 }
 
@@ -52,12 +53,12 @@ func (m *model) arithmetic(ctx context.Context) (ipam.Pool, diag.Diagnostics) {
 }
 
 // in is the ledger's pool of a model whose values are known.
-func (m *model) in(ctx context.Context, l *ledger.Ledger) (ledger.Pool, diag.Diagnostics) {
+func (m *model) in(ctx context.Context, l *ledger.Ledger) (ledger.IPPool, diag.Diagnostics) {
 	body, diags := m.body(ctx)
 	if diags.HasError() {
-		return ledger.Pool{}, diags
+		return ledger.IPPool{}, diags
 	}
-	p, err := body.Pool(m.key().ID(l))
+	p, err := ledger.NewIPPool(m.key().ID(l), body)
 	if err != nil {
 		_, d := m.arithmetic(ctx) // which names the attribute
 		diags.Append(d...)

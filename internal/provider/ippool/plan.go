@@ -136,7 +136,7 @@ func (r *poolResource) withLedger(ctx context.Context, plan *model, resp *resour
 
 // checkOverlap compares with all other pools of the vCenter, once everything
 // that is compared is known.
-func checkOverlap(ctx context.Context, l *ledger.Ledger, m *model, leaving func(string) bool, plan func(ledger.RegisteredPool) []ledger.RegisteredPool) diag.Diagnostics {
+func checkOverlap(ctx context.Context, l *ledger.Ledger, m *model, leaving func(string) bool, plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool) diag.Diagnostics {
 	own := uuid.Nil
 	if !m.Name.IsUnknown() && !m.GatewayID.IsUnknown() {
 		own = m.key().ID(l)

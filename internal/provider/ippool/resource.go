@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	ledgerrecord "github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -123,9 +124,9 @@ func (r *poolResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	var body ledger.PoolBody
+	var body ledgerrecord.IPPool
 	if err == nil {
-		body, err = rec.PoolBody()
+		body, err = rec.IPPool()
 	}
 	switch {
 	case err == nil:
@@ -193,5 +194,5 @@ func (r *poolResource) Delete(ctx context.Context, req resource.DeleteRequest, r
 
 // ImportState takes `name` or `<gateway id>/<name>`.
 func (r *poolResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	record.Import(ctx, r.connection, ledger.KindPool, req, resp)
+	record.Import(ctx, r.connection, ledgerrecord.KindIPPool, req, resp)
 }

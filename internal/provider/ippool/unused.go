@@ -17,7 +17,7 @@ func checkUnused(ctx context.Context, l *ledger.Ledger, m *model) diag.Diagnosti
 	if diags.HasError() {
 		return diags
 	}
-	taken, err := l.Taken(ctx)
+	taken, err := l.Snapshot(ctx)
 	if err != nil {
 		diags.Append(diagnostics.FromError("delete", m.thing(), err))
 		return diags

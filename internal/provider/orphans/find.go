@@ -1,7 +1,7 @@
 package orphans
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,13 +9,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // strandedMachines finds the VMs whose cluster is registered nowhere, and the
 // folders that they have for themselves.
 func (w *world) strandedMachines() {
 	for _, m := range w.machines {
-		if !w.gone(m.Cluster) {
+		if !w.gone(m.Cluster.String()) {
 			continue
 		}
 		state := "powered off"
@@ -47,55 +48,54 @@ func (w *world) unfinished() {
 			continue
 		}
 		r := e.Record
-		key, kind := id.String(), string(r.Kind)
-		if r.GatewayID != "" {
-			if gateway, err := uuid.Parse(r.GatewayID); err != nil || !w.registered(gateway, ledger.KindGateway) {
+		key, kind := id.String(), kindColumn(r.Kind)
+		if r.GatewayID != uuid.Nil {
+			if !w.registered(r.GatewayID, record.KindGateway) {
 				w.add(key+" gateway", kind, r.Name, fmt.Sprintf("It belongs to gateway %s, which is registered nowhere.", r.GatewayID),
 					fmt.Sprintf("Import it as %s/%s and destroy it, or apply the gateway's configuration again: that gives it the same id.", r.GatewayID, r.Name))
 			}
 		}
-		if r.Kind == ledger.KindPool && !w.listed[id] {
+		if r.Kind == record.KindIPPool && !w.listed[id] {
 			w.add(key+" place", kind, r.Name, "It is not noted among the IP pools, since somebody has deleted or edited that tag: other pools are not compared with it.",
 				"Change something of it that does no harm, such as reuse_delay, and apply its configuration: that notes it again.")
 		}
-		if !readable(r) {
+		switch err := decodeError(r); {
+		case errors.Is(err, record.ErrNewer):
+			continue // not for this provider to judge
+		case err != nil:
 			w.add(key+" body", kind, r.Name, "The description of its tag is not what Gantry writes: it was edited, or a part of it is missing.",
 				fmt.Sprintf("Put the description of tag %q back. The record of an IP pool is written again when its configuration is applied.", e.Name))
 			continue
 		}
-		if body, ok := w.bodies[id]; ok && !body.Done {
+		if body, ok := w.bodies[id]; ok && !body.CreationComplete {
 			w.unfinishedCluster(e, body)
 		}
 	}
 }
 
-func readable(r *ledger.Record) bool {
+func decodeError(r *ledger.Record) (err error) {
 	switch r.Kind {
-	case ledger.KindCluster, ledger.KindGateway:
-		var body ledger.ClusterBody
-		return json.Unmarshal(r.Body, &body) == nil && body.ID != ""
-	case ledger.KindPool:
-		var body ledger.PoolBody
-		if json.Unmarshal(r.Body, &body) != nil {
-			return false
-		}
-		_, err := body.IPAM()
-		return err == nil
+	case record.KindCluster, record.KindGateway:
+		_, err = r.Cluster()
+	case record.KindIPPool:
+		_, err = r.IPPool()
+	case record.KindCloudAccount:
+		_, err = r.CloudAccount()
 	}
-	return json.Valid(r.Body)
+	return err
 }
 
-func (w *world) unfinishedCluster(e *ledger.Entry, body ledger.ClusterBody) {
+func (w *world) unfinishedCluster(e *ledger.Entry, body record.Cluster) {
 	r := e.Record
 	how := "its API has never answered"
-	if body.Ready {
+	if body.APIReached {
 		how = "its API has answered, but the run that made it has not come to an end"
 	}
 	vms := "It has no VM."
-	if paths := w.vms[body.ID]; len(paths) > 0 {
+	if paths := w.vms[body.ID.String()]; len(paths) > 0 {
 		vms = "Its VMs: " + strings.Join(paths, ", ") + "."
 	}
-	w.add(e.ID.String(), string(r.Kind), r.Name, fmt.Sprintf("It is registered, %s, and no run works on it now. %s", how, vms),
+	w.add(e.ID.String(), kindColumn(r.Kind), r.Name, fmt.Sprintf("It is registered, %s, and no run works on it now. %s", how, vms),
 		"Apply its configuration again, which goes on where the last run was stopped; where nobody wants it, destroy it after that.")
 	for _, path := range body.Folders {
 		if full, ok := w.folder(body.Datacenter, path); ok {
@@ -110,7 +110,7 @@ func (w *world) strandedClaims() {
 	held := map[string]string{} // pool and address: VM
 	for _, m := range w.machines {
 		for _, h := range m.Holdings {
-			held[h.Pool+"/"+h.Address.String()] = m.Path
+			held[h.IPPool.String()+"/"+h.Address.String()] = m.Path
 		}
 	}
 	homeless := map[uuid.UUID]int{}
@@ -118,20 +118,20 @@ func (w *world) strandedClaims() {
 		if e.Kind != ledger.EntryClaim {
 			continue
 		}
-		if !w.registered(e.Pool, ledger.KindPool) {
-			homeless[e.Pool]++
+		if !w.registered(e.IPPool, record.KindIPPool) {
+			homeless[e.IPPool]++
 		}
 		vm := held[e.Name]
 		free := fmt.Sprintf("Delete the tag %q of category gantry: the address is free then.", e.Name)
 		switch {
-		case e.Owner.Cluster == "" && vm != "":
-			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("The claim of %s is not readable: somebody has edited it. VM %s has the address.", w.poolWords(e.Pool), vm),
+		case !e.Owner.Known() && vm != "":
+			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("The claim of %s is not readable: somebody has edited it. VM %s has the address.", w.poolWords(e.IPPool), vm),
 				fmt.Sprintf("Delete the tag %q of category gantry and apply the VM's cluster: that claims the address again.", e.Name))
-		case e.Owner.Cluster == "":
-			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("The claim of %s is not readable: somebody has edited it. No VM of Gantry's has the address.", w.poolWords(e.Pool)), free)
-		case w.gone(e.Owner.Cluster) && len(w.vms[e.Owner.Cluster]) == 0:
+		case !e.Owner.Known():
+			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("The claim of %s is not readable: somebody has edited it. No VM of Gantry's has the address.", w.poolWords(e.IPPool)), free)
+		case w.gone(e.Owner.Cluster.String()) && len(w.vms[e.Owner.Cluster.String()]) == 0:
 			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("It is claimed of %s for %s of cluster %s%s, of which there is neither a record nor a VM.",
-				w.poolWords(e.Pool), e.Owner.Node, e.Owner.Cluster, since(e.Since)), free)
+				w.poolWords(e.IPPool), e.Owner.Node, e.Owner.Cluster, since(e.Since)), free)
 		}
 	}
 	for pool, n := range homeless {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // strandedTags finds what hangs on nothing: parts and notes of records that are
@@ -22,14 +23,14 @@ func (w *world) strandedTags() {
 			if w.records[e.Parent] == nil && !w.manned[e.Parent] {
 				chunks[e.Parent]++
 			}
-		case ledger.EntryRest:
-			if !w.registered(e.Pool, ledger.KindPool) {
-				rests[e.Pool]++
+		case ledger.EntryCooldown:
+			if !w.registered(e.IPPool, record.KindIPPool) {
+				rests[e.IPPool]++
 			}
 		case ledger.EntryChild:
 			w.strandedChild(e)
-		case ledger.EntryRoot:
-			if !w.registered(e.Pool, ledger.KindPool) {
+		case ledger.EntryIndex:
+			if !w.registered(e.IPPool, record.KindIPPool) {
 				w.tag(e, "It keeps the place of an IP pool that is registered nowhere.")
 			}
 		case ledger.EntryReservation:
@@ -60,46 +61,40 @@ func (w *world) strandedChild(e ledger.Entry) {
 	parent := w.records[e.Parent]
 	if parent == nil {
 		if !w.manned[e.Parent] {
-			w.tag(e, fmt.Sprintf("It notes %q at a record that is gone.", e.Child))
+			w.tag(e, fmt.Sprintf("It notes %q at a record that is gone.", e.Description))
 		}
 		return
 	}
-	kind, name, ok := cutKind(e.Child)
-	if !ok {
-		w.tag(e, fmt.Sprintf("It notes %q at %s %q, which is nothing that Gantry notes.", e.Child, parent.Record.Kind, parent.Record.Name))
+	if e.Child.Kind == "" {
+		w.tag(e, fmt.Sprintf("It notes %q at %s, which is nothing that Gantry notes.", e.Description, parent.Record.Describe()))
 		return
-	}
-	for _, other := range w.records {
-		r := other.Record
-		if r.Kind == kind && r.Name == name && (parent.Record.Kind != ledger.KindGateway || r.GatewayID == e.Parent.String()) {
-			return
-		}
 	}
 	// Its record comes after it; a run that holds its lock is about to make it.
-	if w.manned[w.id(kind, e.Parent.String(), name)] || w.manned[w.id(kind, parent.Record.GatewayID, name)] {
+	child := w.id(e.Child)
+	if w.records[child] != nil || w.manned[child] {
 		return
 	}
-	w.add(e.ID.String(), "tag", e.Name, fmt.Sprintf("It notes %s at %s %q, and there is no record of that.", e.Child, parent.Record.Kind, parent.Record.Name),
-		fmt.Sprintf("Delete the tag in the category gantry: it may keep %s %q from being destroyed.", parent.Record.Kind, parent.Record.Name))
+	w.add(e.ID.String(), "tag", e.Name, fmt.Sprintf("It notes %s at %s, and there is no record of that.", e.Child.Describe(), parent.Record.Describe()),
+		fmt.Sprintf("Delete the tag in the category gantry: it may keep %s from being destroyed.", parent.Record.Describe()))
 }
 
 func (w *world) strandedReservation(e ledger.Entry) {
-	if !w.registered(e.Pool, ledger.KindPool) {
-		w.tag(e, fmt.Sprintf("It reserves IP pool %s, which is registered nowhere.", e.Pool))
+	if !w.registered(e.IPPool, record.KindIPPool) {
+		w.tag(e, fmt.Sprintf("It reserves IP pool %s, which is registered nowhere.", e.IPPool))
 		return
 	}
 	for _, claim := range w.entries {
-		if claim.Kind == ledger.EntryClaim && claim.Pool == e.Pool && claim.Owner.Cluster == e.Owner.Cluster {
+		if claim.Kind == ledger.EntryClaim && claim.IPPool == e.IPPool && claim.Owner.Cluster == e.Owner.Cluster {
 			return
 		}
 	}
-	if e.Owner.Cluster != "" && (!w.gone(e.Owner.Cluster) || len(w.vms[e.Owner.Cluster]) > 0) {
+	if e.Owner.Known() && (!w.gone(e.Owner.Cluster.String()) || len(w.vms[e.Owner.Cluster.String()]) > 0) {
 		return
 	}
-	who := "cluster " + e.Owner.Cluster
-	if e.Owner.Cluster == "" {
+	who := "cluster " + e.Owner.Cluster.String()
+	if !e.Owner.Known() {
 		who = "nobody that can be read"
 	}
-	w.add(e.Name, "reservation", w.poolWords(e.Pool), fmt.Sprintf("%s is reserved for %s%s, which holds none of its addresses and has neither a record nor a VM.", w.poolWords(e.Pool), who, since(e.Since)),
+	w.add(e.Name, "reservation", w.poolWords(e.IPPool), fmt.Sprintf("%s is reserved for %s%s, which holds none of its addresses and has neither a record nor a VM.", w.poolWords(e.IPPool), who, since(e.Since)),
 		fmt.Sprintf("Delete the tag %q of category gantry: the next cluster gets the pool then.", e.Name))
 }

@@ -1,14 +1,13 @@
 package orphans
 
 import (
-	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -34,11 +33,11 @@ type world struct {
 	entries  []ledger.Entry
 	machines []vsphere.MarkedMachine
 	folder   func(datacenter, path string) (string, bool)
-	id       func(kind ledger.Kind, gatewayID, name string) uuid.UUID
+	id       func(record.Ref) uuid.UUID
 
 	records map[uuid.UUID]*ledger.Entry
 	// bodies are those of clusters and gateways, by their records' ids.
-	bodies map[uuid.UUID]ledger.ClusterBody
+	bodies map[uuid.UUID]record.Cluster
 	// clusters are the ids of registered clusters and gateways.
 	clusters map[string]bool
 	// blind tells that the record of a cluster can't be read: then nobody knows
@@ -57,7 +56,7 @@ type world struct {
 func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time.Time) *world {
 	w := &world{
 		entries: entries, machines: machines,
-		records: map[uuid.UUID]*ledger.Entry{}, bodies: map[uuid.UUID]ledger.ClusterBody{},
+		records: map[uuid.UUID]*ledger.Entry{}, bodies: map[uuid.UUID]record.Cluster{},
 		clusters: map[string]bool{}, manned: map[uuid.UUID]bool{}, listed: map[uuid.UUID]bool{}, vms: map[string][]string{},
 	}
 	for i, e := range entries {
@@ -65,8 +64,8 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 		case ledger.EntryRecord:
 			w.records[e.ID] = &entries[i]
 			w.addRecord(e)
-		case ledger.EntryRoot:
-			w.listed[e.Pool] = true
+		case ledger.EntryIndex:
+			w.listed[e.IPPool] = true
 		case ledger.EntryLock:
 			if e.Held && now.Sub(e.Heartbeat) < alive {
 				w.manned[e.Parent] = true
@@ -74,32 +73,33 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 		}
 	}
 	for _, m := range machines {
-		w.vms[m.Cluster] = append(w.vms[m.Cluster], m.Path)
+		id := m.Cluster.String()
+		w.vms[id] = append(w.vms[id], m.Path)
 	}
 	return w
 }
 
 func (w *world) addRecord(e ledger.Entry) {
 	switch e.Record.Kind {
-	case ledger.KindGateway:
+	case record.KindGateway:
 		w.clusters[e.ID.String()] = true // that is a gateway's id
-	case ledger.KindCluster:
+	case record.KindCluster:
 	default:
 		return
 	}
-	var body ledger.ClusterBody
-	if json.Unmarshal(e.Record.Body, &body) != nil || body.ID == "" {
-		w.blind = w.blind || e.Record.Kind == ledger.KindCluster
+	body, err := e.Record.Cluster()
+	if err != nil {
+		w.blind = w.blind || e.Record.Kind == record.KindCluster
 		return
 	}
-	w.bodies[e.ID], w.clusters[body.ID] = body, true
+	w.bodies[e.ID], w.clusters[body.ID.String()] = body, true
 }
 
 // gone tells whether a cluster id is known to be nobody's.
 func (w *world) gone(cluster string) bool { return !w.blind && !w.clusters[cluster] }
 
 // registered tells whether there is a record of that id and kind.
-func (w *world) registered(id uuid.UUID, kind ledger.Kind) bool {
+func (w *world) registered(id uuid.UUID, kind record.Kind) bool {
 	e := w.records[id]
 	return e != nil && e.Record.Kind == kind
 }
@@ -129,14 +129,13 @@ func both(first, second []finding) []finding {
 	return slices.DeleteFunc(second, func(f finding) bool { return !had[f.key] })
 }
 
-// cutKind reads how a record is noted at another: `IP pool prod-nodes`.
-func cutKind(child string) (kind ledger.Kind, name string, ok bool) {
-	for kind, words := range map[ledger.Kind]string{
-		ledger.KindGateway: "gateway ", ledger.KindPool: "IP pool ", ledger.KindAccount: "cloud account ", ledger.KindCluster: "cluster ",
-	} {
-		if name, ok := strings.CutPrefix(child, words); ok {
-			return kind, name, true
-		}
+// kindColumn is a kind of record as the data source spells it.
+func kindColumn(kind record.Kind) string {
+	switch kind {
+	case record.KindIPPool:
+		return "pool"
+	case record.KindCloudAccount:
+		return "account"
 	}
-	return "", "", false
+	return string(kind)
 }

@@ -17,28 +17,32 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	ledgerrecord "github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 // Key is what a record's id is derived from, besides vCenter.
 type Key struct {
-	Kind      ledger.Kind
+	Kind      ledgerrecord.Kind
 	GatewayID string // empty: the system gateway
 	Name      string
 }
 
-// words are the kinds as messages spell them.
-var words = map[ledger.Kind]string{
-	ledger.KindGateway: "gateway", ledger.KindPool: "IP pool",
-	ledger.KindAccount: "cloud account", ledger.KindCluster: "cluster",
+// Ref is the reference to the record.
+func (k Key) Ref() ledgerrecord.Ref {
+	gateway, err := uuid.Parse(k.GatewayID)
+	if err != nil {
+		gateway = uuid.Nil
+	}
+	return ledgerrecord.Ref{Kind: k.Kind, GatewayID: gateway, Name: k.Name}
 }
 
 // String names the record in messages.
-func (k Key) String() string { return fmt.Sprintf("%s %q", words[k.Kind], k.Name) }
+func (k Key) String() string { return k.Ref().Describe() }
 
 // ID is the record's id in the vCenter of l.
-func (k Key) ID(l *ledger.Ledger) uuid.UUID { return l.ID(k.Kind, k.GatewayID, k.Name) }
+func (k Key) ID(l *ledger.Ledger) uuid.UUID { return l.ID(k.Ref()) }
 
 // importID is what the record is imported by.
 func (k Key) importID() string {
@@ -50,11 +54,7 @@ func (k Key) importID() string {
 
 // Encode is the record of a key with a body.
 func Encode(k Key, body any) (ledger.Record, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return ledger.Record{}, fmt.Errorf("encode the record of %s: %w", k, err)
-	}
-	return ledger.Record{Kind: k.Kind, Name: k.Name, GatewayID: k.GatewayID, Body: raw}, nil
+	return ledger.NewRecord(k.Ref(), body)
 }
 
 // Read decodes the record of a resource whose state has the id stateID. It
@@ -110,11 +110,11 @@ func Exists(k Key, resourceType string) diag.Diagnostic {
 
 // Import sets id, name and gateway_id from `name` or `<gateway id>/<name>`.
 // The read that follows does the rest.
-func Import(ctx context.Context, c *connection.Connection, kind ledger.Kind, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+func Import(ctx context.Context, c *connection.Connection, kind ledgerrecord.Kind, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	k := Key{Kind: kind, Name: req.ID}
 	if gateway, name, ok := strings.Cut(req.ID, "/"); ok {
 		if uuid.Validate(gateway) != nil || name == "" {
-			resp.Diagnostics.AddError("Unable to import "+words[kind],
+			resp.Diagnostics.AddError("Unable to import "+kind.String(),
 				fmt.Sprintf("%q is neither a name nor of the form <gateway id>/<name>.", req.ID))
 			return
 		}
