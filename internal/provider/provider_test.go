@@ -14,7 +14,7 @@ import (
 // look makes the provider log in.
 const look = "\ndata \"gantry_datacenters\" \"all\" {}\n"
 
-func TestWrongProvider(t *testing.T) {
+func TestAccWrongProvider(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	login := fmt.Sprintf("vcenter_server = %q\n username = %q\n password = %q\n", env.Server(), env.Username(), env.Password())
@@ -48,8 +48,8 @@ func TestWrongProvider(t *testing.T) {
 	}
 }
 
-// TestProviderFromEnvironment is not parallel: the environment is the process's.
-func TestProviderFromEnvironment(t *testing.T) {
+// TestAccProviderFromEnvironment is not parallel: the environment is the process's.
+func TestAccProviderFromEnvironment(t *testing.T) {
 	env := acctest.New(t)
 	file := t.TempDir() + "/ca.pem"
 	if err := os.WriteFile(file, []byte(env.CACertificate()), 0o600); err != nil {
@@ -101,9 +101,9 @@ func TestProviderFromEnvironment(t *testing.T) {
 	})
 }
 
-// TestProviderOfUnknownServer shows that a plan in which vCenter's address is
+// TestAccProviderOfUnknownServer shows that a plan in which vCenter's address is
 // not known yet goes through, and leaves open what it would need vCenter for.
-func TestProviderOfUnknownServer(t *testing.T) {
+func TestAccProviderOfUnknownServer(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	config := fmt.Sprintf(`

@@ -10,7 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-func TestWrongAccount(t *testing.T) {
+func TestAccWrongAccount(t *testing.T) {
 	t.Parallel()
 	env, stranger := start(t), start(t)
 	if _, err := env.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindAccount, Name: "taken", Body: []byte(`{}`)}); err != nil {

@@ -49,7 +49,7 @@ func value(attribute string, check knownvalue.Check) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(account, tfjsonpath.New(attribute), check)
 }
 
-func TestAccount(t *testing.T) {
+func TestAccAccount(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindAccount, "", "team-a").String())
@@ -97,9 +97,9 @@ func TestAccount(t *testing.T) {
 	})
 }
 
-// TestAccountPrivileges shows that a privilege which is taken away or granted
+// TestAccAccountPrivileges shows that a privilege which is taken away or granted
 // is noticed by a refresh, and leads to no change.
-func TestAccountPrivileges(t *testing.T) {
+func TestAccAccountPrivileges(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	steps := []resource.TestStep{
@@ -130,9 +130,9 @@ func TestAccountPrivileges(t *testing.T) {
 	})
 }
 
-// TestAccountWriteOnly shows that a write-only password is used, changed with
+// TestAccAccountWriteOnly shows that a write-only password is used, changed with
 // its version, and never in the state.
-func TestAccountWriteOnly(t *testing.T) {
+func TestAccAccountWriteOnly(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	writeOnly := func(user, password string, version int) string {
@@ -176,7 +176,7 @@ func TestAccountWriteOnly(t *testing.T) {
 	})
 }
 
-func TestAccountDisappears(t *testing.T) {
+func TestAccAccountDisappears(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	l := env.Ledger()
@@ -200,9 +200,9 @@ func TestAccountDisappears(t *testing.T) {
 	})
 }
 
-// TestAccountInUse shows that an account with clusters is not deleted, and that
+// TestAccAccountInUse shows that an account with clusters is not deleted, and that
 // a rotated password stands in the way of nothing but a login with it.
-func TestAccountInUse(t *testing.T) {
+func TestAccAccountInUse(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	l := env.Ledger()
@@ -233,7 +233,7 @@ func TestAccountInUse(t *testing.T) {
 	})
 }
 
-func TestAccountInterrupted(t *testing.T) {
+func TestAccAccountInterrupted(t *testing.T) {
 	t.Parallel()
 	options := simulator.Options{Users: map[string]string{user: password, other: rotated}}
 	before := func(env *acctest.Environment) []resource.TestStep {

@@ -11,7 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-func TestDatacenters(t *testing.T) {
+func TestAccDatacenters(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	at := func(check knownvalue.Check, keys ...string) statecheck.StateCheck {

@@ -34,8 +34,8 @@ func edit(t *testing.T, env *acctest.Environment, suffix, description string) {
 	}
 }
 
-// TestClaimDeletedByHand counts what there is.
-func TestClaimDeletedByHand(t *testing.T) {
+// TestAccClaimDeletedByHand counts what there is.
+func TestAccClaimDeletedByHand(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{
@@ -58,8 +58,8 @@ func TestClaimDeletedByHand(t *testing.T) {
 	})
 }
 
-// TestClaimEditedByHand keeps the address, as somebody's.
-func TestClaimEditedByHand(t *testing.T) {
+// TestAccClaimEditedByHand keeps the address, as somebody's.
+func TestAccClaimEditedByHand(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{
@@ -92,8 +92,8 @@ func TestClaimEditedByHand(t *testing.T) {
 	})
 }
 
-// TestStrayTag counts no tag for an address that is none.
-func TestStrayTag(t *testing.T) {
+// TestAccStrayTag counts no tag for an address that is none.
+func TestAccStrayTag(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	stray := ledger.Tag{ID: uuid.New(), Name: "10.10.183.5", Description: "reserved for the printer"}
@@ -123,10 +123,10 @@ func TestStrayTag(t *testing.T) {
 	})
 }
 
-// TestRecordEditedByHand has the next apply write the record again: a
+// TestAccRecordEditedByHand has the next apply write the record again: a
 // description that says something else is a difference like any other, and one
 // that says nothing is known by a note in the state.
-func TestRecordEditedByHand(t *testing.T) {
+func TestAccRecordEditedByHand(t *testing.T) {
 	t.Parallel()
 	for name, description := range map[string]string{
 		"something else": `{"name":"prod-nodes","start":"10.10.183.1","end":"10.10.183.30","prefix_length":18,"default_gateway":"10.10.128.1"}`,
@@ -171,9 +171,9 @@ func TestRecordEditedByHand(t *testing.T) {
 	}
 }
 
-// TestRecordDeletedByHand registers the pool again under its id, with what is in
+// TestAccRecordDeletedByHand registers the pool again under its id, with what is in
 // use of it.
-func TestRecordDeletedByHand(t *testing.T) {
+func TestAccRecordDeletedByHand(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{
@@ -203,10 +203,10 @@ func TestRecordDeletedByHand(t *testing.T) {
 var wordy = attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `search_domains = ["`+
 	strings.Repeat("a", 60)+`.example.com", "`+strings.Repeat("b", 60)+`.example.com", "`+strings.Repeat("c", 60)+`.example.com"]`)
 
-// TestRecordLosesAPart has somebody delete one of the tags of a long record: the
+// TestAccRecordLosesAPart has somebody delete one of the tags of a long record: the
 // pool that the state knows is written again, and who knows only its name is told
 // what to do.
-func TestRecordLosesAPart(t *testing.T) {
+func TestAccRecordLosesAPart(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	const look = `data "gantry_ip_pool" "nodes" { name = "prod-nodes" }`
@@ -253,9 +253,9 @@ func TestRecordLosesAPart(t *testing.T) {
 	})
 }
 
-// TestRecordIsRenamed has somebody give the tag of the record another name, which
+// TestAccRecordIsRenamed has somebody give the tag of the record another name, which
 // Gantry can't take back.
-func TestRecordIsRenamed(t *testing.T) {
+func TestAccRecordIsRenamed(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	rename := func(from, to string) func() {
@@ -284,10 +284,10 @@ func TestRecordIsRenamed(t *testing.T) {
 	})
 }
 
-// TestAnotherPoolIsDamaged has the record of another workspace's pool edited, and
+// TestAccAnotherPoolIsDamaged has the record of another workspace's pool edited, and
 // the tag of a third renamed: that keeps nobody from making, growing, looking up
 // and looking for orphans.
-func TestAnotherPoolIsDamaged(t *testing.T) {
+func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	elsewhere := lab("")

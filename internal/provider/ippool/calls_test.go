@@ -14,10 +14,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-// TestRefreshCalls counts the tag calls of a refresh, of a pool with one address
+// TestAccRefreshCalls counts the tag calls of a refresh, of a pool with one address
 // in use and with many: one list and the record, one more where the record does
 // not fit one tag, and the reservation where there may be one.
-func TestRefreshCalls(t *testing.T) {
+func TestAccRefreshCalls(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		more string

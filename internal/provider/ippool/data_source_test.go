@@ -13,7 +13,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-func TestPoolDataSource(t *testing.T) {
+func TestAccPoolDataSource(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	takeAway := register(t, env, ledger.PoolBody{

@@ -10,7 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-func TestWrongAddresses(t *testing.T) {
+func TestAccWrongAddresses(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	for name, test := range map[string]struct {
@@ -63,9 +63,9 @@ func TestWrongAddresses(t *testing.T) {
 	}
 }
 
-// TestWrongAddressesKnownLate has the values come from a resource, so that only
+// TestAccWrongAddressesKnownLate has the values come from a resource, so that only
 // the plan of the apply knows them.
-func TestWrongAddressesKnownLate(t *testing.T) {
+func TestAccWrongAddressesKnownLate(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{

@@ -51,7 +51,7 @@ func release(t *testing.T, env *acctest.Environment) {
 	}
 }
 
-func TestPoolInUse(t *testing.T) {
+func TestAccPoolInUse(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{
@@ -126,9 +126,9 @@ func TestPoolInUse(t *testing.T) {
 	})
 }
 
-// TestPoolIsRestrictedLater turns the restriction on for a pool in use: by one
+// TestAccPoolIsRestrictedLater turns the restriction on for a pool in use: by one
 // cluster it is kept for that one, by two it is refused.
-func TestPoolIsRestrictedLater(t *testing.T) {
+func TestAccPoolIsRestrictedLater(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	restricted := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")
@@ -181,7 +181,7 @@ func TestPoolIsRestrictedLater(t *testing.T) {
 	})
 }
 
-func TestPoolOfASingleCluster(t *testing.T) {
+func TestAccPoolOfASingleCluster(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	restricted := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")

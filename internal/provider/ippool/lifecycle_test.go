@@ -14,7 +14,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-func TestPoolDisappears(t *testing.T) {
+func TestAccPoolDisappears(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	l := env.Ledger()
@@ -38,7 +38,7 @@ func TestPoolDisappears(t *testing.T) {
 	})
 }
 
-func TestPoolExists(t *testing.T) {
+func TestAccPoolExists(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	l := env.Ledger()
@@ -67,7 +67,7 @@ func TestPoolExists(t *testing.T) {
 	})
 }
 
-func TestPoolOfAGateway(t *testing.T) {
+func TestAccPoolOfAGateway(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	const gateway = "0b7c7a52-3f0a-5c11-8d0f-1c4f8f1b2a33"
@@ -102,9 +102,9 @@ func TestPoolOfAGateway(t *testing.T) {
 	})
 }
 
-// TestPoolFamily shows that a change of family replaces a pool, and that the
+// TestAccPoolFamily shows that a change of family replaces a pool, and that the
 // collision with the pool that is replaced does not stop the plan.
-func TestPoolFamily(t *testing.T) {
+func TestAccPoolFamily(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{
@@ -123,8 +123,8 @@ func TestPoolFamily(t *testing.T) {
 	})
 }
 
-// TestPoolOfUnknownRange shows that the id is known before the range is.
-func TestPoolOfUnknownRange(t *testing.T) {
+// TestAccPoolOfUnknownRange shows that the id is known before the range is.
+func TestAccPoolOfUnknownRange(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, "", "prod-nodes").String())
@@ -142,9 +142,9 @@ func TestPoolOfUnknownRange(t *testing.T) {
 	})
 }
 
-// TestPoolOfAnotherVCenter shows that a pool is not taken for gone where
+// TestAccPoolOfAnotherVCenter shows that a pool is not taken for gone where
 // another vCenter does not know it.
-func TestPoolOfAnotherVCenter(t *testing.T) {
+func TestAccPoolOfAnotherVCenter(t *testing.T) {
 	t.Parallel()
 	env, other := acctest.New(t), acctest.New(t)
 	resource.Test(t, resource.TestCase{
@@ -158,7 +158,7 @@ func TestPoolOfAnotherVCenter(t *testing.T) {
 	})
 }
 
-func TestPoolInterrupted(t *testing.T) {
+func TestAccPoolInterrupted(t *testing.T) {
 	t.Parallel()
 	step := func(config string) func(*acctest.Environment) resource.TestStep {
 		return func(env *acctest.Environment) resource.TestStep {
@@ -195,9 +195,9 @@ resource "gantry_ip_pool" "nodes" {
 }
 `
 
-// TestPoolAnswerLost shows that a pool which vCenter has registered, and did
+// TestAccPoolAnswerLost shows that a pool which vCenter has registered, and did
 // not say so, is not left behind: the next apply makes it anew under its id.
-func TestPoolAnswerLost(t *testing.T) {
+func TestAccPoolAnswerLost(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	// The first tag of all marks the category, and the first of a pool notes it

@@ -39,7 +39,7 @@ func lab(network string) ledger.PoolBody {
 	return ledger.PoolBody{Name: "lab", Start: "10.10.183.50", End: "10.10.183.59", PrefixLength: 18, DefaultGateway: "10.10.128.1", Network: network}
 }
 
-func TestPoolsOverlap(t *testing.T) {
+func TestAccPoolsOverlap(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	takeAway := register(t, env, lab("dvpg-nodes"))
@@ -74,8 +74,8 @@ func TestPoolsOverlap(t *testing.T) {
 	})
 }
 
-// TestPoolsOverlapAtApply has the addresses known only then.
-func TestPoolsOverlapAtApply(t *testing.T) {
+// TestAccPoolsOverlapAtApply has the addresses known only then.
+func TestAccPoolsOverlapAtApply(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	takeAway := register(t, env, lab(""))
@@ -92,8 +92,8 @@ func TestPoolsOverlapAtApply(t *testing.T) {
 	})
 }
 
-// TestPoolsOverlapInOneConfiguration plans two of which the ledger knows neither.
-func TestPoolsOverlapInOneConfiguration(t *testing.T) {
+// TestAccPoolsOverlapInOneConfiguration plans two of which the ledger knows neither.
+func TestAccPoolsOverlapInOneConfiguration(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	twin := strings.NewReplacer(`"nodes"`, `"twin"`, "prod-nodes", "twin").Replace(small)
@@ -114,8 +114,8 @@ func TestPoolsOverlapInOneConfiguration(t *testing.T) {
 	})
 }
 
-// TestPoolIsRenamed shows that a pool's own former self is in nobody's way.
-func TestPoolIsRenamed(t *testing.T) {
+// TestAccPoolIsRenamed shows that a pool's own former self is in nobody's way.
+func TestAccPoolIsRenamed(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	resource.Test(t, resource.TestCase{

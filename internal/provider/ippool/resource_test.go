@@ -20,7 +20,7 @@ func value(attribute string, check knownvalue.Check) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(pool, tfjsonpath.New(attribute), check)
 }
 
-func TestPool(t *testing.T) {
+func TestAccPool(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, "", "prod-nodes").String())

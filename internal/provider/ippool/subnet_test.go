@@ -37,7 +37,7 @@ resource "gantry_ip_pool" "again"`, 1)),
 	}
 }
 
-func TestPoolShapes(t *testing.T) {
+func TestAccPoolShapes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		config        string
@@ -107,9 +107,9 @@ func TestPoolShapes(t *testing.T) {
 	}
 }
 
-// TestPoolChangesShape goes from one spelling of the addresses to others, in
+// TestAccPoolChangesShape goes from one spelling of the addresses to others, in
 // place.
-func TestPoolChangesShape(t *testing.T) {
+func TestAccPoolChangesShape(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	update := func(config string, checks ...statecheck.StateCheck) resource.TestStep {

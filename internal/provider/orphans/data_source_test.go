@@ -53,9 +53,9 @@ resource "gantry_ip_pool" "nodes" {
 }
 `
 
-// TestOrphansOfTheLedger leaves behind what killed runs and busy hands do, and
+// TestAccOrphansOfTheLedger leaves behind what killed runs and busy hands do, and
 // then does what the list says.
-func TestOrphansOfTheLedger(t *testing.T) {
+func TestAccOrphansOfTheLedger(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	l := env.Ledger()
@@ -143,8 +143,8 @@ func TestOrphansOfTheLedger(t *testing.T) {
 	})
 }
 
-// TestOrphanedCluster takes a cluster's record away, and finds what it left.
-func TestOrphanedCluster(t *testing.T) {
+// TestAccOrphanedCluster takes a cluster's record away, and finds what it left.
+func TestAccOrphanedCluster(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	l := env.Ledger()

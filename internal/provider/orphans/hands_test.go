@@ -13,8 +13,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-// TestOrphansOfHands edits and deletes records.
-func TestOrphansOfHands(t *testing.T) {
+// TestAccOrphansOfHands edits and deletes records.
+func TestAccOrphansOfHands(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	l := env.Ledger()

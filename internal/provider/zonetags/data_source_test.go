@@ -11,7 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
-func TestZoneTags(t *testing.T) {
+func TestAccZoneTags(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	value := func(attribute string, check knownvalue.Check) statecheck.StateCheck {
