@@ -1,6 +1,7 @@
-// Package addresspool is the addresses of an IP pool as users write them: in
-// gantry_ip_pool, and in a gantry_gateway that brings a pool along.
-package addresspool
+// Package ippoolspec is what a user writes about an IP pool, in gantry_ip_pool and
+// in the inline pool of a gantry_gateway: the schema, the validation, the record
+// that it becomes, and its change in place.
+package ippoolspec
 
 import (
 	"context"
@@ -11,10 +12,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Model is the attributes of Attributes.
+// Model is the values of Attributes.
 type Model struct {
 	Range                   types.Object `tfsdk:"range"`
 	Subnet                  types.String `tfsdk:"subnet"`
@@ -36,18 +37,18 @@ type rangeModel struct {
 
 var rangeType = map[string]attr.Type{"start": types.StringType, "end": types.StringType}
 
-// Body is the record of a pool of that name whose configured values are known.
-func (m *Model) Body(ctx context.Context, name string) (ledger.PoolBody, diag.Diagnostics) {
-	b := ledger.PoolBody{
+// Record is the record of a pool of that name whose configured values are known.
+func (m *Model) Record(ctx context.Context, name string) (record.IPPool, diag.Diagnostics) {
+	b := record.IPPool{
 		Name:                    name,
 		Subnet:                  m.Subnet.ValueString(),
 		PrefixLength:            int(m.PrefixLength.ValueInt64()),
 		DefaultGateway:          m.DefaultGateway.ValueString(),
 		Network:                 m.Network.ValueString(),
-		ReuseDelaySeconds:       recordedDelay(m.ReuseDelay),
+		ReuseDelaySeconds:       recordedReuseDelay(m.ReuseDelay),
 		RestrictToSingleCluster: m.RestrictToSingleCluster.ValueBool(),
 	}
-	r, diags := m.span(ctx)
+	r, diags := m.rangeValues(ctx)
 	if r != nil {
 		b.Start, b.End = r.Start.ValueString(), r.End.ValueString()
 	}
@@ -57,14 +58,16 @@ func (m *Model) Body(ctx context.Context, name string) (ledger.PoolBody, diag.Di
 	return b, diags
 }
 
-// SetBody takes over what a record says, but for the name, which the record was
-// found by.
-func (m *Model) SetBody(ctx context.Context, b ledger.PoolBody) diag.Diagnostics {
+// SetRecord sets what a record says, but for the name, which the record was found
+// by.
+func (m *Model) SetRecord(ctx context.Context, b record.IPPool) diag.Diagnostics {
 	var diags diag.Diagnostics
-	m.Range, m.Subnet = types.ObjectNull(rangeType), optional(b.Subnet)
+	m.Range = types.ObjectNull(rangeType)
+	m.Subnet = optional(b.Subnet)
 	if b.Subnet == "" {
 		m.Range = types.ObjectValueMust(rangeType, map[string]attr.Value{
-			"start": types.StringValue(b.Start), "end": types.StringValue(b.End),
+			"start": types.StringValue(b.Start),
+			"end":   types.StringValue(b.End),
 		})
 	}
 	if prefix, err := netip.ParsePrefix(b.Subnet); err == nil && b.PrefixLength == 0 {
@@ -73,7 +76,7 @@ func (m *Model) SetBody(ctx context.Context, b ledger.PoolBody) diag.Diagnostics
 	m.PrefixLength = types.Int64Value(int64(b.PrefixLength))
 	m.DefaultGateway = types.StringValue(b.DefaultGateway)
 	m.Network = optional(b.Network)
-	m.ReuseDelay = spelledDelay(m.ReuseDelay, b.ReuseDelay())
+	m.ReuseDelay = spelledReuseDelay(m.ReuseDelay, b.ReuseDelay())
 	m.RestrictToSingleCluster = types.BoolValue(b.RestrictToSingleCluster)
 	m.Nameservers = list(ctx, m.Nameservers, b.Nameservers, &diags)
 	m.SearchDomains = list(ctx, m.SearchDomains, b.SearchDomains, &diags)
@@ -101,7 +104,7 @@ type collection interface {
 	Elements() []attr.Value
 }
 
-// isEmpty tells an empty collection from none and from an unknown one.
+// isEmpty reports whether a collection is there and has no elements.
 func isEmpty(c collection) bool { return !c.IsNull() && !c.IsUnknown() && len(c.Elements()) == 0 }
 
 // list keeps the difference between an empty list and none, which the record
@@ -118,8 +121,8 @@ func list(ctx context.Context, prior types.List, values []string, diags *diag.Di
 	return l
 }
 
-// span is the range; nil where there is none, or while it is unknown.
-func (m *Model) span(ctx context.Context) (*rangeModel, diag.Diagnostics) {
+// rangeValues is the range; nil where there is none, or while it is unknown.
+func (m *Model) rangeValues(ctx context.Context) (*rangeModel, diag.Diagnostics) {
 	if m.Range.IsNull() || m.Range.IsUnknown() {
 		return nil, nil
 	}
@@ -131,9 +134,9 @@ func (m *Model) span(ctx context.Context) (*rangeModel, diag.Diagnostics) {
 	return &r, nil
 }
 
-// Known tells whether everything that makes up the pool's addresses is known.
+// Known reports whether everything that makes up the pool's addresses is known.
 func (m *Model) Known(ctx context.Context) bool {
-	r, diags := m.span(ctx)
+	r, diags := m.rangeValues(ctx)
 	if diags.HasError() || r != nil && (r.Start.IsUnknown() || r.End.IsUnknown()) {
 		return false
 	}
@@ -150,10 +153,13 @@ func (m *Model) Known(ctx context.Context) bool {
 	return true
 }
 
-// SameAddresses tells whether two models hand out the same addresses.
+// SameAddresses reports whether two models hand out the same addresses.
 func (m *Model) SameAddresses(other *Model) bool {
-	return m.Range.Equal(other.Range) && m.Subnet.Equal(other.Subnet) && m.PrefixLength.Equal(other.PrefixLength) &&
-		m.DefaultGateway.Equal(other.DefaultGateway) && m.ExcludedAddresses.Equal(other.ExcludedAddresses)
+	return m.Range.Equal(other.Range) &&
+		m.Subnet.Equal(other.Subnet) &&
+		m.PrefixLength.Equal(other.PrefixLength) &&
+		m.DefaultGateway.Equal(other.DefaultGateway) &&
+		m.ExcludedAddresses.Equal(other.ExcludedAddresses)
 }
 
 // Changed names the attribute whose change takes addresses out of a pool.
@@ -171,8 +177,8 @@ func (m *Model) Changed(state *Model) string {
 	return "prefix_length"
 }
 
-// spanName is the attribute that the addresses are written in.
-func (m *Model) spanName() string {
+// addressesAttribute is the attribute that the addresses are written in.
+func (m *Model) addressesAttribute() string {
 	if m.Subnet.IsNull() {
 		return "range"
 	}

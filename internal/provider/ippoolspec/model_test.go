@@ -1,4 +1,4 @@
-package addresspool_test
+package ippoolspec_test
 
 import (
 	"testing"
@@ -7,13 +7,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"pgregory.net/rapid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
 )
 
 // body is a record with a delay of some seconds.
-func body(seconds int) ledger.PoolBody {
-	return ledger.PoolBody{Name: "nodes", Start: "10.10.183.1", End: "10.10.183.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &seconds}
+func body(seconds int) record.IPPool {
+	return record.IPPool{Name: "nodes", Start: "10.10.183.1", End: "10.10.183.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &seconds}
 }
 
 func TestDelayIsSpelledBriefly(t *testing.T) {
@@ -21,8 +21,8 @@ func TestDelayIsSpelledBriefly(t *testing.T) {
 	for seconds, want := range map[int]string{
 		0: "0s", 1: "1s", 10: "10s", 60: "1m", 90: "1m30s", 300: "5m", 600: "10m", 3600: "1h", 3610: "1h0m10s", 4200: "1h10m", 36000: "10h", 86400: "24h",
 	} {
-		var m addresspool.Model
-		if diags := m.SetBody(t.Context(), body(seconds)); diags.HasError() {
+		var m ippoolspec.Model
+		if diags := m.SetRecord(t.Context(), body(seconds)); diags.HasError() {
 			t.Fatal(diags)
 		}
 		if got := m.ReuseDelay.ValueString(); got != want {
@@ -36,8 +36,8 @@ func TestDelayIsSpelledBriefly(t *testing.T) {
 func TestDelayKeepsItsSpelling(t *testing.T) {
 	t.Parallel()
 	for prior, want := range map[string]string{"600s": "600s", "0h10m": "0h10m", "300s": "10m", "": "10m"} {
-		m := addresspool.Model{ReuseDelay: types.StringValue(prior)}
-		if diags := m.SetBody(t.Context(), body(600)); diags.HasError() {
+		m := ippoolspec.Model{ReuseDelay: types.StringValue(prior)}
+		if diags := m.SetRecord(t.Context(), body(600)); diags.HasError() {
 			t.Fatal(diags)
 		}
 		if got := m.ReuseDelay.ValueString(); got != want {
@@ -51,9 +51,9 @@ func TestDelaySurvivesTheRecord(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		seconds := rapid.IntRange(0, 86400).Draw(rt, "seconds")
-		var m addresspool.Model
-		diags := m.SetBody(t.Context(), body(seconds))
-		again, d := m.Body(t.Context(), "nodes")
+		var m ippoolspec.Model
+		diags := m.SetRecord(t.Context(), body(seconds))
+		again, d := m.Record(t.Context(), "nodes")
 		diags.Append(d...)
 		if diags.HasError() {
 			rt.Fatal(diags)
@@ -61,7 +61,7 @@ func TestDelaySurvivesTheRecord(t *testing.T) {
 		if again.ReuseDelay() != time.Duration(seconds)*time.Second {
 			rt.Fatalf("%d s come back as %s, spelled %s", seconds, again.ReuseDelay(), m.ReuseDelay)
 		}
-		if standard := again.ReuseDelay() == ledger.DefaultReuseDelay; standard != (again.ReuseDelaySeconds == nil) {
+		if standard := again.ReuseDelay() == record.DefaultReuseDelay; standard != (again.ReuseDelaySeconds == nil) {
 			rt.Fatalf("the record of %d s says %v: the default alone is left out", seconds, again.ReuseDelaySeconds)
 		}
 	})

@@ -1,4 +1,4 @@
-package addresspool
+package ippoolspec
 
 import (
 	"context"
@@ -8,24 +8,26 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// fromSubnet plans the prefix length of the subnet where none is configured.
-type fromSubnet struct{}
+// prefixLengthOfSubnet plans the prefix length of the subnet where none is configured.
+type prefixLengthOfSubnet struct{}
 
-var _ planmodifier.Int64 = fromSubnet{}
+var _ planmodifier.Int64 = prefixLengthOfSubnet{}
 
-func (fromSubnet) Description(context.Context) string {
+func (prefixLengthOfSubnet) Description(context.Context) string {
 	return "Defaults to the prefix length of the subnet."
 }
 
-func (m fromSubnet) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
+func (m prefixLengthOfSubnet) MarkdownDescription(ctx context.Context) string {
+	return m.Description(ctx)
+}
 
-func (fromSubnet) PlanModifyInt64(ctx context.Context, req planmodifier.Int64Request, resp *planmodifier.Int64Response) {
+func (prefixLengthOfSubnet) PlanModifyInt64(ctx context.Context, req planmodifier.Int64Request, resp *planmodifier.Int64Response) {
 	if !req.ConfigValue.IsNull() {
 		return
 	}
 	var subnet types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, req.Path.ParentPath().AtName("subnet"), &subnet)...)
-	// What is no subnet is an error of its own.
+	// An invalid subnet is an error of its own.
 	resp.PlanValue = types.Int64Unknown()
 	if prefix, err := netip.ParsePrefix(subnet.ValueString()); err == nil {
 		resp.PlanValue = types.Int64Value(int64(prefix.Bits()))

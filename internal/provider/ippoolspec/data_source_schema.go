@@ -1,4 +1,4 @@
-package addresspool
+package ippoolspec
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -16,30 +16,30 @@ func DataSourceAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"range": schema.SingleNestedAttribute{
 			Computed:            true,
-			MarkdownDescription: "First and last address of the pool; null where it was made of a subnet.",
+			MarkdownDescription: "First and last address of the pool; null where the pool is a subnet.",
 			Attributes: map[string]schema.Attribute{
 				"start": text("First address of the pool."),
 				"end":   text("Last address of the pool."),
 			},
 		},
-		"subnet": text("Subnet whose addresses make up the pool; null where it was made of a range."),
+		"subnet": text("Subnet whose addresses make up the pool; null where the pool is a range."),
 		"prefix_length": schema.Int64Attribute{
 			Computed:            true,
 			MarkdownDescription: "Prefix length in bits of the network that the addresses are in.",
 		},
-		"default_gateway": text("Address of the router that nodes send everything else to."),
-		"nameservers":     texts("Addresses of the DNS servers of nodes, in the order in which they are asked; null for none."),
+		"default_gateway": text("Address of the default router of nodes."),
+		"nameservers":     texts("Addresses of the DNS servers of nodes, in order of preference; null for none."),
 		"search_domains":  texts("Domains that nodes complete host names with, in the order in which they are tried; null for none."),
 		"excluded_addresses": schema.SetAttribute{
 			Computed:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Addresses, ranges and prefixes that are never handed out; null for none.",
+			MarkdownDescription: "Addresses, ranges and prefixes that are never issued; null for none.",
 		},
-		"network":     text("vSphere network that the addresses live on; null where the pool may be used on every network."),
-		"reuse_delay": text("How long an address that was given back rests before another cluster gets it."),
+		"network":     text("vSphere network of the addresses; null where the pool may be used on every network."),
+		"reuse_delay": text("How long a released address cools down before another cluster gets it."),
 		"restrict_to_single_cluster": schema.BoolAttribute{
 			Computed:            true,
-			MarkdownDescription: "Whether the first cluster that takes an address has the pool for itself until it gives its last address back.",
+			MarkdownDescription: "Whether the first cluster that gets an address has the pool to itself until it releases its last address.",
 		},
 	}
 }
