@@ -108,7 +108,7 @@ func (c Config) deployment() *applyapps.DeploymentApplyConfiguration {
 
 func (c Config) trusts() bool { return c.Proxy != nil && c.Proxy.CACertificate != "" }
 
-// secrets are the variables that stand in a Secret: the token, and the proxy,
+// secrets returns the variables that stand in a Secret: the token, and the proxy,
 // whose URL may carry a password.
 func (c Config) secrets() map[string][]byte {
 	data := map[string][]byte{"TFC_AGENT_TOKEN": []byte(c.Token)}

@@ -18,8 +18,12 @@ import (
 
 func config() agent.Config {
 	return agent.Config{
-		Gateway: "dc1", Image: agent.DefaultImage, Endpoint: "https://app.terraform.io", Token: "abc.atlasv1.def",
-		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12",
+		Gateway:     "dc1",
+		Image:       agent.DefaultImage,
+		Endpoint:    "https://app.terraform.io",
+		Token:       "abc.atlasv1.def",
+		PodCIDR:     "192.168.0.0/16",
+		ServiceCIDR: "10.96.0.0/12",
 	}
 }
 
@@ -97,7 +101,9 @@ func TestEveryValueHolds(t *testing.T) {
 		c := config()
 		// YAML has no control characters, and what a URL or an image holds has none.
 		text := rapid.StringOfN(rapid.RuneFrom(nil, unicode.GraphicRanges...), 1, 40, -1)
-		c.Gateway, c.Image, c.Endpoint = text.Draw(t, "gateway"), text.Draw(t, "image"), text.Draw(t, "endpoint")
+		c.Gateway = text.Draw(t, "gateway")
+		c.Image = text.Draw(t, "image")
+		c.Endpoint = text.Draw(t, "endpoint")
 		d := object[appsv1.Deployment](t, manifests(t, c), "Deployment")
 		env := variables(d)
 		for name, want := range map[string]string{"TFC_ADDRESS": c.Endpoint, "TFC_AGENT_NAME": c.Gateway} {
@@ -129,7 +135,8 @@ func TestAgentIsConfined(t *testing.T) {
 		t.Error("the namespace takes any pod")
 	case pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken:
 		t.Error("the agent gets a token of the cluster's API")
-	case c.SecurityContext == nil || *c.SecurityContext.AllowPrivilegeEscalation || !slices.Contains(c.SecurityContext.Capabilities.Drop, "ALL"):
+	case c.SecurityContext == nil || *c.SecurityContext.AllowPrivilegeEscalation ||
+		!slices.Contains(c.SecurityContext.Capabilities.Drop, "ALL"):
 		t.Errorf("security context: %+v", c.SecurityContext)
 	case c.Resources.Limits.Memory().IsZero():
 		t.Error("no limit of memory")
@@ -170,7 +177,12 @@ func TestPodsFollowTheSecret(t *testing.T) {
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	c := config()
-	c.Proxy = &agent.Proxy{HTTP: "http://proxy:3128", HTTPS: "http://proxy:3129", NoProxy: " vcenter.example.com ,, localhost", CACertificate: "PEM"}
+	c.Proxy = &agent.Proxy{
+		HTTP:          "http://proxy:3128",
+		HTTPS:         "http://proxy:3129",
+		NoProxy:       " vcenter.example.com ,, localhost",
+		CACertificate: "PEM",
+	}
 	list := manifests(t, c)
 	data := object[corev1.Secret](t, list, "Secret").Data
 	want := "localhost,127.0.0.1,::1,.svc,.cluster.local,192.168.0.0/16,10.96.0.0/12,vcenter.example.com"

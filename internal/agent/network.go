@@ -13,7 +13,7 @@ import (
 	applyrbac "k8s.io/client-go/applyconfigurations/rbac/v1"
 )
 
-// The images of the pod network. They belong together and are raised together.
+// The images of the pod network, of one release: both are updated together.
 const (
 	FlannelImage    = "ghcr.io/flannel-io/flannel:v0.27.4"
 	FlannelCNIImage = "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1"
@@ -29,8 +29,8 @@ const (
 	configList      = "10-flannel.conflist"
 )
 
-// Network renders the pod network of a gateway: flannel over VXLAN, which asks
-// nothing of the network between the nodes. podCIDR is what kubeadm was given.
+// Network renders the pod network of a gateway: flannel over VXLAN, which needs
+// no support by the network between the nodes. podCIDR is kubeadm's podSubnet.
 func Network(podCIDR string) ([]string, error) {
 	prefix, err := netip.ParsePrefix(podCIDR)
 	if err != nil {
@@ -52,7 +52,7 @@ func Network(podCIDR string) ([]string, error) {
 	return render(namespace(networkNamespace, "privileged"), account, role, binding, config, networkDaemons())
 }
 
-// networkConfigMap is what flanneld and the CNI plug-ins read.
+// networkConfigMap returns the configuration of flanneld and the CNI plug-ins.
 func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration, error) {
 	list, err := json.Marshal(map[string]any{
 		"name": "cbr0", "cniVersion": "0.3.1",
@@ -68,7 +68,9 @@ func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration
 	if pods.Addr().Is4() {
 		network["Network"] = pods.String()
 	} else {
-		network["EnableIPv4"], network["EnableIPv6"], network["IPv6Network"] = false, true, pods.String()
+		network["EnableIPv4"] = false
+		network["EnableIPv6"] = true
+		network["IPv6Network"] = pods.String()
 	}
 	daemon, err := json.Marshal(network)
 	if err != nil {
@@ -78,7 +80,7 @@ func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration
 		WithData(map[string]string{"cni-conf.json": string(list), "net-conf.json": string(daemon)}), nil
 }
 
-// networkDaemons is flanneld on each node, whatever taints the node has: no
+// networkDaemons runs flanneld on each node, whatever taints the node has: no
 // node is Ready, and no other pod runs, before it does.
 func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 	labels := map[string]string{"app": "flannel", "k8s-app": "flannel"}
@@ -88,13 +90,14 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 	at := func(name, path string) *applycore.VolumeMountApplyConfiguration {
 		return applycore.VolumeMount().WithName(name).WithMountPath(path)
 	}
-	copyFile := func(name, image, from, directory, file string, mounts ...*applycore.VolumeMountApplyConfiguration) *applycore.ContainerApplyConfiguration {
-		return applycore.Container().WithName(name).WithImage(image).
-			WithCommand("cp").WithArgs("-f", from, directory+"/"+file).WithVolumeMounts(mounts...)
+	copyFile := func(name, image, from, to string) *applycore.ContainerApplyConfiguration {
+		return applycore.Container().WithName(name).WithImage(image).WithCommand("cp").WithArgs("-f", from, to)
 	}
 	field := func(name, path string) *applycore.EnvVarApplyConfiguration {
-		return applycore.EnvVar().WithName(name).WithValueFrom(applycore.EnvVarSource().WithFieldRef(applycore.ObjectFieldSelector().WithFieldPath(path)))
+		source := applycore.EnvVarSource().WithFieldRef(applycore.ObjectFieldSelector().WithFieldPath(path))
+		return applycore.EnvVar().WithName(name).WithValueFrom(source)
 	}
+
 	flanneld := applycore.Container().WithName("kube-flannel").WithImage(FlannelImage).
 		WithCommand("/opt/bin/flanneld").WithArgs("--ip-masq", "--kube-subnet-mgr").
 		WithEnv(field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace")).
@@ -104,14 +107,16 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 		WithSecurityContext(applycore.SecurityContext().WithPrivileged(false).
 			WithCapabilities(applycore.Capabilities().WithAdd("NET_ADMIN", "NET_RAW"))).
 		WithVolumeMounts(at("run", "/run/flannel"), at("config", configDirectory), at("xtables-lock", "/run/xtables.lock"))
+
 	pod := applycore.PodSpec().WithServiceAccountName(networkAccount).
 		WithHostNetwork(true).WithPriorityClassName("system-node-critical").
 		WithNodeSelector(map[string]string{"kubernetes.io/os": "linux"}).
 		WithTolerations(applycore.Toleration().WithOperator(corev1.TolerationOpExists)).
 		WithInitContainers(
-			copyFile("install-cni-plugin", FlannelCNIImage, "/flannel", "/opt/cni/bin", "flannel", at("plugins", "/opt/cni/bin")),
-			copyFile("install-cni", FlannelImage, configDirectory+"/cni-conf.json", "/etc/cni/net.d", configList,
-				at("cni", "/etc/cni/net.d"), at("config", configDirectory)),
+			copyFile("install-cni-plugin", FlannelCNIImage, "/flannel", "/opt/cni/bin/flannel").
+				WithVolumeMounts(at("plugins", "/opt/cni/bin")),
+			copyFile("install-cni", FlannelImage, configDirectory+"/cni-conf.json", "/etc/cni/net.d/"+configList).
+				WithVolumeMounts(at("cni", "/etc/cni/net.d"), at("config", configDirectory)),
 		).
 		WithContainers(flanneld).
 		WithVolumes(
@@ -120,6 +125,7 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 			applycore.Volume().WithName("xtables-lock").WithHostPath(
 				applycore.HostPathVolumeSource().WithPath("/run/xtables.lock").WithType(corev1.HostPathFileOrCreate)),
 		)
+
 	return applyapps.DaemonSet(networkName, networkNamespace).WithSpec(applyapps.DaemonSetSpec().
 		WithSelector(applymeta.LabelSelector().WithMatchLabels(labels)).
 		WithTemplate(applycore.PodTemplateSpec().WithLabels(labels).WithSpec(pod)))

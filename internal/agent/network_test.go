@@ -32,7 +32,8 @@ func TestNetworkConfiguration(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", cidr, got, want)
 		}
 		var list struct{ Plugins []struct{ Type string } }
-		if err := json.Unmarshal([]byte(data["cni-conf.json"]), &list); err != nil || len(list.Plugins) != 2 || list.Plugins[0].Type != "flannel" {
+		err := json.Unmarshal([]byte(data["cni-conf.json"]), &list)
+		if err != nil || len(list.Plugins) != 2 || list.Plugins[0].Type != "flannel" {
 			t.Errorf("%s: CNI configuration %s: %v", cidr, data["cni-conf.json"], err)
 		}
 	}

@@ -68,7 +68,7 @@ func (e environment) addresses(ctx context.Context, latencies []time.Duration) e
 // runner is what claims: a cluster's run, with a session of its own.
 type runner struct {
 	cluster  string
-	book     *ledger.Ledger
+	ledger   *ledger.Ledger
 	snap     *ledger.Snapshot
 	pool     ledger.Pool
 	sessions *vsphere.Pool
@@ -96,17 +96,17 @@ func (d *datacenter) join(ctx context.Context) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.book = ledger.New(vsphere.NewTagStore(client), vcenter)
-	if r.pool, err = poolBody.Pool(r.book.ID(ledger.KindPool, "", poolBody.Name)); err != nil {
+	r.ledger = ledger.New(vsphere.NewTagStore(client), vcenter)
+	if r.pool, err = poolBody.Pool(r.ledger.ID(ledger.KindPool, "", poolBody.Name)); err != nil {
 		return nil, err
 	}
-	r.snap, err = r.book.Taken(ctx)
+	r.snap, err = r.ledger.Taken(ctx)
 	return r, err
 }
 
 func (r *runner) claim(ctx context.Context, n int) error {
 	for i := range n {
-		if _, err := r.book.Claim(ctx, r.pool, ledger.Owner{Cluster: r.cluster, Node: "node-" + strconv.Itoa(i)}, r.snap); err != nil {
+		if _, err := r.ledger.Claim(ctx, r.pool, ledger.Owner{Cluster: r.cluster, Node: "node-" + strconv.Itoa(i)}, r.snap); err != nil {
 			return err
 		}
 	}
@@ -140,7 +140,7 @@ func (e environment) contend(ctx context.Context, claimants, each int, latency t
 		runners = append(runners, r)
 	}
 	for _, r := range runners {
-		if r.snap, err = r.book.Taken(ctx); err != nil {
+		if r.snap, err = r.ledger.Taken(ctx); err != nil {
 			return "", err
 		}
 	}
@@ -233,7 +233,7 @@ func (e environment) look(ctx context.Context, used int, latency time.Duration) 
 	}
 	r.cluster = uuid.NewString()
 	claims, took, err := dc.count(ctx, func() (err error) {
-		if r.snap, err = r.book.Taken(ctx); err != nil {
+		if r.snap, err = r.ledger.Taken(ctx); err != nil {
 			return err
 		}
 		return r.claim(ctx, 50)

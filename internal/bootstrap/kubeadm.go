@@ -120,7 +120,7 @@ func (n Node) kubeadm() ([]byte, error) {
 	return documents(n.joinConfiguration())
 }
 
-// kubeadmAPI is the newest configuration format that the version reads without
+// kubeadmAPI returns the newest configuration format that the version reads without
 // a warning.
 func (n Node) kubeadmAPI() string {
 	if n.version().atLeast(1, 31) {

@@ -97,7 +97,7 @@ func (Proxy) String() string { return "bootstrap.Proxy(redacted)" }
 // GoString keeps credentials out of %#v.
 func (p Proxy) GoString() string { return p.String() }
 
-// apiEndpoint is the address that every node and client reaches the API by.
+// apiEndpoint returns the address that every node and client reaches the API by.
 func (n Node) apiEndpoint() string {
 	return netip.AddrPortFrom(n.Endpoint, APIServerPort).String()
 }

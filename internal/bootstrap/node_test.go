@@ -26,7 +26,7 @@ var authorities = sync.OnceValues(func() (*pki.Authorities, error) {
 	return pki.NewAuthorities(rand.Reader, time.Now())
 })
 
-// newNode is a valid node of the role.
+// newNode returns a valid node of the role.
 func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 	t.Helper()
 	node := bootstrap.Node{
@@ -60,7 +60,8 @@ func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 		node.CertificateKey = certificateKey
 		fallthrough
 	case bootstrap.Worker:
-		node.Token, node.CAHash = token, caHash
+		node.Token = token
+		node.CAHash = caHash
 	}
 	if role == bootstrap.Worker {
 		node.Name = "prod-1-general-1"
@@ -74,7 +75,8 @@ func onIPv6(node bootstrap.Node) bootstrap.Node {
 	node.Gateway = netip.MustParseAddr("fd00:10::1")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("fd00:10::53")}
 	node.Endpoint = netip.MustParseAddr("fd00:10::10")
-	node.PodCIDR, node.ServiceCIDR = "fd00:244::/56", "fd00:96::/112"
+	node.PodCIDR = "fd00:244::/56"
+	node.ServiceCIDR = "fd00:96::/112"
 	return node
 }
 
@@ -128,7 +130,7 @@ func userdata(t testing.TB, node bootstrap.Node) cloudConfig {
 	return config
 }
 
-// file is the content of a written file, "" when it is not written.
+// file returns the content of a written file, "" when it is not written.
 func (c cloudConfig) file(path string) string {
 	for _, file := range c.WriteFiles {
 		if file.Path == path {

@@ -159,7 +159,8 @@ func newFakeCluster(t *testing.T, version, directory string) *fakeCluster {
 	c.server.StartTLS()
 	t.Cleanup(c.server.Close)
 
-	info := fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- name: \"\"\n  cluster:\n    server: %s\n    certificate-authority-data: %s\n",
+	info := fmt.Sprintf("apiVersion: v1\nkind: Config\nclusters:\n- name: \"\"\n  cluster:\n    server: %s\n    "+
+		"certificate-authority-data: %s\n",
 		c.server.URL, base64.StdEncoding.EncodeToString(c.authorities.CA.Cert))
 	first := withVersion(newNode(t, bootstrap.FirstControlPlane), version)
 	documents := strings.Split(keepIn(directory, userdata(t, first).file("/etc/gantry/kubeadm.yaml")), "---\n")
@@ -181,7 +182,7 @@ func configMap(data map[string]string) map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": data}
 }
 
-// signature is the detached JWS by which a token vouches for cluster-info.
+// signature returns the detached JWS by which a token vouches for cluster-info.
 func signature(info string) string {
 	id, secret, _ := strings.Cut(token, ".")
 	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","kid":"` + id + `"}`))
@@ -236,7 +237,7 @@ func (c *fakeCluster) requests() []string {
 	return slices.Clone(c.seen)
 }
 
-// joinDocument is a joining node's document with the fake in place of the
+// joinDocument returns a joining node's document with the fake in place of the
 // virtual address.
 func (c *fakeCluster) joinDocument(t *testing.T, hash string) string {
 	t.Helper()

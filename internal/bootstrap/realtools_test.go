@@ -28,6 +28,7 @@ func missing(t *testing.T, format string, arguments ...any) {
 // tool finds a command on this machine.
 func tool(t *testing.T, name, source string) string {
 	t.Helper()
+	skipShort(t, name)
 	path, err := exec.LookPath(name)
 	if err != nil {
 		missing(t, "%s is not installed (%s)", name, source)
@@ -35,9 +36,17 @@ func tool(t *testing.T, name, source string) string {
 	return path
 }
 
+func skipShort(t *testing.T, name string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("%s is not run with -short", name)
+	}
+}
+
 // kubeadmBinary finds a kubeadm that internal/tools/build-kubernetes has built.
 func kubeadmBinary(t *testing.T, version string) string {
 	t.Helper()
+	skipShort(t, "kubeadm")
 	dir, err := registry.DefaultBinaries()
 	if err != nil {
 		missing(t, "%v", err)
@@ -72,7 +81,7 @@ func TestShellcheck(t *testing.T) {
 	}
 }
 
-// realNodes are those that real tools look at.
+// realNodes returns those that real tools look at.
 func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 	schedulable := newNode(t, role)
 	schedulable.Schedulable = true
@@ -164,7 +173,7 @@ func TestCloudInitAcceptsUserdata(t *testing.T) {
 	})
 }
 
-// interpreter is the Python that a script runs with, which is not always the
+// interpreter returns the Python that a script runs with, which is not always the
 // first one on PATH.
 func interpreter(t *testing.T, script string) string {
 	t.Helper()

@@ -133,7 +133,8 @@ func TestScriptLogsNoSecret(t *testing.T) {
 		"inline " + strings.ReplaceAll(string(made.Etcd.Key), "\n", `\n`) + " goes on",
 		"client-key-data: " + strings.Repeat("aHVzaA", 40) + "==",
 		"pulling through http://svc:hush-proxy@proxy.example.com:3128/path",
-		"error execution phase preflight: couldn't validate the identity of the API Server: could not find a JWS signature in the cluster-info ConfigMap for token ID \"abcdef\"",
+		"error execution phase preflight: couldn't validate the identity of the API Server: could not find a JWS signature " +
+			"in the cluster-info ConfigMap for token ID \"abcdef\"",
 	}, "\n")+"\n")
 	m.play("kubeadm", `[[ $1 != version ]] || { echo v1.34.2; exit; }
 cat "$root/said"; exit 1`)

@@ -113,7 +113,7 @@ func (m *machine) bootstrap(verb string) int {
 
 func (m *machine) phases() []string { return strings.Fields(m.read("phases")) }
 
-// calls are those of one command, without its name.
+// calls returns those of one command, without its name.
 func (m *machine) calls(command string) []string {
 	var calls []string
 	for line := range strings.Lines(m.read("calls")) {
@@ -124,7 +124,7 @@ func (m *machine) calls(command string) []string {
 	return calls
 }
 
-// kubeadm are the verbs that change the machine.
+// kubeadm returns the verbs that change the machine.
 func (m *machine) kubeadm() []string {
 	var verbs []string
 	for _, call := range m.calls("kubeadm") {
@@ -151,7 +151,7 @@ func (m *machine) wantKubeadm(want ...string) {
 
 func (m *machine) log() string { return m.read("var/log/gantry-bootstrap.log") }
 
-// link is where a link leads, and empty where there is none.
+// link returns the target of a link; empty where there is none.
 func (m *machine) link(path string) string {
 	target, err := os.Readlink(filepath.Join(m.root, path))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -180,7 +180,9 @@ esac`)
 	if !slices.Contains(m.calls("kubeadm"), "init --config /etc/gantry/kubeadm.yaml --skip-token-print") {
 		t.Errorf("kubeadm was called with %q", m.calls("kubeadm"))
 	}
-	if during, after := m.read("/kube-vip.conf"), m.link(kubeVIPConf); during != "/etc/kubernetes/super-admin.conf\n" || after != "/etc/kubernetes/admin.conf" {
+	during, after := m.read("/kube-vip.conf"),
+		m.link(kubeVIPConf)
+	if during != "/etc/kubernetes/super-admin.conf\n" || after != "/etc/kubernetes/admin.conf" {
 		t.Errorf("kube-vip starts with %q during init and with %q after it", during, after)
 	}
 	// kubelet restarts a pod whose manifest changes: the VIP would be gone for 11 s.

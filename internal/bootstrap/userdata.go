@@ -81,7 +81,7 @@ func Userdata(n Node) ([]byte, error) {
 	return append([]byte(cloudConfigHead), data...), nil
 }
 
-// files are those that cloud-init writes before anything of Kubernetes runs.
+// files returns those that cloud-init writes before anything of Kubernetes runs.
 func (n Node) files() ([]writeFile, error) {
 	kubeadm, err := n.kubeadm()
 	if err != nil {

@@ -185,7 +185,7 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// text is printable with line ends.
+// text reports whether s is printable but for line ends.
 func text(s string) bool {
 	return printable(strings.NewReplacer("\n", "", "\r", "").Replace(s))
 }

@@ -128,7 +128,8 @@ func TestRefusalsNameTheField(t *testing.T) {
 func TestRefusalsQuoteNoSecret(t *testing.T) {
 	t.Parallel()
 	node := newNode(t, bootstrap.ControlPlane)
-	node.Token, node.CertificateKey = "hush-token", "hush-key"
+	node.Token = "hush-token"
+	node.CertificateKey = "hush-key"
 	node.Proxy = &bootstrap.Proxy{HTTP: "proxy://svc:hush-password@proxy"}
 	_, err := bootstrap.Userdata(node)
 	if err == nil || strings.Contains(err.Error(), "hush") {

@@ -39,10 +39,10 @@ func (r release) atLeast(major, minor int) bool {
 	return r.major > major || r.major == major && r.minor >= minor
 }
 
-// tag is the version as kubeadm writes it.
+// tag returns the version as kubeadm writes it.
 func (r release) tag() string { return "v" + r.text }
 
-// version is the node's version, of a node that validate has passed.
+// version returns the node's version, of a node that validate has passed.
 func (n Node) version() release {
 	parsed, _ := parseRelease(n.KubernetesVersion) // validate has parsed it
 	return parsed

@@ -10,39 +10,41 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// register registers a pool of addresses.
-func (w *world) register(body ledger.PoolBody) string {
+// register registers an IP pool.
+func (w *world) register(body record.IPPool) uuid.UUID {
 	w.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Kind: ledger.KindPool, Name: body.Name, Body: raw})
+	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: body.Name}, Body: raw})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return id.String()
+	return id
 }
 
 // TestClaimDeletedByHand deletes the claim of an address that a node lives on:
-// nobody else gets it, and the next plan claims it again.
+// no other cluster gets it, and the next plan claims it again.
 func TestClaimDeletedByHand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, out := w.applied(w.spec(1, 1))
-	var worker engine.NodeStatus
+	var worker model.NodeStatus
 	for _, n := range out.Status.Nodes {
 		if n.Role == "worker" {
 			worker = n
 		}
 	}
-	book := w.engine().Ledger
-	pool := ledger.Pool{ID: uuid.MustParse(w.pool)} // without a delay: no rest is left
-	if err := book.Release(t.Context(), pool, netip.MustParseAddr(worker.Address), ledger.Owner{Cluster: spec.ID, Node: worker.Name}); err != nil {
+	tags := w.engine().Ledger
+	pool := ledger.IPPool{ID: w.pool} // without a delay: it does not cool down
+	if err := tags.Release(t.Context(), pool, netip.MustParseAddr(worker.Address), ledger.Owner{Cluster: spec.ID, Node: worker.Name}); err != nil {
 		t.Fatal(err)
 	}
 	// Another cluster would have found it free.
@@ -65,19 +67,19 @@ func TestClaimDeletedByHand(t *testing.T) {
 	}
 }
 
-// TestRemovedPoolGivesItsAddressesBack takes away a worker pool that had an IP
-// pool of its own and to itself: other clusters may have that one then.
-func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
+// TestRemovedPoolReleasesItsAddresses removes a worker pool that had an IP pool of
+// its own and to itself: other clusters may have that one then.
+func TestRemovedPoolReleasesItsAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.spec(1, 1)
-	own := w.register(ledger.PoolBody{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", RestrictToSingleCluster: true})
+	own := w.register(record.IPPool{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", RestrictToSingleCluster: true})
 	spec.Workers[0].Placements[0].IPPoolID, spec.Workers[0].Placements = own, spec.Workers[0].Placements[:1]
 	spec, secrets, _ := w.applied(spec)
-	reserved := func(want string) {
+	reserved := func(want uuid.UUID) {
 		t.Helper()
-		if by, err := w.engine().Ledger.ReservedBy(t.Context(), uuid.MustParse(own)); err != nil || by != want {
-			t.Errorf("the pool is reserved by %q, want %q (%v)", by, want, err)
+		if by, err := w.engine().Ledger.ReservedBy(t.Context(), own); err != nil || by != want {
+			t.Errorf("the pool is reserved by %s, want %s (%v)", by, want, err)
 		}
 	}
 	reserved(spec.ID)
@@ -86,36 +88,42 @@ func TestRemovedPoolGivesItsAddressesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tag := range w.sim.Leftovers().Tags {
-		if strings.HasPrefix(tag, own+"/") && !strings.HasSuffix(tag, "!rest") {
+		if strings.HasPrefix(tag, own.String()+"/") && !strings.HasSuffix(tag, "!cooldown") {
 			t.Errorf("%s is still claimed", tag)
 		}
 	}
-	reserved("")
+	reserved(uuid.Nil)
 }
 
-// TestPoolsOfSomebodyElse plans on a pool of another network, and on one that
+// on reports whether the first problem of a plan is about a field of the control
+// plane's placement.
+func on(p *model.Plan, name model.FieldName) bool {
+	return p.Problems[0].Fields[0] == model.PlacementRef{NodePool: model.ControlPlanePool}.Field(name)
+}
+
+// TestPoolsOfOthers plans on a pool of another network, and on one that
 // another cluster has to itself.
-func TestPoolsOfSomebodyElse(t *testing.T) {
+func TestPoolsOfOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	w.pool = w.register(ledger.PoolBody{
+	w.pool = w.register(record.IPPool{
 		Name: "single", Start: "10.10.185.1", End: "10.10.185.20", PrefixLength: 18, DefaultGateway: "10.10.128.1",
 		Network: "dvpg-nodes", RestrictToSingleCluster: true,
 	})
-	first, secrets, _ := w.applied(w.spec(1, 0))
+	first, _, _ := w.applied(w.spec(1, 0))
 
 	second := w.spec(1, 0)
 	second.Name = "second"
 	p := w.plan(second, nil)
-	if p.Err() == nil || p.Problems[0].Field != "control_plane.placement.ip_pool_id" || !strings.Contains(p.Problems[0].Detail, first.ID) {
+	if p.Err() == nil || !on(p, model.FieldIPPool) || !strings.Contains(p.Problems[0].Detail, first.ID.String()) {
 		t.Errorf("a second cluster: %v", p.Err())
 	}
 	second.ControlPlane.Placements[0].Network = "dvpg-b"
 	p = w.plan(second, nil)
-	if p.Err() == nil || p.Problems[0].Field != "control_plane.placement.network" || !strings.Contains(p.Problems[0].Detail, "dvpg-nodes") {
+	if p.Err() == nil || !on(p, model.FieldNetwork) || !strings.Contains(p.Problems[0].Detail, "dvpg-nodes") {
 		t.Errorf("another network: %v", p.Err())
 	}
-	if err := w.engine().Destroy(t.Context(), first.Target(), secrets); err != nil {
+	if err := w.engine().Destroy(t.Context(), first.Target()); err != nil {
 		t.Fatal(err)
 	}
 	second.ControlPlane.Placements[0].Network = "dvpg-nodes"

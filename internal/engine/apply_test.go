@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -12,7 +12,7 @@ func TestApplyBuildsAClusterAndDestroyLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	want := []string{
-		"register prod", "create_folder k8s/prod", "reserve_endpoint prod",
+		"create_record prod", "create_folder k8s/prod", "reserve_endpoint prod",
 		"create_node prod-cp-1", "create_node prod-cp-2", "create_node prod-cp-3",
 		"create_node prod-general-1", "create_node prod-general-2",
 	}
@@ -20,13 +20,13 @@ func TestApplyBuildsAClusterAndDestroyLeavesNothing(t *testing.T) {
 		t.Fatalf("planned %v, want %v", got, want)
 	}
 	spec, secrets, out := w.applied(w.spec(3, 2))
-	if out.Status.State != engine.StateRunning || len(out.Status.Nodes) != 5 {
+	if out.Status.State != model.StateRunning || len(out.Status.Nodes) != 5 {
 		t.Fatalf("status %+v", out.Status)
 	}
-	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+	if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {
 		t.Fatalf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
-	if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+	if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
 		t.Fatal(err)
 	}
 	left := w.sim.Leftovers()

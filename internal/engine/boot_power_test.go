@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -25,7 +26,7 @@ func TestPowerTakenAwayWhileItBoots(t *testing.T) {
 		}
 	}()
 	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-	var boot *engine.BootError
+	var boot *run.BootError
 	if !errors.As(err, &boot) || boot.Node != "prod-cp-1" || !strings.Contains(boot.Why, "powered off") {
 		t.Fatalf("got %v", err)
 	}

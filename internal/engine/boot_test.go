@@ -13,17 +13,19 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // tampering is a vCenter on whose way the documents of a node are changed.
 type tampering struct {
-	engine.VCenter
+	model.VCenter
 	node   string
 	change func(metadata, userdata string) (string, string)
 }
 
-func (v tampering) Clone(ctx context.Context, c engine.CloneRequest) (string, error) {
+func (v tampering) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
 	if c.Name == v.node {
 		meta, user := v.change(unpacked(c.GuestInfo["guestinfo.metadata"]), unpacked(c.GuestInfo["guestinfo.userdata"]))
 		changed := map[string]string{}
@@ -138,7 +140,7 @@ func TestBootFailsAsARealOneWould(t *testing.T) {
 			}
 			secrets := newSecrets(t)
 			_, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(1, 1), Secrets: secrets})
-			var boot *engine.BootError
+			var boot *run.BootError
 			if !errors.As(err, &boot) || boot.Node != c.node || boot.Log == "" {
 				t.Fatalf("got %v", err)
 			}
@@ -149,7 +151,7 @@ func TestBootFailsAsARealOneWould(t *testing.T) {
 				t.Errorf("the error shows a secret: %v", err)
 			}
 			// After the failure the bootstrap data is gone from the VM all the same.
-			survey, err := w.engine().Reader.Survey(t.Context(), engine.SurveyRequest{ClusterID: boot.Cluster})
+			survey, err := w.engine().Reader.Survey(t.Context(), model.SurveyRequest{Cluster: boot.Cluster})
 			if err != nil {
 				t.Fatal(err)
 			}

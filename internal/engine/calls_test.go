@@ -6,17 +6,18 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // looks counts the looks at running tasks and VMs. How many there are depends on
 // how long things take, and not on how many nodes there are.
 type looks struct {
-	engine.VCenter
+	model.VCenter
 	n *atomic.Int64
 }
 
-func (l looks) Poll(ctx context.Context, req engine.PollRequest) (*engine.PollResult, error) {
+func (l looks) Poll(ctx context.Context, req model.PollRequest) (*model.PollResult, error) {
 	if len(req.Tasks)+len(req.VMs)+len(req.Disks) > 0 {
 		l.n.Add(1)
 	}
@@ -49,7 +50,7 @@ func TestCallsToVCenter(t *testing.T) {
 		}
 	}
 	spec, secrets := w.spec(1, 40), newSecrets(t)
-	if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens the second session
+	if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens the second session
 		t.Fatal(err)
 	}
 	count("a plan of a creation", 5, func() {
@@ -70,7 +71,7 @@ func TestCallsToVCenter(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := e.Plan(t.Context(), spec, secrets, look)
-		if err != nil || len(p.Steps) > 0 {
+		if err != nil || !p.Empty() {
 			t.Fatalf("%v, %v", actions(p), err)
 		}
 	})
@@ -81,7 +82,7 @@ func TestCallsToVCenter(t *testing.T) {
 		}
 	})
 	count("a destruction of 36 nodes", 6*36, func() {
-		if err := e.Destroy(t.Context(), spec.Target(), secrets); err != nil {
+		if err := e.Destroy(t.Context(), spec.Target()); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// attaching is a vCenter in which somebody attaches a disk to a VM while it is
-// about to be destroyed, which makes the destruction fail and be tried again.
+// attaching is a vCenter in which a disk is attached to a VM while it is about
+// to be destroyed, which makes the destruction fail and be tried again.
 type attaching struct {
-	engine.VCenter
+	model.VCenter
 	attach func(vm string)
 }
 
@@ -26,7 +27,7 @@ func (v attaching) Destroy(ctx context.Context, vm string) (string, error) {
 func TestNoForeignDiskIsDestroyed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets, out := w.applied(w.spec(1, 1))
+	spec, _, out := w.applied(w.spec(1, 1))
 	var files []string
 	attach := func(name string) {
 		file, err := w.sim.AttachDisk(name, 1)
@@ -48,7 +49,7 @@ func TestNoForeignDiskIsDestroyed(t *testing.T) {
 			attach("prod-general-1") // workers go first
 		}
 	}}
-	if err := e.Destroy(t.Context(), spec.Target(), secrets); err != nil {
+	if err := e.Destroy(t.Context(), spec.Target()); err != nil {
 		t.Fatal(err)
 	}
 	if lost := w.sim.DestroyedForeignDisks(); len(lost) > 0 {
@@ -67,10 +68,10 @@ func TestARecordThatIsGone(t *testing.T) {
 	spec, secrets, before := w.applied(w.spec(1, 1))
 	e := w.engine()
 	tags := e.Ledger
-	if err := tags.Unregister(t.Context(), tags.ID("cluster", "", "prod")); err != nil {
+	if err := tags.Unregister(t.Context(), tags.ID(spec.Ref)); err != nil {
 		t.Fatal(err)
 	}
-	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"register prod"}) {
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"create_record prod"}) {
 		t.Fatalf("planned %v", got)
 	}
 	after, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
@@ -85,7 +86,7 @@ func TestARecordThatIsGone(t *testing.T) {
 	if got := actions(w.plan(spec, secrets)); len(got) > 0 {
 		t.Errorf("then planned %v", got)
 	}
-	if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+	if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
 		t.Fatal(err)
 	}
 	// Which folders were Gantry's only the record knew: they stay.

@@ -2,33 +2,18 @@ package engine_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
-
-// stride tests every n-th call, the usual ones where GANTRY_INTERRUPT_STRIDE does not
-// say else; 1 tests them all.
-func stride(t *testing.T, usual int) int {
-	t.Helper()
-	if s := os.Getenv("GANTRY_INTERRUPT_STRIDE"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			t.Fatalf("GANTRY_INTERRUPT_STRIDE=%q is not a number from 1", s)
-		}
-		return n
-	}
-	return usual
-}
 
 // killed runs something with the way to vCenter cut from the k-th call on, as
 // for a process that died there, and then moves vCenter's clock past what a lock
@@ -62,13 +47,13 @@ func (w *world) killed(k int, run func(context.Context, *engine.Engine)) {
 // noAddressTwice fails when two VMs hold one address.
 func (w *world) noAddressTwice() {
 	w.t.Helper()
-	survey, err := w.engine().Reader.Survey(w.t.Context(), engine.SurveyRequest{})
+	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	seen := map[string]string{}
 	for _, h := range survey.Held {
-		if h.Node == engine.OwnerVIP || h.Node == engine.OwnerExtra {
+		if h.Node == model.OwnerVIP || h.Node == model.OwnerExtra {
 			continue
 		}
 		if other, ok := seen[h.Address.String()]; ok && other != h.Node {
@@ -79,15 +64,15 @@ func (w *world) noAddressTwice() {
 }
 
 // record is what the ledger knows of the world's cluster.
-func (w *world) record() ledger.ClusterBody {
+func (w *world) record() record.Cluster {
 	w.t.Helper()
-	book := w.engine().Ledger
-	rec, err := book.Record(w.t.Context(), book.ID(ledger.KindCluster, "", "prod"))
+	tags := w.engine().Ledger
+	rec, err := tags.Record(w.t.Context(), tags.ID(w.spec(1, 1).Ref))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var body ledger.ClusterBody
-	if err := json.Unmarshal(rec.Body, &body); err != nil {
+	body, err := rec.Cluster()
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	return body
@@ -98,38 +83,26 @@ func (w *world) claims() int {
 	w.t.Helper()
 	left := 0
 	for _, name := range w.sim.Leftovers().Tags {
-		if strings.HasPrefix(name, w.pool+"/") && !strings.HasSuffix(name, "!rest") {
+		if strings.HasPrefix(name, w.pool.String()+"/") && !strings.HasSuffix(name, "!cooldown") {
 			left++
 		}
 	}
 	return left
 }
 
-// everyCall runs a test for each vCenter call that a run makes, and a few more:
-// how often it looks at what is under way differs from run to run.
-func everyCall(t *testing.T, run func(*world), test func(t *testing.T, k int)) {
+// interrupt runs a test for one of every so many vCenter calls that a run makes, and
+// a few more: how often it looks at what is under way differs from run to run.
+func interrupt(t *testing.T, every int, run func(*world), test func(t *testing.T, k int)) {
 	t.Helper()
-	callsFrom(t, 1, stride(t, 1), run, test)
-}
-
-// someCalls is everyCall for what takes long and repeats itself: usually one of
-// four, from the given one on.
-func someCalls(t *testing.T, first int, run func(*world), test func(t *testing.T, k int)) {
-	t.Helper()
-	callsFrom(t, first, stride(t, 4), run, test)
-}
-
-func callsFrom(t *testing.T, first, every int, run func(*world), test func(t *testing.T, k int)) {
-	t.Helper()
-	w := newWorld(t, simulator.Options{})
-	run(w)
-	last := w.sim.Calls().Total + 3
-	for k := first; k <= last; k += every {
-		t.Run(fmt.Sprintf("call %d of %d", k, last), func(t *testing.T) {
-			t.Parallel()
-			test(t, k)
-		})
-	}
+	sweep.Sweep[string]{
+		Every: every,
+		Calls: func(t *testing.T) (first, last int) {
+			w := newWorld(t, simulator.Options{})
+			run(w)
+			return 1, w.sim.Calls().Total + 3
+		},
+		Test: func(t *testing.T, k int, _ string) { test(t, k) },
+	}.Run(t)
 }
 
 // TestCreateInterruptedAtEveryCall kills a creation at each of its vCenter
@@ -137,7 +110,7 @@ func callsFrom(t *testing.T, first, every int, run func(*world), test func(t *te
 // with nothing beside it. Only what was done but for the goodbye is refused.
 func TestCreateInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	everyCall(t, func(w *world) {
+	interrupt(t, 4, func(w *world) {
 		w.sim.ResetCalls()
 		w.applied(w.spec(1, 1))
 	}, func(t *testing.T, k int) {
@@ -148,13 +121,13 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 		spec, secrets := w.spec(1, 1), newSecrets(t)
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
-			var plan *engine.PlanError
-			if w.record().Done && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
+			var plan *model.PlanError
+			if w.record().CreationComplete && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
 				return // the state would have held it
 			}
 			t.Fatal(err)
 		}
-		if len(out.Status.Nodes) != 2 || out.Status.State != engine.StateRunning {
+		if len(out.Status.Nodes) != 2 || out.Status.State != model.StateRunning {
 			t.Fatalf("status %+v", out.Status)
 		}
 		w.noAddressTwice()
@@ -162,7 +135,7 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 			t.Errorf("%d addresses are claimed, not 4: %v", n, w.sim.Leftovers().Tags)
 		}
 		spec.ID, spec.New = out.ID, false
-		if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+		if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {
 			t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 		}
 	})
@@ -172,19 +145,19 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 // calls and destroys again: nothing is left.
 func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	everyCall(t, func(w *world) {
-		spec, secrets, _ := w.applied(w.spec(1, 1))
+	interrupt(t, 4, func(w *world) {
+		spec, _, _ := w.applied(w.spec(1, 1))
 		w.sim.ResetCalls()
-		if err := w.engine().Destroy(w.t.Context(), spec.Target(), secrets); err != nil {
+		if err := w.engine().Destroy(w.t.Context(), spec.Target()); err != nil {
 			w.t.Fatal(err)
 		}
 	}, func(t *testing.T, k int) {
 		w := newWorld(t, simulator.Options{})
-		spec, secrets, _ := w.applied(w.spec(1, 1))
+		spec, _, _ := w.applied(w.spec(1, 1))
 		w.killed(k, func(ctx context.Context, e *engine.Engine) {
-			_ = e.Destroy(ctx, spec.Target(), secrets)
+			_ = e.Destroy(ctx, spec.Target())
 		})
-		if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+		if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
 			t.Fatal(err)
 		}
 		w.onlyThePoolIsLeft()
@@ -192,7 +165,7 @@ func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 }
 
 // onlyThePoolIsLeft fails when anything but the record of the world's pool, its
-// place among the pools, the addresses that rest, and the mark of the ledger's
+// place among the pools, the addresses that cool down, and the mark of the ledger's
 // category is left.
 func (w *world) onlyThePoolIsLeft() {
 	w.t.Helper()
@@ -203,8 +176,8 @@ func (w *world) onlyThePoolIsLeft() {
 	}
 	var tags []string
 	for _, e := range entries {
-		ofPool := e.Kind == ledger.EntryRest || e.Kind == ledger.EntryRoot
-		if !(ofPool && e.Pool.String() == w.pool || e.ID.String() == w.pool) {
+		ofPool := e.Kind == ledger.EntryCooldown || e.Kind == ledger.EntryIndex
+		if !(ofPool && e.IPPool == w.pool || e.ID == w.pool) {
 			tags = append(tags, e.Name)
 		}
 	}
@@ -235,7 +208,7 @@ func TestTwoRunsOneRecord(t *testing.T) {
 	if len(errs) != 1 {
 		t.Fatalf("%d of 2 runs failed: %v", len(errs), errs)
 	}
-	var plan *engine.PlanError
+	var plan *model.PlanError
 	if !errors.Is(errs[0], ledger.ErrLocked) && !errors.As(errs[0], &plan) {
 		t.Fatalf("the second run failed with %v", errs[0])
 	}

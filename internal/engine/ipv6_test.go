@@ -1,12 +1,11 @@
 package engine_test
 
 import (
-	"encoding/json"
 	"net/netip"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -15,32 +14,24 @@ import (
 func TestApplyOnIPv6(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	raw, err := json.Marshal(ledger.PoolBody{
+	w.pool = w.register(record.IPPool{
 		Name: "six", Start: "2001:db8:1::10", End: "2001:db8:1::ff", PrefixLength: 64,
 		DefaultGateway: "2001:db8:1::1", Nameservers: []string{"2001:db8:1::2"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := w.engine().Ledger.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "six", Body: raw})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.pool = id.String()
 	spec := w.spec(1, 1)
 	spec.PodCIDR, spec.ServiceCIDR = "fd00:10:244::/56", "fd00:10:96::/112"
 	for i := range spec.Workers[0].Placements {
 		spec.Workers[0].Placements[i].Network = "dvpg-b"
 	}
 	spec.ControlPlane.Placements[0].Network = "dvpg-b"
-	spec, secrets, out := w.applied(spec)
-	if out.Status.State != engine.StateRunning {
+	spec, _, out := w.applied(spec)
+	if out.Status.State != model.StateRunning {
 		t.Fatalf("status %+v", out.Status)
 	}
 	if _, err := netip.ParseAddrPort(out.Status.Endpoint); err != nil {
 		t.Errorf("endpoint %q: %v", out.Status.Endpoint, err)
 	}
-	if err := w.engine().Destroy(t.Context(), spec.Target(), secrets); err != nil {
+	if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
 
 // cordoned are the nodes that take no new pods.
-func (w *world) cordoned(secrets *engine.Secrets) []string {
+func (w *world) cordoned(secrets *model.Secrets) []string {
 	w.t.Helper()
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
 	if err != nil {
@@ -43,11 +45,12 @@ func TestRollTakenBack(t *testing.T) {
 			t.Parallel()
 			emptied := &atomic.Int32{}
 			t.Cleanup(func() {
-				if emptied.Load() == 0 {
+				// A sample may miss the few calls that do.
+				if sweep.Complete() && emptied.Load() == 0 {
 					t.Error("no node was left cordoned")
 				}
 			})
-			someCalls(t, 3, rolled(strategy), func(t *testing.T, k int) {
+			interrupt(t, 8, rolled(strategy), func(t *testing.T, k int) {
 				w := newWorld(t, simulator.Options{})
 				spec, secrets := w.rollable(strategy, 0)
 				larger := spec
@@ -71,7 +74,7 @@ func TestRollTakenBack(t *testing.T) {
 func TestDrainTakenBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets := w.rollable(engine.ExpandFirst, 0)
+	spec, secrets := w.rollable(model.ExpandFirst, 0)
 	w.guard(secrets)
 	larger := spec
 	larger.Workers = slices.Clone(spec.Workers)
@@ -103,18 +106,18 @@ func TestRollWaitsForTheControlPlane(t *testing.T) {
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(strategy, 0)
 			spec.Workers[0].CPU = 4
-			sick := &atomic.Bool{}
-			sick.Store(true)
+			unhealthy := &atomic.Bool{}
+			unhealthy.Store(true)
 			e := w.engine()
-			e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, "prod-cp-1", sick}, 2*time.Second
+			e.Kube, e.Timing.ReadyWait = unhealthyKube{e.Kube, "prod-cp-1", unhealthy}, 2*time.Second
 			_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is sick)") || !strings.Contains(err.Error(), "control plane") {
+			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is unhealthy)") || !strings.Contains(err.Error(), "control plane") {
 				t.Errorf("got %v", err)
 			}
 			if ready := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Contains(ready, "prod-general-1") || !slices.Contains(ready, "prod-general-2") {
 				t.Errorf("Ready are %v", ready)
 			}
-			sick.Store(false)
+			unhealthy.Store(false)
 			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +133,7 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.spec(1, 1))
-	// As after somebody has renamed the datastore and the network.
+	// As after the datastore and the network were renamed.
 	place := &spec.ControlPlane.Placements[0]
 	place.Datastore, place.Network = "renamed", "renamed, too"
 	spec.Workers[0].CPU, spec.Workers[0].Count = 4, 2
@@ -140,16 +143,16 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		t.Fatal(err)
 	}
-	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+	if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {
 		t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
 	spec.ControlPlane.Count = 3
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control_plane.placement.datastore") {
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control plane, datastore") {
 		t.Errorf("got %v with the problems %v", actions(p), p.Problems)
 	}
 	spec.ControlPlane.Count, spec.Workers[0].CPU = 1, 6
 	spec.Workers[0].Placements[1].Datastore = "renamed"
-	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Field != `worker_pools["general"].placements[1].datastore` {
+	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Fields[0] != (model.PlacementRef{NodePool: "general", Index: 1}).Field(model.FieldDatastore) {
 		t.Errorf("got the problems %v", p.Problems)
 	}
 }

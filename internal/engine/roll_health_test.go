@@ -10,31 +10,32 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// sickKube is the cluster's API with one node that it calls not Ready.
-type sickKube struct {
-	engine.Kube
-	node string
-	sick *atomic.Bool
+// unhealthyKube is the cluster's API with one node that it calls not Ready.
+type unhealthyKube struct {
+	model.Kube
+	node      string
+	unhealthy *atomic.Bool
 }
 
-func (k sickKube) Connect(kubeconfig []byte) (engine.API, error) {
+func (k unhealthyKube) Connect(kubeconfig []byte) (model.API, error) {
 	api, err := k.Kube.Connect(kubeconfig)
-	return sickAPI{api, k}, err
+	return unhealthyAPI{api, k}, err
 }
 
-type sickAPI struct {
-	engine.API
-	kube sickKube
+type unhealthyAPI struct {
+	model.API
+	kube unhealthyKube
 }
 
-func (a sickAPI) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
+func (a unhealthyAPI) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	nodes, err := a.API.Nodes(ctx)
 	for i := range nodes {
-		if nodes[i].Name == a.kube.node && a.kube.sick.Load() {
-			nodes[i].Ready, nodes[i].Reason = false, "it is sick"
+		if nodes[i].Name == a.kube.node && a.kube.unhealthy.Load() {
+			nodes[i].Ready, nodes[i].Reason = false, "it is unhealthy"
 		}
 	}
 	return nodes, err
@@ -45,36 +46,36 @@ func (a sickAPI) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
 func TestRollWaitsUntilNodesServe(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		strategy engine.RollStrategy
-		sick     string
-		left     []string // that the API calls Ready after two tries
+		strategy  model.RollStrategy
+		unhealthy string
+		left      []string // that the API calls Ready after two tries
 	}{
-		"the successor, expand first":   {engine.ExpandFirst, "prod-general-3", []string{"prod-general-1", "prod-general-2", "prod-general-3"}},
-		"the successor, contract first": {engine.ContractFirst, "prod-general-3", []string{"prod-general-2", "prod-general-3"}},
+		"the successor, expand first":   {model.ExpandFirst, "prod-general-3", []string{"prod-general-1", "prod-general-2", "prod-general-3"}},
+		"the successor, contract first": {model.ContractFirst, "prod-general-3", []string{"prod-general-2", "prod-general-3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(c.strategy, 0)
 			spec.Workers[0].CPU = 4
-			sick := &atomic.Bool{}
-			sick.Store(true)
+			unhealthy := &atomic.Bool{}
+			unhealthy.Store(true)
 			apply := func() error {
 				e := w.engine()
-				e.Kube, e.Timing.ReadyWait = sickKube{e.Kube, c.sick, sick}, 2*time.Second
+				e.Kube, e.Timing.ReadyWait = unhealthyKube{e.Kube, c.unhealthy, unhealthy}, 2*time.Second
 				_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 				return err
 			}
 			for _, step := range []string{"create_node prod-general-3", "delete_node prod-general-"} {
-				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is sick") || !strings.Contains(err.Error(), "the roll stops here") {
+				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is unhealthy") || !strings.Contains(err.Error(), "the rollout stops here") {
 					t.Fatalf("got %v", err)
 				}
-				// The engine was told that one is sick, and has not waited for it.
+				// The engine was told that one is unhealthy, and has not waited for it.
 				w.until(fmt.Sprint("Ready are ", c.left), func(ctx context.Context) bool {
 					return slices.Equal(w.readyNodes(ctx, secrets, "prod-general-"), c.left)
 				})
 			}
-			sick.Store(false)
+			unhealthy.Store(false)
 			if err := apply(); err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +108,7 @@ spec:
 }
 
 // guard puts a pod on one worker that may not be disrupted.
-func (w *world) guard(secrets *engine.Secrets) engine.API {
+func (w *world) guard(secrets *model.Secrets) model.API {
 	w.t.Helper()
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
 	if err != nil {
@@ -126,12 +127,12 @@ func (w *world) guard(secrets *engine.Secrets) engine.API {
 func TestRollHonoursDisruptionBudgets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets := w.rollable(engine.ExpandFirst, 0)
+	spec, secrets := w.rollable(model.ExpandFirst, 0)
 	api := w.guard(secrets)
 	spec.Workers[0].CPU, spec.Workers[0].DrainTimeout = 4, 5*time.Second
 	for range 2 {
 		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-		if err == nil || !strings.Contains(err.Error(), "default/web") || !strings.Contains(err.Error(), "the roll stops here") {
+		if err == nil || !strings.Contains(err.Error(), "default/web") || !strings.Contains(err.Error(), "the rollout stops here") {
 			t.Fatalf("got %v", err)
 		}
 		if n := len(w.sim.Leftovers().VMs); n > 4 {
@@ -170,12 +171,12 @@ func TestCallsOfARoll(t *testing.T) {
 			spec, secrets, _ := w.applied(spec)
 			e := w.engine()
 			looked := countLooks(e)
-			if _, err := e.Ledger.Taken(t.Context()); err != nil { // opens both sessions
+			if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens both sessions
 				t.Fatal(err)
 			}
 			spec.Workers[0].CPU = 4
 			w.sim.ResetCalls()
-			if p, err := e.Plan(t.Context(), spec, secrets, nil); err != nil || len(p.Steps) != 12 {
+			if p, err := e.Plan(t.Context(), spec, secrets, nil); err != nil || len(p.Steps()) != 12 {
 				t.Fatalf("%v, %v", p, err)
 			}
 			planned := w.sim.Calls()

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // network is a pack that brings a pod network, so that nodes become Ready.
-var network = engine.Pack{Name: "net", Layer: engine.LayerCNI, Manifests: []string{`
+var network = model.Pack{Name: "net", Layer: model.LayerCNI, Manifests: []string{`
 apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: net, namespace: kube-system}
@@ -32,10 +34,10 @@ spec:
 // witness looks at the workers whenever one goes down or is made: how many others
 // are Ready, and how many VMs there are.
 type witness struct {
-	engine.VCenter
+	model.VCenter
 	w       *world
-	spec    engine.ClusterSpec
-	secrets *engine.Secrets
+	spec    model.ClusterSpec
+	secrets *model.Secrets
 
 	mu    sync.Mutex
 	ready int // the fewest others that were Ready when one went down
@@ -43,20 +45,20 @@ type witness struct {
 	made  int
 }
 
-func (w *world) witness(e *engine.Engine, spec engine.ClusterSpec, secrets *engine.Secrets) *witness {
+func (w *world) witness(e *engine.Engine, spec model.ClusterSpec, secrets *model.Secrets) *witness {
 	seen := &witness{VCenter: e.Builder, w: w, spec: spec, secrets: secrets, ready: 1 << 20}
 	e.Builder = seen
 	return seen
 }
 
 func (s *witness) workers(ctx context.Context) (map[string]string, error) {
-	survey, err := s.VCenter.Survey(ctx, engine.SurveyRequest{ClusterID: s.spec.ID})
+	survey, err := s.VCenter.Survey(ctx, model.SurveyRequest{Cluster: s.spec.ID})
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]string{}
 	for _, m := range survey.Machines {
-		if m.Marker.Pool == "general" {
+		if m.Marker.NodePool == "general" {
 			names[m.Ref] = m.Marker.Node
 		}
 	}
@@ -77,7 +79,7 @@ func (s *witness) PowerOff(ctx context.Context, vm string) (string, error) {
 	return s.VCenter.PowerOff(ctx, vm)
 }
 
-func (s *witness) Clone(ctx context.Context, c engine.CloneRequest) (string, error) {
+func (s *witness) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
 	names, err := s.workers(ctx)
 	if err != nil {
 		return "", err
@@ -89,7 +91,7 @@ func (s *witness) Clone(ctx context.Context, c engine.CloneRequest) (string, err
 }
 
 // readyNodes are the nodes with a prefix that the cluster's API calls Ready.
-func (w *world) readyNodes(ctx context.Context, secrets *engine.Secrets, prefix string) []string {
+func (w *world) readyNodes(ctx context.Context, secrets *model.Secrets, prefix string) []string {
 	w.t.Helper()
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
 	if err != nil {
@@ -112,27 +114,27 @@ func (w *world) readyNodes(ctx context.Context, secrets *engine.Secrets, prefix 
 
 // rollable is a cluster of one control-plane node and two workers on a pool of
 // addresses that just holds it, with one to spare where the strategy asks for it.
-func (w *world) rollable(strategy engine.RollStrategy, delay int) (engine.ClusterSpec, *engine.Secrets) {
+func (w *world) rollable(strategy model.RollStrategy, delay int) (model.ClusterSpec, *model.Secrets) {
 	w.t.Helper()
 	last := "10.10.186.5"
-	if strategy != engine.ContractFirst {
+	if strategy != model.ContractFirst {
 		last = "10.10.186.6"
 	}
-	w.pool = w.register(ledger.PoolBody{
+	w.pool = w.register(record.IPPool{
 		Name: "tight", Start: "10.10.186.1", End: last, PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &delay,
 	})
 	spec := w.spec(1, 2)
-	spec.Packs = []engine.Pack{network}
+	spec.Packs = []model.Pack{network}
 	spec.Workers[0].Strategy = strategy
 	spec, secrets, _ := w.applied(spec)
 	return spec, secrets
 }
 
-var strategies = map[string]engine.RollStrategy{"expand first": engine.ExpandFirst, "contract first": engine.ContractFirst}
+var strategies = map[string]model.RollStrategy{"expand first": model.ExpandFirst, "contract first": model.ContractFirst}
 
 // rolledSteps are the steps of a roll of the two workers of rollable.
-func rolledSteps(strategy engine.RollStrategy) []string {
-	if strategy == engine.ContractFirst {
+func rolledSteps(strategy model.RollStrategy) []string {
+	if strategy == model.ContractFirst {
 		return []string{"delete_node prod-general-1", "create_node prod-general-3", "delete_node prod-general-2", "create_node prod-general-4"}
 	}
 	return []string{"create_node prod-general-3", "delete_node prod-general-1", "create_node prod-general-4", "delete_node prod-general-2"}
@@ -160,7 +162,7 @@ func TestRollReplacesOneAtATime(t *testing.T) {
 					t.Fatal(err)
 				}
 				seen.kept(t, strategy)
-				if seen.made != 2 || len(out.Warnings) > 0 || out.Status.State != engine.StateRunning {
+				if seen.made != 2 || len(out.Warnings) > 0 || out.Status.State != model.StateRunning {
 					t.Errorf("%d nodes were made, %v, %+v", seen.made, out.Warnings, out.Status)
 				}
 				w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
@@ -170,10 +172,10 @@ func TestRollReplacesOneAtATime(t *testing.T) {
 }
 
 // kept fails where fewer nodes served, or more stood, than the strategy allows.
-func (s *witness) kept(t testing.TB, strategy engine.RollStrategy) {
+func (s *witness) kept(t testing.TB, strategy model.RollStrategy) {
 	t.Helper()
 	ready, vms := 2, 2
-	if strategy == engine.ContractFirst {
+	if strategy == model.ContractFirst {
 		ready, vms = 1, 1
 	}
 	if s.ready < ready || s.vms > vms {
@@ -182,9 +184,9 @@ func (s *witness) kept(t testing.TB, strategy engine.RollStrategy) {
 }
 
 // rolledOut fails where a roll of rollable has not come to its end.
-func (w *world) rolledOut(spec engine.ClusterSpec, secrets *engine.Secrets, names ...string) {
+func (w *world) rolledOut(spec model.ClusterSpec, secrets *model.Secrets, names ...string) {
 	w.t.Helper()
-	if again := w.plan(spec, secrets); len(again.Steps) != 0 || again.Err() != nil {
+	if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {
 		w.t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
 	ready := w.readyNodes(w.t.Context(), secrets, "prod-general-")
@@ -198,12 +200,12 @@ func (w *world) rolledOut(spec engine.ClusterSpec, secrets *engine.Secrets, name
 	if n := len(w.sim.Leftovers().VMs); n != 3 {
 		w.t.Errorf("%d VMs are there: %v", n, w.sim.Leftovers().VMs)
 	}
-	survey, err := w.engine().Reader.Survey(w.t.Context(), engine.SurveyRequest{ClusterID: spec.ID})
+	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, m := range survey.Machines {
-		if m.Marker.Pool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Template) {
+		if m.Marker.NodePool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Image.Template) {
 			w.t.Errorf("%s was built with %+v", m.Marker.Node, m.Marker)
 		}
 	}
@@ -211,7 +213,7 @@ func (w *world) rolledOut(spec engine.ClusterSpec, secrets *engine.Secrets, name
 
 // goesOn applies to the end, and expects that no more nodes were taken away on the
 // way than the strategy allows.
-func (w *world) goesOn(spec engine.ClusterSpec, secrets *engine.Secrets, strategy engine.RollStrategy) {
+func (w *world) goesOn(spec model.ClusterSpec, secrets *model.Secrets, strategy model.RollStrategy) {
 	w.t.Helper()
 	e := w.engine()
 	seen := w.witness(e, spec, secrets)
@@ -223,7 +225,7 @@ func (w *world) goesOn(spec engine.ClusterSpec, secrets *engine.Secrets, strateg
 }
 
 // rolled counts the calls of a whole roll.
-func rolled(strategy engine.RollStrategy) func(*world) {
+func rolled(strategy model.RollStrategy) func(*world) {
 	return func(w *world) {
 		spec, secrets := w.rollable(strategy, 0)
 		spec.Workers[0].CPU = 4
@@ -242,7 +244,7 @@ func TestRollInterrupted(t *testing.T) {
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			someCalls(t, 1, rolled(strategy), func(t *testing.T, k int) {
+			interrupt(t, 8, rolled(strategy), func(t *testing.T, k int) {
 				w := newWorld(t, simulator.Options{})
 				spec, secrets := w.rollable(strategy, 0)
 				spec.Workers[0].CPU = 4
@@ -256,7 +258,7 @@ func TestRollInterrupted(t *testing.T) {
 }
 
 // TestRollStopsAtANodeThatFails rolls to an image that cannot join: nothing more
-// is taken away, again and again, and a mended image goes on.
+// is taken away, again and again, and a fixed image goes on.
 func TestRollStopsAtANodeThatFails(t *testing.T) {
 	t.Parallel()
 	for name, strategy := range strategies {
@@ -264,27 +266,27 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(strategy, 0)
-			spec.Template = "gantry-node-1.30.4"
+			spec.Image.Template = "gantry-node-1.30.4"
 			left := []string{"prod-general-1", "prod-general-2"}
-			if strategy == engine.ContractFirst {
+			if strategy == model.ContractFirst {
 				left = left[1:]
 			}
 			for range 2 {
 				out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-				var boot *engine.BootError
-				if !errors.As(err, &boot) || boot.Node != "prod-general-3" || !strings.Contains(err.Error(), "the roll stops here") {
+				var boot *run.BootError
+				if !errors.As(err, &boot) || boot.Node != "prod-general-3" || !strings.Contains(err.Error(), "the rollout stops here") {
 					t.Fatalf("got %v", err)
 				}
 				if got := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Equal(got, left) {
 					t.Fatalf("Ready are %v, not %v", got, left)
 				}
-				if out.Status.State != engine.StateDegraded || len(w.sim.Leftovers().VMs) != 2+len(left) {
+				if out.Status.State != model.StateDegraded || len(w.sim.Leftovers().VMs) != 2+len(left) {
 					t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
 				}
 			}
-			spec.Template = "gantry-node-1.34.2-nosnap"
+			spec.Image.Template = "gantry-node-1.34.2-nosnap"
 			p := w.plan(spec, secrets)
-			if !slices.ContainsFunc(p.Warnings, func(w engine.Problem) bool { return strings.Contains(w.Detail, "prod-cp-1 (gantry-node-1.34.2)") }) {
+			if !slices.ContainsFunc(p.Warnings, func(w model.Finding) bool { return strings.Contains(w.Detail, "prod-cp-1 (gantry-node-1.34.2)") }) {
 				t.Errorf("the plan does not say that the control plane keeps its image: %v", p.Warnings)
 			}
 			e := w.engine()

@@ -3,15 +3,16 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -21,12 +22,12 @@ import (
 type world struct {
 	t    testing.TB
 	sim  *simulator.Simulator
-	pool string
+	pool uuid.UUID
 }
 
 // fast is how long the engine waits where everything answers in milliseconds.
-func fast() engine.Timing {
-	return engine.Timing{
+func fast() model.Timing {
+	return model.Timing{
 		Tick: 20 * time.Millisecond, MaxTick: 200 * time.Millisecond, CallTimeout: 10 * time.Second,
 		RetryBudget: 2 * time.Second, Backoff: 20 * time.Millisecond,
 		BootTimeout: 30 * time.Second, APITimeout: 10 * time.Second, ReadyWait: 10 * time.Second,
@@ -46,18 +47,16 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 	return w
 }
 
-func (w *world) addPool(name, start, end string) string {
+func (w *world) addPool(name, start, end string) uuid.UUID {
 	w.t.Helper()
-	body := ledger.PoolBody{Name: name, Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1", Nameservers: []string{"10.10.128.2"}}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	id, err := w.engine().Ledger.Register(w.t.Context(), ledger.Record{Kind: ledger.KindPool, Name: name, Body: raw})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return id.String()
+	return w.register(record.IPPool{
+		Name:           name,
+		Start:          start,
+		End:            end,
+		PrefixLength:   18,
+		DefaultGateway: "10.10.128.1",
+		Nameservers:    []string{"10.10.128.2"},
+	})
 }
 
 // engine is an engine of its own, as another run of Terraform would have.
@@ -71,48 +70,48 @@ func (w *world) engine() *engine.Engine {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = sessions.LogoutAll(context.Background()) })
-	book := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
+	tags := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
 	return &engine.Engine{
-		Reader: vc, Builder: vc, Ledger: book, Parallel: 16, Timing: fast(),
+		Reader: vc, Builder: vc, Ledger: tags, Parallel: 16, Timing: fast(),
 		Kube: kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
 	}
 }
 
-func (w *world) placement(cluster string) engine.Placement {
-	return engine.Placement{ComputeCluster: cluster, Datastore: "shared-1", Network: "dvpg-nodes", ResourcePool: "gantry", IPPoolID: w.pool}
+func (w *world) placement(cluster string) model.Placement {
+	return model.Placement{ComputeCluster: cluster, Datastore: "shared-1", Network: "dvpg-nodes", ResourcePool: "gantry", IPPoolID: w.pool}
 }
 
 // spec is a cluster with a control plane of n nodes and one pool of workers.
-func (w *world) spec(controlPlane, workers int) engine.ClusterSpec {
-	return engine.ClusterSpec{
-		Kind: engine.KindCluster, Name: "prod", New: true,
-		KubernetesVersion: "1.34.2", Template: "gantry-node-1.34.2", Datacenter: "dc-1", Folder: "k8s/prod",
-		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", CloneMode: engine.CloneAuto,
-		ControlPlane: engine.PoolSpec{
-			Name: engine.ControlPlanePool, Count: controlPlane, CPU: 2, MemoryGB: 4,
-			Placements: []engine.Placement{w.placement("cluster-a")},
+func (w *world) spec(controlPlane, workers int) model.ClusterSpec {
+	return model.ClusterSpec{
+		Ref: record.Ref{Kind: record.KindCluster, Name: "prod"}, New: true,
+		KubernetesVersion: "1.34.2", Image: model.Image{Template: "gantry-node-1.34.2"}, Datacenter: "dc-1", Folder: "k8s/prod",
+		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", CloneMode: model.CloneAuto,
+		ControlPlane: model.NodePool{
+			Name: model.ControlPlanePool, Count: controlPlane, CPU: 2, MemoryGB: 4,
+			Placements: []model.Placement{w.placement("cluster-a")},
 		},
-		Workers: []engine.PoolSpec{{
-			Name: "general", Count: workers, CPU: 2, MemoryGB: 4, Labels: map[string]string{"tier": "general"},
-			Placements: []engine.Placement{w.placement("cluster-a"), w.placement("cluster-b")},
+		Workers: []model.NodePool{{
+			Name: "general", Count: workers, CPU: 2, MemoryGB: 4, Meta: model.NodeMeta{Labels: map[string]string{"tier": "general"}},
+			Placements: []model.Placement{w.placement("cluster-a"), w.placement("cluster-b")},
 		}},
 	}
 }
 
-func newSecrets(t testing.TB) *engine.Secrets {
+func newSecrets(t testing.TB) *model.Secrets {
 	t.Helper()
 	authorities, err := pki.NewAuthorities(rand.Reader, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &engine.Secrets{Authorities: authorities}
+	return &model.Secrets{Authorities: authorities}
 }
 
 // applied creates a cluster and fails the test if anything is not as it should be.
-func (w *world) applied(spec engine.ClusterSpec) (engine.ClusterSpec, *engine.Secrets, *engine.Outcome) {
+func (w *world) applied(spec model.ClusterSpec) (model.ClusterSpec, *model.Secrets, *engine.Outcome) {
 	w.t.Helper()
 	secrets := newSecrets(w.t)
-	out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets, Parents: []string{uuid.NewString()}})
+	out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets, Parents: []uuid.UUID{uuid.New()}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -120,7 +119,7 @@ func (w *world) applied(spec engine.ClusterSpec) (engine.ClusterSpec, *engine.Se
 	return spec, secrets, out
 }
 
-func (w *world) plan(spec engine.ClusterSpec, secrets *engine.Secrets) *engine.Plan {
+func (w *world) plan(spec model.ClusterSpec, secrets *model.Secrets) *model.Plan {
 	w.t.Helper()
 	p, err := w.engine().Plan(w.t.Context(), spec, secrets, nil)
 	if err != nil {
@@ -129,7 +128,7 @@ func (w *world) plan(spec engine.ClusterSpec, secrets *engine.Secrets) *engine.P
 	return p
 }
 
-func actions(p *engine.Plan) []string {
+func actions(p *model.Plan) []string {
 	var out []string
 	for _, c := range p.Changes() {
 		out = append(out, c.String())

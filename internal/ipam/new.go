@@ -100,7 +100,8 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	}
 	p := Pool{Start: r.Start, End: r.End, Prefix: netip.PrefixFrom(r.Start, prefixLength).Masked()}
 	if !p.Prefix.Contains(r.End) {
-		return refuse(rangeField, "%s is outside the network of the first address, %s; a pool lies in one network, which prefix_length tells the size of", r.End, p.Prefix)
+		return refuse(rangeField, "%s is outside the network of the first address, %s; a pool lies in one network, which "+
+			"prefix_length tells the size of", r.End, p.Prefix)
 	}
 	if gateway != "" {
 		addr, err := parseAddr(gateway)
@@ -117,7 +118,8 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 		p.Gateway = addr
 	}
 	if !p.issuesAny() {
-		return refuse(rangeField, "%s holds no address that may be issued; the network and broadcast address of the prefix and the gateway never are", r)
+		return refuse(rangeField, "%s holds no address that may be issued; the network and broadcast address of the prefix "+
+			"and the gateway never are", r)
 	}
 	for i, value := range excluded {
 		ex, err := ParseRange(value)
@@ -143,7 +145,7 @@ func (p Pool) issuesAny() bool {
 	return ok
 }
 
-// hosts is the range of a network without its own and its broadcast address.
+// hosts returns the range of a network without its own and its broadcast address.
 func hosts(network netip.Prefix) Range {
 	r := Range{Start: network.Masked().Addr(), End: last(network)}
 	if network.Bits() < network.Addr().BitLen()-1 {

@@ -23,7 +23,7 @@ type Pool struct {
 	Excluded []Range
 }
 
-// Range is the pool's range, what may not be issued included.
+// Range returns the pool's range, what may not be issued included.
 func (p Pool) Range() Range { return Range{Start: p.Start, End: p.End} }
 
 // Contains reports whether an address lies in the pool's range, whether it may
@@ -35,7 +35,7 @@ func (p Pool) Contains(addr netip.Addr) bool {
 // Overlaps reports whether two pools could ever mean the same address.
 func (p Pool) Overlaps(other Pool) bool { return p.Range().Overlaps(other.Range()) }
 
-// Shared is the lowest and the highest address that both pools may issue; false
+// Shared returns the lowest and the highest address that both pools may issue; false
 // when there is none, as where one excludes what the other has.
 func (p Pool) Shared(other Pool) (Range, bool) {
 	if !p.Start.IsValid() || !other.Start.IsValid() || !p.Overlaps(other) {
@@ -61,7 +61,7 @@ func (p Pool) Shared(other Pool) (Range, bool) {
 	return shared, shared.Start.IsValid()
 }
 
-// Size is the number of addresses in the range, what may not be issued
+// Size returns the number of addresses in the range, what may not be issued
 // included. The zero Pool has none.
 func (p Pool) Size() uint64 {
 	if !p.Start.IsValid() {
@@ -70,7 +70,7 @@ func (p Pool) Size() uint64 {
 	return distance(p.Start, p.End) + 1
 }
 
-// Total is the number of addresses that may be issued.
+// Total returns the number of addresses that may be issued.
 func (p Pool) Total() int {
 	total := 0
 	for addr := range p.Addresses() {
@@ -121,7 +121,7 @@ func (p Pool) All() iter.Seq[netip.Addr] {
 	}
 }
 
-// Next is the first address that may be issued and is not taken, looking from
+// Next returns the first address that may be issued and is not taken, looking from
 // the given offset into the range to its end and on from its start. It is false
 // exactly when every address that may be issued is taken.
 func (p Pool) Next(from uint64, taken func(netip.Addr) bool) (netip.Addr, bool) {

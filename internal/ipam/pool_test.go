@@ -19,18 +19,20 @@ func TestPoolsAtTheEdges(t *testing.T) {
 		total       int
 		first, last string
 	}{
-		"the example":                     {"10.10.183.1", "10.10.183.100", 18, "10.10.128.1", nil, 100, "10.10.183.1", "10.10.183.100"},
-		"the lowest addresses":            {"0.0.0.0", "0.0.0.9", 8, "", nil, 9, "0.0.0.1", "0.0.0.9"},
-		"the highest addresses":           {"255.255.255.250", "255.255.255.255", 8, "", nil, 5, "255.255.255.250", "255.255.255.254"},
-		"the lowest of IPv6":              {"::", "::9", 64, "", nil, 8, "::2", "::9"}, // ::1 is the loopback
-		"over the middle of IPv6":         {"2001:db8::ffff:ffff:ffff:fffe", "2001:db8:0:1::1", 48, "", nil, 4, "2001:db8::ffff:ffff:ffff:fffe", "2001:db8:0:1::1"},
-		"network and broadcast":           {"10.0.0.0", "10.0.0.255", 24, "10.0.0.1", nil, 253, "10.0.0.2", "10.0.0.254"},
-		"broadcast of an inner network":   {"10.0.0.250", "10.0.1.5", 16, "", nil, 12, "10.0.0.250", "10.0.1.5"},
-		"IPv6 has no broadcast":           {"2001:db8::", "2001:db8::ff", 120, "", nil, 255, "2001:db8::1", "2001:db8::ff"},
-		"a point-to-point link":           {"10.0.0.0", "10.0.0.1", 31, "", nil, 2, "10.0.0.0", "10.0.0.1"},
-		"the highest link":                {"255.255.255.254", "255.255.255.255", 31, "", nil, 1, "255.255.255.254", "255.255.255.254"},
-		"a single address":                {"10.0.0.7", "10.0.0.7", 32, "", nil, 1, "10.0.0.7", "10.0.0.7"},
-		"exclusions at the ends":          {"10.0.0.1", "10.0.0.10", 24, "", []string{"10.0.0.1", "10.0.0.9-10.0.0.20"}, 7, "10.0.0.2", "10.0.0.8"},
+		"the example":           {"10.10.183.1", "10.10.183.100", 18, "10.10.128.1", nil, 100, "10.10.183.1", "10.10.183.100"},
+		"the lowest addresses":  {"0.0.0.0", "0.0.0.9", 8, "", nil, 9, "0.0.0.1", "0.0.0.9"},
+		"the highest addresses": {"255.255.255.250", "255.255.255.255", 8, "", nil, 5, "255.255.255.250", "255.255.255.254"},
+		"the lowest of IPv6":    {"::", "::9", 64, "", nil, 8, "::2", "::9"}, // ::1 is the loopback
+		"over the middle of IPv6": {"2001:db8::ffff:ffff:ffff:fffe",
+			"2001:db8:0:1::1", 48, "", nil, 4, "2001:db8::ffff:ffff:ffff:fffe", "2001:db8:0:1::1"},
+		"network and broadcast":         {"10.0.0.0", "10.0.0.255", 24, "10.0.0.1", nil, 253, "10.0.0.2", "10.0.0.254"},
+		"broadcast of an inner network": {"10.0.0.250", "10.0.1.5", 16, "", nil, 12, "10.0.0.250", "10.0.1.5"},
+		"IPv6 has no broadcast":         {"2001:db8::", "2001:db8::ff", 120, "", nil, 255, "2001:db8::1", "2001:db8::ff"},
+		"a point-to-point link":         {"10.0.0.0", "10.0.0.1", 31, "", nil, 2, "10.0.0.0", "10.0.0.1"},
+		"the highest link":              {"255.255.255.254", "255.255.255.255", 31, "", nil, 1, "255.255.255.254", "255.255.255.254"},
+		"a single address":              {"10.0.0.7", "10.0.0.7", 32, "", nil, 1, "10.0.0.7", "10.0.0.7"},
+		"exclusions at the ends": {"10.0.0.1", "10.0.0.10", 24, "",
+			[]string{"10.0.0.1", "10.0.0.9-10.0.0.20"}, 7, "10.0.0.2", "10.0.0.8"},
 		"an exclusion in prefix notation": {"10.0.0.1", "10.0.0.20", 24, "", []string{"10.0.0.8/29"}, 12, "10.0.0.1", "10.0.0.20"},
 		"the largest":                     {"10.0.0.0", "10.0.255.255", 15, "", nil, 65535, "10.0.0.1", "10.0.255.255"},
 	} {
@@ -96,19 +98,20 @@ func TestErrorsNameTheField(t *testing.T) {
 		excluded   []string
 		field      ipam.Field
 	}{
-		"no start":                       {"", "10.0.0.9", 24, "", nil, ipam.FieldStart},
-		"a start with a prefix":          {"10.0.0.1/24", "10.0.0.9", 24, "", nil, ipam.FieldStart},
-		"a zone":                         {"fe80::1%eth0", "fe80::9", 64, "", nil, ipam.FieldStart},
-		"IPv4 in IPv6":                   {"::ffff:10.0.0.1", "::ffff:10.0.0.9", 120, "", nil, ipam.FieldStart},
-		"no end":                         {"10.0.0.1", "", 24, "", nil, ipam.FieldEnd},
-		"two families":                   {"10.0.0.1", "::9", 24, "", nil, ipam.FieldEnd},
-		"end before start":               {"10.0.0.9", "10.0.0.1", 24, "", nil, ipam.FieldEnd},
-		"end in another network":         {"10.0.0.9", "10.0.1.1", 24, "", nil, ipam.FieldEnd},
-		"too large":                      {"10.0.0.0", "10.1.0.0", 8, "", nil, ipam.FieldEnd},
-		"much too large":                 {"::", "ffff::", 1, "", nil, ipam.FieldEnd},
-		"nothing to issue":               {"10.0.0.0", "10.0.0.0", 24, "", nil, ipam.FieldEnd},
-		"all excluded":                   {"10.0.0.1", "10.0.0.9", 24, "", []string{"10.0.0.0/24"}, ipam.FieldExcluded},
-		"exclusions that leave nothing":  {"10.0.0.1", "10.0.0.9", 24, "10.0.0.5", []string{"10.0.0.1-10.0.0.6", "10.0.0.4-10.0.0.9"}, ipam.FieldExcluded},
+		"no start":               {"", "10.0.0.9", 24, "", nil, ipam.FieldStart},
+		"a start with a prefix":  {"10.0.0.1/24", "10.0.0.9", 24, "", nil, ipam.FieldStart},
+		"a zone":                 {"fe80::1%eth0", "fe80::9", 64, "", nil, ipam.FieldStart},
+		"IPv4 in IPv6":           {"::ffff:10.0.0.1", "::ffff:10.0.0.9", 120, "", nil, ipam.FieldStart},
+		"no end":                 {"10.0.0.1", "", 24, "", nil, ipam.FieldEnd},
+		"two families":           {"10.0.0.1", "::9", 24, "", nil, ipam.FieldEnd},
+		"end before start":       {"10.0.0.9", "10.0.0.1", 24, "", nil, ipam.FieldEnd},
+		"end in another network": {"10.0.0.9", "10.0.1.1", 24, "", nil, ipam.FieldEnd},
+		"too large":              {"10.0.0.0", "10.1.0.0", 8, "", nil, ipam.FieldEnd},
+		"much too large":         {"::", "ffff::", 1, "", nil, ipam.FieldEnd},
+		"nothing to issue":       {"10.0.0.0", "10.0.0.0", 24, "", nil, ipam.FieldEnd},
+		"all excluded":           {"10.0.0.1", "10.0.0.9", 24, "", []string{"10.0.0.0/24"}, ipam.FieldExcluded},
+		"exclusions that leave nothing": {"10.0.0.1", "10.0.0.9", 24, "10.0.0.5",
+			[]string{"10.0.0.1-10.0.0.6", "10.0.0.4-10.0.0.9"}, ipam.FieldExcluded},
 		"multicast":                      {"224.0.0.1", "224.0.0.9", 24, "", nil, ipam.FieldEnd},
 		"no prefix length":               {"10.0.0.1", "10.0.0.9", 0, "", nil, ipam.FieldPrefixLength},
 		"a prefix length of IPv6":        {"10.0.0.1", "10.0.0.9", 64, "", nil, ipam.FieldPrefixLength},
@@ -129,7 +132,8 @@ func TestErrorsNameTheField(t *testing.T) {
 			_, err := ipam.New(c.start, c.end, c.length, c.gateway, c.excluded...)
 			wantField(t, err, c.field)
 			var fe *ipam.FieldError
-			if errors.As(err, &fe) && c.field == ipam.FieldExcluded && len(c.excluded) == 2 && fe.Index != 1 && !strings.Contains(fe.Reason, "leave no address") {
+			if errors.As(err, &fe) && c.field == ipam.FieldExcluded && len(c.excluded) == 2 &&
+				fe.Index != 1 && !strings.Contains(fe.Reason, "leave no address") {
 				t.Errorf("the error is about element %d, want 1", fe.Index)
 			}
 		})
@@ -145,9 +149,12 @@ func TestErrorsSayWhatWouldDo(t *testing.T) {
 		want     string
 	}{
 		"a gateway before the network": {"10.10.127.1", nil, "must lie in the range 10.10.128.1-10.10.191.254"},
-		"a gateway behind it":          {"10.128.1.1", nil, "10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254"},
-		"an exclusion elsewhere":       {"10.10.128.1", []string{"10.10.200.1"}, "excluded_addresses[0]: 10.10.200.1 is outside the network of the pool, 10.10.128.0/18"},
-		"nothing left":                 {"10.10.128.1", []string{"10.10.183.0/24"}, "excluded_addresses: the exclusions leave no address of 10.10.183.1-10.10.183.100"},
+		"a gateway behind it": {"10.128.1.1", nil,
+			"10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254"},
+		"an exclusion elsewhere": {"10.10.128.1", []string{"10.10.200.1"},
+			"excluded_addresses[0]: 10.10.200.1 is outside the network of the pool, 10.10.128.0/18"},
+		"nothing left": {"10.10.128.1", []string{"10.10.183.0/24"},
+			"excluded_addresses: the exclusions leave no address of 10.10.183.1-10.10.183.100"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -243,7 +250,8 @@ func FuzzPool(f *testing.F) {
 }
 
 func FuzzParseRange(f *testing.F) {
-	for _, seed := range []string{"10.0.0.1", "10.0.0.1-10.0.0.9", "10.0.0.0/8", "::1-::9", "2001:db8::/32", "::ffff:1.2.3.4", "fe80::1%a", "-", "/", "", "::/80", "::fffe:0:0-::1:0:0:0"} {
+	for _, seed := range []string{"10.0.0.1", "10.0.0.1-10.0.0.9", "10.0.0.0/8",
+		"::1-::9", "2001:db8::/32", "::ffff:1.2.3.4", "fe80::1%a", "-", "/", "", "::/80", "::fffe:0:0-::1:0:0:0"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -127,7 +127,8 @@ func TestOnlyIssuableAddressesAreIssued(t *testing.T) {
 			t.Fatalf("Total %d and Size %d, want %d and %d", d.pool.Total(), d.pool.Size(), len(want), len(d.addresses))
 		}
 		first, last := d.addresses[0], d.addresses[len(d.addresses)-1]
-		for _, outside := range []netip.Addr{first.Prev(), last.Next(), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8:ffff::1"), {}} {
+		for _, outside := range []netip.Addr{first.Prev(), last.Next(),
+			netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8:ffff::1"), {}} {
 			if d.pool.Issuable(outside) || d.pool.Contains(outside) {
 				t.Fatalf("%s is outside %s, and counts as inside", outside, d.pool.Range())
 			}

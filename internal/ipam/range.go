@@ -69,7 +69,7 @@ func (r Range) Overlaps(other Range) bool {
 		r.Start.Compare(other.End) <= 0 && other.Start.Compare(r.End) <= 0
 }
 
-// String is the form that ParseRange reads.
+// String returns the form that ParseRange reads.
 func (r Range) String() string {
 	if r.Start == r.End {
 		return r.Start.String()
@@ -95,7 +95,7 @@ func parseAddr(s string) (netip.Addr, error) {
 	return addr, nil
 }
 
-// last is the highest address of a prefix.
+// last returns the highest address of a prefix.
 func last(prefix netip.Prefix) netip.Addr {
 	raw := prefix.Addr().AsSlice()
 	for bit := prefix.Bits(); bit < len(raw)*8; bit++ {
@@ -105,8 +105,8 @@ func last(prefix netip.Prefix) netip.Addr {
 	return addr
 }
 
-// distance is how far to lies behind from, for to >= from of the same family;
-// what does not fit is math.MaxUint64.
+// distance returns the difference of two addresses of the same family, to >=
+// from; math.MaxUint64 when it does not fit.
 func distance(from, to netip.Addr) uint64 {
 	a, b := from.As16(), to.As16()
 	aHigh, aLow := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
@@ -121,8 +121,8 @@ func distance(from, to netip.Addr) uint64 {
 	return bLow - aLow
 }
 
-// advance is the address n steps behind addr. The caller knows that the family
-// has one.
+// advance returns the address n steps after addr. The caller ensures that there
+// is one.
 func advance(addr netip.Addr, n uint64) netip.Addr {
 	if addr.Is4() {
 		raw := addr.As4()

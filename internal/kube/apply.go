@@ -16,27 +16,27 @@ import (
 )
 
 // Apply applies manifests server-side with the field manager "gantry". A
-// namespaced object without a namespace goes to "default". What can't be
-// applied yet, because its kind or its namespace is still being made or the API
-// is busy, is tried again until ctx ends; what is refused for good fails the
-// call once all other objects have had their turn. The error names each object.
+// namespaced object without a namespace goes to "default". An object whose kind
+// or namespace does not exist yet, or that meets a busy API, is retried until
+// ctx ends; a permanent refusal fails the call after one attempt of every
+// object. The error names each object.
 func (a *api) Apply(ctx context.Context, manifests []string) error {
 	pending, err := parse(manifests)
 	if err != nil {
 		return err
 	}
 	for {
-		var refused, later []error
-		var unknown bool
-		var left []*unstructured.Unstructured
+		var refused, retryErrs []error
+		var unknownKind bool
+		var remaining []*unstructured.Unstructured
 		for _, object := range pending {
 			err := a.applyOne(ctx, object)
 			switch {
 			case err == nil:
-			case notYet(err):
-				left = append(left, object)
-				later = append(later, err)
-				unknown = unknown || meta.IsNoMatchError(err)
+			case retryable(err):
+				remaining = append(remaining, object)
+				retryErrs = append(retryErrs, err)
+				unknownKind = unknownKind || meta.IsNoMatchError(err)
 			default:
 				refused = append(refused, err)
 			}
@@ -44,16 +44,17 @@ func (a *api) Apply(ctx context.Context, manifests []string) error {
 		if len(refused) > 0 {
 			return errors.Join(refused...)
 		}
-		if len(left) == 0 {
+		if len(remaining) == 0 {
 			return nil
 		}
-		pending = left
+
+		pending = remaining
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting (%w) to apply:\n%w", context.Cause(ctx), errors.Join(later...))
+			return fmt.Errorf("gave up waiting (%w) to apply:\n%w", context.Cause(ctx), errors.Join(retryErrs...))
 		case <-time.After(a.interval):
 		}
-		if unknown { // the kind may be served by now
+		if unknownKind { // it may be served by now
 			a.mapper.Reset()
 		}
 	}
@@ -72,28 +73,28 @@ func (a *api) applyOne(ctx context.Context, object *unstructured.Unstructured) e
 		}
 		client = a.dynamic.Resource(mapping.Resource).Namespace(object.GetNamespace())
 	}
-	// Forced: the profile is the truth about the fields that it sets.
+	// Forced: the profile is authoritative for the fields that it sets.
 	_, err = client.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	return failed(ctx, err, "apply the %s", describe(object))
 }
 
-// notYet tells what a later try may heal: a kind that is not served, a
-// namespace that does not exist, and what passes by itself. A context that
-// ended counts too, so that the caller hears of all that was left undone.
-func notYet(err error) bool {
-	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || passing(err) ||
+// retryable reports whether a later attempt may succeed: a kind that is not
+// served, a namespace that does not exist, a transient error. The end of the
+// context counts too, so that the error names every object that was not applied.
+func retryable(err error) bool {
+	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || transient(err) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Available answers nil once a deployment's condition Available is true for the
-// generation that was last applied.
+// Available returns nil once a deployment's condition Available is true for its
+// latest generation.
 func (a *api) Available(ctx context.Context, namespace, deployment string) error {
 	d, err := a.clients.AppsV1().Deployments(namespace).Get(ctx, deployment, metav1.GetOptions{})
 	if err != nil {
 		return failed(ctx, err, "read the deployment %s/%s", namespace, deployment)
 	}
 	if d.Status.ObservedGeneration < d.Generation {
-		return fmt.Errorf("the deployment %s/%s has not been looked at by its controller yet", namespace, deployment)
+		return fmt.Errorf("the deployment %s/%s has not been observed by its controller yet", namespace, deployment)
 	}
 	for _, c := range d.Status.Conditions {
 		if c.Type == appsv1.DeploymentAvailable {

@@ -32,7 +32,8 @@ func TestApply(t *testing.T) {
 		t.Fatalf("applied %v, want %v", got, want)
 	}
 	r := s.applied[1]
-	if r.ContentType != "application/apply-patch+yaml" || !strings.Contains(r.Query, "fieldManager=gantry") || !strings.Contains(r.Query, "force=true") {
+	if r.ContentType != "application/apply-patch+yaml" ||
+		!strings.Contains(r.Query, "fieldManager=gantry") || !strings.Contains(r.Query, "force=true") {
 		t.Errorf("not a forced server-side apply: %s %s", r.ContentType, r.Query)
 	}
 	meta := r.Body["metadata"].(map[string]any)
@@ -136,7 +137,7 @@ func TestAvailable(t *testing.T) {
 	}{
 		"available":     {deployment(1, up), ""},
 		"not available": {deployment(1, down), "MinimumReplicasUnavailable"},
-		"just applied":  {deployment(2, up), "not been looked at"},
+		"just applied":  {deployment(2, up), "not been observed"},
 		"new":           {deployment(1), "no condition"},
 	} {
 		err := kube.NewForClients(fake.NewClientset(tc.have)).Available(t.Context(), "n", "d")

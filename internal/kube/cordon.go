@@ -11,11 +11,11 @@ import (
 )
 
 // CordonedAnnotation is on the nodes that Gantry has cordoned, so that it can
-// give them work again when they are to stay after all. A node that somebody else
-// has cordoned never carries it.
+// uncordon those that it does not delete after all. A node that was cordoned
+// otherwise never has it.
 const CordonedAnnotation = "gantry.io/cordoned"
 
-// cordon keeps new pods off a node and says, in the same write, that Gantry did.
+// cordon makes a node unschedulable and annotates it in the same write.
 func (a *api) cordon(ctx context.Context, node *corev1.Node) error {
 	if node.Spec.Unschedulable {
 		return nil
@@ -23,8 +23,8 @@ func (a *api) cordon(ctx context.Context, node *corev1.Node) error {
 	return failed(ctx, a.patchCordon(ctx, node.Name, "true", true), "cordon the node %q", node.Name)
 }
 
-// Uncordon gives work again to a node that Drain has cordoned; one that is gone is
-// success.
+// Uncordon makes a node that Drain has cordoned schedulable again; an absent one
+// is success.
 func (a *api) Uncordon(ctx context.Context, name string) error {
 	err := a.patchCordon(ctx, name, nil, nil)
 	if apierrors.IsNotFound(err) {
@@ -33,7 +33,7 @@ func (a *api) Uncordon(ctx context.Context, name string) error {
 	return failed(ctx, err, "uncordon the node %q", name)
 }
 
-// patchCordon sets both marks of a cordon; nil takes them away.
+// patchCordon sets both marks of a cordon; nil removes them.
 func (a *api) patchCordon(ctx context.Context, name string, annotation, unschedulable any) error {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"annotations": map[string]any{CordonedAnnotation: annotation}},
@@ -42,6 +42,7 @@ func (a *api) patchCordon(ctx context.Context, name string, annotation, unschedu
 	if err != nil {
 		return err
 	}
-	_, err = a.clients.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	options := metav1.PatchOptions{FieldManager: FieldManager}
+	_, err = a.clients.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, options)
 	return err
 }

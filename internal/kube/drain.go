@@ -17,17 +17,17 @@ import (
 
 const (
 	// unreachableGrace is the termination grace of pods on a node whose kubelet
-	// does not report: nobody is there to use a longer one.
+	// does not report and so can't use a longer one.
 	unreachableGrace = 1 // s
-	// unreachableWait is how long after its deletion a pod on such a node is
-	// still waited for. Only its kubelet could confirm that it stopped.
+	// unreachableWait is the longest wait for a deleted pod on such a node. Only
+	// its kubelet could confirm that it stopped.
 	unreachableWait = 20 // s
 )
 
 // Drain cordons a node and evicts its pods through the eviction API, which
 // honours disruption budgets; DaemonSet and static pods stay, emptyDir data is
 // lost. It then waits until the volumes of those pods are detached. A node that
-// is gone needs no draining. After the timeout the error is a *DrainError.
+// does not exist is success. After the timeout the error is a *DrainError.
 func (a *api) Drain(ctx context.Context, name string, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -38,72 +38,101 @@ func (a *api) Drain(ctx context.Context, name string, timeout time.Duration) err
 	if err != nil {
 		return failed(ctx, err, "read the node %q", name)
 	}
-	helper := &drain.Helper{
-		Ctx: ctx, Client: a.clients,
-		Force:               true, // pods without a controller go too; the eviction API still guards them
-		IgnoreAllDaemonSets: true,
-		DeleteEmptyDirData:  true,
-		GracePeriodSeconds:  -1, // each pod's own
-		Out:                 io.Discard, ErrOut: io.Discard,
-	}
-	reachable := !unreachable(node)
-	if !reachable {
-		helper.GracePeriodSeconds = unreachableGrace
-		helper.SkipWaitForDeleteTimeoutSeconds = unreachableWait
-	}
+
 	if err := a.cordon(ctx, node); err != nil {
 		return err
 	}
 	eviction, err := drain.CheckEvictionSupport(a.clients)
 	if err != nil {
-		return failed(ctx, err, "ask the API server how to evict pods")
+		return failed(ctx, err, "discover the eviction API")
 	}
 	if eviction.Empty() {
-		// Deleting pods instead would go past disruption budgets.
-		return errors.New("unable to drain the node: the API server does not offer the eviction of pods")
+		// Deleting pods instead would bypass disruption budgets.
+		return errors.New("unable to drain the node: the API server does not support the eviction of pods")
 	}
+	d := draining{api: a, node: name, eviction: eviction, reachable: !unreachable(node)}
+	d.helper = d.newHelper(ctx)
+	return d.run(ctx, timeout)
+}
 
-	problem := &DrainError{Node: name, Timeout: timeout}
+// draining is the drain of one cordoned node.
+type draining struct {
+	*api
+	node      string
+	helper    *drain.Helper
+	eviction  schema.GroupVersion
+	reachable bool
+}
+
+func (d *draining) newHelper(ctx context.Context) *drain.Helper {
+	helper := &drain.Helper{
+		Ctx:                 ctx,
+		Client:              d.clients,
+		Force:               true, // pods without a controller too; the eviction API still guards them
+		IgnoreAllDaemonSets: true,
+		DeleteEmptyDirData:  true,
+		GracePeriodSeconds:  -1, // each pod's own
+		Out:                 io.Discard,
+		ErrOut:              io.Discard,
+	}
+	if !d.reachable {
+		helper.GracePeriodSeconds = unreachableGrace
+		helper.SkipWaitForDeleteTimeoutSeconds = unreachableWait
+	}
+	return helper
+}
+
+// run evicts until the node holds neither pods nor their volumes.
+func (d *draining) run(ctx context.Context, timeout time.Duration) error {
+	problem := &DrainError{Node: d.node, Timeout: timeout}
 	for {
-		pods, err := evict(helper, name, eviction)
-		if err != nil && !passing(err) && ctx.Err() == nil {
-			return failed(ctx, err, "drain the node %q", name)
+		pods, err := evict(d.helper, d.node, d.eviction)
+		if err != nil && !transient(err) && ctx.Err() == nil {
+			return failed(ctx, err, "drain the node %q", d.node)
 		}
-		if err == nil && ctx.Err() == nil { // a round that the deadline cut short knows less than the one before
+		if err == nil && ctx.Err() == nil { // a round that the deadline interrupted is incomplete
 			problem.Pods = pods
 		}
 		if err == nil && len(pods) == 0 {
-			if !reachable { // its volumes are freed when the VM is gone
-				return nil
-			}
 			var volumes []string
-			if volumes, err = a.attached(ctx, name); err == nil {
+			if volumes, err = d.volumes(ctx); err == nil {
 				if len(volumes) == 0 {
 					return nil
 				}
 				problem.Volumes = volumes
 			}
 		}
+
 		select {
 		case <-ctx.Done():
 			problem.Err = context.Cause(ctx)
 			if len(problem.Pods)+len(problem.Volumes) == 0 && err != nil {
-				problem.Err = fmt.Errorf("%w: %w", problem.Err, err) // nobody answered
+				problem.Err = fmt.Errorf("%w: %w", problem.Err, err) // the API was unreachable
 			}
 			return problem
-		case <-time.After(a.interval):
+		case <-time.After(d.interval):
 		}
 	}
 }
 
-// evict asks for the eviction of every pod that must leave the node and says
-// which are still there and why. It keeps no memory between rounds: the API
-// server knows which pods are on their way.
+// volumes lists the attached volumes to wait for. Those of an unreachable node
+// are detached when its VM is deleted.
+func (d *draining) volumes(ctx context.Context) ([]string, error) {
+	if !d.reachable {
+		return nil, nil
+	}
+	return d.attached(ctx, d.node)
+}
+
+// evict requests the eviction of every pod that must leave the node and returns
+// those that are still there. It is stateless: the API server knows which pods
+// are terminating.
 func evict(helper *drain.Helper, node string, eviction schema.GroupVersion) ([]BlockedPod, error) {
 	list, errs := helper.GetPodsForDeletion(node)
 	if len(errs) > 0 {
 		return nil, utilerrors.Reduce(utilerrors.NewAggregate(errs))
 	}
+
 	var blocked []BlockedPod
 	for _, pod := range list.Pods() {
 		reason := "it is still terminating"
@@ -113,7 +142,7 @@ func evict(helper *drain.Helper, node string, eviction schema.GroupVersion) ([]B
 				continue
 			}
 			if err != nil {
-				if !passing(err) && !terminatingNamespace(err) {
+				if !transient(err) && !terminatingNamespace(err) {
 					return nil, err
 				}
 				reason = explain(err)
@@ -124,14 +153,14 @@ func evict(helper *drain.Helper, node string, eviction schema.GroupVersion) ([]B
 	return blocked, nil
 }
 
-// terminatingNamespace tells the refusal to evict from a namespace that is
-// being deleted: its pods go by themselves.
+// terminatingNamespace reports whether an eviction was refused because the
+// pod's namespace is being deleted, and the pod with it.
 func terminatingNamespace(err error) bool {
 	return apierrors.IsForbidden(err) && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }
 
-// unreachable tells a node whose kubelet has stopped reporting from one that
-// reports that it is not ready.
+// unreachable reports whether the node's kubelet has stopped reporting, other
+// than one that reports that it is not ready.
 func unreachable(node *corev1.Node) bool {
 	for _, c := range node.Status.Conditions {
 		if c.Type == corev1.NodeReady {

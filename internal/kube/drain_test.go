@@ -33,7 +33,7 @@ func pod(name string, edit ...func(*corev1.Pod)) *corev1.Pod {
 	return p
 }
 
-// evictions answers the eviction API over the fake: refuse says why a pod may
+// evictions serves the eviction API over the fake: refuse says why a pod may
 // not go, nil lets it go. It returns the grace periods that were asked for.
 func evictions(clients *fake.Clientset, refuse func(pod string) error) map[string]*int64 {
 	clients.Resources = []*metav1.APIResourceList{{
@@ -174,7 +174,10 @@ func TestDrainOfAnUnreachableNode(t *testing.T) {
 	t.Parallel()
 	longGone := metav1.NewTime(time.Now().Add(-time.Hour))
 	clients := fake.NewClientset(node("w", corev1.ConditionUnknown), pod("web"),
-		pod("stuck", func(p *corev1.Pod) { p.DeletionTimestamp, p.Finalizers = &longGone, []string{"keep"} }),
+		pod("stuck", func(p *corev1.Pod) {
+			p.DeletionTimestamp = &longGone
+			p.Finalizers = []string{"keep"}
+		}),
 		attachment("w", "pv-1"))
 	graces := evictions(clients, allow)
 	if err := kube.NewForClients(clients).Drain(t.Context(), "w", 5*time.Second); err != nil {
@@ -231,8 +234,8 @@ func TestDrainOfANodeThatIsGone(t *testing.T) {
 	}
 }
 
-// TestDrainCanBeTakenBack tells a node that Drain has cordoned from one that
-// somebody else has, and gives the former work again.
+// TestDrainCanBeTakenBack uncordons a node that Drain has cordoned, and no node
+// that was cordoned otherwise.
 func TestDrainCanBeTakenBack(t *testing.T) {
 	t.Parallel()
 	other := node("admins", corev1.ConditionTrue)

@@ -9,8 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// DrainError is a node that still holds pods or volumes when the time for its
-// drain is over.
+// DrainError is returned for a node that still holds pods or volumes at the
+// end of the drain's timeout.
 type DrainError struct {
 	Node    string
 	Timeout time.Duration
@@ -25,7 +25,7 @@ type BlockedPod struct{ Namespace, Name, Reason string }
 // listed bounds how many pods or volumes an error names.
 const listed = 10
 
-// Error names what holds the node.
+// Error names the pods and volumes that block the drain.
 func (e *DrainError) Error() string {
 	var held []string
 	for _, p := range e.Pods {
@@ -44,11 +44,11 @@ func (e *DrainError) Error() string {
 		e.Node, e.Timeout, strings.Join(held, "; "))
 }
 
-// Unwrap returns what ended the drain.
+// Unwrap returns the reason for the drain's end.
 func (e *DrainError) Unwrap() error { return e.Err }
 
-// explain is the message of a refused eviction with its causes, which name the
-// disruption budget.
+// explain returns the message of a refused eviction with its causes, which name
+// the disruption budget.
 func explain(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

@@ -12,29 +12,29 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // Error is a call of the Kubernetes API that failed. A missing privilege has
-// engine.ErrPermission in its chain.
+// model.ErrPermission in its chain.
 type Error struct {
-	Action string // what was tried: `read the node "prod-1-cp-1"`
+	Action string // such as `read the node "prod-1-cp-1"`
 	Err    error
 
 	transient bool
 }
 
-// Error says what was tried and what came of it.
+// Error returns the action and its error.
 func (e *Error) Error() string { return fmt.Sprintf("unable to %s: %v", e.Action, e.Err) }
 
-// Transient says whether the same call may work a moment later. A call whose
-// context ended never is: its caller has given up.
+// Transient reports whether a retry of the same call may succeed. It is false
+// when the call's context ended: its caller has given up.
 func (e *Error) Transient() bool { return e.transient }
 
-// Unwrap returns the cause, and engine.ErrPermission where that is what it is.
+// Unwrap returns the cause, and model.ErrPermission if a privilege is missing.
 func (e *Error) Unwrap() []error {
 	if apierrors.IsForbidden(e.Err) || apierrors.IsUnauthorized(e.Err) {
-		return []error{e.Err, engine.ErrPermission}
+		return []error{e.Err, model.ErrPermission}
 	}
 	return []error{e.Err}
 }
@@ -47,13 +47,13 @@ func failed(ctx context.Context, err error, action string, args ...any) error {
 	return &Error{
 		Action:    fmt.Sprintf(action, args...),
 		Err:       err,
-		transient: ctx.Err() == nil && passing(err),
+		transient: ctx.Err() == nil && transient(err),
 	}
 }
 
-// passing tells errors that time may heal: a busy or failing server, a lost
-// race, a broken connection. A certificate that does not match is none of them.
-func passing(err error) bool {
+// transient reports whether a retry may succeed: after a busy or failing server,
+// a lost race, a broken connection, but not after a certificate that does not match.
+func transient(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		code := status.Status().Code

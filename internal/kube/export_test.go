@@ -5,10 +5,10 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// NewForClients is the API over client-go's fakes, with a short interval.
-func NewForClients(clients kubernetes.Interface) engine.API {
+// NewForClients returns the API over client-go's fakes, with a short interval.
+func NewForClients(clients kubernetes.Interface) model.API {
 	return &api{clients: clients, interval: time.Millisecond}
 }

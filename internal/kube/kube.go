@@ -1,8 +1,8 @@
-// Package kube is the engine's way to the Kubernetes API of a cluster that it
-// built: readiness, nodes, drains, bootstrap secrets and manifests.
+// Package kube is the engine's client of the Kubernetes API of a cluster that
+// it built: readiness, nodes, drains, bootstrap secrets and manifests.
 //
-// Every method does one thing and may be called again after a crash at any
-// point. Nothing here waits for a cluster to come up; that is the runner's.
+// Every method is idempotent and may be called again after a crash at any
+// point. Nothing here waits for a cluster to come up: the runner does.
 package kube
 
 import (
@@ -23,26 +23,26 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // FieldManager owns the fields that Apply sets.
 const FieldManager = "gantry"
 
-// Options say how clusters are reached.
+// Options configure the connections to clusters.
 type Options struct {
 	// ProxyURL is an HTTP CONNECT proxy for every cluster. Empty means the
 	// kubeconfig's own proxy or, without one, the environment's.
 	ProxyURL string
 	// Timeout bounds each call of the API. Zero means 30 s.
 	Timeout time.Duration
-	// Interval lies between two looks at pods that are being evicted and between
-	// two tries of an object that can't be applied yet. Zero means 2 s.
+	// Interval is the time between two polls of evicted pods and between two
+	// attempts to apply an object. Zero means 2 s.
 	Interval time.Duration
 }
 
-// New returns the engine's port to cluster APIs. It calls nothing.
-func New(o Options) engine.Kube {
+// New returns the engine's port to cluster APIs. It makes no call.
+func New(o Options) model.Kube {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -52,8 +52,8 @@ func New(o Options) engine.Kube {
 	return &connector{options: o, apis: map[[sha256.Size]byte]*api{}}
 }
 
-// connector remembers the clients it made, so that a run that connects before
-// each step keeps using the same few connections.
+// connector caches its clients, so that a run that connects before each step
+// reuses the same few connections.
 type connector struct {
 	options Options
 
@@ -69,15 +69,16 @@ type api struct {
 	interval time.Duration
 }
 
-// Connect makes the clients for a kubeconfig. It fails only on a kubeconfig or
-// proxy URL that can't be used; whether anybody answers is what Ready says.
-func (c *connector) Connect(kubeconfig []byte) (engine.API, error) {
+// Connect creates the clients for a kubeconfig. It fails only on an invalid
+// kubeconfig or proxy URL; Ready reports whether the API is reachable.
+func (c *connector) Connect(kubeconfig []byte) (model.API, error) {
 	key := sha256.Sum256(kubeconfig)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a, ok := c.apis[key]; ok {
 		return a, nil
 	}
+
 	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("unable to read the kubeconfig: %w", err)
@@ -91,8 +92,8 @@ func (c *connector) Connect(kubeconfig []byte) (engine.API, error) {
 }
 
 func (o Options) connect(config *rest.Config) (*api, error) {
-	// The simulated datacenter speaks JSON only, and a log of what went over the
-	// wire can be read.
+	// The simulated datacenter speaks JSON only, and JSON is readable in a log of
+	// the traffic.
 	config.ContentType = "application/json"
 	config.AcceptContentTypes = "application/json"
 	config.UserAgent = "terraform-provider-gantry"
@@ -105,12 +106,13 @@ func (o Options) connect(config *rest.Config) (*api, error) {
 	}
 	clients, err := kubernetes.NewForConfigAndClient(config, client)
 	if err != nil {
-		return nil, fmt.Errorf("unable to make a Kubernetes client for %s: %w", config.Host, err)
+		return nil, fmt.Errorf("unable to create a Kubernetes client for %s: %w", config.Host, err)
 	}
 	dyn, err := dynamic.NewForConfigAndClient(config, client)
 	if err != nil {
-		return nil, fmt.Errorf("unable to make a Kubernetes client for %s: %w", config.Host, err)
+		return nil, fmt.Errorf("unable to create a Kubernetes client for %s: %w", config.Host, err)
 	}
+
 	cache := memory.NewMemCacheClient(clients.Discovery())
 	return &api{
 		clients:  clients,
@@ -120,9 +122,9 @@ func (o Options) connect(config *rest.Config) (*api, error) {
 	}, nil
 }
 
-// httpClient makes the one HTTP client of a cluster. client-go would share
-// transports for the life of the process; this one drops a connection that was
-// idle for a while, and notices a VIP that moved to another node.
+// httpClient creates the one HTTP client of a cluster. client-go would share
+// transports for the life of the process; this one drops idle connections and
+// detects that a VIP moved to another node.
 func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
 	tlsConfig, err := rest.TLSConfigFor(config)
 	if err != nil {

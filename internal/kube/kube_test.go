@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
-func connect(t *testing.T, o kube.Options, kubeconfig []byte) engine.API {
+func connect(t *testing.T, o kube.Options, kubeconfig []byte) model.API {
 	t.Helper()
 	if o.Interval == 0 {
 		o.Interval = time.Millisecond
@@ -29,8 +29,8 @@ func TestConnectThroughAProxy(t *testing.T) {
 	proxy, asked := connectProxy(t, s.URL)
 	k := kube.New(kube.Options{ProxyURL: proxy})
 	kubeconfig := s.kubeconfig("https://10.10.183.1:6443")
-	const looks = 20
-	for range looks {
+	const calls = 20
+	for range calls {
 		api, err := k.Connect(kubeconfig)
 		if err != nil {
 			t.Fatal(err)
@@ -44,8 +44,8 @@ func TestConnectThroughAProxy(t *testing.T) {
 		t.Errorf("want connections to the VIP through the proxy, got %v", got)
 	}
 	// Not exactly one: a dial that a request no longer waited for counts too.
-	if len(got) > looks/4 || s.protocol != "HTTP/2.0" {
-		t.Errorf("want connections to be shared, got %d for %d calls by %s", len(got), looks, s.protocol)
+	if len(got) > calls/4 || s.protocol != "HTTP/2.0" {
+		t.Errorf("want connections to be shared, got %d for %d calls by %s", len(got), calls, s.protocol)
 	}
 }
 
@@ -68,7 +68,7 @@ func TestReadyNamesTheFailingChecks(t *testing.T) {
 		http.Error(w, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed", http.StatusInternalServerError)
 	})
 	err := connect(t, kube.Options{}, s.kubeconfig(s.URL)).Ready(t.Context())
-	if !engine.Transient(err) || !strings.Contains(err.Error(), "[-]etcd failed") || strings.Contains(err.Error(), "ping") {
+	if !model.Transient(err) || !strings.Contains(err.Error(), "[-]etcd failed") || strings.Contains(err.Error(), "ping") {
 		t.Errorf("want a transient error with the failing check, got %v", err)
 	}
 }
@@ -77,26 +77,26 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	t.Parallel()
 	closed := newServer(t)
 	closed.Close()
-	if err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context()); !engine.Transient(err) {
+	if err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context()); !model.Transient(err) {
 		t.Errorf("a refused connection may pass: %v", err)
 	}
 
 	s := newServer(t)
 	s.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	api := connect(t, kube.Options{Timeout: 50 * time.Millisecond}, s.kubeconfig(s.URL))
-	if _, err := api.Nodes(t.Context()); !engine.Transient(err) {
+	if _, err := api.Nodes(t.Context()); !model.Transient(err) {
 		t.Errorf("a call that took too long may pass: %v", err)
 	}
 
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
-	if _, err := api.Nodes(ctx); err == nil || engine.Transient(err) {
+	if _, err := api.Nodes(ctx); err == nil || model.Transient(err) {
 		t.Errorf("whose caller has given up need not be tried again: %v", err)
 	}
 
 	other := newServer(t)
 	wrong := strings.Replace(string(other.kubeconfig(other.URL)), "example.com", "example.org", 1)
-	if err := connect(t, kube.Options{}, []byte(wrong)).Ready(t.Context()); err == nil || engine.Transient(err) {
-		t.Errorf("a certificate of somebody else does not pass: %v", err)
+	if err := connect(t, kube.Options{}, []byte(wrong)).Ready(t.Context()); err == nil || model.Transient(err) {
+		t.Errorf("want a permanent error for the certificate of another host: %v", err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// parse reads the objects of all manifests, in their order. Everything is read
-// before anything is applied: a mistake in the last document must not leave
+// parse returns the objects of all manifests, in their order. All of them are
+// parsed before any is applied: a mistake in the last document must not leave
 // half a pack behind. Errors name manifest and document, from 1.
 func parse(manifests []string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
@@ -39,22 +39,23 @@ func parse(manifests []string) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-// parseDocument reads one YAML document: an object, a list of objects, or
-// nothing but comments.
+// parseDocument parses one YAML document: an object, a list of objects, or only
+// comments.
 func parseDocument(text []byte) ([]*unstructured.Unstructured, error) {
-	// Strict: a key that stands twice is a mistake, not a choice.
+	// Strict: a duplicate key is a mistake, not a choice.
 	asJSON, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
 		return nil, fmt.Errorf("it is not valid YAML: %w", err)
 	}
 	var content any
-	// This decoder keeps integers, which encoding/json would turn into floats.
+	// This decoder preserves integers, which encoding/json would turn into floats.
 	if err := json.Unmarshal(asJSON, &content); err != nil {
 		return nil, fmt.Errorf("it is not valid YAML: %w", err)
 	}
 	if content == nil {
 		return nil, nil
 	}
+
 	fields, ok := content.(map[string]any)
 	if !ok {
 		return nil, errors.New("it is not a Kubernetes object")
@@ -89,14 +90,14 @@ func newObject(item any) (*unstructured.Unstructured, error) {
 	if object.GetName() == "" {
 		return nil, fmt.Errorf("the %s has no metadata.name", object.GetKind())
 	}
-	// What an export carries and server-side apply refuses.
+	// Fields of an export that server-side apply refuses.
 	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp"} {
 		unstructured.RemoveNestedField(object.Object, "metadata", field)
 	}
 	return object, nil
 }
 
-// describe names an object as users look it up: `Deployment kube-system/coredns`.
+// describe returns an object's name for users: `Deployment kube-system/coredns`.
 func describe(object *unstructured.Unstructured) string {
 	if ns := object.GetNamespace(); ns != "" {
 		return fmt.Sprintf("%s %s/%s", object.GetKind(), ns, object.GetName())

@@ -14,12 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// ManagedAnnotation remembers on each node which labels, annotations and taints
-// Gantry set, so that it can take away what is no longer wanted without
-// touching what others set.
+// ManagedAnnotation records on each node which labels, annotations and taints
+// Gantry set, so that it can remove those that left the configuration and
+// no others.
 const ManagedAnnotation = "gantry.io/managed"
 
 // managed is the content of ManagedAnnotation; all lists are sorted.
@@ -29,13 +29,13 @@ type managed struct {
 	Taints      []string `json:"taints,omitempty"` // key:effect
 }
 
-// LabelNode brings labels, annotations and taints of a node to what is wanted
-// and takes away those that an earlier call set. All others stay. A node that
-// is as wanted is not written.
-func (a *api) LabelNode(ctx context.Context, name string, want engine.NodeMeta) error {
+// SetNodeMeta sets labels, annotations and taints of a node and removes those
+// that an earlier call set. All others stay. A node in the desired state is not
+// written.
+func (a *api) SetNodeMeta(ctx context.Context, name string, want model.NodeMeta) error {
 	for _, own := range []string{ManagedAnnotation, CordonedAnnotation} {
 		if _, ok := want.Annotations[own]; ok {
-			return fmt.Errorf("the annotation %s of node %q is Gantry's own and can't be set", own, name)
+			return fmt.Errorf("the annotation %s of node %q is reserved for Gantry and can't be set", own, name)
 		}
 	}
 	nodes := a.clients.CoreV1().Nodes()
@@ -54,12 +54,16 @@ func (a *api) LabelNode(ctx context.Context, name string, want engine.NodeMeta) 
 	return failed(ctx, err, "set labels, annotations and taints of the node %q", name)
 }
 
-// metaPatch is the JSON merge patch that takes a node to what is wanted; nil
-// when there is nothing to do. It carries the resource version, because a merge
+// metaPatch returns the JSON merge patch that takes a node to the desired state;
+// nil when it is there. The patch has the resource version, because a merge
 // patch replaces the taints as a whole and others write them too.
-func metaPatch(node *corev1.Node, want engine.NodeMeta) ([]byte, error) {
+func metaPatch(node *corev1.Node, want model.NodeMeta) ([]byte, error) {
 	before := readManaged(node)
-	after := managed{Labels: keys(want.Labels), Annotations: keys(want.Annotations), Taints: taintKeys(want.Taints)}
+	after := managed{
+		Labels:      keys(want.Labels),
+		Annotations: keys(want.Annotations),
+		Taints:      taintKeys(want.Taints),
+	}
 
 	labels := mapPatch(node.Labels, want.Labels, before.Labels)
 	annotations := mapPatch(node.Annotations, want.Annotations, before.Annotations)
@@ -86,8 +90,8 @@ func metaPatch(node *corev1.Node, want engine.NodeMeta) ([]byte, error) {
 	return json.Marshal(patch)
 }
 
-// readManaged reads what earlier calls set. An annotation that somebody broke
-// counts as none: then nothing is taken away, and the next write mends it.
+// readManaged returns the keys that earlier calls set. An unreadable annotation
+// counts as none: nothing is removed, and the next write repairs it.
 func readManaged(node *corev1.Node) managed {
 	var m managed
 	if json.Unmarshal([]byte(node.Annotations[ManagedAnnotation]), &m) != nil {
@@ -96,10 +100,13 @@ func readManaged(node *corev1.Node) managed {
 	return m
 }
 
-// meta is the remembered keys with the values that the node has now; what
-// somebody else took away is left out.
-func (m managed) meta(node *corev1.Node) engine.NodeMeta {
-	meta := engine.NodeMeta{Labels: pick(node.Labels, m.Labels), Annotations: pick(node.Annotations, m.Annotations)}
+// meta returns the recorded keys with the node's current values, without keys
+// that others removed.
+func (m managed) meta(node *corev1.Node) model.NodeMeta {
+	meta := model.NodeMeta{
+		Labels:      pick(node.Labels, m.Labels),
+		Annotations: pick(node.Annotations, m.Annotations),
+	}
 	for _, t := range node.Spec.Taints {
 		if slices.Contains(m.Taints, taintKey(t.Key, string(t.Effect))) {
 			meta.Taints = append(meta.Taints, fromTaint(t))
@@ -118,8 +125,8 @@ func pick(from map[string]string, keys []string) map[string]string {
 	return picked
 }
 
-func fromTaint(t corev1.Taint) engine.Taint {
-	return engine.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
+func fromTaint(t corev1.Taint) model.Taint {
+	return model.Taint{Key: t.Key, Value: t.Value, Effect: string(t.Effect)}
 }
 
 func recordManaged(patch map[string]any, node *corev1.Node, after managed) error {
@@ -138,8 +145,8 @@ func recordManaged(patch map[string]any, node *corev1.Node, after managed) error
 	return nil
 }
 
-// mapPatch is the merge patch of a string map: wanted values that differ, and
-// null for keys that Gantry set before and nobody wants any more.
+// mapPatch returns the merge patch of a string map: desired values that differ,
+// and null for keys that Gantry set before and that are no longer desired.
 func mapPatch(have, want map[string]string, before []string) map[string]any {
 	patch := map[string]any{}
 	for key, value := range want {
@@ -148,8 +155,8 @@ func mapPatch(have, want map[string]string, before []string) map[string]any {
 		}
 	}
 	for _, key := range before {
-		_, wanted := want[key]
-		if _, there := have[key]; there && !wanted {
+		_, desired := want[key]
+		if _, exists := have[key]; exists && !desired {
 			patch[key] = nil
 		}
 	}
@@ -157,24 +164,26 @@ func mapPatch(have, want map[string]string, before []string) map[string]any {
 }
 
 // mergeTaints keeps the order of the taints that stay, so that nothing differs
-// when nothing changed. A taint is known by key and effect.
-func mergeTaints(have []corev1.Taint, want []engine.Taint, before []string) []corev1.Taint {
-	wanted := make(map[string]engine.Taint, len(want))
+// when nothing changed. Key and effect identify a taint.
+func mergeTaints(have []corev1.Taint, want []model.Taint, before []string) []corev1.Taint {
+	missing := make(map[string]model.Taint, len(want))
 	for _, t := range want {
-		wanted[taintKey(t.Key, t.Effect)] = t
+		missing[taintKey(t.Key, t.Effect)] = t
 	}
+
 	var taints []corev1.Taint
 	for _, t := range have {
 		key := taintKey(t.Key, string(t.Effect))
-		if w, ok := wanted[key]; ok {
+		if w, ok := missing[key]; ok {
 			t.Value = w.Value
-			delete(wanted, key)
+			delete(missing, key)
 		} else if slices.Contains(before, key) {
 			continue
 		}
 		taints = append(taints, t)
 	}
-	added := slices.SortedFunc(maps.Values(wanted), func(a, b engine.Taint) int {
+
+	added := slices.SortedFunc(maps.Values(missing), func(a, b model.Taint) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Effect, b.Effect))
 	})
 	for _, t := range added {
@@ -185,7 +194,7 @@ func mergeTaints(have []corev1.Taint, want []engine.Taint, before []string) []co
 
 func keys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
-func taintKeys(taints []engine.Taint) []string {
+func taintKeys(taints []model.Taint) []string {
 	var list []string
 	for _, t := range taints {
 		list = append(list, taintKey(t.Key, t.Effect))

@@ -11,14 +11,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// readyTimeout bounds one look at /readyz, so that a VIP that nobody answers
-// for yet costs little of the caller's patience.
+// readyTimeout bounds one request of /readyz, so that a VIP that no node holds
+// yet takes little of the caller's timeout.
 const readyTimeout = 10 * time.Second
 
-// Ready asks /readyz once.
+// Ready requests /readyz once.
 func (a *api) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -33,7 +33,7 @@ func (a *api) Ready(ctx context.Context) error {
 	return nil
 }
 
-// failingChecks picks the lines of failed checks out of a /readyz answer.
+// failingChecks returns the failed checks in a response of /readyz.
 func failingChecks(body string) string {
 	var failing []string
 	for line := range strings.Lines(body) {
@@ -45,19 +45,19 @@ func failingChecks(body string) string {
 }
 
 // Nodes lists all nodes of the cluster.
-func (a *api) Nodes(ctx context.Context) ([]engine.KubeNode, error) {
+func (a *api) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	list, err := a.clients.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, failed(ctx, err, "list the nodes")
 	}
-	nodes := make([]engine.KubeNode, 0, len(list.Items))
+	nodes := make([]model.KubeNode, 0, len(list.Items))
 	for i := range list.Items {
 		nodes = append(nodes, fromNode(&list.Items[i]))
 	}
 	return nodes, nil
 }
 
-// DeleteNode deletes the node object; one that is gone is success.
+// DeleteNode deletes the node object; an absent one is success.
 func (a *api) DeleteNode(ctx context.Context, name string) error {
 	err := a.clients.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
@@ -66,14 +66,14 @@ func (a *api) DeleteNode(ctx context.Context, name string) error {
 	return failed(ctx, err, "delete the node %q", name)
 }
 
-func fromNode(n *corev1.Node) engine.KubeNode {
-	node := engine.KubeNode{
+func fromNode(n *corev1.Node) model.KubeNode {
+	node := model.KubeNode{
 		Name:          n.Name,
 		Version:       n.Status.NodeInfo.KubeletVersion,
 		ProviderID:    n.Spec.ProviderID,
 		Unschedulable: n.Spec.Unschedulable,
 		Cordoned:      n.Annotations[CordonedAnnotation] != "",
-		NodeMeta:      engine.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
+		NodeMeta:      model.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
 		Managed:       readManaged(n).meta(n),
 	}
 	node.Ready, node.Reason = readiness(n)
@@ -91,7 +91,7 @@ func fromNode(n *corev1.Node) engine.KubeNode {
 	return node
 }
 
-// readiness reads the condition Ready. A node without one has just been made.
+// readiness returns the condition Ready. A new node has none yet.
 func readiness(n *corev1.Node) (ready bool, reason string) {
 	for _, c := range n.Status.Conditions {
 		if c.Type != corev1.NodeReady {

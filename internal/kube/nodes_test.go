@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
@@ -49,12 +49,12 @@ func TestNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	by := map[string]engine.KubeNode{}
+	by := map[string]model.KubeNode{}
 	for _, n := range nodes {
 		by[n.Name] = n
 	}
 	got := by["prod-cp-1"]
-	taint := engine.Taint{Key: "dedicated", Value: "db", Effect: "NoSchedule"}
+	taint := model.Taint{Key: "dedicated", Value: "db", Effect: "NoSchedule"}
 	switch {
 	case !got.Ready, got.Reason != "", got.Version != "v1.34.2", got.ProviderID != "vsphere://42", !got.Unschedulable:
 		t.Errorf("unexpected node: %+v", got)
@@ -93,17 +93,17 @@ func TestLabelNode(t *testing.T) {
 	}
 	clients := fake.NewClientset(n)
 	api := kube.NewForClients(clients)
-	want := engine.NodeMeta{
+	want := model.NodeMeta{
 		Labels:      map[string]string{"team": "a", "tier": "db"},
 		Annotations: map[string]string{"note": "x"},
-		Taints: []engine.Taint{
+		Taints: []model.Taint{
 			{Key: "dedicated", Value: "db", Effect: "NoSchedule"},
 			{Key: "dedicated", Value: "db", Effect: "NoExecute"},
 		},
 	}
-	label := func(want engine.NodeMeta) *corev1.Node {
+	label := func(want model.NodeMeta) *corev1.Node {
 		t.Helper()
-		if err := api.LabelNode(t.Context(), "w", want); err != nil {
+		if err := api.SetNodeMeta(t.Context(), "w", want); err != nil {
 			t.Fatal(err)
 		}
 		got, err := clients.CoreV1().Nodes().Get(t.Context(), "w", metav1.GetOptions{})
@@ -124,10 +124,10 @@ func TestLabelNode(t *testing.T) {
 	before := writes(clients)
 	label(want)
 	if after := writes(clients); after != before {
-		t.Errorf("a node that is as wanted was written: %d writes more", after-before)
+		t.Errorf("a node in the desired state was written: %d more writes", after-before)
 	}
 
-	got = label(engine.NodeMeta{Labels: map[string]string{"team": "b"}})
+	got = label(model.NodeMeta{Labels: map[string]string{"team": "b"}})
 	if _, left := got.Labels["tier"]; left || got.Labels["team"] != "b" || got.Labels["theirs"] != "1" || got.Annotations["note"] != "" {
 		t.Errorf("labels %v, annotations %v", got.Labels, got.Annotations)
 	}
@@ -135,7 +135,7 @@ func TestLabelNode(t *testing.T) {
 		t.Errorf("Gantry's taints are still there: %v", got.Spec.Taints)
 	}
 
-	got = label(engine.NodeMeta{})
+	got = label(model.NodeMeta{})
 	if _, left := got.Annotations[kube.ManagedAnnotation]; left || len(got.Labels) != 2 {
 		t.Errorf("something of Gantry is left: %v %v", got.Labels, got.Annotations)
 	}
@@ -147,7 +147,7 @@ func TestLabelNodeRetriesConflicts(t *testing.T) {
 	var tries int
 	clients.PrependReactor("patch", "nodes", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		tries++
-		// Without it the API could not see that somebody else wrote meanwhile.
+		// Without it the API could not detect a concurrent write.
 		if patch := string(action.(clienttesting.PatchAction).GetPatch()); !strings.Contains(patch, `"resourceVersion":"7"`) {
 			t.Errorf("the patch names no resource version: %s", patch)
 		}
@@ -156,7 +156,7 @@ func TestLabelNodeRetriesConflicts(t *testing.T) {
 		}
 		return false, nil, nil
 	})
-	err := kube.NewForClients(clients).LabelNode(t.Context(), "w", engine.NodeMeta{Labels: map[string]string{"a": "b"}})
+	err := kube.NewForClients(clients).SetNodeMeta(t.Context(), "w", model.NodeMeta{Labels: map[string]string{"a": "b"}})
 	if err != nil || tries != 2 {
 		t.Fatalf("want one retry, got %d tries and %v", tries, err)
 	}
@@ -165,7 +165,7 @@ func TestLabelNodeRetriesConflicts(t *testing.T) {
 func TestLabelNodeRefusesItsOwnAnnotation(t *testing.T) {
 	t.Parallel()
 	api := kube.NewForClients(fake.NewClientset(node("w", corev1.ConditionTrue)))
-	err := api.LabelNode(t.Context(), "w", engine.NodeMeta{Annotations: map[string]string{kube.ManagedAnnotation: "x"}})
+	err := api.SetNodeMeta(t.Context(), "w", model.NodeMeta{Annotations: map[string]string{kube.ManagedAnnotation: "x"}})
 	if err == nil {
 		t.Fatal("want an error")
 	}

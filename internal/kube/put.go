@@ -16,9 +16,9 @@ type store[T any] interface {
 	Update(ctx context.Context, object T, opts metav1.UpdateOptions) (T, error)
 }
 
-// put creates an object, or brings the existing one to what is wanted: change
-// edits it and says whether it had to. Losing a race to another writer, also
-// over the creation, means to look again.
+// put creates an object, or updates the existing one: change edits it and
+// reports whether it differed. After losing a race to another writer, also over
+// the creation, it starts over.
 func put[T metav1.Object](ctx context.Context, s store[T], want T, change func(have T) bool) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		have, err := s.Get(ctx, want.GetName(), metav1.GetOptions{})

@@ -21,8 +21,8 @@ const (
 	tokenSecretPrefix  = "bootstrap-token-"
 )
 
-// PutToken creates or renews a bootstrap token with which kubeadm may join a
-// node. No error carries the token's secret half.
+// PutToken creates or renews a bootstrap token for kubeadm join. No error
+// contains the token's secret half.
 func (a *api) PutToken(ctx context.Context, token string, expires time.Time) error {
 	id, secret, ok := splitToken(token)
 	if !ok {
@@ -40,7 +40,7 @@ func (a *api) PutToken(ctx context.Context, token string, expires time.Time) err
 	return failed(ctx, err, "store the bootstrap token %s", id)
 }
 
-// DeleteToken deletes a bootstrap token; one that is gone is success.
+// DeleteToken deletes a bootstrap token; an absent one is success.
 func (a *api) DeleteToken(ctx context.Context, token string) error {
 	id, _, ok := splitToken(token)
 	if !ok {
@@ -54,16 +54,18 @@ func splitToken(token string) (id, secret string, ok bool) {
 	return id, secret, ok && id != "" && secret != ""
 }
 
-// PutCertificates stores what `kubeadm join --control-plane` downloads, as the
-// phase upload-certs of `kubeadm init` leaves it: the encrypted certificates,
-// and the right to read them for whoever joins with a bootstrap token. The role
-// comes first: a node that polls for the Secret finds both.
+// PutCertificates stores the download of `kubeadm join --control-plane`, as the
+// phase upload-certs of `kubeadm init` does: the encrypted certificates, and
+// the permission of bootstrap tokens to read them. The role comes first: a node
+// that polls for the Secret finds both.
 func (a *api) PutCertificates(ctx context.Context, data map[string][]byte) error {
 	role := &rbacv1.Role{
 		ObjectMeta: systemMeta(certificatesRole),
 		Rules: []rbacv1.PolicyRule{{
-			Verbs: []string{"get"}, APIGroups: []string{""},
-			Resources: []string{"secrets"}, ResourceNames: []string{certificatesSecret},
+			Verbs:         []string{"get"},
+			APIGroups:     []string{""},
+			Resources:     []string{"secrets"},
+			ResourceNames: []string{certificatesSecret},
 		}},
 	}
 	err := put(ctx, a.clients.RbacV1().Roles(metav1.NamespaceSystem), role, func(have *rbacv1.Role) bool {
@@ -93,8 +95,8 @@ func (a *api) PutCertificates(ctx context.Context, data map[string][]byte) error
 	return failed(ctx, err, "store the certificates for joining control-plane nodes")
 }
 
-// DeleteCertificates takes away all that PutCertificates stored, the Secret
-// first; what is gone is success.
+// DeleteCertificates deletes all that PutCertificates stored, the Secret first;
+// an absent object is success.
 func (a *api) DeleteCertificates(ctx context.Context) error {
 	if err := a.deleteSecret(ctx, certificatesSecret); err != nil {
 		return failed(ctx, err, "delete the certificates for joining control-plane nodes")
@@ -111,7 +113,7 @@ func (a *api) DeleteCertificates(ctx context.Context) error {
 	return nil
 }
 
-// Secret reads a Secret of kube-system; nil when there is none.
+// Secret returns the data of a Secret of kube-system; nil when there is none.
 func (a *api) Secret(ctx context.Context, name string) (map[string][]byte, error) {
 	secret, err := a.clients.CoreV1().Secrets(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {

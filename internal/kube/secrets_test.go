@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
@@ -68,7 +68,7 @@ func TestTokenSecretStaysOutOfErrors(t *testing.T) {
 		}
 	}
 	err := api.PutToken(t.Context(), "abcdef.0123456789abcdef", time.Now())
-	if !errors.Is(err, engine.ErrPermission) || engine.Transient(err) {
+	if !errors.Is(err, model.ErrPermission) || model.Transient(err) {
 		t.Errorf("want a lasting lack of permission, got %v", err)
 	}
 }
@@ -171,14 +171,14 @@ func TestUnreachableIsNotAbsent(t *testing.T) {
 	})
 	api := kube.NewForClients(clients)
 	data, err := api.Secret(t.Context(), "gantry-pki")
-	if data != nil || !engine.Transient(err) {
+	if data != nil || !model.Transient(err) {
 		t.Errorf("Secret: want a transient error, got %v %v", data, err)
 	}
 	nodes, err := api.Nodes(t.Context())
-	if nodes != nil || !engine.Transient(err) {
+	if nodes != nil || !model.Transient(err) {
 		t.Errorf("Nodes: want a transient error, got %v %v", nodes, err)
 	}
-	if err := api.DeleteNode(t.Context(), "x"); !engine.Transient(err) {
+	if err := api.DeleteNode(t.Context(), "x"); !model.Transient(err) {
 		t.Errorf("DeleteNode: want a transient error, got %v", err)
 	}
 }

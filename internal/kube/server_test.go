@@ -23,7 +23,7 @@ type server struct {
 	widgets  bool                            // whether the kind Widget is served
 	refuse   func(path string) (int, string) // status and message instead of success; 0: none
 	applied  []request
-	protocol string // of the last look at /readyz
+	protocol string // of the last request of /readyz
 }
 
 type request struct {
@@ -35,23 +35,24 @@ func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api", answer(`{"kind":"APIVersions","versions":["v1"]}`))
-	mux.HandleFunc("GET /api/v1", answer(`{"kind":"APIResourceList","groupVersion":"v1","resources":[
+	mux.HandleFunc("GET /api", respond(`{"kind":"APIVersions","versions":["v1"]}`))
+	mux.HandleFunc("GET /api/v1", respond(`{"kind":"APIResourceList","groupVersion":"v1","resources":[
 		{"name":"configmaps","singularName":"configmap","namespaced":true,"kind":"ConfigMap","verbs":["patch"]},
 		{"name":"namespaces","singularName":"namespace","namespaced":false,"kind":"Namespace","verbs":["patch"]}]}`))
 	mux.HandleFunc("GET /apis", func(w http.ResponseWriter, r *http.Request) {
-		group := `{"name":"example.com","versions":[{"groupVersion":"example.com/v1","version":"v1"}],"preferredVersion":{"groupVersion":"example.com/v1","version":"v1"}}`
+		const version = `{"groupVersion":"example.com/v1","version":"v1"}`
+		group := `{"name":"example.com","versions":[` + version + `],"preferredVersion":` + version + `}`
 		if !s.served() {
 			group = ""
 		}
-		answer(`{"kind":"APIGroupList","apiVersion":"v1","groups":[`+group+`]}`)(w, r)
+		respond(`{"kind":"APIGroupList","apiVersion":"v1","groups":[`+group+`]}`)(w, r)
 	})
 	mux.HandleFunc("GET /apis/example.com/v1", func(w http.ResponseWriter, r *http.Request) {
 		if !s.served() {
 			http.NotFound(w, r)
 			return
 		}
-		answer(`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"example.com/v1","resources":[
+		respond(`{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"example.com/v1","resources":[
 			{"name":"widgets","singularName":"widget","namespaced":true,"kind":"Widget","verbs":["patch"]}]}`)(w, r)
 	})
 	mux.HandleFunc("PATCH /", s.patch)
@@ -59,9 +60,9 @@ func newServer(t *testing.T) *server {
 		s.mu.Lock()
 		s.protocol = r.Proto
 		s.mu.Unlock()
-		answer("ok")(w, r)
+		respond("ok")(w, r)
 	})
-	mux.HandleFunc("GET /api/v1/nodes", answer(`{"kind":"NodeList","apiVersion":"v1","items":[]}`))
+	mux.HandleFunc("GET /api/v1/nodes", respond(`{"kind":"NodeList","apiVersion":"v1","items":[]}`))
 	s.Server = httptest.NewUnstartedServer(mux)
 	s.EnableHTTP2 = true
 	s.StartTLS()
@@ -69,7 +70,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-func answer(body string) http.HandlerFunc {
+func respond(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, body)
@@ -128,7 +129,7 @@ func (s *server) kubeconfig(url string) []byte {
 		url, base64.StdEncoding.EncodeToString(ca))
 }
 
-// connectProxy is an HTTP CONNECT proxy that leads every address to the server,
+// connectProxy returns an HTTP CONNECT proxy that leads every address to the server,
 // and counts.
 func connectProxy(t *testing.T, target string) (url string, asked func() []string) {
 	t.Helper()

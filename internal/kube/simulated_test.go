@@ -21,7 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
@@ -29,7 +29,7 @@ import (
 
 // cluster is a simulated cluster's API with two nodes whose kubelets run.
 type cluster struct {
-	engine.API
+	model.API
 	url string
 	ca  []byte
 }
@@ -46,7 +46,8 @@ func newCluster(t *testing.T) *cluster {
 	kubelets := map[string]kubeapi.Kubelet{"w-1": {Address: "10.0.0.1"}, "w-2": {Address: "10.0.0.2"}}
 	for name, k := range kubelets {
 		n := node(name, corev1.ConditionFalse)
-		n.ResourceVersion, n.Status.Conditions = "", nil
+		n.ResourceVersion = ""
+		n.Status.Conditions = nil
 		n.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
 		n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: k.Address}}
 		store.Put(n, kubeapi.Nodes)
@@ -99,9 +100,12 @@ func serving(t *testing.T, ca pki.KeyPair) tls.Certificate {
 	}
 	key := parent.PrivateKey.(*ecdsa.PrivateKey)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"},
-		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(2),
+		Subject:      pkix.Name{CommonName: "kube-apiserver"},
+		NotBefore:    time.Now().Add(-time.Minute),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, issuer, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -167,23 +171,23 @@ func TestSimulatedDefinitionAndObjectInOnePack(t *testing.T) {
 func TestSimulatedLabels(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	find := func() engine.KubeNode {
+	find := func() model.KubeNode {
 		nodes, err := c.Nodes(t.Context())
 		if err != nil || len(nodes) != 2 || nodes[0].Name != "w-1" {
 			t.Fatalf("nodes %v %v", nodes, err)
 		}
 		return nodes[0]
 	}
-	taint := engine.Taint{Key: "dedicated", Value: "db", Effect: "NoExecute"}
-	want := engine.NodeMeta{Labels: map[string]string{"team": "a"}, Taints: []engine.Taint{taint}}
-	if err := c.LabelNode(t.Context(), "w-1", want); err != nil {
+	taint := model.Taint{Key: "dedicated", Value: "db", Effect: "NoExecute"}
+	want := model.NodeMeta{Labels: map[string]string{"team": "a"}, Taints: []model.Taint{taint}}
+	if err := c.SetNodeMeta(t.Context(), "w-1", want); err != nil {
 		t.Fatal(err)
 	}
 	n := find()
 	if n.Labels["team"] != "a" || n.Managed.Labels["team"] != "a" || len(n.Managed.Taints) != 1 || n.Managed.Taints[0] != taint {
 		t.Errorf("not set: %+v", n)
 	}
-	if err := c.LabelNode(t.Context(), "w-1", engine.NodeMeta{}); err != nil {
+	if err := c.SetNodeMeta(t.Context(), "w-1", model.NodeMeta{}); err != nil {
 		t.Fatal(err)
 	}
 	n = find()

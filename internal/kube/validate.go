@@ -1,6 +1,6 @@
 package kube
 
-// Validate reads a manifest as Apply would, without applying it.
+// Validate parses a manifest as Apply does, without applying it.
 func Validate(manifest string) error {
 	_, err := parse([]string{manifest})
 	return err

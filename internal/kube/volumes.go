@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 )
 
-// attached lists the persistent volumes that the cluster still has attached to
-// a node, without those of pods that a drain leaves there: they are never
-// detached while the node runs.
+// attached lists the persistent volumes that are attached to a node, without
+// those of pods that a drain leaves there: they are never detached while the
+// node runs.
 func (a *api) attached(ctx context.Context, node string) ([]string, error) {
 	list, err := a.clients.StorageV1().VolumeAttachments().List(ctx, metav1.ListOptions{})
 	if apierrors.IsNotFound(err) { // no storage in this API
@@ -35,6 +35,7 @@ func (a *api) attached(ctx context.Context, node string) ([]string, error) {
 	if len(volumes) == 0 {
 		return nil, nil
 	}
+
 	used, err := a.inUse(ctx, node)
 	if err != nil {
 		return nil, err
@@ -52,6 +53,7 @@ func (a *api) inUse(ctx context.Context, node string) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	used := map[string]bool{}
 	for i := range pods.Items {
 		for _, claim := range claims(&pods.Items[i]) {

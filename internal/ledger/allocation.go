@@ -7,53 +7,85 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 )
 
-// Allocation is an address and who has it.
+// maxParallelReads bounds the calls that a reader of many tags has in flight.
+const maxParallelReads = 4
+
+// Allocation is a claimed address.
 type Allocation struct {
 	Address netip.Addr
-	Owner   Owner // zero when the claim cannot be read
-	Since   time.Time
+	Owner   Owner
+	Since   time.Time // zero where the claim cannot be read
 }
 
-// Allocations are the claims of a pool in the order of their addresses: one
-// call for each.
-func (l *Ledger) Allocations(ctx context.Context, pool Pool, snap *Snapshot) ([]Allocation, error) {
+// Allocations returns the claims of an IP pool in the order of their addresses:
+// one call each.
+func (l *Ledger) Allocations(ctx context.Context, pool IPPool, snap *Snapshot) ([]Allocation, error) {
 	taken := snap.Addresses(pool)
-	notes, err := l.notes(ctx, pool, taken)
+	claims, err := l.readClaims(ctx, pool, taken)
 	if err != nil {
 		return nil, err
 	}
-	var held []Allocation
+	var allocations []Allocation
 	for i, addr := range taken {
-		if notes[i] != nil {
-			held = append(held, Allocation{Address: addr, Owner: notes[i].owner(), Since: moment(notes[i].Since)})
+		if claims[i] != nil {
+			allocations = append(allocations, Allocation{Address: addr, Owner: claims[i].owner(), Since: parseTime(claims[i].Since)})
 		}
 	}
-	return held, nil
+	return allocations, nil
 }
 
-// sweepers bounds the calls that a reader of many tags has under way.
-const sweepers = 4
+// OwnedBy returns the addresses of an IP pool that a cluster holds, of those
+// that known does not account for: one call each. The snapshot learns what was
+// read, so that claims of the same owners return the same addresses.
+func (l *Ledger) OwnedBy(
+	ctx context.Context, pool IPPool, snap *Snapshot, cluster uuid.UUID, known func(netip.Addr) bool,
+) (map[netip.Addr]Owner, error) {
+	var unaccounted []netip.Addr
+	for _, addr := range snap.Addresses(pool) {
+		if !known(addr) {
+			unaccounted = append(unaccounted, addr)
+		}
+	}
+	claims, err := l.readClaims(ctx, pool, unaccounted)
+	if err != nil {
+		return nil, err
+	}
 
-// notes reads claims; nil for one that is gone.
-func (l *Ledger) notes(ctx context.Context, pool Pool, addresses []netip.Addr) ([]*claimNote, error) {
-	notes := make([]*claimNote, len(addresses))
+	owned := map[netip.Addr]Owner{}
+	for i, addr := range unaccounted {
+		if claims[i] == nil || !claims[i].owner().Known() {
+			continue
+		}
+		owner := claims[i].owner()
+		snap.Learn(pool.ID, addr, owner)
+		if owner.Cluster == cluster {
+			owned[addr] = owner
+		}
+	}
+	return owned, nil
+}
+
+// readClaims reads the claims of addresses; nil for one that is gone.
+func (l *Ledger) readClaims(ctx context.Context, pool IPPool, addresses []netip.Addr) ([]*claimNote, error) {
+	claims := make([]*claimNote, len(addresses))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(sweepers)
+	group.SetLimit(maxParallelReads)
 	for i, addr := range addresses {
 		group.Go(func() error {
-			note, err := l.note(ctx, pool.ID, addr)
+			claim, err := l.readClaim(ctx, pool.ID, addr)
 			if errors.Is(err, ErrNotFound) {
 				return nil
 			}
 			if err != nil {
 				return fmt.Errorf("read the claim of %s: %w", addr, err)
 			}
-			notes[i] = &note
+			claims[i] = &claim
 			return nil
 		})
 	}
-	return notes, group.Wait()
+	return claims, group.Wait()
 }

@@ -16,16 +16,16 @@ import (
 const (
 	// generations is how many numbers a body's chunks may carry. Each write picks
 	// another one, so that chunks are only ever created and deleted, never
-	// overwritten: a dead runner that wakes in the middle of its write cannot
-	// mix its chunks with those of its successor.
+	// overwritten: a dead run that wakes in the middle of its write cannot mix
+	// its chunks with those of its successor.
 	generations = 256
-	// strides is from how many next numbers a writer picks: several, should a
-	// killed run's chunks be in the way, and few, so that a number comes back
-	// late.
-	strides = 8
+	// nextGenerations is how many of the next numbers a writer picks from:
+	// several, should a killed run's chunks be in the way, and few, so that a
+	// number is reused late.
+	nextGenerations = 8
 	// maxParts bounds a body to about 4 KiB.
 	maxParts = 16
-	// fence stands around a chunk, so that nothing trims its white space.
+	// fence encloses a chunk, so that nothing trims its white space.
 	fence = "|"
 )
 
@@ -34,8 +34,9 @@ const (
 var errTorn = errors.New("the body's parts do not belong together")
 
 // pointer is the description of a record whose body is too long for it: the
-// body's beginning, and where the rest of it is. The beginning is there so that a
-// body of twice the length costs its reader one more call, and not two.
+// body's beginning, and where the rest of it is. With the beginning, a body of
+// twice the length costs its reader one more call, and not two; and its schema
+// version is known without one.
 type pointer struct {
 	generation, parts int
 	checksum          string // of the whole body
@@ -46,16 +47,18 @@ func (p pointer) String() string {
 	return fmt.Sprintf("+%d.%d.%s", p.generation, p.parts, p.checksum) + fenced(p.first)
 }
 
-// parsePointer is false for a description that is a body itself.
+// parsePointer returns false for a description that is a body itself.
 func parsePointer(description string) (pointer, bool) {
-	var p pointer
 	place, first, ok := strings.Cut(description, fence)
 	if !ok {
 		return pointer{}, false
 	}
-	p.first = strings.TrimSuffix(first, fence)
+	p := pointer{first: strings.TrimSuffix(first, fence)}
 	n, err := fmt.Sscanf(place, "+%d.%d.%s", &p.generation, &p.parts, &p.checksum)
-	if err != nil || n != 3 || p.generation < 1 || p.generation > generations || p.parts < 1 || p.parts > maxParts || p.String() != description {
+	if err != nil || n != 3 || p.String() != description {
+		return pointer{}, false
+	}
+	if p.generation < 1 || p.generation > generations || p.parts < 1 || p.parts > maxParts {
 		return pointer{}, false
 	}
 	return p, true
@@ -63,7 +66,7 @@ func parsePointer(description string) (pointer, bool) {
 
 func fenced(part string) string { return fence + part + fence }
 
-// unfenced is false for a description that nobody fenced.
+// unfenced returns false for a description that is not enclosed.
 func unfenced(description string) (string, bool) {
 	part := strings.TrimSuffix(strings.TrimPrefix(description, fence), fence)
 	return part, fenced(part) == description
@@ -74,8 +77,8 @@ func checksum(body []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// writeChunks stores a body beside a record and answers what the record's
-// description has to be for the body to stand, with the chunks that it made. A
+// writeChunks stores a body beside a record. It returns what the record's
+// description has to be for the body to stand, and the chunks that it created. A
 // short body needs none. current is the generation in use, 0 for none.
 func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, current int) (string, pointer, error) {
 	if len(body) <= maxBytes {
@@ -88,25 +91,31 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 	if current == 0 {
 		current = 1 + rand.IntN(generations)
 	}
-	for range rereads {
-		p := pointer{generation: 1 + (current+rand.IntN(strides))%generations, parts: len(parts), checksum: checksum(body), first: first}
-		made, err := l.createChunks(ctx, id, p, parts)
+	for range maxAttempts {
+		p := pointer{
+			generation: 1 + (current+rand.IntN(nextGenerations))%generations,
+			parts:      len(parts),
+			checksum:   checksum(body),
+			first:      first,
+		}
+		created, err := l.createChunks(ctx, id, p, parts)
 		if err == nil {
 			return p.String(), p, nil
 		}
-		p.parts = made
+
+		p.parts = created
 		if errors.Is(err, ErrExists) {
-			l.dropChunks(ctx, id, p)
+			l.deleteChunks(ctx, id, p)
 			continue // a killed run's chunks are in the way: another number
 		}
 		p.parts++ // the one that failed may be there
-		l.dropChunks(ctx, id, p)
+		l.deleteChunks(ctx, id, p)
 		return "", pointer{}, err
 	}
 	return "", pointer{}, errors.New("no number is free for the parts of a long body")
 }
 
-// createChunks answers how many of the chunks it is known to have made.
+// createChunks returns how many chunks it is known to have created.
 func (l *Ledger) createChunks(ctx context.Context, id uuid.UUID, p pointer, parts []string) (int, error) {
 	for k, part := range parts {
 		suffix := chunkSuffix(p.generation, k)
@@ -118,10 +127,10 @@ func (l *Ledger) createChunks(ctx context.Context, id uuid.UUID, p pointer, part
 	return len(parts), nil
 }
 
-// dropChunks deletes chunks that no head points to, the last one first, so that
-// where there is any there is the first. That it fails does no harm: Unregister
-// finds them.
-func (l *Ledger) dropChunks(ctx context.Context, id uuid.UUID, p pointer) {
+// deleteChunks deletes chunks that no record points to, the last one first, so
+// that where there is any there is the first. That it fails does no harm:
+// Unregister finds them.
+func (l *Ledger) deleteChunks(ctx context.Context, id uuid.UUID, p pointer) {
 	for k := p.parts - 1; k >= 0; k-- {
 		if l.store.Delete(ctx, derive(id, chunkSuffix(p.generation, k))) != nil {
 			return
@@ -129,7 +138,7 @@ func (l *Ledger) dropChunks(ctx context.Context, id uuid.UUID, p pointer) {
 	}
 }
 
-// readBody is the body that a record's description stands for.
+// readBody returns the body that a record's description stands for.
 func (l *Ledger) readBody(ctx context.Context, id uuid.UUID, description string) ([]byte, error) {
 	p, ok := parsePointer(description)
 	if !ok {
@@ -167,7 +176,8 @@ func split(body []byte) (first string, parts []string, err error) {
 	first = shorten(string(body), maxBytes-len(longest.String()))
 	for rest := string(body[len(first):]); rest != ""; {
 		part := shorten(rest, room)
-		parts, rest = append(parts, part), rest[len(part):]
+		parts = append(parts, part)
+		rest = rest[len(part):]
 	}
 	if len(parts) > maxParts {
 		return "", nil, fmt.Errorf("the body has %d bytes; at most about %d can be kept", len(body), maxParts*room)

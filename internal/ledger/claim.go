@@ -12,29 +12,31 @@ import (
 
 // claimNote is the description of a claim.
 type claimNote struct {
-	Cluster string `json:"cluster"`
-	Node    string `json:"node"`
+	Cluster uuid.UUID `json:"cluster"`
+	Node    string    `json:"node"`
 	// Since is for people and decides nothing.
 	Since string `json:"since"`
 }
 
+// owner returns who holds the address.
 func (n claimNote) owner() Owner { return Owner{Cluster: n.Cluster, Node: n.Node} }
 
-// readClaim reads a claim's description. What it cannot read belongs to
-// somebody unknown, never to nobody.
-func readClaim(description string) claimNote {
-	var n claimNote
-	if json.Unmarshal([]byte(description), &n) != nil {
-		return claimNote{}
+// parseClaim reads a claim's description. One that cannot be read has the
+// unknown owner: the address is taken.
+func parseClaim(description string) claimNote {
+	var note claimNote
+	if json.Unmarshal([]byte(description), &note) != nil || !isCluster(note.Cluster) {
+		return claimNote{Cluster: UnknownCluster}
 	}
-	return n
+	return note
 }
 
+// claimTag returns the tag that claims an address for an owner.
 func (l *Ledger) claimTag(pool uuid.UUID, addr netip.Addr, owner Owner) (Tag, error) {
-	if owner.Cluster == "" || owner.Node == "" {
+	if !owner.Known() || owner.Node == "" {
 		return Tag{}, errors.New("a claim needs a cluster and a node")
 	}
-	description, err := encode(&claimNote{Cluster: owner.Cluster, Node: owner.Node, Since: l.sinceNow()}, nil)
+	description, err := encode(&claimNote{Cluster: owner.Cluster, Node: owner.Node, Since: l.timestamp()}, nil)
 	if err != nil {
 		return Tag{}, err
 	}
@@ -42,15 +44,25 @@ func (l *Ledger) claimTag(pool uuid.UUID, addr netip.Addr, owner Owner) (Tag, er
 	return Tag{ID: derive(pool, suffix), Name: pool.String() + suffix, Description: description}, nil
 }
 
-// Claim takes a free address of a pool for an owner: one create call, as long
-// as nobody else is about to take the same one. An owner of whose claim the
-// snapshot knows gets the same address again. Addresses of one cluster follow
-// each other, and clusters begin at different places, so that they rarely meet;
-// one that meets another goes on elsewhere.
+// readClaim reads the claim of an address; ErrNotFound where it is free.
+func (l *Ledger) readClaim(ctx context.Context, pool uuid.UUID, addr netip.Addr) (claimNote, error) {
+	tag, err := l.store.Get(ctx, claimID(pool, addr))
+	if err != nil {
+		return claimNote{}, err
+	}
+	return parseClaim(tag.Description), nil
+}
+
+// Claim takes a free address of an IP pool for an owner: one create call, unless
+// another run is about to take the same one. An owner whose claim the snapshot
+// knows gets the same address again. Addresses of one cluster are consecutive,
+// and clusters start at different places, so that they rarely meet; one that
+// meets another relocates.
 //
 // Errors: *ExhaustedError, *ReservedError, *CapError. After any other error the
-// address may be claimed; claim again with the same snapshot, or sweep.
-func (l *Ledger) Claim(ctx context.Context, pool Pool, owner Owner, snap *Snapshot) (netip.Addr, error) {
+// address may be claimed; claim again with the same snapshot, or find it by
+// OwnedBy.
+func (l *Ledger) Claim(ctx context.Context, pool IPPool, owner Owner, snap *Snapshot) (netip.Addr, error) {
 	addr, err := l.claim(ctx, pool, owner, snap)
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("claim an address of IP pool %q for %s: %w", pool.Name, owner.Node, err)
@@ -58,104 +70,115 @@ func (l *Ledger) Claim(ctx context.Context, pool Pool, owner Owner, snap *Snapsh
 	return addr, nil
 }
 
-func (l *Ledger) claim(ctx context.Context, pool Pool, owner Owner, snap *Snapshot) (netip.Addr, error) {
+func (l *Ledger) claim(ctx context.Context, pool IPPool, owner Owner, snap *Snapshot) (netip.Addr, error) {
 	if err := l.reserve(ctx, pool, owner.Cluster, snap); err != nil {
 		return netip.Addr{}, err
 	}
 	if addr, ok := snap.remembered(pool.ID, owner); ok {
-		mine, err := l.reclaim(ctx, pool, addr, owner, snap)
-		if err != nil || mine {
+		claimed, err := l.reclaim(ctx, pool, addr, owner, snap)
+		if err != nil || claimed {
 			return addr, err
 		}
 	}
-	if err := l.underCap(ctx, pool, snap); err != nil {
+
+	if err := l.checkCap(ctx, pool, snap); err != nil {
 		return netip.Addr{}, err
 	}
-	if elapsed(l.Clock.Now(), snap.seen()) > maxAge {
+	if elapsed(l.Clock.Now(), snap.listedAt()) > listMaxAge {
 		if err := snap.refresh(ctx, l); err != nil {
 			return netip.Addr{}, err
 		}
 	}
-	for fresh := false; ; {
+	return l.claimNext(ctx, pool, owner, snap)
+}
+
+// claimNext tries one address after the other.
+func (l *Ledger) claimNext(ctx context.Context, pool IPPool, owner Owner, snap *Snapshot) (netip.Addr, error) {
+	for refreshed := false; ; {
 		addr, ok := snap.pick(pool, owner.Cluster)
 		if !ok {
 			var err error
-			if addr, ok, err = l.rested(ctx, pool, owner.Cluster, snap); err != nil {
+			if addr, ok, err = l.pickCooledDown(ctx, pool, owner.Cluster, snap); err != nil {
 				return netip.Addr{}, err
 			}
 		}
+
 		if ok {
-			mine, err := l.take(ctx, pool, addr, owner, snap)
-			if mine {
-				l.tidy(ctx, pool, snap)
+			claimed, err := l.tryClaim(ctx, pool, addr, owner, snap)
+			if claimed {
+				l.pruneSome(ctx, pool, snap)
 			}
-			if err != nil || mine {
+			if err != nil || claimed {
 				return addr, err
 			}
-			snap.jump(pool, owner.Cluster)
+			snap.relocateStart(pool, owner.Cluster)
 			continue
 		}
-		if fresh {
+
+		if refreshed {
 			return netip.Addr{}, snap.exhausted(pool)
 		}
 		// Others may have released addresses since the snapshot.
 		if err := snap.refresh(ctx, l); err != nil {
 			return netip.Addr{}, err
 		}
-		fresh = true
+		refreshed = true
 	}
 }
 
-// reclaim goes back to an address that the owner may have already.
-func (l *Ledger) reclaim(ctx context.Context, pool Pool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
+// reclaim returns to an address that the owner may have already.
+func (l *Ledger) reclaim(ctx context.Context, pool IPPool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
 	if pool.Issuable(addr) {
-		mine, err := l.take(ctx, pool, addr, owner, snap)
-		if err == nil && !mine {
+		claimed, err := l.tryClaim(ctx, pool, addr, owner, snap)
+		if err == nil && !claimed {
 			snap.forget(pool.ID, owner)
 		}
-		return mine, err
+		return claimed, err
 	}
+
 	// Excluded since: what is claimed stays, but it is not issued anew.
-	note, err := l.note(ctx, pool.ID, addr)
+	claim, err := l.readClaim(ctx, pool.ID, addr)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return false, err
 	}
-	if err == nil && note.owner() == owner {
+	if err == nil && claim.owner() == owner {
 		return true, nil
 	}
 	snap.forget(pool.ID, owner)
 	return false, nil
 }
 
-// take tries one address, and tells the snapshot how it ended. What is left of
-// the address's rest goes once the claim stands.
-func (l *Ledger) take(ctx context.Context, pool Pool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
+// tryClaim tries one address and records the outcome in the snapshot. What is
+// left of the address's cool-down is deleted once the claim stands.
+func (l *Ledger) tryClaim(ctx context.Context, pool IPPool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
 	tag, err := l.claimTag(pool.ID, addr, owner)
 	if err != nil {
 		snap.settle(pool.ID, addr, false, Owner{})
 		return false, err
 	}
-	asked := l.Clock.Now()
-	description, err := l.occupant(ctx, tag)
+
+	started := l.Clock.Now()
+	description, err := l.createOrGet(ctx, tag)
 	if err != nil {
 		snap.settle(pool.ID, addr, false, Owner{})
-		snap.doubt(pool.ID, addr, owner)
+		snap.markUncertain(pool.ID, addr, owner)
 		return false, err
 	}
-	holder := readClaim(description).owner()
+
+	holder := parseClaim(description).owner()
 	snap.settle(pool.ID, addr, true, holder)
 	if holder != owner {
 		return false, nil
 	}
-	if snap.rests(pool, addr) {
-		l.endRest(ctx, pool, addr, asked, snap)
+	if snap.coolsDown(pool, addr) {
+		l.endCooldown(ctx, pool, addr, started, snap)
 	}
 	return true, nil
 }
 
-// underCap refuses a claim when the ledger is full. It looks again before it
-// does, since others may have released.
-func (l *Ledger) underCap(ctx context.Context, pool Pool, snap *Snapshot) error {
+// checkCap refuses a claim when the ledger is full. It lists again before it
+// does, since others may have released addresses.
+func (l *Ledger) checkCap(ctx context.Context, pool IPPool, snap *Snapshot) error {
 	if snap.Live() < l.MaxClaims {
 		return nil
 	}
@@ -163,7 +186,7 @@ func (l *Ledger) underCap(ctx context.Context, pool Pool, snap *Snapshot) error 
 		return err
 	}
 	if snap.Live() >= l.MaxClaims {
-		if err := l.sweep(ctx, pool, snap); err != nil {
+		if err := l.pruneAll(ctx, pool, snap); err != nil {
 			return err
 		}
 	}
@@ -173,72 +196,38 @@ func (l *Ledger) underCap(ctx context.Context, pool Pool, snap *Snapshot) error 
 	return nil
 }
 
-// ClaimAddress takes one address of a pool for an owner; one that the owner has
-// is success.
+// ClaimAddress takes one address of an IP pool for an owner; one that the owner
+// has already is success.
 //
-// Errors: *HeldError when another owner has it, ErrNotIssuable, *ReservedError.
-func (l *Ledger) ClaimAddress(ctx context.Context, pool Pool, owner Owner, addr netip.Addr) error {
+// Errors: *HeldError where another owner has it, ErrNotIssuable, *ReservedError.
+func (l *Ledger) ClaimAddress(ctx context.Context, pool IPPool, owner Owner, addr netip.Addr) error {
+	wrap := func(err error) error { return fmt.Errorf("claim %s of IP pool %q: %w", addr, pool.Name, err) }
 	if !pool.Issuable(addr) {
-		return fmt.Errorf("claim %s of IP pool %q: %w", addr, pool.Name, ErrNotIssuable)
+		return wrap(ErrNotIssuable)
 	}
 	if err := l.reserve(ctx, pool, owner.Cluster, nil); err != nil {
 		return err
 	}
+
 	tag, err := l.claimTag(pool.ID, addr, owner)
 	if err != nil {
-		return fmt.Errorf("claim %s of IP pool %q: %w", addr, pool.Name, err)
+		return wrap(err)
 	}
-	description, err := l.occupant(ctx, tag)
+	description, err := l.createOrGet(ctx, tag)
 	if err != nil {
-		return fmt.Errorf("claim %s of IP pool %q: %w", addr, pool.Name, err)
+		return wrap(err)
 	}
-	if note := readClaim(description); note.owner() != owner {
-		return &HeldError{Pool: pool.Name, Address: addr, Owner: note.owner(), Since: moment(note.Since)}
+	if claim := parseClaim(description); claim.owner() != owner {
+		return &HeldError{IPPool: pool.label(), Address: addr, Owner: claim.owner(), Since: parseTime(claim.Since)}
 	}
 	return nil
 }
 
-func (l *Ledger) note(ctx context.Context, pool uuid.UUID, addr netip.Addr) (claimNote, error) {
-	tag, err := l.store.Get(ctx, claimID(pool, addr))
-	if err != nil {
-		return claimNote{}, err
-	}
-	return readClaim(tag.Description), nil
-}
-
-// Holder tells who holds an address; ErrNotFound when it is free.
+// Holder returns who holds an address; ErrNotFound where it is free.
 func (l *Ledger) Holder(ctx context.Context, pool uuid.UUID, addr netip.Addr) (Owner, error) {
-	note, err := l.note(ctx, pool, addr)
+	claim, err := l.readClaim(ctx, pool, addr)
 	if err != nil {
 		return Owner{}, fmt.Errorf("read the claim of %s: %w", addr, err)
 	}
-	return note.owner(), nil
-}
-
-// OwnedBy finds the addresses of a pool that a cluster holds, of those that
-// known does not account for: one call for each. The snapshot learns what was
-// read, so that claims of the same owners come back to their addresses.
-func (l *Ledger) OwnedBy(ctx context.Context, pool Pool, snap *Snapshot, cluster string, known func(netip.Addr) bool) (map[netip.Addr]Owner, error) {
-	var ask []netip.Addr
-	for _, addr := range snap.Addresses(pool) {
-		if !known(addr) {
-			ask = append(ask, addr)
-		}
-	}
-	notes, err := l.notes(ctx, pool, ask)
-	if err != nil {
-		return nil, err
-	}
-	owned := map[netip.Addr]Owner{}
-	for i, addr := range ask {
-		if notes[i] == nil || notes[i].owner() == (Owner{}) {
-			continue
-		}
-		owner := notes[i].owner()
-		snap.Learn(pool.ID, addr, owner)
-		if owner.Cluster == cluster {
-			owned[addr] = owner
-		}
-	}
-	return owned, nil
+	return claim.owner(), nil
 }

@@ -17,10 +17,10 @@ import (
 )
 
 func owner(cluster string, n int) ledger.Owner {
-	return ledger.Owner{Cluster: cluster, Node: fmt.Sprintf("%s-general-%d", cluster, n)}
+	return ledger.Owner{Cluster: clusterID(cluster), Node: fmt.Sprintf("%s-general-%d", cluster, n)}
 }
 
-func claim(t *testing.T, l *ledger.Ledger, pool ledger.Pool, o ledger.Owner, snap *ledger.Snapshot) netip.Addr {
+func claim(t *testing.T, l *ledger.Ledger, pool ledger.IPPool, o ledger.Owner, snap *ledger.Snapshot) netip.Addr {
 	t.Helper()
 	addr, err := l.Claim(t.Context(), pool, o, snap)
 	if err != nil {
@@ -34,7 +34,7 @@ func TestSnapshotIsOneListAndAClaimOneCreate(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, p := join(store)
 	pool := nodes(t, "50")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	wantCalls(t, p, map[string]int{ledgertest.List: 1})
 	var last netip.Addr
 	for n := range 20 {
@@ -48,7 +48,7 @@ func TestSnapshotIsOneListAndAClaimOneCreate(t *testing.T) {
 	if snap.Count(pool) != 20 || snap.Free(pool) != 30 || !snap.Has(pool.ID, last) {
 		t.Errorf("the snapshot counts %d taken and %d free", snap.Count(pool), snap.Free(pool))
 	}
-	if again := taken(t, l); again.Count(pool) != 20 {
+	if again := snapshot(t, l); again.Count(pool) != 20 {
 		t.Errorf("a new snapshot counts %d", again.Count(pool))
 	}
 }
@@ -58,7 +58,7 @@ func TestParallelClaimsInOneRunDoNotCollide(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, p := join(store)
 	pool := nodes(t, "100")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	p.Reset()
 	claimAll(t, store, pool, 100, func(int) (*ledger.Ledger, *ledger.Snapshot) { return l, snap })
 	wantCalls(t, p, map[string]int{ledgertest.Create: 100})
@@ -72,7 +72,7 @@ func TestClaimsOfFourRunsAreDistinct(t *testing.T) {
 	var snaps [4]*ledger.Snapshot
 	for i := range runs {
 		runs[i], _ = join(store)
-		snaps[i] = taken(t, runs[i])
+		snaps[i] = snapshot(t, runs[i])
 	}
 	// All of one cluster, so that they want the same addresses; and as many as
 	// there are, so that the last ones have to search.
@@ -81,7 +81,7 @@ func TestClaimsOfFourRunsAreDistinct(t *testing.T) {
 
 // claimAll claims for n owners at once, each again until it works, and makes
 // sure that each holds one address and no address has two owners.
-func claimAll(t *testing.T, store *ledgertest.Store, pool ledger.Pool, n int, run func(int) (*ledger.Ledger, *ledger.Snapshot)) {
+func claimAll(t *testing.T, store *ledgertest.Store, pool ledger.IPPool, n int, run func(int) (*ledger.Ledger, *ledger.Snapshot)) {
 	t.Helper()
 	got := make([]netip.Addr, n)
 	var wg sync.WaitGroup
@@ -113,7 +113,7 @@ func claimAll(t *testing.T, store *ledgertest.Store, pool ledger.Pool, n int, ru
 		holder[addr] = i
 	}
 	l, _ := join(store)
-	held, err := l.OwnedBy(t.Context(), pool, taken(t, l), "prod", func(netip.Addr) bool { return false })
+	held, err := l.OwnedBy(t.Context(), pool, snapshot(t, l), clusterID("prod"), func(netip.Addr) bool { return false })
 	must(t, err)
 	for addr, o := range held {
 		if i, ok := holder[addr]; !ok || o != owner("prod", i) {
@@ -134,7 +134,7 @@ func TestClaimsOnDroppingConnections(t *testing.T) {
 	for i := range runs {
 		var p *ledgertest.Process
 		runs[i], p = join(store)
-		snaps[i] = taken(t, runs[i])
+		snaps[i] = snapshot(t, runs[i])
 		p.Fail(func(_ context.Context, call ledgertest.Call) ledgertest.Fault {
 			rnd := rand.New(rand.NewPCG(uint64(i), uint64(call.N)))
 			return []ledgertest.Fault{ledgertest.None, ledgertest.After, ledgertest.Before, ledgertest.None}[rnd.IntN(4)]
@@ -149,7 +149,7 @@ func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
 	store := ledgertest.NewStore()
 	pool := nodes(t, "50")
 	l, p := join(store)
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	others := claim(t, l, pool, owner("prod", 1), snap)
 	want := claim(t, l, pool, owner("prod", 2), snap)
 	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
@@ -158,8 +158,8 @@ func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
 	must(t, l.Release(t.Context(), pool, others, owner("prod", 1)))
 
 	// Another run, which sweeps first. The lower address is free by now.
-	snap = taken(t, l)
-	_, err := l.OwnedBy(t.Context(), pool, snap, "prod", func(netip.Addr) bool { return false })
+	snap = snapshot(t, l)
+	_, err := l.OwnedBy(t.Context(), pool, snap, clusterID("prod"), func(netip.Addr) bool { return false })
 	must(t, err)
 	p.Reset()
 	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
@@ -168,7 +168,7 @@ func TestClaimingAgainAnswersTheSameAddress(t *testing.T) {
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1, ledgertest.Get: 1})
 
 	// A third, which has read it from the machine's marker.
-	snap = taken(t, l)
+	snap = snapshot(t, l)
 	snap.Learn(pool.ID, want, owner("prod", 2))
 	if got := claim(t, l, pool, owner("prod", 2), snap); got != want {
 		t.Errorf("the claim after a marker got %s, want %s", got, want)
@@ -194,7 +194,7 @@ func TestOwnerComesBackToAClaimInDoubt(t *testing.T) {
 	t.Parallel()
 	l, p := join(ledgertest.NewStore())
 	pool := nodes(t, "50")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	p.Reset()
 	p.Fail(ledgertest.DropAt(1, ledgertest.After))
 	if _, err := l.Claim(t.Context(), pool, owner("prod", 1), snap); !errors.Is(err, ledgertest.ErrDropped) {
@@ -217,7 +217,7 @@ func TestExcludedAddressIsKeptByItsOwnerAndNotIssuedAnew(t *testing.T) {
 	t.Parallel()
 	l, _ := join(ledgertest.NewStore())
 	pool := nodes(t, "50")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	addr := claim(t, l, pool, owner("prod", 1), snap)
 	pool.Excluded = append(pool.Excluded, pool.Range())
 	pool.Excluded[0].Start, pool.Excluded[0].End = addr, addr
@@ -238,12 +238,12 @@ func TestExhaustedPoolNamesItsHolders(t *testing.T) {
 	store := ledgertest.NewStore()
 	pool := nodes(t, "5")
 	a, _ := join(store)
-	snap := taken(t, a)
+	snap := snapshot(t, a)
 	for n := range 3 {
 		claim(t, a, pool, owner("prod", n), snap)
 	}
 	b, _ := join(store)
-	stale := taken(t, b)
+	stale := snapshot(t, b)
 	first := claim(t, a, pool, owner("test", 1), snap)
 	claim(t, a, pool, owner("test", 2), snap)
 
@@ -253,10 +253,11 @@ func TestExhaustedPoolNamesItsHolders(t *testing.T) {
 		t.Fatalf("Claim from a full pool: %v, want an *ExhaustedError", err)
 	}
 	// What b has met on its search it knows; the rest is others'.
-	if full.Pool != "nodes" || full.Total != 5 || full.Free != 0 || full.Holders["test"] != 2 || full.Holders[""] != 3 {
+	if full.IPPool != "nodes" || full.Total != 5 || full.Free != 0 ||
+		full.Holders[clusterID("test")] != 2 || full.Holders[ledger.UnknownCluster] != 3 {
 		t.Errorf("the error is %+v", full)
 	}
-	for _, word := range []string{`"nodes"`, "0 of 5", "cluster test holds 2", "others hold 3"} {
+	for _, word := range []string{`"nodes"`, "0 of 5", "cluster " + clusterID("test").String() + " holds 2", "others hold 3"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %s: %v", word, err)
 		}
@@ -274,7 +275,7 @@ func TestClaimsAreCapped(t *testing.T) {
 	l, _ := join(ledgertest.NewStore())
 	l.MaxClaims = 2
 	pool := nodes(t, "50")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	first := claim(t, l, pool, owner("prod", 1), snap)
 	claim(t, l, pool, owner("prod", 2), snap)
 	_, err := l.Claim(t.Context(), pool, owner("prod", 3), snap)
@@ -313,14 +314,17 @@ func TestClaimsNeedAnOwnerThatFits(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, _ := join(store)
 	pool := nodes(t, "50")
-	snap := taken(t, l)
-	for _, o := range []ledger.Owner{{}, {Cluster: "prod"}, {Node: "prod-1"}, {Cluster: "prod", Node: strings.Repeat("x", 250)}} {
+	snap := snapshot(t, l)
+	prod := clusterID("prod")
+	for _, o := range []ledger.Owner{
+		{}, {Cluster: prod}, {Node: "prod-1"}, {Cluster: ledger.UnknownCluster, Node: "prod-1"}, {Cluster: prod, Node: strings.Repeat("x", 250)},
+	} {
 		if addr, err := l.Claim(t.Context(), pool, o, snap); err == nil {
 			t.Errorf("%+v got %s", o, addr)
 		}
 	}
 	wantTags(t, store, 0)
-	longest := ledger.Owner{Cluster: uuid.NewString(), Node: strings.Repeat("x", 63)}
+	longest := ledger.Owner{Cluster: uuid.New(), Node: strings.Repeat("x", 63)}
 	claim(t, l, pool, longest, snap)
 }
 
@@ -331,7 +335,7 @@ func TestClustersThatMeetPart(t *testing.T) {
 	store := ledgertest.NewStore()
 	pool := nodes(t, "250")
 	b, p := join(store)
-	snap := taken(t, b)
+	snap := snapshot(t, b)
 	a, _ := join(store)
 	first := claim(t, b, pool, owner("dev", 0), snap)
 	for range 20 {

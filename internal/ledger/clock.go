@@ -6,56 +6,59 @@ import (
 	"time"
 )
 
-// hearsay is how long vCenter's clock is reckoned on from what it said last. A
-// run that holds a lock hears it with each heartbeat.
-const hearsay = time.Minute
+// clockMaxAge is how old a sample of vCenter's clock may be to be relied on. A
+// run that holds a lock takes one with each heartbeat.
+const clockMaxAge = time.Minute
 
-// hearing is what vCenter's clock said last, and what the local one did before
-// it was asked.
-type hearing struct {
-	mu          sync.Mutex
-	here, there time.Time
+// clockSample is the last reading of vCenter's clock, and the local time before
+// it was requested.
+type clockSample struct {
+	mu      sync.Mutex
+	local   time.Time
+	vcenter time.Time
 }
 
-// now asks vCenter for the time.
+// now reads vCenter's clock.
 func (l *Ledger) now(ctx context.Context) (time.Time, error) {
-	here := l.Clock.Now()
-	there, err := l.store.Now(ctx)
+	local := l.Clock.Now()
+	vcenter, err := l.store.Now(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	l.heard.mu.Lock()
-	defer l.heard.mu.Unlock()
-	l.heard.here, l.heard.there = here, there
-	return there, nil
+
+	l.vcenterClock.mu.Lock()
+	defer l.vcenterClock.mu.Unlock()
+	l.vcenterClock.local = local
+	l.vcenterClock.vcenter = vcenter
+	return vcenter, nil
 }
 
-// reckon is vCenter's time without a call, and how long ago it was last heard;
-// false when it never was.
-func (l *Ledger) reckon() (now time.Time, age time.Duration, ok bool) {
-	l.heard.mu.Lock()
-	defer l.heard.mu.Unlock()
-	if l.heard.there.IsZero() {
+// estimatedNow returns vCenter's time without a call, from the last sample, and
+// that sample's age; false where there is none.
+func (l *Ledger) estimatedNow() (now time.Time, age time.Duration, ok bool) {
+	l.vcenterClock.mu.Lock()
+	defer l.vcenterClock.mu.Unlock()
+	if l.vcenterClock.vcenter.IsZero() {
 		return time.Time{}, 0, false
 	}
-	age = elapsed(l.Clock.Now(), l.heard.here)
-	return l.heard.there.Add(age), age, true
+	age = elapsed(l.Clock.Now(), l.vcenterClock.local)
+	return l.vcenterClock.vcenter.Add(age), age, true
 }
 
-// about is vCenter's time to within a few seconds: without a call, if it was
-// heard a moment ago.
-func (l *Ledger) about(ctx context.Context) (time.Time, error) {
-	if now, age, ok := l.reckon(); ok && age < hearsay {
+// approximateNow returns vCenter's time to within a few seconds: without a call
+// while the last sample is recent.
+func (l *Ledger) approximateNow(ctx context.Context) (time.Time, error) {
+	if now, age, ok := l.estimatedNow(); ok && age < clockMaxAge {
 		return now, nil
 	}
 	return l.now(ctx)
 }
 
-// sinceNow is the stamp of what happens now, for people: by vCenter's clock,
-// where this run has heard it, and by the local one otherwise.
-func (l *Ledger) sinceNow() string {
-	if now, _, ok := l.reckon(); ok {
-		return stamp(now)
+// timestamp returns the current time for people to read: by vCenter's clock
+// where this run has a sample of it, and by the local one otherwise.
+func (l *Ledger) timestamp() string {
+	if now, _, ok := l.estimatedNow(); ok {
+		return formatTime(now)
 	}
-	return stamp(l.Clock.Now())
+	return formatTime(l.Clock.Now())
 }

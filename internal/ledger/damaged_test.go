@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // long is a pool that takes several tags.
@@ -43,7 +44,7 @@ func chunks(t *testing.T, l *ledger.Ledger, of uuid.UUID) []uuid.UUID {
 }
 
 // TestDamagedPool edits one pool in every way that there is. The others can be
-// read, it is told what is wrong with that one, and writing it again mends it.
+// read, the error says what is wrong with that one, and writing it again repairs it.
 func TestDamagedPool(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -54,7 +55,7 @@ func TestDamagedPool(t *testing.T) {
 	}{
 		"garbage": {poolBody, func(t *testing.T, s *ledgertest.Store, _ *ledger.Ledger, id uuid.UUID) {
 			must(t, s.Update(t.Context(), id, "the printers"))
-		}, `the tag "pool:-/lab" of category gantry was edited: its description is not JSON`, false},
+		}, `the tag "ip-pool:-/lab" of category gantry was edited: its description is not JSON`, false},
 		"emptied": {poolBody, func(t *testing.T, s *ledgertest.Store, _ *ledger.Ledger, id uuid.UUID) {
 			must(t, s.Update(t.Context(), id, ""))
 		}, "its description is not JSON", false},
@@ -83,36 +84,37 @@ func TestDamagedPool(t *testing.T) {
 			rename(t, s, id, "lab, do not touch")
 		}, `the tag "lab, do not touch" of category gantry was edited: its name is not that of the record`, true},
 		"another's name": {poolBody, func(t *testing.T, s *ledgertest.Store, _ *ledger.Ledger, id uuid.UUID) {
-			rename(t, s, id, "pool:-/attic")
+			rename(t, s, id, "ip-pool:-/attic")
 		}, "its name is not that of the record", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := ledgertest.NewStore()
 			l, _ := join(store)
-			id := register(t, l, ledger.KindPool, "lab", c.body)
-			good := register(t, l, ledger.KindPool, "nodes", poolBody)
+			id := register(t, l, record.KindIPPool, "lab", c.body)
+			good := register(t, l, record.KindIPPool, "nodes", poolBody)
 			c.damage(t, store, l, id)
-			pools, err := l.Pools(t.Context())
+			pools, err := l.IPPools(t.Context())
 			must(t, err)
 			if len(pools) != 2 {
 				t.Fatalf("the pools are %v", pools)
 			}
 			for _, p := range pools {
+				var damage *ledger.DamagedError
 				switch {
 				case p.ID == good:
-					if p.Damage != nil || p.Body.Name == "" {
+					if p.Unreadable != nil || p.Body.Name == "" {
 						t.Errorf("the other pool is %+v", p)
 					}
-				case p.Damage == nil || p.Damage.ID != id || !strings.Contains(p.Damage.Error(), c.why) || p.Damage.Renamed != c.renamed:
-					t.Errorf("the damage is %+v (%v), want %q", p.Damage, p.Damage, c.why)
-				case p.Record.Name != "lab" && !c.renamed:
-					t.Errorf("the damaged pool is called %q", p.Record.Name)
+				case p.ID != id || !errors.As(p.Unreadable, &damage) || !strings.Contains(damage.Error(), c.why) || damage.Renamed != c.renamed:
+					t.Errorf("the damage is %+v (%v), want %q", p.Unreadable, p.Unreadable, c.why)
+				case p.Ref.Name != "lab" && !c.renamed:
+					t.Errorf("the damaged pool is called %q", p.Ref.Name)
 				}
 			}
 			r, err := l.Record(t.Context(), id)
 			if err == nil {
-				_, err = r.PoolBody()
+				_, err = r.IPPool()
 			}
 			if !errors.Is(err, ledger.ErrDamaged) || !strings.Contains(err.Error(), c.why) {
 				t.Errorf("its record: %v, want %q", err, c.why)
@@ -139,12 +141,12 @@ func TestAnyDescriptionOfAPool(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
-		id := register(t, l, ledger.KindPool, "lab", poolBody)
-		register(t, l, ledger.KindPool, "nodes", poolBody)
+		id := register(t, l, record.KindIPPool, "lab", poolBody)
+		register(t, l, record.KindIPPool, "nodes", poolBody)
 		must(t, store.Update(t.Context(), id, rapid.OneOf(
 			rapid.StringN(0, 60, 250), rapid.StringMatching(`\+[0-9]{1,3}\.[0-9]{1,2}\.[0-9a-f]{0,16}`), rapid.StringMatching(`\{("(start|subnet|excluded)":"?[0-9./-]{0,18}"?,?){0,3}\}`),
 		).Draw(rt, "description")))
-		pools, err := l.Pools(t.Context())
+		pools, err := l.IPPools(t.Context())
 		if err != nil || len(pools) != 2 {
 			rt.Fatalf("the pools are %v (%v)", pools, err)
 		}

@@ -10,19 +10,20 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // inhabited is a ledger with a tag of every kind.
-func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.Pool) {
+func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.IPPool) {
 	t.Helper()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	gateway := register(t, l, ledger.KindGateway, "dc1", bodies[5])
-	id, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "nodes", GatewayID: gateway.String(), Body: []byte(poolBody)})
+	gateway := register(t, l, record.KindGateway, "dc1", bodies[5])
+	id, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "nodes", GatewayID: gateway}, Body: []byte(poolBody)})
 	must(t, err)
 	_, err = l.Lock(t.Context(), gateway, "a run")
 	must(t, err)
-	pool := resting(t, "9")
+	pool := coolingDown(t, "9")
 	pool.ID, pool.SingleCluster = id, true
 	must(t, l.ClaimAddress(t.Context(), pool, owner("prod", 1), netip.MustParseAddr("10.0.0.1")))
 	must(t, l.Release(t.Context(), pool, netip.MustParseAddr("10.0.0.1"), owner("prod", 1)))
@@ -34,7 +35,7 @@ func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.Pool) {
 func TestEntriesOfEveryKind(t *testing.T) {
 	t.Parallel()
 	store, l, pool := inhabited(t)
-	gateway := l.ID(ledger.KindGateway, "", "dc1")
+	gateway := l.ID(ref(record.KindGateway, "dc1"))
 	entries, err := l.Entries(t.Context())
 	must(t, err)
 	if len(entries) != len(store.Tags()) {
@@ -52,7 +53,7 @@ func TestEntriesOfEveryKind(t *testing.T) {
 		switch e.Kind {
 		case ledger.EntryRecord:
 			want := map[uuid.UUID]string{gateway: bodies[5], pool.ID: poolBody}[e.ID]
-			if string(e.Record.Body) != want || e.ID != l.ID(e.Record.Kind, e.Record.GatewayID, e.Record.Name) {
+			if string(e.Record.Body) != want || e.ID != l.ID(e.Record.Ref) {
 				t.Errorf("the record is %+v", e.Record)
 			}
 		case ledger.EntryChunk, ledger.EntryLock:
@@ -60,26 +61,26 @@ func TestEntriesOfEveryKind(t *testing.T) {
 				t.Errorf("the %s is %+v", e.Kind, e)
 			}
 		case ledger.EntryChild:
-			if e.Parent != gateway || e.Child != "IP pool nodes" {
+			if e.Parent != gateway || e.Child != (record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "nodes"}) {
 				t.Errorf("the child is %+v", e)
 			}
-		case ledger.EntryRoot:
-			if e.Pool != pool.ID {
+		case ledger.EntryIndex:
+			if e.IPPool != pool.ID {
 				t.Errorf("the root is %+v", e)
 			}
 		case ledger.EntryClaim:
 			recent(e)
-			if e.Pool != pool.ID || e.Owner != owner("prod", 1) || e.Address.String() != "10.0.0.2" {
+			if e.IPPool != pool.ID || e.Owner != owner("prod", 1) || e.Address.String() != "10.0.0.2" {
 				t.Errorf("the claim is %+v", e)
 			}
-		case ledger.EntryRest:
+		case ledger.EntryCooldown:
 			recent(e)
-			if e.Pool != pool.ID || e.Owner.Cluster != "prod" || e.Address.String() != "10.0.0.1" {
+			if e.IPPool != pool.ID || e.Owner.Cluster != clusterID("prod") || e.Address.String() != "10.0.0.1" {
 				t.Errorf("the rest is %+v", e)
 			}
 		case ledger.EntryReservation:
 			recent(e)
-			if e.Pool != pool.ID || e.Owner.Cluster != "prod" {
+			if e.IPPool != pool.ID || e.Owner.Cluster != clusterID("prod") {
 				t.Errorf("the reservation is %+v", e)
 			}
 		case ledger.EntryStray:
@@ -89,8 +90,8 @@ func TestEntriesOfEveryKind(t *testing.T) {
 		}
 	}
 	for _, kind := range []ledger.EntryKind{
-		ledger.EntryRecord, ledger.EntryChunk, ledger.EntryChild, ledger.EntryRoot, ledger.EntryClaim,
-		ledger.EntryRest, ledger.EntryReservation, ledger.EntryLock, ledger.EntryStray,
+		ledger.EntryRecord, ledger.EntryChunk, ledger.EntryChild, ledger.EntryIndex, ledger.EntryClaim,
+		ledger.EntryCooldown, ledger.EntryReservation, ledger.EntryLock, ledger.EntryStray,
 	} {
 		if counts[kind] == 0 {
 			t.Errorf("there is no %s", kind)
@@ -98,8 +99,8 @@ func TestEntriesOfEveryKind(t *testing.T) {
 	}
 }
 
-// TestEditedDescriptionsLeaveEntriesTheirKind edits every tag: what it is its
-// name and id tell, and whose it is nobody knows.
+// TestEditedDescriptionsLeaveEntriesTheirKind edits every tag: its name and id say
+// what it is, and its owner is unknown.
 func TestEditedDescriptionsLeaveEntriesTheirKind(t *testing.T) {
 	t.Parallel()
 	store, l, pool := inhabited(t)
@@ -110,20 +111,21 @@ func TestEditedDescriptionsLeaveEntriesTheirKind(t *testing.T) {
 	}
 	after, err := l.Entries(t.Context())
 	must(t, err)
+	owned := map[ledger.EntryKind]bool{ledger.EntryClaim: true, ledger.EntryCooldown: true, ledger.EntryReservation: true}
 	for i, e := range after {
 		if e.Kind != before[i].Kind || e.Parent != before[i].Parent || e.Address != before[i].Address {
 			t.Errorf("%+v was %+v", e, before[i])
 		}
-		if e.Owner != (ledger.Owner{}) {
+		if e.Owner.Known() || e.Owner.Node != "" || (e.Owner.Cluster == ledger.UnknownCluster) != owned[e.Kind] {
 			t.Errorf("the edited %s is owned by %v", e.Name, e.Owner)
 		}
 	}
-	// The claim stays taken, and is nobody's to release.
+	// The claim stays taken, and cannot be released.
 	addr := netip.MustParseAddr("10.0.0.2")
 	if err := l.Release(t.Context(), pool, addr, owner("prod", 1)); !errors.Is(err, ledger.ErrExists) {
 		t.Errorf("Release of an edited claim: %v, want a *HeldError", err)
 	}
-	if !taken(t, l).Has(pool.ID, addr) {
+	if !snapshot(t, l).Has(pool.ID, addr) {
 		t.Error("the edited claim is not taken")
 	}
 }
@@ -133,19 +135,19 @@ func TestEntryOfALockTellsWhoIsAlive(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	record := l.ID(ledger.KindCluster, "", "prod")
+	prod := register(t, l, record.KindCluster, "prod", "{}")
 	lock := func() ledger.Entry {
 		t.Helper()
 		entries, err := l.Entries(t.Context())
 		must(t, err)
-		if len(entries) != 1 || entries[0].Kind != ledger.EntryLock {
+		if len(entries) != 2 || entries[0].Kind != ledger.EntryLock || entries[0].Parent != prod {
 			t.Fatalf("the entries are %+v", entries)
 		}
 		return entries[0]
 	}
 	now, err := store.Now(t.Context())
 	must(t, err)
-	lease, err := l.Lock(t.Context(), record, "here")
+	lease, err := l.Lock(t.Context(), prod, "here")
 	must(t, err)
 	if e := lock(); !e.Held || e.Heartbeat.Sub(now).Abs() > 2*time.Second {
 		t.Errorf("a lock that was taken at %s is %+v", now, e)
@@ -158,7 +160,7 @@ func TestEntryOfALockTellsWhoIsAlive(t *testing.T) {
 	if e := lock(); !e.Held || !e.Heartbeat.IsZero() {
 		t.Errorf("edited, it is %+v", e)
 	}
-	must(t, lease.Release(t.Context(), true))
+	must(t, lease.Release(t.Context()))
 	if e := lock(); e.Held {
 		t.Errorf("released, it is %+v", e)
 	}
@@ -168,7 +170,7 @@ func TestTagsThatClaimToBeWhatTheyAreNotAreStrays(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	pool := l.ID(ledger.KindPool, "", "nodes")
+	pool := l.ID(ref(record.KindIPPool, "nodes"))
 	derived := func(suffix string) uuid.UUID { return uuid.NewSHA1(pool, []byte(suffix)) }
 	for name, id := range map[string]uuid.UUID{
 		pool.String() + "/10.0.0.1":             uuid.New(), // another's id
@@ -183,9 +185,9 @@ func TestTagsThatClaimToBeWhatTheyAreNotAreStrays(t *testing.T) {
 		pool.String() + "#1":                    derived("#1"),
 		pool.String() + "?":                     derived("?"),
 		pool.String():                           uuid.New(),
-		"pool:-/nodes":                          uuid.New(),
-		"pool:-/":                               l.ID(ledger.KindPool, "", ""),
-		"pool":                                  uuid.New(),
+		"ip-pool:-/nodes":                       uuid.New(),
+		"ip-pool:-/":                            l.ID(ref(record.KindIPPool, "")),
+		"ip-pool":                               uuid.New(),
 	} {
 		must(t, store.Create(t.Context(), ledger.Tag{ID: id, Name: name, Description: "{}"}))
 	}

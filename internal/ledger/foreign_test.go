@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // checkForeign makes sure that a claim whose description says anything at all
@@ -17,11 +19,11 @@ func checkForeign(t *testing.T, description string) {
 	store := ledgertest.NewStore()
 	l, _ := join(store)
 	pool := nodes(t, "2")
-	snap := taken(t, l)
-	me := ledger.Owner{Cluster: "me", Node: "me-1"}
-	addr := claim(t, l, pool, ledger.Owner{Cluster: "me", Node: "me-2"}, snap)
+	snap := snapshot(t, l)
+	me := owner("me", 1)
+	addr := claim(t, l, pool, owner("me", 2), snap)
 	must(t, store.Update(t.Context(), store.Tags()[0].ID, description))
-	got := claim(t, l, pool, me, taken(t, l))
+	got := claim(t, l, pool, me, snapshot(t, l))
 	holder, err := l.Holder(t.Context(), pool.ID, addr)
 	must(t, err)
 	if got == addr && holder != me {
@@ -32,11 +34,18 @@ func checkForeign(t *testing.T, description string) {
 			t.Fatalf("a claim that says %q was released", description)
 		}
 	}
-	id := register(t, l, ledger.KindCluster, "prod", "{}")
+	id := register(t, l, record.KindCluster, "prod", "{}")
 	must(t, store.Update(t.Context(), id, description))
 	_, _ = l.Record(t.Context(), id) // any error will do
-	must(t, l.UpdateRecord(t.Context(), id, []byte(bodies[5])))
-	wantBody(t, l, ledger.Record{Kind: ledger.KindCluster, Name: "prod"}, bodies[5])
+	err = l.UpdateRecord(t.Context(), id, []byte(bodies[5]))
+	if errors.Is(err, record.ErrNewer) {
+		if tag, err := store.Get(t.Context(), id); err != nil || tag.Description != description {
+			t.Fatalf("a newer record was written over with %q (%v)", tag.Description, err)
+		}
+		return
+	}
+	must(t, err)
+	wantBody(t, l, ledger.Record{Ref: ref(record.KindCluster, "prod")}, bodies[5])
 }
 
 // TestTagIDsAreDerived pins how ids are made: other versions find the same tags.

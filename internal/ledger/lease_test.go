@@ -13,12 +13,13 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 func TestChecksEndWhenTheLockIsReleased(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, p := join(store)
-		held := lock(t, l, l.ID(ledger.KindCluster, "", "prod"), "a")
+		held := lock(t, l, l.ID(ref(record.KindCluster, "prod")), "a")
 		p.Fail(dead)
 		time.Sleep(31 * time.Second)
 		p.Fail(func(context.Context, ledgertest.Call) ledgertest.Fault {
@@ -33,7 +34,7 @@ func TestChecksEndWhenTheLockIsReleased(t *testing.T) {
 				}
 			})
 			wg.Go(func() {
-				if err := held.Release(t.Context(), false); err != nil {
+				if err := held.Release(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -49,7 +50,7 @@ func TestChecksEndWhenTheLockIsReleased(t *testing.T) {
 func TestManyChecksMakeOneHeartbeat(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, p := join(store)
-		held := lock(t, l, l.ID(ledger.KindCluster, "", "prod"), "a")
+		held := lock(t, l, l.ID(ref(record.KindCluster, "prod")), "a")
 		p.Fail(dead)
 		time.Sleep(31 * time.Second)
 		p.Fail(func(context.Context, ledgertest.Call) ledgertest.Fault {
@@ -69,14 +70,14 @@ func TestManyChecksMakeOneHeartbeat(t *testing.T) {
 		if n := p.Calls()[ledgertest.Now]; n != 1 {
 			t.Errorf("%d heartbeats for 8 checks", n)
 		}
-		must(t, held.Release(t.Context(), false))
+		must(t, held.Release(t.Context()))
 	})
 }
 
 func TestLateHeartbeatFindsNoTag(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, p := join(store)
-		id := l.ID(ledger.KindCluster, "", "prod")
+		id := l.ID(ref(record.KindCluster, "prod"))
 		held := lock(t, l, id, "a")
 		var mu sync.Mutex
 		var late uuid.UUID
@@ -101,7 +102,7 @@ func TestLateHeartbeatFindsNoTag(t *testing.T) {
 		if held.Epoch() != 2 {
 			t.Errorf("the epoch is %d, want 2", held.Epoch())
 		}
-		must(t, held.Release(t.Context(), false))
+		must(t, held.Release(t.Context()))
 		wantTags(t, store, 0)
 	})
 }
@@ -129,10 +130,10 @@ func TestHeartbeatThatWasStoppedOnItsWayProvesNothing(t *testing.T) {
 			// The process has read that its own tag is there.
 			time.Sleep(61 * time.Second)
 			b, _ := join(store)
-			next = lock(t, b, b.ID(ledger.KindCluster, "", "prod"), "b")
+			next = lock(t, b, b.ID(ref(record.KindCluster, "prod")), "b")
 		}
 		a, p := join(conn)
-		held := lock(t, a, a.ID(ledger.KindCluster, "", "prod"), "a")
+		held := lock(t, a, a.ID(ref(record.KindCluster, "prod")), "a")
 		p.Fail(dead) // no heartbeat in the background
 		time.Sleep(34 * time.Second)
 		p.Fail(nil)
@@ -141,22 +142,23 @@ func TestHeartbeatThatWasStoppedOnItsWayProvesNothing(t *testing.T) {
 			t.Fatalf("Check: %v, want ErrLost", err)
 		}
 		must(t, next.Check(t.Context()))
-		must(t, next.Release(t.Context(), false))
-		must(t, held.Release(t.Context(), false))
+		must(t, next.Release(t.Context()))
+		must(t, held.Release(t.Context()))
 	})
 }
 
-func TestDirtyReleaseIsTakenOverAtOnce(t *testing.T) {
+func TestReleasedLockIsTakenAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, _ := join(store)
-		id := l.ID(ledger.KindCluster, "", "prod")
-		must(t, lock(t, l, id, "a").Release(t.Context(), true))
+		id := register(t, l, record.KindCluster, "prod", "{}")
+		must(t, lock(t, l, id, "a").Release(t.Context()))
 		began := time.Now()
 		next := lock(t, l, id, "b")
-		if time.Since(began) != 0 || !next.Recovered() {
-			t.Errorf("the lock was got after %s, recovered %v", time.Since(began), next.Recovered())
+		if time.Since(began) != 0 {
+			t.Errorf("the lock was got after %s", time.Since(began))
 		}
-		must(t, next.Release(t.Context(), false))
+		must(t, l.Unregister(t.Context(), id))
+		must(t, next.Release(t.Context()))
 		wantTags(t, store, 0)
 	})
 }
@@ -165,7 +167,7 @@ func TestReleaseWorksInACancelledRun(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, p := join(store)
 		ctx, cancel := context.WithCancel(t.Context())
-		held, err := l.Lock(ctx, l.ID(ledger.KindCluster, "", "prod"), "a")
+		held, err := l.Lock(ctx, l.ID(ref(record.KindCluster, "prod")), "a")
 		must(t, err)
 		cancel()
 		if held.Context().Err() == nil {
@@ -176,8 +178,8 @@ func TestReleaseWorksInACancelledRun(t *testing.T) {
 			t.Errorf("%d heartbeats in two minutes", n)
 		}
 		must(t, held.Check(t.Context()))
-		must(t, held.Release(ctx, false))
-		must(t, held.Release(ctx, false))
+		must(t, held.Release(ctx))
+		must(t, held.Release(ctx))
 		if err := held.Check(t.Context()); !errors.Is(err, ledger.ErrLost) {
 			t.Errorf("Check after the release: %v, want ErrLost", err)
 		}
@@ -188,18 +190,18 @@ func TestReleaseWorksInACancelledRun(t *testing.T) {
 func TestLongHolderNamesFit(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, _ := join(store)
-		id := l.ID(ledger.KindCluster, "", "prod")
+		id := l.ID(ref(record.KindCluster, "prod"))
 		held := lock(t, l, id, strings.Repeat("größer<", 100))
 		time.Sleep(time.Minute)
 		must(t, held.Check(t.Context()))
-		must(t, held.Release(t.Context(), false))
+		must(t, held.Release(t.Context()))
 	})
 }
 
 func TestEpochsStartOverBeforeTheyAreTooManyToSearch(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, _ := join(store)
-		id := register(t, l, ledger.KindCluster, "prod", "{}")
+		id := register(t, l, record.KindCluster, "prod", "{}")
 		highest, restarts, last := 0, 0, 0
 		for range 600 {
 			held := lock(t, l, id, "a")
@@ -208,7 +210,7 @@ func TestEpochsStartOverBeforeTheyAreTooManyToSearch(t *testing.T) {
 			}
 			last = held.Epoch()
 			highest = max(highest, last)
-			must(t, held.Release(t.Context(), false))
+			must(t, held.Release(t.Context()))
 		}
 		if highest > 300 || restarts != 2 {
 			t.Errorf("the highest epoch of 600 is %d, after %d restarts", highest, restarts)

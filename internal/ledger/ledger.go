@@ -1,26 +1,20 @@
 package ledger
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-)
 
-// Kind is a kind of record.
-type Kind string
-
-// The kinds of records.
-const (
-	KindGateway Kind = "gateway"
-	KindPool    Kind = "pool"
-	KindAccount Kind = "account"
-	KindCluster Kind = "cluster"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // DefaultMaxClaims is how many tags a vCenter may hold before claims are
@@ -36,58 +30,96 @@ type Ledger struct {
 	// Clock is the local clock; New sets the system's.
 	Clock Clock
 
-	store   Store
-	vcenter string
-	heard   hearing
+	store        Store
+	vcenter      string
+	vcenterClock clockSample
+
+	mu     sync.Mutex
+	leases map[uuid.UUID]*Lease // held through this Ledger, by record
 }
 
-// New makes a ledger of a vCenter, which is named by its instance UUID.
+// New returns the ledger of a vCenter, which is named by its instance UUID.
 func New(store Store, vcenter string) *Ledger {
-	return &Ledger{MaxClaims: DefaultMaxClaims, Clock: systemClock{}, store: store, vcenter: vcenter}
+	return &Ledger{
+		MaxClaims: DefaultMaxClaims,
+		Clock:     systemClock{},
+		store:     store,
+		vcenter:   vcenter,
+		leases:    map[uuid.UUID]*Lease{},
+	}
 }
 
-// namespace separates Gantry's derived ids from those of anybody else.
+// namespace separates Gantry's derived ids from all others.
 var namespace = uuid.MustParse("5d0c7a52-6b0e-4f0b-9f58-0a9e3c1b7d64")
 
-// ID is the id of a record: the same for the same vCenter, kind, gateway and
-// name, so that it is known before the record is there. gatewayID is empty for
-// the system gateway.
-func (l *Ledger) ID(kind Kind, gatewayID, name string) uuid.UUID {
+// ID returns the id of a record: the same for the same vCenter and reference, so
+// that it is known before the record exists.
+func (l *Ledger) ID(ref record.Ref) uuid.UUID {
+	gateway := ""
+	if ref.GatewayID != uuid.Nil {
+		gateway = ref.GatewayID.String()
+	}
 	// Only the name, which comes last, could hold the separator.
-	return uuid.NewSHA1(namespace, []byte(strings.Join([]string{l.vcenter, string(kind), gatewayID, name}, "\x00")))
+	parts := []string{l.vcenter, string(ref.Kind), gateway, ref.Name}
+	return uuid.NewSHA1(namespace, []byte(strings.Join(parts, "\x00")))
 }
 
-// The names of a record's tags all begin with its id, and the ids are derived
-// from what comes after it.
+// The names of a record's tags begin with its id, and their ids are derived from
+// what comes after it.
 
-func claimSuffix(address string) string { return "/" + address }
-func childSuffix(slot int) string       { return "@" + strconv.Itoa(slot) }
-func lockSuffix(epoch int) string       { return "#" + strconv.Itoa(epoch) }
+func claimSuffix(address string) string    { return "/" + address }
+func cooldownSuffix(address string) string { return "/" + address + cooldownMark }
+func childSuffix(slot int) string          { return "@" + strconv.Itoa(slot) }
+func lockSuffix(epoch int) string          { return "#" + strconv.Itoa(epoch) }
 func chunkSuffix(generation, part int) string {
 	return "+" + strconv.Itoa(generation) + "." + strconv.Itoa(part)
 }
 
-func restSuffix(address string) string { return "/" + address + "!rest" }
-
-const reservationSuffix = "/!cluster"
+const (
+	cooldownMark      = "!cooldown"
+	reservationSuffix = "/!cluster"
+)
 
 // derive is uuid.NewSHA1 without its allocations: to find a pool's claims or a
 // record's lock in a list, thousands of ids are derived.
 func derive(base uuid.UUID, suffix string) uuid.UUID {
-	var room [64]byte
-	sum := sha1.Sum(append(append(room[:0], base[:]...), suffix...))
+	var buffer [64]byte
+	sum := sha1.Sum(append(append(buffer[:0], base[:]...), suffix...))
 	id := uuid.UUID(sum[:16])
 	id[6] = id[6]&0x0f | 5<<4
 	id[8] = id[8]&0x3f | 0x80
 	return id
 }
 
+// createOrGet creates a tag, and returns the description of the one that is there
+// in the end; nothing for a tag that may not be read.
+func (l *Ledger) createOrGet(ctx context.Context, tag Tag) (string, error) {
+	// Twice: what was in the way may be gone by the time it is read.
+	for range 2 {
+		err := l.store.Create(ctx, tag)
+		if err == nil {
+			return tag.Description, nil
+		}
+		if !errors.Is(err, ErrExists) {
+			return "", err
+		}
+		there, err := l.store.Get(ctx, tag.ID)
+		if err == nil {
+			return there.Description, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
 // maxBytes is what a description may take: under 255.
 const maxBytes = MaxDescription - 1
 
-// encode is a description: compact JSON. Where it would be too long, the value
-// of *cut is shortened until it fits.
-func encode(v any, cut *string) (string, error) {
+// encode returns a description: compact JSON. Where it would be too long, the
+// value of *shortenable is shortened until it fits.
+func encode(v any, shortenable *string) (string, error) {
 	for {
 		raw, err := json.Marshal(v)
 		if err != nil {
@@ -96,10 +128,10 @@ func encode(v any, cut *string) (string, error) {
 		switch over := len(raw) - maxBytes; {
 		case over <= 0:
 			return string(raw), nil
-		case cut == nil || *cut == "":
+		case shortenable == nil || *shortenable == "":
 			return "", fmt.Errorf("%d bytes do not fit a tag's description of %d", len(raw), maxBytes)
 		default:
-			*cut = shorten(*cut, max(0, len(*cut)-over))
+			*shortenable = shorten(*shortenable, max(0, len(*shortenable)-over))
 		}
 	}
 }
@@ -112,11 +144,11 @@ func shorten(s string, n int) string {
 	return s[:min(n, len(s))]
 }
 
-// stamp is how a moment stands in a description.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// formatTime returns a time as descriptions hold it, in full seconds.
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// moment reads a stamp; the zero time when there is none.
-func moment(s string) time.Time {
+// parseTime reads what formatTime writes; the zero time for anything else.
+func parseTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return time.Time{}

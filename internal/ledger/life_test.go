@@ -12,11 +12,12 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // life is what a cluster does in the ledger, in the order in which runs do it.
 type life struct {
-	pool            ledger.Pool
+	pool            ledger.IPPool
 	gateway, record uuid.UUID
 }
 
@@ -29,36 +30,36 @@ func (c life) locked(ctx context.Context, l *ledger.Ledger, work func(*ledger.Le
 		return err
 	}
 	err = func() error {
-		snap, err := l.Taken(ctx)
+		snap, err := l.Snapshot(ctx)
 		if err != nil {
 			return err
 		}
-		held, err := l.OwnedBy(ctx, c.pool, snap, "prod", func(netip.Addr) bool { return false })
+		held, err := l.OwnedBy(ctx, c.pool, snap, clusterID("prod"), func(netip.Addr) bool { return false })
 		if err != nil {
 			return err
 		}
 		return work(lease, snap, held)
 	}()
-	return errors.Join(err, lease.Release(ctx, err != nil))
+	return errors.Join(err, lease.Release(ctx))
 }
 
 func (c life) build(ctx context.Context, l *ledger.Ledger) error {
 	return c.locked(ctx, l, func(lease *ledger.Lease, snap *ledger.Snapshot, _ map[netip.Addr]ledger.Owner) error {
 		if _, err := l.Record(ctx, c.record); errors.Is(err, ledger.ErrNotFound) {
-			if _, err := l.Register(ctx, ledger.Record{Kind: ledger.KindCluster, Name: "prod", Body: []byte(bodies[4])}); err != nil {
+			if _, err := l.Register(ctx, ledger.Record{Ref: ref(record.KindCluster, "prod"), Body: []byte(bodies[4])}); err != nil {
 				return err
 			}
 		} else if err != nil {
 			return err
 		}
-		if err := l.AddChild(ctx, c.gateway, "prod"); err != nil {
+		if err := l.AddChild(ctx, c.gateway, ref(record.KindCluster, "prod")); err != nil {
 			return err
 		}
 		for _, role := range roles {
 			if err := lease.Check(ctx); err != nil {
 				return err
 			}
-			if _, err := l.Claim(ctx, c.pool, ledger.Owner{Cluster: "prod", Node: role}, snap); err != nil {
+			if _, err := l.Claim(ctx, c.pool, ledger.Owner{Cluster: clusterID("prod"), Node: role}, snap); err != nil {
 				return err
 			}
 		}
@@ -73,10 +74,10 @@ func (c life) destroy(ctx context.Context, l *ledger.Ledger) error {
 				return err
 			}
 		}
-		if err := l.ReleaseReservation(ctx, c.pool.ID, "prod"); err != nil {
+		if err := l.ReleaseReservation(ctx, c.pool.ID, clusterID("prod")); err != nil {
 			return err
 		}
-		if err := l.RemoveChild(ctx, c.gateway, "prod"); err != nil {
+		if err := l.RemoveChild(ctx, c.gateway, ref(record.KindCluster, "prod")); err != nil {
 			return err
 		}
 		return l.Unregister(ctx, c.record)
@@ -87,7 +88,7 @@ func (c life) destroy(ctx context.Context, l *ledger.Ledger) error {
 func (c life) wantBuilt(t *testing.T, store *ledgertest.Store) {
 	t.Helper()
 	l, _ := join(store)
-	held, err := l.OwnedBy(t.Context(), c.pool, taken(t, l), "prod", func(netip.Addr) bool { return false })
+	held, err := l.OwnedBy(t.Context(), c.pool, snapshot(t, l), clusterID("prod"), func(netip.Addr) bool { return false })
 	must(t, err)
 	owners := map[string]netip.Addr{}
 	for addr, owner := range held {
@@ -99,7 +100,7 @@ func (c life) wantBuilt(t *testing.T, store *ledgertest.Store) {
 	if len(owners) != len(roles) {
 		t.Fatalf("the claims are %v, want one for each of %v", held, roles)
 	}
-	wantBody(t, l, ledger.Record{Kind: ledger.KindCluster, Name: "prod"}, bodies[5])
+	wantBody(t, l, ledger.Record{Ref: ref(record.KindCluster, "prod")}, bodies[5])
 	children, err := l.Children(t.Context(), c.gateway)
 	must(t, err)
 	if len(children) != 1 {
@@ -138,7 +139,7 @@ func dies(t *testing.T, verb string, fault func() func(context.Context, ledgerte
 		home, _ := join(store)
 		pool := nodes(t, "50")
 		pool.SingleCluster = true
-		c := life{pool: pool, gateway: register(t, home, ledger.KindGateway, "dc1", "{}"), record: home.ID(ledger.KindCluster, "", "prod")}
+		c := life{pool: pool, gateway: register(t, home, record.KindGateway, "dc1", "{}"), record: home.ID(ref(record.KindCluster, "prod"))}
 		run := c.build
 		if verb == "destroy" {
 			must(t, c.build(t.Context(), home))

@@ -14,9 +14,10 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// bubble runs a test in which time passes only while everybody waits.
+// bubble runs a test in which time passes only while all goroutines wait.
 func bubble(t *testing.T, f func(t *testing.T, store *ledgertest.Store)) {
 	t.Helper()
 	t.Parallel()
@@ -35,7 +36,7 @@ func lock(t *testing.T, l *ledger.Ledger, record uuid.UUID, holder string) *ledg
 func TestLockTakesFewCalls(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, p := join(store)
-		id := l.ID(ledger.KindCluster, "", "prod")
+		id := l.ID(ref(record.KindCluster, "prod"))
 		first := lock(t, l, id, "host:1")
 		wantCalls(t, p, map[string]int{ledgertest.List: 2, ledgertest.Now: 1, ledgertest.Create: 1})
 		time.Sleep(14 * time.Second) // just before the first heartbeat
@@ -44,18 +45,30 @@ func TestLockTakesFewCalls(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		must(t, first.Check(t.Context()))
 		wantCalls(t, p, map[string]int{ledgertest.Now: 1, ledgertest.Update: 1, ledgertest.Get: 2})
-		register(t, l, ledger.KindCluster, "prod", "{}")
+		register(t, l, record.KindCluster, "prod", "{}")
 		p.Reset()
-		must(t, first.Release(t.Context(), false))
-		wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Update: 1})
+		must(t, first.Release(t.Context()))
+		wantCalls(t, p, map[string]int{ledgertest.Update: 1}) // it has registered the record
 
 		again := lock(t, l, id, "host:2")
 		wantCalls(t, p, map[string]int{ledgertest.List: 2, ledgertest.Now: 1, ledgertest.Get: 2, ledgertest.Create: 1, ledgertest.Delete: 1})
-		if again.Recovered() || again.Epoch() != 2 {
-			t.Errorf("after a clean release: recovered %v, epoch %d; want false, 2", again.Recovered(), again.Epoch())
+		if again.Epoch() != 2 {
+			t.Errorf("the epoch after a release is %d, want 2", again.Epoch())
 		}
+		must(t, again.Release(t.Context()))
+		wantCalls(t, p, map[string]int{ledgertest.Update: 1}) // it has listed the record
+
+		last := lock(t, l, id, "host:3")
 		must(t, l.Unregister(t.Context(), id))
-		must(t, again.Release(t.Context(), false))
+		p.Reset()
+		must(t, last.Release(t.Context()))
+		wantCalls(t, p, map[string]int{ledgertest.Delete: 1}) // it has deleted the record
+		wantTags(t, store, 0)
+
+		unregistered := lock(t, l, id, "host:4")
+		p.Reset()
+		must(t, unregistered.Release(t.Context()))
+		wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Delete: 1})
 		wantTags(t, store, 0)
 	})
 }
@@ -63,8 +76,8 @@ func TestLockTakesFewCalls(t *testing.T) {
 func TestLockTagsGoWithTheRecordInEitherOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, _ := join(store)
-		id := register(t, l, ledger.KindCluster, "prod", "{}")
-		must(t, lock(t, l, id, "host:1").Release(t.Context(), false))
+		id := register(t, l, record.KindCluster, "prod", "{}")
+		must(t, lock(t, l, id, "host:1").Release(t.Context()))
 		wantTags(t, store, 2)
 		must(t, l.Unregister(t.Context(), id))
 		wantTags(t, store, 0)
@@ -75,7 +88,7 @@ func TestLiveHolderIsWaitedForAndThenNamed(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, _ := join(store)
 		b, _ := join(store)
-		id := a.ID(ledger.KindCluster, "", "prod")
+		id := a.ID(ref(record.KindCluster, "prod"))
 		held := lock(t, a, id, "laptop:42")
 		began := time.Now()
 		time.Sleep(10 * time.Minute)
@@ -95,7 +108,7 @@ func TestLiveHolderIsWaitedForAndThenNamed(t *testing.T) {
 			t.Errorf("the error does not name the holder: %v", err)
 		}
 		must(t, held.Check(t.Context()))
-		must(t, held.Release(t.Context(), false))
+		must(t, held.Release(t.Context()))
 	})
 }
 
@@ -103,31 +116,28 @@ func TestWaitingRunGetsTheLockOnRelease(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, _ := join(store)
 		b, _ := join(store)
-		id := register(t, a, ledger.KindCluster, "prod", "{}")
+		id := register(t, a, record.KindCluster, "prod", "{}")
 		held := lock(t, a, id, "a")
 		go func() {
 			time.Sleep(20 * time.Second)
-			_ = held.Release(context.Background(), false)
+			_ = held.Release(context.Background())
 		}()
 		asked := time.Now()
 		next := lock(t, b, id, "b")
 		if waited := time.Since(asked); waited < 20*time.Second || waited > 30*time.Second {
 			t.Errorf("the lock was got after %s, want soon after 20 s", waited)
 		}
-		if next.Recovered() {
-			t.Error("a clean release counts as a death")
-		}
-		must(t, next.Release(t.Context(), false))
+		must(t, next.Release(t.Context()))
 	})
 }
 
 func TestOfTwoContendersForADeadHoldersLockOneGetsIt(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, killed := join(store)
-		id := a.ID(ledger.KindCluster, "", "prod")
+		id := a.ID(ref(record.KindCluster, "prod"))
 		gone := lock(t, a, id, "a")
 		killed.Fail(dead)
-		defer func() { _ = gone.Release(context.Background(), false) }()
+		defer func() { _ = gone.Release(context.Background()) }()
 		var holders, worked atomic.Int32
 		var wg sync.WaitGroup
 		for range 2 {
@@ -141,15 +151,13 @@ func TestOfTwoContendersForADeadHoldersLockOneGetsIt(t *testing.T) {
 				if n := holders.Add(1); n != 1 {
 					t.Errorf("%d hold the lock", n)
 				}
-				if worked.Add(1) == 1 && !lease.Recovered() {
-					t.Error("the dead run is not noticed")
-				}
+				worked.Add(1)
 				time.Sleep(5 * time.Second)
 				if err := lease.Check(t.Context()); err != nil {
 					t.Error(err)
 				}
 				holders.Add(-1)
-				if err := lease.Release(t.Context(), false); err != nil {
+				if err := lease.Release(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -164,7 +172,7 @@ func TestOfTwoContendersForADeadHoldersLockOneGetsIt(t *testing.T) {
 func TestPausedHolderLearnsThatItLost(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, stopped := join(store)
-		id := a.ID(ledger.KindCluster, "", "prod")
+		id := a.ID(ref(record.KindCluster, "prod"))
 		paused := lock(t, a, id, "a")
 		wake := make(chan struct{})
 		stopped.Fail(func(context.Context, ledgertest.Call) ledgertest.Fault { <-wake; return ledgertest.None })
@@ -173,8 +181,8 @@ func TestPausedHolderLearnsThatItLost(t *testing.T) {
 		b, _ := join(store)
 		asked := time.Now()
 		next := lock(t, b, id, "b:2")
-		if time.Since(asked) > 20*time.Second || !next.Recovered() {
-			t.Errorf("taken over after %s, recovered %v", time.Since(asked), next.Recovered())
+		if time.Since(asked) > 20*time.Second {
+			t.Errorf("taken over after %s", time.Since(asked))
 		}
 		close(wake)
 		err := paused.Check(t.Context())
@@ -185,11 +193,11 @@ func TestPausedHolderLearnsThatItLost(t *testing.T) {
 		if !errors.As(context.Cause(paused.Context()), &lost) || lost.Record != id {
 			t.Errorf("the lease's context ended with %v", context.Cause(paused.Context()))
 		}
-		must(t, paused.Release(t.Context(), false))
-		must(t, paused.Release(t.Context(), true))
+		must(t, paused.Release(t.Context()))
+		must(t, paused.Release(t.Context()))
 		time.Sleep(time.Minute)
 		must(t, next.Check(t.Context()))
-		must(t, next.Release(t.Context(), false))
+		must(t, next.Release(t.Context()))
 		wantTags(t, store, 0)
 	})
 }
@@ -197,7 +205,7 @@ func TestPausedHolderLearnsThatItLost(t *testing.T) {
 func TestHolderThatWakesInTimeKeepsTheLock(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, slow := join(store)
-		id := a.ID(ledger.KindCluster, "", "prod")
+		id := a.ID(ref(record.KindCluster, "prod"))
 		held := lock(t, a, id, "a")
 		slow.Fail(dead)
 		time.Sleep(50 * time.Second)
@@ -210,7 +218,7 @@ func TestHolderThatWakesInTimeKeepsTheLock(t *testing.T) {
 		if _, err := b.Lock(t.Context(), id, "b"); !errors.Is(err, ledger.ErrLocked) {
 			t.Errorf("Lock: %v, want ErrLocked", err)
 		}
-		must(t, held.Release(t.Context(), false))
+		must(t, held.Release(t.Context()))
 		wantTags(t, store, 0)
 	})
 }
@@ -218,7 +226,7 @@ func TestHolderThatWakesInTimeKeepsTheLock(t *testing.T) {
 func TestHolderThatWakesDuringTheTakeoverKeepsTheLock(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, slow := join(store)
-		id := a.ID(ledger.KindCluster, "", "prod")
+		id := a.ID(ref(record.KindCluster, "prod"))
 		held := lock(t, a, id, "a")
 		slow.Fail(dead)
 		time.Sleep(61 * time.Second)
@@ -236,7 +244,7 @@ func TestHolderThatWakesDuringTheTakeoverKeepsTheLock(t *testing.T) {
 			t.Errorf("Lock: %v, want ErrLocked", err)
 		}
 		must(t, held.Check(t.Context()))
-		must(t, held.Release(t.Context(), false))
+		must(t, held.Release(t.Context()))
 		wantTags(t, store, 0)
 	})
 }
@@ -244,16 +252,13 @@ func TestHolderThatWakesDuringTheTakeoverKeepsTheLock(t *testing.T) {
 func TestDeadHolderIsNoticedWhenVCentersClockIsSetBack(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		a, killed := join(store)
-		id := a.ID(ledger.KindCluster, "", "prod")
+		id := a.ID(ref(record.KindCluster, "prod"))
 		gone := lock(t, a, id, "a")
 		killed.Fail(dead)
-		defer func() { _ = gone.Release(context.Background(), false) }()
+		defer func() { _ = gone.Release(context.Background()) }()
 		store.Advance(-time.Hour)
 		b, _ := join(store)
 		next := lock(t, b, id, "b")
-		if !next.Recovered() {
-			t.Error("the dead run is not noticed")
-		}
-		must(t, next.Release(t.Context(), false))
+		must(t, next.Release(t.Context()))
 	})
 }

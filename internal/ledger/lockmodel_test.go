@@ -14,6 +14,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // rough is a connection on which everything goes wrong that can: calls are
@@ -189,7 +190,7 @@ func contend(ctx context.Context, conn *rough, vcenter string, record uuid.UUID,
 			close(conn.dead)
 			return
 		}
-		_ = lease.Release(ctx, conn.chance(3))
+		_ = lease.Release(ctx)
 	}
 }
 
@@ -202,7 +203,7 @@ func TestLockHasOneHolderWhateverHappens(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			home := ledger.New(store, "vc")
 			// Registered, so that releases leave their tag.
-			record, err := home.Register(ctx, ledger.Record{Kind: ledger.KindCluster, Name: "prod", Body: []byte("{}")})
+			record, err := home.Register(ctx, ledger.Record{Ref: ref(record.KindCluster, "prod"), Body: []byte("{}")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +237,7 @@ func TestLockHasOneHolderWhateverHappens(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
-			if err := lease.Release(t.Context(), false); err != nil {
+			if err := lease.Release(t.Context()); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		})

@@ -7,63 +7,71 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// OverlapError says that two pools could hand out the same address.
+// OverlapError says that two IP pools could issue the same address.
 type OverlapError struct {
-	Name   string // of the pool that is looked at
-	Other  RegisteredPool
+	Name   string // of the IP pool that is compared
+	Other  RegisteredIPPool
 	Shared ipam.Range
 }
 
-// Error names both pools and what they share.
+// Error names both IP pools and what they share.
 func (e *OverlapError) Error() string {
-	which := "the address " + e.Shared.Start.String()
+	shared := "the address " + e.Shared.Start.String()
 	if e.Shared.Start != e.Shared.End {
-		which = fmt.Sprintf("addresses from %s to %s", e.Shared.Start, e.Shared.End)
+		shared = fmt.Sprintf("addresses from %s to %s", e.Shared.Start, e.Shared.End)
 	}
-	other := fmt.Sprintf("IP pool %q", e.Other.Record.Name)
-	if gateway := e.Other.Record.GatewayID; gateway != "" {
-		other += " of gateway " + gateway
+	other := e.Other.Ref.Describe()
+	if gateway := e.Other.Ref.GatewayID; gateway != uuid.Nil {
+		other += " of gateway " + gateway.String()
 	}
-	return fmt.Sprintf("IP pool %q and %s of this vCenter both have %s: two nodes could get the same one", e.Name, other, which)
+	return fmt.Sprintf("IP pool %q and %s of this vCenter both have %s: two nodes could get the same one", e.Name, other, shared)
 }
 
-// Overlaps compares a pool, registered or not, with all others of this vCenter:
-// with one, it could hand out the same addresses unless both name different
-// networks. Those of which nobody can tell are answered apart. It takes a list
-// call and two for each pool.
-func (l *Ledger) Overlaps(ctx context.Context, id uuid.UUID, body PoolBody) (overlaps []*OverlapError, damaged []RegisteredPool, err error) {
-	others, err := l.Pools(ctx)
+// Overlaps compares an IP pool, registered or not, with all others of this
+// vCenter: with one, it could issue the same addresses unless both name different
+// networks. Those that cannot be read are returned apart. It takes a list call
+// and two for each IP pool.
+func (l *Ledger) Overlaps(
+	ctx context.Context, id uuid.UUID, body record.IPPool,
+) (overlaps []*OverlapError, unreadable []RegisteredIPPool, err error) {
+	others, err := l.IPPools(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, other := range others {
 		switch {
 		case other.ID == id:
-		case other.Damage != nil:
-			damaged = append(damaged, other)
+		case other.Unreadable != nil:
+			unreadable = append(unreadable, other)
 		default:
-			if overlap := body.Overlap(other); overlap != nil {
+			if overlap := other.Overlap(body); overlap != nil {
 				overlaps = append(overlaps, overlap)
 			}
 		}
 	}
-	return overlaps, damaged, nil
+	return overlaps, unreadable, nil
 }
 
-// Overlap tells whether two pools could hand out the same addresses; nil where
-// they could not, or where one of them is no pool.
-func (b PoolBody) Overlap(other RegisteredPool) *OverlapError {
-	if !MaybeSameNetwork(b.Network, other.Body.Network) {
+// Overlap compares the IP pool with one that has this body; nil where they could
+// not issue the same address, or where one of them is not valid.
+func (p RegisteredIPPool) Overlap(body record.IPPool) *OverlapError {
+	if !body.MayServe(p.Body.Network) {
 		return nil
 	}
-	ours, err := b.IPAM()
-	theirs, err2 := other.Body.IPAM()
-	if err == nil && err2 == nil {
-		if shared, ok := ours.Shared(theirs); ok {
-			return &OverlapError{Name: b.Name, Other: other, Shared: shared}
-		}
+	ours, err := body.Addresses()
+	if err != nil {
+		return nil
 	}
-	return nil
+	theirs, err := p.Body.Addresses()
+	if err != nil {
+		return nil
+	}
+	shared, ok := ours.Shared(theirs)
+	if !ok {
+		return nil
+	}
+	return &OverlapError{Name: body.Name, Other: p, Shared: shared}
 }

@@ -6,126 +6,183 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
+	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Record is a registered gateway, pool, account or cluster.
+// Record is the record of a gateway, cloud account, IP pool or cluster.
 type Record struct {
-	Kind      Kind
-	Name      string
-	GatewayID string // empty: the system gateway
-	Body      []byte // JSON
+	record.Ref
+	Body []byte // JSON
 }
 
-// TagName is the name of the record's tag in vCenter.
-func (r Record) TagName() string {
-	gateway := r.GatewayID
-	if gateway == "" {
-		gateway = "-"
+// NewRecord returns the record of a body of package record.
+func NewRecord(ref record.Ref, body any) (Record, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return Record{}, fmt.Errorf("encode the record of %s: %w", ref.Describe(), err)
 	}
-	return string(r.Kind) + ":" + gateway + "/" + r.Name
+	return Record{Ref: ref, Body: raw}, nil
 }
 
-// recordOf reads the name of a record's tag.
-func recordOf(tagName string) (Record, error) {
-	kind, rest, ok := strings.Cut(tagName, ":")
-	gateway, name, ok2 := strings.Cut(rest, "/")
-	if !ok || !ok2 || kind == "" || gateway == "" || name == "" {
-		return Record{}, fmt.Errorf("%q is not the name of a record", tagName)
-	}
-	if gateway == "-" {
-		gateway = ""
-	}
-	return Record{Kind: Kind(kind), GatewayID: gateway, Name: name}, nil
+// Cluster decodes the body of a cluster's or gateway's record. Errors are a
+// *DamagedError or a *record.NewerError.
+func (r Record) Cluster() (body record.Cluster, err error) {
+	err = r.decode(&body, record.KindCluster, record.KindGateway)
+	return body, err
 }
 
-func (r Record) check() error {
-	switch {
-	case r.Name == "" || strings.ContainsFunc(r.Name, unicode.IsControl) || strings.TrimSpace(r.Name) != r.Name:
-		return fmt.Errorf("%q is not a name for a record", r.Name)
-	case strings.ContainsAny(r.GatewayID, "/:"):
-		return fmt.Errorf("%q is not the id of a gateway", r.GatewayID)
-	case len(r.TagName()) > MaxName:
-		return fmt.Errorf("the name is too long: a record's tag %q has more than %d bytes", r.TagName(), MaxName)
+// IPPool decodes the body of an IP pool's record, whose addresses are valid.
+// Errors are a *DamagedError or a *record.NewerError.
+func (r Record) IPPool() (body record.IPPool, err error) {
+	if err := r.decode(&body, record.KindIPPool); err != nil {
+		return body, err
+	}
+	if _, err := body.Addresses(); err != nil {
+		return body, r.malformed(err)
+	}
+	return body, nil
+}
+
+// CloudAccount decodes the body of a cloud account's record. Errors are a
+// *DamagedError or a *record.NewerError.
+func (r Record) CloudAccount() (body record.CloudAccount, err error) {
+	err = r.decode(&body, record.KindCloudAccount)
+	return body, err
+}
+
+func (r Record) decode(body any, kinds ...record.Kind) error {
+	if !slices.Contains(kinds, r.Kind) {
+		return r.malformed(fmt.Errorf("it is not that of a %s", kinds[0]))
+	}
+	err := json.Unmarshal(r.Body, body)
+	var newer *record.NewerError
+	if errors.As(err, &newer) {
+		return &record.NewerError{Ref: r.Ref, Version: newer.Version}
+	}
+	if err != nil {
+		return r.malformed(err)
 	}
 	return nil
 }
 
-// Register makes a record and answers its id, which is ID of its parts. What
-// belongs to a gateway is noted as its child, as "IP pool nodes" or "cluster
-// prod", and a pool for Pools. When the name is taken, the error is a
-// *RecordExistsError with the record that is there. After an error of another
-// kind the record may or may not be there; Register again.
+func (r Record) malformed(err error) error {
+	return &DamagedError{Name: r.String(), Why: fmt.Sprintf("its description makes no %s: %s", r.Kind, err)}
+}
+
+// checkNewer returns a *record.NewerError for a record tag that this provider
+// does not understand. Where the body's version stands is the same in every
+// version, and so is how a long body is split.
+func (l *Ledger) checkNewer(tag Tag) error {
+	start := tag.Description
+	if p, ok := parsePointer(start); ok {
+		start = p.first
+	}
+	var newer *record.NewerError
+	if !errors.As(record.CheckVersion([]byte(start)), &newer) {
+		return nil
+	}
+	newer.Ref, _ = l.refOf(tag)
+	return newer
+}
+
+// refOf reads the name of a record's tag; false where it is not that of the record
+// with the tag's id, which means that the tag was renamed.
+func (l *Ledger) refOf(tag Tag) (record.Ref, bool) {
+	ref, err := record.ParseRef(tag.Name)
+	if err != nil || l.ID(ref) != tag.ID {
+		return record.Ref{}, false
+	}
+	return ref, true
+}
+
+// Register creates a record and returns its id, which is ID of its reference. A
+// record that belongs to a gateway is noted as its child, and an IP pool for
+// IPPools. Where the name is taken, the error is a *RecordExistsError. After an
+// error of another kind the record may or may not exist; Register again.
 func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
-	id := l.ID(r.Kind, r.GatewayID, r.Name)
-	if err := r.check(); err != nil {
+	id := l.ID(r.Ref)
+	wrap := func(err error) error { return fmt.Errorf("register %s: %w", r.Ref, err) }
+	if err := r.Validate(); err != nil {
 		return id, err
 	}
 	body, err := compact(r.Body)
 	if err != nil {
-		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
+		return id, wrap(err)
 	}
-	if err := l.link(ctx, id, r); err != nil {
-		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
+
+	if err := l.link(ctx, id, r.Ref); err != nil {
+		return id, wrap(err)
 	}
-	head, where, err := l.writeChunks(ctx, id, body, 0)
+	description, chunks, err := l.writeChunks(ctx, id, body, 0)
 	if err != nil {
-		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
+		return id, wrap(err)
 	}
-	err = l.store.Create(ctx, Tag{ID: id, Name: r.TagName(), Description: head})
+	err = l.store.Create(ctx, Tag{ID: id, Name: r.String(), Description: description})
 	if errors.Is(err, ErrExists) {
-		l.dropChunks(ctx, id, where)
+		l.deleteChunks(ctx, id, chunks)
 		existing, rerr := l.Record(ctx, id)
-		if rerr != nil && !errors.Is(rerr, ErrNotFound) {
-			return id, fmt.Errorf("%s is registered already, and cannot be read: %w", r.TagName(), errors.Join(ErrExists, rerr))
+		if errors.Is(rerr, ErrNotFound) {
+			rerr = nil // it may not be read
 		}
-		return id, &RecordExistsError{ID: id, Existing: existing, Name: r.TagName()}
+		return id, &RecordExistsError{ID: id, Ref: r.Ref, Existing: existing, Unreadable: rerr}
 	}
 	if err != nil {
-		return id, fmt.Errorf("register %s: %w", r.TagName(), err)
+		l.notePresence(id, presenceUnknown)
+		return id, wrap(err)
 	}
+	l.notePresence(id, present)
 	return id, nil
 }
 
-// rereads is how often a reader starts over when a writer is at work under it.
-const rereads = 5
+// maxAttempts is how often an operation starts over when another run is at work
+// under it, or vCenter is slow.
+const maxAttempts = 5
 
-// Record reads a record; ErrNotFound when there is none, a *DamagedError when
-// its tags are not as they were written. One call, and one for each chunk of a
-// long body.
+// Record reads a record: one call, and one for each chunk of a long body.
+// ErrNotFound: there is none. A *DamagedError: its tags are not as they were
+// written. A *record.NewerError: it is not understood. In both cases the record
+// has no body, and no reference where its tag was renamed.
 func (l *Ledger) Record(ctx context.Context, id uuid.UUID) (Record, error) {
-	var tag Tag
-	for range rereads {
-		var err error
-		if tag, err = l.store.Get(ctx, id); err != nil {
+	var r Record
+	for range maxAttempts {
+		tag, err := l.store.Get(ctx, id)
+		if err != nil {
 			return Record{}, fmt.Errorf("read record %s: %w", id, err)
 		}
-		r, err := recordOf(tag.Name)
-		if err != nil || l.ID(r.Kind, r.GatewayID, r.Name) != id {
-			return Record{}, &DamagedError{ID: id, Name: tag.Name, Renamed: true, Why: fmt.Sprintf("its name is not that of the record with the id %s", id)}
+		ref, ok := l.refOf(tag)
+		r = Record{Ref: ref}
+		if err := l.checkNewer(tag); err != nil {
+			return r, err
 		}
-		r.Body, err = l.readBody(ctx, id, tag.Description)
+		if !ok {
+			return r, &DamagedError{Name: tag.Name, Renamed: true,
+				Why: fmt.Sprintf("its name is not that of the record with the id %s", id)}
+		}
+
+		body, err := l.readBody(ctx, id, tag.Description)
 		switch {
 		case errors.Is(err, errTorn):
-			continue // a writer is at work, perhaps
+			continue // a writer may be at work
 		case err != nil:
-			return Record{}, fmt.Errorf("read %s: %w", tag.Name, err)
-		case !json.Valid(r.Body):
-			return r, &DamagedError{ID: id, Name: tag.Name, Why: "its description is not JSON"}
+			return r, fmt.Errorf("read %s: %w", tag.Name, err)
+		case !json.Valid(body):
+			return r, &DamagedError{Name: tag.Name, Why: "its description is not JSON"}
 		}
+		r.Body = body
 		return r, nil
 	}
-	r, _ := recordOf(tag.Name)
-	return r, &DamagedError{ID: id, Name: tag.Name, Why: "the parts of its description are not there, or do not belong together"}
+	return r, &DamagedError{Name: r.String(), Why: "the parts of its description are not there, or do not belong together"}
 }
 
-// UpdateRecord replaces a record's body; ErrNotFound when there is no such
+// UpdateRecord replaces a record's body; ErrNotFound where there is no such
 // record. A reader sees the old body or the new one, wherever the writer dies.
-// After an error either may stand. What rests of a pool's addresses is
-// forgotten for those that the new body has no more.
+// After an error either may stand. A body of a newer version is a
+// *record.NewerError and stands. Of an IP pool, the cool-downs of addresses that
+// the new body no longer has are deleted.
 func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) error {
 	body, err := compact(body)
 	if err != nil {
@@ -135,21 +192,26 @@ func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) er
 	if err != nil {
 		return fmt.Errorf("update record %s: %w", id, err)
 	}
-	if r, err := recordOf(tag.Name); err == nil && r.Kind == KindPool {
-		if err := l.poolChanges(ctx, id, r, tag.Description, body); err != nil {
-			return fmt.Errorf("update %s: %w", tag.Name, err)
+	wrap := func(err error) error { return fmt.Errorf("update %s: %w", tag.Name, err) }
+	if err := l.checkNewer(tag); err != nil {
+		return wrap(err)
+	}
+
+	if ref, err := record.ParseRef(tag.Name); err == nil && ref.Kind == record.KindIPPool {
+		if err := l.prepareIPPoolUpdate(ctx, id, ref, tag.Description, body); err != nil {
+			return wrap(err)
 		}
 	}
 	old, _ := parsePointer(tag.Description)
-	head, _, err := l.writeChunks(ctx, id, body, old.generation)
+	description, _, err := l.writeChunks(ctx, id, body, old.generation)
 	if err != nil {
-		return fmt.Errorf("update %s: %w", tag.Name, err)
+		return wrap(err)
 	}
-	if err := l.store.Update(ctx, id, head); err != nil {
-		return fmt.Errorf("update %s: %w", tag.Name, err)
+	if err := l.store.Update(ctx, id, description); err != nil {
+		return wrap(err)
 	}
 	// The new body stands. What cannot be deleted now is left for Unregister.
-	l.dropChunks(ctx, id, old)
+	l.deleteChunks(ctx, id, old)
 	return nil
 }
 
@@ -161,7 +223,7 @@ func compact(body []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// idSet is what one list call saw.
+// idSet is what a list call returned.
 type idSet map[uuid.UUID]struct{}
 
 func (s idSet) has(id uuid.UUID) bool {
@@ -169,7 +231,7 @@ func (s idSet) has(id uuid.UUID) bool {
 	return ok
 }
 
-func (l *Ledger) listed(ctx context.Context) (idSet, error) {
+func (l *Ledger) list(ctx context.Context) (idSet, error) {
 	ids, err := l.store.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the ledger's tags: %w", err)

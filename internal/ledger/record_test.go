@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"pgregory.net/rapid"
+	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // bodies are of every size that is kept differently: within one tag, just
@@ -33,13 +33,13 @@ var bodies = func() []string {
 
 func wantBody(t *testing.T, l *ledger.Ledger, r ledger.Record, bodies ...string) {
 	t.Helper()
-	got, err := l.Record(t.Context(), l.ID(r.Kind, r.GatewayID, r.Name))
+	got, err := l.Record(t.Context(), l.ID(r.Ref))
 	must(t, err)
 	if !slices.Contains(bodies, string(got.Body)) {
 		t.Fatalf("the body is %s, want one of %q", got.Body, bodies)
 	}
-	if got.Kind != r.Kind || got.Name != r.Name || got.GatewayID != r.GatewayID {
-		t.Fatalf("the record is %+v, want %+v", got, r)
+	if got.Ref != r.Ref {
+		t.Fatalf("the record is %s, want %s", got, r)
 	}
 }
 
@@ -48,9 +48,11 @@ func TestRecordsOfEverySizeAreKept(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, _ := join(store)
 	for i, body := range bodies {
-		r := ledger.Record{Kind: ledger.KindPool, Name: fmt.Sprintf("team a/%d: nodes", i), GatewayID: fmt.Sprint("gw", i%2), Body: []byte(body)}
-		if i > 3 {
-			r.GatewayID = ""
+		r := ledger.Record{Ref: ref(record.KindIPPool, fmt.Sprintf("team a/%d: nodes", i)), Body: []byte(body)}
+		notes := 1 // in the index
+		if i <= 3 {
+			r.GatewayID = clusterID(fmt.Sprint("gw", i%2))
+			notes++ // at the gateway
 		}
 		id, err := l.Register(t.Context(), r)
 		must(t, err)
@@ -62,7 +64,7 @@ func TestRecordsOfEverySizeAreKept(t *testing.T) {
 			if len(next) > 254 {
 				parts = (len(next) - 228 + 251) / 252
 			}
-			wantTags(t, store, 2+parts) // and its place among the pools
+			wantTags(t, store, 1+parts+notes)
 			for _, tag := range store.Tags() {
 				if len(tag.Description) > 254 {
 					t.Errorf("the description of %s has %d bytes", tag.Name, len(tag.Description))
@@ -85,7 +87,7 @@ func TestDamagedBodyIsAnError(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	id := register(t, l, ledger.KindCluster, "prod", bodies[5])
+	id := register(t, l, record.KindCluster, "prod", bodies[5])
 	part := store.Tags()[0]
 	if part.ID == id {
 		part = store.Tags()[1]
@@ -99,9 +101,9 @@ func TestDamagedBodyIsAnError(t *testing.T) {
 func TestShortRecordsCostOneCallEach(t *testing.T) {
 	t.Parallel()
 	l, p := join(ledgertest.NewStore())
-	id := register(t, l, ledger.KindCluster, "prod", `{ "a" : 1 }`)
+	id := register(t, l, record.KindCluster, "prod", `{ "a" : 1 }`)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 1})
-	wantBody(t, l, ledger.Record{Kind: ledger.KindCluster, Name: "prod"}, `{"a":1}`)
+	wantBody(t, l, ledger.Record{Ref: ref(record.KindCluster, "prod")}, `{"a":1}`)
 	wantCalls(t, p, map[string]int{ledgertest.Get: 1})
 	must(t, l.UpdateRecord(t.Context(), id, []byte("{}")))
 	wantCalls(t, p, map[string]int{ledgertest.Get: 1, ledgertest.Update: 1})
@@ -111,31 +113,31 @@ func TestNamesAreRegisteredOnce(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
-	id := register(t, l, ledger.KindCluster, "prod", bodies[5])
+	id := register(t, l, record.KindCluster, "prod", bodies[5])
 	tags := len(store.Tags())
-	_, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindCluster, Name: "prod", Body: []byte(bodies[6])})
+	_, err := l.Register(t.Context(), ledger.Record{Ref: ref(record.KindCluster, "prod"), Body: []byte(bodies[6])})
 	var exists *ledger.RecordExistsError
 	if !errors.As(err, &exists) || !errors.Is(err, ledger.ErrExists) || exists.ID != id || string(exists.Existing.Body) != bodies[5] {
 		t.Fatalf("Register of a name that is taken: %v, want a *RecordExistsError", err)
 	}
 	wantTags(t, store, tags)
 	for _, other := range []ledger.Record{
-		{Kind: ledger.KindGateway, Name: "prod", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "prod", GatewayID: "gw", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "prod-2", Body: []byte("{}")},
+		{Ref: ref(record.KindGateway, "prod"), Body: []byte("{}")},
+		{Ref: record.Ref{Kind: record.KindCluster, Name: "prod", GatewayID: clusterID("gw")}, Body: []byte("{}")},
+		{Ref: ref(record.KindCluster, "prod-2"), Body: []byte("{}")},
 	} {
 		if _, err := l.Register(t.Context(), other); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, bad := range []ledger.Record{
-		{Kind: ledger.KindCluster, Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: " x", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "x\ny", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: strings.Repeat("x", 250), Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "x", GatewayID: "a/b", Body: []byte("{}")},
-		{Kind: ledger.KindCluster, Name: "x", Body: []byte("no JSON")},
-		{Kind: ledger.KindCluster, Name: "x", Body: []byte(`"` + strings.Repeat("x", 5000) + `"`)},
+		{Ref: ref(record.KindCluster, ""), Body: []byte("{}")},
+		{Ref: ref(record.KindCluster, " x"), Body: []byte("{}")},
+		{Ref: ref(record.KindCluster, "x\ny"), Body: []byte("{}")},
+		{Ref: ref(record.KindCluster, strings.Repeat("x", 250)), Body: []byte("{}")},
+		{Ref: ref("no kind", "x"), Body: []byte("{}")},
+		{Ref: ref(record.KindCluster, "x"), Body: []byte("no JSON")},
+		{Ref: ref(record.KindCluster, "x"), Body: []byte(`"` + strings.Repeat("x", 5000) + `"`)},
 	} {
 		if _, err := l.Register(t.Context(), bad); err == nil {
 			t.Errorf("%.60s was registered", fmt.Sprint(bad))
@@ -146,17 +148,17 @@ func TestNamesAreRegisteredOnce(t *testing.T) {
 func TestIDsDependOnAllParts(t *testing.T) {
 	t.Parallel()
 	a, b := ledger.New(nil, "vc-1"), ledger.New(nil, "vc-2")
-	if a.ID(ledger.KindPool, "gw", "nodes") != ledger.New(nil, "vc-1").ID(ledger.KindPool, "gw", "nodes") {
+	nodes := record.Ref{Kind: record.KindIPPool, GatewayID: clusterID("gw"), Name: "nodes"}
+	if a.ID(nodes) != ledger.New(nil, "vc-1").ID(nodes) {
 		t.Error("the id is not the same each time")
 	}
-	seen := map[string]string{}
-	for what, id := range map[string]string{
-		"pool":           a.ID(ledger.KindPool, "gw", "nodes").String(),
-		"its vCenter":    b.ID(ledger.KindPool, "gw", "nodes").String(),
-		"its kind":       a.ID(ledger.KindAccount, "gw", "nodes").String(),
-		"its gateway":    a.ID(ledger.KindPool, "", "nodes").String(),
-		"its name":       a.ID(ledger.KindPool, "gw", "node").String(),
-		"where it parts": a.ID(ledger.KindPool, "g", "wnodes").String(),
+	seen := map[uuid.UUID]string{}
+	for what, id := range map[string]uuid.UUID{
+		"IP pool":     a.ID(nodes),
+		"its vCenter": b.ID(nodes),
+		"its kind":    a.ID(record.Ref{Kind: record.KindCloudAccount, GatewayID: nodes.GatewayID, Name: nodes.Name}),
+		"its gateway": a.ID(ref(record.KindIPPool, "nodes")),
+		"its name":    a.ID(record.Ref{Kind: record.KindIPPool, GatewayID: nodes.GatewayID, Name: "node"}),
 	} {
 		if other, twice := seen[id]; twice {
 			t.Errorf("%s and %s have the same id", what, other)
@@ -165,11 +167,23 @@ func TestIDsDependOnAllParts(t *testing.T) {
 	}
 }
 
+func TestIDsAreUUIDv5(t *testing.T) {
+	t.Parallel()
+	l, _ := join(nil)
+	pool := l.ID(ref(record.KindIPPool, "nodes"))
+	for i := range 50 {
+		id := l.ID(ref(record.KindIPPool, fmt.Sprint(i)))
+		if id.Version() != 5 || id.Variant() != uuid.RFC4122 || id == pool {
+			t.Errorf("%s is no UUIDv5", id)
+		}
+	}
+}
+
 // TestReaderSeesOldOrNewWhereverTheWriterDies kills a writer at each of its
 // calls, for bodies of all sizes.
 func TestReaderSeesOldOrNewWhereverTheWriterDies(t *testing.T) {
 	t.Parallel()
-	r := ledger.Record{Kind: ledger.KindCluster, Name: "prod"}
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod")}
 	for _, old := range bodies {
 		for _, next := range []string{bodies[0], bodies[4], bodies[5]} {
 			for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
@@ -199,7 +213,7 @@ func TestReaderSeesOldOrNewWhereverTheWriterDies(t *testing.T) {
 // reader.
 func TestReaderSeesOldOrNewWhileAWriterIsAtWork(t *testing.T) {
 	t.Parallel()
-	r := ledger.Record{Kind: ledger.KindCluster, Name: "prod"}
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod")}
 	for k := 1; k < 12; k++ {
 		store := ledgertest.NewStore()
 		writer, _ := join(store)
@@ -221,7 +235,7 @@ func TestReaderSeesOldOrNewWhileAWriterIsAtWork(t *testing.T) {
 // while another writes.
 func TestWriterThatWakesLateDoesNotMixBodies(t *testing.T) {
 	t.Parallel()
-	r := ledger.Record{Kind: ledger.KindCluster, Name: "prod"}
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod")}
 	for k := 1; k < 12; k++ {
 		store := ledgertest.NewStore()
 		l, _ := join(store)
@@ -241,78 +255,5 @@ func TestWriterThatWakesLateDoesNotMixBodies(t *testing.T) {
 		wantBody(t, l, r, bodies[5], bodies[6])
 		must(t, l.Unregister(t.Context(), id))
 		wantTags(t, store, 0)
-	}
-}
-
-func TestChildrenAreASet(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		store := ledgertest.NewStore()
-		l, _ := join(store)
-		parent, other := register(t, l, ledger.KindGateway, "dc1", "{}"), register(t, l, ledger.KindAccount, "team", "{}")
-		must(t, l.AddChild(t.Context(), other, "cluster-0"))
-		model := map[string]bool{}
-		names := make([]string, 40)
-		for i := range names {
-			names[i] = fmt.Sprint("cluster-", i)
-		}
-		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
-			name := rapid.SampledFrom(names).Draw(rt, "child")
-			if rapid.IntRange(0, 2).Draw(rt, "remove") == 0 {
-				must(t, l.RemoveChild(t.Context(), parent, name))
-				delete(model, name)
-			} else {
-				must(t, l.AddChild(t.Context(), parent, name))
-				model[name] = true
-			}
-		}
-		var want []string
-		for name := range model {
-			want = append(want, name)
-		}
-		slices.Sort(want)
-		got, err := l.Children(t.Context(), parent)
-		must(t, err)
-		if !slices.Equal(got, want) {
-			rt.Fatalf("the children are %v, want %v", got, want)
-		}
-		err = l.Unregister(t.Context(), parent)
-		var used *ledger.InUseError
-		if len(want) > 0 && (!errors.As(err, &used) || !errors.Is(err, ledger.ErrInUse) || !slices.Equal(used.Children, want)) {
-			rt.Fatalf("Unregister of a record with children: %v, want an *InUseError", err)
-		}
-		for _, name := range want {
-			must(t, l.RemoveChild(t.Context(), parent, name))
-		}
-		must(t, l.RemoveChild(t.Context(), other, "cluster-0"))
-		must(t, l.Unregister(t.Context(), parent))
-		must(t, l.Unregister(t.Context(), other))
-		if tags := store.Tags(); len(tags) > 0 {
-			rt.Fatalf("tags are left: %v", tags)
-		}
-	})
-}
-
-func TestChildrenAreAddedByManyAtOnce(t *testing.T) {
-	t.Parallel()
-	store := ledgertest.NewStore()
-	first, _ := join(store)
-	parent := first.ID(ledger.KindGateway, "", "dc1")
-	var wg sync.WaitGroup
-	for i := range 256 {
-		wg.Go(func() {
-			l, _ := join(store)
-			if err := l.AddChild(t.Context(), parent, fmt.Sprint("cluster-", i)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if children, err := first.Children(t.Context(), parent); err != nil || len(children) != 256 {
-		t.Errorf("%d children (%v), want 256", len(children), err)
-	}
-	must(t, first.AddChild(t.Context(), parent, "cluster-7"))
-	if err := first.AddChild(t.Context(), parent, "one more"); err == nil {
-		t.Error("the 257th child was added")
 	}
 }

@@ -4,76 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"time"
 )
 
-// errReleased is what Check answers after Release.
-var errReleased = fmt.Errorf("the lock was released by this run: %w", ErrLost)
+// releaseWindow is how old the proof of ownership may be when a claim is
+// deleted. A delete carries no condition: a run that was paused between reading
+// and deleting must not delete what another owner has claimed since.
+const releaseWindow = 10 * time.Second
 
-// Release gives the lock back. dirty tells the next run to look for what this
-// one may have left. A lease that is lost is left alone, which is no error: the
-// new holder cleans up. Releasing again changes nothing. ctx being cancelled
-// does not keep the lock from being released.
+// Release gives an address back. It cools down for the pool's ReuseDelay: until
+// then no other cluster gets it. One that is free is success; one that another
+// owner has is a *HeldError, and nothing is deleted. Prove first that nothing
+// uses the address any more.
 //
-// After an error the lock is taken over once its heartbeat is stale.
-func (s *Lease) Release(ctx context.Context, dirty bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*callBudget)
-	defer cancel()
-	s.stop()
-	<-s.done
-	// Only the current holder may write: see to that first.
-	err := s.Check(ctx)
-	if errors.Is(err, ErrLost) {
+// It takes three calls: the claim is read, as the proof of ownership, the
+// cool-down begins, the claim is deleted. A run without a lock also reads
+// vCenter's clock, once a minute.
+func (l *Ledger) Release(ctx context.Context, pool IPPool, addr netip.Addr, owner Owner) error {
+	wrap := func(err error) error { return fmt.Errorf("release address %s: %w", addr, err) }
+	if !owner.Known() {
+		return wrap(errors.New("the owner is not known"))
+	}
+
+	for range maxAttempts {
+		started := l.Clock.Now()
+		claim, err := l.readClaim(ctx, pool.ID, addr)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return wrap(err)
+		}
+		if claim.owner() != owner {
+			return &HeldError{IPPool: pool.label(), Address: addr, Owner: claim.owner(), Since: parseTime(claim.Since)}
+		}
+
+		// First the cool-down and then the claim: in between the address is claimed.
+		if pool.ReuseDelay > 0 && pool.Contains(addr) {
+			if err := l.startCooldown(ctx, pool, addr, owner.Cluster); err != nil {
+				return wrap(err)
+			}
+		}
+
+		if elapsed(l.Clock.Now(), started) > releaseWindow {
+			continue
+		}
+		if err := l.store.Delete(ctx, claimID(pool.ID, addr)); err != nil {
+			return wrap(err)
+		}
 		return nil
 	}
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return fmt.Errorf("release the lock of record %s: %w", s.record, context.Cause(ctx))
-	}
-	s.mu.Lock()
-	again := s.lost != nil
-	if !again {
-		s.lost = errReleased
-	}
-	s.mu.Unlock()
-	defer s.end(errReleased)
-	if again {
-		return nil
-	}
-	if err == nil {
-		err = s.giveBack(ctx, dirty)
-	}
-	if err != nil {
-		return fmt.Errorf("release the lock of record %s: %w", s.record, err)
-	}
-	return nil
-}
-
-// giveBack leaves a free or dirty tag, or none where the record is gone.
-func (s *Lease) giveBack(ctx context.Context, dirty bool) error {
-	s.dropOlder(ctx)
-	s.note.State, s.note.Heartbeat = stateFree, ""
-	if dirty {
-		s.note.State = stateDirty
-		return s.settled(ctx)
-	}
-	if len(s.older) == 0 {
-		_, err := s.l.store.Get(ctx, s.record)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if err != nil || s.epoch >= epochsWrap {
-			return s.l.store.Delete(ctx, lockID(s.record, s.epoch))
-		}
-	}
-	return s.settled(ctx)
-}
-
-// settled writes the last word of this holder.
-func (s *Lease) settled(ctx context.Context) error {
-	if err := s.write(ctx); err != nil && !errors.Is(err, ErrLost) {
-		return err
-	}
-	return nil
+	return wrap(fmt.Errorf("vCenter took longer than %s to respond, %d times", releaseWindow, maxAttempts))
 }

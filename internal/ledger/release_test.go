@@ -42,26 +42,26 @@ func TestRestrictedPoolHasOneCluster(t *testing.T) {
 	pool := nodes(t, "50")
 	pool.SingleCluster = true
 	l, p := join(store)
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	p.Reset()
 	addr := claim(t, l, pool, owner("prod", 1), snap)
 	claim(t, l, pool, owner("prod", 2), snap)
 	wantCalls(t, p, map[string]int{ledgertest.Create: 3})
 
 	var reserved *ledger.ReservedError
-	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) || reserved.Cluster != "prod" || reserved.Pool != "nodes" || reserved.Since.IsZero() {
+	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) || reserved.Cluster != clusterID("prod") || reserved.IPPool != "nodes" || reserved.Since.IsZero() {
 		t.Fatalf("Claim by another cluster: %v, want a *ReservedError", err)
 	}
 	if err := l.ClaimAddress(t.Context(), pool, owner("dev", 1), addr.Next().Next().Next()); !errors.Is(err, ledger.ErrReserved) {
 		t.Errorf("ClaimAddress by another cluster: %v, want ErrReserved", err)
 	}
-	must(t, l.ReleaseReservation(t.Context(), pool.ID, "dev")) // not its own
-	if cluster, _, err := l.Reservation(t.Context(), pool.ID); err != nil || cluster != "prod" {
+	must(t, l.ReleaseReservation(t.Context(), pool.ID, clusterID("dev"))) // not its own
+	if cluster, _, err := l.Reservation(t.Context(), pool.ID); err != nil || cluster != clusterID("prod") {
 		t.Errorf("the pool is reserved for %q (%v)", cluster, err)
 	}
-	must(t, l.ReleaseReservation(t.Context(), pool.ID, "prod"))
-	must(t, l.ReleaseReservation(t.Context(), pool.ID, "prod"))
-	claim(t, l, pool, owner("dev", 1), taken(t, l))
+	must(t, l.ReleaseReservation(t.Context(), pool.ID, clusterID("prod")))
+	must(t, l.ReleaseReservation(t.Context(), pool.ID, clusterID("prod")))
+	claim(t, l, pool, owner("dev", 1), snapshot(t, l))
 }
 
 func TestManyClustersWantARestrictedPoolAndOneGetsIt(t *testing.T) {
@@ -76,7 +76,7 @@ func TestManyClustersWantARestrictedPoolAndOneGetsIt(t *testing.T) {
 		wg.Go(func() {
 			cluster := fmt.Sprint("cluster", i/2)
 			l, _ := join(store)
-			snap, err := l.Taken(t.Context())
+			snap, err := l.Snapshot(t.Context())
 			if err != nil {
 				t.Error(err)
 				return
@@ -102,7 +102,7 @@ func TestReleaseDeletesOnlyTheOwnersClaim(t *testing.T) {
 	store := ledgertest.NewStore()
 	l, p := join(store)
 	pool := nodes(t, "50")
-	addr := claim(t, l, pool, owner("prod", 1), taken(t, l))
+	addr := claim(t, l, pool, owner("prod", 1), snapshot(t, l))
 	var held *ledger.HeldError
 	if err := l.Release(t.Context(), pool, addr, owner("prod", 2)); !errors.As(err, &held) || held.Owner != owner("prod", 1) {
 		t.Fatalf("Release of another owner's address: %v, want a *HeldError", err)
@@ -175,7 +175,7 @@ func TestAddressWhoseTagMayNotBeReadIsTaken(t *testing.T) {
 	must(t, other.ClaimAddress(t.Context(), pool, owner("dev", 1), netip.MustParseAddr("10.0.0.2")))
 	conn := veiled{Store: store, hidden: map[uuid.UUID]bool{store.Tags()[0].ID: true}}
 	l, _ := join(conn)
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	got := map[netip.Addr]bool{}
 	for n := range 2 {
 		got[claim(t, l, pool, owner("prod", n), snap)] = true
@@ -192,7 +192,7 @@ func TestSweepReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
 	t.Parallel()
 	l, p := join(ledgertest.NewStore())
 	pool := nodes(t, "50")
-	snap := taken(t, l)
+	snap := snapshot(t, l)
 	known := map[netip.Addr]bool{}
 	var stray netip.Addr
 	for n := range 10 {
@@ -201,13 +201,13 @@ func TestSweepReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
 		claim(t, l, pool, owner("dev", n), snap)
 	}
 	for _, addr := range snap.Addresses(pool) {
-		if o, err := l.Holder(t.Context(), pool.ID, addr); err != nil || o.Cluster == "dev" {
+		if o, err := l.Holder(t.Context(), pool.ID, addr); err != nil || o.Cluster == clusterID("dev") {
 			known[addr] = o.Node != owner("dev", 0).Node
 		}
 	}
-	snap = taken(t, l)
+	snap = snapshot(t, l)
 	p.Reset()
-	held, err := l.OwnedBy(t.Context(), pool, snap, "prod", func(a netip.Addr) bool { return known[a] })
+	held, err := l.OwnedBy(t.Context(), pool, snap, clusterID("prod"), func(a netip.Addr) bool { return known[a] })
 	must(t, err)
 	wantCalls(t, p, map[string]int{ledgertest.Get: 2})
 	if len(held) != 1 || held[stray] != owner("prod", 9) {

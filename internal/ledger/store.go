@@ -21,27 +21,28 @@ const (
 )
 
 // Store is the tagging service of one vCenter, as far as the ledger needs it.
-// An implementation repeats no call of which it does not know that it was not
-// carried out. ledgertest.Run is the suite that each implementation passes.
+// An implementation never repeats a call that may have been carried out.
+// ledgertest.Run is the suite that each implementation passes.
 type Store interface {
-	// Create makes a tag if neither its id nor its name is taken, atomically.
-	// Otherwise the error is ErrExists, also where a tag that may not be read
-	// is in the way.
+	// Create creates a tag if neither its id nor its name is taken, atomically.
+	// Otherwise the error is ErrExists, also where the tag in the way may not be
+	// read.
 	Create(ctx context.Context, tag Tag) error
-	// Get reads a tag; ErrNotFound when there is none.
+	// Get reads a tag; ErrNotFound where there is none.
 	Get(ctx context.Context, id uuid.UUID) (Tag, error)
-	// Update replaces a description; ErrNotFound when there is no such tag.
+	// Update replaces a description; ErrNotFound where there is no such tag.
 	Update(ctx context.Context, id uuid.UUID, description string) error
-	// Delete removes a tag; one that is gone is success.
+	// Delete deletes a tag; one that is gone is success.
 	Delete(ctx context.Context, id uuid.UUID) error
-	// List answers the ids of all tags of the category.
+	// List returns the ids of all tags of the category.
 	List(ctx context.Context) ([]uuid.UUID, error)
-	// Now is vCenter's clock.
+	// Now returns the time by vCenter's clock.
 	Now(ctx context.Context) (time.Time, error)
 }
 
-// Clock is the local clock. Tests bring their own.
+// Clock is the local clock. Tests replace it.
 type Clock interface {
+	// Now returns the local time.
 	Now() time.Time
 	// Sleep waits; it ends early, with the context's error, when ctx does.
 	Sleep(ctx context.Context, d time.Duration) error
@@ -62,7 +63,7 @@ func (systemClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// elapsed is how long ago then was, at least: Linux stops the monotonic clock
+// elapsed returns how long ago then was, or more: Linux stops the monotonic clock
 // while a machine is suspended, and the wall clock may be set back, so the
 // larger of both counts.
 func elapsed(now, then time.Time) time.Duration {

@@ -8,77 +8,90 @@ import (
 	"net/netip"
 
 	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Unregister deletes a record with everything that hangs on it; a record that
+// Unregister deletes a record with everything that belongs to it; a record that
 // is gone is success, and what a killed run left of it is cleaned up. A record
-// with children and a pool with claims are refused with an *InUseError. Its
-// lock tags go too, except those that are held: the lease's release takes them.
+// with children and an IP pool with claims are refused with an *InUseError, one
+// of a newer version with a *record.NewerError. Its lock tags go too, except
+// those that are held: the lease's release deletes them.
 func (l *Ledger) Unregister(ctx context.Context, id uuid.UUID) error {
+	l.notePresence(id, presenceUnknown)
 	if err := l.unregister(ctx, id); err != nil {
 		return fmt.Errorf("unregister %s: %w", id, err)
 	}
+	l.notePresence(id, absent)
 	return nil
 }
 
 func (l *Ledger) unregister(ctx context.Context, id uuid.UUID) error {
-	there, err := l.listed(ctx)
+	listed, err := l.list(ctx)
 	if err != nil {
 		return err
 	}
-	children, err := l.childrenIn(ctx, id, there)
+	r, err := l.readForDeletion(ctx, id, listed)
+	if err != nil {
+		return err
+	}
+	children, err := l.childrenIn(ctx, id, listed)
 	if err != nil {
 		return err
 	}
 	if len(children) > 0 {
 		return &InUseError{ID: id, Children: children}
 	}
-	r, err := l.forLast(ctx, id, there)
+
+	// What is found by the body goes before the record's own tag, and what is
+	// found without it after: without its chunks a body could not be read.
+	obsolete, err := ipPoolTags(id, r, listed)
 	if err != nil {
 		return err
 	}
-	// What only the body tells goes before the head, and what is found without
-	// it after: a head without its chunks could not be read.
-	remove, err := l.poolTags(id, r, there)
-	if err != nil {
-		return err
-	}
-	// Of the children there are only notes of what a killed run never made.
-	for slot := range slots {
-		if ghost := derive(id, childSuffix(slot)); there.has(ghost) {
-			remove = append(remove, ghost)
+	// What is left of the children are notes of what a killed run never made.
+	for slot := range childSlots {
+		if note := derive(id, childSuffix(slot)); listed.has(note) {
+			obsolete = append(obsolete, note)
 		}
 	}
-	remove = append(append(remove, id), chunkTags(id, there)...)
-	for _, tag := range remove {
+	obsolete = append(append(obsolete, id), chunkTags(id, listed)...)
+	for _, tag := range obsolete {
 		if err := l.store.Delete(ctx, tag); err != nil {
 			return err
 		}
 	}
-	if err := l.unlink(ctx, id, r, there); err != nil {
+	if err := l.unlink(ctx, id, r.Ref, listed); err != nil {
 		return err
 	}
-	return l.dropFreeLocks(ctx, id, there)
+	return l.deleteFreeLocks(ctx, id, listed)
 }
 
-// forLast reads a record that is to go. Of one that is gone already it answers
-// what can still be done: a pool's place among the pools is found by its id.
-// A body that cannot be read keeps nobody from deleting the record.
-func (l *Ledger) forLast(ctx context.Context, id uuid.UUID, there idSet) (Record, error) {
-	if !there.has(id) {
-		return Record{Kind: KindPool}, nil
+// readForDeletion reads a record that is to be deleted. One that is gone already
+// counts as an IP pool, whose note in the index is found by its id. A body that
+// cannot be read does not keep the record from being deleted.
+func (l *Ledger) readForDeletion(ctx context.Context, id uuid.UUID, listed idSet) (Record, error) {
+	gone := Record{Ref: record.Ref{Kind: record.KindIPPool}}
+	if !listed.has(id) {
+		return gone, nil
 	}
 	tag, err := l.store.Get(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return Record{Kind: KindPool}, nil
+		return gone, nil
 	}
 	if err != nil {
 		return Record{}, err
 	}
-	r, renamed := recordOf(tag.Name)
-	if renamed != nil {
-		r.Kind = KindPool // as of one that is gone
-	} else if r.Kind == KindPool {
+	if err := l.checkNewer(tag); err != nil {
+		return Record{}, err
+	}
+
+	ref, err := record.ParseRef(tag.Name)
+	if err != nil {
+		return gone, nil // renamed
+	}
+	r := Record{Ref: ref}
+	if ref.Kind == record.KindIPPool {
 		r.Body, err = l.readBody(ctx, id, tag.Description)
 		if err != nil && !errors.Is(err, errTorn) {
 			return Record{}, err
@@ -87,48 +100,50 @@ func (l *Ledger) forLast(ctx context.Context, id uuid.UUID, there idSet) (Record
 	return r, nil
 }
 
-// poolTags are the tags of a pool that go before its record: its reservation
-// and those of the addresses that rest. A pool with claims is in use.
-func (l *Ledger) poolTags(id uuid.UUID, r Record, there idSet) ([]uuid.UUID, error) {
-	var remove []uuid.UUID
-	if reservation := derive(id, reservationSuffix); there.has(reservation) {
-		remove = append(remove, reservation)
+// ipPoolTags returns the tags of an IP pool that are deleted before its record:
+// its reservation and its cool-downs. An IP pool with claims is in use.
+func ipPoolTags(id uuid.UUID, r Record, listed idSet) ([]uuid.UUID, error) {
+	var tags []uuid.UUID
+	if reservation := derive(id, reservationSuffix); listed.has(reservation) {
+		tags = append(tags, reservation)
 	}
-	pool, ok := poolIn(id, r.Body)
+	pool, ok := parseIPPool(id, r.Body)
 	if !ok {
-		return remove, nil
+		return tags, nil
 	}
-	var held []string
+
+	var claimed []netip.Addr
 	for addr := range pool.Pool.Addresses() {
-		if there.has(claimID(id, addr)) {
-			held = append(held, "the claim of "+addr.String())
+		if listed.has(claimID(id, addr)) {
+			claimed = append(claimed, addr)
 		}
-		if rest := restID(id, addr); there.has(rest) {
-			remove = append(remove, rest)
+		if cooldown := cooldownID(id, addr); listed.has(cooldown) {
+			tags = append(tags, cooldown)
 		}
 	}
-	if len(held) > 0 {
-		return nil, &InUseError{ID: id, Children: held}
+	if len(claimed) > 0 {
+		return nil, &InUseError{ID: id, Addresses: claimed}
 	}
-	return remove, nil
+	return tags, nil
 }
 
-// poolIn reads a pool's body; false for what is none.
-func poolIn(id uuid.UUID, body []byte) (Pool, bool) {
-	var b PoolBody
-	if json.Unmarshal(body, &b) != nil {
-		return Pool{}, false
+// parseIPPool reads an IP pool's body; false for anything else.
+func parseIPPool(id uuid.UUID, raw []byte) (IPPool, bool) {
+	var body record.IPPool
+	if json.Unmarshal(raw, &body) != nil {
+		return IPPool{}, false
 	}
-	pool, err := b.Pool(id)
+	pool, err := NewIPPool(id, body)
 	return pool, err == nil
 }
 
-func chunkTags(id uuid.UUID, there idSet) []uuid.UUID {
+// chunkTags returns the chunks of a record, of all generations.
+func chunkTags(id uuid.UUID, listed idSet) []uuid.UUID {
 	var chunks []uuid.UUID
 	for generation := 1; generation <= generations; generation++ {
 		// All of them are looked for: the first may have been deleted by hand.
 		for part := maxParts - 1; part >= 0; part-- {
-			if chunk := derive(id, chunkSuffix(generation, part)); there.has(chunk) {
+			if chunk := derive(id, chunkSuffix(generation, part)); listed.has(chunk) {
 				chunks = append(chunks, chunk)
 			}
 		}
@@ -136,35 +151,36 @@ func chunkTags(id uuid.UUID, there idSet) []uuid.UUID {
 	return chunks
 }
 
-// poolChanges sees to what a pool's new body means for its other tags, before
-// it is written: nobody would find the rest tags of addresses that it has lost.
-// A place among the pools that somebody deleted is taken again.
-func (l *Ledger) poolChanges(ctx context.Context, id uuid.UUID, r Record, description string, body []byte) error {
-	if err := l.link(ctx, id, r); err != nil {
+// prepareIPPoolUpdate adapts an IP pool's other tags to its new body, before that
+// is written: the cool-downs of addresses that it loses could not be found
+// afterwards. A note in the index that was deleted by hand is written again.
+func (l *Ledger) prepareIPPoolUpdate(ctx context.Context, id uuid.UUID, ref record.Ref, description string, body []byte) error {
+	if err := l.link(ctx, id, ref); err != nil {
 		return err
 	}
-	was, err := l.readBody(ctx, id, description)
+	before, err := l.readBody(ctx, id, description)
 	if errors.Is(err, errTorn) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	old, ok := poolIn(id, was)
-	next, ok2 := poolIn(id, body)
+	old, ok := parseIPPool(id, before)
+	next, ok2 := parseIPPool(id, body)
 	if !ok || !ok2 || next.Contains(old.Start) && next.Contains(old.End) {
 		return nil
 	}
-	there, err := l.listed(ctx)
+
+	listed, err := l.list(ctx)
 	if err != nil {
 		return err
 	}
-	lost := func(addr netip.Addr) bool { return !next.Contains(addr) && there.has(restID(id, addr)) }
 	for addr := range old.Pool.Addresses() {
-		if !lost(addr) {
+		cooldown := cooldownID(id, addr)
+		if next.Contains(addr) || !listed.has(cooldown) {
 			continue
 		}
-		if err := l.store.Delete(ctx, restID(id, addr)); err != nil {
+		if err := l.store.Delete(ctx, cooldown); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // join is a new process at a store, with a ledger of its own.
@@ -17,29 +18,35 @@ func join(store ledger.Store) (*ledger.Ledger, *ledgertest.Process) {
 	return ledger.New(p, "vcenter-1"), p
 }
 
-// nodes is a pool of 10.0.0.1 to 10.0.0.<last>.
-func nodes(t *testing.T, last string) ledger.Pool {
+// ref refers to a record of the system gateway.
+func ref(kind record.Kind, name string) record.Ref { return record.Ref{Kind: kind, Name: name} }
+
+// clusterID is the id of a cluster of this name.
+func clusterID(name string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)) }
+
+// nodes is an IP pool of 10.0.0.1 to 10.0.0.<last>.
+func nodes(t *testing.T, last string) ledger.IPPool {
 	t.Helper()
 	addresses, err := ipam.New("10.0.0.1", "10.0.0."+last, 24, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l, _ := join(nil)
-	return ledger.Pool{ID: l.ID(ledger.KindPool, "", "nodes"), Name: "nodes", Pool: addresses}
+	return ledger.IPPool{ID: l.ID(ref(record.KindIPPool, "nodes")), Name: "nodes", Pool: addresses}
 }
 
-func taken(t *testing.T, l *ledger.Ledger) *ledger.Snapshot {
+func snapshot(t *testing.T, l *ledger.Ledger) *ledger.Snapshot {
 	t.Helper()
-	snap, err := l.Taken(t.Context())
+	snap, err := l.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return snap
 }
 
-func register(t *testing.T, l *ledger.Ledger, kind ledger.Kind, name, body string) uuid.UUID {
+func register(t *testing.T, l *ledger.Ledger, kind record.Kind, name, body string) uuid.UUID {
 	t.Helper()
-	id, err := l.Register(t.Context(), ledger.Record{Kind: kind, Name: name, Body: []byte(body)})
+	id, err := l.Register(t.Context(), ledger.Record{Ref: ref(kind, name), Body: []byte(body)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func (a *Authorities) Validate() error {
 	return nil
 }
 
-// CAHash is the pin that joining nodes check the cluster's CA against:
+// CAHash returns the pin that joining nodes check the cluster's CA against:
 // "sha256:" and the hex digest of its SubjectPublicKeyInfo, as kubeadm's
 // discovery defines it (RFC 7469 pins, in hex).
 func (a *Authorities) CAHash() (string, error) {
@@ -126,7 +126,7 @@ func (a *Authorities) CAHash() (string, error) {
 	return "sha256:" + hex.EncodeToString(digest[:]), nil
 }
 
-// Fingerprint is a short name for these authorities, the same for as long as
+// Fingerprint returns a short name for these authorities, the same for as long as
 // the CA certificate is. It is not a secret and not a pin.
 func (a *Authorities) Fingerprint() string {
 	digest := sha256.Sum256(a.CA.Cert)

@@ -216,7 +216,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// leaf is a certificate that may not sign.
+// leaf returns a certificate that may not sign.
 func leaf(t *testing.T, a *pki.Authorities) []byte {
 	t.Helper()
 	return clientCertificate(t, a, now)

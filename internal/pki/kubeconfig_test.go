@@ -123,10 +123,11 @@ func TestKubeconfigExpiry(t *testing.T) {
 func TestKubeconfigExpiryRefusals(t *testing.T) {
 	t.Parallel()
 	for name, kubeconfig := range map[string]string{
-		"empty":          "",
-		"not YAML":       "\tclient-key-data: c2VjcmV0",
-		"no user":        "apiVersion: v1\nkind: Config\ncontexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n",
-		"no certificate": "apiVersion: v1\nkind: Config\nusers: [{name: u, user: {token: c2VjcmV0}}]\ncontexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n",
+		"empty":    "",
+		"not YAML": "\tclient-key-data: c2VjcmV0",
+		"no user":  "apiVersion: v1\nkind: Config\ncontexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n",
+		"no certificate": "apiVersion: v1\nkind: Config\nusers: [{name: u, user: {token: c2VjcmV0}}]\n" +
+			"contexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

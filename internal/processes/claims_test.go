@@ -69,8 +69,8 @@ func claim(ctx context.Context, settings string) error {
 	if err != nil {
 		return err
 	}
-	book := ledger.New(vsphere.NewTagStore(client), s.InstanceUUID)
-	taken, err := book.Taken(ctx)
+	l := ledger.New(vsphere.NewTagStore(client), s.InstanceUUID)
+	taken, err := l.Taken(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func claim(ctx context.Context, settings string) error {
 	addresses := make([]netip.Addr, claimsOfOne)
 	for i := range addresses {
 		group.Go(func() (err error) {
-			addresses[i], err = book.Claim(ctx, pool, ledger.Owner{Cluster: s.Cluster, Node: fmt.Sprintf("node-%d", i)}, taken)
+			addresses[i], err = l.Claim(ctx, pool, ledger.Owner{Cluster: s.Cluster, Node: fmt.Sprintf("node-%d", i)}, taken)
 			return err
 		})
 	}
@@ -93,7 +93,7 @@ func claim(ctx context.Context, settings string) error {
 }
 
 // TestAccClaimsOfManyProcesses has several processes claim all the addresses of
-// one pool at the same time: nobody gets one twice.
+// one pool at the same time: none is claimed twice.
 func TestAccClaimsOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	d := acctest.New(t)

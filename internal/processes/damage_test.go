@@ -69,14 +69,14 @@ func TestAccPoolDamagedUnderCluster(t *testing.T) {
 		d.healthy(w, 1)
 	}
 
-	// A node that is to come needs the pool: it is mended before.
+	// A node that is to come needs the pool: it is repaired before.
 	d.edited(record, "do not touch")
 	w.configure(d.whole(2))
 	w.must(apply...)
 	w.nothingToDo()
 	d.healthy(w, 2)
 
-	// Nobody applies the pool, and the cluster is to grow.
+	// The pool is not applied, and the cluster is to grow.
 	var pool string
 	for _, tag := range d.claims() {
 		pool, _, _ = strings.Cut(tag, "/")

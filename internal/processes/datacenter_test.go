@@ -91,12 +91,12 @@ func (d *datacenter) whole(workers int) string {
 	return d.shared() + d.cluster(workers, "gantry_ip_pool.nodes.id", "gantry_cloud_account.team")
 }
 
-// cloned tells whether n clones have been asked for.
+// cloned reports whether n clones have been asked for.
 func (d *datacenter) cloned(n int) func() bool {
 	return func() bool { return d.Calls().SOAP["CloneVM_Task"] >= n }
 }
 
-// guestIn tells whether a guest whose name has a prefix is in a phase.
+// guestIn reports whether a guest whose name has a prefix is in a phase.
 func (d *datacenter) guestIn(phase guest.Phase, prefix string) func() bool {
 	return func() bool {
 		return slices.ContainsFunc(d.Guests(), func(g simulator.Guest) bool { return strings.HasPrefix(g.Name, prefix) && g.Phase == phase })

@@ -10,7 +10,7 @@ import (
 )
 
 // TestAccInterrupted presses Ctrl-C in the middle of an apply: Terraform stops
-// soon, no session is left, and the next apply goes on without waiting for the
+// soon, no session is left, and the next apply resumes without waiting for the
 // lock.
 func TestAccInterrupted(t *testing.T) {
 	t.Parallel()
@@ -25,7 +25,7 @@ func TestAccInterrupted(t *testing.T) {
 			p.signal(syscall.SIGINT)
 			p.end()
 			if took := time.Since(began); took > time.Minute {
-				t.Errorf("the apply went on for %s after it was interrupted:\n%s", took, &p.out)
+				t.Errorf("the apply ran for another %s after it was interrupted:\n%s", took, &p.out)
 			}
 			d.loggedOut("an interrupted apply")
 			d.unlocked("an interrupted apply")
@@ -52,7 +52,7 @@ func TestAccInterruptedDestroy(t *testing.T) {
 	d.nothingLeft(w)
 }
 
-// unlocked expects that nobody holds a lock: the next run would have to wait a
+// unlocked expects that no lock is held: the next run would have to wait a
 // minute for it to die.
 func (d *datacenter) unlocked(after string) {
 	d.t.Helper()

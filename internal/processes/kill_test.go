@@ -59,10 +59,10 @@ func (w *workspace) killed(d *datacenter, what string, reached func() bool, args
 // taken.
 func TestAccKilledCloneGoesOn(t *testing.T) {
 	t.Parallel()
-	const slow = 5 * time.Second
+	const slow = 5 * time.Second // beyond the lock's life, for which the clock is moved
 	d := newDatacenter(t)
 	w := newWorkspace(t, d.whole(1))
-	d.SetTaskDuration(slow)
+	d.SetTaskDuration(lockLife + slow)
 	w.killed(d, "the first clone begins", d.cloned(1), apply)
 	late := time.After(slow + time.Second)
 	d.SetTaskDuration(0)
@@ -100,8 +100,8 @@ func TestAccKilledDestroy(t *testing.T) {
 	d.nothingLeft(w)
 }
 
-// TestAccKilledTerraform kills the CLI alone. The provider, left without anybody
-// to tell, ends, and the next apply takes over.
+// TestAccKilledTerraform kills the CLI alone. The provider, left without a
+// client, ends, and the next apply takes over.
 func TestAccKilledTerraform(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)

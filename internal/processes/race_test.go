@@ -22,7 +22,7 @@ func rivals(t *testing.T, d *datacenter, workers int) (owner, one, two *workspac
 	return owner, newWorkspace(t, hcl), newWorkspace(t, hcl)
 }
 
-// creating tells whether a run is at the cluster.
+// creating reports whether a run is at the cluster.
 func creating(p *process) func() bool {
 	return func() bool { return strings.Contains(p.out.String(), "gantry_vmware_cluster.prod: Creating...") }
 }
@@ -59,12 +59,12 @@ func TestAccTwoStates(t *testing.T) {
 }
 
 // TestAccTwoStatesOneDies kills the machine of the state that builds while the
-// other one waits: the other one takes over what there is and ends it.
+// other one waits: the other one takes over what was built and completes it.
 func TestAccTwoStatesOneDies(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
 	owner, one, two := rivals(t, d, 1)
-	d.SetTaskDuration(time.Minute)
+	d.SetTaskDuration(lockLife + time.Minute)
 	first := one.start(apply...)
 	first.until("the first clone begins", d.cloned(1))
 	second := two.start(apply...)
@@ -92,7 +92,7 @@ func TestAccTwoStatesAfterAnother(t *testing.T) {
 	two.must("plan", "-input=false", "-out=before")
 	one.killed(d, "workers boot", d.guestIn(guest.PhaseBooting, "prod-general"), apply)
 	if text := words(two.must(plan...)); !strings.Contains(text, "An unfinished creation is taken over") {
-		t.Errorf("the plan does not tell of the unfinished creation:\n%s", text)
+		t.Errorf("the plan does not say that it resumes an incomplete creation:\n%s", text)
 	}
 	two.must("apply", "-input=false", "before")
 	d.healthy(two, 1)

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// serving is a deployment of two pods with a budget of one, and somebody who
-// counts those that are ready.
+// serving is a deployment of two pods with a budget of one, and the count
+// of those that are ready.
 type serving struct {
 	end   context.CancelFunc
 	done  chan struct{}
@@ -78,7 +78,7 @@ func (d *datacenter) serve(w *workspace) *serving {
 	return s
 }
 
-// stop answers how few pods there were at the worst moment.
+// stop returns how few pods there were at the worst moment.
 func (s *serving) stop() int32 {
 	s.end()
 	<-s.done

@@ -24,7 +24,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
-// patience is for what real machines take their time for, on a slow computer.
+// patience is for what real machines take their time for, on a slow machine.
 const patience = 5 * time.Minute
 
 // realOptions are those of guests that run real Kubernetes. It fails where they

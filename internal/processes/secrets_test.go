@@ -22,7 +22,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 )
 
-// What userdata holds that nobody else may see.
+// What userdata holds that no other account may see.
 var (
 	bootstrapToken = regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b`)
 	certificateKey = regexp.MustCompile(`\bcertificateKey: "?([0-9a-f]{64})\b`)
@@ -109,7 +109,7 @@ func around(s string, at int) string {
 	return s[max(0, at-200):min(len(s), at+100)]
 }
 
-// userdataWatcher reads the userdata of all VMs while they boot, as anybody may
+// userdataWatcher reads the userdata of all VMs while they boot, as every account may
 // who sees them in vCenter.
 type userdataWatcher struct {
 	t      *testing.T
@@ -152,7 +152,7 @@ func watchUserdata(t *testing.T, d *datacenter) *userdataWatcher {
 	return w
 }
 
-// stop answers all userdata that was seen, in plain text.
+// stop returns all userdata that was seen, in plain text.
 func (w *userdataWatcher) stop() string {
 	w.t.Helper()
 	w.end()

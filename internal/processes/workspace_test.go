@@ -126,7 +126,7 @@ func (p *process) end() int {
 
 func (p *process) String() string { return strings.Join(p.cmd.Args, " ") }
 
-// running tells whether the run goes on.
+// running reports whether the run has not ended yet.
 func (p *process) running() bool {
 	select {
 	case <-p.done:

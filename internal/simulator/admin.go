@@ -105,7 +105,7 @@ func (s *Simulator) AttachDisk(name string, gigabytes int64) (string, error) {
 	return file, err
 }
 
-// freeUnit is the lowest unit number without a disk; 7 is the controller's.
+// freeUnit returns the lowest unit number without a disk; 7 is the controller's.
 func freeUnit(vm *vcsim.VirtualMachine) int32 {
 	taken := map[int32]bool{7: true}
 	for _, d := range vm.Config.Hardware.Device {

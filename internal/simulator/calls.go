@@ -42,7 +42,7 @@ func classify(r *http.Request) (call, error) {
 	return call{name: r.Method + " " + kind}, nil
 }
 
-// soapMethod is the name of the first element in a SOAP body.
+// soapMethod returns the name of the first element in a SOAP body.
 func soapMethod(body []byte) string {
 	decoder := xml.NewDecoder(bytes.NewReader(body))
 	inBody := false
@@ -60,7 +60,7 @@ func soapMethod(body []byte) string {
 	}
 }
 
-// restKind is the kind of resource of a REST path: "tag", "tag/id",
+// restKind returns the kind of resource of a REST path: "tag", "tag/id",
 // "tag/id?list-tags-for-category".
 func restKind(r *http.Request) string {
 	segments := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, restPrefix), "/"), "/")

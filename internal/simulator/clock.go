@@ -9,6 +9,7 @@ import (
 type clock struct {
 	mu     sync.Mutex
 	offset time.Duration
+	moved  chan struct{} // closed when the clock is moved; nil while nothing waits
 }
 
 func (c *clock) now() time.Time {
@@ -21,4 +22,38 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
+	if c.moved != nil {
+		close(c.moved)
+		c.moved = nil
+	}
+}
+
+// wait returns true once the clock has gone on by d, on its own or because it was
+// moved, and false when stop is closed before.
+func (c *clock) wait(d time.Duration, stop <-chan struct{}) bool {
+	end := c.now().Add(d)
+	for {
+		left, moved := c.until(end)
+		if left <= 0 {
+			return true
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-moved:
+		case <-stop:
+			timer.Stop()
+			return false
+		}
+		timer.Stop()
+	}
+}
+
+func (c *clock) until(end time.Time) (left time.Duration, moved <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.moved == nil {
+		c.moved = make(chan struct{})
+	}
+	return time.Until(end) - c.offset, c.moved
 }

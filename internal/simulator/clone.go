@@ -82,7 +82,7 @@ func (c *cloning) run() (*vcsim.VirtualMachine, fault) {
 	return vm, nil
 }
 
-// config is the configuration of the new machine, but for its extra
+// config returns the configuration of the new machine, but for its extra
 // configuration: the source's, and over it what the clone's specification says.
 func (c *cloning) config(devices []types.BaseVirtualDeviceConfigSpec) types.VirtualMachineConfigSpec {
 	src := c.source.Config
@@ -104,10 +104,16 @@ func (c *cloning) config(devices []types.BaseVirtualDeviceConfigSpec) types.Virt
 		override(&config.NumCPUs, asked.NumCPUs)
 		override(&config.MemoryMB, asked.MemoryMB)
 		override(&config.NumCoresPerSocket, asked.NumCoresPerSocket)
-		config.BootOptions, config.ManagedBy, config.Flags, config.Tools = asked.BootOptions, asked.ManagedBy, asked.Flags, asked.Tools
-		config.CpuHotAddEnabled, config.MemoryHotAddEnabled = asked.CpuHotAddEnabled, asked.MemoryHotAddEnabled
-		config.CpuAllocation, config.MemoryAllocation = asked.CpuAllocation, asked.MemoryAllocation
-		config.Uuid, config.InstanceUuid = asked.Uuid, asked.InstanceUuid
+		config.BootOptions = asked.BootOptions
+		config.ManagedBy = asked.ManagedBy
+		config.Flags = asked.Flags
+		config.Tools = asked.Tools
+		config.CpuHotAddEnabled = asked.CpuHotAddEnabled
+		config.MemoryHotAddEnabled = asked.MemoryHotAddEnabled
+		config.CpuAllocation = asked.CpuAllocation
+		config.MemoryAllocation = asked.MemoryAllocation
+		config.Uuid = asked.Uuid
+		config.InstanceUuid = asked.InstanceUuid
 		config.TagSpecs = asked.TagSpecs
 	}
 	config.Name = c.req.Name
@@ -152,12 +158,14 @@ func (c *cloning) complete(vm *vcsim.VirtualMachine) {
 	}
 	c.ctx.WithLock(vm, func() {
 		vm.Config.ExtraConfig = mergeExtraConfig(c.source.Config.ExtraConfig, asked)
-		vm.Config.Template, vm.Summary.Config.Template = false, false
+		vm.Config.Template = false
+		vm.Summary.Config.Template = false
 		vm.Summary.Config.Annotation = vm.Config.Annotation
 		vm.Guest.Net = nil // nobody has seen the guest's view yet
 		if src, ok := c.source.Config.VAppConfig.(*types.VmConfigInfo); ok && !removed {
 			own := *src
-			own.Property, own.Product = slices.Clone(src.Property), slices.Clone(src.Product)
+			own.Property = slices.Clone(src.Property)
+			own.Product = slices.Clone(src.Product)
 			vm.Config.VAppConfig = &own
 		}
 	})
@@ -186,7 +194,7 @@ func addFreeSpace(ctx *vcsim.Context, ds *vcsim.Datastore, size int64) {
 	})
 }
 
-// ownFolder is the directory of a machine's files: [datastore] name.
+// ownFolder returns the directory of a machine's files: [datastore] name.
 func ownFolder(vm *vcsim.VirtualMachine) string {
 	return path.Dir(vm.Config.Files.VmPathName)
 }

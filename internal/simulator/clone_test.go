@@ -55,7 +55,8 @@ func (d *datacenter) linked(spec *types.VirtualMachineCloneSpec) {
 func (d *datacenter) resize(gb int64) func(*types.VirtualMachineCloneSpec) {
 	return func(spec *types.VirtualMachineCloneSpec) {
 		disk := *disks(d.properties(d.vm(template), "config.hardware.device"))[0]
-		disk.CapacityInBytes, disk.CapacityInKB = gb<<30, gb<<20
+		disk.CapacityInBytes = gb << 30
+		disk.CapacityInKB = gb << 20
 		spec.Config.DeviceChange = append(spec.Config.DeviceChange, &types.VirtualDeviceConfigSpec{
 			Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: &disk,
 		})
@@ -102,7 +103,8 @@ func TestFullCloneHasItsOwnDiskOfTheSizeAsked(t *testing.T) {
 	if !d.DiskExists("[shared-1] n1/n1.vmdk") {
 		t.Error("no file behind the disk")
 	}
-	if got := disks(d.properties(d.vm(template), "config"))[0]; got.CapacityInBytes != 20<<30 || backing(got).FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
+	got := disks(d.properties(d.vm(template), "config"))[0]
+	if got.CapacityInBytes != 20<<30 || backing(got).FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
 		t.Errorf("the clone changed its template: %+v", backing(got))
 	}
 }
@@ -116,7 +118,8 @@ func TestLinkedCloneHasAChildDisk(t *testing.T) {
 		t.Fatalf("disks %+v", disk)
 	}
 	b := backing(disk[0])
-	if b.FileName != "[shared-1] n1/n1.vmdk" || b.Parent == nil || b.Parent.FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
+	if b.FileName != "[shared-1] n1/n1.vmdk" || b.Parent == nil ||
+		b.Parent.FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
 		t.Errorf("backing %+v, parent %+v", b, b.Parent)
 	}
 }
@@ -163,11 +166,14 @@ func TestCloneSettings(t *testing.T) {
 	const id = "9a3b7c1e-5d2f-4e6a-8b9c-0d1e2f3a4b5c"
 	ref := d.mustClone("n1", d.replaceNIC("dvpg-nodes"), func(s *types.VirtualMachineCloneSpec) {
 		s.Config.InstanceUuid = id
-		s.Config.NumCPUs, s.Config.MemoryMB, s.Config.NumCoresPerSocket = 4, 8192, types.NewInt32(2)
+		s.Config.NumCPUs = 4
+		s.Config.MemoryMB = 8192
+		s.Config.NumCoresPerSocket = types.NewInt32(2)
 		s.Config.Annotation = "built by a test"
 		s.Config.VAppConfigRemoved = types.NewBool(true)
 		s.Config.ExtraConfig = []types.BaseOptionValue{
-			option("guestinfo.userdata", "secret"), option("gantry.node", `{"cluster":"c"}`), option("disk.EnableUUID", "TRUE"), option("absent", ""),
+			option("guestinfo.userdata", "secret"), option("gantry.node", `{"cluster":"c"}`),
+			option("disk.EnableUUID", "TRUE"), option("absent", ""),
 		}
 	})
 	vm := d.properties(ref, "name", "parent", "config", "summary", "runtime", "network", "guest", "resourcePool")
@@ -229,7 +235,9 @@ func TestCloneIsRefused(t *testing.T) {
 	}
 	host, err := d.finder.HostSystem(d.ctx, "cluster-b/*-1.example.internal")
 	d.must(err)
-	if _, err := d.clone("n", func(s *types.VirtualMachineCloneSpec) { s.Location.Host = types.NewReference(host.Reference()) }); !isFault[types.InvalidArgument](err) {
+	if _, err := d.clone("n", func(s *types.VirtualMachineCloneSpec) {
+		s.Location.Host = types.NewReference(host.Reference())
+	}); !isFault[types.InvalidArgument](err) {
 		t.Errorf("host of another cluster: %v", err)
 	}
 	ds, err := d.finder.Datastore(d.ctx, "local-b")

@@ -25,7 +25,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	m := d.tagManager()
 	category, err := m.GetCategory(d.ctx, "gantry")
 	d.must(err)
-	location, source := d.relocate(inA), d.vm(template)
+	location := d.relocate(inA)
+	source := d.vm(template)
 	folder := d.folder("k8s")
 
 	var writers, readers sync.WaitGroup
@@ -44,7 +45,8 @@ func TestEverythingAtOnce(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				task, err := source.Clone(d.ctx, sub, name, types.VirtualMachineCloneSpec{Location: location, PowerOn: true, Config: &types.VirtualMachineConfigSpec{}})
+				task, err := source.Clone(d.ctx, sub, name,
+					types.VirtualMachineCloneSpec{Location: location, PowerOn: true, Config: &types.VirtualMachineConfigSpec{}})
 				if err != nil {
 					t.Error(err)
 					return
@@ -89,7 +91,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	collector := property.DefaultCollector(d.client.Client)
 	read(func() {
-		v, err := view.NewManager(d.client.Client).CreateContainerView(d.ctx, d.client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
+		v, err := view.NewManager(d.client.Client).CreateContainerView(d.ctx,
+			d.client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 		if err != nil {
 			t.Error(err)
 			return
@@ -107,7 +110,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	read(func() {
 		_, err := object.NewSearchIndex(d.client.Client).FindByInventoryPath(d.ctx, "/dc-1/host/cluster-a/Resources/gantry")
 		check(err)
-		_, err = object.NewSearchIndex(d.client.Client).FindAllByUuid(d.ctx, nil, "9a3b7c1e-5d2f-4e6a-8b9c-0d1e2f3a4b5c", true, types.NewBool(true))
+		_, err = object.NewSearchIndex(d.client.Client).FindAllByUuid(d.ctx, nil,
+			"9a3b7c1e-5d2f-4e6a-8b9c-0d1e2f3a4b5c", true, types.NewBool(true))
 		check(err)
 	})
 	read(func() {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// State is what the control API answers about a simulator.
+// State is the state of a simulator, as the control API returns it.
 type State struct {
 	Server                string    `json:"server"`
 	CACertificate         string    `json:"ca_certificate"`
@@ -25,7 +25,7 @@ type State struct {
 	DestroyedForeignDisks []string  `json:"destroyed_foreign_disks"`
 }
 
-// State is everything that the simulator can tell about itself.
+// State returns the simulator's whole state.
 func (s *Simulator) State() State {
 	return State{
 		Server:                s.Server(),

@@ -23,7 +23,7 @@ type Control struct {
 // NewControl drives the simulator whose control API is at url.
 func NewControl(url string) *Control { return &Control{URL: strings.TrimSuffix(url, "/")} }
 
-// State is everything that the simulator can tell about itself.
+// State returns the simulator's whole state.
 func (c *Control) State(ctx context.Context) (State, error) {
 	var state State
 	err := c.call(ctx, http.MethodGet, "state", nil, &state)
@@ -58,7 +58,7 @@ func (c *Control) SetLatency(ctx context.Context, d time.Duration) error {
 	return c.order(ctx, "latency", order{Duration: d})
 }
 
-// SetTaskDuration changes how long a task runs at least.
+// SetTaskDuration changes how long a task runs at least, by vCenter's clock.
 func (c *Control) SetTaskDuration(ctx context.Context, d time.Duration) error {
 	return c.order(ctx, "task-duration", order{Duration: d})
 }

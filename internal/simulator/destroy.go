@@ -36,9 +36,10 @@ func (o *overrides) UnregisterAndDestroyTask(ctx *vcsim.Context, req *types.Unre
 		return notFound(req.This)
 	}
 	return &methods.UnregisterAndDestroy_TaskBody{Res: &types.UnregisterAndDestroy_TaskResponse{
-		Returnval: o.s.startTask(ctx, req.This, "UnregisterAndDestroy_Task", "Folder.unregisterAndDestroy", func(ctx *vcsim.Context) (types.AnyType, fault) {
-			return nil, o.s.removeFolder(ctx, folder, o.s.unregister)
-		}),
+		Returnval: o.s.startTask(ctx, req.This, "UnregisterAndDestroy_Task",
+			"Folder.unregisterAndDestroy", func(ctx *vcsim.Context) (types.AnyType, fault) {
+				return nil, o.s.removeFolder(ctx, folder, o.s.unregister)
+			}),
 	}}
 }
 
@@ -71,7 +72,9 @@ func (s *Simulator) destroy(ctx *vcsim.Context, ref types.ManagedObjectReference
 }
 
 // removeFolder deletes a folder after it has done away with all that is in it.
-func (s *Simulator) removeFolder(ctx *vcsim.Context, folder *vcsim.Folder, away func(*vcsim.Context, types.ManagedObjectReference) fault) fault {
+func (s *Simulator) removeFolder(
+	ctx *vcsim.Context, folder *vcsim.Folder, away func(*vcsim.Context, types.ManagedObjectReference) fault,
+) fault {
 	parent, ok := get[*vcsim.Folder](ctx, *folder.Parent)
 	if !ok {
 		return new(types.NotSupported) // a datacenter's own folder
@@ -199,7 +202,7 @@ func (s *Simulator) deleteFolder(ctx *vcsim.Context, folder string) {
 	}
 }
 
-// resolve answers the local file behind a [datastore] path.
+// resolve returns the local file behind a [datastore] path.
 func (s *Simulator) resolve(ctx *vcsim.Context, file string) (string, *vcsim.Datastore, bool) {
 	var p object.DatastorePath
 	if !p.FromString(file) || p.Path == "" {

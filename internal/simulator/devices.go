@@ -10,7 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/xml"
 )
 
-// devices is the new machine's hardware as vcsim wants it for a create, and
+// devices returns the new machine's hardware as vcsim wants it for a create, and
 // the space that its disks take at once.
 func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) {
 	// The source is untouched: the clone gets copies.
@@ -52,7 +52,8 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 		case types.BaseVirtualEthernetCard:
 			card := d.GetVirtualEthernetCard()
 			if card.MacAddress == "" || inherited {
-				card.MacAddress, card.AddressType = c.s.newMAC(), string(types.VirtualEthernetCardMacTypeAssigned)
+				card.MacAddress = c.s.newMAC()
+				card.AddressType = string(types.VirtualEthernetCardMacTypeAssigned)
 			}
 			card.UnitNumber = nil // vcsim gives one out
 			card.DeviceInfo = nil
@@ -63,7 +64,9 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 }
 
 // change applies one device change of the clone's specification.
-func (c *cloning) change(devices []types.BaseVirtualDevice, spec *types.VirtualDeviceConfigSpec, index int) ([]types.BaseVirtualDevice, fault) {
+func (c *cloning) change(
+	devices []types.BaseVirtualDevice, spec *types.VirtualDeviceConfigSpec, index int,
+) ([]types.BaseVirtualDevice, fault) {
 	invalid := &types.InvalidDeviceSpec{
 		InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange"}, DeviceIndex: int32(index),
 	}
@@ -118,7 +121,8 @@ func (c *cloning) edit(device, asked types.BaseVirtualDevice, invalid *types.Inv
 			invalid.Property = "deviceChange.device.capacityInBytes"
 			return invalid
 		}
-		d.CapacityInBytes, d.CapacityInKB = size, size/1024
+		d.CapacityInBytes = size
+		d.CapacityInKB = size / 1024
 	case types.BaseVirtualEthernetCard:
 		nic, ok := asked.(types.BaseVirtualEthernetCard)
 		if !ok {
@@ -146,7 +150,8 @@ func (c *cloning) ownDisk(disk *types.VirtualDisk) (int64, fault) {
 	if c.linked {
 		own.Parent = backing
 	}
-	disk.Backing, disk.DeviceInfo = own, nil
+	disk.Backing = own
+	disk.DeviceInfo = nil
 	disk.VDiskId = nil
 	if c.linked {
 		return childDiskBytes, nil
@@ -178,7 +183,7 @@ func copyDevices(devices []types.BaseVirtualDevice) ([]types.BaseVirtualDevice, 
 	return dst.VirtualDevice, nil
 }
 
-// newMAC is an address of the range that vCenter hands out.
+// newMAC returns an address of the range that vCenter hands out.
 func (s *Simulator) newMAC() string {
 	n := s.macs.Add(1)
 	return fmt.Sprintf("00:50:56:%02x:%02x:%02x", 0x80|(n>>16)&0x3f, (n>>8)&0xff, n&0xff)

@@ -6,7 +6,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// compare answers the difference between what the client knows and objects,
+// compare returns the difference between what the client knows and objects,
 // which it knows from now on.
 func (f *filter) compare(objects []types.ObjectContent) []types.ObjectUpdate {
 	var updates []types.ObjectUpdate
@@ -16,7 +16,8 @@ func (f *filter) compare(objects []types.ObjectContent) []types.ObjectUpdate {
 		before, known := f.seen[object.Obj]
 		update := types.ObjectUpdate{Obj: object.Obj, Kind: types.ObjectUpdateKindModify}
 		if !known {
-			update.Kind, update.MissingSet = types.ObjectUpdateKindEnter, object.MissingSet
+			update.Kind = types.ObjectUpdateKindEnter
+			update.MissingSet = object.MissingSet
 		}
 		update.ChangeSet = difference(before.PropSet, object.PropSet)
 		if !known || len(update.ChangeSet) > 0 {

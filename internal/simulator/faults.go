@@ -127,7 +127,7 @@ func (r *rules) clear() {
 	r.active = nil
 }
 
-// list answers the rules that may still hit something.
+// list returns the rules that may still hit something.
 func (r *rules) list() []Fault {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +148,7 @@ func (r *rules) call(name string) []Fault {
 	return r.match(name, func(k FaultKind) bool { return k != FailTask })
 }
 
-// task answers the fault with which the task of a method fails, if it does.
+// task returns the fault with which the task of a method fails, if it does.
 func (r *rules) task(method string) fault {
 	for _, hit := range r.match(method, func(k FaultKind) bool { return k == FailTask }) {
 		if f, err := newFault(hit); err == nil {

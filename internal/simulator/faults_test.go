@@ -59,14 +59,21 @@ func mustGet[T any](v T, err error) T {
 func TestCallIsRefused(t *testing.T) {
 	t.Parallel()
 	d := start(t)
-	d.fault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CurrentTime", Nth: 2, Times: 2, Fault: "HostCommunication"})
+	d.fault(simulator.Fault{
+		Kind:  simulator.RefuseCall,
+		Call:  "CurrentTime",
+		Nth:   2,
+		Times: 2,
+		Fault: "HostCommunication",
+	})
 	for i, refused := range []bool{false, true, true, false} {
 		if err := d.ping(); isFault[types.HostCommunication](err) != refused || (err != nil) != refused {
 			t.Errorf("call %d: %v", i+1, err)
 		}
 	}
 	d.fault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CurrentTime", Fault: "NoPermission", Privilege: "System.View"})
-	if err := d.ping(); !isFault[types.NoPermission](err) || soap.ToSoapFault(err).VimFault().(types.NoPermission).PrivilegeId != "System.View" {
+	err := d.ping()
+	if !isFault[types.NoPermission](err) || soap.ToSoapFault(err).VimFault().(types.NoPermission).PrivilegeId != "System.View" {
 		t.Errorf("privilege: %v", err)
 	}
 	m := d.tagManager()
@@ -256,7 +263,8 @@ func TestPrivilegeIsDenied(t *testing.T) {
 		t.Errorf("tag: %v", err)
 	}
 	req := types.FetchUserPrivilegeOnEntities{
-		This: *d.client.ServiceContent.AuthorizationManager, UserName: d.Username(), Entities: []types.ManagedObjectReference{d.folder("k8s").Reference()},
+		This: *d.client.ServiceContent.AuthorizationManager, UserName: d.Username(),
+		Entities: []types.ManagedObjectReference{d.folder("k8s").Reference()},
 	}
 	res, err := methods.FetchUserPrivilegeOnEntities(d.ctx, d.client.Client, &req)
 	d.must(err)
@@ -267,7 +275,8 @@ func TestPrivilegeIsDenied(t *testing.T) {
 	if granted["Folder.Create"] || granted["Resource.AssignVMToPool"] || !granted["VirtualMachine.Interact.PowerOn"] {
 		t.Error("the list of privileges does not agree with what is refused")
 	}
-	for _, id := range []string{"InventoryService.Tagging.EditTag", "Cns.Searchable", "StorageProfile.View", "Sessions.ValidateSession", "Host.Inventory.EditCluster"} {
+	for _, id := range []string{"InventoryService.Tagging.EditTag", "Cns.Searchable",
+		"StorageProfile.View", "Sessions.ValidateSession", "Host.Inventory.EditCluster"} {
 		if !granted[id] {
 			t.Errorf("%s is not granted", id)
 		}

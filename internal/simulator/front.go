@@ -78,7 +78,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.next.ServeHTTP(w, r)
 }
 
-// rescue answers a call that vcsim did not survive with the fault that a
+// rescue answers a call on which vcsim panicked with the fault that a
 // vCenter has for what it did not expect.
 func (f *front) rescue(w http.ResponseWriter, c call) {
 	r := recover()
@@ -192,12 +192,14 @@ func (f *front) answer(w http.ResponseWriter, made fault) {
 	_, _ = w.Write(body)
 }
 
-// soapFault is the answer to a SOAP call that fails with f.
+// soapFault returns the answer to a SOAP call that fails with f.
 func soapFault(f fault) ([]byte, error) {
 	kind := reflect.TypeOf(f).Elem().Name()
 	var out bytes.Buffer
 	out.WriteString(xml.Header)
-	out.WriteString(`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body><soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>`)
+	out.WriteString(`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" ` +
+		`xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>` +
+		`<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>`)
 	if err := xml.EscapeText(&out, []byte(faultMessage(f))); err != nil {
 		return nil, fmt.Errorf("encode fault: %w", err)
 	}
@@ -220,7 +222,7 @@ func soapFault(f fault) ([]byte, error) {
 // discarder takes an answer that nobody will see.
 type discarder struct{ header http.Header }
 
-// Header is the header of the answer.
+// Header returns the header of the answer.
 func (d *discarder) Header() http.Header { return d.header }
 
 // Write takes a part of the body.

@@ -45,21 +45,27 @@ func (s *Simulator) startGuests() (err error) {
 	return nil
 }
 
-// Machines are the guests that run real Kubernetes; nil where they are imitations.
+// Machines returns the guests that run real Kubernetes; nil where they are imitations.
 func (s *Simulator) Machines() *machine.World {
 	world, _ := s.guests.(*machine.World)
 	return world
 }
 
-// Guests are the guests of all machines that ever booted and still exist.
+// Guests returns the guests of all machines that ever booted and still exist.
 func (s *Simulator) Guests() []Guest {
 	states := s.guests.Guests()
 	guests := make([]Guest, 0, len(states))
 	for _, state := range states {
-		guests = append(guests, Guest{ID: state.ID, Name: state.Name, Phase: state.Phase, Error: state.Error, Log: state.Log})
+		guests = append(guests, Guest{
+			ID:    state.ID,
+			Name:  state.Name,
+			Phase: state.Phase,
+			Error: state.Error,
+			Log:   state.Log,
+		})
 	}
 	return guests
 }
 
-// segmentOf is the prefix of a network, where it is known.
+// segmentOf returns the prefix of a network, where it is known.
 func segmentOf(network string) netip.Prefix { return segments[network] }

@@ -39,7 +39,9 @@ func (o *overrides) ImportVApp(ctx *vcsim.Context, req *types.ImportVApp) soap.H
 
 // checkImport refuses what vcsim would crash on and picks a host, which vcsim
 // does by overwriting its list of hosts.
-func (s *Simulator) checkImport(ctx *vcsim.Context, pool *vcsim.ResourcePool, req *types.ImportVApp, spec *types.VirtualMachineImportSpec) fault {
+func (s *Simulator) checkImport(
+	ctx *vcsim.Context, pool *vcsim.ResourcePool, req *types.ImportVApp, spec *types.VirtualMachineImportSpec,
+) fault {
 	folder, ok := get[*vcsim.Folder](ctx, *req.Folder)
 	if !ok {
 		return &types.ManagedObjectNotFound{Obj: *req.Folder}

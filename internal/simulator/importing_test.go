@@ -17,17 +17,42 @@ const ovfEnvelope = `<?xml version="1.0" encoding="UTF-8"?>
   xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"
   xmlns:vssd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData">
   <References><File ovf:href="disk.vmdk" ovf:id="file1" ovf:size="%d"/></References>
-  <DiskSection><Info>disks</Info><Disk ovf:capacity="20" ovf:capacityAllocationUnits="byte * 2^30" ovf:diskId="vmdisk1" ovf:fileRef="file1"/></DiskSection>
+  <DiskSection><Info>disks</Info>
+    <Disk ovf:capacity="20" ovf:capacityAllocationUnits="byte * 2^30" ovf:diskId="vmdisk1" ovf:fileRef="file1"/>
+  </DiskSection>
   <NetworkSection><Info>networks</Info><Network ovf:name="nic0"/></NetworkSection>
   <VirtualSystem ovf:id="image"><Info>a machine</Info><Name>image</Name>
     <OperatingSystemSection ovf:id="94"><Info>guest</Info></OperatingSystemSection>
     <VirtualHardwareSection><Info>hardware</Info>
-      <System><vssd:ElementName>hw</vssd:ElementName><vssd:InstanceID>0</vssd:InstanceID><vssd:VirtualSystemIdentifier>image</vssd:VirtualSystemIdentifier><vssd:VirtualSystemType>vmx-19</vssd:VirtualSystemType></System>
-      <Item><rasd:ElementName>cpu</rasd:ElementName><rasd:InstanceID>1</rasd:InstanceID><rasd:ResourceType>3</rasd:ResourceType><rasd:VirtualQuantity>2</rasd:VirtualQuantity></Item>
-      <Item><rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:ElementName>mem</rasd:ElementName><rasd:InstanceID>2</rasd:InstanceID><rasd:ResourceType>4</rasd:ResourceType><rasd:VirtualQuantity>4096</rasd:VirtualQuantity></Item>
-      <Item><rasd:Address>0</rasd:Address><rasd:ElementName>scsi</rasd:ElementName><rasd:InstanceID>3</rasd:InstanceID><rasd:ResourceSubType>VirtualSCSI</rasd:ResourceSubType><rasd:ResourceType>6</rasd:ResourceType></Item>
-      <Item><rasd:AddressOnParent>0</rasd:AddressOnParent><rasd:ElementName>disk</rasd:ElementName><rasd:HostResource>ovf:/disk/vmdisk1</rasd:HostResource><rasd:InstanceID>4</rasd:InstanceID><rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType></Item>
-      <Item><rasd:AddressOnParent>7</rasd:AddressOnParent><rasd:AutomaticAllocation>true</rasd:AutomaticAllocation><rasd:Connection>nic0</rasd:Connection><rasd:ElementName>nic</rasd:ElementName><rasd:InstanceID>5</rasd:InstanceID><rasd:ResourceSubType>VmxNet3</rasd:ResourceSubType><rasd:ResourceType>10</rasd:ResourceType></Item>
+      <System>
+        <vssd:ElementName>hw</vssd:ElementName><vssd:InstanceID>0</vssd:InstanceID>
+        <vssd:VirtualSystemIdentifier>image</vssd:VirtualSystemIdentifier>
+        <vssd:VirtualSystemType>vmx-19</vssd:VirtualSystemType>
+      </System>
+      <Item>
+        <rasd:ElementName>cpu</rasd:ElementName><rasd:InstanceID>1</rasd:InstanceID>
+        <rasd:ResourceType>3</rasd:ResourceType><rasd:VirtualQuantity>2</rasd:VirtualQuantity>
+      </Item>
+      <Item>
+        <rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:ElementName>mem</rasd:ElementName>
+        <rasd:InstanceID>2</rasd:InstanceID><rasd:ResourceType>4</rasd:ResourceType>
+        <rasd:VirtualQuantity>4096</rasd:VirtualQuantity>
+      </Item>
+      <Item>
+        <rasd:Address>0</rasd:Address><rasd:ElementName>scsi</rasd:ElementName><rasd:InstanceID>3</rasd:InstanceID>
+        <rasd:ResourceSubType>VirtualSCSI</rasd:ResourceSubType><rasd:ResourceType>6</rasd:ResourceType>
+      </Item>
+      <Item>
+        <rasd:AddressOnParent>0</rasd:AddressOnParent><rasd:ElementName>disk</rasd:ElementName>
+        <rasd:HostResource>ovf:/disk/vmdisk1</rasd:HostResource><rasd:InstanceID>4</rasd:InstanceID>
+        <rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType>
+      </Item>
+      <Item>
+        <rasd:AddressOnParent>7</rasd:AddressOnParent><rasd:AutomaticAllocation>true</rasd:AutomaticAllocation>
+        <rasd:Connection>nic0</rasd:Connection><rasd:ElementName>nic</rasd:ElementName>
+        <rasd:InstanceID>5</rasd:InstanceID><rasd:ResourceSubType>VmxNet3</rasd:ResourceSubType>
+        <rasd:ResourceType>10</rasd:ResourceType>
+      </Item>
     </VirtualHardwareSection>
   </VirtualSystem>
 </Envelope>`
@@ -70,9 +95,14 @@ func TestImportOfAnOVAThatBecomesATemplate(t *testing.T) {
 	d.must(err)
 	ova := writeOVA(t)
 	im := importer.Importer{
-		Log: func(string) (int, error) { return 0, nil }, Client: d.client.Client, Finder: d.finder,
-		Datacenter: dc, Datastore: ds, ResourcePool: pool, Folder: d.folder("templates"),
-		Archive: &importer.TapeArchive{Path: ova},
+		Log:          func(string) (int, error) { return 0, nil },
+		Client:       d.client.Client,
+		Finder:       d.finder,
+		Datacenter:   dc,
+		Datastore:    ds,
+		ResourcePool: pool,
+		Folder:       d.folder("templates"),
+		Archive:      &importer.TapeArchive{Path: ova},
 	}
 	name := "imported"
 	options := importer.Options{Name: &name, NetworkMapping: []importer.Network{{Name: "nic0", Network: "dvpg-nodes"}}}
@@ -93,7 +123,8 @@ func TestImportOfAnOVAThatBecomesATemplate(t *testing.T) {
 	snapshot := d.properties(vm, "snapshot").Snapshot.CurrentSnapshot
 	location.DiskMoveType = string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking)
 	d.wait(vm.Clone(d.ctx, d.folder("k8s"), "n1", types.VirtualMachineCloneSpec{Location: location, Snapshot: snapshot}))
-	if parent := backing(disks(d.properties(d.vm("k8s/n1"), "config"))[0]).Parent; parent == nil || parent.FileName != "[local-b] imported/disk-0.vmdk" {
+	parent := backing(disks(d.properties(d.vm("k8s/n1"), "config"))[0]).Parent
+	if parent == nil || parent.FileName != "[local-b] imported/disk-0.vmdk" {
 		t.Errorf("parent %+v", parent)
 	}
 }

@@ -67,7 +67,7 @@ func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
 	defer buildMu.Unlock()
 
 	refs := make(map[string]types.ManagedObjectReference)
-	root := b.ctx.Map.Get(serviceContent(b.ctx).RootFolder).(*vcsim.Folder)
+	root := b.rootFolder()
 	for _, d := range standardDatacenters {
 		res := root.CreateDatacenter(b.ctx, &types.CreateDatacenter{This: root.Self, Name: d.name})
 		if err := faultError(res); err != nil {
@@ -99,11 +99,23 @@ func (b *builder) datacenter(dc *vcsim.Datacenter, d datacenter, refs map[string
 	}
 	folder := b.ctx.Map.Get(dc.VmFolder).(*vcsim.Folder)
 	for _, name := range d.folders {
-		if err := faultError(folder.CreateFolder(b.ctx, &types.CreateFolder{This: folder.Self, Name: name})); err != nil {
-			return fmt.Errorf("folder %s: %w", name, err)
+		if _, err := b.createFolder(folder, name); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (b *builder) rootFolder() *vcsim.Folder {
+	return b.ctx.Map.Get(serviceContent(b.ctx).RootFolder).(*vcsim.Folder)
+}
+
+func (b *builder) createFolder(parent *vcsim.Folder, name string) (*vcsim.Folder, error) {
+	res := parent.CreateFolder(b.ctx, &types.CreateFolder{This: parent.Self, Name: name})
+	if err := faultError(res); err != nil {
+		return nil, fmt.Errorf("folder %s: %w", name, err)
+	}
+	return b.ctx.Map.Get(res.(*methods.CreateFolderBody).Res.Returnval).(*vcsim.Folder), nil
 }
 
 func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.DistributedVirtualSwitch, error) {
@@ -135,7 +147,9 @@ func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.
 	return dvs, nil
 }
 
-func (b *builder) cluster(dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vcsim.DistributedVirtualSwitch) (types.ManagedObjectReference, error) {
+func (b *builder) cluster(
+	dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vcsim.DistributedVirtualSwitch,
+) (types.ManagedObjectReference, error) {
 	var none types.ManagedObjectReference
 	folder := b.ctx.Map.Get(dc.HostFolder).(*vcsim.Folder)
 	res := folder.CreateClusterEx(b.ctx, &types.CreateClusterEx{This: folder.Self, Name: c.name})
@@ -157,9 +171,10 @@ func (b *builder) cluster(dc *vcsim.Datacenter, d datacenter, c cluster, dvs *vc
 	}
 
 	pool := b.ctx.Map.Get(*obj.ResourcePool).(*vcsim.ResourcePool)
-	if err := faultError(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
+	err := faultError(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
 		This: pool.Self, Name: "gantry", Spec: types.DefaultResourceConfigSpec(),
-	})); err != nil {
+	}))
+	if err != nil {
 		return none, fmt.Errorf("resource pool: %w", err)
 	}
 	// vcsim appends to slices that it reads without a lock; with no spare
@@ -178,9 +193,10 @@ func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datas
 	host := b.ctx.Map.Get(added.(types.ManagedObjectReference)).(*vcsim.HostSystem)
 	system := b.ctx.Map.Get(*host.ConfigManager.DatastoreSystem).(*vcsim.HostDatastoreSystem)
 	for _, ds := range datastores {
-		if err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{
+		err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{
 			This: system.Self, Name: ds, Path: filepath.Join(b.home, ds),
-		})); err != nil {
+		}))
+		if err != nil {
 			return fmt.Errorf("datastore %s: %w", ds, err)
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Simulator) Leftovers() Leftovers {
 	return left
 }
 
-// DestroyedDisks are the [datastore] paths of all disks whose files were
+// DestroyedDisks returns the [datastore] paths of all disks whose files were
 // destroyed, in order.
 func (s *Simulator) DestroyedDisks() []string {
 	s.inventory.RLock()
@@ -84,7 +84,7 @@ func (s *Simulator) DestroyedDisks() []string {
 	return slices.Clone(s.destroyed)
 }
 
-// DestroyedForeignDisks are those destroyed disks that did not lie in the
+// DestroyedForeignDisks returns those destroyed disks that did not lie in the
 // folder of the machine they were attached to: somebody's data is gone.
 func (s *Simulator) DestroyedForeignDisks() []string {
 	s.inventory.RLock()
@@ -92,7 +92,7 @@ func (s *Simulator) DestroyedForeignDisks() []string {
 	return slices.Clone(s.foreign)
 }
 
-// inventoryPath is /datacenter/vm/folder/name of an object.
+// inventoryPath returns the path of an object, as /datacenter/vm/folder/name.
 func inventoryPath(ctx *vcsim.Context, ref types.ManagedObjectReference) string {
 	var names []string
 	for {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Calls are how many calls vCenter got since the start or ResetCalls.
+// Calls returns the counts of vCenter calls since the start or ResetCalls.
 func (s *Simulator) Calls() Calls { return s.front.snapshot() }
 
 // ResetCalls starts counting anew.
@@ -40,13 +40,13 @@ func (s *Simulator) Stopped() bool { return s.front.stopped() }
 // SetLatency changes what is added to every vCenter call.
 func (s *Simulator) SetLatency(d time.Duration) { s.front.setLatency(d) }
 
-// SetTaskDuration changes how long a task runs at least.
+// SetTaskDuration changes how long a task runs at least, by vCenter's clock.
 func (s *Simulator) SetTaskDuration(d time.Duration) { s.taskDuration.Store(int64(d)) }
 
-// AdvanceClock moves vCenter's clock.
+// AdvanceClock moves vCenter's clock. Tasks whose time is over then end.
 func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
 
-// Now is vCenter's time.
+// Now returns vCenter's time.
 func (s *Simulator) Now() time.Time { return s.clock.now() }
 
 // DenyPrivilege takes a privilege from a user, or from everyone where user is
@@ -65,7 +65,7 @@ func (s *Simulator) ExpireSessions() {
 	s.collectors.clear()
 }
 
-// Restart is a vCenter that restarted: all sessions are gone and finished
+// Restart acts as a restart of vCenter: all sessions end and finished
 // tasks are forgotten.
 func (s *Simulator) Restart() {
 	s.ExpireSessions()

@@ -71,7 +71,8 @@ func TestPowerOffClearsWhatTheGuestReported(t *testing.T) {
 	d := start(t)
 	vm := d.mustClone("n1", powerOn)
 	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{
-		option("SET.guest.ipAddress", "10.10.183.7"), option("SET.guest.hostName", "n1"), option("SET.guest.toolsRunningStatus", "guestToolsRunning"),
+		option("SET.guest.ipAddress", "10.10.183.7"), option("SET.guest.hostName", "n1"),
+		option("SET.guest.toolsRunningStatus", "guestToolsRunning"),
 	}}))
 	if got := d.properties(vm, "guest.ipAddress").Guest.IpAddress; got != "10.10.183.7" {
 		t.Fatalf("address %q", got)
@@ -102,11 +103,16 @@ func TestShutdownNeedsTools(t *testing.T) {
 	}
 	d.wait(vm.PowerOn(d.ctx))
 	d.awaitPhase("n1", "failed")
-	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option("SET.guest.toolsRunningStatus", "guestToolsNotRunning")}}))
+	setTools := func(status string) {
+		d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{
+			ExtraConfig: []types.BaseOptionValue{option("SET.guest.toolsRunningStatus", status)},
+		}))
+	}
+	setTools("guestToolsNotRunning")
 	if err := vm.ShutdownGuest(d.ctx); !isFault[types.ToolsUnavailable](err) {
 		t.Errorf("without tools: %v", err)
 	}
-	d.wait(vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option("SET.guest.toolsRunningStatus", "guestToolsRunning")}}))
+	setTools("guestToolsRunning")
 	d.must(vm.ShutdownGuest(d.ctx))
 	d.must(vm.WaitForPowerState(d.ctx, types.VirtualMachinePowerStatePoweredOff))
 }
@@ -173,7 +179,8 @@ func TestDestroyFolderDestroysItsMachines(t *testing.T) {
 	if _, err := d.folder("k8s").CreateFolder(d.ctx, "c1"); !isFault[types.DuplicateName](err) {
 		t.Errorf("duplicate folder: %v", err)
 	}
-	off, vm := d.mustClone("off"), d.mustClone("n1", powerOn)
+	off := d.mustClone("off")
+	vm := d.mustClone("n1", powerOn)
 	d.wait(folder.MoveInto(d.ctx, []types.ManagedObjectReference{off.Reference(), vm.Reference()}))
 	task, err := folder.Destroy(d.ctx)
 	d.must(err)

@@ -14,6 +14,9 @@ import (
 
 // Not parallel: it measures time.
 func TestManyClonesAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("200 clones are not made with -short")
+	}
 	d := start(t)
 	const n = 200
 	pool, folder, source := d.relocate(inA), d.folder("k8s"), d.vm(template)

@@ -35,7 +35,8 @@ type Options struct {
 
 	// Latency is added to every vCenter call.
 	Latency time.Duration
-	// TaskDuration is how long a task runs at least. Tasks of different
+	// TaskDuration is how long a task runs at least, by vCenter's clock, which
+	// AdvanceClock moves. Tasks of different
 	// objects run side by side.
 	TaskDuration time.Duration
 	// BootDelay is what the guests take for each phase of their boot.
@@ -65,6 +66,10 @@ type Inventory struct {
 	WithoutZoneTags bool
 	// LedgerCategory creates the tag category gantry, as an administrator would.
 	LedgerCategory bool
+	// OtherVMs is the number of running VMs that Gantry does not own, with
+	// addresses on dvpg-nodes and dvpg-b, in folders below /dc-1/vm/other;
+	// at most MaxOtherVMs.
+	OtherVMs int
 }
 
 // Template is a node image in the inventory.

@@ -35,7 +35,8 @@ var overridden = map[string]map[string]bool{
 	"VirtualMachine": methodSet("CloneVM_Task", "Destroy_Task", "PowerOnVM_Task", "PowerOffVM_Task",
 		"ResetVM_Task", "ShutdownGuest", "RebootGuest", "ReconfigVM_Task", "Rename_Task", "UnregisterVM",
 		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "MarkAsTemplate", "MarkAsVirtualMachine"),
-	"Folder":                 methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task", "Rename_Task", "CreateVM_Task"),
+	"Folder": methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task",
+		"Rename_Task", "CreateVM_Task"),
 	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
 	"ResourcePool":           methodSet("ImportVApp"),
 	"ServiceInstance":        methodSet("CurrentTime"),
@@ -92,13 +93,13 @@ func (s *Simulator) serially(ctx *vcsim.Context, call func(ctx *vcsim.Context) s
 	return res
 }
 
-// get answers the object of that reference, of vcsim's type T.
+// get returns the object of that reference, of vcsim's type T.
 func get[T any](ctx *vcsim.Context, ref types.ManagedObjectReference) (T, bool) {
 	obj, ok := any(ctx.Map.Get(ref)).(T)
 	return obj, ok
 }
 
-// CurrentTime answers vCenter's movable clock.
+// CurrentTime returns the time of vCenter's movable clock.
 func (o *overrides) CurrentTime(*types.CurrentTime) soap.HasFault {
 	return &methods.CurrentTimeBody{Res: &types.CurrentTimeResponse{Returnval: o.s.clock.now()}}
 }
@@ -196,7 +197,9 @@ func (o *overrides) MarkAsVirtualMachine(ctx *vcsim.Context, req *types.MarkAsVi
 	})
 }
 
-func (o *overrides) onVM(ctx *vcsim.Context, ref types.ManagedObjectReference, call func(*vcsim.Context, *vcsim.VirtualMachine) soap.HasFault) soap.HasFault {
+func (o *overrides) onVM(
+	ctx *vcsim.Context, ref types.ManagedObjectReference, call func(*vcsim.Context, *vcsim.VirtualMachine) soap.HasFault,
+) soap.HasFault {
 	vm, ok := get[*vcsim.VirtualMachine](ctx, ref)
 	if !ok {
 		return notFound(ref)
@@ -209,7 +212,7 @@ type refusal struct {
 	Reason *soap.Fault `xml:"http://schemas.xmlsoap.org/soap/envelope/ Fault,omitempty"`
 }
 
-// Fault is why the call failed.
+// Fault returns the reason of the failure.
 func (r *refusal) Fault() *soap.Fault { return r.Reason }
 
 func refuse(f fault) soap.HasFault {

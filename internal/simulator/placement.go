@@ -142,7 +142,7 @@ func (c *cloning) placeLink(move string) fault {
 	return nil
 }
 
-// datacenterOf is the datacenter that an inventory object lies in.
+// datacenterOf returns the datacenter that an inventory object lies in.
 func datacenterOf(ctx *vcsim.Context, ref types.ManagedObjectReference) (*vcsim.Datacenter, bool) {
 	for {
 		switch obj := ctx.Map.Get(ref).(type) {

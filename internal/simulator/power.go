@@ -40,7 +40,7 @@ func (o *overrides) PowerOffVMTask(ctx *vcsim.Context, req *types.PowerOffVM_Tas
 	}}
 }
 
-// ResetVMTask is a power cycle.
+// ResetVMTask powers a machine off and on.
 func (o *overrides) ResetVMTask(ctx *vcsim.Context, req *types.ResetVM_Task) soap.HasFault {
 	vm, ok := get[*vcsim.VirtualMachine](ctx, req.This)
 	if !ok {
@@ -154,7 +154,8 @@ func (s *Simulator) setPowerState(ctx *vcsim.Context, vm *vcsim.VirtualMachine, 
 	}
 	if state == types.VirtualMachinePowerStatePoweredOn {
 		now := s.clock.now()
-		changes[2].Val, changes[3].Val = now, now
+		changes[2].Val = now
+		changes[3].Val = now
 	}
 	ctx.WithLock(vm, func() {
 		for _, d := range vm.Config.Hardware.Device {
@@ -197,7 +198,8 @@ func setGuest(ctx *vcsim.Context, vm *vcsim.VirtualMachine, ips []netip.Addr, ho
 func guestNICs(ctx *vcsim.Context, vm *vcsim.VirtualMachine, ips []netip.Addr) []types.GuestNicInfo {
 	info := types.GuestNicInfo{Connected: true, DeviceConfigId: -1, IpConfig: new(types.NetIpConfigInfo)}
 	if nic := firstNIC(vm); nic != nil {
-		info.MacAddress, info.DeviceConfigId = nic.MacAddress, nic.Key
+		info.MacAddress = nic.MacAddress
+		info.DeviceConfigId = nic.Key
 		info.Network = networkName(ctx, vm)
 	}
 	for _, ip := range ips {
@@ -236,7 +238,7 @@ func networkName(ctx *vcsim.Context, vm *vcsim.VirtualMachine) string {
 	return ""
 }
 
-// guestOf is what a machine's guest gets to see of it.
+// guestOf returns the guest's view of its machine.
 func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.VM {
 	extra := extraConfig(vm.Config.ExtraConfig)
 	info := maps.Clone(extra)

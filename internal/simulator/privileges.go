@@ -73,7 +73,7 @@ var needs = map[string][]string{
 	"SessionManager.TerminateSession":                        {"Sessions.TerminateSession"},
 }
 
-// deny answers NoPermission if the account lacks a privilege that the call
+// deny returns NoPermission if the account lacks a privilege that the call
 // needs.
 func (p *privileges) deny(user, method string, this types.ManagedObjectReference, body any) fault {
 	if !p.any() {

@@ -121,7 +121,7 @@ func (o *overrides) FindAllByIp(ctx *vcsim.Context, req *types.FindAllByIp) soap
 	})
 }
 
-// entityName is the name of an inventory object; empty for anything else.
+// entityName returns the name of an inventory object; empty for anything else.
 func entityName(ctx *vcsim.Context, ref types.ManagedObjectReference) string {
 	if e, ok := ctx.Map.Get(ref).(mo.Entity); ok {
 		return e.Entity().Name
@@ -129,7 +129,7 @@ func entityName(ctx *vcsim.Context, ref types.ManagedObjectReference) string {
 	return ""
 }
 
-// child answers the folder's child of that name.
+// child returns the folder's child of that name.
 func child(ctx *vcsim.Context, folder *vcsim.Folder, name string) (types.ManagedObjectReference, bool) {
 	for _, ref := range folder.ChildEntity {
 		if entityName(ctx, ref) == name {

@@ -66,7 +66,9 @@ func (s *Simulator) reconfigure(ctx *vcsim.Context, vm *vcsim.VirtualMachine, re
 
 // checkDeviceChanges refuses what vcsim would crash on and answers the files
 // of the disks that the change destroys.
-func checkDeviceChanges(ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.Datacenter, changes []types.BaseVirtualDeviceConfigSpec) ([]string, fault) {
+func checkDeviceChanges(
+	ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.Datacenter, changes []types.BaseVirtualDeviceConfigSpec,
+) ([]string, fault) {
 	var destroyed []string
 	for i, change := range changes {
 		c := change.GetVirtualDeviceConfigSpec()
@@ -96,7 +98,9 @@ func checkDeviceChanges(ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.
 }
 
 // checkNIC refuses a network card on a network that the host has not.
-func checkNIC(ctx *vcsim.Context, dc *vcsim.Datacenter, host types.ManagedObjectReference, nic types.BaseVirtualEthernetCard, index int) fault {
+func checkNIC(
+	ctx *vcsim.Context, dc *vcsim.Datacenter, host types.ManagedObjectReference, nic types.BaseVirtualEthernetCard, index int,
+) fault {
 	card := nic.GetVirtualEthernetCard()
 	invalid := &types.InvalidDeviceBacking{InvalidDeviceSpec: types.InvalidDeviceSpec{
 		InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.backing"}, DeviceIndex: int32(index),
@@ -140,7 +144,7 @@ func deviceByKey(devices []types.BaseVirtualDevice, key int32) types.BaseVirtual
 	return nil
 }
 
-// diskFile is the [datastore] path of a disk.
+// diskFile returns the [datastore] path of a disk.
 func diskFile(disk *types.VirtualDisk) string {
 	if b, ok := disk.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
 		return b.GetVirtualDeviceFileBackingInfo().FileName
@@ -148,7 +152,7 @@ func diskFile(disk *types.VirtualDisk) string {
 	return ""
 }
 
-// extraConfig is a machine's extra configuration as a map.
+// extraConfig returns a machine's extra configuration as a map.
 func extraConfig(options []types.BaseOptionValue) map[string]string {
 	values := make(map[string]string, len(options))
 	for _, o := range options {
@@ -174,7 +178,7 @@ func setExtraConfig(ctx *vcsim.Context, vm *vcsim.VirtualMachine, options []type
 	})
 }
 
-// mergeExtraConfig is base with the given options set or, if their value is
+// mergeExtraConfig returns base with the given options set or, if their value is
 // empty, removed. It shares nothing with base.
 func mergeExtraConfig(base, options []types.BaseOptionValue) []types.BaseOptionValue {
 	merged := make([]types.BaseOptionValue, 0, len(base)+len(options))

@@ -43,7 +43,7 @@ func (s *sessions) logout(id string) {
 	delete(s.rest, id)
 }
 
-// user answers whose REST session a request belongs to.
+// user returns the account of the REST session that a request belongs to.
 func (s *sessions) user(r *http.Request) (string, string, bool) {
 	id := r.Header.Get(restSessionID)
 	if id == "" {
@@ -125,7 +125,7 @@ func (s *Simulator) validSOAPLogin(req *types.Login) bool {
 	return s.validLogin(req.UserName, req.Password)
 }
 
-// serveSession is vCenter's REST session resource.
+// serveSession serves vCenter's REST session resource.
 func (s *Simulator) serveSession(w http.ResponseWriter, r *http.Request) {
 	id, user, ok := s.sessions.user(r)
 	action := r.URL.Query().Get("~action")
@@ -165,7 +165,7 @@ var restStatus = map[string]int{
 	"concurrent_change":            http.StatusConflict,
 }
 
-// restError answers with one of vAPI's standard errors.
+// restError responds with one of vAPI's standard errors.
 func restError(w http.ResponseWriter, name string) {
 	if name == "" {
 		name = "internal_server_error"

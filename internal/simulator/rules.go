@@ -17,14 +17,15 @@ func (o *overrides) ReconfigureComputeResourceTask(ctx *vcsim.Context, req *type
 		return notFound(req.This)
 	}
 	return &methods.ReconfigureComputeResource_TaskBody{Res: &types.ReconfigureComputeResource_TaskResponse{
-		Returnval: o.s.startTask(ctx, req.This, "ReconfigureComputeResource_Task", "ComputeResource.reconfigureEx", func(ctx *vcsim.Context) (types.AnyType, fault) {
-			if spec, ok := req.Spec.(*types.ClusterConfigSpecEx); ok {
-				if err := checkRules(ctx, cluster, spec); err != nil {
-					return nil, err
+		Returnval: o.s.startTask(ctx, req.This, "ReconfigureComputeResource_Task",
+			"ComputeResource.reconfigureEx", func(ctx *vcsim.Context) (types.AnyType, fault) {
+				if spec, ok := req.Spec.(*types.ClusterConfigSpecEx); ok {
+					if err := checkRules(ctx, cluster, spec); err != nil {
+						return nil, err
+					}
 				}
-			}
-			return finish(ctx, cluster.ReconfigureComputeResourceTask(ctx, req))
-		}),
+				return finish(ctx, cluster.ReconfigureComputeResourceTask(ctx, req))
+			}),
 	}}
 }
 

@@ -158,6 +158,9 @@ func (s *Simulator) startService() error {
 			return fmt.Errorf("template %s: %w", t.Name, err)
 		}
 	}
+	if err := s.createOtherVMs(&b); err != nil {
+		return fmt.Errorf("other virtual machines: %w", err)
+	}
 	s.createTags(refs)
 
 	// vcsim's task manager appends to its lists without a lock.
@@ -238,30 +241,30 @@ func (s *Simulator) Close() error {
 	return err
 }
 
-// Server is the host:port of vCenter.
+// Server returns the host:port of vCenter.
 func (s *Simulator) Server() string { return s.listener.Addr().String() }
 
-// URL is the address of vCenter's SOAP endpoint.
+// URL returns the address of vCenter's SOAP endpoint.
 func (s *Simulator) URL() string { return "https://" + s.Server() + "/sdk" }
 
-// Username is the provider's account.
+// Username returns the provider's account.
 func (s *Simulator) Username() string { return s.opts.Username }
 
-// Password is that account's password.
+// Password returns the password of the provider's account.
 func (s *Simulator) Password() string { return s.opts.Password }
 
-// InstanceUUID identifies the vCenter.
+// InstanceUUID returns vCenter's instance UUID.
 func (s *Simulator) InstanceUUID() string {
 	return serviceContent(s.service.Context).About.InstanceUuid
 }
 
-// CACertificate is the certificate authority of vCenter's certificate, in PEM.
+// CACertificate returns the certificate authority of vCenter's certificate, in PEM.
 func (s *Simulator) CACertificate() string { return string(s.caPEM) }
 
-// ProxyURL is the HTTP CONNECT proxy into the simulated guest network.
+// ProxyURL returns the HTTP CONNECT proxy into the simulated guest network.
 func (s *Simulator) ProxyURL() string { return s.relay.url() }
 
-// ControlURL is the address of the control API; empty without one.
+// ControlURL returns the address of the control API; empty without one.
 func (s *Simulator) ControlURL() string {
 	if s.control == nil {
 		return ""
@@ -269,7 +272,7 @@ func (s *Simulator) ControlURL() string {
 	return s.control.url()
 }
 
-// Environment is what a client of this simulator has in its environment.
+// Environment returns the environment variables for a client of this simulator.
 func (s *Simulator) Environment() map[string]string {
 	env := map[string]string{
 		"VSPHERE_SERVER":               s.Server(),

@@ -100,7 +100,7 @@ type placement struct{ cluster, datastore, folder string }
 
 var inA = placement{"cluster-a", "shared-1", "k8s"}
 
-// relocate is the location of a clone.
+// relocate returns the location of a clone.
 func (d *datacenter) relocate(p placement) types.VirtualMachineRelocateSpec {
 	d.Helper()
 	pool, err := d.finder.ResourcePool(d.ctx, p.cluster+"/Resources/gantry")

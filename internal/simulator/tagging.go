@@ -31,7 +31,7 @@ func wireObjects(refs []types.ManagedObjectReference) []wireObject {
 	return objects
 }
 
-// serveTagging is vCenter's tagging service. It takes the place of vcsim's,
+// serveTagging serves vCenter's tagging API. It replaces vcsim's,
 // which overwrites a tag whose id is created twice, knows no limits and takes
 // tags of categories that do not exist.
 func (s *Simulator) serveTagging(w http.ResponseWriter, r *http.Request) {

@@ -70,7 +70,8 @@ func (s *tagStore) createCategory(spec tags.Category) (string, tagError) {
 			return "", errAlreadyExists
 		}
 	}
-	spec.ID, spec.CategoryID = id, ""
+	spec.ID = id
+	spec.CategoryID = ""
 	s.categories[id] = &spec
 	return id, ""
 }
@@ -148,7 +149,8 @@ func (s *tagStore) createTag(spec tags.Tag) (string, tagError) {
 			return "", errAlreadyExists
 		}
 	}
-	spec.ID, spec.TagID = id, ""
+	spec.ID = id
+	spec.TagID = ""
 	s.tags[id] = &spec
 	s.attachments[id] = make(map[types.ManagedObjectReference]bool)
 	return id, ""
@@ -221,7 +223,7 @@ func (s *tagStore) tagIDs(category string) []string {
 	return ids
 }
 
-// named answers the tags of the category of that name.
+// named returns the tags of the category of that name.
 func (s *tagStore) named(category string) []tags.Tag {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,9 @@ type work func(ctx *vcsim.Context) (types.AnyType, fault)
 // startTask runs do as a task of the entity and answers the task's reference
 // at once. Unlike vcsim's own tasks it holds no lock of the entity while it
 // waits, so that properties can be read meanwhile.
-func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, do work) types.ManagedObjectReference {
+func (s *Simulator) startTask(
+	ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, do work,
+) types.ManagedObjectReference {
 	now := s.clock.now()
 	task := &vcsim.Task{}
 	task.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-%d", s.serial.Add(1)+1000)}
@@ -46,19 +48,18 @@ func (s *Simulator) startTask(ctx *vcsim.Context, entity types.ManagedObjectRefe
 	if exclusive {
 		if other, busy := s.busy.LoadOrStore(entity, task.Self); busy {
 			running := other.(types.ManagedObjectReference)
-			injected, exclusive = &types.TaskInProgress{Task: running}, false
+			injected = &types.TaskInProgress{Task: running}
+			exclusive = false
 		}
 	}
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
-		if d := time.Duration(s.taskDuration.Load()); d > 0 && injected == nil {
-			select {
-			case <-time.After(d):
-			case <-s.closed:
-			}
+		if injected == nil {
+			s.clock.wait(time.Duration(s.taskDuration.Load()), s.closed)
 		}
-		result, err := types.AnyType(nil), injected
+		result := types.AnyType(nil)
+		err := injected
 		if err == nil {
 			result, err = s.locked(&own, do)
 		}
@@ -186,7 +187,7 @@ func vimError(f any) error {
 	return fmt.Errorf("%s", reflect.TypeOf(f).Elem().Name())
 }
 
-// faultMessage is the text that goes with a fault. A client shows it to users,
+// faultMessage returns the text that goes with a fault. A client shows it to users,
 // so it says as little as a real vCenter's would.
 func faultMessage(f fault) string {
 	switch f := f.(type) {

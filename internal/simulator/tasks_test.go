@@ -33,7 +33,8 @@ func TestReconfigure(t *testing.T) {
 		t.Errorf("config %v, %d CPUs, vApp %v", e, p.Config.Hardware.NumCPU, p.Config.VAppConfig)
 	}
 	task, err := vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{
-		&types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: &types.VirtualDisk{VirtualDevice: types.VirtualDevice{Key: 2999}}},
+		&types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove,
+			Device: &types.VirtualDisk{VirtualDevice: types.VirtualDevice{Key: 2999}}},
 	}})
 	d.must(err)
 	if err := task.Wait(d.ctx); !isFault[types.InvalidDeviceSpec](err) {
@@ -48,7 +49,7 @@ func TestReconfigure(t *testing.T) {
 
 func TestTasksTakeTheirTime(t *testing.T) {
 	t.Parallel()
-	d := start(t, func(o *simulator.Options) { o.TaskDuration = 2 * time.Second })
+	d := start(t, func(o *simulator.Options) { o.TaskDuration = time.Hour })
 	task, err := d.vm(template).Clone(d.ctx, d.folder("k8s"), "n1", types.VirtualMachineCloneSpec{Location: d.relocate(inA)})
 	d.must(err)
 	var info mo.Task
@@ -59,6 +60,7 @@ func TestTasksTakeTheirTime(t *testing.T) {
 	if got := d.properties(d.vm(template), "name").Name; got != "gantry-node-1.34.2" {
 		t.Errorf("the template can't be read while it is cloned: %q", got)
 	}
+	d.AdvanceClock(time.Hour)
 	d.must(task.Wait(d.ctx))
 	d.ForgetTasks()
 	if err := d.client.RetrieveOne(d.ctx, task.Reference(), []string{"info"}, &info); !isFault[types.ManagedObjectNotFound](err) {
@@ -89,7 +91,7 @@ func TestMachineDoesOneThingAtATime(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	vm := d.mustClone("n1")
-	d.SetTaskDuration(2 * time.Second)
+	d.SetTaskDuration(time.Hour)
 	first, err := vm.PowerOn(d.ctx)
 	d.must(err)
 	second, err := vm.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{Annotation: "x"})
@@ -97,6 +99,7 @@ func TestMachineDoesOneThingAtATime(t *testing.T) {
 	if err := second.Wait(d.ctx); !isFault[types.TaskInProgress](err) {
 		t.Errorf("second task: %v", err)
 	}
+	d.AdvanceClock(time.Hour)
 	d.must(first.Wait(d.ctx))
 	d.SetTaskDuration(0)
 	d.wait(vm.PowerOff(d.ctx))

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -40,7 +41,9 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 			Uuid:              uuid.NewString(),
 			InstanceUuid:      uuid.NewString(),
 			Files:             &types.VirtualMachineFileInfo{VmPathName: "[" + t.Datastore + "] " + t.Name},
-			DeviceChange:      s.templateDevices(t),
+			DeviceChange: s.newDevices(t.DiskGB, &types.VirtualEthernetCardNetworkBackingInfo{
+				VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "VM Network"},
+			}),
 			ExtraConfig: []types.BaseOptionValue{
 				&types.OptionValue{Key: "gantry.kubernetes-version", Value: t.KubernetesVersion},
 			},
@@ -67,8 +70,8 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 	return faultError(vm.MarkAsTemplate(&types.MarkAsTemplate{This: vm.Self}))
 }
 
-// templatePlace is the folder, host and pool of the standard templates.
-func (s *Simulator) templatePlace(ctx *vcsim.Context) (*vcsim.Folder, types.ManagedObjectReference, types.ManagedObjectReference, error) {
+// templatePlace returns the folder, host and pool of the standard templates.
+func (s *Simulator) templatePlace(ctx *vcsim.Context) (folder *vcsim.Folder, host, pool types.ManagedObjectReference, err error) {
 	for _, e := range ctx.Map.All("Folder") {
 		folder, ok := e.(*vcsim.Folder)
 		if !ok || folder.Name != "templates" {
@@ -82,16 +85,24 @@ func (s *Simulator) templatePlace(ctx *vcsim.Context) (*vcsim.Folder, types.Mana
 		cluster := ctx.Map.Get(hosts.ChildEntity[0]).(*vcsim.ClusterComputeResource)
 		return folder, cluster.Host[0], *cluster.ResourcePool, nil
 	}
-	return nil, types.ManagedObjectReference{}, types.ManagedObjectReference{}, fmt.Errorf("no folder for templates")
+	return nil, host, pool, errors.New("no folder for templates")
 }
 
-func (s *Simulator) templateDevices(t Template) []types.BaseVirtualDeviceConfigSpec {
-	const scsiKey, diskKey, nicKey = 1000, 2000, 4000
+// newDevices returns a disk and a network card with their controller.
+func (s *Simulator) newDevices(diskGB int64, network types.BaseVirtualDeviceBackingInfo) []types.BaseVirtualDeviceConfigSpec {
+	const (
+		scsiKey = 1000
+		diskKey = 2000
+		nicKey  = 4000
+	)
 	add := func(d types.BaseVirtualDevice, op types.VirtualDeviceConfigSpecFileOperation) types.BaseVirtualDeviceConfigSpec {
 		return &types.VirtualDeviceConfigSpec{
-			Operation: types.VirtualDeviceConfigSpecOperationAdd, FileOperation: op, Device: d,
+			Operation:     types.VirtualDeviceConfigSpecOperationAdd,
+			FileOperation: op,
+			Device:        d,
 		}
 	}
+
 	scsi := &types.ParaVirtualSCSIController{VirtualSCSIController: types.VirtualSCSIController{
 		SharedBus: types.VirtualSCSISharingNoSharing,
 		VirtualController: types.VirtualController{
@@ -100,23 +111,26 @@ func (s *Simulator) templateDevices(t Template) []types.BaseVirtualDeviceConfigS
 	}}
 	disk := &types.VirtualDisk{
 		VirtualDevice: types.VirtualDevice{
-			Key: diskKey, ControllerKey: scsiKey, UnitNumber: types.NewInt32(0),
+			Key:           diskKey,
+			ControllerKey: scsiKey,
+			UnitNumber:    types.NewInt32(0),
 			Backing: &types.VirtualDiskFlatVer2BackingInfo{
-				DiskMode: string(types.VirtualDiskModePersistent), ThinProvisioned: types.NewBool(true),
+				DiskMode:        string(types.VirtualDiskModePersistent),
+				ThinProvisioned: types.NewBool(true),
 			},
 		},
-		CapacityInBytes: t.DiskGB * gib,
-		CapacityInKB:    t.DiskGB * gib / 1024,
+		CapacityInBytes: diskGB * gib,
+		CapacityInKB:    diskGB * gib / 1024,
 	}
 	nic := &types.VirtualVmxnet3{VirtualVmxnet: types.VirtualVmxnet{VirtualEthernetCard: types.VirtualEthernetCard{
-		MacAddress: s.newMAC(), AddressType: string(types.VirtualEthernetCardMacTypeAssigned),
-		VirtualDevice: types.VirtualDevice{
-			Key:     nicKey,
-			Backing: &types.VirtualEthernetCardNetworkBackingInfo{VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "VM Network"}},
-		},
+		MacAddress:    s.newMAC(),
+		AddressType:   string(types.VirtualEthernetCardMacTypeAssigned),
+		VirtualDevice: types.VirtualDevice{Key: nicKey, Backing: network},
 	}}}
 	return []types.BaseVirtualDeviceConfigSpec{
-		add(scsi, ""), add(disk, types.VirtualDeviceConfigSpecFileOperationCreate), add(nic, ""),
+		add(scsi, ""),
+		add(disk, types.VirtualDeviceConfigSpecFileOperationCreate),
+		add(nic, ""),
 	}
 }
 

@@ -33,7 +33,7 @@ func newChanges() *changes {
 	return c
 }
 
-// after is closed at the next change.
+// after returns a channel that is closed at the next change.
 func (c *changes) after() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,13 +47,13 @@ func (c *changes) announce() {
 	c.next = make(chan struct{})
 }
 
-// PutObject is vcsim's note of a new object.
+// PutObject is vcsim's notification of a new object.
 func (c *changes) PutObject(*vcsim.Context, mo.Reference) { c.announce() }
 
-// UpdateObject is vcsim's note of a changed object.
+// UpdateObject is vcsim's notification of a changed object.
 func (c *changes) UpdateObject(*vcsim.Context, mo.Reference, []types.PropertyChange) { c.announce() }
 
-// RemoveObject is vcsim's note of an object that is gone.
+// RemoveObject is vcsim's notification of a deleted object.
 func (c *changes) RemoveObject(*vcsim.Context, types.ManagedObjectReference) { c.announce() }
 
 // collectors are the property collectors of all sessions.
@@ -84,7 +84,7 @@ type filter struct {
 
 func newCollectors() *collectors { return &collectors{open: make(map[collectorKey]*collector)} }
 
-// of answers a session's collector.
+// of returns a session's collector.
 func (c *collectors) of(ctx *vcsim.Context, ref types.ManagedObjectReference) (*collector, bool) {
 	key := collectorKey{ctx.Session.Key, ref}
 	c.mu.Lock()
@@ -192,7 +192,7 @@ func (o *overrides) DestroyPropertyFilter(ctx *vcsim.Context, req *types.Destroy
 	return notFound(req.This)
 }
 
-// WaitForUpdatesEx answers what changed since the client's version, as soon as
+// WaitForUpdatesEx returns what changed since the client's version, as soon as
 // something has.
 func (o *overrides) WaitForUpdatesEx(ctx *vcsim.Context, req *types.WaitForUpdatesEx) soap.HasFault {
 	c, ok := o.s.collectors.of(ctx, req.This)
@@ -249,7 +249,7 @@ func (o *overrides) WaitForUpdates(ctx *vcsim.Context, req *types.WaitForUpdates
 	}}
 }
 
-// update answers what the client does not know yet; nil if there is nothing.
+// update returns what the client does not know yet; nil if there is nothing.
 func (s *Simulator) update(ctx *vcsim.Context, c *collector, first bool) (*types.UpdateSet, fault) {
 	s.inventory.RLock()
 	defer s.inventory.RUnlock()

@@ -32,16 +32,17 @@ func TestWaitSeesEveryProperty(t *testing.T) {
 		seen := make(chan any, 1)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			err := property.Wait(d.ctx, property.DefaultCollector(d.client.Client), vm.Reference(), []string{"name", change.path}, func(changes []types.PropertyChange) bool {
-				once.Do(func() { close(first) })
-				for _, c := range changes {
-					if c.Name == change.path && c.Val == change.want {
-						seen <- c.Val
-						return true
+			err := property.Wait(d.ctx, property.DefaultCollector(d.client.Client),
+				vm.Reference(), []string{"name", change.path}, func(changes []types.PropertyChange) bool {
+					once.Do(func() { close(first) })
+					for _, c := range changes {
+						if c.Name == change.path && c.Val == change.want {
+							seen <- c.Val
+							return true
+						}
 					}
-				}
-				return false
-			})
+					return false
+				})
 			if err != nil {
 				t.Errorf("%s: %v", what, err)
 			}
@@ -61,8 +62,10 @@ func TestWaitOverAContainerViewWhileMachinesCome(t *testing.T) {
 	v, err := view.NewManager(d.client.Client).CreateContainerView(d.ctx, d.client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 	d.must(err)
 	filter := new(property.WaitFilter).Add(v.Reference(), "VirtualMachine", []string{"name"}, v.TraversalSpec())
-	entered, left := map[string]bool{}, 0
-	ready, done := make(chan struct{}), make(chan error, 1)
+	entered := map[string]bool{}
+	left := 0
+	ready := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
 		first := true
 		done <- property.WaitForUpdates(d.ctx, property.DefaultCollector(d.client.Client), filter, func(updates []types.ObjectUpdate) bool {
@@ -103,11 +106,14 @@ func TestWaitEnds(t *testing.T) {
 	vm := d.mustClone("n1")
 	ctx, cancel := context.WithTimeout(d.ctx, 100*time.Millisecond)
 	defer cancel()
-	err := property.Wait(ctx, property.DefaultCollector(d.client.Client), vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool { return false })
+	err := property.Wait(ctx, property.DefaultCollector(d.client.Client),
+		vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool { return false })
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a client that gives up: %v", err)
 	}
-	err = property.Wait(d.ctx, property.DefaultCollector(d.client.Client), types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-404"}, []string{"name"}, func([]types.PropertyChange) bool { return false })
+	err = property.Wait(d.ctx, property.DefaultCollector(d.client.Client),
+		types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-404"},
+		[]string{"name"}, func([]types.PropertyChange) bool { return false })
 	if !isFault[types.ManagedObjectNotFound](err) {
 		t.Errorf("a machine that does not exist: %v", err)
 	}
@@ -115,7 +121,8 @@ func TestWaitEnds(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		d.Restart()
 	}()
-	err = property.Wait(d.ctx, property.DefaultCollector(d.client.Client), vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool { return false })
+	err = property.Wait(d.ctx, property.DefaultCollector(d.client.Client),
+		vm.Reference(), []string{"name"}, func([]types.PropertyChange) bool { return false })
 	if err == nil {
 		t.Error("the wait outlived its session")
 	}

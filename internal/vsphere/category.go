@@ -9,33 +9,36 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
-// The category of the ledger's tags. It is associable with vApps: of all the
-// types of objects that can be tagged the one that inventories hold fewest of,
-// so that the ledger's tags turn up in nobody's tag picker.
+// The category of the ledger's tags. It is associable with vApps: of all types of
+// objects that can be tagged the rarest one, so that the ledger's tags do not show
+// up in tag pickers.
 const (
 	categoryName        = "gantry"
 	categoryType        = "VirtualApp"
 	categoryDescription = "Records and address claims of the Terraform provider Gantry. Do not edit."
 )
 
-// rootTag is a tag with a fixed id in the ledger's category. vCenter gives a
-// category that an administrator has made an id of its own, and finds none by
-// name without reading them all; by this tag it takes one call.
+// rootTag is a tag with a fixed id in the ledger's category. vCenter chooses the id
+// of a category that an administrator creates, and to find one by name all have to
+// be read; by this tag it takes one call.
 var rootTag = uuid.MustParse("6a0f3c0e-7d52-5b1e-9a55-6f1d5c1b2e70")
 
-const rootTagName = "!gantry"
+const (
+	rootTagName        = "!gantry"
+	rootTagDescription = "Marks the category of Gantry's ledger. Do not delete."
+)
 
-// createCommand makes the category by hand.
+// createCommand is how an administrator creates the category.
 const createCommand = `govc tags.category.create -m=false -t ` + categoryType + ` ` + categoryName
 
-// TagPermissionError says that the account may not keep the ledger.
+// TagPermissionError says that the account may not write the ledger.
 type TagPermissionError struct {
 	Username string
-	// Category is set when there is no category, and the account may not make it.
+	// Category is set when there is no category, and the account may not create it.
 	Category bool
 	cause    error
 }
@@ -45,7 +48,7 @@ func (e *TagPermissionError) Error() string {
 		return fmt.Sprintf("the tag category %q does not exist, and the account %q may not create it. "+
 			"An administrator creates it once with: %s (%v)", categoryName, e.Username, createCommand, e.cause)
 	}
-	return fmt.Sprintf("the account %q may not keep Gantry's records: grant it vSphere Tagging > "+
+	return fmt.Sprintf("the account %q may not write Gantry's records: grant it vSphere Tagging > "+
 		"Create, Edit and Delete vSphere Tag as a global permission; tag privileges on inventory objects do not count for tags (%v)",
 		e.Username, e.cause)
 }
@@ -62,7 +65,7 @@ func (s *TagStore) forgetCategory(id string) {
 	site.ledgerHint = ""
 }
 
-// noteCategory remembers where a tag of the ledger lies.
+// noteCategory remembers the category of a tag of the ledger.
 func (s *TagStore) noteCategory(id string) {
 	site := s.client.site
 	site.ledgerMu.Lock()
@@ -70,7 +73,7 @@ func (s *TagStore) noteCategory(id string) {
 	site.ledgerHint = id
 }
 
-// findCategory answers the category's id, or nothing where there is none yet.
+// findCategory returns the category's id; empty where there is none yet.
 func (s *TagStore) findCategory(ctx context.Context) (string, error) {
 	site := s.client.site
 	site.ledgerMu.Lock()
@@ -80,14 +83,14 @@ func (s *TagStore) findCategory(ctx context.Context) (string, error) {
 	}
 	id, err := s.categoryByRoot(ctx)
 	if err == nil && id == "" {
-		// Somebody may have deleted the root tag and left the others.
+		// The root tag may have been deleted without the others.
 		return s.categoryByName(ctx)
 	}
 	site.ledgerID = id
 	return id, err
 }
 
-// ensureCategory answers the category's id and makes what is missing: the
+// ensureCategory returns the category's id, and creates what is missing: the
 // category, and the root tag in it.
 func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
 	site := s.client.site
@@ -101,10 +104,10 @@ func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if id == "" {
-		if id, err = s.makeCategory(ctx); err != nil {
+		if id, err = s.createCategory(ctx); err != nil {
 			return "", err
 		}
-		err = s.post(ctx, id, ledger.Tag{ID: rootTag, Name: rootTagName, Description: "Marks the category of Gantry's ledger. Do not delete."})
+		err = s.post(ctx, id, ledger.Tag{ID: rootTag, Name: rootTagName, Description: rootTagDescription})
 		if err = s.failed("create tag "+rootTagName, err); err != nil && !errors.Is(err, ledger.ErrExists) {
 			return "", err
 		}
@@ -121,18 +124,21 @@ func (s *TagStore) categoryByRoot(ctx context.Context) (string, error) {
 	return root.CategoryID, s.failed("find the tag category "+categoryName, err)
 }
 
-// makeCategory creates the category, or finds the one that is there.
-func (s *TagStore) makeCategory(ctx context.Context) (string, error) {
+// createCategory creates the category, or finds the one that exists.
+func (s *TagStore) createCategory(ctx context.Context) (string, error) {
 	var id string
 	err := s.client.rest.call(ctx, http.MethodPost, categoryPath, map[string]any{"create_spec": map[string]any{
-		"name": categoryName, "description": categoryDescription, "cardinality": "MULTIPLE", "associable_types": []string{categoryType},
+		"name":             categoryName,
+		"description":      categoryDescription,
+		"cardinality":      "MULTIPLE",
+		"associable_types": []string{categoryType},
 	}}, &id)
 	if err == nil {
 		return id, nil
 	}
 	failed := s.client.failed("create the tag category "+categoryName, err)
-	denied := errors.Is(failed, engine.ErrPermission)
-	if !denied && !errors.Is(failed, engine.ErrExists) {
+	denied := errors.Is(failed, model.ErrPermission)
+	if !denied && !errors.Is(failed, model.ErrExists) {
 		return "", failed
 	}
 	id, err = s.categoryByName(ctx)
@@ -142,8 +148,8 @@ func (s *TagStore) makeCategory(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// categoryByName reads the categories one by one, which vCenter has no better
-// way for. It is needed once in a vCenter's life.
+// categoryByName reads the categories one by one, since vCenter has no better way.
+// It is needed once in a vCenter's life.
 func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
 	const op = "find the tag category " + categoryName
 	var ids []string
@@ -165,9 +171,9 @@ func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// categoryName reads what a category is called, once in a process.
+// categoryName reads the name of a category, once in a process.
 func (c *Client) categoryName(ctx context.Context, id string) (string, error) {
-	if name, ok := c.site.kinds.Load(id); ok {
+	if name, ok := c.site.categories.Load(id); ok {
 		return name.(string), nil
 	}
 	var body struct {
@@ -176,6 +182,6 @@ func (c *Client) categoryName(ctx context.Context, id string) (string, error) {
 	if err := c.rest.read(ctx, http.MethodGet, categoryPath+"/id:"+id, nil, &body); err != nil {
 		return "", err
 	}
-	c.site.kinds.Store(id, body.Name)
+	c.site.categories.Store(id, body.Name)
 	return body.Name, nil
 }

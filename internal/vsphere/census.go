@@ -4,11 +4,13 @@ import (
 	"context"
 	"slices"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // Census is every VM of a vCenter that carries a marker of Gantry's, whichever
-// cluster it names, as one call saw them.
+// cluster it names, as one call returned them.
 type Census struct {
 	Machines []MarkedMachine // by path
 
@@ -18,20 +20,22 @@ type Census struct {
 // MarkedMachine is a VM that carries a marker.
 type MarkedMachine struct {
 	Path      string // inventory path
-	Cluster   string // id
+	Cluster   uuid.UUID
 	Node      string
 	PoweredOn bool
-	Holdings  []engine.Holding // the addresses that its marker names
-	// Folder is the inventory path of its VM folder, and OwnFolder tells that
+	Holdings  []model.Holding // the addresses that its marker names
+	// Understood is false for a VM of a newer Gantry, which must be left alone.
+	Understood bool
+	// Folder is the inventory path of its VM folder, and OwnFolder reports whether
 	// the folder holds machines of this cluster and nothing else.
 	Folder    string
 	OwnFolder bool
 }
 
-// Census looks for the VMs that Gantry made. A VM that may not be read is an
+// Census finds the VMs that Gantry created. A VM that may not be read is an
 // error: whether it is one of them is not known.
 func (c *Client) Census(ctx context.Context) (*Census, error) {
-	inv, err := c.readInventory(ctx, true)
+	inv, err := c.readTree(ctx, true)
 	if err != nil {
 		return nil, err
 	}
@@ -39,38 +43,38 @@ func (c *Client) Census(ctx context.Context) (*Census, error) {
 		return nil, err
 	}
 	census := &Census{inventory: inv}
-	for _, m := range inv.machines() {
+	for _, m := range inv.fleet.marked {
 		machine := MarkedMachine{
-			Path: m.path(), Cluster: m.marker.Cluster, Node: m.marker.Node,
-			PoweredOn: poweredOn(m.properties), Holdings: m.marker.holdings(),
+			Path:       m.path,
+			Cluster:    m.marker.Cluster,
+			Node:       m.marker.Node,
+			PoweredOn:  poweredOn(m.properties),
+			Holdings:   m.marker.holdings(),
+			Understood: m.marker.Understood(),
 		}
 		if m.parent != nil && m.parent.ref.Type == "Folder" {
-			machine.Folder, machine.OwnFolder = m.parent.path(), inv.onlyOf(m.parent, m.marker.Cluster)
+			machine.Folder = m.parent.path
+			machine.OwnFolder = m.parent.onlyOf(m.marker.Cluster)
 		}
 		census.Machines = append(census.Machines, machine)
 	}
 	return census, nil
 }
 
-// onlyOf tells whether a folder holds machines of one cluster and nothing else.
-// The root folder of a datacenter's VMs is nobody's.
-func (inv *inventory) onlyOf(folder *node, cluster string) bool {
-	if folder.parent == nil || folder.parent.ref.Type == "Datacenter" {
+// onlyOf reports whether a folder holds machines of one cluster and nothing else.
+// The root folder of a datacenter's VMs belongs to no cluster.
+func (n *node) onlyOf(cluster uuid.UUID) bool {
+	if n.parent == nil || n.parent.ref.Type == "Datacenter" {
 		return false
 	}
-	for _, n := range inv.nodes {
-		if n.parent != folder {
-			continue
-		}
-		if m, ok := markerOf(n.properties); !ok || m.Cluster != cluster || !slices.Contains(machineTypes, n.ref.Type) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(n.children, func(child *node) bool {
+		m, ok := markerOf(child.properties)
+		return !ok || m.Cluster != cluster || child.ref.Type != "VirtualMachine"
+	})
 }
 
 // Folder finds a VM folder by the datacenter's name or path and the path below
-// its VM folder, and answers its inventory path; false when there is none.
+// its VM folder, and returns its inventory path; false when there is none.
 func (c *Census) Folder(datacenter, path string) (string, bool) {
 	dc, err := c.inventory.datacenterIn(datacenter)
 	if err != nil {
@@ -80,5 +84,5 @@ func (c *Census) Folder(datacenter, path string) (string, bool) {
 	if at == nil || len(missing) > 0 || blocked != nil || at == c.inventory.vmFolder(dc) {
 		return "", false
 	}
-	return at.path(), true
+	return at.path, true
 }

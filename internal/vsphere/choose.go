@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // listed bounds how many names a message lists.
@@ -13,16 +14,16 @@ const listed = 8
 
 // choice is the search for the one object that a user means.
 type choice struct {
-	field  engine.Field
+	field  model.Field
 	kind   string // as users call it: compute cluster
 	wanted string // a name or an inventory path
-	where  string // where it was looked for: datacenter dc-1
+	where  string // where it is looked up: datacenter "dc-1"
 	from   []*node
 	user   string
 }
 
-// pick finds the one object, or says what is wrong.
-func (c choice) pick() (*node, *engine.Problem) {
+// pick returns the one object, or what is wrong.
+func (c choice) pick() (*node, *model.Finding) {
 	found := c.matches()
 	switch len(found) {
 	case 1:
@@ -33,70 +34,59 @@ func (c choice) pick() (*node, *engine.Problem) {
 	return nil, c.ambiguous(found)
 }
 
-// matches lists the objects that the wanted name or path may mean. A path may
-// leave out its beginning.
 func (c choice) matches() []*node {
 	var found []*node
 	for _, n := range c.from {
-		if n.name == c.wanted || n.raw == c.wanted || n.hasPath(c.wanted) {
+		if n.matches(c.wanted) {
 			found = append(found, n)
 		}
 	}
 	return found
 }
 
-func (n *node) hasPath(wanted string) bool {
-	if !strings.Contains(wanted, "/") {
-		return false
-	}
-	path, want := n.path(), strings.TrimSuffix(wanted, "/")
-	if strings.HasPrefix(want, "/") {
-		return path == want
-	}
-	return strings.HasSuffix(path, "/"+want)
+func (c choice) finding(summary, detail string, args ...any) *model.Finding {
+	f := model.NewFinding(c.field, summary, detail, args...)
+	return &f
 }
 
-func (c choice) unknown() *engine.Problem {
-	there := "There is none that this account may see."
+func (c choice) unknown() *model.Finding {
+	available := "The account can read none there"
 	if len(c.from) > 0 {
-		there = "There is: " + c.list(c.from) + "."
+		available = "Available: " + c.list(c.from)
 	}
-	return &engine.Problem{
-		Field:   c.field,
-		Summary: fmt.Sprintf("Unknown %s %q", c.kind, c.wanted),
-		Detail: fmt.Sprintf("No %s %q was found in %s, as far as %q may see. %s",
-			c.kind, c.wanted, c.where, c.user, there),
-	}
+	return c.finding(fmt.Sprintf("Unknown %s %q", c.kind, c.wanted),
+		"No %s %q was found in %s with the account %q. %s. Correct the name, or grant the account read access to the object.",
+		c.kind, c.wanted, c.where, c.user, available)
 }
 
-func (c choice) ambiguous(found []*node) *engine.Problem {
+func (c choice) ambiguous(found []*node) *model.Finding {
 	paths := make([]string, len(found))
 	for i, n := range found {
-		paths[i] = n.path()
+		paths[i] = n.path
 	}
-	return &engine.Problem{
-		Field:   c.field,
-		Summary: fmt.Sprintf("Ambiguous %s %q", c.kind, c.wanted),
-		Detail: fmt.Sprintf("%d objects in %s are called that: %s. Give the inventory path of the one that is meant.",
-			len(found), c.where, bounded(paths)),
-	}
+	return c.finding(fmt.Sprintf("Ambiguous %s %q", c.kind, c.wanted),
+		"%d objects in %s match: %s. Set the inventory path of one of them.", len(found), c.where, bounded(paths))
 }
 
-// list names the objects there are, those first whose names are closest to the
-// wanted one. Names that several objects share are given as paths.
+// list names objects, those first whose names are closest to the wanted one.
+// Where several share a name, their paths are listed, but for resource pools:
+// each compute cluster has its own.
 func (c choice) list(nodes []*node) string {
 	count := map[string]int{}
 	for _, n := range nodes {
 		count[n.name]++
 	}
-	names := make([]string, len(nodes))
-	for i, n := range nodes {
-		names[i] = n.name
-		if count[n.name] > 1 {
-			names[i] = n.path()
+	var names []string
+	for _, n := range nodes {
+		name := n.name
+		if count[name] > 1 && !slices.Contains(poolTypes, n.ref.Type) {
+			name = n.path
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	last := c.wanted[strings.LastIndex(c.wanted, "/")+1:]
+	last := inventoryname.Base(c.wanted)
 	slices.SortStableFunc(names, func(a, b string) int { return distance(last, a) - distance(last, b) })
 	return bounded(names)
 }
@@ -110,7 +100,8 @@ func bounded(names []string) string {
 
 // distance is the number of edits between two names, regardless of case.
 func distance(a, b string) int {
-	s, t := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
+	s := []rune(strings.ToLower(a))
+	t := []rune(strings.ToLower(b))
 	row := make([]int, len(t)+1)
 	for j := range row {
 		row[j] = j

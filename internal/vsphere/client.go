@@ -10,12 +10,12 @@ import (
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-var _ engine.VCenter = (*Client)(nil)
+var _ model.VCenter = (*Client)(nil)
 
-// Client is what one identity sees of one vCenter and may do there.
+// Client is one vCenter with the permissions of one identity.
 type Client struct {
 	config Config
 	soap   *soapSession
@@ -23,28 +23,29 @@ type Client struct {
 	site   *site
 }
 
-// site is what the process remembers of a vCenter, for all identities: how
-// objects are called, for messages, and what templates and hosts look like, for
-// clones. Nothing that is decided upon is remembered.
+// site is what the process remembers of a vCenter, for all identities: the paths
+// of objects, for messages, and the devices of templates and the hosts, for
+// clones. Nothing that a plan depends on is remembered.
 type site struct {
-	paths     sync.Map // types.ManagedObjectReference: string
-	tasks     sync.Map // task reference: operation
-	templates sync.Map // types.ManagedObjectReference: *templateDevices
-	hosts     sync.Map // compute cluster reference: []candidateHost
-	kinds     sync.Map // tag category id: name
+	paths      sync.Map // types.ManagedObjectReference: string
+	tasks      sync.Map // task reference: operation
+	templates  sync.Map // types.ManagedObjectReference: *templateDevices
+	hosts      sync.Map // compute cluster reference: []candidateHost
+	categories sync.Map // tag category id: name
+	tags       sync.Map // tag id: rememberedTag
 
 	ledgerMu sync.Mutex
 	ledgerID string // the ledger's tag category; empty until it was found
-	// ledgerHint is the category of a tag of the ledger that was read. It is good for
-	// reading; whether the root tag is there it doesn't say.
+	// ledgerHint is the category of a tag of the ledger that was read. It will do for
+	// reading; whether the root tag exists is not known.
 	ledgerHint string
 }
 
 // operation is what a task was started for.
 type operation struct {
 	name  string
-	makes string                           // path of the VM that comes out of it
-	done  func(types.BaseMethodFault) bool // the fault means that it was so already
+	makes string                           // path of the VM that it creates
+	done  func(types.BaseMethodFault) bool // the fault means that nothing was left to do
 }
 
 func connect(ctx context.Context, c Config) (*Client, error) {
@@ -52,7 +53,12 @@ func connect(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{config: c, soap: newSOAPSession(c, transport), rest: newRESTSession(c, transport), site: &site{}}
+	client := &Client{
+		config: c,
+		soap:   newSOAPSession(c, transport),
+		rest:   newRESTSession(c, transport),
+		site:   &site{},
+	}
 	if err := client.soap.open(ctx); err != nil {
 		transport.CloseIdleConnections()
 		return nil, client.failed("connect to vCenter "+c.Server, err)
@@ -60,7 +66,7 @@ func connect(ctx context.Context, c Config) (*Client, error) {
 	return client, nil
 }
 
-// Logout ends both sessions of the client, which then serves no more.
+// Logout ends both sessions of the client, which cannot be used afterwards.
 func (c *Client) Logout(ctx context.Context) error {
 	err := errors.Join(c.rest.logout(ctx), c.soap.logout(ctx))
 	if transport, ok := c.soap.client.Client.Transport.(interface{ CloseIdleConnections() }); ok {
@@ -72,7 +78,7 @@ func (c *Client) Logout(ctx context.Context) error {
 	return nil
 }
 
-// String names the client by its identity, and keeps the password to itself.
+// String names the client by its identity, without the password.
 func (c *Client) String() string { return c.config.String() }
 
 // InstanceUUID identifies the vCenter. It needs no call beyond the login's.
@@ -91,7 +97,7 @@ func (c *Client) path(ref types.ManagedObjectReference) string {
 	return ref.Type + " " + ref.Value
 }
 
-// parseRef reads a reference in the form in which the engine holds it.
+// parseRef reads a reference in the form that the engine has it in.
 func parseRef(kind, s string) (types.ManagedObjectReference, error) {
 	var ref types.ManagedObjectReference
 	if !ref.FromString(s) || !mo.IsManagedObjectType(ref.Type) || (kind != "" && ref.Type != kind) {

@@ -9,12 +9,12 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// Clone implements engine.VCenter: one call, in which the new machine gets all
-// that it ever needs, so that there is no half-made one.
-func (c *Client) Clone(ctx context.Context, req engine.CloneRequest) (string, error) {
+// Clone implements model.VCenter: one call, in which the new VM gets all that it
+// ever needs, so that there is no incomplete one.
+func (c *Client) Clone(ctx context.Context, req model.CloneRequest) (string, error) {
 	target := req.Name
 	if folder, err := parseRef("Folder", req.Folder); err == nil {
 		if p, ok := c.site.paths.Load(folder); ok {
@@ -22,47 +22,39 @@ func (c *Client) Clone(ctx context.Context, req engine.CloneRequest) (string, er
 		}
 	}
 	op := fmt.Sprintf("clone %q from %q", target, req.Template.Path)
-	template, err := parseRef("VirtualMachine", req.Template.Ref)
+	call, err := c.cloneCall(ctx, req)
 	if err != nil {
 		return "", c.failed(op, err)
 	}
-	folder, err := parseRef("Folder", req.Folder)
-	if err != nil {
-		return "", c.failed(op, err)
-	}
-	spec, err := c.cloneSpec(ctx, req, template, folder)
-	if err != nil {
-		return "", c.failed(op, err)
-	}
-	res, err := methods.CloneVM_Task(ctx, c.soap, &types.CloneVM_Task{This: template, Folder: folder, Name: req.Name, Spec: *spec})
+	res, err := methods.CloneVM_Task(ctx, c.soap, call)
 	if err != nil {
 		return "", c.failed(op, err)
 	}
 	return c.started(res.Returnval, operation{name: op, makes: target}), nil
 }
 
-func (c *Client) cloneSpec(ctx context.Context, req engine.CloneRequest, template, folder types.ManagedObjectReference) (*types.VirtualMachineCloneSpec, error) {
-	pool, err := parseRef("", req.Placement.ResourcePool)
+func (c *Client) cloneCall(ctx context.Context, req model.CloneRequest) (*types.CloneVM_Task, error) {
+	template, err := parseRef("VirtualMachine", req.Template.Ref)
 	if err != nil {
 		return nil, err
 	}
-	datastore, err := parseRef("Datastore", req.Placement.Datastore)
+	folder, err := parseRef("Folder", req.Folder)
 	if err != nil {
 		return nil, err
 	}
-	spec := &types.VirtualMachineCloneSpec{
-		Location: types.VirtualMachineRelocateSpec{
-			Folder: &folder, Pool: &pool, Datastore: &datastore, Host: c.hostFor(req),
-			DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
-		},
-		PowerOn: true,
+	location, err := c.cloneLocation(req, folder)
+	if err != nil {
+		return nil, err
 	}
+	spec := types.VirtualMachineCloneSpec{Location: *location, PowerOn: true}
 	source := template
-	if req.Mode == engine.CloneLinked {
+	if req.Mode == model.CloneLinked {
 		snapshot, err := parseRef("VirtualMachineSnapshot", req.Template.Snapshot)
 		if err != nil {
-			return nil, &Error{Reason: "the template has no snapshot to make a linked clone of",
-				Advice: `take a snapshot of the template, or set clone_mode = "full"`}
+			return nil, &Error{
+				Reason: "the template has no snapshot, which a linked clone needs",
+				Advice: `take a snapshot of the template, or set clone_mode = "full"`,
+			}
 		}
 		source = snapshot
 		spec.Snapshot = &snapshot
@@ -72,6 +64,33 @@ func (c *Client) cloneSpec(ctx context.Context, req engine.CloneRequest, templat
 	if err != nil {
 		return nil, err
 	}
+	if spec.Config, err = cloneConfig(req, devices); err != nil {
+		return nil, err
+	}
+	return &types.CloneVM_Task{This: template, Folder: folder, Name: req.Name, Spec: spec}, nil
+}
+
+func (c *Client) cloneLocation(
+	req model.CloneRequest, folder types.ManagedObjectReference,
+) (*types.VirtualMachineRelocateSpec, error) {
+	pool, err := parseRef("", req.Placement.ResourcePool)
+	if err != nil {
+		return nil, err
+	}
+	datastore, err := parseRef("Datastore", req.Placement.Datastore)
+	if err != nil {
+		return nil, err
+	}
+	return &types.VirtualMachineRelocateSpec{
+		Folder:       &folder,
+		Pool:         &pool,
+		Datastore:    &datastore,
+		Host:         c.hostFor(req),
+		DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
+	}, nil
+}
+
+func cloneConfig(req model.CloneRequest, devices *templateDevices) (*types.VirtualMachineConfigSpec, error) {
 	changes, err := deviceChanges(req, devices)
 	if err != nil {
 		return nil, err
@@ -80,32 +99,51 @@ func (c *Client) cloneSpec(ctx context.Context, req engine.CloneRequest, templat
 	if err != nil {
 		return nil, err
 	}
-	spec.Config = &types.VirtualMachineConfigSpec{
+	config := &types.VirtualMachineConfigSpec{
 		InstanceUuid: req.UUID,
 		Annotation:   req.Notes,
 		NumCPUs:      req.CPU,
 		MemoryMB:     req.MemoryGB << 10,
 		DeviceChange: changes,
 		ExtraConfig:  extra,
-		// With the template's vApp options left, cloud-init takes the OVF
+		// While the template's vApp options are there, cloud-init takes the OVF
 		// environment for its data source instead of guestinfo.
 		VAppConfigRemoved: types.NewBool(true),
 	}
 	if req.CPU <= 64 {
 		// The template's cores per socket need not divide the new number of CPUs.
-		spec.Config.NumCoresPerSocket = types.NewInt32(req.CPU)
+		config.NumCoresPerSocket = types.NewInt32(req.CPU)
 	}
-	return spec, nil
+	return config, nil
 }
 
 // deviceChanges replaces the template's network adapters by one on the wanted
 // network, and grows the first disk of a full clone.
-func deviceChanges(req engine.CloneRequest, devices *templateDevices) ([]types.BaseVirtualDeviceConfigSpec, error) {
+func deviceChanges(req model.CloneRequest, devices *templateDevices) ([]types.BaseVirtualDeviceConfigSpec, error) {
 	var changes []types.BaseVirtualDeviceConfigSpec
-	for _, nic := range devices.nics {
-		changes = append(changes, &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: nic})
+	change := func(operation types.VirtualDeviceConfigSpecOperation, device types.BaseVirtualDevice) {
+		changes = append(changes, &types.VirtualDeviceConfigSpec{Operation: operation, Device: device})
 	}
-	backing, err := networkBacking(req.Placement.Network)
+	for _, nic := range devices.nics {
+		change(types.VirtualDeviceConfigSpecOperationRemove, nic)
+	}
+	card, err := networkCard(req.Placement.Network)
+	if err != nil {
+		return nil, err
+	}
+	change(types.VirtualDeviceConfigSpecOperationAdd, card)
+	grown, err := grownDisk(req, devices)
+	if err != nil {
+		return nil, err
+	}
+	if grown != nil {
+		change(types.VirtualDeviceConfigSpecOperationEdit, grown)
+	}
+	return changes, nil
+}
+
+func networkCard(n model.Network) (*types.VirtualVmxnet3, error) {
+	backing, err := networkBacking(n)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +153,11 @@ func deviceChanges(req engine.CloneRequest, devices *templateDevices) ([]types.B
 	card.AddressType = string(types.VirtualEthernetCardMacTypeGenerated)
 	card.WakeOnLanEnabled = types.NewBool(true)
 	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, Connected: true, AllowGuestControl: true}
-	changes = append(changes, &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: card})
+	return card, nil
+}
 
+// grownDisk is the first disk in the wanted size; nil where it has that already.
+func grownDisk(req model.CloneRequest, devices *templateDevices) (*types.VirtualDisk, error) {
 	if len(devices.disks) == 0 {
 		return nil, &Error{Reason: "the template has no disk"}
 	}
@@ -124,19 +165,25 @@ func deviceChanges(req engine.CloneRequest, devices *templateDevices) ([]types.B
 	have := gigabytes(boot)
 	switch {
 	case req.DiskGB == 0 || req.DiskGB == have:
-		return changes, nil
+		return nil, nil
 	case req.DiskGB < have:
-		return nil, &Error{Reason: fmt.Sprintf("the template's disk has %d GB and cannot shrink to %d GB", have, req.DiskGB)}
-	case req.Mode == engine.CloneLinked:
-		return nil, &Error{Reason: fmt.Sprintf("a linked clone keeps the template's disk size of %d GB, and %d GB are wanted", have, req.DiskGB),
-			Advice: `set clone_mode = "full", or disk_gb to the template's size`}
+		return nil, &Error{
+			Reason: fmt.Sprintf("the template's disk has %d GB and cannot shrink to %d GB", have, req.DiskGB),
+			Advice: "set disk_gb to the template's size or more",
+		}
+	case req.Mode == model.CloneLinked:
+		return nil, &Error{
+			Reason: fmt.Sprintf("a linked clone keeps the template's disk size of %d GB; it cannot have %d GB", have, req.DiskGB),
+			Advice: `set clone_mode = "full", or disk_gb to the template's size`,
+		}
 	}
 	grown := *boot
-	grown.CapacityInKB, grown.CapacityInBytes = req.DiskGB<<20, req.DiskGB<<30
-	return append(changes, &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: &grown}), nil
+	grown.CapacityInKB = req.DiskGB << 20
+	grown.CapacityInBytes = req.DiskGB << 30
+	return &grown, nil
 }
 
-func networkBacking(n engine.Network) (types.BaseVirtualDeviceBackingInfo, error) {
+func networkBacking(n model.Network) (types.BaseVirtualDeviceBackingInfo, error) {
 	ref, err := parseRef("", n.Ref)
 	if err != nil {
 		return nil, err
@@ -147,17 +194,22 @@ func networkBacking(n engine.Network) (types.BaseVirtualDeviceBackingInfo, error
 			Port: types.DistributedVirtualSwitchPortConnection{SwitchUuid: n.SwitchUUID, PortgroupKey: n.PortgroupKey},
 		}, nil
 	case "OpaqueNetwork":
-		return &types.VirtualEthernetCardOpaqueNetworkBackingInfo{OpaqueNetworkId: n.PortgroupKey, OpaqueNetworkType: n.SwitchUUID}, nil
+		return &types.VirtualEthernetCardOpaqueNetworkBackingInfo{
+			OpaqueNetworkId:   n.PortgroupKey,
+			OpaqueNetworkType: n.SwitchUUID,
+		}, nil
 	case "Network":
 		return &types.VirtualEthernetCardNetworkBackingInfo{
-			VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: n.Name}, Network: &ref,
+			VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: n.Name},
+			Network:                        &ref,
 		}, nil
 	}
-	return nil, fmt.Errorf("network %q is a %s, to which no machine can be connected", n.Name, n.Type)
+	return nil, fmt.Errorf("network %q is a %s, to which no VM can be connected", n.Name, n.Type)
 }
 
-func extraConfigOf(req engine.CloneRequest, devices *templateDevices) ([]types.BaseOptionValue, error) {
+func extraConfigOf(req model.CloneRequest, devices *templateDevices) ([]types.BaseOptionValue, error) {
 	m := marker{Marker: req.Marker, Instance: req.UUID}
+	m.SchemaVersion = model.MarkerSchema
 	for _, d := range devices.disks {
 		m.Disks = append(m.Disks, d.Key)
 	}

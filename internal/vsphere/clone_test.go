@@ -12,7 +12,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -47,7 +47,7 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
-	req := request(site, "prod-cp-1", func(r *engine.CloneRequest) {
+	req := request(site, "prod-cp-1", func(r *model.CloneRequest) {
 		r.CPU, r.MemoryGB, r.DiskGB = 4, 8, 60
 		r.GuestInfo = map[string]string{"guestinfo.metadata": "bWV0YQ==", "guestinfo.metadata.encoding": "base64"}
 	})
@@ -75,7 +75,7 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 	if got := option(vm, "guestinfo.metadata"); got != "bWV0YQ==" {
 		t.Fatalf("metadata %q", got)
 	}
-	var marker engine.Marker
+	var marker model.Marker
 	v.must(json.Unmarshal([]byte(option(vm, "gantry.node")), &marker))
 	if asJSON(t, marker) != asJSON(t, req.Marker) {
 		t.Fatalf("marker %+v", marker)
@@ -109,7 +109,7 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 func TestCloneOnAStandardNetwork(t *testing.T) {
 	t.Parallel()
 	v := start(t)
-	site := v.site(func(n *engine.Names) { n.Placements[0].Network = "VM Network" })
+	site := v.site(func(n *model.Names) { placed(func(p *model.Placement) { p.Network = "VM Network" })(n) })
 	vm := v.look(v.clone(request(site, "prod-cp-1")))
 	for _, d := range vm.Config.Hardware.Device {
 		if nic, ok := d.(*types.VirtualVmxnet3); ok {
@@ -126,23 +126,27 @@ func TestLinkedClone(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
-	linked := func(r *engine.CloneRequest) { r.Mode = engine.CloneLinked }
-	vm := v.look(v.clone(request(site, "prod-cp-1", linked)))
+	linked := func(r *model.CloneRequest) { r.Mode = model.CloneLinked }
+	ref := v.clone(request(site, "prod-cp-1", linked))
+	vm := v.look(ref)
 	for _, d := range vm.Config.Hardware.Device {
 		if disk, ok := d.(*types.VirtualDisk); ok && disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo).Parent == nil {
 			t.Fatal("the disk of a linked clone has no parent")
 		}
 	}
-	if s := v.survey(nil); len(s.Machines) != 1 || len(s.Machines[0].Disks) != 1 || !s.Machines[0].Disks[0].Owned {
+	if s := v.survey(nil); len(s.Machines) != 1 {
 		t.Fatalf("machines %+v", s.Machines)
 	}
+	if disks := v.disks(ref); len(disks) != 1 || !disks[0].Owned {
+		t.Fatalf("disks %+v", disks)
+	}
 	for name, test := range map[string]struct {
-		change func(*engine.CloneRequest)
+		change func(*model.CloneRequest)
 		want   string
 	}{
-		"larger":      {func(r *engine.CloneRequest) { r.DiskGB = 60 }, "clone_mode"},
-		"smaller":     {func(r *engine.CloneRequest) { r.DiskGB = 10 }, "cannot shrink"},
-		"no snapshot": {func(r *engine.CloneRequest) { r.Template.Snapshot = "" }, "snapshot"},
+		"larger":      {func(r *model.CloneRequest) { r.DiskGB = 60 }, "clone_mode"},
+		"smaller":     {func(r *model.CloneRequest) { r.DiskGB = 10 }, "cannot shrink"},
+		"no snapshot": {func(r *model.CloneRequest) { r.Template.Snapshot = "" }, "snapshot"},
 	} {
 		_, err := v.client.Clone(t.Context(), request(site, "prod-cp-2", linked, test.change))
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "prod-cp-2") {
@@ -190,24 +194,24 @@ func TestCloneFailures(t *testing.T) {
 		return v.finish(task).Err
 	}
 	err := fail("taken")
-	if !errors.Is(err, engine.ErrExists) || engine.Transient(err) || !strings.Contains(err.Error(), `"/dc-1/vm/templates/gantry-node-1.34.2"`) {
+	if !errors.Is(err, model.ErrExists) || model.Transient(err) || !strings.Contains(err.Error(), `"/dc-1/vm/templates/gantry-node-1.34.2"`) {
 		t.Fatalf("duplicate name: %v", err)
 	}
 	v.must(v.SetFreeSpace("shared-1", 1<<20))
-	if err = fail("full"); err == nil || engine.Transient(err) || !strings.Contains(err.Error(), `datastore "shared-1" is full`) {
+	if err = fail("full"); err == nil || model.Transient(err) || !strings.Contains(err.Error(), `datastore "shared-1" is full`) {
 		t.Fatalf("full datastore: %v", err)
 	}
 	v.must(v.SetFreeSpace("shared-1", 1<<42))
 	for _, fault := range []string{"TaskInProgress", "ResourceInUse", "HostCommunication", "HostNotConnected", "HostNotReachable", "FileLocked", "ConcurrentAccess"} {
 		for _, kind := range []simulator.FaultKind{simulator.FailTask, simulator.RefuseCall} {
 			v.must(v.AddFault(simulator.Fault{Kind: kind, Call: "CloneVM_Task", Fault: fault}))
-			if err = fail("transient"); !engine.Transient(err) || !strings.Contains(err.Error(), `clone "/dc-1/vm/k8s/transient" from`) {
+			if err = fail("transient"); !model.Transient(err) || !strings.Contains(err.Error(), `clone "/dc-1/vm/k8s/transient" from`) {
 				t.Errorf("%s %s: %v", kind, fault, err)
 			}
 		}
 	}
 	v.DenyPrivilege("", "VirtualMachine.Provisioning.DeployTemplate")
-	if err = fail("denied"); !errors.Is(err, engine.ErrPermission) || engine.Transient(err) ||
+	if err = fail("denied"); !errors.Is(err, model.ErrPermission) || model.Transient(err) ||
 		!strings.Contains(err.Error(), "VirtualMachine.Provisioning.DeployTemplate on \"/dc-1/vm/templates/gantry-node-1.34.2\"") ||
 		!strings.Contains(err.Error(), v.Username()) {
 		t.Fatalf("denied: %v", err)

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Config says which vCenter to talk to, and as whom.
+// Config identifies a vCenter and an account.
 type Config struct {
 	// Server is a host name, an address, host:port, or an https URL.
 	Server   string
 	Username string
 	Password string
-	// CACertificate is PEM; when it is set, only what it signed is trusted.
+	// CACertificate is PEM; when it is set, only certificates that it signed are trusted.
 	CACertificate      string
 	InsecureSkipVerify bool
 	UserAgent          string
@@ -26,8 +26,8 @@ func (c Config) String() string { return c.Username + "@" + c.Server }
 // GoString leaves the password out too.
 func (c Config) GoString() string { return "vsphere.Config{" + c.String() + "}" }
 
-// normalized checks a Config and brings its server to host or host:port, so
-// that two spellings of one server share a session.
+// normalized checks a Config and reduces its server to host or host:port, so that
+// two spellings of one server share a session.
 func (c Config) normalized() (Config, error) {
 	host, err := serverHost(c.Server)
 	if err != nil {
@@ -57,13 +57,13 @@ func serverHost(server string) (string, error) {
 		return "", errors.New("the vCenter server is neither a host, nor host:port, nor an https URL")
 	}
 	if u.User != nil {
-		return "", fmt.Errorf("the vCenter server %q carries credentials: set them as user name and password", u.Host)
+		return "", fmt.Errorf("the vCenter server %q contains credentials: set them as user name and password", u.Host)
 	}
 	if u.Scheme != "https" {
-		return "", fmt.Errorf("vCenter %q must be reached by https, not %s: the password would travel in the clear", u.Host, u.Scheme)
+		return "", fmt.Errorf("vCenter %q must be used by https, not %s: the password would be sent in clear text", u.Host, u.Scheme)
 	}
 	if p := strings.TrimRight(u.Path, "/"); p != "" && p != "/sdk" && p != "/ui" {
-		return "", fmt.Errorf("the vCenter server %q has a path, %q: give host or host:port", u.Host, u.Path)
+		return "", fmt.Errorf("the vCenter server %q has a path, %q: set host or host:port", u.Host, u.Path)
 	}
 	return strings.ToLower(strings.TrimSuffix(u.Host, ":443")), nil
 }

@@ -25,7 +25,7 @@ type Datacenter struct {
 // ComputeCluster lists what can be reached from a compute cluster.
 type ComputeCluster struct {
 	Object
-	Hosts         int // hosts that can take a machine
+	Hosts         int // hosts that can run another VM
 	Datastores    []string
 	Networks      []string
 	ResourcePools []Object
@@ -40,7 +40,7 @@ type Datastore struct {
 	FreeGB     int64
 }
 
-// Network is a network that machines can be connected to.
+// Network is a network that VMs can be connected to.
 type Network struct {
 	Object
 	Type string // Network, DistributedVirtualPortgroup or OpaqueNetwork
@@ -49,17 +49,17 @@ type Network struct {
 // Template is a VM template.
 type Template struct {
 	Object
-	Snapshot bool // it has one, so that linked clones can be made
+	Snapshot bool // it has one, as linked clones need
 }
 
-// Datacenters lists all datacenters that the account may see, in one call.
+// Datacenters returns all datacenters that the account can read, in one call.
 func (c *Client) Datacenters(ctx context.Context) ([]Datacenter, error) {
-	inv, err := c.readInventory(ctx, true)
+	inv, err := c.readTree(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	var list []Datacenter
-	for _, dc := range inv.all(nil, "Datacenter") {
+	for _, dc := range inv.byType["Datacenter"] {
 		list = append(list, inv.describe(dc))
 	}
 	return list, nil
@@ -69,8 +69,10 @@ func (inv *inventory) describe(dc *node) Datacenter {
 	d := Datacenter{Object: dc.object()}
 	for _, n := range inv.below(dc.ref, clusterTypes...) {
 		cluster := ComputeCluster{
-			Object: n.object(), Hosts: len(inv.usableHosts(n)),
-			Datastores: inv.names(n.refs("datastore")), Networks: inv.names(n.refs("network")),
+			Object:     n.object(),
+			Hosts:      len(inv.usableHosts(n)),
+			Datastores: inv.names(n.refs("datastore")),
+			Networks:   inv.names(n.refs("network")),
 		}
 		for _, pool := range inv.below(n.ref, poolTypes...) {
 			cluster.ResourcePools = append(cluster.ResourcePools, pool.object())
@@ -98,16 +100,16 @@ func (inv *inventory) describe(dc *node) Datacenter {
 	}
 	for _, n := range inv.below(dc.ref, machineTypes...) {
 		if isTemplate(n) {
-			_, snapshot := n.values["snapshot.currentSnapshot"].(types.ManagedObjectReference)
+			_, snapshot := currentSnapshot(n)
 			d.Templates = append(d.Templates, Template{n.object(), snapshot})
 		}
 	}
 	return d
 }
 
-func (n *node) object() Object { return Object{n.name, n.path()} }
+func (n *node) object() Object { return Object{n.name, n.path} }
 
-// names lists what the references are called, sorted; uplinks are left out.
+// names returns the names of references, sorted; uplinks are left out.
 func (inv *inventory) names(refs []types.ManagedObjectReference) []string {
 	var list []string
 	for _, ref := range refs {

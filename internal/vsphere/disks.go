@@ -10,20 +10,23 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// diskSuffix is what vSphere adds to a machine's name to call its disks: a
+// diskSuffix is what vSphere adds to a VM's name in the names of its disks: a
 // number for the second and later ones, and one for each snapshot or link.
 var diskSuffix = regexp.MustCompile(`^(_\d+)?(-\d{6})?\.vmdk$`)
 
-// disksOf lists a VM's disks and tells which came with the clone.
-func disksOf(p properties) []engine.Disk {
+// diskProperties are what disksOf needs.
+var diskProperties = []string{"config.files.vmPathName", "config.hardware.device", extraConfig(markerKey)}
+
+// disksOf returns a VM's disks, and which of them came with the clone.
+func disksOf(p properties) []model.Disk {
 	m, _ := markerOf(p)
 	vmx := value[string](p, "config.files.vmPathName")
-	var disks []engine.Disk
+	var disks []model.Disk
 	for _, d := range devicesOf(p).disks {
-		disk := engine.Disk{Key: d.Key, Owned: cloned(d, vmx, m)}
+		disk := model.Disk{Key: d.Key, Owned: cloned(d, vmx, m)}
 		if b, ok := d.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
 			disk.File = b.GetVirtualDeviceFileBackingInfo().FileName
 		}
@@ -32,8 +35,8 @@ func disksOf(p properties) []engine.Disk {
 	return disks
 }
 
-// cloned tells whether a disk was made with its VM. All signs must agree: what
-// is not surely the clone's own is somebody's data.
+// cloned reports whether a disk was created with its VM. All signs must agree:
+// any other disk may hold data of a volume.
 func cloned(d *types.VirtualDisk, vmx string, m marker) bool {
 	if d.VDiskId != nil && d.VDiskId.Id != "" {
 		return false // a first-class disk: a persistent volume
@@ -41,19 +44,12 @@ func cloned(d *types.VirtualDisk, vmx string, m marker) bool {
 	if m.Disks != nil && !slices.Contains(m.Disks, d.Key) {
 		return false // attached later
 	}
-	var file, mode string
-	switch b := d.Backing.(type) {
-	case *types.VirtualDiskFlatVer2BackingInfo:
-		file, mode = b.FileName, b.DiskMode
-	case *types.VirtualDiskSeSparseBackingInfo:
-		file, mode = b.FileName, b.DiskMode
-	case *types.VirtualDiskSparseVer2BackingInfo:
-		file, mode = b.FileName, b.DiskMode
-	default:
+	file, mode, ok := backingFile(d)
+	if !ok {
 		return false // a raw device, or something unknown
 	}
 	if strings.HasPrefix(mode, "independent") {
-		return false // how volumes are attached, never how a template's disk is
+		return false // volumes are attached so, a template's disk never is
 	}
 	dir, name, ok := splitFile(file)
 	home, machine, known := splitFile(vmx)
@@ -62,6 +58,19 @@ func cloned(d *types.VirtualDisk, vmx string, m marker) bool {
 	}
 	rest, ok := strings.CutPrefix(name, strings.TrimSuffix(machine, ".vmx"))
 	return ok && diskSuffix.MatchString(rest)
+}
+
+// backingFile returns the file and the disk mode of a disk in a file.
+func backingFile(d *types.VirtualDisk) (file, mode string, ok bool) {
+	switch b := d.Backing.(type) {
+	case *types.VirtualDiskFlatVer2BackingInfo:
+		return b.FileName, b.DiskMode, true
+	case *types.VirtualDiskSeSparseBackingInfo:
+		return b.FileName, b.DiskMode, true
+	case *types.VirtualDiskSparseVer2BackingInfo:
+		return b.FileName, b.DiskMode, true
+	}
+	return "", "", false
 }
 
 // splitFile splits "[datastore] directory/file" before the file.
@@ -74,7 +83,7 @@ func splitFile(file string) (dir, name string, ok bool) {
 	return strings.TrimSuffix(file, "/"+name), name, true
 }
 
-// DetachDisks implements engine.VCenter. The files stay where they are. A disk
+// DetachDisks implements model.VCenter. The files stay where they are. A disk
 // that is detached already is left out.
 func (c *Client) DetachDisks(ctx context.Context, vm string, keys []int32) (string, error) {
 	ref, err := parseRef("VirtualMachine", vm)
@@ -95,7 +104,7 @@ func (c *Client) DetachDisks(ctx context.Context, vm string, keys []int32) (stri
 		return "", c.failed(op, c.explainFault(f, ""))
 	}
 	if value[types.VirtualMachinePowerState](found[0], "runtime.powerState") != types.VirtualMachinePowerStatePoweredOff {
-		// Pulled from a running guest, a disk may lose what was not written yet.
+		// Removed from a running guest, a disk may lose what was not written yet.
 		return "", &Error{Op: op, Reason: "the VM is not powered off", Advice: "power it off first"}
 	}
 	spec := types.VirtualMachineConfigSpec{}
@@ -103,14 +112,15 @@ func (c *Client) DetachDisks(ctx context.Context, vm string, keys []int32) (stri
 		if slices.Contains(keys, d.Key) {
 			// No file operation: the file is kept.
 			spec.DeviceChange = append(spec.DeviceChange, &types.VirtualDeviceConfigSpec{
-				Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: d,
+				Operation: types.VirtualDeviceConfigSpecOperationRemove,
+				Device:    d,
 			})
 		}
 	}
 	return c.reconfigure(ctx, ref, op, spec)
 }
 
-// WipeUserdata implements engine.VCenter.
+// WipeUserdata implements model.VCenter.
 func (c *Client) WipeUserdata(ctx context.Context, vm string) (string, error) {
 	ref, err := parseRef("VirtualMachine", vm)
 	if err != nil {
@@ -118,13 +128,15 @@ func (c *Client) WipeUserdata(ctx context.Context, vm string) (string, error) {
 	}
 	return c.reconfigure(ctx, ref, "wipe the bootstrap data of "+c.path(ref), types.VirtualMachineConfigSpec{
 		ExtraConfig: []types.BaseOptionValue{ // an empty value removes the key
-			&types.OptionValue{Key: "guestinfo.userdata", Value: ""},
-			&types.OptionValue{Key: "guestinfo.userdata.encoding", Value: ""},
+			&types.OptionValue{Key: userdataKey, Value: ""},
+			&types.OptionValue{Key: userdataEncodingKey, Value: ""},
 		},
 	})
 }
 
-func (c *Client) reconfigure(ctx context.Context, vm types.ManagedObjectReference, op string, spec types.VirtualMachineConfigSpec) (string, error) {
+func (c *Client) reconfigure(
+	ctx context.Context, vm types.ManagedObjectReference, op string, spec types.VirtualMachineConfigSpec,
+) (string, error) {
 	res, err := methods.ReconfigVM_Task(ctx, c.soap, &types.ReconfigVM_Task{This: vm, Spec: spec})
 	if err != nil {
 		return "", c.failed(op, err)

@@ -3,11 +3,11 @@ package vsphere
 import (
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// SetPageSize bounds the objects of one answer of the property collector, and
-// answers a function that undoes it. No test that runs at the same time may
+// SetPageSize bounds the objects of one response of the property collector, and
+// returns a function that undoes it. No test that runs at the same time may
 // count calls.
 func SetPageSize(n int32) func() {
 	old := pageSize
@@ -15,7 +15,7 @@ func SetPageSize(n int32) func() {
 	return func() { pageSize = old }
 }
 
-// Cloned tells whether a disk came with its VM, whose marker lists the keys.
+// Cloned reports whether a disk came with its VM, whose marker lists the keys.
 func Cloned(d *types.VirtualDisk, vmx string, keys []int32) bool {
 	return cloned(d, vmx, marker{Disks: keys})
 }
@@ -26,11 +26,23 @@ func Explain(err error) error {
 	return c.failed("try", err)
 }
 
-// Unescape is how a stored name looks in the vSphere Client.
-func Unescape(name string) string { return unescape(name) }
+// ShownName returns the name in the vSphere Client of an object whose name is
+// stored so.
+func ShownName(stored string) string {
+	ref := types.ManagedObjectReference{Type: "Folder", Value: "f"}
+	return newInventory([]properties{{ref: ref, values: map[string]any{"name": stored}}}).nodes[ref].name
+}
 
-// HostFor is the host that a clone is put on, given what a survey has seen.
-func HostFor(seen []types.ObjectContent, req engine.CloneRequest) *types.ManagedObjectReference {
+// DecodeMarker decodes the value in which a VM carries its marker.
+func DecodeMarker(raw string) (model.Marker, bool) {
+	m, ok := markerOf(properties{values: map[string]any{
+		extraConfig(markerKey): types.OptionValue{Key: markerKey, Value: raw},
+	}})
+	return m.Marker, ok
+}
+
+// HostFor is the host that a clone is placed on, given what a survey has read.
+func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedObjectReference {
 	c := &Client{site: &site{}}
 	var found []properties
 	for _, o := range seen {
@@ -44,7 +56,7 @@ func HostFor(seen []types.ObjectContent, req engine.CloneRequest) *types.Managed
 	return c.hostFor(req)
 }
 
-// Without takes an object out of the specs of a read.
+// Without removes an object from the specs of a read.
 func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
 	return without(specs, ref)
 }

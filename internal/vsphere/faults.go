@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // ErrLogin is in the chain of an error that a refused login caused.
@@ -19,7 +19,7 @@ var ErrLogin = errors.New("login refused")
 
 // Error is a call or a task that vCenter refused or failed.
 type Error struct {
-	Op     string // what was tried and on what: `clone "/dc-1/vm/prod-1-cp-1"`
+	Op     string // the operation and its object: `clone "/dc-1/vm/prod-1-cp-1"`
 	Reason string
 	Advice string // what can be done about it; may be empty
 
@@ -52,17 +52,17 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// Transient tells whether the same call may work a moment later.
+// Transient reports whether the same call may work a moment later.
 func (e *Error) Transient() bool { return e.kind == kindTransient }
 
-// Is ties the kinds to the sentinels that the engine looks for.
+// Is matches the kinds to the sentinels that the engine checks for.
 func (e *Error) Is(target error) bool {
 	switch target {
-	case engine.ErrPermission:
+	case model.ErrPermission:
 		return e.kind == kindPermission
-	case engine.ErrExists:
+	case model.ErrExists:
 		return e.kind == kindExists
-	case engine.ErrGone:
+	case model.ErrGone:
 		return e.kind == kindGone
 	case ErrLogin:
 		return e.kind == kindLogin
@@ -104,9 +104,9 @@ func (c *Client) explain(err error) *Error {
 	return explainTransport(c.config.Server, err)
 }
 
-// explainStatus classifies an answer of the REST endpoint.
+// explainStatus classifies a response of the REST endpoint.
 func (c *Client) explainStatus(status *restError) *Error {
-	e := &Error{Reason: "vCenter " + c.config.Server + " answers " + status.Error(), cause: status}
+	e := &Error{Reason: "vCenter " + c.config.Server + " responded with " + status.Error(), cause: status}
 	switch {
 	case status.Status == http.StatusForbidden || status.Type == "unauthorized":
 		e.kind = kindPermission
@@ -116,7 +116,7 @@ func (c *Client) explainStatus(status *restError) *Error {
 	case status.Status == http.StatusNotFound && status.Type != "":
 		e.kind = kindGone
 	case status.Status == http.StatusNotFound:
-		// Not the service's own answer: it has not come up behind its proxy yet.
+		// Not the service's own response: it has not started behind its proxy yet.
 		e.kind = kindTransient
 	case status.Status == http.StatusUnauthorized, status.Status >= 500, startingUp(status.Status),
 		status.Type == "concurrent_change", status.Type == "resource_busy", status.Type == "timed_out":
@@ -125,17 +125,18 @@ func (c *Client) explainStatus(status *restError) *Error {
 	return e
 }
 
-// explainTransport classifies an error below SOAP and REST. What a broken
-// connection has done is unknown; the same call may be made again by those who
-// can look first.
+// explainTransport classifies an error below SOAP and REST. Whether a call whose
+// connection broke was carried out is unknown; the caller has to find out before
+// it makes the call again.
 func explainTransport(server string, err error) *Error {
-	e := &Error{cause: err}
 	var known *Error
 	if errors.As(err, &known) {
 		return known
 	}
+	e := &Error{cause: err}
 	if cert := certificateError(server, err); cert != nil {
-		e.cause, e.Reason = cert, cert.Error()
+		e.cause = cert
+		e.Reason = cert.Error()
 		return e
 	}
 	if stopped(err) {
@@ -144,7 +145,7 @@ func explainTransport(server string, err error) *Error {
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
-		e.Reason = fmt.Sprintf("the name %q of vCenter is not known to DNS", dns.Name)
+		e.Reason = fmt.Sprintf("the name %q of vCenter is not found in DNS", dns.Name)
 		return e
 	}
 	if !broken(err) {
@@ -156,8 +157,8 @@ func explainTransport(server string, err error) *Error {
 	return e
 }
 
-// stopped tells whether the caller's context ended. Timeouts of the network
-// call themselves context.DeadlineExceeded too, so the very value is looked for.
+// stopped reports whether the caller's context ended. Timeouts of the network
+// claim to be context.DeadlineExceeded, too, so the value itself is compared.
 func stopped(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // see above
@@ -167,8 +168,8 @@ func stopped(err error) bool {
 	return false
 }
 
-// broken tells whether an error means that the way to vCenter failed, or that
-// vCenter is starting.
+// broken reports whether an error means that the connection to vCenter failed, or
+// that vCenter is starting.
 func broken(err error) bool {
 	var (
 		netErr net.Error
@@ -185,9 +186,9 @@ func broken(err error) bool {
 	case errors.As(err, &status) && status.Temporary():
 		return true
 	}
-	// govmomi keeps the status of an answer that is no SOAP in the text alone.
+	// govmomi has the status of a response that is not SOAP in the text alone.
 	text := err.Error()
-	for _, code := range []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests} {
+	for _, code := range startingUpStatuses {
 		if strings.Contains(text, fmt.Sprintf("%d %s", code, http.StatusText(code))) {
 			return true
 		}
@@ -195,7 +196,7 @@ func broken(err error) bool {
 	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "malformed HTTP")
 }
 
-// withoutURL takes the `Post "https://…": ` off an error of net/http.
+// withoutURL removes the `Post "https://…": ` from an error of net/http.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

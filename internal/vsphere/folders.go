@@ -4,100 +4,108 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"path"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// datacenterIn finds a datacenter by reference, name or path.
-func (inv *inventory) datacenterIn(datacenter string) (*node, error) {
-	for _, n := range inv.all(nil, "Datacenter") {
-		if n.ref.String() == datacenter {
-			return n, nil
-		}
-	}
-	n, problem := choice{
-		field: "datacenter", kind: "datacenter", wanted: datacenter, where: "vCenter " + inv.server,
-		from: inv.all(nil, "Datacenter"), user: inv.user,
-	}.pick()
-	if problem != nil {
-		return nil, &Error{Reason: problem.Detail}
-	}
-	return n, nil
-}
-
-// CreateFolder implements engine.VCenter. Each folder that it makes is one
-// call; one that another run makes at the same time is used.
-func (c *Client) CreateFolder(ctx context.Context, datacenter, path string) (string, []string, error) {
-	op := fmt.Sprintf("create VM folder %q", path)
-	inv, err := c.readInventory(ctx, false)
+// CreateFolder implements model.VCenter. Each folder that it creates is one call;
+// one that another run creates at the same time is used.
+func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string) (string, error) {
+	op := fmt.Sprintf("create VM folder %q", folder)
+	inv, dc, err := c.folderTree(ctx, datacenter)
 	if err != nil {
-		return "", nil, c.failed(op, err)
+		return "", c.failed(op, err)
 	}
-	dc, err := inv.datacenterIn(datacenter)
-	if err != nil {
-		return "", nil, c.failed(op, err)
-	}
-	at, missing, blocked := inv.walk(dc, path)
+	at, missing, blocked := inv.walk(dc, folder)
 	switch {
 	case at == nil:
-		return "", nil, &Error{Op: op, Reason: fmt.Sprintf("the VM folder of datacenter %q is not visible", dc.name), kind: kindPermission}
+		return "", c.failed(op, c.hiddenVMFolder(dc))
 	case blocked != nil:
-		return "", nil, &Error{Op: op, Reason: fmt.Sprintf("%q is a %s", blocked.path(), blocked.ref.Type), kind: kindExists}
+		return "", &Error{Op: op, Reason: fmt.Sprintf("%q is a %s", blocked.path, blocked.ref.Type), kind: kindExists}
 	}
 	ref := at.ref
-	var created []string
 	for _, p := range missing {
-		child, made, err := c.createChild(ctx, ref, p[strings.LastIndex(p, "/")+1:])
-		if err != nil {
-			return "", created, c.failed(fmt.Sprintf("create VM folder %q", p), err)
+		if ref, err = c.createChild(ctx, ref, path.Base(p)); err != nil {
+			return "", c.failed(fmt.Sprintf("create VM folder %q", p), err)
 		}
-		ref = child
-		c.site.paths.Store(ref, inv.vmFolder(dc).path()+"/"+p)
-		if made {
-			created = append(created, p)
-		}
+		c.site.paths.Store(ref, inv.vmFolder(dc).path+"/"+p)
 	}
-	return ref.String(), created, nil
+	return ref.String(), nil
 }
 
-// createChild makes a folder, or answers the one that is there by now.
-func (c *Client) createChild(ctx context.Context, parent types.ManagedObjectReference, name string) (types.ManagedObjectReference, bool, error) {
+// folderTree reads the tree without its VMs, and finds a datacenter by reference.
+func (c *Client) folderTree(ctx context.Context, datacenter string) (*inventory, *node, error) {
+	ref, err := parseRef("Datacenter", datacenter)
+	if err != nil {
+		return nil, nil, err
+	}
+	inv, err := c.readTree(ctx, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	if dc := inv.nodes[ref]; dc != nil {
+		return inv, dc, nil
+	}
+	// Either it was deleted, or it cannot be read: vCenter says which.
+	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{"Datacenter": {"name"}}))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(found) == 0 || found[0].vanished() {
+		return nil, nil, &Error{Reason: fmt.Sprintf("the datacenter %s no longer exists", c.path(ref)), kind: kindGone}
+	}
+	return nil, nil, &Error{
+		Reason: fmt.Sprintf("the account %q cannot read the datacenter %s", c.config.Username, c.path(ref)),
+		Advice: "grant it read access there",
+		kind:   kindPermission,
+	}
+}
+
+func (c *Client) hiddenVMFolder(dc *node) error {
+	return &Error{
+		Reason: fmt.Sprintf("the account %q cannot read the VM folder of datacenter %q", c.config.Username, dc.name),
+		Advice: "grant it read access there",
+		kind:   kindPermission,
+	}
+}
+
+// createChild creates a folder, or returns the one that exists by now.
+func (c *Client) createChild(
+	ctx context.Context, parent types.ManagedObjectReference, name string,
+) (types.ManagedObjectReference, error) {
 	res, err := methods.CreateFolder(ctx, c.soap, &types.CreateFolder{This: parent, Name: name})
 	if err == nil {
-		return res.Returnval, true, nil
+		return res.Returnval, nil
 	}
 	fault, _ := methodFault(err)
 	if f, ok := fault.(*types.DuplicateName); ok && f.Object.Type == "Folder" {
-		return f.Object, false, nil
+		return f.Object, nil
 	}
-	return parent, false, err
+	return parent, err
 }
 
-// DeleteFolder implements engine.VCenter. What comes into the folder between the
-// look and the call is unregistered at worst, never deleted from disk: that is
+// DeleteFolder implements model.VCenter. What comes into the folder between the
+// check and the call is unregistered at worst, never deleted from disk: that is
 // why it is not a plain destroy.
-func (c *Client) DeleteFolder(ctx context.Context, datacenter, path string) error {
-	op := fmt.Sprintf("delete VM folder %q", path)
-	inv, err := c.readInventory(ctx, false)
+func (c *Client) DeleteFolder(ctx context.Context, datacenter, folder string) error {
+	op := fmt.Sprintf("delete VM folder %q", folder)
+	inv, dc, err := c.folderTree(ctx, datacenter)
+	if errors.Is(err, model.ErrGone) {
+		return nil
+	}
 	if err != nil {
 		return c.failed(op, err)
 	}
-	dc, err := inv.datacenterIn(datacenter)
-	if err != nil {
-		return c.failed(op, err)
+	at, missing, blocked := inv.walk(dc, folder)
+	if at == nil {
+		return c.failed(op, c.hiddenVMFolder(dc))
 	}
-	at, missing, blocked := inv.walk(dc, path)
-	if at == nil || len(missing) > 0 || blocked != nil || at == inv.vmFolder(dc) {
-		return nil // gone, or never a folder of ours
-	}
-	for _, n := range inv.nodes {
-		if n.parent == at {
-			return nil
-		}
+	if len(missing) > 0 || blocked != nil || at == inv.vmFolder(dc) || len(at.children) > 0 {
+		return nil // gone, in use, or not a folder that was created
 	}
 	if empty, err := c.emptyFolder(ctx, at.ref); err != nil || !empty {
 		return c.failed(op, err)
@@ -106,7 +114,7 @@ func (c *Client) DeleteFolder(ctx context.Context, datacenter, path string) erro
 	if err == nil {
 		err = c.wait(ctx, c.started(res.Returnval, operation{name: op}))
 	}
-	if errors.Is(err, engine.ErrGone) || isFault[*types.ManagedObjectNotFound](err) {
+	if errors.Is(err, model.ErrGone) || isFault[*types.ManagedObjectNotFound](err) {
 		return nil
 	}
 	return c.failed(op, err)

@@ -7,23 +7,35 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 func TestFoldersComeAndGo(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
-	ref, created, err := v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/prod-1/nodes")
-	v.must(err)
-	if want := []string{"k8s/prod-1", "k8s/prod-1/nodes"}; !slices.Equal(created, want) {
-		t.Fatalf("created %q, want %q", created, want)
+	var ref string
+	calls := v.calls(func() {
+		var err error
+		ref, err = v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/prod-1/nodes")
+		v.must(err)
+	})
+	if calls.SOAP["CreateFolder"] != 2 {
+		t.Fatalf("two missing folders took %+v", calls)
 	}
-	again, created, err := v.client.CreateFolder(t.Context(), "dc-1", "/dc-1/vm/k8s/prod-1/nodes")
-	if v.must(err); again != ref || len(created) > 0 {
-		t.Fatalf("again: %q, created %q", again, created)
+	if want := []string{"/dc-1/vm/k8s/prod-1", "/dc-1/vm/k8s/prod-1/nodes"}; !slices.Equal(v.Leftovers().Folders, want) {
+		t.Fatalf("created %q, want %q", v.Leftovers().Folders, want)
 	}
-	v.clone(request(site, "inmate", func(r *engine.CloneRequest) { r.Folder = ref }))
+	calls = v.calls(func() {
+		again, err := v.client.CreateFolder(t.Context(), site.Datacenter, "/dc-1/vm/k8s/prod-1/nodes")
+		if v.must(err); again != ref {
+			t.Fatalf("again: %q", again)
+		}
+	})
+	if calls.SOAP["CreateFolder"] != 0 {
+		t.Fatalf("a folder that exists took %+v", calls)
+	}
+	v.clone(request(site, "inmate", func(r *model.CloneRequest) { r.Folder = ref }))
 	remove := func(path string) {
 		t.Helper()
 		v.must(v.client.DeleteFolder(t.Context(), site.Datacenter, path))
@@ -45,40 +57,56 @@ func TestFoldersComeAndGo(t *testing.T) {
 func TestConcurrentRunsMakeAFolderOnce(t *testing.T) {
 	t.Parallel()
 	v := start(t)
+	dc := v.site().Datacenter
 	var (
-		mu    sync.Mutex
-		refs  []string
-		wg    sync.WaitGroup
-		total int
+		mu   sync.Mutex
+		refs []string
+		wg   sync.WaitGroup
 	)
 	for range 6 {
 		wg.Go(func() {
-			ref, created, err := v.client.CreateFolder(t.Context(), "dc-1", "a/b")
+			ref, err := v.client.CreateFolder(t.Context(), dc, "a/b")
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			refs, total = append(refs, ref), total+len(created)
+			refs = append(refs, ref)
 		})
 	}
 	wg.Wait()
-	if len(slices.Compact(refs)) != 1 || total != 2 {
-		t.Fatalf("folders %q, %d created", refs, total)
+	if created := v.Leftovers().Folders; len(slices.Compact(refs)) != 1 || len(created) != 2 {
+		t.Fatalf("folders %q, created %q", refs, created)
 	}
 }
 
 func TestFolderWithoutPrivilege(t *testing.T) {
 	t.Parallel()
 	v := start(t)
+	dc := v.site().Datacenter
 	v.DenyPrivilege("", "Folder.Create")
-	_, _, err := v.client.CreateFolder(t.Context(), "dc-1", "k8s/prod-1")
-	if !errors.Is(err, engine.ErrPermission) || !strings.Contains(err.Error(), "Folder.Create") || !strings.Contains(err.Error(), "/dc-1/vm/k8s") {
+	_, err := v.client.CreateFolder(t.Context(), dc, "k8s/prod-1")
+	if !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "Folder.Create") || !strings.Contains(err.Error(), "/dc-1/vm/k8s") {
 		t.Fatalf("error %v", err)
 	}
 	// What exists needs no privilege.
-	if _, _, err := v.client.CreateFolder(t.Context(), "dc-1", "k8s"); err != nil {
+	if _, err := v.client.CreateFolder(t.Context(), dc, "k8s"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestFoldersOfADatacenterThatIsGone(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	const gone = "Datacenter:datacenter-404"
+	if _, err := v.client.CreateFolder(t.Context(), gone, "k8s"); !errors.Is(err, model.ErrGone) {
+		t.Errorf("create: %v", err)
+	}
+	if err := v.client.DeleteFolder(t.Context(), gone, "k8s"); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if _, err := v.client.CreateFolder(t.Context(), "dc-1", "k8s"); err == nil || !strings.Contains(err.Error(), "not a reference") {
+		t.Errorf("a name instead of a reference: %v", err)
 	}
 }

@@ -1,20 +1,20 @@
 package vsphere
 
 import (
-	"context"
 	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
-// markerKey is the extra configuration in which a VM carries its marker. It is
-// no guestinfo, so the guest cannot read it.
-const markerKey = "gantry.node"
-
-// inventory is one consistent read of vCenter's tree, in memory.
+// inventory is one consistent read of vCenter's tree, in memory. Several surveys
+// may share it: it is not changed after newInventory.
 type inventory struct {
 	nodes  map[types.ManagedObjectReference]*node
+	byType map[string][]*node // each by path
+	fleet  *fleet
 	server string
 	user   string
 }
@@ -22,148 +22,11 @@ type inventory struct {
 // node is an object of the tree.
 type node struct {
 	properties
-	raw    string // the name as vCenter stores it: %, / and \ are escaped
-	name   string // the name as the vSphere Client shows it
-	parent *node
-	cached string // path
+	name     string // as the vSphere Client shows it
+	path     string // inventory path, as govc and the API spell it: %, / and \ are escaped in names
+	parent   *node
+	children []*node
 }
-
-// path is the inventory path, as govc and the API spell it.
-func (n *node) path() string {
-	if n.parent == nil {
-		return ""
-	}
-	if n.cached == "" {
-		n.cached = n.parent.path() + "/" + n.raw
-	}
-	return n.cached
-}
-
-// within tells whether n lies below an object.
-func (n *node) within(ref types.ManagedObjectReference) bool {
-	for p := n.parent; p != nil; p = p.parent {
-		if p.ref == ref {
-			return true
-		}
-	}
-	return false
-}
-
-// What a survey reads of each type of object. A type's list repeats what its
-// base type's has, since the most derived list is the one that counts. One path
-// that a vCenter does not know fails the whole call: each of these is in 6.7,
-// and none goes through a property whose declared type is a base type.
-var inventoryProperties = map[string][]string{
-	"Folder":                      {"name", "parent"},
-	"Datacenter":                  {"name", "parent", "vmFolder"},
-	"ComputeResource":             {"name", "parent", "resourcePool", "datastore", "network", "host"},
-	"ClusterComputeResource":      {"name", "parent", "resourcePool", "datastore", "network", "host", "configuration.drsConfig.enabled"},
-	"HostSystem":                  {"name", "parent", "datastore", "network", "runtime.connectionState", "runtime.inMaintenanceMode"},
-	"ResourcePool":                {"name", "parent", "owner"},
-	"VirtualApp":                  {"name", "parent", "owner"},
-	"Datastore":                   {"name", "parent", "summary.accessible", "summary.maintenanceMode", "summary.capacity", "summary.freeSpace", "summary.type"},
-	"Network":                     {"name", "parent"},
-	"DistributedVirtualPortgroup": {"name", "parent", "key", "config.distributedVirtualSwitch", "tag"},
-	"OpaqueNetwork":               {"name", "parent", "summary"},
-	"DistributedVirtualSwitch":    {"name", "parent", "uuid"},
-}
-
-var machineProperties = []string{
-	"name", "parent", "parentVApp", "config.template", "config.instanceUuid", extraConfig(markerKey),
-	"guest.ipAddress", "guest.net", "runtime.connectionState", "runtime.powerState", "snapshot.currentSnapshot",
-}
-
-// steps lists the ways down the tree. VMs are found through their folders, and
-// those inside a vApp through it.
-func steps() []types.BaseSelectionSpec {
-	step := func(name, kind, path string, next ...string) types.BaseSelectionSpec {
-		s := &types.TraversalSpec{SelectionSpec: types.SelectionSpec{Name: name}, Type: kind, Path: path, Skip: types.NewBool(false)}
-		for _, n := range next {
-			s.SelectSet = append(s.SelectSet, &types.SelectionSpec{Name: n})
-		}
-		return s
-	}
-	return []types.BaseSelectionSpec{
-		step("children", "Folder", "childEntity", "children", "vms", "hosts", "datastores", "networks", "root pool", "cluster hosts"),
-		step("vms", "Datacenter", "vmFolder", "children"),
-		step("hosts", "Datacenter", "hostFolder", "children"),
-		step("datastores", "Datacenter", "datastoreFolder", "children"),
-		step("networks", "Datacenter", "networkFolder", "children"),
-		step("root pool", "ComputeResource", "resourcePool", "pools"),
-		step("cluster hosts", "ComputeResource", "host"),
-		step("pools", "ResourcePool", "resourcePool", "pools", "vapp vms"),
-		step("vapp vms", "VirtualApp", "vm"),
-	}
-}
-
-// readInventory reads the tree in one call, with or without its VMs.
-func (c *Client) readInventory(ctx context.Context, machines bool) (*inventory, error) {
-	spec := types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{{
-		Obj: c.soap.content.RootFolder, Skip: types.NewBool(false), SelectSet: steps(),
-	}}}
-	for kind, paths := range inventoryProperties {
-		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: kind, PathSet: paths})
-	}
-	if machines {
-		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: "VirtualMachine", PathSet: machineProperties})
-	}
-	found, err := c.retrieve(ctx, spec)
-	if err != nil {
-		return nil, c.failed("read the inventory of vCenter "+c.config.Server, err)
-	}
-	inv := newInventory(found)
-	inv.server, inv.user = c.config.Server, c.config.Username
-	for ref, n := range inv.nodes {
-		c.site.paths.Store(ref, n.path())
-	}
-	return inv, nil
-}
-
-func newInventory(found []properties) *inventory {
-	inv := &inventory{nodes: make(map[types.ManagedObjectReference]*node, len(found))}
-	for _, p := range found {
-		if p.vanished() {
-			continue
-		}
-		raw := value[string](p, "name")
-		inv.nodes[p.ref] = &node{properties: p, raw: raw, name: unescape(raw)}
-	}
-	for _, n := range inv.nodes {
-		parent, ok := n.values["parent"].(types.ManagedObjectReference)
-		if !ok {
-			parent, _ = n.values["parentVApp"].(types.ManagedObjectReference)
-		}
-		n.parent = inv.nodes[parent]
-	}
-	return inv
-}
-
-// unescape undoes what vCenter does to names that hold the separator of paths.
-func unescape(name string) string {
-	if !strings.Contains(name, "%") {
-		return name
-	}
-	return strings.NewReplacer("%25", "%", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`).Replace(name)
-}
-
-// all lists the objects of some types that satisfy a condition, by path.
-func (inv *inventory) all(keep func(*node) bool, kinds ...string) []*node {
-	var list []*node
-	for _, n := range inv.nodes {
-		if slices.Contains(kinds, n.ref.Type) && (keep == nil || keep(n)) {
-			list = append(list, n)
-		}
-	}
-	slices.SortFunc(list, func(a, b *node) int { return strings.Compare(a.path(), b.path()) })
-	return list
-}
-
-// below lists the objects of some types under an object.
-func (inv *inventory) below(ref types.ManagedObjectReference, kinds ...string) []*node {
-	return inv.all(func(n *node) bool { return n.within(ref) }, kinds...)
-}
-
-func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }
 
 // The types of objects that a word of the public contract may mean.
 var (
@@ -175,10 +38,170 @@ var (
 	machineTypes   = []string{"VirtualMachine"}
 )
 
+func newInventory(found []properties) *inventory {
+	inv := &inventory{
+		nodes:  make(map[types.ManagedObjectReference]*node, len(found)),
+		byType: map[string][]*node{},
+	}
+	for _, p := range found {
+		if p.vanished() {
+			continue
+		}
+		inv.nodes[p.ref] = &node{properties: p, name: inventoryname.Unescape(value[string](p, "name"))}
+	}
+	for _, n := range inv.nodes {
+		if n.parent = inv.nodes[parentOf(n.properties)]; n.parent != nil {
+			n.parent.children = append(n.parent.children, n)
+		}
+		inv.byType[n.ref.Type] = append(inv.byType[n.ref.Type], n)
+	}
+	for _, n := range inv.nodes {
+		n.setPath()
+	}
+	byPath := func(a, b *node) int { return strings.Compare(a.path, b.path) }
+	for _, nodes := range inv.byType {
+		slices.SortFunc(nodes, byPath)
+	}
+	inv.fleet = newFleet(inv.byType["VirtualMachine"])
+	return inv
+}
+
+func parentOf(p properties) types.ManagedObjectReference {
+	if parent, ok := p.values["parent"].(types.ManagedObjectReference); ok {
+		return parent
+	}
+	return value[types.ManagedObjectReference](p, "parentVApp")
+}
+
+// setPath fills in the path of a node and of those above it. The root folder has
+// an empty one.
+func (n *node) setPath() {
+	if n.path != "" || n.parent == nil {
+		return
+	}
+	n.parent.setPath()
+	n.path = n.parent.path + "/" + value[string](n.properties, "name")
+}
+
+// within reports whether n lies below an object.
+func (n *node) within(ref types.ManagedObjectReference) bool {
+	for p := n.parent; p != nil; p = p.parent {
+		if p.ref == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether a name or path that a user wrote may mean the object.
+// A path may leave out its beginning.
+func (n *node) matches(wanted string) bool {
+	if strings.Contains(wanted, "/") {
+		return n.name == wanted || inventoryname.MayMatch(n.path, wanted)
+	}
+	return n.named(wanted)
+}
+
+// named reports whether the object has a name, which may be escaped.
+func (n *node) named(name string) bool {
+	return n.name == name || n.name == inventoryname.Unescape(name)
+}
+
+// all returns the objects of some types that satisfy a condition, by path.
+func (inv *inventory) all(keep func(*node) bool, kinds ...string) []*node {
+	var list []*node
+	for _, kind := range kinds {
+		for _, n := range inv.byType[kind] {
+			if keep == nil || keep(n) {
+				list = append(list, n)
+			}
+		}
+	}
+	if len(kinds) > 1 {
+		slices.SortFunc(list, func(a, b *node) int { return strings.Compare(a.path, b.path) })
+	}
+	return list
+}
+
+// below returns the objects of some types under an object, by path.
+func (inv *inventory) below(ref types.ManagedObjectReference, kinds ...string) []*node {
+	return inv.all(func(n *node) bool { return n.within(ref) }, kinds...)
+}
+
+// vmFolder is the root of the datacenter's VM folders; nil where it cannot be
+// read.
+func (inv *inventory) vmFolder(dc *node) *node {
+	return inv.nodes[value[types.ManagedObjectReference](dc.properties, "vmFolder")]
+}
+
+// walk follows a folder path below the datacenter's VM folder as far as it
+// exists, and returns the paths that are missing, outermost first. What stands in
+// the way of a folder is blocked. A nil at means that the VM folder cannot be read.
+func (inv *inventory) walk(dc *node, path string) (at *node, missing []string, blocked *node) {
+	at = inv.vmFolder(dc)
+	if at == nil {
+		return nil, nil, nil
+	}
+	segments := folderSegments(at, path)
+	for i, segment := range segments {
+		child := at.child(segment)
+		if child == nil {
+			for j := i; j < len(segments); j++ {
+				missing = append(missing, strings.Join(segments[:j+1], "/"))
+			}
+			return at, missing, nil
+		}
+		if child.ref.Type != "Folder" {
+			return at, nil, child
+		}
+		at = child
+	}
+	return at, nil, nil
+}
+
+// child finds an object of that name directly below n; folder names are unique
+// there.
+func (n *node) child(name string) *node {
+	for _, child := range n.children {
+		if child.named(name) {
+			return child
+		}
+	}
+	return nil
+}
+
+// folderSegments splits a path below the VM folder; a full inventory path of
+// this datacenter is accepted, too.
+func folderSegments(root *node, path string) []string {
+	if rest, ok := strings.CutPrefix(path+"/", root.path+"/"); ok {
+		path = rest
+	}
+	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
+}
+
+func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }
+
 // uplinkTag is how vCenter marks the port groups of a switch's own uplinks.
 const uplinkTag = "SYSTEM/DVS.UPLINKPG"
 
-// isUplink tells the port groups to which no VM can be connected.
+// isUplink reports whether a port group is one that no VM can be connected to.
 func isUplink(n *node) bool {
-	return slices.ContainsFunc(value[types.ArrayOfTag](n.properties, "tag").Tag, func(t types.Tag) bool { return t.Key == uplinkTag })
+	tags := value[types.ArrayOfTag](n.properties, "tag").Tag
+	return slices.ContainsFunc(tags, func(t types.Tag) bool { return t.Key == uplinkTag })
+}
+
+// usableHosts returns the hosts of a compute cluster that can run another VM.
+func (inv *inventory) usableHosts(cluster *node) []*node {
+	var hosts []*node
+	for _, ref := range cluster.refs("host") {
+		host := inv.nodes[ref]
+		if host == nil || value[bool](host.properties, "runtime.inMaintenanceMode") {
+			continue
+		}
+		state := value[types.HostSystemConnectionState](host.properties, "runtime.connectionState")
+		if state == "" || state == types.HostSystemConnectionStateConnected {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }

@@ -7,11 +7,22 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 func userinfo(user, password string) *url.Userinfo { return url.UserPassword(user, password) }
+
+// disks reads the disks of a VM as they are read before it is destroyed.
+func (v *vcenter) disks(vm string) []model.Disk {
+	v.t.Helper()
+	res, err := v.client.Poll(v.t.Context(), model.PollRequest{Disks: []string{vm}})
+	v.must(err)
+	if !res.VMs[vm].DisksRead {
+		v.t.Fatalf("the disks of %s were not read", vm)
+	}
+	return res.VMs[vm].Disks
+}
 
 func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 	t.Parallel()
@@ -20,9 +31,7 @@ func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 	volume, err := v.AttachDisk("prod-cp-1", 5)
 	v.must(err)
 
-	res, err := v.client.Poll(t.Context(), engine.PollRequest{VMs: []string{vm}, Disks: []string{vm}})
-	v.must(err)
-	disks := res.VMs[vm].Disks
+	disks := v.disks(vm)
 	if len(disks) != 2 || !disks[0].Owned || disks[1].Owned || disks[1].File != volume {
 		t.Fatalf("disks %+v", disks)
 	}
@@ -47,7 +56,7 @@ func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 		"destroy":   func() (string, error) { return v.client.Destroy(t.Context(), vm) },
 		"wipe":      func() (string, error) { return v.client.WipeUserdata(t.Context(), vm) },
 	} {
-		if _, err := call(); !errors.Is(err, engine.ErrGone) || engine.Transient(err) || !strings.Contains(err.Error(), "/dc-1/vm/k8s/prod-cp-1") {
+		if _, err := call(); !errors.Is(err, model.ErrGone) || model.Transient(err) || !strings.Contains(err.Error(), "/dc-1/vm/k8s/prod-cp-1") {
 			t.Errorf("%s of what is gone: %v", name, err)
 		}
 	}
@@ -62,9 +71,9 @@ func TestPollIsOneCallAndLosesNothingToWhatIsGone(t *testing.T) {
 	v.must(err)
 	v.must(v.finish(task).Err)
 	v.must(v.DeleteVM("gone"))
-	var res *engine.PollResult
+	var res *model.PollResult
 	calls := v.calls(func() {
-		res, err = v.client.Poll(t.Context(), engine.PollRequest{Tasks: []string{task}, VMs: []string{kept, gone}, Disks: []string{kept}})
+		res, err = v.client.Poll(t.Context(), model.PollRequest{Tasks: []string{task}, VMs: []string{kept, gone}, Disks: []string{kept}})
 		v.must(err)
 	})
 	if calls.Total != 1 {
@@ -74,13 +83,13 @@ func TestPollIsOneCallAndLosesNothingToWhatIsGone(t *testing.T) {
 		t.Fatalf("result %+v", res)
 	}
 	v.ForgetTasks()
-	res, err = v.client.Poll(t.Context(), engine.PollRequest{Tasks: []string{task}, VMs: []string{gone}})
+	res, err = v.client.Poll(t.Context(), model.PollRequest{Tasks: []string{task}, VMs: []string{gone}})
 	v.must(err)
 	if !res.Gone[task] || !res.Gone[gone] {
 		t.Fatalf("result %+v", res)
 	}
 	calls = v.calls(func() {
-		_, err = v.client.Poll(t.Context(), engine.PollRequest{})
+		_, err = v.client.Poll(t.Context(), model.PollRequest{})
 		v.must(err)
 	})
 	if calls.Total != 0 {
@@ -91,11 +100,11 @@ func TestPollIsOneCallAndLosesNothingToWhatIsGone(t *testing.T) {
 func TestUserdataIsSeenAndWiped(t *testing.T) {
 	t.Parallel()
 	v := start(t)
-	vm := v.clone(request(v.site(), "prod-cp-1", func(r *engine.CloneRequest) {
+	vm := v.clone(request(v.site(), "prod-cp-1", func(r *model.CloneRequest) {
 		r.GuestInfo = map[string]string{"guestinfo.userdata": "c2VjcmV0", "guestinfo.userdata.encoding": "base64"}
 	}))
-	poll := func() engine.VMState {
-		res, err := v.client.Poll(t.Context(), engine.PollRequest{VMs: []string{vm}})
+	poll := func() model.VMState {
+		res, err := v.client.Poll(t.Context(), model.PollRequest{VMs: []string{vm}})
 		v.must(err)
 		return res.VMs[vm]
 	}
@@ -112,14 +121,14 @@ func TestUserdataIsSeenAndWiped(t *testing.T) {
 }
 
 // A copy of a machine, made by a backup product or by hand, carries its marker.
-func TestCopyOfAMachineIsSomebodyElses(t *testing.T) {
+func TestCopyOfAMachineIsNotTheMachine(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
 	original := v.clone(request(site, "prod-cp-1"))
 	copied := site.Template
 	copied.Ref, copied.Path = original, "/dc-1/vm/k8s/prod-cp-1"
-	made := v.clone(request(site, "copy", func(r *engine.CloneRequest) { r.Template = copied }))
+	made := v.clone(request(site, "copy", func(r *model.CloneRequest) { r.Template = copied }))
 	var marker string
 	for _, o := range v.look(original).Config.ExtraConfig {
 		if o.GetOptionValue().Key == "gantry.node" {
@@ -150,7 +159,7 @@ func TestLostAnswersAreTransient(t *testing.T) {
 	site := v.site()
 	v.must(v.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "CloneVM_Task"}))
 	calls := v.calls(func() {
-		if _, err := v.client.Clone(t.Context(), request(site, "prod-cp-1")); !engine.Transient(err) {
+		if _, err := v.client.Clone(t.Context(), request(site, "prod-cp-1")); !model.Transient(err) {
 			t.Fatalf("error %v", err)
 		}
 	})

@@ -3,22 +3,24 @@ package vsphere
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
-	"slices"
 
-	"github.com/vmware/govmomi/vim25/types"
+	"github.com/google/uuid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// marker is what stands in a VM's configuration: the engine's marker, and what
-// tells a machine from a copy that somebody made of it.
+// markerKey is the extra configuration in which a VM carries its marker. It is
+// not a guestinfo key, so that the guest cannot read it.
+const markerKey = "gantry.node"
+
+// marker is the JSON in a VM's configuration: the engine's marker, and what
+// tells a machine from a copy of it and its disks from volumes.
 type marker struct {
-	engine.Marker
+	model.Marker
 	// Instance is the instance UUID that the clone was given. A copy of the
-	// machine has the marker too, but another instance UUID.
+	// machine has the marker, too, but another instance UUID.
 	Instance string `json:"instance,omitempty"`
-	// Disks are the keys of the disks that came with the clone.
+	// Disks are the device keys of the disks that came with the clone.
 	Disks []int32 `json:"disks,omitempty"`
 }
 
@@ -30,92 +32,71 @@ func (m marker) encode() (string, error) {
 	return string(raw), nil
 }
 
-// markerOf reads the marker of a VM. A value that is no marker counts as none:
-// whoever wrote it, it was not Gantry.
+// markerOf decodes the marker of a VM. A value that is not a marker counts as
+// none: Gantry did not write it.
 func markerOf(p properties) (marker, bool) {
-	var m marker
 	raw := p.option(markerKey)
-	if raw == "" || json.Unmarshal([]byte(raw), &m) != nil || m.Cluster == "" || m.Node == "" {
-		return m, false
+	if raw == "" {
+		return marker{}, false
 	}
-	return m, true
-}
-
-// marked is a VM with its marker.
-type marked struct {
-	*node
-	marker marker
-}
-
-// machines lists the VMs that Gantry made, by path. A copy that stands beside
-// its original is somebody else's; one that stands alone is the machine, since
-// vCenter gives a restored machine a new instance UUID.
-func (inv *inventory) machines() []marked {
-	var all []marked
-	originals := map[string]bool{}
-	for _, n := range inv.all(nil, machineTypes...) {
-		m, ok := markerOf(n.properties)
-		if !ok {
-			continue
-		}
-		all = append(all, marked{n, m})
-		if m.Instance == instanceUUID(n.properties) {
-			originals[m.Instance] = true
-		}
+	var m marker
+	if json.Unmarshal([]byte(raw), &m) != nil {
+		m = decodeNewer(raw)
 	}
-	return slices.DeleteFunc(all, func(m marked) bool {
-		return m.marker.Instance != "" && m.marker.Instance != instanceUUID(m.properties) && originals[m.marker.Instance]
-	})
+	newer := m.SchemaVersion > model.MarkerSchema
+	return m, m.Cluster != uuid.Nil && (m.Node != "" || newer)
 }
 
-// unreadable lists the names of the VMs of which vCenter tells no configuration:
-// those that are being made, and those whose files cannot be reached. They may
-// carry a marker.
-func (inv *inventory) unreadable() []string {
-	var names []string
-	for _, n := range inv.all(nil, machineTypes...) {
-		if _, ok := n.values["config.template"]; !ok && instanceUUID(n.properties) == "" {
-			names = append(names, n.name)
-		}
+// decodeNewer decodes what it can of a marker that a newer Gantry wrote and that
+// this one cannot decode: the VM must not be overlooked, and its addresses are in
+// use. The result is zero where the marker is not of a newer schema.
+func decodeNewer(raw string) marker {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(raw), &fields) != nil {
+		return marker{}
 	}
-	return names
+	var m marker
+	if json.Unmarshal(fields["schema"], &m.SchemaVersion) != nil || m.SchemaVersion <= model.MarkerSchema {
+		return marker{}
+	}
+	for key, target := range map[string]any{
+		"cluster":   &m.Cluster,
+		"node":      &m.Node,
+		"role":      &m.Role,
+		"node_pool": &m.NodePool,
+		"ordinal":   &m.Ordinal,
+		"address":   &m.Address,
+		"ip_pool":   &m.IPPool,
+		"vip":       &m.VIP,
+		"extra":     &m.Extra,
+		"instance":  &m.Instance,
+		"disks":     &m.Disks,
+	} {
+		// What this version cannot decode stays empty.
+		_ = json.Unmarshal(fields[key], target)
+	}
+	return m
 }
 
-func instanceUUID(p properties) string { return value[string](p, "config.instanceUuid") }
-
-// holdings lists the claims that a marker accounts for: the machine's own
+// holdings returns the claims that a marker accounts for: the machine's own
 // address, and on control-plane nodes VIP and extra, in this order.
-func (m marker) holdings() []engine.Holding {
-	var list []engine.Holding
+func (m marker) holdings() []model.Holding {
+	var list []model.Holding
+	hold := model.Holding{IPPool: m.IPPool, Cluster: m.Cluster}
 	if m.Address.IsValid() {
-		list = append(list, engine.Holding{Pool: m.IPPool, Address: m.Address.Addr(), Cluster: m.Cluster, Node: m.Node})
+		hold.Address = m.Address.Addr()
+		hold.Node = m.Node
+		list = append(list, hold)
 	}
-	owners := []string{engine.OwnerVIP, engine.OwnerExtra}
-	for i, addr := range m.Reserved {
-		if i < len(owners) && addr.IsValid() {
-			list = append(list, engine.Holding{Pool: m.IPPool, Address: addr, Cluster: m.Cluster, Node: owners[i]})
-		}
+	if m.VIP.IsValid() {
+		hold.Address = m.VIP
+		hold.Node = model.OwnerVIP
+		list = append(list, hold)
 	}
-	return list
-}
-
-// addressesOf lists what the guest reports, without what means nothing outside
-// of it: loopback and link-local addresses.
-func addressesOf(p properties) []netip.Addr {
-	texts := []string{value[string](p, "guest.ipAddress")}
-	for _, nic := range value[types.ArrayOfGuestNicInfo](p, "guest.net").GuestNicInfo {
-		texts = append(texts, nic.IpAddress...)
-	}
-	var list []netip.Addr
-	for _, text := range texts {
-		addr, err := netip.ParseAddr(text)
-		if err != nil {
-			continue
-		}
-		addr = addr.Unmap().WithZone("")
-		if addr.IsGlobalUnicast() && !slices.Contains(list, addr) {
-			list = append(list, addr)
-		}
+	if m.Extra.IsValid() {
+		hold.Address = m.Extra
+		hold.Node = model.OwnerExtra
+		list = append(list, hold)
 	}
 	return list
 }

@@ -3,148 +3,172 @@ package vsphere
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // placement resolves one placement: a compute cluster, and what can be reached
-// from it. One with a problem is empty.
-func (r *resolver) placement(p engine.PlacementNames) (out engine.ResolvedPlacement) {
-	cluster := r.choose(p.Field+".compute_cluster", "compute cluster", p.ComputeCluster, r.inDatacenter(), r.below(r.dc.ref, clusterTypes...))
+// from it. Each part is resolved on its own.
+func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.ResolvedPlacement {
+	var resolved model.ResolvedPlacement
+	cluster := r.computeCluster(ref, p.ComputeCluster)
+	if cluster != nil {
+		resolved.ComputeCluster = cluster.ref.String()
+		resolved.ComputeClusterName = cluster.name
+	}
+	if datastore := r.datastore(ref, p.Datastore, cluster); datastore != nil {
+		resolved.Datastore = datastore.ref.String()
+	}
+	if network := r.network(ref, p.Network, cluster); network != nil {
+		resolved.Network = r.networkOf(network)
+	}
+	if pool := r.resourcePool(ref, p.ResourcePool, cluster); pool != nil {
+		resolved.ResourcePool = pool.ref.String()
+	}
+	return resolved
+}
+
+func (r *resolver) computeCluster(ref model.PlacementRef, wanted string) *node {
+	field := ref.Field(model.FieldComputeCluster)
+	cluster := r.choose(choice{
+		field:  field,
+		kind:   "compute cluster",
+		wanted: wanted,
+		where:  r.inDatacenter(),
+		from:   r.below(r.dc.ref, clusterTypes...),
+	})
+	if cluster != nil && len(r.usableHosts(cluster)) == 0 {
+		r.refuse(field, fmt.Sprintf("Compute cluster %q has no usable host", cluster.name),
+			"All hosts of %q are disconnected or in maintenance mode, or the account %q cannot read them. "+
+				"Take a host out of maintenance mode, or choose another compute cluster.", cluster.path, r.user)
+	}
+	return cluster
+}
+
+// reachable picks an object of the datacenter that is within reach of a compute
+// cluster. A name that is unknown in the whole datacenter is reported alike for
+// all compute clusters. Without a compute cluster, only an object that is alone
+// in having the name is picked.
+func (r *resolver) reachable(c choice, cluster *node, within func(*node) bool) *node {
+	c.user = r.user
+	c.where = r.inDatacenter()
+	all := c.matches()
+	if len(all) == 0 {
+		r.report(c.unknown())
+		return nil
+	}
 	if cluster == nil {
-		r.checkWithoutCluster(p)
-		return out
-	}
-	if len(r.usableHosts(cluster)) == 0 {
-		r.add(p.Field+".compute_cluster", fmt.Sprintf("Compute cluster %q has no usable host", cluster.name),
-			"All hosts of %q are disconnected or in maintenance mode, or this account may not see them.", cluster.path())
-	}
-	datastore := r.datastore(p, cluster)
-	network := r.network(p, cluster)
-	pool := r.pool(p, cluster)
-	if datastore == nil || network == nil || pool == nil {
-		return out
-	}
-	return engine.ResolvedPlacement{
-		ComputeCluster: cluster.ref.String(), ComputeClusterName: cluster.name,
-		Datastore: datastore.ref.String(), ResourcePool: pool.ref.String(), Network: r.networkOf(network),
-	}
-}
-
-// checkWithoutCluster reports what is unknown in any compute cluster, so that
-// one plan shows as many mistakes as it can.
-func (r *resolver) checkWithoutCluster(p engine.PlacementNames) {
-	for _, c := range []choice{
-		{field: p.Field + ".datastore", kind: "datastore", wanted: p.Datastore, from: r.below(r.dc.ref, datastoreTypes...)},
-		{field: p.Field + ".network", kind: "network", wanted: p.Network, from: r.below(r.dc.ref, networkTypes...)},
-	} {
-		c.where, c.user = r.inDatacenter(), r.user
-		if len(c.matches()) == 0 {
-			r.problems = append(r.problems, *c.unknown())
+		if len(all) == 1 {
+			return all[0]
 		}
+		return nil // which one is meant depends on the compute cluster
 	}
+	near := slices.DeleteFunc(slices.Clone(all), func(n *node) bool { return !within(n) })
+	switch len(near) {
+	case 1:
+		return near[0]
+	case 0:
+		candidates := slices.DeleteFunc(slices.Clone(c.from), func(n *node) bool { return !within(n) })
+		r.refuse(c.field, fmt.Sprintf("%s %q is not available in compute cluster %q", capitalized(c.kind), c.wanted, cluster.name),
+			"%q exists, but not for %q. Available there: %s.", all[0].path, cluster.path, orNone(c.list(candidates)))
+	default:
+		c.where = fmt.Sprintf("compute cluster %q", cluster.name)
+		r.report(c.ambiguous(near))
+	}
+	return nil
 }
 
-// reachable picks an object of the datacenter that the compute cluster lists.
-// Of several with one name the one within reach is meant.
-func (r *resolver) reachable(field engine.Field, kind, wanted, property string, cluster *node, from []*node) *node {
+// listedBy reports whether a compute cluster lists an object among those that its
+// hosts can reach.
+func listedBy(cluster *node, property string) func(*node) bool {
+	if cluster == nil {
+		return nil
+	}
 	refs := cluster.refs(property)
-	near := slices.DeleteFunc(slices.Clone(from), func(n *node) bool { return !slices.Contains(refs, n.ref) })
-	where := fmt.Sprintf("compute cluster %q", cluster.name)
-	search := choice{field: field, kind: kind, wanted: wanted, where: where, from: near, user: r.user}
-	if len(search.matches()) == 0 {
-		all := search
-		all.from = from
-		if far := all.matches(); len(far) > 0 {
-			r.add(field, fmt.Sprintf("%s %q is out of reach of compute cluster %q", title(kind), wanted, cluster.name),
-				"%q exists, but no host of %q has it. Within its reach: %s.", far[0].path(), cluster.path(), orNone(search.list(near)))
-			return nil
-		}
-	}
-	return r.choose(field, kind, wanted, where, near)
+	return func(n *node) bool { return slices.Contains(refs, n.ref) }
 }
 
-func (r *resolver) datastore(p engine.PlacementNames, cluster *node) *node {
-	field := p.Field + ".datastore"
-	n := r.reachable(field, "datastore", p.Datastore, "datastore", cluster, r.below(r.dc.ref, datastoreTypes...))
+func (r *resolver) datastore(ref model.PlacementRef, wanted string, cluster *node) *node {
+	search := choice{
+		field:  ref.Field(model.FieldDatastore),
+		kind:   "datastore",
+		wanted: wanted,
+		from:   r.below(r.dc.ref, datastoreTypes...),
+	}
+	n := r.reachable(search, cluster, listedBy(cluster, "datastore"))
 	if n == nil {
 		return nil
 	}
-	if ok, known := n.values["summary.accessible"].(bool); known && !ok {
-		r.add(field, fmt.Sprintf("Datastore %q is not accessible", n.name), "No host can reach %q at present.", n.path())
+	if accessible, known := n.values["summary.accessible"].(bool); known && !accessible {
+		r.refuse(search.field, fmt.Sprintf("Datastore %q is not accessible", n.name),
+			"No host can access %q. Restore the connection to its storage, or choose another datastore.", n.path)
 		return nil
 	}
-	if mode := value[string](n.properties, "summary.maintenanceMode"); mode != "" && mode != string(types.DatastoreSummaryMaintenanceModeStateNormal) {
-		r.add(field, fmt.Sprintf("Datastore %q is in maintenance mode", n.name), "%q takes no new disks (%s).", n.path(), mode)
+	mode := value[string](n.properties, "summary.maintenanceMode")
+	if mode != "" && mode != string(types.DatastoreSummaryMaintenanceModeStateNormal) {
+		r.refuse(search.field, fmt.Sprintf("Datastore %q is in maintenance mode", n.name),
+			"%q accepts no new disks (%s). End its maintenance mode, or choose another datastore.", n.path, mode)
 		return nil
 	}
 	return n
 }
 
-func (r *resolver) network(p engine.PlacementNames, cluster *node) *node {
-	from := slices.DeleteFunc(r.below(r.dc.ref, networkTypes...), isUplink)
-	return r.reachable(p.Field+".network", "network", p.Network, "network", cluster, from)
+func (r *resolver) network(ref model.PlacementRef, wanted string, cluster *node) *node {
+	search := choice{
+		field:  ref.Field(model.FieldNetwork),
+		kind:   "network",
+		wanted: wanted,
+		from:   slices.DeleteFunc(r.below(r.dc.ref, networkTypes...), isUplink),
+	}
+	return r.reachable(search, cluster, listedBy(cluster, "network"))
 }
 
-// pool picks a resource pool of the compute cluster; none named means its root.
-func (r *resolver) pool(p engine.PlacementNames, cluster *node) *node {
-	field := p.Field + ".resource_pool"
+// resourcePool picks a resource pool of the compute cluster; an empty name is its
+// root pool.
+func (r *resolver) resourcePool(ref model.PlacementRef, wanted string, cluster *node) *node {
+	field := ref.Field(model.FieldResourcePool)
+	if wanted != "" {
+		search := choice{
+			field:  field,
+			kind:   "resource pool",
+			wanted: wanted,
+			from:   r.below(r.dc.ref, poolTypes...),
+		}
+		return r.reachable(search, cluster, func(n *node) bool { return n.within(cluster.ref) })
+	}
+	if cluster == nil {
+		return nil
+	}
 	root := r.nodes[value[types.ManagedObjectReference](cluster.properties, "resourcePool")]
-	if p.ResourcePool == "" {
-		if root == nil {
-			r.add(field, "The root resource pool is not visible", "The account %q may not see the root resource pool of %q: name a pool that it may use.", r.user, cluster.path())
-		}
-		return root
+	if root == nil {
+		r.refuse(field, "The root resource pool cannot be read",
+			"The account %q cannot read the root resource pool of %q. Grant it read access there, or set resource_pool to one that it may use.",
+			r.user, cluster.path)
 	}
-	own := r.below(cluster.ref, poolTypes...)
-	search := choice{field: field, kind: "resource pool", wanted: p.ResourcePool, from: own, user: r.user}
-	if len(search.matches()) == 0 {
-		all := search
-		all.from = r.below(r.dc.ref, poolTypes...)
-		if far := all.matches(); len(far) > 0 {
-			r.add(field, fmt.Sprintf("Resource pool %q belongs to another compute cluster", p.ResourcePool),
-				"%q does not belong to %q, which has: %s.", far[0].path(), cluster.path(), orNone(search.list(own)))
-			return nil
-		}
-	}
-	return r.choose(field, "resource pool", p.ResourcePool, fmt.Sprintf("compute cluster %q", cluster.name), own)
+	return root
 }
 
-// networkOf adds what a network adapter's backing needs to know. An opaque
-// network's id and type stand where a port group has its key and its switch.
-func (inv *inventory) networkOf(n *node) engine.Network {
-	out := engine.Network{Ref: n.ref.String(), Type: n.ref.Type, Name: n.name, Path: n.path()}
+// networkOf adds what the backing of a network adapter needs. An opaque network
+// has its id and type in the fields for a port group's key and switch.
+func (inv *inventory) networkOf(n *node) model.Network {
+	network := model.Network{Ref: n.ref.String(), Type: n.ref.Type, Name: n.name, Path: n.path}
 	switch n.ref.Type {
 	case "DistributedVirtualPortgroup":
-		out.PortgroupKey = value[string](n.properties, "key")
+		network.PortgroupKey = value[string](n.properties, "key")
 		dvs := inv.nodes[value[types.ManagedObjectReference](n.properties, "config.distributedVirtualSwitch")]
 		if dvs != nil {
-			out.SwitchUUID = value[string](dvs.properties, "uuid")
+			network.SwitchUUID = value[string](dvs.properties, "uuid")
 		}
 	case "OpaqueNetwork":
 		if s, ok := n.values["summary"].(types.OpaqueNetworkSummary); ok {
-			out.PortgroupKey, out.SwitchUUID = s.OpaqueNetworkId, s.OpaqueNetworkType
+			network.PortgroupKey = s.OpaqueNetworkId
+			network.SwitchUUID = s.OpaqueNetworkType
 		}
 	}
-	return out
-}
-
-// usableHosts lists the hosts of a compute cluster that can take a machine.
-func (inv *inventory) usableHosts(cluster *node) []*node {
-	var hosts []*node
-	for _, ref := range cluster.refs("host") {
-		host := inv.nodes[ref]
-		if host == nil || value[bool](host.properties, "runtime.inMaintenanceMode") {
-			continue
-		}
-		if s := value[types.HostSystemConnectionState](host.properties, "runtime.connectionState"); s != "" && s != types.HostSystemConnectionStateConnected {
-			continue
-		}
-		hosts = append(hosts, host)
-	}
-	return hosts
+	return network
 }
 
 func orNone(list string) string {
@@ -154,4 +178,4 @@ func orNone(list string) string {
 	return list
 }
 
-func title(s string) string { return string(s[0]-'a'+'A') + s[1:] }
+func capitalized(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// openTimeout bounds opening a session, which goes on when the caller that
-// asked for it first gives up: others wait for the same session.
+// openTimeout bounds opening a session, which continues when the first caller that
+// asked for it gives up: others wait for the same session.
 const openTimeout = 2 * time.Minute
 
 // Pool holds the sessions of a process: one SOAP and one REST session for each
@@ -26,7 +26,7 @@ type Pool struct {
 	number  map[Config]int   // a name for a Config that holds no password
 }
 
-// Get answers the client of an identity and opens its session where there is
+// Get returns the client of an identity and opens its session where there is
 // none. A refused login is remembered and not tried again by this process: a
 // few more tries could lock the account.
 func (p *Pool) Get(ctx context.Context, c Config) (*Client, error) {
@@ -67,16 +67,18 @@ func (p *Pool) lookup(c Config) (*Client, string, error) {
 	return p.entries[c], fmt.Sprint(p.number[c]), nil
 }
 
-// ready makes the maps of a new or emptied pool. The pool is locked.
+// ready creates the maps of a new or emptied pool. The pool is locked.
 func (p *Pool) ready() {
 	if p.entries == nil {
-		p.entries, p.refused = map[Config]*Client{}, map[Config]error{}
-		p.sites, p.number = map[string]*site{}, map[Config]int{}
+		p.entries = map[Config]*Client{}
+		p.refused = map[Config]error{}
+		p.sites = map[string]*site{}
+		p.number = map[Config]int{}
 	}
 }
 
 func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
-	// Another flight may have ended between the look-up and this one.
+	// Another login may have ended between the caller's lookup and this one.
 	if client, _, err := p.lookup(c); client != nil || err != nil {
 		return client, err
 	}
@@ -99,12 +101,15 @@ func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
 	return client, nil
 }
 
-// LogoutAll ends all sessions and empties the pool. It tries each one, and
-// joins what went wrong.
+// LogoutAll ends all sessions and empties the pool. It tries each one, and joins
+// the errors.
 func (p *Pool) LogoutAll(ctx context.Context) error {
 	p.mu.Lock()
 	entries := p.entries
-	p.entries, p.refused, p.sites, p.number = nil, nil, nil, nil
+	p.entries = nil
+	p.refused = nil
+	p.sites = nil
+	p.number = nil
 	p.mu.Unlock()
 	var (
 		wg   sync.WaitGroup

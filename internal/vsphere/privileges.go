@@ -9,7 +9,7 @@ import (
 )
 
 // need is a set of privileges that an account must have on some object of a
-// kind. Roles are given on whatever objects an administrator chose, so one
+// kind. Roles are granted on the objects that an administrator chose, so one
 // object of the kind on which it is granted is enough.
 type need struct {
 	kinds      []string
@@ -17,13 +17,16 @@ type need struct {
 	privileges []string
 }
 
-// needs are what Gantry's own calls ask for: clone, reconfigure, power, folder.
+// needs are what Gantry's calls require: clone, reconfigure, power, folder.
 var needs = []need{
 	{kinds: []string{"Datastore"}, privileges: []string{"Datastore.AllocateSpace"}},
 	{kinds: networkTypes, privileges: []string{"Network.Assign"}},
 	{kinds: poolTypes, privileges: []string{"Resource.AssignVMToPool"}},
-	{kinds: []string{"VirtualMachine", "Folder"}, keep: func(n *node) bool { return n.ref.Type == "Folder" || isTemplate(n) },
-		privileges: []string{"VirtualMachine.Provisioning.DeployTemplate"}},
+	{
+		kinds:      []string{"VirtualMachine", "Folder"},
+		keep:       func(n *node) bool { return n.ref.Type == "Folder" || isTemplate(n) },
+		privileges: []string{"VirtualMachine.Provisioning.DeployTemplate"},
+	},
 	{kinds: folderTypes, privileges: []string{
 		"Folder.Create", "Folder.Delete",
 		"VirtualMachine.Inventory.CreateFromExisting", "VirtualMachine.Inventory.Delete", "VirtualMachine.Inventory.Unregister",
@@ -34,25 +37,22 @@ var needs = []need{
 	}},
 }
 
-// asked bounds the objects that are looked at for one need.
-const asked = 200
+// maxEntities bounds the objects that are checked for one need.
+const maxEntities = 200
 
-// MissingPrivileges lists the privileges that the account lacks on every object
+// MissingPrivileges returns the privileges that the account lacks on every object
 // that it could need them on, sorted. It takes one call for the inventory and
 // one for each kind of object, however many there are.
 func (c *Client) MissingPrivileges(ctx context.Context) ([]string, error) {
-	const op = "look up the account's privileges"
-	inv, err := c.readInventory(ctx, true)
+	const op = "read the account's privileges"
+	inv, err := c.readTree(ctx, true)
 	if err != nil {
 		return nil, c.failed(op, err)
 	}
 	var missing []string
 	for _, need := range needs {
 		nodes := inv.all(need.keep, need.kinds...)
-		if len(nodes) > asked {
-			nodes = nodes[:asked]
-		}
-		granted, err := c.grantedOn(ctx, nodes, need.privileges)
+		granted, err := c.grantedOn(ctx, nodes[:min(len(nodes), maxEntities)], need.privileges)
 		if err != nil {
 			return nil, c.failed(op, err)
 		}
@@ -66,13 +66,17 @@ func (c *Client) MissingPrivileges(ctx context.Context) ([]string, error) {
 	return missing, nil
 }
 
-// grantedOn answers the privileges that the session has on any of the objects.
+// grantedOn returns the privileges that the session has on any of the objects.
 func (c *Client) grantedOn(ctx context.Context, nodes []*node, privileges []string) (map[string]bool, error) {
 	granted := map[string]bool{}
 	if len(nodes) == 0 {
 		return granted, nil
 	}
-	req := &types.HasPrivilegeOnEntities{This: *c.soap.content.AuthorizationManager, SessionId: c.soap.sessionKey(), PrivId: privileges}
+	req := &types.HasPrivilegeOnEntities{
+		This:      *c.soap.content.AuthorizationManager,
+		SessionId: c.soap.sessionKey(),
+		PrivId:    privileges,
+	}
 	for _, n := range nodes {
 		req.Entity = append(req.Entity, n.ref)
 	}

@@ -8,30 +8,30 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// pageSize bounds the objects of one answer; 0 leaves it to vCenter, which
-// makes for the fewest calls.
+// pageSize bounds the objects of one response; 0 leaves it to vCenter, with the
+// fewest calls.
 var pageSize int32
 
-// properties is what a read answered about one object. A property that the
-// object does not have is not in it.
+// properties is what a read returned about one object. A property that the object
+// does not have is not in it.
 type properties struct {
 	ref     types.ManagedObjectReference
 	values  map[string]any
 	missing []types.MissingProperty
 }
 
-// value answers a property of the wanted type, or its zero value.
+// value returns a property of the wanted type, or its zero value.
 func value[T any](p properties, name string) T {
 	v, _ := p.values[name].(T)
 	return v
 }
 
-// list answers a property that is a list of references.
+// refs returns a property that is a list of references.
 func (p properties) refs(name string) []types.ManagedObjectReference {
 	return value[types.ArrayOfManagedObjectReference](p, name).ManagedObjectReference
 }
 
-// option answers the value of a keyed extraConfig property.
+// option returns the value of a keyed extraConfig property.
 func (p properties) option(key string) string {
 	switch v := p.values[extraConfig(key)].(type) {
 	case types.OptionValue:
@@ -47,7 +47,7 @@ func (p properties) option(key string) string {
 // extraConfig is the path of one key of a VM's extra configuration.
 func extraConfig(key string) string { return `config.extraConfig["` + key + `"]` }
 
-// denied finds the fault by which vCenter refuses to show some property.
+// denied finds the fault by which vCenter refuses to return some property.
 func (p properties) denied() *types.NoPermission {
 	for _, m := range p.missing {
 		if f, ok := m.Fault.Fault.(*types.NoPermission); ok {
@@ -57,7 +57,7 @@ func (p properties) denied() *types.NoPermission {
 	return nil
 }
 
-// vanished tells whether the object was deleted while it was read.
+// vanished reports whether the object was deleted while it was read.
 func (p properties) vanished() bool {
 	for _, m := range p.missing {
 		if _, ok := m.Fault.Fault.(*types.ManagedObjectNotFound); ok {
@@ -68,8 +68,8 @@ func (p properties) vanished() bool {
 }
 
 // retrieve reads properties in one call, and as many more as there are pages.
-// References that do not exist are not in the answer; an object that several
-// specs name is there once.
+// References that do not exist are not in the result; an object that several specs
+// name is in it once.
 func (c *Client) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec) ([]properties, error) {
 	for i := range specs {
 		specs[i].ReportMissingObjectsInResults = types.NewBool(true)
@@ -81,21 +81,21 @@ func (c *Client) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec
 		gone, ok := fault.(*types.ManagedObjectNotFound)
 		switch {
 		case ok && without(specs, gone.Obj):
-			// Asked to leave out what is missing, vCenter still complains when
-			// nothing else is left.
+			// Asked to leave out what is missing, vCenter still fails when nothing
+			// else is left.
 			specs = slices.DeleteFunc(specs, func(s types.PropertyFilterSpec) bool { return len(s.ObjectSet) == 0 })
 			if len(specs) == 0 {
 				return nil, nil
 			}
 		case err != nil && !restarted && ctx.Err() == nil && seen != c.soap.generation.Load():
-			restarted = true // the session, and the rest of the pages with it, went in between
+			restarted = true // the session ended in between, and the rest of the pages with it
 		default:
 			return found, err
 		}
 	}
 }
 
-// without takes an object out of all specs, and tells whether it was in any.
+// without removes an object from all specs, and reports whether it was in any.
 func without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
 	found := false
 	for i := range specs {
@@ -134,7 +134,10 @@ func (c *Client) retrieveOnce(ctx context.Context, specs []types.PropertyFilterS
 		if page.Token == "" {
 			break
 		}
-		next, err := methods.ContinueRetrievePropertiesEx(ctx, c.soap, &types.ContinueRetrievePropertiesEx{This: collector, Token: page.Token})
+		next, err := methods.ContinueRetrievePropertiesEx(ctx, c.soap, &types.ContinueRetrievePropertiesEx{
+			This:  collector,
+			Token: page.Token,
+		})
 		if err != nil {
 			return nil, err
 		}

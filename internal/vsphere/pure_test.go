@@ -14,7 +14,7 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -82,12 +82,12 @@ func TestFaultsAreExplained(t *testing.T) {
 		"host communication": {err: fault(&types.HostCommunication{}), transient: true},
 		"disabled by backup": {err: fault(&types.MethodDisabled{}), transient: true},
 		"no space":           {err: fault(&types.NoDiskSpace{Datastore: "ds"}), text: `"ds" is full`},
-		"name taken":         {err: fault(&types.DuplicateName{Name: "n", Object: ref}), is: engine.ErrExists, text: "vm-7"},
-		"gone":               {err: fault(&types.ManagedObjectNotFound{Obj: ref}), is: engine.ErrGone, text: "vm-7"},
+		"name taken":         {err: fault(&types.DuplicateName{Name: "n", Object: ref}), is: model.ErrExists, text: "vm-7"},
+		"gone":               {err: fault(&types.ManagedObjectNotFound{Obj: ref}), is: model.ErrGone, text: "vm-7"},
 		"password expired":   {err: fault(&types.PasswordExpired{}), is: vsphere.ErrLogin},
-		"one privilege":      {err: fault(&types.NoPermission{Object: &ref, PrivilegeId: "P.x"}), is: engine.ErrPermission, text: "P.x on VirtualMachine vm-7"},
+		"one privilege":      {err: fault(&types.NoPermission{Object: &ref, PrivilegeId: "P.x"}), is: model.ErrPermission, text: "P.x on VirtualMachine vm-7"},
 		"several privileges": {err: fault(&types.NoPermission{MissingPrivileges: []types.NoPermissionEntityPrivileges{{Entity: ref, PrivilegeIds: []string{"P.x", "P.y"}}}}),
-			is: engine.ErrPermission, text: "P.x, P.y on VirtualMachine vm-7"},
+			is: model.ErrPermission, text: "P.x, P.y on VirtualMachine vm-7"},
 		"argument": {err: fault(&types.InvalidArgument{InvalidProperty: "spec.location"}), text: "spec.location"},
 
 		"refused":       {err: &url.Error{Op: "Post", URL: "https://vc/sdk", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, transient: true},
@@ -101,7 +101,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		"anything else": {err: errors.New("what?"), text: "what?"},
 	} {
 		got := vsphere.Explain(test.err)
-		if engine.Transient(got) != test.transient {
+		if model.Transient(got) != test.transient {
 			t.Errorf("%s: %v: transient %v", name, got, !test.transient)
 		}
 		if test.is != nil && !errors.Is(got, test.is) {
@@ -124,7 +124,7 @@ func (slow) Is(target error) bool { return target == context.DeadlineExceeded }
 func TestEscapedNames(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{"plain": "plain", "a%2fb": "a/b", "50%25": "50%", "a%5cb": `a\b`, "%252f": "%2f"} {
-		if got := vsphere.Unescape(raw); got != want {
+		if got := vsphere.ShownName(raw); got != want {
 			t.Errorf("%q is %q, want %q", raw, got, want)
 		}
 	}
@@ -158,8 +158,8 @@ func TestHostIsNamedOnlyWithoutDRS(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for i := range 20 {
-		req := engine.CloneRequest{Name: fmt.Sprintf("node-%d", i), Placement: engine.ResolvedPlacement{
-			ComputeCluster: cluster.String(), Datastore: ds.String(), Network: engine.Network{Ref: net1.String()},
+		req := model.CloneRequest{Name: fmt.Sprintf("node-%d", i), Placement: model.ResolvedPlacement{
+			ComputeCluster: cluster.String(), Datastore: ds.String(), Network: model.Network{Ref: net1.String()},
 		}}
 		host := vsphere.HostFor(world(false), req)
 		if host == nil || host.Value != "h1" && host.Value != "h2" {

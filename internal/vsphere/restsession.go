@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type restSession struct {
 	closed  bool
 }
 
-// readOnly marks a request that may be sent again after a lost answer. A create
+// readOnly marks a request that may be sent again after a lost response. A create
 // may not: "already exists" would then mean either of two things.
 type readOnly struct{}
 
@@ -39,7 +40,8 @@ func newRESTSession(c Config, transport http.RoundTripper) *restSession {
 	client.HTTPClient = &http.Client{Transport: transport}
 	client.Logger = nil
 	client.RetryMax = 2
-	client.RetryWaitMin, client.RetryWaitMax = 200*time.Millisecond, time.Second
+	client.RetryWaitMin = 200 * time.Millisecond
+	client.RetryWaitMax = time.Second
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	client.CheckRetry = func(ctx context.Context, res *http.Response, err error) (bool, error) {
 		switch {
@@ -55,16 +57,15 @@ func newRESTSession(c Config, transport http.RoundTripper) *restSession {
 	return &restSession{config: c, http: client}
 }
 
-// startingUp tells whether a status means that vCenter is up but not its service.
-func startingUp(status int) bool {
-	switch status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
-		return true
-	}
-	return false
+// startingUpStatuses are what vCenter responds with while it is up but its service
+// is not.
+var startingUpStatuses = []int{
+	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests,
 }
 
-// restError is an answer of the REST endpoint that is no success.
+func startingUp(status int) bool { return slices.Contains(startingUpStatuses, status) }
+
+// restError is a response of the REST endpoint that is not a success.
 type restError struct {
 	Status  int
 	Type    string // com.vmware.vapi.std.errors.…, without that prefix
@@ -104,8 +105,8 @@ func (r *restSession) call(ctx context.Context, method, path string, in, out any
 	return r.send(ctx, method, path, in, out, func(req *http.Request) { req.Header.Set("vmware-api-session-id", id) })
 }
 
-// session answers the session's id and logs in where there is none, or where
-// the one there is has turned out to be gone.
+// session returns the session's id, and logs in where there is none or where the
+// current one has turned out to be gone.
 func (r *restSession) session(ctx context.Context, gone string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -176,7 +177,7 @@ func (r *restSession) send(ctx context.Context, method, path string, in, out any
 	if err := json.Unmarshal(raw, &struct {
 		Value any `json:"value"`
 	}{out}); err != nil {
-		return fmt.Errorf("read the answer of vCenter %s: %w", r.config.Server, err)
+		return fmt.Errorf("decode the response of vCenter %s: %w", r.config.Server, err)
 	}
 	return nil
 }
@@ -203,7 +204,8 @@ func newRESTError(status int, raw []byte) *restError {
 func (r *restSession) logout(ctx context.Context) error {
 	r.mu.Lock()
 	id := r.id
-	r.id, r.closed = "", true
+	r.id = ""
+	r.closed = true
 	r.mu.Unlock()
 	if id == "" {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -81,7 +81,7 @@ func TestBadPasswordIsTriedOnce(t *testing.T) {
 		if !errors.Is(err, vsphere.ErrLogin) {
 			t.Fatalf("error %v, want ErrLogin", err)
 		}
-		if engine.Transient(err) || strings.Contains(err.Error(), c.Password) {
+		if model.Transient(err) || strings.Contains(err.Error(), c.Password) {
 			t.Fatalf("error %v", err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestSessionThatKeepsEndingIsNoLoop(t *testing.T) {
 	v.must(v.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CurrentTime", Fault: "NotAuthenticated", Times: -1}))
 	v.ResetCalls()
 	_, err := vsphere.NewTagStore(v.client).Now(t.Context())
-	if !engine.Transient(err) {
+	if !model.Transient(err) {
 		t.Fatalf("error %v", err)
 	}
 	if c := v.Calls(); c.SOAP["CurrentTime"] != 2 || c.SOAP["Login"] != 1 {
@@ -147,13 +147,13 @@ func TestVCenterThatIsAwayIsTransient(t *testing.T) {
 	store := vsphere.NewTagStore(v.client)
 	v.StopAfter(1)
 	_, err := v.client.Datacenters(t.Context())
-	if !engine.Transient(err) {
+	if !model.Transient(err) {
 		t.Fatalf("SOAP: %v is not transient", err)
 	}
-	if _, err = store.List(t.Context()); !engine.Transient(err) {
+	if _, err = store.List(t.Context()); !model.Transient(err) {
 		t.Fatalf("REST: %v is not transient", err)
 	}
-	if _, err = (&vsphere.Pool{}).Get(t.Context(), v.config()); !engine.Transient(err) {
+	if _, err = (&vsphere.Pool{}).Get(t.Context(), v.config()); !model.Transient(err) {
 		t.Fatalf("login: %v is not transient", err)
 	}
 	v.Resume()
@@ -171,7 +171,7 @@ func TestClosedServerIsTransient(t *testing.T) {
 	v := start(t)
 	_ = v.Close()
 	_, err := v.client.Datacenters(t.Context())
-	if !engine.Transient(err) || !strings.Contains(err.Error(), v.Server()) {
+	if !model.Transient(err) || !strings.Contains(err.Error(), v.Server()) {
 		t.Fatalf("error %v", err)
 	}
 }
@@ -182,10 +182,10 @@ func TestCancelledCallIsNotTransient(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := v.client.Datacenters(ctx)
-	if engine.Transient(err) || !errors.Is(err, context.Canceled) {
+	if model.Transient(err) || !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	if _, err = vsphere.NewTagStore(v.client).List(ctx); engine.Transient(err) || !errors.Is(err, context.Canceled) {
+	if _, err = vsphere.NewTagStore(v.client).List(ctx); model.Transient(err) || !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
 }
@@ -197,7 +197,7 @@ func TestUntrustedCertificateNamesTheRemedy(t *testing.T) {
 	c.CACertificate = ""
 	_, err := v.pool.Get(t.Context(), c)
 	var cert *vsphere.CertificateError
-	if !errors.As(err, &cert) || engine.Transient(err) {
+	if !errors.As(err, &cert) || model.Transient(err) {
 		t.Fatalf("error %v", err)
 	}
 	if cert.Subject == "" || cert.Issuer == "" || !strings.Contains(err.Error(), "ca_certificate") {

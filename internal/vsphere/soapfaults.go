@@ -27,24 +27,26 @@ func methodFault(err error) (types.BaseMethodFault, string) {
 	return nil, ""
 }
 
-// explainFault says what a fault means, for whom, and what can be done.
+// explainFault says what a fault means, for which account, and what to do.
 func (c *Client) explainFault(fault types.BaseMethodFault, message string) *Error {
 	e := &Error{Reason: faultText(fault, message)}
 	switch f := fault.(type) {
 	case *types.NotAuthenticated:
-		e.kind, e.Reason = kindTransient, "the session ended and was not renewed in time"
+		e.kind = kindTransient
+		e.Reason = "the session ended and was not renewed in time"
 	case types.BaseInvalidLogin:
-		e.kind, e.Reason = kindLogin, fmt.Sprintf("vCenter %s refuses the user name or the password of %q", c.config.Server, c.config.Username)
+		e.kind = kindLogin
+		e.Reason = fmt.Sprintf("vCenter %s refuses the user name or the password of %q", c.config.Server, c.config.Username)
 	case *types.NoPermission:
 		e.kind = kindPermission
 		e.Reason = c.missingPrivilege(f)
 		e.Advice = "grant the privilege to the account, or use one that has it"
 	case *types.DuplicateName:
 		e.kind = kindExists
-		e.Reason = fmt.Sprintf("the name %q is taken already, by %s", f.Name, c.path(f.Object))
+		e.Reason = fmt.Sprintf("the name %q is already in use, by %s", f.Name, c.path(f.Object))
 	case *types.AlreadyExists:
 		e.kind = kindExists
-		e.Reason = fmt.Sprintf("%q exists already", f.Name)
+		e.Reason = fmt.Sprintf("%q already exists", f.Name)
 	case *types.ManagedObjectNotFound:
 		e.kind = kindGone
 		e.Reason = fmt.Sprintf("%s no longer exists", c.path(f.Obj))
@@ -52,20 +54,20 @@ func (c *Client) explainFault(fault types.BaseMethodFault, message string) *Erro
 		e.Reason = fmt.Sprintf("datastore %q is full", f.Datastore)
 		e.Advice = "free space on it, or choose another datastore"
 	case *types.InvalidDatastorePath, *types.FileNotFound, *types.CannotAccessFile:
-		e.Advice = "see whether the datastore is mounted and the template's files are there"
+		e.Advice = "check whether the datastore is mounted and the template's files exist"
 	case *types.InsufficientResourcesFault, *types.InsufficientCpuResourcesFault, *types.InsufficientMemoryResourcesFault,
 		*types.InsufficientFailoverResourcesFault:
-		e.Advice = "the resource pool or the hosts have not enough left: free resources, or choose another placement"
+		e.Advice = "the resource pool or the hosts lack capacity: free resources, or choose another placement"
 	}
-	if e.kind == kindPermanent && passing(fault) {
+	if e.kind == kindPermanent && transient(fault) {
 		e.kind = kindTransient
 	}
 	return e
 }
 
-// passing tells whether a fault is one of those that go away by waiting:
-// another task holds the object, or a host is out of touch.
-func passing(fault types.BaseMethodFault) bool {
+// transient reports whether a fault is one of those that end by themselves:
+// another task holds the object, or a host is disconnected.
+func transient(fault types.BaseMethodFault) bool {
 	switch fault.(type) {
 	case types.BaseTaskInProgress, types.BaseResourceInUse, types.BaseHostCommunication,
 		*types.ConcurrentAccess, *types.FileLocked, *types.MethodDisabled, *types.Timedout,
@@ -119,7 +121,7 @@ func faultText(fault types.BaseMethodFault, message string) string {
 	return message
 }
 
-// isFault tells whether an error carries a fault of type T.
+// isFault reports whether an error carries a fault of type T.
 func isFault[T any](err error) bool {
 	f, _ := methodFault(err)
 	_, ok := any(f).(T)

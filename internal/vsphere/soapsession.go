@@ -43,19 +43,19 @@ func newSOAPSession(c Config, transport http.RoundTripper) *soapSession {
 	s.client = soap.NewClient(c.endpoint("/sdk"), c.InsecureSkipVerify)
 	s.client.Client = http.Client{Transport: transport, Jar: s.jar}
 	s.client.UserAgent = c.UserAgent
-	s.client.Namespace, s.client.Version = "urn:"+vim25.Namespace, vim25.Version
+	s.client.Namespace = "urn:" + vim25.Namespace
+	s.client.Version = vim25.Version
 	return s
 }
 
-// open reads the service content, the one thing vCenter tells anybody, and logs
-// in.
+// open reads the service content, which needs no login, and logs in.
 func (s *soapSession) open(ctx context.Context) error {
 	content, err := methods.GetServiceContent(ctx, s.client)
 	if err != nil {
 		return err
 	}
 	if content.About.ApiType != "VirtualCenter" {
-		return fmt.Errorf("%s is not a vCenter but %s: give the vCenter that manages the host", s.config.Server, content.About.FullName)
+		return fmt.Errorf("%s is not a vCenter but %s: set the vCenter that manages the host", s.config.Server, content.About.FullName)
 	}
 	s.content = content
 	return s.login(ctx)
@@ -71,7 +71,10 @@ func (s *soapSession) login(ctx context.Context) error {
 	}
 	s.jar.clear()
 	res, err := methods.Login(ctx, s.client, &types.Login{
-		This: *s.content.SessionManager, UserName: s.config.Username, Password: s.config.Password, Locale: "en_US",
+		This:     *s.content.SessionManager,
+		UserName: s.config.Username,
+		Password: s.config.Password,
+		Locale:   "en_US",
 	})
 	if isFault[types.BaseInvalidLogin](err) {
 		s.refused = refusedLogin(s.config, isFault[*types.PasswordExpired](err))
@@ -93,7 +96,7 @@ func refusedLogin(c Config, expired bool) error {
 	return &Error{
 		Op:     "log in to vCenter " + c.Server,
 		Reason: reason,
-		Advice: "it is not tried again in this run, so as not to lock the account",
+		Advice: "it is not retried in this run, so as not to lock the account",
 		kind:   kindLogin,
 	}
 }
@@ -122,7 +125,7 @@ func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) err
 	return s.client.RoundTrip(ctx, req, res)
 }
 
-// renew logs in again unless somebody has done so since the generation seen.
+// renew logs in again, unless another call has done so since the generation seen.
 func (s *soapSession) renew(ctx context.Context, seen uint64) error {
 	result := s.flight.DoChan("login", func() (any, error) {
 		if s.generation.Load() != seen {
@@ -151,7 +154,7 @@ func (s *soapSession) logout(ctx context.Context) error {
 	return err
 }
 
-// sessionGone tells whether an answer means that vCenter does not know the
+// sessionGone reports whether a response means that vCenter does not know the
 // session. A property read says so for each property instead of as a fault.
 func sessionGone(err error, res soap.HasFault) bool {
 	if err != nil {

@@ -3,169 +3,136 @@ package vsphere
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// The extra configuration by which guests report, and in which they get their
+// bootstrap data.
+var (
+	phaseKey            = "guestinfo.gantry.phase"
+	logKey              = "guestinfo.gantry.log"
+	userdataKey         = "guestinfo.userdata"
+	userdataEncodingKey = "guestinfo.userdata.encoding"
 )
 
 // What a survey reads of the cluster's own machines and of the template, in its
 // second call.
 var (
-	guestProperties = []string{
-		extraConfig("guestinfo.gantry.phase"), extraConfig("guestinfo.gantry.log"),
-		"runtime.powerState", "guest.ipAddress", "guest.net",
+	ownProperties = []string{
+		"runtime.powerState", extraConfig(phaseKey), extraConfig(userdataKey),
 	}
-	deviceProperties = []string{"config.files.vmPathName", "config.hardware.device", extraConfig(markerKey)}
-	userdataProperty = extraConfig("guestinfo.userdata")
+	hardwareProperties = []string{"config.hardware.device"}
 )
 
-// Survey implements engine.VCenter. It takes two calls: one for the tree, and
-// one for the details of the cluster's machines and the template.
-func (c *Client) Survey(ctx context.Context, req engine.SurveyRequest) (*engine.Survey, error) {
-	inv, err := c.readInventory(ctx, true)
+// Survey implements model.VCenter. It takes two calls: one for the tree, which
+// surveys share, and one for the cluster's machines and the template.
+func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
+	inv, err := c.readTree(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.readable(inv); err != nil {
 		return nil, err
 	}
-	c.rememberHosts(inv)
-	survey := &engine.Survey{}
-	machines := inv.machines()
-	for _, m := range machines {
-		survey.Held = append(survey.Held, m.marker.holdings()...)
-	}
-	survey.Unreadable = inv.unreadable()
-	own := slices.DeleteFunc(machines, func(m marked) bool { return m.marker.Cluster != req.ClusterID || req.ClusterID == "" })
-	survey.Reported = inv.reported(own)
-
-	r := &resolver{}
-	if req.Names != nil && req.Datacenter != "" {
-		r = inv.resolve(req.Datacenter, req.Names)
-	}
-	details, err := c.details(ctx, own, r)
+	own := inv.fleet.byCluster[req.Cluster]
+	r := inv.resolve(req.Names)
+	details, err := c.details(ctx, own, r.template)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range own {
-		p, ok := details[m.ref]
-		if !ok || p.vanished() {
-			continue // deleted since the first call
-		}
-		survey.Machines = append(survey.Machines, machineOf(m, p))
-	}
-	if r.template != nil {
-		r.describeTemplate(c, details)
-	}
-	survey.Problems = r.problems
-	if r.site != nil && r.located(req.Names) {
-		survey.Site = r.site
-	}
-	return survey, nil
+	r.describeTemplate(c, details)
+	return &model.Survey{
+		Machines:   machinesOf(own, details),
+		Unreadable: slices.Clip(inv.fleet.unreadable),
+		Reported:   inv.fleet.reportedTo(own),
+		Held:       slices.Clip(inv.fleet.held),
+		Site:       r.site,
+		Findings:   r.findings.Problems,
+	}, nil
 }
 
-// readable refuses to go on when a VM is listed but may not be read: whether it
+// readable returns an error where a VM is listed but may not be read: whether it
 // carries a marker is then unknown, and unknown is not absent.
 func (c *Client) readable(inv *inventory) error {
-	for _, n := range inv.all(nil, machineTypes...) {
-		if f := n.denied(); f != nil {
-			e := c.explainFault(f, "")
-			e.Op = fmt.Sprintf("read VM %q", n.path())
-			e.Advice = "grant read access, or hide the VM with the role No access"
-			return e
-		}
+	n := inv.fleet.denied
+	if n == nil {
+		return nil
 	}
-	return nil
+	e := c.explainFault(n.denied(), "")
+	e.Op = fmt.Sprintf("read VM %q", n.path)
+	e.Advice = "grant read access, or hide the VM with the role No access"
+	return e
 }
 
-// details reads what only a few objects are asked for.
-func (c *Client) details(ctx context.Context, own []marked, r *resolver) (map[types.ManagedObjectReference]properties, error) {
-	var refs []types.ManagedObjectReference
-	for _, m := range own {
-		refs = append(refs, m.ref)
+// details reads what only the cluster's own machines and the template are asked
+// for. A reference that is gone is not in the result.
+func (c *Client) details(ctx context.Context, own []marked, template *node) (map[types.ManagedObjectReference]properties, error) {
+	var specs []types.PropertyFilterSpec
+	if len(own) > 0 {
+		var refs []types.ManagedObjectReference
+		for _, m := range own {
+			refs = append(refs, m.ref)
+		}
+		specs = append(specs, objectsSpec(refs, map[string][]string{"VirtualMachine": ownProperties}))
 	}
-	if r.template != nil {
-		refs = append(refs, r.template.ref)
-		if snapshot, ok := r.template.values["snapshot.currentSnapshot"].(types.ManagedObjectReference); ok {
+	if template != nil {
+		refs := []types.ManagedObjectReference{template.ref}
+		if snapshot, ok := currentSnapshot(template); ok {
 			refs = append(refs, snapshot)
 		}
+		specs = append(specs, objectsSpec(refs, map[string][]string{
+			"VirtualMachine":         hardwareProperties,
+			"VirtualMachineSnapshot": hardwareProperties,
+		}))
 	}
-	if len(refs) == 0 {
+	if len(specs) == 0 {
 		return nil, nil
 	}
-	found, err := c.retrieve(ctx, objectsSpec(refs, map[string][]string{
-		"VirtualMachine":         slices.Concat(guestProperties, deviceProperties, []string{userdataProperty}),
-		"VirtualMachineSnapshot": {"config.hardware.device"},
-	}))
+	found, err := c.retrieve(ctx, specs...)
 	if err != nil {
 		return nil, c.failed("read the cluster's VMs", err)
 	}
 	details := make(map[types.ManagedObjectReference]properties, len(found))
 	for _, p := range found {
-		details[p.ref] = p
+		if !p.vanished() {
+			details[p.ref] = p
+		}
 	}
 	return details, nil
 }
 
-func machineOf(m marked, p properties) engine.Machine {
-	return engine.Machine{
-		Ref:       m.ref.String(),
-		Path:      m.path(),
-		UUID:      instanceUUID(m.properties),
-		Marker:    m.marker.Marker,
-		PoweredOn: poweredOn(p),
-		Addresses: addressesOf(p),
-		Phase:     p.option("guestinfo.gantry.phase"),
-		LogTail:   p.option("guestinfo.gantry.log"),
-		Userdata:  holdsUserdata(p),
-		Disks:     disksOf(p),
-		CloneMode: m.marker.CloneMode,
+func machinesOf(own []marked, details map[types.ManagedObjectReference]properties) []model.Machine {
+	var machines []model.Machine
+	for _, m := range own {
+		p, ok := details[m.ref]
+		if !ok {
+			continue // deleted since the tree was read
+		}
+		machines = append(machines, model.Machine{
+			Ref:       m.ref.String(),
+			Path:      m.path,
+			UUID:      instanceUUID(m.properties),
+			Marker:    m.marker.Marker,
+			PoweredOn: poweredOn(p),
+			Phase:     p.option(phaseKey),
+			Userdata:  holdsUserdata(p),
+		})
 	}
+	return machines
 }
 
 func poweredOn(p properties) bool {
 	return value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn
 }
 
-// holdsUserdata tells whether bootstrap data is still there. cloud-init leaves
+// holdsUserdata reports whether bootstrap data is still there. cloud-init leaves
 // three dashes where it has cleaned up.
 func holdsUserdata(p properties) bool {
-	data := strings.TrimSpace(p.option("guestinfo.userdata"))
+	data := strings.TrimSpace(p.option(userdataKey))
 	return data != "" && data != "---"
-}
-
-// reported maps addresses to the VMs that have them. Where several do, one that
-// is not the cluster's own is named: that is the conflict.
-func (inv *inventory) reported(own []marked) map[netip.Addr]string {
-	mine := map[types.ManagedObjectReference]bool{}
-	for _, m := range own {
-		mine[m.ref] = true
-	}
-	foreign := map[netip.Addr]string{}
-	ours := map[netip.Addr]string{}
-	for _, n := range inv.all(nil, machineTypes...) {
-		addresses := addressesOf(n.properties)
-		if m, ok := markerOf(n.properties); ok && m.Address.IsValid() {
-			addresses = append(addresses, m.Address.Addr())
-		}
-		into := foreign
-		if mine[n.ref] {
-			into = ours
-		}
-		for _, addr := range addresses {
-			if into[addr] == "" {
-				into[addr] = n.path()
-			}
-		}
-	}
-	for addr, path := range ours {
-		if foreign[addr] == "" {
-			foreign[addr] = path
-		}
-	}
-	return foreign
 }

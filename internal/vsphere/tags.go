@@ -12,7 +12,7 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
@@ -27,17 +27,17 @@ const (
 
 var _ ledger.Store = (*TagStore)(nil)
 
-// TagStore keeps the ledger's tags in vCenter's tagging service.
+// TagStore is the ledger's store in vCenter's tagging service.
 type TagStore struct{ client *Client }
 
-// NewTagStore is the ledger's store in a vCenter. The client should be the
+// NewTagStore returns the ledger's store in a vCenter. The client should be the
 // provider's own: a cloud account needs no tag privileges.
 func NewTagStore(c *Client) *TagStore { return &TagStore{c} }
 
 func tagURN(id uuid.UUID) string { return tagPrefix + id.String() + urnSuffix }
 
-// tagUUID reads a tag's id. Those that vCenter makes for itself have the same
-// form; they are simply no ids that the ledger derives.
+// tagUUID reads a tag's id. Those that vCenter chooses have the same form; they are
+// just not among the ids that the ledger derives.
 func tagUUID(urn string) (uuid.UUID, bool) {
 	text, ok := strings.CutPrefix(urn, tagPrefix)
 	if !ok {
@@ -47,7 +47,7 @@ func tagUUID(urn string) (uuid.UUID, bool) {
 	return id, err == nil
 }
 
-// tagBody is a tag as the REST endpoint writes it.
+// tagBody is a tag as the REST endpoint encodes it.
 type tagBody struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
@@ -55,9 +55,9 @@ type tagBody struct {
 	CategoryID  string `json:"category_id"`
 }
 
-// Create implements ledger.Store. It is sent once only: after a lost answer
-// "already exists" could mean either of two things, and the ledger tells them
-// apart by the description.
+// Create implements ledger.Store. It is sent only once: after a lost response
+// "already exists" could mean either of two things, which the ledger distinguishes
+// by the description.
 func (s *TagStore) Create(ctx context.Context, tag ledger.Tag) error {
 	op := fmt.Sprintf("create tag %q", tag.Name)
 	for attempt := 0; ; attempt++ {
@@ -76,7 +76,10 @@ func (s *TagStore) Create(ctx context.Context, tag ledger.Tag) error {
 
 func (s *TagStore) post(ctx context.Context, category string, tag ledger.Tag) error {
 	return s.client.rest.call(ctx, http.MethodPost, tagPath, map[string]any{"create_spec": map[string]string{
-		"name": tag.Name, "description": tag.Description, "category_id": category, "tag_id": tagURN(tag.ID),
+		"name":        tag.Name,
+		"description": tag.Description,
+		"category_id": category,
+		"tag_id":      tagURN(tag.ID),
 	}}, nil)
 }
 
@@ -113,7 +116,7 @@ func (s *TagStore) Delete(ctx context.Context, id uuid.UUID) error {
 	return s.failed(fmt.Sprintf("delete tag %s", id), err)
 }
 
-// List implements ledger.Store: one call, which answers ids only.
+// List implements ledger.Store: one call, which returns only ids.
 func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
 	for attempt := 0; ; attempt++ {
 		category, err := s.findCategory(ctx)
@@ -142,33 +145,34 @@ func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
 // Now implements ledger.Store.
 func (s *TagStore) Now(ctx context.Context) (time.Time, error) {
 	c := s.client
-	res, err := methods.CurrentTime(ctx, c.soap, &types.CurrentTime{This: types.ManagedObjectReference{Type: "ServiceInstance", Value: "ServiceInstance"}})
+	instance := types.ManagedObjectReference{Type: "ServiceInstance", Value: "ServiceInstance"}
+	res, err := methods.CurrentTime(ctx, c.soap, &types.CurrentTime{This: instance})
 	if err != nil {
-		return time.Time{}, c.failed("ask vCenter for the time", err)
+		return time.Time{}, c.failed("read vCenter's clock", err)
 	}
 	return res.Returnval, nil
 }
 
-// failed ties vCenter's answers to the errors that the ledger tells apart.
+// failed maps vCenter's responses to the errors that the ledger distinguishes.
 func (s *TagStore) failed(op string, err error) error {
 	if err == nil {
 		return nil
 	}
 	err = s.client.failed(op, err)
 	switch {
-	case errors.Is(err, engine.ErrExists):
+	case errors.Is(err, model.ErrExists):
 		return fmt.Errorf("%w: %w", err, ledger.ErrExists)
 	case notFound(err):
 		return fmt.Errorf("%w: %w", err, ledger.ErrNotFound)
-	case errors.Is(err, engine.ErrPermission):
+	case errors.Is(err, model.ErrPermission):
 		return &TagPermissionError{Username: s.client.config.Username, cause: err}
 	}
 	return err
 }
 
-// notFound tells whether vCenter's tagging service proves that something is not
-// there. A 404 without its type comes from what stands before the service, as
-// while vCenter starts, and proves nothing.
+// notFound reports whether vCenter's tagging service proves that something does not
+// exist. A 404 without its type comes from the proxy before the service, as while
+// vCenter starts, and proves nothing.
 func notFound(err error) bool {
 	var e *restError
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Type == "not_found"

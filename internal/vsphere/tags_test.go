@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
@@ -82,7 +82,7 @@ func TestMissingTagPrivilegesNameTheRemedy(t *testing.T) {
 	store := vsphere.NewTagStore(v.client)
 	err := store.Create(t.Context(), tag("one"))
 	var denied *vsphere.TagPermissionError
-	if !errors.As(err, &denied) || !denied.Category || !errors.Is(err, engine.ErrPermission) || !strings.Contains(err.Error(), "govc tags.category.create") {
+	if !errors.As(err, &denied) || !denied.Category || !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "govc tags.category.create") {
 		t.Fatalf("error %v", err)
 	}
 	v.RestorePrivileges()
@@ -155,7 +155,7 @@ func TestTagsAreCreatedOnceAndReadAgain(t *testing.T) {
 
 	v.must(v.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST tag"}))
 	calls := v.calls(func() {
-		if err := store.Create(t.Context(), tag("two")); !engine.Transient(err) {
+		if err := store.Create(t.Context(), tag("two")); !model.Transient(err) {
 			t.Fatalf("error %v", err)
 		}
 	})
@@ -170,7 +170,7 @@ func TestTagsAreCreatedOnceAndReadAgain(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	v.must(v.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "PATCH tag/id", Fault: "service_unavailable"}))
-	if err := store.Update(t.Context(), tag("two").ID, "new"); !engine.Transient(err) {
+	if err := store.Update(t.Context(), tag("two").ID, "new"); !model.Transient(err) {
 		t.Fatalf("error %v", err)
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// started remembers what a task is for, so that its failure can be told.
+// started remembers what a task is for, for the message should it fail.
 func (c *Client) started(task types.ManagedObjectReference, op operation) string {
 	c.site.tasks.Store(task.String(), op)
 	return task.String()
 }
 
-// PowerOff implements engine.VCenter. A VM that is off already is success.
+// PowerOff implements model.VCenter. A VM that is off already is success.
 func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
 	ref, err := parseRef("VirtualMachine", vm)
 	if err != nil {
@@ -36,8 +36,8 @@ func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
 	return c.started(res.Returnval, op), nil
 }
 
-// Destroy implements engine.VCenter. It takes every attached disk with it: what
-// is to be kept must have been detached.
+// Destroy implements model.VCenter. It deletes every attached disk, too: what is
+// to be kept must have been detached.
 func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
 	ref, err := parseRef("VirtualMachine", vm)
 	if err != nil {
@@ -51,33 +51,42 @@ func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
 	return c.started(res.Returnval, op), nil
 }
 
-// Poll implements engine.VCenter. Of the bootstrap data only its encoding is
-// read: cloud-init and the wipe clear the data first and the encoding after, and
-// the data itself is too large to be fetched with every look.
-func (c *Client) Poll(ctx context.Context, req engine.PollRequest) (*engine.PollResult, error) {
-	result := &engine.PollResult{Tasks: map[string]engine.TaskState{}, VMs: map[string]engine.VMState{}, Gone: map[string]bool{}}
-	all := slices.Concat(req.Tasks, req.VMs, req.Disks)
-	if len(all) == 0 {
-		return result, nil
+// What a poll reads. Of the bootstrap data only its encoding is read: cloud-init
+// and the wipe clear the data first and the encoding after, and the data itself is
+// too large to be read with every tick.
+var (
+	taskProperties = []string{"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"}
+	vmProperties   = []string{
+		"runtime.powerState", "guest.ipAddress", "guest.net",
+		extraConfig(phaseKey), extraConfig(logKey), extraConfig(userdataEncodingKey),
 	}
-	refs, err := parseRefs(all)
+)
+
+// Poll implements model.VCenter.
+func (c *Client) Poll(ctx context.Context, req model.PollRequest) (*model.PollResult, error) {
+	result := &model.PollResult{
+		Tasks: map[string]model.TaskState{},
+		VMs:   map[string]model.VMState{},
+		Gone:  map[string]bool{},
+	}
+	refs, err := parseRefs(slices.Concat(req.Tasks, req.VMs, req.Disks))
 	if err != nil {
 		return nil, err
 	}
-	specs := []types.PropertyFilterSpec{objectsSpec(refs, map[string][]string{
-		"Task":           {"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"},
-		"VirtualMachine": append(slices.Clone(guestProperties), extraConfig("guestinfo.userdata.encoding")),
-	})}
-	if len(req.Disks) > 0 {
-		disks, err := parseRefs(req.Disks)
-		if err != nil {
-			return nil, err
-		}
-		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": deviceProperties}))
+	if len(refs) == 0 {
+		return result, nil
+	}
+	disks, err := parseRefs(req.Disks)
+	if err != nil {
+		return nil, err
+	}
+	specs := []types.PropertyFilterSpec{objectsSpec(refs, map[string][]string{"Task": taskProperties, "VirtualMachine": vmProperties})}
+	if len(disks) > 0 {
+		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": diskProperties}))
 	}
 	found, err := c.retrieve(ctx, specs...)
 	if err != nil {
-		return nil, c.failed("look at running tasks and VMs", err)
+		return nil, c.failed("read the state of running tasks and VMs", err)
 	}
 	for _, ref := range refs {
 		result.Gone[ref.String()] = true
@@ -89,20 +98,13 @@ func (c *Client) Poll(ctx context.Context, req engine.PollRequest) (*engine.Poll
 		ref := p.ref.String()
 		delete(result.Gone, ref)
 		if f := p.denied(); f != nil {
-			return nil, c.failed("look at "+c.path(p.ref), c.explainFault(f, ""))
+			return nil, c.failed("read the state of "+c.path(p.ref), c.explainFault(f, ""))
 		}
 		if p.ref.Type == "Task" {
 			result.Tasks[ref] = c.taskState(p)
 			continue
 		}
-		state := vmState(p)
-		if slices.Contains(req.Disks, ref) {
-			// A VM whose files cannot be reached has no device list, which is not an
-			// empty one.
-			_, state.DisksRead = p.values["config.hardware.device"]
-			state.Disks = disksOf(p)
-		}
-		result.VMs[ref] = state
+		result.VMs[ref] = vmState(p, slices.Contains(disks, p.ref))
 	}
 	return result, nil
 }
@@ -121,27 +123,34 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 	return refs, nil
 }
 
-func vmState(p properties) engine.VMState {
-	return engine.VMState{
+func vmState(p properties, withDisks bool) model.VMState {
+	state := model.VMState{
 		PoweredOn: poweredOn(p),
-		Phase:     p.option("guestinfo.gantry.phase"),
-		LogTail:   p.option("guestinfo.gantry.log"),
-		Userdata:  p.option("guestinfo.userdata.encoding") != "",
+		Phase:     p.option(phaseKey),
+		LogTail:   p.option(logKey),
+		Userdata:  p.option(userdataEncodingKey) != "",
 		Addresses: addressesOf(p),
 	}
+	if withDisks {
+		// A VM whose files cannot be reached has no device list, which is not an
+		// empty one.
+		_, state.DisksRead = p.values["config.hardware.device"]
+		state.Disks = disksOf(p)
+	}
+	return state
 }
 
-func (c *Client) taskState(p properties) engine.TaskState {
+func (c *Client) taskState(p properties) model.TaskState {
 	ref := p.ref.String()
-	kept, _ := c.site.tasks.Load(ref)
-	op, known := kept.(operation)
+	stored, _ := c.site.tasks.Load(ref)
+	op, known := stored.(operation)
 	if !known {
 		op.name = fmt.Sprintf("%s on %q", value[string](p, "info.descriptionId"), value[string](p, "info.entityName"))
 	}
 	switch value[types.TaskInfoState](p, "info.state") {
 	case types.TaskInfoStateSuccess:
 		c.site.tasks.Delete(ref)
-		state := engine.TaskState{Done: true}
+		state := model.TaskState{Done: true}
 		if vm, ok := p.values["info.result"].(types.ManagedObjectReference); ok && vm.Type == "VirtualMachine" {
 			state.VM = vm.String()
 			if op.makes != "" {
@@ -151,9 +160,9 @@ func (c *Client) taskState(p properties) engine.TaskState {
 		return state
 	case types.TaskInfoStateError:
 		c.site.tasks.Delete(ref)
-		return engine.TaskState{Done: true, Err: c.taskError(op, p)}
+		return model.TaskState{Done: true, Err: c.taskError(op, p)}
 	}
-	return engine.TaskState{}
+	return model.TaskState{}
 }
 
 func (c *Client) taskError(op operation, p properties) error {
@@ -173,11 +182,11 @@ func (c *Client) taskError(op operation, p properties) error {
 	return e
 }
 
-// wait polls one task until it has ended, for the few operations that are over
-// in a moment.
+// wait polls one task until it has ended, for the few operations that take a
+// moment.
 func (c *Client) wait(ctx context.Context, task string) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		res, err := c.Poll(ctx, engine.PollRequest{Tasks: []string{task}})
+		res, err := c.Poll(ctx, model.PollRequest{Tasks: []string{task}})
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // templateDevices are the devices of a template that a clone changes.
@@ -28,21 +28,26 @@ func devicesOf(p properties) templateDevices {
 			d.disks = append(d.disks, v)
 		}
 	}
-	// The first disk is the one that the machine boots from.
+	// The first disk is the one that the VM boots from.
 	slices.SortFunc(d.disks, func(a, b *types.VirtualDisk) int {
-		return cmp.Or(cmp.Compare(a.ControllerKey, b.ControllerKey), cmp.Compare(unit(a), unit(b)), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(
+			cmp.Compare(a.ControllerKey, b.ControllerKey), cmp.Compare(unit(a), unit(b)), cmp.Compare(a.Key, b.Key),
+		)
 	})
 	return d
 }
 
-// describeTemplate fills in what the second call has shown about the template.
+// describeTemplate fills in what the second call returned about the template. One
+// that cannot be cloned leaves its part of the site empty.
 func (r *resolver) describeTemplate(c *Client, details map[types.ManagedObjectReference]properties) {
-	devices := devicesOf(details[r.template.ref])
+	if r.template == nil {
+		return
+	}
+	p, found := details[r.template.ref]
+	devices := devicesOf(p)
 	if len(devices.disks) == 0 {
-		r.problems = append(r.problems, engine.Problem{
-			Field: r.field, Summary: fmt.Sprintf("Template %q has no disk", r.template.name),
-			Detail: fmt.Sprintf("%q has no virtual disk to clone, or this account may not see it.", r.template.path()),
-		})
+		r.site.Template = model.Template{}
+		r.refuseTemplate(found)
 		return
 	}
 	c.site.templates.Store(r.template.ref, &devices)
@@ -53,12 +58,24 @@ func (r *resolver) describeTemplate(c *Client, details map[types.ManagedObjectRe
 			r.site.Template.Datastore = ds.String()
 		}
 	}
-	if snapshot, ok := r.template.values["snapshot.currentSnapshot"].(types.ManagedObjectReference); ok {
+	if snapshot, ok := currentSnapshot(r.template); ok {
 		if d := devicesOf(details[snapshot]); len(d.disks) > 0 {
 			// A linked clone has the devices of the snapshot, not of the template.
 			c.site.templates.Store(snapshot, &d)
 		}
 	}
+}
+
+func (r *resolver) refuseTemplate(found bool) {
+	field := model.ClusterField(model.FieldTemplate)
+	if !found {
+		r.refuse(field, fmt.Sprintf("Template %q no longer exists", r.template.name),
+			"%q was deleted a moment ago. Choose another template, or plan again once it is back.", r.template.path)
+		return
+	}
+	r.refuse(field, fmt.Sprintf("Template %q has no disk", r.template.name),
+		"%q has no virtual disk that the account %q can read. Choose another template, or grant the account read access.",
+		r.template.path, r.user)
 }
 
 func unit(d *types.VirtualDisk) int32 {
@@ -77,13 +94,13 @@ func gigabytes(d *types.VirtualDisk) int64 {
 	return (bytes + 1<<30 - 1) >> 30
 }
 
-// templateDevices answers the devices that a clone of a template, or of its
+// templateDevices returns the devices that a clone of a template, or of its
 // snapshot, starts with. They are read once for all clones.
 func (c *Client) templateDevices(ctx context.Context, ref types.ManagedObjectReference) (*templateDevices, error) {
 	if d, ok := c.site.templates.Load(ref); ok {
 		return d.(*templateDevices), nil
 	}
-	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{ref.Type: {"config.hardware.device"}}))
+	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{ref.Type: hardwareProperties}))
 	if err != nil {
 		return nil, err
 	}
@@ -98,32 +115,32 @@ func (c *Client) templateDevices(ctx context.Context, ref types.ManagedObjectRef
 	return &d, nil
 }
 
-// candidateHost is a host that a clone may be put on where no DRS chooses one.
+// candidateHost is a host that a clone may be placed on where DRS chooses none.
 type candidateHost struct {
 	ref        types.ManagedObjectReference
 	datastores []types.ManagedObjectReference
 	networks   []types.ManagedObjectReference
 }
 
-// rememberHosts keeps the hosts of the compute clusters without DRS: there, and
+// rememberHosts stores the hosts of the compute clusters without DRS: there, and
 // only there, a clone has to name its host.
 func (c *Client) rememberHosts(inv *inventory) {
 	for _, cluster := range inv.all(nil, clusterTypes...) {
 		var hosts []candidateHost
 		if drs, known := cluster.values["configuration.drsConfig.enabled"].(bool); known && !drs {
 			for _, h := range inv.usableHosts(cluster) {
-				hosts = append(hosts, candidateHost{h.ref, h.refs("datastore"), h.refs("network")})
+				hosts = append(hosts, candidateHost{ref: h.ref, datastores: h.refs("datastore"), networks: h.refs("network")})
 			}
 		}
 		c.site.hosts.Store(cluster.ref.String(), hosts)
 	}
 }
 
-// hostFor chooses a host for a machine in a compute cluster without DRS. The
-// machine's name decides, so that machines spread and a retry lands alike.
-func (c *Client) hostFor(req engine.CloneRequest) *types.ManagedObjectReference {
-	kept, _ := c.site.hosts.Load(req.Placement.ComputeCluster)
-	all, _ := kept.([]candidateHost)
+// hostFor chooses a host for a VM in a compute cluster without DRS. The VM's name
+// decides, so that VMs spread and a retry chooses the same host.
+func (c *Client) hostFor(req model.CloneRequest) *types.ManagedObjectReference {
+	stored, _ := c.site.hosts.Load(req.Placement.ComputeCluster)
+	all, _ := stored.([]candidateHost)
 	var fit []candidateHost
 	for _, h := range all {
 		has := func(refs []types.ManagedObjectReference, want string) bool {

@@ -13,7 +13,7 @@ import (
 // CertificateError says that the server's TLS certificate is not trusted.
 type CertificateError struct {
 	Server  string
-	Subject string // of the certificate that the server showed
+	Subject string // of the certificate that the server presented
 	Issuer  string
 	cause   error
 }
@@ -21,7 +21,7 @@ type CertificateError struct {
 func (e *CertificateError) Error() string {
 	shown := ""
 	if e.Subject != "" || e.Issuer != "" {
-		shown = fmt.Sprintf(" It shows a certificate for %q, issued by %q.", e.Subject, e.Issuer)
+		shown = fmt.Sprintf(" It presents a certificate for %q, issued by %q.", e.Subject, e.Issuer)
 	}
 	return fmt.Sprintf("the TLS certificate of vCenter %s is not trusted: %v.%s "+
 		"Set ca_certificate to the PEM of the authority that issued it (vCenter offers its own at https://%s/certs/download.zip)",
@@ -30,9 +30,9 @@ func (e *CertificateError) Error() string {
 
 func (e *CertificateError) Unwrap() error { return e.cause }
 
-// newTransport makes the HTTP transport that one identity's SOAP and REST
-// sessions share. vCenter never answers later than the header timeout unless
-// it hangs; a dead peer must not stall a run for ever.
+// newTransport returns the HTTP transport that one identity's SOAP and REST
+// sessions share. vCenter responds within the header timeout unless it hangs; a
+// dead peer must not stall a run forever.
 func newTransport(c Config) (*http.Transport, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.InsecureSkipVerify}
 	if c.CACertificate != "" {
@@ -63,7 +63,8 @@ func certificateError(server string, err error) *CertificateError {
 		e := &CertificateError{Server: server, cause: verify.Err}
 		if len(verify.UnverifiedCertificates) > 0 {
 			leaf := verify.UnverifiedCertificates[0]
-			e.Subject, e.Issuer = leaf.Subject.String(), leaf.Issuer.String()
+			e.Subject = leaf.Subject.String()
+			e.Issuer = leaf.Issuer.String()
 		}
 		return e
 	}

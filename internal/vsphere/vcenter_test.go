@@ -9,12 +9,18 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-const clusterID = "11111111-2222-4333-8444-555555555555"
+var (
+	clusterID = uuid.MustParse("11111111-2222-4333-8444-555555555555")
+	ipPoolID  = uuid.MustParse("66666666-7777-4888-8999-aaaaaaaaaaaa")
+
+	// controlPlane is the placement that names resolves.
+	controlPlane = model.PlacementRef{NodePool: model.ControlPlanePool}
+)
 
 // vcenter is a simulated datacenter with a client that is logged in to it.
 type vcenter struct {
@@ -65,7 +71,7 @@ func (v *vcenter) must(err error) {
 	}
 }
 
-// calls runs f and answers how many calls it made.
+// calls runs f and returns the calls that it made.
 func (v *vcenter) calls(f func()) simulator.Calls {
 	v.t.Helper()
 	v.ResetCalls()
@@ -74,12 +80,17 @@ func (v *vcenter) calls(f func()) simulator.Calls {
 }
 
 // names is a placement that resolves in the standard inventory.
-func names(change ...func(*engine.Names)) *engine.Names {
-	n := &engine.Names{
-		Template: "gantry-node-1.34.2", TemplateField: "profile.image.template", Folder: "k8s",
-		Placements: []engine.PlacementNames{{Field: "control_plane.placement", Placement: engine.Placement{
-			ComputeCluster: "cluster-a", Datastore: "shared-1", Network: "dvpg-nodes", ResourcePool: "gantry",
-		}}},
+func names(change ...func(*model.Names)) *model.Names {
+	n := &model.Names{
+		Datacenter: "dc-1",
+		Image:      model.Image{Template: "gantry-node-1.34.2"},
+		Folder:     "k8s",
+		Placements: map[model.PlacementRef]model.Placement{controlPlane: {
+			ComputeCluster: "cluster-a",
+			Datastore:      "shared-1",
+			Network:        "dvpg-nodes",
+			ResourcePool:   "gantry",
+		}},
 	}
 	for _, f := range change {
 		f(n)
@@ -87,31 +98,57 @@ func names(change ...func(*engine.Names)) *engine.Names {
 	return n
 }
 
-func (v *vcenter) survey(n *engine.Names) *engine.Survey {
+// placed changes the placement of names.
+func placed(change func(*model.Placement)) func(*model.Names) {
+	return func(n *model.Names) {
+		p := n.Placements[controlPlane]
+		change(&p)
+		n.Placements[controlPlane] = p
+	}
+}
+
+func (v *vcenter) survey(n *model.Names) *model.Survey {
 	v.t.Helper()
-	survey, err := v.client.Survey(v.t.Context(), engine.SurveyRequest{ClusterID: clusterID, Datacenter: "dc-1", Names: n})
+	survey, err := v.client.Survey(v.t.Context(), model.SurveyRequest{Cluster: clusterID, Names: n})
 	v.must(err)
 	return survey
 }
 
 // site resolves the names, which must be possible.
-func (v *vcenter) site(change ...func(*engine.Names)) *engine.Site {
+func (v *vcenter) site(change ...func(*model.Names)) model.Site {
 	v.t.Helper()
 	survey := v.survey(names(change...))
-	if survey.Site == nil {
-		v.t.Fatalf("not resolved: %+v", survey.Problems)
+	if len(survey.Findings) > 0 {
+		v.t.Fatalf("not resolved: %+v", survey.Findings)
 	}
 	return survey.Site
 }
 
-func request(site *engine.Site, name string, change ...func(*engine.CloneRequest)) engine.CloneRequest {
-	req := engine.CloneRequest{
-		Name: name, UUID: uuid.NewString(), Template: site.Template, Folder: site.Folder, Placement: site.Placements[0],
-		CPU: 2, MemoryGB: 4, DiskGB: site.Template.DiskGB, Mode: engine.CloneFull, Notes: "a node of a test",
-		Marker: engine.Marker{
-			Cluster: clusterID, Node: name, Pool: "cp", N: 1, Address: netip.MustParsePrefix("10.10.183.7/18"),
-			IPPool: "pool-1", CloneMode: engine.CloneFull, DiskGB: site.Template.DiskGB,
-			Reserved: []netip.Addr{netip.MustParseAddr("10.10.183.1"), netip.MustParseAddr("10.10.183.2")},
+func request(site model.Site, name string, change ...func(*model.CloneRequest)) model.CloneRequest {
+	req := model.CloneRequest{
+		Name:      name,
+		UUID:      uuid.NewString(),
+		Template:  site.Template,
+		Folder:    site.Folder.Ref,
+		Placement: site.Placements[controlPlane],
+		CPU:       2,
+		MemoryGB:  4,
+		DiskGB:    site.Template.DiskGB,
+		Mode:      model.CloneFull,
+		Notes:     "a node of a test",
+		Marker: model.Marker{
+			SchemaVersion: model.MarkerSchema,
+			Cluster:       clusterID,
+			Node:          name,
+			Role:          model.RoleControlPlane,
+			NodePool:      "cp",
+			Ordinal:       1,
+			Address:       netip.MustParsePrefix("10.10.183.7/18"),
+			IPPool:        ipPoolID,
+			CloneMode:     model.CloneFull,
+			DiskGB:        site.Template.DiskGB,
+			VIP:           netip.MustParseAddr("10.10.183.1"),
+			Extra:         netip.MustParseAddr("10.10.183.2"),
 		},
 	}
 	for _, f := range change {
@@ -120,8 +157,8 @@ func request(site *engine.Site, name string, change ...func(*engine.CloneRequest
 	return req
 }
 
-// clone makes a machine and answers its reference.
-func (v *vcenter) clone(req engine.CloneRequest) string {
+// clone creates a VM and returns its reference.
+func (v *vcenter) clone(req model.CloneRequest) string {
 	v.t.Helper()
 	task, err := v.client.Clone(v.t.Context(), req)
 	v.must(err)
@@ -134,17 +171,17 @@ func (v *vcenter) clone(req engine.CloneRequest) string {
 }
 
 // finish polls a task until it is done.
-func (v *vcenter) finish(task string) engine.TaskState {
+func (v *vcenter) finish(task string) model.TaskState {
 	v.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		res, err := v.client.Poll(v.t.Context(), engine.PollRequest{Tasks: []string{task}})
+		res, err := v.client.Poll(v.t.Context(), model.PollRequest{Tasks: []string{task}})
 		v.must(err)
 		if state := res.Tasks[task]; state.Done {
 			return state
 		}
 	}
 	v.t.Fatalf("task %s does not end", task)
-	return engine.TaskState{}
+	return model.TaskState{}
 }
 
 // done waits for a task that must succeed.

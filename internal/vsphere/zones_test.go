@@ -7,7 +7,7 @@ import (
 	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -40,18 +40,25 @@ func TestZonesOfTheStandardInventory(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
-	cluster := site.Placements[0].ComputeCluster
-	var zones map[string]engine.Zone
+	cluster := site.Placements[controlPlane].ComputeCluster
+	var zones map[string]model.Zone
 	calls := v.calls(func() {
 		var err error
 		zones, err = v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
 		v.must(err)
 	})
-	if got := zones[cluster]; got != (engine.Zone{Region: "region-1", Zone: "zone-a"}) {
+	if got := zones[cluster]; got != (model.Zone{Region: "region-1", Zone: "zone-a"}) {
 		t.Fatalf("zones %+v", zones)
 	}
 	if calls.Total != 6 { // login, what is attached, two tags, two categories
 		t.Fatalf("zones took %+v", calls)
+	}
+	calls = v.calls(func() {
+		_, err := v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
+		v.must(err)
+	})
+	if calls.Total != 1 { // what is attached
+		t.Fatalf("zones of the next cluster took %+v", calls)
 	}
 	all, err := v.client.ZoneTags(t.Context(), "dc-1")
 	v.must(err)
@@ -69,7 +76,7 @@ func TestZoneTagsThatMakeNoLabels(t *testing.T) {
 	t.Parallel()
 	v := start(t, func(o *simulator.Options) { o.Inventory.WithoutZoneTags = true })
 	cluster := func(name string) string {
-		return v.site(func(n *engine.Names) { n.Placements[0].ComputeCluster = name }).Placements[0].ComputeCluster
+		return v.site(placed(func(p *model.Placement) { p.ComputeCluster = name })).Placements[controlPlane].ComputeCluster
 	}
 	a, b, c := cluster("cluster-a"), cluster("cluster-b"), cluster("cluster-c")
 	dc := v.site().Datacenter
@@ -89,7 +96,7 @@ func TestZoneTagsThatMakeNoLabels(t *testing.T) {
 		}
 	}
 	zones, err := v.client.Zones(t.Context(), dc, []string{c})
-	if v.must(err); zones[c] != (engine.Zone{}) {
+	if v.must(err); zones[c] != (model.Zone{}) {
 		t.Fatalf("zones %+v", zones)
 	}
 }
@@ -97,7 +104,7 @@ func TestZoneTagsThatMakeNoLabels(t *testing.T) {
 func TestSharedZonesAreDuplicates(t *testing.T) {
 	t.Parallel()
 	v := start(t)
-	site := v.site(func(n *engine.Names) { n.Placements[0].ComputeCluster = "cluster-b" })
+	site := v.site(placed(func(p *model.Placement) { p.ComputeCluster = "cluster-b" }))
 	m := v.manager()
 	var a string
 	for _, id := range v.tagsOf(m, "k8s-zone") {
@@ -109,7 +116,7 @@ func TestSharedZonesAreDuplicates(t *testing.T) {
 		}
 	}
 	var ref types.ManagedObjectReference
-	ref.FromString(site.Placements[0].ComputeCluster)
+	ref.FromString(site.Placements[controlPlane].ComputeCluster)
 	v.must(m.AttachTag(t.Context(), a, ref))
 	all, err := v.client.ZoneTags(t.Context(), "dc-1")
 	v.must(err)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"net/netip"
 	"slices"
 
@@ -46,6 +47,24 @@ type Record struct {
 	record.Cluster
 }
 
+// MarshalJSON writes the record, or null where there is none.
+func (r Record) MarshalJSON() ([]byte, error) {
+	if !r.Found {
+		return []byte("null"), nil
+	}
+	return json.Marshal(r.Cluster)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *Record) UnmarshalJSON(raw []byte) error {
+	*r = Record{}
+	if string(raw) == "null" {
+		return nil
+	}
+	r.Found = true
+	return json.Unmarshal(raw, &r.Cluster)
+}
+
 // OwnIPPool is a gateway's inline IP pool as the ledger has it.
 type OwnIPPool struct {
 	ID         uuid.UUID // uuid.Nil: the gateway has none
@@ -81,6 +100,7 @@ type KubeNode struct {
 	Reason     string // why it is not ready
 	Version    string // kubelet version, with its leading v
 	ProviderID string
+	Addresses  []netip.Addr
 	NodeMeta
 	// Managed is what SetNodeMeta set earlier, so that it can be removed again.
 	Managed       NodeMeta
@@ -156,6 +176,7 @@ func (f *Facts) PlanInputs() *Facts {
 	}
 	inputs.API.Nodes = make(map[string]KubeNode, len(f.API.Nodes))
 	for name, node := range f.API.Nodes {
+		node.Addresses = nil
 		node.Labels = managedOnly(node.Labels, node.Managed.Labels)
 		node.Annotations = managedOnly(node.Annotations, node.Managed.Annotations)
 		inputs.API.Nodes[name] = node

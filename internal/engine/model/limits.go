@@ -19,6 +19,8 @@ type Limits struct {
 	IPPools  map[uuid.UUID]IPPool
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
+	// Notes are the notes of the cluster's VMs, by reference.
+	Notes map[string]string
 	// Children are the clusters, IP pools and accounts of a gateway. They are read
 	// before one is deleted.
 	Children []record.Ref

@@ -33,6 +33,8 @@ type VCenter interface {
 
 	// Clone starts one clone task and does not wait for it.
 	Clone(ctx context.Context, c CloneRequest) (task string, err error)
+	// SetNotes replaces the notes of a VM; a task.
+	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
 	WipeUserdata(ctx context.Context, vm string) (task string, err error)
 	PowerOff(ctx context.Context, vm string) (task string, err error)

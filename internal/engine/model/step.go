@@ -25,6 +25,7 @@ const (
 	ActionWipeUserdata       Action = "wipe_userdata"        // target: the node
 	ActionUpdateNodeMetadata Action = "update_node_metadata" // target: the node
 	ActionUncordonNode       Action = "uncordon_node"        // target: a node that was to be deleted and stays
+	ActionUpdateDescription  Action = "update_description"   // target: the cluster; description and tags
 	ActionStoreImportData    Action = "store_import_data"    // target: the cluster
 	ActionApplyPack          Action = "apply_pack"           // target: the pack
 	ActionReleaseEndpoint    Action = "release_endpoint"     // target: the cluster
@@ -131,6 +132,13 @@ type UpdateNodeMetadata struct {
 // to delete.
 type UncordonNode struct{ Node string }
 
+// UpdateDescription shows the cluster's description and tags in the notes of VMs
+// and in the record.
+type UpdateDescription struct {
+	Cluster string
+	VMs     []string
+}
+
 // StoreImportData writes what import needs into the cluster.
 type StoreImportData struct{ Cluster string }
 
@@ -155,22 +163,62 @@ type DeleteIPPool struct{ Name string }
 // DeleteRecord removes the cluster from the ledger.
 type DeleteRecord struct{ Cluster string }
 
-func (s CreateRecord) Change() Change       { return Change{ActionCreateRecord, s.Cluster} }
-func (s CreateIPPool) Change() Change       { return Change{ActionCreateIPPool, s.Name} }
-func (s CreateFolder) Change() Change       { return Change{ActionCreateFolder, s.Path} }
-func (s ReserveEndpoint) Change() Change    { return Change{ActionReserveEndpoint, s.Cluster} }
-func (s RenewKubeconfig) Change() Change    { return Change{ActionRenewKubeconfig, s.Cluster} }
-func (s ClaimAddress) Change() Change       { return Change{ActionClaimAddress, s.Claim.Owner} }
-func (s ReleaseAddress) Change() Change     { return Change{ActionReleaseAddress, s.Claim.Owner} }
-func (s RemoveLostNode) Change() Change     { return Change{ActionRemoveLostNode, s.Node} }
-func (s DeleteNode) Change() Change         { return Change{ActionDeleteNode, s.Machine.Marker.Node} }
-func (s CreateNode) Change() Change         { return Change{ActionCreateNode, s.Node} }
-func (s WipeUserdata) Change() Change       { return Change{ActionWipeUserdata, s.Node} }
+// Change implements Step.
+func (s CreateRecord) Change() Change { return Change{ActionCreateRecord, s.Cluster} }
+
+// Change implements Step.
+func (s CreateIPPool) Change() Change { return Change{ActionCreateIPPool, s.Name} }
+
+// Change implements Step.
+func (s CreateFolder) Change() Change { return Change{ActionCreateFolder, s.Path} }
+
+// Change implements Step.
+func (s ReserveEndpoint) Change() Change { return Change{ActionReserveEndpoint, s.Cluster} }
+
+// Change implements Step.
+func (s RenewKubeconfig) Change() Change { return Change{ActionRenewKubeconfig, s.Cluster} }
+
+// Change implements Step.
+func (s ClaimAddress) Change() Change { return Change{ActionClaimAddress, s.Claim.Owner} }
+
+// Change implements Step.
+func (s ReleaseAddress) Change() Change { return Change{ActionReleaseAddress, s.Claim.Owner} }
+
+// Change implements Step.
+func (s RemoveLostNode) Change() Change { return Change{ActionRemoveLostNode, s.Node} }
+
+// Change implements Step.
+func (s DeleteNode) Change() Change { return Change{ActionDeleteNode, s.Machine.Marker.Node} }
+
+// Change implements Step.
+func (s CreateNode) Change() Change { return Change{ActionCreateNode, s.Node} }
+
+// Change implements Step.
+func (s WipeUserdata) Change() Change { return Change{ActionWipeUserdata, s.Node} }
+
+// Change implements Step.
 func (s UpdateNodeMetadata) Change() Change { return Change{ActionUpdateNodeMetadata, s.Node} }
-func (s UncordonNode) Change() Change       { return Change{ActionUncordonNode, s.Node} }
-func (s StoreImportData) Change() Change    { return Change{ActionStoreImportData, s.Cluster} }
-func (s ApplyPack) Change() Change          { return Change{ActionApplyPack, s.Pack.Name} }
-func (s ReleaseEndpoint) Change() Change    { return Change{ActionReleaseEndpoint, s.Cluster} }
-func (s DeleteFolder) Change() Change       { return Change{ActionDeleteFolder, s.Path} }
-func (s DeleteIPPool) Change() Change       { return Change{ActionDeleteIPPool, s.Name} }
-func (s DeleteRecord) Change() Change       { return Change{ActionDeleteRecord, s.Cluster} }
+
+// Change implements Step.
+func (s UncordonNode) Change() Change { return Change{ActionUncordonNode, s.Node} }
+
+// Change implements Step.
+func (s UpdateDescription) Change() Change { return Change{ActionUpdateDescription, s.Cluster} }
+
+// Change implements Step.
+func (s StoreImportData) Change() Change { return Change{ActionStoreImportData, s.Cluster} }
+
+// Change implements Step.
+func (s ApplyPack) Change() Change { return Change{ActionApplyPack, s.Pack.Name} }
+
+// Change implements Step.
+func (s ReleaseEndpoint) Change() Change { return Change{ActionReleaseEndpoint, s.Cluster} }
+
+// Change implements Step.
+func (s DeleteFolder) Change() Change { return Change{ActionDeleteFolder, s.Path} }
+
+// Change implements Step.
+func (s DeleteIPPool) Change() Change { return Change{ActionDeleteIPPool, s.Name} }
+
+// Change implements Step.
+func (s DeleteRecord) Change() Change { return Change{ActionDeleteRecord, s.Cluster} }

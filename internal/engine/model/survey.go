@@ -56,6 +56,9 @@ type Survey struct {
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
 
+	// Notes are the notes of the machines, by reference.
+	Notes map[string]string
+
 	Site     Site
 	Findings []Finding // names that could not be resolved, each on its field
 }

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
 // actor is a run of a cluster.
 type actor struct {
 	w       *theater
-	cluster string
+	name    string
+	cluster uuid.UUID
 	l       *ledger.Ledger
 	p       *Process
 	snap    *ledger.Snapshot
@@ -23,15 +26,15 @@ func (w *theater) join(cluster string, fails failing) *actor {
 	p.Fail(fails.decide())
 	l := ledger.New(p, w.vcenter)
 	l.MaxClaims = 1 << 20
-	return &actor{w: w, cluster: cluster, l: l, p: p}
+	return &actor{w: w, name: cluster, cluster: uuid.NewSHA1(uuid.NameSpaceOID, []byte(cluster)), l: l, p: p}
 }
 
 func (a *actor) owner(node int) ledger.Owner {
-	return ledger.Owner{Cluster: a.cluster, Node: fmt.Sprint(a.cluster, "-", node)}
+	return ledger.Owner{Cluster: a.cluster, Node: fmt.Sprint(a.name, "-", node)}
 }
 
-// failed reports whether a call failed, and complains about errors that no
-// script causes.
+// failed reports whether a call failed. An error that no script causes fails the
+// test.
 func (a *actor) failed(err error, fine ...error) bool {
 	for _, f := range append(fine, ErrDropped) {
 		if errors.Is(err, f) {
@@ -39,19 +42,19 @@ func (a *actor) failed(err error, fine ...error) bool {
 		}
 	}
 	if err != nil {
-		a.w.errorf("%s: %v", a.cluster, err)
+		a.w.errorf("%s: %v", a.name, err)
 	}
 	return err != nil
 }
 
-// begin looks at what there is, as each run does, and gives back what an
-// earlier one claimed and nobody relies on.
+// begin lists the ledger, as each run does, and releases what an earlier run
+// claimed and does not rely on.
 func (a *actor) begin() bool {
 	a.w.mu.Lock()
 	a.seen = a.w.moment
 	a.w.mu.Unlock()
 	var err error
-	if a.snap, err = a.l.Taken(a.w.t.Context()); a.failed(err) {
+	if a.snap, err = a.l.Snapshot(a.w.t.Context()); a.failed(err) {
 		return false
 	}
 	held, err := a.l.OwnedBy(a.w.t.Context(), a.w.pool, a.snap, a.cluster, func(netip.Addr) bool { return false })
@@ -147,7 +150,7 @@ func (w *theater) address(n int) netip.Addr {
 }
 
 func (a *actor) release(owner ledger.Owner) {
-	// Nobody relies on an address that is about to be released.
+	// An address that is about to be released is not relied on.
 	a.w.mu.Lock()
 	addr, has := a.w.has[owner]
 	delete(a.w.has, owner)

@@ -18,8 +18,8 @@ import (
 // connections that drop and in runs that are killed: n random scripts, the same
 // for each Store, and one with a run killed for each of its calls. At no moment
 // an address has two owners, an owner never loses its address, a released one
-// rests, and in the end no claim is left without an owner. Nobody else may use
-// the store meanwhile.
+// cools down, and in the end no claim is left without an owner. Nothing else may
+// use the store meanwhile.
 func RunClaims(t *testing.T, n int, open func(*testing.T) ledger.Store) {
 	t.Helper()
 	t.Run("random scripts", func(t *testing.T) {
@@ -42,8 +42,8 @@ func RunClaims(t *testing.T, n int, open func(*testing.T) ledger.Store) {
 }
 
 const (
-	restFor = 5 * time.Minute
-	later   = restFor + 2*time.Second
+	reuseDelay = 5 * time.Minute
+	later      = reuseDelay + 2*time.Second
 )
 
 // shifted is a store of which the clock can be moved.
@@ -67,7 +67,7 @@ type theater struct {
 	name    string
 	store   *shifted
 	vcenter string
-	pool    ledger.Pool
+	pool    ledger.IPPool
 
 	mu      sync.Mutex
 	holders map[netip.Addr]ledger.Owner
@@ -79,7 +79,7 @@ type theater struct {
 
 // departure is the last release of an address of which the outcome is known.
 type departure struct {
-	cluster        string
+	cluster        uuid.UUID
 	moment, shifts int
 }
 
@@ -95,9 +95,9 @@ func play(t *testing.T, store ledger.Store, name string, s script) (reached bool
 		t: t, name: name, store: &shifted{Store: store}, vcenter: uuid.NewString(),
 		holders: map[netip.Addr]ledger.Owner{}, has: map[ledger.Owner]netip.Addr{}, left: map[netip.Addr]departure{},
 	}
-	w.pool = ledger.Pool{ID: uuid.New(), Name: "nodes", Pool: addresses, SingleCluster: s.Single}
-	if s.Rests {
-		w.pool.ReuseDelay = restFor
+	w.pool = ledger.IPPool{ID: uuid.New(), Name: "nodes", Pool: addresses, SingleCluster: s.Single}
+	if s.CoolsDown {
+		w.pool.ReuseDelay = reuseDelay
 	}
 	reached = true
 	for _, r := range s.Rounds {
@@ -126,7 +126,7 @@ func (w *theater) errorf(format string, args ...any) {
 	w.t.Errorf(w.name+": "+format, args...)
 }
 
-// shift lets all rests be over.
+// shift lets all cool-downs expire.
 func (w *theater) shift() {
 	w.store.mu.Lock()
 	w.store.by += later
@@ -154,7 +154,7 @@ func (w *theater) finish(clusters, before int) {
 		return
 	}
 	if n := last.snap.Count(w.pool); n > 0 {
-		w.errorf("%d addresses are claimed, and nobody has them: %v", n, last.snap.Addresses(w.pool))
+		w.errorf("%d addresses are claimed, and have no owner: %v", n, last.snap.Addresses(w.pool))
 	}
 	for node := range w.pool.Total() {
 		last.claim(last.owner(node))
@@ -167,7 +167,7 @@ func (w *theater) finish(clusters, before int) {
 	for node := range w.pool.Total() {
 		last.release(last.owner(node))
 	}
-	if err := last.l.ReleaseIfUnused(w.t.Context(), w.pool, "last"); err != nil {
+	if err := last.l.ReleaseIfUnused(w.t.Context(), w.pool, last.cluster); err != nil {
 		w.errorf("%v", err)
 	}
 	after, err := w.store.List(w.t.Context())
@@ -178,7 +178,7 @@ func (w *theater) finish(clusters, before int) {
 
 // got notes that an owner relies on an address from now on. seen is the moment
 // from which on its run knows what was released.
-func (w *theater) got(addr netip.Addr, owner ledger.Owner, seen int, rested bool) {
+func (w *theater) got(addr netip.Addr, owner ledger.Owner, seen int, picked bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moment++
@@ -195,7 +195,7 @@ func (w *theater) got(addr netip.Addr, owner ledger.Owner, seen int, rested bool
 			}
 		}
 	}
-	if last, ok := w.left[addr]; ok && rested && w.pool.ReuseDelay > 0 &&
+	if last, ok := w.left[addr]; ok && picked && w.pool.ReuseDelay > 0 &&
 		last.cluster != owner.Cluster && last.moment <= seen && last.shifts == w.shifts {
 		w.errorf("%s was handed to %s right after %s had it", addr, owner.Node, last.cluster)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Run is the suite that each Store passes. open makes a store without tags, or
@@ -145,7 +146,7 @@ func createsOnce(t *testing.T, s ledger.Store) {
 		}
 	}
 	if winner < 0 {
-		t.Fatal("nobody made the tag")
+		t.Fatal("no call made the tag")
 	}
 	tag.Description = fmt.Sprint(winner)
 	wantTag(t, s, tag)
@@ -205,18 +206,18 @@ func carriesLedger(t *testing.T, s ledger.Store) {
 	before, err := s.List(ctx)
 	must(t, err)
 	l := ledger.New(s, uuid.NewString())
-	id := l.ID(ledger.KindCluster, "", "prod")
+	ref := record.Ref{Kind: record.KindCluster, Name: "prod"}
+	id := l.ID(ref)
 	lease, err := l.Lock(ctx, id, "a test")
 	must(t, err)
 	addresses, err := ipam.New("10.0.0.1", "10.0.0.10", 24, "10.0.0.254")
 	must(t, err)
-	pool := ledger.Pool{ID: l.ID(ledger.KindPool, "", "nodes"), Name: "nodes", Pool: addresses, SingleCluster: true}
-	snap, err := l.Taken(ctx)
+	pool := ledger.IPPool{ID: l.ID(record.Ref{Kind: record.KindIPPool, Name: "nodes"}), Name: "nodes", Pool: addresses, SingleCluster: true}
+	snap, err := l.Snapshot(ctx)
 	must(t, err)
-	record := ledger.Record{Kind: ledger.KindCluster, Name: "prod", Body: []byte(`{"a":1}`)}
-	_, err = l.Register(ctx, record)
+	_, err = l.Register(ctx, ledger.Record{Ref: ref, Body: []byte(`{"a":1}`)})
 	must(t, err)
-	owner := ledger.Owner{Cluster: uuid.NewString(), Node: "prod-cp-1"}
+	owner := ledger.Owner{Cluster: uuid.New(), Node: "prod-cp-1"}
 	addr, err := l.Claim(ctx, pool, owner, snap)
 	must(t, err)
 	long, err := json.Marshal(strings.Repeat("größer ", 100))
@@ -228,11 +229,11 @@ func carriesLedger(t *testing.T, s ledger.Store) {
 		t.Fatalf("the record's body is %s, want %s", got.Body, long)
 	}
 	must(t, lease.Check(ctx))
-	must(t, lease.Release(ctx, false))
+	must(t, lease.Release(ctx))
 
 	lease, err = l.Lock(ctx, id, "a second run")
 	must(t, err)
-	snap, err = l.Taken(ctx)
+	snap, err = l.Snapshot(ctx)
 	must(t, err)
 	if snap.Count(pool) != 1 || !snap.Has(pool.ID, addr) {
 		t.Fatalf("the pool's taken addresses are %v, want %s", snap.Addresses(pool), addr)
@@ -240,7 +241,7 @@ func carriesLedger(t *testing.T, s ledger.Store) {
 	must(t, l.Release(ctx, pool, addr, owner))
 	must(t, l.ReleaseReservation(ctx, pool.ID, owner.Cluster))
 	must(t, l.Unregister(ctx, id))
-	must(t, lease.Release(ctx, false))
+	must(t, lease.Release(ctx))
 	after, err := s.List(ctx)
 	must(t, err)
 	if len(after) != len(before) {

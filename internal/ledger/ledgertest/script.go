@@ -11,14 +11,14 @@ import (
 // their runs are at work at once; each round has runs of its own, and a cluster
 // never has two.
 type script struct {
-	Size   int  // addresses of the pool
-	Rests  bool // released addresses rest
-	Single bool // the pool is restricted to a single cluster
-	Rounds []round
+	Size      int  // addresses of the pool
+	CoolsDown bool // released addresses cool down
+	Single    bool // the pool is restricted to a single cluster
+	Rounds    []round
 }
 
 type round struct {
-	Later bool // what rested before has rested long enough
+	Later bool // earlier cool-downs have expired
 	Runs  []runScript
 }
 
@@ -73,7 +73,8 @@ var scripts = rapid.Custom(func(t *rapid.T) script {
 	clusters := rapid.IntRange(2, 4).Draw(t, "clusters")
 	steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		return step{
-			Verb: verb(rapid.IntRange(0, int(verbs)-1).Draw(t, "verb")), Node: rapid.IntRange(0, nodesOf-1).Draw(t, "node"),
+			Verb:    verb(rapid.IntRange(0, int(verbs)-1).Draw(t, "verb")),
+			Node:    rapid.IntRange(0, nodesOf-1).Draw(t, "node"),
 			Address: rapid.IntRange(0, 7).Draw(t, "address"),
 		}
 	}), 1, 8)
@@ -93,16 +94,20 @@ var scripts = rapid.Custom(func(t *rapid.T) script {
 	}), 1, 4)
 	return script{
 		// Fewer addresses than nodes, mostly.
-		Size: rapid.IntRange(2, 8).Draw(t, "size"), Rests: rapid.Bool().Draw(t, "rests"),
-		Single: rapid.IntRange(0, 3).Draw(t, "single") == 0, Rounds: rounds.Draw(t, "rounds"),
+		Size:      rapid.IntRange(2, 8).Draw(t, "size"),
+		CoolsDown: rapid.Bool().Draw(t, "cools down"),
+		Single:    rapid.IntRange(0, 3).Draw(t, "single") == 0,
+		Rounds:    rounds.Draw(t, "rounds"),
 	}
 })
 
 // interrupted is the script in which one run is killed at its k-th call, while
 // another is at work; what both did is swept in the round after it.
 func interrupted(k int, fault Fault) script {
-	all := []step{{claimAny, 0, 0}, {claimAny, 1, 0}, {release, 0, 0}, {claimOne, 2, 3}, {releaseOthers, 0, 1}, {claimAny, 0, 0}, {release, 1, 0}}
-	return script{Size: 4, Rests: true, Rounds: []round{
+	all := []step{
+		{claimAny, 0, 0}, {claimAny, 1, 0}, {release, 0, 0}, {claimOne, 2, 3}, {releaseOthers, 0, 1}, {claimAny, 0, 0}, {release, 1, 0},
+	}
+	return script{Size: 4, CoolsDown: true, Rounds: []round{
 		{Runs: []runScript{{Steps: all}, {Steps: all[:2]}}},
 		{Later: true, Runs: []runScript{{Fails: failing{At: k, Fault: fault}, Steps: all}, {Steps: all}}},
 		{Runs: []runScript{{Steps: all[:1]}, {Steps: all[:1]}}},

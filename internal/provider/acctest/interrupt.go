@@ -2,7 +2,6 @@ package acctest
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
 
 // Interrupted says what an interrupt test does.
@@ -19,40 +19,66 @@ type Interrupted struct {
 	Options simulator.Options
 	// Before are steps that run undisturbed.
 	Before func(*Environment) []resource.TestStep
-	// Step is applied with the provider dead from the k-th vCenter call of its
-	// apply on, for every k, and then once more undisturbed: it has to end in the
-	// same place.
+	// Step is applied with vCenter out of reach from the k-th call of its apply on,
+	// and then once more undisturbed: it has to end in the same place.
 	Step func(*Environment) resource.TestStep
-	// Stride tests only every stride-th k; 0 is 1.
-	Stride int
+	// Every samples one k of so many, with one of the variants in turn.
+	Every int
 }
 
-// Run measures which calls the step's apply makes, and interrupts it at each.
-// The calls of the plan before it only read: dying there leaves nothing.
+// variant is what becomes of the first call that fails.
+type variant string
+
+const (
+	notDone    variant = "not done"
+	answerLost variant = "answer lost"
+)
+
+// cut interrupts the k-th call from now on and all after it.
+func (v variant) cut(t *testing.T, env *Environment, k int) {
+	t.Helper()
+	if v == answerLost {
+		if err := env.AddFault(simulator.Fault{Kind: simulator.DropAfter, Nth: k}); err != nil {
+			t.Fatal(err)
+		}
+		k++
+	}
+	env.StopAfter(k)
+}
+
+// Run measures which calls the step's apply makes, and interrupts it at them.
+// The calls of the plan before it only read: failing there leaves nothing.
 func (i Interrupted) Run(t *testing.T) {
 	t.Helper()
-	first, last := i.measure(t)
-	if last < first {
-		t.Fatal("the step's apply makes no vCenter call")
+	sweep.Sweep[variant]{
+		Every: i.Every, Variants: []variant{notDone, answerLost},
+		Calls: i.measure, Test: i.interrupt,
+	}.Run(t)
+}
+
+func (i Interrupted) interrupt(t *testing.T, k int, v variant) {
+	t.Helper()
+	env := New(t, i.Options)
+	interrupted, again := i.Step(env), i.Step(env)
+	interrupted.PreConfig = func() {
+		env.impatient = true
+		v.cut(t, env, k)
 	}
-	for k := first; k <= last; k += max(1, i.Stride) {
-		t.Run(fmt.Sprintf("call %d of %d", k-first+1, last-first+1), func(t *testing.T) {
-			t.Parallel()
-			env := New(t, i.Options)
-			env.impatient = true
-			interrupted, again := i.Step(env), i.Step(env)
-			interrupted.PreConfig = func() { env.StopAfter(k) }
-			interrupted.ExpectError = regexp.MustCompile(`.`)
-			interrupted.ConfigPlanChecks = resource.ConfigPlanChecks{}
-			interrupted.ConfigStateChecks, interrupted.Check = nil, nil
-			again.PreConfig = func() {
-				env.Resume()
-				env.AdvanceClock(2 * time.Minute) // a lock of the dead is stale
-			}
-			again.ConfigPlanChecks = resource.ConfigPlanChecks{}
-			i.test(t, env, interrupted, again)
-		})
+	interrupted.ExpectError = regexp.MustCompile(`.`)
+	interrupted.ConfigPlanChecks = resource.ConfigPlanChecks{}
+	interrupted.ConfigStateChecks, interrupted.Check = nil, nil
+	again.PreConfig = func() {
+		env.impatient = false
+		env.ClearFaults()
+		env.Resume()
+		if v == answerLost {
+			// Where that was the answer to a login, only idle time ends the session.
+			env.ExpireSessions()
+		}
+		env.AdvanceClock(2 * time.Minute) // the lock of an interrupted run is stale
 	}
+	again.ConfigPlanChecks = resource.ConfigPlanChecks{}
+	i.test(t, env, interrupted, again)
 }
 
 // measure counts the calls of an undisturbed step until its apply begins and

@@ -241,17 +241,17 @@ func TestAccAccountInterrupted(t *testing.T) {
 	}
 	t.Run("create", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Options: options, Step: func(env *acctest.Environment) resource.TestStep { return before(env)[0] }}.Run(t)
+		acctest.Interrupted{Every: 3, Options: options, Step: func(env *acctest.Environment) resource.TestStep { return before(env)[0] }}.Run(t)
 	})
 	t.Run("update", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Options: options, Before: before, Step: func(env *acctest.Environment) resource.TestStep {
+		acctest.Interrupted{Every: 3, Options: options, Before: before, Step: func(env *acctest.Environment) resource.TestStep {
 			return resource.TestStep{Config: config(env, login(other, rotated))}
 		}}.Run(t)
 	})
 	t.Run("delete", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Options: options, Before: before, Step: func(env *acctest.Environment) resource.TestStep {
+		acctest.Interrupted{Every: 3, Options: options, Before: before, Step: func(env *acctest.Environment) resource.TestStep {
 			return resource.TestStep{Config: env.Config("")}
 		}}.Run(t)
 	})

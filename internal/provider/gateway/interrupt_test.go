@@ -19,15 +19,15 @@ func TestAccGatewayInterrupted(t *testing.T) {
 	before := func(e *acctest.Environment) []resource.TestStep { return []resource.TestStep{step(shape{})(e)} }
 	t.Run("create", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Stride: 12, Step: step(shape{})}.Run(t)
+		acctest.Interrupted{Every: 12, Step: step(shape{})}.Run(t)
 	})
 	t.Run("update", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Stride: 4, Before: before, Step: step(shape{code: `pairing_code = "other"`})}.Run(t)
+		acctest.Interrupted{Every: 4, Before: before, Step: step(shape{code: `pairing_code = "other"`})}.Run(t)
 	})
 	t.Run("destroy", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Stride: 8, Before: before, Step: func(e *acctest.Environment) resource.TestStep {
+		acctest.Interrupted{Every: 8, Before: before, Step: func(e *acctest.Environment) resource.TestStep {
 			return resource.TestStep{Config: e.Config("")}
 		}}.Run(t)
 	})

@@ -170,15 +170,15 @@ func TestAccPoolInterrupted(t *testing.T) {
 	}
 	t.Run("create", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Step: step(small)}.Run(t)
+		acctest.Interrupted{Every: 3, Step: step(small)}.Run(t)
 	})
 	t.Run("update", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Before: before, Step: step(grown)}.Run(t)
+		acctest.Interrupted{Every: 3, Before: before, Step: step(grown)}.Run(t)
 	})
 	t.Run("delete", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Before: before, Step: step("")}.Run(t)
+		acctest.Interrupted{Every: 3, Before: before, Step: step("")}.Run(t)
 	})
 }
 

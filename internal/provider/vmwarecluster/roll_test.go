@@ -164,7 +164,7 @@ func TestAccClusterRollInterrupted(t *testing.T) {
 		t.Run(strategy, func(t *testing.T) {
 			t.Parallel()
 			acctest.Interrupted{
-				Stride: 12,
+				Every: 12,
 				Before: func(e *acctest.Environment) []resource.TestStep {
 					return []resource.TestStep{{Config: rolled{strategy: strategy}.config(e)}}
 				},

@@ -48,7 +48,7 @@ func (c *cluster) configMap(namespace, name, key, value string) {
 	}, kubeapi.ConfigMaps)
 }
 
-// roles are those that decide something in the simulation.
+// roles creates the roles that matter in the simulation.
 func (c *cluster) roles() {
 	group := func(name string) rbacv1.Subject {
 		return rbacv1.Subject{Kind: rbacv1.GroupKind, APIGroup: rbacGroup, Name: name}
@@ -62,18 +62,21 @@ func (c *cluster) roles() {
 		c.bind("", "kubeadm:cluster-admins", "cluster-admin", everything, group("kubeadm:cluster-admins"))
 	}
 	reads := func(resource, name string) []rbacv1.PolicyRule {
-		return []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{resource}, ResourceNames: []string{name}}}
+		return []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""},
+			Resources: []string{resource}, ResourceNames: []string{name}}}
 	}
 	const anonymous = "system:anonymous"
 	c.bind("kube-public", "kubeadm:bootstrap-signer-clusterinfo", "kubeadm:bootstrap-signer-clusterinfo",
-		reads("configmaps", "cluster-info"), rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacGroup, Name: anonymous}, group("system:authenticated"))
+		reads("configmaps", "cluster-info"), rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacGroup, Name: anonymous},
+		group("system:authenticated"))
 	for role, name := range map[string]string{"kubeadm:nodes-kubeadm-config": "kubeadm-config", "kubeadm:kubelet-config": "kubelet-config"} {
 		c.bind("kube-system", role, role, reads("configmaps", name), group(bootstrappers), group("system:nodes"))
 	}
 	c.bind("", "kubeadm:get-nodes", "kubeadm:get-nodes",
 		[]rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"nodes"}}}, group(bootstrappers))
 	c.bind("", "kubeadm:kubelet-bootstrap", "system:node-bootstrapper",
-		[]rbacv1.PolicyRule{{Verbs: []string{"create", "get", "list", "watch"}, APIGroups: []string{"certificates.k8s.io"}, Resources: []string{"certificatesigningrequests"}}},
+		[]rbacv1.PolicyRule{{Verbs: []string{"create", "get", "list", "watch"},
+			APIGroups: []string{"certificates.k8s.io"}, Resources: []string{"certificatesigningrequests"}}},
 		group(bootstrappers))
 }
 
@@ -140,12 +143,13 @@ func (c *cluster) tokens(tokens []kubeadm.BootstrapToken) {
 	}
 }
 
-// addons are the API's Service, kube-proxy and CoreDNS.
+// addons creates the API's Service, kube-proxy and CoreDNS.
 func (c *cluster) addons(conf *kubeadm.Init) {
 	service := func(namespace, name string, at netip.Addr, port int32) {
 		c.store.Put(&corev1.Service{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-			Spec: corev1.ServiceSpec{ClusterIP: at.String(), Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{Port: port, Protocol: corev1.ProtocolTCP}}},
+			Spec: corev1.ServiceSpec{ClusterIP: at.String(), Type: corev1.ServiceTypeClusterIP,
+				Ports: []corev1.ServicePort{{Port: port, Protocol: corev1.ProtocolTCP}}},
 		}, kubeapi.Services)
 	}
 	skips := func(phase string) bool {
@@ -157,8 +161,9 @@ func (c *cluster) addons(conf *kubeadm.Init) {
 		c.configMap("kube-system", "kube-proxy", "config.conf", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n")
 		selector, template := pods("kube-proxy", fmt.Sprintf("registry.k8s.io/kube-proxy:v%s", c.version), everywhere, true)
 		c.store.Put(&appsv1.DaemonSet{
-			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DaemonSet"}, ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy", Labels: template.Labels},
-			Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template},
+			TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DaemonSet"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy", Labels: template.Labels},
+			Spec:       appsv1.DaemonSetSpec{Selector: selector, Template: template},
 		}, kubeapi.DaemonSets)
 	}
 	if !skips("coredns") && !conf.NoDNS {
@@ -173,8 +178,9 @@ func (c *cluster) addons(conf *kubeadm.Init) {
 		selector, template := pods("kube-dns", "registry.k8s.io/coredns/coredns:v1.12.1", tolerations, false)
 		replicas := int32(2)
 		c.store.Put(&appsv1.Deployment{
-			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns", Labels: template.Labels},
-			Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: selector, Template: template},
+			TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns", Labels: template.Labels},
+			Spec:       appsv1.DeploymentSpec{Replicas: &replicas, Selector: selector, Template: template},
 		}, kubeapi.Deployments)
 	}
 }

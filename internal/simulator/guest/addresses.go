@@ -35,7 +35,8 @@ func (g *guest) networkUp(ctx context.Context, inst *cloudinit.Instance) error {
 		}
 		g.addresses = append(g.addresses, p.Addr())
 	}
-	inst.Network.Addresses, g.hostname = prefixes, inst.Hostname
+	inst.Network.Addresses = prefixes
+	g.hostname = inst.Hostname
 	g.world.running.Go(g.publish)
 	return nil
 }
@@ -68,7 +69,8 @@ func (g *guest) publish() {
 	defer g.tools.Unlock()
 	g.world.mu.Lock()
 	addresses := slices.Clone(g.addresses)
-	name, tell := g.hostname, g.vm.SetNetwork
+	name := g.hostname
+	tell := g.vm.SetNetwork
 	off := g.halt == nil
 	if n := g.disk.node; n != nil && n.controlPlane && n.cluster.holder == g {
 		addresses = append(addresses, n.cluster.vip.Addr())

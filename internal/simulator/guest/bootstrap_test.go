@@ -50,12 +50,20 @@ func (e *engine) node(role bootstrap.Role, name, address string) bootstrap.Node 
 		e.t.Fatal(err)
 	}
 	n := bootstrap.Node{
-		ClusterName: "prod-1", Name: name, InstanceID: "6ba7b810-9dad-11d1-80b4-00c04fd43" + address[len(address)-2:] + "0", Role: role, KubernetesVersion: e.version,
-		Address: netip.MustParsePrefix(address + "/18"), Gateway: netip.MustParseAddr("10.10.128.1"),
-		Nameservers: []netip.Addr{netip.MustParseAddr("8.8.8.8")}, SearchDomains: []string{"example.com"},
-		Endpoint: netip.MustParseAddr(vip), PodCIDR: "172.20.0.0/16", ServiceCIDR: "172.21.0.0/16",
-		NodeLabels: map[string]string{"topology.kubernetes.io/zone": "zone-a", "topology.kubernetes.io/region": "region-1"},
-		NTPServers: []string{"ntp.example.com"},
+		ClusterName:       "prod-1",
+		Name:              name,
+		InstanceID:        "6ba7b810-9dad-11d1-80b4-00c04fd43" + address[len(address)-2:] + "0",
+		Role:              role,
+		KubernetesVersion: e.version,
+		Address:           netip.MustParsePrefix(address + "/18"),
+		Gateway:           netip.MustParseAddr("10.10.128.1"),
+		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8")},
+		SearchDomains:     []string{"example.com"},
+		Endpoint:          netip.MustParseAddr(vip),
+		PodCIDR:           "172.20.0.0/16",
+		ServiceCIDR:       "172.21.0.0/16",
+		NodeLabels:        map[string]string{"topology.kubernetes.io/zone": "zone-a", "topology.kubernetes.io/region": "region-1"},
+		NTPServers:        []string{"ntp.example.com"},
 		SSHAuthorizedKeys: []string{
 			"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHPDO8yJ6M0R9F1k1v7WJ0YxQm3o7uQYb0z0S2t3s4aB ops@example.com",
 		},
@@ -64,7 +72,8 @@ func (e *engine) node(role bootstrap.Role, name, address string) bootstrap.Node 
 		n.Authorities = e.a
 		return n
 	}
-	n.Token, n.CAHash = e.token, hash
+	n.Token = e.token
+	n.CAHash = hash
 	if role == bootstrap.ControlPlane {
 		n.CertificateKey = e.key
 	}
@@ -78,7 +87,9 @@ func (e *engine) start(n bootstrap.Node) {
 		e.t.Fatal(err)
 	}
 	m := e.machine(n.Name, n.Address.Addr().String())
-	m.vm.UUID, m.vm.KubernetesVersion, m.raw = n.InstanceID, e.version, info
+	m.vm.UUID = n.InstanceID
+	m.vm.KubernetesVersion = e.version
+	m.raw = info
 	e.boot(m)
 }
 
@@ -104,7 +115,8 @@ func (e *engine) client() *kubernetes.Clientset {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	config.Proxy, config.QPS = http.ProxyURL(proxy), -1
+	config.Proxy = http.ProxyURL(proxy)
+	config.QPS = -1
 	c, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		e.t.Fatal(err)
@@ -130,7 +142,8 @@ func (e *engine) letJoin() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	if _, err := c.Create(e.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data}, metav1.CreateOptions{}); err != nil {
+	if _, err := c.Create(e.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data},
+		metav1.CreateOptions{}); err != nil {
 		e.t.Fatal(err)
 	}
 	e.certificateRole(e.client())

@@ -104,7 +104,8 @@ func (s *site) putCertificates(keyHex string, role bool) {
 		data[name] = gcm.Seal(nonce, nonce, []byte(plain), nil)
 	}
 	c := s.clientset(vip)
-	if _, err := c.CoreV1().Secrets("kube-system").Create(s.t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data}, metav1.CreateOptions{}); err != nil {
+	if _, err := c.CoreV1().Secrets("kube-system").Create(s.t.Context(),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "kubeadm-certs"}, Data: data}, metav1.CreateOptions{}); err != nil {
 		s.t.Fatal(err)
 	}
 	if role {
@@ -117,7 +118,8 @@ func (s *site) certificateRole(c kubernetes.Interface) {
 	s.t.Helper()
 	meta := metav1.ObjectMeta{Name: "kubeadm:kubeadm-certs"}
 	_, err := c.RbacV1().Roles("kube-system").Create(s.t.Context(), &rbacv1.Role{
-		ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"kubeadm-certs"}}},
+		ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"},
+			APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"kubeadm-certs"}}},
 	}, metav1.CreateOptions{})
 	if err == nil {
 		_, err = c.RbacV1().RoleBindings("kube-system").Create(s.t.Context(), &rbacv1.RoleBinding{

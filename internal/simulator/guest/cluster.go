@@ -68,7 +68,7 @@ func (c *cluster) healthy() error {
 	return errNoQuorum
 }
 
-// kubelets are the node agents that run, by node name.
+// kubelets returns the node agents that run, by node name.
 func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
@@ -108,7 +108,7 @@ func (c *cluster) settle() {
 	}
 }
 
-// vipOwner is unique: two clusters may want one VIP.
+// vipOwner returns a unique name: two clusters may claim one VIP.
 func (c *cluster) vipOwner() string { return fmt.Sprintf("the VIP of cluster %p", c) }
 
 func (c *cluster) takeVIP(g *guest) error {
@@ -120,7 +120,8 @@ func (c *cluster) takeVIP(g *guest) error {
 		c.world.network.Release(c.vip.Addr(), c.vipOwner())
 		return err
 	}
-	c.holder, c.vipServe = g, e
+	c.holder = g
+	c.vipServe = e
 	c.world.running.Go(g.publish)
 	return nil
 }
@@ -129,7 +130,8 @@ func (c *cluster) dropVIP() {
 	last := c.holder
 	c.vipServe.close()
 	c.world.network.Release(c.vip.Addr(), c.vipOwner())
-	c.holder, c.vipServe = nil, nil
+	c.holder = nil
+	c.vipServe = nil
 	c.world.running.Go(last.publish)
 }
 
@@ -176,10 +178,13 @@ func (c *cluster) servingCertificate(name string, advertise netip.Addr, now time
 		return tls.Certificate{}, fmt.Errorf("error execution phase certs/apiserver: %w", err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "kube-apiserver"},
-		NotBefore: c.ca.Certificate.NotBefore, NotAfter: now.AddDate(1, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", name},
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "kube-apiserver"},
+		NotBefore:    c.ca.Certificate.NotBefore,
+		NotAfter:     now.AddDate(1, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:     []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", name},
 	}
 	for _, addr := range []netip.Addr{c.service, advertise, c.vip.Addr()} {
 		template.IPAddresses = append(template.IPAddresses, net.IP(addr.AsSlice()))

@@ -32,10 +32,10 @@ func (c *console) Print(line string) {
 	c.text = end(c.text+line+"\n", consoleLimit)
 }
 
-// String is the log.
+// String returns the log.
 func (c *console) String() string { return c.text }
 
-// Tail is the part of the log that is reported.
+// Tail returns the part of the log that is reported.
 func (c *console) Tail() string { return end(c.text, tailLimit) }
 
 // end cuts to whole lines from the end.

@@ -113,7 +113,8 @@ func (a *nodeClient) clusterInfo(ctx context.Context, conf *kubeadm.Join, id, se
 	}
 	signature, ok := info.Data[kubeapi.JWSPrefix+id]
 	if !ok {
-		return &laterError{fmt.Errorf("could not find a JWS signature in the cluster-info ConfigMap for token ID %q: the token is invalid for this cluster or it has expired", id)}
+		return &laterError{fmt.Errorf("could not find a JWS signature in the cluster-info ConfigMap for token ID %q: the "+
+			"token is invalid for this cluster or it has expired", id)}
 	}
 	kubeconfig := info.Data["kubeconfig"]
 	if signature != kubeapi.Sign(kubeconfig, id, secret) {
@@ -176,7 +177,8 @@ func (a *nodeClient) checkNewNode(ctx context.Context, name string) error {
 	}
 	for _, c := range existing.Status.Conditions {
 		if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
-			return fmt.Errorf("a Node with name %q and status \"Ready\" already exists in the cluster. You must delete the existing Node or change the name of this new joining Node", name)
+			return fmt.Errorf("a Node with name %q and status \"Ready\" already exists in the cluster. You must delete the "+
+				"existing Node or change the name of this new joining Node", name)
 		}
 	}
 	return nil

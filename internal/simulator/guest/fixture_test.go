@@ -81,7 +81,7 @@ func newSite(t *testing.T, options guest.Options) *site {
 	}}
 }
 
-// on is the same site for a subtest.
+// on returns the same site for a subtest.
 func (s *site) on(t *testing.T) *site {
 	t.Helper()
 	return &site{t: t, world: s.world, ca: s.ca, records: s.records}
@@ -90,8 +90,12 @@ func (s *site) on(t *testing.T) *site {
 func (s *site) machine(name, address string) *machine {
 	return &machine{
 		vm: guest.VM{
-			ID: "vm-" + name, Name: name, UUID: "4217-" + name, Network: "dvpg-nodes",
-			Segment: netip.MustParsePrefix("10.10.128.0/18"), KubernetesVersion: version,
+			ID:                "vm-" + name,
+			Name:              name,
+			UUID:              "4217-" + name,
+			Network:           "dvpg-nodes",
+			Segment:           netip.MustParsePrefix("10.10.128.0/18"),
+			KubernetesVersion: version,
 		},
 		metadata: document{
 			"instance-id": "4217-" + name, "local-hostname": name, "cleanup-guestinfo": []any{"userdata"},
@@ -104,7 +108,8 @@ func (s *site) machine(name, address string) *machine {
 		},
 		files:  map[string]string{"/etc/gantry/bootstrap.sh": "#!/bin/sh\n"},
 		modes:  map[string]string{"/etc/gantry/bootstrap.sh": "0755"},
-		config: document{}, raw: map[string]string{},
+		config: document{},
+		raw:    map[string]string{},
 	}
 }
 
@@ -131,7 +136,7 @@ func kubeVIP(kubeconfig string) document {
 	}
 }
 
-// first is a control-plane node that runs init.
+// first returns a control-plane node that runs init.
 func (s *site) first(name, address string) *machine {
 	m := s.machine(name, address)
 	m.verb = "init"
@@ -156,7 +161,7 @@ func (s *site) first(name, address string) *machine {
 	return m
 }
 
-// worker is a node that joins.
+// worker returns a node that joins.
 func (s *site) worker(name, address string) *machine {
 	m := s.machine(name, address)
 	m.verb = "join"
@@ -169,7 +174,7 @@ func (s *site) worker(name, address string) *machine {
 	return m
 }
 
-// controlPlane is a control-plane node that joins.
+// controlPlane returns a control-plane node that joins.
 func (s *site) controlPlane(name, address string) *machine {
 	m := s.worker(name, address)
 	m.kubeadm[0]["controlPlane"] = document{"certificateKey": certificateKey, "localAPIEndpoint": document{"advertiseAddress": address}}

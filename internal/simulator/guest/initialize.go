@@ -59,18 +59,27 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	g.log("[certs] Using existing ca certificate authority")
 	if err := vip.CheckKubeconfig(version, true); err != nil {
 		g.log("%v", err)
-		return fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: dial tcp: no route to host: nobody holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
+		return fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: dial "+
+			"tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
 	}
 	c, err := g.newCluster(conf, version, ca, vip)
 	if err != nil {
 		return err
 	}
 	name := nodeName(inst, conf.Node)
-	n := &node{cluster: c, name: name, address: address, advertise: netip.AddrPortFrom(advertise, conf.BindPort), controlPlane: true, vip: vip}
+	n := &node{
+		cluster:      c,
+		name:         name,
+		address:      address,
+		advertise:    netip.AddrPortFrom(advertise, conf.BindPort),
+		controlPlane: true,
+		vip:          vip,
+	}
 	if n.serving, err = c.servingCertificate(name, advertise, now); err != nil {
 		return err
 	}
-	n.object, n.static = g.nodeObject(n, conf.Node, version), staticPods(version, vip)
+	n.object = g.nodeObject(n, conf.Node, version)
+	n.static = staticPods(version, vip)
 
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
@@ -108,7 +117,7 @@ func (g *guest) hide(secrets ...string) {
 	g.console.Hide(secrets...)
 }
 
-// nodeAddresses are the address that kubelet registers and the one that the
+// nodeAddresses returns the address that kubelet registers and the one that the
 // API server and etcd advertise; both must be the machine's own.
 func nodeAddresses(inst *cloudinit.Instance, r kubeadm.Registration, advertise netip.Addr) (node, api netip.Addr, err error) {
 	own := inst.Network.Addresses
@@ -185,15 +194,21 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 		return nil, errors.New("controlPlaneEndpoint is not an address")
 	}
 	c := &cluster{
-		world: g.world, version: version, ca: ca, vip: at, sans: conf.CertSANs,
-		service: conf.ServiceSubnets[0].Addr().Next(), changed: make(chan struct{}, 1),
-		store: kubeapi.NewStore(g.world.options.Now), cancel: func() {},
+		world:   g.world,
+		version: version,
+		ca:      ca,
+		vip:     at,
+		sans:    conf.CertSANs,
+		service: conf.ServiceSubnets[0].Addr().Next(),
+		changed: make(chan struct{}, 1),
+		store:   kubeapi.NewStore(g.world.options.Now),
+		cancel:  func() {},
 	}
 	c.server = kubeapi.NewServer(c.store, ca.Pool(), "v"+version.String(), c.healthy)
 	return c, nil
 }
 
-// environment is what the cluster's controllers see.
+// environment returns the input of the cluster's controllers.
 func (c *cluster) environment(conf *kubeadm.Init) kubeapi.Environment {
 	return kubeapi.Environment{
 		Kubelets: c.kubelets, CA: c.caPEM(), Changed: c.changed, PodCIDRs: nodeCIDRs(conf.PodSubnets),

@@ -43,7 +43,8 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 	}
 	at, numeric := conf.Endpoint.Addr()
 	if !numeric {
-		return fmt.Errorf("error execution phase preflight: couldn't validate the identity of the API Server: lookup %s: no such host", conf.Endpoint.Host)
+		return fmt.Errorf("error execution phase preflight: couldn't validate the identity of the API Server: lookup %s: no such host",
+			conf.Endpoint.Host)
 	}
 	api := &nodeClient{guest: g, at: at}
 	if err := api.discover(ctx, conf); err != nil {
@@ -55,7 +56,8 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 		return fmt.Errorf("error execution phase preflight: unable to fetch the kubeadm-config ConfigMap: %w", err)
 	}
 	if tool != (kubeadm.Version{}) && !tool.SameMinor(version) {
-		return preflight("KubeletVersion", fmt.Errorf("the image's kubeadm and kubelet are v%s, the cluster's control plane is v%s", tool, version))
+		return preflight("KubeletVersion", fmt.Errorf("the image's kubeadm and kubelet are v%s, the cluster's control plane is v%s",
+			tool, version))
 	}
 	name := nodeName(inst, conf.Node)
 	n := &node{name: name, address: address}
@@ -75,7 +77,9 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 }
 
 // prepareControlPlane downloads the certificates and reads kube-vip's manifest.
-func (g *guest) prepareControlPlane(ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join, version kubeadm.Version, n *node, advertise netip.Addr) error {
+func (g *guest) prepareControlPlane(
+	ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join, version kubeadm.Version, n *node, advertise netip.Addr,
+) error {
 	vip, err := kubeVIP(inst, version, false)
 	if err != nil {
 		return preflight("KubeVIP", err)
@@ -85,11 +89,14 @@ func (g *guest) prepareControlPlane(ctx context.Context, api *nodeClient, inst *
 	}
 	g.log("[download-certs] Downloading the certificates in Secret \"kubeadm-certs\" in the \"kube-system\" Namespace")
 	if conf.ControlPlane.CertificateKey == "" {
-		return errors.New("error execution phase preflight: One or more conditions for hosting a new control plane instance is not satisfied: [failure loading certificate for CA: couldn't load the certificate file /etc/kubernetes/pki/ca.crt: no such file or directory]")
+		return errors.New("error execution phase preflight: One or more conditions for hosting a new control plane instance " +
+			"is not satisfied: [failure loading certificate for CA: couldn't load the certificate file " +
+			"/etc/kubernetes/pki/ca.crt: no such file or directory]")
 	}
 	var secret corev1.Secret
 	if err := api.get(ctx, "/api/v1/namespaces/kube-system/secrets/kubeadm-certs", &secret); err != nil {
-		return fmt.Errorf("error execution phase control-plane-prepare/download-certs: error downloading certs: error downloading the secret: %w", err)
+		return fmt.Errorf("error execution phase control-plane-prepare/download-certs: error downloading certs: error "+
+			"downloading the secret: %w", err)
 	}
 	files, err := kubeadm.Download(secret.Data, conf.ControlPlane.CertificateKey)
 	if err != nil {
@@ -105,7 +112,8 @@ func (g *guest) prepareControlPlane(ctx context.Context, api *nodeClient, inst *
 	if !ca.Certificate.Equal(api.ca) {
 		return errors.New("error execution phase control-plane-prepare/certs: the downloaded CA is not the cluster's")
 	}
-	n.controlPlane, n.vip = true, vip
+	n.controlPlane = true
+	n.vip = vip
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
 	n.static = staticPods(version, vip)
 	return nil
@@ -128,7 +136,8 @@ func (g *guest) enter(ctx context.Context, at netip.AddrPort, n *node, conf *kub
 	n.cluster = c
 	for _, other := range w.guests {
 		if on := other.disk.node; on != nil && on.cluster == c && on.name == n.name && other.kubelet {
-			return fmt.Errorf("error execution phase kubelet-start: a Node with name %q and status \"Ready\" already exists in the cluster. You must delete the existing Node or change the name of this new joining Node", n.name)
+			return fmt.Errorf("error execution phase kubelet-start: a Node with name %q and status \"Ready\" already exists in "+
+				"the cluster. You must delete the existing Node or change the name of this new joining Node", n.name)
 		}
 	}
 	if n.controlPlane {

@@ -17,6 +17,9 @@ import (
 // TestKubectl proves that an ordinary client copes.
 func TestKubectl(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("kubectl is not run with -short")
+	}
 	path, err := exec.LookPath("kubectl")
 	if err != nil {
 		t.Skip("no kubectl on PATH")
@@ -46,7 +49,8 @@ func TestKubectl(t *testing.T) {
 		t.Fatal(err)
 	}
 	manifest := filepath.Join(dir, "cm.yaml")
-	if err := os.WriteFile(manifest, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: hello\n  namespace: default\ndata:\n  a: b\n"), 0o600); err != nil {
+	if err := os.WriteFile(manifest, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: hello\n"+
+		"  namespace: default\ndata:\n  a: b\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ args, want string }{

@@ -51,7 +51,7 @@ type disk struct {
 // errOff ends a boot that a power-off interrupted.
 var errOff = errors.New("powered off")
 
-// run is one power cycle, from firmware to a machine that needs nothing more.
+// run runs one power cycle, from firmware to a machine that needs nothing more.
 func (g *guest) run(ctx context.Context) {
 	err := g.boot(ctx)
 	if err == nil || ctx.Err() != nil {

@@ -53,13 +53,14 @@ func (g *guest) start() error {
 	return nil
 }
 
-// stop is a power-off. World.mu is held.
+// stop powers a guest off. World.mu is held.
 func (w *World) stop(g *guest) {
 	if g.halt == nil {
 		return
 	}
 	g.halt()
-	g.halt, g.kubelet = nil, false
+	g.halt = nil
+	g.kubelet = false
 	for _, addr := range g.addresses {
 		w.network.Release(addr, g.owner())
 	}

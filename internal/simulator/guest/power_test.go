@@ -192,7 +192,8 @@ func TestDHCP(t *testing.T) {
 		s.joins(m)
 	}
 	eventually(t, "leases", func() bool { return len(s.reported("w-1")) == 1 && len(s.reported("w-2")) == 1 })
-	if a, b := s.reported("w-1")[0], s.reported("w-2")[0]; a != netip.MustParseAddr("10.10.191.254") || b != netip.MustParseAddr("10.10.191.253") {
+	a, b := s.reported("w-1")[0], s.reported("w-2")[0]
+	if a != netip.MustParseAddr("10.10.191.254") || b != netip.MustParseAddr("10.10.191.253") {
 		t.Errorf("leases %s and %s", a, b)
 	}
 }
@@ -253,7 +254,8 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 		// moment; what counts is that none runs code of this package.
 		stacks = make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		if !strings.Contains(string(stacks), "simulator/guest.(") && !strings.Contains(string(stacks), "guest/kubeapi") && !strings.Contains(string(stacks), "guest/network") {
+		if !strings.Contains(string(stacks), "simulator/guest.(") &&
+			!strings.Contains(string(stacks), "guest/kubeapi") && !strings.Contains(string(stacks), "guest/network") {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

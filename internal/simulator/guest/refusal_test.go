@@ -89,7 +89,8 @@ func TestInitRefusals(t *testing.T) {
 		"bad nameserver":       {setNIC("nameservers", document{"addresses": []any{"dns"}}), "malformed address"},
 		"other NIC":            {setNIC("match", document{"name": "wl*"}), "no ethernet matches"},
 		"other driver":         {setNIC("match", document{"driver": "e1000"}), "no ethernet matches"},
-		"outside the segment":  {func(_ *site, m *machine) { m.vm.Segment = netip.MustParsePrefix("192.168.0.0/24") }, "is not on network dvpg-nodes"},
+		"outside the segment": {func(_ *site, m *machine) { m.vm.Segment = netip.MustParsePrefix("192.168.0.0/24") },
+			"is not on network dvpg-nodes"},
 		// cloud-config
 		"no header":             {userdata("runcmd: []\n"), "not #cloud-config"},
 		"unknown cloud-config":  {config("write-files", []any{}), `unknown field "write-files"`},
@@ -127,14 +128,16 @@ func TestInitRefusals(t *testing.T) {
 		"SAN":                    {cluster([]any{"a b"}, "apiServer", "certSANs"), "certSANs"},
 		"argument with dashes":   {cluster(document{"extraArgs": []any{document{"name": "--v", "value": "4"}}}, "scheduler"), "dash"},
 		"certificate key":        {func(_ *site, m *machine) { m.kubeadm[1]["certificateKey"] = "abcd" }, "32 bytes"},
-		"bootstrap token":        {func(_ *site, m *machine) { m.kubeadm[1]["bootstrapTokens"] = []any{document{"token": "abc.def"}} }, "not of the form"},
+		"bootstrap token": {func(_ *site, m *machine) { m.kubeadm[1]["bootstrapTokens"] = []any{document{"token": "abc.def"}} },
+			"not of the form"},
 		"foreign advertise": {func(_ *site, m *machine) {
 			m.kubeadm[1]["localAPIEndpoint"] = document{"advertiseAddress": "10.10.183.99"}
 		}, "cannot assign"},
 		"loopback advertise": {func(_ *site, m *machine) {
 			m.kubeadm[1]["localAPIEndpoint"] = document{"advertiseAddress": "127.0.0.1"}
 		}, "cannot use"},
-		"role label":   {func(_ *site, m *machine) { kubeletArg(m, 1, "node-labels", "node-role.kubernetes.io/worker=") }, "unknown 'kubernetes.io'"},
+		"role label": {func(_ *site, m *machine) { kubeletArg(m, 1, "node-labels", "node-role.kubernetes.io/worker=") },
+			"unknown 'kubernetes.io'"},
 		"label value":  {func(_ *site, m *machine) { kubeletArg(m, 1, "node-labels", "a=b c") }, "--node-labels"},
 		"label form":   {func(_ *site, m *machine) { kubeletArg(m, 1, "node-labels", "a") }, "malformed pair"},
 		"kubelet flag": {func(_ *site, m *machine) { kubeletArg(m, 1, "network-plugin", "cni") }, "unknown flag"},
@@ -151,9 +154,10 @@ func TestInitRefusals(t *testing.T) {
 		"kube-vip env":        {func(_ *site, m *machine) { env(m, "cp_enable", "false") }, "cp_enable"},
 		"kube-vip no config":  {container(func(c document) { delete(c, "volumeMounts") }), "nothing is mounted"},
 		"kube-vip volume":     {pod(func(spec document) { delete(spec, "volumes") }), "no hostPath volume"},
-		"kube-vip on admin":   {func(_ *site, m *machine) { m.vip = kubeVIP("/etc/kubernetes/admin.conf") }, "nobody holds the VIP"},
+		"kube-vip on admin":   {func(_ *site, m *machine) { m.vip = kubeVIP("/etc/kubernetes/admin.conf") }, "no node holds the VIP"},
 		"kube-vip file volume": {pod(func(spec document) {
-			spec["volumes"] = append(spec["volumes"].([]any), document{"name": "hosts", "hostPath": document{"path": "/etc/gantry/hosts", "type": "File"}})
+			spec["volumes"] = append(spec["volumes"].([]any),
+				document{"name": "hosts", "hostPath": document{"path": "/etc/gantry/hosts", "type": "File"}})
 		}), "hostPath type check failed"},
 		"VIP not the endpoint": {func(_ *site, m *machine) { env(m, "address", "10.10.183.6") }, "is not that of controlPlaneEndpoint"},
 		"VIP port":             {func(_ *site, m *machine) { env(m, "port", "443") }, "is not that of controlPlaneEndpoint"},
@@ -174,7 +178,8 @@ func TestInitRefusals(t *testing.T) {
 			leaf := newAuthority(s.t, false)
 			m.files[pki+"front-proxy-ca.crt"], m.files[pki+"front-proxy-ca.key"] = leaf.certPEM, leaf.keyPEM
 		}, "not a CA"},
-		"another CA's key": {file(pki+"ca.key", func(s *site) string { return newAuthority(s.t, true).keyPEM }), "does not match the certificate"},
+		"another CA's key": {file(pki+"ca.key", func(s *site) string { return newAuthority(s.t, true).keyPEM }),
+			"does not match the certificate"},
 		"another's sa.pub": {file(pki+"sa.pub", func(s *site) string { return newAuthority(s.t, true).public(s.t) }), "sa.pub is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,9 +207,9 @@ func TestVersions(t *testing.T) {
 		want                      string // empty: boots
 	}{
 		{"1.28 on admin.conf", "1.28.4", "admin.conf", true, ""},
-		{"1.28 on super-admin.conf", "1.28.4", "super-admin.conf", true, "nobody holds the VIP"},
-		{"1.28 on the link", "1.28.4", "../gantry/kube-vip.conf", true, "nobody holds the VIP"},
-		{"1.29 on admin.conf", "1.29.0", "admin.conf", true, "nobody holds the VIP"},
+		{"1.28 on super-admin.conf", "1.28.4", "super-admin.conf", true, "no node holds the VIP"},
+		{"1.28 on the link", "1.28.4", "../gantry/kube-vip.conf", true, "no node holds the VIP"},
+		{"1.29 on admin.conf", "1.29.0", "admin.conf", true, "no node holds the VIP"},
 		{"1.29 on the link", "1.29.0", "../gantry/kube-vip.conf", true, ""},
 		{"1.29 on super-admin.conf", "1.29.0", "super-admin.conf", true, ""},
 		{"v1beta4 at 1.30", "1.30.4", "super-admin.conf", false, "not supported"},
@@ -216,7 +221,8 @@ func TestVersions(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, guest.Options{})
 			m := s.first("cp-1", address(11))
-			m.vm.KubernetesVersion, m.kubeadm[0]["kubernetesVersion"] = c.version, "v"+c.version
+			m.vm.KubernetesVersion = c.version
+			m.kubeadm[0]["kubernetesVersion"] = "v" + c.version
 			m.vip = kubeVIP(path.Join("/etc/kubernetes", c.kubeconfig))
 			if c.beta3 {
 				beta3(m)
@@ -244,25 +250,29 @@ func TestJoinRefusals(t *testing.T) {
 		bend         func(*machine)
 		want         string
 	}{
-		"no hash":           {false, func(m *machine) { delete(disc(m), "caCertHashes") }, "without caCertHashes can be unsafe"},
-		"malformed hash":    {false, func(m *machine) { disc(m)["caCertHashes"] = []any{"abc"} }, "invalid public key hash"},
-		"another hash":      {false, func(m *machine) { disc(m)["caCertHashes"] = []any{newAuthority(t, true).hash()} }, "none of the public keys"},
-		"malformed token":   {false, func(m *machine) { disc(m)["token"] = "abc" }, "not of the form"},
-		"unknown token":     {false, func(m *machine) { disc(m)["token"] = "zzzzzz.0123456789abcdef" }, "could not find a JWS signature"},
-		"wrong secret":      {false, func(m *machine) { disc(m)["token"] = "abcdef.fedcba9876543210" }, "failed to verify JWS signature"},
-		"nobody there":      {false, func(m *machine) { disc(m)["apiServerEndpoint"] = "10.10.183.200:6443" }, "couldn't validate the identity of the API Server"},
+		"no hash":        {false, func(m *machine) { delete(disc(m), "caCertHashes") }, "without caCertHashes can be unsafe"},
+		"malformed hash": {false, func(m *machine) { disc(m)["caCertHashes"] = []any{"abc"} }, "invalid public key hash"},
+		"another hash": {false, func(m *machine) { disc(m)["caCertHashes"] = []any{newAuthority(t, true).hash()} },
+			"none of the public keys"},
+		"malformed token": {false, func(m *machine) { disc(m)["token"] = "abc" }, "not of the form"},
+		"unknown token":   {false, func(m *machine) { disc(m)["token"] = "zzzzzz.0123456789abcdef" }, "could not find a JWS signature"},
+		"wrong secret":    {false, func(m *machine) { disc(m)["token"] = "abcdef.fedcba9876543210" }, "failed to verify JWS signature"},
+		"no API server": {false, func(m *machine) { disc(m)["apiServerEndpoint"] = "10.10.183.200:6443" },
+			"couldn't validate the identity of the API Server"},
 		"no port":           {false, func(m *machine) { disc(m)["apiServerEndpoint"] = vip }, "is not host:port"},
 		"name in use":       {false, func(m *machine) { dig(m.kubeadm[0], "nodeRegistration")["name"] = "w-1" }, "already exists in the cluster"},
 		"another minor":     {false, func(m *machine) { m.vm.KubernetesVersion = "1.33.5" }, "KubeletVersion"},
 		"duplicate address": {false, func(m *machine) { nic(m)["addresses"] = []any{address(21) + "/18"} }, "duplicate address detected"},
 		"address is VIP":    {false, func(m *machine) { nic(m)["addresses"] = []any{vip + "/18"} }, "duplicate address detected"},
-		"init file":         {false, func(m *machine) { m.kubeadm[0]["kind"] = "InitConfiguration"; delete(m.kubeadm[0], "discovery") }, "no JoinConfiguration kind"},
-		"wrong key":         {true, func(m *machine) { cp(m)["certificateKey"] = strings.Repeat("ab", 32) }, "with provided key"},
-		"no key":            {true, func(m *machine) { delete(cp(m), "certificateKey") }, "hosting a new control plane"},
-		"no kube-vip":       {true, func(m *machine) { m.vip = nil }, "no such file"},
-		"super-admin.conf":  {true, func(m *machine) { m.vip = kubeVIP("/etc/kubernetes/super-admin.conf") }, "no such file or directory on this node"},
-		"link of init":      {true, func(m *machine) { m.vip = kubeVIP("/etc/gantry/kube-vip.conf") }, "no such file or directory on this node"},
-		"another VIP":       {true, func(m *machine) { env(m, "address", "10.10.183.6") }, "is not that of controlPlaneEndpoint"},
+		"init file": {false, func(m *machine) { m.kubeadm[0]["kind"] = "InitConfiguration"; delete(m.kubeadm[0], "discovery") },
+			"no JoinConfiguration kind"},
+		"wrong key":   {true, func(m *machine) { cp(m)["certificateKey"] = strings.Repeat("ab", 32) }, "with provided key"},
+		"no key":      {true, func(m *machine) { delete(cp(m), "certificateKey") }, "hosting a new control plane"},
+		"no kube-vip": {true, func(m *machine) { m.vip = nil }, "no such file"},
+		"super-admin.conf": {true, func(m *machine) { m.vip = kubeVIP("/etc/kubernetes/super-admin.conf") },
+			"no such file or directory on this node"},
+		"link of init": {true, func(m *machine) { m.vip = kubeVIP("/etc/gantry/kube-vip.conf") }, "no such file or directory on this node"},
+		"another VIP":  {true, func(m *machine) { env(m, "address", "10.10.183.6") }, "is not that of controlPlaneEndpoint"},
 	} {
 		i++
 		at := address(i)

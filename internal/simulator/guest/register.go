@@ -14,7 +14,7 @@ import (
 
 const controlPlaneRole = "node-role.kubernetes.io/control-plane"
 
-// nodeObject is the Node as kubelet and kubeadm make it together.
+// nodeObject returns the Node as kubelet and kubeadm make it together.
 func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Version) *corev1.Node {
 	labels := map[string]string{
 		"kubernetes.io/hostname": n.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
@@ -53,20 +53,28 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 		}},
 		Spec: corev1.NodeSpec{Taints: taints, ProviderID: r.KubeletArg("provider-id")},
 		Status: corev1.NodeStatus{
-			Capacity: capacity, Allocatable: capacity,
+			Capacity:    capacity,
+			Allocatable: capacity,
 			Addresses: []corev1.NodeAddress{
 				{Type: corev1.NodeInternalIP, Address: n.address.String()}, {Type: corev1.NodeHostName, Address: n.name},
 			},
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: 10250}},
 			NodeInfo: corev1.NodeSystemInfo{
-				MachineID: g.vm.UUID, SystemUUID: g.vm.UUID, BootID: g.vm.ID, KernelVersion: "6.8.0", OSImage: "Gantry simulated node",
-				ContainerRuntimeVersion: "containerd://2.0.0", KubeletVersion: "v" + kubelet, Architecture: "amd64", OperatingSystem: "linux",
+				MachineID:               g.vm.UUID,
+				SystemUUID:              g.vm.UUID,
+				BootID:                  g.vm.ID,
+				KernelVersion:           "6.8.0",
+				OSImage:                 "Gantry simulated node",
+				ContainerRuntimeVersion: "containerd://2.0.0",
+				KubeletVersion:          "v" + kubelet,
+				Architecture:            "amd64",
+				OperatingSystem:         "linux",
 			},
 		},
 	}
 }
 
-// registration is the node's object, ready for the store.
+// registration returns the node's object, ready for the store.
 func (n *node) registration() *kubeapi.Object {
 	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(n.object.DeepCopy())
 	if err != nil {
@@ -75,7 +83,7 @@ func (n *node) registration() *kubeapi.Object {
 	return &kubeapi.Object{Object: m}
 }
 
-// staticPods are what kubelet runs on a control-plane node.
+// staticPods returns the static pods of a control-plane node.
 func staticPods(version kubeadm.Version, vip *kubeadm.KubeVIP) []*corev1.Pod {
 	var pods []*corev1.Pod
 	for _, component := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {

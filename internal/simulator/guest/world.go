@@ -102,7 +102,7 @@ func NewWorld(options Options) (*World, error) {
 	return w, nil
 }
 
-// ProxyURL is the HTTP CONNECT proxy into the simulated network.
+// ProxyURL returns the HTTP CONNECT proxy into the simulated network.
 func (w *World) ProxyURL() string { return w.proxy.URL() }
 
 // Close ends every guest and waits until nothing runs any more. It must not be
@@ -188,7 +188,13 @@ func (w *World) Guests() []State {
 		if g.halt == nil {
 			phase = PhaseOff
 		}
-		states = append(states, State{ID: g.vm.ID, Name: g.vm.Name, Phase: phase, Error: g.failure, Log: g.console.String()})
+		states = append(states, State{
+			ID:    g.vm.ID,
+			Name:  g.vm.Name,
+			Phase: phase,
+			Error: g.failure,
+			Log:   g.console.String(),
+		})
 	}
 	slices.SortFunc(states, func(a, b State) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return states

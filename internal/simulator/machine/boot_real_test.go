@@ -25,7 +25,8 @@ func TestRealMachineWithCloudInit(t *testing.T) {
 	options.Guest = wholeGuest(t)
 	l := newLab(t, options)
 	vm := l.vm("node-1", "10.20.0.11", "")
-	metadata := strings.Replace(vm.GuestInfo["guestinfo.metadata"], `"wait-on-network"`, `"cleanup-guestinfo": ["userdata"], "wait-on-network"`, 1)
+	metadata := strings.Replace(vm.GuestInfo["guestinfo.metadata"], `"wait-on-network"`,
+		`"cleanup-guestinfo": ["userdata"], "wait-on-network"`, 1)
 	vm.GuestInfo = map[string]string{
 		"guestinfo.metadata": pack(t, metadata), "guestinfo.metadata.encoding": "gzip+base64",
 		"guestinfo.userdata.encoding": "gzip+base64",
@@ -84,7 +85,8 @@ runcmd:
 
 	// The same instance boots again: userdata is gone and nothing runs twice.
 	l.PowerOff(vm.ID)
-	vm.GuestInfo["guestinfo.userdata"], vm.GuestInfo["guestinfo.userdata.encoding"] = "---", ""
+	vm.GuestInfo["guestinfo.userdata"] = "---"
+	vm.GuestInfo["guestinfo.userdata.encoding"] = ""
 	l.mu.Lock()
 	clear(l.hostnames)
 	l.mu.Unlock()
@@ -118,7 +120,7 @@ func pack(t *testing.T, text string) string {
 	return base64.StdEncoding.EncodeToString(packed.Bytes())
 }
 
-// wholeGuest is the binary of the guest's side as machines have it otherwise.
+// wholeGuest returns the binary of the guest's side as machines have it otherwise.
 func wholeGuest(t *testing.T) string {
 	t.Helper()
 	if file := os.Getenv("GANTRY_TEST_GUEST"); file != "" {

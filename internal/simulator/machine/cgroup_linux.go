@@ -170,7 +170,7 @@ func (hs hierarchies) thaw(parts ...string) {
 	}
 }
 
-// processes are the ids of all processes in a cgroup and below it.
+// processes returns the ids of all processes in a cgroup and below it.
 func (hs hierarchies) processes(parts ...string) []int {
 	var pids []int
 	for _, h := range hs {

@@ -116,7 +116,8 @@ func checkHome(home string) error {
 		return fmt.Errorf("directory for the disks %s: %w", home, err)
 	}
 	if found.Type == unix.OVERLAYFS_SUPER_MAGIC {
-		return fmt.Errorf("directory for the disks %s is on an overlay file system, which can't hold those of containers: choose another (TMPDIR)", home)
+		return fmt.Errorf("directory for the disks %s is on an overlay file system, which can't hold those of containers: "+
+			"choose another (TMPDIR)", home)
 	}
 	return nil
 }

@@ -52,6 +52,9 @@ func TestCheckNamesEverything(t *testing.T) {
 // A static program that isn't the guest's would run on the host's files.
 func TestCheckKnowsTheGuest(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("programs are not built with -short")
+	}
 	dir := t.TempDir()
 	other, guest := filepath.Join(dir, "other"), filepath.Join(dir, "guest")
 	source := filepath.Join(dir, "other.go")

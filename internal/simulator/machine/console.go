@@ -35,12 +35,13 @@ func (c *console) printf(format string, args ...any) {
 	fmt.Fprintf(c, format+"\n", args...)
 }
 
-// String is the end of the console.
+// String returns the end of the console.
 func (c *console) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.fresh {
-		c.shown, c.fresh = string(tail(c.text)), true
+		c.shown = string(tail(c.text))
+		c.fresh = true
 	}
 	return c.shown
 }

@@ -66,7 +66,7 @@ func (c *courier) run(ctx context.Context) {
 	}
 }
 
-// lastLine is the last line of a text that says anything.
+// lastLine returns the last line of a text that says anything.
 func lastLine(text string) string {
 	text = strings.TrimRight(text, " \t\r\n")
 	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])

@@ -14,7 +14,7 @@ import (
 // ConsoleLimit is how much of a console is kept.
 const ConsoleLimit = consoleLimit
 
-// NewConsole is the end of a machine's console.
+// NewConsole returns the end of a machine's console.
 func NewConsole() interface {
 	io.Writer
 	String() string
@@ -26,8 +26,9 @@ func NewConsole() interface {
 type Courier struct{ c *courier }
 
 // NewCourier starts one, which ends with ctx.
-func NewCourier(ctx context.Context) (c Courier, ended <-chan struct{}) {
-	c, done := Courier{newCourier()}, make(chan struct{})
+func NewCourier(ctx context.Context) (Courier, <-chan struct{}) {
+	c := Courier{newCourier()}
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		c.c.run(ctx)
@@ -41,7 +42,7 @@ func (c Courier) Send(ctx context.Context, tell func()) { c.c.send(ctx, tell) }
 // Stop ends it.
 func (c Courier) Stop() { c.c.stop() }
 
-// Backdoor is what a machine sees of its hypervisor.
+// Backdoor returns a machine's view of its hypervisor.
 func Backdoor(get func(string) (string, bool), set func(key, value string), network func(wire.Network) error) http.Handler {
 	return &backdoor{get: get, set: set, network: network}
 }
@@ -63,7 +64,7 @@ func MissingPrograms(dir string) ([]string, error) {
 	return found.missing(), err
 }
 
-// ImageOf answers the commands and the sandbox image of a Kubernetes version.
+// ImageOf returns the commands and the sandbox image of a Kubernetes version.
 func ImageOf(ctx context.Context, dir, kubernetes string) (commands map[string]string, pause string, err error) {
 	found, err := imageOf(ctx, dir, kubernetes)
 	return found.commands, found.pause, err

@@ -84,7 +84,7 @@ func addressAdd(prefix netip.Prefix, device string) string {
 	return command
 }
 
-// registryURL is where a machine with these gateways finds the registry.
+// registryURL returns the registry's URL for a machine with these gateways.
 func (f *fabric) registryURL(gateways []netip.Prefix) string {
 	address := f.registry[0]
 	for _, other := range f.registry {

@@ -7,7 +7,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
 )
 
-// gatewaysOf are the gateways that a VM is configured with, as the router of its
+// gatewaysOf returns the gateways that a VM is configured with, as the router of its
 // network has them: with the prefix of the network where that is known, else
 // with that of the VM's own address. A gateway outside a known network does not
 // exist, and does not answer.
@@ -15,7 +15,7 @@ func gatewaysOf(vm guest.VM) []netip.Prefix {
 	return routed(vm, func(n *cloudinit.Network) []netip.Addr { return n.Gateways })
 }
 
-// nameserversOf are the DNS servers that a VM is configured with and that lie in its own
+// nameserversOf returns the DNS servers that a VM is configured with and that lie in its own
 // network. The router has their addresses, too, and nothing listens there: who asks is
 // refused at once, instead of waiting for an answer that never comes.
 func nameserversOf(vm guest.VM) []netip.Prefix {

@@ -14,10 +14,11 @@ func TestGatewaysOf(t *testing.T) {
 	const (
 		four  = `"addresses": ["10.20.1.5/18"], "routes": [{"to": "default", "via": "10.20.0.1"}]`
 		older = `"addresses": ["10.20.1.5/18"], "gateway4": "10.20.0.1"`
-		dual  = `"addresses": ["10.20.1.5/18", "2001:db8::5/64"], "routes": [{"to": "default", "via": "10.20.0.1"}, {"to": "::/0", "via": "2001:db8::1"}]`
-		none  = `"addresses": ["10.20.1.5/18"]`
-		link  = `"addresses": ["10.20.1.5/18"], "routes": [{"to": "default", "via": "10.99.0.1", "on-link": true}]`
-		dhcp  = `"dhcp4": true`
+		dual  = `"addresses": ["10.20.1.5/18", "2001:db8::5/64"], ` +
+			`"routes": [{"to": "default", "via": "10.20.0.1"}, {"to": "::/0", "via": "2001:db8::1"}]`
+		none = `"addresses": ["10.20.1.5/18"]`
+		link = `"addresses": ["10.20.1.5/18"], "routes": [{"to": "default", "via": "10.99.0.1", "on-link": true}]`
+		dhcp = `"dhcp4": true`
 	)
 	for _, test := range []struct{ network, segment, want string }{
 		{four, "", "[10.20.0.1/18]"},

@@ -40,7 +40,8 @@ func TestMissingPrograms(t *testing.T) {
 		{nil, "etcd-v3.6.5", "etcd"},
 		{nil, "etcdctl-v3.6.5", "etcdctl"},
 		{nil, "kubeadm-v1.34.2", "kubeadm"},
-		{[]string{"kubeadm-v1.30.4", "kubelet-v1.30.4"}, "", "kubectl-v1.30.4 kube-apiserver-v1.30.4 kube-controller-manager-v1.30.4 kube-scheduler-v1.30.4 kube-proxy-v1.30.4"},
+		{[]string{"kubeadm-v1.30.4", "kubelet-v1.30.4"}, "",
+			"kubectl-v1.30.4 kube-apiserver-v1.30.4 kube-controller-manager-v1.30.4 kube-scheduler-v1.30.4 kube-proxy-v1.30.4"},
 		// A build that is under way.
 		{[]string{"kubeadm-v1.30.4.123.partial", "tofu"}, "", ""},
 	} {

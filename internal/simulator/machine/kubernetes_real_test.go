@@ -31,10 +31,17 @@ func TestRealMachineRunsKubernetes(t *testing.T) {
 	endpoint := netip.MustParseAddr("10.20.0.100")
 	vm := l.vm("node-1", "10.20.0.11", "")
 	if vm.GuestInfo, err = bootstrap.GuestInfo(bootstrap.Node{
-		ClusterName: "lab", Name: "node-1", InstanceID: "0f0e0d0c-0b0a-4908-8706-050403020100",
-		Role: bootstrap.FirstControlPlane, KubernetesVersion: "1.34.2",
-		Address: netip.MustParsePrefix("10.20.0.11/24"), Gateway: netip.MustParseAddr("10.20.0.1"), Endpoint: endpoint,
-		PodCIDR: "10.244.0.0/16", ServiceCIDR: "10.96.0.0/12", Authorities: authorities,
+		ClusterName:       "lab",
+		Name:              "node-1",
+		InstanceID:        "0f0e0d0c-0b0a-4908-8706-050403020100",
+		Role:              bootstrap.FirstControlPlane,
+		KubernetesVersion: "1.34.2",
+		Address:           netip.MustParsePrefix("10.20.0.11/24"),
+		Gateway:           netip.MustParseAddr("10.20.0.1"),
+		Endpoint:          endpoint,
+		PodCIDR:           "10.244.0.0/16",
+		ServiceCIDR:       "10.96.0.0/12",
+		Authorities:       authorities,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +89,7 @@ func TestRealMachineRunsKubernetes(t *testing.T) {
 	}
 }
 
-// throughProxy is a client that trusts a cluster's CA.
+// throughProxy returns a client that trusts a cluster's CA.
 func throughProxy(t *testing.T, proxy string, ca []byte) *http.Client {
 	t.Helper()
 	via, err := url.Parse(proxy)

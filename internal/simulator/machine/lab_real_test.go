@@ -46,7 +46,8 @@ func TestMain(m *testing.M) {
 	guestBinary = filepath.Join(dir, "guest")
 	cmd := exec.Command("go", "build", "-o", guestBinary, "./testdata/guest")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.Stdout = os.Stderr
+	cmd.Stderr = os.Stderr
 	status := 1
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build the guest of tests:", err)
@@ -85,10 +86,14 @@ func newLab(t *testing.T, options machine.Options) *lab {
 	}
 }
 
-// vm is a VM on network "nodes" with an address and a script to run.
+// vm returns a VM on network "nodes" with an address and a script to run.
 func (l *lab) vm(name, address, script string) guest.VM {
 	return guest.VM{
-		ID: "vm-" + name, Name: name, UUID: name, Network: "nodes", KubernetesVersion: "1.34.2",
+		ID:                "vm-" + name,
+		Name:              name,
+		UUID:              name,
+		Network:           "nodes",
+		KubernetesVersion: "1.34.2",
 		GuestInfo: map[string]string{
 			"guestinfo.metadata": `{"instance-id": "` + name + `", "local-hostname": "` + name + `",
 				"wait-on-network": {"ipv4": true}, "network": {"version": 2, "ethernets": {"nic0": {

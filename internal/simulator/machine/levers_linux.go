@@ -44,12 +44,14 @@ func (w *World) Run(ctx context.Context, name string, command ...string) ([]byte
 	}
 	defer func() { _ = inside.Close() }()
 	defer func() { _ = gate.Close() }()
-	arguments := append([]string{"-c", waitAtGate, "sh", "nsenter", "--target", strconv.Itoa(pid), "--all", "--root", "--wd", "--"}, command...)
+	arguments := append([]string{"-c", waitAtGate, "sh", "nsenter", "--target", strconv.Itoa(pid), "--all", "--root", "--wd", "--"},
+		command...)
 	cmd := exec.CommandContext(ctx, "/bin/sh", arguments...)
 	cmd.Env = []string{"PATH=" + searchPath, "LANG=C.UTF-8", "HOME=/root", "USER=root"}
 	cmd.Stdin = inside
 	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout = &stdout
+	cmd.Stderr = &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	// nsenter forks to get into the namespace of process ids.
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
@@ -98,7 +100,7 @@ func hasOwnRoot(pid int) (bool, error) {
 	return host.Dev != machine.Dev || host.Ino != machine.Ino, nil
 }
 
-// Holders are the names of the machines that have an address on their network card
+// Holders returns the names of the machines that have an address on their network card
 // at this moment, by their kernel and not by what their tools have reported.
 func (w *World) Holders(address netip.Addr) []string {
 	type card struct {

@@ -26,5 +26,6 @@ func crowded(machines int) (warning string) {
 	if err != nil || machines*inotifyOfMachine <= limit {
 		return ""
 	}
-	return fmt.Sprintf("fs.inotify.max_user_instances is %d, which %d machines may exceed (\"too many open files\"): sysctl -w fs.inotify.max_user_instances=1024", limit, machines)
+	return fmt.Sprintf("fs.inotify.max_user_instances is %d, which %d machines may exceed (\"too many open files\"): "+
+		"sysctl -w fs.inotify.max_user_instances=1024", limit, machines)
 }

@@ -51,8 +51,13 @@ type cycle struct {
 
 func newMachine(w *World, vm guest.VM, after *machine) *machine {
 	m := &machine{
-		world: w, dir: filepath.Join(w.home, vm.ID), console: &console{}, tools: newCourier(),
-		after: after, gone: make(chan struct{}), phase: guest.PhaseBooting,
+		world:   w,
+		dir:     filepath.Join(w.home, vm.ID),
+		console: &console{},
+		tools:   newCourier(),
+		after:   after,
+		gone:    make(chan struct{}),
+		phase:   guest.PhaseBooting,
 	}
 	w.running.Go(func() { m.tools.run(w.ctx) })
 	return m
@@ -60,13 +65,16 @@ func newMachine(w *World, vm guest.VM, after *machine) *machine {
 
 // boot starts a power cycle. World.mu is held.
 func (m *machine) boot(vm guest.VM) {
-	m.vm, m.broken, m.guestinfo = vm, "", maps.Clone(vm.GuestInfo)
+	m.vm = vm
+	m.broken = ""
+	m.guestinfo = maps.Clone(vm.GuestInfo)
 	if m.guestinfo == nil {
 		m.guestinfo = map[string]string{}
 	}
 	ctx, halt := context.WithCancel(m.world.ctx)
 	c := &cycle{ctx: ctx, halt: halt, before: m.last, done: make(chan struct{})}
-	m.cycle, m.last = c, c
+	m.cycle = c
+	m.last = c
 	m.world.running.Go(func() { m.live(c, vm) })
 }
 
@@ -84,7 +92,7 @@ func (m *machine) halt() *cycle {
 // forget ends what goes on beside power cycles.
 func (m *machine) forget() { m.tools.stop() }
 
-// live is a power cycle from beginning to end.
+// live runs a power cycle from beginning to end.
 func (m *machine) live(c *cycle, vm guest.VM) {
 	defer close(c.done)
 	if c.before != nil {
@@ -150,7 +158,7 @@ func (m *machine) report(c *cycle, changes map[string]string) {
 	}
 }
 
-// get answers a value of guestinfo. An empty one is not set: so vCenter has it.
+// get returns a value of guestinfo. An empty one is not set: so vCenter has it.
 func (m *machine) get(key string) (string, bool) {
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()
@@ -179,7 +187,7 @@ func (m *machine) reached(c *cycle, told wire.Network) error {
 // Managed object references are tame; what is not would leave the home directory.
 var tameID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// mac is the address of a machine's network card, in VMware's range for those
+// mac returns the address of a machine's network card, in VMware's range for those
 // that are set by hand. It is the same after every power cycle.
 func mac(vm guest.VM) string {
 	sum := sha256.Sum256([]byte(vm.ID + "/" + vm.UUID))

@@ -110,7 +110,8 @@ func (n *namespace) ip(lines ...string) error {
 
 func (n *namespace) output(cmd *exec.Cmd) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout = &stdout
+	cmd.Stderr = &stderr
 	err := n.start(cmd)
 	if err == nil {
 		err = cmd.Wait()

@@ -69,7 +69,8 @@ func TestRealMachineNetwork(t *testing.T) {
 	if got := l.greeting("10.20.0.11:6444"); !strings.Contains(got, "refused") {
 		t.Errorf("where nobody listens: %s", got)
 	}
-	for address, want := range map[string]string{"10.20.0.11": "one", "10.20.0.12": "two", "10.30.0.13": "three", "10.20.0.1": "", "10.20.0.99": ""} {
+	for address, want := range map[string]string{"10.20.0.11": "one", "10.20.0.12": "two",
+		"10.30.0.13": "three", "10.20.0.1": "", "10.20.0.99": ""} {
 		if got := l.heldBy(address); got != want {
 			t.Errorf("%s is held by %q, want %q", address, got, want)
 		}
@@ -110,7 +111,8 @@ func TestRealMachineProxy(t *testing.T) {
 	if answer, err := io.ReadAll(reader); string(answer) != "one\nquestion" || err != nil {
 		t.Errorf("%q, %v", answer, err)
 	}
-	for at, want := range map[string]string{"10.20.0.11:1": "connection refused", "10.20.0.50:6443": "no route to host", "host.example:6443": "no names"} {
+	for at, want := range map[string]string{"10.20.0.11:1": "connection refused",
+		"10.20.0.50:6443": "no route to host", "host.example:6443": "no names"} {
 		refused, _, response := dial(at)
 		text, _ := io.ReadAll(response.Body)
 		_ = refused.Close()
@@ -189,7 +191,8 @@ func TestRealMachineGateways(t *testing.T) {
 	l := newLab(t, options(t))
 	// Of a network whose addresses are known, the router has only its own.
 	vm := l.vm("one", "10.20.0.11", joined)
-	vm.Network, vm.Segment = "known", netip.MustParsePrefix("10.99.0.0/16")
+	vm.Network = "known"
+	vm.Segment = netip.MustParsePrefix("10.99.0.0/16")
 	l.PowerOn(vm)
 	l.awaitPhase("one", guest.PhaseJoined)
 	if _, err := l.Run(t.Context(), "one", "busybox", "ping", "-c", "1", "-W", "1", "10.20.0.1"); err == nil {

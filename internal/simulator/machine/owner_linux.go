@@ -39,7 +39,8 @@ func ownerName(base string) (string, error) {
 	worlds.Lock()
 	defer worlds.Unlock()
 	if worlds.open == nil {
-		worlds.open, worlds.homes = map[string]bool{}, map[string]bool{}
+		worlds.open = map[string]bool{}
+		worlds.homes = map[string]bool{}
 	}
 	worlds.count++
 	name := fmt.Sprintf("%s%d-%d-%d-%d", ownerPrefix, space, pid, start, worlds.count)
@@ -86,7 +87,7 @@ func pidNamespace() (uint64, error) {
 	return stat.Ino, nil
 }
 
-// startTime is when a living process started, in ticks since the kernel did.
+// startTime returns the start of a living process, in ticks since the kernel did.
 func startTime(pid int) (uint64, bool) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -52,7 +52,9 @@ func TestAbandoned(t *testing.T) {
 	}
 	left := strings.Join(machine.Leftovers(base), "\n")
 	for name, want := range names {
-		if got := strings.Contains(left, "directory "+filepath.Join(base, name)+"\n") || strings.HasSuffix(left, filepath.Join(base, name)); got != want {
+		got := strings.Contains(left, "directory "+filepath.Join(base, name)+"\n") ||
+			strings.HasSuffix(left, filepath.Join(base, name))
+		if got != want {
 			t.Errorf("%s left over: %t", name, got)
 		}
 	}

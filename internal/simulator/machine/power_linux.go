@@ -33,7 +33,8 @@ func (m *machine) run(c *cycle, vm guest.VM) error {
 		return fmt.Errorf("back door: %w", err)
 	}
 	defer shut()
-	hs, group := m.world.groups, []string{m.world.name, vm.ID}
+	hs := m.world.groups
+	group := []string{m.world.name, vm.ID}
 	defer func() {
 		if err := hs.remove(patience, group...); err != nil {
 			m.console.printf("[host] %v", err)
@@ -153,7 +154,9 @@ func (m *machine) spawn(config string) (*process, error) {
 		"unshare", "--mount", "--propagation", "private", "--cgroup", "--", m.world.options.Guest, "init", config)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + searchPath, "LANG=C.UTF-8"}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = inside, m.console, m.console
+	cmd.Stdin = inside
+	cmd.Stdout = m.console
+	cmd.Stderr = m.console
 	// All who could write are dead when Wait gets to wait for the output.
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -181,7 +184,8 @@ func (m *machine) connect(c *cycle, vm guest.VM, first *process) error {
 		return err
 	}
 	m.world.mu.Lock()
-	c.pid, c.space = pid, space
+	c.pid = pid
+	c.space = space
 	m.world.mu.Unlock()
 	gateways := gatewaysOf(vm)
 	if len(gateways) == 0 {
@@ -207,7 +211,8 @@ func (m *machine) disconnect(c *cycle, first *process) {
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()
 	_ = c.space.Close()
-	c.pid, c.space = 0, nil
+	c.pid = 0
+	c.space = nil
 }
 
 // release lets the first process begin.

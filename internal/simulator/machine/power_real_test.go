@@ -40,14 +40,17 @@ last line"
 	l.PowerOn(vm)
 	l.awaitPhase("one", guest.PhaseFailed)
 	l.eventually("report", func() bool { return l.reported("one", "gantry.phase") == "failed" })
-	want := []string{"gantry.phase=booting", "userdata=---", "userdata.encoding=", "gantry.phase=kubeadm", "gantry.log=first line\nlast line", "gantry.phase=failed"}
+	want := []string{"gantry.phase=booting", "userdata=---", "userdata.encoding=",
+		"gantry.phase=kubeadm", "gantry.log=first line\nlast line", "gantry.phase=failed"}
 	l.mu.Lock()
 	for i, report := range l.reports {
 		if i >= len(want) || report != "one "+want[i] {
 			t.Errorf("report %d is %q", i, report)
 		}
 	}
-	if got := l.addresses["one"]; !slices.Equal(got, []netip.Addr{netip.MustParseAddr("10.20.0.11"), netip.MustParseAddr("fe80::1")}) || l.hostnames["one"] != "one" {
+	got := l.addresses["one"]
+	if !slices.Equal(got, []netip.Addr{netip.MustParseAddr("10.20.0.11"), netip.MustParseAddr("fe80::1")}) ||
+		l.hostnames["one"] != "one" {
 		t.Errorf("the tools report %v %q", got, l.hostnames["one"])
 	}
 	l.mu.Unlock()
@@ -73,7 +76,8 @@ last line"
 	if groups := l.run("one", "cat", "/proc/1/cgroup"); strings.Contains(groups, "gantry") {
 		t.Errorf("control groups of the first process:\n%s", groups)
 	}
-	if groups, err := os.ReadFile("/proc/self/cgroup"); err != nil || l.run("one", "cat", "/proc/self/cgroup") != l.run("one", "cat", "/proc/1/cgroup") {
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil || l.run("one", "cat", "/proc/self/cgroup") != l.run("one", "cat", "/proc/1/cgroup") {
 		t.Errorf("a command runs beside the machine's control groups: %s, %v", groups, err)
 	}
 }
@@ -87,7 +91,9 @@ func TestRealMachinePowerCycle(t *testing.T) {
 		# What a container runtime leaves: sessions of their own, groups below, frozen ones.
 		for c in /cgroup/memory /cgroup/freezer /cgroup/pids; do test -d $c || continue; mkdir -p $c/pods/p1; done
 		setsid sh -c '(trap "" TERM HUP INT; sleep 4242) &' &
-		sleep 4243 & if test -d /cgroup/freezer; then echo $! > /cgroup/freezer/pods/p1/cgroup.procs; echo FROZEN > /cgroup/freezer/pods/p1/freezer.state; fi
+		sleep 4243 & if test -d /cgroup/freezer; then
+			echo $! > /cgroup/freezer/pods/p1/cgroup.procs; echo FROZEN > /cgroup/freezer/pods/p1/freezer.state
+		fi
 		`+joined)
 	l.PowerOn(vm)
 	l.awaitPhase("one", guest.PhaseJoined)
@@ -125,7 +131,8 @@ func TestRealMachinePowerCycle(t *testing.T) {
 	if err != nil || len(disk) != 1 {
 		t.Fatalf("disks %v %v", disk, err)
 	}
-	if remains := strings.Join(l.Remains(), "\n"); !strings.Contains(remains, "control group vm-one") || !strings.Contains(remains, "network card ") {
+	remains := strings.Join(l.Remains(), "\n")
+	if !strings.Contains(remains, "control group vm-one") || !strings.Contains(remains, "network card ") {
 		t.Errorf("a machine that is on has %s", remains)
 	}
 	l.Destroyed("vm-one")
@@ -217,7 +224,9 @@ func TestRealMachineBootInterrupted(t *testing.T) {
 
 func TestRealMachinesManyAtOnce(t *testing.T) {
 	const count = 9
-	goroutines, threads, files := runtime.NumGoroutine(), len(entriesOf(t, "/proc/self/task")), len(entriesOf(t, "/proc/self/fd"))
+	goroutines := runtime.NumGoroutine()
+	threads := len(entriesOf(t, "/proc/self/task"))
+	files := len(entriesOf(t, "/proc/self/fd"))
 	l := newLab(t, options(t))
 	start := time.Now()
 	for i := range count {
@@ -273,7 +282,8 @@ func TestRealMachineRun(t *testing.T) {
 			t.Fatal("a command ran outside of the machine")
 		}
 	}
-	if got := l.run("one", "sh", "-c", "ls -d /of-the-machine; echo $PATH; hostname; readlink /proc/1/exe"); !strings.HasPrefix(got, "/of-the-machine\n/usr/local/sbin:") {
+	got := l.run("one", "sh", "-c", "ls -d /of-the-machine; echo $PATH; hostname; readlink /proc/1/exe")
+	if !strings.HasPrefix(got, "/of-the-machine\n/usr/local/sbin:") {
 		t.Errorf("output %q", got)
 	}
 	output, err := l.Run(t.Context(), "one", "sh", "-c", "echo out; echo why >&2; exit 7")

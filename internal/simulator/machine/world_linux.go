@@ -95,7 +95,7 @@ func (w *World) open() (err error) {
 	return err
 }
 
-// ProxyURL is the HTTP CONNECT proxy into the network of the machines.
+// ProxyURL returns the HTTP CONNECT proxy into the network of the machines.
 func (w *World) ProxyURL() string { return w.proxy.URL() }
 
 // Close kills every machine and removes all that the World has made. It must not
@@ -217,12 +217,19 @@ func (w *World) Guests() []guest.State {
 	defer w.mu.Unlock()
 	states := make([]guest.State, 0, len(w.machines))
 	for _, m := range w.machines {
-		state := guest.State{ID: m.vm.ID, Name: m.vm.Name, Phase: m.phase, Error: m.failure, Log: m.console.String()}
+		state := guest.State{
+			ID:    m.vm.ID,
+			Name:  m.vm.Name,
+			Phase: m.phase,
+			Error: m.failure,
+			Log:   m.console.String(),
+		}
 		switch {
 		case m.cycle == nil:
 			state.Phase = guest.PhaseOff
 		case m.broken != "":
-			state.Phase, state.Error = guest.PhaseFailed, m.broken
+			state.Phase = guest.PhaseFailed
+			state.Error = m.broken
 		}
 		states = append(states, state)
 	}

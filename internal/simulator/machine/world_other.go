@@ -38,19 +38,19 @@ func (*World) PowerOff(string) {}
 // Destroyed does nothing here.
 func (*World) Destroyed(string) {}
 
-// Guests are none here.
+// Guests returns nil on this system.
 func (*World) Guests() []guest.State { return nil }
 
-// ProxyURL is empty here.
+// ProxyURL returns an empty string on this system.
 func (*World) ProxyURL() string { return "" }
 
 // Close does nothing here.
 func (*World) Close() {}
 
-// Leftovers are none here.
+// Leftovers returns nil on this system.
 func Leftovers(...string) []string { return nil }
 
-// Remains are none here.
+// Remains returns nil on this system.
 func (*World) Remains() []string { return nil }
 
 // Run fails here.
@@ -59,5 +59,5 @@ func (*World) Run(context.Context, string, ...string) ([]byte, error) { return n
 // Dial fails here.
 func (*World) Dial(context.Context, netip.AddrPort) (net.Conn, error) { return nil, errNotLinux }
 
-// Holders are none here.
+// Holders returns nil on this system.
 func (*World) Holders(netip.Addr) []string { return nil }

@@ -2,47 +2,37 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// errLeft is answered when something was left behind.
-var errLeft = errors.New("something was left behind")
+var errLeftovers = errors.New("the inventory is not clean")
 
 // ledgerMark is the tag that marks the ledger's category. It belongs to the
-// category and stays as long: other clusters' records may come any time.
+// category and is never deleted before it: other clusters' records may come any time.
 const ledgerMark = "!gantry"
 
-// runLeftovers is the subcommand leftovers: it asks a running simulator what is
-// there beyond the inventory it started with, and fails if anything is.
+// runLeftovers is the subcommand leftovers: it prints what a running simulator
+// holds beyond its initial inventory, and fails if there is anything.
 func runLeftovers(args []string) error {
 	flags := flag.NewFlagSet("leftovers", flag.ContinueOnError)
-	control := flags.String("control", os.Getenv("GANTRY_SIMULATOR_CONTROL"), "`URL` of the control API; default: GANTRY_SIMULATOR_CONTROL")
+	control := flags.String("control", os.Getenv("GANTRY_SIMULATOR_CONTROL"),
+		"`URL` of the control API; default: GANTRY_SIMULATOR_CONTROL")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, *control+"/state", nil)
+	state, err := simulator.NewControl(*control).State(ctx)
 	if err != nil {
-		return fmt.Errorf("unable to ask the simulator: %w", err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("unable to ask the simulator: %w", err)
-	}
-	defer resp.Body.Close()
-	var state simulator.State
-	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil {
-		return fmt.Errorf("unable to read the simulator's answer: %w", err)
+		return fmt.Errorf("unable to read the simulator's state: %w", err)
 	}
 	return printLeftovers(os.Stdout, state)
 }
@@ -72,9 +62,9 @@ func printLeftovers(out io.Writer, state simulator.State) error {
 		left = true
 	}
 	if left {
-		return errLeft
+		return errLeftovers
 	}
-	fmt.Fprintf(out, "no VM, folder, ledger tag, placement rule or session is left,\n"+
-		"but the ledger's empty category (%d vCenter calls in all)\n", state.Calls.Total)
+	fmt.Fprintf(out, "clean: no VM, folder, ledger tag, placement rule or session is left,\n"+
+		"only the ledger's empty category (%d vCenter calls in total)\n", state.Calls.Total)
 	return nil
 }

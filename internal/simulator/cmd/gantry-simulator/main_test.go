@@ -3,36 +3,43 @@ package main_test
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/find"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	gantrysimulator "github.com/gantry/terraform-provider-gantry/internal/simulator/cmd/gantry-simulator"
 )
 
-var binary string // the command, made once for all tests
+var anyPorts = []string{"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0"}
+
+// asCommand makes the test binary the command: it is linked already.
+const asCommand = "GANTRY_TEST_SIMULATOR"
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "gantry-simulator-test-")
-	if err != nil {
-		panic(err)
+	if os.Getenv(asCommand) != "" {
+		gantrysimulator.Main()
+		return
 	}
-	binary = filepath.Join(dir, "gantry-simulator")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("build: %v\n%s", err, out))
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
+}
+
+// command runs gantry-simulator.
+func command(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	return cmd
 }
 
 // process is a running command and the environment it printed.
@@ -46,9 +53,7 @@ func launch(t *testing.T, args ...string) *process {
 	t.Helper()
 	envFile := filepath.Join(t.TempDir(), "demo.env")
 	p := &process{stderr: new(bytes.Buffer)}
-	p.Cmd = exec.Command(binary, append([]string{
-		"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", envFile,
-	}, args...)...)
+	p.Cmd = command(slices.Concat(anyPorts, []string{"-env-file", envFile}, args)...)
 	p.Stderr = p.stderr
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -74,25 +79,35 @@ func launch(t *testing.T, args ...string) *process {
 	return p
 }
 
-func (p *process) login(t *testing.T) error {
+// otherVMs logs in, counts the VMs below /dc-1/vm/other, and logs out.
+func (p *process) otherVMs(t *testing.T) (int, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	u := &url.URL{Scheme: "https", Host: p.env["VSPHERE_SERVER"], Path: "/sdk", User: url.UserPassword(p.env["VSPHERE_USER"], p.env["VSPHERE_PASSWORD"])}
+	u := &url.URL{
+		Scheme: "https",
+		Host:   p.env["VSPHERE_SERVER"],
+		Path:   "/sdk",
+		User:   url.UserPassword(p.env["VSPHERE_USER"], p.env["VSPHERE_PASSWORD"]),
+	}
 	c, err := govmomi.NewClient(ctx, u, true)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return c.Logout(ctx)
+	vms, err := find.NewFinder(c.Client).VirtualMachineList(ctx, "/dc-1/vm/other/...")
+	return len(vms), errors.Join(err, c.Logout(ctx))
 }
 
 func TestCommand(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "-password", "it's a 'secret' $HOME", "-template", "image-1.33=1.33.1", "-fault", "refuse,call=Logout,times=1,fault=HostCommunication")
+	p := launch(t, "-password", "it's a 'secret' $HOME", "-template", "image-1.33=1.33.1", "-other-vms", "3",
+		"-fault", "refuse,call=Logout,times=1,fault=HostCommunication")
 	if p.env["VSPHERE_PASSWORD"] != "it's a 'secret' $HOME" {
 		t.Errorf("password %q", p.env["VSPHERE_PASSWORD"])
 	}
-	for _, key := range []string{"VSPHERE_SERVER", "VSPHERE_USER", "GANTRY_CLUSTER_PROXY_URL", "GANTRY_SIMULATOR_CONTROL", "VSPHERE_ALLOW_UNVERIFIED_SSL"} {
+	for _, key := range []string{
+		"VSPHERE_SERVER", "VSPHERE_USER", "GANTRY_CLUSTER_PROXY_URL", "GANTRY_SIMULATOR_CONTROL", "VSPHERE_ALLOW_UNVERIFIED_SSL",
+	} {
 		if p.env[key] == "" {
 			t.Errorf("%s is missing", key)
 		}
@@ -101,11 +116,11 @@ func TestCommand(t *testing.T) {
 	if raw, err := os.ReadFile(ca); err != nil || !strings.Contains(string(raw), "BEGIN CERTIFICATE") {
 		t.Errorf("certificate authority: %v", err)
 	}
-	if err := p.login(t); err == nil || !strings.Contains(err.Error(), "HostCommunication") {
+	if _, err := p.otherVMs(t); err == nil || !strings.Contains(err.Error(), "HostCommunication") {
 		t.Errorf("the fault was not injected: %v", err)
 	}
-	if err := p.login(t); err != nil {
-		t.Errorf("login: %v", err)
+	if n, err := p.otherVMs(t); n != 3 || err != nil {
+		t.Errorf("%d other VMs, %v", n, err)
 	}
 	control := simulator.NewControl(p.env["GANTRY_SIMULATOR_CONTROL"])
 	state, err := control.State(t.Context())
@@ -138,20 +153,21 @@ func TestCommandStopsOnSignals(t *testing.T) {
 
 func TestCommandRefusesWrongFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-fault", "explode"}, {"-user", "nobody"}, {"-template", "x"}, {"extra"}} {
-		out, err := exec.Command(binary, args...).CombinedOutput()
+	for _, args := range [][]string{
+		{"-fault", "explode"}, {"-user", "name-only"}, {"-template", "x"}, {"extra"},
+	} {
+		out, err := command(args...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: accepted", args)
 		}
 		if len(out) == 0 {
-			t.Errorf("%v: no word of why", args)
+			t.Errorf("%v: no reason given", args)
 		}
 	}
 }
 
-// TestCommandSaysWhyNoRealMachines asks for machines that can't run: the answer
-// names everything that is missing.
-func TestCommandSaysWhyNoRealMachines(t *testing.T) {
+// TestCommandExplainsWhyNoRealMachines: the error names everything that is missing.
+func TestCommandExplainsWhyNoRealMachines(t *testing.T) {
 	t.Parallel()
 	empty := t.TempDir()
 	for _, c := range []struct {
@@ -162,7 +178,7 @@ func TestCommandSaysWhyNoRealMachines(t *testing.T) {
 		{[]string{"-real"}, []string{"-real needs -guest-binary"}},
 		{[]string{"-real", "-guest-binary", "no-such-file", "-binaries", empty}, []string{"machines"}},
 	} {
-		out, err := exec.Command(binary, append(c.args, "-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0")...).CombinedOutput()
+		out, err := command(slices.Concat(c.args, anyPorts)...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%v: accepted", c.args)
 		}
@@ -171,7 +187,7 @@ func TestCommandSaysWhyNoRealMachines(t *testing.T) {
 		}
 		for _, want := range c.wants {
 			if !strings.Contains(string(out), want) {
-				t.Errorf("%v: not a word of %q: %s", c.args, want, out)
+				t.Errorf("%v: %q is missing: %s", c.args, want, out)
 			}
 		}
 	}

@@ -11,12 +11,12 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
-// runNodes is the subcommand nodes: it asks the API behind a kubeconfig for its
-// nodes and prints them as kubectl would, for those who have no kubectl.
+// runNodes is the subcommand nodes: it lists the nodes of a cluster as kubectl
+// would, for users without kubectl.
 func runNodes(args []string) error {
 	flags := flag.NewFlagSet("nodes", flag.ContinueOnError)
 	file := flags.String("kubeconfig", "", "kubeconfig `file` of the cluster")
@@ -44,7 +44,7 @@ func runNodes(args []string) error {
 	return printNodes(os.Stdout, nodes)
 }
 
-func printNodes(out io.Writer, nodes []engine.KubeNode) error {
+func printNodes(out io.Writer, nodes []model.KubeNode) error {
 	table := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	fmt.Fprintln(table, "NAME\tSTATUS\tROLES\tVERSION\tINTERNAL-IP\tZONE")
 	for _, n := range nodes {
@@ -52,13 +52,14 @@ func printNodes(out io.Writer, nodes []engine.KubeNode) error {
 		for _, a := range n.Addresses {
 			addresses = append(addresses, a.String())
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, status(n), roles(n), n.Version,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			n.Name, status(n), roles(n), n.Version,
 			dash(strings.Join(addresses, ",")), dash(n.Labels["topology.kubernetes.io/zone"]))
 	}
 	return table.Flush()
 }
 
-func status(n engine.KubeNode) string {
+func status(n model.KubeNode) string {
 	s := "NotReady"
 	if n.Ready {
 		s = "Ready"
@@ -69,7 +70,7 @@ func status(n engine.KubeNode) string {
 	return s
 }
 
-func roles(n engine.KubeNode) string {
+func roles(n model.KubeNode) string {
 	var list []string
 	for label := range n.Labels {
 		if role, ok := strings.CutPrefix(label, "node-role.kubernetes.io/"); ok {

@@ -169,7 +169,8 @@ func (f writeFile) decoded() ([]byte, error) {
 		}
 	case "gz", "gzip":
 	default:
-		return nil, fmt.Errorf("encoding: %q is not one of gz, gzip, b64, base64, gz+b64, gz+base64, gzip+b64, gzip+base64, text/plain", f.Encoding)
+		return nil, fmt.Errorf("encoding: %q is not one of gz, gzip, b64, base64, gz+b64, gz+base64, gzip+b64, gzip+base64, text/plain",
+			f.Encoding)
 	}
 	if strings.HasPrefix(f.Encoding, "gz") {
 		return gunzip(f.Path, content)

@@ -146,7 +146,7 @@ func samePublicKey(a, b crypto.PublicKey) bool {
 	return ok && comparable.Equal(b)
 }
 
-// CertHash is a certificate's public key as discovery pins it.
+// CertHash returns a certificate's public key as discovery pins it.
 func CertHash(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 	return "sha256:" + hex.EncodeToString(sum[:])

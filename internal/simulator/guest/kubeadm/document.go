@@ -54,7 +54,8 @@ func split(file []byte) ([]document, error) {
 
 // readable tells whether kubeadm of a version reads a configuration version.
 func (d document) readable(tool Version) (warning string, err error) {
-	old := fmt.Errorf("your configuration file uses an API spec: %q (kind: %q) that is not supported by kubeadm v%s", d.APIVersion, d.Kind, tool)
+	old := fmt.Errorf("your configuration file uses an API spec: %q (kind: %q) that is not supported by kubeadm v%s",
+		d.APIVersion, d.Kind, tool)
 	switch d.APIVersion {
 	case group + "v1beta3":
 		if !tool.AtLeast(22) || tool.AtLeast(36) {

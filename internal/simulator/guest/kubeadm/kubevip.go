@@ -141,7 +141,8 @@ func (v *KubeVIP) CheckKubeconfig(version Version, first bool) error {
 		return nil
 	}
 	if first && v.Kubeconfig == AdminConf {
-		return errors.New("kube-vip: leases.coordination.k8s.io \"plndr-cp-lock\" is forbidden: User \"kubernetes-admin\" cannot get resource \"leases\" in the namespace \"kube-system\" (admin.conf has no rights before the end of init from 1.29 on)")
+		return errors.New("kube-vip: leases.coordination.k8s.io \"plndr-cp-lock\" is forbidden: User \"kubernetes-admin\" " +
+			"cannot get resource \"leases\" in the namespace \"kube-system\" (admin.conf has no rights before the end of init from 1.29 on)")
 	}
 	return fmt.Errorf("kube-vip: %s: no such file or directory on this node", v.Kubeconfig)
 }

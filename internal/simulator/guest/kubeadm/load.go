@@ -103,7 +103,10 @@ func (i *Init) decode(d document, v3 bool) (apiEndpoint, error) {
 		if err := d.decode(&doc); err != nil {
 			return apiEndpoint{}, err
 		}
-		i.Node, i.Tokens, i.SkipPhases, i.CertificateKey = doc.NodeRegistration.normal(), doc.BootstrapTokens, doc.SkipPhases, doc.CertificateKey
+		i.Node = doc.NodeRegistration.normal()
+		i.Tokens = doc.BootstrapTokens
+		i.SkipPhases = doc.SkipPhases
+		i.CertificateKey = doc.CertificateKey
 		return doc.LocalAPIEndpoint, nil
 	}
 	var doc v1beta4Init
@@ -113,7 +116,10 @@ func (i *Init) decode(d document, v3 bool) (apiEndpoint, error) {
 	if doc.DryRun {
 		return apiEndpoint{}, errors.New("dryRun is set: nothing would be created")
 	}
-	i.Node, i.Tokens, i.SkipPhases, i.CertificateKey = doc.NodeRegistration.normal(), doc.BootstrapTokens, doc.SkipPhases, doc.CertificateKey
+	i.Node = doc.NodeRegistration.normal()
+	i.Tokens = doc.BootstrapTokens
+	i.SkipPhases = doc.SkipPhases
+	i.CertificateKey = doc.CertificateKey
 	return doc.LocalAPIEndpoint, nil
 }
 

@@ -85,7 +85,8 @@ func (r *Registration) readLabels() error {
 	for pair := range strings.SplitSeq(text, ",") {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return fmt.Errorf("the kubelet is not running: invalid argument %q for \"--node-labels\" flag: malformed pair, expect string=string", pair)
+			return fmt.Errorf("the kubelet is not running: invalid argument %q for \"--node-labels\" flag: malformed pair, "+
+				"expect string=string", pair)
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if problems := validation.IsQualifiedName(key); len(problems) > 0 {

@@ -80,8 +80,12 @@ type v1beta3Join struct {
 
 func (r v1beta3Registration) normal() Registration {
 	n := Registration{
-		Name: r.Name, CRISocket: r.CRISocket, Taints: r.Taints, DefaultTaints: r.Taints == nil,
-		ignore: r.IgnorePreflightErrors, pullPolicy: r.ImagePullPolicy,
+		Name:          r.Name,
+		CRISocket:     r.CRISocket,
+		Taints:        r.Taints,
+		DefaultTaints: r.Taints == nil,
+		ignore:        r.IgnorePreflightErrors,
+		pullPolicy:    r.ImagePullPolicy,
 	}
 	for name, value := range r.KubeletExtraArgs {
 		n.KubeletArgs = append(n.KubeletArgs, Arg{Name: name, Value: value})
@@ -91,9 +95,14 @@ func (r v1beta3Registration) normal() Registration {
 
 func (c v1beta3Cluster) normal() cluster {
 	n := cluster{
-		networking: c.Networking, version: c.KubernetesVersion, endpoint: c.ControlPlaneEndpoint,
-		certSANs: c.APIServer.CertSANs, certificatesDir: c.CertificatesDir, name: c.ClusterName,
-		externalEtcd: c.Etcd.External, args: map[string][]Arg{},
+		networking:      c.Networking,
+		version:         c.KubernetesVersion,
+		endpoint:        c.ControlPlaneEndpoint,
+		certSANs:        c.APIServer.CertSANs,
+		certificatesDir: c.CertificatesDir,
+		name:            c.ClusterName,
+		externalEtcd:    c.Etcd.External,
+		args:            map[string][]Arg{},
 	}
 	components := map[string]map[string]string{
 		"apiServer": c.APIServer.ExtraArgs, "controllerManager": c.ControllerManager.ExtraArgs, "scheduler": c.Scheduler.ExtraArgs,

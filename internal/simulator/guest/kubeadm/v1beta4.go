@@ -102,17 +102,27 @@ type v1beta4Join struct {
 
 func (r v1beta4Registration) normal() Registration {
 	return Registration{
-		Name: r.Name, CRISocket: r.CRISocket, Taints: r.Taints, DefaultTaints: r.Taints == nil,
-		KubeletArgs: r.KubeletExtraArgs, ignore: r.IgnorePreflightErrors, pullPolicy: r.ImagePullPolicy,
+		Name:          r.Name,
+		CRISocket:     r.CRISocket,
+		Taints:        r.Taints,
+		DefaultTaints: r.Taints == nil,
+		KubeletArgs:   r.KubeletExtraArgs,
+		ignore:        r.IgnorePreflightErrors,
+		pullPolicy:    r.ImagePullPolicy,
 	}
 }
 
 func (c v1beta4Cluster) normal() cluster {
 	n := cluster{
-		networking: c.Networking, version: c.KubernetesVersion, endpoint: c.ControlPlaneEndpoint,
-		certSANs: c.APIServer.CertSANs, certificatesDir: c.CertificatesDir, name: c.ClusterName,
-		externalEtcd: c.Etcd.External,
-		noProxy:      c.Proxy.Disabled, noDNS: c.DNS.Disabled,
+		networking:      c.Networking,
+		version:         c.KubernetesVersion,
+		endpoint:        c.ControlPlaneEndpoint,
+		certSANs:        c.APIServer.CertSANs,
+		certificatesDir: c.CertificatesDir,
+		name:            c.ClusterName,
+		externalEtcd:    c.Etcd.External,
+		noProxy:         c.Proxy.Disabled,
+		noDNS:           c.DNS.Disabled,
 		args: map[string][]Arg{
 			"apiServer": c.APIServer.ExtraArgs, "controllerManager": c.ControllerManager.ExtraArgs, "scheduler": c.Scheduler.ExtraArgs,
 		},

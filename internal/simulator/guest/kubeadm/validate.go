@@ -36,8 +36,11 @@ func (i *Init) complete(c cluster, local apiEndpoint, tool Version) error {
 	if !version.SameMinor(tool) {
 		return fmt.Errorf("the configured Kubernetes version %s does not match this image: kubeadm and kubelet are v%s", version, tool)
 	}
-	i.KubernetesVersion, i.ClusterName, i.CertSANs = version.String(), c.name, c.certSANs
-	i.NoProxy, i.NoDNS = c.noProxy, c.noDNS
+	i.KubernetesVersion = version.String()
+	i.ClusterName = c.name
+	i.CertSANs = c.certSANs
+	i.NoProxy = c.noProxy
+	i.NoDNS = c.noDNS
 	if i.ClusterName == "" {
 		i.ClusterName = "kubernetes"
 	}
@@ -93,7 +96,10 @@ func (j *Join) complete(d discovery, cp *joinControlPlane, tool Version) error {
 		return errors.New("discovery: bootstrapToken or file must be set")
 	}
 	t := d.BootstrapToken
-	j.Token, j.TLSToken, j.CACertHashes, j.SkipCACheck = t.Token, d.TLSBootstrapToken, t.CACertHashes, t.UnsafeSkipCAVerification
+	j.Token = t.Token
+	j.TLSToken = d.TLSBootstrapToken
+	j.CACertHashes = t.CACertHashes
+	j.SkipCACheck = t.UnsafeSkipCAVerification
 	if j.TLSToken == "" {
 		j.TLSToken = j.Token
 	}
@@ -103,7 +109,8 @@ func (j *Join) complete(d discovery, cp *joinControlPlane, tool Version) error {
 		}
 	}
 	if len(j.CACertHashes) == 0 && !j.SkipCACheck {
-		return errors.New("discovery.bootstrapToken.caCertHashes: Invalid value: \"\": using token-based discovery without caCertHashes can be unsafe. Set unsafeSkipCAVerification as true in your kubeadm config file to continue")
+		return errors.New("discovery.bootstrapToken.caCertHashes: Invalid value: \"\": using token-based discovery without " +
+			"caCertHashes can be unsafe. Set unsafeSkipCAVerification as true in your kubeadm config file to continue")
 	}
 	for _, hash := range j.CACertHashes {
 		if !hashPattern.MatchString(hash) {

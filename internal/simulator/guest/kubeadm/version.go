@@ -30,7 +30,7 @@ func ParseVersion(text string) (Version, error) {
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
 
-// MinorString is the version without its patch level.
+// MinorString returns the version without its patch level.
 func (v Version) MinorString() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
 // SameMinor tells whether two versions are of one minor release.

@@ -121,7 +121,8 @@ func workloadProblems(o *Object) field.ErrorList {
 	case w.selector == nil || w.selector.Empty():
 		return field.ErrorList{field.Required(spec.Child("selector"), "")}
 	case !w.selector.Matches(labelSet(w.template.Labels)):
-		return field.ErrorList{field.Invalid(spec.Child("template", "metadata", "labels"), w.template.Labels, "`selector` does not match template `labels`")}
+		return field.ErrorList{field.Invalid(spec.Child("template", "metadata", "labels"),
+			w.template.Labels, "`selector` does not match template `labels`")}
 	case len(w.template.Spec.Containers) == 0:
 		return field.ErrorList{field.Required(spec.Child("template", "spec", "containers"), "")}
 	}
@@ -141,7 +142,8 @@ func (r *request) decodes(o *Object) error {
 	}
 	strict, err := strictjson.UnmarshalStrict(raw, typed)
 	if err != nil {
-		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", r.kind.Kind, r.kind.Version, r.kind.Kind, err))
+		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v",
+			r.kind.Kind, r.kind.Version, r.kind.Kind, err))
 	}
 	if len(strict) > 0 && r.http.URL.Query().Get("fieldValidation") == "Strict" {
 		words := make([]string, len(strict))

@@ -53,7 +53,7 @@ func (s *Store) Token(id string) (Token, bool) {
 	return s.token(o)
 }
 
-// tokens are all bootstrap tokens that are good now.
+// tokens returns all bootstrap tokens that are good now.
 func (s *Store) tokens() []Token {
 	var all []Token
 	secrets, _ := s.List(Secrets, "kube-system")

@@ -104,6 +104,7 @@ func (r *request) deleteOptions() (metav1.DeleteOptions, error) {
 func unsupported(media string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
-		Message: fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: application/json, application/yaml; got %q", media),
+		Message: fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: "+
+			"application/json, application/yaml; got %q", media),
 	}}
 }

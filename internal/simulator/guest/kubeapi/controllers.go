@@ -85,7 +85,9 @@ func (p *pass) run() {
 // look reads nodes and pods again after a controller changed them.
 func (p *pass) look() {
 	p.nodes, _ = p.List(Nodes, "")
-	p.pods, p.pending, p.networks = map[string][]*Object{}, nil, map[string]bool{}
+	p.pods = map[string][]*Object{}
+	p.pending = nil
+	p.networks = map[string]bool{}
 	all, _ := p.List(Pods, "")
 	for _, pod := range all {
 		node := textAt(pod, "spec", "nodeName")
@@ -213,7 +215,7 @@ func (p *pass) signClusterInfo() {
 	}
 }
 
-// ClusterInfo is the kubeconfig that discovery publishes.
+// ClusterInfo returns the kubeconfig that discovery publishes.
 func ClusterInfo(endpoint string, ca []byte) string {
 	return fmt.Sprintf(`apiVersion: v1
 clusters:

@@ -26,7 +26,7 @@ type Kind struct {
 	Status bool
 }
 
-// Resource is the key under which objects of the kind are stored. Versions of
+// Resource returns the key under which objects of the kind are stored. Versions of
 // one kind share it.
 func (k Kind) Resource() schema.GroupResource {
 	return schema.GroupResource{Group: k.Group, Resource: k.Plural}
@@ -99,8 +99,11 @@ func parseBuiltIn() []Kind {
 		for _, word := range words[1:] {
 			parts := append(strings.Split(word, ":"), "", "")
 			k := Kind{
-				GroupVersionKind: gv.WithKind(parts[0]), Plural: parts[1], Singular: strings.ToLower(parts[0]),
-				Namespaced: strings.Contains(parts[2], "n"), Status: strings.Contains(parts[2], "s"),
+				GroupVersionKind: gv.WithKind(parts[0]),
+				Plural:           parts[1],
+				Singular:         strings.ToLower(parts[0]),
+				Namespaced:       strings.Contains(parts[2], "n"),
+				Status:           strings.Contains(parts[2], "s"),
 			}
 			if parts[3] != "" {
 				k.Short = []string{parts[3]}
@@ -141,7 +144,7 @@ func (s *Store) kind(gv schema.GroupVersion, plural string) (Kind, bool) {
 	return Kind{}, false
 }
 
-// definedKinds are the served versions of a custom resource definition.
+// definedKinds returns the served versions of a custom resource definition.
 func definedKinds(definition *Object) []Kind {
 	spec, _ := definition.Object["spec"].(map[string]any)
 	names, _ := spec["names"].(map[string]any)
@@ -172,14 +175,17 @@ func definedKinds(definition *Object) []Kind {
 		_, status := subresources["status"]
 		kinds = append(kinds, Kind{
 			GroupVersionKind: schema.GroupVersionKind{Group: group, Version: name, Kind: kind},
-			Plural:           plural, Singular: singular, Short: short,
-			Namespaced: spec["scope"] == "Namespaced", Status: status,
+			Plural:           plural,
+			Singular:         singular,
+			Short:            short,
+			Namespaced:       spec["scope"] == "Namespaced",
+			Status:           status,
 		})
 	}
 	return kinds
 }
 
-// resourceList is the discovery document of one group version.
+// resourceList returns the discovery document of one group version.
 func resourceList(gv schema.GroupVersion, kinds []Kind) *metav1.APIResourceList {
 	list := &metav1.APIResourceList{
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
@@ -190,8 +196,12 @@ func resourceList(gv schema.GroupVersion, kinds []Kind) *metav1.APIResourceList 
 			continue
 		}
 		list.APIResources = append(list.APIResources, metav1.APIResource{
-			Name: k.Plural, SingularName: k.Singular, Namespaced: k.Namespaced, Kind: k.Kind, ShortNames: k.Short,
-			Verbs: metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"},
+			Name:         k.Plural,
+			SingularName: k.Singular,
+			Namespaced:   k.Namespaced,
+			Kind:         k.Kind,
+			ShortNames:   k.Short,
+			Verbs:        metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"},
 		})
 		if k.Status {
 			list.APIResources = append(list.APIResources, metav1.APIResource{
@@ -200,14 +210,19 @@ func resourceList(gv schema.GroupVersion, kinds []Kind) *metav1.APIResourceList 
 		}
 		if k.Resource() == Pods {
 			list.APIResources = append(list.APIResources, metav1.APIResource{
-				Name: "pods/eviction", Namespaced: true, Group: "policy", Version: "v1", Kind: "Eviction", Verbs: metav1.Verbs{"create"},
+				Name:       "pods/eviction",
+				Namespaced: true,
+				Group:      "policy",
+				Version:    "v1",
+				Kind:       "Eviction",
+				Verbs:      metav1.Verbs{"create"},
 			})
 		}
 	}
 	return list
 }
 
-// groupList is the discovery document of all named groups.
+// groupList returns the discovery document of all named groups.
 func groupList(kinds []Kind) *metav1.APIGroupList {
 	versions := map[string][]string{}
 	for _, k := range kinds {

@@ -211,7 +211,8 @@ func (p *pass) mirror(node *Object, kubelet Kubelet) {
 		if _, err := p.Get(Pods, pod.Namespace, pod.Name); err == nil {
 			continue
 		}
-		pod.APIVersion, pod.Kind = "v1", "Pod"
+		pod.APIVersion = "v1"
+		pod.Kind = "Pod"
 		if pod.Annotations == nil {
 			pod.Annotations = map[string]string{}
 		}

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// openAPI answers what kubectl reads before it writes: which groups there are,
+// openAPI serves the documents that kubectl reads before a write: which groups there are,
 // and that the server validates fields itself. There are no schemas.
 func openAPI(path string, kinds []Kind) any {
 	rest, ok := strings.CutPrefix(path, "/openapi/v3")

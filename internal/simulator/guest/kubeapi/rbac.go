@@ -25,7 +25,7 @@ type attributes struct {
 	nonResource string
 }
 
-// allowed answers whether RBAC lets a user do something.
+// allowed reports whether RBAC lets a user do something.
 func (s *Store) allowed(u User, a attributes) bool {
 	if u.in("system:masters") {
 		return true

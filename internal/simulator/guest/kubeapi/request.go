@@ -23,7 +23,7 @@ type request struct {
 	sub       string
 }
 
-// verb is the request's verb in RBAC's words.
+// verb returns the request's verb in RBAC's words.
 func (r *request) verb() string {
 	switch r.http.Method {
 	case http.MethodPost:
@@ -122,7 +122,7 @@ func (r *request) selected() (func(*Object) bool, error) {
 // fieldsOf reads an object's fields by path.
 type fieldsOf struct{ o *Object }
 
-// Has is part of fields.Fields: a path that leads nowhere reads as empty.
+// Has is part of fields.Fields: an unknown path reads as empty.
 func (f fieldsOf) Has(string) bool { return true }
 
 // Get reads the field at a path.
@@ -218,7 +218,8 @@ func (r *request) change(next func(old *Object) (*Object, error)) (*Object, erro
 			return err
 		}
 		if v := n.GetResourceVersion(); v != "" && v != o.GetResourceVersion() {
-			return apierrors.NewConflict(r.kind.Resource(), r.name, fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
+			return apierrors.NewConflict(r.kind.Resource(), r.name,
+				fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
 		}
 		if u := n.GetUID(); u != "" && u != o.GetUID() {
 			return apierrors.NewConflict(r.kind.Resource(), r.name, errPrecondition)

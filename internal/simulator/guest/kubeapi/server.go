@@ -30,7 +30,7 @@ func NewServer(store *Store, clientCAs *x509.CertPool, release string, healthy f
 	return &Server{store: store, clientCAs: clientCAs, release: release, healthy: healthy}
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	user, ok := s.authenticate(r)
 	if !ok {
@@ -80,8 +80,14 @@ func first(path string) string {
 func (s *Server) serveVersion(w http.ResponseWriter) {
 	parts := append(strings.Split(strings.TrimPrefix(s.release, "v"), "."), "", "")
 	reply(w, http.StatusOK, version.Info{
-		Major: parts[0], Minor: parts[1], GitVersion: s.release, GitCommit: "simulated", GitTreeState: "clean",
-		GoVersion: "go", Compiler: "gc", Platform: "linux/amd64",
+		Major:        parts[0],
+		Minor:        parts[1],
+		GitVersion:   s.release,
+		GitCommit:    "simulated",
+		GitTreeState: "clean",
+		GoVersion:    "go",
+		Compiler:     "gc",
+		Platform:     "linux/amd64",
 	})
 }
 
@@ -94,7 +100,7 @@ func (s *Server) serveHealth(w http.ResponseWriter, path string) {
 	_, _ = w.Write([]byte("ok"))
 }
 
-// discover answers the discovery documents. Only who is authenticated may
+// discover serves the discovery documents. Only who is authenticated may
 // read them, as the default roles have it.
 func (s *Server) discover(w http.ResponseWriter, path string, user User) bool {
 	words := strings.Split(strings.TrimPrefix(path, "/"), "/")
@@ -163,7 +169,13 @@ func (s *Server) route(r *http.Request, path string, user User) (*request, error
 	}
 	known := false
 	req.kind, known = s.store.kind(gv, plural)
-	a := attributes{verb: req.verb(), group: gv.Group, resource: plural, namespace: req.namespace, name: req.name}
+	a := attributes{
+		verb:      req.verb(),
+		group:     gv.Group,
+		resource:  plural,
+		namespace: req.namespace,
+		name:      req.name,
+	}
 	if plural == "namespaces" && req.name != "" {
 		a.namespace = req.name
 	}
@@ -180,7 +192,8 @@ func (s *Server) route(r *http.Request, path string, user User) (*request, error
 }
 
 func noSuchPath() error {
-	return apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "the server could not find the requested resource", 0, false)
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, "",
+		schema.GroupResource{}, "", "the server could not find the requested resource", 0, false)
 }
 
 func forbidden(user User, a attributes) error {
@@ -217,7 +230,7 @@ func reply(w http.ResponseWriter, code int, doc any) {
 	_ = json.NewEncoder(w).Encode(doc) // a client that went away needs no answer
 }
 
-// fail answers with a Status.
+// fail responds with a Status.
 func fail(w http.ResponseWriter, err error) {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

@@ -45,7 +45,13 @@ func (r *request) watch(w http.ResponseWriter) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	stream := &watchStream{request: r, encoder: json.NewEncoder(w), flush: http.NewResponseController(w), seen: map[string]bool{}, selected: selected}
+	stream := &watchStream{
+		request:  r,
+		encoder:  json.NewEncoder(w),
+		flush:    http.NewResponseController(w),
+		seen:     map[string]bool{},
+		selected: selected,
+	}
 	if send {
 		for _, o := range initial {
 			if selected(o) {

@@ -56,7 +56,10 @@ func (w workload) pod(name string, owner *Object) *Object {
 	p := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: w.object.GetNamespace(), Annotations: w.template.Annotations, Labels: map[string]string{},
+			Name:            name,
+			Namespace:       w.object.GetNamespace(),
+			Annotations:     w.template.Annotations,
+			Labels:          map[string]string{},
 			OwnerReferences: []metav1.OwnerReference{controllerOf(owner)},
 		},
 		Spec:   *w.template.Spec.DeepCopy(),
@@ -72,8 +75,12 @@ func (w workload) pod(name string, owner *Object) *Object {
 func controllerOf(owner *Object) metav1.OwnerReference {
 	yes := true
 	return metav1.OwnerReference{
-		APIVersion: owner.GetAPIVersion(), Kind: owner.GetKind(), Name: owner.GetName(), UID: owner.GetUID(),
-		Controller: &yes, BlockOwnerDeletion: &yes,
+		APIVersion:         owner.GetAPIVersion(),
+		Kind:               owner.GetKind(),
+		Name:               owner.GetName(),
+		UID:                owner.GetUID(),
+		Controller:         &yes,
+		BlockOwnerDeletion: &yes,
 	}
 }
 

@@ -173,5 +173,5 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// Addr is the simulated endpoint.
+// Addr returns the simulated endpoint.
 func (l *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(l.at) }

@@ -50,7 +50,7 @@ func NewProxy(reach Reach, listen string) (*Proxy, error) {
 	return p, nil
 }
 
-// URL is what goes into HTTPS_PROXY or a proxy-url.
+// URL returns the value for HTTPS_PROXY or a proxy-url.
 func (p *Proxy) URL() string { return p.url }
 
 // Close stops the proxy. Connections that reached a guest are the guest's.
@@ -59,7 +59,7 @@ func (p *Proxy) Close() {
 	p.served.Wait()
 }
 
-// ServeHTTP answers CONNECT requests for addresses of the simulated network.
+// ServeHTTP serves CONNECT requests for addresses of the simulated network.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
 		http.Error(w, "this proxy leads into the simulated network: CONNECT only", http.StatusMethodNotAllowed)

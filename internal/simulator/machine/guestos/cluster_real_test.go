@@ -76,17 +76,23 @@ func newCluster(t *testing.T, version string) *cluster {
 
 const endpoint = "10.10.128.20"
 
-// node is one of the cluster at an address of its network. What a joining one
+// node returns one of the cluster at an address of its network. What a joining one
 // needs is the caller's to add.
 func (c *cluster) node(name string, role bootstrap.Role, address string) bootstrap.Node {
 	node := bootstrap.Node{
-		ClusterName: "real", Name: name, InstanceID: "42000000-0000-4000-8000-" + fmt.Sprintf("%012x", len(name)*1000+int(name[len(name)-1])),
-		Role: role, KubernetesVersion: c.version,
-		Address: netip.MustParsePrefix(address + "/24"), Gateway: netip.MustParseAddr("10.10.128.1"),
+		ClusterName:       "real",
+		Name:              name,
+		InstanceID:        "42000000-0000-4000-8000-" + fmt.Sprintf("%012x", len(name)*1000+int(name[len(name)-1])),
+		Role:              role,
+		KubernetesVersion: c.version,
+		Address:           netip.MustParsePrefix(address + "/24"),
+		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		// It refuses whoever asks; CoreDNS does not start without one.
 		Nameservers: []netip.Addr{netip.MustParseAddr("10.10.128.53")},
-		Endpoint:    netip.MustParseAddr(endpoint), PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12",
-		NodeLabels: map[string]string{"topology.kubernetes.io/zone": "zone-a"},
+		Endpoint:    netip.MustParseAddr(endpoint),
+		PodCIDR:     "192.168.0.0/16",
+		ServiceCIDR: "10.96.0.0/12",
+		NodeLabels:  map[string]string{"topology.kubernetes.io/zone": "zone-a"},
 	}
 	if role == bootstrap.FirstControlPlane {
 		node.Authorities = c.authorities
@@ -116,7 +122,12 @@ func (c *cluster) powerOn(name string) {
 		copied[key] = value
 	}
 	c.PowerOn(guest.VM{
-		ID: "vm-" + name, Name: name, UUID: name, Network: "nodes", KubernetesVersion: c.version, GuestInfo: copied,
+		ID:                "vm-" + name,
+		Name:              name,
+		UUID:              name,
+		Network:           "nodes",
+		KubernetesVersion: c.version,
+		GuestInfo:         copied,
 		Report: func(changes map[string]string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -130,7 +141,8 @@ func (c *cluster) powerOn(name string) {
 		SetNetwork: func(ips []netip.Addr, hostname string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.addresses[name], c.hostnames[name] = ips, hostname
+			c.addresses[name] = ips
+			c.hostnames[name] = hostname
 		},
 	})
 }
@@ -217,8 +229,10 @@ func (c *cluster) awaitJoined(name string) {
 func ipv6(node bootstrap.Node) bootstrap.Node {
 	last := node.Address.Addr().As4()[3]
 	node.Address = netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::%d/64", last))
-	node.Gateway, node.Endpoint = netip.MustParseAddr("2001:db8:1::1"), netip.MustParseAddr("2001:db8:1::20")
+	node.Gateway = netip.MustParseAddr("2001:db8:1::1")
+	node.Endpoint = netip.MustParseAddr("2001:db8:1::20")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:1::53")}
-	node.PodCIDR, node.ServiceCIDR = "fd00:10::/56", "fd00:20::/112"
+	node.PodCIDR = "fd00:10::/56"
+	node.ServiceCIDR = "fd00:20::/112"
 	return node
 }

@@ -82,50 +82,69 @@ const (
 )
 
 var exceptions = []Exception{
-	{KubeletFlag, "--cgroup-driver", "cgroupfs", noSystemd + "nothing can be asked for a cgroup. kubeadm's configuration says systemd, as on a real node."},
-	{KubeletFlag, "--eviction-hard", "memory.available<100Mi", oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
+	{KubeletFlag, "--cgroup-driver", "cgroupfs",
+		noSystemd + "nothing can be asked for a cgroup. kubeadm's configuration says systemd, as on a real node."},
+	{KubeletFlag, "--eviction-hard", "memory.available<100Mi",
+		oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
 	{KubeletFlag, "--image-gc-high-threshold", "100", oneDisk + "kubelet would remove images because the host's file system is full."},
 
-	{ContainerdSetting, "restrict_oom_score_adj", "true", "The host's root may lack CAP_SYS_RESOURCE, as where the simulator runs in a container: then runc fails to start what is to be killed later than others. Where root has it, this changes nothing."},
+	{ContainerdSetting, "restrict_oom_score_adj", "true",
+		"The host's root may lack CAP_SYS_RESOURCE, as where the simulator runs in a container: then runc fails to start " +
+			"what is to be killed later than others. Where root has it, this changes nothing."},
 
-	{KubeadmFlag, "--ignore-preflight-errors", "HTTPProxyCIDR", "Before 1.31 this check writes an IPv4 address in brackets, which net/url refuses since Go 1.25; released ones were built by an older Go. All else that it could say is a warning."},
+	{KubeadmFlag, "--ignore-preflight-errors", "HTTPProxyCIDR",
+		"Before 1.31 this check writes an IPv4 address in brackets, which net/url refuses since Go 1.25; released ones were " +
+			"built by an older Go. All else that it could say is a warning."},
 
-	{KubeProxySetting, "conntrack.maxPerCore", "0", sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it cannot set it. 0 leaves it alone."},
+	{KubeProxySetting, "conntrack.maxPerCore", "0",
+		sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it " +
+			"cannot set it. 0 leaves it alone."},
 
-	{KernelSetting, "vm/overcommit_memory", "1", sharedKernel + "kubelet sets this for the whole host. It reads what it wants to read; the host's stays as it is."},
+	{KernelSetting, "vm/overcommit_memory", "1",
+		sharedKernel + "kubelet sets this for the whole host. It reads what it wants to read; the host's stays as it is."},
 	{KernelSetting, "kernel/panic", "10", sharedKernel + "as vm/overcommit_memory."},
 	{KernelSetting, "kernel/panic_on_oops", "1", sharedKernel + "as vm/overcommit_memory."},
 
 	{OwnFile, bootID, "", sharedKernel + "it would be the same after a power cycle, and kubelet would not notice the reboot."},
 	{OwnFile, swaps, "", sharedKernel + "swap is the host's, and kubeadm would have it switched off."},
 
-	{ReadOnly, "/proc/sys", "", sharedKernel + "nothing in the machine may change the host. /proc/sys/net belongs to the machine's network namespace and stays writable."},
+	{ReadOnly, "/proc/sys", "", sharedKernel +
+		"nothing in the machine may change the host. /proc/sys/net belongs to the machine's network namespace and stays writable."},
 	{ReadOnly, "/proc/sysrq-trigger", "", sharedKernel + "it would restart the host."},
 	{ReadOnly, "/proc/irq", "", sharedKernel + "the host's interrupts."},
 	{ReadOnly, "/proc/bus", "", sharedKernel + "the host's devices."},
 	{ReadOnly, "/proc/fs", "", sharedKernel + "the host's file systems."},
 	{ReadOnly, "/sys", "", sharedKernel + "the host's devices and modules. Control groups are mounted into it writable."},
 
-	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
+	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what " +
+		"the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
 	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},
 	{Shared, "/proc/uptime and the clock", "", sharedKernel + "cloud-init tells how long the host is up."},
-	{Shared, "/proc/cmdline and kernel modules", "", sharedKernel + "it was started with the host's arguments, and a module that the host has not loaded is not there: modprobe says so in the log of the bootstrap."},
+	{Shared, "/proc/cmdline and kernel modules", "",
+		sharedKernel + "it was started with the host's arguments, and a module that the host has not loaded is not there: " +
+			"modprobe says so in the log of the bootstrap."},
 	{Shared, "block devices", "", "There are none: the disk is a directory of the host, and df tells of the host's file system."},
-	{Shared, "version of control groups", "", sharedKernel + "with version 1, kubelet and kubeadm warn on every node that it is in maintenance mode."},
+	{Shared, "version of control groups", "",
+		sharedKernel + "with version 1, kubelet and kubeadm warn on every node that it is in maintenance mode."},
 	{Shared, "/dev/kmsg", "", sharedKernel + "kubelet reads there who was killed for want of memory, and sees other machines' too."},
 	{Shared, "fs.inotify", "", sharedKernel + "its limits count for root of all machines together."},
 	{Shared, "image registries", "", "The simulated network leads to one registry only. containerd asks it for the images of every other."},
 
 	{Capability, "CAP_SYS_MODULE", "", sharedKernel + "a module would be loaded into the host."},
-	{Capability, "CAP_SYS_BOOT", "", sharedKernel + "another kernel could be started in place of the host's. The machine is switched off and on from outside."},
+	{Capability, "CAP_SYS_BOOT", "", sharedKernel +
+		"another kernel could be started in place of the host's. The machine is switched off and on from outside."},
 	{Capability, "CAP_SYS_TIME", "", sharedKernel + "the clock is the host's."},
 	{Capability, "CAP_SYS_RAWIO", "", sharedKernel + "ports and memory are the host's."},
 
 	{Tool, "kubeadm", "", "Adds the kubeadm flags and kube-proxy settings of this table, then becomes the real one."},
-	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what units say about sandboxes is without effect."},
+	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the " +
+		"verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what " +
+		"units say about sandboxes is without effect."},
 	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
-	{Tool, "systemd-timesyncd", "", sharedKernel + "the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
-	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware, in /sys/class/dmi/id too where the kernel has it."},
+	{Tool, "systemd-timesyncd", "", sharedKernel +
+		"the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
+	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware, in " +
+		"/sys/class/dmi/id too where the kernel has it."},
 	{Tool, "vmware-rpctool", "", "Speaks to the simulated hypervisor through a socket in place of the back door."},
 	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
 	{Tool, "udevadm", "", noSystemd + "devices are there from the start, so there is nothing to do."},

@@ -19,13 +19,14 @@ func readFirmware(root string) (firmware, error) {
 	return firmware{strings.TrimSpace(string(text))}, err
 }
 
-// files are those of /sys/class/dmi/id.
+// files returns those of /sys/class/dmi/id.
 func (f firmware) files() map[string]string {
 	return map[string]string{
 		"sys_vendor": "VMware, Inc.", "product_name": "VMware7,1", "product_version": "None",
 		"product_uuid": f.uuid, "product_serial": "VMware-" + f.uuid, "product_family": "", "product_sku": "",
 		"board_vendor": "Intel Corporation", "board_name": "440BX Desktop Reference Platform", "board_version": "None", "board_serial": "None",
-		"chassis_vendor": "No Enclosure", "chassis_type": "1", "chassis_version": "N/A", "chassis_serial": "None", "chassis_asset_tag": "No Asset Tag",
+		"chassis_vendor": "No Enclosure", "chassis_type": "1", "chassis_version": "N/A",
+		"chassis_serial": "None", "chassis_asset_tag": "No Asset Tag",
 		"bios_vendor": "VMware, Inc.", "bios_version": "VMW71.00V", "bios_date": "01/01/2024",
 	}
 }
@@ -33,14 +34,15 @@ func (f firmware) files() map[string]string {
 // keywords are dmidecode's names of these files.
 var keywords = map[string]string{
 	"system-manufacturer": "sys_vendor", "system-product-name": "product_name", "system-version": "product_version",
-	"system-uuid": "product_uuid", "system-serial-number": "product_serial", "system-family": "product_family", "system-sku-number": "product_sku",
+	"system-uuid": "product_uuid", "system-serial-number": "product_serial",
+	"system-family": "product_family", "system-sku-number": "product_sku",
 	"baseboard-manufacturer": "board_vendor", "baseboard-product-name": "board_name", "baseboard-version": "board_version",
 	"baseboard-serial-number": "board_serial", "chassis-manufacturer": "chassis_vendor", "chassis-type": "chassis_type",
 	"chassis-version": "chassis_version", "chassis-serial-number": "chassis_serial", "chassis-asset-tag": "chassis_asset_tag",
 	"bios-vendor": "bios_vendor", "bios-version": "bios_version", "bios-release-date": "bios_date",
 }
 
-// dmidecode answers the one question that programs ask of it, --string.
+// dmidecode answers the one query that programs ask of it, --string.
 func (f firmware) dmidecode(arguments []string, stdout, stderr io.Writer) int {
 	var keyword string
 	for i := 0; i < len(arguments); i++ {

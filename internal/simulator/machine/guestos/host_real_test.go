@@ -20,7 +20,8 @@ import (
 type host map[string]string
 
 // volatile are settings and counters that change by themselves.
-var volatile = regexp.MustCompile(`^/proc/sys/(kernel/(random|ns_last_pid|pty|sched_domain|perf|spl)|fs/(dentry-state|inode|file-nr|aio-nr|quota|inotify/|pipe)|net|dev/cdrom)`)
+var volatile = regexp.MustCompile(`^/proc/sys/(kernel/(random|ns_last_pid|pty|sched_domain|perf|spl)|` +
+	`fs/(dentry-state|inode|file-nr|aio-nr|quota|inotify/|pipe)|net|dev/cdrom)`)
 
 func observeHost(t *testing.T) host {
 	t.Helper()
@@ -33,11 +34,13 @@ func observeHost(t *testing.T) host {
 		return nil
 	})
 	// Of the network, what machines set in theirs.
-	for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding", "bridge/bridge-nf-call-iptables", "netfilter/nf_conntrack_max"} {
+	for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding",
+		"bridge/bridge-nf-call-iptables", "netfilter/nf_conntrack_max"} {
 		content, _ := os.ReadFile("/proc/sys/net/" + name)
 		seen[name] = string(content)
 	}
-	for _, name := range []string{"/proc/swaps", "/proc/modules", "/proc/sys/kernel/hostname", "/sys/module/nf_conntrack/parameters/hashsize"} {
+	for _, name := range []string{"/proc/swaps", "/proc/modules", "/proc/sys/kernel/hostname",
+		"/sys/module/nf_conntrack/parameters/hashsize"} {
 		content, _ := os.ReadFile(name)
 		seen[name] = string(content)
 	}
@@ -51,7 +54,8 @@ func observeHost(t *testing.T) host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{"/etc", "/usr/local", "/opt", "/usr/lib/systemd", "/usr/sbin", "/var/lib/cloud", "/var/lib/kubelet", "/var/lib/containerd", "/run", "/dev", "/usr/lib/cni", binaries} {
+	for _, dir := range []string{"/etc", "/usr/local", "/opt", "/usr/lib/systemd",
+		"/usr/sbin", "/var/lib/cloud", "/var/lib/kubelet", "/var/lib/containerd", "/run", "/dev", "/usr/lib/cni", binaries} {
 		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return nil //nolint:nilerr // what is gone is found missing
@@ -67,7 +71,7 @@ func observeHost(t *testing.T) host {
 	return seen
 }
 
-// mounts are the host's, without those of other tests.
+// mounts returns the host's, without those of other tests.
 func mounts(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile("/proc/self/mountinfo")
@@ -116,7 +120,8 @@ func TestRealHostIsUntouched(t *testing.T) {
 	}
 	for _, command := range []string{
 		"echo 5 >/proc/sys/kernel/pid_max", "echo b >/proc/sysrq-trigger", "sysctl -w kernel.shmmni=5", "echo 1 >/sys/kernel/mm/ksm/run",
-		"mount -o remount,rw /proc/sys/kernel/pid_max", "systemctl start no-such", "echo >>/usr/local/bin/kubelet", "echo >>/usr/local/libexec/gantry/kubeadm", "rm /run/vmware/vmware.sock",
+		"mount -o remount,rw /proc/sys/kernel/pid_max", "systemctl start no-such",
+		"echo >>/usr/local/bin/kubelet", "echo >>/usr/local/libexec/gantry/kubeadm", "rm /run/vmware/vmware.sock",
 	} {
 		if output, err := c.try("cp1", "sh", "-c", command); err == nil {
 			t.Errorf("%s was let: %s", command, output)

@@ -15,7 +15,8 @@ var copied = []string{
 	"default/useradd", "deluser.conf", "ethertypes", "gai.conf", "host.conf", "iproute2", "issue", "ld.so.cache", "ld.so.conf",
 	"ld.so.conf.d", "locale.alias", "localtime", "login.defs", "lsb-release", "modprobe.d", "networks", "nsswitch.conf", "os-release",
 	"pam.conf", "pam.d", "profile", "protocols", "python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "rpc",
-	"security", "services", "shells", "skel", "ssh/moduli", "ssl/certs", "ssl/openssl.cnf", "subgid", "subuid", "sudoers", "terminfo", "timezone", "xattr.conf",
+	"security", "services", "shells", "skel", "ssh/moduli", "ssl/certs",
+	"ssl/openssl.cnf", "subgid", "subuid", "sudoers", "terminfo", "timezone", "xattr.conf",
 }
 
 // directories of /etc, and elsewhere, that are there though nothing is in them.
@@ -30,7 +31,7 @@ type file struct {
 	mode          fs.FileMode
 }
 
-// files are those that depend on the machine or on what a Kubernetes node's
+// files returns those that depend on the machine or on what a Kubernetes node's
 // image comes with.
 func files(config wire.Config) []file {
 	return []file{
@@ -84,7 +85,8 @@ WantedBy=multi-user.target
 `
 
 const kubeletDropIn = `[Service]
-Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf ` +
+	`--kubeconfig=/etc/kubernetes/kubelet.conf"
 Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet

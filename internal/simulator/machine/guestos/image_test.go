@@ -14,7 +14,8 @@ import (
 // Nothing of the host's people gets into the image, least of all passwords.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
-	const passwd = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/bin/false\nalice:x:1000:1000::/home/alice:/bin/bash\nnobody:x:65534:65534::/:/bin/false\nbroken\n"
+	const passwd = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/bin/false\n" +
+		"alice:x:1000:1000::/home/alice:/bin/bash\nnobody:x:65534:65534::/:/bin/false\nbroken\n"
 	const group = "root:x:0:\nsudo:x:27:alice\nalice:x:1000:\n"
 	kept := guestos.SystemAccounts(passwd)
 	if want := "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n"; kept != want {

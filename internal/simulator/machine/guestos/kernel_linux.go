@@ -19,7 +19,8 @@ const ownFiles = "run/gantry/own"
 // takes away what is the host's.
 func mountKernel(root string) error {
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	proc, sys := filepath.Join(root, "proc"), filepath.Join(root, "sys")
+	proc := filepath.Join(root, "proc")
+	sys := filepath.Join(root, "sys")
 	if err := mount("proc", proc, "proc", flags, ""); err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func dropCapabilities() error {
 	return nil
 }
 
-// machineID is an id in the form of /etc/machine-id.
+// machineID returns an id in the form of /etc/machine-id.
 func machineID() string { return strings.ReplaceAll(uuid.NewString(), "-", "") }
 
 func kernelRelease() string {

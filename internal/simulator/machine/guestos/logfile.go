@@ -47,7 +47,8 @@ func (l *logFile) add(line string) {
 		if err != nil {
 			return
 		}
-		l.file, l.size = file, 0
+		l.file = file
+		l.size = 0
 		if info, err := file.Stat(); err == nil {
 			l.size = info.Size()
 		}

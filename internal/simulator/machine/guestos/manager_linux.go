@@ -24,8 +24,12 @@ type manager struct {
 
 func newManager(root string, console *console, reaper *reaper) *manager {
 	return &manager{
-		root: root, console: console, reaper: reaper,
-		units: map[string]*unit{}, services: map[string]*service{}, logs: map[string]*logFile{},
+		root:     root,
+		console:  console,
+		reaper:   reaper,
+		units:    map[string]*unit{},
+		services: map[string]*service{},
+		logs:     map[string]*logFile{},
 	}
 }
 
@@ -66,7 +70,7 @@ func (m *manager) service(name string) *service {
 	return s
 }
 
-// output is where a service writes to: the console if its unit says so, else a
+// output returns a service's output: the console if its unit says so, else a
 // log in /var/log.
 func (m *manager) output(u *unit) (*os.File, error) {
 	base := strings.TrimSuffix(u.Name, ".service")

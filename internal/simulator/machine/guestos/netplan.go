@@ -19,7 +19,8 @@ const netplanFile = "/etc/netplan/50-cloud-init.yaml"
 // applied are the keys of an ethernet that the stand-in has an effect for. What
 // netplan knows beyond them is refused: the machine would look configured and
 // not be.
-var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6", "accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
+var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6",
+	"accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
 
 // networkPlan is what is to be done to the machine's network card.
 type networkPlan struct {
@@ -81,7 +82,7 @@ func planNetwork(document []byte) (networkPlan, error) {
 	return plan, nil
 }
 
-// commands are those of ip(8) that bring the card up. They may run again on a
+// commands returns those of ip(8) that bring the card up. They may run again on a
 // card that is up.
 func (p networkPlan) commands() []string {
 	lines := []string{"link set lo up", "link set " + wire.Interface + " up"}
@@ -102,7 +103,7 @@ func (p networkPlan) commands() []string {
 	return lines
 }
 
-// resolver is /etc/resolv.conf.
+// resolver returns the content of /etc/resolv.conf.
 func (p networkPlan) resolver() string {
 	var text strings.Builder
 	text.WriteString("# Made from " + netplanFile + ".\n")

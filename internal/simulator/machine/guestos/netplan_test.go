@@ -11,7 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/guestos"
 )
 
-// rendered is what cloud-init makes of a node's metadata: its network, wrapped.
+// rendered returns cloud-init's output for a node's metadata: its network, wrapped.
 func rendered(t *testing.T, node bootstrap.Node) []byte {
 	t.Helper()
 	metadata, err := bootstrap.Metadata(node)
@@ -31,10 +31,20 @@ func rendered(t *testing.T, node bootstrap.Node) []byte {
 
 func worker(address, gateway, endpoint string) bootstrap.Node {
 	return bootstrap.Node{
-		ClusterName: "c", Name: "w1", InstanceID: "42000000-0000-4000-8000-000000000001", Role: bootstrap.Worker, KubernetesVersion: "1.34.2",
-		Address: netip.MustParsePrefix(address), Gateway: netip.MustParseAddr(gateway), Endpoint: netip.MustParseAddr(endpoint),
-		Nameservers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, SearchDomains: []string{"example.test"},
-		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", Token: "abcdef.0123456789abcdef", CAHash: "sha256:" + strings.Repeat("0", 64),
+		ClusterName:       "c",
+		Name:              "w1",
+		InstanceID:        "42000000-0000-4000-8000-000000000001",
+		Role:              bootstrap.Worker,
+		KubernetesVersion: "1.34.2",
+		Address:           netip.MustParsePrefix(address),
+		Gateway:           netip.MustParseAddr(gateway),
+		Endpoint:          netip.MustParseAddr(endpoint),
+		Nameservers:       []netip.Addr{netip.MustParseAddr("192.0.2.53")},
+		SearchDomains:     []string{"example.test"},
+		PodCIDR:           "192.168.0.0/16",
+		ServiceCIDR:       "10.96.0.0/12",
+		Token:             "abcdef.0123456789abcdef",
+		CAHash:            "sha256:" + strings.Repeat("0", 64),
 	}
 }
 

@@ -104,6 +104,6 @@ func exitError(status syscall.WaitStatus) error {
 // searchPath is what systemd gives its services.
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// baseEnvironment is all that a service sees unless its unit says more. HOME is
+// baseEnvironment returns all that a service sees unless its unit says more. HOME is
 // not in it: under systemd it is not either.
 func baseEnvironment() []string { return []string{"PATH=" + searchPath, "LANG=C.UTF-8"} }

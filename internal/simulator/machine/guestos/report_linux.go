@@ -27,7 +27,8 @@ func reportNetwork(hypervisor *backdoor, console *console) {
 			complained = true
 			continue
 		}
-		told, complained = now, false
+		told = now
+		complained = false
 	}
 }
 

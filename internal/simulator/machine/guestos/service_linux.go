@@ -43,7 +43,8 @@ const (
 func (s *service) become(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.since = state, time.Now()
+	s.state = state
+	s.since = time.Now()
 }
 
 // status returns the state and the process id of a running service.
@@ -186,8 +187,12 @@ func (s *service) spawn(u *unit, c command, environment []string) (*process, err
 	}
 	defer func() { _ = output.Close() }()
 	return s.manager.reaper.start(execution{
-		Arguments: c.arguments, Environment: environment, Directory: u.WorkingDirectory,
-		Group: s.group(), Limits: u.Limits, OOMScoreAdjust: u.OOMScoreAdjust,
+		Arguments:      c.arguments,
+		Environment:    environment,
+		Directory:      u.WorkingDirectory,
+		Group:          s.group(),
+		Limits:         u.Limits,
+		OOMScoreAdjust: u.OOMScoreAdjust,
 	}, output)
 }
 

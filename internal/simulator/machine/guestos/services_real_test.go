@@ -43,7 +43,8 @@ func TestRealServices(t *testing.T) {
 	if state, _ := c.try("w1", "systemctl", "is-active", "kubelet"); state != "inactive" {
 		t.Errorf("kubelet is %s after reset", state)
 	}
-	if left := c.run("w1", "sh", "-c", "ls /etc/kubernetes; crictl pods -q; mount | grep /var/lib/kubelet || true"); strings.Contains(left, ".conf") || strings.Contains(left, "/var/lib") {
+	left := c.run("w1", "sh", "-c", "ls /etc/kubernetes; crictl pods -q; mount | grep /var/lib/kubelet || true")
+	if strings.Contains(left, ".conf") || strings.Contains(left, "/var/lib") {
 		t.Errorf("reset left\n%s", left)
 	}
 	t.Log(c.run("w1", "kubeadm", "join", endpoint+":6443", "--token", node.Token, "--discovery-token-ca-cert-hash", node.CAHash))
@@ -53,7 +54,13 @@ func TestRealServices(t *testing.T) {
 // A machine that is told nothing boots, and says so on its console.
 func TestRealMachineWithoutGuestinfo(t *testing.T) {
 	c := newCluster(t, "1.34.2")
-	c.PowerOn(guest.VM{ID: "vm-x", Name: "x", UUID: "x", Network: "nodes", KubernetesVersion: "1.34.2"})
+	c.PowerOn(guest.VM{
+		ID:                "vm-x",
+		Name:              "x",
+		UUID:              "x",
+		Network:           "nodes",
+		KubernetesVersion: "1.34.2",
+	})
 	c.await("the end of the boot", time.Minute, func() bool { return strings.Contains(c.state("x").Log, "boot finished") })
 	log := c.state("x").Log
 	for _, want := range []string{"network: no DHCP server answers", "started containerd.service"} {

@@ -49,7 +49,7 @@ func runSystemctl(arguments []string) int {
 	return a.Status
 }
 
-// serve answers systemctl for ever.
+// serve serves systemctl until the machine ends.
 func (m *manager) serve() error {
 	_ = os.Remove(controlSocket)
 	listener, err := net.Listen("unix", controlSocket)

@@ -40,7 +40,7 @@ var places = map[string][]string{
 	"dmidecode":         {"/usr/local/sbin"},  // likewise
 }
 
-// standIns are the links that make this program go by the names of the table's
+// standIns returns the links that make this program go by the names of the table's
 // tools, with their directories.
 func standIns() map[string][]string {
 	links := map[string][]string{}
@@ -84,7 +84,7 @@ func program(name string) func([]string) int {
 	return standin.Applets[name]
 }
 
-// detectVirtualization is systemd-detect-virt.
+// detectVirtualization is the program systemd-detect-virt.
 func detectVirtualization(arguments []string) int {
 	quiet, container := false, false
 	for _, argument := range arguments {

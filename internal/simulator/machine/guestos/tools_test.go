@@ -85,7 +85,8 @@ func TestRPCToolWithoutHypervisor(t *testing.T) {
 	t.Parallel()
 	var stderr strings.Builder
 	tool := guestos.NewBackdoor(filepath.Join(t.TempDir(), "none"))
-	if status := tool.RPCTool([]string{"info-get guestinfo.metadata"}, io.Discard, &stderr); status == 0 || stderr.String() == "No value found" {
+	status := tool.RPCTool([]string{"info-get guestinfo.metadata"}, io.Discard, &stderr)
+	if status == 0 || stderr.String() == "No value found" {
 		t.Errorf("status %d: %s", status, stderr.String())
 	}
 }
@@ -104,7 +105,8 @@ func TestDmidecode(t *testing.T) {
 		{"--type 1", "", 2},
 	} {
 		var stdout strings.Builder
-		if status := guestos.Dmidecode("the-id", strings.Fields(step.arguments), &stdout, io.Discard); status != step.status || stdout.String() != step.stdout {
+		status := guestos.Dmidecode("the-id", strings.Fields(step.arguments), &stdout, io.Discard)
+		if status != step.status || stdout.String() != step.stdout {
 			t.Errorf("dmidecode %s: status %d, %q", step.arguments, status, stdout.String())
 		}
 	}
@@ -115,7 +117,8 @@ func TestKubeadmConfigurationGetsKubeProxysSettings(t *testing.T) {
 	const kubeadm = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n"
 	for name, config := range map[string]string{
 		"without": kubeadm,
-		"with":    kubeadm + "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: nftables\nconntrack:\n  min: 5\n",
+		"with": kubeadm + "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n" +
+			"mode: nftables\nconntrack:\n  min: 5\n",
 	} {
 		changed, err := guestos.WithKubeProxy([]byte(config))
 		if err != nil {

@@ -36,9 +36,14 @@ type unit struct {
 
 func newUnit(name string) *unit {
 	return &unit{
-		Name: name, Type: "simple", Restart: "no", RestartDelay: 100 * time.Millisecond,
-		StartTimeout: 90 * time.Second, StopTimeout: 90 * time.Second, KillMode: "control-group",
-		Limits: map[string]string{},
+		Name:         name,
+		Type:         "simple",
+		Restart:      "no",
+		RestartDelay: 100 * time.Millisecond,
+		StartTimeout: 90 * time.Second,
+		StopTimeout:  90 * time.Second,
+		KillMode:     "control-group",
+		Limits:       map[string]string{},
 	}
 }
 
@@ -181,7 +186,7 @@ func seconds(value string) (time.Duration, error) {
 	return span, nil
 }
 
-// after is a timeout where 0 is none.
+// after returns a timeout's channel; 0 is no timeout.
 func after(span time.Duration) <-chan time.Time {
 	if span <= 0 {
 		return nil

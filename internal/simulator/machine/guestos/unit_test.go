@@ -122,7 +122,8 @@ func TestKubeletCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--node-ip=10.0.0.1", "--node-labels=a=b,c=d", "--config=/var/lib/kubelet/config.yaml", "--cgroup-driver=cgroupfs"} {
+	for _, want := range []string{"--node-ip=10.0.0.1", "--node-labels=a=b,c=d",
+		"--config=/var/lib/kubelet/config.yaml", "--cgroup-driver=cgroupfs"} {
 		if !slices.Contains(arguments, want) {
 			t.Errorf("%s is not among %q", want, arguments)
 		}
@@ -156,7 +157,8 @@ func TestUnitRefusals(t *testing.T) {
 func TestSeconds(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
-		"5": 5 * time.Second, "0": 0, "infinity": 0, "1.5": 1500 * time.Millisecond, "2min 3s": 123 * time.Second, "100ms": 100 * time.Millisecond,
+		"5": 5 * time.Second, "0": 0, "infinity": 0, "1.5": 1500 * time.Millisecond,
+		"2min 3s": 123 * time.Second, "100ms": 100 * time.Millisecond,
 	} {
 		if got, err := guestos.Seconds(text); err != nil || got != want {
 			t.Errorf("%s is %s, %v; want %s", text, got, err, want)

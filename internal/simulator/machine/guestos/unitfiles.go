@@ -77,7 +77,7 @@ func loadUnit(root, name string) (*unit, error) {
 	return u, nil
 }
 
-// environment is what the service's processes see: the base, the unit's own,
+// environment returns that of the service's processes: the base, the unit's own,
 // then that of its files, which may be missing if marked so.
 func (u *unit) environment(root string, base []string) ([]string, error) {
 	all := append(slices.Clone(base), u.Environment...)
@@ -150,7 +150,7 @@ func disable(root, name string) ([]string, error) {
 	return removed, nil
 }
 
-// enablement is what systemctl is-enabled says.
+// enablement returns the output of systemctl is-enabled.
 func enablement(root string, u *unit) string {
 	if links, _ := filepath.Glob(filepath.Join(root, "/etc/systemd/system", "*.wants", u.Name)); len(links) > 0 {
 		return "enabled"

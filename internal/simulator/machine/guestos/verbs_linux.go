@@ -170,7 +170,8 @@ func showProperties(m *manager, a *answer, o order, name string) {
 	if err != nil {
 		values["LoadState"] = "not-found"
 	} else {
-		values["Description"], values["Type"] = u.Description, u.Type
+		values["Description"] = u.Description
+		values["Type"] = u.Type
 		values["UnitFileState"] = enablement(m.root, u)
 	}
 	properties := o.properties

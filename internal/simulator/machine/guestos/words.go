@@ -10,14 +10,16 @@ import (
 func splitWords(text string, specifier func(byte) (string, bool)) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	inWord, quote := false, byte(0)
+	inWord := false
+	quote := byte(0)
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
 		case quote != 0 && c == quote:
 			quote = 0
 		case quote == 0 && (c == '"' || c == '\''):
-			quote, inWord = c, true
+			quote = c
+			inWord = true
 		case quote == 0 && (c == ' ' || c == '\t' || c == '\n'):
 			if inWord {
 				words, inWord = append(words, word.String()), false

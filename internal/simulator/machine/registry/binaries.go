@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// DefaultBinaries is the directory that internal/tools/build-kubernetes builds into.
+// DefaultBinaries returns the directory that internal/tools/build-kubernetes builds into.
 func DefaultBinaries() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -64,7 +64,8 @@ capabilities = ["pull", "resolve"]
 		t.Fatal(err)
 	}
 	d.process = exec.Command("sh", "-euc", first, d.directory)
-	d.process.Stdout, d.process.Stderr = log, log
+	d.process.Stdout = log
+	d.process.Stderr = log
 	d.process.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGKILL,
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS |
@@ -153,7 +154,7 @@ func (d *daemon) inside(command ...string) (string, error) {
 	return string(said), err
 }
 
-// pull is what kubelet does, by the same interface.
+// pull pulls as kubelet does, by the same interface.
 func (d *daemon) pull(image string) (string, error) {
 	return d.inside(d.crictl, "--runtime-endpoint", "unix:///run/containerd/containerd.sock", "--timeout", "5m", "pull", image)
 }

@@ -91,7 +91,8 @@ func (r *reader) Read(buffer []byte) (int, error) {
 	if at == len(parts) {
 		return 0, io.EOF
 	}
-	p, within := parts[at], r.offset-parts[at].start
+	p := parts[at]
+	within := r.offset - parts[at].start
 	var count int
 	if p.path == "" {
 		count = copy(buffer, p.data[within:])
@@ -123,7 +124,8 @@ func (r *reader) use(at int) error {
 	if err != nil {
 		return err
 	}
-	r.file, r.open = file, at
+	r.file = file
+	r.open = at
 	return nil
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
-// lastLayer is where the layer with the programs is.
+// lastLayer returns the layer with the programs.
 func lastLayer(t *testing.T, image v1.Image) string {
 	t.Helper()
 	manifest, err := image.Manifest()

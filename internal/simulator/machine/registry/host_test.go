@@ -117,7 +117,7 @@ func refused(t *testing.T, response *http.Response) (code, message string) {
 	return body.Errors[0].Code, body.Errors[0].Message
 }
 
-// files are what all layers of an image add, later ones over earlier ones. A file is told
+// files returns the content of all layers of an image, later ones over earlier ones. A file is told
 // by its mode and its content (its digest where it is long), a link by what it points to.
 // It fails where something comes before its directory: extraction would need it.
 func files(t *testing.T, image v1.Image) map[string]string {
@@ -132,7 +132,8 @@ func files(t *testing.T, image v1.Image) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		directories, seen := map[string]bool{".": true}, map[string]bool{}
+		directories := map[string]bool{".": true}
+		seen := map[string]bool{}
 		for archive := tar.NewReader(stream); ; {
 			header, err := archive.Next()
 			if errors.Is(err, io.EOF) {

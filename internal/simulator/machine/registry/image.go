@@ -39,7 +39,7 @@ func (i *image) current() error {
 	return nil
 }
 
-// programs are the files of the host that an image of a version is about, by their paths
+// programs returns the files of the host that an image of a version is about, by their paths
 // in it. It fails with fs.ErrNotExist where one is missing.
 func (o Options) programs(recipe Recipe, version string) (map[string]string, error) {
 	programs := map[string]string{}
@@ -73,7 +73,8 @@ func layers(recipe Recipe, programs map[string]string) ([]tree, error) {
 	base.directory("/tmp", fs.ModeSticky|0o777)
 	base.directory("/run", 0o755)
 	base.directory("/root", 0o700)
-	base.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\ntfc-agent:x:1000:1000::/home/tfc-agent:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+	base.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\ntfc-agent:x:1000:1000::/home/tfc-agent:/bin/sh\n"+
+		"nobody:x:65534:65534:nobody:/:/bin/false\n")
 	base.text("/etc/group", "root:x:0:\ntfc-agent:x:1000:\nnogroup:x:65534:\n")
 	base.text("/etc/nsswitch.conf", "hosts: files dns\n")
 	made := []tree{base}
@@ -115,9 +116,11 @@ func makeImage(recipe Recipe, programs map[string]string) (*image, error) {
 	made := &image{}
 	manifest := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
 	config := v1.ConfigFile{
-		Architecture: runtime.GOARCH, OS: "linux", Created: v1.Time{Time: time.Unix(0, 0).UTC()},
-		RootFS: v1.RootFS{Type: "layers"},
-		Config: v1.Config{Env: []string{searchPath}, Entrypoint: recipe.Entrypoint, User: recipe.User, WorkingDir: "/"},
+		Architecture: runtime.GOARCH,
+		OS:           "linux",
+		Created:      v1.Time{Time: time.Unix(0, 0).UTC()},
+		RootFS:       v1.RootFS{Type: "layers"},
+		Config:       v1.Config{Env: []string{searchPath}, Entrypoint: recipe.Entrypoint, User: recipe.User, WorkingDir: "/"},
 	}
 	for _, tree := range trees {
 		archive, err := tree.archive()

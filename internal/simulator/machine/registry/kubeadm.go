@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// KubeadmImages are the images that a cluster of a version of Kubernetes, such as 1.34.2
+// KubeadmImages returns the images that a cluster of a version of Kubernetes, such as 1.34.2
 // or v1.34.2, is made of: what kubeadm of that version, which has to be among the
 // binaries of Options, says. They tell which etcd, coredns and pause belong to it.
 func KubeadmImages(ctx context.Context, binaries, kubernetesVersion string) ([]string, error) {
@@ -35,7 +35,7 @@ func KubeadmImages(ctx context.Context, binaries, kubernetesVersion string) ([]s
 	return images, nil
 }
 
-// PauseImage is the image of a pod's sandbox that belongs to a version of Kubernetes.
+// PauseImage returns the image of a pod's sandbox that belongs to a version of Kubernetes.
 func PauseImage(ctx context.Context, binaries, kubernetesVersion string) (string, error) {
 	images, err := KubeadmImages(ctx, binaries, kubernetesVersion)
 	if err != nil {

@@ -36,7 +36,7 @@ type Recipe struct {
 	Why string
 }
 
-// Recipes is the table of all images.
+// Recipes returns the table of all images.
 func Recipes() []Recipe { return slices.Clone(recipes) }
 
 var (
@@ -53,55 +53,95 @@ var recipes = []Recipe{
 	kubernetes("kube-controller-manager"),
 	kubernetes("kube-scheduler"),
 	{
-		Repository: "registry.k8s.io/kube-proxy", Tags: released, Commands: []string{"kube-proxy"}, Path: "/usr/local/bin/kube-proxy",
-		Tables: true, Why: "iptables is the host's; the image detects which mode the host is in, here it is known",
+		Repository: "registry.k8s.io/kube-proxy",
+		Tags:       released,
+		Commands:   []string{"kube-proxy"},
+		Path:       "/usr/local/bin/kube-proxy",
+		Tables:     true,
+		Why:        "iptables is the host's; the image detects which mode the host is in, here it is known",
 	},
 	{
-		Repository: "registry.k8s.io/etcd", Tags: etcdImages, Commands: []string{"etcd", "etcdctl"}, Path: "/usr/local/bin/etcd",
-		Why: "without etcdutl, which works on a data directory and which no pod runs",
+		Repository: "registry.k8s.io/etcd",
+		Tags:       etcdImages,
+		Commands:   []string{"etcd", "etcdctl"},
+		Path:       "/usr/local/bin/etcd",
+		Why:        "without etcdutl, which works on a data directory and which no pod runs",
 	},
 	{
-		Repository: "registry.k8s.io/coredns/coredns", Tags: released, Commands: []string{"coredns"}, Path: "/coredns",
-		Entrypoint: []string{"/coredns"}, Why: "runs as root: a layer made here carries no capabilities of files, which it needs for port 53 otherwise",
+		Repository: "registry.k8s.io/coredns/coredns",
+		Tags:       released,
+		Commands:   []string{"coredns"},
+		Path:       "/coredns",
+		Entrypoint: []string{"/coredns"},
+		Why:        "runs as root: a layer made here carries no capabilities of files, which it needs for port 53 otherwise",
 	},
 	{
-		Repository: "registry.k8s.io/pause", Tags: pauseImages, StandIn: true, Path: "/pause",
-		Entrypoint: []string{"/pause"}, User: "65535:65535", Why: "pause is written in C and is no Go module",
+		Repository: "registry.k8s.io/pause",
+		Tags:       pauseImages,
+		StandIn:    true,
+		Path:       "/pause",
+		Entrypoint: []string{"/pause"},
+		User:       "65535:65535",
+		Why:        "pause is written in C and is no Go module",
 	},
 	{
-		Repository: "ghcr.io/kube-vip/kube-vip", Tags: released, Commands: []string{"kube-vip"}, Path: "/kube-vip",
-		Entrypoint: []string{"/kube-vip"}, Why: "the program alone: in the mode that is used it runs no other",
+		Repository: "ghcr.io/kube-vip/kube-vip",
+		Tags:       released,
+		Commands:   []string{"kube-vip"},
+		Path:       "/kube-vip",
+		Entrypoint: []string{"/kube-vip"},
+		Why:        "the program alone: in the mode that is used it runs no other",
 	},
 	{
-		Repository: "ghcr.io/flannel-io/flannel", Tags: released, Commands: []string{"flanneld"}, Path: "/opt/bin/flanneld",
-		Entrypoint: []string{"/opt/bin/flanneld"}, Tables: true, IP: true, Shell: true,
-		Why: "iptables, ip and the shell are the host's; without the programs of back ends that are not vxlan",
+		Repository: "ghcr.io/flannel-io/flannel",
+		Tags:       released,
+		Commands:   []string{"flanneld"},
+		Path:       "/opt/bin/flanneld",
+		Entrypoint: []string{"/opt/bin/flanneld"},
+		Tables:     true,
+		IP:         true,
+		Shell:      true,
+		Why:        "iptables, ip and the shell are the host's; without the programs of back ends that are not vxlan",
 	},
 	{
-		Repository: "ghcr.io/flannel-io/flannel-cni-plugin", Tags: cniImages, StandIn: true, Path: "/flannel",
-		Shell: true, Why: "the plug-in's module can't be had where this runs; cp is busybox",
+		Repository: "ghcr.io/flannel-io/flannel-cni-plugin",
+		Tags:       cniImages,
+		StandIn:    true,
+		Path:       "/flannel",
+		Shell:      true,
+		Why:        "the plug-in's module can't be had where this runs; cp is busybox",
 	},
 	{
-		Repository: "docker.io/hashicorp/tfc-agent", Tags: agentImages, StandIn: true, Path: "/home/tfc-agent/bin/idle",
-		Entrypoint: []string{"/home/tfc-agent/bin/idle"}, User: "tfc-agent",
-		Why: "the agent is not public source, and there is no console for it to talk to: it idles",
+		Repository: "docker.io/hashicorp/tfc-agent",
+		Tags:       agentImages,
+		StandIn:    true,
+		Path:       "/home/tfc-agent/bin/idle",
+		Entrypoint: []string{"/home/tfc-agent/bin/idle"},
+		User:       "tfc-agent",
+		Why:        "the agent is not public source, and there is no console for it to talk to: it idles",
 	},
 	{
-		Repository: "docker.io/library/busybox", Tags: shellImages, Entrypoint: []string{"/bin/sh"}, Shell: true,
-		Why: "a workload to look at the network of pods with; it is the host's, of whatever version",
+		Repository: "docker.io/library/busybox",
+		Tags:       shellImages,
+		Entrypoint: []string{"/bin/sh"},
+		Shell:      true,
+		Why:        "a workload to look at the network of pods with; it is the host's, of whatever version",
 	},
 }
 
-// kubernetes is the recipe of a component that is a program and nothing else. kubeadm's
+// kubernetes returns the recipe of a component that is a program and nothing else. kubeadm's
 // static pods call it by its bare name.
 func kubernetes(component string) Recipe {
 	return Recipe{
-		Repository: "registry.k8s.io/" + component, Tags: released, Commands: []string{component}, Path: "/usr/local/bin/" + component,
-		Why: "without the wrapper that redirects logs, which kubeadm doesn't use",
+		Repository: "registry.k8s.io/" + component,
+		Tags:       released,
+		Commands:   []string{component},
+		Path:       "/usr/local/bin/" + component,
+		Why:        "without the wrapper that redirects logs, which kubeadm doesn't use",
 	}
 }
 
-// find answers the recipe of a repository. A mirror is told the host apart from the path;
+// find returns the recipe of a repository. A mirror is told the host apart from the path;
 // without a host, the path alone decides.
 func find(host, path string) (Recipe, bool) {
 	for _, recipe := range recipes {

@@ -39,7 +39,7 @@ type pending struct {
 	image *image
 }
 
-// New answers a registry of what Options name. Single programs may be missing: their
+// New returns a registry of what Options name. Single programs may be missing: their
 // images are not found.
 func New(options Options) (*Registry, error) {
 	if info, err := os.Stat(options.Binaries); err != nil {
@@ -180,7 +180,7 @@ func (r *Registry) slot(key string) *pending {
 	return r.images[key]
 }
 
-// known answers what an image has that was asked for by its tag before. A digest is no way
+// known returns what an image has that was asked for by its tag before. A digest is no way
 // to find an image that was not: only making it tells its digest.
 func (r *Registry) known(digest string, manifest bool) (blob, error) {
 	hash, err := v1.NewHash(digest)

@@ -23,7 +23,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
 )
 
-// binaries is where internal/tools/build-kubernetes leaves what it builds.
+// binaries returns the output directory of internal/tools/build-kubernetes.
 func binaries(t *testing.T) string {
 	t.Helper()
 	dir, err := registry.DefaultBinaries()
@@ -54,7 +54,7 @@ func newReal(t *testing.T) *registry.Registry {
 	return served
 }
 
-// realImages are all that the clusters of all versions here consist of, and what is
+// realImages returns all that the clusters of all versions here consist of, and what is
 // deployed on them.
 func realImages(t *testing.T) []string {
 	t.Helper()
@@ -130,7 +130,7 @@ var (
 	shell = []called{{[]string{"sh", "-c", "cp -f /bin/sh /tmp/copy && test -x /tmp/copy && echo copied"}, `^copied`}}
 )
 
-// calls are what the image of a reference has to be able to run.
+// calls returns the programs that the image of a reference has to run.
 func calls(image string) []called {
 	repository, tag, _ := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
 	version := regexp.QuoteMeta(strings.TrimSuffix(strings.TrimPrefix(tag, "v"), "-0"))
@@ -230,7 +230,8 @@ func TestRealImagesAreNotHeldInMemory(t *testing.T) {
 		return stats.HeapAlloc
 	}
 	runtime.GC()
-	before, highest := heap(), uint64(0)
+	before := heap()
+	highest := uint64(0)
 	done, sampled := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(sampled)

@@ -17,11 +17,13 @@ import (
 // plain are the images that need nothing of the machine that the test runs on.
 var plain = []string{
 	"kube-apiserver:v1.34.2", "kube-controller-manager:v1.34.2", "kube-scheduler:v1.34.2", "etcd:3.6.5-0", "coredns/coredns:v1.12.1",
-	"pause:3.8", "pause:3.9", "pause:3.10", "pause:3.10.1", "kube-vip/kube-vip:v1.0.0", "hashicorp/tfc-agent:1.28.7", "hashicorp/tfc-agent:latest",
+	"pause:3.8", "pause:3.9", "pause:3.10", "pause:3.10.1", "kube-vip/kube-vip:v1.0.0",
+	"hashicorp/tfc-agent:1.28.7", "hashicorp/tfc-agent:latest",
 }
 
 // tooled are those that have programs of the machine in them.
-var tooled = []string{"kube-proxy:v1.34.2", "flannel-io/flannel:v0.27.4", "flannel-io/flannel-cni-plugin:v1.8.0-flannel1", "library/busybox:1"}
+var tooled = []string{"kube-proxy:v1.34.2", "flannel-io/flannel:v0.27.4",
+	"flannel-io/flannel-cni-plugin:v1.8.0-flannel1", "library/busybox:1"}
 
 func needTools(t *testing.T) {
 	t.Helper()
@@ -62,7 +64,8 @@ func TestImagesHold(t *testing.T) {
 		want                    map[string]string
 	}{
 		{image: "kube-apiserver:v1.34.2", want: map[string]string{
-			"/usr/local/bin/kube-apiserver": "755 kube-apiserver-v1.34.2", "/tmp": "1777 directory", "/lib64": "-> usr/lib64", "/usr/lib64": "755 directory",
+			"/usr/local/bin/kube-apiserver": "755 kube-apiserver-v1.34.2",
+			"/tmp":                          "1777 directory", "/lib64": "-> usr/lib64", "/usr/lib64": "755 directory",
 		}},
 		{image: "etcd:3.6.5-0", want: map[string]string{
 			"/usr/local/bin/etcd": "755 etcd-v3.6.5", "/usr/local/bin/etcdctl": "755 etcdctl-v3.6.5",
@@ -165,7 +168,8 @@ func TestUnknown(t *testing.T) {
 		{"/v1/", "UNSUPPORTED", "/v2/"},
 	} {
 		response := h.request(http.MethodGet, c.target)
-		if code, message := refused(t, response); response.StatusCode != http.StatusNotFound || code != c.code || !strings.Contains(message, c.message) {
+		code, message := refused(t, response)
+		if response.StatusCode != http.StatusNotFound || code != c.code || !strings.Contains(message, c.message) {
 			t.Errorf("%s: %d %s %q, want 404 %s %q", c.target, response.StatusCode, code, message, c.code, c.message)
 		}
 	}
@@ -232,8 +236,8 @@ func TestNothingIsWritten(t *testing.T) {
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		for _, target := range []string{"/v2/", "/v2/etcd/manifests/3.6.5-0", "/v2/etcd/blobs/uploads/"} {
 			response := h.request(method, target)
-			if code, _ := refused(t, response); response.StatusCode != http.StatusMethodNotAllowed || code != "UNSUPPORTED" ||
-				response.Header.Get("Allow") != "GET, HEAD" {
+			code, _ := refused(t, response)
+			if response.StatusCode != http.StatusMethodNotAllowed || code != "UNSUPPORTED" || response.Header.Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s: %d %s", method, target, response.StatusCode, code)
 			}
 		}

@@ -42,7 +42,7 @@ func (t tree) host(name, source string, mode fs.FileMode) {
 	t[name] = entry{source: source, mode: mode}
 }
 
-// archive is the tree as an uncompressed layer: compressing costs more than loopback
+// archive returns the tree as an uncompressed layer: compressing costs more than loopback
 // and disk do.
 func (t tree) archive() (*content, error) {
 	t.addParents()
@@ -70,16 +70,24 @@ func (t tree) addParents() {
 const record = 512
 
 func (e entry) append(to *content, name string) error {
-	header := &tar.Header{Name: name, Mode: int64(e.mode.Perm()), ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg, Size: int64(len(e.data))}
+	header := &tar.Header{
+		Name:     name,
+		Mode:     int64(e.mode.Perm()),
+		ModTime:  time.Unix(0, 0),
+		Typeflag: tar.TypeReg,
+		Size:     int64(len(e.data)),
+	}
 	if e.mode&fs.ModeSticky != 0 {
 		header.Mode |= 0o1000
 	}
 	var info fs.FileInfo
 	switch {
 	case e.mode.IsDir():
-		header.Typeflag, header.Name = tar.TypeDir, name+"/"
+		header.Typeflag = tar.TypeDir
+		header.Name = name + "/"
 	case e.link != "":
-		header.Typeflag, header.Linkname = tar.TypeSymlink, e.link
+		header.Typeflag = tar.TypeSymlink
+		header.Linkname = e.link
 	case e.source != "":
 		var err error
 		if info, err = os.Stat(e.source); err != nil {

@@ -157,7 +157,8 @@ func (n *node) call(verb, config string) (string, error) {
 		config = "," + config
 	}
 	run := command(n.t, "flannel")
-	run.Env = append(run.Env, "CNI_COMMAND="+verb, "CNI_CONTAINERID=c1", "CNI_IFNAME=eth0", "CNI_NETNS=/proc/self/ns/net", "CNI_PATH=/nowhere:"+n.directory)
+	run.Env = append(run.Env, "CNI_COMMAND="+verb, "CNI_CONTAINERID=c1",
+		"CNI_IFNAME=eth0", "CNI_NETNS=/proc/self/ns/net", "CNI_PATH=/nowhere:"+n.directory)
 	run.Stdin = strings.NewReader(`{"cniVersion":"0.3.1","name":"cbr0","type":"flannel","subnetFile":"` +
 		n.directory + `/subnet.env","dataDir":"` + n.directory + `/kept"` + config + `}`)
 	output, err := run.Output()

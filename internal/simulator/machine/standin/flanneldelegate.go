@@ -96,7 +96,9 @@ func delegate(config map[string]any) ([]byte, error) {
 	}
 	var output bytes.Buffer
 	command := exec.Command(program)
-	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(input), &output, os.Stderr
+	command.Stdin = bytes.NewReader(input)
+	command.Stdout = &output
+	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
 		told := &cniError{}
 		if json.Unmarshal(output.Bytes(), told) == nil && told.Message != "" {

@@ -72,7 +72,7 @@ func TestPauseReaps(t *testing.T) {
 	}
 }
 
-// children are those of any thread of a process, the dead ones too.
+// children returns those of any thread of a process, the dead ones too.
 func children(t *testing.T, pid int) string {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf("cat /proc/%d/task/*/children", pid)).Output()

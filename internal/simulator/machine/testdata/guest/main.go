@@ -125,7 +125,8 @@ func boot(file string) error {
 		return err
 	}
 	command := exec.Command("/bin/sh", "-c", script.String())
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	command.Stdout = os.Stdout
+	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("script: %w", err)
 	}

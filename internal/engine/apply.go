@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
+)
+
+// Request is the desired state of a cluster or gateway.
+type Request struct {
+	Spec    model.ClusterSpec
+	Secrets *model.Secrets // Authorities must be set; a Kubeconfig is issued when there is none
+	// Shown is what `terraform plan` has shown; nil where it could not be known.
+	Shown *[]model.Change
+	// Parents are what must not be deleted while the cluster exists: the cloud
+	// account. Its gateway knows of it by the ledger.
+	Parents []uuid.UUID
+	// ImportData is stored in the cluster beside the authorities.
+	ImportData map[string][]byte
+}
+
+// Outcome is how an apply ended. It is never nil. It holds an id as soon as anything
+// may have been changed, whatever failed after.
+type Outcome struct {
+	ID      uuid.UUID
+	Changes []model.Change
+	// APIReached reports whether the API has answered at least once. A failure after
+	// that is for the next apply to repair, no reason to build everything again.
+	APIReached bool
+	Status     *model.Status
+	// Warnings are what a user should know although the apply succeeded.
+	Warnings []model.Finding
+}
+
+// Apply brings the world to what the request says. Killed anywhere, the next call
+// converges.
+func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
+	spec := req.Spec
+	out := &Outcome{}
+	if req.Secrets == nil || req.Secrets.Authorities == nil {
+		return out, fmt.Errorf("the certificate authorities of %s are not in the state; import it again", spec.Describe())
+	}
+	ctx, lease, err := e.lock(ctx, spec.Target())
+	if err != nil {
+		return out, err
+	}
+	w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
+	if err != nil {
+		return out, release(ctx, lease, err)
+	}
+	spec.ID = w.ID
+	if spec.ID == uuid.Nil {
+		spec.ID = uuid.New()
+	}
+	todo := plan.Cluster(&spec, &w.Facts)
+	plan.Check(&spec, &w.Facts, todo, &w.Limits)
+	if err := approve(&req, &w.Facts, todo); err != nil {
+		return out, release(ctx, lease, err)
+	}
+	out.ID = spec.ID
+	out.Changes = todo.Changes()
+
+	r := e.runner(e.Builder, w, lease, run.Config{
+		Spec: &spec, Secrets: req.Secrets, Parents: req.Parents, ImportData: req.ImportData,
+	})
+	err = r.Execute(ctx, todo)
+	if err == nil && !todo.Empty() {
+		err = r.ReleaseUnusedIPPools(ctx, spec.IPPools())
+	}
+	out.APIReached = r.APIReached()
+	if !todo.Empty() || w.Facts.API.Answered() {
+		err = errors.Join(err, r.Finish(ctx, err))
+	} else {
+		err = errors.Join(err, r.MarkComplete(ctx, nil))
+	}
+	out.Warnings = avoidedAddresses(w)
+	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
+	return out, release(ctx, lease, err)
+}
+
+// approve stops an apply before anything is changed: where the plan has problems,
+// and where it would do what no plan has shown.
+func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
+	if err := todo.Err(); err != nil {
+		return err
+	}
+	for _, pool := range todo.MissingIPPools {
+		if pool.Damage != nil {
+			return fmt.Errorf("read the record of an IP pool that the placements name: %w", pool.Damage)
+		}
+	}
+	if todo.Unknown() {
+		return errors.New("an IP pool that the placements name is not registered in this vCenter: create the pool first, and reference its id")
+	}
+	// A creation that resumes an incomplete one removes what that has left: its plan
+	// says that it does, and how far the other one came shows only now.
+	resumes := facts.Record.Found && !facts.APIReached(req.Spec.New)
+	if req.Shown != nil && !resumes {
+		if unseen := todo.Unseen(*req.Shown); len(unseen) > 0 {
+			return &model.MovedError{Unseen: unseen}
+		}
+	}
+	return nil
+}
+
+// avoidedAddresses warns of addresses that were not handed out because a VM that
+// has no claim on them reports them: one warning for each pool, since Terraform
+// shows only the first of several that have the same summary.
+func avoidedAddresses(w *observe.World) []model.Finding {
+	var warnings []model.Finding
+	for _, pool := range w.IPPools {
+		if avoided := w.Snapshot.Avoided(pool); len(avoided) > 0 {
+			warnings = append(warnings, model.Finding{
+				Summary: fmt.Sprintf("Addresses of IP pool %q are used by other VMs", pool.Name),
+				Detail: fmt.Sprintf("VMs report addresses that would have been handed out and that no claim holds: %s. They were not handed out. "+
+					"Give the VMs other addresses, or set these as excluded_addresses of the pool.", plan.AddressWords(avoided)),
+			})
+		}
+	}
+	slices.SortFunc(warnings, func(a, b model.Finding) int { return cmp.Compare(a.Detail, b.Detail) })
+	return warnings
+}
+
+// statusAfter observes once more at the end of an apply. That the observation fails
+// does not hide how the apply ended.
+func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, failed error) (*model.Status, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	w, err := e.observer(true).Target(ctx, spec.Target(), secrets)
+	if err != nil {
+		return nil, cmp.Or(failed, err)
+	}
+	return plan.Status(&spec, &w.Facts), failed
+}

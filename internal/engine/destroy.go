@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
+)
+
+// Destroy deletes what the target identifies and everything that Gantry made for
+// it. What is gone already is success.
+func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
+	ctx, lease, err := e.lock(ctx, target)
+	if err != nil {
+		return err
+	}
+	w, err := e.observer(true).Dependants(ctx, target)
+	if err != nil {
+		return release(ctx, lease, err)
+	}
+	todo := plan.Destroy(target, &w.Facts, &w.Limits)
+	if err := todo.Err(); err != nil {
+		return release(ctx, lease, err)
+	}
+	spec := &model.ClusterSpec{Ref: target.Ref, ID: target.ID}
+	r := e.runner(e.Reader, w, lease, run.Config{Spec: spec})
+	return release(ctx, lease, r.Execute(ctx, todo))
+}

@@ -1,0 +1,161 @@
+// Package observe reads the world for the engine: the record and the claims in the
+// ledger, the VMs in vCenter, the nodes in the cluster's API. It changes nothing,
+// and the number of vCenter calls does not grow with the number of nodes.
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// Observer reads.
+type Observer struct {
+	VCenter model.VCenter
+	Ledger  *ledger.Ledger
+	Kube    model.Kube
+	Now     func() time.Time
+	// MaxAge is how old a read may be that several resources share. Under a lock it
+	// is 0: what was read before the lock was taken proves nothing.
+	MaxAge time.Duration
+}
+
+// World is one observation.
+type World struct {
+	// ID is the cluster that was observed: the target's, or that of an incomplete
+	// creation of the same name; uuid.Nil: there is none yet.
+	ID     uuid.UUID
+	Facts  model.Facts
+	Limits model.Limits
+
+	// RecordID is the id of the cluster's record.
+	RecordID uuid.UUID
+	// Snapshot is the ledger's claims, and IPPools are the registered pools to claim
+	// from.
+	Snapshot *ledger.Snapshot
+	IPPools  map[uuid.UUID]ledger.IPPool
+	// API is the connection to the cluster's API; nil: it was not asked.
+	API model.API
+}
+
+// Spec reads all that planning the spec needs, its names resolved. An incomplete
+// creation of the same name, which no state holds, is observed as the spec's own.
+func (o Observer) Spec(ctx context.Context, spec *model.ClusterSpec, secrets *model.Secrets) (*World, error) {
+	rec, err := o.Record(ctx, spec.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if spec.New && !rec.CreationComplete {
+		// The run that made it died before its certificate authorities were stored
+		// anywhere: no state holds it, and nothing can be imported.
+		rec.APIReached = false
+	}
+	id := spec.ID
+	if rec.Found && id == uuid.Nil && !rec.APIReached {
+		id = rec.ID
+	}
+	return o.read(ctx, request{
+		target:  spec.Target(),
+		id:      id,
+		record:  rec,
+		names:   spec.Names(),
+		ipPools: spec.IPPools(),
+		own:     spec.OwnIPPool,
+		secrets: secrets,
+	})
+}
+
+// Target reads what status and destruction need: no names are resolved, and the IP
+// pools are those that the record and the machines name.
+func (o Observer) Target(ctx context.Context, target model.Target, secrets *model.Secrets) (*World, error) {
+	rec, err := o.Record(ctx, target.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return o.read(ctx, request{target: target, id: target.ID, record: rec, secrets: secrets})
+}
+
+// Dependants is Target with what depends on it, for a destruction. The API is not
+// asked: nothing in a destruction needs it.
+func (o Observer) Dependants(ctx context.Context, target model.Target) (*World, error) {
+	w, err := o.Target(ctx, target, nil)
+	if err != nil || target.Kind != record.KindGateway {
+		return w, err
+	}
+	children, err := o.Ledger.Children(ctx, w.RecordID)
+	if err != nil {
+		return nil, fmt.Errorf("list what belongs to gateway %q: %w", target.Name, err)
+	}
+	// Its inline pool goes with it.
+	w.Limits.Children = slices.DeleteFunc(children, func(child record.Ref) bool {
+		return child.Kind == record.KindIPPool && child.Name == target.OwnIPPool
+	})
+	return w, nil
+}
+
+// request is what one observation reads.
+type request struct {
+	target  model.Target
+	id      uuid.UUID
+	record  model.Record
+	names   *model.Names
+	ipPools []uuid.UUID
+	own     *record.IPPool // the inline IP pool as it will be
+	secrets *model.Secrets
+}
+
+// read is the sequence of an observation.
+func (o Observer) read(ctx context.Context, req request) (*World, error) {
+	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{Cluster: req.id, Names: req.names, MaxAge: o.MaxAge})
+	if err != nil {
+		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
+	}
+	w := &World{
+		ID:       req.id,
+		RecordID: o.Ledger.ID(req.target.Ref),
+		IPPools:  map[uuid.UUID]ledger.IPPool{},
+	}
+	w.Facts.Record = req.record
+	w.Facts.Machines = survey.Machines
+	w.Facts.Unreadable = survey.Unreadable
+	w.Limits = model.Limits{
+		Site:     survey.Site,
+		Findings: survey.Findings,
+		IPPools:  map[uuid.UUID]model.IPPool{},
+		Held:     survey.Held,
+		Notes:    survey.Notes,
+	}
+
+	if err := o.readIPPools(ctx, w, req); err != nil {
+		return nil, err
+	}
+	if err := o.readClaims(ctx, w, survey); err != nil {
+		return nil, err
+	}
+	o.readAPI(ctx, w, req.secrets)
+	return w, nil
+}
+
+// Record reads the record of a cluster or gateway.
+func (o Observer) Record(ctx context.Context, ref record.Ref) (model.Record, error) {
+	rec, err := o.Ledger.Record(ctx, o.Ledger.ID(ref))
+	if errors.Is(err, ledger.ErrNotFound) {
+		return model.Record{}, nil
+	}
+	if err != nil {
+		return model.Record{}, fmt.Errorf("read the record of %s: %w", ref.Describe(), err)
+	}
+	body, err := rec.Cluster()
+	if err != nil {
+		return model.Record{}, err
+	}
+	return model.Record{Found: true, Cluster: body}, nil
+}

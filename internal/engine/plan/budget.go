@@ -1,0 +1,252 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// need is what a plan takes from one IP pool, and for what.
+type need struct {
+	field    model.Field
+	parts    map[string]int
+	order    []string
+	released int // addresses that the plan releases before
+}
+
+func (n *need) add(field model.Field, part string) {
+	if n.parts == nil {
+		n.field = field
+		n.parts = map[string]int{}
+	}
+	if n.parts[part] == 0 {
+		n.order = append(n.order, part)
+	}
+	n.parts[part]++
+}
+
+// count is how many addresses have to be free.
+func (n *need) count() int {
+	count := -n.released
+	for _, c := range n.parts {
+		count += c
+	}
+	return count
+}
+
+func (n *need) clone() need {
+	return need{
+		field:    n.field,
+		parts:    maps.Clone(n.parts),
+		order:    slices.Clone(n.order),
+		released: n.released,
+	}
+}
+
+func (n *need) String() string {
+	parts := make([]string, len(n.order))
+	for i, p := range n.order {
+		parts[i] = fmt.Sprintf("%d for %s", n.parts[p], p)
+	}
+	if n.released > 0 {
+		parts = append(parts, fmt.Sprintf("less %d that are released before", n.released))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// poolUsage is what a plan does to one IP pool: how much it has taken at the end,
+// and at most on the way there.
+type poolUsage struct{ end, most need }
+
+// budget adds up the addresses that the plan takes from each pool, and refuses
+// before anything is created when a pool does not have them. A worker pool that is
+// rolled expand-first needs one to spare in each of its IP pools, now or when it is
+// rolled later: nodes are replaced one at a time, so that all worker pools of a
+// cluster share it.
+func (c check) budget() model.Findings {
+	var f model.Findings
+	usage := c.usage()
+	spares := c.spares()
+	for _, id := range slices.SortedFunc(maps.Keys(c.limits.IPPools), compareIDs) {
+		pool := c.limits.IPPools[id]
+		spare, rolls := spares[id]
+		if !pool.Registered || usage[id] == nil && !rolls {
+			continue
+		}
+		sum := poolUsage{}
+		if usage[id] != nil {
+			sum = *usage[id]
+		}
+		grown := sum.end.count()
+		short := sum.end.clone()
+		advice := "Grow the pool or ask for fewer nodes."
+		if rolls {
+			short.add(spare, "rolling workers (expand_first)")
+			advice = `Grow the pool, ask for fewer nodes, or set strategy = "contract_first" in rolling_update of the worker pools.`
+		}
+		if sum.most.count() >= short.count() {
+			short = sum.most
+		}
+		if short.count() <= pool.Free() {
+			continue
+		}
+		detail := fmt.Sprintf("IP pool %q has %d addresses, %d in use and %d free; %d are needed: %s.%s%s %s",
+			pool.Record.Name, pool.Total, pool.Taken+len(pool.UnclaimedInUse), pool.Free(), short.count(), &short,
+			c.holders(id), unclaimedWords(pool), advice)
+		if c.apiReached() && sum.most.count() <= pool.Free() && grown <= 0 {
+			// Repairing what a cluster has is not refused for want of it.
+			f.Warn(short.field, "The IP pool has no free address to roll workers", "%s", detail)
+			continue
+		}
+		f.Refuse(short.field, "The IP pool is too small", "%s", detail)
+	}
+	return f
+}
+
+func compareIDs(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) }
+
+// usage goes through the steps in their order and sums up what each takes from and
+// releases to the IP pools.
+func (c check) usage() map[uuid.UUID]*poolUsage {
+	u := usageCounter{
+		pools: map[uuid.UUID]*poolUsage{},
+		held:  map[holder]bool{},
+	}
+	for _, claim := range c.facts.Claims {
+		u.held[holder{claim.IPPool, claim.Owner}] = true
+	}
+	endpoint := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
+	u.take(c.spec.EndpointIPPool(), endpoint, model.OwnerVIP, "the VIP")
+	u.take(c.spec.EndpointIPPool(), endpoint, model.OwnerExtra, "the extra")
+	rebuilds := c.plan.Rebuilds()
+	for _, step := range c.plan.Steps() {
+		switch s := step.(type) {
+		case model.CreateNode:
+			u.take(s.IPPool(), s.Placement.Field(model.FieldIPPool), s.Node, purpose(s))
+		case model.ReleaseAddress:
+			u.release(s.Claim.IPPool, s.Claim.Owner)
+		case model.DeleteNode, model.RemoveLostNode:
+			node := step.Change().Target
+			for _, claim := range c.facts.Claims {
+				if claim.Owner == node && rebuilds[node] != claim.IPPool {
+					u.release(claim.IPPool, claim.Owner)
+				}
+			}
+		}
+	}
+	return u.pools
+}
+
+func purpose(s model.CreateNode) string {
+	switch {
+	case s.NodePool.ControlPlane():
+		return "the control plane"
+	case s.Rollout:
+		return "rolling worker pool " + s.NodePool.Name
+	default:
+		return "worker pool " + s.NodePool.Name
+	}
+}
+
+// usageCounter sums up takes and releases.
+type usageCounter struct {
+	pools map[uuid.UUID]*poolUsage
+	held  map[holder]bool
+}
+
+func (u *usageCounter) of(pool uuid.UUID) *poolUsage {
+	if u.pools[pool] == nil {
+		u.pools[pool] = &poolUsage{}
+	}
+	return u.pools[pool]
+}
+
+func (u *usageCounter) take(pool uuid.UUID, field model.Field, owner, part string) {
+	if u.held[holder{pool, owner}] {
+		return
+	}
+	u.held[holder{pool, owner}] = true
+	usage := u.of(pool)
+	usage.end.add(field, part)
+	if usage.end.count() > usage.most.count() {
+		usage.most = usage.end.clone()
+	}
+}
+
+func (u *usageCounter) release(pool uuid.UUID, owner string) {
+	if u.held[holder{pool, owner}] {
+		delete(u.held, holder{pool, owner})
+		u.of(pool).end.released++
+	}
+}
+
+// spares are the IP pools in which a rollout needs one address to spare, with the
+// field that says so.
+func (c check) spares() map[uuid.UUID]model.Field {
+	spares := map[uuid.UUID]model.Field{}
+	for _, pool := range c.spec.NodePools() {
+		if !pool.ExpandsFirst() {
+			continue
+		}
+		for i, place := range pool.Placements[:min(pool.Count, len(pool.Placements))] {
+			if _, ok := spares[place.IPPoolID]; !ok {
+				spares[place.IPPoolID] = model.PlacementRef{NodePool: pool.Name, Index: i}.Field(model.FieldIPPool)
+			}
+		}
+	}
+	return spares
+}
+
+// holders names who holds the addresses of a pool, as far as VMs show it.
+func (c check) holders(pool uuid.UUID) string {
+	counts := map[uuid.UUID]int{}
+	for _, held := range c.limits.Held {
+		if held.IPPool == pool {
+			counts[held.Cluster]++
+		}
+	}
+	if len(counts) == 0 {
+		return ""
+	}
+	var parts []string
+	for cluster, n := range counts {
+		who := "cluster " + cluster.String()
+		if cluster == c.spec.ID {
+			who = "this " + string(c.spec.Kind)
+		}
+		parts = append(parts, fmt.Sprintf("%s holds %d", who, n))
+	}
+	slices.Sort(parts)
+	return " Of those in use, " + strings.Join(parts, ", ") + "."
+}
+
+// unclaimedWords says which addresses are out of reach because VMs have them
+// without a claim.
+func unclaimedWords(p model.IPPool) string {
+	if len(p.UnclaimedInUse) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" VMs report %d of them without a claim: %s.", len(p.UnclaimedInUse), AddressWords(p.UnclaimedInUse))
+}
+
+// maxListed is how many addresses a message lists.
+const maxListed = 10
+
+// AddressWords lists addresses with the VMs that report them.
+func AddressWords(addresses map[netip.Addr]string) string {
+	var words []string
+	for _, addr := range slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare) {
+		if len(words) == maxListed {
+			words = append(words, fmt.Sprintf("and %d more", len(addresses)-maxListed))
+			break
+		}
+		words = append(words, fmt.Sprintf("%s (VM %s)", addr, addresses[addr]))
+	}
+	return strings.Join(words, ", ")
+}

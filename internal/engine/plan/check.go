@@ -1,0 +1,190 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// Check adds to a plan what the limits have against its steps. What no step of the
+// plan uses may be gone or renamed.
+func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
+	c := check{
+		view:   view{spec: spec, facts: facts},
+		plan:   p,
+		limits: limits,
+		builds: map[string]bool{},
+	}
+	for _, step := range p.Steps() {
+		switch s := step.(type) {
+		case model.CreateNode:
+			c.builds[s.NodePool.Name] = true
+		case model.CreateRecord:
+			c.registers = true
+		}
+	}
+	p.Add(c.names())
+	if len(c.builds) == 0 {
+		return
+	}
+	p.MissingIPPools = c.missingIPPools()
+	p.Add(c.clones())
+	p.Add(c.documents())
+	p.Add(c.ipPools())
+	p.Add(c.budget())
+}
+
+// check judges one plan.
+type check struct {
+	view
+	plan      *model.Plan
+	limits    *model.Limits
+	builds    map[string]bool // node pools that get nodes
+	registers bool            // the record is written anew
+}
+
+// placements are those that nodes may be built on now, in the order of the spec.
+func (c check) placements() []model.PlacementRef {
+	var refs []model.PlacementRef
+	for _, pool := range c.spec.NodePools() {
+		if !c.uses(pool.Name) {
+			continue
+		}
+		for i := range pool.Placements {
+			refs = append(refs, model.PlacementRef{NodePool: pool.Name, Index: i})
+		}
+	}
+	return refs
+}
+
+// uses reports whether the plan builds nodes of a pool. In a creation all pools
+// count, also those without nodes yet.
+func (c check) uses(pool string) bool { return c.builds[pool] || !c.apiReached() }
+
+func (c check) place(ref model.PlacementRef) model.Placement {
+	pool, _ := c.spec.NodePool(ref.NodePool)
+	return pool.Placements[ref.Index]
+}
+
+// names are the names that were not resolved and that a step needs.
+func (c check) names() model.Findings {
+	var f model.Findings
+	for _, finding := range c.limits.Findings {
+		finding.Fields = slices.DeleteFunc(slices.Clone(finding.Fields), func(field model.Field) bool {
+			switch {
+			case field.Name == model.FieldDatacenter:
+				return len(c.builds) == 0 && !c.registers
+			case field.NodePool != "":
+				return len(c.builds) == 0 || !c.uses(field.NodePool)
+			default:
+				return len(c.builds) == 0
+			}
+		})
+		if len(finding.Fields) > 0 {
+			f.Add(model.Findings{Problems: []model.Finding{finding}})
+		}
+	}
+	return f
+}
+
+// missingIPPools are the pools that nodes need and the ledger does not have, or
+// has damaged.
+func (c check) missingIPPools() []model.MissingIPPool {
+	var missing []model.MissingIPPool
+	seen := map[uuid.UUID]bool{}
+	for _, ref := range c.placements() {
+		id := c.place(ref).IPPoolID
+		if pool := c.limits.IPPools[id]; !pool.Registered && !seen[id] {
+			seen[id] = true
+			missing = append(missing, model.MissingIPPool{ID: id, Field: ref.Field(model.FieldIPPool), Damage: pool.Damage})
+		}
+	}
+	return missing
+}
+
+// clones refuses what vSphere would do silently otherwise.
+func (c check) clones() model.Findings {
+	var f model.Findings
+	template := c.limits.Site.Template
+	if template.Ref == "" {
+		return f
+	}
+	for _, ref := range c.placements() {
+		pool, _ := c.spec.NodePool(ref.NodePool)
+		resolved := c.limits.Site.Placements[ref]
+		if !resolved.Complete() {
+			continue // its finding says why
+		}
+		if _, err := CloneMode(c.spec.CloneMode, template, resolved, pool.DiskGB); err != nil {
+			f.Refuse(model.ClusterField(model.FieldCloneMode), "The template cannot be cloned as linked", "%s.", capitalized(err.Error()))
+		}
+		if pool.DiskGB != 0 && pool.DiskGB < template.DiskGB {
+			f.Refuse(model.PoolField(pool.Name, model.FieldDisk), "The disk is smaller than the template's",
+				"The template %s has a disk of %d GB, and a disk never shrinks. Set disk_gb to at least that, or remove it.", template.Path, template.DiskGB)
+		}
+	}
+	return f
+}
+
+// ipPools refuses pools of other networks, clusters and gateways.
+func (c check) ipPools() model.Findings {
+	var f model.Findings
+	for _, ref := range c.placements() {
+		place := c.place(ref)
+		pool := c.limits.IPPools[place.IPPoolID]
+		if !pool.Registered {
+			continue
+		}
+		network := place.Network
+		if resolved := c.limits.Site.Placements[ref].Network.Path; resolved != "" {
+			network = resolved
+		}
+		if !pool.Record.MayServe(network) {
+			f.Refuse(ref.Field(model.FieldNetwork), "Not the network of the IP pool",
+				"The addresses of IP pool %q are on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
+				pool.Record.Name, pool.Record.Network, network)
+		}
+		if pool.ReservedBy != uuid.Nil && pool.ReservedBy != c.spec.ID {
+			f.Refuse(ref.Field(model.FieldIPPool), "IP pool reserved by another cluster",
+				"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.", pool.Record.Name, pool.ReservedBy)
+		}
+		if pool.GatewayID != c.spec.GatewayID && pool.GatewayID != gatewayOfNodes(c.spec) {
+			f.Refuse(ref.Field(model.FieldIPPool), "IP pool belongs to a different gateway",
+				"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
+				pool.Record.Name, gatewayWords(pool.GatewayID), c.spec.Kind, gatewayWords(c.spec.GatewayID))
+		}
+	}
+	return f
+}
+
+// gatewayOfNodes is the gateway whose pools the nodes may use: a gateway's own
+// nodes use its inline pool, too.
+func gatewayOfNodes(spec *model.ClusterSpec) uuid.UUID {
+	if spec.Kind == record.KindGateway {
+		return spec.ID
+	}
+	return spec.GatewayID
+}
+
+func gatewayWords(id uuid.UUID) string {
+	if id == uuid.Nil {
+		return "the system gateway"
+	}
+	return fmt.Sprintf("gateway %s", id)
+}
+
+// capitalized begins a sentence.
+func capitalized(s string) string {
+	if s == "" {
+		return s
+	}
+	first := s[0]
+	if first >= 'a' && first <= 'z' {
+		first -= 'a' - 'A'
+	}
+	return string(first) + s[1:]
+}

@@ -1,0 +1,79 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// holder is an owner of an address in one IP pool.
+type holder struct {
+	pool  uuid.UUID
+	owner string
+}
+
+// strayClaims releases the addresses of nodes that neither exist nor are created,
+// and those of a control plane that an earlier attempt built on another pool.
+func strayClaims(v view, pools []poolPlan, removed poolPlan) []model.Step {
+	if v.apiSilent() {
+		return nil // whether the API still hears from a node is unknown
+	}
+	keep := neededAddresses(v, pools)
+	lost := map[string]bool{}
+	for _, p := range append(slices.Clone(pools), removed) {
+		for _, step := range p.cleanup {
+			if gone, ok := step.(model.RemoveLostNode); ok {
+				lost[gone.Node] = true // the step releases them
+			}
+		}
+	}
+	var steps []model.Step
+	for _, c := range v.facts.Claims {
+		if !keep[holder{c.IPPool, c.Owner}] && !lost[c.Owner] && !v.mayBePresent(c.Owner) {
+			steps = append(steps, model.ReleaseAddress{Claim: c})
+		}
+	}
+	return steps
+}
+
+// neededAddresses are those of the endpoint, of the machines and of the nodes that
+// the plan creates.
+func neededAddresses(v view, pools []poolPlan) map[holder]bool {
+	endpoint := v.spec.EndpointIPPool()
+	keep := map[holder]bool{
+		{endpoint, model.OwnerVIP}:   true,
+		{endpoint, model.OwnerExtra}: true,
+	}
+	for _, m := range v.facts.Machines {
+		keep[holder{m.Marker.IPPool, m.Marker.Node}] = true
+		if v.apiReached() && m.Marker.ControlPlane() {
+			keep[holder{m.Marker.IPPool, model.OwnerVIP}] = true
+			keep[holder{m.Marker.IPPool, model.OwnerExtra}] = true
+		}
+	}
+	for _, p := range pools {
+		for _, step := range slices.Concat(p.create, p.rollout) {
+			if create, ok := step.(model.CreateNode); ok {
+				keep[holder{create.IPPool(), create.Node}] = true
+			}
+		}
+	}
+	return keep
+}
+
+// lostClaims claims again what nodes live on: an address in use is never handed
+// out because its tag was deleted.
+func lostClaims(v view, deleted map[string]bool) []model.Step {
+	var steps []model.Step
+	for _, c := range v.facts.Unclaimed {
+		if !deleted[c.Owner] {
+			steps = append(steps, model.ClaimAddress{Claim: c})
+		}
+	}
+	return steps
+}
+
+func sortedKeys[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,91 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+)
+
+var controlPlaneField = poolField(model.ControlPlanePool)
+
+// mayGrow reports whether nodes may be added to the control plane, and says why
+// not. A running one is never initialised again, whatever is gone; and a member
+// that is gone is still a member of etcd, so that adding another puts the quorum
+// at risk.
+func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.Findings) {
+	var f model.Findings
+	lost := v.lost(pool.Name)
+	switch {
+	case !v.apiReached() || len(members) >= pool.Count && len(lost) == 0:
+		return true, f
+	case len(members) == 0 && len(v.presumedPresent(pool.Name)) > 0:
+		return true, f // counted as present, with a warning
+	case len(members) == 0:
+		f.Refuse(controlPlaneField, "The control plane is gone",
+			"%q was running, and none of its control-plane VMs is left. A control plane with data is never created anew from nothing: "+
+				"restore the VMs, or destroy the %s.", v.spec.Name, v.spec.Kind)
+	case !v.facts.API.Answered():
+		f.Warn(controlPlaneField, "The control plane is not complete",
+			"%d of %d control-plane VMs exist, and the API does not answer, so the state of etcd is unknown. Nodes are added once it answers.",
+			len(members), pool.Count)
+	case len(lost) > 0:
+		f.Warn(controlPlaneField, "A control-plane VM is gone",
+			"The VM of %s was deleted outside Terraform. Its etcd member and its node object have to be removed by hand before a new node may join; "+
+				"replacing a control-plane node does not work yet.", quoted(lost))
+	default:
+		return true, f
+	}
+	return false, f
+}
+
+func shrinkFindings(v view, pool model.NodePool, members []model.Machine) model.Findings {
+	var f model.Findings
+	if len(members) > pool.Count {
+		f.Refuse(model.PoolField(pool.Name, model.FieldNodeCount), "A control plane never shrinks",
+			"%q has %d control-plane nodes, and the configuration asks for %d. Keep at least %[2]d.", v.spec.Name, len(members), pool.Count)
+	}
+	return f
+}
+
+func nodeObjectFindings(v view, members []model.Machine) model.Findings {
+	var f model.Findings
+	for _, m := range members {
+		if v.nodeObjectMissing(m) {
+			f.Warn(controlPlaneField, "A control-plane node object is gone",
+				"The VM %s has joined the cluster, and the API knows no node %q. Restart the kubelet on it, which registers the node again; "+
+					"Gantry does not rebuild what may be a member of etcd.", m.Path, m.Marker.Node)
+		}
+	}
+	return f
+}
+
+// keptImageFindings warns that the control plane runs on another image than the
+// spec's: it is not rolled yet.
+func keptImageFindings(v view) model.Findings {
+	var f model.Findings
+	var kept []string
+	for _, m := range v.machines(model.ControlPlanePool) {
+		if !inventoryname.MayMatch(m.Marker.Template, v.spec.Image.Template) {
+			kept = append(kept, fmt.Sprintf("%s (%s)", m.Marker.Node, m.Marker.Template))
+		}
+	}
+	if v.apiReached() && len(kept) > 0 {
+		slices.Sort(kept)
+		f.Warn(model.ClusterField(model.FieldTemplate), "The control plane keeps its image",
+			"The image %s is used for workers and for nodes that are added. Replacing a control-plane node does not work yet, so these stay as they are: %s.",
+			v.spec.Image.Template, strings.Join(kept, ", "))
+	}
+	return f
+}
+
+// quoted lists names in quotation marks.
+func quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = fmt.Sprintf("%q", name)
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// Destroy plans the destruction of a cluster or gateway: workers, then the control
+// plane, then what no VM needs any more. An address is released only after its VM
+// is proven gone.
+func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *model.Plan {
+	p := &model.Plan{}
+	p.Add(destroyGuards(target, facts, limits))
+	if len(p.Problems) > 0 {
+		return p
+	}
+
+	workers, controlPlane := deletions(facts)
+	p.Stages = stages(
+		model.Stage{Name: "workers", Parallel: true, Steps: workers},
+		model.Stage{Name: "control plane", Parallel: true, Steps: controlPlane},
+		model.Stage{Name: "addresses", Parallel: true, Steps: addressReleases(target, facts)},
+		model.Stage{Name: "folders", Steps: folderDeletions(target, facts)},
+		model.Stage{Name: "IP pool", Steps: ownIPPoolDeletion(facts)},
+		model.Stage{Name: "record", Steps: recordDeletion(target, facts)},
+	)
+	return p
+}
+
+func deletions(facts *model.Facts) (workers, controlPlane []model.Step) {
+	machines := slices.Clone(facts.Machines)
+	slices.SortStableFunc(machines, func(a, b model.Machine) int { return a.Marker.Ordinal - b.Marker.Ordinal })
+	for _, m := range machines {
+		if m.Marker.ControlPlane() {
+			controlPlane = append(controlPlane, model.DeleteNode{Machine: m})
+			continue
+		}
+		workers = append(workers, model.DeleteNode{Machine: m})
+	}
+	return workers, controlPlane
+}
+
+// addressReleases release what no VM accounts for; the deletion of a node releases
+// its own.
+func addressReleases(target model.Target, facts *model.Facts) []model.Step {
+	var steps []model.Step
+	var endpoint []model.Claim
+	for _, c := range facts.Claims {
+		switch {
+		case c.Endpoint():
+			endpoint = append(endpoint, c)
+		case !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }):
+			steps = append(steps, model.ReleaseAddress{Claim: c})
+		}
+	}
+	if len(endpoint) > 0 {
+		steps = append(steps, model.ReleaseEndpoint{Cluster: target.Name, Claims: endpoint})
+	}
+	return steps
+}
+
+// folderDeletions delete the folders that were created for the cluster, innermost
+// first.
+func folderDeletions(target model.Target, facts *model.Facts) []model.Step {
+	if !registered(target, facts) {
+		return nil
+	}
+	var steps []model.Step
+	for _, path := range slices.Backward(facts.Record.Folders) {
+		steps = append(steps, model.DeleteFolder{Datacenter: facts.Record.Datacenter, Path: path})
+	}
+	return steps
+}
+
+func ownIPPoolDeletion(facts *model.Facts) []model.Step {
+	if !facts.OwnIPPool.Registered {
+		return nil
+	}
+	return []model.Step{model.DeleteIPPool{Name: facts.OwnIPPool.Record.Name}}
+}
+
+func recordDeletion(target model.Target, facts *model.Facts) []model.Step {
+	if !registered(target, facts) {
+		return nil
+	}
+	return []model.Step{model.DeleteRecord{Cluster: target.Name}}
+}
+
+// registered reports whether the record of that name is the target's own.
+func registered(target model.Target, facts *model.Facts) bool {
+	return facts.Record.Found && facts.Record.ID == target.ID
+}
+
+// destroyGuards refuse to delete what others depend on, and what this Gantry does
+// not understand.
+func destroyGuards(t model.Target, facts *model.Facts, limits *model.Limits) model.Findings {
+	f := markerFindings(t.Name, facts.Machines)
+	for _, name := range facts.Unreadable {
+		if strings.HasPrefix(name, t.Name+"-") {
+			f.Refuse(nameField, "A VM cannot be read",
+				"vCenter does not return the configuration of the VM %q now, as while it is being made or its datastore is not accessible; "+
+					"it may be a node of %q. Wait until it can be read, or rename it if it is not.", name, t.Name)
+		}
+	}
+	if len(limits.Children) > 0 {
+		f.Refuse(nameField, "The gateway is in use", "Gateway %q has %s. Destroy or move them first.", t.Name, childWords(limits.Children))
+	}
+	f.Add(ownIPPoolGuards(t, facts, limits))
+	return f
+}
+
+func childWords(children []record.Ref) string {
+	words := make([]string, len(children))
+	for i, child := range children {
+		words[i] = child.Describe()
+	}
+	return strings.Join(words, ", ")
+}
+
+func ownIPPoolGuards(t model.Target, facts *model.Facts, limits *model.Limits) model.Findings {
+	var f model.Findings
+	id := facts.OwnIPPool.ID
+	if id == uuid.Nil {
+		return f
+	}
+	pool := limits.IPPools[id]
+	if pool.Damage != nil {
+		f.Refuse(nameField, "The gateway's IP pool cannot be read",
+			"Who uses the inline IP pool of gateway %q is not known: %s. Restore the tag, or apply the gateway's configuration, which writes it again.",
+			t.Name, pool.Damage)
+	}
+	if !pool.Registered {
+		return f
+	}
+	own := 0
+	for _, c := range facts.Claims {
+		if c.IPPool == id {
+			own++
+		}
+	}
+	if others := pool.Taken - own; others > 0 {
+		f.Refuse(nameField, "The gateway's IP pool is in use",
+			"%d addresses of IP pool %q, the inline pool of gateway %q, are held by others%s. Delete what holds them first.",
+			others, pool.Record.Name, t.Name, otherHolders(t.ID, id, limits.Held))
+	}
+	return f
+}
+
+// otherHolders names who else holds addresses of a pool, as far as VMs show it.
+func otherHolders(cluster, pool uuid.UUID, held []model.Holding) string {
+	var words []string
+	for _, h := range held {
+		if h.IPPool != pool || h.Cluster == cluster {
+			continue
+		}
+		if len(words) == maxListed {
+			words = append(words, "and more")
+			break
+		}
+		words = append(words, fmt.Sprintf("%s (%s of cluster %s)", h.Address, h.Node, h.Cluster))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(words, ", ")
+}

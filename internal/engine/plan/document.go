@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// documents refuses what could not be rendered into the documents of a node:
+// networks that overlap, a version that is not supported, a proxy that is not a
+// URL. One node of each placement's IP pool stands for all.
+func (c check) documents() model.Findings {
+	var f model.Findings
+	refused := map[model.Field]bool{}
+	for _, ref := range c.placements() {
+		ip := c.limits.IPPools[c.place(ref).IPPoolID]
+		if !ip.Registered {
+			continue
+		}
+		if len(ip.Record.Nameservers) == 0 {
+			f.Warn(ref.Field(model.FieldIPPool), "The IP pool has no nameservers",
+				"Nodes with an address of IP pool %q ask no DNS server, unless their image names one: they pull no image from a registry by its name, "+
+					"and CoreDNS ends with \"no nameservers found\" on them, so that the cluster has no DNS. "+
+					"Set nameservers on the pool before nodes are built from it.", ip.Record.Name)
+		}
+		pool, _ := c.spec.NodePool(ref.NodePool)
+		node, ok := sample(c.spec, pool, ip)
+		if !ok {
+			continue // a pool without two addresses is the budget's to refuse
+		}
+		for _, fault := range bootstrap.Check(node) {
+			field := documentField(fault.Field, ref)
+			if !refused[field] {
+				refused[field] = true
+				f.Refuse(field, "No node can be bootstrapped with this", "%s.", fault.Reason)
+			}
+		}
+	}
+	return f
+}
+
+// sample is a node as it would be rendered, with the first two addresses of the
+// pool in the places of its own and the VIP.
+func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (bootstrap.Node, bool) {
+	var two []netip.Addr
+	for addr := range ip.Addresses.All() {
+		two = append(two, addr)
+		if len(two) == 2 {
+			break
+		}
+	}
+	if len(two) < 2 {
+		return bootstrap.Node{}, false
+	}
+	node := Document(spec, model.NodeName(spec.Name, pool.Name, 1), ip)
+	node.InstanceID = uuid.Nil.String()
+	node.Role = bootstrap.Worker
+	if pool.ControlPlane() {
+		node.Role = bootstrap.ControlPlane
+	}
+	node.Endpoint = two[0]
+	node.Address = netip.PrefixFrom(two[1], ip.Addresses.Prefix.Bits())
+	return node, true
+}
+
+// Document is the part of a node's documents that follows from the spec and the IP
+// pool.
+func Document(spec *model.ClusterSpec, name string, ip model.IPPool) bootstrap.Node {
+	node := bootstrap.Node{
+		ClusterName:       spec.Name,
+		Name:              name,
+		KubernetesVersion: spec.KubernetesVersion,
+		Gateway:           ip.Addresses.Gateway,
+		SearchDomains:     ip.Record.SearchDomains,
+		PodCIDR:           spec.PodCIDR,
+		ServiceCIDR:       spec.ServiceCIDR,
+		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
+		NTPServers:        spec.NTPServers,
+	}
+	for _, text := range ip.Record.Nameservers {
+		// What is not an address stays the zero address, which no node takes.
+		server, _ := netip.ParseAddr(text)
+		node.Nameservers = append(node.Nameservers, server)
+	}
+	if proxy := spec.Proxy; proxy != nil {
+		node.Proxy = &bootstrap.Proxy{
+			HTTP:          proxy.HTTP,
+			HTTPS:         proxy.HTTPS,
+			NoProxy:       proxy.NoProxy,
+			CACertificate: proxy.CACertificate,
+		}
+	}
+	return node
+}
+
+// documentFields are the fields of a spec that the fields of a node's documents
+// come from.
+var documentFields = map[string]model.FieldName{
+	"ClusterName":         model.FieldClusterName,
+	"Name":                model.FieldClusterName,
+	"KubernetesVersion":   model.FieldKubernetes,
+	"PodCIDR":             model.FieldPodCIDR,
+	"ServiceCIDR":         model.FieldServiceCIDR,
+	"SSHAuthorizedKeys":   model.FieldSSHKeys,
+	"NTPServers":          model.FieldNTPServers,
+	"Proxy.HTTP":          model.FieldProxyHTTP,
+	"Proxy.HTTPS":         model.FieldProxyHTTPS,
+	"Proxy.NoProxy":       model.FieldNoProxy,
+	"Proxy.CACertificate": model.FieldProxyCertificate,
+}
+
+// documentField maps a field of a node's documents to the spec. Addresses, router
+// and name servers are what the IP pool says.
+func documentField(field string, ref model.PlacementRef) model.Field {
+	name, element, _ := strings.Cut(field, "[")
+	known, ok := documentFields[name]
+	if !ok {
+		return ref.Field(model.FieldIPPool)
+	}
+	out := model.ClusterField(known)
+	if n, ok := parseIndex(element); ok {
+		out.Element = model.At(n)
+	}
+	return out
+}
+
+// parseIndex reads the `3]` of a list element.
+func parseIndex(text string) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimSuffix(text, "]"))
+	return n, err == nil
+}

@@ -1,0 +1,191 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// poolPlan is what is done about the nodes of one pool.
+type poolPlan struct {
+	name    string
+	cleanup []model.Step // what never joined, what is lost
+	create  []model.Step
+	scaleIn []model.Step
+	inPlace []model.Step
+	rollout []model.Step
+
+	// next is the next ordinal; 0: it stays as recorded. assigned are the ordinals
+	// of the nodes that the plan creates.
+	next     int
+	assigned []int
+	// postponed are the nodes that are to be replaced, and not by this plan.
+	postponed []string
+
+	findings model.Findings
+}
+
+// planPool keeps the nodes that have joined, builds again what never did, replaces
+// what is lost, makes up the number, and rolls what is outdated.
+func planPool(v view, pool model.NodePool) poolPlan {
+	p := poolPlan{name: pool.Name}
+	var members []model.Machine
+	for _, m := range v.machines(pool.Name) {
+		if !v.stays(m) {
+			p.cleanup = append(p.cleanup, model.DeleteNode{Machine: m})
+			continue
+		}
+		members = append(members, m)
+		p.inPlace = append(p.inPlace, repair(v, pool, m)...)
+	}
+	if pool.ControlPlane() {
+		p.findings.Add(nodeObjectFindings(v, members))
+		grow, findings := mayGrow(v, pool, members)
+		p.findings.Add(findings)
+		if !grow {
+			return p
+		}
+	}
+	p.findings.Add(presenceFindings(v, pool))
+
+	current, replaced := partition(v, pool, members)
+	p.postponed = replaced.postponed
+	p.findings.Add(replaced.findings)
+	if pool.ControlPlane() {
+		p.findings.Add(shrinkFindings(v, pool, current))
+	} else {
+		p.scaleIn = scaleIn(v, pool, current)
+		for _, name := range v.lost(pool.Name) {
+			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
+		}
+	}
+
+	creations := newCreations(v, pool, members, current)
+	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name)))
+	for range missing {
+		next := creations.next()
+		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()
+		p.create = append(p.create, next)
+	}
+	rollout, findings := roll(pool, replaced, len(members)-pool.Count, creations)
+	p.rollout = rollout
+	p.findings.Add(findings)
+	p.next = creations.counter
+	p.assigned = creations.assigned
+	return p
+}
+
+// creations hands out ordinals and placements for the new nodes of a pool.
+type creations struct {
+	cluster  string
+	pool     model.NodePool
+	pending  []int // ordinals that were handed out and not used
+	counter  int   // the next ordinal that was never used
+	counts   []int // nodes by placement
+	assigned []int
+}
+
+func newCreations(v view, pool model.NodePool, members, current []model.Machine) *creations {
+	return &creations{
+		cluster: v.spec.Name,
+		pool:    pool,
+		pending: pendingOrdinals(v, pool.Name, members),
+		counter: max(v.facts.Record.Counters[pool.Name], v.highest(pool.Name)+1, 1),
+		counts:  placementCounts(pool, current),
+	}
+}
+
+// next is the next new node, on the placement with the fewest: on an empty pool
+// that is round-robin, and after a loss it evens out.
+func (c *creations) next() model.CreateNode {
+	n := c.counter
+	if len(c.pending) > 0 {
+		n = c.pending[0]
+		c.pending = c.pending[1:]
+	} else {
+		c.counter++
+	}
+	at := 0
+	for i, count := range c.counts {
+		if count < c.counts[at] {
+			at = i
+		}
+	}
+	c.counts[at]++
+	c.assigned = append(c.assigned, n)
+	return model.CreateNode{
+		Node:      model.NodeName(c.cluster, c.pool.Name, n),
+		NodePool:  c.pool,
+		Ordinal:   n,
+		Placement: model.PlacementRef{NodePool: c.pool.Name, Index: at},
+	}
+}
+
+// pendingOrdinals are the ordinals of nodes that have not joined: handed out by an
+// earlier run, or of a machine that is about to be built again.
+func pendingOrdinals(v view, pool string, members []model.Machine) []int {
+	ns := slices.Clone(v.facts.Record.Pending[pool])
+	for _, m := range v.machines(pool) {
+		ns = append(ns, m.Marker.Ordinal)
+	}
+	used := map[int]bool{}
+	for _, m := range members {
+		used[m.Marker.Ordinal] = true
+	}
+	for _, name := range v.lost(pool) {
+		used[v.ordinal(pool, name)] = true
+	}
+	ns = slices.DeleteFunc(ns, func(n int) bool {
+		return used[n] || v.unreadable(model.NodeName(v.spec.Name, pool, n))
+	})
+	slices.Sort(ns)
+	return slices.Compact(ns)
+}
+
+// placementCounts is how many machines each placement of a pool has.
+func placementCounts(pool model.NodePool, machines []model.Machine) []int {
+	counts := make([]int, len(pool.Placements))
+	for _, m := range machines {
+		if i := placementOf(pool, m.Marker); i >= 0 {
+			counts[i]++
+		}
+	}
+	return counts
+}
+
+// repair completes what an earlier run left undone on a node that stays, and
+// carries out what users changed on it in place.
+func repair(v view, pool model.NodePool, m model.Machine) []model.Step {
+	var steps []model.Step
+	if m.Userdata {
+		steps = append(steps, model.WipeUserdata{Node: m.Marker.Node, VM: m.Ref})
+	}
+	if node, ok := v.facts.API.Nodes[m.Marker.Node]; ok && !satisfies(node, pool.Meta) {
+		steps = append(steps, model.UpdateNodeMetadata{Node: m.Marker.Node, Meta: pool.Meta})
+	}
+	return steps
+}
+
+// poolField is the field of a node pool as a whole.
+func poolField(pool string) model.Field { return model.PoolField(pool, "") }
+
+// presenceFindings warns of nodes that are counted as present although they are
+// not seen.
+func presenceFindings(v view, pool model.NodePool) model.Findings {
+	var f model.Findings
+	for _, name := range v.unseen(pool.Name) {
+		if v.node(name).Ready && !v.unreadable(name) {
+			f.Warn(poolField(pool.Name), "Node VM not visible in vCenter",
+				"The node %q is Ready, and no VM of it is visible in vCenter: it was deleted moments ago, or moved to where this user has no access. "+
+					"It is left alone until its node is no longer Ready.", name)
+		}
+	}
+	for _, name := range v.facts.Unreadable {
+		if v.ordinal(pool.Name, name) > 0 {
+			f.Warn(poolField(pool.Name), "A VM cannot be read",
+				"vCenter does not return the configuration of the VM %q now, as while it is being made or its datastore is not accessible. "+
+					"It is counted as present.", name)
+		}
+	}
+	return f
+}

@@ -1,0 +1,45 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// packStages apply what differs from what was applied last, in the order given:
+// one stage each, since one may need what the one before it brought.
+func packStages(v view) []model.Stage {
+	if v.apiSilent() {
+		return nil
+	}
+	var all []model.Stage
+	for _, pack := range v.spec.Packs {
+		if v.facts.API.Packs[pack.Name] == pack.Hash() {
+			continue
+		}
+		all = append(all, model.Stage{
+			Name:      "pack " + pack.Name,
+			OnFailure: model.SkipRollouts,
+			Steps:     []model.Step{model.ApplyPack{Pack: pack}},
+		})
+	}
+	return all
+}
+
+func packFindings(v view) model.Findings {
+	var f model.Findings
+	if !v.facts.API.Answered() {
+		return f
+	}
+	var gone []string
+	for _, name := range sortedKeys(v.facts.API.Packs) {
+		if !slices.ContainsFunc(v.spec.Packs, func(k model.Pack) bool { return k.Name == name }) {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) > 0 {
+		f.Refuse(model.ClusterField(model.FieldPacks), "Removing a pack is not supported",
+			"The packs %s are applied to the cluster. Removing a pack from a running cluster does not work yet: keep it in the profile.", quoted(gone))
+	}
+	return f
+}

@@ -1,0 +1,102 @@
+// Package plan turns desired state and facts into stages of steps, and judges them
+// against limits. It is pure: no I/O, no clock, no randomness.
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Cluster plans a cluster or gateway. The steps follow from the spec and the facts
+// alone; Check adds what the limits have against them.
+func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
+	v := view{spec: spec, facts: facts}
+	p := &model.Plan{}
+	if refuse(v, p); len(p.Problems) > 0 {
+		return p
+	}
+
+	pools := make([]poolPlan, 0, len(spec.NodePools()))
+	for _, pool := range spec.NodePools() {
+		pools = append(pools, planPool(v, pool))
+	}
+	removed := removedPools(v)
+	deleted := deletedNodes(pools, removed)
+
+	p.Stages = stages(
+		model.Stage{Name: "record", Steps: recordSteps(v)},
+		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},
+		model.Stage{Name: "folder", Steps: folderSteps(v)},
+		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
+		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
+			each(pools, func(x poolPlan) []model.Step { return x.cleanup }),
+			removed.cleanup,
+			strayClaims(v, pools, removed),
+			lostClaims(v, deleted),
+		)},
+		model.Stage{Name: "control plane", Steps: pools[0].create},
+		model.Stage{Name: "workers", Parallel: true, OnFailure: model.SkipRollouts,
+			Steps: each(pools[1:], func(x poolPlan) []model.Step { return x.create })},
+		model.Stage{Name: "scale in", Parallel: true, OnFailure: model.SkipRollouts,
+			Steps: append(each(pools, func(x poolPlan) []model.Step { return x.scaleIn }), removed.scaleIn...)},
+		model.Stage{Name: "nodes in place", Parallel: true, OnFailure: model.SkipRollouts, Steps: slices.Concat(
+			each(pools, func(x poolPlan) []model.Step { return x.inPlace }),
+			uncordonSteps(v, pools, deleted),
+			importDataSteps(v),
+		)},
+		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
+	)
+	p.Stages = append(p.Stages, packStages(v)...)
+	p.Stages = append(p.Stages, rolloutStages(pools)...)
+	p.Numbers = numbers(v, pools)
+	p.Add(findings(v, pools))
+	return p
+}
+
+// stages leaves out those without steps.
+func stages(all ...model.Stage) []model.Stage {
+	return slices.DeleteFunc(all, func(s model.Stage) bool { return len(s.Steps) == 0 })
+}
+
+func each(pools []poolPlan, part func(poolPlan) []model.Step) []model.Step {
+	var steps []model.Step
+	for _, pool := range pools {
+		steps = append(steps, part(pool)...)
+	}
+	return steps
+}
+
+// numbers are the counters and the ordinals of nodes that have not joined, as the
+// plan leaves them.
+func numbers(v view, pools []poolPlan) model.Numbers {
+	n := model.Numbers{
+		Next:    map[string]int{},
+		Pending: map[string][]int{},
+	}
+	maps.Copy(n.Next, v.facts.Record.Counters)
+	for _, pool := range pools {
+		if pool.next > 0 {
+			n.Next[pool.name] = pool.next
+		}
+		if len(pool.assigned) > 0 {
+			n.Pending[pool.name] = pool.assigned
+		}
+	}
+	return n
+}
+
+// findings are all that speaks against the steps or should be known about them,
+// as far as the facts say.
+func findings(v view, pools []poolPlan) model.Findings {
+	var f model.Findings
+	f.Add(recordFindings(v))
+	for _, pool := range pools {
+		f.Add(pool.findings)
+	}
+	f.Add(packFindings(v))
+	f.Add(keptImageFindings(v))
+	f.Add(apiFindings(v))
+	return f
+}

@@ -1,0 +1,186 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// replacement is what is replaced of a node pool.
+type replacement struct {
+	old       []model.Machine // in the order in which they are deleted
+	reasons   map[string]bool
+	postponed []string
+	findings  model.Findings
+}
+
+// partition separates the members of a pool that stay as they are from those that
+// are replaced: the pool asks for other machines by now, or an earlier run has
+// begun to delete them. While a node is not seen, none is replaced: it may be the
+// successor that an earlier run has built.
+func partition(v view, pool model.NodePool, members []model.Machine) (current []model.Machine, r replacement) {
+	if pool.ControlPlane() || !v.apiReached() || pool.Count == 0 {
+		return members, r
+	}
+	r.reasons = map[string]bool{}
+	for _, m := range members {
+		reasons := outdated(v.spec, pool, m.Marker)
+		if !m.PoweredOn && v.node(m.Marker.Node).Cordoned {
+			// Its disks may be detached already: nothing would attach them again.
+			reasons = append(reasons, "a deletion that was not finished")
+		}
+		if len(reasons) == 0 {
+			current = append(current, m)
+			continue
+		}
+		r.old = append(r.old, m)
+		for _, reason := range reasons {
+			r.reasons[reason] = true
+		}
+	}
+	if len(r.old) == 0 {
+		return current, r
+	}
+	if condition := rolloutCondition(v, pool); condition != "" {
+		return members, postpone(pool, r, condition)
+	}
+	slices.SortFunc(r.old, v.leastServing)
+	return current, r
+}
+
+// rolloutCondition is what a rollout of the pool waits for; empty: nothing.
+func rolloutCondition(v view, pool model.NodePool) string {
+	switch {
+	case !v.facts.API.Answered():
+		return "the cluster's API answers"
+	case len(v.presumedPresent(pool.Name)) > 0:
+		return "all of its VMs are visible"
+	default:
+		return ""
+	}
+}
+
+func postpone(pool model.NodePool, r replacement, condition string) replacement {
+	p := replacement{postponed: nodeNames(r.old)}
+	p.findings.Warn(poolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
+		"%s to be replaced once %s.", plural(len(r.old), "node has", "nodes have"), condition)
+	return p
+}
+
+// leastServing puts the nodes first that serve least: those that are not ready,
+// then those that an earlier run has drained, then the oldest.
+func (v view) leastServing(a, b model.Machine) int {
+	rank := func(m model.Machine) int {
+		node := v.node(m.Marker.Node)
+		switch {
+		case !node.Ready:
+			return 0
+		case node.Unschedulable:
+			return 1
+		default:
+			return 2
+		}
+	}
+	return cmp.Or(rank(a)-rank(b), a.Marker.Ordinal-b.Marker.Ordinal)
+}
+
+// roll replaces nodes one at a time. Those that are more than the pool needs
+// (surplus) go first: they are the predecessors of nodes that an earlier run has
+// built.
+func roll(pool model.NodePool, r replacement, surplus int, creations *creations) ([]model.Step, model.Findings) {
+	if len(r.old) == 0 {
+		return nil, model.Findings{}
+	}
+	successors := max(0, len(r.old)-max(0, surplus))
+	var steps []model.Step
+	old := slices.Clone(r.old)
+	for len(old) > successors {
+		steps = append(steps, removal(pool, old[0]))
+		old = old[1:]
+	}
+	for range successors {
+		next := creations.next()
+		next.Rollout = true
+		// Of the same IP pool, so that one address to spare is enough.
+		at := slices.IndexFunc(old, func(m model.Machine) bool { return m.Marker.IPPool == next.IPPool() })
+		at = max(at, 0)
+		gone := removal(pool, old[at])
+		old = slices.Delete(old, at, at+1)
+		if pool.ExpandsFirst() {
+			steps = append(steps, next, gone)
+		} else {
+			steps = append(steps, gone, next)
+		}
+	}
+	return steps, rolloutFindings(pool, r, successors)
+}
+
+// removal deletes a node that is replaced, once enough others of its pool serve.
+func removal(pool model.NodePool, m model.Machine) model.DeleteNode {
+	step := deletion(pool, m)
+	step.Rollout = &model.Rollout{MinReady: pool.Count}
+	if !pool.ExpandsFirst() {
+		step.Rollout.MinReady--
+	}
+	return step
+}
+
+// rolloutStages replace nodes in one pool after the other.
+func rolloutStages(pools []poolPlan) []model.Stage {
+	var all []model.Stage
+	for _, p := range pools {
+		if len(p.rollout) > 0 {
+			all = append(all, model.Stage{
+				Name:      "rollout of " + p.name,
+				Rollout:   true,
+				OnFailure: model.SkipRollouts,
+				Steps:     p.rollout,
+			})
+		}
+	}
+	return all
+}
+
+// rolloutFindings say before the apply what is going to be replaced.
+func rolloutFindings(pool model.NodePool, r replacement, successors int) model.Findings {
+	nodes := nodeNames(r.old)
+	slices.Sort(nodes)
+	const most = 10
+	if len(nodes) > most {
+		nodes = append(nodes[:most], fmt.Sprintf("and %d more", len(r.old)-most))
+	}
+	how := ""
+	switch {
+	case successors > 0 && pool.ExpandsFirst():
+		how = ", each after its successor is Ready"
+	case successors > 0:
+		how = ", each before its successor is created"
+	}
+	if without := len(r.old) - successors; without > 0 {
+		how += fmt.Sprintf(", %d of them without a successor, since the pool has that many more than its node_count", without)
+	}
+	var f model.Findings
+	f.Warn(poolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
+		"The apply deletes %d of its nodes, one at a time%s: %s. Differs from the configuration: %s.",
+		len(r.old), how, strings.Join(nodes, ", "), strings.Join(sortedKeys(r.reasons), ", "))
+	return f
+}
+
+func nodeNames(machines []model.Machine) []string {
+	names := make([]string, len(machines))
+	for i, m := range machines {
+		names[i] = m.Marker.Node
+	}
+	return names
+}
+
+// plural is a count with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,138 @@
+package plan
+
+import (
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+var nameField = model.ClusterField(model.FieldClusterName)
+
+// refuse collects what makes planning pointless: a name that another cluster has,
+// certificate authorities that are lost, VMs of a newer Gantry.
+func refuse(v view, p *model.Plan) {
+	spec, facts := v.spec, v.facts
+	if rec := facts.Record; rec.Found && (rec.ID != spec.ID || spec.New && rec.APIReached) {
+		// Nothing else can be said about one that is not this one.
+		p.Collision = rec.ID
+		p.Refuse(nameField, "The "+string(spec.Kind)+" exists",
+			"A %s named %q is registered in this vCenter with the id %s. Choose another name, or import it.",
+			spec.Kind, spec.Name, rec.ID)
+		return
+	}
+	p.Add(markerFindings(spec.Name, facts.Machines))
+	if !v.apiReached() {
+		return
+	}
+
+	const reimport = "Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator."
+	if caMismatch(facts) {
+		p.Refuse(nameField, "The certificate authorities are not the cluster's",
+			"No control-plane node of %s %q was built with the certificate authorities in this state, so no node can join. %s",
+			spec.Kind, spec.Name, reimport)
+	}
+	if facts.CAFingerprint == "" {
+		p.Refuse(nameField, "The certificate authorities are not in the state",
+			"The %s %q is running, and this state does not hold its certificate authorities, without which no node can join. %s",
+			spec.Kind, spec.Name, reimport)
+	}
+}
+
+// markerFindings refuses to plan around VMs that this Gantry does not understand.
+func markerFindings(name string, machines []model.Machine) model.Findings {
+	var f model.Findings
+	for _, m := range machines {
+		if !m.Marker.Understood() {
+			f.Refuse(nameField, "A node VM was made by a newer Gantry",
+				"The VM %s of %q has the role %q and a marker of schema version %d; this provider understands version %d. "+
+					"Such a VM is neither changed nor deleted. Upgrade the provider.",
+				m.Path, name, m.Marker.Role, m.Marker.SchemaVersion, model.MarkerSchema)
+		}
+	}
+	return f
+}
+
+// caMismatch reports whether there is a control plane and no node of it was built
+// with the authorities at hand.
+func caMismatch(facts *model.Facts) bool {
+	others := 0
+	for _, m := range facts.Machines {
+		if !m.Marker.ControlPlane() {
+			continue
+		}
+		if m.Marker.CAFingerprint == facts.CAFingerprint {
+			return false
+		}
+		others++
+	}
+	return others > 0 && facts.CAFingerprint != ""
+}
+
+// recordSteps registers the cluster, again as long as the API never answered: an
+// earlier run may have been killed before gateway and account knew of it.
+func recordSteps(v view) []model.Step {
+	if v.apiReached() && v.facts.Record.Found {
+		return nil
+	}
+	return []model.Step{model.CreateRecord{Cluster: v.spec.Name}}
+}
+
+func recordFindings(v view) model.Findings {
+	var f model.Findings
+	if v.apiReached() && !v.facts.Record.Found {
+		f.Warn(nameField, "Ledger record missing",
+			"The VMs of %s %q exist, and the ledger of this vCenter has no record of that name, as after its tag was deleted. It is registered again.",
+			v.spec.Kind, v.spec.Name)
+	}
+	return f
+}
+
+// ownIPPoolSteps registers a gateway's inline IP pool, or writes it again.
+func ownIPPoolSteps(v view) []model.Step {
+	if !v.facts.OwnIPPool.Outdated(v.spec.OwnIPPool) {
+		return nil
+	}
+	return []model.Step{model.CreateIPPool{Name: v.spec.OwnIPPool.Name}}
+}
+
+// folderSteps creates the folder of a cluster that is being built. One that is
+// missing later is created again with the first node that needs it.
+func folderSteps(v view) []model.Step {
+	if v.apiReached() || v.spec.Folder == "" {
+		return nil
+	}
+	return []model.Step{model.CreateFolder{Path: v.spec.Folder}}
+}
+
+func endpointSteps(v view) []model.Step {
+	var steps []model.Step
+	pool := v.spec.EndpointIPPool()
+	_, vip := v.facts.Address(pool, model.OwnerVIP)
+	_, extra := v.facts.Address(pool, model.OwnerExtra)
+	if !vip || !extra {
+		steps = append(steps, model.ReserveEndpoint{Cluster: v.spec.Name, IPPool: pool})
+	}
+	if v.apiReached() && v.facts.KubeconfigStale {
+		steps = append(steps, model.RenewKubeconfig{Cluster: v.spec.Name})
+	}
+	return steps
+}
+
+// importDataSteps makes an apply of a cluster whose creation ended before it could
+// store what import needs. Every apply does that at its end.
+func importDataSteps(v view) []model.Step {
+	complete := !v.facts.Record.Found || v.facts.Record.CreationComplete
+	if !v.apiReached() || !v.facts.API.Answered() || v.facts.API.ImportDataStored && complete {
+		return nil
+	}
+	return []model.Step{model.StoreImportData{Cluster: v.spec.Name}}
+}
+
+// apiFindings warns that steps which need the API will fail.
+func apiFindings(v view) model.Findings {
+	var f model.Findings
+	if v.facts.API.Asked && v.apiSilent() {
+		f.Warn(nameField, "The Kubernetes API does not answer",
+			"The API of %s %q cannot be reached from here, so its nodes are judged by their VMs alone: %s",
+			v.spec.Kind, v.spec.Name, v.facts.API.Error)
+	}
+	return f
+}

@@ -1,0 +1,155 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Status judges what was observed against the spec. A spec without a control
+// plane, as after an import, is judged by itself.
+func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
+	st := &model.Status{}
+	for _, m := range facts.Machines {
+		if m.Marker.VIP.IsValid() {
+			st.Endpoint = netip.AddrPortFrom(m.Marker.VIP, bootstrap.APIServerPort).String()
+		}
+		st.Nodes = append(st.Nodes, nodeStatus(m, facts))
+	}
+	slices.SortFunc(st.Nodes, func(a, b model.NodeStatus) int { return strings.Compare(a.Name, b.Name) })
+
+	st.Conditions = []model.Condition{
+		machinesCondition(spec, facts),
+		apiCondition(facts),
+		nodesCondition(spec, facts),
+	}
+	if len(spec.Packs) > 0 {
+		st.Conditions = append(st.Conditions, packsCondition(spec, facts))
+	}
+	st.Health = health(st.Conditions)
+	st.State = state(facts, st.Health)
+	return st
+}
+
+func nodeStatus(m model.Machine, facts *model.Facts) model.NodeStatus {
+	return model.NodeStatus{
+		Name:           m.Marker.Node,
+		Role:           m.Marker.Role,
+		NodePool:       m.Marker.NodePool,
+		Address:        m.Marker.Address.Addr().String(),
+		UUID:           m.UUID,
+		ComputeCluster: m.Marker.ComputeCluster,
+		CloneMode:      m.Marker.CloneMode,
+		Ready:          facts.API.Nodes[m.Marker.Node].Ready,
+	}
+}
+
+func health(conditions []model.Condition) model.Health {
+	result := model.Healthy
+	for _, c := range conditions {
+		switch {
+		case c.Status == model.ConditionFalse:
+			result = model.Unhealthy
+		case c.Status == model.ConditionUnknown && result == model.Healthy:
+			result = model.Unknown
+		}
+	}
+	return result
+}
+
+func state(facts *model.Facts, health model.Health) model.State {
+	switch {
+	case !facts.APIReached(false):
+		return model.StateFailed
+	case health == model.Unhealthy:
+		return model.StateDegraded
+	default:
+		return model.StateRunning
+	}
+}
+
+func condition(kind string, ok bool, good, bad, message string) model.Condition {
+	if ok {
+		return model.Condition{Type: kind, Status: model.ConditionTrue, Reason: good}
+	}
+	return model.Condition{Type: kind, Status: model.ConditionFalse, Reason: bad, Message: message}
+}
+
+func machinesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition {
+	counts := map[string]int{}
+	var off []string
+	for _, m := range facts.Machines {
+		counts[m.Marker.NodePool]++
+		if !m.PoweredOn {
+			off = append(off, m.Marker.Node)
+		}
+	}
+	var wrong []string
+	if spec.ControlPlane.Count > 0 {
+		for _, pool := range spec.NodePools() {
+			if counts[pool.Name] != pool.Count {
+				wrong = append(wrong, fmt.Sprintf("pool %s has %d of %d VMs", pool.Name, counts[pool.Name], pool.Count))
+			}
+		}
+	}
+	if len(off) > 0 {
+		slices.Sort(off)
+		wrong = append(wrong, "powered off: "+strings.Join(off, ", "))
+	}
+	return condition("MachinesReady", len(wrong) == 0, "AllPresent", "MachinesMissing", strings.Join(wrong, "; "))
+}
+
+func apiCondition(facts *model.Facts) model.Condition {
+	const kind = "APIReady"
+	switch {
+	case !facts.API.Asked:
+		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "NotAsked",
+			Message: "The state holds no kubeconfig, or there is no control plane."}
+	case !facts.API.Answered():
+		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "Unreachable", Message: "The API does not answer from here."}
+	default:
+		return model.Condition{Type: kind, Status: model.ConditionTrue, Reason: "Answering"}
+	}
+}
+
+func nodesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition {
+	const kind = "NodesReady"
+	if !facts.API.Answered() {
+		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "APIUnknown"}
+	}
+	var missing, waiting []string
+	for _, m := range facts.Machines {
+		switch n, ok := facts.API.Nodes[m.Marker.Node]; {
+		case !ok:
+			missing = append(missing, m.Marker.Node)
+		case !n.Ready:
+			waiting = append(waiting, m.Marker.Node)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return condition(kind, false, "", "NotJoined", "Not joined: "+strings.Join(missing, ", "))
+	case len(waiting) > 0 && !spec.HasCNI():
+		return model.Condition{Type: kind, Status: model.ConditionTrue, Reason: "NoPodNetwork",
+			Message: "Nodes have joined and wait for a pod network; no pack of layer cni is in the profile."}
+	}
+	return condition(kind, len(waiting) == 0, "AllReady", "NotReady", "Not ready: "+strings.Join(waiting, ", "))
+}
+
+func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition {
+	const kind = "PacksApplied"
+	if !facts.API.Answered() {
+		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "APIUnknown"}
+	}
+	var left []string
+	for _, pack := range spec.Packs {
+		if facts.API.Packs[pack.Name] != pack.Hash() {
+			left = append(left, pack.Name)
+		}
+	}
+	return condition(kind, len(left) == 0, "AllApplied", "NotApplied", "Not applied: "+strings.Join(left, ", "))
+}

@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// view answers questions about the facts of one spec. It changes nothing.
+type view struct {
+	spec  *model.ClusterSpec
+	facts *model.Facts
+}
+
+// apiReached reports whether the cluster's API has answered at least once.
+func (v view) apiReached() bool { return v.facts.APIReached(v.spec.New) }
+
+// apiSilent reports whether the API of a running cluster does not answer, so that
+// nothing about its nodes can be judged.
+func (v view) apiSilent() bool { return v.apiReached() && !v.facts.API.Answered() }
+
+func (v view) node(name string) model.KubeNode { return v.facts.API.Nodes[name] }
+
+// machines are the VMs of a node pool, in the order of their ordinals.
+func (v view) machines(pool string) []model.Machine {
+	var machines []model.Machine
+	for _, m := range v.facts.Machines {
+		if m.Marker.NodePool == pool {
+			machines = append(machines, m)
+		}
+	}
+	slices.SortFunc(machines, func(a, b model.Machine) int { return a.Marker.Ordinal - b.Marker.Ordinal })
+	return machines
+}
+
+// ordinal reads the ordinal from a node's name; 0 where the name is not of the pool.
+func (v view) ordinal(pool, name string) int { return model.NodeOrdinal(v.spec.Name, pool, name) }
+
+// highest is the highest ordinal that a node of the pool is known to have had, so
+// that a counter which was lost does not go back.
+func (v view) highest(pool string) int {
+	high := 0
+	for _, m := range v.machines(pool) {
+		high = max(high, m.Marker.Ordinal)
+	}
+	for name := range v.facts.API.Nodes {
+		high = max(high, v.ordinal(pool, name))
+	}
+	return high
+}
+
+// unreadable reports whether there is a VM of that name whose configuration
+// vCenter does not return.
+func (v view) unreadable(name string) bool { return slices.Contains(v.facts.Unreadable, name) }
+
+// unseen are the nodes that the API knows and that no visible VM carries.
+func (v view) unseen(pool string) []string {
+	var names []string
+	for name := range v.facts.API.Nodes {
+		if v.ordinal(pool, name) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lost are the nodes that the API knows and that have no VM any more. Their names
+// are not used again.
+func (v view) lost(pool string) []string {
+	return slices.DeleteFunc(v.unseen(pool), v.mayBePresent)
+}
+
+// mayBePresent reports whether a node whose VM is not seen may exist all the same:
+// the API still hears from it, or a VM of its name cannot be read.
+func (v view) mayBePresent(name string) bool { return v.node(name).Ready || v.unreadable(name) }
+
+// presumedPresent are the nodes of a pool whose VM is not seen and not known to be
+// gone. Nothing is built in their place and nothing of theirs released.
+func (v view) presumedPresent(pool string) []string {
+	names := slices.DeleteFunc(v.unseen(pool), func(name string) bool { return !v.mayBePresent(name) })
+	for _, name := range v.facts.Unreadable {
+		if v.ordinal(pool, name) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// pending reports whether a node has an ordinal and has not joined, as far as the
+// record says.
+func (v view) pending(pool string, ordinal int) bool {
+	return slices.Contains(v.facts.Record.Pending[pool], ordinal)
+}
+
+// nodeObjectMissing reports whether a machine of a running control plane has
+// joined once and its node object is gone. It may be a healthy member of etcd.
+func (v view) nodeObjectMissing(m model.Machine) bool {
+	return m.Marker.ControlPlane() && v.apiReached() && m.Phase == model.PhaseJoined &&
+		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.pending(m.Marker.NodePool, m.Marker.Ordinal)
+}
+
+// stays reports whether a machine is kept. One that never joined, or that was
+// built with authorities that the state does not hold, is built anew: its token
+// has expired long ago.
+func (v view) stays(m model.Machine) bool {
+	switch {
+	case v.apiSilent():
+		return true
+	case !v.apiReached() && m.Marker.CAFingerprint != v.facts.CAFingerprint:
+		return false
+	default:
+		return v.facts.Joined(&m) || v.nodeObjectMissing(m)
+	}
+}

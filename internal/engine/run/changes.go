@@ -1,0 +1,51 @@
+package run
+
+import (
+	"context"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// changes is the one way in which a run changes anything in vCenter: under the
+// lock, which is checked right before each change, after all waiting, and with
+// transient faults retried.
+type changes struct {
+	lease  *ledger.Lease
+	timing model.Timing
+	slots  chan struct{} // bounds the vCenter tasks that run at the same time
+	watch  *watcher
+}
+
+// task starts a vCenter task and waits for it.
+func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) (model.TaskState, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return model.TaskState{}, context.Cause(ctx)
+	}
+	var state model.TaskState
+	err := retry(ctx, c.timing, func(ctx context.Context) error {
+		if err := c.lease.Check(ctx); err != nil {
+			return err
+		}
+		ref, err := start(ctx)
+		if err != nil {
+			return err
+		}
+		state, err = c.watch.task(ctx, ref)
+		return err
+	})
+	return state, err
+}
+
+// call does a change that is one call.
+func (c *changes) call(ctx context.Context, call func(context.Context) error) error {
+	return retry(ctx, c.timing, func(ctx context.Context) error {
+		if err := c.lease.Check(ctx); err != nil {
+			return err
+		}
+		return call(ctx)
+	})
+}

@@ -1,0 +1,195 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// clusterAPI is the cluster's API as the steps of a run share it: one connection,
+// one wait for its first answer, one list of nodes a tick, and what joining nodes
+// need.
+type clusterAPI struct {
+	cluster   string
+	kube      model.Kube
+	secrets   *model.Secrets
+	record    *recordWriter
+	addresses *addresses
+	changes   *changes
+	timing    model.Timing
+	now       func() time.Time
+	rand      io.Reader
+	report    func(context.Context, string)
+
+	turn  chan struct{} // held while a step waits for the API, so that all wait once
+	api   model.API
+	ready bool  // it has answered in this run
+	err   error // it has not, in the time that it was given
+
+	nodesMu sync.Mutex
+	nodes   map[string]model.KubeNode
+	listed  time.Time
+
+	join joinSecrets
+}
+
+func newClusterAPI(r *Runner) *clusterAPI {
+	return &clusterAPI{
+		cluster:   r.Spec.Name,
+		kube:      r.Kube,
+		secrets:   r.Secrets,
+		record:    r.record,
+		addresses: r.addresses,
+		changes:   r.changes,
+		timing:    r.Timing,
+		now:       r.Now,
+		rand:      r.Rand,
+		report: func(ctx context.Context, message string) {
+			r.report(ctx, model.Change{Action: model.ActionCreateNode, Target: r.Spec.Name}, message)
+		},
+		turn: make(chan struct{}, 1),
+		api:  r.World.API,
+	}
+}
+
+// url is where the API answers.
+func (c *clusterAPI) url() string {
+	vip, _ := c.addresses.endpoint()
+	return "https://" + netip.AddrPortFrom(vip, bootstrap.APIServerPort).String()
+}
+
+// forChange is the API for one change, under the lock.
+func (c *clusterAPI) forChange(ctx context.Context) (model.API, error) {
+	api, err := c.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return api, c.changes.lease.Check(ctx)
+}
+
+// wait connects to the API and waits until it is ready, once for all steps of a
+// run: where it does not answer in time, every step that needs it fails with that.
+// The first answer ever is recorded: from there on the cluster is never built again
+// from nothing.
+func (c *clusterAPI) wait(ctx context.Context) (model.API, error) {
+	release, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if c.ready || c.err != nil {
+		return c.api, c.err
+	}
+	if err := c.connect(); err != nil {
+		return nil, err
+	}
+	if err := poll(ctx, c.timing, c.timing.APITimeout, c.api.Ready); err != nil {
+		if ctx.Err() == nil {
+			c.err = err
+		}
+		return nil, err
+	}
+	c.ready = true
+	return c.api, c.record.update(ctx, func(b *record.Cluster) { b.APIReached = true })
+}
+
+// enter takes the turn.
+func (c *clusterAPI) enter(ctx context.Context) (release func(), err error) {
+	select {
+	case c.turn <- struct{}{}:
+		return func() { <-c.turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// waitFirstReady waits until the API answers for the first time.
+func (c *clusterAPI) waitFirstReady(ctx context.Context) error {
+	if _, err := c.wait(ctx); err != nil {
+		return fmt.Errorf("the API behind the VIP does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w", c.url(), err)
+	}
+	return nil
+}
+
+func (c *clusterAPI) connect() error {
+	if c.api != nil {
+		return nil
+	}
+	if err := c.issueKubeconfig(); err != nil {
+		return err
+	}
+	api, err := c.kube.Connect(c.secrets.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	c.api = api
+	return nil
+}
+
+// renewKubeconfig issues another kubeconfig for the administrator from the same
+// authorities. The one before it works until it expires.
+func (c *clusterAPI) renewKubeconfig() error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	c.secrets.Kubeconfig = nil
+	c.api = nil
+	return c.issueKubeconfig()
+}
+
+// issueKubeconfig issues the administrator's kubeconfig, which needs the endpoint.
+func (c *clusterAPI) issueKubeconfig() error {
+	if len(c.secrets.Kubeconfig) > 0 {
+		return nil
+	}
+	config, err := c.secrets.Authorities.AdminKubeconfig(c.rand, c.cluster, c.url(), c.now())
+	if err != nil {
+		return fmt.Errorf("issue the kubeconfig: %w", err)
+	}
+	c.secrets.Kubeconfig = config
+	return nil
+}
+
+// listNodes lists the cluster's nodes, at most once a tick.
+func (c *clusterAPI) listNodes(ctx context.Context) (map[string]model.KubeNode, error) {
+	api, err := c.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.nodesMu.Lock()
+	defer c.nodesMu.Unlock()
+	if time.Since(c.listed) < c.timing.Tick {
+		return c.nodes, nil
+	}
+	list, err := api.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.nodes = make(map[string]model.KubeNode, len(list))
+	c.listed = time.Now()
+	for _, n := range list {
+		c.nodes[n.Name] = n
+	}
+	return c.nodes, nil
+}
+
+// waitRegistered waits until the API knows a node that reports that it has joined.
+// Nodes that wait at the same time share one list.
+func (c *clusterAPI) waitRegistered(ctx context.Context, name string) error {
+	return poll(ctx, c.timing, c.timing.APITimeout, func(ctx context.Context) error {
+		nodes, err := c.listNodes(ctx)
+		if err != nil {
+			return err
+		}
+		if _, ok := nodes[name]; !ok {
+			return fmt.Errorf("node %s reports that it has joined, and the API does not know it", name)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,139 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// deleteNode deletes one node. Before its VM is destroyed, every disk that Gantry
+// did not make is detached and its file kept; only after the VM is proven gone is
+// its address released.
+func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
+	name := s.Machine.Marker.Node
+	if s.Rollout != nil {
+		if err := r.waitMinReady(ctx, s); err != nil {
+			return err
+		}
+	}
+	if s.Drain {
+		if err := r.drain(ctx, name, s); err != nil {
+			return err
+		}
+	}
+	if err := r.destroyVM(ctx, s.Machine); err != nil && !errors.Is(err, model.ErrGone) {
+		return err
+	}
+	if err := r.changes.watch.gone(ctx, s.Machine.Ref); err != nil {
+		return fmt.Errorf("wait until the VM is gone: %w", err)
+	}
+	if s.Drain {
+		if err := r.deleteNodeObject(ctx, name); err != nil {
+			return err
+		}
+	}
+	return r.releaseNode(ctx, name)
+}
+
+// removeLostNode cleans up after a node whose VM is gone.
+func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) error {
+	if err := r.deleteNodeObject(ctx, s.Node); err != nil {
+		return err
+	}
+	return r.releaseNode(ctx, s.Node)
+}
+
+// drain evicts the pods of a node that the API knows. A node that never joined has
+// none.
+func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) error {
+	nodes, err := r.api.listNodes(ctx)
+	if err != nil {
+		return fmt.Errorf("the node's pods cannot be evicted while the API does not answer: %w", err)
+	}
+	if _, ok := nodes[name]; !ok {
+		return nil
+	}
+	api, err := r.api.forChange(ctx)
+	if err != nil {
+		return err
+	}
+	timeout := s.DrainTimeout
+	if timeout == 0 {
+		timeout = model.DefaultDrainTimeout
+	}
+	if err := api.Drain(ctx, name, timeout); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	return nil
+}
+
+// destroyVM powers a VM off and destroys it. Each attempt reads anew what is
+// attached, right before it destroys: a disk that was attached in between is not
+// lost.
+func (r *Runner) destroyVM(ctx context.Context, m model.Machine) error {
+	if _, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
+		return fmt.Errorf("power off %s: %w", m.Path, err)
+	}
+	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
+		if err := r.detachForeign(ctx, m); err != nil {
+			return "", err
+		}
+		return r.VCenter.Destroy(ctx, m.Ref)
+	})
+	if err != nil {
+		return fmt.Errorf("destroy %s: %w", m.Path, err)
+	}
+	return nil
+}
+
+// detachForeign detaches every disk that Gantry did not make, and reads again until
+// there is none. It runs inside a task's slot.
+func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
+	for {
+		state, err := r.changes.watch.vm(ctx, m.Ref, true)
+		if err != nil {
+			return err
+		}
+		if !state.DisksRead {
+			return fmt.Errorf("the disks of %s cannot be read, and a VM whose disks are not known is not destroyed", m.Path)
+		}
+		var foreign []int32
+		for _, d := range state.Disks {
+			if !d.Owned {
+				foreign = append(foreign, d.Key)
+			}
+		}
+		if len(foreign) == 0 {
+			return nil
+		}
+		ref, err := r.VCenter.DetachDisks(ctx, m.Ref, foreign)
+		if err == nil {
+			_, err = r.changes.watch.task(ctx, ref)
+		}
+		if err != nil {
+			return fmt.Errorf("detach the disks of %s that Gantry did not make: %w", m.Path, err)
+		}
+	}
+}
+
+func (r *Runner) deleteNodeObject(ctx context.Context, name string) error {
+	api, err := r.api.forChange(ctx)
+	if err != nil {
+		return err
+	}
+	return api.DeleteNode(ctx, name)
+}
+
+// releaseNode releases the addresses of a node whose VM is proven gone, but for the
+// one on which the plan builds it again.
+func (r *Runner) releaseNode(ctx context.Context, name string) error {
+	kept := uuid.Nil
+	if pool, ok := r.rebuilds[name]; ok {
+		kept = pool
+	}
+	return r.addresses.releaseAll(ctx, r.addresses.claimsOf(name, kept))
+}

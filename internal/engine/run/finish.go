@@ -1,0 +1,102 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// APIReached reports whether the cluster's API has answered at least once.
+func (r *Runner) APIReached() bool { return r.record.apiReached() }
+
+// Finish records what the run has reached, also where some of its steps failed: in
+// the cluster what import needs, in the record what is still to be done.
+func (r *Runner) Finish(ctx context.Context, failed error) error {
+	if !r.APIReached() {
+		return nil
+	}
+	var errs []error
+	var nodes map[string]model.KubeNode
+	if ctx.Err() == nil {
+		if failed == nil {
+			errs = append(errs, r.waitNodesReady(ctx))
+		}
+		errs = append(errs, r.storeImportData(ctx))
+		list, err := r.api.listNodes(ctx)
+		errs = append(errs, err)
+		nodes = list
+	}
+	return errors.Join(append(errs, r.MarkComplete(ctx, nodes))...)
+}
+
+// MarkComplete records that the run has ended, and which nodes have joined.
+func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNode) error {
+	if !r.APIReached() {
+		return nil
+	}
+	return r.record.complete(ctx, func(name string) bool {
+		_, joined := nodes[name]
+		return joined
+	})
+}
+
+// storeImportData writes the authorities, the packs that were applied and what
+// import needs into Secrets of kube-system, if they differ.
+func (r *Runner) storeImportData(ctx context.Context) error {
+	api, err := r.api.forChange(ctx)
+	if err != nil {
+		return err
+	}
+	secrets, err := json.Marshal(r.Secrets)
+	if err != nil {
+		return err
+	}
+	packs, err := json.Marshal(r.packs.all())
+	if err != nil {
+		return err
+	}
+	data := map[string][]byte{model.PacksKey: packs}
+	maps.Copy(data, r.ImportData)
+	pki := map[string][]byte{
+		"id":      []byte(r.Spec.ID.String()),
+		"secrets": secrets,
+	}
+	if err := api.PutSecret(ctx, model.SecretPKI, pki); err != nil {
+		return fmt.Errorf("write the Secret %s: %w", model.SecretPKI, err)
+	}
+	if err := api.PutSecret(ctx, model.SecretCluster, data); err != nil {
+		return fmt.Errorf("write the Secret %s: %w", model.SecretCluster, err)
+	}
+	return nil
+}
+
+// waitNodesReady waits until every node is Ready. Without a pack that brings a pod
+// network no node ever is, and the run does not wait.
+func (r *Runner) waitNodesReady(ctx context.Context) error {
+	if !r.Spec.HasCNI() {
+		return nil
+	}
+	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
+		nodes, err := r.api.listNodes(ctx)
+		if err != nil {
+			return err
+		}
+		var waiting []string
+		for name, n := range nodes {
+			if !n.Ready {
+				waiting = append(waiting, name+" ("+n.Reason+")")
+			}
+		}
+		slices.Sort(waiting)
+		if len(waiting) > 0 {
+			return fmt.Errorf("nodes are not Ready: %s", strings.Join(waiting, ", "))
+		}
+		return nil
+	})
+}

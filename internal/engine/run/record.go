@@ -1,0 +1,216 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// recordWriter writes the cluster's record. Only the holder of the lock does.
+type recordWriter struct {
+	ledger  *ledger.Ledger
+	changes *changes
+	id      uuid.UUID
+	ref     record.Ref
+	ipPools []uuid.UUID // of the spec
+
+	mu   sync.Mutex
+	body model.Record
+}
+
+func newRecordWriter(r *Runner) *recordWriter {
+	return &recordWriter{
+		ledger:  r.Ledger,
+		changes: r.changes,
+		id:      r.World.RecordID,
+		ref:     r.Spec.Ref,
+		ipPools: r.Spec.IPPools(),
+		body:    r.World.Facts.Record,
+	}
+}
+
+// current is the record as this run knows it.
+func (w *recordWriter) current() model.Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.body
+}
+
+// apiReached reports whether the cluster's API has answered at least once.
+func (w *recordWriter) apiReached() bool { return w.current().APIReached }
+
+// create writes a new record.
+func (w *recordWriter) create(ctx context.Context, body record.Cluster) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	err = w.changes.call(ctx, func(ctx context.Context) error {
+		_, err := w.ledger.Register(ctx, ledger.Record{Ref: w.ref, Body: raw})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.body = model.Record{Found: true, Cluster: body}
+	return nil
+}
+
+// update changes the record, if the change makes a difference.
+func (w *recordWriter) update(ctx context.Context, change func(*record.Cluster)) error {
+	return w.changes.call(ctx, func(ctx context.Context) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.body.Found {
+			return errors.New("the ledger has no record of the cluster")
+		}
+		before, err := json.Marshal(w.body.Cluster)
+		if err != nil {
+			return err
+		}
+		var next record.Cluster
+		if err := json.Unmarshal(before, &next); err != nil {
+			return err
+		}
+		change(&next)
+		after, err := json.Marshal(next)
+		if err != nil || string(after) == string(before) {
+			return err
+		}
+		if err := w.ledger.UpdateRecord(ctx, w.id, after); err != nil {
+			return fmt.Errorf("write the record: %w", err)
+		}
+		w.body.Cluster = next
+		return nil
+	})
+}
+
+// writeAhead records the ordinals that the plan uses before the first of them is
+// used. A new record is written by its own step.
+func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
+	if !w.current().Found || n.Next == nil {
+		return nil
+	}
+	return w.update(ctx, func(b *record.Cluster) {
+		b.Counters = n.Next
+		b.Pending = n.Pending
+		b.IPPools = w.allIPPools(b.IPPools)
+	})
+}
+
+// allIPPools are the pools that the cluster may hold addresses of.
+func (w *recordWriter) allIPPools(recorded []uuid.UUID) []uuid.UUID {
+	ids := slices.Concat(recorded, w.ipPools)
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
+}
+
+// complete records that the run ends and its caller has the certificate
+// authorities, whatever has failed: from here on no creation resumes the cluster.
+// The ordinals of nodes that have joined are no longer pending.
+func (w *recordWriter) complete(ctx context.Context, joined func(node string) bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	return w.update(ctx, func(b *record.Cluster) {
+		b.CreationComplete = true
+		w.clearPending(b, joined)
+	})
+}
+
+func (w *recordWriter) clearPending(b *record.Cluster, joined func(node string) bool) {
+	for pool, ordinals := range b.Pending {
+		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool {
+			return joined(model.NodeName(w.ref.Name, pool, n))
+		})
+		b.Pending[pool] = left
+		if len(left) == 0 {
+			delete(b.Pending, pool)
+		}
+	}
+}
+
+// moveParents protects the cloud account that the cluster uses now from deletion,
+// and no longer the one that it used before. The new one comes first: killed in
+// between, the cluster has both.
+func (w *recordWriter) moveParents(ctx context.Context, parents []uuid.UUID) error {
+	now := w.current()
+	if !now.APIReached || len(parents) == 0 || slices.Equal(now.Parents, parents) {
+		return nil // creating the record does it, or nothing has moved
+	}
+	if err := w.addTo(ctx, parents); err != nil {
+		return err
+	}
+	gone := slices.DeleteFunc(slices.Clone(now.Parents), func(id uuid.UUID) bool { return slices.Contains(parents, id) })
+	if err := w.removeFrom(ctx, gone); err != nil {
+		return err
+	}
+	return w.update(ctx, func(b *record.Cluster) { b.Parents = parents })
+}
+
+// addTo notes the cluster at its parents.
+func (w *recordWriter) addTo(ctx context.Context, parents []uuid.UUID) error {
+	for _, parent := range parents {
+		if err := w.changes.call(ctx, func(ctx context.Context) error { return w.ledger.AddChild(ctx, parent, w.ref) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *recordWriter) removeFrom(ctx context.Context, parents []uuid.UUID) error {
+	for _, parent := range parents {
+		if err := w.changes.call(ctx, func(ctx context.Context) error { return w.ledger.RemoveChild(ctx, parent, w.ref) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createRecord registers the cluster in the ledger, which notes it at its gateway,
+// and notes it at its account, so that neither is deleted under it.
+func (r *Runner) createRecord(ctx context.Context) error {
+	if !r.record.current().Found {
+		reached := r.World.Facts.APIReached(r.Spec.New)
+		body := record.Cluster{
+			ID:   r.Spec.ID,
+			Kind: r.Spec.Kind,
+			// By reference: a datacenter may be renamed.
+			Datacenter:       r.World.Limits.Site.Datacenter,
+			Folder:           r.Spec.Folder,
+			APIReached:       reached,
+			CreationComplete: reached,
+			Description:      r.Spec.Description,
+			Tags:             r.Spec.Tags,
+			Counters:         r.numbers.Next,
+			Pending:          r.numbers.Pending,
+			IPPools:          r.record.allIPPools(nil),
+			Parents:          r.Parents,
+		}
+		if err := r.record.create(ctx, body); err != nil {
+			return err
+		}
+	}
+	return r.record.addTo(ctx, r.record.current().Parents)
+}
+
+func (r *Runner) deleteRecord(ctx context.Context) error {
+	if err := r.record.removeFrom(ctx, r.record.current().Parents); err != nil {
+		return err
+	}
+	if err := r.ReleaseUnusedIPPools(ctx, nil); err != nil {
+		return err
+	}
+	return r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.Unregister(ctx, r.World.RecordID) })
+}

@@ -1,0 +1,240 @@
+// Package run carries out plans: the scheduler of stages, one file a kind of step,
+// and what steps share, which is the cluster's API, its addresses and its record.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// Config is what a run works with.
+type Config struct {
+	Spec    *model.ClusterSpec
+	World   *observe.World
+	Secrets *model.Secrets
+	// Parents are what must not be deleted while the cluster exists: the cloud
+	// account. Its gateway knows of it by the ledger.
+	Parents []uuid.UUID
+	// ImportData is stored in the cluster beside the authorities.
+	ImportData map[string][]byte
+
+	VCenter  model.VCenter
+	Ledger   *ledger.Ledger
+	Kube     model.Kube
+	Lease    *ledger.Lease
+	Parallel int
+	Timing   model.Timing
+	Report   func(context.Context, model.Change, string)
+	Now      func() time.Time
+	Rand     io.Reader
+}
+
+// Runner carries out one plan under one lock.
+type Runner struct {
+	Config
+	changes   *changes
+	record    *recordWriter
+	addresses *addresses
+	api       *clusterAPI
+	zones     func(context.Context) (map[string]model.Zone, error)
+	folder    func(context.Context) (string, error)
+	packs     appliedPacks
+	numbers   model.Numbers
+	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
+}
+
+// New makes a runner.
+func New(c Config) *Runner {
+	r := &Runner{Config: c}
+	r.changes = &changes{
+		lease:  c.Lease,
+		timing: c.Timing,
+		slots:  make(chan struct{}, max(c.Parallel, 1)),
+		watch:  newWatcher(c.VCenter, c.Timing),
+	}
+	r.record = newRecordWriter(r)
+	r.addresses = newAddresses(r)
+	r.api = newClusterAPI(r)
+	r.zones = once(r.readZones)
+	r.folder = once(r.ensureFolder)
+	r.packs.hashes = map[string]string{}
+	for name, hash := range c.World.Facts.API.Packs {
+		r.packs.hashes[name] = hash
+	}
+	return r
+}
+
+// Execute runs the stages of a plan one after the other, each by its own policy.
+func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
+	r.numbers = p.Numbers
+	r.rebuilds = p.Rebuilds()
+	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
+		return err
+	}
+	if err := r.record.moveParents(ctx, r.Parents); err != nil {
+		return err
+	}
+	defer r.api.cleanUp(ctx)
+
+	var failed []error
+	var left []model.Step // of rollouts that go no further
+	rollouts := true
+	for _, stage := range p.Stages {
+		if stage.Rollout && !rollouts {
+			left = append(left, stage.Steps...)
+			continue
+		}
+		errs, rest := r.runStage(ctx, stage)
+		failed = append(failed, errs...)
+		if ctx.Err() != nil {
+			return errors.Join(append(failed, context.Cause(ctx))...)
+		}
+		if len(errs) == 0 {
+			continue
+		}
+		if stage.Rollout {
+			left = append(left, rest...)
+		}
+		if stage.OnFailure == model.Stop {
+			break
+		}
+		rollouts = rollouts && stage.OnFailure != model.SkipRollouts
+	}
+	if len(left) > 0 {
+		failed = append(failed, rolloutStopped(left))
+	}
+	return errors.Join(failed...)
+}
+
+// runStage runs the steps of a stage and returns their failures, and the steps that
+// were not begun.
+func (r *Runner) runStage(ctx context.Context, stage model.Stage) (failed []error, left []model.Step) {
+	if stage.Parallel {
+		return r.runParallel(ctx, stage.Steps), nil
+	}
+	for i, step := range stage.Steps {
+		if err := r.runStep(ctx, step); err != nil {
+			return []error{err}, stage.Steps[i+1:]
+		}
+	}
+	return nil, nil
+}
+
+func (r *Runner) runParallel(ctx context.Context, steps []model.Step) []error {
+	errs := make([]error, len(steps))
+	var group sync.WaitGroup
+	for i, step := range steps {
+		group.Go(func() { errs[i] = r.runStep(ctx, step) })
+	}
+	group.Wait()
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+func (r *Runner) runStep(ctx context.Context, step model.Step) error {
+	change := step.Change()
+	r.report(ctx, change, "started")
+	if err := r.dispatch(ctx, step); err != nil {
+		r.report(ctx, change, "failed: "+err.Error())
+		return &StepError{Step: change, Err: err}
+	}
+	r.report(ctx, change, "done")
+	return nil
+}
+
+func (r *Runner) report(ctx context.Context, step model.Change, message string) {
+	if r.Report != nil {
+		r.Report(ctx, step, message)
+	}
+}
+
+// dispatch is the one place from which every step is run.
+func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
+	switch s := step.(type) {
+	case model.CreateRecord:
+		return r.createRecord(ctx)
+	case model.DeleteRecord:
+		return r.deleteRecord(ctx)
+	case model.CreateIPPool:
+		return r.createIPPool(ctx)
+	case model.DeleteIPPool:
+		return r.deleteIPPool(ctx)
+	case model.CreateFolder:
+		_, err := r.folder(ctx)
+		return err
+	case model.DeleteFolder:
+		return r.deleteFolder(ctx, s)
+	case model.ReserveEndpoint:
+		return r.addresses.reserveEndpoint(ctx, s.IPPool)
+	case model.ReleaseEndpoint:
+		return r.addresses.releaseAll(ctx, s.Claims)
+	case model.ClaimAddress:
+		return r.addresses.reclaim(ctx, s.Claim)
+	case model.ReleaseAddress:
+		return r.addresses.release(ctx, s.Claim)
+	case model.CreateNode:
+		return r.createNode(ctx, s)
+	case model.DeleteNode:
+		return r.deleteNode(ctx, s)
+	case model.RemoveLostNode:
+		return r.removeLostNode(ctx, s)
+	case model.WipeUserdata:
+		return r.wipeUserdata(ctx, s.VM, s.Node)
+	case model.UpdateNodeMetadata:
+		return r.updateNodeMetadata(ctx, s.Node, s.Meta)
+	case model.UncordonNode:
+		return r.uncordonNode(ctx, s)
+	case model.UpdateDescription:
+		return r.updateDescription(ctx, s)
+	case model.ApplyPack:
+		return r.applyPack(ctx, s.Pack)
+	case model.RenewKubeconfig:
+		return r.api.renewKubeconfig()
+	case model.StoreImportData:
+		return nil // Finish does it, after every apply
+	default:
+		return fmt.Errorf("unknown step %T", step)
+	}
+}
+
+// StepError is a step that failed.
+type StepError struct {
+	Step model.Change
+	Err  error
+}
+
+func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }
+
+// rolloutStopped says which nodes a rollout that goes no further has left as they
+// were.
+func rolloutStopped(steps []model.Step) error {
+	var left []string
+	for _, step := range steps {
+		if gone, ok := step.(model.DeleteNode); ok {
+			left = append(left, gone.Machine.Marker.Node)
+		}
+	}
+	if len(left) == 0 {
+		return errors.New("the rollout stops here; fix the cause and apply again to resume")
+	}
+	slices.Sort(left)
+	count := "1 node is left as it is"
+	if len(left) > 1 {
+		count = fmt.Sprintf("%d nodes are left as they are", len(left))
+	}
+	return fmt.Errorf("the rollout stops here, and %s: %s; fix the cause and apply again to resume", count, strings.Join(left, ", "))
+}

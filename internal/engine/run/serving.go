@@ -1,0 +1,99 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// isServing reports whether a node can take work. In a cluster whose pod network is
+// not there, and that has no pack to bring it, no node is ever Ready, and having
+// joined is all that can be asked for.
+func (r *Runner) isServing(n model.KubeNode) bool {
+	return n.Ready || !r.Spec.HasCNI() && !r.anyReadyBefore()
+}
+
+// anyReadyBefore reports whether any node was Ready when the run began.
+func (r *Runner) anyReadyBefore() bool {
+	for _, n := range r.World.Facts.API.Nodes {
+		if n.Ready {
+			return true
+		}
+	}
+	return false
+}
+
+// waitServing waits until the successor of a node can take its work.
+func (r *Runner) waitServing(ctx context.Context, name string) error {
+	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
+		nodes, err := r.api.listNodes(ctx)
+		if err != nil {
+			return err
+		}
+		if n := nodes[name]; !r.isServing(n) {
+			return fmt.Errorf("node %s has joined and is not Ready: %s", name, n.Reason)
+		}
+		return nil
+	})
+}
+
+// waitMinReady waits until enough nodes of a pool serve without the one that is
+// about to be replaced, and the control plane is healthy. A node that does not
+// serve itself is no loss.
+func (r *Runner) waitMinReady(ctx context.Context, s model.DeleteNode) error {
+	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
+		nodes, err := r.api.listNodes(ctx)
+		if err != nil {
+			return err
+		}
+		return r.minReady(nodes, s)
+	})
+}
+
+// minReady returns why a node cannot be taken out of its pool yet.
+func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) error {
+	name := s.Machine.Marker.Node
+	pool := s.Machine.Marker.NodePool
+	if n, exists := nodes[name]; !exists || !r.isServing(n) {
+		return nil
+	}
+	if unhealthy := r.unhealthyControlPlane(nodes); len(unhealthy) > 0 {
+		return fmt.Errorf("%s is not deleted while nodes of the control plane are not Ready: %s", name, strings.Join(unhealthy, ", "))
+	}
+	serving := 0
+	var waiting []string
+	for other, n := range nodes {
+		switch {
+		case other == name || model.NodeOrdinal(r.Spec.Name, pool, other) == 0:
+		case r.isServing(n):
+			serving++
+		default:
+			waiting = append(waiting, fmt.Sprintf("%s (%s)", other, n.Reason))
+		}
+	}
+	if serving >= s.Rollout.MinReady {
+		return nil
+	}
+	slices.Sort(waiting)
+	if len(waiting) == 0 {
+		waiting = []string{"none"}
+	}
+	return fmt.Errorf("%d other nodes of pool %s are Ready, and %s is not deleted before %d are; not Ready: %s",
+		serving, pool, name, s.Rollout.MinReady, strings.Join(waiting, ", "))
+}
+
+// unhealthyControlPlane lists the nodes of the control plane that do not serve, and
+// why.
+func (r *Runner) unhealthyControlPlane(nodes map[string]model.KubeNode) []string {
+	var unhealthy []string
+	for name, n := range nodes {
+		if model.NodeOrdinal(r.Spec.Name, model.ControlPlanePool, name) > 0 && !r.isServing(n) {
+			unhealthy = append(unhealthy, fmt.Sprintf("%s (%s)", name, n.Reason))
+		}
+	}
+	slices.Sort(unhealthy)
+	return unhealthy
+}

@@ -1,0 +1,48 @@
+// Package inventoryname compares the names and paths of vSphere's inventory as
+// users write them and as vCenter stores them.
+package inventoryname
+
+import (
+	"slices"
+	"strings"
+)
+
+// escapes are the three characters that vCenter escapes in a name, since they
+// mean something in a path.
+var escapes = strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`, "%25", "%")
+
+// Unescape returns a name as the vSphere Client shows it, given as vCenter
+// stores it.
+func Unescape(name string) string { return escapes.Replace(name) }
+
+// MayMatch reports whether two spellings of a name or path may mean the same
+// object. A name without a slash is one in any folder, and a path that does not
+// begin with a slash may leave out its beginning; two that do are compared
+// whole. A trailing slash is ignored, and either may be escaped. Names are
+// case-sensitive. An empty spelling matches none.
+func MayMatch(a, b string) bool {
+	x, y := parts(a), parts(b)
+	if len(x) > len(y) {
+		a, x, y = b, y, x
+	}
+	if len(x) == 0 || strings.HasPrefix(a, "/") && len(x) != len(y) {
+		return false
+	}
+	return slices.Equal(x, y[len(y)-len(x):])
+}
+
+// Base returns the name at the end of a path, unescaped.
+func Base(path string) string {
+	path = strings.TrimRight(path, "/")
+	return Unescape(path[strings.LastIndex(path, "/")+1:])
+}
+
+// parts splits a name or path. A slash in a name counts as a separator, since
+// users may have written it escaped or not.
+func parts(spelling string) []string {
+	plain := strings.Trim(Unescape(spelling), "/")
+	if plain == "" {
+		return nil
+	}
+	return strings.Split(plain, "/")
+}

@@ -1,0 +1,159 @@
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Cluster is the body of a cluster's or gateway's record. On the wire it is so
+// brief that an ordinary cluster's fits one tag.
+type Cluster struct {
+	ID   uuid.UUID
+	Kind Kind // KindCluster or KindGateway
+
+	// APIReached is set once the cluster's API has responded.
+	APIReached bool
+	// CreationComplete is set once a run that reached the API has ended. Until
+	// then only that run has the cluster's certificate authorities.
+	CreationComplete bool
+
+	Description string
+	Tags        map[string]string
+
+	Datacenter string
+	Folder     string   // path of the VM folder
+	Folders    []string // paths of the folders that were created for it, outermost first
+
+	// Counters holds the next ordinal for a node of each pool. It never goes back.
+	Counters map[string]int
+	// Pending holds the ordinals of nodes that have not joined yet, by pool, in
+	// ascending order.
+	Pending map[string][]int
+
+	IPPools []uuid.UUID // that it may hold addresses of
+	Parents []uuid.UUID // the gateway and the cloud account that it depends on
+}
+
+// clusterWire is the brief spelling.
+type clusterWire struct {
+	ID               *wireID           `json:"i"`
+	Kind             Kind              `json:"k,omitempty"` // empty: cluster
+	APIReached       int               `json:"r,omitempty"`
+	CreationComplete int               `json:"e,omitempty"`
+	Description      string            `json:"s,omitempty"`
+	Tags             map[string]string `json:"t,omitempty"`
+	Datacenter       string            `json:"d,omitempty"`
+	Folder           string            `json:"o,omitempty"`
+	Levels           int               `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
+	Folders          []string          `json:"m,omitempty"` // where Levels cannot say it
+	Counters         map[string]int    `json:"n,omitempty"`
+	Pending          map[string]string `json:"p,omitempty"`
+	IPPools          []wireID          `json:"l,omitempty"`
+	Parents          []wireID          `json:"a,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (c Cluster) MarshalJSON() ([]byte, error) {
+	id := wireID(c.ID)
+	w := clusterWire{
+		ID:          &id,
+		Kind:        c.Kind,
+		Description: c.Description,
+		Tags:        c.Tags,
+		Datacenter:  c.Datacenter,
+		Folder:      c.Folder,
+		Counters:    c.Counters,
+		IPPools:     convertIDs[wireID](c.IPPools),
+		Parents:     convertIDs[wireID](c.Parents),
+	}
+	if c.Kind == KindCluster {
+		w.Kind = ""
+	}
+	if c.APIReached {
+		w.APIReached = 1
+	}
+	if c.CreationComplete {
+		w.CreationComplete = 1
+	}
+
+	if last := lastLevels(c.Folder, len(c.Folders)); slices.Equal(c.Folders, last) {
+		w.Levels = len(c.Folders)
+	} else {
+		w.Folders = c.Folders
+	}
+
+	for pool, ordinals := range c.Pending {
+		if w.Pending == nil {
+			w.Pending = map[string]string{}
+		}
+		w.Pending[pool] = formatNumbers(ordinals)
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *Cluster) UnmarshalJSON(raw []byte) error {
+	if err := CheckVersion(raw); err != nil {
+		return err
+	}
+	var w clusterWire
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return err
+	}
+	if w.ID == nil {
+		return errors.New("a cluster's record has no id")
+	}
+
+	decoded := Cluster{
+		ID:               uuid.UUID(*w.ID),
+		Kind:             w.Kind,
+		APIReached:       w.APIReached != 0,
+		CreationComplete: w.CreationComplete != 0,
+		Description:      w.Description,
+		Tags:             w.Tags,
+		Datacenter:       w.Datacenter,
+		Folder:           w.Folder,
+		Folders:          w.Folders,
+		Counters:         w.Counters,
+		IPPools:          convertIDs[uuid.UUID](w.IPPools),
+		Parents:          convertIDs[uuid.UUID](w.Parents),
+	}
+	if decoded.Kind == "" {
+		decoded.Kind = KindCluster
+	}
+	if w.Levels > 0 {
+		decoded.Folders = lastLevels(w.Folder, w.Levels)
+	}
+
+	for pool, text := range w.Pending {
+		ordinals, err := parseNumbers(text)
+		if err != nil {
+			return fmt.Errorf("the pending nodes of pool %q: %w", pool, err)
+		}
+		if decoded.Pending == nil {
+			decoded.Pending = map[string][]int{}
+		}
+		decoded.Pending[pool] = ordinals
+	}
+	*c = decoded
+	return nil
+}
+
+// lastLevels returns the paths of the deepest n levels of a folder path,
+// outermost first; nil where it has fewer.
+func lastLevels(path string, n int) []string {
+	names := strings.Split(path, "/")
+	if n < 1 || n > len(names) || path == "" {
+		return nil
+	}
+	var paths []string
+	for i := len(names) - n; i < len(names); i++ {
+		paths = append(paths, strings.Join(names[:i+1], "/"))
+	}
+	return paths
+}

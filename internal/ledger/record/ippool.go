@@ -1,0 +1,81 @@
+package record
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+)
+
+// DefaultReuseDelay is how long a released address cools down where its IP pool
+// does not say.
+const DefaultReuseDelay = 5 * time.Minute
+
+// IPPool is the body of an IP pool's record. Either Start and End are set or
+// Subnet is.
+type IPPool struct {
+	Name                    string   `json:"name"`
+	Start                   string   `json:"start,omitempty"`
+	End                     string   `json:"end,omitempty"`
+	Subnet                  string   `json:"subnet,omitempty"`
+	PrefixLength            int      `json:"prefix_length,omitempty"`
+	DefaultGateway          string   `json:"default_gateway,omitempty"`
+	Nameservers             []string `json:"nameservers,omitempty"`
+	SearchDomains           []string `json:"search_domains,omitempty"`
+	Excluded                []string `json:"excluded,omitempty"` // each as ipam.ParseRange reads it
+	RestrictToSingleCluster bool     `json:"restrict_to_single_cluster,omitempty"`
+	// Network is the vSphere network that the addresses live on; empty where it
+	// is not given.
+	Network string `json:"network,omitempty"`
+	// ReuseDelaySeconds is how long a released address cools down; nil is
+	// DefaultReuseDelay.
+	ReuseDelaySeconds *int `json:"reuse_delay_seconds,omitempty"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *IPPool) UnmarshalJSON(raw []byte) error {
+	if err := CheckVersion(raw); err != nil {
+		return err
+	}
+	type wire IPPool
+	return json.Unmarshal(raw, (*wire)(p))
+}
+
+// ReuseDelay returns how long a released address cools down: until then no
+// other cluster gets it.
+func (p IPPool) ReuseDelay() time.Duration {
+	if p.ReuseDelaySeconds == nil {
+		return DefaultReuseDelay
+	}
+	return time.Duration(min(max(0, *p.ReuseDelaySeconds), math.MaxInt32)) * time.Second
+}
+
+// Addresses returns the pool's addresses. Errors are *ipam.FieldError.
+func (p IPPool) Addresses() (ipam.Pool, error) {
+	if p.Subnet != "" {
+		return ipam.NewSubnet(p.Subnet, p.PrefixLength, p.DefaultGateway, p.Excluded...)
+	}
+	return ipam.New(p.Start, p.End, p.PrefixLength, p.DefaultGateway, p.Excluded...)
+}
+
+// Equal reports whether two bodies mean the same. The order in which addresses
+// are excluded does not matter.
+func (p IPPool) Equal(other IPPool) bool {
+	canonical := func(p IPPool) string {
+		p.Excluded = slices.Sorted(slices.Values(p.Excluded))
+		seconds := int(p.ReuseDelay() / time.Second)
+		p.ReuseDelaySeconds = &seconds
+		raw, _ := json.Marshal(p) // strings and numbers: it cannot fail
+		return string(raw)
+	}
+	return canonical(p) == canonical(other)
+}
+
+// MayServe reports whether the pool's addresses may be those of a network. Where
+// either network is not given, they may.
+func (p IPPool) MayServe(network string) bool {
+	return p.Network == "" || network == "" || inventoryname.MayMatch(p.Network, network)
+}

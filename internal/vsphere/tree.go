@@ -1,0 +1,94 @@
+package vsphere
+
+import (
+	"context"
+
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// treeProperties are what is read of each type of object. A type's list repeats
+// what its base type's has, since the most derived list is the one that counts.
+// One path that a vCenter does not know fails the whole call: each of these is in
+// 6.7, and none goes through a property whose declared type is a base type.
+var treeProperties = map[string][]string{
+	"Folder":          {"name", "parent"},
+	"Datacenter":      {"name", "parent", "vmFolder"},
+	"ComputeResource": {"name", "parent", "resourcePool", "datastore", "network", "host"},
+	"ClusterComputeResource": {
+		"name", "parent", "resourcePool", "datastore", "network", "host", "configuration.drsConfig.enabled",
+	},
+	"HostSystem":   {"name", "parent", "datastore", "network", "runtime.connectionState", "runtime.inMaintenanceMode"},
+	"ResourcePool": {"name", "parent"},
+	"VirtualApp":   {"name", "parent"},
+	"Datastore": {
+		"name", "parent", "summary.accessible", "summary.maintenanceMode",
+		"summary.capacity", "summary.freeSpace", "summary.type",
+	},
+	"Network":                     {"name", "parent"},
+	"DistributedVirtualPortgroup": {"name", "parent", "key", "config.distributedVirtualSwitch", "tag"},
+	"OpaqueNetwork":               {"name", "parent", "summary"},
+	"DistributedVirtualSwitch":    {"name", "parent", "uuid"},
+}
+
+// treeMachineProperties are what is read of each VM. guest.net is most of it, and
+// cannot be narrowed to its addresses; guest.ipAddress alone would miss VIPs.
+var treeMachineProperties = []string{
+	"name", "parent", "parentVApp", "config.template", "config.instanceUuid", extraConfig(markerKey),
+	"guest.ipAddress", "guest.net", "runtime.connectionState", "runtime.powerState", "snapshot.currentSnapshot",
+}
+
+// treeSteps are the ways down the tree. VMs are found through their folders, and
+// those inside a vApp through it.
+func treeSteps() []types.BaseSelectionSpec {
+	step := func(name, kind, path string, next ...string) types.BaseSelectionSpec {
+		s := &types.TraversalSpec{
+			SelectionSpec: types.SelectionSpec{Name: name},
+			Type:          kind,
+			Path:          path,
+			Skip:          types.NewBool(false),
+		}
+		for _, n := range next {
+			s.SelectSet = append(s.SelectSet, &types.SelectionSpec{Name: n})
+		}
+		return s
+	}
+	return []types.BaseSelectionSpec{
+		step("children", "Folder", "childEntity",
+			"children", "vms", "hosts", "datastores", "networks", "root pool", "cluster hosts"),
+		step("vms", "Datacenter", "vmFolder", "children"),
+		step("hosts", "Datacenter", "hostFolder", "children"),
+		step("datastores", "Datacenter", "datastoreFolder", "children"),
+		step("networks", "Datacenter", "networkFolder", "children"),
+		step("root pool", "ComputeResource", "resourcePool", "pools"),
+		step("cluster hosts", "ComputeResource", "host"),
+		step("pools", "ResourcePool", "resourcePool", "pools", "vapp vms"),
+		step("vapp vms", "VirtualApp", "vm"),
+	}
+}
+
+// readTree reads the inventory in one call, with or without its VMs.
+func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error) {
+	spec := types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{{
+		Obj:       c.soap.content.RootFolder,
+		Skip:      types.NewBool(false),
+		SelectSet: treeSteps(),
+	}}}
+	for kind, paths := range treeProperties {
+		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: kind, PathSet: paths})
+	}
+	if machines {
+		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: "VirtualMachine", PathSet: treeMachineProperties})
+	}
+	found, err := c.retrieve(ctx, spec)
+	if err != nil {
+		return nil, c.failed("read the inventory of vCenter "+c.config.Server, err)
+	}
+	inv := newInventory(found)
+	inv.server = c.config.Server
+	inv.user = c.config.Username
+	for ref, n := range inv.nodes {
+		c.site.paths.Store(ref, n.path)
+	}
+	c.rememberHosts(inv)
+	return inv, nil
+}
