@@ -21,7 +21,7 @@ const (
 	Worker            Role = "worker"
 )
 
-// controlsPlane tells whether the role runs control-plane components.
+// controlsPlane reports whether the role runs control-plane components.
 func (r Role) controlsPlane() bool { return r == FirstControlPlane || r == ControlPlane }
 
 // Node is everything that a node's documents are made of.

@@ -106,7 +106,7 @@ func (n Node) validateLabels(p *problems) {
 	}
 }
 
-// reserved tells whether kubelet refuses to make up labels in the domain.
+// reserved reports whether kubelet refuses to make up labels in the domain.
 func reserved(domain string) bool {
 	for _, open := range []string{"kubelet.kubernetes.io", "node.kubernetes.io"} {
 		if domain == open || strings.HasSuffix(domain, "."+open) {
@@ -180,7 +180,7 @@ func (n Node) validateCredentials(p *problems) {
 	}
 }
 
-// printable tells whether s is one line that any YAML reader takes.
+// printable reports whether s is one line that any YAML reader takes.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

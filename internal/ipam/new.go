@@ -139,7 +139,7 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	return p, nil
 }
 
-// issuesAny tells whether there is anything to issue.
+// issuesAny reports whether there is anything to issue.
 func (p Pool) issuesAny() bool {
 	_, ok := p.Next(0, func(netip.Addr) bool { return false })
 	return ok

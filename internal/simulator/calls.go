@@ -24,7 +24,7 @@ type call struct {
 	body []byte
 }
 
-// classify finds out what a request asks for. It reads the body of a SOAP
+// classify determines the method of a request. It reads the body of a SOAP
 // request and leaves a copy behind.
 func classify(r *http.Request) (call, error) {
 	switch {

@@ -42,70 +42,88 @@ func (s *Simulator) State() State {
 	}
 }
 
-// order is the body of a control call; each verb takes its part of it.
-type order struct {
-	Name      string        `json:"name,omitempty"`      // machine, datastore or tag id
-	To        string        `json:"to,omitempty"`        // new name
-	User      string        `json:"user,omitempty"`      // whose privilege
-	Privilege string        `json:"privilege,omitempty"` // which
+// controlRequest is the body of a control call; each operation reads its part of it.
+type controlRequest struct {
+	Name      string        `json:"name,omitempty"` // VM, datastore or tag id
+	To        string        `json:"to,omitempty"`   // new name
+	User      string        `json:"user,omitempty"` // the account that loses Privilege
+	Privilege string        `json:"privilege,omitempty"`
 	Calls     int           `json:"calls,omitempty"`
 	Bytes     int64         `json:"bytes,omitempty"`
 	Duration  time.Duration `json:"duration,omitempty"`
 	Fault     *Fault        `json:"fault,omitempty"`
 }
 
-// reply is what a control call answers beside its status.
-type reply struct {
+// controlResponse is the body of a response.
+type controlResponse struct {
 	Path  string `json:"path,omitempty"`
 	Error string `json:"error,omitempty"`
 }
 
-// verbs are what the control API does, by path.
-var verbs = map[string]func(s *Simulator, o order) (reply, error){
-	"calls/reset": func(s *Simulator, _ order) (reply, error) { s.ResetCalls(); return reply{}, nil },
-	"calls/stop":  func(s *Simulator, o order) (reply, error) { s.StopAfter(o.Calls); return reply{}, nil },
-	"calls/resume": func(s *Simulator, _ order) (reply, error) {
-		s.Resume()
-		return reply{}, nil
-	},
-	"faults/add": func(s *Simulator, o order) (reply, error) {
-		if o.Fault == nil {
-			return reply{}, errors.New("fault is missing")
-		}
-		return reply{}, s.AddFault(*o.Fault)
-	},
-	"faults/clear":   func(s *Simulator, _ order) (reply, error) { s.ClearFaults(); return reply{}, nil },
-	"latency":        func(s *Simulator, o order) (reply, error) { s.SetLatency(o.Duration); return reply{}, nil },
-	"task-duration":  func(s *Simulator, o order) (reply, error) { s.SetTaskDuration(o.Duration); return reply{}, nil },
-	"clock/advance":  func(s *Simulator, o order) (reply, error) { s.AdvanceClock(o.Duration); return reply{}, nil },
-	"sessions/end":   func(s *Simulator, _ order) (reply, error) { s.ExpireSessions(); return reply{}, nil },
-	"tasks/forget":   func(s *Simulator, _ order) (reply, error) { s.ForgetTasks(); return reply{}, nil },
-	"restart":        func(s *Simulator, _ order) (reply, error) { s.Restart(); return reply{}, nil },
-	"vms/delete":     func(s *Simulator, o order) (reply, error) { return reply{}, s.DeleteVM(o.Name) },
-	"vms/power-off":  func(s *Simulator, o order) (reply, error) { return reply{}, s.PowerOffVM(o.Name) },
-	"vms/power-on":   func(s *Simulator, o order) (reply, error) { return reply{}, s.PowerOnVM(o.Name) },
-	"vms/rename":     func(s *Simulator, o order) (reply, error) { return reply{}, s.RenameVM(o.Name, o.To) },
-	"datastores/set": func(s *Simulator, o order) (reply, error) { return reply{}, s.SetFreeSpace(o.Name, o.Bytes) },
-	"vms/attach-disk": func(s *Simulator, o order) (reply, error) {
-		file, err := s.AttachDisk(o.Name, max(o.Bytes/gib, 1))
-		return reply{Path: file}, err
-	},
-	"privileges/deny": func(s *Simulator, o order) (reply, error) {
-		s.DenyPrivilege(o.User, o.Privilege)
-		return reply{}, nil
-	},
-	"privileges/restore": func(s *Simulator, _ order) (reply, error) { s.RestorePrivileges(); return reply{}, nil },
-	"tags/hide": func(s *Simulator, o order) (reply, error) {
-		if !s.HideTag(o.Name) {
-			return reply{}, fmt.Errorf("no tag %q", o.Name)
-		}
-		return reply{}, nil
-	},
-	"shutdown": func(s *Simulator, _ order) (reply, error) { s.askToStop(); return reply{}, nil },
+// control is one operation of the control API.
+type control func(s *Simulator, r controlRequest) (controlResponse, error)
+
+// always makes a control of an operation that can't fail.
+func always(operation func(s *Simulator, r controlRequest)) control {
+	return func(s *Simulator, r controlRequest) (controlResponse, error) {
+		operation(s, r)
+		return controlResponse{}, nil
+	}
 }
 
-// controlServer serves the control API. It is for tests on the same machine:
-// whoever reaches it may do everything.
+// fallible makes a control of an operation that returns only an error.
+func fallible(operation func(s *Simulator, r controlRequest) error) control {
+	return func(s *Simulator, r controlRequest) (controlResponse, error) {
+		return controlResponse{}, operation(s, r)
+	}
+}
+
+// controls are the operations of the control API, by path.
+var controls = map[string]control{
+	"calls/reset":        always(func(s *Simulator, _ controlRequest) { s.ResetCalls() }),
+	"calls/stop":         always(func(s *Simulator, r controlRequest) { s.StopAfter(r.Calls) }),
+	"calls/resume":       always(func(s *Simulator, _ controlRequest) { s.Resume() }),
+	"faults/add":         fallible(addFault),
+	"faults/clear":       always(func(s *Simulator, _ controlRequest) { s.ClearFaults() }),
+	"latency":            always(func(s *Simulator, r controlRequest) { s.SetLatency(r.Duration) }),
+	"task-duration":      always(func(s *Simulator, r controlRequest) { s.SetTaskDuration(r.Duration) }),
+	"clock/advance":      always(func(s *Simulator, r controlRequest) { s.AdvanceClock(r.Duration) }),
+	"sessions/end":       always(func(s *Simulator, _ controlRequest) { s.ExpireSessions() }),
+	"tasks/forget":       always(func(s *Simulator, _ controlRequest) { s.ForgetTasks() }),
+	"restart":            always(func(s *Simulator, _ controlRequest) { s.Restart() }),
+	"vms/delete":         fallible(func(s *Simulator, r controlRequest) error { return s.DeleteVM(r.Name) }),
+	"vms/power-off":      fallible(func(s *Simulator, r controlRequest) error { return s.PowerOffVM(r.Name) }),
+	"vms/power-on":       fallible(func(s *Simulator, r controlRequest) error { return s.PowerOnVM(r.Name) }),
+	"vms/rename":         fallible(func(s *Simulator, r controlRequest) error { return s.RenameVM(r.Name, r.To) }),
+	"vms/attach-disk":    attachDisk,
+	"datastores/set":     fallible(func(s *Simulator, r controlRequest) error { return s.SetFreeSpace(r.Name, r.Bytes) }),
+	"privileges/deny":    always(func(s *Simulator, r controlRequest) { s.DenyPrivilege(r.User, r.Privilege) }),
+	"privileges/restore": always(func(s *Simulator, _ controlRequest) { s.RestorePrivileges() }),
+	"tags/hide":          fallible(hideTag),
+	"shutdown":           always(func(s *Simulator, _ controlRequest) { s.requestStop() }),
+}
+
+func addFault(s *Simulator, r controlRequest) error {
+	if r.Fault == nil {
+		return errors.New("fault is missing")
+	}
+	return s.AddFault(*r.Fault)
+}
+
+func attachDisk(s *Simulator, r controlRequest) (controlResponse, error) {
+	file, err := s.AttachDisk(r.Name, max(r.Bytes/gib, 1))
+	return controlResponse{Path: file}, err
+}
+
+func hideTag(s *Simulator, r controlRequest) error {
+	if !s.HideTag(r.Name) {
+		return fmt.Errorf("no tag %q", r.Name)
+	}
+	return nil
+}
+
+// controlServer serves the control API. It is for tests on the same machine and
+// has no access control.
 type controlServer struct {
 	listener net.Listener
 	server   *http.Server
@@ -119,26 +137,28 @@ func startControl(s *Simulator, listen string) (*controlServer, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.State()) })
-	for path, verb := range verbs {
-		mux.HandleFunc("POST /"+path, func(w http.ResponseWriter, r *http.Request) {
-			var o order
-			if r.ContentLength != 0 {
-				if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
-					writeJSON(w, http.StatusBadRequest, reply{Error: err.Error()})
-					return
-				}
-			}
-			answer, err := verb(s, o)
-			if err != nil {
-				writeJSON(w, http.StatusConflict, reply{Error: err.Error()})
-				return
-			}
-			writeJSON(w, http.StatusOK, answer)
-		})
+	for path, operation := range controls {
+		mux.HandleFunc("POST /"+path, func(w http.ResponseWriter, r *http.Request) { operation.serve(s, w, r) })
 	}
 	c := &controlServer{listener: listener, server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
 	c.done.Go(func() { _ = c.server.Serve(listener) })
 	return c, nil
+}
+
+func (operation control) serve(s *Simulator, w http.ResponseWriter, r *http.Request) {
+	var request controlRequest
+	if r.ContentLength != 0 {
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			writeJSON(w, http.StatusBadRequest, controlResponse{Error: err.Error()})
+			return
+		}
+	}
+	response, err := operation(s, request)
+	if err != nil {
+		writeJSON(w, http.StatusConflict, controlResponse{Error: err.Error()})
+		return
+	}
+	writeJSON(w, http.StatusOK, response)
 }
 
 func (c *controlServer) url() string { return "http://" + c.listener.Addr().String() }
@@ -155,8 +175,8 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// Done is closed when the control API was asked to shut the simulator down.
-// Closing it is up to whoever started it.
-func (s *Simulator) Done() <-chan struct{} { return s.asked }
+// Done returns a channel that is closed when the control API is asked to shut
+// the simulator down. The caller of Start closes the simulator.
+func (s *Simulator) Done() <-chan struct{} { return s.stopRequested }
 
-func (s *Simulator) askToStop() { s.asking.Do(func() { close(s.asked) }) }
+func (s *Simulator) requestStop() { s.stopOnce.Do(func() { close(s.stopRequested) }) }

@@ -137,7 +137,7 @@ func (s *Simulator) destroyVM(ctx *vcsim.Context, vm *vcsim.VirtualMachine) faul
 		forEachSnapshot(vm.Snapshot.RootSnapshotList, func(ref types.ManagedObjectReference) { ctx.Map.Remove(ctx, ref) })
 	}
 	for _, ref := range slices.Clone(vm.Network) {
-		s.forget(ctx, ref, vm.Self)
+		s.leaveNetwork(ctx, ref, vm.Self)
 	}
 	leaveRules(ctx, vm)
 	if f := vm.UnregisterVM(ctx, &types.UnregisterVM{This: vm.Self}).Fault(); f != nil {
@@ -145,12 +145,12 @@ func (s *Simulator) destroyVM(ctx *vcsim.Context, vm *vcsim.VirtualMachine) faul
 	}
 	s.tags.detachAll(vm.Self)
 	id := vm.Self.Value
-	s.untold = append(s.untold, func() { s.guests.Destroyed(id) })
+	s.notifications = append(s.notifications, func() { s.guests.Destroyed(id) })
 	return nil
 }
 
-// forget takes a machine off a network's list.
-func (s *Simulator) forget(ctx *vcsim.Context, network, vm types.ManagedObjectReference) {
+// leaveNetwork removes a machine from a network's list.
+func (s *Simulator) leaveNetwork(ctx *vcsim.Context, network, vm types.ManagedObjectReference) {
 	switch n := ctx.Map.Get(network).(type) {
 	case *mo.Network:
 		ctx.WithLock(n, func() { vcsim.RemoveReference(&n.Vm, vm) })

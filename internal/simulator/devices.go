@@ -134,7 +134,7 @@ func (c *cloning) edit(device, asked types.BaseVirtualDevice, invalid *types.Inv
 }
 
 // ownDisk gives a disk a file of its own, as the child of the source's where
-// the clone is linked, and answers the space it takes.
+// the clone is linked, and returns the space it takes.
 func (c *cloning) ownDisk(disk *types.VirtualDisk) (int64, fault) {
 	backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
 	if !ok {

@@ -142,7 +142,7 @@ func (r *rules) list() []Fault {
 
 func (r *activeRule) spent() bool { return r.Times > 0 && r.hits >= r.Times }
 
-// call counts a call against all rules and answers those that hit it. Rules
+// call counts a call against all rules and returns those that hit it. Rules
 // that fail tasks are counted where the task starts.
 func (r *rules) call(name string) []Fault {
 	return r.match(name, func(k FaultKind) bool { return k != FailTask })

@@ -74,13 +74,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.next.ServeHTTP(&discarder{header: make(http.Header)}, r)
 		panic(http.ErrAbortHandler)
 	}
-	defer f.rescue(w, c)
+	defer f.recoverPanic(w, c)
 	f.next.ServeHTTP(w, r)
 }
 
-// rescue answers a call on which vcsim panicked with the fault that a
+// recoverPanic answers a call on which vcsim panicked with the fault that a
 // vCenter has for what it did not expect.
-func (f *front) rescue(w http.ResponseWriter, c call) {
+func (f *front) recoverPanic(w http.ResponseWriter, c call) {
 	r := recover()
 	if r == nil {
 		return
@@ -93,10 +93,10 @@ func (f *front) rescue(w http.ResponseWriter, c call) {
 		restError(w, "internal_server_error")
 		return
 	}
-	f.answer(w, &types.SystemError{Reason: fmt.Sprint(r)})
+	f.respond(w, &types.SystemError{Reason: fmt.Sprint(r)})
 }
 
-// admit counts a call and answers whether it is let through.
+// admit counts a call and reports whether it is let through.
 func (f *front) admit(c call) (time.Duration, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -177,11 +177,11 @@ func (f *front) refuse(w http.ResponseWriter, c call, rule Fault) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	f.answer(w, made)
+	f.respond(w, made)
 }
 
-// answer writes a SOAP fault.
-func (f *front) answer(w http.ResponseWriter, made fault) {
+// respond writes a SOAP fault.
+func (f *front) respond(w http.ResponseWriter, made fault) {
 	body, err := soapFault(made)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

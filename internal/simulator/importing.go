@@ -11,7 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// ImportVApp makes a machine of an OVF and answers the lease by which its
+// ImportVApp makes a machine of an OVF and returns the lease by which its
 // disks are uploaded.
 func (o *overrides) ImportVApp(ctx *vcsim.Context, req *types.ImportVApp) soap.HasFault {
 	pool, ok := get[*vcsim.ResourcePool](ctx, req.This)

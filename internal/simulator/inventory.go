@@ -60,7 +60,7 @@ type builder struct {
 	opts Options
 }
 
-// build makes the standard inventory and answers the references of the
+// build makes the standard inventory and returns the references of the
 // datacenters and compute clusters by name.
 func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
 	buildMu.Lock()
@@ -130,7 +130,7 @@ func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.
 		return nil, fmt.Errorf("create distributed switch: %w", err)
 	}
 	dvs := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.DistributedVirtualSwitch)
-	b.settle() // the switch makes its uplink port group in a task of its own
+	b.awaitTasks() // the switch makes its uplink port group in a task of its own
 	for _, name := range d.portgroups {
 		_, err := b.run(dvs.AddDVPortgroupTask(b.ctx, &types.AddDVPortgroup_Task{
 			This: dvs.Self,
@@ -209,7 +209,7 @@ func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datas
 	return err
 }
 
-// run waits for the task that a call started and answers its result.
+// run waits for the task that a call started and returns its result.
 func (b *builder) run(res soap.HasFault) (types.AnyType, error) {
 	result, fault := finish(b.ctx, res)
 	if fault != nil {
@@ -218,8 +218,8 @@ func (b *builder) run(res soap.HasFault) (types.AnyType, error) {
 	return result, nil
 }
 
-// settle waits for every task there is.
-func (b *builder) settle() {
+// awaitTasks waits for all tasks.
+func (b *builder) awaitTasks() {
 	for _, task := range b.ctx.Map.AllReference("Task") {
 		awaitTask(b.ctx, task.(*vcsim.Task))
 	}

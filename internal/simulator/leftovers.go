@@ -28,7 +28,7 @@ type initial struct {
 	tags    map[string]bool
 }
 
-func (s *Simulator) remember() initial {
+func (s *Simulator) snapshotInitial() initial {
 	i := initial{objects: make(map[types.ManagedObjectReference]bool), tags: make(map[string]bool)}
 	for _, e := range s.registry.All("") {
 		i.objects[e.Reference()] = true

@@ -123,7 +123,7 @@ func (s *Simulator) powerOn(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault 
 	}
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOn)
 	booting := s.guestOf(ctx, vm)
-	s.untold = append(s.untold, func() { s.guests.PowerOn(booting) })
+	s.notifications = append(s.notifications, func() { s.guests.PowerOn(booting) })
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (s *Simulator) powerOff(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault
 	}
 	delete(s.boots, vm.Self)
 	id := vm.Self.Value
-	s.untold = append(s.untold, func() { s.guests.PowerOff(id) })
+	s.notifications = append(s.notifications, func() { s.guests.PowerOff(id) })
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOff)
 	setGuest(ctx, vm, nil, "", false)
 	return nil

@@ -80,7 +80,7 @@ func (o *overrides) FindChild(ctx *vcsim.Context, req *types.FindChild) soap.Has
 
 // FindByUuid runs alone.
 //
-//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
+//nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindByUuid(ctx *vcsim.Context, req *types.FindByUuid) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByUuid(ctx, req)
@@ -89,7 +89,7 @@ func (o *overrides) FindByUuid(ctx *vcsim.Context, req *types.FindByUuid) soap.H
 
 // FindAllByUuid runs alone.
 //
-//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
+//nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindAllByUuid(ctx *vcsim.Context, req *types.FindAllByUuid) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindAllByUuid(ctx, req)
@@ -105,7 +105,7 @@ func (o *overrides) FindByDatastorePath(ctx *vcsim.Context, req *types.FindByDat
 
 // FindByIp runs alone.
 //
-//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
+//nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindByIp(ctx *vcsim.Context, req *types.FindByIp) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByIp(ctx, req)
@@ -114,7 +114,7 @@ func (o *overrides) FindByIp(ctx *vcsim.Context, req *types.FindByIp) soap.HasFa
 
 // FindAllByIp runs alone.
 //
-//nolint:revive,staticcheck // vcsim looks methods up by their name in the API.
+//nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindAllByIp(ctx *vcsim.Context, req *types.FindAllByIp) soap.HasFault {
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindAllByIp(ctx, req)

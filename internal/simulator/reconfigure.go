@@ -64,7 +64,7 @@ func (s *Simulator) reconfigure(ctx *vcsim.Context, vm *vcsim.VirtualMachine, re
 	return nil
 }
 
-// checkDeviceChanges refuses what vcsim would crash on and answers the files
+// checkDeviceChanges refuses what vcsim would crash on and returns the files
 // of the disks that the change destroys.
 func checkDeviceChanges(
 	ctx *vcsim.Context, vm *vcsim.VirtualMachine, dc *vcsim.Datacenter, changes []types.BaseVirtualDeviceConfigSpec,

@@ -47,16 +47,16 @@ func (r *relay) accept() {
 }
 
 func (r *relay) forward(client net.Conn) {
-	defer r.forget(client)
-	if !r.keep(client) {
+	defer r.untrack(client)
+	if !r.track(client) {
 		return
 	}
 	guest, err := net.Dial("tcp", r.target)
 	if err != nil {
 		return
 	}
-	defer r.forget(guest)
-	if !r.keep(guest) {
+	defer r.untrack(guest)
+	if !r.track(guest) {
 		return
 	}
 	done := make(chan struct{}, 2)
@@ -73,7 +73,7 @@ func (r *relay) forward(client net.Conn) {
 	<-done
 }
 
-func (r *relay) keep(conn net.Conn) bool {
+func (r *relay) track(conn net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || r.stopped() {
@@ -83,7 +83,7 @@ func (r *relay) keep(conn net.Conn) bool {
 	return true
 }
 
-func (r *relay) forget(conn net.Conn) {
+func (r *relay) untrack(conn net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.conns, conn)

@@ -54,35 +54,35 @@ type Simulator struct {
 	// inventory guards what vCenter shows: everything that changes it holds
 	// the lock, and everything that reads more than one object at least reads
 	// under it.
-	inventory sync.RWMutex
-	destroyed []string // files of destroyed disks
-	foreign   []string // those of them that were not their machine's own
-	boots     map[types.ManagedObjectReference]int64
-	untold    []func() // what the guests have not been told yet
-	initial   initial  // what was there from the start
+	inventory     sync.RWMutex
+	destroyed     []string // files of destroyed disks
+	foreign       []string // those of them that were not their machine's own
+	boots         map[types.ManagedObjectReference]int64
+	notifications []func() // what the guests have not been told yet
+	initial       initial  // what was there from the start
 
-	busy    sync.Map   // machine to the task that runs on it
-	telling sync.Mutex // serialises tellGuests
-	running sync.WaitGroup
-	closed  chan struct{}
-	closing sync.Once
-	asked   chan struct{} // closed when the control API asks for the end
-	asking  sync.Once
+	busy          sync.Map   // machine to the task that runs on it
+	notifying     sync.Mutex // serialises notifyGuests
+	running       sync.WaitGroup
+	closed        chan struct{}
+	closing       sync.Once
+	stopRequested chan struct{} // closed when the control API asks for the end
+	stopOnce      sync.Once
 }
 
 // Start starts a simulated datacenter. The caller closes it.
 func Start(opts Options) (_ *Simulator, err error) {
 	opts = opts.withDefaults()
 	s := &Simulator{
-		opts:       opts,
-		accounts:   map[string]string{strings.ToLower(opts.Username): opts.Password},
-		sessions:   newSessions(),
-		collectors: newCollectors(),
-		tags:       newTagStore(),
-		boots:      make(map[types.ManagedObjectReference]int64),
-		changes:    newChanges(),
-		closed:     make(chan struct{}),
-		asked:      make(chan struct{}),
+		opts:          opts,
+		accounts:      map[string]string{strings.ToLower(opts.Username): opts.Password},
+		sessions:      newSessions(),
+		collectors:    newCollectors(),
+		tags:          newTagStore(),
+		boots:         make(map[types.ManagedObjectReference]int64),
+		changes:       newChanges(),
+		closed:        make(chan struct{}),
+		stopRequested: make(chan struct{}),
 	}
 	s.front = newFront(s, opts.Latency)
 	for user, password := range opts.Users {
@@ -176,7 +176,7 @@ func (s *Simulator) startService() error {
 	s.registry.OptionManager().UpdateOptions(&types.UpdateOptions{ChangedValue: []types.BaseOptionValue{
 		&types.OptionValue{Key: "vcsim.server.url", Value: "https://" + s.Server() + "/sdk"},
 	}})
-	s.initial = s.remember()
+	s.initial = s.snapshotInitial()
 	return nil
 }
 

@@ -121,7 +121,7 @@ func (d *datacenter) folder(name string) *object.Folder {
 
 const template = "templates/gantry-node-1.34.2"
 
-// clone clones the template and answers the new machine or why it failed.
+// clone clones the template and returns the new machine or why it failed.
 func (d *datacenter) clone(name string, edit ...func(*types.VirtualMachineCloneSpec)) (*object.VirtualMachine, error) {
 	d.Helper()
 	spec := types.VirtualMachineCloneSpec{Location: d.relocate(inA), Config: &types.VirtualMachineConfigSpec{}}

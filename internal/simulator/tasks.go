@@ -18,7 +18,7 @@ type fault = types.BaseMethodFault
 // work is what a task does; it runs with the inventory locked.
 type work func(ctx *vcsim.Context) (types.AnyType, fault)
 
-// startTask runs do as a task of the entity and answers the task's reference
+// startTask runs do as a task of the entity and returns the task's reference
 // at once. Unlike vcsim's own tasks it holds no lock of the entity while it
 // waits, so that properties can be read meanwhile.
 func (s *Simulator) startTask(
@@ -73,9 +73,9 @@ func (s *Simulator) startTask(
 
 // locked runs do with the inventory locked and turns a panic of vcsim into the
 // fault that a vCenter answers for what it did not expect. What do has to tell
-// the guests it queues in untold.
+// the guests it queues in notifications.
 func (s *Simulator) locked(ctx *vcsim.Context, do work) (types.AnyType, fault) {
-	defer s.tellGuests()
+	defer s.notifyGuests()
 	return s.exclusively(ctx, do)
 }
 
@@ -92,22 +92,22 @@ func (s *Simulator) exclusively(ctx *vcsim.Context, do work) (result types.AnyTy
 	return do(ctx)
 }
 
-// tellGuests runs what is queued in untold, in order and without the lock of
+// notifyGuests runs what is queued in notifications, in order and without the lock of
 // the inventory: a guest that is being stopped may be waiting for that lock to
 // report something.
-func (s *Simulator) tellGuests() {
-	s.telling.Lock()
-	defer s.telling.Unlock()
+func (s *Simulator) notifyGuests() {
+	s.notifying.Lock()
+	defer s.notifying.Unlock()
 	for {
 		s.inventory.Lock()
-		queue := s.untold
-		s.untold = nil
+		queue := s.notifications
+		s.notifications = nil
 		s.inventory.Unlock()
 		if len(queue) == 0 {
 			return
 		}
-		for _, tell := range queue {
-			tell()
+		for _, notify := range queue {
+			notify()
 		}
 	}
 }
@@ -129,7 +129,7 @@ func (s *Simulator) completeTask(ctx *vcsim.Context, task *vcsim.Task, result ty
 	ctx.Map.AtomicUpdate(ctx, task, changes)
 }
 
-// finish waits for the vcsim task that a call started and answers its outcome.
+// finish waits for the vcsim task that a call started and returns its outcome.
 // A call that starts no task is finished already.
 func finish(ctx *vcsim.Context, res soap.HasFault) (types.AnyType, fault) {
 	if f := res.Fault(); f != nil {

@@ -24,7 +24,7 @@ var (
 // second call.
 var (
 	ownProperties = []string{
-		"runtime.powerState", extraConfig(phaseKey), extraConfig(userdataKey),
+		"runtime.powerState", extraConfig(phaseKey), extraConfig(userdataKey), notesProperty,
 	}
 	hardwareProperties = []string{"config.hardware.device"}
 )
@@ -51,6 +51,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Unreadable: slices.Clip(inv.fleet.unreadable),
 		Reported:   inv.fleet.reportedTo(own),
 		Held:       slices.Clip(inv.fleet.held),
+		Notes:      notesOf(own, details),
 		Site:       r.site,
 		Findings:   r.findings.Problems,
 	}, nil

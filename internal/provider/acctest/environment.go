@@ -90,7 +90,7 @@ func (e *Environment) process() *connection.Process {
 	timing := engine.DefaultTiming()
 	timing.RetryBudget, timing.Backoff = 5*time.Second, 50*time.Millisecond
 	if e.impatient {
-		timing.APITimeout = 5 * time.Second
+		timing.APITimeout, timing.RetryBudget = 5*time.Second, 500*time.Millisecond
 	}
 	p := &connection.Process{Timing: &timing}
 	e.mu.Lock()

@@ -70,13 +70,13 @@ func (g *guest) publish() {
 	g.world.mu.Lock()
 	addresses := slices.Clone(g.addresses)
 	name := g.hostname
-	tell := g.vm.SetNetwork
+	setNetwork := g.vm.SetNetwork
 	off := g.halt == nil
 	if n := g.disk.node; n != nil && n.controlPlane && n.cluster.holder == g {
 		addresses = append(addresses, n.cluster.vip.Addr())
 	}
 	g.world.mu.Unlock()
-	if tell != nil && !off && len(addresses) > 0 {
-		tell(addresses, name)
+	if setNetwork != nil && !off && len(addresses) > 0 {
+		setNetwork(addresses, name)
 	}
 }

@@ -81,13 +81,13 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.message }
 
-// discover waits for the API and makes sure that it is the right one.
+// discover waits for the API and checks that it is the right one.
 func (a *nodeClient) discover(ctx context.Context, conf *kubeadm.Join) error {
 	id, secret, _ := strings.Cut(conf.Token, ".")
 	deadline := time.Now().Add(a.guest.world.options.JoinTimeout)
 	for {
 		err := a.clusterInfo(ctx, conf, id, secret)
-		var later *laterError
+		var later *retryableError
 		if err == nil || !errors.As(err, &later) {
 			return err
 		}
@@ -100,20 +100,20 @@ func (a *nodeClient) discover(ctx context.Context, conf *kubeadm.Join) error {
 	}
 }
 
-// laterError is a failure of discovery that may pass.
-type laterError struct{ cause error }
+// retryableError is a failure of discovery that may pass.
+type retryableError struct{ cause error }
 
-func (e *laterError) Error() string { return e.cause.Error() }
-func (e *laterError) Unwrap() error { return e.cause }
+func (e *retryableError) Error() string { return e.cause.Error() }
+func (e *retryableError) Unwrap() error { return e.cause }
 
 func (a *nodeClient) clusterInfo(ctx context.Context, conf *kubeadm.Join, id, secret string) error {
 	var info corev1.ConfigMap
 	if err := a.get(ctx, "/api/v1/namespaces/kube-public/configmaps/cluster-info", &info); err != nil {
-		return &laterError{fmt.Errorf("failed to request the cluster-info ConfigMap: %w", err)}
+		return &retryableError{fmt.Errorf("failed to request the cluster-info ConfigMap: %w", err)}
 	}
 	signature, ok := info.Data[kubeapi.JWSPrefix+id]
 	if !ok {
-		return &laterError{fmt.Errorf("could not find a JWS signature in the cluster-info ConfigMap for token ID %q: the "+
+		return &retryableError{fmt.Errorf("could not find a JWS signature in the cluster-info ConfigMap for token ID %q: the "+
 			"token is invalid for this cluster or it has expired", id)}
 	}
 	kubeconfig := info.Data["kubeconfig"]
@@ -143,7 +143,7 @@ func (a *nodeClient) clusterInfo(ctx context.Context, conf *kubeadm.Join, id, se
 	var again corev1.ConfigMap
 	if err := a.get(ctx, "/api/v1/namespaces/kube-public/configmaps/cluster-info", &again); err != nil {
 		a.ca = nil
-		return &laterError{fmt.Errorf("failed to request the cluster-info ConfigMap: %w", err)}
+		return &retryableError{fmt.Errorf("failed to request the cluster-info ConfigMap: %w", err)}
 	}
 	a.token = conf.TLSToken
 	return nil

@@ -19,9 +19,9 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	if err != nil {
 		return err
 	}
-	g.hide(conf.CertificateKey)
+	g.redact(conf.CertificateKey)
 	for _, t := range conf.Tokens {
-		g.hide(t.Token)
+		g.redact(t.Token)
 	}
 	version, err := kubeadm.ParseVersion(conf.KubernetesVersion)
 	if err != nil {
@@ -31,56 +31,74 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 		g.log("W kubeadm: %s", warning)
 	}
 	g.log("[init] Using Kubernetes version: v%s", version)
+
+	n, err := g.preflightInit(inst, conf, version)
+	if err != nil {
+		return err
+	}
+	if n.cluster, err = g.prepareCluster(inst, conf, version, n.vip); err != nil {
+		return err
+	}
+	if n.serving, err = n.cluster.servingCertificate(n.name, n.advertise.Addr(), g.world.options.Now()); err != nil {
+		return err
+	}
+	n.object = g.nodeObject(n, conf.Node, version)
+	n.static = staticPods(version, n.vip)
+	return g.startCluster(ctx, n, conf)
+}
+
+// preflightInit checks addresses and kube-vip, and returns the new node.
+func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init, version kubeadm.Version) (*node, error) {
 	g.log("[preflight] Running pre-flight checks")
 	address, advertise, err := nodeAddresses(inst, conf.Node, conf.Advertise)
 	if err != nil {
-		return preflight("Address", err)
+		return nil, preflight("Address", err)
 	}
 	for _, subnet := range slices.Concat(conf.PodSubnets, conf.ServiceSubnets) {
 		if subnet.Contains(address) {
-			return preflight("Subnet", fmt.Errorf("subnet %s contains the node's address %s", subnet, address))
+			return nil, preflight("Subnet", fmt.Errorf("subnet %s contains the node's address %s", subnet, address))
 		}
 	}
 	vip, err := kubeVIP(inst, version, true)
 	if err != nil {
-		return preflight("KubeVIP", err)
+		return nil, preflight("KubeVIP", err)
 	}
 	if err := g.checkVIP(inst, vip, conf.Endpoint, address); err != nil {
-		return preflight("KubeVIP", err)
+		return nil, preflight("KubeVIP", err)
 	}
-	now := g.world.options.Now()
-	ca, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
-		f, ok := inst.Files[path]
-		return f.Content, ok
-	}, now)
-	if err != nil {
-		return err
-	}
-	g.log("[certs] Using existing ca certificate authority")
-	if err := vip.CheckKubeconfig(version, true); err != nil {
-		g.log("%v", err)
-		return fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: dial "+
-			"tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
-	}
-	c, err := g.newCluster(conf, version, ca, vip)
-	if err != nil {
-		return err
-	}
-	name := nodeName(inst, conf.Node)
-	n := &node{
-		cluster:      c,
-		name:         name,
+	return &node{
+		name:         nodeName(inst, conf.Node),
 		address:      address,
 		advertise:    netip.AddrPortFrom(advertise, conf.BindPort),
 		controlPlane: true,
 		vip:          vip,
-	}
-	if n.serving, err = c.servingCertificate(name, advertise, now); err != nil {
-		return err
-	}
-	n.object = g.nodeObject(n, conf.Node, version)
-	n.static = staticPods(version, vip)
+	}, nil
+}
 
+// prepareCluster reads the certificate authorities and creates the cluster.
+func (g *guest) prepareCluster(
+	inst *cloudinit.Instance, conf *kubeadm.Init, version kubeadm.Version, vip *kubeadm.KubeVIP,
+) (*cluster, error) {
+	ca, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
+		f, ok := inst.Files[path]
+		return f.Content, ok
+	}, g.world.options.Now())
+	if err != nil {
+		return nil, err
+	}
+	g.log("[certs] Using existing ca certificate authority")
+
+	if err := vip.CheckKubeconfig(version, true); err != nil {
+		g.log("%v", err)
+		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
+			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
+	}
+	return g.newCluster(conf, version, ca, vip)
+}
+
+// startCluster makes the machine the first member of its cluster.
+func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init) error {
+	c := n.cluster
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	if ctx.Err() != nil {
@@ -89,6 +107,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	if err := g.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
 		return fmt.Errorf("error execution phase wait-control-plane: the VIP: %w", err)
 	}
+
 	g.world.clusters = append(g.world.clusters, c)
 	g.disk.node = n
 	c.members = []*guest{g}
@@ -111,7 +130,7 @@ func preflight(check string, err error) error {
 	return fmt.Errorf("error execution phase preflight: [preflight] Some fatal errors occurred:\n\t[ERROR %s]: %w", check, err)
 }
 
-func (g *guest) hide(secrets ...string) {
+func (g *guest) redact(secrets ...string) {
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	g.console.Hide(secrets...)
@@ -151,7 +170,7 @@ func nodeName(inst *cloudinit.Instance, r kubeadm.Registration) string {
 func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*kubeadm.KubeVIP, error) {
 	file, ok := inst.Files[kubeadm.KubeVIPManifest]
 	if !ok {
-		return nil, fmt.Errorf("%s: no such file: nobody would hold the control plane's address", kubeadm.KubeVIPManifest)
+		return nil, fmt.Errorf("%s: no such file: no node would hold the control plane's address", kubeadm.KubeVIPManifest)
 	}
 	vip, err := kubeadm.ParseKubeVIP(file.Content)
 	if err != nil {
@@ -161,12 +180,13 @@ func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*ku
 		return nil, err
 	}
 	if first {
-		return vip, nil // init finds out later, when nobody holds the VIP
+		return vip, nil // init detects it later: no node holds the VIP
 	}
 	return vip, vip.CheckKubeconfig(version, first)
 }
 
-// checkVIP makes sure that the VIP can be held by this machine and is nobody's.
+// checkVIP checks that this machine can hold the VIP and that it is not an
+// address of a node.
 func (g *guest) checkVIP(inst *cloudinit.Instance, vip *kubeadm.KubeVIP, endpoint kubeadm.Endpoint, address netip.Addr) error {
 	at, numeric := endpoint.Addr()
 	switch {
@@ -211,7 +231,10 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 // environment returns the input of the cluster's controllers.
 func (c *cluster) environment(conf *kubeadm.Init) kubeapi.Environment {
 	return kubeapi.Environment{
-		Kubelets: c.kubelets, CA: c.caPEM(), Changed: c.changed, PodCIDRs: nodeCIDRs(conf.PodSubnets),
+		Kubelets: c.kubelets,
+		CA:       c.caPEM(),
+		Changed:  c.changed,
+		PodCIDRs: nodeCIDRs(conf.PodSubnets),
 	}
 }
 
@@ -219,7 +242,7 @@ func (c *cluster) caPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.ca.Certificate.Raw})
 }
 
-// nodeCIDRs cuts the first pod subnet into what the nodes get.
+// nodeCIDRs splits the first pod subnet into those of the nodes.
 func nodeCIDRs(subnets []netip.Prefix) []string {
 	const most = 1024
 	if len(subnets) == 0 {

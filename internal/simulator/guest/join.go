@@ -15,7 +15,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
 
-// pollInterval is how often a waiting machine looks again.
+// pollInterval is the polling interval of a waiting machine.
 const pollInterval = 50 * time.Millisecond
 
 // kubeadmJoin joins this machine to the cluster behind an endpoint. Everything
@@ -25,9 +25,9 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 	if err != nil {
 		return err
 	}
-	g.hide(conf.Token, conf.TLSToken)
+	g.redact(conf.Token, conf.TLSToken)
 	if conf.ControlPlane != nil {
-		g.hide(conf.ControlPlane.CertificateKey)
+		g.redact(conf.ControlPlane.CertificateKey)
 	}
 	for _, warning := range conf.Warnings {
 		g.log("W kubeadm: %s", warning)
@@ -59,6 +59,7 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 		return preflight("KubeletVersion", fmt.Errorf("the image's kubeadm and kubelet are v%s, the cluster's control plane is v%s",
 			tool, version))
 	}
+
 	name := nodeName(inst, conf.Node)
 	n := &node{name: name, address: address}
 	if conf.ControlPlane != nil {
@@ -78,7 +79,8 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 
 // prepareControlPlane downloads the certificates and reads kube-vip's manifest.
 func (g *guest) prepareControlPlane(
-	ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join, version kubeadm.Version, n *node, advertise netip.Addr,
+	ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join,
+	version kubeadm.Version, n *node, advertise netip.Addr,
 ) error {
 	vip, err := kubeVIP(inst, version, false)
 	if err != nil {
@@ -93,6 +95,7 @@ func (g *guest) prepareControlPlane(
 			"is not satisfied: [failure loading certificate for CA: couldn't load the certificate file " +
 			"/etc/kubernetes/pki/ca.crt: no such file or directory]")
 	}
+
 	var secret corev1.Secret
 	if err := api.get(ctx, "/api/v1/namespaces/kube-system/secrets/kubeadm-certs", &secret); err != nil {
 		return fmt.Errorf("error execution phase control-plane-prepare/download-certs: error downloading certs: error "+
@@ -119,7 +122,7 @@ func (g *guest) prepareControlPlane(
 	return nil
 }
 
-// enter makes the machine a node, and an etcd member where it hosts the
+// enter registers the machine as a node, and as an etcd member if it hosts the
 // control plane.
 func (g *guest) enter(ctx context.Context, at netip.AddrPort, n *node, conf *kubeadm.Join, version kubeadm.Version) error {
 	w := g.world
@@ -132,6 +135,7 @@ func (g *guest) enter(ctx context.Context, at netip.AddrPort, n *node, conf *kub
 	if i < 0 || w.clusters[i].healthy() != nil {
 		return errors.New("error execution phase kubelet-start: timed out waiting for the condition: the API went away")
 	}
+
 	c := w.clusters[i]
 	n.cluster = c
 	for _, other := range w.guests {
@@ -147,7 +151,7 @@ func (g *guest) enter(ctx context.Context, at netip.AddrPort, n *node, conf *kub
 		}
 	}
 	n.object = g.nodeObject(n, conf.Node, version)
-	c.store.Put(n.object, kubeapi.Nodes) // a node of that name that is not ready is taken over
+	c.store.Put(n.object, kubeapi.Nodes) // replaces a node of that name that is not ready
 	g.disk.node = n
 	if n.controlPlane {
 		g.console.Print("[etcd] Announced new etcd member joining to the existing etcd cluster")

@@ -180,7 +180,7 @@ func (g *guest) log(format string, args ...any) {
 	g.console.Print(fmt.Sprintf(format, args...))
 }
 
-// sleep waits and tells whether the machine is still on.
+// sleep waits and reports whether the machine is still on.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

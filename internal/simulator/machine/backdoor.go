@@ -33,13 +33,13 @@ type backdoor struct {
 // ServeHTTP implements http.Handler.
 func (b *backdoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /guestinfo/{key}", b.answer)
-	mux.HandleFunc("PUT /guestinfo/{key}", b.change)
+	mux.HandleFunc("GET /guestinfo/{key}", b.read)
+	mux.HandleFunc("PUT /guestinfo/{key}", b.write)
 	mux.HandleFunc("PUT /network", b.report)
 	mux.ServeHTTP(w, r)
 }
 
-func (b *backdoor) answer(w http.ResponseWriter, r *http.Request) {
+func (b *backdoor) read(w http.ResponseWriter, r *http.Request) {
 	value, set := b.get("guestinfo." + r.PathValue("key"))
 	if !set {
 		http.Error(w, "No value found", http.StatusNotFound)
@@ -49,7 +49,7 @@ func (b *backdoor) answer(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, value)
 }
 
-func (b *backdoor) change(w http.ResponseWriter, r *http.Request) {
+func (b *backdoor) write(w http.ResponseWriter, r *http.Request) {
 	key := r.PathValue("key")
 	if !guestinfoKey.MatchString(key) {
 		http.Error(w, "no key of guestinfo", http.StatusBadRequest)
@@ -70,10 +70,10 @@ func (b *backdoor) change(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *backdoor) report(w http.ResponseWriter, r *http.Request) {
-	var told wire.Network
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, valueLimit)).Decode(&told)
+	var reported wire.Network
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, valueLimit)).Decode(&reported)
 	if err == nil {
-		err = b.network(told)
+		err = b.network(reported)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

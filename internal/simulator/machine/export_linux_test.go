@@ -6,7 +6,7 @@ var OwnerName = ownerName
 // Disown says that a World of this process is closed.
 var Disown = disown
 
-// Abandoned tells whether nobody owns a name any more.
+// Abandoned reports whether nobody owns a name any more.
 var Abandoned = abandoned
 
 // Sweep removes directories that nobody owns.

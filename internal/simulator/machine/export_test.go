@@ -22,12 +22,12 @@ func NewConsole() interface {
 	return &console{}
 }
 
-// Courier calls back in order.
-type Courier struct{ c *courier }
+// CallbackQueue runs callbacks in order.
+type CallbackQueue struct{ c *callbackQueue }
 
-// NewCourier starts one, which ends with ctx.
-func NewCourier(ctx context.Context) (Courier, <-chan struct{}) {
-	c := Courier{newCourier()}
+// NewCallbackQueue starts one, which ends with ctx.
+func NewCallbackQueue(ctx context.Context) (CallbackQueue, <-chan struct{}) {
+	c := CallbackQueue{newCallbackQueue()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -37,10 +37,10 @@ func NewCourier(ctx context.Context) (Courier, <-chan struct{}) {
 }
 
 // Send queues a call.
-func (c Courier) Send(ctx context.Context, tell func()) { c.c.send(ctx, tell) }
+func (c CallbackQueue) Send(ctx context.Context, call func()) { c.c.enqueue(ctx, call) }
 
 // Stop ends it.
-func (c Courier) Stop() { c.c.stop() }
+func (c CallbackQueue) Stop() { c.c.stop() }
 
 // Backdoor returns a machine's view of its hypervisor.
 func Backdoor(get func(string) (string, bool), set func(key, value string), network func(wire.Network) error) http.Handler {

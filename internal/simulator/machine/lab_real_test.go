@@ -172,7 +172,7 @@ func (l *lab) run(name string, command ...string) string {
 
 const joined = "\n/g set gantry.phase joined\n"
 
-// onHost tells whether a file of the host exists.
+// onHost reports whether a file of the host exists.
 func onHost(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -19,9 +19,9 @@ import (
 type machine struct {
 	world   *World
 	vm      guest.VM
-	dir     string   // constant
-	console *console // has a lock of its own
-	tools   *courier // likewise
+	dir     string         // constant
+	console *console       // has a lock of its own
+	tools   *callbackQueue // likewise
 	// after is a destroyed machine with the same id: what is in dir is its.
 	after *machine
 	// gone is closed when the machine has been destroyed.
@@ -54,7 +54,7 @@ func newMachine(w *World, vm guest.VM, after *machine) *machine {
 		world:   w,
 		dir:     filepath.Join(w.home, vm.ID),
 		console: &console{},
-		tools:   newCourier(),
+		tools:   newCallbackQueue(),
 		after:   after,
 		gone:    make(chan struct{}),
 		phase:   guest.PhaseBooting,
@@ -89,8 +89,8 @@ func (m *machine) halt() *cycle {
 	return m.last
 }
 
-// forget ends what goes on beside power cycles.
-func (m *machine) forget() { m.tools.stop() }
+// stopCallbacks ends the callbacks, which outlive power cycles.
+func (m *machine) stopCallbacks() { m.tools.stop() }
 
 // live runs a power cycle from beginning to end.
 func (m *machine) live(c *cycle, vm guest.VM) {
@@ -116,7 +116,7 @@ func (m *machine) live(c *cycle, vm guest.VM) {
 		return
 	}
 	// It is on, and dead. A real one would show a panic on its console and leave
-	// whoever waits for it to a timeout; the simulation says it at once.
+	// its waiters to a timeout; the simulation says it at once.
 	m.console.printf("[host] %v", err)
 	m.world.mu.Lock()
 	m.broken = err.Error()
@@ -154,7 +154,7 @@ func (m *machine) report(c *cycle, changes map[string]string) {
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()
 	if report := m.vm.Report; report != nil {
-		m.tools.send(c.ctx, func() { report(changes) })
+		m.tools.enqueue(c.ctx, func() { report(changes) })
 	}
 }
 
@@ -166,10 +166,10 @@ func (m *machine) get(key string) (string, bool) {
 	return value, value != ""
 }
 
-// reached takes what the guest tools tell about the network.
-func (m *machine) reached(c *cycle, told wire.Network) error {
-	addresses := make([]netip.Addr, 0, len(told.Addresses))
-	for _, text := range told.Addresses {
+// networkReported passes the report of the guest tools to the VM.
+func (m *machine) networkReported(c *cycle, reported wire.Network) error {
+	addresses := make([]netip.Addr, 0, len(reported.Addresses))
+	for _, text := range reported.Addresses {
 		address, err := netip.ParseAddr(text)
 		if err != nil {
 			return err
@@ -179,13 +179,13 @@ func (m *machine) reached(c *cycle, told wire.Network) error {
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()
 	if setNetwork := m.vm.SetNetwork; setNetwork != nil {
-		m.tools.send(c.ctx, func() { setNetwork(addresses, told.Hostname) })
+		m.tools.enqueue(c.ctx, func() { setNetwork(addresses, reported.Hostname) })
 	}
 	return nil
 }
 
 // Managed object references are tame; what is not would leave the home directory.
-var tameID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var safeID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // mac returns the address of a machine's network card, in VMware's range for those
 // that are set by hand. It is the same after every power cycle.

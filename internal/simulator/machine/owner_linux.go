@@ -55,7 +55,7 @@ func disown(name string) {
 	delete(worlds.open, name)
 }
 
-// abandoned tells whether a name is that of a World whose process is dead, or
+// abandoned reports whether a name is that of a World whose process is dead, or
 // that this process has closed.
 func abandoned(name string) bool {
 	rest, ok := strings.CutPrefix(name, ownerPrefix)

@@ -21,7 +21,7 @@ import (
 // run makes everything that a machine needs, runs its first process to the end,
 // and unmakes all but the disk.
 func (m *machine) run(c *cycle, vm guest.VM) error {
-	if !tameID.MatchString(vm.ID) {
+	if !safeID.MatchString(vm.ID) {
 		return fmt.Errorf("%q can't be the name of a directory", vm.ID)
 	}
 	config, err := m.configure(c, vm)
@@ -55,7 +55,7 @@ func (m *machine) run(c *cycle, vm guest.VM) error {
 	first.release()
 	select {
 	case <-first.ended:
-		return first.obituary()
+		return first.exitError()
 	case <-c.ctx.Done():
 	}
 	// First the wire: whoever talks to a machine that loses its power hears
@@ -124,7 +124,7 @@ func (m *machine) openBackdoor(c *cycle, dir string) (shut func(), err error) {
 	door := &backdoor{
 		get:     m.get,
 		set:     func(key, value string) { m.set(c, key, value) },
-		network: func(told wire.Network) error { return m.reached(c, told) },
+		network: func(reported wire.Network) error { return m.networkReported(c, reported) },
 	}
 	return door.open(listener), nil
 }
@@ -221,7 +221,7 @@ func (p *process) release() {
 	_ = p.gate.Close()
 }
 
-// kill takes the power away, and tells whether all processes are gone.
+// kill takes the power away, and reports whether all processes are gone.
 func (p *process) kill(hs hierarchies, group ...string) bool {
 	_ = p.gate.Close()
 	deadline := time.After(patience)
@@ -239,7 +239,7 @@ func (p *process) kill(hs hierarchies, group ...string) bool {
 	}
 }
 
-// obituary says how the first process ended when nobody killed it.
-func (p *process) obituary() error {
+// exitError says how the first process ended when nobody killed it.
+func (p *process) exitError() error {
 	return fmt.Errorf("the machine's first process ended: %w", cmp.Or(p.err, errors.New("exit status 0")))
 }

@@ -187,7 +187,7 @@ func (w *World) Destroyed(id string) {
 	w.mu.Unlock()
 	defer w.running.Done()
 	<-last.done
-	m.forget()
+	m.stopCallbacks()
 	if err := removeTree(m.dir); err != nil {
 		m.console.printf("[host] %v", err)
 	}

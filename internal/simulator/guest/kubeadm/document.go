@@ -52,7 +52,7 @@ func split(file []byte) ([]document, error) {
 	}
 }
 
-// readable tells whether kubeadm of a version reads a configuration version.
+// readable reports whether kubeadm of a version reads a configuration version.
 func (d document) readable(tool Version) (warning string, err error) {
 	old := fmt.Errorf("your configuration file uses an API spec: %q (kind: %q) that is not supported by kubeadm v%s",
 		d.APIVersion, d.Kind, tool)

@@ -111,7 +111,7 @@ func mountedKubeconfig(pod *corev1.Pod) (string, error) {
 	return "", fmt.Errorf("kube-vip: nothing is mounted at %s: stat %s: no such file or directory", AdminConf, AdminConf)
 }
 
-// CheckVolumes makes sure that every file which a volume insists on is there.
+// CheckVolumes checks that every file which a volume insists on is there.
 // The kubeconfig is CheckKubeconfig's.
 func (v *KubeVIP) CheckVolumes(exists func(path string) bool) error {
 	for _, volume := range v.Pod.Spec.Volumes {

@@ -33,8 +33,8 @@ func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Min
 // MinorString returns the version without its patch level.
 func (v Version) MinorString() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
-// SameMinor tells whether two versions are of one minor release.
+// SameMinor reports whether two versions are of one minor release.
 func (v Version) SameMinor(w Version) bool { return v.Major == w.Major && v.Minor == w.Minor }
 
-// AtLeast tells whether the version is of minor release 1.minor or a later one.
+// AtLeast reports whether the version is of minor release 1.minor or a later one.
 func (v Version) AtLeast(minor int) bool { return v.Major > 1 || v.Minor >= minor }

@@ -72,18 +72,18 @@ func (p *pass) run() {
 	p.namespaceDefaults()
 	p.establish()
 	p.signClusterInfo()
-	p.look()
+	p.refresh()
 	p.runWorkloads()
-	p.look()
+	p.refresh()
 	p.schedule()
-	p.look()
+	p.refresh()
 	p.runKubelets()
 	p.runNodes()
 	p.workloadStatus()
 }
 
-// look reads nodes and pods again after a controller changed them.
-func (p *pass) look() {
+// refresh reads nodes and pods again after a controller changed them.
+func (p *pass) refresh() {
 	p.nodes, _ = p.List(Nodes, "")
 	p.pods = map[string][]*Object{}
 	p.pending = nil

@@ -115,7 +115,7 @@ func scaled(v *intstr.IntOrString, total int) int {
 	return n
 }
 
-// ready tells whether a pod's or a node's condition Ready is true.
+// ready reports whether a pod's or a node's condition Ready is true.
 func ready(o *Object) bool {
 	status, _ := o.Object["status"].(map[string]any)
 	conditions, _ := status["conditions"].([]any)
@@ -127,7 +127,7 @@ func ready(o *Object) bool {
 	return false
 }
 
-// stuck tells whether a pod that is to be deleted gracefully stays, because
+// stuck reports whether a pod that is to be deleted gracefully stays, because
 // the kubelet that would stop it is gone.
 func (s *Store) stuck(pod *Object) bool {
 	spec, _ := pod.Object["spec"].(map[string]any)

@@ -115,7 +115,7 @@ func setTaint(o *Object, key, effect string, wanted bool) {
 	set(o, taints, "spec", "taints")
 }
 
-// cloudProvider tells whether a pod of vSphere's cloud controller runs.
+// cloudProvider reports whether a pod of vSphere's cloud controller runs.
 func (p *pass) cloudProvider() bool {
 	for _, pods := range p.pods {
 		for _, pod := range pods {

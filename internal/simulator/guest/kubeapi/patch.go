@@ -64,51 +64,23 @@ func (r *request) merged(media types.PatchType, doc, patch []byte) ([]byte, erro
 	return doc, nil
 }
 
-// apply is server-side apply without conflicts: what the manager applied last
-// time and leaves out now goes away, the rest is merged, lists are replaced.
+// apply is server-side apply without conflicts: fields of the manager's last
+// apply that are left out now are removed, the others merged, lists replaced.
 func (r *request) apply(w http.ResponseWriter, raw []byte) error {
 	manager := r.http.URL.Query().Get("fieldManager")
-	if manager == "" {
-		return apierrors.NewBadRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch")
-	}
-	raw, err := yaml.YAMLToJSONStrict(raw)
+	patch, err := r.readApply(manager, raw)
 	if err != nil {
-		return apierrors.NewBadRequest("error decoding YAML: " + err.Error())
-	}
-	patch := &Object{}
-	if err := patch.UnmarshalJSON(raw); err != nil {
-		return apierrors.NewBadRequest(err.Error())
-	}
-	if patch.GetName() == "" {
-		patch.SetName(r.name)
-	}
-	if err := r.admit(patch.DeepCopy()); err != nil {
 		return err
 	}
-	if patch.GetName() != r.name {
-		return apierrors.NewBadRequest("the name of the object does not match the name on the URL")
-	}
-	dry := r.http.URL.Query().Get("dryRun") != ""
+
 	_, err = r.store.Get(r.kind.Resource(), r.namespace, r.name)
 	if apierrors.IsNotFound(err) && r.sub == "" {
-		o := patch.DeepCopy()
-		if err := r.admit(o); err != nil {
-			return err
-		}
-		if err := r.namespaceExists(); err != nil {
-			return err
-		}
-		if dry {
-			return r.answer(w, http.StatusCreated)(o, nil)
-		}
-		if o, err = r.store.Create(r.kind.Resource(), o); err == nil {
-			r.store.setApplied(o.GetUID(), manager, patch.Object)
-			return r.answer(w, http.StatusCreated)(o, nil)
-		}
+		err := r.createApplied(w, manager, patch)
 		if !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
+
 	before := map[string]any{}
 	o, err := r.change(func(old *Object) (*Object, error) {
 		if last := r.store.applied[old.GetUID()][manager]; last != nil { // the store is locked here
@@ -122,10 +94,58 @@ func (r *request) apply(w http.ResponseWriter, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if !dry {
+	if !r.dryRun() {
 		r.store.setApplied(o.GetUID(), manager, patch.Object)
 	}
 	return r.answer(w, http.StatusOK)(o, nil)
+}
+
+func (r *request) dryRun() bool { return r.http.URL.Query().Get("dryRun") != "" }
+
+// readApply decodes and validates an apply patch.
+func (r *request) readApply(manager string, raw []byte) (*Object, error) {
+	if manager == "" {
+		return nil, apierrors.NewBadRequest(
+			"PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch")
+	}
+	raw, err := yaml.YAMLToJSONStrict(raw)
+	if err != nil {
+		return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
+	}
+	patch := &Object{}
+	if err := patch.UnmarshalJSON(raw); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	if patch.GetName() == "" {
+		patch.SetName(r.name)
+	}
+	if err := r.admit(patch.DeepCopy()); err != nil {
+		return nil, err
+	}
+	if patch.GetName() != r.name {
+		return nil, apierrors.NewBadRequest("the name of the object does not match the name on the URL")
+	}
+	return patch, nil
+}
+
+// createApplied creates the object of an apply patch.
+func (r *request) createApplied(w http.ResponseWriter, manager string, patch *Object) error {
+	o := patch.DeepCopy()
+	if err := r.admit(o); err != nil {
+		return err
+	}
+	if err := r.namespaceExists(); err != nil {
+		return err
+	}
+	if r.dryRun() {
+		return r.answer(w, http.StatusCreated)(o, nil)
+	}
+	o, err := r.store.Create(r.kind.Resource(), o)
+	if err != nil {
+		return err
+	}
+	r.store.setApplied(o.GetUID(), manager, patch.Object)
+	return r.answer(w, http.StatusCreated)(o, nil)
 }
 
 // prune removes from target what the last apply set and this one leaves out.

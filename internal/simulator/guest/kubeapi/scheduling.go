@@ -35,7 +35,7 @@ var daemonTolerations = []string{
 	"node.kubernetes.io/disk-pressure", "node.kubernetes.io/memory-pressure", "node.kubernetes.io/pid-pressure",
 }
 
-// fits tells whether a pod may run on a node.
+// fits reports whether a pod may run on a node.
 func (p *pass) fits(pod, node *Object, daemon bool) bool {
 	selector, _ := at(pod, "spec", "nodeSelector").(map[string]any)
 	labels := node.GetLabels()

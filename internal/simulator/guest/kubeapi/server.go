@@ -25,7 +25,7 @@ type Server struct {
 }
 
 // NewServer serves a store. Release is the Kubernetes version with its leading
-// v; healthy tells whether etcd has its quorum.
+// v; healthy reports whether etcd has its quorum.
 func NewServer(store *Store, clientCAs *x509.CertPool, release string, healthy func() error) *Server {
 	return &Server{store: store, clientCAs: clientCAs, release: release, healthy: healthy}
 }
@@ -208,7 +208,7 @@ func forbidden(user User, a attributes) error {
 		fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user.Name, a.verb, a.resource, a.group, where))
 }
 
-// acceptsJSON tells whether JSON will do; protobuf and CBOR are not spoken.
+// acceptsJSON reports whether JSON will do; protobuf and CBOR are not spoken.
 func acceptsJSON(r *http.Request) bool {
 	accept := r.Header.Get("Accept")
 	if accept == "" || first(r.URL.Path) == "readyz" || first(r.URL.Path) == "livez" || first(r.URL.Path) == "healthz" {

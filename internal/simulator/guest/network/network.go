@@ -99,22 +99,22 @@ func (n *Network) Reach(_ context.Context, at netip.AddrPort) (Endpoint, error) 
 	if !n.listening(at) {
 		return nil, ErrUnreachable
 	}
-	return &door{network: n, at: at}, nil
+	return &pendingEndpoint{network: n, at: at}, nil
 }
 
-// door is an endpoint that somebody listened on when a client asked for it.
-type door struct {
+// pendingEndpoint is an endpoint that was open when a client connected.
+type pendingEndpoint struct {
 	network *Network
 	at      netip.AddrPort
 }
 
-func (d *door) Take(client net.Conn) error {
+func (d *pendingEndpoint) Take(client net.Conn) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return d.network.deliver(ctx, d.at, client)
 }
 
-func (*door) Drop() {}
+func (*pendingEndpoint) Drop() {}
 
 // deliver hands a connection to whoever listens.
 func (n *Network) deliver(ctx context.Context, at netip.AddrPort, conn net.Conn) error {
@@ -134,7 +134,7 @@ func (n *Network) deliver(ctx context.Context, at netip.AddrPort, conn net.Conn)
 	}
 }
 
-// listening tells whether anybody listens at an endpoint.
+// listening reports whether anybody listens at an endpoint.
 func (n *Network) listening(at netip.AddrPort) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -134,7 +134,7 @@ func (c *cluster) powerOn(name string) {
 			for key, value := range changes {
 				c.guestinfo[name][key] = value
 				if key == "guestinfo.gantry.phase" {
-					c.tell("%s reports %s", name, value)
+					c.logf("%s reports %s", name, value)
 				}
 			}
 		},
@@ -147,8 +147,8 @@ func (c *cluster) powerOn(name string) {
 	})
 }
 
-// tell logs with the time since the cluster's begin.
-func (c *cluster) tell(format string, arguments ...any) {
+// logf logs with the time since the cluster's begin.
+func (c *cluster) logf(format string, arguments ...any) {
 	c.t.Logf("[%6.1f s] %s", time.Since(c.begin).Seconds(), fmt.Sprintf(format, arguments...))
 }
 
@@ -183,7 +183,7 @@ func (c *cluster) await(what string, patience time.Duration, holds func() bool) 
 			c.t.Fatalf("[%6.1f s] not within %s: %s", time.Since(c.begin).Seconds(), patience, what)
 		}
 	}
-	c.tell("%s", what)
+	c.logf("%s", what)
 }
 
 func (c *cluster) try(name string, command ...string) (string, error) {

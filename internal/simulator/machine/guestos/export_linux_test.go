@@ -17,10 +17,10 @@ func NewSystemctl(root string, out io.Writer) Systemctl {
 // Run is a call of systemctl.
 func (s Systemctl) Run(arguments ...string) Answer { return s.m.systemctl(arguments) }
 
-// Has tells whether a tool of the table has a program.
+// Has reports whether a tool of the table has a program.
 func Has(tool string) bool { return tools[tool] != nil }
 
-// Knows tells whether a capability has a number.
+// Knows reports whether a capability has a number.
 func Knows(capability string) bool { _, ok := capabilities[capability]; return ok }
 
 // Hierarchies returns where the trees of /proc/self/cgroup are mounted.

@@ -145,7 +145,7 @@ func listenForReady(name string) (*net.UnixConn, <-chan struct{}, error) {
 		return nil, nil, err
 	}
 	ready := make(chan struct{})
-	told := sync.OnceFunc(func() { close(ready) })
+	notify := sync.OnceFunc(func() { close(ready) })
 	go func() {
 		buffer := make([]byte, 4096)
 		for {
@@ -155,7 +155,7 @@ func listenForReady(name string) (*net.UnixConn, <-chan struct{}, error) {
 				return
 			}
 			if slices.Contains(strings.Split(string(buffer[:count]), "\n"), "READY=1") {
-				told()
+				notify()
 			}
 		}
 	}()

@@ -13,11 +13,11 @@ import (
 // reportNetwork tells the hypervisor the host name and the addresses whenever
 // they change, as the guest tools do, only sooner.
 func reportNetwork(hypervisor *backdoor, console *console) {
-	var told wire.Network
+	var reported wire.Network
 	complained := false
 	for ; ; time.Sleep(time.Second) {
 		now, err := observeNetwork()
-		if err != nil || now.Hostname == told.Hostname && slices.Equal(now.Addresses, told.Addresses) {
+		if err != nil || now.Hostname == reported.Hostname && slices.Equal(now.Addresses, reported.Addresses) {
 			continue
 		}
 		if err := hypervisor.report(now); err != nil {
@@ -27,7 +27,7 @@ func reportNetwork(hypervisor *backdoor, console *console) {
 			complained = true
 			continue
 		}
-		told = now
+		reported = now
 		complained = false
 	}
 }

@@ -215,7 +215,7 @@ func pivot(root string) error {
 	return mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "")
 }
 
-// hasStandIn tells whether a program of the image is called through a stand-in.
+// hasStandIn reports whether a program of the image is called through a stand-in.
 func hasStandIn(name string) bool {
 	return slices.ContainsFunc(exceptionsOf(Tool), func(e Exception) bool { return e.Name == name })
 }

@@ -79,73 +79,88 @@ func (u *unit) read(text string) error {
 	return lines.Err()
 }
 
-// without are directives that need no action: order and wishes between units
-// are in the boot sequence, texts are for people, and what accounts for or
-// delegates control groups is so for every service here.
+// without are directives that need no action: order and dependencies of units
+// are in the boot sequence, texts are for users, and accounting and delegation of
+// control groups apply to every service here.
 var without = map[string]bool{
 	"After": true, "Before": true, "Wants": true, "Requires": true, "Conflicts": true, "DefaultDependencies": true,
 	"RequiresMountsFor": true, "Documentation": true, "Delegate": true, "TasksMax": true, "StartLimitInterval": true,
 	"StartLimitIntervalSec": true, "StartLimitBurst": true, "CPUAccounting": true, "MemoryAccounting": true, "Slice": true,
 }
 
-func (u *unit) set(section, key, value string) (err error) {
+func (u *unit) set(section, key, value string) error {
 	switch section + "/" + key {
 	case "Unit/Description":
 		u.Description = value
-	case "Service/Type":
-		u.Type = value
-	case "Service/ExecStart":
-		add(&u.Start, value)
-	case "Service/ExecStartPre":
-		add(&u.StartPre, value)
-	case "Service/ExecStartPost":
-		add(&u.StartPost, value)
-	case "Service/ExecStop":
-		add(&u.Stop, value)
-	case "Service/EnvironmentFile":
-		add(&u.EnvironmentFiles, value)
-	case "Service/Environment":
-		if value == "" {
-			u.Environment = nil
-			return nil
-		}
-		words, err := splitWords(value, u.specifier)
-		if err != nil {
-			return err
-		}
-		u.Environment = append(u.Environment, words...)
-	case "Service/Restart":
-		u.Restart = value
-	case "Service/RestartSec":
-		u.RestartDelay, err = seconds(value)
-	case "Service/TimeoutStartSec":
-		u.StartTimeout, err = seconds(value)
-	case "Service/TimeoutStopSec":
-		u.StopTimeout, err = seconds(value)
-	case "Service/TimeoutSec":
-		u.StartTimeout, err = seconds(value)
-		u.StopTimeout = u.StartTimeout
-	case "Service/KillMode":
-		u.KillMode = value
-	case "Service/RemainAfterExit":
-		u.RemainAfterExit, err = boolean(value)
-	case "Service/StandardOutput", "Service/StandardError":
-		u.Console = strings.Contains(value, "console")
-	case "Service/WorkingDirectory":
-		u.WorkingDirectory = value
-	case "Service/OOMScoreAdjust":
-		var score int
-		score, err = strconv.Atoi(value)
-		u.OOMScoreAdjust = &score
 	case "Install/WantedBy", "Install/RequiredBy":
 		u.WantedBy = append(u.WantedBy, strings.Fields(value)...)
 	case "Install/Alias":
 		u.Aliases = append(u.Aliases, strings.Fields(value)...)
 	default:
-		if name, ok := strings.CutPrefix(key, "Limit"); ok && section == "Service" {
+		if section == "Service" {
+			return u.setService(key, value)
+		}
+		u.ignore(key)
+	}
+	return nil
+}
+
+func (u *unit) ignore(key string) {
+	if !without[key] && !strings.HasPrefix(key, "X-") {
+		u.Ignored = append(u.Ignored, key)
+	}
+}
+
+func (u *unit) setService(key, value string) (err error) {
+	switch key {
+	case "Type":
+		u.Type = value
+	case "ExecStart":
+		add(&u.Start, value)
+	case "ExecStartPre":
+		add(&u.StartPre, value)
+	case "ExecStartPost":
+		add(&u.StartPost, value)
+	case "ExecStop":
+		add(&u.Stop, value)
+	case "EnvironmentFile":
+		add(&u.EnvironmentFiles, value)
+	case "Environment":
+		if value == "" {
+			u.Environment = nil
+			return nil
+		}
+		var words []string
+		words, err = splitWords(value, u.specifier)
+		u.Environment = append(u.Environment, words...)
+	case "Restart":
+		u.Restart = value
+	case "RestartSec":
+		u.RestartDelay, err = seconds(value)
+	case "TimeoutStartSec":
+		u.StartTimeout, err = seconds(value)
+	case "TimeoutStopSec":
+		u.StopTimeout, err = seconds(value)
+	case "TimeoutSec":
+		u.StartTimeout, err = seconds(value)
+		u.StopTimeout = u.StartTimeout
+	case "KillMode":
+		u.KillMode = value
+	case "RemainAfterExit":
+		u.RemainAfterExit, err = boolean(value)
+	case "StandardOutput", "StandardError":
+		u.Console = strings.Contains(value, "console")
+	case "WorkingDirectory":
+		u.WorkingDirectory = value
+	case "OOMScoreAdjust":
+		var score int
+		score, err = strconv.Atoi(value)
+		u.OOMScoreAdjust = &score
+	default:
+		if name, ok := strings.CutPrefix(key, "Limit"); ok {
 			u.Limits[name] = value
-		} else if !without[key] && !strings.HasPrefix(key, "X-") {
-			u.Ignored = append(u.Ignored, key)
+		} else {
+			u.ignore(key)
 		}
 	}
 	return err
@@ -194,7 +209,7 @@ func after(span time.Duration) <-chan time.Time {
 	return time.After(span)
 }
 
-// restarts tells whether a service that ended by itself is started again.
+// restarts reports whether a service that ended by itself is started again.
 func (u *unit) restarts(clean bool) bool {
 	switch u.Restart {
 	case "always":

@@ -68,12 +68,12 @@ func (r *refusal) Error() string { return r.message }
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
 	if err := r.serve(w, request); err != nil {
-		told := &refusal{status: http.StatusInternalServerError, code: "UNKNOWN", message: err.Error()}
-		errors.As(err, &told)
+		failure := &refusal{status: http.StatusInternalServerError, code: "UNKNOWN", message: err.Error()}
+		errors.As(err, &failure)
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(told.status)
-		//nolint:errchkjson // a client that went away is told nothing
-		_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"code": told.code, "message": told.message}}})
+		w.WriteHeader(failure.status)
+		//nolint:errchkjson // a client that went away gets no error
+		_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"code": failure.code, "message": failure.message}}})
 	}
 }
 

@@ -87,12 +87,12 @@ func answer(value any) int {
 }
 
 func report(version string, err error) int {
-	told := &cniError{Code: codeFailed, Message: err.Error()}
-	errors.As(err, &told)
-	if told.CNIVersion = version; version == "" {
-		told.CNIVersion = cniVersions[len(cniVersions)-1]
+	failure := &cniError{Code: codeFailed, Message: err.Error()}
+	errors.As(err, &failure)
+	if failure.CNIVersion = version; version == "" {
+		failure.CNIVersion = cniVersions[len(cniVersions)-1]
 	}
-	answer(told)
+	answer(failure)
 	return 1
 }
 

@@ -103,11 +103,11 @@ func TestFlannelRefuses(t *testing.T) {
 				n.write("bridge", c.bridge)
 			}
 			result, err := n.call("ADD", c.config)
-			var told struct {
+			var failure struct {
 				Code int
 				Msg  string
 			}
-			if parse := json.Unmarshal([]byte(result), &told); err == nil || parse != nil || told.Code == 0 || !strings.Contains(told.Msg, c.want) {
+			if parse := json.Unmarshal([]byte(result), &failure); err == nil || parse != nil || failure.Code == 0 || !strings.Contains(failure.Msg, c.want) {
 				t.Errorf("%v: %s, want %q", err, result, c.want)
 			}
 		})

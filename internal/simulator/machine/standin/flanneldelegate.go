@@ -79,7 +79,7 @@ func unlessSet(config map[string]any, key string, value any) {
 	}
 }
 
-// delegate runs the plug-in with the verb and container of this one and answers its
+// delegate runs the plug-in with the verb and container of this one and returns its
 // output.
 func delegate(config map[string]any) ([]byte, error) {
 	kind, text := config["type"].(string)
@@ -100,10 +100,10 @@ func delegate(config map[string]any) ([]byte, error) {
 	command.Stdout = &output
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
-		told := &cniError{}
-		if json.Unmarshal(output.Bytes(), told) == nil && told.Message != "" {
-			told.Message = kind + ": " + told.Message
-			return nil, told
+		failure := &cniError{}
+		if json.Unmarshal(output.Bytes(), failure) == nil && failure.Message != "" {
+			failure.Message = kind + ": " + failure.Message
+			return nil, failure
 		}
 		return nil, fmt.Errorf("%s: %w: %s", kind, err, bytes.TrimSpace(output.Bytes()))
 	}

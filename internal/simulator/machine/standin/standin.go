@@ -5,7 +5,7 @@
 package standin
 
 // Applets are the programs by the name they are called by. Each is given the arguments
-// after its name and answers the exit status.
+// after its name and returns the exit status.
 var Applets = map[string]func(args []string) int{
 	"pause":   RunPause,
 	"flannel": RunFlannel,

@@ -73,10 +73,38 @@ func boot(file string) error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
+	if err := mountRoot(config); err != nil {
+		return err
+	}
+	if err := mountGroups(config.Root); err != nil {
+		return err
+	}
+	if err := unix.Chroot(config.Root); err != nil {
+		return err
+	}
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	if err := os.WriteFile("/config.json", text, 0o644); err != nil {
+		return err
+	}
+	if err := os.Symlink("/guest/"+filepath.Base(config.Guest), "/g"); err != nil {
+		return err
+	}
+	return runScript()
+}
+
+// mountRoot mounts the root, with the host's programs bound into it.
+func mountRoot(config wire.Config) error {
 	if err := unix.Mount("root", config.Root, "tmpfs", 0, ""); err != nil {
 		return err
 	}
-	binds := map[string]string{config.Disk: "/disk", config.Tools: toolsDirectory, "/dev": "/dev", filepath.Dir(config.Guest): "/guest"}
+	binds := map[string]string{
+		config.Disk:                "/disk",
+		config.Tools:               toolsDirectory,
+		"/dev":                     "/dev",
+		filepath.Dir(config.Guest): "/guest",
+	}
 	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc"} {
 		if _, err := os.Stat(dir); err == nil {
 			binds[dir] = dir
@@ -98,9 +126,14 @@ func boot(file string) error {
 	if err := unix.Mount("proc", proc, "proc", 0, ""); err != nil {
 		return err
 	}
-	// Control groups as its namespace shows them, where they are of version 1.
+	return nil
+}
+
+// mountGroups mounts control groups as the namespace shows them, where they are
+// of version 1.
+func mountGroups(root string) error {
 	for _, controller := range []string{"freezer", "memory", "pids"} {
-		dir := filepath.Join(config.Root, "cgroup", controller)
+		dir := filepath.Join(root, "cgroup", controller)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
@@ -108,18 +141,11 @@ func boot(file string) error {
 			_ = os.Remove(dir)
 		}
 	}
-	if err := unix.Chroot(config.Root); err != nil {
-		return err
-	}
-	if err := os.Chdir("/"); err != nil {
-		return err
-	}
-	if err := os.WriteFile("/config.json", text, 0o644); err != nil {
-		return err
-	}
-	if err := os.Symlink("/guest/"+filepath.Base(config.Guest), "/g"); err != nil {
-		return err
-	}
+	return nil
+}
+
+// runScript runs the script of the VM's guestinfo, then reaps for ever.
+func runScript() error {
 	var script bytes.Buffer
 	if err := request(http.MethodGet, "/guestinfo/test.script", nil, &script); err != nil {
 		return err
@@ -145,11 +171,11 @@ func request(method, path string, body []byte, answer io.Writer) error {
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", toolsDirectory+"/"+wire.Socket)
 	}}}
-	asked, err := http.NewRequest(method, "http://host"+path, bytes.NewReader(body))
+	r, err := http.NewRequest(method, "http://host"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	response, err := client.Do(asked)
+	response, err := client.Do(r)
 	if err != nil {
 		return err
 	}
@@ -164,7 +190,7 @@ func request(method, path string, body []byte, answer io.Writer) error {
 	return err
 }
 
-// echo serves a line of its own to everybody who connects, then what they say.
+// echo serves a greeting to each client, then echoes its input.
 func echo(address, greeting string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

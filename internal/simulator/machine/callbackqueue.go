@@ -6,32 +6,32 @@ import (
 	"sync"
 )
 
-// courier calls back, one after the other and in order, without keeping those
-// waiting who have something to tell.
-type courier struct {
+// callbackQueue runs callbacks one after the other and in order, without blocking
+// the callers of enqueue.
+type callbackQueue struct {
 	wake chan struct{}
 	quit chan struct{}
 	stop func()
 
 	mu    sync.Mutex
-	queue []letter
+	queue []callback
 }
 
-type letter struct {
+type callback struct {
 	ctx  context.Context
-	tell func()
+	call func()
 }
 
-func newCourier() *courier {
-	c := &courier{wake: make(chan struct{}, 1), quit: make(chan struct{})}
+func newCallbackQueue() *callbackQueue {
+	c := &callbackQueue{wake: make(chan struct{}, 1), quit: make(chan struct{})}
 	c.stop = sync.OnceFunc(func() { close(c.quit) })
 	return c
 }
 
-// send queues a call, which is dropped if ctx ends before its turn comes.
-func (c *courier) send(ctx context.Context, tell func()) {
+// enqueue queues a call, which is dropped if ctx ends before its turn comes.
+func (c *callbackQueue) enqueue(ctx context.Context, call func()) {
 	c.mu.Lock()
-	c.queue = append(c.queue, letter{ctx, tell})
+	c.queue = append(c.queue, callback{ctx, call})
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
@@ -40,7 +40,7 @@ func (c *courier) send(ctx context.Context, tell func()) {
 }
 
 // run makes the calls until ctx ends or stop is called.
-func (c *courier) run(ctx context.Context) {
+func (c *callbackQueue) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,16 +57,16 @@ func (c *courier) run(ctx context.Context) {
 			if len(queue) == 0 {
 				break
 			}
-			for _, letter := range queue {
-				if letter.ctx.Err() == nil {
-					letter.tell()
+			for _, callback := range queue {
+				if callback.ctx.Err() == nil {
+					callback.call()
 				}
 			}
 		}
 	}
 }
 
-// lastLine returns the last line of a text that says anything.
+// lastLine returns the last line of a text that is not blank.
 func lastLine(text string) string {
 	text = strings.TrimRight(text, " \t\r\n")
 	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])

@@ -73,7 +73,7 @@ func (s *Simulator) Restart() {
 }
 
 // HideTag makes a tag unreadable: lists leave it out, but its id and name stay
-// taken. The answer is whether there is such a tag.
+// taken. It reports whether the tag exists.
 func (s *Simulator) HideTag(id string) bool { return s.tags.hide(id) }
 
 // WaitGuests waits until no guest is on its way to another phase, or ctx ends.

@@ -9,15 +9,15 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
-func TestCourierKeepsOrderAndDropsTheDead(t *testing.T) {
+func TestCallbackQueueKeepsOrderAndDropsTheDead(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	courier, ended := machine.NewCourier(ctx)
+	queue, ended := machine.NewCallbackQueue(ctx)
 	off, powerOff := context.WithCancel(ctx)
 	blocked, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var told []int
-	courier.Send(ctx, func() { close(blocked); <-release })
+	var called []int
+	queue.Send(ctx, func() { close(blocked); <-release })
 	<-blocked
 	// Nobody who tells something waits for a call that is under way.
 	for i := range 100 {
@@ -25,17 +25,17 @@ func TestCourierKeepsOrderAndDropsTheDead(t *testing.T) {
 		if i%2 == 1 {
 			of = off
 		}
-		courier.Send(of, func() { told = append(told, i) })
+		queue.Send(of, func() { called = append(called, i) })
 	}
 	powerOff()
-	courier.Send(ctx, func() { close(done) })
+	queue.Send(ctx, func() { close(done) })
 	close(release)
 	<-done
-	if len(told) != 50 || !slices.IsSorted(told) || slices.ContainsFunc(told, func(i int) bool { return i%2 == 1 }) {
-		t.Errorf("told %v", told)
+	if len(called) != 50 || !slices.IsSorted(called) || slices.ContainsFunc(called, func(i int) bool { return i%2 == 1 }) {
+		t.Errorf("called %v", called)
 	}
-	courier.Stop()
-	courier.Stop()
+	queue.Stop()
+	queue.Stop()
 	select {
 	case <-ended:
 	case <-time.After(5 * time.Second):
