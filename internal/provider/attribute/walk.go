@@ -46,4 +46,6 @@ func Inside(a schema.Attribute) (attributes map[string]schema.Attribute, repeate
 }
 
 // ComputedOnly reports whether no user can write an attribute.
-func ComputedOnly(a schema.Attribute) bool { return a.IsComputed() && !a.IsOptional() && !a.IsRequired() }
+func ComputedOnly(a schema.Attribute) bool {
+	return a.IsComputed() && !a.IsOptional() && !a.IsRequired()
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// Schema declares gantry_datacenters.
+// Schema implements datasource.DataSource.
 func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	path := func(thing string) schema.StringAttribute {
 		return schema.StringAttribute{
@@ -36,7 +36,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 							"path": path("compute cluster"),
 							"hosts": schema.Int64Attribute{
 								Computed:            true,
-								MarkdownDescription: "Number of hosts that can take a node: connected and not in maintenance mode.",
+								MarkdownDescription: "Number of hosts that can run a node: connected and not in maintenance mode.",
 							},
 							"datastores":     names("Names of the datastores that a host of the compute cluster can reach, sorted."),
 							"networks":       names("Names of the networks that a host of the compute cluster is connected to, sorted."),

@@ -136,7 +136,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 }
 
 // checkAccount refuses steps that the account could not run; of a repair that
-// nobody asked for, it warns and drops them.
+// the configuration does not ask for, it warns and drops them.
 func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan *model.Plan, unchanged bool) diag.Diagnostics {
 	_, err := newEngine(ctx, d.conn, account)
 	if err == nil {

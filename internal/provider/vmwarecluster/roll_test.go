@@ -97,7 +97,7 @@ func TestAccClusterRolls(t *testing.T) {
 }
 
 // TestAccClusterRollFails rolls to an image that cannot join: the error shows the
-// guest's log, no node that serves is gone, and a mended image goes on.
+// guest's log, no node that serves is gone, and a fixed image resumes it.
 func TestAccClusterRollFails(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
