@@ -66,7 +66,8 @@ func NameInside(what, change string) schema.StringAttribute {
 func GatewayID(kind string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
-		MarkdownDescription: fmt.Sprintf("Id of the gateway that the %s belongs to. Defaults to none: the %s then belongs to the system gateway, "+
+		MarkdownDescription: fmt.Sprintf("Id of the gateway that the %s belongs to. Defaults to none: the %s then belongs to the "+
+			"system gateway, "+
 			"which is Gantry itself. A change replaces the %s.", kind, kind, kind),
 		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators:    []validator.String{IDOf("gantry_gateway")},

@@ -117,8 +117,10 @@ func computedAttributes() map[string]schema.Attribute {
 		"missing_privileges": schema.ListAttribute{
 			ElementType: types.StringType,
 			Computed:    true,
-			MarkdownDescription: "Privileges that building clusters needs and that the user has on no object of the kind they are needed on, by their ids; " +
-				"empty when there are none. They are read at each refresh where `password` is in the state, and with `password_wo` at each change of the account.",
+			MarkdownDescription: "Privileges that building clusters needs and that the user has on no object of the kind they are needed " +
+				"on, by their ids; " +
+				"empty when there are none. They are read at each refresh where `password` is in the state, and with `password_wo` at each " +
+				"change of the account.",
 		},
 	}
 }

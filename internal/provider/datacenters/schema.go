@@ -77,7 +77,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 							},
 						}},
 					},
-					"folders": names("VM folders, by their paths below the datacenter's root folder for VMs, as the attribute `folder` of a cluster takes them."),
+					"folders": names("VM folders, by their paths below the datacenter's root folder for VMs, as the attribute `folder` of a " +
+						"cluster takes them."),
 					"templates": schema.MapNestedAttribute{
 						Computed:            true,
 						MarkdownDescription: "VM templates, " + keyed,

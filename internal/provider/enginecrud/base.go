@@ -50,7 +50,8 @@ func BaseAttributes(ctx context.Context, kind, incomplete string) map[string]sch
 		Optional: true,
 		Computed: true,
 		Default:  stringdefault.StaticString(incompleteWarn),
-		MarkdownDescription: "How to treat a creation that fails after the API has answered, " + incomplete + ": `warn` (the default) keeps the " + kind +
+		MarkdownDescription: "How to treat a creation that fails after the API has answered, " + incomplete + ": `warn` (the default) " +
+			"keeps the " + kind +
 			" as `Degraded` for the next plan to repair; `error` fails the apply, which taints the " + kind +
 			", so that the next apply destroys it and creates it again.",
 		Validators: []validator.String{stringvalidator.OneOf(incompleteWarn, incompleteError)},

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 // Rules say what a change of each attribute does to a running object. Every
@@ -39,7 +38,7 @@ type Refusal struct {
 const whole = "It cannot be added or removed as a whole."
 
 // Check compares a state with a plan. It reports whether the change replaces the
-// object, and refuses what cannot change, each on its attribute. Attributes in
+// object, and refuses what cannot change, each on its top-level attribute. Attributes in
 // skip are not compared; an unknown value is compared once it is known.
 func (r Rules) Check(kind record.Kind, state, plan tftypes.Value, skip map[string]bool) (replaces bool, diags diag.Diagnostics) {
 	for _, at := range r.changed(state, plan, nil, skip) {
@@ -48,11 +47,11 @@ func (r Rules) Check(kind record.Kind, state, plan tftypes.Value, skip map[strin
 			return true, nil
 		case covers(r.InPlace, at):
 		default:
-			diags.Append(diagnostics.AttributeError(at.path(), "In-place change not supported", fmt.Sprintf(
+			diags.AddAttributeError(path.Root(at[0].name), "In-place change not supported", fmt.Sprintf(
 				"A change of %s on a running %s is not supported. %s\n\n"+
 					"Gantry does not destroy and re-create a %s unless you ask for it. "+
 					"Revert the change, or create another %s with the new value and migrate to it.",
-				at, kind, r.reason(at), kind, kind)))
+				at.path(), kind, r.reason(at), kind, kind))
 		}
 	}
 	return false, diags

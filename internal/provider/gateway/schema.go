@@ -45,9 +45,11 @@ func newSchema(ctx context.Context) schema.Schema {
 		Attributes:    accountAttributes(),
 	}
 	return schema.Schema{
-		MarkdownDescription: "A private cloud gateway: a Kubernetes cluster of one node next to vCenter that runs an agent of HCP Terraform or Terraform Enterprise, " +
+		MarkdownDescription: "A private cloud gateway: a Kubernetes cluster of one node next to vCenter that runs an agent of HCP " +
+			"Terraform or Terraform Enterprise, " +
 			"so that a console outside can run Terraform where vCenter is. IP pools, cloud accounts and clusters may belong to it.\n\n" +
-			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. Any other change of a running gateway is refused when it is planned. " +
+			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. Any other change of a " +
+			"running gateway is refused when it is planned. " +
 			"A gateway that clusters belong to cannot be destroyed.\n\n" +
 			"The gateway's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
 		Attributes: attributes,
@@ -99,7 +101,8 @@ func ipPoolAttribute() schema.SingleNestedAttribute {
 		Exclude:    "An address in use cannot be excluded.",
 		Network:    "It has to be the network of `placement`. It changes in place.",
 		ReuseDelay: "It changes in place.",
-		Restrict:   "`true` leaves it to the gateway's own nodes, which come first. It can be enabled while no cluster holds addresses of the pool.",
+		Restrict: "`true` leaves it to the gateway's own nodes, which come first. It can be enabled while no cluster holds " +
+			"addresses of the pool.",
 	})
 	attributes["name"] = attribute.NameInside("Name of the pool, unique in the gateway", "")
 	return schema.SingleNestedAttribute{
@@ -113,11 +116,12 @@ func ipPoolAttribute() schema.SingleNestedAttribute {
 
 func ipPoolIDAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
-		Optional:            true,
-		Computed:            true,
-		MarkdownDescription: "Id of an IP pool of the system gateway that the nodes' addresses come from. With `ip_pool`, the id of that pool, known in the first plan.",
-		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
-		Validators:          []validator.String{attribute.IDOf("gantry_ip_pool")},
+		Optional: true,
+		Computed: true,
+		MarkdownDescription: "Id of an IP pool of the system gateway that the nodes' addresses come from. With `ip_pool`, the id of " +
+			"that pool, known in the first plan.",
+		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		Validators:    []validator.String{attribute.IDOf("gantry_ip_pool")},
 	}
 }
 
@@ -127,7 +131,8 @@ func consoleAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"console_endpoint": schema.StringAttribute{
 			Required: true,
-			MarkdownDescription: "URL of the console that the agent registers with, by `https` and without a trailing slash, such as `https://app.terraform.io`. " +
+			MarkdownDescription: "URL of the console that the agent registers with, by `https` and without a trailing slash, such as " +
+				"`https://app.terraform.io`. " +
 				"The agent only makes outbound connections. It changes in place.",
 			Validators: []validator.String{consoleURL{}},
 		},
@@ -154,11 +159,12 @@ func consoleAttributes() map[string]schema.Attribute {
 			Validators: []validator.Int64{int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRoot("pairing_code_wo"))},
 		},
 		"agent_image": schema.StringAttribute{
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(agent.DefaultImage),
-			MarkdownDescription: "Container image of the agent, which does not update itself. Defaults to `" + agent.DefaultImage + "`. It changes in place.",
-			Validators:          []validator.String{imageReference()},
+			Optional: true,
+			Computed: true,
+			Default:  stringdefault.StaticString(agent.DefaultImage),
+			MarkdownDescription: "Container image of the agent, which does not update itself. Defaults to `" + agent.DefaultImage + "`. " +
+				"It changes in place.",
+			Validators: []validator.String{imageReference()},
 		},
 		"registration_timeout": schema.StringAttribute{
 			Optional: true,
@@ -187,7 +193,8 @@ func accountAttributes() map[string]schema.Attribute {
 			Sensitive:           true,
 			MarkdownDescription: "Always null: the provider's own login is used.",
 		},
-		"ca_certificate": text("Certificate authorities that the provider verifies vCenter's certificate against, as PEM text; null for the system's."),
+		"ca_certificate": text("Certificate authorities that the provider verifies vCenter's certificate against, as PEM text; null " +
+			"for the system's."),
 		"insecure_skip_verify": schema.BoolAttribute{
 			Computed:            true,
 			MarkdownDescription: "Whether the provider accepts any certificate of vCenter's.",

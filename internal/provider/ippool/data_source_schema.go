@@ -22,16 +22,18 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
 	}
 	attributes := map[string]schema.Attribute{
-		"id": text("Identifier of the pool, a UUID that is derived from vCenter, gateway and name. It is what `ip_pool_id` of a placement takes."),
+		"id": text("Identifier of the pool, a UUID that is derived from vCenter, gateway and name. It is what `ip_pool_id` of a " +
+			"placement takes."),
 		"name": schema.StringAttribute{
 			Required:            true,
 			MarkdownDescription: "Name of the pool. One that does not exist is an error.",
 			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
 		},
 		"gateway_id": schema.StringAttribute{
-			Optional:            true,
-			MarkdownDescription: "Id of the gateway that the pool belongs to. Defaults to none: the pool is then one of the system gateway, which is Gantry itself.",
-			Validators:          []validator.String{attribute.IDOf("gantry_gateway")},
+			Optional: true,
+			MarkdownDescription: "Id of the gateway that the pool belongs to. Defaults to none: the pool is then one of the system " +
+				"gateway, which is Gantry itself.",
+			Validators: []validator.String{attribute.IDOf("gantry_gateway")},
 		},
 		"total_addresses":     number("Number of addresses that can be issued, in use or not."),
 		"allocated_addresses": number("Number of addresses in use."),
@@ -40,7 +42,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"null while none has."),
 		"include_allocations": schema.BoolAttribute{
 			Optional: true,
-			MarkdownDescription: "Whether `allocations` are read, which takes a call to vCenter for each address in use; everything else takes two or three calls, " +
+			MarkdownDescription: "Whether `allocations` are read, which takes a call to vCenter for each address in use; everything else " +
+				"takes two or three calls, " +
 				"however many there are. Defaults to `false`.",
 		},
 		"allocations": schema.MapNestedAttribute{

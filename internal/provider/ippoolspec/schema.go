@@ -40,7 +40,8 @@ func addressAttributes(texts Texts) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"range": schema.SingleNestedAttribute{
 			Optional: true,
-			MarkdownDescription: "First and last address of the pool, of one family, at most 65,536 addresses and all within one network of `prefix_length`. " +
+			MarkdownDescription: "First and last address of the pool, of one family, at most 65,536 addresses and all within one network " +
+				"of `prefix_length`. " +
 				"Exactly one of `range` and `subnet` is required. " + texts.Range,
 			Attributes: map[string]schema.Attribute{
 				"start": schema.StringAttribute{
@@ -71,7 +72,8 @@ func addressAttributes(texts Texts) map[string]schema.Attribute {
 		"excluded_addresses": schema.SetAttribute{
 			ElementType: types.StringType,
 			Optional:    true,
-			MarkdownDescription: "Addresses that are never issued: single ones (`10.10.183.7`), ranges (`10.10.183.20-10.10.183.29`) and CIDR prefixes " +
+			MarkdownDescription: "Addresses that are never issued: single ones (`10.10.183.7`), ranges (`10.10.183.20-10.10.183.29`) and " +
+				"CIDR prefixes " +
 				"(`10.10.183.64/30`, with all of its addresses), all within the network of the pool. " +
 				"Ranges may overlap; at least one address must remain. Defaults to none. " + texts.Exclude,
 		},
@@ -111,7 +113,8 @@ func usageAttributes(texts Texts) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"network": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "Name of the vSphere network or distributed port group of the addresses, or its inventory path where several have the name. " +
+			MarkdownDescription: "Name of the vSphere network or distributed port group of the addresses, or its inventory path where " +
+				"several have the name. " +
 				"A node on another network gets no address of the pool, and pools of different networks may have the same addresses. " +
 				"A name stands for the network of that name in any folder; full paths, from the datacenter on, are compared whole. " +
 				"Names are case-sensitive. " +

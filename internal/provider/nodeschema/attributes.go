@@ -36,7 +36,8 @@ const maxName = 40
 func Name(kind, scope string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Required: true,
-		MarkdownDescription: fmt.Sprintf("Name of the %s, unique %s: 1 to %d lower-case letters, digits and `-`, with a letter or digit at both ends. "+
+		MarkdownDescription: fmt.Sprintf("Name of the %s, unique %s: 1 to %d lower-case letters, digits and `-`, with a letter or "+
+			"digit at both ends. "+
 			"It begins the names of its nodes, which hold 63 characters at most. A change replaces the %s.", kind, scope, maxName, kind),
 		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators: []validator.String{

@@ -87,7 +87,8 @@ func Datacenter(kind string) schema.StringAttribute {
 func Folder(kind string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
-		MarkdownDescription: "Path of the VM folder below the datacenter's, such as `k8s/prod-1`. Missing folders are created, and deleted with the " +
+		MarkdownDescription: "Path of the VM folder below the datacenter's, such as `k8s/prod-1`. Missing folders are created, and " +
+			"deleted with the " +
 			kind + " if they are empty then. Defaults to the datacenter's own VM folder.",
 		Validators: []validator.String{FolderPath()},
 	}

@@ -45,8 +45,10 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Objects in vCenter that carry Gantry's marks and belong to no registered gateway or cluster, with what to do about each. " +
-			"It reads every tag of the category `gantry`, one call each, and every VM, and changes nothing; what looks like an orphan is read twice. " +
+		MarkdownDescription: "Objects in vCenter that carry Gantry's marks and belong to no registered gateway or cluster, with what " +
+			"to do about each. " +
+			"It reads every tag of the category `gantry`, one call each, and every VM, and changes nothing; what looks like an orphan is " +
+			"read twice. " +
 			"It finds VMs with Gantry's marker, addresses, records and locks whose cluster, gateway or pool is gone, " +
 			"creations that never completed, and tags that are not Gantry's. " +
 			"Objects that a live run works on are left out. Folders cannot be marked in vCenter: it finds those of an incomplete creation, " +

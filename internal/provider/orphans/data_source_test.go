@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -209,7 +210,9 @@ removed {
 			{
 				PreConfig: func() {
 					must(t, env.DeleteVM("prod-cp-1"))
-					must(t, env.VCenter().DeleteFolder(t.Context(), "dc-1", "k8s/prod"))
+					survey, err := env.VCenter().Survey(t.Context(), model.SurveyRequest{Names: &model.Names{Datacenter: "dc-1"}})
+					must(t, err)
+					must(t, env.VCenter().DeleteFolder(t.Context(), survey.Site.Datacenter, "k8s/prod"))
 				},
 				Config: env.Config(nodes + account + look),
 				ConfigStateChecks: found(

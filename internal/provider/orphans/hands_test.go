@@ -47,8 +47,8 @@ func TestAccOrphansOfHands(t *testing.T) {
 				},
 				Config: env.Config(nodes + look),
 				ConfigStateChecks: found(
-					[3]string{"cloud_account", "lost", "^It belongs to gateway " + gateway + ", which is not registered"},
 					claim,
+					[3]string{"cloud_account", "lost", "^It belongs to gateway " + gateway + ", which is not registered"},
 					[3]string{"tag", gateway + `@\d+`, `^It notes cloud account "lost" at a record that is gone`},
 				),
 			},

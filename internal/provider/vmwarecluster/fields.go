@@ -46,6 +46,9 @@ func fieldPath(f enginemodel.Field) path.Path {
 	if at, ok := clusterFields[f.Name]; ok {
 		return at
 	}
+	if f.NodePool == "" {
+		return path.Root("name") // the cluster as a whole
+	}
 	pool := nodePoolPath(f.NodePool)
 	if name, ok := nodePoolFields[f.Name]; ok {
 		return pool.AtName(name)
@@ -64,10 +67,7 @@ func fieldPath(f enginemodel.Field) path.Path {
 }
 
 func nodePoolPath(name string) path.Path {
-	switch name {
-	case "":
-		return path.Root("name") // of the cluster as a whole
-	case enginemodel.ControlPlanePool:
+	if name == enginemodel.ControlPlanePool {
 		return path.Root("control_plane")
 	}
 	return path.Root("worker_pools").AtMapKey(name)
@@ -77,7 +77,7 @@ func nodePoolPath(name string) path.Path {
 func placementPath(pool path.Path, f enginemodel.Field) (path.Path, bool) {
 	i, ok := f.Placement.Get()
 	switch {
-	case !ok || f.NodePool == "":
+	case !ok:
 		return path.Empty(), false
 	case f.NodePool == enginemodel.ControlPlanePool:
 		return pool.AtName("placement"), true // it has one

@@ -66,7 +66,8 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 	attributes["rolling_update"] = rollingUpdateAttribute()
 	return schema.MapNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and removed in place, and rolled where its nodes have to be replaced. " +
+		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and removed in place, and rolled where its nodes have " +
+			"to be replaced. " +
 			"Defaults to none.",
 		Validators: []validator.Map{mapvalidator.KeysAre(
 			nodeschema.NodePoolName(),
@@ -80,14 +81,17 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 func rollingUpdateAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "How nodes are replaced and removed. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the profile's image replaces the nodes that were built otherwise, " +
-			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and the next apply resumes it, as it does after `timeouts.update`.",
+		MarkdownDescription: "How nodes are replaced and removed. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the " +
+			"profile's image replaces the nodes that were built otherwise, " +
+			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and " +
+			"the next apply resumes it, as it does after `timeouts.update`.",
 		Attributes: map[string]schema.Attribute{
 			"strategy": schema.StringAttribute{
 				Optional: true,
 				Computed: true,
 				Default:  stringdefault.StaticString(string(enginemodel.ExpandFirst)),
-				MarkdownDescription: "`expand_first` creates a node's successor before the node is drained and deleted: the pool never has fewer nodes than `node_count`, " +
+				MarkdownDescription: "`expand_first` creates a node's successor before the node is drained and deleted: the pool never has " +
+					"fewer nodes than `node_count`, " +
 					"and one address of each of its IP pools must be free, which every plan that creates nodes checks. " +
 					"`contract_first` deletes the node first, and needs no spare address. Defaults to `expand_first`.",
 				Validators: []validator.String{

@@ -220,7 +220,7 @@ func TestAccClusterDisappears(t *testing.T) {
 			{Config: config(e, shape{controlPlane: 1})},
 			{
 				Config:      config(e, shape{controlPlane: 1, cpu: 4}),
-				ExpectError: regexp.MustCompile(`(?s)control_plane\.cpu.*is not supported`),
+				ExpectError: says("control_plane.cpu", "is not supported"),
 			},
 			{
 				Config:      config(e, shape{name: "other", controlPlane: 1, extra: "deletion_protection = true"}),

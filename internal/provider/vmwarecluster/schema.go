@@ -50,7 +50,8 @@ func newSchema(ctx context.Context) schema.Schema {
 		"kubernetes_client_configuration": clientConfigurationAttribute(),
 	})
 	return schema.Schema{
-		MarkdownDescription: "A Kubernetes cluster on vSphere. Worker pools are added, removed and resized in place, and so are labels, annotations and taints; " +
+		MarkdownDescription: "A Kubernetes cluster on vSphere. Worker pools are added, removed and resized in place, and so are " +
+			"labels, annotations and taints; " +
 			"the control plane grows in place. A change of a worker pool's machines, placements or image rolls it, one node at a time. " +
 			"Any other change of a running cluster is refused when it is planned.\n\n" +
 			"The cluster's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
@@ -91,7 +92,8 @@ func cloudAccountAttribute() schema.SingleNestedAttribute {
 	id.Validators = []validator.String{attribute.IDOf("gantry_cloud_account")}
 	return schema.SingleNestedAttribute{
 		Required: true,
-		MarkdownDescription: "Cloud account that the cluster is built with, as a whole object: `gantry_cloud_account.team_a`, or `gantry_gateway.dc1.default_cloud_account`. " +
+		MarkdownDescription: "Cloud account that the cluster is built with, as a whole object: `gantry_cloud_account.team_a`, or " +
+			"`gantry_gateway.dc1.default_cloud_account`. " +
 			"The cluster belongs to the account's gateway. User and password change in place.",
 		Attributes: map[string]schema.Attribute{
 			"id":             id,

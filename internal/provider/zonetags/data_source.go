@@ -40,8 +40,10 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		return schema.StringAttribute{Computed: true, MarkdownDescription: description}
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "The topology tags of a datacenter: the tag of category `k8s-region` on the datacenter and those of category `k8s-zone` " +
-			"on its compute clusters, with what keeps them from becoming node labels. Compute clusters are named by inventory path where several share a name.",
+		MarkdownDescription: "The topology tags of a datacenter: the tag of category `k8s-region` on the datacenter and those of " +
+			"category `k8s-zone` " +
+			"on its compute clusters, with what keeps them from becoming node labels. Compute clusters are named by inventory path where " +
+			"several share a name.",
 		Attributes: map[string]schema.Attribute{
 			"datacenter": schema.StringAttribute{
 				Required:            true,
