@@ -13,7 +13,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
-// model is the provider block.
+// model is the values of the provider block.
 type model struct {
 	VCenterServer         types.String `tfsdk:"vcenter_server"`
 	Username              types.String `tfsdk:"username"`
@@ -25,7 +25,7 @@ type model struct {
 	MaxClaims             types.Int64  `tfsdk:"max_claims"`
 }
 
-// validate reports what the configuration alone shows to be wrong.
+// validate refuses what the configuration alone shows to be wrong.
 func (m *model) validate() diag.Diagnostics {
 	var diags diag.Diagnostics
 	if m.InsecureSkipVerify.ValueBool() && isSet(m.CACertificate) {
@@ -34,18 +34,18 @@ func (m *model) validate() diag.Diagnostics {
 	}
 	if v := m.VCenterServer.ValueString(); v != "" {
 		if _, err := connection.ParseServer(v); err != nil {
-			diags.AddAttributeError(path.Root("vcenter_server"), "Not a vCenter server", sentence(err))
+			diags.AddAttributeError(path.Root("vcenter_server"), "Invalid vCenter server", sentence(err))
 		}
 	}
 	if v := m.CACertificate.ValueString(); v != "" {
 		if _, err := connection.ParseCACertificate(v, false); err != nil {
-			diags.AddAttributeError(path.Root("ca_certificate"), "Not a certificate",
+			diags.AddAttributeError(path.Root("ca_certificate"), "Invalid CA certificate",
 				sentence(err)+" Read a file with file(\"ca.pem\").")
 		}
 	}
 	if v := m.ClusterProxyURL.ValueString(); v != "" {
 		if err := connection.CheckProxyURL(v); err != nil {
-			diags.AddAttributeError(path.Root("cluster_proxy_url"), "Not a proxy's URL", sentence(err))
+			diags.AddAttributeError(path.Root("cluster_proxy_url"), "Invalid proxy URL", sentence(err))
 		}
 	}
 	return diags
@@ -79,7 +79,7 @@ func (m *model) settings(getenv func(string) string) (s connection.Settings, kno
 
 	var err error
 	if s.Server, err = connection.ParseServer(server); err != nil {
-		diags.AddAttributeError(path.Root("vcenter_server"), "Not a vCenter server", fromEnv(envServer, err))
+		diags.AddAttributeError(path.Root("vcenter_server"), "Invalid vCenter server", fromEnv(envServer, err))
 	}
 	m.verification(&s, getenv, &diags)
 
@@ -89,7 +89,7 @@ func (m *model) settings(getenv func(string) string) (s connection.Settings, kno
 	}
 	if s.ClusterProxyURL != "" {
 		if err := connection.CheckProxyURL(s.ClusterProxyURL); err != nil {
-			diags.AddAttributeError(path.Root("cluster_proxy_url"), "Not a proxy's URL", fromEnv(envProxy, err))
+			diags.AddAttributeError(path.Root("cluster_proxy_url"), "Invalid proxy URL", fromEnv(envProxy, err))
 		}
 	}
 
@@ -105,8 +105,8 @@ func (m *model) settings(getenv func(string) string) (s connection.Settings, kno
 }
 
 // verification decides how vCenter's certificate is verified. What the
-// configuration says goes before the environment; where the environment says
-// both, the certificate authority wins, because it is the stricter.
+// configuration says takes precedence over the environment; where the environment
+// says both, the certificate authority wins, because it is the stricter.
 func (m *model) verification(s *connection.Settings, getenv func(string) string, diags *diag.Diagnostics) {
 	s.CACertificate = m.CACertificate.ValueString()
 	s.Insecure = m.InsecureSkipVerify.ValueBool()
@@ -116,7 +116,7 @@ func (m *model) verification(s *connection.Settings, getenv func(string) string,
 	if v := getenv(envCA); v != "" {
 		pem, err := connection.ParseCACertificate(v, true)
 		if err != nil {
-			diags.AddAttributeError(path.Root("ca_certificate"), "Not a certificate", fromEnv(envCA, err))
+			diags.AddAttributeError(path.Root("ca_certificate"), "Invalid CA certificate", fromEnv(envCA, err))
 		}
 		s.CACertificate = pem
 		return
@@ -124,7 +124,7 @@ func (m *model) verification(s *connection.Settings, getenv func(string) string,
 	if v := getenv(envInsecure); v != "" && m.InsecureSkipVerify.IsNull() {
 		insecure, err := strconv.ParseBool(v)
 		if err != nil {
-			diags.AddAttributeError(path.Root("insecure_skip_verify"), "Not a truth value",
+			diags.AddAttributeError(path.Root("insecure_skip_verify"), "Invalid boolean value",
 				fmt.Sprintf("The environment variable %s holds %q. Set it to true or false.", envInsecure, v))
 		}
 		s.Insecure = insecure
@@ -142,12 +142,12 @@ func anyUnknown(values ...attr.Value) bool {
 	return false
 }
 
-// fromEnv says that a wrong value may come from the environment; a wrong value
-// of the configuration was reported before the environment was looked at.
+// fromEnv says that a wrong value comes from the environment; a wrong value of the
+// configuration was reported before the environment was read.
 func fromEnv(name string, err error) string {
-	return fmt.Sprintf("The value of the environment variable %s is not usable: %s.", name, err)
+	return fmt.Sprintf("The value of the environment variable %s is invalid: %s.", name, err)
 }
 
 func sentence(err error) string {
-	return "The value is not usable: " + err.Error() + "."
+	return "The value is invalid: " + err.Error() + "."
 }

@@ -31,8 +31,8 @@ type gantry struct {
 	process *connection.Process
 }
 
-// New answers what the plugin server calls for a provider of this version in
-// the main process.
+// New returns what the plugin server calls for a provider of this version in the
+// main process.
 func New(version string) func() provider.Provider { return NewIn(connection.Main, version) }
 
 // NewIn is New for a process of its own. A test that serves several runs of
@@ -41,13 +41,13 @@ func NewIn(process *connection.Process, version string) func() provider.Provider
 	return func() provider.Provider { return &gantry{version: version, process: process} }
 }
 
-// Metadata names the provider.
+// Metadata implements provider.Provider.
 func (p *gantry) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
 	resp.TypeName = "gantry"
 	resp.Version = p.version
 }
 
-// Schema declares the provider block.
+// Schema implements provider.Provider.
 func (p *gantry) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Gantry builds and runs Kubernetes clusters on VMware vSphere. " +
@@ -56,7 +56,8 @@ func (p *gantry) Schema(_ context.Context, _ provider.SchemaRequest, resp *provi
 	}
 }
 
-// ValidateConfig checks what needs neither environment nor vCenter.
+// ValidateConfig implements provider.ProviderWithValidateConfig: it checks what needs
+// neither environment nor vCenter.
 func (p *gantry) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
 	var m model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -66,8 +67,8 @@ func (p *gantry) ValidateConfig(ctx context.Context, req provider.ValidateConfig
 	resp.Diagnostics.Append(m.validate()...)
 }
 
-// Configure reaches for nothing: the first resource that needs vCenter logs
-// in, so that a configuration without resources needs no network.
+// Configure implements provider.Provider. It makes no call: the first resource that
+// needs vCenter logs in, so that a configuration without resources needs no network.
 func (p *gantry) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var m model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -89,7 +90,7 @@ func (p *gantry) Configure(ctx context.Context, req provider.ConfigureRequest, r
 	resp.EphemeralResourceData = c
 }
 
-// Resources lists the resources.
+// Resources implements provider.Provider.
 func (p *gantry) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		cloudaccount.NewResource,
@@ -99,7 +100,7 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 	}
 }
 
-// DataSources lists the data sources.
+// DataSources implements provider.Provider.
 func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datacenters.NewDataSource,

@@ -73,7 +73,7 @@ func TestAccProviderFromEnvironment(t *testing.T) {
 		t.Setenv("VSPHERE_ALLOW_UNVERIFIED_SSL", "true")
 		plan(t, "")
 	})
-	t.Run("no truth value", func(t *testing.T) {
+	t.Run("not a boolean", func(t *testing.T) {
 		t.Setenv("VSPHERE_ALLOW_UNVERIFIED_SSL", "perhaps")
 		plan(t, `VSPHERE_ALLOW_UNVERIFIED_SSL holds "perhaps"`)
 	})
@@ -92,12 +92,12 @@ func TestAccProviderFromEnvironment(t *testing.T) {
 	})
 	t.Run("no file", func(t *testing.T) {
 		t.Setenv("GANTRY_CA_CERTIFICATE", file+".gone")
-		plan(t, `GANTRY_CA_CERTIFICATE is not usable`)
+		plan(t, `GANTRY_CA_CERTIFICATE is invalid`)
 	})
 	t.Run("wrong proxy", func(t *testing.T) {
 		t.Setenv("VSPHERE_ALLOW_UNVERIFIED_SSL", "true")
 		t.Setenv("GANTRY_CLUSTER_PROXY_URL", "socks5://proxy")
-		plan(t, `GANTRY_CLUSTER_PROXY_URL is not usable`)
+		plan(t, `GANTRY_CLUSTER_PROXY_URL is invalid`)
 	})
 }
 

@@ -62,7 +62,8 @@ func attributes() map[string]schema.Attribute {
 		},
 		"cluster_proxy_url": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "URL of the HTTP proxy through which the Kubernetes APIs of clusters are reached, such as `http://proxy.example.com:3128`. " +
+			MarkdownDescription: "URL of the HTTP proxy through which the Kubernetes APIs of clusters are reached, such as " +
+				"`http://proxy.example.com:3128`. " +
 				"vCenter is not reached through it. Defaults to the environment variable `GANTRY_CLUSTER_PROXY_URL`, and without it to no proxy.",
 			Validators: notEmpty,
 		},
@@ -74,8 +75,10 @@ func attributes() map[string]schema.Attribute {
 		},
 		"max_claims": schema.Int64Attribute{
 			Optional: true,
-			MarkdownDescription: "Number of tags that Gantry may keep in the vCenter before it claims no more addresses, from 1 to 8,000. Nearly all of them are addresses in use, " +
-				"one each; a pool, gateway, cloud account or cluster has a few. vCenter takes about 8,000 tags without trouble, those of others included. Defaults to 4,000.",
+			MarkdownDescription: "Number of tags that Gantry may keep in the vCenter before it claims no more addresses, from 1 to " +
+				"8,000. Nearly all of them are addresses in use, " +
+				"one each; a pool, gateway, cloud account or cluster has a few. vCenter takes about 8,000 tags without trouble, those of " +
+				"others included. Defaults to 4,000.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxClaims)},
 		},
 	}

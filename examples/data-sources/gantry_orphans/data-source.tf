@@ -2,5 +2,5 @@
 data "gantry_orphans" "all" {}
 
 output "to_do" {
-  value = [for o in data.gantry_orphans.all.orphans : "${o.kind} ${o.name}: ${o.what_to_do}"]
+  value = [for o in data.gantry_orphans.all.orphans : "${o.kind} ${o.name}: ${o.remediation}"]
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
@@ -87,7 +87,7 @@ func (e *Environment) Factories() map[string]func() (tfprotov6.ProviderServer, e
 
 func (e *Environment) process() *connection.Process {
 	// What is cut off from vCenter in an interruption gives up sooner here.
-	timing := engine.DefaultTiming()
+	timing := model.DefaultTiming()
 	timing.RetryBudget, timing.Backoff = 5*time.Second, 50*time.Millisecond
 	if e.impatient {
 		timing.APITimeout, timing.RetryBudget = 5*time.Second, 500*time.Millisecond

@@ -1,5 +1,5 @@
-// Package attribute holds the schema of what several resources have in common:
-// how things of Gantry's are named and identified.
+// Package attribute holds what the schemas of several resources have in common:
+// how objects are named, identified and imported, and how a schema is walked.
 package attribute
 
 import (
@@ -19,28 +19,41 @@ const maxName = 80
 
 var (
 	nameForm   = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
-	uuidForm   = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	domainForm = regexp.MustCompile(`^([A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9])?$`)
+	domainForm = regexp.MustCompile(
+		`^([A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9])?$`)
 )
 
-// ID is the identifier that is derived from vCenter, kind, gateway and name.
-// It keeps its state in every plan; ModifyPlan sets it in the first.
-func ID(thing string) schema.StringAttribute {
+// ID is the schema of an identifier that is derived from vCenter, kind, gateway
+// and name. It keeps its state in every plan; ModifyPlan sets it in the first.
+func ID(kind string) schema.StringAttribute { return derivedID(kind, "vCenter, gateway and name") }
+
+// GatewayOwnID is ID for a gateway, which belongs to no other.
+func GatewayOwnID() schema.StringAttribute { return derivedID("gateway", "vCenter and name") }
+
+func derivedID(kind, parts string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Computed: true,
-		MarkdownDescription: fmt.Sprintf("Identifier of the %s, a UUID that is derived from vCenter, gateway and name. "+
-			"It is known in the first plan and the same if the %s is made again.", thing, thing),
+		MarkdownDescription: fmt.Sprintf("Identifier of the %s, a UUID that is derived from %s. "+
+			"It is known in the first plan and stable across re-creation.", kind, parts),
 		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 	}
 }
 
-// Name is the name that makes a thing unique in its gateway.
-func Name(thing string) schema.StringAttribute {
+// Name is the schema of a name that is unique among those of its kind and
+// gateway.
+func Name(kind string) schema.StringAttribute {
+	name := NameInside("Name of the "+kind+", unique in its gateway", " A change replaces the "+kind+".")
+	name.PlanModifiers = []planmodifier.String{stringplanmodifier.RequiresReplace()}
+	return name
+}
+
+// NameInside is Name where no change of it replaces what it names; what says
+// whose name it is, and change what a change of it does.
+func NameInside(what, change string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Required: true,
-		MarkdownDescription: fmt.Sprintf("Name of the %s, unique in its gateway: 1 to %d letters, digits, `-`, `_` and `.`, "+
-			"with a letter or digit at both ends. A change replaces the %s.", thing, maxName, thing),
-		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		MarkdownDescription: fmt.Sprintf("%s: 1 to %d letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.%s",
+			what, maxName, change),
 		Validators: []validator.String{
 			stringvalidator.LengthBetween(1, maxName),
 			stringvalidator.RegexMatches(nameForm,
@@ -49,20 +62,16 @@ func Name(thing string) schema.StringAttribute {
 	}
 }
 
-// GatewayID is the gateway that a thing belongs to.
-func GatewayID(thing string) schema.StringAttribute {
+// GatewayID is the schema of the gateway that an object belongs to.
+func GatewayID(kind string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
-		MarkdownDescription: fmt.Sprintf("Id of the gateway that the %s belongs to. Defaults to none: the %s then belongs to the system gateway, "+
-			"which is Gantry itself. A change replaces the %s.", thing, thing, thing),
+		MarkdownDescription: fmt.Sprintf("Id of the gateway that the %s belongs to. Defaults to none: the %s then belongs to the "+
+			"system gateway, "+
+			"which is Gantry itself. A change replaces the %s.", kind, kind, kind),
 		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
-		Validators:    []validator.String{UUID()},
+		Validators:    []validator.String{IDOf("gantry_gateway")},
 	}
-}
-
-// UUID validates that a string is a UUID in lower case.
-func UUID() validator.String {
-	return stringvalidator.RegexMatches(uuidForm, "must be a UUID in lower case")
 }
 
 // DomainName validates that a string is a DNS domain name without a trailing dot.

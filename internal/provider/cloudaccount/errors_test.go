@@ -7,13 +7,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 func TestAccWrongAccount(t *testing.T) {
 	t.Parallel()
-	env, stranger := start(t), start(t)
-	if _, err := env.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindAccount, Name: "taken", Body: []byte(`{}`)}); err != nil {
+	env, another := start(t), start(t)
+	if _, err := env.Ledger().Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindCloudAccount, Name: "taken"}, Body: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
 	named := func(name, server, attributes string) string {
@@ -33,8 +34,8 @@ func TestAccWrongAccount(t *testing.T) {
 		"not a server":  {named("a", "http://vcenter.example.com", login(user, password)), `is not reached by https`},
 		"not a CA":      {named("a", env.Server(), login(user, password)+"\n  ca_certificate = \"ca.pem\""), `No certificate in PEM form`},
 		"CA and no CA":  {named("a", env.Server(), login(user, password)+fmt.Sprintf("\n ca_certificate = %q\n insecure_skip_verify = true", env.CACertificate())), `nothing is verified against ca_certificate`},
-		"wrong CA":      {named("a", env.Server(), login(user, password)+fmt.Sprintf("\n ca_certificate = %q", stranger.CACertificate())), `is not trusted`},
-		"other vCenter": {named("a", stranger.Server(), login(user, password)+"\n insecure_skip_verify = true"), `Configure a provider of its own for each vCenter`},
+		"wrong CA":      {named("a", env.Server(), login(user, password)+fmt.Sprintf("\n ca_certificate = %q", another.CACertificate())), `is not trusted`},
+		"other vCenter": {named("a", another.Server(), login(user, password)+"\n insecure_skip_verify = true"), `Configure a provider of its own for each vCenter`},
 		"no vCenter":    {named("a", "127.0.0.1:1", login(user, password)), `does not answer`},
 	} {
 		t.Run(name, func(t *testing.T) {

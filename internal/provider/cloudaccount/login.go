@@ -11,51 +11,53 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// login logs in as the account and proves that its vCenter is the provider's.
-// What goes wrong is an error on the attribute at fault. The session stays for
-// the clusters of this run.
-func (r *accountResource) login(ctx context.Context, m *model) (*vsphere.Client, diag.Diagnostics) {
-	var diags diag.Diagnostics
-	own, err := r.connection.VCenter(ctx)
-	if err != nil {
-		diags.Append(diagnostics.FromError("check", m.thing(), err))
-		return nil, diags
-	}
-	account, err := r.connection.Account(ctx, m.VCenterServer.ValueString(), m.Username.ValueString(),
+// connect opens the session of an account, which stays for the clusters of this
+// run.
+func connect(ctx context.Context, conn *connection.Connection, m *model) (*vsphere.Client, error) {
+	return conn.Account(ctx, m.VCenterServer.ValueString(), m.Username.ValueString(),
 		m.secret().ValueString(), m.CACertificate.ValueString(), m.InsecureSkipVerify.ValueBool())
+}
+
+// login logs in as the account and proves that its vCenter is the provider's. A
+// failure is an error on the attribute that caused it.
+func login(ctx context.Context, conn *connection.Connection, m *model) (*vsphere.Client, diag.Diagnostics) {
+	own, err := conn.VCenter(ctx)
 	if err != nil {
-		diags.AddAttributeError(m.atFault(err), "Unable to log in as "+m.thing(), diagnostics.Detail(err))
-		return nil, diags
+		return nil, diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
 	}
-	// Neither is a call: a login answers it.
+	account, err := connect(ctx, conn, m)
+	if err != nil {
+		return nil, diag.Diagnostics{
+			diagnostics.AttributeError(m.causeOf(err), "Unable to log in as "+m.subject(), diagnostics.Detail(err)),
+		}
+	}
+
+	// Neither is a call: the login has read it.
 	mine, err := own.InstanceUUID(ctx)
 	if err != nil {
-		diags.Append(diagnostics.FromError("check", m.thing(), err))
+		return nil, diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
 	}
 	theirs, err := account.InstanceUUID(ctx)
 	if err != nil {
-		diags.Append(diagnostics.FromError("check", m.thing(), err))
-	}
-	if diags.HasError() {
-		return nil, diags
+		return nil, diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
 	}
 	if mine != theirs {
-		diags.AddAttributeError(path.Root("vcenter_server"), "Not the vCenter of the provider", fmt.Sprintf(
-			"The server %s is the vCenter %s, and the provider is connected to the vCenter %s. Addresses are handed out in one vCenter, "+
+		return nil, diag.Diagnostics{diagnostics.AttributeError(path.Root("vcenter_server"), "Not the provider's vCenter", fmt.Sprintf(
+			"The server %s is the vCenter %s, and the provider is connected to the vCenter %s. Addresses are issued per vCenter, "+
 				"so that an account belongs to the vCenter of its provider. Configure a provider of its own for each vCenter, with an alias.",
-			m.VCenterServer.ValueString(), theirs, mine))
-		return nil, diags
+			m.VCenterServer.ValueString(), theirs, mine))}
 	}
 	m.InstanceUUID = types.StringValue(theirs)
 	m.VCenterVersion = types.StringValue(account.Version())
-	return account, diags
+	return account, nil
 }
 
-// atFault is the attribute that a failed login is about.
-func (m *model) atFault(err error) path.Path {
+// causeOf is the attribute that caused a login to fail.
+func (m *model) causeOf(err error) path.Path {
 	var certificate *vsphere.CertificateError
 	switch {
 	case errors.As(err, &certificate):
@@ -68,40 +70,42 @@ func (m *model) atFault(err error) path.Path {
 	return path.Root("password")
 }
 
-// privileges fills in what the account may not do. An account that can't be
-// asked keeps what it was found to lack before, with a warning: it stands in
-// the way of nothing but its own attribute.
-func (m *model) privileges(ctx context.Context, account *vsphere.Client) diag.Diagnostics {
-	missing, err := account.MissingPrivileges(ctx)
+// refresh reads the version of vCenter and, where the state has the password, what
+// the account may not do.
+func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	vcenter, err := s.Conn.VCenter(ctx)
 	if err != nil {
-		return m.unasked(err)
+		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
 	}
-	list, diags := types.ListValueFrom(ctx, types.StringType, append([]string{}, missing...))
-	m.MissingPrivileges = list
-	return diags
-}
-
-func (m *model) unasked(err error) diag.Diagnostics {
-	var diags diag.Diagnostics
-	if m.MissingPrivileges.IsUnknown() {
-		m.MissingPrivileges = types.ListNull(types.StringType)
+	instance, err := vcenter.InstanceUUID(ctx)
+	if err != nil {
+		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
 	}
-	diags.AddAttributeWarning(path.Root("missing_privileges"), "The privileges of "+m.thing()+" are not known", diagnostics.Detail(err))
-	return diags
-}
-
-// refreshPrivileges asks again, where the state keeps the password.
-func (r *accountResource) refreshPrivileges(ctx context.Context, m *model) diag.Diagnostics {
+	m.InstanceUUID = types.StringValue(instance)
+	m.VCenterVersion = types.StringValue(vcenter.Version())
 	if !m.complete() {
 		return nil
 	}
-	account, err := r.connection.Account(ctx, m.VCenterServer.ValueString(), m.Username.ValueString(),
-		m.secret().ValueString(), m.CACertificate.ValueString(), m.InsecureSkipVerify.ValueBool())
-	if errors.Is(err, connection.ErrUnknownConfig) {
-		return nil
+	return readPrivileges(ctx, s, m)
+}
+
+// readPrivileges sets what the account may not do. An account that cannot be asked
+// keeps what it was found to lack before, with a warning: it is in the way of
+// nothing but its own attribute.
+func readPrivileges(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	account, err := connect(ctx, s.Conn, m)
+	var missing []string
+	if err == nil {
+		missing, err = account.MissingPrivileges(ctx)
 	}
-	if err != nil {
-		return m.unasked(err)
+	if err == nil {
+		var diags diag.Diagnostics
+		m.MissingPrivileges, diags = types.ListValueFrom(ctx, types.StringType, append([]string{}, missing...))
+		return diags
 	}
-	return m.privileges(ctx, account)
+	if m.MissingPrivileges.IsUnknown() {
+		m.MissingPrivileges = types.ListNull(types.StringType)
+	}
+	return diag.Diagnostics{diagnostics.AttributeWarning(path.Root("missing_privileges"),
+		"Unable to read the privileges of "+m.subject(), diagnostics.Detail(err))}
 }

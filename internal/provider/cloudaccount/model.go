@@ -1,19 +1,21 @@
 package cloudaccount
 
 import (
-	"fmt"
+	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
 )
 
-// model is gantry_cloud_account as Terraform knows it.
+// model is the values of gantry_cloud_account.
 type model struct {
-	ID                 types.String `tfsdk:"id"`
-	Name               types.String `tfsdk:"name"`
-	GatewayID          types.String `tfsdk:"gateway_id"`
+	recordcrud.Base
 	VCenterServer      types.String `tfsdk:"vcenter_server"`
 	Username           types.String `tfsdk:"username"`
 	Password           types.String `tfsdk:"password"`
@@ -26,36 +28,48 @@ type model struct {
 	MissingPrivileges  types.List   `tfsdk:"missing_privileges"`
 }
 
-// body is the account's record: never a secret, but all that an import needs
-// besides the password.
-type body struct {
-	ledger.AccountBody
-	CACertificate      string `json:"ca_certificate,omitempty"`
-	InsecureSkipVerify bool   `json:"insecure_skip_verify,omitempty"`
-}
+var (
+	_ recordcrud.Model     = (*model)(nil)
+	_ recordcrud.WriteOnly = (*model)(nil)
+)
 
-// body is the record of a model whose configured values are known.
-func (m *model) body() body {
-	return body{
-		AccountBody:        ledger.AccountBody{Server: m.VCenterServer.ValueString(), Username: m.Username.ValueString()},
+// Body implements recordcrud.Model. It is never a secret, but all that an import
+// needs besides the password.
+func (m *model) Body(context.Context) (any, diag.Diagnostics) {
+	return record.CloudAccount{
+		Server:             m.VCenterServer.ValueString(),
+		Username:           m.Username.ValueString(),
 		CACertificate:      m.CACertificate.ValueString(),
 		InsecureSkipVerify: m.InsecureSkipVerify.ValueBool(),
-	}
+	}, nil
 }
 
-// setBody takes over what a record says.
-func (m *model) setBody(b body) {
-	m.VCenterServer = types.StringValue(b.Server)
-	m.Username = types.StringValue(b.Username)
-	m.InsecureSkipVerify = types.BoolValue(b.InsecureSkipVerify)
+// SetBody implements recordcrud.Model.
+func (m *model) SetBody(_ context.Context, r ledger.Record) error {
+	body, err := r.CloudAccount()
+	if err != nil {
+		return err
+	}
+	m.VCenterServer = types.StringValue(body.Server)
+	m.Username = types.StringValue(body.Username)
+	m.InsecureSkipVerify = types.BoolValue(body.InsecureSkipVerify)
 	m.CACertificate = types.StringNull()
-	if b.CACertificate != "" {
-		m.CACertificate = types.StringValue(b.CACertificate)
+	if body.CACertificate != "" {
+		m.CACertificate = types.StringValue(body.CACertificate)
 	}
+	return nil
 }
 
-// secret is the password, from wherever it is configured. It is unknown while
-// the configured one is, and null where the state keeps none.
+// ReadWriteOnly implements recordcrud.WriteOnly.
+func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
+	return config.GetAttribute(ctx, path.Root("password_wo"), &m.PasswordWO)
+}
+
+// ClearWriteOnly implements recordcrud.WriteOnly.
+func (m *model) ClearWriteOnly() { m.PasswordWO = types.StringNull() }
+
+// secret is the password, from wherever it is configured. It is unknown while the
+// configured one is, and null where the state keeps none.
 func (m *model) secret() types.String {
 	if m.Password.IsNull() {
 		return m.PasswordWO
@@ -63,24 +77,27 @@ func (m *model) secret() types.String {
 	return m.Password
 }
 
-// complete tells whether everything that a login needs is known.
+// complete reports whether everything that a login needs is known.
 func (m *model) complete() bool {
-	return !m.VCenterServer.IsUnknown() && !m.Username.IsUnknown() && !m.CACertificate.IsUnknown() &&
-		!m.InsecureSkipVerify.IsUnknown() && m.secret().ValueString() != ""
+	return !m.VCenterServer.IsUnknown() &&
+		!m.Username.IsUnknown() &&
+		!m.CACertificate.IsUnknown() &&
+		!m.InsecureSkipVerify.IsUnknown() &&
+		m.secret().ValueString() != ""
 }
 
-// sameLogin tells whether two models log in in the same way, as far as the
-// state can tell: of a write-only password it knows the version.
+// sameLogin reports whether two models log in in the same way, as far as the state
+// shows: of a write-only password it has the version.
 func (m *model) sameLogin(other *model) bool {
-	return m.VCenterServer.Equal(other.VCenterServer) && m.Username.Equal(other.Username) &&
-		m.Password.Equal(other.Password) && m.PasswordWOVersion.Equal(other.PasswordWOVersion) &&
-		m.CACertificate.Equal(other.CACertificate) && m.InsecureSkipVerify.Equal(other.InsecureSkipVerify)
+	return m.VCenterServer.Equal(other.VCenterServer) &&
+		m.Username.Equal(other.Username) &&
+		m.Password.Equal(other.Password) &&
+		m.PasswordWOVersion.Equal(other.PasswordWOVersion) &&
+		m.CACertificate.Equal(other.CACertificate) &&
+		m.InsecureSkipVerify.Equal(other.InsecureSkipVerify)
 }
 
-// thing names the account in messages.
-func (m *model) thing() string { return fmt.Sprintf("cloud account %q", m.Name.ValueString()) }
-
-// key is what the account's id is derived from.
-func (m *model) key() record.Key {
-	return record.Key{Kind: ledger.KindAccount, GatewayID: m.GatewayID.ValueString(), Name: m.Name.ValueString()}
+// subject names the account in messages.
+func (m *model) subject() string {
+	return record.Ref{Kind: record.KindCloudAccount, Name: m.Name.ValueString()}.Describe()
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -23,6 +23,9 @@ const (
 	rotated  = "second-Secret2!"
 	other    = "team-b@vsphere.local"
 )
+
+// accountRef refers to the cloud account of the tests.
+var accountRef = record.Ref{Kind: record.KindCloudAccount, Name: "team-a"}
 
 // start is a datacenter that knows two more users.
 func start(t *testing.T) *acctest.Environment {
@@ -52,7 +55,7 @@ func value(attribute string, check knownvalue.Check) statecheck.StateCheck {
 func TestAccAccount(t *testing.T) {
 	t.Parallel()
 	env := start(t)
-	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindAccount, "", "team-a").String())
+	id := knownvalue.StringExact(env.Ledger().ID(accountRef).String())
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -187,7 +190,7 @@ func TestAccAccountDisappears(t *testing.T) {
 			{Config: config(env, login(user, password))},
 			{
 				PreConfig: func() {
-					if err := l.Unregister(t.Context(), l.ID(ledger.KindAccount, "", "team-a")); err != nil {
+					if err := l.Unregister(t.Context(), l.ID(accountRef)); err != nil {
 						t.Fatal(err)
 					}
 				},
@@ -206,7 +209,8 @@ func TestAccAccountInUse(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	l := env.Ledger()
-	id := l.ID(ledger.KindAccount, "", "team-a")
+	id := l.ID(accountRef)
+	cluster := record.Ref{Kind: record.KindCluster, Name: "prod-1"}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -214,16 +218,16 @@ func TestAccAccountInUse(t *testing.T) {
 			{Config: config(env, login(user, password))},
 			{
 				PreConfig: func() {
-					if err := l.AddChild(t.Context(), id, "cluster prod-1"); err != nil {
+					if err := l.AddChild(t.Context(), id, cluster); err != nil {
 						t.Fatal(err)
 					}
 				},
 				Config:      env.Config(""),
-				ExpectError: acctest.Words("Clusters are built with it. Delete them first, or move them to another account: cluster prod-1."),
+				ExpectError: acctest.Words("Clusters are built with it. Delete them first, or move them to another account: cluster \"prod-1\"."),
 			},
 			{
 				PreConfig: func() {
-					if err := l.RemoveChild(t.Context(), id, "cluster prod-1"); err != nil {
+					if err := l.RemoveChild(t.Context(), id, cluster); err != nil {
 						t.Fatal(err)
 					}
 				},

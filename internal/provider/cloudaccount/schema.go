@@ -1,12 +1,11 @@
 package cloudaccount
 
 import (
-	"context"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -17,90 +16,111 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
-// Schema declares gantry_cloud_account.
-func (r *accountResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	notEmpty := stringvalidator.LengthAtLeast(1)
-	keep := []planmodifier.String{stringplanmodifier.UseStateForUnknown()}
-	resp.Schema = schema.Schema{
+func newSchema() schema.Schema {
+	attributes := map[string]schema.Attribute{
+		"id":         attribute.ID("cloud account"),
+		"name":       attribute.Name("cloud account"),
+		"gateway_id": attribute.GatewayID("cloud account"),
+	}
+	maps.Copy(attributes, loginAttributes())
+	maps.Copy(attributes, verificationAttributes())
+	maps.Copy(attributes, computedAttributes())
+	return schema.Schema{
 		MarkdownDescription: "A vSphere identity that clusters are built with. Its user logs in to the vCenter server of the provider; " +
 			"what Gantry records about the account in vCenter never holds a secret. " +
 			"A cluster takes the whole object: `cloud_account = gantry_cloud_account.team_a`.",
-		Attributes: map[string]schema.Attribute{
-			"id":         attribute.ID("cloud account"),
-			"name":       attribute.Name("cloud account"),
-			"gateway_id": attribute.GatewayID("cloud account"),
-			"vcenter_server": schema.StringAttribute{
-				Required: true,
-				MarkdownDescription: "Host name or address of the vCenter server, with a port where it is not 443. " +
-					"It is the vCenter server that the provider is connected to. A change to another server replaces the account.",
-				Validators: []validator.String{notEmpty},
-				PlanModifiers: []planmodifier.String{
-					stringplanmodifier.RequiresReplaceIf(serverMoved,
-						"Another server replaces the account.", "Another server replaces the account."),
-				},
+		Attributes: attributes,
+	}
+}
+
+// loginAttributes are who logs in where.
+func loginAttributes() map[string]schema.Attribute {
+	notEmpty := stringvalidator.LengthAtLeast(1)
+	return map[string]schema.Attribute{
+		"vcenter_server": schema.StringAttribute{
+			Required: true,
+			MarkdownDescription: "Host name or address of the vCenter server, with a port where it is not 443. " +
+				"It is the vCenter server that the provider is connected to. A change to another server replaces the account.",
+			Validators: []validator.String{notEmpty},
+			PlanModifiers: []planmodifier.String{
+				stringplanmodifier.RequiresReplaceIf(serverMoved,
+					"Another server replaces the account.", "Another server replaces the account."),
 			},
-			"username": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "User that clusters are built as, such as `team-a@vsphere.local`. It changes in place.",
-				Validators:          []validator.String{notEmpty},
+		},
+		"username": schema.StringAttribute{
+			Required:            true,
+			MarkdownDescription: "User that clusters are built as, such as `team-a@vsphere.local`. It changes in place.",
+			Validators:          []validator.String{notEmpty},
+		},
+		"password": schema.StringAttribute{
+			Optional:  true,
+			Sensitive: true,
+			MarkdownDescription: "Password of `username`. Stored in state; use an encrypted backend. " +
+				"Exactly one of `password` and `password_wo` is required. It changes in place.",
+			Validators: []validator.String{
+				notEmpty,
+				stringvalidator.ExactlyOneOf(path.MatchRoot("password"), path.MatchRoot("password_wo")),
 			},
-			"password": schema.StringAttribute{
-				Optional:  true,
-				Sensitive: true,
-				MarkdownDescription: "Password of `username`, kept in the state. " +
-					"Exactly one of `password` and `password_wo` is required. It changes in place.",
-				Validators: []validator.String{
-					notEmpty,
-					stringvalidator.ExactlyOneOf(path.MatchRoot("password"), path.MatchRoot("password_wo")),
-				},
+		},
+		"password_wo": schema.StringAttribute{
+			Optional:  true,
+			WriteOnly: true,
+			Sensitive: true,
+			MarkdownDescription: "Password of `username`, never stored in a state or plan. It needs Terraform 1.11 or later. " +
+				"A cluster that uses the account then needs `cloud_account_password_wo` with the same password.",
+			Validators: []validator.String{notEmpty, stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
+		},
+		"password_wo_version": schema.Int64Attribute{
+			Optional:            true,
+			MarkdownDescription: "Version of the password in `password_wo`, at least 1 and without a default. Increment it to send a new password.",
+			Validators: []validator.Int64{
+				int64validator.AtLeast(1),
+				int64validator.AlsoRequires(path.MatchRoot("password_wo")),
 			},
-			"password_wo": schema.StringAttribute{
-				Optional:  true,
-				WriteOnly: true,
-				Sensitive: true,
-				MarkdownDescription: "Password of `username`, never kept in a state or plan. It needs Terraform 1.11 or later. " +
-					"A cluster that uses the account then needs `cloud_account_password_wo` with the same password.",
-				Validators: []validator.String{notEmpty, stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
-			},
-			"password_wo_version": schema.Int64Attribute{
-				Optional: true,
-				MarkdownDescription: "Number of the password in `password_wo`, at least 1 and without a default. " +
-					"Raise it with each new password: it is what tells Terraform that there is one.",
-				Validators: []validator.Int64{
-					int64validator.AtLeast(1),
-					int64validator.AlsoRequires(path.MatchRoot("password_wo")),
-				},
-			},
-			"ca_certificate": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "Certificate authorities that vCenter's certificate is verified against, as PEM text. " +
-					"Defaults to those of the provider where `vcenter_server` has the same value there, else to those of the system. " +
-					"Conflicts with `insecure_skip_verify = true`.",
-				Validators: []validator.String{notEmpty},
-			},
-			"insecure_skip_verify": schema.BoolAttribute{
-				Optional: true,
-				Computed: true,
-				Default:  booldefault.StaticBool(false),
-				MarkdownDescription: "Whether any certificate of vCenter's is accepted, which lets anyone on the network read the password. " +
-					"Defaults to `false`; where `vcenter_server` has the value of the provider's and no `ca_certificate` is given, " +
-					"what the provider is configured to verify applies.",
-			},
-			"vcenter_version": schema.StringAttribute{
-				Computed:            true,
-				MarkdownDescription: "Version of the vCenter server, such as `8.0.3`.",
-			},
-			"instance_uuid": schema.StringAttribute{
-				Computed:            true,
-				MarkdownDescription: "Instance UUID of the vCenter server, which it keeps for life.",
-				PlanModifiers:       keep,
-			},
-			"missing_privileges": schema.ListAttribute{
-				ElementType: types.StringType,
-				Computed:    true,
-				MarkdownDescription: "Privileges that building clusters takes and that the user has on no object of the kind they are needed on, by their ids; " +
-					"empty when there are none. They are looked up at each refresh where `password` is in the state, and with `password_wo` at each change of the account.",
-			},
+		},
+	}
+}
+
+// verificationAttributes are how vCenter's certificate is verified.
+func verificationAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"ca_certificate": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Certificate authorities that vCenter's certificate is verified against, as PEM text. " +
+				"Defaults to those of the provider where `vcenter_server` has the same value there, else to those of the system. " +
+				"Conflicts with `insecure_skip_verify = true`.",
+			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+		"insecure_skip_verify": schema.BoolAttribute{
+			Optional: true,
+			Computed: true,
+			Default:  booldefault.StaticBool(false),
+			MarkdownDescription: "Whether any certificate of vCenter's is accepted, which lets anyone on the network read the password. " +
+				"Defaults to `false`; where `vcenter_server` has the value of the provider's and no `ca_certificate` is given, " +
+				"the provider's verification applies.",
+		},
+	}
+}
+
+// computedAttributes are what the login reads.
+func computedAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"vcenter_version": schema.StringAttribute{
+			Computed:            true,
+			MarkdownDescription: "Version of the vCenter server, such as `8.0.3`.",
+		},
+		"instance_uuid": schema.StringAttribute{
+			Computed:            true,
+			MarkdownDescription: "Instance UUID of the vCenter server, which never changes.",
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+		},
+		"missing_privileges": schema.ListAttribute{
+			ElementType: types.StringType,
+			Computed:    true,
+			MarkdownDescription: "Privileges that building clusters needs and that the user has on no object of the kind they are needed " +
+				"on, by their ids; " +
+				"empty when there are none. They are read at each refresh where `password` is in the state, and with `password_wo` at each " +
+				"change of the account.",
 		},
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
-// validate reports what the configuration alone shows to be wrong.
-func (m *model) validate() diag.Diagnostics {
+// validate refuses what the configuration alone shows to be wrong.
+func validate(_ context.Context, m *model) diag.Diagnostics {
 	var diags diag.Diagnostics
 	if server := m.VCenterServer.ValueString(); server != "" {
 		if _, err := connection.ParseServer(server); err != nil {
-			diags.AddAttributeError(path.Root("vcenter_server"), "Not a vCenter server", diagnostics.Sentence(err.Error()))
+			diags.AddAttributeError(path.Root("vcenter_server"), "Invalid vCenter server", diagnostics.Sentence(err.Error()))
 		}
 	}
 	if m.CACertificate.IsNull() || m.CACertificate.IsUnknown() {
 		return diags
 	}
 	if _, err := connection.ParseCACertificate(m.CACertificate.ValueString(), false); err != nil {
-		diags.AddAttributeError(path.Root("ca_certificate"), "Not a certificate", diagnostics.Sentence(err.Error()))
+		diags.AddAttributeError(path.Root("ca_certificate"), "Invalid CA certificate", diagnostics.Sentence(err.Error()))
 	}
 	if m.InsecureSkipVerify.ValueBool() {
 		diags.AddAttributeError(path.Root("insecure_skip_verify"), "Conflicting attributes",
@@ -34,7 +34,7 @@ func (m *model) validate() diag.Diagnostics {
 }
 
 // serverMoved replaces the account only where its server has another name, not
-// where the same name is spelled another way.
+// where the same name is spelled otherwise.
 func serverMoved(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
 	resp.RequiresReplace = !connection.SameServer(req.StateValue.ValueString(), req.PlanValue.ValueString())
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// FromResource is the Configure of a resource: it answers nil, without an
+// FromResource is the Configure of a resource: it returns nil, without an
 // error, where Terraform only validates and the provider is not configured.
 func FromResource(req resource.ConfigureRequest, resp *resource.ConfigureResponse) *Connection {
 	c, err := assert(req.ProviderData)

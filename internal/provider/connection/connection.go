@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -25,23 +25,23 @@ var ErrUnknownConfig = errors.New("the provider's configuration is not known yet
 type Connection struct {
 	process  *Process
 	settings *Settings // nil: not known yet
-	kube     engine.Kube
+	kube     model.Kube
 }
 
-// New answers a connection with settings. It logs in nowhere.
+// New returns a connection with settings. It does not log in yet.
 func (p *Process) New(s Settings) *Connection {
 	return &Connection{process: p, settings: &s, kube: kube.New(kube.Options{ProxyURL: s.ClusterProxyURL})}
 }
 
-// Unknown answers a connection whose methods fail with ErrUnknownConfig.
+// Unknown returns a connection whose methods fail with ErrUnknownConfig.
 func (p *Process) Unknown() *Connection {
 	return &Connection{process: p, kube: kube.New(kube.Options{})}
 }
 
-// Unconfigured tells whether every method would fail with ErrUnknownConfig.
+// Unconfigured reports whether every method would fail with ErrUnknownConfig.
 func (c *Connection) Unconfigured() bool { return c.settings == nil }
 
-// VCenter answers vCenter as the provider's own identity sees it.
+// VCenter returns vCenter as the provider's own identity sees it.
 func (c *Connection) VCenter(ctx context.Context) (*vsphere.Client, error) {
 	if c.settings == nil {
 		return nil, ErrUnknownConfig
@@ -49,7 +49,7 @@ func (c *Connection) VCenter(ctx context.Context) (*vsphere.Client, error) {
 	return c.process.sessions.Get(ctx, c.settings.identity())
 }
 
-// Account answers a vCenter as the identity of a cloud account sees it. An
+// Account returns a vCenter as the identity of a cloud account sees it. An
 // account that says nothing about certificates and whose server is the
 // provider's is verified as the provider is.
 func (c *Connection) Account(ctx context.Context, server, user, password, caCertificate string, insecure bool) (*vsphere.Client, error) {
@@ -85,13 +85,13 @@ func (c *Connection) Login() Login {
 	}
 }
 
-// IsProvider tells whether a user name is the one that the provider itself
-// logs in with; vCenter does not tell upper from lower case in them.
+// IsProvider reports whether a user name is the one that the provider itself
+// logs in with; vCenter ignores case in them.
 func (c *Connection) IsProvider(username string) bool {
 	return c.settings != nil && strings.EqualFold(c.settings.Username, username)
 }
 
-// Ledger answers the ledger of the provider's vCenter. Only the provider's
+// Ledger returns the ledger of the provider's vCenter. Only the provider's
 // identity touches it.
 func (c *Connection) Ledger(ctx context.Context) (*ledger.Ledger, error) {
 	vcenter, err := c.VCenter(ctx)
@@ -111,7 +111,7 @@ func (c *Connection) Ledger(ctx context.Context) (*ledger.Ledger, error) {
 
 // Kube connects to the Kubernetes APIs of clusters, through the proxy that the
 // provider is configured with.
-func (c *Connection) Kube() engine.Kube { return c.kube }
+func (c *Connection) Kube() model.Kube { return c.kube }
 
 // MaxParallel is how many operations of one cluster run at a time.
 func (c *Connection) MaxParallel() int {
@@ -121,42 +121,10 @@ func (c *Connection) MaxParallel() int {
 	return c.settings.MaxParallel
 }
 
-// MarkPlanned notes that this run plans to make the IP pool of this id.
-func (c *Connection) MarkPlanned(id string) { c.process.planned.Store(id, struct{}{}) }
-
-// Planned tells whether MarkPlanned was called for the id: Terraform plans what a
-// resource refers to before the resource. A pool that is neither registered nor
-// planned by this provider is no pool of its vCenter.
-func (c *Connection) Planned(id string) bool {
-	_, ok := c.process.planned.Load(id)
-	return ok
-}
-
 // Timing is how long the engine waits.
-func (c *Connection) Timing() engine.Timing {
+func (c *Connection) Timing() model.Timing {
 	if c.process.Timing != nil {
 		return *c.process.Timing
 	}
-	return engine.DefaultTiming()
-}
-
-// MarkSeen notes that a resource of this id was in a state that this process
-// has read.
-func (c *Connection) MarkSeen(id string) { c.process.seen.Store(id, struct{}{}) }
-
-// Seen tells whether MarkSeen was called for the id. In the create leg of a
-// replacement no prior state is given: Seen is what tells a resource's own
-// former self from a stranger.
-func (c *Connection) Seen(id string) bool {
-	_, ok := c.process.seen.Load(id)
-	return ok
-}
-
-// MarkLeaving notes that what has the id goes before what replaces it comes.
-func (c *Connection) MarkLeaving(id string) { c.process.leaving.Store(id, struct{}{}) }
-
-// Leaving tells whether MarkLeaving was called for the id.
-func (c *Connection) Leaving(id string) bool {
-	_, ok := c.process.leaving.Load(id)
-	return ok
+	return model.DefaultTiming()
 }

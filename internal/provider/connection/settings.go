@@ -48,16 +48,16 @@ func (s *Settings) identity() vsphere.Config {
 	}
 }
 
-// SameServer tells whether two addresses name one vCenter by the same name.
-// Two names of one vCenter are told by its instance UUID alone.
+// SameServer reports whether two addresses are the same name of one vCenter. That
+// two names are of one vCenter, only its instance UUID says.
 func SameServer(a, b string) bool {
 	x, errX := ParseServer(a)
 	y, errY := ParseServer(b)
 	return errX == nil && errY == nil && x == y
 }
 
-// ParseServer reduces what people give as a vCenter's address, a URL with or
-// without /sdk, a host, a host with a port, to host or host:port in lower case.
+// ParseServer reduces the address of a vCenter, a URL with or without /sdk, a host,
+// or a host with a port, to host or host:port in lower case.
 func ParseServer(s string) (string, error) {
 	text := strings.TrimSpace(s)
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Is6() {
@@ -85,7 +85,7 @@ func ParseServer(s string) (string, error) {
 	return strings.ToLower(strings.TrimSuffix(u.Host, ":443")), nil
 }
 
-// ParseCACertificate answers the PEM text that is given as such or, where file
+// ParseCACertificate returns the PEM text that is given as such or, where file
 // allows it, as the path of a file. It fails where that text holds no
 // certificate.
 func ParseCACertificate(s string, file bool) (string, error) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
@@ -40,10 +42,10 @@ func TestParseServer(t *testing.T) {
 func TestSameServer(t *testing.T) {
 	t.Parallel()
 	if !connection.SameServer("https://VC.example.com/sdk", "vc.example.com:443") {
-		t.Error("two spellings of one server are told apart")
+		t.Error("two spellings of one server are different")
 	}
 	if connection.SameServer("vc.example.com", "vc.example.com:8443") || connection.SameServer("", "") {
-		t.Error("two servers are taken for one")
+		t.Error("two servers are one")
 	}
 }
 
@@ -64,8 +66,13 @@ func TestConnectionThatIsNotConfigured(t *testing.T) {
 func TestSeen(t *testing.T) {
 	t.Parallel()
 	p := &connection.Process{}
-	p.Unknown().MarkSeen("a")
-	if !p.Unknown().Seen("a") || p.Unknown().Seen("b") || new(connection.Process).Unknown().Seen("a") {
+	id := uuid.New()
+	p.Unknown().MarkSeen(id)
+	p.Unknown().MarkSeen(uuid.Nil)
+	if !p.Unknown().Seen(id) || p.Unknown().Seen(uuid.New()) || new(connection.Process).Unknown().Seen(id) {
 		t.Error("what is seen is the process's, and only what was marked")
+	}
+	if p.Unknown().Seen(uuid.Nil) {
+		t.Error("no id counts as seen")
 	}
 }

@@ -19,20 +19,20 @@ type dataSource struct {
 	connection *connection.Connection
 }
 
-// NewDataSource answers the data source gantry_datacenters.
+// NewDataSource returns the data source gantry_datacenters.
 func NewDataSource() datasource.DataSource { return &dataSource{} }
 
-// Metadata names the data source.
+// Metadata implements datasource.DataSource.
 func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = "gantry_datacenters"
 }
 
-// Configure takes the connection.
+// Configure implements datasource.DataSourceWithConfigure.
 func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	d.connection = connection.FromDataSource(req, resp)
 }
 
-// Read looks at the inventory.
+// Read implements datasource.DataSource.
 func (d *dataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
 	vcenter, err := d.connection.VCenter(ctx)
 	if err != nil {
@@ -45,7 +45,7 @@ func (d *dataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *d
 		return
 	}
 	if len(list) == 0 {
-		resp.Diagnostics.AddError("No datacenter was found",
+		resp.Diagnostics.AddError("No datacenter found",
 			"The provider's user may see no datacenter of vCenter. It needs the privilege Read on the datacenters that clusters are built in.")
 		return
 	}

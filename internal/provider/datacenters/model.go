@@ -6,8 +6,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// model is gantry_datacenters. Everything in it is known, so that plain Go
-// types do.
+// model is the values of gantry_datacenters. All of them are known, so that plain
+// Go types suffice.
 type model struct {
 	Datacenters map[string]datacenter `tfsdk:"datacenters"`
 }
@@ -93,7 +93,7 @@ func keyed[In, Out any](list []In, convert func(In) (vsphere.Object, Out)) map[s
 	return out
 }
 
-// below are the paths of objects as seen from an object above them.
+// below are the paths of objects relative to an object above them.
 func below(objects []vsphere.Object, root string) []string {
 	paths := make([]string, 0, len(objects))
 	for _, o := range objects {

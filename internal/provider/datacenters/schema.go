@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
-// Schema declares gantry_datacenters.
+// Schema implements datasource.DataSource.
 func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	path := func(thing string) schema.StringAttribute {
 		return schema.StringAttribute{
@@ -36,7 +36,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 							"path": path("compute cluster"),
 							"hosts": schema.Int64Attribute{
 								Computed:            true,
-								MarkdownDescription: "Number of hosts that can take a node: connected and not in maintenance mode.",
+								MarkdownDescription: "Number of hosts that can run a node: connected and not in maintenance mode.",
 							},
 							"datastores":     names("Names of the datastores that a host of the compute cluster can reach, sorted."),
 							"networks":       names("Names of the networks that a host of the compute cluster is connected to, sorted."),
@@ -77,7 +77,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 							},
 						}},
 					},
-					"folders": names("VM folders, by their paths below the datacenter's root folder for VMs, as the attribute `folder` of a cluster takes them."),
+					"folders": names("VM folders, by their paths below the datacenter's root folder for VMs, as the attribute `folder` of a " +
+						"cluster takes them."),
 					"templates": schema.MapNestedAttribute{
 						Computed:            true,
 						MarkdownDescription: "VM templates, " + keyed,

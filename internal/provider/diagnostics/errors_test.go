@@ -7,9 +7,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -21,9 +20,9 @@ func TestFromError(t *testing.T) {
 		err  error
 		want string
 	}{
-		"login":         {fmt.Errorf("log in: %w", vsphere.ErrLogin), "Set the user name and password"},
-		"permission":    {fmt.Errorf("clone: %w", engine.ErrPermission), "Ask a vSphere administrator"},
-		"timeout":       {fmt.Errorf("wait: %w", context.DeadlineExceeded), "time that this operation was given is over"},
+		"login":         {fmt.Errorf("log in: %w", vsphere.ErrLogin), "Check the user name and password"},
+		"permission":    {fmt.Errorf("clone: %w", model.ErrPermission), "Ask a vSphere administrator"},
+		"timeout":       {fmt.Errorf("wait: %w", context.DeadlineExceeded), "The operation timed out"},
 		"interrupt":     {fmt.Errorf("wait: %w", context.Canceled), "The run was stopped"},
 		"unknown":       {connection.ErrUnknownConfig, "with -target"},
 		"anything else": {fmt.Errorf("it broke"), "It broke."},
@@ -35,18 +34,6 @@ func TestFromError(t *testing.T) {
 		if !strings.Contains(d.Detail(), test.want) {
 			t.Errorf("%s: detail %q lacks %q", name, d.Detail(), test.want)
 		}
-	}
-}
-
-func TestProblemIsOnItsAttribute(t *testing.T) {
-	t.Parallel()
-	d := diagnostics.Problem(engine.Problem{Field: "control_plane.placement.network", Summary: "s", Detail: "d"})
-	at, ok := d.(diag.DiagnosticWithPath)
-	if !ok || !at.Path().Equal(path.Root("control_plane").AtName("placement").AtName("network")) {
-		t.Errorf("got %v", d)
-	}
-	if _, ok := diagnostics.Problem(engine.Problem{Summary: "s"}).(diag.DiagnosticWithPath); ok {
-		t.Error("a problem without a field is on an attribute")
 	}
 }
 

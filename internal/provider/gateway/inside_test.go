@@ -21,10 +21,11 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
 )
 
 // inside runs a check with the API of the gateway's cluster.
@@ -66,19 +67,19 @@ func token(e *acctest.Environment, want string) resource.TestCheckFunc {
 	})
 }
 
-// keepsNot expects that what the cluster keeps for import holds no such text.
-func keepsNot(e *acctest.Environment, text string) resource.TestCheckFunc {
+// storesNot expects that the import data in the cluster has no such text.
+func storesNot(e *acctest.Environment, text string) resource.TestCheckFunc {
 	return inside(e, func(ctx context.Context, client kubernetes.Interface) error {
-		kept, err := client.CoreV1().Secrets("kube-system").Get(ctx, engine.SecretCluster, metav1.GetOptions{})
+		stored, err := client.CoreV1().Secrets("kube-system").Get(ctx, model.SecretCluster, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		if len(kept.Data[lifecycle.KeepConfig]) == 0 {
-			return fmt.Errorf("the Secret %s keeps no configuration", kept.Name)
+		if len(stored.Data[importdata.ConfigKey]) == 0 {
+			return fmt.Errorf("the Secret %s holds no configuration", stored.Name)
 		}
-		for key, value := range kept.Data {
+		for key, value := range stored.Data {
 			if bytes.Contains(value, []byte(text)) {
-				return fmt.Errorf("%s of the Secret %s holds %q", key, kept.Name, text)
+				return fmt.Errorf("%s of the Secret %s holds %q", key, stored.Name, text)
 			}
 		}
 		return nil
@@ -114,7 +115,7 @@ func TestAccGatewayWriteOnlyCode(t *testing.T) {
 				ConfigStateChecks: running, Check: token(e, "one"),
 			},
 			{
-				// It is the version that tells of a new token.
+				// The version says that there is a new token.
 				Config:           config(e, shape{code: code("two", 1)}),
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: empty}, Check: token(e, "one"),
 			},
@@ -123,21 +124,21 @@ func TestAccGatewayWriteOnlyCode(t *testing.T) {
 				ConfigPlanChecks: update, ConfigStateChecks: running, Check: token(e, "two"),
 			},
 			{
-				// What else changes the agent brings the token along.
+				// Another change of the agent sends the token, too.
 				Config:           config(e, shape{code: code("three", 2), extra: `agent_image = "registry.example.com/tfc-agent:2"`}),
 				ConfigPlanChecks: update, ConfigStateChecks: running, Check: token(e, "three"),
 			},
 			{
 				Config:           config(e, shape{code: `pairing_code = "a \"four\": 'x' $(HOME)"`}),
 				ConfigPlanChecks: update,
-				Check:            resource.ComposeTestCheckFunc(token(e, `a "four": 'x' $(HOME)`), keepsNot(e, "$(HOME)")),
+				Check:            resource.ComposeTestCheckFunc(token(e, `a "four": 'x' $(HOME)`), storesNot(e, "$(HOME)")),
 			},
 		},
 	})
 }
 
 // TestAccGatewayAgentStaysDown has the agent not come up: the error says what to
-// look at, the gateway is Degraded, and the next apply mends it.
+// check, the gateway is Degraded, and the next apply repairs it.
 func TestAccGatewayAgentStaysDown(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -147,7 +148,7 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{}), Check: cordon(e, true)},
-			{Config: config(e, newer), ExpectError: acctest.Words("The agent has not registered with the console. See that console_endpoint is reachable")},
+			{Config: config(e, newer), ExpectError: acctest.Words("The agent has not registered with the console. Check that console_endpoint is reachable")},
 			{
 				RefreshState: true, ExpectNonEmptyPlan: true,
 				Check: resource.ComposeTestCheckFunc(resource.TestCheckResourceAttr(gateway, "state", "Degraded"), cordon(e, false)),
@@ -161,8 +162,8 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 	})
 }
 
-// TestAccGatewayServesCluster builds a cluster with what a gateway gives, in one
-// apply.
+// TestAccGatewayServesCluster builds a cluster on a gateway's account and IP pool, in
+// one apply.
 func TestAccGatewayServesCluster(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -209,8 +210,7 @@ resource "gantry_vmware_cluster" "team" {
 	})
 }
 
-// TestAccGatewayOnExistingPool takes its addresses from a pool that others made,
-// and leaves it to them.
+// TestAccGatewayOnExistingPool uses an IP pool that is a resource of its own.
 func TestAccGatewayOnExistingPool(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -223,7 +223,7 @@ resource "gantry_ip_pool" "nodes" {
   default_gateway = "10.10.128.1"
 }
 `
-	pool := knownvalue.StringExact(e.Ledger().ID(ledger.KindPool, "", "nodes").String())
+	pool := knownvalue.StringExact(e.Ledger().ID(record.Ref{Kind: record.KindIPPool, Name: "nodes"}).String())
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -246,25 +246,25 @@ resource "gantry_ip_pool" "nodes" {
 	})
 }
 
-// TestAccGatewayInUse does not take a gateway away from under a cluster that
-// another state holds.
+// TestAccGatewayInUse refuses to destroy a gateway with a cluster that another state
+// holds.
 func TestAccGatewayInUse(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	book := e.Ledger()
-	id := book.ID(ledger.KindGateway, "", "dc1")
+	l := e.Ledger()
+	theirs := record.Ref{Kind: record.KindCluster, GatewayID: l.ID(gatewayRef), Name: "theirs"}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{}), Check: func(*terraform.State) error {
-				_, err := book.Register(context.Background(), ledger.Record{Kind: ledger.KindCluster, Name: "theirs", GatewayID: id.String(), Body: []byte(`{}`)})
+				_, err := l.Register(context.Background(), ledger.Record{Ref: theirs, Body: []byte(`{}`)})
 				return err
 			}},
 			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster theirs.`)},
 			{
 				PreConfig: func() {
-					if err := book.Unregister(context.Background(), book.ID(ledger.KindCluster, id.String(), "theirs")); err != nil {
+					if err := l.Unregister(context.Background(), l.ID(theirs)); err != nil {
 						t.Error(err)
 					}
 				},

@@ -4,170 +4,170 @@ import (
 	"context"
 	"errors"
 
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
-// model is gantry_gateway as Terraform holds it.
+// model is the values of gantry_gateway.
 type model struct {
-	lifecycle.Computed
-	Name                 types.String   `tfsdk:"name"`
-	NodeCount            types.Int64    `tfsdk:"node_count"`
-	Image                types.Object   `tfsdk:"image"`
-	KubernetesVersion    types.String   `tfsdk:"kubernetes_version"`
-	CPU                  types.Int64    `tfsdk:"cpu"`
-	MemoryGB             types.Int64    `tfsdk:"memory_gb"`
-	DiskGB               types.Int64    `tfsdk:"disk_gb"`
-	Placement            types.Object   `tfsdk:"placement"`
-	Network              types.Object   `tfsdk:"network"`
-	IPPool               types.Object   `tfsdk:"ip_pool"`
-	IPPoolID             types.String   `tfsdk:"ip_pool_id"`
-	Proxy                types.Object   `tfsdk:"proxy"`
-	ConsoleEndpoint      types.String   `tfsdk:"console_endpoint"`
-	PairingCode          types.String   `tfsdk:"pairing_code"`
-	PairingCodeWO        types.String   `tfsdk:"pairing_code_wo"`
-	PairingCodeWOVersion types.Int64    `tfsdk:"pairing_code_wo_version"`
-	AgentImage           types.String   `tfsdk:"agent_image"`
-	RegistrationTimeout  types.String   `tfsdk:"registration_timeout"`
-	SSHAuthorizedKeys    types.List     `tfsdk:"ssh_authorized_keys"`
-	NTPServers           types.List     `tfsdk:"ntp_servers"`
-	CloneMode            types.String   `tfsdk:"clone_mode"`
-	IncompleteCreate     types.String   `tfsdk:"incomplete_create"`
-	DefaultCloudAccount  types.Object   `tfsdk:"default_cloud_account"`
-	Timeouts             timeouts.Value `tfsdk:"timeouts"`
+	enginecrud.Base
+	NodeCount            types.Int64  `tfsdk:"node_count"`
+	Image                types.Object `tfsdk:"image"`
+	KubernetesVersion    types.String `tfsdk:"kubernetes_version"`
+	CPU                  types.Int64  `tfsdk:"cpu"`
+	MemoryGB             types.Int64  `tfsdk:"memory_gb"`
+	DiskGB               types.Int64  `tfsdk:"disk_gb"`
+	Placement            types.Object `tfsdk:"placement"`
+	Network              types.Object `tfsdk:"network"`
+	IPPool               types.Object `tfsdk:"ip_pool"`
+	IPPoolID             types.String `tfsdk:"ip_pool_id"`
+	Proxy                types.Object `tfsdk:"proxy"`
+	ConsoleEndpoint      types.String `tfsdk:"console_endpoint"`
+	PairingCode          types.String `tfsdk:"pairing_code"`
+	PairingCodeWO        types.String `tfsdk:"pairing_code_wo"`
+	PairingCodeWOVersion types.Int64  `tfsdk:"pairing_code_wo_version"`
+	AgentImage           types.String `tfsdk:"agent_image"`
+	RegistrationTimeout  types.String `tfsdk:"registration_timeout"`
+	SSHAuthorizedKeys    types.List   `tfsdk:"ssh_authorized_keys"`
+	NTPServers           types.List   `tfsdk:"ntp_servers"`
+	CloneMode            types.String `tfsdk:"clone_mode"`
+	DefaultCloudAccount  types.Object `tfsdk:"default_cloud_account"`
 }
 
-// poolModel is the attribute ip_pool.
-type poolModel struct {
-	addresspool.Model
+// inlinePool is the attribute ip_pool.
+type inlinePool struct {
+	ippoolspec.Model
 	Name types.String `tfsdk:"name"`
 }
 
-var _ lifecycle.Model = (*model)(nil)
+var (
+	_ enginecrud.Model      = (*model)(nil)
+	_ enginecrud.Identifier = (*model)(nil)
+	_ enginecrud.WriteOnly  = (*model)(nil)
+)
 
-func (m *model) Base() *lifecycle.Computed { return &m.Computed }
+// subject names the gateway in messages.
+func (m *model) subject() string { return m.ref().Describe() }
 
-func (m *model) Thing() lifecycle.Thing {
-	return lifecycle.Thing{Kind: "gateway", Name: m.Name.ValueString()}
+func (m *model) ref() record.Ref {
+	return record.Ref{Kind: record.KindGateway, Name: m.Name.ValueString()}
 }
 
-func (m *model) Times() timeouts.Value { return m.Timeouts }
-
-func (m *model) Strict() bool {
-	return m.IncompleteCreate.ValueString() == lifecycle.IncompleteError
-}
-
-// Protected refuses nothing: what belongs to the gateway protects it.
-func (m *model) Protected() diag.Diagnostics { return nil }
-
-func (m *model) ReadConfig(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
+// ReadWriteOnly implements enginecrud.WriteOnly.
+func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("pairing_code_wo"), &m.PairingCodeWO)
 }
 
-// Unfinish marks nothing: beside the kubeconfig, nothing follows from secrets.
-func (m *model) Unfinish() {}
+// ClearWriteOnly implements enginecrud.WriteOnly.
+func (m *model) ClearWriteOnly() { m.PairingCodeWO = types.StringNull() }
 
-func (m *model) Forget() { m.PairingCodeWO = types.StringNull() }
-
-// Known looks at what users write. The id of the gateway's own pool is none of
-// that, and what a write-only token is does not matter before the apply.
-func (m *model) Known(plan tfsdk.Plan) bool {
-	computed := map[string]bool{"ip_pool_id": !m.IPPool.IsNull()}
-	for name := range filled {
-		computed[name] = true
+// Target implements enginecrud.Model.
+func (m *model) Target(ctx context.Context) (enginemodel.Target, diag.Diagnostics) {
+	id, diags := attribute.ParseID(m.ID, path.Root("id"))
+	target := enginemodel.Target{Ref: m.ref(), ID: id}
+	pool, more := m.inlinePool(ctx)
+	diags.Append(more...)
+	if pool != nil {
+		target.OwnIPPool = pool.Name.ValueString()
 	}
-	return lifecycle.Known(plan, computed) && !m.ID.IsUnknown() && !m.IPPoolID.IsUnknown()
+	return target, diags
 }
 
-// pool decodes the pool that the gateway brings along; nil where it brings none,
-// or where that is not known yet.
-func (m *model) pool(ctx context.Context) (*poolModel, diag.Diagnostics) {
+// inlinePool decodes ip_pool; nil where there is none, or where it is not known
+// yet.
+func (m *model) inlinePool(ctx context.Context) (*inlinePool, diag.Diagnostics) {
 	if m.IPPool.IsNull() || m.IPPool.IsUnknown() {
 		return nil, nil
 	}
-	var p poolModel
-	diags := m.IPPool.As(ctx, &p, lifecycle.Strict)
-	return &p, diags
+	var pool inlinePool
+	diags := m.IPPool.As(ctx, &pool, nodeschema.AllKnown)
+	return &pool, diags
 }
 
-// Identify derives the ids of the gateway, its own pool and its account from
-// vCenter and names.
+// poolRef refers to an inline IP pool of the gateway with the id.
+func (p *inlinePool) poolRef(gateway uuid.UUID) record.Ref {
+	return record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: p.Name.ValueString()}
+}
+
+// Identify implements enginecrud.Identifier: the ids of the gateway, its inline
+// pool and its account are derived from vCenter and names.
 func (m *model) Identify(ctx context.Context, conn *connection.Connection) diag.Diagnostics {
 	if m.Name.IsUnknown() {
 		return nil
 	}
-	book, err := conn.Ledger(ctx)
+	ledger, err := conn.Ledger(ctx)
 	if errors.Is(err, connection.ErrUnknownConfig) {
 		return nil
 	}
 	if err != nil {
-		return diag.Diagnostics{diagnostics.FromError("plan", m.Thing().String(), err)}
+		return diag.Diagnostics{diagnostics.FromError("plan", m.subject(), err)}
 	}
-	key := record.Key{Kind: ledger.KindGateway, Name: m.Name.ValueString()}
 	if m.ID.IsNull() || m.ID.IsUnknown() {
-		m.ID = types.StringValue(key.ID(book).String())
+		m.ID = attribute.IDValue(ledger.ID(m.ref()))
 	}
-	id, diags := record.ParseID(book, key, m.ID.ValueString())
+	id, diags := attribute.ParseID(m.ID, path.Root("id"))
 	if diags.HasError() {
 		return diags
 	}
-	pool, more := m.pool(ctx)
+	if err := connection.CheckID(ledger, m.ref(), id); err != nil {
+		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
+	}
+
+	pool, more := m.inlinePool(ctx)
 	diags.Append(more...)
 	if pool != nil && !pool.Name.IsUnknown() {
-		m.IPPoolID = types.StringValue(book.ID(ledger.KindPool, id.String(), pool.Name.ValueString()).String())
-		conn.MarkPlanned(m.IPPoolID.ValueString())
+		poolID := ledger.ID(pool.poolRef(id))
+		m.IPPoolID = attribute.IDValue(poolID)
+		conn.MarkPlanned(poolID)
 	}
-	m.DefaultCloudAccount, more = account(conn.Login(), id.String(), book.ID(ledger.KindAccount, id.String(), defaultAccount).String())
+	account := record.Ref{Kind: record.KindCloudAccount, GatewayID: id, Name: defaultAccount}
+	m.DefaultCloudAccount, more = accountValue(conn.Login(), id, ledger.ID(account))
 	diags.Append(more...)
 	return diags
 }
 
 // defaultAccount is the name of the account that every gateway has. It is the
-// provider's own identity and stands in no record.
+// provider's own identity and has no record.
 const defaultAccount = "default"
 
-func account(login connection.Login, gateway, id string) (types.Object, diag.Diagnostics) {
+// accountTypes are the types of default_cloud_account.
+var accountTypes = map[string]attr.Type{
+	"id":                   types.StringType,
+	"name":                 types.StringType,
+	"gateway_id":           types.StringType,
+	"vcenter_server":       types.StringType,
+	"username":             types.StringType,
+	"password":             types.StringType,
+	"ca_certificate":       types.StringType,
+	"insecure_skip_verify": types.BoolType,
+}
+
+func accountValue(login connection.Login, gateway, id uuid.UUID) (types.Object, diag.Diagnostics) {
 	certificate := types.StringNull()
 	if login.CACertificate != "" {
 		certificate = types.StringValue(login.CACertificate)
 	}
-	return types.ObjectValue(map[string]attr.Type{
-		"id": types.StringType, "name": types.StringType, "gateway_id": types.StringType, "vcenter_server": types.StringType,
-		"username": types.StringType, "password": types.StringType, "ca_certificate": types.StringType, "insecure_skip_verify": types.BoolType,
-	}, map[string]attr.Value{
-		"id": types.StringValue(id), "name": types.StringValue(defaultAccount), "gateway_id": types.StringValue(gateway),
-		"vcenter_server": types.StringValue(login.Server), "username": types.StringValue(login.Username), "password": types.StringNull(),
-		"ca_certificate": certificate, "insecure_skip_verify": types.BoolValue(login.Insecure),
+	return types.ObjectValue(accountTypes, map[string]attr.Value{
+		"id":                   attribute.IDValue(id),
+		"name":                 types.StringValue(defaultAccount),
+		"gateway_id":           attribute.IDValue(gateway),
+		"vcenter_server":       types.StringValue(login.Server),
+		"username":             types.StringValue(login.Username),
+		"password":             types.StringNull(),
+		"ca_certificate":       certificate,
+		"insecure_skip_verify": types.BoolValue(login.Insecure),
 	})
-}
-
-// Account is none: a gateway is built by the provider itself.
-func (m *model) Account(context.Context) (*lifecycle.Identity, []string, diag.Diagnostics) {
-	return nil, nil, nil
-}
-
-func (m *model) Target(ctx context.Context) (engine.Target, diag.Diagnostics) {
-	t := engine.Target{Kind: engine.KindGateway, ID: m.ID.ValueString(), Name: m.Name.ValueString()}
-	pool, diags := m.pool(ctx)
-	if pool != nil {
-		t.OwnPool = pool.Name.ValueString()
-	}
-	return t, diags
-}
-
-// Finish has nothing to fill in.
-func (m *model) Finish(context.Context, *engine.Secrets) diag.Diagnostics {
-	return nil
 }

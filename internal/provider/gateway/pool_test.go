@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -25,19 +26,19 @@ func swap(t *testing.T, in string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(in)
 }
 
-// TestAccGatewayPoolOverlaps has another workspace's pool in the way of the one
-// that the gateway brings along.
+// TestAccGatewayPoolOverlaps has another workspace's pool overlap the gateway's inline
+// one.
 func TestAccGatewayPoolOverlaps(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	book := e.Ledger()
-	raw, err := json.Marshal(ledger.PoolBody{
-		Name: "lab", Start: "10.10.183.15", End: "10.10.183.40", PrefixLength: 18, DefaultGateway: "10.10.128.1", Network: "dvpg-nodes",
-	})
+	l := e.Ledger()
+	body := lab("10.10.183.15", "10.10.183.40")
+	body.Network = "dvpg-nodes"
+	raw, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := book.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "lab", Body: raw})
+	id, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "lab"}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestAccGatewayPoolOverlaps(t *testing.T) {
 			},
 			{
 				PreConfig: func() {
-					if err := book.Unregister(t.Context(), id); err != nil {
+					if err := l.Unregister(t.Context(), id); err != nil {
 						t.Error(err)
 					}
 				},

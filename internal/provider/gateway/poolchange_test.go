@@ -10,23 +10,23 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 const ownPool = "/dc1-nodes"
 
 // recorded is what vCenter has of the gateway's pool.
-func recorded(t *testing.T, e *acctest.Environment) ledger.PoolBody {
+func recorded(t *testing.T, e *acctest.Environment) record.IPPool {
 	t.Helper()
-	var body ledger.PoolBody
+	var body record.IPPool
 	if err := json.Unmarshal([]byte(e.TagNamed(ownPool).Description), &body); err != nil {
 		t.Fatal(err)
 	}
 	return body
 }
 
-// TestAccGatewayPoolChanges changes the pool that a running gateway has brought
-// along.
+// TestAccGatewayPoolChanges changes the inline pool of a running gateway.
 func TestAccGatewayPoolChanges(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -44,11 +44,11 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 		PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 	}
 	running := []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))}
-	raw, err := json.Marshal(ledger.PoolBody{Name: "lab", Start: "10.10.183.40", End: "10.10.183.50", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	raw, err := json.Marshal(lab("10.10.183.40", "10.10.183.50"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	lab, err := e.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "lab", Body: raw})
+	lab, err := e.Ledger().Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "lab"}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,29 +77,31 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 			},
 			Config: small, ConfigPlanChecks: inPlace, ConfigStateChecks: running,
 		},
-		refused(swap(t, small, span, `range = { start = "10.10.183.1", end = "10.10.183.1" }`), "The change takes addresses in use out of the IP pool"),
+		refused(swap(t, small, span, `range = { start = "10.10.183.1", end = "10.10.183.1" }`), "Addresses in use would be removed"),
 		refused(swap(t, small, span, `range = { start = "10.10.183.1", end = "10.10.183.1" }`), "(dc1-cp-1 of cluster"),
 		refused(swap(t, small, prefix, prefix+"\n excluded_addresses = [\"10.10.183.0/24\"]"), "leave no address"),
 		refused(swap(t, small, prefix, prefix+"\n excluded_addresses = [\"10.10.183.2-10.10.183.20\"]"), "delete what holds them first: 10.10.183."),
 		refused(swap(t, small, `"10.10.128.1"`, `"10.128.1.1"`), "must lie in the range 10.10.128.1-10.10.191.254"),
 		refused(swap(t, small, prefix, prefix+"\n nameservers = [\"dns\"]"), `"dns" is neither an IPv4 nor an IPv6 address`),
 		refused(swap(t, small, prefix, prefix+"\n network = \"dvpg-b\""), `The gateway's node is on the network "dvpg-nodes", and its IP pool would be on "dvpg-b"`),
-		refused(swap(t, small, `"dc1-nodes"`, `"dc1-addresses"`), "A change of ip_pool.name on something that runs does not work yet"),
-		refused(swap(t, small, span, `subnet = "2001:db8::/120"`, prefix, "", `"10.10.128.1"`, `"2001:db8::1"`), "The address family cannot be changed"),
+		refused(swap(t, small, `"dc1-nodes"`, `"dc1-addresses"`), "A change of ip_pool.name on a running gateway is not supported"),
+		refused(swap(t, small, span, `subnet = "2001:db8::/120"`, prefix, "", `"10.10.128.1"`, `"2001:db8::1"`), "Address family change not supported"),
 		refused(swap(t, small, end, `"10.10.183.45"`), `IP pool "dc1-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.40 to 10.10.183.45`),
 		{Config: swap(t, small, prefix, prefix+"\n restrict_to_single_cluster = true"), ConfigPlanChecks: inPlace, ConfigStateChecks: running},
 		{
 			PreConfig: func() {
-				pool := e.Ledger().ID(ledger.KindPool, e.Ledger().ID(ledger.KindGateway, "", "dc1").String(), "dc1-nodes")
-				if by, err := e.Ledger().ReservedBy(t.Context(), pool); err != nil || by != e.Ledger().ID(ledger.KindGateway, "", "dc1").String() {
-					t.Errorf("the pool is reserved by %q (%v)", by, err)
+				l := e.Ledger()
+				gateway := l.ID(gatewayRef)
+				pool := l.ID(record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "dc1-nodes"})
+				if by, err := l.ReservedBy(t.Context(), pool); err != nil || by != gateway {
+					t.Errorf("the pool is reserved by %s (%v)", by, err)
 				}
 			},
 			Config: small, ConfigPlanChecks: inPlace, ConfigStateChecks: running,
 		},
 	}
 	address := ""
-	// What people do to its record, the next apply undoes.
+	// The next apply undoes what is done to its record by hand.
 	for _, hand := range []func(ledger.Tag) error{
 		func(tag ledger.Tag) error { return e.Tags().Update(t.Context(), tag.ID, "do not touch") },
 		func(tag ledger.Tag) error { return e.Tags().Delete(t.Context(), tag.ID) },
@@ -118,7 +120,7 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 			ConfigPlanChecks: resource.ConfigPlanChecks{
 				PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction(gateway, plancheck.ResourceActionUpdate),
-					plancheck.ExpectKnownValue(gateway, at("planned_changes"), changes("register_pool", "dc1-nodes")),
+					plancheck.ExpectKnownValue(gateway, at("planned_changes"), changes("create_ip_pool", "dc1-nodes")),
 				},
 				PostApplyPostRefresh: inPlace.PostApplyPostRefresh,
 			},

@@ -30,13 +30,13 @@ func TestAccGatewayRefusals(t *testing.T) {
 		{"prefix_length   = 18", "prefix_length = 18\n subnet = \"10.10.183.0/24\"", "Both range and subnet are set"},
 		{"prefix_length   = 18", "prefix_length = 18\n excluded_addresses = [\"10.10.183.0/25\"]", "The exclusions leave no address of 10.10.183.1-10.10.183.20"},
 		{"prefix_length   = 18", "prefix_length = 18\n reuse_delay = \"2d\"", `"2d" must be a duration of whole seconds from 0s to 24h`},
-		{"node_count         = 1", "node_count = 3", "Gateways of 3 nodes do not work yet. Use 1."},
+		{"node_count         = 1", "node_count = 3", "Gateways of 3 nodes are not supported yet. Use 1."},
 		{"node_count         = 1", "node_count = 2", "A gateway has 1 node or 3, not 2."},
 		{"cpu                = 2", "cpu = 1", "value must be between 2 and 256"},
 		{"memory_gb          = 4", "memory_gb = 3", "value must be between 4 and 4096"},
 		{"memory_gb          = 4", "memory_gb = 4\n  disk_gb = 10", "value must be between 20 and 62000"},
 		{"terraform.io\"", "terraform.io/\"", `Write "https://app.terraform.io".`},
-		{"https://app", "http://app", "is not reached by https"},
+		{"https://app", "http://app", "does not use https"},
 		{"terraform.io\"", "terraform.io/app\"", `Write "https://app.terraform.io".`},
 		{"https://app", "https://user:hunter2@app", "The URL carries a user name or password."},
 		{`pairing_code = "token"`, "", "No attribute specified when one (and only one)"},
@@ -68,7 +68,7 @@ func TestAccGatewayKeepsWhatRuns(t *testing.T) {
 		if text == good {
 			t.Fatalf("%q is not in the configuration", old)
 		}
-		return resource.TestStep{Config: text, PlanOnly: true, ExpectError: acctest.Words(want + " on something that runs does not work yet")}
+		return resource.TestStep{Config: text, PlanOnly: true, ExpectError: acctest.Words(want + " on a running gateway is not supported")}
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),

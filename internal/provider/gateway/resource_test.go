@@ -14,11 +14,19 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 const gateway = "gantry_gateway.dc1"
+
+// gatewayRef refers to the gateway of the tests.
+var gatewayRef = record.Ref{Kind: record.KindGateway, Name: "dc1"}
+
+// lab is an IP pool of another workspace.
+func lab(start, end string) record.IPPool {
+	return record.IPPool{Name: "lab", Start: start, End: end, PrefixLength: 18, DefaultGateway: "10.10.128.1"}
+}
 
 // shape is what the tests vary; the zero value is a gateway that works.
 type shape struct {
@@ -93,7 +101,7 @@ func has(name string, check knownvalue.Check) statecheck.StateCheck {
 
 // created are the steps of a creation.
 var created = []string{
-	"register", "dc1", "register_pool", "dc1-nodes", "create_folder", "k8s/dc1", "reserve_endpoint", "dc1",
+	"create_record", "dc1", "create_ip_pool", "dc1-nodes", "create_folder", "k8s/dc1", "reserve_endpoint", "dc1",
 	"create_node", "dc1-cp-1", "apply_pack", "cni", "apply_pack", "agent",
 }
 
@@ -102,8 +110,9 @@ func TestAccGatewayLife(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	t.Setenv("GANTRY_IMPORT_KUBECONFIG", kubeconfig)
 	e := acctest.New(t)
-	id := e.Ledger().ID(ledger.KindGateway, "", "dc1").String()
-	pool := knownvalue.StringExact(e.Ledger().ID(ledger.KindPool, id, "dc1-nodes").String())
+	gatewayID := e.Ledger().ID(gatewayRef)
+	id := gatewayID.String()
+	pool := knownvalue.StringExact(e.Ledger().ID(record.Ref{Kind: record.KindIPPool, GatewayID: gatewayID, Name: "dc1-nodes"}).String())
 	account := knownvalue.ObjectExact(map[string]knownvalue.Check{
 		"id": knownvalue.NotNull(), "name": knownvalue.StringExact("default"), "gateway_id": knownvalue.StringExact(id),
 		"vcenter_server": knownvalue.StringExact(e.Server()), "username": knownvalue.StringExact(e.Username()), "password": knownvalue.Null(),
@@ -149,7 +158,7 @@ func TestAccGatewayLife(t *testing.T) {
 			},
 			{
 				Config:      config(e, shape{cpu: 4}),
-				ExpectError: acctest.Words("A change of cpu on something that runs does not work yet"),
+				ExpectError: acctest.Words("A change of cpu on a running gateway is not supported"),
 			},
 			{
 				ResourceName: gateway,

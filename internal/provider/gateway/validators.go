@@ -8,30 +8,30 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
-	"github.com/gantry/terraform-provider-gantry/internal/provider/lifecycle"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
-// ValidateConfig checks what one attribute alone cannot tell.
+// ValidateConfig implements resource.ResourceWithValidateConfig: it checks what one
+// attribute alone cannot tell.
 func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config model
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(lifecycle.ValidateNetwork(ctx, config.Network)...)
-	pool, diags := config.pool(ctx)
+	resp.Diagnostics.Append(nodeschema.ValidateNetwork(config.Network)...)
+	pool, diags := config.inlinePool(ctx)
 	resp.Diagnostics.Append(diags...)
 	if pool != nil {
 		resp.Diagnostics.Append(pool.Validate(ctx, path.Root("ip_pool"))...)
 	}
 }
 
-// oneNode refuses every number of nodes but the one that works.
+// oneNode refuses every node count but the one that is supported.
 type oneNode struct{}
 
 var _ validator.Int64 = oneNode{}
@@ -47,9 +47,9 @@ func (oneNode) ValidateInt64(_ context.Context, req validator.Int64Request, resp
 	}
 	detail := fmt.Sprintf("A gateway has 1 node or 3, not %d.", n.ValueInt64())
 	if n.ValueInt64() == 3 {
-		detail = "Gateways of 3 nodes do not work yet. Use 1."
+		detail = "Gateways of 3 nodes are not supported yet. Use 1."
 	}
-	resp.Diagnostics.AddAttributeError(req.Path, "Not a usable number of nodes", detail)
+	resp.Diagnostics.AddAttributeError(req.Path, "Unsupported node count", detail)
 }
 
 // consoleURL validates the URL of a console.
@@ -58,7 +58,7 @@ type consoleURL struct{}
 var _ validator.String = consoleURL{}
 
 func (consoleURL) Description(context.Context) string {
-	return "must be a URL such as https://app.terraform.io, without a slash at its end"
+	return "must be a URL such as https://app.terraform.io, without a trailing slash"
 }
 
 func (v consoleURL) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
@@ -67,33 +67,32 @@ func (v consoleURL) ValidateString(ctx context.Context, req validator.StringRequ
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	if wrong := consoleProblem(ctx, req.Path, req.ConfigValue.ValueString()); wrong != nil {
-		resp.Diagnostics.Append(wrong)
+	if wrong := consoleProblem(ctx, req.ConfigValue.ValueString()); wrong != "" {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid console endpoint", wrong)
 	}
 }
 
-func consoleProblem(ctx context.Context, at path.Path, text string) diag.Diagnostic {
+// consoleProblem says what is wrong with the URL of a console; empty for nothing.
+func consoleProblem(ctx context.Context, text string) string {
 	u, err := url.Parse(text)
-	detail := ""
 	switch {
 	case err != nil || u.Hostname() == "":
-		detail = "The console_endpoint " + consoleURL{}.Description(ctx) + "."
+		return "The console_endpoint " + consoleURL{}.Description(ctx) + "."
 	case u.User != nil:
 		// The text is not repeated: it holds a password.
-		detail = "The URL carries a user name or password. The agent registers with the pairing code alone; leave them out."
+		return "The URL carries a user name or password. The agent registers with the pairing code alone; leave them out."
 	case u.Scheme != "https":
-		detail = fmt.Sprintf("%q is not reached by https, and the agent sends its token there.", text)
+		return fmt.Sprintf("%q does not use https, and the agent sends its token there.", text)
 	case strings.HasSuffix(text, "/"):
-		detail = fmt.Sprintf("%q has a slash at its end, which the agent would double. Write %q.", text, strings.TrimRight(text, "/"))
+		return fmt.Sprintf("%q has a trailing slash, which the agent would double. Write %q.", text, strings.TrimRight(text, "/"))
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#"):
-		detail = fmt.Sprintf("%q has more than a host. Write %q.", text, u.Scheme+"://"+u.Host)
-	default:
-		return nil
+		return fmt.Sprintf("%q has more than a host. Write %q.", text, u.Scheme+"://"+u.Host)
 	}
-	return diag.NewAttributeErrorDiagnostic(at, "Not a console", detail)
+	return ""
 }
 
-var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*` +
+	`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 
 func imageReference() validator.String {
 	return stringvalidator.RegexMatches(imageForm, "must be a container image such as docker.io/hashicorp/tfc-agent:1.28.7")

@@ -58,7 +58,7 @@ func TestAccClaimDeletedByHand(t *testing.T) {
 	})
 }
 
-// TestAccClaimEditedByHand keeps the address, as somebody's.
+// TestAccClaimEditedByHand keeps the address claimed.
 func TestAccClaimEditedByHand(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
@@ -78,7 +78,7 @@ func TestAccClaimEditedByHand(t *testing.T) {
 			},
 			{
 				Config:   env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")),
-				PlanOnly: true, ExpectError: acctest.Words("somebody whose name in the claim cannot be read (1, such as 10.10.183.9"),
+				PlanOnly: true, ExpectError: acctest.Words("an unknown cluster, whose claim cannot be read (1, such as 10.10.183.9"),
 			},
 			{
 				PreConfig: func() {
@@ -136,7 +136,7 @@ func TestAccRecordEditedByHand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env := acctest.New(t)
-			const record = "pool:-/prod-nodes"
+			const record = "ip-pool:-/prod-nodes"
 			var was string
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: env.Factories(),
@@ -184,7 +184,7 @@ func TestAccRecordDeletedByHand(t *testing.T) {
 			{
 				PreConfig: func() {
 					claim(t, env, false)
-					if err := env.Tags().Delete(t.Context(), env.TagNamed("pool:-/prod-nodes").ID); err != nil {
+					if err := env.Tags().Delete(t.Context(), env.TagNamed("ip-pool:-/prod-nodes").ID); err != nil {
 						t.Fatal(err)
 					}
 				},
@@ -203,7 +203,7 @@ func TestAccRecordDeletedByHand(t *testing.T) {
 var wordy = attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `search_domains = ["`+
 	strings.Repeat("a", 60)+`.example.com", "`+strings.Repeat("b", 60)+`.example.com", "`+strings.Repeat("c", 60)+`.example.com"]`)
 
-// TestAccRecordLosesAPart has somebody delete one of the tags of a long record: the
+// TestAccRecordLosesAPart deletes one of the tags of a long record: the
 // pool that the state knows is written again, and who knows only its name is told
 // what to do.
 func TestAccRecordLosesAPart(t *testing.T) {
@@ -225,7 +225,7 @@ func TestAccRecordLosesAPart(t *testing.T) {
 		}
 		t.Fatal("the record has no parts")
 	}
-	const why = `tag "pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not belong together`
+	const why = `tag "ip-pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not belong together`
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -238,7 +238,7 @@ func TestAccRecordLosesAPart(t *testing.T) {
 			},
 			{
 				Config: env.Config(wordy + look), PlanOnly: true,
-				ExpectError: acctest.Words("also written again when the configuration that it belongs to is applied"),
+				ExpectError: acctest.Words("also written again when its configuration is applied"),
 			},
 			{
 				Config: env.Config(wordy),
@@ -253,7 +253,7 @@ func TestAccRecordLosesAPart(t *testing.T) {
 	})
 }
 
-// TestAccRecordIsRenamed has somebody give the tag of the record another name, which
+// TestAccRecordIsRenamed gives the tag of the record another name, which
 // Gantry can't take back.
 func TestAccRecordIsRenamed(t *testing.T) {
 	t.Parallel()
@@ -276,16 +276,16 @@ func TestAccRecordIsRenamed(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: env.Config(small)},
 			{
-				PreConfig: rename("pool:-/prod-nodes", "the printers"), Config: env.Config(small), PlanOnly: true,
-				ExpectError: acctest.Words(`Name the tag "pool:-/prod-nodes" again`),
+				PreConfig: rename("ip-pool:-/prod-nodes", "the printers"), Config: env.Config(small), PlanOnly: true,
+				ExpectError: acctest.Words(`Rename the tag back to "ip-pool:-/prod-nodes"`),
 			},
-			{PreConfig: rename("the printers", "pool:-/prod-nodes"), Config: env.Config(small), PlanOnly: true},
+			{PreConfig: rename("the printers", "ip-pool:-/prod-nodes"), Config: env.Config(small), PlanOnly: true},
 		},
 	})
 }
 
 // TestAccAnotherPoolIsDamaged has the record of another workspace's pool edited, and
-// the tag of a third renamed: that keeps nobody from making, growing, looking up
+// the tag of a third renamed: that is no obstacle to creating, growing, looking up
 // and looking for orphans.
 func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	t.Parallel()
@@ -293,7 +293,7 @@ func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	elsewhere := lab("")
 	elsewhere.Start, elsewhere.End = "10.10.184.50", "10.10.184.59"
 	register(t, env, elsewhere)
-	edit(t, env, "pool:-/lab", "do not touch")
+	edit(t, env, "ip-pool:-/lab", "do not touch")
 	const more = `
 data "gantry_ip_pool" "nodes" { name = gantry_ip_pool.nodes.name }
 data "gantry_orphans" "all" {
@@ -304,7 +304,7 @@ data "gantry_orphans" "all" {
 		Steps: []resource.TestStep{
 			{Config: env.Config(small + more), ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListPartial(map[int]knownvalue.Check{
-					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{"kind": knownvalue.StringExact("pool"), "name": knownvalue.StringExact("lab")}),
+					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{"kind": knownvalue.StringExact("ip_pool"), "name": knownvalue.StringExact("lab")}),
 				})),
 			}},
 			{Config: env.Config(grown + more), ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(19))}},

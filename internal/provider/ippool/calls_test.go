@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -32,12 +33,12 @@ func TestAccRefreshCalls(t *testing.T) {
 			t.Parallel()
 			env := acctest.New(t)
 			config := env.Config(attributes("10.10.183.1", "10.10.183.250", 18, "10.10.128.1", c.more))
-			body := ledger.PoolBody{
+			body := record.IPPool{
 				Name: "prod-nodes", Start: "10.10.183.1", End: "10.10.183.250", PrefixLength: 18, DefaultGateway: "10.10.128.1",
 				RestrictToSingleCluster: strings.HasPrefix(c.more, "restrict"), ReuseDelaySeconds: new(int),
 			}
 			l := env.Ledger()
-			p, err := body.Pool(l.ID(ledger.KindPool, "", "prod-nodes"))
+			p, err := ledger.NewIPPool(l.ID(nodesRef), body)
 			if err != nil {
 				t.Fatal(err)
 			}

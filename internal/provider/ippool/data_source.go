@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
@@ -24,103 +27,104 @@ type dataSource struct {
 	connection *connection.Connection
 }
 
-// lookup is the data source: the pool, and who holds its addresses.
+// lookup is the values of the data source: the pool, and who holds its addresses.
 type lookup struct {
 	model
 	IncludeAllocations types.Bool            `tfsdk:"include_allocations"`
 	Allocations        map[string]allocation `tfsdk:"allocations"`
 }
 
-// allocation is an address in use; what its claim does not tell is null.
+// allocation is an address in use; what cannot be read of its claim is null.
 type allocation struct {
 	ClusterID *string `tfsdk:"cluster_id"`
 	Owner     *string `tfsdk:"owner"`
 	Since     *string `tfsdk:"since"`
 }
 
-// NewDataSource answers the data source gantry_ip_pool.
+// NewDataSource returns the data source gantry_ip_pool.
 func NewDataSource() datasource.DataSource { return &dataSource{} }
 
-// Metadata names the data source.
+// Metadata implements datasource.DataSource.
 func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = typeName
 }
 
-// Configure takes the connection.
+// Configure implements datasource.DataSourceWithConfigure.
 func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	d.connection = connection.FromDataSource(req, resp)
 }
 
-// Read looks the pool up by its name.
+// Read implements datasource.DataSource.
 func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m lookup
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	ref, diags := m.Ref(record.KindIPPool)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	l, err := d.connection.Ledger(ctx)
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
+		resp.Diagnostics.Append(diagnostics.FromError("read", m.subject(), err))
 		return
 	}
-	id := m.key().ID(l)
+	id := l.ID(ref)
 	rec, err := l.Record(ctx, id)
 	if errors.Is(err, ledger.ErrNotFound) {
-		resp.Diagnostics.AddAttributeError(path.Root("name"), "No such IP pool", m.absent())
+		resp.Diagnostics.AddAttributeError(path.Root("name"), "IP pool not found", absent(ref))
 		return
 	}
-	var body ledger.PoolBody
 	if err == nil {
-		body, err = rec.PoolBody()
+		err = m.SetBody(ctx, rec)
+	}
+	if err == nil {
+		err = m.read(ctx, l, id)
 	}
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
-		return
-	}
-	m.ID = types.StringValue(id.String())
-	resp.Diagnostics.Append(m.SetBody(ctx, body)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	pool, taken, err := m.readUsage(ctx, l)
-	if err == nil && m.IncludeAllocations.ValueBool() {
-		m.Allocations, err = allocations(ctx, l, pool, taken)
-	}
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
+		resp.Diagnostics.Append(diagnostics.FromError("read", m.subject(), err))
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
-// absent says where the pool was looked for.
-func (m *lookup) absent() string {
-	if m.GatewayID.ValueString() == "" {
-		return fmt.Sprintf("vCenter has no record of %s of the system gateway. A pool that belongs to a gateway is found with gateway_id.", m.thing())
+// read sets what the ledger says beyond the record.
+func (m *lookup) read(ctx context.Context, l *ledger.Ledger, id uuid.UUID) error {
+	m.ID = attribute.IDValue(id)
+	pool, snapshot, err := m.readUsage(ctx, l, id)
+	if err == nil && m.IncludeAllocations.ValueBool() {
+		m.Allocations, err = allocations(ctx, l, pool, snapshot)
 	}
-	return fmt.Sprintf("vCenter has no record of %s of gateway %s.", m.thing(), m.GatewayID.ValueString())
+	return err
 }
 
-// allocations are the addresses in use, by address: one call for each.
-func allocations(ctx context.Context, l *ledger.Ledger, pool ledger.Pool, taken *ledger.Snapshot) (map[string]allocation, error) {
-	held, err := l.Allocations(ctx, pool, taken)
+// absent says where a pool was looked up.
+func absent(ref record.Ref) string {
+	if ref.GatewayID == uuid.Nil {
+		return fmt.Sprintf("vCenter has no record of %s of the system gateway. A pool that belongs to a gateway is found with gateway_id.",
+			ref.Describe())
+	}
+	return fmt.Sprintf("vCenter has no record of %s of gateway %s.", ref.Describe(), ref.GatewayID)
+}
+
+// allocations are the addresses in use, by address: one call each.
+func allocations(ctx context.Context, l *ledger.Ledger, pool ledger.IPPool, snapshot *ledger.Snapshot) (map[string]allocation, error) {
+	held, err := l.Allocations(ctx, pool, snapshot)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]allocation, len(held))
 	for _, a := range held {
-		since := ""
-		if !a.Since.IsZero() {
-			since = a.Since.UTC().Format(time.RFC3339)
+		var known allocation
+		if a.Owner.Known() {
+			cluster := a.Owner.Cluster.String()
+			known.ClusterID = &cluster
+			known.Owner = &a.Owner.Node
 		}
-		out[a.Address.String()] = allocation{ClusterID: known(a.Owner.Cluster), Owner: known(a.Owner.Node), Since: known(since)}
+		if !a.Since.IsZero() {
+			since := a.Since.UTC().Format(time.RFC3339)
+			known.Since = &since
+		}
+		out[a.Address.String()] = known
 	}
 	return out, nil
-}
-
-func known(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

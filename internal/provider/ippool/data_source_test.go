@@ -9,14 +9,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 func TestAccPoolDataSource(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
-	takeAway := register(t, env, ledger.PoolBody{
+	takeAway := register(t, env, record.IPPool{
 		Name: "prod-nodes", Start: "10.10.183.1", End: "10.10.183.10", PrefixLength: 18, DefaultGateway: "10.10.128.1",
 		Nameservers: []string{"10.10.128.2"}, Excluded: []string{"10.10.183.3"}, Network: "dvpg-nodes", RestrictToSingleCluster: true,
 	})
@@ -32,14 +32,14 @@ func TestAccPoolDataSource(t *testing.T) {
 				PreConfig: env.ResetCalls,
 				Config:    env.Config(`data "gantry_ip_pool" "nodes" { name = "prod-nodes" }`),
 				ConfigStateChecks: []statecheck.StateCheck{
-					is("id", text(env.Ledger().ID(ledger.KindPool, "", "prod-nodes").String())),
+					is("id", text(env.Ledger().ID(nodesRef).String())),
 					is("range", knownvalue.ObjectExact(map[string]knownvalue.Check{"start": text("10.10.183.1"), "end": text("10.10.183.10")})),
 					is("subnet", knownvalue.Null()), is("prefix_length", knownvalue.Int64Exact(18)), is("default_gateway", text("10.10.128.1")),
 					is("nameservers", knownvalue.ListExact([]knownvalue.Check{text("10.10.128.2")})), is("search_domains", knownvalue.Null()),
 					is("excluded_addresses", knownvalue.SetExact([]knownvalue.Check{text("10.10.183.3")})),
 					is("network", text("dvpg-nodes")), is("reuse_delay", text("5m")), is("restrict_to_single_cluster", knownvalue.Bool(true)),
 					is("total_addresses", knownvalue.Int64Exact(9)), is("allocated_addresses", knownvalue.Int64Exact(1)),
-					is("available_addresses", knownvalue.Int64Exact(8)), is("reserved_by_cluster_id", text(holder.Cluster)),
+					is("available_addresses", knownvalue.Int64Exact(8)), is("reserved_by_cluster_id", text(holder.Cluster.String())),
 					is("allocations", knownvalue.Null()),
 				},
 			},
@@ -50,7 +50,7 @@ func TestAccPoolDataSource(t *testing.T) {
 }`),
 				ConfigStateChecks: []statecheck.StateCheck{is("allocations", knownvalue.MapExact(map[string]knownvalue.Check{
 					"10.10.183.9": knownvalue.ObjectExact(map[string]knownvalue.Check{
-						"cluster_id": text(holder.Cluster), "owner": text(holder.Node),
+						"cluster_id": text(holder.Cluster.String()), "owner": text(holder.Node),
 						"since": knownvalue.StringRegexp(regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)),
 					}),
 				}))},
@@ -80,7 +80,7 @@ func TestAccPoolDataSource(t *testing.T) {
 					takeAway()
 				},
 				Config:      env.Config(`data "gantry_ip_pool" "nodes" { name = "prod-nodes" }`),
-				ExpectError: acctest.Words(`No such IP pool`),
+				ExpectError: acctest.Words(`IP pool not found`),
 			},
 		},
 	})

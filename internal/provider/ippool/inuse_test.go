@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -12,11 +13,15 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
+// nodesRef refers to the IP pool of the tests.
+var nodesRef = record.Ref{Kind: record.KindIPPool, Name: "prod-nodes"}
+
 var (
-	holder = ledger.Owner{Cluster: "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11", Node: "prod-1-cp-1"}
+	holder = ledger.Owner{Cluster: uuid.MustParse("6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"), Node: "prod-1-cp-1"}
 	held   = netip.MustParseAddr("10.10.183.9")
 )
 
@@ -33,7 +38,7 @@ func claimFor(t *testing.T, env *acctest.Environment, single bool, owner ledger.
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes"), Name: "prod-nodes", Pool: addresses, SingleCluster: single}
+	p := ledger.IPPool{ID: l.ID(nodesRef), Name: "prod-nodes", Pool: addresses, SingleCluster: single}
 	if err := l.ClaimAddress(t.Context(), p, owner, addr); err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +47,8 @@ func claimFor(t *testing.T, env *acctest.Environment, single bool, owner ledger.
 func release(t *testing.T, env *acctest.Environment) {
 	t.Helper()
 	l := env.Ledger()
-	id := l.ID(ledger.KindPool, "", "prod-nodes")
-	if err := l.Release(t.Context(), ledger.Pool{ID: id}, held, holder); err != nil {
+	id := l.ID(nodesRef)
+	if err := l.Release(t.Context(), ledger.IPPool{ID: id}, held, holder); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.ReleaseReservation(t.Context(), id, holder.Cluster); err != nil {
@@ -83,7 +88,7 @@ func TestAccPoolInUse(t *testing.T) {
 			{
 				Config:      env.Config(attributes("10.10.183.1", "10.10.183.8", 18, "10.10.128.1", "")),
 				PlanOnly:    true,
-				ExpectError: acctest.Words("10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster + ")"),
+				ExpectError: acctest.Words("10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster.String() + ")"),
 			},
 			{
 				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.183.9", "")),
@@ -98,7 +103,7 @@ func TestAccPoolInUse(t *testing.T) {
 			{
 				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`)),
 				PlanOnly:    true,
-				ExpectError: acctest.Words("delete what holds them first: 10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster + ")"),
+				ExpectError: acctest.Words("delete what holds them first: 10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster.String() + ")"),
 			},
 			{
 				// 10.10.183.9 is not in it.
@@ -132,7 +137,7 @@ func TestAccPoolIsRestrictedLater(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	restricted := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", "restrict_to_single_cluster = true")
-	other := ledger.Owner{Cluster: "7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22", Node: "test-worker-1"}
+	other := ledger.Owner{Cluster: uuid.MustParse("7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22"), Node: "test-worker-1"}
 	second := netip.MustParseAddr("10.10.183.4")
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
@@ -145,27 +150,27 @@ func TestAccPoolIsRestrictedLater(t *testing.T) {
 					claimFor(t, env, false, other, second)
 				},
 				Config: env.Config(restricted), PlanOnly: true,
-				ExpectError: acctest.Words("cluster " + holder.Cluster + " (1, such as 10.10.183.9 of prod-1-cp-1), cluster " + other.Cluster + " (1, such as 10.10.183.4 of test-worker-1)"),
+				ExpectError: acctest.Words("cluster " + holder.Cluster.String() + " (1, such as 10.10.183.9 of prod-1-cp-1), cluster " + other.Cluster.String() + " (1, such as 10.10.183.4 of test-worker-1)"),
 			},
 			{
 				PreConfig: func() {
 					l := env.Ledger()
-					if err := l.Release(t.Context(), ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes")}, second, other); err != nil {
+					if err := l.Release(t.Context(), ledger.IPPool{ID: l.ID(nodesRef)}, second, other); err != nil {
 						t.Fatal(err)
 					}
 				},
 				Config: env.Config(restricted),
 				ConfigStateChecks: []statecheck.StateCheck{
-					value("reserved_by_cluster_id", knownvalue.StringExact(holder.Cluster)),
+					value("reserved_by_cluster_id", knownvalue.StringExact(holder.Cluster.String())),
 					value("allocated_addresses", knownvalue.Int64Exact(1)),
 				},
 			},
 			{
-				// It holds for everybody.
+				// It is kept from other clusters.
 				PreConfig: func() {
 					l := env.Ledger()
 					addresses, _ := ipam.New("10.10.183.1", "10.10.183.10", 18, "10.10.128.1")
-					p := ledger.Pool{ID: l.ID(ledger.KindPool, "", "prod-nodes"), Pool: addresses, SingleCluster: true}
+					p := ledger.IPPool{ID: l.ID(nodesRef), Pool: addresses, SingleCluster: true}
 					var reserved *ledger.ReservedError
 					if err := l.ClaimAddress(t.Context(), p, other, second); !errors.As(err, &reserved) || reserved.Cluster != holder.Cluster {
 						t.Errorf("another cluster's claim ends with %v, want a *ReservedError that names the first", err)
@@ -199,7 +204,7 @@ func TestAccPoolOfASingleCluster(t *testing.T) {
 			},
 			{
 				Config:            env.Config(restricted),
-				ConfigStateChecks: []statecheck.StateCheck{value("reserved_by_cluster_id", knownvalue.StringExact(holder.Cluster))},
+				ConfigStateChecks: []statecheck.StateCheck{value("reserved_by_cluster_id", knownvalue.StringExact(holder.Cluster.String()))},
 			},
 			{
 				// Opened, and with it the reservation gone.

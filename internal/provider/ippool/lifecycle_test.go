@@ -3,6 +3,7 @@ package ippool_test
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -25,7 +27,7 @@ func TestAccPoolDisappears(t *testing.T) {
 			{Config: env.Config(small)},
 			{
 				PreConfig: func() {
-					if err := l.Unregister(t.Context(), l.ID(ledger.KindPool, "", "prod-nodes")); err != nil {
+					if err := l.Unregister(t.Context(), l.ID(nodesRef)); err != nil {
 						t.Fatal(err)
 					}
 				},
@@ -43,7 +45,7 @@ func TestAccPoolExists(t *testing.T) {
 	env := acctest.New(t)
 	l := env.Ledger()
 	body := []byte(`{"name":"prod-nodes","start":"10.10.183.1","end":"10.10.183.10","prefix_length":18,"default_gateway":"10.10.128.1"}`)
-	if _, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "prod-nodes", Body: body}); err != nil {
+	if _, err := l.Register(t.Context(), ledger.Record{Ref: nodesRef, Body: body}); err != nil {
 		t.Fatal(err)
 	}
 	resource.Test(t, resource.TestCase{
@@ -71,7 +73,7 @@ func TestAccPoolOfAGateway(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	const gateway = "0b7c7a52-3f0a-5c11-8d0f-1c4f8f1b2a33"
-	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, gateway, "prod-nodes").String())
+	id := knownvalue.StringExact(env.Ledger().ID(record.Ref{Kind: record.KindIPPool, GatewayID: uuid.MustParse(gateway), Name: "prod-nodes"}).String())
 	own := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `gateway_id = "`+gateway+`"`)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
@@ -127,7 +129,7 @@ func TestAccPoolFamily(t *testing.T) {
 func TestAccPoolOfUnknownRange(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
-	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, "", "prod-nodes").String())
+	id := knownvalue.StringExact(env.Ledger().ID(nodesRef).String())
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -142,8 +144,8 @@ func TestAccPoolOfUnknownRange(t *testing.T) {
 	})
 }
 
-// TestAccPoolOfAnotherVCenter shows that a pool is not taken for gone where
-// another vCenter does not know it.
+// TestAccPoolOfAnotherVCenter shows that a pool is not treated as deleted
+// where another vCenter has no record of it.
 func TestAccPoolOfAnotherVCenter(t *testing.T) {
 	t.Parallel()
 	env, other := acctest.New(t), acctest.New(t)
@@ -203,10 +205,10 @@ func TestAccPoolAnswerLost(t *testing.T) {
 	// The first tag of all marks the category, and the first of a pool notes it
 	// among all pools; the second is its record.
 	l := env.Ledger()
-	if _, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "other", Body: []byte(`{}`)}); err != nil {
+	if _, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "other"}, Body: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Unregister(t.Context(), l.ID(ledger.KindPool, "", "other")); err != nil {
+	if err := l.Unregister(t.Context(), l.ID(record.Ref{Kind: record.KindIPPool, Name: "other"})); err != nil {
 		t.Fatal(err)
 	}
 	resource.Test(t, resource.TestCase{

@@ -11,19 +11,20 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
 // register makes a pool as another workspace does, and returns what takes it
 // away again.
-func register(t *testing.T, env *acctest.Environment, body ledger.PoolBody) func() {
+func register(t *testing.T, env *acctest.Environment, body record.IPPool) func() {
 	t.Helper()
 	l := env.Ledger()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := l.Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: body.Name, Body: raw})
+	id, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: body.Name}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +36,8 @@ func register(t *testing.T, env *acctest.Environment, body ledger.PoolBody) func
 }
 
 // lab has ten addresses in the middle of those of the tests' pools.
-func lab(network string) ledger.PoolBody {
-	return ledger.PoolBody{Name: "lab", Start: "10.10.183.50", End: "10.10.183.59", PrefixLength: 18, DefaultGateway: "10.10.128.1", Network: network}
+func lab(network string) record.IPPool {
+	return record.IPPool{Name: "lab", Start: "10.10.183.50", End: "10.10.183.59", PrefixLength: 18, DefaultGateway: "10.10.128.1", Network: network}
 }
 
 func TestAccPoolsOverlap(t *testing.T) {
@@ -114,7 +115,7 @@ func TestAccPoolsOverlapInOneConfiguration(t *testing.T) {
 	})
 }
 
-// TestAccPoolIsRenamed shows that a pool's own former self is in nobody's way.
+// TestAccPoolIsRenamed shows that a pool's own former self overlaps nothing.
 func TestAccPoolIsRenamed(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)

@@ -1,197 +1,108 @@
-// Package ippool is the resource gantry_ip_pool.
+// Package ippool is gantry_ip_pool, as a resource and as a data source.
 package ippool
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/addresspool"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
 )
 
 var (
-	_ resource.Resource                   = (*poolResource)(nil)
 	_ resource.ResourceWithConfigure      = (*poolResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*poolResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*poolResource)(nil)
 	_ resource.ResourceWithImportState    = (*poolResource)(nil)
 )
 
-type poolResource struct {
-	connection *connection.Connection
-}
-
-// typeName is how configurations call the resource.
+// typeName is the type of the resource in configurations.
 const typeName = "gantry_ip_pool"
 
-// NewResource answers the resource gantry_ip_pool.
-func NewResource() resource.Resource { return &poolResource{} }
-
-// Metadata names the resource.
-func (r *poolResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = typeName
+type poolResource struct {
+	recordcrud.Driver[model, *model]
 }
 
-// Configure takes the connection.
-func (r *poolResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.connection = connection.FromResource(req, resp)
+// NewResource returns the resource gantry_ip_pool.
+func NewResource() resource.Resource {
+	return &poolResource{recordcrud.Driver[model, *model]{
+		TypeName:  typeName,
+		Kind:      record.KindIPPool,
+		NewSchema: newSchema,
+		InUse:     "It is in use. Delete these first",
+		Hooks: recordcrud.Hooks[*model]{
+			Validate:     validate,
+			Plan:         plan,
+			BeforeCreate: checkOverlap,
+			AfterCreate:  checkOverlap,
+			Update:       update,
+			BeforeDelete: checkUnused,
+			Written:      count,
+			Refresh:      refresh,
+			Damaged:      damaged,
+		},
+	}}
 }
 
-// ValidateConfig checks the arithmetic of addresses, which needs no vCenter.
-func (r *poolResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	var m model
-	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(m.Validate(ctx, path.Empty())...)
+func validate(ctx context.Context, m *model) diag.Diagnostics { return m.Validate(ctx, path.Empty()) }
+
+// checkOverlap compares with all other pools of the vCenter in an apply.
+func checkOverlap(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	return m.CheckOverlap(ctx, s.Ledger, path.Empty(), ippoolspec.AppliedCandidate(s.ID, s.Ref))
 }
 
-// Create registers the pool.
-func (r *poolResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var m model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() {
-		return
+func update(ctx context.Context, s recordcrud.Session, prior, planned *model) diag.Diagnostics {
+	change := ippoolspec.Change{
+		Ledger:  s.Ledger,
+		At:      path.Empty(),
+		ID:      s.ID,
+		Ref:     s.Ref,
+		Prior:   &prior.Model,
+		Planned: &planned.Model,
 	}
-	l, rec := r.prepare(ctx, "create", &m, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(checkOverlap(ctx, l, &m, addresspool.Never, nil)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	id, err := l.Register(ctx, rec)
-	m.ID = types.StringValue(id.String())
-	if errors.Is(err, ledger.ErrExists) {
-		resp.Diagnostics.Append(record.Exists(m.key(), typeName))
-		return
-	}
-	inDoubt := record.InDoubt(err)
+	return change.Apply(ctx)
+}
+
+// count counts the addresses in use after a write. The write stands, so that a
+// failure to count is a warning, and the next refresh counts again.
+func count(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	_, _, err := m.readUsage(ctx, s.Ledger, s.ID)
 	if err == nil {
-		// Of two pools that are registered at the same time, at least one sees the
-		// other now.
-		if diags := checkOverlap(ctx, l, &m, addresspool.Never, nil); diags.HasError() {
-			resp.Diagnostics.Append(diags...)
-			err = l.Unregister(ctx, id)
-			if inDoubt = err != nil; !inDoubt {
-				return
-			}
-		}
+		return nil
 	}
+	pool, diags := m.arithmetic(ctx)
+	m.setUncounted(pool.Total())
+	diags.AddWarning("Unable to count the addresses in use of "+m.subject(), diagnostics.Detail(err))
+	return diags
+}
+
+func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	if _, _, err := m.readUsage(ctx, s.Ledger, s.ID); err != nil {
+		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
+	}
+	return nil
+}
+
+// checkUnused refuses to delete a pool of which addresses are in use.
+func checkUnused(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	pool, diags := m.ledgerPool(ctx, s.ID)
+	if diags.HasError() {
+		return diags
+	}
+	snapshot, err := s.Ledger.Snapshot(ctx)
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("create", m.thing(), err))
-		if inDoubt {
-			pool, _ := m.arithmetic(ctx)
-			m.setUsage(pool.Total(), usage{available: pool.Total()})
-			resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-		}
-		return
+		return diag.Diagnostics{diagnostics.FromError("delete", m.subject(), err)}
 	}
-	resp.Diagnostics.Append(r.count(ctx, l, &m)...)
-	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-}
-
-// Read takes over what the ledger says.
-func (r *poolResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	var m model
-	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() {
-		return
+	if inUse := snapshot.Addresses(pool); len(inUse) > 0 {
+		diags.AddError("Unable to delete "+m.subject(), fmt.Sprintf(
+			"%d of its addresses are in use. Delete the clusters and gateways that hold them first: %s.",
+			len(inUse), ippoolspec.Holders(ctx, s.Ledger, pool, inUse)))
 	}
-	r.connection.MarkSeen(m.ID.ValueString())
-	l, err := r.connection.Ledger(ctx)
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
-		return
-	}
-	id, diags := record.ParseID(l, m.key(), m.ID.ValueString())
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	rec, err := l.Record(ctx, id)
-	if errors.Is(err, ledger.ErrNotFound) {
-		resp.State.RemoveResource(ctx)
-		return
-	}
-	var body ledger.PoolBody
-	if err == nil {
-		body, err = rec.PoolBody()
-	}
-	switch {
-	case err == nil:
-		resp.Diagnostics.Append(m.SetBody(ctx, body)...)
-	case errors.Is(err, ledger.ErrDamaged):
-		resp.Diagnostics.Append(m.damaged(err))
-	default:
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
-	}
-	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, errors.Is(err, ledger.ErrDamaged))...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if _, _, err := m.readUsage(ctx, l); err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", m.thing(), err))
-		return
-	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-}
-
-// Update writes the record again.
-func (r *poolResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var prior, m model
-	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	l, _ := r.prepare(ctx, "update", &m, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(prior.change(l, &m).Apply(ctx)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, false)...)
-	resp.Diagnostics.Append(r.count(ctx, l, &m)...)
-	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
-}
-
-// Delete takes the record away unless an address of the pool is in use.
-func (r *poolResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
-	var m model
-	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	r.connection.MarkSeen(m.ID.ValueString())
-	l, err := r.connection.Ledger(ctx)
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("delete", m.thing(), err))
-		return
-	}
-	id, diags := record.ParseID(l, m.key(), m.ID.ValueString())
-	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(checkUnused(ctx, l, &m)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if err := l.Unregister(ctx, id); err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("delete", m.thing(), err))
-	}
-}
-
-// ImportState takes `name` or `<gateway id>/<name>`.
-func (r *poolResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	record.Import(ctx, r.connection, ledger.KindPool, req, resp)
+	return diags
 }

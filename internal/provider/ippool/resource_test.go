@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -23,7 +22,7 @@ func value(attribute string, check knownvalue.Check) statecheck.StateCheck {
 func TestAccPool(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
-	id := knownvalue.StringExact(env.Ledger().ID(ledger.KindPool, "", "prod-nodes").String())
+	id := knownvalue.StringExact(env.Ledger().ID(nodesRef).String())
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,

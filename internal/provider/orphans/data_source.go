@@ -21,64 +21,68 @@ type dataSource struct {
 	connection *connection.Connection
 }
 
-// model is gantry_orphans.
+// model is the values of gantry_orphans.
 type model struct {
 	Orphans []orphan `tfsdk:"orphans"`
 }
 
-// NewDataSource answers the data source gantry_orphans.
+// NewDataSource returns the data source gantry_orphans.
 func NewDataSource() datasource.DataSource { return &dataSource{} }
 
-// Metadata names the data source.
+// Metadata implements datasource.DataSource.
 func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = "gantry_orphans"
 }
 
-// Configure takes the connection.
+// Configure implements datasource.DataSourceWithConfigure.
 func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	d.connection = connection.FromDataSource(req, resp)
 }
 
-// Schema declares gantry_orphans.
+// Schema implements datasource.DataSource.
 func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	text := func(doc string) schema.StringAttribute {
 		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "What carries Gantry's marks in vCenter and belongs to no registered gateway or cluster, with what to do about each. " +
-			"It looks at every tag of the category `gantry`, one call each, and at every VM, and changes nothing; what looks like an orphan is looked at twice. " +
-			"It finds VMs with Gantry's marker, addresses, records and locks whose cluster, gateway or pool is gone, creations that never came to an end, and tags that are not Gantry's. " +
-			"What a run that is alive works on is left out. Of folders, which vCenter lets nobody mark, it knows those that an unfinished creation has made, and those that hold " +
-			"orphaned VMs of one cluster and nothing else. A cluster that is registered and that no Terraform state knows any more looks like any other: import it.",
+		MarkdownDescription: "Objects in vCenter that carry Gantry's marks and belong to no registered gateway or cluster, with what " +
+			"to do about each. " +
+			"It reads every tag of the category `gantry`, one call each, and every VM, and changes nothing; what looks like an orphan is " +
+			"read twice. " +
+			"It finds VMs with Gantry's marker, addresses, records and locks whose cluster, gateway or pool is gone, " +
+			"creations that never completed, and tags that are not Gantry's. " +
+			"Objects that a live run works on are left out. Folders cannot be marked in vCenter: it finds those of an incomplete creation, " +
+			"and those that hold orphaned VMs of one cluster and nothing else. " +
+			"A cluster that is registered and that no Terraform state holds any more is not an orphan: import it.",
 		Attributes: map[string]schema.Attribute{
 			"orphans": schema.ListNestedAttribute{
 				Computed:            true,
-				MarkdownDescription: "What was found, sorted by kind and name. It is empty where there is nothing to do.",
+				MarkdownDescription: "Orphans, sorted by kind and name. It is empty where there are none.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"kind": text("What it is: `vm`, `folder`, `claim` (of an address), `reservation` (of a pool), `lock` or `tag`, " +
-						"or the kind of the record: `cluster`, `gateway`, `pool` or `account`."),
-					"name":       text("Inventory path of a VM or folder, address of a claim, name of a record or tag."),
-					"detail":     text("What is known of it, and what it should belong to."),
-					"what_to_do": text("What to do about it."),
+					"kind": text("Kind of object: `vm`, `folder`, `claim` (of an address), `reservation` (of a pool), `lock` or `tag`, " +
+						"or the kind of the record: `cluster`, `gateway`, `ip_pool` or `cloud_account`."),
+					"name":        text("Inventory path of a VM or folder, address of a claim, name of a record or tag."),
+					"detail":      text("What is known about it, and what it should belong to."),
+					"remediation": text("What to do about it."),
 				}},
 			},
 		},
 	}
 }
 
-// Read looks at the ledger and at the VMs.
+// Read implements datasource.DataSource.
 func (d *dataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
 	found, err := d.find(ctx)
 	if err == nil && len(found) > 0 {
-		// A run at work makes and takes things between two calls: what is gone, or
-		// belongs to something, a look later is no orphan.
+		// A live run creates and deletes objects between two calls: what is gone, or
+		// belongs to something, in a second read is no orphan.
 		var again []finding
 		if again, err = d.find(ctx); err == nil {
 			found = both(found, again)
 		}
 	}
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("look for", "orphans", err))
+		resp.Diagnostics.Append(diagnostics.FromError("read", "orphans", err))
 		return
 	}
 	m := model{Orphans: make([]orphan, 0, len(found))}
@@ -111,6 +115,7 @@ func (d *dataSource) find(ctx context.Context) ([]finding, error) {
 		return nil, err
 	}
 	w := newWorld(entries, census.Machines, now)
-	w.folder, w.id = census.Folder, l.ID
+	w.folder = census.Folder
+	w.id = l.ID
 	return w.orphans(), nil
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -31,7 +33,7 @@ func found(want ...[3]string) []statecheck.StateCheck {
 	for i, w := range want {
 		list[i] = knownvalue.ObjectExact(map[string]knownvalue.Check{
 			"kind": knownvalue.StringExact(w[0]), "name": knownvalue.StringRegexp(regexp.MustCompile("^" + w[1] + "$")),
-			"detail": knownvalue.StringRegexp(regexp.MustCompile(w[2])), "what_to_do": knownvalue.StringRegexp(regexp.MustCompile(`\.$`)),
+			"detail": knownvalue.StringRegexp(regexp.MustCompile(w[2])), "remediation": knownvalue.StringRegexp(regexp.MustCompile(`\.$`)),
 		})
 	}
 	return []statecheck.StateCheck{statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListExact(list))}
@@ -53,21 +55,22 @@ resource "gantry_ip_pool" "nodes" {
 }
 `
 
-// TestAccOrphansOfTheLedger leaves behind what killed runs and busy hands do, and
-// then does what the list says.
+// TestAccOrphansOfTheLedger leaves behind what killed runs and edits by hand do, and
+// then follows the remediations.
 func TestAccOrphansOfTheLedger(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	l := env.Ledger()
-	owner := ledger.Owner{Cluster: "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11", Node: "old-cp-1"}
+	owner := ledger.Owner{Cluster: uuid.MustParse("6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"), Node: "old-cp-1"}
 	addresses, err := ipam.New("10.10.183.1", "10.10.183.20", 18, "10.10.128.1")
 	must(t, err)
-	pool := ledger.Pool{ID: l.ID(ledger.KindPool, "", "nodes"), Name: "nodes", Pool: addresses}
+	pool := ledger.IPPool{ID: l.ID(record.Ref{Kind: record.KindIPPool, Name: "nodes"}), Name: "nodes", Pool: addresses}
 	held := netip.MustParseAddr("10.10.183.7")
-	gone := ledger.Pool{ID: l.ID(ledger.KindPool, "", "gone"), Name: "gone", Pool: addresses}
-	body, err := json.Marshal(ledger.ClusterBody{ID: "7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22", Kind: "cluster", Datacenter: "dc-1", Folder: "k8s", Folders: []string{"k8s"}})
+	gone := ledger.IPPool{ID: l.ID(record.Ref{Kind: record.KindIPPool, Name: "gone"}), Name: "gone", Pool: addresses}
+	body, err := json.Marshal(record.Cluster{ID: uuid.MustParse("7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22"), Kind: record.KindCluster, Datacenter: "dc-1", Folder: "k8s", Folders: []string{"k8s"}})
 	must(t, err)
-	unfinished := ledger.Record{Kind: ledger.KindCluster, Name: "half", Body: body}
+	unfinished := ledger.Record{Ref: record.Ref{Kind: record.KindCluster, Name: "half"}, Body: body}
+	nowhere := record.Ref{Kind: record.KindCluster, Name: "nowhere"}
 	stray := ledger.Tag{ID: uuid.New(), Name: "printers", Description: "10.10.183.5"}
 	var lease, early *ledger.Lease
 	var lock ledger.Entry
@@ -82,45 +85,45 @@ func TestAccOrphansOfTheLedger(t *testing.T) {
 					must(t, l.ClaimAddress(t.Context(), pool, owner, held))
 					must(t, l.ClaimAddress(t.Context(), gone, owner, held))
 					must(t, env.Tags().Create(t.Context(), stray))
-					// A run is making that one.
+					// A run is creating that one.
 					_, err := l.Register(t.Context(), unfinished)
 					must(t, err)
-					lease, err = l.Lock(t.Context(), l.ID(ledger.KindCluster, "", "half"), "elsewhere")
+					lease, err = l.Lock(t.Context(), l.ID(record.Ref{Kind: record.KindCluster, Name: "half"}), "elsewhere")
 					must(t, err)
 					// And one has its lock, and no record yet.
-					early, err = l.Lock(t.Context(), l.ID(ledger.KindCluster, "", "early"), "elsewhere")
+					early, err = l.Lock(t.Context(), l.ID(record.Ref{Kind: record.KindCluster, Name: "early"}), "elsewhere")
 					must(t, err)
-					must(t, l.AddChild(t.Context(), pool.ID, "cluster nowhere"))
+					must(t, l.AddChild(t.Context(), pool.ID, nowhere))
 				},
 				Config: env.Config(nodes + look),
 				ConfigStateChecks: found(
-					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool "nodes" for old-cp-1 of cluster ` + owner.Cluster + ` since .*, of which there is neither a record nor a VM\.$`},
+					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool "nodes" for old-cp-1 of cluster ` + owner.Cluster.String() + ` since .*, of which there is neither a record nor a VM\.$`},
 					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool ` + gone.ID.String()},
-					[3]string{"pool", gone.ID.String(), `^1 of its addresses are claimed, and it is registered nowhere`},
-					[3]string{"tag", pool.ID.String() + `@\d+`, `^It notes cluster nowhere at pool "nodes"`},
+					[3]string{"ip_pool", gone.ID.String(), `^1 of its addresses are claimed, and it is not registered`},
+					[3]string{"tag", pool.ID.String() + `@\d+`, `^It notes cluster "nowhere" at IP pool "nodes"`},
 					[3]string{"tag", "printers", `is no tag of Gantry's`},
 				),
 			},
 			{
 				PreConfig: func() {
-					must(t, lease.Release(t.Context(), true))
-					must(t, l.RemoveChild(t.Context(), pool.ID, "cluster nowhere"))
+					must(t, lease.Release(t.Context()))
+					must(t, l.RemoveChild(t.Context(), pool.ID, nowhere))
 					must(t, env.Tags().Delete(t.Context(), stray.ID))
 					must(t, l.Release(t.Context(), gone, held, owner))
 					must(t, env.Tags().Update(t.Context(), env.TagNamed("/10.10.183.7").ID, "the printer"))
 				},
 				Config: env.Config(nodes + look),
 				ConfigStateChecks: found(
-					[3]string{"claim", "10.10.183.7", `^The claim of IP pool "nodes" is not readable: somebody has edited it\. No VM of Gantry's has the address\.$`},
+					[3]string{"claim", "10.10.183.7", `^The claim of IP pool "nodes" cannot be read: it was edited by hand\. No VM of Gantry's has the address\.$`},
 					[3]string{"cluster", "half", `^It is registered, its API has never answered, and no run works on it now\. It has no VM\.$`},
-					[3]string{"folder", "/dc-1/vm/k8s", `^It was made for cluster "half"`},
+					[3]string{"folder", "/dc-1/vm/k8s", `^It was created for cluster "half"`},
 				),
 			},
 			{
 				// The run that has a lock and no record dies: its heartbeat stands still.
 				PreConfig: func() {
 					must(t, env.Tags().Delete(t.Context(), env.TagNamed("/10.10.183.7").ID))
-					must(t, l.Unregister(t.Context(), l.ID(ledger.KindCluster, "", "half")))
+					must(t, l.Unregister(t.Context(), l.ID(record.Ref{Kind: record.KindCluster, Name: "half"})))
 					entries, err := l.Entries(t.Context())
 					must(t, err)
 					for _, e := range entries {
@@ -128,12 +131,12 @@ func TestAccOrphansOfTheLedger(t *testing.T) {
 							lock = e
 						}
 					}
-					must(t, early.Release(t.Context(), false))
+					must(t, early.Release(t.Context()))
 					must(t, env.Tags().Create(t.Context(), ledger.Tag{ID: lock.ID, Name: lock.Name, Description: lock.Description}))
 					env.AdvanceClock(2 * time.Minute)
 				},
 				Config:            env.Config(nodes + look),
-				ConfigStateChecks: found([3]string{"lock", l.ID(ledger.KindCluster, "", "early").String(), "^1 lock tags of a record that is gone, which nobody holds now"}),
+				ConfigStateChecks: found([3]string{"lock", l.ID(record.Ref{Kind: record.KindCluster, Name: "early"}).String(), "^1 lock tags of a record that is gone, which no run holds now"}),
 			},
 			{
 				PreConfig: func() { must(t, env.Tags().Delete(t.Context(), lock.ID)) },
@@ -181,9 +184,9 @@ removed {
 }
 `
 	account, _, _ := strings.Cut(cluster, "resource \"gantry_vmware_cluster\"")
-	id := l.ID(ledger.KindCluster, "", "prod")
+	id := l.ID(record.Ref{Kind: record.KindCluster, Name: "prod"})
 	lock := [3]string{"lock", id.String(), `lock tags of a record that is gone`}
-	child := [3]string{"tag", l.ID(ledger.KindAccount, "", "team").String() + `@\d+`, `^It notes cluster prod at account "team", and there is no record of that`}
+	child := [3]string{"tag", l.ID(record.Ref{Kind: record.KindCloudAccount, Name: "team"}).String() + `@\d+`, `^It notes cluster "prod" at cloud account "team", and there is no record of that`}
 	address := func(addr, owner string) [3]string {
 		return [3]string{"claim", addr, `^It is claimed of IP pool "nodes" for ` + owner + ` of cluster .*neither a record nor a VM`}
 	}
@@ -200,14 +203,16 @@ removed {
 				PreConfig: func() { must(t, env.Tags().Delete(t.Context(), id)) },
 				Config:    env.Config(nodes + account + forget + look),
 				ConfigStateChecks: found(
-					[3]string{"folder", "/dc-1/vm/k8s/prod", `It may have been made for them`}, lock, child,
+					[3]string{"folder", "/dc-1/vm/k8s/prod", `It may have been created for them`}, lock, child,
 					[3]string{"vm", "/dc-1/vm/k8s/prod/prod-cp-1", `^Node prod-cp-1 of cluster .*, of which there is no record\. It is powered on and accounts for 10\.10\.183\.\d+, 10\.10\.183\.\d+, 10\.10\.183\.\d+\.$`},
 				),
 			},
 			{
 				PreConfig: func() {
 					must(t, env.DeleteVM("prod-cp-1"))
-					must(t, env.VCenter().DeleteFolder(t.Context(), "dc-1", "k8s/prod"))
+					survey, err := env.VCenter().Survey(t.Context(), model.SurveyRequest{Names: &model.Names{Datacenter: "dc-1"}})
+					must(t, err)
+					must(t, env.VCenter().DeleteFolder(t.Context(), survey.Site.Datacenter, "k8s/prod"))
 				},
 				Config: env.Config(nodes + account + look),
 				ConfigStateChecks: found(

@@ -1,156 +1,154 @@
 package orphans
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// strandedMachines finds the VMs whose cluster is registered nowhere, and the
-// folders that they have for themselves.
+// strandedMachines finds the VMs whose cluster is not registered, and the folders
+// that hold nothing else.
 func (w *world) strandedMachines() {
 	for _, m := range w.machines {
 		if !w.gone(m.Cluster) {
 			continue
 		}
-		state := "powered off"
-		if m.PoweredOn {
-			state = "powered on"
-		}
-		var addresses []string
-		for _, h := range m.Holdings {
-			addresses = append(addresses, h.Address.String())
-		}
-		detail := fmt.Sprintf("Node %s of cluster %s, of which there is no record. It is %s", m.Node, m.Cluster, state)
-		if len(addresses) > 0 {
-			detail += " and accounts for " + strings.Join(addresses, ", ")
-		}
-		w.add(m.Path, "vm", m.Path, detail+".",
-			"If nobody needs it, detach the disks that are to be kept and delete it in vCenter. Then read this again: its addresses are listed as claims.")
+		w.add(m.Path, "vm", m.Path, describeMachine(m), removeMachine(m))
 		if m.OwnFolder {
-			w.add(m.Folder, "folder", m.Folder, fmt.Sprintf("It holds VMs of cluster %s, of which there is no record, and nothing else. It may have been made for them.", m.Cluster),
-				"Delete it once its VMs are gone, unless somebody wants it.")
+			w.add(m.Folder, "folder", m.Folder,
+				fmt.Sprintf("It holds VMs of cluster %s, of which there is no record, and nothing else. "+
+					"It may have been created for them.", m.Cluster),
+				"Delete it once its VMs are gone, unless it is used otherwise.")
 		}
 	}
 }
 
-// unfinished finds records that no run has brought to an end, that can't be
+func describeMachine(m vsphere.MarkedMachine) string {
+	state := "powered off"
+	if m.PoweredOn {
+		state = "powered on"
+	}
+	detail := fmt.Sprintf("Node %s of cluster %s, of which there is no record. It is %s", m.Node, m.Cluster, state)
+	if len(m.Holdings) > 0 {
+		addresses := make([]string, len(m.Holdings))
+		for i, h := range m.Holdings {
+			addresses[i] = h.Address.String()
+		}
+		detail += " and accounts for " + strings.Join(addresses, ", ")
+	}
+	return detail + "."
+}
+
+func removeMachine(m vsphere.MarkedMachine) string {
+	if !m.Understood {
+		return "It was made by a newer Gantry. Upgrade the provider, and read this data source again."
+	}
+	return "If it is not needed, detach the disks that are to be kept and delete it in vCenter. " +
+		"Then read this data source again: its addresses are listed as claims."
+}
+
+// incompleteRecords finds records whose creation never completed, that cannot be
 // read, or whose gateway is gone.
-func (w *world) unfinished() {
+func (w *world) incompleteRecords() {
 	for id, e := range w.records {
-		if w.manned[id] {
+		if w.lockedByLiveRun[id] {
 			continue
 		}
 		r := e.Record
-		key, kind := id.String(), string(r.Kind)
-		if r.GatewayID != "" {
-			if gateway, err := uuid.Parse(r.GatewayID); err != nil || !w.registered(gateway, ledger.KindGateway) {
-				w.add(key+" gateway", kind, r.Name, fmt.Sprintf("It belongs to gateway %s, which is registered nowhere.", r.GatewayID),
-					fmt.Sprintf("Import it as %s/%s and destroy it, or apply the gateway's configuration again: that gives it the same id.", r.GatewayID, r.Name))
-			}
+		key := id.String()
+		kind := kindName(r.Kind)
+		if r.GatewayID != uuid.Nil && !w.registered(r.GatewayID, record.KindGateway) {
+			w.add(key+" gateway", kind, r.Name,
+				fmt.Sprintf("It belongs to gateway %s, which is not registered.", r.GatewayID),
+				fmt.Sprintf("Import it as %s/%s and destroy it, or apply the gateway's configuration again: the gateway gets the same id.",
+					r.GatewayID, r.Name))
 		}
-		if r.Kind == ledger.KindPool && !w.listed[id] {
-			w.add(key+" place", kind, r.Name, "It is not noted among the IP pools, since somebody has deleted or edited that tag: other pools are not compared with it.",
-				"Change something of it that does no harm, such as reuse_delay, and apply its configuration: that notes it again.")
+		if r.Kind == record.KindIPPool && !w.indexed[id] {
+			w.add(key+" index", kind, r.Name,
+				"It is missing from the index of IP pools, whose tag was deleted or edited by hand: other pools are not compared with it.",
+				"Apply its configuration with a harmless change, such as of reuse_delay: that adds it to the index again.")
 		}
-		if !readable(r) {
-			w.add(key+" body", kind, r.Name, "The description of its tag is not what Gantry writes: it was edited, or a part of it is missing.",
-				fmt.Sprintf("Put the description of tag %q back. The record of an IP pool is written again when its configuration is applied.", e.Name))
+		if readError(r) != nil {
+			w.add(key+" body", kind, r.Name,
+				"The description of its tag is not what Gantry writes: it was edited, or a part of it is missing.",
+				fmt.Sprintf("Restore the description of tag %q. The record of an IP pool is written again when its configuration is applied.", e.Name))
 			continue
 		}
-		if body, ok := w.bodies[id]; ok && !body.Done {
-			w.unfinishedCluster(e, body)
+		if body, ok := w.bodies[id]; ok && !body.CreationComplete {
+			w.incompleteCluster(e, body)
 		}
 	}
 }
 
-func readable(r *ledger.Record) bool {
-	switch r.Kind {
-	case ledger.KindCluster, ledger.KindGateway:
-		var body ledger.ClusterBody
-		return json.Unmarshal(r.Body, &body) == nil && body.ID != ""
-	case ledger.KindPool:
-		var body ledger.PoolBody
-		if json.Unmarshal(r.Body, &body) != nil {
-			return false
-		}
-		_, err := body.IPAM()
-		return err == nil
-	}
-	return json.Valid(r.Body)
-}
-
-func (w *world) unfinishedCluster(e *ledger.Entry, body ledger.ClusterBody) {
+func (w *world) incompleteCluster(e *ledger.Entry, body record.Cluster) {
 	r := e.Record
 	how := "its API has never answered"
-	if body.Ready {
-		how = "its API has answered, but the run that made it has not come to an end"
+	if body.APIReached {
+		how = "its API has answered, but the run that created it did not complete"
 	}
 	vms := "It has no VM."
 	if paths := w.vms[body.ID]; len(paths) > 0 {
 		vms = "Its VMs: " + strings.Join(paths, ", ") + "."
 	}
-	w.add(e.ID.String(), string(r.Kind), r.Name, fmt.Sprintf("It is registered, %s, and no run works on it now. %s", how, vms),
-		"Apply its configuration again, which goes on where the last run was stopped; where nobody wants it, destroy it after that.")
+	w.add(e.ID.String(), kindName(r.Kind), r.Name,
+		fmt.Sprintf("It is registered, %s, and no run works on it now. %s", how, vms),
+		"Apply its configuration again, which resumes the creation; if it is not needed, destroy it after that.")
 	for _, path := range body.Folders {
 		if full, ok := w.folder(body.Datacenter, path); ok {
-			w.add(full, "folder", full, fmt.Sprintf("It was made for %s %q, whose creation has not come to an end.", r.Kind, r.Name),
-				"It goes when that is destroyed, if it is empty then.")
+			w.add(full, "folder", full,
+				fmt.Sprintf("It was created for %s, whose creation never completed.", r.Describe()),
+				"It is deleted when that is destroyed, if it is empty then.")
 		}
 	}
 }
 
-// strandedClaims finds addresses that nobody is left to give back.
+// strandedClaims finds addresses that no cluster is left to release.
 func (w *world) strandedClaims() {
-	held := map[string]string{} // pool and address: VM
+	holders := map[string]string{} // VM, by IP pool and address
 	for _, m := range w.machines {
 		for _, h := range m.Holdings {
-			held[h.Pool+"/"+h.Address.String()] = m.Path
+			holders[h.IPPool.String()+"/"+h.Address.String()] = m.Path
 		}
 	}
-	homeless := map[uuid.UUID]int{}
+	unregistered := map[uuid.UUID]int{}
 	for _, e := range w.entries {
 		if e.Kind != ledger.EntryClaim {
 			continue
 		}
-		if !w.registered(e.Pool, ledger.KindPool) {
-			homeless[e.Pool]++
+		if !w.registered(e.IPPool, record.KindIPPool) {
+			unregistered[e.IPPool]++
 		}
-		vm := held[e.Name]
-		free := fmt.Sprintf("Delete the tag %q of category gantry: the address is free then.", e.Name)
-		switch {
-		case e.Owner.Cluster == "" && vm != "":
-			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("The claim of %s is not readable: somebody has edited it. VM %s has the address.", w.poolWords(e.Pool), vm),
-				fmt.Sprintf("Delete the tag %q of category gantry and apply the VM's cluster: that claims the address again.", e.Name))
-		case e.Owner.Cluster == "":
-			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("The claim of %s is not readable: somebody has edited it. No VM of Gantry's has the address.", w.poolWords(e.Pool)), free)
-		case w.gone(e.Owner.Cluster) && len(w.vms[e.Owner.Cluster]) == 0:
-			w.add(e.Name, "claim", e.Address.String(), fmt.Sprintf("It is claimed of %s for %s of cluster %s%s, of which there is neither a record nor a VM.",
-				w.poolWords(e.Pool), e.Owner.Node, e.Owner.Cluster, since(e.Since)), free)
-		}
+		w.strandedClaim(e, holders[e.Name])
 	}
-	for pool, n := range homeless {
-		w.add(pool.String(), "pool", pool.String(), fmt.Sprintf("%d of its addresses are claimed, and it is registered nowhere.", n),
-			"Apply the configuration that it belongs to: that registers it under the same id, with the same addresses in use.")
+	for pool, n := range unregistered {
+		w.add(pool.String(), kindName(record.KindIPPool), pool.String(),
+			fmt.Sprintf("%d of its addresses are claimed, and it is not registered.", n),
+			"Apply its configuration: that registers it under the same id, with the same addresses in use.")
 	}
 }
 
-// poolWords name a pool by its name, where it has one.
-func (w *world) poolWords(id uuid.UUID) string {
-	if e := w.records[id]; e != nil {
-		return fmt.Sprintf("IP pool %q", e.Record.Name)
+// strandedClaim finds out about one claim; vm is the VM that has the address.
+func (w *world) strandedClaim(e ledger.Entry, vm string) {
+	address := e.Address.String()
+	free := fmt.Sprintf("Delete the tag %q of category gantry: the address is free then.", e.Name)
+	switch {
+	case !e.Owner.Known() && vm != "":
+		w.add(e.Name, "claim", address,
+			fmt.Sprintf("The claim of %s cannot be read: it was edited by hand. VM %s has the address.", w.poolName(e.IPPool), vm),
+			fmt.Sprintf("Delete the tag %q of category gantry and apply the VM's cluster: that claims the address again.", e.Name))
+	case !e.Owner.Known():
+		w.add(e.Name, "claim", address,
+			fmt.Sprintf("The claim of %s cannot be read: it was edited by hand. No VM of Gantry's has the address.", w.poolName(e.IPPool)),
+			free)
+	case w.gone(e.Owner.Cluster) && len(w.vms[e.Owner.Cluster]) == 0:
+		w.add(e.Name, "claim", address,
+			fmt.Sprintf("It is claimed of %s for %s of cluster %s%s, of which there is neither a record nor a VM.",
+				w.poolName(e.IPPool), e.Owner.Node, e.Owner.Cluster, since(e.Since)),
+			free)
 	}
-	return "IP pool " + id.String()
-}
-
-func since(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return " since " + t.UTC().Format(time.RFC3339)
 }

@@ -6,100 +6,105 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// strandedTags finds what hangs on nothing: parts and notes of records that are
-// gone, and tags that are not Gantry's at all.
+// strandedTags finds tags that belong to nothing: parts and notes of records that
+// are gone, and tags that are not Gantry's at all.
 func (w *world) strandedTags() {
-	locks, chunks, rests := map[uuid.UUID]int{}, map[uuid.UUID]int{}, map[uuid.UUID]int{}
+	locks, chunks, cooldowns := map[uuid.UUID]int{}, map[uuid.UUID]int{}, map[uuid.UUID]int{}
 	for _, e := range w.entries {
 		switch e.Kind {
 		case ledger.EntryLock:
-			if w.records[e.Parent] == nil && !w.manned[e.Parent] {
-				locks[e.Parent]++
-			}
+			w.count(locks, e)
 		case ledger.EntryChunk:
-			if w.records[e.Parent] == nil && !w.manned[e.Parent] {
-				chunks[e.Parent]++
-			}
-		case ledger.EntryRest:
-			if !w.registered(e.Pool, ledger.KindPool) {
-				rests[e.Pool]++
+			w.count(chunks, e)
+		case ledger.EntryCooldown:
+			if !w.registered(e.IPPool, record.KindIPPool) {
+				cooldowns[e.IPPool]++
 			}
 		case ledger.EntryChild:
 			w.strandedChild(e)
-		case ledger.EntryRoot:
-			if !w.registered(e.Pool, ledger.KindPool) {
-				w.tag(e, "It keeps the place of an IP pool that is registered nowhere.")
+		case ledger.EntryIndex:
+			if !w.registered(e.IPPool, record.KindIPPool) {
+				w.harmless(e, "It lists an IP pool that is not registered.")
 			}
 		case ledger.EntryReservation:
 			w.strandedReservation(e)
 		case ledger.EntryStray:
-			w.add(e.ID.String(), "tag", e.Name, "It is in the category gantry and is no tag of Gantry's in this vCenter: made or renamed by hand, or copied from another vCenter.",
-				"Delete it, or leave it: it is never taken for an address, and counts as one of max_claims.")
+			w.add(e.ID.String(), "tag", e.Name,
+				"It is in the category gantry and is no tag of Gantry's in this vCenter: "+
+					"created or renamed by hand, or copied from another vCenter.",
+				"Delete it, or leave it: it is never treated as an address, and counts towards max_claims.")
 		}
 	}
-	const harmless = "It does no harm; delete the tags of category gantry whose names begin like that to tidy up."
-	for record, n := range locks {
-		w.add(record.String(), "lock", record.String(), fmt.Sprintf("%d lock tags of a record that is gone, which nobody holds now.", n), harmless)
+
+	const tidy = "It does no harm; delete the tags of category gantry whose names begin like that to tidy up."
+	for id, n := range locks {
+		w.add(id.String(), "lock", id.String(), fmt.Sprintf("%d lock tags of a record that is gone, which no run holds now.", n), tidy)
 	}
-	for record, n := range chunks {
-		w.add(record.String()+" parts", "tag", record.String()+"+", fmt.Sprintf("%d tags are parts of a record that is gone.", n), harmless)
+	for id, n := range chunks {
+		w.add(id.String()+" parts", "tag", id.String()+"+", fmt.Sprintf("%d tags are parts of a record that is gone.", n), tidy)
 	}
-	for pool, n := range rests {
-		w.add(pool.String()+" rests", "tag", pool.String()+"/", fmt.Sprintf("%d tags are of addresses that rest, of an IP pool that is registered nowhere.", n), harmless)
+	for pool, n := range cooldowns {
+		w.add(pool.String()+" cooldowns", "tag", pool.String()+"/",
+			fmt.Sprintf("%d tags are of addresses that cool down, of an IP pool that is not registered.", n), tidy)
 	}
 }
 
-// tag reports a tag that does no harm.
-func (w *world) tag(e ledger.Entry, detail string) {
+// count counts a tag of a record that is gone and that no live run is about to
+// create.
+func (w *world) count(tags map[uuid.UUID]int, e ledger.Entry) {
+	if w.records[e.Parent] == nil && !w.lockedByLiveRun[e.Parent] {
+		tags[e.Parent]++
+	}
+}
+
+// harmless reports a tag that does no harm.
+func (w *world) harmless(e ledger.Entry, detail string) {
 	w.add(e.ID.String(), "tag", e.Name, detail, "It does no harm. Delete the tag in the category gantry to tidy up.")
 }
 
+// strandedChild finds out about the note of a record at another one.
 func (w *world) strandedChild(e ledger.Entry) {
 	parent := w.records[e.Parent]
-	if parent == nil {
-		if !w.manned[e.Parent] {
-			w.tag(e, fmt.Sprintf("It notes %q at a record that is gone.", e.Child))
-		}
-		return
-	}
-	kind, name, ok := cutKind(e.Child)
-	if !ok {
-		w.tag(e, fmt.Sprintf("It notes %q at %s %q, which is nothing that Gantry notes.", e.Child, parent.Record.Kind, parent.Record.Name))
-		return
-	}
-	for _, other := range w.records {
-		r := other.Record
-		if r.Kind == kind && r.Name == name && (parent.Record.Kind != ledger.KindGateway || r.GatewayID == e.Parent.String()) {
+	switch {
+	case parent == nil && w.lockedByLiveRun[e.Parent]:
+	case parent == nil:
+		w.harmless(e, fmt.Sprintf("It notes %s at a record that is gone.", e.Child.Describe()))
+	case e.Child.Kind == "":
+		w.harmless(e, fmt.Sprintf("It notes %q at %s, which is not what Gantry writes.", e.Child.Name, parent.Record.Describe()))
+	default:
+		child := w.id(e.Child)
+		// Its record is created after the note; a run that holds its lock may be about to.
+		if w.records[child] != nil || w.lockedByLiveRun[child] {
 			return
 		}
+		w.add(e.ID.String(), "tag", e.Name,
+			fmt.Sprintf("It notes %s at %s, and there is no record of that.", e.Child.Describe(), parent.Record.Describe()),
+			fmt.Sprintf("Delete the tag in the category gantry: it may keep %s from being destroyed.", parent.Record.Describe()))
 	}
-	// Its record comes after it; a run that holds its lock is about to make it.
-	if w.manned[w.id(kind, e.Parent.String(), name)] || w.manned[w.id(kind, parent.Record.GatewayID, name)] {
-		return
-	}
-	w.add(e.ID.String(), "tag", e.Name, fmt.Sprintf("It notes %s at %s %q, and there is no record of that.", e.Child, parent.Record.Kind, parent.Record.Name),
-		fmt.Sprintf("Delete the tag in the category gantry: it may keep %s %q from being destroyed.", parent.Record.Kind, parent.Record.Name))
 }
 
 func (w *world) strandedReservation(e ledger.Entry) {
-	if !w.registered(e.Pool, ledger.KindPool) {
-		w.tag(e, fmt.Sprintf("It reserves IP pool %s, which is registered nowhere.", e.Pool))
+	if !w.registered(e.IPPool, record.KindIPPool) {
+		w.harmless(e, fmt.Sprintf("It reserves IP pool %s, which is not registered.", e.IPPool))
 		return
 	}
 	for _, claim := range w.entries {
-		if claim.Kind == ledger.EntryClaim && claim.Pool == e.Pool && claim.Owner.Cluster == e.Owner.Cluster {
+		if claim.Kind == ledger.EntryClaim && claim.IPPool == e.IPPool && claim.Owner.Cluster == e.Owner.Cluster {
 			return
 		}
 	}
-	if e.Owner.Cluster != "" && (!w.gone(e.Owner.Cluster) || len(w.vms[e.Owner.Cluster]) > 0) {
+	if e.Owner.Known() && (!w.gone(e.Owner.Cluster) || len(w.vms[e.Owner.Cluster]) > 0) {
 		return
 	}
-	who := "cluster " + e.Owner.Cluster
-	if e.Owner.Cluster == "" {
-		who = "nobody that can be read"
+	holder := "cluster " + e.Owner.Cluster.String()
+	if !e.Owner.Known() {
+		holder = "an unknown cluster"
 	}
-	w.add(e.Name, "reservation", w.poolWords(e.Pool), fmt.Sprintf("%s is reserved for %s%s, which holds none of its addresses and has neither a record nor a VM.", w.poolWords(e.Pool), who, since(e.Since)),
+	w.add(e.Name, "reservation", w.poolName(e.IPPool),
+		fmt.Sprintf("%s is reserved for %s%s, which holds none of its addresses and has neither a record nor a VM.",
+			w.poolName(e.IPPool), holder, since(e.Since)),
 		fmt.Sprintf("Delete the tag %q of category gantry: the next cluster gets the pool then.", e.Name))
 }

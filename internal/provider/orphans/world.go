@@ -1,7 +1,8 @@
 package orphans
 
 import (
-	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,67 +10,73 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// alive is how old the heartbeat of a run may be that is still at work.
-const alive = time.Minute
+// maxHeartbeatAge is how old the heartbeat of a live run may be.
+const maxHeartbeatAge = time.Minute
 
 // orphan is one finding as users read it.
 type orphan struct {
-	Kind     string `tfsdk:"kind"`
-	Name     string `tfsdk:"name"`
-	Detail   string `tfsdk:"detail"`
-	WhatToDo string `tfsdk:"what_to_do"`
+	Kind        string `tfsdk:"kind"`
+	Name        string `tfsdk:"name"`
+	Detail      string `tfsdk:"detail"`
+	Remediation string `tfsdk:"remediation"`
 }
 
-// finding is an orphan with what tells it from others of the same name.
+// finding is an orphan with what distinguishes it from others of the same name.
 type finding struct {
 	orphan
 	key string
 }
 
-// world is what one look saw.
+// world is what one read of the ledger and of vCenter returned.
 type world struct {
 	entries  []ledger.Entry
 	machines []vsphere.MarkedMachine
 	folder   func(datacenter, path string) (string, bool)
-	id       func(kind ledger.Kind, gatewayID, name string) uuid.UUID
+	id       func(record.Ref) uuid.UUID
 
 	records map[uuid.UUID]*ledger.Entry
 	// bodies are those of clusters and gateways, by their records' ids.
-	bodies map[uuid.UUID]ledger.ClusterBody
+	bodies map[uuid.UUID]record.Cluster
 	// clusters are the ids of registered clusters and gateways.
-	clusters map[string]bool
-	// blind tells that the record of a cluster can't be read: then nobody knows
-	// what belongs to it, and nothing counts as an orphan for want of a cluster.
-	blind bool
-	// manned are the records that a run which is alive has locked.
-	manned map[uuid.UUID]bool
-	// listed are the pools that are noted among all pools.
-	listed map[uuid.UUID]bool
+	clusters map[uuid.UUID]bool
+	// unreadableCluster reports that the record of a cluster cannot be read: then it
+	// is not known what belongs to it, and nothing is an orphan for want of a cluster.
+	unreadableCluster bool
+	// lockedByLiveRun are the records that a run which is alive has locked.
+	lockedByLiveRun map[uuid.UUID]bool
+	// indexed are the IP pools that the ledger's index lists.
+	indexed map[uuid.UUID]bool
 	// vms are the paths of the VMs of each cluster id.
-	vms map[string][]string
+	vms map[uuid.UUID][]string
 
 	found []finding
 }
 
 func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time.Time) *world {
 	w := &world{
-		entries: entries, machines: machines,
-		records: map[uuid.UUID]*ledger.Entry{}, bodies: map[uuid.UUID]ledger.ClusterBody{},
-		clusters: map[string]bool{}, manned: map[uuid.UUID]bool{}, listed: map[uuid.UUID]bool{}, vms: map[string][]string{},
+		entries:         entries,
+		machines:        machines,
+		records:         map[uuid.UUID]*ledger.Entry{},
+		bodies:          map[uuid.UUID]record.Cluster{},
+		clusters:        map[uuid.UUID]bool{},
+		lockedByLiveRun: map[uuid.UUID]bool{},
+		indexed:         map[uuid.UUID]bool{},
+		vms:             map[uuid.UUID][]string{},
 	}
 	for i, e := range entries {
 		switch e.Kind {
 		case ledger.EntryRecord:
 			w.records[e.ID] = &entries[i]
-			w.addRecord(e)
-		case ledger.EntryRoot:
-			w.listed[e.Pool] = true
+			w.addCluster(e)
+		case ledger.EntryIndex:
+			w.indexed[e.IPPool] = true
 		case ledger.EntryLock:
-			if e.Held && now.Sub(e.Heartbeat) < alive {
-				w.manned[e.Parent] = true
+			if e.Held && now.Sub(e.Heartbeat) < maxHeartbeatAge {
+				w.lockedByLiveRun[e.Parent] = true
 			}
 		}
 	}
@@ -79,39 +86,48 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 	return w
 }
 
-func (w *world) addRecord(e ledger.Entry) {
+// addCluster notes the record of a cluster or gateway.
+func (w *world) addCluster(e ledger.Entry) {
 	switch e.Record.Kind {
-	case ledger.KindGateway:
-		w.clusters[e.ID.String()] = true // that is a gateway's id
-	case ledger.KindCluster:
+	case record.KindGateway:
+		w.clusters[e.ID] = true // that is a gateway's id
+	case record.KindCluster:
 	default:
 		return
 	}
-	var body ledger.ClusterBody
-	if json.Unmarshal(e.Record.Body, &body) != nil || body.ID == "" {
-		w.blind = w.blind || e.Record.Kind == ledger.KindCluster
+	body, err := e.Record.Cluster()
+	if err != nil {
+		w.unreadableCluster = w.unreadableCluster || e.Record.Kind == record.KindCluster
 		return
 	}
-	w.bodies[e.ID], w.clusters[body.ID] = body, true
+	w.bodies[e.ID] = body
+	w.clusters[body.ID] = true
 }
 
-// gone tells whether a cluster id is known to be nobody's.
-func (w *world) gone(cluster string) bool { return !w.blind && !w.clusters[cluster] }
+// gone reports whether a cluster id is proven to be of no registered cluster.
+func (w *world) gone(cluster uuid.UUID) bool { return !w.unreadableCluster && !w.clusters[cluster] }
 
-// registered tells whether there is a record of that id and kind.
-func (w *world) registered(id uuid.UUID, kind ledger.Kind) bool {
+// registered reports whether there is a record of that id and kind.
+func (w *world) registered(id uuid.UUID, kind record.Kind) bool {
 	e := w.records[id]
 	return e != nil && e.Record.Kind == kind
 }
 
-func (w *world) add(key, kind, name, detail, whatToDo string) {
-	w.found = append(w.found, finding{orphan{kind, name, detail, whatToDo}, kind + " " + key})
+func (w *world) add(key, kind, name, detail, remediation string) {
+	w.found = append(w.found, finding{
+		orphan: orphan{Kind: kind, Name: name, Detail: detail, Remediation: remediation},
+		key:    kind + " " + key,
+	})
 }
 
-// orphans looks at everything.
+// kindName is a kind of record as the attribute `kind` has it, which is as in the
+// name of its resource.
+func kindName(kind record.Kind) string { return strings.ReplaceAll(string(kind), "-", "_") }
+
+// orphans returns all findings.
 func (w *world) orphans() []finding {
 	w.strandedMachines()
-	w.unfinished()
+	w.incompleteRecords()
 	w.strandedClaims()
 	w.strandedTags()
 	slices.SortFunc(w.found, func(a, b finding) int {
@@ -120,7 +136,7 @@ func (w *world) orphans() []finding {
 	return slices.CompactFunc(w.found, func(a, b finding) bool { return a.key == b.key })
 }
 
-// both are the findings of a second look that the first one had too.
+// both are the findings of a second read that the first one had too.
 func both(first, second []finding) []finding {
 	had := map[string]bool{}
 	for _, f := range first {
@@ -129,14 +145,35 @@ func both(first, second []finding) []finding {
 	return slices.DeleteFunc(second, func(f finding) bool { return !had[f.key] })
 }
 
-// cutKind reads how a record is noted at another: `IP pool prod-nodes`.
-func cutKind(child string) (kind ledger.Kind, name string, ok bool) {
-	for kind, words := range map[ledger.Kind]string{
-		ledger.KindGateway: "gateway ", ledger.KindPool: "IP pool ", ledger.KindAccount: "cloud account ", ledger.KindCluster: "cluster ",
-	} {
-		if name, ok := strings.CutPrefix(child, words); ok {
-			return kind, name, true
-		}
+// readError is why the body of a record cannot be read; nil where it can, or where a
+// newer Gantry made it, which understands it.
+func readError(r *ledger.Record) error {
+	var err error
+	switch r.Kind {
+	case record.KindCluster, record.KindGateway:
+		_, err = r.Cluster()
+	case record.KindIPPool:
+		_, err = r.IPPool()
+	case record.KindCloudAccount:
+		_, err = r.CloudAccount()
 	}
-	return "", "", false
+	if errors.Is(err, record.ErrNewer) {
+		return nil
+	}
+	return err
+}
+
+// poolName names an IP pool by its name, where it has one.
+func (w *world) poolName(id uuid.UUID) string {
+	if e := w.records[id]; e != nil {
+		return fmt.Sprintf("IP pool %q", e.Record.Name)
+	}
+	return "IP pool " + id.String()
+}
+
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " since " + t.UTC().Format(time.RFC3339)
 }

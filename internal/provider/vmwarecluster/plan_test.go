@@ -33,7 +33,7 @@ func TestAccClusterPlanOfACreation(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	want := []string{
-		"register", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod",
+		"create_record", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod",
 		"create_node", "prod-cp-1", "create_node", "prod-general-1",
 	}
 	resource.Test(t, resource.TestCase{
@@ -61,7 +61,7 @@ func TestAccClusterWorldMoves(t *testing.T) {
 			}
 		}
 	}
-	repair := showsPlan("forget_node", "prod-general-1", "create_node", "prod-general-3")
+	repair := showsPlan("remove_lost_node", "prod-general-1", "create_node", "prod-general-3")
 	repair.PreApply = append(repair.PreApply, meanwhile(remove("prod-general-2")))
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
@@ -73,11 +73,11 @@ func TestAccClusterWorldMoves(t *testing.T) {
 				PreConfig:        remove("prod-general-1"),
 				Config:           config(e, shape{controlPlane: 1, workers: 2}),
 				ConfigPlanChecks: repair,
-				ExpectError:      says("the plan did not show: forget_node prod-general-2", "Nothing was touched", "Plan again"),
+				ExpectError:      says("the plan did not show: remove_lost_node prod-general-2", "Nothing was changed", "Plan again"),
 			},
 			{
 				Config: config(e, shape{controlPlane: 1, workers: 2}),
-				ConfigPlanChecks: showsPlan("forget_node", "prod-general-1", "forget_node", "prod-general-2",
+				ConfigPlanChecks: showsPlan("remove_lost_node", "prod-general-1", "remove_lost_node", "prod-general-2",
 					"create_node", "prod-general-3", "create_node", "prod-general-4"),
 				ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-general-3", "prod-general-4"), isState("Running")},
 			},

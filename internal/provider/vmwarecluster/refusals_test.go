@@ -25,7 +25,7 @@ func says(words ...string) *regexp.Regexp {
 func TestAccClusterRefusals(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	// The pool and the account are there, so that a plan can look at everything.
+	// The pool and the account exist, so that a plan can check everything.
 	base := withoutCluster(e)
 	steps := []resource.TestStep{{Config: base}}
 	for _, c := range []struct {
@@ -33,10 +33,10 @@ func TestAccClusterRefusals(t *testing.T) {
 		want  *regexp.Regexp
 	}{
 		{shape{datacenter: "dc-9"}, says("datacenter", "dc-9", "dc-1")},
-		{shape{computer: "cluster-x"}, says("cluster-x", "cluster-a")},
+		{shape{computeCluster: "cluster-x"}, says("cluster-x", "cluster-a")},
 		{shape{datastore: "shared-9"}, says("shared-9", "shared-1")},
 		{shape{network: "dvpg-none"}, says("dvpg-none", "dvpg-nodes")},
-		{shape{resourcePool: "nobody"}, says("nobody", "gantry")},
+		{shape{resourcePool: "missing"}, says("missing", "gantry")},
 		{shape{template: "gantry-node-9"}, says("gantry-node-9", "gantry-node-1.34.2")},
 		{shape{workers: 60}, says("The IP pool is too small", "50 addresses, 0 in use and 50 free; 64 are needed", "60 for worker pool general", "1 for rolling workers (expand_first)")},
 		{shape{template: "gantry-node-1.34.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
@@ -49,9 +49,9 @@ func TestAccClusterRefusals(t *testing.T) {
 		c.shape.controlPlane = 1
 		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
 	}
-	stranger := strings.ReplaceAll(config(e, shape{controlPlane: 1}), "gantry_ip_pool.nodes.id", `"6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"`)
+	missing := strings.ReplaceAll(config(e, shape{controlPlane: 1}), "gantry_ip_pool.nodes.id", `"6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"`)
 	steps = append(steps,
-		resource.TestStep{Config: stranger, PlanOnly: true, ExpectError: says("No such IP pool", "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11")},
+		resource.TestStep{Config: missing, PlanOnly: true, ExpectError: says("IP pool not found", "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11")},
 		resource.TestStep{Config: base})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
 	if vms := e.Leftovers().VMs; len(vms) > 0 {
@@ -73,9 +73,9 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: protected},
-			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "does not work yet"),
-			refused(shape{controlPlane: 1, computer: "cluster-b"}, "control_plane.placement.compute_cluster", "does not work yet"),
-			refused(shape{controlPlane: 1, extra: `ntp_servers = ["ntp.example.com"]`}, "ntp_servers", "does not work yet"),
+			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
+			refused(shape{controlPlane: 1, computeCluster: "cluster-b"}, "control_plane.placement.compute_cluster", "is not supported"),
+			refused(shape{controlPlane: 1, extra: `ntp_servers = ["ntp.example.com"]`}, "ntp_servers", "is not supported"),
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1})},
 		},

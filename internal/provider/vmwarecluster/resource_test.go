@@ -22,19 +22,19 @@ const cluster = "gantry_vmware_cluster.prod"
 
 // shape is what the tests vary.
 type shape struct {
-	name         string // default prod
-	controlPlane int
-	workers      int
-	cpu          int    // default 2
-	extraPool    string // HCL of more worker pools
-	extra        string // HCL of more attributes
-	datastore    string // default shared-1
-	computer     string // default cluster-a
-	network      string // default dvpg-nodes
-	template     string
-	poolEnd      string
-	datacenter   string
-	resourcePool string
+	name           string // default prod
+	controlPlane   int
+	workers        int
+	cpu            int    // default 2
+	extraPool      string // HCL of more worker pools
+	extra          string // HCL of more attributes
+	datastore      string // default shared-1
+	computeCluster string // default cluster-a
+	network        string // default dvpg-nodes
+	template       string
+	poolEnd        string
+	datacenter     string
+	resourcePool   string
 }
 
 func or(s, def string) string {
@@ -49,7 +49,7 @@ func config(e *acctest.Environment, s shape) string {
 		s.cpu = 2
 	}
 	placement := fmt.Sprintf(`{ compute_cluster = %q, datastore = %q, network = %q, resource_pool = %q, ip_pool_id = gantry_ip_pool.nodes.id }`,
-		or(s.computer, "cluster-a"), or(s.datastore, "shared-1"), or(s.network, "dvpg-nodes"), or(s.resourcePool, "gantry"))
+		or(s.computeCluster, "cluster-a"), or(s.datastore, "shared-1"), or(s.network, "dvpg-nodes"), or(s.resourcePool, "gantry"))
 	return e.Config(fmt.Sprintf(`
 resource "gantry_ip_pool" "nodes" {
   name            = "nodes"
@@ -134,7 +134,7 @@ func TestAccClusterLife(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	first := []string{
-		"register", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod",
+		"create_record", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod",
 		"create_node", "prod-cp-1", "create_node", "prod-general-1", "create_node", "prod-general-2",
 	}
 	grown := []string{"create_node", "prod-general-3"}
@@ -179,7 +179,7 @@ func TestAccClusterLife(t *testing.T) {
 					}
 				},
 				Config:            config(e, shape{controlPlane: 1, workers: 3, extra: `incomplete_create = "error"`}),
-				ConfigPlanChecks:  showsPlan("forget_node", "prod-general-1", "create_node", "prod-general-4"),
+				ConfigPlanChecks:  showsPlan("remove_lost_node", "prod-general-1", "create_node", "prod-general-4"),
 				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-2", "prod-general-3", "prod-general-4")},
 			},
 			{
@@ -220,7 +220,7 @@ func TestAccClusterDisappears(t *testing.T) {
 			{Config: config(e, shape{controlPlane: 1})},
 			{
 				Config:      config(e, shape{controlPlane: 1, cpu: 4}),
-				ExpectError: regexp.MustCompile(`(?s)control_plane\.cpu.*does not work yet`),
+				ExpectError: says("control_plane.cpu", "is not supported"),
 			},
 			{
 				Config:      config(e, shape{name: "other", controlPlane: 1, extra: "deletion_protection = true"}),

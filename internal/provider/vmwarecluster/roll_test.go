@@ -97,7 +97,7 @@ func TestAccClusterRolls(t *testing.T) {
 }
 
 // TestAccClusterRollFails rolls to an image that cannot join: the error shows the
-// guest's log, no node that serves is gone, and a mended image goes on.
+// guest's log, no node that serves is gone, and a fixed image resumes it.
 func TestAccClusterRollFails(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -109,7 +109,7 @@ func TestAccClusterRollFails(t *testing.T) {
 			{Config: rolled{}.config(e)},
 			{
 				Config:      broken,
-				ExpectError: says("Unable to update cluster", "prod-general-3 failed to join", "1.30.4", "the roll stops here, and 2 nodes are left as they are: prod-general-1, prod-general-2"),
+				ExpectError: says("Unable to update cluster", "prod-general-3 failed to join", "1.30.4", "the rollout stops here, and 2 nodes are left as they are: prod-general-1, prod-general-2"),
 			},
 			{
 				// Asked again: it fails as before, and makes no second successor.

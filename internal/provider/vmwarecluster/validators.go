@@ -23,6 +23,6 @@ func (yamlText) ValidateString(_ context.Context, req validator.StringRequest, r
 		return
 	}
 	if err := kube.Validate(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Not a Kubernetes manifest", fmt.Sprintf("The text cannot be applied: %s.", err))
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid Kubernetes manifest", fmt.Sprintf("The text cannot be applied: %s.", err))
 	}
 }

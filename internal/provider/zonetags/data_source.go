@@ -26,22 +26,24 @@ type dataSource struct {
 	connection *connection.Connection
 }
 
-// NewDataSource answers the data source gantry_zone_tags.
+// NewDataSource returns the data source gantry_zone_tags.
 func NewDataSource() datasource.DataSource { return &dataSource{} }
 
-// Metadata names the data source.
+// Metadata implements datasource.DataSource.
 func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = "gantry_zone_tags"
 }
 
-// Schema declares gantry_zone_tags.
+// Schema implements datasource.DataSource.
 func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	text := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Computed: true, MarkdownDescription: description}
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "The topology tags of a datacenter: the tag of category `k8s-region` on the datacenter and those of category `k8s-zone` " +
-			"on its compute clusters, with what keeps them from becoming node labels. Compute clusters are named by inventory path where several share a name.",
+		MarkdownDescription: "The topology tags of a datacenter: the tag of category `k8s-region` on the datacenter and those of " +
+			"category `k8s-zone` " +
+			"on its compute clusters, with what keeps them from becoming node labels. Compute clusters are named by inventory path where " +
+			"several share a name.",
 		Attributes: map[string]schema.Attribute{
 			"datacenter": schema.StringAttribute{
 				Required:            true,
@@ -75,7 +77,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 	}
 }
 
-// model is gantry_zone_tags.
+// model is the values of gantry_zone_tags.
 type model struct {
 	Datacenter types.String        `tfsdk:"datacenter"`
 	Region     *string             `tfsdk:"region"`
@@ -117,27 +119,27 @@ func fromTags(datacenter types.String, tags vsphere.ZoneTags) model {
 	return m
 }
 
-// Configure takes the connection.
+// Configure implements datasource.DataSourceWithConfigure.
 func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	d.connection = connection.FromDataSource(req, resp)
 }
 
-// Read looks at the tags.
+// Read implements datasource.DataSource.
 func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var datacenter types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("datacenter"), &datacenter)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	thing := fmt.Sprintf("the zone tags of datacenter %q", datacenter.ValueString())
+	subject := fmt.Sprintf("the zone tags of datacenter %q", datacenter.ValueString())
 	vcenter, err := d.connection.VCenter(ctx)
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("read", thing, err))
+		resp.Diagnostics.Append(diagnostics.FromError("read", subject, err))
 		return
 	}
 	tags, err := vcenter.ZoneTags(ctx, datacenter.ValueString())
 	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("datacenter"), "Unable to read "+thing, diagnostics.Detail(err))
+		resp.Diagnostics.AddAttributeError(path.Root("datacenter"), "Unable to read "+subject, diagnostics.Detail(err))
 		return
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, fromTags(datacenter, tags))...)

@@ -1,0 +1,68 @@
+package enginecrud
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// The time that an operation has unless the configuration says otherwise.
+const (
+	DefaultCreateTimeout = 60 * time.Minute
+	DefaultUpdateTimeout = 60 * time.Minute
+	DefaultDeleteTimeout = 30 * time.Minute
+)
+
+// The values of incomplete_create.
+const (
+	incompleteWarn  = "warn"
+	incompleteError = "error"
+)
+
+// Base are the values that every resource has which the engine builds. A Model
+// embeds it.
+type Base struct {
+	Computed
+	Name             types.String   `tfsdk:"name"`
+	IncompleteCreate types.String   `tfsdk:"incomplete_create"`
+	Timeouts         timeouts.Value `tfsdk:"timeouts"`
+}
+
+func (b *Base) base() *Base { return b }
+
+// FailOnIncompleteCreate reports whether a creation that fails after the API has
+// answered is an error.
+func (b *Base) FailOnIncompleteCreate() bool {
+	return b.IncompleteCreate.ValueString() == incompleteError
+}
+
+// BaseAttributes are the schema of Base but for the name; incomplete is an example
+// of a creation that fails late, as in "such as when a worker does not join".
+func BaseAttributes(ctx context.Context, kind, incomplete string) map[string]schema.Attribute {
+	attributes := computedAttributes(kind)
+	attributes["incomplete_create"] = schema.StringAttribute{
+		Optional: true,
+		Computed: true,
+		Default:  stringdefault.StaticString(incompleteWarn),
+		MarkdownDescription: "How to treat a creation that fails after the API has answered, " + incomplete + ": `warn` (the default) " +
+			"keeps the " + kind +
+			" as `Degraded` for the next plan to repair; `error` fails the apply, which taints the " + kind +
+			", so that the next apply destroys it and creates it again.",
+		Validators: []validator.String{stringvalidator.OneOf(incompleteWarn, incompleteError)},
+	}
+	attributes["timeouts"] = timeouts.Attributes(ctx, timeouts.Opts{
+		Create:            true,
+		Update:            true,
+		Delete:            true,
+		CreateDescription: "How long a creation may take, such as `90m`. Defaults to 60 minutes.",
+		UpdateDescription: "How long an update may take. Defaults to 60 minutes.",
+		DeleteDescription: "How long a destruction may take. Defaults to 30 minutes.",
+	})
+	return attributes
+}

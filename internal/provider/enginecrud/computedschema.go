@@ -1,0 +1,97 @@
+package enginecrud
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+)
+
+// ComputedAttributes are the names of the top-level attributes that no user can
+// write.
+func ComputedAttributes(s schema.Schema) map[string]bool {
+	computed := map[string]bool{}
+	for name, a := range s.Attributes {
+		if attribute.ComputedOnly(a) {
+			computed[name] = true
+		}
+	}
+	return computed
+}
+
+func computedText(doc string) schema.StringAttribute {
+	return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
+}
+
+// computedAttributes are the schema of Computed. The id, the endpoint and the
+// kubeconfig keep their state in every plan.
+func computedAttributes(kind string) map[string]schema.Attribute {
+	keep := []planmodifier.String{stringplanmodifier.UseNonNullStateForUnknown()}
+	return map[string]schema.Attribute{
+		"id": schema.StringAttribute{
+			Computed:            true,
+			PlanModifiers:       keep,
+			MarkdownDescription: "Identifier of the " + kind + ", a UUID.",
+		},
+		"state": computedText("State of the " + kind + ": `Running`, `Degraded` (its API has answered, and something is missing; " +
+			"the next plan repairs what it can) or `Failed` (its API never answered)."),
+		"health": computedText("Health at the last refresh: `Healthy`, `Unhealthy`, " +
+			"or `Unknown` where the API of the " + kind + " cannot be reached from where Terraform runs."),
+		"conditions": conditionsAttribute(kind),
+		"nodes":      nodesAttribute(kind),
+		"control_plane_endpoint": schema.StringAttribute{
+			Computed:            true,
+			PlanModifiers:       keep,
+			MarkdownDescription: "Address and port of the Kubernetes API, behind the VIP.",
+		},
+		"kubeconfig": schema.StringAttribute{
+			Computed:            true,
+			Sensitive:           true,
+			PlanModifiers:       keep,
+			MarkdownDescription: "Kubeconfig of an administrator, valid for a year. Stored in state; use an encrypted backend.",
+		},
+		"planned_changes": schema.ListNestedAttribute{
+			Computed: true,
+			MarkdownDescription: "Steps that the last apply ran, and in a plan those that it will run, in order. " +
+				"A plan without steps keeps the list of the one before.",
+			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				"action": computedText("Action of the step, such as `create_node`."),
+				"target": computedText("Name of the object that the action changes."),
+			}},
+		},
+	}
+}
+
+func conditionsAttribute(kind string) schema.ListNestedAttribute {
+	return schema.ListNestedAttribute{
+		Computed:            true,
+		MarkdownDescription: "Aspects of the health of the " + kind + ".",
+		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"type":                 computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady` or `PacksApplied`."),
+			"status":               computedText("`True`, `False` or `Unknown`."),
+			"reason":               computedText("Reason in one word."),
+			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),
+			"last_transition_time": computedText("When the status last changed, in RFC 3339, UTC."),
+		}},
+	}
+}
+
+func nodesAttribute(kind string) schema.MapNestedAttribute {
+	return schema.MapNestedAttribute{
+		Computed:            true,
+		MarkdownDescription: "Nodes of the " + kind + " that have a VM, by name.",
+		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"role":            computedText("`control-plane` or `worker`."),
+			"pool":            computedText("Key of the worker pool, or `cp` for the control plane."),
+			"address":         computedText("Address of the node."),
+			"instance_uuid":   computedText("Instance UUID of the VM in vCenter."),
+			"compute_cluster": computedText("Compute cluster that the node was placed on."),
+			"clone_mode":      computedText("How its disks were made: `linked` or `full`."),
+			"ready": schema.BoolAttribute{
+				Computed:            true,
+				MarkdownDescription: "Whether the Kubernetes node is Ready; `false` also where the API cannot be reached.",
+			},
+		}},
+	}
+}

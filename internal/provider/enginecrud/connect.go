@@ -1,0 +1,119 @@
+package enginecrud
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+// newEngine returns an engine that reads and deletes as the provider and builds as
+// the account; nil is the provider itself.
+func newEngine(ctx context.Context, conn *connection.Connection, account *Account) (*engine.Engine, error) {
+	reader, err := conn.VCenter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := conn.Ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	builder, err := builderFor(ctx, conn, reader, account)
+	if err != nil {
+		return nil, err
+	}
+	return &engine.Engine{
+		Reader:   reader,
+		Builder:  builder,
+		Ledger:   ledger,
+		Kube:     conn.Kube(),
+		Parallel: conn.MaxParallel(),
+		Timing:   conn.Timing(),
+		Report:   report,
+	}, nil
+}
+
+// builderFor logs in as the account. Where its password is not known, the
+// provider's own login stands in, but only for the same user name: nothing is
+// built under another name.
+func builderFor(ctx context.Context, conn *connection.Connection, reader *vsphere.Client, account *Account) (*vsphere.Client, error) {
+	switch {
+	case account == nil:
+		return reader, nil
+	case account.Password == "" && conn.IsProvider(account.Username):
+		return reader, nil
+	case account.Password == "":
+		return nil, fmt.Errorf("the password of %s is not known here, and the provider logs in as another user; "+
+			"keep the account's password in the state, or give it with cloud_account_password_wo", account.Username)
+	}
+
+	builder, err := conn.Account(ctx, account.Server, account.Username, account.Password, account.CACertificate, account.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := reader.InstanceUUID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := builder.InstanceUUID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if mine != theirs {
+		return nil, fmt.Errorf("the account's vCenter %s is not the one that the provider is connected to, which alone hands out addresses; "+
+			"configure a provider for it", account.Server)
+	}
+	return builder, nil
+}
+
+// checkVCenter returns an error where the secrets are used in another vCenter than
+// the engine's: that one has no record of the object, which proves nothing.
+func checkVCenter(ctx context.Context, eng *engine.Engine, secrets *model.Secrets) error {
+	if secrets == nil || secrets.VCenter == "" {
+		return nil
+	}
+	connected, err := eng.Reader.InstanceUUID(ctx)
+	if err != nil || connected == secrets.VCenter {
+		return err
+	}
+	return fmt.Errorf("it was created in the vCenter with the instance UUID %s, and the provider is connected to %s; "+
+		"set vcenter_server of the provider back, or remove it from the state with `terraform state rm`", secrets.VCenter, connected)
+}
+
+func report(ctx context.Context, event engine.Event) {
+	tflog.Info(ctx, event.Message, map[string]any{"action": string(event.Step.Action), "target": event.Step.Target})
+}
+
+// newSecrets makes the certificate authorities of a new cluster or gateway.
+func newSecrets() (*model.Secrets, error) {
+	authorities, err := pki.NewAuthorities(rand.Reader, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate authorities: %w", err)
+	}
+	return &model.Secrets{Authorities: authorities}, nil
+}
+
+// recoverSecrets reads the certificate authorities back from what runs, with the
+// kubeconfig in the state: when a provider dies in an update, Terraform keeps the
+// attributes of the resource and drops its private state. It returns nil where
+// they cannot be read now; the next refresh tries again.
+func recoverSecrets(ctx context.Context, eng *engine.Engine, target model.Target, computed *Computed) *model.Secrets {
+	kubeconfig := computed.Kubeconfig.ValueString()
+	if kubeconfig == "" {
+		return nil // its API never answered
+	}
+	found, err := eng.Import(ctx, target.Ref, []byte(kubeconfig))
+	if err != nil || found.ID != target.ID {
+		tflog.Warn(ctx, "the certificate authorities are not in the state, and cannot be read from the cluster", map[string]any{"error": err})
+		return nil
+	}
+	return found.Secrets
+}

@@ -1,0 +1,312 @@
+// Package enginecrud is the life of the resources that the engine builds,
+// gantry_gateway and gantry_vmware_cluster: create, read, update, delete, plan and
+// import, with what they keep in private state. A resource adds its schema, its
+// model, its rules and, where it needs them, hooks.
+package enginecrud
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
+)
+
+// Driver is the life of one resource; the resource embeds it. T is its model.
+type Driver[T any, M interface {
+	*T
+	Model
+}] struct {
+	TypeName  string
+	Kind      record.Kind
+	NewSchema func(context.Context) schema.Schema
+	Rules     Rules
+	// ApplyOnly are the inputs that no plan depends on: a plan is known although
+	// they are not.
+	ApplyOnly map[string]bool
+	Hooks     Hooks[M]
+
+	conn *connection.Connection
+}
+
+// Hooks are what one resource does beyond the engine. Either may be nil. The prior
+// values are nil in a creation.
+type Hooks[M any] struct {
+	// AfterPlan checks a plan without problems, also one that replaces.
+	AfterPlan func(ctx context.Context, conn *connection.Connection, prior, planned M) diag.Diagnostics
+	// BeforeApply changes, or checks again, what has to come before the engine.
+	BeforeApply func(ctx context.Context, conn *connection.Connection, prior, planned M) diag.Diagnostics
+}
+
+// Metadata implements resource.Resource.
+func (d *Driver[T, M]) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = d.TypeName
+}
+
+// Schema implements resource.Resource.
+func (d *Driver[T, M]) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = d.NewSchema(ctx)
+}
+
+// Configure implements resource.ResourceWithConfigure.
+func (d *Driver[T, M]) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	d.conn = connection.FromResource(req, resp)
+}
+
+func (d *Driver[T, M]) subject(m M) Subject {
+	return Subject{Kind: d.Kind, Name: m.base().Name.ValueString()}
+}
+
+// Create implements resource.Resource.
+func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	m := M(new(T))
+	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	timeout, diags := m.base().Timeouts.Create(ctx, DefaultCreateTimeout)
+	resp.Diagnostics.Append(diags...)
+	shown, diags := m.base().Changes(ctx)
+	resp.Diagnostics.Append(diags...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(d.beforeApply(ctx, nil, m)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	secrets, err := newSecrets()
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("create", d.subject(m).String(), err))
+		return
+	}
+
+	input := applyInput[M]{model: m, plan: req.Plan, config: req.Config, timeout: timeout, secrets: secrets, shown: shown, isNew: true}
+	out, err := d.apply(ctx, input, &resp.Diagnostics)
+	if out == nil {
+		return
+	}
+	resp.Diagnostics.Append(created(ctx, m, d.subject(m), out, err, secrets)...)
+	if out.ID == uuid.Nil {
+		return // nothing was touched: there is nothing to keep
+	}
+	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
+	m.base().ID = attribute.IDValue(out.ID)
+	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
+}
+
+// Read implements resource.Resource. Only what vCenter proves to be gone is
+// removed.
+func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	m := M(new(T))
+	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
+	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(d.markSeen(m)...)
+	if resp.Diagnostics.HasError() || d.conn.Unconfigured() {
+		return
+	}
+	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
+	spec, diags := m.Spec(ctx)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	eng, err := d.engine(ctx, nil, secrets)
+	var status *model.Status
+	var facts *model.Facts
+	if err == nil {
+		if secrets == nil {
+			if secrets = recoverSecrets(ctx, eng, spec.Target(), &m.base().Computed); secrets != nil {
+				resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
+			}
+		}
+		status, facts, err = eng.Status(ctx, spec, secrets)
+	}
+	switch {
+	case err != nil:
+		resp.Diagnostics.Append(diagnostics.FromError("read", d.subject(m).String(), err))
+	case status == nil:
+		resp.State.RemoveResource(ctx)
+	default:
+		resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, facts)...)
+		resp.Diagnostics.Append(m.base().SetStatus(ctx, status, secrets, time.Now())...)
+		resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
+	}
+}
+
+// Update implements resource.Resource.
+func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	m, prior := M(new(T)), M(new(T))
+	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	timeout, diags := m.base().Timeouts.Update(ctx, DefaultUpdateTimeout)
+	resp.Diagnostics.Append(diags...)
+	shown, diags := ReadShown(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	secrets, diags := d.secretsForUpdate(ctx, req.Private, prior)
+	resp.Diagnostics.Append(diags...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(d.beforeApply(ctx, prior, m)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	m.base().Conditions = prior.base().Conditions // unchanged ones keep their time
+	input := applyInput[M]{model: m, plan: req.Plan, config: req.Config, timeout: timeout, secrets: secrets, shown: shown}
+	out, err := d.apply(ctx, input, &resp.Diagnostics)
+	if out == nil {
+		return
+	}
+	resp.Diagnostics.Append(updated(ctx, m, d.subject(m), out, err, secrets)...)
+	if out.ID == uuid.Nil {
+		return // nothing was touched: the prior state stands
+	}
+	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
+	resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, nil)...) // the world has moved
+	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
+}
+
+// secretsForUpdate returns the secrets in private state. Of a creation whose API
+// never answered, Terraform has dropped those that a provider which died had not
+// returned: new ones take their place.
+func (d *Driver[T, M]) secretsForUpdate(ctx context.Context, private PrivateReader, prior M) (*model.Secrets, diag.Diagnostics) {
+	secrets, diags := ReadSecrets(ctx, private)
+	if diags.HasError() || secrets != nil || !prior.base().Kubeconfig.IsNull() {
+		return secrets, diags
+	}
+	secrets, err := newSecrets()
+	if err != nil {
+		diags.Append(diagnostics.FromError("update", d.subject(prior).String(), err))
+	}
+	return secrets, diags
+}
+
+// Delete implements resource.Resource.
+func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	m := M(new(T))
+	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	timeout, diags := m.base().Timeouts.Delete(ctx, DefaultDeleteTimeout)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(checkDeletion(m)...)
+	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
+	target, diags := m.Target(ctx)
+	resp.Diagnostics.Append(diags...)
+	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	eng, err := d.engine(ctx, nil, secrets)
+	if err == nil {
+		err = eng.Destroy(ctx, target)
+	}
+	var refused *model.PlanError
+	switch {
+	case errors.As(err, &refused):
+		resp.Diagnostics.Append(diagnostics.Problems(refused.Problems, m.AttributePath)...)
+	case err != nil:
+		resp.Diagnostics.Append(diagnostics.FromError("delete", d.subject(m).String(), err))
+	}
+}
+
+// applyInput is what an apply brings to the engine.
+type applyInput[M any] struct {
+	model   M
+	plan    tfsdk.Plan
+	config  tfsdk.Config
+	timeout time.Duration
+	secrets *model.Secrets
+	shown   *[]model.Change
+	isNew   bool
+}
+
+// apply asks the engine for what the plan says. The outcome is nil where the engine
+// was not even asked, and diags say why.
+func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.Diagnostics) (*engine.Outcome, error) {
+	m := in.model
+	diags.Append(readWriteOnly(ctx, m, in.config)...)
+	diags.Append(identify(ctx, m, d.conn)...)
+	if diags.HasError() {
+		return nil, nil
+	}
+	account, more := accountOf(ctx, m)
+	diags.Append(more...)
+	spec, more := m.Spec(ctx)
+	diags.Append(more...)
+	config, err := importdata.EncodeConfig(d.NewSchema(ctx).Attributes, in.plan.Raw)
+	if err != nil {
+		diags.Append(diagnostics.FromError("encode the configuration of", d.subject(m).String(), err))
+	}
+	if diags.HasError() {
+		return nil, nil
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, in.timeout)
+	defer cancel()
+	eng, err := d.engine(ctx, account, in.secrets)
+	if err == nil && in.secrets != nil {
+		in.secrets.VCenter, err = eng.Reader.InstanceUUID(ctx)
+	}
+	if err != nil {
+		return &engine.Outcome{}, err
+	}
+	spec.New = in.isNew
+	request := engine.Request{
+		Spec:       spec,
+		Secrets:    in.secrets,
+		Shown:      in.shown,
+		ImportData: map[string][]byte{importdata.ConfigKey: config},
+	}
+	if account != nil {
+		request.Parents = []uuid.UUID{account.ID}
+	}
+	return eng.Apply(ctx, request)
+}
+
+func (d *Driver[T, M]) beforeApply(ctx context.Context, prior, m M) diag.Diagnostics {
+	if d.Hooks.BeforeApply == nil {
+		return nil
+	}
+	return d.Hooks.BeforeApply(ctx, d.conn, prior, m)
+}
+
+// engine makes an engine for what was created in the provider's vCenter.
+func (d *Driver[T, M]) engine(ctx context.Context, account *Account, secrets *model.Secrets) (*engine.Engine, error) {
+	eng, err := newEngine(ctx, d.conn, account)
+	if err != nil {
+		return nil, err
+	}
+	return eng, checkVCenter(ctx, eng, secrets)
+}
+
+// save writes a state in which nothing is unknown.
+func save(ctx context.Context, m Model, secrets *model.Secrets, state *tfsdk.State) diag.Diagnostics {
+	clearWriteOnly(m)
+	m.base().NullUnknowns()
+	diags := setDerived(m, secrets)
+	diags.Append(state.Set(ctx, m)...)
+	return diags
+}

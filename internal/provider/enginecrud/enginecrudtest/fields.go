@@ -1,0 +1,73 @@
+package enginecrudtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// FieldNames returns every model.FieldName that is declared.
+func FieldNames(t *testing.T) []model.FieldName {
+	t.Helper()
+	_, self, _, _ := runtime.Caller(0)
+	source := filepath.Join(filepath.Dir(self), "../../../engine/model/field.go")
+	file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []model.FieldName
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if typ, ok := spec.Type.(*ast.Ident); !ok || typ.Name != "FieldName" {
+			return true
+		}
+		for _, value := range spec.Values {
+			name, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, model.FieldName(name))
+		}
+		return true
+	})
+	if len(names) == 0 {
+		t.Fatalf("%s declares no field", source)
+	}
+	return names
+}
+
+// FieldsExist fails unless attribute returns an attribute of the schema for every
+// field that a finding may be about: of the cluster, of each kind of node pool and of
+// a placement of it.
+func FieldsExist(t *testing.T, s schema.Schema, attribute func(model.Field) path.Path) {
+	t.Helper()
+	fields := []model.Field{{}}
+	for _, name := range append(FieldNames(t), "") {
+		fields = append(fields, model.ClusterField(name))
+		for _, pool := range []string{model.ControlPlanePool, "general"} {
+			fields = append(fields, model.PoolField(pool, name), model.PlacementRef{NodePool: pool}.Field(name))
+		}
+	}
+	for _, field := range fields {
+		at := attribute(field)
+		if len(at.Steps()) == 0 {
+			t.Errorf("the field %q has no attribute", field)
+			continue
+		}
+		if _, diags := s.TypeAtPath(t.Context(), at); diags.HasError() {
+			t.Errorf("the field %q is %s, which is no attribute", field, at)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package enginecrud
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// created sets how a creation ended. Once the API has answered, a later failure is
+// a warning: an error would taint, and a taint destroys at the next apply what
+// only needs a repair.
+func created(ctx context.Context, m Model, subject Subject, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
+	diags := setOutcome(ctx, m, out, secrets)
+	switch {
+	case err == nil:
+	case out.APIReached && !m.base().FailOnIncompleteCreate():
+		diags.AddWarning(fmt.Sprintf("%s is incomplete", diagnostics.Title(subject.String())), diagnostics.Detail(err)+
+			"\n\nIts API answers, so it is kept with the state Degraded. The next plan shows the remaining steps, and apply runs them.")
+	case out.ID == uuid.Nil:
+		diags.Append(diagnostics.FromError("create", subject.String(), err))
+	default:
+		diags.AddError("Unable to create "+subject.String(), diagnostics.Detail(err)+
+			"\n\nIt is kept in the state and tainted: the next apply destroys and re-creates it. "+
+			"To resume instead, run `terraform untaint` (or `tofu untaint`) on it and apply.")
+	}
+	return diags
+}
+
+// updated sets how an update ended.
+func updated(ctx context.Context, m Model, subject Subject, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
+	diags := setOutcome(ctx, m, out, secrets)
+	if err != nil {
+		diags.Append(diagnostics.FromError("update", subject.String(), err))
+	}
+	return diags
+}
+
+func setOutcome(ctx context.Context, m Model, out *engine.Outcome, secrets *model.Secrets) diag.Diagnostics {
+	var diags diag.Diagnostics
+	computed := &m.base().Computed
+	for _, warning := range out.Warnings {
+		diags.Append(diagnostics.Warning(warning, m.AttributePath))
+	}
+	if computed.PlannedChanges.IsUnknown() && out.Changes != nil {
+		diags.Append(computed.SetChanges(ctx, out.Changes)...)
+	}
+	if out.Status != nil {
+		diags.Append(computed.SetStatus(ctx, out.Status, secrets, time.Now())...)
+	}
+	return diags
+}

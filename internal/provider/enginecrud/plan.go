@@ -1,0 +1,218 @@
+package enginecrud
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// ModifyPlan implements resource.ResourceWithModifyPlan: it observes the world and
+// shows the steps of an apply.
+func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if d.conn == nil {
+		return
+	}
+	if req.Plan.Raw.IsNull() {
+		d.planDestroy(ctx, req, resp)
+		return
+	}
+	m := M(new(T))
+	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
+	prior, replaces, diags := d.compare(ctx, req)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	if !replaces {
+		// Of a replacement, Terraform plans the creation in a call of its own.
+		d.planApply(ctx, req, resp, prior, m)
+	}
+	if !resp.Diagnostics.HasError() && d.Hooks.AfterPlan != nil {
+		resp.Diagnostics.Append(d.Hooks.AfterPlan(ctx, d.conn, prior, m)...)
+	}
+}
+
+// compare returns the prior values, nil in a creation, and whether their change
+// replaces the object.
+func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanRequest) (prior M, replaces bool, diags diag.Diagnostics) {
+	if req.State.Raw.IsNull() {
+		return nil, false, nil
+	}
+	prior = M(new(T))
+	diags.Append(req.State.Get(ctx, prior)...)
+	diags.Append(d.markSeen(prior)...)
+	if diags.HasError() {
+		return prior, false, diags
+	}
+	replaces, more := d.Rules.Check(d.Kind, req.State.Raw, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx)))
+	diags.Append(more...)
+	if replaces {
+		diags.Append(checkDeletion(prior)...)
+	}
+	return prior, replaces, diags
+}
+
+// planApply plans a creation or an update and writes the planned values.
+func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, prior, m M) {
+	resp.Diagnostics.Append(readWriteOnly(ctx, m, req.Config)...)
+	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	var shown *[]model.Change
+	if d.conn.Unconfigured() || !inputsKnown(req.Config, d.ApplyOnly) {
+		m.base().MarkUnknown()
+	} else {
+		shown = d.planSteps(ctx, req, &resp.Diagnostics, prior, m)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if m.base().Kubeconfig.IsUnknown() {
+		markDerivedUnknown(m)
+	}
+	clearWriteOnly(m)
+	resp.Diagnostics.Append(writeShown(ctx, resp.Private, shown)...)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
+}
+
+// planSteps asks the engine for the steps and sets them in the planned values. It
+// returns those that an apply may run; nil where they are not known.
+func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics, prior, m M) *[]model.Change {
+	spec, more := m.Spec(ctx)
+	diags.Append(more...)
+	account, more := accountOf(ctx, m)
+	diags.Append(more...)
+	secrets, more := ReadSecrets(ctx, req.Private)
+	diags.Append(more...)
+	facts, more := ReadFacts(ctx, req.Private)
+	diags.Append(more...)
+	view := PlanView{Planned: &m.base().Computed, AttributePath: m.AttributePath, Run: d.conn}
+	spec.New = prior == nil
+	if prior != nil {
+		view.Prior = &prior.base().Computed
+		spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
+		diags.Append(more...)
+	}
+	if diags.HasError() {
+		return nil
+	}
+
+	eng, err := d.engine(ctx, nil, secrets)
+	if err == nil {
+		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)
+	}
+	if err != nil {
+		diags.Append(diagnostics.FromError("plan", d.subject(m).String(), err))
+		return nil
+	}
+	// Terraform plans a destruction as an ordinary plan first. Where the
+	// configuration asks for no change, what speaks against a repair is no error: it
+	// would keep the object from ever being destroyed.
+	unchanged := req.Plan.Raw.Equal(req.State.Raw)
+	if account != nil && !view.Plan.Empty() {
+		diags.Append(d.checkAccount(ctx, account, view.Plan, unchanged)...)
+	}
+	if diags.HasError() {
+		return nil
+	}
+	if unchanged {
+		warnOnly(view.Plan)
+	}
+	shown, more := Show(ctx, view)
+	diags.Append(more...)
+	return shown
+}
+
+// checkAccount refuses steps that the account could not run; of a repair that
+// the configuration does not ask for, it warns and drops them.
+func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan *model.Plan, unchanged bool) diag.Diagnostics {
+	_, err := newEngine(ctx, d.conn, account)
+	if err == nil {
+		return nil
+	}
+	const summary = "Unable to use the cloud account"
+	at := path.Root("cloud_account")
+	if !unchanged {
+		return diag.Diagnostics{diagnostics.AttributeError(at, summary, diagnostics.Detail(err))}
+	}
+	plan.Stages = nil
+	return diag.Diagnostics{diagnostics.AttributeWarning(at, summary, diagnostics.Detail(err))}
+}
+
+// warnOnly turns the problems of a plan into warnings, and a plan that has some
+// into one without steps.
+func warnOnly(plan *model.Plan) {
+	if len(plan.Problems) == 0 {
+		return
+	}
+	plan.Warnings = append(plan.Warnings, plan.Problems...)
+	plan.Problems = nil
+	plan.Stages = nil
+	plan.Collision = uuid.Nil
+}
+
+func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	m := M(new(T))
+	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
+	resp.Diagnostics.Append(d.markSeen(m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(checkDeletion(m)...)
+	if d.conn.Unconfigured() {
+		return
+	}
+	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
+	target, diags := m.Target(ctx)
+	resp.Diagnostics.Append(diags...)
+	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	eng, err := d.engine(ctx, nil, secrets)
+	var plan *model.Plan
+	if err == nil {
+		plan, err = eng.PlanDestroy(ctx, target)
+	}
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromError("plan the destruction of", d.subject(m).String(), err))
+		return
+	}
+	resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan)...)
+}
+
+// markSeen notes that the id of a state was read in this run.
+func (d *Driver[T, M]) markSeen(m M) diag.Diagnostics {
+	id, diags := attribute.ParseID(m.base().ID, path.Root("id"))
+	d.conn.MarkSeen(id)
+	return diags
+}
+
+// inputsKnown reports whether everything that the configuration says is known but
+// for the attributes in skip.
+func inputsKnown(config tfsdk.Config, skip map[string]bool) bool {
+	var inputs map[string]tftypes.Value
+	if err := config.Raw.As(&inputs); err != nil {
+		return false
+	}
+	for name, value := range inputs {
+		if !skip[name] && !value.IsFullyKnown() {
+			return false
+		}
+	}
+	return true
+}

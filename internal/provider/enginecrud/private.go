@@ -1,0 +1,116 @@
+package enginecrud
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// The keys of the private state. The steps that the last plan showed are there as
+// well as in planned_changes, because a plan without steps keeps the list of the
+// plan before it.
+const (
+	privateSecrets = "secrets"
+	privateShown   = "shown"
+	privateFacts   = "facts"
+)
+
+const (
+	unableToReadPrivate  = "Unable to read the private state"
+	unableToWritePrivate = "Unable to write the private state"
+)
+
+// PrivateReader is the private state of a request.
+type PrivateReader interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
+
+// PrivateWriter is the private state of a response.
+type PrivateWriter interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
+// ReadSecrets returns the secrets of a resource; nil where it has none yet.
+func ReadSecrets(ctx context.Context, private PrivateReader) (*model.Secrets, diag.Diagnostics) {
+	raw, diags := private.GetKey(ctx, privateSecrets)
+	if diags.HasError() || len(raw) == 0 {
+		return nil, diags
+	}
+	var secrets model.Secrets
+	if err := json.Unmarshal(raw, &secrets); err != nil {
+		diags.AddError(unableToReadPrivate, fmt.Sprintf(
+			"The certificate authorities in the state cannot be read: %s. Restore an earlier version of the state.", err))
+		return nil, diags
+	}
+	return &secrets, diags
+}
+
+// WriteSecrets sets the secrets of a resource.
+func WriteSecrets(ctx context.Context, private PrivateWriter, secrets *model.Secrets) diag.Diagnostics {
+	return writePrivate(ctx, private, privateSecrets, secrets)
+}
+
+// ReadFacts returns what the last refresh observed; nil where there was none since
+// the last apply, and for facts of an older or an unreadable form: to observe
+// again is always right. Facts of a newer form are an error: a plan that lacks a
+// part of them might show other steps than the one that was approved.
+func ReadFacts(ctx context.Context, private PrivateReader) (*model.Facts, diag.Diagnostics) {
+	raw, diags := private.GetKey(ctx, privateFacts)
+	if diags.HasError() || len(raw) == 0 {
+		return nil, diags
+	}
+	var version struct {
+		SchemaVersion int `json:"schema"`
+	}
+	switch err := json.Unmarshal(raw, &version); {
+	case err != nil || version.SchemaVersion < model.FactsSchema:
+		return nil, diags
+	case version.SchemaVersion > model.FactsSchema:
+		diags.AddError(unableToReadPrivate, fmt.Sprintf(
+			"What the last refresh observed was made by a newer Gantry: it has schema version %d, and this provider understands %d. "+
+				"Upgrade the provider, or plan with a refresh.", version.SchemaVersion, model.FactsSchema))
+		return nil, diags
+	}
+	var facts *model.Facts
+	if err := json.Unmarshal(raw, &facts); err != nil {
+		return nil, diags
+	}
+	return facts, diags
+}
+
+// WriteFacts keeps what a refresh observed for the plan; nil clears it.
+func WriteFacts(ctx context.Context, private PrivateWriter, facts *model.Facts) diag.Diagnostics {
+	if facts == nil {
+		return private.SetKey(ctx, privateFacts, nil)
+	}
+	return writePrivate(ctx, private, privateFacts, facts)
+}
+
+// ReadShown returns the steps that the plan showed; nil where they were not known.
+func ReadShown(ctx context.Context, private PrivateReader) (*[]model.Change, diag.Diagnostics) {
+	raw, diags := private.GetKey(ctx, privateShown)
+	if diags.HasError() || len(raw) == 0 {
+		return nil, diags
+	}
+	var changes *[]model.Change
+	if err := json.Unmarshal(raw, &changes); err != nil {
+		diags.AddError(unableToReadPrivate, fmt.Sprintf("The planned steps cannot be read: %s. Plan again.", err))
+	}
+	return changes, diags
+}
+
+func writeShown(ctx context.Context, private PrivateWriter, changes *[]model.Change) diag.Diagnostics {
+	return writePrivate(ctx, private, privateShown, changes)
+}
+
+func writePrivate(ctx context.Context, private PrivateWriter, key string, value any) diag.Diagnostics {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return diag.Diagnostics{diag.NewErrorDiagnostic(unableToWritePrivate, err.Error())}
+	}
+	return private.SetKey(ctx, key, raw)
+}

@@ -1,0 +1,156 @@
+package enginecrud
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// Rules say what a change of each attribute does to a running object. Every
+// attribute that a user can write is covered by exactly one pattern of Replace,
+// InPlace and Refused. A pattern is an attribute path with dots; `*` stands for
+// any key of a map. It covers what lies below it.
+type Rules struct {
+	// Replace lists the attributes of which a change destroys the object and creates
+	// it again.
+	Replace []string
+	// InPlace lists those of which a change is applied to the running object.
+	InPlace []string
+	// Refused are those of which a change is an error.
+	Refused []Refusal
+	// Keyed lists the maps whose elements are added and removed in place.
+	Keyed []string
+}
+
+// Refusal is why some attributes cannot change.
+type Refusal struct {
+	Reason     string // a sentence
+	Attributes []string
+}
+
+// whole is the reason of an attribute of which only the parts have rules.
+const whole = "It cannot be added or removed as a whole."
+
+// Check compares a state with a plan. It reports whether the change replaces the
+// object, and refuses what cannot change, each on its top-level attribute. Attributes in
+// skip are not compared; an unknown value is compared once it is known.
+func (r Rules) Check(kind record.Kind, state, plan tftypes.Value, skip map[string]bool) (replaces bool, diags diag.Diagnostics) {
+	for _, at := range r.changed(state, plan, nil, skip) {
+		switch {
+		case covers(r.Replace, at):
+			return true, nil
+		case covers(r.InPlace, at):
+		default:
+			diags.AddAttributeError(path.Root(at[0].name), "In-place change not supported", fmt.Sprintf(
+				"A change of %s on a running %s is not supported. %s\n\n"+
+					"Gantry does not destroy and re-create a %s unless you ask for it. "+
+					"Revert the change, or create another %s with the new value and migrate to it.",
+				at.path(), kind, r.reason(at), kind, kind))
+		}
+	}
+	return false, diags
+}
+
+func (r Rules) reason(at location) string {
+	for _, refusal := range r.Refused {
+		if covers(refusal.Attributes, at) {
+			return refusal.Reason
+		}
+	}
+	return whole
+}
+
+// location is where two values differ.
+type location []locationStep
+
+type locationStep struct {
+	name string
+	key  bool // of a map
+}
+
+// String is the location with dots, as patterns are written.
+func (l location) String() string {
+	names := make([]string, len(l))
+	for i, step := range l {
+		names[i] = step.name
+	}
+	return strings.Join(names, ".")
+}
+
+func (l location) path() path.Path {
+	at := path.Root(l[0].name)
+	for _, step := range l[1:] {
+		if step.key {
+			at = at.AtMapKey(step.name)
+		} else {
+			at = at.AtName(step.name)
+		}
+	}
+	return at
+}
+
+// covers reports whether one of the patterns covers a location.
+func covers(patterns []string, at location) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		parts := strings.Split(pattern, ".")
+		if len(parts) > len(at) {
+			return false
+		}
+		for i, part := range parts {
+			if part != "*" && part != at[i].name {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// changed lists the locations where two values differ, as deep as objects and maps
+// go.
+func (r Rules) changed(before, after tftypes.Value, at location, skip map[string]bool) []location {
+	if !after.IsKnown() || before.Equal(after) {
+		return nil
+	}
+	isMap := after.Type().Is(tftypes.Map{})
+	if !isMap && (before.IsNull() || after.IsNull() || !after.Type().Is(tftypes.Object{})) {
+		return []location{at}
+	}
+	var old, planned map[string]tftypes.Value
+	// A null map is an empty one: neither has elements.
+	if before.As(&old) != nil || after.As(&planned) != nil {
+		return []location{at}
+	}
+
+	var out []location
+	for _, name := range keys(old, planned) {
+		here := append(slices.Clone(at), locationStep{name: name, key: isMap})
+		was, had := old[name]
+		is, has := planned[name]
+		switch {
+		case len(at) == 0 && skip[name]:
+		case had && has:
+			out = append(out, r.changed(was, is, here, skip)...)
+		case !slices.Contains(r.Keyed, at.String()):
+			out = append(out, here)
+		}
+	}
+	return out
+}
+
+// keys are the keys of both maps, sorted.
+func keys(a, b map[string]tftypes.Value) []string {
+	var all []string
+	for _, m := range []map[string]tftypes.Value{a, b} {
+		for key := range m {
+			all = append(all, key)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

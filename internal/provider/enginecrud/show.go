@@ -1,0 +1,125 @@
+package enginecrud
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// Run is what the resources of one run of Terraform know of each other.
+type Run interface {
+	// Seen reports whether a state with the id was read.
+	Seen(id uuid.UUID) bool
+	// Planned reports whether the IP pool with the id is about to be created.
+	Planned(id uuid.UUID) bool
+}
+
+// PlanView is a plan and the values that show it.
+type PlanView struct {
+	Plan *model.Plan
+	// Prior are the values before the plan; nil in a creation. Planned are those
+	// after it.
+	Prior, Planned *Computed
+	AttributePath  func(model.Field) path.Path
+	Run            Run
+}
+
+// Show sets the steps of a plan in the planned values, by Terraform's rules: a plan
+// without steps keeps the prior list; where only the world has moved, the list and
+// the status are what makes Terraform call Update at all. It returns the steps that
+// an apply may run; nil where they are not known.
+func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics) {
+	diags := showFindings(view)
+	diags.Append(showMissingIPPools(view)...)
+	if diags.HasError() {
+		return nil, diags
+	}
+	if view.Plan.Unfinished != uuid.Nil && !view.Run.Seen(view.Plan.Unfinished) {
+		diags.AddWarning("Resuming an incomplete creation",
+			"vCenter holds a record of this name whose creation never completed, such as after a run that was killed. "+
+				"This creation resumes it with its names and addresses, and builds its nodes again where their certificate authorities are lost.")
+	}
+
+	if view.Plan.Unknown() || view.Plan.Collision != uuid.Nil {
+		view.Planned.MarkUnknown()
+		return nil, diags
+	}
+	changes := view.Plan.Changes()
+	switch {
+	case len(changes) > 0:
+		view.Planned.markStatusUnknown()
+		if slices.ContainsFunc(changes, func(c model.Change) bool { return c.Action == model.ActionRenewKubeconfig }) {
+			view.Planned.Kubeconfig = types.StringUnknown()
+		}
+		diags.Append(view.Planned.SetChanges(ctx, changes)...)
+	case view.Prior != nil && !view.Prior.PlannedChanges.IsNull():
+		view.Planned.PlannedChanges = view.Prior.PlannedChanges
+	default:
+		diags.Append(view.Planned.SetChanges(ctx, changes)...)
+	}
+	return &changes, diags
+}
+
+// showFindings are the problems and warnings of a plan.
+func showFindings(view PlanView) diag.Diagnostics {
+	var diags diag.Diagnostics
+	replaced := view.Plan.Collision != uuid.Nil && view.Run.Seen(view.Plan.Collision)
+	for _, problem := range view.Plan.Problems {
+		if replaced && isAbout(problem, model.FieldClusterName) {
+			// The create leg of a replacement: what has the name is the resource itself,
+			// about to be destroyed. Apply decides.
+			problem.Detail = "The existing object is this resource before its replacement. " + problem.Detail
+			diags.Append(diagnostics.Warning(problem, view.AttributePath))
+			continue
+		}
+		diags.Append(diagnostics.Problem(problem, view.AttributePath))
+	}
+	for _, warning := range view.Plan.Warnings {
+		diags.Append(diagnostics.Warning(warning, view.AttributePath))
+	}
+	return diags
+}
+
+func isAbout(finding model.Finding, name model.FieldName) bool {
+	return slices.Contains(finding.Fields, model.ClusterField(name))
+}
+
+// showMissingIPPools refuses IP pools that are neither registered nor about to be.
+func showMissingIPPools(view PlanView) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, missing := range view.Plan.MissingIPPools {
+		at := view.AttributePath(missing.Field)
+		switch {
+		case view.Run.Planned(missing.ID):
+		case missing.Damage != nil:
+			diags.Append(diagnostics.AttributeError(at, "IP pool record damaged", diagnostics.Detail(missing.Damage)))
+		default:
+			diags.Append(diagnostics.AttributeError(at, "IP pool not found", fmt.Sprintf(
+				"No IP pool with the id %q is registered in this vCenter, and this provider is not about to create one. "+
+					"A pool belongs to the vCenter that it was created in.", missing.ID)))
+		}
+	}
+	return diags
+}
+
+// ShowDestroy is the warning that lists the steps of a destruction.
+func ShowDestroy(subject Subject, plan *model.Plan) diag.Diagnostics {
+	if plan.Empty() {
+		return nil
+	}
+	var lines []string
+	for _, change := range plan.Changes() {
+		lines = append(lines, "  "+change.String())
+	}
+	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject.String(),
+		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))}
+}

@@ -1,0 +1,176 @@
+package enginecrud_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+)
+
+// run is a run of Terraform that has seen and planned these ids.
+type run struct{ seen, planned []uuid.UUID }
+
+func (r run) Seen(id uuid.UUID) bool    { return slices.Contains(r.seen, id) }
+func (r run) Planned(id uuid.UUID) bool { return slices.Contains(r.planned, id) }
+
+func attributeOf(f model.Field) path.Path {
+	if f.Name == model.FieldClusterName {
+		return path.Root("name")
+	}
+	return path.Root("control_plane").AtName("placement")
+}
+
+// steps is a plan with steps.
+func steps(steps ...model.Step) *model.Plan {
+	return &model.Plan{Stages: []model.Stage{{Name: "test", Steps: steps}}}
+}
+
+// running are the values of what runs.
+func running(t *testing.T, changes ...model.Change) *enginecrud.Computed {
+	t.Helper()
+	c := &enginecrud.Computed{
+		ID:                   types.StringValue("id"),
+		State:                types.StringValue("Running"),
+		ControlPlaneEndpoint: types.StringValue("10.0.0.1:6443"),
+		Kubeconfig:           types.StringValue("kubeconfig"),
+	}
+	if diags := c.SetChanges(t.Context(), changes); diags.HasError() {
+		t.Fatal(diags)
+	}
+	return c
+}
+
+// changesOf are the planned changes; nil where they are unknown.
+func changesOf(t *testing.T, c *enginecrud.Computed) *[]model.Change {
+	t.Helper()
+	changes, diags := c.Changes(t.Context())
+	if diags.HasError() {
+		t.Fatal(diags)
+	}
+	return changes
+}
+
+func TestShowSteps(t *testing.T) {
+	t.Parallel()
+	before := model.Change{Action: model.ActionCreateNode, Target: "a"}
+	for name, c := range map[string]struct {
+		plan       *model.Plan
+		prior      bool
+		want       []model.Change
+		state      bool // stays known
+		kubeconfig bool // stays known
+	}{
+		"steps":                   {plan: steps(model.UncordonNode{Node: "b"}), prior: true, want: []model.Change{{Action: model.ActionUncordonNode, Target: "b"}}, kubeconfig: true},
+		"another kubeconfig":      {plan: steps(model.RenewKubeconfig{Cluster: "b"}), prior: true, want: []model.Change{{Action: model.ActionRenewKubeconfig, Target: "b"}}},
+		"no steps keep the list":  {plan: steps(), prior: true, want: []model.Change{before}, state: true, kubeconfig: true},
+		"no steps and no list":    {plan: steps(), want: []model.Change{}, state: true, kubeconfig: true},
+		"the pool is planned too": {plan: &model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.Max}}}, prior: true, kubeconfig: true},
+		"a replacement":           {plan: &model.Plan{Collision: uuid.Max}, prior: true, kubeconfig: true},
+	} {
+		planned := running(t)
+		view := enginecrud.PlanView{
+			Plan: c.plan, Planned: planned, AttributePath: attributeOf, Run: run{seen: []uuid.UUID{uuid.Max}, planned: []uuid.UUID{uuid.Max}},
+		}
+		if c.prior {
+			view.Prior = running(t, before)
+		}
+		shown, diags := enginecrud.Show(t.Context(), view)
+		if diags.HasError() || diags.WarningsCount() > 0 {
+			t.Errorf("%s: %v", name, diags)
+		}
+		got := changesOf(t, planned)
+		switch {
+		case c.want == nil:
+			if got != nil || shown != nil {
+				t.Errorf("%s: got %v and %v, want unknown", name, got, shown)
+			}
+		case got == nil || !slices.Equal(*got, c.want):
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		case shown == nil || !slices.Equal(*shown, c.plan.Changes()):
+			t.Errorf("%s: an apply may run %v, want the steps of the plan", name, shown)
+		}
+		if planned.State.IsUnknown() == c.state || planned.Kubeconfig.IsUnknown() == c.kubeconfig {
+			t.Errorf("%s: the state is %s and the kubeconfig %s", name, planned.State, planned.Kubeconfig)
+		}
+		if planned.ID.IsUnknown() || planned.ControlPlaneEndpoint.IsUnknown() {
+			t.Errorf("%s: the id or the endpoint is unknown", name)
+		}
+	}
+}
+
+func TestShowFindings(t *testing.T) {
+	t.Parallel()
+	taken := model.NewFinding(model.ClusterField(model.FieldClusterName), "Name taken", "It is there.")
+	small := model.NewFinding(model.ClusterField(model.FieldDatastore), "Too small", "It is small.")
+	other := uuid.New()
+	for name, c := range map[string]struct {
+		plan   model.Plan
+		run    run
+		error  string
+		warned string
+	}{
+		"a problem": {
+			plan:  model.Plan{Findings: model.Findings{Problems: []model.Finding{small}}},
+			error: "Too small: control_plane.placement: It is small.",
+		},
+		"a warning": {
+			plan:   model.Plan{Findings: model.Findings{Warnings: []model.Finding{small}}},
+			warned: "Too small: control_plane.placement: It is small.",
+		},
+		"another object has the name": {
+			plan:  model.Plan{Findings: model.Findings{Problems: []model.Finding{taken}}, Collision: other},
+			error: "Name taken: It is there.",
+		},
+		"its former self has the name": {
+			plan:   model.Plan{Findings: model.Findings{Problems: []model.Finding{taken}}, Collision: other},
+			run:    run{seen: []uuid.UUID{other}},
+			warned: "Name taken: The existing object is this resource before its replacement. It is there.",
+		},
+		"a pool that is missing": {
+			plan:  model.Plan{MissingIPPools: []model.MissingIPPool{{ID: other}}},
+			error: "IP pool not found: control_plane.placement: No IP pool with the id",
+		},
+		"an incomplete creation": {plan: model.Plan{Unfinished: other}, warned: "Resuming an incomplete creation"},
+		"its own incomplete creation": {
+			plan: model.Plan{Unfinished: other},
+			run:  run{seen: []uuid.UUID{other}},
+		},
+	} {
+		_, diags := enginecrud.Show(t.Context(), enginecrud.PlanView{
+			Plan: &c.plan, Planned: running(t), AttributePath: attributeOf, Run: c.run,
+		})
+		check := func(kind string, got diag.Diagnostics, want string) {
+			t.Helper()
+			texts := ""
+			for _, d := range got {
+				texts += d.Summary() + ": " + d.Detail()
+			}
+			if (want == "") != (texts == "") || !strings.Contains(texts, want) {
+				t.Errorf("%s: the %s is %q, want %q", name, kind, texts, want)
+			}
+		}
+		check("error", diags.Errors(), c.error)
+		check("warning", diags.Warnings(), c.warned)
+	}
+}
+
+func TestShowDestroy(t *testing.T) {
+	t.Parallel()
+	subject := enginecrud.Subject{Kind: record.KindCluster, Name: "prod"}
+	if diags := enginecrud.ShowDestroy(subject, steps()); len(diags) > 0 {
+		t.Errorf("nothing to do: %v", diags)
+	}
+	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Path: "k8s"}))
+	if len(diags) != 1 || diags[0].Severity() != diag.SeverityWarning || diags[0].Summary() != `Destroying cluster "prod"` ||
+		!strings.HasSuffix(diags[0].Detail(), "  delete_record prod\n  delete_folder k8s") {
+		t.Errorf("got %v", diags)
+	}
+}

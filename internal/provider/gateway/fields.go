@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
+
+// fields are the attributes by the fields of the spec that they become.
+var fields = map[enginemodel.FieldName]path.Path{
+	enginemodel.FieldClusterName: path.Root("name"),
+	enginemodel.FieldKubernetes:  path.Root("kubernetes_version"),
+	enginemodel.FieldTemplate:    path.Root("image").AtName("template"),
+	enginemodel.FieldImageFolder: path.Root("placement").AtName("image_folder"),
+	// What a gateway runs is fixed but for the agent.
+	enginemodel.FieldPacks:            path.Root("agent_image"),
+	enginemodel.FieldDatacenter:       path.Root("placement").AtName("datacenter"),
+	enginemodel.FieldFolder:           path.Root("placement").AtName("folder"),
+	enginemodel.FieldPodCIDR:          path.Root("network").AtName("pod_cidr"),
+	enginemodel.FieldServiceCIDR:      path.Root("network").AtName("service_cidr"),
+	enginemodel.FieldSSHKeys:          path.Root("ssh_authorized_keys"),
+	enginemodel.FieldNTPServers:       path.Root("ntp_servers"),
+	enginemodel.FieldProxyHTTP:        path.Root("proxy").AtName("http"),
+	enginemodel.FieldProxyHTTPS:       path.Root("proxy").AtName("https"),
+	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),
+	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
+	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
+	enginemodel.FieldNodeCount:        path.Root("node_count"),
+	enginemodel.FieldDisk:             path.Root("disk_gb"),
+	enginemodel.FieldIPPool:           path.Root("ip_pool_id"),
+}
+
+// AttributePath implements enginecrud.Model. A gateway's only node pool and its only
+// placement are the gateway itself.
+func (m *model) AttributePath(f enginemodel.Field) path.Path {
+	if f.Name == enginemodel.FieldIPPool && !m.IPPool.IsNull() {
+		return path.Root("ip_pool")
+	}
+	at, ok := fields[f.Name]
+	if !ok {
+		at, ok = nodeschema.PlacementPath(path.Root("placement"), f.Name)
+	}
+	if !ok {
+		return path.Root("name")
+	}
+	if i, ok := f.Element.Get(); ok {
+		return at.AtListIndex(i)
+	}
+	return at
+}

@@ -1,0 +1,61 @@
+package gateway
+
+import "github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+
+// rules say what may change on a running gateway: what only the agent uses, and the
+// addresses that the gateway hands out.
+var rules = enginecrud.Rules{
+	Replace: []string{"name", "placement.datacenter", "network"},
+	InPlace: []string{
+		"agent_image",
+		"console_endpoint",
+		"incomplete_create",
+		"pairing_code",
+		"pairing_code_wo",
+		"pairing_code_wo_version",
+		"registration_timeout",
+		"timeouts",
+
+		"ip_pool.default_gateway",
+		"ip_pool.excluded_addresses",
+		"ip_pool.nameservers",
+		"ip_pool.network",
+		"ip_pool.prefix_length",
+		"ip_pool.range",
+		"ip_pool.restrict_to_single_cluster",
+		"ip_pool.reuse_delay",
+		"ip_pool.search_domains",
+		"ip_pool.subnet",
+	},
+	Refused: []enginecrud.Refusal{
+		{
+			Reason: "The nodes of a gateway are not replaced yet.",
+			Attributes: []string{
+				"clone_mode",
+				"cpu",
+				"disk_gb",
+				"image",
+				"kubernetes_version",
+				"memory_gb",
+				"node_count",
+				"ntp_servers",
+				"placement.compute_cluster",
+				"placement.datastore",
+				"placement.folder",
+				"placement.image_folder",
+				"placement.network",
+				"placement.resource_pool",
+				"proxy",
+				"ssh_authorized_keys",
+			},
+		},
+		{
+			Reason:     "The id of the inline IP pool, which its addresses in use are recorded under, is derived from its name.",
+			Attributes: []string{"ip_pool.name"},
+		},
+		{
+			Reason:     "The nodes keep their addresses, and with them their IP pool.",
+			Attributes: []string{"ip_pool_id"},
+		},
+	},
+}

@@ -1,0 +1,110 @@
+package ippoolspec
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// Candidate is a pool that is about to be registered or changed.
+type Candidate struct {
+	// ID is that of its record; uuid.Nil: not known yet.
+	ID  uuid.UUID
+	Ref record.Ref
+	// Leaving reports the pools that a resource gives up in the same run.
+	Leaving func(id uuid.UUID) bool
+	// Plan notes the pool and returns those that are planned in the same run; nil in
+	// an apply.
+	Plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
+}
+
+// Run is what resources that are planned together know of each other.
+type Run interface {
+	Leaving(id uuid.UUID) bool
+	PlanPool(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
+}
+
+// PlannedCandidate is a candidate in a plan.
+func PlannedCandidate(id uuid.UUID, ref record.Ref, run Run) Candidate {
+	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Plan: run.PlanPool}
+}
+
+// AppliedCandidate is a candidate in an apply: what leaves has left by then.
+func AppliedCandidate(id uuid.UUID, ref record.Ref) Candidate {
+	return Candidate{ID: id, Ref: ref, Leaving: noneLeaving}
+}
+
+func noneLeaving(uuid.UUID) bool { return false }
+
+// CheckOverlap refuses a pool that could issue an address of another one, on the
+// attribute below at, and warns of pools that cannot be compared. It reports
+// nothing while what is compared is not known.
+func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path, c Candidate) diag.Diagnostics {
+	if !m.Known(ctx) || m.Network.IsUnknown() {
+		return nil
+	}
+	_, diags := m.Arithmetic(ctx, at)
+	body, more := m.Record(ctx, c.Ref.Name)
+	diags.Append(more...)
+	if diags.HasError() {
+		return diags
+	}
+
+	overlaps := plannedOverlaps(c, body)
+	registered, unreadable, err := l.Overlaps(ctx, c.ID, body)
+	if err != nil {
+		diags.Append(diagnostics.FromError("compare with other pools", c.Ref.Describe(), err))
+		return diags
+	}
+	for _, overlap := range registered {
+		if !c.Leaving(overlap.Other.ID) {
+			overlaps = append(overlaps, overlap)
+		}
+	}
+	for _, overlap := range overlaps {
+		// A pool that is both registered and planned makes the same error twice, which
+		// Append drops.
+		diags.Append(diagnostics.AttributeError(at.AtName(m.addressesAttribute()), "IP pools overlap",
+			diagnostics.Sentence(overlap.Error())+" "+diagnostics.OverlapAdvice))
+	}
+	diags.Append(warnUnreadable(c, unreadable)...)
+	return diags
+}
+
+// plannedOverlaps are the overlaps with the pools that the same run plans.
+func plannedOverlaps(c Candidate, body record.IPPool) []*ledger.OverlapError {
+	if c.Plan == nil || c.ID == uuid.Nil {
+		return nil
+	}
+	var overlaps []*ledger.OverlapError
+	for _, other := range c.Plan(ledger.RegisteredIPPool{ID: c.ID, Ref: c.Ref, Body: body}) {
+		if overlap := other.Overlap(body); overlap != nil {
+			overlaps = append(overlaps, overlap)
+		}
+	}
+	return overlaps
+}
+
+func warnUnreadable(c Candidate, unreadable []ledger.RegisteredIPPool) diag.Diagnostics {
+	var lines []string
+	for _, other := range unreadable {
+		if !c.Leaving(other.ID) {
+			lines = append(lines, "  "+other.Unreadable.Error())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewWarningDiagnostic("IP pools not compared", fmt.Sprintf(
+		"%s may overlap with these, whose records in vCenter cannot be read:\n%s\n"+
+			"Apply the configuration of each, which writes its record again, or restore its tag. "+
+			"Delete the tag of a pool that is no longer used.", diagnostics.Title(c.Ref.Describe()), strings.Join(lines, "\n")))}
+}

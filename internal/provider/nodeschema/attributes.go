@@ -1,0 +1,142 @@
+// Package nodeschema holds the attributes that gantry_gateway and
+// gantry_vmware_cluster share, since both are Kubernetes nodes on vSphere: their
+// schema, their validators, and how they become a part of a spec.
+package nodeschema
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+const dnsNameRule = "must consist of lower-case letters, digits and `-` and have a letter or digit at both ends"
+
+var (
+	dnsName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	kubeForm   = regexp.MustCompile(`^1\.[0-9]{1,2}\.[0-9]{1,3}$`)
+	sshKeyForm = regexp.MustCompile(`^(ssh-|ecdsa-|sk-)[-a-z0-9@.]+ [A-Za-z0-9+/=]+`)
+)
+
+// maxName leaves room in a node's name for a pool and a number.
+const maxName = 40
+
+// Name is the name of a cluster or gateway, which begins the names of its nodes;
+// scope is where it is unique.
+func Name(kind, scope string) schema.StringAttribute {
+	return schema.StringAttribute{
+		Required: true,
+		MarkdownDescription: fmt.Sprintf("Name of the %s, unique %s: 1 to %d lower-case letters, digits and `-`, with a letter or "+
+			"digit at both ends. "+
+			"It begins the names of its nodes, which hold 63 characters at most. A change replaces the %s.", kind, scope, maxName, kind),
+		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		Validators: []validator.String{
+			stringvalidator.LengthBetween(1, maxName),
+			stringvalidator.RegexMatches(dnsName, dnsNameRule),
+		},
+	}
+}
+
+// NodePoolName validates the key of a worker pool, or of anything else whose name
+// becomes a part of a DNS name.
+func NodePoolName() validator.String { return stringvalidator.RegexMatches(dnsName, dnsNameRule) }
+
+// KubernetesVersion is the version that nodes are bootstrapped with.
+func KubernetesVersion() schema.StringAttribute {
+	return schema.StringAttribute{
+		Required: true,
+		MarkdownDescription: "Kubernetes version, such as `1.34.2`, without a leading `v`. " +
+			"The node image must hold kubeadm and kubelet of the same minor version.",
+		Validators: []validator.String{stringvalidator.RegexMatches(kubeForm, "must be a version such as 1.34.2")},
+	}
+}
+
+// Image is the template that nodes are cloned from.
+func Image(doc string) schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Required:            true,
+		MarkdownDescription: doc,
+		Attributes: map[string]schema.Attribute{
+			"template": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Name or inventory path of a VM template with cloud-init, open-vm-tools, containerd, kubeadm and kubelet.",
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+		},
+	}
+}
+
+// SSHAuthorizedKeys are the keys of the image's default user.
+func SSHAuthorizedKeys() schema.ListAttribute {
+	return schema.ListAttribute{
+		Optional:    true,
+		ElementType: types.StringType,
+		MarkdownDescription: "Public keys, in the form of `authorized_keys`, that may log in to the nodes as the image's default user. " +
+			"Defaults to none.",
+		Validators: []validator.List{listvalidator.ValueStringsAre(
+			stringvalidator.RegexMatches(sshKeyForm, "must be a public key such as `ssh-ed25519 AAAA… comment`"))},
+	}
+}
+
+// NTPServers replace the image's time sources.
+func NTPServers() schema.ListAttribute {
+	return schema.ListAttribute{
+		Optional:            true,
+		ElementType:         types.StringType,
+		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's.",
+		Validators:          []validator.List{listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
+	}
+}
+
+// CPU is the number of virtual CPUs of a node.
+func CPU(minimum int64) schema.Int64Attribute {
+	return schema.Int64Attribute{
+		Required:            true,
+		MarkdownDescription: fmt.Sprintf("Virtual CPUs of a node, %d to 256.", minimum),
+		Validators:          []validator.Int64{int64validator.Between(minimum, 256)},
+	}
+}
+
+// MemoryGB is the memory of a node.
+func MemoryGB(minimum int64) schema.Int64Attribute {
+	return schema.Int64Attribute{
+		Required:            true,
+		MarkdownDescription: fmt.Sprintf("Memory of a node in GB (2^30 bytes), %d to 4096.", minimum),
+		Validators:          []validator.Int64{int64validator.Between(minimum, 4096)},
+	}
+}
+
+// DiskGB is the size of a node's disk.
+func DiskGB(minimum int64) schema.Int64Attribute {
+	return schema.Int64Attribute{
+		Optional: true,
+		MarkdownDescription: fmt.Sprintf("Size of a node's disk in GB (2^30 bytes), %d to 62000, at least the template's. "+
+			"Defaults to the template's, which is what a linked clone needs.", minimum),
+		Validators: []validator.Int64{int64validator.Between(minimum, 62000)},
+	}
+}
+
+// CloneMode is how disks are made.
+func CloneMode() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		Computed: true,
+		Default:  stringdefault.StaticString(string(model.CloneAuto)),
+		MarkdownDescription: "How the disks of nodes are made: `linked` to the template's snapshot, `full`, or `auto` (the default): " +
+			"linked where the template has a snapshot, its datastore is the node's and the disk sizes are equal. " +
+			"`linked` where that is not so is an error.",
+		Validators: []validator.String{
+			stringvalidator.OneOf(string(model.CloneAuto), string(model.CloneLinked), string(model.CloneFull)),
+		},
+	}
+}

@@ -1,0 +1,104 @@
+package nodeschema
+
+import (
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Placement is where nodes go, by the names that the vSphere Client shows. All of
+// it is known. The IP pool is a resource's own: a cluster names one in each
+// placement, a gateway beside it.
+type Placement struct {
+	ComputeCluster string  `tfsdk:"compute_cluster"`
+	Datastore      string  `tfsdk:"datastore"`
+	Network        string  `tfsdk:"network"`
+	ResourcePool   *string `tfsdk:"resource_pool"`
+}
+
+// ToModel returns the placement as a part of a spec.
+func (p Placement) ToModel(ipPool uuid.UUID) model.Placement {
+	return model.Placement{
+		ComputeCluster: p.ComputeCluster,
+		Datastore:      p.Datastore,
+		Network:        p.Network,
+		ResourcePool:   OrZero(p.ResourcePool),
+		IPPoolID:       ipPool,
+	}
+}
+
+// PlacementAttributes are the schema of Placement.
+func PlacementAttributes() map[string]schema.Attribute {
+	name := func(doc string) schema.StringAttribute {
+		return schema.StringAttribute{
+			Required:            true,
+			MarkdownDescription: "Name or inventory path of a " + doc + ".",
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		}
+	}
+	return map[string]schema.Attribute{
+		"compute_cluster": name("compute cluster"),
+		"datastore":       name("datastore that the hosts of the compute cluster mount"),
+		"network":         name("network or distributed port group that the compute cluster has"),
+		"resource_pool": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Name or inventory path of a resource pool of the compute cluster. Defaults to the compute cluster's own.",
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
+	}
+}
+
+// placementFields are the attributes of PlacementAttributes by the fields of a
+// placement that they are.
+var placementFields = map[model.FieldName]string{
+	model.FieldComputeCluster: "compute_cluster",
+	model.FieldDatastore:      "datastore",
+	model.FieldNetwork:        "network",
+	model.FieldResourcePool:   "resource_pool",
+}
+
+// PlacementPath returns the attribute of a placement's field, given where the
+// placement stands; false for a field that Placement does not have.
+func PlacementPath(at path.Path, field model.FieldName) (path.Path, bool) {
+	name, ok := placementFields[field]
+	if !ok {
+		return path.Empty(), false
+	}
+	return at.AtName(name), true
+}
+
+// Datacenter is where everything is.
+func Datacenter(kind string) schema.StringAttribute {
+	return schema.StringAttribute{
+		Required:            true,
+		MarkdownDescription: "Name or inventory path of the datacenter. A change replaces the " + kind + ".",
+		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+	}
+}
+
+// Folder is the VM folder of the nodes.
+func Folder(kind string) schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "Path of the VM folder below the datacenter's, such as `k8s/prod-1`. Missing folders are created, and " +
+			"deleted with the " +
+			kind + " if they are empty then. Defaults to the datacenter's own VM folder.",
+		Validators: []validator.String{FolderPath()},
+	}
+}
+
+// ImageFolder is where templates are looked up.
+func ImageFolder() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional:            true,
+		MarkdownDescription: "Path of the VM folder in which the template is looked up. Defaults to the whole datacenter.",
+		Validators:          []validator.String{FolderPath()},
+	}
+}

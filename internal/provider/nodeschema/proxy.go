@@ -1,0 +1,77 @@
+package nodeschema
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Proxy is the HTTP proxy of the nodes.
+func Proxy() schema.SingleNestedAttribute {
+	together := func(others ...string) []validator.String {
+		paths := make([]path.Expression, len(others))
+		for i, other := range others {
+			paths[i] = path.MatchRelative().AtParent().AtName(other)
+		}
+		return []validator.String{stringvalidator.LengthAtLeast(1), stringvalidator.AlsoRequires(paths...)}
+	}
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "HTTP proxy that containerd and the system of the nodes use. " +
+			"`http`, `https` and `no_proxy` are set together. Defaults to none.",
+		Attributes: map[string]schema.Attribute{
+			"http": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "URL of the proxy for `http`.",
+				Validators:          together("https", "no_proxy"),
+			},
+			"https": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "URL of the proxy for `https`.",
+				Validators:          together("http", "no_proxy"),
+			},
+			"no_proxy": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Comma-separated names, domains and networks that are reached directly. " +
+					"The cluster's own networks are added.",
+				Validators: together("http", "https"),
+			},
+			"ca_certificate": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Certificate authority of the proxy, as PEM text, that nodes trust.",
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+		},
+	}
+}
+
+type proxyModel struct {
+	HTTP          *string `tfsdk:"http"`
+	HTTPS         *string `tfsdk:"https"`
+	NoProxy       *string `tfsdk:"no_proxy"`
+	CACertificate *string `tfsdk:"ca_certificate"`
+}
+
+// DecodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
+func DecodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
+	if value.IsNull() {
+		return nil, nil
+	}
+	var proxy proxyModel
+	if diags := value.As(ctx, &proxy, AllKnown); diags.HasError() {
+		return nil, diags
+	}
+	return &model.Proxy{
+		HTTP:          OrZero(proxy.HTTP),
+		HTTPS:         OrZero(proxy.HTTPS),
+		NoProxy:       OrZero(proxy.NoProxy),
+		CACertificate: OrZero(proxy.CACertificate),
+	}, nil
+}

@@ -1,0 +1,75 @@
+package nodeschema
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+)
+
+var folderForm = regexp.MustCompile(`^[^/]+(/[^/]+)*$`)
+
+// FolderPath validates the path of a VM folder.
+func FolderPath() validator.String {
+	return stringvalidator.RegexMatches(folderForm, "must be folder names separated by `/`, without one at either end")
+}
+
+// Duration validates a duration of one second to a day.
+type Duration struct{}
+
+var _ validator.String = Duration{}
+
+// Description implements validator.Describer.
+func (Duration) Description(context.Context) string {
+	return "must be a duration from 1s to 24h, such as 10m"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (d Duration) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (d Duration) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	span, err := time.ParseDuration(req.ConfigValue.ValueString())
+	if err != nil || span < time.Second || span > 24*time.Hour {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
+			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), d.Description(ctx)))
+	}
+}
+
+// CIDR validates a network in CIDR form, without host bits.
+type CIDR struct{}
+
+var _ validator.String = CIDR{}
+
+// Description implements validator.Describer.
+func (CIDR) Description(context.Context) string {
+	return "must be a network such as 192.168.0.0/16"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v CIDR) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String. Of an address with host bits, the
+// error says which network it lies in.
+func (CIDR) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	text := req.ConfigValue.ValueString()
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid network",
+			fmt.Sprintf("%q is not a network in CIDR form, such as 192.168.0.0/16.", text))
+	case prefix != prefix.Masked():
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid network",
+			fmt.Sprintf("%q has host bits set; the network is %s.", text, prefix.Masked()))
+	}
+}

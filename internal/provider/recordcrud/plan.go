@@ -1,0 +1,93 @@
+package recordcrud
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// ModifyPlan implements resource.ResourceWithModifyPlan: it sets what is known
+// before the apply, and refuses what a read of the ledger shows to be impossible. A
+// deletion is never refused here: what uses the record may be deleted in the same
+// run.
+func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if d.conn == nil {
+		return
+	}
+	var prior M
+	if !req.State.Raw.IsNull() {
+		prior = M(new(T))
+		resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
+		_, diags := d.markSeen(prior) // a plan without a refresh has not read it
+		resp.Diagnostics.Append(diags...)
+	}
+	if req.Plan.Raw.IsNull() || resp.Diagnostics.HasError() {
+		return
+	}
+	m := M(new(T))
+	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
+	resp.Diagnostics.Append(readWriteOnly(ctx, m, req.Config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	// Values that were not known when the configuration was validated are by now.
+	resp.Diagnostics.Append(d.validate(ctx, m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	if prior == nil {
+		id, diags := d.planCreate(ctx, m)
+		resp.Diagnostics.Append(diags...)
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), id)...)
+		m.base().ID = id
+	}
+	if !resp.Diagnostics.HasError() && d.Hooks.Plan != nil {
+		d.Hooks.Plan(ctx, Planning[M]{Conn: d.conn, Prior: prior, Planned: m, Request: req, Response: resp})
+	}
+}
+
+// planCreate returns the id of a record that is about to be created, unknown while
+// what it is derived from is. A record of that name is an error, unless it may be
+// the former self of a resource that is being replaced: then the apply decides.
+func (d *Driver[T, M]) planCreate(ctx context.Context, m M) (types.String, diag.Diagnostics) {
+	unknown := types.StringUnknown()
+	if m.base().Name.IsUnknown() || m.base().GatewayID.IsUnknown() {
+		return unknown, nil
+	}
+	ref, diags := m.base().Ref(d.Kind)
+	if diags.HasError() {
+		return unknown, diags
+	}
+	l, err := d.conn.Ledger(ctx)
+	if errors.Is(err, connection.ErrUnknownConfig) {
+		return unknown, diags
+	}
+	if err != nil {
+		diags.Append(diagnostics.FromError("plan", ref.Describe(), err))
+		return unknown, diags
+	}
+
+	id := l.ID(ref)
+	d.conn.MarkPlanned(id)
+	switch _, err := l.Record(ctx, id); {
+	case errors.Is(err, ledger.ErrNotFound):
+	case err != nil:
+		diags.Append(diagnostics.FromError("plan", ref.Describe(), err))
+	case d.conn.Seen(id):
+		diags.AddAttributeWarning(path.Root("name"), diagnostics.Title(ref.Describe())+" still exists",
+			"The apply deletes it before it creates the new one. With create_before_destroy the apply fails: the name is unique.")
+	default:
+		diags.Append(d.exists(ref))
+	}
+	return attribute.IDValue(id), diags
+}

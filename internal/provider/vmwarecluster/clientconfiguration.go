@@ -1,0 +1,62 @@
+package vmwarecluster
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"k8s.io/client-go/tools/clientcmd"
+
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// clientTypes are the types of kubernetes_client_configuration.
+var clientTypes = map[string]attr.Type{
+	"host":                   types.StringType,
+	"cluster_ca_certificate": types.StringType,
+	"client_certificate":     types.StringType,
+	"client_key":             types.StringType,
+}
+
+// clientConfiguration splits the kubeconfig into its parts; null where there is none
+// yet.
+func clientConfiguration(secrets *enginemodel.Secrets) (types.Object, diag.Diagnostics) {
+	null := types.ObjectNull(clientTypes)
+	if secrets == nil || len(secrets.Kubeconfig) == 0 {
+		return null, nil
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig(secrets.Kubeconfig)
+	if err != nil {
+		return null, diag.Diagnostics{diag.NewErrorDiagnostic("Unable to read the kubeconfig",
+			fmt.Sprintf("The kubeconfig in the state cannot be read: %s.", err))}
+	}
+	return types.ObjectValue(clientTypes, map[string]attr.Value{
+		"host":                   types.StringValue(config.Host),
+		"cluster_ca_certificate": types.StringValue(string(config.CAData)),
+		"client_certificate":     types.StringValue(string(config.CertData)),
+		"client_key":             types.StringValue(string(config.KeyData)),
+	})
+}
+
+func clientConfigurationAttribute() schema.SingleNestedAttribute {
+	text := func(doc string) schema.StringAttribute {
+		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
+	}
+	return schema.SingleNestedAttribute{
+		Computed:            true,
+		Sensitive:           true,
+		MarkdownDescription: "The parts of `kubeconfig` as the `kubernetes` and `helm` providers take them.",
+		Attributes: map[string]schema.Attribute{
+			"host":                   text("URL of the API."),
+			"cluster_ca_certificate": text("Certificate authority of the API, as PEM text."),
+			"client_certificate":     text("Certificate of the administrator, as PEM text."),
+			"client_key": schema.StringAttribute{
+				Computed:            true,
+				Sensitive:           true,
+				MarkdownDescription: "Key of the administrator's certificate, as PEM text.",
+			},
+		},
+	}
+}

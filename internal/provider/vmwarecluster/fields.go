@@ -1,0 +1,86 @@
+package vmwarecluster
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
+
+// clusterFields are the attributes by the fields of the cluster that they become.
+var clusterFields = map[enginemodel.FieldName]path.Path{
+	enginemodel.FieldClusterName:      path.Root("name"),
+	enginemodel.FieldKubernetes:       path.Root("profile").AtName("kubernetes_version"),
+	enginemodel.FieldTemplate:         path.Root("profile").AtName("image").AtName("template"),
+	enginemodel.FieldImageFolder:      path.Root("image_folder"),
+	enginemodel.FieldPacks:            path.Root("profile").AtName("packs"),
+	enginemodel.FieldDatacenter:       path.Root("datacenter"),
+	enginemodel.FieldFolder:           path.Root("folder"),
+	enginemodel.FieldPodCIDR:          path.Root("network").AtName("pod_cidr"),
+	enginemodel.FieldServiceCIDR:      path.Root("network").AtName("service_cidr"),
+	enginemodel.FieldSSHKeys:          path.Root("ssh_authorized_keys"),
+	enginemodel.FieldNTPServers:       path.Root("ntp_servers"),
+	enginemodel.FieldProxyHTTP:        path.Root("proxy").AtName("http"),
+	enginemodel.FieldProxyHTTPS:       path.Root("proxy").AtName("https"),
+	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),
+	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
+	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
+}
+
+// nodePoolFields are the attributes of a node pool by its fields.
+var nodePoolFields = map[enginemodel.FieldName]string{
+	enginemodel.FieldNodeCount: "node_count",
+	enginemodel.FieldDisk:      "disk_gb",
+}
+
+// AttributePath implements enginecrud.Model.
+func (m *model) AttributePath(f enginemodel.Field) path.Path {
+	at := fieldPath(f)
+	if i, ok := f.Element.Get(); ok {
+		return at.AtListIndex(i)
+	}
+	return at
+}
+
+func fieldPath(f enginemodel.Field) path.Path {
+	if at, ok := clusterFields[f.Name]; ok {
+		return at
+	}
+	if f.NodePool == "" {
+		return path.Root("name") // the cluster as a whole
+	}
+	pool := nodePoolPath(f.NodePool)
+	if name, ok := nodePoolFields[f.Name]; ok {
+		return pool.AtName(name)
+	}
+	placement, ok := placementPath(pool, f)
+	if !ok {
+		return pool
+	}
+	if f.Name == enginemodel.FieldIPPool {
+		return placement.AtName("ip_pool_id")
+	}
+	if at, ok := nodeschema.PlacementPath(placement, f.Name); ok {
+		return at
+	}
+	return placement
+}
+
+func nodePoolPath(name string) path.Path {
+	if name == enginemodel.ControlPlanePool {
+		return path.Root("control_plane")
+	}
+	return path.Root("worker_pools").AtMapKey(name)
+}
+
+// placementPath is the placement of a field; false for a field that has none.
+func placementPath(pool path.Path, f enginemodel.Field) (path.Path, bool) {
+	i, ok := f.Placement.Get()
+	switch {
+	case !ok:
+		return path.Empty(), false
+	case f.NodePool == enginemodel.ControlPlanePool:
+		return pool.AtName("placement"), true // it has one
+	}
+	return pool.AtName("placements").AtListIndex(i), true
+}

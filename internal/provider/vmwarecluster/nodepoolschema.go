@@ -1,0 +1,179 @@
+package vmwarecluster
+
+import (
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
+
+// maxWorkers bounds a pool; Kubernetes is tested with clusters of up to 5,000 nodes.
+const maxWorkers = 1000
+
+// maxPoolName leaves room in a node's name for the cluster and a number.
+const maxPoolName = 18
+
+func controlPlaneAttribute() schema.SingleNestedAttribute {
+	attributes := nodeAttributes()
+	attributes["node_count"] = schema.Int64Attribute{
+		Required:            true,
+		MarkdownDescription: "Number of control-plane nodes: 1, 3 or 5. It grows in place and never shrinks.",
+		Validators:          []validator.Int64{int64validator.OneOf(1, 3, 5)},
+	}
+	attributes["schedulable"] = schema.BoolAttribute{
+		Optional:            true,
+		Computed:            true,
+		Default:             booldefault.StaticBool(false),
+		MarkdownDescription: "Whether control-plane nodes run ordinary pods, too. Defaults to `false`.",
+	}
+	attributes["placement"] = schema.SingleNestedAttribute{
+		Required:            true,
+		MarkdownDescription: "Where the control plane goes.",
+		Attributes:          placementAttributes(),
+	}
+	return schema.SingleNestedAttribute{
+		Required:            true,
+		MarkdownDescription: "The nodes that run the control plane.",
+		Attributes:          attributes,
+	}
+}
+
+func workerPoolsAttribute() schema.MapNestedAttribute {
+	attributes := nodeAttributes()
+	attributes["node_count"] = schema.Int64Attribute{
+		Required:            true,
+		MarkdownDescription: "Number of nodes, 0 to 1000. It changes in place; nodes that are not ready are removed first, then the newest.",
+		Validators:          []validator.Int64{int64validator.Between(0, maxWorkers)},
+	}
+	attributes["placements"] = schema.ListNestedAttribute{
+		Required: true,
+		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. A placement that is added gets new nodes; " +
+			"the nodes of one that is removed are rolled.",
+		Validators:   []validator.List{listvalidator.SizeAtLeast(1)},
+		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
+	}
+	attributes["rolling_update"] = rollingUpdateAttribute()
+	return schema.MapNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and removed in place, and rolled where its nodes have " +
+			"to be replaced. " +
+			"Defaults to none.",
+		Validators: []validator.Map{mapvalidator.KeysAre(
+			nodeschema.NodePoolName(),
+			stringvalidator.LengthAtMost(maxPoolName),
+			stringvalidator.NoneOf(enginemodel.ControlPlanePool),
+		)},
+		NestedObject: schema.NestedAttributeObject{Attributes: attributes},
+	}
+}
+
+func rollingUpdateAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "How nodes are replaced and removed. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the " +
+			"profile's image replaces the nodes that were built otherwise, " +
+			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and " +
+			"the next apply resumes it, as it does after `timeouts.update`.",
+		Attributes: map[string]schema.Attribute{
+			"strategy": schema.StringAttribute{
+				Optional: true,
+				Computed: true,
+				Default:  stringdefault.StaticString(string(enginemodel.ExpandFirst)),
+				MarkdownDescription: "`expand_first` creates a node's successor before the node is drained and deleted: the pool never has " +
+					"fewer nodes than `node_count`, " +
+					"and one address of each of its IP pools must be free, which every plan that creates nodes checks. " +
+					"`contract_first` deletes the node first, and needs no spare address. Defaults to `expand_first`.",
+				Validators: []validator.String{
+					stringvalidator.OneOf(string(enginemodel.ExpandFirst), string(enginemodel.ContractFirst)),
+				},
+			},
+			"drain_timeout": schema.StringAttribute{
+				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString("10m"),
+				MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
+				Validators:          []validator.String{nodeschema.Duration{}},
+			},
+		},
+	}
+}
+
+// nodeAttributes are what all nodes have.
+func nodeAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"cpu":       nodeschema.CPU(2),
+		"memory_gb": nodeschema.MemoryGB(2),
+		"disk_gb":   nodeschema.DiskGB(1),
+		"labels": schema.MapAttribute{
+			Optional:            true,
+			ElementType:         types.StringType,
+			MarkdownDescription: "Labels of the nodes. They change in place.",
+			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName()), mapvalidator.ValueStringsAre(labelValue())},
+		},
+		"annotations": schema.MapAttribute{
+			Optional:            true,
+			ElementType:         types.StringType,
+			MarkdownDescription: "Annotations of the nodes. They change in place.",
+			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName())},
+		},
+		"taints": schema.ListNestedAttribute{
+			Optional:            true,
+			MarkdownDescription: "Taints of the nodes. They change in place.",
+			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				"key": schema.StringAttribute{
+					Required:            true,
+					MarkdownDescription: "Key.",
+					Validators:          []validator.String{qualifiedName()},
+				},
+				"value": schema.StringAttribute{
+					Optional:            true,
+					MarkdownDescription: "Value. Defaults to none.",
+					Validators:          []validator.String{labelValue()},
+				},
+				"effect": schema.StringAttribute{
+					Required:            true,
+					MarkdownDescription: "`NoSchedule`, `PreferNoSchedule` or `NoExecute`.",
+					Validators:          []validator.String{stringvalidator.OneOf("NoSchedule", "PreferNoSchedule", "NoExecute")},
+				},
+			}},
+		},
+	}
+}
+
+// placementAttributes are the schema of placementModel.
+func placementAttributes() map[string]schema.Attribute {
+	attributes := nodeschema.PlacementAttributes()
+	attributes["ip_pool_id"] = schema.StringAttribute{
+		Required: true,
+		MarkdownDescription: "Id of the IP pool that the addresses come from; for the control plane also the VIP and the extra. " +
+			"It belongs to the cluster's gateway.",
+		Validators: []validator.String{attribute.IDOf("gantry_ip_pool")},
+	}
+	return attributes
+}
+
+var (
+	qualifiedForm = regexp.MustCompile(
+		`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+	labelForm = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
+)
+
+func qualifiedName() validator.String {
+	return stringvalidator.RegexMatches(qualifiedForm, "must be a qualified name of Kubernetes, such as example.com/tier")
+}
+
+func labelValue() validator.String {
+	return stringvalidator.RegexMatches(labelForm,
+		"must be empty or at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends")
+}

@@ -1,0 +1,69 @@
+package vmwarecluster
+
+import "github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+
+// rules say what may change on a running cluster. What cannot is refused in the
+// plan; it never replaces the cluster.
+var rules = enginecrud.Rules{
+	Replace: []string{"name", "datacenter", "network", "cloud_account.gateway_id"},
+	InPlace: []string{
+		"cloud_account.ca_certificate",
+		"cloud_account.id",
+		"cloud_account.insecure_skip_verify",
+		"cloud_account.name",
+		"cloud_account.password",
+		"cloud_account.username",
+		"cloud_account.vcenter_server",
+		"cloud_account_password_wo",
+		"cloud_account_password_wo_version",
+		"deletion_protection",
+		"incomplete_create",
+		"timeouts",
+
+		"profile.image",
+		"profile.packs",
+
+		"control_plane.annotations",
+		"control_plane.labels",
+		"control_plane.node_count",
+		"control_plane.taints",
+
+		"worker_pools.*.annotations",
+		"worker_pools.*.cpu",
+		"worker_pools.*.disk_gb",
+		"worker_pools.*.labels",
+		"worker_pools.*.memory_gb",
+		"worker_pools.*.node_count",
+		"worker_pools.*.placements",
+		"worker_pools.*.rolling_update",
+		"worker_pools.*.taints",
+	},
+	Refused: []enginecrud.Refusal{
+		{
+			Reason:     "Kubernetes upgrades are not implemented yet.",
+			Attributes: []string{"profile.kubernetes_version"},
+		},
+		{
+			Reason: "Control-plane nodes are not replaced yet.",
+			Attributes: []string{
+				"control_plane.cpu",
+				"control_plane.disk_gb",
+				"control_plane.memory_gb",
+				"control_plane.placement",
+				"control_plane.schedulable",
+			},
+		},
+		{
+			Reason: "It is a part of every node, and control-plane nodes are not replaced yet.",
+			Attributes: []string{
+				"clone_mode",
+				"folder",
+				"image_folder",
+				"ntp_servers",
+				"proxy",
+				"ssh_authorized_keys",
+			},
+		},
+	},
+	Keyed: []string{"worker_pools", "profile.packs"},
+}

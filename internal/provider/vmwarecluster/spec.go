@@ -1,0 +1,168 @@
+package vmwarecluster
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
+
+// The parts below are decoded only where all of them is known.
+type (
+	profileModel struct {
+		KubernetesVersion string `tfsdk:"kubernetes_version"`
+		Image             struct {
+			Template string `tfsdk:"template"`
+		} `tfsdk:"image"`
+		Packs map[string]struct {
+			Layer     string   `tfsdk:"layer"`
+			Manifests []string `tfsdk:"manifests"`
+		} `tfsdk:"packs"`
+	}
+	nodesModel struct {
+		NodeCount   int64             `tfsdk:"node_count"`
+		CPU         int64             `tfsdk:"cpu"`
+		MemoryGB    int64             `tfsdk:"memory_gb"`
+		DiskGB      *int64            `tfsdk:"disk_gb"`
+		Labels      map[string]string `tfsdk:"labels"`
+		Annotations map[string]string `tfsdk:"annotations"`
+		Taints      []struct {
+			Key    string  `tfsdk:"key"`
+			Value  *string `tfsdk:"value"`
+			Effect string  `tfsdk:"effect"`
+		} `tfsdk:"taints"`
+	}
+	controlPlaneModel struct {
+		nodesModel
+		Schedulable bool           `tfsdk:"schedulable"`
+		Placement   placementModel `tfsdk:"placement"`
+	}
+	workerPoolModel struct {
+		nodesModel
+		Placements    []placementModel `tfsdk:"placements"`
+		RollingUpdate *struct {
+			Strategy     *string `tfsdk:"strategy"` // older states have none
+			DrainTimeout string  `tfsdk:"drain_timeout"`
+		} `tfsdk:"rolling_update"`
+	}
+	placementModel struct {
+		nodeschema.Placement
+		IPPoolID string `tfsdk:"ip_pool_id"`
+	}
+)
+
+// Spec implements enginecrud.Model.
+func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnostics) {
+	ref, diags := m.ref(ctx)
+	id, more := attribute.ParseID(m.ID, path.Root("id"))
+	diags.Append(more...)
+	spec := enginemodel.ClusterSpec{
+		Ref:        ref,
+		ID:         id,
+		Datacenter: m.Datacenter.ValueString(),
+		Folder:     m.Folder.ValueString(),
+		CloneMode:  enginemodel.CloneMode(m.CloneMode.ValueString()),
+	}
+
+	network, more := nodeschema.DecodeNetwork(ctx, m.Network)
+	diags.Append(more...)
+	spec.PodCIDR = network.PodCIDR
+	spec.ServiceCIDR = network.ServiceCIDR
+	spec.Proxy, more = nodeschema.DecodeProxy(ctx, m.Proxy)
+	diags.Append(more...)
+	spec.SSHAuthorizedKeys, more = nodeschema.Strings(ctx, m.SSHAuthorizedKeys)
+	diags.Append(more...)
+	spec.NTPServers, more = nodeschema.Strings(ctx, m.NTPServers)
+	diags.Append(more...)
+
+	diags.Append(m.setProfile(ctx, &spec)...)
+	diags.Append(m.setControlPlane(ctx, &spec)...)
+	diags.Append(m.setWorkers(ctx, &spec)...)
+	return spec, diags
+}
+
+// setProfile sets what the cluster is made of. Packs are applied by layer, and by
+// name within one.
+func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+	var profile profileModel
+	diags := m.Profile.As(ctx, &profile, nodeschema.AllKnown)
+	spec.KubernetesVersion = profile.KubernetesVersion
+	spec.Image = enginemodel.Image{Template: profile.Image.Template, Folder: m.ImageFolder.ValueString()}
+	for name, pack := range profile.Packs {
+		spec.Packs = append(spec.Packs, enginemodel.Pack{Name: name, Layer: pack.Layer, Manifests: pack.Manifests})
+	}
+	slices.SortFunc(spec.Packs, func(a, b enginemodel.Pack) int {
+		return cmp.Or(slices.Index(layers, a.Layer)-slices.Index(layers, b.Layer), cmp.Compare(a.Name, b.Name))
+	})
+	return diags
+}
+
+func (m *model) setControlPlane(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+	var control controlPlaneModel
+	diags := m.ControlPlane.As(ctx, &control, nodeschema.AllKnown)
+	if diags.HasError() {
+		return diags
+	}
+	pool := control.toModel(enginemodel.ControlPlanePool)
+	pool.Schedulable = control.Schedulable
+	placement, more := control.Placement.toModel(path.Root("control_plane").AtName("placement"))
+	diags.Append(more...)
+	pool.Placements = []enginemodel.Placement{placement}
+	spec.ControlPlane = pool
+	return diags
+}
+
+func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+	pools := map[string]workerPoolModel{}
+	diags := m.WorkerPools.ElementsAs(ctx, &pools, false)
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		worker := pools[name]
+		pool := worker.toModel(name)
+		for i, p := range worker.Placements {
+			placement, more := p.toModel(path.Root("worker_pools").AtMapKey(name).AtName("placements").AtListIndex(i))
+			diags.Append(more...)
+			pool.Placements = append(pool.Placements, placement)
+		}
+		if r := worker.RollingUpdate; r != nil {
+			// The validator has seen that it is a duration.
+			pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout)
+			pool.Strategy = enginemodel.RollStrategy(nodeschema.OrZero(r.Strategy))
+		}
+		spec.Workers = append(spec.Workers, pool)
+	}
+	return diags
+}
+
+func (m nodesModel) toModel(name string) enginemodel.NodePool {
+	pool := enginemodel.NodePool{
+		Name:         name,
+		Count:        int(m.NodeCount),
+		CPU:          int32(m.CPU),
+		MemoryGB:     m.MemoryGB,
+		DiskGB:       nodeschema.OrZero(m.DiskGB),
+		Meta:         enginemodel.NodeMeta{Labels: m.Labels, Annotations: m.Annotations},
+		DrainTimeout: enginemodel.DefaultDrainTimeout,
+	}
+	for _, taint := range m.Taints {
+		pool.Meta.Taints = append(pool.Meta.Taints, enginemodel.Taint{
+			Key:    taint.Key,
+			Value:  nodeschema.OrZero(taint.Value),
+			Effect: taint.Effect,
+		})
+	}
+	return pool
+}
+
+func (m placementModel) toModel(at path.Path) (enginemodel.Placement, diag.Diagnostics) {
+	id, diags := attribute.ParseID(types.StringValue(m.IPPoolID), at.AtName("ip_pool_id"))
+	return m.ToModel(id), diags
+}
