@@ -85,6 +85,11 @@ func TestBudgetCountsWhatARolloutNeeds(t *testing.T) {
 		lose(f, "c-w-1")
 		return f
 	}
+	unjoined := func() *model.Facts {
+		f := there()
+		delete(f.API.Nodes, "c-w-2")
+		return f
+	}
 	larger := func(s *model.ClusterSpec) { s.Workers[0].CPU = 4 }
 	moved := func(s *model.ClusterSpec) { s.Workers[0].Placements = []model.Placement{place(otherPoolID)} }
 	for name, c := range map[string]struct {
@@ -118,6 +123,8 @@ func TestBudgetCountsWhatARolloutNeeds(t *testing.T) {
 		"a rollout to other addresses": {facts: there, total: 5, other: 3, change: moved},
 		"a rollout to too few other addresses": {facts: there, total: 5, other: 2, change: moved,
 			problem: "has 2 addresses, 0 in use and 2 free; 3 are needed: 2 for rolling worker pool w, 1 for rolling workers"},
+		"a worker keeps its address when it is built again": {facts: unjoined, total: 5,
+			warning: "1 are needed: 1 for rolling workers (expand_first). "},
 		"a lost worker is replaced": {facts: lost, total: 5, warning: "1 are needed"},
 		"a lost worker is replaced, and one is added": {facts: lost, total: 5, change: func(s *model.ClusterSpec) { s.Workers[0].Count = 3 },
 			problem: "2 are needed: 2 for worker pool w, 1 for rolling workers (expand_first), less 1 that are released before"},

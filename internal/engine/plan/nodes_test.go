@@ -13,6 +13,9 @@ func TestPlanReplacesALostWorkerUnderANewName(t *testing.T) {
 	f := running(1, 2)
 	lose(f, "c-w-1")
 	wantSteps(t, planned(small(1, 2), f), "remove_lost_node c-w-1, create_node c-w-3")
+	// The ordinal of a node that has joined is not used again, whatever the record says.
+	f.Record.Pending = map[string][]int{"w": {1}}
+	wantSteps(t, planned(small(1, 2), f), "remove_lost_node c-w-1, create_node c-w-3")
 }
 
 func TestPlanBuildsANodeThatNeverJoinedAgainUnderItsName(t *testing.T) {
