@@ -4,6 +4,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,7 +125,9 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		IPPools:  map[uuid.UUID]ledger.IPPool{},
 	}
 	w.Facts.Record = req.record
-	w.Facts.Machines = survey.Machines
+	w.Facts.Machines = slices.SortedFunc(slices.Values(survey.Machines), func(a, b model.Machine) int {
+		return cmp.Or(cmp.Compare(a.Marker.NodePool, b.Marker.NodePool), cmp.Compare(a.Marker.Ordinal, b.Marker.Ordinal))
+	})
 	w.Facts.Unreadable = survey.Unreadable
 	w.Limits = model.Limits{
 		Site:     survey.Site,

@@ -21,9 +21,7 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	switch {
 	case !v.apiReached() || len(members) >= pool.Count && len(lost) == 0:
 		return true, f
-	case len(members) == 0 && len(v.presumedPresent(pool.Name)) > 0:
-		return true, f // counted as present, with a warning
-	case len(members) == 0:
+	case len(members) == 0 && len(v.presumedPresent(pool.Name)) == 0:
 		f.Refuse(controlPlaneField, "The control plane is gone",
 			"%q was running, and none of its control-plane VMs is left. A control plane with data is never created anew from nothing: "+
 				"restore the VMs, or destroy the %s.", v.spec.Name, v.spec.Kind)

@@ -237,3 +237,21 @@ func wantRefusal(t *testing.T, p *model.Plan, field model.Field, words ...string
 		t.Fatalf("got %q, %v", names(p), p.Problems)
 	}
 }
+
+// TestPlanNeverDeletesAControlPlaneOfUnknownOrigin has VMs of a control plane that
+// was up, other authorities in the state, and no record.
+func TestPlanNeverDeletesAControlPlaneOfUnknownOrigin(t *testing.T) {
+	t.Parallel()
+	for name, isNew := range map[string]bool{"in a creation": true, "of a state": false} {
+		f := running(1, 1)
+		f.Record = model.Record{}
+		f.CAFingerprint = "sha256:other"
+		s := small(1, 1)
+		s.New = isNew
+		p := planned(s, f)
+		if !p.Empty() {
+			t.Errorf("%s: planned %s", name, names(p))
+		}
+		wantRefusal(t, p, nameField, "neither used nor deleted")
+	}
+}

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
@@ -19,11 +21,16 @@ func refuse(v view, p *model.Plan) {
 		return
 	}
 	p.Add(markerFindings(spec.Name, facts.Machines))
+	const reimport = "Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator."
+	if unknownControlPlane(facts) {
+		p.Refuse(nameField, "The control plane is not the state's",
+			"Control-plane VMs of %s %q have joined a cluster with certificate authorities that this state does not hold, and the ledger has no record "+
+				"that says whose they are. They are neither used nor deleted. %s If they are not needed, delete the VMs.", spec.Kind, spec.Name, reimport)
+	}
 	if !v.apiReached() {
 		return
 	}
 
-	const reimport = "Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator."
 	if caMismatch(facts) {
 		p.Refuse(nameField, "The certificate authorities are not the cluster's",
 			"No control-plane node of %s %q was built with the certificate authorities in this state, so no node can join. %s",
@@ -48,6 +55,15 @@ func markerFindings(name string, machines []model.Machine) model.Findings {
 		}
 	}
 	return f
+}
+
+// unknownControlPlane reports whether there is a control plane that has been up,
+// that was built with other authorities, and of which no record says whether it was
+// ever complete. It may be a running cluster.
+func unknownControlPlane(facts *model.Facts) bool {
+	return !facts.Record.Found && slices.ContainsFunc(facts.Machines, func(m model.Machine) bool {
+		return m.Marker.ControlPlane() && m.Phase == model.PhaseJoined && m.Marker.CAFingerprint != facts.CAFingerprint
+	})
 }
 
 // caMismatch reports whether there is a control plane and no node of it was built
