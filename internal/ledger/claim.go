@@ -56,8 +56,8 @@ func (l *Ledger) readClaim(ctx context.Context, pool uuid.UUID, addr netip.Addr)
 // Claim takes a free address of an IP pool for an owner: one create call, unless
 // another run is about to take the same one. An owner whose claim the snapshot
 // knows gets the same address again. Addresses of one cluster are consecutive,
-// and clusters start at different places, so that they rarely meet; one that
-// meets another relocates.
+// and clusters start at different places, so that they rarely compete; one that
+// loses a race relocates.
 //
 // Errors: *ExhaustedError, *ReservedError, *CapError. After any other error the
 // address may be claimed; claim again with the same snapshot, or find it by
@@ -179,18 +179,18 @@ func (l *Ledger) tryClaim(ctx context.Context, pool IPPool, addr netip.Addr, own
 // checkCap refuses a claim when the ledger is full. It lists again before it
 // does, since others may have released addresses.
 func (l *Ledger) checkCap(ctx context.Context, pool IPPool, snap *Snapshot) error {
-	if snap.Live() < l.MaxClaims {
+	if snap.live() < l.MaxClaims {
 		return nil
 	}
 	if err := snap.refresh(ctx, l); err != nil {
 		return err
 	}
-	if snap.Live() >= l.MaxClaims {
+	if snap.live() >= l.MaxClaims {
 		if err := l.pruneAll(ctx, pool, snap); err != nil {
 			return err
 		}
 	}
-	if live := snap.Live(); live >= l.MaxClaims {
+	if live := snap.live(); live >= l.MaxClaims {
 		return &CapError{Live: live, Cap: l.MaxClaims}
 	}
 	return nil

@@ -85,7 +85,7 @@
 //
 // The highest epoch tag of a record is its lock. It is held, or free after its
 // holder has released it. To take it, a run creates the tag of the next epoch,
-// which only one can, then looks again: if the old tag has changed, its holder
+// which only one can, then reads again: if the old tag has changed, its holder
 // is alive, and the new tag is withdrawn. A holder writes its heartbeat and after
 // that reads the next epoch. Whichever comes second sees the other.
 //

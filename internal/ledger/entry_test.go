@@ -19,7 +19,8 @@ func inhabited(t *testing.T) (*ledgertest.Store, *ledger.Ledger, ledger.IPPool) 
 	store := ledgertest.NewStore()
 	l, _ := join(store)
 	gateway := register(t, l, record.KindGateway, "dc1", bodies[5])
-	id, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "nodes", GatewayID: gateway}, Body: []byte(poolBody)})
+	nodes := record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "nodes"}
+	id, err := l.Register(t.Context(), ledger.Record{Ref: nodes, Body: []byte(poolBody)})
 	must(t, err)
 	_, err = l.Lock(t.Context(), gateway, "a run")
 	must(t, err)
@@ -42,52 +43,9 @@ func TestEntriesOfEveryKind(t *testing.T) {
 		t.Errorf("%d entries of %d tags", len(entries), len(store.Tags()))
 	}
 	counts := map[ledger.EntryKind]int{}
-	recent := func(e ledger.Entry) {
-		t.Helper()
-		if time.Since(e.Since).Abs() > time.Minute {
-			t.Errorf("%s is since %s", e.Name, e.Since)
-		}
-	}
 	for _, e := range entries {
 		counts[e.Kind]++
-		switch e.Kind {
-		case ledger.EntryRecord:
-			want := map[uuid.UUID]string{gateway: bodies[5], pool.ID: poolBody}[e.ID]
-			if string(e.Record.Body) != want || e.ID != l.ID(e.Record.Ref) {
-				t.Errorf("the record is %+v", e.Record)
-			}
-		case ledger.EntryChunk, ledger.EntryLock:
-			if e.Parent != gateway || e.Held != (e.Kind == ledger.EntryLock) {
-				t.Errorf("the %s is %+v", e.Kind, e)
-			}
-		case ledger.EntryChild:
-			if e.Parent != gateway || e.Child != (record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "nodes"}) {
-				t.Errorf("the child is %+v", e)
-			}
-		case ledger.EntryIndex:
-			if e.IPPool != pool.ID {
-				t.Errorf("the root is %+v", e)
-			}
-		case ledger.EntryClaim:
-			recent(e)
-			if e.IPPool != pool.ID || e.Owner != owner("prod", 1) || e.Address.String() != "10.0.0.2" {
-				t.Errorf("the claim is %+v", e)
-			}
-		case ledger.EntryCooldown:
-			recent(e)
-			if e.IPPool != pool.ID || e.Owner.Cluster != clusterID("prod") || e.Address.String() != "10.0.0.1" {
-				t.Errorf("the rest is %+v", e)
-			}
-		case ledger.EntryReservation:
-			recent(e)
-			if e.IPPool != pool.ID || e.Owner.Cluster != clusterID("prod") {
-				t.Errorf("the reservation is %+v", e)
-			}
-		case ledger.EntryStray:
-			if e.Name != "a note" || e.Description != "by hand" {
-				t.Errorf("the stray is %+v", e)
-			}
-		}
+		checkEntry(t, e, l, gateway, pool.ID)
 	}
 	for _, kind := range []ledger.EntryKind{
 		ledger.EntryRecord, ledger.EntryChunk, ledger.EntryChild, ledger.EntryIndex, ledger.EntryClaim,
@@ -95,6 +53,53 @@ func TestEntriesOfEveryKind(t *testing.T) {
 	} {
 		if counts[kind] == 0 {
 			t.Errorf("there is no %s", kind)
+		}
+	}
+}
+
+func checkEntry(t *testing.T, e ledger.Entry, l *ledger.Ledger, gateway, pool uuid.UUID) {
+	t.Helper()
+	recent := func() {
+		if time.Since(e.Since).Abs() > time.Minute {
+			t.Errorf("%s is since %s", e.Name, e.Since)
+		}
+	}
+	switch e.Kind {
+	case ledger.EntryRecord:
+		want := map[uuid.UUID]string{gateway: bodies[5], pool: poolBody}[e.ID]
+		if string(e.Record.Body) != want || e.ID != l.ID(e.Record.Ref) {
+			t.Errorf("the record is %+v", e.Record)
+		}
+	case ledger.EntryChunk, ledger.EntryLock:
+		if e.Parent != gateway || e.Held != (e.Kind == ledger.EntryLock) {
+			t.Errorf("the %s is %+v", e.Kind, e)
+		}
+	case ledger.EntryChild:
+		if e.Parent != gateway || e.Child != (record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "nodes"}) {
+			t.Errorf("the child is %+v", e)
+		}
+	case ledger.EntryIndex:
+		if e.IPPool != pool {
+			t.Errorf("the index entry is %+v", e)
+		}
+	case ledger.EntryClaim:
+		recent()
+		if e.IPPool != pool || e.Owner != owner("prod", 1) || e.Address.String() != "10.0.0.2" {
+			t.Errorf("the claim is %+v", e)
+		}
+	case ledger.EntryCooldown:
+		recent()
+		if e.IPPool != pool || e.Owner.Cluster != clusterID("prod") || e.Address.String() != "10.0.0.1" {
+			t.Errorf("the cool-down is %+v", e)
+		}
+	case ledger.EntryReservation:
+		recent()
+		if e.IPPool != pool || e.Owner.Cluster != clusterID("prod") {
+			t.Errorf("the reservation is %+v", e)
+		}
+	case ledger.EntryStray:
+		if e.Name != "a note" || e.Description != "by hand" {
+			t.Errorf("the stray is %+v", e)
 		}
 	}
 }

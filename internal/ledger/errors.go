@@ -14,7 +14,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// The errors that callers tell apart, beside record.ErrNewer.
+// The errors that callers distinguish, beside record.ErrNewer.
 var (
 	// ErrExists is in the chain when what should be created exists already and
 	// belongs to another owner.

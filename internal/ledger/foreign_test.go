@@ -27,7 +27,7 @@ func checkForeign(t *testing.T, description string) {
 	holder, err := l.Holder(t.Context(), pool.ID, addr)
 	must(t, err)
 	if got == addr && holder != me {
-		t.Fatalf("%s was handed out, although %q holds it", addr, description)
+		t.Fatalf("%s was issued, although %q holds it", addr, description)
 	}
 	if holder != me {
 		if err := l.Release(t.Context(), pool, addr, me); err == nil {

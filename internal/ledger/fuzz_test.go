@@ -66,7 +66,8 @@ func checkForeignNote(t *testing.T, description string) {
 	store := ledgertest.NewStore()
 	l, _ := join(store)
 	gateway := register(t, l, record.KindGateway, "dc1", "{}")
-	_, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "nodes", GatewayID: gateway}, Body: []byte(poolBody)})
+	nodes := record.Ref{Kind: record.KindIPPool, GatewayID: gateway, Name: "nodes"}
+	_, err := l.Register(t.Context(), ledger.Record{Ref: nodes, Body: []byte(poolBody)})
 	must(t, err)
 	for _, tag := range store.Tags() {
 		if strings.Contains(tag.Name, "@") {
@@ -107,7 +108,8 @@ func FuzzEntries(f *testing.F) {
 		if !derived && e.Kind != ledger.EntryStray {
 			t.Fatalf("%q with an id of its own is taken for a %s", name, e.Kind)
 		}
-		if address := e.Kind == ledger.EntryClaim || e.Kind == ledger.EntryCooldown; address != e.Address.IsValid() || address && !strings.HasPrefix(name, e.IPPool.String()+"/"+e.Address.String()) {
+		address := e.Kind == ledger.EntryClaim || e.Kind == ledger.EntryCooldown
+		if address != e.Address.IsValid() || address && !strings.HasPrefix(name, e.IPPool.String()+"/"+e.Address.String()) {
 			t.Fatalf("the %s %q is of %s in %s", e.Kind, name, e.Address, e.IPPool)
 		}
 		if (e.Kind == ledger.EntryRecord) != (e.Record != nil) {

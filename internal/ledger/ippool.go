@@ -16,9 +16,6 @@ type IPPool struct {
 	ipam.Pool
 	// SingleCluster reserves the pool for the first cluster that claims from it.
 	SingleCluster bool
-	// Network is the vSphere network that the addresses live on; empty where it
-	// is not given.
-	Network string
 	// ReuseDelay is how long a released address cools down, by vCenter's clock:
 	// until then no other cluster gets it.
 	ReuseDelay time.Duration
@@ -36,7 +33,6 @@ func NewIPPool(id uuid.UUID, body record.IPPool) (IPPool, error) {
 		Name:          body.Name,
 		Pool:          addresses,
 		SingleCluster: body.RestrictToSingleCluster,
-		Network:       body.Network,
 		ReuseDelay:    body.ReuseDelay(),
 	}, nil
 }

@@ -29,7 +29,7 @@ func poolNames(t *testing.T, l *ledger.Ledger) []string {
 	return names
 }
 
-func TestAllPoolsAreKnown(t *testing.T) {
+func TestAllIPPoolsAreListed(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, p := join(store)
@@ -62,7 +62,7 @@ func TestAllPoolsAreKnown(t *testing.T) {
 	}
 }
 
-func TestPoolsNoteThatSomebodyDeletedIsMadeAgain(t *testing.T) {
+func TestEditedIndexEntryIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()
 	l, _ := join(store)
@@ -124,7 +124,7 @@ func TestWhatBelongsToAGatewayIsItsChild(t *testing.T) {
 }
 
 // TestRegisteringConvergesWhereverItDies kills Register and Unregister at each
-// of their calls. What a killed run noted and never made is in nobody's way.
+// of their calls. What a killed run noted and never registered does no harm.
 func TestRegisteringConvergesWhereverItDies(t *testing.T) {
 	t.Parallel()
 	l, _ := join(nil)

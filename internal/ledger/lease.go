@@ -67,8 +67,8 @@ func newLease(ctx context.Context, c *contender, epoch int, note lockNote, prove
 	return s
 }
 
-// notePresence tells the lease of a record, if this run holds it, whether the
-// record exists.
+// notePresence notes at the lease of a record, if it is held through this Ledger,
+// whether the record exists.
 func (l *Ledger) notePresence(record uuid.UUID, p presence) {
 	l.mu.Lock()
 	s := l.leases[record]
@@ -220,7 +220,8 @@ func (s *Lease) releaseTag(ctx context.Context) error {
 }
 
 // recordGone reports whether the record does not exist: without a call where
-// this run has seen, created or deleted it under the lock.
+// this run has listed, created or deleted it under the lock. Should it have been
+// deleted by hand meanwhile, a free tag is left, which does no harm.
 func (s *Lease) recordGone(ctx context.Context) (bool, error) {
 	s.mu.Lock()
 	known := s.presence

@@ -107,7 +107,7 @@ func TestLateHeartbeatFindsNoTag(t *testing.T) {
 	})
 }
 
-// stalled stops its process once between the answer to a Get and its use.
+// stalled stops its process once between the result of a Get and its use.
 type stalled struct {
 	ledger.Store
 	arm  atomic.Bool

@@ -24,7 +24,9 @@ type life struct {
 var roles = []string{"vip", "extra", "prod-cp-1", "prod-general-1", "prod-general-2"}
 
 // locked runs work as an apply does: a failure is left to the next run.
-func (c life) locked(ctx context.Context, l *ledger.Ledger, work func(*ledger.Lease, *ledger.Snapshot, map[netip.Addr]ledger.Owner) error) error {
+func (c life) locked(
+	ctx context.Context, l *ledger.Ledger, work func(*ledger.Lease, *ledger.Snapshot, map[netip.Addr]ledger.Owner) error,
+) error {
 	lease, err := l.Lock(ctx, c.record, "a run")
 	if err != nil {
 		return err

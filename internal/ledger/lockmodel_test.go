@@ -18,7 +18,7 @@ import (
 )
 
 // rough is a connection on which everything goes wrong that can: calls are
-// slow, sometimes slower than anybody waits; requests and answers get lost; a
+// slow, sometimes slower than any timeout; requests and responses get lost; a
 // call that its caller gave up on is carried out later; the process is stopped
 // in the middle and goes on long after.
 type rough struct {
@@ -90,15 +90,15 @@ func (r *rough) chance(n int) bool {
 }
 
 func through[T any](ctx context.Context, r *rough, work func() (T, error)) (T, error) {
-	type answer struct {
+	type result struct {
 		value T
 		err   error
 	}
-	done := make(chan answer, 1)
+	done := make(chan result, 1)
 	there, back := r.delay(), r.delay()
 	lost, deaf := r.chance(r.lost), r.chance(r.deaf)
 	go func() {
-		var a answer
+		var a result
 		time.Sleep(there)
 		if a.err = errRough; !lost && !r.killed() {
 			a.value, a.err = work()
@@ -160,7 +160,7 @@ func (r *referee) grant() int {
 	return r.grants
 }
 
-// act is what Check allows: nobody may have got the lock since.
+// act is what Check allows: no other run may have got the lock since.
 func (r *referee) act(grant int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -62,16 +62,11 @@ func (p RegisteredIPPool) Overlap(body record.IPPool) *OverlapError {
 		return nil
 	}
 	ours, err := body.Addresses()
-	if err != nil {
-		return nil
+	theirs, err2 := p.Body.Addresses()
+	if err == nil && err2 == nil {
+		if shared, ok := ours.Shared(theirs); ok {
+			return &OverlapError{Name: body.Name, Other: p, Shared: shared}
+		}
 	}
-	theirs, err := p.Body.Addresses()
-	if err != nil {
-		return nil
-	}
-	shared, ok := ours.Shared(theirs)
-	if !ok {
-		return nil
-	}
-	return &OverlapError{Name: body.Name, Other: p, Shared: shared}
+	return nil
 }

@@ -73,8 +73,9 @@ func (v *poolView) start(cluster uuid.UUID) uint64 {
 	return offset(cluster.String())
 }
 
-// relocateStart lets a cluster look elsewhere: where it met another one, that
-// one's next addresses are likely to be next, and each would cost a lost race.
+// relocateStart lets a cluster look elsewhere: where it has lost a race to another
+// one, that one is likely to have the next addresses too, and each would cost a
+// lost race.
 func (s *Snapshot) relocateStart(pool IPPool, cluster uuid.UUID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +128,7 @@ func (s *Snapshot) exhausted(pool IPPool) *ExhaustedError {
 		ID:      pool.ID,
 		Total:   pool.Total(),
 		Free:    s.Free(pool),
-		Holders: s.Holders(pool),
+		Holders: s.holders(pool),
 		Avoided: len(s.Avoided(pool)),
 	}
 	s.mu.Lock()

@@ -56,7 +56,7 @@ func (r Record) CloudAccount() (body record.CloudAccount, err error) {
 
 func (r Record) decode(body any, kinds ...record.Kind) error {
 	if !slices.Contains(kinds, r.Kind) {
-		return r.malformed(fmt.Errorf("it is not that of a %s", kinds[0]))
+		return r.malformed(errors.New("it is of another kind"))
 	}
 	err := json.Unmarshal(r.Body, body)
 	var newer *record.NewerError

@@ -49,8 +49,11 @@ func TestRestrictedPoolHasOneCluster(t *testing.T) {
 	wantCalls(t, p, map[string]int{ledgertest.Create: 3})
 
 	var reserved *ledger.ReservedError
-	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) || reserved.Cluster != clusterID("prod") || reserved.IPPool != "nodes" || reserved.Since.IsZero() {
+	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snap); !errors.As(err, &reserved) {
 		t.Fatalf("Claim by another cluster: %v, want a *ReservedError", err)
+	}
+	if reserved.Cluster != clusterID("prod") || reserved.IPPool != "nodes" || reserved.Since.IsZero() {
+		t.Errorf("the error is %+v", reserved)
 	}
 	if err := l.ClaimAddress(t.Context(), pool, owner("dev", 1), addr.Next().Next().Next()); !errors.Is(err, ledger.ErrReserved) {
 		t.Errorf("ClaimAddress by another cluster: %v, want ErrReserved", err)
@@ -188,7 +191,7 @@ func TestAddressWhoseTagMayNotBeReadIsTaken(t *testing.T) {
 	}
 }
 
-func TestSweepReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
+func TestOwnedByReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
 	t.Parallel()
 	l, p := join(ledgertest.NewStore())
 	pool := nodes(t, "50")
@@ -211,6 +214,6 @@ func TestSweepReadsOnlyWhatIsNotAccountedFor(t *testing.T) {
 	must(t, err)
 	wantCalls(t, p, map[string]int{ledgertest.Get: 2})
 	if len(held) != 1 || held[stray] != owner("prod", 9) {
-		t.Errorf("the sweep found %v, want %s", held, stray)
+		t.Errorf("OwnedBy returned %v, want %s", held, stray)
 	}
 }

@@ -35,7 +35,7 @@ type poolView struct {
 	cooldowns   map[netip.Addr]cooldownView
 	within      ipam.Range
 	skipped     map[netip.Addr]bool // since they are to be avoided
-	relocations map[uuid.UUID]int   // by cluster id: how often it met another
+	relocations map[uuid.UUID]int   // by cluster id: how many races it lost
 }
 
 // Snapshot lists the ledger, in one call.
@@ -96,28 +96,28 @@ func (s *Snapshot) Free(pool IPPool) int {
 	return free
 }
 
-// Live returns the number of tags in the ledger.
-func (s *Snapshot) Live() int {
+// live returns the number of tags in the ledger.
+func (s *Snapshot) live() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.ids)
 }
 
-// Holders counts the claimed addresses of an IP pool by cluster id, as far as
+// holders counts the claimed addresses of an IP pool by cluster id, as far as
 // the owners are known; UnknownCluster counts the others.
-func (s *Snapshot) Holders(pool IPPool) map[uuid.UUID]int {
+func (s *Snapshot) holders(pool IPPool) map[uuid.UUID]int {
 	claimed := s.Addresses(pool)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	holders := map[uuid.UUID]int{}
+	counts := map[uuid.UUID]int{}
 	for _, addr := range claimed {
 		owner, ok := s.view(pool.ID).owners[addr]
 		if !ok {
 			owner = unknownOwner
 		}
-		holders[owner.Cluster]++
+		counts[owner.Cluster]++
 	}
-	return holders
+	return counts
 }
 
 // Learn notes who holds an address, so that a claim of this owner returns it.

@@ -87,17 +87,17 @@ func (l *Ledger) readForDeletion(ctx context.Context, id uuid.UUID, listed idSet
 	}
 
 	ref, err := record.ParseRef(tag.Name)
-	if err != nil {
-		return gone, nil // renamed
-	}
-	r := Record{Ref: ref}
-	if ref.Kind == record.KindIPPool {
-		r.Body, err = l.readBody(ctx, id, tag.Description)
+	switch {
+	case err != nil: // renamed
+		ref = gone.Ref
+	case ref.Kind == record.KindIPPool:
+		body, err := l.readBody(ctx, id, tag.Description)
 		if err != nil && !errors.Is(err, errTorn) {
 			return Record{}, err
 		}
+		return Record{Ref: ref, Body: body}, nil
 	}
-	return r, nil
+	return Record{Ref: ref}, nil
 }
 
 // ipPoolTags returns the tags of an IP pool that are deleted before its record:

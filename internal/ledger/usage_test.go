@@ -35,7 +35,7 @@ func TestAddressesInUseAreAvoided(t *testing.T) {
 	}
 	for n := range 2 {
 		if got := claim(t, l, pool, owner("prod", 1+n), snap); got == foreign || got == mine {
-			t.Errorf("%s was handed out", got)
+			t.Errorf("%s was issued", got)
 		}
 	}
 	_, err := l.Claim(t.Context(), pool, owner("prod", 3), snap)
@@ -123,7 +123,7 @@ func TestPoolIsReservedForItsOnlyHolder(t *testing.T) {
 	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snapshot(t, l)); !errors.Is(err, ledger.ErrReserved) {
 		t.Errorf("Claim from a reserved pool: %v, want ErrReserved", err)
 	}
-	// Somebody edits the description.
+	// Its description is edited.
 	for _, tag := range store.Tags() {
 		if strings.HasSuffix(tag.Name, "/!cluster") {
 			must(t, store.Update(t.Context(), tag.ID, "edited"))
@@ -133,7 +133,7 @@ func TestPoolIsReservedForItsOnlyHolder(t *testing.T) {
 		t.Errorf("the pool is reserved by %s (%v)", by, err)
 	}
 	if _, err := l.Claim(t.Context(), pool, owner("prod", 2), snapshot(t, l)); !errors.Is(err, ledger.ErrReserved) {
-		t.Errorf("Claim from a pool reserved for somebody unknown: %v, want ErrReserved", err)
+		t.Errorf("Claim from a pool reserved for an unknown cluster: %v, want ErrReserved", err)
 	}
 }
 

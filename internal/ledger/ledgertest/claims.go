@@ -183,7 +183,7 @@ func (w *theater) got(addr netip.Addr, owner ledger.Owner, seen int, picked bool
 	defer w.mu.Unlock()
 	w.moment++
 	if other, taken := w.holders[addr]; taken && other != owner {
-		w.errorf("%s was handed to %s, while %s has it", addr, owner.Node, other.Node)
+		w.errorf("%s was issued to %s, while %s has it", addr, owner.Node, other.Node)
 	}
 	if had, ok := w.has[owner]; ok && had != addr {
 		w.errorf("%s got %s, and has %s", owner.Node, addr, had)
@@ -197,7 +197,7 @@ func (w *theater) got(addr netip.Addr, owner ledger.Owner, seen int, picked bool
 	}
 	if last, ok := w.left[addr]; ok && picked && w.pool.ReuseDelay > 0 &&
 		last.cluster != owner.Cluster && last.moment <= seen && last.shifts == w.shifts {
-		w.errorf("%s was handed to %s right after %s had it", addr, owner.Node, last.cluster)
+		w.errorf("%s was issued to %s right after %s had it", addr, owner.Node, last.cluster)
 	}
 	delete(w.left, addr)
 	w.holders[addr], w.has[owner] = owner, addr

@@ -26,10 +26,10 @@ func Run(t *testing.T, open func(*testing.T) ledger.Store) {
 		"a tag is kept as it was made":           keepsTags,
 		"a description is replaced":              updates,
 		"neither id nor name can be taken twice": refusesTwice,
-		"absence is told apart":                  tellsAbsence,
+		"absence is distinguished":               reportsAbsence,
 		"of many creates one succeeds":           createsOnce,
 		"the list has every tag":                 lists,
-		"the clock goes on":                      tellsTime,
+		"the clock goes on":                      reportsTime,
 		"an ended context ends a call":           obeysContext,
 		"the ledger works on it":                 carriesLedger,
 	} {
@@ -110,7 +110,7 @@ func refusesTwice(t *testing.T, s ledger.Store) {
 	wantTag(t, s, sameID)
 }
 
-func tellsAbsence(t *testing.T, s ledger.Store) {
+func reportsAbsence(t *testing.T, s ledger.Store) {
 	id := uuid.New()
 	if _, err := s.Get(t.Context(), id); !errors.Is(err, ledger.ErrNotFound) {
 		t.Fatalf("Get of nothing: %v, want ErrNotFound", err)
@@ -179,7 +179,7 @@ func lists(t *testing.T, s ledger.Store) {
 	}
 }
 
-func tellsTime(t *testing.T, s ledger.Store) {
+func reportsTime(t *testing.T, s ledger.Store) {
 	first, err := s.Now(t.Context())
 	must(t, err)
 	second, err := s.Now(t.Context())

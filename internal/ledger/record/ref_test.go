@@ -14,6 +14,7 @@ const gateway = "d94ab10c-5e2a-4b57-9e2e-3b21f31f2d5b"
 
 func TestRefsOnTheWireAndInWords(t *testing.T) {
 	t.Parallel()
+	ofGateway := record.Ref{Kind: record.KindIPPool, GatewayID: uuid.MustParse(gateway), Name: "lab: two"}
 	for wire, want := range map[string]struct {
 		ref   record.Ref
 		words string
@@ -21,7 +22,7 @@ func TestRefsOnTheWireAndInWords(t *testing.T) {
 		"cluster:-/prod":                   {record.Ref{Kind: record.KindCluster, Name: "prod"}, `cluster "prod"`},
 		"gateway:-/dc1":                    {record.Ref{Kind: record.KindGateway, Name: "dc1"}, `gateway "dc1"`},
 		"cloud-account:-/team a/b":         {record.Ref{Kind: record.KindCloudAccount, Name: "team a/b"}, `cloud account "team a/b"`},
-		"ip-pool:" + gateway + "/lab: two": {record.Ref{Kind: record.KindIPPool, GatewayID: uuid.MustParse(gateway), Name: "lab: two"}, `IP pool "lab: two"`},
+		"ip-pool:" + gateway + "/lab: two": {ofGateway, `IP pool "lab: two"`},
 		"future-kind:-/x":                  {record.Ref{Kind: "future-kind", Name: "x"}, `future-kind "x"`},
 	} {
 		if got := want.ref.String(); got != wire {
@@ -68,11 +69,12 @@ func TestUnknownRefsAreDescribed(t *testing.T) {
 // not is not read at all.
 func TestValidRefsReadBack(t *testing.T) {
 	t.Parallel()
+	kind := rapid.SampledFrom([]record.Kind{
+		record.KindCluster, record.KindGateway, record.KindIPPool, record.KindCloudAccount, "future", "", "a:b", "x/",
+	})
+	name := rapid.OneOf(rapid.StringN(0, 20, 300), rapid.StringMatching(`[a-z /:-]{0,8}`), rapid.StringOfN(rapid.Just('x'), 200, 260, -1))
 	rapid.Check(t, func(t *rapid.T) {
-		ref := record.Ref{
-			Kind: rapid.SampledFrom([]record.Kind{record.KindCluster, record.KindGateway, record.KindIPPool, record.KindCloudAccount, "", "a:b", "x/"}).Draw(t, "kind"),
-			Name: rapid.OneOf(rapid.StringN(0, 20, 300), rapid.StringMatching(`[a-z /:-]{0,8}`), rapid.StringOfN(rapid.Just('x'), 200, 260, -1)).Draw(t, "name"),
-		}
+		ref := record.Ref{Kind: kind.Draw(t, "kind"), Name: name.Draw(t, "name")}
 		if rapid.Bool().Draw(t, "of a gateway") {
 			copy(ref.GatewayID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "gateway"))
 		}

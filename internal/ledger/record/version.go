@@ -39,28 +39,10 @@ func (e *NewerError) Unwrap() error { return ErrNewer }
 // understand, of which the beginning is enough. An error of another kind means
 // that the version is not one.
 func CheckVersion(body []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
-		return nil // no object, and so of no version
+	value, found := versionIn(body)
+	if !found {
+		return nil
 	}
-
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil // the end of the beginning
-		}
-		var value json.RawMessage
-		if decoder.Decode(&value) != nil {
-			return nil
-		}
-		if key == "v" {
-			return checkVersion(value)
-		}
-	}
-	return nil
-}
-
-func checkVersion(value json.RawMessage) error {
 	var version int
 	if err := json.Unmarshal(value, &version); err != nil || version < 1 {
 		return fmt.Errorf("%s is not a schema version", value)
@@ -69,4 +51,24 @@ func checkVersion(value json.RawMessage) error {
 		return &NewerError{Version: version}
 	}
 	return nil
+}
+
+// versionIn returns what stands under the key "v" of an object that may be cut
+// off; false where there is no such key.
+func versionIn(body []byte) (value json.RawMessage, found bool) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	opening, err := decoder.Token()
+	if err != nil || opening != json.Delim('{') {
+		return nil, false
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil || decoder.Decode(&value) != nil {
+			return nil, false
+		}
+		if key == "v" {
+			return value, true
+		}
+	}
+	return nil, false
 }

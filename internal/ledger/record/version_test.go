@@ -16,7 +16,11 @@ func TestNewerBodiesAreRefused(t *testing.T) {
 		`{"name":"nodes","i":"ABEiM0RVZneImaq7zN3u_w","v":1000}`,
 		`{"v":2,"i":{"what":["comes","next"]},"name":7}`,
 	} {
-		for what, body := range map[string]any{"cluster": &record.Cluster{}, "IP pool": &record.IPPool{}, "cloud account": &record.CloudAccount{}} {
+		for what, body := range map[string]any{
+			"cluster":       &record.Cluster{},
+			"IP pool":       &record.IPPool{},
+			"cloud account": &record.CloudAccount{},
+		} {
 			err := json.Unmarshal([]byte(raw), body)
 			var newer *record.NewerError
 			if !errors.As(err, &newer) || !errors.Is(err, record.ErrNewer) || newer.Version < 2 {
