@@ -45,7 +45,7 @@ const (
 
 // Config is what an agent needs to register with the console.
 type Config struct {
-	Gateway     string // its name, by which the console shows the agent
+	Gateway     string // its name, the agent's in the console
 	Image       string
 	Endpoint    string // URL of the console, without a trailing slash
 	Token       string // of the agent pool
@@ -54,7 +54,7 @@ type Config struct {
 	ServiceCIDR string
 }
 
-// Proxy is how the agent reaches out.
+// Proxy is the agent's way to the console.
 type Proxy struct {
 	HTTP, HTTPS, NoProxy, CACertificate string
 }
@@ -123,7 +123,7 @@ func (c Config) secrets() map[string][]byte {
 	return data
 }
 
-// mark differs when the secrets do, and tells nothing of them.
+// mark differs when the secrets do, and reveals nothing of them.
 func (c Config) mark() string {
 	mark := hmac.New(sha256.New, []byte(c.Token))
 	secrets := c.secrets()

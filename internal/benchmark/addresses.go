@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -33,7 +34,7 @@ resource "gantry_ip_pool" "nodes" {
 `
 
 // poolBody is the same pool in the ledger, for those that claim.
-var poolBody = ledger.PoolBody{Name: "nodes", Subnet: "10.20.0.0/20", DefaultGateway: "10.20.0.1"}
+var poolBody = record.IPPool{Name: "nodes", Subnet: "10.20.0.0/20", DefaultGateway: "10.20.0.1"}
 
 // addresses measures the ledger alone: what a claim costs, and what it costs to
 // look at a pool that is in use.
@@ -67,10 +68,10 @@ func (e environment) addresses(ctx context.Context, latencies []time.Duration) e
 
 // runner is what claims: a cluster's run, with a session of its own.
 type runner struct {
-	cluster  string
+	cluster  uuid.UUID
 	ledger   *ledger.Ledger
 	snap     *ledger.Snapshot
-	pool     ledger.Pool
+	pool     ledger.IPPool
 	sessions *vsphere.Pool
 }
 
@@ -85,7 +86,7 @@ func (d *datacenter) variable(name string) string {
 
 // join logs in and looks at what is taken, as each run does first.
 func (d *datacenter) join(ctx context.Context) (*runner, error) {
-	r := &runner{cluster: uuid.NewString(), sessions: &vsphere.Pool{}}
+	r := &runner{cluster: uuid.New(), sessions: &vsphere.Pool{}}
 	client, err := r.sessions.Get(ctx, vsphere.Config{
 		Server: d.variable("VSPHERE_SERVER"), Username: d.variable("VSPHERE_USER"), Password: d.variable("VSPHERE_PASSWORD"), InsecureSkipVerify: true,
 	})
@@ -97,10 +98,10 @@ func (d *datacenter) join(ctx context.Context) (*runner, error) {
 		return nil, err
 	}
 	r.ledger = ledger.New(vsphere.NewTagStore(client), vcenter)
-	if r.pool, err = poolBody.Pool(r.ledger.ID(ledger.KindPool, "", poolBody.Name)); err != nil {
+	if r.pool, err = ledger.NewIPPool(r.ledger.ID(record.Ref{Kind: record.KindIPPool, Name: poolBody.Name}), poolBody); err != nil {
 		return nil, err
 	}
-	r.snap, err = r.ledger.Taken(ctx)
+	r.snap, err = r.ledger.Snapshot(ctx)
 	return r, err
 }
 
@@ -136,11 +137,11 @@ func (e environment) contend(ctx context.Context, claimants, each int, latency t
 		if err := r.claim(ctx, 1); err != nil {
 			return "", err
 		}
-		r.cluster = uuid.NewString()
+		r.cluster = uuid.New()
 		runners = append(runners, r)
 	}
 	for _, r := range runners {
-		if r.snap, err = r.ledger.Taken(ctx); err != nil {
+		if r.snap, err = r.ledger.Snapshot(ctx); err != nil {
 			return "", err
 		}
 	}
@@ -231,9 +232,9 @@ func (e environment) look(ctx context.Context, used int, latency time.Duration) 
 			sessions += n
 		}
 	}
-	r.cluster = uuid.NewString()
+	r.cluster = uuid.New()
 	claims, took, err := dc.count(ctx, func() (err error) {
-		if r.snap, err = r.ledger.Taken(ctx); err != nil {
+		if r.snap, err = r.ledger.Snapshot(ctx); err != nil {
 			return err
 		}
 		return r.claim(ctx, 50)

@@ -2,9 +2,10 @@
 // time and the provider's memory while Terraform or OpenTofu creates, refreshes
 // and destroys clusters on the simulated datacenter.
 //
-// It prints tables in Markdown. The first, clusters, has a row for each cluster
+// It prints tables in Markdown. The first, scale, has what must stay cheap when there
+// is much of it, with the aim of each row. The second, clusters, has a row for each cluster
 // with one control-plane node on a datacenter of its own; a refresh is a plan
-// that has nothing to do. The second, addresses, is about the ledger alone:
+// that has nothing to do. The third, addresses, is about the ledger alone:
 // several clusters that claim addresses at once, each with a session of its own
 // and none of them Terraform, and pools that are in use.
 package main
@@ -31,7 +32,7 @@ func main() {
 	workers := flag.String("workers", "1,10,50,200", "numbers of workers")
 	latency := flag.String("latency", "0s,20ms", "latencies of each vCenter call")
 	parallel := flag.Int("parallel", 16, "max_parallel_operations of the provider")
-	tables := flag.String("tables", "clusters,addresses", "what to measure")
+	tables := flag.String("tables", "scale,clusters,addresses", "what to measure")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -56,6 +57,8 @@ func run(ctx context.Context, env environment, tables []string, workers, latenci
 		fmt.Println()
 		var err error
 		switch table {
+		case "scale":
+			err = env.scale(ctx)
 		case "clusters":
 			err = env.clusters(ctx, workers, all)
 		case "addresses":
@@ -72,7 +75,8 @@ func run(ctx context.Context, env environment, tables []string, workers, latenci
 
 // clusters measures whole clusters.
 func (e environment) clusters(ctx context.Context, workers string, latencies []time.Duration) error {
-	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time | refresh: calls | time | destroy: calls | time | provider's peak memory |")
+	fmt.Println("| workers | latency | create: calls (SOAP + REST) | a node | time " +
+		"| refresh: calls | time | destroy: calls | time | provider's peak memory |")
 	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, latency := range latencies {
 		for _, w := range strings.Split(workers, ",") {
@@ -95,7 +99,14 @@ type phase struct {
 	soap, rest int
 	took       time.Duration
 	peakKB     int
+	cpu        time.Duration // of the provider
+	reads      int           // SOAP calls that read properties
 }
+
+// polls are the reads of what is under way. How many there are depends on how long
+// things take, and not on how many nodes there are. Two surveys each of the plan,
+// the apply and the status after it are not polls.
+func (p phase) polls() int { return max(0, p.reads-6) }
 
 func (p phase) calls() int { return p.soap + p.rest }
 

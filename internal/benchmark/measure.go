@@ -66,13 +66,14 @@ func (e environment) phase(ctx context.Context, dir string, dc *datacenter, args
 		return phase{}, err
 	}
 	watching, stop := context.WithCancel(ctx)
-	peak := make(chan int, 1)
-	go func() { peak <- peakMemory(watching, e.provider) }()
+	used := make(chan usage, 1)
+	go func() { used <- watchUsage(watching, e.provider) }()
 	started := time.Now()
 	err := e.terraform(ctx, dir, dc, args...)
 	took := time.Since(started)
 	stop()
-	p := phase{took: took, peakKB: <-peak}
+	u := <-used
+	p := phase{took: took, peakKB: u.peakKB, cpu: u.cpu}
 	if err != nil {
 		return p, err
 	}
@@ -86,6 +87,7 @@ func (e environment) phase(ctx context.Context, dir string, dc *datacenter, args
 	for _, n := range state.Calls.REST {
 		p.rest += n
 	}
+	p.reads = state.Calls.SOAP["RetrievePropertiesEx"]
 	return p, nil
 }
 
@@ -101,9 +103,10 @@ func (e environment) terraform(ctx context.Context, dir string, dc *datacenter, 
 }
 
 // start runs the simulated datacenter and waits for its environment file.
-func (e environment) start(ctx context.Context, dir string) (*datacenter, error) {
+func (e environment) start(ctx context.Context, dir string, flags ...string) (*datacenter, error) {
 	file := filepath.Join(dir, "env")
-	cmd := exec.CommandContext(ctx, e.simulator, "-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", file)
+	cmd := exec.CommandContext(ctx, e.simulator, append(flags,
+		"-listen", "127.0.0.1:0", "-proxy-listen", "127.0.0.1:0", "-control-listen", "127.0.0.1:0", "-env-file", file)...)
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
 	if err := cmd.Start(); err != nil {

@@ -2,8 +2,8 @@ package bootstrap
 
 import "errors"
 
-// Check returns what is wrong with a node, except for its credentials: what a
-// plan can tell before anything is made.
+// Check returns the errors of a node, except for its credentials: those that a
+// plan can report before anything is created.
 func Check(n Node) []*FieldError {
 	var p problems
 	n.validateIdentity(&p)

@@ -22,7 +22,7 @@ const encoding = "gzip+base64"
 // not reach the guest whole.
 const MaxValueBytes = 64 << 10
 
-// SizeError says that a document does not fit into guestinfo.
+// SizeError is returned for a document that does not fit into guestinfo.
 type SizeError struct {
 	// Node is the name of the node that the document is for.
 	Node string

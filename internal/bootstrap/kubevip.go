@@ -27,8 +27,8 @@ func (n Node) kubeVIP() ([]byte, error) {
 		// (kube-vip/kube-vip #684).
 		kubeconfig = kubeVIPConf
 	}
-	// File, not FileOrCreate: a file that kubelet makes up would be empty, and
-	// kubeadm refuses to go on with it. Until kubeadm has written it, the pod waits.
+	// File, not FileOrCreate: a file that kubelet creates would be empty, and
+	// kubeadm refuses to use it. Until kubeadm has written it, the pod waits.
 	file := corev1.HostPathFile
 	hostFile := func(name, path string) corev1.Volume {
 		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{

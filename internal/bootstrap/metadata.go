@@ -57,7 +57,7 @@ func Metadata(n Node) ([]byte, error) {
 		InstanceID:       n.InstanceID,
 		LocalHostname:    n.Name,
 		CleanupGuestinfo: []string{"userdata"},
-		// Static addresses too: without it the node goes on before its network is
+		// Static addresses too: without it the node continues before its network is
 		// up, and what it then renders from its own address is wrong.
 		WaitOnNetwork: waitOnNetwork{IPv4: n.Address.Addr().Is4(), IPv6: n.Address.Addr().Is6()},
 		Network:       n.network(),
@@ -80,7 +80,7 @@ func (n Node) network() network {
 	}
 	if n.Address.Addr().Is6() {
 		nic.Routes[0].To = "::/0"
-		// A router's advertisement would add addresses that nobody has claimed.
+		// A router's advertisement would add addresses without a claim.
 		no := false
 		nic.AcceptRA = &no
 	}

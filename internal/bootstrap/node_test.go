@@ -140,7 +140,7 @@ func (c cloudConfig) file(path string) string {
 	return ""
 }
 
-// listing tells which files are written, and with what permissions.
+// listing returns the written files with their permissions.
 func (c cloudConfig) listing() string {
 	var lines strings.Builder
 	for _, file := range c.WriteFiles {

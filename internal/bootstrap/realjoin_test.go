@@ -105,7 +105,7 @@ func TestKubeadmJoinFetchesOurAuthorities(t *testing.T) {
 	}
 }
 
-// With the pin of another CA kubeadm gives the token to nobody.
+// With the pin of another CA kubeadm sends the token to no server.
 func TestKubeadmJoinHoldsThePin(t *testing.T) {
 	t.Parallel()
 	kubeadm := kubeadmBinary(t, "1.34.2")
@@ -139,7 +139,7 @@ func certificateFile(t *testing.T, path ...string) *x509.Certificate {
 	return must(cert.CertsFromFile(filepath.Join(path...)))[0]
 }
 
-// fakeCluster answers what kubeadm join asks an API server before it changes
+// fakeCluster serves the requests of kubeadm join to an API server before it changes
 // anything.
 type fakeCluster struct {
 	authorities *pki.Authorities

@@ -81,7 +81,7 @@ func TestShellcheck(t *testing.T) {
 	}
 }
 
-// realNodes returns those that real tools look at.
+// realNodes returns the nodes that real tools check.
 func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 	schedulable := newNode(t, role)
 	schedulable.Schedulable = true
@@ -135,7 +135,7 @@ func TestKubeadmAcceptsItsConfiguration(t *testing.T) {
 }
 
 // The bootstrap script asks the binary for its version in this way.
-func TestKubeadmTellsItsVersion(t *testing.T) {
+func TestKubeadmReportsItsVersion(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"1.30.4", "1.34.2"} {
 		output, err := run(t, kubeadmBinary(t, version), "version", "-o", "short")

@@ -257,7 +257,7 @@ esac`)
 		t.Errorf("pulls %q, want %q", pulls, want)
 	}
 	if !slices.Contains(m.calls("crictl"), "inspecti -q ghcr.io/kube-vip/kube-vip:v1.0.0") {
-		t.Errorf("kube-vip's image was not looked for: %q", m.calls("crictl"))
+		t.Errorf("kube-vip's image was not inspected: %q", m.calls("crictl"))
 	}
 }
 

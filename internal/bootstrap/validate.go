@@ -14,12 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// FieldError says what is wrong with one field of a Node. It never quotes a
+// FieldError is the error of one field of a Node. It never quotes a
 // secret.
 type FieldError struct {
 	// Field is the path of the field below Node, such as "Proxy.HTTP".
 	Field string
-	// Reason says what the field must be.
+	// Reason is what the field must be.
 	Reason string
 }
 
@@ -33,7 +33,7 @@ var (
 	uuidPattern           = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
-// problems collects what is wrong with a node.
+// problems collects the errors of a node.
 type problems []error
 
 func (p *problems) add(field, format string, arguments ...any) {
@@ -106,7 +106,7 @@ func (n Node) validateLabels(p *problems) {
 	}
 }
 
-// reserved reports whether kubelet refuses to make up labels in the domain.
+// reserved reports whether kubelet refuses to set labels of the domain.
 func reserved(domain string) bool {
 	for _, open := range []string{"kubelet.kubernetes.io", "node.kubernetes.io"} {
 		if domain == open || strings.HasSuffix(domain, "."+open) {
@@ -163,7 +163,7 @@ func (n Node) validateCredentials(p *problems) {
 	}
 	for _, secret := range []struct {
 		field, value string
-		wanted       bool
+		required     bool
 		pattern      *regexp.Regexp
 		form         string
 	}{
@@ -172,9 +172,9 @@ func (n Node) validateCredentials(p *problems) {
 		{"CertificateKey", n.CertificateKey, n.Role == ControlPlane, certificateKeyPattern, "64 hex digits"},
 	} {
 		switch {
-		case secret.wanted && !secret.pattern.MatchString(secret.value):
+		case secret.required && !secret.pattern.MatchString(secret.value):
 			p.add(secret.field, "a %s node needs %s", n.Role, secret.form)
-		case !secret.wanted && secret.value != "":
+		case !secret.required && secret.value != "":
 			p.add(secret.field, "a %s node has no use for it", n.Role)
 		}
 	}

@@ -137,7 +137,7 @@ func TestRefusalsQuoteNoSecret(t *testing.T) {
 	}
 	for _, field := range []string{"Token: ", "CertificateKey: ", "Proxy.HTTP: "} {
 		if !strings.Contains(err.Error(), field) {
-			t.Errorf("%q does not tell about %s", err, field)
+			t.Errorf("%q does not name %s", err, field)
 		}
 	}
 }

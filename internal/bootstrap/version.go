@@ -16,7 +16,7 @@ type release struct {
 var releasePattern = regexp.MustCompile(`^(\d{1,3})\.(\d{1,3})\.(\d{1,3})(-[0-9A-Za-z.-]{1,32})?$`)
 
 // oldestMinor is the first that ran without the Docker shim, and the oldest
-// whose control-plane taint is the one that everybody tolerates today.
+// whose control-plane taint is the one that add-ons tolerate today.
 const oldestMinor = 24
 
 func parseRelease(text string) (release, error) {

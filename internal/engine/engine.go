@@ -50,16 +50,17 @@ type Event struct {
 // observer reads the world. Under a lock only reads that begin after it was taken
 // count.
 func (e *Engine) observer(locked bool) observe.Observer {
-	o := observe.Observer{
+	maxAge := e.Timing.ReadMaxAge
+	if locked {
+		maxAge = 0
+	}
+	return observe.Observer{
 		VCenter: e.Reader,
-		Ledger:  e.Ledger,
+		Ledger:  e.Ledger.Recent(maxAge),
 		Kube:    e.Kube,
 		Now:     e.now,
+		MaxAge:  maxAge,
 	}
-	if !locked {
-		o.MaxAge = e.Timing.ReadMaxAge
-	}
-	return o
 }
 
 // runner makes a runner of what was observed under a lock.

@@ -18,7 +18,7 @@ const (
 	FieldExcluded     Field = "excluded_addresses"
 )
 
-// FieldError says what is wrong with one attribute of a pool.
+// FieldError is the error of one attribute of a pool.
 type FieldError struct {
 	Field Field
 	// Index is which element of FieldExcluded it is, or AllElements; 0 elsewhere.
@@ -98,22 +98,16 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	if prefixLength < 1 || prefixLength > r.Start.BitLen() {
 		return refuse(FieldPrefixLength, "%d is not between 1 and %d", prefixLength, r.Start.BitLen())
 	}
+
 	p := Pool{Start: r.Start, End: r.End, Prefix: netip.PrefixFrom(r.Start, prefixLength).Masked()}
 	if !p.Prefix.Contains(r.End) {
-		return refuse(rangeField, "%s is outside the network of the first address, %s; a pool lies in one network, which "+
-			"prefix_length tells the size of", r.End, p.Prefix)
+		return refuse(rangeField, "%s is outside the network of the first address, %s; a pool lies in one network, "+
+			"whose size is prefix_length", r.End, p.Prefix)
 	}
 	if gateway != "" {
-		addr, err := parseAddr(gateway)
-		switch {
-		case err != nil:
+		addr, err := p.parseGateway(gateway)
+		if err != nil {
 			return refuse(FieldGateway, "%s", err)
-		case !p.Prefix.Contains(addr):
-			return refuse(FieldGateway, "%s is outside the network of the pool, %s: it must lie in the range %s", addr, p.Prefix, hosts(p.Prefix))
-		case addr.Is4() && p.reserved(addr):
-			return refuse(FieldGateway, "%s is the network or broadcast address of %s: it must lie in the range %s", addr, p.Prefix, hosts(p.Prefix))
-		case !assignable(addr):
-			return refuse(FieldGateway, "%s is not an address that a gateway can have", addr)
 		}
 		p.Gateway = addr
 	}
@@ -121,12 +115,9 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 		return refuse(rangeField, "%s holds no address that may be issued; the network and broadcast address of the prefix "+
 			"and the gateway never are", r)
 	}
+
 	for i, value := range excluded {
-		ex, err := ParseRange(value)
-		if err == nil && (!p.Prefix.Contains(ex.Start) || !p.Prefix.Contains(ex.End)) {
-			// Accepting it would let a typing error pass as an exclusion.
-			err = fmt.Errorf("%s is outside the network of the pool, %s; leave it out", ex, p.Prefix)
-		}
+		ex, err := p.parseExcluded(value)
 		if err != nil {
 			return Pool{}, &FieldError{Field: FieldExcluded, Index: i, Reason: err.Error()}
 		}
@@ -139,7 +130,35 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	return p, nil
 }
 
-// issuesAny reports whether there is anything to issue.
+// parseGateway parses a gateway in the pool's network.
+func (p Pool) parseGateway(gateway string) (netip.Addr, error) {
+	addr, err := parseAddr(gateway)
+	switch {
+	case err != nil:
+		return netip.Addr{}, err
+	case !p.Prefix.Contains(addr):
+		return netip.Addr{}, fmt.Errorf("%s is outside the network of the pool, %s: it must lie in the range %s",
+			addr, p.Prefix, hosts(p.Prefix))
+	case addr.Is4() && p.reserved(addr):
+		return netip.Addr{}, fmt.Errorf("%s is the network or broadcast address of %s: it must lie in the range %s",
+			addr, p.Prefix, hosts(p.Prefix))
+	case !assignable(addr):
+		return netip.Addr{}, fmt.Errorf("%s is not an address that a gateway can have", addr)
+	}
+	return addr, nil
+}
+
+// parseExcluded parses an exclusion in the pool's network. Accepting one outside
+// of it would let a typing error pass as an exclusion.
+func (p Pool) parseExcluded(value string) (Range, error) {
+	r, err := ParseRange(value)
+	if err == nil && (!p.Prefix.Contains(r.Start) || !p.Prefix.Contains(r.End)) {
+		err = fmt.Errorf("%s is outside the network of the pool, %s; leave it out", r, p.Prefix)
+	}
+	return r, err
+}
+
+// issuesAny reports whether the pool has an address to issue.
 func (p Pool) issuesAny() bool {
 	_, ok := p.Next(0, func(netip.Addr) bool { return false })
 	return ok

@@ -1,6 +1,6 @@
 // Package ipam is the arithmetic of address pools: which addresses a pool
 // holds, which of them may be handed out, and which one comes next. It does no
-// I/O and remembers nothing; who holds an address is the ledger's business.
+// I/O and has no state; the holders of addresses are in the ledger.
 package ipam
 
 import (
@@ -98,7 +98,7 @@ func (p Pool) Issuable(addr netip.Addr) bool {
 	return true
 }
 
-// Addresses goes through the whole range from its start, what may not be issued
+// Addresses iterates over the whole range from its start, what may not be issued
 // included.
 func (p Pool) Addresses() iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
@@ -110,7 +110,7 @@ func (p Pool) Addresses() iter.Seq[netip.Addr] {
 	}
 }
 
-// All goes through the addresses that may be issued, from the start.
+// All iterates over the addresses that may be issued, from the start.
 func (p Pool) All() iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
 		for addr := range p.Addresses() {
@@ -121,7 +121,7 @@ func (p Pool) All() iter.Seq[netip.Addr] {
 	}
 }
 
-// Next returns the first address that may be issued and is not taken, looking from
+// Next returns the first address that may be issued and is not taken, searching from
 // the given offset into the range to its end and on from its start. It is false
 // exactly when every address that may be issued is taken.
 func (p Pool) Next(from uint64, taken func(netip.Addr) bool) (netip.Addr, bool) {

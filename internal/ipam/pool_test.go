@@ -140,8 +140,8 @@ func TestErrorsNameTheField(t *testing.T) {
 	}
 }
 
-// TestErrorsSayWhatWouldDo has the errors that name the values to choose from.
-func TestErrorsSayWhatWouldDo(t *testing.T) {
+// TestErrorsNameValidValues has the errors that name the values to choose from.
+func TestErrorsNameValidValues(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		gateway  string

@@ -78,7 +78,7 @@ func (r Range) String() string {
 }
 
 // parseAddr refuses the spellings by which one address could appear under two
-// names: zones and IPv4 addresses in IPv6 clothes.
+// names: zones and IPv4-mapped IPv6 addresses.
 func parseAddr(s string) (netip.Addr, error) {
 	if s == "" {
 		return netip.Addr{}, errors.New("is empty")

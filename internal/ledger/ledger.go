@@ -31,6 +31,7 @@ type Ledger struct {
 	Clock Clock
 
 	store        Store
+	shared       *trackedStore // the same, for readers that share
 	vcenter      string
 	vcenterClock clockSample
 
@@ -40,10 +41,12 @@ type Ledger struct {
 
 // New returns the ledger of a vCenter, which is named by its instance UUID.
 func New(store Store, vcenter string) *Ledger {
+	tracked := newTrackedStore(store)
 	return &Ledger{
 		MaxClaims: DefaultMaxClaims,
 		Clock:     systemClock{},
-		store:     store,
+		store:     tracked,
+		shared:    tracked,
 		vcenter:   vcenter,
 		leases:    map[uuid.UUID]*Lease{},
 	}

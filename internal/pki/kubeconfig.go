@@ -52,8 +52,8 @@ func (a *Authorities) AdminKubeconfig(rnd io.Reader, cluster, endpoint string, n
 	return data, nil
 }
 
-// KubeconfigExpiry tells when the client certificate of a kubeconfig's current
-// context ends.
+// KubeconfigExpiry returns the expiry of the client certificate of a kubeconfig's
+// current context.
 func KubeconfigExpiry(kubeconfig []byte) (time.Time, error) {
 	config, err := clientcmd.Load(kubeconfig)
 	if err != nil {

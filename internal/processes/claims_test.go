@@ -37,9 +37,9 @@ type claimerSettings struct {
 }
 
 // pool has exactly as many addresses as are claimed.
-func (s claimerSettings) pool() (ledger.Pool, error) {
+func (s claimerSettings) pool() (ledger.IPPool, error) {
 	p, err := ipam.New("10.10.183.1", "10.10.183.100", 18, "10.10.128.1")
-	return ledger.Pool{ID: s.Pool, Name: "nodes", Pool: p}, err
+	return ledger.IPPool{ID: s.Pool, Name: "nodes", Pool: p}, err
 }
 
 // claimer is the main function of a claiming process. It prints one address a
@@ -70,7 +70,7 @@ func claim(ctx context.Context, settings string) error {
 		return err
 	}
 	l := ledger.New(vsphere.NewTagStore(client), s.InstanceUUID)
-	taken, err := l.Taken(ctx)
+	taken, err := l.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func claim(ctx context.Context, settings string) error {
 	addresses := make([]netip.Addr, claimsOfOne)
 	for i := range addresses {
 		group.Go(func() (err error) {
-			addresses[i], err = l.Claim(ctx, pool, ledger.Owner{Cluster: s.Cluster, Node: fmt.Sprintf("node-%d", i)}, taken)
+			addresses[i], err = l.Claim(ctx, pool, ledger.Owner{Cluster: uuid.MustParse(s.Cluster), Node: fmt.Sprintf("node-%d", i)}, taken)
 			return err
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // What people do to a pool's tags while a cluster lives on its addresses.
@@ -48,7 +49,7 @@ func TestAccPoolDamagedUnderCluster(t *testing.T) {
 	w := newWorkspace(t, d.whole(1))
 	w.must(apply...)
 	held := d.claims()
-	const record = "pool:-/nodes"
+	const record = "ip-pool:-/nodes"
 	for what, do := range map[string]func(){
 		"edited":  func() { d.edited(record, "do not touch") },
 		"deleted": func() { d.deleted(record) },
@@ -89,7 +90,7 @@ removed {
 }
 ` + d.account()
 	w.configure(alone)
-	if said := w.refused(plan...); !strings.Contains(said, `tag "pool:-/nodes" of category gantry was edited: its description is not JSON`) {
+	if said := w.refused(plan...); !strings.Contains(said, `tag "ip-pool:-/nodes" of category gantry was edited: its description is not JSON`) {
 		t.Errorf("the refusal does not tell what is wrong:\n%s", said)
 	}
 	// What needs no address goes on, and so does the way down.
@@ -107,20 +108,20 @@ removed {
 func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
-	raw, err := json.Marshal(ledger.PoolBody{Name: "lab", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	raw, err := json.Marshal(record.IPPool{Name: "lab", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := d.Ledger().Register(t.Context(), ledger.Record{Kind: ledger.KindPool, Name: "lab", Body: raw})
+	id, err := d.Ledger().Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "lab"}, Body: raw})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.edited("pool:-/lab", "do not touch")
+	d.edited("ip-pool:-/lab", "do not touch")
 	w := newWorkspace(t, d.shared())
 	for _, run := range [][]string{plan, apply} {
 		said := words(w.must(run...))
 		for _, part := range []string{
-			"Warning: IP pools that cannot be compared", `the tag "pool:-/lab" of category gantry was edited: its description is not JSON`,
+			"Warning: IP pools that cannot be compared", `the tag "ip-pool:-/lab" of category gantry was edited: its description is not JSON`,
 			"Apply the configuration of each, which writes its record again, or put the tag back as it was.",
 		} {
 			if strings.Count(said, part) != 1 {

@@ -61,7 +61,13 @@ resource "gantry_cloud_account" "team" {
 // cluster is a cluster prod with one control-plane node. pool and account are
 // expressions for the IP pool's id and the cloud account.
 func (d *datacenter) cluster(workers int, pool, account string) string {
-	placement := fmt.Sprintf(`{ compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", resource_pool = "gantry", ip_pool_id = %s }`, pool)
+	placement := fmt.Sprintf(`{
+    compute_cluster = "cluster-a"
+    datastore       = "shared-1"
+    network         = "dvpg-nodes"
+    resource_pool   = "gantry"
+    ip_pool_id      = %s
+  }`, pool)
 	return fmt.Sprintf(`
 resource "gantry_vmware_cluster" "prod" {
   name          = "prod"
@@ -161,7 +167,8 @@ func (d *datacenter) loggedOut(after string) {
 func (d *datacenter) nothingLeft(w *workspace) {
 	d.t.Helper()
 	w.must(destroy...)
-	if left := d.Leftovers(); len(left.VMs) > 0 || len(left.Folders) > 0 || len(left.Rules) > 0 || !slices.Equal(left.Tags, []string{"!gantry"}) {
+	left := d.Leftovers()
+	if len(left.VMs)+len(left.Folders)+len(left.Rules) > 0 || !slices.Equal(left.Tags, []string{"!gantry"}) {
 		d.t.Errorf("left behind: %+v", left)
 	}
 }

@@ -51,7 +51,11 @@ var install = sync.OnceValues(func() (installation, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return in, fmt.Errorf("build the provider: %w\n%s", err, out)
 	}
-	overrides := fmt.Sprintf("provider_installation {\n  dev_overrides { \"gantry/gantry\" = %q }\n  direct {}\n}\n", filepath.Dir(in.provider))
+	overrides := fmt.Sprintf(`provider_installation {
+  dev_overrides { "gantry/gantry" = %q }
+  direct {}
+}
+`, filepath.Dir(in.provider))
 	return in, os.WriteFile(in.settings, []byte(overrides), 0o600)
 })
 

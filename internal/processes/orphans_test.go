@@ -38,7 +38,9 @@ output "result" { value = [for o in data.gantry_orphans.all.orphans : "${o.kind}
 	p.killAll()
 	d.ClearFaults()
 	d.AdvanceClock(lockLife)
-	if found := strings.Join(orphans(), "\n"); !strings.Contains(found, "cluster prod: It is registered, its API has answered, but the run that made it has not come to an end, and no run works on it now. Its VMs: /dc-1/vm/k8s/prod/prod-cp-1.") {
+	const incomplete = "cluster prod: It is registered, its API has answered, but the run that made it has not come to an end, " +
+		"and no run works on it now. Its VMs: /dc-1/vm/k8s/prod/prod-cp-1."
+	if found := strings.Join(orphans(), "\n"); !strings.Contains(found, incomplete) {
 		t.Errorf("a killed run leaves %s", found)
 	}
 	w.must(apply...)

@@ -21,7 +21,10 @@ func TestAccPlansOnPaper(t *testing.T) {
 	w.must(apply...)
 
 	destruction := words(w.must("plan", "-destroy", "-input=false"))
-	for _, line := range []string{`Warning: Destroying cluster "prod"`, "delete_node prod-general-1", "delete_node prod-cp-1", "release_endpoint prod", "delete_folder k8s/prod", "unregister prod"} {
+	for _, line := range []string{
+		`Warning: Destroying cluster "prod"`, "delete_node prod-general-1", "delete_node prod-cp-1",
+		"release_endpoint prod", "delete_folder k8s/prod", "unregister prod",
+	} {
 		if !strings.Contains(destruction, line) {
 			t.Errorf("the plan of a destruction does not show %q:\n%s", line, destruction)
 		}
@@ -83,7 +86,8 @@ func TestAccRefusedLogins(t *testing.T) {
 		},
 	} {
 		d.ResetCalls()
-		w := newWorkspace(t, regexp.MustCompile(`(?m)^  `+c.leaveOut+` .*$`).ReplaceAllString(d.Provider(), "")+`data "gantry_datacenters" "all" {}`)
+		without := regexp.MustCompile(`(?m)^  `+c.leaveOut+` .*$`).ReplaceAllString(d.Provider(), "")
+		w := newWorkspace(t, without+`data "gantry_datacenters" "all" {}`)
 		w.env = []string{c.environment}
 		text := w.refused(plan...)
 		for _, word := range c.wanted {

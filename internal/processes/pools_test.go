@@ -34,13 +34,13 @@ func TestAccPoolsRace(t *testing.T) {
 		if made["nodes"] && made["twin"] {
 			t.Error("both pools were made")
 		}
-		pools, err := d.Ledger().Pools(t.Context())
+		pools, err := d.Ledger().IPPools(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range pools {
-			if !made[p.Record.Name] {
-				t.Errorf("the run that makes %s has failed, and it is registered", p.Record.Name)
+			if !made[p.Ref.Name] {
+				t.Errorf("the run that makes %s has failed, and it is registered", p.Ref.Name)
 			}
 		}
 		// With a refresh Terraform would plan the refused creation again first.

@@ -42,7 +42,8 @@ func TestAccTwoStates(t *testing.T) {
 	if (codes[0] == 0) == (codes[1] == 0) {
 		t.Fatalf("the two runs end with %v:\n%s\n%s", codes, &first.out, &second.out)
 	}
-	if text := words(refusal.out.String()); !strings.Contains(text, `named "prod" is registered in this vCenter`) && !strings.Contains(text, "another run is working on it") {
+	text := words(refusal.out.String())
+	if !strings.Contains(text, `named "prod" is registered in this vCenter`) && !strings.Contains(text, "another run is working on it") {
 		t.Errorf("the second run does not say what is in its way:\n%s", text)
 	}
 	if n := d.Calls().SOAP["CloneVM_Task"]; n != 2 {

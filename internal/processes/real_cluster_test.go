@@ -136,7 +136,8 @@ func (d *datacenter) neverWithoutVIP(w *workspace, node string) {
 		}
 		return errors.New("it does not run")
 	})
-	if link, err := d.inside(node, "readlink", "/etc/gantry/kube-vip.conf"); err != nil || strings.TrimSpace(link) != "/etc/kubernetes/admin.conf" {
+	link, err := d.inside(node, "readlink", "/etc/gantry/kube-vip.conf")
+	if err != nil || strings.TrimSpace(link) != "/etc/kubernetes/admin.conf" {
 		d.t.Errorf("kube-vip will start with %q (%v)", link, err)
 	}
 }

@@ -60,7 +60,13 @@ func (d *datacenter) real(version string, controlPlanes, workers int, pool strin
 		d.t.Fatal(err)
 	}
 	at := func(cluster string) string {
-		return fmt.Sprintf(`{ compute_cluster = %q, datastore = "shared-1", network = "dvpg-nodes", resource_pool = "gantry", ip_pool_id = gantry_ip_pool.nodes.id }`, cluster)
+		return fmt.Sprintf(`{
+    compute_cluster = %q
+    datastore       = "shared-1"
+    network         = "dvpg-nodes"
+    resource_pool   = "gantry"
+    ip_pool_id      = gantry_ip_pool.nodes.id
+  }`, cluster)
 	}
 	return d.shared() + fmt.Sprintf(`
 resource "gantry_vmware_cluster" "prod" {

@@ -44,7 +44,13 @@ resource "gantry_gateway" "dc1" {
   kubernetes_version = "1.34.2"
   cpu                = 2
   memory_gb          = 4
-  placement          = { datacenter = "dc-1", compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", folder = "k8s/dc1" }
+  placement = {
+    datacenter      = "dc-1"
+    compute_cluster = "cluster-a"
+    datastore       = "shared-1"
+    network         = "dvpg-nodes"
+    folder          = "k8s/dc1"
+  }
   network            = { ip_allocation = "static" }
   ip_pool = {
     name            = "dc1-nodes"
@@ -131,7 +137,8 @@ func watchUserdata(t *testing.T, d *datacenter) *userdataWatcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := view.NewManager(client.Client).CreateContainerView(t.Context(), client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
+	root := client.ServiceContent.RootFolder
+	all, err := view.NewManager(client.Client).CreateContainerView(t.Context(), root, []string{"VirtualMachine"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,7 +53,8 @@ func (w *workspace) configure(hcl string) {
 func (w *workspace) environment() []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "VSPHERE_") && !strings.HasPrefix(kv, "GANTRY_") && !strings.HasPrefix(kv, "TF_") && !strings.HasPrefix(kv, "TOFU_") {
+		setting := func(prefix string) bool { return strings.HasPrefix(kv, prefix) }
+		if !slices.ContainsFunc([]string{"VSPHERE_", "GANTRY_", "TF_", "TOFU_"}, setting) {
 			env = append(env, kv)
 		}
 	}

@@ -69,7 +69,7 @@ func (s *Simulator) vmNamed(name string) (*vcsim.VirtualMachine, bool) {
 }
 
 // AttachDisk makes a disk of its own folder on the machine's datastore and
-// attaches it, as a storage driver does with a persistent volume. It answers
+// attaches it, as a storage driver does with a persistent volume. It returns
 // the disk's [datastore] path.
 func (s *Simulator) AttachDisk(name string, gigabytes int64) (string, error) {
 	var file string

@@ -15,7 +15,7 @@ import (
 )
 
 // newCertificate makes a certificate authority and a server certificate signed
-// by it for the loopback addresses and host. It answers what a server needs
+// by it for the loopback addresses and host. It returns what a server needs
 // and the authority in PEM, which is what a client has to trust.
 func newCertificate(host string) (tls.Certificate, []byte, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

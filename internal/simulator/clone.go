@@ -161,7 +161,7 @@ func (c *cloning) complete(vm *vcsim.VirtualMachine) {
 		vm.Config.Template = false
 		vm.Summary.Config.Template = false
 		vm.Summary.Config.Annotation = vm.Config.Annotation
-		vm.Guest.Net = nil // nobody has seen the guest's view yet
+		vm.Guest.Net = nil // the guest has not reported yet
 		if src, ok := c.source.Config.VAppConfig.(*types.VmConfigInfo); ok && !removed {
 			own := *src
 			own.Property = slices.Clone(src.Property)

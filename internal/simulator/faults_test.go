@@ -180,7 +180,7 @@ func TestProxyAnswers(t *testing.T) {
 	_, err = client.Get("https://10.10.183.1:6443/readyz")
 	var op *net.OpError
 	if err == nil || errors.As(err, &op) && op.Op == "dial" {
-		t.Errorf("nobody has that address, and the proxy should say so: %v", err)
+		t.Errorf("want the proxy to report a free address: %v", err)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestSessions(t *testing.T) {
 	if _, err := govmomi.NewClient(d.ctx, d.url(d.Username(), "wrong"), true); !isFault[types.InvalidLogin](err) {
 		t.Errorf("wrong password: %v", err)
 	}
-	if _, err := govmomi.NewClient(d.ctx, d.url("nobody@vsphere.local", d.Password()), true); !isFault[types.InvalidLogin](err) {
+	if _, err := govmomi.NewClient(d.ctx, d.url("unknown@vsphere.local", d.Password()), true); !isFault[types.InvalidLogin](err) {
 		t.Errorf("unknown user: %v", err)
 	}
 	second := d.login("team-a@vsphere.local", "secret-a")
@@ -250,7 +250,7 @@ func TestPrivilegeIsDenied(t *testing.T) {
 	d := start(t)
 	d.DenyPrivilege("", "Folder.Create")
 	d.DenyPrivilege(d.Username(), "Resource.AssignVMToPool")
-	d.DenyPrivilege("somebody-else", "VirtualMachine.Interact.PowerOn")
+	d.DenyPrivilege("other-account", "VirtualMachine.Interact.PowerOn")
 	d.DenyPrivilege("", "InventoryService.Tagging.CreateTag")
 	if _, err := d.folder("k8s").CreateFolder(d.ctx, "c1"); !isFault[types.NoPermission](err) {
 		t.Errorf("folder: %v", err)

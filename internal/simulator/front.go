@@ -166,7 +166,7 @@ func (f *front) setLatency(d time.Duration) {
 	f.latency = d
 }
 
-// refuse answers a call with the fault of a rule.
+// refuse responds to a call with the fault of a rule.
 func (f *front) refuse(w http.ResponseWriter, c call, rule Fault) {
 	if !c.soap {
 		restError(w, rule.Fault)
@@ -219,7 +219,7 @@ func soapFault(f fault) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// discarder takes an answer that nobody will see.
+// discarder is the response writer of a dropped connection.
 type discarder struct{ header http.Header }
 
 // Header returns the header of the answer.

@@ -85,7 +85,7 @@ func (s *Simulator) DestroyedDisks() []string {
 }
 
 // DestroyedForeignDisks returns those destroyed disks that did not lie in the
-// folder of the machine they were attached to: somebody's data is gone.
+// folder of the machine they were attached to: another owner's data is lost.
 func (s *Simulator) DestroyedForeignDisks() []string {
 	s.inventory.RLock()
 	defer s.inventory.RUnlock()

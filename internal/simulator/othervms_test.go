@@ -135,19 +135,26 @@ func TestTooManyOtherVMs(t *testing.T) {
 	}
 }
 
-// Not parallel: it measures time.
+// Not parallel: it measures time. A create call for each VM would take minutes;
+// the bound is far above the usual second, for a starved machine.
 func TestOtherVMsAreFast(t *testing.T) {
 	const n = 5000
 	began := time.Now()
 	d := start(t, withOtherVMs(n))
 	took := time.Since(began)
 	t.Logf("start with %d machines took %s", n, took)
-	if took > 5*time.Second {
+	if took > time.Minute {
 		t.Errorf("start took %s", took)
 	}
-	began = time.Now()
-	if vms := d.allVMs("name", "runtime.powerState", "guest.net"); len(vms) != n {
-		t.Errorf("%d machines", len(vms))
+
+	machines := 0
+	for i := range 10 {
+		var folder mo.Folder
+		ref := d.folder(fmt.Sprintf("/dc-1/vm/other/team-%d", i+1)).Reference()
+		d.must(d.client.RetrieveOne(d.ctx, ref, []string{"childEntity"}, &folder))
+		machines += len(folder.ChildEntity)
 	}
-	t.Logf("reading them took %s", time.Since(began))
+	if machines != n {
+		t.Errorf("%d machines", machines)
+	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// overrides answers the methods that vcsim gets wrong, for all objects of a
+// overrides implements the methods that vcsim gets wrong, for all objects of a
 // simulator. The dispatcher redirects a call by changing the method's target
 // to this object; the request itself still names the real one. It locks
 // nothing by itself: vcsim would lock the object for the whole call.
@@ -29,7 +29,7 @@ func (*overrides) Lock() {}
 // Unlock is Lock's counterpart.
 func (*overrides) Unlock() {}
 
-// overridden says which methods of which managed object types are answered by
+// overridden lists the methods, by managed object type, that are implemented by
 // overrides.
 var overridden = map[string]map[string]bool{
 	"VirtualMachine": methodSet("CloneVM_Task", "Destroy_Task", "PowerOnVM_Task", "PowerOffVM_Task",
@@ -75,7 +75,7 @@ func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference,
 	if ctx.Session == nil && !strings.HasPrefix(m.Name, "Retrieve") {
 		return nil, nil // vcsim refuses what needs a session
 	}
-	// With a session vcsim looks the target up again, so that the returned
+	// With a session vcsim resolves the target again, so that the returned
 	// object alone would not do.
 	m.This = overridesRef
 	return s.overrides, nil

@@ -138,14 +138,14 @@ func reconfigureNeeds(spec *types.VirtualMachineConfigSpec) []string {
 	return required
 }
 
-// HasPrivilegeOnEntities answers for the session's account.
+// HasPrivilegeOnEntities reports the privileges of the session's account.
 func (o *overrides) HasPrivilegeOnEntities(ctx *vcsim.Context, req *types.HasPrivilegeOnEntities) soap.HasFault {
 	return &methods.HasPrivilegeOnEntitiesBody{Res: &types.HasPrivilegeOnEntitiesResponse{
 		Returnval: o.availability(sessionUser(ctx), req.Entity, req.PrivId),
 	}}
 }
 
-// HasUserPrivilegeOnEntities answers for the named account.
+// HasUserPrivilegeOnEntities reports the privileges of the named account.
 func (o *overrides) HasUserPrivilegeOnEntities(_ *vcsim.Context, req *types.HasUserPrivilegeOnEntities) soap.HasFault {
 	return &methods.HasUserPrivilegeOnEntitiesBody{Res: &types.HasUserPrivilegeOnEntitiesResponse{
 		Returnval: o.availability(req.UserName, req.Entities, req.PrivId),
@@ -166,7 +166,7 @@ func (o *overrides) availability(user string, entities []types.ManagedObjectRefe
 	return answer
 }
 
-// HasPrivilegeOnEntity answers for the session's account.
+// HasPrivilegeOnEntity reports the privileges of the session's account.
 func (o *overrides) HasPrivilegeOnEntity(ctx *vcsim.Context, req *types.HasPrivilegeOnEntity) soap.HasFault {
 	granted := make([]bool, len(req.PrivId))
 	for i, id := range req.PrivId {

@@ -58,7 +58,7 @@ type Simulator struct {
 	destroyed     []string // files of destroyed disks
 	foreign       []string // those of them that were not their machine's own
 	boots         map[types.ManagedObjectReference]int64
-	notifications []func() // what the guests have not been told yet
+	notifications []func() // of guests, not delivered yet
 	initial       initial  // what was there from the start
 
 	busy          sync.Map   // machine to the task that runs on it
@@ -66,7 +66,7 @@ type Simulator struct {
 	running       sync.WaitGroup
 	closed        chan struct{}
 	closing       sync.Once
-	stopRequested chan struct{} // closed when the control API asks for the end
+	stopRequested chan struct{} // closed by the control API's shutdown
 	stopOnce      sync.Once
 }
 

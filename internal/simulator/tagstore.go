@@ -237,7 +237,7 @@ func (s *tagStore) named(category string) []tags.Tag {
 	return found
 }
 
-// hide makes a tag unreadable for everyone: lists leave it out, but its name
+// hide makes a tag unreadable for every account: lists leave it out, but its name
 // and id stay taken.
 func (s *tagStore) hide(id string) bool {
 	s.mu.Lock()

@@ -64,7 +64,7 @@ func (s *Simulator) startTask(
 			result, err = s.locked(&own, do)
 		}
 		if exclusive {
-			s.busy.Delete(entity) // before anybody can see that the task is done
+			s.busy.Delete(entity) // before a client can see that the task is done
 		}
 		s.completeTask(&own, task, result, err)
 	}()
@@ -72,8 +72,8 @@ func (s *Simulator) startTask(
 }
 
 // locked runs do with the inventory locked and turns a panic of vcsim into the
-// fault that a vCenter answers for what it did not expect. What do has to tell
-// the guests it queues in notifications.
+// fault that a vCenter returns for an unexpected error. The notifications that do
+// queues for guests are delivered afterwards.
 func (s *Simulator) locked(ctx *vcsim.Context, do work) (types.AnyType, fault) {
 	defer s.notifyGuests()
 	return s.exclusively(ctx, do)
@@ -92,8 +92,8 @@ func (s *Simulator) exclusively(ctx *vcsim.Context, do work) (result types.AnyTy
 	return do(ctx)
 }
 
-// notifyGuests runs what is queued in notifications, in order and without the lock of
-// the inventory: a guest that is being stopped may be waiting for that lock to
+// notifyGuests delivers the queued notifications, in order and without the lock
+// of the inventory: a guest that is being stopped may be waiting for that lock to
 // report something.
 func (s *Simulator) notifyGuests() {
 	s.notifying.Lock()

@@ -134,7 +134,7 @@ func (s *Simulator) newDevices(diskGB int64, network types.BaseVirtualDeviceBack
 	}
 }
 
-// createTags makes the zone tags of the primary datacenter and, if asked for,
+// createTags makes the zone tags of the primary datacenter and, if requested,
 // the ledger's category.
 func (s *Simulator) createTags(refs map[string]types.ManagedObjectReference) {
 	if s.opts.Inventory.LedgerCategory {

@@ -17,9 +17,9 @@ import (
 // watchPause is how long updates gather before a waiting client gets them.
 const watchPause = 5 * time.Millisecond
 
-// changes tells waiting clients that something has changed. It takes the
+// changes wakes waiting clients after a change. It takes the
 // place of vcsim's own notifications, which deadlock on container views, race
-// when a filter is destroyed while somebody waits, and leave out properties.
+// when a filter is destroyed during a wait, and leave out properties.
 type changes struct {
 	mo.ExtensibleManagedObject // vcsim looks for a managed object here
 
@@ -62,7 +62,7 @@ type collectors struct {
 	open map[collectorKey]*collector
 }
 
-// collectorKey tells the sessions' collectors apart: each session has one by
+// collectorKey distinguishes the sessions' collectors: each session has one by
 // the same reference.
 type collectorKey struct {
 	session string
@@ -117,7 +117,7 @@ func (o *overrides) CreatePropertyCollector(ctx *vcsim.Context, _ *types.CreateP
 	return &methods.CreatePropertyCollectorBody{Res: &types.CreatePropertyCollectorResponse{Returnval: ref}}
 }
 
-// DestroyPropertyCollector ends a collector and whoever waits on it.
+// DestroyPropertyCollector ends a collector and the waits on it.
 func (o *overrides) DestroyPropertyCollector(ctx *vcsim.Context, req *types.DestroyPropertyCollector) soap.HasFault {
 	c, ok := o.s.collectors.of(ctx, req.This)
 	if !ok {

@@ -21,7 +21,7 @@ func TestMissingPrivileges(t *testing.T) {
 	}
 	v.DenyPrivilege("", "Network.Assign")
 	v.DenyPrivilege("", "Datastore.AllocateSpace")
-	v.DenyPrivilege("somebody@else", "Resource.AssignVMToPool")
+	v.DenyPrivilege("other@vsphere.local", "Resource.AssignVMToPool")
 	missing, err := v.client.MissingPrivileges(t.Context())
 	v.must(err)
 	if want := []string{"Datastore.AllocateSpace", "Network.Assign"}; !slices.Equal(missing, want) {
@@ -47,10 +47,12 @@ func TestDatacentersListsWhatThereIs(t *testing.T) {
 	}
 	a := dc.ComputeClusters[0]
 	if a.Path != "/dc-1/host/cluster-a" || a.Hosts != 3 || !slices.Equal(a.Datastores, []string{"local-a", "shared-1"}) ||
-		!slices.Contains(a.Networks, "dvpg-nodes") || len(a.ResourcePools) != 2 || a.ResourcePools[1].Path != "/dc-1/host/cluster-a/Resources/gantry" {
+		!slices.Contains(a.Networks, "dvpg-nodes") || len(a.ResourcePools) != 2 ||
+		a.ResourcePools[1].Path != "/dc-1/host/cluster-a/Resources/gantry" {
 		t.Fatalf("compute cluster %s", asJSON(t, a))
 	}
-	if len(dc.Templates) != 3 || dc.Templates[0].Path != "/dc-1/vm/templates/gantry-node-1.30.4" || !dc.Templates[0].Snapshot || dc.Templates[2].Snapshot {
+	if len(dc.Templates) != 3 || dc.Templates[0].Path != "/dc-1/vm/templates/gantry-node-1.30.4" ||
+		!dc.Templates[0].Snapshot || dc.Templates[2].Snapshot {
 		t.Fatalf("templates %s", asJSON(t, dc.Templates))
 	}
 	if len(dc.Datastores) != 4 || !dc.Datastores[0].Accessible || dc.Datastores[0].CapacityGB == 0 {

@@ -7,21 +7,16 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/sharedread"
 )
 
 // attachedTags are the names of the tags of some objects, by object and category.
 type attachedTags map[types.ManagedObjectReference]map[string][]string
 
-// tagMaxAge is how long the name of an attached tag is remembered: there is no
-// call for the names of several tags, and the clusters of one run have the same
-// few.
+// tagMaxAge is how old the name of an attached tag may be: there is no call for
+// the names of several tags, and the clusters of one run have the same few.
 const tagMaxAge = 30 * time.Second
-
-// rememberedTag is a tag with the time at which it was read.
-type rememberedTag struct {
-	tagBody
-	read time.Time
-}
 
 // attachedObject is an object as the tagging service refers to it.
 type attachedObject struct {
@@ -30,7 +25,7 @@ type attachedObject struct {
 }
 
 // attachedTags reads the tags of some objects. It takes one call for what is
-// attached, and one for each tag and each category that is not remembered.
+// attached, and one for each tag and each category that no caller read before.
 func (c *Client) attachedTags(ctx context.Context, refs []types.ManagedObjectReference) (attachedTags, error) {
 	var request struct {
 		Objects []attachedObject `json:"object_ids"`
@@ -60,7 +55,7 @@ func (c *Client) attachedTags(ctx context.Context, refs []types.ManagedObjectRef
 func (c *Client) tagsByCategory(ctx context.Context, urns []string) (map[string][]string, error) {
 	byCategory := map[string][]string{}
 	for _, urn := range urns {
-		tag, err := c.rememberedTag(ctx, urn)
+		tag, err := c.sharedTag(ctx, urn)
 		if notFound(err) {
 			continue // deleted since it was listed
 		}
@@ -79,17 +74,10 @@ func (c *Client) tagsByCategory(ctx context.Context, urns []string) (map[string]
 	return byCategory, nil
 }
 
-func (c *Client) rememberedTag(ctx context.Context, urn string) (tagBody, error) {
-	if stored, ok := c.site.tags.Load(urn); ok {
-		if tag := stored.(rememberedTag); time.Since(tag.read) < tagMaxAge {
-			return tag.tagBody, nil
-		}
-	}
-	now := time.Now()
-	tag, err := c.tag(ctx, urn)
-	if err != nil {
-		return tagBody{}, err
-	}
-	c.site.tags.Store(urn, rememberedTag{tagBody: tag, read: now})
-	return tag, nil
+// sharedTag reads a tag once for all who ask for it.
+func (c *Client) sharedTag(ctx context.Context, urn string) (tagBody, error) {
+	stored, _ := c.reads.tags.LoadOrStore(urn, &sharedread.Read[tagBody]{})
+	return stored.(*sharedread.Read[tagBody]).Get(ctx, tagMaxAge, func(ctx context.Context) (tagBody, error) {
+		return c.tag(ctx, urn)
+	})
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/sharedread"
 )
 
 // The category of the ledger's tags. It is associable with vApps: of all types of
@@ -171,17 +173,18 @@ func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// categoryName reads the name of a category, once in a process.
+// categoryMaxAge is how old the name of a category may be: it hardly ever changes.
+const categoryMaxAge = time.Hour
+
+// categoryName returns the name of a category, which is read once for all who ask
+// for it.
 func (c *Client) categoryName(ctx context.Context, id string) (string, error) {
-	if name, ok := c.site.categories.Load(id); ok {
-		return name.(string), nil
-	}
-	var body struct {
-		Name string `json:"name"`
-	}
-	if err := c.rest.read(ctx, http.MethodGet, categoryPath+"/id:"+id, nil, &body); err != nil {
-		return "", err
-	}
-	c.site.categories.Store(id, body.Name)
-	return body.Name, nil
+	stored, _ := c.reads.categories.LoadOrStore(id, &sharedread.Read[string]{})
+	return stored.(*sharedread.Read[string]).Get(ctx, categoryMaxAge, func(ctx context.Context) (string, error) {
+		var body struct {
+			Name string `json:"name"`
+		}
+		err := c.rest.read(ctx, http.MethodGet, categoryPath+"/id:"+id, nil, &body)
+		return body.Name, err
+	})
 }

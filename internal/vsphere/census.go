@@ -35,7 +35,7 @@ type MarkedMachine struct {
 // Census finds the VMs that Gantry created. A VM that may not be read is an
 // error: whether it is one of them is not known.
 func (c *Client) Census(ctx context.Context) (*Census, error) {
-	inv, err := c.readTree(ctx, true)
+	inv, err := c.tree(ctx, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -34,14 +34,21 @@ func (c choice) pick() (*node, *model.Finding) {
 	return nil, c.ambiguous(found)
 }
 
+// matches returns the objects that the wanted name or path may mean. One that is
+// escaped in another way counts where none is spelled like it.
 func (c choice) matches() []*node {
-	var found []*node
-	for _, n := range c.from {
-		if n.matches(c.wanted) {
-			found = append(found, n)
+	for _, means := range []func(*node, string) bool{(*node).spelled, (*node).resembles} {
+		var found []*node
+		for _, n := range c.from {
+			if means(n, c.wanted) {
+				found = append(found, n)
+			}
+		}
+		if len(found) > 0 {
+			return found
 		}
 	}
-	return found
+	return nil
 }
 
 func (c choice) finding(summary, detail string, args ...any) *model.Finding {

@@ -21,24 +21,44 @@ type Client struct {
 	soap   *soapSession
 	rest   *restSession
 	site   *site
+	reads  reads
 }
 
 // site is what the process remembers of a vCenter, for all identities: the paths
 // of objects, for messages, and the devices of templates and the hosts, for
 // clones. Nothing that a plan depends on is remembered.
 type site struct {
-	paths      sync.Map // types.ManagedObjectReference: string
-	tasks      sync.Map // task reference: operation
-	templates  sync.Map // types.ManagedObjectReference: *templateDevices
-	hosts      sync.Map // compute cluster reference: []candidateHost
-	categories sync.Map // tag category id: name
-	tags       sync.Map // tag id: rememberedTag
+	paths     sync.Map // types.ManagedObjectReference: string
+	tasks     sync.Map // task reference: operation
+	templates sync.Map // types.ManagedObjectReference: *templateDevices
+	hosts     sync.Map // compute cluster reference: []candidateHost
+
+	clientsMu sync.Mutex
+	clients   []*Client
 
 	ledgerMu sync.Mutex
 	ledgerID string // the ledger's tag category; empty until it was found
 	// ledgerHint is the category of a tag of the ledger that was read. It will do for
 	// reading; whether the root tag exists is not known.
 	ledgerHint string
+}
+
+// join makes the client one of a site.
+func (s *site) join(c *Client) {
+	s.clientsMu.Lock()
+	defer s.clientsMu.Unlock()
+	c.site = s
+	s.clients = append(s.clients, c)
+}
+
+// changed drops what was read of the vCenter, by any identity, because this
+// process has changed it.
+func (s *site) changed() {
+	s.clientsMu.Lock()
+	defer s.clientsMu.Unlock()
+	for _, c := range s.clients {
+		c.reads.forget()
+	}
 }
 
 // operation is what a task was started for.
@@ -53,12 +73,8 @@ func connect(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{
-		config: c,
-		soap:   newSOAPSession(c, transport),
-		rest:   newRESTSession(c, transport),
-		site:   &site{},
-	}
+	client := &Client{config: c, soap: newSOAPSession(c, transport), rest: newRESTSession(c, transport)}
+	(&site{}).join(client)
 	if err := client.soap.open(ctx); err != nil {
 		transport.CloseIdleConnections()
 		return nil, client.failed("connect to vCenter "+c.Server, err)

@@ -15,6 +15,7 @@ import (
 // Clone implements model.VCenter: one call, in which the new VM gets all that it
 // ever needs, so that there is no incomplete one.
 func (c *Client) Clone(ctx context.Context, req model.CloneRequest) (string, error) {
+	defer c.site.changed()
 	target := req.Name
 	if folder, err := parseRef("Folder", req.Folder); err == nil {
 		if p, ok := c.site.paths.Load(folder); ok {

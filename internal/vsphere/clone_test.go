@@ -9,7 +9,6 @@ import (
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/vim25/mo"
-	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -17,20 +16,14 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// look reads a VM with a client of its own.
-func (v *vcenter) look(vm string) mo.VirtualMachine {
+// vm reads a VM with a client of its own.
+func (v *vcenter) vm(ref string) mo.VirtualMachine {
 	v.t.Helper()
-	u, err := soap.ParseURL(v.URL())
-	v.must(err)
-	u.User = userinfo(v.Username(), v.Password())
-	client, err := govmomi.NewClient(v.t.Context(), u, true)
-	v.must(err)
-	defer func() { _ = client.Logout(v.t.Context()) }()
-	var ref types.ManagedObjectReference
-	ref.FromString(vm)
-	var out mo.VirtualMachine
-	v.must(property.DefaultCollector(client.Client).RetrieveOne(v.t.Context(), ref, nil, &out))
-	return out
+	var vm mo.VirtualMachine
+	v.admin(func(client *govmomi.Client) {
+		v.must(property.DefaultCollector(client.Client).RetrieveOne(v.t.Context(), reference(ref), nil, &vm))
+	})
+	return vm
 }
 
 func option(vm mo.VirtualMachine, key string) string {
@@ -62,8 +55,9 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 	}
 	state := v.finish(task)
 	v.must(state.Err)
-	vm := v.look(state.VM)
-	if vm.Config.InstanceUuid != req.UUID || vm.Config.Annotation != req.Notes || vm.Config.Hardware.NumCPU != 4 || vm.Config.Hardware.MemoryMB != 8192 {
+	vm := v.vm(state.VM)
+	if vm.Config.InstanceUuid != req.UUID || vm.Config.Annotation != req.Notes ||
+		vm.Config.Hardware.NumCPU != 4 || vm.Config.Hardware.MemoryMB != 8192 {
 		t.Fatalf("config %s", asJSON(t, vm.Config))
 	}
 	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn || vm.Config.Template {
@@ -110,7 +104,7 @@ func TestCloneOnAStandardNetwork(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site(func(n *model.Names) { placed(func(p *model.Placement) { p.Network = "VM Network" })(n) })
-	vm := v.look(v.clone(request(site, "prod-cp-1")))
+	vm := v.vm(v.clone(request(site, "prod-cp-1")))
 	for _, d := range vm.Config.Hardware.Device {
 		if nic, ok := d.(*types.VirtualVmxnet3); ok {
 			if b := nic.Backing.(*types.VirtualEthernetCardNetworkBackingInfo); b.DeviceName != "VM Network" {
@@ -128,7 +122,7 @@ func TestLinkedClone(t *testing.T) {
 	site := v.site()
 	linked := func(r *model.CloneRequest) { r.Mode = model.CloneLinked }
 	ref := v.clone(request(site, "prod-cp-1", linked))
-	vm := v.look(ref)
+	vm := v.vm(ref)
 	for _, d := range vm.Config.Hardware.Device {
 		if disk, ok := d.(*types.VirtualDisk); ok && disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo).Parent == nil {
 			t.Fatal("the disk of a linked clone has no parent")
@@ -202,7 +196,10 @@ func TestCloneFailures(t *testing.T) {
 		t.Fatalf("full datastore: %v", err)
 	}
 	v.must(v.SetFreeSpace("shared-1", 1<<42))
-	for _, fault := range []string{"TaskInProgress", "ResourceInUse", "HostCommunication", "HostNotConnected", "HostNotReachable", "FileLocked", "ConcurrentAccess"} {
+	for _, fault := range []string{
+		"TaskInProgress", "ResourceInUse", "HostCommunication", "HostNotConnected", "HostNotReachable",
+		"FileLocked", "ConcurrentAccess",
+	} {
 		for _, kind := range []simulator.FaultKind{simulator.FailTask, simulator.RefuseCall} {
 			v.must(v.AddFault(simulator.Fault{Kind: kind, Call: "CloneVM_Task", Fault: fault}))
 			if err = fail("transient"); !model.Transient(err) || !strings.Contains(err.Error(), `clone "/dc-1/vm/k8s/transient" from`) {

@@ -54,7 +54,7 @@ type Template struct {
 
 // Datacenters returns all datacenters that the account can read, in one call.
 func (c *Client) Datacenters(ctx context.Context) ([]Datacenter, error) {
-	inv, err := c.readTree(ctx, true)
+	inv, err := c.tree(ctx, 0)
 	if err != nil {
 		return nil, err
 	}

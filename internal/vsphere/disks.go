@@ -137,6 +137,7 @@ func (c *Client) WipeUserdata(ctx context.Context, vm string) (string, error) {
 func (c *Client) reconfigure(
 	ctx context.Context, vm types.ManagedObjectReference, op string, spec types.VirtualMachineConfigSpec,
 ) (string, error) {
+	defer c.site.changed()
 	res, err := methods.ReconfigVM_Task(ctx, c.soap, &types.ReconfigVM_Task{This: vm, Spec: spec})
 	if err != nil {
 		return "", c.failed(op, err)

@@ -1,9 +1,12 @@
 package vsphere
 
 import (
+	"strings"
+
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // SetPageSize bounds the objects of one response of the property collector, and
@@ -33,6 +36,21 @@ func ShownName(stored string) string {
 	return newInventory([]properties{{ref: ref, values: map[string]any{"name": stored}}}).nodes[ref].name
 }
 
+// Matches returns the paths, of those that exist, that a wanted name or path may
+// mean.
+func Matches(wanted string, existing ...string) []string {
+	search := choice{wanted: wanted}
+	for _, path := range existing {
+		name := inventoryname.Unescape(path[strings.LastIndex(path, "/")+1:])
+		search.from = append(search.from, &node{name: name, path: path})
+	}
+	var found []string
+	for _, n := range search.matches() {
+		found = append(found, n.path)
+	}
+	return found
+}
+
 // DecodeMarker decodes the value in which a VM carries its marker.
 func DecodeMarker(raw string) (model.Marker, bool) {
 	m, ok := markerOf(properties{values: map[string]any{
@@ -60,3 +78,6 @@ func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedO
 func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference) bool {
 	return without(specs, ref)
 }
+
+// Changed drops what the clients of a vCenter share, as a change does.
+func Changed(c *Client) { c.site.changed() }

@@ -15,6 +15,7 @@ import (
 // CreateFolder implements model.VCenter. Each folder that it creates is one call;
 // one that another run creates at the same time is used.
 func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string) (string, error) {
+	defer c.site.changed()
 	op := fmt.Sprintf("create VM folder %q", folder)
 	inv, dc, err := c.folderTree(ctx, datacenter)
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *Client) folderTree(ctx context.Context, datacenter string) (*inventory,
 	if err != nil {
 		return nil, nil, err
 	}
-	inv, err := c.readTree(ctx, false)
+	inv, err := c.bareTree(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,6 +93,7 @@ func (c *Client) createChild(
 // check and the call is unregistered at worst, never deleted from disk: that is
 // why it is not a plain destroy.
 func (c *Client) DeleteFolder(ctx context.Context, datacenter, folder string) error {
+	defer c.site.changed()
 	op := fmt.Sprintf("delete VM folder %q", folder)
 	inv, dc, err := c.folderTree(ctx, datacenter)
 	if errors.Is(err, model.ErrGone) {

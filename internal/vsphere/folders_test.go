@@ -87,7 +87,8 @@ func TestFolderWithoutPrivilege(t *testing.T) {
 	dc := v.site().Datacenter
 	v.DenyPrivilege("", "Folder.Create")
 	_, err := v.client.CreateFolder(t.Context(), dc, "k8s/prod-1")
-	if !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "Folder.Create") || !strings.Contains(err.Error(), "/dc-1/vm/k8s") {
+	if !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "Folder.Create") ||
+		!strings.Contains(err.Error(), "/dc-1/vm/k8s") {
 		t.Fatalf("error %v", err)
 	}
 	// What exists needs no privilege.

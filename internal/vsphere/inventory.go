@@ -95,11 +95,20 @@ func (n *node) within(ref types.ManagedObjectReference) bool {
 
 // matches reports whether a name or path that a user wrote may mean the object.
 // A path may leave out its beginning.
-func (n *node) matches(wanted string) bool {
-	if strings.Contains(wanted, "/") {
-		return n.name == wanted || inventoryname.MayMatch(n.path, wanted)
-	}
-	return n.named(wanted)
+func (n *node) matches(wanted string) bool { return n.spelled(wanted) || n.resembles(wanted) }
+
+// spelled reports whether the object's name or path is spelled like a wanted one,
+// as the vSphere Client or as the API spells it.
+func (n *node) spelled(wanted string) bool {
+	want := strings.TrimSuffix(wanted, "/")
+	return want != "" && (n.name == want || n.path == want || strings.HasSuffix(n.path, "/"+want))
+}
+
+// resembles reports whether a name or path that is escaped in another way may mean
+// the object. A slash in the object's name is no separator for a name without one.
+func (n *node) resembles(wanted string) bool {
+	isPath := strings.Contains(inventoryname.Unescape(wanted), "/")
+	return (isPath || n.named(wanted)) && inventoryname.MayMatch(n.path, wanted)
 }
 
 // named reports whether the object has a name, which may be escaped.

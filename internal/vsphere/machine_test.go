@@ -79,7 +79,8 @@ func TestPollIsOneCallAndLosesNothingToWhatIsGone(t *testing.T) {
 	if calls.Total != 1 {
 		t.Fatalf("a poll took %+v", calls)
 	}
-	if !res.Tasks[task].Done || !res.VMs[kept].PoweredOn || len(res.VMs[kept].Disks) != 1 || !res.Gone[gone] || len(res.Gone) != 1 || len(res.VMs) != 1 {
+	if !res.Tasks[task].Done || !res.VMs[kept].PoweredOn || len(res.VMs[kept].Disks) != 1 ||
+		!res.Gone[gone] || len(res.Gone) != 1 || len(res.VMs) != 1 {
 		t.Fatalf("result %+v", res)
 	}
 	v.ForgetTasks()
@@ -115,7 +116,7 @@ func TestUserdataIsSeenAndWiped(t *testing.T) {
 	if poll().Userdata || v.survey(nil).Machines[0].Userdata {
 		t.Fatal("the bootstrap data is still there")
 	}
-	if got := option(v.look(vm), "guestinfo.userdata"); got != "" {
+	if got := option(v.vm(vm), "guestinfo.userdata"); got != "" {
 		t.Fatalf("userdata %q", got)
 	}
 }
@@ -129,13 +130,7 @@ func TestCopyOfAMachineIsNotTheMachine(t *testing.T) {
 	copied := site.Template
 	copied.Ref, copied.Path = original, "/dc-1/vm/k8s/prod-cp-1"
 	made := v.clone(request(site, "copy", func(r *model.CloneRequest) { r.Template = copied }))
-	var marker string
-	for _, o := range v.look(original).Config.ExtraConfig {
-		if o.GetOptionValue().Key == "gantry.node" {
-			marker, _ = o.GetOptionValue().Value.(string)
-		}
-	}
-	v.setOption(made, "gantry.node", marker)
+	v.setOption(made, "gantry.node", option(v.vm(original), "gantry.node"))
 	refs := func() []string {
 		var list []string
 		for _, m := range v.survey(nil).Machines {
@@ -153,7 +148,7 @@ func TestCopyOfAMachineIsNotTheMachine(t *testing.T) {
 	}
 }
 
-func TestLostAnswersAreTransient(t *testing.T) {
+func TestLostResponsesAreTransient(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
@@ -164,6 +159,6 @@ func TestLostAnswersAreTransient(t *testing.T) {
 		}
 	})
 	if calls.SOAP["CloneVM_Task"] != 1 {
-		t.Fatalf("a clone whose answer was lost was sent again: %+v", calls)
+		t.Fatalf("a clone whose response was lost was sent again: %+v", calls)
 	}
 }

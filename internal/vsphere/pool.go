@@ -96,7 +96,7 @@ func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
 	if p.sites[id] == nil {
 		p.sites[id] = &site{}
 	}
-	client.site = p.sites[id]
+	p.sites[id].join(client)
 	p.entries[c] = client
 	return client, nil
 }

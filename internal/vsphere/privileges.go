@@ -45,7 +45,7 @@ const maxEntities = 200
 // one for each kind of object, however many there are.
 func (c *Client) MissingPrivileges(ctx context.Context) ([]string, error) {
 	const op = "read the account's privileges"
-	inv, err := c.readTree(ctx, true)
+	inv, err := c.tree(ctx, 0)
 	if err != nil {
 		return nil, c.failed(op, err)
 	}

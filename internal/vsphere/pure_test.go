@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,8 @@ func TestOnlyTheCloneOwnsItsDisks(t *testing.T) {
 			VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: file}, DiskMode: mode,
 		}
 	}
+	raw := &types.VirtualDiskRawDiskMappingVer1BackingInfo{}
+	raw.FileName = "[shared-1] prod-cp-1_2/prod-cp-1.vmdk"
 	for name, test := range map[string]struct {
 		backing types.BaseVirtualDeviceBackingInfo
 		fcd     string
@@ -45,7 +48,7 @@ func TestOnlyTheCloneOwnsItsDisks(t *testing.T) {
 		"a longer name":         {backing: flat("[shared-1] prod-cp-1_2/prod-cp-10.vmdk", "persistent")},
 		"independent":           {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "independent_persistent")},
 		"first-class disk":      {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), fcd: "f-1"},
-		"raw device":            {backing: &types.VirtualDiskRawDiskMappingVer1BackingInfo{VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: "[shared-1] prod-cp-1_2/prod-cp-1.vmdk"}}},
+		"raw device":            {backing: raw},
 		"no backing":            {},
 		"in the datastore root": {backing: flat("[shared-1] prod-cp-1.vmdk", "persistent"), vmx: "[shared-1] prod-cp-1.vmx"},
 		"home unknown":          {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), vmx: "none"},
@@ -70,6 +73,8 @@ func TestFaultsAreExplained(t *testing.T) {
 	t.Parallel()
 	ref := types.ManagedObjectReference{Type: "VirtualMachine", Value: "vm-7"}
 	fault := soap.WrapVimFault
+	several := []types.NoPermissionEntityPrivileges{{Entity: ref, PrivilegeIds: []string{"P.x", "P.y"}}}
+	dial := func(err error) error { return &url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: err}} }
 	for name, test := range map[string]struct {
 		err       error
 		transient bool
@@ -85,17 +90,22 @@ func TestFaultsAreExplained(t *testing.T) {
 		"name taken":         {err: fault(&types.DuplicateName{Name: "n", Object: ref}), is: model.ErrExists, text: "vm-7"},
 		"gone":               {err: fault(&types.ManagedObjectNotFound{Obj: ref}), is: model.ErrGone, text: "vm-7"},
 		"password expired":   {err: fault(&types.PasswordExpired{}), is: vsphere.ErrLogin},
-		"one privilege":      {err: fault(&types.NoPermission{Object: &ref, PrivilegeId: "P.x"}), is: model.ErrPermission, text: "P.x on VirtualMachine vm-7"},
-		"several privileges": {err: fault(&types.NoPermission{MissingPrivileges: []types.NoPermissionEntityPrivileges{{Entity: ref, PrivilegeIds: []string{"P.x", "P.y"}}}}),
-			is: model.ErrPermission, text: "P.x, P.y on VirtualMachine vm-7"},
+		"one privilege": {
+			err: fault(&types.NoPermission{Object: &ref, PrivilegeId: "P.x"}),
+			is:  model.ErrPermission, text: "P.x on VirtualMachine vm-7",
+		},
+		"several privileges": {
+			err: fault(&types.NoPermission{MissingPrivileges: several}),
+			is:  model.ErrPermission, text: "P.x, P.y on VirtualMachine vm-7",
+		},
 		"argument": {err: fault(&types.InvalidArgument{InvalidProperty: "spec.location"}), text: "spec.location"},
 
-		"refused":       {err: &url.Error{Op: "Post", URL: "https://vc/sdk", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, transient: true},
+		"refused":       {err: dial(syscall.ECONNREFUSED), transient: true},
 		"reset":         {err: &url.Error{Op: "Post", Err: syscall.ECONNRESET}, transient: true},
 		"end of file":   {err: &url.Error{Op: "Post", Err: io.EOF}, transient: true},
 		"starting":      {err: &url.Error{Op: "POST", URL: "/sdk", Err: errors.New("503 Service Unavailable")}, transient: true},
 		"slow":          {err: &url.Error{Op: "Post", Err: slow{}}, transient: true},
-		"unknown name":  {err: &url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: &net.DNSError{Name: "vc", IsNotFound: true}}}, text: "DNS"},
+		"unknown name":  {err: dial(&net.DNSError{Name: "vc", IsNotFound: true}), text: "DNS"},
 		"cancelled":     {err: &url.Error{Op: "Post", Err: context.Canceled}, is: context.Canceled},
 		"out of time":   {err: &url.Error{Op: "Post", Err: context.DeadlineExceeded}, is: context.DeadlineExceeded},
 		"anything else": {err: errors.New("what?"), text: "what?"},
@@ -105,7 +115,7 @@ func TestFaultsAreExplained(t *testing.T) {
 			t.Errorf("%s: %v: transient %v", name, got, !test.transient)
 		}
 		if test.is != nil && !errors.Is(got, test.is) {
-			t.Errorf("%s: %v is no %v", name, got, test.is)
+			t.Errorf("%s: %v is not %v", name, got, test.is)
 		}
 		if !strings.HasPrefix(got.Error(), "try: ") || !strings.Contains(got.Error(), test.text) {
 			t.Errorf("%s: %v", name, got)
@@ -127,6 +137,30 @@ func TestEscapedNames(t *testing.T) {
 		if got := vsphere.ShownName(raw); got != want {
 			t.Errorf("%q is %q, want %q", raw, got, want)
 		}
+	}
+}
+
+func TestEscapedNamesAreFound(t *testing.T) {
+	t.Parallel()
+	const slash, folder, percent = "/dc/network/a%2fb", "/dc/network/a/b", "/dc/network/50%25"
+	for wanted, want := range map[string][]string{
+		"a/b":            {slash, folder}, // either is spelled so
+		"a%2fb":          {slash},
+		"a%2Fb":          {slash, folder}, // neither is
+		"network/a%2fb":  {slash},
+		"50%":            {percent},
+		"50%25":          {percent},
+		"network/50%":    {percent},
+		"b":              {folder},
+		"":               nil,
+		"/dc/network/50": nil,
+	} {
+		if got := vsphere.Matches(wanted, slash, folder, percent); !slices.Equal(got, want) {
+			t.Errorf("%q matches %v, want %v", wanted, got, want)
+		}
+	}
+	if got := vsphere.Matches("b", slash); len(got) > 0 {
+		t.Errorf("the name b matches %v", got)
 	}
 }
 

@@ -27,7 +27,7 @@ func (v *vcenter) categoryID() string {
 	return category.ID
 }
 
-// rest makes a call that nobody expects.
+// rest makes a call as an administrator.
 func (v *vcenter) rest(method, path string) {
 	v.t.Helper()
 	m := v.manager()

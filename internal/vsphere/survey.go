@@ -32,7 +32,7 @@ var (
 // Survey implements model.VCenter. It takes two calls: one for the tree, which
 // surveys share, and one for the cluster's machines and the template.
 func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
-	inv, err := c.readTree(ctx, true)
+	inv, err := c.tree(ctx, req.MaxAge)
 	if err != nil {
 		return nil, err
 	}

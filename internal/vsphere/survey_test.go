@@ -35,7 +35,8 @@ func TestSurveyResolvesTheSite(t *testing.T) {
 		t.Fatalf("folder %+v", site.Folder)
 	}
 	tpl := site.Template
-	if tpl.Path != "/dc-1/vm/templates/gantry-node-1.34.2" || tpl.DiskGB != 20 || tpl.Snapshot == "" || !strings.HasPrefix(tpl.Datastore, "Datastore:") {
+	if tpl.Path != "/dc-1/vm/templates/gantry-node-1.34.2" || tpl.DiskGB != 20 ||
+		tpl.Snapshot == "" || !strings.HasPrefix(tpl.Datastore, "Datastore:") {
 		t.Fatalf("template %+v", tpl)
 	}
 	if len(site.Placements) != 2 {
@@ -49,7 +50,8 @@ func TestSurveyResolvesTheSite(t *testing.T) {
 	if first.Network.Type != "DistributedVirtualPortgroup" || first.Network.PortgroupKey == "" || first.Network.SwitchUUID == "" {
 		t.Fatalf("network %+v", first.Network)
 	}
-	if second.ComputeClusterName != "cluster-b" || second.Network.Type != "Network" || second.ResourcePool == "" || second.ResourcePool == first.ResourcePool {
+	if second.ComputeClusterName != "cluster-b" || second.Network.Type != "Network" || second.ResourcePool == "" ||
+		second.ResourcePool == first.ResourcePool {
 		t.Fatalf("placement %+v", second)
 	}
 	if tpl.Datastore != first.Datastore || first.Datastore == second.Datastore {
@@ -105,7 +107,8 @@ func TestSurveySeesMachines(t *testing.T) {
 		seen[m.Ref] = m
 	}
 	m := seen[refs[0]]
-	if m.Path != "/dc-1/vm/k8s/renamed" || m.Marker.Node != "prod-cp-1" || m.UUID == "" || !m.PoweredOn || m.Marker.CloneMode != model.CloneFull || !m.Userdata {
+	if m.Path != "/dc-1/vm/k8s/renamed" || m.Marker.Node != "prod-cp-1" || m.UUID == "" ||
+		!m.PoweredOn || m.Marker.CloneMode != model.CloneFull || !m.Userdata {
 		t.Fatalf("machine %+v", m)
 	}
 	if disks := v.disks(m.Ref); len(disks) != 1 || !disks[0].Owned {

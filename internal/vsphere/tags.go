@@ -116,7 +116,7 @@ func (s *TagStore) Delete(ctx context.Context, id uuid.UUID) error {
 	return s.failed(fmt.Sprintf("delete tag %s", id), err)
 }
 
-// List implements ledger.Store: one call, which returns only ids.
+// List implements ledger.Store: one call, which returns ids only.
 func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
 	for attempt := 0; ; attempt++ {
 		category, err := s.findCategory(ctx)

@@ -34,12 +34,12 @@ func TestCategoryIsMadeOnceAndFoundWithOneCall(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	store := vsphere.NewTagStore(v.client)
-	// Looking makes nothing.
+	// Reading creates nothing.
 	if ids, err := store.List(t.Context()); err != nil || len(ids) > 0 {
 		t.Fatalf("list %v, %v", ids, err)
 	}
 	if c := v.Calls(); c.REST["POST category"]+c.REST["POST tag"] > 0 {
-		t.Fatalf("a look made something: %+v", c)
+		t.Fatalf("a list created something: %+v", c)
 	}
 	v.must(store.Create(t.Context(), tag("one")))
 	calls := v.calls(func() { v.must(store.Create(t.Context(), tag("two"))) })
@@ -82,7 +82,8 @@ func TestMissingTagPrivilegesNameTheRemedy(t *testing.T) {
 	store := vsphere.NewTagStore(v.client)
 	err := store.Create(t.Context(), tag("one"))
 	var denied *vsphere.TagPermissionError
-	if !errors.As(err, &denied) || !denied.Category || !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "govc tags.category.create") {
+	if !errors.As(err, &denied) || !denied.Category || !errors.Is(err, model.ErrPermission) ||
+		!strings.Contains(err.Error(), "govc tags.category.create") {
 		t.Fatalf("error %v", err)
 	}
 	v.RestorePrivileges()
@@ -110,7 +111,7 @@ func TestDeletedCategoryIsMadeAgain(t *testing.T) {
 }
 
 // TestATagTellsItsCategory reads a tag first, as a refresh does: the list after it
-// needs no other call. A create still makes the root tag that somebody deleted.
+// needs no other call. A create still makes the root tag that was deleted.
 func TestATagTellsItsCategory(t *testing.T) {
 	t.Parallel()
 	v := start(t)
@@ -160,7 +161,7 @@ func TestTagsAreCreatedOnceAndReadAgain(t *testing.T) {
 		}
 	})
 	if calls.REST["POST tag"] != 1 {
-		t.Fatalf("a create whose answer was lost was sent again: %+v", calls)
+		t.Fatalf("a create whose response was lost was sent again: %+v", calls)
 	}
 	if err := store.Create(t.Context(), tag("two")); !errors.Is(err, ledger.ErrExists) {
 		t.Fatalf("error %v", err)

@@ -20,6 +20,7 @@ func (c *Client) started(task types.ManagedObjectReference, op operation) string
 
 // PowerOff implements model.VCenter. A VM that is off already is success.
 func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
+	defer c.site.changed()
 	ref, err := parseRef("VirtualMachine", vm)
 	if err != nil {
 		return "", err
@@ -39,6 +40,7 @@ func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
 // Destroy implements model.VCenter. It deletes every attached disk, too: what is
 // to be kept must have been detached.
 func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
+	defer c.site.changed()
 	ref, err := parseRef("VirtualMachine", vm)
 	if err != nil {
 		return "", err
@@ -80,11 +82,7 @@ func (c *Client) Poll(ctx context.Context, req model.PollRequest) (*model.PollRe
 	if err != nil {
 		return nil, err
 	}
-	specs := []types.PropertyFilterSpec{objectsSpec(refs, map[string][]string{"Task": taskProperties, "VirtualMachine": vmProperties})}
-	if len(disks) > 0 {
-		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": diskProperties}))
-	}
-	found, err := c.retrieve(ctx, specs...)
+	found, err := c.retrieve(ctx, pollSpecs(refs, disks)...)
 	if err != nil {
 		return nil, c.failed("read the state of running tasks and VMs", err)
 	}
@@ -106,7 +104,20 @@ func (c *Client) Poll(ctx context.Context, req model.PollRequest) (*model.PollRe
 		}
 		result.VMs[ref] = vmState(p, slices.Contains(disks, p.ref))
 	}
+	if len(result.Gone) > 0 {
+		c.site.changed()
+	}
 	return result, nil
+}
+
+func pollSpecs(refs, disks []types.ManagedObjectReference) []types.PropertyFilterSpec {
+	specs := []types.PropertyFilterSpec{
+		objectsSpec(refs, map[string][]string{"Task": taskProperties, "VirtualMachine": vmProperties}),
+	}
+	if len(disks) > 0 {
+		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": diskProperties}))
+	}
+	return specs
 }
 
 func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
@@ -149,7 +160,7 @@ func (c *Client) taskState(p properties) model.TaskState {
 	}
 	switch value[types.TaskInfoState](p, "info.state") {
 	case types.TaskInfoStateSuccess:
-		c.site.tasks.Delete(ref)
+		c.ended(ref)
 		state := model.TaskState{Done: true}
 		if vm, ok := p.values["info.result"].(types.ManagedObjectReference); ok && vm.Type == "VirtualMachine" {
 			state.VM = vm.String()
@@ -159,10 +170,16 @@ func (c *Client) taskState(p properties) model.TaskState {
 		}
 		return state
 	case types.TaskInfoStateError:
-		c.site.tasks.Delete(ref)
+		c.ended(ref)
 		return model.TaskState{Done: true, Err: c.taskError(op, p)}
 	}
 	return model.TaskState{}
+}
+
+// ended notes that a task has ended, and with it the change that it made.
+func (c *Client) ended(task string) {
+	c.site.tasks.Delete(task)
+	c.site.changed()
 }
 
 func (c *Client) taskError(op operation, p properties) error {

@@ -2,8 +2,12 @@ package vsphere
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/sharedread"
 )
 
 // treeProperties are what is read of each type of object. A type's list repeats
@@ -66,6 +70,35 @@ func treeSteps() []types.BaseSelectionSpec {
 	}
 }
 
+// reads are what several callers of one identity share.
+type reads struct {
+	tree       sharedread.Read[*inventory]
+	bare       sharedread.Read[*inventory] // the tree without its VMs
+	tags       sync.Map                    // tag id: *sharedread.Read[tagBody]
+	categories sync.Map                    // tag category id: *sharedread.Read[string], the category's name
+}
+
+func (r *reads) forget() {
+	r.tree.Forget()
+	r.bare.Forget()
+}
+
+// tree returns the inventory; maxAge is as in model.SurveyRequest.
+func (c *Client) tree(ctx context.Context, maxAge time.Duration) (*inventory, error) {
+	inv, err := c.reads.tree.Get(ctx, maxAge, func(ctx context.Context) (*inventory, error) { return c.readTree(ctx, true) })
+	return inv, c.treeError(err)
+}
+
+// bareTree returns the inventory without its VMs.
+func (c *Client) bareTree(ctx context.Context) (*inventory, error) {
+	inv, err := c.reads.bare.Get(ctx, 0, func(ctx context.Context) (*inventory, error) { return c.readTree(ctx, false) })
+	return inv, c.treeError(err)
+}
+
+func (c *Client) treeError(err error) error {
+	return c.failed("read the inventory of vCenter "+c.config.Server, err)
+}
+
 // readTree reads the inventory in one call, with or without its VMs.
 func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error) {
 	spec := types.PropertyFilterSpec{ObjectSet: []types.ObjectSpec{{
@@ -81,7 +114,7 @@ func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error
 	}
 	found, err := c.retrieve(ctx, spec)
 	if err != nil {
-		return nil, c.failed("read the inventory of vCenter "+c.config.Server, err)
+		return nil, c.treeError(err)
 	}
 	inv := newInventory(found)
 	inv.server = c.config.Server

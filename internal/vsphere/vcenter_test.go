@@ -39,7 +39,7 @@ func start(t *testing.T, set ...func(*simulator.Options)) *vcenter {
 	return v
 }
 
-// startOnly starts a simulated datacenter to which nobody has logged in.
+// startOnly starts a simulated datacenter without a login.
 func startOnly(t *testing.T, set ...func(*simulator.Options)) *vcenter {
 	t.Helper()
 	var o simulator.Options

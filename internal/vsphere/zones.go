@@ -46,7 +46,7 @@ type InvalidZone struct {
 func (c *Client) ZoneTags(ctx context.Context, datacenter string) (ZoneTags, error) {
 	op := fmt.Sprintf("read the zone tags of datacenter %q", datacenter)
 	zones := ZoneTags{Zones: map[string]string{}, Duplicates: map[string][]string{}}
-	inv, err := c.readTree(ctx, false)
+	inv, err := c.bareTree(ctx)
 	if err != nil {
 		return zones, c.failed(op, err)
 	}

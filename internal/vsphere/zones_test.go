@@ -91,7 +91,8 @@ func TestZoneTagsThatMakeNoLabels(t *testing.T) {
 		t.Fatalf("zone tags %+v", all)
 	}
 	for ref, want := range map[string]string{a: "not a label", b: "2 tags"} {
-		if _, err := v.client.Zones(t.Context(), dc, []string{ref}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "/dc-1/host/") {
+		_, err := v.client.Zones(t.Context(), dc, []string{ref})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "/dc-1/host/") {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

@@ -63,7 +63,7 @@ func (g *guest) lease() (netip.Prefix, error) {
 	return netip.Prefix{}, fmt.Errorf("no DHCP lease on network %s: %s is used up", g.vm.Network, s)
 }
 
-// publish tells the guest tools what addresses the machine has now.
+// publish reports the machine's present addresses as the guest tools do.
 func (g *guest) publish() {
 	g.tools.Lock()
 	defer g.tools.Unlock()

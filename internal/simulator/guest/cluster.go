@@ -147,7 +147,7 @@ func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, err
 	e := &endpoint{server: &http.Server{
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
-		// Who the client is gets checked per request: a bad certificate is a 401,
+		// Clients are authenticated per request: a bad certificate is a 401,
 		// not a broken handshake.
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

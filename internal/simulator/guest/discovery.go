@@ -139,7 +139,7 @@ func (a *nodeClient) clusterInfo(ctx context.Context, conf *kubeadm.Join, id, se
 		}
 		a.ca = ca
 	}
-	// The second look proves that whoever answers holds a key that this CA signed.
+	// The second request proves that the server holds a key that this CA signed.
 	var again corev1.ConfigMap
 	if err := a.get(ctx, "/api/v1/namespaces/kube-public/configmaps/cluster-info", &again); err != nil {
 		a.ca = nil

@@ -6,5 +6,5 @@
 //
 // Every step refuses what the real tool would refuse. What the real tools
 // accept and silently get wrong (a misspelt key, a static pod that never
-// starts) is refused as well: to whoever renders it, it is the same mistake.
+// starts) is refused as well: to its renderer, it is the same mistake.
 package guest

@@ -88,7 +88,7 @@ func TestVIPMovesAndQuorumCounts(t *testing.T) {
 	}
 }
 
-// A destroyed control plane is still a member until somebody removes it.
+// A destroyed control plane is still a member until it is removed.
 func TestDestroyedMembersCount(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, guest.Options{})

@@ -42,9 +42,9 @@ type VM struct {
 	// order, never from within a call into World, and never after PowerOff has
 	// returned except for a call that was under way.
 	Report func(changes map[string]string)
-	// SetNetwork says which addresses and hostname the guest tools report. It is
-	// called in order, never from within a call into World. Whoever powers a VM
-	// off clears what it reported.
+	// SetNetwork sets the addresses and hostname that the guest tools report. It is
+	// called in order, never from within a call into World. The caller of PowerOff
+	// clears what was reported.
 	SetNetwork func(ips []netip.Addr, hostname string)
 }
 
@@ -154,7 +154,7 @@ func (w *World) PowerOff(id string) {
 }
 
 // Destroyed forgets a guest and its disk. Its etcd membership stays until
-// somebody removes it, as in a real cluster; when the last control-plane disk
+// it is removed, as in a real cluster; when the last control-plane disk
 // of a cluster goes, so does the cluster.
 func (w *World) Destroyed(id string) {
 	w.mu.Lock()

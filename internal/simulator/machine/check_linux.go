@@ -90,7 +90,7 @@ func checkPrograms() error {
 		strings.Join(missing, ", "), strings.Join(packages, " "))
 }
 
-// checkKernel looks at what a guest can't do without; bridge and veth show when
+// checkKernel checks what a guest can't do without; bridge and veth show when
 // they are made.
 func checkKernel() error {
 	filesystems, err := os.ReadFile("/proc/filesystems")
@@ -107,7 +107,7 @@ func checkKernel() error {
 	return found.check()
 }
 
-// checkHome looks at where the disks will be: containers' file systems are
+// checkHome checks the directory of the disks: containers' file systems are
 // overlays on them, and an overlay can't lie on another.
 func checkHome(home string) error {
 	home = cmp.Or(home, os.TempDir())

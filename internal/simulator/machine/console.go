@@ -14,7 +14,7 @@ const consoleLimit = 64 << 10
 type console struct {
 	mu   sync.Mutex
 	text []byte
-	// shown is what String answered last; whoever waits for a guest asks often.
+	// shown is the last result of String; waiters for a guest poll it often.
 	shown string
 	fresh bool // shown is up to date
 }

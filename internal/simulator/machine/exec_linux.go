@@ -21,7 +21,7 @@ import (
 )
 
 // Run runs a command inside a machine, in all its namespaces, its root and its
-// control group, as root. It answers the command's output; with an exit status
+// control group, as root. It returns the command's output; with an exit status
 // other than 0 the error is an *exec.ExitError and holds the end of what was
 // written to standard error.
 func (w *World) Run(ctx context.Context, name string, command ...string) ([]byte, error) {

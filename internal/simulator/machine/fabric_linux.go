@@ -57,7 +57,7 @@ func (f *fabric) route() error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// These files are those of the network namespace of whoever opens them.
+	// These files belong to the network namespace of the thread that opens them.
 	if err := f.do(func() error {
 		for _, file := range settings {
 			if err := os.WriteFile(file, []byte("1"), 0); err != nil {
@@ -98,7 +98,7 @@ func (f *fabric) registryURL(gateways []netip.Prefix) string {
 
 // attach gives a process's network namespace the machine's network card, on the
 // bridge of a network of vSphere in which the router has some addresses. It
-// answers the name of the other end.
+// returns the name of the other end.
 func (f *fabric) attach(network string, router []netip.Prefix, pid int, mac string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

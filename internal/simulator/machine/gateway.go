@@ -16,7 +16,7 @@ func gatewaysOf(vm guest.VM) []netip.Prefix {
 }
 
 // nameserversOf returns the DNS servers that a VM is configured with and that lie in its own
-// network. The router has their addresses, too, and nothing listens there: who asks is
+// network. The router has their addresses, too, and nothing listens there: a client is
 // refused at once, instead of waiting for an answer that never comes.
 func nameserversOf(vm guest.VM) []netip.Prefix {
 	return routed(vm, func(n *cloudinit.Network) []netip.Addr { return n.Nameservers })

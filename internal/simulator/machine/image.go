@@ -81,7 +81,7 @@ type image struct {
 // imageOf finds the programs of a Kubernetes version (without its v).
 func imageOf(ctx context.Context, dir, kubernetes string) (image, error) {
 	if kubernetes == "" {
-		return image{}, fmt.Errorf("nobody says which Kubernetes is in this VM's image: its template lacks gantry.kubernetes-version")
+		return image{}, fmt.Errorf("the Kubernetes version in this VM's image is unknown: its template lacks gantry.kubernetes-version")
 	}
 	found, err := readPrograms(dir)
 	if err != nil {

@@ -133,7 +133,7 @@ const (
 // set takes a change that the guest makes to its guestinfo.
 func (m *machine) set(c *cycle, key, value string) {
 	m.world.mu.Lock()
-	if c.ctx.Err() != nil { // what it asked for comes after its end
+	if c.ctx.Err() != nil { // the request comes after its end
 		m.world.mu.Unlock()
 		return
 	}
@@ -149,7 +149,7 @@ func (m *machine) set(c *cycle, key, value string) {
 	m.report(c, map[string]string{key: value})
 }
 
-// report tells the VM what has changed.
+// report passes changes to the VM.
 func (m *machine) report(c *cycle, changes map[string]string) {
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()

@@ -144,7 +144,7 @@ func visit(file *os.File, f func() error) error {
 	}
 	err = f()
 	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-		// The thread stays locked, so it ends here and misleads nobody.
+		// The thread stays locked, so it ends here and is not used again.
 		return errors.Join(err, fmt.Errorf("leave a network namespace: %w", back))
 	}
 	runtime.UnlockOSThread()

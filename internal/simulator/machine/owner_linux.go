@@ -23,7 +23,7 @@ var worlds struct {
 
 const ownerPrefix = "gantry-machines-"
 
-// ownerName names what a World makes on this host so that any later one can tell
+// ownerName names what a World makes on this host so that any later one can determine
 // whether its process still lives: by namespace of process ids, process id, and
 // start time, since ids come again.
 func ownerName(base string) (string, error) {
@@ -67,7 +67,7 @@ func abandoned(name string) bool {
 	if n, err := fmt.Sscanf(rest, "%d-%d-%d-%d", &space, &pid, &start, &serial); err != nil || n != 4 {
 		return false
 	}
-	// Nothing can be told about processes of another container.
+	// Nothing is known about processes of another container.
 	if own, err := pidNamespace(); err != nil || own != space {
 		return false
 	}

@@ -58,7 +58,7 @@ func (m *machine) run(c *cycle, vm guest.VM) error {
 		return first.exitError()
 	case <-c.ctx.Done():
 	}
-	// First the wire: whoever talks to a machine that loses its power hears
+	// First the wire: a peer of a machine that loses its power receives
 	// nothing, not even an end.
 	m.cut(first)
 	if !first.kill(hs, group...) {
@@ -157,7 +157,7 @@ func (m *machine) spawn(config string) (*process, error) {
 	cmd.Stdin = inside
 	cmd.Stdout = m.console
 	cmd.Stderr = m.console
-	// All who could write are dead when Wait gets to wait for the output.
+	// All writers are dead when Wait starts to wait for the output.
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
@@ -239,7 +239,7 @@ func (p *process) kill(hs hierarchies, group ...string) bool {
 	}
 }
 
-// exitError says how the first process ended when nobody killed it.
+// exitError returns the exit of a first process that was not killed.
 func (p *process) exitError() error {
 	return fmt.Errorf("the machine's first process ended: %w", cmp.Or(p.err, errors.New("exit status 0")))
 }

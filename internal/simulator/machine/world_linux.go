@@ -42,7 +42,7 @@ type World struct {
 }
 
 // NewWorld sweeps what dead Worlds left, and makes a network without machines.
-// It fails where Check does. What can't be swept is in nobody's way: Leftovers
+// It fails where Check does. What can't be swept does no harm: Leftovers
 // lists it.
 func NewWorld(options Options) (*World, error) {
 	if err := Check(options); err != nil {
@@ -237,7 +237,7 @@ func (w *World) Guests() []guest.State {
 	return states
 }
 
-// serve opens the registry at the addresses where machines look for it.
+// serve opens the registry at the addresses where machines expect it.
 func (w *World) serve(images http.Handler) error {
 	w.registry = &http.Server{Handler: images, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent}
 	for _, address := range w.fabric.registry {

@@ -122,7 +122,7 @@ func TestRun(t *testing.T) {
 		sweep.Sweep[string]{
 			Every: 3, Variants: []string{"refused", "lost"},
 			Calls: func(*testing.T) (int, int) { return 2, 8 },
-			Test: func(t *testing.T, call int, variant string) {
+			Test: func(_ *testing.T, call int, variant string) {
 				mu.Lock()
 				defer mu.Unlock()
 				got = append(got, strconv.Itoa(call)+" "+variant)

@@ -5,9 +5,9 @@
 //	. ./demo.env
 //	terraform apply
 //
-// Two subcommands look at what came of it: nodes lists the nodes of a cluster
+// Two subcommands inspect the result: nodes lists the nodes of a cluster
 // from its kubeconfig, leftovers what is there beyond the initial inventory. A
-// third, check, says why machines that run real Kubernetes can't run here.
+// third, check, reports why machines that run real Kubernetes can't run here.
 package main
 
 import (

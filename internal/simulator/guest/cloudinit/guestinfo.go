@@ -1,6 +1,6 @@
 // Package cloudinit reads guestinfo as cloud-init's VMware datasource and
 // netplan do, and refuses what they would refuse. It also refuses what they
-// would silently ignore (a misspelt key), because to whoever wrote it that is
+// would silently ignore (a misspelt key), because to its author that is
 // the same mistake, found later.
 package cloudinit
 

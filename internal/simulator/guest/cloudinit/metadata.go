@@ -12,7 +12,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/strictyaml"
 )
 
-// Metadata is what the machine is told about itself.
+// Metadata is the machine's metadata document.
 type Metadata struct {
 	InstanceID string
 	Hostname   string

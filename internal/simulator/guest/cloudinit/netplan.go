@@ -210,7 +210,7 @@ func (n *Network) gateway(via netip.Addr, forced bool) error {
 	return nil
 }
 
-// onLink says what the kernel says when a next hop is behind no address of the
+// onLink returns the kernel's error when a next hop is behind no address of the
 // interface. With DHCP alone that shows only later, so it is let pass.
 func (n *Network) onLink(via netip.Addr, forced bool) error {
 	if forced || len(n.Addresses) == 0 {

@@ -45,7 +45,7 @@ func readAuthority(read func(string) ([]byte, bool), name string, now time.Time)
 	certPath, keyPath := pkiDir+"/"+name+".crt", pkiDir+"/"+name+".key"
 	certPEM, ok := read(certPath)
 	if !ok {
-		// kubeadm would make one of its own, and nobody outside could trust it.
+		// kubeadm would make one of its own, and no outside client could trust it.
 		return nil, fmt.Errorf("couldn't load the certificate file: open %s: no such file or directory", certPath)
 	}
 	keyPEM, ok := read(keyPath)

@@ -66,7 +66,7 @@ func (e Endpoint) Addr() (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr, e.Port), err == nil
 }
 
-// Init is what `kubeadm init` was asked for.
+// Init is the configuration of `kubeadm init`.
 type Init struct {
 	KubernetesVersion string // without a leading v
 	ClusterName       string
@@ -87,7 +87,7 @@ type Init struct {
 	Warnings        []string
 }
 
-// Join is what `kubeadm join` was asked for.
+// Join is the configuration of `kubeadm join`.
 type Join struct {
 	Endpoint     Endpoint
 	Token        string

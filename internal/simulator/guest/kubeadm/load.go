@@ -6,8 +6,8 @@ import (
 )
 
 // LoadInit reads the file of `kubeadm init --config`. The tool is kubeadm's
-// own version; the zero version stands for an image that does not tell, and
-// then it is what the configuration asks for.
+// own version; the zero version stands for an image of unknown version, and
+// then it is that of the configuration.
 func LoadInit(file []byte, tool Version) (*Init, error) {
 	docs, err := split(file)
 	if err != nil {
@@ -62,7 +62,7 @@ func LoadInit(file []byte, tool Version) (*Init, error) {
 	return out, nil
 }
 
-// toolVersion falls back to the version that the file asks for.
+// toolVersion falls back to the version of the file.
 func toolVersion(docs []document, tool Version) (Version, error) {
 	if tool != (Version{}) {
 		return tool, nil

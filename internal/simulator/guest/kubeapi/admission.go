@@ -130,7 +130,7 @@ func workloadProblems(o *Object) field.ErrorList {
 }
 
 // decodes checks a built-in kind against its Go type: wrong types always,
-// unknown fields where the client asked for strictness.
+// unknown fields where the client requested strict validation.
 func (r *request) decodes(o *Object) error {
 	typed, err := scheme.Scheme.New(r.kind.GroupVersionKind)
 	if err != nil {

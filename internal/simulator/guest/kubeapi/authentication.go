@@ -11,7 +11,7 @@ import (
 
 var anonymous = User{Name: "system:anonymous", Groups: []string{"system:unauthenticated"}}
 
-// authenticate tells who a request comes from; ok is false where it brought
+// authenticate returns the user of a request; ok is false where it brought
 // credentials that are not good, which is not the same as none.
 func (s *Server) authenticate(r *http.Request) (User, bool) {
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {

@@ -102,8 +102,8 @@ func (p *pass) refresh() {
 	}
 }
 
-// providesNetwork tells a CNI's agent from other pods: a DaemonSet's pod on
-// the host network. kube-proxy is one too, and is none.
+// providesNetwork reports whether a pod is a CNI's agent: a DaemonSet's pod on
+// the host network, but kube-proxy.
 func providesNetwork(pod *Object) bool {
 	if hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool); !hostNetwork || pod.GetLabels()["k8s-app"] == "kube-proxy" {
 		return false

@@ -21,7 +21,7 @@ func (r *request) evict(w http.ResponseWriter) error {
 	if raw.GetKind() != "Eviction" || !convert(raw, &eviction) {
 		return apierrors.NewBadRequest("the body is not an Eviction")
 	}
-	// Two evictions that both look before either deletes would break a budget.
+	// Two evictions that both check before either deletes would violate a budget.
 	r.evictions.Lock()
 	defer r.evictions.Unlock()
 	pod, err := r.store.Get(Pods, r.namespace, r.name)

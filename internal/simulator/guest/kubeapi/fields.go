@@ -1,7 +1,7 @@
 package kubeapi
 
 // at walks into an object; nil where the path ends early. Cheap on purpose:
-// the controllers look at every pod in every pass.
+// the controllers read every pod in every pass.
 func at(o *Object, path ...string) any {
 	var v any = o.Object
 	for _, name := range path {

@@ -176,7 +176,7 @@ func (p *pass) changePod(pod *Object, change func(*Object)) {
 func (p *pass) startPod(pod *Object, kubelet Kubelet, hostNetwork bool, index int) {
 	ip := kubelet.Address
 	if !hostNetwork {
-		ip = fmt.Sprintf("100.64.%d.%d", index/250%250, index%250+1) // nobody connects to a pod here
+		ip = fmt.Sprintf("100.64.%d.%d", index/250%250, index%250+1) // no client connects to a pod here
 	}
 	p.changePod(pod, func(o *Object) {
 		if owner := metav1.GetControllerOf(o); owner != nil && owner.Kind == "Job" {

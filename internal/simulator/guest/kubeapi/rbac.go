@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// User is who a request comes from.
+// User is the sender of a request.
 type User struct {
 	Name   string
 	Groups []string

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 )
 
-// runWorkloads makes the pods that workloads ask for and removes those that
-// they don't ask for any more. A new template replaces all pods at once.
+// runWorkloads creates the pods that workloads need and removes those that
+// they no longer need. A new template replaces all pods at once.
 func (p *pass) runWorkloads() {
 	owned := map[types.UID][]*Object{}
 	all, _ := p.List(Pods, "")
@@ -79,7 +79,7 @@ func (p *pass) drop(r schema.GroupResource, o *Object) {
 	_, _ = p.Delete(r, o.GetNamespace(), o.GetName(), &uid, nil)
 }
 
-// scale brings the number of pods to what the workload wants.
+// scale brings the number of pods to the workload's replicas.
 func (p *pass) scale(w workload, owner *Object, pods []*Object, name func(i int) string) {
 	alive := 0
 	for _, pod := range pods {

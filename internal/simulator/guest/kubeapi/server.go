@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 )
 
-// Server answers the Kubernetes API of one cluster.
+// Server serves the Kubernetes API of one cluster.
 type Server struct {
 	store     *Store
 	clientCAs *x509.CertPool
@@ -100,7 +100,7 @@ func (s *Server) serveHealth(w http.ResponseWriter, path string) {
 	_, _ = w.Write([]byte("ok"))
 }
 
-// discover serves the discovery documents. Only who is authenticated may
+// discover serves the discovery documents. Only authenticated users may
 // read them, as the default roles have it.
 func (s *Server) discover(w http.ResponseWriter, path string, user User) bool {
 	words := strings.Split(strings.TrimPrefix(path, "/"), "/")

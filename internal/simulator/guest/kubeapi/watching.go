@@ -13,7 +13,7 @@ import (
 
 const (
 	watchLimit = 30 * time.Minute
-	// A watch looks whether the API still has its quorum this often.
+	// A watch checks the API's quorum this often.
 	watchPulse = 500 * time.Millisecond
 )
 

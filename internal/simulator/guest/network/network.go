@@ -1,5 +1,5 @@
 // Package network is the simulated network that guests live in: addresses that
-// are held by someone or by nobody, endpoints that listen on them, and an HTTP
+// are held or free, endpoints that listen on them, and an HTTP
 // CONNECT proxy on loopback that leads in from outside.
 package network
 
@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// ErrUnreachable is the error of a connection to an endpoint where nobody
+// ErrUnreachable is the error of a connection to an endpoint where no server
 // listens. A real network would answer some of them with silence; the
 // simulation refuses at once so that tests don't wait.
 var ErrUnreachable = errors.New("no route to host")
 
-// InUseError says who holds an address that was claimed a second time.
+// InUseError names the holder of an address that was claimed a second time.
 type InUseError struct {
 	Address netip.Addr
 	Holder  string
@@ -28,7 +28,7 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("address %s is in use by %s", e.Address, e.Holder)
 }
 
-// Network knows who holds which address and who listens where.
+// Network records the holders of addresses and the listeners.
 type Network struct {
 	mu        sync.Mutex
 	holders   map[netip.Addr]string
@@ -61,7 +61,7 @@ func (n *Network) Release(addr netip.Addr, holder string) {
 	}
 }
 
-// Holder tells who holds an address.
+// Holder returns the holder of an address.
 func (n *Network) Holder(addr netip.Addr) (string, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -116,7 +116,7 @@ func (d *pendingEndpoint) Take(client net.Conn) error {
 
 func (*pendingEndpoint) Drop() {}
 
-// deliver hands a connection to whoever listens.
+// deliver passes a connection to the listener.
 func (n *Network) deliver(ctx context.Context, at netip.AddrPort, conn net.Conn) error {
 	n.mu.Lock()
 	l := n.listeners[at]
@@ -134,7 +134,7 @@ func (n *Network) deliver(ctx context.Context, at netip.AddrPort, conn net.Conn)
 	}
 }
 
-// listening reports whether anybody listens at an endpoint.
+// listening reports whether an endpoint has a listener.
 func (n *Network) listening(at netip.AddrPort) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -21,8 +21,8 @@ type Proxy struct {
 	served sync.WaitGroup
 }
 
-// Reach opens an endpoint of a simulated network for one client, or says why
-// nobody answers there.
+// Reach opens an endpoint of a simulated network for one client, or returns why
+// it is unreachable.
 type Reach func(ctx context.Context, at netip.AddrPort) (Endpoint, error)
 
 // Endpoint is what a Reach opened. One of its methods is called, once.
@@ -30,7 +30,7 @@ type Endpoint interface {
 	// Take hands the client's connection over; the endpoint closes it, unless it
 	// fails.
 	Take(client net.Conn) error
-	// Drop says that the client has gone.
+	// Drop reports that the client has disconnected.
 	Drop()
 }
 

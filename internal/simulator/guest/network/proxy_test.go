@@ -97,10 +97,10 @@ func TestProxyHandsOverTheClient(t *testing.T) {
 func TestProxyRefusesWithAStatus(t *testing.T) {
 	t.Parallel()
 	proxy := newProxy(t, func(context.Context, netip.AddrPort) (network.Endpoint, error) {
-		return nil, errors.New("nobody is there")
+		return nil, errors.New("no such endpoint")
 	})
 	for at, want := range map[string]string{
-		"10.0.0.7:6443":    "nobody is there",
+		"10.0.0.7:6443":    "no such endpoint",
 		"node.example:443": "no names",
 	} {
 		response, _, _ := connect(t, proxy, at, "")
@@ -116,7 +116,7 @@ func TestReachOfNetwork(t *testing.T) {
 	n := network.New()
 	at := netip.MustParseAddrPort("10.0.0.7:6443")
 	if _, err := n.Reach(t.Context(), at); !errors.Is(err, network.ErrUnreachable) {
-		t.Errorf("reach where nobody listens: %v", err)
+		t.Errorf("reach without a listener: %v", err)
 	}
 	listener, err := n.Listen(at)
 	if err != nil {
@@ -136,7 +136,7 @@ func TestReachOfNetwork(t *testing.T) {
 	if answer, err := io.ReadAll(reader); response.StatusCode != http.StatusOK || err != nil || string(answer) != "echo" {
 		t.Errorf("%s %q %v", response.Status, answer, err)
 	}
-	// Somebody who stops listening between the question and the hand-over leaves
+	// A listener that closes between Reach and Take leaves
 	// the connection to the proxy, which closes it.
 	open, err := n.Reach(t.Context(), at)
 	if err != nil {

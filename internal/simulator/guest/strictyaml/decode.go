@@ -1,5 +1,5 @@
 // Package strictyaml decodes YAML the way Kubernetes does when it is asked to
-// be strict: a key that nobody knows, a key given twice and a key in the wrong
+// be strict: an unknown key, a key given twice and a key in the wrong
 // case are errors.
 package strictyaml
 

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// Kind says what an Exception is about, and with it who applies it.
+// Kind is the subject of an Exception, and decides which code applies it.
 type Kind string
 
 // The kinds of exceptions.
@@ -39,7 +39,7 @@ type Exception struct {
 	Kind  Kind
 	Name  string
 	Value string
-	// Reason says why it is needed and what it hides.
+	// Reason is why it is needed and what it hides.
 	Reason string
 }
 
@@ -83,7 +83,7 @@ const (
 
 var exceptions = []Exception{
 	{KubeletFlag, "--cgroup-driver", "cgroupfs",
-		noSystemd + "nothing can be asked for a cgroup. kubeadm's configuration says systemd, as on a real node."},
+		noSystemd + "there is no manager of control groups. kubeadm's configuration says systemd, as on a real node."},
 	{KubeletFlag, "--eviction-hard", "memory.available<100Mi",
 		oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
 	{KubeletFlag, "--image-gc-high-threshold", "100", oneDisk + "kubelet would remove images because the host's file system is full."},
@@ -119,14 +119,15 @@ var exceptions = []Exception{
 	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what " +
 		"the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
 	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},
-	{Shared, "/proc/uptime and the clock", "", sharedKernel + "cloud-init tells how long the host is up."},
+	{Shared, "/proc/uptime and the clock", "", sharedKernel + "cloud-init reports the uptime of the host."},
 	{Shared, "/proc/cmdline and kernel modules", "",
 		sharedKernel + "it was started with the host's arguments, and a module that the host has not loaded is not there: " +
 			"modprobe says so in the log of the bootstrap."},
-	{Shared, "block devices", "", "There are none: the disk is a directory of the host, and df tells of the host's file system."},
+	{Shared, "block devices", "", "There are none: the disk is a directory of the host, and df reports the host's file system."},
 	{Shared, "version of control groups", "",
 		sharedKernel + "with version 1, kubelet and kubeadm warn on every node that it is in maintenance mode."},
-	{Shared, "/dev/kmsg", "", sharedKernel + "kubelet reads there who was killed for want of memory, and sees other machines' too."},
+	{Shared, "/dev/kmsg", "", sharedKernel +
+		"kubelet reads there which processes were killed for lack of memory, and sees those of other machines, too."},
 	{Shared, "fs.inotify", "", sharedKernel + "its limits count for root of all machines together."},
 	{Shared, "image registries", "", "The simulated network leads to one registry only. containerd asks it for the images of every other."},
 

@@ -71,7 +71,7 @@ func (e execution) become() error {
 	}
 	if e.OOMScoreAdjust != nil {
 		err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(*e.OOMScoreAdjust)), 0)
-		if err != nil && !errors.Is(err, fs.ErrPermission) { // systemd goes on then too
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // systemd continues then, too
 			return err
 		}
 	}
@@ -112,7 +112,7 @@ func setLimit(name, value string) error {
 		return err
 	}
 	if resource == unix.RLIMIT_NOFILE {
-		// More than this the kernel gives to nobody, so infinity means this.
+		// The kernel's maximum, so infinity means this.
 		text, err := os.ReadFile("/proc/sys/fs/nr_open")
 		if err != nil {
 			return err

@@ -38,7 +38,7 @@ func files(config wire.Config) []file {
 		{"/etc/hostname", config.Name + "\n", 0o644},
 		{"/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644},
 		{"/etc/fstab", "# The machine's file systems are mounted before anything reads this.\n", 0o644},
-		{"/etc/resolv.conf", "# Nobody has configured a name server yet.\n", 0o644},
+		{"/etc/resolv.conf", "# No name server is configured yet.\n", 0o644},
 		{"/etc/cloud/cloud.cfg.d/90-image.cfg", cloudConfig, 0o644},
 		{"/etc/containerd/config.toml", containerdConfig(config), 0o644},
 		{"/etc/containerd/certs.d/_default/hosts.toml", registryHosts(config), 0o644},
@@ -51,7 +51,7 @@ func files(config wire.Config) []file {
 }
 
 // enabled are the services that start with the first boot already. kubelet is
-// not among them: whoever makes the machine a node has to enable it.
+// not among them: the bootstrap of a node has to enable it.
 var enabled = []string{"containerd.service"}
 
 // timesyncUnit is of a service that does nothing here. The host's would wait for
@@ -100,7 +100,7 @@ func kubeletExceptions() string {
 	for _, e := range exceptionsOf(KubeletFlag) {
 		flags = append(flags, e.Name+"="+e.Value)
 	}
-	return fmt.Sprintf("# gantry-guest exceptions tells why.\n[Service]\nEnvironment=\"MACHINE_ARGS=%s\"\n", strings.Join(flags, " "))
+	return fmt.Sprintf("# See gantry-guest exceptions.\n[Service]\nEnvironment=\"MACHINE_ARGS=%s\"\n", strings.Join(flags, " "))
 }
 
 func containerdConfig(config wire.Config) string {
@@ -125,13 +125,13 @@ func containerdConfig(config wire.Config) string {
 }
 
 // registryHosts sends containerd for every image to one registry, which knows by
-// the request whose images are wanted.
+// the request which host's images are requested.
 func registryHosts(config wire.Config) string {
 	// An inline table: in the name of any other, containerd 1.6 takes no brackets,
 	// which an address of IPv6 has.
 	return fmt.Sprintf("server = %[1]q\n[host]\n%[1]q = { capabilities = [\"pull\", \"resolve\"] }\n", config.Registry)
 }
 
-// cloudConfig is what an image for vSphere sets: where to look for data, and the
+// cloudConfig is the configuration of an image for vSphere: the data source, and the
 // one locale that every distribution has.
 const cloudConfig = "datasource_list: [VMware]\nlocale: C.UTF-8\n"

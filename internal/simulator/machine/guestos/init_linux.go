@@ -81,7 +81,7 @@ func boot(console *console, path string) error {
 	return nil
 }
 
-// boot starts what systemd would, in the order that the units ask for.
+// boot starts what systemd would, in the order of the units' dependencies.
 func (m *manager) boot() {
 	// Read before anything can change them, as systemd does.
 	services := wanted(m.root)

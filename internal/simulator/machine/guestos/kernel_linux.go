@@ -16,7 +16,7 @@ import (
 const ownFiles = "run/gantry/own"
 
 // mountKernel mounts /proc and /sys of the machine's namespaces below root, and
-// takes away what is the host's.
+// removes what is the host's.
 func mountKernel(root string) error {
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	proc := filepath.Join(root, "proc")

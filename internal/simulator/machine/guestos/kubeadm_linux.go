@@ -35,14 +35,14 @@ func changeConfig(arguments []string) ([]string, error) {
 	}
 	config, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return arguments, nil // kubeadm tells
+		return arguments, nil // kubeadm reports it
 	}
 	if err != nil {
 		return nil, err
 	}
 	changed, err := withKubeProxy(config)
 	if err != nil {
-		return arguments, nil //nolint:nilerr // kubeadm tells that better too
+		return arguments, nil //nolint:nilerr // kubeadm reports that better too
 	}
 	// Private: it may hold tokens. /run is gone with the next boot.
 	copied := filepath.Join("/run/gantry", "kubeadm.yaml")

@@ -33,7 +33,7 @@ func newManager(root string, console *console, reaper *reaper) *manager {
 	}
 }
 
-// unit returns a service's unit as it was when it was first asked for: changed
+// unit returns a service's unit as it was at its first use: changed
 // files count only after a reload.
 func (m *manager) unit(name string) (*unit, error) {
 	m.mu.Lock()
@@ -88,7 +88,7 @@ func (m *manager) output(u *unit) (*os.File, error) {
 }
 
 // lament shows on the console that a service failed, with the end of its log.
-// Of one that fails over and over only the first time tells the log.
+// Of a service that fails repeatedly only the first failure is logged.
 func (m *manager) lament(s *service, err error) {
 	m.mu.Lock()
 	log := m.logs[s.name]
@@ -109,7 +109,7 @@ func (m *manager) lament(s *service, err error) {
 	}
 }
 
-// collectSyslog keeps what programs tell syslog, for ever.
+// collectSyslog stores the messages of programs to syslog.
 func (m *manager) collectSyslog() error {
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "/dev/log", Net: "unixgram"})
 	if err != nil {
@@ -129,10 +129,10 @@ func (m *manager) collectSyslog() error {
 	return os.Chmod("/dev/log", 0o666)
 }
 
-// notifyDirectory has the sockets by which services tell that they are ready.
+// notifyDirectory has the sockets by which services report readiness.
 const notifyDirectory = "/run/systemd/notify.d"
 
-// listenForReady makes the socket by which a service tells that it is ready.
+// listenForReady creates the socket by which a service reports readiness.
 // The channel is closed when it says READY=1.
 func listenForReady(name string) (*net.UnixConn, <-chan struct{}, error) {
 	if err := os.MkdirAll(notifyDirectory, 0o755); err != nil {
@@ -149,7 +149,7 @@ func listenForReady(name string) (*net.UnixConn, <-chan struct{}, error) {
 	go func() {
 		buffer := make([]byte, 4096)
 		for {
-			// Read on after that: a service that can't tell more would take it ill.
+			// Read on after that: a failed write would end some services.
 			count, err := socket.Read(buffer)
 			if err != nil {
 				return

@@ -17,7 +17,7 @@ import (
 const netplanFile = "/etc/netplan/50-cloud-init.yaml"
 
 // applied are the keys of an ethernet that the stand-in has an effect for. What
-// netplan knows beyond them is refused: the machine would look configured and
+// netplan knows beyond them is refused: the machine would appear configured and
 // not be.
 var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6",
 	"accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
@@ -28,7 +28,7 @@ type networkPlan struct {
 	// acceptRA is nil where the document leaves it to the kernel.
 	acceptRA *bool
 	// dhcp says that an address was to come from a server, of which the simulated
-	// networks have none. cloud-init asks for it where it is told nothing.
+	// networks have none. cloud-init requests it where no network is configured.
 	dhcp bool
 }
 

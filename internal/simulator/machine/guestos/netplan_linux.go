@@ -13,7 +13,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
 )
 
-// runNetplan is the stand-in of netplan: generate looks at the files, apply
+// runNetplan is the stand-in of netplan: generate checks the files, apply
 // configures the network card by them too.
 func runNetplan(arguments []string) int {
 	if len(arguments) == 0 || arguments[0] != "generate" && arguments[0] != "apply" && arguments[0] != "info" {
@@ -73,7 +73,7 @@ func configureNetwork(apply bool) error {
 	return os.WriteFile("/etc/resolv.conf", []byte(plan.resolver()), 0o644)
 }
 
-// awaitAddresses waits until no address of IPv6 is tentative any more: nobody can
+// awaitAddresses waits until no address of IPv6 is tentative any more: no process can
 // listen on one that is.
 func awaitAddresses(patience time.Duration) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {

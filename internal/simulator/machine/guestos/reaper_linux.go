@@ -10,14 +10,14 @@ import (
 )
 
 // reaper starts processes and waits for all of them, those that lost their
-// parent too. As the first process waits for anybody, nothing here may use
+// parent too. As the first process waits for any process, nothing here may use
 // os/exec to run a command: its Wait would find the child gone.
 type reaper struct {
 	mu       sync.Mutex
 	children map[int]*process
 }
 
-// process is a child that somebody waits for.
+// process is a child with a waiter.
 type process struct {
 	pid  int
 	done chan struct{}
@@ -27,7 +27,7 @@ type process struct {
 
 func newReaper() *reaper { return &reaper{children: map[int]*process{}} }
 
-// run collects children for ever. The tick is for a signal that was merged
+// run collects children and never returns. The tick is for a signal that was merged
 // with one before it.
 func (r *reaper) run() {
 	children := make(chan os.Signal, 8)

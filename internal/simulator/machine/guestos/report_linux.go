@@ -10,7 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
 )
 
-// reportNetwork tells the hypervisor the host name and the addresses whenever
+// reportNetwork sends the hypervisor the host name and the addresses whenever
 // they change, as the guest tools do, only sooner.
 func reportNetwork(hypervisor *backdoor, console *console) {
 	var reported wire.Network

@@ -122,7 +122,7 @@ func mountLocal(config wire.Config) error {
 			return err
 		}
 	}
-	// kubeadm looks up what the kernel can do, where /proc doesn't tell.
+	// kubeadm reads the kernel's features here, where /proc doesn't list them.
 	if settings := "/boot/config-" + kernelRelease(); exists(settings) {
 		if err := lend(settings, filepath.Join(config.Root, settings)); err != nil {
 			return err

@@ -52,7 +52,7 @@ func (b *backdoor) command(text string) (string, error) {
 	return "", errors.New("Unknown command") //nolint:staticcheck // the hypervisor's words
 }
 
-// report tells the hypervisor about the network as the guest tools do.
+// report sends the network to the hypervisor as the guest tools do.
 func (b *backdoor) report(network wire.Network) error {
 	body, err := json.Marshal(network)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// service is one that has been asked for since boot.
+// service is one that was used since boot.
 type service struct {
 	manager *manager
 	name    string
@@ -78,7 +78,7 @@ func (s *service) begin() error {
 	if err := s.launch(u); err != nil {
 		err = fmt.Errorf("%s: %w", s.name, err)
 		if _, pid, _ := s.status(); pid == 0 {
-			// Nobody watches a process, so nobody else tells.
+			// No process is watched, so nothing else reports it.
 			s.ended(err)
 		}
 		return err
@@ -236,7 +236,7 @@ func (s *service) ended(err error) {
 		s.operation.Lock()
 		defer s.operation.Unlock()
 		if s.epoch == epoch {
-			_ = s.begin() // told by ended
+			_ = s.begin() // ended reports it
 		}
 	}()
 }

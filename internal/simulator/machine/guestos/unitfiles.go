@@ -110,7 +110,7 @@ func (u *unit) environment(root string, base []string) ([]string, error) {
 	return unique, nil
 }
 
-// enable links a service into what it is wanted by, and returns what was made.
+// enable links a service into its WantedBy targets, and returns the new links.
 func enable(root string, u *unit) ([]string, error) {
 	file, err := unitFile(root, u.Name)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // verbs are those of systemctl that are about units. Texts and exit statuses are
-// systemctl's where programs look at them.
+// systemctl's where programs read them.
 var verbs = map[string]func(m *manager, a *answer, o order, name string){
 	"start":                 start,
 	"stop":                  stop,
@@ -25,7 +25,7 @@ var verbs = map[string]func(m *manager, a *answer, o order, name string){
 	"show":                  showProperties,
 }
 
-// job runs what changes a service, and tells of its failure.
+// job runs a change of a service, and reports its failure.
 func (m *manager) job(a *answer, o order, verb, name string, run func(*service) error) {
 	if _, err := m.unit(name); err != nil {
 		a.complain(5, "Failed to %s %s: %v", verb, name, err)
@@ -33,7 +33,7 @@ func (m *manager) job(a *answer, o order, verb, name string, run func(*service) 
 	}
 	s := m.service(name)
 	if o.noBlock {
-		go func() { _ = run(s) }() // the console tells
+		go func() { _ = run(s) }() // the console shows it
 		return
 	}
 	if err := run(s); err != nil {

@@ -9,8 +9,8 @@
 // from the projects' Go modules, the iptables, ip and busybox of the machine that the
 // simulator runs on with the libraries they load, and stand-ins where a program can't be
 // had. A tag with a version in it exists when the programs of that version do: of
-// etcd:3.6.5-0, etcd-v3.6.5 and etcdctl-v3.6.5. KubeadmImages tells which of them a
-// version of Kubernetes asks for.
+// etcd:3.6.5-0, etcd-v3.6.5 and etcdctl-v3.6.5. KubeadmImages lists which of them a
+// version of Kubernetes needs.
 //
 // Everything else is not found, in the words of the specification, so that a pod that
 // asks for it shows what it would show anywhere. That includes tags and digests which
@@ -20,9 +20,9 @@
 //
 // # How it is reached
 //
-// A container runtime asks a mirror for the path without the host, which it tells in the
+// A container runtime requests the path without the host from a mirror, with the host in the
 // query as ns. For containerd, certs.d/_default/hosts.toml makes this registry the mirror
-// of all others; with it as the server, too, what is not found here is not looked for on
+// of all others; with it as the server, too, what is not found here is not requested from
 // the internet:
 //
 //	server = "http://192.0.2.1:5000"
@@ -31,7 +31,7 @@
 //
 // # What it costs
 //
-// An image's files are read once for the digests, when it is first asked for, and again
+// An image's files are read once for the digests, at its first request, and again
 // for every pull; layers are not compressed. Only headers, padding and documents are in
 // memory. A file that has changed since makes the image anew; a pull under way fails
 // rather than get bytes that don't match their digest. The same programs make the same

@@ -23,7 +23,7 @@ type image struct {
 	blobs    []blob
 }
 
-// blob is something that can be asked for by its digest.
+// blob is content that can be requested by its digest.
 type blob struct {
 	digest  v1.Hash
 	media   types.MediaType

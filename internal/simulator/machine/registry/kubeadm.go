@@ -12,14 +12,14 @@ import (
 
 // KubeadmImages returns the images that a cluster of a version of Kubernetes, such as 1.34.2
 // or v1.34.2, is made of: what kubeadm of that version, which has to be among the
-// binaries of Options, says. They tell which etcd, coredns and pause belong to it.
+// binaries of Options, says, with the etcd, coredns and pause that belong to it.
 func KubeadmImages(ctx context.Context, binaries, kubernetesVersion string) ([]string, error) {
 	version := "v" + strings.TrimPrefix(kubernetesVersion, "v")
 	if !released.MatchString(version) {
 		return nil, fmt.Errorf("%q is not a version of Kubernetes", kubernetesVersion)
 	}
 	kubeadm := filepath.Join(binaries, "kubeadm-"+version)
-	// Told its own version, it does not ask the internet for one.
+	// With its own version as an argument, it does not query the internet for one.
 	listing, err := exec.CommandContext(ctx, kubeadm, "config", "images", "list", "--kubernetes-version", version).Output()
 	if err != nil {
 		var failed *exec.ExitError

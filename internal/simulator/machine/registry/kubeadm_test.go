@@ -12,7 +12,7 @@ import (
 
 // Not parallel: a script can't be run while another test's child still holds it open for
 // writing.
-func TestKubeadmTellsItsImages(t *testing.T) {
+func TestKubeadmListsItsImages(t *testing.T) {
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		t.Skip("kubeadm is a script here, and there is nothing to run it")
 	}

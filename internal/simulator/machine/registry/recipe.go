@@ -125,7 +125,7 @@ var recipes = []Recipe{
 		Tags:       shellImages,
 		Entrypoint: []string{"/bin/sh"},
 		Shell:      true,
-		Why:        "a workload to look at the network of pods with; it is the host's, of whatever version",
+		Why:        "a workload to inspect the network of pods; it is the host's, of any version",
 	},
 }
 
@@ -141,7 +141,7 @@ func kubernetes(component string) Recipe {
 	}
 }
 
-// find returns the recipe of a repository. A mirror is told the host apart from the path;
+// find returns the recipe of a repository. A mirror gets the host apart from the path;
 // without a host, the path alone decides.
 func find(host, path string) (Recipe, bool) {
 	for _, recipe := range recipes {

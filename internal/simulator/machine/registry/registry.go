@@ -180,8 +180,8 @@ func (r *Registry) slot(key string) *pending {
 	return r.images[key]
 }
 
-// known returns what an image has that was asked for by its tag before. A digest is no way
-// to find an image that was not: only making it tells its digest.
+// known returns a part of an image that was requested by its tag before. A digest is no way
+// to find an image that was not: its digest is known once it is made.
 func (r *Registry) known(digest string, manifest bool) (blob, error) {
 	hash, err := v1.NewHash(digest)
 	if err != nil {
@@ -201,7 +201,7 @@ func (r *Registry) known(digest string, manifest bool) (blob, error) {
 	}
 }
 
-// send streams a blob, or the range of it that was asked for.
+// send streams a blob, or the requested range of it.
 func send(w http.ResponseWriter, request *http.Request, what blob) error {
 	if err := what.content.current(); err != nil {
 		return fmt.Errorf("read %s: %w", what.digest, err)

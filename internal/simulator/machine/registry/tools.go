@@ -14,7 +14,7 @@ import (
 // The names by which iptables is called, after iptables or ip6tables.
 var tablesVerbs = []string{"", "-save", "-restore"}
 
-// findTool looks where a distribution keeps its programs, whatever PATH the simulator was
+// findTool searches the program directories of a distribution, whatever PATH the simulator was
 // started with.
 func findTool(name string) (string, error) {
 	for _, directory := range []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
@@ -46,7 +46,7 @@ func (t tree) addTables() error {
 	if err != nil {
 		return err
 	}
-	// The name of what the links end at tells the mode: nft or legacy.
+	// The name of the links' final target is the mode: nft or legacy.
 	program, err := filepath.EvalSymlinks(iptables)
 	if err != nil {
 		return fmt.Errorf("find iptables: %w", err)

@@ -23,7 +23,7 @@ const (
 	codeFailed      = 100
 )
 
-// cniError is how a plug-in tells why it failed: as JSON on its standard output.
+// cniError is a plug-in's failure: as JSON on its standard output.
 type cniError struct {
 	CNIVersion string `json:"cniVersion"`
 	Code       int    `json:"code"`

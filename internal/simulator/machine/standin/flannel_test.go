@@ -84,7 +84,7 @@ func TestFlannelChecks(t *testing.T) {
 func TestFlannelRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, subnet, bridge, config, want string }{
-		{name: "before flanneld runs", config: ``, want: "flanneld has not told"},
+		{name: "before flanneld runs", config: ``, want: "flanneld has not written"},
 		{name: "half a subnet file", subnet: "FLANNEL_MTU=1450\n", want: "lacks one of"},
 		{name: "a subnet that is none", subnet: "FLANNEL_SUBNET=x\n", want: "FLANNEL_SUBNET=x"},
 		{name: "a named delegate", subnet: single4, config: `"delegate":{"name":"x"}`, want: "must not have"},
@@ -107,7 +107,8 @@ func TestFlannelRefuses(t *testing.T) {
 				Code int
 				Msg  string
 			}
-			if parse := json.Unmarshal([]byte(result), &failure); err == nil || parse != nil || failure.Code == 0 || !strings.Contains(failure.Msg, c.want) {
+			if parse := json.Unmarshal([]byte(result), &failure); err == nil ||
+				parse != nil || failure.Code == 0 || !strings.Contains(failure.Msg, c.want) {
 				t.Errorf("%v: %s, want %q", err, result, c.want)
 			}
 		})

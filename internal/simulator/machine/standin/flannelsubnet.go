@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// subnet is what flanneld tells of a node, for each family of addresses that it has.
+// subnet is flanneld's description of a node, for each family of addresses that it has.
 type subnet struct {
 	networks []netip.Prefix // of all nodes
 	subnets  []netip.Prefix // of this node
@@ -22,7 +22,7 @@ type subnet struct {
 func readSubnet(path string) (*subnet, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("flanneld has not told the node's subnet yet: %w", err)
+		return nil, fmt.Errorf("flanneld has not written the node's subnet yet: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the node's subnet: %w", err)

@@ -17,7 +17,7 @@ func RunPause([]string) int {
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "pause: not the first process of its namespace, so that it can't reap")
 	}
-	// A child may have ended before anybody listened.
+	// A child may have ended before the signal was caught.
 	reap()
 	for received := range signals {
 		if received == syscall.SIGCHLD {

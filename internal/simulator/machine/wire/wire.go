@@ -37,7 +37,7 @@ type Config struct {
 //	PUT /network           a Network in JSON: what the guest tools report
 const Socket = "vmware.sock"
 
-// Network is what the guest tools tell about a machine.
+// Network is the guest tools' report about a machine.
 type Network struct {
 	Hostname  string   `json:"hostname"`
 	Addresses []string `json:"addresses"`

@@ -144,7 +144,7 @@ func mountGroups(root string) error {
 	return nil
 }
 
-// runScript runs the script of the VM's guestinfo, then reaps for ever.
+// runScript runs the script of the VM's guestinfo, then reaps and never returns.
 func runScript() error {
 	var script bytes.Buffer
 	if err := request(http.MethodGet, "/guestinfo/test.script", nil, &script); err != nil {

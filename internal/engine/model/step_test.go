@@ -1,0 +1,157 @@
+package model_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// steps has one of each type, with the change that it is shown as.
+var steps = []struct {
+	step   model.Step
+	change string
+}{
+	{model.CreateRecord{Cluster: "c"}, "create_record c"},
+	{model.CreateIPPool{Name: "pool"}, "create_ip_pool pool"},
+	{model.CreateFolder{Path: "k8s/c"}, "create_folder k8s/c"},
+	{model.ReserveEndpoint{Cluster: "c", IPPool: uuid.New()}, "reserve_endpoint c"},
+	{model.RenewKubeconfig{Cluster: "c"}, "renew_kubeconfig c"},
+	{model.ClaimAddress{Claim: model.Claim{Owner: model.OwnerVIP}}, "claim_address vip"},
+	{model.ReleaseAddress{Claim: model.Claim{Owner: "n"}}, "release_address n"},
+	{model.RemoveLostNode{Node: "n"}, "remove_lost_node n"},
+	{model.DeleteNode{Machine: model.Machine{Ref: "vm", Marker: model.Marker{Node: "n"}}}, "delete_node n"},
+	{model.CreateNode{Node: "n", NodePool: model.NodePool{Name: "w"}}, "create_node n"},
+	{model.WipeUserdata{Node: "n", VM: "vm"}, "wipe_userdata n"},
+	{model.UpdateNodeMetadata{Node: "n"}, "update_node_metadata n"},
+	{model.UpdateDescription{Cluster: "c", VMs: []string{"vm"}}, "update_description c"},
+	{model.UncordonNode{Node: "n"}, "uncordon_node n"},
+	{model.StoreImportData{Cluster: "c"}, "store_import_data c"},
+	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
+	{model.ReleaseEndpoint{Cluster: "c"}, "release_endpoint c"},
+	{model.DeleteFolder{Datacenter: "dc", Path: "k8s/c"}, "delete_folder k8s/c"},
+	{model.DeleteIPPool{Name: "pool"}, "delete_ip_pool pool"},
+	{model.DeleteRecord{Cluster: "c"}, "delete_record c"},
+}
+
+func TestStepsAreShownAsAnActionAndItsTarget(t *testing.T) {
+	t.Parallel()
+	for _, c := range steps {
+		if got := c.step.Change().String(); got != c.change {
+			t.Errorf("%T is shown as %q, want %q", c.step, got, c.change)
+		}
+	}
+}
+
+func TestEveryStepTypeHasAnActionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	var types, used []string
+	for _, c := range steps {
+		types = append(types, reflect.TypeOf(c.step).Name())
+		used = append(used, string(c.step.Change().Action))
+	}
+	declaredTypes, declaredActions := declared(t)
+	compare(t, "step types", types, declaredTypes)
+	compare(t, "actions", used, declaredActions)
+}
+
+// compare expects two lists to have the same elements, each once.
+func compare(t *testing.T, what string, listed, declared []string) {
+	t.Helper()
+	slices.Sort(listed)
+	slices.Sort(declared)
+	if len(declared) == 0 || !slices.Equal(listed, declared) {
+		t.Errorf("%s listed:   %v", what, listed)
+		t.Errorf("%s declared: %v", what, declared)
+	}
+}
+
+// declared are the types of the package's source that have a method Change, and the
+// values of its constants of type Action.
+func declared(t *testing.T) (types, actions []string) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), entry.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				if name, ok := receiver(decl); ok && decl.Name.Name == "Change" {
+					types = append(types, name)
+				}
+			case *ast.GenDecl:
+				actions = append(actions, constants(t, decl)...)
+			}
+		}
+	}
+	return types, actions
+}
+
+// receiver is the name of the type that a method is of.
+func receiver(method *ast.FuncDecl) (string, bool) {
+	if method.Recv == nil {
+		return "", false
+	}
+	of := method.Recv.List[0].Type
+	if star, ok := of.(*ast.StarExpr); ok {
+		of = star.X
+	}
+	name, ok := of.(*ast.Ident)
+	if !ok {
+		return "", false
+	}
+	return name.Name, true
+}
+
+// constants are the values of the constants of type Action in a declaration.
+func constants(t *testing.T, decl *ast.GenDecl) []string {
+	t.Helper()
+	var values []string
+	for _, spec := range decl.Specs {
+		value, ok := spec.(*ast.ValueSpec)
+		if !ok || decl.Tok != token.CONST {
+			continue
+		}
+		if of, ok := value.Type.(*ast.Ident); !ok || of.Name != "Action" {
+			continue
+		}
+		for _, v := range value.Values {
+			text, err := strconv.Unquote(v.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, text)
+		}
+	}
+	return values
+}
+
+func TestCreateNodeKnowsItsPlacementAndIPPool(t *testing.T) {
+	t.Parallel()
+	other := uuid.New()
+	step := model.CreateNode{
+		NodePool:  model.NodePool{Name: "w", Placements: []model.Placement{{IPPoolID: uuid.New()}, {ComputeCluster: "b", IPPoolID: other}}},
+		Placement: model.PlacementRef{NodePool: "w", Index: 1},
+	}
+	if step.IPPool() != other || step.Place().ComputeCluster != "b" {
+		t.Errorf("got %s on %s", step.IPPool(), step.Place().ComputeCluster)
+	}
+}
