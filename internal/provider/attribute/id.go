@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 const invalidID = "Invalid id"
@@ -33,7 +34,7 @@ func ParseID(value types.String, at path.Path) (uuid.UUID, diag.Diagnostics) {
 	}
 	id, err := parseID(value.ValueString())
 	if err != nil {
-		return uuid.Nil, diag.Diagnostics{diag.NewAttributeErrorDiagnostic(at, invalidID, fmt.Sprintf("%s: %s.", at, err))}
+		return uuid.Nil, diag.Diagnostics{diagnostics.AttributeError(at, invalidID, diagnostics.Sentence(err.Error()))}
 	}
 	return id, nil
 }

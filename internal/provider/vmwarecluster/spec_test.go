@@ -1,0 +1,125 @@
+package vmwarecluster_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud/enginecrudtest"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
+)
+
+const (
+	clusterID = "11111111-1111-4111-8111-111111111111"
+	gatewayID = "22222222-2222-4222-8222-222222222222"
+	accountID = "33333333-3333-4333-8333-333333333333"
+	poolID    = "44444444-4444-4444-8444-444444444444"
+)
+
+// full is a cluster with everything set.
+const full = `{
+  "id": "` + clusterID + `", "name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "image_folder": "templates", "clone_mode": "full",
+  "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
+  "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
+  "profile": {"kubernetes_version": "1.34.2", "image": {"template": "node"}, "packs": {
+    "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]}, "z": {"layer": "cni", "manifests": ["z1", "z2"]}
+  }},
+  "proxy": {"http": "http://p", "https": "http://p", "no_proxy": "local"},
+  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
+  "control_plane": {"node_count": 3, "cpu": 2, "memory_gb": 4, "schedulable": true, "labels": {"a": "b"},
+    "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
+  "worker_pools": {
+    "two": {"node_count": 0, "cpu": 1, "memory_gb": 2, "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
+    "one": {"node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
+      "taints": [{"key": "k", "value": null, "effect": "NoSchedule"}],
+      "rolling_update": {"strategy": "contract_first", "drain_timeout": "90s"},
+      "placements": [{"compute_cluster": "c2", "datastore": "d2", "network": "n2", "ip_pool_id": "` + poolID + `"}]}
+  }
+}`
+
+func TestSpec(t *testing.T) {
+	t.Parallel()
+	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
+	got, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, full))
+	if diags.HasError() {
+		t.Fatal(diags)
+	}
+	pool := uuid.MustParse(poolID)
+	want := model.ClusterSpec{
+		Ref:               record.Ref{Kind: record.KindCluster, GatewayID: uuid.MustParse(gatewayID), Name: "prod"},
+		ID:                uuid.MustParse(clusterID),
+		KubernetesVersion: "1.34.2",
+		Image:             model.Image{Template: "node", Folder: "templates"},
+		Datacenter:        "dc-1",
+		Folder:            "k8s/prod",
+		PodCIDR:           "192.168.0.0/16",
+		ServiceCIDR:       "10.96.0.0/12",
+		ControlPlane: model.NodePool{
+			Name:         model.ControlPlanePool,
+			Count:        3,
+			CPU:          2,
+			MemoryGB:     4,
+			Schedulable:  true,
+			Meta:         model.NodeMeta{Labels: map[string]string{"a": "b"}},
+			Placements:   []model.Placement{{ComputeCluster: "c", Datastore: "d", Network: "n", ResourcePool: "r", IPPoolID: pool}},
+			DrainTimeout: model.DefaultDrainTimeout,
+		},
+		Workers: []model.NodePool{
+			{
+				Name:     "one",
+				Count:    5,
+				CPU:      8,
+				MemoryGB: 16,
+				DiskGB:   60,
+				Meta: model.NodeMeta{
+					Annotations: map[string]string{"x": "y"},
+					Taints:      []model.Taint{{Key: "k", Effect: "NoSchedule"}},
+				},
+				Placements:   []model.Placement{{ComputeCluster: "c2", Datastore: "d2", Network: "n2", IPPoolID: pool}},
+				DrainTimeout: 90 * time.Second,
+				Strategy:     model.ContractFirst,
+			},
+			{
+				Name:         "two",
+				CPU:          1,
+				MemoryGB:     2,
+				Placements:   []model.Placement{{ComputeCluster: "c", Datastore: "d", Network: "n", IPPoolID: pool}},
+				DrainTimeout: model.DefaultDrainTimeout,
+			},
+		},
+		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAA"},
+		NTPServers:        []string{"ntp"},
+		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://p", NoProxy: "local"},
+		CloneMode:         model.CloneFull,
+		Packs: []model.Pack{
+			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}},
+			{Name: "a", Layer: "addon", Manifests: []string{"a"}},
+			{Name: "b", Layer: "addon", Manifests: []string{"b"}},
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v, want\n%+v", got, want)
+	}
+}
+
+func TestSpecOfWrongIDs(t *testing.T) {
+	t.Parallel()
+	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
+	for id, root := range map[string]string{clusterID: "id", gatewayID: "cloud_account", poolID: "control_plane"} {
+		_, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, strings.Replace(full, id, "nodes", 1)))
+		if !diags.HasError() {
+			t.Errorf("%s: no error", root)
+			continue
+		}
+		at, ok := diags[0].(diag.DiagnosticWithPath)
+		if !ok || at.Path().String() != root || !strings.Contains(diags[0].Detail(), `"nodes" is not a UUID`) {
+			t.Errorf("got %v, want an error on %s", diags[0], root)
+		}
+	}
+}
