@@ -2,8 +2,10 @@ package connection
 
 import (
 	"context"
+	"sync"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -17,10 +19,30 @@ type Process struct {
 	Timing *model.Timing
 
 	sessions vsphere.Pool
+	ledgers  ledgers
 	seen     ids
 	planned  ids
 	leaving  ids
 	pools    plannedPools
+}
+
+// ledgers are one ledger for each client, so that the resources of a run share what
+// they read.
+type ledgers struct {
+	mu     sync.Mutex
+	byUser map[*vsphere.Client]*ledger.Ledger
+}
+
+func (p *Process) ledger(client *vsphere.Client, open func() *ledger.Ledger) *ledger.Ledger {
+	p.ledgers.mu.Lock()
+	defer p.ledgers.mu.Unlock()
+	if p.ledgers.byUser == nil {
+		p.ledgers.byUser = map[*vsphere.Client]*ledger.Ledger{}
+	}
+	if p.ledgers.byUser[client] == nil {
+		p.ledgers.byUser[client] = open()
+	}
+	return p.ledgers.byUser[client]
 }
 
 // Main is the process that main serves.
