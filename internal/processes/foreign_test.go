@@ -22,7 +22,7 @@ func TestAccForeignAddresses(t *testing.T) {
 	}
 	foreign := map[string]string{"printer": "10.10.183.1", "backup": "10.10.183.4"}
 	for name, address := range foreign {
-		d.AddStranger(name, address)
+		d.AddForeignVM(name, address)
 	}
 	w := newWorkspace(t, whole(1))
 	said := words(w.must(apply...))

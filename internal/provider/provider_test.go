@@ -22,18 +22,24 @@ func TestAccWrongProvider(t *testing.T) {
 		attributes string
 		want       string
 	}{
-		"no server":         {``, `The attribute vcenter_server is not set, nor is the environment variable VSPHERE_SERVER`},
-		"no user":           {`vcenter_server = "vc"`, `The attribute username is not set, nor is the environment variable VSPHERE_USER`},
-		"no password":       {`vcenter_server = "vc"`, `The attribute password is not set, nor is the environment variable VSPHERE_PASSWORD`},
-		"plain http":        {`vcenter_server = "http://vc"`, `is not reached by https`},
-		"a password in it":  {`vcenter_server = "https://a:b@vc"`, `it carries a user name or password`},
-		"not a CA":          {`ca_certificate = "ca.pem"`, `no certificate in PEM form`},
-		"CA and no CA":      {fmt.Sprintf("ca_certificate = %q\n insecure_skip_verify = true", env.CACertificate()), `nothing is verified against ca_certificate`},
-		"no proxy":          {`cluster_proxy_url = "proxy:3128"`, `it is not of the form http://host:port`},
-		"too much at once":  {`max_parallel_operations = 65`, `must be between 1 and 64`},
-		"no claims":         {`max_claims = 0`, `must be between 1 and 8000`},
-		"too many claims":   {`max_claims = 8001`, `must be between 1 and 8000`},
-		"wrong password":    {strings.Replace(login, env.Password(), "wrong", 1) + "insecure_skip_verify = true", `refuses the user name or the password`},
+		"no server":        {``, `The attribute vcenter_server is not set, nor is the environment variable VSPHERE_SERVER`},
+		"no user":          {`vcenter_server = "vc"`, `The attribute username is not set, nor is the environment variable VSPHERE_USER`},
+		"no password":      {`vcenter_server = "vc"`, `The attribute password is not set, nor is the environment variable VSPHERE_PASSWORD`},
+		"plain http":       {`vcenter_server = "http://vc"`, `is not reached by https`},
+		"a password in it": {`vcenter_server = "https://a:b@vc"`, `it carries a user name or password`},
+		"not a CA":         {`ca_certificate = "ca.pem"`, `no certificate in PEM form`},
+		"CA and no CA": {
+			fmt.Sprintf("ca_certificate = %q\n insecure_skip_verify = true", env.CACertificate()),
+			`nothing is verified against ca_certificate`,
+		},
+		"no proxy":         {`cluster_proxy_url = "proxy:3128"`, `it is not of the form http://host:port`},
+		"too much at once": {`max_parallel_operations = 65`, `must be between 1 and 64`},
+		"no claims":        {`max_claims = 0`, `must be between 1 and 8000`},
+		"too many claims":  {`max_claims = 8001`, `must be between 1 and 8000`},
+		"wrong password": {
+			strings.Replace(login, env.Password(), "wrong", 1) + "insecure_skip_verify = true",
+			`refuses the user name or the password`,
+		},
 		"unknown authority": {login, `is not trusted`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,14 +24,14 @@ func connect(ctx context.Context, conn *connection.Connection, m *model) (*vsphe
 
 // login logs in as the account and proves that its vCenter is the provider's. A
 // failure is an error on the attribute that caused it.
-func login(ctx context.Context, conn *connection.Connection, m *model) (*vsphere.Client, diag.Diagnostics) {
+func login(ctx context.Context, conn *connection.Connection, m *model) diag.Diagnostics {
 	own, err := conn.VCenter(ctx)
 	if err != nil {
-		return nil, diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
+		return diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
 	}
 	account, err := connect(ctx, conn, m)
 	if err != nil {
-		return nil, diag.Diagnostics{
+		return diag.Diagnostics{
 			diagnostics.AttributeError(m.causeOf(err), "Unable to log in as "+m.subject(), diagnostics.Detail(err)),
 		}
 	}
@@ -39,21 +39,21 @@ func login(ctx context.Context, conn *connection.Connection, m *model) (*vsphere
 	// Neither is a call: the login has read it.
 	mine, err := own.InstanceUUID(ctx)
 	if err != nil {
-		return nil, diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
+		return diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
 	}
 	theirs, err := account.InstanceUUID(ctx)
 	if err != nil {
-		return nil, diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
+		return diag.Diagnostics{diagnostics.FromError("check", m.subject(), err)}
 	}
 	if mine != theirs {
-		return nil, diag.Diagnostics{diagnostics.AttributeError(path.Root("vcenter_server"), "Not the provider's vCenter", fmt.Sprintf(
+		return diag.Diagnostics{diagnostics.AttributeError(path.Root("vcenter_server"), "Not the provider's vCenter", fmt.Sprintf(
 			"The server %s is the vCenter %s, and the provider is connected to the vCenter %s. Addresses are issued per vCenter, "+
 				"so that an account belongs to the vCenter of its provider. Configure a provider of its own for each vCenter, with an alias.",
 			m.VCenterServer.ValueString(), theirs, mine))}
 	}
 	m.InstanceUUID = types.StringValue(theirs)
 	m.VCenterVersion = types.StringValue(account.Version())
-	return account, nil
+	return nil
 }
 
 // causeOf is the attribute that caused a login to fail.

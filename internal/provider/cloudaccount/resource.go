@@ -50,13 +50,11 @@ func plan(ctx context.Context, p recordcrud.Planning[*model]) {
 	if p.Conn.Unconfigured() || !p.Planned.complete() || p.Prior != nil && p.Planned.sameLogin(p.Prior) {
 		return
 	}
-	_, diags := login(ctx, p.Conn, p.Planned)
-	p.Response.Diagnostics.Append(diags...)
+	p.Response.Diagnostics.Append(login(ctx, p.Conn, p.Planned)...)
 }
 
 func checkLogin(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
-	_, diags := login(ctx, s.Conn, m)
-	return diags
+	return login(ctx, s.Conn, m)
 }
 
 func update(ctx context.Context, s recordcrud.Session, prior, planned *model) diag.Diagnostics {

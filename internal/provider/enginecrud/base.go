@@ -34,6 +34,11 @@ type Base struct {
 	Timeouts         timeouts.Value `tfsdk:"timeouts"`
 }
 
+// based is implemented by what embeds Base.
+type based interface{ base() *Base }
+
+var _ based = (*Base)(nil)
+
 func (b *Base) base() *Base { return b }
 
 // FailOnIncompleteCreate reports whether a creation that fails after the API has

@@ -18,7 +18,7 @@ import (
 // What only some resources have is an interface of its own: Identifier, Protector,
 // AccountUser, WriteOnly and Deriver.
 type Model interface {
-	base() *Base
+	based
 	// Spec is the spec of a plan or state all of whose inputs are known; write-only
 	// values may be missing.
 	Spec(ctx context.Context) (model.ClusterSpec, diag.Diagnostics)

@@ -48,16 +48,28 @@ func TestRules(t *testing.T) {
 		on       string // attribute of the error; empty: none
 		want     string
 	}{
-		"nothing":                {after: before},
-		"a computed attribute":   {after: strings.Replace(before, `"x"`, `"y"`, 1)},
-		"a replacement":          {after: strings.Replace(before, `"a"`, `"b"`, 1), replaces: true},
-		"in place":               {after: strings.Replace(before, `"count":1`, `"count":2`, 1)},
-		"a label":                {after: strings.Replace(before, `"d"`, `"e"`, 1)},
-		"a label removed":        {after: strings.Replace(before, `"a.b/c":"d"`, ``, 1)},
-		"an element removed":     {after: `{"name":"a","image":"1","state":"x"}`},
-		"refused":                {after: strings.Replace(before, `"1"`, `"2"`, 1), on: "image", want: "A change of image on a running gateway is not supported. Images stay."},
-		"refused in a map":       {after: strings.Replace(before, `["x"]`, `["x","y"]`, 1), on: "workers", want: `A change of workers["one"].places on a running gateway is not supported. Places stay.`},
-		"an object without rule": {after: strings.Replace(before, `"state"`, `"proxy":{"http":"h"},"state"`, 1), on: "proxy", want: "It cannot be added or removed as a whole."},
+		"nothing":              {after: before},
+		"a computed attribute": {after: strings.Replace(before, `"x"`, `"y"`, 1)},
+		"a replacement":        {after: strings.Replace(before, `"a"`, `"b"`, 1), replaces: true},
+		"in place":             {after: strings.Replace(before, `"count":1`, `"count":2`, 1)},
+		"a label":              {after: strings.Replace(before, `"d"`, `"e"`, 1)},
+		"a label removed":      {after: strings.Replace(before, `"a.b/c":"d"`, ``, 1)},
+		"an element removed":   {after: `{"name":"a","image":"1","state":"x"}`},
+		"refused": {
+			after: strings.Replace(before, `"1"`, `"2"`, 1),
+			on:    "image",
+			want:  "A change of image on a running gateway is not supported. Images stay.",
+		},
+		"refused in a map": {
+			after: strings.Replace(before, `["x"]`, `["x","y"]`, 1),
+			on:    "workers",
+			want:  `A change of workers["one"].places on a running gateway is not supported. Places stay.`,
+		},
+		"an object without rule": {
+			after: strings.Replace(before, `"state"`, `"proxy":{"http":"h"},"state"`, 1),
+			on:    "proxy",
+			want:  "It cannot be added or removed as a whole.",
+		},
 	} {
 		state := enginecrudtest.State(t, pools, before).Raw
 		plan := enginecrudtest.State(t, pools, c.after).Raw

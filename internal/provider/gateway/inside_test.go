@@ -148,7 +148,10 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{}), Check: cordon(e, true)},
-			{Config: config(e, newer), ExpectError: acctest.Words("The agent has not registered with the console. Check that console_endpoint is reachable")},
+			{
+				Config:      config(e, newer),
+				ExpectError: acctest.Words("The agent has not registered with the console. Check that console_endpoint is reachable"),
+			},
 			{
 				RefreshState: true, ExpectNonEmptyPlan: true,
 				Check: resource.ComposeTestCheckFunc(resource.TestCheckResourceAttr(gateway, "state", "Degraded"), cordon(e, false)),
@@ -178,7 +181,12 @@ resource "gantry_vmware_cluster" "team" {
     node_count = 1
     cpu        = 2
     memory_gb  = 4
-    placement  = { compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", ip_pool_id = gantry_gateway.dc1.ip_pool_id }
+    placement = {
+      compute_cluster = "cluster-a"
+      datastore       = "shared-1"
+      network         = "dvpg-nodes"
+      ip_pool_id      = gantry_gateway.dc1.ip_pool_id
+    }
   }
 }
 `
@@ -261,7 +269,7 @@ func TestAccGatewayInUse(t *testing.T) {
 				_, err := l.Register(context.Background(), ledger.Record{Ref: theirs, Body: []byte(`{}`)})
 				return err
 			}},
-			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster theirs.`)},
+			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster "theirs".`)},
 			{
 				PreConfig: func() {
 					if err := l.Unregister(context.Background(), l.ID(theirs)); err != nil {

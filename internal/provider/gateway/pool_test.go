@@ -50,7 +50,8 @@ func TestAccGatewayPoolOverlaps(t *testing.T) {
 		Steps: []resource.TestStep{
 			{
 				Config: good, PlanOnly: true,
-				ExpectError: acctest.Words(`IP pool "dc1-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.15 to 10.10.183.20`),
+				ExpectError: acctest.Words(`IP pool "dc1-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.15 to ` +
+					`10.10.183.20`),
 			},
 			{
 				Config: swap(t, good, prefix, prefix+"\n network = \"dvpg-nodes\""), PlanOnly: true,

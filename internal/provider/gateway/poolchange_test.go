@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -71,7 +72,8 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 		{Config: grown, ConfigPlanChecks: inPlace, ConfigStateChecks: running},
 		{
 			PreConfig: func() {
-				if body := recorded(t, e); body.End != "10.10.183.30" || len(body.Excluded) != 2 || len(body.Nameservers) != 1 || body.ReuseDelay().String() != "1m0s" {
+				body := recorded(t, e)
+				if body.End != "10.10.183.30" || len(body.Excluded) != 2 || len(body.Nameservers) != 1 || body.ReuseDelay() != time.Minute {
 					t.Errorf("the record is %+v", body)
 				}
 			},
@@ -80,13 +82,25 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 		refused(swap(t, small, span, `range = { start = "10.10.183.1", end = "10.10.183.1" }`), "Addresses in use would be removed"),
 		refused(swap(t, small, span, `range = { start = "10.10.183.1", end = "10.10.183.1" }`), "(dc1-cp-1 of cluster"),
 		refused(swap(t, small, prefix, prefix+"\n excluded_addresses = [\"10.10.183.0/24\"]"), "leave no address"),
-		refused(swap(t, small, prefix, prefix+"\n excluded_addresses = [\"10.10.183.2-10.10.183.20\"]"), "delete what holds them first: 10.10.183."),
+		refused(
+			swap(t, small, prefix, prefix+"\n excluded_addresses = [\"10.10.183.2-10.10.183.20\"]"),
+			"delete what holds them first: 10.10.183.",
+		),
 		refused(swap(t, small, `"10.10.128.1"`, `"10.128.1.1"`), "must lie in the range 10.10.128.1-10.10.191.254"),
 		refused(swap(t, small, prefix, prefix+"\n nameservers = [\"dns\"]"), `"dns" is neither an IPv4 nor an IPv6 address`),
-		refused(swap(t, small, prefix, prefix+"\n network = \"dvpg-b\""), `The gateway's node is on the network "dvpg-nodes", and its IP pool would be on "dvpg-b"`),
+		refused(
+			swap(t, small, prefix, prefix+"\n network = \"dvpg-b\""),
+			`The gateway's node is on the network "dvpg-nodes", and its IP pool would be on "dvpg-b"`,
+		),
 		refused(swap(t, small, `"dc1-nodes"`, `"dc1-addresses"`), "A change of ip_pool.name on a running gateway is not supported"),
-		refused(swap(t, small, span, `subnet = "2001:db8::/120"`, prefix, "", `"10.10.128.1"`, `"2001:db8::1"`), "Address family change not supported"),
-		refused(swap(t, small, end, `"10.10.183.45"`), `IP pool "dc1-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.40 to 10.10.183.45`),
+		refused(
+			swap(t, small, span, `subnet = "2001:db8::/120"`, prefix, "", `"10.10.128.1"`, `"2001:db8::1"`),
+			"Address family change not supported",
+		),
+		refused(
+			swap(t, small, end, `"10.10.183.45"`),
+			`IP pool "dc1-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.40 to 10.10.183.45`,
+		),
 		{Config: swap(t, small, prefix, prefix+"\n restrict_to_single_cluster = true"), ConfigPlanChecks: inPlace, ConfigStateChecks: running},
 		{
 			PreConfig: func() {
@@ -106,7 +120,11 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 		func(tag ledger.Tag) error { return e.Tags().Update(t.Context(), tag.ID, "do not touch") },
 		func(tag ledger.Tag) error { return e.Tags().Delete(t.Context(), tag.ID) },
 		func(tag ledger.Tag) error {
-			return e.Tags().Update(t.Context(), tag.ID, `{"name":"dc1-nodes","start":"10.10.183.1","end":"10.10.183.19","prefix_length":18,"default_gateway":"10.10.128.1"}`)
+			return e.Tags().Update(
+				t.Context(),
+				tag.ID,
+				`{"name":"dc1-nodes","start":"10.10.183.1","end":"10.10.183.19","prefix_length":18,"default_gateway":"10.10.128.1"}`,
+			)
 		},
 	} {
 		steps = append(steps, resource.TestStep{

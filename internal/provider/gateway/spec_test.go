@@ -17,9 +17,11 @@ const ipPoolID = "44444444-4444-4444-8444-444444444444"
 
 // full is a gateway with an inline IP pool.
 const full = `{
-  "id": "11111111-1111-4111-8111-111111111111", "name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "auto",
+  "id": "11111111-1111-4111-8111-111111111111", "name": "dc1",
+  "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "auto",
   "kubernetes_version": "1.34.2", "image": {"template": "node"},
-  "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n", "folder": "k8s", "image_folder": "templates"},
+  "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n",
+    "folder": "k8s", "image_folder": "templates"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "ip_pool": {"name": "nodes", "range": {"start": "10.0.0.1", "end": "10.0.0.9"}, "prefix_length": 24, "default_gateway": "10.0.0.254",
     "reuse_delay": "5m", "restrict_to_single_cluster": false},

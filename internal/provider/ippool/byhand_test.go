@@ -225,7 +225,8 @@ func TestAccRecordLosesAPart(t *testing.T) {
 		}
 		t.Fatal("the record has no parts")
 	}
-	const why = `tag "ip-pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not belong together`
+	const why = `tag "ip-pool:-/prod-nodes" of category gantry was edited: the parts of its description are not there, or do not ` +
+		`belong together`
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -304,7 +305,10 @@ data "gantry_orphans" "all" {
 		Steps: []resource.TestStep{
 			{Config: env.Config(small + more), ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListPartial(map[int]knownvalue.Check{
-					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{"kind": knownvalue.StringExact("ip_pool"), "name": knownvalue.StringExact("lab")}),
+					0: knownvalue.ObjectPartial(map[string]knownvalue.Check{
+						"kind": knownvalue.StringExact("ip_pool"),
+						"name": knownvalue.StringExact("lab"),
+					}),
 				})),
 			}},
 			{Config: env.Config(grown + more), ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(19))}},

@@ -62,7 +62,11 @@ func TestAccPoolDataSource(t *testing.T) {
   include_allocations = true
 }`),
 				ConfigStateChecks: []statecheck.StateCheck{is("allocations", knownvalue.MapExact(map[string]knownvalue.Check{
-					"10.10.183.9": knownvalue.ObjectExact(map[string]knownvalue.Check{"cluster_id": knownvalue.Null(), "owner": knownvalue.Null(), "since": knownvalue.Null()}),
+					"10.10.183.9": knownvalue.ObjectExact(map[string]knownvalue.Check{
+						"cluster_id": knownvalue.Null(),
+						"owner":      knownvalue.Null(),
+						"since":      knownvalue.Null(),
+					}),
 				}))},
 			},
 			{

@@ -17,39 +17,87 @@ func TestAccWrongAddresses(t *testing.T) {
 		pool string
 		want string
 	}{
-		"start is no address": {attributes("10.10.183", "10.10.183.9", 18, "10.10.128.1", ""), `"10.10.183" is neither an IPv4 nor an IPv6 address`},
-		"end is no address":   {attributes("10.10.183.1", "nodes", 18, "10.10.128.1", ""), `end = "nodes" } "nodes" is neither an IPv4 nor an IPv6 address`},
-		"inverted":            {attributes("10.10.183.9", "10.10.183.1", 18, "10.10.128.1", ""), `range = { start = "10.10.183.9", end = "10.10.183.1" } End 10.10.183.1 comes before start (10.10.183.9)`},
-		"mixed families":      {attributes("10.10.183.1", "2001:db8::1", 18, "10.10.128.1", ""), `different address families`},
-		"gateway outside":     {attributes("10.10.183.1", "10.10.183.9", 24, "10.10.128.1", ""), `10.10.128.1 is outside the network of the pool, 10.10.183.0/24`},
-		"gateway mistyped":    {attributes("10.10.183.1", "10.10.183.100", 18, "10.128.1.1", ""), `it must lie in the range 10.10.128.1-10.10.191.254`},
-		"gateway of IPv6":     {attributes("10.10.183.1", "10.10.183.100", 18, "2001:db8::1", ""), `2001:db8::1 is outside the network of the pool, 10.10.128.0/18`},
-		"too large":           {attributes("10.0.0.0", "10.1.0.0", 8, "10.0.0.1", ""), `spans more than 65536 addresses`},
-		"two networks":        {attributes("10.10.183.1", "10.10.184.1", 24, "10.10.183.1", ""), `10.10.184.1 is outside the network of the first address, 10.10.183.0/24`},
-		"prefix length":       {attributes("10.10.183.1", "10.10.183.9", 33, "10.10.183.1", ""), `33 is not between 1 and 32`},
-		"nameserver":          {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `nameservers = ["8.8.8.8", "dns"]`), `"dns" is neither an IPv4 nor an IPv6 address`},
-		"four nameservers":    {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `nameservers = ["8.8.8.8", "8.8.4.4", "1.1.1.1", "9.9.9.9"]`), `at most 3 elements`},
-		"search domain":       {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `search_domains = ["-x"]`), `must be a domain name`},
-		"exclusion":           {excluding("10.10.183.3", "10.10.183.x"), `"10.10.183.x" is not an IP address. Write an address, two with a hyphen between them, or a CIDR prefix.`},
+		"start is no address": {
+			attributes("10.10.183", "10.10.183.9", 18, "10.10.128.1", ""),
+			`"10.10.183" is neither an IPv4 nor an IPv6 address`,
+		},
+		"end is no address": {
+			attributes("10.10.183.1", "nodes", 18, "10.10.128.1", ""),
+			`end = "nodes" } "nodes" is neither an IPv4 nor an IPv6 address`,
+		},
+		"inverted": {
+			attributes("10.10.183.9", "10.10.183.1", 18, "10.10.128.1", ""),
+			`range = { start = "10.10.183.9", end = "10.10.183.1" } End 10.10.183.1 comes before start (10.10.183.9)`,
+		},
+		"mixed families": {attributes("10.10.183.1", "2001:db8::1", 18, "10.10.128.1", ""), `different address families`},
+		"gateway outside": {
+			attributes("10.10.183.1", "10.10.183.9", 24, "10.10.128.1", ""),
+			`10.10.128.1 is outside the network of the pool, 10.10.183.0/24`,
+		},
+		"gateway mistyped": {
+			attributes("10.10.183.1", "10.10.183.100", 18, "10.128.1.1", ""),
+			`it must lie in the range 10.10.128.1-10.10.191.254`,
+		},
+		"gateway of IPv6": {
+			attributes("10.10.183.1", "10.10.183.100", 18, "2001:db8::1", ""),
+			`2001:db8::1 is outside the network of the pool, 10.10.128.0/18`,
+		},
+		"too large": {attributes("10.0.0.0", "10.1.0.0", 8, "10.0.0.1", ""), `spans more than 65536 addresses`},
+		"two networks": {
+			attributes("10.10.183.1", "10.10.184.1", 24, "10.10.183.1", ""),
+			`10.10.184.1 is outside the network of the first address, 10.10.183.0/24`,
+		},
+		"prefix length": {attributes("10.10.183.1", "10.10.183.9", 33, "10.10.183.1", ""), `33 is not between 1 and 32`},
+		"nameserver": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `nameservers = ["8.8.8.8", "dns"]`),
+			`"dns" is neither an IPv4 nor an IPv6 address`,
+		},
+		"four nameservers": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `nameservers = ["8.8.8.8", "8.8.4.4", "1.1.1.1", "9.9.9.9"]`),
+			`at most 3 elements`,
+		},
+		"search domain": {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `search_domains = ["-x"]`), `must be a domain name`},
+		"exclusion": {
+			excluding("10.10.183.3", "10.10.183.x"),
+			`"10.10.183.x" is not an IP address. Write an address, two with a hyphen between them, or a CIDR prefix.`,
+		},
 		"exclusion inverted":  {excluding("10.10.183.5-10.10.183.3"), `10.10.183.3 comes before 10.10.183.5`},
 		"exclusion elsewhere": {excluding("10.10.183.3", "10.20.0.1"), `10.20.0.1 is outside the network of the pool, 10.10.128.0/18`},
 		"exclusion of IPv6":   {excluding("2001:db8::/64"), `is outside the network of the pool, 10.10.128.0/18`},
-		"nothing left":        {excluding("10.10.183.0/29", "10.10.183.4-10.10.183.9"), `The exclusions leave no address of 10.10.183.1-10.10.183.9`},
-		"reuse delay":         {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `reuse_delay = "soon"`), `"soon" must be a duration of whole seconds from 0s to 24h`},
-		"reuse delay of 25h":  {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `reuse_delay = "25h"`), `"25h" must be a duration`},
-		"split second":        {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `reuse_delay = "1500ms"`), `"1500ms" must be a duration`},
-		"no network":          {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `network = ""`), `network string length must be between`},
-		"range and subnet":    {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `subnet = "10.10.183.0/24"`), `Both range and subnet are set`},
+		"nothing left": {
+			excluding("10.10.183.0/29", "10.10.183.4-10.10.183.9"),
+			`The exclusions leave no address of 10.10.183.1-10.10.183.9`,
+		},
+		"reuse delay": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `reuse_delay = "soon"`),
+			`"soon" must be a duration of whole seconds from 0s to 24h`,
+		},
+		"reuse delay of 25h": {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `reuse_delay = "25h"`), `"25h" must be a duration`},
+		"split second": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `reuse_delay = "1500ms"`),
+			`"1500ms" must be a duration`,
+		},
+		"no network": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `network = ""`),
+			`network string length must be between`,
+		},
+		"range and subnet": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `subnet = "10.10.183.0/24"`),
+			`Both range and subnet are set`,
+		},
 		"neither":             {bare(`prefix_length = 18`), `set one of range and subnet`},
 		"no prefix length":    {bare(`range = { start = "10.10.183.1", end = "10.10.183.9" }`), `Set prefix_length, such as 24`},
 		"subnet is no subnet": {subnet("10.10.183.64", ""), `"10.10.183.64" is not a subnet in CIDR form`},
 		"host bits":           {subnet("10.10.183.65/26", ""), `10.10.183.65/26 has host bits set; the subnet is 10.10.183.64/26`},
 		"narrower network":    {subnet("10.10.183.64/26", "prefix_length = 27"), `27 is longer than the subnet's, 26`},
-		"gateway beside":      {subnet("10.10.183.64/26", ""), `10.10.128.1 is outside the network of the pool, 10.10.183.64/26: it must lie in the range 10.10.183.65-10.10.183.126`},
-		"subnet too large":    {subnet("10.0.0.0/8", ""), `spans more than 65536 addresses`},
-		"IPv6 as usual":       {subnet("2001:db8::/64", ""), `spans more than 65536 addresses`},
-		"too much to record":  {excluding(many(300)...), `at most 3900 can be kept in vSphere tags`},
-		"gateway id":          {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `gateway_id = "dc1"`), `must be a UUID`},
+		"gateway beside": {
+			subnet("10.10.183.64/26", ""),
+			`10.10.128.1 is outside the network of the pool, 10.10.183.64/26: it must lie in the range 10.10.183.65-10.10.183.126`,
+		},
+		"subnet too large":   {subnet("10.0.0.0/8", ""), `spans more than 65536 addresses`},
+		"IPv6 as usual":      {subnet("2001:db8::/64", ""), `spans more than 65536 addresses`},
+		"too much to record": {excluding(many(300)...), `vSphere tags hold at most 3900`},
+		"gateway id":         {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `gateway_id = "dc1"`), `must be a UUID`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +125,8 @@ resource "terraform_data" "late" {
   input = "10.128.1.1"
 }
 ` + attributes("10.10.183.1", "10.10.183.100", 18, "${terraform_data.late.output}", "")),
-			ExpectError: acctest.Words(`10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254`),
+			ExpectError: acctest.Words(`10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range ` +
+				`10.10.128.1-10.10.191.254`),
 		}},
 	})
 }

@@ -96,12 +96,16 @@ func TestAccPoolInUse(t *testing.T) {
 				ExpectError: acctest.Words(`default_gateway = "10.10.183.9"`),
 			},
 			{
-				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`)),
+				Config: env.Config(attributes(
+					"10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`,
+				)),
 				PlanOnly:    true,
 				ExpectError: acctest.Words("excluded_addresses = [\"10.10.183.3\", \"10.10.183.8-10.10.183.9\"]"),
 			},
 			{
-				Config:      env.Config(attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`)),
+				Config: env.Config(attributes(
+					"10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `excluded_addresses = ["10.10.183.3", "10.10.183.8-10.10.183.9"]`,
+				)),
 				PlanOnly:    true,
 				ExpectError: acctest.Words("delete what holds them first: 10.10.183.9 (prod-1-cp-1 of cluster " + holder.Cluster.String() + ")"),
 			},
@@ -120,8 +124,9 @@ func TestAccPoolInUse(t *testing.T) {
 				},
 			},
 			{
-				Config:      env.Config(""),
-				ExpectError: acctest.Words("1 of its addresses are in use. Delete the clusters and gateways that hold them first: 10.10.183.9 (prod-1-cp-1"),
+				Config: env.Config(""),
+				ExpectError: acctest.Words("1 of its addresses are in use. Delete the clusters and gateways that hold them first: " +
+					"10.10.183.9 (prod-1-cp-1"),
 			},
 			{
 				PreConfig: func() { release(t, env) },
@@ -150,7 +155,8 @@ func TestAccPoolIsRestrictedLater(t *testing.T) {
 					claimFor(t, env, false, other, second)
 				},
 				Config: env.Config(restricted), PlanOnly: true,
-				ExpectError: acctest.Words("cluster " + holder.Cluster.String() + " (1, such as 10.10.183.9 of prod-1-cp-1), cluster " + other.Cluster.String() + " (1, such as 10.10.183.4 of test-worker-1)"),
+				ExpectError: acctest.Words("cluster " + holder.Cluster.String() + " (1, such as 10.10.183.9 of prod-1-cp-1), cluster " +
+					"" + other.Cluster.String() + " (1, such as 10.10.183.4 of test-worker-1)"),
 			},
 			{
 				PreConfig: func() {

@@ -73,7 +73,11 @@ func TestAccPoolOfAGateway(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
 	const gateway = "0b7c7a52-3f0a-5c11-8d0f-1c4f8f1b2a33"
-	id := knownvalue.StringExact(env.Ledger().ID(record.Ref{Kind: record.KindIPPool, GatewayID: uuid.MustParse(gateway), Name: "prod-nodes"}).String())
+	id := knownvalue.StringExact(env.Ledger().ID(record.Ref{
+		Kind:      record.KindIPPool,
+		GatewayID: uuid.MustParse(gateway),
+		Name:      "prod-nodes",
+	}).String())
 	own := attributes("10.10.183.1", "10.10.183.10", 18, "10.10.128.1", `gateway_id = "`+gateway+`"`)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
@@ -205,7 +209,10 @@ func TestAccPoolAnswerLost(t *testing.T) {
 	// The first tag of all marks the category, and the first of a pool notes it
 	// among all pools; the second is its record.
 	l := env.Ledger()
-	if _, err := l.Register(t.Context(), ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "other"}, Body: []byte(`{}`)}); err != nil {
+	if _, err := l.Register(
+		t.Context(),
+		ledger.Record{Ref: record.Ref{Kind: record.KindIPPool, Name: "other"}, Body: []byte(`{}`)},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Unregister(t.Context(), l.ID(record.Ref{Kind: record.KindIPPool, Name: "other"})); err != nil {

@@ -37,7 +37,14 @@ func register(t *testing.T, env *acctest.Environment, body record.IPPool) func()
 
 // lab has ten addresses in the middle of those of the tests' pools.
 func lab(network string) record.IPPool {
-	return record.IPPool{Name: "lab", Start: "10.10.183.50", End: "10.10.183.59", PrefixLength: 18, DefaultGateway: "10.10.128.1", Network: network}
+	return record.IPPool{
+		Name:           "lab",
+		Start:          "10.10.183.50",
+		End:            "10.10.183.59",
+		PrefixLength:   18,
+		DefaultGateway: "10.10.128.1",
+		Network:        network,
+	}
 }
 
 func TestAccPoolsOverlap(t *testing.T) {
@@ -85,7 +92,10 @@ func TestAccPoolsOverlapAtApply(t *testing.T) {
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
 		Steps: []resource.TestStep{
-			{Config: env.Config(late), ExpectError: acctest.Words(`IP pool "lab" of this vCenter both have addresses from 10.10.183.50 to 10.10.183.55`)},
+			{
+				Config:      env.Config(late),
+				ExpectError: acctest.Words(`IP pool "lab" of this vCenter both have addresses from 10.10.183.50 to 10.10.183.55`),
+			},
 			{Config: env.Config(late), PreConfig: takeAway, ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction(pool, plancheck.ResourceActionCreate),
 			}}},
@@ -100,7 +110,11 @@ func TestAccPoolsOverlapInOneConfiguration(t *testing.T) {
 	twin := strings.NewReplacer(`"nodes"`, `"twin"`, "prod-nodes", "twin").Replace(small)
 	apart := strings.NewReplacer("10.10.183.10", "10.10.184.10", "10.10.183.1", "10.10.184.1").Replace(twin)
 	refused := func(config string) resource.TestStep {
-		return resource.TestStep{Config: env.Config(config), PlanOnly: true, ExpectError: acctest.Words(`of this vCenter both have addresses from 10.10.183.1 to 10.10.183.10`)}
+		return resource.TestStep{
+			Config:      env.Config(config),
+			PlanOnly:    true,
+			ExpectError: acctest.Words(`of this vCenter both have addresses from 10.10.183.1 to 10.10.183.10`),
+		}
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),

@@ -66,7 +66,10 @@ func TestAccPoolShapes(t *testing.T) {
 			config: attributes("2001:db8::", "2001:db8::ff", 64, "2001:db8::1", ""), total: 254, prefix: 64,
 		},
 		"IPv6 subnet": {
-			config: strings.Replace(subnet("2001:db8:0:1::100/120", "prefix_length = 64\n  nameservers = [\"2001:db8::53\"]\n  excluded_addresses = [\"2001:db8:0:1::180/121\"]"),
+			config: strings.Replace(subnet(
+				"2001:db8:0:1::100/120",
+				"prefix_length = 64\n  nameservers = [\"2001:db8::53\"]\n  excluded_addresses = [\"2001:db8:0:1::180/121\"]",
+			),
 				"10.10.128.1", "2001:db8:0:1::1", 1), total: 127, prefix: 64,
 		},
 		"everything": {
@@ -128,13 +131,25 @@ func TestAccPoolChangesShape(t *testing.T) {
 		CheckDestroy:             env.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: env.Config(small)},
-			update(subnet("10.10.183.64/26", "prefix_length = 18"), value("range", knownvalue.Null()), value("prefix_length", knownvalue.Int64Exact(18))),
+			update(
+				subnet("10.10.183.64/26", "prefix_length = 18"),
+				value("range", knownvalue.Null()),
+				value("prefix_length", knownvalue.Int64Exact(18)),
+			),
 			// Left out, it follows the subnet, through every change of it.
 			update(inside(subnet("10.10.183.64/26", "")), value("prefix_length", knownvalue.Int64Exact(26))),
-			update(inside(subnet("10.10.183.64/27", "")), value("prefix_length", knownvalue.Int64Exact(27)), value("total_addresses", knownvalue.Int64Exact(29))),
+			update(
+				inside(subnet("10.10.183.64/27", "")),
+				value("prefix_length", knownvalue.Int64Exact(27)),
+				value("total_addresses", knownvalue.Int64Exact(29)),
+			),
 			update(inside(subnet("10.10.183.64/27", `excluded_addresses = ["10.10.183.66"]`)), value("total_addresses", knownvalue.Int64Exact(28))),
 			update(inside(subnet("10.10.183.64/27", `network = "dvpg-nodes"`)), value("excluded_addresses", knownvalue.Null())),
-			update(inside(subnet("10.10.183.64/27", `reuse_delay = "0s"`)), value("reuse_delay", knownvalue.StringExact("0s")), value("network", knownvalue.Null())),
+			update(
+				inside(subnet("10.10.183.64/27", `reuse_delay = "0s"`)),
+				value("reuse_delay", knownvalue.StringExact("0s")),
+				value("network", knownvalue.Null()),
+			),
 			update(small, value("subnet", knownvalue.Null()), value("reuse_delay", knownvalue.StringExact("5m"))),
 			{
 				// A subnet of the other family replaces.

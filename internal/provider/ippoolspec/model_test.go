@@ -13,13 +13,21 @@ import (
 
 // body is a record with a delay of some seconds.
 func body(seconds int) record.IPPool {
-	return record.IPPool{Name: "nodes", Start: "10.10.183.1", End: "10.10.183.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &seconds}
+	return record.IPPool{
+		Name:              "nodes",
+		Start:             "10.10.183.1",
+		End:               "10.10.183.9",
+		PrefixLength:      18,
+		DefaultGateway:    "10.10.128.1",
+		ReuseDelaySeconds: &seconds,
+	}
 }
 
 func TestDelayIsSpelledBriefly(t *testing.T) {
 	t.Parallel()
 	for seconds, want := range map[int]string{
-		0: "0s", 1: "1s", 10: "10s", 60: "1m", 90: "1m30s", 300: "5m", 600: "10m", 3600: "1h", 3610: "1h0m10s", 4200: "1h10m", 36000: "10h", 86400: "24h",
+		0: "0s", 1: "1s", 10: "10s", 60: "1m", 90: "1m30s", 300: "5m", 600: "10m",
+		3600: "1h", 3610: "1h0m10s", 4200: "1h10m", 36000: "10h", 86400: "24h",
 	} {
 		var m ippoolspec.Model
 		if diags := m.SetRecord(t.Context(), body(seconds)); diags.HasError() {

@@ -36,7 +36,9 @@ func found(want ...[3]string) []statecheck.StateCheck {
 			"detail": knownvalue.StringRegexp(regexp.MustCompile(w[2])), "remediation": knownvalue.StringRegexp(regexp.MustCompile(`\.$`)),
 		})
 	}
-	return []statecheck.StateCheck{statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListExact(list))}
+	return []statecheck.StateCheck{
+		statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListExact(list)),
+	}
 }
 
 func must(t *testing.T, err error) {
@@ -67,7 +69,13 @@ func TestAccOrphansOfTheLedger(t *testing.T) {
 	pool := ledger.IPPool{ID: l.ID(record.Ref{Kind: record.KindIPPool, Name: "nodes"}), Name: "nodes", Pool: addresses}
 	held := netip.MustParseAddr("10.10.183.7")
 	gone := ledger.IPPool{ID: l.ID(record.Ref{Kind: record.KindIPPool, Name: "gone"}), Name: "gone", Pool: addresses}
-	body, err := json.Marshal(record.Cluster{ID: uuid.MustParse("7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22"), Kind: record.KindCluster, Datacenter: "dc-1", Folder: "k8s", Folders: []string{"k8s"}})
+	body, err := json.Marshal(record.Cluster{
+		ID:         uuid.MustParse("7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22"),
+		Kind:       record.KindCluster,
+		Datacenter: "dc-1",
+		Folder:     "k8s",
+		Folders:    []string{"k8s"},
+	})
 	must(t, err)
 	unfinished := ledger.Record{Ref: record.Ref{Kind: record.KindCluster, Name: "half"}, Body: body}
 	nowhere := record.Ref{Kind: record.KindCluster, Name: "nowhere"}
@@ -97,7 +105,12 @@ func TestAccOrphansOfTheLedger(t *testing.T) {
 				},
 				Config: env.Config(nodes + look),
 				ConfigStateChecks: found(
-					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool "nodes" for old-cp-1 of cluster ` + owner.Cluster.String() + ` since .*, of which there is neither a record nor a VM\.$`},
+					[3]string{
+						"claim",
+						"10.10.183.7",
+						`^It is claimed of IP pool "nodes" for old-cp-1 of cluster ` +
+							`` + owner.Cluster.String() + ` since .*, of which there is neither a record nor a VM\.$`,
+					},
 					[3]string{"claim", "10.10.183.7", `^It is claimed of IP pool ` + gone.ID.String()},
 					[3]string{"ip_pool", gone.ID.String(), `^1 of its addresses are claimed, and it is not registered`},
 					[3]string{"tag", pool.ID.String() + `@\d+`, `^It notes cluster "nowhere" at IP pool "nodes"`},
@@ -114,7 +127,11 @@ func TestAccOrphansOfTheLedger(t *testing.T) {
 				},
 				Config: env.Config(nodes + look),
 				ConfigStateChecks: found(
-					[3]string{"claim", "10.10.183.7", `^The claim of IP pool "nodes" cannot be read: it was edited by hand\. No VM of Gantry's has the address\.$`},
+					[3]string{
+						"claim",
+						"10.10.183.7",
+						`^The claim of IP pool "nodes" cannot be read: it was edited by hand\. No VM of Gantry's has the address\.$`,
+					},
 					[3]string{"cluster", "half", `^It is registered, its API has never answered, and no run works on it now\. It has no VM\.$`},
 					[3]string{"folder", "/dc-1/vm/k8s", `^It was created for cluster "half"`},
 				),
@@ -135,8 +152,12 @@ func TestAccOrphansOfTheLedger(t *testing.T) {
 					must(t, env.Tags().Create(t.Context(), ledger.Tag{ID: lock.ID, Name: lock.Name, Description: lock.Description}))
 					env.AdvanceClock(2 * time.Minute)
 				},
-				Config:            env.Config(nodes + look),
-				ConfigStateChecks: found([3]string{"lock", l.ID(record.Ref{Kind: record.KindCluster, Name: "early"}).String(), "^1 lock tags of a record that is gone, which no run holds now"}),
+				Config: env.Config(nodes + look),
+				ConfigStateChecks: found([3]string{
+					"lock",
+					l.ID(record.Ref{Kind: record.KindCluster, Name: "early"}).String(),
+					"^1 lock tags of a record that is gone, which no run holds now",
+				}),
 			},
 			{
 				PreConfig: func() { must(t, env.Tags().Delete(t.Context(), lock.ID)) },
@@ -186,7 +207,11 @@ removed {
 	account, _, _ := strings.Cut(cluster, "resource \"gantry_vmware_cluster\"")
 	id := l.ID(record.Ref{Kind: record.KindCluster, Name: "prod"})
 	lock := [3]string{"lock", id.String(), `lock tags of a record that is gone`}
-	child := [3]string{"tag", l.ID(record.Ref{Kind: record.KindCloudAccount, Name: "team"}).String() + `@\d+`, `^It notes cluster "prod" at cloud account "team", and there is no record of that`}
+	child := [3]string{
+		"tag",
+		l.ID(record.Ref{Kind: record.KindCloudAccount, Name: "team"}).String() + `@\d+`,
+		`^It notes cluster "prod" at cloud account "team", and there is no record of that`,
+	}
 	address := func(addr, owner string) [3]string {
 		return [3]string{"claim", addr, `^It is claimed of IP pool "nodes" for ` + owner + ` of cluster .*neither a record nor a VM`}
 	}
@@ -204,7 +229,12 @@ removed {
 				Config:    env.Config(nodes + account + forget + look),
 				ConfigStateChecks: found(
 					[3]string{"folder", "/dc-1/vm/k8s/prod", `It may have been created for them`}, lock, child,
-					[3]string{"vm", "/dc-1/vm/k8s/prod/prod-cp-1", `^Node prod-cp-1 of cluster .*, of which there is no record\. It is powered on and accounts for 10\.10\.183\.\d+, 10\.10\.183\.\d+, 10\.10\.183\.\d+\.$`},
+					[3]string{
+						"vm",
+						"/dc-1/vm/k8s/prod/prod-cp-1",
+						`^Node prod-cp-1 of cluster .*, of which there is no record\. It is powered on and accounts for 10\.10\.183\.\d+, ` +
+							`10\.10\.183\.\d+, 10\.10\.183\.\d+\.$`,
+					},
 				),
 			},
 			{

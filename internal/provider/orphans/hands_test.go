@@ -26,7 +26,12 @@ func TestAccOrphansOfHands(t *testing.T) {
 	addresses, err := ipam.New("10.10.183.1", "10.10.183.20", 18, "10.10.128.1")
 	must(t, err)
 	pool := ledger.IPPool{ID: l.ID(record.Ref{Kind: record.KindIPPool, Name: "nodes"}), Name: "nodes", Pool: addresses, SingleCluster: true}
-	body, err := json.Marshal(record.Cluster{ID: uuid.MustParse("7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22"), Kind: record.KindCluster, APIReached: true, CreationComplete: true})
+	body, err := json.Marshal(record.Cluster{
+		ID:               uuid.MustParse("7a2e3b11-4b2c-4b64-8e5f-1d3a7d2a8b22"),
+		Kind:             record.KindCluster,
+		APIReached:       true,
+		CreationComplete: true,
+	})
 	must(t, err)
 	account, err := json.Marshal(record.CloudAccount{Server: "vc", Username: "user"})
 	must(t, err)

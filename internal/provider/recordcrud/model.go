@@ -23,6 +23,11 @@ type Base struct {
 	GatewayID types.String `tfsdk:"gateway_id"`
 }
 
+// based is implemented by what embeds Base.
+type based interface{ base() *Base }
+
+var _ based = (*Base)(nil)
+
 func (b *Base) base() *Base { return b }
 
 // Ref refers to the record, once name and gateway are known.
@@ -33,7 +38,7 @@ func (b *Base) Ref(kind record.Kind) (record.Ref, diag.Diagnostics) {
 
 // Model is the values of a resource that is a record; its type embeds Base.
 type Model interface {
-	base() *Base
+	based
 	// Body is the body of the record, of package record. Its values are known.
 	Body(ctx context.Context) (any, diag.Diagnostics)
 	// SetBody sets what a record says.

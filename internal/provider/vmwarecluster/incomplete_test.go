@@ -52,7 +52,11 @@ func TestAccClusterIncompleteCreateAsError(t *testing.T) {
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
-			{PreConfig: workerFails(t, e), Config: config(e, strict), ExpectError: says("Unable to create cluster", "create_node prod-general-1", "space", "untaint")},
+			{
+				PreConfig:   workerFails(t, e),
+				Config:      config(e, strict),
+				ExpectError: says("Unable to create cluster", "create_node prod-general-1", "space", "untaint"),
+			},
 			{Config: config(e, strict), ConfigStateChecks: []statecheck.StateCheck{isState("Running")}},
 		},
 	})

@@ -23,7 +23,11 @@ func TestAccMaxClaims(t *testing.T) {
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
-			{Config: bounded, ExpectError: acctest.Words("at most 6 are allowed: release addresses that are not needed, use another vCenter, or allow more with the provider's max_claims")},
+			{
+				Config: bounded,
+				ExpectError: acctest.Words("at most 6 are allowed: release addresses that are not needed, use another vCenter, or allow " +
+					"more with the provider's max_claims"),
+			},
 			{
 				Config: good,
 				ConfigStateChecks: []statecheck.StateCheck{

@@ -105,8 +105,10 @@ func TestAccClusterReplacement(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{controlPlane: 1})},
 			{
-				Config:           config(e, shape{controlPlane: 1, name: "other"}),
-				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionReplace)}},
+				Config: config(e, shape{controlPlane: 1, name: "other"}),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionReplace)},
+				},
 			},
 			{
 				Config:           config(e, shape{controlPlane: 1, name: "other"}),
@@ -144,8 +146,10 @@ func TestAccClusterImport(t *testing.T) {
 			},
 			{Config: whole, PlanOnly: true, ExpectError: says("The cluster exists", "import it")},
 			{
-				Config:           whole + "import {\n  to = gantry_vmware_cluster.prod\n  id = \"prod\"\n}\n",
-				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate)}},
+				Config: whole + "import {\n  to = gantry_vmware_cluster.prod\n  id = \"prod\"\n}\n",
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate)},
+				},
 			},
 			{Config: whole, PlanOnly: true},
 		},

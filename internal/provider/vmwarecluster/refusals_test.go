@@ -38,7 +38,13 @@ func TestAccClusterRefusals(t *testing.T) {
 		{shape{network: "dvpg-none"}, says("dvpg-none", "dvpg-nodes")},
 		{shape{resourcePool: "missing"}, says("missing", "gantry")},
 		{shape{template: "gantry-node-9"}, says("gantry-node-9", "gantry-node-1.34.2")},
-		{shape{workers: 60}, says("The IP pool is too small", "50 addresses, 0 in use and 50 free; 64 are needed", "60 for worker pool general", "1 for rolling workers (expand_first)")},
+		{
+			shape{workers: 60},
+			says(
+				"The IP pool is too small", "50 addresses, 0 in use and 50 free; 64 are needed", "60 for worker pool general",
+				"1 for rolling workers (expand_first)",
+			),
+		},
 		{shape{template: "gantry-node-1.34.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
 		{shape{extra: `proxy = { http = "proxy:3128" }`}, says("https")},
 		{shape{extra: `ssh_authorized_keys = ["not a key"]`}, says("public key")},

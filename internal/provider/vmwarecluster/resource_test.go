@@ -48,7 +48,8 @@ func config(e *acctest.Environment, s shape) string {
 	if s.cpu == 0 {
 		s.cpu = 2
 	}
-	placement := fmt.Sprintf(`{ compute_cluster = %q, datastore = %q, network = %q, resource_pool = %q, ip_pool_id = gantry_ip_pool.nodes.id }`,
+	placement := fmt.Sprintf(`{ compute_cluster = %q, datastore = %q, network = %q, resource_pool = %q, ip_pool_id = `+
+		`gantry_ip_pool.nodes.id }`,
 		or(s.computeCluster, "cluster-a"), or(s.datastore, "shared-1"), or(s.network, "dvpg-nodes"), or(s.resourcePool, "gantry"))
 	return e.Config(fmt.Sprintf(`
 resource "gantry_ip_pool" "nodes" {
@@ -92,8 +93,9 @@ resource "gantry_vmware_cluster" "prod" {
   }
   %s
 }
-`, or(s.poolEnd, "10.10.183.50"), e.Server(), e.Username(), e.Password(), e.CACertificate(), or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"),
-		or(s.datacenter, "dc-1"), s.controlPlane, s.cpu, placement, s.workers, placement, s.extraPool, s.extra))
+`, or(s.poolEnd, "10.10.183.50"), e.Server(), e.Username(), e.Password(), e.CACertificate(),
+		or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"), or(s.datacenter, "dc-1"), s.controlPlane, s.cpu, placement,
+		s.workers, placement, s.extraPool, s.extra))
 }
 
 func changes(pairs ...string) knownvalue.Check {
@@ -152,7 +154,11 @@ func TestAccClusterLife(t *testing.T) {
 				},
 				ConfigStateChecks: []statecheck.StateCheck{
 					keptPlan(first...), isState("Running"), nodeNames("prod-cp-1", "prod-general-1", "prod-general-2"),
-					statecheck.ExpectKnownValue(cluster, tfjsonpath.New("control_plane_endpoint"), knownvalue.StringRegexp(regexp.MustCompile(`^10\.10\.183\.\d+:6443$`))),
+					statecheck.ExpectKnownValue(
+						cluster,
+						tfjsonpath.New("control_plane_endpoint"),
+						knownvalue.StringRegexp(regexp.MustCompile(`^10\.10\.183\.\d+:6443$`)),
+					),
 					statecheck.ExpectKnownValue(cluster, tfjsonpath.New("kubeconfig"), knownvalue.StringRegexp(regexp.MustCompile(`client-key-data`))),
 				},
 				Check: func(s *terraform.State) error {
@@ -178,9 +184,12 @@ func TestAccClusterLife(t *testing.T) {
 						t.Error(err)
 					}
 				},
-				Config:            config(e, shape{controlPlane: 1, workers: 3, extra: `incomplete_create = "error"`}),
-				ConfigPlanChecks:  showsPlan("remove_lost_node", "prod-general-1", "create_node", "prod-general-4"),
-				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-2", "prod-general-3", "prod-general-4")},
+				Config:           config(e, shape{controlPlane: 1, workers: 3, extra: `incomplete_create = "error"`}),
+				ConfigPlanChecks: showsPlan("remove_lost_node", "prod-general-1", "create_node", "prod-general-4"),
+				ConfigStateChecks: []statecheck.StateCheck{
+					isState("Running"),
+					nodeNames("prod-cp-1", "prod-general-2", "prod-general-3", "prod-general-4"),
+				},
 			},
 			{
 				Config:            config(e, shape{controlPlane: 1, workers: 1, extraPool: extraPool}),

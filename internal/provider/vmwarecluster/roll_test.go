@@ -76,14 +76,22 @@ func TestAccClusterRolls(t *testing.T) {
 				Steps: []resource.TestStep{
 					{Config: rolled{strategy: strategy}.config(e)},
 					{
-						Config:            rolled{strategy: strategy, cpu: "4"}.config(e),
-						ConfigPlanChecks:  update(cpu),
-						ConfigStateChecks: []statecheck.StateCheck{keptPlan(cpu...), isState("Running"), nodeNames("prod-cp-1", "prod-general-3", "prod-general-4")},
+						Config:           rolled{strategy: strategy, cpu: "4"}.config(e),
+						ConfigPlanChecks: update(cpu),
+						ConfigStateChecks: []statecheck.StateCheck{
+							keptPlan(cpu...),
+							isState("Running"),
+							nodeNames("prod-cp-1", "prod-general-3", "prod-general-4"),
+						},
 					},
 					{
-						Config:            rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.34.2-nosnap"}.config(e),
-						ConfigPlanChecks:  update(image),
-						ConfigStateChecks: []statecheck.StateCheck{keptPlan(image...), isState("Running"), nodeNames("prod-cp-1", "prod-general-5", "prod-general-6")},
+						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.34.2-nosnap"}.config(e),
+						ConfigPlanChecks: update(image),
+						ConfigStateChecks: []statecheck.StateCheck{
+							keptPlan(image...),
+							isState("Running"),
+							nodeNames("prod-cp-1", "prod-general-5", "prod-general-6"),
+						},
 					},
 					{
 						Config:            rolled{cpu: "4", template: "gantry-node-1.34.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
@@ -108,8 +116,11 @@ func TestAccClusterRollFails(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: rolled{}.config(e)},
 			{
-				Config:      broken,
-				ExpectError: says("Unable to update cluster", "prod-general-3 failed to join", "1.30.4", "the rollout stops here, and 2 nodes are left as they are: prod-general-1, prod-general-2"),
+				Config: broken,
+				ExpectError: says(
+					"Unable to update cluster", "prod-general-3 failed to join", "1.30.4",
+					"the rollout stops here, and 2 nodes are left as they are: prod-general-1, prod-general-2",
+				),
 			},
 			{
 				// Asked again: it fails as before, and makes no second successor.

@@ -28,14 +28,16 @@ const full = `{
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "profile": {"kubernetes_version": "1.34.2", "image": {"template": "node"}, "packs": {
-    "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]}, "z": {"layer": "cni", "manifests": ["z1", "z2"]}
+    "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]},
+    "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
   "proxy": {"http": "http://p", "https": "http://p", "no_proxy": "local"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
   "control_plane": {"node_count": 3, "cpu": 2, "memory_gb": 4, "schedulable": true, "labels": {"a": "b"},
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
   "worker_pools": {
-    "two": {"node_count": 0, "cpu": 1, "memory_gb": 2, "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
+    "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
+      "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": null, "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "drain_timeout": "90s"},

@@ -10,16 +10,16 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// AddStranger makes a VM that is none of Gantry's and whose guest reports an
-// address. DeleteVM takes it away.
-func (e *Environment) AddStranger(name, address string) {
+// AddForeignVM makes a VM that is not Gantry's and whose guest reports an
+// address. DeleteVM deletes it.
+func (e *Environment) AddForeignVM(name, address string) {
 	e.t.Helper()
-	if err := e.addStranger(e.t.Context(), name, address); err != nil {
+	if err := e.addForeignVM(e.t.Context(), name, address); err != nil {
 		e.t.Fatalf("make the VM %s: %v", name, err)
 	}
 }
 
-func (e *Environment) addStranger(ctx context.Context, name, address string) error {
+func (e *Environment) addForeignVM(ctx context.Context, name, address string) error {
 	at, err := soap.ParseURL(e.URL())
 	if err != nil {
 		return err
