@@ -18,6 +18,8 @@ import (
 // model is the values of gantry_vmware_cluster.
 type model struct {
 	enginecrud.Base
+	Description            types.String `tfsdk:"description"`
+	Tags                   types.Map    `tfsdk:"tags"`
 	CloudAccount           types.Object `tfsdk:"cloud_account"`
 	AccountPasswordWO      types.String `tfsdk:"cloud_account_password_wo"`
 	AccountPasswordVersion types.Int64  `tfsdk:"cloud_account_password_wo_version"`

@@ -1,6 +1,7 @@
 package vmwarecluster_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,6 +49,10 @@ func TestAccClusterRefusals(t *testing.T) {
 		{shape{template: "gantry-node-1.34.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
 		{shape{extra: `proxy = { http = "proxy:3128" }`}, says("https")},
 		{shape{extra: `ssh_authorized_keys = ["not a key"]`}, says("public key")},
+		{shape{extra: fmt.Sprintf(`description = %q`, strings.Repeat("x", 1001))}, says("description", "1000")},
+		{shape{extra: `description = "a\u0007b"`}, says("description", "control characters")},
+		{shape{extra: `tags = { for i in range(51) : "t${i}" => "x" }`}, says("tags", "50")},
+		{shape{extra: `tags = { team = null }`}, says("tags", "null")},
 		{shape{name: "Prod"}, says("lower-case")},
 		{shape{name: strings.Repeat("a", 41)}, says("40")},
 		{shape{extraPool: `cp = { node_count = 1, cpu = 2, memory_gb = 4, placements = [] }`}, says("cp")},

@@ -178,13 +178,17 @@ func TestAccClusterLife(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{keptPlan(grown...)},
 			},
 			{
+				Config:           config(e, shape{controlPlane: 1, workers: 3, extra: described}),
+				ConfigPlanChecks: showsPlan("update_description", "prod"),
+			},
+			{
 				// A VM deleted behind Terraform's back: only the world has moved.
 				PreConfig: func() {
 					if err := e.DeleteVM("prod-general-1"); err != nil {
 						t.Error(err)
 					}
 				},
-				Config:           config(e, shape{controlPlane: 1, workers: 3, extra: `incomplete_create = "error"`}),
+				Config:           config(e, shape{controlPlane: 1, workers: 3, extra: described}),
 				ConfigPlanChecks: showsPlan("remove_lost_node", "prod-general-1", "create_node", "prod-general-4"),
 				ConfigStateChecks: []statecheck.StateCheck{
 					isState("Running"),
@@ -192,8 +196,10 @@ func TestAccClusterLife(t *testing.T) {
 				},
 			},
 			{
-				Config:            config(e, shape{controlPlane: 1, workers: 1, extraPool: extraPool}),
-				ConfigPlanChecks:  showsPlan("create_node", "prod-more-1", "delete_node", "prod-general-4", "delete_node", "prod-general-3"),
+				// Without description and tags, too.
+				Config: config(e, shape{controlPlane: 1, workers: 1, extraPool: extraPool}),
+				ConfigPlanChecks: showsPlan("create_node", "prod-more-1", "delete_node", "prod-general-4", "delete_node", "prod-general-3",
+					"update_description", "prod"),
 				ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-general-2", "prod-more-1")},
 			},
 			{
@@ -210,6 +216,11 @@ func TestAccClusterLife(t *testing.T) {
 		},
 	})
 }
+
+const described = `
+  incomplete_create = "error"
+  description       = "Shop\\nof the south"
+  tags              = { team = "shop" }`
 
 const extraPool = `
     more = {

@@ -17,7 +17,9 @@ var rules = enginecrud.Rules{
 		"cloud_account_password_wo",
 		"cloud_account_password_wo_version",
 		"deletion_protection",
+		"description",
 		"incomplete_create",
+		"tags",
 		"timeouts",
 
 		"profile.image",
@@ -65,5 +67,5 @@ var rules = enginecrud.Rules{
 			},
 		},
 	},
-	Keyed: []string{"worker_pools", "profile.packs"},
+	Keyed: []string{"worker_pools", "profile.packs", "tags"},
 }

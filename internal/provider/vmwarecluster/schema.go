@@ -3,6 +3,7 @@ package vmwarecluster
 import (
 	"context"
 	"maps"
+	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
@@ -30,6 +31,8 @@ func newSchema(ctx context.Context) schema.Schema {
 	maps.Copy(attributes, accountAttributes())
 	maps.Copy(attributes, map[string]schema.Attribute{
 		"name":                nodeschema.Name("cluster", "in its gateway"),
+		"description":         descriptionAttribute(),
+		"tags":                tagsAttribute(),
 		"profile":             profileAttribute(),
 		"datacenter":          nodeschema.Datacenter("cluster"),
 		"folder":              nodeschema.Folder("cluster"),
@@ -56,6 +59,37 @@ func newSchema(ctx context.Context) schema.Schema {
 			"Any other change of a running cluster is refused when it is planned.\n\n" +
 			"The cluster's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
 		Attributes: attributes,
+	}
+}
+
+// text is a description's characters: any but control characters, and line ends.
+var text = regexp.MustCompile(`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`)
+
+func descriptionAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "Description of the cluster for people, 1 to 1,000 characters. " +
+			"It is kept in the cluster's record in vCenter and shown in the notes of its VMs. Defaults to none.",
+		Validators: []validator.String{
+			stringvalidator.UTF8LengthBetween(1, 1000),
+			stringvalidator.RegexMatches(text, "must not contain control characters other than line ends and tabs"),
+		},
+	}
+}
+
+func tagsAttribute() schema.MapAttribute {
+	printable := stringvalidator.RegexMatches(regexp.MustCompile(`^[^\x00-\x1f\x7f]*$`), "must not contain control characters")
+	return schema.MapAttribute{
+		Optional:    true,
+		ElementType: types.StringType,
+		MarkdownDescription: "Tags of the cluster for people: at most 50, with keys of 1 to 128 characters and values of at most 256. " +
+			"They are kept in the cluster's record in vCenter and shown in the notes of its VMs; they are no vSphere tags. Defaults to none.",
+		Validators: []validator.Map{
+			mapvalidator.SizeAtMost(50),
+			mapvalidator.NoNullValues(),
+			mapvalidator.KeysAre(stringvalidator.UTF8LengthBetween(1, 128), printable),
+			mapvalidator.ValueStringsAre(stringvalidator.UTF8LengthAtMost(256), printable),
+		},
 	}
 }
 

@@ -32,6 +32,7 @@ const full = `{
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
   "proxy": {"http": "http://p", "https": "http://p", "no_proxy": "local"},
+  "description": "Shop", "tags": {"team": "shop"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
   "control_plane": {"node_count": 3, "cpu": 2, "memory_gb": 4, "schedulable": true, "labels": {"a": "b"},
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
@@ -56,6 +57,8 @@ func TestSpec(t *testing.T) {
 	want := model.ClusterSpec{
 		Ref:               record.Ref{Kind: record.KindCluster, GatewayID: uuid.MustParse(gatewayID), Name: "prod"},
 		ID:                uuid.MustParse(clusterID),
+		Description:       "Shop",
+		Tags:              map[string]string{"team": "shop"},
 		KubernetesVersion: "1.34.2",
 		Image:             model.Image{Template: "node", Folder: "templates"},
 		Datacenter:        "dc-1",
