@@ -32,7 +32,7 @@ func (d *datacenter) deleted(suffix string) {
 func (d *datacenter) claims() []string {
 	var names []string
 	for _, tag := range d.Leftovers().Tags {
-		if strings.Contains(tag, "/10.") && !strings.HasSuffix(tag, "!rest") {
+		if strings.Contains(tag, "/10.") && !strings.HasSuffix(tag, "!cooldown") {
 			names = append(names, tag)
 		}
 	}
