@@ -17,7 +17,8 @@ func TestAccPlansOnPaper(t *testing.T) {
 	w.must(apply...)
 	w.configure(d.whole(2))
 	creation := w.must(plan...)
-	shows(t, "the plan of a creation", creation, "create_record", "create_folder", "reserve_endpoint", "create_node", "prod-cp-1", "prod-general-2")
+	shows(t, "the plan of a creation", creation,
+		"create_record", "create_folder", "reserve_endpoint", "create_node", "prod-cp-1", "prod-general-2")
 	w.must(apply...)
 
 	destruction := words(w.must("plan", "-destroy", "-input=false"))
