@@ -52,7 +52,8 @@ func (e environment) addresses(ctx context.Context, latencies []time.Duration) e
 		}
 	}
 	fmt.Println()
-	fmt.Println("| addresses in use | latency | claim 50 addresses: calls | time | refresh the pool: calls | of them login and logout | time |")
+	fmt.Println("| addresses in use | latency | claim 50 addresses: calls | time " +
+		"| refresh the pool: calls | of them login and logout | time |")
 	fmt.Println("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, latency := range latencies {
 		for _, used := range []int{0, 250, 3000} {
@@ -88,7 +89,10 @@ func (d *datacenter) variable(name string) string {
 func (d *datacenter) join(ctx context.Context) (*runner, error) {
 	r := &runner{cluster: uuid.New(), sessions: &vsphere.Pool{}}
 	client, err := r.sessions.Get(ctx, vsphere.Config{
-		Server: d.variable("VSPHERE_SERVER"), Username: d.variable("VSPHERE_USER"), Password: d.variable("VSPHERE_PASSWORD"), InsecureSkipVerify: true,
+		Server:             d.variable("VSPHERE_SERVER"),
+		Username:           d.variable("VSPHERE_USER"),
+		Password:           d.variable("VSPHERE_PASSWORD"),
+		InsecureSkipVerify: true,
 	})
 	if err != nil {
 		return nil, err

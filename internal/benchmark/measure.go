@@ -50,7 +50,11 @@ func (e environment) measure(ctx context.Context, workers int, latency time.Dura
 		return "", err
 	}
 	var phases []phase
-	for _, args := range [][]string{{"apply", "-auto-approve"}, {"plan", "-detailed-exitcode"}, {"destroy", "-auto-approve", "-target=gantry_vmware_cluster.bench"}} {
+	for _, args := range [][]string{
+		{"apply", "-auto-approve"},
+		{"plan", "-detailed-exitcode"},
+		{"destroy", "-auto-approve", "-target=gantry_vmware_cluster.bench"},
+	} {
 		p, err := e.phase(ctx, dir, dc, args...)
 		if err != nil {
 			return "", err
@@ -189,7 +193,12 @@ resource "gantry_ip_pool" "nodes" {
 
 resource "gantry_vmware_cluster" "bench" {
   name          = "bench"
-  cloud_account = { id = "00000000-0000-4000-8000-000000000001", name = "own", vcenter_server = "own", username = "administrator@vsphere.local" }
+  cloud_account = {
+    id             = "00000000-0000-4000-8000-000000000001"
+    name           = "own"
+    vcenter_server = "own"
+    username       = "administrator@vsphere.local"
+  }
   profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
   datacenter    = "dc-1"
   folder        = "bench"

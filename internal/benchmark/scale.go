@@ -145,7 +145,12 @@ resource "gantry_ip_pool" "nodes" {
 resource "gantry_vmware_cluster" "bench" {
   count         = %d
   name          = "bench-${count.index}"
-  cloud_account = { id = "00000000-0000-4000-8000-000000000001", name = "own", vcenter_server = "own", username = "administrator@vsphere.local" }
+  cloud_account = {
+    id             = "00000000-0000-4000-8000-000000000001"
+    name           = "own"
+    vcenter_server = "own"
+    username       = "administrator@vsphere.local"
+  }
   profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
   datacenter    = "dc-1"
   folder        = "bench"

@@ -17,7 +17,7 @@ log=$root/var/log/gantry-bootstrap.log
 manifest=$kubernetes/manifests/kube-vip.yaml
 pause=${GANTRY_PAUSE:-15}
 
-# redact keeps what kubeadm says and drops what nobody may read: private keys,
+# redact keeps what kubeadm says and drops what no log may hold: private keys,
 # tokens, certificate keys, key material in kubeconfigs, passwords in URLs.
 redact() {
 	sed -u -E \

@@ -44,7 +44,8 @@ func TestClaimDeletedByHand(t *testing.T) {
 	}
 	tags := w.engine().Ledger
 	pool := ledger.IPPool{ID: w.pool} // without a delay: it does not cool down
-	if err := tags.Release(t.Context(), pool, netip.MustParseAddr(worker.Address), ledger.Owner{Cluster: spec.ID, Node: worker.Name}); err != nil {
+	owner := ledger.Owner{Cluster: spec.ID, Node: worker.Name}
+	if err := tags.Release(t.Context(), pool, netip.MustParseAddr(worker.Address), owner); err != nil {
 		t.Fatal(err)
 	}
 	// Another cluster would have found it free.
@@ -73,8 +74,16 @@ func TestRemovedPoolReleasesItsAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.spec(1, 1)
-	own := w.register(record.IPPool{Name: "own", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1", RestrictToSingleCluster: true})
-	spec.Workers[0].Placements[0].IPPoolID, spec.Workers[0].Placements = own, spec.Workers[0].Placements[:1]
+	own := w.register(record.IPPool{
+		Name:                    "own",
+		Start:                   "10.10.184.1",
+		End:                     "10.10.184.9",
+		PrefixLength:            18,
+		DefaultGateway:          "10.10.128.1",
+		RestrictToSingleCluster: true,
+	})
+	spec.Workers[0].Placements = spec.Workers[0].Placements[:1]
+	spec.Workers[0].Placements[0].IPPoolID = own
 	spec, secrets, _ := w.applied(spec)
 	reserved := func(want uuid.UUID) {
 		t.Helper()

@@ -11,7 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// TestPowerTakenAwayWhileItBoots: nobody gives it back, and waiting for all the
+// TestPowerTakenAwayWhileItBoots: it stays off, and waiting for all the
 // time that a boot may take would not say why. The next apply makes the node.
 func TestPowerTakenAwayWhileItBoots(t *testing.T) {
 	t.Parallel()

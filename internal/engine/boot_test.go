@@ -69,7 +69,8 @@ func packed(s string) string {
 // everywhere replaces in text, also inside of base64, which is how files stand in
 // userdata.
 func everywhere(text, old, replacement string) string {
-	return regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`).ReplaceAllStringFunc(strings.ReplaceAll(text, old, replacement), func(s string) string {
+	encoded := regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`)
+	return encoded.ReplaceAllStringFunc(strings.ReplaceAll(text, old, replacement), func(s string) string {
 		raw, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
 			return s

@@ -26,7 +26,8 @@ func (e *Engine) Import(ctx context.Context, ref record.Ref, kubeconfig []byte) 
 		return nil, err
 	}
 	if !registered.Found {
-		return nil, fmt.Errorf("no %s named %q is registered in this vCenter; an id of the form <gateway id>/<name> names one of a gateway", ref.Kind, ref.Name)
+		return nil, fmt.Errorf("no %s named %q is registered in this vCenter; an id of the form <gateway id>/<name> names one of a gateway",
+			ref.Kind, ref.Name)
 	}
 	api, err := e.Kube.Connect(kubeconfig)
 	if err != nil {
@@ -45,7 +46,8 @@ func (e *Engine) Import(ctx context.Context, ref record.Ref, kubeconfig []byte) 
 			model.SecretPKI, model.SecretCluster)
 	}
 	if string(pki["id"]) != registered.ID.String() {
-		return nil, fmt.Errorf("the kubeconfig is of the cluster with the id %q, and %q is registered with %q", pki["id"], ref.Name, registered.ID)
+		return nil, fmt.Errorf("the kubeconfig is of the cluster with the id %q, and %q is registered with %q",
+			pki["id"], ref.Name, registered.ID)
 	}
 	found := &Import{ID: registered.ID, Data: data, Secrets: &model.Secrets{}}
 	if err := json.Unmarshal(pki["secrets"], found.Secrets); err != nil {

@@ -41,7 +41,6 @@ func (w *world) killed(k int, run func(context.Context, *engine.Engine)) {
 
 	w.sim.Resume()
 	w.sim.AdvanceClock(2 * time.Minute)
-
 }
 
 // noAddressTwice fails when two VMs hold one address.

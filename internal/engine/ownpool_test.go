@@ -35,10 +35,17 @@ func TestOwnPoolOverlaps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
-	other := w.register(record.IPPool{Name: "lab", Start: "10.10.184.20", End: "10.10.184.30", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	other := w.register(record.IPPool{
+		Name:           "lab",
+		Start:          "10.10.184.20",
+		End:            "10.10.184.30",
+		PrefixLength:   18,
+		DefaultGateway: "10.10.128.1",
+	})
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
 	var overlap *ledger.OverlapError
-	if !errors.As(err, &overlap) || !strings.Contains(err.Error(), `IP pool "own" and IP pool "lab" of this vCenter both have the address 10.10.184.20`) {
+	const shared = `IP pool "own" and IP pool "lab" of this vCenter both have the address 10.10.184.20`
+	if !errors.As(err, &overlap) || !strings.Contains(err.Error(), shared) {
 		t.Fatalf("applied with %v", err)
 	}
 	if left := w.sim.Leftovers(); len(left.VMs) > 0 {

@@ -114,7 +114,8 @@ func TestRollWaitsForTheControlPlane(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "prod-cp-1 (it is unhealthy)") || !strings.Contains(err.Error(), "control plane") {
 				t.Errorf("got %v", err)
 			}
-			if ready := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Contains(ready, "prod-general-1") || !slices.Contains(ready, "prod-general-2") {
+			ready := w.readyNodes(t.Context(), secrets, "prod-general-")
+			if !slices.Contains(ready, "prod-general-1") || !slices.Contains(ready, "prod-general-2") {
 				t.Errorf("Ready are %v", ready)
 			}
 			unhealthy.Store(false)
@@ -152,7 +153,8 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 	}
 	spec.ControlPlane.Count, spec.Workers[0].CPU = 1, 6
 	spec.Workers[0].Placements[1].Datastore = "renamed"
-	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Fields[0] != (model.PlacementRef{NodePool: "general", Index: 1}).Field(model.FieldDatastore) {
+	datastore := model.PlacementRef{NodePool: "general", Index: 1}.Field(model.FieldDatastore)
+	if p := w.plan(spec, secrets); len(p.Problems) != 1 || p.Problems[0].Fields[0] != datastore {
 		t.Errorf("got the problems %v", p.Problems)
 	}
 }

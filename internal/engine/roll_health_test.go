@@ -67,8 +67,11 @@ func TestRollWaitsUntilNodesServe(t *testing.T) {
 				return err
 			}
 			for _, step := range []string{"create_node prod-general-3", "delete_node prod-general-"} {
-				if err := apply(); err == nil || !strings.Contains(err.Error(), step) || !strings.Contains(err.Error(), "it is unhealthy") || !strings.Contains(err.Error(), "the rollout stops here") {
-					t.Fatalf("got %v", err)
+				err := apply()
+				for _, want := range []string{step, "it is unhealthy", "the rollout stops here"} {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Fatalf("got %v, want %q", err, want)
+					}
 				}
 				// The engine was told that one is unhealthy, and has not waited for it.
 				w.until(fmt.Sprint("Ready are ", c.left), func(ctx context.Context) bool {
@@ -185,7 +188,8 @@ func TestCallsOfARoll(t *testing.T) {
 				t.Fatal(err)
 			}
 			calls, looks := w.sim.Calls(), looked()
-			t.Logf("planning: %d calls, rolling 6 nodes: %d calls and %d looks: %v %v", planned.Total, calls.Total-looks, looks, calls.SOAP, calls.REST)
+			t.Logf("planning: %d calls, rolling 6 nodes: %d calls and %d looks: %v %v",
+				planned.Total, calls.Total-looks, looks, calls.SOAP, calls.REST)
 			if planned.Total > 5 || calls.Total-looks > 12*6+4 {
 				t.Errorf("planning took %d calls, and rolling %d", planned.Total, calls.Total-looks)
 			}

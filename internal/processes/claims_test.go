@@ -61,7 +61,12 @@ func claim(ctx context.Context, settings string) error {
 	}
 	var sessions vsphere.Pool
 	defer func() { _ = sessions.LogoutAll(context.WithoutCancel(ctx)) }()
-	client, err := sessions.Get(ctx, vsphere.Config{Server: s.Server, Username: s.Username, Password: s.Password, CACertificate: s.CACertificate})
+	client, err := sessions.Get(ctx, vsphere.Config{
+		Server:        s.Server,
+		Username:      s.Username,
+		Password:      s.Password,
+		CACertificate: s.CACertificate,
+	})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (d *datacenter) deleted(suffix string) {
 func (d *datacenter) claims() []string {
 	var names []string
 	for _, tag := range d.Leftovers().Tags {
-		if strings.Contains(tag, "/10.") && !strings.HasSuffix(tag, "!rest") {
+		if strings.Contains(tag, "/10.") && !strings.HasSuffix(tag, "!cooldown") {
 			names = append(names, tag)
 		}
 	}
@@ -90,7 +90,8 @@ removed {
 }
 ` + d.account()
 	w.configure(alone)
-	if said := w.refused(plan...); !strings.Contains(said, `tag "ip-pool:-/nodes" of category gantry was edited: its description is not JSON`) {
+	const edited = `tag "ip-pool:-/nodes" of category gantry was edited: its description is not JSON`
+	if said := w.refused(plan...); !strings.Contains(said, edited) {
 		t.Errorf("the refusal does not tell what is wrong:\n%s", said)
 	}
 	// What needs no address goes on, and so does the way down.
@@ -108,7 +109,13 @@ removed {
 func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	t.Parallel()
 	d := newDatacenter(t)
-	raw, err := json.Marshal(record.IPPool{Name: "lab", Start: "10.10.184.1", End: "10.10.184.9", PrefixLength: 18, DefaultGateway: "10.10.128.1"})
+	raw, err := json.Marshal(record.IPPool{
+		Name:           "lab",
+		Start:          "10.10.184.1",
+		End:            "10.10.184.9",
+		PrefixLength:   18,
+		DefaultGateway: "10.10.128.1",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func (d *datacenter) healthy(w *workspace, workers int) {
 	}
 	for _, tag := range left.Tags {
 		// Addresses that were released rest for a while.
-		if _, addr, ok := strings.Cut(tag, "/10."); ok && !strings.HasSuffix(addr, "!rest") {
+		if _, addr, ok := strings.Cut(tag, "/10."); ok && !strings.HasSuffix(addr, "!cooldown") {
 			addresses = append(addresses, "10."+addr)
 		}
 	}

@@ -27,7 +27,7 @@ func TestAccForeignAddresses(t *testing.T) {
 	w := newWorkspace(t, whole(1))
 	said := words(w.must(apply...))
 
-	const warning = `Warning: Addresses of IP pool "nodes" are used by somebody else`
+	const warning = `Warning: Addresses of IP pool "nodes" are used by other VMs`
 	if n := strings.Count(said, warning); n != 1 {
 		t.Errorf("%d warnings, and not 1:\n%s", n, said)
 	}
@@ -59,7 +59,7 @@ func TestAccForeignAddresses(t *testing.T) {
 	}
 
 	w.nothingToDo()
-	if again := words(w.must(apply...)); strings.Contains(again, "somebody else") {
+	if again := words(w.must(apply...)); strings.Contains(again, "used by other VMs") {
 		t.Errorf("an apply that hands out nothing warns:\n%s", again)
 	}
 	w.configure(whole(2))

@@ -16,7 +16,7 @@ func TestAccOrphansOfARun(t *testing.T) {
 	w := newWorkspace(t, d.whole(1))
 	looker := newWorkspace(t, d.Provider()+`
 data "gantry_orphans" "all" {}
-output "result" { value = [for o in data.gantry_orphans.all.orphans : "${o.kind} ${o.name}: ${o.detail} ${o.what_to_do}"] }
+output "result" { value = [for o in data.gantry_orphans.all.orphans : "${o.kind} ${o.name}: ${o.detail} ${o.remediation}"] }
 `)
 	orphans := func() []string {
 		t.Helper()

@@ -17,13 +17,14 @@ func TestAccPlansOnPaper(t *testing.T) {
 	w.must(apply...)
 	w.configure(d.whole(2))
 	creation := w.must(plan...)
-	shows(t, "the plan of a creation", creation, "register", "create_folder", "reserve_endpoint", "create_node", "prod-cp-1", "prod-general-2")
+	shows(t, "the plan of a creation", creation,
+		"create_record", "create_folder", "reserve_endpoint", "create_node", "prod-cp-1", "prod-general-2")
 	w.must(apply...)
 
 	destruction := words(w.must("plan", "-destroy", "-input=false"))
 	for _, line := range []string{
 		`Warning: Destroying cluster "prod"`, "delete_node prod-general-1", "delete_node prod-cp-1",
-		"release_endpoint prod", "delete_folder k8s/prod", "unregister prod",
+		"release_endpoint prod", "delete_folder k8s/prod", "delete_record prod",
 	} {
 		if !strings.Contains(destruction, line) {
 			t.Errorf("the plan of a destruction does not show %q:\n%s", line, destruction)
@@ -34,7 +35,7 @@ func TestAccPlansOnPaper(t *testing.T) {
 		t.Fatal(err)
 	}
 	repair := w.must(plan...)
-	shows(t, "the plan of a repair", repair, "forget_node", "prod-general-1", "create_node", "prod-general-3")
+	shows(t, "the plan of a repair", repair, "remove_lost_node", "prod-general-1", "create_node", "prod-general-3")
 	w.must(apply...)
 	if !d.guestIn(guest.PhaseJoined, "prod-general-3")() {
 		t.Errorf("the node that the plan has shown has not joined: %v", d.Guests())

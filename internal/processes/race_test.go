@@ -92,7 +92,7 @@ func TestAccTwoStatesAfterAnother(t *testing.T) {
 	owner, one, two := rivals(t, d, 1)
 	two.must("plan", "-input=false", "-out=before")
 	one.killed(d, "workers boot", d.guestIn(guest.PhaseBooting, "prod-general"), apply)
-	if text := words(two.must(plan...)); !strings.Contains(text, "An unfinished creation is taken over") {
+	if text := words(two.must(plan...)); !strings.Contains(text, "Resuming an incomplete creation") {
 		t.Errorf("the plan does not say that it resumes an incomplete creation:\n%s", text)
 	}
 	two.must("apply", "-input=false", "before")

@@ -65,7 +65,7 @@ func TestAccWorkspacesShareAPool(t *testing.T) {
 	}
 	together(destroy...)
 	for _, tag := range d.Leftovers().Tags {
-		if _, addr, ok := strings.Cut(tag, "/10."); ok && !strings.HasSuffix(addr, "!rest") {
+		if _, addr, ok := strings.Cut(tag, "/10."); ok && !strings.HasSuffix(addr, "!cooldown") {
 			t.Errorf("10.%s is still claimed", addr)
 		}
 	}

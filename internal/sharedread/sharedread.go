@@ -19,7 +19,7 @@ var errUnfinished = errors.New("the read ended without a result")
 
 // Read is something that is read for all who ask. The zero value is ready to
 // use. Of the reads that it makes at most one runs at a time, but for one that
-// nobody waits for any more.
+// no caller waits for any more.
 type Read[T any] struct {
 	mu      sync.Mutex
 	kept    kept[T]

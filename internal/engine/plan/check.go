@@ -124,7 +124,8 @@ func (c check) clones() model.Findings {
 		}
 		if pool.DiskGB != 0 && pool.DiskGB < template.DiskGB {
 			f.Refuse(model.PoolField(pool.Name, model.FieldDisk), "The disk is smaller than the template's",
-				"The template %s has a disk of %d GB, and a disk never shrinks. Set disk_gb to at least that, or remove it.", template.Path, template.DiskGB)
+				"The template %s has a disk of %d GB, and a disk never shrinks. Set disk_gb to at least that, or remove it.",
+				template.Path, template.DiskGB)
 		}
 	}
 	return f
@@ -150,7 +151,8 @@ func (c check) ipPools() model.Findings {
 		}
 		if pool.ReservedBy != uuid.Nil && pool.ReservedBy != c.spec.ID {
 			f.Refuse(ref.Field(model.FieldIPPool), "IP pool reserved by another cluster",
-				"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.", pool.Record.Name, pool.ReservedBy)
+				"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.",
+				pool.Record.Name, pool.ReservedBy)
 		}
 		if pool.GatewayID != c.spec.GatewayID && pool.GatewayID != gatewayOfNodes(c.spec) {
 			f.Refuse(ref.Field(model.FieldIPPool), "IP pool belongs to a different gateway",

@@ -23,7 +23,8 @@ func CloneMode(want model.CloneMode, t model.Template, place model.ResolvedPlace
 	case want == model.CloneFull || want != model.CloneLinked && obstacle != "":
 		return model.CloneFull, nil
 	case obstacle != "":
-		return "", fmt.Errorf("the template %s cannot be cloned as linked: %s; take a snapshot of it, or use clone_mode auto or full", t.Path, obstacle)
+		return "", fmt.Errorf("the template %s cannot be cloned as linked: %s; take a snapshot of it, or use clone_mode auto or full",
+			t.Path, obstacle)
 	default:
 		return model.CloneLinked, nil
 	}

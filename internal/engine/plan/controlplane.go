@@ -31,8 +31,8 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 			len(members), pool.Count)
 	case len(lost) > 0:
 		f.Warn(controlPlaneField, "A control-plane VM is gone",
-			"The VM of %s was deleted outside Terraform. Its etcd member and its node object have to be removed by hand before a new node may join; "+
-				"replacing a control-plane node does not work yet.", quoted(lost))
+			"The VM of %s was deleted outside Terraform. Its etcd member and its node object have to be removed by hand "+
+				"before a new node may join; replacing a control-plane node does not work yet.", quoted(lost))
 	default:
 		return true, f
 	}
@@ -73,7 +73,8 @@ func keptImageFindings(v view) model.Findings {
 	if v.apiReached() && len(kept) > 0 {
 		slices.Sort(kept)
 		f.Warn(model.ClusterField(model.FieldTemplate), "The control plane keeps its image",
-			"The image %s is used for workers and for nodes that are added. Replacing a control-plane node does not work yet, so these stay as they are: %s.",
+			"The image %s is used for workers and for nodes that are added. "+
+				"Replacing a control-plane node does not work yet, so these stay as they are: %s.",
 			v.spec.Image.Template, strings.Join(kept, ", "))
 	}
 	return f

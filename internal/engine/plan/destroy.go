@@ -132,7 +132,8 @@ func ownIPPoolGuards(t model.Target, facts *model.Facts, limits *model.Limits) m
 	pool := limits.IPPools[id]
 	if pool.Damage != nil {
 		f.Refuse(nameField, "The gateway's IP pool cannot be read",
-			"Who uses the inline IP pool of gateway %q is not known: %s. Restore the tag, or apply the gateway's configuration, which writes it again.",
+			"Who uses the inline IP pool of gateway %q is not known: %s. "+
+				"Restore the tag, or apply the gateway's configuration, which writes it again.",
 			t.Name, pool.Damage)
 	}
 	if !pool.Registered {

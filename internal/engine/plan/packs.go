@@ -39,7 +39,8 @@ func packFindings(v view) model.Findings {
 	}
 	if len(gone) > 0 {
 		f.Refuse(model.ClusterField(model.FieldPacks), "Removing a pack is not supported",
-			"The packs %s are applied to the cluster. Removing a pack from a running cluster does not work yet: keep it in the profile.", quoted(gone))
+			"The packs %s are applied to the cluster. Removing a pack from a running cluster does not work yet: keep it in the profile.",
+			quoted(gone))
 	}
 	return f
 }

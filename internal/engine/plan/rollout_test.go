@@ -6,8 +6,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-func cpus(n int32) func(*model.Marker) { return func(m *model.Marker) { m.CPU = n } }
-
 // withCPUs is a cluster whose workers have that many CPUs.
 func withCPUs(workers int, n int32, strategy model.RollStrategy) *model.ClusterSpec {
 	s := small(1, workers)

@@ -24,8 +24,9 @@ func refuse(v view, p *model.Plan) {
 	const reimport = "Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator."
 	if unknownControlPlane(facts) {
 		p.Refuse(nameField, "The control plane is not the state's",
-			"Control-plane VMs of %s %q have joined a cluster with certificate authorities that this state does not hold, and the ledger has no record "+
-				"that says whose they are. They are neither used nor deleted. %s If they are not needed, delete the VMs.", spec.Kind, spec.Name, reimport)
+			"Control-plane VMs of %s %q have joined a cluster with certificate authorities that this state does not hold, "+
+				"and the ledger has no record that says whose they are. They are neither used nor deleted. %s "+
+				"If they are not needed, delete the VMs.", spec.Kind, spec.Name, reimport)
 	}
 	if !v.apiReached() {
 		return
@@ -95,7 +96,8 @@ func recordFindings(v view) model.Findings {
 	var f model.Findings
 	if v.apiReached() && !v.facts.Record.Found {
 		f.Warn(nameField, "Ledger record missing",
-			"The VMs of %s %q exist, and the ledger of this vCenter has no record of that name, as after its tag was deleted. It is registered again.",
+			"The VMs of %s %q exist, and the ledger of this vCenter has no record of that name, as after its tag was deleted. "+
+				"It is registered again.",
 			v.spec.Kind, v.spec.Name)
 	}
 	return f

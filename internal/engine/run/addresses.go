@@ -85,7 +85,8 @@ func (a *addresses) claim(ctx context.Context, id uuid.UUID, owner string) (addr
 func (a *addresses) reclaim(ctx context.Context, c model.Claim) error {
 	pool, ok := a.pools[c.IPPool]
 	if !ok {
-		return fmt.Errorf("the IP pool %s that the address of %s comes from is not registered any more; create it again with the same name and range",
+		return fmt.Errorf("the IP pool %s that the address of %s comes from is not registered any more; "+
+			"create it again with the same name and range",
 			c.IPPool, c.Owner)
 	}
 	return a.changes.call(ctx, func(ctx context.Context) error {

@@ -26,7 +26,8 @@ func (e *BootError) Error() string {
 	}
 	msg := fmt.Sprintf("node %s %s (last phase: %s)", e.Node, e.Why, phase)
 	if e.Log == "" {
-		return msg + ". The guest reported no log: check that the template has open-vm-tools and cloud-init with the VMware datasource, and the VM's console."
+		return msg + ". The guest reported no log: check that the template has open-vm-tools " +
+			"and cloud-init with the VMware datasource, and the VM's console."
 	}
 	return msg + ". The end of its log:\n" + e.Log
 }

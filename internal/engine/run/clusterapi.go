@@ -113,7 +113,8 @@ func (c *clusterAPI) enter(ctx context.Context) (release func(), err error) {
 // waitFirstReady waits until the API answers for the first time.
 func (c *clusterAPI) waitFirstReady(ctx context.Context) error {
 	if _, err := c.wait(ctx); err != nil {
-		return fmt.Errorf("the API behind the VIP does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w", c.url(), err)
+		return fmt.Errorf("the API behind the VIP does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w",
+			c.url(), err)
 	}
 	return nil
 }

@@ -22,7 +22,8 @@ func (r *Runner) wipeUserdata(ctx context.Context, vm, name string) error {
 		return err
 	}
 	if state.Userdata {
-		return fmt.Errorf("the bootstrap data of %s is still in its VM after it was removed; remove guestinfo.userdata from the VM's advanced parameters", name)
+		return fmt.Errorf("the bootstrap data of %s is still in its VM after it was removed; "+
+			"remove guestinfo.userdata from the VM's advanced parameters", name)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestCallbackQueueKeepsOrderAndDropsTheDead(t *testing.T) {
 	var called []int
 	queue.Send(ctx, func() { close(blocked); <-release })
 	<-blocked
-	// Nobody who tells something waits for a call that is under way.
+	// No sender waits for a call that is under way.
 	for i := range 100 {
 		of := ctx
 		if i%2 == 1 {

@@ -6,10 +6,10 @@ var OwnerName = ownerName
 // Disown says that a World of this process is closed.
 var Disown = disown
 
-// Abandoned reports whether nobody owns a name any more.
+// Abandoned reports whether no process owns a name any more.
 var Abandoned = abandoned
 
-// Sweep removes directories that nobody owns.
+// Sweep removes directories that no process owns.
 func Sweep(base string) { sweep(nil, base) }
 
 // MAC is the address of a machine's network card.

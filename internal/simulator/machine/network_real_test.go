@@ -64,10 +64,10 @@ func TestRealMachineNetwork(t *testing.T) {
 		_ = conn.Close()
 	}
 	if got := l.greeting("10.20.0.77:6443"); !strings.Contains(got, "no route to host") {
-		t.Errorf("where nobody is: %s", got)
+		t.Errorf("an address without a machine: %s", got)
 	}
 	if got := l.greeting("10.20.0.11:6444"); !strings.Contains(got, "refused") {
-		t.Errorf("where nobody listens: %s", got)
+		t.Errorf("a port without a listener: %s", got)
 	}
 	for address, want := range map[string]string{"10.20.0.11": "one", "10.20.0.12": "two",
 		"10.30.0.13": "three", "10.20.0.1": "", "10.20.0.99": ""} {
@@ -133,7 +133,7 @@ func TestRealMachineProxy(t *testing.T) {
 }
 
 // A virtual address moves as kube-vip moves it: added on another machine, which
-// tells everybody by gratuitous ARP.
+// announces it by gratuitous ARP.
 func TestRealMachineVirtualAddressMoves(t *testing.T) {
 	l := newLab(t, options(t))
 	const vip = "10.20.0.100"
@@ -183,7 +183,7 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 	}
 	// Duplicate address detection finds the other one.
 	if _, err := l.Run(t.Context(), "four", "busybox", "arping", "-D", "-c", "2", "-w", "2", "-I", "ens192", "10.20.0.11"); err == nil {
-		t.Error("arping -D found nobody else with the address")
+		t.Error("arping -D found no other machine with the address")
 	}
 }
 

@@ -98,9 +98,9 @@ func TestRealMachinePowerCycle(t *testing.T) {
 	l.PowerOn(vm)
 	l.awaitPhase("one", guest.PhaseJoined)
 	l.PowerOn(vm)     // it is on: nothing happens
-	l.PowerOff("one") // nobody's id
+	l.PowerOff("one") // no VM's id
 	if l.state("one").Phase != guest.PhaseJoined {
-		t.Fatal("off by somebody else's id")
+		t.Fatal("off by an id that is not its VM's")
 	}
 	before := time.Now()
 	l.PowerOff("vm-one")

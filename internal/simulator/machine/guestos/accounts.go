@@ -6,7 +6,7 @@ import (
 )
 
 // firstUser is the lowest id of people's accounts.
-const firstUser, nobody = 1000, 65534
+const firstUser, nobodyID = 1000, 65534
 
 // systemAccounts keeps the lines of passwd or group that a distribution comes
 // with: people of the host have no account in the machine.
@@ -18,7 +18,7 @@ func systemAccounts(text string) string {
 			continue
 		}
 		id, err := strconv.Atoi(fields[2])
-		if err != nil || id >= firstUser && id != nobody {
+		if err != nil || id >= firstUser && id != nobodyID {
 			continue
 		}
 		if len(fields) == 4 {

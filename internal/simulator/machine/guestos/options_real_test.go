@@ -10,7 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 )
 
-const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh nobody"
+const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh user"
 
 // Real cloud-init does in the machine what the user data's other options ask
 // for, and containerd's proxy reaches containerd.

@@ -49,7 +49,7 @@ func TestSystemctlAnswers(t *testing.T) {
 	}
 }
 
-// A drop-in that nobody has systemd read is not in effect, as on a real machine.
+// A drop-in is not in effect before a daemon-reload, as on a real machine.
 func TestChangedUnitsNeedAReload(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -127,7 +127,7 @@ func listenInside(pid int) (net.Listener, error) {
 	}
 	result := make(chan opened)
 	go func() {
-		// Never unlocked: a thread in another network is of no use to anybody else, and
+		// Never unlocked: a thread in another network is of no use to other goroutines, and
 		// ends with the goroutine.
 		runtime.LockOSThread()
 		network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))

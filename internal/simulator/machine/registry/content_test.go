@@ -97,8 +97,8 @@ func TestPullsAtOnce(t *testing.T) {
 	}
 }
 
-// Who rebuilds a program gets its image anew, and nobody gets bytes that don't match
-// their digest.
+// A rebuilt program gets a new image, and no bytes are served that don't match their
+// digest.
 func TestProgramThatChanges(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -40,7 +40,7 @@ func TestEndsOnSignal(t *testing.T) {
 	}
 }
 
-// TestPauseReaps gives pause a child that nobody else waits for: one whose parent ended.
+// TestPauseReaps gives pause a child that no other process waits for: one whose parent ended.
 func TestPauseReaps(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
