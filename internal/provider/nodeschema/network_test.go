@@ -1,0 +1,76 @@
+package nodeschema_test
+
+import (
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
+
+func TestNetworksOverlap(t *testing.T) {
+	t.Parallel()
+	null, unknown, text := types.StringNull(), types.StringUnknown(), types.StringValue
+	for _, c := range []struct {
+		pods, services types.String
+		fails          bool
+	}{
+		{null, null, false},
+		{null, text("192.168.4.0/24"), true},
+		{text("10.96.0.0/16"), null, true},
+		{text("10.96.0.0/16"), unknown, false},
+		{text("10.0.0.0/16"), text("10.1.0.0/16"), false},
+		{text("not a network"), null, false},
+		{text("2001:db8::/64"), null, false},
+	} {
+		network := types.ObjectValueMust(
+			map[string]attr.Type{"pod_cidr": types.StringType, "service_cidr": types.StringType},
+			map[string]attr.Value{"pod_cidr": c.pods, "service_cidr": c.services},
+		)
+		if diags := nodeschema.ValidateNetwork(network); diags.HasError() != c.fails {
+			t.Errorf("pods %s, services %s: %v", c.pods, c.services, diags)
+		}
+	}
+	if diags := nodeschema.ValidateNetwork(types.ObjectUnknown(nil)); diags.HasError() {
+		t.Errorf("unknown: %v", diags)
+	}
+}
+
+func TestValidators(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		validator validator.String
+		valid     []string
+		invalid   []string
+	}{
+		{nodeschema.Duration{}, []string{"1s", "10m", "24h"}, []string{"", "soon", "500ms", "25h", "-1m"}},
+		{nodeschema.CIDR{}, []string{"192.168.0.0/16", "2001:db8::/64"}, []string{"", "192.168.0.0", "192.168.0.1/16"}},
+		{nodeschema.FolderPath(), []string{"k8s", "k8s/prod 1"}, []string{"", "/k8s", "k8s/", "k8s//prod"}},
+		{nodeschema.NodePoolName(), []string{"a", "gpu-2"}, []string{"", "-a", "a-", "A", "a_b"}},
+	} {
+		for valid, texts := range map[bool][]string{true: c.valid, false: c.invalid} {
+			for _, text := range texts {
+				var resp validator.StringResponse
+				c.validator.ValidateString(t.Context(), validator.StringRequest{ConfigValue: types.StringValue(text)}, &resp)
+				if resp.Diagnostics.HasError() == valid {
+					t.Errorf("%T of %q: %v", c.validator, text, resp.Diagnostics)
+				}
+			}
+		}
+	}
+}
+
+func TestPlacementPath(t *testing.T) {
+	t.Parallel()
+	at, ok := nodeschema.PlacementPath(path.Root("placement"), model.FieldResourcePool)
+	if !ok || at.String() != "placement.resource_pool" {
+		t.Errorf("got %s, %t", at, ok)
+	}
+	if at, ok := nodeschema.PlacementPath(path.Root("placement"), model.FieldIPPool); ok {
+		t.Errorf("the IP pool is no part of the shared placement, and is %s", at)
+	}
+}
