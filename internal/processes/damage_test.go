@@ -57,7 +57,7 @@ func TestAccPoolDamagedUnderCluster(t *testing.T) {
 		do()
 		clones := d.Calls().SOAP["CloneVM_Task"]
 		said := words(w.must(apply...))
-		if what == "edited" && strings.Count(said, `The record of IP pool "nodes" is damaged`) == 0 {
+		if what == "edited" && strings.Count(said, `Record of IP pool "nodes" damaged`) == 0 {
 			t.Errorf("%s: no warning:\n%s", what, said)
 		}
 		if strings.Contains(said, "gantry_vmware_cluster.prod: Modif") || strings.Contains(said, "gantry_vmware_cluster.prod: Creat") {
@@ -128,8 +128,8 @@ func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	for _, run := range [][]string{plan, apply} {
 		said := words(w.must(run...))
 		for _, part := range []string{
-			"Warning: IP pools that cannot be compared", `the tag "ip-pool:-/lab" of category gantry was edited: its description is not JSON`,
-			"Apply the configuration of each, which writes its record again, or put the tag back as it was.",
+			"Warning: IP pools not compared", `the tag "ip-pool:-/lab" of category gantry was edited: its description is not JSON`,
+			"Apply the configuration of each, which writes its record again, or restore its tag.",
 		} {
 			if strings.Count(said, part) != 1 {
 				t.Errorf("%v does not say %q once:\n%s", run, part, said)

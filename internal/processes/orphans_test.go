@@ -38,7 +38,7 @@ output "result" { value = [for o in data.gantry_orphans.all.orphans : "${o.kind}
 	p.killAll()
 	d.ClearFaults()
 	d.AdvanceClock(lockLife)
-	const incomplete = "cluster prod: It is registered, its API has answered, but the run that made it has not come to an end, " +
+	const incomplete = "cluster prod: It is registered, its API has answered, but the run that created it did not complete, " +
 		"and no run works on it now. Its VMs: /dc-1/vm/k8s/prod/prod-cp-1."
 	if found := strings.Join(orphans(), "\n"); !strings.Contains(found, incomplete) {
 		t.Errorf("a killed run leaves %s", found)

@@ -79,7 +79,7 @@ func TestAccRefusedLogins(t *testing.T) {
 	}{
 		"wrong password": {
 			leaveOut: "password", environment: "VSPHERE_PASSWORD=wr0ng",
-			wanted: []string{"refuses the user name or the password", d.Username(), "Set the user name and password that vCenter knows"}, logins: 1,
+			wanted: []string{"refuses the user name or the password", d.Username(), "Check the user name and password"}, logins: 1,
 		},
 		"untrusted certificate": {
 			leaveOut: "ca_certificate",
