@@ -73,7 +73,7 @@ type runner struct {
 	ledger   *ledger.Ledger
 	snap     *ledger.Snapshot
 	pool     ledger.IPPool
-	sessions *vsphere.Pool
+	sessions *vsphere.Sessions
 }
 
 func (d *datacenter) variable(name string) string {
@@ -87,7 +87,7 @@ func (d *datacenter) variable(name string) string {
 
 // join logs in and looks at what is taken, as each run does first.
 func (d *datacenter) join(ctx context.Context) (*runner, error) {
-	r := &runner{cluster: uuid.New(), sessions: &vsphere.Pool{}}
+	r := &runner{cluster: uuid.New(), sessions: &vsphere.Sessions{}}
 	client, err := r.sessions.Get(ctx, vsphere.Config{
 		Server:             d.variable("VSPHERE_SERVER"),
 		Username:           d.variable("VSPHERE_USER"),

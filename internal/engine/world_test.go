@@ -62,7 +62,7 @@ func (w *world) addPool(name, start, end string) uuid.UUID {
 // engine is an engine of its own, as another run of Terraform would have.
 func (w *world) engine() *engine.Engine {
 	w.t.Helper()
-	sessions := &vsphere.Pool{}
+	sessions := &vsphere.Sessions{}
 	vc, err := sessions.Get(context.Background(), vsphere.Config{
 		Server: w.sim.Server(), Username: w.sim.Username(), Password: w.sim.Password(), CACertificate: w.sim.CACertificate(),
 	})

@@ -59,7 +59,7 @@ func claim(ctx context.Context, settings string) error {
 	if err := json.Unmarshal([]byte(settings), &s); err != nil {
 		return err
 	}
-	var sessions vsphere.Pool
+	var sessions vsphere.Sessions
 	defer func() { _ = sessions.LogoutAll(context.WithoutCancel(ctx)) }()
 	client, err := sessions.Get(ctx, vsphere.Config{
 		Server:        s.Server,

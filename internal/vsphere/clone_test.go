@@ -157,7 +157,7 @@ func TestCloneByAnIdentityThatHasSurveyedNothing(t *testing.T) {
 	site := v.site()
 	c := v.config()
 	c.Username, c.Password = "team-a@vsphere.local", "team-a-secret"
-	for name, pool := range map[string]*vsphere.Pool{"of the same pool": v.pool, "of another process": {}} {
+	for name, pool := range map[string]*vsphere.Sessions{"of the same pool": v.pool, "of another process": {}} {
 		builder, err := pool.Get(t.Context(), c)
 		v.must(err)
 		want := 1

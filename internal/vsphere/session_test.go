@@ -153,7 +153,7 @@ func TestVCenterThatIsAwayIsTransient(t *testing.T) {
 	if _, err = store.List(t.Context()); !model.Transient(err) {
 		t.Fatalf("REST: %v is not transient", err)
 	}
-	if _, err = (&vsphere.Pool{}).Get(t.Context(), v.config()); !model.Transient(err) {
+	if _, err = (&vsphere.Sessions{}).Get(t.Context(), v.config()); !model.Transient(err) {
 		t.Fatalf("login: %v is not transient", err)
 	}
 	v.Resume()
@@ -225,7 +225,7 @@ func TestConfigIsChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := (&vsphere.Pool{}).Get(t.Context(), c)
+			_, err := (&vsphere.Sessions{}).Get(t.Context(), c)
 			if err == nil || strings.Contains(err.Error(), "hidden-secret") {
 				t.Fatalf("error %v", err)
 			}

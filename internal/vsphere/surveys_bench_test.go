@@ -34,7 +34,7 @@ func BenchmarkSurveys(b *testing.B) {
 	server := newCannedVCenter()
 	defer server.Close()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	client, err := (&vsphere.Pool{}).Get(b.Context(), vsphere.Config{
+	client, err := (&vsphere.Sessions{}).Get(b.Context(), vsphere.Config{
 		Server:        strings.TrimPrefix(server.URL, "https://"),
 		Username:      "u",
 		Password:      "p",

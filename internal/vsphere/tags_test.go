@@ -48,7 +48,7 @@ func TestCategoryIsMadeOnceAndFoundWithOneCall(t *testing.T) {
 	}
 
 	// Another process.
-	other, err := (&vsphere.Pool{}).Get(t.Context(), v.config())
+	other, err := (&vsphere.Sessions{}).Get(t.Context(), v.config())
 	v.must(err)
 	calls = v.calls(func() {
 		ids, err := vsphere.NewTagStore(other).List(t.Context())
@@ -127,7 +127,7 @@ func TestATagTellsItsCategory(t *testing.T) {
 	}
 	v.rest(http.MethodDelete, "/com/vmware/cis/tagging/tag/id:urn:vmomi:InventoryServiceTag:6a0f3c0e-7d52-5b1e-9a55-6f1d5c1b2e70:GLOBAL")
 
-	other, err := (&vsphere.Pool{}).Get(t.Context(), v.config())
+	other, err := (&vsphere.Sessions{}).Get(t.Context(), v.config())
 	v.must(err)
 	store := vsphere.NewTagStore(other)
 	calls := v.calls(func() {

@@ -26,7 +26,7 @@ var (
 type vcenter struct {
 	*simulator.Simulator
 	t      *testing.T
-	pool   *vsphere.Pool
+	pool   *vsphere.Sessions
 	client *vsphere.Client
 }
 
@@ -51,7 +51,7 @@ func startOnly(t *testing.T, set ...func(*simulator.Options)) *vcenter {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	v := &vcenter{Simulator: sim, t: t, pool: &vsphere.Pool{}}
+	v := &vcenter{Simulator: sim, t: t, pool: &vsphere.Sessions{}}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

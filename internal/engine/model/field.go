@@ -68,8 +68,8 @@ const (
 // ClusterField is a field of the cluster itself.
 func ClusterField(name FieldName) Field { return Field{Name: name} }
 
-// PoolField is a field of a node pool; an empty name is the node pool.
-func PoolField(pool string, name FieldName) Field { return Field{NodePool: pool, Name: name} }
+// NodePoolField is a field of a node pool; an empty name is the node pool.
+func NodePoolField(pool string, name FieldName) Field { return Field{NodePool: pool, Name: name} }
 
 // Field is a field of the placement.
 func (r PlacementRef) Field(name FieldName) Field {

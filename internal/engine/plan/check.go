@@ -123,7 +123,7 @@ func (c check) clones() model.Findings {
 			f.Refuse(model.ClusterField(model.FieldCloneMode), "The template cannot be cloned as linked", "%s.", capitalized(err.Error()))
 		}
 		if pool.DiskGB != 0 && pool.DiskGB < template.DiskGB {
-			f.Refuse(model.PoolField(pool.Name, model.FieldDisk), "The disk is smaller than the template's",
+			f.Refuse(model.NodePoolField(pool.Name, model.FieldDisk), "The disk is smaller than the template's",
 				"The template %s has a disk of %d GB, and a disk never shrinks. Set disk_gb to at least that, or remove it.",
 				template.Path, template.DiskGB)
 		}

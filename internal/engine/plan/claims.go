@@ -17,7 +17,7 @@ type holder struct {
 
 // strayClaims releases the addresses of nodes that neither exist nor are created,
 // and those of a control plane that an earlier attempt built on another pool.
-func strayClaims(v view, pools []poolPlan, removed poolPlan) []model.Step {
+func strayClaims(v view, pools []nodePoolPlan, removed nodePoolPlan) []model.Step {
 	if v.apiSilent() {
 		return nil // whether the API still hears from a node is unknown
 	}
@@ -41,7 +41,7 @@ func strayClaims(v view, pools []poolPlan, removed poolPlan) []model.Step {
 
 // neededAddresses are those of the endpoint, of the machines and of the nodes that
 // the plan creates.
-func neededAddresses(v view, pools []poolPlan) map[holder]bool {
+func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 	endpoint := v.spec.EndpointIPPool()
 	keep := map[holder]bool{
 		{endpoint, model.OwnerVIP}:   true,

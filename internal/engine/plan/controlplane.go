@@ -9,7 +9,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
-var controlPlaneField = poolField(model.ControlPlanePool)
+var controlPlaneField = nodePoolField(model.ControlPlanePool)
 
 // mayGrow reports whether nodes may be added to the control plane, and says why
 // not. A running one is never initialised again, whatever is gone; and a member
@@ -42,7 +42,7 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 func shrinkFindings(v view, pool model.NodePool, members []model.Machine) model.Findings {
 	var f model.Findings
 	if len(members) > pool.Count {
-		f.Refuse(model.PoolField(pool.Name, model.FieldNodeCount), "A control plane never shrinks",
+		f.Refuse(model.NodePoolField(pool.Name, model.FieldNodeCount), "A control plane never shrinks",
 			"%q has %d control-plane nodes, and the configuration asks for %d. Keep at least %[2]d.", v.spec.Name, len(members), pool.Count)
 	}
 	return f

@@ -6,8 +6,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// poolPlan is what is done about the nodes of one pool.
-type poolPlan struct {
+// nodePoolPlan is what is done about the nodes of one pool.
+type nodePoolPlan struct {
 	name    string
 	cleanup []model.Step // what never joined, what is lost
 	create  []model.Step
@@ -25,10 +25,10 @@ type poolPlan struct {
 	findings model.Findings
 }
 
-// planPool keeps the nodes that have joined, builds again what never did, replaces
+// planNodePool keeps the nodes that have joined, builds again what never did, replaces
 // what is lost, makes up the number, and rolls what is outdated.
-func planPool(v view, pool model.NodePool) poolPlan {
-	p := poolPlan{name: pool.Name}
+func planNodePool(v view, pool model.NodePool) nodePoolPlan {
+	p := nodePoolPlan{name: pool.Name}
 	var members []model.Machine
 	for _, m := range v.machines(pool.Name) {
 		if !v.stays(m) {
@@ -166,8 +166,8 @@ func repair(v view, pool model.NodePool, m model.Machine) []model.Step {
 	return steps
 }
 
-// poolField is the field of a node pool as a whole.
-func poolField(pool string) model.Field { return model.PoolField(pool, "") }
+// nodePoolField is the field of a node pool as a whole.
+func nodePoolField(pool string) model.Field { return model.NodePoolField(pool, "") }
 
 // presenceFindings warns of nodes that are counted as present although they are
 // not seen.
@@ -175,14 +175,14 @@ func presenceFindings(v view, pool model.NodePool) model.Findings {
 	var f model.Findings
 	for _, name := range v.unseen(pool.Name) {
 		if v.node(name).Ready && !v.unreadable(name) {
-			f.Warn(poolField(pool.Name), "Node VM not visible in vCenter",
+			f.Warn(nodePoolField(pool.Name), "Node VM not visible in vCenter",
 				"The node %q is Ready, and no VM of it is visible in vCenter: it was deleted moments ago, or moved to where this user has no access. "+
 					"It is left alone until its node is no longer Ready.", name)
 		}
 	}
 	for _, name := range v.facts.Unreadable {
 		if v.ordinal(pool.Name, name) > 0 {
-			f.Warn(poolField(pool.Name), "A VM cannot be read",
+			f.Warn(nodePoolField(pool.Name), "A VM cannot be read",
 				"vCenter does not return the configuration of the VM %q now, as while it is being made or its datastore is not accessible. "+
 					"It is counted as present.", name)
 		}

@@ -37,7 +37,7 @@ func TestPlanNeverInitialisesARunningClusterAgain(t *testing.T) {
 	if p.Err() == nil || strings.Contains(names(p), "create_node c-cp") {
 		t.Fatalf("got %s (%v)", names(p), p.Err())
 	}
-	if !says(on(p.Problems, model.PoolField(model.ControlPlanePool, "")), "none of its control-plane VMs is left") {
+	if !says(on(p.Problems, model.NodePoolField(model.ControlPlanePool, "")), "none of its control-plane VMs is left") {
 		t.Errorf("problems %v", p.Problems)
 	}
 }
@@ -109,7 +109,7 @@ func TestPlanAddsNoControlPlaneNodeWhileAnotherOneIsLost(t *testing.T) {
 func TestPlanNeverShrinksAControlPlane(t *testing.T) {
 	t.Parallel()
 	p := planned(small(1, 0), running(3, 0))
-	field := model.PoolField(model.ControlPlanePool, model.FieldNodeCount)
+	field := model.NodePoolField(model.ControlPlanePool, model.FieldNodeCount)
 	if len(p.Steps()) != 0 || !says(on(p.Problems, field), "3 control-plane nodes", "asks for 1", "at least 3") {
 		t.Fatalf("got %q, %v", names(p), p.Problems)
 	}

@@ -18,9 +18,9 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		return p
 	}
 
-	pools := make([]poolPlan, 0, len(spec.NodePools()))
+	pools := make([]nodePoolPlan, 0, len(spec.NodePools()))
 	for _, pool := range spec.NodePools() {
-		pools = append(pools, planPool(v, pool))
+		pools = append(pools, planNodePool(v, pool))
 	}
 	removed := removedPools(v)
 	deleted := deletedNodes(pools, removed)
@@ -31,18 +31,18 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "folder", Steps: folderSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
 		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
-			each(pools, func(x poolPlan) []model.Step { return x.cleanup }),
+			each(pools, func(x nodePoolPlan) []model.Step { return x.cleanup }),
 			removed.cleanup,
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
 		model.Stage{Name: "workers", Parallel: true, OnFailure: model.SkipRollouts,
-			Steps: each(pools[1:], func(x poolPlan) []model.Step { return x.create })},
+			Steps: each(pools[1:], func(x nodePoolPlan) []model.Step { return x.create })},
 		model.Stage{Name: "scale in", Parallel: true, OnFailure: model.SkipRollouts,
-			Steps: append(each(pools, func(x poolPlan) []model.Step { return x.scaleIn }), removed.scaleIn...)},
+			Steps: append(each(pools, func(x nodePoolPlan) []model.Step { return x.scaleIn }), removed.scaleIn...)},
 		model.Stage{Name: "nodes in place", Parallel: true, OnFailure: model.SkipRollouts, Steps: slices.Concat(
-			each(pools, func(x poolPlan) []model.Step { return x.inPlace }),
+			each(pools, func(x nodePoolPlan) []model.Step { return x.inPlace }),
 			uncordonSteps(v, pools, deleted),
 			importDataSteps(v),
 		)},
@@ -60,7 +60,7 @@ func stages(all ...model.Stage) []model.Stage {
 	return slices.DeleteFunc(all, func(s model.Stage) bool { return len(s.Steps) == 0 })
 }
 
-func each(pools []poolPlan, part func(poolPlan) []model.Step) []model.Step {
+func each(pools []nodePoolPlan, part func(nodePoolPlan) []model.Step) []model.Step {
 	var steps []model.Step
 	for _, pool := range pools {
 		steps = append(steps, part(pool)...)
@@ -70,7 +70,7 @@ func each(pools []poolPlan, part func(poolPlan) []model.Step) []model.Step {
 
 // numbers are the counters and the ordinals of nodes that have not joined, as the
 // plan leaves them.
-func numbers(v view, pools []poolPlan) model.Numbers {
+func numbers(v view, pools []nodePoolPlan) model.Numbers {
 	n := model.Numbers{
 		Next:    map[string]int{},
 		Pending: map[string][]int{},
@@ -89,7 +89,7 @@ func numbers(v view, pools []poolPlan) model.Numbers {
 
 // findings are all that speaks against the steps or should be known about them,
 // as far as the facts say.
-func findings(v view, pools []poolPlan) model.Findings {
+func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
 	for _, pool := range pools {

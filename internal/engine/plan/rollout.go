@@ -65,7 +65,7 @@ func rolloutCondition(v view, pool model.NodePool) string {
 
 func postpone(pool model.NodePool, r replacement, condition string) replacement {
 	p := replacement{postponed: nodeNames(r.old)}
-	p.findings.Warn(poolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
+	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
 		"%s to be replaced once %s.", plural(len(r.old), "node has", "nodes have"), condition)
 	return p
 }
@@ -129,7 +129,7 @@ func removal(pool model.NodePool, m model.Machine) model.DeleteNode {
 }
 
 // rolloutStages replace nodes in one pool after the other.
-func rolloutStages(pools []poolPlan) []model.Stage {
+func rolloutStages(pools []nodePoolPlan) []model.Stage {
 	var all []model.Stage
 	for _, p := range pools {
 		if len(p.rollout) > 0 {
@@ -163,7 +163,7 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 		how += fmt.Sprintf(", %d of them without a successor, since the pool has that many more than its node_count", without)
 	}
 	var f model.Findings
-	f.Warn(poolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
+	f.Warn(nodePoolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
 		"The apply deletes %d of its nodes, one at a time%s: %s. Differs from the configuration: %s.",
 		len(r.old), how, strings.Join(nodes, ", "), strings.Join(sortedKeys(r.reasons), ", "))
 	return f

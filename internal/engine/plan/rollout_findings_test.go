@@ -10,7 +10,7 @@ import (
 // not keep workers from being rolled.
 func TestRolloutToALargerTemplateIgnoresTheControlPlaneThatStays(t *testing.T) {
 	t.Parallel()
-	disk := model.PoolField(model.ControlPlanePool, model.FieldDisk)
+	disk := model.NodePoolField(model.ControlPlanePool, model.FieldDisk)
 	mode := model.ClusterField(model.FieldCloneMode)
 	for name, c := range map[string]struct {
 		mode    model.CloneMode
@@ -101,7 +101,7 @@ func TestRolloutIsAnnounced(t *testing.T) {
 			if got := stageNames(p); got != c.stages {
 				t.Errorf("stages %q", got)
 			}
-			field := model.PoolField("w", "")
+			field := model.NodePoolField("w", "")
 			if c.says == nil && says(p.Warnings, "roll") || c.says != nil && !says(on(p.Warnings, field), c.says...) {
 				t.Errorf("warnings %v", p.Warnings)
 			}

@@ -34,7 +34,7 @@ func TestRolloutReplacesOneNodeAtATime(t *testing.T) {
 	wantSteps(t, p, "create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2")
 	wantRollout(t, p, "rollout of w")
 	wantWarnings(t, p, 1)
-	if !says(on(p.Warnings, model.PoolField("w", "")), "2 of its nodes", "configuration: cpu.", "c-w-1, c-w-2") {
+	if !says(on(p.Warnings, model.NodePoolField("w", "")), "2 of its nodes", "configuration: cpu.", "c-w-1, c-w-2") {
 		t.Errorf("warnings %v", p.Warnings)
 	}
 	p = planned(withCPUs(2, 4, model.ContractFirst), running(1, 2))

@@ -38,8 +38,8 @@ func deletion(pool model.NodePool, m model.Machine) model.DeleteNode {
 }
 
 // removedPools deletes the nodes of worker pools that the spec no longer has.
-func removedPools(v view) poolPlan {
-	var p poolPlan
+func removedPools(v view) nodePoolPlan {
+	var p nodePoolPlan
 	for _, m := range v.facts.Machines {
 		if _, ok := v.spec.NodePool(m.Marker.NodePool); !ok {
 			p.scaleIn = append(p.scaleIn, deletion(model.NodePool{DrainTimeout: model.DefaultDrainTimeout}, m))
@@ -57,7 +57,7 @@ func removedPools(v view) poolPlan {
 }
 
 // deletedNodes are the nodes that the plan deletes.
-func deletedNodes(pools []poolPlan, removed poolPlan) map[string]bool {
+func deletedNodes(pools []nodePoolPlan, removed nodePoolPlan) map[string]bool {
 	deleted := map[string]bool{}
 	for _, p := range append(slices.Clone(pools), removed) {
 		for _, step := range slices.Concat(p.cleanup, p.scaleIn, p.rollout) {
@@ -71,7 +71,7 @@ func deletedNodes(pools []poolPlan, removed poolPlan) map[string]bool {
 
 // uncordonSteps make nodes schedulable again that an earlier run has begun to
 // delete and that stay, as after a change that was reverted.
-func uncordonSteps(v view, pools []poolPlan, deleted map[string]bool) []model.Step {
+func uncordonSteps(v view, pools []nodePoolPlan, deleted map[string]bool) []model.Step {
 	postponed := map[string]bool{}
 	for _, p := range pools {
 		for _, name := range p.postponed {

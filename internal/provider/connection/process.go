@@ -18,7 +18,7 @@ type Process struct {
 	// before the process serves.
 	Timing *model.Timing
 
-	sessions vsphere.Pool
+	sessions vsphere.Sessions
 	ledgers  ledgers
 	seen     ids
 	planned  ids

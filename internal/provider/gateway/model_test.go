@@ -29,8 +29,8 @@ func TestAttributePath(t *testing.T) {
 		want   string
 	}{
 		{model.ClusterField(model.FieldClusterName), false, "name"},
-		{model.PoolField(model.ControlPlanePool, ""), false, "name"},
-		{model.PoolField(model.ControlPlanePool, model.FieldDisk), false, "disk_gb"},
+		{model.NodePoolField(model.ControlPlanePool, ""), false, "name"},
+		{model.NodePoolField(model.ControlPlanePool, model.FieldDisk), false, "disk_gb"},
 		{model.ClusterField(model.FieldFolder), false, "placement.folder"},
 		{model.ClusterField(model.FieldPacks), false, "agent_image"},
 		{place.Field(model.FieldNetwork), false, "placement.network"},

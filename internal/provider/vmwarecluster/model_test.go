@@ -26,8 +26,8 @@ func TestAttributePath(t *testing.T) {
 	}{
 		{model.Field{}, "name"},
 		{model.ClusterField(model.FieldTemplate), "profile.image.template"},
-		{model.PoolField(model.ControlPlanePool, ""), "control_plane"},
-		{model.PoolField("general", model.FieldDisk), `worker_pools["general"].disk_gb`},
+		{model.NodePoolField(model.ControlPlanePool, ""), "control_plane"},
+		{model.NodePoolField("general", model.FieldDisk), `worker_pools["general"].disk_gb`},
 		{model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool), "control_plane.placement.ip_pool_id"},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(model.FieldNetwork), `worker_pools["general"].placements[2].network`},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(""), `worker_pools["general"].placements[2]`},

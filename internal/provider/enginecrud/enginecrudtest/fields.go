@@ -57,7 +57,7 @@ func FieldsExist(t *testing.T, s schema.Schema, attribute func(model.Field) path
 	for _, name := range append(FieldNames(t), "") {
 		fields = append(fields, model.ClusterField(name))
 		for _, pool := range []string{model.ControlPlanePool, "general"} {
-			fields = append(fields, model.PoolField(pool, name), model.PlacementRef{NodePool: pool}.Field(name))
+			fields = append(fields, model.NodePoolField(pool, name), model.PlacementRef{NodePool: pool}.Field(name))
 		}
 	}
 	for _, field := range fields {

@@ -4,7 +4,7 @@
 //
 // # What there is
 //
-// Recipes is the table of images: which programs each has, and why it differs from the
+// recipes is the table of images: which programs each has, and why it differs from the
 // image of that name. The programs are those that internal/tools/build-kubernetes builds
 // from the projects' Go modules, the iptables, ip and busybox of the machine that the
 // simulator runs on with the libraries they load, and stand-ins where a program can't be

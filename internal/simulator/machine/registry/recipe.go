@@ -2,7 +2,6 @@ package registry
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -35,9 +34,6 @@ type Recipe struct {
 	// Why is the reason for what differs from the image of that name.
 	Why string
 }
-
-// Recipes returns the table of all images.
-func Recipes() []Recipe { return slices.Clone(recipes) }
 
 var (
 	released    = regexp.MustCompile(`^v(\d+\.\d+\.\d+)$`)

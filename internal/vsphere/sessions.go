@@ -14,9 +14,9 @@ import (
 // asked for it gives up: others wait for the same session.
 const openTimeout = 2 * time.Minute
 
-// Pool holds the sessions of a process: one SOAP and one REST session for each
+// Sessions holds the sessions of a process: one SOAP and one REST session for each
 // identity, however many callers there are. The zero value is ready to use.
-type Pool struct {
+type Sessions struct {
 	flight singleflight.Group
 
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ type Pool struct {
 // Get returns the client of an identity and opens its session where there is
 // none. A refused login is remembered and not tried again by this process: a
 // few more tries could lock the account.
-func (p *Pool) Get(ctx context.Context, c Config) (*Client, error) {
+func (p *Sessions) Get(ctx context.Context, c Config) (*Client, error) {
 	c, err := c.normalized()
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (p *Pool) Get(ctx context.Context, c Config) (*Client, error) {
 	}
 }
 
-func (p *Pool) lookup(c Config) (*Client, string, error) {
+func (p *Sessions) lookup(c Config) (*Client, string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ready()
@@ -68,7 +68,7 @@ func (p *Pool) lookup(c Config) (*Client, string, error) {
 }
 
 // ready creates the maps of a new or emptied pool. The pool is locked.
-func (p *Pool) ready() {
+func (p *Sessions) ready() {
 	if p.entries == nil {
 		p.entries = map[Config]*Client{}
 		p.refused = map[Config]error{}
@@ -77,7 +77,7 @@ func (p *Pool) ready() {
 	}
 }
 
-func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
+func (p *Sessions) open(ctx context.Context, c Config) (*Client, error) {
 	// Another login may have ended between the caller's lookup and this one.
 	if client, _, err := p.lookup(c); client != nil || err != nil {
 		return client, err
@@ -103,7 +103,7 @@ func (p *Pool) open(ctx context.Context, c Config) (*Client, error) {
 
 // LogoutAll ends all sessions and empties the pool. It tries each one, and joins
 // the errors.
-func (p *Pool) LogoutAll(ctx context.Context) error {
+func (p *Sessions) LogoutAll(ctx context.Context) error {
 	p.mu.Lock()
 	entries := p.entries
 	p.entries = nil
