@@ -58,7 +58,6 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		VCenter: e.Reader,
 		Ledger:  e.Ledger.Recent(maxAge),
 		Kube:    e.Kube,
-		Now:     e.now,
 		MaxAge:  maxAge,
 	}
 }
@@ -107,6 +106,21 @@ func release(ctx context.Context, lease *ledger.Lease, err error) error {
 		return fmt.Errorf("release the lock: %w", rerr)
 	}
 	return err
+}
+
+// RenewKubeconfig issues another kubeconfig from the same authorities where half of
+// the life of the present one is over, and reports whether it did. It makes no call;
+// the one before it works until it expires.
+func (e *Engine) RenewKubeconfig(cluster string, secrets *model.Secrets) (bool, error) {
+	if secrets == nil || secrets.Authorities == nil || len(secrets.Kubeconfig) == 0 {
+		return false, nil
+	}
+	renewed, err := secrets.Authorities.RenewKubeconfig(e.random(), cluster, secrets.Kubeconfig, e.now())
+	if err != nil || renewed == nil {
+		return false, err
+	}
+	secrets.Kubeconfig = renewed
+	return true, nil
 }
 
 // Status observes a cluster or gateway without changing anything. It is nil, and no

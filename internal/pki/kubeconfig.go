@@ -52,6 +52,23 @@ func (a *Authorities) AdminKubeconfig(rnd io.Reader, cluster, endpoint string, n
 	return data, nil
 }
 
+// RenewKubeconfig returns a kubeconfig for the same API, newly issued, where less than
+// half of a year is left of the given one; nil where there is more.
+func (a *Authorities) RenewKubeconfig(rnd io.Reader, cluster string, kubeconfig []byte, now time.Time) ([]byte, error) {
+	expires, err := KubeconfigExpiry(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	if expires.Sub(now) >= adminLifetime/2 {
+		return nil, nil
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	if err != nil {
+		return nil, errors.New("renewal of kubeconfig: not a kubeconfig")
+	}
+	return a.AdminKubeconfig(rnd, cluster, config.Host, now)
+}
+
 // KubeconfigExpiry returns the expiry of the client certificate of a kubeconfig's
 // current context.
 func KubeconfigExpiry(kubeconfig []byte) (time.Time, error) {

@@ -34,8 +34,6 @@ type Facts struct {
 	Unclaimed []Claim
 
 	API APIFacts
-	// KubeconfigStale reports that half of the kubeconfig's life is over.
-	KubeconfigStale bool
 	// CAFingerprint identifies the certificate authorities that the state holds;
 	// empty where it holds none.
 	CAFingerprint string

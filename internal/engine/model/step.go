@@ -16,7 +16,6 @@ const (
 	ActionCreateIPPool       Action = "create_ip_pool"       // target: a gateway's inline IP pool
 	ActionCreateFolder       Action = "create_folder"        // target: the folder's path
 	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
-	ActionRenewKubeconfig    Action = "renew_kubeconfig"     // target: the cluster
 	ActionClaimAddress       Action = "claim_address"        // target: the node that lives on it
 	ActionReleaseAddress     Action = "release_address"      // target: the node that held it
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
@@ -65,9 +64,6 @@ type ReserveEndpoint struct {
 	Cluster string
 	IPPool  uuid.UUID
 }
-
-// RenewKubeconfig issues another kubeconfig from the same authorities.
-type RenewKubeconfig struct{ Cluster string }
 
 // ClaimAddress claims again the address that a node lives on.
 type ClaimAddress struct{ Claim Claim }
@@ -174,9 +170,6 @@ func (s CreateFolder) Change() Change { return Change{ActionCreateFolder, s.Path
 
 // Change implements Step.
 func (s ReserveEndpoint) Change() Change { return Change{ActionReserveEndpoint, s.Cluster} }
-
-// Change implements Step.
-func (s RenewKubeconfig) Change() Change { return Change{ActionRenewKubeconfig, s.Cluster} }
 
 // Change implements Step.
 func (s ClaimAddress) Change() Change { return Change{ActionClaimAddress, s.Claim.Owner} }

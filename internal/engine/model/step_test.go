@@ -25,7 +25,6 @@ var steps = []struct {
 	{model.CreateIPPool{Name: "pool"}, "create_ip_pool pool"},
 	{model.CreateFolder{Path: "k8s/c"}, "create_folder k8s/c"},
 	{model.ReserveEndpoint{Cluster: "c", IPPool: uuid.New()}, "reserve_endpoint c"},
-	{model.RenewKubeconfig{Cluster: "c"}, "renew_kubeconfig c"},
 	{model.ClaimAddress{Claim: model.Claim{Owner: model.OwnerVIP}}, "claim_address vip"},
 	{model.ReleaseAddress{Claim: model.Claim{Owner: "n"}}, "release_address n"},
 	{model.RemoveLostNode{Node: "n"}, "remove_lost_node n"},

@@ -3,15 +3,9 @@ package observe
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
-
-// kubeconfigRenewal is how much of a kubeconfig's life, which is a year, is left
-// when another is issued.
-const kubeconfigRenewal = 365 * 24 * time.Hour / 2
 
 // readAPI asks the cluster's own API, where there may be one. That it does not
 // answer is an observation, not an error.
@@ -23,10 +17,6 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 	if len(secrets.Kubeconfig) == 0 || len(w.Facts.Machines) == 0 {
 		return
 	}
-	if expires, err := pki.KubeconfigExpiry(secrets.Kubeconfig); err == nil {
-		w.Facts.KubeconfigStale = o.Now().Add(kubeconfigRenewal).After(expires)
-	}
-
 	w.Facts.API.Asked = true
 	api, err := o.Kube.Connect(secrets.Kubeconfig)
 	if err == nil {

@@ -23,7 +23,6 @@ type Observer struct {
 	VCenter model.VCenter
 	Ledger  ledger.Reader
 	Kube    model.Kube
-	Now     func() time.Time
 	// MaxAge is how old a read of vCenter may be that several resources share. Under a
 	// lock it is 0: what was read before the lock was taken proves nothing.
 	MaxAge time.Duration

@@ -61,8 +61,8 @@ func TestStagesSayWhatAFailureEnds(t *testing.T) {
 	f := running(1, 1)
 	join(f, nodePool("x", 1), 0, 1)
 	join(f, nodePool("y", 1), 0, 1)
-	f.KubeconfigStale = true
 	f.API.ImportDataStored = false
+	f.Claims = f.Claims[1:] // the VIP has to be reserved again
 	claim(f, poolID, "c-w-7")
 	for _, c := range []struct {
 		name     string
@@ -184,13 +184,6 @@ func TestPlanReleasesTheEndpointOfAnEarlierAttempt(t *testing.T) {
 	s := small(1, 0)
 	s.New = true
 	wantSteps(t, planned(s, f), "create_record c, release_address vip, create_node c-cp-1")
-}
-
-func TestPlanRenewsAKubeconfigInTime(t *testing.T) {
-	t.Parallel()
-	f := running(1, 0)
-	f.KubeconfigStale = true
-	wantSteps(t, planned(small(1, 0), f), "renew_kubeconfig c")
 }
 
 func TestPlanStoresWhatImportNeeds(t *testing.T) {

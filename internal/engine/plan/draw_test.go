@@ -57,7 +57,6 @@ func drawFacts(t *rapid.T) *model.Facts {
 	}
 	f.Record.APIReached = rapid.Bool().Draw(t, "API reached")
 	f.Record.CreationComplete = f.Record.APIReached && rapid.Bool().Draw(t, "creation complete")
-	f.KubeconfigStale = rapid.Bool().Draw(t, "kubeconfig stale")
 	f.API.ImportDataStored = rapid.Bool().Draw(t, "import data stored")
 	switch rapid.IntRange(0, 3).Draw(t, "API") {
 	case 0:

@@ -128,9 +128,6 @@ func endpointSteps(v view) []model.Step {
 	if !vip || !extra {
 		steps = append(steps, model.ReserveEndpoint{Cluster: v.spec.Name, IPPool: pool})
 	}
-	if v.apiReached() && v.facts.KubeconfigStale {
-		steps = append(steps, model.RenewKubeconfig{Cluster: v.spec.Name})
-	}
 	return steps
 }
 

@@ -134,16 +134,6 @@ func (c *clusterAPI) connect() error {
 	return nil
 }
 
-// renewKubeconfig issues another kubeconfig for the administrator from the same
-// authorities. The one before it works until it expires.
-func (c *clusterAPI) renewKubeconfig() error {
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
-	c.secrets.Kubeconfig = nil
-	c.api = nil
-	return c.issueKubeconfig()
-}
-
 // issueKubeconfig issues the administrator's kubeconfig, which needs the endpoint.
 func (c *clusterAPI) issueKubeconfig() error {
 	if len(c.secrets.Kubeconfig) > 0 {

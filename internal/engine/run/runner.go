@@ -199,8 +199,6 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateDescription(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
-	case model.RenewKubeconfig:
-		return r.api.renewKubeconfig()
 	case model.StoreImportData:
 		return nil // Finish does it, after every apply
 	default:

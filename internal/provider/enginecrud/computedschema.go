@@ -46,10 +46,11 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 			MarkdownDescription: "Address and port of the Kubernetes API, behind the VIP.",
 		},
 		"kubeconfig": schema.StringAttribute{
-			Computed:            true,
-			Sensitive:           true,
-			PlanModifiers:       keep,
-			MarkdownDescription: "Kubeconfig of an administrator, valid for a year. Stored in state; use an encrypted backend.",
+			Computed:      true,
+			Sensitive:     true,
+			PlanModifiers: keep,
+			MarkdownDescription: "Kubeconfig of an administrator, valid for a year and renewed by the refresh when half of that is over. " +
+				"Stored in state; use an encrypted backend.",
 		},
 		"planned_changes": schema.ListNestedAttribute{
 			Computed: true,

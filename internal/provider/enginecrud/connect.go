@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -116,4 +118,17 @@ func recoverSecrets(ctx context.Context, eng *engine.Engine, target model.Target
 		return nil
 	}
 	return found.Secrets
+}
+
+// renewKubeconfig issues another kubeconfig in time, and stores it. That it fails is no
+// reason not to read the rest: the present one works for months.
+func renewKubeconfig(ctx context.Context, eng *engine.Engine, cluster string, secrets *model.Secrets, private PrivateWriter) diag.Diagnostics {
+	renewed, err := eng.RenewKubeconfig(cluster, secrets)
+	if err != nil {
+		return diag.Diagnostics{diag.NewWarningDiagnostic("Unable to renew the kubeconfig", diagnostics.Detail(err))}
+	}
+	if !renewed {
+		return nil
+	}
+	return WriteSecrets(ctx, private, secrets)
 }

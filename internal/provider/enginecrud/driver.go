@@ -133,6 +133,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 				resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 			}
 		}
+		resp.Diagnostics.Append(renewKubeconfig(ctx, eng, spec.Name, secrets, resp.Private)...)
 		status, facts, err = eng.Status(ctx, spec, secrets)
 	}
 	switch {

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -57,9 +56,6 @@ func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics
 	switch {
 	case len(changes) > 0:
 		view.Planned.markStatusUnknown()
-		if slices.ContainsFunc(changes, func(c model.Change) bool { return c.Action == model.ActionRenewKubeconfig }) {
-			view.Planned.Kubeconfig = types.StringUnknown()
-		}
 		diags.Append(view.Planned.SetChanges(ctx, changes)...)
 	case view.Prior != nil && !view.Prior.PlannedChanges.IsNull():
 		view.Planned.PlannedChanges = view.Prior.PlannedChanges

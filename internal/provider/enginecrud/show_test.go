@@ -74,11 +74,6 @@ func TestShowSteps(t *testing.T) {
 			want:       []model.Change{{Action: model.ActionUncordonNode, Target: "b"}},
 			kubeconfig: true,
 		},
-		"another kubeconfig": {
-			plan:  steps(model.RenewKubeconfig{Cluster: "b"}),
-			prior: true,
-			want:  []model.Change{{Action: model.ActionRenewKubeconfig, Target: "b"}},
-		},
 		"no steps keep the list":  {plan: steps(), prior: true, want: []model.Change{before}, state: true, kubeconfig: true},
 		"no steps and no list":    {plan: steps(), want: []model.Change{}, state: true, kubeconfig: true},
 		"the pool is planned too": {plan: &model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.Max}}}, prior: true, kubeconfig: true},

@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -45,9 +47,11 @@ func clientConfigurationAttribute() schema.SingleNestedAttribute {
 		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
 	}
 	return schema.SingleNestedAttribute{
-		Computed:            true,
-		Sensitive:           true,
-		MarkdownDescription: "The parts of `kubeconfig` as the `kubernetes` and `helm` providers take them.",
+		Computed:  true,
+		Sensitive: true,
+		// A provider that is configured from it would dial localhost while it is unknown.
+		PlanModifiers:       []planmodifier.Object{objectplanmodifier.UseNonNullStateForUnknown()},
+		MarkdownDescription: "The parts of `kubeconfig` as the `kubernetes` and `helm` providers take them; known in every plan of a cluster that exists.",
 		Attributes: map[string]schema.Attribute{
 			"host":                   text("URL of the API."),
 			"cluster_ca_certificate": text("Certificate authority of the API, as PEM text."),
