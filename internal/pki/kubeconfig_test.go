@@ -141,3 +141,38 @@ func TestKubeconfigExpiryRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestRenewKubeconfig has less and more than half of a year left.
+func TestRenewKubeconfig(t *testing.T) {
+	t.Parallel()
+	authorities, err := pki.NewAuthorities(rand.Reader, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig, err := authorities.AdminKubeconfig(rand.Reader, "prod-1", endpoint, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for days, renews := range map[int]bool{0: false, 182: false, 183: true, 400: true} {
+		at := now.AddDate(0, 0, days)
+		renewed, err := authorities.RenewKubeconfig(rand.Reader, "prod-1", kubeconfig, at)
+		if err != nil || (renewed != nil) != renews {
+			t.Errorf("after %d days: renewed %t (%v)", days, renewed != nil, err)
+		}
+		if renewed == nil {
+			continue
+		}
+		expires, err := pki.KubeconfigExpiry(renewed)
+		if err != nil || expires.Sub(at) < 364*24*time.Hour {
+			t.Errorf("after %d days: expires %s (%v)", days, expires, err)
+		}
+		config, err := clientcmd.RESTConfigFromKubeConfig(renewed)
+		if err != nil || config.Host != endpoint {
+			t.Errorf("after %d days: another API (%v)", days, err)
+		}
+	}
+	if _, err := authorities.RenewKubeconfig(rand.Reader, "prod-1", []byte("secret"), now); err == nil ||
+		strings.Contains(err.Error(), "secret") {
+		t.Errorf("a damaged kubeconfig: %v", err)
+	}
+}

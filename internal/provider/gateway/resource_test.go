@@ -126,6 +126,9 @@ func TestAccGatewayLife(t *testing.T) {
 	first.PostApplyPostRefresh = []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
 	second := plans(plancheck.ResourceActionUpdate, "apply_pack", "agent")
 	second.PreApply = append(second.PreApply,
+		plancheck.ExpectKnownValue(gateway, at("id"), knownvalue.StringExact(id)),
+		plancheck.ExpectKnownValue(gateway, at("kubeconfig"), knownvalue.NotNull()),
+		plancheck.ExpectKnownValue(gateway, at("control_plane_endpoint"), knownvalue.NotNull()),
 		plancheck.ExpectKnownValue(gateway, at("ip_pool_id"), pool),
 		plancheck.ExpectKnownValue(gateway, at("default_cloud_account"), account))
 	second.PostApplyPostRefresh = first.PostApplyPostRefresh
