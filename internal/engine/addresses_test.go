@@ -140,3 +140,35 @@ func TestPoolsOfOthers(t *testing.T) {
 		t.Errorf("the pool is still reserved after its cluster has gone: %v", p.Err())
 	}
 }
+
+// TestRebuiltNodeKeepsAClaimedAddress deletes the claim of a worker that has to be built
+// again: it is claimed before the VM goes, so that no other cluster can get it.
+func TestRebuiltNodeKeepsAClaimedAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, out := w.applied(w.spec(1, 1))
+	worker := out.Status.Nodes[slices.IndexFunc(out.Status.Nodes, func(n model.NodeStatus) bool { return n.Role == model.RoleWorker })]
+	addr := netip.MustParseAddr(worker.Address)
+	owner := ledger.Owner{Cluster: spec.ID, Node: worker.Name}
+	tags := w.engine().Ledger
+	if err := tags.Release(t.Context(), ledger.IPPool{ID: w.pool}, addr, owner); err != nil {
+		t.Fatal(err)
+	}
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.DeleteNode(t.Context(), worker.Name); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"delete_node " + worker.Name, "create_node " + worker.Name}
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, want) {
+		t.Fatalf("planned %v", got)
+	}
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	if holder, err := tags.Holder(t.Context(), w.pool, addr); err != nil || holder != owner {
+		t.Errorf("the address is held by %v (%v)", holder, err)
+	}
+}

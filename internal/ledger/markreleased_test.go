@@ -23,7 +23,7 @@ func TestReleasedAddressIsIssuedAgain(t *testing.T) {
 			for i := range 3 {
 				snap.Avoid(addr, "the VM that had it")
 				must(t, l.Release(t.Context(), pool, addr, owner("prod", i+1)))
-				snap.MarkReleased(pool, addr, owner("prod", i+1))
+				snap.MarkReleased(pool, addr, owner("prod", i+1), "the VM that had it")
 				if snap.Free(pool) != 1 {
 					t.Fatalf("%d are free, not the one that was released", snap.Free(pool))
 				}
@@ -35,5 +35,21 @@ func TestReleasedAddressIsIssuedAgain(t *testing.T) {
 				t.Errorf("skipped %v", passed)
 			}
 		})
+	}
+}
+
+// TestReleasedAddressOfAnotherUserIsAvoided releases an address that a VM of others has
+// taken: it is not issued.
+func TestReleasedAddressOfAnotherUserIsAvoided(t *testing.T) {
+	t.Parallel()
+	pool := nodes(t, "2")
+	l, _ := join(ledgertest.NewStore())
+	snap := snapshot(t, l)
+	addr := claim(t, l, pool, owner("prod", 1), snap)
+	snap.Avoid(addr, "/dc-1/vm/foreign")
+	must(t, l.Release(t.Context(), pool, addr, owner("prod", 1)))
+	snap.MarkReleased(pool, addr, owner("prod", 1), "/dc-1/vm/prod-cp-1")
+	if got := claim(t, l, pool, owner("prod", 2), snap); got == addr {
+		t.Fatalf("%s was issued although another VM uses it", got)
 	}
 }

@@ -128,15 +128,18 @@ func (s *Snapshot) Learn(pool uuid.UUID, addr netip.Addr, owner Owner) {
 	s.learn(pool, addr, owner)
 }
 
-// MarkReleased notes that this run has released an address that nothing uses any
-// more: the run may issue it again, at once where it cools down for its own
-// cluster, without another call. What was known of its owner is forgotten.
-func (s *Snapshot) MarkReleased(pool IPPool, addr netip.Addr, owner Owner) {
+// MarkReleased notes that this run has released an address: the run may issue it
+// again, at once where it cools down for its own cluster, without another call. What
+// was known of its owner is forgotten. usedBy is what had the address and is gone, as
+// it was given to Avoid; an address that anything else uses is still avoided.
+func (s *Snapshot) MarkReleased(pool IPPool, addr netip.Addr, owner Owner, usedBy string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cooldowns := s.cooldownsOf(pool)
 	delete(s.ids, claimID(pool.ID, addr))
-	delete(s.avoid, addr.Unmap())
+	if s.avoid[addr.Unmap()] == usedBy {
+		delete(s.avoid, addr.Unmap())
+	}
 
 	v := s.view(pool.ID)
 	delete(v.owners, addr)

@@ -19,6 +19,11 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	var f model.Findings
 	lost := v.lost(pool.Name)
 	switch {
+	case !v.apiReached() && len(v.presumedPresent(pool.Name)) > 0:
+		f.Refuse(controlPlaneField, "A control-plane VM is being made",
+			"vCenter does not return the configuration of %s yet, as while it is cloned by a run that was interrupted. "+
+				"Two nodes must never initialise one control plane: apply again once its task in vCenter has ended, or delete the VM.",
+			quoted(v.presumedPresent(pool.Name)))
 	case !v.apiReached() || len(members) >= pool.Count && len(lost) == 0:
 		return true, f
 	case len(members) == 0 && len(v.presumedPresent(pool.Name)) == 0:

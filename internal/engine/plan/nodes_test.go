@@ -222,10 +222,14 @@ func TestPlanHandsOutOrdinalsThatNeverGoBack(t *testing.T) {
 		"above those there are":            {func(f *model.Facts) { f.Record.Counters = nil }, 5, []int{3, 4}},
 		"above those the API knows":        {func(f *model.Facts) { f.API.Nodes["c-w-6"] = model.KubeNode{Name: "c-w-6"} }, 9, []int{7, 8}},
 		"not of a name of another pattern": {func(f *model.Facts) { f.API.Nodes["c-w-06"] = model.KubeNode{Name: "c-w-06"} }, 5, []int{3, 4}},
-		"not of one that cannot be read": {func(f *model.Facts) {
+		"one that cannot be read stays pending": {func(f *model.Facts) {
 			withCounter(5, 3, 4)(f)
 			f.Unreadable = []string{"c-w-3"}
-		}, 5, []int{4}},
+		}, 5, []int{3, 4}},
+		"what does not answer stays pending": {func(f *model.Facts) {
+			withCounter(5, 2)(f)
+			unreachable(f)
+		}, 7, []int{2, 5, 6}},
 		"the record is missing, all is not": {func(f *model.Facts) { f.Record = model.Record{} }, 5, []int{3, 4}},
 	} {
 		f := running(1, 2)

@@ -80,11 +80,22 @@ func numbers(v view, pools []nodePoolPlan) model.Numbers {
 		if pool.next > 0 {
 			n.Next[pool.name] = pool.next
 		}
-		if len(pool.assigned) > 0 {
-			n.Pending[pool.name] = pool.assigned
+		if pending := stillPending(v, pool); len(pending) > 0 {
+			n.Pending[pool.name] = pending
 		}
 	}
 	return n
+}
+
+// stillPending are the ordinals of nodes that have not joined, also where the plan does
+// nothing about them: the record is what says that they never did.
+func stillPending(v view, pool nodePoolPlan) []int {
+	ordinals := slices.Concat(v.facts.Record.Pending[pool.name], pool.assigned)
+	slices.Sort(ordinals)
+	return slices.DeleteFunc(slices.Compact(ordinals), func(n int) bool {
+		_, joined := v.facts.API.Nodes[model.NodeName(v.spec.Name, pool.name, n)]
+		return joined && v.facts.API.Answered()
+	})
 }
 
 // findings are all that speaks against the steps or should be known about them,

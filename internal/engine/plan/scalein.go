@@ -41,7 +41,7 @@ func deletion(pool model.NodePool, m model.Machine) model.DeleteNode {
 func removedPools(v view) nodePoolPlan {
 	var p nodePoolPlan
 	for _, m := range v.facts.Machines {
-		if _, ok := v.spec.NodePool(m.Marker.NodePool); !ok {
+		if _, ok := v.spec.NodePool(m.Marker.NodePool); !ok && !m.Marker.ControlPlane() {
 			p.scaleIn = append(p.scaleIn, deletion(model.NodePool{DrainTimeout: model.DefaultDrainTimeout}, m))
 		}
 	}

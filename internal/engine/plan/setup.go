@@ -21,12 +21,18 @@ func refuse(v view, p *model.Plan) {
 		return
 	}
 	p.Add(markerFindings(spec.Name, facts.Machines))
+	if spec.ControlPlane.Count < 1 || len(spec.ControlPlane.Placements) == 0 {
+		p.Refuse(controlPlaneField, "No control plane", "The %s %q has no control-plane node or no placement for it.", spec.Kind, spec.Name)
+		return
+	}
 	const reimport = "Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator."
 	if unknownControlPlane(facts) {
-		p.Refuse(nameField, "The control plane is not the state's",
-			"Control-plane VMs of %s %q have joined a cluster with certificate authorities that this state does not hold, "+
-				"and the ledger has no record that says whose they are. They are neither used nor deleted. %s "+
-				"If they are not needed, delete the VMs.", spec.Kind, spec.Name, reimport)
+		p.Refuse(nameField, "Ledger record missing",
+			"Control-plane VMs of %s %q exist, the ledger has no record of that name, as after its tag was deleted, "+
+				"and no VM reports that it has joined with the certificate authorities in this state. "+
+				"They may be a running cluster's, and are neither used nor deleted. "+
+				"If they are powered off, power them on and plan again. %s If they are not needed, delete the VMs.",
+			spec.Kind, spec.Name, reimport)
 	}
 	if !v.apiReached() {
 		return
@@ -58,13 +64,13 @@ func markerFindings(name string, machines []model.Machine) model.Findings {
 	return f
 }
 
-// unknownControlPlane reports whether there is a control plane that has been up,
-// that was built with other authorities, and of which no record says whether it was
-// ever complete. It may be a running cluster.
+// unknownControlPlane reports whether there is a control plane of which neither a
+// record nor a VM says how far it came: a record is written before the first VM and
+// deleted after the last, and a guest's report does not outlive the power of its VM. It
+// may be a running cluster.
 func unknownControlPlane(facts *model.Facts) bool {
-	return !facts.Record.Found && slices.ContainsFunc(facts.Machines, func(m model.Machine) bool {
-		return m.Marker.ControlPlane() && m.Phase == model.PhaseJoined && m.Marker.CAFingerprint != facts.CAFingerprint
-	})
+	return !facts.Record.Found && !facts.APIReached(false) &&
+		slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.ControlPlane() })
 }
 
 // caMismatch reports whether there is a control plane and no node of it was built

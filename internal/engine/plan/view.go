@@ -97,10 +97,11 @@ func (v view) pending(pool string, ordinal int) bool {
 	return slices.Contains(v.facts.Record.Pending[pool], ordinal)
 }
 
-// nodeObjectMissing reports whether a machine of a running control plane has
-// joined once and its node object is gone. It may be a healthy member of etcd.
+// nodeObjectMissing reports whether a machine of a running control plane has joined
+// once, as the record says, and its node object is gone. It may be a healthy member of
+// etcd. What the guest reports does not count: it does not outlive the VM's power.
 func (v view) nodeObjectMissing(m model.Machine) bool {
-	return m.Marker.ControlPlane() && v.apiReached() && m.Phase == model.PhaseJoined &&
+	return m.Marker.ControlPlane() && v.apiReached() &&
 		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 

@@ -67,8 +67,16 @@ func (a *addresses) reserveEndpoint(ctx context.Context, pool uuid.UUID) error {
 
 // claim takes an address for an owner; where the owner has one already, that is it.
 func (a *addresses) claim(ctx context.Context, id uuid.UUID, owner string) (addr netip.Addr, err error) {
-	if have, ok := a.facts.Address(id, owner); ok {
-		return have, nil
+	for _, c := range a.facts.Claims {
+		if c.IPPool == id && c.Owner == owner {
+			return c.Address, nil
+		}
+	}
+	for _, c := range a.facts.Unclaimed {
+		if c.IPPool == id && c.Owner == owner {
+			// Its VM may be on the way out: claimed first, it stays the owner's.
+			return c.Address, a.reclaim(ctx, c)
+		}
 	}
 	pool, ok := a.pools[id]
 	if !ok {
@@ -94,20 +102,35 @@ func (a *addresses) reclaim(ctx context.Context, c model.Claim) error {
 	})
 }
 
-// release gives an address back. In a full pool a successor may need just that one.
+// release gives an address back.
 func (a *addresses) release(ctx context.Context, c model.Claim) error {
-	owner := ledger.Owner{Cluster: a.cluster, Node: c.Owner}
 	pool, registered := a.pools[c.IPPool]
 	if !registered {
 		// Addresses of a pool that is not registered do not cool down: no claim would
 		// ever read that.
 		pool = ledger.IPPool{ID: c.IPPool}
 	}
-	err := a.changes.call(ctx, func(ctx context.Context) error { return a.ledger.Release(ctx, pool, c.Address, owner) })
-	if err == nil && registered && a.snapshot != nil {
-		a.snapshot.MarkReleased(pool, c.Address, owner)
+	return a.changes.call(ctx, func(ctx context.Context) error {
+		return a.ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: c.Owner})
+	})
+}
+
+// releaseNode releases the addresses of a node whose VM is gone, but for the one of
+// the pool that it is built again on. In a full pool a successor needs just the one
+// that was released; where a VM of others has it by now, it stays out of use.
+func (a *addresses) releaseNode(ctx context.Context, node string, rebuiltOn uuid.UUID, vm string) error {
+	for _, c := range a.facts.Claims {
+		if c.Owner != node || c.IPPool == rebuiltOn {
+			continue
+		}
+		if err := a.release(ctx, c); err != nil {
+			return err
+		}
+		if pool, registered := a.pools[c.IPPool]; registered {
+			a.snapshot.MarkReleased(pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: node}, vm)
+		}
 	}
-	return err
+	return nil
 }
 
 func (a *addresses) releaseAll(ctx context.Context, claims []model.Claim) error {
@@ -117,15 +140,4 @@ func (a *addresses) releaseAll(ctx context.Context, claims []model.Claim) error 
 		}
 	}
 	return nil
-}
-
-// claimsOf are the addresses that a node holds, but for the one of the given pool.
-func (a *addresses) claimsOf(node string, except uuid.UUID) []model.Claim {
-	var claims []model.Claim
-	for _, c := range a.facts.Claims {
-		if c.Owner == node && c.IPPool != except {
-			claims = append(claims, c)
-		}
-	}
-	return claims
 }

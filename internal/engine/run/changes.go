@@ -9,13 +9,18 @@ import (
 
 // changes is the one way in which a run changes anything in vCenter: under the
 // lock, which is checked right before each change, after all waiting, and with
-// transient faults retried.
+// transient faults retried. What waits on its own before it starts a task checks the
+// lock again right before that.
 type changes struct {
 	lease  *ledger.Lease
 	timing model.Timing
 	slots  chan struct{} // bounds the vCenter tasks that run at the same time
 	watch  *watcher
 }
+
+// check returns an error where the lock is not held any more. It makes no call while
+// the last heartbeat is fresh.
+func (c *changes) check(ctx context.Context) error { return c.lease.Check(ctx) }
 
 // task starts a vCenter task and waits for it.
 func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) (model.TaskState, error) {
@@ -27,7 +32,7 @@ func (c *changes) task(ctx context.Context, start func(context.Context) (string,
 	}
 	var state model.TaskState
 	err := retry(ctx, c.timing, func(ctx context.Context) error {
-		if err := c.lease.Check(ctx); err != nil {
+		if err := c.check(ctx); err != nil {
 			return err
 		}
 		ref, err := start(ctx)
@@ -43,7 +48,7 @@ func (c *changes) task(ctx context.Context, start func(context.Context) (string,
 // call does a change that is one call.
 func (c *changes) call(ctx context.Context, call func(context.Context) error) error {
 	return retry(ctx, c.timing, func(ctx context.Context) error {
-		if err := c.lease.Check(ctx); err != nil {
+		if err := c.check(ctx); err != nil {
 			return err
 		}
 		return call(ctx)

@@ -30,8 +30,10 @@ type clusterAPI struct {
 
 	turn  chan struct{} // held while a step waits for the API, so that all wait once
 	api   model.API
-	ready bool  // it has answered in this run
+	ready bool  // it has answered in this run, and that is recorded
 	err   error // it has not, in the time that it was given
+
+	answered bool // it has answered in this run
 
 	nodesMu sync.Mutex
 	nodes   map[string]model.KubeNode
@@ -96,8 +98,31 @@ func (c *clusterAPI) wait(ctx context.Context) (model.API, error) {
 		}
 		return nil, err
 	}
+	c.answered = true
+	if err := c.recordAnswer(ctx); err != nil {
+		return nil, err
+	}
 	c.ready = true
-	return c.api, c.record.update(ctx, func(b *record.Cluster) { b.APIReached = true })
+	return c.api, nil
+}
+
+// recordAnswer records that the API has answered.
+func (c *clusterAPI) recordAnswer(ctx context.Context) error {
+	return c.record.update(ctx, func(b *record.Cluster) { b.APIReached = true })
+}
+
+// ensureRecorded records an answer that could not be recorded when it came, as while
+// vCenter was away: what has answered once must not be taken for a failed creation.
+func (c *clusterAPI) ensureRecorded(ctx context.Context) error {
+	release, err := c.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if !c.answered || c.record.apiReached() {
+		return nil
+	}
+	return c.recordAnswer(ctx)
 }
 
 // enter takes the turn.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -123,6 +124,9 @@ func (n *newNode) clone(ctx context.Context) error {
 		if req.GuestInfo, err = n.guestinfo(ctx); err != nil {
 			return "", err
 		}
+		if err := n.changes.check(ctx); err != nil {
+			return "", err
+		}
 		return n.VCenter.Clone(ctx, req)
 	})
 	if errors.Is(err, model.ErrExists) {
@@ -200,11 +204,18 @@ func (n *newNode) adopt(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains(survey.Unreadable, n.Node) {
+		return fmt.Errorf("a VM with this name is being made, as by a run that was interrupted; apply again once its task in vCenter has ended: %w", cause)
+	}
 	for _, m := range survey.Machines {
-		if m.UUID == n.uuid().String() && m.Marker.CAFingerprint == n.Secrets.Authorities.Fingerprint() {
-			n.vm = m.Ref
-			return nil
+		if m.UUID != n.uuid().String() {
+			continue
 		}
+		if m.Marker.CAFingerprint != n.Secrets.Authorities.Fingerprint() {
+			return fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; apply again, and it is built anew: %w", m.Path, cause)
+		}
+		n.vm = m.Ref
+		return nil
 	}
 	return fmt.Errorf("the folder holds a VM with this name that Gantry did not make; rename or remove it: %w", cause)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
@@ -36,7 +34,7 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 			return err
 		}
 	}
-	return r.releaseNode(ctx, name)
+	return r.addresses.releaseNode(ctx, name, r.rebuilds[name], s.Machine.Path)
 }
 
 // removeLostNode cleans up after a node whose VM is gone.
@@ -44,7 +42,7 @@ func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) err
 	if err := r.deleteNodeObject(ctx, s.Node); err != nil {
 		return err
 	}
-	return r.releaseNode(ctx, s.Node)
+	return r.addresses.releaseNode(ctx, s.Node, r.rebuilds[s.Node], "")
 }
 
 // drain evicts the pods of a node that the API knows. A node that never joined has
@@ -82,6 +80,9 @@ func (r *Runner) destroyVM(ctx context.Context, m model.Machine) error {
 		if err := r.detachForeign(ctx, m); err != nil {
 			return "", err
 		}
+		if err := r.changes.check(ctx); err != nil {
+			return "", err
+		}
 		return r.VCenter.Destroy(ctx, m.Ref)
 	})
 	if err != nil {
@@ -110,6 +111,9 @@ func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 		if len(foreign) == 0 {
 			return nil
 		}
+		if err := r.changes.check(ctx); err != nil {
+			return err
+		}
 		ref, err := r.VCenter.DetachDisks(ctx, m.Ref, foreign)
 		if err == nil {
 			_, err = r.changes.watch.task(ctx, ref)
@@ -126,14 +130,4 @@ func (r *Runner) deleteNodeObject(ctx context.Context, name string) error {
 		return err
 	}
 	return api.DeleteNode(ctx, name)
-}
-
-// releaseNode releases the addresses of a node whose VM is proven gone, but for the
-// one on which the plan builds it again.
-func (r *Runner) releaseNode(ctx context.Context, name string) error {
-	kept := uuid.Nil
-	if pool, ok := r.rebuilds[name]; ok {
-		kept = pool
-	}
-	return r.addresses.releaseAll(ctx, r.addresses.claimsOf(name, kept))
 }

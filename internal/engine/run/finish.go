@@ -18,8 +18,9 @@ func (r *Runner) APIReached() bool { return r.record.apiReached() }
 // Finish records what the run has reached, also where some of its steps failed: in
 // the cluster what import needs, in the record what is still to be done.
 func (r *Runner) Finish(ctx context.Context, failed error) error {
+	unrecorded := r.api.ensureRecorded(ctx)
 	if !r.APIReached() {
-		return nil
+		return unrecorded
 	}
 	var errs []error
 	var nodes map[string]model.KubeNode

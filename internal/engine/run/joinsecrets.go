@@ -26,7 +26,7 @@ func (c *clusterAPI) token(ctx context.Context) (token, caHash string, err error
 	if caHash, err = c.secrets.Authorities.CAHash(); err != nil {
 		return "", "", err
 	}
-	api, err := c.wait(ctx)
+	api, err := c.forChange(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -54,7 +54,7 @@ func (c *clusterAPI) token(ctx context.Context) (token, caHash string, err error
 // certificateKey stores the authorities in the cluster, encrypted, as kubeadm's
 // upload-certs does, for the time of this run.
 func (c *clusterAPI) certificateKey(ctx context.Context) (string, error) {
-	api, err := c.wait(ctx)
+	api, err := c.forChange(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +96,8 @@ func (c *clusterAPI) cleanUp(ctx context.Context) {
 		for _, token := range j.tokens {
 			errs = append(errs, api.DeleteToken(ctx, token))
 		}
-		if j.certificateKey != "" {
+		// Those of a run that has the lock by now are not this one's to delete.
+		if j.certificateKey != "" && c.changes.check(ctx) == nil {
 			errs = append(errs, api.DeleteCertificates(ctx))
 		}
 	}
