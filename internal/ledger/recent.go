@@ -67,10 +67,9 @@ func (s *trackedStore) tag(id uuid.UUID) *sharedread.Read[Tag] {
 	return s.tags[id]
 }
 
-// changed drops what was read before a change. It comes after the change, whether
-// that has failed or not: a lost answer may have been a change.
+// changed drops what was read of a tag before a change. It comes after the change,
+// whether that has failed or not: a lost answer may have been a change.
 func (s *trackedStore) changed(id uuid.UUID) {
-	s.list.Forget()
 	s.mu.Lock()
 	read := s.tags[id]
 	delete(s.tags, id)
@@ -82,6 +81,7 @@ func (s *trackedStore) changed(id uuid.UUID) {
 
 // Create implements Store.
 func (s *trackedStore) Create(ctx context.Context, tag Tag) error {
+	defer s.list.Forget()
 	defer s.changed(tag.ID)
 	return s.Store.Create(ctx, tag)
 }
@@ -94,6 +94,7 @@ func (s *trackedStore) Update(ctx context.Context, id uuid.UUID, description str
 
 // Delete implements Store.
 func (s *trackedStore) Delete(ctx context.Context, id uuid.UUID) error {
+	defer s.list.Forget()
 	defer s.changed(id)
 	return s.Store.Delete(ctx, id)
 }

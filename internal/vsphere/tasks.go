@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
@@ -59,7 +60,7 @@ func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
 var (
 	taskProperties = []string{"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"}
 	vmProperties   = []string{
-		"runtime.powerState", "guest.ipAddress", "guest.net",
+		"runtime.powerState",
 		extraConfig(phaseKey), extraConfig(logKey), extraConfig(userdataEncodingKey),
 	}
 )
@@ -139,8 +140,7 @@ func vmState(p properties, withDisks bool) model.VMState {
 		PoweredOn: poweredOn(p),
 		Phase:     p.option(phaseKey),
 		LogTail:   p.option(logKey),
-		Userdata:  p.option(userdataEncodingKey) != "",
-		Addresses: addressesOf(p),
+		Userdata:  strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
 	}
 	if withDisks {
 		// A VM whose files cannot be reached has no device list, which is not an

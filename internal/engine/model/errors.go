@@ -14,10 +14,6 @@ var ErrExists = errors.New("already exists")
 // In a deletion that is success.
 var ErrGone = errors.New("the object no longer exists")
 
-// ErrNewer is in the chain of an error about data that a newer Gantry wrote. Such
-// data is neither changed nor deleted.
-var ErrNewer = errors.New("made by a newer Gantry")
-
 // transient is implemented by errors of calls that may work a moment later.
 type transient interface{ Transient() bool }
 

@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"net/netip"
 	"time"
 )
 
@@ -93,7 +92,6 @@ type VMState struct {
 	Phase     string
 	LogTail   string
 	Userdata  bool
-	Addresses []netip.Addr
 	Disks     []Disk // only for VMs that PollRequest.Disks names
 	DisksRead bool   // vCenter returned what is attached
 }

@@ -43,7 +43,7 @@ func (o Observer) readIPPools(ctx context.Context, w *World, req request) error 
 		Registered: registered.Registered,
 		Record:     registered.Record,
 	}
-	if !w.Facts.OwnIPPool.Outdated(req.own) {
+	if !w.Facts.OwnIPPool.Outdated(req.own) || errors.Is(registered.Damage, record.ErrNewer) {
 		return nil
 	}
 	// As it will be once its step has run.

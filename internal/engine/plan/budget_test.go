@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 var endpointPool = model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
@@ -169,8 +170,8 @@ func TestPlanIsUnknownWhileAnIPPoolIsNotRegistered(t *testing.T) {
 	if len(p.MissingIPPools) != 1 || p.MissingIPPools[0].ID != poolID || p.MissingIPPools[0].Field != endpointPool {
 		t.Errorf("missing %+v", p.MissingIPPools)
 	}
-	l.IPPools = map[uuid.UUID]model.IPPool{poolID: {ID: poolID, Damage: model.ErrNewer}}
-	if p = checked(s, &model.Facts{}, l); len(p.MissingIPPools) != 1 || !errors.Is(p.MissingIPPools[0].Damage, model.ErrNewer) {
+	l.IPPools = map[uuid.UUID]model.IPPool{poolID: {ID: poolID, Damage: record.ErrNewer}}
+	if p = checked(s, &model.Facts{}, l); len(p.MissingIPPools) != 1 || !errors.Is(p.MissingIPPools[0].Damage, record.ErrNewer) {
 		t.Errorf("missing %+v", p.MissingIPPools)
 	}
 	if p = checked(s, running(1, 0), l); p.Unknown() {

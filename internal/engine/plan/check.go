@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -28,6 +29,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 		}
 	}
 	p.Add(c.names())
+	p.Add(c.ownIPPool())
 	if len(c.builds) == 0 {
 		return
 	}
@@ -68,6 +70,17 @@ func (c check) uses(pool string) bool { return c.builds[pool] || !c.apiReached()
 func (c check) place(ref model.PlacementRef) model.Placement {
 	pool, _ := c.spec.NodePool(ref.NodePool)
 	return pool.Placements[ref.Index]
+}
+
+// ownIPPool refuses to write the record of an inline IP pool that a newer Gantry wrote.
+func (c check) ownIPPool() model.Findings {
+	var f model.Findings
+	own := c.limits.IPPools[c.facts.OwnIPPool.ID]
+	if errors.Is(own.Damage, record.ErrNewer) {
+		f.Refuse(model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool), "IP pool made by a newer Gantry",
+			"The record of the inline IP pool cannot be read: %s.", own.Damage)
+	}
+	return f
 }
 
 // names are the names that were not resolved and that a step needs.
