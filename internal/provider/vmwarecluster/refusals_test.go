@@ -51,6 +51,10 @@ func TestAccClusterRefusals(t *testing.T) {
 		{shape{extra: `ssh_authorized_keys = ["not a key"]`}, says("public key")},
 		{shape{extra: fmt.Sprintf(`description = %q`, strings.Repeat("x", 1001))}, says("description", "1000")},
 		{shape{extra: `description = "a\u0007b"`}, says("description", "control characters")},
+		{
+			shape{extra: `tags = { for i in range(10) : "t${i}" => join("", [for _ in range(250) : "x"]) }`},
+			says("tags", "take 2581 bytes", "may take 2000"),
+		},
 		{shape{extra: `tags = { for i in range(51) : "t${i}" => "x" }`}, says("tags", "50")},
 		{shape{extra: `tags = { team = null }`}, says("tags", "null")},
 		{shape{name: "Prod"}, says("lower-case")},

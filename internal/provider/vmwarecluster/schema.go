@@ -65,11 +65,14 @@ func newSchema(ctx context.Context) schema.Schema {
 // text is a description's characters: any but control characters, and line ends.
 var text = regexp.MustCompile(`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`)
 
+// notesBound is the sentence about maxNotes.
+const notesBound = "`description` and `tags` together take at most 2,000 bytes as JSON. "
+
 func descriptionAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
 		MarkdownDescription: "Description of the cluster for people, 1 to 1,000 characters. " +
-			"It is kept in the cluster's record in vCenter and shown in the notes of its VMs. Defaults to none.",
+			"It is kept in the cluster's record in vCenter and shown in the notes of its VMs. " + notesBound + "Defaults to none.",
 		Validators: []validator.String{
 			stringvalidator.UTF8LengthBetween(1, 1000),
 			stringvalidator.RegexMatches(text, "must not contain control characters other than line ends and tabs"),
@@ -83,7 +86,8 @@ func tagsAttribute() schema.MapAttribute {
 		Optional:    true,
 		ElementType: types.StringType,
 		MarkdownDescription: "Tags of the cluster for people: at most 50, with keys of 1 to 128 characters and values of at most 256. " +
-			"They are kept in the cluster's record in vCenter and shown in the notes of its VMs; they are no vSphere tags. Defaults to none.",
+			"They are kept in the cluster's record in vCenter and shown in the notes of its VMs; they are no vSphere tags. " +
+			notesBound + "Defaults to none.",
 		Validators: []validator.Map{
 			mapvalidator.SizeAtMost(50),
 			mapvalidator.NoNullValues(),

@@ -128,3 +128,12 @@ func TestSpecOfWrongIDs(t *testing.T) {
 		}
 	}
 }
+
+// rootOf is the attribute that a diagnostic stands on.
+func rootOf(d diag.Diagnostic) string {
+	at, ok := d.(diag.DiagnosticWithPath)
+	if !ok {
+		return ""
+	}
+	return at.Path().String()
+}
