@@ -101,7 +101,8 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 		default:
 			diags.Append(diagnostics.AttributeError(at, "IP pool not found", fmt.Sprintf(
 				"No IP pool with the id %q is registered in this vCenter, and this provider is not about to create one. "+
-					"A pool belongs to the vCenter that it was created in.", missing.ID)))
+					"Reference the id of a gantry_ip_pool resource or data source, and do not write it out. "+
+					"A pool belongs to the vCenter that it was created in: check vcenter_server of the provider where the pool exists.", missing.ID)))
 		}
 	}
 	return diags
