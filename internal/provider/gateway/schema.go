@@ -73,7 +73,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"memory_gb":           nodeschema.MemoryGB(minMemoryGB),
 		"disk_gb":             disk,
 		"placement":           placementAttribute(),
-		"network":             nodeschema.Network("gateway"),
+		"network":             nodeschema.Network("gateway", "the IP pool of `ip_pool` or `ip_pool_id`"),
 		"proxy":               nodeschema.Proxy(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),

@@ -84,7 +84,7 @@ func rollingUpdateAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "How nodes are replaced and removed. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the " +
 			"profile's image replaces the nodes that were built otherwise, " +
 			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and " +
-			"the next apply resumes it, as it does after `timeouts.update`.",
+			"the next apply resumes it, as it does after `timeouts.update`. Defaults to the defaults of its attributes.",
 		Attributes: map[string]schema.Attribute{
 			"strategy": schema.StringAttribute{
 				Optional: true,
@@ -118,32 +118,32 @@ func nodeAttributes() map[string]schema.Attribute {
 		"labels": schema.MapAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Labels of the nodes. They change in place.",
+			MarkdownDescription: "Labels of the nodes, by qualified names such as `example.com/tier`. They change in place. Defaults to none.",
 			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName()), mapvalidator.ValueStringsAre(labelValue())},
 		},
 		"annotations": schema.MapAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Annotations of the nodes. They change in place.",
+			MarkdownDescription: "Annotations of the nodes, by qualified names. They change in place. Defaults to none.",
 			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName())},
 		},
 		"taints": schema.ListNestedAttribute{
 			Optional:            true,
-			MarkdownDescription: "Taints of the nodes. They change in place.",
+			MarkdownDescription: "Taints of the nodes. They change in place. Defaults to none.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"key": schema.StringAttribute{
 					Required:            true,
-					MarkdownDescription: "Key.",
+					MarkdownDescription: "Key of the taint, a qualified name such as `example.com/gpu`.",
 					Validators:          []validator.String{qualifiedName()},
 				},
 				"value": schema.StringAttribute{
 					Optional:            true,
-					MarkdownDescription: "Value. Defaults to none.",
+					MarkdownDescription: "Value of the taint, at most 63 characters. Defaults to none.",
 					Validators:          []validator.String{labelValue()},
 				},
 				"effect": schema.StringAttribute{
 					Required:            true,
-					MarkdownDescription: "`NoSchedule`, `PreferNoSchedule` or `NoExecute`.",
+					MarkdownDescription: "Effect of the taint: `NoSchedule`, `PreferNoSchedule` or `NoExecute`.",
 					Validators:          []validator.String{stringvalidator.OneOf("NoSchedule", "PreferNoSchedule", "NoExecute")},
 				},
 			}},

@@ -37,7 +37,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"datacenter":          nodeschema.Datacenter("cluster"),
 		"folder":              nodeschema.Folder("cluster"),
 		"image_folder":        nodeschema.ImageFolder(),
-		"network":             nodeschema.Network("cluster"),
+		"network":             nodeschema.Network("cluster", "the IP pool of each placement"),
 		"control_plane":       controlPlaneAttribute(),
 		"worker_pools":        workerPoolsAttribute(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
