@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
 )
 
@@ -29,8 +30,8 @@ type model struct {
 }
 
 var (
-	_ recordcrud.Model     = (*model)(nil)
-	_ recordcrud.WriteOnly = (*model)(nil)
+	_ recordcrud.Model = (*model)(nil)
+	_ crud.WriteOnly   = (*model)(nil)
 )
 
 // Body implements recordcrud.Model. It is never a secret, but all that an import
@@ -60,12 +61,12 @@ func (m *model) SetBody(_ context.Context, r ledger.Record) error {
 	return nil
 }
 
-// ReadWriteOnly implements recordcrud.WriteOnly.
+// ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("password_wo"), &m.PasswordWO)
 }
 
-// ClearWriteOnly implements recordcrud.WriteOnly.
+// ClearWriteOnly implements crud.WriteOnly.
 func (m *model) ClearWriteOnly() { m.PasswordWO = types.StringNull() }
 
 // secret is the password, from wherever it is configured. It is unknown while the

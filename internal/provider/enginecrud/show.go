@@ -109,7 +109,7 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 }
 
 // ShowDestroy is the warning that lists the steps of a destruction.
-func ShowDestroy(subject Subject, plan *model.Plan) diag.Diagnostics {
+func ShowDestroy(subject string, plan *model.Plan) diag.Diagnostics {
 	if plan.Empty() {
 		return nil
 	}
@@ -117,6 +117,6 @@ func ShowDestroy(subject Subject, plan *model.Plan) diag.Diagnostics {
 	for _, change := range plan.Changes() {
 		lines = append(lines, "  "+change.String())
 	}
-	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject.String(),
+	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject,
 		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
@@ -56,7 +57,7 @@ type inlinePool struct {
 var (
 	_ enginecrud.Model      = (*model)(nil)
 	_ enginecrud.Identifier = (*model)(nil)
-	_ enginecrud.WriteOnly  = (*model)(nil)
+	_ crud.WriteOnly        = (*model)(nil)
 )
 
 // subject names the gateway in messages.
@@ -66,12 +67,12 @@ func (m *model) ref() record.Ref {
 	return record.Ref{Kind: record.KindGateway, Name: m.Name.ValueString()}
 }
 
-// ReadWriteOnly implements enginecrud.WriteOnly.
+// ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("pairing_code_wo"), &m.PairingCodeWO)
 }
 
-// ClearWriteOnly implements enginecrud.WriteOnly.
+// ClearWriteOnly implements crud.WriteOnly.
 func (m *model) ClearWriteOnly() { m.PairingCodeWO = types.StringNull() }
 
 // Target implements enginecrud.Model.

@@ -11,6 +11,7 @@ import (
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
@@ -42,7 +43,7 @@ var (
 	_ enginecrud.Model       = (*model)(nil)
 	_ enginecrud.Protector   = (*model)(nil)
 	_ enginecrud.AccountUser = (*model)(nil)
-	_ enginecrud.WriteOnly   = (*model)(nil)
+	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)
 )
 
@@ -116,12 +117,12 @@ func (m *model) CheckDeletion() diag.Diagnostics {
 		"Cluster "+m.Name.ValueString()+" has deletion_protection = true. Set it to false and apply before you destroy or replace the cluster.")}
 }
 
-// ReadWriteOnly implements enginecrud.WriteOnly.
+// ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("cloud_account_password_wo"), &m.AccountPasswordWO)
 }
 
-// ClearWriteOnly implements enginecrud.WriteOnly.
+// ClearWriteOnly implements crud.WriteOnly.
 func (m *model) ClearWriteOnly() { m.AccountPasswordWO = types.StringNull() }
 
 // MarkDerivedUnknown implements enginecrud.Deriver.
