@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
 )
@@ -17,16 +18,16 @@ import (
 // model is the values of gantry_cloud_account.
 type model struct {
 	recordcrud.Base
-	VCenterServer      types.String `tfsdk:"vcenter_server"`
-	Username           types.String `tfsdk:"username"`
-	Password           types.String `tfsdk:"password"`
-	PasswordWO         types.String `tfsdk:"password_wo"`
-	PasswordWOVersion  types.Int64  `tfsdk:"password_wo_version"`
-	CACertificate      types.String `tfsdk:"ca_certificate"`
-	InsecureSkipVerify types.Bool   `tfsdk:"insecure_skip_verify"`
-	VCenterVersion     types.String `tfsdk:"vcenter_version"`
-	InstanceUUID       types.String `tfsdk:"instance_uuid"`
-	MissingPrivileges  types.List   `tfsdk:"missing_privileges"`
+	VCenterServer      types.String    `tfsdk:"vcenter_server"`
+	Username           types.String    `tfsdk:"username"`
+	Password           types.String    `tfsdk:"password"`
+	PasswordWO         types.String    `tfsdk:"password_wo"`
+	PasswordWOVersion  attribute.Int64 `tfsdk:"password_wo_version"`
+	CACertificate      types.String    `tfsdk:"ca_certificate"`
+	InsecureSkipVerify types.Bool      `tfsdk:"insecure_skip_verify"`
+	VCenterVersion     types.String    `tfsdk:"vcenter_version"`
+	InstanceUUID       types.String    `tfsdk:"instance_uuid"`
+	MissingPrivileges  types.List      `tfsdk:"missing_privileges"`
 }
 
 var (

@@ -25,27 +25,27 @@ import (
 // model is the values of gantry_gateway.
 type model struct {
 	enginecrud.Base
-	NodeCount            types.Int64  `tfsdk:"node_count"`
-	Image                types.Object `tfsdk:"image"`
-	KubernetesVersion    types.String `tfsdk:"kubernetes_version"`
-	CPU                  types.Int64  `tfsdk:"cpu"`
-	MemoryGB             types.Int64  `tfsdk:"memory_gb"`
-	DiskGB               types.Int64  `tfsdk:"disk_gb"`
-	Placement            types.Object `tfsdk:"placement"`
-	Network              types.Object `tfsdk:"network"`
-	IPPool               types.Object `tfsdk:"ip_pool"`
-	IPPoolID             types.String `tfsdk:"ip_pool_id"`
-	Proxy                types.Object `tfsdk:"proxy"`
-	ConsoleEndpoint      types.String `tfsdk:"console_endpoint"`
-	PairingCode          types.String `tfsdk:"pairing_code"`
-	PairingCodeWO        types.String `tfsdk:"pairing_code_wo"`
-	PairingCodeWOVersion types.Int64  `tfsdk:"pairing_code_wo_version"`
-	AgentImage           types.String `tfsdk:"agent_image"`
-	RegistrationTimeout  types.String `tfsdk:"registration_timeout"`
-	SSHAuthorizedKeys    types.List   `tfsdk:"ssh_authorized_keys"`
-	NTPServers           types.List   `tfsdk:"ntp_servers"`
-	CloneMode            types.String `tfsdk:"clone_mode"`
-	DefaultCloudAccount  types.Object `tfsdk:"default_cloud_account"`
+	NodeCount            attribute.Int64 `tfsdk:"node_count"`
+	Image                types.Object    `tfsdk:"image"`
+	KubernetesVersion    types.String    `tfsdk:"kubernetes_version"`
+	CPU                  attribute.Int64 `tfsdk:"cpu"`
+	MemoryGB             attribute.Int64 `tfsdk:"memory_gb"`
+	DiskGB               attribute.Int64 `tfsdk:"disk_gb"`
+	Placement            types.Object    `tfsdk:"placement"`
+	Network              types.Object    `tfsdk:"network"`
+	IPPool               types.Object    `tfsdk:"ip_pool"`
+	IPPoolID             types.String    `tfsdk:"ip_pool_id"`
+	Proxy                types.Object    `tfsdk:"proxy"`
+	ConsoleEndpoint      types.String    `tfsdk:"console_endpoint"`
+	PairingCode          types.String    `tfsdk:"pairing_code"`
+	PairingCodeWO        types.String    `tfsdk:"pairing_code_wo"`
+	PairingCodeWOVersion attribute.Int64 `tfsdk:"pairing_code_wo_version"`
+	AgentImage           types.String    `tfsdk:"agent_image"`
+	RegistrationTimeout  types.String    `tfsdk:"registration_timeout"`
+	SSHAuthorizedKeys    types.List      `tfsdk:"ssh_authorized_keys"`
+	NTPServers           types.List      `tfsdk:"ntp_servers"`
+	CloneMode            types.String    `tfsdk:"clone_mode"`
+	DefaultCloudAccount  types.Object    `tfsdk:"default_cloud_account"`
 }
 
 // inlinePool is the attribute ip_pool.

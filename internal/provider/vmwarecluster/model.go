@@ -19,24 +19,24 @@ import (
 // model is the values of gantry_vmware_cluster.
 type model struct {
 	enginecrud.Base
-	Description            types.String `tfsdk:"description"`
-	Tags                   types.Map    `tfsdk:"tags"`
-	CloudAccount           types.Object `tfsdk:"cloud_account"`
-	AccountPasswordWO      types.String `tfsdk:"cloud_account_password_wo"`
-	AccountPasswordVersion types.Int64  `tfsdk:"cloud_account_password_wo_version"`
-	Profile                types.Object `tfsdk:"profile"`
-	Datacenter             types.String `tfsdk:"datacenter"`
-	Folder                 types.String `tfsdk:"folder"`
-	ImageFolder            types.String `tfsdk:"image_folder"`
-	Network                types.Object `tfsdk:"network"`
-	ControlPlane           types.Object `tfsdk:"control_plane"`
-	WorkerPools            types.Map    `tfsdk:"worker_pools"`
-	SSHAuthorizedKeys      types.List   `tfsdk:"ssh_authorized_keys"`
-	NTPServers             types.List   `tfsdk:"ntp_servers"`
-	Proxy                  types.Object `tfsdk:"proxy"`
-	CloneMode              types.String `tfsdk:"clone_mode"`
-	DeletionProtection     types.Bool   `tfsdk:"deletion_protection"`
-	ClientConfiguration    types.Object `tfsdk:"kubernetes_client_configuration"`
+	Description            types.String    `tfsdk:"description"`
+	Tags                   types.Map       `tfsdk:"tags"`
+	CloudAccount           types.Object    `tfsdk:"cloud_account"`
+	AccountPasswordWO      types.String    `tfsdk:"cloud_account_password_wo"`
+	AccountPasswordVersion attribute.Int64 `tfsdk:"cloud_account_password_wo_version"`
+	Profile                types.Object    `tfsdk:"profile"`
+	Datacenter             types.String    `tfsdk:"datacenter"`
+	Folder                 types.String    `tfsdk:"folder"`
+	ImageFolder            types.String    `tfsdk:"image_folder"`
+	Network                types.Object    `tfsdk:"network"`
+	ControlPlane           types.Object    `tfsdk:"control_plane"`
+	WorkerPools            types.Map       `tfsdk:"worker_pools"`
+	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
+	NTPServers             types.List      `tfsdk:"ntp_servers"`
+	Proxy                  types.Object    `tfsdk:"proxy"`
+	CloneMode              types.String    `tfsdk:"clone_mode"`
+	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
+	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`
 }
 
 var (

@@ -27,6 +27,7 @@ const maxPoolName = 18
 func controlPlaneAttribute() schema.SingleNestedAttribute {
 	attributes := nodeAttributes()
 	attributes["node_count"] = schema.Int64Attribute{
+		CustomType:          attribute.Int64Type{},
 		Required:            true,
 		MarkdownDescription: "Number of control-plane nodes: 1, 3 or 5. It grows in place and never shrinks.",
 		Validators:          []validator.Int64{int64validator.OneOf(1, 3, 5)},
@@ -52,6 +53,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 func workerPoolsAttribute() schema.MapNestedAttribute {
 	attributes := nodeAttributes()
 	attributes["node_count"] = schema.Int64Attribute{
+		CustomType:          attribute.Int64Type{},
 		Required:            true,
 		MarkdownDescription: "Number of nodes, 0 to 1000. It changes in place; nodes that are not ready are removed first, then the newest.",
 		Validators:          []validator.Int64{int64validator.Between(0, maxWorkers)},
@@ -60,7 +62,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		Required: true,
 		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. A placement that is added gets new nodes; " +
 			"the nodes of one that is removed are rolled.",
-		Validators:   []validator.List{listvalidator.SizeAtLeast(1)},
+		Validators:   []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
 		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = rollingUpdateAttribute()
@@ -69,7 +71,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and removed in place, and rolled where its nodes have " +
 			"to be replaced. " +
 			"Defaults to none.",
-		Validators: []validator.Map{mapvalidator.KeysAre(
+		Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(
 			nodeschema.NodePoolName(),
 			stringvalidator.LengthAtMost(maxPoolName),
 			stringvalidator.NoneOf(enginemodel.ControlPlanePool),
@@ -119,17 +121,22 @@ func nodeAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			ElementType:         types.StringType,
 			MarkdownDescription: "Labels of the nodes, by qualified names such as `example.com/tier`. They change in place. Defaults to none.",
-			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName()), mapvalidator.ValueStringsAre(labelValue())},
+			Validators: []validator.Map{
+				attribute.NoNulls{},
+				mapvalidator.KeysAre(qualifiedName()),
+				mapvalidator.ValueStringsAre(labelValue()),
+			},
 		},
 		"annotations": schema.MapAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
 			MarkdownDescription: "Annotations of the nodes, by qualified names. They change in place. Defaults to none.",
-			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName())},
+			Validators:          []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(qualifiedName())},
 		},
 		"taints": schema.ListNestedAttribute{
 			Optional:            true,
 			MarkdownDescription: "Taints of the nodes. They change in place. Defaults to none.",
+			Validators:          []validator.List{attribute.NoNulls{}},
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"key": schema.StringAttribute{
 					Required:            true,

@@ -90,7 +90,7 @@ func tagsAttribute() schema.MapAttribute {
 			notesBound + "Defaults to none.",
 		Validators: []validator.Map{
 			mapvalidator.SizeAtMost(50),
-			mapvalidator.NoNullValues(),
+			attribute.NoNulls{},
 			mapvalidator.KeysAre(stringvalidator.UTF8LengthBetween(1, 128), printable),
 			mapvalidator.ValueStringsAre(stringvalidator.UTF8LengthAtMost(256), printable),
 		},
@@ -113,6 +113,7 @@ func accountAttributes() map[string]schema.Attribute {
 			},
 		},
 		"cloud_account_password_wo_version": schema.Int64Attribute{
+			CustomType:          attribute.Int64Type{},
 			Optional:            true,
 			MarkdownDescription: "Version of the password in `cloud_account_password_wo`, at least 1. Increment it to send a new password.",
 			Validators: []validator.Int64{
@@ -175,7 +176,7 @@ func profileAttribute() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Manifests that are applied to the cluster, by name. Packs are added and changed in place. " +
 					"Defaults to none; without a pack of layer `cni` nodes join and stay NotReady.",
-				Validators: []validator.Map{mapvalidator.KeysAre(nodeschema.NodePoolName())},
+				Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"layer": schema.StringAttribute{
 						Required:            true,
@@ -186,7 +187,11 @@ func profileAttribute() schema.SingleNestedAttribute {
 						Required:            true,
 						ElementType:         types.StringType,
 						MarkdownDescription: "YAML texts, each of one or more documents, that are applied server-side in order.",
-						Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(yamlText{})},
+						Validators: []validator.List{
+							attribute.NoNulls{},
+							listvalidator.SizeAtLeast(1),
+							listvalidator.ValueStringsAre(yamlText{}),
+						},
 					},
 				}},
 			},
