@@ -39,7 +39,8 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
   "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "incomplete_create": "warn"`
 
 const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "clone_mode": "full", "incomplete_create": "error",
-  "description": "Shop", "tags": {"team": "shop"}, "deletion_protection": false, "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
+  "description": "Shop", "tags": {"team": "shop"}, "deletion_protection": false,
+  "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
   "profile": {"kubernetes_version": "1.34.2", "image": {"template": "gantry-node-1.34.2"}, "packs": {
@@ -50,7 +51,8 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
   "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
-    "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}], "placement": @PLACEMENT@},
+    "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
+    "placement": @PLACEMENT@},
   "worker_pools": {"general": {"node_count": 2, "cpu": 2, "memory_gb": 4, "disk_gb": 40,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "rolling_update": {"strategy": "contract_first", "drain_timeout": "5m"}, "placements": [@PLACEMENT@]}}
