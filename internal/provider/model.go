@@ -10,19 +10,20 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
 // model is the values of the provider block.
 type model struct {
-	VCenterServer         types.String `tfsdk:"vcenter_server"`
-	Username              types.String `tfsdk:"username"`
-	Password              types.String `tfsdk:"password"`
-	CACertificate         types.String `tfsdk:"ca_certificate"`
-	InsecureSkipVerify    types.Bool   `tfsdk:"insecure_skip_verify"`
-	ClusterProxyURL       types.String `tfsdk:"cluster_proxy_url"`
-	MaxParallelOperations types.Int64  `tfsdk:"max_parallel_operations"`
-	MaxClaims             types.Int64  `tfsdk:"max_claims"`
+	VCenterServer         types.String    `tfsdk:"vcenter_server"`
+	Username              types.String    `tfsdk:"username"`
+	Password              types.String    `tfsdk:"password"`
+	CACertificate         types.String    `tfsdk:"ca_certificate"`
+	InsecureSkipVerify    types.Bool      `tfsdk:"insecure_skip_verify"`
+	ClusterProxyURL       types.String    `tfsdk:"cluster_proxy_url"`
+	MaxParallelOperations attribute.Int64 `tfsdk:"max_parallel_operations"`
+	MaxClaims             attribute.Int64 `tfsdk:"max_claims"`
 }
 
 // validate refuses what the configuration alone shows to be wrong.

@@ -5,6 +5,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
 // The environment variables that stand in for attributes that are not set.
@@ -68,13 +70,15 @@ func attributes() map[string]schema.Attribute {
 			Validators: notEmpty,
 		},
 		"max_parallel_operations": schema.Int64Attribute{
-			Optional: true,
+			CustomType: attribute.Int64Type{},
+			Optional:   true,
 			MarkdownDescription: "Number of vCenter operations, such as clones, that one cluster or gateway runs at a time, from 1 to 64. " +
 				"Defaults to 8.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
 		},
 		"max_claims": schema.Int64Attribute{
-			Optional: true,
+			CustomType: attribute.Int64Type{},
+			Optional:   true,
 			MarkdownDescription: "Number of tags that Gantry may keep in the vCenter before it claims no more addresses, from 1 to " +
 				"8,000. Nearly all of them are addresses in use, " +
 				"one each; a pool, gateway, cloud account or cluster has a few. vCenter takes about 8,000 tags without trouble, those of " +

@@ -63,8 +63,8 @@ func (v idValidator) ValidateString(ctx context.Context, req validator.StringReq
 		return
 	}
 	if _, err := parseID(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, invalidID, fmt.Sprintf("The value %s, such as %s.example.id. It is %q.",
-			v.Description(ctx), v.resourceType, req.ConfigValue.ValueString()))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, invalidID, fmt.Sprintf("The value %s, such as %s.example.id. It is %q.",
+			v.Description(ctx), v.resourceType, req.ConfigValue.ValueString())))
 	}
 }
 

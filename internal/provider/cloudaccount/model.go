@@ -10,27 +10,29 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
 )
 
 // model is the values of gantry_cloud_account.
 type model struct {
 	recordcrud.Base
-	VCenterServer      types.String `tfsdk:"vcenter_server"`
-	Username           types.String `tfsdk:"username"`
-	Password           types.String `tfsdk:"password"`
-	PasswordWO         types.String `tfsdk:"password_wo"`
-	PasswordWOVersion  types.Int64  `tfsdk:"password_wo_version"`
-	CACertificate      types.String `tfsdk:"ca_certificate"`
-	InsecureSkipVerify types.Bool   `tfsdk:"insecure_skip_verify"`
-	VCenterVersion     types.String `tfsdk:"vcenter_version"`
-	InstanceUUID       types.String `tfsdk:"instance_uuid"`
-	MissingPrivileges  types.List   `tfsdk:"missing_privileges"`
+	VCenterServer      types.String    `tfsdk:"vcenter_server"`
+	Username           types.String    `tfsdk:"username"`
+	Password           types.String    `tfsdk:"password"`
+	PasswordWO         types.String    `tfsdk:"password_wo"`
+	PasswordWOVersion  attribute.Int64 `tfsdk:"password_wo_version"`
+	CACertificate      types.String    `tfsdk:"ca_certificate"`
+	InsecureSkipVerify types.Bool      `tfsdk:"insecure_skip_verify"`
+	VCenterVersion     types.String    `tfsdk:"vcenter_version"`
+	InstanceUUID       types.String    `tfsdk:"instance_uuid"`
+	MissingPrivileges  types.List      `tfsdk:"missing_privileges"`
 }
 
 var (
-	_ recordcrud.Model     = (*model)(nil)
-	_ recordcrud.WriteOnly = (*model)(nil)
+	_ recordcrud.Model = (*model)(nil)
+	_ crud.WriteOnly   = (*model)(nil)
 )
 
 // Body implements recordcrud.Model. It is never a secret, but all that an import
@@ -60,12 +62,12 @@ func (m *model) SetBody(_ context.Context, r ledger.Record) error {
 	return nil
 }
 
-// ReadWriteOnly implements recordcrud.WriteOnly.
+// ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("password_wo"), &m.PasswordWO)
 }
 
-// ClearWriteOnly implements recordcrud.WriteOnly.
+// ClearWriteOnly implements crud.WriteOnly.
 func (m *model) ClearWriteOnly() { m.PasswordWO = types.StringNull() }
 
 // secret is the password, from wherever it is configured. It is unknown while the

@@ -71,6 +71,7 @@ func loginAttributes() map[string]schema.Attribute {
 			Validators: []validator.String{notEmpty, stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
 		},
 		"password_wo_version": schema.Int64Attribute{
+			CustomType:          attribute.Int64Type{},
 			Optional:            true,
 			MarkdownDescription: "Version of the password in `password_wo`, at least 1 and without a default. Increment it to send a new password.",
 			Validators: []validator.Int64{

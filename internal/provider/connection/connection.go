@@ -102,13 +102,7 @@ func (c *Connection) Ledger(ctx context.Context) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identify vCenter: %w", err)
 	}
-	return c.process.ledger(vcenter, func() *ledger.Ledger {
-		l := ledger.New(vsphere.NewTagStore(vcenter), uuid)
-		if c.settings.MaxClaims > 0 {
-			l.MaxClaims = c.settings.MaxClaims
-		}
-		return l
-	}), nil
+	return c.process.ledger(vcenter, uuid, c.settings.MaxClaims), nil
 }
 
 // Kube connects to the Kubernetes APIs of clusters, through the proxy that the

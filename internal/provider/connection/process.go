@@ -26,23 +26,36 @@ type Process struct {
 	pools    plannedPools
 }
 
-// ledgers are one ledger for each client, so that the resources of a run share what
-// they read.
+// ledgers are one ledger for each client and bound of claims, so that the resources
+// of a run share what they read.
 type ledgers struct {
-	mu     sync.Mutex
-	byUser map[*vsphere.Client]*ledger.Ledger
+	mu   sync.Mutex
+	open map[ledgerKey]*ledger.Ledger
 }
 
-func (p *Process) ledger(client *vsphere.Client, open func() *ledger.Ledger) *ledger.Ledger {
+type ledgerKey struct {
+	client    *vsphere.Client
+	maxClaims int
+}
+
+// ledger returns the ledger of the client's vCenter, which has the instance UUID. A
+// bound of 0 is the ledger's default.
+func (p *Process) ledger(client *vsphere.Client, vcenter string, maxClaims int) *ledger.Ledger {
+	if maxClaims == 0 {
+		maxClaims = ledger.DefaultMaxClaims
+	}
 	p.ledgers.mu.Lock()
 	defer p.ledgers.mu.Unlock()
-	if p.ledgers.byUser == nil {
-		p.ledgers.byUser = map[*vsphere.Client]*ledger.Ledger{}
+	if p.ledgers.open == nil {
+		p.ledgers.open = map[ledgerKey]*ledger.Ledger{}
 	}
-	if p.ledgers.byUser[client] == nil {
-		p.ledgers.byUser[client] = open()
+	key := ledgerKey{client, maxClaims}
+	if p.ledgers.open[key] == nil {
+		l := ledger.New(vsphere.NewTagStore(client), vcenter)
+		l.MaxClaims = maxClaims
+		p.ledgers.open[key] = l
 	}
-	return p.ledgers.byUser[client]
+	return p.ledgers.open[key]
 }
 
 // Main is the process that main serves.

@@ -84,7 +84,7 @@ func nodesAttribute(kind string) schema.MapNestedAttribute {
 		MarkdownDescription: "Nodes of the " + kind + " that have a VM, by name.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"role":            computedText("`control-plane` or `worker`."),
-			"pool":            computedText("Key of the worker pool, or `cp` for the control plane."),
+			"pool":            computedText("Key of the worker pool, or `cp` for the control plane, which all nodes of a gateway are."),
 			"address":         computedText("Address of the node."),
 			"instance_uuid":   computedText("Instance UUID of the VM in vCenter."),
 			"compute_cluster": computedText("Compute cluster that the node was placed on."),

@@ -13,6 +13,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -122,7 +123,9 @@ func recoverSecrets(ctx context.Context, eng *engine.Engine, target model.Target
 
 // renewKubeconfig issues another kubeconfig in time, and stores it. That it fails is no
 // reason not to read the rest: the present one works for months.
-func renewKubeconfig(ctx context.Context, eng *engine.Engine, cluster string, secrets *model.Secrets, private PrivateWriter) diag.Diagnostics {
+func renewKubeconfig(
+	ctx context.Context, eng *engine.Engine, cluster string, secrets *model.Secrets, private crud.PrivateWriter,
+) diag.Diagnostics {
 	renewed, err := eng.RenewKubeconfig(cluster, secrets)
 	if err != nil {
 		return diag.Diagnostics{diag.NewWarningDiagnostic("Unable to renew the kubeconfig", diagnostics.Detail(err))}

@@ -20,6 +20,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
 )
@@ -65,8 +66,9 @@ func (d *Driver[T, M]) Configure(_ context.Context, req resource.ConfigureReques
 	d.conn = connection.FromResource(req, resp)
 }
 
-func (d *Driver[T, M]) subject(m M) Subject {
-	return Subject{Kind: d.Kind, Name: m.base().Name.ValueString()}
+// subject names the object in messages.
+func (d *Driver[T, M]) subject(m M) string {
+	return record.Ref{Kind: d.Kind, Name: m.base().Name.ValueString()}.Describe()
 }
 
 // Create implements resource.Resource.
@@ -88,7 +90,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	secrets, err := newSecrets()
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("create", d.subject(m).String(), err))
+		resp.Diagnostics.Append(diagnostics.FromError("create", d.subject(m), err))
 		return
 	}
 
@@ -138,7 +140,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	switch {
 	case err != nil:
-		resp.Diagnostics.Append(diagnostics.FromError("read", d.subject(m).String(), err))
+		resp.Diagnostics.Append(diagnostics.FromError("read", d.subject(m), err))
 	case status == nil:
 		resp.State.RemoveResource(ctx)
 	default:
@@ -187,14 +189,14 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 // secretsForUpdate returns the secrets in private state. Of a creation whose API
 // never answered, Terraform has dropped those that a provider which died had not
 // returned: new ones take their place.
-func (d *Driver[T, M]) secretsForUpdate(ctx context.Context, private PrivateReader, prior M) (*model.Secrets, diag.Diagnostics) {
+func (d *Driver[T, M]) secretsForUpdate(ctx context.Context, private crud.PrivateReader, prior M) (*model.Secrets, diag.Diagnostics) {
 	secrets, diags := ReadSecrets(ctx, private)
 	if diags.HasError() || secrets != nil || !prior.base().Kubeconfig.IsNull() {
 		return secrets, diags
 	}
 	secrets, err := newSecrets()
 	if err != nil {
-		diags.Append(diagnostics.FromError("update", d.subject(prior).String(), err))
+		diags.Append(diagnostics.FromError("update", d.subject(prior), err))
 	}
 	return secrets, diags
 }
@@ -229,7 +231,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	case errors.As(err, &refused):
 		resp.Diagnostics.Append(diagnostics.Problems(refused.Problems, m.AttributePath)...)
 	case err != nil:
-		resp.Diagnostics.Append(diagnostics.FromError("delete", d.subject(m).String(), err))
+		resp.Diagnostics.Append(diagnostics.FromError("delete", d.subject(m), err))
 	}
 }
 
@@ -248,7 +250,7 @@ type applyInput[M any] struct {
 // was not even asked, and diags say why.
 func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.Diagnostics) (*engine.Outcome, error) {
 	m := in.model
-	diags.Append(readWriteOnly(ctx, m, in.config)...)
+	diags.Append(crud.ReadWriteOnly(ctx, m, in.config)...)
 	diags.Append(identify(ctx, m, d.conn)...)
 	if diags.HasError() {
 		return nil, nil
@@ -259,7 +261,7 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 	diags.Append(more...)
 	config, err := importdata.EncodeConfig(d.NewSchema(ctx).Attributes, in.plan.Raw)
 	if err != nil {
-		diags.Append(diagnostics.FromError("encode the configuration of", d.subject(m).String(), err))
+		diags.Append(diagnostics.FromError("encode the configuration of", d.subject(m), err))
 	}
 	if diags.HasError() {
 		return nil, nil
@@ -305,7 +307,7 @@ func (d *Driver[T, M]) engine(ctx context.Context, account *Account, secrets *mo
 
 // save writes a state in which nothing is unknown.
 func save(ctx context.Context, m Model, secrets *model.Secrets, state *tfsdk.State) diag.Diagnostics {
-	clearWriteOnly(m)
+	crud.ClearWriteOnly(m)
 	m.base().NullUnknowns()
 	diags := setDerived(m, secrets)
 	diags.Append(state.Set(ctx, m)...)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
@@ -22,7 +23,7 @@ const ImportKubeconfig = "GANTRY_IMPORT_KUBECONFIG"
 // the certificate authorities are in Secrets of the cluster itself.
 func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	ref, err := attribute.ParseImportID(d.Kind, req.ID)
-	subject := Subject{Kind: d.Kind, Name: ref.Name}.String()
+	subject := record.Ref{Kind: d.Kind, Name: ref.Name}.Describe()
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("import", subject, err))
 		return

@@ -2,21 +2,18 @@ package enginecrud
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
 // Model is the values of a resource that the engine builds; its type embeds Base.
 // What only some resources have is an interface of its own: Identifier, Protector,
-// AccountUser, WriteOnly and Deriver.
+// AccountUser, crud.WriteOnly and Deriver.
 type Model interface {
 	based
 	// Spec is the spec of a plan or state all of whose inputs are known; write-only
@@ -48,13 +45,6 @@ type AccountUser interface {
 	Account(ctx context.Context) (*Account, diag.Diagnostics)
 }
 
-// WriteOnly is implemented by models with write-only values, which only the
-// configuration has: no plan or state holds them.
-type WriteOnly interface {
-	ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics
-	ClearWriteOnly()
-}
-
 // Deriver is implemented by models with values that follow from the secrets.
 type Deriver interface {
 	// MarkDerivedUnknown is called in a plan that issues a kubeconfig.
@@ -71,14 +61,6 @@ type Account struct {
 	CACertificate string
 	Insecure      bool
 }
-
-// Subject is what a message is about.
-type Subject struct {
-	Kind record.Kind
-	Name string
-}
-
-func (s Subject) String() string { return fmt.Sprintf("%s %q", s.Kind, s.Name) }
 
 func identify(ctx context.Context, m Model, conn *connection.Connection) diag.Diagnostics {
 	if identifier, ok := m.(Identifier); ok {
@@ -100,19 +82,6 @@ func accountOf(ctx context.Context, m Model) (*Account, diag.Diagnostics) {
 		return user.Account(ctx)
 	}
 	return nil, nil
-}
-
-func readWriteOnly(ctx context.Context, m Model, config tfsdk.Config) diag.Diagnostics {
-	if w, ok := m.(WriteOnly); ok {
-		return w.ReadWriteOnly(ctx, config)
-	}
-	return nil
-}
-
-func clearWriteOnly(m Model) {
-	if w, ok := m.(WriteOnly); ok {
-		w.ClearWriteOnly()
-	}
 }
 
 func markDerivedUnknown(m Model) {

@@ -16,17 +16,17 @@ import (
 // created sets how a creation ended. Once the API has answered, a later failure is
 // a warning: an error would taint, and a taint destroys at the next apply what
 // only needs a repair.
-func created(ctx context.Context, m Model, subject Subject, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
+func created(ctx context.Context, m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
 	diags := setOutcome(ctx, m, out, secrets)
 	switch {
 	case err == nil:
 	case out.APIReached && !m.base().FailOnIncompleteCreate():
-		diags.AddWarning(fmt.Sprintf("%s is incomplete", diagnostics.Title(subject.String())), diagnostics.Detail(err)+
+		diags.AddWarning(fmt.Sprintf("%s is incomplete", diagnostics.Title(subject)), diagnostics.Detail(err)+
 			"\n\nIts API answers, so it is kept with the state Degraded. The next plan shows the remaining steps, and apply runs them.")
 	case out.ID == uuid.Nil:
-		diags.Append(diagnostics.FromError("create", subject.String(), err))
+		diags.Append(diagnostics.FromError("create", subject, err))
 	default:
-		diags.AddError("Unable to create "+subject.String(), diagnostics.Detail(err)+
+		diags.AddError("Unable to create "+subject, diagnostics.Detail(err)+
 			"\n\nIt is kept in the state and tainted: the next apply destroys and re-creates it. "+
 			"To resume instead, run `terraform untaint` (or `tofu untaint`) on it and apply.")
 	}
@@ -34,10 +34,10 @@ func created(ctx context.Context, m Model, subject Subject, out *engine.Outcome,
 }
 
 // updated sets how an update ended.
-func updated(ctx context.Context, m Model, subject Subject, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
+func updated(ctx context.Context, m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
 	diags := setOutcome(ctx, m, out, secrets)
 	if err != nil {
-		diags.Append(diagnostics.FromError("update", subject.String(), err))
+		diags.Append(diagnostics.FromError("update", subject, err))
 	}
 	return diags
 }

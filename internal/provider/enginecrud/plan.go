@@ -12,6 +12,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -64,7 +65,7 @@ func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanReque
 
 // planApply plans a creation or an update and writes the planned values.
 func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, prior, m M) {
-	resp.Diagnostics.Append(readWriteOnly(ctx, m, req.Config)...)
+	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -82,7 +83,7 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	if m.base().Kubeconfig.IsUnknown() {
 		markDerivedUnknown(m)
 	}
-	clearWriteOnly(m)
+	crud.ClearWriteOnly(m)
 	resp.Diagnostics.Append(writeShown(ctx, resp.Private, shown)...)
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
 }
@@ -114,7 +115,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)
 	}
 	if err != nil {
-		diags.Append(diagnostics.FromError("plan", d.subject(m).String(), err))
+		diags.Append(diagnostics.FromError("plan", d.subject(m), err))
 		return nil
 	}
 	// Terraform plans a destruction as an ordinary plan first. Where the
@@ -189,7 +190,7 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 		plan, err = eng.PlanDestroy(ctx, target)
 	}
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("plan the destruction of", d.subject(m).String(), err))
+		resp.Diagnostics.Append(diagnostics.FromError("plan the destruction of", d.subject(m), err))
 		return
 	}
 	resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan)...)

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 )
 
 // The keys of the private state. The steps that the last plan showed are there as
@@ -24,18 +25,8 @@ const (
 	unableToWritePrivate = "Unable to write the private state"
 )
 
-// PrivateReader is the private state of a request.
-type PrivateReader interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-}
-
-// PrivateWriter is the private state of a response.
-type PrivateWriter interface {
-	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
-}
-
 // ReadSecrets returns the secrets of a resource; nil where it has none yet.
-func ReadSecrets(ctx context.Context, private PrivateReader) (*model.Secrets, diag.Diagnostics) {
+func ReadSecrets(ctx context.Context, private crud.PrivateReader) (*model.Secrets, diag.Diagnostics) {
 	raw, diags := private.GetKey(ctx, privateSecrets)
 	if diags.HasError() || len(raw) == 0 {
 		return nil, diags
@@ -50,7 +41,7 @@ func ReadSecrets(ctx context.Context, private PrivateReader) (*model.Secrets, di
 }
 
 // WriteSecrets sets the secrets of a resource.
-func WriteSecrets(ctx context.Context, private PrivateWriter, secrets *model.Secrets) diag.Diagnostics {
+func WriteSecrets(ctx context.Context, private crud.PrivateWriter, secrets *model.Secrets) diag.Diagnostics {
 	return writePrivate(ctx, private, privateSecrets, secrets)
 }
 
@@ -58,7 +49,7 @@ func WriteSecrets(ctx context.Context, private PrivateWriter, secrets *model.Sec
 // the last apply, and for facts of an older or an unreadable form: to observe
 // again is always right. Facts of a newer form are an error: a plan that lacks a
 // part of them might show other steps than the one that was approved.
-func ReadFacts(ctx context.Context, private PrivateReader) (*model.Facts, diag.Diagnostics) {
+func ReadFacts(ctx context.Context, private crud.PrivateReader) (*model.Facts, diag.Diagnostics) {
 	raw, diags := private.GetKey(ctx, privateFacts)
 	if diags.HasError() || len(raw) == 0 {
 		return nil, diags
@@ -83,7 +74,7 @@ func ReadFacts(ctx context.Context, private PrivateReader) (*model.Facts, diag.D
 }
 
 // WriteFacts keeps what a refresh observed for the plan; nil clears it.
-func WriteFacts(ctx context.Context, private PrivateWriter, facts *model.Facts) diag.Diagnostics {
+func WriteFacts(ctx context.Context, private crud.PrivateWriter, facts *model.Facts) diag.Diagnostics {
 	if facts == nil {
 		return private.SetKey(ctx, privateFacts, nil)
 	}
@@ -91,7 +82,7 @@ func WriteFacts(ctx context.Context, private PrivateWriter, facts *model.Facts) 
 }
 
 // ReadShown returns the steps that the plan showed; nil where they were not known.
-func ReadShown(ctx context.Context, private PrivateReader) (*[]model.Change, diag.Diagnostics) {
+func ReadShown(ctx context.Context, private crud.PrivateReader) (*[]model.Change, diag.Diagnostics) {
 	raw, diags := private.GetKey(ctx, privateShown)
 	if diags.HasError() || len(raw) == 0 {
 		return nil, diags
@@ -103,11 +94,11 @@ func ReadShown(ctx context.Context, private PrivateReader) (*[]model.Change, dia
 	return changes, diags
 }
 
-func writeShown(ctx context.Context, private PrivateWriter, changes *[]model.Change) diag.Diagnostics {
+func writeShown(ctx context.Context, private crud.PrivateWriter, changes *[]model.Change) diag.Diagnostics {
 	return writePrivate(ctx, private, privateShown, changes)
 }
 
-func writePrivate(ctx context.Context, private PrivateWriter, key string, value any) diag.Diagnostics {
+func writePrivate(ctx context.Context, private crud.PrivateWriter, key string, value any) diag.Diagnostics {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return diag.Diagnostics{diag.NewErrorDiagnostic(unableToWritePrivate, err.Error())}

@@ -101,14 +101,15 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 		default:
 			diags.Append(diagnostics.AttributeError(at, "IP pool not found", fmt.Sprintf(
 				"No IP pool with the id %q is registered in this vCenter, and this provider is not about to create one. "+
-					"A pool belongs to the vCenter that it was created in.", missing.ID)))
+					"Reference the id of a gantry_ip_pool resource or data source, and do not write it out. "+
+					"A pool belongs to the vCenter that it was created in: check vcenter_server of the provider where the pool exists.", missing.ID)))
 		}
 	}
 	return diags
 }
 
 // ShowDestroy is the warning that lists the steps of a destruction.
-func ShowDestroy(subject Subject, plan *model.Plan) diag.Diagnostics {
+func ShowDestroy(subject string, plan *model.Plan) diag.Diagnostics {
 	if plan.Empty() {
 		return nil
 	}
@@ -116,6 +117,6 @@ func ShowDestroy(subject Subject, plan *model.Plan) diag.Diagnostics {
 	for _, change := range plan.Changes() {
 		lines = append(lines, "  "+change.String())
 	}
-	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject.String(),
+	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject,
 		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))}
 }

@@ -168,7 +168,7 @@ func TestShowFindings(t *testing.T) {
 
 func TestShowDestroy(t *testing.T) {
 	t.Parallel()
-	subject := enginecrud.Subject{Kind: record.KindCluster, Name: "prod"}
+	subject := record.Ref{Kind: record.KindCluster, Name: "prod"}.Describe()
 	if diags := enginecrud.ShowDestroy(subject, steps()); len(diags) > 0 {
 		t.Errorf("nothing to do: %v", diags)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
@@ -24,27 +25,27 @@ import (
 // model is the values of gantry_gateway.
 type model struct {
 	enginecrud.Base
-	NodeCount            types.Int64  `tfsdk:"node_count"`
-	Image                types.Object `tfsdk:"image"`
-	KubernetesVersion    types.String `tfsdk:"kubernetes_version"`
-	CPU                  types.Int64  `tfsdk:"cpu"`
-	MemoryGB             types.Int64  `tfsdk:"memory_gb"`
-	DiskGB               types.Int64  `tfsdk:"disk_gb"`
-	Placement            types.Object `tfsdk:"placement"`
-	Network              types.Object `tfsdk:"network"`
-	IPPool               types.Object `tfsdk:"ip_pool"`
-	IPPoolID             types.String `tfsdk:"ip_pool_id"`
-	Proxy                types.Object `tfsdk:"proxy"`
-	ConsoleEndpoint      types.String `tfsdk:"console_endpoint"`
-	PairingCode          types.String `tfsdk:"pairing_code"`
-	PairingCodeWO        types.String `tfsdk:"pairing_code_wo"`
-	PairingCodeWOVersion types.Int64  `tfsdk:"pairing_code_wo_version"`
-	AgentImage           types.String `tfsdk:"agent_image"`
-	RegistrationTimeout  types.String `tfsdk:"registration_timeout"`
-	SSHAuthorizedKeys    types.List   `tfsdk:"ssh_authorized_keys"`
-	NTPServers           types.List   `tfsdk:"ntp_servers"`
-	CloneMode            types.String `tfsdk:"clone_mode"`
-	DefaultCloudAccount  types.Object `tfsdk:"default_cloud_account"`
+	NodeCount            attribute.Int64 `tfsdk:"node_count"`
+	Image                types.Object    `tfsdk:"image"`
+	KubernetesVersion    types.String    `tfsdk:"kubernetes_version"`
+	CPU                  attribute.Int64 `tfsdk:"cpu"`
+	MemoryGB             attribute.Int64 `tfsdk:"memory_gb"`
+	DiskGB               attribute.Int64 `tfsdk:"disk_gb"`
+	Placement            types.Object    `tfsdk:"placement"`
+	Network              types.Object    `tfsdk:"network"`
+	IPPool               types.Object    `tfsdk:"ip_pool"`
+	IPPoolID             types.String    `tfsdk:"ip_pool_id"`
+	Proxy                types.Object    `tfsdk:"proxy"`
+	ConsoleEndpoint      types.String    `tfsdk:"console_endpoint"`
+	PairingCode          types.String    `tfsdk:"pairing_code"`
+	PairingCodeWO        types.String    `tfsdk:"pairing_code_wo"`
+	PairingCodeWOVersion attribute.Int64 `tfsdk:"pairing_code_wo_version"`
+	AgentImage           types.String    `tfsdk:"agent_image"`
+	RegistrationTimeout  types.String    `tfsdk:"registration_timeout"`
+	SSHAuthorizedKeys    types.List      `tfsdk:"ssh_authorized_keys"`
+	NTPServers           types.List      `tfsdk:"ntp_servers"`
+	CloneMode            types.String    `tfsdk:"clone_mode"`
+	DefaultCloudAccount  types.Object    `tfsdk:"default_cloud_account"`
 }
 
 // inlinePool is the attribute ip_pool.
@@ -56,7 +57,7 @@ type inlinePool struct {
 var (
 	_ enginecrud.Model      = (*model)(nil)
 	_ enginecrud.Identifier = (*model)(nil)
-	_ enginecrud.WriteOnly  = (*model)(nil)
+	_ crud.WriteOnly        = (*model)(nil)
 )
 
 // subject names the gateway in messages.
@@ -66,12 +67,12 @@ func (m *model) ref() record.Ref {
 	return record.Ref{Kind: record.KindGateway, Name: m.Name.ValueString()}
 }
 
-// ReadWriteOnly implements enginecrud.WriteOnly.
+// ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("pairing_code_wo"), &m.PairingCodeWO)
 }
 
-// ClearWriteOnly implements enginecrud.WriteOnly.
+// ClearWriteOnly implements crud.WriteOnly.
 func (m *model) ClearWriteOnly() { m.PairingCodeWO = types.StringNull() }
 
 // Target implements enginecrud.Model.

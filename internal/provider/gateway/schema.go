@@ -63,6 +63,7 @@ func nodeAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"name": nodeschema.Name("gateway", "in vCenter"),
 		"node_count": schema.Int64Attribute{
+			CustomType:          attribute.Int64Type{},
 			Required:            true,
 			MarkdownDescription: "Number of nodes: 1. Gateways of 3 nodes are not supported yet.",
 			Validators:          []validator.Int64{oneNode{}},
@@ -73,7 +74,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"memory_gb":           nodeschema.MemoryGB(minMemoryGB),
 		"disk_gb":             disk,
 		"placement":           placementAttribute(),
-		"network":             nodeschema.Network("gateway"),
+		"network":             nodeschema.Network("gateway", "the IP pool of `ip_pool` or `ip_pool_id`"),
 		"proxy":               nodeschema.Proxy(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
@@ -153,7 +154,8 @@ func consoleAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{notEmpty, stringvalidator.AlsoRequires(path.MatchRoot("pairing_code_wo_version"))},
 		},
 		"pairing_code_wo_version": schema.Int64Attribute{
-			Optional: true,
+			CustomType: attribute.Int64Type{},
+			Optional:   true,
 			MarkdownDescription: "Version of the token in `pairing_code_wo`, at least 1 and without a default. " +
 				"Increment it to send a new token.",
 			Validators: []validator.Int64{int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRoot("pairing_code_wo"))},

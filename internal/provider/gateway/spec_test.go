@@ -1,8 +1,10 @@
 package gateway_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -13,20 +15,26 @@ import (
 	gatewayresource "github.com/gantry/terraform-provider-gantry/internal/provider/gateway"
 )
 
-const ipPoolID = "44444444-4444-4444-8444-444444444444"
+const (
+	gatewayID = "11111111-1111-4111-8111-111111111111"
+	ipPoolID  = "44444444-4444-4444-8444-444444444444"
+)
 
-// full is a gateway with an inline IP pool.
+// full is a gateway with everything set, and with an inline IP pool.
 const full = `{
-  "id": "11111111-1111-4111-8111-111111111111", "name": "dc1",
-  "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "auto",
+  "id": "` + gatewayID + `", "name": "dc1",
+  "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",
   "kubernetes_version": "1.34.2", "image": {"template": "node"},
-  "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n",
+  "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r",
     "folder": "k8s", "image_folder": "templates"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "ip_pool": {"name": "nodes", "range": {"start": "10.0.0.1", "end": "10.0.0.9"}, "prefix_length": 24, "default_gateway": "10.0.0.254",
-    "reuse_delay": "5m", "restrict_to_single_cluster": false},
+    "nameservers": ["10.0.0.53"], "search_domains": ["example.com"], "excluded_addresses": ["10.0.0.5"], "network": "n",
+    "reuse_delay": "90s", "restrict_to_single_cluster": true},
   "ip_pool_id": "` + ipPoolID + `",
-  "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "10m"
+  "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
+  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
+  "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m"
 }`
 
 func specOf(t *testing.T, values string) model.ClusterSpec {
@@ -41,22 +49,87 @@ func specOf(t *testing.T, values string) model.ClusterSpec {
 
 func TestSpec(t *testing.T) {
 	t.Parallel()
-	spec := specOf(t, full)
-	if spec.Ref != (record.Ref{Kind: record.KindGateway, Name: "dc1"}) || spec.Datacenter != "dc-1" || spec.Folder != "k8s" ||
-		spec.Image != (model.Image{Template: "node", Folder: "templates"}) {
-		t.Errorf("got %+v", spec)
+	got := specOf(t, full)
+	seconds := 90
+	want := model.ClusterSpec{
+		Ref:               record.Ref{Kind: record.KindGateway, Name: "dc1"},
+		ID:                uuid.MustParse(gatewayID),
+		KubernetesVersion: "1.34.2",
+		Image:             model.Image{Template: "node", Folder: "templates"},
+		Datacenter:        "dc-1",
+		Folder:            "k8s",
+		PodCIDR:           "192.168.0.0/16",
+		ServiceCIDR:       "10.96.0.0/12",
+		ControlPlane: model.NodePool{
+			Name:        model.ControlPlanePool,
+			Count:       1,
+			CPU:         2,
+			MemoryGB:    4,
+			DiskGB:      60,
+			Schedulable: true,
+			Placements: []model.Placement{{
+				ComputeCluster: "c",
+				Datastore:      "d",
+				Network:        "n",
+				ResourcePool:   "r",
+				IPPoolID:       uuid.MustParse(ipPoolID),
+			}},
+			DrainTimeout: model.DefaultDrainTimeout,
+		},
+		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAA"},
+		NTPServers:        []string{"ntp"},
+		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
+		CloneMode:         model.CloneFull,
+		Packs:             packs(t),
+		OwnIPPool: &record.IPPool{
+			Name:                    "nodes",
+			Start:                   "10.0.0.1",
+			End:                     "10.0.0.9",
+			PrefixLength:            24,
+			DefaultGateway:          "10.0.0.254",
+			Nameservers:             []string{"10.0.0.53"},
+			SearchDomains:           []string{"example.com"},
+			Excluded:                []string{"10.0.0.5"},
+			RestrictToSingleCluster: true,
+			Network:                 "n",
+			ReuseDelaySeconds:       &seconds,
+		},
 	}
-	place := model.Placement{ComputeCluster: "c", Datastore: "d", Network: "n", IPPoolID: uuid.MustParse(ipPoolID)}
-	nodes := spec.ControlPlane
-	if nodes.Count != 1 || nodes.DiskGB != 60 || !nodes.Schedulable || len(nodes.Placements) != 1 || nodes.Placements[0] != place {
-		t.Errorf("the control plane is %+v", nodes)
+	if len(got.Packs) == 2 && got.Packs[1].Await != nil {
+		if advice := &got.Packs[1].Await.Advice; !strings.Contains(*advice, "registration_timeout") {
+			t.Errorf("the advice is %q", *advice)
+		} else {
+			*advice = ""
+		}
 	}
-	want := record.IPPool{Name: "nodes", Start: "10.0.0.1", End: "10.0.0.9", PrefixLength: 24, DefaultGateway: "10.0.0.254"}
-	if spec.OwnIPPool == nil || !spec.OwnIPPool.Equal(want) {
-		t.Errorf("the inline IP pool is %+v", spec.OwnIPPool)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v, want\n%+v", got, want)
 	}
-	if len(spec.Packs) != 2 || spec.Packs[0].Layer != model.LayerCNI || spec.Packs[1].Await.Name != agent.Deployment {
-		t.Errorf("the packs are %+v", spec.Packs)
+}
+
+// packs are those of full, without the advice about the agent.
+func packs(t *testing.T) []model.Pack {
+	t.Helper()
+	network, err := agent.Network("192.168.0.0/16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifests, err := agent.Config{
+		Gateway:     "dc1",
+		Image:       "agent:1",
+		Endpoint:    "https://app.terraform.io",
+		Token:       "token",
+		PodCIDR:     "192.168.0.0/16",
+		ServiceCIDR: "10.96.0.0/12",
+		Proxy:       &agent.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
+	}.Manifests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	await := &model.Deployment{Namespace: agent.Namespace, Name: agent.Deployment, Timeout: 15 * time.Minute}
+	return []model.Pack{
+		{Name: "cni", Layer: model.LayerCNI, Manifests: network},
+		{Name: "agent", Layer: "addon", Manifests: manifests, Await: await},
 	}
 }
 

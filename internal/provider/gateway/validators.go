@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
@@ -49,7 +50,7 @@ func (oneNode) ValidateInt64(_ context.Context, req validator.Int64Request, resp
 	if n.ValueInt64() == 3 {
 		detail = "Gateways of 3 nodes are not supported yet. Use 1."
 	}
-	resp.Diagnostics.AddAttributeError(req.Path, "Unsupported node count", detail)
+	resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Unsupported node count", detail))
 }
 
 // consoleURL validates the URL of a console.
@@ -68,7 +69,7 @@ func (v consoleURL) ValidateString(ctx context.Context, req validator.StringRequ
 		return
 	}
 	if wrong := consoleProblem(ctx, req.ConfigValue.ValueString()); wrong != "" {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid console endpoint", wrong)
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid console endpoint", wrong))
 	}
 }
 

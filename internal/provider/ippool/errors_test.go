@@ -56,6 +56,11 @@ func TestAccWrongAddresses(t *testing.T) {
 			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `nameservers = ["8.8.8.8", "8.8.4.4", "1.1.1.1", "9.9.9.9"]`),
 			`at most 3 elements`,
 		},
+		"a nameserver that is null": {
+			attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `nameservers = ["8.8.8.8", null]`),
+			`nameservers[1]: An element must not be null`,
+		},
+		"half a bit":    {subnet("10.10.183.64/26", "prefix_length = 24.5"), `must be a whole number, got 24.5`},
 		"search domain": {attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `search_domains = ["-x"]`), `must be a domain name`},
 		"exclusion": {
 			excluding("10.10.183.3", "10.10.183.x"),
@@ -128,6 +133,30 @@ resource "terraform_data" "late" {
 			ExpectError: acctest.Words(`10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range ` +
 				`10.10.128.1-10.10.191.254`),
 		}},
+	})
+}
+
+// TestAccNameserversKnownLate has nameservers and search domains come from a resource,
+// in a creation and in a change.
+func TestAccNameserversKnownLate(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	step := func(server string) resource.TestStep {
+		return resource.TestStep{Config: env.Config(fmt.Sprintf(`
+resource "terraform_data" "dns" {
+  input = { server = %q, domain = "example.com" }
+}
+`, server) + attributes("10.10.183.1", "10.10.183.9", 18, "10.10.128.1", `
+  nameservers    = ["10.10.128.2", terraform_data.dns.output.server]
+  search_domains = [terraform_data.dns.output.domain]
+`))}
+	}
+	wrong := step("dns")
+	wrong.ExpectError = acctest.Words(`"dns" is neither an IPv4 nor an IPv6 address`)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps:                    []resource.TestStep{step("10.10.128.3"), step("10.10.128.4"), wrong, step("10.10.128.4")},
 	})
 }
 

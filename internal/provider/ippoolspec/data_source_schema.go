@@ -3,6 +3,8 @@ package ippoolspec
 import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
 // DataSourceAttributes are the schema of Model where it is looked up.
@@ -24,6 +26,7 @@ func DataSourceAttributes() map[string]schema.Attribute {
 		},
 		"subnet": text("Subnet whose addresses make up the pool; null where the pool is a range."),
 		"prefix_length": schema.Int64Attribute{
+			CustomType:          attribute.Int64Type{},
 			Computed:            true,
 			MarkdownDescription: "Prefix length in bits of the network that the addresses are in.",
 		},

@@ -13,20 +13,21 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
 // Model is the values of Attributes.
 type Model struct {
-	Range                   types.Object `tfsdk:"range"`
-	Subnet                  types.String `tfsdk:"subnet"`
-	PrefixLength            types.Int64  `tfsdk:"prefix_length"`
-	DefaultGateway          types.String `tfsdk:"default_gateway"`
-	Nameservers             types.List   `tfsdk:"nameservers"`
-	SearchDomains           types.List   `tfsdk:"search_domains"`
-	ExcludedAddresses       types.Set    `tfsdk:"excluded_addresses"`
-	Network                 types.String `tfsdk:"network"`
-	ReuseDelay              types.String `tfsdk:"reuse_delay"`
-	RestrictToSingleCluster types.Bool   `tfsdk:"restrict_to_single_cluster"`
+	Range                   types.Object    `tfsdk:"range"`
+	Subnet                  types.String    `tfsdk:"subnet"`
+	PrefixLength            attribute.Int64 `tfsdk:"prefix_length"`
+	DefaultGateway          types.String    `tfsdk:"default_gateway"`
+	Nameservers             types.List      `tfsdk:"nameservers"`
+	SearchDomains           types.List      `tfsdk:"search_domains"`
+	ExcludedAddresses       types.Set       `tfsdk:"excluded_addresses"`
+	Network                 types.String    `tfsdk:"network"`
+	ReuseDelay              types.String    `tfsdk:"reuse_delay"`
+	RestrictToSingleCluster types.Bool      `tfsdk:"restrict_to_single_cluster"`
 }
 
 // rangeModel is the attribute range.
@@ -37,7 +38,8 @@ type rangeModel struct {
 
 var rangeType = map[string]attr.Type{"start": types.StringType, "end": types.StringType}
 
-// Record is the record of a pool of that name whose configured values are known.
+// Record is the record of a pool of that name whose addresses are known. Nameservers
+// and search domains that a plan does not know yet are left out: no plan compares them.
 func (m *Model) Record(ctx context.Context, name string) (record.IPPool, diag.Diagnostics) {
 	b := record.IPPool{
 		Name:                    name,
@@ -52,9 +54,9 @@ func (m *Model) Record(ctx context.Context, name string) (record.IPPool, diag.Di
 	if r != nil {
 		b.Start, b.End = r.Start.ValueString(), r.End.ValueString()
 	}
-	diags.Append(m.Nameservers.ElementsAs(ctx, &b.Nameservers, false)...)
-	diags.Append(m.SearchDomains.ElementsAs(ctx, &b.SearchDomains, false)...)
-	diags.Append(m.ExcludedAddresses.ElementsAs(ctx, &b.Excluded, false)...)
+	b.Nameservers = knownTexts(m.Nameservers)
+	b.SearchDomains = knownTexts(m.SearchDomains)
+	b.Excluded = knownTexts(m.ExcludedAddresses)
 	return b, diags
 }
 
@@ -73,7 +75,7 @@ func (m *Model) SetRecord(ctx context.Context, b record.IPPool) diag.Diagnostics
 	if prefix, err := netip.ParsePrefix(b.Subnet); err == nil && b.PrefixLength == 0 {
 		b.PrefixLength = prefix.Bits()
 	}
-	m.PrefixLength = types.Int64Value(int64(b.PrefixLength))
+	m.PrefixLength = attribute.Int64Value(int64(b.PrefixLength))
 	m.DefaultGateway = types.StringValue(b.DefaultGateway)
 	m.Network = optional(b.Network)
 	m.ReuseDelay = spelledReuseDelay(m.ReuseDelay, b.ReuseDelay())
@@ -102,6 +104,17 @@ func optional(s string) types.String {
 type collection interface {
 	attr.Value
 	Elements() []attr.Value
+}
+
+// knownTexts are the elements of a collection that are known.
+func knownTexts(c collection) []string {
+	var texts []string
+	for _, element := range c.Elements() {
+		if text, ok := element.(types.String); ok && !text.IsUnknown() && !text.IsNull() {
+			texts = append(texts, text.ValueString())
+		}
+	}
+	return texts
 }
 
 // isEmpty reports whether a collection is there and has no elements.

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 const (
@@ -69,8 +71,8 @@ func (v reuseDelayValidator) ValidateString(ctx context.Context, req validator.S
 		return
 	}
 	if _, ok := parseReuseDelay(req.ConfigValue.ValueString()); !ok {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
-			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), v.Description(ctx)))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid duration",
+			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), v.Description(ctx))))
 	}
 }
 

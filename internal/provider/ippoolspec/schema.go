@@ -61,8 +61,9 @@ func addressAttributes(texts Texts) map[string]schema.Attribute {
 				texts.Range,
 		},
 		"prefix_length": schema.Int64Attribute{
-			Optional: true,
-			Computed: true,
+			CustomType: attribute.Int64Type{},
+			Optional:   true,
+			Computed:   true,
 			MarkdownDescription: "Prefix length in bits of the network that the addresses are in, from 1 to 32 for IPv4 and to 128 for IPv6. " +
 				"Nodes get their addresses with it. The network and broadcast address are never issued. " +
 				"Defaults to that of `subnet`, and is at most that; it is required with `range`.",
@@ -76,6 +77,7 @@ func addressAttributes(texts Texts) map[string]schema.Attribute {
 				"CIDR prefixes " +
 				"(`10.10.183.64/30`, with all of its addresses), all within the network of the pool. " +
 				"Ranges may overlap; at least one address must remain. Defaults to none. " + texts.Exclude,
+			Validators: []validator.Set{attribute.NoNulls{}},
 		},
 	}
 }
@@ -93,7 +95,7 @@ func nodeAttributes(texts Texts) map[string]schema.Attribute {
 			Optional:    true,
 			MarkdownDescription: "Addresses of the DNS servers of nodes, in order of preference, at most 3. " +
 				"Defaults to none, and then CoreDNS does not start on nodes whose image names none. " + texts.Nodes,
-			Validators: []validator.List{listvalidator.SizeAtMost(maxNameservers), listvalidator.UniqueValues()},
+			Validators: []validator.List{attribute.NoNulls{}, listvalidator.SizeAtMost(maxNameservers), listvalidator.UniqueValues()},
 		},
 		"search_domains": schema.ListAttribute{
 			ElementType: types.StringType,
@@ -101,6 +103,7 @@ func nodeAttributes(texts Texts) map[string]schema.Attribute {
 			MarkdownDescription: "Domains that nodes complete host names with, in the order in which they are tried. " +
 				"Defaults to none. " + texts.Nodes,
 			Validators: []validator.List{
+				attribute.NoNulls{},
 				listvalidator.UniqueValues(),
 				listvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 253), attribute.DomainName()),
 			},

@@ -37,7 +37,7 @@ func fieldPath(at path.Path, e *ipam.FieldError) (path.Path, bool) {
 // Validate refuses what the addresses alone show to be wrong, each on its
 // attribute below at. It reports nothing about what is not known yet.
 func (m *Model) Validate(ctx context.Context, at path.Path) diag.Diagnostics {
-	diags := m.validateNameservers(ctx, at.AtName("nameservers"))
+	diags := m.validateNameservers(at.AtName("nameservers"))
 	exclusions := m.validateExclusions(at.AtName("excluded_addresses"))
 	diags.Append(exclusions...)
 	if m.Range.IsUnknown() || m.Subnet.IsUnknown() {
@@ -105,7 +105,7 @@ func (m *Model) validateExclusions(at path.Path) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, element := range m.ExcludedAddresses.Elements() {
 		text, ok := element.(types.String)
-		if !ok || text.IsUnknown() {
+		if !ok || text.IsUnknown() || text.IsNull() {
 			continue
 		}
 		if _, err := ipam.ParseRange(text.ValueString()); err != nil {
@@ -116,14 +116,11 @@ func (m *Model) validateExclusions(at path.Path) diag.Diagnostics {
 	return diags
 }
 
-func (m *Model) validateNameservers(ctx context.Context, at path.Path) diag.Diagnostics {
-	if m.Nameservers.IsUnknown() {
-		return nil
-	}
-	var servers []types.String
-	diags := m.Nameservers.ElementsAs(ctx, &servers, false)
-	for i, server := range servers {
-		if server.IsUnknown() {
+func (m *Model) validateNameservers(at path.Path) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for i, element := range m.Nameservers.Elements() {
+		server, ok := element.(types.String)
+		if !ok || server.IsUnknown() || server.IsNull() {
 			continue
 		}
 		if _, err := netip.ParseAddr(server.ValueString()); err != nil {

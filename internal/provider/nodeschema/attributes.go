@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
 const dnsNameRule = "must consist of lower-case letters, digits and `-` and have a letter or digit at both ends"
@@ -83,7 +84,7 @@ func SSHAuthorizedKeys() schema.ListAttribute {
 		ElementType: types.StringType,
 		MarkdownDescription: "Public keys, in the form of `authorized_keys`, that may log in to the nodes as the image's default user. " +
 			"Defaults to none.",
-		Validators: []validator.List{listvalidator.ValueStringsAre(
+		Validators: []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(
 			stringvalidator.RegexMatches(sshKeyForm, "must be a public key such as `ssh-ed25519 AAAA… comment`"))},
 	}
 }
@@ -94,13 +95,14 @@ func NTPServers() schema.ListAttribute {
 		Optional:            true,
 		ElementType:         types.StringType,
 		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's.",
-		Validators:          []validator.List{listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
+		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 	}
 }
 
 // CPU is the number of virtual CPUs of a node.
 func CPU(minimum int64) schema.Int64Attribute {
 	return schema.Int64Attribute{
+		CustomType:          attribute.Int64Type{},
 		Required:            true,
 		MarkdownDescription: fmt.Sprintf("Virtual CPUs of a node, %d to 256.", minimum),
 		Validators:          []validator.Int64{int64validator.Between(minimum, 256)},
@@ -110,6 +112,7 @@ func CPU(minimum int64) schema.Int64Attribute {
 // MemoryGB is the memory of a node.
 func MemoryGB(minimum int64) schema.Int64Attribute {
 	return schema.Int64Attribute{
+		CustomType:          attribute.Int64Type{},
 		Required:            true,
 		MarkdownDescription: fmt.Sprintf("Memory of a node in GB (2^30 bytes), %d to 4096.", minimum),
 		Validators:          []validator.Int64{int64validator.Between(minimum, 4096)},
@@ -119,7 +122,8 @@ func MemoryGB(minimum int64) schema.Int64Attribute {
 // DiskGB is the size of a node's disk.
 func DiskGB(minimum int64) schema.Int64Attribute {
 	return schema.Int64Attribute{
-		Optional: true,
+		CustomType: attribute.Int64Type{},
+		Optional:   true,
 		MarkdownDescription: fmt.Sprintf("Size of a node's disk in GB (2^30 bytes), %d to 62000, at least the template's. "+
 			"Defaults to the template's, which is what a linked clone needs.", minimum),
 		Validators: []validator.Int64{int64validator.Between(minimum, 62000)},

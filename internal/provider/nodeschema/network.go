@@ -24,8 +24,9 @@ const (
 	DefaultServiceCIDR = "10.96.0.0/12"
 )
 
-// Network is the schema of NetworkModel.
-func Network(kind string) schema.SingleNestedAttribute {
+// Network is the schema of NetworkModel; ipPool says which IP pool the addresses of
+// nodes come from.
+func Network(kind, ipPool string) schema.SingleNestedAttribute {
 	replaces := " A change replaces the " + kind + "."
 	cidr := func(doc, standard string) schema.StringAttribute {
 		return schema.StringAttribute{
@@ -39,12 +40,12 @@ func Network(kind string) schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		Required:            true,
-		MarkdownDescription: "How nodes get their addresses, and the networks inside the " + kind + ".",
+		MarkdownDescription: "Addresses of the nodes, and the networks inside the " + kind + ".",
 		Attributes: map[string]schema.Attribute{
 			"ip_allocation": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "`static`: addresses come from the IP pool of each placement, and a VIP fronts the control plane." +
-					replaces,
+				MarkdownDescription: "How nodes get their addresses. `static`, the only value: from " + ipPool +
+					", and a VIP fronts the control plane." + replaces,
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:    []validator.String{stringvalidator.OneOf("static")},
 			},

@@ -29,23 +29,23 @@ func Proxy() schema.SingleNestedAttribute {
 		Attributes: map[string]schema.Attribute{
 			"http": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "URL of the proxy for `http`.",
+				MarkdownDescription: "URL of the proxy for `http`. Defaults to none.",
 				Validators:          together("https", "no_proxy"),
 			},
 			"https": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "URL of the proxy for `https`.",
+				MarkdownDescription: "URL of the proxy for `https`. Defaults to none.",
 				Validators:          together("http", "no_proxy"),
 			},
 			"no_proxy": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Comma-separated names, domains and networks that are reached directly. " +
-					"The cluster's own networks are added.",
+					"The networks of nodes, pods and services are added. Defaults to none.",
 				Validators: together("http", "https"),
 			},
 			"ca_certificate": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "Certificate authority of the proxy, as PEM text, that nodes trust.",
+				MarkdownDescription: "Certificate authority of the proxy, as PEM text, that nodes trust. Defaults to none.",
 				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
 			},
 		},

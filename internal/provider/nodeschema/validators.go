@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 var folderForm = regexp.MustCompile(`^[^/]+(/[^/]+)*$`)
@@ -38,8 +40,8 @@ func (d Duration) ValidateString(ctx context.Context, req validator.StringReques
 	}
 	span, err := time.ParseDuration(req.ConfigValue.ValueString())
 	if err != nil || span < time.Second || span > 24*time.Hour {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
-			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), d.Description(ctx)))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid duration",
+			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), d.Description(ctx))))
 	}
 }
 
@@ -66,10 +68,10 @@ func (CIDR) ValidateString(_ context.Context, req validator.StringRequest, resp 
 	prefix, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid network",
-			fmt.Sprintf("%q is not a network in CIDR form, such as 192.168.0.0/16.", text))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid network",
+			fmt.Sprintf("%q is not a network in CIDR form, such as 192.168.0.0/16.", text)))
 	case prefix != prefix.Masked():
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid network",
-			fmt.Sprintf("%q has host bits set; the network is %s.", text, prefix.Masked()))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid network",
+			fmt.Sprintf("%q has host bits set; the network is %s.", text, prefix.Masked())))
 	}
 }

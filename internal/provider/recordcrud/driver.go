@@ -24,6 +24,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -77,7 +78,7 @@ func (d *Driver[T, M]) validate(ctx context.Context, m M) diag.Diagnostics {
 func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	m := M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
-	resp.Diagnostics.Append(readWriteOnly(ctx, m, req.Config)...)
+	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -95,7 +96,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	m.base().ID = attribute.IDValue(s.ID)
 	resp.Diagnostics.Append(d.hook(ctx, d.Hooks.Written, s, m, resp.Diagnostics)...)
-	clearWriteOnly(m)
+	crud.ClearWriteOnly(m)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 	if inDoubt {
 		resp.Diagnostics.Append(nullUnknowns(&resp.State)...)
@@ -176,7 +177,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	prior, m := M(new(T)), M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
-	resp.Diagnostics.Append(readWriteOnly(ctx, m, req.Config)...)
+	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -195,7 +196,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, false)...)
 	resp.Diagnostics.Append(d.hook(ctx, d.Hooks.Written, s, m, nil)...)
-	clearWriteOnly(m)
+	crud.ClearWriteOnly(m)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -43,13 +42,6 @@ type Model interface {
 	Body(ctx context.Context) (any, diag.Diagnostics)
 	// SetBody sets what a record says.
 	SetBody(ctx context.Context, r ledger.Record) error
-}
-
-// WriteOnly is implemented by models with write-only values, which only the
-// configuration has: no plan or state holds them.
-type WriteOnly interface {
-	ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics
-	ClearWriteOnly()
 }
 
 // Session is what a hook works with.
@@ -93,17 +85,4 @@ type Hooks[M any] struct {
 	// Damaged says what is done about a damaged record; nil: it is an error. Where it
 	// is a warning, the next plan has IsDamaged true.
 	Damaged func(m M, err error) diag.Diagnostic
-}
-
-func readWriteOnly(ctx context.Context, m Model, config tfsdk.Config) diag.Diagnostics {
-	if w, ok := m.(WriteOnly); ok {
-		return w.ReadWriteOnly(ctx, config)
-	}
-	return nil
-}
-
-func clearWriteOnly(m Model) {
-	if w, ok := m.(WriteOnly); ok {
-		w.ClearWriteOnly()
-	}
 }

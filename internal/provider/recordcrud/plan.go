@@ -12,6 +12,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -35,7 +36,7 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	}
 	m := M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
-	resp.Diagnostics.Append(readWriteOnly(ctx, m, req.Config)...)
+	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -51,7 +51,8 @@ func clientConfigurationAttribute() schema.SingleNestedAttribute {
 		Sensitive: true,
 		// A provider that is configured from it would dial localhost while it is unknown.
 		PlanModifiers:       []planmodifier.Object{objectplanmodifier.UseNonNullStateForUnknown()},
-		MarkdownDescription: "The parts of `kubeconfig` as the `kubernetes` and `helm` providers take them; known in every plan of a cluster that exists.",
+		MarkdownDescription: "The parts of `kubeconfig` as the `kubernetes` and `helm` providers take them; " +
+			"known in every plan of a cluster that exists.",
 		Attributes: map[string]schema.Attribute{
 			"host":                   text("URL of the API."),
 			"cluster_ca_certificate": text("Certificate authority of the API, as PEM text."),

@@ -3,8 +3,10 @@ package vmwarecluster
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -22,4 +24,16 @@ func SpecOf(ctx context.Context, state tfsdk.State) (enginemodel.ClusterSpec, di
 		return enginemodel.ClusterSpec{}, diags
 	}
 	return m.Spec(ctx)
+}
+
+// MaxNotes is how many bytes description and tags may take together.
+const MaxNotes = maxNotes
+
+// CheckNotes checks the description and the tags of a cluster.
+func CheckNotes(description string, tags map[string]string) diag.Diagnostics {
+	values := map[string]attr.Value{}
+	for key, value := range tags {
+		values[key] = types.StringValue(value)
+	}
+	return checkNotes(&model{Description: types.StringValue(description), Tags: types.MapValueMust(types.StringType, values)})
 }

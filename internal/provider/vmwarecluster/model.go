@@ -11,6 +11,7 @@ import (
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
@@ -18,31 +19,31 @@ import (
 // model is the values of gantry_vmware_cluster.
 type model struct {
 	enginecrud.Base
-	Description            types.String `tfsdk:"description"`
-	Tags                   types.Map    `tfsdk:"tags"`
-	CloudAccount           types.Object `tfsdk:"cloud_account"`
-	AccountPasswordWO      types.String `tfsdk:"cloud_account_password_wo"`
-	AccountPasswordVersion types.Int64  `tfsdk:"cloud_account_password_wo_version"`
-	Profile                types.Object `tfsdk:"profile"`
-	Datacenter             types.String `tfsdk:"datacenter"`
-	Folder                 types.String `tfsdk:"folder"`
-	ImageFolder            types.String `tfsdk:"image_folder"`
-	Network                types.Object `tfsdk:"network"`
-	ControlPlane           types.Object `tfsdk:"control_plane"`
-	WorkerPools            types.Map    `tfsdk:"worker_pools"`
-	SSHAuthorizedKeys      types.List   `tfsdk:"ssh_authorized_keys"`
-	NTPServers             types.List   `tfsdk:"ntp_servers"`
-	Proxy                  types.Object `tfsdk:"proxy"`
-	CloneMode              types.String `tfsdk:"clone_mode"`
-	DeletionProtection     types.Bool   `tfsdk:"deletion_protection"`
-	ClientConfiguration    types.Object `tfsdk:"kubernetes_client_configuration"`
+	Description            types.String    `tfsdk:"description"`
+	Tags                   types.Map       `tfsdk:"tags"`
+	CloudAccount           types.Object    `tfsdk:"cloud_account"`
+	AccountPasswordWO      types.String    `tfsdk:"cloud_account_password_wo"`
+	AccountPasswordVersion attribute.Int64 `tfsdk:"cloud_account_password_wo_version"`
+	Profile                types.Object    `tfsdk:"profile"`
+	Datacenter             types.String    `tfsdk:"datacenter"`
+	Folder                 types.String    `tfsdk:"folder"`
+	ImageFolder            types.String    `tfsdk:"image_folder"`
+	Network                types.Object    `tfsdk:"network"`
+	ControlPlane           types.Object    `tfsdk:"control_plane"`
+	WorkerPools            types.Map       `tfsdk:"worker_pools"`
+	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
+	NTPServers             types.List      `tfsdk:"ntp_servers"`
+	Proxy                  types.Object    `tfsdk:"proxy"`
+	CloneMode              types.String    `tfsdk:"clone_mode"`
+	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
+	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`
 }
 
 var (
 	_ enginecrud.Model       = (*model)(nil)
 	_ enginecrud.Protector   = (*model)(nil)
 	_ enginecrud.AccountUser = (*model)(nil)
-	_ enginecrud.WriteOnly   = (*model)(nil)
+	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)
 )
 
@@ -116,12 +117,12 @@ func (m *model) CheckDeletion() diag.Diagnostics {
 		"Cluster "+m.Name.ValueString()+" has deletion_protection = true. Set it to false and apply before you destroy or replace the cluster.")}
 }
 
-// ReadWriteOnly implements enginecrud.WriteOnly.
+// ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
 	return config.GetAttribute(ctx, path.Root("cloud_account_password_wo"), &m.AccountPasswordWO)
 }
 
-// ClearWriteOnly implements enginecrud.WriteOnly.
+// ClearWriteOnly implements crud.WriteOnly.
 func (m *model) ClearWriteOnly() { m.AccountPasswordWO = types.StringNull() }
 
 // MarkDerivedUnknown implements enginecrud.Deriver.

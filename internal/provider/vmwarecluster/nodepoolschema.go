@@ -27,6 +27,7 @@ const maxPoolName = 18
 func controlPlaneAttribute() schema.SingleNestedAttribute {
 	attributes := nodeAttributes()
 	attributes["node_count"] = schema.Int64Attribute{
+		CustomType:          attribute.Int64Type{},
 		Required:            true,
 		MarkdownDescription: "Number of control-plane nodes: 1, 3 or 5. It grows in place and never shrinks.",
 		Validators:          []validator.Int64{int64validator.OneOf(1, 3, 5)},
@@ -52,6 +53,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 func workerPoolsAttribute() schema.MapNestedAttribute {
 	attributes := nodeAttributes()
 	attributes["node_count"] = schema.Int64Attribute{
+		CustomType:          attribute.Int64Type{},
 		Required:            true,
 		MarkdownDescription: "Number of nodes, 0 to 1000. It changes in place; nodes that are not ready are removed first, then the newest.",
 		Validators:          []validator.Int64{int64validator.Between(0, maxWorkers)},
@@ -60,7 +62,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		Required: true,
 		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. A placement that is added gets new nodes; " +
 			"the nodes of one that is removed are rolled.",
-		Validators:   []validator.List{listvalidator.SizeAtLeast(1)},
+		Validators:   []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
 		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = rollingUpdateAttribute()
@@ -69,7 +71,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and removed in place, and rolled where its nodes have " +
 			"to be replaced. " +
 			"Defaults to none.",
-		Validators: []validator.Map{mapvalidator.KeysAre(
+		Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(
 			nodeschema.NodePoolName(),
 			stringvalidator.LengthAtMost(maxPoolName),
 			stringvalidator.NoneOf(enginemodel.ControlPlanePool),
@@ -84,7 +86,7 @@ func rollingUpdateAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "How nodes are replaced and removed. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the " +
 			"profile's image replaces the nodes that were built otherwise, " +
 			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and " +
-			"the next apply resumes it, as it does after `timeouts.update`.",
+			"the next apply resumes it, as it does after `timeouts.update`. Defaults to the defaults of its attributes.",
 		Attributes: map[string]schema.Attribute{
 			"strategy": schema.StringAttribute{
 				Optional: true,
@@ -118,32 +120,37 @@ func nodeAttributes() map[string]schema.Attribute {
 		"labels": schema.MapAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Labels of the nodes. They change in place.",
-			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName()), mapvalidator.ValueStringsAre(labelValue())},
+			MarkdownDescription: "Labels of the nodes, by qualified names such as `example.com/tier`. They change in place. Defaults to none.",
+			Validators: []validator.Map{
+				attribute.NoNulls{},
+				mapvalidator.KeysAre(qualifiedName()),
+				mapvalidator.ValueStringsAre(labelValue()),
+			},
 		},
 		"annotations": schema.MapAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Annotations of the nodes. They change in place.",
-			Validators:          []validator.Map{mapvalidator.KeysAre(qualifiedName())},
+			MarkdownDescription: "Annotations of the nodes, by qualified names. They change in place. Defaults to none.",
+			Validators:          []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(qualifiedName())},
 		},
 		"taints": schema.ListNestedAttribute{
 			Optional:            true,
-			MarkdownDescription: "Taints of the nodes. They change in place.",
+			MarkdownDescription: "Taints of the nodes. They change in place. Defaults to none.",
+			Validators:          []validator.List{attribute.NoNulls{}},
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"key": schema.StringAttribute{
 					Required:            true,
-					MarkdownDescription: "Key.",
+					MarkdownDescription: "Key of the taint, a qualified name such as `example.com/gpu`.",
 					Validators:          []validator.String{qualifiedName()},
 				},
 				"value": schema.StringAttribute{
 					Optional:            true,
-					MarkdownDescription: "Value. Defaults to none.",
+					MarkdownDescription: "Value of the taint, at most 63 characters. Defaults to none.",
 					Validators:          []validator.String{labelValue()},
 				},
 				"effect": schema.StringAttribute{
 					Required:            true,
-					MarkdownDescription: "`NoSchedule`, `PreferNoSchedule` or `NoExecute`.",
+					MarkdownDescription: "Effect of the taint: `NoSchedule`, `PreferNoSchedule` or `NoExecute`.",
 					Validators:          []validator.String{stringvalidator.OneOf("NoSchedule", "PreferNoSchedule", "NoExecute")},
 				},
 			}},

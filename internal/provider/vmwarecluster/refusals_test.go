@@ -51,8 +51,21 @@ func TestAccClusterRefusals(t *testing.T) {
 		{shape{extra: `ssh_authorized_keys = ["not a key"]`}, says("public key")},
 		{shape{extra: fmt.Sprintf(`description = %q`, strings.Repeat("x", 1001))}, says("description", "1000")},
 		{shape{extra: `description = "a\u0007b"`}, says("description", "control characters")},
+		{
+			shape{extra: `tags = { for i in range(10) : "t${i}" => join("", [for _ in range(250) : "x"]) }`},
+			says("tags", "take 2581 bytes", "may take 2000"),
+		},
 		{shape{extra: `tags = { for i in range(51) : "t${i}" => "x" }`}, says("tags", "50")},
 		{shape{extra: `tags = { team = null }`}, says("tags", "null")},
+		{
+			shape{extraPool: `batch = { node_count = 1, cpu = 2, memory_gb = 4, placements = [], labels = { tier = null } }`},
+			says("worker_pools", "labels", "must not be null"),
+		},
+		{
+			shape{extraPool: `batch = { node_count = 1, cpu = 2, memory_gb = 2.5, placements = [] }`},
+			says("worker_pools", "memory_gb", "must be a whole number, got 2.5"),
+		},
+		{shape{extraPool: `batch = null`}, says("worker_pools", "must not be null")},
 		{shape{name: "Prod"}, says("lower-case")},
 		{shape{name: strings.Repeat("a", 41)}, says("40")},
 		{shape{extraPool: `cp = { node_count = 1, cpu = 2, memory_gb = 4, placements = [] }`}, says("cp")},

@@ -34,6 +34,7 @@ func NewResource() resource.Resource {
 		Kind:      record.KindCluster,
 		NewSchema: newSchema,
 		Rules:     rules,
+		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan},
 	}}
 }
 
@@ -53,6 +54,7 @@ func (r *clusterResource) ValidateConfig(ctx context.Context, req resource.Valid
 		return
 	}
 	resp.Diagnostics.Append(nodeschema.ValidateNetwork(config.Network)...)
+	resp.Diagnostics.Append(checkNotes(&config)...)
 	if config.WorkerPools.IsUnknown() || config.Name.IsUnknown() {
 		return
 	}

@@ -37,7 +37,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"datacenter":          nodeschema.Datacenter("cluster"),
 		"folder":              nodeschema.Folder("cluster"),
 		"image_folder":        nodeschema.ImageFolder(),
-		"network":             nodeschema.Network("cluster"),
+		"network":             nodeschema.Network("cluster", "the IP pool of each placement"),
 		"control_plane":       controlPlaneAttribute(),
 		"worker_pools":        workerPoolsAttribute(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
@@ -65,11 +65,14 @@ func newSchema(ctx context.Context) schema.Schema {
 // text is a description's characters: any but control characters, and line ends.
 var text = regexp.MustCompile(`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`)
 
+// notesBound is the sentence about maxNotes.
+const notesBound = "`description` and `tags` together take at most 2,000 bytes as JSON. "
+
 func descriptionAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
 		MarkdownDescription: "Description of the cluster for people, 1 to 1,000 characters. " +
-			"It is kept in the cluster's record in vCenter and shown in the notes of its VMs. Defaults to none.",
+			"It is kept in the cluster's record in vCenter and shown in the notes of its VMs. " + notesBound + "Defaults to none.",
 		Validators: []validator.String{
 			stringvalidator.UTF8LengthBetween(1, 1000),
 			stringvalidator.RegexMatches(text, "must not contain control characters other than line ends and tabs"),
@@ -83,10 +86,11 @@ func tagsAttribute() schema.MapAttribute {
 		Optional:    true,
 		ElementType: types.StringType,
 		MarkdownDescription: "Tags of the cluster for people: at most 50, with keys of 1 to 128 characters and values of at most 256. " +
-			"They are kept in the cluster's record in vCenter and shown in the notes of its VMs; they are no vSphere tags. Defaults to none.",
+			"They are kept in the cluster's record in vCenter and shown in the notes of its VMs; they are no vSphere tags. " +
+			notesBound + "Defaults to none.",
 		Validators: []validator.Map{
 			mapvalidator.SizeAtMost(50),
-			mapvalidator.NoNullValues(),
+			attribute.NoNulls{},
 			mapvalidator.KeysAre(stringvalidator.UTF8LengthBetween(1, 128), printable),
 			mapvalidator.ValueStringsAre(stringvalidator.UTF8LengthAtMost(256), printable),
 		},
@@ -109,6 +113,7 @@ func accountAttributes() map[string]schema.Attribute {
 			},
 		},
 		"cloud_account_password_wo_version": schema.Int64Attribute{
+			CustomType:          attribute.Int64Type{},
 			Optional:            true,
 			MarkdownDescription: "Version of the password in `cloud_account_password_wo`, at least 1. Increment it to send a new password.",
 			Validators: []validator.Int64{
@@ -171,7 +176,7 @@ func profileAttribute() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Manifests that are applied to the cluster, by name. Packs are added and changed in place. " +
 					"Defaults to none; without a pack of layer `cni` nodes join and stay NotReady.",
-				Validators: []validator.Map{mapvalidator.KeysAre(nodeschema.NodePoolName())},
+				Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"layer": schema.StringAttribute{
 						Required:            true,
@@ -182,7 +187,11 @@ func profileAttribute() schema.SingleNestedAttribute {
 						Required:            true,
 						ElementType:         types.StringType,
 						MarkdownDescription: "YAML texts, each of one or more documents, that are applied server-side in order.",
-						Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(yamlText{})},
+						Validators: []validator.List{
+							attribute.NoNulls{},
+							listvalidator.SizeAtLeast(1),
+							listvalidator.ValueStringsAre(yamlText{}),
+						},
 					},
 				}},
 			},

@@ -31,16 +31,17 @@ const full = `{
     "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]},
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
-  "proxy": {"http": "http://p", "https": "http://p", "no_proxy": "local"},
+  "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "description": "Shop", "tags": {"team": "shop"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
-  "control_plane": {"node_count": 3, "cpu": 2, "memory_gb": 4, "schedulable": true, "labels": {"a": "b"},
+  "control_plane": {"node_count": 3, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
+    "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "l", "effect": "NoExecute"}],
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
   "worker_pools": {
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
       "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
-      "taints": [{"key": "k", "value": null, "effect": "NoSchedule"}],
+      "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "drain_timeout": "90s"},
       "placements": [{"compute_cluster": "c2", "datastore": "d2", "network": "n2", "ip_pool_id": "` + poolID + `"}]}
   }
@@ -66,12 +67,17 @@ func TestSpec(t *testing.T) {
 		PodCIDR:           "192.168.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		ControlPlane: model.NodePool{
-			Name:         model.ControlPlanePool,
-			Count:        3,
-			CPU:          2,
-			MemoryGB:     4,
-			Schedulable:  true,
-			Meta:         model.NodeMeta{Labels: map[string]string{"a": "b"}},
+			Name:        model.ControlPlanePool,
+			Count:       3,
+			CPU:         2,
+			MemoryGB:    4,
+			DiskGB:      40,
+			Schedulable: true,
+			Meta: model.NodeMeta{
+				Labels:      map[string]string{"a": "b"},
+				Annotations: map[string]string{"c": "d"},
+				Taints:      []model.Taint{{Key: "l", Effect: "NoExecute"}},
+			},
 			Placements:   []model.Placement{{ComputeCluster: "c", Datastore: "d", Network: "n", ResourcePool: "r", IPPoolID: pool}},
 			DrainTimeout: model.DefaultDrainTimeout,
 		},
@@ -84,7 +90,7 @@ func TestSpec(t *testing.T) {
 				DiskGB:   60,
 				Meta: model.NodeMeta{
 					Annotations: map[string]string{"x": "y"},
-					Taints:      []model.Taint{{Key: "k", Effect: "NoSchedule"}},
+					Taints:      []model.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}},
 				},
 				Placements:   []model.Placement{{ComputeCluster: "c2", Datastore: "d2", Network: "n2", IPPoolID: pool}},
 				DrainTimeout: 90 * time.Second,
@@ -100,7 +106,7 @@ func TestSpec(t *testing.T) {
 		},
 		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAA"},
 		NTPServers:        []string{"ntp"},
-		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://p", NoProxy: "local"},
+		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,
 		Packs: []model.Pack{
 			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}},
@@ -127,4 +133,13 @@ func TestSpecOfWrongIDs(t *testing.T) {
 			t.Errorf("got %v, want an error on %s", diags[0], root)
 		}
 	}
+}
+
+// rootOf is the attribute that a diagnostic stands on.
+func rootOf(d diag.Diagnostic) string {
+	at, ok := d.(diag.DiagnosticWithPath)
+	if !ok {
+		return ""
+	}
+	return at.Path().String()
 }

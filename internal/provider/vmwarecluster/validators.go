@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 // yamlText validates that a text is YAML, before anything is built.
@@ -23,6 +24,7 @@ func (yamlText) ValidateString(_ context.Context, req validator.StringRequest, r
 		return
 	}
 	if err := kube.Validate(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid Kubernetes manifest", fmt.Sprintf("The text cannot be applied: %s.", err))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid Kubernetes manifest",
+			fmt.Sprintf("The text cannot be applied: %s.", err)))
 	}
 }

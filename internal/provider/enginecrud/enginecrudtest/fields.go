@@ -50,24 +50,32 @@ func FieldNames(t *testing.T) []model.FieldName {
 
 // FieldsExist fails unless attribute returns an attribute of the schema for every
 // field that a finding may be about: of the cluster, of each kind of node pool and of
-// a placement of it.
+// a placement of it. In one of these scopes, it has to be another one than that of the
+// scope as a whole, which stands in for fields that have none.
 func FieldsExist(t *testing.T, s schema.Schema, attribute func(model.Field) path.Path) {
 	t.Helper()
-	fields := []model.Field{{}}
-	for _, name := range append(FieldNames(t), "") {
-		fields = append(fields, model.ClusterField(name))
-		for _, pool := range []string{model.ControlPlanePool, "general"} {
-			fields = append(fields, model.NodePoolField(pool, name), model.PlacementRef{NodePool: pool}.Field(name))
-		}
+	scopes := []func(model.FieldName) model.Field{model.ClusterField}
+	for _, pool := range []string{model.ControlPlanePool, "general"} {
+		scopes = append(scopes,
+			func(name model.FieldName) model.Field { return model.NodePoolField(pool, name) },
+			model.PlacementRef{NodePool: pool}.Field)
 	}
-	for _, field := range fields {
-		at := attribute(field)
-		if len(at.Steps()) == 0 {
-			t.Errorf("the field %q has no attribute", field)
-			continue
+	for _, name := range append(FieldNames(t), "") {
+		own := false
+		for _, scope := range scopes {
+			at := attribute(scope(name))
+			if len(at.Steps()) == 0 {
+				t.Errorf("the field %q has no attribute", scope(name))
+				continue
+			}
+			if _, diags := s.TypeAtPath(t.Context(), at); diags.HasError() {
+				t.Errorf("the field %q is %s, which is no attribute", scope(name), at)
+			}
+			own = own || !at.Equal(attribute(scope("")))
 		}
-		if _, diags := s.TypeAtPath(t.Context(), at); diags.HasError() {
-			t.Errorf("the field %q is %s, which is no attribute", field, at)
+		// The name stands for the cluster as a whole.
+		if !own && name != "" && name != model.FieldClusterName {
+			t.Errorf("the field %q has no attribute of its own", name)
 		}
 	}
 }

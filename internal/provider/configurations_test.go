@@ -1,0 +1,59 @@
+package provider_test
+
+// configurations are valid ones by the type of what they configure, as JSON. Together,
+// those of a type set every attribute that has others inside. @SERVER@ and the like
+// stand for what only the test knows.
+var configurations = map[string][]string{
+	"gantry": {
+		`{"vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@", "insecure_skip_verify": true}`,
+	},
+	"resource gantry_ip_pool": {
+		`{"name": "web", "range": {"start": "10.20.0.1", "end": "10.20.0.50"}, "prefix_length": 24, "default_gateway": "10.20.0.254",
+		  "nameservers": ["10.20.0.53"], "search_domains": ["example.com"], "excluded_addresses": ["10.20.0.7"], "network": "n"}`,
+		`{"name": "web", "subnet": "10.20.0.0/26", "default_gateway": "10.20.0.1", "reuse_delay": "10m", "restrict_to_single_cluster": true}`,
+	},
+	"resource gantry_cloud_account": {
+		`{"name": "team", "vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@"}`,
+		`{"name": "team", "vcenter_server": "@SERVER@", "username": "@USER@", "password_wo": "@PASSWORD@", "password_wo_version": 1}`,
+	},
+	"resource gantry_gateway": {
+		`{` + gatewayBase + `, "pairing_code": "token", "ip_pool": {"name": "dc1-nodes", "range": {"start": "10.30.0.1", "end": "10.30.0.50"},
+		  "prefix_length": 24, "default_gateway": "10.30.0.254", "nameservers": ["10.30.0.53"], "search_domains": ["example.com"],
+		  "excluded_addresses": ["10.30.0.7"], "network": "dvpg-nodes", "reuse_delay": "10m", "restrict_to_single_cluster": false}}`,
+		`{` + gatewayBase + `, "pairing_code_wo": "token", "pairing_code_wo_version": 1, "ip_pool_id": "@POOL@"}`,
+	},
+	"resource gantry_vmware_cluster": {clusterBase},
+	"data gantry_datacenters":        {`{}`},
+	"data gantry_ip_pool":            {`{"name": "nodes", "include_allocations": true}`},
+	"data gantry_orphans":            {`{}`},
+	"data gantry_zone_tags":          {`{"datacenter": "dc-1"}`},
+}
+
+const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",
+  "kubernetes_version": "1.34.2", "image": {"template": "gantry-node-1.34.2"},
+  "placement": {"datacenter": "dc-1", "compute_cluster": "cluster-a", "datastore": "shared-1", "network": "dvpg-nodes",
+    "resource_pool": "gantry", "folder": "k8s/dc1"},
+  "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
+  "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
+  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
+  "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "incomplete_create": "warn"`
+
+const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "clone_mode": "full", "incomplete_create": "error",
+  "description": "Shop", "tags": {"team": "shop"}, "deletion_protection": false,
+  "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
+  "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
+    "password": "@PASSWORD@"},
+  "profile": {"kubernetes_version": "1.34.2", "image": {"template": "gantry-node-1.34.2"}, "packs": {
+    "a": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"]},
+    "b": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: b}"]},
+    "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"]}}},
+  "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
+  "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
+  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
+  "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
+    "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
+    "placement": @PLACEMENT@},
+  "worker_pools": {"general": {"node_count": 2, "cpu": 2, "memory_gb": 4, "disk_gb": 40,
+    "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
+    "rolling_update": {"strategy": "contract_first", "drain_timeout": "5m"}, "placements": [@PLACEMENT@]}}
+}`
