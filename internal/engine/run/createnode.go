@@ -205,14 +205,16 @@ func (n *newNode) adopt(ctx context.Context, cause error) error {
 		return err
 	}
 	if slices.Contains(survey.Unreadable, n.Node) {
-		return fmt.Errorf("a VM with this name is being made, as by a run that was interrupted; apply again once its task in vCenter has ended: %w", cause)
+		return fmt.Errorf("a VM with this name is being made, as by a run that was interrupted; "+
+			"apply again once its task in vCenter has ended: %w", cause)
 	}
 	for _, m := range survey.Machines {
 		if m.UUID != n.uuid().String() {
 			continue
 		}
 		if m.Marker.CAFingerprint != n.Secrets.Authorities.Fingerprint() {
-			return fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; apply again, and it is built anew: %w", m.Path, cause)
+			return fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; "+
+				"apply again, and it is built anew: %w", m.Path, cause)
 		}
 		n.vm = m.Ref
 		return nil
