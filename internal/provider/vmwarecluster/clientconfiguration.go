@@ -50,7 +50,7 @@ func clientConfigurationAttribute() schema.SingleNestedAttribute {
 		Computed:  true,
 		Sensitive: true,
 		// A provider that is configured from it would dial localhost while it is unknown.
-		PlanModifiers:       []planmodifier.Object{objectplanmodifier.UseNonNullStateForUnknown()},
+		PlanModifiers: []planmodifier.Object{objectplanmodifier.UseNonNullStateForUnknown()},
 		MarkdownDescription: "The parts of `kubeconfig` as the `kubernetes` and `helm` providers take them; " +
 			"known in every plan of a cluster that exists.",
 		Attributes: map[string]schema.Attribute{
