@@ -23,7 +23,7 @@ type Int64Type struct{ basetypes.Int64Type }
 // so that nothing works with it, until it is refused.
 type Int64 struct {
 	basetypes.Int64Value
-	invalid string // what was configured instead of a whole number
+	invalid string // what is wrong with the number that was configured
 }
 
 var (
@@ -60,7 +60,11 @@ func (t Int64Type) ValueFromTerraform(ctx context.Context, in tftypes.Value) (at
 			return nil, err
 		}
 		if _, accuracy := number.Int64(); accuracy != big.Exact {
-			return Int64{Int64Value: basetypes.NewInt64Unknown(), invalid: number.Text('f', -1)}, nil
+			rule := "must be a whole number"
+			if number.IsInt() {
+				rule = "is out of range"
+			}
+			return Int64{Int64Value: basetypes.NewInt64Unknown(), invalid: rule + ", got " + number.Text('f', -1)}, nil
 		}
 	}
 	value, err := t.Int64Type.ValueFromTerraform(ctx, in)
@@ -87,6 +91,6 @@ func (v Int64) Equal(other attr.Value) bool {
 func (v Int64) ValidateAttribute(_ context.Context, req xattr.ValidateAttributeRequest, resp *xattr.ValidateAttributeResponse) {
 	if v.invalid != "" {
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid number",
-			fmt.Sprintf("The value must be a whole number, got %s.", v.invalid)))
+			"The value "+v.invalid+"."))
 	}
 }
