@@ -162,7 +162,8 @@ func (e environment) configure(dir, configuration string) error {
 	return os.WriteFile(filepath.Join(dir, "main.tf"), []byte(configuration), 0o600)
 }
 
-const configuration = `
+// site is the provider, with its max_parallel_operations, and an IP pool.
+const site = `
 terraform {
   required_providers {
     gantry = { source = "gantry/gantry" }
@@ -190,7 +191,10 @@ resource "gantry_ip_pool" "nodes" {
   default_gateway = "10.10.128.1"
   nameservers     = ["10.10.128.2"]
 }
+`
 
+// configuration is one cluster with a number of workers.
+const configuration = site + `
 resource "gantry_vmware_cluster" "bench" {
   name          = "bench"
   cloud_account = {

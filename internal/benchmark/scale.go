@@ -113,35 +113,8 @@ func (e environment) inDatacenter(ctx context.Context, flags []string, measure f
 	return measure(dir, dc)
 }
 
-const manyConfiguration = `
-terraform {
-  required_providers {
-    gantry = { source = "gantry/gantry" }
-  }
-}
-
-provider "gantry" {
-  max_parallel_operations = %d
-}
-
-locals {
-  placement = {
-    compute_cluster = "cluster-a"
-    datastore       = "shared-1"
-    network         = "dvpg-nodes"
-    resource_pool   = "gantry"
-    ip_pool_id      = gantry_ip_pool.nodes.id
-  }
-}
-
-resource "gantry_ip_pool" "nodes" {
-  name            = "nodes"
-  range           = { start = "10.10.180.1", end = "10.10.183.254" }
-  prefix_length   = 18
-  default_gateway = "10.10.128.1"
-  nameservers     = ["10.10.128.2"]
-}
-
+// manyConfiguration is a number of clusters, each with a number of workers.
+const manyConfiguration = site + `
 resource "gantry_vmware_cluster" "bench" {
   count         = %d
   name          = "bench-${count.index}"
