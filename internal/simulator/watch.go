@@ -17,6 +17,11 @@ import (
 // watchPause is how long updates gather before a waiting client gets them.
 const watchPause = 5 * time.Millisecond
 
+// viewPause is how long a waiting client may miss a change that only a view has seen:
+// vcsim adds an object to its views after the notification of it, which announces that
+// to no client.
+const viewPause = 250 * time.Millisecond
+
 // changes wakes waiting clients after a change. It takes the
 // place of vcsim's own notifications, which deadlock on container views, race
 // when a filter is destroyed during a wait, and leave out properties.
@@ -228,6 +233,7 @@ func (o *overrides) WaitForUpdatesEx(ctx *vcsim.Context, req *types.WaitForUpdat
 		select {
 		case <-changed:
 			time.Sleep(watchPause)
+		case <-time.After(viewPause):
 		case <-timeout:
 			return body
 		case <-cancel:

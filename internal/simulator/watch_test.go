@@ -65,9 +65,11 @@ func TestWaitOverAContainerViewWhileMachinesCome(t *testing.T) {
 	entered := map[string]bool{}
 	left := 0
 	ready := make(chan struct{})
+	all := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
 		first := true
+		complete := false
 		done <- property.WaitForUpdates(d.ctx, property.DefaultCollector(d.client.Client), filter, func(updates []types.ObjectUpdate) bool {
 			if first {
 				first = false
@@ -81,6 +83,10 @@ func TestWaitOverAContainerViewWhileMachinesCome(t *testing.T) {
 					left++
 				}
 			}
+			if !complete && entered["a"] && entered["b"] && entered["c"] {
+				complete = true
+				close(all)
+			}
 			return left == 3
 		})
 	}()
@@ -88,6 +94,12 @@ func TestWaitOverAContainerViewWhileMachinesCome(t *testing.T) {
 	var vms []*object.VirtualMachine
 	for _, name := range []string{"a", "b", "c"} {
 		vms = append(vms, d.mustClone(name))
+	}
+	// Of a VM that comes and goes between two updates, a collector reports neither.
+	select {
+	case <-all:
+	case err := <-done:
+		t.Fatal("ended before all VMs came", err)
 	}
 	for _, vm := range vms {
 		d.wait(vm.Destroy(d.ctx))
