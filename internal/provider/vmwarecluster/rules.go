@@ -42,7 +42,7 @@ var rules = enginecrud.Rules{
 	},
 	Refused: []enginecrud.Refusal{
 		{
-			Reason:     "Kubernetes upgrades are not implemented yet.",
+			Reason:     "Kubernetes upgrades of a running cluster are not supported yet.",
 			Attributes: []string{"profile.kubernetes_version"},
 		},
 		{
