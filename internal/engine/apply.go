@@ -14,6 +14,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Request is the desired state of a cluster or gateway.
@@ -32,7 +33,9 @@ type Request struct {
 // Outcome is how an apply ended. It is never nil. It holds an id as soon as anything
 // may have been changed, whatever failed after.
 type Outcome struct {
-	ID      uuid.UUID
+	ID uuid.UUID
+	// Incarnation is the creation that the record belongs to: the state's from now on.
+	Incarnation record.Incarnation
 	Changes []model.Change
 	// APIReached reports whether the API has answered at least once. A failure after
 	// that is for the next apply to repair, no reason to build everything again.
@@ -58,9 +61,8 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err != nil {
 		return out, release(ctx, lease, err)
 	}
-	spec.ID = w.ID
-	if spec.ID == uuid.Nil {
-		spec.ID = uuid.New()
+	if err := e.identify(&spec, w); err != nil {
+		return out, release(ctx, lease, err)
 	}
 	todo := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, todo, &w.Limits)
@@ -78,6 +80,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 		err = r.ReleaseUnusedIPPools(ctx, spec.IPPools())
 	}
 	out.APIReached = r.APIReached()
+	out.Incarnation = r.Incarnation()
 	if !todo.Empty() || w.Facts.API.Answered() {
 		err = errors.Join(err, r.Finish(ctx, err))
 	} else {
@@ -86,6 +89,22 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	out.Warnings = avoidedAddresses(w)
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
 	return out, release(ctx, lease, err)
+}
+
+// identify gives a creation its id, that of an unfinished one that it takes over, and
+// its incarnation. A state that has lost its incarnation has the record's.
+func (e *Engine) identify(spec *model.ClusterSpec, w *observe.World) error {
+	spec.ID = w.ID
+	if spec.ID == uuid.Nil {
+		spec.ID = uuid.New()
+	}
+	if !spec.New {
+		spec.Incarnation = cmp.Or(spec.Incarnation, w.Facts.Record.Incarnation)
+		return nil
+	}
+	var err error
+	spec.Incarnation, err = record.NewIncarnation(e.random())
+	return err
 }
 
 // approve stops an apply before anything is changed: where the plan has problems,

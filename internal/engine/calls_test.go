@@ -54,7 +54,7 @@ func TestCallsToVCenter(t *testing.T) {
 		t.Fatal(err)
 	}
 	count("a plan of a creation", 5, func() {
-		if _, err := e.Plan(t.Context(), spec, nil, nil); err != nil {
+		if _, err := e.PlanCreation(t.Context(), spec, nobody); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -63,7 +63,7 @@ func TestCallsToVCenter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec.ID, spec.New = out.ID, false
+		spec = kept(spec, out)
 	})
 	count("a refresh of 41 nodes", 5, func() {
 		_, look, err := e.Status(t.Context(), spec, secrets)

@@ -124,14 +124,14 @@ func (e *Engine) RenewKubeconfig(cluster string, secrets *model.Secrets) (bool, 
 }
 
 // Status observes a cluster or gateway without changing anything. It is nil, and no
-// error, when vCenter proves that nothing of it is left: no record, no VM. The
-// facts are what planning remembers of the observation.
+// error, when vCenter proves that nothing of it is left, no record and no VM of its
+// incarnation. The facts are what planning remembers of the observation.
 func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets) (*model.Status, *model.Facts, error) {
 	w, err := e.observer(false).Target(ctx, spec.Target(), secrets)
 	if err != nil {
 		return nil, nil, err
 	}
-	if (!w.Facts.Record.Found || w.Facts.Record.ID != spec.ID) && len(w.Facts.Machines) == 0 {
+	if plan.Gone(spec.Target(), &w.Facts) {
 		return nil, nil, nil
 	}
 	return plan.Status(&spec, &w.Facts), w.Facts.PlanInputs(), nil

@@ -13,7 +13,9 @@ import (
 
 // Import is what a cluster stores about itself.
 type Import struct {
-	ID      uuid.UUID
+	ID uuid.UUID
+	// Incarnation is the creation that the record belongs to.
+	Incarnation record.Incarnation
 	Secrets *model.Secrets
 	Data    map[string][]byte
 }
@@ -49,7 +51,7 @@ func (e *Engine) Import(ctx context.Context, ref record.Ref, kubeconfig []byte) 
 		return nil, fmt.Errorf("the kubeconfig is of the cluster with the id %q, and %q is registered with %q",
 			pki["id"], ref.Name, registered.ID)
 	}
-	found := &Import{ID: registered.ID, Data: data, Secrets: &model.Secrets{}}
+	found := &Import{ID: registered.ID, Incarnation: registered.Incarnation, Data: data, Secrets: &model.Secrets{}}
 	if err := json.Unmarshal(pki["secrets"], found.Secrets); err != nil {
 		return nil, fmt.Errorf("the Secret %s cannot be read: %w", model.SecretPKI, err)
 	}

@@ -115,7 +115,7 @@ func TestOwnPoolInUse(t *testing.T) {
 	spec.ID, spec.GatewayID, spec.Workers = uuid.New(), gateway.ID, nil
 	spec.ControlPlane.Placements[0].IPPoolID = gateway.ControlPlane.Placements[0].IPPoolID
 	w.applied(spec)
-	p, err := w.engine().PlanDestroy(t.Context(), gateway.Target())
+	p, err := w.engine().PlanDestroy(t.Context(), gateway.Target(), nil)
 	if err != nil || p.Err() == nil || !strings.Contains(p.Err().Error(), "prod-cp-1 of cluster "+spec.ID.String()) {
 		t.Errorf("the plan of a destruction: %v (%v)", p.Err(), err)
 	}

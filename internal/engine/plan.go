@@ -2,21 +2,25 @@ package engine
 
 import (
 	"context"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Plan observes and plans. It changes nothing.
+// Plan observes and plans what a state holds. It changes nothing.
 //
 // Remembered are the facts of the last refresh: the steps that follow from them are
 // what an apply is expected to do, and where there are none, vCenter is not even
 // asked. What speaks against them is observed now. Terraform plans a second time in
-// the apply and takes a different result for a bug; for the same reason the steps of
-// a creation follow from the spec alone.
+// the apply and takes a different result for a bug.
 func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, remembered *model.Facts) (*model.Plan, error) {
 	var expected *model.Plan
-	if remembered != nil && remembered.APIReached(spec.New) {
+	if remembered != nil && remembered.APIReached(false) {
 		expected = plan.Cluster(&spec, remembered)
 		if expected.Empty() {
 			return expected, nil
@@ -27,28 +31,94 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if err != nil {
 		return nil, err
 	}
-	spec.ID = w.ID
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
-
-	switch {
-	case len(current.Problems) > 0 || current.Unknown():
-	case expected != nil:
+	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {
 		current.Stages = expected.Stages
-	case spec.New:
-		current.Stages = plan.Cluster(&spec, &model.Facts{}).Stages
-		if w.Facts.Record.Found {
-			current.Unfinished = w.Facts.Record.ID
-		}
 	}
 	return current, nil
 }
 
-// PlanDestroy returns what Destroy would do.
-func (e *Engine) PlanDestroy(ctx context.Context, target model.Target) (*model.Plan, error) {
+// Former is what a creation may replace.
+type Former struct {
+	// ID is of the object whose place the creation takes; uuid.Nil where that is not
+	// known, as where the object is tainted and always in an apply.
+	ID uuid.UUID
+	// Seen reports whether a state of this run holds the id.
+	Seen func(uuid.UUID) bool
+}
+
+// PlanCreation plans what no state holds, and changes nothing. Its steps follow from
+// the spec alone: when Terraform plans once more in the apply, they are the same.
+//
+// What the creation replaces counts as gone. Where the name is taken by something else,
+// that is no error but the plan's Collision: in an apply, a replacement that creates
+// first cannot be told from it, and an error of that plan would leave Terraform with a
+// deposed object. Apply refuses it.
+func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, former Former) (*model.Plan, error) {
+	o := e.observer(false)
+	rec, err := o.Record(ctx, spec.Ref)
+	if err != nil {
+		return nil, err
+	}
+	creation := &model.Plan{Stages: plan.Cluster(&spec, &model.Facts{}).Stages}
+	if former.ID == uuid.Nil && rec.Finished() && former.Seen(rec.ID) {
+		former.ID = rec.ID // tainted
+	}
+	if rec.Finished() && rec.ID != former.ID {
+		creation.Collision = rec.ID
+		return creation, nil
+	}
+
+	var w *observe.World
+	if former.ID != uuid.Nil {
+		w, err = o.Successor(ctx, &spec, []uuid.UUID{former.ID})
+	} else {
+		w, err = o.Spec(ctx, &spec, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if spec.ID == uuid.Nil {
+		spec.ID = w.ID
+	}
+	current := plan.Cluster(&spec, &w.Facts)
+	plan.Check(&spec, &w.Facts, current, &w.Limits)
+	if len(current.Problems) == 0 && !current.Unknown() {
+		current.Stages = creation.Stages
+	}
+	if w.Facts.Record.Found {
+		current.Unfinished = w.Facts.Record.ID
+	}
+	return current, e.addObstacles(ctx, current, spec.Target(), rec, former)
+}
+
+// addObstacles adds what keeps the former self of a creation from being deleted, where
+// it has the same name.
+func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.Target, rec model.Record, former Former) error {
+	if !rec.Found || rec.ID != former.ID {
+		return nil
+	}
+	target.ID = rec.ID
+	target.Incarnation = rec.Incarnation
+	destruction, err := e.PlanDestroy(ctx, target, nil)
+	if err != nil {
+		return err
+	}
+	p.Problems = append(p.Problems, destruction.Problems...)
+	return nil
+}
+
+// PlanDestroy returns what Destroy would do. What depends on the target and leaving
+// reports to be deleted before it, by the id of its record, is no obstacle; leaving may
+// be nil.
+func (e *Engine) PlanDestroy(ctx context.Context, target model.Target, leaving func(uuid.UUID) bool) (*model.Plan, error) {
 	w, err := e.observer(false).Dependants(ctx, target)
 	if err != nil {
 		return nil, err
 	}
+	w.Limits.Children = slices.DeleteFunc(w.Limits.Children, func(child record.Ref) bool {
+		return leaving != nil && leaving(e.Ledger.ID(child))
+	})
 	return plan.Destroy(target, &w.Facts, &w.Limits), nil
 }

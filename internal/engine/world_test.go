@@ -115,8 +115,15 @@ func (w *world) applied(spec model.ClusterSpec) (model.ClusterSpec, *model.Secre
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	spec.ID, spec.New = out.ID, false
-	return spec, secrets, out
+	return kept(spec, out), secrets, out
+}
+
+// kept is a spec as the state has it after an apply.
+func kept(spec model.ClusterSpec, out *engine.Outcome) model.ClusterSpec {
+	spec.ID = out.ID
+	spec.Incarnation = out.Incarnation
+	spec.New = false
+	return spec
 }
 
 func (w *world) plan(spec model.ClusterSpec, secrets *model.Secrets) *model.Plan {

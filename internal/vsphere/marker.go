@@ -60,17 +60,18 @@ func decodeNewer(raw string) marker {
 		return marker{}
 	}
 	for key, target := range map[string]any{
-		"cluster":   &m.Cluster,
-		"node":      &m.Node,
-		"role":      &m.Role,
-		"node_pool": &m.NodePool,
-		"ordinal":   &m.Ordinal,
-		"address":   &m.Address,
-		"ip_pool":   &m.IPPool,
-		"vip":       &m.VIP,
-		"extra":     &m.Extra,
-		"instance":  &m.Instance,
-		"disks":     &m.Disks,
+		"cluster":     &m.Cluster,
+		"incarnation": &m.Incarnation,
+		"node":        &m.Node,
+		"role":        &m.Role,
+		"node_pool":   &m.NodePool,
+		"ordinal":     &m.Ordinal,
+		"address":     &m.Address,
+		"ip_pool":     &m.IPPool,
+		"vip":         &m.VIP,
+		"extra":       &m.Extra,
+		"instance":    &m.Instance,
+		"disks":       &m.Disks,
 	} {
 		// What this version cannot decode stays empty.
 		_ = json.Unmarshal(fields[key], target)

@@ -4,24 +4,29 @@ import (
 	"net/netip"
 
 	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // MarkerSchema is the version of the marker that this Gantry writes, and the
 // newest that it understands.
 const MarkerSchema = 1
 
-// Marker is written into the configuration of each VM in the clone call and never
-// changed. It makes a VM Gantry's, whatever its name. Identity and addresses mean
-// the same in every schema version.
+// Marker is written into the configuration of each VM in the clone call. It makes a
+// VM Gantry's, whatever its name. Of it only the incarnation ever changes, when
+// another creation takes the VM over. Identity and addresses mean the same in every
+// schema version.
 type Marker struct {
-	SchemaVersion int          `json:"schema"`
-	Cluster       uuid.UUID    `json:"cluster"`
-	Node          string       `json:"node"`
-	Role          Role         `json:"role"`
-	NodePool      string       `json:"node_pool"`
-	Ordinal       int          `json:"ordinal"`
-	Address       netip.Prefix `json:"address"`
-	IPPool        uuid.UUID    `json:"ip_pool"`
+	SchemaVersion int       `json:"schema"`
+	Cluster       uuid.UUID `json:"cluster"`
+	// Incarnation is the creation that the VM belongs to.
+	Incarnation record.Incarnation `json:"incarnation,omitempty"`
+	Node        string             `json:"node"`
+	Role        Role               `json:"role"`
+	NodePool    string             `json:"node_pool"`
+	Ordinal     int                `json:"ordinal"`
+	Address     netip.Prefix       `json:"address"`
+	IPPool      uuid.UUID          `json:"ip_pool"`
 
 	KubernetesVersion string    `json:"kubernetes_version"`
 	Template          string    `json:"template"`

@@ -3,6 +3,8 @@ package model
 import (
 	"context"
 	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // VCenter is what the engine needs of vSphere. The adapter behind it retries
@@ -32,6 +34,9 @@ type VCenter interface {
 
 	// Clone starts one clone task and does not wait for it.
 	Clone(ctx context.Context, c CloneRequest) (task string, err error)
+	// SetIncarnation changes the incarnation in the marker of a VM, and nothing else of
+	// it; a task.
+	SetIncarnation(ctx context.Context, vm string, incarnation record.Incarnation) (task string, err error)
 	// SetNotes replaces the notes of a VM; a task.
 	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.

@@ -29,8 +29,11 @@ type ClusterSpec struct {
 	// ID is random for clusters and derived from the name for gateways.
 	ID uuid.UUID
 	// New says that no state holds it: a finished one of the same name belongs to
-	// another state, and an unfinished one is resumed.
+	// another state, and an unfinished one is taken over.
 	New bool
+	// Incarnation is the creation that the spec belongs to: a new one of a new spec,
+	// the state's of another.
+	Incarnation record.Incarnation
 
 	// Description and Tags are for people: they are kept in the record and shown
 	// in the notes of the VMs.
@@ -70,13 +73,15 @@ type Image struct {
 type Target struct {
 	record.Ref
 	ID uuid.UUID
+	// Incarnation is the creation that the state comes from; empty: not known.
+	Incarnation record.Incarnation
 	// OwnIPPool is the name of a gateway's inline IP pool; empty: it has none.
 	OwnIPPool string
 }
 
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
-	t := Target{Ref: s.Ref, ID: s.ID}
+	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation}
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}

@@ -84,6 +84,8 @@ type DeleteNode struct {
 	DrainTimeout time.Duration
 	// Rollout is set where the node is replaced.
 	Rollout *Rollout
+	// KeepAddress leaves the address claimed: a newer creation has it.
+	KeepAddress bool
 }
 
 // Rollout is what the replacement of a node waits for.

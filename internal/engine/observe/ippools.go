@@ -40,14 +40,14 @@ func (o Observer) readIPPools(ctx context.Context, w *World, req request) error 
 	registered := w.Limits.IPPools[own]
 	w.Facts.OwnIPPool = model.OwnIPPool{
 		ID:         own,
-		Registered: registered.Registered,
+		Registered: registered.Registered && len(req.gone) == 0,
 		Record:     registered.Record,
 	}
 	if !w.Facts.OwnIPPool.Outdated(req.own) || errors.Is(registered.Damage, record.ErrNewer) {
 		return nil
 	}
 	// As it will be once its step has run.
-	w.addIPPool(model.IPPool{ID: own, Registered: true, Record: *req.own, GatewayID: w.ID})
+	w.addIPPool(model.IPPool{ID: own, Registered: true, Record: *req.own, GatewayID: req.target.ID})
 	return nil
 }
 

@@ -53,10 +53,8 @@ func (o Observer) Spec(ctx context.Context, spec *model.ClusterSpec, secrets *mo
 	if err != nil {
 		return nil, err
 	}
-	if spec.New && !rec.CreationComplete {
-		// The run that made it died before its certificate authorities were stored
-		// anywhere: no state holds it, and nothing can be imported.
-		rec.APIReached = false
+	if spec.New {
+		rec.APIReached = rec.Finished()
 	}
 	id := spec.ID
 	if rec.Found && id == uuid.Nil && !rec.APIReached {
@@ -70,6 +68,18 @@ func (o Observer) Spec(ctx context.Context, spec *model.ClusterSpec, secrets *mo
 		ipPools: spec.IPPools(),
 		own:     spec.OwnIPPool,
 		secrets: secrets,
+	})
+}
+
+// Successor reads what planning a creation needs, its names resolved, as if what has
+// the ids were gone: its record and VMs do not count, and its addresses are free.
+func (o Observer) Successor(ctx context.Context, spec *model.ClusterSpec, gone []uuid.UUID) (*World, error) {
+	return o.read(ctx, request{
+		target:  spec.Target(),
+		names:   spec.Names(),
+		ipPools: spec.IPPools(),
+		own:     spec.OwnIPPool,
+		gone:    gone,
 	})
 }
 
@@ -109,6 +119,7 @@ type request struct {
 	names   *model.Names
 	ipPools []uuid.UUID
 	own     *record.IPPool // the inline IP pool as it will be
+	gone    []uuid.UUID    // clusters and gateways that do not count
 	secrets *model.Secrets
 }
 
@@ -132,14 +143,14 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		Site:     survey.Site,
 		Findings: survey.Findings,
 		IPPools:  map[uuid.UUID]model.IPPool{},
-		Held:     survey.Held,
+		Held:     heldByOthers(survey.Held, req.gone),
 		Notes:    survey.Notes,
 	}
 
 	if err := o.readIPPools(ctx, w, req); err != nil {
 		return nil, err
 	}
-	if err := o.readClaims(ctx, w, survey); err != nil {
+	if err := o.readClaims(ctx, w, req, survey); err != nil {
 		return nil, err
 	}
 	o.readAPI(ctx, w, req.secrets)

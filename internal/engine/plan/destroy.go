@@ -15,13 +15,16 @@ import (
 // plane, then what no VM needs any more. An address is released only after its VM
 // is proven gone.
 func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *model.Plan {
+	if shared(target, facts) {
+		return destroyRemains(target, facts)
+	}
 	p := &model.Plan{}
 	p.Add(destroyGuards(target, facts, limits))
 	if len(p.Problems) > 0 {
 		return p
 	}
 
-	workers, controlPlane := deletions(facts)
+	workers, controlPlane := deletions(target, facts)
 	p.Stages = stages(
 		model.Stage{Name: "workers", Parallel: true, Steps: workers},
 		model.Stage{Name: "control plane", Parallel: true, Steps: controlPlane},
@@ -33,8 +36,26 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 	return p
 }
 
-func deletions(facts *model.Facts) (workers, controlPlane []model.Step) {
-	machines := slices.Clone(facts.Machines)
+// destroyRemains plans the destruction of a target whose place a newer creation has
+// taken: of the VMs that it did not adopt. All else, the addresses too, is the newer
+// one's, which releases what it does not need.
+func destroyRemains(target model.Target, facts *model.Facts) *model.Plan {
+	p := &model.Plan{}
+	var steps []model.Step
+	for _, m := range facts.Machines {
+		if owns(target, facts, m) {
+			steps = append(steps, model.DeleteNode{Machine: m, KeepAddress: true})
+			p.Add(markerFindings(target.Name, []model.Machine{m}))
+		}
+	}
+	if len(p.Problems) == 0 {
+		p.Stages = stages(model.Stage{Name: "remains", Parallel: true, Steps: steps})
+	}
+	return p
+}
+
+func deletions(target model.Target, facts *model.Facts) (workers, controlPlane []model.Step) {
+	machines := slices.DeleteFunc(slices.Clone(facts.Machines), func(m model.Machine) bool { return !owns(target, facts, m) })
 	slices.SortStableFunc(machines, func(a, b model.Machine) int { return a.Marker.Ordinal - b.Marker.Ordinal })
 	for _, m := range machines {
 		if m.Marker.ControlPlane() {
@@ -90,11 +111,6 @@ func recordDeletion(target model.Target, facts *model.Facts) []model.Step {
 		return nil
 	}
 	return []model.Step{model.DeleteRecord{Cluster: target.Name}}
-}
-
-// registered reports whether the record of that name is the target's own.
-func registered(target model.Target, facts *model.Facts) bool {
-	return facts.Record.Found && facts.Record.ID == target.ID
 }
 
 // destroyGuards refuse to delete what others depend on, and what this Gantry does

@@ -14,10 +14,17 @@ func refuse(v view, p *model.Plan) {
 	spec, facts := v.spec, v.facts
 	if rec := facts.Record; rec.Found && (rec.ID != spec.ID || spec.New && rec.APIReached) {
 		// Nothing else can be said about one that is not this one.
-		p.Collision = rec.ID
 		p.Refuse(nameField, "The "+string(spec.Kind)+" exists",
-			"A %s named %q is registered in this vCenter with the id %s. Choose another name, or import it.",
+			"A %s named %q is registered in this vCenter with the id %s. Choose another name, or import it. "+
+				"If it is this resource before its replacement, it cannot be created before it is destroyed, since the name is unique: "+
+				"remove create_before_destroy, also from what depends on it, or change the name.",
 			spec.Kind, spec.Name, rec.ID)
+		return
+	}
+	if !spec.New && takenOver(spec.Target(), facts) {
+		p.Refuse(nameField, "Taken over by a newer creation",
+			"The %s %q of this state was never finished, and another creation of that name has taken its place, with its VMs and addresses. "+
+				"Remove it from the state (terraform state rm), or destroy it: nothing of the other one is deleted.", spec.Kind, spec.Name)
 		return
 	}
 	p.Add(markerFindings(spec.Name, facts.Machines))

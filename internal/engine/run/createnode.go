@@ -173,6 +173,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 	marker := model.Marker{
 		SchemaVersion:     model.MarkerSchema,
 		Cluster:           n.Spec.ID,
+		Incarnation:       n.record.current().Incarnation,
 		Node:              n.Node,
 		Role:              n.NodePool.Role(),
 		NodePool:          n.NodePool.Name,

@@ -34,6 +34,9 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 			return err
 		}
 	}
+	if s.KeepAddress {
+		return nil
+	}
 	return r.addresses.releaseNode(ctx, name, r.rebuilds[name], s.Machine.Path)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
@@ -16,23 +15,22 @@ import (
 // step again.
 func (r *Runner) updateDescription(ctx context.Context, s model.UpdateDescription) error {
 	paragraph := plan.Notes(r.Spec)
-	errs := make([]error, len(s.VMs))
-	var group sync.WaitGroup
-	for i, vm := range s.VMs {
+	var writes []func() error
+	for _, vm := range s.VMs {
 		existing := r.World.Limits.Notes[vm]
 		notes := plan.MergeNotes(existing, paragraph)
 		if notes == existing {
 			continue
 		}
-		group.Go(func() {
+		writes = append(writes, func() error {
 			_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.SetNotes(ctx, vm, notes) })
 			if err != nil && !errors.Is(err, model.ErrGone) {
-				errs[i] = fmt.Errorf("write the notes of a VM: %w", err)
+				return fmt.Errorf("write the notes of a VM: %w", err)
 			}
+			return nil
 		})
 	}
-	group.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := sideBySide(writes); err != nil {
 		return err
 	}
 	return r.record.update(ctx, func(b *record.Cluster) {

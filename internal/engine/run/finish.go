@@ -10,10 +10,15 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // APIReached reports whether the cluster's API has answered at least once.
 func (r *Runner) APIReached() bool { return r.record.apiReached() }
+
+// Incarnation is the creation that the record belongs to; empty where there is no
+// record.
+func (r *Runner) Incarnation() record.Incarnation { return r.record.current().Incarnation }
 
 // Finish records what the run has reached, also where some of its steps failed: in
 // the cluster what import needs, in the record what is still to be done.

@@ -186,8 +186,9 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	}
 	reached := r.World.Facts.APIReached(r.Spec.New)
 	err := r.record.create(ctx, record.Cluster{
-		ID:   r.Spec.ID,
-		Kind: r.Spec.Kind,
+		ID:          r.Spec.ID,
+		Kind:        r.Spec.Kind,
+		Incarnation: r.Spec.Incarnation,
 		// By reference: a datacenter may be renamed.
 		Datacenter:       r.World.Limits.Site.Datacenter,
 		Folder:           r.Spec.Folder,
@@ -204,38 +205,6 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		return err
 	}
 	return r.record.addTo(ctx, r.Parents)
-}
-
-// resumeRecord makes the record of an incomplete creation this creation's: it may be in
-// another datacenter, and of another account. Folders that the other one made elsewhere
-// are deleted as far as they are empty.
-func (r *Runner) resumeRecord(ctx context.Context) error {
-	before := r.record.current()
-	datacenter := r.World.Limits.Site.Datacenter
-	if err := r.record.addTo(ctx, r.Parents); err != nil {
-		return err
-	}
-	moved := before.Datacenter != datacenter
-	for _, path := range slices.Backward(before.Folders) {
-		if !moved {
-			break
-		}
-		if err := r.deleteFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Path: path}); err != nil {
-			return err
-		}
-	}
-	gone := slices.DeleteFunc(slices.Clone(before.Parents), func(id uuid.UUID) bool { return slices.Contains(r.Parents, id) })
-	if err := r.record.removeFrom(ctx, gone); err != nil {
-		return err
-	}
-	return r.record.update(ctx, func(b *record.Cluster) {
-		b.Datacenter = datacenter
-		b.Folder = r.Spec.Folder
-		b.Parents = r.Parents
-		if moved {
-			b.Folders = nil
-		}
-	})
 }
 
 func (r *Runner) deleteRecord(ctx context.Context) error {

@@ -15,6 +15,8 @@ import (
 type Cluster struct {
 	ID   uuid.UUID
 	Kind Kind // KindCluster or KindGateway
+	// Incarnation is the creation that the record belongs to.
+	Incarnation Incarnation
 
 	// APIReached is set once the cluster's API has responded.
 	APIReached bool
@@ -43,6 +45,7 @@ type Cluster struct {
 type clusterWire struct {
 	ID               *wireID           `json:"i"`
 	Kind             Kind              `json:"k,omitempty"` // empty: cluster
+	Incarnation      Incarnation       `json:"c,omitempty"`
 	APIReached       int               `json:"r,omitempty"`
 	CreationComplete int               `json:"e,omitempty"`
 	Description      string            `json:"s,omitempty"`
@@ -63,6 +66,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w := clusterWire{
 		ID:          &id,
 		Kind:        c.Kind,
+		Incarnation: c.Incarnation,
 		Description: c.Description,
 		Tags:        c.Tags,
 		Datacenter:  c.Datacenter,
@@ -112,6 +116,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 	decoded := Cluster{
 		ID:               uuid.UUID(*w.ID),
 		Kind:             w.Kind,
+		Incarnation:      w.Incarnation,
 		APIReached:       w.APIReached != 0,
 		CreationComplete: w.CreationComplete != 0,
 		Description:      w.Description,

@@ -23,6 +23,7 @@ type Process struct {
 	seen     ids
 	planned  ids
 	leaving  ids
+	deleted  ids
 	pools    plannedPools
 }
 

@@ -46,6 +46,14 @@ func (c *Connection) MarkLeaving(id uuid.UUID) { c.process.leaving.add(id) }
 // Leaving reports whether MarkLeaving was called for the id.
 func (c *Connection) Leaving(id uuid.UUID) bool { return c.process.leaving.has(id) }
 
+// MarkDeleted notes that this run plans to delete the record with the id, and does not
+// create it again.
+func (c *Connection) MarkDeleted(id uuid.UUID) { c.process.deleted.add(id) }
+
+// Deleted reports whether MarkDeleted was called for the id. In which order Terraform
+// plans deletions is not certain: what is not deleted yet may still be.
+func (c *Connection) Deleted(id uuid.UUID) bool { return c.process.deleted.has(id) }
+
 // plannedPools are the IP pools as this run of the provider has planned them.
 type plannedPools struct {
 	mu    sync.Mutex

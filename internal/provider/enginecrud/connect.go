@@ -104,11 +104,12 @@ func newSecrets() (*model.Secrets, error) {
 	return &model.Secrets{Authorities: authorities}, nil
 }
 
-// recoverSecrets reads the certificate authorities back from what runs, with the
+// recoverPrivate reads the certificate authorities back from what runs, with the
 // kubeconfig in the state: when a provider dies in an update, Terraform keeps the
-// attributes of the resource and drops its private state. It returns nil where
-// they cannot be read now; the next refresh tries again.
-func recoverSecrets(ctx context.Context, eng *engine.Engine, target model.Target, computed *Computed) *model.Secrets {
+// attributes of the resource and drops its private state. That the cluster answers to
+// the kubeconfig proves that no other creation has taken its place. It returns nil
+// where they cannot be read now; the next refresh tries again.
+func recoverPrivate(ctx context.Context, eng *engine.Engine, target model.Target, computed *Computed) *engine.Import {
 	kubeconfig := computed.Kubeconfig.ValueString()
 	if kubeconfig == "" {
 		return nil // its API never answered
@@ -118,7 +119,7 @@ func recoverSecrets(ctx context.Context, eng *engine.Engine, target model.Target
 		tflog.Warn(ctx, "the certificate authorities are not in the state, and cannot be read from the cluster", map[string]any{"error": err})
 		return nil
 	}
-	return found.Secrets
+	return found
 }
 
 // renewKubeconfig issues another kubeconfig in time, and stores it. That it fails is no

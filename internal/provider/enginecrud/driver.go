@@ -103,6 +103,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	if out.ID == uuid.Nil {
 		return // nothing was touched: there is nothing to keep
 	}
+	resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, Identity{out.ID, out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	m.base().ID = attribute.IDValue(out.ID)
 	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
@@ -114,6 +115,8 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	secrets, diags := ReadSecrets(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	identity, diags := ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(d.markSeen(m)...)
 	if resp.Diagnostics.HasError() || d.conn.Unconfigured() {
@@ -131,10 +134,14 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	var facts *model.Facts
 	if err == nil {
 		if secrets == nil {
-			if secrets = recoverSecrets(ctx, eng, spec.Target(), &m.base().Computed); secrets != nil {
+			if found := recoverPrivate(ctx, eng, spec.Target(), &m.base().Computed); found != nil {
+				secrets = found.Secrets
+				identity = Identity{found.ID, found.Incarnation}
+				resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, identity)...)
 				resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 			}
 		}
+		spec.Incarnation = identity.Incarnation
 		resp.Diagnostics.Append(renewKubeconfig(ctx, eng, spec.Name, secrets, resp.Private)...)
 		status, facts, err = eng.Status(ctx, spec, secrets)
 	}
@@ -164,6 +171,8 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(diags...)
 	secrets, diags := d.secretsForUpdate(ctx, req.Private, prior)
 	resp.Diagnostics.Append(diags...)
+	identity, diags := ReadIdentity(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.beforeApply(ctx, prior, m)...)
 	}
@@ -172,7 +181,10 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 
 	m.base().Conditions = prior.base().Conditions // unchanged ones keep their time
-	input := applyInput[M]{model: m, plan: req.Plan, config: req.Config, timeout: timeout, secrets: secrets, shown: shown}
+	input := applyInput[M]{
+		model: m, plan: req.Plan, config: req.Config, timeout: timeout,
+		secrets: secrets, incarnation: identity.Incarnation, shown: shown,
+	}
 	out, err := d.apply(ctx, input, &resp.Diagnostics)
 	if out == nil {
 		return
@@ -181,6 +193,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if out.ID == uuid.Nil {
 		return // nothing was touched: the prior state stands
 	}
+	resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, Identity{out.ID, out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, nil)...) // the world has moved
 	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
@@ -214,6 +227,9 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	target, diags := m.Target(ctx)
 	resp.Diagnostics.Append(diags...)
+	identity, diags := ReadIdentity(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	target.Incarnation = identity.Incarnation
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -242,8 +258,10 @@ type applyInput[M any] struct {
 	config  tfsdk.Config
 	timeout time.Duration
 	secrets *model.Secrets
-	shown   *[]model.Change
-	isNew   bool
+	// incarnation is the state's; a creation gets its own.
+	incarnation record.Incarnation
+	shown       *[]model.Change
+	isNew       bool
 }
 
 // apply asks the engine for what the plan says. The outcome is nil where the engine
@@ -277,6 +295,7 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 		return &engine.Outcome{}, err
 	}
 	spec.New = in.isNew
+	spec.Incarnation = in.incarnation
 	request := engine.Request{
 		Spec:       spec,
 		Secrets:    in.secrets,

@@ -50,6 +50,7 @@ func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportState
 	}
 	resp.State.Raw = value
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
+	resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, Identity{found.ID, found.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, found.Secrets)...)
 }
 

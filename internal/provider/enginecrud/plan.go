@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
@@ -34,8 +35,10 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		return
 	}
 
-	if !replaces {
-		// Of a replacement, Terraform plans the creation in a call of its own.
+	if replaces {
+		// Terraform plans the creation in a call of its own.
+		resp.Diagnostics.Append(d.checkReplacement(ctx, req, prior)...)
+	} else {
 		d.planApply(ctx, req, resp, prior, m)
 	}
 	if !resp.Diagnostics.HasError() && d.Hooks.AfterPlan != nil {
@@ -61,6 +64,19 @@ func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanReque
 		diags.Append(checkDeletion(prior)...)
 	}
 	return prior, replaces, diags
+}
+
+// checkReplacement refuses a replacement whose destruction would fail, half way: a
+// gateway is planned before what depends on it.
+func (d *Driver[T, M]) checkReplacement(ctx context.Context, req resource.ModifyPlanRequest, prior M) diag.Diagnostics {
+	if d.conn.Unconfigured() {
+		return nil
+	}
+	plan, diags := d.destruction(ctx, req, prior, nil)
+	if plan != nil {
+		diags.Append(diagnostics.Problems(plan.Problems, prior.AttributePath)...)
+	}
+	return diags
 }
 
 // planApply plans a creation or an update and writes the planned values.
@@ -99,8 +115,17 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	diags.Append(more...)
 	facts, more := ReadFacts(ctx, req.Private)
 	diags.Append(more...)
-	view := PlanView{Planned: &m.base().Computed, AttributePath: m.AttributePath, Run: d.conn}
+	identity, more := ReadIdentity(ctx, req.Private)
+	diags.Append(more...)
+	view := PlanView{
+		Subject:       d.subject(m),
+		Replaced:      identity.ID,
+		Planned:       &m.base().Computed,
+		AttributePath: m.AttributePath,
+		Run:           d.conn,
+	}
 	spec.New = prior == nil
+	spec.Incarnation = identity.Incarnation
 	if prior != nil {
 		view.Prior = &prior.base().Computed
 		spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
@@ -111,7 +136,11 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	}
 
 	eng, err := d.engine(ctx, nil, secrets)
-	if err == nil {
+	switch {
+	case err != nil:
+	case spec.New:
+		view.Plan, err = eng.PlanCreation(ctx, spec, engine.Former{ID: identity.ID, Seen: d.conn.Seen})
+	default:
 		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)
 	}
 	if err != nil {
@@ -161,7 +190,6 @@ func warnOnly(plan *model.Plan) {
 	plan.Warnings = append(plan.Warnings, plan.Problems...)
 	plan.Problems = nil
 	plan.Stages = nil
-	plan.Collision = uuid.Nil
 }
 
 func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
@@ -175,25 +203,42 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 	if d.conn.Unconfigured() {
 		return
 	}
-	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
-	target, diags := m.Target(ctx)
+	plan, diags := d.destruction(ctx, req, m, d.conn.Deleted)
 	resp.Diagnostics.Append(diags...)
-	secrets, diags := ReadSecrets(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() {
-		return
+	if plan != nil {
+		resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan, m.AttributePath)...)
 	}
+}
 
+// destruction plans the destruction of what a state holds, as Engine.PlanDestroy does;
+// nil where diags say why not.
+func (d *Driver[T, M]) destruction(
+	ctx context.Context, req resource.ModifyPlanRequest, m M, leaving func(uuid.UUID) bool,
+) (*model.Plan, diag.Diagnostics) {
+	diags := identify(ctx, m, d.conn)
+	target, more := m.Target(ctx)
+	diags.Append(more...)
+	identity, more := ReadIdentity(ctx, req.Private)
+	diags.Append(more...)
+	target.Incarnation = identity.Incarnation
+	secrets, more := ReadSecrets(ctx, req.Private)
+	diags.Append(more...)
+	if diags.HasError() {
+		return nil, diags
+	}
 	eng, err := d.engine(ctx, nil, secrets)
 	var plan *model.Plan
 	if err == nil {
-		plan, err = eng.PlanDestroy(ctx, target)
+		if leaving != nil {
+			d.conn.MarkDeleted(eng.Ledger.ID(target.Ref))
+		}
+		plan, err = eng.PlanDestroy(ctx, target, leaving)
 	}
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("plan the destruction of", d.subject(m), err))
-		return
+		diags.Append(diagnostics.FromError("plan the destruction of", d.subject(m), err))
+		return nil, diags
 	}
-	resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan)...)
+	return plan, diags
 }
 
 // markSeen notes that the id of a state was read in this run.

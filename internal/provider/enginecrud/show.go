@@ -3,7 +3,6 @@ package enginecrud
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -25,6 +24,10 @@ type Run interface {
 // PlanView is a plan and the values that show it.
 type PlanView struct {
 	Plan *model.Plan
+	// Subject names the object in messages.
+	Subject string
+	// Replaced is the id of what a creation replaces; uuid.Nil where that is not known.
+	Replaced uuid.UUID
 	// Prior are the values before the plan; nil in a creation. Planned are those
 	// after it.
 	Prior, Planned *Computed
@@ -38,6 +41,7 @@ type PlanView struct {
 // an apply may run; nil where they are not known.
 func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics) {
 	diags := showFindings(view)
+	diags.Append(showCollision(view)...)
 	diags.Append(showMissingIPPools(view)...)
 	if diags.HasError() {
 		return nil, diags
@@ -47,8 +51,7 @@ func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics
 			"vCenter holds a record of this name whose creation never completed, such as after a run that was killed. "+
 				"This creation resumes it with its names and addresses, and builds its nodes again where their certificate authorities are lost.")
 	}
-
-	if view.Plan.Unknown() || view.Plan.Collision != uuid.Nil {
+	if view.Plan.Unknown() {
 		view.Planned.MarkUnknown()
 		return nil, diags
 	}
@@ -67,26 +70,27 @@ func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics
 
 // showFindings are the problems and warnings of a plan.
 func showFindings(view PlanView) diag.Diagnostics {
-	var diags diag.Diagnostics
-	replaced := view.Plan.Collision != uuid.Nil && view.Run.Seen(view.Plan.Collision)
-	for _, problem := range view.Plan.Problems {
-		if replaced && isAbout(problem, model.FieldClusterName) {
-			// The create leg of a replacement: what has the name is the resource itself,
-			// about to be destroyed. Apply decides.
-			problem.Detail = "The existing object is this resource before its replacement. " + problem.Detail
-			diags.Append(diagnostics.Warning(problem, view.AttributePath))
-			continue
-		}
-		diags.Append(diagnostics.Problem(problem, view.AttributePath))
-	}
+	diags := diagnostics.Problems(view.Plan.Problems, view.AttributePath)
 	for _, warning := range view.Plan.Warnings {
 		diags.Append(diagnostics.Warning(warning, view.AttributePath))
 	}
 	return diags
 }
 
-func isAbout(finding model.Finding, name model.FieldName) bool {
-	return slices.Contains(finding.Fields, model.ClusterField(name))
+// showCollision tells of something else that has the name. Only where the creation is
+// known to replace another object can this be no apply, in which a plan may not fail.
+func showCollision(view PlanView) diag.Diagnostics {
+	if view.Plan.Collision == uuid.Nil {
+		return nil
+	}
+	at := view.AttributePath(model.ClusterField(model.FieldClusterName))
+	summary := diagnostics.Title(view.Subject) + " exists"
+	detail := fmt.Sprintf("vCenter holds a record of this name, with the id %s. ", view.Plan.Collision)
+	if view.Replaced != uuid.Nil && !view.Run.Seen(view.Plan.Collision) {
+		return diag.Diagnostics{diagnostics.AttributeError(at, summary, detail+"Choose another name, or import it.")}
+	}
+	return diag.Diagnostics{diagnostics.AttributeWarning(at, summary, detail+
+		"Unless this run deletes it before, the apply is refused and touches nothing. Choose another name, or import it.")}
 }
 
 // showMissingIPPools refuses IP pools that are neither registered nor about to be.
@@ -108,15 +112,22 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 	return diags
 }
 
-// ShowDestroy is the warning that lists the steps of a destruction.
-func ShowDestroy(subject string, plan *model.Plan) diag.Diagnostics {
+// ShowDestroy are the warnings that list the steps of a destruction, or what speaks
+// against it now: another resource may be deleted before, so that only the apply knows.
+func ShowDestroy(subject string, plan *model.Plan, attribute func(model.Field) path.Path) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, problem := range plan.Problems {
+		problem.Detail += " Unless that changes before, the apply does not destroy it."
+		diags.Append(diagnostics.Warning(problem, attribute))
+	}
 	if plan.Empty() {
-		return nil
+		return diags
 	}
 	var lines []string
 	for _, change := range plan.Changes() {
 		lines = append(lines, "  "+change.String())
 	}
-	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject,
-		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))}
+	diags.AddWarning("Destroying "+subject,
+		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))
+	return diags
 }

@@ -77,7 +77,6 @@ func TestShowSteps(t *testing.T) {
 		"no steps keep the list":  {plan: steps(), prior: true, want: []model.Change{before}, state: true, kubeconfig: true},
 		"no steps and no list":    {plan: steps(), want: []model.Change{}, state: true, kubeconfig: true},
 		"the pool is planned too": {plan: &model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.Max}}}, prior: true, kubeconfig: true},
-		"a replacement":           {plan: &model.Plan{Collision: uuid.Max}, prior: true, kubeconfig: true},
 	} {
 		planned := running(t)
 		view := enginecrud.PlanView{
@@ -112,14 +111,14 @@ func TestShowSteps(t *testing.T) {
 
 func TestShowFindings(t *testing.T) {
 	t.Parallel()
-	taken := model.NewFinding(model.ClusterField(model.FieldClusterName), "Name taken", "It is there.")
 	small := model.NewFinding(model.ClusterField(model.FieldDatastore), "Too small", "It is small.")
 	other := uuid.New()
 	for name, c := range map[string]struct {
-		plan   model.Plan
-		run    run
-		error  string
-		warned string
+		plan     model.Plan
+		replaced uuid.UUID
+		run      run
+		error    string
+		warned   string
 	}{
 		"a problem": {
 			plan:  model.Plan{Findings: model.Findings{Problems: []model.Finding{small}}},
@@ -129,14 +128,21 @@ func TestShowFindings(t *testing.T) {
 			plan:   model.Plan{Findings: model.Findings{Warnings: []model.Finding{small}}},
 			warned: "Too small: control_plane.placement: It is small.",
 		},
+		// It may be the second plan in an apply that creates before it destroys.
 		"another object has the name": {
-			plan:  model.Plan{Findings: model.Findings{Problems: []model.Finding{taken}}, Collision: other},
-			error: "Name taken: It is there.",
+			plan:   model.Plan{Collision: other},
+			warned: `Cluster "prod" exists: vCenter holds a record of this name, with the id ` + other.String(),
 		},
-		"its former self has the name": {
-			plan:   model.Plan{Findings: model.Findings{Problems: []model.Finding{taken}}, Collision: other},
-			run:    run{seen: []uuid.UUID{other}},
-			warned: "Name taken: The existing object is this resource before its replacement. It is there.",
+		"another object has the new name": {
+			plan:     model.Plan{Collision: other},
+			replaced: uuid.New(),
+			error:    `Cluster "prod" exists: vCenter holds a record of this name, with the id ` + other.String(),
+		},
+		"the new name is that of one that is replaced, too": {
+			plan:     model.Plan{Collision: other},
+			replaced: uuid.New(),
+			run:      run{seen: []uuid.UUID{other}},
+			warned:   "Unless this run deletes it before",
 		},
 		"a pool that is missing": {
 			plan:  model.Plan{MissingIPPools: []model.MissingIPPool{{ID: other}}},
@@ -149,7 +155,7 @@ func TestShowFindings(t *testing.T) {
 		},
 	} {
 		_, diags := enginecrud.Show(t.Context(), enginecrud.PlanView{
-			Plan: &c.plan, Planned: running(t), AttributePath: attributeOf, Run: c.run,
+			Subject: `cluster "prod"`, Plan: &c.plan, Replaced: c.replaced, Planned: running(t), AttributePath: attributeOf, Run: c.run,
 		})
 		check := func(kind string, got diag.Diagnostics, want string) {
 			t.Helper()
@@ -169,10 +175,15 @@ func TestShowFindings(t *testing.T) {
 func TestShowDestroy(t *testing.T) {
 	t.Parallel()
 	subject := record.Ref{Kind: record.KindCluster, Name: "prod"}.Describe()
-	if diags := enginecrud.ShowDestroy(subject, steps()); len(diags) > 0 {
+	if diags := enginecrud.ShowDestroy(subject, steps(), attributeOf); len(diags) > 0 {
 		t.Errorf("nothing to do: %v", diags)
 	}
-	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Path: "k8s"}))
+	used := model.Plan{}
+	used.Refuse(model.ClusterField(model.FieldClusterName), "In use", "It has children.")
+	if diags := enginecrud.ShowDestroy(subject, &used, attributeOf); diags.HasError() || diags.WarningsCount() != 1 {
+		t.Errorf("what depends on it may be deleted before: %v", diags)
+	}
+	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Path: "k8s"}), attributeOf)
 	if len(diags) != 1 || diags[0].Severity() != diag.SeverityWarning || diags[0].Summary() != `Destroying cluster "prod"` ||
 		!strings.HasSuffix(diags[0].Detail(), "  delete_record prod\n  delete_folder k8s") {
 		t.Errorf("got %v", diags)

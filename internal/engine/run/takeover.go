@@ -1,0 +1,88 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// takeOver makes an unfinished creation this one's: first the record and then the VMs,
+// so that what deletes the other one finds nothing of its own, whenever this run is
+// killed. Nothing of it is used or deleted before.
+func (r *Runner) takeOver(ctx context.Context) error {
+	mine := r.Spec.Incarnation
+	if r.record.current().Incarnation == mine {
+		return nil
+	}
+	if err := r.record.update(ctx, func(b *record.Cluster) { b.Incarnation = mine }); err != nil {
+		return err
+	}
+	var steps []func() error
+	for _, m := range r.World.Facts.Machines {
+		if m.Marker.Incarnation == mine {
+			continue
+		}
+		steps = append(steps, func() error {
+			_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
+				return r.VCenter.SetIncarnation(ctx, m.Ref, mine)
+			})
+			if errors.Is(err, model.ErrGone) {
+				return nil
+			}
+			return err
+		})
+	}
+	return sideBySide(steps)
+}
+
+// sideBySide runs functions in parallel and returns what failed.
+func sideBySide(steps []func() error) error {
+	errs := make([]error, len(steps))
+	var group sync.WaitGroup
+	for i, step := range steps {
+		group.Go(func() { errs[i] = step() })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// resumeRecord adapts the record of an unfinished creation to this one: it may be in
+// another datacenter, and of another account. Folders that the other one made elsewhere
+// are deleted as far as they are empty.
+func (r *Runner) resumeRecord(ctx context.Context) error {
+	if err := r.takeOver(ctx); err != nil {
+		return err
+	}
+	before := r.record.current()
+	datacenter := r.World.Limits.Site.Datacenter
+	if err := r.record.addTo(ctx, r.Parents); err != nil {
+		return err
+	}
+	moved := before.Datacenter != datacenter
+	for _, path := range slices.Backward(before.Folders) {
+		if !moved {
+			break
+		}
+		if err := r.deleteFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Path: path}); err != nil {
+			return err
+		}
+	}
+	gone := slices.DeleteFunc(slices.Clone(before.Parents), func(id uuid.UUID) bool { return slices.Contains(r.Parents, id) })
+	if err := r.record.removeFrom(ctx, gone); err != nil {
+		return err
+	}
+	return r.record.update(ctx, func(b *record.Cluster) {
+		b.Datacenter = datacenter
+		b.Folder = r.Spec.Folder
+		b.Parents = r.Parents
+		if moved {
+			b.Folders = nil
+		}
+	})
+}
