@@ -36,7 +36,7 @@ type Outcome struct {
 	ID uuid.UUID
 	// Incarnation is the creation that the record belongs to: the state's from now on.
 	Incarnation record.Incarnation
-	Changes []model.Change
+	Changes     []model.Change
 	// APIReached reports whether the API has answered at least once. A failure after
 	// that is for the next apply to repair, no reason to build everything again.
 	APIReached bool

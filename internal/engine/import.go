@@ -16,8 +16,8 @@ type Import struct {
 	ID uuid.UUID
 	// Incarnation is the creation that the record belongs to.
 	Incarnation record.Incarnation
-	Secrets *model.Secrets
-	Data    map[string][]byte
+	Secrets     *model.Secrets
+	Data        map[string][]byte
 }
 
 // Import reads what a running cluster stores in its own Secrets. The record in the

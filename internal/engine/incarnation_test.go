@@ -164,8 +164,8 @@ func TestPlanOfAReplacement(t *testing.T) {
 		Nameservers: []string{"10.10.128.2"}, RestrictToSingleCluster: true,
 	})
 	running, _, _ := w.applied(w.spec(1, 1))
-	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }}
-	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }}
+	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }, Planning: true}
+	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }, Planning: true}
 	for name, c := range map[string]struct {
 		former  engine.Former
 		change  func(*model.ClusterSpec)
@@ -202,8 +202,21 @@ func TestPlanOfAReplacement(t *testing.T) {
 		}
 	}
 
-	// What is not its former self is the apply's to refuse.
-	p, err := w.engine().PlanCreation(t.Context(), w.spec(1, 1), nobody)
+	// In an apply it is not known what its former self is: Apply refuses what is in the way.
+	other := w.spec(1, 1)
+	other.Name = "other"
+	p, err := w.engine().PlanCreation(t.Context(), other, nobody)
+	if err != nil || p.Err() != nil || len(p.Warnings) != 2 || len(p.Steps()) == 0 {
+		t.Errorf("on its addresses: %v, %v (%v)", p.Err(), p.Warnings, err)
+	}
+	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: nobody.Seen, Planning: true})
+	if err != nil || p.Err() == nil {
+		t.Errorf("on its addresses, in a plan: %v (%v)", p.Err(), err)
+	}
+	if out, err := w.engine().Apply(t.Context(), engine.Request{Spec: other, Secrets: newSecrets(t)}); err == nil || out.ID != uuid.Nil {
+		t.Errorf("on its addresses: %v, %+v", err, out)
+	}
+	p, err = w.engine().PlanCreation(t.Context(), w.spec(1, 1), nobody)
 	if err != nil || p.Err() != nil || p.Collision != running.ID || len(p.Steps()) == 0 {
 		t.Errorf("another's plan: %+v (%v)", p, err)
 	}
@@ -220,7 +233,7 @@ func TestPlanOfAGatewayReplacement(t *testing.T) {
 	gateway, _, _ := w.applied(w.gateway("dc1", "10.10.184.1", "10.10.184.20"))
 	again := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
 	again.ID = gateway.ID
-	replaced := engine.Former{ID: gateway.ID, Seen: func(uuid.UUID) bool { return true }}
+	replaced := engine.Former{ID: gateway.ID, Seen: func(uuid.UUID) bool { return true }, Planning: true}
 	p, err := w.engine().PlanCreation(t.Context(), again, replaced)
 	if err != nil || p.Err() != nil {
 		t.Fatalf("with nothing: %v (%v)", err, p.Err())

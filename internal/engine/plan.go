@@ -46,15 +46,18 @@ type Former struct {
 	ID uuid.UUID
 	// Seen reports whether a state of this run holds the id.
 	Seen func(uuid.UUID) bool
+	// Planning is set where this is known to be no apply, in which Terraform plans once
+	// more: what is in the way is an error only then.
+	Planning bool
 }
 
 // PlanCreation plans what no state holds, and changes nothing. Its steps follow from
 // the spec alone: when Terraform plans once more in the apply, they are the same.
 //
-// What the creation replaces counts as gone. Where the name is taken by something else,
-// that is no error but the plan's Collision: in an apply, a replacement that creates
-// first cannot be told from it, and an error of that plan would leave Terraform with a
-// deposed object. Apply refuses it.
+// What the creation replaces counts as gone. In an apply, Terraform does not say what
+// that is, and an error of that plan would leave it with a deposed object where it
+// creates before it destroys. There, what may be in the way as the former self, by its
+// name or its addresses, is a Collision or a warning, and Apply refuses it.
 func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, former Former) (*model.Plan, error) {
 	o := e.observer(false)
 	rec, err := o.Record(ctx, spec.Ref)
@@ -84,6 +87,9 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	}
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
+	if !former.Planning {
+		current.WarnOfContested()
+	}
 	if len(current.Problems) == 0 && !current.Unknown() {
 		current.Stages = creation.Stages
 	}

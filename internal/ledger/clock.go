@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -52,6 +53,15 @@ func (l *Ledger) approximateNow(ctx context.Context) (time.Time, error) {
 		return now, nil
 	}
 	return l.now(ctx)
+}
+
+// Until returns how long it is until a time by vCenter's clock, at least 0.
+func (l *Ledger) Until(ctx context.Context, t time.Time) (time.Duration, error) {
+	now, err := l.approximateNow(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read vCenter's clock: %w", err)
+	}
+	return max(0, t.Sub(now)), nil
 }
 
 // timestamp returns the current time for people to read: by vCenter's clock

@@ -12,6 +12,8 @@ type Finding struct {
 	Fields  []Field
 	Summary string
 	Detail  string // what was looked for, where, what exists instead, what to do
+	// Contested: what is in the way may be the former self of what is planned.
+	Contested bool
 }
 
 // NewFinding makes a finding about one field.
@@ -40,6 +42,13 @@ func (f *Findings) Refuse(field Field, summary, detail string, args ...any) {
 	f.Problems = merge(f.Problems, NewFinding(field, summary, detail, args...))
 }
 
+// Contest is Refuse where what is in the way may be the former self of what is planned.
+func (f *Findings) Contest(field Field, summary, detail string, args ...any) {
+	finding := NewFinding(field, summary, detail, args...)
+	finding.Contested = true
+	f.Problems = merge(f.Problems, finding)
+}
+
 // Warn adds a warning about a field.
 func (f *Findings) Warn(field Field, summary, detail string, args ...any) {
 	f.Warnings = merge(f.Warnings, NewFinding(field, summary, detail, args...))
@@ -53,6 +62,17 @@ func (f *Findings) Add(other Findings) {
 	for _, warning := range other.Warnings {
 		f.Warnings = merge(f.Warnings, warning)
 	}
+}
+
+// WarnOfContested turns what may be due to a former self into warnings.
+func (f *Findings) WarnOfContested() {
+	for _, problem := range f.Problems {
+		if problem.Contested {
+			problem.Detail += " The apply is refused if that is still so."
+			f.Warnings = merge(f.Warnings, problem)
+		}
+	}
+	f.Problems = slices.DeleteFunc(f.Problems, func(p Finding) bool { return p.Contested })
 }
 
 // merge adds a finding, or its fields to the one that says the same already.

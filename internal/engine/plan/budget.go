@@ -104,7 +104,11 @@ func (c check) budget() model.Findings {
 			f.Warn(short.field, "The IP pool has no free address to roll workers", "%s", detail)
 			continue
 		}
-		f.Refuse(short.field, "The IP pool is too small", "%s", detail)
+		refuse := f.Refuse
+		if pool.Taken > 0 {
+			refuse = f.Contest
+		}
+		refuse(short.field, "The IP pool is too small", "%s", detail)
 	}
 	return f
 }

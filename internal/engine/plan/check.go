@@ -163,7 +163,7 @@ func (c check) ipPools() model.Findings {
 				pool.Record.Name, pool.Record.Network, network)
 		}
 		if pool.ReservedBy != uuid.Nil && pool.ReservedBy != c.spec.ID {
-			f.Refuse(ref.Field(model.FieldIPPool), "IP pool reserved by another cluster",
+			f.Contest(ref.Field(model.FieldIPPool), "IP pool reserved by another cluster",
 				"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.",
 				pool.Record.Name, pool.ReservedBy)
 		}

@@ -2,9 +2,11 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -82,11 +84,42 @@ func (a *addresses) claim(ctx context.Context, id uuid.UUID, owner string) (addr
 	if !ok {
 		return addr, fmt.Errorf("the IP pool %s that %s gets an address of is not registered", id, owner)
 	}
-	err = a.changes.call(ctx, func(ctx context.Context) error {
-		addr, err = a.ledger.Claim(ctx, pool, ledger.Owner{Cluster: a.cluster, Node: owner}, a.snapshot)
+	for {
+		err = a.changes.call(ctx, func(ctx context.Context) error {
+			addr, err = a.ledger.Claim(ctx, pool, ledger.Owner{Cluster: a.cluster, Node: owner}, a.snapshot)
+			return err
+		})
+		if err == nil {
+			return addr, nil
+		}
+		if err := a.waitCooledDown(ctx, err); err != nil {
+			return addr, err
+		}
+	}
+}
+
+// waitCooledDown waits where a claim failed because the addresses that are left cool
+// down, as right after the destruction of what the cluster replaces; any other failure
+// it returns. One that the run does not live to see is not waited for.
+func (a *addresses) waitCooledDown(ctx context.Context, failed error) error {
+	var exhausted *ledger.ExhaustedError
+	if !errors.As(failed, &exhausted) || exhausted.Next.IsZero() {
+		return failed
+	}
+	wait, err := a.ledger.Until(ctx, exhausted.Next)
+	if err != nil {
 		return err
-	})
-	return addr, err
+	}
+	wait += time.Second // times are told in whole seconds
+	if deadline, bounded := ctx.Deadline(); bounded && time.Until(deadline) < wait {
+		return failed
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(wait):
+		return nil
+	}
 }
 
 // reclaim claims the very address that a node lives on.

@@ -17,16 +17,19 @@ const DefaultReuseDelay = 5 * time.Minute
 // IPPool is the body of an IP pool's record. Either Start and End are set or
 // Subnet is.
 type IPPool struct {
-	Name                    string   `json:"name"`
-	Start                   string   `json:"start,omitempty"`
-	End                     string   `json:"end,omitempty"`
-	Subnet                  string   `json:"subnet,omitempty"`
-	PrefixLength            int      `json:"prefix_length,omitempty"`
-	DefaultGateway          string   `json:"default_gateway,omitempty"`
-	Nameservers             []string `json:"nameservers,omitempty"`
-	SearchDomains           []string `json:"search_domains,omitempty"`
-	Excluded                []string `json:"excluded,omitempty"` // each as ipam.ParseRange reads it
-	RestrictToSingleCluster bool     `json:"restrict_to_single_cluster,omitempty"`
+	// Incarnation is the creation that the record belongs to; empty for a gateway's
+	// inline pool, which is the gateway's.
+	Incarnation             Incarnation `json:"incarnation,omitempty"`
+	Name                    string      `json:"name"`
+	Start                   string      `json:"start,omitempty"`
+	End                     string      `json:"end,omitempty"`
+	Subnet                  string      `json:"subnet,omitempty"`
+	PrefixLength            int         `json:"prefix_length,omitempty"`
+	DefaultGateway          string      `json:"default_gateway,omitempty"`
+	Nameservers             []string    `json:"nameservers,omitempty"`
+	SearchDomains           []string    `json:"search_domains,omitempty"`
+	Excluded                []string    `json:"excluded,omitempty"` // each as ipam.ParseRange reads it
+	RestrictToSingleCluster bool        `json:"restrict_to_single_cluster,omitempty"`
 	// Network is the vSphere network that the addresses live on; empty where it
 	// is not given.
 	Network string `json:"network,omitempty"`

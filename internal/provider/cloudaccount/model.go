@@ -39,6 +39,7 @@ var (
 // needs besides the password.
 func (m *model) Body(context.Context) (any, diag.Diagnostics) {
 	return record.CloudAccount{
+		Incarnation:        m.Incarnation,
 		Server:             m.VCenterServer.ValueString(),
 		Username:           m.Username.ValueString(),
 		CACertificate:      m.CACertificate.ValueString(),
@@ -52,6 +53,7 @@ func (m *model) SetBody(_ context.Context, r ledger.Record) error {
 	if err != nil {
 		return err
 	}
+	m.Incarnation = body.Incarnation
 	m.VCenterServer = types.StringValue(body.Server)
 	m.Username = types.StringValue(body.Username)
 	m.InsecureSkipVerify = types.BoolValue(body.InsecureSkipVerify)

@@ -3,6 +3,7 @@ package connection
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -18,13 +19,14 @@ type Process struct {
 	// before the process serves.
 	Timing *model.Timing
 
-	sessions vsphere.Sessions
-	ledgers  ledgers
-	seen     ids
-	planned  ids
-	leaving  ids
-	deleted  ids
-	pools    plannedPools
+	sessions  vsphere.Sessions
+	ledgers   ledgers
+	refreshed atomic.Bool
+	seen      ids
+	planned   ids
+	leaving   ids
+	deleted   ids
+	pools     plannedPools
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

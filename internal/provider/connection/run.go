@@ -39,6 +39,14 @@ func (c *Connection) MarkSeen(id uuid.UUID) { c.process.seen.add(id) }
 // another object of the same name.
 func (c *Connection) Seen(id uuid.UUID) bool { return c.process.seen.has(id) }
 
+// MarkRefreshed notes that this process has refreshed a resource.
+func (c *Connection) MarkRefreshed() { c.process.refreshed.Store(true) }
+
+// Refreshed reports whether MarkRefreshed was called. Then Terraform is planning, and
+// this is not the apply, in which it plans changes a second time: an apply never
+// refreshes, and is a process of its own.
+func (c *Connection) Refreshed() bool { return c.process.refreshed.Load() }
+
 // MarkLeaving notes that the object with the id is deleted before its replacement
 // is created.
 func (c *Connection) MarkLeaving(id uuid.UUID) { c.process.leaving.add(id) }

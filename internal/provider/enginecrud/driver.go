@@ -103,7 +103,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	if out.ID == uuid.Nil {
 		return // nothing was touched: there is nothing to keep
 	}
-	resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, Identity{out.ID, out.Incarnation})...)
+	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: out.ID, Incarnation: out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	m.base().ID = attribute.IDValue(out.ID)
 	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
@@ -112,11 +112,12 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 // Read implements resource.Resource. Only what vCenter proves to be gone is
 // removed.
 func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	d.conn.MarkRefreshed()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
-	identity, diags := ReadIdentity(ctx, req.Private)
+	identity, diags := crud.ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(d.markSeen(m)...)
 	if resp.Diagnostics.HasError() || d.conn.Unconfigured() {
@@ -136,8 +137,8 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		if secrets == nil {
 			if found := recoverPrivate(ctx, eng, spec.Target(), &m.base().Computed); found != nil {
 				secrets = found.Secrets
-				identity = Identity{found.ID, found.Incarnation}
-				resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, identity)...)
+				identity = crud.Identity{ID: found.ID, Incarnation: found.Incarnation}
+				resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, identity)...)
 				resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 			}
 		}
@@ -171,7 +172,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(diags...)
 	secrets, diags := d.secretsForUpdate(ctx, req.Private, prior)
 	resp.Diagnostics.Append(diags...)
-	identity, diags := ReadIdentity(ctx, req.Private)
+	identity, diags := crud.ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.beforeApply(ctx, prior, m)...)
@@ -193,7 +194,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if out.ID == uuid.Nil {
 		return // nothing was touched: the prior state stands
 	}
-	resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, Identity{out.ID, out.Incarnation})...)
+	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: out.ID, Incarnation: out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, nil)...) // the world has moved
 	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
@@ -227,7 +228,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	target, diags := m.Target(ctx)
 	resp.Diagnostics.Append(diags...)
-	identity, diags := ReadIdentity(ctx, req.Private)
+	identity, diags := crud.ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	target.Incarnation = identity.Incarnation
 	secrets, diags := ReadSecrets(ctx, req.Private)

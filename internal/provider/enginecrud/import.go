@@ -11,6 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
 )
@@ -50,7 +51,7 @@ func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportState
 	}
 	resp.State.Raw = value
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
-	resp.Diagnostics.Append(WriteIdentity(ctx, resp.Private, Identity{found.ID, found.Incarnation})...)
+	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: found.ID, Incarnation: found.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, found.Secrets)...)
 }
 

@@ -115,11 +115,10 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	diags.Append(more...)
 	facts, more := ReadFacts(ctx, req.Private)
 	diags.Append(more...)
-	identity, more := ReadIdentity(ctx, req.Private)
+	identity, more := crud.ReadIdentity(ctx, req.Private)
 	diags.Append(more...)
 	view := PlanView{
 		Subject:       d.subject(m),
-		Replaced:      identity.ID,
 		Planned:       &m.base().Computed,
 		AttributePath: m.AttributePath,
 		Run:           d.conn,
@@ -139,7 +138,8 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	switch {
 	case err != nil:
 	case spec.New:
-		view.Plan, err = eng.PlanCreation(ctx, spec, engine.Former{ID: identity.ID, Seen: d.conn.Seen})
+		view.Planning = identity.ID != uuid.Nil || d.conn.Refreshed()
+		view.Plan, err = eng.PlanCreation(ctx, spec, engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning})
 	default:
 		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)
 	}
@@ -218,7 +218,7 @@ func (d *Driver[T, M]) destruction(
 	diags := identify(ctx, m, d.conn)
 	target, more := m.Target(ctx)
 	diags.Append(more...)
-	identity, more := ReadIdentity(ctx, req.Private)
+	identity, more := crud.ReadIdentity(ctx, req.Private)
 	diags.Append(more...)
 	target.Incarnation = identity.Incarnation
 	secrets, more := ReadSecrets(ctx, req.Private)

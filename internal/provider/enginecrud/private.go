@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 )
 
@@ -17,44 +15,15 @@ import (
 // well as in planned_changes, because a plan without steps keeps the list of the
 // plan before it.
 const (
-	privateIdentity = "identity"
-	privateSecrets  = "secrets"
-	privateShown    = "shown"
-	privateFacts    = "facts"
+	privateSecrets = "secrets"
+	privateShown   = "shown"
+	privateFacts   = "facts"
 )
 
 const (
 	unableToReadPrivate  = "Unable to read the private state"
 	unableToWritePrivate = "Unable to write the private state"
 )
-
-// Identity is which creation a state comes from: nothing else is ever deleted with it.
-// Terraform hands it to the plan of a replacement's creation, and not where the object
-// is tainted.
-type Identity struct {
-	ID          uuid.UUID          `json:"id"`
-	Incarnation record.Incarnation `json:"incarnation,omitempty"`
-}
-
-// ReadIdentity returns the identity of a resource; zero where none is known, as where
-// Terraform has dropped the private state because a provider died in an update.
-func ReadIdentity(ctx context.Context, private crud.PrivateReader) (Identity, diag.Diagnostics) {
-	var identity Identity
-	raw, diags := private.GetKey(ctx, privateIdentity)
-	if diags.HasError() || len(raw) == 0 {
-		return identity, diags
-	}
-	if err := json.Unmarshal(raw, &identity); err != nil {
-		diags.AddError(unableToReadPrivate, fmt.Sprintf(
-			"Which creation the state comes from cannot be read: %s. Restore an earlier version of the state.", err))
-	}
-	return identity, diags
-}
-
-// WriteIdentity sets the identity of a resource.
-func WriteIdentity(ctx context.Context, private crud.PrivateWriter, identity Identity) diag.Diagnostics {
-	return writePrivate(ctx, private, privateIdentity, identity)
-}
 
 // ReadSecrets returns the secrets of a resource; nil where it has none yet.
 func ReadSecrets(ctx context.Context, private crud.PrivateReader) (*model.Secrets, diag.Diagnostics) {

@@ -26,8 +26,8 @@ type PlanView struct {
 	Plan *model.Plan
 	// Subject names the object in messages.
 	Subject string
-	// Replaced is the id of what a creation replaces; uuid.Nil where that is not known.
-	Replaced uuid.UUID
+	// Planning is set for a creation that is known to be planned and not applied.
+	Planning bool
 	// Prior are the values before the plan; nil in a creation. Planned are those
 	// after it.
 	Prior, Planned *Computed
@@ -77,8 +77,8 @@ func showFindings(view PlanView) diag.Diagnostics {
 	return diags
 }
 
-// showCollision tells of something else that has the name. Only where the creation is
-// known to replace another object can this be no apply, in which a plan may not fail.
+// showCollision tells of something else that has the name. In an apply it may be the
+// former self of the resource, and a plan may not fail.
 func showCollision(view PlanView) diag.Diagnostics {
 	if view.Plan.Collision == uuid.Nil {
 		return nil
@@ -86,7 +86,7 @@ func showCollision(view PlanView) diag.Diagnostics {
 	at := view.AttributePath(model.ClusterField(model.FieldClusterName))
 	summary := diagnostics.Title(view.Subject) + " exists"
 	detail := fmt.Sprintf("vCenter holds a record of this name, with the id %s. ", view.Plan.Collision)
-	if view.Replaced != uuid.Nil && !view.Run.Seen(view.Plan.Collision) {
+	if view.Planning && !view.Run.Seen(view.Plan.Collision) {
 		return diag.Diagnostics{diagnostics.AttributeError(at, summary, detail+"Choose another name, or import it.")}
 	}
 	return diag.Diagnostics{diagnostics.AttributeWarning(at, summary, detail+

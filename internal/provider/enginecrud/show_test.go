@@ -115,7 +115,7 @@ func TestShowFindings(t *testing.T) {
 	other := uuid.New()
 	for name, c := range map[string]struct {
 		plan     model.Plan
-		replaced uuid.UUID
+		planning bool
 		run      run
 		error    string
 		warned   string
@@ -133,14 +133,14 @@ func TestShowFindings(t *testing.T) {
 			plan:   model.Plan{Collision: other},
 			warned: `Cluster "prod" exists: vCenter holds a record of this name, with the id ` + other.String(),
 		},
-		"another object has the new name": {
+		"another object has the name in a plan": {
 			plan:     model.Plan{Collision: other},
-			replaced: uuid.New(),
+			planning: true,
 			error:    `Cluster "prod" exists: vCenter holds a record of this name, with the id ` + other.String(),
 		},
 		"the new name is that of one that is replaced, too": {
 			plan:     model.Plan{Collision: other},
-			replaced: uuid.New(),
+			planning: true,
 			run:      run{seen: []uuid.UUID{other}},
 			warned:   "Unless this run deletes it before",
 		},
@@ -155,7 +155,7 @@ func TestShowFindings(t *testing.T) {
 		},
 	} {
 		_, diags := enginecrud.Show(t.Context(), enginecrud.PlanView{
-			Subject: `cluster "prod"`, Plan: &c.plan, Replaced: c.replaced, Planned: running(t), AttributePath: attributeOf, Run: c.run,
+			Subject: `cluster "prod"`, Plan: &c.plan, Planning: c.planning, Planned: running(t), AttributePath: attributeOf, Run: c.run,
 		})
 		check := func(kind string, got diag.Diagnostics, want string) {
 			t.Helper()

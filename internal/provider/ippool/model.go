@@ -38,7 +38,9 @@ func (m *model) subject() string {
 
 // Body implements recordcrud.Model.
 func (m *model) Body(ctx context.Context) (any, diag.Diagnostics) {
-	return m.Record(ctx, m.Name.ValueString())
+	body, diags := m.Record(ctx, m.Name.ValueString())
+	body.Incarnation = m.Incarnation
+	return body, diags
 }
 
 // SetBody implements recordcrud.Model.
@@ -47,6 +49,7 @@ func (m *model) SetBody(ctx context.Context, r ledger.Record) error {
 	if err != nil {
 		return err
 	}
+	m.Incarnation = body.Incarnation
 	if diags := m.SetRecord(ctx, body); diags.HasError() {
 		return errors.New(diags[0].Detail())
 	}

@@ -59,12 +59,13 @@ func checkOverlap(ctx context.Context, s recordcrud.Session, m *model) diag.Diag
 
 func update(ctx context.Context, s recordcrud.Session, prior, planned *model) diag.Diagnostics {
 	change := ippoolspec.Change{
-		Ledger:  s.Ledger,
-		At:      path.Empty(),
-		ID:      s.ID,
-		Ref:     s.Ref,
-		Prior:   &prior.Model,
-		Planned: &planned.Model,
+		Ledger:      s.Ledger,
+		At:          path.Empty(),
+		ID:          s.ID,
+		Ref:         s.Ref,
+		Incarnation: planned.Incarnation,
+		Prior:       &prior.Model,
+		Planned:     &planned.Model,
 	}
 	return change.Apply(ctx)
 }

@@ -22,6 +22,7 @@ type Change struct {
 	At             path.Path // of the pool in its resource
 	ID             uuid.UUID
 	Ref            record.Ref
+	Incarnation    record.Incarnation // of the record
 	Prior, Planned *Model
 }
 
@@ -30,7 +31,9 @@ func (c *Change) subject() string { return c.Ref.Describe() }
 // Check refuses in a plan what the change cannot do.
 func (c *Change) Check(ctx context.Context, run Run) diag.Diagnostics {
 	_, diags := c.checkInUse(ctx)
-	diags.Append(c.checkOverlap(ctx, PlannedCandidate(c.ID, c.Ref, run))...)
+	candidate := PlannedCandidate(c.ID, c.Ref, run)
+	candidate.Contested = false // the pool itself is there
+	diags.Append(c.checkOverlap(ctx, candidate)...)
 	return diags
 }
 
@@ -95,6 +98,7 @@ func (c *Change) write(ctx context.Context, m *Model) error {
 	if diags.HasError() {
 		return errors.New(diags[0].Detail())
 	}
+	body.Incarnation = c.Incarnation
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode the record: %w", err)

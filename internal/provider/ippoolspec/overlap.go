@@ -21,6 +21,9 @@ type Candidate struct {
 	Ref record.Ref
 	// Leaving reports the pools that a resource gives up in the same run.
 	Leaving func(id uuid.UUID) bool
+	// Contested is set where a registered pool that overlaps may be the former self of
+	// this one: it is warned of, and the apply refuses it.
+	Contested bool
 	// Plan notes the pool and returns those that are planned in the same run; nil in
 	// an apply.
 	Plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
@@ -29,12 +32,15 @@ type Candidate struct {
 // Run is what resources that are planned together know of each other.
 type Run interface {
 	Leaving(id uuid.UUID) bool
+	// Refreshed reports whether this is known to be a plan and not the second one in an
+	// apply.
+	Refreshed() bool
 	PlanPool(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
 }
 
 // PlannedCandidate is a candidate in a plan.
 func PlannedCandidate(id uuid.UUID, ref record.Ref, run Run) Candidate {
-	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Plan: run.PlanPool}
+	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Contested: !run.Refreshed(), Plan: run.PlanPool}
 }
 
 // AppliedCandidate is a candidate in an apply: what leaves has left by then.
@@ -58,25 +64,33 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 		return diags
 	}
 
-	overlaps := plannedOverlaps(c, body)
+	const summary = "IP pools overlap"
+	at = at.AtName(m.addressesAttribute())
+	for _, overlap := range plannedOverlaps(c, body) {
+		diags.Append(diagnostics.AttributeError(at, summary, overlapDetail(overlap)))
+	}
 	registered, unreadable, err := l.Overlaps(ctx, c.ID, body)
 	if err != nil {
 		diags.Append(diagnostics.FromError("compare with other pools", c.Ref.Describe(), err))
 		return diags
 	}
 	for _, overlap := range registered {
-		if !c.Leaving(overlap.Other.ID) {
-			overlaps = append(overlaps, overlap)
+		switch {
+		case c.Leaving(overlap.Other.ID):
+		case c.Contested:
+			diags.Append(diagnostics.AttributeWarning(at, summary, overlapDetail(overlap)+" The apply is refused if that is still so."))
+		default:
+			// A pool that is both registered and planned makes the same error twice, which
+			// Append drops.
+			diags.Append(diagnostics.AttributeError(at, summary, overlapDetail(overlap)))
 		}
-	}
-	for _, overlap := range overlaps {
-		// A pool that is both registered and planned makes the same error twice, which
-		// Append drops.
-		diags.Append(diagnostics.AttributeError(at.AtName(m.addressesAttribute()), "IP pools overlap",
-			diagnostics.Sentence(overlap.Error())+" "+diagnostics.OverlapAdvice))
 	}
 	diags.Append(warnUnreadable(c, unreadable)...)
 	return diags
+}
+
+func overlapDetail(overlap *ledger.OverlapError) string {
+	return diagnostics.Sentence(overlap.Error()) + " " + diagnostics.OverlapAdvice
 }
 
 // plannedOverlaps are the overlaps with the pools that the same run plans.

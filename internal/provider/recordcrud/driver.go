@@ -7,19 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
@@ -74,78 +69,18 @@ func (d *Driver[T, M]) validate(ctx context.Context, m M) diag.Diagnostics {
 	return d.Hooks.Validate(ctx, m)
 }
 
-// Create implements resource.Resource.
-func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	m := M(new(T))
-	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
-	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	s, rec, diags := d.prepare(ctx, "create", m)
-	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(d.hook(ctx, d.Hooks.BeforeCreate, s, m, resp.Diagnostics)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-
-	inDoubt, diags := d.register(ctx, s, rec, m)
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() && !inDoubt {
-		return
-	}
-	m.base().ID = attribute.IDValue(s.ID)
-	resp.Diagnostics.Append(d.hook(ctx, d.Hooks.Written, s, m, resp.Diagnostics)...)
-	crud.ClearWriteOnly(m)
-	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
-	if inDoubt {
-		resp.Diagnostics.Append(nullUnknowns(&resp.State)...)
-	}
-}
-
-// register registers a record. It reports whether one may be there although it
-// failed, because the answer was lost: with its id in the state, the next apply
-// deletes what there may be and creates it again.
-func (d *Driver[T, M]) register(ctx context.Context, s Session, rec ledger.Record, m M) (inDoubt bool, diags diag.Diagnostics) {
-	_, err := s.Ledger.Register(ctx, rec)
-	if errors.Is(err, ledger.ErrExists) {
-		return false, diag.Diagnostics{d.exists(s.Ref)}
-	}
-	inDoubt = err != nil && lostAnswer(err)
-	if err == nil {
-		// Of two that are registered at the same time, at least one finds the other now.
-		if diags = d.hook(ctx, d.Hooks.AfterCreate, s, m, nil); diags.HasError() {
-			err = s.Ledger.Unregister(ctx, s.ID)
-			inDoubt = err != nil
-		}
-	}
-	if err != nil {
-		diags.Append(diagnostics.FromError("create", s.Ref.Describe(), err))
-	}
-	return inDoubt, diags
-}
-
-// lostAnswer reports whether a call that failed with err may have been carried out.
-func lostAnswer(err error) bool {
-	return model.Transient(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// exists is the error of a creation where a record of that name is there.
-func (d *Driver[T, M]) exists(ref record.Ref) diag.Diagnostic {
-	return diag.NewAttributeErrorDiagnostic(path.Root("name"), diagnostics.Title(ref.Describe())+" exists", fmt.Sprintf(
-		"vCenter holds a record of this name. Choose another name, or import it: terraform import %s.<name> %s",
-		d.TypeName, attribute.FormatImportID(ref)))
-}
-
-// Read implements resource.Resource. Only what vCenter proves to be gone is
-// removed.
+// Read implements resource.Resource. Only what vCenter proves to be gone is removed,
+// or to be another creation's by now.
 func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	d.conn.MarkRefreshed()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	s, diags := d.open(ctx, "read", m)
+	resp.Diagnostics.Append(diags...)
+	own, diags := crud.ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -158,6 +93,10 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	if err == nil {
 		err = m.SetBody(ctx, rec)
 	}
+	if err == nil && !m.base().Incarnation.Is(own.Incarnation) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
 	damaged := d.Hooks.Damaged != nil && errors.Is(err, ledger.ErrDamaged)
 	switch {
 	case damaged:
@@ -166,6 +105,9 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.Diagnostics.Append(diagnostics.FromError("read", s.Ref.Describe(), err))
 	}
 	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, damaged)...)
+	if err == nil && own.Incarnation == "" { // imported
+		resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: s.ID, Incarnation: m.base().Incarnation})...)
+	}
 	resp.Diagnostics.Append(d.hook(ctx, d.Hooks.Refresh, s, m, resp.Diagnostics)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -178,9 +120,13 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
 	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
+	own, diags := crud.ReadIdentity(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	prior.base().Incarnation = own.Incarnation
+	m.base().Incarnation = own.Incarnation
 	s, _, diags := d.prepare(ctx, "update", m)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -216,30 +162,6 @@ func Write[M Model](ctx context.Context, s Session, prior, planned M) diag.Diagn
 		diags.Append(diagnostics.FromError("update", s.Ref.Describe(), err))
 	}
 	return diags
-}
-
-// Delete implements resource.Resource. A record that others depend on stays.
-func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
-	m := M(new(T))
-	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	s, diags := d.open(ctx, "delete", m)
-	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(d.hook(ctx, d.Hooks.BeforeDelete, s, m, resp.Diagnostics)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	err := s.Ledger.Unregister(ctx, s.ID)
-	var inUse *ledger.InUseError
-	switch {
-	case errors.As(err, &inUse):
-		resp.Diagnostics.AddError("Unable to delete "+s.Ref.Describe(),
-			fmt.Sprintf("%s: %s.", d.InUse, strings.Join(inUse.Dependents(), ", ")))
-	case err != nil:
-		resp.Diagnostics.Append(diagnostics.FromError("delete", s.Ref.Describe(), err))
-	}
 }
 
 // ImportState implements resource.ResourceWithImportState. The read that follows
@@ -303,6 +225,11 @@ func (d *Driver[T, M]) prepare(ctx context.Context, verb string, m M) (Session, 
 	return s, rec, diags
 }
 
+// describe names the object of a model in messages.
+func (d *Driver[T, M]) describe(m M) string {
+	return record.Ref{Kind: d.Kind, Name: m.base().Name.ValueString()}.Describe()
+}
+
 // hook runs a hook unless there is none or what came before it failed.
 func (d *Driver[T, M]) hook(
 	ctx context.Context, run func(context.Context, Session, M) diag.Diagnostics, s Session, m M, before diag.Diagnostics,
@@ -318,20 +245,4 @@ func (d *Driver[T, M]) markSeen(m M) (uuid.UUID, diag.Diagnostics) {
 	id, diags := attribute.ParseID(m.base().ID, path.Root("id"))
 	d.conn.MarkSeen(id)
 	return id, diags
-}
-
-// nullUnknowns replaces what a creation that failed has left unknown: a state may
-// hold no unknown value.
-func nullUnknowns(state *tfsdk.State) diag.Diagnostics {
-	known, err := tftypes.Transform(state.Raw, func(_ *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
-		if v.IsKnown() {
-			return v, nil
-		}
-		return tftypes.NewValue(v.Type(), nil), nil
-	})
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to write the state", err.Error())}
-	}
-	state.Raw = known
-	return nil
 }

@@ -20,6 +20,9 @@ type Base struct {
 	ID        types.String `tfsdk:"id"`
 	Name      types.String `tfsdk:"name"`
 	GatewayID types.String `tfsdk:"gateway_id"`
+	// Incarnation is the creation that the record belongs to. The driver sets it from
+	// private state before Body, and SetBody from the record.
+	Incarnation record.Incarnation `tfsdk:"-"`
 }
 
 // based is implemented by what embeds Base.

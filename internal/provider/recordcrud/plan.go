@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -47,7 +48,10 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	}
 
 	if prior == nil {
-		id, diags := d.planCreate(ctx, m)
+		former, diags := crud.ReadIdentity(ctx, req.Private)
+		resp.Diagnostics.Append(diags...)
+		d.conn.MarkLeaving(former.ID)
+		id, diags := d.planCreate(ctx, m, former.ID)
 		resp.Diagnostics.Append(diags...)
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("id"), id)...)
 		m.base().ID = id
@@ -59,8 +63,9 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 
 // planCreate returns the id of a record that is about to be created, unknown while
 // what it is derived from is. A record of that name is an error, unless it may be
-// the former self of a resource that is being replaced: then the apply decides.
-func (d *Driver[T, M]) planCreate(ctx context.Context, m M) (types.String, diag.Diagnostics) {
+// the former self of a resource that is being replaced: then the apply decides, whose
+// plan must not fail.
+func (d *Driver[T, M]) planCreate(ctx context.Context, m M, former uuid.UUID) (types.String, diag.Diagnostics) {
 	unknown := types.StringUnknown()
 	if m.base().Name.IsUnknown() || m.base().GatewayID.IsUnknown() {
 		return unknown, nil
@@ -84,9 +89,10 @@ func (d *Driver[T, M]) planCreate(ctx context.Context, m M) (types.String, diag.
 	case errors.Is(err, ledger.ErrNotFound):
 	case err != nil:
 		diags.Append(diagnostics.FromError("plan", ref.Describe(), err))
-	case d.conn.Seen(id):
+	case id == former || d.conn.Seen(id) || former == uuid.Nil && !d.conn.Refreshed():
 		diags.AddAttributeWarning(path.Root("name"), diagnostics.Title(ref.Describe())+" still exists",
-			"The apply deletes it before it creates the new one. With create_before_destroy the apply fails: the name is unique.")
+			"Unless the apply deletes it first, it is refused and touches nothing: the name is unique. "+
+				"A replacement with create_before_destroy, also of what depends on it, does not.")
 	default:
 		diags.Append(d.exists(ref))
 	}

@@ -94,31 +94,6 @@ func TestAccClusterWorldMoves(t *testing.T) {
 	})
 }
 
-// TestAccClusterReplacement renames a cluster and renames it back: in the create
-// leg of a replacement, what has the name is the cluster itself.
-func TestAccClusterReplacement(t *testing.T) {
-	t.Parallel()
-	e := acctest.New(t)
-	resource.Test(t, resource.TestCase{
-		ProtoV6ProviderFactories: e.Factories(),
-		CheckDestroy:             e.CheckDestroy,
-		Steps: []resource.TestStep{
-			{Config: config(e, shape{controlPlane: 1})},
-			{
-				Config: config(e, shape{controlPlane: 1, name: "other"}),
-				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionReplace)},
-				},
-			},
-			{
-				Config:           config(e, shape{controlPlane: 1, name: "other"}),
-				Taint:            []string{cluster},
-				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectUnknownValue(cluster, planned())}},
-			},
-		},
-	})
-}
-
 // TestAccClusterImport loses a cluster's state, is refused to build it again,
 // and imports it: the plan after that is empty but for the account's password.
 func TestAccClusterImport(t *testing.T) {

@@ -35,6 +35,9 @@ type shape struct {
 	poolEnd        string
 	datacenter     string
 	resourcePool   string
+	podCIDR        string // default 192.168.0.0/16
+	folder         string // default k8s/prod
+	reuseDelay     string // default 5m
 }
 
 func or(s, def string) string {
@@ -58,6 +61,7 @@ resource "gantry_ip_pool" "nodes" {
   prefix_length   = 18
   default_gateway = "10.10.128.1"
   nameservers     = ["10.10.128.2"]
+  reuse_delay     = %q
 }
 
 resource "gantry_cloud_account" "team" {
@@ -73,8 +77,8 @@ resource "gantry_vmware_cluster" "prod" {
   cloud_account = gantry_cloud_account.team
   profile       = { kubernetes_version = "1.34.2", image = { template = %q } }
   datacenter    = %q
-  folder        = "k8s/prod"
-  network       = { ip_allocation = "static" }
+  folder        = %q
+  network       = { ip_allocation = "static", pod_cidr = %q }
   control_plane = {
     node_count = %d
     cpu        = %d
@@ -93,8 +97,8 @@ resource "gantry_vmware_cluster" "prod" {
   }
   %s
 }
-`, or(s.poolEnd, "10.10.183.50"), e.Server(), e.Username(), e.Password(), e.CACertificate(),
-		or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"), or(s.datacenter, "dc-1"), s.controlPlane, s.cpu, placement,
+`, or(s.poolEnd, "10.10.183.50"), or(s.reuseDelay, "5m"), e.Server(), e.Username(), e.Password(), e.CACertificate(),
+		or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"), or(s.datacenter, "dc-1"), or(s.folder, "k8s/prod"), or(s.podCIDR, "192.168.0.0/16"), s.controlPlane, s.cpu, placement,
 		s.workers, placement, s.extraPool, s.extra))
 }
 
