@@ -15,7 +15,13 @@ import (
 )
 
 // nobody is what a creation replaces of which no state is known.
-var nobody = engine.Former{Seen: func(uuid.UUID) bool { return false }}
+var nobody = engine.Former{Seen: seesNone, Planning: no}
+
+func no() bool { return false }
+
+func yes() bool { return true }
+
+func seesNone(uuid.UUID) bool { return false }
 
 // failed is a creation that ends before its API answers, with a VM and addresses.
 func (w *world) failed(spec model.ClusterSpec) model.ClusterSpec {
@@ -164,8 +170,8 @@ func TestPlanOfAReplacement(t *testing.T) {
 		Nameservers: []string{"10.10.128.2"}, RestrictToSingleCluster: true,
 	})
 	running, _, _ := w.applied(w.spec(1, 1))
-	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }, Planning: true}
-	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }, Planning: true}
+	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes}
+	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }, Planning: yes}
 	for name, c := range map[string]struct {
 		former  engine.Former
 		change  func(*model.ClusterSpec)
@@ -209,7 +215,7 @@ func TestPlanOfAReplacement(t *testing.T) {
 	if err != nil || p.Err() != nil || len(p.Warnings) != 2 || len(p.Steps()) == 0 {
 		t.Errorf("on its addresses: %v, %v (%v)", p.Err(), p.Warnings, err)
 	}
-	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: nobody.Seen, Planning: true})
+	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: nobody.Seen, Planning: yes})
 	if err != nil || p.Err() == nil {
 		t.Errorf("on its addresses, in a plan: %v (%v)", p.Err(), err)
 	}
@@ -233,7 +239,7 @@ func TestPlanOfAGatewayReplacement(t *testing.T) {
 	gateway, _, _ := w.applied(w.gateway("dc1", "10.10.184.1", "10.10.184.20"))
 	again := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
 	again.ID = gateway.ID
-	replaced := engine.Former{ID: gateway.ID, Seen: func(uuid.UUID) bool { return true }, Planning: true}
+	replaced := engine.Former{ID: gateway.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes}
 	p, err := w.engine().PlanCreation(t.Context(), again, replaced)
 	if err != nil || p.Err() != nil {
 		t.Fatalf("with nothing: %v (%v)", err, p.Err())

@@ -46,9 +46,9 @@ type Former struct {
 	ID uuid.UUID
 	// Seen reports whether a state of this run holds the id.
 	Seen func(uuid.UUID) bool
-	// Planning is set where this is known to be no apply, in which Terraform plans once
-	// more: what is in the way is an error only then.
-	Planning bool
+	// Planning reports whether this is known to be no apply, in which Terraform plans
+	// once more: what is in the way is an error only then.
+	Planning func() bool
 }
 
 // PlanCreation plans what no state holds, and changes nothing. Its steps follow from
@@ -87,7 +87,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	}
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
-	if !former.Planning {
+	if !former.Planning() {
 		current.WarnOfContested()
 	}
 	if len(current.Problems) == 0 && !current.Unknown() {

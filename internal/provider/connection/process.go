@@ -19,14 +19,14 @@ type Process struct {
 	// before the process serves.
 	Timing *model.Timing
 
-	sessions  vsphere.Sessions
-	ledgers   ledgers
-	refreshed atomic.Bool
-	seen      ids
-	planned   ids
-	leaving   ids
-	deleted   ids
-	pools     plannedPools
+	sessions vsphere.Sessions
+	ledgers  ledgers
+	planning atomic.Bool
+	seen     ids
+	planned  ids
+	leaving  ids
+	deleted  ids
+	pools    plannedPools
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

@@ -39,13 +39,14 @@ func (c *Connection) MarkSeen(id uuid.UUID) { c.process.seen.add(id) }
 // another object of the same name.
 func (c *Connection) Seen(id uuid.UUID) bool { return c.process.seen.has(id) }
 
-// MarkRefreshed notes that this process has refreshed a resource.
-func (c *Connection) MarkRefreshed() { c.process.refreshed.Store(true) }
+// MarkPlanning notes that Terraform plans in this process, as far as that shows: a
+// resource was refreshed, or planned without a change. In an apply, which is a process
+// of its own, neither happens: Terraform plans once more what is to be changed.
+func (c *Connection) MarkPlanning() { c.process.planning.Store(true) }
 
-// Refreshed reports whether MarkRefreshed was called. Then Terraform is planning, and
-// this is not the apply, in which it plans changes a second time: an apply never
-// refreshes, and is a process of its own.
-func (c *Connection) Refreshed() bool { return c.process.refreshed.Load() }
+// Planning reports whether MarkPlanning was called. It is asked as late as can be:
+// Terraform plans resources side by side.
+func (c *Connection) Planning() bool { return c.process.planning.Load() }
 
 // MarkLeaving notes that the object with the id is deleted before its replacement
 // is created.

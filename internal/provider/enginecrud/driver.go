@@ -112,7 +112,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 // Read implements resource.Resource. Only what vCenter proves to be gone is
 // removed.
 func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	d.conn.MarkRefreshed()
+	d.conn.MarkPlanning()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	secrets, diags := ReadSecrets(ctx, req.Private)

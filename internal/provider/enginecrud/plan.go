@@ -41,6 +41,9 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	} else {
 		d.planApply(ctx, req, resp, prior, m)
 	}
+	if prior != nil && resp.Plan.Raw.Equal(req.State.Raw) {
+		d.conn.MarkPlanning()
+	}
 	if !resp.Diagnostics.HasError() && d.Hooks.AfterPlan != nil {
 		resp.Diagnostics.Append(d.Hooks.AfterPlan(ctx, d.conn, prior, m)...)
 	}
@@ -138,7 +141,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	switch {
 	case err != nil:
 	case spec.New:
-		view.Planning = identity.ID != uuid.Nil || d.conn.Refreshed()
+		view.Planning = func() bool { return identity.ID != uuid.Nil || d.conn.Planning() }
 		view.Plan, err = eng.PlanCreation(ctx, spec, engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning})
 	default:
 		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)

@@ -26,8 +26,8 @@ type PlanView struct {
 	Plan *model.Plan
 	// Subject names the object in messages.
 	Subject string
-	// Planning is set for a creation that is known to be planned and not applied.
-	Planning bool
+	// Planning reports of a creation whether it is known to be planned and not applied.
+	Planning func() bool
 	// Prior are the values before the plan; nil in a creation. Planned are those
 	// after it.
 	Prior, Planned *Computed
@@ -86,7 +86,7 @@ func showCollision(view PlanView) diag.Diagnostics {
 	at := view.AttributePath(model.ClusterField(model.FieldClusterName))
 	summary := diagnostics.Title(view.Subject) + " exists"
 	detail := fmt.Sprintf("vCenter holds a record of this name, with the id %s. ", view.Plan.Collision)
-	if view.Planning && !view.Run.Seen(view.Plan.Collision) {
+	if view.Planning() && !view.Run.Seen(view.Plan.Collision) {
 		return diag.Diagnostics{diagnostics.AttributeError(at, summary, detail+"Choose another name, or import it.")}
 	}
 	return diag.Diagnostics{diagnostics.AttributeWarning(at, summary, detail+

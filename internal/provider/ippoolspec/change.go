@@ -32,7 +32,7 @@ func (c *Change) subject() string { return c.Ref.Describe() }
 func (c *Change) Check(ctx context.Context, run Run) diag.Diagnostics {
 	_, diags := c.checkInUse(ctx)
 	candidate := PlannedCandidate(c.ID, c.Ref, run)
-	candidate.Contested = false // the pool itself is there
+	candidate.Contested = nil // the pool itself is there
 	diags.Append(c.checkOverlap(ctx, candidate)...)
 	return diags
 }

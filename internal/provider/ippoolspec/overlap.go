@@ -21,9 +21,9 @@ type Candidate struct {
 	Ref record.Ref
 	// Leaving reports the pools that a resource gives up in the same run.
 	Leaving func(id uuid.UUID) bool
-	// Contested is set where a registered pool that overlaps may be the former self of
-	// this one: it is warned of, and the apply refuses it.
-	Contested bool
+	// Contested reports whether a registered pool that overlaps may be the former self of
+	// this one: it is warned of, and the apply refuses it. Nil: it is not.
+	Contested func() bool
 	// Plan notes the pool and returns those that are planned in the same run; nil in
 	// an apply.
 	Plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
@@ -32,15 +32,15 @@ type Candidate struct {
 // Run is what resources that are planned together know of each other.
 type Run interface {
 	Leaving(id uuid.UUID) bool
-	// Refreshed reports whether this is known to be a plan and not the second one in an
+	// Planning reports whether this is known to be a plan and not the second one in an
 	// apply.
-	Refreshed() bool
+	Planning() bool
 	PlanPool(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
 }
 
 // PlannedCandidate is a candidate in a plan.
 func PlannedCandidate(id uuid.UUID, ref record.Ref, run Run) Candidate {
-	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Contested: !run.Refreshed(), Plan: run.PlanPool}
+	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Contested: func() bool { return !run.Planning() }, Plan: run.PlanPool}
 }
 
 // AppliedCandidate is a candidate in an apply: what leaves has left by then.
@@ -77,7 +77,7 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 	for _, overlap := range registered {
 		switch {
 		case c.Leaving(overlap.Other.ID):
-		case c.Contested:
+		case c.Contested != nil && c.Contested():
 			diags.Append(diagnostics.AttributeWarning(at, summary, overlapDetail(overlap)+" The apply is refused if that is still so."))
 		default:
 			// A pool that is both registered and planned makes the same error twice, which

@@ -72,7 +72,7 @@ func (d *Driver[T, M]) validate(ctx context.Context, m M) diag.Diagnostics {
 // Read implements resource.Resource. Only what vCenter proves to be gone is removed,
 // or to be another creation's by now.
 func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	d.conn.MarkRefreshed()
+	d.conn.MarkPlanning()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	if resp.Diagnostics.HasError() {

@@ -59,6 +59,9 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if !resp.Diagnostics.HasError() && d.Hooks.Plan != nil {
 		d.Hooks.Plan(ctx, Planning[M]{Conn: d.conn, Prior: prior, Planned: m, Request: req, Response: resp})
 	}
+	if prior != nil && resp.Plan.Raw.Equal(req.State.Raw) {
+		d.conn.MarkPlanning()
+	}
 }
 
 // planCreate returns the id of a record that is about to be created, unknown while
@@ -89,7 +92,7 @@ func (d *Driver[T, M]) planCreate(ctx context.Context, m M, former uuid.UUID) (t
 	case errors.Is(err, ledger.ErrNotFound):
 	case err != nil:
 		diags.Append(diagnostics.FromError("plan", ref.Describe(), err))
-	case id == former || d.conn.Seen(id) || former == uuid.Nil && !d.conn.Refreshed():
+	case id == former || d.conn.Seen(id) || former == uuid.Nil && !d.conn.Planning():
 		diags.AddAttributeWarning(path.Root("name"), diagnostics.Title(ref.Describe())+" still exists",
 			"Unless the apply deletes it first, it is refused and touches nothing: the name is unique. "+
 				"A replacement with create_before_destroy, also of what depends on it, does not.")
