@@ -47,6 +47,13 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 	return w
 }
 
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) addPool(name, start, end string) uuid.UUID {
 	w.t.Helper()
 	return w.register(record.IPPool{

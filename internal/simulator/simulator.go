@@ -58,8 +58,9 @@ type Simulator struct {
 	destroyed     []string // files of destroyed disks
 	foreign       []string // those of them that were not their machine's own
 	boots         map[types.ManagedObjectReference]int64
-	notifications []func() // of guests, not delivered yet
-	initial       initial  // what was there from the start
+	notifications []func()                                // of guests, not delivered yet
+	initial       initial                                 // what was there from the start
+	reserved      map[string]types.ManagedObjectReference // names that clones have taken: folder/name
 
 	busy          sync.Map   // machine to the task that runs on it
 	notifying     sync.Mutex // serialises notifyGuests
@@ -80,6 +81,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		collectors:    newCollectors(),
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
+		reserved:      make(map[string]types.ManagedObjectReference),
 		changes:       newChanges(),
 		closed:        make(chan struct{}),
 		stopRequested: make(chan struct{}),

@@ -47,7 +47,9 @@ func (c *Client) cloneCall(ctx context.Context, req model.CloneRequest) (*types.
 	if err != nil {
 		return nil, err
 	}
-	spec := types.VirtualMachineCloneSpec{Location: *location, PowerOn: true}
+	// Off: vCenter would power it on in a task of its own, and the clone's task would
+	// succeed whatever comes of that.
+	spec := types.VirtualMachineCloneSpec{Location: *location, PowerOn: false}
 	source := template
 	if req.Mode == model.CloneLinked {
 		snapshot, err := parseRef("VirtualMachineSnapshot", req.Template.Snapshot)

@@ -31,12 +31,20 @@ func retry(ctx context.Context, t model.Timing, call func(context.Context) error
 		if time.Since(start)+pause > t.RetryBudget {
 			return fmt.Errorf("it failed for %s: %w", t.RetryBudget, err)
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if err := sleep(ctx, pause); err != nil {
+			return err
 		}
 		pause = min(pause*2, t.MaxTick)
+	}
+}
+
+// sleep waits, and returns an error where ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
 	}
 }
 
