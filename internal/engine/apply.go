@@ -54,16 +54,22 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
+	w, todo, err := e.settled(ctx, e.Builder, spec.New, func(ctx context.Context) (*observe.World, *model.Plan, error) {
+		spec = req.Spec
+		w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
+		if err != nil {
+			return nil, nil, err
+		}
+		if spec.ID = w.ID; spec.ID == uuid.Nil {
+			spec.ID = uuid.New()
+		}
+		todo := plan.Cluster(&spec, &w.Facts)
+		plan.Check(&spec, &w.Facts, todo, &w.Limits)
+		return w, todo, nil
+	})
 	if err != nil {
 		return out, release(ctx, lease, err)
 	}
-	spec.ID = w.ID
-	if spec.ID == uuid.Nil {
-		spec.ID = uuid.New()
-	}
-	todo := plan.Cluster(&spec, &w.Facts)
-	plan.Check(&spec, &w.Facts, todo, &w.Limits)
 	if err := approve(&req, &w.Facts, todo); err != nil {
 		return out, release(ctx, lease, err)
 	}

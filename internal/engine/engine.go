@@ -97,6 +97,29 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 	return lease.Context(), lease, nil
 }
 
+// settled observes and plans under the lock. Where the clone of an interrupted run may
+// be under way, unseen, and the plan would get in its way, it is waited for first.
+func (e *Engine) settled(
+	ctx context.Context, vc model.VCenter, isNew bool, look func(context.Context) (*observe.World, *model.Plan, error),
+) (*observe.World, *model.Plan, error) {
+	w, todo, err := look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	incomplete := w.Facts.Record.Found && !w.Facts.APIReached(isNew)
+	if !run.MayHaveOutlived(&w.Facts, todo, incomplete) {
+		return w, todo, nil
+	}
+	waited, err := run.WaitClones(ctx, vc, e.Timing)
+	if err != nil {
+		return nil, nil, fmt.Errorf("wait for the clones of an interrupted run: %w", err)
+	}
+	if !waited {
+		return w, todo, nil
+	}
+	return look(ctx)
+}
+
 // release gives the lock back, however the run has ended: what a failed run has
 // left undone, the next one observes.
 func release(ctx context.Context, lease *ledger.Lease, err error) error {

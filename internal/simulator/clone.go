@@ -48,6 +48,7 @@ type cloning struct {
 // begin takes the name of the new machine, which is not seen before the clone ends.
 func (c *cloning) begin(ctx *vcsim.Context) fault {
 	if c.s.opts.LateNames {
+		c.s.clones.Add(1)
 		return nil
 	}
 	if folder, ok := get[*vcsim.Folder](ctx, c.req.Folder); ok {
@@ -61,11 +62,13 @@ func (c *cloning) begin(ctx *vcsim.Context) fault {
 	}
 	c.s.reserved[name] = types.ManagedObjectReference{Type: "VirtualMachine", Value: fmt.Sprintf("vm-%d", c.s.serial.Add(1)+1000)}
 	c.reserved = name
+	c.s.clones.Add(1)
 	return nil
 }
 
 // run makes the machine.
 func (c *cloning) run(ctx *vcsim.Context) (types.AnyType, fault) {
+	defer c.s.clones.Add(-1)
 	c.ctx = ctx
 	delete(c.s.reserved, c.reserved)
 	vm, err := c.make()

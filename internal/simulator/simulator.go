@@ -47,9 +47,11 @@ type Simulator struct {
 	changes    *changes
 	collectors *collectors
 
-	taskDuration atomic.Int64
-	serial       atomic.Int64 // numbers tasks and boots
-	macs         atomic.Int64
+	taskDuration  atomic.Int64
+	cloneDuration atomic.Int64
+	clones        atomic.Int64 // under way
+	serial        atomic.Int64 // numbers tasks and boots
+	macs          atomic.Int64
 
 	// inventory guards what vCenter shows: everything that changes it holds
 	// the lock, and everything that reads more than one object at least reads
@@ -91,6 +93,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		s.accounts[strings.ToLower(user)] = password
 	}
 	s.taskDuration.Store(int64(opts.TaskDuration))
+	s.cloneDuration.Store(int64(opts.CloneDuration))
 	for _, f := range opts.Faults {
 		if err := s.rules.add(f); err != nil {
 			return nil, err

@@ -88,7 +88,7 @@ func (s *Simulator) startTaskOf(
 func (s *Simulator) durationOf(method string) time.Duration {
 	d := time.Duration(s.taskDuration.Load())
 	if method == "CloneVM_Task" {
-		d += s.opts.CloneDuration
+		d += time.Duration(s.cloneDuration.Load())
 	}
 	return d
 }

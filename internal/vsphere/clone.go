@@ -3,8 +3,6 @@ package vsphere
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -226,8 +224,5 @@ func extraConfigOf(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 		// driver finds its volumes.
 		&types.OptionValue{Key: "disk.EnableUUID", Value: "TRUE"},
 	}
-	for _, key := range slices.Sorted(maps.Keys(req.GuestInfo)) {
-		options = append(options, &types.OptionValue{Key: key, Value: req.GuestInfo[key]})
-	}
-	return options, nil
+	return append(options, guestInfoOptions(req.GuestInfo)...), nil
 }

@@ -38,6 +38,8 @@ type VCenter interface {
 	Clones(ctx context.Context) (tasks []string, err error)
 	// SetNotes replaces the notes of a VM; a task.
 	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
+	// SetGuestInfo writes what a guest that is not running boots with; a task.
+	SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
 	WipeUserdata(ctx context.Context, vm string) (task string, err error)
 	// PowerOn is a task that fails with vCenter's reason, as where admission control

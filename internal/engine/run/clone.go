@@ -59,7 +59,7 @@ type nameConflict struct {
 func (n *newNode) adopt(ctx context.Context, conflict *nameConflict, folder string) error {
 	for {
 		// Before the VMs: what ends in between is seen among them.
-		clones, err := n.clonesUnderWay(ctx)
+		clones, err := clonesUnderWay(ctx, n.VCenter, n.Timing)
 		if err != nil {
 			return err
 		}
@@ -67,8 +67,13 @@ func (n *newNode) adopt(ctx context.Context, conflict *nameConflict, folder stri
 		if err != nil {
 			return err
 		}
-		if found, err := n.adoptFrom(survey, conflict.cause); found || err != nil {
+		found, err := n.adoptFrom(survey, conflict.cause)
+		if err != nil {
 			return err
+		}
+		if found != nil {
+			n.vm = found.Ref
+			return n.refreshGuestInfo(ctx, found)
 		}
 		if len(clones) > 0 {
 			conflict.since = time.Time{}
@@ -102,31 +107,37 @@ func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.
 	return survey, err
 }
 
-// adoptFrom takes the VM that is this node's, and reports whether there was one. It
-// fails where the name is another VM's.
-func (n *newNode) adoptFrom(survey *model.Survey, cause error) (bool, error) {
-	for _, m := range survey.Machines {
+// refreshGuestInfo writes the documents of an adopted VM that has not booted yet: the
+// token of an earlier run may expire before it does.
+func (n *newNode) refreshGuestInfo(ctx context.Context, m *model.Machine) error {
+	if m.PoweredOn || m.Phase == model.PhaseJoined {
+		return nil
+	}
+	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
+		documents, err := n.guestinfo(ctx)
+		if err != nil {
+			return "", err
+		}
+		return n.VCenter.SetGuestInfo(ctx, m.Ref, documents)
+	})
+	return err
+}
+
+// adoptFrom finds the VM that is this node's; nil where there is none. It fails where
+// the name is another VM's.
+func (n *newNode) adoptFrom(survey *model.Survey, cause error) (*model.Machine, error) {
+	for i, m := range survey.Machines {
 		if m.UUID != n.uuid().String() {
 			continue
 		}
 		if m.Marker.CAFingerprint != n.Secrets.Authorities.Fingerprint() {
-			return false, fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; "+
+			return nil, fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; "+
 				"apply again, and it is built anew: %w", m.Path, cause)
 		}
-		n.vm = m.Ref
-		return true, nil
+		return &survey.Machines[i], nil
 	}
 	if survey.Holder != "" {
-		return false, fmt.Errorf("the VM %s, which Gantry did not make, has this name; rename or remove it: %w", survey.Holder, cause)
+		return nil, fmt.Errorf("the VM %s, which Gantry did not make, has this name; rename or remove it: %w", survey.Holder, cause)
 	}
-	return false, nil
-}
-
-// clonesUnderWay are the clone tasks that this process has not started.
-func (r *Runner) clonesUnderWay(ctx context.Context) (tasks []string, err error) {
-	err = retry(ctx, r.Timing, func(ctx context.Context) error {
-		tasks, err = r.VCenter.Clones(ctx)
-		return err
-	})
-	return tasks, err
+	return nil, nil
 }

@@ -43,6 +43,10 @@ func (g guardedVCenter) SetNotes(ctx context.Context, vm, notes string) (string,
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetNotes(ctx, vm, notes) })
 }
 
+func (g guardedVCenter) SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetGuestInfo(ctx, vm, guestInfo) })
+}
+
 func (g guardedVCenter) WipeUserdata(ctx context.Context, vm string) (string, error) {
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.WipeUserdata(ctx, vm) })
 }
