@@ -82,11 +82,15 @@ func (c *Client) cloneLocation(
 	if err != nil {
 		return nil, err
 	}
+	host, err := c.site.hosts.choose(req)
+	if err != nil {
+		return nil, err
+	}
 	return &types.VirtualMachineRelocateSpec{
 		Folder:       &folder,
 		Pool:         &pool,
 		Datastore:    &datastore,
-		Host:         c.hostFor(req),
+		Host:         host,
 		DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
 	}, nil
 }
