@@ -140,9 +140,16 @@ func avoidedAddresses(w *observe.World) []model.Finding {
 // statusAfter observes once more at the end of an apply. That the observation fails
 // does not hide how the apply ended.
 func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, failed error) (*model.Status, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	w, err := e.observer(true).Target(ctx, spec.Target(), secrets)
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+	}
+	var w *observe.World
+	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
+		w, err = e.observer(true).Target(ctx, spec.Target(), secrets)
+		return err
+	})
 	if err != nil {
 		return nil, cmp.Or(failed, err)
 	}

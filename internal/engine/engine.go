@@ -90,7 +90,11 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 	}
 	// Enough for a person to find the process.
 	holder := fmt.Sprintf("%s pid %d %s", host, os.Getpid(), uuid.NewString()[:8])
-	lease, err := e.Ledger.Lock(ctx, e.Ledger.ID(target.Ref), holder)
+	var lease *ledger.Lease
+	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
+		lease, err = e.Ledger.Lock(ctx, e.Ledger.ID(target.Ref), holder)
+		return err
+	})
 	if err != nil {
 		return ctx, nil, err
 	}
@@ -102,7 +106,14 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 func (e *Engine) settled(
 	ctx context.Context, vc model.VCenter, isNew bool, look func(context.Context) (*observe.World, *model.Plan, error),
 ) (*observe.World, *model.Plan, error) {
-	w, todo, err := look(ctx)
+	patiently := func() (w *observe.World, todo *model.Plan, err error) {
+		err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
+			w, todo, err = look(ctx)
+			return err
+		})
+		return w, todo, err
+	}
+	w, todo, err := patiently()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -117,15 +128,16 @@ func (e *Engine) settled(
 	if !waited {
 		return w, todo, nil
 	}
-	return look(ctx)
+	return patiently()
 }
 
 // release gives the lock back, however the run has ended: what a failed run has
-// left undone, the next one observes.
+// left undone, the next one observes. While vCenter is away it cannot, which is no
+// failure of the run: the next one takes the lock over once its heartbeat is stale.
 func release(ctx context.Context, lease *ledger.Lease, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
-	if rerr := lease.Release(ctx); rerr != nil && err == nil {
+	if rerr := lease.Release(ctx); rerr != nil && err == nil && !model.Transient(rerr) {
 		return fmt.Errorf("release the lock: %w", rerr)
 	}
 	return err

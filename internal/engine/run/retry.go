@@ -18,6 +18,11 @@ type lostError struct{}
 func (lostError) Error() string   { return "the task's outcome is unknown" }
 func (lostError) Transient() bool { return true }
 
+// Retry is retry, for what comes before and after a run.
+func Retry(ctx context.Context, t model.Timing, call func(context.Context) error) error {
+	return retry(ctx, t, call)
+}
+
 // retry calls until the call works, fails for good, or the budget of transient
 // faults is used up.
 func retry(ctx context.Context, t model.Timing, call func(context.Context) error) error {
