@@ -64,7 +64,7 @@ func (c *clusterAPI) renew(ctx context.Context, api model.API) error {
 }
 
 // holdToken keeps the token from expiring, until it is released, for a node that is
-// being cloned or boots: how long either takes nobody knows before.
+// being cloned or boots: neither has a time that it is known to take.
 func (c *clusterAPI) holdToken(ctx context.Context) (release func()) {
 	j := &c.join
 	j.mu.Lock()
