@@ -41,6 +41,7 @@ type Simulator struct {
 	clock      clock
 	rules      rules
 	privileges privileges
+	pages      sync.Map // token of the next page of a read to the objects that the read names
 	sessions   *sessions
 	tags       *tagStore
 	overrides  *overrides
@@ -58,8 +59,9 @@ type Simulator struct {
 	destroyed     []string // files of destroyed disks
 	foreign       []string // those of them that were not their machine's own
 	boots         map[types.ManagedObjectReference]int64
-	notifications []func() // of guests, not delivered yet
-	initial       initial  // what was there from the start
+	lasting       map[types.ManagedObjectReference]map[string]bool // options of a running machine that its configuration has
+	notifications []func()                                         // of guests, not delivered yet
+	initial       initial                                          // what was there from the start
 
 	busy          sync.Map   // machine to the task that runs on it
 	notifying     sync.Mutex // serialises notifyGuests
@@ -80,6 +82,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		collectors:    newCollectors(),
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
+		lasting:       make(map[types.ManagedObjectReference]map[string]bool),
 		changes:       newChanges(),
 		closed:        make(chan struct{}),
 		stopRequested: make(chan struct{}),
