@@ -116,7 +116,17 @@ func (w *world) applied(spec model.ClusterSpec) (model.ClusterSpec, *model.Secre
 		w.t.Fatal(err)
 	}
 	spec.ID, spec.New = out.ID, false
+	spec.Known = knownOf(out.Status)
 	return spec, secrets, out
+}
+
+// knownOf are the VMs that a state knows of.
+func knownOf(status *model.Status) []model.KnownMachine {
+	var known []model.KnownMachine
+	for _, node := range status.Nodes {
+		known = append(known, model.KnownMachine{Node: node.Name, Ref: node.VM})
+	}
+	return known
 }
 
 func (w *world) plan(spec model.ClusterSpec, secrets *model.Secrets) *model.Plan {

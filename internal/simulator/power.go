@@ -121,6 +121,7 @@ func (s *Simulator) powerOn(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault 
 		}
 	}
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOn)
+	delete(s.lasting, vm.Self)
 	s.configured(vm, vm.Config.ExtraConfig)
 	booting := s.guestOf(ctx, vm)
 	s.notifications = append(s.notifications, func() { s.guests.PowerOn(booting) })

@@ -38,6 +38,25 @@ func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
 	return c.started(res.Returnval, op), nil
 }
 
+// PowerOn implements model.VCenter. A VM that is on already is success.
+func (c *Client) PowerOn(ctx context.Context, vm string) (string, error) {
+	defer c.site.changed()
+	ref, err := parseRef("VirtualMachine", vm)
+	if err != nil {
+		return "", err
+	}
+	on := func(f types.BaseMethodFault) bool {
+		state, ok := f.(*types.InvalidPowerState)
+		return ok && state.ExistingState == types.VirtualMachinePowerStatePoweredOn
+	}
+	op := operation{name: "power on " + c.path(ref), done: on}
+	res, err := methods.PowerOnVM_Task(ctx, c.soap, &types.PowerOnVM_Task{This: ref})
+	if err != nil {
+		return "", c.failed(op.name, err)
+	}
+	return c.started(res.Returnval, op), nil
+}
+
 // Destroy implements model.VCenter. It deletes every attached disk, too: what is
 // to be kept must have been detached.
 func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
@@ -60,7 +79,7 @@ func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
 var (
 	taskProperties = []string{"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"}
 	vmProperties   = []string{
-		"runtime.powerState",
+		"runtime.powerState", "guest.toolsRunningStatus", extraConfig(silencedKey),
 		extraConfig(phaseKey), extraConfig(logKey), extraConfig(userdataEncodingKey),
 	}
 )
@@ -138,9 +157,12 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 func vmState(p properties, withDisks bool) model.VMState {
 	state := model.VMState{
 		PoweredOn: poweredOn(p),
-		Phase:     p.option(phaseKey),
-		LogTail:   p.option(logKey),
-		Userdata:  strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
+		ToolsRunning: value[string](p, "guest.toolsRunningStatus") ==
+			string(types.VirtualMachineToolsRunningStatusGuestToolsRunning),
+		Silenced: strings.EqualFold(p.option(silencedKey), "true"),
+		Phase:    p.option(phaseKey),
+		LogTail:  p.option(logKey),
+		Userdata: strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
 	}
 	if withDisks {
 		// A VM whose files cannot be reached has no device list, which is not an

@@ -36,6 +36,9 @@ type VCenter interface {
 	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
 	WipeUserdata(ctx context.Context, vm string) (task string, err error)
+	// PowerOn powers a VM on; a task. One that is on already is success.
+	PowerOn(ctx context.Context, vm string) (task string, err error)
+	// PowerOff powers a VM off; a task. One that is off already is success.
 	PowerOff(ctx context.Context, vm string) (task string, err error)
 	// DetachDisks removes disks from a powered-off VM and keeps their files; a task.
 	DetachDisks(ctx context.Context, vm string, keys []int32) (task string, err error)
@@ -88,8 +91,11 @@ type TaskState struct {
 
 // VMState is the moving part of a machine.
 type VMState struct {
-	PoweredOn bool
-	Phase     string
+	PoweredOn    bool
+	ToolsRunning bool
+	// Silenced is set where an option of the VM keeps its guest from reporting.
+	Silenced  bool
+	Phase     string // what the guest reported last; for diagnosis alone
 	LogTail   string
 	Userdata  bool
 	Disks     []Disk // only for VMs that PollRequest.Disks names

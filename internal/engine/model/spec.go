@@ -31,6 +31,9 @@ type ClusterSpec struct {
 	// New says that no state holds it: a finished one of the same name belongs to
 	// another state, and an unfinished one is resumed.
 	New bool
+	// Known are the VMs that were there when the state was written. One that is not in
+	// the inventory any more is asked for by its reference: not seen is not gone.
+	Known []KnownMachine
 
 	// Description and Tags are for people: they are kept in the record and shown
 	// in the notes of the VMs.
@@ -72,11 +75,13 @@ type Target struct {
 	ID uuid.UUID
 	// OwnIPPool is the name of a gateway's inline IP pool; empty: it has none.
 	OwnIPPool string
+	// Known is as in ClusterSpec.
+	Known []KnownMachine
 }
 
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
-	t := Target{Ref: s.Ref, ID: s.ID}
+	t := Target{Ref: s.Ref, ID: s.ID, Known: s.Known}
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}

@@ -122,6 +122,8 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	spec, diags := m.Spec(ctx)
 	resp.Diagnostics.Append(diags...)
+	spec.Known, diags = m.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -172,7 +174,9 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 
 	m.base().Conditions = prior.base().Conditions // unchanged ones keep their time
-	input := applyInput[M]{model: m, plan: req.Plan, config: req.Config, timeout: timeout, secrets: secrets, shown: shown}
+	known, diags := prior.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
+	input := applyInput[M]{model: m, plan: req.Plan, config: req.Config, timeout: timeout, secrets: secrets, shown: shown, known: known}
 	out, err := d.apply(ctx, input, &resp.Diagnostics)
 	if out == nil {
 		return
@@ -214,6 +218,8 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	target, diags := m.Target(ctx)
 	resp.Diagnostics.Append(diags...)
+	target.Known, diags = m.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -243,6 +249,7 @@ type applyInput[M any] struct {
 	timeout time.Duration
 	secrets *model.Secrets
 	shown   *[]model.Change
+	known   []model.KnownMachine
 	isNew   bool
 }
 
@@ -277,6 +284,7 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 		return &engine.Outcome{}, err
 	}
 	spec.New = in.isNew
+	spec.Known = in.known
 	request := engine.Request{
 		Spec:       spec,
 		Secrets:    in.secrets,

@@ -105,6 +105,8 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		view.Prior = &prior.base().Computed
 		spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
 		diags.Append(more...)
+		spec.Known, more = prior.base().known(ctx)
+		diags.Append(more...)
 	}
 	if diags.HasError() {
 		return nil
@@ -178,6 +180,8 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	target, diags := m.Target(ctx)
 	resp.Diagnostics.Append(diags...)
+	target.Known, diags = m.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -194,6 +198,9 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 		return
 	}
 	resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan)...)
+	for _, warning := range plan.Warnings {
+		resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
+	}
 }
 
 // markSeen notes that the id of a state was read in this run.
