@@ -54,6 +54,9 @@ func (r *Runner) storeImportData(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.readPacks(ctx, api); err != nil {
+		return err
+	}
 	packs, err := json.Marshal(r.packs.all())
 	if err != nil {
 		return err
