@@ -207,7 +207,7 @@ func TestAPIWasReachedWhenTheRecordOrTheAPISaysSo(t *testing.T) {
 			f.Record.Found = true
 			f.Record.APIReached = true
 		}, isNew: true, want: true},
-		"the record says no":           {change: func(f *model.Facts) { f.Record.Found = true }},
+		"the record says no":                     {change: func(f *model.Facts) { f.Record.Found = true }},
 		"no record, and the API answers":         {want: true},
 		"no record, new":                         {isNew: true},
 		"no record, and the API does not answer": {change: func(f *model.Facts) { f.API.Error = "no route" }},
