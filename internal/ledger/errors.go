@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -50,6 +51,12 @@ type RecordExistsError struct {
 	// and Unreadable says why, unless permissions hide it.
 	Existing   Record
 	Unreadable error
+}
+
+// Holds reports whether the record in the way has this body.
+func (e *RecordExistsError) Holds(body []byte) bool {
+	wanted, err := compact(body)
+	return err == nil && bytes.Equal(e.Existing.Body, wanted)
 }
 
 // Error names the record.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	vcsim "github.com/vmware/govmomi/simulator"
@@ -214,4 +215,8 @@ func (s *Simulator) ForgetTasks() {
 			s.registry.Remove(&own, task.Self)
 		}
 	}
+	manager := s.registry.Get(*serviceContent(&own).TaskManager).(*vcsim.TaskManager)
+	manager.RecentTask = slices.DeleteFunc(slices.Clone(manager.RecentTask), func(ref types.ManagedObjectReference) bool {
+		return s.registry.Get(ref) == nil
+	})
 }

@@ -59,9 +59,10 @@ func DecodeMarker(raw string) (model.Marker, bool) {
 	return m.Marker, ok
 }
 
-// HostFor is the host that a clone is placed on, given what a survey has read.
-func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedObjectReference {
-	c := &Client{site: &site{}}
+// HostsFor are the hosts that clones are placed on one after the other, given what a
+// survey has read.
+func HostsFor(seen []types.ObjectContent, reqs ...model.CloneRequest) (chosen []string, err error) {
+	var h hosts
 	var found []properties
 	for _, o := range seen {
 		p := properties{ref: o.Obj, values: map[string]any{}}
@@ -70,8 +71,18 @@ func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedO
 		}
 		found = append(found, p)
 	}
-	c.rememberHosts(newInventory(found))
-	return c.hostFor(req)
+	h.remember(newInventory(found))
+	for _, req := range reqs {
+		host, err := h.choose(req)
+		if err != nil {
+			return nil, err
+		}
+		if host == nil {
+			host = &types.ManagedObjectReference{}
+		}
+		chosen = append(chosen, host.Value)
+	}
+	return chosen, nil
 }
 
 // Without removes an object from the specs of a read.

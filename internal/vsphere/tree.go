@@ -21,7 +21,7 @@ var treeProperties = map[string][]string{
 	"ClusterComputeResource": {
 		"name", "parent", "resourcePool", "datastore", "network", "host", "configuration.drsConfig.enabled",
 	},
-	"HostSystem":   {"name", "parent", "datastore", "network", "runtime.connectionState", "runtime.inMaintenanceMode"},
+	"HostSystem":   {"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode"},
 	"ResourcePool": {"name", "parent"},
 	"VirtualApp":   {"name", "parent"},
 	"Datastore": {
@@ -122,6 +122,8 @@ func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error
 	for ref, n := range inv.nodes {
 		c.site.paths.Store(ref, n.path)
 	}
-	c.rememberHosts(inv)
+	if machines {
+		c.site.hosts.remember(inv)
+	}
 	return inv, nil
 }

@@ -134,7 +134,7 @@ func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 	case state.Phase == model.PhaseFailed:
 		b.last.Why = "failed to join"
 		return false, &b.last
-	case !b.off.IsZero() && time.Since(b.off) > b.timing.RetryBudget:
+	case !b.off.IsZero() && time.Since(b.off) > b.timing.OffLimit:
 		// After a host's failure high availability takes a moment to start it again.
 		b.last.Why = "was powered off while it booted, and stays off"
 		return false, &b.last

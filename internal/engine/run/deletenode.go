@@ -55,7 +55,7 @@ func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) err
 	if _, ok := nodes[name]; !ok {
 		return nil
 	}
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,9 +78,6 @@ func (r *Runner) destroyVM(ctx context.Context, m model.Machine) error {
 	}
 	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
 		if err := r.detachForeign(ctx, m); err != nil {
-			return "", err
-		}
-		if err := r.changes.check(ctx); err != nil {
 			return "", err
 		}
 		return r.VCenter.Destroy(ctx, m.Ref)
@@ -111,9 +108,6 @@ func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 		if len(foreign) == 0 {
 			return nil
 		}
-		if err := r.changes.check(ctx); err != nil {
-			return err
-		}
 		ref, err := r.VCenter.DetachDisks(ctx, m.Ref, foreign)
 		if err == nil {
 			_, err = r.changes.watch.task(ctx, ref)
@@ -125,7 +119,7 @@ func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 }
 
 func (r *Runner) deleteNodeObject(ctx context.Context, name string) error {
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}

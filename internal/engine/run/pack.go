@@ -62,7 +62,7 @@ func (r *Runner) readPacks(ctx context.Context, api model.API) error {
 }
 
 func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}

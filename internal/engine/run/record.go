@@ -56,6 +56,10 @@ func (w *recordWriter) create(ctx context.Context, body record.Cluster) error {
 	}
 	err = w.changes.call(ctx, func(ctx context.Context) error {
 		_, err := w.ledger.Register(ctx, ledger.Record{Ref: w.ref, Body: raw})
+		var exists *ledger.RecordExistsError
+		if errors.As(err, &exists) && exists.Holds(raw) {
+			return nil // this run's own, which it made when the answer was lost
+		}
 		return err
 	})
 	if err != nil {

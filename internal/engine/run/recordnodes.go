@@ -14,8 +14,11 @@ import (
 // The ordinals of nodes that have joined are no longer pending, and those that are
 // Ready or gone no longer unresponsive.
 func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.KubeNode) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-	defer cancel()
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+		defer cancel()
+	}
 	return w.update(ctx, func(b *record.Cluster) {
 		b.CreationComplete = true
 		w.remove(b.Pending, func(name string) bool {
