@@ -43,9 +43,6 @@ func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 	v.done(v.client.PowerOff(t.Context(), vm)) // off already
 	v.done(v.client.DetachDisks(t.Context(), vm, keys))
 	v.done(v.client.DetachDisks(t.Context(), vm, keys)) // detached already
-	v.done(v.client.PowerOn(t.Context(), vm))
-	v.done(v.client.PowerOn(t.Context(), vm)) // on already
-	v.done(v.client.PowerOff(t.Context(), vm))
 	v.done(v.client.Destroy(t.Context(), vm))
 	if !v.DiskExists(volume) || v.DiskExists(disks[0].File) {
 		t.Fatalf("volume kept: %v, own disk kept: %v", v.DiskExists(volume), v.DiskExists(disks[0].File))
@@ -54,7 +51,6 @@ func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 		t.Fatalf("destroyed %q", foreign)
 	}
 	for name, call := range map[string]func() (string, error){
-		"power on":  func() (string, error) { return v.client.PowerOn(t.Context(), vm) },
 		"power off": func() (string, error) { return v.client.PowerOff(t.Context(), vm) },
 		"detach":    func() (string, error) { return v.client.DetachDisks(t.Context(), vm, keys) },
 		"destroy":   func() (string, error) { return v.client.Destroy(t.Context(), vm) },
