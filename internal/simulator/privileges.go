@@ -59,6 +59,35 @@ func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedOb
 			return &types.NoPermission{Object: &this, PrivilegeId: privilege}
 		}
 	}
+	switch method {
+	case "Destroy_Task":
+		return s.denyBelow(ctx, user, "VirtualMachine.Inventory.Delete", this)
+	case "UnregisterAndDestroy_Task":
+		return s.denyBelow(ctx, user, "VirtualMachine.Inventory.Unregister", this)
+	}
+	return nil
+}
+
+// denyBelow returns NoPermission if the account lacks a privilege on a machine in a
+// folder, seen or not: whoever deletes the folder does it to the machine, too.
+func (s *Simulator) denyBelow(ctx *vcsim.Context, user, privilege string, this types.ManagedObjectReference) fault {
+	folder, ok := get[*vcsim.Folder](ctx, this)
+	if !ok {
+		return nil
+	}
+	for _, ref := range folder.ChildEntity {
+		if ref.Type == "Folder" {
+			if denied := s.denyBelow(ctx, user, privilege, ref); denied != nil {
+				return denied
+			}
+			continue
+		}
+		for _, p := range []string{viewPrivilege, privilege} {
+			if !s.granted(ctx, user, p, ref) {
+				return &types.NoPermission{Object: &ref, PrivilegeId: p}
+			}
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package vsphere_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -90,4 +91,20 @@ func TestPollShowsToolsAndWhetherTheGuestMayReport(t *testing.T) {
 	if state := res.VMs[vm]; !state.PoweredOn || state.ToolsRunning || !state.Silenced {
 		t.Fatalf("state %+v", state)
 	}
+}
+
+// A folder that looks empty, and in which there is a VM that may not be seen, stays, and
+// the VM with it.
+func TestFolderWithAHiddenVMIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	v.clone(request(v.site(), "theirs"))
+	v.must(v.MoveVM("theirs", "/dc-1/vm/k8s/prod"))
+	v.must(v.DenyPrivilegeOn(v.Username(), "System.View", "/dc-1/vm/k8s/prod/theirs"))
+	err := v.client.DeleteFolder(t.Context(), v.site().Datacenter, "k8s/prod")
+	if !errors.Is(err, model.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+	v.RestorePrivileges()
+	v.must(v.PowerOffVM("theirs")) // which is still there
 }

@@ -232,7 +232,7 @@ func unclaimedWords(p model.IPPool) string {
 	if len(p.UnclaimedInUse) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" VMs report %d of them without a claim: %s.", len(p.UnclaimedInUse), AddressWords(p.UnclaimedInUse))
+	return fmt.Sprintf(" VMs report addresses of it without a claim: %s.", AddressWords(p.UnclaimedInUse))
 }
 
 // AddressWords lists addresses with the VMs that report them.

@@ -35,10 +35,10 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	switch {
 	case len(names) == 0:
 	case len(p.workers) == 0:
-		p.findings.Warn(controlPlaneField, "Control-plane VMs are powered off",
+		p.findings.Warn(controlPlaneField, howMany(names, "A control-plane VM is powered off", "Control-plane VMs are powered off"),
 			"The apply powers on %s. A control-plane node that does not come back is not replaced.", quoted(names))
 	default:
-		p.findings.Warn(nameField, "Node VMs are powered off",
+		p.findings.Warn(nameField, howMany(names, "A node VM is powered off", "Node VMs are powered off"),
 			"The apply powers on %s. A worker that does not come back in time is replaced by the apply after it; a control-plane node never is.",
 			quoted(names))
 	}
@@ -50,4 +50,12 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 func (v view) unresponsive(m model.Machine) bool {
 	return slices.Contains(v.facts.Record.Unresponsive[m.Marker.NodePool], m.Marker.Ordinal) &&
 		v.facts.API.Answered() && !v.node(m.Marker.Node).Ready
+}
+
+// howMany chooses the words for one or for many.
+func howMany(names []string, one, many string) string {
+	if len(names) == 1 {
+		return one
+	}
+	return many
 }

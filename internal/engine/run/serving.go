@@ -80,7 +80,7 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) e
 	if len(waiting) == 0 {
 		waiting = []string{"none"}
 	}
-	return fmt.Errorf("Ready nodes of pool %s besides %s: %d, and needed before it is deleted: %d; not Ready: %s",
+	return fmt.Errorf("pool %s: Ready nodes besides %s: %d, and needed before it is deleted: %d; not Ready: %s",
 		pool, name, serving, s.Rollout.MinReady, model.Listed(waiting))
 }
 
