@@ -81,8 +81,8 @@ func TestZonesAreReadAsTheProvider(t *testing.T) {
 	}
 }
 
-// What containers bring is nobody's address.
-func TestAddressesOfContainersAreNobodys(t *testing.T) {
+// The addresses of containers are not on the network.
+func TestAddressesOfContainersDoNotCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, _, _ := w.applied(w.spec(1, 0))

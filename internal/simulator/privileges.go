@@ -35,7 +35,7 @@ var needs = map[string][]string{
 }
 
 // deny returns NoPermission if the account lacks a privilege on the object that the
-// call needs. Nobody does anything to an object that they may not see.
+// call needs. Every call on an object needs the right to see it.
 func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedObjectReference, body any) fault {
 	if !s.privileges.any() {
 		return nil

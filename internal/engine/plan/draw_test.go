@@ -101,7 +101,7 @@ func drawFate(t *rapid.T, f *model.Facts, name string) {
 	case 8: // vCenter does not show its VM
 		hide(f, name)
 		node.Ready = rapid.Bool().Draw(t, "ready")
-	case 9: // nothing is known of its VM, and nobody knows a reference
+	case 9: // nothing is known of its VM, not even a reference
 		lose(f, name)
 		f.Gone = nil
 		return

@@ -34,7 +34,7 @@ func clone(f *model.Facts) *model.Facts {
 	return &c
 }
 
-// A node without a VM of which nobody knows a reference is no proof either.
+// A node without a VM whose reference is not known is no proof either.
 func TestPlanKeepsANodeOfWhichNoReferenceIsKnown(t *testing.T) {
 	t.Parallel()
 	f := running(1, 2)
