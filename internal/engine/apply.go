@@ -93,7 +93,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	} else {
 		err = errors.Join(err, r.MarkComplete(ctx, nil))
 	}
-	out.Warnings = avoidedAddresses(w)
+	out.Warnings = append(avoidedAddresses(w), r.Warnings()...)
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
 	return out, release(ctx, lease, err)
 }

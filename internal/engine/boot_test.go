@@ -142,10 +142,10 @@ func TestBootFailsAsARealOneWould(t *testing.T) {
 			secrets := newSecrets(t)
 			_, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(1, 1), Secrets: secrets})
 			var boot *run.BootError
-			if !errors.As(err, &boot) || boot.Node != c.node || boot.Log == "" {
+			if !errors.As(err, &boot) || boot.Node != c.node || boot.State.LogTail == "" {
 				t.Fatalf("got %v", err)
 			}
-			if !strings.Contains(err.Error(), boot.Log) || !strings.Contains(boot.Log, c.want) {
+			if !strings.Contains(err.Error(), boot.State.LogTail) || !strings.Contains(boot.State.LogTail, c.want) {
 				t.Errorf("the error does not show %q: %v", c.want, err)
 			}
 			if strings.Contains(err.Error(), "PRIVATE KEY") || regexp.MustCompile(`\b[a-z0-9]{6}\.[a-z0-9]{16}\b`).MatchString(err.Error()) {

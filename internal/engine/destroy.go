@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
@@ -10,7 +11,8 @@ import (
 )
 
 // Destroy deletes what the target identifies and everything that Gantry made for
-// it. What is gone already is success.
+// it. What is gone already is success; what merely is not seen is left, and an error
+// says what that is.
 func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 	ctx, lease, err := e.lock(ctx, target)
 	if err != nil {
@@ -29,7 +31,12 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 	if err := todo.Err(); err != nil {
 		return release(ctx, lease, err)
 	}
+	left := plan.Left(target, &w.Facts)
 	spec := &model.ClusterSpec{Ref: target.Ref, ID: target.ID}
 	r := e.runner(e.Reader, w, lease, run.Config{Spec: spec})
-	return release(ctx, lease, r.Execute(ctx, todo))
+	err = r.Execute(ctx, todo)
+	if err == nil && left != "" {
+		err = errors.New(left)
+	}
+	return release(ctx, lease, err)
 }

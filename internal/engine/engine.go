@@ -67,6 +67,7 @@ func (e *Engine) runner(vc model.VCenter, w *observe.World, lease *ledger.Lease,
 	c.World = w
 	c.Lease = lease
 	c.VCenter = vc
+	c.Reader = e.Reader
 	c.Ledger = e.Ledger
 	c.Kube = e.Kube
 	c.Parallel = e.Parallel

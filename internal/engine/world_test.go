@@ -131,7 +131,17 @@ func kept(spec model.ClusterSpec, out *engine.Outcome) model.ClusterSpec {
 	spec.ID = out.ID
 	spec.Incarnation = out.Incarnation
 	spec.New = false
+	spec.Known = knownOf(out.Status)
 	return spec
+}
+
+// knownOf are the VMs that a state knows of.
+func knownOf(status *model.Status) []model.KnownMachine {
+	var known []model.KnownMachine
+	for _, node := range status.Nodes {
+		known = append(known, model.KnownMachine{Node: node.Name, Ref: node.VM})
+	}
+	return known
 }
 
 func (w *world) plan(spec model.ClusterSpec, secrets *model.Secrets) *model.Plan {

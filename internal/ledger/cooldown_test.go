@@ -61,7 +61,7 @@ func TestReleasedAddressCoolsDown(t *testing.T) {
 		t.Fatalf("Claim from a pool that cools down: %v, want an *ExhaustedError that says until when", err)
 	}
 	next := "the next is available at " + full.Next.UTC().Format(time.RFC3339)
-	for _, word := range []string{"3 cool down after other clusters released them", next} {
+	for _, word := range []string{"cooling down after other clusters released them: 3", next} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %v", word, err)
 		}

@@ -145,10 +145,10 @@ func (e *ExhaustedError) Error() string {
 		msg += "; " + strings.Join(holders, ", ")
 	}
 	if e.Avoided > 0 {
-		msg += fmt.Sprintf("; %d are in use by machines that have not claimed them", e.Avoided)
+		msg += fmt.Sprintf("; in use by machines that have not claimed them: %d", e.Avoided)
 	}
 	if e.CoolingDown > 0 {
-		msg += fmt.Sprintf("; %d cool down after other clusters released them", e.CoolingDown)
+		msg += fmt.Sprintf("; cooling down after other clusters released them: %d", e.CoolingDown)
 	}
 	if !e.Next.IsZero() {
 		msg += ", the next is available at " + formatTime(e.Next)

@@ -39,7 +39,7 @@ func TestAddressesInUseAreAvoided(t *testing.T) {
 		}
 	}
 	_, err := l.Claim(t.Context(), pool, owner("prod", 3), snap)
-	if !errors.Is(err, ledger.ErrExhausted) || !strings.Contains(err.Error(), "1 are in use by machines that have not claimed them") {
+	if !errors.Is(err, ledger.ErrExhausted) || !strings.Contains(err.Error(), "in use by machines that have not claimed them: 1") {
 		t.Errorf("Claim: %v, want ErrExhausted", err)
 	}
 	if got := snap.Avoided(pool); len(got) != 1 || got[foreign] != "VM printer" {

@@ -66,7 +66,7 @@ func TestAccForeignAddresses(t *testing.T) {
 	refusal := w.refused(plan...)
 	for _, part := range []string{
 		"6 in use and 0 free; 1 are needed",
-		"VMs report 2 of them without a claim: 10.10.183.1 (VM /dc-1/vm/k8s/printer), 10.10.183.4 (VM /dc-1/vm/k8s/backup).",
+		"VMs report addresses of it without a claim: 10.10.183.1 (VM /dc-1/vm/k8s/printer), 10.10.183.4 (VM /dc-1/vm/k8s/backup).",
 	} {
 		if !strings.Contains(refusal, part) {
 			t.Errorf("the refusal does not say %q:\n%s", part, refusal)

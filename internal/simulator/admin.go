@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -37,6 +38,49 @@ func (s *Simulator) RenameVM(name, to string) error {
 	return s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
 		_, err := finish(ctx, vm.RenameTask(ctx, &types.Rename_Task{This: vm.Self, NewName: to}))
 		return err
+	})
+}
+
+// MoveVM moves a machine into the folder with an inventory path, which it makes below an
+// existing one where it is missing.
+func (s *Simulator) MoveVM(name, folder string) error {
+	return s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		into, ok := folderAt(ctx, folder)
+		if !ok {
+			above, exists := folderAt(ctx, path.Dir(folder))
+			if !exists {
+				return &types.NotFound{}
+			}
+			res := above.CreateFolder(ctx, &types.CreateFolder{This: above.Self, Name: path.Base(folder)})
+			if res.Fault() != nil {
+				return res.Fault().VimFault().(fault)
+			}
+			into, _ = folderAt(ctx, folder)
+		}
+		_, err := finish(ctx, into.MoveIntoFolderTask(ctx, &types.MoveIntoFolder_Task{
+			This: into.Self, List: []types.ManagedObjectReference{vm.Self},
+		}))
+		return err
+	})
+}
+
+func folderAt(ctx *vcsim.Context, inventoryPath string) (*vcsim.Folder, bool) {
+	res := ctx.Map.SearchIndex().FindByInventoryPath(ctx, &types.FindByInventoryPath{InventoryPath: inventoryPath})
+	body := res.(*methods.FindByInventoryPathBody)
+	if body.Res == nil || body.Res.Returnval == nil {
+		return nil, false
+	}
+	return get[*vcsim.Folder](ctx, *body.Res.Returnval)
+}
+
+// SetVMOption sets an advanced option of a machine or a template, whose clones have it,
+// too; an empty value removes it.
+func (s *Simulator) SetVMOption(name, key, value string) error {
+	return s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		option := []types.BaseOptionValue{&types.OptionValue{Key: key, Value: value}}
+		s.configured(vm, option)
+		setExtraConfig(ctx, vm, option)
+		return nil
 	})
 }
 

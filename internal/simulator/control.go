@@ -45,8 +45,11 @@ func (s *Simulator) State() State {
 // controlRequest is the body of a control call; each operation reads its part of it.
 type controlRequest struct {
 	Name      string        `json:"name,omitempty"` // VM, datastore or tag id
-	To        string        `json:"to,omitempty"`   // new name
-	User      string        `json:"user,omitempty"` // the account that loses Privilege
+	To        string        `json:"to,omitempty"`   // new name or folder
+	Key       string        `json:"key,omitempty"`  // advanced option of a VM
+	Value     string        `json:"value,omitempty"`
+	Object    string        `json:"object,omitempty"` // inventory path, or GlobalPermission
+	User      string        `json:"user,omitempty"`   // the account that loses Privilege
 	Privilege string        `json:"privilege,omitempty"`
 	Calls     int           `json:"calls,omitempty"`
 	Bytes     int64         `json:"bytes,omitempty"`
@@ -95,9 +98,11 @@ var controls = map[string]control{
 	"vms/power-off":      fallible(func(s *Simulator, r controlRequest) error { return s.PowerOffVM(r.Name) }),
 	"vms/power-on":       fallible(func(s *Simulator, r controlRequest) error { return s.PowerOnVM(r.Name) }),
 	"vms/rename":         fallible(func(s *Simulator, r controlRequest) error { return s.RenameVM(r.Name, r.To) }),
+	"vms/move":           fallible(func(s *Simulator, r controlRequest) error { return s.MoveVM(r.Name, r.To) }),
+	"vms/set-option":     fallible(func(s *Simulator, r controlRequest) error { return s.SetVMOption(r.Name, r.Key, r.Value) }),
 	"vms/attach-disk":    attachDisk,
 	"datastores/set":     fallible(func(s *Simulator, r controlRequest) error { return s.SetFreeSpace(r.Name, r.Bytes) }),
-	"privileges/deny":    always(func(s *Simulator, r controlRequest) { s.DenyPrivilege(r.User, r.Privilege) }),
+	"privileges/deny":    fallible(denyPrivilege),
 	"privileges/restore": always(func(s *Simulator, _ controlRequest) { s.RestorePrivileges() }),
 	"tags/hide":          fallible(hideTag),
 	"shutdown":           always(func(s *Simulator, _ controlRequest) { s.requestStop() }),
@@ -108,6 +113,14 @@ func addFault(s *Simulator, r controlRequest) error {
 		return errors.New("fault is missing")
 	}
 	return s.AddFault(*r.Fault)
+}
+
+func denyPrivilege(s *Simulator, r controlRequest) error {
+	if r.Object != "" {
+		return s.DenyPrivilegeOn(r.User, r.Privilege, r.Object)
+	}
+	s.DenyPrivilege(r.User, r.Privilege)
+	return nil
 }
 
 func attachDisk(s *Simulator, r controlRequest) (controlResponse, error) {

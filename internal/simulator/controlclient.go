@@ -103,6 +103,16 @@ func (c *Control) RenameVM(ctx context.Context, name, to string) error {
 	return c.post(ctx, "vms/rename", controlRequest{Name: name, To: to})
 }
 
+// MoveVM moves a machine into a folder.
+func (c *Control) MoveVM(ctx context.Context, name, folder string) error {
+	return c.post(ctx, "vms/move", controlRequest{Name: name, To: folder})
+}
+
+// SetVMOption sets an advanced option of a machine or a template.
+func (c *Control) SetVMOption(ctx context.Context, name, key, value string) error {
+	return c.post(ctx, "vms/set-option", controlRequest{Name: name, Key: key, Value: value})
+}
+
 // AttachDisk attaches a foreign disk to a machine and returns its path.
 func (c *Control) AttachDisk(ctx context.Context, name string, gigabytes int64) (string, error) {
 	var response controlResponse
@@ -118,6 +128,11 @@ func (c *Control) SetFreeSpace(ctx context.Context, datastore string, free int64
 // DenyPrivilege takes a privilege from a user, or from everyone.
 func (c *Control) DenyPrivilege(ctx context.Context, user, privilege string) error {
 	return c.post(ctx, "privileges/deny", controlRequest{User: user, Privilege: privilege})
+}
+
+// DenyPrivilegeOn takes a privilege on an object and all below it.
+func (c *Control) DenyPrivilegeOn(ctx context.Context, user, privilege, object string) error {
+	return c.post(ctx, "privileges/deny", controlRequest{User: user, Privilege: privilege, Object: object})
 }
 
 // RestorePrivileges gives all privileges back.

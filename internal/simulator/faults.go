@@ -47,6 +47,8 @@ type Fault struct {
 	Fault string `json:"fault,omitempty"`
 	// Privilege is what NoPermission says is missing.
 	Privilege string `json:"privilege,omitempty"`
+	// Object is the reference that NoPermission names.
+	Object string `json:"object,omitempty"`
 	// Delay is for DelayCall.
 	Delay time.Duration `json:"delay,omitempty"`
 }
@@ -87,6 +89,9 @@ func newFault(f Fault) (fault, error) {
 	switch x := made.(type) {
 	case *types.NoPermission:
 		x.PrivilegeId = f.Privilege
+		if object := new(types.ManagedObjectReference); object.FromString(f.Object) {
+			x.Object = object
+		}
 	case *types.NotAuthenticated:
 		x.PrivilegeId = "System.View"
 	case *types.NoDiskSpace:

@@ -65,7 +65,7 @@ func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference,
 		return nil, nil // another namespace, e.g. storage policies
 	}
 	if ctx.Session != nil {
-		if denied := s.privileges.deny(ctx.Session.UserName, m.Name, m.This, m.Body); denied != nil {
+		if denied := s.deny(ctx, m.Name, m.This, m.Body); denied != nil {
 			return nil, denied
 		}
 	}

@@ -3,7 +3,6 @@ package simulator
 import (
 	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 
 	vcsim "github.com/vmware/govmomi/simulator"
@@ -122,6 +121,8 @@ func (s *Simulator) powerOn(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault 
 		}
 	}
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOn)
+	delete(s.lasting, vm.Self)
+	s.configured(vm, vm.Config.ExtraConfig)
 	booting := s.guestOf(ctx, vm)
 	s.notifications = append(s.notifications, func() { s.guests.PowerOn(booting) })
 	return nil
@@ -141,6 +142,7 @@ func (s *Simulator) powerOff(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault
 	id := vm.Self.Value
 	s.notifications = append(s.notifications, func() { s.guests.PowerOff(id) })
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOff)
+	s.forgetGuestinfo(ctx, vm)
 	setGuest(ctx, vm, nil, "", false)
 	return nil
 }
@@ -167,77 +169,6 @@ func (s *Simulator) setPowerState(ctx *vcsim.Context, vm *vcsim.VirtualMachine, 
 	})
 }
 
-// setGuest writes what the guest's tools report, all of it or nothing.
-func setGuest(ctx *vcsim.Context, vm *vcsim.VirtualMachine, ips []netip.Addr, hostname string, running bool) {
-	status, summary := types.VirtualMachineToolsStatusToolsNotRunning, types.VirtualMachineToolsRunningStatusGuestToolsNotRunning
-	if running {
-		status, summary = types.VirtualMachineToolsStatusToolsOk, types.VirtualMachineToolsRunningStatusGuestToolsRunning
-	}
-	first := ""
-	var nets []types.GuestNicInfo
-	if len(ips) > 0 {
-		first = ips[0].String()
-		nets = guestNICs(ctx, vm, ips)
-	}
-	ctx.WithLock(vm, func() {
-		ctx.Update(vm, []types.PropertyChange{
-			{Name: "guest.net", Val: nets},
-			{Name: "guest.ipAddress", Val: first},
-			{Name: "guest.hostName", Val: hostname},
-			{Name: "guest.toolsStatus", Val: status},
-			{Name: "guest.toolsRunningStatus", Val: string(summary)},
-			{Name: "summary.guest.ipAddress", Val: first},
-			{Name: "summary.guest.hostName", Val: hostname},
-			{Name: "summary.guest.toolsStatus", Val: status},
-			{Name: "summary.guest.toolsRunningStatus", Val: string(summary)},
-		})
-	})
-}
-
-// guestNICs describes the first network card with the given addresses.
-func guestNICs(ctx *vcsim.Context, vm *vcsim.VirtualMachine, ips []netip.Addr) []types.GuestNicInfo {
-	info := types.GuestNicInfo{Connected: true, DeviceConfigId: -1, IpConfig: new(types.NetIpConfigInfo)}
-	if nic := firstNIC(vm); nic != nil {
-		info.MacAddress = nic.MacAddress
-		info.DeviceConfigId = nic.Key
-		info.Network = networkName(ctx, vm)
-	}
-	for _, ip := range ips {
-		info.IpAddress = append(info.IpAddress, ip.String())
-		bits := int32(24)
-		if ip.Is6() {
-			bits = 64
-		}
-		info.IpConfig.IpAddress = append(info.IpConfig.IpAddress, types.NetIpConfigInfoIpAddress{
-			IpAddress: ip.String(), PrefixLength: bits, State: "preferred",
-		})
-	}
-	return []types.GuestNicInfo{info}
-}
-
-func firstNIC(vm *vcsim.VirtualMachine) *types.VirtualEthernetCard {
-	for _, d := range vm.Config.Hardware.Device {
-		if nic, ok := d.(types.BaseVirtualEthernetCard); ok {
-			return nic.GetVirtualEthernetCard()
-		}
-	}
-	return nil
-}
-
-func networkName(ctx *vcsim.Context, vm *vcsim.VirtualMachine) string {
-	nic := firstNIC(vm)
-	if nic == nil {
-		return ""
-	}
-	switch b := nic.Backing.(type) {
-	case *types.VirtualEthernetCardNetworkBackingInfo:
-		return b.DeviceName
-	case *types.VirtualEthernetCardDistributedVirtualPortBackingInfo:
-		return entityName(ctx, types.ManagedObjectReference{Type: "DistributedVirtualPortgroup", Value: b.Port.PortgroupKey})
-	}
-	return ""
-}
-
 // guestOf returns the guest's view of its machine.
 func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.VM {
 	extra := extraConfig(vm.Config.ExtraConfig)
@@ -259,15 +190,6 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 			s.fromGuest(vm, generation, func(ctx *vcsim.Context) { setGuest(ctx, vm, ips, hostname, true) })
 		},
 	}
-}
-
-// report writes guestinfo keys that a guest set.
-func (s *Simulator) report(vm *vcsim.VirtualMachine, generation int64, changes map[string]string) {
-	options := make([]types.BaseOptionValue, 0, len(changes))
-	for _, key := range slices.Sorted(maps.Keys(changes)) {
-		options = append(options, &types.OptionValue{Key: key, Value: changes[key]})
-	}
-	s.fromGuest(vm, generation, func(ctx *vcsim.Context) { setExtraConfig(ctx, vm, options) })
 }
 
 // fromGuest runs a change that a guest makes to its own machine, unless that

@@ -2,51 +2,12 @@ package simulator
 
 import (
 	"slices"
-	"strings"
-	"sync"
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
-
-// privileges are what was taken from whom. Everything else is granted.
-type privileges struct {
-	mu     sync.Mutex
-	denied []denial
-}
-
-type denial struct {
-	user      string // empty: every account
-	privilege string
-}
-
-func (p *privileges) add(user, privilege string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.denied = append(p.denied, denial{user, privilege})
-}
-
-func (p *privileges) clear() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.denied = nil
-}
-
-func (p *privileges) granted(user, privilege string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !slices.ContainsFunc(p.denied, func(d denial) bool {
-		return (d.user == "" || strings.EqualFold(d.user, user)) && d.privilege == privilege
-	})
-}
-
-func (p *privileges) any() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.denied) > 0
-}
 
 // needs are the privileges of calls, by managed object type and method.
 var needs = map[string][]string{
@@ -73,22 +34,58 @@ var needs = map[string][]string{
 	"SessionManager.TerminateSession":                        {"Sessions.TerminateSession"},
 }
 
-// deny returns NoPermission if the account lacks a privilege that the call
-// needs.
-func (p *privileges) deny(user, method string, this types.ManagedObjectReference, body any) fault {
-	if !p.any() {
+// deny returns NoPermission if the account lacks a privilege on the object that the
+// call needs. Every call on an object needs the right to see it.
+func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedObjectReference, body any) fault {
+	if !s.privileges.any() {
 		return nil
 	}
-	required := needs[this.Type+"."+method]
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	user := sessionUser(ctx)
+	var required []string
+	if isEntity(ctx, this) {
+		required = append(required, viewPrivilege)
+	}
+	required = append(required, needs[this.Type+"."+method]...)
 	switch req := body.(type) {
 	case *types.CloneVM_Task:
-		required = cloneNeeds(req)
+		required = append(required, cloneNeeds(req)...)
 	case *types.ReconfigVM_Task:
-		required = reconfigureNeeds(&req.Spec)
+		required = append(required, reconfigureNeeds(&req.Spec)...)
 	}
 	for _, privilege := range required {
-		if !p.granted(user, privilege) {
+		if !s.granted(ctx, user, privilege, this) {
 			return &types.NoPermission{Object: &this, PrivilegeId: privilege}
+		}
+	}
+	switch method {
+	case "Destroy_Task":
+		return s.denyBelow(ctx, user, "VirtualMachine.Inventory.Delete", this)
+	case "UnregisterAndDestroy_Task":
+		return s.denyBelow(ctx, user, "VirtualMachine.Inventory.Unregister", this)
+	}
+	return nil
+}
+
+// denyBelow returns NoPermission if the account lacks a privilege on a machine in a
+// folder, seen or not: whoever deletes the folder does it to the machine, too.
+func (s *Simulator) denyBelow(ctx *vcsim.Context, user, privilege string, this types.ManagedObjectReference) fault {
+	folder, ok := get[*vcsim.Folder](ctx, this)
+	if !ok {
+		return nil
+	}
+	for _, ref := range folder.ChildEntity {
+		if ref.Type == "Folder" {
+			if denied := s.denyBelow(ctx, user, privilege, ref); denied != nil {
+				return denied
+			}
+			continue
+		}
+		for _, p := range []string{viewPrivilege, privilege} {
+			if !s.granted(ctx, user, p, ref) {
+				return &types.NoPermission{Object: &ref, PrivilegeId: p}
+			}
 		}
 	}
 	return nil
@@ -141,24 +138,28 @@ func reconfigureNeeds(spec *types.VirtualMachineConfigSpec) []string {
 // HasPrivilegeOnEntities reports the privileges of the session's account.
 func (o *overrides) HasPrivilegeOnEntities(ctx *vcsim.Context, req *types.HasPrivilegeOnEntities) soap.HasFault {
 	return &methods.HasPrivilegeOnEntitiesBody{Res: &types.HasPrivilegeOnEntitiesResponse{
-		Returnval: o.availability(sessionUser(ctx), req.Entity, req.PrivId),
+		Returnval: o.availability(ctx, sessionUser(ctx), req.Entity, req.PrivId),
 	}}
 }
 
 // HasUserPrivilegeOnEntities reports the privileges of the named account.
-func (o *overrides) HasUserPrivilegeOnEntities(_ *vcsim.Context, req *types.HasUserPrivilegeOnEntities) soap.HasFault {
+func (o *overrides) HasUserPrivilegeOnEntities(ctx *vcsim.Context, req *types.HasUserPrivilegeOnEntities) soap.HasFault {
 	return &methods.HasUserPrivilegeOnEntitiesBody{Res: &types.HasUserPrivilegeOnEntitiesResponse{
-		Returnval: o.availability(req.UserName, req.Entities, req.PrivId),
+		Returnval: o.availability(ctx, req.UserName, req.Entities, req.PrivId),
 	}}
 }
 
-func (o *overrides) availability(user string, entities []types.ManagedObjectReference, ids []string) []types.EntityPrivilege {
+func (o *overrides) availability(
+	ctx *vcsim.Context, user string, entities []types.ManagedObjectReference, ids []string,
+) []types.EntityPrivilege {
+	o.s.inventory.RLock()
+	defer o.s.inventory.RUnlock()
 	answer := make([]types.EntityPrivilege, 0, len(entities))
 	for _, entity := range entities {
 		e := types.EntityPrivilege{Entity: entity}
 		for _, id := range ids {
 			e.PrivAvailability = append(e.PrivAvailability, types.PrivilegeAvailability{
-				PrivId: id, IsGranted: o.s.privileges.granted(user, id),
+				PrivId: id, IsGranted: o.s.granted(ctx, user, id, entity),
 			})
 		}
 		answer = append(answer, e)
@@ -168,9 +169,11 @@ func (o *overrides) availability(user string, entities []types.ManagedObjectRefe
 
 // HasPrivilegeOnEntity reports the privileges of the session's account.
 func (o *overrides) HasPrivilegeOnEntity(ctx *vcsim.Context, req *types.HasPrivilegeOnEntity) soap.HasFault {
+	o.s.inventory.RLock()
+	defer o.s.inventory.RUnlock()
 	granted := make([]bool, len(req.PrivId))
 	for i, id := range req.PrivId {
-		granted[i] = o.s.privileges.granted(sessionUser(ctx), id)
+		granted[i] = o.s.granted(ctx, sessionUser(ctx), id, req.Entity)
 	}
 	return &methods.HasPrivilegeOnEntityBody{Res: &types.HasPrivilegeOnEntityResponse{Returnval: granted}}
 }
@@ -179,10 +182,12 @@ func (o *overrides) HasPrivilegeOnEntity(ctx *vcsim.Context, req *types.HasPrivi
 func (o *overrides) FetchUserPrivilegeOnEntities(ctx *vcsim.Context, req *types.FetchUserPrivilegeOnEntities) soap.HasFault {
 	manager := ctx.Map.Get(*serviceContent(ctx).AuthorizationManager).(*vcsim.AuthorizationManager)
 	body := manager.FetchUserPrivilegeOnEntities(req).(*methods.FetchUserPrivilegeOnEntitiesBody)
+	o.s.inventory.RLock()
+	defer o.s.inventory.RUnlock()
 	for i := range body.Res.Returnval {
 		r := &body.Res.Returnval[i]
 		r.Privileges = slices.DeleteFunc(slices.Clone(r.Privileges), func(id string) bool {
-			return !o.s.privileges.granted(req.UserName, id)
+			return !o.s.granted(ctx, req.UserName, id, r.Entity)
 		})
 	}
 	return body

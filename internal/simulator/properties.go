@@ -18,7 +18,11 @@ func (o *overrides) RetrievePropertiesEx(ctx *vcsim.Context, req *types.Retrieve
 	defer o.s.inventory.RUnlock()
 	body := new(vcsim.PropertyCollector).RetrievePropertiesEx(ctx, req).(*methods.RetrievePropertiesExBody)
 	if body.Res != nil && body.Res.Returnval != nil {
-		tidy(body.Res.Returnval.Objects)
+		page := body.Res.Returnval
+		tidy(page.Objects)
+		named := namedObjects(req.SpecSet)
+		page.Objects = o.s.permit(ctx, named, page.Objects)
+		o.s.remember(page.Token, named)
 	}
 	return body
 }
@@ -30,6 +34,7 @@ func (o *overrides) RetrieveProperties(ctx *vcsim.Context, req *types.RetrievePr
 	body := new(vcsim.PropertyCollector).RetrieveProperties(ctx, req).(*methods.RetrievePropertiesBody)
 	if body.Res != nil {
 		tidy(body.Res.Returnval)
+		body.Res.Returnval = o.s.permit(ctx, namedObjects(req.SpecSet), body.Res.Returnval)
 	}
 	return body
 }
@@ -38,9 +43,23 @@ func (o *overrides) RetrieveProperties(ctx *vcsim.Context, req *types.RetrievePr
 func (o *overrides) ContinueRetrievePropertiesEx(ctx *vcsim.Context, req *types.ContinueRetrievePropertiesEx) soap.HasFault {
 	body := new(vcsim.PropertyCollector).ContinueRetrievePropertiesEx(ctx, req).(*methods.ContinueRetrievePropertiesExBody)
 	if body.Res != nil {
-		tidy(body.Res.Returnval.Objects)
+		o.s.inventory.RLock()
+		defer o.s.inventory.RUnlock()
+		page := &body.Res.Returnval
+		tidy(page.Objects)
+		stored, _ := o.s.pages.LoadAndDelete(req.Token)
+		named, _ := stored.(map[types.ManagedObjectReference]bool)
+		page.Objects = o.s.permit(ctx, named, page.Objects)
+		o.s.remember(page.Token, named)
 	}
 	return body
+}
+
+// remember keeps for the next page which objects a read names.
+func (s *Simulator) remember(token string, named map[types.ManagedObjectReference]bool) {
+	if token != "" {
+		s.pages.Store(token, named)
+	}
 }
 
 // tidy leaves out what an object does not have. vcsim calls a keyed path
@@ -66,59 +85,59 @@ func (o *overrides) CreateContainerView(ctx *vcsim.Context, req *types.CreateCon
 
 // FindByInventoryPath runs alone: vcsim appends to the slices that it walks.
 func (o *overrides) FindByInventoryPath(ctx *vcsim.Context, req *types.FindByInventoryPath) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByInventoryPath(ctx, req)
-	})
+	}))
 }
 
 // FindChild runs alone, like FindByInventoryPath.
 func (o *overrides) FindChild(ctx *vcsim.Context, req *types.FindChild) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindChild(ctx, req)
-	})
+	}))
 }
 
 // FindByUuid runs alone.
 //
 //nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindByUuid(ctx *vcsim.Context, req *types.FindByUuid) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByUuid(ctx, req)
-	})
+	}))
 }
 
 // FindAllByUuid runs alone.
 //
 //nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindAllByUuid(ctx *vcsim.Context, req *types.FindAllByUuid) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindAllByUuid(ctx, req)
-	})
+	}))
 }
 
 // FindByDatastorePath runs alone.
 func (o *overrides) FindByDatastorePath(ctx *vcsim.Context, req *types.FindByDatastorePath) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByDatastorePath(ctx, req)
-	})
+	}))
 }
 
 // FindByIp runs alone.
 //
 //nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindByIp(ctx *vcsim.Context, req *types.FindByIp) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindByIp(ctx, req)
-	})
+	}))
 }
 
 // FindAllByIp runs alone.
 //
 //nolint:revive,staticcheck // vcsim finds methods by their name in the API.
 func (o *overrides) FindAllByIp(ctx *vcsim.Context, req *types.FindAllByIp) soap.HasFault {
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+	return o.s.found(ctx, o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
 		return ctx.Map.SearchIndex().FindAllByIp(ctx, req)
-	})
+	}))
 }
 
 // entityName returns the name of an inventory object; empty for anything else.

@@ -59,6 +59,7 @@ func (s *Simulator) reconfigure(ctx *vcsim.Context, vm *vcsim.VirtualMachine, re
 	if spec.VAppConfigRemoved != nil && *spec.VAppConfigRemoved {
 		ctx.WithLock(vm, func() { vm.Config.VAppConfig = nil })
 	}
+	s.configured(vm, own)
 	setExtraConfig(ctx, vm, own)
 	s.destroyed = append(s.destroyed, destroyed...)
 	return nil

@@ -41,6 +41,7 @@ type Simulator struct {
 	clock      clock
 	rules      rules
 	privileges privileges
+	pages      sync.Map // token of the next page of a read to the objects that the read names
 	sessions   *sessions
 	tags       *tagStore
 	overrides  *overrides
@@ -60,9 +61,10 @@ type Simulator struct {
 	destroyed     []string // files of destroyed disks
 	foreign       []string // those of them that were not their machine's own
 	boots         map[types.ManagedObjectReference]int64
-	notifications []func()                                // of guests, not delivered yet
-	initial       initial                                 // what was there from the start
-	reserved      map[string]types.ManagedObjectReference // names that clones have taken: folder/name
+	lasting       map[types.ManagedObjectReference]map[string]bool // options of a running machine that its configuration has
+	notifications []func()                                         // of guests, not delivered yet
+	initial       initial                                          // what was there from the start
+	reserved      map[string]types.ManagedObjectReference          // names that clones have taken: folder/name
 
 	busy          sync.Map   // machine to the task that runs on it
 	notifying     sync.Mutex // serialises notifyGuests
@@ -83,6 +85,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		collectors:    newCollectors(),
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
+		lasting:       make(map[types.ManagedObjectReference]map[string]bool),
 		reserved:      make(map[string]types.ManagedObjectReference),
 		changes:       newChanges(),
 		closed:        make(chan struct{}),

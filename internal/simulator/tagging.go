@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/vapi/tags"
@@ -41,8 +42,12 @@ func (s *Simulator) serveTagging(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := restKind(r)
-	if privilege := taggingNeeds[r.Method+" "+kind]; privilege != "" && !s.privileges.granted(user, privilege) {
+	if privilege := taggingNeeds[r.Method+" "+kind]; privilege != "" && !s.privileges.globally(user, privilege) {
 		restError(w, string(errUnauthorized))
+		return
+	}
+	if !s.privileges.globally(user, readPrivilege) {
+		s.withoutTags(w, r, kind)
 		return
 	}
 	id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
@@ -55,10 +60,31 @@ func (s *Simulator) serveTagging(w http.ResponseWriter, r *http.Request) {
 	case "tag", "tag/id":
 		s.serveTag(w, r, resource, id)
 	case "tag-association", "tag-association/id":
-		s.serveAssociation(w, r, id)
+		s.serveAssociation(w, r, user, id)
 	default:
 		restError(w, "operation_not_found")
 	}
+}
+
+// withoutTags answers an account that may read no tag: lists leave all of them out, and
+// one that it names is refused.
+func (s *Simulator) withoutTags(w http.ResponseWriter, r *http.Request, kind string) {
+	switch r.Method + " " + kind {
+	case "GET tag", "GET category", "POST tag/id?list-tags-for-category", "POST tag-association?list-attached-tags",
+		"POST tag-association?list-attached-tags-on-objects", "POST tag-association?list-attached-objects-on-tags":
+		restValue(w, []string{})
+	default:
+		restError(w, string(errUnauthorized))
+	}
+}
+
+// readable reports whether an account may read all of some objects, as a list of what
+// is attached to them needs.
+func (s *Simulator) readable(user string, objects []wireObject) bool {
+	own := *s.service.Context
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	return !slices.ContainsFunc(objects, func(o wireObject) bool { return !s.granted(&own, user, readPrivilege, o.reference()) })
 }
 
 // taggingNeeds are the privileges of the tagging service's calls.
@@ -149,7 +175,7 @@ type associationSpec struct {
 	TagIDs    []string     `json:"tag_ids"`
 }
 
-func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, id string) {
+func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, user, id string) {
 	var spec associationSpec
 	if err := json.NewDecoder(r.Body).Decode(&spec); err != nil && !errors.Is(err, io.EOF) {
 		restError(w, string(errInvalidArgument))
@@ -162,6 +188,14 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, id 
 	}
 	if r.Method != http.MethodPost || needsObject[action] && spec.ObjectID == nil {
 		restError(w, string(errInvalidArgument))
+		return
+	}
+	objects := spec.ObjectIDs
+	if spec.ObjectID != nil {
+		objects = append(objects, *spec.ObjectID)
+	}
+	if !s.readable(user, objects) {
+		restError(w, string(errUnauthorized))
 		return
 	}
 	switch action {

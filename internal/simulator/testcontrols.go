@@ -55,13 +55,6 @@ func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
 // Now returns vCenter's time.
 func (s *Simulator) Now() time.Time { return s.clock.now() }
 
-// DenyPrivilege takes a privilege from a user, or from everyone where user is
-// empty: calls that need it fail with NoPermission.
-func (s *Simulator) DenyPrivilege(user, privilege string) { s.privileges.add(user, privilege) }
-
-// RestorePrivileges gives all privileges back.
-func (s *Simulator) RestorePrivileges() { s.privileges.clear() }
-
 // Sessions counts the open sessions.
 func (s *Simulator) Sessions() Sessions { return s.sessions.live(s.soapKeys()) }
 

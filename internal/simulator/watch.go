@@ -269,6 +269,7 @@ func (s *Simulator) update(ctx *vcsim.Context, c *collector, first bool) (*types
 		}
 		objects := body.(*methods.RetrievePropertiesExBody).Res.Returnval.Objects
 		tidy(objects)
+		objects = s.permit(ctx, namedObjects([]types.PropertyFilterSpec{f.spec}), objects)
 		if updates := f.compare(objects); len(updates) > 0 {
 			set.FilterSet = append(set.FilterSet, types.PropertyFilterUpdate{Filter: f.ref, ObjectSet: updates})
 		}

@@ -140,12 +140,21 @@ func (f *fleet) reportedTo(own []marked) map[netip.Addr]string {
 
 func instanceUUID(p properties) string { return value[string](p, "config.instanceUuid") }
 
-// addressesOf returns what the guest reports, without the addresses that mean
-// nothing outside of it: loopback and link-local ones.
+// addressesOf returns the addresses of a VM on its networks: those that the guest
+// reports on the VM's own network cards, without loopback and link-local ones. What
+// containers brought (docker0, cni0, kube-ipvs0, veth) has no card behind it and means
+// nothing outside of the guest. The one address that vCenter shows may be of those,
+// too, and counts only where the guest lists no interfaces.
 func addressesOf(p properties) []netip.Addr {
 	var list []netip.Addr
-	list = withReported(list, value[string](p, "guest.ipAddress"))
-	for _, nic := range value[types.ArrayOfGuestNicInfo](p, "guest.net").GuestNicInfo {
+	nics := value[types.ArrayOfGuestNicInfo](p, "guest.net").GuestNicInfo
+	if len(nics) == 0 {
+		return withReported(list, value[string](p, "guest.ipAddress"))
+	}
+	for _, nic := range nics {
+		if nic.DeviceConfigId < 0 {
+			continue
+		}
 		for _, text := range nic.IpAddress {
 			list = withReported(list, text)
 		}

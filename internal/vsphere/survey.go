@@ -18,19 +18,23 @@ var (
 	logKey              = "guestinfo.gantry.log"
 	userdataKey         = "guestinfo.userdata"
 	userdataEncodingKey = "guestinfo.userdata.encoding"
+	// silencedKey is an option by which an administrator keeps a guest from setting any
+	// of these.
+	silencedKey = "isolation.tools.setinfo.disable"
 )
 
 // What a survey reads of the cluster's own machines and of the template, in its
 // second call.
 var (
 	ownProperties = []string{
-		"runtime.powerState", extraConfig(phaseKey), extraConfig(userdataKey), notesProperty,
+		"runtime.powerState", extraConfig(userdataKey), notesProperty,
 	}
 	hardwareProperties = []string{"config.hardware.device"}
 )
 
 // Survey implements model.VCenter. It takes two calls: one for the tree, which
-// surveys share, and one for the cluster's machines and the template.
+// surveys share, and one for the cluster's machines, those that are missing, and the
+// template.
 func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
 	inv, err := c.tree(ctx, req.MaxAge)
 	if err != nil {
@@ -41,13 +45,23 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	}
 	own := inv.fleet.byCluster[req.Cluster]
 	r := inv.resolve(req.Names)
-	details, err := c.details(ctx, own, r.template)
+	missing, err := inv.missing(req.Known)
 	if err != nil {
 		return nil, err
+	}
+	details, denied, err := c.details(ctx, own, missing, r.template)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range own {
+		if f := denied[m.ref]; f != nil {
+			return nil, c.denied(m.path, f) // it was read with the tree: unknown is not absent
+		}
 	}
 	r.describeTemplate(c, details)
 	return &model.Survey{
 		Machines:   machinesOf(own, details),
+		Unseen:     c.unseen(missing, details, denied),
 		Unreadable: slices.Clip(inv.fleet.unreadable),
 		Holder:     inv.holder(req, own),
 		Reported:   inv.fleet.reportedTo(own),
@@ -82,21 +96,37 @@ func (c *Client) readable(inv *inventory) error {
 	if n == nil {
 		return nil
 	}
-	e := c.explainFault(n.denied(), "")
-	e.Op = fmt.Sprintf("read VM %q", n.path)
+	return c.denied(n.path, n.denied())
+}
+
+func (c *Client) denied(path string, f *types.NoPermission) error {
+	e := c.explainFault(f, "")
+	e.Op = fmt.Sprintf("read VM %q", path)
 	e.Advice = "grant read access, or hide the VM with the role No access"
 	return e
 }
 
-// details reads what only the cluster's own machines and the template are asked
-// for. A reference that is gone is not in the result.
-func (c *Client) details(ctx context.Context, own []marked, template *node) (map[types.ManagedObjectReference]properties, error) {
+// missing are the machines that were there before and are not in the inventory.
+func (inv *inventory) missing(known []string) ([]types.ManagedObjectReference, error) {
+	refs, err := parseRefs(known)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(refs, func(ref types.ManagedObjectReference) bool { return inv.nodes[ref] != nil }), nil
+}
+
+// details reads what only the cluster's own machines, the missing ones and the template
+// are asked for. A reference that is gone is in neither result, one that may not be read
+// in the second.
+func (c *Client) details(
+	ctx context.Context, own []marked, missing []types.ManagedObjectReference, template *node,
+) (map[types.ManagedObjectReference]properties, map[types.ManagedObjectReference]*types.NoPermission, error) {
 	var specs []types.PropertyFilterSpec
-	if len(own) > 0 {
-		var refs []types.ManagedObjectReference
-		for _, m := range own {
-			refs = append(refs, m.ref)
-		}
+	refs := slices.Clone(missing)
+	for _, m := range own {
+		refs = append(refs, m.ref)
+	}
+	if len(refs) > 0 {
 		specs = append(specs, objectsSpec(refs, map[string][]string{"VirtualMachine": ownProperties}))
 	}
 	if template != nil {
@@ -109,12 +139,9 @@ func (c *Client) details(ctx context.Context, own []marked, template *node) (map
 			"VirtualMachineSnapshot": hardwareProperties,
 		}))
 	}
-	if len(specs) == 0 {
-		return nil, nil
-	}
-	found, err := c.retrieve(ctx, specs...)
+	found, denied, err := c.retrieveByReference(ctx, specs)
 	if err != nil {
-		return nil, c.failed("read the cluster's VMs", err)
+		return nil, nil, c.failed("read the cluster's VMs", err)
 	}
 	details := make(map[types.ManagedObjectReference]properties, len(found))
 	for _, p := range found {
@@ -122,7 +149,52 @@ func (c *Client) details(ctx context.Context, own []marked, template *node) (map
 			details[p.ref] = p
 		}
 	}
-	return details, nil
+	return details, denied, nil
+}
+
+// retrieveByReference reads objects that are named. A vCenter may refuse the whole call
+// for one that may not be read; that one is then in the second result, and the others
+// are read without it.
+func (c *Client) retrieveByReference(
+	ctx context.Context, specs []types.PropertyFilterSpec,
+) ([]properties, map[types.ManagedObjectReference]*types.NoPermission, error) {
+	denied := map[types.ManagedObjectReference]*types.NoPermission{}
+	for {
+		specs = slices.DeleteFunc(specs, func(s types.PropertyFilterSpec) bool { return len(s.ObjectSet) == 0 })
+		if len(specs) == 0 {
+			return nil, denied, nil
+		}
+		found, err := c.retrieve(ctx, specs...)
+		fault, _ := methodFault(err)
+		refused, ok := fault.(*types.NoPermission)
+		if ok && refused.Object != nil && without(specs, *refused.Object) {
+			denied[*refused.Object] = refused
+			continue
+		}
+		for _, p := range found {
+			if f := p.denied(); f != nil {
+				denied[p.ref] = f
+			}
+		}
+		return found, denied, err
+	}
+}
+
+// unseen says of missing machines that are not gone why the inventory may not show
+// them. Gone is what vCenter does not return although it was asked by reference.
+func (c *Client) unseen(
+	missing []types.ManagedObjectReference,
+	details map[types.ManagedObjectReference]properties, denied map[types.ManagedObjectReference]*types.NoPermission,
+) map[string]string {
+	unseen := map[string]string{}
+	for _, ref := range missing {
+		if f := denied[ref]; f != nil {
+			unseen[ref.String()] = c.missingPrivilege(f)
+		} else if _, exists := details[ref]; exists {
+			unseen[ref.String()] = fmt.Sprintf("the account %q may read the VM, and not a folder or vApp above it", c.config.Username)
+		}
+	}
+	return unseen
 }
 
 func machinesOf(own []marked, details map[types.ManagedObjectReference]properties) []model.Machine {
@@ -138,7 +210,6 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 			UUID:      instanceUUID(m.properties),
 			Marker:    m.marker.Marker,
 			PoweredOn: poweredOn(p),
-			Phase:     p.option(phaseKey),
 			Userdata:  holdsUserdata(p),
 		})
 	}

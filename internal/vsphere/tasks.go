@@ -81,7 +81,7 @@ func (c *Client) Destroy(ctx context.Context, vm string) (string, error) {
 var (
 	taskProperties = []string{"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"}
 	vmProperties   = []string{
-		"runtime.powerState",
+		"runtime.powerState", "guest.toolsRunningStatus", extraConfig(silencedKey),
 		extraConfig(phaseKey), extraConfig(logKey), extraConfig(userdataEncodingKey),
 	}
 )
@@ -193,9 +193,12 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 func vmState(p properties, withDisks bool) model.VMState {
 	state := model.VMState{
 		PoweredOn: poweredOn(p),
-		Phase:     p.option(phaseKey),
-		LogTail:   p.option(logKey),
-		Userdata:  strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
+		ToolsRunning: value[string](p, "guest.toolsRunningStatus") ==
+			string(types.VirtualMachineToolsRunningStatusGuestToolsRunning),
+		Silenced: strings.EqualFold(p.option(silencedKey), "true"),
+		Phase:    p.option(phaseKey),
+		LogTail:  p.option(logKey),
+		Userdata: strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
 	}
 	if withDisks {
 		// A VM whose files cannot be reached has no device list, which is not an

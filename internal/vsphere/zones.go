@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 
@@ -134,7 +135,7 @@ func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters [
 	}
 	tags, err := c.attachedTags(ctx, refs)
 	if err != nil {
-		return nil, c.failed(op, err)
+		return nil, c.zonesFailed(op, err)
 	}
 	region, err := c.zoneLabel(tags, refs[0], RegionCategory)
 	if err != nil {
@@ -149,6 +150,16 @@ func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters [
 		zones[ref.String()] = model.Zone{Region: region, Zone: zone}
 	}
 	return zones, nil
+}
+
+// zonesFailed names the privilege, which the tagging service does not.
+func (c *Client) zonesFailed(op string, err error) error {
+	failed := c.failed(op, err)
+	var e *Error
+	if errors.As(failed, &e) && e.kind == kindPermission {
+		e.Advice = "System.Read is needed on the datacenter and its compute clusters, and for tags as a global permission"
+	}
+	return failed
 }
 
 // zoneLabel returns the one tag of a category on an object, which must be valid

@@ -27,6 +27,12 @@ type Facts struct {
 	// Unreadable are the names of VMs whose configuration vCenter does not return
 	// now; they may be the cluster's.
 	Unreadable []string
+	// Unseen are nodes that had a VM, which vCenter neither shows now nor calls gone:
+	// it was moved to where this user may not look, or a permission was lost.
+	Unseen []UnseenMachine
+	// Gone are nodes that had a VM, of which vCenter says that it does not exist any
+	// more.
+	Gone []KnownMachine
 	// Claims are all addresses that the cluster holds, with or without a VM.
 	Claims []Claim
 	// Unclaimed are addresses that VMs of the cluster live on and of which the
@@ -81,6 +87,18 @@ func (p OwnIPPool) Outdated(want *record.IPPool) bool {
 	return want != nil && !(p.Registered && p.Record.Equal(*want))
 }
 
+// KnownMachine is a VM that was there at an earlier observation.
+type KnownMachine struct {
+	Node string
+	Ref  string
+}
+
+// UnseenMachine is one that is not in the inventory now, and why that may be.
+type UnseenMachine struct {
+	KnownMachine
+	Why string
+}
+
 // APIFacts are what the cluster's own API says.
 type APIFacts struct {
 	// Asked reports whether the API was asked at all; then Error says why it did
@@ -128,31 +146,25 @@ const (
 func (c Claim) Endpoint() bool { return c.Owner == OwnerVIP || c.Owner == OwnerExtra }
 
 // APIReached reports whether the cluster's API has answered at least once. A
-// record that was deleted does not make a running cluster a new one.
+// record that was deleted does not make a running cluster a new one: its API answers
+// with the authorities at hand.
 func (f *Facts) APIReached(isNew bool) bool {
 	if f.Record.Found {
 		return f.Record.APIReached
 	}
-	return !isNew && f.joinedOnce()
+	return !isNew && f.API.Answered()
 }
 
-// joinedOnce reports whether a control-plane node that was built with the
-// authorities at hand has joined: then the API has answered, whatever became of
-// the record.
-func (f *Facts) joinedOnce() bool {
-	return f.CAFingerprint != "" && slices.ContainsFunc(f.Machines, func(m Machine) bool {
-		return m.Marker.ControlPlane() && m.Marker.CAFingerprint == f.CAFingerprint && m.Phase == PhaseJoined
-	})
-}
-
-// Joined reports whether a machine has become a node. While the API does not
-// answer, what the guest reported last holds: unreachable is not gone.
+// Joined reports whether a machine has become a node: the API says so, or, while it
+// does not answer, the record, in which the nodes are pending that have not. What the
+// guest reports does not count: it may not be able to report, and its report does not
+// outlive the VM's power.
 func (f *Facts) Joined(m *Machine) bool {
-	if !f.API.Answered() {
-		return m.Phase == PhaseJoined && f.API.Asked
+	if f.API.Answered() {
+		_, ok := f.API.Nodes[m.Marker.Node]
+		return ok
 	}
-	_, ok := f.API.Nodes[m.Marker.Node]
-	return ok
+	return f.Record.APIReached && !slices.Contains(f.Record.Pending[m.Marker.NodePool], m.Marker.Ordinal)
 }
 
 // Address finds the address of an owner in an IP pool, also where its claim is

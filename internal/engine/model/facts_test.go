@@ -196,12 +196,8 @@ func TestPlanInputsKeepLabelsAndAnnotationsThatGantryHasSet(t *testing.T) {
 	}
 }
 
-func TestAPIWasReachedWhenTheRecordOrAJoinedControlPlaneSaysSo(t *testing.T) {
+func TestAPIWasReachedWhenTheRecordOrTheAPISaysSo(t *testing.T) {
 	t.Parallel()
-	joined := model.Machine{
-		Phase:  model.PhaseJoined,
-		Marker: model.Marker{Role: model.RoleControlPlane, CAFingerprint: "ca"},
-	}
 	for name, c := range map[string]struct {
 		change func(*model.Facts)
 		isNew  bool
@@ -211,18 +207,13 @@ func TestAPIWasReachedWhenTheRecordOrAJoinedControlPlaneSaysSo(t *testing.T) {
 			f.Record.Found = true
 			f.Record.APIReached = true
 		}, isNew: true, want: true},
-		"the record says no":           {change: func(f *model.Facts) { f.Record.Found = true }},
-		"no record, joined":            {want: true},
-		"no record, new":               {isNew: true},
-		"no record, still booting":     {change: func(f *model.Facts) { f.Machines[0].Phase = model.PhaseKubeadm }},
-		"no record, other authorities": {change: func(f *model.Facts) { f.CAFingerprint = "other" }},
-		"no record, no authorities": {change: func(f *model.Facts) {
-			f.CAFingerprint = ""
-			f.Machines[0].Marker.CAFingerprint = ""
-		}},
-		"no record, a worker": {change: func(f *model.Facts) { f.Machines[0].Marker.Role = model.RoleWorker }},
+		"the record says no":                     {change: func(f *model.Facts) { f.Record.Found = true }},
+		"no record, and the API answers":         {want: true},
+		"no record, new":                         {isNew: true},
+		"no record, and the API does not answer": {change: func(f *model.Facts) { f.API.Error = "no route" }},
+		"no record, and the API was not asked":   {change: func(f *model.Facts) { f.API.Asked = false }},
 	} {
-		f := &model.Facts{CAFingerprint: "ca", Machines: []model.Machine{joined}}
+		f := &model.Facts{API: model.APIFacts{Asked: true}}
 		if c.change != nil {
 			c.change(f)
 		}

@@ -109,3 +109,14 @@ func (e *PlanError) Error() string {
 	}
 	return strings.Join(lines, "; ")
 }
+
+// maxListed is how many names or addresses a message lists.
+const maxListed = 10
+
+// Listed joins words; of many it lists some and says how many more there are.
+func Listed(words []string) string {
+	if len(words) <= maxListed+1 {
+		return strings.Join(words, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(words[:maxListed], ", "), len(words)-maxListed)
+}

@@ -103,8 +103,11 @@ type TaskState struct {
 
 // VMState is the moving part of a machine.
 type VMState struct {
-	PoweredOn bool
-	Phase     string
+	PoweredOn    bool
+	ToolsRunning bool
+	// Silenced is set where an option of the VM keeps its guest from reporting.
+	Silenced  bool
+	Phase     string // what the guest reported last; for diagnosis alone
 	LogTail   string
 	Userdata  bool
 	Disks     []Disk // only for VMs that PollRequest.Disks names

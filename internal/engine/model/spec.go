@@ -34,6 +34,9 @@ type ClusterSpec struct {
 	// Incarnation is the creation that the spec belongs to: a new one of a new spec,
 	// the state's of another.
 	Incarnation record.Incarnation
+	// Known are the VMs that were there when the state was written. One that is not in
+	// the inventory any more is asked for by its reference: not seen is not gone.
+	Known []KnownMachine
 
 	// Description and Tags are for people: they are kept in the record and shown
 	// in the notes of the VMs.
@@ -77,11 +80,13 @@ type Target struct {
 	Incarnation record.Incarnation
 	// OwnIPPool is the name of a gateway's inline IP pool; empty: it has none.
 	OwnIPPool string
+	// Known is as in ClusterSpec.
+	Known []KnownMachine
 }
 
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
-	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation}
+	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known}
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}

@@ -46,6 +46,7 @@ type NodeStatus struct {
 	NodePool       string
 	Address        string
 	UUID           string
+	VM             string // managed object reference
 	ComputeCluster string
 	CloneMode      CloneMode
 	Ready          bool

@@ -21,6 +21,7 @@ const (
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
 	ActionDeleteNode         Action = "delete_node"          // target: the node
 	ActionCreateNode         Action = "create_node"          // target: the node
+	ActionPowerOnNode        Action = "power_on_node"        // target: a node whose VM is off
 	ActionWipeUserdata       Action = "wipe_userdata"        // target: the node
 	ActionUpdateNodeMetadata Action = "update_node_metadata" // target: the node
 	ActionUncordonNode       Action = "uncordon_node"        // target: a node that was to be deleted and stays
@@ -114,6 +115,9 @@ func (s CreateNode) IPPool() uuid.UUID { return s.Place().IPPoolID }
 // Place is the node's placement.
 func (s CreateNode) Place() Placement { return s.NodePool.Placements[s.Placement.Index] }
 
+// PowerOnNode powers the VM of a node on and waits until the node is back.
+type PowerOnNode struct{ Machine Machine }
+
 // WipeUserdata removes bootstrap data from a VM.
 type WipeUserdata struct {
 	Node string
@@ -187,6 +191,9 @@ func (s DeleteNode) Change() Change { return Change{ActionDeleteNode, s.Machine.
 
 // Change implements Step.
 func (s CreateNode) Change() Change { return Change{ActionCreateNode, s.Node} }
+
+// Change implements Step.
+func (s PowerOnNode) Change() Change { return Change{ActionPowerOnNode, s.Machine.Marker.Node} }
 
 // Change implements Step.
 func (s WipeUserdata) Change() Change { return Change{ActionWipeUserdata, s.Node} }

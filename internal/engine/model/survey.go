@@ -10,6 +10,9 @@ import (
 // SurveyRequest says what a survey looks for.
 type SurveyRequest struct {
 	Cluster uuid.UUID // machines whose marker names it
+	// Known are the references of machines that were there before. Of those that the
+	// inventory does not show, the survey says which are gone.
+	Known []string
 	// Names are the inventory names to resolve; nil: none, as in a destruction.
 	Names *Names
 	// Folder (a reference) and Name are where Holder is looked up; empty: nowhere.
@@ -48,6 +51,10 @@ type Survey struct {
 	// Machines are the VMs that carry the cluster's marker, wherever they were
 	// moved and whatever they are called now.
 	Machines []Machine
+	// Unseen are the machines of SurveyRequest.Known that the inventory does not show
+	// and of which vCenter does not say that they are gone, and why that may be, by
+	// reference.
+	Unseen map[string]string
 	// Unreadable are the names of VMs whose configuration vCenter does not return
 	// now: being made, or on storage that is not accessible. They may carry the
 	// marker: unknown is not gone.
@@ -136,11 +143,11 @@ type Machine struct {
 	UUID      string // instance UUID
 	Marker    Marker
 	PoweredOn bool
-	Phase     string // guestinfo.gantry.phase
-	Userdata  bool   // bootstrap data is still in the configuration
+	Userdata  bool // bootstrap data is still in the configuration
 }
 
-// The phases that a guest reports through guestinfo.gantry.phase.
+// The phases that a guest reports through guestinfo.gantry.phase. They are diagnosis:
+// whether a node has joined is what the cluster's API says.
 const (
 	PhaseBooting = "booting"
 	PhaseKubeadm = "kubeadm"

@@ -14,7 +14,7 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 		return
 	}
 	w.Facts.CAFingerprint = secrets.Authorities.Fingerprint()
-	if len(secrets.Kubeconfig) == 0 || len(w.Facts.Machines) == 0 {
+	if len(secrets.Kubeconfig) == 0 || len(w.Facts.Machines)+len(w.Facts.Unseen) == 0 {
 		return
 	}
 	w.Facts.API.Asked = true

@@ -125,7 +125,8 @@ type request struct {
 
 // read is the sequence of an observation.
 func (o Observer) read(ctx context.Context, req request) (*World, error) {
-	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{Cluster: req.id, Names: req.names, MaxAge: o.MaxAge})
+	known := knownOf(req)
+	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{Cluster: req.id, Known: references(known), Names: req.names, MaxAge: o.MaxAge})
 	if err != nil {
 		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
 	}
@@ -139,6 +140,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		return cmp.Or(cmp.Compare(a.Marker.NodePool, b.Marker.NodePool), cmp.Compare(a.Marker.Ordinal, b.Marker.Ordinal))
 	})
 	w.Facts.Unreadable = survey.Unreadable
+	w.addMissing(known, survey)
 	w.Limits = model.Limits{
 		Site:     survey.Site,
 		Findings: survey.Findings,

@@ -236,21 +236,14 @@ func unclaimedWords(p model.IPPool) string {
 	if len(p.UnclaimedInUse) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" VMs report %d of them without a claim: %s.", len(p.UnclaimedInUse), AddressWords(p.UnclaimedInUse))
+	return fmt.Sprintf(" VMs report addresses of it without a claim: %s.", AddressWords(p.UnclaimedInUse))
 }
-
-// maxListed is how many addresses a message lists.
-const maxListed = 10
 
 // AddressWords lists addresses with the VMs that report them.
 func AddressWords(addresses map[netip.Addr]string) string {
 	var words []string
 	for _, addr := range slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare) {
-		if len(words) == maxListed {
-			words = append(words, fmt.Sprintf("and %d more", len(addresses)-maxListed))
-			break
-		}
 		words = append(words, fmt.Sprintf("%s (VM %s)", addr, addresses[addr]))
 	}
-	return strings.Join(words, ", ")
+	return model.Listed(words)
 }

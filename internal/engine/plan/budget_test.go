@@ -52,7 +52,7 @@ func TestBudgetNamesWhoHoldsTheAddresses(t *testing.T) {
 	p := checked(s, &model.Facts{}, l)
 	want := `IP pool "pool" has 4 addresses, 5 in use and 0 free; 3 are needed: 1 for the VIP, 1 for the extra, 1 for the control plane.` +
 		" Of those in use, cluster " + otherCluster.String() + " holds 2, this cluster holds 1." +
-		" VMs report 2 of them without a claim: 10.10.128.9 (VM /dc/vm/a), 10.10.128.10 (VM /dc/vm/b)." +
+		" VMs report addresses of it without a claim: 10.10.128.9 (VM /dc/vm/a), 10.10.128.10 (VM /dc/vm/b)." +
 		" Grow the pool or ask for fewer nodes."
 	if len(p.Problems) != 1 || p.Problems[0].Detail != want {
 		t.Errorf("got  %v\nwant %s", p.Problems, want)

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
@@ -55,12 +54,16 @@ func shrinkFindings(v view, pool model.NodePool, members []model.Machine) model.
 
 func nodeObjectFindings(v view, members []model.Machine) model.Findings {
 	var f model.Findings
+	var missing []string
 	for _, m := range members {
 		if v.nodeObjectMissing(m) {
-			f.Warn(controlPlaneField, "A control-plane node object is gone",
-				"The VM %s has joined the cluster, and the API knows no node %q. Restart the kubelet on it, which registers the node again; "+
-					"Gantry does not rebuild what may be a member of etcd.", m.Path, m.Marker.Node)
+			missing = append(missing, m.Marker.Node)
 		}
+	}
+	if len(missing) > 0 {
+		f.Warn(controlPlaneField, "A control-plane node object is gone",
+			"The API knows no node object of %s, and the record says that the VM has joined. Restart the kubelet on it, which registers the node again; "+
+				"Gantry does not rebuild what may be a member of etcd.", quoted(missing))
 	}
 	return f
 }
@@ -80,16 +83,7 @@ func keptImageFindings(v view) model.Findings {
 		f.Warn(model.ClusterField(model.FieldTemplate), "The control plane keeps its image",
 			"The image %s is used for workers and for nodes that are added. "+
 				"Replacing a control-plane node does not work yet, so these stay as they are: %s.",
-			v.spec.Image.Template, strings.Join(kept, ", "))
+			v.spec.Image.Template, model.Listed(kept))
 	}
 	return f
-}
-
-// quoted lists names in quotation marks.
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = fmt.Sprintf("%q", name)
-	}
-	return strings.Join(out, ", ")
 }

@@ -230,7 +230,7 @@ func wantRefusal(t *testing.T, p *model.Plan, field model.Field, words ...string
 func TestPlanNeverDeletesAControlPlaneOfUnknownOrigin(t *testing.T) {
 	t.Parallel()
 	for name, isNew := range map[string]bool{"in a creation": true, "of a state": false} {
-		f := running(1, 1)
+		f := unreachable(running(1, 1))
 		f.Record = model.Record{}
 		f.CAFingerprint = "sha256:other"
 		s := small(1, 1)

@@ -13,7 +13,8 @@ import (
 
 // Destroy plans the destruction of a cluster or gateway: workers, then the control
 // plane, then what no VM needs any more. An address is released only after its VM
-// is proven gone.
+// is proven gone. Where a VM is not seen and not gone, what it holds is left, with the
+// record by which another attempt finds it.
 func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *model.Plan {
 	if shared(target, facts) {
 		return destroyRemains(target, facts)
@@ -29,10 +30,16 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 		model.Stage{Name: "workers", Parallel: true, Steps: workers},
 		model.Stage{Name: "control plane", Parallel: true, Steps: controlPlane},
 		model.Stage{Name: "addresses", Parallel: true, Steps: addressReleases(target, facts)},
+	)
+	if left := Left(target, facts); left != "" {
+		p.Warn(nameField, "Node VM not visible in vCenter", "%s", left)
+		return p
+	}
+	p.Stages = append(p.Stages, stages(
 		model.Stage{Name: "folders", Steps: folderDeletions(target, facts)},
 		model.Stage{Name: "IP pool", Steps: ownIPPoolDeletion(facts)},
 		model.Stage{Name: "record", Steps: recordDeletion(target, facts)},
-	)
+	)...)
 	return p
 }
 
@@ -52,6 +59,34 @@ func destroyRemains(target model.Target, facts *model.Facts) *model.Plan {
 		p.Stages = stages(model.Stage{Name: "remains", Parallel: true, Steps: steps})
 	}
 	return p
+}
+
+// Left says what a destruction leaves because it cannot see it, and how to go on; empty
+// where it leaves nothing.
+func Left(target model.Target, facts *model.Facts) string {
+	if len(facts.Unseen) == 0 {
+		return ""
+	}
+	var held []string
+	for _, c := range facts.Claims {
+		if holdsUnseen(target, facts, c) {
+			held = append(held, fmt.Sprintf("%s (%s)", c.Address, c.Owner))
+		}
+	}
+	text := fmt.Sprintf("vCenter does not show these VMs of %s %q to this user, and does not say that they are gone: %s. They are left",
+		target.Kind, target.Name, model.Listed(hiddenWords(facts.Unseen)))
+	if len(held) > 0 {
+		text += ", with their addresses: " + model.Listed(held)
+	}
+	return text + ". The record stays, too. Move the VMs back or grant the privilege, or have them deleted by a user who sees them; then destroy again."
+}
+
+// holdsUnseen reports whether a VM that is not seen may use the address of a claim: its
+// own, and, of a control plane, those of the endpoint.
+func holdsUnseen(target model.Target, facts *model.Facts, c model.Claim) bool {
+	return slices.ContainsFunc(facts.Unseen, func(m model.UnseenMachine) bool {
+		return m.Node == c.Owner || c.Endpoint() && model.NodeOrdinal(target.Name, model.ControlPlanePool, m.Node) > 0
+	})
 }
 
 func deletions(target model.Target, facts *model.Facts) (workers, controlPlane []model.Step) {
@@ -74,6 +109,7 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	var endpoint []model.Claim
 	for _, c := range facts.Claims {
 		switch {
+		case holdsUnseen(target, facts, c):
 		case c.Endpoint():
 			endpoint = append(endpoint, c)
 		case !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }):
@@ -117,12 +153,16 @@ func recordDeletion(target model.Target, facts *model.Facts) []model.Step {
 // not understand.
 func destroyGuards(t model.Target, facts *model.Facts, limits *model.Limits) model.Findings {
 	f := markerFindings(t.Name, facts.Machines)
+	var unreadable []string
 	for _, name := range facts.Unreadable {
 		if strings.HasPrefix(name, t.Name+"-") {
-			f.Refuse(nameField, "A VM cannot be read",
-				"vCenter does not return the configuration of the VM %q now, as while it is being made or its datastore is not accessible; "+
-					"it may be a node of %q. Wait until it can be read, or rename it if it is not.", name, t.Name)
+			unreadable = append(unreadable, name)
 		}
+	}
+	if len(unreadable) > 0 {
+		f.Refuse(nameField, "A VM cannot be read",
+			"vCenter does not return the configuration of the VM %s now, as while it is being made or its datastore is not accessible; "+
+				"it may be a node of %q. Wait until it can be read, or rename it if it is not.", quoted(unreadable), t.Name)
 	}
 	if len(limits.Children) > 0 {
 		f.Refuse(nameField, "The gateway is in use", "Gateway %q has %s. Destroy or move them first.", t.Name, childWords(limits.Children))
@@ -131,12 +171,19 @@ func destroyGuards(t model.Target, facts *model.Facts, limits *model.Limits) mod
 	return f
 }
 
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 func childWords(children []record.Ref) string {
 	words := make([]string, len(children))
 	for i, child := range children {
 		words[i] = child.Describe()
 	}
-	return strings.Join(words, ", ")
+	return model.Listed(words)
 }
 
 func ownIPPoolGuards(t model.Target, facts *model.Facts, limits *model.Limits) model.Findings {
@@ -163,8 +210,8 @@ func ownIPPoolGuards(t model.Target, facts *model.Facts, limits *model.Limits) m
 	}
 	if others := pool.Taken - own; others > 0 {
 		f.Refuse(nameField, "The gateway's IP pool is in use",
-			"%d addresses of IP pool %q, the inline pool of gateway %q, are held by others%s. Delete what holds them first.",
-			others, pool.Record.Name, t.Name, otherHolders(t.ID, id, limits.Held))
+			"%s of IP pool %q, the inline pool of gateway %q, %s held by others%s. Delete what holds them first.",
+			plural(others, "address", "addresses"), pool.Record.Name, t.Name, isOrAre(others), otherHolders(t.ID, id, limits.Held))
 	}
 	return f
 }
@@ -176,14 +223,10 @@ func otherHolders(cluster, pool uuid.UUID, held []model.Holding) string {
 		if h.IPPool != pool || h.Cluster == cluster {
 			continue
 		}
-		if len(words) == maxListed {
-			words = append(words, "and more")
-			break
-		}
 		words = append(words, fmt.Sprintf("%s (%s of cluster %s)", h.Address, h.Node, h.Cluster))
 	}
 	if len(words) == 0 {
 		return ""
 	}
-	return ": " + strings.Join(words, ", ")
+	return ": " + model.Listed(words)
 }

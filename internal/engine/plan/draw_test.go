@@ -75,14 +75,13 @@ func drawFate(t *rapid.T, f *model.Facts, name string) {
 	at := slices.IndexFunc(f.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
 	m := &f.Machines[at]
 	node := f.API.Nodes[name]
-	switch rapid.IntRange(0, 9).Draw(t, "fate of "+name) {
+	switch rapid.IntRange(0, 12).Draw(t, "fate of "+name) {
 	case 0: // the VM was deleted
 		lose(f, name)
 		return
 	case 1: // it has not joined, or its node object was deleted
 		delete(f.API.Nodes, name)
 		if rapid.Bool().Draw(t, "pending") {
-			m.Phase = model.PhaseKubeadm
 			if f.Record.Pending == nil {
 				f.Record.Pending = map[string][]int{}
 			}
@@ -97,8 +96,15 @@ func drawFate(t *rapid.T, f *model.Facts, name string) {
 		lose(f, name)
 		f.Unreadable = append(f.Unreadable, name)
 		return
-	case 4: // its VM is not visible
+	case 4: // its VM is gone, and the node Ready
 		lose(f, name)
+	case 8: // vCenter does not show its VM
+		hide(f, name)
+		node.Ready = rapid.Bool().Draw(t, "ready")
+	case 9: // nothing is known of its VM, not even a reference
+		lose(f, name)
+		f.Gone = nil
+		return
 	case 5: // its claim was deleted
 		mine := func(c model.Claim) bool { return c.Owner == name }
 		i := slices.IndexFunc(f.Claims, mine)
@@ -122,7 +128,11 @@ func presumed(f *model.Facts, pool string, there map[string]bool) int {
 		names[name] = model.NodeOrdinal("c", pool, name) > 0
 	}
 	for name, node := range f.API.Nodes {
-		names[name] = names[name] || node.Ready && model.NodeOrdinal("c", pool, name) > 0 && !there[name]
+		gone := slices.ContainsFunc(f.Gone, func(m model.KnownMachine) bool { return m.Node == name })
+		names[name] = names[name] || (node.Ready || !gone) && model.NodeOrdinal("c", pool, name) > 0 && !there[name]
+	}
+	for _, m := range f.Unseen {
+		names[m.Node] = names[m.Node] || model.NodeOrdinal("c", pool, m.Node) > 0 && !there[m.Node]
 	}
 	n := 0
 	for _, counts := range names {

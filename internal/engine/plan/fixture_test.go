@@ -106,7 +106,6 @@ func join(f *model.Facts, pool model.NodePool, at, n int) {
 		Path:      "/dc/vm/" + name,
 		UUID:      model.NodeUUID(clusterID, name).String(),
 		PoweredOn: true,
-		Phase:     model.PhaseJoined,
 		Marker: model.Marker{
 			SchemaVersion:     model.MarkerSchema,
 			Cluster:           clusterID,
@@ -137,9 +136,20 @@ func join(f *model.Facts, pool model.NodePool, at, n int) {
 	f.API.Nodes[name] = model.KubeNode{Name: name, Ready: true}
 }
 
-// lose takes a VM away; its node is no longer Ready.
+// hide takes a VM out of sight; its node is no longer Ready.
+func hide(f *model.Facts, name string) {
+	lose(f, name)
+	f.Gone = nil
+	f.Unseen = append(f.Unseen, model.UnseenMachine{
+		KnownMachine: model.KnownMachine{Node: name, Ref: "VirtualMachine:vm-1"},
+		Why:          "no right to look there",
+	})
+}
+
+// lose takes a VM away, of which vCenter then says so; its node is no longer Ready.
 func lose(f *model.Facts, name string) {
 	f.Machines = slices.DeleteFunc(f.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
+	f.Gone = append(f.Gone, model.KnownMachine{Node: name, Ref: "VirtualMachine:vm-1"})
 	if f.API.Nodes != nil {
 		f.API.Nodes[name] = model.KubeNode{Name: name}
 	}

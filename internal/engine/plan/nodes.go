@@ -47,8 +47,6 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 			return p
 		}
 	}
-	p.findings.Add(presenceFindings(v, pool))
-
 	current, replaced := partition(v, pool, members)
 	p.postponed = replaced.postponed
 	p.findings.Add(replaced.findings)
@@ -156,7 +154,8 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 		used[v.ordinal(pool, name)] = true
 	}
 	ns = slices.DeleteFunc(ns, func(n int) bool {
-		return used[n] || v.unreadable(model.NodeName(v.spec.Name, pool, n))
+		name := model.NodeName(v.spec.Name, pool, n)
+		return used[n] || !v.hasMachine(name) && v.mayBePresent(name)
 	})
 	slices.Sort(ns)
 	return slices.Compact(ns)
@@ -188,24 +187,3 @@ func repair(v view, pool model.NodePool, m model.Machine) []model.Step {
 
 // nodePoolField is the field of a node pool as a whole.
 func nodePoolField(pool string) model.Field { return model.NodePoolField(pool, "") }
-
-// presenceFindings warns of nodes that are counted as present although they are
-// not seen.
-func presenceFindings(v view, pool model.NodePool) model.Findings {
-	var f model.Findings
-	for _, name := range v.unseen(pool.Name) {
-		if v.node(name).Ready && !v.unreadable(name) {
-			f.Warn(nodePoolField(pool.Name), "Node VM not visible in vCenter",
-				"The node %q is Ready, and no VM of it is visible in vCenter: it was deleted moments ago, or moved to where this user has no access. "+
-					"It is left alone until its node is no longer Ready.", name)
-		}
-	}
-	for _, name := range v.facts.Unreadable {
-		if v.ordinal(pool.Name, name) > 0 {
-			f.Warn(nodePoolField(pool.Name), "A VM cannot be read",
-				"vCenter does not return the configuration of the VM %q now, as while it is being made or its datastore is not accessible. "+
-					"It is counted as present.", name)
-		}
-	}
-	return f
-}

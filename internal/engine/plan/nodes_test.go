@@ -35,13 +35,12 @@ func TestPlanAdoptsANodeThatWasClonedAndNotPoweredOn(t *testing.T) {
 	delete(f.API.Nodes, "c-w-2")
 	f.Record.Pending = map[string][]int{"w": {2}}
 	m := &f.Machines[len(f.Machines)-1]
-	m.PoweredOn, m.Phase, m.Userdata = false, "", true
+	m.PoweredOn, m.Userdata = false, true
 	wantSteps(t, planned(small(1, 2), f), "create_node c-w-2")
 	// It is one too many, has booted, or was built with other authorities.
 	wantSteps(t, planned(small(1, 1), f), "delete_node c-w-2")
 	for _, change := range []func(*model.Machine){
 		func(m *model.Machine) { m.PoweredOn = true },
-		func(m *model.Machine) { m.Phase = model.PhaseBooting },
 		func(m *model.Machine) { m.Userdata = false },
 		func(m *model.Machine) { m.Marker.CAFingerprint = "others" },
 	} {
@@ -72,10 +71,11 @@ func TestPlanLeavesNodesAloneWhileTheAPIIsUnreachable(t *testing.T) {
 	wantWarnings(t, p, 1)
 
 	f := unreachable(running(3, 2))
-	f.Machines[4].Phase = model.PhaseKubeadm
+	f.Record.Pending = map[string][]int{"w": {1}}
 	wantSteps(t, planned(small(3, 2), f), "")
 	f.API = model.APIFacts{} // not asked
 	wantSteps(t, planned(small(3, 2), f), "")
+	f.Record.Pending = nil
 	// Whether the API still hears from the lost node is unknown: its address stays.
 	lose(f, "c-w-1")
 	wantSteps(t, planned(small(3, 2), f), "create_node c-w-3")
@@ -243,7 +243,7 @@ func TestPlanHandsOutOrdinalsThatNeverGoBack(t *testing.T) {
 		"from the counter":                 {withCounter(8), 10, []int{8, 9}},
 		"a pending one first":              {withCounter(6, 5), 7, []int{5, 6}},
 		"above those there are":            {func(f *model.Facts) { f.Record.Counters = nil }, 5, []int{3, 4}},
-		"above those the API knows":        {func(f *model.Facts) { f.API.Nodes["c-w-6"] = model.KubeNode{Name: "c-w-6"} }, 9, []int{7, 8}},
+		"above those the API knows":        {func(f *model.Facts) { lose(f, "c-w-6") }, 9, []int{7, 8}},
 		"not of a name of another pattern": {func(f *model.Facts) { f.API.Nodes["c-w-06"] = model.KubeNode{Name: "c-w-06"} }, 5, []int{3, 4}},
 		"one that cannot be read stays pending": {func(f *model.Facts) {
 			withCounter(5, 3, 4)(f)

@@ -24,6 +24,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	}
 	removed := removedPools(v)
 	deleted := deletedNodes(pools, removed)
+	powerOn := planPowerOn(v, deleted)
 
 	p.Stages = stages(
 		model.Stage{Name: "record", Steps: recordSteps(v)},
@@ -36,6 +37,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
+		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
+		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
 		model.Stage{Name: "workers", Parallel: true, OnFailure: model.SkipRollouts,
 			Steps: each(pools[1:], func(x nodePoolPlan) []model.Step { return x.create })},
@@ -52,6 +55,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Stages = append(p.Stages, rolloutStages(pools)...)
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
+	p.Add(powerOn.findings)
 	return p
 }
 
@@ -109,5 +113,6 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(packFindings(v))
 	f.Add(keptImageFindings(v))
 	f.Add(apiFindings(v))
+	f.Add(presenceFindings(v))
 	return f
 }

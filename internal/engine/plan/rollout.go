@@ -32,6 +32,9 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 			// Its disks may be detached already: nothing would attach them again.
 			reasons = append(reasons, "a deletion that was not finished")
 		}
+		if v.unresponsive(m) {
+			reasons = append(reasons, "not back after it was powered on")
+		}
 		if len(reasons) == 0 {
 			current = append(current, m)
 			continue
@@ -66,7 +69,7 @@ func rolloutCondition(v view, pool model.NodePool) string {
 func postpone(pool model.NodePool, r replacement, condition string) replacement {
 	p := replacement{postponed: nodeNames(r.old)}
 	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
-		"%s to be replaced once %s.", plural(len(r.old), "node has", "nodes have"), condition)
+		"%s to be replaced once %s: %s.", plural(len(r.old), "node has", "nodes have"), condition, model.Listed(slices.Sorted(slices.Values(p.postponed))))
 	return p
 }
 
@@ -148,10 +151,6 @@ func rolloutStages(pools []nodePoolPlan) []model.Stage {
 func rolloutFindings(pool model.NodePool, r replacement, successors int) model.Findings {
 	nodes := nodeNames(r.old)
 	slices.Sort(nodes)
-	const most = 10
-	if len(nodes) > most {
-		nodes = append(nodes[:most], fmt.Sprintf("and %d more", len(r.old)-most))
-	}
 	how := ""
 	switch {
 	case successors > 0 && pool.ExpandsFirst():
@@ -165,7 +164,7 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 	var f model.Findings
 	f.Warn(nodePoolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
 		"The apply deletes %d of its nodes, one at a time%s: %s. Differs from the configuration: %s.",
-		len(r.old), how, strings.Join(nodes, ", "), strings.Join(sortedKeys(r.reasons), ", "))
+		len(r.old), how, model.Listed(nodes), strings.Join(sortedKeys(r.reasons), ", "))
 	return f
 }
 

@@ -163,9 +163,9 @@ func TestNodeThatWasToBeDeletedAndStaysIsUncordoned(t *testing.T) {
 		"half deleted, the successor goes": {larger(there(3, true, stopped), "c-w-3"), 2,
 			"delete_node c-w-1, create_node c-w-4, delete_node c-w-3"},
 		"half deleted, and one too many": {there(3, true, stopped), 2, "delete_node c-w-1"},
-		"it was turned off by hand":      {there(2, true, model.KubeNode{}), 2, ""},
+		"it was turned off by hand":      {there(2, true, model.KubeNode{}), 2, "power_on_node c-w-1"},
 		"it was turned off and cordoned by hand": {there(2, true, model.KubeNode{Unschedulable: true}), 2,
-			""},
+			"power_on_node c-w-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,10 +33,10 @@ func refuse(v view, p *model.Plan) {
 		return
 	}
 	const reimport = "Import it again with GANTRY_IMPORT_KUBECONFIG set to a kubeconfig of its administrator."
-	if unknownControlPlane(facts) {
+	if unknownControlPlane(v) {
 		p.Refuse(nameField, "Ledger record missing",
 			"Control-plane VMs of %s %q exist, the ledger has no record of that name, as after its tag was deleted, "+
-				"and no VM reports that it has joined with the certificate authorities in this state. "+
+				"and its API does not answer with the certificate authorities in this state. "+
 				"They may be a running cluster's, and are neither used nor deleted. "+
 				"If they are powered off, power them on and plan again. %s If they are not needed, delete the VMs.",
 			spec.Kind, spec.Name, reimport)
@@ -72,12 +72,11 @@ func markerFindings(name string, machines []model.Machine) model.Findings {
 }
 
 // unknownControlPlane reports whether there is a control plane of which neither a
-// record nor a VM says how far it came: a record is written before the first VM and
-// deleted after the last, and a guest's report does not outlive the power of its VM. It
-// may be a running cluster.
-func unknownControlPlane(facts *model.Facts) bool {
-	return !facts.Record.Found && !facts.APIReached(false) &&
-		slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.ControlPlane() })
+// record nor its API says how far it came: a record is written before the first VM and
+// deleted after the last. It may be a running cluster.
+func unknownControlPlane(v view) bool {
+	return !v.facts.Record.Found && !v.apiReached() &&
+		slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.ControlPlane() })
 }
 
 // caMismatch reports whether there is a control plane and no node of it was built

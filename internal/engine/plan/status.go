@@ -20,6 +20,7 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 		}
 		st.Nodes = append(st.Nodes, nodeStatus(m, facts))
 	}
+	st.Nodes = append(st.Nodes, missingNodes(spec, facts)...)
 	slices.SortFunc(st.Nodes, func(a, b model.NodeStatus) int { return strings.Compare(a.Name, b.Name) })
 
 	st.Conditions = []model.Condition{
@@ -42,10 +43,47 @@ func nodeStatus(m model.Machine, facts *model.Facts) model.NodeStatus {
 		NodePool:       m.Marker.NodePool,
 		Address:        m.Marker.Address.Addr().String(),
 		UUID:           m.UUID,
+		VM:             m.Ref,
 		ComputeCluster: m.Marker.ComputeCluster,
 		CloneMode:      m.Marker.CloneMode,
 		Ready:          facts.API.Nodes[m.Marker.Node].Ready,
 	}
+}
+
+// missingNodes are the nodes whose VMs are not seen, and those of VMs that are gone as
+// long as the API knows them: by their references they are told apart.
+func missingNodes(spec *model.ClusterSpec, facts *model.Facts) []model.NodeStatus {
+	var known []model.KnownMachine
+	for _, m := range facts.Unseen {
+		known = append(known, m.KnownMachine)
+	}
+	for _, m := range facts.Gone {
+		if _, ok := facts.API.Nodes[m.Node]; ok || !facts.API.Answered() {
+			known = append(known, m)
+		}
+	}
+	var nodes []model.NodeStatus
+	for _, m := range known {
+		node := model.NodeStatus{
+			Name:  m.Node,
+			UUID:  model.NodeUUID(spec.ID, m.Node).String(),
+			VM:    m.Ref,
+			Ready: facts.API.Nodes[m.Node].Ready,
+		}
+		for pool := range facts.Record.Counters {
+			if model.NodeOrdinal(spec.Name, pool, m.Node) > 0 {
+				node.NodePool = pool
+				node.Role = (&model.NodePool{Name: pool}).Role()
+			}
+		}
+		for _, claim := range facts.Claims {
+			if claim.Owner == m.Node {
+				node.Address = claim.Address.String()
+			}
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
 }
 
 func health(conditions []model.Condition) model.Health {
@@ -96,9 +134,12 @@ func machinesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condit
 			}
 		}
 	}
+	if hidden := hiddenWords(facts.Unseen); len(hidden) > 0 {
+		wrong = append(wrong, "not visible: "+model.Listed(hidden))
+	}
 	if len(off) > 0 {
 		slices.Sort(off)
-		wrong = append(wrong, "powered off: "+strings.Join(off, ", "))
+		wrong = append(wrong, "powered off: "+model.Listed(off))
 	}
 	return condition("MachinesReady", len(wrong) == 0, "AllPresent", "MachinesMissing", strings.Join(wrong, "; "))
 }
@@ -132,12 +173,12 @@ func nodesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 	}
 	switch {
 	case len(missing) > 0:
-		return condition(kind, false, "", "NotJoined", "Not joined: "+strings.Join(missing, ", "))
+		return condition(kind, false, "", "NotJoined", "Not joined: "+model.Listed(missing))
 	case len(waiting) > 0 && !spec.HasCNI():
 		return model.Condition{Type: kind, Status: model.ConditionTrue, Reason: "NoPodNetwork",
 			Message: "Nodes have joined and wait for a pod network; no pack of layer cni is in the profile."}
 	}
-	return condition(kind, len(waiting) == 0, "AllReady", "NotReady", "Not ready: "+strings.Join(waiting, ", "))
+	return condition(kind, len(waiting) == 0, "AllReady", "NotReady", "Not ready: "+model.Listed(waiting))
 }
 
 func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition {
@@ -151,5 +192,5 @@ func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 			left = append(left, pack.Name)
 		}
 	}
-	return condition(kind, len(left) == 0, "AllApplied", "NotApplied", "Not applied: "+strings.Join(left, ", "))
+	return condition(kind, len(left) == 0, "AllApplied", "NotApplied", "Not applied: "+model.Listed(left))
 }

@@ -112,6 +112,7 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 		NodePool:       "cp",
 		Address:        "10.10.200.3",
 		UUID:           model.NodeUUID(clusterID, "c-cp-1").String(),
+		VM:             "vm-c-cp-1",
 		ComputeCluster: "compute",
 		CloneMode:      model.CloneLinked,
 		Ready:          true,

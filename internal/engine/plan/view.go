@@ -46,6 +46,12 @@ func (v view) highest(pool string) int {
 	for name := range v.facts.API.Nodes {
 		high = max(high, v.ordinal(pool, name))
 	}
+	for _, m := range v.facts.Unseen {
+		high = max(high, v.ordinal(pool, m.Node))
+	}
+	for _, m := range v.facts.Gone {
+		high = max(high, v.ordinal(pool, m.Node))
+	}
 	return high
 }
 
@@ -53,30 +59,52 @@ func (v view) highest(pool string) int {
 // vCenter does not return.
 func (v view) unreadable(name string) bool { return slices.Contains(v.facts.Unreadable, name) }
 
-// unseen are the nodes that the API knows and that no visible VM carries.
+// unseen are the nodes of a pool that are known of, from the API or from earlier, and
+// that no visible VM carries.
 func (v view) unseen(pool string) []string {
 	var names []string
 	for name := range v.facts.API.Nodes {
-		if v.ordinal(pool, name) == 0 {
-			continue
-		}
-		if !slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name }) {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
+	for _, m := range v.facts.Unseen {
+		names = append(names, m.Node)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return v.ordinal(pool, name) == 0 || v.hasMachine(name) })
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
-// lost are the nodes that the API knows and that have no VM any more. Their names
-// are not used again.
+// hasMachine reports whether a visible VM carries a node.
+func (v view) hasMachine(name string) bool {
+	return slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
+}
+
+// lost are the nodes that the API knows and whose VM is gone. Their names are not used
+// again.
 func (v view) lost(pool string) []string {
 	return slices.DeleteFunc(v.unseen(pool), v.mayBePresent)
 }
 
-// mayBePresent reports whether a node whose VM is not seen may exist all the same:
-// the API still hears from it, or a VM of its name cannot be read.
-func (v view) mayBePresent(name string) bool { return v.node(name).Ready || v.unreadable(name) }
+// gone reports whether vCenter says that the VM of a node does not exist any more.
+func (v view) gone(name string) bool {
+	return slices.ContainsFunc(v.facts.Gone, func(m model.KnownMachine) bool { return m.Node == name })
+}
+
+// hidden reports whether vCenter neither shows the VM of a node nor calls it gone.
+func (v view) hidden(name string) bool {
+	return slices.ContainsFunc(v.facts.Unseen, func(m model.UnseenMachine) bool { return m.Node == name })
+}
+
+// mayBePresent reports whether a node whose VM is not seen may exist all the same: the
+// API still hears from it, a VM of its name cannot be read, or vCenter does not say
+// that its VM is gone.
+func (v view) mayBePresent(name string) bool {
+	if v.node(name).Ready || v.unreadable(name) || v.hidden(name) {
+		return true
+	}
+	_, known := v.facts.API.Nodes[name]
+	return known && !v.gone(name)
+}
 
 // presumedPresent are the nodes of a pool whose VM is not seen and not known to be
 // gone. Nothing is built in their place and nothing of theirs released.
@@ -99,7 +127,7 @@ func (v view) pending(pool string, ordinal int) bool {
 
 // nodeObjectMissing reports whether a machine of a running control plane has joined
 // once, as the record says, and its node object is gone. It may be a healthy member of
-// etcd. What the guest reports does not count: it does not outlive the VM's power.
+// etcd.
 func (v view) nodeObjectMissing(m model.Machine) bool {
 	return m.Marker.ControlPlane() && v.apiReached() &&
 		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.pending(m.Marker.NodePool, m.Marker.Ordinal)
@@ -109,7 +137,7 @@ func (v view) nodeObjectMissing(m model.Machine) bool {
 // powered on yet, as where the run that made it was interrupted: what it boots with is
 // there as it was written.
 func (v view) unbooted(m model.Machine) bool {
-	return !m.PoweredOn && m.Phase == "" && m.Userdata && m.Marker.CAFingerprint == v.facts.CAFingerprint
+	return !m.PoweredOn && m.Userdata && m.Marker.CAFingerprint == v.facts.CAFingerprint
 }
 
 // stays reports whether a machine is kept. One that never joined, or that was

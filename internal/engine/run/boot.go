@@ -10,71 +10,123 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// BootError is a node that did not become a member, with what its guest said.
+// BootError is a node that did not become a member, with what is known of its guest.
 type BootError struct {
 	Cluster uuid.UUID
 	Node    string
-	Phase   string
 	Why     string
-	Log     string // the tail of the guest's log
+	State   model.VMState
 }
 
 func (e *BootError) Error() string {
-	phase := e.Phase
-	if phase == "" {
-		phase = "none reported"
-	}
-	msg := fmt.Sprintf("node %s %s (last phase: %s)", e.Node, e.Why, phase)
-	if e.Log == "" {
-		return msg + ". The guest reported no log: check that the template has open-vm-tools " +
-			"and cloud-init with the VMware datasource, and the VM's console."
-	}
-	return msg + ". The end of its log:\n" + e.Log
+	return fmt.Sprintf("node %s %s. %s", e.Node, e.Why, Diagnosis(e.State))
 }
 
-// waitJoined waits until a node has booted and joined. The first node of the
-// control plane has when the API answers behind the VIP, any other when the API
-// knows it.
+// Diagnosis says what the state of a VM means whose guest did not become a node, and
+// what to do.
+func Diagnosis(s model.VMState) string {
+	switch {
+	case !s.PoweredOn:
+		return "Its VM is powered off: see the VM's events in vCenter for the reason. The next apply builds it again." + tail(s)
+	case s.Phase != "":
+		return fmt.Sprintf("Its guest reported the phase %q last.", s.Phase) + tail(s)
+	case s.Silenced:
+		return "Its guest may not report how far it came, because the VM's option isolation.tools.setinfo.disable is TRUE: " +
+			"see the VM's console and /var/log/cloud-init-output.log in it, or remove the option from the template."
+	case !s.ToolsRunning:
+		return "The guest tools do not run: the system does not boot, or the template has no open-vm-tools. See the VM's console."
+	case s.Userdata:
+		return "The system runs and has not read its bootstrap data: cloud-init did not run, or does not use the datasource VMware. " +
+			"In the template, install and enable cloud-init, let datasource_list in /etc/cloud/cloud.cfg.d name VMware, " +
+			"and run `cloud-init clean` before it is made a template."
+	default:
+		return "cloud-init has read its bootstrap data, and no phase was reported after that: the network did not come up. " +
+			"In the template, remove network configuration that was left (in /etc/netplan, /etc/systemd/network or " +
+			"/etc/NetworkManager/system-connections) and `network: {config: disabled}` in /etc/cloud/cloud.cfg.d; " +
+			"check the VM's network and its VLAN."
+	}
+}
+
+// tail is the end of a guest's log, where there is one.
+func tail(s model.VMState) string {
+	if s.LogTail == "" {
+		return ""
+	}
+	return " The end of its log:\n" + s.LogTail
+}
+
+// waitJoined waits until a node is a member of the cluster. That is for the cluster's
+// API to say: the guest may not be able to report. What the guest and its VM show
+// meanwhile ends a wait early and says why it was in vain.
 func (n *newNode) waitJoined(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, n.Timing.BootTimeout)
 	defer cancel()
-	boot := bootWatch{vm: n.vm, offLimit: n.Timing.OffLimit, last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
-	err := n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
-	n.userdata = boot.userdata
-	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
-		boot.last.Why = fmt.Sprintf("did not join within %s", n.Timing.BootTimeout)
-		return &boot.last
+	joined := make(chan error, 1)
+	go func() { joined <- n.api.waitJoined(bounded, n.CreateNode) }()
+
+	boot := bootWatch{vm: n.vm, timing: n.Timing, began: time.Now(), last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
+	watched := make(chan error, 1)
+	go func() {
+		watched <- n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
+	}()
+
+	var err, silent error
+	select {
+	case err = <-joined:
+		silent = err
+		cancel()
+		<-watched // the state of the guest stands still from here
+	case err = <-watched:
+		cancel()
+		silent = <-joined
+		if silent == nil {
+			err = nil // it was a member by then
+		}
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return n.recordJoined(ctx)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case boot.silent && silent != nil:
+		boot.last.Why = "reports that it has joined, and " + silent.Error()
+		return &boot.last
+	case time.Since(boot.began) >= n.Timing.BootTimeout:
+		boot.last.Why = fmt.Sprintf("did not join within %s: %v", n.Timing.BootTimeout, silent)
+		return &boot.last
+	default:
 		return err
 	}
-	if n.First {
-		return n.api.waitFirstReady(ctx)
+}
+
+// recordJoined records that a control-plane node has joined, as soon as it has: it is a
+// member of etcd from there on, and never built again, however this run ends.
+func (n *newNode) recordJoined(ctx context.Context) error {
+	if !n.NodePool.ControlPlane() {
+		return nil
 	}
-	return n.api.waitRegistered(ctx, n.Node)
+	return n.record.joined(ctx, n.Node)
 }
 
 // bootWatch follows one VM while it boots.
 type bootWatch struct {
-	vm       string
-	offLimit time.Duration
-	last     BootError
-	off      time.Time // since when it is powered off, if it is
-	userdata bool
+	vm     string
+	timing model.Timing
+	last   BootError
+	began  time.Time
+	off    time.Time // since when it is powered off, if it is
+	done   time.Time // since when the guest says that it has joined
+	silent bool      // and the API does not say so in its time
 }
 
-// check returns true once the guest has reported that it joined.
+// check returns an error once there is no use in waiting any longer.
 func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 	state, ok := res.VMs[b.vm]
-	b.last.Phase = state.Phase
-	b.last.Log = state.LogTail
-	b.userdata = state.Userdata
-	switch {
-	case !ok || state.PoweredOn:
-		b.off = time.Time{}
-	case b.off.IsZero():
-		b.off = time.Now()
+	if ok {
+		b.last.State = state
 	}
+	since(&b.off, ok && !state.PoweredOn)
+	since(&b.done, state.Phase == model.PhaseJoined)
 	switch {
 	case res.Gone[b.vm]:
 		b.last.Why = "was deleted while it booted"
@@ -82,11 +134,24 @@ func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 	case state.Phase == model.PhaseFailed:
 		b.last.Why = "failed to join"
 		return false, &b.last
-	case !b.off.IsZero() && time.Since(b.off) > b.offLimit:
+	case !b.off.IsZero() && time.Since(b.off) > b.timing.OffLimit:
 		// After a host's failure high availability takes a moment to start it again.
 		b.last.Why = "was powered off while it booted, and stays off"
 		return false, &b.last
+	case !b.done.IsZero() && time.Since(b.done) > b.timing.APITimeout:
+		b.silent = true
+		return false, &b.last
 	default:
-		return ok && state.Phase == model.PhaseJoined, nil
+		return false, nil
+	}
+}
+
+// since notes since when something holds.
+func since(at *time.Time, holds bool) {
+	switch {
+	case !holds:
+		*at = time.Time{}
+	case at.IsZero():
+		*at = time.Now()
 	}
 }

@@ -111,7 +111,7 @@ func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.
 // before it does. One that was built otherwise, and that has not booted either, is
 // deleted, and cloned again.
 func (n *newNode) takeOver(ctx context.Context, m *model.Machine, want *model.Marker) error {
-	unbooted := !m.PoweredOn && m.Phase == "" && m.Userdata
+	unbooted := !m.PoweredOn && m.Userdata
 	same := m.Marker == *want
 	switch {
 	case same && m.PoweredOn:

@@ -129,15 +129,6 @@ func (c *clusterAPI) enter(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// waitFirstReady waits until the API answers for the first time.
-func (c *clusterAPI) waitFirstReady(ctx context.Context) error {
-	if _, err := c.wait(ctx); err != nil {
-		return fmt.Errorf("the API behind the VIP does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w",
-			c.url(), err)
-	}
-	return nil
-}
-
 func (c *clusterAPI) connect() error {
 	if c.api != nil {
 		return nil
@@ -168,13 +159,18 @@ func (c *clusterAPI) issueKubeconfig() error {
 
 // listNodes lists the cluster's nodes, at most once a tick.
 func (c *clusterAPI) listNodes(ctx context.Context) (map[string]model.KubeNode, error) {
+	return c.recentNodes(ctx, c.timing.Tick)
+}
+
+// recentNodes returns a list of the cluster's nodes that is not older than maxAge.
+func (c *clusterAPI) recentNodes(ctx context.Context, maxAge time.Duration) (map[string]model.KubeNode, error) {
 	api, err := c.wait(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c.nodesMu.Lock()
 	defer c.nodesMu.Unlock()
-	if time.Since(c.listed) < c.timing.Tick {
+	if time.Since(c.listed) < maxAge {
 		return c.nodes, nil
 	}
 	list, err := api.Nodes(ctx)
@@ -187,19 +183,4 @@ func (c *clusterAPI) listNodes(ctx context.Context) (map[string]model.KubeNode, 
 		c.nodes[n.Name] = n
 	}
 	return c.nodes, nil
-}
-
-// waitRegistered waits until the API knows a node that reports that it has joined.
-// Nodes that wait at the same time share one list.
-func (c *clusterAPI) waitRegistered(ctx context.Context, name string) error {
-	return poll(ctx, c.timing, c.timing.APITimeout, func(ctx context.Context) error {
-		nodes, err := c.listNodes(ctx)
-		if err != nil {
-			return err
-		}
-		if _, ok := nodes[name]; !ok {
-			return fmt.Errorf("node %s reports that it has joined, and the API does not know it", name)
-		}
-		return nil
-	})
 }

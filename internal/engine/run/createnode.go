@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -25,10 +24,8 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.build(ctx); err != nil {
 		return err
 	}
-	if node.userdata { // else cloud-init has removed it
-		if err := r.wipeUserdata(ctx, node.vm, s.Node); err != nil {
-			return err
-		}
+	if err := node.wipeLeftUserdata(ctx); err != nil {
+		return err
 	}
 	if err := r.updateNodeMetadata(ctx, s.Node, s.NodePool.Meta); err != nil || !s.Rollout {
 		return err
@@ -63,9 +60,8 @@ func (n *newNode) boot(ctx context.Context) error {
 type newNode struct {
 	*Runner
 	model.CreateNode
-	address  netip.Prefix
-	vm       string
-	userdata bool // bootstrap data is left in the VM
+	address netip.Prefix
+	vm      string
 }
 
 func (n *newNode) claim(ctx context.Context) error {
@@ -186,22 +182,14 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 	return marker
 }
 
-// readZones reads the zone tags of the compute clusters that the spec uses.
-func (r *Runner) readZones(ctx context.Context) (map[string]model.Zone, error) {
-	site := r.World.Limits.Site
-	seen := map[string]bool{}
-	var clusters []string
-	for _, place := range site.Placements {
-		if place.ComputeCluster != "" && !seen[place.ComputeCluster] {
-			seen[place.ComputeCluster] = true
-			clusters = append(clusters, place.ComputeCluster)
-		}
+// wipeLeftUserdata removes bootstrap data that cloud-init has not removed by itself, as
+// where the guest may not set guestinfo.
+func (n *newNode) wipeLeftUserdata(ctx context.Context) error {
+	state, err := n.changes.watch.vm(ctx, n.vm, false)
+	if err != nil || !state.Userdata {
+		return err
 	}
-	zones, err := r.VCenter.Zones(ctx, site.Datacenter, clusters)
-	if err != nil {
-		return nil, fmt.Errorf("read the zone tags: %w", err)
-	}
-	return zones, nil
+	return n.wipeUserdata(ctx, n.vm, n.Node)
 }
 
 // wipeAfterFailure removes the bootstrap data of a node that did not join, also

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -46,10 +45,7 @@ func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNo
 	if !r.APIReached() {
 		return nil
 	}
-	return r.record.complete(ctx, func(name string) bool {
-		_, joined := nodes[name]
-		return joined
-	})
+	return r.record.complete(ctx, nodes)
 }
 
 // storeImportData writes the authorities, the packs that were applied and what
@@ -61,6 +57,9 @@ func (r *Runner) storeImportData(ctx context.Context) error {
 	}
 	secrets, err := json.Marshal(r.Secrets)
 	if err != nil {
+		return err
+	}
+	if err := r.readPacks(ctx, api); err != nil {
 		return err
 	}
 	packs, err := json.Marshal(r.packs.all())
@@ -101,7 +100,7 @@ func (r *Runner) waitNodesReady(ctx context.Context) error {
 		}
 		slices.Sort(waiting)
 		if len(waiting) > 0 {
-			return fmt.Errorf("nodes are not Ready: %s", strings.Join(waiting, ", "))
+			return fmt.Errorf("not Ready: %s", model.Listed(waiting))
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"sync"
@@ -25,6 +26,39 @@ func (a *appliedPacks) all() map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.hashes)
+}
+
+// keep takes over what the cluster says was applied, but for what this run applied.
+func (a *appliedPacks) keep(stored map[string]string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, hash := range stored {
+		if _, applied := a.hashes[name]; !applied {
+			a.hashes[name] = hash
+		}
+	}
+}
+
+// readPacks reads what was applied where the API did not answer when the run began:
+// what is not known must not be written over.
+func (r *Runner) readPacks(ctx context.Context, api model.API) error {
+	if r.World.Facts.API.Answered() {
+		return nil
+	}
+	stored, err := api.Secret(ctx, model.SecretCluster)
+	if err != nil {
+		return fmt.Errorf("read the Secret %s: %w", model.SecretCluster, err)
+	}
+	raw, ok := stored[model.PacksKey]
+	if !ok {
+		return nil
+	}
+	var hashes map[string]string
+	if err := json.Unmarshal(raw, &hashes); err != nil {
+		return fmt.Errorf("read the packs in the Secret %s: %w", model.SecretCluster, err)
+	}
+	r.packs.keep(hashes)
+	return nil
 }
 
 func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -119,33 +118,6 @@ func (w *recordWriter) allIPPools(recorded []uuid.UUID) []uuid.UUID {
 	ids := slices.Concat(recorded, w.ipPools)
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	return slices.Compact(ids)
-}
-
-// complete records that the run ends and its caller has the certificate
-// authorities, whatever has failed: from here on no creation resumes the cluster.
-// The ordinals of nodes that have joined are no longer pending.
-func (w *recordWriter) complete(ctx context.Context, joined func(node string) bool) error {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-		defer cancel()
-	}
-	return w.update(ctx, func(b *record.Cluster) {
-		b.CreationComplete = true
-		w.clearPending(b, joined)
-	})
-}
-
-func (w *recordWriter) clearPending(b *record.Cluster, joined func(node string) bool) {
-	for pool, ordinals := range b.Pending {
-		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool {
-			return joined(model.NodeName(w.ref.Name, pool, n))
-		})
-		b.Pending[pool] = left
-		if len(left) == 0 {
-			delete(b.Pending, pool)
-		}
-	}
 }
 
 // moveParents protects the cloud account that the cluster uses now from deletion,

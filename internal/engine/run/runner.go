@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +29,10 @@ type Config struct {
 	// ImportData is stored in the cluster beside the authorities.
 	ImportData map[string][]byte
 
+	// VCenter changes things, with the identity of the cloud account; Reader has the
+	// provider's, which sees tags.
 	VCenter  model.VCenter
+	Reader   model.VCenter
 	Ledger   *ledger.Ledger
 	Kube     model.Kube
 	Lease    *ledger.Lease
@@ -53,6 +55,7 @@ type Runner struct {
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
+	warnings  warnings
 }
 
 // New makes a runner.
@@ -190,6 +193,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.deleteNode(ctx, s)
 	case model.RemoveLostNode:
 		return r.removeLostNode(ctx, s)
+	case model.PowerOnNode:
+		return r.powerOnNode(ctx, s)
 	case model.WipeUserdata:
 		return r.wipeUserdata(ctx, s.VM, s.Node)
 	case model.UpdateNodeMetadata:
@@ -235,5 +240,5 @@ func rolloutStopped(steps []model.Step) error {
 	if len(left) > 1 {
 		count = fmt.Sprintf("%d nodes are left as they are", len(left))
 	}
-	return fmt.Errorf("the rollout stops here, and %s: %s; fix the cause and apply again to resume", count, strings.Join(left, ", "))
+	return fmt.Errorf("the rollout stops here, and %s: %s; fix the cause and apply again to resume", count, model.Listed(left))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -61,7 +60,7 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) e
 		return nil
 	}
 	if unhealthy := r.unhealthyControlPlane(nodes); len(unhealthy) > 0 {
-		return fmt.Errorf("%s is not deleted while nodes of the control plane are not Ready: %s", name, strings.Join(unhealthy, ", "))
+		return fmt.Errorf("%s is not deleted while nodes of the control plane are not Ready: %s", name, model.Listed(unhealthy))
 	}
 	serving := 0
 	var waiting []string
@@ -81,8 +80,8 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) e
 	if len(waiting) == 0 {
 		waiting = []string{"none"}
 	}
-	return fmt.Errorf("%d other nodes of pool %s are Ready, and %s is not deleted before %d are; not Ready: %s",
-		serving, pool, name, s.Rollout.MinReady, strings.Join(waiting, ", "))
+	return fmt.Errorf("pool %s: Ready nodes besides %s: %d, and needed before it is deleted: %d; not Ready: %s",
+		pool, name, serving, s.Rollout.MinReady, model.Listed(waiting))
 }
 
 // unhealthyControlPlane lists the nodes of the control plane that do not serve, and

@@ -12,10 +12,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// takeOver makes an unfinished creation this one's: first the record and then the VMs,
+// takeOverUnfinished makes an unfinished creation this one's: first the record and then the VMs,
 // so that what deletes the other one finds nothing of its own, whenever this run is
 // killed. Nothing of it is used or deleted before.
-func (r *Runner) takeOver(ctx context.Context) error {
+func (r *Runner) takeOverUnfinished(ctx context.Context) error {
 	mine := r.Spec.Incarnation
 	if r.record.current().Incarnation == mine {
 		return nil
@@ -56,7 +56,7 @@ func sideBySide(steps []func() error) error {
 // another datacenter, and of another account. Folders that the other one made elsewhere
 // are deleted as far as they are empty.
 func (r *Runner) resumeRecord(ctx context.Context) error {
-	if err := r.takeOver(ctx); err != nil {
+	if err := r.takeOverUnfinished(ctx); err != nil {
 		return err
 	}
 	before := r.record.current()

@@ -36,6 +36,9 @@ type Cluster struct {
 	// Pending holds the ordinals of nodes that have not joined yet, by pool, in
 	// ascending order.
 	Pending map[string][]int
+	// Unresponsive holds the ordinals of workers that did not come back after they were
+	// powered on, by pool, in ascending order.
+	Unresponsive map[string][]int
 
 	IPPools []uuid.UUID // that it may hold addresses of
 	Parents []uuid.UUID // the gateway and the cloud account that it depends on
@@ -56,6 +59,7 @@ type clusterWire struct {
 	Folders          []string          `json:"m,omitempty"` // where Levels cannot say it
 	Counters         map[string]int    `json:"n,omitempty"`
 	Pending          map[string]string `json:"p,omitempty"`
+	Unresponsive     map[string]string `json:"u,omitempty"`
 	IPPools          []wireID          `json:"l,omitempty"`
 	Parents          []wireID          `json:"a,omitempty"`
 }
@@ -91,12 +95,8 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		w.Folders = c.Folders
 	}
 
-	for pool, ordinals := range c.Pending {
-		if w.Pending == nil {
-			w.Pending = map[string]string{}
-		}
-		w.Pending[pool] = formatNumbers(ordinals)
-	}
+	w.Pending = formatOrdinals(c.Pending)
+	w.Unresponsive = formatOrdinals(c.Unresponsive)
 	return json.Marshal(w)
 }
 
@@ -135,15 +135,12 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		decoded.Folders = lastLevels(w.Folder, w.Levels)
 	}
 
-	for pool, text := range w.Pending {
-		ordinals, err := parseNumbers(text)
-		if err != nil {
-			return fmt.Errorf("the pending nodes of pool %q: %w", pool, err)
-		}
-		if decoded.Pending == nil {
-			decoded.Pending = map[string][]int{}
-		}
-		decoded.Pending[pool] = ordinals
+	var err error
+	if decoded.Pending, err = parseOrdinals(w.Pending); err != nil {
+		return fmt.Errorf("the pending nodes of %w", err)
+	}
+	if decoded.Unresponsive, err = parseOrdinals(w.Unresponsive); err != nil {
+		return fmt.Errorf("the unresponsive nodes of %w", err)
 	}
 	*c = decoded
 	return nil

@@ -99,6 +99,9 @@ func drawCluster(t *rapid.T) record.Cluster {
 			c.Pending = map[string][]int{}
 		}
 		c.Pending[pool] = pending
+		if rapid.Bool().Draw(t, "unresponsive") {
+			c.Unresponsive = map[string][]int{pool: pending}
+		}
 	}
 	return c
 }

@@ -60,3 +60,31 @@ func parseNumbers(text string) ([]int, error) {
 	}
 	return numbers, nil
 }
+
+// formatOrdinals writes the ordinals of each pool; nil where there are none.
+func formatOrdinals(byPool map[string][]int) map[string]string {
+	var texts map[string]string
+	for pool, ordinals := range byPool {
+		if texts == nil {
+			texts = map[string]string{}
+		}
+		texts[pool] = formatNumbers(ordinals)
+	}
+	return texts
+}
+
+// parseOrdinals reads what formatOrdinals writes.
+func parseOrdinals(texts map[string]string) (map[string][]int, error) {
+	var byPool map[string][]int
+	for pool, text := range texts {
+		ordinals, err := parseNumbers(text)
+		if err != nil {
+			return nil, fmt.Errorf("pool %q: %w", pool, err)
+		}
+		if byPool == nil {
+			byPool = map[string][]int{}
+		}
+		byPool[pool] = ordinals
+	}
+	return byPool, nil
+}

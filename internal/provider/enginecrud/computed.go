@@ -2,6 +2,9 @@ package enginecrud
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -36,6 +39,7 @@ type nodeModel struct {
 	Pool           types.String `tfsdk:"pool"`
 	Address        types.String `tfsdk:"address"`
 	InstanceUUID   types.String `tfsdk:"instance_uuid"`
+	VMID           types.String `tfsdk:"vm_id"`
 	ComputeCluster types.String `tfsdk:"compute_cluster"`
 	CloneMode      types.String `tfsdk:"clone_mode"`
 	Ready          types.Bool   `tfsdk:"ready"`
@@ -59,6 +63,7 @@ var (
 		"pool":            types.StringType,
 		"address":         types.StringType,
 		"instance_uuid":   types.StringType,
+		"vm_id":           types.StringType,
 		"compute_cluster": types.StringType,
 		"clone_mode":      types.StringType,
 		"ready":           types.BoolType,
@@ -165,6 +170,7 @@ func (c *Computed) setNodes(ctx context.Context, nodes []model.NodeStatus) diag.
 			Pool:           types.StringValue(node.NodePool),
 			Address:        types.StringValue(node.Address),
 			InstanceUUID:   types.StringValue(node.UUID),
+			VMID:           types.StringValue(strings.TrimPrefix(node.VM, machineType)),
 			ComputeCluster: types.StringValue(node.ComputeCluster),
 			CloneMode:      types.StringValue(string(node.CloneMode)),
 			Ready:          types.BoolValue(node.Ready),
@@ -173,6 +179,26 @@ func (c *Computed) setNodes(ctx context.Context, nodes []model.NodeStatus) diag.
 	var diags diag.Diagnostics
 	c.Nodes, diags = types.MapValueFrom(ctx, nodeType, byName)
 	return diags
+}
+
+// machineType is what references of VMs begin with, and is left out of vm_id.
+const machineType = "VirtualMachine:"
+
+// known are the VMs that the values know of: those that were there when they were
+// written.
+func (c *Computed) known(ctx context.Context) ([]model.KnownMachine, diag.Diagnostics) {
+	if c.Nodes.IsNull() || c.Nodes.IsUnknown() {
+		return nil, nil
+	}
+	var nodes map[string]nodeModel
+	diags := c.Nodes.ElementsAs(ctx, &nodes, false)
+	var known []model.KnownMachine
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		if id := nodes[name].VMID.ValueString(); id != "" {
+			known = append(known, model.KnownMachine{Node: name, Ref: machineType + id})
+		}
+	}
+	return known, diags
 }
 
 // SetChanges sets the list of steps.

@@ -81,12 +81,14 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 func nodesAttribute(kind string) schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{
 		Computed:            true,
-		MarkdownDescription: "Nodes of the " + kind + " that have a VM, by name.",
+		MarkdownDescription: "Nodes of the " + kind + " that have a VM, also one that is not visible now, by name.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"role":            computedText("`control-plane` or `worker`."),
-			"pool":            computedText("Key of the worker pool, or `cp` for the control plane, which all nodes of a gateway are."),
-			"address":         computedText("Address of the node."),
-			"instance_uuid":   computedText("Instance UUID of the VM in vCenter."),
+			"role":          computedText("`control-plane` or `worker`."),
+			"pool":          computedText("Key of the worker pool, or `cp` for the control plane, which all nodes of a gateway are."),
+			"address":       computedText("Address of the node."),
+			"instance_uuid": computedText("Instance UUID of the VM in vCenter."),
+			"vm_id": computedText("Managed object ID of the VM in vCenter, such as `vm-1023`. " +
+				"A VM that is not visible is asked for by it before it is taken for deleted."),
 			"compute_cluster": computedText("Compute cluster that the node was placed on."),
 			"clone_mode":      computedText("How its disks were made: `linked` or `full`."),
 			"ready": schema.BoolAttribute{

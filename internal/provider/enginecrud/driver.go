@@ -126,6 +126,8 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	spec, diags := m.Spec(ctx)
 	resp.Diagnostics.Append(diags...)
+	spec.Known, diags = m.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -182,9 +184,11 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 
 	m.base().Conditions = prior.base().Conditions // unchanged ones keep their time
+	known, diags := prior.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
 	input := applyInput[M]{
 		model: m, plan: req.Plan, config: req.Config, timeout: timeout,
-		secrets: secrets, incarnation: identity.Incarnation, shown: shown,
+		secrets: secrets, incarnation: identity.Incarnation, known: known, shown: shown,
 	}
 	out, err := d.apply(ctx, input, &resp.Diagnostics)
 	if out == nil {
@@ -231,6 +235,8 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	identity, diags := crud.ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	target.Incarnation = identity.Incarnation
+	target.Known, diags = m.base().known(ctx)
+	resp.Diagnostics.Append(diags...)
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
@@ -261,6 +267,7 @@ type applyInput[M any] struct {
 	secrets *model.Secrets
 	// incarnation is the state's; a creation gets its own.
 	incarnation record.Incarnation
+	known       []model.KnownMachine
 	shown       *[]model.Change
 	isNew       bool
 }
@@ -297,6 +304,7 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 	}
 	spec.New = in.isNew
 	spec.Incarnation = in.incarnation
+	spec.Known = in.known
 	request := engine.Request{
 		Spec:       spec,
 		Secrets:    in.secrets,

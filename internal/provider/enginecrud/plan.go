@@ -132,6 +132,8 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		view.Prior = &prior.base().Computed
 		spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
 		diags.Append(more...)
+		spec.Known, more = prior.base().known(ctx)
+		diags.Append(more...)
 	}
 	if diags.HasError() {
 		return nil
@@ -210,6 +212,9 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 	resp.Diagnostics.Append(diags...)
 	if plan != nil {
 		resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan, m.AttributePath)...)
+		for _, warning := range plan.Warnings {
+			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
+		}
 	}
 }
 
@@ -224,6 +229,8 @@ func (d *Driver[T, M]) destruction(
 	identity, more := crud.ReadIdentity(ctx, req.Private)
 	diags.Append(more...)
 	target.Incarnation = identity.Incarnation
+	target.Known, more = m.base().known(ctx)
+	diags.Append(more...)
 	secrets, more := ReadSecrets(ctx, req.Private)
 	diags.Append(more...)
 	if diags.HasError() {

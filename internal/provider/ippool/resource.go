@@ -102,8 +102,8 @@ func checkUnused(ctx context.Context, s recordcrud.Session, m *model) diag.Diagn
 	}
 	if inUse := snapshot.Addresses(pool); len(inUse) > 0 {
 		diags.AddError("Unable to delete "+m.subject(), fmt.Sprintf(
-			"%d of its addresses are in use. Delete the clusters and gateways that hold them first: %s.",
-			len(inUse), ippoolspec.Holders(ctx, s.Ledger, pool, inUse)))
+			"Addresses of it are in use. Delete the clusters and gateways that hold them first: %s.",
+			ippoolspec.Holders(ctx, s.Ledger, pool, inUse)))
 	}
 	return diags
 }

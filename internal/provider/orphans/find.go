@@ -2,10 +2,12 @@ package orphans
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -115,19 +117,20 @@ func (w *world) strandedClaims() {
 			holders[h.IPPool.String()+"/"+h.Address.String()] = m.Path
 		}
 	}
-	unregistered := map[uuid.UUID]int{}
+	unregistered := map[uuid.UUID][]string{}
 	for _, e := range w.entries {
 		if e.Kind != ledger.EntryClaim {
 			continue
 		}
 		if !w.registered(e.IPPool, record.KindIPPool) {
-			unregistered[e.IPPool]++
+			unregistered[e.IPPool] = append(unregistered[e.IPPool], e.Address.String())
 		}
 		w.strandedClaim(e, holders[e.Name])
 	}
-	for pool, n := range unregistered {
+	for pool, addresses := range unregistered {
+		slices.Sort(addresses)
 		w.add(pool.String(), kindName(record.KindIPPool), pool.String(),
-			fmt.Sprintf("%d of its addresses are claimed, and it is not registered.", n),
+			fmt.Sprintf("It is not registered, and addresses of it are claimed: %s.", enginemodel.Listed(addresses)),
 			"Apply its configuration: that registers it under the same id, with the same addresses in use.")
 	}
 }

@@ -41,14 +41,14 @@ func (w *world) strandedTags() {
 
 	const tidy = "It does no harm; delete the tags of category gantry whose names begin like that to tidy up."
 	for id, n := range locks {
-		w.add(id.String(), "lock", id.String(), fmt.Sprintf("%d lock tags of a record that is gone, which no run holds now.", n), tidy)
+		w.add(id.String(), "lock", id.String(), fmt.Sprintf("Lock tags of a record that is gone, which no run holds now: %d.", n), tidy)
 	}
 	for id, n := range chunks {
-		w.add(id.String()+" parts", "tag", id.String()+"+", fmt.Sprintf("%d tags are parts of a record that is gone.", n), tidy)
+		w.add(id.String()+" parts", "tag", id.String()+"+", fmt.Sprintf("Tags that are parts of a record that is gone: %d.", n), tidy)
 	}
 	for pool, n := range cooldowns {
 		w.add(pool.String()+" cooldowns", "tag", pool.String()+"/",
-			fmt.Sprintf("%d tags are of addresses that cool down, of an IP pool that is not registered.", n), tidy)
+			fmt.Sprintf("Tags of addresses that cool down, of an IP pool that is not registered: %d.", n), tidy)
 	}
 }
 

@@ -1,0 +1,48 @@
+package observe
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// knownOf are the VMs that the state knows of the cluster that is observed: of another
+// cluster of the same name it knows none.
+func knownOf(req request) []model.KnownMachine {
+	if req.id == uuid.Nil || req.id != req.target.ID {
+		return nil
+	}
+	return req.target.Known
+}
+
+func references(known []model.KnownMachine) []string {
+	refs := make([]string, len(known))
+	for i, m := range known {
+		refs[i] = m.Ref
+	}
+	return refs
+}
+
+// addMissing sorts the known VMs that the inventory does not show into those that are
+// not seen and those that are gone. A node that another VM carries by now is neither.
+func (w *World) addMissing(known []model.KnownMachine, survey *model.Survey) {
+	carried := map[string]bool{}
+	for _, m := range survey.Machines {
+		carried[m.Marker.Node] = true
+	}
+	for _, m := range known {
+		why, unseen := survey.Unseen[m.Ref]
+		switch {
+		case carried[m.Node]:
+		case unseen:
+			w.Facts.Unseen = append(w.Facts.Unseen, model.UnseenMachine{KnownMachine: m, Why: why})
+		default:
+			w.Facts.Gone = append(w.Facts.Gone, m)
+		}
+	}
+	slices.SortFunc(w.Facts.Unseen, func(a, b model.UnseenMachine) int { return cmp.Compare(a.Node, b.Node) })
+	slices.SortFunc(w.Facts.Gone, func(a, b model.KnownMachine) int { return cmp.Compare(a.Node, b.Node) })
+}

@@ -1,0 +1,61 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// powerOnPlan powers nodes on whose VMs are off.
+type powerOnPlan struct {
+	controlPlane []model.Step
+	workers      []model.Step
+	findings     model.Findings
+}
+
+// planPowerOn powers on what stays, whether the API answers or not: a control plane that
+// is off is why it does not. A node that an earlier run was about to delete stays off:
+// its disks may be detached already.
+func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
+	var p powerOnPlan
+	var names []string
+	for _, m := range v.facts.Machines {
+		name := m.Marker.Node
+		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !v.stays(m) {
+			continue
+		}
+		names = append(names, name)
+		if m.Marker.ControlPlane() {
+			p.controlPlane = append(p.controlPlane, model.PowerOnNode{Machine: m})
+		} else {
+			p.workers = append(p.workers, model.PowerOnNode{Machine: m})
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0:
+	case len(p.workers) == 0:
+		p.findings.Warn(controlPlaneField, howMany(names, "A control-plane VM is powered off", "Control-plane VMs are powered off"),
+			"The apply powers on %s. A control-plane node that does not come back is not replaced.", quoted(names))
+	default:
+		p.findings.Warn(nameField, howMany(names, "A node VM is powered off", "Node VMs are powered off"),
+			"The apply powers on %s. A worker that does not come back in time is replaced by the apply after it; a control-plane node never is.",
+			quoted(names))
+	}
+	return p
+}
+
+// unresponsive reports whether a worker did not come back after a run had powered it on,
+// and has not since.
+func (v view) unresponsive(m model.Machine) bool {
+	return slices.Contains(v.facts.Record.Unresponsive[m.Marker.NodePool], m.Marker.Ordinal) &&
+		v.facts.API.Answered() && !v.node(m.Marker.Node).Ready
+}
+
+// howMany chooses the words for one or for many.
+func howMany(names []string, one, many string) string {
+	if len(names) == 1 {
+		return one
+	}
+	return many
+}

@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// quoted lists names in quotation marks.
+func quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = fmt.Sprintf("%q", name)
+	}
+	return model.Listed(out)
+}
+
+// presenceFindings warn of nodes that are counted as present although their VMs are not
+// seen: one warning for each reason, since Terraform shows only the first of several
+// that have the same summary.
+func presenceFindings(v view) model.Findings {
+	var f model.Findings
+	if hidden := hiddenWords(v.facts.Unseen); len(hidden) > 0 {
+		f.Warn(nameField, "Node VM not visible in vCenter",
+			"vCenter does not show the VM of a node to this user, and does not say that it is gone: %s. "+
+				"What cannot be seen is not treated as deleted: the node keeps its address and its place, and none is built in its stead. "+
+				"Move the VM back or grant the privilege; if the node is to go, have the VM deleted by a user who sees it.",
+			model.Listed(hidden))
+	}
+	var unproven, alive []string
+	for _, pool := range v.pools() {
+		for _, name := range v.unseen(pool) {
+			switch {
+			case v.hidden(name) || v.unreadable(name):
+			case v.gone(name) && v.node(name).Ready:
+				alive = append(alive, name)
+			case !v.gone(name):
+				unproven = append(unproven, name)
+			}
+		}
+	}
+	if len(unproven) > 0 {
+		f.Warn(nameField, "Node without a visible VM",
+			"The API knows %s, no VM is visible in vCenter, and this state has no reference by which vCenter could be asked whether it is gone. "+
+				"Address and place are kept. If the VM is gone, delete the node object (kubectl delete node NAME): the next apply builds another node.",
+			quoted(unproven))
+	}
+	if len(alive) > 0 {
+		f.Warn(nameField, "Node is Ready without a VM",
+			"vCenter says that the VM is gone, and the API still hears from %s: the VM was deleted moments ago, or moved to another vCenter. "+
+				"The node is left alone until it is no longer Ready.", quoted(alive))
+	}
+	if unreadable := v.unreadableNodes(); len(unreadable) > 0 {
+		f.Warn(nameField, "A VM cannot be read",
+			"vCenter does not return the configuration of %s now, as while a VM is being made or its datastore is not accessible. "+
+				"It is counted as present.", quoted(unreadable))
+	}
+	return f
+}
+
+// hiddenWords name nodes with the reason why their VMs may not be seen.
+func hiddenWords(unseen []model.UnseenMachine) []string {
+	words := make([]string, len(unseen))
+	for i, m := range unseen {
+		words[i] = fmt.Sprintf("%s (%s: %s)", m.Node, strings.TrimPrefix(m.Ref, "VirtualMachine:"), m.Why)
+	}
+	return words
+}
+
+// pools are the node pools of the spec, and those that the record knows besides.
+func (v view) pools() []string {
+	var names []string
+	for _, pool := range v.spec.NodePools() {
+		names = append(names, pool.Name)
+	}
+	for name := range v.facts.Record.Counters {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// unreadableNodes are the VMs with a name of the cluster's nodes that cannot be read.
+func (v view) unreadableNodes() []string {
+	var names []string
+	for _, name := range v.facts.Unreadable {
+		if slices.ContainsFunc(v.pools(), func(pool string) bool { return v.ordinal(pool, name) > 0 }) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,100 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// controlPlaneLabel is what kubeadm sets on a control-plane node at the end of its init
+// or join, after the node has become a member of etcd. The node object is there before.
+const controlPlaneLabel = "node-role.kubernetes.io/control-plane"
+
+// errNotAnswered is the end of waiting for an API: another attempt is of no use.
+var errNotAnswered = errors.New("the API cannot be used in this run")
+
+// waitJoined waits until the API says that a node is a member of the cluster. When ctx
+// ends, it returns why the API did not say so. Nodes that wait at the same time share
+// their lists.
+func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode) error {
+	pause := c.timing.Tick
+	last := errors.New("its API was not reached")
+	for {
+		err := c.isJoined(ctx, s)
+		if err == nil || errors.Is(err, errNotAnswered) {
+			return err
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(pause):
+		}
+		pause = min(pause*3/2, c.timing.MaxTick)
+	}
+}
+
+// isJoined returns nil where a node is a member, or why it cannot be said to be one.
+func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode) error {
+	if s.First {
+		if err := c.askFirst(ctx); err != nil {
+			return err
+		}
+	}
+	nodes, err := c.recentNodes(ctx, c.timing.MaxTick/3)
+	if err != nil {
+		if c.failed(ctx) {
+			return fmt.Errorf("%w: %w", errNotAnswered, err)
+		}
+		return err
+	}
+	node, known := nodes[s.Node]
+	if !known {
+		return errors.New("the API does not know it")
+	}
+	if _, labelled := node.Labels[controlPlaneLabel]; s.NodePool.ControlPlane() && !labelled {
+		return errors.New("the API does not know it as a control-plane node yet")
+	}
+	return nil
+}
+
+// askFirst asks the API of the first node once: until that has booted there is nothing
+// to wait for.
+func (c *clusterAPI) askFirst(ctx context.Context) error {
+	release, err := c.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if c.ready {
+		return nil
+	}
+	if err := c.connect(); err != nil {
+		return err
+	}
+	if err := c.api.Ready(ctx); err != nil {
+		return fmt.Errorf("the API behind the VIP does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w",
+			c.url(), err)
+	}
+	c.answered = true
+	if err := c.recordAnswer(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotAnswered, err)
+	}
+	c.ready = true
+	return nil
+}
+
+// failed reports whether the API did not answer in the time that it was given.
+func (c *clusterAPI) failed(ctx context.Context) bool {
+	release, err := c.enter(ctx)
+	if err != nil {
+		return false
+	}
+	defer release()
+	return c.err != nil
+}

@@ -1,0 +1,61 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// powerOnNode powers a VM on and waits until its node is back. While the API does not
+// answer, that it is on is all there is to wait for. A worker that does not come back is
+// noted in the record, and the next plan replaces it.
+func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
+	m := s.Machine
+	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) })
+	if err != nil {
+		err = fmt.Errorf("power on %s: %w", m.Path, err)
+	} else if r.World.Facts.API.Answered() {
+		err = r.waitBack(ctx, m)
+	}
+	switch {
+	case err == nil || ctx.Err() != nil || m.Marker.ControlPlane():
+		return err
+	case model.Transient(err) || errors.Is(err, model.ErrPermission) || errors.Is(err, model.ErrGone):
+		return err // that says nothing about the VM
+	}
+	if noted := r.record.unresponsive(ctx, m.Marker); noted != nil {
+		return errors.Join(err, noted)
+	}
+	return fmt.Errorf("%w. The next apply replaces the node", err)
+}
+
+// waitBack waits until a node that was powered on serves again.
+func (r *Runner) waitBack(ctx context.Context, m model.Machine) error {
+	name := m.Marker.Node
+	err := poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
+		nodes, err := r.api.listNodes(ctx)
+		if err != nil {
+			return err
+		}
+		if n, known := nodes[name]; !known || !r.isServing(n) {
+			return fmt.Errorf("the node is not Ready: %s", n.Reason)
+		}
+		return nil
+	})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	state, failed := r.changes.watch.vm(ctx, m.Ref, false)
+	if failed != nil {
+		return errors.Join(err, failed)
+	}
+	switch {
+	case !state.PoweredOn:
+		return fmt.Errorf("its VM was powered on and is off again; see the VM's events in vCenter: %w", err)
+	case !state.ToolsRunning:
+		return fmt.Errorf("its VM was powered on, and the guest tools do not run; see the VM's console: %w", err)
+	}
+	return fmt.Errorf("its VM was powered on, and the node did not come back; see the VM's console and the kubelet's log: %w", err)
+}

@@ -1,0 +1,63 @@
+package run
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// complete records that the run ends and its caller has the certificate
+// authorities, whatever has failed: from here on no creation resumes the cluster.
+// The ordinals of nodes that have joined are no longer pending, and those that are
+// Ready or gone no longer unresponsive.
+func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.KubeNode) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+		defer cancel()
+	}
+	return w.update(ctx, func(b *record.Cluster) {
+		b.CreationComplete = true
+		w.remove(b.Pending, func(name string) bool {
+			_, joined := nodes[name]
+			return joined
+		})
+		w.remove(b.Unresponsive, func(name string) bool {
+			node, exists := nodes[name]
+			return nodes != nil && (!exists || node.Ready)
+		})
+	})
+}
+
+// joined records that a node has joined.
+func (w *recordWriter) joined(ctx context.Context, node string) error {
+	return w.update(ctx, func(b *record.Cluster) {
+		w.remove(b.Pending, func(name string) bool { return name == node })
+	})
+}
+
+// unresponsive records that a node did not come back after it was powered on.
+func (w *recordWriter) unresponsive(ctx context.Context, m model.Marker) error {
+	return w.update(ctx, func(b *record.Cluster) {
+		if b.Unresponsive == nil {
+			b.Unresponsive = map[string][]int{}
+		}
+		ordinals := append(slices.Clone(b.Unresponsive[m.NodePool]), m.Ordinal)
+		slices.Sort(ordinals)
+		b.Unresponsive[m.NodePool] = slices.Compact(ordinals)
+	})
+}
+
+// remove takes the ordinals of some nodes out of those of each pool.
+func (w *recordWriter) remove(byPool map[string][]int, gone func(node string) bool) {
+	for pool, ordinals := range byPool {
+		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool { return gone(model.NodeName(w.ref.Name, pool, n)) })
+		byPool[pool] = left
+		if len(left) == 0 {
+			delete(byPool, pool)
+		}
+	}
+}
