@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // guardedVCenter is the vCenter of a run: right before each change, after all
@@ -37,6 +38,10 @@ func (g guardedVCenter) DeleteFolder(ctx context.Context, datacenter, path strin
 
 func (g guardedVCenter) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Clone(ctx, c) })
+}
+
+func (g guardedVCenter) SetIncarnation(ctx context.Context, vm string, incarnation record.Incarnation) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetIncarnation(ctx, vm, incarnation) })
 }
 
 func (g guardedVCenter) SetNotes(ctx context.Context, vm, notes string) (string, error) {
