@@ -34,12 +34,15 @@ func (e *BootError) Error() string {
 
 // waitJoined waits until a node has booted and joined. The first node of the
 // control plane has when the API answers behind the VIP, any other when the API
-// knows it.
-func (n *newNode) waitJoined(ctx context.Context) error {
+// knows it. It begins with what was seen when the VM was powered on.
+func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error {
 	bounded, cancel := context.WithTimeout(ctx, n.Timing.BootTimeout)
 	defer cancel()
 	boot := bootWatch{vm: n.vm, offLimit: n.Timing.OffLimit, last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
-	err := n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
+	joined, err := boot.check(seen)
+	if err == nil && !joined {
+		err = n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
+	}
 	n.userdata = boot.userdata
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 		boot.last.Why = fmt.Sprintf("did not join within %s", n.Timing.BootTimeout)
