@@ -57,8 +57,9 @@ func tail(s model.VMState) string {
 
 // waitJoined waits until a node is a member of the cluster. That is for the cluster's
 // API to say: the guest may not be able to report. What the guest and its VM show
-// meanwhile ends a wait early and says why it was in vain.
-func (n *newNode) waitJoined(ctx context.Context) error {
+// meanwhile ends a wait early and says why it was in vain. It begins with what was seen
+// when the VM was powered on.
+func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error {
 	bounded, cancel := context.WithTimeout(ctx, n.Timing.BootTimeout)
 	defer cancel()
 	joined := make(chan error, 1)
@@ -67,6 +68,10 @@ func (n *newNode) waitJoined(ctx context.Context) error {
 	boot := bootWatch{vm: n.vm, timing: n.Timing, began: time.Now(), last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
 	watched := make(chan error, 1)
 	go func() {
+		if _, err := boot.check(seen); err != nil {
+			watched <- err
+			return
+		}
 		watched <- n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
 	}()
 

@@ -29,23 +29,34 @@ func (c *changes) checkPatiently(ctx context.Context) error {
 }
 
 // task starts a vCenter task and waits for it.
-func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) (model.TaskState, error) {
+func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) (state model.TaskState, err error) {
+	_, err = c.taskOn(ctx, nil, start, &state)
+	return state, err
+}
+
+// taskOn is task for one whose effect shows on VMs: it returns what was read of them
+// together with the task's end.
+func (c *changes) taskOn(
+	ctx context.Context, vms []string, start func(context.Context) (string, error), state *model.TaskState,
+) (seen *model.PollResult, err error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return model.TaskState{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	var state model.TaskState
-	err := retry(ctx, c.timing, func(ctx context.Context) error {
+	err = retry(ctx, c.timing, func(ctx context.Context) error {
 		ref, err := start(ctx)
 		if err != nil {
 			return err
 		}
-		state, err = c.watch.task(ctx, ref)
+		seen, err = c.watch.task(ctx, ref, vms)
+		if err == nil {
+			*state = seen.Tasks[ref]
+		}
 		return err
 	})
-	return state, err
+	return seen, err
 }
 
 // call does a change that is one call, or a few that can be made again.

@@ -49,11 +49,12 @@ func (n *newNode) build(ctx context.Context) error {
 
 // boot powers the VM on and waits until its node has joined.
 func (n *newNode) boot(ctx context.Context) error {
-	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) { return n.VCenter.PowerOn(ctx, n.vm) })
+	start := func(ctx context.Context) (string, error) { return n.VCenter.PowerOn(ctx, n.vm) }
+	seen, err := n.changes.taskOn(ctx, []string{n.vm}, start, &model.TaskState{})
 	if err != nil {
 		return err // it names the VM's path
 	}
-	return n.waitJoined(ctx)
+	return n.waitJoined(ctx, seen)
 }
 
 // newNode is a node that is being built.

@@ -113,7 +113,7 @@ func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 		}
 		ref, err := r.VCenter.DetachDisks(ctx, m.Ref, foreign)
 		if err == nil {
-			_, err = r.changes.watch.task(ctx, ref)
+			_, err = r.changes.watch.task(ctx, ref, nil)
 		}
 		if err != nil {
 			return fmt.Errorf("detach the disks of %s that Gantry did not make: %w", m.Path, err)

@@ -149,17 +149,17 @@ func (w *watcher) fail(waits []*wait, err error) {
 	}
 }
 
-// task waits for a vCenter task and returns how it ended.
-func (w *watcher) task(ctx context.Context, ref string) (model.TaskState, error) {
-	var state model.TaskState
-	err := w.until(ctx, model.PollRequest{Tasks: []string{ref}}, func(res *model.PollResult) (bool, error) {
+// task waits for a vCenter task and returns the read in which it had ended, with the
+// given VMs.
+func (w *watcher) task(ctx context.Context, ref string, vms []string) (seen *model.PollResult, err error) {
+	err = w.until(ctx, model.PollRequest{Tasks: []string{ref}, VMs: vms}, func(res *model.PollResult) (bool, error) {
 		if res.Gone[ref] {
 			return false, fmt.Errorf("vCenter no longer knows the task %s, as after a restart: %w", ref, errLost)
 		}
-		state = res.Tasks[ref]
-		return state.Done, state.Err
+		seen = res
+		return res.Tasks[ref].Done, res.Tasks[ref].Err
 	})
-	return state, err
+	return seen, err
 }
 
 // ended waits until tasks have ended, however they ended.
