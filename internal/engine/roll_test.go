@@ -84,8 +84,14 @@ func (s *witness) Clone(ctx context.Context, c model.CloneRequest) (string, erro
 	if err != nil {
 		return "", err
 	}
+	others := 0 // the VM itself may be there, to be adopted
+	for _, name := range names {
+		if name != c.Name {
+			others++
+		}
+	}
 	s.mu.Lock()
-	s.vms, s.made = max(s.vms, len(names)), s.made+1
+	s.vms, s.made = max(s.vms, others), s.made+1
 	s.mu.Unlock()
 	return s.VCenter.Clone(ctx, c)
 }

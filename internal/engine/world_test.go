@@ -81,6 +81,7 @@ func (w *world) engine() *engine.Engine {
 	tags := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
 	return &engine.Engine{
 		Reader: vc, Builder: vc, Ledger: tags, Parallel: 16, Timing: fast(),
+		Now:  w.sim.Now, // which is the guests' time, too
 		Kube: kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
 	}
 }
