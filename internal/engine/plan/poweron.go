@@ -13,7 +13,7 @@ type powerOnPlan struct {
 	findings     model.Findings
 }
 
-// planPowerOn powers on what stays, whether the API answers or not: a control plane that
+// planPowerOn powers on what stays and has joined, whether the API answers or not: a control plane that
 // is off is why it does not. A node that an earlier run was about to delete stays off:
 // its disks may be detached already.
 func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
@@ -21,7 +21,8 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	var names []string
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
-		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !v.stays(m) {
+		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m)
+		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !joined {
 			continue
 		}
 		names = append(names, name)

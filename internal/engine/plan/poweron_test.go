@@ -19,6 +19,12 @@ func off(f *model.Facts, nodes ...string) *model.Facts {
 	return f
 }
 
+// pending says in the record that a worker has not joined.
+func pending(f *model.Facts, ordinal int) *model.Facts {
+	f.Record.Pending = map[string][]int{"w": {ordinal}}
+	return f
+}
+
 func TestPlanPowersOnWhatStays(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -33,6 +39,7 @@ func TestPlanPowersOnWhatStays(t *testing.T) {
 			[]string{"A control-plane VM is powered off", `"c-cp-2"`, "is not replaced"}},
 		"all of it, the control plane first": {small(1, 2), unreachable(off(running(1, 2), "c-w-1", "c-w-2", "c-cp-1")),
 			"power_on_node c-cp-1, power_on_node c-w-1, power_on_node c-w-2", []string{"Node VMs are powered off", `"c-cp-1", "c-w-1", "c-w-2"`}},
+		"not what has not joined":   {small(1, 2), unreachable(pending(off(running(1, 2), "c-w-1"), 1)), "", nil},
 		"not what is too many":      {small(1, 1), off(running(1, 2), "c-w-1"), "delete_node c-w-1", nil},
 		"not what is built another": {withCPUs(1, 4, ""), off(running(1, 1), "c-w-1"), "create_node c-w-2, delete_node c-w-1", nil},
 	} {
