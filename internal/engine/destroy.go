@@ -20,6 +20,7 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 		return release(ctx, lease, err)
 	}
 	todo := plan.Destroy(target, &w.Facts, &w.Limits)
+	todo.Add(model.Findings{Problems: plan.HeldDisks(&w.Facts, &w.Limits)})
 	if err := todo.Err(); err != nil {
 		return release(ctx, lease, err)
 	}

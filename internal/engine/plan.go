@@ -44,11 +44,14 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	return current, nil
 }
 
-// PlanDestroy returns what Destroy would do.
+// PlanDestroy returns what Destroy would do. Of disks that snapshots hold now it warns:
+// until the apply, the snapshots may be gone.
 func (e *Engine) PlanDestroy(ctx context.Context, target model.Target) (*model.Plan, error) {
 	w, err := e.observer(false).Dependants(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	return plan.Destroy(target, &w.Facts, &w.Limits), nil
+	todo := plan.Destroy(target, &w.Facts, &w.Limits)
+	todo.Add(model.Findings{Warnings: plan.HeldDisks(&w.Facts, &w.Limits)})
+	return todo, nil
 }

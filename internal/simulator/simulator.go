@@ -55,8 +55,9 @@ type Simulator struct {
 	// the lock, and everything that reads more than one object at least reads
 	// under it.
 	inventory     sync.RWMutex
-	destroyed     []string // files of destroyed disks
-	foreign       []string // those of them that were not their machine's own
+	destroyed     []string        // files of destroyed disks
+	foreign       []string        // those of them that were not their machine's own
+	attached      map[string]bool // files of the disks that others attached
 	boots         map[types.ManagedObjectReference]int64
 	notifications []func() // of guests, not delivered yet
 	initial       initial  // what was there from the start
@@ -80,6 +81,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		collectors:    newCollectors(),
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
+		attached:      make(map[string]bool),
 		changes:       newChanges(),
 		closed:        make(chan struct{}),
 		stopRequested: make(chan struct{}),

@@ -62,6 +62,11 @@ func DecodeMarker(raw string) (model.Marker, bool) {
 // HostFor is the host that a clone is placed on, given what a survey has read.
 func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedObjectReference {
 	c := &Client{site: &site{}}
+	c.rememberHosts(cannedInventory(seen))
+	return c.hostFor(req)
+}
+
+func cannedInventory(seen []types.ObjectContent) *inventory {
 	var found []properties
 	for _, o := range seen {
 		p := properties{ref: o.Obj, values: map[string]any{}}
@@ -70,8 +75,20 @@ func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedO
 		}
 		found = append(found, p)
 	}
-	c.rememberHosts(newInventory(found))
-	return c.hostFor(req)
+	return newInventory(found)
+}
+
+// Hosts are the hosts of a compute cluster as a placement has them.
+func Hosts(seen []types.ObjectContent, cluster, datastore, network types.ManagedObjectReference) []model.Host {
+	inv := cannedInventory(seen)
+	return inv.hosts(inv.nodes[cluster], datastore, network)
+}
+
+// GuestFamily is what a guest system is, by its id and its full name: Linux, foreign,
+// or neither.
+func GuestFamily(id, name string) (linux, foreign bool) {
+	family := guestFamilyOf(id, name)
+	return family == guestLinux, family == guestForeign
 }
 
 // Without removes an object from the specs of a read.

@@ -92,8 +92,10 @@ type VMState struct {
 	Phase     string
 	LogTail   string
 	Userdata  bool
-	Disks     []Disk // only for VMs that PollRequest.Disks names
-	DisksRead bool   // vCenter returned what is attached
+	// The rest is only for VMs that PollRequest.Disks names.
+	Disks     []Disk
+	DisksRead bool // vCenter returned what is attached
+	HeldDisks []HeldDisk
 }
 
 // Kube connects to a cluster's API.

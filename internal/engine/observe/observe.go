@@ -129,11 +129,12 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	})
 	w.Facts.Unreadable = survey.Unreadable
 	w.Limits = model.Limits{
-		Site:     survey.Site,
-		Findings: survey.Findings,
-		IPPools:  map[uuid.UUID]model.IPPool{},
-		Held:     survey.Held,
-		Notes:    survey.Notes,
+		Site:      survey.Site,
+		Findings:  survey.Findings,
+		IPPools:   map[uuid.UUID]model.IPPool{},
+		Held:      survey.Held,
+		HeldDisks: survey.HeldDisks,
+		Notes:     survey.Notes,
 	}
 
 	if err := o.readIPPools(ctx, w, req); err != nil {

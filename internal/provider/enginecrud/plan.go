@@ -193,7 +193,7 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 		resp.Diagnostics.Append(diagnostics.FromError("plan the destruction of", d.subject(m), err))
 		return
 	}
-	resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan)...)
+	resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan, m.AttributePath)...)
 }
 
 // markSeen notes that the id of a state was read in this run.

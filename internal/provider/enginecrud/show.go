@@ -108,15 +108,21 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 	return diags
 }
 
-// ShowDestroy is the warning that lists the steps of a destruction.
-func ShowDestroy(subject string, plan *model.Plan) diag.Diagnostics {
+// ShowDestroy are the warning that lists the steps of a destruction, and those of the
+// plan itself.
+func ShowDestroy(subject string, plan *model.Plan, attributePath func(model.Field) path.Path) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, warning := range plan.Warnings {
+		diags.Append(diagnostics.Warning(warning, attributePath))
+	}
 	if plan.Empty() {
-		return nil
+		return diags
 	}
 	var lines []string
 	for _, change := range plan.Changes() {
 		lines = append(lines, "  "+change.String())
 	}
-	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject,
-		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))}
+	diags.AddWarning("Destroying "+subject,
+		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))
+	return diags
 }

@@ -169,12 +169,18 @@ func TestShowFindings(t *testing.T) {
 func TestShowDestroy(t *testing.T) {
 	t.Parallel()
 	subject := record.Ref{Kind: record.KindCluster, Name: "prod"}.Describe()
-	if diags := enginecrud.ShowDestroy(subject, steps()); len(diags) > 0 {
+	if diags := enginecrud.ShowDestroy(subject, steps(), nil); len(diags) > 0 {
 		t.Errorf("nothing to do: %v", diags)
 	}
-	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Path: "k8s"}))
+	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Path: "k8s"}), nil)
 	if len(diags) != 1 || diags[0].Severity() != diag.SeverityWarning || diags[0].Summary() != `Destroying cluster "prod"` ||
 		!strings.HasSuffix(diags[0].Detail(), "  delete_record prod\n  delete_folder k8s") {
+		t.Errorf("got %v", diags)
+	}
+	held := steps(model.DeleteRecord{Cluster: "prod"})
+	held.Warn(model.ClusterField(model.FieldClusterName), "Node prod-1 cannot be deleted", "A snapshot holds a disk.")
+	diags = enginecrud.ShowDestroy(subject, held, func(model.Field) path.Path { return path.Root("name") })
+	if len(diags.Warnings()) != 2 || diags.HasError() || diags[0].Summary() != "Node prod-1 cannot be deleted" {
 		t.Errorf("got %v", diags)
 	}
 }
