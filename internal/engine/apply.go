@@ -54,16 +54,22 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
+	w, todo, err := e.settled(ctx, e.Builder, spec.New, func(ctx context.Context) (*observe.World, *model.Plan, error) {
+		spec = req.Spec
+		w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
+		if err != nil {
+			return nil, nil, err
+		}
+		if spec.ID = w.ID; spec.ID == uuid.Nil {
+			spec.ID = uuid.New()
+		}
+		todo := plan.Cluster(&spec, &w.Facts)
+		plan.Check(&spec, &w.Facts, todo, &w.Limits)
+		return w, todo, nil
+	})
 	if err != nil {
 		return out, release(ctx, lease, err)
 	}
-	spec.ID = w.ID
-	if spec.ID == uuid.Nil {
-		spec.ID = uuid.New()
-	}
-	todo := plan.Cluster(&spec, &w.Facts)
-	plan.Check(&spec, &w.Facts, todo, &w.Limits)
 	if err := approve(&req, &w.Facts, todo); err != nil {
 		return out, release(ctx, lease, err)
 	}
@@ -134,9 +140,16 @@ func avoidedAddresses(w *observe.World) []model.Finding {
 // statusAfter observes once more at the end of an apply. That the observation fails
 // does not hide how the apply ended.
 func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, failed error) (*model.Status, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	w, err := e.observer(true).Target(ctx, spec.Target(), secrets)
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+	}
+	var w *observe.World
+	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
+		w, err = e.observer(true).Target(ctx, spec.Target(), secrets)
+		return err
+	})
 	if err != nil {
 		return nil, cmp.Or(failed, err)
 	}

@@ -17,7 +17,7 @@ func TestPowerTakenAwayWhileItBoots(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{BootDelay: 2 * time.Second})
 	e := w.engine()
-	e.Timing.RetryBudget = time.Second
+	e.Timing.OffLimit = time.Second
 	e.Timing.BootTimeout = 5 * time.Minute
 	spec, secrets := w.spec(1, 0), newSecrets(t)
 	go func() {

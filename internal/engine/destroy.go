@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 )
@@ -15,11 +16,16 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 	if err != nil {
 		return err
 	}
-	w, err := e.observer(true).Dependants(ctx, target)
+	w, todo, err := e.settled(ctx, e.Reader, false, func(ctx context.Context) (*observe.World, *model.Plan, error) {
+		w, err := e.observer(true).Dependants(ctx, target)
+		if err != nil {
+			return nil, nil, err
+		}
+		return w, plan.Destroy(target, &w.Facts, &w.Limits), nil
+	})
 	if err != nil {
 		return release(ctx, lease, err)
 	}
-	todo := plan.Destroy(target, &w.Facts, &w.Limits)
 	todo.Add(model.Findings{Problems: plan.HeldDisks(&w.Facts, &w.Limits)})
 	if err := todo.Err(); err != nil {
 		return release(ctx, lease, err)

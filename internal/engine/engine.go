@@ -90,19 +90,54 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 	}
 	// Enough for a person to find the process.
 	holder := fmt.Sprintf("%s pid %d %s", host, os.Getpid(), uuid.NewString()[:8])
-	lease, err := e.Ledger.Lock(ctx, e.Ledger.ID(target.Ref), holder)
+	var lease *ledger.Lease
+	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
+		lease, err = e.Ledger.Lock(ctx, e.Ledger.ID(target.Ref), holder)
+		return err
+	})
 	if err != nil {
 		return ctx, nil, err
 	}
 	return lease.Context(), lease, nil
 }
 
+// settled observes and plans under the lock. Where the clone of an interrupted run may
+// be under way, unseen, and the plan would get in its way, it is waited for first.
+func (e *Engine) settled(
+	ctx context.Context, vc model.VCenter, isNew bool, look func(context.Context) (*observe.World, *model.Plan, error),
+) (*observe.World, *model.Plan, error) {
+	patiently := func() (w *observe.World, todo *model.Plan, err error) {
+		err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
+			w, todo, err = look(ctx)
+			return err
+		})
+		return w, todo, err
+	}
+	w, todo, err := patiently()
+	if err != nil {
+		return nil, nil, err
+	}
+	incomplete := w.Facts.Record.Found && !w.Facts.APIReached(isNew)
+	if !run.MayHaveOutlived(&w.Facts, todo, incomplete) {
+		return w, todo, nil
+	}
+	waited, err := run.WaitClones(ctx, vc, e.Timing)
+	if err != nil {
+		return nil, nil, fmt.Errorf("wait for the clones of an interrupted run: %w", err)
+	}
+	if !waited {
+		return w, todo, nil
+	}
+	return patiently()
+}
+
 // release gives the lock back, however the run has ended: what a failed run has
-// left undone, the next one observes.
+// left undone, the next one observes. While vCenter is away it cannot, which is no
+// failure of the run: the next one takes the lock over once its heartbeat is stale.
 func release(ctx context.Context, lease *ledger.Lease, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
-	if rerr := lease.Release(ctx); rerr != nil && err == nil {
+	if rerr := lease.Release(ctx); rerr != nil && err == nil && !model.Transient(rerr) {
 		return fmt.Errorf("release the lock: %w", rerr)
 	}
 	return err

@@ -3,7 +3,9 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,39 +91,105 @@ func (w *world) claims() int {
 	return left
 }
 
+// disturbance is what happens to a run at one of its calls.
+type disturbance string
+
+const (
+	// The run is killed there, and another one follows.
+	killed         disturbance = "killed"
+	killedLate     disturbance = "killed, names are taken late"
+	killedOutlived disturbance = "killed, clones outlive it"
+	// The same run goes on, and nothing is to be seen of it.
+	answerLost disturbance = "answer lost"
+	dropped    disturbance = "dropped before"
+)
+
+var (
+	disturbances = []disturbance{killed, answerLost, killedOutlived, dropped, killedLate}
+	kills        = []disturbance{killed, killedOutlived, killedLate}
+)
+
+// world is a datacenter in which the disturbance can happen.
+func (d disturbance) world(t *testing.T) *world {
+	t.Helper()
+	options := simulator.Options{LateNames: d == killedLate}
+	w := newWorld(t, options)
+	if d == killedOutlived {
+		// vCenter's time flies, so that moving its clock past what a lock lives leaves
+		// the better part of a clone.
+		w.sim.SetCloneDuration(10 * time.Minute)
+		w.timeFlies(2 * time.Second)
+	}
+	return w
+}
+
+// timeFlies moves vCenter's clock, every ten milliseconds of real time, until the test
+// ends.
+func (w *world) timeFlies(step time.Duration) {
+	stop := make(chan struct{})
+	var flying sync.WaitGroup
+	flying.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+				w.sim.AdvanceClock(step)
+			}
+		}
+	})
+	w.t.Cleanup(func() { close(stop); flying.Wait() })
+}
+
+// disturb kills a run at its k-th call, or lets the run that follows lose its k-th
+// call, or the answer to it.
+func (w *world) disturb(d disturbance, k int, run func(context.Context, *engine.Engine)) {
+	w.t.Helper()
+	switch d {
+	case answerLost:
+		w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropAfter, Nth: k}))
+	case dropped:
+		w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropBefore, Nth: k}))
+	default:
+		w.killed(k, run)
+	}
+}
+
 // interrupt runs a test for one of every so many vCenter calls that a run makes, and
 // a few more: how often it looks at what is under way differs from run to run.
-func interrupt(t *testing.T, every int, run func(*world), test func(t *testing.T, k int)) {
+func interrupt(t *testing.T, every int, variants []disturbance, run func(*world), test func(t *testing.T, k int, d disturbance)) {
 	t.Helper()
-	sweep.Sweep[string]{
-		Every: every,
+	sweep.Sweep[disturbance]{
+		Every:    every,
+		Variants: variants,
 		Calls: func(t *testing.T) (first, last int) {
 			w := newWorld(t, simulator.Options{})
 			run(w)
 			return 1, w.sim.Calls().Total + 3
 		},
-		Test: func(t *testing.T, k int, _ string) { test(t, k) },
+		Test: test,
 	}.Run(t)
 }
 
 // TestCreateInterruptedAtEveryCall kills a creation at each of its vCenter
 // calls, loses its state, and creates again: one cluster is there at the end,
-// with nothing beside it. Only what was done but for the goodbye is refused.
+// with nothing beside it. Only what was done but for the goodbye is refused. Where a
+// call or its answer is lost, the creation itself ends there.
 func TestCreateInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	interrupt(t, 4, func(w *world) {
+	interrupt(t, 4, disturbances, func(w *world) {
 		w.sim.ResetCalls()
 		w.applied(w.spec(1, 1))
-	}, func(t *testing.T, k int) {
-		w := newWorld(t, simulator.Options{})
-		w.killed(k, func(ctx context.Context, e *engine.Engine) {
+	}, func(t *testing.T, k int, d disturbance) {
+		w := d.world(t)
+		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			_, _ = e.Apply(ctx, engine.Request{Spec: w.spec(1, 1), Secrets: newSecrets(t)})
 		})
 		spec, secrets := w.spec(1, 1), newSecrets(t)
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			var plan *model.PlanError
-			if w.record().CreationComplete && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
+			if slices.Contains(kills, d) && w.record().CreationComplete && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
 				return // the state would have held it
 			}
 			t.Fatal(err)
@@ -144,16 +212,16 @@ func TestCreateInterruptedAtEveryCall(t *testing.T) {
 // calls and destroys again: nothing is left.
 func TestDestroyInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	interrupt(t, 4, func(w *world) {
+	interrupt(t, 4, disturbances, func(w *world) {
 		spec, _, _ := w.applied(w.spec(1, 1))
 		w.sim.ResetCalls()
 		if err := w.engine().Destroy(w.t.Context(), spec.Target()); err != nil {
 			w.t.Fatal(err)
 		}
-	}, func(t *testing.T, k int) {
-		w := newWorld(t, simulator.Options{})
+	}, func(t *testing.T, k int, d disturbance) {
+		w := d.world(t)
 		spec, _, _ := w.applied(w.spec(1, 1))
-		w.killed(k, func(ctx context.Context, e *engine.Engine) {
+		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			_ = e.Destroy(ctx, spec.Target())
 		})
 		if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {

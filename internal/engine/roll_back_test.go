@@ -50,8 +50,8 @@ func TestRollTakenBack(t *testing.T) {
 					t.Error("no node was left cordoned")
 				}
 			})
-			interrupt(t, 8, rolled(strategy), func(t *testing.T, k int) {
-				w := newWorld(t, simulator.Options{})
+			interrupt(t, 8, kills, rolled(strategy), func(t *testing.T, k int, d disturbance) {
+				w := d.world(t)
 				spec, secrets := w.rollable(strategy, 0)
 				larger := spec
 				larger.Workers = slices.Clone(spec.Workers)

@@ -244,11 +244,11 @@ func TestRollInterrupted(t *testing.T) {
 	for name, strategy := range strategies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			interrupt(t, 8, rolled(strategy), func(t *testing.T, k int) {
-				w := newWorld(t, simulator.Options{})
+			interrupt(t, 8, disturbances, rolled(strategy), func(t *testing.T, k int, d disturbance) {
+				w := d.world(t)
 				spec, secrets := w.rollable(strategy, 0)
 				spec.Workers[0].CPU = 4
-				w.killed(k, func(ctx context.Context, e *engine.Engine) {
+				w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 					_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 				})
 				w.goesOn(spec, secrets, strategy)

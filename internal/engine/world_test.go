@@ -30,6 +30,7 @@ func fast() model.Timing {
 	return model.Timing{
 		Tick: 20 * time.Millisecond, MaxTick: 200 * time.Millisecond, CallTimeout: 10 * time.Second,
 		RetryBudget: 2 * time.Second, Backoff: 20 * time.Millisecond,
+		OffLimit:    2 * time.Second,
 		BootTimeout: 30 * time.Second, APITimeout: 10 * time.Second, ReadyWait: 10 * time.Second,
 		TokenLife: 30 * time.Minute,
 	}
@@ -45,6 +46,13 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 	w := &world{t: t, sim: sim}
 	w.pool = w.addPool("nodes", "10.10.183.1", "10.10.183.250")
 	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) addPool(name, start, end string) uuid.UUID {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -52,6 +53,12 @@ type RecordExistsError struct {
 	// and Unreadable says why, unless the name is another tag's.
 	Existing   Record
 	Unreadable error
+}
+
+// Holds reports whether the record in the way has this body.
+func (e *RecordExistsError) Holds(body []byte) bool {
+	wanted, err := compact(body)
+	return err == nil && bytes.Equal(e.Existing.Body, wanted)
 }
 
 // Error names the record.

@@ -167,7 +167,7 @@ func (s *Lease) Release(ctx context.Context) error {
 	s.stopHeartbeat()
 	<-s.heartbeatEnded
 	// Only the current holder may write: prove that first.
-	err := s.Check(ctx)
+	err := s.again(ctx, s.Check)
 	if errors.Is(err, ErrLost) {
 		return nil
 	}
@@ -190,12 +190,22 @@ func (s *Lease) Release(ctx context.Context) error {
 	}
 
 	if err == nil {
-		err = s.releaseTag(ctx)
+		err = s.again(ctx, s.releaseTag)
 	}
 	if err != nil {
 		return fmt.Errorf("release the lock of record %s: %w", s.record, err)
 	}
 	return nil
+}
+
+// again does something until it succeeds, a few times: an answer may be lost.
+func (s *Lease) again(ctx context.Context, do func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		err := do(ctx)
+		if err == nil || errors.Is(err, ErrLost) || attempt == maxAttempts || s.l.Clock.Sleep(ctx, releasePause) != nil {
+			return err
+		}
+	}
 }
 
 // releaseTag leaves a free tag, or none where the record is gone.

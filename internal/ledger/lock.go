@@ -20,6 +20,8 @@ const (
 	// heartbeat has become stale in any case.
 	lockTimeout  = 75 * time.Second
 	pollInterval = 5 * time.Second
+	// releasePause is between two attempts to release a lock.
+	releasePause = 200 * time.Millisecond
 	// callTimeout bounds the calls that a lock makes by itself.
 	callTimeout = 20 * time.Second
 )

@@ -102,8 +102,24 @@ func (l *Ledger) refOf(tag Tag) (record.Ref, bool) {
 // Register creates a record and returns its id, which is ID of its reference. A
 // record that belongs to a gateway is noted as its child, and an IP pool for
 // IPPools. Where the name is taken, the error is a *RecordExistsError. After an
-// error of another kind the record may or may not exist; Register again.
+// error of another kind the record may or may not exist; Register again. It does so
+// once by itself: where an answer was lost, the record that it finds is the one that it
+// has made.
 func (l *Ledger) Register(ctx context.Context, r Record) (uuid.UUID, error) {
+	id, err := l.register(ctx, r)
+	if err == nil || errors.Is(err, ErrExists) || ctx.Err() != nil {
+		return id, err
+	}
+	id, again := l.register(ctx, r)
+	var exists *RecordExistsError
+	if errors.As(again, &exists) && exists.Holds(r.Body) {
+		l.notePresence(id, present)
+		return id, nil
+	}
+	return id, again
+}
+
+func (l *Ledger) register(ctx context.Context, r Record) (uuid.UUID, error) {
 	id := l.ID(r.Ref)
 	wrap := func(err error) error { return fmt.Errorf("register %s: %w", r.Ref, err) }
 	if err := r.Validate(); err != nil {

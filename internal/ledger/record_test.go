@@ -257,3 +257,36 @@ func TestWriterThatWakesLateDoesNotMixBodies(t *testing.T) {
 		wantTags(t, store, 0)
 	}
 }
+
+// TestRegisterLosesOneAnswer loses each call of a registration, or the answer to it:
+// the record is there, and its own. One of another body is another's.
+func TestRegisterLosesOneAnswer(t *testing.T) {
+	t.Parallel()
+	for _, body := range bodies {
+		r := ledger.Record{Ref: ref(record.KindIPPool, "nodes"), Body: []byte(body)}
+		l, p := join(ledgertest.NewStore())
+		_, err := l.Register(t.Context(), r)
+		must(t, err)
+		for k := 1; k <= p.Total(); k++ {
+			for _, fault := range []ledgertest.Fault{ledgertest.Before, ledgertest.After} {
+				l, p := join(ledgertest.NewStore())
+				p.Fail(ledgertest.DropAt(k, fault))
+				if _, err := l.Register(t.Context(), r); err != nil {
+					t.Fatalf("call %d goes wrong (%d): %v", k, fault, err)
+				}
+				wantBody(t, l, r, body)
+			}
+		}
+	}
+
+	l, p := join(ledgertest.NewStore())
+	r := ledger.Record{Ref: ref(record.KindIPPool, "nodes"), Body: []byte(`{"name":"theirs"}`)}
+	_, err := l.Register(t.Context(), r)
+	must(t, err)
+	p.Reset()
+	p.Fail(ledgertest.DropAt(1, ledgertest.Before))
+	r.Body = []byte(`{"name":"ours"}`)
+	if _, err := l.Register(t.Context(), r); !errors.Is(err, ledger.ErrExists) {
+		t.Errorf("another's record is taken for the own one: %v", err)
+	}
+}

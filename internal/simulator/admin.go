@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -115,4 +116,8 @@ func (s *Simulator) ForgetTasks() {
 			s.registry.Remove(&own, task.Self)
 		}
 	}
+	manager := s.registry.Get(*serviceContent(&own).TaskManager).(*vcsim.TaskManager)
+	manager.RecentTask = slices.DeleteFunc(slices.Clone(manager.RecentTask), func(ref types.ManagedObjectReference) bool {
+		return s.registry.Get(ref) == nil
+	})
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"path"
 	"slices"
 
@@ -22,15 +23,9 @@ func (o *overrides) CloneVMTask(ctx *vcsim.Context, req *types.CloneVM_Task) soa
 	if _, ok := get[*vcsim.Folder](ctx, req.Folder); !ok {
 		return notFound(req.Folder)
 	}
+	c := &cloning{s: o.s, source: source, req: req}
 	return &methods.CloneVM_TaskBody{Res: &types.CloneVM_TaskResponse{
-		Returnval: o.s.startTask(ctx, req.This, "CloneVM_Task", "VirtualMachine.clone", func(ctx *vcsim.Context) (types.AnyType, fault) {
-			c := cloning{s: o.s, ctx: ctx, source: source, req: req}
-			vm, err := c.run()
-			if err != nil {
-				return nil, err
-			}
-			return vm.Self, nil
-		}),
+		Returnval: o.s.startTaskOf(ctx, req.This, "CloneVM_Task", "VirtualMachine.clone", c.begin, c.run),
 	}}
 }
 
@@ -47,9 +42,43 @@ type cloning struct {
 	host      types.ManagedObjectReference
 	datastore *vcsim.Datastore
 	linked    bool
+	reserved  string // the name that it has taken; empty: none
 }
 
-func (c *cloning) run() (*vcsim.VirtualMachine, fault) {
+// begin takes the name of the new machine, which is not seen before the clone ends.
+func (c *cloning) begin(ctx *vcsim.Context) fault {
+	if c.s.opts.LateNames {
+		c.s.clones.Add(1)
+		return nil
+	}
+	if folder, ok := get[*vcsim.Folder](ctx, c.req.Folder); ok {
+		if ref, taken := child(ctx, folder, c.req.Name); taken {
+			return &types.DuplicateName{Name: c.req.Name, Object: ref}
+		}
+	}
+	name := c.req.Folder.Value + "/" + c.req.Name
+	if machine, taken := c.s.reserved[name]; taken {
+		return &types.DuplicateName{Name: c.req.Name, Object: machine}
+	}
+	c.s.reserved[name] = types.ManagedObjectReference{Type: "VirtualMachine", Value: fmt.Sprintf("vm-%d", c.s.serial.Add(1)+1000)}
+	c.reserved = name
+	c.s.clones.Add(1)
+	return nil
+}
+
+// run makes the machine.
+func (c *cloning) run(ctx *vcsim.Context) (types.AnyType, fault) {
+	defer c.s.clones.Add(-1)
+	c.ctx = ctx
+	delete(c.s.reserved, c.reserved)
+	vm, err := c.make()
+	if err != nil {
+		return nil, err
+	}
+	return vm.Self, nil
+}
+
+func (c *cloning) make() (*vcsim.VirtualMachine, fault) {
 	if err := c.place(); err != nil {
 		return nil, err
 	}

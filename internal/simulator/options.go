@@ -39,6 +39,12 @@ type Options struct {
 	// AdvanceClock moves. Tasks of different
 	// objects run side by side.
 	TaskDuration time.Duration
+	// CloneDuration is what a clone takes beyond that.
+	CloneDuration time.Duration
+	// LateNames lets a clone take its name at its end, where it may be another VM's by
+	// then. Without, the name is taken from the clone's start, and the VM is not seen
+	// before its end.
+	LateNames bool
 	// BootDelay is what the guests take for each phase of their boot.
 	BootDelay time.Duration
 	// JoinTimeout is how long a guest waits for the API that it joins; default

@@ -71,13 +71,16 @@ func (c *cloning) placePool(pool, host *types.ManagedObjectReference) fault {
 			return invalidArgument("spec.location.host")
 		}
 		c.host = *host
-		return nil
+		return c.usableHost(*host)
+	}
+	if drs := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled; drs == nil || !*drs {
+		return invalidArgument("spec.location.host")
 	}
 	// What DRS would do, roughly: the host with the fewest machines.
 	fewest := -1
 	for _, ref := range cluster.Host {
 		h, ok := get[*vcsim.HostSystem](c.ctx, ref)
-		if !ok || h.Runtime.InMaintenanceMode {
+		if !ok || c.usableHost(ref) != nil {
 			continue
 		}
 		if fewest < 0 || len(h.Vm) < fewest {
@@ -86,6 +89,20 @@ func (c *cloning) placePool(pool, host *types.ManagedObjectReference) fault {
 	}
 	if fewest < 0 {
 		return new(types.NoCompatibleHost)
+	}
+	return nil
+}
+
+// usableHost refuses a host that takes no machine now.
+func (c *cloning) usableHost(ref types.ManagedObjectReference) fault {
+	h, ok := get[*vcsim.HostSystem](c.ctx, ref)
+	switch {
+	case !ok:
+		return &types.ManagedObjectNotFound{Obj: ref}
+	case h.Runtime.ConnectionState != types.HostSystemConnectionStateConnected:
+		return new(types.HostNotConnected)
+	case h.Runtime.InMaintenanceMode:
+		return &types.InvalidHostState{Host: &h.Self}
 	}
 	return nil
 }

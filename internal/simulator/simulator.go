@@ -47,9 +47,11 @@ type Simulator struct {
 	changes    *changes
 	collectors *collectors
 
-	taskDuration atomic.Int64
-	serial       atomic.Int64 // numbers tasks and boots
-	macs         atomic.Int64
+	taskDuration  atomic.Int64
+	cloneDuration atomic.Int64
+	clones        atomic.Int64 // under way
+	serial        atomic.Int64 // numbers tasks and boots
+	macs          atomic.Int64
 
 	// inventory guards what vCenter shows: everything that changes it holds
 	// the lock, and everything that reads more than one object at least reads
@@ -59,8 +61,9 @@ type Simulator struct {
 	foreign       []string        // those of them that were not their machine's own
 	attached      map[string]bool // files of the disks that others attached
 	boots         map[types.ManagedObjectReference]int64
-	notifications []func() // of guests, not delivered yet
-	initial       initial  // what was there from the start
+	notifications []func()                                // of guests, not delivered yet
+	initial       initial                                 // what was there from the start
+	reserved      map[string]types.ManagedObjectReference // names that clones have taken: folder/name
 
 	busy          sync.Map   // machine to the task that runs on it
 	notifying     sync.Mutex // serialises notifyGuests
@@ -82,6 +85,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
 		attached:      make(map[string]bool),
+		reserved:      make(map[string]types.ManagedObjectReference),
 		changes:       newChanges(),
 		closed:        make(chan struct{}),
 		stopRequested: make(chan struct{}),
@@ -91,6 +95,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		s.accounts[strings.ToLower(user)] = password
 	}
 	s.taskDuration.Store(int64(opts.TaskDuration))
+	s.cloneDuration.Store(int64(opts.CloneDuration))
 	for _, f := range opts.Faults {
 		if err := s.rules.add(f); err != nil {
 			return nil, err

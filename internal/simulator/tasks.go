@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	vcsim "github.com/vmware/govmomi/simulator"
@@ -24,6 +25,14 @@ type work func(ctx *vcsim.Context) (types.AnyType, fault)
 func (s *Simulator) startTask(
 	ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, do work,
 ) types.ManagedObjectReference {
+	return s.startTaskOf(ctx, entity, method, description, nil, do)
+}
+
+// startTaskOf is startTask for a task that looks at the inventory when it starts,
+// too, and fails at once with what begin returns.
+func (s *Simulator) startTaskOf(
+	ctx *vcsim.Context, entity types.ManagedObjectReference, method, description string, begin func(*vcsim.Context) fault, do work,
+) types.ManagedObjectReference {
 	now := s.clock.now()
 	task := &vcsim.Task{}
 	task.Self = types.ManagedObjectReference{Type: "Task", Value: fmt.Sprintf("task-%d", s.serial.Add(1)+1000)}
@@ -39,10 +48,15 @@ func (s *Simulator) startTask(
 		QueueTime:     now,
 		StartTime:     &now,
 	}
-	ctx.Map.Put(task)
-
 	own := *ctx // the identity under which this task locks objects
 	injected := s.rules.task(method)
+	s.inventory.Lock()
+	ctx.Map.Put(task)
+	s.listTask(task.Self)
+	if injected == nil && begin != nil {
+		injected = begin(&own)
+	}
+	s.inventory.Unlock()
 	// A machine does one thing at a time; as a clone's source it does nothing.
 	exclusive := entity.Type == "VirtualMachine" && method != "CloneVM_Task"
 	if exclusive {
@@ -56,7 +70,7 @@ func (s *Simulator) startTask(
 	go func() {
 		defer s.running.Done()
 		if injected == nil {
-			s.clock.wait(time.Duration(s.taskDuration.Load()), s.closed)
+			s.clock.wait(s.durationOf(method), s.closed)
 		}
 		result := types.AnyType(nil)
 		err := injected
@@ -69,6 +83,25 @@ func (s *Simulator) startTask(
 		s.completeTask(&own, task, result, err)
 	}()
 	return task.Self
+}
+
+func (s *Simulator) durationOf(method string) time.Duration {
+	d := time.Duration(s.taskDuration.Load())
+	if method == "CloneVM_Task" {
+		d += time.Duration(s.cloneDuration.Load())
+	}
+	return d
+}
+
+// recentTasks is how many tasks vCenter's task manager lists.
+const recentTasks = 200
+
+// listTask adds a task to those that vCenter's task manager lists: vcsim's own does
+// it without a lock. The inventory is locked.
+func (s *Simulator) listTask(task types.ManagedObjectReference) {
+	manager := s.registry.Get(*serviceContent(s.service.Context).TaskManager).(*vcsim.TaskManager)
+	recent := append(slices.Clone(manager.RecentTask), task)
+	manager.RecentTask = recent[max(len(recent)-recentTasks, 0):]
 }
 
 // locked runs do with the inventory locked and turns a panic of vcsim into the
@@ -193,6 +226,8 @@ func faultMessage(f fault) string {
 	switch f := f.(type) {
 	case *types.DuplicateName:
 		return fmt.Sprintf("The name '%s' already exists.", f.Name)
+	case *types.InsufficientFailoverResourcesFault:
+		return "Insufficient resources to satisfy configured failover level for vSphere HA."
 	case *types.NoDiskSpace:
 		return fmt.Sprintf("Insufficient disk space on datastore '%s'.", f.Datastore)
 	case *types.InvalidPowerState:

@@ -43,6 +43,12 @@ func (s *Simulator) SetLatency(d time.Duration) { s.front.setLatency(d) }
 // SetTaskDuration changes how long a task runs at least, by vCenter's clock.
 func (s *Simulator) SetTaskDuration(d time.Duration) { s.taskDuration.Store(int64(d)) }
 
+// SetCloneDuration changes what a clone takes beyond that.
+func (s *Simulator) SetCloneDuration(d time.Duration) { s.cloneDuration.Store(int64(d)) }
+
+// ClonesUnderWay counts the clones that have begun and not ended.
+func (s *Simulator) ClonesUnderWay() int { return int(s.clones.Load()) }
+
 // AdvanceClock moves vCenter's clock. Tasks whose time is over then end.
 func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
 

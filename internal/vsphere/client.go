@@ -31,7 +31,7 @@ type site struct {
 	paths     sync.Map // types.ManagedObjectReference: string
 	tasks     sync.Map // task reference: operation
 	templates sync.Map // types.ManagedObjectReference: *templateDevices
-	hosts     sync.Map // compute cluster reference: []candidateHost
+	hosts     hosts
 
 	clientsMu sync.Mutex
 	clients   []*Client

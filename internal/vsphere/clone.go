@@ -3,8 +3,6 @@ package vsphere
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -47,7 +45,9 @@ func (c *Client) cloneCall(ctx context.Context, req model.CloneRequest) (*types.
 	if err != nil {
 		return nil, err
 	}
-	spec := types.VirtualMachineCloneSpec{Location: *location, PowerOn: true}
+	// Off: vCenter would power it on in a task of its own, and the clone's task would
+	// succeed whatever comes of that.
+	spec := types.VirtualMachineCloneSpec{Location: *location, PowerOn: false}
 	source := template
 	if req.Mode == model.CloneLinked {
 		snapshot, err := parseRef("VirtualMachineSnapshot", req.Template.Snapshot)
@@ -82,11 +82,15 @@ func (c *Client) cloneLocation(
 	if err != nil {
 		return nil, err
 	}
+	host, err := c.site.hosts.choose(req)
+	if err != nil {
+		return nil, err
+	}
 	return &types.VirtualMachineRelocateSpec{
 		Folder:       &folder,
 		Pool:         &pool,
 		Datastore:    &datastore,
-		Host:         c.hostFor(req),
+		Host:         host,
 		DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
 	}, nil
 }
@@ -224,8 +228,5 @@ func extraConfigOf(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 		// driver finds its volumes.
 		&types.OptionValue{Key: "disk.EnableUUID", Value: "TRUE"},
 	}
-	for _, key := range slices.Sorted(maps.Keys(req.GuestInfo)) {
-		options = append(options, &types.OptionValue{Key: key, Value: req.GuestInfo[key]})
-	}
-	return options, nil
+	return append(options, guestInfoOptions(req.GuestInfo)...), nil
 }

@@ -60,7 +60,7 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 		vm.Config.Hardware.NumCPU != 4 || vm.Config.Hardware.MemoryMB != 8192 {
 		t.Fatalf("config %s", asJSON(t, vm.Config))
 	}
-	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn || vm.Config.Template {
+	if vm.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOff || vm.Config.Template {
 		t.Fatalf("runtime %+v", vm.Runtime)
 	}
 	if got := option(vm, "disk.EnableUUID"); got != "TRUE" {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -216,29 +215,4 @@ func (c *Client) DetachDisks(ctx context.Context, vm string, keys []int32) (stri
 		}
 	}
 	return c.reconfigure(ctx, ref, op, spec)
-}
-
-// WipeUserdata implements model.VCenter.
-func (c *Client) WipeUserdata(ctx context.Context, vm string) (string, error) {
-	ref, err := parseRef("VirtualMachine", vm)
-	if err != nil {
-		return "", err
-	}
-	return c.reconfigure(ctx, ref, "wipe the bootstrap data of "+c.path(ref), types.VirtualMachineConfigSpec{
-		ExtraConfig: []types.BaseOptionValue{ // an empty value removes the key
-			&types.OptionValue{Key: userdataKey, Value: ""},
-			&types.OptionValue{Key: userdataEncodingKey, Value: ""},
-		},
-	})
-}
-
-func (c *Client) reconfigure(
-	ctx context.Context, vm types.ManagedObjectReference, op string, spec types.VirtualMachineConfigSpec,
-) (string, error) {
-	defer c.site.changed()
-	res, err := methods.ReconfigVM_Task(ctx, c.soap, &types.ReconfigVM_Task{This: vm, Spec: spec})
-	if err != nil {
-		return "", c.failed(op, err)
-	}
-	return c.started(res.Returnval, operation{name: op}), nil
 }

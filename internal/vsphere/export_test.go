@@ -59,11 +59,22 @@ func DecodeMarker(raw string) (model.Marker, bool) {
 	return m.Marker, ok
 }
 
-// HostFor is the host that a clone is placed on, given what a survey has read.
-func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedObjectReference {
-	c := &Client{site: &site{}}
-	c.rememberHosts(cannedInventory(seen))
-	return c.hostFor(req)
+// HostsFor are the hosts that clones are placed on one after the other, given what a
+// survey has read.
+func HostsFor(seen []types.ObjectContent, reqs ...model.CloneRequest) (chosen []string, err error) {
+	var h hosts
+	h.remember(cannedInventory(seen))
+	for _, req := range reqs {
+		host, err := h.choose(req)
+		if err != nil {
+			return nil, err
+		}
+		if host == nil {
+			host = &types.ManagedObjectReference{}
+		}
+		chosen = append(chosen, host.Value)
+	}
+	return chosen, nil
 }
 
 func cannedInventory(seen []types.ObjectContent) *inventory {

@@ -50,7 +50,7 @@ func newFleet(vms []*node) *fleet {
 		if f.denied == nil && n.denied() != nil {
 			f.denied = n
 		}
-		if _, configured := n.values["config.template"]; !configured && instanceUUID(n.properties) == "" {
+		if unreadable(n) {
 			f.unreadable = append(f.unreadable, n.name)
 		}
 		addresses := addressesOf(n.properties)
@@ -70,6 +70,12 @@ func newFleet(vms []*node) *fleet {
 		f.held = append(f.held, m.marker.holdings()...)
 	}
 	return f
+}
+
+// unreadable reports whether vCenter returns no configuration of a VM now.
+func unreadable(n *node) bool {
+	_, configured := n.values["config.template"]
+	return !configured && instanceUUID(n.properties) == ""
 }
 
 func (f *fleet) report(addr netip.Addr, n *node, first map[netip.Addr]*node) {

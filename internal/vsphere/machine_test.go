@@ -62,6 +62,31 @@ func TestForeignDisksSurviveTheirMachine(t *testing.T) {
 	}
 }
 
+func TestPowerOnIsATaskThatFailsWithItsReason(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	vm := v.cloneOff(request(v.site(), "prod-cp-1"))
+	v.must(v.AddFault(simulator.Fault{Kind: simulator.FailTask, Call: "PowerOnVM_Task", Fault: "InsufficientFailoverResourcesFault"}))
+	task, err := v.client.PowerOn(t.Context(), vm)
+	v.must(err)
+	err = v.finish(task).Err
+	for _, part := range []string{
+		`power on "/dc-1/vm/k8s/prod-cp-1"`, "Insufficient resources to satisfy configured failover level for vSphere HA", "InsufficientFailoverResourcesFault",
+	} {
+		if err == nil || model.Transient(err) || !strings.Contains(err.Error(), part) {
+			t.Errorf("the failure does not say %q: %v", part, err)
+		}
+	}
+	calls := v.calls(func() { v.done(v.client.PowerOn(t.Context(), vm)) })
+	if calls.SOAP["PowerOnVM_Task"] != 1 {
+		t.Errorf("power-on took %+v", calls)
+	}
+	v.done(v.client.PowerOn(t.Context(), vm)) // on already
+	if !v.survey(nil).Machines[0].PoweredOn {
+		t.Error("it is off")
+	}
+}
+
 func TestPollIsOneCallAndLosesNothingToWhatIsGone(t *testing.T) {
 	t.Parallel()
 	v := start(t)

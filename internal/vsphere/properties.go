@@ -87,8 +87,10 @@ func (c *Client) retrieve(ctx context.Context, specs ...types.PropertyFilterSpec
 			if len(specs) == 0 {
 				return nil, nil
 			}
-		case err != nil && !restarted && ctx.Err() == nil && seen != c.soap.generation.Load():
-			restarted = true // the session ended in between, and the rest of the pages with it
+		case err != nil && !restarted && ctx.Err() == nil && (seen != c.soap.generation.Load() || fault == nil && broken(err)):
+			// The session ended in between, and the rest of the pages with it; or a page
+			// was lost.
+			restarted = true
 		default:
 			return found, err
 		}

@@ -3,7 +3,6 @@ package vsphere_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -167,56 +166,6 @@ func TestEscapedNamesAreFound(t *testing.T) {
 	}
 	if got := vsphere.Matches("b", slash); len(got) > 0 {
 		t.Errorf("the name b matches %v", got)
-	}
-}
-
-func TestHostIsNamedOnlyWithoutDRS(t *testing.T) {
-	t.Parallel()
-	ref := func(kind, value string) types.ManagedObjectReference {
-		return types.ManagedObjectReference{Type: kind, Value: value}
-	}
-	list := func(refs ...types.ManagedObjectReference) types.ArrayOfManagedObjectReference {
-		return types.ArrayOfManagedObjectReference{ManagedObjectReference: refs}
-	}
-	ds, net1 := ref("Datastore", "ds"), ref("Network", "net")
-	cluster := ref("ClusterComputeResource", "cl")
-	world := func(drs any) []types.ObjectContent {
-		host := func(name string, maintenance bool, datastores ...types.ManagedObjectReference) types.ObjectContent {
-			return types.ObjectContent{Obj: ref("HostSystem", name), PropSet: []types.DynamicProperty{
-				{Name: "name", Val: name}, {Name: "parent", Val: cluster}, {Name: "runtime.inMaintenanceMode", Val: maintenance},
-				{Name: "runtime.connectionState", Val: types.HostSystemConnectionStateConnected},
-				{Name: "datastore", Val: list(datastores...)}, {Name: "network", Val: list(net1)},
-			}}
-		}
-		return []types.ObjectContent{
-			{Obj: cluster, PropSet: []types.DynamicProperty{
-				{Name: "name", Val: "cl"}, {Name: "configuration.drsConfig.enabled", Val: drs},
-				{Name: "host", Val: list(ref("HostSystem", "h1"), ref("HostSystem", "h2"), ref("HostSystem", "h3"), ref("HostSystem", "h4"))},
-			}},
-			host("h1", false, ds), host("h2", false, ds), host("h3", true, ds), host("h4", false),
-		}
-	}
-	seen := map[string]bool{}
-	for i := range 20 {
-		req := model.CloneRequest{Name: fmt.Sprintf("node-%d", i), Placement: model.ResolvedPlacement{
-			ComputeCluster: cluster.String(), Datastore: ds.String(), Network: model.Network{Ref: net1.String()},
-		}}
-		host := vsphere.HostFor(world(false), req)
-		if host == nil || host.Value != "h1" && host.Value != "h2" {
-			t.Fatalf("host %v", host)
-		}
-		if again := vsphere.HostFor(world(false), req); *again != *host {
-			t.Fatalf("a retry goes to %v instead of %v", again, host)
-		}
-		seen[host.Value] = true
-		for _, drs := range []any{true, nil} {
-			if host := vsphere.HostFor(world(drs), req); host != nil {
-				t.Fatalf("with DRS %v: host %v", drs, host)
-			}
-		}
-	}
-	if len(seen) != 2 {
-		t.Fatalf("all machines go to %v", seen)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -32,17 +31,18 @@ type restSession struct {
 	closed  bool
 }
 
-// readOnly marks a request that may be sent again after a lost response. A create
-// may not: "already exists" would then mean either of two things.
+// readOnly marks a request that may be sent again after a lost response, since it
+// changes nothing or may be done twice. A create may not: "already exists" would then
+// mean either of two things.
 type readOnly struct{}
 
 func newRESTSession(c Config, transport http.RoundTripper) *restSession {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: transport}
 	client.Logger = nil
-	client.RetryMax = 2
-	client.RetryWaitMin = 200 * time.Millisecond
-	client.RetryWaitMax = time.Second
+	client.RetryMax = resends
+	client.RetryWaitMin = resendPause
+	client.RetryWaitMax = resendMaxPause
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	client.CheckRetry = func(ctx context.Context, res *http.Response, err error) (bool, error) {
 		switch {
@@ -184,7 +184,8 @@ func (r *restSession) session(ctx context.Context, gone string) (string, error) 
 		return r.id, nil
 	}
 	var id string
-	err := r.send(ctx, http.MethodPost, sessionPath, nil, &id, func(req *http.Request) {
+	// A session whose answer was lost ends by itself.
+	err := r.send(context.WithValue(ctx, readOnly{}, true), http.MethodPost, sessionPath, nil, &id, func(req *http.Request) {
 		req.SetBasicAuth(r.config.Username, r.config.Password)
 		req.Header.Set("vmware-use-header-authn", "true")
 	})

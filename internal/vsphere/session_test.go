@@ -305,3 +305,44 @@ func TestConfigIsChecked(t *testing.T) {
 		})
 	}
 }
+
+// TestReadIsSentAgain loses one call of each kind of read, or the answer to it, which
+// nobody sees. A change is sent once: TestLostResponsesAreTransient.
+func TestReadIsSentAgain(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	store := vsphere.NewTagStore(v.client)
+	tag := ledger.Tag{ID: uuid.New(), Name: "t", Description: "d"}
+	v.must(store.Create(t.Context(), tag))
+	for call, read := range map[string]func() error{
+		"RetrievePropertiesEx":               func() error { _, err := v.client.Datacenters(t.Context()); return err },
+		"CurrentTime":                        func() error { _, err := store.Now(t.Context()); return err },
+		"RetrieveServiceContent":             v.connects,
+		"Login":                              v.connects,
+		"GET tag/id":                         func() error { _, err := store.Get(t.Context(), tag.ID); return err },
+		"POST tag/id?list-tags-for-category": func() error { _, err := store.List(t.Context()); return err },
+		"POST session": func() error {
+			v.ExpireSessions()
+			_, err := store.List(t.Context())
+			return err
+		},
+	} {
+		for _, kind := range []simulator.FaultKind{simulator.DropBefore, simulator.DropAfter} {
+			v.must(v.AddFault(simulator.Fault{Kind: kind, Call: call}))
+			if err := read(); err != nil {
+				t.Errorf("%s, %s: %v", call, kind, err)
+			}
+			if left := v.Faults(); len(left) > 0 {
+				t.Errorf("%s was not called", call)
+				v.ClearFaults()
+			}
+		}
+	}
+}
+
+// connects opens sessions of its own.
+func (v *vcenter) connects() error {
+	pool := &vsphere.Sessions{}
+	_, err := pool.Get(v.t.Context(), v.config())
+	return errors.Join(err, pool.LogoutAll(v.t.Context()))
+}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -18,6 +19,13 @@ import (
 
 // errClosed is the cause of calls that come after the logout.
 var errClosed = errors.New("the session was closed at the end of the run")
+
+// How often, and after which pauses, a read whose answer was lost is made again.
+const (
+	resends        = 2
+	resendPause    = 200 * time.Millisecond
+	resendMaxPause = time.Second
+)
 
 // soapSession is a soap.RoundTripper that logs in again, once, when vCenter no
 // longer knows the session: it has expired, or vCenter was started again.
@@ -51,7 +59,11 @@ func newSOAPSession(c Config, transport http.RoundTripper) *soapSession {
 
 // open reads the service content, which needs no login, and logs in.
 func (s *soapSession) open(ctx context.Context) error {
-	content, err := methods.GetServiceContent(ctx, s.client)
+	var content types.ServiceContent
+	err := resend(ctx, s.config.Server, func() (err error) {
+		content, err = methods.GetServiceContent(ctx, s.client)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -70,12 +82,17 @@ func (s *soapSession) login(ctx context.Context) error {
 	if s.refused != nil {
 		return s.refused
 	}
-	s.jar.clear()
-	res, err := methods.Login(ctx, s.client, &types.Login{
-		This:     *s.content.SessionManager,
-		UserName: s.config.Username,
-		Password: s.config.Password,
-		Locale:   "en_US",
+	var res *types.LoginResponse
+	// A session whose answer was lost ends by itself.
+	err := resend(ctx, s.config.Server, func() (err error) {
+		s.jar.clear()
+		res, err = methods.Login(ctx, s.client, &types.Login{
+			This:     *s.content.SessionManager,
+			UserName: s.config.Username,
+			Password: s.config.Password,
+			Locale:   "en_US",
+		})
+		return err
 	})
 	if isFault[types.BaseInvalidLogin](err) {
 		s.refused = refusedLogin(s.config, isFault[*types.PasswordExpired](err))
@@ -125,7 +142,7 @@ func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) err
 		return errClosed
 	}
 	seen := s.generation.Load()
-	err := s.client.RoundTrip(ctx, req, res)
+	err := s.send(ctx, req, res)
 	if !sessionGone(err, res) {
 		s.noteServed(err)
 		return err
@@ -134,7 +151,7 @@ func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) err
 		return err
 	}
 	reflect.ValueOf(res).Elem().SetZero() // it holds the fault of the first try
-	err = s.client.RoundTrip(ctx, req, res)
+	err = s.send(ctx, req, res)
 	if sessionGone(err, res) {
 		return s.unaccepted()
 	}
@@ -146,6 +163,43 @@ func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) err
 func (s *soapSession) noteServed(err error) {
 	if fault, _ := methodFault(err); err == nil || fault != nil {
 		s.trial.served()
+	}
+}
+
+// send makes a call, and a read again where its answer is lost. What changes anything
+// is sent once: whether it was done is the caller's to find out.
+func (s *soapSession) send(ctx context.Context, req, res soap.HasFault) error {
+	if !readsOnly(req) {
+		return s.client.RoundTrip(ctx, req, res)
+	}
+	return resend(ctx, s.config.Server, func() error { return s.client.RoundTrip(ctx, req, res) })
+}
+
+// readsOnly reports whether a call changes nothing. The next page of a read is not
+// there twice.
+func readsOnly(req soap.HasFault) bool {
+	switch req.(type) {
+	case *methods.RetrievePropertiesExBody, *methods.CurrentTimeBody, *methods.HasPrivilegeOnEntitiesBody:
+		return true
+	}
+	return false
+}
+
+// resend makes a call again, a few times, while its connection breaks. It is for a
+// lost packet; a vCenter that is away is waited for by the runner.
+func resend(ctx context.Context, server string, call func() error) error {
+	pause := resendPause
+	for try := 0; ; try++ {
+		err := call()
+		if f, _ := methodFault(err); err == nil || f != nil || try == resends || certificateError(server, err) != nil || !broken(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, resendMaxPause)
 	}
 }
 

@@ -53,6 +53,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	return &model.Survey{
 		Machines:   machinesOf(own, details),
 		Unreadable: slices.Clip(inv.fleet.unreadable),
+		Holder:     inv.holder(req, own),
 		Reported:   inv.fleet.reportedTo(own),
 		Held:       slices.Clip(inv.fleet.held),
 		HeldDisks:  heldDisksOf(own, details),
@@ -60,6 +61,23 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Site:       r.site,
 		Findings:   r.findings,
 	}, nil
+}
+
+// holder is the path of the VM that has the asked name in the asked folder, unless it
+// is one of the cluster's own, or may be.
+func (inv *inventory) holder(req model.SurveyRequest, own []marked) string {
+	if req.Name == "" {
+		return ""
+	}
+	for _, n := range inv.byType["VirtualMachine"] {
+		if n.name != req.Name || n.parent == nil || n.parent.ref.String() != req.Folder || unreadable(n) {
+			continue
+		}
+		if !slices.ContainsFunc(own, func(m marked) bool { return m.node == n }) {
+			return n.path
+		}
+	}
+	return ""
 }
 
 // readable returns an error where a VM is listed but may not be read: whether it

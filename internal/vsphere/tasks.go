@@ -19,6 +19,31 @@ func (c *Client) started(task types.ManagedObjectReference, op operation) string
 	return task.String()
 }
 
+// PowerOn implements model.VCenter. It is a call for one VM, with and without DRS:
+// the one for many (PowerOnMultiVM_Task) returns no task for a VM that DRS manages,
+// and where DRS is set to manual it leaves the VM off with a recommendation.
+func (c *Client) PowerOn(ctx context.Context, vm string) (string, error) {
+	defer c.site.changed()
+	ref, err := parseRef("VirtualMachine", vm)
+	if err != nil {
+		return "", err
+	}
+	op := operation{name: "power on " + c.path(ref), done: isIn(types.VirtualMachinePowerStatePoweredOn)}
+	res, err := methods.PowerOnVM_Task(ctx, c.soap, &types.PowerOnVM_Task{This: ref})
+	if err != nil {
+		return "", c.failed(op.name, err)
+	}
+	return c.started(res.Returnval, op), nil
+}
+
+// isIn matches the fault of a VM that is in the wanted power state already.
+func isIn(wanted types.VirtualMachinePowerState) func(types.BaseMethodFault) bool {
+	return func(f types.BaseMethodFault) bool {
+		state, ok := f.(*types.InvalidPowerState)
+		return ok && state.ExistingState == wanted
+	}
+}
+
 // PowerOff implements model.VCenter. A VM that is off already is success.
 func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
 	defer c.site.changed()
@@ -26,11 +51,7 @@ func (c *Client) PowerOff(ctx context.Context, vm string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	off := func(f types.BaseMethodFault) bool {
-		state, ok := f.(*types.InvalidPowerState)
-		return ok && state.ExistingState == types.VirtualMachinePowerStatePoweredOff
-	}
-	op := operation{name: "power off " + c.path(ref), done: off}
+	op := operation{name: "power off " + c.path(ref), done: isIn(types.VirtualMachinePowerStatePoweredOff)}
 	res, err := methods.PowerOffVM_Task(ctx, c.soap, &types.PowerOffVM_Task{This: ref})
 	if err != nil {
 		return "", c.failed(op.name, err)
@@ -114,6 +135,40 @@ func (c *Client) Poll(ctx context.Context, req model.PollRequest) (*model.PollRe
 		c.site.changed()
 	}
 	return result, nil
+}
+
+// cloneTask is how vCenter names the tasks of CloneVM_Task.
+const cloneTask = "VirtualMachine.clone"
+
+// Clones implements model.VCenter. vCenter's task manager lists what runs and what has
+// ended in the last minutes.
+func (c *Client) Clones(ctx context.Context) ([]string, error) {
+	if c.soap.content.TaskManager == nil {
+		return nil, nil
+	}
+	found, err := c.retrieve(ctx, types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{{
+			Obj:  *c.soap.content.TaskManager,
+			Skip: types.NewBool(true),
+			SelectSet: []types.BaseSelectionSpec{
+				&types.TraversalSpec{Type: "TaskManager", Path: "recentTask", Skip: types.NewBool(false)},
+			},
+		}},
+		PropSet: []types.PropertySpec{{Type: "Task", PathSet: []string{"info.state", "info.descriptionId"}}},
+	})
+	if err != nil {
+		return nil, c.failed("list the tasks that are under way", err)
+	}
+	var tasks []string
+	for _, p := range found {
+		state := value[types.TaskInfoState](p, "info.state")
+		underWay := state == types.TaskInfoStateRunning || state == types.TaskInfoStateQueued
+		_, own := c.site.tasks.Load(p.ref.String())
+		if underWay && !own && value[string](p, "info.descriptionId") == cloneTask {
+			tasks = append(tasks, p.ref.String())
+		}
+	}
+	return tasks, nil
 }
 
 func pollSpecs(refs, disks []types.ManagedObjectReference) []types.PropertyFilterSpec {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"hash/fnv"
 	"slices"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -175,47 +174,4 @@ func (c *Client) templateDevices(ctx context.Context, ref types.ManagedObjectRef
 	d := devicesOf(found[0])
 	c.site.templates.Store(ref, &d)
 	return &d, nil
-}
-
-// candidateHost is a host that a clone may be placed on where DRS chooses none.
-type candidateHost struct {
-	ref        types.ManagedObjectReference
-	datastores []types.ManagedObjectReference
-	networks   []types.ManagedObjectReference
-}
-
-// rememberHosts stores the hosts of the compute clusters without DRS: there, and
-// only there, a clone has to name its host.
-func (c *Client) rememberHosts(inv *inventory) {
-	for _, cluster := range inv.all(nil, clusterTypes...) {
-		var hosts []candidateHost
-		if drs, known := cluster.values["configuration.drsConfig.enabled"].(bool); known && !drs {
-			for _, h := range inv.usableHosts(cluster) {
-				hosts = append(hosts, candidateHost{ref: h.ref, datastores: h.refs("datastore"), networks: h.refs("network")})
-			}
-		}
-		c.site.hosts.Store(cluster.ref.String(), hosts)
-	}
-}
-
-// hostFor chooses a host for a VM in a compute cluster without DRS. The VM's name
-// decides, so that VMs spread and a retry chooses the same host.
-func (c *Client) hostFor(req model.CloneRequest) *types.ManagedObjectReference {
-	stored, _ := c.site.hosts.Load(req.Placement.ComputeCluster)
-	all, _ := stored.([]candidateHost)
-	var fit []candidateHost
-	for _, h := range all {
-		has := func(refs []types.ManagedObjectReference, want string) bool {
-			return slices.ContainsFunc(refs, func(r types.ManagedObjectReference) bool { return r.String() == want })
-		}
-		if has(h.datastores, req.Placement.Datastore) && has(h.networks, req.Placement.Network.Ref) {
-			fit = append(fit, h)
-		}
-	}
-	if len(fit) == 0 {
-		return nil
-	}
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(req.Name))
-	return &fit[int(sum.Sum32()%uint32(len(fit)))].ref
 }

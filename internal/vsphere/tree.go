@@ -22,7 +22,7 @@ var treeProperties = map[string][]string{
 		"name", "parent", "resourcePool", "datastore", "network", "host", "configuration.drsConfig.enabled",
 	},
 	"HostSystem": {
-		"name", "parent", "datastore", "network", "runtime.connectionState", "runtime.inMaintenanceMode",
+		"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode",
 		"summary.hardware.numCpuThreads", "summary.hardware.cpuMhz", "summary.hardware.memorySize",
 	},
 	"ResourcePool": {"name", "parent", "runtime.memory.maxUsage", "runtime.memory.overallUsage", "runtime.cpu.maxUsage"},
@@ -125,6 +125,8 @@ func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error
 	for ref, n := range inv.nodes {
 		c.site.paths.Store(ref, n.path)
 	}
-	c.rememberHosts(inv)
+	if machines {
+		c.site.hosts.remember(inv)
+	}
 	return inv, nil
 }

@@ -157,8 +157,16 @@ func request(site model.Site, name string, change ...func(*model.CloneRequest)) 
 	return req
 }
 
-// clone creates a VM and returns its reference.
+// clone creates a VM, powers it on and returns its reference.
 func (v *vcenter) clone(req model.CloneRequest) string {
+	v.t.Helper()
+	vm := v.cloneOff(req)
+	v.done(v.client.PowerOn(v.t.Context(), vm))
+	return vm
+}
+
+// cloneOff creates a VM and returns its reference.
+func (v *vcenter) cloneOff(req model.CloneRequest) string {
 	v.t.Helper()
 	task, err := v.client.Clone(v.t.Context(), req)
 	v.must(err)

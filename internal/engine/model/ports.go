@@ -30,12 +30,22 @@ type VCenter interface {
 	// in it alone. A folder that is gone is success.
 	DeleteFolder(ctx context.Context, datacenter, path string) error
 
-	// Clone starts one clone task and does not wait for it.
+	// Clone starts one clone task and does not wait for it. The VM that it makes is
+	// powered off.
 	Clone(ctx context.Context, c CloneRequest) (task string, err error)
+	// Clones returns the clone tasks that are under way and that this process has not
+	// started, as far as the account may see them; one call.
+	Clones(ctx context.Context) (tasks []string, err error)
 	// SetNotes replaces the notes of a VM; a task.
 	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
+	// SetGuestInfo writes what a guest that is not running boots with; a task.
+	SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
 	WipeUserdata(ctx context.Context, vm string) (task string, err error)
+	// PowerOn is a task that fails with vCenter's reason, as where admission control
+	// refuses. A VM that is on already is success.
+	PowerOn(ctx context.Context, vm string) (task string, err error)
+	// PowerOff is a task. A VM that is off already is success.
 	PowerOff(ctx context.Context, vm string) (task string, err error)
 	// DetachDisks removes disks from a powered-off VM and keeps their files; a task.
 	DetachDisks(ctx context.Context, vm string, keys []int32) (task string, err error)

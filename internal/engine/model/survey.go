@@ -12,6 +12,8 @@ type SurveyRequest struct {
 	Cluster uuid.UUID // machines whose marker names it
 	// Names are the inventory names to resolve; nil: none, as in a destruction.
 	Names *Names
+	// Folder (a reference) and Name are where Holder is looked up; empty: nowhere.
+	Folder, Name string
 	// MaxAge is how old the shared read of the inventory may be; 0: it begins after
 	// the call.
 	MaxAge time.Duration
@@ -50,6 +52,9 @@ type Survey struct {
 	// now: being made, or on storage that is not accessible. They may carry the
 	// marker: unknown is not gone.
 	Unreadable []string
+	// Holder is the path of the VM that has the asked name in the asked folder and is
+	// not one of Machines, nor one of which vCenter returns no configuration now.
+	Holder string
 	// Reported maps every address that a VM of this vCenter reports through its
 	// guest tools or carries in a Gantry marker to the inventory path of that VM.
 	Reported map[netip.Addr]string

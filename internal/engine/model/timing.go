@@ -7,8 +7,9 @@ type Timing struct {
 	Tick        time.Duration // the shortest time between two reads of what is under way
 	MaxTick     time.Duration // the longest
 	CallTimeout time.Duration // one read of a tick
-	RetryBudget time.Duration // how long transient faults of one call are retried
+	RetryBudget time.Duration // how long transient faults of one call are retried: longer than vCenter starts
 	Backoff     time.Duration // the first pause of a retry; it doubles up to MaxTick
+	OffLimit    time.Duration // how long a VM may be off while it boots, as after a host's failure
 	BootTimeout time.Duration // from power-on to joined
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	ReadyWait   time.Duration // from the last step to all nodes Ready
@@ -23,8 +24,9 @@ func DefaultTiming() Timing {
 		Tick:        100 * time.Millisecond,
 		MaxTick:     3 * time.Second,
 		CallTimeout: 30 * time.Second,
-		RetryBudget: 3 * time.Minute,
+		RetryBudget: 15 * time.Minute,
 		Backoff:     500 * time.Millisecond,
+		OffLimit:    3 * time.Minute,
 		BootTimeout: 20 * time.Minute,
 		APITimeout:  5 * time.Minute,
 		ReadyWait:   5 * time.Minute,

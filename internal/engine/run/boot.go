@@ -38,7 +38,7 @@ func (e *BootError) Error() string {
 func (n *newNode) waitJoined(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, n.Timing.BootTimeout)
 	defer cancel()
-	boot := bootWatch{vm: n.vm, offLimit: n.Timing.RetryBudget, last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
+	boot := bootWatch{vm: n.vm, offLimit: n.Timing.OffLimit, last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
 	err := n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
 	n.userdata = boot.userdata
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
-// changes is the one way in which a run changes anything in vCenter: under the
-// lock, which is checked right before each change, after all waiting, and with
-// transient faults retried. What waits on its own before it starts a task checks the
-// lock again right before that.
+// changes is the one way in which a run changes anything: with transient faults
+// retried, and under the lock, which is checked right before each change, after all
+// waiting. Of vCenter and of the cluster's API a run has only the guarded ports, which
+// check by themselves; a change of the ledger is a call.
 type changes struct {
 	lease  *ledger.Lease
 	timing model.Timing
@@ -22,6 +22,12 @@ type changes struct {
 // the last heartbeat is fresh.
 func (c *changes) check(ctx context.Context) error { return c.lease.Check(ctx) }
 
+// checkPatiently is for changes that are not retried: where the lock cannot be proven
+// now, as while vCenter starts again, they wait.
+func (c *changes) checkPatiently(ctx context.Context) error {
+	return retry(ctx, c.timing, c.check)
+}
+
 // task starts a vCenter task and waits for it.
 func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) (model.TaskState, error) {
 	select {
@@ -32,9 +38,6 @@ func (c *changes) task(ctx context.Context, start func(context.Context) (string,
 	}
 	var state model.TaskState
 	err := retry(ctx, c.timing, func(ctx context.Context) error {
-		if err := c.check(ctx); err != nil {
-			return err
-		}
 		ref, err := start(ctx)
 		if err != nil {
 			return err
@@ -45,7 +48,7 @@ func (c *changes) task(ctx context.Context, start func(context.Context) (string,
 	return state, err
 }
 
-// call does a change that is one call.
+// call does a change that is one call, or a few that can be made again.
 func (c *changes) call(ctx context.Context, call func(context.Context) error) error {
 	return retry(ctx, c.timing, func(ctx context.Context) error {
 		if err := c.check(ctx); err != nil {

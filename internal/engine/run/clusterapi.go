@@ -43,7 +43,7 @@ type clusterAPI struct {
 }
 
 func newClusterAPI(r *Runner) *clusterAPI {
-	return &clusterAPI{
+	c := &clusterAPI{
 		cluster:   r.Spec.Name,
 		kube:      r.Kube,
 		secrets:   r.Secrets,
@@ -57,23 +57,17 @@ func newClusterAPI(r *Runner) *clusterAPI {
 			r.report(ctx, model.Change{Action: model.ActionCreateNode, Target: r.Spec.Name}, message)
 		},
 		turn: make(chan struct{}, 1),
-		api:  r.World.API,
 	}
+	if r.World.API != nil {
+		c.api = guardedAPI{API: r.World.API, check: r.changes.checkPatiently}
+	}
+	return c
 }
 
 // url is where the API answers.
 func (c *clusterAPI) url() string {
 	vip, _ := c.addresses.endpoint()
 	return "https://" + netip.AddrPortFrom(vip, bootstrap.APIServerPort).String()
-}
-
-// forChange is the API for one change, under the lock.
-func (c *clusterAPI) forChange(ctx context.Context) (model.API, error) {
-	api, err := c.wait(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return api, c.changes.lease.Check(ctx)
 }
 
 // wait connects to the API and waits until it is ready, once for all steps of a
@@ -155,7 +149,7 @@ func (c *clusterAPI) connect() error {
 	if err != nil {
 		return err
 	}
-	c.api = api
+	c.api = guardedAPI{API: api, check: c.changes.checkPatiently}
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,7 +25,7 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.clone(ctx); err != nil {
 		return err
 	}
-	if err := node.waitJoined(ctx); err != nil {
+	if err := node.boot(ctx); err != nil {
 		return errors.Join(err, r.wipeAfterFailure(ctx, node.vm, s.Node))
 	}
 	if node.userdata { // else cloud-init has removed it
@@ -38,6 +37,15 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 		return err
 	}
 	return r.waitServing(ctx, s.Node)
+}
+
+// boot powers the VM on and waits until its node has joined.
+func (n *newNode) boot(ctx context.Context) error {
+	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) { return n.VCenter.PowerOn(ctx, n.vm) })
+	if err != nil {
+		return err // it names the VM's path
+	}
+	return n.waitJoined(ctx)
 }
 
 // newNode is a node that is being built.
@@ -108,37 +116,6 @@ func (n *newNode) resolved() model.ResolvedPlacement {
 	return n.World.Limits.Site.Placements[n.Placement]
 }
 
-// clone makes the VM, or finds the one that an earlier attempt has made.
-func (n *newNode) clone(ctx context.Context) error {
-	folder, err := n.folder(ctx)
-	if err != nil {
-		return err
-	}
-	req, err := n.cloneRequest(folder)
-	if err != nil {
-		return err
-	}
-	state, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
-		// Rendered when it is this node's turn: the token in it is short-lived, and
-		// clones may queue for longer than it lives.
-		if req.GuestInfo, err = n.guestinfo(ctx); err != nil {
-			return "", err
-		}
-		if err := n.changes.check(ctx); err != nil {
-			return "", err
-		}
-		return n.VCenter.Clone(ctx, req)
-	})
-	if errors.Is(err, model.ErrExists) {
-		return n.adopt(ctx, err)
-	}
-	if err != nil {
-		return fmt.Errorf("clone %s: %w", req.Template.Path, err)
-	}
-	n.vm = state.VM
-	return nil
-}
-
 func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
 	template := n.World.Limits.Site.Template
 	place := n.resolved()
@@ -195,31 +172,6 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		marker.VIP, marker.Extra = n.addresses.endpoint()
 	}
 	return marker
-}
-
-// adopt finds the VM of an earlier attempt whose answer was lost. A VM of that name
-// that is not ours stays untouched.
-func (n *newNode) adopt(ctx context.Context, cause error) error {
-	survey, err := n.VCenter.Survey(ctx, model.SurveyRequest{Cluster: n.Spec.ID})
-	if err != nil {
-		return err
-	}
-	if slices.Contains(survey.Unreadable, n.Node) {
-		return fmt.Errorf("a VM with this name is being made, as by a run that was interrupted; "+
-			"apply again once its task in vCenter has ended: %w", cause)
-	}
-	for _, m := range survey.Machines {
-		if m.UUID != n.uuid().String() {
-			continue
-		}
-		if m.Marker.CAFingerprint != n.Secrets.Authorities.Fingerprint() {
-			return fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; "+
-				"apply again, and it is built anew: %w", m.Path, cause)
-		}
-		n.vm = m.Ref
-		return nil
-	}
-	return fmt.Errorf("the folder holds a VM with this name that Gantry did not make; rename or remove it: %w", cause)
 }
 
 // readZones reads the zone tags of the compute clusters that the spec uses.

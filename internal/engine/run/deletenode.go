@@ -59,7 +59,7 @@ func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) err
 	if _, ok := nodes[name]; !ok {
 		return nil
 	}
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,9 +82,6 @@ func (r *Runner) destroyVM(ctx context.Context, m model.Machine) error {
 	}
 	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
 		if err := r.detachForeign(ctx, m); err != nil {
-			return "", err
-		}
-		if err := r.changes.check(ctx); err != nil {
 			return "", err
 		}
 		return r.VCenter.Destroy(ctx, m.Ref)
@@ -112,9 +109,6 @@ func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 		if len(foreign) == 0 {
 			return nil
 		}
-		if err := r.changes.check(ctx); err != nil {
-			return err
-		}
 		ref, err := r.VCenter.DetachDisks(ctx, m.Ref, foreign)
 		if err == nil {
 			_, err = r.changes.watch.task(ctx, ref)
@@ -141,7 +135,7 @@ func (r *Runner) disksOf(ctx context.Context, m model.Machine) ([]model.Disk, er
 }
 
 func (r *Runner) deleteNodeObject(ctx context.Context, name string) error {
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}

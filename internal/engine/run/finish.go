@@ -50,7 +50,7 @@ func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNo
 // storeImportData writes the authorities, the packs that were applied and what
 // import needs into Secrets of kube-system, if they differ.
 func (r *Runner) storeImportData(ctx context.Context) error {
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
@@ -26,7 +27,7 @@ func (c *clusterAPI) token(ctx context.Context) (token, caHash string, err error
 	if caHash, err = c.secrets.Authorities.CAHash(); err != nil {
 		return "", "", err
 	}
-	api, err := c.forChange(ctx)
+	api, err := c.wait(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -54,7 +55,7 @@ func (c *clusterAPI) token(ctx context.Context) (token, caHash string, err error
 // certificateKey stores the authorities in the cluster, encrypted, as kubeadm's
 // upload-certs does, for the time of this run.
 func (c *clusterAPI) certificateKey(ctx context.Context) (string, error) {
-	api, err := c.forChange(ctx)
+	api, err := c.wait(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -97,8 +98,10 @@ func (c *clusterAPI) cleanUp(ctx context.Context) {
 			errs = append(errs, api.DeleteToken(ctx, token))
 		}
 		// Those of a run that has the lock by now are not this one's to delete.
-		if j.certificateKey != "" && c.changes.check(ctx) == nil {
-			errs = append(errs, api.DeleteCertificates(ctx))
+		if j.certificateKey != "" {
+			if err := api.DeleteCertificates(ctx); !errors.Is(err, ledger.ErrLost) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -33,7 +33,7 @@ func (r *Runner) updateNodeMetadata(ctx context.Context, name string, meta model
 	if meta.Empty() && r.World.Facts.API.Nodes[name].Managed.Empty() {
 		return nil
 	}
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (r *Runner) updateNodeMetadata(ctx context.Context, name string, meta model
 // uncordonNode makes a node schedulable again that an earlier run was about to
 // delete.
 func (r *Runner) uncordonNode(ctx context.Context, s model.UncordonNode) error {
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (a *appliedPacks) all() map[string]string {
 }
 
 func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {
-	api, err := r.api.forChange(ctx)
+	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,10 @@ func (w *recordWriter) create(ctx context.Context, body record.Cluster) error {
 	}
 	err = w.changes.call(ctx, func(ctx context.Context) error {
 		_, err := w.ledger.Register(ctx, ledger.Record{Ref: w.ref, Body: raw})
+		var exists *ledger.RecordExistsError
+		if errors.As(err, &exists) && exists.Holds(raw) {
+			return nil // this run's own, which it made when the answer was lost
+		}
 		return err
 	})
 	if err != nil {
@@ -121,8 +125,11 @@ func (w *recordWriter) allIPPools(recorded []uuid.UUID) []uuid.UUID {
 // authorities, whatever has failed: from here on no creation resumes the cluster.
 // The ordinals of nodes that have joined are no longer pending.
 func (w *recordWriter) complete(ctx context.Context, joined func(node string) bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-	defer cancel()
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+		defer cancel()
+	}
 	return w.update(ctx, func(b *record.Cluster) {
 		b.CreationComplete = true
 		w.clearPending(b, joined)

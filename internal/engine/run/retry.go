@@ -18,6 +18,11 @@ type lostError struct{}
 func (lostError) Error() string   { return "the task's outcome is unknown" }
 func (lostError) Transient() bool { return true }
 
+// Retry is retry, for what comes before and after a run.
+func Retry(ctx context.Context, t model.Timing, call func(context.Context) error) error {
+	return retry(ctx, t, call)
+}
+
 // retry calls until the call works, fails for good, or the budget of transient
 // faults is used up.
 func retry(ctx context.Context, t model.Timing, call func(context.Context) error) error {
@@ -31,12 +36,20 @@ func retry(ctx context.Context, t model.Timing, call func(context.Context) error
 		if time.Since(start)+pause > t.RetryBudget {
 			return fmt.Errorf("it failed for %s: %w", t.RetryBudget, err)
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if err := sleep(ctx, pause); err != nil {
+			return err
 		}
 		pause = min(pause*2, t.MaxTick)
+	}
+}
+
+// sleep waits, and returns an error where ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
 	}
 }
 

@@ -64,6 +64,7 @@ func New(c Config) *Runner {
 		slots:  make(chan struct{}, max(c.Parallel, 1)),
 		watch:  newWatcher(c.VCenter, c.Timing),
 	}
+	r.VCenter = guardedVCenter{VCenter: c.VCenter, check: r.changes.check}
 	r.record = newRecordWriter(r)
 	r.addresses = newAddresses(r)
 	r.api = newClusterAPI(r)

@@ -162,6 +162,18 @@ func (w *watcher) task(ctx context.Context, ref string) (model.TaskState, error)
 	return state, err
 }
 
+// ended waits until tasks have ended, however they ended.
+func (w *watcher) ended(ctx context.Context, refs []string) error {
+	return w.until(ctx, model.PollRequest{Tasks: refs}, func(res *model.PollResult) (bool, error) {
+		for _, ref := range refs {
+			if !res.Gone[ref] && !res.Tasks[ref].Done {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
 // gone waits until vCenter no longer knows the VM.
 func (w *watcher) gone(ctx context.Context, vm string) error {
 	return w.until(ctx, model.PollRequest{VMs: []string{vm}}, func(res *model.PollResult) (bool, error) {

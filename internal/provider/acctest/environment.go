@@ -88,7 +88,7 @@ func (e *Environment) Factories() map[string]func() (tfprotov6.ProviderServer, e
 func (e *Environment) process() *connection.Process {
 	// What is cut off from vCenter in an interruption gives up sooner here.
 	timing := model.DefaultTiming()
-	timing.RetryBudget, timing.Backoff = 5*time.Second, 50*time.Millisecond
+	timing.RetryBudget, timing.OffLimit, timing.Backoff = 5*time.Second, 5*time.Second, 50*time.Millisecond
 	if e.impatient {
 		timing.APITimeout, timing.RetryBudget = 5*time.Second, 500*time.Millisecond
 	}

@@ -1,0 +1,143 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// clone makes the VM, or finds the one that an earlier attempt has made or is still
+// making.
+func (n *newNode) clone(ctx context.Context) error {
+	folder, err := n.folder(ctx)
+	if err != nil {
+		return err
+	}
+	req, err := n.cloneRequest(folder)
+	if err != nil {
+		return err
+	}
+	var conflict nameConflict
+	for {
+		state, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
+			// Rendered when it is this node's turn: the token in it is short-lived, and
+			// clones may queue for longer than it lives.
+			if req.GuestInfo, err = n.guestinfo(ctx); err != nil {
+				return "", err
+			}
+			return n.VCenter.Clone(ctx, req)
+		})
+		if err == nil {
+			n.vm = state.VM
+			return nil
+		}
+		if !errors.Is(err, model.ErrExists) {
+			return fmt.Errorf("clone %s: %w", req.Template.Path, err)
+		}
+		conflict.cause = err
+		if err := n.adopt(ctx, &conflict, folder); err != nil || n.vm != "" {
+			return err
+		}
+	}
+}
+
+// nameConflict is a clone that was refused because its name is taken.
+type nameConflict struct {
+	cause error
+	since time.Time // when nothing was seen any more that may hold the name
+}
+
+// adopt finds the VM of an earlier attempt whose answer was lost. A real vCenter holds
+// the name from the start of a clone, and shows the VM only later: while clones are
+// under way that this process has not started, one of them may be it, and they are
+// waited for. A VM of that name that is not ours stays untouched. Without an error and
+// without a VM the name may be free by now.
+func (n *newNode) adopt(ctx context.Context, conflict *nameConflict, folder string) error {
+	for {
+		// Before the VMs: what ends in between is seen among them.
+		clones, err := clonesUnderWay(ctx, n.VCenter, n.Timing)
+		if err != nil {
+			return err
+		}
+		survey, err := n.surveyName(ctx, folder)
+		if err != nil {
+			return err
+		}
+		found, err := n.adoptFrom(survey, conflict.cause)
+		if err != nil {
+			return err
+		}
+		if found != nil {
+			n.vm = found.Ref
+			return n.refreshGuestInfo(ctx, found)
+		}
+		if len(clones) > 0 {
+			conflict.since = time.Time{}
+			if err := n.changes.watch.ended(ctx, clones); err != nil {
+				return err
+			}
+			continue
+		}
+		if conflict.since.IsZero() {
+			conflict.since = time.Now()
+		}
+		if time.Since(conflict.since) > n.Timing.RetryBudget {
+			return fmt.Errorf("a VM with this name is being made, as by a run that was interrupted, and for %s nothing has come of it; "+
+				"apply again once its task in vCenter has ended: %w", n.Timing.RetryBudget, conflict.cause)
+		}
+		if err := sleep(ctx, n.Timing.MaxTick); err != nil {
+			return err
+		}
+		if !slices.Contains(survey.Unreadable, n.Node) {
+			return nil
+		}
+	}
+}
+
+// surveyName reads the cluster's machines, and who else holds the node's name.
+func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.Survey, err error) {
+	err = retry(ctx, n.Timing, func(ctx context.Context) error {
+		survey, err = n.VCenter.Survey(ctx, model.SurveyRequest{Cluster: n.Spec.ID, Folder: folder, Name: n.Node})
+		return err
+	})
+	return survey, err
+}
+
+// refreshGuestInfo writes the documents of an adopted VM that has not booted yet: the
+// token of an earlier run may expire before it does.
+func (n *newNode) refreshGuestInfo(ctx context.Context, m *model.Machine) error {
+	if m.PoweredOn || m.Phase == model.PhaseJoined {
+		return nil
+	}
+	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
+		documents, err := n.guestinfo(ctx)
+		if err != nil {
+			return "", err
+		}
+		return n.VCenter.SetGuestInfo(ctx, m.Ref, documents)
+	})
+	return err
+}
+
+// adoptFrom finds the VM that is this node's; nil where there is none. It fails where
+// the name is another VM's.
+func (n *newNode) adoptFrom(survey *model.Survey, cause error) (*model.Machine, error) {
+	for i, m := range survey.Machines {
+		if m.UUID != n.uuid().String() {
+			continue
+		}
+		if m.Marker.CAFingerprint != n.Secrets.Authorities.Fingerprint() {
+			return nil, fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; "+
+				"apply again, and it is built anew: %w", m.Path, cause)
+		}
+		return &survey.Machines[i], nil
+	}
+	if survey.Holder != "" {
+		return nil, fmt.Errorf("the VM %s, which Gantry did not make, has this name; rename or remove it: %w", survey.Holder, cause)
+	}
+	return nil, nil
+}

@@ -1,0 +1,137 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// guardedVCenter is the vCenter of a run: right before each change, after all
+// waiting, it checks that the run still holds its lock. A test walks over the port:
+// what changes anything and is not listed here fails it.
+type guardedVCenter struct {
+	model.VCenter // for what only reads
+	check         func(context.Context) error
+}
+
+// guarded makes a change that returns something only where the check passes.
+func guarded[T any](ctx context.Context, check func(context.Context) error, change func() (T, error)) (T, error) {
+	if err := check(ctx); err != nil {
+		var none T
+		return none, err
+	}
+	return change()
+}
+
+func (g guardedVCenter) CreateFolder(ctx context.Context, datacenter, path string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.CreateFolder(ctx, datacenter, path) })
+}
+
+func (g guardedVCenter) DeleteFolder(ctx context.Context, datacenter, path string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.DeleteFolder(ctx, datacenter, path)
+}
+
+func (g guardedVCenter) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Clone(ctx, c) })
+}
+
+func (g guardedVCenter) SetNotes(ctx context.Context, vm, notes string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetNotes(ctx, vm, notes) })
+}
+
+func (g guardedVCenter) SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetGuestInfo(ctx, vm, guestInfo) })
+}
+
+func (g guardedVCenter) WipeUserdata(ctx context.Context, vm string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.WipeUserdata(ctx, vm) })
+}
+
+func (g guardedVCenter) PowerOn(ctx context.Context, vm string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.PowerOn(ctx, vm) })
+}
+
+func (g guardedVCenter) PowerOff(ctx context.Context, vm string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.PowerOff(ctx, vm) })
+}
+
+func (g guardedVCenter) DetachDisks(ctx context.Context, vm string, keys []int32) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.DetachDisks(ctx, vm, keys) })
+}
+
+func (g guardedVCenter) Destroy(ctx context.Context, vm string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Destroy(ctx, vm) })
+}
+
+// guardedAPI is the same for the cluster's API.
+type guardedAPI struct {
+	model.API // for what only reads
+	check     func(context.Context) error
+}
+
+func (g guardedAPI) SetNodeMeta(ctx context.Context, name string, want model.NodeMeta) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.SetNodeMeta(ctx, name, want)
+}
+
+func (g guardedAPI) Drain(ctx context.Context, name string, timeout time.Duration) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.Drain(ctx, name, timeout)
+}
+
+func (g guardedAPI) Uncordon(ctx context.Context, name string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.Uncordon(ctx, name)
+}
+
+func (g guardedAPI) DeleteNode(ctx context.Context, name string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.DeleteNode(ctx, name)
+}
+
+func (g guardedAPI) PutToken(ctx context.Context, token string, expires time.Time) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.PutToken(ctx, token, expires)
+}
+
+func (g guardedAPI) PutCertificates(ctx context.Context, data map[string][]byte) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.PutCertificates(ctx, data)
+}
+
+func (g guardedAPI) DeleteCertificates(ctx context.Context) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.DeleteCertificates(ctx)
+}
+
+func (g guardedAPI) PutSecret(ctx context.Context, name string, data map[string][]byte) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.PutSecret(ctx, name, data)
+}
+
+func (g guardedAPI) Apply(ctx context.Context, manifests []string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.Apply(ctx, manifests)
+}

@@ -1,0 +1,46 @@
+package run
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// MayHaveOutlived reports whether the clone of an interrupted run may still be under
+// way, unseen, where that matters to a plan: it would release an address that the VM
+// is about to use, or build again what an incomplete creation has begun.
+func MayHaveOutlived(facts *model.Facts, todo *model.Plan, incomplete bool) bool {
+	for _, stage := range todo.Stages {
+		for _, step := range stage.Steps {
+			if released, ok := step.(model.ReleaseAddress); ok && !hasMachine(facts, released.Claim.Owner) {
+				return true
+			}
+		}
+	}
+	return incomplete && slices.ContainsFunc(facts.Claims, func(c model.Claim) bool {
+		return !c.Endpoint() && !hasMachine(facts, c.Owner)
+	})
+}
+
+func hasMachine(facts *model.Facts, node string) bool {
+	return slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == node })
+}
+
+// WaitClones waits until the clones that are under way, and that this process has not
+// started, have ended, and reports whether there were any.
+func WaitClones(ctx context.Context, vc model.VCenter, timing model.Timing) (waited bool, err error) {
+	clones, err := clonesUnderWay(ctx, vc, timing)
+	if err != nil || len(clones) == 0 {
+		return false, err
+	}
+	return true, newWatcher(vc, timing).ended(ctx, clones)
+}
+
+func clonesUnderWay(ctx context.Context, vc model.VCenter, timing model.Timing) (clones []string, err error) {
+	err = retry(ctx, timing, func(ctx context.Context) error {
+		clones, err = vc.Clones(ctx)
+		return err
+	})
+	return clones, err
+}

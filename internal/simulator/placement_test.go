@@ -1,0 +1,71 @@
+package simulator_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vmware/govmomi/property"
+	"github.com/vmware/govmomi/vim25/mo"
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// TestCloneWithoutDRS: the compute cluster's hosts are the client's to choose from.
+func TestCloneWithoutDRS(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	inC := func(host string) func(*types.VirtualMachineCloneSpec) {
+		return func(s *types.VirtualMachineCloneSpec) {
+			s.Location = d.relocate(placement{"cluster-c", "shared-1", "k8s"})
+			if host != "" {
+				found, err := d.finder.HostSystem(d.ctx, host)
+				d.must(err)
+				s.Location.Host = types.NewReference(found.Reference())
+			}
+		}
+	}
+	if _, err := d.clone("none", inC("")); !isFault[types.InvalidArgument](err) {
+		t.Errorf("without a host: %v", err)
+	}
+	if _, err := d.clone("other", inC("cluster-a/*-1.example.internal")); !isFault[types.InvalidArgument](err) {
+		t.Errorf("with a host of another compute cluster: %v", err)
+	}
+	d.mustClone("n1", inC("cluster-c/*-1.example.internal"))
+}
+
+// TestCloneTakesItsName: from its start, unseen, or at its end.
+func TestCloneTakesItsName(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"early": false, "late": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, func(o *simulator.Options) { o.LateNames, o.CloneDuration = late, time.Hour })
+			spec := types.VirtualMachineCloneSpec{Location: d.relocate(inA)}
+			clone := func() types.TaskInfo {
+				task, err := d.vm(template).Clone(d.ctx, d.folder("k8s"), "n1", spec)
+				d.must(err)
+				var got mo.Task
+				d.must(property.DefaultCollector(d.client.Client).RetrieveOne(d.ctx, task.Reference(), []string{"info"}, &got))
+				return got.Info
+			}
+			first := clone()
+			if first.State != types.TaskInfoStateRunning {
+				t.Fatalf("the clone is %+v", first)
+			}
+			if _, err := d.finder.VirtualMachine(d.ctx, "k8s/n1"); err == nil {
+				t.Error("the VM is seen before its clone has ended")
+			}
+			var manager mo.TaskManager
+			d.must(property.DefaultCollector(d.client.Client).RetrieveOne(d.ctx, *d.client.ServiceContent.TaskManager, []string{"recentTask"}, &manager))
+			if n := len(manager.RecentTask); n == 0 || manager.RecentTask[n-1] != first.Task {
+				t.Errorf("the task manager lists %v", manager.RecentTask)
+			}
+			second := clone()
+			if refused := second.State == types.TaskInfoStateError; refused == late {
+				t.Errorf("the second clone is %s: %+v", second.State, second.Error)
+			}
+			d.AdvanceClock(time.Hour)
+		})
+	}
+}
