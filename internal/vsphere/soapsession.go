@@ -112,7 +112,7 @@ func (s *soapSession) unaccepted() error {
 	return &Error{
 		Reason: fmt.Sprintf("vCenter %s does not know a session that it has just opened for %q", s.config.Server, s.config.Username),
 		Advice: "a proxy or load balancer in between may lose its cookie or send calls to different servers, " +
-			"or somebody ends the sessions of the account; no other session is tried for a while",
+			"or an administrator ends the sessions of the account; no other session is tried for a while",
 	}
 }
 

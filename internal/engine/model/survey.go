@@ -134,7 +134,7 @@ type Host struct {
 	Name string
 	// Down says why no VM can be started on it now; empty: one can.
 	Down string
-	// Datastore and Network tell whether it reaches those of the placement.
+	// Datastore and Network are whether it reaches those of the placement.
 	Datastore, Network bool
 	// What its hardware has; 0 where vCenter does not say.
 	Threads  int32
