@@ -42,8 +42,8 @@ func (e environment) oneCluster(ctx context.Context) error {
 			return err
 		}
 		aim(fmt.Sprintf("creation of a cluster of %d nodes", nodesPerCluster),
-			fmt.Sprintf("%d calls, %d of them one clone and one claim a node, %d reads of what is under way",
-				create.calls(), 2*nodesPerCluster, create.polls()), "at most 120 calls, sessions, plans and lock at most 35")
+			fmt.Sprintf("%d calls, %d of them one clone, one power-on and one claim a node, %d reads of what is under way",
+				create.calls(), 3*nodesPerCluster, create.polls()), "at most 120 calls, sessions, plans and lock at most 35")
 
 		small, err := e.phase(ctx, dir, dc, "destroy", "-auto-approve", "-target=gantry_vmware_cluster.bench")
 		if err != nil {

@@ -54,7 +54,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	w, todo, err := e.settled(ctx, e.Builder, spec.New, func(ctx context.Context) (*observe.World, *model.Plan, error) {
+	w, todo, err := e.settled(ctx, e.Builder, func(ctx context.Context) (*observe.World, *model.Plan, error) {
 		spec = req.Spec
 		w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
 		if err != nil {

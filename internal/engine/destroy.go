@@ -16,7 +16,7 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 	if err != nil {
 		return err
 	}
-	w, todo, err := e.settled(ctx, e.Reader, false, func(ctx context.Context) (*observe.World, *model.Plan, error) {
+	w, todo, err := e.settled(ctx, e.Reader, func(ctx context.Context) (*observe.World, *model.Plan, error) {
 		w, err := e.observer(true).Dependants(ctx, target)
 		if err != nil {
 			return nil, nil, err

@@ -104,7 +104,7 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 // settled observes and plans under the lock. Where the clone of an interrupted run may
 // be under way, unseen, and the plan would get in its way, it is waited for first.
 func (e *Engine) settled(
-	ctx context.Context, vc model.VCenter, isNew bool, look func(context.Context) (*observe.World, *model.Plan, error),
+	ctx context.Context, vc model.VCenter, look func(context.Context) (*observe.World, *model.Plan, error),
 ) (*observe.World, *model.Plan, error) {
 	patiently := func() (w *observe.World, todo *model.Plan, err error) {
 		err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
@@ -117,17 +117,13 @@ func (e *Engine) settled(
 	if err != nil {
 		return nil, nil, err
 	}
-	incomplete := w.Facts.Record.Found && !w.Facts.APIReached(isNew)
-	if !run.MayHaveOutlived(&w.Facts, todo, incomplete) {
+	if !run.MayHaveOutlived(&w.Facts, todo) {
 		return w, todo, nil
 	}
-	waited, err := run.WaitClones(ctx, vc, e.Timing)
-	if err != nil {
+	if err := run.WaitClones(ctx, vc, e.Timing); err != nil {
 		return nil, nil, fmt.Errorf("wait for the clones of an interrupted run: %w", err)
 	}
-	if !waited {
-		return w, todo, nil
-	}
+	// Also where none was under way: it may have ended since the VMs were read.
 	return patiently()
 }
 

@@ -108,3 +108,47 @@ func TestNothingIsLeftOfACloneThatHasOutlivedItsRun(t *testing.T) {
 		t.Errorf("%d clones are under way", n)
 	}
 }
+
+// TestScaleOutAdoptsAVMThatWasNotPoweredOn: the run that made it died before. With what
+// the spec says now it is adopted, and otherwise cloned again.
+func TestScaleOutAdoptsAVMThatWasNotPoweredOn(t *testing.T) {
+	t.Parallel()
+	for name, cpu := range map[string]int32{"as it is wanted": 2, "with fewer CPUs than are wanted": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			spec, secrets, _ := w.applied(w.spec(1, 0))
+			spec.Workers[0].Count = 1
+			w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DelayCall, Call: "PowerOnVM_Task", Delay: time.Hour}))
+			dying, die := context.WithCancel(t.Context())
+			before := w.sim.Calls().SOAP["PowerOnVM_Task"]
+			go func() { w.waitCall("PowerOnVM_Task", before+1); w.sim.StopAfter(1); die() }()
+			e := w.engine()
+			e.Timing.RetryBudget = 0
+			_, err := e.Apply(dying, engine.Request{Spec: spec, Secrets: secrets})
+			if err == nil {
+				t.Fatal("the run was not killed")
+			}
+			w.sim.Resume()
+			w.sim.AdvanceClock(2 * time.Minute)
+
+			spec.Workers[0].CPU = cpu
+			clones := w.sim.Calls().SOAP["CloneVM_Task"]
+			if got := actions(w.plan(spec, secrets)); len(got) != 1 || got[0] != "create_node prod-general-1" {
+				t.Errorf("planned %v", got)
+			}
+			out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			w.must(err)
+			if len(out.Status.Nodes) != 2 || out.Status.State != model.StateRunning {
+				t.Errorf("status %+v", out.Status)
+			}
+			// The first try is refused, since the name is taken.
+			if n := w.sim.Calls().SOAP["CloneVM_Task"] - clones; n != 1+int(cpu/4) {
+				t.Errorf("%d clones", n)
+			}
+			if again := w.plan(spec, secrets); !again.Empty() {
+				t.Errorf("a second plan has the steps %v", actions(again))
+			}
+		})
+	}
+}

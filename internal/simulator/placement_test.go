@@ -57,7 +57,8 @@ func TestCloneTakesItsName(t *testing.T) {
 				t.Error("the VM is seen before its clone has ended")
 			}
 			var manager mo.TaskManager
-			d.must(property.DefaultCollector(d.client.Client).RetrieveOne(d.ctx, *d.client.ServiceContent.TaskManager, []string{"recentTask"}, &manager))
+			collector := property.DefaultCollector(d.client.Client)
+			d.must(collector.RetrieveOne(d.ctx, *d.client.ServiceContent.TaskManager, []string{"recentTask"}, &manager))
 			if n := len(manager.RecentTask); n == 0 || manager.RecentTask[n-1] != first.Task {
 				t.Errorf("the task manager lists %v", manager.RecentTask)
 			}

@@ -71,7 +71,8 @@ func TestPowerOnIsATaskThatFailsWithItsReason(t *testing.T) {
 	v.must(err)
 	err = v.finish(task).Err
 	for _, part := range []string{
-		`power on "/dc-1/vm/k8s/prod-cp-1"`, "Insufficient resources to satisfy configured failover level for vSphere HA", "InsufficientFailoverResourcesFault",
+		`power on "/dc-1/vm/k8s/prod-cp-1"`, "Insufficient resources to satisfy configured failover level for vSphere HA",
+		"InsufficientFailoverResourcesFault",
 	} {
 		if err == nil || model.Transient(err) || !strings.Contains(err.Error(), part) {
 			t.Errorf("the failure does not say %q: %v", part, err)

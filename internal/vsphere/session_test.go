@@ -306,8 +306,8 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// TestReadIsSentAgain loses one call of each kind of read, or the answer to it, which
-// nobody sees. A change is sent once: TestLostResponsesAreTransient.
+// TestReadIsSentAgain loses one call of each kind of read, or the answer to it,
+// which no caller sees. A change is sent once: TestLostResponsesAreTransient.
 func TestReadIsSentAgain(t *testing.T) {
 	t.Parallel()
 	v := start(t)

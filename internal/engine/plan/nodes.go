@@ -29,10 +29,10 @@ type nodePoolPlan struct {
 // what is lost, makes up the number, and rolls what is outdated.
 func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	p := nodePoolPlan{name: pool.Name}
-	var members []model.Machine
+	var members, left []model.Machine
 	for _, m := range v.machines(pool.Name) {
 		if !v.stays(m) {
-			p.cleanup = append(p.cleanup, model.DeleteNode{Machine: m})
+			left = append(left, m)
 			continue
 		}
 		members = append(members, m)
@@ -43,6 +43,7 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 		grow, findings := mayGrow(v, pool, members)
 		p.findings.Add(findings)
 		if !grow {
+			p.remove(v, left)
 			return p
 		}
 	}
@@ -72,7 +73,26 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	p.findings.Add(findings)
 	p.next = creations.counter
 	p.assigned = creations.assigned
+	p.remove(v, left)
 	return p
+}
+
+// remove deletes the machines that an earlier run has left. One that has not booted yet,
+// and whose node is created, is adopted by that.
+func (p *nodePoolPlan) remove(v view, left []model.Machine) {
+	created := map[string]bool{}
+	for _, step := range slices.Concat(p.create, p.rollout) {
+		if node, ok := step.(model.CreateNode); ok {
+			created[node.Node] = true
+		}
+	}
+	var removed []model.Step
+	for _, m := range left {
+		if !created[m.Marker.Node] || !v.unbooted(m) {
+			removed = append(removed, model.DeleteNode{Machine: m})
+		}
+	}
+	p.cleanup = append(removed, p.cleanup...)
 }
 
 // creations hands out ordinals and placements for the new nodes of a pool.

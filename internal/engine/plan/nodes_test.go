@@ -29,6 +29,29 @@ func TestPlanBuildsANodeThatNeverJoinedAgainUnderItsName(t *testing.T) {
 	wantSteps(t, planned(small(1, 2), f), "create_node c-w-2")
 }
 
+func TestPlanAdoptsANodeThatWasClonedAndNotPoweredOn(t *testing.T) {
+	t.Parallel()
+	f := running(1, 2)
+	delete(f.API.Nodes, "c-w-2")
+	f.Record.Pending = map[string][]int{"w": {2}}
+	m := &f.Machines[len(f.Machines)-1]
+	m.PoweredOn, m.Phase, m.Userdata = false, "", true
+	wantSteps(t, planned(small(1, 2), f), "create_node c-w-2")
+	// It is one too many, has booted, or was built with other authorities.
+	wantSteps(t, planned(small(1, 1), f), "delete_node c-w-2")
+	for _, change := range []func(*model.Machine){
+		func(m *model.Machine) { m.PoweredOn = true },
+		func(m *model.Machine) { m.Phase = model.PhaseBooting },
+		func(m *model.Machine) { m.Userdata = false },
+		func(m *model.Machine) { m.Marker.CAFingerprint = "others" },
+	} {
+		before := *m
+		change(m)
+		wantSteps(t, planned(small(1, 2), f), "delete_node c-w-2, create_node c-w-2")
+		*m = before
+	}
+}
+
 func TestPlanNeverInitialisesARunningClusterAgain(t *testing.T) {
 	t.Parallel()
 	f := running(1, 1)

@@ -105,6 +105,13 @@ func (v view) nodeObjectMissing(m model.Machine) bool {
 		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 
+// unbooted reports whether a machine was cloned with the authorities at hand and not
+// powered on yet, as where the run that made it was interrupted: what it boots with is
+// there as it was written.
+func (v view) unbooted(m model.Machine) bool {
+	return !m.PoweredOn && m.Phase == "" && m.Userdata && m.Marker.CAFingerprint == v.facts.CAFingerprint
+}
+
 // stays reports whether a machine is kept. One that never joined, or that was
 // built with authorities that the state does not hold, is built anew: its token
 // has expired long ago.

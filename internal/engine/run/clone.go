@@ -39,7 +39,7 @@ func (n *newNode) clone(ctx context.Context) error {
 			return fmt.Errorf("clone %s: %w", req.Template.Path, err)
 		}
 		conflict.cause = err
-		if err := n.adopt(ctx, &conflict, folder); err != nil || n.vm != "" {
+		if err := n.adopt(ctx, &req, &conflict); err != nil || n.vm != "" {
 			return err
 		}
 	}
@@ -56,14 +56,14 @@ type nameConflict struct {
 // under way that this process has not started, one of them may be it, and they are
 // waited for. A VM of that name that is not ours stays untouched. Without an error and
 // without a VM the name may be free by now.
-func (n *newNode) adopt(ctx context.Context, conflict *nameConflict, folder string) error {
+func (n *newNode) adopt(ctx context.Context, req *model.CloneRequest, conflict *nameConflict) error {
 	for {
 		// Before the VMs: what ends in between is seen among them.
 		clones, err := clonesUnderWay(ctx, n.VCenter, n.Timing)
 		if err != nil {
 			return err
 		}
-		survey, err := n.surveyName(ctx, folder)
+		survey, err := n.surveyName(ctx, req.Folder)
 		if err != nil {
 			return err
 		}
@@ -72,8 +72,7 @@ func (n *newNode) adopt(ctx context.Context, conflict *nameConflict, folder stri
 			return err
 		}
 		if found != nil {
-			n.vm = found.Ref
-			return n.refreshGuestInfo(ctx, found)
+			return n.takeOver(ctx, found, &req.Marker)
 		}
 		if len(clones) > 0 {
 			conflict.since = time.Time{}
@@ -107,11 +106,21 @@ func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.
 	return survey, err
 }
 
-// refreshGuestInfo writes the documents of an adopted VM that has not booted yet: the
-// token of an earlier run may expire before it does.
-func (n *newNode) refreshGuestInfo(ctx context.Context, m *model.Machine) error {
-	if m.PoweredOn || m.Phase == model.PhaseJoined {
+// takeOver makes a VM that an earlier attempt has made the node's. Where it has not
+// booted yet its documents are written anew: the token of an earlier run may expire
+// before it does. One that was built otherwise, and that has not booted either, is
+// deleted, and cloned again.
+func (n *newNode) takeOver(ctx context.Context, m *model.Machine, want *model.Marker) error {
+	unbooted := !m.PoweredOn && m.Phase == "" && m.Userdata
+	same := m.Marker == *want
+	switch {
+	case same && m.PoweredOn:
+		n.vm = m.Ref
 		return nil
+	case !unbooted:
+		return fmt.Errorf("the VM %s is of an earlier attempt and has booted; apply again, and it is built anew", m.Path)
+	case !same:
+		return n.deleteNode(ctx, model.DeleteNode{Machine: *m})
 	}
 	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
 		documents, err := n.guestinfo(ctx)
@@ -120,21 +129,19 @@ func (n *newNode) refreshGuestInfo(ctx context.Context, m *model.Machine) error 
 		}
 		return n.VCenter.SetGuestInfo(ctx, m.Ref, documents)
 	})
+	if err == nil {
+		n.vm = m.Ref
+	}
 	return err
 }
 
 // adoptFrom finds the VM that is this node's; nil where there is none. It fails where
 // the name is another VM's.
 func (n *newNode) adoptFrom(survey *model.Survey, cause error) (*model.Machine, error) {
-	for i, m := range survey.Machines {
-		if m.UUID != n.uuid().String() {
-			continue
+	for i := range survey.Machines {
+		if survey.Machines[i].UUID == n.uuid().String() {
+			return &survey.Machines[i], nil
 		}
-		if m.Marker.CAFingerprint != n.Secrets.Authorities.Fingerprint() {
-			return nil, fmt.Errorf("the VM %s is of an earlier attempt with other certificate authorities; "+
-				"apply again, and it is built anew: %w", m.Path, cause)
-		}
-		return &survey.Machines[i], nil
 	}
 	if survey.Holder != "" {
 		return nil, fmt.Errorf("the VM %s, which Gantry did not make, has this name; rename or remove it: %w", survey.Holder, cause)

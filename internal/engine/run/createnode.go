@@ -22,11 +22,8 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.claim(ctx); err != nil {
 		return err
 	}
-	if err := node.clone(ctx); err != nil {
+	if err := node.build(ctx); err != nil {
 		return err
-	}
-	if err := node.boot(ctx); err != nil {
-		return errors.Join(err, r.wipeAfterFailure(ctx, node.vm, s.Node))
 	}
 	if node.userdata { // else cloud-init has removed it
 		if err := r.wipeUserdata(ctx, node.vm, s.Node); err != nil {
@@ -37,6 +34,20 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 		return err
 	}
 	return r.waitServing(ctx, s.Node)
+}
+
+// build makes the VM, from its clone to a member of the cluster.
+func (n *newNode) build(ctx context.Context) error {
+	if !n.First {
+		defer n.api.holdToken(ctx)()
+	}
+	if err := n.clone(ctx); err != nil {
+		return err
+	}
+	if err := n.boot(ctx); err != nil {
+		return errors.Join(err, n.wipeAfterFailure(ctx, n.vm, n.Node))
+	}
+	return nil
 }
 
 // boot powers the VM on and waits until its node has joined.

@@ -7,21 +7,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
-// joinSecrets are what joining nodes need: short-lived bootstrap tokens and one
+// joinSecrets are what joining nodes need: a short-lived bootstrap token and one
 // certificate key a run. They are deleted at its end.
 type joinSecrets struct {
 	mu             sync.Mutex
-	token          string
+	token          string // empty: none was made yet
 	expires        time.Time
-	tokens         []string // all that were created
+	holders        int                // nodes that are being made with the token
+	stopRenewal    context.CancelFunc // while there are any
 	certificateKey string
 }
 
-// token returns a bootstrap token with at least half of its life left, and the hash
+// token returns the bootstrap token, with at least half of its life left, and the hash
 // by which nodes pin the certificate authority.
 func (c *clusterAPI) token(ctx context.Context) (token, caHash string, err error) {
 	if caHash, err = c.secrets.Authorities.CAHash(); err != nil {
@@ -34,22 +36,66 @@ func (c *clusterAPI) token(ctx context.Context) (token, caHash string, err error
 	j := &c.join
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	life := c.timing.TokenLife
-	now := c.now()
-	if j.token != "" && j.expires.Sub(now) > life/2 {
-		return j.token, caHash, nil
+	if j.token == "" {
+		if j.token, err = pki.NewToken(c.rand); err != nil {
+			return "", "", err
+		}
 	}
-	if token, err = pki.NewToken(c.rand); err != nil {
-		return "", "", err
-	}
-	j.tokens = append(j.tokens, token)
-	err = retry(ctx, c.timing, func(ctx context.Context) error { return api.PutToken(ctx, token, now.Add(life)) })
-	if err != nil {
+	if err := c.renew(ctx, api); err != nil {
 		return "", "", fmt.Errorf("create a bootstrap token: %w", err)
 	}
-	j.token = token
-	j.expires = now.Add(life)
-	return token, caHash, nil
+	return j.token, caHash, nil
+}
+
+// renew creates the token, or puts its expiration off where half of its life is over.
+// The secrets are locked.
+func (c *clusterAPI) renew(ctx context.Context, api model.API) error {
+	j := &c.join
+	life := c.timing.TokenLife
+	now := c.now()
+	if j.expires.Sub(now) > life/2 {
+		return nil
+	}
+	err := retry(ctx, c.timing, func(ctx context.Context) error { return api.PutToken(ctx, j.token, now.Add(life)) })
+	if err == nil {
+		j.expires = now.Add(life)
+	}
+	return err
+}
+
+// holdToken keeps the token from expiring, until it is released, for a node that is
+// being cloned or boots: neither has a time that it is known to take.
+func (c *clusterAPI) holdToken(ctx context.Context) (release func()) {
+	j := &c.join
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.holders++; j.holders == 1 {
+		// Of one node's context, it would end with that node.
+		var renewing context.Context
+		renewing, j.stopRenewal = context.WithCancel(context.WithoutCancel(ctx))
+		go c.keepRenewed(renewing)
+	}
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if j.holders--; j.holders == 0 {
+			j.stopRenewal()
+		}
+	}
+}
+
+// keepRenewed renews the token until ctx ends. What fails is tried again.
+func (c *clusterAPI) keepRenewed(ctx context.Context) {
+	j := &c.join
+	for sleep(ctx, c.timing.MaxTick) == nil {
+		j.mu.Lock()
+		if j.token != "" && ctx.Err() == nil {
+			attempt, cancel := context.WithTimeout(ctx, c.timing.CallTimeout)
+			_ = c.renew(attempt, c.api)
+			cancel()
+		}
+		j.mu.Unlock()
+	}
 }
 
 // certificateKey stores the authorities in the cluster, encrypted, as kubeadm's
@@ -86,7 +132,7 @@ func (c *clusterAPI) cleanUp(ctx context.Context) {
 	j := &c.join
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.tokens) == 0 && j.certificateKey == "" {
+	if j.token == "" && j.certificateKey == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timing.CallTimeout)
@@ -94,8 +140,8 @@ func (c *clusterAPI) cleanUp(ctx context.Context) {
 	api, err := c.wait(ctx)
 	errs := []error{err}
 	if err == nil {
-		for _, token := range j.tokens {
-			errs = append(errs, api.DeleteToken(ctx, token))
+		if j.token != "" {
+			errs = append(errs, api.DeleteToken(ctx, j.token))
 		}
 		// Those of a run that has the lock by now are not this one's to delete.
 		if j.certificateKey != "" {
@@ -105,6 +151,6 @@ func (c *clusterAPI) cleanUp(ctx context.Context) {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		c.report(ctx, "the bootstrap tokens could not be deleted and expire by themselves: "+err.Error())
+		c.report(ctx, "the bootstrap token could not be deleted and expires by itself: "+err.Error())
 	}
 }

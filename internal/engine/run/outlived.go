@@ -8,9 +8,8 @@ import (
 )
 
 // MayHaveOutlived reports whether the clone of an interrupted run may still be under
-// way, unseen, where that matters to a plan: it would release an address that the VM
-// is about to use, or build again what an incomplete creation has begun.
-func MayHaveOutlived(facts *model.Facts, todo *model.Plan, incomplete bool) bool {
+// way, unseen, and its address is about to be released.
+func MayHaveOutlived(facts *model.Facts, todo *model.Plan) bool {
 	for _, stage := range todo.Stages {
 		for _, step := range stage.Steps {
 			if released, ok := step.(model.ReleaseAddress); ok && !hasMachine(facts, released.Claim.Owner) {
@@ -18,9 +17,7 @@ func MayHaveOutlived(facts *model.Facts, todo *model.Plan, incomplete bool) bool
 			}
 		}
 	}
-	return incomplete && slices.ContainsFunc(facts.Claims, func(c model.Claim) bool {
-		return !c.Endpoint() && !hasMachine(facts, c.Owner)
-	})
+	return false
 }
 
 func hasMachine(facts *model.Facts, node string) bool {
@@ -28,13 +25,13 @@ func hasMachine(facts *model.Facts, node string) bool {
 }
 
 // WaitClones waits until the clones that are under way, and that this process has not
-// started, have ended, and reports whether there were any.
-func WaitClones(ctx context.Context, vc model.VCenter, timing model.Timing) (waited bool, err error) {
+// started, have ended.
+func WaitClones(ctx context.Context, vc model.VCenter, timing model.Timing) error {
 	clones, err := clonesUnderWay(ctx, vc, timing)
 	if err != nil || len(clones) == 0 {
-		return false, err
+		return err
 	}
-	return true, newWatcher(vc, timing).ended(ctx, clones)
+	return newWatcher(vc, timing).ended(ctx, clones)
 }
 
 func clonesUnderWay(ctx context.Context, vc model.VCenter, timing model.Timing) (clones []string, err error) {
