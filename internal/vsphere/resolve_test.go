@@ -172,7 +172,8 @@ func TestAllFindingsAreReportedAtOnce(t *testing.T) {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
 	survey = v.survey(names(func(n *model.Names) { n.Datacenter = "dc-9" }))
-	if len(survey.Findings.Problems) != 1 || !slices.Equal(survey.Findings.Problems[0].Fields, []model.Field{model.ClusterField(model.FieldDatacenter)}) ||
+	if len(survey.Findings.Problems) != 1 ||
+		!slices.Equal(survey.Findings.Problems[0].Fields, []model.Field{model.ClusterField(model.FieldDatacenter)}) ||
 		!strings.Contains(survey.Findings.Problems[0].Detail, "dc-1, dc-2") {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
@@ -215,7 +216,8 @@ func TestAmbiguousNamesListTheCandidates(t *testing.T) {
 		v.done(v.client.PowerOff(t.Context(), vm))
 	}
 	survey := v.survey(names(func(n *model.Names) { n.Image.Template = "twin" }))
-	if len(survey.Findings.Problems) != 1 || !strings.Contains(survey.Findings.Problems[0].Detail, "/dc-1/vm/k8s/other/twin, /dc-1/vm/k8s/twin") {
+	if len(survey.Findings.Problems) != 1 ||
+		!strings.Contains(survey.Findings.Problems[0].Detail, "/dc-1/vm/k8s/other/twin, /dc-1/vm/k8s/twin") {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
 	site = v.site(func(n *model.Names) { n.Image.Template = "other/twin" })

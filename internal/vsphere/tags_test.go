@@ -166,7 +166,8 @@ func TestTwoCategoriesAreRefused(t *testing.T) {
 	var duplicate *vsphere.DuplicateCategoryError
 	for range 2 {
 		err = store.Create(t.Context(), tag("two"))
-		if !errors.As(err, &duplicate) || model.Transient(err) || !strings.Contains(err.Error(), first) || !strings.Contains(err.Error(), second) {
+		if !errors.As(err, &duplicate) || model.Transient(err) ||
+			!strings.Contains(err.Error(), first) || !strings.Contains(err.Error(), second) {
 			t.Fatalf("error %v", err)
 		}
 	}

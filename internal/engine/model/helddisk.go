@@ -29,6 +29,7 @@ func (e *HeldDisksError) Error() string {
 	if more := len(e.Disks) - heldListed; more > 0 {
 		words = append(words, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("Snapshots of the VM %s hold disks that Gantry did not make: %s. They would be destroyed with the VM, attached or not. "+
+	return fmt.Sprintf("Snapshots of the VM %s hold disks that Gantry did not make: %s. "+
+		"They would be destroyed with the VM, attached or not. "+
 		"Remove the snapshots in the vSphere Client, and apply again.", e.VM, strings.Join(words, ", "))
 }

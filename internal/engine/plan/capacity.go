@@ -152,8 +152,9 @@ func (c check) space(bears *load) model.Findings {
 				"Free space, choose another datastore, or ask for fewer or smaller nodes.", bears.most.atOnce, name, left)
 	case bears.most.grown > room.FreeGB:
 		return warnAt(bears.fields(model.FieldDatastore), "The datastore may become full",
-			"The nodes to be built take %d GB of datastore %q at once, swap files included, and %d GB when their thin or linked disks are full: %s. "+
-				"A VM whose datastore is full stops.", bears.most.atOnce, name, bears.most.grown, left)
+			"The nodes to be built take %d GB of datastore %q at once, swap files included, "+
+				"and %d GB when their thin or linked disks are full: %s. A VM whose datastore is full stops.",
+			bears.most.atOnce, name, bears.most.grown, left)
 	}
 	return model.Findings{}
 }
@@ -169,8 +170,9 @@ func (c check) resources(bears *load) model.Findings {
 	}
 	if room := resolved.Memory; room != nil && bears.most.memoryGB > room.FreeGB {
 		f.Add(warnAt(bears.fields(model.FieldResourcePool), "The resource pool lacks memory",
-			"The nodes to be built have %d GB of memory, and of the %d GB that %s may use %d GB are unused: hosts would swap, or refuse to start VMs. "+
-				"Raise the limit, free memory, or choose another placement.", bears.most.memoryGB, room.TotalGB, name, room.FreeGB))
+			"The nodes to be built have %d GB of memory, and of the %d GB that %s may use %d GB are unused: "+
+				"hosts would swap, or refuse to start VMs. Raise the limit, free memory, or choose another placement.",
+			bears.most.memoryGB, room.TotalGB, name, room.FreeGB))
 	}
 	if wanted := bears.most.cpus * coreMHz(resolved.Hosts); resolved.CPULimitMHz > 0 && wanted > resolved.CPULimitMHz {
 		f.Add(warnAt(bears.fields(model.FieldResourcePool), "The resource pool limits CPU",

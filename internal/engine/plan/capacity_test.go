@@ -19,6 +19,7 @@ func changePlacements(l *model.Limits, change func(*model.ResolvedPlacement)) {
 // The nodes of small(1, 2) have 4 GB of memory each, and a template of 20 GB.
 func TestCheckWarnsOfFullDatastores(t *testing.T) {
 	t.Parallel()
+	const atOnce = `GB of datastore "datastore" at once, swap files included, and `
 	for name, c := range map[string]struct {
 		mode model.CloneMode
 		used int64 // of the template's disk
@@ -26,11 +27,11 @@ func TestCheckWarnsOfFullDatastores(t *testing.T) {
 		says string // empty: no warning
 	}{
 		"full clones that fit":             {model.CloneFull, 20, 72, ""},
-		"full clones":                      {model.CloneFull, 20, 71, "take 72 GB of datastore \"datastore\" at once, swap files included, and 71 of 100 GB are free"},
+		"full clones":                      {model.CloneFull, 20, 71, "take 72 " + atOnce + "71 of 100 GB are free"},
 		"thin clones that fit grown":       {model.CloneFull, 3, 72, ""},
-		"thin clones that fit at first":    {model.CloneFull, 3, 21, "at once, swap files included, and 72 GB when their thin or linked disks are full"},
+		"thin clones that fit at first":    {model.CloneFull, 3, 21, "take 21 " + atOnce + "72 GB when their thin or linked disks are full"},
 		"thin clones":                      {model.CloneFull, 3, 20, "take 21 GB"},
-		"linked clones that fit at first":  {model.CloneAuto, 20, 12, "take 12 GB of datastore \"datastore\" at once, swap files included, and 72 GB when"},
+		"linked clones that fit at first":  {model.CloneAuto, 20, 12, "take 12 " + atOnce + "72 GB when"},
 		"linked clones":                    {model.CloneAuto, 20, 11, "take 12 GB"},
 		"linked clones on a full one":      {model.CloneAuto, 20, 0, "0 of 100 GB are free"},
 		"linked clones that fit also then": {model.CloneAuto, 20, 72, ""},

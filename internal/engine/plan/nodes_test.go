@@ -41,7 +41,7 @@ func TestPlanAdoptsANodeThatWasClonedAndNotPoweredOn(t *testing.T) {
 	wantSteps(t, planned(small(1, 1), f), "delete_node c-w-2")
 	for _, change := range []func(*model.Machine){
 		func(m *model.Machine) { m.PoweredOn = true },
-		func(m *model.Machine) { m.Phase = model.PhaseBooting },
+		func(m *model.Machine) { m.Phase = "booting" },
 		func(m *model.Machine) { m.Userdata = false },
 		func(m *model.Machine) { m.Marker.CAFingerprint = "others" },
 	} {
