@@ -178,7 +178,7 @@ type Machine struct {
 	Userdata  bool   // bootstrap data is still in the configuration
 }
 
-// The phases that a guest reports through guestinfo.gantry.phase.
+// The phases that a guest reports through guestinfo.gantry.phase after it has booted.
 const (
 	PhaseKubeadm = "kubeadm"
 	PhaseJoined  = "joined"
