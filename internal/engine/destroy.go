@@ -28,6 +28,7 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 	if err != nil {
 		return release(ctx, lease, err)
 	}
+	todo.Add(model.Findings{Problems: plan.HeldDisks(&w.Facts, &w.Limits)})
 	if err := todo.Err(); err != nil {
 		return release(ctx, lease, err)
 	}

@@ -3,11 +3,15 @@ package engine_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // attaching is a vCenter in which a disk is attached to a VM while it is about
@@ -57,6 +61,63 @@ func TestNoForeignDiskIsDestroyed(t *testing.T) {
 	}
 	if len(files) != 3 || slices.ContainsFunc(files, func(f string) bool { return !w.sim.DiskExists(f) }) {
 		t.Errorf("of %v some are gone", files)
+	}
+}
+
+// TestNoDiskIsDestroyedWithASnapshot has a backup's snapshot hold a volume: neither a
+// smaller pool nor a destruction touches the node until the snapshot is gone.
+func TestNoDiskIsDestroyedWithASnapshot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.spec(1, 2))
+	const node = "prod-general-2"
+	volume, err := w.sim.Attach(node, simulator.Disk{Gigabytes: 1, Mode: types.VirtualDiskModePersistent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.sim.SnapshotVM(node, "backup"); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), volume) || !strings.Contains(err.Error(), "backup") {
+			t.Errorf("%s: %v", what, err)
+		}
+		for _, g := range w.sim.Guests() {
+			if g.Phase != guest.PhaseJoined {
+				t.Errorf("%s: %s is %s", what, g.Name, g.Phase)
+			}
+		}
+		if lost := w.sim.DestroyedForeignDisks(); len(lost) > 0 || !w.sim.DiskExists(volume) {
+			t.Errorf("%s destroyed %v", what, lost)
+		}
+	}
+
+	p, err := w.engine().PlanDestroy(t.Context(), spec.Target(), nil)
+	if err != nil || p.Err() != nil || p.Empty() || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Detail, volume) {
+		t.Errorf("plan of a destruction: %v, %v, warnings %v", err, p.Err(), p.Warnings)
+	}
+	refused("a destruction", w.engine().Destroy(t.Context(), spec.Target()))
+	smaller := spec
+	smaller.Workers = slices.Clone(spec.Workers)
+	smaller.Workers[0].Count = 1
+	if p := w.plan(smaller, secrets); p.Err() != nil || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Detail, volume) {
+		t.Errorf("plan of a smaller pool: %v, warnings %v", p.Err(), p.Warnings)
+	}
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: smaller, Secrets: secrets})
+	refused("a smaller pool", err)
+	if got := actions(w.plan(spec, secrets)); len(got) > 0 {
+		t.Errorf("the node was touched, and a plan repairs it: %v", got)
+	}
+
+	if err := w.sim.RemoveSnapshots(node); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.engine().Destroy(t.Context(), spec.Target()); err != nil {
+		t.Fatal(err)
+	}
+	if lost := w.sim.DestroyedForeignDisks(); len(lost) > 0 || !w.sim.DiskExists(volume) {
+		t.Errorf("destroyed %v", lost)
 	}
 }
 

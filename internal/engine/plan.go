@@ -117,7 +117,8 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 
 // PlanDestroy returns what Destroy would do. What depends on the target and leaving
 // reports to be deleted before it, by the id of its record, is no obstacle; leaving may
-// be nil.
+// be nil. Of disks that snapshots hold now it warns: until the apply, the snapshots may
+// be gone.
 func (e *Engine) PlanDestroy(ctx context.Context, target model.Target, leaving func(uuid.UUID) bool) (*model.Plan, error) {
 	w, err := e.observer(false).Dependants(ctx, target)
 	if err != nil {
@@ -126,5 +127,7 @@ func (e *Engine) PlanDestroy(ctx context.Context, target model.Target, leaving f
 	w.Limits.Children = slices.DeleteFunc(w.Limits.Children, func(child record.Ref) bool {
 		return leaving != nil && leaving(e.Ledger.ID(child))
 	})
-	return plan.Destroy(target, &w.Facts, &w.Limits), nil
+	todo := plan.Destroy(target, &w.Facts, &w.Limits)
+	todo.Add(model.Findings{Warnings: plan.HeldDisks(&w.Facts, &w.Limits)})
+	return todo, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -26,15 +27,16 @@ func (l *Ledger) AddChild(ctx context.Context, parent uuid.UUID, child record.Re
 	return l.takeSlot(ctx, parent, child.String(), childSlots)
 }
 
-// RemoveChild deletes the note; one that is gone is success. It reads all
-// children, since slots before the child's may have become free after it was
-// added.
+// RemoveChild deletes the note; one that is gone is success. It takes one list call,
+// two for the note, and one for each child of which this ledger has not read the note
+// in the last minute: of many children that are removed one after the other, each is
+// read once.
 func (l *Ledger) RemoveChild(ctx context.Context, parent uuid.UUID, child record.Ref) error {
 	listed, err := l.list(ctx)
 	if err != nil {
 		return err
 	}
-	return l.freeSlots(ctx, parent, child.String(), childSlots, listed, false)
+	return l.freeSlots(ctx, parent, child.String(), childSlots, listed)
 }
 
 // Children returns the records that depend on a record, sorted by their wire
@@ -94,35 +96,83 @@ func (l *Ledger) takeSlot(ctx context.Context, parent uuid.UUID, note string, n 
 	return fmt.Errorf("note %q at record %s: all %d slots are taken", note, parent, n)
 }
 
-// freeSlots deletes a note, and should it be in several slots, all: one may have
-// become free before that of a note that is then written again. once stops at
-// the first, which is found with few calls.
-func (l *Ledger) freeSlots(ctx context.Context, parent uuid.UUID, note string, n int, listed idSet, once bool) error {
-	start := int(offset(note) % uint64(n))
-	for i := range n {
-		id := derive(parent, childSuffix((start+i)%n))
-		if !listed.has(id) {
-			continue
-		}
-		tag, err := l.store.Get(ctx, id)
-		if errors.Is(err, ErrNotFound) || err == nil && tag.Description != note {
-			continue
-		}
-		if err == nil {
-			err = l.store.Delete(ctx, id)
-		}
+// noteMaxAge is how old what is known of the notes of other children may be.
+const noteMaxAge = time.Minute
+
+// freeSlots deletes a note, and should it be in several slots, all: slots before its
+// own may have become free after it was added, and it was then added again. Which
+// slots have it is what reads say that removals of other notes share; the slots are
+// read again before they are freed, and all of them are where none has it.
+func (l *Ledger) freeSlots(ctx context.Context, parent uuid.UUID, note string, n int, listed idSet) error {
+	shared := recentStore{trackedStore: l.shared, maxAge: noteMaxAge}
+	for _, store := range []Store{shared, l.store} {
+		notes, err := readNotes(ctx, store, parent, n, listed)
 		if err != nil {
 			return fmt.Errorf("remove %q from record %s: %w", note, parent, err)
 		}
-		if once {
+		freed := false
+		for slot := range n {
+			if notes[slot] != note {
+				continue
+			}
+			gone, err := l.freeSlot(ctx, parent, slot, note)
+			if err != nil {
+				return err
+			}
+			freed = freed || gone
+		}
+		if freed {
 			return nil
 		}
 	}
 	return nil
 }
 
+// freeFirstSlot deletes a note from the first slot that has it, which is found with
+// few calls.
+func (l *Ledger) freeFirstSlot(ctx context.Context, parent uuid.UUID, note string, n int, listed idSet) error {
+	start := int(offset(note) % uint64(n))
+	for i := range n {
+		slot := (start + i) % n
+		if !listed.has(derive(parent, childSuffix(slot))) {
+			continue
+		}
+		if freed, err := l.freeSlot(ctx, parent, slot, note); freed || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freeSlot deletes a note from a slot, and reports whether it was there.
+func (l *Ledger) freeSlot(ctx context.Context, parent uuid.UUID, slot int, note string) (bool, error) {
+	id := derive(parent, childSuffix(slot))
+	tag, err := l.store.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && tag.Description != note {
+		return false, nil
+	}
+	if err == nil {
+		err = l.store.Delete(ctx, id)
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove %q from record %s: %w", note, parent, err)
+	}
+	return true, nil
+}
+
 // readSlots returns the notes in a parent's n slots, each once.
 func (l *Ledger) readSlots(ctx context.Context, parent uuid.UUID, n int, listed idSet) ([]string, error) {
+	notes, err := readNotes(ctx, l.store, parent, n, listed)
+	if err != nil {
+		return nil, err
+	}
+	notes = slices.DeleteFunc(notes, func(note string) bool { return note == "" })
+	slices.Sort(notes)
+	return slices.Compact(notes), nil
+}
+
+// readNotes returns the notes in a parent's n slots by slot; empty where there is none.
+func readNotes(ctx context.Context, store Store, parent uuid.UUID, n int, listed idSet) ([]string, error) {
 	notes := make([]string, n)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelReads)
@@ -132,7 +182,7 @@ func (l *Ledger) readSlots(ctx context.Context, parent uuid.UUID, n int, listed 
 			continue
 		}
 		group.Go(func() error {
-			tag, err := l.store.Get(ctx, id)
+			tag, err := store.Get(ctx, id)
 			if err != nil && !errors.Is(err, ErrNotFound) {
 				return err
 			}
@@ -140,12 +190,7 @@ func (l *Ledger) readSlots(ctx context.Context, parent uuid.UUID, n int, listed 
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	notes = slices.DeleteFunc(notes, func(note string) bool { return note == "" })
-	slices.Sort(notes)
-	return slices.Compact(notes), nil
+	return notes, group.Wait()
 }
 
 // offset spreads names evenly.

@@ -60,6 +60,52 @@ func TestChildrenAreASet(t *testing.T) {
 	})
 }
 
+// Removing all children one by one does not read all of them each time.
+func TestRemovingManyChildrenReadsEachOnce(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, p := join(store)
+	account := register(t, l, record.KindCloudAccount, "team", "{}")
+	const children = 60
+	for n := range children {
+		must(t, l.AddChild(t.Context(), account, cluster(n)))
+	}
+	p.Reset()
+	for n := range children {
+		must(t, l.RemoveChild(t.Context(), account, cluster(n)))
+	}
+	wantCalls(t, p, map[string]int{ledgertest.List: children, ledgertest.Get: 2 * children, ledgertest.Delete: children})
+	if left, err := l.Children(t.Context(), account); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// What another run has changed since the notes were read is seen all the same.
+func TestAChildThatAnotherRunMovedIsRemoved(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	other, _ := join(store)
+	account := register(t, l, record.KindCloudAccount, "team", "{}")
+	const children = 200 // so that some are not in their first slot
+	for n := range children {
+		must(t, l.AddChild(t.Context(), account, cluster(n)))
+	}
+	must(t, l.RemoveChild(t.Context(), account, cluster(children))) // reads all notes
+	for n := range children {
+		must(t, other.RemoveChild(t.Context(), account, cluster(n)))
+	}
+	for n := range children {
+		must(t, other.AddChild(t.Context(), account, cluster(children-1-n)))
+	}
+	for n := range children {
+		must(t, l.RemoveChild(t.Context(), account, cluster(n)))
+	}
+	if left, err := other.Children(t.Context(), account); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
 func TestChildrenAreAddedByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	store := ledgertest.NewStore()

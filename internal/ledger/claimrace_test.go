@@ -5,8 +5,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/ledgertest"
@@ -127,5 +130,52 @@ func TestClustersThatMeetPart(t *testing.T) {
 	}
 	if p.Total() > 30 {
 		t.Errorf("20 claims took %v", p.Calls())
+	}
+}
+
+// What stands in the way of a claim need not be in the list: a tag that may not be
+// read, a tag of the same name that an administrator has made, or of the same id that
+// was renamed.
+func TestClaimsPassOverWhatIsNotListed(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, _ := join(store)
+	pool := nodes(t, "3")
+	first := snapshot(t, l)
+	for n := range 3 {
+		if _, err := l.Claim(t.Context(), pool, owner("prod", n), first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claimed := store.Tags()
+	for n := range 2 { // of three
+		tag := claimed[n]
+		if err := store.Delete(t.Context(), tag.ID); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			tag.ID = uuid.New() // the name is taken by another tag
+		}
+		if err := store.Create(t.Context(), tag); err != nil {
+			t.Fatal(err)
+		}
+		if n == 1 {
+			store.Hide(tag.ID)
+		}
+	}
+	if err := store.Delete(t.Context(), claimed[2].ID); err != nil {
+		t.Fatal(err)
+	}
+	other, _ := join(store)
+	snap := snapshot(t, other)
+	if n := snap.Count(pool); n > 0 {
+		t.Errorf("%d claims are listed", n)
+	}
+	addr, err := other.Claim(t.Context(), pool, owner("test", 1), snap)
+	if err != nil || !strings.HasSuffix(claimed[2].Name, "/"+addr.String()) {
+		t.Errorf("claimed %s, %v, want that of %s", addr, err, claimed[2].Name)
+	}
+	if addr, err := other.Claim(t.Context(), pool, owner("test", 2), snap); !errors.Is(err, ledger.ErrExhausted) {
+		t.Errorf("then claimed %s, %v", addr, err)
 	}
 }

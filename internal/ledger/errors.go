@@ -22,6 +22,8 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrNotFound is in the chain when the tag is proven absent.
 	ErrNotFound = errors.New("not found")
+	// ErrUnreadable is in the chain when a tag may exist and may not be read.
+	ErrUnreadable = errors.New("not readable")
 	// ErrLost is in the chain when a lease has ended: another run has taken
 	// over, and this one must not change anything any more.
 	ErrLost = errors.New("the lock is lost")
@@ -48,7 +50,7 @@ type RecordExistsError struct {
 	ID  uuid.UUID
 	Ref record.Ref
 	// Existing is the record in the way; without a body where it cannot be read,
-	// and Unreadable says why, unless permissions hide it.
+	// and Unreadable says why, unless the name is another tag's.
 	Existing   Record
 	Unreadable error
 }

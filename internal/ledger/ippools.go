@@ -39,12 +39,12 @@ func (l *Ledger) link(ctx context.Context, id uuid.UUID, ref record.Ref) error {
 // unlink deletes the notes, after the record.
 func (l *Ledger) unlink(ctx context.Context, id uuid.UUID, ref record.Ref, listed idSet) error {
 	if ref.Kind == record.KindIPPool {
-		if err := l.freeSlots(ctx, l.ipPoolIndex(), id.String(), ipPoolSlots, listed, true); err != nil {
+		if err := l.freeFirstSlot(ctx, l.ipPoolIndex(), id.String(), ipPoolSlots, listed); err != nil {
 			return err
 		}
 	}
 	if ref.GatewayID != uuid.Nil {
-		return l.freeSlots(ctx, ref.GatewayID, ref.String(), childSlots, listed, false)
+		return l.freeSlots(ctx, ref.GatewayID, ref.String(), childSlots, listed)
 	}
 	return nil
 }

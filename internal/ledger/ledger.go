@@ -95,7 +95,8 @@ func derive(base uuid.UUID, suffix string) uuid.UUID {
 }
 
 // createOrGet creates a tag, and returns the description of the one that is there
-// in the end; nothing for a tag that may not be read.
+// in the end; nothing for a tag that may not be read, and where the name is another
+// tag's.
 func (l *Ledger) createOrGet(ctx context.Context, tag Tag) (string, error) {
 	// Twice: what was in the way may be gone by the time it is read.
 	for range 2 {
@@ -107,10 +108,12 @@ func (l *Ledger) createOrGet(ctx context.Context, tag Tag) (string, error) {
 			return "", err
 		}
 		there, err := l.store.Get(ctx, tag.ID)
-		if err == nil {
+		switch {
+		case err == nil:
 			return there.Description, nil
-		}
-		if !errors.Is(err, ErrNotFound) {
+		case errors.Is(err, ErrUnreadable):
+			return "", nil
+		case !errors.Is(err, ErrNotFound):
 			return "", err
 		}
 	}

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -21,7 +22,7 @@ func TestReleasedAddressIsIssuedAgain(t *testing.T) {
 			addr := claim(t, l, pool, owner("prod", 1), snap)
 			claim(t, l, pool, owner("prod", 100), snap)
 			for i := range 3 {
-				snap.Avoid(addr, "the VM that had it")
+				snap.Avoid(map[netip.Addr]string{addr: "the VM that had it"})
 				must(t, l.Release(t.Context(), pool, addr, owner("prod", i+1)))
 				snap.MarkReleased(pool, addr, owner("prod", i+1), "the VM that had it")
 				if snap.Free(pool) != 1 {
@@ -46,7 +47,7 @@ func TestReleasedAddressOfAnotherUserIsAvoided(t *testing.T) {
 	l, _ := join(ledgertest.NewStore())
 	snap := snapshot(t, l)
 	addr := claim(t, l, pool, owner("prod", 1), snap)
-	snap.Avoid(addr, "/dc-1/vm/foreign")
+	snap.Avoid(map[netip.Addr]string{addr: "/dc-1/vm/foreign"})
 	must(t, l.Release(t.Context(), pool, addr, owner("prod", 1)))
 	snap.MarkReleased(pool, addr, owner("prod", 1), "/dc-1/vm/prod-cp-1")
 	if got := claim(t, l, pool, owner("prod", 2), snap); got == addr {

@@ -15,12 +15,24 @@ import (
 // was claimed and released since would be issued without a cool-down.
 const listMaxAge = time.Minute
 
-// Avoid keeps an address from being picked: a VM, say, uses it without a claim.
-// An owner that has claimed the address keeps it.
-func (s *Snapshot) Avoid(addr netip.Addr, usedBy string) {
+// Avoid keeps addresses from being picked: VMs, say, use them without a claim. An
+// owner that has claimed an address keeps it. The map says what uses each address; it
+// is kept, and many snapshots may share it.
+func (s *Snapshot) Avoid(used map[netip.Addr]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.avoid[addr.Unmap()] = cmp.Or(usedBy, "(unknown)")
+	s.avoid = used
+	clear(s.vacated)
+}
+
+// usedBy returns what uses an address that is to be avoided; empty for any other.
+func (s *Snapshot) usedBy(addr netip.Addr) string {
+	addr = addr.Unmap()
+	user, used := s.avoid[addr]
+	if !used || s.vacated[addr] {
+		return ""
+	}
+	return cmp.Or(user, "(unknown)")
 }
 
 // Avoided returns the addresses of an IP pool that claims skipped because they
@@ -30,7 +42,7 @@ func (s *Snapshot) Avoided(pool IPPool) map[netip.Addr]string {
 	defer s.mu.Unlock()
 	avoided := map[netip.Addr]string{}
 	for addr := range s.view(pool.ID).skipped {
-		avoided[addr] = s.avoid[addr]
+		avoided[addr] = s.usedBy(addr)
 	}
 	return avoided
 }
@@ -42,7 +54,7 @@ func (s *Snapshot) open(pool IPPool, addr netip.Addr) bool {
 	if s.ids.has(id) || s.inFlight[id] {
 		return false
 	}
-	if s.avoid[addr] != "" {
+	if s.usedBy(addr) != "" {
 		s.view(pool.ID).skipped[addr] = true
 		return false
 	}

@@ -142,7 +142,7 @@ func (l *Ledger) register(ctx context.Context, r Record) (uuid.UUID, error) {
 		l.deleteChunks(ctx, id, chunks)
 		existing, rerr := l.Record(ctx, id)
 		if errors.Is(rerr, ErrNotFound) {
-			rerr = nil // it may not be read
+			rerr = nil // the name is another tag's, or it is gone again
 		}
 		return id, &RecordExistsError{ID: id, Ref: r.Ref, Existing: existing, Unreadable: rerr}
 	}

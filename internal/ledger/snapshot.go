@@ -20,7 +20,8 @@ type Snapshot struct {
 	ids      idSet
 	inFlight map[uuid.UUID]bool // claims that are being attempted
 	pools    map[uuid.UUID]*poolView
-	avoid    map[netip.Addr]string
+	avoid    map[netip.Addr]string // shared with others, and not changed
+	vacated  map[netip.Addr]bool   // of those, what is not to be avoided any more
 }
 
 // poolView is what is known about one IP pool beyond the ids.
@@ -50,7 +51,7 @@ func (l *Ledger) Snapshot(ctx context.Context) (*Snapshot, error) {
 		ids:      ids,
 		inFlight: map[uuid.UUID]bool{},
 		pools:    map[uuid.UUID]*poolView{},
-		avoid:    map[netip.Addr]string{},
+		vacated:  map[netip.Addr]bool{},
 	}, nil
 }
 
@@ -89,7 +90,7 @@ func (s *Snapshot) Free(pool IPPool) int {
 	defer s.mu.Unlock()
 	free := 0
 	for addr := range pool.All() {
-		if s.avoid[addr] == "" && !s.ids.has(claimID(pool.ID, addr)) {
+		if s.usedBy(addr) == "" && !s.ids.has(claimID(pool.ID, addr)) {
 			free++
 		}
 	}
@@ -137,8 +138,8 @@ func (s *Snapshot) MarkReleased(pool IPPool, addr netip.Addr, owner Owner, usedB
 	defer s.mu.Unlock()
 	cooldowns := s.cooldownsOf(pool)
 	delete(s.ids, claimID(pool.ID, addr))
-	if s.avoid[addr.Unmap()] == usedBy {
-		delete(s.avoid, addr.Unmap())
+	if s.usedBy(addr) == usedBy {
+		s.vacated[addr.Unmap()] = true
 	}
 
 	v := s.view(pool.ID)

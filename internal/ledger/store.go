@@ -28,13 +28,14 @@ type Store interface {
 	// Otherwise the error is ErrExists, also where the tag in the way may not be
 	// read.
 	Create(ctx context.Context, tag Tag) error
-	// Get reads a tag; ErrNotFound where there is none.
+	// Get reads a tag; ErrNotFound where there is none, and ErrUnreadable where it may
+	// not be read.
 	Get(ctx context.Context, id uuid.UUID) (Tag, error)
 	// Update replaces a description; ErrNotFound where there is no such tag.
 	Update(ctx context.Context, id uuid.UUID, description string) error
 	// Delete deletes a tag; one that is gone is success.
 	Delete(ctx context.Context, id uuid.UUID) error
-	// List returns the ids of all tags of the category.
+	// List returns the ids of all tags of the category that may be read.
 	List(ctx context.Context) ([]uuid.UUID, error)
 	// Now returns the time by vCenter's clock.
 	Now(ctx context.Context) (time.Time, error)

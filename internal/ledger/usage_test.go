@@ -24,9 +24,11 @@ func TestAddressesInUseAreAvoided(t *testing.T) {
 	for foreign == mine {
 		foreign = foreign.Next()
 	}
-	snap.Avoid(foreign, "VM printer")
-	snap.Avoid(mine, "prod-general-0") // has it claimed
-	snap.Avoid(netip.MustParseAddr("192.0.2.1"), "VM elsewhere")
+	snap.Avoid(map[netip.Addr]string{
+		foreign:                          "VM printer",
+		mine:                             "prod-general-0", // has it claimed
+		netip.MustParseAddr("192.0.2.1"): "VM elsewhere",
+	})
 	if len(snap.Avoided(pool)) != 0 {
 		t.Errorf("%v were passed over before a claim", snap.Avoided(pool))
 	}

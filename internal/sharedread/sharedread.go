@@ -14,6 +14,15 @@ import (
 // moment the first would begin a read that the others are too late for.
 const gather = 5 * time.Millisecond
 
+// A read that took long is kept longer than its callers ask, so that of the time that
+// they share it at most a tenth goes into reading, but never for longer than keepMost
+// on that account: a large inventory, read again every few seconds, would cost more
+// than everything else that a plan does.
+const (
+	keepFactor = 10
+	keepMost   = 30 * time.Second
+)
+
 // errUnfinished is the error of a read whose goroutine ended without a result.
 var errUnfinished = errors.New("the read ended without a result")
 
@@ -31,6 +40,15 @@ type Read[T any] struct {
 type kept[T any] struct {
 	value    T
 	finished time.Time // zero: there is none
+	took     time.Duration
+}
+
+// usable reports whether the read is young enough for a caller.
+func (k kept[T]) usable(maxAge time.Duration) bool {
+	if maxAge <= 0 || k.finished.IsZero() {
+		return false
+	}
+	return time.Since(k.finished) <= max(maxAge, min(keepFactor*k.took, keepMost))
 }
 
 // flight is one read and the callers that share it.
@@ -44,14 +62,15 @@ type flight[T any] struct {
 	err   error
 
 	// The rest is guarded by Read.mu.
+	began     time.Time
 	callers   int
 	forgotten bool
 }
 
 // Get returns what read returns, which several callers may share: they must not
 // change it. If maxAge is 0, the read begins after the call to Get. Otherwise a
-// read that is running may be used, and one that finished at most maxAge ago. A
-// failed read is returned to the callers that wait for it, and not kept.
+// read that is running may be used, and one that finished at most maxAge ago, or
+// somewhat longer ago where it took long. A failed read is returned to the callers that wait for it, and not kept.
 //
 // A caller whose ctx ends stops waiting; the read goes on for the others, with
 // the values of one caller's ctx, and is cancelled when the last one has left.
@@ -90,10 +109,10 @@ func (r *Read[T]) join(
 ) (f *flight[T], value T, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.kept.usable(maxAge) {
+		return nil, r.kept.value, true
+	}
 	if maxAge > 0 {
-		if !r.kept.finished.IsZero() && time.Since(r.kept.finished) <= maxAge {
-			return nil, r.kept.value, true
-		}
 		if r.running != nil && !r.running.forgotten {
 			r.running.callers++
 			return r.running, value, false
@@ -137,6 +156,7 @@ func (r *Read[T]) schedule(f *flight[T], maxAge time.Duration) {
 func (r *Read[T]) begin(f *flight[T]) {
 	r.next = nil
 	r.running = f
+	f.began = time.Now()
 	go r.run(f)
 }
 
@@ -151,7 +171,8 @@ func (r *Read[T]) finish(f *flight[T]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f.err == nil && !f.forgotten {
-		r.kept = kept[T]{value: f.value, finished: time.Now()}
+		now := time.Now()
+		r.kept = kept[T]{value: f.value, finished: now, took: now.Sub(f.began)}
 	}
 	r.release(f)
 }

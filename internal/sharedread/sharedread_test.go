@@ -1,6 +1,7 @@
 package sharedread_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -13,9 +14,11 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/sharedread"
 )
 
-// source is what is read: it numbers its reads, each of which takes a second.
+// source is what is read: it numbers its reads, each of which takes a second, or what
+// takes says.
 type source struct {
 	shared sharedread.Read[int]
+	takes  time.Duration
 
 	mu        sync.Mutex
 	began     []time.Time
@@ -39,7 +42,7 @@ func (s *source) read(ctx context.Context) (int, error) {
 		s.running--
 	}()
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(cmp.Or(s.takes, time.Second)):
 		return n, fail
 	case <-ctx.Done():
 		s.mu.Lock()
@@ -111,16 +114,26 @@ func TestARunningReadIsTooOldForWhoAsksForANewOne(t *testing.T) {
 	})
 }
 
+// A read that took long is kept for longer than its callers ask.
 func TestAFinishedReadIsKeptForAWhile(t *testing.T) {
-	bubble(t, func(t *testing.T, s *source) {
-		s.want(t, 0, 1)
-		time.Sleep(5 * time.Second)
-		s.want(t, 5*time.Second, 1)
-		time.Sleep(time.Millisecond)
-		s.want(t, 5*time.Second, 2)
-		s.want(t, 0, 3)
-		s.want(t, time.Nanosecond, 3)
-	})
+	for name, c := range map[string]struct{ takes, kept time.Duration }{
+		"short":     {100 * time.Millisecond, 5 * time.Second},
+		"long":      {2 * time.Second, 20 * time.Second},
+		"very long": {time.Minute, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *source) {
+				s.takes = c.takes
+				s.want(t, 0, 1)
+				time.Sleep(c.kept)
+				s.want(t, 5*time.Second, 1)
+				time.Sleep(time.Millisecond)
+				s.want(t, 5*time.Second, 2)
+				s.want(t, 0, 3)
+				s.want(t, time.Nanosecond, 3)
+			})
+		})
+	}
 }
 
 func TestForgottenReadsAreNotUsed(t *testing.T) {

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -111,58 +109,6 @@ func (s *Simulator) vmNamed(name string) (*vcsim.VirtualMachine, bool) {
 		}
 	}
 	return nil, false
-}
-
-// AttachDisk makes a disk of its own folder on the machine's datastore and
-// attaches it, as a storage driver does with a persistent volume. It returns
-// the disk's [datastore] path.
-func (s *Simulator) AttachDisk(name string, gigabytes int64) (string, error) {
-	var file string
-	err := s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
-		ds, ok := get[*vcsim.Datastore](ctx, vm.Datastore[0])
-		if !ok {
-			return new(types.InvalidDatastore)
-		}
-		file = fmt.Sprintf("[%s] volumes/pvc-%d.vmdk", ds.Name, s.serial.Add(1))
-		local := filepath.Join(ds.Summary.Url, strings.TrimPrefix(file, "["+ds.Name+"] "))
-		if err := os.MkdirAll(path.Dir(local), 0o700); err != nil {
-			return &types.SystemError{Reason: err.Error()}
-		}
-		return s.reconfigure(ctx, vm, &types.ReconfigVM_Task{This: vm.Self, Spec: types.VirtualMachineConfigSpec{
-			DeviceChange: []types.BaseVirtualDeviceConfigSpec{&types.VirtualDeviceConfigSpec{
-				Operation:     types.VirtualDeviceConfigSpecOperationAdd,
-				FileOperation: types.VirtualDeviceConfigSpecFileOperationCreate,
-				Device: &types.VirtualDisk{
-					VirtualDevice: types.VirtualDevice{
-						Key: -1, ControllerKey: 1000, UnitNumber: types.NewInt32(freeUnit(vm)),
-						Backing: &types.VirtualDiskFlatVer2BackingInfo{
-							VirtualDeviceFileBackingInfo: types.VirtualDeviceFileBackingInfo{FileName: file},
-							DiskMode:                     string(types.VirtualDiskModeIndependent_persistent),
-							ThinProvisioned:              types.NewBool(true),
-						},
-					},
-					CapacityInBytes: gigabytes * gib,
-					CapacityInKB:    gigabytes * gib / 1024,
-				},
-			}},
-		}})
-	})
-	return file, err
-}
-
-// freeUnit returns the lowest unit number without a disk; 7 is the controller's.
-func freeUnit(vm *vcsim.VirtualMachine) int32 {
-	taken := map[int32]bool{7: true}
-	for _, d := range vm.Config.Hardware.Device {
-		if disk, ok := d.(*types.VirtualDisk); ok && disk.UnitNumber != nil {
-			taken[*disk.UnitNumber] = true
-		}
-	}
-	for unit := int32(0); ; unit++ {
-		if !taken[unit] {
-			return unit
-		}
-	}
 }
 
 // DiskExists reports whether the file of a disk is still on its datastore.

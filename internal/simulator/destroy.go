@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,20 +117,8 @@ func (s *Simulator) destroyVM(ctx *vcsim.Context, vm *vcsim.VirtualMachine) faul
 			RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: vm.Runtime.PowerState,
 		}
 	}
-	own := ownFolder(vm)
-	for _, d := range vm.Config.Hardware.Device {
-		disk, ok := d.(*types.VirtualDisk)
-		if !ok {
-			continue
-		}
-		file := diskFile(disk)
-		s.destroyed = append(s.destroyed, file)
-		if path.Dir(file) != own {
-			s.foreign = append(s.foreign, file)
-		}
-		s.deleteDisk(ctx, disk, file)
-	}
-	s.deleteFolder(ctx, own)
+	s.destroyDisks(ctx, vm)
+	s.deleteFolder(ctx, ownFolder(vm))
 
 	if vm.Snapshot != nil {
 		forEachSnapshot(vm.Snapshot.RootSnapshotList, func(ref types.ManagedObjectReference) { ctx.Map.Remove(ctx, ref) })

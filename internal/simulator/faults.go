@@ -42,7 +42,8 @@ type Fault struct {
 	Times int `json:"times,omitempty"`
 	// Fault is the vSphere fault of RefuseCall and FailTask, e.g.
 	// TaskInProgress, HostCommunication, NoDiskSpace, NotAuthenticated; for a
-	// REST call a vAPI error such as service_unavailable. Default:
+	// REST call a vAPI error such as service_unavailable, or proxy_authentication for
+	// the 401 of a proxy before vCenter. Default:
 	// HostCommunication and internal_server_error.
 	Fault string `json:"fault,omitempty"`
 	// Privilege is what NoPermission says is missing.

@@ -171,11 +171,15 @@ func (b *builder) cluster(
 	}
 
 	pool := b.ctx.Map.Get(*obj.ResourcePool).(*vcsim.ResourcePool)
-	err := faultError(pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
+	res = pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
 		This: pool.Self, Name: "gantry", Spec: types.DefaultResourceConfigSpec(),
-	}))
-	if err != nil {
+	})
+	if err := faultError(res); err != nil {
 		return none, fmt.Errorf("resource pool: %w", err)
+	}
+	child := b.ctx.Map.Get(res.(*methods.CreateResourcePoolBody).Res.Returnval).(*vcsim.ResourcePool)
+	for _, p := range []*vcsim.ResourcePool{pool, child} {
+		p.Runtime = unlimited(int64(b.opts.Inventory.HostsPerCluster))
 	}
 	// vcsim appends to slices that it reads without a lock; with no spare
 	// capacity an append by a reader copies instead of writing.
@@ -191,6 +195,10 @@ func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datas
 		return err
 	}
 	host := b.ctx.Map.Get(added.(types.ManagedObjectReference)).(*vcsim.HostSystem)
+	host.Summary.Hardware.MemorySize = hostMemory
+	host.Summary.Hardware.NumCpuCores = hostCores
+	host.Summary.Hardware.NumCpuThreads = 2 * hostCores
+	host.Summary.Hardware.CpuMhz = hostMHz
 	system := b.ctx.Map.Get(*host.ConfigManager.DatastoreSystem).(*vcsim.HostDatastoreSystem)
 	for _, ds := range datastores {
 		err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{
@@ -207,6 +215,25 @@ func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datas
 		}}},
 	}))
 	return err
+}
+
+// What each host has.
+const (
+	hostMemory = 512 << 30
+	hostCores  = 32
+	hostMHz    = 2600
+)
+
+// unlimited is what a resource pool without limits may use of a number of hosts.
+func unlimited(hosts int64) types.ResourcePoolRuntimeInfo {
+	use := func(most int64) types.ResourcePoolResourceUsage {
+		return types.ResourcePoolResourceUsage{UnreservedForPool: most, UnreservedForVm: most, MaxUsage: most}
+	}
+	return types.ResourcePoolRuntimeInfo{
+		Memory:        use(hosts * hostMemory),
+		Cpu:           use(hosts * hostCores * hostMHz),
+		OverallStatus: types.ManagedEntityStatusGreen,
+	}
 }
 
 // run waits for the task that a call started and returns its result.

@@ -84,8 +84,8 @@ func (s *Simulator) DestroyedDisks() []string {
 	return slices.Clone(s.destroyed)
 }
 
-// DestroyedForeignDisks returns those destroyed disks that did not lie in the
-// folder of the machine they were attached to: another owner's data is lost.
+// DestroyedForeignDisks returns those destroyed disks that others attached, or that did
+// not lie in the folder of the machine: another owner's data is lost.
 func (s *Simulator) DestroyedForeignDisks() []string {
 	s.inventory.RLock()
 	defer s.inventory.RUnlock()

@@ -85,6 +85,9 @@ type Template struct {
 	Snapshot          bool   // needed for linked clones
 	DiskGB            int64  // default 20
 	Datastore         string // default shared-1
+	Disks             int    // default 1
+	// GuestID and GuestName are the guest system as vCenter has it; default is Ubuntu.
+	GuestID, GuestName string
 }
 
 // Names of the standard inventory.

@@ -124,7 +124,7 @@ func (s *Simulator) createOtherVM(b *builder, places *otherPlaces) (*vcsim.Virtu
 			Uuid:         uuid.NewString(),
 			InstanceUuid: uuid.NewString(),
 			Files:        &types.VirtualMachineFileInfo{VmPathName: "[" + places.store.Name + "] " + name},
-			DeviceChange: s.newDevices(otherDiskGB, portgroupBacking(b.ctx, places.networks[0])),
+			DeviceChange: s.newDevices(1, otherDiskGB, portgroupBacking(b.ctx, places.networks[0])),
 		},
 	}))
 	if err != nil {

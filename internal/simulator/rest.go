@@ -165,8 +165,17 @@ var restStatus = map[string]int{
 	"concurrent_change":            http.StatusConflict,
 }
 
+// proxyAuthentication is the error of a proxy before vCenter that asks for a login of
+// its own: 401 as well, and none of vAPI's.
+const proxyAuthentication = "proxy_authentication"
+
 // restError responds with one of vAPI's standard errors.
 func restError(w http.ResponseWriter, name string) {
+	if name == proxyAuthentication {
+		w.Header().Set("WWW-Authenticate", `Basic realm="proxy"`)
+		http.Error(w, "<html>401 Authorization Required</html>", http.StatusUnauthorized)
+		return
+	}
 	if name == "" {
 		name = "internal_server_error"
 	}

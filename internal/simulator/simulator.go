@@ -58,8 +58,9 @@ type Simulator struct {
 	// the lock, and everything that reads more than one object at least reads
 	// under it.
 	inventory     sync.RWMutex
-	destroyed     []string // files of destroyed disks
-	foreign       []string // those of them that were not their machine's own
+	destroyed     []string        // files of destroyed disks
+	foreign       []string        // those of them that were not their machine's own
+	attached      map[string]bool // files of the disks that others attached
 	boots         map[types.ManagedObjectReference]int64
 	lasting       map[types.ManagedObjectReference]map[string]bool // options of a running machine that its configuration has
 	notifications []func()                                         // of guests, not delivered yet
@@ -86,6 +87,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
 		lasting:       make(map[types.ManagedObjectReference]map[string]bool),
+		attached:      make(map[string]bool),
 		reserved:      make(map[string]types.ManagedObjectReference),
 		changes:       newChanges(),
 		closed:        make(chan struct{}),

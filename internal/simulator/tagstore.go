@@ -76,6 +76,22 @@ func (s *tagStore) createCategory(spec tags.Category) (string, tagError) {
 	return id, ""
 }
 
+// copyCategory adds a category with the name of another, as a vCenter in linked mode
+// does when it learns late what the other one has made. It returns the new id.
+func (s *tagStore) copyCategory(name string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.categories {
+		if c.Name == name {
+			twin := *c
+			twin.ID = categoryURN + uuid.NewString() + ":GLOBAL"
+			s.categories[twin.ID] = &twin
+			return twin.ID, true
+		}
+	}
+	return "", false
+}
+
 func (s *tagStore) category(id string) (tags.Category, tagError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +114,11 @@ func (s *tagStore) updateCategory(id string, spec tags.Category) tagError {
 	case len(spec.AssociableTypes) > 0 && (len(spec.AssociableTypes) < len(c.AssociableTypes) ||
 		!slices.Equal(spec.AssociableTypes[:len(c.AssociableTypes)], c.AssociableTypes)):
 		return errInvalidArgument // types are only ever added
+	}
+	for other, o := range s.categories {
+		if spec.Name != "" && other != id && o.Name == spec.Name {
+			return errAlreadyExists
+		}
 	}
 	c.Patch(&spec)
 	return ""

@@ -21,6 +21,10 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 	if t.Datastore == "" {
 		t.Datastore = "shared-1"
 	}
+	if t.GuestID == "" && t.GuestName == "" {
+		t.GuestID = string(types.VirtualMachineGuestOsIdentifierUbuntu64Guest)
+		t.GuestName = "Ubuntu Linux (64-bit)"
+	}
 	folder, host, pool, err := s.templatePlace(b.ctx)
 	if err != nil {
 		return err
@@ -31,7 +35,7 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 		Host: &host,
 		Config: types.VirtualMachineConfigSpec{
 			Name:              t.Name,
-			GuestId:           string(types.VirtualMachineGuestOsIdentifierUbuntu64Guest),
+			GuestId:           t.GuestID,
 			Firmware:          string(types.GuestOsDescriptorFirmwareTypeEfi),
 			Version:           "vmx-19",
 			NumCPUs:           2,
@@ -41,7 +45,7 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 			Uuid:              uuid.NewString(),
 			InstanceUuid:      uuid.NewString(),
 			Files:             &types.VirtualMachineFileInfo{VmPathName: "[" + t.Datastore + "] " + t.Name},
-			DeviceChange: s.newDevices(t.DiskGB, &types.VirtualEthernetCardNetworkBackingInfo{
+			DeviceChange: s.newDevices(max(1, t.Disks), t.DiskGB, &types.VirtualEthernetCardNetworkBackingInfo{
 				VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "VM Network"},
 			}),
 			ExtraConfig: []types.BaseOptionValue{
@@ -54,6 +58,7 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 	}
 	vm := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.VirtualMachine)
 	vm.Guest.Net = nil
+	vm.Config.GuestFullName = t.GuestName
 	vm.Config.VAppConfig = &types.VmConfigInfo{
 		Product: []types.VAppProductInfo{{Key: 1, Name: "Kubernetes node", Version: t.KubernetesVersion}},
 		Property: []types.VAppPropertyInfo{
@@ -88,8 +93,8 @@ func (s *Simulator) templatePlace(ctx *vcsim.Context) (folder *vcsim.Folder, hos
 	return nil, host, pool, errors.New("no folder for templates")
 }
 
-// newDevices returns a disk and a network card with their controller.
-func (s *Simulator) newDevices(diskGB int64, network types.BaseVirtualDeviceBackingInfo) []types.BaseVirtualDeviceConfigSpec {
+// newDevices returns disks and a network card with their controller.
+func (s *Simulator) newDevices(disks int, diskGB int64, network types.BaseVirtualDeviceBackingInfo) []types.BaseVirtualDeviceConfigSpec {
 	const (
 		scsiKey = 1000
 		diskKey = 2000
@@ -109,29 +114,28 @@ func (s *Simulator) newDevices(diskGB int64, network types.BaseVirtualDeviceBack
 			VirtualDevice: types.VirtualDevice{Key: scsiKey, ControllerKey: 100, UnitNumber: types.NewInt32(3)},
 		},
 	}}
-	disk := &types.VirtualDisk{
-		VirtualDevice: types.VirtualDevice{
-			Key:           diskKey,
-			ControllerKey: scsiKey,
-			UnitNumber:    types.NewInt32(0),
-			Backing: &types.VirtualDiskFlatVer2BackingInfo{
-				DiskMode:        string(types.VirtualDiskModePersistent),
-				ThinProvisioned: types.NewBool(true),
+	devices := []types.BaseVirtualDeviceConfigSpec{add(scsi, "")}
+	for i := range int32(disks) {
+		devices = append(devices, add(&types.VirtualDisk{
+			VirtualDevice: types.VirtualDevice{
+				Key:           diskKey + i,
+				ControllerKey: scsiKey,
+				UnitNumber:    types.NewInt32(i),
+				Backing: &types.VirtualDiskFlatVer2BackingInfo{
+					DiskMode:        string(types.VirtualDiskModePersistent),
+					ThinProvisioned: types.NewBool(true),
+				},
 			},
-		},
-		CapacityInBytes: diskGB * gib,
-		CapacityInKB:    diskGB * gib / 1024,
+			CapacityInBytes: diskGB * gib,
+			CapacityInKB:    diskGB * gib / 1024,
+		}, types.VirtualDeviceConfigSpecFileOperationCreate))
 	}
 	nic := &types.VirtualVmxnet3{VirtualVmxnet: types.VirtualVmxnet{VirtualEthernetCard: types.VirtualEthernetCard{
 		MacAddress:    s.newMAC(),
 		AddressType:   string(types.VirtualEthernetCardMacTypeAssigned),
 		VirtualDevice: types.VirtualDevice{Key: nicKey, Backing: network},
 	}}}
-	return []types.BaseVirtualDeviceConfigSpec{
-		add(scsi, ""),
-		add(disk, types.VirtualDeviceConfigSpecFileOperationCreate),
-		add(nic, ""),
-	}
+	return append(devices, add(nic, ""))
 }
 
 // createTags makes the zone tags of the primary datacenter and, if requested,

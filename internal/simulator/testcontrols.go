@@ -75,6 +75,11 @@ func (s *Simulator) Restart() {
 // taken. It reports whether the tag exists.
 func (s *Simulator) HideTag(id string) bool { return s.tags.hide(id) }
 
+// CopyCategory adds a second tag category of a name, as a vCenter in linked mode does
+// with one that another vCenter made. It returns its id, and false where there is none
+// of the name.
+func (s *Simulator) CopyCategory(name string) (string, bool) { return s.tags.copyCategory(name) }
+
 // WaitGuests waits until no guest is on its way to another phase, or ctx ends.
 func (s *Simulator) WaitGuests(ctx context.Context, settled func([]Guest) bool) error {
 	for {

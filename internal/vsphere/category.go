@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -57,12 +60,25 @@ func (e *TagPermissionError) Error() string {
 
 func (e *TagPermissionError) Unwrap() error { return e.cause }
 
+// DuplicateCategoryError says that there are several tag categories with the ledger's
+// name. vCenters in linked mode copy categories and tags late, so that two of them may
+// each have made one: a name that is new in one is no proof then.
+type DuplicateCategoryError struct{ IDs []string }
+
+func (e *DuplicateCategoryError) Error() string {
+	return fmt.Sprintf("there are %d tag categories with the name %q: %s. As long as there are, an address or a lock could be taken twice, "+
+		"so nothing is. vCenters in linked mode copy categories late, and each of them may have made one. Find out which one is in use with "+
+		"`govc tags.ls -c <id>`, and delete the other with `govc tags.category.rm <id>`",
+		len(e.IDs), categoryName, strings.Join(e.IDs, ", "))
+}
+
 func (s *TagStore) forgetCategory(id string) {
 	site := s.client.site
 	site.ledgerMu.Lock()
 	defer site.ledgerMu.Unlock()
 	if site.ledgerID == id {
 		site.ledgerID = ""
+		site.ledgerAlone = false
 	}
 	site.ledgerHint = ""
 }
@@ -93,28 +109,62 @@ func (s *TagStore) findCategory(ctx context.Context) (string, error) {
 }
 
 // ensureCategory returns the category's id, and creates what is missing: the
-// category, and the root tag in it.
+// category, and the root tag in it. Before the first tag of a run it makes sure that no
+// other category has the name.
 func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
 	site := s.client.site
 	site.ledgerMu.Lock()
 	defer site.ledgerMu.Unlock()
-	if site.ledgerID != "" {
+	if site.ledgerID != "" && site.ledgerAlone {
 		return site.ledgerID, nil
 	}
-	id, err := s.categoryByRoot(ctx)
+	id := site.ledgerID
+	if id == "" {
+		var err error
+		if id, err = s.categoryByRoot(ctx); err == nil && id == "" {
+			id, err = s.makeRoot(ctx)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	named, err := s.categoriesNamed(ctx)
 	if err != nil {
 		return "", err
 	}
-	if id == "" {
-		if id, err = s.createCategory(ctx); err != nil {
-			return "", err
-		}
-		err = s.post(ctx, id, ledger.Tag{ID: rootTag, Name: rootTagName, Description: rootTagDescription})
-		if err = s.failed("create tag "+rootTagName, err); err != nil && !errors.Is(err, ledger.ErrExists) {
-			return "", err
-		}
+	if others := slices.DeleteFunc(named, func(other string) bool { return other == id }); len(others) > 0 {
+		return "", &DuplicateCategoryError{IDs: append([]string{id}, others...)}
 	}
 	site.ledgerID = id
+	site.ledgerAlone = true
+	return id, nil
+}
+
+// makeRoot creates the root tag, and the category where there is none, and reads the
+// tag back: what was created may not be what is there.
+func (s *TagStore) makeRoot(ctx context.Context) (string, error) {
+	const op = "create tag " + rootTagName
+	id, err := s.createCategory(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = s.post(ctx, id, ledger.Tag{ID: rootTag, Name: rootTagName, Description: rootTagDescription})
+	if err = s.failed(op, err); err != nil && !errors.Is(err, ledger.ErrExists) {
+		return "", err
+	}
+	there, err := s.categoryByRoot(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case there == "":
+		return "", &Error{
+			Op:     op,
+			Reason: fmt.Sprintf("a tag of this name is in the category already, and is not the one with the id %s", rootTag),
+			Advice: "delete the tag " + rootTagName + " of the category " + categoryName,
+		}
+	case there != id:
+		return "", &DuplicateCategoryError{IDs: []string{there, id}}
+	}
 	return id, nil
 }
 
@@ -150,28 +200,51 @@ func (s *TagStore) createCategory(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// categoryByName reads the categories one by one, since vCenter has no better way.
-// It is needed once in a vCenter's life.
+// categoryByName returns the id of the category; empty where there is none.
 func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
+	named, err := s.categoriesNamed(ctx)
+	if err != nil || len(named) == 0 {
+		return "", err
+	}
+	if len(named) > 1 {
+		return "", &DuplicateCategoryError{IDs: named}
+	}
+	return named[0], nil
+}
+
+// categoriesNamed returns the ids of all categories with the ledger's name. It reads
+// the categories one by one, since vCenter has no better way.
+func (s *TagStore) categoriesNamed(ctx context.Context) ([]string, error) {
 	const op = "find the tag category " + categoryName
 	var ids []string
 	if err := s.client.rest.read(ctx, http.MethodGet, categoryPath, nil, &ids); err != nil {
-		return "", s.failed(op, err)
+		return nil, s.failed(op, err)
 	}
-	for _, id := range ids {
-		name, err := s.client.categoryName(ctx, id)
-		if notFound(err) {
-			continue // deleted since it was listed
-		}
-		if err != nil {
-			return "", s.failed(op, err)
-		}
-		if name == categoryName {
-			return id, nil
-		}
+	named := make([]string, len(ids))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelCategories)
+	for i, id := range ids {
+		group.Go(func() error {
+			name, err := s.client.categoryName(ctx, id)
+			switch {
+			case notFound(err):
+				return nil // deleted since it was listed
+			case err == nil && name == categoryName:
+				named[i] = id
+			}
+			return err
+		})
 	}
-	return "", nil
+	if err := group.Wait(); err != nil {
+		return nil, s.failed(op, err)
+	}
+	named = slices.DeleteFunc(named, func(id string) bool { return id == "" })
+	slices.Sort(named)
+	return named, nil
 }
+
+// parallelCategories bounds how many categories are read at the same time.
+const parallelCategories = 8
 
 // categoryMaxAge is how old the name of a category may be: it hardly ever changes.
 const categoryMaxAge = time.Hour

@@ -38,6 +38,8 @@ type site struct {
 
 	ledgerMu sync.Mutex
 	ledgerID string // the ledger's tag category; empty until it was found
+	// ledgerAlone is set once no other category was found to have its name.
+	ledgerAlone bool
 	// ledgerHint is the category of a tag of the ledger that was read. It will do for
 	// reading; whether the root tag exists is not known.
 	ledgerHint string

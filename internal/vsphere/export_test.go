@@ -63,15 +63,7 @@ func DecodeMarker(raw string) (model.Marker, bool) {
 // survey has read.
 func HostsFor(seen []types.ObjectContent, reqs ...model.CloneRequest) (chosen []string, err error) {
 	var h hosts
-	var found []properties
-	for _, o := range seen {
-		p := properties{ref: o.Obj, values: map[string]any{}}
-		for _, prop := range o.PropSet {
-			p.values[prop.Name] = prop.Val
-		}
-		found = append(found, p)
-	}
-	h.remember(newInventory(found))
+	h.remember(cannedInventory(seen))
 	for _, req := range reqs {
 		host, err := h.choose(req)
 		if err != nil {
@@ -83,6 +75,31 @@ func HostsFor(seen []types.ObjectContent, reqs ...model.CloneRequest) (chosen []
 		chosen = append(chosen, host.Value)
 	}
 	return chosen, nil
+}
+
+func cannedInventory(seen []types.ObjectContent) *inventory {
+	var found []properties
+	for _, o := range seen {
+		p := properties{ref: o.Obj, values: map[string]any{}}
+		for _, prop := range o.PropSet {
+			p.values[prop.Name] = prop.Val
+		}
+		found = append(found, p)
+	}
+	return newInventory(found)
+}
+
+// Hosts are the hosts of a compute cluster as a placement has them.
+func Hosts(seen []types.ObjectContent, cluster, datastore, network types.ManagedObjectReference) []model.Host {
+	inv := cannedInventory(seen)
+	return inv.hosts(inv.nodes[cluster], datastore, network)
+}
+
+// GuestFamily is what a guest system is, by its id and its full name: Linux, foreign,
+// or neither.
+func GuestFamily(id, name string) (linux, foreign bool) {
+	family := guestFamilyOf(id, name)
+	return family == guestLinux, family == guestForeign
 }
 
 // Without removes an object from the specs of a read.

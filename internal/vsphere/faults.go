@@ -118,7 +118,7 @@ func (c *Client) explainStatus(status *restError) *Error {
 	case status.Status == http.StatusNotFound:
 		// Not the service's own response: it has not started behind its proxy yet.
 		e.kind = kindTransient
-	case status.Status == http.StatusUnauthorized, status.Status >= 500, startingUp(status.Status),
+	case status.Status >= 500, startingUp(status.Status),
 		status.Type == "concurrent_change", status.Type == "resource_busy", status.Type == "timed_out":
 		e.kind = kindTransient
 	}

@@ -203,14 +203,26 @@ func isUplink(n *node) bool {
 func (inv *inventory) usableHosts(cluster *node) []*node {
 	var hosts []*node
 	for _, ref := range cluster.refs("host") {
-		host := inv.nodes[ref]
-		if host == nil || value[bool](host.properties, "runtime.inMaintenanceMode") {
-			continue
-		}
-		state := value[types.HostSystemConnectionState](host.properties, "runtime.connectionState")
-		if state == "" || state == types.HostSystemConnectionStateConnected {
+		if host := inv.nodes[ref]; hostDown(host) == "" {
 			hosts = append(hosts, host)
 		}
 	}
 	return hosts
+}
+
+// hostDown says why no VM can be started on a host now; empty where one can.
+func hostDown(host *node) string {
+	if host == nil {
+		return "cannot be read"
+	}
+	state := value[types.HostSystemConnectionState](host.properties, "runtime.connectionState")
+	switch {
+	case state == types.HostSystemConnectionStateNotResponding:
+		return "does not respond"
+	case state != "" && state != types.HostSystemConnectionStateConnected:
+		return "is disconnected"
+	case value[bool](host.properties, "runtime.inMaintenanceMode"):
+		return "is in maintenance mode"
+	}
+	return ""
 }

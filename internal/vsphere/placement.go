@@ -19,14 +19,22 @@ func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.Re
 		resolved.ComputeCluster = cluster.ref.String()
 		resolved.ComputeClusterName = cluster.name
 	}
-	if datastore := r.datastore(ref, p.Datastore, cluster); datastore != nil {
+	datastore := r.datastore(ref, p.Datastore, cluster)
+	if datastore != nil {
 		resolved.Datastore = datastore.ref.String()
+		resolved.Space = spaceOf(datastore)
 	}
-	if network := r.network(ref, p.Network, cluster); network != nil {
+	network := r.network(ref, p.Network, cluster)
+	if network != nil {
 		resolved.Network = r.networkOf(network)
 	}
 	if pool := r.resourcePool(ref, p.ResourcePool, cluster); pool != nil {
 		resolved.ResourcePool = pool.ref.String()
+		resolved.Memory = memoryOf(pool)
+		resolved.CPULimitMHz = r.cpuLimit(pool, cluster)
+	}
+	if cluster != nil && datastore != nil && network != nil {
+		resolved.Hosts = r.hosts(cluster, datastore.ref, network.ref)
 	}
 	return resolved
 }

@@ -35,10 +35,16 @@ func TestOnlyTheCloneOwnsItsDisks(t *testing.T) {
 		keys    []int32
 		want    bool
 	}{
-		"first disk":            {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), want: true},
-		"second disk":           {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_1.vmdk", "persistent"), want: true},
-		"linked":                {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1-000001.vmdk", "persistent"), want: true},
-		"known key":             {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), keys: []int32{2000}, want: true},
+		"first disk":  {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), want: true},
+		"second disk": {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_1.vmdk", "persistent"), want: true},
+		"linked":      {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1-000001.vmdk", "persistent"), want: true},
+		"known key":   {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1.vmdk", "persistent"), keys: []int32{2000}, want: true},
+		"a later disk with a known key": {
+			backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_1.vmdk", "persistent"), keys: []int32{2000},
+		},
+		"one of two disks": {
+			backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_1.vmdk", "persistent"), keys: []int32{2000, 2001}, want: true,
+		},
 		"key of a later disk":   {backing: flat("[shared-1] prod-cp-1_2/prod-cp-1_3.vmdk", "persistent"), keys: []int32{2001}},
 		"another folder":        {backing: flat("[shared-1] fcd/prod-cp-1.vmdk", "persistent")},
 		"a folder below":        {backing: flat("[shared-1] prod-cp-1_2/x/prod-cp-1.vmdk", "persistent")},

@@ -125,11 +125,25 @@ func (r *resolver) image(image model.Image) {
 			"vCenter cannot reach %q. Check whether its host is connected and its datastore is mounted.", template.path)
 		return
 	}
+	if power := value[types.VirtualMachinePowerState](template.properties, "runtime.powerState"); !isTemplate(template) &&
+		power != "" && power != types.VirtualMachinePowerStatePoweredOff {
+		r.refuse(model.ClusterField(model.FieldTemplate), fmt.Sprintf("%q is a VM in use", template.name),
+			"%q is not a template but a VM that is %s: its disk changes while it is copied. "+
+				"Nodes are cloned from a template or a powered-off VM. Choose a template, or power the VM off and convert it to one.",
+			template.path, powerWords[power])
+		return
+	}
 	r.template = template
 	r.site.Template = model.Template{Ref: template.ref.String(), Path: template.path}
 	if snapshot, ok := currentSnapshot(template); ok {
 		r.site.Template.Snapshot = snapshot.String()
 	}
+}
+
+// powerWords are how messages call a power state.
+var powerWords = map[types.VirtualMachinePowerState]string{
+	types.VirtualMachinePowerStatePoweredOn: "powered on",
+	types.VirtualMachinePowerStateSuspended: "suspended",
 }
 
 // templateChoice is the search for a template. Where a template and a VM share a

@@ -1,6 +1,7 @@
 package vsphere_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -27,10 +28,22 @@ func TestNamesAreResolvedOneByOne(t *testing.T) {
 		p.ComputeCluster = ""
 		p.ComputeClusterName = ""
 		p.ResourcePool = ""
+		p.Memory = nil
+		p.Hosts = nil
 	})
-	noDatastore := without(func(p *model.ResolvedPlacement) { p.Datastore = "" })
-	noNetwork := without(func(p *model.ResolvedPlacement) { p.Network = model.Network{} })
-	noPool := without(func(p *model.ResolvedPlacement) { p.ResourcePool = "" })
+	noDatastore := without(func(p *model.ResolvedPlacement) {
+		p.Datastore = ""
+		p.Space = nil
+		p.Hosts = nil
+	})
+	noNetwork := without(func(p *model.ResolvedPlacement) {
+		p.Network = model.Network{}
+		p.Hosts = nil
+	})
+	noPool := without(func(p *model.ResolvedPlacement) {
+		p.ResourcePool = ""
+		p.Memory = nil
+	})
 	noTemplate := func(s *model.Site) { s.Template = model.Template{} }
 	noFolder := func(s *model.Site) { s.Folder = model.Folder{} }
 
@@ -91,10 +104,10 @@ func TestNamesAreResolvedOneByOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(survey.Findings) != 1 {
+			if len(survey.Findings.Problems) != 1 {
 				t.Fatalf("findings %+v", survey.Findings)
 			}
-			f := survey.Findings[0]
+			f := survey.Findings.Problems[0]
 			if !slices.Equal(f.Fields, []model.Field{test.field}) || !strings.Contains(f.Detail, test.detail) || f.Summary == "" {
 				t.Errorf("finding %+v", f)
 			}
@@ -113,7 +126,7 @@ func sameSite(t *testing.T, got, want model.Site) {
 	if got.Folder.Ref != want.Folder.Ref || !slices.Equal(got.Folder.Missing, want.Folder.Missing) {
 		t.Errorf("folder %+v, want %+v", got.Folder, want.Folder)
 	}
-	if got.Placements[controlPlane] != want.Placements[controlPlane] {
+	if !reflect.DeepEqual(got.Placements[controlPlane], want.Placements[controlPlane]) {
 		t.Errorf("placement %+v, want %+v", got.Placements[controlPlane], want.Placements[controlPlane])
 	}
 }
@@ -131,10 +144,12 @@ func TestADeletedTemplateAndARenamedNetworkHideNothingElse(t *testing.T) {
 	want.Template = model.Template{}
 	p := before.Placements[controlPlane]
 	p.Network = model.Network{}
+	p.Hosts = nil
+	p.Space = survey.Site.Placements[controlPlane].Space // the template's disk is gone
 	want.Placements = map[model.PlacementRef]model.ResolvedPlacement{controlPlane: p}
 	sameSite(t, survey.Site, want)
 	var fields []model.Field
-	for _, f := range survey.Findings {
+	for _, f := range survey.Findings.Problems {
 		fields = append(fields, f.Fields...)
 	}
 	if want := []model.Field{model.ClusterField(model.FieldTemplate), controlPlane.Field(model.FieldNetwork)}; !slices.Equal(fields, want) {
@@ -153,12 +168,13 @@ func TestAllFindingsAreReportedAtOnce(t *testing.T) {
 			p.Network = "none"
 		})(n)
 	}))
-	if len(survey.Findings) != 4 {
+	if len(survey.Findings.Problems) != 4 {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
 	survey = v.survey(names(func(n *model.Names) { n.Datacenter = "dc-9" }))
-	if len(survey.Findings) != 1 || !slices.Equal(survey.Findings[0].Fields, []model.Field{model.ClusterField(model.FieldDatacenter)}) ||
-		!strings.Contains(survey.Findings[0].Detail, "dc-1, dc-2") {
+	if len(survey.Findings.Problems) != 1 ||
+		!slices.Equal(survey.Findings.Problems[0].Fields, []model.Field{model.ClusterField(model.FieldDatacenter)}) ||
+		!strings.Contains(survey.Findings.Problems[0].Detail, "dc-1, dc-2") {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
 }
@@ -176,14 +192,14 @@ func TestTheSameWrongNameIsOneFinding(t *testing.T) {
 		n.Placements[model.PlacementRef{NodePool: "general", Index: 2}] = wrong
 	}))
 	count := map[model.FieldName]int{}
-	for _, f := range survey.Findings {
+	for _, f := range survey.Findings.Problems {
 		count[f.Fields[0].Name] = len(f.Fields)
 	}
-	if len(survey.Findings) != 4 || count[model.FieldDatastore] != 4 || count[model.FieldNetwork] != 4 ||
+	if len(survey.Findings.Problems) != 4 || count[model.FieldDatastore] != 4 || count[model.FieldNetwork] != 4 ||
 		count[model.FieldResourcePool] != 4 || count[model.FieldComputeCluster] != 2 {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
-	if first := survey.Findings[0].Fields[0]; first != controlPlane.Field(model.FieldDatastore) {
+	if first := survey.Findings.Problems[0].Fields[0]; first != controlPlane.Field(model.FieldDatastore) {
 		t.Errorf("the first finding is on %v, want the control plane", first)
 	}
 }
@@ -192,12 +208,16 @@ func TestAmbiguousNamesListTheCandidates(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	site := v.site()
-	v.clone(request(site, "twin"))
+	twins := []string{v.clone(request(site, "twin"))}
 	ref, err := v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/other")
 	v.must(err)
-	v.clone(request(site, "twin", func(r *model.CloneRequest) { r.Folder = ref }))
+	twins = append(twins, v.clone(request(site, "twin", func(r *model.CloneRequest) { r.Folder = ref })))
+	for _, vm := range twins {
+		v.done(v.client.PowerOff(t.Context(), vm))
+	}
 	survey := v.survey(names(func(n *model.Names) { n.Image.Template = "twin" }))
-	if len(survey.Findings) != 1 || !strings.Contains(survey.Findings[0].Detail, "/dc-1/vm/k8s/other/twin, /dc-1/vm/k8s/twin") {
+	if len(survey.Findings.Problems) != 1 ||
+		!strings.Contains(survey.Findings.Problems[0].Detail, "/dc-1/vm/k8s/other/twin, /dc-1/vm/k8s/twin") {
 		t.Fatalf("findings %+v", survey.Findings)
 	}
 	site = v.site(func(n *model.Names) { n.Image.Template = "other/twin" })

@@ -18,11 +18,12 @@ import (
 const sessionPath = "/com/vmware/cis/session"
 
 // restSession talks to vCenter's REST endpoint, where the tags are. It logs in
-// when it is first used, and again, once, when vCenter no longer knows the
-// session.
+// when it is first used, after the SOAP session was opened, and again, once, when
+// vCenter no longer knows the session.
 type restSession struct {
 	config Config
 	http   *retryablehttp.Client
+	trial  trial
 
 	mu      sync.Mutex
 	id      string
@@ -94,15 +95,79 @@ func (r *restSession) call(ctx context.Context, method, path string, in, out any
 	if err != nil {
 		return err
 	}
-	err = r.send(ctx, method, path, in, out, func(req *http.Request) { req.Header.Set("vmware-api-session-id", id) })
-	var status *restError
-	if !errors.As(err, &status) || status.Status != http.StatusUnauthorized {
+	refused, err := r.within(ctx, id, method, path, in, out)
+	if refused == nil {
 		return err
+	}
+	if r.trial.over() {
+		return r.unaccepted(refused)
 	}
 	if id, err = r.session(ctx, id); err != nil {
 		return err
 	}
-	return r.send(ctx, method, path, in, out, func(req *http.Request) { req.Header.Set("vmware-api-session-id", id) })
+	refused, err = r.within(ctx, id, method, path, in, out)
+	if refused != nil {
+		return r.unaccepted(refused)
+	}
+	return err
+}
+
+// within makes a call with the id of a session. Whether vCenter refused the session is
+// the first result.
+func (r *restSession) within(ctx context.Context, id, method, path string, in, out any) (refused *restError, err error) {
+	err = r.send(ctx, method, path, in, out, func(req *http.Request) { req.Header.Set("vmware-api-session-id", id) })
+	if refused = unauthenticated(err); refused != nil {
+		return refused, err
+	}
+	if responded := (*restError)(nil); err == nil || errors.As(err, &responded) && responded.Type != "" {
+		r.trial.served()
+	}
+	return nil, err
+}
+
+// unauthenticated returns the response that says that a session or a login is not
+// accepted; nil for any other.
+func unauthenticated(err error) *restError {
+	var status *restError
+	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
+		return status
+	}
+	return nil
+}
+
+// unaccepted is the error of calls in a session that was opened a moment ago: it has
+// not ended, and a new one would fare no better.
+func (r *restSession) unaccepted(response *restError) error {
+	return &Error{
+		Reason: fmt.Sprintf("the REST API of vCenter %s refuses a session that it has just opened for %q (%s)",
+			r.config.Server, r.config.Username, response),
+		Advice: refusalAdvice(response, "the account may not be allowed to call it, or a proxy or load balancer in between "+
+			"sends calls to different servers; no other session is tried for a while"),
+		cause: response,
+	}
+}
+
+// refusedRESTLogin is the error of a login that the REST endpoint refuses after the
+// SOAP endpoint has accepted it.
+func refusedRESTLogin(c Config, response *restError) error {
+	return &Error{
+		Op: "log in to the REST API of vCenter " + c.Server,
+		Reason: fmt.Sprintf("it refuses the user name and password of %q, which the SOAP API has accepted (%s)",
+			c.Username, response),
+		Advice: refusalAdvice(response, "the password may have been changed since, or the account may not use the REST API, "+
+			"where the tags are; it is not retried in this run, so as not to lock the account"),
+		kind:  kindLogin,
+		cause: response,
+	}
+}
+
+// refusalAdvice is the advice about a refusal that is vCenter's own. A response without
+// the type of vCenter's errors comes from something before it.
+func refusalAdvice(response *restError, own string) string {
+	if response.Type == "" {
+		return "the response is not vCenter's own: a proxy or load balancer in between asks for a login; exempt vCenter from it"
+	}
+	return own
 }
 
 // session returns the session's id, and logs in where there is none or where the
@@ -124,15 +189,15 @@ func (r *restSession) session(ctx context.Context, gone string) (string, error) 
 		req.SetBasicAuth(r.config.Username, r.config.Password)
 		req.Header.Set("vmware-use-header-authn", "true")
 	})
-	var status *restError
-	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
-		r.refused = refusedLogin(r.config, false)
+	if response := unauthenticated(err); response != nil {
+		r.refused = refusedRESTLogin(r.config, response)
 		return "", r.refused
 	}
 	if err != nil {
 		return "", err
 	}
 	r.id = id
+	r.trial.open()
 	return id, nil
 }
 
@@ -214,8 +279,7 @@ func (r *restSession) logout(ctx context.Context) error {
 	err := r.send(ctx, http.MethodDelete, sessionPath, nil, nil, func(req *http.Request) {
 		req.Header.Set("vmware-api-session-id", id)
 	})
-	var status *restError
-	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
+	if unauthenticated(err) != nil {
 		return nil // it has ended by itself
 	}
 	return err

@@ -130,20 +130,6 @@ func TestExpiredSessionsAreRenewedOnce(t *testing.T) {
 	}
 }
 
-func TestSessionThatKeepsEndingIsNoLoop(t *testing.T) {
-	t.Parallel()
-	v := start(t)
-	v.must(v.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CurrentTime", Fault: "NotAuthenticated", Times: -1}))
-	v.ResetCalls()
-	_, err := vsphere.NewTagStore(v.client).Now(t.Context())
-	if !model.Transient(err) {
-		t.Fatalf("error %v", err)
-	}
-	if c := v.Calls(); c.SOAP["CurrentTime"] != 2 || c.SOAP["Login"] != 1 {
-		t.Fatalf("calls %+v, want two tries and one login", c)
-	}
-}
-
 func TestVCenterThatIsAwayIsTransient(t *testing.T) {
 	t.Parallel()
 	v := start(t)

@@ -40,6 +40,7 @@ type soapSession struct {
 	generation atomic.Uint64
 	flight     singleflight.Group
 	closed     atomic.Bool
+	trial      trial
 
 	mu      sync.Mutex
 	key     string // of the session
@@ -102,7 +103,17 @@ func (s *soapSession) login(ctx context.Context) error {
 	}
 	s.key = res.Returnval.Key
 	s.generation.Add(1)
+	s.trial.open()
 	return nil
+}
+
+// unaccepted is the error of calls in a session that was opened a moment ago.
+func (s *soapSession) unaccepted() error {
+	return &Error{
+		Reason: fmt.Sprintf("vCenter %s does not know a session that it has just opened for %q", s.config.Server, s.config.Username),
+		Advice: "a proxy or load balancer in between may lose its cookie or send calls to different servers, " +
+			"or an administrator ends the sessions of the account; no other session is tried for a while",
+	}
 }
 
 func refusedLogin(c Config, expired bool) error {
@@ -133,13 +144,26 @@ func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) err
 	seen := s.generation.Load()
 	err := s.send(ctx, req, res)
 	if !sessionGone(err, res) {
+		s.noteServed(err)
 		return err
 	}
 	if err := s.renew(ctx, seen); err != nil {
 		return err
 	}
 	reflect.ValueOf(res).Elem().SetZero() // it holds the fault of the first try
-	return s.send(ctx, req, res)
+	err = s.send(ctx, req, res)
+	if sessionGone(err, res) {
+		return s.unaccepted()
+	}
+	s.noteServed(err)
+	return err
+}
+
+// noteServed notes that vCenter knows the session, where it has responded.
+func (s *soapSession) noteServed(err error) {
+	if fault, _ := methodFault(err); err == nil || fault != nil {
+		s.trial.served()
+	}
 }
 
 // send makes a call, and a read again where its answer is lost. What changes anything
@@ -184,6 +208,9 @@ func (s *soapSession) renew(ctx context.Context, seen uint64) error {
 	result := s.flight.DoChan("login", func() (any, error) {
 		if s.generation.Load() != seen {
 			return nil, nil
+		}
+		if s.trial.over() {
+			return nil, s.unaccepted()
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 		defer cancel()

@@ -3,6 +3,7 @@ package vsphere
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,6 +31,9 @@ var (
 		"runtime.powerState", extraConfig(userdataKey), notesProperty,
 	}
 	hardwareProperties = []string{"config.hardware.device"}
+	templateProperties = []string{
+		"config.hardware.device", "config.guestId", "config.guestFullName", "summary.storage.committed",
+	}
 )
 
 // Survey implements model.VCenter. It takes two calls: one for the tree, which
@@ -66,9 +70,10 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Holder:     inv.holder(req, own),
 		Reported:   inv.fleet.reportedTo(own),
 		Held:       slices.Clip(inv.fleet.held),
+		HeldDisks:  heldDisksOf(own, details),
 		Notes:      notesOf(own, details),
 		Site:       r.site,
-		Findings:   r.findings.Problems,
+		Findings:   r.findings,
 	}, nil
 }
 
@@ -123,11 +128,18 @@ func (c *Client) details(
 ) (map[types.ManagedObjectReference]properties, map[types.ManagedObjectReference]*types.NoPermission, error) {
 	var specs []types.PropertyFilterSpec
 	refs := slices.Clone(missing)
+	var snapshotted []types.ManagedObjectReference
 	for _, m := range own {
 		refs = append(refs, m.ref)
+		if _, ok := currentSnapshot(m.node); ok {
+			snapshotted = append(snapshotted, m.ref)
+		}
 	}
 	if len(refs) > 0 {
 		specs = append(specs, objectsSpec(refs, map[string][]string{"VirtualMachine": ownProperties}))
+		if len(snapshotted) > 0 {
+			specs = append(specs, disksSpec(snapshotted))
+		}
 	}
 	if template != nil {
 		refs := []types.ManagedObjectReference{template.ref}
@@ -135,7 +147,7 @@ func (c *Client) details(
 			refs = append(refs, snapshot)
 		}
 		specs = append(specs, objectsSpec(refs, map[string][]string{
-			"VirtualMachine":         hardwareProperties,
+			"VirtualMachine":         templateProperties,
 			"VirtualMachineSnapshot": hardwareProperties,
 		}))
 	}
@@ -214,6 +226,19 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 		})
 	}
 	return machines
+}
+
+// heldDisksOf returns the disks that snapshots of the machines hold, by reference.
+func heldDisksOf(own []marked, details map[types.ManagedObjectReference]properties) map[string][]model.HeldDisk {
+	snapshots := snapshotsByVM(slices.Collect(maps.Values(details)))
+	held := map[string][]model.HeldDisk{}
+	for _, m := range own {
+		// What cannot be read now is read again before the VM is touched.
+		if disks, _ := heldDisks(details[m.ref], snapshots[m.ref]); len(disks) > 0 {
+			held[m.ref.String()] = disks
+		}
+	}
+	return held
 }
 
 func poweredOn(p properties) bool {

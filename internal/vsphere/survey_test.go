@@ -135,7 +135,7 @@ func TestSurveyWithoutNamesResolvesNothing(t *testing.T) {
 	v := start(t)
 	survey, err := v.client.Survey(t.Context(), model.SurveyRequest{Cluster: clusterID})
 	v.must(err)
-	if !reflect.DeepEqual(survey.Site, model.Site{}) || len(survey.Findings) > 0 || len(survey.Machines) > 0 {
+	if !reflect.DeepEqual(survey.Site, model.Site{}) || len(survey.Findings.Problems) > 0 || len(survey.Machines) > 0 {
 		t.Fatalf("survey %+v", survey)
 	}
 }

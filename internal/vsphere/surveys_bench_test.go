@@ -56,7 +56,7 @@ func BenchmarkSurveys(b *testing.B) {
 					Names:   names(),
 					MaxAge:  time.Minute,
 				})
-				if err != nil || len(survey.Machines) != benchNodes || len(survey.Findings) > 0 || len(survey.Reported) < benchOthers {
+				if err != nil || len(survey.Machines) != benchNodes || len(survey.Findings.Problems) > 0 || len(survey.Reported) < benchOthers {
 					b.Errorf("survey of cluster %d: %v", i, err)
 				}
 			})

@@ -87,7 +87,7 @@ func (s *TagStore) post(ctx context.Context, category string, tag ledger.Tag) er
 func (s *TagStore) Get(ctx context.Context, id uuid.UUID) (ledger.Tag, error) {
 	body, err := s.client.tag(ctx, tagURN(id))
 	if err != nil {
-		return ledger.Tag{}, s.failed(fmt.Sprintf("read tag %s", id), err)
+		return ledger.Tag{}, s.unread(fmt.Sprintf("read tag %s", id), err)
 	}
 	s.noteCategory(body.CategoryID)
 	return ledger.Tag{ID: id, Name: body.Name, Description: body.Description}, nil
@@ -168,6 +168,15 @@ func (s *TagStore) failed(op string, err error) error {
 		return &TagPermissionError{Username: s.client.config.Username, cause: err}
 	}
 	return err
+}
+
+// unread is failed for reading one tag: vCenter says of a tag that may not be read that
+// a privilege is missing, and does not say whether there is one.
+func (s *TagStore) unread(op string, err error) error {
+	if failed := s.client.failed(op, err); errors.Is(failed, model.ErrPermission) {
+		return fmt.Errorf("%w: %w", failed, ledger.ErrUnreadable)
+	}
+	return s.failed(op, err)
 }
 
 // notFound reports whether vCenter's tagging service proves that something does not

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/vmware/govmomi/vapi/tags"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -146,6 +147,85 @@ func TestATagTellsItsCategory(t *testing.T) {
 		t.Fatalf("the root tag was not made again: %v", v.Leftovers().Tags)
 	}
 	v.must(other.Logout(t.Context()))
+}
+
+// Linked vCenters may each make a category: a name that is new in one of them proves
+// nothing, so nothing is created until one is left.
+func TestTwoCategoriesAreRefused(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	v.must(vsphere.NewTagStore(v.client).Create(t.Context(), tag("one")))
+	first := v.categoryID()
+	second, ok := v.CopyCategory("gantry")
+	if !ok {
+		t.Fatal("there is no category")
+	}
+	other, err := (&vsphere.Sessions{}).Get(t.Context(), v.config())
+	v.must(err)
+	store := vsphere.NewTagStore(other)
+	var duplicate *vsphere.DuplicateCategoryError
+	for range 2 {
+		err = store.Create(t.Context(), tag("two"))
+		if !errors.As(err, &duplicate) || model.Transient(err) ||
+			!strings.Contains(err.Error(), first) || !strings.Contains(err.Error(), second) {
+			t.Fatalf("error %v", err)
+		}
+	}
+	if _, err := store.Get(t.Context(), tag("two").ID); !errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("the tag was created: %v", err)
+	}
+	// Without the root tag even reading finds two.
+	v.rest(http.MethodDelete, "/com/vmware/cis/tagging/tag/id:urn:vmomi:InventoryServiceTag:6a0f3c0e-7d52-5b1e-9a55-6f1d5c1b2e70:GLOBAL")
+	third, err := (&vsphere.Sessions{}).Get(t.Context(), v.config())
+	v.must(err)
+	if _, err := vsphere.NewTagStore(third).List(t.Context()); !errors.As(err, &duplicate) {
+		t.Errorf("list: %v", err)
+	}
+	if err := vsphere.NewTagStore(third).Create(t.Context(), tag("two")); !errors.As(err, &duplicate) {
+		t.Errorf("create: %v", err)
+	}
+	v.rest(http.MethodDelete, "/com/vmware/cis/tagging/category/id:"+second)
+	v.must(vsphere.NewTagStore(third).Create(t.Context(), tag("two")))
+	v.must(store.Create(t.Context(), tag("three")))
+	v.must(errors.Join(other.Logout(t.Context()), third.Logout(t.Context())))
+}
+
+// A root tag that is in another category than the one that was just found is no proof.
+func TestARootTagThatIsNotTheLedgersIsRefused(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) { o.Inventory.LedgerCategory = true })
+	m := v.manager()
+	_, err := m.CreateTag(t.Context(), &tags.Tag{Name: "!gantry", CategoryID: v.categoryID()})
+	v.must(err)
+	err = vsphere.NewTagStore(v.client).Create(t.Context(), tag("one"))
+	if err == nil || model.Transient(err) || !strings.Contains(err.Error(), "delete the tag !gantry") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Lists leave out what may not be read: its id and its name are taken all the same.
+func TestUnreadableTagsAreTaken(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	store := vsphere.NewTagStore(v.client)
+	v.must(store.Create(t.Context(), tag("one")))
+	if !v.HideTag("urn:vmomi:InventoryServiceTag:" + tag("one").ID.String() + ":GLOBAL") {
+		t.Fatal("no such tag")
+	}
+	if ids, err := store.List(t.Context()); err != nil || len(ids) > 0 {
+		t.Errorf("list %v, %v", ids, err)
+	}
+	_, err := store.Get(t.Context(), tag("one").ID)
+	if !errors.Is(err, ledger.ErrUnreadable) || !errors.Is(err, model.ErrPermission) || errors.Is(err, ledger.ErrNotFound) {
+		t.Errorf("get: %v", err)
+	}
+	sameName, sameID := tag("two"), tag("one")
+	sameName.Name, sameID.Name = "one", "two"
+	for what, again := range map[string]ledger.Tag{"all": tag("one"), "name": sameName, "id": sameID} {
+		if err := store.Create(t.Context(), again); !errors.Is(err, ledger.ErrExists) {
+			t.Errorf("create with the same %s: %v", what, err)
+		}
+	}
 }
 
 func TestTagsAreCreatedOnceAndReadAgain(t *testing.T) {

@@ -111,8 +111,9 @@ func (c *Client) Poll(ctx context.Context, req model.PollRequest) (*model.PollRe
 	for _, ref := range refs {
 		result.Gone[ref.String()] = true
 	}
+	snapshots := snapshotsByVM(found)
 	for _, p := range found {
-		if p.vanished() {
+		if p.vanished() || p.ref.Type == "VirtualMachineSnapshot" {
 			continue
 		}
 		ref := p.ref.String()
@@ -124,7 +125,11 @@ func (c *Client) Poll(ctx context.Context, req model.PollRequest) (*model.PollRe
 			result.Tasks[ref] = c.taskState(p)
 			continue
 		}
-		result.VMs[ref] = vmState(p, slices.Contains(disks, p.ref))
+		state := vmState(p)
+		if slices.Contains(disks, p.ref) {
+			withDisks(&state, p, snapshots[p.ref])
+		}
+		result.VMs[ref] = state
 	}
 	if len(result.Gone) > 0 {
 		c.site.changed()
@@ -171,7 +176,7 @@ func pollSpecs(refs, disks []types.ManagedObjectReference) []types.PropertyFilte
 		objectsSpec(refs, map[string][]string{"Task": taskProperties, "VirtualMachine": vmProperties}),
 	}
 	if len(disks) > 0 {
-		specs = append(specs, objectsSpec(disks, map[string][]string{"VirtualMachine": diskProperties}))
+		specs = append(specs, disksSpec(disks))
 	}
 	return specs
 }
@@ -190,8 +195,8 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 	return refs, nil
 }
 
-func vmState(p properties, withDisks bool) model.VMState {
-	state := model.VMState{
+func vmState(p properties) model.VMState {
+	return model.VMState{
 		PoweredOn: poweredOn(p),
 		ToolsRunning: value[string](p, "guest.toolsRunningStatus") ==
 			string(types.VirtualMachineToolsRunningStatusGuestToolsRunning),
@@ -200,13 +205,16 @@ func vmState(p properties, withDisks bool) model.VMState {
 		LogTail:  p.option(logKey),
 		Userdata: strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
 	}
-	if withDisks {
-		// A VM whose files cannot be reached has no device list, which is not an
-		// empty one.
-		_, state.DisksRead = p.values["config.hardware.device"]
-		state.Disks = disksOf(p)
-	}
-	return state
+}
+
+// withDisks adds what is attached to a VM, and what its snapshots hold. A VM whose
+// files cannot be reached has no device list, which is not an empty one.
+func withDisks(state *model.VMState, p properties, snapshots []properties) {
+	_, attached := p.values["config.hardware.device"]
+	held, read := heldDisks(p, snapshots)
+	state.DisksRead = attached && read
+	state.Disks = disksOf(p)
+	state.HeldDisks = held
 }
 
 func (c *Client) taskState(p properties) model.TaskState {

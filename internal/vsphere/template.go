@@ -37,44 +37,92 @@ func devicesOf(p properties) templateDevices {
 }
 
 // describeTemplate fills in what the second call returned about the template. One
-// that cannot be cloned leaves its part of the site empty.
+// that nodes cannot be cloned from leaves its part of the site empty.
 func (r *resolver) describeTemplate(c *Client, details map[types.ManagedObjectReference]properties) {
 	if r.template == nil {
 		return
 	}
 	p, found := details[r.template.ref]
 	devices := devicesOf(p)
-	if len(devices.disks) == 0 {
+	if finding := r.unusableTemplate(p, found, devices); finding != nil {
 		r.site.Template = model.Template{}
-		r.refuseTemplate(found)
+		r.report(finding)
 		return
 	}
+	r.unknownGuest(p)
 	c.site.templates.Store(r.template.ref, &devices)
 	boot := devices.disks[0]
 	r.site.Template.DiskGB = gigabytes(boot)
+	r.site.Template.UsedGB = usedGigabytes(p, boot)
 	if b, ok := boot.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
 		if ds := b.GetVirtualDeviceFileBackingInfo().Datastore; ds != nil {
 			r.site.Template.Datastore = ds.String()
 		}
 	}
 	if snapshot, ok := currentSnapshot(r.template); ok {
-		if d := devicesOf(details[snapshot]); len(d.disks) > 0 {
+		d := devicesOf(details[snapshot])
+		r.site.Template.SnapshotDisks = len(d.disks)
+		if len(d.disks) > 0 {
 			// A linked clone has the devices of the snapshot, not of the template.
 			c.site.templates.Store(snapshot, &d)
 		}
 	}
 }
 
-func (r *resolver) refuseTemplate(found bool) {
-	field := model.ClusterField(model.FieldTemplate)
-	if !found {
-		r.refuse(field, fmt.Sprintf("Template %q no longer exists", r.template.name),
-			"%q was deleted a moment ago. Choose another template, or plan again once it is back.", r.template.path)
+// unusableTemplate says why nodes cannot be cloned from the template; nil where they
+// can.
+func (r *resolver) unusableTemplate(p properties, found bool, devices templateDevices) *model.Finding {
+	name, path := r.template.name, r.template.path
+	finding := func(summary, detail string, args ...any) *model.Finding {
+		f := model.NewFinding(model.ClusterField(model.FieldTemplate), fmt.Sprintf(summary, name), detail, args...)
+		return &f
+	}
+	switch disks := len(devices.disks); {
+	case !found:
+		return finding("Template %q no longer exists",
+			"%q was deleted a moment ago. Choose another template, or plan again once it is back.", path)
+	case disks == 0:
+		return finding("Template %q has no disk",
+			"%q has no virtual disk that the account %q can read. Choose another template, or grant the account read access.", path, r.user)
+	case disks > 1:
+		return finding("Template %q has several disks",
+			"%q has %d disks: %s. A node has the one that it boots from. Remove the others from the template, or choose another.",
+			path, disks, bounded(diskWords(devices.disks)))
+	}
+	id := value[string](p, "config.guestId")
+	guest := value[string](p, "config.guestFullName")
+	if guestFamilyOf(id, guest) == guestForeign {
+		return finding("The guest system of template %q is not Linux",
+			"vCenter has the guest system of %q as %s, and nodes run Linux. "+
+				"Choose a Linux template; if this is one, correct its guest operating system in the vSphere Client.", path, guestWords(id, guest))
+	}
+	return nil
+}
+
+// diskWords name disks as the vSphere Client does, with their sizes.
+func diskWords(disks []*types.VirtualDisk) []string {
+	words := make([]string, len(disks))
+	for i, d := range disks {
+		label := fmt.Sprintf("disk %d", d.Key)
+		if d.DeviceInfo != nil && d.DeviceInfo.GetDescription().Label != "" {
+			label = d.DeviceInfo.GetDescription().Label
+		}
+		words[i] = fmt.Sprintf("%s (%d GB)", label, gigabytes(d))
+	}
+	return words
+}
+
+// unknownGuest warns of a guest system of which vCenter does not say that it is Linux.
+func (r *resolver) unknownGuest(p properties) {
+	id := value[string](p, "config.guestId")
+	name := value[string](p, "config.guestFullName")
+	if guestFamilyOf(id, name) != guestUnknown {
 		return
 	}
-	r.refuse(field, fmt.Sprintf("Template %q has no disk", r.template.name),
-		"%q has no virtual disk that the account %q can read. Choose another template, or grant the account read access.",
-		r.template.path, r.user)
+	r.findings.Warn(model.ClusterField(model.FieldTemplate), fmt.Sprintf("The guest system of template %q is not known", r.template.name),
+		"vCenter has the guest system of %q as %s, and nodes run Linux. "+
+			"If it is Linux, set its guest operating system in the vSphere Client: vCenter chooses devices and drivers by it.",
+		r.template.path, guestWords(id, name))
 }
 
 func unit(d *types.VirtualDisk) int32 {
@@ -91,6 +139,20 @@ func gigabytes(d *types.VirtualDisk) int64 {
 		bytes = d.CapacityInKB << 10
 	}
 	return (bytes + 1<<30 - 1) >> 30
+}
+
+// usedGigabytes is what a full clone of a template's disk takes at first. Of a thin
+// disk that is what was written to it, which vCenter counts with the VM's few other
+// files.
+func usedGigabytes(p properties, disk *types.VirtualDisk) int64 {
+	size := gigabytes(disk)
+	backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
+	thin := ok && backing.ThinProvisioned != nil && *backing.ThinProvisioned
+	committed, known := p.values["summary.storage.committed"].(int64)
+	if !thin || !known {
+		return size
+	}
+	return min(size, (committed+1<<30-1)>>30)
 }
 
 // templateDevices returns the devices that a clone of a template, or of its

@@ -21,8 +21,11 @@ var treeProperties = map[string][]string{
 	"ClusterComputeResource": {
 		"name", "parent", "resourcePool", "datastore", "network", "host", "configuration.drsConfig.enabled",
 	},
-	"HostSystem":   {"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode"},
-	"ResourcePool": {"name", "parent"},
+	"HostSystem": {
+		"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode",
+		"summary.hardware.numCpuThreads", "summary.hardware.cpuMhz", "summary.hardware.memorySize",
+	},
+	"ResourcePool": {"name", "parent", "runtime.memory.maxUsage", "runtime.memory.overallUsage", "runtime.cpu.maxUsage"},
 	"VirtualApp":   {"name", "parent"},
 	"Datastore": {
 		"name", "parent", "summary.accessible", "summary.maintenanceMode",

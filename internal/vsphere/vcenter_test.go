@@ -118,7 +118,7 @@ func (v *vcenter) survey(n *model.Names) *model.Survey {
 func (v *vcenter) site(change ...func(*model.Names)) model.Site {
 	v.t.Helper()
 	survey := v.survey(names(change...))
-	if len(survey.Findings) > 0 {
+	if len(survey.Findings.Problems) > 0 {
 		v.t.Fatalf("not resolved: %+v", survey.Findings)
 	}
 	return survey.Site

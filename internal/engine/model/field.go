@@ -53,6 +53,8 @@ const (
 // Fields of a node pool.
 const (
 	FieldNodeCount FieldName = "node count"
+	FieldCPU       FieldName = "CPU"
+	FieldMemory    FieldName = "memory"
 	FieldDisk      FieldName = "disk"
 )
 

@@ -14,11 +14,13 @@ import (
 // between plan and apply without changing the plan.
 type Limits struct {
 	Site Site
-	// Findings are names that could not be resolved, each on its field.
-	Findings []Finding
+	// Findings are what is wrong with the names, as in Survey.
+	Findings Findings
 	IPPools  map[uuid.UUID]IPPool
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
+	// HeldDisks are the disks that snapshots of the cluster's VMs hold, by reference.
+	HeldDisks map[string][]HeldDisk
 	// Notes are the notes of the cluster's VMs, by reference.
 	Notes map[string]string
 	// Children are the clusters, IP pools and accounts of a gateway. They are read

@@ -106,12 +106,14 @@ type VMState struct {
 	PoweredOn    bool
 	ToolsRunning bool
 	// Silenced is set where an option of the VM keeps its guest from reporting.
-	Silenced  bool
-	Phase     string // what the guest reported last; for diagnosis alone
-	LogTail   string
-	Userdata  bool
-	Disks     []Disk // only for VMs that PollRequest.Disks names
-	DisksRead bool   // vCenter returned what is attached
+	Silenced bool
+	Phase    string // what the guest reported last; for diagnosis alone
+	LogTail  string
+	Userdata bool
+	// The rest is only for VMs that PollRequest.Disks names.
+	Disks     []Disk
+	DisksRead bool // vCenter returned what is attached
+	HeldDisks []HeldDisk
 }
 
 // Kube connects to a cluster's API.

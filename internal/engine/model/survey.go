@@ -71,8 +71,13 @@ type Survey struct {
 	// Notes are the notes of the machines, by reference.
 	Notes map[string]string
 
-	Site     Site
-	Findings []Finding // names that could not be resolved, each on its field
+	// HeldDisks are the disks of the machines that their snapshots hold, by reference.
+	HeldDisks map[string][]HeldDisk
+
+	Site Site
+	// Findings are what is wrong with the names, each on its field: problems are those
+	// that could not be resolved, or not to what nodes can be built with.
+	Findings Findings
 }
 
 // Holding is a claim that the marker of a VM accounts for.
@@ -99,13 +104,18 @@ type Folder struct {
 	Missing []string
 }
 
-// Template is the node image.
+// Template is the node image: a template or a powered-off VM with one disk.
 type Template struct {
 	Ref       string
 	Path      string
 	Snapshot  string // reference of the current snapshot; empty: none
 	Datastore string // reference
-	DiskGB    int64  // size of the first disk, rounded up
+	DiskGB    int64  // size of the disk, rounded up
+	// UsedGB is what a full clone of the disk takes at first: less than DiskGB where
+	// the disk is thin.
+	UsedGB int64
+	// SnapshotDisks is how many disks the snapshot has, which a linked clone gets.
+	SnapshotDisks int
 }
 
 // ResolvedPlacement is a placement in references.
@@ -115,7 +125,35 @@ type ResolvedPlacement struct {
 	Datastore          string
 	Network            Network
 	ResourcePool       string
+
+	// Hosts are those of the compute cluster, once datastore and network are resolved.
+	Hosts []Host
+	// Space is that of the datastore and Memory that of the resource pool; nil where
+	// vCenter does not say.
+	Space  *Room
+	Memory *Room
+	// CPULimitMHz is what a limit of the resource pool leaves it; 0: none does.
+	CPULimitMHz int64
 }
+
+// Host is a host of a placement's compute cluster.
+type Host struct {
+	Name string
+	// Down says why no VM can be started on it now; empty: one can.
+	Down string
+	// Datastore and Network are whether it reaches those of the placement.
+	Datastore, Network bool
+	// What its hardware has; 0 where vCenter does not say.
+	Threads  int32
+	CoreMHz  int64
+	MemoryGB int64
+}
+
+// Reaches reports whether a VM of the placement can run on the host.
+func (h Host) Reaches() bool { return h.Down == "" && h.Datastore && h.Network }
+
+// Room is what there is of something and what is left of it, in GB.
+type Room struct{ FreeGB, TotalGB int64 }
 
 // Complete reports whether every part was resolved.
 func (p ResolvedPlacement) Complete() bool {
@@ -149,7 +187,6 @@ type Machine struct {
 // The phases that a guest reports through guestinfo.gantry.phase. They are diagnosis:
 // whether a node has joined is what the cluster's API says.
 const (
-	PhaseBooting = "booting"
 	PhaseKubeadm = "kubeadm"
 	PhaseJoined  = "joined"
 	PhaseFailed  = "failed"

@@ -29,9 +29,7 @@ func (o Observer) readClaims(ctx context.Context, w *World, req request, survey 
 	}
 	w.Snapshot = snapshot
 	marked := w.markedClaims(survey.Held)
-	for addr, path := range survey.Reported {
-		snapshot.Avoid(addr, path)
-	}
+	snapshot.Avoid(survey.Reported)
 
 	for id, claimable := range w.IPPools {
 		pool := count(w.Limits.IPPools[id], claimable, snapshot, survey.Reported)

@@ -142,11 +142,12 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Unreadable = survey.Unreadable
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{
-		Site:     survey.Site,
-		Findings: survey.Findings,
-		IPPools:  map[uuid.UUID]model.IPPool{},
-		Held:     heldByOthers(survey.Held, req.gone),
-		Notes:    survey.Notes,
+		Site:      survey.Site,
+		Findings:  survey.Findings,
+		IPPools:   map[uuid.UUID]model.IPPool{},
+		Held:      heldByOthers(survey.Held, req.gone),
+		HeldDisks: survey.HeldDisks,
+		Notes:     survey.Notes,
 	}
 
 	if err := o.readIPPools(ctx, w, req); err != nil {

@@ -30,11 +30,14 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	}
 	p.Add(c.names())
 	p.Add(c.ownIPPool())
+	p.Add(c.heldDisks())
 	if len(c.builds) == 0 {
 		return
 	}
 	p.MissingIPPools = c.missingIPPools()
 	p.Add(c.clones())
+	p.Add(c.hosts())
+	p.Add(c.capacity())
 	p.Add(c.documents())
 	p.Add(c.ipPools())
 	p.Add(c.budget())
@@ -83,10 +86,19 @@ func (c check) ownIPPool() model.Findings {
 	return f
 }
 
-// names are the names that were not resolved and that a step needs.
+// names are what is wrong with the names that a step needs.
 func (c check) names() model.Findings {
-	var f model.Findings
-	for _, finding := range c.limits.Findings {
+	return model.Findings{
+		Problems: c.needed(c.limits.Findings.Problems),
+		Warnings: c.needed(c.limits.Findings.Warnings),
+	}
+}
+
+// needed keeps of findings about names those, and of their fields those, that a step
+// needs.
+func (c check) needed(findings []model.Finding) []model.Finding {
+	var needed []model.Finding
+	for _, finding := range findings {
 		finding.Fields = slices.DeleteFunc(slices.Clone(finding.Fields), func(field model.Field) bool {
 			switch {
 			case field.Name == model.FieldDatacenter:
@@ -98,10 +110,10 @@ func (c check) names() model.Findings {
 			}
 		})
 		if len(finding.Fields) > 0 {
-			f.Add(model.Findings{Problems: []model.Finding{finding}})
+			needed = append(needed, finding)
 		}
 	}
-	return f
+	return needed
 }
 
 // missingIPPools are the pools that nodes need and the ledger does not have, or

@@ -18,7 +18,7 @@ func TestCheckAsksForNothingThatThePlanDoesNotUse(t *testing.T) {
 		s := small(1, workers)
 		l := limitsFor(s, 100)
 		l.Site.Template = model.Template{}
-		l.Findings = []model.Finding{model.NewFinding(field, "Unknown template", "There is none.")}
+		l.Findings.Problems = []model.Finding{model.NewFinding(field, "Unknown template", "There is none.")}
 		return checked(s, f, l)
 	}
 	wantSteps(t, missing(1), "delete_node c-w-2")
@@ -33,14 +33,14 @@ func TestCheckKeepsOfAFindingTheFieldsThatThePlanUses(t *testing.T) {
 	w := model.PlacementRef{NodePool: "w"}.Field(model.FieldDatastore)
 	s := small(1, 2)
 	l := limitsFor(s, 100)
-	l.Findings = []model.Finding{{Fields: []model.Field{cp, w}, Summary: "Unknown datastore", Detail: "There is none."}}
+	l.Findings.Problems = []model.Finding{{Fields: []model.Field{cp, w}, Summary: "Unknown datastore", Detail: "There is none."}}
 	if p := checked(s, running(1, 1), l); len(p.Problems) != 1 || len(p.Problems[0].Fields) != 1 || p.Problems[0].Fields[0] != w {
 		t.Errorf("a worker is added: %v", p.Problems)
 	}
 	if p := checked(s, &model.Facts{}, l); len(p.Problems) != 1 || len(p.Problems[0].Fields) != 2 {
 		t.Errorf("everything is built: %v", p.Problems)
 	}
-	if !slices.Equal(l.Findings[0].Fields, []model.Field{cp, w}) {
+	if !slices.Equal(l.Findings.Problems[0].Fields, []model.Field{cp, w}) {
 		t.Errorf("the limits were changed: %v", l.Findings)
 	}
 }
@@ -60,7 +60,7 @@ func TestCheckSaysOnceThatAPartOfACloneIsMissing(t *testing.T) {
 	} {
 		l := limitsFor(s, 100)
 		remove(&l.Site)
-		l.Findings = []model.Finding{model.NewFinding(field, "Not found", "There is none.")}
+		l.Findings.Problems = []model.Finding{model.NewFinding(field, "Not found", "There is none.")}
 		if p := checked(s, &model.Facts{}, l); len(p.Problems) != 1 || len(on(p.Problems, field)) != 1 {
 			t.Errorf("%s: %v", field, p.Problems)
 		}

@@ -14,6 +14,8 @@ func CloneMode(want model.CloneMode, t model.Template, place model.ResolvedPlace
 	switch {
 	case t.Snapshot == "":
 		obstacle = "it has no snapshot"
+	case t.SnapshotDisks != 1:
+		obstacle = fmt.Sprintf("its current snapshot has %d disks instead of one", t.SnapshotDisks)
 	case t.Datastore != place.Datastore:
 		obstacle = "it is on another datastore than the node"
 	case diskGB != 0 && diskGB != t.DiskGB:
@@ -23,7 +25,7 @@ func CloneMode(want model.CloneMode, t model.Template, place model.ResolvedPlace
 	case want == model.CloneFull || want != model.CloneLinked && obstacle != "":
 		return model.CloneFull, nil
 	case obstacle != "":
-		return "", fmt.Errorf("the template %s cannot be cloned as linked: %s; take a snapshot of it, or use clone_mode auto or full",
+		return "", fmt.Errorf("the template %s cannot be cloned as linked: %s; take a new snapshot of it, or use clone_mode auto or full",
 			t.Path, obstacle)
 	default:
 		return model.CloneLinked, nil

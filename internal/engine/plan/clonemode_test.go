@@ -20,9 +20,10 @@ func TestCloneModeIsLinkedOnlyWhereSnapshotDatastoreAndDiskAllowIt(t *testing.T)
 		"another disk":               {disk: 40, why: "its disk has 20 GB and the node's 40 GB"},
 		"no snapshot":                {change: func(t *model.Template) { t.Snapshot = "" }, why: "it has no snapshot"},
 		"another datastore":          {change: func(t *model.Template) { t.Datastore = "ds-2" }, why: "it is on another datastore"},
+		"a snapshot of two disks":    {change: func(t *model.Template) { t.SnapshotDisks = 2 }, why: "its current snapshot has 2 disks"},
 		"no snapshot and other disk": {change: func(t *model.Template) { t.Snapshot = "" }, disk: 40, why: "it has no snapshot"},
 	} {
-		template := model.Template{Ref: "t", Path: "/dc/vm/node", Snapshot: "s", Datastore: "ds", DiskGB: 20}
+		template := model.Template{Ref: "t", Path: "/dc/vm/node", Snapshot: "s", SnapshotDisks: 1, Datastore: "ds", DiskGB: 20}
 		if c.change != nil {
 			c.change(&template)
 		}

@@ -178,11 +178,13 @@ func limitsFor(s *model.ClusterSpec, total int) *model.Limits {
 		Site: model.Site{
 			Datacenter: "ref-dc",
 			Template: model.Template{
-				Ref:       "ref-template",
-				Path:      "/dc/vm/node",
-				Snapshot:  "ref-snapshot",
-				Datastore: "ref-datastore",
-				DiskGB:    20,
+				Ref:           "ref-template",
+				Path:          "/dc/vm/node",
+				Snapshot:      "ref-snapshot",
+				SnapshotDisks: 1,
+				Datastore:     "ref-datastore",
+				DiskGB:        20,
+				UsedGB:        20,
 			},
 			Folder:     model.Folder{Ref: "ref-folder"},
 			Placements: map[model.PlacementRef]model.ResolvedPlacement{},

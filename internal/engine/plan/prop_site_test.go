@@ -94,7 +94,7 @@ func TestUnresolvedPartOfTheSiteIsAProblemOfThePlansThatNeedIt(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(t, x.field.String()) == 0 {
 				x.remove(&l.Site)
 				missing[x.field] = true
-				l.Findings = append(l.Findings, model.NewFinding(x.field, "Not found", "%s was not found.", x.field))
+				l.Findings.Problems = append(l.Findings.Problems, model.NewFinding(x.field, "Not found", "%s was not found.", x.field))
 			}
 		}
 		p := plan.Cluster(s, f)
@@ -143,7 +143,7 @@ func TestPlanThatCreatesARecordNeedsTheDatacenter(t *testing.T) {
 	template := model.ClusterField(model.FieldTemplate)
 	l := limitsFor(s, 100)
 	l.Site = model.Site{}
-	l.Findings = []model.Finding{
+	l.Findings.Problems = []model.Finding{
 		model.NewFinding(datacenter, "Unknown datacenter", "There is none."),
 		model.NewFinding(template, "Unknown template", "There is none."),
 	}
@@ -152,6 +152,6 @@ func TestPlanThatCreatesARecordNeedsTheDatacenter(t *testing.T) {
 		t.Fatalf("got %s, %v", names(p), p.Problems)
 	}
 	l.Site.Datacenter = "ref-dc"
-	l.Findings = l.Findings[1:]
+	l.Findings.Problems = l.Findings.Problems[1:]
 	wantSteps(t, checked(s, f, l), "create_record c")
 }

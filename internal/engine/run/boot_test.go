@@ -28,7 +28,7 @@ func TestDiagnosisSaysWhatTheSignsMean(t *testing.T) {
 		"a phase": {func(s *model.VMState) {
 			s.Phase, s.LogTail = model.PhaseKubeadm, "couldn't validate the identity"
 		}, []string{`the phase "kubeadm"`, "The end of its log:\ncouldn't validate"}, "template"},
-		"a phase without a log": {func(s *model.VMState) { s.Phase = model.PhaseBooting }, []string{`the phase "booting"`}, "log"},
+		"a phase without a log": {func(s *model.VMState) { s.Phase = "booting" }, []string{`the phase "booting"`}, "log"},
 	} {
 		state := on
 		c.change(&state)

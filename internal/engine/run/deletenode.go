@@ -13,6 +13,10 @@ import (
 // its address released.
 func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 	name := s.Machine.Marker.Node
+	// Before anything is touched: a node that cannot be deleted keeps its pods.
+	if _, err := r.disksOf(ctx, s.Machine); err != nil && !errors.Is(err, model.ErrGone) {
+		return err
+	}
 	if s.Rollout != nil {
 		if err := r.waitMinReady(ctx, s); err != nil {
 			return err
@@ -95,15 +99,12 @@ func (r *Runner) destroyVM(ctx context.Context, m model.Machine) error {
 // there is none. It runs inside a task's slot.
 func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 	for {
-		state, err := r.changes.watch.vm(ctx, m.Ref, true)
+		disks, err := r.disksOf(ctx, m)
 		if err != nil {
 			return err
 		}
-		if !state.DisksRead {
-			return fmt.Errorf("the disks of %s cannot be read, and a VM whose disks are not known is not destroyed", m.Path)
-		}
 		var foreign []int32
-		for _, d := range state.Disks {
+		for _, d := range disks {
 			if !d.Owned {
 				foreign = append(foreign, d.Key)
 			}
@@ -119,6 +120,21 @@ func (r *Runner) detachForeign(ctx context.Context, m model.Machine) error {
 			return fmt.Errorf("detach the disks of %s that Gantry did not make: %w", m.Path, err)
 		}
 	}
+}
+
+// disksOf reads what is attached to a VM. It is an error where that is not known, and
+// where disks would be destroyed with the VM although they were detached.
+func (r *Runner) disksOf(ctx context.Context, m model.Machine) ([]model.Disk, error) {
+	state, err := r.changes.watch.vm(ctx, m.Ref, true)
+	switch {
+	case err != nil:
+		return nil, err
+	case !state.DisksRead:
+		return nil, fmt.Errorf("the disks of %s cannot be read, and a VM whose disks are not known is not destroyed", m.Path)
+	case len(state.HeldDisks) > 0:
+		return nil, &model.HeldDisksError{VM: m.Path, Disks: state.HeldDisks}
+	}
+	return state.Disks, nil
 }
 
 func (r *Runner) deleteNodeObject(ctx context.Context, name string) error {

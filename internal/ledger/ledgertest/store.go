@@ -19,15 +19,26 @@ import (
 // Store is the tagging service of a vCenter in memory. Several processes may
 // share one.
 type Store struct {
-	mu    sync.Mutex
-	tags  map[uuid.UUID]ledger.Tag
-	shift time.Duration
+	mu     sync.Mutex
+	tags   map[uuid.UUID]ledger.Tag
+	hidden map[uuid.UUID]bool
+	shift  time.Duration
 }
 
 var _ ledger.Store = (*Store)(nil)
 
 // NewStore makes a store without tags, the clock of which goes with time.Now.
-func NewStore() *Store { return &Store{tags: map[uuid.UUID]ledger.Tag{}} }
+func NewStore() *Store {
+	return &Store{tags: map[uuid.UUID]ledger.Tag{}, hidden: map[uuid.UUID]bool{}}
+}
+
+// Hide makes a tag one that may not be read: lists leave it out, and its id and name
+// stay taken.
+func (s *Store) Hide(id uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hidden[id] = true
+}
 
 // Advance moves vCenter's clock.
 func (s *Store) Advance(d time.Duration) {
@@ -72,8 +83,11 @@ func (s *Store) Get(_ context.Context, id uuid.UUID) (ledger.Tag, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tag, ok := s.tags[id]
-	if !ok {
+	switch {
+	case !ok:
 		return ledger.Tag{}, fmt.Errorf("tag %s: %w", id, ledger.ErrNotFound)
+	case s.hidden[id]:
+		return ledger.Tag{}, fmt.Errorf("tag %s: %w", id, ledger.ErrUnreadable)
 	}
 	return tag, nil
 }
@@ -108,7 +122,9 @@ func (s *Store) List(context.Context) ([]uuid.UUID, error) {
 	defer s.mu.Unlock()
 	ids := make([]uuid.UUID, 0, len(s.tags))
 	for id := range s.tags {
-		ids = append(ids, id)
+		if !s.hidden[id] {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }

@@ -212,9 +212,6 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 	resp.Diagnostics.Append(diags...)
 	if plan != nil {
 		resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan, m.AttributePath)...)
-		for _, warning := range plan.Warnings {
-			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
-		}
 	}
 }
 

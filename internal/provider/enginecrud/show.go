@@ -112,13 +112,16 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 	return diags
 }
 
-// ShowDestroy are the warnings that list the steps of a destruction, or what speaks
+// ShowDestroy are the warnings that list the steps of a destruction, and what speaks
 // against it now: another resource may be deleted before, so that only the apply knows.
 func ShowDestroy(subject string, plan *model.Plan, attribute func(model.Field) path.Path) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, problem := range plan.Problems {
 		problem.Detail += " Unless that changes before, the apply does not destroy it."
 		diags.Append(diagnostics.Warning(problem, attribute))
+	}
+	for _, warning := range plan.Warnings {
+		diags.Append(diagnostics.Warning(warning, attribute))
 	}
 	if plan.Empty() {
 		return diags

@@ -188,4 +188,10 @@ func TestShowDestroy(t *testing.T) {
 		!strings.HasSuffix(diags[0].Detail(), "  delete_record prod\n  delete_folder k8s") {
 		t.Errorf("got %v", diags)
 	}
+	held := steps(model.DeleteRecord{Cluster: "prod"})
+	held.Warn(model.ClusterField(model.FieldClusterName), "Node prod-1 cannot be deleted", "A snapshot holds a disk.")
+	diags = enginecrud.ShowDestroy(subject, held, func(model.Field) path.Path { return path.Root("name") })
+	if len(diags.Warnings()) != 2 || diags.HasError() || diags[0].Summary() != "Node prod-1 cannot be deleted" {
+		t.Errorf("got %v", diags)
+	}
 }

@@ -27,6 +27,8 @@ var fields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
 	enginemodel.FieldNodeCount:        path.Root("node_count"),
+	enginemodel.FieldCPU:              path.Root("cpu"),
+	enginemodel.FieldMemory:           path.Root("memory_gb"),
 	enginemodel.FieldDisk:             path.Root("disk_gb"),
 	enginemodel.FieldIPPool:           path.Root("ip_pool_id"),
 }

@@ -69,9 +69,10 @@ func Image(doc string) schema.SingleNestedAttribute {
 		MarkdownDescription: doc,
 		Attributes: map[string]schema.Attribute{
 			"template": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "Name or inventory path of a VM template with cloud-init, open-vm-tools, containerd, kubeadm and kubelet.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+				Required: true,
+				MarkdownDescription: "Name or inventory path of a VM template, or a powered-off VM, with one disk and Linux with cloud-init, " +
+					"open-vm-tools, containerd, kubeadm and kubelet.",
+				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 			},
 		},
 	}

@@ -6,7 +6,32 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
+
+// Common are the attributes of the same name that clusters and gateways have alike.
+type Common struct {
+	Network           types.Object
+	Proxy             types.Object
+	SSHAuthorizedKeys types.List
+	NTPServers        types.List
+}
+
+// Set decodes the attributes, all of which are known, and sets them in a spec.
+func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnostics {
+	network, diags := decodeNetwork(ctx, c.Network)
+	spec.PodCIDR = network.PodCIDR
+	spec.ServiceCIDR = network.ServiceCIDR
+	proxy, more := decodeProxy(ctx, c.Proxy)
+	diags.Append(more...)
+	spec.Proxy = proxy
+	spec.SSHAuthorizedKeys, more = decodeStrings(ctx, c.SSHAuthorizedKeys)
+	diags.Append(more...)
+	spec.NTPServers, more = decodeStrings(ctx, c.NTPServers)
+	diags.Append(more...)
+	return diags
+}
 
 // AllKnown decodes objects all of whose parts are known; an optional part that is
 // null is a nil pointer.
@@ -20,8 +45,8 @@ func OrZero[T any](p *T) T {
 	return *p
 }
 
-// Strings decodes a list of strings, all of which are known; null is none.
-func Strings(ctx context.Context, list types.List) ([]string, diag.Diagnostics) {
+// decodeStrings decodes a list of strings, all of which are known; null is none.
+func decodeStrings(ctx context.Context, list types.List) ([]string, diag.Diagnostics) {
 	if list.IsNull() {
 		return nil, nil
 	}

@@ -62,8 +62,8 @@ type NetworkModel struct {
 	ServiceCIDR  string `tfsdk:"service_cidr"`
 }
 
-// DecodeNetwork decodes the attribute `network`, all of which is known.
-func DecodeNetwork(ctx context.Context, value types.Object) (NetworkModel, diag.Diagnostics) {
+// decodeNetwork decodes the attribute `network`, all of which is known.
+func decodeNetwork(ctx context.Context, value types.Object) (NetworkModel, diag.Diagnostics) {
 	var network NetworkModel
 	return network, value.As(ctx, &network, AllKnown)
 }

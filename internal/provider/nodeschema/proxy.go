@@ -59,8 +59,8 @@ type proxyModel struct {
 	CACertificate *string `tfsdk:"ca_certificate"`
 }
 
-// DecodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
-func DecodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
+// decodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
+func decodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
 	if value.IsNull() {
 		return nil, nil
 	}

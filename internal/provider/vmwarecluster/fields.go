@@ -30,6 +30,8 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 // nodePoolFields are the attributes of a node pool by its fields.
 var nodePoolFields = map[enginemodel.FieldName]string{
 	enginemodel.FieldNodeCount: "node_count",
+	enginemodel.FieldCPU:       "cpu",
+	enginemodel.FieldMemory:    "memory_gb",
 	enginemodel.FieldDisk:      "disk_gb",
 }
 

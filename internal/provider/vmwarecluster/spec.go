@@ -75,16 +75,13 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	}
 	diags.Append(m.Tags.ElementsAs(ctx, &spec.Tags, false)...)
 
-	network, more := nodeschema.DecodeNetwork(ctx, m.Network)
-	diags.Append(more...)
-	spec.PodCIDR = network.PodCIDR
-	spec.ServiceCIDR = network.ServiceCIDR
-	spec.Proxy, more = nodeschema.DecodeProxy(ctx, m.Proxy)
-	diags.Append(more...)
-	spec.SSHAuthorizedKeys, more = nodeschema.Strings(ctx, m.SSHAuthorizedKeys)
-	diags.Append(more...)
-	spec.NTPServers, more = nodeschema.Strings(ctx, m.NTPServers)
-	diags.Append(more...)
+	common := nodeschema.Common{
+		Network:           m.Network,
+		Proxy:             m.Proxy,
+		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
+		NTPServers:        m.NTPServers,
+	}
+	diags.Append(common.Set(ctx, &spec)...)
 
 	diags.Append(m.setProfile(ctx, &spec)...)
 	diags.Append(m.setControlPlane(ctx, &spec)...)

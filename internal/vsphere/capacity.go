@@ -1,0 +1,62 @@
+package vsphere
+
+import (
+	"slices"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// hosts are the hosts of a compute cluster, and what each reaches of a placement.
+func (inv *inventory) hosts(cluster *node, datastore, network types.ManagedObjectReference) []model.Host {
+	var hosts []model.Host
+	for _, ref := range cluster.refs("host") {
+		n := inv.nodes[ref]
+		host := model.Host{Name: ref.Value, Down: hostDown(n)}
+		if n != nil {
+			host.Name = n.name
+			host.Datastore = slices.Contains(n.refs("datastore"), datastore)
+			host.Network = slices.Contains(n.refs("network"), network)
+			host.Threads = int32(value[int16](n.properties, "summary.hardware.numCpuThreads"))
+			host.CoreMHz = int64(value[int32](n.properties, "summary.hardware.cpuMhz"))
+			host.MemoryGB = value[int64](n.properties, "summary.hardware.memorySize") >> 30
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// spaceOf is the space of a datastore.
+func spaceOf(datastore *node) *model.Room {
+	free, known := datastore.values["summary.freeSpace"].(int64)
+	if !known {
+		return nil
+	}
+	return &model.Room{FreeGB: max(0, free>>30), TotalGB: value[int64](datastore.properties, "summary.capacity") >> 30}
+}
+
+// memoryOf is the memory that a resource pool may use: vCenter has taken its limit and
+// those of the pools above it into account.
+func memoryOf(pool *node) *model.Room {
+	most, known := pool.values["runtime.memory.maxUsage"].(int64)
+	if !known {
+		return nil
+	}
+	used := value[int64](pool.properties, "runtime.memory.overallUsage")
+	return &model.Room{FreeGB: max(0, (most-used)>>30), TotalGB: most >> 30}
+}
+
+// cpuLimit is what a resource pool may use of its compute cluster's CPUs, in MHz; 0
+// where it may use all.
+func (inv *inventory) cpuLimit(pool, cluster *node) int64 {
+	if cluster == nil {
+		return 0
+	}
+	root := inv.nodes[value[types.ManagedObjectReference](cluster.properties, "resourcePool")]
+	most := value[int64](pool.properties, "runtime.cpu.maxUsage")
+	if root == nil || most >= value[int64](root.properties, "runtime.cpu.maxUsage") {
+		return 0
+	}
+	return most
+}

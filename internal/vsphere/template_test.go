@@ -1,0 +1,83 @@
+package vsphere_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+// What nodes would be cloned from: a template, or a VM that is off, with one disk and
+// Linux.
+func TestWhatNodesAreClonedFrom(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) {
+		o.Inventory.Templates = []simulator.Template{
+			{Name: "three-disks", Disks: 3, DiskGB: 5},
+			{Name: "windows", GuestID: "windows2022srvNext_64Guest", GuestName: "Microsoft Windows Server 2022 (64-bit)"},
+			{Name: "named-windows", GuestID: "otherGuest64", GuestName: "Windows 12"},
+			{Name: "other", GuestID: "otherGuest64", GuestName: "Other (64-bit)"},
+		}
+	})
+	site := v.site()
+	if u := site.Template; u.DiskGB != 20 || u.UsedGB < 0 || u.UsedGB > 20 || u.SnapshotDisks != 1 {
+		t.Errorf("template %+v", u)
+	}
+	v.clone(request(site, "running"))
+	v.done(v.client.PowerOff(t.Context(), v.clone(request(site, "stopped"))))
+	for name, c := range map[string]struct{ problem, warning string }{
+		"gantry-node-1.30.4": {},
+		"stopped":            {},
+		"running":            {problem: "is powered on"},
+		"three-disks":        {problem: "has 3 disks"},
+		"windows":            {problem: `"Microsoft Windows Server 2022 (64-bit)" (windows2022srvNext_64Guest)`},
+		"named-windows":      {problem: "Windows 12"},
+		"other":              {warning: `"Other (64-bit)" (otherGuest64)`},
+	} {
+		survey := v.survey(names(func(n *model.Names) { n.Image.Template = name }))
+		check := func(what string, found []model.Finding, says string) {
+			if (says == "") != (len(found) == 0) || says != "" && (!strings.Contains(found[0].Detail, says) ||
+				!slices.Equal(found[0].Fields, []model.Field{model.ClusterField(model.FieldTemplate)})) {
+				t.Errorf("%s: %s %v, want %q", name, what, found, says)
+			}
+		}
+		check("problems", survey.Findings.Problems, c.problem)
+		check("warnings", survey.Findings.Warnings, c.warning)
+		if (survey.Site.Template.Ref == "") != (c.problem != "") {
+			t.Errorf("%s: template %+v", name, survey.Site.Template)
+		}
+	}
+}
+
+// Of all guest systems that vSphere names, only those that it calls other are unknown.
+func TestGuestSystemsAreKnown(t *testing.T) {
+	t.Parallel()
+	foreign := []string{
+		"dos", "win", "freebsd", "os2", "eCom", "netware", "openServer", "unixWare", "darwin", "solaris", "vmkernel",
+	}
+	for _, id := range types.VirtualMachineGuestOsIdentifier("").Strings() {
+		linux, refused := vsphere.GuestFamily(id, "")
+		other := strings.HasPrefix(id, "otherGuest")
+		want := slices.ContainsFunc(foreign, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
+		if refused != want || linux != (!want && !other) {
+			t.Errorf("%s: Linux %t, refused %t", id, linux, refused)
+		}
+	}
+	for name, want := range map[string]struct{ linux, foreign bool }{
+		"Other 7.x Linux (64-bit)": {linux: true},
+		"Apple macOS 15 (64-bit)":  {foreign: true},
+		"Oracle Solaris 11":        {foreign: true},
+		"VMware ESXi 9.0":          {foreign: true},
+		"Other (32-bit)":           {},
+		"":                         {},
+	} {
+		if linux, foreign := vsphere.GuestFamily("otherGuest", name); linux != want.linux || foreign != want.foreign {
+			t.Errorf("%q: Linux %t, refused %t", name, linux, foreign)
+		}
+	}
+}
