@@ -74,7 +74,7 @@ func (g *guest) boot(ctx context.Context) error {
 	if inst != nil {
 		return g.resume(ctx, inst)
 	}
-	inst, err := cloudinit.Read(g.vm.GuestInfo)
+	inst, err := cloudinit.Read(g.vm.GuestInfo, g.vm.MAC)
 	if inst != nil {
 		// Userdata goes before anything can fail over it.
 		if changes := inst.CleanedUp(); len(changes) > 0 {
