@@ -105,7 +105,7 @@ type cloudConfig struct {
 		Servers []string `json:"servers"`
 	} `json:"ntp"`
 	ManageEtcHosts string `json:"manage_etc_hosts"`
-	WriteFiles []struct {
+	WriteFiles     []struct {
 		Path        string `json:"path"`
 		Permissions string `json:"permissions"`
 		Content     string `json:"content"`

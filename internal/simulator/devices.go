@@ -34,6 +34,7 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 
 	var specs []types.BaseVirtualDeviceConfigSpec
 	var space int64
+	var cards int
 	for _, device := range devices {
 		if isDefaultDevice(device) {
 			continue // every new machine gets these
@@ -57,6 +58,9 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 				card.MacAddress = c.s.newMAC()
 				card.AddressType = string(types.VirtualEthernetCardMacTypeAssigned)
 			}
+			// Network cards are numbered from 4000 on; vcsim would take any free number.
+			card.Key = int32(firstCardKey + cards)
+			cards++
 			card.UnitNumber = nil // vcsim gives one out
 			card.DeviceInfo = nil
 		}
@@ -163,6 +167,9 @@ func (c *cloning) ownDisk(disk *types.VirtualDisk) (int64, fault) {
 	}
 	return disk.CapacityInBytes, nil
 }
+
+// firstCardKey is the key of a machine's first network card.
+const firstCardKey = 4000
 
 // childDiskBytes is what a child disk takes before anything is written to it.
 const childDiskBytes = 1 << 20

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/netip"
 	"os"

@@ -201,7 +201,8 @@ func TestRealMachineGateways(t *testing.T) {
 	six := l.vm("six", "10.20.0.12", "")
 	six.Network = "six"
 	six.GuestInfo["guestinfo.metadata"] = `{"instance-id": "six", "local-hostname": "six", "wait-on-network": {"ipv6": true},
-		"network": {"version": 2, "ethernets": {"nic0": {"match": {"name": "e*"}, "addresses": ["2001:db8:1::11/64"],
+		"network": {"version": 2, "ethernets": {"nic0": {
+		"match": {"macaddress": "` + six.MAC + `"}, "set-name": "eth0", "accept-ra": false, "addresses": ["2001:db8:1::11/64"],
 		"routes": [{"to": "default", "via": "2001:db8:1::1"}]}}}}`
 	six.GuestInfo["guestinfo.test.script"] = `set -e; hostname six; ip link set lo up; ip link set eth0 up
 		ip address add 2001:db8:1::11/64 dev eth0 nodad; ip -6 route add default via 2001:db8:1::1` + listening + joined
