@@ -134,15 +134,15 @@ trust_ca() {
 	local directory suffix=crt
 	local -a update
 	[[ -f $state/proxy-ca.crt ]] || return 0
-	if command -v update-ca-trust >/dev/null; then # Red Hat's family
+	if command -v rehash_ca_certificates.sh >/dev/null; then # Photon
+		directory=/etc/ssl/certs suffix=pem update=(rehash_ca_certificates.sh)
+	elif command -v update-ca-trust >/dev/null; then # Red Hat's family
 		directory=/etc/pki/ca-trust/source/anchors update=(update-ca-trust extract)
 	elif command -v update-ca-certificates >/dev/null; then # Debian, Ubuntu, SUSE
 		directory=/usr/local/share/ca-certificates update=(update-ca-certificates)
 		if [[ -d $root/etc/pki/trust/anchors ]]; then
 			directory=/etc/pki/trust/anchors
 		fi
-	elif command -v rehash_ca_certificates.sh >/dev/null; then # Photon
-		directory=/etc/ssl/certs suffix=pem update=(rehash_ca_certificates.sh)
 	else
 		say 'the CA of the proxy cannot be installed: neither update-ca-certificates nor update-ca-trust is in the image'
 		return 1

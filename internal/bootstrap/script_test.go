@@ -193,6 +193,11 @@ esac`)
 	if m.exists("/etc/gantry/kubeadm.yaml") {
 		t.Error("the kubeadm configuration is still there")
 	}
+	// The loss of power must not take back that init has begun.
+	calls := m.read("calls")
+	if begun, init := strings.Index(calls, "\nsync "), strings.Index(calls, "\nkubeadm init"); begun < 0 || begun > init {
+		t.Errorf("nothing is on the disk before init begins:\n%s", calls)
+	}
 	if entries, err := os.ReadDir(filepath.Join(m.root, "etc/kubernetes/manifests")); err != nil || len(entries) != 1 {
 		t.Errorf("kubelet would run %v (error %v)", entries, err)
 	}
