@@ -143,3 +143,11 @@ func networkName(ctx *vcsim.Context, vm *vcsim.VirtualMachine) string {
 	}
 	return ""
 }
+
+// macAddress returns the address of the machine's first card; empty where it has none.
+func macAddress(vm *vcsim.VirtualMachine) string {
+	if nic := firstNIC(vm); nic != nil {
+		return strings.ToLower(nic.MacAddress)
+	}
+	return ""
+}

@@ -182,6 +182,7 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		Name:              vm.Name,
 		UUID:              vm.Config.InstanceUuid,
 		GuestInfo:         info,
+		MAC:               macAddress(vm),
 		Network:           network,
 		Segment:           segmentOf(network),
 		KubernetesVersion: extra["gantry.kubernetes-version"],

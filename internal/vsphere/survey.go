@@ -69,6 +69,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Unreadable: slices.Clip(inv.fleet.unreadable),
 		Holder:     inv.holder(req, own),
 		Reported:   inv.fleet.reportedTo(own),
+		NICs:       inv.fleet.nics,
 		Held:       slices.Clip(inv.fleet.held),
 		HeldDisks:  heldDisksOf(own, details),
 		Notes:      notesOf(own, details),

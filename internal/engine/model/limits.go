@@ -17,6 +17,8 @@ type Limits struct {
 	// Findings are what is wrong with the names, as in Survey.
 	Findings Findings
 	IPPools  map[uuid.UUID]IPPool
+	// NICs are the network cards of all VMs of the vCenter, by MAC address.
+	NICs map[string][]NIC
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
 	// HeldDisks are the disks that snapshots of the cluster's VMs hold, by reference.

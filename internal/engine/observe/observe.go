@@ -145,6 +145,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		Site:      survey.Site,
 		Findings:  survey.Findings,
 		IPPools:   map[uuid.UUID]model.IPPool{},
+		NICs:      survey.NICs,
 		Held:      heldByOthers(survey.Held, req.gone),
 		HeldDisks: survey.HeldDisks,
 		Notes:     survey.Notes,

@@ -17,6 +17,10 @@ func (n *newNode) clone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The documents match the card by this address, and both are in the clone call.
+	if n.mac, err = n.macs.choose(n.address.Addr(), n.uuid(), n.resolved().Network); err != nil {
+		return err
+	}
 	req, err := n.cloneRequest(folder)
 	if err != nil {
 		return err
@@ -72,6 +76,7 @@ func (n *newNode) adopt(ctx context.Context, req *model.CloneRequest, conflict *
 			return err
 		}
 		if found != nil {
+			n.mac = macOf(survey.NICs, found.UUID, n.mac)
 			return n.takeOver(ctx, found, &req.Marker)
 		}
 		if len(clones) > 0 {

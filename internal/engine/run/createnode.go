@@ -62,6 +62,7 @@ type newNode struct {
 	*Runner
 	model.CreateNode
 	address netip.Prefix
+	mac     string
 	vm      string
 }
 
@@ -81,6 +82,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	doc.Role = bootstrap.Worker
 	doc.Schedulable = n.NodePool.Schedulable
 	doc.Address = n.address
+	doc.MAC = n.mac
 	doc.Endpoint, _ = n.addresses.endpoint()
 	zones, err := n.zones(ctx)
 	if err != nil {
@@ -144,6 +146,7 @@ func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
 		Template:  template,
 		Folder:    folder,
 		Placement: place,
+		MAC:       n.mac,
 		CPU:       n.NodePool.CPU,
 		MemoryGB:  n.NodePool.MemoryGB,
 		DiskGB:    disk,

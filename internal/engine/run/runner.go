@@ -49,6 +49,7 @@ type Runner struct {
 	changes   *changes
 	record    *recordWriter
 	addresses *addresses
+	macs      *macs
 	api       *clusterAPI
 	zones     func(context.Context) (map[string]model.Zone, error)
 	folder    func(context.Context) (string, error)
@@ -70,6 +71,7 @@ func New(c Config) *Runner {
 	r.VCenter = guardedVCenter{VCenter: c.VCenter, check: r.changes.check}
 	r.record = newRecordWriter(r)
 	r.addresses = newAddresses(r)
+	r.macs = newMACs(&c.World.Limits)
 	r.api = newClusterAPI(r)
 	r.zones = once(r.readZones)
 	r.folder = once(r.ensureFolder)

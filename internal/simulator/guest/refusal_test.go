@@ -5,7 +5,6 @@ import (
 	"path"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
@@ -74,36 +73,70 @@ func TestInitRefusals(t *testing.T) {
 		"too long":            {func(_ *site, m *machine) { m.raw["guestinfo.userdata"] = strings.Repeat("A", 64<<10+4) }, "do not fit"},
 		"no userdata":         {func(_ *site, m *machine) { m.raw["guestinfo.userdata"] = "" }, "nothing to bootstrap"},
 		// metadata
-		"unknown metadata key": {set("local_hostname", "x"), `unknown field "local_hostname"`},
-		"no instance-id":       {set("instance-id", ""), "instance-id is missing"},
-		"bad hostname":         {set("local-hostname", "CP_1"), "not a valid hostname"},
-		"bad cleanup":          {set("cleanup-guestinfo", []any{"user-data"}), "can't be cleaned up"},
-		"no wait-on-network":   {set("wait-on-network", document{"ipv4": false}), "wait-on-network"},
-		"no network":           {set("network", nil), "without an address"},
-		"network version 1":    {set("network", document{"version": 1}), "version 1"},
-		"unknown netplan key":  {setNIC("gateway", "10.10.128.1"), "unknown field"},
-		"plain address":        {setNIC("addresses", []any{"10.10.183.11"}), "missing /prefixlength"},
-		"gateway not on-link":  {setNIC("routes", []any{document{"to": "default", "via": "10.20.0.1"}}), "not on-link"},
-		"two gateways":         {setNIC("gateway4", "10.10.128.2"), "conflicting default route"},
-		"route without via":    {setNIC("routes", []any{document{"to": "default"}}), "must include both"},
-		"bad nameserver":       {setNIC("nameservers", document{"addresses": []any{"dns"}}), "malformed address"},
-		"other NIC":            {setNIC("match", document{"name": "wl*"}), "no ethernet matches"},
-		"other driver":         {setNIC("match", document{"driver": "e1000"}), "no ethernet matches"},
+		"unknown metadata key":   {set("local_hostname", "x"), `unknown field "local_hostname"`},
+		"no instance-id":         {set("instance-id", ""), "instance-id is missing"},
+		"bad hostname":           {set("local-hostname", "CP_1"), "not a valid hostname"},
+		"bad cleanup":            {set("cleanup-guestinfo", []any{"user-data"}), "can't be cleaned up"},
+		"no wait-on-network":     {set("wait-on-network", document{"ipv4": false}), "wait-on-network"},
+		"no network":             {set("network", nil), "without an address"},
+		"network version 1":      {set("network", document{"version": 1}), "version 1"},
+		"unknown netplan key":    {setNIC("gateway", "10.10.128.1"), "unknown field"},
+		"plain address":          {setNIC("addresses", []any{"10.10.183.11"}), "missing /prefixlength"},
+		"gateway not on-link":    {setNIC("routes", []any{document{"to": "default", "via": "10.20.0.1"}}), "not on-link"},
+		"two gateways":           {setNIC("gateway4", "10.10.128.2"), "conflicting default route"},
+		"route without via":      {setNIC("routes", []any{document{"to": "default"}}), "must include both"},
+		"bad nameserver":         {setNIC("nameservers", document{"addresses": []any{"dns"}}), "malformed address"},
+		"other NIC":              {setNIC("match", document{"macaddress": mac(address(99))}), "no ethernet matches"},
+		"other driver":           {setNIC("match", document{"macaddress": mac(address(11)), "driver": "e1000"}), "no ethernet matches"},
+		"NIC by its name":        {setNIC("match", document{"name": "e*"}), `takes "nic0" for the device's name`},
+		"NIC not renamed":        {setNIC("set-name", ""), `takes "nic0" for the device's name`},
+		"NIC renamed to no name": {setNIC("set-name", "Ethernet 0"), "not a device's name"},
+		"bad MAC address":        {setNIC("match", document{"macaddress": "00:50:56"}), "invalid MAC address"},
+		"advertisements":         {setNIC("accept-ra", true), "any router"},
+		"advertisements left":    {setNIC("accept-ra", nil), "any router"},
 		"outside the segment": {func(_ *site, m *machine) { m.vm.Segment = netip.MustParsePrefix("192.168.0.0/24") },
 			"is not on network dvpg-nodes"},
 		// cloud-config
-		"no header":             {userdata("runcmd: []\n"), "not #cloud-config"},
-		"unknown cloud-config":  {config("write-files", []any{}), `unknown field "write-files"`},
-		"key twice":             {userdata("#cloud-config\nruncmd: []\nruncmd: []\n"), "already set"},
-		"permissions number":    {entry(document{"path": "/x", "permissions": 420}), "not of type 'string'"},
-		"permissions text":      {entry(document{"path": "/x", "permissions": "rw-"}), "not octal"},
-		"file key":              {entry(document{"path": "/x", "mode": "0644"}), "unknown field"},
-		"file encoding":         {entry(document{"path": "/x", "encoding": "hex"}), "encoding"},
-		"file base64":           {entry(document{"path": "/x", "encoding": "b64", "content": "%"}), "not base64"},
-		"relative path":         {entry(document{"path": "x"}), "not absolute"},
-		"runcmd mapping":        {config("runcmd", []any{document{"a": "b"}}), "neither a string nor a list"},
-		"runcmd elsewhere":      {config("runcmd", []any{[]any{"/bin/true"}}), "nothing would bootstrap"},
-		"runcmd verb":           {config("runcmd", []any{[]any{"/etc/gantry/bootstrap.sh", "reset"}}), "usage:"},
+		"no header":            {userdata("runcmd: []\n"), "not #cloud-config"},
+		"unknown cloud-config": {config("write-files", []any{}), `unknown field "write-files"`},
+		"key twice":            {userdata("#cloud-config\nruncmd: []\nruncmd: []\n"), "already set"},
+		"permissions number":   {entry(document{"path": "/x", "permissions": 420}), "not of type 'string'"},
+		"permissions text":     {entry(document{"path": "/x", "permissions": "rw-"}), "not octal"},
+		"file key":             {entry(document{"path": "/x", "mode": "0644"}), "unknown field"},
+		"file encoding":        {entry(document{"path": "/x", "encoding": "hex"}), "encoding"},
+		"file base64":          {entry(document{"path": "/x", "encoding": "b64", "content": "%"}), "not base64"},
+		"relative path":        {entry(document{"path": "x"}), "not absolute"},
+		"runcmd mapping":       {config("runcmd", []any{document{"a": "b"}}), "neither a string nor a list"},
+		"runcmd elsewhere":     {config("runcmd", []any{[]any{"/bin/true"}}), "nothing would bootstrap"},
+		"CA by cloud-init":     {config("ca_certs", document{"trusted": []any{"a CA"}}), `unknown field "ca_certs"`},
+		"runcmd itself":        {config("runcmd", []any{[]any{"/etc/gantry/bootstrap.sh", "init"}}), "nothing resumes it"},
+		"runcmd enables alone": {config("runcmd", []any{systemctl("enable", "gantry-bootstrap.service")}), "nothing would bootstrap"},
+		"runcmd starts twice": {config("runcmd", []any{
+			systemctl("start", "gantry-bootstrap.service"), systemctl("start", "gantry-bootstrap.service"),
+		}), "twice"},
+		"runcmd other unit": {config("runcmd", []any{systemctl("start", "gantry.service")}), "does not exist"},
+		"unit verb":         {file(unitFile, func(*site) string { return unit("reset") }), "usage:"},
+		"unit key":          {file(unitFile, func(*site) string { return unit("init\nRestarts=no") }), "unknown key 'Restarts'"},
+		"unit before network": {file(unitFile, func(*site) string {
+			return strings.Replace(unit("init"), "After=network-online.target ", "After=", 1)
+		}), "After= lacks network-online.target"},
+		"unit not wanted": {file(unitFile, func(*site) string {
+			return strings.Replace(unit("init"), "WantedBy=multi-user.target", "", 1)
+		}), "WantedBy= lacks"},
+		"unit with a bound": {file(unitFile, func(*site) string {
+			return strings.Replace(unit("init"), "infinity", "90", 1)
+		}), "without a bound"},
+		"no environment file": {file("/etc/systemd/system/containerd.service.d/proxy.conf", func(*site) string {
+			return "[Service]\nEnvironmentFile=/etc/gantry/proxy.env\n"
+		}), "failed to load environment files"},
+		"password in a unit": {file("/etc/systemd/system/containerd.service.d/proxy.conf", func(*site) string {
+			return "[Service]\nEnvironment=\"HTTP_PROXY=http://a:b@proxy\"\n"
+		}), "shows a password"},
+		"password for everyone": {func(_ *site, m *machine) {
+			m.files["/etc/systemd/system/containerd.service.d/proxy.conf"] = "[Service]\nEnvironmentFile=/etc/gantry/proxy.env\n"
+			m.files["/etc/gantry/proxy.env"] = "HTTP_PROXY=\"http://a:b@proxy\"\n"
+			m.modes["/etc/gantry/proxy.env"] = "0644"
+		}, "can be read by every user"},
 		"no script":             {missing("/etc/gantry/bootstrap.sh"), "not found"},
 		"script not executable": {func(_ *site, m *machine) { m.modes["/etc/gantry/bootstrap.sh"] = "0644" }, "Permission denied"},
 		"script without #!":     {file("/etc/gantry/bootstrap.sh", func(*site) string { return "true\n" }), "Exec format error"},
@@ -234,93 +267,4 @@ func TestVersions(t *testing.T) {
 			s.joins(m)
 		})
 	}
-}
-
-// TestJoinRefusals bends one thing of a good joining node at a time, all in
-// front of one cluster.
-func TestJoinRefusals(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, guest.Options{JoinTimeout: 300 * time.Millisecond})
-	s.cluster(1, 1)
-	disc := func(m *machine) document { return dig(m.kubeadm[0], "discovery", "bootstrapToken") }
-	cp := func(m *machine) document { return dig(m.kubeadm[0], "controlPlane") }
-	i := 30
-	for name, c := range map[string]struct {
-		controlPlane bool
-		bend         func(*machine)
-		want         string
-	}{
-		"no hash":        {false, func(m *machine) { delete(disc(m), "caCertHashes") }, "without caCertHashes can be unsafe"},
-		"malformed hash": {false, func(m *machine) { disc(m)["caCertHashes"] = []any{"abc"} }, "invalid public key hash"},
-		"another hash": {false, func(m *machine) { disc(m)["caCertHashes"] = []any{newAuthority(t, true).hash()} },
-			"none of the public keys"},
-		"malformed token": {false, func(m *machine) { disc(m)["token"] = "abc" }, "not of the form"},
-		"unknown token":   {false, func(m *machine) { disc(m)["token"] = "zzzzzz.0123456789abcdef" }, "could not find a JWS signature"},
-		"wrong secret":    {false, func(m *machine) { disc(m)["token"] = "abcdef.fedcba9876543210" }, "failed to verify JWS signature"},
-		"no API server": {false, func(m *machine) { disc(m)["apiServerEndpoint"] = "10.10.183.200:6443" },
-			"couldn't validate the identity of the API Server"},
-		"no port":           {false, func(m *machine) { disc(m)["apiServerEndpoint"] = vip }, "is not host:port"},
-		"name in use":       {false, func(m *machine) { dig(m.kubeadm[0], "nodeRegistration")["name"] = "w-1" }, "already exists in the cluster"},
-		"another minor":     {false, func(m *machine) { m.vm.KubernetesVersion = "1.33.5" }, "KubeletVersion"},
-		"duplicate address": {false, func(m *machine) { nic(m)["addresses"] = []any{address(21) + "/18"} }, "duplicate address detected"},
-		"address is VIP":    {false, func(m *machine) { nic(m)["addresses"] = []any{vip + "/18"} }, "duplicate address detected"},
-		"init file": {false, func(m *machine) { m.kubeadm[0]["kind"] = "InitConfiguration"; delete(m.kubeadm[0], "discovery") },
-			"no JoinConfiguration kind"},
-		"wrong key":   {true, func(m *machine) { cp(m)["certificateKey"] = strings.Repeat("ab", 32) }, "with provided key"},
-		"no key":      {true, func(m *machine) { delete(cp(m), "certificateKey") }, "hosting a new control plane"},
-		"no kube-vip": {true, func(m *machine) { m.vip = nil }, "no such file"},
-		"super-admin.conf": {true, func(m *machine) { m.vip = kubeVIP("/etc/kubernetes/super-admin.conf") },
-			"no such file or directory on this node"},
-		"link of init": {true, func(m *machine) { m.vip = kubeVIP("/etc/gantry/kube-vip.conf") }, "no such file or directory on this node"},
-		"another VIP":  {true, func(m *machine) { env(m, "address", "10.10.183.6") }, "is not that of controlPlaneEndpoint"},
-	} {
-		i++
-		at := address(i)
-		t.Run(name, func(t *testing.T) {
-			s := s.on(t)
-			id := "n-" + strings.ReplaceAll(strings.ToLower(name), " ", "-")
-			m := s.worker(id, at)
-			if c.controlPlane {
-				m = s.controlPlane(id, at)
-			}
-			c.bend(m)
-			s.refuses(m, c.want)
-			s.world.Destroyed(m.vm.ID)
-		})
-	}
-}
-
-func TestJoinNeedsWhatTheEngineUploads(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		prepare func(s *site)
-		want    string
-	}{
-		"expired token": {func(s *site) { s.putToken(time.Now().Add(-time.Minute)) }, "could not find a JWS signature"},
-		"no Secret":     {func(s *site) { s.putToken(time.Now().Add(time.Hour)) }, "is forbidden"},
-		"no role": {func(s *site) {
-			s.putToken(time.Now().Add(time.Hour))
-			s.putCertificates(certificateKey, false)
-		}, "is forbidden"},
-		"role, no Secret": {func(s *site) {
-			s.putToken(time.Now().Add(time.Hour))
-			s.certificateRole(s.clientset(vip))
-		}, "not found"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t, guest.Options{JoinTimeout: 300 * time.Millisecond})
-			s.joins(s.first("cp-1", address(11)))
-			c.prepare(s)
-			s.refuses(s.controlPlane("cp-2", address(12)), c.want)
-		})
-	}
-}
-
-// TestVIPInUse: neither a machine nor another cluster may have the VIP.
-func TestVIPInUse(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, guest.Options{})
-	s.joins(s.first("cp-1", address(11)))
-	s.refuses(s.first("other-1", address(41)), "is in use by")
 }
