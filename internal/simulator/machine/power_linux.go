@@ -80,11 +80,16 @@ func (m *machine) configure(c *cycle, vm guest.VM) (wire.Config, error) {
 	if err != nil {
 		return wire.Config{}, err
 	}
+	system, known := m.world.options.Systems[vm.System]
+	if vm.System != "" && !known {
+		return wire.Config{}, fmt.Errorf("no system %q is known here that this VM's image could hold", vm.System)
+	}
 	config := wire.Config{
 		Name:              vm.Name,
 		Disk:              filepath.Join(m.dir, "disk"),
 		Root:              filepath.Join(m.dir, "root"),
 		Guest:             m.world.options.Guest,
+		System:            system,
 		KubernetesVersion: vm.KubernetesVersion,
 		Commands:          content.commands,
 		CNI:               cniDirectory,

@@ -4,8 +4,13 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/guestos"
 )
+
+// The first process has the main thread to itself: the kernel kills it with its parent
+// by what is set on that thread, which another that became systemd would not have.
+func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(guestos.Main(os.Args)) }

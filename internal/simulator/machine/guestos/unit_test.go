@@ -106,9 +106,10 @@ func TestUnitInEtcCountsMore(t *testing.T) {
 func TestKubeletCommandLine(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	put(t, root, "/usr/lib/systemd/system/kubelet.service", guestos.KubeletUnit)
-	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", guestos.KubeletDropIn)
-	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", guestos.KubeletExtraUnit())
+	service, kubeadm, exceptions := guestos.KubeletUnits(guestos.Borrowed)
+	put(t, root, "/usr/lib/systemd/system/kubelet.service", service)
+	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeadm)
+	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", exceptions)
 	put(t, root, "/var/lib/kubelet/kubeadm-flags.env", "KUBELET_KUBEADM_ARGS=\"--node-ip=10.0.0.1 --node-labels=a=b,c=d\"\n")
 	u, err := guestos.LoadUnit(root, "kubelet.service")
 	if err != nil {

@@ -15,6 +15,9 @@ type Config struct {
 	// Guest is the static binary that is this first process, pause and every
 	// stand-in of a tool.
 	Guest string
+	// System is the root directory of the machine's own distribution, which is not
+	// changed. Where it is empty, the machine runs the host's.
+	System string
 	// KubernetesVersion is that of the image, without the v.
 	KubernetesVersion string
 	// Commands are the programs of the image by name, as files of the host:
