@@ -9,8 +9,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/guestos"
 )
 
-// The first process has the main thread to itself: the kernel kills it with its parent
-// by what is set on that thread, which another that became systemd would not have.
+// The main thread is for what becomes systemd: that the kernel kills it with its parent
+// is set on this thread only.
 func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(guestos.Main(os.Args)) }

@@ -1,6 +1,7 @@
 package guestos
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -73,6 +74,9 @@ const systemd = "/lib/systemd/systemd"
 
 // becomeSystemd hands the machine over. It returns only if it can't.
 func becomeSystemd() error {
+	if unix.Gettid() != unix.Getpid() {
+		return errors.New("only the main thread may become systemd: no other dies with the simulator")
+	}
 	terminal, err := openConsole()
 	if err != nil {
 		return fmt.Errorf("console: %w", err)
