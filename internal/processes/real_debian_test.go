@@ -4,10 +4,12 @@ package processes_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -60,7 +62,7 @@ func TestRealDebian(t *testing.T) {
 func builtDebian(t *testing.T) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "../tools/build-debian")
+	cmd := exec.CommandContext(t.Context(), "../tools/build-debian", cmp.Or(os.Getenv("DEBIAN"), "bookworm"))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	started := time.Now()
 	if err := cmd.Run(); err != nil {

@@ -198,12 +198,20 @@ func (m *machine) connect(c *cycle, vm guest.VM, first *process) error {
 	}
 	err = m.world.groups.join(pid, m.world.name, vm.ID)
 	if err == nil {
-		first.wire, err = m.world.fabric.attach(vm.Network, append(gateways, nameserversOf(vm)...), pid, mac(vm))
+		first.wire, err = m.world.fabric.attach(vm.Network, append(gateways, nameserversOf(vm)...), pid, cardOf(vm), mac(vm))
 	}
 	if err != nil {
 		m.disconnect(c, first)
 	}
 	return err
+}
+
+// cardOf is the name of a VM's network card when it boots.
+func cardOf(vm guest.VM) string {
+	if vm.System != "" {
+		return wire.UnnamedInterface
+	}
+	return wire.Interface
 }
 
 func (m *machine) cut(first *process) {

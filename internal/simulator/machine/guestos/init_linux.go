@@ -83,7 +83,7 @@ func boot(console *console, path string) error {
 			return fmt.Errorf("host name: %w", err)
 		}
 	}
-	go reportNetwork(newBackdoor(filepath.Join(toolsDirectory, wire.Socket)), console)
+	go reportNetwork(newBackdoor(filepath.Join(toolsDirectory, wire.Socket)), console, wire.Interface)
 	go console.follow("bootstrap", "/var/log/gantry-bootstrap.log")
 	m.boot()
 	return nil

@@ -125,7 +125,7 @@ func runWatch([]string) int {
 		console.printf("gantry-guest: %v", err)
 		return 1
 	}
-	go reportNetwork(newBackdoor(filepath.Join(toolsDirectory, wire.Socket)), console)
+	go reportNetwork(newBackdoor(filepath.Join(toolsDirectory, wire.Socket)), console, wire.UnnamedInterface)
 	go console.follow("bootstrap", "/var/log/gantry-bootstrap.log")
 	terminal := os.NewFile(terminalFile, "console")
 	for {

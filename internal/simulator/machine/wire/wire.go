@@ -49,6 +49,10 @@ type Network struct {
 // Interface is the machine's only network interface.
 const Interface = "ens192"
 
+// UnnamedInterface is what it is called in a whole system until that gives it another
+// name.
+const UnnamedInterface = "ens192"
+
 // The registry of images in the network of the machines, and addresses of it that every
 // one of them reaches by its default route.
 const (
