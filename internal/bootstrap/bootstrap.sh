@@ -1,7 +1,8 @@
 #!/bin/bash
 # Makes this machine a node of its cluster: "bootstrap.sh init" on the first
 # control-plane node, "bootstrap.sh join" on every other. Values come from the
-# files in /etc/gantry; nothing in this script differs between nodes.
+# files in /etc/gantry; nothing in this script differs between nodes. A unit runs it
+# at every boot, so it goes on where the loss of power stopped it.
 set -euo pipefail
 # A test runs the script on a directory of its own; a node never sets this.
 root=${GANTRY_ROOT:-}
@@ -13,6 +14,8 @@ socket=unix:///run/containerd/containerd.sock
 export CONTAINER_RUNTIME_ENDPOINT=$socket IMAGE_SERVICE_ENDPOINT=$socket
 state=$root/etc/gantry
 kubernetes=$root/etc/kubernetes
+units=$root/etc/systemd/system
+nic=eth0 # as the network's document calls it
 log=$root/var/log/gantry-bootstrap.log
 manifest=$kubernetes/manifests/kube-vip.yaml
 pause=${GANTRY_PAUSE:-15}
@@ -94,16 +97,86 @@ prepare() {
 		echo 'net.ipv6.conf.all.forwarding = 1'
 		echo 'net.bridge.bridge-nf-call-iptables = 1'
 		echo 'net.bridge.bridge-nf-call-ip6tables = 1'
+		# For ifupdown and network-scripts, which leave advertisements to the kernel.
+		echo "net.ipv6.conf.$nic.accept_ra = 0"
 	} >"$root/etc/sysctl.d/90-gantry.conf"
 	run sysctl -e -p "$root/etc/sysctl.d/90-gantry.conf" || say 'not every kernel setting was taken'
-	run swapoff -a
-	if [[ -f $root/etc/fstab ]]; then
-		sed -i -E 's/^([^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]].*)$/# \1/' "$root/etc/fstab"
-	fi
+	refuse_advertisements
+	trust_ca
+	no_swap
 	run systemctl daemon-reload
 	run systemctl enable containerd kubelet
 	# Restarted, not started: it has to read its proxy and the trusted CAs.
 	run systemctl restart containerd
+}
+
+# refuse_advertisements keeps routers from giving the node an address, a route and a
+# DNS server that nobody chose. The network's document says so, but not every renderer
+# of cloud-init passes it on; what came before is removed.
+refuse_advertisements() {
+	local connection
+	if [[ -f $root/etc/systemd/network/10-cloud-init-$nic.network ]]; then
+		# networkd read the unit before cloud-init wrote the drop-in to it.
+		run networkctl reload || say 'networkd did not read its configuration again'
+	fi
+	if command -v nmcli >/dev/null && connection=$(nmcli -g GENERAL.CONNECTION device show "$nic" 2>>"$log") &&
+		[[ -n $connection && $(nmcli -g ipv6.method connection show "$connection" 2>>"$log") == auto ]]; then
+		# NetworkManager listens to routers itself, whatever the kernel is told, and has
+		# no default for this outside of the connection.
+		run nmcli connection modify "$connection" ipv6.method link-local
+		run nmcli device reapply "$nic" || say "NetworkManager did not apply the change to $nic"
+	fi
+	run ip -6 address flush dev "$nic" scope global dynamic || say "advertised addresses of $nic were not removed"
+}
+
+# trust_ca has the whole machine trust the proxy's CA.
+trust_ca() {
+	local directory suffix=crt
+	local -a update
+	[[ -f $state/proxy-ca.crt ]] || return 0
+	if command -v rehash_ca_certificates.sh >/dev/null; then # Photon
+		directory=/etc/ssl/certs suffix=pem update=(rehash_ca_certificates.sh)
+	elif command -v update-ca-trust >/dev/null; then # Red Hat's family
+		directory=/etc/pki/ca-trust/source/anchors update=(update-ca-trust extract)
+	elif command -v update-ca-certificates >/dev/null; then # Debian, Ubuntu, SUSE
+		directory=/usr/local/share/ca-certificates update=(update-ca-certificates)
+		if [[ -d $root/etc/pki/trust/anchors ]]; then
+			directory=/etc/pki/trust/anchors
+		fi
+	else
+		say 'the CA of the proxy cannot be installed: neither update-ca-certificates nor update-ca-trust is in the image'
+		return 1
+	fi
+	mkdir -p "$root$directory"
+	# One file each: of a bundle some take the first certificate only.
+	awk -v "prefix=$root$directory/gantry-" -v "suffix=.$suffix" \
+		'/-----BEGIN/ { n++ } n { print > (prefix n suffix) }' "$state/proxy-ca.crt"
+	run "${update[@]}"
+}
+
+# no_swap switches swap off for good: kubelet refuses to start with it, and what it
+# came from would switch it on again at the next boot.
+no_swap() {
+	local unit
+	run swapoff -a
+	if [[ -f $root/etc/fstab ]]; then
+		sed -i -E 's/^([^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]].*)$/# \1/' "$root/etc/fstab"
+	fi
+	mkdir -p "$units"
+	# As "systemctl mask" does it, which refuses where a unit is in this directory.
+	while read -r unit _; do
+		if [[ $unit == *.swap ]]; then
+			ln -sfn /dev/null "$units/$unit"
+		fi
+	done < <({
+		systemctl list-units --type=swap --all --plain --no-legend
+		systemctl list-unit-files --type=swap --plain --no-legend
+	} 2>>"$log")
+	for unit in zramswap.service zram-config.service; do
+		ln -sfn /dev/null "$units/$unit"
+	done
+	# An empty file takes the place of the distribution's, and no device is made.
+	: >"$root/etc/systemd/zram-generator.conf"
 }
 
 # check_version stops early when the image holds another minor version.
@@ -142,7 +215,9 @@ init() {
 	fi
 	# The part that depends on the network may be repeated; init itself may not.
 	retry 5 : pull_images
+	# On the disk before init begins, or the loss of power would take it back.
 	touch "$state/init-started"
+	sync
 	kube_vip_uses super-admin.conf
 	run kubeadm init --config "$state/kubeadm.yaml" --skip-token-print
 	# super-admin.conf is for recovery: from its next start on kube-vip does without.
@@ -160,11 +235,29 @@ kube_vip_uses() {
 }
 
 join() {
+	local attempts=3
 	# kubeadm reset empties the manifests; kube-vip's is not kubeadm's to restore.
-	if [[ -f $manifest ]]; then
-		cp -p "$manifest" "$state/kube-vip.yaml"
+	if [[ -f $manifest && ! -f $state/kube-vip.yaml ]]; then
+		cp -p "$manifest" "$state/kube-vip.yaml.new"
+		mv "$state/kube-vip.yaml.new" "$state/kube-vip.yaml"
 	fi
-	retry 3 undo_join kubeadm_join
+	if [[ -e $state/join-started ]]; then
+		say 'the join was interrupted'
+		if [[ ! -f $manifest && ! -f $state/kube-vip.yaml && -f $kubernetes/kubelet.conf ]]; then
+			# A worker has joined once its kubelet has a certificate. Its token may be
+			# gone by now.
+			rm -f "$kubernetes/bootstrap-kubelet.conf"
+			run systemctl restart kubelet
+			return
+		fi
+		undo_join
+		# The node that it left behind counts as ready for most of a minute, and
+		# kubeadm joins no second one of its name.
+		attempts=5
+	fi
+	touch "$state/join-started"
+	sync
+	retry "$attempts" undo_join kubeadm_join
 	rm -f "$state/kube-vip.yaml"
 }
 
@@ -180,12 +273,28 @@ undo_join() {
 	fi
 }
 
+# forget removes what has done its work: the token, the certificate key, and the
+# copies of all files that cloud-init keeps, the authorities' keys among them. It
+# reads its data source anew at every boot, and finds it empty.
+forget() {
+	local instance
+	for instance in "$root"/var/lib/cloud/instances/*/; do
+		rm -f "$instance"{obj.pkl,cloud-config.txt,vendor-cloud-config.txt,vendor2-cloud-config.txt} \
+			"$instance"{user-data,vendor-data,vendor-data2}.txt{,.i}
+	done
+	rm -f "$root"/run/cloud-init/{instance-data-sensitive,combined-cloud-config}.json
+	rm -f "$state/kubeadm.yaml"
+}
+
 main() {
 	mkdir -p "$state" "$root/var/log"
 	touch "$log"
 	chmod 600 "$log"
 	if [[ -e $state/bootstrapped ]]; then
 		say 'this node has joined before: nothing to do'
+		if [[ -e $state/kubeadm.yaml ]]; then
+			forget # the power was lost over it
+		fi
 		report joined
 		return
 	fi
@@ -197,8 +306,8 @@ main() {
 	report kubeadm
 	"$1"
 	touch "$state/bootstrapped"
-	# The token and the certificate key have done their work.
-	rm -f "$state/kubeadm.yaml"
+	sync
+	forget
 	say 'joined'
 	report joined
 }

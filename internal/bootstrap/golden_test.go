@@ -59,6 +59,9 @@ func TestGolden(t *testing.T) {
 				"/etc/gantry/kubeadm.yaml",
 				"/etc/kubernetes/manifests/kube-vip.yaml",
 				"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf",
+				"/etc/gantry/proxy.env",
+				"/etc/systemd/system/gantry-bootstrap.service",
+				"/etc/systemd/network/10-cloud-init-eth0.network.d/50-gantry.conf",
 			} {
 				if content := config.file(path); content != "" {
 					golden(t, content, name, filepath.Base(path))

@@ -19,6 +19,9 @@ const (
 
 	// discoveryTimeout covers the time that the API needs to sign a new token.
 	discoveryTimeout = "5m0s"
+	// controlPlaneTimeout is how long kubeadm waits for the control plane before it
+	// gives up on the node for good. Four minutes, its own, are too few for a slow disk.
+	controlPlaneTimeout = "10m0s"
 )
 
 type apiEndpoint struct {
@@ -48,6 +51,7 @@ type initConfiguration struct {
 	BootstrapTokens  []bootstrapToken `json:"bootstrapTokens"`
 	NodeRegistration nodeRegistration `json:"nodeRegistration"`
 	LocalAPIEndpoint apiEndpoint      `json:"localAPIEndpoint"`
+	Timeouts         *timeouts        `json:"timeouts,omitempty"` // v1beta4
 }
 
 type clusterConfiguration struct {
@@ -67,7 +71,8 @@ type networking struct {
 }
 
 type apiServer struct {
-	CertSANs []string `json:"certSANs"`
+	CertSANs               []string `json:"certSANs"`
+	TimeoutForControlPlane string   `json:"timeoutForControlPlane,omitempty"` // v1beta3
 }
 
 type kubeletConfiguration struct {
@@ -104,7 +109,8 @@ type joinControlPlane struct {
 }
 
 type timeouts struct {
-	Discovery string `json:"discovery"`
+	ControlPlaneComponentHealthCheck string `json:"controlPlaneComponentHealthCheck"`
+	Discovery                        string `json:"discovery,omitempty"`
 }
 
 // kubeadm renders the configuration that kubeadm init or join is given.
@@ -130,7 +136,7 @@ func (n Node) kubeadmAPI() string {
 }
 
 func (n Node) initConfiguration() initConfiguration {
-	return initConfiguration{
+	init := initConfiguration{
 		APIVersion: n.kubeadmAPI(),
 		Kind:       "InitConfiguration",
 		// Left out, kubeadm makes a token that lets anyone join for a day. This one
@@ -147,10 +153,14 @@ func (n Node) initConfiguration() initConfiguration {
 		NodeRegistration: n.nodeRegistration(),
 		LocalAPIEndpoint: n.localAPIEndpoint(),
 	}
+	if init.APIVersion == kubeadmV1beta4 {
+		init.Timeouts = &timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout}
+	}
+	return init
 }
 
 func (n Node) clusterConfiguration() clusterConfiguration {
-	return clusterConfiguration{
+	cluster := clusterConfiguration{
 		APIVersion:           n.kubeadmAPI(),
 		Kind:                 "ClusterConfiguration",
 		ClusterName:          n.ClusterName,
@@ -159,6 +169,10 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
 		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
 	}
+	if cluster.APIVersion == kubeadmV1beta3 {
+		cluster.APIServer.TimeoutForControlPlane = controlPlaneTimeout
+	}
+	return cluster
 }
 
 func (n Node) joinConfiguration() joinConfiguration {
@@ -175,7 +189,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 	if join.APIVersion == kubeadmV1beta3 {
 		join.Discovery.Timeout = discoveryTimeout
 	} else {
-		join.Timeouts = &timeouts{Discovery: discoveryTimeout}
+		join.Timeouts = &timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout, Discovery: discoveryTimeout}
 	}
 	if n.Role == ControlPlane {
 		join.ControlPlane = &joinControlPlane{LocalAPIEndpoint: n.localAPIEndpoint(), CertificateKey: n.CertificateKey}

@@ -26,16 +26,18 @@ type network struct {
 
 type ethernet struct {
 	Match       match        `json:"match"`
+	SetName     string       `json:"set-name"`
 	DHCP4       bool         `json:"dhcp4"`
 	DHCP6       bool         `json:"dhcp6"`
-	AcceptRA    *bool        `json:"accept-ra,omitempty"`
+	AcceptRA    bool         `json:"accept-ra"`
 	Addresses   []string     `json:"addresses"`
-	Routes      []route      `json:"routes"`
+	Gateway6    string       `json:"gateway6,omitempty"`
+	Routes      []route      `json:"routes,omitempty"`
 	Nameservers *nameservers `json:"nameservers,omitempty"`
 }
 
 type match struct {
-	Name string `json:"name"`
+	MACAddress string `json:"macaddress"`
 }
 
 type route struct {
@@ -68,21 +70,32 @@ func Metadata(n Node) ([]byte, error) {
 	return data, nil
 }
 
-// network matches the only NIC by a pattern: its MAC address is not known until
-// the clone has run, and learning it would take a second reconfigure.
+const (
+	// interfaceName is what every node's network card is called. Renderers other than
+	// netplan match a card by its name beside its MAC address, and files of ours are
+	// named after it.
+	interfaceName = "eth0"
+	// networkID comes before the ids of any file that was left in the template: of all
+	// that match a card, networkd takes the first.
+	networkID = "0-gantry"
+)
+
+// network matches the only NIC by its MAC address, which the clone call sets. Device
+// names differ between systems, and patterns also match the interfaces of pods.
 func (n Node) network() network {
 	nic := ethernet{
-		Match:     match{Name: "e*"},
+		Match:     match{MACAddress: n.MAC},
+		SetName:   interfaceName,
 		Addresses: []string{n.Address.String()},
-		// Spelled as a prefix: "default" is new to some renderers, and gateway4
-		// is deprecated.
-		Routes: []route{{To: "0.0.0.0/0", Via: n.Gateway.String()}},
 	}
 	if n.Address.Addr().Is6() {
-		nic.Routes[0].To = "::/0"
-		// A router's advertisement would add addresses without a claim.
-		no := false
-		nic.AcceptRA = &no
+		// As a route to ::/0 it would come out of cloud-init 22.4 as one to ::/64, for
+		// every renderer but netplan.
+		nic.Gateway6 = n.Gateway.String()
+	} else {
+		// Spelled as a prefix: "default" is new to some renderers, and gateway4 is
+		// deprecated.
+		nic.Routes = []route{{To: "0.0.0.0/0", Via: n.Gateway.String()}}
 	}
 	if len(n.Nameservers)+len(n.SearchDomains) > 0 {
 		nic.Nameservers = &nameservers{Search: n.SearchDomains}
@@ -90,5 +103,13 @@ func (n Node) network() network {
 			nic.Nameservers.Addresses = append(nic.Nameservers.Addresses, server.String())
 		}
 	}
-	return network{Version: 2, Ethernets: map[string]ethernet{"nic0": nic}}
+	return network{Version: 2, Ethernets: map[string]ethernet{networkID: nic}}
 }
+
+// networkdDropIn is for cloud-init's own renderer for networkd: of a card with static
+// addresses it drops accept-ra, and any router on the network would add addresses
+// without a claim. The unit is the one that cloud-init makes for interfaceName.
+const (
+	networkdDropInPath = "/etc/systemd/network/10-cloud-init-" + interfaceName + ".network.d/50-gantry.conf"
+	networkdDropIn     = "[Network]\nIPv6AcceptRA=no\n"
+)

@@ -39,6 +39,8 @@ type Node struct {
 	// KubernetesVersion is the cluster's version, as "1.34.2".
 	KubernetesVersion string
 
+	// MAC is the address of the node's network card, in lower case.
+	MAC string
 	// Address is the node's static address with its network's prefix length.
 	Address netip.Prefix
 	// Gateway is the default router, in the network of Address.

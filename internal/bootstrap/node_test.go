@@ -35,6 +35,7 @@ func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 		InstanceID:        "1b4e28ba-2fa1-5b5c-883f-0016d3cca427",
 		Role:              role,
 		KubernetesVersion: "1.34.2",
+		MAC:               "00:50:56:0a:b7:0b",
 		Address:           netip.MustParsePrefix("10.10.183.11/18"),
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("1.1.1.1")},
@@ -103,10 +104,8 @@ type cloudConfig struct {
 		Enabled bool     `json:"enabled"`
 		Servers []string `json:"servers"`
 	} `json:"ntp"`
-	CACerts *struct {
-		Trusted []string `json:"trusted"`
-	} `json:"ca_certs"`
-	WriteFiles []struct {
+	ManageEtcHosts string `json:"manage_etc_hosts"`
+	WriteFiles     []struct {
 		Path        string `json:"path"`
 		Permissions string `json:"permissions"`
 		Content     string `json:"content"`

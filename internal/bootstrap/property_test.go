@@ -13,41 +13,33 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 )
 
-const proxyPath = "/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf"
+const proxyPath = "/etc/gantry/proxy.env"
 
-// systemdEnvironment reads Environment= lines as systemd.exec(5) and
-// systemd.syntax(7) define them: double quotes, C escapes, "%%" for a percent.
-func systemdEnvironment(t *rapid.T, unit string) map[string]string {
+// environmentFile reads the file as systemd's parse_env_file does: in double quotes a
+// backslash escapes what it does in a shell, and only that.
+func environmentFile(t *rapid.T, text string) map[string]string {
 	environment := map[string]string{}
-	for line := range strings.Lines(unit) {
-		value, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "Environment=")
-		if !ok {
-			if line != "[Service]\n" {
-				t.Fatalf("line %q", line)
-			}
-			continue
-		}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 		if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
-			t.Fatalf("assignment %q is not quoted", value)
+			t.Fatalf("value %q is not quoted", value)
 		}
 		var plain strings.Builder
 		for rest := value[1 : len(value)-1]; rest != ""; {
 			switch {
-			case strings.HasPrefix(rest, `\\`), strings.HasPrefix(rest, `\"`):
+			case rest[0] == '"':
+				t.Fatalf("a quote ends %q", value)
+			case rest[0] == '\\' && len(rest) > 1 && strings.ContainsRune("\"\\`$", rune(rest[1])):
 				plain.WriteByte(rest[1])
 				rest = rest[2:]
-			case strings.HasPrefix(rest, "%%"):
-				plain.WriteByte('%')
-				rest = rest[2:]
-			case rest[0] == '"' || rest[0] == '\\' || rest[0] == '%':
-				t.Fatalf("%q means something else than itself in %q", rest[:1], value)
+			case rest[0] == '\\':
+				t.Fatalf("a backslash in %q escapes nothing", value)
 			default:
 				plain.WriteByte(rest[0])
 				rest = rest[1:]
 			}
 		}
-		name, content, _ := strings.Cut(plain.String(), "=")
-		environment[name] = content
+		environment[name] = plain.String()
 	}
 	return environment
 }
@@ -58,7 +50,7 @@ func TestProxiesSurviveQuoting(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		node := worker
 		// What url.Parse lets through in a password and a path, and some more.
-		odd := rapid.StringOf(rapid.RuneFrom([]rune(`aZ0'"$&*;:,!~()\%25é#<>| {}`)))
+		odd := rapid.StringOf(rapid.RuneFrom([]rune("aZ0'\"$&*;:,!~()\\%25é#<>| {}`")))
 		node.Proxy = &bootstrap.Proxy{
 			HTTP:    "http://u:" + odd.Draw(t, "password") + "@proxy:3128",
 			HTTPS:   "https://proxy:3129/" + odd.Draw(t, "path"),
@@ -72,7 +64,7 @@ func TestProxiesSurviveQuoting(t *testing.T) {
 		if err := yaml.UnmarshalStrict(data, &config); err != nil {
 			t.Fatal(err)
 		}
-		environment := systemdEnvironment(t, config.file(proxyPath))
+		environment := environmentFile(t, config.file(proxyPath))
 		for name, want := range map[string]string{
 			"HTTP_PROXY": node.Proxy.HTTP, "http_proxy": node.Proxy.HTTP,
 			"HTTPS_PROXY": node.Proxy.HTTPS, "https_proxy": node.Proxy.HTTPS,
@@ -185,7 +177,10 @@ func TestNetworksAgree(t *testing.T) {
 			Wait    map[string]bool `json:"wait-on-network"`
 			Network struct {
 				Ethernets map[string]struct {
+					Match     map[string]string          `json:"match"`
+					AcceptRA  *bool                      `json:"accept-ra"`
 					Addresses []string                   `json:"addresses"`
+					Gateway6  string                     `json:"gateway6"`
 					Routes    []struct{ To, Via string } `json:"routes"`
 				} `json:"ethernets"`
 			} `json:"network"`
@@ -193,15 +188,19 @@ func TestNetworksAgree(t *testing.T) {
 		if err := yaml.Unmarshal(data, &metadata); err != nil {
 			t.Fatal(err)
 		}
-		nic := metadata.Network.Ethernets["nic0"]
+		nic := metadata.Network.Ethernets["0-gantry"]
+		if nic.Match["macaddress"] != node.MAC || nic.AcceptRA == nil || *nic.AcceptRA {
+			t.Fatalf("card %+v", nic)
+		}
 		if len(nic.Addresses) != 1 || nic.Addresses[0] != node.Address.String() {
 			t.Fatalf("addresses %v", nic.Addresses)
 		}
-		if len(nic.Routes) != 1 || nic.Routes[0].Via != node.Gateway.String() {
+		if bits == 128 {
+			if nic.Gateway6 != node.Gateway.String() || len(nic.Routes) > 0 {
+				t.Fatalf("gateway %q, routes %v", nic.Gateway6, nic.Routes)
+			}
+		} else if len(nic.Routes) != 1 || nic.Routes[0].Via != node.Gateway.String() || nic.Routes[0].To != "0.0.0.0/0" {
 			t.Fatalf("routes %v", nic.Routes)
-		}
-		if to := netip.MustParsePrefix(nic.Routes[0].To); to.Bits() != 0 || to.Addr().BitLen() != bits {
-			t.Fatalf("default route %s", to)
 		}
 		if metadata.Wait["ipv4"] != (bits == 32) || metadata.Wait["ipv6"] != (bits == 128) {
 			t.Fatalf("waits on %v", metadata.Wait)

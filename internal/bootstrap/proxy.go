@@ -5,17 +5,38 @@ import (
 	"strings"
 )
 
-const containerdProxyPath = "/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf"
+const (
+	containerdProxyPath = "/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf"
+	proxyVariablesPath  = "/etc/gantry/proxy.env"
+	proxyCAPath         = "/etc/gantry/proxy-ca.crt"
+)
 
 // proxyFiles send containerd, which alone fetches from outside, through the
 // proxy. Neither kubelet nor kubeadm may have it: kubeadm would hand it on to
 // the control plane's own pods.
 func (n Node) proxyFiles() []writeFile {
-	if n.Proxy == nil || n.Proxy.HTTP == "" && n.Proxy.HTTPS == "" {
+	if n.Proxy == nil {
 		return nil
 	}
-	var unit strings.Builder
-	unit.WriteString("[Service]\n")
+	var files []writeFile
+	if n.Proxy.HTTP != "" || n.Proxy.HTTPS != "" {
+		files = append(files,
+			// A proxy's URL may carry a password, and what a unit itself sets in its
+			// environment every local user may read, whatever the mode of its file.
+			writeFile{Path: proxyVariablesPath, Permissions: modePrivate, Content: n.proxyVariables()},
+			writeFile{Path: containerdProxyPath, Permissions: modePublic, Content: "[Service]\nEnvironmentFile=" + proxyVariablesPath + "\n"},
+		)
+	}
+	if n.Proxy.CACertificate != "" {
+		// The script installs it: cloud-init knows how on few distributions.
+		files = append(files, writeFile{Path: proxyCAPath, Permissions: modePublic, Content: withNewline(n.Proxy.CACertificate)})
+	}
+	return files
+}
+
+// proxyVariables are the lines of an EnvironmentFile=.
+func (n Node) proxyVariables() string {
+	var lines strings.Builder
 	noProxy := strings.Join(n.noProxy(), ",")
 	for _, variable := range []struct{ name, value string }{
 		{"HTTP_PROXY", n.Proxy.HTTP}, {"HTTPS_PROXY", n.Proxy.HTTPS}, {"NO_PROXY", noProxy},
@@ -24,11 +45,10 @@ func (n Node) proxyFiles() []writeFile {
 			continue
 		}
 		for _, name := range []string{variable.name, strings.ToLower(variable.name)} {
-			unit.WriteString("Environment=" + systemdQuote(name+"="+variable.value) + "\n")
+			lines.WriteString(name + "=" + environmentQuote(variable.value) + "\n")
 		}
 	}
-	// Private: a proxy's URL may carry a password.
-	return []writeFile{{Path: containerdProxyPath, Permissions: modePrivate, Content: unit.String()}}
+	return lines.String()
 }
 
 // noProxy lists what is always reached directly, then what the user adds.
@@ -45,8 +65,8 @@ func (n Node) noProxy() []string {
 	return list
 }
 
-// systemdQuote quotes an assignment for Environment=, where backslashes and
-// quotes are escapes and a percent sign starts a specifier.
-func systemdQuote(assignment string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(assignment) + `"`
+// environmentQuote quotes a value for an EnvironmentFile=, where in double quotes a
+// backslash escapes what it does in a shell, and nothing is expanded.
+func environmentQuote(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", `$`, `\$`).Replace(value) + `"`
 }

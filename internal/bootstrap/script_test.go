@@ -45,6 +45,7 @@ func newMachine(t *testing.T, node bootstrap.Node) *machine {
 	m.write("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n/swap.img\tnone\tswap\tsw\t0\t0\n# /dev/sdb none swap sw 0 0\n")
 	for _, command := range []string{
 		"modprobe", "sysctl", "swapoff", "systemctl", "crictl", "kubeadm", "vmware-rpctool", "vmtoolsd",
+		"networkctl", "nmcli", "ip", "sync", "update-ca-certificates",
 	} {
 		m.write("/bin/"+command, stub)
 	}
@@ -191,6 +192,11 @@ esac`)
 	}
 	if m.exists("/etc/gantry/kubeadm.yaml") {
 		t.Error("the kubeadm configuration is still there")
+	}
+	// The loss of power must not take back that init has begun.
+	calls := m.read("calls")
+	if begun, init := strings.Index(calls, "\nsync "), strings.Index(calls, "\nkubeadm init"); begun < 0 || begun > init {
+		t.Errorf("nothing is on the disk before init begins:\n%s", calls)
 	}
 	if entries, err := os.ReadDir(filepath.Join(m.root, "etc/kubernetes/manifests")); err != nil || len(entries) != 1 {
 		t.Errorf("kubelet would run %v (error %v)", entries, err)

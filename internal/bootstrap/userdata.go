@@ -18,6 +18,8 @@ const (
 	scriptPath      = "/etc/gantry/bootstrap.sh"
 	kubeadmPath     = "/etc/gantry/kubeadm.yaml"
 	versionPath     = "/etc/gantry/kubernetes-version"
+	unitPath        = "/etc/systemd/system/" + unitName
+	unitName        = "gantry-bootstrap.service"
 	pkiDirectory    = "/etc/kubernetes/pki/"
 	cloudConfigHead = "#cloud-config\n"
 
@@ -29,7 +31,7 @@ const (
 type cloudConfig struct {
 	SSHAuthorizedKeys []string    `json:"ssh_authorized_keys,omitempty"`
 	NTP               *ntp        `json:"ntp,omitempty"`
-	CACerts           *caCerts    `json:"ca_certs,omitempty"`
+	ManageEtcHosts    string      `json:"manage_etc_hosts"`
 	WriteFiles        []writeFile `json:"write_files"`
 	RunCmd            [][]string  `json:"runcmd"`
 }
@@ -37,10 +39,6 @@ type cloudConfig struct {
 type ntp struct {
 	Enabled bool     `json:"enabled"`
 	Servers []string `json:"servers"`
-}
-
-type caCerts struct {
-	Trusted []string `json:"trusted"`
 }
 
 type writeFile struct {
@@ -59,20 +57,21 @@ func Userdata(n Node) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	verb := "join"
-	if n.Role == FirstControlPlane {
-		verb = "init"
-	}
 	config := cloudConfig{
 		SSHAuthorizedKeys: n.SSHAuthorizedKeys,
-		WriteFiles:        files,
-		RunCmd:            [][]string{{scriptPath, verb}},
+		// The node's own name leads to itself, also where no DNS server knows it.
+		ManageEtcHosts: "localhost",
+		WriteFiles:     files,
+		// Enabled before it is started: cloud-init runs this once in the node's life,
+		// and what the power is lost over only the unit can resume.
+		RunCmd: [][]string{
+			{"systemctl", "daemon-reload"},
+			{"systemctl", "enable", unitName},
+			{"systemctl", "start", unitName},
+		},
 	}
 	if len(n.NTPServers) > 0 {
 		config.NTP = &ntp{Enabled: true, Servers: n.NTPServers}
-	}
-	if n.Proxy != nil && n.Proxy.CACertificate != "" {
-		config.CACerts = &caCerts{Trusted: []string{withNewline(n.Proxy.CACertificate)}}
 	}
 	data, err := yaml.Marshal(config)
 	if err != nil {
@@ -89,6 +88,8 @@ func (n Node) files() ([]writeFile, error) {
 	}
 	files := []writeFile{
 		{Path: scriptPath, Permissions: modeExecutable, Content: script},
+		{Path: unitPath, Permissions: modePublic, Content: n.unit()},
+		{Path: networkdDropInPath, Permissions: modePublic, Content: networkdDropIn},
 		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
 		{Path: versionPath, Permissions: modePublic, Content: n.version().tag() + "\n"},
 	}
@@ -106,6 +107,30 @@ func (n Node) files() ([]writeFile, error) {
 		files = append(files, n.authorityFiles()...)
 	}
 	return append(files, n.proxyFiles()...), nil
+}
+
+// unit runs the script at every boot: it resumes what the loss of power interrupted,
+// and reports that a node has joined to a vCenter that knows nothing any more. It has
+// no condition, since the script knows best how far it came, and no bound, since it
+// has its own.
+func (n Node) unit() string {
+	verb := "join"
+	if n.Role == FirstControlPlane {
+		verb = "init"
+	}
+	return `[Unit]
+Description=Makes this machine a node of its Kubernetes cluster
+Wants=network-online.target
+After=network-online.target containerd.service
+
+[Service]
+Type=oneshot
+ExecStart=` + scriptPath + ` ` + verb + `
+TimeoutStartSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+`
 }
 
 func (n Node) authorityFiles() []writeFile {

@@ -30,6 +30,7 @@ var (
 	tokenPattern          = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 	caHashPattern         = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	certificateKeyPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	macPattern            = regexp.MustCompile(`^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$`) // of one card, not of a group
 	uuidPattern           = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 

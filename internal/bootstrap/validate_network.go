@@ -18,6 +18,9 @@ const (
 )
 
 func (n Node) validateNetwork(p *problems) {
+	if !macPattern.MatchString(n.MAC) {
+		p.add("MAC", "%q is not the MAC address of a network card", n.MAC)
+	}
 	if !n.Address.IsValid() {
 		p.add("Address", "a node needs a static address with its prefix length")
 		return // everything below is relative to it

@@ -86,6 +86,41 @@ func (d *datacenter) replaceNIC(portgroup string) func(*types.VirtualMachineClon
 	}
 }
 
+// A MAC address that is set by hand is the card's, any other type is vCenter's to
+// choose, and what no host would power on is refused.
+func TestCloneMACAddress(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	addressed := func(addressType types.VirtualEthernetCardMacType, mac string) func(*types.VirtualMachineCloneSpec) {
+		return func(spec *types.VirtualMachineCloneSpec) {
+			d.replaceNIC("dvpg-nodes")(spec)
+			added := spec.Location.DeviceChange[len(spec.Location.DeviceChange)-1].GetVirtualDeviceConfigSpec()
+			card := added.Device.(types.BaseVirtualEthernetCard).GetVirtualEthernetCard()
+			card.AddressType = string(addressType)
+			card.MacAddress = mac
+		}
+	}
+	const manual, generated = types.VirtualEthernetCardMacTypeManual, types.VirtualEthernetCardMacTypeGenerated
+	card := nics(d.properties(d.mustClone("by-hand", addressed(manual, "00:50:56:3F:ff:0a")), "config"))[0]
+	if card.MacAddress != "00:50:56:3F:ff:0a" || card.AddressType != string(manual) || card.Key != 4000 {
+		t.Errorf("card %d has %s (%s)", card.Key, card.MacAddress, card.AddressType)
+	}
+	for name, spec := range map[string]func(*types.VirtualMachineCloneSpec){
+		"generated": addressed(generated, "00:50:56:00:00:01"), "inherited": func(*types.VirtualMachineCloneSpec) {},
+	} {
+		card := nics(d.properties(d.mustClone(name, spec), "config"))[0]
+		own := nics(d.properties(d.vm(template), "config"))[0].MacAddress
+		if card.AddressType == string(manual) || card.MacAddress == "00:50:56:00:00:01" || card.MacAddress == own {
+			t.Errorf("%s: %s (%s)", name, card.MacAddress, card.AddressType)
+		}
+	}
+	for _, mac := range []string{"", "00:50:56:40:00:00", "00:0c:29:00:00:01", "00:50:56:00:00", "01:50:56:00:00:01"} {
+		if _, err := d.clone("refused", addressed(manual, mac)); err == nil {
+			t.Errorf("%q was taken", mac)
+		}
+	}
+}
+
 func TestFullCloneHasItsOwnDiskOfTheSizeAsked(t *testing.T) {
 	t.Parallel()
 	d := start(t)

@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/vmware/govmomi/simulator/esx"
@@ -33,6 +34,7 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 
 	var specs []types.BaseVirtualDeviceConfigSpec
 	var space int64
+	var cards int
 	for _, device := range devices {
 		if isDefaultDevice(device) {
 			continue // every new machine gets these
@@ -51,10 +53,14 @@ func (c *cloning) devices() ([]types.BaseVirtualDeviceConfigSpec, int64, fault) 
 			}
 		case types.BaseVirtualEthernetCard:
 			card := d.GetVirtualEthernetCard()
-			if card.MacAddress == "" || inherited {
+			// Any other type of address is vCenter's to choose, whatever the request says.
+			if card.AddressType != string(types.VirtualEthernetCardMacTypeManual) || inherited {
 				card.MacAddress = c.s.newMAC()
 				card.AddressType = string(types.VirtualEthernetCardMacTypeAssigned)
 			}
+			// Network cards are numbered from 4000 on; vcsim would take any free number.
+			card.Key = int32(firstCardKey + cards)
+			cards++
 			card.UnitNumber = nil // vcsim gives one out
 			card.DeviceInfo = nil
 		}
@@ -77,6 +83,9 @@ func (c *cloning) change(
 	existing := slices.IndexFunc(devices, func(d types.BaseVirtualDevice) bool { return d.GetVirtualDevice().Key == key })
 	if nic, ok := spec.Device.(types.BaseVirtualEthernetCard); ok && spec.Operation != types.VirtualDeviceConfigSpecOperationRemove {
 		if err := checkNIC(c.ctx, c.dc, c.host, nic, index); err != nil {
+			return nil, err
+		}
+		if err := checkMAC(nic, index); err != nil {
 			return nil, err
 		}
 	}
@@ -159,6 +168,9 @@ func (c *cloning) ownDisk(disk *types.VirtualDisk) (int64, fault) {
 	return disk.CapacityInBytes, nil
 }
 
+// firstCardKey is the key of a machine's first network card.
+const firstCardKey = 4000
+
 // childDiskBytes is what a child disk takes before anything is written to it.
 const childDiskBytes = 1 << 20
 
@@ -182,6 +194,20 @@ func copyDevices(devices []types.BaseVirtualDevice) ([]types.BaseVirtualDevice, 
 	}
 	return dst.VirtualDevice, nil
 }
+
+// checkMAC refuses an address that is set by hand and that a host would refuse at
+// power-on: outside of VMware's range for those.
+func checkMAC(nic types.BaseVirtualEthernetCard, index int) fault {
+	card := nic.GetVirtualEthernetCard()
+	if card.AddressType != string(types.VirtualEthernetCardMacTypeManual) || manualMAC.MatchString(card.MacAddress) {
+		return nil
+	}
+	return &types.InvalidDeviceSpec{
+		InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.macAddress"}, DeviceIndex: int32(index),
+	}
+}
+
+var manualMAC = regexp.MustCompile(`^00:50:56:[0-3][0-9a-fA-F](:[0-9a-fA-F]{2}){2}$`)
 
 // newMAC returns an address of the range that vCenter hands out.
 func (s *Simulator) newMAC() string {

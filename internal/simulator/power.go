@@ -238,6 +238,14 @@ func networkName(ctx *vcsim.Context, vm *vcsim.VirtualMachine) string {
 	return ""
 }
 
+// macAddress returns the address of the machine's first card; empty where it has none.
+func macAddress(vm *vcsim.VirtualMachine) string {
+	if nic := firstNIC(vm); nic != nil {
+		return strings.ToLower(nic.MacAddress)
+	}
+	return ""
+}
+
 // guestOf returns the guest's view of its machine.
 func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.VM {
 	extra := extraConfig(vm.Config.ExtraConfig)
@@ -251,6 +259,7 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		Name:              vm.Name,
 		UUID:              vm.Config.InstanceUuid,
 		GuestInfo:         info,
+		MAC:               macAddress(vm),
 		Network:           network,
 		Segment:           segmentOf(network),
 		KubernetesVersion: extra[keyKubernetesVersion],

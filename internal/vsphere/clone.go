@@ -128,7 +128,7 @@ func deviceChanges(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 	for _, nic := range devices.nics {
 		change(types.VirtualDeviceConfigSpecOperationRemove, nic)
 	}
-	card, err := networkCard(req.Placement.Network)
+	card, err := networkCard(req)
 	if err != nil {
 		return nil, err
 	}
@@ -143,15 +143,16 @@ func deviceChanges(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 	return changes, nil
 }
 
-func networkCard(n model.Network) (*types.VirtualVmxnet3, error) {
-	backing, err := networkBacking(n)
+func networkCard(req model.CloneRequest) (*types.VirtualVmxnet3, error) {
+	backing, err := networkBacking(req.Placement.Network)
 	if err != nil {
 		return nil, err
 	}
 	card := &types.VirtualVmxnet3{}
 	card.Key = -1 // negative: vCenter gives it a key of its own
 	card.Backing = backing
-	card.AddressType = string(types.VirtualEthernetCardMacTypeGenerated)
+	card.AddressType = string(types.VirtualEthernetCardMacTypeManual)
+	card.MacAddress = req.MAC
 	card.WakeOnLanEnabled = types.NewBool(true)
 	card.Connectable = &types.VirtualDeviceConnectInfo{StartConnected: true, Connected: true, AllowGuestControl: true}
 	return card, nil

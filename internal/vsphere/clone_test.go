@@ -88,6 +88,9 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 			if port.PortgroupKey != req.Placement.Network.PortgroupKey {
 				t.Fatalf("port %+v", port)
 			}
+			if device.AddressType != string(types.VirtualEthernetCardMacTypeManual) || device.MacAddress != req.MAC {
+				t.Fatalf("MAC address %s (%s), want %s", device.MacAddress, device.AddressType, req.MAC)
+			}
 		case types.BaseVirtualEthernetCard:
 			t.Fatalf("an adapter of the template is left: %T", d)
 		}

@@ -27,6 +27,8 @@ type fleet struct {
 
 	// reported maps each address to the path of the first VM that reports it.
 	reported map[netip.Addr]string
+	// nics are the network cards of all VMs, by MAC address.
+	nics map[string][]model.NIC
 	// contested are the VMs of those addresses that several report, by path.
 	contested map[netip.Addr][]*node
 }
@@ -44,6 +46,7 @@ func newFleet(vms []*node) *fleet {
 		byCluster: map[uuid.UUID][]marked{},
 		reported:  make(map[netip.Addr]string, len(vms)),
 		contested: map[netip.Addr][]*node{},
+		nics:      make(map[string][]model.NIC, len(vms)),
 	}
 	first := make(map[netip.Addr]*node, len(vms))
 	for _, n := range vms {
@@ -53,6 +56,7 @@ func newFleet(vms []*node) *fleet {
 		if _, configured := n.values["config.template"]; !configured && instanceUUID(n.properties) == "" {
 			f.unreadable = append(f.unreadable, n.name)
 		}
+		f.addNICs(n.properties)
 		addresses := addressesOf(n.properties)
 		delete(n.values, "guest.net") // the largest part of the tree, and not needed any more
 		m, ok := markerOf(n.properties)

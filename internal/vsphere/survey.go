@@ -50,6 +50,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Machines:   machinesOf(own, details),
 		Unreadable: slices.Clip(inv.fleet.unreadable),
 		Reported:   inv.fleet.reportedTo(own),
+		NICs:       inv.fleet.nics,
 		Held:       slices.Clip(inv.fleet.held),
 		Notes:      notesOf(own, details),
 		Site:       r.site,

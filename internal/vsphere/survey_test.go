@@ -77,6 +77,40 @@ func TestSurveyFindsFoldersThatExist(t *testing.T) {
 	}
 }
 
+// The cards of all VMs are seen, in the calls of any other survey: those of templates,
+// of VMs that are off, and of several on one VM.
+func TestSurveySeesNetworkCards(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	distributed := v.site()
+	standard := v.site(func(n *model.Names) { placed(func(p *model.Placement) { p.Network = "VM Network" })(n) })
+	var want []model.CloneRequest
+	for i, site := range []model.Site{distributed, standard} {
+		req := request(site, fmt.Sprintf("prod-cp-%d", i+1), func(r *model.CloneRequest) {
+			r.Marker.Address = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 10, 183, byte(i + 10)}), 18)
+		})
+		v.done(v.client.PowerOff(t.Context(), v.clone(req)))
+		want = append(want, req)
+	}
+	var survey *model.Survey
+	calls := v.calls(func() { survey = v.survey(names()) })
+	if calls.Total != 2 {
+		t.Fatalf("a survey took %d calls: %+v", calls.Total, calls)
+	}
+	for _, req := range want {
+		nic := model.NIC{UUID: req.UUID, Network: req.Placement.Network.Key()}
+		if got := survey.NICs[req.MAC]; !slices.Equal(got, []model.NIC{nic}) || nic.Network == "" {
+			t.Errorf("%s: %+v, want %+v", req.MAC, got, nic)
+		}
+	}
+	if distributed.Placements[controlPlane].Network.Key() == standard.Placements[controlPlane].Network.Key() {
+		t.Error("two networks have one key")
+	}
+	if len(survey.NICs) <= len(want) {
+		t.Errorf("the templates' cards are missing: %v", survey.NICs)
+	}
+}
+
 func TestSurveySeesMachines(t *testing.T) {
 	t.Parallel()
 	v := start(t)

@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,11 +36,12 @@ var treeProperties = map[string][]string{
 }
 
 // treeMachineProperties are what is read of each VM. guest.net is most of it, and
-// cannot be narrowed to its addresses; guest.ipAddress alone would miss VIPs.
-var treeMachineProperties = []string{
+// cannot be narrowed to its addresses; guest.ipAddress alone would miss VIPs. Of the
+// hardware, which is larger still, only the network cards are read.
+var treeMachineProperties = slices.Concat([]string{
 	"name", "parent", "parentVApp", "config.template", "config.instanceUuid", extraConfig(markerKey),
 	"guest.ipAddress", "guest.net", "runtime.connectionState", "runtime.powerState", "snapshot.currentSnapshot",
-}
+}, nicProperties)
 
 // treeSteps are the ways down the tree. VMs are found through their folders, and
 // those inside a vApp through it.

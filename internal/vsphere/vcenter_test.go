@@ -3,6 +3,7 @@ package vsphere_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -125,9 +126,11 @@ func (v *vcenter) site(change ...func(*model.Names)) model.Site {
 }
 
 func request(site model.Site, name string, change ...func(*model.CloneRequest)) model.CloneRequest {
+	id := uuid.New()
 	req := model.CloneRequest{
 		Name:      name,
-		UUID:      uuid.NewString(),
+		UUID:      id.String(),
+		MAC:       fmt.Sprintf("00:50:56:%02x:%02x:%02x", id[0]&0x3f, id[1], id[2]),
 		Template:  site.Template,
 		Folder:    site.Folder.Ref,
 		Placement: site.Placements[controlPlane],

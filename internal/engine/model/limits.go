@@ -17,6 +17,8 @@ type Limits struct {
 	// Findings are names that could not be resolved, each on its field.
 	Findings []Finding
 	IPPools  map[uuid.UUID]IPPool
+	// NICs are the network cards of all VMs of the vCenter, by MAC address.
+	NICs map[string][]NIC
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
 	// Notes are the notes of the cluster's VMs, by reference.

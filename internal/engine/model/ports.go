@@ -54,6 +54,7 @@ type CloneRequest struct {
 	Template  Template
 	Folder    string // reference
 	Placement ResolvedPlacement
+	MAC       string // of its network card, in the range that is set by hand
 	CPU       int32
 	MemoryGB  int64
 	DiskGB    int64

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -53,6 +54,8 @@ type Survey struct {
 	// Reported maps every address that a VM of this vCenter reports through its
 	// guest tools or carries in a Gantry marker to the inventory path of that VM.
 	Reported map[netip.Addr]string
+	// NICs are the network cards of all VMs of this vCenter, by MAC address.
+	NICs map[string][]NIC
 	// Held lists the claims that the markers of all Gantry VMs account for.
 	Held []Holding
 
@@ -61,6 +64,12 @@ type Survey struct {
 
 	Site     Site
 	Findings []Finding // names that could not be resolved, each on its field
+}
+
+// NIC is a network card of any VM.
+type NIC struct {
+	UUID    string // instance UUID of its VM
+	Network string // as Network.Key; empty where vCenter does not say
 }
 
 // Holding is a claim that the marker of a VM accounts for.
@@ -120,6 +129,9 @@ type Network struct {
 	PortgroupKey string
 	SwitchUUID   string
 }
+
+// Key identifies the network among all that network cards are connected to.
+func (n Network) Key() string { return cmp.Or(n.PortgroupKey, n.Ref) }
 
 // Zone is the topology of one placement; either part may be empty.
 type Zone struct{ Region, Zone string }

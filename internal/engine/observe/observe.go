@@ -132,6 +132,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		Site:     survey.Site,
 		Findings: survey.Findings,
 		IPPools:  map[uuid.UUID]model.IPPool{},
+		NICs:     survey.NICs,
 		Held:     survey.Held,
 		Notes:    survey.Notes,
 	}

@@ -45,6 +45,7 @@ type newNode struct {
 	*Runner
 	model.CreateNode
 	address  netip.Prefix
+	mac      string
 	vm       string
 	userdata bool // bootstrap data is left in the VM
 }
@@ -65,6 +66,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	doc.Role = bootstrap.Worker
 	doc.Schedulable = n.NodePool.Schedulable
 	doc.Address = n.address
+	doc.MAC = n.mac
 	doc.Endpoint, _ = n.addresses.endpoint()
 	zones, err := n.zones(ctx)
 	if err != nil {
@@ -114,6 +116,11 @@ func (n *newNode) clone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The documents match the card by this address. Both are in the clone call, so
+	// that a VM which is found again was made for the one that it has.
+	if n.mac, err = n.macs.choose(n.address.Addr(), n.uuid(), n.resolved().Network); err != nil {
+		return err
+	}
 	req, err := n.cloneRequest(folder)
 	if err != nil {
 		return err
@@ -159,6 +166,7 @@ func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
 		Template:  template,
 		Folder:    folder,
 		Placement: place,
+		MAC:       n.mac,
 		CPU:       n.NodePool.CPU,
 		MemoryGB:  n.NodePool.MemoryGB,
 		DiskGB:    disk,

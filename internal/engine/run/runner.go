@@ -47,6 +47,7 @@ type Runner struct {
 	changes   *changes
 	record    *recordWriter
 	addresses *addresses
+	macs      *macs
 	api       *clusterAPI
 	zones     func(context.Context) (map[string]model.Zone, error)
 	folder    func(context.Context) (string, error)
@@ -66,6 +67,7 @@ func New(c Config) *Runner {
 	}
 	r.record = newRecordWriter(r)
 	r.addresses = newAddresses(r)
+	r.macs = newMACs(&c.World.Limits)
 	r.api = newClusterAPI(r)
 	r.zones = once(r.readZones)
 	r.folder = once(r.ensureFolder)

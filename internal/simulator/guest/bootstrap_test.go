@@ -55,6 +55,7 @@ func (e *engine) node(role bootstrap.Role, name, address string) bootstrap.Node 
 		InstanceID:        "6ba7b810-9dad-11d1-80b4-00c04fd43" + address[len(address)-2:] + "0",
 		Role:              role,
 		KubernetesVersion: e.version,
+		MAC:               mac(address),
 		Address:           netip.MustParsePrefix(address + "/18"),
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8")},

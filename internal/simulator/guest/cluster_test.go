@@ -55,7 +55,7 @@ func TestClusterForms(t *testing.T) {
 	if got := s.phases["cp-1"]; len(got) != 3 || got[0] != "booting" || got[1] != "kubeadm" || got[2] != "joined" {
 		t.Errorf("phases %v", got)
 	}
-	if r := s.reports["w-1"]; r["guestinfo.userdata"] != "---" || r["guestinfo.userdata.encoding"] != "" {
+	if r := s.reports["w-1"]; r["guestinfo.userdata"] != "---" || r["guestinfo.userdata.encoding"] != " " {
 		t.Errorf("userdata after boot: %q %q", r["guestinfo.userdata"], r["guestinfo.userdata.encoding"])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -93,6 +94,7 @@ func (s *site) machine(name, address string) *machine {
 			ID:                "vm-" + name,
 			Name:              name,
 			UUID:              "4217-" + name,
+			MAC:               mac(address),
 			Network:           "dvpg-nodes",
 			Segment:           netip.MustParsePrefix("10.10.128.0/18"),
 			KubernetesVersion: version,
@@ -101,7 +103,8 @@ func (s *site) machine(name, address string) *machine {
 			"instance-id": "4217-" + name, "local-hostname": name, "cleanup-guestinfo": []any{"userdata"},
 			"wait-on-network": document{"ipv4": true, "ipv6": false},
 			"network": document{"version": 2, "ethernets": document{"nic0": document{
-				"match": document{"name": "e*"}, "dhcp4": false, "dhcp6": false, "addresses": []any{address + "/18"},
+				"match": document{"macaddress": mac(address)}, "set-name": "eth0", "accept-ra": false,
+				"dhcp4": false, "dhcp6": false, "addresses": []any{address + "/18"},
 				"routes":      []any{document{"to": "default", "via": "10.10.128.1"}},
 				"nameservers": document{"addresses": []any{"8.8.8.8"}, "search": []any{"example.com"}},
 			}}},
@@ -112,6 +115,23 @@ func (s *site) machine(name, address string) *machine {
 		raw:    map[string]string{},
 	}
 }
+
+// mac is the address of the card of the machine with an IP address.
+func mac(address string) string {
+	b := netip.MustParseAddr(address).As4()
+	return fmt.Sprintf("00:50:56:%02x:%02x:%02x", b[1]&0x3f, b[2], b[3])
+}
+
+const unitFile = "/etc/systemd/system/gantry-bootstrap.service"
+
+// unit runs the bootstrap script with a verb.
+func unit(verb string) string {
+	return "[Unit]\nDescription=Bootstrap\nWants=network-online.target\nAfter=network-online.target containerd.service\n\n" +
+		"[Service]\nType=oneshot\nExecStart=/etc/gantry/bootstrap.sh " + verb + "\nTimeoutStartSec=infinity\n\n" +
+		"[Install]\nWantedBy=multi-user.target\n"
+}
+
+func systemctl(arguments ...any) []any { return append([]any{"systemctl"}, arguments...) }
 
 func registration() document {
 	return document{"kubeletExtraArgs": []any{document{"name": "node-labels", "value": "topology.kubernetes.io/zone=zone-a"}}}
@@ -217,6 +237,9 @@ func (m *machine) guestInfo(t *testing.T) map[string]string {
 	if m.vip != nil {
 		m.files["/etc/kubernetes/manifests/kube-vip.yaml"] = marshal(t, m.vip)
 	}
+	if _, bent := m.files[unitFile]; !bent {
+		m.files[unitFile] = unit(m.verb)
+	}
 	var files []any
 	for path, content := range m.files {
 		mode := m.modes[path]
@@ -225,7 +248,9 @@ func (m *machine) guestInfo(t *testing.T) map[string]string {
 		}
 		files = append(files, document{"path": path, "content": content, "permissions": mode})
 	}
-	config := document{"write_files": files, "runcmd": []any{[]any{"/etc/gantry/bootstrap.sh", m.verb}}}
+	config := document{"write_files": files, "runcmd": []any{
+		systemctl("daemon-reload"), systemctl("enable", "gantry-bootstrap.service"), systemctl("start", "gantry-bootstrap.service"),
+	}}
 	for k, v := range m.config {
 		config[k] = v
 	}

@@ -42,10 +42,12 @@ type guest struct {
 
 // disk is what outlives a power cycle.
 type disk struct {
-	// instance is set once the bootstrap script has started: it never starts
-	// again, however it ended.
+	// instance is set once cloud-init has run its commands: it never runs them again.
 	instance *cloudinit.Instance
-	node     *node
+	unit     *unit // which the commands started
+	// initStarted says that kubeadm init has begun. It never does a second time.
+	initStarted bool
+	node        *node
 }
 
 // errOff ends a boot that a power-off interrupted.
@@ -74,7 +76,7 @@ func (g *guest) boot(ctx context.Context) error {
 	if inst != nil {
 		return g.resume(ctx, inst)
 	}
-	inst, err := cloudinit.Read(g.vm.GuestInfo)
+	inst, err := cloudinit.Read(g.vm.GuestInfo, g.vm.MAC)
 	if inst != nil {
 		// Userdata goes before anything can fail over it.
 		if changes := inst.CleanedUp(); len(changes) > 0 {
@@ -88,50 +90,34 @@ func (g *guest) boot(ctx context.Context) error {
 	if err := g.networkUp(ctx, inst); err != nil {
 		return fmt.Errorf("cloud-init: network: %w", err)
 	}
-	verb, err := bootstrapVerb(inst)
+	unit, err := startedUnit(inst)
 	if err != nil {
 		return fmt.Errorf("cloud-init: scripts_user: %w", err)
 	}
 	g.world.mu.Lock()
 	g.disk.instance = inst
+	g.disk.unit = unit
+	g.world.mu.Unlock()
+	return g.bootstrap(ctx)
+}
+
+// bootstrap is the script, at the first boot or at one after the loss of power.
+func (g *guest) bootstrap(ctx context.Context) error {
+	g.world.mu.Lock()
+	inst, verb := g.disk.instance, g.disk.unit.verb
+	begun := g.disk.initStarted
+	g.disk.initStarted = begun || verb == "init"
 	g.world.mu.Unlock()
 	g.set(ctx, PhaseKubeadm, nil)
+	if begun {
+		return errors.New("kubeadm init was started here before and did not end well: the node has to be replaced")
+	}
 	if err := g.runKubeadm(ctx, verb, inst); err != nil {
 		return err
 	}
 	g.log("[gantry] bootstrap finished")
 	g.set(ctx, PhaseJoined, nil)
 	return nil
-}
-
-// bootstrapVerb finds the one command that bootstraps the node.
-func bootstrapVerb(inst *cloudinit.Instance) (string, error) {
-	verb := ""
-	for _, command := range inst.RunCommands {
-		if command[0] != bootstrapScript {
-			continue
-		}
-		if verb != "" {
-			return "", fmt.Errorf("runcmd runs %s twice", bootstrapScript)
-		}
-		if len(command) != 2 || (command[1] != "init" && command[1] != "join") {
-			return "", fmt.Errorf("usage: %s init|join", bootstrapScript)
-		}
-		verb = command[1]
-	}
-	if verb == "" {
-		return "", fmt.Errorf("runcmd does not run %s: nothing would bootstrap this node", bootstrapScript)
-	}
-	script, ok := inst.Files[bootstrapScript]
-	switch {
-	case !ok:
-		return "", fmt.Errorf("%s: not found", bootstrapScript)
-	case script.Mode&0o100 == 0:
-		return "", fmt.Errorf("%s: Permission denied (mode %#o)", bootstrapScript, script.Mode)
-	case len(script.Content) < 2 || string(script.Content[:2]) != "#!":
-		return "", fmt.Errorf("%s: Exec format error", bootstrapScript)
-	}
-	return verb, nil
 }
 
 func (g *guest) runKubeadm(ctx context.Context, verb string, inst *cloudinit.Instance) error {

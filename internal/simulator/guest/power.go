@@ -11,20 +11,31 @@ import (
 )
 
 // resume is a boot after the first: the same instance, so cloud-init brings
-// up the network and runs nothing.
+// up the network and runs nothing. The unit runs if it was enabled.
 func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	if err := g.networkUp(ctx, inst); err != nil {
 		return fmt.Errorf("cloud-init: network: %w", err)
 	}
 	g.world.mu.Lock()
 	n := g.disk.node
+	enabled := g.disk.unit.enabled
 	var err error
 	if n != nil && ctx.Err() == nil {
 		err = g.start()
 	}
 	g.world.mu.Unlock()
-	if n == nil || err != nil {
+	if err != nil {
 		return err
+	}
+	if n == nil {
+		if !enabled {
+			return nil
+		}
+		g.set(ctx, PhaseBooting, nil)
+		return g.bootstrap(ctx)
+	}
+	if enabled {
+		g.set(ctx, PhaseJoined, nil)
 	}
 	// A kubelet registers its node when it starts, once the API answers.
 	for n.cluster.healthy() != nil {

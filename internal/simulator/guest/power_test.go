@@ -83,8 +83,8 @@ func TestVIPMovesAndQuorumCounts(t *testing.T) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if got := s.phases["cp-2"]; len(got) != 3 {
-		t.Errorf("a second boot reported phases again: %v", got)
+	if got := s.phases["cp-2"]; !slices.Equal(got, []string{"booting", "kubeadm", "joined", "joined"}) {
+		t.Errorf("a second boot reports that it has joined and nothing else, not %v", got)
 	}
 }
 
@@ -181,6 +181,80 @@ func TestJoinWaits(t *testing.T) {
 	}
 }
 
+// cycle takes the power from a machine and gives it back, with the guestinfo that
+// cloud-init has left.
+func (s *site) cycle(m *machine) {
+	s.t.Helper()
+	s.world.PowerOff(m.vm.ID)
+	s.mu.Lock()
+	delete(s.reports[m.vm.Name], "guestinfo.gantry.phase")
+	s.mu.Unlock()
+	m.raw["guestinfo.userdata"], m.raw["guestinfo.userdata.encoding"] = "---", " "
+	s.boot(m)
+}
+
+func (s *site) inPhase(name string, phase guest.Phase) func() bool {
+	return func() bool {
+		for _, g := range s.world.Guests() {
+			if g.Name == name {
+				return g.Phase == phase
+			}
+		}
+		return false
+	}
+}
+
+// The unit goes on where the power was lost, without the userdata.
+func TestJoinResumesAfterTheLossOfPower(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, guest.Options{})
+	m := s.worker("w-1", address(21))
+	s.boot(m)
+	eventually(t, "the worker waits for the API", s.inPhase("w-1", guest.PhaseKubeadm))
+	s.cycle(m)
+	s.joins(s.first("cp-1", address(11)))
+	s.putToken(time.Now().Add(time.Hour))
+	if g := s.settled("w-1"); g.Phase != guest.PhaseJoined {
+		t.Errorf("guest %s", g.Log)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := s.phases["w-1"]; !slices.Equal(got, []string{"booting", "kubeadm", "booting", "kubeadm", "joined"}) {
+		t.Errorf("phases %v", got)
+	}
+}
+
+// What was started and not enabled is not there after the loss of power.
+func TestJoinDoesNotResumeWithoutItsUnit(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, guest.Options{})
+	m := s.worker("w-1", address(21))
+	m.config["runcmd"] = []any{systemctl("start", "gantry-bootstrap.service")}
+	s.boot(m)
+	eventually(t, "the worker waits for the API", s.inPhase("w-1", guest.PhaseKubeadm))
+	s.cycle(m)
+	s.joins(s.first("cp-1", address(11)))
+	s.putToken(time.Now().Add(time.Hour))
+	s.joins(s.worker("w-2", address(22)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := s.phases["w-1"]; !slices.Equal(got, []string{"booting", "kubeadm"}) {
+		t.Errorf("phases %v", got)
+	}
+}
+
+func TestInitNeverRunsTwice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, guest.Options{})
+	s.joins(s.first("cp-1", address(11)))
+	m := s.first("other-1", address(41))
+	s.refuses(m, "is in use by")
+	s.cycle(m)
+	if g := s.settled("other-1"); g.Phase != guest.PhaseFailed || !strings.Contains(g.Log, "has to be replaced") {
+		t.Errorf("guest %s: %s", g.Phase, g.Log)
+	}
+}
+
 func TestDHCP(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, guest.Options{})
@@ -188,7 +262,9 @@ func TestDHCP(t *testing.T) {
 	s.putToken(time.Now().Add(time.Hour))
 	for _, name := range []string{"w-1", "w-2"} {
 		m := s.worker(name, address(21))
-		dig(m.metadata, "network")["ethernets"] = document{"nic0": document{"match": document{"name": "e*"}, "dhcp4": true}}
+		dig(m.metadata, "network")["ethernets"] = document{"nic0": document{
+			"match": document{"macaddress": mac(address(21))}, "set-name": "eth0", "dhcp4": true,
+		}}
 		s.joins(m)
 	}
 	eventually(t, "leases", func() bool { return len(s.reported("w-1")) == 1 && len(s.reported("w-2")) == 1 })

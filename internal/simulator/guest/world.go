@@ -32,6 +32,7 @@ type VM struct {
 	Name      string
 	UUID      string
 	GuestInfo map[string]string // every guestinfo.* key with its value
+	MAC       string            // of its network card, in lower case
 	Network   string
 	// Segment is the prefix of that network, where it is known.
 	Segment netip.Prefix

@@ -70,7 +70,7 @@ runcmd:
 	for command, want := range map[string]string{
 		"cat /var/log/runs":                "init from userdata",
 		"hostname":                         "node-1",
-		"ip -4 route show default":         "default via 10.20.0.1 dev ens192 proto static",
+		"ip -4 route show default":         "default via 10.20.0.1 dev eth0 proto static",
 		"stat -c %a /etc/gantry/hello":     "600",
 		"kubeadm version -o short":         "v1.34.2",
 		"systemctl is-active containerd":   "active",

@@ -114,7 +114,7 @@ func (w *World) Holders(address netip.Addr) []string {
 		// A copy, so that it may be closed meanwhile.
 		fd, err := unix.FcntlInt(m.cycle.space.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		if err == nil {
-			cards = append(cards, card{m.vm.Name, mac(m.vm), os.NewFile(uintptr(fd), m.vm.Name)})
+			cards = append(cards, card{m.vm.Name, m.vm.MAC, os.NewFile(uintptr(fd), m.vm.Name)})
 		}
 	}
 	w.mu.Unlock()

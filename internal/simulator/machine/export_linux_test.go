@@ -12,8 +12,5 @@ var Abandoned = abandoned
 // Sweep removes directories that no process owns.
 func Sweep(base string) { sweep(nil, base) }
 
-// MAC is the address of a machine's network card.
-var MAC = mac
-
 // Crowded warns of too many machines.
 var Crowded = crowded

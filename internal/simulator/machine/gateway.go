@@ -25,7 +25,7 @@ func nameserversOf(vm guest.VM) []netip.Prefix {
 func routed(vm guest.VM, addresses func(*cloudinit.Network) []netip.Addr) []netip.Prefix {
 	// Errors are for the machine itself to find. From its second boot on there is
 	// no userdata any more, which is one.
-	instance, _ := cloudinit.Read(vm.GuestInfo)
+	instance, _ := cloudinit.Read(vm.GuestInfo, vm.MAC)
 	if instance == nil {
 		return nil
 	}

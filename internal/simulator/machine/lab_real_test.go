@@ -92,14 +92,15 @@ func (l *lab) vm(name, address, script string) guest.VM {
 		ID:                "vm-" + name,
 		Name:              name,
 		UUID:              name,
+		MAC:               mac(address),
 		Network:           "nodes",
 		KubernetesVersion: "1.34.2",
 		GuestInfo: map[string]string{
 			"guestinfo.metadata": `{"instance-id": "` + name + `", "local-hostname": "` + name + `",
 				"wait-on-network": {"ipv4": true}, "network": {"version": 2, "ethernets": {"nic0": {
-				"match": {"name": "e*"}, "addresses": ["` + address + `/24"], "routes": [{"to": "default", "via": "10.20.0.1"}]}}}}`,
-			"guestinfo.test.script": "set -e; ip link set lo up; ip address add " + address + "/24 dev ens192; " +
-				"ip link set ens192 up; ip route add default via 10.20.0.1\n" + script,
+				"match": {"macaddress": "` + mac(address) + `"}, "set-name": "eth0", "accept-ra": false, "addresses": ["` + address + `/24"], "routes": [{"to": "default", "via": "10.20.0.1"}]}}}}`,
+			"guestinfo.test.script": "set -e; ip link set lo up; ip address add " + address + "/24 dev eth0; " +
+				"ip link set eth0 up; ip route add default via 10.20.0.1\n" + script,
 		},
 		Report: func(changes map[string]string) {
 			l.mu.Lock()
@@ -118,6 +119,12 @@ func (l *lab) vm(name, address, script string) guest.VM {
 			l.addresses[name], l.hostnames[name] = ips, hostname
 		},
 	}
+}
+
+// mac is the address of the card of the machine with an IP address.
+func mac(address string) string {
+	b := netip.MustParseAddr(address).As4()
+	return fmt.Sprintf("00:50:56:%02x:%02x:%02x", b[1]&0x3f, b[2], b[3])
 }
 
 func (l *lab) state(name string) guest.State {

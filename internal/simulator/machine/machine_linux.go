@@ -2,8 +2,6 @@ package machine
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
 	"maps"
 	"net/netip"
 	"os"
@@ -186,10 +184,3 @@ func (m *machine) networkReported(c *cycle, reported wire.Network) error {
 
 // Managed object references are tame; what is not would leave the home directory.
 var safeID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-// mac returns the address of a machine's network card, in VMware's range for those
-// that are set by hand. It is the same after every power cycle.
-func mac(vm guest.VM) string {
-	sum := sha256.Sum256([]byte(vm.ID + "/" + vm.UUID))
-	return fmt.Sprintf("00:50:56:%02x:%02x:%02x", sum[0]&0x3f, sum[1], sum[2])
-}

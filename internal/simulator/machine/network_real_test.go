@@ -144,8 +144,8 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 		l.awaitPhase(name, guest.PhaseJoined)
 	}
 	take := func(name string) {
-		l.run(name, "ip", "address", "add", vip+"/32", "dev", "ens192")
-		l.run(name, "busybox", "arping", "-U", "-c", "1", "-I", "ens192", vip)
+		l.run(name, "ip", "address", "add", vip+"/32", "dev", "eth0")
+		l.run(name, "busybox", "arping", "-U", "-c", "1", "-I", "eth0", vip)
 	}
 	held := func(name string) {
 		t.Helper()
@@ -157,7 +157,7 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 	}
 	take("one")
 	held("one")
-	l.run("one", "ip", "address", "delete", vip+"/32", "dev", "ens192")
+	l.run("one", "ip", "address", "delete", vip+"/32", "dev", "eth0")
 	time.Sleep(1100 * time.Millisecond) // the kernel takes news of a neighbour once a second (locktime)
 	take("two")
 	moved := time.Now()
@@ -182,7 +182,7 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 		t.Errorf("held by %q", got)
 	}
 	// Duplicate address detection finds the other one.
-	if _, err := l.Run(t.Context(), "four", "busybox", "arping", "-D", "-c", "2", "-w", "2", "-I", "ens192", "10.20.0.11"); err == nil {
+	if _, err := l.Run(t.Context(), "four", "busybox", "arping", "-D", "-c", "2", "-w", "2", "-I", "eth0", "10.20.0.11"); err == nil {
 		t.Error("arping -D found no other machine with the address")
 	}
 }
@@ -201,10 +201,11 @@ func TestRealMachineGateways(t *testing.T) {
 	six := l.vm("six", "10.20.0.12", "")
 	six.Network = "six"
 	six.GuestInfo["guestinfo.metadata"] = `{"instance-id": "six", "local-hostname": "six", "wait-on-network": {"ipv6": true},
-		"network": {"version": 2, "ethernets": {"nic0": {"match": {"name": "e*"}, "addresses": ["2001:db8:1::11/64"],
+		"network": {"version": 2, "ethernets": {"nic0": {
+		"match": {"macaddress": "` + six.MAC + `"}, "set-name": "eth0", "accept-ra": false, "addresses": ["2001:db8:1::11/64"],
 		"routes": [{"to": "default", "via": "2001:db8:1::1"}]}}}}`
-	six.GuestInfo["guestinfo.test.script"] = `set -e; hostname six; ip link set lo up; ip link set ens192 up
-		ip address add 2001:db8:1::11/64 dev ens192 nodad; ip -6 route add default via 2001:db8:1::1` + listening + joined
+	six.GuestInfo["guestinfo.test.script"] = `set -e; hostname six; ip link set lo up; ip link set eth0 up
+		ip address add 2001:db8:1::11/64 dev eth0 nodad; ip -6 route add default via 2001:db8:1::1` + listening + joined
 	l.PowerOn(six)
 	l.awaitPhase("six", guest.PhaseJoined)
 	l.eventually("listener", func() bool { return l.greeting("[2001:db8:1::11]:6443") == "six" })

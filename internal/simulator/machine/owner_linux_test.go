@@ -1,15 +1,12 @@
 package machine_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
@@ -63,18 +60,5 @@ func TestAbandoned(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(base, name)); os.IsNotExist(err) != want {
 			t.Errorf("%s swept: %t", name, os.IsNotExist(err))
 		}
-	}
-}
-
-func TestMAC(t *testing.T) {
-	t.Parallel()
-	pattern := regexp.MustCompile(`^00:50:56:[0-3][0-9a-f]:[0-9a-f]{2}:[0-9a-f]{2}$`)
-	seen := map[string]bool{}
-	for i := range 100 {
-		mac := machine.MAC(guest.VM{ID: fmt.Sprintf("vm-%d", i)})
-		if !pattern.MatchString(mac) || seen[mac] {
-			t.Errorf("%s, seen before: %t", mac, seen[mac])
-		}
-		seen[mac] = true
 	}
 }

@@ -198,7 +198,7 @@ func (m *machine) connect(c *cycle, vm guest.VM, first *process) error {
 	}
 	err = m.world.groups.join(pid, m.world.name, vm.ID)
 	if err == nil {
-		first.wire, err = m.world.fabric.attach(vm.Network, append(gateways, nameserversOf(vm)...), pid, cardOf(vm), mac(vm))
+		first.wire, err = m.world.fabric.attach(vm.Network, append(gateways, nameserversOf(vm)...), pid, cardOf(vm), vm.MAC)
 	}
 	if err != nil {
 		m.disconnect(c, first)

@@ -86,7 +86,7 @@ func TestRealMachinePowerCycle(t *testing.T) {
 	options := options(t)
 	l := newLab(t, options)
 	vm := l.vm("one", "10.20.0.11", `
-		echo boot >> /disk/boots; ip -o link show ens192 | sed 's,.*link/ether ,,;s, .*,,' >> /disk/macs
+		echo boot >> /disk/boots; ip -o link show eth0 | sed 's,.*link/ether ,,;s, .*,,' >> /disk/macs
 		cat /disk/boots | wc -l
 		# What a container runtime leaves: sessions of their own, groups below, frozen ones.
 		for c in /cgroup/memory /cgroup/freezer /cgroup/pids; do test -d $c || continue; mkdir -p $c/pods/p1; done

@@ -33,10 +33,10 @@ type Instance struct {
 	Config
 }
 
-// Read decodes metadata and userdata. When the metadata was good and the
+// Read decodes metadata and userdata, for a machine whose only NIC has a MAC address. When the metadata was good and the
 // userdata is not, the instance is returned with the error: cloud-init cleans
 // up what it read in that case too.
-func Read(guestinfo map[string]string) (*Instance, error) {
+func Read(guestinfo map[string]string, mac string) (*Instance, error) {
 	raw, err := value(guestinfo, keyMetadata)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func Read(guestinfo map[string]string) (*Instance, error) {
 		return nil, fmt.Errorf("DataSourceVMware: no %s: no datasource found", keyMetadata)
 	}
 	inst := &Instance{}
-	if inst.Metadata, err = parseMetadata(raw); err != nil {
+	if inst.Metadata, err = parseMetadata(raw, mac); err != nil {
 		return nil, fmt.Errorf("DataSourceVMware: %s: %w", keyMetadata, err)
 	}
 	if raw, err = value(guestinfo, keyUserdata); err != nil {
@@ -63,7 +63,8 @@ func (i *Instance) CleanedUp() map[string]string {
 	changes := map[string]string{}
 	for _, key := range i.Cleanup {
 		changes["guestinfo."+key] = Redacted
-		changes["guestinfo."+key+".encoding"] = ""
+		// A guest cannot set a value to nothing; cloud-init sets the next best.
+		changes["guestinfo."+key+".encoding"] = " "
 	}
 	return changes
 }
@@ -77,7 +78,7 @@ func value(guestinfo map[string]string, key string) ([]byte, error) {
 	if len(text) > valueLimit {
 		return nil, fmt.Errorf("%s: %d bytes do not fit into a guestinfo value of %d", key, len(text), valueLimit)
 	}
-	switch encoding := guestinfo[key+".encoding"]; encoding {
+	switch encoding := strings.TrimSpace(guestinfo[key+".encoding"]); encoding {
 	case "":
 		return []byte(text), nil
 	case "base64", "b64":

@@ -37,7 +37,7 @@ type metadata struct {
 	PublicKeysData string          `json:"public-keys-data"`
 }
 
-func parseMetadata(raw []byte) (Metadata, error) {
+func parseMetadata(raw []byte, mac string) (Metadata, error) {
 	var doc metadata
 	if err := strictyaml.Unmarshal(raw, &doc); err != nil {
 		return Metadata{}, err
@@ -61,7 +61,7 @@ func parseMetadata(raw []byte) (Metadata, error) {
 	if err != nil {
 		return m, fmt.Errorf("network: %w", err)
 	}
-	if m.Network, err = parseNetwork(inline); err != nil {
+	if m.Network, err = parseNetwork(inline, mac); err != nil {
 		return m, fmt.Errorf("network: %w", err)
 	}
 	for _, prefix := range m.Network.Addresses {

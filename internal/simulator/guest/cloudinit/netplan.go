@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -15,6 +18,9 @@ import (
 
 // The only NIC of a guest, as Linux names the first vmxnet3 adapter.
 const nicName, nicDriver = "ens192", "vmxnet3"
+
+// interfaceName is what a device may be renamed to.
+var interfaceName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,14}$`)
 
 // Network is what netplan makes of the guest's only NIC.
 type Network struct {
@@ -26,8 +32,9 @@ type Network struct {
 }
 
 // ParseNetplan reads a document as netplan reads a file of /etc/netplan, and
-// refuses what it would refuse or would have no effect on the guest's only NIC.
-func ParseNetplan(document []byte) (Network, error) { return parseNetwork(document) }
+// refuses what it would refuse or would have no effect on the guest's only NIC, whose
+// MAC address is given.
+func ParseNetplan(document []byte, mac string) (Network, error) { return parseNetwork(document, mac) }
 
 // netplan is the network configuration, version 2, of a server without radio,
 // tunnels or bonds.
@@ -81,7 +88,7 @@ type route struct {
 	MTU    int    `json:"mtu"`
 }
 
-func parseNetwork(raw []byte) (Network, error) {
+func parseNetwork(raw []byte, mac string) (Network, error) {
 	var doc netplan
 	if err := strictyaml.Unmarshal(raw, &doc); err != nil {
 		return Network{}, err
@@ -97,7 +104,11 @@ func parseNetwork(raw []byte) (Network, error) {
 	}
 	var nic *ethernet
 	for id, e := range doc.Ethernets {
-		if !e.matches(id) {
+		ok, err := e.matches(id, mac)
+		if err != nil {
+			return Network{}, fmt.Errorf("%s: %w", id, err)
+		}
+		if !ok {
 			continue
 		}
 		if nic != nil {
@@ -106,22 +117,36 @@ func parseNetwork(raw []byte) (Network, error) {
 		nic = &e
 	}
 	if nic == nil {
-		return Network{}, fmt.Errorf("no ethernet matches the only NIC (%s, %s)", nicName, nicDriver)
+		return Network{}, fmt.Errorf("no ethernet matches the only NIC (%s, %s, %s)", nicName, nicDriver, mac)
 	}
 	return nic.resolve()
 }
 
-func (e ethernet) matches(id string) bool {
+// matches reports whether the settings are those of the only NIC, on every system:
+// netplan alone matches by more than the name and the MAC address.
+func (e ethernet) matches(id, mac string) (bool, error) {
+	if e.SetName != "" && !interfaceName.MatchString(e.SetName) {
+		return false, fmt.Errorf("set-name: %q is not a device's name", e.SetName)
+	}
 	if e.Match == nil {
-		return id == nicName
+		if e.SetName != "" {
+			return false, errors.New("networks: 'set-name:' requires 'match:' properties")
+		}
+		return id == nicName, nil
+	}
+	if e.Match.MACAddress == "" || e.SetName == "" {
+		return false, fmt.Errorf("every renderer but netplan takes %q for the device's name, "+
+			"unless there are a macaddress to match and a set-name", id)
+	}
+	if _, err := net.ParseMAC(e.Match.MACAddress); err != nil {
+		return false, fmt.Errorf("invalid MAC address %q", e.Match.MACAddress)
 	}
 	if e.Match.Name != "" {
 		if ok, err := path.Match(e.Match.Name, nicName); err != nil || !ok {
-			return false
+			return false, nil
 		}
 	}
-	// The MAC address is vCenter's business: a match on it is believed.
-	return e.Match.Driver == "" || e.Match.Driver == nicDriver
+	return strings.EqualFold(e.Match.MACAddress, mac) && (e.Match.Driver == "" || e.Match.Driver == nicDriver), nil
 }
 
 func (e ethernet) resolve() (Network, error) {
@@ -138,6 +163,9 @@ func (e ethernet) resolve() (Network, error) {
 	}
 	if len(n.Addresses) == 0 && !n.DHCP4 {
 		return n, errors.New("neither addresses nor dhcp4: the machine would come up without an address")
+	}
+	if len(n.Addresses) > 0 && !n.DHCP4 && !e.DHCP6 && (e.AcceptRA == nil || *e.AcceptRA) {
+		return n, errors.New("accept-ra is not off: any router on the network adds an address, a route and a DNS server")
 	}
 	for key, text := range map[string]string{"gateway4": e.Gateway4, "gateway6": e.Gateway6} {
 		if text == "" {

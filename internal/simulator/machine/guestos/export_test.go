@@ -51,8 +51,8 @@ func (l *logFile) Add(line string) { l.add(line) }
 
 func (l *logFile) Last() []string { return l.last() }
 
-func PlanNetwork(document []byte) (commands []string, resolver string, err error) {
-	plan, err := planNetwork(document)
+func PlanNetwork(document []byte, mac string) (commands []string, resolver string, err error) {
+	plan, err := planNetwork(document, mac)
 	return plan.commands(), plan.resolver(), err
 }
 

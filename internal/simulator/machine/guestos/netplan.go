@@ -32,9 +32,9 @@ type networkPlan struct {
 	dhcp bool
 }
 
-// planNetwork reads a netplan file.
-func planNetwork(document []byte) (networkPlan, error) {
-	network, err := cloudinit.ParseNetplan(document)
+// planNetwork reads a netplan file, for a card with a MAC address.
+func planNetwork(document []byte, mac string) (networkPlan, error) {
+	network, err := cloudinit.ParseNetplan(document, mac)
 	if err != nil {
 		return networkPlan{}, err
 	}

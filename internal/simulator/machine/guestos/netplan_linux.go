@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,7 +45,11 @@ func configureNetwork(apply bool) error {
 	if err != nil {
 		return err
 	}
-	plan, err := planNetwork(document)
+	card, err := net.InterfaceByName(wire.Interface)
+	if err != nil {
+		return err
+	}
+	plan, err := planNetwork(document, card.HardwareAddr.String())
 	if err != nil {
 		return fmt.Errorf("%s: %w", files[0], err)
 	}

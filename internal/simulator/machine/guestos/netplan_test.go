@@ -33,6 +33,7 @@ func worker(address, gateway, endpoint string) bootstrap.Node {
 	return bootstrap.Node{
 		ClusterName:       "c",
 		Name:              "w1",
+		MAC:               card,
 		InstanceID:        "42000000-0000-4000-8000-000000000001",
 		Role:              bootstrap.Worker,
 		KubernetesVersion: "1.34.2",
@@ -48,16 +49,19 @@ func worker(address, gateway, endpoint string) bootstrap.Node {
 	}
 }
 
+// card is the MAC address of the machine's network card.
+const card = "00:50:56:00:00:01"
+
 // The network that the engine renders is brought up by these commands.
 func TestNetworkOfANode(t *testing.T) {
 	t.Parallel()
-	commands, resolver, err := guestos.PlanNetwork(rendered(t, worker("10.10.183.7/18", "10.10.128.1", "10.10.183.5")))
+	commands, resolver, err := guestos.PlanNetwork(rendered(t, worker("10.10.183.7/18", "10.10.128.1", "10.10.183.5")), card)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "commands", commands, []string{
-		"link set lo up", "link set ens192 up", "address replace 10.10.183.7/18 dev ens192",
-		"route replace 0.0.0.0/0 via 10.10.128.1 dev ens192 proto static",
+		"link set lo up", "link set eth0 up", "address replace 10.10.183.7/18 dev eth0",
+		"route replace 0.0.0.0/0 via 10.10.128.1 dev eth0 proto static",
 	})
 	if want := "# Made from /etc/netplan/50-cloud-init.yaml.\nnameserver 192.0.2.53\nsearch example.test\n"; resolver != want {
 		t.Errorf("resolv.conf is %q", resolver)
@@ -66,25 +70,28 @@ func TestNetworkOfANode(t *testing.T) {
 
 func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
 	t.Parallel()
-	const head = "network:\n  version: 2\n  ethernets:\n    nic0:\n      match: {name: \"e*\"}\n      addresses: [10.0.0.2/24]\n"
-	if _, _, err := guestos.PlanNetwork([]byte(head)); err != nil {
+	const head = "network:\n  version: 2\n  ethernets:\n    nic0:\n      match: {macaddress: \"" + card + "\"}\n" +
+		"      accept-ra: false\n      addresses: [10.0.0.2/24]\n      set-name: eth0\n"
+	if _, _, err := guestos.PlanNetwork([]byte(head), card); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := guestos.PlanNetwork([]byte(strings.Replace(head, "eth0", "lan", 1)), card); err == nil || !strings.Contains(err.Error(), "the card is eth0") {
+		t.Errorf("another name: %v", err)
+	}
 	for more, want := range map[string]string{
-		"      mtu: 9000\n":                                   "mtu has no effect",
-		"      set-name: eth0\n":                              "the card is ens192",
-		"      routes: [{to: 10.9.0.0/16, via: 10.0.0.1}]\n":  "only default routes",
-		"      routes: [{to: default, via: 10.1.0.1}]\n":      "not on-link",
-		"      adresses: [10.0.0.3/24]\n":                     "unknown field",
-		"    nic1:\n      match: {name: eth9}\n":              "2 ethernets",
-		"    nic1:\n      match: {driver: vmxnet3}\n":         "two ethernets",
-		"      nameservers: {search: [\"not a name\"]}\n":     "not a domain name",
-		"      gateway4: 10.0.0.2\n":                          "own address",
-		"      accept-ra: perhaps\n":                          "accept-ra",
-		"      nameservers: {addresses: [\"192.0.2.300\"]}\n": "malformed",
-		"  bonds: {}\n":                                       "unknown field",
+		"      mtu: 9000\n": "mtu has no effect",
+		"      routes: [{to: 10.9.0.0/16, via: 10.0.0.1}]\n":                                  "only default routes",
+		"      routes: [{to: default, via: 10.1.0.1}]\n":                                      "not on-link",
+		"      adresses: [10.0.0.3/24]\n":                                                     "unknown field",
+		"    nic1:\n      match: {name: eth9}\n":                                              "device's name",
+		"    nic1:\n      match: {macaddress: \"00:50:56:00:00:02\"}\n      set-name: eth1\n": "2 ethernets",
+		"    nic1:\n      match: {macaddress: \"" + card + "\"}\n      set-name: eth0\n":      "two ethernets",
+		"      nameservers: {search: [\"not a name\"]}\n":                                     "not a domain name",
+		"      gateway4: 10.0.0.2\n":                                                          "own address",
+		"      nameservers: {addresses: [\"192.0.2.300\"]}\n":                                 "malformed",
+		"  bonds: {}\n": "unknown field",
 	} {
-		_, _, err := guestos.PlanNetwork([]byte(head + more))
+		_, _, err := guestos.PlanNetwork([]byte(head+more), card)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", more, err, want)
 		}
@@ -95,10 +102,10 @@ func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
 // without an address, as where no DHCP server answers.
 func TestFallbackNetwork(t *testing.T) {
 	t.Parallel()
-	commands, _, err := guestos.PlanNetwork([]byte("network:\n  version: 2\n  ethernets:\n    ens192:\n      dhcp4: true\n" +
-		"      match: {macaddress: \"00:50:56:00:00:01\"}\n      set-name: ens192\n"))
+	commands, _, err := guestos.PlanNetwork([]byte("network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n"+
+		"      match: {macaddress: \"00:50:56:00:00:01\"}\n      set-name: eth0\n"), card)
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "commands", commands, []string{"link set lo up", "link set ens192 up"})
+	equal(t, "commands", commands, []string{"link set lo up", "link set eth0 up"})
 }

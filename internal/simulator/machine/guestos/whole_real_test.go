@@ -31,7 +31,7 @@ func TestRealWholeElsewhere(t *testing.T) {
 		"cat /proc/1/comm": "systemd",
 		"systemctl list-units --failed --plain --no-legend": "",
 		"hostname": "whole",
-		"ip -4 -o address show scope global | awk '{ print $2, $4 }'": "ens192 10.10.128.11/24",
+		"ip -4 -o address show scope global | awk '{ print $2, $4 }'": "eth0 10.10.128.11/24",
 		"systemd-detect-virt":                                "vmware",
 		"dmidecode -s system-manufacturer":                   "VMware, Inc.",
 		"systemctl show --property Virtualization --value":   "container-other",
@@ -53,9 +53,12 @@ func TestRealWholeElsewhere(t *testing.T) {
 	time.Sleep(time.Minute)
 }
 
-// wholeMetadata is all that the system is told. The card goes by its name here.
-const wholeMetadata = `{"instance-id": "whole", "local-hostname": "whole", "network": {"version": 2, "ethernets": {
-	"ens192": {"addresses": ["10.10.128.11/24"], "routes": [{"to": "0.0.0.0/0", "via": "10.10.128.1"}]}}}}`
+// wholeMetadata is all that the system is told.
+const (
+	wholeMAC      = "00:50:56:00:80:0b"
+	wholeMetadata = `{"instance-id": "whole", "local-hostname": "whole", "network": {"version": 2, "ethernets": {"nic0": {
+		"match": {"macaddress": "` + wholeMAC + `"}, "set-name": "eth0", "addresses": ["10.10.128.11/24"]}}}}`
+)
 
 // newWholeMachine boots a Debian system, of which no node is made.
 func newWholeMachine(t *testing.T, home string) *cluster {
@@ -73,7 +76,7 @@ func newWholeMachine(t *testing.T, home string) *cluster {
 	t.Cleanup(world.Close)
 	c := &cluster{World: world, t: t, begin: time.Now()}
 	c.PowerOn(guest.VM{
-		ID: "vm-whole", Name: "whole", UUID: "whole", Network: "nodes", KubernetesVersion: "1.34.2", System: "debian",
+		ID: "vm-whole", Name: "whole", UUID: "whole", MAC: wholeMAC, Network: "nodes", KubernetesVersion: "1.34.2", System: "debian",
 		GuestInfo: map[string]string{"guestinfo.metadata": wholeMetadata, "guestinfo.userdata": "#cloud-config\n{}\n"},
 	})
 	c.await("the system is up", 2*time.Minute, func() bool {

@@ -46,8 +46,10 @@ type Network struct {
 	Addresses []string `json:"addresses"`
 }
 
-// Interface is the machine's only network interface.
-const Interface = "ens192"
+// Interface is the machine's only network interface. The kernel calls it what the
+// engine's documents do, as on an image without predictable names: a renaming needs
+// devices with a permanent MAC address, which those of namespaces have not.
+const Interface = "eth0"
 
 // UnnamedInterface is what it is called in a whole system until that gives it another
 // name.

@@ -1,0 +1,127 @@
+package bootstrap_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
+
+// joins runs the whole bootstrap, which must work.
+func (m *machine) joins() {
+	m.t.Helper()
+	if status := m.bootstrap("join"); status != 0 {
+		m.t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+}
+
+func TestScriptSwitchesSwapOffForGood(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.write("/etc/systemd/system/swapfile.swap", "[Swap]\nWhat=/swapfile\n")
+	m.play("systemctl", `case $1 in
+list-units) echo 'dev-disk-by\x2duuid-47\x2d11.swap loaded active active Swap' ;;
+list-unit-files) printf '%s\n' 'swapfile.swap enabled enabled' 'swap.target static -' ;;
+esac`)
+	m.joins()
+	for _, unit := range []string{`dev-disk-by\x2duuid-47\x2d11.swap`, "swapfile.swap", "zramswap.service", "zram-config.service"} {
+		if target, err := os.Readlink(filepath.Join(m.root, "etc/systemd/system", unit)); err != nil || target != "/dev/null" {
+			t.Errorf("%s leads to %q (error %v)", unit, target, err)
+		}
+	}
+	if m.exists("/etc/systemd/system/swap.target") {
+		t.Error("a target was masked")
+	}
+	if !m.exists("/etc/systemd/zram-generator.conf") || m.read("/etc/systemd/zram-generator.conf") != "" {
+		t.Error("the distribution's zram devices are made")
+	}
+	reload := slices.Index(m.calls("systemctl"), "daemon-reload")
+	if listed := slices.Index(m.calls("systemctl"), "list-unit-files --type=swap --plain --no-legend"); listed < 0 || reload < listed {
+		t.Errorf("systemctl %q", m.calls("systemctl"))
+	}
+}
+
+func TestScriptTrustsTheCAOfTheProxy(t *testing.T) {
+	t.Parallel()
+	made := must(authorities())
+	for name, test := range map[string]struct {
+		tool, directory, suffix, call string
+	}{
+		"Debian":  {"update-ca-certificates", "/usr/local/share/ca-certificates", ".crt", ""},
+		"SUSE":    {"update-ca-certificates", "/etc/pki/trust/anchors", ".crt", ""},
+		"Red Hat": {"update-ca-trust", "/etc/pki/ca-trust/source/anchors", ".crt", "extract"},
+		"Photon":  {"rehash_ca_certificates.sh", "/etc/ssl/certs", ".pem", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			node := behindProxy(t, newNode(t, bootstrap.Worker))
+			node.Proxy.CACertificate = "# corporate\n" + string(made.CA.Cert) + string(made.Etcd.Cert)
+			m := newMachine(t, node)
+			m.write("/bin/"+test.tool, stub)
+			if name == "SUSE" {
+				m.write("/etc/pki/trust/anchors/.keep", "")
+			}
+			m.joins()
+			for number, want := range map[string][]byte{"1": made.CA.Cert, "2": made.Etcd.Cert} {
+				if got := m.read(filepath.Join(test.directory, "gantry-"+number+test.suffix)); strings.TrimSpace(got) != strings.TrimSpace(string(want)) {
+					t.Errorf("certificate %s is %q", number, got)
+				}
+			}
+			if !slices.Equal(m.calls(test.tool), []string{test.call}) {
+				t.Errorf("%s %q", test.tool, m.calls(test.tool))
+			}
+			calls := m.read("calls")
+			if strings.Index(calls, test.tool) > strings.Index(calls, "systemctl restart containerd") {
+				t.Error("containerd has started without the CA")
+			}
+		})
+	}
+}
+
+func TestScriptTouchesNoCAWithoutOne(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.joins()
+	if calls := m.calls("update-ca-certificates"); len(calls) > 0 {
+		t.Errorf("update-ca-certificates %q", calls)
+	}
+}
+
+func TestScriptRefusesAdvertisements(t *testing.T) {
+	t.Parallel()
+	const flush = "-6 address flush dev eth0 scope global dynamic"
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.joins()
+	if !strings.Contains(m.read("/etc/sysctl.d/90-gantry.conf"), "net.ipv6.conf.eth0.accept_ra = 0\n") {
+		t.Errorf("kernel settings %q", m.read("/etc/sysctl.d/90-gantry.conf"))
+	}
+	if !slices.Equal(m.calls("ip"), []string{flush}) || len(m.calls("networkctl")) > 0 {
+		t.Errorf("ip %q, networkctl %q", m.calls("ip"), m.calls("networkctl"))
+	}
+
+	networkd := newMachine(t, newNode(t, bootstrap.Worker))
+	networkd.write("/etc/systemd/network/10-cloud-init-eth0.network", "[Network]\n")
+	networkd.joins()
+	if !slices.Equal(networkd.calls("networkctl"), []string{"reload"}) {
+		t.Errorf("networkctl %q", networkd.calls("networkctl"))
+	}
+
+	for method, want := range map[string][]string{
+		"auto":   {"connection modify cloud-init eth0 ipv6.method link-local", "device reapply eth0"},
+		"manual": nil, // as cloud-init renders a node with an IPv6 address
+	} {
+		manager := newMachine(t, newNode(t, bootstrap.Worker))
+		manager.play("nmcli", `case "$*" in
+*'device show eth0') echo 'cloud-init eth0' ;;
+*'connection show cloud-init eth0') echo `+method+` ;;
+esac`)
+		manager.joins()
+		changes := slices.DeleteFunc(manager.calls("nmcli"), func(call string) bool { return strings.HasPrefix(call, "-g") })
+		if !slices.Equal(changes, want) {
+			t.Errorf("%s: nmcli %q, want %q", method, changes, want)
+		}
+	}
+}

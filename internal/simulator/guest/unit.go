@@ -1,0 +1,148 @@
+package guest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
+)
+
+// unit is a service of systemd that runs the bootstrap script.
+type unit struct {
+	verb    string // init or join
+	enabled bool   // it runs at later boots, too
+}
+
+const unitDirectory = "/etc/systemd/system/"
+
+// startedUnit carries out the systemctl commands of runcmd. One of them has to start
+// the unit that runs the bootstrap script.
+func startedUnit(inst *cloudinit.Instance) (*unit, error) {
+	if err := checkDropIns(inst); err != nil {
+		return nil, err
+	}
+	var started *unit
+	enabled := map[string]bool{}
+	for _, command := range inst.RunCommands {
+		if command[0] == bootstrapScript {
+			return nil, fmt.Errorf("runcmd runs %s itself, once in the machine's life: nothing resumes it when the power is lost", bootstrapScript)
+		}
+		if command[0] != "systemctl" {
+			continue
+		}
+		if len(command) == 2 && command[1] == "daemon-reload" {
+			continue
+		}
+		if len(command) != 3 || command[1] != "enable" && command[1] != "start" {
+			return nil, fmt.Errorf("runcmd: %s: not understood here", strings.Join(command, " "))
+		}
+		verb, err := parseUnit(inst, command[2])
+		if err != nil {
+			return nil, fmt.Errorf("systemctl %s %s: %w", command[1], command[2], err)
+		}
+		switch {
+		case command[1] == "enable":
+			enabled[command[2]] = true
+		case started != nil:
+			return nil, fmt.Errorf("runcmd starts %s twice", bootstrapScript)
+		default:
+			// Only what was enabled before it is there after a loss of power.
+			started = &unit{verb: verb, enabled: enabled[command[2]]}
+		}
+	}
+	if started == nil {
+		return nil, fmt.Errorf("runcmd does not start %s: nothing would bootstrap this node", bootstrapScript)
+	}
+	return started, nil
+}
+
+// unitKeys are the settings that are understood, by section.
+var unitKeys = map[string][]string{
+	"[Unit]":    {"Description", "Wants", "After"},
+	"[Service]": {"Type", "ExecStart", "TimeoutStartSec"},
+	"[Install]": {"WantedBy"},
+}
+
+// parseUnit returns the argument with which a unit runs the bootstrap script.
+func parseUnit(inst *cloudinit.Instance, name string) (string, error) {
+	file, ok := inst.Files[unitDirectory+name]
+	if !ok {
+		return "", fmt.Errorf("unit file %s does not exist", name)
+	}
+	settings := map[string]string{}
+	section := ""
+	for line := range strings.Lines(string(file.Content)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if _, ok := unitKeys[line]; ok {
+			section = line
+			continue
+		}
+		key, value, _ := strings.Cut(line, "=")
+		if !slices.Contains(unitKeys[section], key) {
+			return "", fmt.Errorf("%s: unknown key '%s' in section '%s', ignoring", name, key, strings.Trim(section, "[]"))
+		}
+		settings[key] = value
+	}
+	return checkUnit(inst, name, settings)
+}
+
+func checkUnit(inst *cloudinit.Instance, name string, settings map[string]string) (string, error) {
+	for key, needed := range map[string]string{
+		"Wants": "network-online.target", "After": "network-online.target containerd.service", "WantedBy": "multi-user.target",
+	} {
+		for word := range strings.FieldsSeq(needed) {
+			if !slices.Contains(strings.Fields(settings[key]), word) {
+				return "", fmt.Errorf("%s: %s= lacks %s: at a later boot it would not run, or too early", name, key, word)
+			}
+		}
+	}
+	if settings["Type"] != "oneshot" || settings["TimeoutStartSec"] != "infinity" {
+		return "", fmt.Errorf("%s: not a oneshot without a bound: systemd would end it while it waits", name)
+	}
+	command := strings.Fields(settings["ExecStart"])
+	if len(command) == 0 || command[0] != bootstrapScript {
+		return "", fmt.Errorf("%s does not run %s", name, bootstrapScript)
+	}
+	if len(command) != 2 || (command[1] != "init" && command[1] != "join") {
+		return "", fmt.Errorf("usage: %s init|join", bootstrapScript)
+	}
+	script, ok := inst.Files[bootstrapScript]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("%s: not found", bootstrapScript)
+	case script.Mode&0o100 == 0:
+		return "", fmt.Errorf("%s: Permission denied (mode %#o)", bootstrapScript, script.Mode)
+	case len(script.Content) < 2 || string(script.Content[:2]) != "#!":
+		return "", fmt.Errorf("%s: Exec format error", bootstrapScript)
+	}
+	return command[1], nil
+}
+
+// checkDropIns checks what is added to other units: a service whose environment file
+// is missing does not start, and any user may read what a unit itself sets.
+func checkDropIns(inst *cloudinit.Instance) error {
+	for path, file := range inst.Files {
+		if !strings.HasPrefix(path, unitDirectory) || !strings.Contains(path, ".service.d/") {
+			continue
+		}
+		for line := range strings.Lines(string(file.Content)) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			if key == "Environment" && strings.Contains(value, "@") {
+				return fmt.Errorf("%s: Environment= shows a password to every user of the machine", path)
+			}
+			if key != "EnvironmentFile" || strings.HasPrefix(value, "-") {
+				continue
+			}
+			if variables, ok := inst.Files[value]; !ok {
+				return fmt.Errorf("%s: failed to load environment files: %s: No such file or directory", path, value)
+			} else if variables.Mode&0o077 != 0 {
+				return fmt.Errorf("%s: mode %#o: a password in it can be read by every user of the machine", value, variables.Mode)
+			}
+		}
+	}
+	return nil
+}
