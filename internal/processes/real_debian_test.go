@@ -22,8 +22,8 @@ import (
 
 // TestRealDebian builds a cluster on whole Debian systems, whose own systemd is the
 // first process and whose own networkd has the addresses. The worker loses its power
-// in the middle of its join, a router that is nobody's speaks up, and then all power is
-// lost at once.
+// in the middle of its join, a rogue router advertises itself, and then all machines
+// lose their power at once.
 func TestRealDebian(t *testing.T) {
 	const version, system = "1.34.2", "debian"
 	options := realOptions(t)
@@ -130,7 +130,7 @@ func (d *datacenter) ownAddresses(w *workspace) {
 	}
 }
 
-// ignoreAdvertisements expects that a router's offers change nothing on machines whose
+// ignoreAdvertisements expects that a rogue router changes nothing on machines whose
 // addresses are claimed.
 func (d *datacenter) ignoreAdvertisements(nodes []string) {
 	d.t.Helper()

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Advertise sends every machine in a network of vSphere what a router sends that
-// nobody has set up there: an offer of addresses in a prefix, of a default route and
-// of a DNS server. It fails where the network has no machine yet.
+// Advertise sends every machine in a network of vSphere the advertisement of a rogue
+// router: an offer of addresses in a prefix, of a default route and of a DNS server. It
+// fails where the network has had no machine yet.
 func (w *World) Advertise(network string, prefix netip.Prefix, resolver netip.Addr) error {
 	w.fabric.mu.Lock()
 	b := w.fabric.bridges[network]

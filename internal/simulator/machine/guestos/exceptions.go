@@ -214,7 +214,8 @@ var ofWhole = []Exception{
 	{File, containerManager, containerName, "In place of the variable container, which programs read, too: systemd does not " +
 		"touch what the host has given the machine, and cloud-init, which reads no firmware in a container, takes it for none."},
 
-	{Variable, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE", "1", sharedKernel + "with version 1 of control groups systemd 256 and later refuse to start."},
+	{Variable, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE", "1",
+		sharedKernel + "with version 1 of control groups systemd 256 and later refuse to start."},
 	{Variable, "TERM", "dumb", "The console is a log, for which systemd has no colours then."},
 
 	{Idle, "systemd-udevd", "", noHardware + "/sys is read-only, where udevd does not start, and networkd takes a card for ready as it is. " +

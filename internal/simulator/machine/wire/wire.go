@@ -51,8 +51,8 @@ type Network struct {
 // devices with a permanent MAC address, which those of namespaces have not.
 const Interface = "eth0"
 
-// UnnamedInterface is what it is called in a whole system until that gives it another
-// name.
+// UnnamedInterface is what it is called in a whole system until that system's cloud-init
+// gives it the name of the documents.
 const UnnamedInterface = "ens192"
 
 // The registry of images in the network of the machines, and addresses of it that every
