@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -118,9 +119,17 @@ const watchCommand = "watch"
 // terminalFile is the number of the file that watch reads the console from.
 const terminalFile = 3
 
+// cursorUp is what a terminal takes for the order to go back by a line.
+const cursorUp = "\x1bM"
+
 func runWatch([]string) int {
 	console := newConsole(os.Stdout)
-	screen, err := lines(func(line string) { console.printf("%s", line) })
+	screen, err := lines(func(line string) {
+		// systemd draws the progress of what takes long over and over.
+		if !strings.Contains(line, cursorUp) {
+			console.printf("%s", strings.TrimRight(line, "\r"))
+		}
+	})
 	if err != nil {
 		console.printf("gantry-guest: %v", err)
 		return 1
