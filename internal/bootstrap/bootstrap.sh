@@ -111,7 +111,7 @@ prepare() {
 }
 
 # refuse_advertisements keeps routers from giving the node an address, a route and a
-# DNS server that nobody chose. The network's document says so, but not every renderer
+# DNS server that no pool has. The network's document says so, but not every renderer
 # of cloud-init passes it on; what came before is removed.
 refuse_advertisements() {
 	local connection

@@ -66,7 +66,8 @@ func TestScriptTrustsTheCAOfTheProxy(t *testing.T) {
 			}
 			m.joins()
 			for number, want := range map[string][]byte{"1": made.CA.Cert, "2": made.Etcd.Cert} {
-				if got := m.read(filepath.Join(test.directory, "gantry-"+number+test.suffix)); strings.TrimSpace(got) != strings.TrimSpace(string(want)) {
+				got := m.read(filepath.Join(test.directory, "gantry-"+number+test.suffix))
+				if strings.TrimSpace(got) != strings.TrimSpace(string(want)) {
 					t.Errorf("certificate %s is %q", number, got)
 				}
 			}

@@ -142,7 +142,8 @@ func TestScriptRemovesWhatCloudInitKeeps(t *testing.T) {
 	// The power is lost over it: the next boot does the rest, and reports.
 	m.write("/etc/gantry/kubeadm.yaml", "token")
 	m.write("/var/lib/cloud/instances/4711/obj.pkl", "the key")
-	if status := m.bootstrap("init"); status != 0 || m.exists("/etc/gantry/kubeadm.yaml") || m.exists("/var/lib/cloud/instances/4711/obj.pkl") {
+	status := m.bootstrap("init")
+	if status != 0 || m.exists("/etc/gantry/kubeadm.yaml") || m.exists("/var/lib/cloud/instances/4711/obj.pkl") {
 		t.Errorf("status %d, or the rest was left", status)
 	}
 }

@@ -112,6 +112,14 @@ func TestUserdataIsSeenAndWiped(t *testing.T) {
 	if !poll().Userdata || !v.survey(nil).Machines[0].Userdata {
 		t.Fatal("the bootstrap data is not seen")
 	}
+	// What cloud-init's own cleanup leaves: a guest cannot set a value to nothing.
+	v.setOption(vm, "guestinfo.userdata", "---")
+	v.setOption(vm, "guestinfo.userdata.encoding", " ")
+	if poll().Userdata || v.survey(nil).Machines[0].Userdata {
+		t.Fatal("what cloud-init has cleaned up counts as bootstrap data")
+	}
+	v.setOption(vm, "guestinfo.userdata", "c2VjcmV0")
+	v.setOption(vm, "guestinfo.userdata.encoding", "base64")
 	v.done(v.client.WipeUserdata(t.Context(), vm))
 	if poll().Userdata || v.survey(nil).Machines[0].Userdata {
 		t.Fatal("the bootstrap data is still there")

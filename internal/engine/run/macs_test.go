@@ -22,10 +22,10 @@ func TestMACAddressesOfARun(t *testing.T) {
 		nic    model.NIC
 		change bool
 	}{
-		"nobody":             {model.NIC{}, false},
+		"no VM":              {model.NIC{}, false},
 		"on this network":    {model.NIC{UUID: two.String(), Network: here.Ref}, true},
 		"on another network": {model.NIC{UUID: two.String(), Network: there.Ref}, false},
-		"nobody knows where": {model.NIC{UUID: two.String()}, true},
+		"on an unknown one":  {model.NIC{UUID: two.String()}, true},
 		"itself":             {model.NIC{UUID: one.String(), Network: here.Ref}, false},
 	} {
 		limits := &model.Limits{NICs: map[string][]model.NIC{}}
@@ -43,7 +43,7 @@ func TestMACAddressesOfARun(t *testing.T) {
 		if other, _ := choose(address, two, here); other == mac {
 			t.Errorf("%s: two nodes have %s", name, mac)
 		}
-		if other, _ := choose(address, two, there); name == "nobody" && other != own {
+		if other, _ := choose(address, two, there); name == "no VM" && other != own {
 			t.Errorf("%s: %s on another network, want %s", name, other, own)
 		}
 	}

@@ -34,7 +34,8 @@ func TestGatewaysOf(t *testing.T) {
 	} {
 		vm := guest.VM{MAC: "00:50:56:00:00:01", GuestInfo: map[string]string{
 			"guestinfo.metadata": `{"instance-id": "i", "local-hostname": "n", "wait-on-network": {"ipv4": true, "ipv6": true},
-				"network": {"version": 2, "ethernets": {"nic0": {"match": {"macaddress": "00:50:56:00:00:01"}, "set-name": "eth0", "accept-ra": false, ` + test.network + `}}}}`,
+				"network": {"version": 2, "ethernets": {"nic0": {"match": {"macaddress": "00:50:56:00:00:01"},
+				"set-name": "eth0", "accept-ra": false, ` + test.network + `}}}}`,
 			"guestinfo.userdata": "---", "guestinfo.userdata.encoding": " ", // as from the second boot on
 		}}
 		if test.segment != "" {
@@ -56,7 +57,8 @@ func TestNameserversOf(t *testing.T) {
 	} {
 		vm := guest.VM{MAC: "00:50:56:00:00:01", GuestInfo: map[string]string{
 			"guestinfo.metadata": `{"instance-id": "i", "local-hostname": "n", "wait-on-network": {"ipv4": true, "ipv6": false},
-				"network": {"version": 2, "ethernets": {"nic0": {"match": {"macaddress": "00:50:56:00:00:01"}, "set-name": "eth0", "accept-ra": false, "addresses": ["10.20.1.5/18"],
+				"network": {"version": 2, "ethernets": {"nic0": {"match": {"macaddress": "00:50:56:00:00:01"},
+				"set-name": "eth0", "accept-ra": false, "addresses": ["10.20.1.5/18"],
 				"routes": [{"to": "default", "via": "10.20.0.1"}], "nameservers": {"addresses": [` + test.servers + `]}}}}}`,
 			"guestinfo.userdata": "---",
 		}}

@@ -98,7 +98,8 @@ func (l *lab) vm(name, address, script string) guest.VM {
 		GuestInfo: map[string]string{
 			"guestinfo.metadata": `{"instance-id": "` + name + `", "local-hostname": "` + name + `",
 				"wait-on-network": {"ipv4": true}, "network": {"version": 2, "ethernets": {"nic0": {
-				"match": {"macaddress": "` + mac(address) + `"}, "set-name": "eth0", "accept-ra": false, "addresses": ["` + address + `/24"], "routes": [{"to": "default", "via": "10.20.0.1"}]}}}}`,
+				"match": {"macaddress": "` + mac(address) + `"}, "set-name": "eth0", "accept-ra": false,
+				"addresses": ["` + address + `/24"], "routes": [{"to": "default", "via": "10.20.0.1"}]}}}}`,
 			"guestinfo.test.script": "set -e; ip link set lo up; ip address add " + address + "/24 dev eth0; " +
 				"ip link set eth0 up; ip route add default via 10.20.0.1\n" + script,
 		},

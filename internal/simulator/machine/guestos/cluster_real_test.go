@@ -5,6 +5,7 @@ package guestos_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"os"
@@ -74,6 +75,12 @@ func newCluster(t *testing.T, version string) *cluster {
 	return c
 }
 
+// macOf returns the address of a machine's network card.
+func macOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("00:50:56:%02x:%02x:%02x", sum[0]&0x3f, sum[1], sum[2])
+}
+
 const endpoint = "10.10.128.20"
 
 // node returns one of the cluster at an address of its network. What a joining one
@@ -85,6 +92,7 @@ func (c *cluster) node(name string, role bootstrap.Role, address string) bootstr
 		InstanceID:        "42000000-0000-4000-8000-" + fmt.Sprintf("%012x", len(name)*1000+int(name[len(name)-1])),
 		Role:              role,
 		KubernetesVersion: c.version,
+		MAC:               macOf(name),
 		Address:           netip.MustParsePrefix(address + "/24"),
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		// It refuses whoever asks; CoreDNS does not start without one.
@@ -125,6 +133,7 @@ func (c *cluster) powerOn(name string) {
 		ID:                "vm-" + name,
 		Name:              name,
 		UUID:              name,
+		MAC:               macOf(name),
 		Network:           "nodes",
 		KubernetesVersion: c.version,
 		GuestInfo:         copied,

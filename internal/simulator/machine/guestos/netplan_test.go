@@ -75,7 +75,8 @@ func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
 	if _, _, err := guestos.PlanNetwork([]byte(head), card); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := guestos.PlanNetwork([]byte(strings.Replace(head, "eth0", "lan", 1)), card); err == nil || !strings.Contains(err.Error(), "the card is eth0") {
+	_, _, err := guestos.PlanNetwork([]byte(strings.Replace(head, "eth0", "lan", 1)), card)
+	if err == nil || !strings.Contains(err.Error(), "the card is eth0") {
 		t.Errorf("another name: %v", err)
 	}
 	for more, want := range map[string]string{

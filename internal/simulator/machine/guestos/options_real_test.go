@@ -38,6 +38,7 @@ func TestRealUserdataOptions(t *testing.T) {
 		{"time server", "/etc/systemd/timesyncd.conf.d/cloud-init.conf", "192.0.2.123"},
 		{"CA", "/etc/ssl/certs/ca-certificates.crt", bundle[100:160]},
 		{"host name", "/etc/hostname", "cp1"},
+		{"own name", "/etc/hosts", "cp1"},
 	} {
 		content, err := c.try("cp1", "cat", check.file)
 		if err != nil || !strings.Contains(content, check.contains) {
@@ -47,6 +48,14 @@ func TestRealUserdataOptions(t *testing.T) {
 	environment := c.run("cp1", "sh", "-c", "tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value containerd)/environ")
 	if !strings.Contains(environment, "HTTP_PROXY=http://user:pass%20word@192.0.2.99:3128\n") {
 		t.Errorf("containerd's environment has no proxy:\n%s", environment)
+	}
+	if mode := c.run("cp1", "stat", "-c", "%a", "/etc/gantry/proxy.env"); mode != "600" {
+		t.Errorf("the proxy's password is in a file of mode %s", mode)
+	}
+	// kubeadm needs the key, and nothing else keeps it.
+	key := strings.Split(string(c.authorities.CA.Key), "\n")[1]
+	if found, _ := c.try("cp1", "grep", "-rlF", key, "/etc", "/var/lib", "/var/log", "/run", "/tmp", "/root"); found != "/etc/kubernetes/pki/ca.key" {
+		t.Errorf("the CA's key is in\n%s", found)
 	}
 	if state := c.run("cp1", "systemctl", "is-enabled", "kubelet"); state != "enabled" {
 		t.Errorf("kubelet is %s", state)

@@ -58,6 +58,7 @@ func TestRealMachineWithoutGuestinfo(t *testing.T) {
 		ID:                "vm-x",
 		Name:              "x",
 		UUID:              "x",
+		MAC:               macOf("x"),
 		Network:           "nodes",
 		KubernetesVersion: "1.34.2",
 	})
