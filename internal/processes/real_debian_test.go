@@ -72,8 +72,7 @@ func builtDebian(t *testing.T) string {
 	return strings.TrimSpace(stdout.String())
 }
 
-// inJoin waits until kubelet is to get its identity: the node exists for kubeadm and
-// not for the cluster.
+// inJoin waits until kubelet is to get its identity, in the middle of a join.
 func (d *datacenter) inJoin(node string) {
 	d.t.Helper()
 	d.eventually("the join of "+node, func(context.Context) error {
@@ -81,7 +80,7 @@ func (d *datacenter) inJoin(node string) {
 		if strings.Contains(out, "bootstrapped") {
 			d.t.Fatalf("%s has joined before anyone saw it join", node)
 		}
-		if !strings.Contains(out, "/bootstrap-kubelet.conf") {
+		if !strings.Contains(out, "kubelet.conf") {
 			return errors.Join(fmt.Errorf("there is %q", out), err)
 		}
 		return nil
@@ -114,18 +113,19 @@ func (d *datacenter) runsSystemd(nodes []string) {
 	}
 }
 
-// ownAddresses expects that each machine has the address that is its node's claim.
+// ownAddresses expects that each machine's card has the address that is its node's claim,
+// and no other but the VIP.
 func (d *datacenter) ownAddresses(w *workspace) {
 	d.t.Helper()
 	var got struct{ Nodes map[string]string }
 	w.outputs(&got)
-	for name, text := range got.Nodes {
-		address, err := netip.ParseAddr(text)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		if holder, err := d.holder(address); err != nil || holder != name {
-			d.t.Errorf("%s of %s is held by %q (%v)", address, name, holder, err)
+	vip := d.vip(w).String()
+	for name, address := range got.Nodes {
+		out, err := d.inside(name, "sh", "-c",
+			"ip -o address show scope global dev $(ip route show default | awk '{ print $5 }') | awk '{ sub(\"/.*\", \"\", $4); print $4 }'")
+		held := slices.DeleteFunc(strings.Fields(out), func(held string) bool { return held == vip })
+		if err != nil || !slices.Equal(held, []string{address}) {
+			d.t.Errorf("%s has the addresses %q, and its node's is %s (%v)", name, held, address, err)
 		}
 	}
 }
