@@ -3,12 +3,14 @@ package bootstrap_test
 import (
 	"encoding/json"
 	"maps"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -40,10 +42,22 @@ var (
 	renderings     = []rendering{netplan, networkd, networkManager, sysconfig}
 )
 
-// rendered returns the directory in which each renderer's files are.
+// renderings of each node's network, by its address: they take seconds, and the tests
+// only read them.
+var renderedOnce = struct {
+	sync.Mutex
+	files map[netip.Prefix]map[rendering]string
+}{files: map[netip.Prefix]map[rendering]string{}}
+
+// rendered returns the file that each renderer makes of a node's network.
 func rendered(t *testing.T, node bootstrap.Node) map[rendering]string {
 	t.Helper()
 	python := interpreter(t, tool(t, "cloud-init", "Debian package cloud-init"))
+	renderedOnce.Lock()
+	defer renderedOnce.Unlock()
+	if files := renderedOnce.files[node.Address]; files != nil {
+		return files
+	}
 	var metadata struct {
 		Network any `json:"network"`
 	}
@@ -51,12 +65,11 @@ func rendered(t *testing.T, node bootstrap.Node) map[rendering]string {
 		t.Fatal(err)
 	}
 	document := writeTemporary(t, "network.yaml", string(must(yaml.Marshal(map[string]any{"network": metadata.Network}))))
-	directories := map[rendering]string{}
+	directory := t.TempDir()
 	var jobs []map[string]string
 	for _, r := range renderings {
-		directories[r] = t.TempDir()
 		jobs = append(jobs, map[string]string{
-			"document": document, "directory": directories[r], "distro": r.distro, "renderer": r.renderer,
+			"document": document, "directory": filepath.Join(directory, r.renderer), "distro": r.distro, "renderer": r.renderer,
 		})
 	}
 	command := exec.CommandContext(t.Context(), python, "-c", convert)
@@ -67,14 +80,18 @@ func rendered(t *testing.T, node bootstrap.Node) map[rendering]string {
 		}
 		t.Fatalf("%v\n%s", err, output)
 	}
-	return directories
+	files := map[rendering]string{}
+	for _, r := range renderings {
+		files[r] = string(must(os.ReadFile(filepath.Join(directory, r.renderer, r.file))))
+	}
+	renderedOnce.files[node.Address] = files
+	return files
 }
 
-// lines returns those of a file, without blanks around them.
-func lines(t *testing.T, name string) []string {
-	t.Helper()
+// lines returns those of a text, without blanks around them.
+func lines(text string) []string {
 	var found []string
-	for line := range strings.Lines(string(must(os.ReadFile(name)))) {
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
 			found = append(found, line)
 		}
@@ -125,9 +142,9 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			directories := rendered(t, test.node)
+			files := rendered(t, test.node)
 			for r, want := range test.want {
-				got := lines(t, filepath.Join(directories[r], r.file))
+				got := lines(files[r])
 				for _, line := range want {
 					if !slices.Contains(got, line) {
 						t.Errorf("%s: %q is not in\n%s", r.renderer, line, strings.Join(got, "\n"))
@@ -136,9 +153,8 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 			}
 			// Of a default route over IPv6, cloud-init 22.4 makes one to ::/64.
 			for _, r := range renderings {
-				if text := strings.Join(lines(t, filepath.Join(directories[r], r.file)), "\n"); strings.Contains(text, "::/64\n") ||
-					strings.Contains(text, "=::/64") {
-					t.Errorf("%s: a route to ::/64:\n%s", r.renderer, text)
+				if strings.Contains(files[r], "=::/64") || strings.Contains(files[r], " ::/64") {
+					t.Errorf("%s: a route to ::/64:\n%s", r.renderer, files[r])
 				}
 			}
 		})
@@ -149,8 +165,7 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 func TestNetworkdIsToldAboutAdvertisements(t *testing.T) {
 	t.Parallel()
 	node := newNode(t, bootstrap.Worker)
-	unit := filepath.Join(rendered(t, node)[networkd], networkd.file)
-	if slices.ContainsFunc(lines(t, unit), func(line string) bool { return strings.HasPrefix(line, "IPv6AcceptRA") }) {
+	if strings.Contains(rendered(t, node)[networkd], "IPv6AcceptRA") {
 		t.Log("this cloud-init passes accept-ra on")
 	}
 	dropIns := map[string]string{}
@@ -177,7 +192,7 @@ func TestNetplanPrefersOurs(t *testing.T) {
 		"IPv4": {four, []string{"Address=10.10.183.11/18", "Gateway=10.10.128.1", "DNS=8.8.8.8"}},
 		"IPv6": {onIPv6(four), []string{"Address=fd00:10::11/64", "Gateway=fd00:10::1", "DNS=fd00:10::53"}},
 	} {
-		ours := must(os.ReadFile(filepath.Join(rendered(t, test.node)[netplan], netplan.file)))
+		ours := rendered(t, test.node)[netplan]
 		want := append([]string{"PermanentMACAddress=" + four.MAC, "IPv6AcceptRA=no"}, test.want...)
 		for name, left := range map[string]string{
 			"by name":    "ens192: {dhcp4: true}",
@@ -185,9 +200,12 @@ func TestNetplanPrefersOurs(t *testing.T) {
 			"by driver":  "00-first: {match: {driver: vmxnet3}, dhcp4: true, set-name: lan}",
 			"our name":   "eth0: {dhcp4: true, dhcp6: true}",
 		} {
+			if family == "IPv6" && name != "by pattern" {
+				continue // of the order, IPv4 has shown it
+			}
 			root := t.TempDir()
 			for path, content := range map[string]string{
-				netplan.file:                            string(ours),
+				netplan.file:                            ours,
 				"/etc/netplan/00-installer-config.yaml": "network: {version: 2, ethernets: {" + left + "}}\n",
 			} {
 				if err := os.MkdirAll(filepath.Join(root, "etc/netplan"), 0o755); err != nil {
@@ -205,7 +223,7 @@ func TestNetplanPrefersOurs(t *testing.T) {
 				t.Fatalf("%s %s: units %q, want ours and the one that was left", family, name, units)
 			}
 			slices.Sort(units)
-			got := lines(t, units[0])
+			got := lines(string(must(os.ReadFile(units[0]))))
 			for _, line := range want {
 				if !slices.Contains(got, line) {
 					t.Errorf("%s %s: %q is not in %s, which comes first:\n%s",

@@ -17,8 +17,6 @@ type BootError struct {
 	Phase   string
 	Why     string
 	Log     string // the tail of the guest's log
-	// Started says that cloud-init has read the node's data.
-	Started bool
 }
 
 func (e *BootError) Error() string {
@@ -27,11 +25,7 @@ func (e *BootError) Error() string {
 		phase = "none reported"
 	}
 	msg := fmt.Sprintf("node %s %s (last phase: %s)", e.Node, e.Why, phase)
-	switch {
-	case e.Log == "" && e.Started:
-		return msg + ". cloud-init has read the node's data, and reported nothing after that: its network did not come up. " +
-			`Check that no file in the template's /etc/cloud/cloud.cfg.d says "network: {config: disabled}", and the VM's console.`
-	case e.Log == "":
+	if e.Log == "" {
 		return msg + ". The guest reported no log: check that the template has open-vm-tools " +
 			"and cloud-init with the VMware datasource, and the VM's console."
 	}
@@ -75,7 +69,6 @@ func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 	b.last.Phase = state.Phase
 	b.last.Log = state.LogTail
 	b.userdata = state.Userdata
-	b.last.Started = ok && !state.Userdata // cloud-init removes it
 	switch {
 	case !ok || state.PoweredOn:
 		b.off = time.Time{}

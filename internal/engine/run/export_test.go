@@ -1,17 +1,4 @@
 package run
 
-import (
-	"net/netip"
-
-	"github.com/google/uuid"
-
-	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-)
-
 // Poll is how a run waits for the cluster's API.
 var Poll = poll
-
-// MACChooser returns how a run chooses the addresses of network cards.
-func MACChooser(limits *model.Limits) func(netip.Addr, uuid.UUID, model.Network) (string, error) {
-	return newMACs(limits).choose
-}

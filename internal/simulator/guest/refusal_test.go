@@ -108,6 +108,7 @@ func TestInitRefusals(t *testing.T) {
 		"relative path":        {entry(document{"path": "x"}), "not absolute"},
 		"runcmd mapping":       {config("runcmd", []any{document{"a": "b"}}), "neither a string nor a list"},
 		"runcmd elsewhere":     {config("runcmd", []any{[]any{"/bin/true"}}), "nothing would bootstrap"},
+		"CA by cloud-init":     {config("ca_certs", document{"trusted": []any{"a CA"}}), `unknown field "ca_certs"`},
 		"runcmd itself":        {config("runcmd", []any{[]any{"/etc/gantry/bootstrap.sh", "init"}}), "nothing resumes it"},
 		"runcmd enables alone": {config("runcmd", []any{systemctl("enable", "gantry-bootstrap.service")}), "nothing would bootstrap"},
 		"runcmd starts twice": {config("runcmd", []any{

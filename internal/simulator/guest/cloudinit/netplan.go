@@ -143,7 +143,7 @@ func (e ethernet) matches(id, mac string) (bool, error) {
 	}
 	if e.Match.Name != "" {
 		if ok, err := path.Match(e.Match.Name, nicName); err != nil || !ok {
-			return false, nil
+			return false, err
 		}
 	}
 	return strings.EqualFold(e.Match.MACAddress, mac) && (e.Match.Driver == "" || e.Match.Driver == nicDriver), nil

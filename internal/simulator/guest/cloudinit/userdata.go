@@ -24,7 +24,6 @@ type Config struct {
 	// RunCommands are the entries of runcmd; one given as text is wrapped in a
 	// shell as cloud-init does.
 	RunCommands [][]string
-	CACerts     []string
 }
 
 // cloudConfig has the keys of cloud-init's schema that make sense on a
@@ -67,10 +66,6 @@ type cloudConfig struct {
 		Allow     []string        `json:"allow"`
 		RawConfig json.RawMessage `json:"config"`
 	} `json:"ntp"`
-	CACerts *struct {
-		RemoveDefaults bool     `json:"remove_defaults"`
-		Trusted        []string `json:"trusted"`
-	} `json:"ca_certs"`
 }
 
 type writeFile struct {
@@ -119,9 +114,6 @@ func parseUserdata(raw []byte) (Config, error) {
 		if fields := strings.Fields(key); len(fields) < 2 || strings.Contains(key, "\n") {
 			return c, fmt.Errorf("ssh_authorized_keys.%d: not a public key", i)
 		}
-	}
-	if doc.CACerts != nil {
-		c.CACerts = doc.CACerts.Trusted
 	}
 	return c, nil
 }

@@ -54,7 +54,8 @@ func TestRealUserdataOptions(t *testing.T) {
 	}
 	// kubeadm needs the key, and nothing else keeps it.
 	key := strings.Split(string(c.authorities.CA.Key), "\n")[1]
-	if found, _ := c.try("cp1", "grep", "-rlF", key, "/etc", "/var/lib", "/var/log", "/run", "/tmp", "/root"); found != "/etc/kubernetes/pki/ca.key" {
+	found, _ := c.try("cp1", "grep", "-rlF", key, "/etc", "/var/lib", "/var/log", "/run", "/tmp", "/root")
+	if found != "/etc/kubernetes/pki/ca.key" {
 		t.Errorf("the CA's key is in\n%s", found)
 	}
 	if state := c.run("cp1", "systemctl", "is-enabled", "kubelet"); state != "enabled" {

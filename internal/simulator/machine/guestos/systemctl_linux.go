@@ -109,7 +109,8 @@ func parseOrder(arguments []string) (order, error) {
 			o.now = true
 		case argument == "--no-block":
 			o.noBlock = true
-		case slices.Contains([]string{"--no-pager", "--no-ask-password", "--system", "--all", "-a", "--full", "-l", "--no-legend"}, argument):
+		case slices.Contains([]string{"--no-pager", "--no-ask-password", "--system", "--all", "-a", "--full", "-l", "--no-legend",
+			"--plain", "--type=swap"}, argument):
 		case strings.HasPrefix(argument, "-"):
 			return o, fmt.Errorf("unrecognized option '%s'", argument)
 		case o.verb == "":
@@ -143,6 +144,11 @@ func (m *manager) systemctl(arguments []string) answer {
 		m.reload()
 		return a
 	case "reset-failed":
+		return a
+	case "list-units", "list-unit-files":
+		if !slices.Contains(arguments, "--type=swap") {
+			a.complain(1, "systemctl: only units of swap are listed here, of which there are none")
+		}
 		return a
 	case "":
 		a.complain(1, "systemctl: without a verb it would list units, which it does not here")

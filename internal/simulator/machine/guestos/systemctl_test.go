@@ -38,6 +38,8 @@ func TestSystemctlAnswers(t *testing.T) {
 		{"stop daemon", 0, "", ""},
 		{"try-restart daemon", 0, "", ""},
 		{"daemon-reload", 0, "", ""},
+		{"list-units --type=swap --all --plain --no-legend", 0, "", ""},
+		{"list-units", 1, "", "only units of swap are listed here"},
 		{"isolate rescue.target", 1, "", "Unknown command verb isolate.\n"},
 		{"--user start daemon", 1, "", "unrecognized option '--user'\n"},
 		{"start", 1, "", "Too few arguments.\n"},
