@@ -46,13 +46,13 @@ func TestRealDebian(t *testing.T) {
 	d.healthy(w, 1)
 	d.nodesReady(w, 2)
 	w.nothingToDo()
-	d.runsSystemd(nodes)
+	d.runsWell(nodes)
 	d.ownAddresses(w)
 
 	d.ignoreAdvertisements(nodes)
 
 	d.powerCycle(w, nodes...)
-	d.runsSystemd(nodes)
+	d.runsWell(nodes)
 	d.ownAddresses(w)
 	w.nothingToDo()
 	d.nothingRuns(w)
@@ -97,14 +97,16 @@ func (d *datacenter) reset(name string) {
 	}
 }
 
-// runsSystemd expects the system's own services, and nothing that has failed.
-func (d *datacenter) runsSystemd(nodes []string) {
+// runsWell expects the system's own services, nothing that has failed and no secret.
+func (d *datacenter) runsWell(nodes []string) {
 	d.t.Helper()
 	for _, node := range nodes {
 		for command, want := range map[string]string{
 			"cat /proc/1/comm": "systemd",
 			"systemctl is-active systemd-networkd systemd-resolved containerd kubelet | uniq": "active",
 			"systemctl list-units --failed --plain --no-legend":                               "",
+			// cloud-init keeps nothing of what the node was made with.
+			"grep -rlsE 'PRIVATE KEY|/etc/gantry/kubeadm.yaml' /var/lib/cloud /run/cloud-init": "",
 		} {
 			if out, _ := d.inside(node, "sh", "-c", command); strings.TrimSpace(out) != want {
 				d.t.Errorf("%s on %s: %q and not %q", command, node, out, want)
