@@ -279,12 +279,8 @@ undo_join() {
 forget() {
 	local instance
 	for instance in "$root"/var/lib/cloud/instances/*/; do
-		rm -f "$instance"{,vendor-,vendor2-}cloud-config.txt "$instance"{user-data,vendor-data,vendor-data2}.txt{,.i}
-		# At a boot that resumes, cloud-init's last stage comes after this: from 25.1 on
-		# it fails without its data source, which holds nothing by then.
-		if grep -qs /etc/gantry/kubeadm.yaml "${instance}obj.pkl"; then
-			rm -f "${instance}obj.pkl"
-		fi
+		rm -f "$instance"{obj.pkl,cloud-config.txt,vendor-cloud-config.txt,vendor2-cloud-config.txt} \
+			"$instance"{user-data,vendor-data,vendor-data2}.txt{,.i}
 	done
 	rm -f "$root"/run/cloud-init/{instance-data-sensitive,combined-cloud-config}.json
 	rm -f "$state/kubeadm.yaml"
