@@ -77,6 +77,7 @@ func TestRealControlPlanes(t *testing.T) {
 		t.Errorf("another cluster answers behind the VIP: %s and not %s", after, before)
 	}
 	d.powerOn(w, boots, dead)
+	d.bootstrappedOnce(dead)
 	d.nodesReady(w, 4)
 	d.eventually("three members of etcd in health", func(context.Context) error {
 		out, err := d.etcdctl(dead, "endpoint health --cluster --write-out simple 2>&1")

@@ -38,15 +38,18 @@ func realOptions(t *testing.T) machine.Options {
 	return machine.Options{Guest: guestBinary}
 }
 
-// newRealDatacenter is a datacenter whose guests run real Kubernetes.
-func newRealDatacenter(t *testing.T, options machine.Options) *datacenter {
+// newRealDatacenter is a datacenter whose guests run real Kubernetes, with more
+// templates than the standard ones.
+func newRealDatacenter(t *testing.T, options machine.Options, templates ...simulator.Template) *datacenter {
 	t.Helper()
 	t.Cleanup(func() {
 		if left := machine.Leftovers(); len(left) > 0 {
 			t.Errorf("left behind on this machine: %q", left)
 		}
 	})
-	d := &datacenter{t: t, Environment: acctest.New(t, simulator.Options{Real: &options})}
+	d := &datacenter{t: t, Environment: acctest.New(t, simulator.Options{
+		Real: &options, Inventory: simulator.Inventory{Templates: templates},
+	})}
 	d.consoles()
 	return d
 }

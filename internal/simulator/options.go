@@ -82,10 +82,13 @@ type Inventory struct {
 type Template struct {
 	Name              string
 	KubernetesVersion string // what kubeadm is in the image, e.g. 1.34.2
-	Snapshot          bool   // needed for linked clones
-	DiskGB            int64  // default 20
-	Datastore         string // default shared-1
-	Disks             int    // default 1
+	// System is one of those in Options.Real that the image's machines boot as a whole;
+	// empty: the host's.
+	System    string
+	Snapshot  bool   // needed for linked clones
+	DiskGB    int64  // default 20
+	Datastore string // default shared-1
+	Disks     int    // default 1
 	// GuestID and GuestName are the guest system as vCenter has it; default is Ubuntu.
 	GuestID, GuestName string
 }

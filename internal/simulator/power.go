@@ -185,7 +185,8 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		MAC:               macAddress(vm),
 		Network:           network,
 		Segment:           segmentOf(network),
-		KubernetesVersion: extra["gantry.kubernetes-version"],
+		KubernetesVersion: extra[keyKubernetesVersion],
+		System:            extra[keySystem],
 		Report:            func(changes map[string]string) { s.report(vm, generation, changes) },
 		SetNetwork: func(ips []netip.Addr, hostname string) {
 			s.fromGuest(vm, generation, func(ctx *vcsim.Context) { setGuest(ctx, vm, ips, hostname, true) })

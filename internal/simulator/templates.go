@@ -12,6 +12,12 @@ import (
 
 const gib = 1 << 30
 
+// What is in an image, in the extra configuration of its template.
+const (
+	keyKubernetesVersion = "gantry.kubernetes-version"
+	keySystem            = "gantry.system"
+)
+
 // createTemplate makes a node image in the primary datacenter's folder
 // templates, as an OVA that was imported once would look.
 func (s *Simulator) createTemplate(b *builder, t Template) error {
@@ -49,7 +55,8 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 				VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "VM Network"},
 			}),
 			ExtraConfig: []types.BaseOptionValue{
-				&types.OptionValue{Key: "gantry.kubernetes-version", Value: t.KubernetesVersion},
+				&types.OptionValue{Key: keyKubernetesVersion, Value: t.KubernetesVersion},
+				&types.OptionValue{Key: keySystem, Value: t.System},
 			},
 		},
 	}))

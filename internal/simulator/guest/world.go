@@ -39,6 +39,8 @@ type VM struct {
 	// KubernetesVersion is that of kubeadm and kubelet in the image; empty where
 	// it is unknown.
 	KubernetesVersion string
+	// System names the operating system in the image, where it is not the usual one.
+	System string
 	// Report sets guestinfo keys on the VM. It is called from one goroutine, in
 	// order, never from within a call into World, and never after PowerOff has
 	// returned except for a call that was under way.

@@ -150,8 +150,15 @@ func inherit(parent, dir string, files ...string) error {
 // join moves a process into a cgroup of every hierarchy.
 func (hs hierarchies) join(pid int, parts ...string) error {
 	for _, h := range hs {
-		file := filepath.Join(h.mount, filepath.Join(parts...), "cgroup.procs")
-		if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0); err != nil {
+		dir := filepath.Join(h.mount, filepath.Join(parts...))
+		text := []byte(strconv.Itoa(pid))
+		err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), text, 0)
+		if h.unified && errors.Is(err, unix.EBUSY) {
+			// Version 2 has processes in the leaves only. A machine's first process has
+			// made this one when it handed its controllers on to others.
+			err = os.WriteFile(filepath.Join(dir, "init.scope", "cgroup.procs"), text, 0)
+		}
+		if err != nil {
 			return fmt.Errorf("control group: %w", err)
 		}
 	}

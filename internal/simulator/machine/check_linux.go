@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +51,7 @@ func Check(options Options) error {
 	if err != nil {
 		return err
 	}
-	return cannotRun(checkHost(options.Home), checkBinaries(options.Binaries), checkGuest(options.Guest))
+	return cannotRun(checkHost(options.Home), checkBinaries(options.Binaries), checkGuest(options.Guest), checkSystems(options.Systems))
 }
 
 // CheckHost is the part of Check that needs nothing built: what to know before
@@ -131,6 +132,16 @@ func checkBinaries(dir string) error {
 		return fmt.Errorf("missing in %s: %s (internal/tools/build-kubernetes builds them)", dir, strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+func checkSystems(systems map[string]string) error {
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(systems)) {
+		if _, err := os.Stat(filepath.Join(systems[name], "usr/lib/systemd/systemd")); err != nil {
+			problems = append(problems, fmt.Errorf("system %s: %w (internal/tools/build-debian makes one)", name, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func checkGuest(file string) error {

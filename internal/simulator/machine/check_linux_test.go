@@ -21,6 +21,7 @@ func TestCheckNamesEverything(t *testing.T) {
 		Home:     filepath.Join(t.TempDir(), "nowhere"),
 		Binaries: binariesOf(t, "kubeadm-v1.34.2"),
 		Guest:    script,
+		Systems:  map[string]string{"debian": t.TempDir()},
 	})
 	if err == nil {
 		t.Fatal("nothing is wrong")
@@ -29,6 +30,7 @@ func TestCheckNamesEverything(t *testing.T) {
 		"missing programs: ip, nsenter,", "apt-get install --no-install-recommends iproute2 util-linux", "containernetworking-plugins",
 		"directory for the disks", "crictl, etcd", "kubelet-v1.34.2", "internal/tools/build-kubernetes builds them",
 		"the guest's first process", "go build ./internal/simulator/cmd/gantry-guest",
+		"system debian", "internal/tools/build-debian makes one",
 	} {
 		if want == "containernetworking-plugins" {
 			if _, err := os.Stat("/usr/lib/cni/bridge"); err == nil {

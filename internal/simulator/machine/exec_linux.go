@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
 )
 
 // Run runs a command inside a machine, in all its namespaces, its root and its
@@ -104,8 +102,8 @@ func hasOwnRoot(pid int) (bool, error) {
 // at this moment, by their kernel and not by what their tools have reported.
 func (w *World) Holders(address netip.Addr) []string {
 	type card struct {
-		name  string
-		space *os.File
+		name, mac string
+		space     *os.File
 	}
 	var cards []card
 	w.mu.Lock()
@@ -116,13 +114,13 @@ func (w *World) Holders(address netip.Addr) []string {
 		// A copy, so that it may be closed meanwhile.
 		fd, err := unix.FcntlInt(m.cycle.space.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		if err == nil {
-			cards = append(cards, card{m.vm.Name, os.NewFile(uintptr(fd), m.vm.Name)})
+			cards = append(cards, card{m.vm.Name, m.vm.MAC, os.NewFile(uintptr(fd), m.vm.Name)})
 		}
 	}
 	w.mu.Unlock()
 	var holders []string
 	for _, c := range cards {
-		if slices.Contains(addressesIn(c.space), address.Unmap()) {
+		if slices.Contains(addressesOf(c.mac, c.space), address.Unmap()) {
 			holders = append(holders, c.name)
 		}
 		_ = c.space.Close()
@@ -131,13 +129,15 @@ func (w *World) Holders(address netip.Addr) []string {
 	return holders
 }
 
-func addressesIn(space *os.File) (found []netip.Addr) {
+// addressesOf returns those of the card with a MAC address: its name is the machine's.
+func addressesOf(mac string, space *os.File) (found []netip.Addr) {
 	_ = inside(space, func() error {
-		card, err := net.InterfaceByName(wire.Interface)
-		if err != nil {
+		cards, err := net.Interfaces()
+		at := slices.IndexFunc(cards, func(card net.Interface) bool { return card.HardwareAddr.String() == mac })
+		if err != nil || at < 0 {
 			return err
 		}
-		addresses, err := card.Addrs()
+		addresses, err := cards[at].Addrs()
 		for _, address := range addresses {
 			if prefix, err := netip.ParsePrefix(address.String()); err == nil {
 				found = append(found, prefix.Addr().Unmap())

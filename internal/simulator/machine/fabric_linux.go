@@ -96,10 +96,10 @@ func (f *fabric) registryURL(gateways []netip.Prefix) string {
 	return "http://" + address.String()
 }
 
-// attach gives a process's network namespace the machine's network card, on the
+// attach gives a process's network namespace the machine's network card by a name, on the
 // bridge of a network of vSphere in which the router has some addresses. It
 // returns the name of the other end.
-func (f *fabric) attach(network string, router []netip.Prefix, pid int, mac string) (string, error) {
+func (f *fabric) attach(network string, router []netip.Prefix, pid int, card, mac string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b, err := f.bridge(network)
@@ -118,7 +118,7 @@ func (f *fabric) attach(network string, router []netip.Prefix, pid int, mac stri
 	f.wires++
 	end := fmt.Sprintf("%s%d", wirePrefix, f.wires)
 	if err := f.ip(
-		fmt.Sprintf("link add %s type veth peer name %s address %s netns %d", end, wire.Interface, mac, pid),
+		fmt.Sprintf("link add %s type veth peer name %s address %s netns %d", end, card, mac, pid),
 		fmt.Sprintf("link set %s master %s up", end, b.device),
 	); err != nil {
 		_ = f.ip("link delete " + end)

@@ -176,6 +176,7 @@ func TestRealMachineVirtualAddressMoves(t *testing.T) {
 		t.Errorf("held by %q", got)
 	}
 	duplicate := l.vm("four", "10.20.0.11", joined)
+	duplicate.MAC = mac("10.20.0.14") // the address alone is double
 	l.PowerOn(duplicate)
 	l.awaitPhase("four", guest.PhaseJoined)
 	if got := l.heldBy("10.20.0.11"); got != "four, one" {

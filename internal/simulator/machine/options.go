@@ -26,6 +26,9 @@ type Options struct {
 	Binaries string
 	// Guest is the static binary of the first process in every machine.
 	Guest string
+	// Systems are root directories by the names that guest.VM.System has: machines boot
+	// them as they are, with their own systemd (internal/tools/build-debian makes one).
+	Systems map[string]string
 	// ProxyListen is the loopback host:port of the CONNECT proxy; 127.0.0.1:0
 	// unless set.
 	ProxyListen string

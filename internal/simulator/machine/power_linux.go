@@ -80,11 +80,16 @@ func (m *machine) configure(c *cycle, vm guest.VM) (wire.Config, error) {
 	if err != nil {
 		return wire.Config{}, err
 	}
+	system, known := m.world.options.Systems[vm.System]
+	if vm.System != "" && !known {
+		return wire.Config{}, fmt.Errorf("no system %q is known here that this VM's image could hold", vm.System)
+	}
 	config := wire.Config{
 		Name:              vm.Name,
 		Disk:              filepath.Join(m.dir, "disk"),
 		Root:              filepath.Join(m.dir, "root"),
 		Guest:             m.world.options.Guest,
+		System:            system,
 		KubernetesVersion: vm.KubernetesVersion,
 		Commands:          content.commands,
 		CNI:               cniDirectory,
@@ -193,12 +198,20 @@ func (m *machine) connect(c *cycle, vm guest.VM, first *process) error {
 	}
 	err = m.world.groups.join(pid, m.world.name, vm.ID)
 	if err == nil {
-		first.wire, err = m.world.fabric.attach(vm.Network, append(gateways, nameserversOf(vm)...), pid, vm.MAC)
+		first.wire, err = m.world.fabric.attach(vm.Network, append(gateways, nameserversOf(vm)...), pid, cardOf(vm), vm.MAC)
 	}
 	if err != nil {
 		m.disconnect(c, first)
 	}
 	return err
+}
+
+// cardOf is the name of a VM's network card when it boots.
+func cardOf(vm guest.VM) string {
+	if vm.System != "" {
+		return wire.UnnamedInterface
+	}
+	return wire.Interface
 }
 
 func (m *machine) cut(first *process) {

@@ -59,5 +59,8 @@ func (*World) Run(context.Context, string, ...string) ([]byte, error) { return n
 // Dial fails here.
 func (*World) Dial(context.Context, netip.AddrPort) (net.Conn, error) { return nil, errNotLinux }
 
+// Advertise fails here.
+func (*World) Advertise(string, netip.Prefix, netip.Addr) error { return errNotLinux }
+
 // Holders returns nil on this system.
 func (*World) Holders(netip.Addr) []string { return nil }

@@ -4,8 +4,13 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/guestos"
 )
+
+// The main thread is for what becomes systemd: that the kernel kills it with its parent
+// is set on this thread only.
+func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(guestos.Main(os.Args)) }

@@ -3,6 +3,9 @@ package guestos
 import (
 	"fmt"
 	"io"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
 )
 
 // Kind is the subject of an Exception, and decides which code applies it.
@@ -27,12 +30,37 @@ const (
 	ReadOnly Kind = "read-only"
 	// Shared is something of the host's that the machine sees as its own.
 	Shared Kind = "shared with the host"
-	// Capability is one that no program of the machine has. The first process itself
+	// Capability is one that no program of the machine has. A first process of ours
 	// keeps it, and so does what machine.World.Run starts from outside.
 	Capability Kind = "capability"
 	// Tool is a program with a stand-in.
 	Tool Kind = "tool"
+	// File is one that the machine has beyond the system's.
+	File Kind = "file"
+	// Variable is one in the environment of systemd.
+	Variable Kind = "variable of systemd"
+	// Idle is a service of the system that does not run.
+	Idle Kind = "does not run"
 )
+
+// Distribution is where a machine has its operating system from.
+type Distribution int
+
+// The distributions.
+const (
+	// Borrowed is the host's /usr. The first process is ours, and what needs systemd
+	// has a stand-in.
+	Borrowed Distribution = iota
+	// Whole is a root directory of the machine's own, whose systemd is the first process.
+	Whole
+)
+
+func distributionOf(config wire.Config) Distribution {
+	if config.System != "" {
+		return Whole
+	}
+	return Borrowed
+}
 
 // Exception is one way in which a machine of namespaces differs from a whole one.
 type Exception struct {
@@ -43,24 +71,39 @@ type Exception struct {
 	Reason string
 }
 
-// Exceptions returns all of them. The code that applies an exception reads it
+// Exceptions returns those of a machine. The code that applies an exception reads it
 // here, so the list is complete.
-func Exceptions() []Exception { return append([]Exception(nil), exceptions...) }
+func Exceptions(d Distribution) []Exception {
+	return slices.Concat(exceptions, map[Distribution][]Exception{Borrowed: ofBorrowed, Whole: ofWhole}[d])
+}
 
-// PrintExceptions writes the table for people.
+// PrintExceptions writes the tables for people.
 func PrintExceptions(w io.Writer) {
-	for _, e := range exceptions {
-		name := e.Name
-		if e.Value != "" {
-			name += "=" + e.Value
+	for _, part := range []struct {
+		title string
+		table []Exception
+	}{
+		{"Every machine", exceptions},
+		{"A machine with the host's distribution", ofBorrowed},
+		{"A machine with a whole system of its own", ofWhole},
+	} {
+		_, _ = fmt.Fprintf(w, "%s:\n\n", part.title)
+		for _, e := range part.table {
+			name := e.Name
+			if e.Value != "" {
+				name += "=" + e.Value
+			}
+			_, _ = fmt.Fprintf(w, "%s %s\n\t%s\n", e.Kind, name, e.Reason)
 		}
-		_, _ = fmt.Fprintf(w, "%s %s\n\t%s\n", e.Kind, name, e.Reason)
+		_, _ = fmt.Fprintln(w)
 	}
 }
 
-func exceptionsOf(kind Kind) []Exception {
+func exceptionsOf(kind Kind, d Distribution) []Exception { return ofKind(kind, Exceptions(d)) }
+
+func ofKind(kind Kind, table []Exception) []Exception {
 	var found []Exception
-	for _, e := range exceptions {
+	for _, e := range table {
 		if e.Kind == kind {
 			found = append(found, e)
 		}
@@ -72,6 +115,7 @@ const (
 	sharedKernel = "The kernel is the host's: "
 	noSystemd    = "Without systemd as first process: "
 	oneDisk      = "The disk is a directory of the host: "
+	noHardware   = "Without hardware: "
 )
 
 // bootID is the file with the id that is new after every boot, swaps the one with
@@ -81,9 +125,14 @@ const (
 	swaps  = "/proc/swaps"
 )
 
+// containerManager is where systemd finds that it runs in a container.
+const (
+	containerManager = "/run/host/container-manager"
+	containerName    = "gantry"
+)
+
+// exceptions are those of every machine.
 var exceptions = []Exception{
-	{KubeletFlag, "--cgroup-driver", "cgroupfs",
-		noSystemd + "there is no manager of control groups. kubeadm's configuration says systemd, as on a real node."},
 	{KubeletFlag, "--eviction-hard", "memory.available<100Mi",
 		oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
 	{KubeletFlag, "--image-gc-high-threshold", "100", oneDisk + "kubelet would remove images because the host's file system is full."},
@@ -116,8 +165,6 @@ var exceptions = []Exception{
 	{ReadOnly, "/proc/fs", "", sharedKernel + "the host's file systems."},
 	{ReadOnly, "/sys", "", sharedKernel + "the host's devices and modules. Control groups are mounted into it writable."},
 
-	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what " +
-		"the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
 	{Shared, "/proc/meminfo and /proc/cpuinfo", "", sharedKernel + "a node's capacity is the host's, whatever size the VM has."},
 	{Shared, "/proc/uptime and the clock", "", sharedKernel + "cloud-init reports the uptime of the host."},
 	{Shared, "/proc/cmdline and kernel modules", "",
@@ -138,16 +185,45 @@ var exceptions = []Exception{
 	{Capability, "CAP_SYS_RAWIO", "", sharedKernel + "ports and memory are the host's."},
 
 	{Tool, "kubeadm", "", "Adds the kubeadm flags and kube-proxy settings of this table, then becomes the real one."},
-	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the " +
-		"verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what " +
-		"units say about sandboxes is without effect."},
 	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
-	{Tool, "systemd-timesyncd", "", sharedKernel +
-		"the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
 	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware, in " +
 		"/sys/class/dmi/id too where the kernel has it."},
 	{Tool, "vmware-rpctool", "", "Speaks to the simulated hypervisor through a socket in place of the back door."},
+}
+
+// ofBorrowed are those that come with the host's distribution.
+var ofBorrowed = []Exception{
+	{KubeletFlag, "--cgroup-driver", "cgroupfs",
+		noSystemd + "there is no manager of control groups. kubeadm's configuration says systemd, as on a real node."},
+
+	{Shared, "/usr", "", "The machine's distribution is the host's, as the lower layer of an overlay: what runs is what " +
+		"the host has installed, containerd, runc, cloud-init and python among it. There is an SSH server only if the host has one."},
+
+	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the " +
+		"verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what " +
+		"units say about sandboxes is without effect."},
+	{Tool, "systemd-timesyncd", "", sharedKernel +
+		"the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
 	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
 	{Tool, "udevadm", "", noSystemd + "devices are there from the start, so there is nothing to do."},
 	{Tool, "swapoff", "", sharedKernel + "swap is the host's. The machine's /proc/swaps is empty."},
+}
+
+// ofWhole are those of a machine whose first process is its own systemd.
+var ofWhole = []Exception{
+	{File, containerManager, containerName, "In place of the variable container, which programs read, too: systemd does not " +
+		"touch what the host has given the machine, and cloud-init, which reads no firmware in a container, takes it for none."},
+
+	{Variable, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE", "1",
+		sharedKernel + "with version 1 of control groups systemd 256 and later refuse to start."},
+	{Variable, "TERM", "dumb", "The console is a log, for which systemd has no colours then."},
+
+	{Idle, "systemd-udevd", "", noHardware + "/sys is read-only, where udevd does not start, and networkd takes a card for ready as it is. " +
+		"Names that .link files give are not given."},
+	{Idle, "systemd-timesyncd", "", sharedKernel + "the clock is the host's, and systemd starts it in no container."},
+	{Idle, "vmtoolsd", "", noHardware + "there is no back door, and open-vm-tools is not installed. A process of gantry-guest's " +
+		"reports the network in its place."},
+
+	{Shared, "network card", "", "It is a veth, whose driver has another name than vmxnet3 and which has no permanent MAC address: " +
+		"netplan's MAC matches from 0.106 on do not find it."},
 }

@@ -7,27 +7,30 @@ import (
 
 // What tests of other packages may see of this one.
 var (
-	SplitWords       = splitWords
-	ReadEnvironment  = readEnvironment
-	SystemAccounts   = systemAccounts
-	Locked           = locked
-	KubeadmFlags     = kubeadmFlags
-	ConfigPath       = configPath
-	WithConfig       = withConfig
-	WithKubeProxy    = withKubeProxy
-	NewLogFile       = newLogFile
-	EnableUnit       = enable
-	DisableUnit      = disable
-	Enablement       = enablement
-	Wanted           = wanted
-	LoadUnit         = loadUnit
-	NewUnit          = newUnit
-	KubeletUnit      = kubeletUnit
-	KubeletDropIn    = kubeletDropIn
-	KubeletExtraUnit = kubeletExceptions
-	NewBackdoor      = newBackdoor
-	CopiedFromHost   = copied
+	SplitWords      = splitWords
+	ReadEnvironment = readEnvironment
+	SystemAccounts  = systemAccounts
+	Locked          = locked
+	KubeadmFlags    = kubeadmFlags
+	ConfigPath      = configPath
+	WithConfig      = withConfig
+	WithKubeProxy   = withKubeProxy
+	NewLogFile      = newLogFile
+	EnableUnit      = enable
+	DisableUnit     = disable
+	Enablement      = enablement
+	Wanted          = wanted
+	LoadUnit        = loadUnit
+	NewUnit         = newUnit
+	NewBackdoor     = newBackdoor
+	CopiedFromHost  = copied
 )
+
+// KubeletUnits are the unit of kubelet and its drop-ins.
+func KubeletUnits(d Distribution) (unit, kubeadm, exceptions string) {
+	programs := programDirectory(d)
+	return kubeletUnit(programs), kubeletDropIn(programs), kubeletExceptions(d)
+}
 
 const LogLimit = logLimit
 

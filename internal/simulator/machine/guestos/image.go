@@ -34,20 +34,35 @@ type file struct {
 // files returns those that depend on the machine or on what a Kubernetes node's
 // image comes with.
 func files(config wire.Config) []file {
-	return []file{
-		{"/etc/hostname", config.Name + "\n", 0o644},
-		{"/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644},
-		{"/etc/fstab", "# The machine's file systems are mounted before anything reads this.\n", 0o644},
-		{"/etc/resolv.conf", "# No name server is configured yet.\n", 0o644},
+	d := distributionOf(config)
+	found := []file{
 		{"/etc/cloud/cloud.cfg.d/90-image.cfg", cloudConfig, 0o644},
 		{"/etc/containerd/config.toml", containerdConfig(config), 0o644},
 		{"/etc/containerd/certs.d/_default/hosts.toml", registryHosts(config), 0o644},
 		{"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n", 0o644},
-		{"/usr/lib/systemd/system/systemd-timesyncd.service", timesyncUnit, 0o644},
-		{"/usr/lib/systemd/system/kubelet.service", kubeletUnit, 0o644},
-		{"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn, 0o644},
-		{"/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", kubeletExceptions(), 0o644},
+		{"/usr/lib/systemd/system/kubelet.service", kubeletUnit(programDirectory(d)), 0o644},
+		{"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn(programDirectory(d)), 0o644},
+		{"/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", kubeletExceptions(d), 0o644},
 	}
+	if d == Whole {
+		return append(found, file{"/etc/cloud/cloud.cfg.d/91-renderer.cfg", cloudRenderer, 0o644})
+	}
+	return append(found,
+		file{"/etc/hostname", config.Name + "\n", 0o644},
+		file{"/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n", 0o644},
+		file{"/etc/fstab", "# The machine's file systems are mounted before anything reads this.\n", 0o644},
+		file{"/etc/resolv.conf", "# No name server is configured yet.\n", 0o644},
+		file{"/usr/lib/systemd/system/systemd-timesyncd.service", timesyncUnit, 0o644},
+	)
+}
+
+// programDirectory is where the programs of Kubernetes are: those of a whole system are
+// where its packages have them, and nothing is put into what the host lends.
+func programDirectory(d Distribution) string {
+	if d == Whole {
+		return "/usr/bin"
+	}
+	return "/usr/local/bin"
 }
 
 // enabled are the services that start with the first boot already. kubelet is
@@ -67,46 +82,56 @@ Restart=always
 WantedBy=multi-user.target
 `
 
-// kubeletUnit and kubeletDropIn have what kubeadm relies on: the files that it
-// writes, and where users set more flags.
-const kubeletUnit = `[Unit]
-Description=kubelet, the node agent of Kubernetes
+// kubeletUnit is that of Kubernetes' packages.
+func kubeletUnit(programs string) string {
+	return fmt.Sprintf(`[Unit]
+Description=kubelet: The Kubernetes Node Agent
+Documentation=https://kubernetes.io/docs/
 Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart=/usr/local/bin/kubelet
+ExecStart=%s/kubelet
 Restart=always
-RestartSec=10
 StartLimitInterval=0
+RestartSec=10
 
 [Install]
 WantedBy=multi-user.target
-`
+`, programs)
+}
 
-const kubeletDropIn = `[Service]
+// kubeletDropIn is that of Kubernetes' packages: what kubeadm relies on, and where users
+// set more flags.
+func kubeletDropIn(programs string) string {
+	return `[Service]
 Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf ` +
-	`--kubeconfig=/etc/kubernetes/kubelet.conf"
+		`--kubeconfig=/etc/kubernetes/kubelet.conf"
 Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
-ExecStart=
-ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS $MACHINE_ARGS
-`
+` + kubeletCommand(programs) + "\n"
+}
 
-// kubeletExceptions gives kubelet the flags of the table.
-func kubeletExceptions() string {
-	var flags []string
-	for _, e := range exceptionsOf(KubeletFlag) {
-		flags = append(flags, e.Name+"="+e.Value)
+func kubeletCommand(programs string) string {
+	return "ExecStart=\nExecStart=" + programs +
+		"/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS"
+}
+
+// kubeletExceptions gives kubelet the flags of the table, behind all others.
+func kubeletExceptions(d Distribution) string {
+	command := kubeletCommand(programDirectory(d))
+	for _, e := range exceptionsOf(KubeletFlag, d) {
+		command += " " + e.Name + "=" + e.Value
 	}
-	return fmt.Sprintf("# See gantry-guest exceptions.\n[Service]\nEnvironment=\"MACHINE_ARGS=%s\"\n", strings.Join(flags, " "))
+	return "# See gantry-guest exceptions.\n[Service]\n" + command + "\n"
 }
 
 func containerdConfig(config wire.Config) string {
 	const cri = `plugins."io.containerd.grpc.v1.cri"`
 	var exceptions strings.Builder
-	for _, e := range exceptionsOf(ContainerdSetting) {
+	d := distributionOf(config)
+	for _, e := range exceptionsOf(ContainerdSetting, d) {
 		fmt.Fprintf(&exceptions, "  %s = %s\n", e.Name, e.Value)
 	}
 	return fmt.Sprintf(`version = 2
@@ -120,8 +145,8 @@ func containerdConfig(config wire.Config) string {
 [%[1]s.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [%[1]s.containerd.runtimes.runc.options]
-  SystemdCgroup = false
-`, cri, config.PauseImage, exceptions.String())
+  SystemdCgroup = %[4]t
+`, cri, config.PauseImage, exceptions.String(), d == Whole)
 }
 
 // registryHosts sends containerd for every image to one registry, which knows by
@@ -135,3 +160,7 @@ func registryHosts(config wire.Config) string {
 // cloudConfig is the configuration of an image for vSphere: the data source, and the
 // one locale that every distribution has.
 const cloudConfig = "datasource_list: [VMware]\nlocale: C.UTF-8\n"
+
+// cloudRenderer has a whole system's network rendered for its networkd, which does
+// without netplan.
+const cloudRenderer = "system_info:\n  network:\n    renderers: [networkd]\n"

@@ -46,14 +46,22 @@ func boot(console *console, path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	unix.Umask(0o022)
-	if err := build(config); err != nil {
+	d := distributionOf(config)
+	root := build
+	if d == Whole {
+		root = buildWhole
+	}
+	if err := root(config); err != nil {
 		return err
 	}
 	if err := pivot(config.Root); err != nil {
 		return err
 	}
-	if err := dropCapabilities(); err != nil {
+	if err := dropCapabilities(d); err != nil {
 		return err
+	}
+	if d == Whole {
+		return becomeSystemd()
 	}
 	if err := joinGroup("init.scope"); err != nil {
 		return err
@@ -75,7 +83,7 @@ func boot(console *console, path string) error {
 			return fmt.Errorf("host name: %w", err)
 		}
 	}
-	go reportNetwork(newBackdoor(filepath.Join(toolsDirectory, wire.Socket)), console)
+	go reportNetwork(newBackdoor(filepath.Join(toolsDirectory, wire.Socket)), console, wire.Interface)
 	go console.follow("bootstrap", "/var/log/gantry-bootstrap.log")
 	m.boot()
 	return nil

@@ -35,14 +35,8 @@ func install(config wire.Config) error {
 	if err := installAccounts(root); err != nil {
 		return err
 	}
-	ids := []file{
-		{"/etc/machine-id", machineID() + "\n", 0o444},
-		{firmwareID, uuid.NewString() + "\n", 0o444},
-	}
-	for _, f := range append(files(config), ids...) {
-		if err := write(filepath.Join(root, f.path), f.content, f.mode); err != nil {
-			return err
-		}
+	if err := installFiles(config, file{"/etc/machine-id", machineID() + "\n", 0o444}); err != nil {
+		return err
 	}
 	for _, name := range enabled {
 		u, err := loadUnit(root, name)
@@ -54,6 +48,17 @@ func install(config wire.Config) error {
 		}
 	}
 	return write(stamp, config.KubernetesVersion+"\n", 0o644)
+}
+
+// installFiles writes what the image has beyond its distribution's, and more.
+func installFiles(config wire.Config, more ...file) error {
+	more = append(more, file{firmwareID, uuid.NewString() + "\n", 0o444})
+	for _, f := range append(files(config), more...) {
+		if err := write(filepath.Join(config.Root, f.path), f.content, f.mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func installAccounts(root string) error {

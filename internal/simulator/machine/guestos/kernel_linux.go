@@ -17,14 +17,14 @@ const ownFiles = "run/gantry/own"
 
 // mountKernel mounts /proc and /sys of the machine's namespaces below root, and
 // removes what is the host's.
-func mountKernel(root string) error {
+func mountKernel(root string, d Distribution) error {
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	proc := filepath.Join(root, "proc")
 	sys := filepath.Join(root, "sys")
 	if err := mount("proc", proc, "proc", flags, ""); err != nil {
 		return err
 	}
-	for _, e := range exceptionsOf(ReadOnly) {
+	for _, e := range exceptionsOf(ReadOnly, d) {
 		if e.Name == "/sys" || !exists(filepath.Join(root, e.Name)) {
 			continue
 		}
@@ -40,12 +40,12 @@ func mountKernel(root string) error {
 	if err := mount("", net, "", unix.MS_REMOUNT|unix.MS_BIND|flags, ""); err != nil {
 		return err
 	}
-	for _, e := range exceptionsOf(KernelSetting) {
+	for _, e := range exceptionsOf(KernelSetting, d) {
 		if err := hide(root, filepath.Join("/proc/sys", e.Name), e.Value+"\n"); err != nil {
 			return err
 		}
 	}
-	for _, e := range exceptionsOf(OwnFile) {
+	for _, e := range exceptionsOf(OwnFile, d) {
 		if err := hide(root, e.Name, ownContent(e)); err != nil {
 			return err
 		}
@@ -111,8 +111,8 @@ var capabilities = map[string]uintptr{
 }
 
 // dropCapabilities takes capabilities from all that this process starts.
-func dropCapabilities() error {
-	for _, e := range exceptionsOf(Capability) {
+func dropCapabilities(d Distribution) error {
+	for _, e := range exceptionsOf(Capability, d) {
 		number, ok := capabilities[e.Name]
 		if !ok {
 			return fmt.Errorf("unknown capability %s", e.Name)

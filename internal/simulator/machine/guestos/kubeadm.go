@@ -42,7 +42,7 @@ func kubeadmFlags(arguments []string) []string {
 	}
 	// In front: what the caller says himself counts.
 	changed := []string{arguments[0]}
-	for _, e := range exceptionsOf(KubeadmFlag) {
+	for _, e := range ofKind(KubeadmFlag, exceptions) {
 		changed = append(changed, e.Name+"="+e.Value)
 	}
 	return append(changed, arguments[1:]...)
@@ -67,7 +67,7 @@ func withKubeProxy(config []byte) ([]byte, error) {
 	if proxy == nil {
 		proxy = map[string]any{"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
 	}
-	for _, e := range exceptionsOf(KubeProxySetting) {
+	for _, e := range ofKind(KubeProxySetting, exceptions) {
 		var value any
 		if err := yaml.Unmarshal([]byte(e.Value), &value); err != nil {
 			return nil, err

@@ -13,7 +13,7 @@ import (
 // runKubeadm becomes the real kubeadm, with the exceptions of the table.
 func runKubeadm(arguments []string) int {
 	arguments = kubeadmFlags(arguments)
-	if len(arguments) > 0 && arguments[0] == "init" && len(exceptionsOf(KubeProxySetting)) > 0 {
+	if len(arguments) > 0 && arguments[0] == "init" && len(ofKind(KubeProxySetting, exceptions)) > 0 {
 		changed, err := changeConfig(arguments)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "kubeadm (stand-in):", err)

@@ -11,12 +11,17 @@ import (
 )
 
 // reportNetwork sends the hypervisor the host name and the addresses whenever
-// they change, as the guest tools do, only sooner.
-func reportNetwork(hypervisor *backdoor, console *console) {
+// they change, as the guest tools do, only sooner. The card may get another name later.
+func reportNetwork(hypervisor *backdoor, console *console, card string) {
+	found, err := net.InterfaceByName(card)
+	if err != nil {
+		console.printf("vmtoolsd: %s: %v", card, err)
+		return
+	}
 	var reported wire.Network
 	complained := false
 	for ; ; time.Sleep(time.Second) {
-		now, err := observeNetwork()
+		now, err := observeNetwork(found.Index)
 		if err != nil || now.Hostname == reported.Hostname && slices.Equal(now.Addresses, reported.Addresses) {
 			continue
 		}
@@ -32,9 +37,9 @@ func reportNetwork(hypervisor *backdoor, console *console) {
 	}
 }
 
-func observeNetwork() (wire.Network, error) {
+func observeNetwork(index int) (wire.Network, error) {
 	var now wire.Network
-	card, err := net.InterfaceByName(wire.Interface)
+	card, err := net.InterfaceByIndex(index)
 	if err != nil {
 		return now, err
 	}

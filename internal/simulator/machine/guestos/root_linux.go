@@ -43,10 +43,11 @@ func build(config wire.Config) error {
 		func() error { return lay("/usr", filepath.Join(config.Disk, "usr"), filepath.Join(root, "usr")) },
 		func() error { return makeSkeleton(root) },
 		func() error { return mountLocal(config) },
+		func() error { return mountCNI(config) },
 		func() error { return install(config) },
 		func() error { return mountVolatile(config) },
 		func() error { return mountDevices(root) },
-		func() error { return mountKernel(root) },
+		func() error { return mountKernel(root, Borrowed) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -110,12 +111,18 @@ func mountLocal(config wire.Config) error {
 	if err := bind(local, target); err != nil {
 		return err
 	}
+	return mountPrograms(config)
+}
+
+// mountPrograms puts the image's programs and the stand-ins in their places.
+func mountPrograms(config wire.Config) error {
+	d := distributionOf(config)
 	if err := lend(config.Guest, filepath.Join(config.Root, guestProgram)); err != nil {
 		return err
 	}
 	for name, file := range config.Commands {
-		at := filepath.Join(config.Root, "usr/local/bin", name)
-		if hasStandIn(name) {
+		at := filepath.Join(config.Root, programDirectory(d), name)
+		if hasStandIn(name, d) {
 			at = filepath.Join(config.Root, commandDirectory, name)
 		}
 		if err := lend(file, at); err != nil {
@@ -128,13 +135,18 @@ func mountLocal(config wire.Config) error {
 			return err
 		}
 	}
-	for name, places := range standIns() {
+	for name, places := range standIns(d) {
 		for _, place := range places {
 			if err := link(guestProgram, filepath.Join(config.Root, place, name)); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+// mountCNI shows the host's plug-ins of container networks.
+func mountCNI(config wire.Config) error {
 	if config.CNI == "" {
 		return nil
 	}
@@ -216,6 +228,6 @@ func pivot(root string) error {
 }
 
 // hasStandIn reports whether a program of the image is called through a stand-in.
-func hasStandIn(name string) bool {
-	return slices.ContainsFunc(exceptionsOf(Tool), func(e Exception) bool { return e.Name == name })
+func hasStandIn(name string, d Distribution) bool {
+	return slices.ContainsFunc(exceptionsOf(Tool, d), func(e Exception) bool { return e.Name == name })
 }

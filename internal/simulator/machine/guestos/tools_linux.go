@@ -42,9 +42,9 @@ var places = map[string][]string{
 
 // standIns returns the links that make this program go by the names of the table's
 // tools, with their directories.
-func standIns() map[string][]string {
+func standIns(d Distribution) map[string][]string {
 	links := map[string][]string{}
-	for _, e := range exceptionsOf(Tool) {
+	for _, e := range exceptionsOf(Tool, d) {
 		links[e.Name] = append([]string{"/usr/local/bin"}, places[e.Name]...)
 	}
 	return links
@@ -72,6 +72,8 @@ func program(name string) func([]string) int {
 		return runInit
 	case "execute":
 		return runExecute
+	case watchCommand:
+		return runWatch
 	case "exceptions":
 		return func([]string) int {
 			PrintExceptions(os.Stdout)

@@ -102,14 +102,44 @@ func TestUnitInEtcCountsMore(t *testing.T) {
 	}
 }
 
-// What kubeadm writes ends up as kubelet's arguments.
+// What kubeadm writes ends up as kubelet's arguments, with the exceptions of the machine.
 func TestKubeletCommandLine(t *testing.T) {
 	t.Parallel()
+	for d, want := range map[guestos.Distribution]struct {
+		program string
+		driver  bool // kubelet's own, in place of systemd's
+	}{
+		guestos.Borrowed: {"/usr/local/bin/kubelet", true},
+		guestos.Whole:    {"/usr/bin/kubelet", false},
+	} {
+		arguments := kubeletArguments(t, d)
+		if arguments[0] != want.program {
+			t.Errorf("kubelet is %s and not %s", arguments[0], want.program)
+		}
+		for _, argument := range []string{"--node-ip=10.0.0.1", "--node-labels=a=b,c=d", "--config=/var/lib/kubelet/config.yaml",
+			"--v=4", "--image-gc-high-threshold=100"} {
+			if !slices.Contains(arguments, argument) {
+				t.Errorf("%s is not among %q", argument, arguments)
+			}
+		}
+		if slices.Contains(arguments, "--cgroup-driver=cgroupfs") != want.driver {
+			t.Errorf("the driver of control groups is not as it should be: %q", arguments)
+		}
+		if strings.Contains(strings.Join(arguments, " "), "$") {
+			t.Errorf("a variable was not replaced: %q", arguments)
+		}
+	}
+}
+
+func kubeletArguments(t *testing.T, d guestos.Distribution) []string {
+	t.Helper()
 	root := t.TempDir()
-	put(t, root, "/usr/lib/systemd/system/kubelet.service", guestos.KubeletUnit)
-	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", guestos.KubeletDropIn)
-	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", guestos.KubeletExtraUnit())
+	service, kubeadm, exceptions := guestos.KubeletUnits(d)
+	put(t, root, "/usr/lib/systemd/system/kubelet.service", service)
+	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeadm)
+	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", exceptions)
 	put(t, root, "/var/lib/kubelet/kubeadm-flags.env", "KUBELET_KUBEADM_ARGS=\"--node-ip=10.0.0.1 --node-labels=a=b,c=d\"\n")
+	put(t, root, "/etc/default/kubelet", "KUBELET_EXTRA_ARGS=--v=4\n")
 	u, err := guestos.LoadUnit(root, "kubelet.service")
 	if err != nil {
 		t.Fatal(err)
@@ -122,15 +152,7 @@ func TestKubeletCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--node-ip=10.0.0.1", "--node-labels=a=b,c=d",
-		"--config=/var/lib/kubelet/config.yaml", "--cgroup-driver=cgroupfs"} {
-		if !slices.Contains(arguments, want) {
-			t.Errorf("%s is not among %q", want, arguments)
-		}
-	}
-	if strings.Contains(strings.Join(arguments, " "), "$") {
-		t.Errorf("a variable was not replaced: %q", arguments)
-	}
+	return arguments
 }
 
 func TestUnitRefusals(t *testing.T) {

@@ -15,6 +15,9 @@ type Config struct {
 	// Guest is the static binary that is this first process, pause and every
 	// stand-in of a tool.
 	Guest string
+	// System is the root directory of the machine's own distribution, which is not
+	// changed. Where it is empty, the machine runs the host's.
+	System string
 	// KubernetesVersion is that of the image, without the v.
 	KubernetesVersion string
 	// Commands are the programs of the image by name, as files of the host:
@@ -47,6 +50,10 @@ type Network struct {
 // engine's documents do, as on an image without predictable names: a renaming needs
 // devices with a permanent MAC address, which those of namespaces have not.
 const Interface = "eth0"
+
+// UnnamedInterface is what it is called in a whole system until that system's cloud-init
+// gives it the name of the documents.
+const UnnamedInterface = "ens192"
 
 // The registry of images in the network of the machines, and addresses of it that every
 // one of them reaches by its default route.
