@@ -55,6 +55,10 @@ type ClusterSpec struct {
 
 	Packs []Pack // in the order in which they are applied
 
+	// OmitAuthorities leaves the certificate authorities out of what the cluster
+	// stores of itself.
+	OmitAuthorities bool
+
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool

@@ -48,6 +48,7 @@ func (n *newNode) waitJoined(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.joined = true
 	if n.First {
 		return n.api.waitFirstReady(ctx)
 	}

@@ -27,6 +27,9 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 		return err
 	}
 	if err := node.waitJoined(ctx); err != nil {
+		if s.First && ctx.Err() == nil && !node.joined {
+			r.firstBootFailed.Store(true)
+		}
 		return errors.Join(err, r.wipeAfterFailure(ctx, node.vm, s.Node))
 	}
 	if node.userdata { // else cloud-init has removed it
@@ -47,6 +50,7 @@ type newNode struct {
 	address  netip.Prefix
 	vm       string
 	userdata bool // bootstrap data is left in the VM
+	joined   bool // the guest has reported that it joined
 }
 
 func (n *newNode) claim(ctx context.Context) error {
