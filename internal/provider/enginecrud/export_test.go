@@ -1,0 +1,4 @@
+package enginecrud
+
+// ReadImportAuthorities is importAuthorities.
+var ReadImportAuthorities = importAuthorities
