@@ -59,6 +59,14 @@ func DecodeMarker(raw string) (model.Marker, bool) {
 	return m.Marker, ok
 }
 
+// GuestSays is what a poll returns of a guest that sets its keys to these values.
+func GuestSays(phase, log string) model.VMState {
+	return vmState(properties{values: map[string]any{
+		extraConfig(phaseKey): types.OptionValue{Key: phaseKey, Value: phase},
+		extraConfig(logKey):   types.OptionValue{Key: logKey, Value: log},
+	}}, false)
+}
+
 // HostFor is the host that a clone is placed on, given what a survey has read.
 func HostFor(seen []types.ObjectContent, req model.CloneRequest) *types.ManagedObjectReference {
 	c := &Client{site: &site{}}

@@ -120,7 +120,7 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 			UUID:      instanceUUID(m.properties),
 			Marker:    m.marker.Marker,
 			PoweredOn: poweredOn(p),
-			Phase:     p.option(phaseKey),
+			Phase:     phaseOf(p),
 			Userdata:  holdsUserdata(p),
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // started remembers what a task is for, for the message should it fail.
@@ -135,11 +136,19 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 	return refs, nil
 }
 
+// What a guest says about itself is bounded: whoever is root there writes it.
+const (
+	maxPhase = 40
+	maxLog   = 8 << 10
+)
+
+func phaseOf(p properties) string { return printable.Line(p.option(phaseKey), maxPhase) }
+
 func vmState(p properties, withDisks bool) model.VMState {
 	state := model.VMState{
 		PoweredOn: poweredOn(p),
-		Phase:     p.option(phaseKey),
-		LogTail:   p.option(logKey),
+		Phase:     phaseOf(p),
+		LogTail:   printable.Tail(p.option(logKey), maxLog),
 		Userdata:  strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
 	}
 	if withDisks {

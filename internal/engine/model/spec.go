@@ -233,12 +233,17 @@ func NodeName(cluster, pool string, n int) string {
 	return fmt.Sprintf("%s-%s-%d", cluster, pool, n)
 }
 
+// MaxOrdinal is far above what any pool hands out. A marker or a node's name with a
+// higher one is not Gantry's: those who may write them must not make it count without
+// a bound.
+const MaxOrdinal = 1_000_000
+
 // NodeOrdinal reads n from a node's name; 0 where the name is not of the pool.
 func NodeOrdinal(cluster, pool, name string) int {
 	var n int
 	prefix := cluster + "-" + pool + "-"
 	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && NodeName(cluster, pool, n) == name {
+		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && n <= MaxOrdinal && NodeName(cluster, pool, n) == name {
 			return n
 		}
 	}

@@ -57,9 +57,9 @@ func markerFindings(name string, machines []model.Machine) model.Findings {
 	for _, m := range machines {
 		if !m.Marker.Understood() {
 			f.Refuse(nameField, "A node VM was made by a newer Gantry",
-				"The VM %s of %q has the role %q and a marker of schema version %d; this provider understands version %d. "+
-					"Such a VM is neither changed nor deleted. Upgrade the provider.",
-				m.Path, name, m.Marker.Role, m.Marker.SchemaVersion, model.MarkerSchema)
+				"The VM %s of %q has the role %q, the ordinal %d and a marker of schema version %d, which this provider does not understand; "+
+					"it understands version %d. Such a VM is neither changed nor deleted. Upgrade the provider.",
+				m.Path, name, m.Marker.Role, m.Marker.Ordinal, m.Marker.SchemaVersion, model.MarkerSchema)
 		}
 	}
 	return f

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -108,6 +109,9 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 	return diags
 }
 
+// maxChange bounds a line that shows a step: a folder's path is as the record has it.
+const maxChange = 400
+
 // ShowDestroy is the warning that lists the steps of a destruction.
 func ShowDestroy(subject string, plan *model.Plan) diag.Diagnostics {
 	if plan.Empty() {
@@ -115,7 +119,7 @@ func ShowDestroy(subject string, plan *model.Plan) diag.Diagnostics {
 	}
 	var lines []string
 	for _, change := range plan.Changes() {
-		lines = append(lines, "  "+change.String())
+		lines = append(lines, "  "+printable.Line(change.String(), maxChange))
 	}
 	return diag.Diagnostics{diag.NewWarningDiagnostic("Destroying "+subject,
 		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))}
