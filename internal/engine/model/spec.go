@@ -214,8 +214,14 @@ type Proxy struct {
 	HTTP          string
 	HTTPS         string
 	NoProxy       string
-	CACertificate string
+	CACertificate string // PEM, one block a certificate and nothing else
 }
+
+// String keeps the credentials in a proxy's URLs out of logs and errors.
+func (Proxy) String() string { return "model.Proxy(redacted)" }
+
+// GoString keeps them out of %#v.
+func (p Proxy) GoString() string { return p.String() }
 
 // CloneMode is how a node's disks are made from the template's.
 type CloneMode string

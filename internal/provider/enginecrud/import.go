@@ -64,6 +64,7 @@ func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportState
 	resp.State.Raw = value
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, found.Secrets)...)
+	resp.Diagnostics.Append(writePrivate(ctx, resp.Private, privateImported, true)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.checkImported(ctx, ref, resp.State)...)
 	}
