@@ -174,3 +174,33 @@ func matches(words, parts []string) bool {
 	}
 	return true
 }
+
+// TestWhatMayCarryAPasswordIsSensitive has the attributes that a plan must not print.
+func TestWhatMayCarryAPasswordIsSensitive(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer())
+	sensitive := func(schema *tfprotov6.Schema, names ...string) bool {
+		attributes := schema.Block.Attributes
+		for i, name := range names {
+			at := slices.IndexFunc(attributes, func(a *tfprotov6.SchemaAttribute) bool { return a.Name == name })
+			switch {
+			case at < 0:
+				return false
+			case i == len(names)-1:
+				return attributes[at].Sensitive
+			}
+			attributes = attributes[at].NestedType.Attributes
+		}
+		return false
+	}
+	if !sensitive(s.schemas.Provider, "cluster_proxy_url") {
+		t.Error("the provider's cluster_proxy_url is printed")
+	}
+	for _, name := range []string{"gantry_gateway", "gantry_vmware_cluster"} {
+		for _, scheme := range []string{"http", "https"} {
+			if !sensitive(s.schemas.ResourceSchemas[name], "proxy", scheme) {
+				t.Errorf("proxy.%s of %s is printed", scheme, name)
+			}
+		}
+	}
+}

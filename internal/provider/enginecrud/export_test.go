@@ -2,3 +2,6 @@ package enginecrud
 
 // ReadImportAuthorities is importAuthorities.
 var ReadImportAuthorities = importAuthorities
+
+// WithoutOmitted is withoutOmitted.
+var WithoutOmitted = withoutOmitted

@@ -55,7 +55,7 @@ func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanReque
 	if diags.HasError() {
 		return prior, false, diags
 	}
-	before, more := withoutOmitted(ctx, req)
+	before, more := comparedState(ctx, req)
 	diags.Append(more...)
 	replaces, more = d.Rules.Check(d.Kind, before, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx)))
 	diags.Append(more...)
