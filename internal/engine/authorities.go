@@ -9,7 +9,7 @@ import (
 )
 
 // builtInVain reports whether the plan deletes a control-plane VM that was built with
-// the authorities at hand, before the API has ever answered. Everybody who may read
+// the authorities at hand, before the API has ever answered. Every user who may read
 // the VM's configuration could read them there.
 func builtInVain(spec *model.ClusterSpec, w *observe.World, todo *model.Plan) bool {
 	if w.Facts.APIReached(spec.New) {

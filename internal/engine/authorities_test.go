@@ -12,7 +12,7 @@ import (
 )
 
 // TestAuthoritiesOfAFailedFirstBootAreNotUsedAgain fails the first boot and applies
-// again with what the first apply left in the state: everybody who may read the VM's
+// again with what the first apply left in the state: every user who may read the VM's
 // configuration could read its authorities.
 func TestAuthoritiesOfAFailedFirstBootAreNotUsedAgain(t *testing.T) {
 	t.Parallel()

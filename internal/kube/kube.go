@@ -165,7 +165,7 @@ func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
 
 func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
 	if o.ProxyURL == "" {
-		return fromEnvironment, nil
+		return http.ProxyFromEnvironment, nil
 	}
 	u, err := url.Parse(o.ProxyURL)
 	if err != nil || u.Host == "" {
@@ -173,14 +173,4 @@ func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
 		return nil, errors.New("the proxy URL for cluster APIs is not a URL with a host, such as http://proxy.example.com:3128")
 	}
 	return http.ProxyURL(u), nil
-}
-
-// fromEnvironment is http.ProxyFromEnvironment with an error that does not quote the
-// URL, which may carry a password.
-func fromEnvironment(r *http.Request) (*url.URL, error) {
-	proxy, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errors.New("the proxy in the environment variables HTTPS_PROXY and HTTP_PROXY is not a URL with a host")
-	}
-	return proxy, nil
 }

@@ -30,8 +30,9 @@ type FieldError struct {
 }
 
 func (e *FieldError) Error() string {
-	return fmt.Sprintf("the kubeconfig has the field %s, which is not used: of a kubeconfig Gantry takes the server, and as data inside of it "+
-		"certificate-authority-data, client-certificate-data and client-key-data, and never runs a program or reads another file for it. "+
+	return fmt.Sprintf("the kubeconfig has the field %s, which is not used: "+
+		"of a kubeconfig Gantry takes the server, and as data inside of it certificate-authority-data, client-certificate-data and "+
+		"client-key-data, and never runs a program or reads another file for it. "+
 		"Give a kubeconfig with a client certificate, such as /etc/kubernetes/admin.conf of a control-plane node, "+
 		"or the output of `kubectl config view --raw --flatten --minify` where the certificates are in files", e.Field)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// TestGuestSaysWhatItLikes has a guest, in which somebody else may be root, report
+// TestGuestSaysWhatItLikes has a guest, in which an intruder may be root, report
 // what would change a terminal, be no UTF-8 or never end.
 func TestGuestSaysWhatItLikes(t *testing.T) {
 	t.Parallel()

@@ -134,8 +134,8 @@ type API interface {
 	DeleteSecret(ctx context.Context, name string) error
 
 	// AdminsBound reports whether the group of the administrator's kubeconfig has its
-	// rights by RBAC; BindAdmins gives them, where nobody has taken them away. Each is
-	// one call or two.
+	// rights by RBAC; BindAdmins gives them, unless an administrator has taken them away.
+	// Each is one call or two.
 	AdminsBound(ctx context.Context) (bool, error)
 	BindAdmins(ctx context.Context) error
 

@@ -78,7 +78,7 @@ func (t Int64Type) ValueFromTerraform(ctx context.Context, in tftypes.Value) (at
 	return Int64{Int64Value: whole}, nil
 }
 
-// got shows a number, unless that takes more digits than anybody reads: 1e600000000
+// got shows a number, unless that takes more digits than are read: 1e600000000
 // would take a gigabyte.
 func got(number *big.Float) string {
 	if exponent := number.MantExp(nil); number.IsInf() || exponent > 200 || exponent < -200 {

@@ -35,6 +35,7 @@ func (v PublicKey) ValidateString(ctx context.Context, req validator.StringReque
 			"The value is a private key, which belongs on no other machine. Give the public key, which is in the file beside it that ends in .pub, "+
 				"and replace the private one if this configuration was stored or sent."))
 	case !sshKeyForm.MatchString(text):
-		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid SSH key", "The value "+v.Description(ctx)+". It is not repeated here."))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid SSH key",
+			"The value "+v.Description(ctx)+". It is not repeated here."))
 	}
 }
