@@ -24,21 +24,27 @@ func comparedState(ctx context.Context, req resource.ModifyPlanRequest) (tftypes
 func withoutOmitted(ctx context.Context, state tfsdk.State, plan tfsdk.Plan) (tftypes.Value, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	value, err := tftypes.Transform(state.Raw, func(at *tftypes.AttributePath, value tftypes.Value) (tftypes.Value, error) {
-		if !value.IsNull() {
-			return value, nil
+		if planned, ok := valueAt(plan.Raw, at); ok && value.IsNull() && isSensitive(ctx, state, at) {
+			return planned, nil
 		}
-		a, err := state.Schema.AttributeAtTerraformPath(ctx, at)
-		if err != nil || !a.IsSensitive() {
-			return value, nil //nolint:nilerr // an element of a collection is no attribute
-		}
-		planned, _, err := tftypes.WalkAttributePath(plan.Raw, at)
-		if v, ok := planned.(tftypes.Value); ok && err == nil {
-			return v, nil
-		}
-		return value, nil //nolint:nilerr // the plan does not have what it is in
+		return value, nil
 	})
 	if err != nil {
 		diags.AddError("Unable to compare the imported state with the plan", err.Error())
 	}
 	return value, diags
+}
+
+// valueAt is a part of a value; false where it does not have what the part is in.
+func valueAt(whole tftypes.Value, at *tftypes.AttributePath) (tftypes.Value, bool) {
+	found, _, err := tftypes.WalkAttributePath(whole, at)
+	value, ok := found.(tftypes.Value)
+	return value, ok && err == nil
+}
+
+// isSensitive reports whether the path is of a sensitive attribute; that of an element
+// of a collection is of none.
+func isSensitive(ctx context.Context, state tfsdk.State, at *tftypes.AttributePath) bool {
+	a, err := state.Schema.AttributeAtTerraformPath(ctx, at)
+	return err == nil && a.IsSensitive()
 }
