@@ -78,6 +78,11 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	out.ID = spec.ID
 	out.Changes = todo.Changes()
+	if builtInVain(&spec, w, todo) {
+		if err := e.renewAuthorities(req.Secrets, w); err != nil {
+			return out, release(ctx, lease, err)
+		}
+	}
 
 	r := e.runner(e.Builder, w, lease, run.Config{
 		Spec: &spec, Secrets: req.Secrets, Parents: req.Parents, ImportData: req.ImportData,
@@ -88,6 +93,9 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	out.APIReached = r.APIReached()
 	out.Incarnation = r.Incarnation()
+	if r.FirstBootFailed() && !out.APIReached {
+		err = errors.Join(err, e.renewAuthorities(req.Secrets, w))
+	}
 	if !todo.Empty() || w.Facts.API.Answered() {
 		err = errors.Join(err, r.Finish(ctx, err))
 	} else {

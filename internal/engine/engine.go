@@ -141,7 +141,8 @@ func release(ctx context.Context, lease *ledger.Lease, err error) error {
 }
 
 // RenewKubeconfig issues another kubeconfig from the same authorities where half of
-// the life of the present one is over, and reports whether it did. It makes no call;
+// the life of the present one is over, or where its group is not that of
+// administrators, and reports whether it did. It makes no call;
 // the one before it works until it expires.
 func (e *Engine) RenewKubeconfig(cluster string, secrets *model.Secrets) (bool, error) {
 	if secrets == nil || secrets.Authorities == nil || len(secrets.Kubeconfig) == 0 {

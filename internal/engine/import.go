@@ -1,17 +1,38 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
-// Import is what a cluster stores about itself.
+// ErrNoAuthorities is in the chain where a cluster does not store its certificate
+// authorities, and none were given.
+var ErrNoAuthorities = errors.New("the cluster does not store its certificate authorities")
+
+// ImportRequest says what to import, and with what.
+type ImportRequest struct {
+	Ref        record.Ref
+	Kubeconfig []byte
+	// Authorities are the cluster's, from where its administrator keeps them; nil: as
+	// the cluster stores them.
+	Authorities *pki.Authorities
+}
+
+// Import is what a cluster stores about itself. Data is its administrators', not
+// ours.
 type Import struct {
 	ID uuid.UUID
 	// Incarnation is the creation that the record belongs to.
@@ -20,40 +41,99 @@ type Import struct {
 	Data        map[string][]byte
 }
 
-// Import reads what a running cluster stores in its own Secrets. The record in the
-// ledger says which cluster it is; a kubeconfig of another one is refused.
-func (e *Engine) Import(ctx context.Context, ref record.Ref, kubeconfig []byte) (*Import, error) {
-	registered, err := e.observer(false).Record(ctx, ref)
+// Import reads what a running cluster stores in its own Secrets. What is read there is
+// data of the cluster's administrators: the record in the ledger says which cluster it
+// is, the markers of its VMs which authorities it has and where its API is, and the
+// kubeconfig is issued anew from these.
+func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error) {
+	registered, err := e.observer(false).Record(ctx, req.Ref)
 	if err != nil {
 		return nil, err
 	}
 	if !registered.Found {
 		return nil, fmt.Errorf("no %s named %q is registered in this vCenter; an id of the form <gateway id>/<name> names one of a gateway",
-			ref.Kind, ref.Name)
+			req.Ref.Kind, req.Ref.Name)
 	}
-	api, err := e.Kube.Connect(kubeconfig)
+	api, err := e.Kube.Connect(req.Kubeconfig)
 	if err != nil {
 		return nil, err
 	}
-	pki, err := api.Secret(ctx, model.SecretPKI)
+	data, err := readOwn(ctx, api, registered.ID, req.Ref.Name)
 	if err != nil {
-		return nil, fmt.Errorf("read the Secret %s: %w", model.SecretPKI, err)
+		return nil, err
 	}
+	authorities := req.Authorities
+	if authorities == nil {
+		if authorities, err = storedAuthorities(ctx, api); err != nil {
+			return nil, err
+		}
+	}
+	if connection, err := pki.ParseKubeconfig(req.Kubeconfig); err != nil || !bytes.Equal(connection.CA, authorities.CA.Cert) {
+		return nil, errors.New("the kubeconfig is of a cluster with another certificate authority")
+	}
+	secrets, err := e.secretsOf(ctx, req.Ref.Name, registered.ID, authorities)
+	if err != nil {
+		return nil, err
+	}
+	return &Import{ID: registered.ID, Data: data, Secrets: secrets}, nil
+}
+
+// readOwn reads what the cluster stores of itself but for its authorities. A cluster
+// with another id is refused.
+func readOwn(ctx context.Context, api model.API, id uuid.UUID, name string) (map[string][]byte, error) {
 	data, err := api.Secret(ctx, model.SecretCluster)
 	if err != nil {
 		return nil, fmt.Errorf("read the Secret %s: %w", model.SecretCluster, err)
 	}
-	if pki == nil || data == nil {
-		return nil, fmt.Errorf("the Secrets %s and %s are not in the namespace kube-system of the cluster; its creation never came that far",
-			model.SecretPKI, model.SecretCluster)
+	if data == nil {
+		return nil, fmt.Errorf("the Secret %s is not in the namespace kube-system of the cluster; its creation never came that far",
+			model.SecretCluster)
 	}
-	if string(pki["id"]) != registered.ID.String() {
-		return nil, fmt.Errorf("the kubeconfig is of the cluster with the id %q, and %q is registered with %q",
-			pki["id"], ref.Name, registered.ID)
+	if is := string(data[model.IDKey]); is != "" && is != id.String() {
+		return nil, fmt.Errorf("the kubeconfig is of the cluster with the id %q, and %q is registered with %q", printable.Line(is, 60), name, id)
 	}
-	found := &Import{ID: registered.ID, Incarnation: registered.Incarnation, Data: data, Secrets: &model.Secrets{}}
-	if err := json.Unmarshal(pki["secrets"], found.Secrets); err != nil {
-		return nil, fmt.Errorf("the Secret %s cannot be read: %w", model.SecretPKI, err)
+	return data, nil
+}
+
+func storedAuthorities(ctx context.Context, api model.API) (*pki.Authorities, error) {
+	stored, err := api.Secret(ctx, model.SecretPKI)
+	if err != nil {
+		return nil, fmt.Errorf("read the Secret %s: %w", model.SecretPKI, err)
 	}
-	return found, nil
+	if stored == nil {
+		return nil, fmt.Errorf("the Secret %s is not in the namespace kube-system of the cluster: %w", model.SecretPKI, ErrNoAuthorities)
+	}
+	var secrets struct{ Authorities json.RawMessage }
+	if err := json.Unmarshal(stored[model.StoredAuthoritiesKey], &secrets); err != nil {
+		return nil, fmt.Errorf("the Secret %s is not as Gantry writes it", model.SecretPKI)
+	}
+	read, err := pki.ReadAuthorities(secrets.Authorities)
+	if err != nil {
+		return nil, fmt.Errorf("the Secret %s does not hold certificate authorities: %w", model.SecretPKI, err)
+	}
+	return read, nil
+}
+
+// secretsOf are the secrets of a cluster, if the authorities are those that its
+// control-plane VMs were built with.
+func (e *Engine) secretsOf(ctx context.Context, name string, id uuid.UUID, authorities *pki.Authorities) (*model.Secrets, error) {
+	survey, err := e.Reader.Survey(ctx, model.SurveyRequest{Cluster: id, MaxAge: e.Timing.ReadMaxAge})
+	if err != nil {
+		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
+	}
+	fingerprint := authorities.Fingerprint()
+	built := slices.IndexFunc(survey.Machines, func(m model.Machine) bool {
+		return m.Marker.ControlPlane() && m.Marker.CAFingerprint == fingerprint && m.Marker.VIP.IsValid()
+	})
+	if built < 0 {
+		return nil, fmt.Errorf("no control-plane VM of %q that vCenter shows was built with these certificate authorities, "+
+			"whose fingerprint is %s; they are another cluster's, or were changed", name, fingerprint)
+	}
+	secrets := &model.Secrets{Authorities: authorities}
+	if secrets.VCenter, err = e.Reader.InstanceUUID(ctx); err != nil {
+		return nil, err
+	}
+	url := "https://" + netip.AddrPortFrom(survey.Machines[built].Marker.VIP, bootstrap.APIServerPort).String()
+	secrets.Kubeconfig, err = authorities.AdminKubeconfig(e.random(), name, url, e.now())
+	return secrets, err
 }

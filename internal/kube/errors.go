@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // Error is a call of the Kubernetes API that failed. A missing privilege has
@@ -24,8 +25,14 @@ type Error struct {
 	transient bool
 }
 
-// Error returns the action and its error.
-func (e *Error) Error() string { return fmt.Sprintf("unable to %s: %v", e.Action, e.Err) }
+// maxMessage bounds what an API server can say in an error.
+const maxMessage = 2000
+
+// Error returns the action and its error, which may be in the words of the server
+// and its administrators.
+func (e *Error) Error() string {
+	return printable.Text(fmt.Sprintf("unable to %s: %v", e.Action, e.Err), maxMessage)
+}
 
 // Transient reports whether a retry of the same call may succeed. It is false
 // when the call's context ended: its caller has given up.
@@ -52,7 +59,8 @@ func failed(ctx context.Context, err error, action string, args ...any) error {
 }
 
 // transient reports whether a retry may succeed: after a busy or failing server,
-// a lost race, a broken connection, but not after a certificate that does not match.
+// a lost race, a broken connection, but not after a certificate that does not match
+// or a redirection.
 func transient(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
@@ -63,7 +71,7 @@ func transient(err error) bool {
 		unknown *tls.CertificateVerificationError
 		host    x509.HostnameError
 	)
-	if errors.As(err, &unknown) || errors.As(err, &host) {
+	if errors.As(err, &unknown) || errors.As(err, &host) || errors.Is(err, errRedirect) {
 		return false
 	}
 	var (

@@ -21,9 +21,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // FieldManager owns the fields that Apply sets.
@@ -32,13 +32,15 @@ const FieldManager = "gantry"
 // Options configure the connections to clusters.
 type Options struct {
 	// ProxyURL is an HTTP CONNECT proxy for every cluster. Empty means the
-	// kubeconfig's own proxy or, without one, the environment's.
+	// environment's.
 	ProxyURL string
 	// Timeout bounds each call of the API. Zero means 30 s.
 	Timeout time.Duration
 	// Interval is the time between two polls of evicted pods and between two
 	// attempts to apply an object. Zero means 2 s.
 	Interval time.Duration
+	// MaxResponse bounds each answer in bytes. Zero means 256 MiB.
+	MaxResponse int64
 }
 
 // New returns the engine's port to cluster APIs. It makes no call.
@@ -48,6 +50,9 @@ func New(o Options) model.Kube {
 	}
 	if o.Interval <= 0 {
 		o.Interval = 2 * time.Second
+	}
+	if o.MaxResponse <= 0 {
+		o.MaxResponse = defaultMaxResponse
 	}
 	return &connector{options: o, apis: map[[sha256.Size]byte]*api{}}
 }
@@ -69,7 +74,8 @@ type api struct {
 	interval time.Duration
 }
 
-// Connect creates the clients for a kubeconfig. It fails only on an invalid
+// Connect creates the clients for a kubeconfig, of which it takes what
+// pki.ParseKubeconfig returns and nothing else. It fails only on an invalid
 // kubeconfig or proxy URL; Ready reports whether the API is reachable.
 func (c *connector) Connect(kubeconfig []byte) (model.API, error) {
 	key := sha256.Sum256(kubeconfig)
@@ -79,11 +85,18 @@ func (c *connector) Connect(kubeconfig []byte) (model.API, error) {
 		return a, nil
 	}
 
-	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	connection, err := pki.ParseKubeconfig(kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("unable to read the kubeconfig: %w", err)
+		return nil, fmt.Errorf("unable to use the kubeconfig: %w", err)
 	}
-	a, err := c.options.connect(config)
+	a, err := c.options.connect(&rest.Config{
+		Host: connection.Server,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData:   connection.CA,
+			CertData: connection.Client.Cert,
+			KeyData:  connection.Client.Key,
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -130,11 +143,11 @@ func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unable to read the certificates of the kubeconfig: %w", err)
 	}
-	proxy, err := o.proxy(config)
+	proxy, err := o.proxy()
 	if err != nil {
 		return nil, err
 	}
-	transport, err := rest.HTTPWrappersForConfig(config, &http.Transport{
+	transport, err := rest.HTTPWrappersForConfig(config, bounded{limit: o.MaxResponse, RoundTripper: &http.Transport{
 		Proxy:               proxy,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSClientConfig:     tlsConfig,
@@ -143,18 +156,15 @@ func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     20 * time.Second,
-	})
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("unable to use the credentials of the kubeconfig: %w", err)
 	}
-	return &http.Client{Transport: transport, Timeout: o.Timeout}, nil
+	return &http.Client{Transport: transport, Timeout: o.Timeout, CheckRedirect: noRedirect}, nil
 }
 
-func (o Options) proxy(config *rest.Config) (func(*http.Request) (*url.URL, error), error) {
+func (o Options) proxy() (func(*http.Request) (*url.URL, error), error) {
 	if o.ProxyURL == "" {
-		if config.Proxy != nil {
-			return config.Proxy, nil
-		}
 		return http.ProxyFromEnvironment, nil
 	}
 	u, err := url.Parse(o.ProxyURL)

@@ -95,8 +95,9 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	}
 
 	other := newServer(t)
-	wrong := strings.Replace(string(other.kubeconfig(other.URL)), "example.com", "example.org", 1)
-	if err := connect(t, kube.Options{}, []byte(wrong)).Ready(t.Context()); err == nil || model.Transient(err) {
+	proxy, _ := connectProxy(t, other.URL)
+	wrong := other.kubeconfig("https://10.10.183.2:6443")
+	if err := connect(t, kube.Options{ProxyURL: proxy}, wrong).Ready(t.Context()); err == nil || model.Transient(err) {
 		t.Errorf("want a permanent error for the certificate of another host: %v", err)
 	}
 }

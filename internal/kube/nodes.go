@@ -10,8 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // readyTimeout bounds one request of /readyz, so that a VIP that no node holds
@@ -52,10 +54,18 @@ func (a *api) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	}
 	nodes := make([]model.KubeNode, 0, len(list.Items))
 	for i := range list.Items {
-		nodes = append(nodes, fromNode(&list.Items[i]))
+		if item := &list.Items[i]; len(validation.IsDNS1123Subdomain(item.Name)) == 0 {
+			nodes = append(nodes, fromNode(item))
+		}
 	}
 	return nodes, nil
 }
+
+// maxWord and maxReason bound what a node says about itself.
+const (
+	maxWord   = 100
+	maxReason = 300
+)
 
 // DeleteNode deletes the node object; an absent one is success.
 func (a *api) DeleteNode(ctx context.Context, name string) error {
@@ -69,8 +79,8 @@ func (a *api) DeleteNode(ctx context.Context, name string) error {
 func fromNode(n *corev1.Node) model.KubeNode {
 	node := model.KubeNode{
 		Name:          n.Name,
-		Version:       n.Status.NodeInfo.KubeletVersion,
-		ProviderID:    n.Spec.ProviderID,
+		Version:       printable.Line(n.Status.NodeInfo.KubeletVersion, maxWord),
+		ProviderID:    printable.Line(n.Spec.ProviderID, maxWord),
 		Unschedulable: n.Spec.Unschedulable,
 		Cordoned:      n.Annotations[CordonedAnnotation] != "",
 		NodeMeta:      model.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
@@ -100,7 +110,7 @@ func readiness(n *corev1.Node) (ready bool, reason string) {
 		if c.Status == corev1.ConditionTrue {
 			return true, ""
 		}
-		return false, strings.Trim(c.Reason+": "+c.Message, ": ")
+		return false, printable.Line(strings.Trim(c.Reason+": "+c.Message, ": "), maxReason)
 	}
 	return false, "its kubelet has not reported yet"
 }

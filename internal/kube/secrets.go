@@ -134,6 +134,11 @@ func (a *api) PutSecret(ctx context.Context, name string, data map[string][]byte
 	return failed(ctx, err, "store the Secret kube-system/%s", name)
 }
 
+// DeleteSecret deletes a Secret of kube-system; an absent one is success.
+func (a *api) DeleteSecret(ctx context.Context, name string) error {
+	return failed(ctx, a.deleteSecret(ctx, name), "delete the Secret kube-system/%s", name)
+}
+
 func (a *api) putSecret(ctx context.Context, name string, kind corev1.SecretType, data map[string][]byte) error {
 	want := &corev1.Secret{ObjectMeta: systemMeta(name), Type: kind, Data: data}
 	return put(ctx, a.clients.CoreV1().Secrets(metav1.NamespaceSystem), want, func(have *corev1.Secret) bool {

@@ -1,9 +1,9 @@
 package kube_test
 
 import (
-	"encoding/base64"
+	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -12,12 +12,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // server is a Kubernetes API of two kinds, one of which may be missing at
 // first, that records what is applied.
 type server struct {
 	*httptest.Server
+	authorities *pki.Authorities
 
 	mu       sync.Mutex
 	widgets  bool                            // whether the kind Widget is served
@@ -33,7 +37,11 @@ type request struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{}
+	authorities, err := pki.NewAuthorities(rand.Reader, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{authorities: authorities}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api", respond(`{"kind":"APIVersions","versions":["v1"]}`))
 	mux.HandleFunc("GET /api/v1", respond(`{"kind":"APIResourceList","groupVersion":"v1","resources":[
@@ -65,6 +73,7 @@ func newServer(t *testing.T) *server {
 	mux.HandleFunc("GET /api/v1/nodes", respond(`{"kind":"NodeList","apiVersion":"v1","items":[]}`))
 	s.Server = httptest.NewUnstartedServer(mux)
 	s.EnableHTTP2 = true
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{serving(t, authorities.CA)}}
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
@@ -119,14 +128,13 @@ func (s *server) paths() []string {
 	return paths
 }
 
-// kubeconfig points to the server under any address that its certificate, made
-// for example.com, is accepted for.
+// kubeconfig points to the server under the addresses that its certificate is for.
 func (s *server) kubeconfig(url string) []byte {
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	return fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Config","current-context":"c",
-		"clusters":[{"name":"c","cluster":{"server":%q,"tls-server-name":"example.com","certificate-authority-data":%q}}],
-		"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}],"users":[{"name":"u","user":{}}]}`,
-		url, base64.StdEncoding.EncodeToString(ca))
+	kubeconfig, err := s.authorities.AdminKubeconfig(rand.Reader, "prod", url, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return kubeconfig
 }
 
 // connectProxy returns an HTTP CONNECT proxy that leads every address to the server,

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -30,11 +31,33 @@ import (
 // cluster is a simulated cluster's API with two nodes whose kubelets run.
 type cluster struct {
 	model.API
-	url string
-	ca  []byte
+	url         string
+	ca          []byte
+	store       *kubeapi.Store
+	authorities *pki.Authorities
 }
 
 func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := newUnboundCluster(t)
+	if err := c.masters(t).BindAdmins(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// masters is the API as the group that the server itself authorises sees it.
+func (c *cluster) masters(t *testing.T) model.API {
+	t.Helper()
+	kubeconfig, err := c.authorities.SuperAdminKubeconfig(rand.Reader, "prod", c.url, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connect(t, kube.Options{}, kubeconfig)
+}
+
+// newUnboundCluster is one before kubeadm has given administrators their rights.
+func newUnboundCluster(t *testing.T) *cluster {
 	t.Helper()
 	authorities, err := pki.NewAuthorities(rand.Reader, time.Now())
 	if err != nil {
@@ -58,6 +81,11 @@ func newCluster(t *testing.T) *cluster {
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 		}, kubeapi.Namespaces)
 	}
+	store.Put(&rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole"},
+		ObjectMeta: metav1.ObjectMeta{Name: "cluster-admin"},
+		Rules:      []rbacv1.PolicyRule{{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}}},
+	}, kubeapi.ClusterRoles)
 	api := kubeapi.NewServer(store, clientCAs, "v1.34.2", func() error { return nil })
 	server := httptest.NewUnstartedServer(api)
 	server.TLS = &tls.Config{
@@ -83,7 +111,7 @@ func newCluster(t *testing.T) *cluster {
 	}
 	return &cluster{
 		API: connect(t, kube.Options{Interval: 20 * time.Millisecond}, kubeconfig),
-		url: server.URL, ca: authorities.CA.Cert,
+		url: server.URL, ca: authorities.CA.Cert, store: store, authorities: authorities,
 	}
 }
 
@@ -104,7 +132,7 @@ func serving(t *testing.T, ca pki.KeyPair) tls.Certificate {
 		Subject:      pkix.Name{CommonName: "kube-apiserver"},
 		NotBefore:    time.Now().Add(-time.Minute),
 		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 10, 183, 1)},
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, issuer, key.Public(), key)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // EncryptedCertificates returns the data of the Secret kubeadm-certs as
@@ -26,23 +27,14 @@ func (a *Authorities) EncryptedCertificates(rnd io.Reader, certificateKey string
 	if err != nil {
 		return nil, fmt.Errorf("encrypt certificates: %w", err)
 	}
-	files := map[string][]byte{
-		"ca.crt":             a.CA.Cert,
-		"ca.key":             a.CA.Key,
-		"front-proxy-ca.crt": a.FrontProxy.Cert,
-		"front-proxy-ca.key": a.FrontProxy.Key,
-		"etcd-ca.crt":        a.Etcd.Cert,
-		"etcd-ca.key":        a.Etcd.Key,
-		"sa.pub":             a.ServiceAccount.Cert,
-		"sa.key":             a.ServiceAccount.Key,
-	}
+	files := a.byFile()
 	sealed := make(map[string][]byte, len(files))
 	for name, plain := range files {
 		nonce := make([]byte, sealer.NonceSize())
 		if _, err := io.ReadFull(rnd, nonce); err != nil {
 			return nil, fmt.Errorf("encrypt %s: %w", name, err)
 		}
-		sealed[name] = sealer.Seal(nonce, nonce, plain, nil)
+		sealed[strings.ReplaceAll(name, "/", "-")] = sealer.Seal(nonce, nonce, *plain, nil)
 	}
 	return sealed, nil
 }

@@ -9,24 +9,52 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
+// AdminGroup is the group of administrators. It has its rights from RBAC, by the
+// ClusterRoleBinding of the same name that kubeadm makes since 1.29, so that they
+// can be taken away again.
+const AdminGroup = "kubeadm:cluster-admins"
+
 const (
-	adminName = "gantry-admin"
-	// adminGroup is authorised by the API server itself, so the kubeconfig works
-	// before any RBAC binding exists and after all of them are gone.
-	adminGroup    = "system:masters"
+	adminName     = "gantry-admin"
 	adminLifetime = 365 * 24 * time.Hour
+
+	// superGroup is authorised by the API server itself: nothing takes its rights
+	// away but another certificate authority. It is in no kubeconfig that leaves the
+	// process.
+	superName     = "gantry-super-admin"
+	superGroup    = "system:masters"
+	superLifetime = time.Hour
 )
 
 // AdminKubeconfig issues a client certificate for gantry-admin, valid for one
 // year but never longer than the CA, and returns a kubeconfig for the API at
 // endpoint ("https://10.0.0.10:6443").
 func (a *Authorities) AdminKubeconfig(rnd io.Reader, cluster, endpoint string, now time.Time) ([]byte, error) {
+	return a.kubeconfig(rnd, cluster, endpoint, client{adminName, AdminGroup, adminLifetime}, now)
+}
+
+// SuperAdminKubeconfig is AdminKubeconfig for system:masters and for an hour. It is
+// for the moments in which the binding of AdminGroup does not exist, and is never
+// stored.
+func (a *Authorities) SuperAdminKubeconfig(rnd io.Reader, cluster, endpoint string, now time.Time) ([]byte, error) {
+	return a.kubeconfig(rnd, cluster, endpoint, client{superName, superGroup, superLifetime}, now)
+}
+
+// client is who a client certificate is issued to, and for how long.
+type client struct {
+	name     string
+	group    string
+	lifetime time.Duration
+}
+
+func (a *Authorities) kubeconfig(rnd io.Reader, cluster, endpoint string, who client, now time.Time) ([]byte, error) {
 	if cluster == "" {
 		return nil, errors.New("admin kubeconfig: the cluster has no name")
 	}
@@ -34,16 +62,16 @@ func (a *Authorities) AdminKubeconfig(rnd io.Reader, cluster, endpoint string, n
 	if err != nil || address.Scheme != "https" || address.Host == "" {
 		return nil, fmt.Errorf("admin kubeconfig of %s: endpoint %q is not an https URL", cluster, endpoint)
 	}
-	client, err := a.issueClient(rnd, pkix.Name{CommonName: adminName, Organization: []string{adminGroup}}, now)
+	pair, err := a.issueClient(rnd, who, now)
 	if err != nil {
 		return nil, fmt.Errorf("admin kubeconfig of %s: %w", cluster, err)
 	}
 
-	context := adminName + "@" + cluster
+	context := who.name + "@" + cluster
 	config := clientcmdapi.NewConfig()
 	config.Clusters[cluster] = &clientcmdapi.Cluster{Server: endpoint, CertificateAuthorityData: a.CA.Cert}
-	config.AuthInfos[adminName] = &clientcmdapi.AuthInfo{ClientCertificateData: client.Cert, ClientKeyData: client.Key}
-	config.Contexts[context] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: adminName}
+	config.AuthInfos[who.name] = &clientcmdapi.AuthInfo{ClientCertificateData: pair.Cert, ClientKeyData: pair.Key}
+	config.Contexts[context] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: who.name}
 	config.CurrentContext = context
 	data, err := clientcmd.Write(*config)
 	if err != nil {
@@ -53,46 +81,21 @@ func (a *Authorities) AdminKubeconfig(rnd io.Reader, cluster, endpoint string, n
 }
 
 // RenewKubeconfig returns a kubeconfig for the same API, newly issued, where less than
-// half of a year is left of the given one; nil where there is more.
+// half of a year is left of the given one, or where it is of another group than
+// AdminGroup, as an older Gantry issued them; nil where there is nothing to renew.
 func (a *Authorities) RenewKubeconfig(rnd io.Reader, cluster string, kubeconfig []byte, now time.Time) ([]byte, error) {
-	expires, err := KubeconfigExpiry(kubeconfig)
+	connection, err := ParseKubeconfig(kubeconfig)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("renewal of the kubeconfig: %w", err)
 	}
-	if expires.Sub(now) >= adminLifetime/2 {
+	certificate := connection.certificate
+	if certificate.NotAfter.Sub(now) >= adminLifetime/2 && slices.Equal(certificate.Subject.Organization, []string{AdminGroup}) {
 		return nil, nil
 	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
-	if err != nil {
-		return nil, errors.New("renewal of kubeconfig: not a kubeconfig")
-	}
-	return a.AdminKubeconfig(rnd, cluster, config.Host, now)
+	return a.AdminKubeconfig(rnd, cluster, connection.Server, now)
 }
 
-// KubeconfigExpiry returns the expiry of the client certificate of a kubeconfig's
-// current context.
-func KubeconfigExpiry(kubeconfig []byte) (time.Time, error) {
-	config, err := clientcmd.Load(kubeconfig)
-	if err != nil {
-		// The parser's error may quote the document, which holds a key.
-		return time.Time{}, errors.New("expiry of kubeconfig: not a kubeconfig")
-	}
-	context, ok := config.Contexts[config.CurrentContext]
-	if !ok {
-		return time.Time{}, fmt.Errorf("expiry of kubeconfig: no context %q", config.CurrentContext)
-	}
-	user, ok := config.AuthInfos[context.AuthInfo]
-	if !ok {
-		return time.Time{}, fmt.Errorf("expiry of kubeconfig: no user %q", context.AuthInfo)
-	}
-	certificate, err := parseCertificate(user.ClientCertificateData)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("expiry of kubeconfig: user %q: %w", context.AuthInfo, err)
-	}
-	return certificate.NotAfter, nil
-}
-
-func (a *Authorities) issueClient(rnd io.Reader, subject pkix.Name, now time.Time) (KeyPair, error) {
+func (a *Authorities) issueClient(rnd io.Reader, who client, now time.Time) (KeyPair, error) {
 	authority, signer, err := a.CA.parse()
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("certificate authority: %w", err)
@@ -108,13 +111,13 @@ func (a *Authorities) issueClient(rnd io.Reader, subject pkix.Name, now time.Tim
 	if err != nil {
 		return KeyPair{}, err
 	}
-	notAfter := now.Add(adminLifetime).UTC()
+	notAfter := now.Add(who.lifetime).UTC()
 	if notAfter.After(authority.NotAfter) {
 		notAfter = authority.NotAfter
 	}
 	return sign(rnd, &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               subject,
+		Subject:               pkix.Name{CommonName: who.name, Organization: []string{who.group}},
 		NotBefore:             now.Add(-clockSkew).UTC(),
 		NotAfter:              notAfter,
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,

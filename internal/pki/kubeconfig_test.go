@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestAdminKubeconfig(t *testing.T) {
 		t.Errorf("client certificate and key: %v", err)
 	}
 	client := certificate(t, config.CertData)
-	if client.Subject.CommonName != "gantry-admin" || !slices.Equal(client.Subject.Organization, []string{"system:masters"}) {
+	if client.Subject.CommonName != "gantry-admin" || !slices.Equal(client.Subject.Organization, []string{"kubeadm:cluster-admins"}) {
 		t.Errorf("subject is %s", client.Subject)
 	}
 	if client.IsCA {
@@ -96,49 +97,56 @@ func TestAdminKubeconfigRefusals(t *testing.T) {
 	}
 }
 
-func TestKubeconfigExpiry(t *testing.T) {
+// expiry is when the client certificate of a kubeconfig ends.
+func expiry(t *testing.T, kubeconfig []byte) time.Time {
+	t.Helper()
+	connection, err := pki.ParseKubeconfig(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate(t, connection.Client.Cert).NotAfter
+}
+
+func TestLifetimeOfClientCertificates(t *testing.T) {
 	t.Parallel()
 	authorities := newAuthorities(t)
-	for name, test := range map[string]struct{ at, want time.Time }{
-		"a year":                   {now, now.Add(365 * 24 * time.Hour)},
-		"never longer than the CA": {now.AddDate(9, 6, 0), now.Add(10 * 365 * 24 * time.Hour)},
+	admin, super := authorities.AdminKubeconfig, authorities.SuperAdminKubeconfig
+	for name, test := range map[string]struct {
+		issue    func(io.Reader, string, string, time.Time) ([]byte, error)
+		at, want time.Time
+	}{
+		"a year":                   {admin, now, now.Add(365 * 24 * time.Hour)},
+		"never longer than the CA": {admin, now.AddDate(9, 6, 0), now.Add(10 * 365 * 24 * time.Hour)},
+		"system:masters, an hour":  {super, now, now.Add(time.Hour)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			kubeconfig, err := authorities.AdminKubeconfig(rand.Reader, "prod-1", endpoint, test.at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := pki.KubeconfigExpiry(kubeconfig)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !got.Equal(test.want) {
-				t.Errorf("expires at %s, want %s", got, test.want)
-			}
-		})
+		kubeconfig, err := test.issue(rand.Reader, "prod-1", endpoint, test.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := expiry(t, kubeconfig); !got.Equal(test.want) {
+			t.Errorf("%s: expires at %s, want %s", name, got, test.want)
+		}
 	}
 }
 
-func TestKubeconfigExpiryRefusals(t *testing.T) {
+// TestRenewKubeconfigOfMasters renews what nothing could revoke.
+func TestRenewKubeconfigOfMasters(t *testing.T) {
 	t.Parallel()
-	for name, kubeconfig := range map[string]string{
-		"empty":    "",
-		"not YAML": "\tclient-key-data: c2VjcmV0",
-		"no user":  "apiVersion: v1\nkind: Config\ncontexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n",
-		"no certificate": "apiVersion: v1\nkind: Config\nusers: [{name: u, user: {token: c2VjcmV0}}]\n" +
-			"contexts: [{name: a, context: {cluster: c, user: u}}]\ncurrent-context: a\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := pki.KubeconfigExpiry([]byte(kubeconfig))
-			if err == nil {
-				t.Fatalf("expires at %s, want an error", got)
-			}
-			if strings.Contains(err.Error(), "c2VjcmV0") {
-				t.Errorf("the error quotes a secret: %v", err)
-			}
-		})
+	authorities := newAuthorities(t)
+	kubeconfig, err := authorities.SuperAdminKubeconfig(rand.Reader, "prod-1", endpoint, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed, err := authorities.RenewKubeconfig(rand.Reader, "prod-1", kubeconfig, now)
+	if err != nil || renewed == nil {
+		t.Fatalf("not renewed: %v", err)
+	}
+	connection, err := pki.ParseKubeconfig(renewed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if groups := certificate(t, connection.Client.Cert).Subject.Organization; !slices.Equal(groups, []string{pki.AdminGroup}) {
+		t.Errorf("it is of the groups %q", groups)
 	}
 }
 
@@ -162,9 +170,8 @@ func TestRenewKubeconfig(t *testing.T) {
 		if renewed == nil {
 			continue
 		}
-		expires, err := pki.KubeconfigExpiry(renewed)
-		if err != nil || expires.Sub(at) < 364*24*time.Hour {
-			t.Errorf("after %d days: expires %s (%v)", days, expires, err)
+		if expires := expiry(t, renewed); expires.Sub(at) < 364*24*time.Hour {
+			t.Errorf("after %d days: expires %s", days, expires)
 		}
 		config, err := clientcmd.RESTConfigFromKubeConfig(renewed)
 		if err != nil || config.Host != endpoint {

@@ -3,6 +3,8 @@ package provider
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -36,12 +38,6 @@ func (m *model) validate() diag.Diagnostics {
 	if v := m.VCenterServer.ValueString(); v != "" {
 		if _, err := connection.ParseServer(v); err != nil {
 			diags.AddAttributeError(path.Root("vcenter_server"), "Invalid vCenter server", sentence(err))
-		}
-	}
-	if v := m.CACertificate.ValueString(); v != "" {
-		if _, err := connection.ParseCACertificate(v, false); err != nil {
-			diags.AddAttributeError(path.Root("ca_certificate"), "Invalid CA certificate",
-				sentence(err)+" Read a file with file(\"ca.pem\").")
 		}
 	}
 	if v := m.ClusterProxyURL.ValueString(); v != "" {
@@ -115,18 +111,22 @@ func (m *model) verification(s *connection.Settings, getenv func(string) string,
 		return
 	}
 	if v := getenv(envCA); v != "" {
-		pem, err := connection.ParseCACertificate(v, true)
+		bundle, err := connection.ReadCACertificate(v)
 		if err != nil {
 			diags.AddAttributeError(path.Root("ca_certificate"), "Invalid CA certificate", fromEnv(envCA, err))
 		}
-		s.CACertificate = pem
+		if expired := bundle.Expired(time.Now()); len(expired) > 0 {
+			diags.AddAttributeWarning(path.Root("ca_certificate"), "CA certificate expired", fmt.Sprintf(
+				"Of the certificates that the environment variable %s names, these have expired: %s.", envCA, strings.Join(expired, ", ")))
+		}
+		s.CACertificate = bundle.PEM()
 		return
 	}
 	if v := getenv(envInsecure); v != "" && m.InsecureSkipVerify.IsNull() {
 		insecure, err := strconv.ParseBool(v)
 		if err != nil {
 			diags.AddAttributeError(path.Root("insecure_skip_verify"), "Invalid boolean value",
-				fmt.Sprintf("The environment variable %s holds %q. Set it to true or false.", envInsecure, v))
+				fmt.Sprintf("The environment variable %s is neither true nor false.", envInsecure))
 		}
 		s.Insecure = insecure
 	}

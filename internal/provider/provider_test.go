@@ -25,7 +25,7 @@ func TestAccWrongProvider(t *testing.T) {
 		"no server":        {``, `The attribute vcenter_server is not set, nor is the environment variable VSPHERE_SERVER`},
 		"no user":          {`vcenter_server = "vc"`, `The attribute username is not set, nor is the environment variable VSPHERE_USER`},
 		"no password":      {`vcenter_server = "vc"`, `The attribute password is not set, nor is the environment variable VSPHERE_PASSWORD`},
-		"plain http":       {`vcenter_server = "http://vc"`, `is not reached by https`},
+		"plain http":       {`vcenter_server = "http://vc"`, `scheme is not https`},
 		"a password in it": {`vcenter_server = "https://a:b@vc"`, `it carries a user name or password`},
 		"not a CA":         {`ca_certificate = "ca.pem"`, `no certificate in PEM form`},
 		"CA and no CA": {

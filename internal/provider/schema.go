@@ -54,7 +54,7 @@ func attributes() map[string]schema.Attribute {
 			MarkdownDescription: "Certificate authorities that vCenter's certificate is verified against, as PEM text. " +
 				"Defaults to the environment variable `GANTRY_CA_CERTIFICATE`, which holds PEM text or the path of a PEM file, " +
 				"and without it to the authorities of the system. Conflicts with `insecure_skip_verify = true`.",
-			Validators: notEmpty,
+			Validators: []validator.String{attribute.CABundle{}},
 		},
 		"insecure_skip_verify": schema.BoolAttribute{
 			Optional: true,
@@ -63,7 +63,8 @@ func attributes() map[string]schema.Attribute {
 				"The variable is ignored where a certificate authority is given.",
 		},
 		"cluster_proxy_url": schema.StringAttribute{
-			Optional: true,
+			Optional:  true,
+			Sensitive: true, // it may carry a password
 			MarkdownDescription: "URL of the HTTP proxy through which the Kubernetes APIs of clusters are reached, such as " +
 				"`http://proxy.example.com:3128`. " +
 				"vCenter is not reached through it. Defaults to the environment variable `GANTRY_CLUSTER_PROXY_URL`, and without it to no proxy.",

@@ -59,6 +59,14 @@ func DecodeMarker(raw string) (model.Marker, bool) {
 	return m.Marker, ok
 }
 
+// GuestSays is what a poll returns of a guest that sets its keys to these values.
+func GuestSays(phase, log string) model.VMState {
+	return vmState(properties{values: map[string]any{
+		extraConfig(phaseKey): types.OptionValue{Key: phaseKey, Value: phase},
+		extraConfig(logKey):   types.OptionValue{Key: logKey, Value: log},
+	}})
+}
+
 // HostsFor are the hosts that clones are placed on one after the other, given what a
 // survey has read.
 func HostsFor(seen []types.ObjectContent, reqs ...model.CloneRequest) (chosen []string, err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // started remembers what a task is for, for the message should it fail.
@@ -195,14 +196,20 @@ func parseRefs(texts []string) ([]types.ManagedObjectReference, error) {
 	return refs, nil
 }
 
+// What a guest says about itself is bounded: whoever is root there writes it.
+const (
+	maxPhase = 40
+	maxLog   = 8 << 10
+)
+
 func vmState(p properties) model.VMState {
 	return model.VMState{
 		PoweredOn: poweredOn(p),
 		ToolsRunning: value[string](p, "guest.toolsRunningStatus") ==
 			string(types.VirtualMachineToolsRunningStatusGuestToolsRunning),
 		Silenced: strings.EqualFold(p.option(silencedKey), "true"),
-		Phase:    p.option(phaseKey),
-		LogTail:  p.option(logKey),
+		Phase:    printable.Line(p.option(phaseKey), maxPhase),
+		LogTail:  printable.Tail(p.option(logKey), maxLog),
 		Userdata: strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
 	}
 }

@@ -107,8 +107,13 @@ type APIFacts struct {
 	Error string
 	Nodes map[string]KubeNode
 	Packs map[string]string // hash of what was applied, by pack
-	// ImportDataStored reports whether the cluster holds what import needs.
-	ImportDataStored bool
+	// ImportDataStored reports whether the cluster holds what import needs, and
+	// AuthoritiesOmitted whether that is without its authorities.
+	ImportDataStored   bool
+	AuthoritiesOmitted bool
+	// AdminsUnbound reports whether the API refuses the administrator because the
+	// binding of its group is missing or was changed.
+	AdminsUnbound bool
 }
 
 // Answered reports whether the API was asked and answered.

@@ -63,7 +63,7 @@ const (
 // Understood reports whether this Gantry knows all that the marker may mean. A VM
 // whose marker it does not understand is neither changed nor deleted.
 func (m Marker) Understood() bool {
-	if m.SchemaVersion > MarkerSchema || m.Role != RoleControlPlane && m.Role != RoleWorker {
+	if m.SchemaVersion > MarkerSchema || m.Ordinal < 0 || m.Ordinal > MaxOrdinal || m.Role != RoleControlPlane && m.Role != RoleWorker {
 		return false
 	}
 	return m.ControlPlane() == (m.NodePool == ControlPlanePool)

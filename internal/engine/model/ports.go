@@ -117,7 +117,8 @@ type VMState struct {
 	HeldDisks []HeldDisk
 }
 
-// Kube connects to a cluster's API.
+// Kube connects to a cluster's API. Of a kubeconfig it takes what
+// pki.ParseKubeconfig returns.
 type Kube interface {
 	Connect(kubeconfig []byte) (API, error)
 }
@@ -150,6 +151,14 @@ type API interface {
 	// Secret reads an Opaque Secret of kube-system; nil when there is none.
 	Secret(ctx context.Context, name string) (map[string][]byte, error)
 	PutSecret(ctx context.Context, name string, data map[string][]byte) error
+	// DeleteSecret deletes a Secret of kube-system; one that is gone is success.
+	DeleteSecret(ctx context.Context, name string) error
+
+	// AdminsBound reports whether the group of the administrator's kubeconfig has its
+	// rights by RBAC; BindAdmins gives them, unless an administrator has taken them away.
+	// Each is one call or two.
+	AdminsBound(ctx context.Context) (bool, error)
+	BindAdmins(ctx context.Context) error
 
 	// Apply applies manifests (YAML, several documents allowed) server-side with the
 	// field manager "gantry". An object in a kind that does not exist yet is retried

@@ -16,6 +16,13 @@ type Secrets struct {
 const (
 	SecretPKI     = "gantry-pki"
 	SecretCluster = "gantry-cluster"
-	// PacksKey is the key of SecretCluster under which the applied packs are.
-	PacksKey = "packs"
+	// PacksKey is the key of SecretCluster under which the applied packs are, and
+	// AuthoritiesKey the one that says AuthoritiesOmitted where there is no SecretPKI.
+	PacksKey           = "packs"
+	AuthoritiesKey     = "authorities"
+	AuthoritiesOmitted = "omitted"
+	// IDKey is the key of both Secrets under which the cluster's id is.
+	IDKey = "id"
+	// StoredAuthoritiesKey is the key of SecretPKI under which the authorities are.
+	StoredAuthoritiesKey = "secrets"
 )

@@ -61,6 +61,10 @@ type ClusterSpec struct {
 
 	Packs []Pack // in the order in which they are applied
 
+	// OmitAuthorities leaves the certificate authorities out of what the cluster
+	// stores of itself.
+	OmitAuthorities bool
+
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool
@@ -220,8 +224,14 @@ type Proxy struct {
 	HTTP          string
 	HTTPS         string
 	NoProxy       string
-	CACertificate string
+	CACertificate string // PEM, one block a certificate and nothing else
 }
+
+// String keeps the credentials in a proxy's URLs out of logs and errors.
+func (Proxy) String() string { return "model.Proxy(redacted)" }
+
+// GoString keeps them out of %#v.
+func (p Proxy) GoString() string { return p.String() }
 
 // CloneMode is how a node's disks are made from the template's.
 type CloneMode string
@@ -239,12 +249,17 @@ func NodeName(cluster, pool string, n int) string {
 	return fmt.Sprintf("%s-%s-%d", cluster, pool, n)
 }
 
+// MaxOrdinal is far above what any pool hands out. A marker or a node's name with a
+// higher one is not Gantry's: those who may write them must not make it count without
+// a bound.
+const MaxOrdinal = 1_000_000
+
 // NodeOrdinal reads n from a node's name; 0 where the name is not of the pool.
 func NodeOrdinal(cluster, pool, name string) int {
 	var n int
 	prefix := cluster + "-" + pool + "-"
 	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && NodeName(cluster, pool, n) == name {
+		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && n <= MaxOrdinal && NodeName(cluster, pool, n) == name {
 			return n
 		}
 	}

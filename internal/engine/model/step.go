@@ -18,6 +18,7 @@ const (
 	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
 	ActionClaimAddress       Action = "claim_address"        // target: the node that lives on it
 	ActionReleaseAddress     Action = "release_address"      // target: the node that held it
+	ActionBindAdmins         Action = "bind_administrators"  // target: the cluster; their group gets its rights back
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
 	ActionDeleteNode         Action = "delete_node"          // target: the node
 	ActionCreateNode         Action = "create_node"          // target: the node
@@ -65,6 +66,9 @@ type ReserveEndpoint struct {
 	Cluster string
 	IPPool  uuid.UUID
 }
+
+// BindAdmins gives the group of administrators its rights again.
+type BindAdmins struct{ Cluster string }
 
 // ClaimAddress claims again the address that a node lives on.
 type ClaimAddress struct{ Claim Claim }
@@ -176,6 +180,9 @@ func (s CreateFolder) Change() Change { return Change{ActionCreateFolder, s.Path
 
 // Change implements Step.
 func (s ReserveEndpoint) Change() Change { return Change{ActionReserveEndpoint, s.Cluster} }
+
+// Change implements Step.
+func (s BindAdmins) Change() Change { return Change{ActionBindAdmins, s.Cluster} }
 
 // Change implements Step.
 func (s ClaimAddress) Change() Change { return Change{ActionClaimAddress, s.Claim.Owner} }

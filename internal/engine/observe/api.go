@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -30,6 +31,10 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 
 func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) error {
 	nodes, err := api.Nodes(ctx)
+	if errors.Is(err, model.ErrPermission) {
+		bound, asked := api.AdminsBound(ctx)
+		facts.AdminsUnbound = asked == nil && !bound
+	}
 	if err != nil {
 		return err
 	}
@@ -43,8 +48,14 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 	for _, n := range nodes {
 		facts.Nodes[n.Name] = n
 	}
-	if raw, ok := stored[model.PacksKey]; ok {
-		return json.Unmarshal(raw, &facts.Packs)
+	facts.AuthoritiesOmitted = string(stored[model.AuthoritiesKey]) == model.AuthoritiesOmitted
+	// A list that the cluster's administrators have damaged is none: all packs are
+	// applied again.
+	if raw := stored[model.PacksKey]; len(raw) < maxPacks && json.Unmarshal(raw, &facts.Packs) != nil {
+		facts.Packs = map[string]string{}
 	}
 	return nil
 }
+
+// maxPacks bounds the list of applied packs, which is kept in private state.
+const maxPacks = 256 << 10

@@ -240,10 +240,15 @@ func TestPlanHandsOutOrdinalsThatNeverGoBack(t *testing.T) {
 		next    int
 		pending []int
 	}{
-		"from the counter":                 {withCounter(8), 10, []int{8, 9}},
-		"a pending one first":              {withCounter(6, 5), 7, []int{5, 6}},
-		"above those there are":            {func(f *model.Facts) { f.Record.Counters = nil }, 5, []int{3, 4}},
-		"above those the API knows":        {func(f *model.Facts) { lose(f, "c-w-6") }, 9, []int{7, 8}},
+		"from the counter":          {withCounter(8), 10, []int{8, 9}},
+		"a pending one first":       {withCounter(6, 5), 7, []int{5, 6}},
+		"above those there are":     {func(f *model.Facts) { f.Record.Counters = nil }, 5, []int{3, 4}},
+		"above those the API knows": {func(f *model.Facts) { lose(f, "c-w-6") }, 9, []int{7, 8}},
+		"not above what an administrator of the cluster makes up": {func(f *model.Facts) {
+			for _, n := range []string{"9999", "100000", "2147483647", "9223372036854775807", "99999999999999999999", "-1"} {
+				lose(f, "c-w-"+n)
+			}
+		}, 5, []int{3, 4}},
 		"not of a name of another pattern": {func(f *model.Facts) { f.API.Nodes["c-w-06"] = model.KubeNode{Name: "c-w-06"} }, 5, []int{3, 4}},
 		"one that cannot be read stays pending": {func(f *model.Facts) {
 			withCounter(5, 3, 4)(f)

@@ -31,6 +31,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},
 		model.Stage{Name: "folder", Steps: folderSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
+		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
 		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
 			each(pools, func(x nodePoolPlan) []model.Step { return x.cleanup }),
 			removed.cleanup,

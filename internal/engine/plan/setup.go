@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 var nameField = model.ClusterField(model.FieldClusterName)
@@ -63,9 +64,9 @@ func markerFindings(name string, machines []model.Machine) model.Findings {
 	for _, m := range machines {
 		if !m.Marker.Understood() {
 			f.Refuse(nameField, "A node VM was made by a newer Gantry",
-				"The VM %s of %q has the role %q and a marker of schema version %d; this provider understands version %d. "+
-					"Such a VM is neither changed nor deleted. Upgrade the provider.",
-				m.Path, name, m.Marker.Role, m.Marker.SchemaVersion, model.MarkerSchema)
+				"The VM %s of %q has the role %q, the ordinal %d and a marker of schema version %d, which this provider does not understand; "+
+					"it understands version %d. Such a VM is neither changed nor deleted. Upgrade the provider.",
+				m.Path, name, m.Marker.Role, m.Marker.Ordinal, m.Marker.SchemaVersion, model.MarkerSchema)
 		}
 	}
 	return f
@@ -144,19 +145,37 @@ func endpointSteps(v view) []model.Step {
 }
 
 // importDataSteps makes an apply of a cluster whose creation ended before it could
-// store what import needs. Every apply does that at its end.
+// store what import needs, or that stores its authorities and should not, or the
+// reverse. Every apply does that at its end.
 func importDataSteps(v view) []model.Step {
 	complete := !v.facts.Record.Found || v.facts.Record.CreationComplete
-	if !v.apiReached() || !v.facts.API.Answered() || v.facts.API.ImportDataStored && complete {
+	stored := v.facts.API.ImportDataStored && v.facts.API.AuthoritiesOmitted == v.spec.OmitAuthorities
+	if !v.apiReached() || !v.facts.API.Answered() || stored && complete {
 		return nil
 	}
 	return []model.Step{model.StoreImportData{Cluster: v.spec.Name}}
 }
 
+// bindAdminsSteps gives the administrators their rights back. What else is to be done
+// shows once the API can be asked again.
+func bindAdminsSteps(v view) []model.Step {
+	if !v.apiReached() || !v.facts.API.AdminsUnbound {
+		return nil
+	}
+	return []model.Step{model.BindAdmins{Cluster: v.spec.Name}}
+}
+
 // apiFindings warns that steps which need the API will fail.
 func apiFindings(v view) model.Findings {
 	var f model.Findings
-	if v.facts.API.Asked && v.apiSilent() {
+	switch {
+	case !v.facts.API.Asked || !v.apiSilent():
+	case v.facts.API.AdminsUnbound:
+		f.Warn(nameField, "Administrators have no rights in the cluster",
+			"The API of %s %q refuses the administrator's kubeconfig: the cluster role binding %s, from which it has its rights, "+
+				"is missing or was changed. One that is missing is made again, and the next plan judges the nodes; "+
+				"one that was changed is left as it is.", v.spec.Kind, v.spec.Name, pki.AdminGroup)
+	default:
 		f.Warn(nameField, "The Kubernetes API does not answer",
 			"The API of %s %q cannot be reached from here, so its nodes are judged by their VMs alone: %s",
 			v.spec.Kind, v.spec.Name, v.facts.API.Error)

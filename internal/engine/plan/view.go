@@ -37,14 +37,17 @@ func (v view) machines(pool string) []model.Machine {
 func (v view) ordinal(pool, name string) int { return model.NodeOrdinal(v.spec.Name, pool, name) }
 
 // highest is the highest ordinal that a node of the pool is known to have had, so
-// that a counter which was lost does not go back.
+// that a counter which was lost does not go back. The names in the API are the cluster's
+// administrators': they do not take a counter beyond what names of nodes have room for.
 func (v view) highest(pool string) int {
 	high := 0
 	for _, m := range v.machines(pool) {
 		high = max(high, m.Marker.Ordinal)
 	}
 	for name := range v.facts.API.Nodes {
-		high = max(high, v.ordinal(pool, name))
+		if n := v.ordinal(pool, name); n < maxOrdinal {
+			high = max(high, n)
+		}
 	}
 	for _, m := range v.facts.Unseen {
 		high = max(high, v.ordinal(pool, m.Node))
@@ -54,6 +57,9 @@ func (v view) highest(pool string) int {
 	}
 	return high
 }
+
+// maxOrdinal is the highest ordinal that names of nodes have room for.
+const maxOrdinal = 9999
 
 // unreadable reports whether there is a VM of that name whose configuration
 // vCenter does not return.

@@ -88,6 +88,7 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 			err = nil // it was a member by then
 		}
 	}
+	n.joined = !boot.done.IsZero()
 	switch {
 	case err == nil:
 		return n.recordJoined(ctx)

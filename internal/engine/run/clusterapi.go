@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -96,8 +97,44 @@ func (c *clusterAPI) wait(ctx context.Context) (model.API, error) {
 	if err := c.recordAnswer(ctx); err != nil {
 		return nil, err
 	}
+	if err := retry(ctx, c.timing, c.ensureAdmins); err != nil {
+		return nil, err
+	}
 	c.ready = true
 	return c.api, nil
+}
+
+// ensureAdmins makes the binding from which administrators, the engine among them,
+// have their rights, where it is missing: kubeadm makes it a moment after the API's
+// first answer. Only for that is anything signed for system:masters, and it stays in
+// memory.
+func (c *clusterAPI) ensureAdmins(ctx context.Context) error {
+	bound, err := c.api.AdminsBound(ctx)
+	if err != nil || bound {
+		return err
+	}
+	super, err := c.secrets.Authorities.SuperAdminKubeconfig(c.rand, c.cluster, c.url(), c.now())
+	if err != nil {
+		return fmt.Errorf("issue a certificate for the rights of administrators: %w", err)
+	}
+	masters, err := c.kube.Connect(super)
+	if err != nil {
+		return err
+	}
+	if err := c.changes.lease.Check(ctx); err != nil {
+		return err
+	}
+	if err := masters.BindAdmins(ctx); err != nil {
+		return err
+	}
+	return poll(ctx, c.timing, c.timing.CallTimeout, func(ctx context.Context) error {
+		// The API server learns of a binding a moment after it was stored.
+		bound, err := c.api.AdminsBound(ctx)
+		if err == nil && !bound {
+			err = errors.New("the rights of administrators are not in effect")
+		}
+		return err
+	})
 }
 
 // recordAnswer records that the API has answered.

@@ -42,6 +42,9 @@ func (n *newNode) build(ctx context.Context) error {
 		return err
 	}
 	if err := n.boot(ctx); err != nil {
+		if n.First && ctx.Err() == nil && !n.joined {
+			n.firstBootFailed.Store(true)
+		}
 		return errors.Join(err, n.wipeAfterFailure(ctx, n.vm, n.Node))
 	}
 	return nil
@@ -64,6 +67,7 @@ type newNode struct {
 	address netip.Prefix
 	mac     string
 	vm      string
+	joined  bool // the guest has reported that it joined
 }
 
 func (n *newNode) claim(ctx context.Context) error {

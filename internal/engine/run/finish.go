@@ -48,14 +48,11 @@ func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNo
 	return r.record.complete(ctx, nodes)
 }
 
-// storeImportData writes the authorities, the packs that were applied and what
-// import needs into Secrets of kube-system, if they differ.
+// storeImportData writes the authorities, unless they are to be left out, the packs
+// that were applied and what import needs into Secrets of kube-system, if they
+// differ. The note about the authorities comes after they were written or deleted.
 func (r *Runner) storeImportData(ctx context.Context) error {
 	api, err := r.api.wait(ctx)
-	if err != nil {
-		return err
-	}
-	secrets, err := json.Marshal(r.Secrets)
 	if err != nil {
 		return err
 	}
@@ -66,19 +63,37 @@ func (r *Runner) storeImportData(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	data := map[string][]byte{model.PacksKey: packs}
-	maps.Copy(data, r.ImportData)
-	pki := map[string][]byte{
-		"id":      []byte(r.Spec.ID.String()),
-		"secrets": secrets,
+	data := map[string][]byte{
+		model.IDKey:    []byte(r.Spec.ID.String()),
+		model.PacksKey: packs,
 	}
-	if err := api.PutSecret(ctx, model.SecretPKI, pki); err != nil {
+	maps.Copy(data, r.ImportData)
+	if r.Spec.OmitAuthorities {
+		data[model.AuthoritiesKey] = []byte(model.AuthoritiesOmitted)
+	}
+	if err := r.storeAuthorities(ctx, api); err != nil {
 		return fmt.Errorf("write the Secret %s: %w", model.SecretPKI, err)
 	}
 	if err := api.PutSecret(ctx, model.SecretCluster, data); err != nil {
 		return fmt.Errorf("write the Secret %s: %w", model.SecretCluster, err)
 	}
 	return nil
+}
+
+// storeAuthorities writes the Secret of the authorities, or deletes it. The kubeconfig
+// is not in it: import issues another.
+func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
+	if r.Spec.OmitAuthorities {
+		return api.DeleteSecret(ctx, model.SecretPKI)
+	}
+	secrets, err := json.Marshal(model.Secrets{Authorities: r.Secrets.Authorities})
+	if err != nil {
+		return err
+	}
+	return api.PutSecret(ctx, model.SecretPKI, map[string][]byte{
+		model.IDKey:                []byte(r.Spec.ID.String()),
+		model.StoredAuthoritiesKey: secrets,
+	})
 }
 
 // waitNodesReady waits until every node is Ready. Without a pack that brings a pod

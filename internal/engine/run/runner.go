@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,6 +58,8 @@ type Runner struct {
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
 	warnings  warnings
+
+	firstBootFailed atomic.Bool
 }
 
 // New makes a runner.
@@ -124,6 +127,11 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 	return errors.Join(failed...)
 }
 
+// FirstBootFailed reports whether the node that was to initialise the control plane
+// did not. Until then the certificate authorities were readable in its VM's
+// configuration.
+func (r *Runner) FirstBootFailed() bool { return r.firstBootFailed.Load() }
+
 // runStage runs the steps of a stage and returns their failures, and the steps that
 // were not begun.
 func (r *Runner) runStage(ctx context.Context, stage model.Stage) (failed []error, left []model.Step) {
@@ -185,6 +193,9 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.addresses.reserveEndpoint(ctx, s.IPPool)
 	case model.ReleaseEndpoint:
 		return r.addresses.releaseAll(ctx, s.Claims)
+	case model.BindAdmins:
+		_, err := r.api.wait(ctx) // the first thing that every run does with the API
+		return err
 	case model.ClaimAddress:
 		return r.addresses.reclaim(ctx, s.Claim)
 	case model.ReleaseAddress:

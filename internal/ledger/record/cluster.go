@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -135,6 +136,11 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		decoded.Folders = lastLevels(w.Folder, w.Levels)
 	}
 
+	for pool, next := range w.Counters {
+		if next < 0 || next > math.MaxInt32 {
+			return fmt.Errorf("the counter of pool %q is out of range", pool)
+		}
+	}
 	var err error
 	if decoded.Pending, err = parseOrdinals(w.Pending); err != nil {
 		return fmt.Errorf("the pending nodes of %w", err)

@@ -61,10 +61,10 @@ func (t Int64Type) ValueFromTerraform(ctx context.Context, in tftypes.Value) (at
 		}
 		if _, accuracy := number.Int64(); accuracy != big.Exact {
 			rule := "must be a whole number"
-			if number.IsInt() {
+			if number.IsInt() || number.IsInf() {
 				rule = "is out of range"
 			}
-			return Int64{Int64Value: basetypes.NewInt64Unknown(), invalid: rule + ", got " + number.Text('f', -1)}, nil
+			return Int64{Int64Value: basetypes.NewInt64Unknown(), invalid: rule + got(number)}, nil
 		}
 	}
 	value, err := t.Int64Type.ValueFromTerraform(ctx, in)
@@ -76,6 +76,15 @@ func (t Int64Type) ValueFromTerraform(ctx context.Context, in tftypes.Value) (at
 		return nil, fmt.Errorf("%T is no whole number", value)
 	}
 	return Int64{Int64Value: whole}, nil
+}
+
+// got shows a number, unless that takes more digits than are read: 1e600000000
+// would take a gigabyte.
+func got(number *big.Float) string {
+	if exponent := number.MantExp(nil); number.IsInf() || exponent > 200 || exponent < -200 {
+		return ""
+	}
+	return ", got " + number.Text('f', -1)
 }
 
 // Type implements attr.Value.

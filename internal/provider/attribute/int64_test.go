@@ -1,6 +1,7 @@
 package attribute_test
 
 import (
+	"math/big"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
@@ -9,6 +10,15 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
+
+// huge is a number that takes a gigabyte to write out.
+func huge(text string) *big.Float {
+	number, _, err := big.ParseFloat(text, 10, 512, big.ToNearestEven)
+	if err != nil {
+		panic(err)
+	}
+	return number
+}
 
 func TestWholeNumbers(t *testing.T) {
 	t.Parallel()
@@ -23,6 +33,8 @@ func TestWholeNumbers(t *testing.T) {
 		{number: nil},
 		{number: tftypes.UnknownValue},
 		{number: 2.5, fails: `worker_pools["a"].cpu: The value must be a whole number, got 2.5.`},
+		{number: huge("1e600000000"), fails: `worker_pools["a"].cpu: The value is out of range.`},
+		{number: huge("1e-600000000"), fails: `worker_pools["a"].cpu: The value must be a whole number.`},
 		{number: 1e20, fails: `worker_pools["a"].cpu: The value is out of range, got 100000000000000000000.`},
 	} {
 		value, err := attribute.Int64Type{}.ValueFromTerraform(t.Context(), tftypes.NewValue(tftypes.Number, c.number))

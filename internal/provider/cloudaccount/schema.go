@@ -90,7 +90,7 @@ func verificationAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Certificate authorities that vCenter's certificate is verified against, as PEM text. " +
 				"Defaults to those of the provider where `vcenter_server` has the same value there, else to those of the system. " +
 				"Conflicts with `insecure_skip_verify = true`.",
-			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+			Validators: []validator.String{attribute.CABundle{}},
 		},
 		"insecure_skip_verify": schema.BoolAttribute{
 			Optional: true,

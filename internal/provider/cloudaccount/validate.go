@@ -23,9 +23,6 @@ func validate(_ context.Context, m *model) diag.Diagnostics {
 	if m.CACertificate.IsNull() || m.CACertificate.IsUnknown() {
 		return diags
 	}
-	if _, err := connection.ParseCACertificate(m.CACertificate.ValueString(), false); err != nil {
-		diags.AddAttributeError(path.Root("ca_certificate"), "Invalid CA certificate", diagnostics.Sentence(err.Error()))
-	}
 	if m.InsecureSkipVerify.ValueBool() {
 		diags.AddAttributeError(path.Root("insecure_skip_verify"), "Conflicting attributes",
 			"With insecure_skip_verify = true nothing is verified against ca_certificate. Keep one of the two.")

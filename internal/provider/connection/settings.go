@@ -1,7 +1,6 @@
 package connection
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -76,31 +76,27 @@ func ParseServer(s string) (string, error) {
 		return "", errors.New("it carries a user name or password, which have attributes of their own")
 	}
 	if u.Scheme != "https" {
-		return "", fmt.Errorf("%q is not reached by https", s)
+		return "", errors.New("its scheme is not https")
 	}
 	if path := strings.TrimSuffix(u.Path, "/"); path != "" && path != "/sdk" {
-		return "", fmt.Errorf("%q has a path; give the host name alone", s)
+		return "", errors.New("it has a path; give the host name alone")
 	}
 	// The default port is spelled away, so that one vCenter has one name.
 	return strings.ToLower(strings.TrimSuffix(u.Host, ":443")), nil
 }
 
-// ParseCACertificate returns the PEM text that is given as such or, where file
-// allows it, as the path of a file. It fails where that text holds no
-// certificate.
-func ParseCACertificate(s string, file bool) (string, error) {
+// ReadCACertificate returns the certificates that are given as PEM text or as the path
+// of a file with it.
+func ReadCACertificate(s string) (pki.Bundle, error) {
 	text := s
-	if file && !strings.Contains(s, "-----BEGIN") {
+	if !strings.Contains(s, "-----BEGIN") {
 		data, err := os.ReadFile(s)
 		if err != nil {
-			return "", fmt.Errorf("reading CA certificates: %w", err)
+			return nil, fmt.Errorf("reading CA certificates: %w", err)
 		}
 		text = string(data)
 	}
-	if !x509.NewCertPool().AppendCertsFromPEM([]byte(text)) {
-		return "", errors.New("no certificate in PEM form was found in it")
-	}
-	return text, nil
+	return pki.ParseBundle(text)
 }
 
 // CheckProxyURL fails where s is not the URL of an HTTP proxy. Its errors do

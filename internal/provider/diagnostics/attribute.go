@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // AttributeError is an error about an attribute. It stands on the top-level
@@ -54,6 +55,7 @@ func paths(finding model.Finding, attribute func(model.Field) path.Path) []path.
 // onAttributes puts a diagnostic on the attribute that holds the first of the
 // paths. One top-level attribute needs no mention: Terraform shows it.
 func onAttributes(at []path.Path, d diag.Diagnostic) diag.Diagnostic {
+	d = withDetail(d, printable.Text(d.Detail(), maxDetail))
 	if len(at) == 0 {
 		return d
 	}
@@ -80,9 +82,9 @@ func mention(at []path.Path, root path.Path) string {
 
 func withDetail(d diag.Diagnostic, detail string) diag.Diagnostic {
 	if d.Severity() == diag.SeverityWarning {
-		return diag.NewWarningDiagnostic(d.Summary(), detail)
+		return diag.NewWarningDiagnostic(printable.Line(d.Summary(), maxSummary), detail)
 	}
-	return diag.NewErrorDiagnostic(d.Summary(), detail)
+	return diag.NewErrorDiagnostic(printable.Line(d.Summary(), maxSummary), detail)
 }
 
 // rootOf is the top-level attribute that holds another; false for the resource as

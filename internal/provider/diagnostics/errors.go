@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -21,7 +22,7 @@ import (
 // what happened and where in the error's own words, and what to do about it. The
 // words are as in `FromError("create", "IP pool \"nodes\"", err)`.
 func FromError(verb, subject string, err error) diag.Diagnostic {
-	return diag.NewErrorDiagnostic("Unable to "+verb+" "+subject, Detail(err))
+	return diag.NewErrorDiagnostic(printable.Line("Unable to "+verb+" "+subject, maxSummary), Detail(err))
 }
 
 // Detail is the detail of FromError alone.
@@ -69,9 +70,16 @@ func advise(err error) string {
 	return ""
 }
 
-// Sentence is Title of a text, ended with a full stop.
+// The bounds of what a diagnostic shows.
+const (
+	maxSummary = 300
+	maxDetail  = 32 << 10
+)
+
+// Sentence is Title of a text, ended with a full stop. A text that others wrote is made
+// fit for a terminal.
 func Sentence(s string) string {
-	s = Title(strings.TrimSpace(s))
+	s = Title(strings.TrimSpace(printable.Text(s, maxDetail)))
 	if s != "" && !strings.ContainsAny(s[len(s)-1:], ".!?") {
 		s += "."
 	}

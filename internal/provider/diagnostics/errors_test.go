@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
@@ -49,6 +51,24 @@ func TestSentence(t *testing.T) {
 	} {
 		if got := diagnostics.Sentence(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestWhatOthersWroteIsShownAsText has what a guest, an API or an inventory may hold
+// in an error: a terminal would obey it, and Terraform refuses what is not UTF-8.
+func TestWhatOthersWroteIsShownAsText(t *testing.T) {
+	t.Parallel()
+	evil := "no\x1b]52;c;cm0=\x07 \x1b[2Jnode \xff\u202e\r\n" + strings.Repeat("x", 1<<20)
+	for name, d := range map[string]diag.Diagnostic{
+		"an error":     diagnostics.FromError("read", evil, fmt.Errorf("%s", evil)),
+		"an attribute": diagnostics.AttributeError(path.Root("name"), evil, evil),
+		"a finding":    diagnostics.Warning(model.Finding{Summary: evil, Detail: evil}, attributes),
+	} {
+		for _, text := range []string{d.Summary(), d.Detail()} {
+			if strings.ContainsAny(text, "\x1b\x07\r\u202e") || !utf8.ValidString(text) || len(text) > 64<<10 {
+				t.Errorf("%s: %d bytes that begin with %.60q", name, len(text), text)
+			}
 		}
 	}
 }

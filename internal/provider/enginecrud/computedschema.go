@@ -5,6 +5,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
@@ -50,6 +51,7 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 			Sensitive:     true,
 			PlanModifiers: keep,
 			MarkdownDescription: "Kubeconfig of an administrator, valid for a year and renewed by the refresh when half of that is over. " +
+				"Its user is in the group `" + pki.AdminGroup + "`, whose rights end with the cluster role binding of that name. " +
 				"Stored in state; use an encrypted backend.",
 		},
 		"planned_changes": schema.ListNestedAttribute{

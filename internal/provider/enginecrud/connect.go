@@ -114,7 +114,7 @@ func recoverPrivate(ctx context.Context, eng *engine.Engine, target model.Target
 	if kubeconfig == "" {
 		return nil // its API never answered
 	}
-	found, err := eng.Import(ctx, target.Ref, []byte(kubeconfig))
+	found, err := importWith(ctx, eng, target.Ref, []byte(kubeconfig))
 	if err != nil || found.ID != target.ID {
 		tflog.Warn(ctx, "the certificate authorities are not in the state, and cannot be read from the cluster", map[string]any{"error": err})
 		return nil

@@ -201,6 +201,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: out.ID, Incarnation: out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, nil)...) // the world has moved
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateImported, nil)...)
 	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
 }
 

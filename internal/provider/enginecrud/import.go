@@ -2,14 +2,21 @@ package enginecrud
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -20,8 +27,14 @@ import (
 // which import reads what the cluster holds.
 const ImportKubeconfig = "GANTRY_IMPORT_KUBECONFIG"
 
-// ImportState implements resource.ResourceWithImportState: the configuration and
-// the certificate authorities are in Secrets of the cluster itself.
+// ImportAuthorities is the environment variable that names the directory from which
+// import reads the certificate authorities, by kubeadm's names of their files; without
+// it, they are read from the cluster.
+const ImportAuthorities = "GANTRY_IMPORT_AUTHORITIES"
+
+// ImportState implements resource.ResourceWithImportState: the configuration is in a
+// Secret of the cluster itself, and so are the certificate authorities unless the
+// cluster leaves them out.
 func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	ref, err := attribute.ParseImportID(d.Kind, req.ID)
 	subject := record.Ref{Kind: d.Kind, Name: ref.Name}.Describe()
@@ -36,7 +49,7 @@ func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportState
 	}
 	var found *engine.Import
 	if err == nil {
-		found, err = eng.Import(ctx, ref, kubeconfig)
+		found, err = importWith(ctx, eng, ref, kubeconfig)
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("import", subject, err))
@@ -46,13 +59,70 @@ func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportState
 	value, err := importdata.DecodeConfig(found.Data[importdata.ConfigKey], resp.State.Raw.Type())
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("import", subject,
-			fmt.Errorf("the configuration in the cluster cannot be read: %w", err)))
+			errors.New("the configuration that the cluster stores is not as Gantry writes it")))
 		return
 	}
 	resp.State.Raw = value
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: found.ID, Incarnation: found.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, found.Secrets)...)
+	resp.Diagnostics.Append(writePrivate(ctx, resp.Private, privateImported, true)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(d.checkImported(ctx, ref, resp.State)...)
+	}
+}
+
+// checkImported refuses a configuration that names another object than the one that is
+// imported: its state would be taken for that one's.
+func (d *Driver[T, M]) checkImported(ctx context.Context, ref record.Ref, state tfsdk.State) diag.Diagnostics {
+	m := M(new(T))
+	diags := state.Get(ctx, m)
+	if diags.HasError() {
+		return diags
+	}
+	target, diags := m.Target(ctx)
+	if !diags.HasError() && target.Ref != ref {
+		diags.Append(diagnostics.FromError("import", ref.Describe(),
+			fmt.Errorf("the configuration that the cluster stores is of another one, %s", target.Describe())))
+	}
+	return diags
+}
+
+// importWith imports with the certificate authorities that the environment names, if
+// it does.
+func importWith(ctx context.Context, eng *engine.Engine, ref record.Ref, kubeconfig []byte) (*engine.Import, error) {
+	authorities, err := importAuthorities()
+	if err != nil {
+		return nil, err
+	}
+	found, err := eng.Import(ctx, engine.ImportRequest{Ref: ref, Kubeconfig: kubeconfig, Authorities: authorities})
+	if errors.Is(err, engine.ErrNoAuthorities) {
+		return nil, fmt.Errorf("%w; set %s to a directory that holds them, with the names that they have below /etc/kubernetes/pki "+
+			"of a control-plane node: %s", err, ImportAuthorities, strings.Join(pki.AuthorityFiles(), ", "))
+	}
+	return found, err
+}
+
+// importAuthorities reads the certificate authorities that the environment names; nil
+// where it names none.
+func importAuthorities() (*pki.Authorities, error) {
+	dir := os.Getenv(ImportAuthorities)
+	if dir == "" {
+		return nil, nil
+	}
+	content := map[string][]byte{}
+	for _, name := range pki.AuthorityFiles() {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("a file of the directory that %s names cannot be read: %w", ImportAuthorities, err)
+		}
+		content[name] = data
+	}
+	authorities, err := pki.AuthoritiesFromFiles(content)
+	if err != nil {
+		return nil, fmt.Errorf("the directory that %s names cannot be used: %w", ImportAuthorities, err)
+	}
+	return authorities, nil
 }
 
 // importKubeconfig reads the kubeconfig that the environment names.
@@ -60,7 +130,7 @@ func importKubeconfig() ([]byte, error) {
 	file := os.Getenv(ImportKubeconfig)
 	if file == "" {
 		return nil, fmt.Errorf("the certificate authorities and the configuration are read from the cluster itself: "+
-			"set %s to the path of a kubeconfig of its administrator", ImportKubeconfig)
+			"set %s to the path of a kubeconfig of its administrator, with the client certificate inside of it", ImportKubeconfig)
 	}
 	kubeconfig, err := os.ReadFile(file)
 	if err != nil {

@@ -28,7 +28,8 @@ func created(ctx context.Context, m Model, subject string, out *engine.Outcome, 
 	default:
 		diags.AddError("Unable to create "+subject, diagnostics.Detail(err)+
 			"\n\nIt is kept in the state and tainted: the next apply destroys and re-creates it. "+
-			"To resume instead, run `terraform untaint` (or `tofu untaint`) on it and apply.")
+			"To resume instead, run `terraform untaint` (or `tofu untaint`) on it and apply; "+
+			"a control plane whose first boot failed is built anew on the same addresses, with other certificate authorities.")
 	}
 	return diags
 }

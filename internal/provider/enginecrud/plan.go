@@ -61,7 +61,9 @@ func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanReque
 	if diags.HasError() {
 		return prior, false, diags
 	}
-	replaces, more := d.Rules.Check(d.Kind, req.State.Raw, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx)))
+	before, more := comparedState(ctx, req)
+	diags.Append(more...)
+	replaces, more = d.Rules.Check(d.Kind, before, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx)))
 	diags.Append(more...)
 	if replaces {
 		diags.Append(checkDeletion(prior)...)

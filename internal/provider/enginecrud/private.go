@@ -18,6 +18,9 @@ const (
 	privateSecrets = "secrets"
 	privateShown   = "shown"
 	privateFacts   = "facts"
+	// privateImported is set from an import to the first update: the state lacks what
+	// is secret, since no cluster stores that.
+	privateImported = "imported"
 )
 
 const (

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -112,6 +113,9 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 	return diags
 }
 
+// maxChange bounds a line that shows a step: a folder's path is as the record has it.
+const maxChange = 400
+
 // ShowDestroy are the warnings that list the steps of a destruction, and what speaks
 // against it now: another resource may be deleted before, so that only the apply knows.
 func ShowDestroy(subject string, plan *model.Plan, attribute func(model.Field) path.Path) diag.Diagnostics {
@@ -128,7 +132,7 @@ func ShowDestroy(subject string, plan *model.Plan, attribute func(model.Field) p
 	}
 	var lines []string
 	for _, change := range plan.Changes() {
-		lines = append(lines, "  "+change.String())
+		lines = append(lines, "  "+printable.Line(change.String(), maxChange))
 	}
 	diags.AddWarning("Destroying "+subject,
 		"Destroying it takes these steps. Disks that Gantry did not create are detached and kept.\n"+strings.Join(lines, "\n"))

@@ -14,6 +14,7 @@ var rules = enginecrud.Rules{
 		"pairing_code_wo",
 		"pairing_code_wo_version",
 		"registration_timeout",
+		"store_authorities",
 		"timeouts",
 
 		"ip_pool.default_gateway",

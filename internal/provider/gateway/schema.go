@@ -166,7 +166,7 @@ func consoleAttributes() map[string]schema.Attribute {
 			Default:  stringdefault.StaticString(agent.DefaultImage),
 			MarkdownDescription: "Container image of the agent, which does not update itself. Defaults to `" + agent.DefaultImage + "`. " +
 				"It changes in place.",
-			Validators: []validator.String{imageReference()},
+			Validators: []validator.String{imageReference{}},
 		},
 		"registration_timeout": schema.StringAttribute{
 			Optional: true,

@@ -36,6 +36,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		ID:                id,
 		KubernetesVersion: m.KubernetesVersion.ValueString(),
 		CloneMode:         enginemodel.CloneMode(m.CloneMode.ValueString()),
+		OmitAuthorities:   m.OmitsAuthorities(),
 	}
 	var image imageModel
 	diags.Append(m.Image.As(ctx, &image, nodeschema.AllKnown)...)

@@ -23,7 +23,7 @@ const (
 // full is a gateway with everything set, and with an inline IP pool.
 const full = `{
   "id": "` + gatewayID + `", "name": "dc1",
-  "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",
+  "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full", "store_authorities": false,
   "kubernetes_version": "1.34.2", "image": {"template": "node"},
   "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r",
     "folder": "k8s", "image_folder": "templates"},
@@ -80,6 +80,7 @@ func TestSpec(t *testing.T) {
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,
+		OmitAuthorities:   true,
 		Packs:             packs(t),
 		OwnIPPool: &record.IPPool{
 			Name:                    "nodes",

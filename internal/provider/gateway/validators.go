@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -77,17 +76,17 @@ func (v consoleURL) ValidateString(ctx context.Context, req validator.StringRequ
 func consoleProblem(ctx context.Context, text string) string {
 	u, err := url.Parse(text)
 	switch {
+	// The text is never repeated: there may be a token in it.
 	case err != nil || u.Hostname() == "":
 		return "The console_endpoint " + consoleURL{}.Description(ctx) + "."
 	case u.User != nil:
-		// The text is not repeated: it holds a password.
 		return "The URL carries a user name or password. The agent registers with the pairing code alone; leave them out."
 	case u.Scheme != "https":
-		return fmt.Sprintf("%q does not use https, and the agent sends its token there.", text)
+		return "The URL does not use https, and the agent sends its token there."
 	case strings.HasSuffix(text, "/"):
-		return fmt.Sprintf("%q has a trailing slash, which the agent would double. Write %q.", text, strings.TrimRight(text, "/"))
+		return "The URL has a trailing slash, which the agent would double. Leave it out."
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#"):
-		return fmt.Sprintf("%q has more than a host. Write %q.", text, u.Scheme+"://"+u.Host)
+		return fmt.Sprintf("The URL has more than a host. Write %q.", u.Scheme+"://"+u.Host)
 	}
 	return ""
 }
@@ -95,6 +94,21 @@ func consoleProblem(ctx context.Context, text string) string {
 var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*` +
 	`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 
-func imageReference() validator.String {
-	return stringvalidator.RegexMatches(imageForm, "must be a container image such as docker.io/hashicorp/tfc-agent:1.28.7")
+// imageReference validates the name of a container image. Its error does not repeat a
+// value that is none: it may be the address of a registry with a password.
+type imageReference struct{}
+
+var _ validator.String = imageReference{}
+
+func (imageReference) Description(context.Context) string {
+	return "must be a container image such as docker.io/hashicorp/tfc-agent:1.28.7"
+}
+
+func (v imageReference) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (v imageReference) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || imageForm.MatchString(req.ConfigValue.ValueString()) {
+		return
+	}
+	resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid container image", "The value "+v.Description(ctx)+"."))
 }

@@ -123,3 +123,15 @@ func TestDecodeConfigOfAnotherVersion(t *testing.T) {
 		t.Error("what is not JSON was decoded")
 	}
 }
+
+// FuzzDecodeConfig reads what the administrators of a cluster may store there.
+func FuzzDecodeConfig(f *testing.F) {
+	f.Add([]byte(`{"name":"a","size":1e600000000,"tags":{"a":null}}`))
+	f.Add([]byte(`{"ranges":{"a":1},"account":[],"parts":{"x":{"items":[{}]}}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		typ := pools.Type().TerraformType(t.Context())
+		if value, err := importdata.DecodeConfig(raw, typ); err == nil && !value.Type().Equal(typ) {
+			t.Errorf("%q is of the type %s", raw, value.Type())
+		}
+	})
+}

@@ -86,7 +86,7 @@ func SSHAuthorizedKeys() schema.ListAttribute {
 		MarkdownDescription: "Public keys, in the form of `authorized_keys`, that may log in to the nodes as the image's default user. " +
 			"Defaults to none.",
 		Validators: []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(
-			stringvalidator.RegexMatches(sshKeyForm, "must be a public key such as `ssh-ed25519 AAAA… comment`"))},
+			PublicKey{})},
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
 // Proxy is the HTTP proxy of the nodes.
@@ -29,12 +31,14 @@ func Proxy() schema.SingleNestedAttribute {
 		Attributes: map[string]schema.Attribute{
 			"http": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "URL of the proxy for `http`. Defaults to none.",
+				Sensitive:           true, // it may carry a password
+				MarkdownDescription: "URL of the proxy for `http`, which may carry a user and a password. Defaults to none.",
 				Validators:          together("https", "no_proxy"),
 			},
 			"https": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "URL of the proxy for `https`. Defaults to none.",
+				Sensitive:           true,
+				MarkdownDescription: "URL of the proxy for `https`, which may carry a user and a password. Defaults to none.",
 				Validators:          together("http", "no_proxy"),
 			},
 			"no_proxy": schema.StringAttribute{
@@ -45,8 +49,8 @@ func Proxy() schema.SingleNestedAttribute {
 			},
 			"ca_certificate": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "Certificate authority of the proxy, as PEM text, that nodes trust. Defaults to none.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+				MarkdownDescription: "Certificate authorities of the proxy, as PEM text, that nodes trust, each of them. Defaults to none.",
+				Validators:          []validator.String{attribute.CABundle{}},
 			},
 		},
 	}
@@ -72,6 +76,16 @@ func decodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Di
 		HTTP:          OrZero(proxy.HTTP),
 		HTTPS:         OrZero(proxy.HTTPS),
 		NoProxy:       OrZero(proxy.NoProxy),
-		CACertificate: OrZero(proxy.CACertificate),
+		CACertificate: certificatesAlone(OrZero(proxy.CACertificate)),
 	}, nil
+}
+
+// certificatesAlone leaves out what stands between certificates: it is nothing to a
+// node. A state may hold what is no bundle; that is for the validators to refuse.
+func certificatesAlone(text string) string {
+	bundle, err := pki.ParseBundle(text)
+	if err != nil {
+		return text
+	}
+	return bundle.PEM()
 }

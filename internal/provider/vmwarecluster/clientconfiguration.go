@@ -9,9 +9,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"k8s.io/client-go/tools/clientcmd"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // clientTypes are the types of kubernetes_client_configuration.
@@ -29,16 +29,16 @@ func clientConfiguration(secrets *enginemodel.Secrets) (types.Object, diag.Diagn
 	if secrets == nil || len(secrets.Kubeconfig) == 0 {
 		return null, nil
 	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(secrets.Kubeconfig)
+	connection, err := pki.ParseKubeconfig(secrets.Kubeconfig)
 	if err != nil {
 		return null, diag.Diagnostics{diag.NewErrorDiagnostic("Unable to read the kubeconfig",
 			fmt.Sprintf("The kubeconfig in the state cannot be read: %s.", err))}
 	}
 	return types.ObjectValue(clientTypes, map[string]attr.Value{
-		"host":                   types.StringValue(config.Host),
-		"cluster_ca_certificate": types.StringValue(string(config.CAData)),
-		"client_certificate":     types.StringValue(string(config.CertData)),
-		"client_key":             types.StringValue(string(config.KeyData)),
+		"host":                   types.StringValue(connection.Server),
+		"cluster_ca_certificate": types.StringValue(string(connection.CA)),
+		"client_certificate":     types.StringValue(string(connection.Client.Cert)),
+		"client_key":             types.StringValue(string(connection.Client.Key)),
 	})
 }
 

@@ -95,12 +95,14 @@ func TestAccClusterWorldMoves(t *testing.T) {
 }
 
 // TestAccClusterImport loses a cluster's state, is refused to build it again,
-// and imports it: the plan after that is empty but for the account's password.
+// and imports it: the plan after that is empty but for the account's password and the
+// proxy's, which is given again although a proxy cannot change.
 func TestAccClusterImport(t *testing.T) {
 	e := acctest.New(t)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	t.Setenv("GANTRY_IMPORT_KUBECONFIG", kubeconfig)
-	whole := config(e, shape{controlPlane: 1, workers: 1})
+	const proxy = `proxy = { http = "http://u:hunter2@p:3128", https = "http://u:hunter2@p:3128", no_proxy = "local" }`
+	whole := config(e, shape{controlPlane: 1, workers: 1, extra: proxy})
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -113,7 +115,10 @@ func TestAccClusterImport(t *testing.T) {
 			},
 			{
 				ResourceName: cluster, ImportState: true, ImportStateId: "prod", ImportStateVerify: true,
-				ImportStateVerifyIgnore: []string{"cloud_account", "planned_changes", "conditions"},
+				// Secrets are not stored, and the kubeconfig is always issued anew.
+				ImportStateVerifyIgnore: []string{
+					"cloud_account", "proxy", "kubeconfig", "kubernetes_client_configuration", "planned_changes", "conditions",
+				},
 			},
 			{
 				Config:      withoutCluster(e) + "removed {\n  from = gantry_vmware_cluster.prod\n  lifecycle {\n    destroy = false\n  }\n}\n",

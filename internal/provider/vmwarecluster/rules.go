@@ -19,6 +19,7 @@ var rules = enginecrud.Rules{
 		"deletion_protection",
 		"description",
 		"incomplete_create",
+		"store_authorities",
 		"tags",
 		"timeouts",
 

@@ -155,6 +155,7 @@ func cloudAccountAttribute() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Certificate authorities that vCenter's certificate is verified against, as PEM text. " +
 					"Defaults to the provider's.",
+				Validators: []validator.String{attribute.CABundle{}},
 			},
 			"insecure_skip_verify": schema.BoolAttribute{
 				Optional:            true,

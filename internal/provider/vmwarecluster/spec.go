@@ -66,12 +66,13 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	id, more := attribute.ParseID(m.ID, path.Root("id"))
 	diags.Append(more...)
 	spec := enginemodel.ClusterSpec{
-		Ref:         ref,
-		ID:          id,
-		Description: m.Description.ValueString(),
-		Datacenter:  m.Datacenter.ValueString(),
-		Folder:      m.Folder.ValueString(),
-		CloneMode:   enginemodel.CloneMode(m.CloneMode.ValueString()),
+		Ref:             ref,
+		ID:              id,
+		Description:     m.Description.ValueString(),
+		Datacenter:      m.Datacenter.ValueString(),
+		Folder:          m.Folder.ValueString(),
+		CloneMode:       enginemodel.CloneMode(m.CloneMode.ValueString()),
+		OmitAuthorities: m.OmitsAuthorities(),
 	}
 	diags.Append(m.Tags.ElementsAs(ctx, &spec.Tags, false)...)
 

@@ -25,6 +25,7 @@ const (
 // full is a cluster with everything set.
 const full = `{
   "id": "` + clusterID + `", "name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "image_folder": "templates", "clone_mode": "full",
+  "store_authorities": false,
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "profile": {"kubernetes_version": "1.34.2", "image": {"template": "node"}, "packs": {
@@ -108,6 +109,7 @@ func TestSpec(t *testing.T) {
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,
+		OmitAuthorities:   true,
 		Packs: []model.Pack{
 			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}},
 			{Name: "a", Layer: "addon", Manifests: []string{"a"}},

@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+)
+
+// builtInVain reports whether the plan deletes a control-plane VM that was built with
+// the authorities at hand, before the API has ever answered. Every user who may read
+// the VM's configuration could read them there.
+func builtInVain(spec *model.ClusterSpec, w *observe.World, todo *model.Plan) bool {
+	if w.Facts.APIReached(spec.New) {
+		return false
+	}
+	for _, step := range todo.Steps() {
+		gone, ok := step.(model.DeleteNode)
+		if ok && gone.Machine.Marker.ControlPlane() && gone.Machine.Marker.CAFingerprint == w.Facts.CAFingerprint {
+			return true
+		}
+	}
+	return false
+}
+
+// renewAuthorities replaces the authorities of a cluster whose first boot failed: those
+// were readable in a VM's configuration and are never used again. The VM has the
+// fingerprint of the old ones in its marker, so that the next apply builds it anew.
+func (e *Engine) renewAuthorities(secrets *model.Secrets, w *observe.World) error {
+	authorities, err := pki.NewAuthorities(e.random(), e.now())
+	if err != nil {
+		return fmt.Errorf("make other certificate authorities: %w", err)
+	}
+	*secrets = model.Secrets{Authorities: authorities, VCenter: secrets.VCenter}
+	w.Facts.CAFingerprint = authorities.Fingerprint()
+	return nil
+}

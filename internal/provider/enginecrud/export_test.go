@@ -1,0 +1,7 @@
+package enginecrud
+
+// ReadImportAuthorities is importAuthorities.
+var ReadImportAuthorities = importAuthorities
+
+// WithoutOmitted is withoutOmitted.
+var WithoutOmitted = withoutOmitted

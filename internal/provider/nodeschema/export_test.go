@@ -1,0 +1,4 @@
+package nodeschema
+
+// DecodeProxy is what a proxy is in a spec.
+var DecodeProxy = decodeProxy
