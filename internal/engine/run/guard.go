@@ -134,6 +134,20 @@ func (g guardedAPI) PutSecret(ctx context.Context, name string, data map[string]
 	return g.API.PutSecret(ctx, name, data)
 }
 
+func (g guardedAPI) DeleteSecret(ctx context.Context, name string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.DeleteSecret(ctx, name)
+}
+
+func (g guardedAPI) BindAdmins(ctx context.Context) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.BindAdmins(ctx)
+}
+
 func (g guardedAPI) Apply(ctx context.Context, manifests []string) error {
 	if err := g.check(ctx); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // is among them.
 var unguarded = map[string]bool{
 	"InstanceUUID": true, "Survey": true, "Zones": true, "Poll": true, "Clones": true,
-	"Ready": true, "Nodes": true, "Secret": true, "Available": true,
+	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true,
 	// A token is of one run: whoever has the lock by now needs it gone.
 	"DeleteToken": true,
 }
