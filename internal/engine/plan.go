@@ -77,7 +77,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	if former.ID != uuid.Nil {
 		w, err = o.Successor(ctx, &spec, []uuid.UUID{former.ID})
 	} else {
-		w, err = o.Spec(ctx, &spec, nil)
+		w, err = o.Recorded(ctx, &spec, rec, nil)
 	}
 	if err != nil {
 		return nil, err

@@ -53,6 +53,11 @@ func (o Observer) Spec(ctx context.Context, spec *model.ClusterSpec, secrets *mo
 	if err != nil {
 		return nil, err
 	}
+	return o.Recorded(ctx, spec, rec, secrets)
+}
+
+// Recorded is Spec for whom has read the record.
+func (o Observer) Recorded(ctx context.Context, spec *model.ClusterSpec, rec model.Record, secrets *model.Secrets) (*World, error) {
 	if spec.New {
 		rec.APIReached = rec.Finished()
 	}
