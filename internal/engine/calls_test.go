@@ -54,7 +54,7 @@ func TestCallsToVCenter(t *testing.T) {
 		t.Fatal(err)
 	}
 	count("a plan of a creation", 5, func() {
-		if _, err := e.PlanCreation(t.Context(), spec, nobody); err != nil {
+		if _, err := e.PlanCreation(t.Context(), spec, unknownFormer); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -14,8 +14,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// nobody is what a creation replaces of which no state is known.
-var nobody = engine.Former{Seen: seesNone, Planning: no}
+// unknownFormer is what a creation replaces of which no state is known.
+var unknownFormer = engine.Former{Seen: seesNone, Planning: no}
 
 func no() bool { return false }
 
@@ -59,7 +59,8 @@ func TestTakeoverLeavesNothingToItsFormerSelf(t *testing.T) {
 	first := w.failed(w.spec(1, 1))
 	second, secrets, _ := w.applied(w.spec(1, 1))
 	if second.ID != first.ID || second.Incarnation == first.Incarnation {
-		t.Fatalf("the second one has id %s and incarnation %q, the first one %s and %q", second.ID, second.Incarnation, first.ID, first.Incarnation)
+		t.Fatalf("the second one has id %s and incarnation %q, the first one %s and %q",
+			second.ID, second.Incarnation, first.ID, first.Incarnation)
 	}
 	vms, claims := w.vms(second.ID), w.claims()
 	if vms["prod-cp-1"] != second.Incarnation || vms["prod-general-1"] != second.Incarnation {
@@ -172,6 +173,8 @@ func TestPlanOfAReplacement(t *testing.T) {
 	running, _, _ := w.applied(w.spec(1, 1))
 	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes}
 	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }, Planning: yes}
+	const tooSmall = "The IP pool is too small"
+	grow := func(s *model.ClusterSpec) { s.Workers[0].Count = 4 }
 	for name, c := range map[string]struct {
 		former  engine.Former
 		change  func(*model.ClusterSpec)
@@ -180,8 +183,8 @@ func TestPlanOfAReplacement(t *testing.T) {
 		"by the same":                   {former: replaced},
 		"of a tainted one":              {former: tainted},
 		"under another name":            {former: replaced, change: func(s *model.ClusterSpec) { s.Name = "other" }},
-		"that needs more than there is": {former: replaced, change: func(s *model.ClusterSpec) { s.Workers[0].Count = 4 }, refused: "The IP pool is too small"},
-		"of a tainted one, too large":   {former: tainted, change: func(s *model.ClusterSpec) { s.Workers[0].Count = 4 }, refused: "The IP pool is too small"},
+		"that needs more than there is": {former: replaced, change: grow, refused: tooSmall},
+		"of a tainted one, too large":   {former: tainted, change: grow, refused: tooSmall},
 		"on a cluster that does not exist": {
 			former:  replaced,
 			change:  func(s *model.ClusterSpec) { s.Workers[0].Placements[0].ComputeCluster = "nowhere" },
@@ -211,23 +214,24 @@ func TestPlanOfAReplacement(t *testing.T) {
 	// In an apply it is not known what its former self is: Apply refuses what is in the way.
 	other := w.spec(1, 1)
 	other.Name = "other"
-	p, err := w.engine().PlanCreation(t.Context(), other, nobody)
+	p, err := w.engine().PlanCreation(t.Context(), other, unknownFormer)
 	if err != nil || p.Err() != nil || len(p.Warnings) != 2 || len(p.Steps()) == 0 {
 		t.Errorf("on its addresses: %v, %v (%v)", p.Err(), p.Warnings, err)
 	}
-	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: nobody.Seen, Planning: yes})
+	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: unknownFormer.Seen, Planning: yes})
 	if err != nil || p.Err() == nil {
 		t.Errorf("on its addresses, in a plan: %v (%v)", p.Err(), err)
 	}
 	if out, err := w.engine().Apply(t.Context(), engine.Request{Spec: other, Secrets: newSecrets(t)}); err == nil || out.ID != uuid.Nil {
 		t.Errorf("on its addresses: %v, %+v", err, out)
 	}
-	p, err = w.engine().PlanCreation(t.Context(), w.spec(1, 1), nobody)
+	p, err = w.engine().PlanCreation(t.Context(), w.spec(1, 1), unknownFormer)
 	if err != nil || p.Err() != nil || p.Collision != running.ID || len(p.Steps()) == 0 {
 		t.Errorf("another's plan: %+v (%v)", p, err)
 	}
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: w.spec(1, 1), Secrets: newSecrets(t)})
-	if err == nil || out.ID != uuid.Nil || !strings.Contains(err.Error(), "import it") || !strings.Contains(err.Error(), "create_before_destroy") {
+	if err == nil || out.ID != uuid.Nil ||
+		!strings.Contains(err.Error(), "import it") || !strings.Contains(err.Error(), "create_before_destroy") {
 		t.Errorf("another's apply: %v, %+v", err, out)
 	}
 }

@@ -57,7 +57,8 @@ func TestWhatMayNotBeSeenIsLeftOut(t *testing.T) {
 	client := d.login(team, "secret")
 	collector := property.DefaultCollector(client.Client)
 
-	v, err := view.NewManager(client.Client).CreateContainerView(d.ctx, client.ServiceContent.RootFolder, []string{"VirtualMachine", "Folder"}, true)
+	kinds := []string{"VirtualMachine", "Folder"}
+	v, err := view.NewManager(client.Client).CreateContainerView(d.ctx, client.ServiceContent.RootFolder, kinds, true)
 	d.must(err)
 	var entities []mo.ManagedEntity
 	d.must(v.Retrieve(d.ctx, []string{"ManagedEntity"}, []string{"name"}, &entities))

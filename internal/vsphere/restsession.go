@@ -279,8 +279,8 @@ func (r *restSession) logout(ctx context.Context) error {
 	err := r.send(ctx, http.MethodDelete, sessionPath, nil, nil, func(req *http.Request) {
 		req.Header.Set("vmware-api-session-id", id)
 	})
-	if unauthenticated(err) != nil {
-		return nil // it has ended by itself
+	if unauthenticated(err) == nil {
+		return err
 	}
-	return err
+	return nil // it has ended by itself
 }

@@ -43,7 +43,7 @@ type Plan struct {
 	// Collision is the id of another cluster or gateway that has the name: applying
 	// the plan is refused unless that is deleted before.
 	Collision uuid.UUID
-	// Unfinished is the id of an unfinished creation that is taken over. Beyond the
+	// Unfinished is the id of an incomplete creation that is taken over. Beyond the
 	// steps of a creation, an apply removes what it left.
 	Unfinished uuid.UUID
 }

@@ -62,7 +62,8 @@ func nodeObjectFindings(v view, members []model.Machine) model.Findings {
 	}
 	if len(missing) > 0 {
 		f.Warn(controlPlaneField, "A control-plane node object is gone",
-			"The API knows no node object of %s, and the record says that the VM has joined. Restart the kubelet on it, which registers the node again; "+
+			"The API knows no node object of %s, and the record says that the VM has joined. "+
+				"Restart the kubelet on it, which registers the node again; "+
 				"Gantry does not rebuild what may be a member of etcd.", quoted(missing))
 	}
 	return f

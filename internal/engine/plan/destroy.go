@@ -78,7 +78,8 @@ func Left(target model.Target, facts *model.Facts) string {
 	if len(held) > 0 {
 		text += ", with their addresses: " + model.Listed(held)
 	}
-	return text + ". The record stays, too. Move the VMs back or grant the privilege, or have them deleted by a user who sees them; then destroy again."
+	return text + ". The record stays, too. Move the VMs back or grant the privilege, " +
+		"or have them deleted by a user who sees them; then destroy again."
 }
 
 // holdsUnseen reports whether a VM that is not seen may use the address of a claim: its

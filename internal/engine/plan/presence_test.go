@@ -15,7 +15,11 @@ func TestPlanKeepsANodeWhoseVMIsNotSeen(t *testing.T) {
 	t.Parallel()
 	f := running(1, 2)
 	hide(f, "c-w-1")
-	for name, facts := range map[string]*model.Facts{"the API answers": f, "it does not": unreachable(clone(f)), "remembered": f.PlanInputs()} {
+	for name, facts := range map[string]*model.Facts{
+		"the API answers": f,
+		"it does not":     unreachable(clone(f)),
+		"remembered":      f.PlanInputs(),
+	} {
 		p := planned(small(1, 2), facts)
 		if names(p) != "" || p.Err() != nil || !says(p.Warnings, "not visible", "c-w-1 (vm-1: no right to look there)") {
 			t.Errorf("%s: got %q, %v", name, names(p), p.Warnings)
@@ -98,10 +102,12 @@ func TestStatusNamesVMsThatAreNotSeen(t *testing.T) {
 	f := running(1, 2)
 	hide(f, "c-w-1")
 	got := plan.Status(small(1, 2), f)
-	if len(got.Nodes) != 3 || got.Nodes[1].Name != "c-w-1" || got.Nodes[1].VM != "VirtualMachine:vm-1" || got.Nodes[1].Address != "10.10.200.4" {
+	if len(got.Nodes) != 3 || got.Nodes[1].Name != "c-w-1" ||
+		got.Nodes[1].VM != "VirtualMachine:vm-1" || got.Nodes[1].Address != "10.10.200.4" {
 		t.Errorf("nodes %+v", got.Nodes)
 	}
-	if message := got.Conditions[0].Message; !strings.Contains(message, "not visible: c-w-1 (vm-1: ") || !strings.Contains(message, "1 of 2 VMs") {
+	message := got.Conditions[0].Message
+	if !strings.Contains(message, "not visible: c-w-1 (vm-1: ") || !strings.Contains(message, "1 of 2 VMs") {
 		t.Errorf("message %q", message)
 	}
 }

@@ -69,7 +69,8 @@ func rolloutCondition(v view, pool model.NodePool) string {
 func postpone(pool model.NodePool, r replacement, condition string) replacement {
 	p := replacement{postponed: nodeNames(r.old)}
 	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
-		"%s to be replaced once %s: %s.", plural(len(r.old), "node has", "nodes have"), condition, model.Listed(slices.Sorted(slices.Values(p.postponed))))
+		"%s to be replaced once %s: %s.", plural(len(r.old), "node has", "nodes have"), condition,
+		model.Listed(slices.Sorted(slices.Values(p.postponed))))
 	return p
 }
 

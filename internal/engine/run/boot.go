@@ -66,13 +66,13 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	go func() { joined <- n.api.waitJoined(bounded, n.CreateNode) }()
 
 	boot := bootWatch{vm: n.vm, timing: n.Timing, began: time.Now(), last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
-	watched := make(chan error, 1)
+	var gaveUp error
+	watched := make(chan struct{})
 	go func() {
-		if _, err := boot.check(seen); err != nil {
-			watched <- err
-			return
+		defer close(watched)
+		if _, gaveUp = boot.check(seen); gaveUp == nil {
+			gaveUp = n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
 		}
-		watched <- n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
 	}()
 
 	var err, silent error
@@ -81,7 +81,8 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 		silent = err
 		cancel()
 		<-watched // the state of the guest stands still from here
-	case err = <-watched:
+	case <-watched:
+		err = gaveUp
 		cancel()
 		silent = <-joined
 		if silent == nil {

@@ -20,11 +20,31 @@ func TestDiagnosisSaysWhatTheSignsMean(t *testing.T) {
 		"off after it has reported": {func(s *model.VMState) {
 			s.PoweredOn, s.Phase, s.LogTail = false, model.PhaseKubeadm, "preflight"
 		}, []string{"is powered off", "preflight"}, "reported the phase"},
-		"no tools":              {func(s *model.VMState) { s.ToolsRunning = false }, []string{"guest tools do not run", "open-vm-tools", "console"}, "cloud-init"},
-		"userdata not read":     {func(*model.VMState) {}, []string{"has not read its bootstrap data", "datasource VMware", "datasource_list"}, "network"},
-		"userdata read, mute":   {func(s *model.VMState) { s.Userdata = false }, []string{"no phase was reported", "network: {config: disabled}", "/etc/netplan"}, "datasource_list"},
-		"read without tools":    {func(s *model.VMState) { s.Userdata, s.ToolsRunning = false, false }, []string{"guest tools do not run"}, "datasource_list"},
-		"the guest is silenced": {func(s *model.VMState) { s.Silenced = true }, []string{"isolation.tools.setinfo.disable", "cloud-init-output.log"}, "datasource"},
+		"no tools": {
+			func(s *model.VMState) { s.ToolsRunning = false },
+			[]string{"guest tools do not run", "open-vm-tools", "console"},
+			"cloud-init",
+		},
+		"userdata not read": {
+			func(*model.VMState) {},
+			[]string{"has not read its bootstrap data", "datasource VMware", "datasource_list"},
+			"network",
+		},
+		"userdata read, mute": {
+			func(s *model.VMState) { s.Userdata = false },
+			[]string{"no phase was reported", "network: {config: disabled}", "/etc/netplan"},
+			"datasource_list",
+		},
+		"read without tools": {
+			func(s *model.VMState) { s.Userdata, s.ToolsRunning = false, false },
+			[]string{"guest tools do not run"},
+			"datasource_list",
+		},
+		"the guest is silenced": {
+			func(s *model.VMState) { s.Silenced = true },
+			[]string{"isolation.tools.setinfo.disable", "cloud-init-output.log"},
+			"datasource",
+		},
 		"a phase": {func(s *model.VMState) {
 			s.Phase, s.LogTail = model.PhaseKubeadm, "couldn't validate the identity"
 		}, []string{`the phase "kubeadm"`, "The end of its log:\ncouldn't validate"}, "template"},

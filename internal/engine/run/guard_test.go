@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 
@@ -43,7 +44,8 @@ func TestNothingIsChangedWithoutTheLock(t *testing.T) {
 				}()
 				results := value.Method(i).Call(arguments(t, value.Method(i).Type()))
 				err, _ := results[len(results)-1].Interface().(error)
-				if _, ok := err.(*ledger.LostError); !ok {
+				var gone *ledger.LostError
+				if !errors.As(err, &gone) {
 					t.Errorf("%s returns %v", name, err)
 				}
 			})

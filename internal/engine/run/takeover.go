@@ -12,10 +12,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// takeOverUnfinished makes an unfinished creation this one's: first the record and then the VMs,
+// takeOverIncomplete makes an incomplete creation this one's: first the record and then the VMs,
 // so that what deletes the other one finds nothing of its own, whenever this run is
 // killed. Nothing of it is used or deleted before.
-func (r *Runner) takeOverUnfinished(ctx context.Context) error {
+func (r *Runner) takeOverIncomplete(ctx context.Context) error {
 	mine := r.Spec.Incarnation
 	if r.record.current().Incarnation == mine {
 		return nil
@@ -38,11 +38,11 @@ func (r *Runner) takeOverUnfinished(ctx context.Context) error {
 			return err
 		})
 	}
-	return sideBySide(steps)
+	return inParallel(steps)
 }
 
-// sideBySide runs functions in parallel and returns what failed.
-func sideBySide(steps []func() error) error {
+// inParallel runs functions in parallel and returns what failed.
+func inParallel(steps []func() error) error {
 	errs := make([]error, len(steps))
 	var group sync.WaitGroup
 	for i, step := range steps {
@@ -52,11 +52,11 @@ func sideBySide(steps []func() error) error {
 	return errors.Join(errs...)
 }
 
-// resumeRecord adapts the record of an unfinished creation to this one: it may be in
+// resumeRecord adapts the record of an incomplete creation to this one: it may be in
 // another datacenter, and of another account. Folders that the other one made elsewhere
 // are deleted as far as they are empty.
 func (r *Runner) resumeRecord(ctx context.Context) error {
-	if err := r.takeOverUnfinished(ctx); err != nil {
+	if err := r.takeOverIncomplete(ctx); err != nil {
 		return err
 	}
 	before := r.record.current()

@@ -78,7 +78,7 @@ func showFindings(view PlanView) diag.Diagnostics {
 	return diags
 }
 
-// showCollision tells of something else that has the name. In an apply it may be the
+// showCollision describes something else that has the name. In an apply it may be the
 // former self of the resource, and a plan may not fail.
 func showCollision(view PlanView) diag.Diagnostics {
 	if view.Plan.Collision == uuid.Nil {

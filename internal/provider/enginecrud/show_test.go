@@ -155,7 +155,12 @@ func TestShowFindings(t *testing.T) {
 		},
 	} {
 		_, diags := enginecrud.Show(t.Context(), enginecrud.PlanView{
-			Subject: `cluster "prod"`, Plan: &c.plan, Planning: func() bool { return c.planning }, Planned: running(t), AttributePath: attributeOf, Run: c.run,
+			Subject:       `cluster "prod"`,
+			Plan:          &c.plan,
+			Planning:      func() bool { return c.planning },
+			Planned:       running(t),
+			AttributePath: attributeOf,
+			Run:           c.run,
 		})
 		check := func(kind string, got diag.Diagnostics, want string) {
 			t.Helper()

@@ -124,7 +124,7 @@ func TestAccClusterImport(t *testing.T) {
 				Config:      withoutCluster(e) + "removed {\n  from = gantry_vmware_cluster.prod\n  lifecycle {\n    destroy = false\n  }\n}\n",
 				ExpectError: nil,
 			},
-			{Config: whole, PlanOnly: true, ExpectError: says("The cluster exists", "import it")},
+			{Config: whole, PlanOnly: true, ExpectError: says(`Cluster "prod" exists`, "import it")},
 			{
 				Config: whole + "import {\n  to = gantry_vmware_cluster.prod\n  id = \"prod\"\n}\n",
 				ConfigPlanChecks: resource.ConfigPlanChecks{

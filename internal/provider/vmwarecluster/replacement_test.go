@@ -81,7 +81,11 @@ func TestAccClusterReplacementCreatesFirst(t *testing.T) {
 					{Config: whole(moved), ExpectError: says("Unable to create cluster", "create_before_destroy")},
 					{Config: whole(running), PlanOnly: true},
 					{Config: whole(running), Taint: []string{cluster}, ExpectError: says("Unable to create cluster", "create_before_destroy")},
-					{Config: config(e, later) + strings.ReplaceAll(c.dependent, "true", "false"), ConfigPlanChecks: replaces(), ConfigStateChecks: []statecheck.StateCheck{isState("Running")}},
+					{
+						Config:            config(e, later) + strings.ReplaceAll(c.dependent, "true", "false"),
+						ConfigPlanChecks:  replaces(),
+						ConfigStateChecks: []statecheck.StateCheck{isState("Running")},
+					},
 					{Config: whole(renamed), ConfigPlanChecks: replaces(), ConfigStateChecks: []statecheck.StateCheck{isState("Running")}},
 					{Config: whole(renamed), PlanOnly: true},
 				},

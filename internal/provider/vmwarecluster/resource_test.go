@@ -98,7 +98,8 @@ resource "gantry_vmware_cluster" "prod" {
   %s
 }
 `, or(s.poolEnd, "10.10.183.50"), or(s.reuseDelay, "5m"), e.Server(), e.Username(), e.Password(), e.CACertificate(),
-		or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"), or(s.datacenter, "dc-1"), or(s.folder, "k8s/prod"), or(s.podCIDR, "192.168.0.0/16"), s.controlPlane, s.cpu, placement,
+		or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"), or(s.datacenter, "dc-1"), or(s.folder, "k8s/prod"),
+		or(s.podCIDR, "192.168.0.0/16"), s.controlPlane, s.cpu, placement,
 		s.workers, placement, s.extraPool, s.extra))
 }
 
