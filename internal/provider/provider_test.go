@@ -81,7 +81,7 @@ func TestAccProviderFromEnvironment(t *testing.T) {
 	})
 	t.Run("not a boolean", func(t *testing.T) {
 		t.Setenv("VSPHERE_ALLOW_UNVERIFIED_SSL", "perhaps")
-		plan(t, `VSPHERE_ALLOW_UNVERIFIED_SSL holds "perhaps"`)
+		plan(t, `VSPHERE_ALLOW_UNVERIFIED_SSL is neither true nor`)
 	})
 	t.Run("authority in a file", func(t *testing.T) {
 		t.Setenv("GANTRY_CA_CERTIFICATE", file)

@@ -76,8 +76,7 @@ func (n *newNode) adopt(ctx context.Context, req *model.CloneRequest, conflict *
 			return err
 		}
 		if found != nil {
-			n.mac = macOf(survey.NICs, found.UUID, n.mac)
-			return n.takeOver(ctx, found, &req.Marker)
+			return n.takeOver(ctx, found, survey.NICs, &req.Marker)
 		}
 		if len(clones) > 0 {
 			conflict.since = time.Time{}
@@ -115,7 +114,7 @@ func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.
 // booted yet its documents are written anew: the token of an earlier run may expire
 // before it does. One that was built otherwise, and that has not booted either, is
 // deleted, and cloned again.
-func (n *newNode) takeOver(ctx context.Context, m *model.Machine, want *model.Marker) error {
+func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[string][]model.NIC, want *model.Marker) error {
 	unbooted := !m.PoweredOn && m.Userdata
 	same := m.Marker == *want
 	switch {
@@ -127,6 +126,7 @@ func (n *newNode) takeOver(ctx context.Context, m *model.Machine, want *model.Ma
 	case !same:
 		return n.deleteNode(ctx, model.DeleteNode{Machine: *m})
 	}
+	n.mac = macOf(nics, m.UUID, n.mac)
 	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
 		documents, err := n.guestinfo(ctx)
 		if err != nil {

@@ -45,7 +45,7 @@ func TestAccWrongAccount(t *testing.T) {
 			`Attribute "password_wo_version" must be specified when "password_wo" is specified`,
 		},
 		"not a server": {named("a", "http://vcenter.example.com", login(user, password)), `scheme is not https`},
-		"not a CA":     {named("a", env.Server(), login(user, password)+"\n  ca_certificate = \"ca.pem\""), `No certificate in PEM form`},
+		"not a CA":     {named("a", env.Server(), login(user, password)+"\n  ca_certificate = \"ca.pem\""), `no certificate in PEM form`},
 		"CA and no CA": {
 			named("a", env.Server(), login(user, password)+fmt.Sprintf("\n ca_certificate = %q\n insecure_skip_verify = true", env.CACertificate())),
 			`nothing is verified against ca_certificate`,

@@ -48,13 +48,15 @@ func TestAccGatewayPoolOverlaps(t *testing.T) {
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
+			// Where nothing shows that this is a plan, the other pool may be its former self's,
+			// and the apply refuses it.
 			{
-				Config: good, PlanOnly: true,
+				Config: good,
 				ExpectError: acctest.Words(`IP pool "dc1-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.15 to ` +
 					`10.10.183.20`),
 			},
 			{
-				Config: swap(t, good, prefix, prefix+"\n network = \"dvpg-nodes\""), PlanOnly: true,
+				Config:      swap(t, good, prefix, prefix+"\n network = \"dvpg-nodes\""),
 				ExpectError: acctest.Words(`IP pool "lab" of this vCenter both have`),
 			},
 			{

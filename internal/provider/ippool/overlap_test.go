@@ -56,7 +56,7 @@ func TestAccPoolsOverlap(t *testing.T) {
 	}
 	const shared = `IP pool "prod-nodes" and IP pool "lab" of this vCenter both have addresses from 10.10.183.50 to 10.10.183.59`
 	refused := func(config, want string) resource.TestStep {
-		return resource.TestStep{Config: config, PlanOnly: true, ExpectError: acctest.Words(want)}
+		return resource.TestStep{Config: config, ExpectError: acctest.Words(want)}
 	}
 	fine := func(config string) resource.TestStep { return resource.TestStep{Config: config} }
 	resource.Test(t, resource.TestCase{

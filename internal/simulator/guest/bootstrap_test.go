@@ -101,10 +101,10 @@ func (e *engine) wantJoined(name string) {
 	}
 }
 
-// client uses the kubeconfig that the engine keeps.
+// client has the rights that the engine takes before those of administrators are bound.
 func (e *engine) client() *kubernetes.Clientset {
 	e.t.Helper()
-	raw, err := e.a.AdminKubeconfig(rand.Reader, "prod-1", "https://"+vip+":6443", time.Now())
+	raw, err := e.a.SuperAdminKubeconfig(rand.Reader, "prod-1", "https://"+vip+":6443", time.Now())
 	if err != nil {
 		e.t.Fatal(err)
 	}
