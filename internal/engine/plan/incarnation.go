@@ -7,9 +7,12 @@ import (
 )
 
 // Gone reports whether nothing of the target's incarnation is left: another creation
-// may have taken its place.
+// may have taken its place. A VM that is not seen is not gone.
 func Gone(target model.Target, facts *model.Facts) bool {
-	return !registered(target, facts) && !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return owns(target, facts, m) })
+	if registered(target, facts) || len(facts.Unseen) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return owns(target, facts, m) })
 }
 
 // registered reports whether the record of that name is the target's own.
@@ -32,8 +35,11 @@ func takenOver(target model.Target, facts *model.Facts) bool {
 // shared reports whether another creation has something under the target's id, or may
 // have: where the record is lost, VMs of another incarnation may be a newer one's.
 func shared(target model.Target, facts *model.Facts) bool {
-	if takenOver(target, facts) || registered(target, facts) {
-		return takenOver(target, facts)
+	switch {
+	case registered(target, facts):
+		return false
+	case takenOver(target, facts):
+		return true
 	}
 	return slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return !owns(target, facts, m) })
 }
