@@ -6,8 +6,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
-	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // firstMade is a pool whose successor is created before it is destroyed.
@@ -54,29 +54,30 @@ func TestAccPoolCreatesFirst(t *testing.T) {
 	})
 }
 
-// TestAccPoolAfterADoubtfulCreation creates a pool whose first creation got no answer
-// and is tainted: its destruction, which comes after, deletes nothing of the new one.
-func TestAccPoolAfterADoubtfulCreation(t *testing.T) {
+// TestAccPoolOfAnotherCreation deletes a pool's record behind Terraform's back, and has
+// another workspace create one of that name: it is not the state's, and stays.
+func TestAccPoolOfAnotherCreation(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
-	small := env.Config(firstMade("prod-nodes", "10.10.183.1", "10.10.183.10", "10.10.128.1", 18, true))
+	l := env.Ledger()
+	body := []byte(`{"incarnation":"another","name":"prod-nodes","start":"10.10.183.1","end":"10.10.183.10","prefix_length":18,` +
+		`"default_gateway":"10.10.128.1"}`)
+	made := func() {
+		if err := l.Unregister(t.Context(), l.ID(nodesRef)); err != nil {
+			t.Error(err)
+		}
+		if _, err := l.Register(t.Context(), ledger.Record{Ref: nodesRef, Body: body}); err != nil {
+			t.Error(err)
+		}
+	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
-		CheckDestroy:             env.CheckDestroy,
 		Steps: []resource.TestStep{
-			{
-				PreConfig: func() {
-					// The second tag is the record.
-					fault := simulator.Fault{Kind: simulator.DropBefore, Call: "POST tag", Nth: 2, Times: -1}
-					if err := env.AddFault(fault); err != nil {
-						t.Error(err)
-					}
-				},
-				Config:      small,
-				ExpectError: acctest.Words("Unable to create IP pool"),
-			},
-			{PreConfig: env.ClearFaults, Config: small},
-			{Config: small, PlanOnly: true},
+			{Config: env.Config(small)},
+			{PreConfig: made, Config: env.Config("")},
 		},
 	})
+	if _, err := l.Record(t.Context(), l.ID(nodesRef)); err != nil {
+		t.Errorf("the other workspace's pool: %v", err)
+	}
 }
