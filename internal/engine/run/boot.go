@@ -71,7 +71,7 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	go func() {
 		defer close(watched)
 		if _, gaveUp = boot.check(seen); gaveUp == nil {
-			gaveUp = n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
+			gaveUp = n.changes.watch.meanwhile(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
 		}
 	}()
 

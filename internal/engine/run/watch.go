@@ -24,7 +24,9 @@ type watcher struct {
 // wait is one thing that a step waits for. check is called after each read until it
 // returns true or an error.
 type wait struct {
-	req   model.PollRequest
+	req model.PollRequest
+	// patient waits are looked at along with others, and alone at the longest pause.
+	patient bool
 	check func(*model.PollResult) (bool, error)
 	ended chan error
 }
@@ -35,7 +37,16 @@ func newWatcher(vc model.VCenter, timing model.Timing) *watcher {
 
 // until returns when check returns true or an error, or ctx ends.
 func (w *watcher) until(ctx context.Context, req model.PollRequest, check func(*model.PollResult) (bool, error)) error {
-	it := &wait{req: req, check: check, ended: make(chan error, 1)}
+	return w.wait(ctx, &wait{req: req, check: check, ended: make(chan error, 1)})
+}
+
+// meanwhile is until for what something else than vCenter will end: it causes few reads
+// of its own.
+func (w *watcher) meanwhile(ctx context.Context, req model.PollRequest, check func(*model.PollResult) (bool, error)) error {
+	return w.wait(ctx, &wait{req: req, patient: true, check: check, ended: make(chan error, 1)})
+}
+
+func (w *watcher) wait(ctx context.Context, it *wait) error {
 	w.mu.Lock()
 	w.waits[it] = struct{}{}
 	if !w.running {
@@ -44,9 +55,11 @@ func (w *watcher) until(ctx context.Context, req model.PollRequest, check func(*
 		go w.loop(context.WithoutCancel(ctx))
 	}
 	w.mu.Unlock()
-	select {
-	case w.fresh <- struct{}{}:
-	default:
+	if !it.patient {
+		select {
+		case w.fresh <- struct{}{}:
+		default:
+		}
 	}
 	select {
 	case err := <-it.ended:
@@ -61,6 +74,9 @@ func (w *watcher) until(ctx context.Context, req model.PollRequest, check func(*
 
 func (w *watcher) loop(ctx context.Context) {
 	tick := w.timing.Tick
+	if w.patient() {
+		tick = w.timing.MaxTick
+	}
 	var failing time.Time
 	for {
 		select {
@@ -79,7 +95,7 @@ func (w *watcher) loop(ctx context.Context) {
 		switch {
 		case err == nil:
 			failing = time.Time{}
-			if w.deliver(waits, res) {
+			if w.deliver(waits, res) && !w.patient() {
 				tick = max(w.timing.Tick, tick/2)
 				continue
 			}
@@ -91,7 +107,22 @@ func (w *watcher) loop(ctx context.Context) {
 			w.fail(waits, fmt.Errorf("vCenter did not answer for %s: %w", w.timing.RetryBudget, err))
 		}
 		tick = min(w.timing.MaxTick, tick*3/2)
+		if w.patient() {
+			tick = w.timing.MaxTick
+		}
 	}
+}
+
+// patient reports whether only patient waits are left.
+func (w *watcher) patient() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for it := range w.waits {
+		if !it.patient {
+			return false
+		}
+	}
+	return true
 }
 
 // gather collects what to read. With no wait left it ends the loop, under the lock,
