@@ -42,15 +42,15 @@ func TestPowerOnIsRefused(t *testing.T) {
 func TestAnswerOfACloneIsLost(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]simulator.Options{
-		"its name is taken from the start": {CloneDuration: 800 * time.Millisecond},
-		"its name is taken at the end":     {CloneDuration: 800 * time.Millisecond, LateNames: true},
+		"its name is taken from the start": {CloneDuration: 3 * time.Second},
+		"its name is taken at the end":     {CloneDuration: 3 * time.Second, LateNames: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options)
 			w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "CloneVM_Task"}))
 			e := w.engine()
-			e.Timing.RetryBudget = 300 * time.Millisecond // the clone takes longer
+			e.Timing.RetryBudget = 2 * time.Second // the clone takes longer
 			out, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(1, 1), Secrets: newSecrets(t)})
 			w.must(err)
 			if len(out.Status.Nodes) != 2 || out.Status.State != model.StateRunning {

@@ -77,7 +77,7 @@ func TestAccTwoStatesOneDies(t *testing.T) {
 		t.Fatalf("exit code %d:\n%s", code, &second.out)
 	}
 	d.healthy(two, 1)
-	if text := one.refused(plan...); !strings.Contains(text, `named "prod" is registered in this vCenter`) {
+	if text := one.refused(apply...); !strings.Contains(text, `named "prod" is registered in this vCenter`) {
 		t.Errorf("the state whose run was killed is not told that another one has the cluster now:\n%s", text)
 	}
 	two.must(destroy...)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -176,8 +177,14 @@ func (operation control) serve(s *Simulator, w http.ResponseWriter, r *http.Requ
 
 func (c *controlServer) url() string { return "http://" + c.listener.Addr().String() }
 
+// close answers what is under way first: it may be the request to shut down.
 func (c *controlServer) close() error {
-	err := c.server.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := c.server.Shutdown(ctx)
+	if err != nil {
+		err = c.server.Close()
+	}
 	c.done.Wait()
 	return err
 }

@@ -26,6 +26,7 @@ type guest struct {
 	world   *World
 	vm      VM
 	halt    context.CancelFunc // nil while the machine is off
+	ended   chan struct{}      // closed when the last power cycle has ended
 	phase   Phase
 	failure string
 	console console

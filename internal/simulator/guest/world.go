@@ -143,7 +143,16 @@ func (w *World) PowerOn(vm VM) {
 	g.vm = vm
 	ctx, halt := context.WithCancel(w.ctx)
 	g.halt = halt
-	w.running.Go(func() { g.run(ctx) })
+	before := g.ended
+	ended := make(chan struct{})
+	g.ended = ended
+	w.running.Go(func() {
+		defer close(ended)
+		if before != nil {
+			<-before // two power cycles never share the disk
+		}
+		g.run(ctx)
+	})
 }
 
 // PowerOff kills a guest: its addresses and its API endpoint vanish at once,
