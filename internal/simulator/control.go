@@ -177,7 +177,7 @@ func (operation control) serve(s *Simulator, w http.ResponseWriter, r *http.Requ
 
 func (c *controlServer) url() string { return "http://" + c.listener.Addr().String() }
 
-// close answers what is under way first: it may be the request to shut down.
+// close lets requests end that are under way: one may be the request to shut down.
 func (c *controlServer) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

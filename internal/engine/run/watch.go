@@ -27,8 +27,8 @@ type wait struct {
 	req model.PollRequest
 	// patient waits are looked at along with others, and alone at the longest pause.
 	patient bool
-	check func(*model.PollResult) (bool, error)
-	ended chan error
+	check   func(*model.PollResult) (bool, error)
+	ended   chan error
 }
 
 func newWatcher(vc model.VCenter, timing model.Timing) *watcher {
