@@ -30,7 +30,7 @@ func (r *Runner) updateDescription(ctx context.Context, s model.UpdateDescriptio
 			return nil
 		})
 	}
-	if err := inParallel(writes); err != nil {
+	if err := errors.Join(inParallel(writes)...); err != nil {
 		return err
 	}
 	return r.record.update(ctx, func(b *record.Cluster) {

@@ -147,10 +147,19 @@ func (r *Runner) runStage(ctx context.Context, stage model.Stage) (failed []erro
 }
 
 func (r *Runner) runParallel(ctx context.Context, steps []model.Step) []error {
-	errs := make([]error, len(steps))
-	var group sync.WaitGroup
+	runs := make([]func() error, len(steps))
 	for i, step := range steps {
-		group.Go(func() { errs[i] = r.runStep(ctx, step) })
+		runs[i] = func() error { return r.runStep(ctx, step) }
+	}
+	return inParallel(runs)
+}
+
+// inParallel runs functions side by side and returns what failed, in their order.
+func inParallel(runs []func() error) []error {
+	errs := make([]error, len(runs))
+	var group sync.WaitGroup
+	for i, run := range runs {
+		group.Go(func() { errs[i] = run() })
 	}
 	group.Wait()
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -12,14 +11,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// takeOverIncomplete makes an incomplete creation this one's: first the record and then the VMs,
-// so that what deletes the other one finds nothing of its own, whenever this run is
-// killed. Nothing of it is used or deleted before.
+// takeOverIncomplete makes an incomplete creation this one's: first the record and then
+// the VMs, so that what deletes the other one finds nothing of its own, whenever this
+// run is killed. Nothing of it is used or deleted before. Of one that was killed in
+// between, the rest is done.
 func (r *Runner) takeOverIncomplete(ctx context.Context) error {
 	mine := r.Spec.Incarnation
-	if r.record.current().Incarnation == mine {
-		return nil
-	}
 	if err := r.record.update(ctx, func(b *record.Cluster) { b.Incarnation = mine }); err != nil {
 		return err
 	}
@@ -38,18 +35,7 @@ func (r *Runner) takeOverIncomplete(ctx context.Context) error {
 			return err
 		})
 	}
-	return inParallel(steps)
-}
-
-// inParallel runs functions in parallel and returns what failed.
-func inParallel(steps []func() error) error {
-	errs := make([]error, len(steps))
-	var group sync.WaitGroup
-	for i, step := range steps {
-		group.Go(func() { errs[i] = step() })
-	}
-	group.Wait()
-	return errors.Join(errs...)
+	return errors.Join(inParallel(steps)...)
 }
 
 // resumeRecord adapts the record of an incomplete creation to this one: it may be in
