@@ -20,7 +20,9 @@ import (
 // Request is the desired state of a cluster or gateway.
 type Request struct {
 	Spec    model.ClusterSpec
-	Secrets *model.Secrets // Authorities must be set; a Kubeconfig is issued when there is none
+	// Secrets are those of the state. Without Authorities, only what is built from its
+	// first node is, with others; a Kubeconfig is issued when there is none.
+	Secrets *model.Secrets
 	// Shown is what `terraform plan` has shown; nil where it could not be known.
 	Shown *[]model.Change
 	// Parents are what must not be deleted while the cluster exists: the cloud
@@ -50,9 +52,6 @@ type Outcome struct {
 func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	spec := req.Spec
 	out := &Outcome{}
-	if req.Secrets == nil || req.Secrets.Authorities == nil {
-		return out, fmt.Errorf("the certificate authorities of %s are not in the state; import it again", spec.Describe())
-	}
 	ctx, lease, err := e.lock(ctx, spec.Target())
 	if err != nil {
 		return out, err
@@ -76,9 +75,12 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err := approve(&req, &w.Facts, todo); err != nil {
 		return out, release(ctx, lease, err)
 	}
+	if req.Secrets.Authorities == nil && !begins(todo) {
+		return out, release(ctx, lease, fmt.Errorf("the certificate authorities of %s are not in the state; import it again", spec.Describe()))
+	}
 	out.ID = spec.ID
 	out.Changes = todo.Changes()
-	if builtInVain(&spec, w, todo) {
+	if renewsAuthorities(&spec, &w.Facts, todo) {
 		if err := e.renewAuthorities(req.Secrets, w); err != nil {
 			return out, release(ctx, lease, err)
 		}

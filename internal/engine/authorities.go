@@ -11,13 +11,34 @@ import (
 // builtInVain reports whether the plan deletes a control-plane VM that was built with
 // the authorities at hand, before the API has ever answered. Every user who may read
 // the VM's configuration could read them there.
-func builtInVain(spec *model.ClusterSpec, w *observe.World, todo *model.Plan) bool {
-	if w.Facts.APIReached(spec.New) {
+func builtInVain(spec *model.ClusterSpec, facts *model.Facts, todo *model.Plan) bool {
+	if facts.APIReached(spec.New) {
 		return false
 	}
 	for _, step := range todo.Steps() {
 		gone, ok := step.(model.DeleteNode)
-		if ok && gone.Machine.Marker.ControlPlane() && gone.Machine.Marker.CAFingerprint == w.Facts.CAFingerprint {
+		if !ok || spec.Supersedes(gone.Machine.Marker) {
+			continue // what ran before a reset has none in its configuration
+		}
+		if gone.Machine.Marker.ControlPlane() && gone.Machine.Marker.CAFingerprint == facts.CAFingerprint {
+			return true
+		}
+	}
+	return false
+}
+
+// renewsAuthorities reports whether an apply of the plan makes other certificate
+// authorities before it builds anything: those at hand were readable, or none are and the
+// control plane begins anew.
+func renewsAuthorities(spec *model.ClusterSpec, facts *model.Facts, todo *model.Plan) bool {
+	return builtInVain(spec, facts, todo) || facts.CAFingerprint == "" && begins(todo)
+}
+
+// begins reports whether a plan initialises a control plane, with whatever authorities
+// there are.
+func begins(todo *model.Plan) bool {
+	for _, step := range todo.Steps() {
+		if node, ok := step.(model.CreateNode); ok && node.First {
 			return true
 		}
 	}

@@ -36,6 +36,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {
 		current.Stages = expected.Stages
 	}
+	current.RenewsAuthorities = renewsAuthorities(&spec, &w.Facts, current)
 	return current, nil
 }
 

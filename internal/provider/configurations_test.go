@@ -36,7 +36,8 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
-  "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "incomplete_create": "warn",
+  "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "reset_trigger": "again",
+  "incomplete_create": "warn",
   "store_authorities": false`
 
 const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "clone_mode": "full", "incomplete_create": "error",

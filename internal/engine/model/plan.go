@@ -43,6 +43,9 @@ type Plan struct {
 	// Collision is the id of another cluster or gateway that has the name: applying
 	// the plan is refused unless that is deleted before.
 	Collision uuid.UUID
+	// RenewsAuthorities reports whether the certificate authorities are replaced before
+	// anything is built, and with them the kubeconfig.
+	RenewsAuthorities bool
 	// Unfinished is the id of an incomplete creation that is taken over. Beyond the
 	// steps of a creation, an apply removes what it left.
 	Unfinished uuid.UUID
@@ -101,7 +104,7 @@ func (p *Plan) Rebuilds() map[string]uuid.UUID {
 
 // Unseen lists the steps that the shown changes do not cover. Steps that have
 // become unnecessary since are no reason to stop, and of deleting a node whose VM
-// is gone meanwhile, removing the lost node is what is left.
+// is gone meanwhile, removing the lost node or releasing its address is what is left.
 func (p *Plan) Unseen(shown []Change) []Change {
 	left := map[Change]int{}
 	for _, change := range shown {
@@ -110,7 +113,8 @@ func (p *Plan) Unseen(shown []Change) []Change {
 	var unseen []Change
 	for _, change := range p.Changes() {
 		covered := change
-		if covered.Action == ActionRemoveLostNode && left[covered] == 0 {
+		rest := covered.Action == ActionRemoveLostNode || covered.Action == ActionReleaseAddress
+		if rest && left[covered] == 0 {
 			covered.Action = ActionDeleteNode
 		}
 		if left[covered] == 0 {

@@ -65,6 +65,10 @@ type ClusterSpec struct {
 	// stores of itself.
 	OmitAuthorities bool
 
+	// Reset identifies the reset that the control plane is to be built for: of another
+	// one than that it was built for, it is built anew. Empty: as it is.
+	Reset string
+
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool
@@ -95,6 +99,12 @@ func (s *ClusterSpec) Target() Target {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}
 	return t
+}
+
+// Supersedes reports whether a VM of the control plane was built before the reset that
+// the spec asks for. A creation builds its own.
+func (s *ClusterSpec) Supersedes(m Marker) bool {
+	return !s.New && s.Reset != "" && m.Reset != s.Reset && m.ControlPlane()
 }
 
 // NodePools lists the control plane and then the worker pools.

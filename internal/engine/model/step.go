@@ -13,6 +13,7 @@ type Action string
 // The actions.
 const (
 	ActionCreateRecord       Action = "create_record"        // target: the cluster
+	ActionResetControlPlane  Action = "reset_control_plane"  // target: the gateway; its node is built anew
 	ActionCreateIPPool       Action = "create_ip_pool"       // target: a gateway's inline IP pool
 	ActionCreateFolder       Action = "create_folder"        // target: the folder's path
 	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
@@ -53,6 +54,10 @@ type Step interface {
 
 // CreateRecord registers the cluster in the ledger.
 type CreateRecord struct{ Cluster string }
+
+// ResetControlPlane begins a reset: from here on the control plane counts as one that
+// never answered, and is built from its first node.
+type ResetControlPlane struct{ Cluster string }
 
 // CreateIPPool registers a gateway's inline IP pool.
 type CreateIPPool struct{ Name string }
@@ -171,6 +176,9 @@ type DeleteRecord struct{ Cluster string }
 
 // Change implements Step.
 func (s CreateRecord) Change() Change { return Change{ActionCreateRecord, s.Cluster} }
+
+// Change implements Step.
+func (s ResetControlPlane) Change() Change { return Change{ActionResetControlPlane, s.Cluster} }
 
 // Change implements Step.
 func (s CreateIPPool) Change() Change { return Change{ActionCreateIPPool, s.Name} }

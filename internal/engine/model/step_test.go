@@ -22,6 +22,7 @@ var steps = []struct {
 	change string
 }{
 	{model.CreateRecord{Cluster: "c"}, "create_record c"},
+	{model.ResetControlPlane{Cluster: "c"}, "reset_control_plane c"},
 	{model.CreateIPPool{Name: "pool"}, "create_ip_pool pool"},
 	{model.CreateFolder{Path: "k8s/c"}, "create_folder k8s/c"},
 	{model.ReserveEndpoint{Cluster: "c", IPPool: uuid.New()}, "reserve_endpoint c"},

@@ -15,7 +15,7 @@ import (
 // plan uses may be gone or renamed.
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
 	c := check{
-		view:   view{spec: spec, facts: facts},
+		view:   newView(spec, facts),
 		plan:   p,
 		limits: limits,
 		builds: map[string]bool{},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 var controlPlaneField = nodePoolField(model.ControlPlanePool)
@@ -18,6 +19,11 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	var f model.Findings
 	lost := v.lost(pool.Name)
 	switch {
+	case v.reset && len(v.presumedPresent(pool.Name)) > 0:
+		f.Refuse(controlPlaneField, "A control-plane VM may still run",
+			"%q cannot be built anew while vCenter does not show %s, or does not return its configuration, and does not say that it is gone: "+
+				"two control planes must never have one VIP. Move the VM back or grant the privilege, or have it deleted by a user who sees it; "+
+				"then apply again.", v.spec.Name, quoted(v.presumedPresent(pool.Name)))
 	case !v.apiReached() && len(v.presumedPresent(pool.Name)) > 0:
 		f.Refuse(controlPlaneField, "A control-plane VM is being made",
 			"vCenter does not return the configuration of %s yet, as while it is cloned by a run that was interrupted. "+
@@ -27,8 +33,7 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 		return true, f
 	case len(members) == 0 && len(v.presumedPresent(pool.Name)) == 0:
 		f.Refuse(controlPlaneField, "The control plane is gone",
-			"%q was running, and none of its control-plane VMs is left. A control plane with data is never created anew from nothing: "+
-				"restore the VMs, or destroy the %s.", v.spec.Name, v.spec.Kind)
+			"%q was running, and none of its control-plane VMs is left. %s", v.spec.Name, wayOut(v.spec.Kind))
 	case !v.facts.API.Answered():
 		f.Warn(controlPlaneField, "The control plane is not complete",
 			"%d of %d control-plane VMs exist, and the API does not answer, so the state of etcd is unknown. Nodes are added once it answers.",
@@ -41,6 +46,16 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 		return true, f
 	}
 	return false, f
+}
+
+// wayOut says what can be done where the control plane is gone.
+func wayOut(kind record.Kind) string {
+	if kind == record.KindGateway {
+		return "Restore the VM from a backup, or set reset_trigger to another value: the next apply then builds the gateway anew " +
+			"with the same id, endpoint and IP pools, and leaves its clusters as they are."
+	}
+	return "A control plane with data is never created anew from nothing: restore the VMs from a backup; or destroy the cluster; " +
+		"or apply with -replace and the address of the resource, which destroys what is left and creates an empty cluster of that name."
 }
 
 func shrinkFindings(v view, pool model.NodePool, members []model.Machine) model.Findings {

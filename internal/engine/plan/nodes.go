@@ -143,10 +143,12 @@ func (c *creations) next() model.CreateNode {
 // earlier run, or of a machine that is about to be built again.
 func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 	ns := slices.Clone(v.facts.Record.Pending[pool])
+	used := map[int]bool{}
 	for _, m := range v.machines(pool) {
 		ns = append(ns, m.Marker.Ordinal)
+		// By its name its successor is told apart from it.
+		used[m.Marker.Ordinal] = v.spec.Supersedes(m.Marker)
 	}
-	used := map[int]bool{}
 	for _, m := range members {
 		used[m.Marker.Ordinal] = true
 	}

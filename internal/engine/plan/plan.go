@@ -12,7 +12,7 @@ import (
 // Cluster plans a cluster or gateway. The steps follow from the spec and the facts
 // alone; Check adds what the limits have against them.
 func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
-	v := view{spec: spec, facts: facts}
+	v := newView(spec, facts)
 	p := &model.Plan{}
 	if refuse(v, p); len(p.Problems) > 0 {
 		return p

@@ -99,6 +99,9 @@ func caMismatch(facts *model.Facts) bool {
 // recordSteps registers the cluster, again as long as the API never answered: an
 // earlier run may have been killed before gateway and account knew of it.
 func recordSteps(v view) []model.Step {
+	if v.reset {
+		return []model.Step{model.ResetControlPlane{Cluster: v.spec.Name}}
+	}
 	if v.apiReached() && v.facts.Record.Found {
 		return nil
 	}
@@ -127,7 +130,7 @@ func ownIPPoolSteps(v view) []model.Step {
 // folderSteps creates the folder of a cluster that is being built. One that is
 // missing later is created again with the first node that needs it.
 func folderSteps(v view) []model.Step {
-	if v.apiReached() || v.spec.Folder == "" {
+	if v.apiReached() || v.reset || v.spec.Folder == "" {
 		return nil
 	}
 	return []model.Step{model.CreateFolder{Path: v.spec.Folder}}

@@ -10,6 +10,16 @@ import (
 type view struct {
 	spec  *model.ClusterSpec
 	facts *model.Facts
+	// reset says that the control plane is built anew; the facts are then as they are
+	// once the reset has begun.
+	reset bool
+}
+
+func newView(spec *model.ClusterSpec, facts *model.Facts) view {
+	if !resets(spec, facts) {
+		return view{spec: spec, facts: facts}
+	}
+	return view{spec: spec, facts: resetFacts(facts), reset: true}
 }
 
 // apiReached reports whether the cluster's API has answered at least once.

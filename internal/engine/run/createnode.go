@@ -166,6 +166,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		SchemaVersion:     model.MarkerSchema,
 		Cluster:           n.Spec.ID,
 		Incarnation:       n.record.current().Incarnation,
+		Reset:             n.record.current().Reset,
 		Node:              n.Node,
 		Role:              n.NodePool.Role(),
 		NodePool:          n.NodePool.Name,

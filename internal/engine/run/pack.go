@@ -22,6 +22,12 @@ func (a *appliedPacks) set(pack model.Pack) {
 	a.hashes[pack.Name] = pack.Hash()
 }
 
+func (a *appliedPacks) clear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.hashes)
+}
+
 func (a *appliedPacks) all() map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -164,6 +165,10 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		return r.resumeRecord(ctx)
 	}
 	reached := r.World.Facts.APIReached(r.Spec.New)
+	reset := r.Spec.Reset
+	if reached {
+		reset = plan.BuiltFor(&r.World.Facts)
+	}
 	err := r.record.create(ctx, record.Cluster{
 		ID:          r.Spec.ID,
 		Kind:        r.Spec.Kind,
@@ -173,6 +178,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		Folder:           r.Spec.Folder,
 		APIReached:       reached,
 		CreationComplete: reached,
+		Reset:            reset,
 		Description:      r.Spec.Description,
 		Tags:             r.Spec.Tags,
 		Counters:         r.numbers.Next,

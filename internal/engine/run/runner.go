@@ -187,6 +187,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	switch s := step.(type) {
 	case model.CreateRecord:
 		return r.createRecord(ctx)
+	case model.ResetControlPlane:
+		return r.resetControlPlane(ctx)
 	case model.DeleteRecord:
 		return r.deleteRecord(ctx)
 	case model.CreateIPPool:

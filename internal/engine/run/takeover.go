@@ -66,6 +66,9 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 	return r.record.update(ctx, func(b *record.Cluster) {
 		b.Datacenter = datacenter
 		b.Folder = r.Spec.Folder
+		if r.Spec.New {
+			b.Reset = r.Spec.Reset
+		}
 		b.Parents = r.Parents
 		if moved {
 			b.Folders = nil

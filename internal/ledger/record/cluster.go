@@ -24,6 +24,9 @@ type Cluster struct {
 	// CreationComplete is set once a run that reached the API has ended. Until
 	// then only that run has the cluster's certificate authorities.
 	CreationComplete bool
+	// Reset identifies the reset that the control plane was last built anew for; empty:
+	// none was asked for yet.
+	Reset string
 
 	Description string
 	Tags        map[string]string
@@ -52,6 +55,7 @@ type clusterWire struct {
 	Incarnation      Incarnation       `json:"c,omitempty"`
 	APIReached       int               `json:"r,omitempty"`
 	CreationComplete int               `json:"e,omitempty"`
+	Reset            string            `json:"x,omitempty"`
 	Description      string            `json:"s,omitempty"`
 	Tags             map[string]string `json:"t,omitempty"`
 	Datacenter       string            `json:"d,omitempty"`
@@ -72,6 +76,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		ID:          &id,
 		Kind:        c.Kind,
 		Incarnation: c.Incarnation,
+		Reset:       c.Reset,
 		Description: c.Description,
 		Tags:        c.Tags,
 		Datacenter:  c.Datacenter,
@@ -120,6 +125,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Incarnation:      w.Incarnation,
 		APIReached:       w.APIReached != 0,
 		CreationComplete: w.CreationComplete != 0,
+		Reset:            w.Reset,
 		Description:      w.Description,
 		Tags:             w.Tags,
 		Datacenter:       w.Datacenter,

@@ -70,6 +70,7 @@ func drawCluster(t *rapid.T) record.Cluster {
 		Kind:             rapid.SampledFrom([]record.Kind{record.KindCluster, record.KindGateway}).Draw(t, "kind"),
 		APIReached:       rapid.Bool().Draw(t, "API reached"),
 		CreationComplete: rapid.Bool().Draw(t, "complete"),
+		Reset:            text.Draw(t, "reset"),
 		Description:      text.Draw(t, "description"),
 		Datacenter:       text.Draw(t, "datacenter"),
 		Folder:           rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),

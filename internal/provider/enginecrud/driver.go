@@ -172,7 +172,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(diags...)
 	shown, diags := ReadShown(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
-	secrets, diags := d.secretsForUpdate(ctx, req.Private, prior)
+	secrets, diags := secretsForUpdate(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	identity, diags := crud.ReadIdentity(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
@@ -205,17 +205,13 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
 }
 
-// secretsForUpdate returns the secrets in private state. Of a creation whose API
-// never answered, Terraform has dropped those that a provider which died had not
-// returned: new ones take their place.
-func (d *Driver[T, M]) secretsForUpdate(ctx context.Context, private crud.PrivateReader, prior M) (*model.Secrets, diag.Diagnostics) {
+// secretsForUpdate returns the secrets in private state. Where Terraform has dropped
+// them, because a provider died before it returned them, the engine makes others if the
+// control plane begins anew.
+func secretsForUpdate(ctx context.Context, private crud.PrivateReader) (*model.Secrets, diag.Diagnostics) {
 	secrets, diags := ReadSecrets(ctx, private)
-	if diags.HasError() || secrets != nil || !prior.base().Kubeconfig.IsNull() {
-		return secrets, diags
-	}
-	secrets, err := newSecrets()
-	if err != nil {
-		diags.Append(diagnostics.FromError("update", d.subject(prior), err))
+	if secrets == nil {
+		secrets = &model.Secrets{}
 	}
 	return secrets, diags
 }

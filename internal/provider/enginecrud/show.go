@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
@@ -60,6 +61,9 @@ func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics
 	switch {
 	case len(changes) > 0:
 		view.Planned.markStatusUnknown()
+		if view.Plan.RenewsAuthorities {
+			view.Planned.Kubeconfig = types.StringUnknown()
+		}
 		diags.Append(view.Planned.SetChanges(ctx, changes)...)
 	case view.Prior != nil && !view.Prior.PlannedChanges.IsNull():
 		view.Planned.PlannedChanges = view.Prior.PlannedChanges

@@ -42,6 +42,7 @@ type model struct {
 	PairingCodeWOVersion attribute.Int64 `tfsdk:"pairing_code_wo_version"`
 	AgentImage           types.String    `tfsdk:"agent_image"`
 	RegistrationTimeout  types.String    `tfsdk:"registration_timeout"`
+	ResetTrigger         types.String    `tfsdk:"reset_trigger"`
 	SSHAuthorizedKeys    types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers           types.List      `tfsdk:"ntp_servers"`
 	CloneMode            types.String    `tfsdk:"clone_mode"`

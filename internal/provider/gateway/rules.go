@@ -14,6 +14,7 @@ var rules = enginecrud.Rules{
 		"pairing_code_wo",
 		"pairing_code_wo_version",
 		"registration_timeout",
+		"reset_trigger",
 		"store_authorities",
 		"timeouts",
 

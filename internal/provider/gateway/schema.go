@@ -50,6 +50,7 @@ func newSchema(ctx context.Context) schema.Schema {
 			"so that a console outside can run Terraform where vCenter is. IP pools, cloud accounts and clusters may belong to it.\n\n" +
 			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. Any other change of a " +
 			"running gateway is refused when it is planned. " +
+			"One that is stuck, or whose VM is lost, is rebuilt in place by a change of `reset_trigger`. " +
 			"A gateway that clusters belong to cannot be destroyed.\n\n" +
 			"The gateway's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
 		Attributes: attributes,
@@ -175,6 +176,15 @@ func consoleAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "How long the agent may take to start and stay up, such as `10m`, from one second to 24 hours. " +
 				"An agent that the console refuses does not stay up. Defaults to `10m`.",
 			Validators: []validator.String{nodeschema.Duration{}},
+		},
+		"reset_trigger": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Any text, such as `2026-01-31`. Another one rebuilds a gateway that is stuck, or whose VM is lost, in place: " +
+				"the apply deletes the VM, if there is one, and builds another one with the same endpoint and the same certificate authorities. " +
+				"The id, the IP pools and the accounts stay, and clusters of the gateway are not touched; what runs on the gateway is lost, " +
+				"and its agent is not available meanwhile. Where the authorities are not in the state any more, it gets others, " +
+				"and another kubeconfig. To set it for the first time on a gateway that exists is a change; to remove it rebuilds nothing.",
+			Validators: []validator.String{notEmpty},
 		},
 	}
 }

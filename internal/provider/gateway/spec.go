@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -37,6 +39,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		KubernetesVersion: m.KubernetesVersion.ValueString(),
 		CloneMode:         enginemodel.CloneMode(m.CloneMode.ValueString()),
 		OmitAuthorities:   m.OmitsAuthorities(),
+		Reset:             resetID(m.ResetTrigger.ValueString()),
 	}
 	var image imageModel
 	diags.Append(m.Image.As(ctx, &image, nodeschema.AllKnown)...)
@@ -61,6 +64,16 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	}
 	spec.Packs = packs
 	return spec, diags
+}
+
+// resetID identifies a value of reset_trigger in the record, which has room for few
+// characters; empty for none.
+func resetID(trigger string) string {
+	if trigger == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(trigger))
+	return hex.EncodeToString(sum[:5])
 }
 
 // setNodes sets where the node goes and what it is made of.

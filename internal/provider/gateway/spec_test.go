@@ -34,7 +34,8 @@ const full = `{
   "ip_pool_id": "` + ipPoolID + `",
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
-  "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m"
+  "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m",
+  "reset_trigger": "again"
 }`
 
 func specOf(t *testing.T, values string) model.ClusterSpec {
@@ -81,6 +82,7 @@ func TestSpec(t *testing.T) {
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,
 		OmitAuthorities:   true,
+		Reset:             "b4c9e14061",
 		Packs:             packs(t),
 		OwnIPPool: &record.IPPool{
 			Name:                    "nodes",

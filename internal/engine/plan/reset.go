@@ -1,0 +1,38 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// resets reports whether the control plane is to be built anew, with the identity and
+// the addresses that it has: the record or a VM is of another reset than the spec. That
+// the VMs are asked, too, makes a run that was killed right after it began go on.
+func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
+	if spec.New || spec.Reset == "" || !facts.Record.Found {
+		return false
+	}
+	return facts.Record.Reset != spec.Reset ||
+		slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return spec.Supersedes(m.Marker) })
+}
+
+// resetFacts are the facts as they are once a reset has begun: nothing of the control
+// plane has ever answered. What its API says is of what is deleted.
+func resetFacts(facts *model.Facts) *model.Facts {
+	begun := *facts
+	begun.Record.APIReached = false
+	begun.Record.CreationComplete = false
+	begun.API = model.APIFacts{}
+	return &begun
+}
+
+// BuiltFor is the reset that the control plane was built for, as its VMs say.
+func BuiltFor(facts *model.Facts) string {
+	for _, m := range facts.Machines {
+		if m.Marker.ControlPlane() {
+			return m.Marker.Reset
+		}
+	}
+	return ""
+}
