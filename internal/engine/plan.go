@@ -112,7 +112,12 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 	if err != nil {
 		return err
 	}
-	p.Problems = append(p.Problems, destruction.Problems...)
+	for _, problem := range destruction.Problems {
+		if target.Kind == record.KindGateway {
+			problem.Detail += " To build the gateway anew under what it has, do not replace it: set reset_trigger to another value."
+		}
+		p.Problems = append(p.Problems, problem)
+	}
 	return nil
 }
 

@@ -59,4 +59,6 @@ type Status struct {
 	Conditions []Condition
 	Nodes      []NodeStatus
 	Endpoint   string // address and port of the API; empty before there is one
+	// Warnings are what no apply repairs unasked.
+	Warnings []Finding
 }

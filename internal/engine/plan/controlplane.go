@@ -32,8 +32,7 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	case !v.apiReached() || len(members) >= pool.Count && len(lost) == 0:
 		return true, f
 	case len(members) == 0 && len(v.presumedPresent(pool.Name)) == 0:
-		f.Refuse(controlPlaneField, "The control plane is gone",
-			"%q was running, and none of its control-plane VMs is left. %s", v.spec.Name, wayOut(v.spec.Kind))
+		f.Problems = append(f.Problems, goneFinding(v.spec))
 	case !v.facts.API.Answered():
 		f.Warn(controlPlaneField, "The control plane is not complete",
 			"%d of %d control-plane VMs exist, and the API does not answer, so the state of etcd is unknown. Nodes are added once it answers.",
@@ -46,6 +45,17 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 		return true, f
 	}
 	return false, f
+}
+
+// controlPlaneGone reports whether a control plane was running of which no VM is left.
+func (v view) controlPlaneGone() bool {
+	const pool = model.ControlPlanePool
+	return v.apiReached() && len(v.machines(pool)) == 0 && len(v.presumedPresent(pool)) == 0
+}
+
+func goneFinding(spec *model.ClusterSpec) model.Finding {
+	return model.NewFinding(controlPlaneField, "The control plane is gone",
+		"%q was running, and none of its control-plane VMs is left. %s", spec.Name, wayOut(spec.Kind))
 }
 
 // wayOut says what can be done where the control plane is gone.

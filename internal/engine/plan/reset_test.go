@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -102,6 +103,9 @@ func TestLostControlPlaneSaysTheWayOut(t *testing.T) {
 	f.API = model.APIFacts{}
 	if p := planned(s, f); !says(p.Problems, "none of its control-plane VMs is left", "reset_trigger") {
 		t.Errorf("a gateway: %v", p.Problems)
+	}
+	if st := plan.Status(s, f); !says(st.Warnings, "reset_trigger") {
+		t.Errorf("its status warns of %v", st.Warnings)
 	}
 	s.Kind = record.KindCluster
 	if p := planned(s, f); !says(p.Problems, "none of its control-plane VMs is left", "-replace") || says(p.Problems, "reset_trigger") {

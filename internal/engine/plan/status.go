@@ -33,6 +33,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 	}
 	st.Health = health(st.Conditions)
 	st.State = state(facts, st.Health)
+	if v := (view{spec: spec, facts: facts}); v.controlPlaneGone() {
+		st.Warnings = append(st.Warnings, goneFinding(spec))
+	}
 	return st
 }
 

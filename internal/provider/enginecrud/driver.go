@@ -155,6 +155,9 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		resp.State.RemoveResource(ctx)
 	default:
 		resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, facts)...)
+		for _, warning := range status.Warnings {
+			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
+		}
 		resp.Diagnostics.Append(m.base().SetStatus(ctx, status, secrets, time.Now())...)
 		resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
 	}

@@ -53,7 +53,13 @@ func TestAccGatewayReplacement(t *testing.T) {
 				Config:            config(e, shape{}) + pools,
 				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},
 			},
-			{Config: config(e, shape{}) + pools, Taint: []string{gateway}, ExpectError: inUse},
+			// A replacement is not what a gateway with something needs.
+			{
+				Config: config(e, shape{}) + pools,
+				Taint:  []string{gateway},
+				ExpectError: acctest.Words(`Gateway "dc1" has IP pool "prod". Destroy or move them first. ` +
+					`To build the gateway anew under what it has, do not replace it: set reset_trigger`),
+			},
 		},
 	})
 }

@@ -95,6 +95,15 @@ func plans(action plancheck.ResourceActionType, pairs ...string) resource.Config
 	}}
 }
 
+// kept expects that values are known in a plan.
+func kept(names ...string) []plancheck.PlanCheck {
+	var checks []plancheck.PlanCheck
+	for _, name := range names {
+		checks = append(checks, plancheck.ExpectKnownValue(gateway, at(name), knownvalue.NotNull()))
+	}
+	return checks
+}
+
 func has(name string, check knownvalue.Check) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(gateway, at(name), check)
 }
@@ -191,9 +200,22 @@ func TestAccGatewayDisappears(t *testing.T) {
 				Check:        resource.TestCheckResourceAttr(gateway, "state", "Degraded"),
 			},
 			{
-				// A running control plane is never built again from nothing.
+				// A running control plane is never built again from nothing, unasked.
 				Config:      config(e, shape{extra: `agent_image = "registry.example.com/tfc-agent:2"`}),
-				ExpectError: acctest.Words("none of its control-plane VMs is left"),
+				ExpectError: acctest.Words("or set reset_trigger to another value"),
+			},
+			{
+				Config: config(e, shape{extra: `reset_trigger = "lost"`}) + pools,
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply: append(plans(plancheck.ResourceActionUpdate,
+						"reset_control_plane", "dc1", "release_address", "dc1-cp-1", "create_node", "dc1-cp-2", "apply_pack", "cni", "apply_pack", "agent",
+					).PreApply, kept("id", "ip_pool_id", "control_plane_endpoint", "kubeconfig", "default_cloud_account")...),
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				ConfigStateChecks: []statecheck.StateCheck{
+					has("state", knownvalue.StringExact("Running")),
+					has("nodes", knownvalue.MapExact(map[string]knownvalue.Check{"dc1-cp-2": knownvalue.NotNull()})),
+				},
 			},
 		},
 	})
