@@ -39,8 +39,9 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 			len(members), pool.Count)
 	case len(lost) > 0:
 		f.Warn(controlPlaneField, "A control-plane VM is gone",
-			"The VM of %s was deleted outside Terraform. Its etcd member and its node object have to be removed by hand "+
-				"before a new node may join; replacing a control-plane node does not work yet.", quoted(lost))
+			"The VM of %s was deleted outside Terraform. What else is changed is applied, and no node takes its place: "+
+				"its etcd member has to be removed by hand first (etcdctl member remove, in the etcd pod of another control-plane node), "+
+				"and then its node object (kubectl delete node NAME). The apply after that builds another node.", quoted(lost))
 	default:
 		return true, f
 	}

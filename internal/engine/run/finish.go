@@ -96,8 +96,15 @@ func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
 	})
 }
 
+// hasVM reports whether a node has a VM, or gets one in this run.
+func (r *Runner) hasVM(node string) bool {
+	_, built := r.rebuilds[node]
+	return built || hasMachine(&r.World.Facts, node)
+}
+
 // waitNodesReady waits until every node is Ready. Without a pack that brings a pod
-// network no node ever is, and the run does not wait.
+// network no node ever is, and the run does not wait; nor does it for a node that no VM
+// carries.
 func (r *Runner) waitNodesReady(ctx context.Context) error {
 	if !r.Spec.HasCNI() {
 		return nil
@@ -109,7 +116,7 @@ func (r *Runner) waitNodesReady(ctx context.Context) error {
 		}
 		var waiting []string
 		for name, n := range nodes {
-			if !n.Ready {
+			if !n.Ready && r.hasVM(name) {
 				waiting = append(waiting, name+" ("+n.Reason+")")
 			}
 		}
