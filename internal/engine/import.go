@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
@@ -46,13 +47,9 @@ type Import struct {
 // is, the markers of its VMs which authorities it has and where its API is, and the
 // kubeconfig is issued anew from these.
 func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error) {
-	registered, err := e.observer(false).Record(ctx, req.Ref)
+	registered, err := registeredAs(ctx, e.observer(false), req.Ref)
 	if err != nil {
 		return nil, err
-	}
-	if !registered.Found {
-		return nil, fmt.Errorf("no %s named %q is registered in this vCenter; an id of the form <gateway id>/<name> names one of a gateway",
-			req.Ref.Kind, req.Ref.Name)
 	}
 	api, err := e.Kube.Connect(req.Kubeconfig)
 	if err != nil {
@@ -76,6 +73,16 @@ func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error)
 		return nil, err
 	}
 	return &Import{ID: registered.ID, Data: data, Secrets: secrets}, nil
+}
+
+// registeredAs reads the record of what is to be imported.
+func registeredAs(ctx context.Context, o observe.Observer, ref record.Ref) (model.Record, error) {
+	registered, err := o.Record(ctx, ref)
+	if err == nil && !registered.Found {
+		err = fmt.Errorf("no %s named %q is registered in this vCenter; an id of the form <gateway id>/<name> names one of a gateway",
+			ref.Kind, ref.Name)
+	}
+	return registered, err
 }
 
 // readOwn reads what the cluster stores of itself but for its authorities. A cluster

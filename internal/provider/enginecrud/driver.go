@@ -100,6 +100,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 		return
 	}
 	resp.Diagnostics.Append(created(ctx, m, d.subject(m), out, err, secrets)...)
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateRemains, nil)...) // of what it replaces
 	if out.ID == uuid.Nil {
 		return // nothing was touched: there is nothing to keep
 	}
@@ -124,9 +125,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		return
 	}
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
-	spec, diags := m.Spec(ctx)
-	resp.Diagnostics.Append(diags...)
-	spec.Known, diags = m.base().known(ctx)
+	spec, diags := d.observed(ctx, req.Private, m)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -230,12 +229,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(checkDeletion(m)...)
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
-	target, diags := m.Target(ctx)
-	resp.Diagnostics.Append(diags...)
-	identity, diags := crud.ReadIdentity(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
-	target.Incarnation = identity.Incarnation
-	target.Known, diags = m.base().known(ctx)
+	target, diags := d.target(ctx, req.Private, m)
 	resp.Diagnostics.Append(diags...)
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)

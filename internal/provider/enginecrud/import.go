@@ -32,35 +32,46 @@ const ImportKubeconfig = "GANTRY_IMPORT_KUBECONFIG"
 // it, they are read from the cluster.
 const ImportAuthorities = "GANTRY_IMPORT_AUTHORITIES"
 
-// ImportState implements resource.ResourceWithImportState: the configuration is in a
-// Secret of the cluster itself, and so are the certificate authorities unless the
-// cluster leaves them out.
+// ImportState implements resource.ResourceWithImportState. With a kubeconfig, what runs
+// is imported; without, what nothing runs of any more, to be destroyed.
 func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	ref, err := attribute.ParseImportID(d.Kind, req.ID)
-	subject := record.Ref{Kind: d.Kind, Name: ref.Name}.Describe()
-	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("import", subject, err))
-		return
-	}
-	kubeconfig, err := importKubeconfig()
-	var eng *engine.Engine
 	if err == nil {
-		eng, err = newEngine(ctx, d.conn, nil)
-	}
-	var found *engine.Import
-	if err == nil {
-		found, err = importWith(ctx, eng, ref, kubeconfig)
+		err = d.importState(ctx, ref, resp)
 	}
 	if err != nil {
+		subject := record.Ref{Kind: d.Kind, Name: ref.Name}.Describe()
 		resp.Diagnostics.Append(diagnostics.FromError("import", subject, err))
-		return
 	}
+}
 
+func (d *Driver[T, M]) importState(ctx context.Context, ref record.Ref, resp *resource.ImportStateResponse) error {
+	kubeconfig, err := importKubeconfig()
+	if err != nil {
+		return err
+	}
+	eng, err := newEngine(ctx, d.conn, nil)
+	if err != nil {
+		return err
+	}
+	if kubeconfig == nil {
+		return d.importRemains(ctx, eng, ref, resp)
+	}
+	return d.importRunning(ctx, eng, ref, kubeconfig, resp)
+}
+
+// importRunning imports what runs: the configuration is in a Secret of the cluster
+// itself, and so are the certificate authorities unless the cluster leaves them out.
+func (d *Driver[T, M]) importRunning(
+	ctx context.Context, eng *engine.Engine, ref record.Ref, kubeconfig []byte, resp *resource.ImportStateResponse,
+) error {
+	found, err := importWith(ctx, eng, ref, kubeconfig)
+	if err != nil {
+		return err
+	}
 	value, err := importdata.DecodeConfig(found.Data[importdata.ConfigKey], resp.State.Raw.Type())
 	if err != nil {
-		resp.Diagnostics.Append(diagnostics.FromError("import", subject,
-			errors.New("the configuration that the cluster stores is not as Gantry writes it")))
-		return
+		return errors.New("the configuration that the cluster stores is not as Gantry writes it")
 	}
 	resp.State.Raw = value
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
@@ -70,6 +81,7 @@ func (d *Driver[T, M]) ImportState(ctx context.Context, req resource.ImportState
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.checkImported(ctx, ref, resp.State)...)
 	}
+	return nil
 }
 
 // checkImported refuses a configuration that names another object than the one that is
@@ -125,12 +137,12 @@ func importAuthorities() (*pki.Authorities, error) {
 	return authorities, nil
 }
 
-// importKubeconfig reads the kubeconfig that the environment names.
+// importKubeconfig reads the kubeconfig that the environment names; nil where it names
+// none.
 func importKubeconfig() ([]byte, error) {
 	file := os.Getenv(ImportKubeconfig)
 	if file == "" {
-		return nil, fmt.Errorf("the certificate authorities and the configuration are read from the cluster itself: "+
-			"set %s to the path of a kubeconfig of its administrator, with the client certificate inside of it", ImportKubeconfig)
+		return nil, nil
 	}
 	kubeconfig, err := os.ReadFile(file)
 	if err != nil {

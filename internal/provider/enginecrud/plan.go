@@ -36,7 +36,8 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	}
 
 	if replaces {
-		// Terraform plans the creation in a call of its own.
+		// Terraform plans the creation in a call of its own. Remains have no network.
+		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("network"))
 		resp.Diagnostics.Append(d.checkReplacement(ctx, req, prior)...)
 	} else {
 		d.planApply(ctx, req, resp, prior, m)
@@ -60,6 +61,11 @@ func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanReque
 	diags.Append(d.markSeen(prior)...)
 	if diags.HasError() {
 		return prior, false, diags
+	}
+	left, more := readRemains(ctx, req.Private)
+	diags.Append(more...)
+	if left != nil || diags.HasError() {
+		return prior, left != nil, diags
 	}
 	before, more := comparedState(ctx, req)
 	diags.Append(more...)
@@ -223,12 +229,7 @@ func (d *Driver[T, M]) destruction(
 	ctx context.Context, req resource.ModifyPlanRequest, m M, leaving func(uuid.UUID) bool,
 ) (*model.Plan, diag.Diagnostics) {
 	diags := identify(ctx, m, d.conn)
-	target, more := m.Target(ctx)
-	diags.Append(more...)
-	identity, more := crud.ReadIdentity(ctx, req.Private)
-	diags.Append(more...)
-	target.Incarnation = identity.Incarnation
-	target.Known, more = m.base().known(ctx)
+	target, more := d.target(ctx, req.Private, m)
 	diags.Append(more...)
 	secrets, more := ReadSecrets(ctx, req.Private)
 	diags.Append(more...)

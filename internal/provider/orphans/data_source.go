@@ -53,7 +53,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"creations that never completed, and tags that are not Gantry's. " +
 			"Objects that a live run works on are left out. Folders cannot be marked in vCenter: it finds those of an incomplete creation, " +
 			"and those that hold orphaned VMs of one cluster and nothing else. " +
-			"A cluster that is registered and that no Terraform state holds any more is not an orphan: import it.",
+			"Clusters and gateways of which vCenter shows no VM are among them, whether a state holds them or not. " +
+			"What is registered otherwise, and that no state holds any more, is not an orphan: import it.",
 		Attributes: map[string]schema.Attribute{
 			"orphans": schema.ListNestedAttribute{
 				Computed:            true,

@@ -10,6 +10,7 @@ import (
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -81,8 +82,13 @@ func (w *world) incompleteRecords() {
 				fmt.Sprintf("Restore the description of tag %q. The record of an IP pool is written again when its configuration is applied.", e.Name))
 			continue
 		}
-		if body, ok := w.bodies[id]; ok && !body.CreationComplete {
+		body, ok := w.bodies[id]
+		switch {
+		case !ok:
+		case !body.CreationComplete:
 			w.incompleteCluster(e, body)
+		case len(w.vms[body.ID]) == 0:
+			w.lostCluster(e, body)
 		}
 	}
 }
@@ -99,7 +105,8 @@ func (w *world) incompleteCluster(e *ledger.Entry, body record.Cluster) {
 	}
 	w.add(e.ID.String(), kindName(r.Kind), r.Name,
 		fmt.Sprintf("It is registered, %s, and no run works on it now. %s", how, vms),
-		"Apply its configuration again, which resumes the creation; if it is not needed, destroy it after that.")
+		"Apply its configuration again, which resumes the creation. If it is not needed and no state holds it, power its VMs off, "+
+			importToDestroy(r.Ref))
 	for _, path := range body.Folders {
 		if full, ok := w.folder(body.Datacenter, path); ok {
 			w.add(full, "folder", full,
@@ -107,6 +114,44 @@ func (w *world) incompleteCluster(e *ledger.Entry, body record.Cluster) {
 				"It is deleted when that is destroyed, if it is empty then.")
 		}
 	}
+}
+
+// lostCluster reports a cluster or gateway of which vCenter shows no VM. Whether a state
+// holds it is not known here.
+func (w *world) lostCluster(e *ledger.Entry, body record.Cluster) {
+	r := e.Record
+	detail := "It is registered, and vCenter shows no VM of it."
+	var held []string
+	for _, claim := range w.entries {
+		if claim.Kind == ledger.EntryClaim && claim.Owner.Cluster == body.ID {
+			held = append(held, fmt.Sprintf("%s (%s)", claim.Address, claim.Owner.Node))
+		}
+	}
+	if len(held) > 0 {
+		slices.Sort(held)
+		detail += " It holds addresses: " + enginemodel.Listed(held) + "."
+	}
+	var folders []string
+	for _, path := range body.Folders {
+		if full, ok := w.folder(body.Datacenter, path); ok {
+			folders = append(folders, full)
+		}
+	}
+	if len(folders) > 0 {
+		detail += " Folders that were created for it: " + strings.Join(folders, ", ") + "."
+	}
+	owned := "Where a state holds it, restore its VMs from a backup, or destroy it. "
+	if r.Kind == record.KindGateway {
+		owned = "Where a state holds it, set reset_trigger of the gateway to another value and apply, which builds it anew, or destroy it. "
+	}
+	w.add(e.ID.String(), kindName(r.Kind), r.Name, detail, owned+
+		"Where none does any more, make sure that its VMs are gone, and not only hidden from this user; then "+importToDestroy(r.Ref))
+}
+
+// importToDestroy says how to release what no state holds.
+func importToDestroy(ref record.Ref) string {
+	return fmt.Sprintf("import it as %s with GANTRY_IMPORT_KUBECONFIG unset, and destroy it: "+
+		"that deletes its record and releases its addresses.", attribute.FormatImportID(ref))
 }
 
 // strandedClaims finds addresses that no cluster is left to release.
