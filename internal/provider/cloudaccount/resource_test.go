@@ -237,6 +237,29 @@ func TestAccAccountInUse(t *testing.T) {
 	})
 }
 
+// TestAccAccountAnswerLost shows that a change and a deletion of which the answer is lost
+// are done.
+func TestAccAccountAnswerLost(t *testing.T) {
+	t.Parallel()
+	env := start(t)
+	lose := func(call string) func() {
+		return func() {
+			if err := env.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: call, Nth: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             env.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: config(env, login(user, password))},
+			{PreConfig: lose("PATCH tag/id"), Config: config(env, login(other, rotated))},
+			{PreConfig: lose("DELETE tag/id"), Config: env.Config("")},
+		},
+	})
+}
+
 func TestAccAccountInterrupted(t *testing.T) {
 	t.Parallel()
 	options := simulator.Options{Users: map[string]string{user: password, other: rotated}}

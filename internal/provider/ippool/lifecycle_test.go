@@ -201,7 +201,8 @@ resource "gantry_ip_pool" "nodes" {
 `
 
 // TestAccPoolAnswerLost shows that a pool which vCenter has registered, and did not say
-// so, is known again by its incarnation.
+// so, is known again by its incarnation, and that a change and a deletion of which the
+// answer is lost are done.
 func TestAccPoolAnswerLost(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
@@ -217,6 +218,13 @@ func TestAccPoolAnswerLost(t *testing.T) {
 	if err := l.Unregister(t.Context(), l.ID(record.Ref{Kind: record.KindIPPool, Name: "other"})); err != nil {
 		t.Fatal(err)
 	}
+	lose := func(call string) func() {
+		return func() {
+			if err := env.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: call, Nth: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
 		CheckDestroy:             env.CheckDestroy,
@@ -231,6 +239,12 @@ func TestAccPoolAnswerLost(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(10))},
 			},
 			{Config: env.Config(small), PlanOnly: true},
+			{
+				PreConfig:         lose("PATCH tag/id"),
+				Config:            env.Config(grown),
+				ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(19))},
+			},
+			{PreConfig: lose("DELETE tag/id"), Config: env.Config("")},
 		},
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -87,7 +88,8 @@ func (c *Change) reserve(ctx context.Context, cluster uuid.UUID) diag.Diagnostic
 	if cluster == uuid.Nil {
 		return nil
 	}
-	if err := c.Ledger.Reserve(ctx, c.ID, cluster); err != nil {
+	err := crud.Again(ctx, func(ctx context.Context) error { return c.Ledger.Reserve(ctx, c.ID, cluster) })
+	if err != nil {
 		return diag.Diagnostics{diagnostics.FromError("reserve", c.subject(), err)}
 	}
 	return nil
@@ -103,7 +105,7 @@ func (c *Change) write(ctx context.Context, m *Model) error {
 	if err != nil {
 		return fmt.Errorf("encode the record: %w", err)
 	}
-	return c.Ledger.UpdateRecord(ctx, c.ID, raw)
+	return crud.Again(ctx, func(ctx context.Context) error { return c.Ledger.UpdateRecord(ctx, c.ID, raw) })
 }
 
 // putBack writes the record of the state.
@@ -120,11 +122,14 @@ func (c *Change) releaseReservation(ctx context.Context, m *Model) diag.Diagnost
 	if m.RestrictToSingleCluster.ValueBool() {
 		return nil
 	}
-	// Also one that was edited by hand and names no cluster.
-	cluster, _, err := c.Ledger.Reservation(ctx, c.ID)
-	if err == nil {
-		err = c.Ledger.ReleaseReservation(ctx, c.ID, cluster)
-	}
+	err := crud.Again(ctx, func(ctx context.Context) error {
+		// Also one that was edited by hand and names no cluster.
+		cluster, _, err := c.Ledger.Reservation(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		return c.Ledger.ReleaseReservation(ctx, c.ID, cluster)
+	})
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		return diag.Diagnostics{diagnostics.FromError("release the reservation of", c.subject(), err)}
 	}

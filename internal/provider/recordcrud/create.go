@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
@@ -64,11 +63,11 @@ func (d *Driver[T, M]) register(ctx context.Context, s Session, rec ledger.Recor
 	if errors.Is(err, ledger.ErrExists) {
 		return false, diag.Diagnostics{d.exists(s.Ref)}
 	}
-	inDoubt = err != nil && lostAnswer(err)
+	inDoubt = err != nil && crud.LostAnswer(err)
 	if err == nil {
 		// Of two that are registered at the same time, at least one finds the other now.
 		if diags = d.hook(ctx, d.Hooks.AfterCreate, s, m, nil); diags.HasError() {
-			err = s.Ledger.Unregister(ctx, s.ID)
+			err = unregister(ctx, s)
 			inDoubt = err != nil
 		}
 	}
@@ -76,11 +75,6 @@ func (d *Driver[T, M]) register(ctx context.Context, s Session, rec ledger.Recor
 		diags.Append(diagnostics.FromError("create", s.Ref.Describe(), err))
 	}
 	return inDoubt, diags
-}
-
-// lostAnswer reports whether a call that failed with err may have been carried out.
-func lostAnswer(err error) bool {
-	return model.Transient(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // exists is the error of a creation where a record of that name is there.

@@ -40,7 +40,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	err = s.Ledger.Unregister(ctx, s.ID)
+	err = unregister(ctx, s)
 	var inUse *ledger.InUseError
 	switch {
 	case errors.As(err, &inUse):
@@ -49,6 +49,10 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	case err != nil:
 		resp.Diagnostics.Append(diagnostics.FromError("delete", s.Ref.Describe(), err))
 	}
+}
+
+func unregister(ctx context.Context, s Session) error {
+	return crud.Again(ctx, func(ctx context.Context) error { return s.Ledger.Unregister(ctx, s.ID) })
 }
 
 // stillOwn reports whether a record is that of the creation which a state comes from, or

@@ -156,7 +156,7 @@ func Write[M Model](ctx context.Context, s Session, prior, planned M) diag.Diagn
 	}
 	raw, err := json.Marshal(is)
 	if err == nil {
-		err = s.Ledger.UpdateRecord(ctx, s.ID, raw)
+		err = crud.Again(ctx, func(ctx context.Context) error { return s.Ledger.UpdateRecord(ctx, s.ID, raw) })
 	}
 	if err != nil {
 		diags.Append(diagnostics.FromError("update", s.Ref.Describe(), err))
