@@ -14,12 +14,13 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Request is the desired state of a cluster or gateway.
 type Request struct {
-	Spec    model.ClusterSpec
+	Spec model.ClusterSpec
 	// Secrets are those of the state. Without Authorities, only what is built from its
 	// first node is, with others; a Kubeconfig is issued when there is none.
 	Secrets *model.Secrets
@@ -103,7 +104,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	} else {
 		err = errors.Join(err, r.MarkComplete(ctx, nil))
 	}
-	out.Warnings = append(avoidedAddresses(w), r.Warnings()...)
+	out.Warnings = slices.Concat(waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
 	return out, release(ctx, lease, err)
 }
@@ -147,6 +148,16 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 		}
 	}
 	return nil
+}
+
+// waitedFor says for which other run this one has waited, if it has.
+func waitedFor(subject string, lease *ledger.Lease) []model.Finding {
+	waited := lease.Waited()
+	if waited == nil {
+		return nil
+	}
+	return []model.Finding{model.NewFinding(model.ClusterField(model.FieldClusterName),
+		"Waited for another run", "Another run was working on %s: %s.", subject, waited)}
 }
 
 // avoidedAddresses warns of addresses that were not handed out because a VM that

@@ -239,7 +239,13 @@ type LockedError struct {
 
 // Error names the holder.
 func (e *LockedError) Error() string {
-	msg := fmt.Sprintf("another run is working on it: %s%s", orUnknown(e.Holder), sinceSuffix(e.Since))
+	return fmt.Sprintf("another run is working on it: %s. It is alive: wait until it has ended, or end it, and apply again. "+
+		"The lock of a run that was killed is taken over %s after its last heartbeat", e.holder(), staleAfter)
+}
+
+// holder names the run, and when it was last heard from.
+func (e *LockedError) holder() string {
+	msg := orUnknown(e.Holder) + sinceSuffix(e.Since)
 	if !e.Heartbeat.IsZero() {
 		msg += ", with its last heartbeat at " + formatTime(e.Heartbeat)
 	}

@@ -15,6 +15,7 @@ type Lease struct {
 	l      *Ledger
 	record uuid.UUID
 	nonce  string
+	waited *Waited
 
 	ctx            context.Context
 	end            context.CancelCauseFunc

@@ -29,6 +29,9 @@ type Ledger struct {
 	MaxClaims int
 	// Clock is the local clock; New sets the system's.
 	Clock Clock
+	// Waiting is called where Lock begins to wait for another run, and for how long it
+	// waits since that one's last heartbeat. It may be nil.
+	Waiting func(ctx context.Context, holder *LockedError, patience time.Duration)
 
 	store        Store
 	shared       *trackedStore // the same, for readers that share

@@ -60,18 +60,21 @@ type contender struct {
 func (l *Ledger) Lock(ctx context.Context, record uuid.UUID, holder string) (*Lease, error) {
 	c := &contender{l: l, record: record, nonce: uuid.NewString(), holder: holder}
 	started := l.Clock.Now()
+	var waited *Waited
 	for {
 		lease, blocker, err := c.attempt(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("take the lock of record %s: %w", record, err)
 		}
 		if lease != nil {
+			lease.waited = waited.ended(blocker, elapsed(l.Clock.Now(), started))
 			return lease, nil
 		}
 
 		if elapsed(l.Clock.Now(), started) >= lockTimeout {
 			return nil, blocker.error(record)
 		}
+		waited = l.waitFor(ctx, waited, blocker, record)
 		// Not in step with other contenders.
 		if err := l.Clock.Sleep(ctx, pollInterval+rand.N(time.Second)); err != nil {
 			return nil, fmt.Errorf("wait for the lock of record %s: %w", record, err)

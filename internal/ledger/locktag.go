@@ -41,7 +41,9 @@ func viewLock(epoch int, tag Tag) lockView {
 	return v
 }
 
-func (v lockView) error(record uuid.UUID) error {
+func (v lockView) error(record uuid.UUID) error { return v.locked(record) }
+
+func (v lockView) locked(record uuid.UUID) *LockedError {
 	return &LockedError{
 		Record:    record,
 		Holder:    v.note.Holder,

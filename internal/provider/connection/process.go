@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -56,9 +59,19 @@ func (p *Process) ledger(client *vsphere.Client, vcenter string, maxClaims int) 
 	if p.ledgers.open[key] == nil {
 		l := ledger.New(vsphere.NewTagStore(client), vcenter)
 		l.MaxClaims = maxClaims
+		l.Waiting = logWaiting
 		p.ledgers.open[key] = l
 	}
 	return p.ledgers.open[key]
+}
+
+// logWaiting logs for whom a run waits, while it does: Terraform shows only that it has
+// not ended yet.
+func logWaiting(ctx context.Context, holder *ledger.LockedError, patience time.Duration) {
+	tflog.Warn(ctx, "waiting for another run, whose lock is taken over once its last heartbeat is too old", map[string]any{
+		"record": holder.Record, "holder": holder.Holder, "since": holder.Since, "last_heartbeat": holder.Heartbeat,
+		"taken_over_after": patience.String(),
+	})
 }
 
 // Main is the process that main serves.
