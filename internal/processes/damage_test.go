@@ -142,3 +142,31 @@ func TestAccAnotherPoolIsDamaged(t *testing.T) {
 	}
 	d.nothingLeft(w)
 }
+
+// TestAccClusterRecordIsDamaged edits the record of a cluster: the refresh says how a
+// destruction goes round it, the plan of one is not refused, and once the tag is deleted
+// nothing is left.
+func TestAccClusterRecordIsDamaged(t *testing.T) {
+	t.Parallel()
+	d := newDatacenter(t)
+	w := newWorkspace(t, d.whole(0))
+	w.must(apply...)
+	d.edited("cluster:-/prod", "do not touch")
+	said := w.refused(destroy...)
+	for _, part := range []string{"terraform destroy -refresh=false", "is written again by an apply once the tag is deleted"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("the refusal does not say %q:\n%s", part, said)
+		}
+	}
+	said = words(w.must("plan", "-destroy", "-refresh=false", "-input=false"))
+	if !strings.Contains(said, "The apply tries to destroy it all the same") {
+		t.Errorf("the plan does not warn:\n%s", said)
+	}
+	d.deleted("cluster:-/prod")
+	w.must(destroy...)
+	// Who created the folder only the record knew.
+	left := d.Leftovers()
+	if len(left.VMs) > 0 || !slices.Equal(left.Tags, []string{"!gantry"}) {
+		t.Errorf("left behind: %+v", left)
+	}
+}

@@ -1,6 +1,7 @@
 package processes_test
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +28,10 @@ func TestAccInterrupted(t *testing.T) {
 			if took := time.Since(began); took > time.Minute {
 				t.Errorf("the apply ran for another %s after it was interrupted:\n%s", took, &p.out)
 			}
+			if said := words(p.out.String()); strings.Count(said, "context canceled") > 1 ||
+				strings.Contains(said, "tainted") && strings.Contains(said, "apply again") {
+				t.Errorf("what it says repeats or contradicts itself:\n%s", &p.out)
+			}
 			d.loggedOut("an interrupted apply")
 			d.unlocked("an interrupted apply")
 			w.must(apply...)
@@ -47,6 +52,9 @@ func TestAccInterruptedDestroy(t *testing.T) {
 	p.until("the first VM goes", func() bool { return d.Calls().SOAP["PowerOffVM_Task"] > 0 })
 	p.signal(syscall.SIGINT)
 	p.end()
+	if said := words(p.out.String()); !strings.Contains(said, "destroy again to resume") {
+		t.Errorf("it does not say how to go on:\n%s", &p.out)
+	}
 	d.loggedOut("an interrupted destroy")
 	d.unlocked("an interrupted destroy")
 	d.nothingLeft(w)

@@ -88,6 +88,9 @@ type Target struct {
 	Incarnation record.Incarnation
 	// OwnIPPool is the name of a gateway's inline IP pool; empty: it has none.
 	OwnIPPool string
+	// Parents are what the state says that it depends on, the cloud account: where the
+	// record is lost, nothing else does.
+	Parents []uuid.UUID
 	// Known is as in ClusterSpec.
 	Known []KnownMachine
 }

@@ -171,8 +171,12 @@ type DeleteFolder struct {
 // DeleteIPPool deletes a gateway's inline IP pool.
 type DeleteIPPool struct{ Name string }
 
-// DeleteRecord removes the cluster from the ledger.
-type DeleteRecord struct{ Cluster string }
+// DeleteRecord removes the cluster from the ledger, and the notes of it at its parents.
+type DeleteRecord struct {
+	Cluster string
+	// Parents are those that the state knows, beside the record's.
+	Parents []uuid.UUID
+}
 
 // Change implements Step.
 func (s CreateRecord) Change() Change { return Change{ActionCreateRecord, s.Cluster} }

@@ -143,11 +143,15 @@ func ownIPPoolDeletion(facts *model.Facts) []model.Step {
 	return []model.Step{model.DeleteIPPool{Name: facts.OwnIPPool.Record.Name}}
 }
 
+// recordDeletion deletes the record. Where its tag was deleted by hand under VMs, that
+// removes what else there is of it: parts of the record, and the notes at its parents,
+// which could not be deleted because of them.
 func recordDeletion(target model.Target, facts *model.Facts) []model.Step {
-	if !registered(target, facts) {
+	lost := !facts.Record.Found && len(facts.Machines) > 0
+	if !registered(target, facts) && !lost {
 		return nil
 	}
-	return []model.Step{model.DeleteRecord{Cluster: target.Name}}
+	return []model.Step{model.DeleteRecord{Cluster: target.Name, Parents: target.Parents}}
 }
 
 // destroyGuards refuse to delete what others depend on, and what this Gantry does

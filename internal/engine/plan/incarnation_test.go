@@ -33,7 +33,7 @@ func TestDestroyTouchesItsOwnIncarnation(t *testing.T) {
 		"without a record": {
 			own:    first,
 			change: func(f *model.Facts) { f.Record = model.Record{} },
-			want:   "delete_node c-w-1, delete_node c-cp-1, release_endpoint c",
+			want:   "delete_node c-w-1, delete_node c-cp-1, release_endpoint c, delete_record c",
 		},
 		"without a record, beside a newer one": {
 			own: first,

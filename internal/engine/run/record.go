@@ -192,8 +192,14 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	return r.record.addTo(ctx, r.Parents)
 }
 
-func (r *Runner) deleteRecord(ctx context.Context) error {
-	if err := r.record.removeFrom(ctx, r.record.current().Parents); err != nil {
+func (r *Runner) deleteRecord(ctx context.Context, known []uuid.UUID) error {
+	parents := slices.Clone(r.record.current().Parents)
+	for _, id := range known {
+		if !slices.Contains(parents, id) {
+			parents = append(parents, id)
+		}
+	}
+	if err := r.record.removeFrom(ctx, parents); err != nil {
 		return err
 	}
 	if err := r.ReleaseUnusedIPPools(ctx, nil); err != nil {

@@ -190,7 +190,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	case model.ResetControlPlane:
 		return r.resetControlPlane(ctx)
 	case model.DeleteRecord:
-		return r.deleteRecord(ctx)
+		return r.deleteRecord(ctx, s.Parents)
 	case model.CreateIPPool:
 		return r.createIPPool(ctx)
 	case model.DeleteIPPool:

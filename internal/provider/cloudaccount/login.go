@@ -75,11 +75,11 @@ func (m *model) causeOf(err error) path.Path {
 func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
 	vcenter, err := s.Conn.VCenter(ctx)
 	if err != nil {
-		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
+		return diag.Diagnostics{diagnostics.FromRefresh(m.subject(), err)}
 	}
 	instance, err := vcenter.InstanceUUID(ctx)
 	if err != nil {
-		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
+		return diag.Diagnostics{diagnostics.FromRefresh(m.subject(), err)}
 	}
 	m.InstanceUUID = types.StringValue(instance)
 	m.VCenterVersion = types.StringValue(vcenter.Version())

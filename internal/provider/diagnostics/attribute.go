@@ -43,6 +43,24 @@ func Problems(findings []model.Finding, attribute func(model.Field) path.Path) d
 	return diags
 }
 
+// Warnings are diagnostics whose errors are no more than warnings, each with more to say.
+func Warnings(diags diag.Diagnostics, more string) diag.Diagnostics {
+	var warnings diag.Diagnostics
+	for _, d := range diags {
+		if d.Severity() == diag.SeverityWarning {
+			warnings.Append(d)
+			continue
+		}
+		warning := diag.NewWarningDiagnostic(d.Summary(), d.Detail()+" "+more)
+		if at, ok := d.(diag.DiagnosticWithPath); ok {
+			warnings.Append(diag.WithPath(at.Path(), warning))
+			continue
+		}
+		warnings.Append(warning)
+	}
+	return warnings
+}
+
 // paths are the attributes of a finding's fields. Fields that share one are one.
 func paths(finding model.Finding, attribute func(model.Field) path.Path) []path.Path {
 	var all path.Paths

@@ -2,6 +2,7 @@ package diagnostics_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -36,6 +37,42 @@ func TestFromError(t *testing.T) {
 		if !strings.Contains(d.Detail(), test.want) {
 			t.Errorf("%s: detail %q lacks %q", name, d.Detail(), test.want)
 		}
+	}
+}
+
+// A run that was stopped says so once, and what comes next where that is not said
+// otherwise.
+func TestStoppedRunDoesNotContradictItself(t *testing.T) {
+	t.Parallel()
+	stopped := errors.Join(errors.Join(fmt.Errorf("create_node n: %w", context.Canceled), context.Canceled), context.Canceled)
+	want := "create_node n: context canceled.\n\nThe run was stopped."
+	if got := diagnostics.Cause(stopped); got != want {
+		t.Errorf("got %q", got)
+	}
+	if got := diagnostics.Detail(stopped); got != want+" Completed steps are kept; apply again to resume." {
+		t.Errorf("got %q", got)
+	}
+	if got := diagnostics.FromError("delete", "it", stopped).Detail(); got != want+" Completed steps are kept; destroy again to resume." {
+		t.Errorf("got %q", got)
+	}
+	own := errors.Join(errors.New("a"), fmt.Errorf("b: %w and %w", errors.New("c"), errors.New("d")), errors.New("e"))
+	if got := diagnostics.Cause(own); got != "a\nb: c and d\ne." {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRefreshSaysHowToDestroy(t *testing.T) {
+	t.Parallel()
+	if got := diagnostics.FromRefresh("it", errors.New("newer")).Detail(); !strings.Contains(got, "terraform destroy -refresh=false") {
+		t.Errorf("got %q", got)
+	}
+	at := diagnostics.AttributeError(path.Root("name"), "bad", "It is bad.")
+	warnings := diagnostics.Warnings(diag.Diagnostics{at, diagnostics.FromError("read", "it", errors.New("x"))}, "More.")
+	if warnings.HasError() || len(warnings) != 2 || warnings[0].Detail() != "It is bad. More." {
+		t.Errorf("got %v", warnings)
+	}
+	if on, ok := warnings[0].(diag.DiagnosticWithPath); !ok || !on.Path().Equal(path.Root("name")) {
+		t.Errorf("got %v", warnings[0])
 	}
 }
 

@@ -149,7 +149,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	}
 	switch {
 	case err != nil:
-		resp.Diagnostics.Append(diagnostics.FromError("read", d.subject(m), err))
+		resp.Diagnostics.Append(diagnostics.FromRefresh(d.subject(m), err))
 	case status == nil:
 		resp.State.RemoveResource(ctx)
 	default:

@@ -21,12 +21,12 @@ func created(ctx context.Context, m Model, subject string, out *engine.Outcome, 
 	switch {
 	case err == nil:
 	case out.APIReached && !m.base().FailOnIncompleteCreate():
-		diags.AddWarning(fmt.Sprintf("%s is incomplete", diagnostics.Title(subject)), diagnostics.Detail(err)+
+		diags.AddWarning(fmt.Sprintf("%s is incomplete", diagnostics.Title(subject)), diagnostics.Cause(err)+
 			"\n\nIts API answers, so it is kept with the state Degraded. The next plan shows the remaining steps, and apply runs them.")
 	case out.ID == uuid.Nil:
 		diags.Append(diagnostics.FromError("create", subject, err))
 	default:
-		diags.AddError("Unable to create "+subject, diagnostics.Detail(err)+
+		diags.AddError("Unable to create "+subject, diagnostics.Cause(err)+
 			"\n\nIt is kept in the state and tainted: the next apply destroys and re-creates it. "+
 			"To resume instead, run `terraform untaint` (or `tofu untaint`) on it and apply; "+
 			"a control plane whose first boot failed is built anew on the same addresses, with other certificate authorities.")

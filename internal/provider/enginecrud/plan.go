@@ -217,7 +217,8 @@ func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanR
 		return
 	}
 	plan, diags := d.destruction(ctx, req, m, d.conn.Deleted)
-	resp.Diagnostics.Append(diags...)
+	// What cannot be read now keeps nothing else from being destroyed.
+	resp.Diagnostics.Append(diagnostics.Warnings(diags, "The apply tries to destroy it all the same, and fails if that is still so.")...)
 	if plan != nil {
 		resp.Diagnostics.Append(ShowDestroy(d.subject(m), plan, m.AttributePath)...)
 	}

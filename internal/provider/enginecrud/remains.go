@@ -53,6 +53,11 @@ func (d *Driver[T, M]) target(ctx context.Context, private crud.PrivateReader, m
 	var more diag.Diagnostics
 	if left == nil {
 		target, more = m.Target(ctx)
+		diags.Append(more...)
+		var account *Account
+		if account, more = accountOf(ctx, m); account != nil {
+			target.Parents = []uuid.UUID{account.ID}
+		}
 	} else {
 		target.Ref = record.Ref{Kind: d.Kind, GatewayID: left.GatewayID, Name: m.base().Name.ValueString()}
 		target.OwnIPPool = left.OwnIPPool

@@ -118,9 +118,10 @@ func damaged(m *model, err error) diag.Diagnostic {
 	case errors.As(err, &renamed) && renamed.Renamed:
 		ref, _ := m.Ref(record.KindIPPool)
 		return diag.NewErrorDiagnostic("Unable to read "+m.subject(), fmt.Sprintf(
-			"%s\n\nRename the tag back to %q. Addresses in use stay in use.", diagnostics.Sentence(err.Error()), ref))
+			"%s\n\nRename the tag back to %q. Addresses in use stay in use.\n\n%s",
+			diagnostics.Sentence(err.Error()), ref, diagnostics.RefreshAdvice))
 	case m.PrefixLength.IsNull(): // imported: the state holds nothing but the name
-		return diagnostics.FromError("read", m.subject(), err)
+		return diagnostics.FromRefresh(m.subject(), err)
 	}
 	return diag.NewWarningDiagnostic("Record of "+m.subject()+" damaged", diagnostics.Sentence(err.Error())+
 		"\n\nThe next apply writes it again, as the state has it; until then no cluster gets an address of it.")

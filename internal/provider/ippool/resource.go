@@ -85,7 +85,7 @@ func count(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics
 
 func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
 	if _, _, err := m.readUsage(ctx, s.Ledger, s.ID); err != nil {
-		return diag.Diagnostics{diagnostics.FromError("read", m.subject(), err)}
+		return diag.Diagnostics{diagnostics.FromRefresh(m.subject(), err)}
 	}
 	return nil
 }

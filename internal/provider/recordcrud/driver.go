@@ -102,7 +102,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	case damaged:
 		resp.Diagnostics.Append(d.Hooks.Damaged(m, err))
 	case err != nil:
-		resp.Diagnostics.Append(diagnostics.FromError("read", s.Ref.Describe(), err))
+		resp.Diagnostics.Append(diagnostics.FromRefresh(s.Ref.Describe(), err))
 	}
 	resp.Diagnostics.Append(noteDamage(ctx, resp.Private, damaged)...)
 	if err == nil && own.Incarnation == "" { // imported
@@ -194,7 +194,11 @@ func (d *Driver[T, M]) open(ctx context.Context, verb string, m M) (Session, dia
 	if err == nil {
 		err = connection.CheckID(l, ref, id)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case verb == "read":
+		diags.Append(diagnostics.FromRefresh(ref.Describe(), err))
+	default:
 		diags.Append(diagnostics.FromError(verb, ref.Describe(), err))
 	}
 	s.Ledger, s.Ref, s.ID = l, ref, id
