@@ -16,13 +16,13 @@ import (
 //
 // Remembered are the facts of the last refresh: the steps that follow from them are
 // what an apply is expected to do, and where there are none, vCenter is not even
-// asked. What speaks against them is observed now. Terraform plans a second time in
-// the apply and takes a different result for a bug.
+// asked, unless objects may have been renamed. What speaks against them is observed now.
+// Terraform plans a second time in the apply and takes a different result for a bug.
 func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, remembered *model.Facts) (*model.Plan, error) {
 	var expected *model.Plan
 	if remembered != nil && remembered.APIReached(false) {
 		expected = plan.Cluster(&spec, remembered)
-		if expected.Empty() {
+		if expected.Empty() && !plan.NamesDiffer(&spec, remembered) {
 			return expected, nil
 		}
 	}
@@ -32,6 +32,11 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		return nil, err
 	}
 	spec = spec.Resolved(w.Limits.Site)
+	if expected != nil {
+		if expected = plan.Cluster(&spec, remembered); expected.Empty() {
+			return expected, nil
+		}
+	}
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
 	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {

@@ -21,7 +21,7 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(m.MemoryGB != pool.MemoryGB, "memory_gb")
 	// Where the spec names no size, any disk will do.
 	differs(pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
-	differs(!inventoryname.MayMatch(m.Template, spec.Image.Template), "image")
+	differs(!builtFrom(spec.Image, m), "image")
 	differs(placementOf(pool, m) < 0, "placements")
 	return reasons
 }
@@ -37,13 +37,55 @@ func placementOf(pool model.NodePool, m model.Marker) int {
 	return -1
 }
 
+// builtFrom reports whether a machine was cloned from the image.
+func builtFrom(image model.Image, m model.Marker) bool {
+	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef)
+}
+
 // builtOn reports whether a machine was built on the placement.
 func builtOn(p model.Placement, m model.Marker) bool {
-	return p.IPPoolID == m.IPPool &&
-		inventoryname.MayMatch(p.ComputeCluster, m.ComputeCluster) &&
-		inventoryname.MayMatch(p.Datastore, m.Datastore) &&
-		inventoryname.MayMatch(p.Network, m.Network) &&
-		samePool(p.ResourcePool, m.ResourcePool)
+	return p.IPPoolID == m.IPPool && len(movedParts(p, m)) == 0
+}
+
+// movedParts are the parts of a placement that are others than a machine was built on.
+func movedParts(p model.Placement, m model.Marker) []model.FieldName {
+	now, then := p.References, m.References
+	var parts []model.FieldName
+	for _, part := range []struct {
+		field model.FieldName
+		same  bool
+	}{
+		{model.FieldComputeCluster, same(p.ComputeCluster, now.ComputeCluster, m.ComputeCluster, then.ComputeCluster)},
+		{model.FieldDatastore, same(p.Datastore, now.Datastore, m.Datastore, then.Datastore)},
+		{model.FieldNetwork, same(p.Network, now.Network, m.Network, then.Network)},
+		{model.FieldResourcePool, samePool(p.ResourcePool, m.ResourcePool) || sameReference(now.ResourcePool, then.ResourcePool)},
+	} {
+		if !part.same {
+			parts = append(parts, part.field)
+		}
+	}
+	return parts
+}
+
+// same reports whether two names mean the same object: by how they are spelled, so
+// that an object which was made again under its name is no other one, or by what they
+// refer to, so that neither is one which was renamed.
+func same(a, refA, b, refB string) bool {
+	return inventoryname.MayMatch(a, b) || sameReference(refA, refB)
+}
+
+func sameReference(a, b string) bool { return a != "" && a == b }
+
+// NamesDiffer reports whether machines were built with other names than the spec's, as
+// far as is known without references: the objects may have been renamed.
+func NamesDiffer(spec *model.ClusterSpec, facts *model.Facts) bool {
+	for _, m := range facts.Machines {
+		pool, ok := spec.NodePool(m.Marker.NodePool)
+		if ok && (placementOf(pool, m.Marker) < 0 || !builtFrom(spec.Image, m.Marker)) {
+			return true
+		}
+	}
+	return false
 }
 
 // samePool compares resource pools. The root pool of a compute cluster is named by
