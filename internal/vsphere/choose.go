@@ -22,8 +22,10 @@ type choice struct {
 	where  string // where it is looked up: datacenter "dc-1"
 	from   []*node
 	user   string
-	// known are the objects that the name meant before.
-	known []types.ManagedObjectReference
+	// known are the objects that the name meant before, and former is where they are
+	// looked up; nil: among from.
+	known  []types.ManagedObjectReference
+	former []*node
 }
 
 // pick returns the one object, or what is wrong.

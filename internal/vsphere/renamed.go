@@ -69,17 +69,20 @@ func knownRefs(ref string) []types.ManagedObjectReference {
 // renamed finds the one object that a name meant before, where it means none now, and
 // warns. within may be nil.
 func (r *resolver) renamed(c choice, within func(*node) bool) *node {
+	among := c.from
+	if c.former != nil {
+		among = c.former
+	}
 	var found []*node
-	for _, ref := range c.known {
-		n := r.nodes[ref]
-		if n != nil && (r.dc == nil || n.within(r.dc.ref)) && (within == nil || within(n)) {
+	for _, n := range among {
+		if slices.Contains(c.known, n.ref) && (within == nil || within(n)) {
 			found = append(found, n)
 		}
 	}
 	if len(found) != 1 {
 		return nil
 	}
-	r.findings.Warn(c.field, fmt.Sprintf("%s %q was renamed", capitalized(c.kind), c.wanted),
+	r.findings.Warn(c.field, fmt.Sprintf("%s %q was renamed or moved", capitalized(c.kind), c.wanted),
 		"The %s that the nodes were built with as %q is %q now, and there is none of the former name in %s. New nodes use it. "+
 			"Set its present name: that changes nothing of the existing nodes.",
 		c.kind, c.wanted, found[0].path, c.where)
@@ -121,7 +124,7 @@ func (r *resolver) renamedFolder(names *model.Names) *node {
 	if at == nil || at == root || at.ref.Type != "Folder" || !at.within(root.ref) {
 		return nil
 	}
-	r.findings.Warn(model.ClusterField(model.FieldFolder), fmt.Sprintf("Folder %q was renamed", names.Folder),
+	r.findings.Warn(model.ClusterField(model.FieldFolder), fmt.Sprintf("Folder %q was renamed or moved", names.Folder),
 		"There is no folder %q in %s any more, and the nodes are in %q. New nodes go there. "+
 			"Set its present path: that changes nothing of the existing nodes.",
 		names.Folder, r.inDatacenter(), at.path)

@@ -172,6 +172,7 @@ func (r *resolver) templateChoice(wanted string, root types.ManagedObjectReferen
 		where:  where,
 		from:   r.all(func(n *node) bool { return isTemplate(n) && n.within(root) }, machineTypes...),
 		known:  r.known(wanted, func(m *model.Marker) (string, string) { return m.Template, m.TemplateRef }),
+		former: r.below(r.dc.ref, machineTypes...),
 	}
 	if len(search.matches()) > 0 {
 		return search
