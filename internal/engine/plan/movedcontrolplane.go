@@ -52,10 +52,10 @@ func unsupported(v view, field model.Field, what string, built []string, want st
 		built[i] = orRoot(name)
 	}
 	f.Refuse(field, "In-place change not supported",
-		"Control-plane nodes of %s %q were built with the %s %s, and the configuration names %s, which is not known to be the same object. "+
-			"Such a change on a running %[1]s is not supported: control-plane nodes are not replaced yet. "+
-			"Revert the change, or create another %[1]s with the new value and migrate to it.",
-		v.spec.Kind, v.spec.Name, what, model.Listed(built), orRoot(want))
+		"A change of the %s on a running %s is not supported: control-plane nodes are not replaced yet. "+
+			"Those of %[2]s %[3]q were built with %[4]s, and %[5]s is not known to be the same object under another name. "+
+			"Revert the change, or create another %[2]s with the new value and migrate to it.",
+		what, v.spec.Kind, v.spec.Name, model.Listed(built), orRoot(want))
 	return f
 }
 

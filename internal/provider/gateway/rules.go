@@ -65,5 +65,5 @@ var rules = enginecrud.Rules{
 			Attributes: []string{"ip_pool_id"},
 		},
 	},
-	Same: nodeschema.SameNetworks,
+	Same: nodeschema.Same("placement.folder"),
 }

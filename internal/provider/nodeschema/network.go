@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -67,11 +68,14 @@ var replacesNetwork = stringplanmodifier.RequiresReplaceIf(
 // SameNetwork reports whether two networks in CIDR form are the same.
 func SameNetwork(a, b string) bool { return canonicalNetwork(a) == canonicalNetwork(b) }
 
-// SameNetworks are the attributes of Network of which two spellings may be one network,
-// for the rules of a resource.
-var SameNetworks = map[string]func(a, b string) bool{
-	"network.pod_cidr":     SameNetwork,
-	"network.service_cidr": SameNetwork,
+// Same are the attributes of which two spellings may mean the same, for the rules of a
+// resource: those of Network, and the folder.
+func Same(folder string) map[string]func(a, b string) bool {
+	return map[string]func(a, b string) bool{
+		"network.pod_cidr":     SameNetwork,
+		"network.service_cidr": SameNetwork,
+		folder:                 inventoryname.SameFolder,
+	}
 }
 
 // canonicalNetwork is the one spelling of a network; what is none stays as it is.

@@ -78,5 +78,5 @@ var rules = enginecrud.Rules{
 		},
 	},
 	Keyed: []string{"worker_pools", "profile.packs", "tags"},
-	Same:  nodeschema.SameNetworks,
+	Same:  nodeschema.Same("folder"),
 }

@@ -1,0 +1,127 @@
+package engine_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// rename gives objects other names, one after the other.
+func (w *world) rename(pairs ...string) {
+	w.t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		w.must(w.sim.Rename(pairs[i], pairs[i+1]))
+	}
+}
+
+// named is a spec with other names in the placements of all nodes.
+func named(spec model.ClusterSpec, with func(*model.Placement)) model.ClusterSpec {
+	spec.Workers = slices.Clone(spec.Workers)
+	for _, pool := range []*model.NodePool{&spec.ControlPlane, &spec.Workers[0]} {
+		pool.Placements = slices.Clone(pool.Placements)
+		for i := range pool.Placements {
+			with(&pool.Placements[i])
+		}
+	}
+	return spec
+}
+
+// update applies and returns the spec as the state has it after.
+func (w *world) update(spec model.ClusterSpec, secrets *model.Secrets, want ...string) (model.ClusterSpec, *model.Plan) {
+	w.t.Helper()
+	e := w.engine()
+	_, facts, err := e.Status(w.t.Context(), spec, secrets)
+	w.must(err)
+	p, err := e.Plan(w.t.Context(), spec, secrets, facts)
+	w.must(err)
+	if got := actions(p); !slices.Equal(got, want) || p.Err() != nil {
+		w.t.Fatalf("planned %v (%v), want %v", got, p.Err(), want)
+	}
+	shown := p.Changes()
+	out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &shown})
+	w.must(err)
+	return kept(spec, out), p
+}
+
+func warned(p *model.Plan, words ...string) bool {
+	return slices.ContainsFunc(p.Warnings, func(f model.Finding) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(f.String(), word) })
+	})
+}
+
+// TestRenamedObjectsAreTheSame renames all that a cluster was built with. It goes on
+// under the former names, with warnings, and under the new ones, which roll and move
+// nothing.
+func TestRenamedObjectsAreTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.spec(1, 1))
+	w.rename(
+		"/dc-1/network/dvpg-nodes", "nodes", "/dc-1/datastore/shared-1", "shared", "/dc-1/host/cluster-a/Resources/gantry", "team",
+		"/dc-1/host/cluster-a", "compute", "/dc-1/vm/templates/gantry-node-1.34.2", "node", "/dc-1", "dc",
+	)
+
+	// The configuration does not follow yet. The second placement was never built on.
+	spec.Workers[0].Placements = spec.Workers[0].Placements[:1]
+	spec.Workers[0].Count = 2
+	spec, p := w.update(spec, secrets, "create_node prod-general-2")
+	for _, was := range []string{
+		`Network "dvpg-nodes"`, `Datastore "shared-1"`, `Resource pool "gantry"`, `Compute cluster "cluster-a"`,
+		`Template "gantry-node-1.34.2"`, `Datacenter "dc-1"`,
+	} {
+		if !warned(p, was+" was renamed or moved", "/dc") {
+			t.Errorf("no warning about %s: %v", was, p.Warnings)
+		}
+	}
+
+	followed := named(spec, func(p *model.Placement) {
+		p.Network, p.Datastore, p.ResourcePool, p.ComputeCluster = "nodes", "/dc/datastore/shared", "team", "compute"
+	})
+	followed.Image.Template = "node"
+	followed.Datacenter = "/dc"
+	e := w.engine()
+	for name, want := range map[string]bool{"dc": true, "/dc": true, "dc-1": false, "dc-2": false} {
+		if inside, err := e.InDatacenter(t.Context(), spec.Ref, name); err != nil || inside != want {
+			t.Errorf("in %s: %v, %v", name, inside, err)
+		}
+	}
+	followed, p = w.update(followed, secrets)
+	if len(p.Warnings) > 0 {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+	followed.Workers[0].Count = 3
+	if _, p = w.update(followed, secrets, "create_node prod-general-3"); warned(p, "renamed") || warned(p, "another object") {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+
+	// What is really another place is none for a control plane.
+	followed.ControlPlane.Placements[0].Network = "dvpg-b"
+	p = w.plan(followed, secrets)
+	at := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldNetwork)
+	if len(p.Problems) != 1 || p.Problems[0].Fields[0] != at {
+		t.Errorf("problems %v", p.Problems)
+	}
+}
+
+// TestTemplateThatWasRebuiltRollsNothing has another template under the name of the
+// cluster's: new nodes are built from it, the others stay.
+func TestTemplateThatWasRebuiltRollsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.spec(1, 1))
+	w.rename("/dc-1/vm/templates/gantry-node-1.34.2", "former", "/dc-1/vm/templates/gantry-node-1.34.2-nosnap", "gantry-node-1.34.2")
+	spec, _ = w.update(spec, secrets)
+	spec.Workers[0].Count = 2
+	spec, p := w.update(spec, secrets, "create_node prod-general-2")
+	if !warned(p, `Template "gantry-node-1.34.2" is another object now`, "former") {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+	spec.Workers[0].Count = 3
+	if _, p = w.update(spec, secrets, "create_node prod-general-3"); warned(p, "another object") {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+}
