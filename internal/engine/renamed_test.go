@@ -1,12 +1,15 @@
 package engine_test
 
 import (
+	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -124,4 +127,67 @@ func TestTemplateThatWasRebuiltRollsNothing(t *testing.T) {
 	if _, p = w.update(spec, secrets, "create_node prod-general-3"); warned(p, "another object") {
 		t.Errorf("warnings %v", p.Warnings)
 	}
+}
+
+// TestRestoredVCenterRollsNothing has everything under its name with another reference:
+// what is recorded of the datacenter is another one, and what the markers say is gone.
+func TestRestoredVCenterRollsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.spec(1, 1))
+	e := w.engine()
+	id := e.Ledger.ID(spec.Ref)
+	datacenter := func(change func(*record.Cluster)) string {
+		rec, err := e.Ledger.Record(t.Context(), id)
+		w.must(err)
+		body, err := rec.Cluster()
+		w.must(err)
+		if change != nil {
+			change(&body)
+			raw, err := json.Marshal(body)
+			w.must(err)
+			w.must(e.Ledger.UpdateRecord(t.Context(), id, raw))
+		}
+		return body.Datacenter
+	}
+	now := datacenter(nil)
+	datacenter(func(b *record.Cluster) { b.Datacenter = "Datacenter:datacenter-999" })
+	e.Reader, e.Builder = restored{e.Reader}, restored{e.Builder}
+
+	plan := func() *model.Plan {
+		p, err := e.Plan(t.Context(), spec, secrets, nil)
+		w.must(err)
+		return p
+	}
+	if p := plan(); !p.Empty() || p.Err() != nil {
+		t.Fatalf("planned %v, %v", actions(p), p.Problems)
+	}
+	spec.Workers[0].Count = 2
+	if p := plan(); len(p.Steps()) != 1 || !warned(p, `Datacenter "dc-1" is another object now`, "datacenter-999, which is not there any more") {
+		t.Errorf("planned %v, warnings %v", actions(p), p.Warnings)
+	}
+	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	w.must(err)
+	if got := datacenter(nil); got != now {
+		t.Errorf("recorded is %s, want %s", got, now)
+	}
+	if p := plan(); !p.Empty() || len(p.Warnings) > 0 {
+		t.Errorf("planned %v, warnings %v", actions(p), p.Warnings)
+	}
+}
+
+// restored shows machines whose markers have references of a vCenter before.
+type restored struct{ model.VCenter }
+
+func (r restored) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
+	survey, err := r.VCenter.Survey(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	for i := range survey.Machines {
+		m := &survey.Machines[i].Marker
+		m.TemplateRef = "VirtualMachine:vm-999"
+		m.References = model.References{ComputeCluster: "a", Datastore: "b", Network: "c", ResourcePool: "d"}
+	}
+	return survey, nil
 }
