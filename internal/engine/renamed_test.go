@@ -96,6 +96,15 @@ func TestRenamedObjectsAreTheSame(t *testing.T) {
 	if len(p.Warnings) > 0 {
 		t.Errorf("warnings %v", p.Warnings)
 	}
+	// Where there would be no step either way, what speaks against it is asked, too.
+	_, facts, err := e.Status(t.Context(), followed, secrets)
+	w.must(err)
+	facts.API = model.APIFacts{Asked: true, Error: "no route"}
+	p, err = e.Plan(t.Context(), followed, secrets, facts)
+	w.must(err)
+	if !p.Empty() || p.Err() != nil || warned(p, "postponed") {
+		t.Errorf("planned %v, problems %v, warnings %v", actions(p), p.Problems, p.Warnings)
+	}
 	followed.Workers[0].Count = 3
 	if _, p = w.update(followed, secrets, "create_node prod-general-3"); warned(p, "renamed") || warned(p, "another object") {
 		t.Errorf("warnings %v", p.Warnings)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"path"
+	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
@@ -44,27 +45,42 @@ func builtFrom(image model.Image, m model.Marker) bool {
 
 // builtOn reports whether a machine was built on the placement.
 func builtOn(p model.Placement, m model.Marker) bool {
-	return p.IPPoolID == m.IPPool && len(movedParts(p, m)) == 0
+	return p.IPPoolID == m.IPPool && slices.EqualFunc(objects(p), builtWith(m), object.is)
 }
 
-// movedParts are the parts of a placement that are others than a machine was built on.
-func movedParts(p model.Placement, m model.Marker) []model.FieldName {
-	now, then := p.References, m.References
-	var parts []model.FieldName
-	for _, part := range []struct {
-		field model.FieldName
-		same  bool
-	}{
-		{model.FieldComputeCluster, same(p.ComputeCluster, now.ComputeCluster, m.ComputeCluster, then.ComputeCluster)},
-		{model.FieldDatastore, same(p.Datastore, now.Datastore, m.Datastore, then.Datastore)},
-		{model.FieldNetwork, same(p.Network, now.Network, m.Network, then.Network)},
-		{model.FieldResourcePool, samePool(p.ResourcePool, m.ResourcePool) || sameReference(now.ResourcePool, then.ResourcePool)},
-	} {
-		if !part.same {
-			parts = append(parts, part.field)
-		}
+// object is what a part of a placement means: a name, and a reference where it is known.
+type object struct {
+	field     model.FieldName
+	name, ref string
+}
+
+// objects are the parts of a placement, always in the same order.
+func objects(p model.Placement) []object {
+	return []object{
+		{model.FieldComputeCluster, p.ComputeCluster, p.References.ComputeCluster},
+		{model.FieldDatastore, p.Datastore, p.References.Datastore},
+		{model.FieldNetwork, p.Network, p.References.Network},
+		{model.FieldResourcePool, p.ResourcePool, p.References.ResourcePool},
 	}
-	return parts
+}
+
+// builtWith are the objects of the placement that a machine was built on.
+func builtWith(m model.Marker) []object {
+	return objects(model.Placement{
+		ComputeCluster: m.ComputeCluster,
+		Datastore:      m.Datastore,
+		Network:        m.Network,
+		ResourcePool:   m.ResourcePool,
+		References:     m.References,
+	})
+}
+
+// is reports whether two objects of one field are the same.
+func (o object) is(other object) bool {
+	if o.field == model.FieldResourcePool && samePool(o.name, other.name) {
+		return true
+	}
+	return same(o.name, o.ref, other.name, other.ref)
 }
 
 // same reports whether two names mean the same object: by how they are spelled, so

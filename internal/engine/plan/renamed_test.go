@@ -111,6 +111,16 @@ func TestControlPlaneIsNotMoved(t *testing.T) {
 		if len(p.Steps()) > 0 || len(p.Problems) != 1 || !says(on(p.Problems, at), "In-place change not supported", "another", "Revert the change") {
 			t.Errorf("%s: %s, %v", field, names(p), p.Problems)
 		}
+		known := s.Resolved(limitsFor(s, 1000).Site)
+		if p := planned(&known, running(1, 1)); !says(on(p.Problems, at), "is not known to be the same") {
+			t.Errorf("%s: %v", field, p.Problems)
+		}
+		if field != model.FieldResourcePool { // which has one reference in limitsFor
+			f := referred(running(1, 1), limitsFor(small(1, 1), 1000))
+			if p := planned(&known, f); !says(on(p.Problems, at), "is another object") {
+				t.Errorf("%s: %v", field, p.Problems)
+			}
+		}
 		// One that never answered is built where the configuration says.
 		unborn := running(1, 0)
 		unborn.Record.APIReached = false
@@ -121,7 +131,7 @@ func TestControlPlaneIsNotMoved(t *testing.T) {
 	}
 	s := small(1, 1)
 	s.ControlPlane.Placements[0].ResourcePool = ""
-	if p := planned(s, running(1, 1)); !says(p.Problems, "the root of the compute cluster", `"team"`) {
+	if p := planned(s, running(1, 1)); !says(p.Problems, "the root of the compute cluster", `"team"`, "was not found") {
 		t.Errorf("problems %v", p.Problems)
 	}
 }

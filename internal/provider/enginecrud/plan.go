@@ -50,7 +50,7 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 }
 
 // compare returns the prior values, nil in a creation, and whether their change
-// replaces the object. What the schema cannot tell of that is in resp.
+// replaces the object. What the schema does not know of that is in resp.
 func (d *Driver[T, M]) compare(
 	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
 ) (prior M, replaces bool, diags diag.Diagnostics) {

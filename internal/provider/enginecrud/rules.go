@@ -27,7 +27,7 @@ type Rules struct {
 	// Keyed lists the maps whose elements are added and removed in place.
 	Keyed []string
 	// Datacenter is the attribute that names the datacenter. Another datacenter replaces
-	// the object, and another name of the same one does not: only vCenter tells.
+	// the object, and another name of the same one does not: only vCenter knows.
 	Datacenter string
 	// Same says of attributes when two spellings mean the same.
 	Same map[string]func(a, b string) bool
