@@ -3,3 +3,4 @@
 # GANTRY_IMPORT_AUTHORITIES names the directory of the authorities.
 export GANTRY_IMPORT_KUBECONFIG=./dc1.kubeconfig
 terraform import gantry_gateway.dc1 dc1
+# Without the variable, what nothing runs of any more is imported, to be destroyed.

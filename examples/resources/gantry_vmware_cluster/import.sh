@@ -4,3 +4,4 @@
 # One of a gateway is imported by "<gateway id>/<name>".
 export GANTRY_IMPORT_KUBECONFIG=./prod-1.kubeconfig
 terraform import gantry_vmware_cluster.prod prod-1
+# Without the variable, what nothing runs of any more is imported, to be destroyed.

@@ -35,6 +35,7 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 	st.State = state(facts, st.Health)
 	if v := (view{spec: spec, facts: facts}); v.controlPlaneGone() {
 		st.Warnings = append(st.Warnings, goneFinding(spec))
+		st.State = model.StateDegraded
 	}
 	return st
 }
