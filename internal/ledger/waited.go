@@ -49,5 +49,5 @@ func (w *Waited) ended(from lockView, after time.Duration) *Waited {
 	return w
 }
 
-// Waited is whom this run has waited for, for the lock; nil for nobody.
+// Waited is how this run has waited for the lock; nil where it had not to.
 func (s *Lease) Waited() *Waited { return s.waited }
