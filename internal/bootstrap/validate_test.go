@@ -88,7 +88,8 @@ func TestRefusalsNameTheField(t *testing.T) {
 			n.NodeLabels = map[string]string{"node-role.kubernetes.io/worker": ""}
 		}, `NodeLabels["node-role.kubernetes.io/worker"]`},
 		"empty SSH key":          {worker, func(n *node) { n.SSHAuthorizedKeys = []string{""} }, "SSHAuthorizedKeys[0]"},
-		"two SSH keys in one":    {worker, func(n *node) { n.SSHAuthorizedKeys = []string{"ssh-rsa A\nssh-rsa B"} }, "SSHAuthorizedKeys[0]"},
+		"two SSH keys in one":    {worker, func(n *node) { n.SSHAuthorizedKeys[0] += "\n" + n.SSHAuthorizedKeys[0] }, "SSHAuthorizedKeys[0]"},
+		"SSH key with its line":  {worker, func(n *node) { n.SSHAuthorizedKeys[0] += "\n" }, "SSHAuthorizedKeys[0]"},
 		"NTP server":             {worker, func(n *node) { n.NTPServers = []string{"ntp.example.com", "http://ntp"} }, "NTPServers[1]"},
 		"proxy without scheme":   {worker, func(n *node) { n.Proxy = &bootstrap.Proxy{HTTP: "proxy:3128"} }, "Proxy.HTTP"},
 		"proxy with a newline":   {worker, func(n *node) { n.Proxy = &bootstrap.Proxy{HTTPS: "http://p:3128\nExecStart=x"} }, "Proxy.HTTPS"},
