@@ -27,7 +27,6 @@ func TestNoProxy(t *testing.T) {
 		"[2001:db8::1]:443,10.0.0.1:80": "",
 		"1.example.com":                 "",
 
-		"":                        "empty",
 		"":                        "", // the length says it
 		"a,,b":                    "empty",
 		"a,":                      "empty",
