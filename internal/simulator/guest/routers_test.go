@@ -43,3 +43,19 @@ func TestGuestsReachRoutersOutside(t *testing.T) {
 		}
 	}
 }
+
+// TestGuestsTakeSearchDomains has domains that are no names of Kubernetes, and that a
+// resolver takes.
+func TestGuestsTakeSearchDomains(t *testing.T) {
+	t.Parallel()
+	node := newEngine(t, "1.34.2").node(bootstrap.Worker, "w1", address(11))
+	node.SearchDomains = []string{"Corp.Example.com", "_sites.my_corp.local"}
+	info, err := bootstrap.GuestInfo(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, err := cloudinit.Read(info, node.MAC)
+	if err != nil || !slices.Equal(instance.Network.Search, node.SearchDomains) {
+		t.Errorf("%v, %v", instance, err)
+	}
+}
