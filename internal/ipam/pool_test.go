@@ -120,7 +120,7 @@ func TestErrorsNameTheField(t *testing.T) {
 		"a gateway with a zone":          {"2001:db8::1", "2001:db8::9", 64, "fe80::1%eth0", nil, ipam.FieldGateway},
 		"the loopback as gateway":        {"10.0.0.1", "10.0.0.9", 24, "127.0.0.1", nil, ipam.FieldGateway},
 		"a group as gateway":             {"10.0.0.1", "10.0.0.9", 24, "224.0.0.1", nil, ipam.FieldGateway},
-		"everybody as gateway":           {"10.0.0.1", "10.0.0.9", 24, "255.255.255.255", nil, ipam.FieldGateway},
+		"broadcast as gateway":           {"10.0.0.1", "10.0.0.9", 24, "255.255.255.255", nil, ipam.FieldGateway},
 		"no address as gateway":          {"10.0.0.1", "10.0.0.9", 24, "router", nil, ipam.FieldGateway},
 		"the network as gateway":         {"10.0.0.1", "10.0.0.9", 24, "10.0.0.0", nil, ipam.FieldGateway},
 		"the broadcast as gateway":       {"10.0.0.1", "10.0.0.9", 24, "10.0.0.255", nil, ipam.FieldGateway},

@@ -33,10 +33,10 @@ func (v noProxy) ValidateString(ctx context.Context, req validator.StringRequest
 	if req.ConfigValue.ValueString() == "" {
 		return
 	}
-	for entry := range strings.SplitSeq(req.ConfigValue.ValueString(), ",") {
+	for i, entry := range strings.Split(req.ConfigValue.ValueString(), ",") {
 		if wrong := noProxyProblem(entry); wrong != "" {
 			resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid no_proxy", fmt.Sprintf(
-				"%s The value %s.", wrong, v.Description(ctx))))
+				"Entry %d %s. The value %s.", i+1, wrong, v.Description(ctx))))
 			return
 		}
 	}
@@ -45,28 +45,28 @@ func (v noProxy) ValidateString(ctx context.Context, req validator.StringRequest
 // hostForm is a host name or a domain; a dot before it is the domain without itself.
 var hostForm = regexp.MustCompile(`^\.?[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9])?)*$`)
 
-// noProxyProblem says what is wrong with one entry; empty for nothing. An entry that may
-// hold a password is not repeated.
+// noProxyProblem says what is wrong with one entry, without repeating it: it may be the
+// URL of a proxy, with its password. Empty for nothing.
 func noProxyProblem(entry string) string {
 	switch {
 	case entry == "":
-		return "An entry is empty: there is a comma too many."
+		return "is empty: there is a comma too many"
 	case strings.Contains(entry, "://") || strings.Contains(entry, "@"):
-		return "An entry is a URL. Give the host alone."
+		return "is a URL. Give the host alone"
 	case strings.ContainsAny(entry, " \t\r\n"):
-		return fmt.Sprintf("The entry %q contains a blank or line end, which many programs take for a part of the name. Use commas alone.", entry)
+		return "contains a blank or line end, which many programs take for a part of the name. Use commas alone"
 	case entry == "*":
-		return "The entry * excludes everything. Leave the proxy out where it is not used."
+		return "is * and excludes everything. Leave the proxy out where it is not used"
 	}
 	if strings.Contains(entry, "/") {
 		if _, err := netip.ParsePrefix(entry); err != nil {
-			return fmt.Sprintf("The entry %q is no network in CIDR form.", entry)
+			return "is no network in CIDR form"
 		}
 		return ""
 	}
 	if addr, err := netip.ParseAddr(entry); err == nil {
 		if addr.Zone() != "" {
-			return fmt.Sprintf("The entry %q carries a zone, which nothing matches. Leave it out.", entry)
+			return "carries a zone, which nothing matches. Leave it out"
 		}
 		return ""
 	}
@@ -80,21 +80,21 @@ func noProxyProblem(entry string) string {
 func hostProblem(entry string) string {
 	host, port, hasPort := strings.Cut(entry, ":")
 	if n, err := strconv.Atoi(port); hasPort && (err != nil || n < 1 || n > 65535) {
-		return fmt.Sprintf("The entry %q is neither an address of IPv6, without brackets, nor a host with a port.", entry)
+		return "is neither an address of IPv6, without brackets, nor a host with a port"
 	}
 	if strings.HasPrefix(host, "*.") {
 		host = host[1:] // it means the same
 	}
 	switch {
 	case strings.Contains(host, "*"):
-		return fmt.Sprintf("The entry %q has a wildcard, which only the beginning of a domain can be. "+
-			"Write a domain as .example.com and a range of addresses as a network.", entry)
+		return "has a wildcard, which only the beginning of a domain can be. " +
+			"Write a domain as .example.com and a range of addresses as a network"
 	case strings.HasSuffix(host, "."):
-		return fmt.Sprintf("The entry %q ends in a dot, and names are compared without one. Leave it out.", entry)
+		return "ends in a dot, and names are compared without one. Leave it out"
 	case !hostForm.MatchString(host):
-		return fmt.Sprintf("The entry %q is no name, address or network.", entry)
+		return "is no name, address or network"
 	case numbers.MatchString(host):
-		return fmt.Sprintf("The entry %q is not a whole address. Write a range of addresses as a network.", entry)
+		return "is not a whole address. Write a range of addresses as a network"
 	}
 	return ""
 }

@@ -30,7 +30,7 @@ func TestNoProxy(t *testing.T) {
 		"":                        "", // the length says it
 		"a,,b":                    "empty",
 		"a,":                      "empty",
-		"a, b":                    `" b" contains a blank`,
+		"a, b":                    "Entry 2 contains a blank",
 		"a b":                     "Use commas alone",
 		"a\n":                     "line end",
 		"http://registry":         "host alone",

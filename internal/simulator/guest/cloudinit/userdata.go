@@ -113,7 +113,7 @@ func parseUserdata(raw []byte) (Config, error) {
 		}
 	}
 	for i, key := range doc.SSHAuthorizedKeys {
-		// A real sshd passes over such a line, and somebody cannot log in.
+		// A real sshd passes over such a line, and its owner cannot log in.
 		if _, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(key)); err != nil || len(rest) > 0 || strings.ContainsAny(key, "\r\n") {
 			return c, fmt.Errorf("ssh_authorized_keys.%d: not a line that sshd takes as a public key", i)
 		}
