@@ -27,6 +27,9 @@ var (
 	ErrDSA = errors.New("it is a DSA key, which sshd refuses. Give one of type ed25519")
 )
 
+// dsa is the type of keys that OpenSSH has not taken since 7.0.
+const dsa = "ssh-dss"
+
 // Parse returns the key as a line of authorized_keys without blanks around it: any
 // options, type, key and comment. What sshd would silently pass over is an error.
 func Parse(text string) (string, error) {
@@ -46,7 +49,7 @@ func Parse(text string) (string, error) {
 	if _, ok := key.(*ssh.Certificate); ok {
 		return "", ErrCertificate
 	}
-	if key.Type() == ssh.InsecureKeyAlgoDSA {
+	if key.Type() == dsa {
 		return "", ErrDSA
 	}
 	return line, nil

@@ -97,6 +97,8 @@ func TestWhatIsNoKeyIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := big.NewInt(1)
+	parameters := dsa.Parameters{P: new(big.Int).Lsh(one, 1023), Q: new(big.Int).Lsh(one, 159), G: one}
+	const private = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n"
 	for text, want := range map[string]error{
 		"":                                       sshkey.ErrMalformed,
 		"\n":                                     sshkey.ErrMalformed,
@@ -110,9 +112,9 @@ func TestWhatIsNoKeyIsRefused(t *testing.T) {
 		kind + blob:                              sshkey.ErrMalformed,
 		key + " \x1b[31m":                        sshkey.ErrMalformed,
 		key + "\n" + ed(t) + "\n":                sshkey.ErrSeveral,
-		"-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n":                                                sshkey.ErrPrivate,
-		string(ssh.MarshalAuthorizedKey(certificate)):                                                                                      sshkey.ErrCertificate,
-		line(t, &dsa.PublicKey{Parameters: dsa.Parameters{P: new(big.Int).Lsh(one, 1023), Q: new(big.Int).Lsh(one, 159), G: one}, Y: one}): sshkey.ErrDSA,
+		private:                                  sshkey.ErrPrivate,
+		string(ssh.MarshalAuthorizedKey(certificate)):           sshkey.ErrCertificate,
+		line(t, &dsa.PublicKey{Parameters: parameters, Y: one}): sshkey.ErrDSA,
 	} {
 		got, err := sshkey.Parse(text)
 		if !errors.Is(err, want) || got != "" {

@@ -70,7 +70,8 @@ func (i *Instance) reachesRouters() error {
 			reached = reached || dropIn && strings.Contains(string(file.Content), "[Route]\n"+route+"\n")
 		}
 		if !reached {
-			return fmt.Errorf("network: networkd has no way to the router %s: on-link is dropped, and no drop-in has a [Route] with %s", router, route)
+			return fmt.Errorf("network: networkd has no way to the router %s: on-link is dropped, and no drop-in has a [Route] with %s",
+				router, route)
 		}
 	}
 	return nil
