@@ -14,14 +14,18 @@ import (
 // validateNameservers refuses DNS servers that nodes of the pool cannot ask.
 func (m *Model) validateNameservers(at path.Path) diag.Diagnostics {
 	var diags diag.Diagnostics
+	family, known := m.family()
+	reached := !known || len(m.Nameservers.Elements()) == 0
 	seen := map[netip.Addr]bool{}
 	for i, element := range m.Nameservers.Elements() {
 		text, ok := element.(types.String)
 		if !ok || text.IsUnknown() || text.IsNull() {
+			reached = true // perhaps
 			continue
 		}
 		server, err := netip.ParseAddr(text.ValueString())
-		switch wrong := m.nameserverProblem(server); {
+		reached = reached || err != nil || server.BitLen() == family
+		switch wrong := nameserverProblem(server); {
 		case err != nil:
 			diags.Append(invalidAddress(at.AtListIndex(i), text.ValueString()))
 		case wrong != "":
@@ -32,12 +36,16 @@ func (m *Model) validateNameservers(at path.Path) diag.Diagnostics {
 		}
 		seen[server] = true
 	}
+	if !reached && !diags.HasError() {
+		diags.Append(diagnostics.AttributeError(at, "No nameserver within reach",
+			"All of the servers are of another address family than the pool, and nodes have addresses of the pool alone. "+
+				"Give at least one of the pool's family."))
+	}
 	return diags
 }
 
-// nameserverProblem says why nodes cannot ask a DNS server; empty for nothing.
-func (m *Model) nameserverProblem(server netip.Addr) string {
-	family, known := m.family()
+// nameserverProblem says why no node can ask a DNS server; empty for nothing.
+func nameserverProblem(server netip.Addr) string {
 	switch {
 	case server.Is4In6():
 		return "is an IPv4 address written as IPv6. Write " + server.Unmap().String()
@@ -47,16 +55,11 @@ func (m *Model) nameserverProblem(server netip.Addr) string {
 		return "is the node itself, where no DNS server listens, and CoreDNS would ask itself"
 	case server.IsUnspecified() || server.IsMulticast() || server == limitedBroadcast:
 		return "is not an address that a server can have"
-	case known && server.Is4() != (family == ipv4):
-		return "is of another address family than the pool, and nodes have addresses of the pool alone"
 	}
 	return ""
 }
 
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
-
-// ipv4 is the number of bits of an address of the family.
-const ipv4 = 32
 
 // family is the number of bits of the pool's addresses; false where it is not known.
 func (m *Model) family() (bits int, known bool) {

@@ -47,6 +47,7 @@ func TestNameserversThatNodesCanAsk(t *testing.T) {
 	}{
 		{four, []string{"8.8.8.8", "10.10.183.2", "1.1.1.1"}, ""},
 		{six, []string{"2001:db8::2", "fd00::53"}, ""},
+		{four, []string{"8.8.8.8", "2001:4860:4860::8888"}, ""},
 		{four, []string{"2001:4860:4860::8888"}, "another address family"},
 		{six, []string{"8.8.8.8"}, "another address family"},
 		{four, []string{"8.8.8.8", "::ffff:8.8.4.4"}, "Write 8.8.4.4"},
