@@ -102,11 +102,10 @@ func (r *Runner) hasVM(node string) bool {
 	return built || hasMachine(&r.World.Facts, node)
 }
 
-// waitNodesReady waits until every node is Ready. Without a pack that brings a pod
-// network no node ever is, and the run does not wait; nor does it for a node that no VM
-// carries.
+// waitNodesReady waits until every node is Ready. Without a pod network no node ever
+// is, and the run does not wait; nor does it for a node that no VM carries.
 func (r *Runner) waitNodesReady(ctx context.Context) error {
-	if !r.Spec.HasCNI() {
+	if !r.podNetwork() {
 		return nil
 	}
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
