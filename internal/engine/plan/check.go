@@ -188,14 +188,6 @@ func (c check) ipPools() model.Findings {
 	return f
 }
 
-// formerly reports whether a network had a name that an IP pool serves when machines
-// were built on it.
-func (c check) formerly(pool record.IPPool, network string) bool {
-	return slices.ContainsFunc(c.facts.Machines, func(m model.Machine) bool {
-		return sameReference(m.Marker.References.Network, network) && pool.MayServe(m.Marker.Network)
-	})
-}
-
 // gatewayOfNodes is the gateway whose pools the nodes may use: a gateway's own
 // nodes use its inline pool, too.
 func gatewayOfNodes(spec *model.ClusterSpec) uuid.UUID {
