@@ -151,7 +151,7 @@ func (inv *inventory) walk(dc *node, path string) (at *node, missing []string, b
 	if at == nil {
 		return nil, nil, nil
 	}
-	segments := folderSegments(at, path)
+	segments := folderSegments(path)
 	for i, segment := range segments {
 		child := at.child(segment)
 		if child == nil {
@@ -179,13 +179,30 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
-// folderSegments splits a path below the VM folder; a full inventory path of
-// this datacenter is accepted, too.
-func folderSegments(root *node, path string) []string {
-	if rest, ok := strings.CutPrefix(path+"/", root.path+"/"); ok {
-		path = rest
+// folderSegments are the names of a path below the VM folder, as it spells them. Of a
+// full inventory path, they follow that folder, which is called vm everywhere.
+func folderSegments(path string) []string {
+	segments := slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
+	if root := vmFolderIndex(path, segments); root > 0 {
+		segments = segments[root+1:]
 	}
-	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
+	return segments
+}
+
+// vmFolderIndex is where the VM folder stands in a full inventory path; not above zero
+// for any other.
+func vmFolderIndex(path string, segments []string) int {
+	if !strings.HasPrefix(path, "/") {
+		return 0
+	}
+	return slices.Index(segments, "vm")
+}
+
+// elsewhere reports whether a path is the full one of a folder in another datacenter.
+func (n *node) elsewhere(path string) bool {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	root := vmFolderIndex(path, segments)
+	return root > 0 && !inventoryname.MayMatch("/"+strings.Join(segments[:root+1], "/"), n.path)
 }
 
 func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }

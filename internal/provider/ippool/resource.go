@@ -52,6 +52,16 @@ func NewResource() resource.Resource {
 	}}
 }
 
+// ValidateConfig implements resource.ResourceWithValidateConfig. What is only a warning
+// is said once, and not again in each plan and apply.
+func (r *poolResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	r.Driver.ValidateConfig(ctx, req, resp)
+	var m model
+	if !req.Config.Get(ctx, &m).HasError() {
+		resp.Diagnostics.Append(m.Advise(ctx, path.Empty())...)
+	}
+}
+
 func validate(ctx context.Context, m *model) diag.Diagnostics { return m.Validate(ctx, path.Empty()) }
 
 // checkOverlap compares with all other pools of the vCenter in an apply.
