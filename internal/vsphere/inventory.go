@@ -179,30 +179,16 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
-// folderSegments are the names of a path below the VM folder, as it spells them. Of a
-// full inventory path, they follow that folder, which is called vm everywhere.
+// folderSegments are the names of a path below the VM folder, as it spells them.
 func folderSegments(path string) []string {
-	segments := slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
-	if root := vmFolderIndex(path, segments); root > 0 {
-		segments = segments[root+1:]
-	}
-	return segments
+	return slices.DeleteFunc(strings.Split(inventoryname.BelowVMFolder(path), "/"), func(s string) bool { return s == "" })
 }
 
-// vmFolderIndex is where the VM folder stands in a full inventory path; not above zero
-// for any other.
-func vmFolderIndex(path string, segments []string) int {
-	if !strings.HasPrefix(path, "/") {
-		return 0
-	}
-	return slices.Index(segments, "vm")
-}
-
-// elsewhere reports whether a path is the full one of a folder in another datacenter.
+// elsewhere reports whether a path is the full one of a folder in another datacenter
+// than that of the VM folder n.
 func (n *node) elsewhere(path string) bool {
-	segments := strings.Split(strings.Trim(path, "/"), "/")
-	root := vmFolderIndex(path, segments)
-	return root > 0 && !inventoryname.MayMatch("/"+strings.Join(segments[:root+1], "/"), n.path)
+	root := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(path, "/"), inventoryname.BelowVMFolder(path)), "/")
+	return strings.HasPrefix(root, "/") && !inventoryname.MayMatch(root, n.path)
 }
 
 func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }
