@@ -2,7 +2,6 @@ package nodeschema
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -15,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -68,29 +68,34 @@ func decodeNetwork(ctx context.Context, value types.Object) (NetworkModel, diag.
 	return network, value.As(ctx, &network, AllKnown)
 }
 
-// ValidateNetwork refuses networks of pods and services that overlap, where both
-// are known.
+// ValidateNetwork refuses networks of pods and services that no cluster can have,
+// wherever its nodes are, as far as they are known.
 func ValidateNetwork(network types.Object) diag.Diagnostics {
-	pods, podsKnown := prefixOf(network, "pod_cidr", DefaultPodCIDR)
-	services, servicesKnown := prefixOf(network, "service_cidr", DefaultServiceCIDR)
-	if !podsKnown || !servicesKnown || !pods.Overlaps(services) {
-		return nil
+	pods := knownNetwork(network, "pod_cidr", DefaultPodCIDR)
+	services := knownNetwork(network, "service_cidr", DefaultServiceCIDR)
+	var diags diag.Diagnostics
+	for _, fault := range bootstrap.CheckInnerNetworks(pods, services) {
+		name := "pod_cidr"
+		if fault.Field == bootstrap.FieldServiceCIDR {
+			name = "service_cidr"
+		}
+		diags.Append(diagnostics.AttributeError(path.Root("network").AtName(name), "Invalid network", diagnostics.Sentence(fault.Reason)))
 	}
-	return diag.Diagnostics{diagnostics.AttributeError(path.Root("network").AtName("service_cidr"), "Networks overlap", fmt.Sprintf(
-		"The network of services, %s, and that of pods, %s, overlap. Choose two that do not, and that do not contain the nodes' addresses.",
-		services, pods))}
+	return diags
 }
 
-// prefixOf returns the network in an attribute; false where it is unknown. What is
+// knownNetwork returns the network in an attribute; empty where it is unknown. What is
 // no network is left to the attribute's own validator.
-func prefixOf(network types.Object, name, standard string) (netip.Prefix, bool) {
+func knownNetwork(network types.Object, name, standard string) string {
 	text, ok := network.Attributes()[name].(types.String)
 	if !ok || text.IsUnknown() {
-		return netip.Prefix{}, false
+		return ""
 	}
 	if !text.IsNull() {
 		standard = text.ValueString()
 	}
-	prefix, err := netip.ParsePrefix(standard)
-	return prefix, err == nil
+	if prefix, err := netip.ParsePrefix(standard); err != nil || prefix != prefix.Masked() {
+		return ""
+	}
+	return standard
 }

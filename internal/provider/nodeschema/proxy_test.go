@@ -64,3 +64,14 @@ func TestPublicKey(t *testing.T) {
 		}
 	}
 }
+
+// TestProxyURLKeepsThePassword refuses a URL without repeating it.
+func TestProxyURLKeepsThePassword(t *testing.T) {
+	t.Parallel()
+	var resp validator.StringResponse
+	request := validator.StringRequest{Path: path.Root("proxy").AtName("http"), ConfigValue: types.StringValue("socks5://u:hunter2@p:1080")}
+	nodeschema.ProxyURL{}.ValidateString(t.Context(), request, &resp)
+	if !resp.Diagnostics.HasError() || strings.Contains(fmt.Sprint(resp.Diagnostics), "hunter2") {
+		t.Errorf("got %v", resp.Diagnostics)
+	}
+}
