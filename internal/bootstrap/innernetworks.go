@@ -31,15 +31,15 @@ func CheckInnerNetworks(podCIDR, serviceCIDR string) []*FieldError {
 // network: the controller manager cuts it into networks of one prefix length, and a
 // node for which none is left runs no pods.
 func PodRanges(pods netip.Prefix) int {
-	difference := nodeMask(pods) - pods.Bits()
+	difference := PodRangeBits(pods) - pods.Bits()
 	if difference < 0 {
 		return 0
 	}
 	return 1 << min(difference, maxNodeMaskDifference)
 }
 
-// nodeMask is the prefix length of one node's range of a pod network.
-func nodeMask(pods netip.Prefix) int {
+// PodRangeBits is the prefix length of one node's range of a pod network.
+func PodRangeBits(pods netip.Prefix) int {
 	if pods.Addr().Is4() {
 		return nodeMaskIPv4
 	}
@@ -48,7 +48,7 @@ func nodeMask(pods netip.Prefix) int {
 
 func podNetwork(p *problems, text string) netip.Prefix {
 	return innerNetwork(p, FieldPodCIDR, text, func(prefix netip.Prefix) (shortest, longest int) {
-		mask := nodeMask(prefix)
+		mask := PodRangeBits(prefix)
 		return max(mask-maxNodeMaskDifference, 0), mask
 	})
 }

@@ -31,6 +31,10 @@ type Engine struct {
 	Ledger  *ledger.Ledger
 	Kube    model.Kube
 
+	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
+	// apply goes by the ledger alone.
+	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
+
 	// Parallel bounds the vCenter tasks that run at the same time.
 	Parallel int
 	Timing   model.Timing
@@ -60,6 +64,13 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		Kube:    e.Kube,
 		MaxAge:  maxAge,
 	}
+}
+
+// planner reads the world for a plan.
+func (e *Engine) planner() observe.Observer {
+	o := e.observer(false)
+	o.Planned = e.PlannedIPPool
+	return o
 }
 
 // runner makes a runner of what was observed under a lock.

@@ -27,13 +27,13 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		}
 	}
 
-	w, err := e.observer(false).Spec(ctx, &spec, secrets)
+	w, err := e.planner().Spec(ctx, &spec, secrets)
 	if err != nil {
 		return nil, err
 	}
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
-	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {
+	if expected != nil && len(current.Problems) == 0 {
 		current.Stages = expected.Stages
 	}
 	return current, nil
@@ -49,6 +49,9 @@ type Former struct {
 	// Planning reports whether this is known to be no apply, in which Terraform plans
 	// once more: what is in the way is an error only then.
 	Planning func() bool
+	// Applying reports whether this is known to be an apply. Nothing is an error then: the
+	// creation itself refuses what is in its way.
+	Applying func() bool
 }
 
 // PlanCreation plans what no state holds, and changes nothing. Its steps follow from
@@ -59,7 +62,7 @@ type Former struct {
 // creates before it destroys. There, what may be in the way as the former self, by its
 // name or its addresses, is a Collision or a warning, and Apply refuses it.
 func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, former Former) (*model.Plan, error) {
-	o := e.observer(false)
+	o := e.planner()
 	rec, err := o.Record(ctx, spec.Ref)
 	if err != nil {
 		return nil, err
@@ -87,10 +90,13 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	}
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
-	if !former.Planning() {
+	switch {
+	case former.Applying():
+		current.WarnOfAll()
+	case !former.Planning():
 		current.WarnOfContested()
 	}
-	if len(current.Problems) == 0 && !current.Unknown() {
+	if len(current.Problems) == 0 {
 		current.Stages = creation.Stages
 	}
 	if w.Facts.Record.Found {

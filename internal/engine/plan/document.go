@@ -22,7 +22,7 @@ func (c check) documents() model.Findings {
 		if !ip.Registered {
 			continue
 		}
-		if len(ip.Record.Nameservers) == 0 {
+		if len(ip.Record.Nameservers) == 0 && !ip.Planned.Partial {
 			f.Warn(ref.Field(model.FieldIPPool), "The IP pool has no nameservers",
 				"Nodes with an address of IP pool %q ask no DNS server, unless their image names one: they pull no image from a registry by its name, "+
 					"and CoreDNS ends with \"no nameservers found\" on them, so that the cluster has no DNS. "+
@@ -37,7 +37,7 @@ func (c check) documents() model.Findings {
 			field := documentField(fault.Field, ref)
 			if !refused[field] {
 				refused[field] = true
-				f.Refuse(field, "No node can be bootstrapped with this", "%s.", fault.Reason)
+				refusal(&f, ip)(field, "No node can be bootstrapped with this", "%s.", capitalized(fault.Reason))
 			}
 		}
 	}

@@ -22,11 +22,12 @@ type Process struct {
 	sessions vsphere.Sessions
 	ledgers  ledgers
 	planning atomic.Bool
+	applying atomic.Bool
 	seen     ids
 	planned  ids
 	leaving  ids
 	deleted  ids
-	pools    plannedPools
+	ipPools  ipPools
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

@@ -142,11 +142,15 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	}
 
 	eng, err := d.engine(ctx, nil, secrets)
+	if err == nil {
+		eng.PlannedIPPool = func(id uuid.UUID) model.PlannedIPPool { return d.conn.PlannedIPPool(id, spec.Ref) }
+	}
 	switch {
 	case err != nil:
 	case spec.New:
 		view.Planning = func() bool { return identity.ID != uuid.Nil || d.conn.Planning() }
-		view.Plan, err = eng.PlanCreation(ctx, spec, engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning})
+		former := engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning, Applying: d.conn.Applying}
+		view.Plan, err = eng.PlanCreation(ctx, spec, former)
 	default:
 		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)
 	}
@@ -167,6 +171,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	if unchanged {
 		warnOnly(view.Plan)
 	}
+	d.conn.PlanUses(spec.Ref, view.Plan.Uses)
 	shown, more := Show(ctx, view)
 	diags.Append(more...)
 	return shown
