@@ -121,6 +121,11 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 	return nil
 }
 
+// CheckPodNetwork refuses a pod network out of which not every node of a new cluster gets
+// a range for its pods. It needs of a spec the pod network, and of its node pools the
+// counts and strategies alone; a pool that is not known yet has no nodes.
+func CheckPodNetwork(spec *model.ClusterSpec) []model.Finding { return plan.PodNetwork(spec).Problems }
+
 // PlanDestroy returns what Destroy would do. What depends on the target and leaving
 // reports to be deleted before it, by the id of its record, is no obstacle; leaving may
 // be nil. Of disks that snapshots hold now it warns: until the apply, the snapshots may
