@@ -15,8 +15,10 @@ type PlannedIPPool struct {
 	GatewayID uuid.UUID
 	// Partial reports whether nameservers or search domains are not known yet.
 	Partial bool
-	// Recent reports whether the registered pool may be written later than the plan
-	// that is applied was made, by another process of the same run.
+	// Since is when the process began that plans, in milliseconds of Unix time; 0: not
+	// known. Recent reports whether the record is younger, and of an apply: another
+	// process of the same run has written it, later than the plan was made.
+	Since  int64
 	Recent bool
 	// Uses are what other clusters and gateways that are planned in the same run take.
 	Uses []IPPoolUse

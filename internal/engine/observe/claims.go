@@ -100,6 +100,8 @@ func asPlanned(pool model.IPPool, registered ledger.IPPool, planned model.Planne
 		return pool, claimable
 	case model.IPPoolUnknown, model.IPPoolDeleted:
 		pool.Registered = false
+	default:
+		pool.Planned.Recent = planned.Since > 0 && pool.Record.Written >= planned.Since
 	}
 	return pool, registered
 }

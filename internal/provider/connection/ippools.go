@@ -71,7 +71,7 @@ func (c *Connection) PlannedIPPool(id uuid.UUID, by record.Ref) model.PlannedIPP
 	p := &c.process.ipPools
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pool := model.PlannedIPPool{}
+	pool := model.PlannedIPPool{Since: c.process.began.Load()}
 	written, known := p.planned[id]
 	switch {
 	case known:

@@ -21,6 +21,7 @@ type Process struct {
 
 	sessions vsphere.Sessions
 	ledgers  ledgers
+	began    atomic.Int64 // when it was first configured, in milliseconds of Unix time
 	planning atomic.Bool
 	applying atomic.Bool
 	seen     ids

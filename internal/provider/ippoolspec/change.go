@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -100,6 +101,7 @@ func (c *Change) write(ctx context.Context, m *Model) error {
 		return errors.New(diags[0].Detail())
 	}
 	body.Incarnation = c.Incarnation
+	body.Written = time.Now().UnixMilli()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode the record: %w", err)
