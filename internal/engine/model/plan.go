@@ -75,6 +75,12 @@ func (p *Plan) Steps() []Step {
 	return steps
 }
 
+// DropSteps leaves nothing to do.
+func (p *Plan) DropSteps() {
+	p.Stages = nil
+	p.Uses = nil
+}
+
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Steps()) == 0 }
 

@@ -163,7 +163,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	// would keep the object from ever being destroyed.
 	unchanged := req.Plan.Raw.Equal(req.State.Raw)
 	if account != nil && !view.Plan.Empty() {
-		diags.Append(d.checkAccount(ctx, account, view.Plan, unchanged)...)
+		diags.Append(d.checkAccount(ctx, account, view.Plan, spec.New, unchanged)...)
 	}
 	if diags.HasError() {
 		return nil
@@ -179,17 +179,20 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 
 // checkAccount refuses steps that the account could not run; of a repair that
 // the configuration does not ask for, it warns and drops them.
-func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan *model.Plan, unchanged bool) diag.Diagnostics {
+func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan *model.Plan, isNew, unchanged bool) diag.Diagnostics {
 	_, err := newEngine(ctx, d.conn, account)
 	if err == nil {
 		return nil
 	}
 	const summary = "Unable to use the cloud account"
 	at := path.Root("cloud_account")
-	if !unchanged {
+	switch {
+	case unchanged:
+		plan.DropSteps()
+	case isNew && d.conn.Applying(): // the creation itself refuses it
+	default:
 		return diag.Diagnostics{diagnostics.AttributeError(at, summary, diagnostics.Detail(err))}
 	}
-	plan.Stages = nil
 	return diag.Diagnostics{diagnostics.AttributeWarning(at, summary, diagnostics.Detail(err))}
 }
 
@@ -201,7 +204,7 @@ func warnOnly(plan *model.Plan) {
 	}
 	plan.Warnings = append(plan.Warnings, plan.Problems...)
 	plan.Problems = nil
-	plan.Stages = nil
+	plan.DropSteps()
 }
 
 func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {

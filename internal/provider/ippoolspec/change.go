@@ -34,6 +34,7 @@ func (c *Change) Check(ctx context.Context, run Run) diag.Diagnostics {
 	_, diags := c.checkInUse(ctx)
 	candidate := PlannedCandidate(c.ID, c.Ref, run)
 	candidate.Contested = nil // the pool itself is there
+	candidate.Applying = false
 	diags.Append(c.checkOverlap(ctx, candidate)...)
 	diags.Append(c.Planned.Note(ctx, c.ID, c.Ref, run)...)
 	return diags

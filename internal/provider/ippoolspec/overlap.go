@@ -25,6 +25,9 @@ type Candidate struct {
 	// Contested reports whether a registered pool that overlaps may be the former self of
 	// this one: it is warned of, and the apply refuses it. Nil: it is not.
 	Contested func() bool
+	// Applying reports whether it is created in an apply that is known to be one, whose
+	// plan may not fail.
+	Applying bool
 	// Plan notes the pool and returns those that are planned in the same run; nil in
 	// an apply.
 	Plan func(connection.PlannedPool) []ledger.RegisteredIPPool
@@ -36,12 +39,15 @@ type Run interface {
 	// Planning reports whether this is known to be a plan and not the second one in an
 	// apply.
 	Planning() bool
+	Applying() bool
 	PlanPool(connection.PlannedPool) []ledger.RegisteredIPPool
 }
 
 // PlannedCandidate is a candidate in a plan.
 func PlannedCandidate(id uuid.UUID, ref record.Ref, run Run) Candidate {
-	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Contested: func() bool { return !run.Planning() }, Plan: run.PlanPool}
+	return Candidate{
+		ID: id, Ref: ref, Leaving: run.Leaving, Contested: func() bool { return !run.Planning() }, Applying: run.Applying(), Plan: run.PlanPool,
+	}
 }
 
 // AppliedCandidate is a candidate in an apply: what leaves has left by then.
@@ -67,8 +73,12 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 
 	const summary = "IP pools overlap"
 	at = at.AtName(m.addressesAttribute())
+	show := diagnostics.AttributeError
+	if c.Applying {
+		show = diagnostics.AttributeWarning // the creation itself refuses it
+	}
 	for _, overlap := range m.plannedOverlaps(c, body) {
-		diags.Append(diagnostics.AttributeError(at, summary, overlapDetail(overlap)))
+		diags.Append(show(at, summary, overlapDetail(overlap)))
 	}
 	registered, unreadable, err := l.Overlaps(ctx, c.ID, body)
 	if err != nil {

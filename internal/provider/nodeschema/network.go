@@ -28,12 +28,12 @@ const (
 // nodes come from.
 func Network(kind, ipPool string) schema.SingleNestedAttribute {
 	replaces := " A change replaces the " + kind + "."
-	cidr := func(doc, standard string) schema.StringAttribute {
+	cidr := func(doc, bounds, standard string) schema.StringAttribute {
 		return schema.StringAttribute{
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(standard),
-			MarkdownDescription: doc + " in CIDR form. Defaults to `" + standard + "`." + replaces,
+			MarkdownDescription: doc + " in CIDR form, " + bounds + ". Defaults to `" + standard + "`." + replaces,
 			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			Validators:          []validator.String{CIDR{}},
 		}
@@ -49,8 +49,10 @@ func Network(kind, ipPool string) schema.SingleNestedAttribute {
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:    []validator.String{stringvalidator.OneOf("static")},
 			},
-			"pod_cidr":     cidr("Network of pods", DefaultPodCIDR),
-			"service_cidr": cidr("Network of services", DefaultServiceCIDR),
+			"pod_cidr": cidr("Network of pods",
+				"with a prefix length of 8 to 24 (IPv6: 48 to 64). Each node takes a `/24` (IPv6: `/64`) of it, so that it bounds the number of nodes",
+				DefaultPodCIDR),
+			"service_cidr": cidr("Network of services", "with a prefix length of 12 to 28 (IPv6: 108 to 124)", DefaultServiceCIDR),
 		},
 	}
 }
