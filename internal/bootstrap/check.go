@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -34,12 +33,13 @@ func (p problems) fields() []*FieldError {
 	return out
 }
 
-// CheckTimeServer returns an error for what is no NTP server.
+// CheckTimeServer returns an error for what is no NTP server. The error does not quote it:
+// it may be the URL of something with a password.
 func CheckTimeServer(text string) error {
 	if _, err := netip.ParseAddr(text); err == nil || len(validation.IsDNS1123Subdomain(strings.ToLower(text))) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%q is neither an address nor a host name", text)
+	return errors.New("neither an address nor a host name; leave out a scheme and a port")
 }
 
 // CheckProxyURL returns an error for what is not the URL of a proxy. The error does not
