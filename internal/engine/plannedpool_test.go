@@ -41,8 +41,10 @@ func TestPlanOnWhatAPoolWillBe(t *testing.T) {
 		warned  string
 		missing bool
 	}{
-		"created":            {pool: created, planned: written(spanning("10.10.184.1", "10.10.184.9"))},
-		"created, too small": {pool: created, planned: written(spanning("10.10.184.1", "10.10.184.4")), refused: "4 addresses, 0 in use and 4 free"},
+		"created": {pool: created, planned: written(spanning("10.10.184.1", "10.10.184.9"))},
+		"created, too small": {
+			pool: created, planned: written(spanning("10.10.184.1", "10.10.184.4")), refused: "4 addresses, 0 in use and 4 free",
+		},
 		"created in other networks": {
 			pool: created,
 			planned: written(record.IPPool{

@@ -38,7 +38,8 @@ func TestPodNetworkHasARangeForEachNode(t *testing.T) {
 	}
 	s := small(1, 6)
 	s.PodCIDR = "192.168.0.0/24"
-	want := "Each node takes a /24 of the pod network for its pods, and 192.168.0.0/24 has 1 of them; 7 are needed for the nodes and 1 for rolling workers"
+	want := "Each node takes a /24 of the pod network for its pods, and 192.168.0.0/24 has 1 of them; " +
+		"7 are needed for the nodes and 1 for rolling workers"
 	if p := checked(s, &model.Facts{}, limitsFor(s, 100)); len(p.Problems) != 1 || !strings.HasPrefix(p.Problems[0].Detail, want) {
 		t.Errorf("got %v", p.Problems)
 	}

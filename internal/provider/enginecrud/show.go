@@ -113,8 +113,8 @@ func showMissingIPPools(view PlanView) diag.Diagnostics {
 			diags.Append(show(at, "IP pool not found", notFound(missing.ID)+" It is not the id of an IP pool."))
 		default:
 			diags.Append(diagnostics.AttributeWarning(at, "IP pool not found", notFound(missing.ID)+
-				" Unless another configuration of the provider, such as an alias, creates it in the same run, the apply is refused and touches nothing. "+
-				"What can be checked with the pool alone is checked then, before anything is touched."))
+				" Unless another configuration of the provider, such as an alias, creates it in the same run, "+
+				"the apply is refused and touches nothing. What can be checked with the pool alone is checked then, before anything is touched."))
 		}
 	}
 	return diags

@@ -59,7 +59,10 @@ func TestAccGatewayRefusals(t *testing.T) {
 			`network = { ip_allocation = "static" }`, `network = { ip_allocation = "static", service_cidr = "10.96.0.0/31" }`,
 			"The prefix length of 10.96.0.0/31 is not between 12 and 28",
 		},
-		{`pairing_code = "token"`, "pairing_code = \"token\"\n  ntp_servers = [\"ntp://x\"]", "ntp_servers[0]: Neither an address nor a host name"},
+		{
+			`pairing_code = "token"`, "pairing_code = \"token\"\n  ntp_servers = [\"ntp://x\"]",
+			"ntp_servers[0]: Neither an address nor a host name",
+		},
 		{
 			`pairing_code = "token"`,
 			"pairing_code = \"token\"\n  proxy = { http = \"proxy:3128\", https = \"http://p\", no_proxy = \"local\" }",

@@ -16,7 +16,10 @@ func TestAccClusterFirstPlan(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	good := config(e, shape{controlPlane: 1, workers: 2})
-	const pool, network = `range           = { start = "10.10.183.1", end = "10.10.183.50" }`, `network       = { ip_allocation = "static", pod_cidr = "192.168.0.0/16" }`
+	const (
+		pool    = `range           = { start = "10.10.183.1", end = "10.10.183.50" }`
+		network = `network       = { ip_allocation = "static", pod_cidr = "192.168.0.0/16" }`
+	)
 	twin := good[strings.Index(good, `resource "gantry_vmware_cluster"`):]
 	twin = strings.NewReplacer(`"prod" {`, `"twin" {`, `= "prod"`, `= "twin"`, "k8s/prod", "k8s/twin").Replace(twin)
 	var steps []resource.TestStep
@@ -25,14 +28,18 @@ func TestAccClusterFirstPlan(t *testing.T) {
 		more     string
 		want     []string
 	}{
-		"too small":        {old: pool, new: strings.Replace(pool, ".50", ".5", 1), want: []string{"The IP pool is too small", "5 addresses", "6 are needed"}},
-		"too small subnet": {old: pool, new: `subnet = "10.10.183.8/29"`, want: []string{"prefix_length"}},
+		"too small": {
+			old: pool, new: strings.Replace(pool, ".50", ".5", 1),
+			want: []string{"The IP pool is too small", "5 addresses", "6 are needed"},
+		},
+		"too small subnet": {old: pool, new: `subnet = "10.10.183.8/30"`, want: []string{"The IP pool is too small", "4 addresses"}},
 		"too many exclusions": {
 			old: pool, new: pool + "\n  excluded_addresses = [\"10.10.183.2-10.10.183.46\"]", want: []string{"5 addresses", "6 are needed"},
 		},
 		"pods on the nodes' network": {old: "192.168.0.0/16", new: "10.10.0.0/16", want: []string{"overlaps with the node's network"}},
 		"services on the nodes' network": {
-			old: network, new: `network = { ip_allocation = "static", service_cidr = "10.10.128.0/20" }`, want: []string{"overlaps with the node's network"},
+			old: network, new: `network = { ip_allocation = "static", service_cidr = "10.10.128.0/20" }`,
+			want: []string{"overlaps with the node's network"},
 		},
 		"services of two addresses": {
 			old: network, new: `network = { ip_allocation = "static", service_cidr = "10.96.0.0/31" }`, want: []string{"between 12 and 28"},
