@@ -34,6 +34,10 @@ type Engine struct {
 	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
 	// apply goes by the ledger alone.
 	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
+	// PlanUses notes what a plan takes from IP pools, and returns what other plans of the
+	// same run take: of two that are made side by side, at least one finds the other.
+	// Nil: there are no others.
+	PlanUses func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse
 
 	// Parallel bounds the vCenter tasks that run at the same time.
 	Parallel int
@@ -71,6 +75,18 @@ func (e *Engine) planner() observe.Observer {
 	o := e.observer(false)
 	o.Planned = e.PlannedIPPool
 	return o
+}
+
+// judge adds to a plan what speaks against it, other plans of the same run included.
+func (e *Engine) judge(spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
+	if e.PlanUses != nil {
+		for id, uses := range e.PlanUses(plan.Uses(spec, &w.Facts, p, &w.Limits)) {
+			pool := w.Limits.IPPools[id]
+			pool.Uses = uses
+			w.Limits.IPPools[id] = pool
+		}
+	}
+	plan.Check(spec, &w.Facts, p, &w.Limits)
 }
 
 // runner makes a runner of what was observed under a lock.

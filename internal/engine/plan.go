@@ -32,7 +32,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		return nil, err
 	}
 	current := plan.Cluster(&spec, &w.Facts)
-	plan.Check(&spec, &w.Facts, current, &w.Limits)
+	e.judge(&spec, w, current)
 	if expected != nil && len(current.Problems) == 0 {
 		current.Stages = expected.Stages
 	}
@@ -89,7 +89,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 		spec.ID = w.ID
 	}
 	current := plan.Cluster(&spec, &w.Facts)
-	plan.Check(&spec, &w.Facts, current, &w.Limits)
+	e.judge(&spec, w, current)
 	switch {
 	case former.Applying():
 		current.WarnOfAll()

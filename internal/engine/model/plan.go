@@ -40,8 +40,6 @@ type Plan struct {
 	// the ledger has no (readable) record, and what the run makes of them is not known
 	// here. Steps do not follow from pools, and are known all the same.
 	MissingIPPools []MissingIPPool
-	// Uses are what the plan takes from each IP pool, as in IPPoolUse.
-	Uses map[uuid.UUID]int
 	// Collision is the id of another cluster or gateway that has the name: applying
 	// the plan is refused unless that is deleted before.
 	Collision uuid.UUID
@@ -73,12 +71,6 @@ func (p *Plan) Steps() []Step {
 		steps = append(steps, stage.Steps...)
 	}
 	return steps
-}
-
-// DropSteps leaves nothing to do.
-func (p *Plan) DropSteps() {
-	p.Stages = nil
-	p.Uses = nil
 }
 
 // Empty reports whether there is nothing to do.

@@ -20,8 +20,6 @@ type PlannedIPPool struct {
 	// process of the same run has written it, later than the plan was made.
 	Since  int64
 	Recent bool
-	// Uses are what other clusters and gateways that are planned in the same run take.
-	Uses []IPPoolUse
 }
 
 // IPPoolFate is what the run does to an IP pool before it builds clusters.

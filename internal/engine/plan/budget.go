@@ -230,24 +230,11 @@ func (c check) holders(pool uuid.UUID) string {
 	return " Of those in use, " + strings.Join(parts, ", ") + "."
 }
 
-// netUses is what the plan takes from each pool in the end, beyond what it and what it
-// replaces have. A pool that it only needs an address to spare of is there with 0.
-func (c check) netUses() map[uuid.UUID]int {
-	uses := map[uuid.UUID]int{}
-	for _, ref := range c.placements() {
-		uses[c.place(ref).IPPoolID] = 0
-	}
-	for id, usage := range c.usage() {
-		uses[id] = max(0, usage.end.count()-c.limits.IPPools[id].Former)
-	}
-	return uses
-}
-
 // promisedWords says what is not free because others that are planned in the same run
 // take it.
 func promisedWords(p model.IPPool) string {
 	var words []string
-	for _, use := range p.Planned.Uses {
+	for _, use := range p.Uses {
 		if use.Addresses > 0 {
 			words = append(words, fmt.Sprintf("%s takes %d", use.Ref.Describe(), use.Addresses))
 		}

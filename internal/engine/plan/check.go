@@ -14,20 +14,7 @@ import (
 // Check adds to a plan what the limits have against its steps. What no step of the
 // plan uses may be gone or renamed.
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
-	c := check{
-		view:   view{spec: spec, facts: facts},
-		plan:   p,
-		limits: limits,
-		builds: map[string]bool{},
-	}
-	for _, step := range p.Steps() {
-		switch s := step.(type) {
-		case model.CreateNode:
-			c.builds[s.NodePool.Name] = true
-		case model.CreateRecord:
-			c.registers = true
-		}
-	}
+	c := newCheck(spec, facts, p, limits)
 	p.Add(c.names())
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
@@ -42,7 +29,24 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.documents())
 	p.Add(c.ipPools())
 	p.Add(c.budget())
-	p.Uses = c.netUses()
+}
+
+func newCheck(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) check {
+	c := check{
+		view:   view{spec: spec, facts: facts},
+		plan:   p,
+		limits: limits,
+		builds: map[string]bool{},
+	}
+	for _, step := range p.Steps() {
+		switch s := step.(type) {
+		case model.CreateNode:
+			c.builds[s.NodePool.Name] = true
+		case model.CreateRecord:
+			c.registers = true
+		}
+	}
+	return c
 }
 
 // check judges one plan.
@@ -189,7 +193,7 @@ func (c check) ipPools() model.Findings {
 				"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
 				pool.Record.Name, gatewayWords(pool.GatewayID), c.spec.Kind, gatewayWords(c.spec.GatewayID))
 		}
-		if uses := pool.Planned.Uses; pool.Record.RestrictToSingleCluster && len(uses) > 0 {
+		if uses := pool.Uses; pool.Record.RestrictToSingleCluster && len(uses) > 0 {
 			refuse(ref.Field(model.FieldIPPool), "IP pool used by another cluster",
 				"IP pool %q is restricted to a single cluster, and the plan of %s uses it, too. Use another pool for one of the two.",
 				pool.Record.Name, uses[0].Ref.Describe())

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -20,16 +21,20 @@ func TestBudgetCountsWhatOthersOfThePlanTake(t *testing.T) {
 		5: `IP pool "pool" has 10 addresses, 0 in use and 5 free; 6 are needed: 1 for the VIP, 1 for the extra, 1 for the control plane, ` +
 			`2 for worker pool w, 1 for rolling workers (expand_first). In the same plan, cluster "other" takes 5, which are not free.`,
 	} {
-		l := change(limitsFor(s, 10), poolID, func(p *model.IPPool) { p.Planned.Uses = use(others) })
+		l := change(limitsFor(s, 10), poolID, func(p *model.IPPool) { p.Uses = use(others) })
 		p := checked(s, &model.Facts{}, l)
 		wantBudget(t, "beside others", p.Problems, want)
-		if p.Uses[poolID] != 5 {
-			t.Errorf("the plan takes %v", p.Uses)
+		if uses := plan.Uses(s, &model.Facts{}, p, l); uses[poolID] != 5 {
+			t.Errorf("the plan takes %v", uses)
 		}
 	}
 	former := change(limitsFor(s, 10), poolID, func(p *model.IPPool) { p.Former = 4 })
-	if p := checked(s, &model.Facts{}, former); p.Uses[poolID] != 1 {
-		t.Errorf("beyond what it replaces, the plan takes %v", p.Uses)
+	if uses := plan.Uses(s, &model.Facts{}, checked(s, &model.Facts{}, former), former); uses[poolID] != 1 {
+		t.Errorf("beyond what it replaces, the plan takes %v", uses)
+	}
+	f := running(1, 2)
+	if uses := plan.Uses(s, f, planned(s, f), limitsFor(s, 10)); len(uses) > 0 {
+		t.Errorf("a plan without steps takes %v", uses)
 	}
 }
 
@@ -39,7 +44,7 @@ func TestCheckRefusesAnotherClusterOnARestrictedIPPool(t *testing.T) {
 	for restricted, want := range map[bool]int{true: 1, false: 0} {
 		l := change(limitsFor(s, 10), poolID, func(p *model.IPPool) {
 			p.Record.RestrictToSingleCluster = restricted
-			p.Planned.Uses = use(0)
+			p.Uses = use(0)
 		})
 		if got := on(checked(s, &model.Facts{}, l).Problems, endpointPool); len(got) != want {
 			t.Errorf("restricted %t: %v", restricted, got)

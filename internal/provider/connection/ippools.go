@@ -52,8 +52,9 @@ func (c *Connection) PlanPool(pool PlannedPool) []ledger.RegisteredIPPool {
 }
 
 // PlanUses notes what the plan of a cluster or gateway takes from IP pools, in the place
-// of what an earlier plan of it took; nil: nothing any more, or it is taken now.
-func (c *Connection) PlanUses(by record.Ref, uses map[uuid.UUID]int) {
+// of what an earlier plan of it took; nil: nothing any more, or it is taken now. It
+// returns what others take of the same pools, which Terraform plans side by side.
+func (c *Connection) PlanUses(by record.Ref, uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse {
 	p := &c.process.ipPools
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,13 +62,23 @@ func (c *Connection) PlanUses(by record.Ref, uses map[uuid.UUID]int) {
 		p.uses = map[record.Ref]map[uuid.UUID]int{}
 	}
 	p.uses[by] = uses
+	others := map[uuid.UUID][]model.IPPoolUse{}
+	for id := range uses {
+		for other, theirs := range p.uses {
+			if addresses, shared := theirs[id]; shared && other != by {
+				others[id] = append(others[id], model.IPPoolUse{Ref: other, Addresses: addresses})
+			}
+		}
+		slices.SortFunc(others[id], func(a, b model.IPPoolUse) int { return cmp.Compare(a.Ref.String(), b.Ref.String()) })
+	}
+	return others
 }
 
 // PlannedIPPool is what this run is known to do to an IP pool, for the plan of a cluster
 // or gateway: Terraform plans what a resource refers to before the resource. Of what
 // another configuration of the provider plans, which has a process of its own, nothing
 // is known.
-func (c *Connection) PlannedIPPool(id uuid.UUID, by record.Ref) model.PlannedIPPool {
+func (c *Connection) PlannedIPPool(id uuid.UUID) model.PlannedIPPool {
 	p := &c.process.ipPools
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,11 +95,5 @@ func (c *Connection) PlannedIPPool(id uuid.UUID, by record.Ref) model.PlannedIPP
 	case c.Leaving(id), c.Deleted(id):
 		pool.Fate = model.IPPoolDeleted
 	}
-	for other, uses := range p.uses {
-		if addresses, uses := uses[id]; uses && other != by {
-			pool.Uses = append(pool.Uses, model.IPPoolUse{Ref: other, Addresses: addresses})
-		}
-	}
-	slices.SortFunc(pool.Uses, func(a, b model.IPPoolUse) int { return cmp.Compare(a.Ref.String(), b.Ref.String()) })
 	return pool
 }

@@ -14,7 +14,6 @@ import (
 func TestPlannedIPPool(t *testing.T) {
 	t.Parallel()
 	id := uuid.New()
-	me := record.Ref{Kind: record.KindCluster, Name: "me"}
 	plan := func(c *connection.Connection) {
 		pool := ledger.RegisteredIPPool{ID: id, Ref: record.Ref{GatewayID: uuid.Max}, Body: record.IPPool{Name: "nodes"}}
 		c.PlanPool(connection.PlannedPool{RegisteredIPPool: pool, Partial: true})
@@ -43,7 +42,7 @@ func TestPlannedIPPool(t *testing.T) {
 		for _, mark := range c.marks {
 			mark(p.Unknown())
 		}
-		got := p.Unknown().PlannedIPPool(id, me)
+		got := p.Unknown().PlannedIPPool(id)
 		if got.Fate != c.want {
 			t.Errorf("%s: got %v, want %v", name, got.Fate, c.want)
 		}
@@ -62,13 +61,12 @@ func TestPlanUses(t *testing.T) {
 	c.PlanUses(ref("b"), map[uuid.UUID]int{pool: 9})
 	c.PlanUses(ref("b"), map[uuid.UUID]int{pool: 2, other: 1})
 	c.PlanUses(ref("a"), map[uuid.UUID]int{pool: 0})
-	c.PlanUses(ref("me"), map[uuid.UUID]int{pool: 5})
-	uses := c.PlannedIPPool(pool, ref("me")).Uses
+	uses := c.PlanUses(ref("me"), map[uuid.UUID]int{pool: 5})[pool]
 	if len(uses) != 2 || uses[0] != (model.IPPoolUse{Ref: ref("a")}) || uses[1] != (model.IPPoolUse{Ref: ref("b"), Addresses: 2}) {
 		t.Errorf("got %v", uses)
 	}
 	c.PlanUses(ref("b"), nil)
-	if uses := c.PlannedIPPool(other, ref("me")).Uses; len(uses) != 0 {
+	if uses := c.PlanUses(ref("me"), map[uuid.UUID]int{other: 1})[other]; len(uses) != 0 {
 		t.Errorf("applied, and there is %v", uses)
 	}
 }

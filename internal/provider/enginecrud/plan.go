@@ -143,7 +143,8 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 
 	eng, err := d.engine(ctx, nil, secrets)
 	if err == nil {
-		eng.PlannedIPPool = func(id uuid.UUID) model.PlannedIPPool { return d.conn.PlannedIPPool(id, spec.Ref) }
+		eng.PlannedIPPool = d.conn.PlannedIPPool
+		eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(spec.Ref, uses) }
 	}
 	switch {
 	case err != nil:
@@ -171,7 +172,9 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	if unchanged {
 		warnOnly(view.Plan)
 	}
-	d.conn.PlanUses(spec.Ref, view.Plan.Uses)
+	if view.Plan.Empty() {
+		d.conn.PlanUses(spec.Ref, nil)
+	}
 	shown, more := Show(ctx, view)
 	diags.Append(more...)
 	return shown
@@ -188,7 +191,7 @@ func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan 
 	at := path.Root("cloud_account")
 	switch {
 	case unchanged:
-		plan.DropSteps()
+		plan.Stages = nil
 	case isNew && d.conn.Applying(): // the creation itself refuses it
 	default:
 		return diag.Diagnostics{diagnostics.AttributeError(at, summary, diagnostics.Detail(err))}
@@ -204,7 +207,7 @@ func warnOnly(plan *model.Plan) {
 	}
 	plan.Warnings = append(plan.Warnings, plan.Problems...)
 	plan.Problems = nil
-	plan.DropSteps()
+	plan.Stages = nil
 }
 
 func (d *Driver[T, M]) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {

@@ -40,7 +40,7 @@ func TestPlannedPoolsAreCompared(t *testing.T) {
 		if len(diags) != 1 || diags.HasError() == applying {
 			t.Errorf("the second, applying %t: %v", applying, diags)
 		}
-		if pool := run.PlannedIPPool(second, ref); pool.Record.End != "10.10.183.9" || !pool.Partial {
+		if pool := run.PlannedIPPool(second); pool.Record.End != "10.10.183.9" || !pool.Partial {
 			t.Errorf("planned as %+v", pool)
 		}
 	}
@@ -58,12 +58,12 @@ func TestNoteNeedsToKnowThePool(t *testing.T) {
 	m.Network = types.StringUnknown()
 	id := uuid.New()
 	m.Note(t.Context(), id, ref, run)
-	if pool := run.PlannedIPPool(id, ref); pool.Record.Name != "" {
+	if pool := run.PlannedIPPool(id); pool.Record.Name != "" {
 		t.Errorf("on an unknown network: %+v", pool)
 	}
 	m.Network = types.StringNull()
 	m.Note(t.Context(), id, ref, run)
-	if pool := run.PlannedIPPool(id, ref); pool.Record.Name != "nodes" {
+	if pool := run.PlannedIPPool(id); pool.Record.Name != "nodes" {
 		t.Errorf("known: %+v", pool)
 	}
 }

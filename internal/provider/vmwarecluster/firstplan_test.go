@@ -32,7 +32,7 @@ func TestAccClusterFirstPlan(t *testing.T) {
 			old: pool, new: strings.Replace(pool, ".50", ".5", 1),
 			want: []string{"The IP pool is too small", "5 addresses", "6 are needed"},
 		},
-		"too small subnet": {old: pool, new: `subnet = "10.10.183.8/30"`, want: []string{"The IP pool is too small", "4 addresses"}},
+		"too small subnet": {old: pool, new: `subnet = "10.10.183.8/30"`, want: []string{"The IP pool is too small", "2 addresses"}},
 		"too many exclusions": {
 			old: pool, new: pool + "\n  excluded_addresses = [\"10.10.183.2-10.10.183.46\"]", want: []string{"5 addresses", "6 are needed"},
 		},
