@@ -112,6 +112,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 		f.Add(pool.findings)
 	}
 	f.Add(packFindings(v))
+	f.Add(movedControlPlane(v))
 	f.Add(keptImageFindings(v))
 	f.Add(apiFindings(v))
 	f.Add(presenceFindings(v))
