@@ -151,7 +151,7 @@ func (inv *inventory) walk(dc *node, path string) (at *node, missing []string, b
 	if at == nil {
 		return nil, nil, nil
 	}
-	segments := folderSegments(path)
+	_, segments := inventoryname.SplitFolder(path)
 	for i, segment := range segments {
 		child := at.child(segment)
 		if child == nil {
@@ -179,16 +179,10 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
-// folderSegments are the names of a path below the VM folder, as it spells them.
-func folderSegments(path string) []string {
-	return slices.DeleteFunc(strings.Split(inventoryname.BelowVMFolder(path), "/"), func(s string) bool { return s == "" })
-}
-
-// elsewhere reports whether a path is the full one of a folder in another datacenter
-// than that of the VM folder n.
+// elsewhere reports whether a path is the full one of a folder in another datacenter.
 func (n *node) elsewhere(path string) bool {
-	root := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(path, "/"), inventoryname.BelowVMFolder(path)), "/")
-	return strings.HasPrefix(root, "/") && !inventoryname.MayMatch(root, n.path)
+	above, _ := inventoryname.SplitFolder(path)
+	return len(above) > 0 && !inventoryname.MayMatch("/"+strings.Join(above, "/"), n.path)
 }
 
 func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }

@@ -250,6 +250,7 @@ func (d *Driver[T, M]) destruction(
 	if err == nil {
 		if leaving != nil {
 			d.conn.MarkDeleted(eng.Ledger.ID(target.Ref))
+			d.conn.MarkDeleted(target.ID) // by which a cluster's claims name it
 		}
 		plan, err = eng.PlanDestroy(ctx, target, leaving)
 	}
