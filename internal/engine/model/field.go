@@ -56,6 +56,7 @@ const (
 	FieldCPU       FieldName = "CPU"
 	FieldMemory    FieldName = "memory"
 	FieldDisk      FieldName = "disk"
+	FieldLabels    FieldName = "labels"
 )
 
 // Fields of a placement.

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,9 @@ func (r *Runner) waitBack(ctx context.Context, m model.Machine) error {
 		if err != nil {
 			return err
 		}
-		if n, known := nodes[name]; !known || !r.isServing(n) {
-			return fmt.Errorf("the node is not Ready: %s", n.Reason)
+		n, known := nodes[name]
+		if why := r.notServing(n); why != "" || !known {
+			return fmt.Errorf("the node is not Ready: %s", cmp.Or(why, "the API does not know it"))
 		}
 		return nil
 	})

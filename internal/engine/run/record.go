@@ -25,6 +25,7 @@ type recordWriter struct {
 
 	mu   sync.Mutex
 	body model.Record
+	lost map[string]bool // nodes that this run powered on in vain
 }
 
 func newRecordWriter(r *Runner) *recordWriter {
@@ -35,6 +36,7 @@ func newRecordWriter(r *Runner) *recordWriter {
 		ref:     r.Spec.Ref,
 		ipPools: r.Spec.IPPools(),
 		body:    r.World.Facts.Record,
+		lost:    map[string]bool{},
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 )
 
 // layers are those of packs, in the order in which they are applied.
-var layers = []string{enginemodel.LayerCNI, "cpi", "csi", "addon"}
+var layers = []string{enginemodel.LayerCNI, enginemodel.LayerCPI, "csi", "addon"}
 
 func newSchema(ctx context.Context) schema.Schema {
 	attributes := enginecrud.BaseAttributes(ctx, "cluster", "such as when a worker does not join")
