@@ -56,7 +56,6 @@ const (
 	FieldCPU       FieldName = "CPU"
 	FieldMemory    FieldName = "memory"
 	FieldDisk      FieldName = "disk"
-	FieldLabels    FieldName = "labels"
 )
 
 // Fields of a placement.

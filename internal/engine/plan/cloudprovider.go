@@ -80,8 +80,8 @@ func cloudLabelFindings(v view) model.Findings {
 			}
 		}
 		if len(taken) > 0 {
-			f.Refuse(model.NodePoolField(pool.Name, model.FieldLabels), "The cloud provider sets this label",
-				"The pack of layer cpi sets %s on every node, from the VM and from the zone tags in vCenter. Remove it from the labels.", quoted(taken))
+			f.Refuse(nodePoolField(pool.Name), "The cloud provider sets this label",
+				"The pack of layer cpi sets %s on every node, from the VM and from the zone tags in vCenter. Remove it from labels.", quoted(taken))
 		}
 	}
 	return f

@@ -33,7 +33,6 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 	enginemodel.FieldCPU:       "cpu",
 	enginemodel.FieldMemory:    "memory_gb",
 	enginemodel.FieldDisk:      "disk_gb",
-	enginemodel.FieldLabels:    "labels",
 }
 
 // AttributePath implements enginecrud.Model.
