@@ -111,6 +111,7 @@ func (p *pass) initialize(c *cloudController, n *Object, m cpi.Machine) {
 	if err != nil || m.HostName != n.GetName() {
 		return
 	}
+	patches := p.may(c.user, "", "nodes/status", "", "patch") == nil // asks the store
 	_, _ = p.Change(Nodes, "", n.GetName(), func(o *Object) error {
 		if o.GetUID() != n.GetUID() {
 			return errors.New("another node of this name")
@@ -124,7 +125,7 @@ func (p *pass) initialize(c *cloudController, n *Object, m cpi.Machine) {
 		}
 		o.SetLabels(labels)
 		setTaint(o, TaintUninitialized, "NoSchedule", false)
-		if p.may(c.user, "", "nodes/status", "", "patch") != nil {
+		if !patches {
 			return nil
 		}
 		return setAddresses(o, addresses)
