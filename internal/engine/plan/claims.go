@@ -54,6 +54,11 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 			keep[holder{m.Marker.IPPool, model.OwnerExtra}] = true
 		}
 	}
+	for _, c := range v.facts.Claims {
+		if slices.Contains(v.lostMembers(model.ControlPlanePool), c.Owner) {
+			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a member
+		}
+	}
 	for _, p := range pools {
 		for _, step := range slices.Concat(p.create, p.rollout) {
 			if create, ok := step.(model.CreateNode); ok {

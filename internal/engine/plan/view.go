@@ -88,7 +88,7 @@ func (v view) hasMachine(name string) bool {
 // lost are the nodes that the API knows and whose VM is gone. Their names are not used
 // again.
 func (v view) lost(pool string) []string {
-	return slices.DeleteFunc(v.unseen(pool), v.mayBePresent)
+	return append(slices.DeleteFunc(v.unseen(pool), v.mayBePresent), v.lostMembers(pool)...)
 }
 
 // gone reports whether vCenter says that the VM of a node does not exist any more.
