@@ -121,3 +121,77 @@ func TestCloudProviderThatCannotLogIn(t *testing.T) {
 		t.Errorf("%+v, %v", out.Status, err)
 	}
 }
+
+// TestCloudProviderAndNodesThatGo has VMs that are off, whose nodes the cloud provider
+// taints, and that are deleted, whose nodes it deletes: the one is powered on and no more,
+// the other replaced, and nothing is left to plan.
+func TestCloudProviderAndNodesThatGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withCloudProvider(1, 2))
+	const off, gone = "prod-general-1", "prod-general-2"
+	tainted := func() bool {
+		return slices.ContainsFunc(w.kubeNodes(secrets)[off].Taints, func(t model.Taint) bool {
+			return t.Key == "node.cloudprovider.kubernetes.io/shutdown"
+		})
+	}
+	w.powerOff(off, gone)
+	w.must(w.sim.DeleteVM(gone))
+	w.eventually(func() bool {
+		_, exists := w.kubeNodes(secrets)[gone]
+		return !exists && tainted()
+	})
+	p := w.plan(spec, secrets)
+	if got := actions(p); !slices.Equal(got, []string{"release_address " + gone, "power_on_node " + off, "create_node prod-general-3"}) {
+		t.Errorf("planned %v, %v", got, p.Warnings)
+	}
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err != nil || out.Status.State != model.StateRunning {
+		t.Fatalf("%+v, %v", out.Status, err)
+	}
+	w.eventually(func() bool { return !tainted() })
+	spec = kept(spec, out)
+	if p := w.plan(spec, secrets); !p.Empty() || len(p.Warnings) > 0 {
+		t.Errorf("planned %v, %v", actions(p), p.Warnings)
+	}
+
+	// One whose object is deleted while its VM is off comes back by itself.
+	w.powerOff(off)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	w.must(err)
+	w.must(api.DeleteNode(t.Context(), off))
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"power_on_node " + off}) {
+		t.Fatalf("planned %v", got)
+	}
+	out, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err != nil || out.Status.State != model.StateRunning || !w.kubeNodes(secrets)[off].Initialized() {
+		t.Errorf("%+v, %v", out.Status, err)
+	}
+	if p := w.plan(kept(spec, out), secrets); !p.Empty() {
+		t.Errorf("planned %v", actions(p))
+	}
+}
+
+// TestWorkerWithoutNodeObjectThatDoesNotComeBack fails to power such a worker on: the next
+// apply replaces it.
+func TestWorkerWithoutNodeObjectThatDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
+	w.powerOff("prod-general-1")
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	w.must(err)
+	w.must(api.DeleteNode(t.Context(), "prod-general-1"))
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.FailTask, Call: "PowerOnVM_Task", Fault: "InsufficientResourcesFault"}))
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "next apply replaces the node") {
+		t.Fatalf("got %v", err)
+	}
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"delete_node prod-general-1", "create_node prod-general-1"}) {
+		t.Errorf("planned %v", got)
+	}
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err != nil || out.Status.State != model.StateRunning {
+		t.Errorf("%+v, %v", out.Status, err)
+	}
+}

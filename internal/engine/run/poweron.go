@@ -18,7 +18,9 @@ func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
 	if err != nil {
 		err = fmt.Errorf("power on %s: %w", m.Path, err)
 	} else if r.World.Facts.API.Answered() {
-		err = r.waitBack(ctx, m)
+		if err = r.waitBack(ctx, m); err == nil {
+			return r.renewMetadata(ctx, m.Marker)
+		}
 	}
 	switch {
 	case err == nil || ctx.Err() != nil || m.Marker.ControlPlane():
@@ -30,6 +32,16 @@ func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
 		return errors.Join(err, noted)
 	}
 	return fmt.Errorf("%w. The next apply replaces the node", err)
+}
+
+// renewMetadata sets the labels, annotations and taints of a node whose object was gone:
+// kubelet has registered it without them.
+func (r *Runner) renewMetadata(ctx context.Context, m model.Marker) error {
+	pool, wanted := r.Spec.NodePool(m.NodePool)
+	if _, known := r.World.Facts.API.Nodes[m.Node]; known || !wanted {
+		return nil
+	}
+	return r.updateNodeMetadata(ctx, m.Node, pool.Meta)
 }
 
 // waitBack waits until a node that was powered on serves again.
