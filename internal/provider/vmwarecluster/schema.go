@@ -181,8 +181,12 @@ func profileAttribute() schema.SingleNestedAttribute {
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"layer": schema.StringAttribute{
 						Required:            true,
-						MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`.",
-						Validators:          []validator.String{stringvalidator.OneOf(layers...)},
+						MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`. " +
+							"Those of `cni` and `cpi` are applied before the workers join. " +
+							"A pack of layer `cpi` brings the vSphere cloud provider, with its Secret: kubelet then runs with `cloud-provider=external` " +
+							"on every node, a node takes pods once the cloud provider has initialized it, and an apply waits for that. " +
+							"Such a pack changes in place, but is neither added to a running cluster nor removed from one.",
+						Validators: []validator.String{stringvalidator.OneOf(layers...)},
 					},
 					"manifests": schema.ListAttribute{
 						Required:            true,
