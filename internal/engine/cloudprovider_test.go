@@ -195,3 +195,32 @@ func TestWorkerWithoutNodeObjectThatDoesNotComeBack(t *testing.T) {
 		t.Errorf("%+v, %v", out.Status, err)
 	}
 }
+
+// TestRollStopsAtANodeThatIsNotInitialized rolls while the cloud provider can no longer
+// log in: the successor takes no pods, and no other node is taken away.
+func TestRollStopsAtANodeThatIsNotInitialized(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	w.must(err)
+	w.must(api.Apply(t.Context(), w.cloudProvider("wrong").Manifests)) // by somebody else
+	spec.Workers[0].CPU = 4
+	e := w.engine()
+	e.Timing.ReadyWait = time.Second
+	_, err = e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "prod-general-2 has joined and takes no work: the cloud provider has not initialized it") {
+		t.Fatalf("got %v", err)
+	}
+	if nodes := w.kubeNodes(secrets); !nodes["prod-general-1"].Ready || nodes["prod-general-1"].Unschedulable {
+		t.Errorf("the node that was to be replaced: %+v", nodes["prod-general-1"])
+	}
+	w.must(api.Apply(t.Context(), w.cloudProvider(w.sim.Password()).Manifests))
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err != nil || out.Status.State != model.StateRunning {
+		t.Fatalf("%+v, %v", out.Status, err)
+	}
+	if nodes := w.kubeNodes(secrets); len(nodes) != 2 || !nodes["prod-general-2"].Initialized() {
+		t.Errorf("nodes %+v", nodes)
+	}
+}
