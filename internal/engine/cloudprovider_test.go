@@ -101,7 +101,8 @@ func TestCloudProviderThatCannotLogIn(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	c := statusCondition(t, out.Status, "NodesInitialized")
-	if out.Status.State != model.StateDegraded || c.Status != model.ConditionFalse || !strings.Contains(c.Message, "prod-cp-1, prod-general-1") {
+	if out.Status.State != model.StateDegraded || c.Status != model.ConditionFalse ||
+		!strings.Contains(c.Message, "prod-cp-1, prod-general-1") {
 		t.Errorf("%+v", out.Status)
 	}
 	spec = kept(spec, out)
@@ -204,7 +205,7 @@ func TestRollStopsAtANodeThatIsNotInitialized(t *testing.T) {
 	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
 	w.must(err)
-	w.must(api.Apply(t.Context(), w.cloudProvider("wrong").Manifests)) // by somebody else
+	w.must(api.Apply(t.Context(), w.cloudProvider("wrong").Manifests)) // as an administrator might
 	spec.Workers[0].CPU = 4
 	e := w.engine()
 	e.Timing.ReadyWait = time.Second

@@ -15,7 +15,7 @@ import (
 )
 
 // cloud is the datacenter as the cloud providers in the clusters reach it. Their calls
-// are not counted: they are nobody's that a test looks at.
+// are not counted: a test counts what the provider does.
 type cloud struct{ s *Simulator }
 
 // Login implements cpi.Cloud.

@@ -54,8 +54,9 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 			keep[holder{m.Marker.IPPool, model.OwnerExtra}] = true
 		}
 	}
+	lost := v.lostMembers(model.ControlPlanePool)
 	for _, c := range v.facts.Claims {
-		if slices.Contains(v.lostMembers(model.ControlPlanePool), c.Owner) {
+		if slices.Contains(lost, c.Owner) {
 			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a member
 		}
 	}

@@ -43,9 +43,11 @@ func TestCloudProviderNeitherComesNorGoesInARunningCluster(t *testing.T) {
 		facts *model.Facts
 		says  []string
 	}{
-		"comes":                         {s, running(1, 1), []string{"cannot be given a cloud provider", `"c-cp-1", "c-w-1"`, "Take the pack out"}},
-		"comes while the API is silent": {s, unreachable(running(1, 1)), []string{"cannot be given a cloud provider"}},
-		"goes":                          {without, func() *model.Facts { _, f := cloudy(1, 1); return f }(), []string{"cannot do without", `"c-cp-1", "c-w-1"`, "Keep a pack of layer cpi"}},
+		"comes": {s, running(1, 1), []string{"cannot be given a cloud provider", `"c-cp-1", "c-w-1"`, "Take the pack out"}},
+		"comes while the API is silent": {
+			s, unreachable(running(1, 1)), []string{"cannot be given a cloud provider"},
+		},
+		"goes": {without, f, []string{"cannot do without", `"c-cp-1", "c-w-1"`, "Keep a pack of layer cpi"}},
 	} {
 		if p := planned(c.spec, c.facts); !says(on(p.Problems, packsField), c.says...) {
 			t.Errorf("%s: %v", name, p.Problems)
@@ -61,7 +63,7 @@ func TestCloudProviderNeitherComesNorGoesInARunningCluster(t *testing.T) {
 	s = small(1, 0)
 	s.New, s.Packs = true, []model.Pack{cloudPack}
 	if p := planned(s, begun); p.Err() != nil {
-		t.Errorf("an unfinished creation: %v", p.Problems)
+		t.Errorf("an incomplete creation: %v", p.Problems)
 	}
 }
 
@@ -170,7 +172,8 @@ func TestStatusNamesNodesThatAreNotInitialized(t *testing.T) {
 		t.Errorf("%+v, %+v", c, st)
 	}
 	taint(f, "c-w-1")
-	if c, st := find(s, f); c.Status != model.ConditionFalse || c.Message != "Not initialized by the cloud provider: c-w-1" || st.State != model.StateDegraded {
+	c, st := find(s, f)
+	if c.Status != model.ConditionFalse || c.Message != "Not initialized by the cloud provider: c-w-1" || st.State != model.StateDegraded {
 		t.Errorf("%+v, %+v", c, st)
 	}
 	if c, _ := find(s, unreachable(f)); c.Status != model.ConditionUnknown {

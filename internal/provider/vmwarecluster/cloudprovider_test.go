@@ -50,7 +50,11 @@ func TestAccClusterCloudProvider(t *testing.T) {
 					resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", map[string]string{"type": "NodesInitialized", "status": "True"}),
 				),
 			},
-			{Config: with(network), PlanOnly: true, ExpectError: says("packs", "cannot do without its cloud provider", "prod-cp-1", "Keep a pack of layer cpi")},
+			{
+				Config:      with(network),
+				PlanOnly:    true,
+				ExpectError: says("packs", "cannot do without its cloud provider", "prod-cp-1", "Keep a pack of layer cpi"),
+			},
 		},
 	})
 }

@@ -180,7 +180,7 @@ func profileAttribute() schema.SingleNestedAttribute {
 				Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"layer": schema.StringAttribute{
-						Required:            true,
+						Required: true,
 						MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`. " +
 							"Those of `cni` and `cpi` are applied before the workers join. " +
 							"A pack of layer `cpi` brings the vSphere cloud provider, with its Secret: kubelet then runs with `cloud-provider=external` " +

@@ -42,8 +42,8 @@ type Instance struct {
 
 // Errors of a Cloud.
 var (
-	ErrNoVM  = errors.New("No VM found")
-	ErrLogin = errors.New("ServerFaultCode: Cannot complete login due to an incorrect user name or password.")
+	ErrNoVM  = errors.New("no VM found")
+	ErrLogin = errors.New("cannot complete login due to an incorrect user name or password")
 )
 
 // guestSystems are the words for guest systems that occur here.
@@ -62,7 +62,7 @@ func (i Instance) Type() string {
 
 // Find looks a VM up in the vCenters of the configuration, one after the other.
 func (c *Config) Find(cloud Cloud, vm string, secret func(namespace, name string) (map[string][]byte, error)) (Instance, *VCenter, error) {
-	failed := error(ErrNoVM)
+	failed := ErrNoVM
 	if cloud == nil {
 		return Instance{}, nil, errors.New("no route to a vCenter")
 	}

@@ -53,7 +53,7 @@ func ReadConfig(text string) (*Config, error) {
 		file.VCenter[global.Server] = &own
 	}
 	if len(file.VCenter) == 0 {
-		return nil, errors.New("No Virtual Center hosts defined")
+		return nil, errors.New("no virtual center hosts defined")
 	}
 	config := &Config{Region: file.Labels.Region, Zone: file.Labels.Zone}
 	for _, vc := range file.VCenter {
@@ -87,9 +87,9 @@ func (vc *VCenter) complete(global VCenter) error {
 		}
 		switch "" {
 		case vc.User:
-			return errors.New("Username is missing")
+			return errors.New("username is missing")
 		case vc.Password:
-			return errors.New("Password is missing")
+			return errors.New("password is missing")
 		}
 	}
 	for _, port := range []uint{global.Port, 443} {
@@ -108,7 +108,7 @@ func (vc *VCenter) complete(global VCenter) error {
 	}
 	vc.InsecureFlag = vc.InsecureFlag || global.InsecureFlag
 	if len(vc.IPFamily) > 1 {
-		return errors.New("mulitple IP families specified, but ENABLE_ALPHA_DUAL_STACK env var is not set")
+		return errors.New("multiple IP families specified, but ENABLE_ALPHA_DUAL_STACK env var is not set")
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func (vc *VCenter) complete(global VCenter) error {
 // not understood, and a set that is not complete, make all of it useless.
 func credentials(data map[string][]byte, server string) (user, password string, err error) {
 	if len(data) == 0 {
-		return "", "", errors.New("Credentials are missing")
+		return "", "", errors.New("credentials are missing")
 	}
 	users, passwords := map[string]string{}, map[string]string{}
 	for key, value := range data {
@@ -130,24 +130,24 @@ func credentials(data map[string][]byte, server string) (user, password string, 
 			passwords[strings.TrimSuffix(key, ".password")] = text
 		case alternative && id != "" && (word == "username" || word == "password"):
 			if _, ok := data["server_"+id]; !ok {
-				return "", "", errors.New("Incomplete credential set")
+				return "", "", errors.New("incomplete credential set")
 			}
 		case alternative && id != "" && word == "server":
 			users[text] = string(data["username_"+id])
 			passwords[text] = string(data["password_"+id])
 		default:
-			return "", "", errors.New("Unknown secret key")
+			return "", "", errors.New("unknown secret key")
 		}
 	}
 	for _, named := range []map[string]string{users, passwords} {
 		for name := range named {
 			if users[name] == "" || passwords[name] == "" {
-				return "", "", fmt.Errorf("Credentials are missing for server %s", name)
+				return "", "", fmt.Errorf("credentials are missing for server %s", name)
 			}
 		}
 	}
 	if users[server] == "" {
-		return "", "", fmt.Errorf("Credentials not found for server %s", server)
+		return "", "", fmt.Errorf("credentials not found for server %s", server)
 	}
 	return users[server], passwords[server], nil
 }

@@ -1,7 +1,6 @@
 package kubeapi
 
 import (
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,7 +59,9 @@ func (p *pass) fits(pod, node *Object, daemon bool) bool {
 	}
 	tolerations := mapsAt(pod, "spec", "tolerations")
 	for _, taint := range mapsAt(node, "spec", "taints") {
-		if taint["effect"] == "PreferNoSchedule" || daemon && slices.Contains(daemonTolerations, fmt.Sprintf("%v:%v", taint["key"], taint["effect"])) {
+		key, _ := taint["key"].(string)
+		effect, _ := taint["effect"].(string)
+		if effect == "PreferNoSchedule" || daemon && slices.Contains(daemonTolerations, key+":"+effect) {
 			continue
 		}
 		if !slices.ContainsFunc(tolerations, func(t map[string]any) bool { return tolerates(t, taint) }) {
