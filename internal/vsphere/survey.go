@@ -48,7 +48,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		return nil, err
 	}
 	own := inv.fleet.byCluster[req.Cluster]
-	r := inv.resolve(req.Names)
+	r := inv.resolve(req.Names, own)
 	missing, err := inv.missing(req.Known)
 	if err != nil {
 		return nil, err
@@ -220,6 +220,7 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 		machines = append(machines, model.Machine{
 			Ref:       m.ref.String(),
 			Path:      m.path,
+			Folder:    folderOf(m.node),
 			UUID:      instanceUUID(m.properties),
 			Marker:    m.marker.Marker,
 			PoweredOn: poweredOn(p),
@@ -227,6 +228,14 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 		})
 	}
 	return machines
+}
+
+// folderOf is the reference of the folder that a VM is in.
+func folderOf(n *node) string {
+	if folder, ok := n.values["parent"].(types.ManagedObjectReference); ok {
+		return folder.String()
+	}
+	return ""
 }
 
 // heldDisksOf returns the disks that snapshots of the machines hold, by reference.

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 var controlPlaneField = nodePoolField(model.ControlPlanePool)
@@ -75,11 +75,11 @@ func keptImageFindings(v view) model.Findings {
 	var f model.Findings
 	var kept []string
 	for _, m := range v.machines(model.ControlPlanePool) {
-		if !inventoryname.MayMatch(m.Marker.Template, v.spec.Image.Template) {
+		if !builtFrom(v.spec.Image, m.Marker) {
 			kept = append(kept, fmt.Sprintf("%s (%s)", m.Marker.Node, m.Marker.Template))
 		}
 	}
-	if v.apiReached() && len(kept) > 0 {
+	if v.apiReached() && len(kept) > 0 && v.spec.Kind != record.KindGateway { // a gateway's is refused
 		slices.Sort(kept)
 		f.Warn(model.ClusterField(model.FieldTemplate), "The control plane keeps its image",
 			"The image %s is used for workers and for nodes that are added. "+

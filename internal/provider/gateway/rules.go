@@ -1,11 +1,15 @@
 package gateway
 
-import "github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+import (
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
 
 // rules say what may change on a running gateway: what only the agent uses, and the
 // addresses that the gateway hands out.
 var rules = enginecrud.Rules{
-	Replace: []string{"name", "placement.datacenter", "network"},
+	Replace:    []string{"name", "network"},
+	Datacenter: "placement.datacenter",
 	InPlace: []string{
 		"agent_image",
 		"console_endpoint",
@@ -16,6 +20,13 @@ var rules = enginecrud.Rules{
 		"registration_timeout",
 		"store_authorities",
 		"timeouts",
+
+		// By another name, they are the same; to others, the planner refuses to move.
+		"image",
+		"placement.compute_cluster",
+		"placement.datastore",
+		"placement.network",
+		"placement.resource_pool",
 
 		"ip_pool.default_gateway",
 		"ip_pool.excluded_addresses",
@@ -35,17 +46,12 @@ var rules = enginecrud.Rules{
 				"clone_mode",
 				"cpu",
 				"disk_gb",
-				"image",
 				"kubernetes_version",
 				"memory_gb",
 				"node_count",
 				"ntp_servers",
-				"placement.compute_cluster",
-				"placement.datastore",
 				"placement.folder",
 				"placement.image_folder",
-				"placement.network",
-				"placement.resource_pool",
 				"proxy",
 				"ssh_authorized_keys",
 			},
@@ -59,4 +65,5 @@ var rules = enginecrud.Rules{
 			Attributes: []string{"ip_pool_id"},
 		},
 	},
+	Same: nodeschema.Same("placement.folder"),
 }
