@@ -97,9 +97,10 @@ func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
 }
 
 // waitNodesServing waits until every node is Ready and the cloud provider has initialized
-// it. Without a pack that brings them no node ever is, and the run does not wait.
+// it. Without a pod network no node ever is Ready, and without a pack of layer cpi there is
+// nothing to initialize: for these the run does not wait.
 func (r *Runner) waitNodesServing(ctx context.Context) error {
-	if !r.Spec.HasCNI() && !r.Spec.HasCPI() {
+	if !r.podNetwork() && !r.Spec.HasCPI() {
 		return nil
 	}
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
@@ -109,7 +110,7 @@ func (r *Runner) waitNodesServing(ctx context.Context) error {
 		}
 		var waiting []string
 		for name, n := range nodes {
-			if r.Spec.HasCNI() && !n.Ready {
+			if r.podNetwork() && !n.Ready {
 				waiting = append(waiting, name+" ("+n.Reason+")")
 			}
 		}

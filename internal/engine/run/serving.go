@@ -17,7 +17,7 @@ func (r *Runner) isServing(n model.KubeNode) bool { return r.notServing(n) == ""
 // notServing returns why a node can't take work; empty: it can.
 func (r *Runner) notServing(n model.KubeNode) string {
 	switch {
-	case !n.Ready && (r.applied(model.LayerCNI) || r.anyReadyBefore()):
+	case !n.Ready && (r.applied(model.LayerCNI) || r.World.Facts.API.AnyReady()):
 		return cmp.Or(n.Reason, "the API does not know it")
 	case !n.Initialized() && r.applied(model.LayerCPI):
 		return "the cloud provider has not initialized it"
@@ -31,15 +31,8 @@ func (r *Runner) applied(layer string) bool {
 	return slices.ContainsFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Layer == layer && hashes[k.Name] != "" })
 }
 
-// anyReadyBefore reports whether any node was Ready when the run began.
-func (r *Runner) anyReadyBefore() bool {
-	for _, n := range r.World.Facts.API.Nodes {
-		if n.Ready {
-			return true
-		}
-	}
-	return false
-}
+// podNetwork reports whether nodes become Ready, as far as was known when the run began.
+func (r *Runner) podNetwork() bool { return r.World.Facts.PodNetwork(r.Spec) }
 
 // waitServing waits until the successor of a node can take its work.
 func (r *Runner) waitServing(ctx context.Context, name string) error {
