@@ -151,7 +151,7 @@ func (inv *inventory) walk(dc *node, path string) (at *node, missing []string, b
 	if at == nil {
 		return nil, nil, nil
 	}
-	segments := folderSegments(path)
+	_, segments := inventoryname.SplitFolder(path)
 	for i, segment := range segments {
 		child := at.child(segment)
 		if child == nil {
@@ -179,30 +179,10 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
-// folderSegments are the names of a path below the VM folder, as it spells them. Of a
-// full inventory path, they follow that folder, which is called vm everywhere.
-func folderSegments(path string) []string {
-	segments := slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
-	if root := vmFolderIndex(path, segments); root > 0 {
-		segments = segments[root+1:]
-	}
-	return segments
-}
-
-// vmFolderIndex is where the VM folder stands in a full inventory path; not above zero
-// for any other.
-func vmFolderIndex(path string, segments []string) int {
-	if !strings.HasPrefix(path, "/") {
-		return 0
-	}
-	return slices.Index(segments, "vm")
-}
-
 // elsewhere reports whether a path is the full one of a folder in another datacenter.
 func (n *node) elsewhere(path string) bool {
-	segments := strings.Split(strings.Trim(path, "/"), "/")
-	root := vmFolderIndex(path, segments)
-	return root > 0 && !inventoryname.MayMatch("/"+strings.Join(segments[:root+1], "/"), n.path)
+	above, _ := inventoryname.SplitFolder(path)
+	return len(above) > 0 && !inventoryname.MayMatch("/"+strings.Join(above, "/"), n.path)
 }
 
 func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }

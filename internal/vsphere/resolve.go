@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -95,7 +96,8 @@ func (r *resolver) folder(names *model.Names) {
 	path := names.Folder
 	if inventoryname.SameFolder(path, names.KnownFolder) {
 		// The cluster is there, whatever the datacenter is called by now.
-		path = inventoryname.BelowVMFolder(path)
+		_, below := inventoryname.SplitFolder(path)
+		path = strings.Join(below, "/")
 	}
 	field := model.ClusterField(model.FieldFolder)
 	at, missing, blocked := r.walk(r.dc, path)
