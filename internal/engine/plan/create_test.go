@@ -15,8 +15,8 @@ func TestCreationBuildsTheControlPlaneInSeriesAndWorkersInParallel(t *testing.T)
 	t.Parallel()
 	p := planned(small(3, 2), &model.Facts{CAFingerprint: theCA})
 	wantSteps(t, p, "create_record c, reserve_endpoint c, create_node c-cp-1, create_node c-cp-2, create_node c-cp-3, "+
-		"create_node c-w-1, create_node c-w-2, apply_pack net")
-	if got := stageNames(p); got != "record, endpoint, control plane, workers, pack net" {
+		"apply_pack net, create_node c-w-1, create_node c-w-2")
+	if got := stageNames(p); got != "record, endpoint, control plane, pack net, workers" {
 		t.Errorf("stages %s", got)
 	}
 	if s := stage(t, p, "control plane"); s.Parallel || s.OnFailure != model.Stop || len(s.Steps) != 3 {
@@ -107,12 +107,12 @@ func TestPlanResumesAnIncompleteCreation(t *testing.T) {
 	s := small(1, 1)
 	s.New = true
 	p := planned(s, f)
-	wantSteps(t, p, "create_record c, delete_node c-cp-1, create_node c-cp-1, create_node c-w-1, apply_pack net")
+	wantSteps(t, p, "create_record c, delete_node c-cp-1, create_node c-cp-1, apply_pack net, create_node c-w-1")
 	if first, ok := p.Steps()[2].(model.CreateNode); !ok || !first.First {
 		t.Errorf("%v does not initialise the control plane", p.Steps()[2])
 	}
 	// What has joined under the authorities of an earlier attempt is of no use either.
-	wantSteps(t, planned(s, unreachable(f)), "create_record c, delete_node c-cp-1, create_node c-cp-1, create_node c-w-1, apply_pack net")
+	wantSteps(t, planned(s, unreachable(f)), "create_record c, delete_node c-cp-1, create_node c-cp-1, apply_pack net, create_node c-w-1")
 }
 
 func TestPlanOfANewClusterRefusesACompleteOneOfItsName(t *testing.T) {
