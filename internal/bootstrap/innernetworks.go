@@ -113,6 +113,8 @@ func (n Node) outside(p *problems, field, text string, inner netip.Prefix) netip
 		p.add(field, "%s and the node's address %s are of different families", inner, n.Address.Addr())
 	case inner.Overlaps(n.Address.Masked()):
 		p.add(field, "%s overlaps with the node's network %s", inner, n.Address.Masked())
+	case inner.Contains(n.Gateway):
+		p.add(field, "%s contains the router %s", inner, n.Gateway)
 	case inner.Contains(n.Endpoint):
 		p.add(field, "%s contains the virtual address %s", inner, n.Endpoint)
 	default:

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -133,25 +132,6 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 // a range for its pods. It needs of a spec the pod network, and of its node pools the
 // counts and strategies alone; a pool that is not known yet has no nodes.
 func CheckPodNetwork(spec *model.ClusterSpec) []model.Finding { return plan.PodNetwork(spec).Problems }
-
-// InDatacenter reports whether a name means the datacenter that a cluster or gateway is
-// in, as it is recorded. It changes nothing.
-func (e *Engine) InDatacenter(ctx context.Context, ref record.Ref, name string) (bool, error) {
-	o := e.observer(false)
-	rec, err := o.Record(ctx, ref)
-	if err != nil {
-		return false, err
-	}
-	if rec.Datacenter == "" {
-		return false, fmt.Errorf("the ledger has no record of %s, which says in which datacenter it is; "+
-			"apply once with the former name, which writes the record again", ref.Describe())
-	}
-	survey, err := e.Reader.Survey(ctx, model.SurveyRequest{Names: &model.Names{Datacenter: name}, MaxAge: o.MaxAge})
-	if err != nil {
-		return false, fmt.Errorf("read the inventory of vCenter: %w", err)
-	}
-	return survey.Site.Datacenter == rec.Datacenter, nil
-}
 
 // PlanDestroy returns what Destroy would do. What depends on the target and leaving
 // reports to be deleted before it, by the id of its record, is no obstacle; leaving may

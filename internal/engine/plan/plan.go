@@ -113,6 +113,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	}
 	f.Add(packFindings(v))
 	f.Add(movedControlPlane(v))
+	f.Add(podNetworkFindings(v))
 	f.Add(keptImageFindings(v))
 	f.Add(apiFindings(v))
 	f.Add(presenceFindings(v))

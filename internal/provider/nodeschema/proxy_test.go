@@ -43,28 +43,6 @@ func TestProxyHandsOverCertificatesAlone(t *testing.T) {
 	}
 }
 
-// TestPublicKey refuses a private key without repeating it.
-func TestPublicKey(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"ssh-ed25519 AAAAC3Nz me@example.com": "",
-		"ssh-rsa AAAA":                        "",
-		"-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n": "ends in .pub",
-		"hunter2": "must be a public key",
-	} {
-		var resp validator.StringResponse
-		request := validator.StringRequest{Path: path.Root("ssh_authorized_keys").AtListIndex(0), ConfigValue: types.StringValue(text)}
-		nodeschema.PublicKey{}.ValidateString(t.Context(), request, &resp)
-		said := ""
-		if resp.Diagnostics.HasError() {
-			said = resp.Diagnostics[0].Detail()
-		}
-		if (said == "") != (want == "") || !strings.Contains(said, want) || strings.Contains(said, "hunter2") {
-			t.Errorf("%q: %q", text, said)
-		}
-	}
-}
-
 // TestProxyURLKeepsThePassword refuses a URL without repeating it.
 func TestProxyURLKeepsThePassword(t *testing.T) {
 	t.Parallel()
