@@ -85,6 +85,8 @@ func Document(spec *model.ClusterSpec, name string, ip model.IPPool) bootstrap.N
 		ServiceCIDR:       spec.ServiceCIDR,
 		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
 		NTPServers:        spec.NTPServers,
+
+		ExternalCloudProvider: spec.HasCPI(),
 	}
 	for _, text := range ip.Record.Nameservers {
 		// What is not an address stays the zero address, which no node takes.

@@ -186,6 +186,8 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		MemoryGB:          n.NodePool.MemoryGB,
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
+
+		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
 	if n.NodePool.ControlPlane() {
 		marker.VIP, marker.Extra = n.addresses.endpoint()

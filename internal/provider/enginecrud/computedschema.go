@@ -71,7 +71,7 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 		Computed:            true,
 		MarkdownDescription: "Aspects of the health of the " + kind + ".",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"type":                 computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady` or `PacksApplied`."),
+			"type":                 computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `NodesInitialized` or `PacksApplied`."),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),
 			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),
