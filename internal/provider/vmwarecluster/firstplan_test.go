@@ -45,7 +45,7 @@ func TestAccClusterFirstPlan(t *testing.T) {
 			old: network, new: `network = { ip_allocation = "static", service_cidr = "10.96.0.0/31" }`, want: []string{"between 12 and 28"},
 		},
 		"pool of IPv6": {
-			old:  pool + "\n  prefix_length   = 18\n  default_gateway = \"10.10.128.1\"",
+			old:  pool + "\n  prefix_length   = 18\n  default_gateway = \"10.10.128.1\"\n  nameservers     = [\"10.10.128.2\"]",
 			new:  "range = { start = \"2001:db8::10\", end = \"2001:db8::40\" }\n prefix_length = 64\n default_gateway = \"2001:db8::1\"",
 			want: []string{"different families"},
 		},

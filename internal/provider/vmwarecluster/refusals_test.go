@@ -76,7 +76,7 @@ func TestAccClusterRefusals(t *testing.T) {
 	missing := strings.ReplaceAll(config(e, shape{controlPlane: 1}), "gantry_ip_pool.nodes.id", `"6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"`)
 	// The pool keeps its id, and is another one before the cluster is built.
 	ipv6 := strings.NewReplacer(`"10.10.183.1"`, `"2001:db8::10"`, `"10.10.183.50"`, `"2001:db8::40"`,
-		`"10.10.128.1"`, `"2001:db8::1"`, "= 18", "= 64").Replace(config(e, shape{controlPlane: 1}))
+		`"10.10.128.1"`, `"2001:db8::1"`, `"10.10.128.2"`, `"2001:db8::2"`, "= 18", "= 64").Replace(config(e, shape{controlPlane: 1}))
 	steps = append(steps,
 		resource.TestStep{Config: ipv6, PlanOnly: true, ExpectError: says("different families")},
 		resource.TestStep{Config: missing, PlanOnly: true, ExpectError: says("IP pool not found", "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11")},
