@@ -45,6 +45,7 @@ type Marker struct {
 	// CAFingerprint identifies the certificate authorities that the node was built
 	// with; a node of other authorities than the run's is built anew.
 	CAFingerprint string `json:"ca_fingerprint"`
+	BuiltWith
 	// VIP and Extra are the addresses of the cluster, on its control-plane nodes, so
 	// that one read of all VMs accounts for every claim.
 	VIP   netip.Addr `json:"vip,omitzero"`

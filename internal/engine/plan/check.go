@@ -26,6 +26,8 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 			c.builds[s.NodePool.Name] = true
 		case model.CreateRecord:
 			c.registers = true
+		case model.MoveNodes:
+			c.moves = true
 		}
 	}
 	p.Add(c.names())
@@ -50,6 +52,7 @@ type check struct {
 	limits    *model.Limits
 	builds    map[string]bool // node pools that get nodes
 	registers bool            // the record is written anew
+	moves     bool            // VMs are moved into the folder
 }
 
 // placements are those that nodes may be built on now, in the order of the spec.
@@ -102,7 +105,9 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 		finding.Fields = slices.DeleteFunc(slices.Clone(finding.Fields), func(field model.Field) bool {
 			switch {
 			case field.Name == model.FieldDatacenter:
-				return len(c.builds) == 0 && !c.registers
+				return len(c.builds) == 0 && !c.registers && !c.moves
+			case field.Name == model.FieldFolder:
+				return len(c.builds) == 0 && !c.moves
 			case field.NodePool != "":
 				return len(c.builds) == 0 || !c.uses(field.NodePool)
 			default:

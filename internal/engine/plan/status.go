@@ -33,6 +33,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 	}
 	st.Health = health(st.Conditions)
 	st.State = state(facts, st.Health)
+	if spec.ControlPlane.Count > 0 {
+		st.Conditions = append(st.Conditions, upToDateCondition(spec, facts))
+	}
 	return st
 }
 

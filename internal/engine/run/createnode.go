@@ -183,6 +183,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		MemoryGB:          n.NodePool.MemoryGB,
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
+		BuiltWith:         n.Spec.BuiltWith,
 	}
 	if n.NodePool.ControlPlane() {
 		marker.VIP, marker.Extra = n.addresses.endpoint()
