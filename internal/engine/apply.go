@@ -67,6 +67,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 		if err := e.identify(&spec, w); err != nil {
 			return nil, nil, err
 		}
+		spec = spec.Resolved(w.Limits.Site)
 		todo := plan.Cluster(&spec, &w.Facts)
 		plan.Check(&spec, &w.Facts, todo, &w.Limits)
 		return w, todo, nil

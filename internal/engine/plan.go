@@ -32,6 +32,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if err != nil {
 		return nil, err
 	}
+	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
 	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {
@@ -86,6 +87,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	if spec.ID == uuid.Nil {
 		spec.ID = w.ID
 	}
+	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
 	if !former.Planning() {

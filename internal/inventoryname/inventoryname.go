@@ -37,6 +37,28 @@ func Base(path string) string {
 	return Unescape(path[strings.LastIndex(path, "/")+1:])
 }
 
+// SameFolder reports whether two paths of VM folders in one datacenter mean the same
+// folder: a path may be a full inventory path or one below the datacenter's VM folder.
+// Names are case-sensitive, and slashes at the ends do not count. Of a folder that was
+// renamed or moved, only its reference says that it is the same.
+func SameFolder(a, b string) bool { return slices.Equal(folderNames(a), folderNames(b)) }
+
+// vmFolder is the name of each datacenter's root of VM folders.
+const vmFolder = "vm"
+
+// folderNames are the names of the folders of a path, below the datacenter's VM folder.
+// An escaped slash belongs to a name.
+func folderNames(path string) []string {
+	names := slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
+	if root := slices.Index(names, vmFolder); strings.HasPrefix(path, "/") && root > 0 {
+		names = names[root+1:]
+	}
+	for i, name := range names {
+		names[i] = Unescape(name)
+	}
+	return names
+}
+
 // parts splits a name or path. A slash in a name counts as a separator, since
 // users may have written it escaped or not.
 func parts(spelling string) []string {

@@ -90,6 +90,41 @@ func TestMayMatch(t *testing.T) {
 	}
 }
 
+func TestSameFolder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"", "", true},
+		{"", "/", true},
+		{"", "/dc-1/vm", true},
+		{"", "k8s", false},
+		{"k8s/prod", "k8s/prod/", true},
+		{"k8s/prod", "/k8s/prod", true},
+		{"k8s/prod", "k8s//prod", true},
+		{"k8s/prod", "K8s/prod", false},
+		{"k8s/prod", "prod", false},
+		{"k8s/prod", "k8s", false},
+		// A full inventory path, also of a datacenter in a folder, or under its new name.
+		{"k8s/prod", "/dc-1/vm/k8s/prod", true},
+		{"/dc-1/vm/k8s/prod", "/europe/dc-2/vm/k8s/prod/", true},
+		{"k8s/vm/prod", "/dc-1/vm/k8s/vm/prod", true},
+		{"vm/prod", "prod", false},
+		// An escaped slash belongs to a name.
+		{"a%2fb", "a%2Fb", true},
+		{"a%2fb", "a/b", false},
+		{"50%25", "50%", true},
+	} {
+		if got := inventoryname.SameFolder(c.a, c.b); got != c.want {
+			t.Errorf("%q and %q: %v", c.a, c.b, got)
+		}
+		if got := inventoryname.SameFolder(c.b, c.a); got != c.want {
+			t.Errorf("%q and %q: %v", c.b, c.a, got)
+		}
+	}
+}
+
 // TestSpellingsOfOneObjectMatch has no two spellings of one object taken for two.
 func TestSpellingsOfOneObjectMatch(t *testing.T) {
 	t.Parallel()

@@ -220,6 +220,7 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 		machines = append(machines, model.Machine{
 			Ref:       m.ref.String(),
 			Path:      m.path,
+			Folder:    folderOf(m.node),
 			UUID:      instanceUUID(m.properties),
 			Marker:    m.marker.Marker,
 			PoweredOn: poweredOn(p),
@@ -227,6 +228,14 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 		})
 	}
 	return machines
+}
+
+// folderOf is the reference of the folder that a VM is in.
+func folderOf(n *node) string {
+	if folder, ok := n.values["parent"].(types.ManagedObjectReference); ok {
+		return folder.String()
+	}
+	return ""
 }
 
 // heldDisksOf returns the disks that snapshots of the machines hold, by reference.

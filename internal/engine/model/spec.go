@@ -46,8 +46,10 @@ type ClusterSpec struct {
 	KubernetesVersion string // "1.34.2", without a leading v
 	Image             Image
 
-	Datacenter  string
-	Folder      string // VM folder path below the datacenter's; empty: its root
+	Datacenter string
+	Folder     string // VM folder path below the datacenter's; empty: its root
+	// FolderRef is what Folder means, where Resolved has set it.
+	FolderRef   string
 	PodCIDR     string
 	ServiceCIDR string
 
@@ -76,6 +78,8 @@ type ClusterSpec struct {
 type Image struct {
 	Template string // name or inventory path
 	Folder   string // where a name is looked up; empty: the datacenter
+	// TemplateRef is what Template means, where Resolved has set it.
+	TemplateRef string
 }
 
 // Target identifies a cluster or gateway of which no spec is at hand.
@@ -213,6 +217,8 @@ type Placement struct {
 	Network        string
 	ResourcePool   string // empty: the root pool of the compute cluster
 	IPPoolID       uuid.UUID
+	// References are what the names mean, where Resolved has set them.
+	References References
 }
 
 // PlacementRef identifies a placement of the spec.

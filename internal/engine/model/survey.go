@@ -190,6 +190,7 @@ type Zone struct{ Region, Zone string }
 type Machine struct {
 	Ref       string
 	Path      string // inventory path
+	Folder    string // reference of the folder that it is in; empty: a vApp's
 	UUID      string // instance UUID
 	Marker    Marker
 	PoweredOn bool
