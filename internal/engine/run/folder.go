@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -69,7 +70,7 @@ func (r *Runner) settleFolder(ctx context.Context) error {
 	before := r.record.current()
 	deleted := map[string]bool{}
 	for _, path := range slices.Backward(before.Folders) {
-		if plan.OnTheWay(r.Spec.Datacenter, path, r.Spec.Folder) {
+		if inventoryname.HoldsFolder(path, r.Spec.Folder) {
 			continue
 		}
 		left, err := r.deleteFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Path: path})
