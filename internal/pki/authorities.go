@@ -1,10 +1,10 @@
 package pki
 
 import (
-	"crypto/hmac"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"

@@ -35,6 +35,9 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 		NTPServers: keyedHash(secrets.Authorities, "NTP servers", canonical(s.NTPServers, canonicalServer)),
 		Proxy:      keyedHash(secrets.Authorities, "proxy", canonicalProxy(s.Proxy)),
 	}
+	if p := s.Proxy; p != nil && p.NoProxy != "" && p.HTTP == "" {
+		s.BuiltWith.Proxy = "" // of an import, which brings no secrets: the three are set together
+	}
 }
 
 func keyedHash(authorities *pki.Authorities, kind string, values []string) string {

@@ -70,9 +70,10 @@ func TestBuiltWithComparesByMeaning(t *testing.T) {
 		})},
 		"its password": {a: proxy(full), b: change(func(p *model.Proxy) { p.HTTP = "http://u:other@proxy:3128" }),
 			want: []model.FieldName{model.FieldProxy}},
-		"its exceptions":    {a: proxy(full), b: change(func(p *model.Proxy) { p.NoProxy = "a.example" }), want: []model.FieldName{model.FieldProxy}},
-		"its CA":            {a: proxy(full), b: change(func(p *model.Proxy) { p.CACertificate = other }), want: []model.FieldName{model.FieldProxy}},
-		"no proxy any more": {a: proxy(full), want: []model.FieldName{model.FieldProxy}},
+		"its exceptions": {a: proxy(full), b: change(func(p *model.Proxy) { p.NoProxy = "a.example" }), want: []model.FieldName{model.FieldProxy}},
+		"its CA":         {a: proxy(full), b: change(func(p *model.Proxy) { p.CACertificate = other }), want: []model.FieldName{model.FieldProxy}},
+		"an imported proxy, whose URLs are secret": {a: proxy(full), b: change(func(p *model.Proxy) { p.HTTP, p.HTTPS = "", "" })},
+		"no proxy any more":                        {a: proxy(full), want: []model.FieldName{model.FieldProxy}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -45,8 +45,9 @@ func (r *Runner) deleteFolder(ctx context.Context, s model.DeleteFolder) (left b
 }
 
 // moveNodes moves VMs into the folder. Each attempt reads anew where they are, so that
-// one that was killed half way goes on with the rest. A VM that goes meanwhile ends a
-// task before its end: the others are moved by the next attempt.
+// one that was killed half way goes on with the rest. A VM that goes or is moved
+// meanwhile, as by a task whose answer was lost, ends a task before its end: the others
+// are moved by a second one.
 func (r *Runner) moveNodes(ctx context.Context, s model.MoveNodes) error {
 	folder, err := r.folder(ctx)
 	if err != nil {
@@ -54,7 +55,7 @@ func (r *Runner) moveNodes(ctx context.Context, s model.MoveNodes) error {
 	}
 	move := func(ctx context.Context) (string, error) { return r.VCenter.MoveIntoFolder(ctx, folder, s.VMs) }
 	_, err = r.changes.task(ctx, move)
-	if errors.Is(err, model.ErrGone) {
+	if errors.Is(err, model.ErrGone) || errors.Is(err, model.ErrExists) {
 		_, err = r.changes.task(ctx, move)
 	}
 	if err != nil {
@@ -86,11 +87,12 @@ func (r *Runner) settleFolder(ctx context.Context) error {
 }
 
 // followFolder records a folder that the VMs are in already, as after it was renamed in
-// vCenter, or after a run that was killed before it had recorded the move.
+// vCenter, or after a run that was killed before it had recorded the move. A plan without
+// numbers is of a destruction.
 func (r *Runner) followFolder(ctx context.Context, p *model.Plan) error {
 	now := r.record.current()
 	moves := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { _, ok := s.(model.MoveNodes); return ok })
-	if !now.Found || !now.APIReached || moves || now.Folder == r.Spec.Folder || !plan.AllInFolder(r.Spec, &r.World.Facts) {
+	if p.Numbers.Next == nil || !now.Found || !now.APIReached || moves || now.Folder == r.Spec.Folder || !plan.AllInFolder(r.Spec, &r.World.Facts) {
 		return nil
 	}
 	return r.settleFolder(ctx)

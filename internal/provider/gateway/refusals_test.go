@@ -87,7 +87,6 @@ func TestAccGatewayKeepsWhatRuns(t *testing.T) {
 			refused(`"gantry-node-1.34.2"`, `"gantry-node-1.30.4"`, "A change of image.template"),
 			refused(`"shared-1"`, `"local-a"`, "A change of placement.datastore"),
 			refused(`"dc1-nodes"`, `"dc1-addresses"`, "A change of ip_pool.name"),
-			refused(`pairing_code = "token"`, "pairing_code = \"token\"\n  ntp_servers = [\"ntp.example.com\"]", "A change of ntp_servers"),
 			// A datacenter replaces: the creation is planned like any other.
 			{
 				Config: strings.Replace(good, `"dc-1"`, `"dc-2"`, 1), PlanOnly: true,

@@ -78,13 +78,17 @@ func Image(doc string) schema.SingleNestedAttribute {
 	}
 }
 
+// rolls is what a change of what nodes boot with does.
+const rolls = "A change replaces the workers of a running cluster; control-plane nodes, all of a gateway's among them, are not replaced yet " +
+	"and keep what they were built with, as the condition `ControlPlaneUpToDate` says."
+
 // SSHAuthorizedKeys are the keys of the image's default user.
 func SSHAuthorizedKeys() schema.ListAttribute {
 	return schema.ListAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
 		MarkdownDescription: "Public keys, in the form of `authorized_keys`, that may log in to the nodes as the image's default user. " +
-			"Defaults to none.",
+			"Defaults to none. " + rolls,
 		Validators: []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(
 			PublicKey{})},
 	}
@@ -95,7 +99,7 @@ func NTPServers() schema.ListAttribute {
 	return schema.ListAttribute{
 		Optional:            true,
 		ElementType:         types.StringType,
-		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's.",
+		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's. " + rolls,
 		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 	}
 }
@@ -139,7 +143,7 @@ func CloneMode() schema.StringAttribute {
 		Default:  stringdefault.StaticString(string(model.CloneAuto)),
 		MarkdownDescription: "How the disks of nodes are made: `linked` to the template's snapshot, `full`, or `auto` (the default): " +
 			"linked where the template has a snapshot, its datastore is the node's and the disk sizes are equal. " +
-			"`linked` where that is not so is an error.",
+			"`linked` where that is not so is an error. A change holds for new nodes.",
 		Validators: []validator.String{
 			stringvalidator.OneOf(string(model.CloneAuto), string(model.CloneLinked), string(model.CloneFull)),
 		},
