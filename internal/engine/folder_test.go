@@ -101,7 +101,7 @@ func TestVMsThatAreThereAlreadyAreNotMoved(t *testing.T) {
 // the new folder, and nothing of the old one is left.
 func TestMoveInterrupted(t *testing.T) {
 	t.Parallel()
-	interrupt(t, 4, []disturbance{killed, answerLost, dropped}, func(w *world) {
+	interrupt(t, 8, []disturbance{killed, answerLost, dropped}, func(w *world) {
 		spec, secrets, _ := w.applied(w.spec(1, 1))
 		spec.Folder = "teams/shop"
 		w.sim.ResetCalls()
