@@ -29,7 +29,11 @@ func TestVMsAreMovedIntoAFolderInOneTask(t *testing.T) {
 		t.Errorf("took %+v", calls)
 	}
 	v.must(v.finish(task).Err)
-	for _, m := range v.survey(names()).Machines {
+	survey := v.survey(names(func(n *model.Names) { n.Folder = "k8s/new" }))
+	if vms := survey.Site.Folder.VMs; len(vms) != 3 || vms["one"] != "/dc-1/vm/k8s/new/one" {
+		t.Errorf("in the folder are %v", vms)
+	}
+	for _, m := range survey.Machines {
 		want := m.Ref != other
 		if got := path.Dir(m.Path) == "/dc-1/vm/k8s/new"; got != want {
 			t.Errorf("%s is at %s", m.Ref, m.Path)

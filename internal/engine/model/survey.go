@@ -111,6 +111,8 @@ type Folder struct {
 	Ref string // empty while any part of the path is missing
 	// Missing are the paths that CreateFolder would make, outermost first.
 	Missing []string
+	// VMs are the inventory paths of the VMs and templates in it, by name.
+	VMs map[string]string
 }
 
 // Template is the node image: a template or a powered-off VM with one disk.

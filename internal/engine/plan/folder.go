@@ -37,6 +37,23 @@ func moveSteps(v view) []model.Step {
 	return []model.Step{step}
 }
 
+// moveFindings refuse to move a VM to where another one has its name.
+func (c check) moveFindings() model.Findings {
+	var f model.Findings
+	if c.moves == nil {
+		return f
+	}
+	for _, m := range c.facts.Machines {
+		holder := c.limits.Site.Folder.VMs[inventoryname.Base(m.Path)]
+		if holder != "" && holder != m.Path && slices.Contains(c.moves.VMs, m.Ref) {
+			f.Refuse(model.ClusterField(model.FieldFolder), "Name in use in the folder",
+				"The VM %s cannot be moved into the folder, since there is a VM of its name already: %s. Rename or remove that one, or choose another folder.",
+				m.Path, holder)
+		}
+	}
+	return f
+}
+
 // AllInFolder reports whether every VM of the cluster is in the folder of the spec, none
 // being out of sight.
 func AllInFolder(spec *model.ClusterSpec, facts *model.Facts) bool {

@@ -64,6 +64,24 @@ func TestVMsFollowTheirFolder(t *testing.T) {
 	}
 }
 
+// What others have in the new folder is in the way of a VM of the same name.
+func TestMoveIsRefusedWhereANameIsTaken(t *testing.T) {
+	t.Parallel()
+	s := small(1, 1)
+	s.Folder = "k8s/d"
+	l := limitsFor(s, 100)
+	l.Site.Folder.VMs = map[string]string{"c-w-1": "/dc/vm/k8s/d/c-w-1", "other": "/dc/vm/k8s/d/other"}
+	f := inFolderOf(running(1, 1), "k8s/c")
+	p := checked(s, f, l)
+	if len(p.Problems) != 1 || !says(on(p.Problems, model.ClusterField(model.FieldFolder)), "/dc/vm/k8s/d/c-w-1") {
+		t.Errorf("problems %v", p.Problems)
+	}
+	f.Machines[1].Path = "/dc/vm/k8s/d/c-w-1" // it is the VM itself, which was moved already
+	if p := checked(s, f, l); p.Err() != nil {
+		t.Errorf("problems %v", p.Problems)
+	}
+}
+
 // A folder that is none is refused on its attribute, before anything is moved.
 func TestMoveNeedsItsFolder(t *testing.T) {
 	t.Parallel()

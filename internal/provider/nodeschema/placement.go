@@ -98,9 +98,9 @@ func Folder(kind string) schema.StringAttribute {
 // ImageFolder is where templates are looked up.
 func ImageFolder() schema.StringAttribute {
 	return schema.StringAttribute{
-		Optional:            true,
+		Optional: true,
 		MarkdownDescription: "Path of the VM folder in which the template is looked up. Defaults to the whole datacenter. " +
 			"A change holds for new nodes.",
-		Validators:          []validator.String{FolderPath()},
+		Validators: []validator.String{FolderPath()},
 	}
 }
