@@ -95,6 +95,28 @@ func (c *Computed) MarkUnknown() {
 	c.PlannedChanges = types.ListUnknown(changeType)
 }
 
+// KeepStatus gives what an apply could not observe at its end the values of the
+// state before it. Without the references of the VMs, the next plan could not ask
+// vCenter whether one that it does not see is gone.
+func (c *Computed) KeepStatus(prior *Computed) {
+	for _, kept := range []struct{ to, from *types.String }{
+		{&c.State, &prior.State},
+		{&c.Health, &prior.Health},
+		{&c.ControlPlaneEndpoint, &prior.ControlPlaneEndpoint},
+		{&c.Kubeconfig, &prior.Kubeconfig},
+	} {
+		if kept.to.IsUnknown() {
+			*kept.to = *kept.from
+		}
+	}
+	if c.Conditions.IsUnknown() {
+		c.Conditions = prior.Conditions
+	}
+	if c.Nodes.IsUnknown() {
+		c.Nodes = prior.Nodes
+	}
+}
+
 // NullUnknowns replaces what is still unknown after a failed apply: a state may
 // hold no unknown value.
 func (c *Computed) NullUnknowns() {

@@ -48,3 +48,28 @@ func TestNullUnknowns(t *testing.T) {
 		t.Errorf("something is not null: %+v", c)
 	}
 }
+
+// TestKeepStatus is an apply that could not observe at its end: the next plan still
+// knows which VMs there were.
+func TestKeepStatus(t *testing.T) {
+	t.Parallel()
+	var prior enginecrud.Computed
+	diags := prior.SetStatus(t.Context(), &model.Status{
+		State: model.StateRunning, Health: model.Healthy, Endpoint: "10.10.140.1",
+		Conditions: []model.Condition{{Type: "APIReady", Status: model.ConditionTrue}},
+		Nodes:      []model.NodeStatus{{Name: "prod-cp-1", VM: "VirtualMachine:vm-7"}},
+	}, &model.Secrets{Kubeconfig: []byte("kept")}, time.Now())
+	if diags.HasError() {
+		t.Fatal(diags)
+	}
+	var c enginecrud.Computed
+	c.MarkUnknown()
+	c.KeepStatus(&prior)
+	c.NullUnknowns()
+	if !c.Nodes.Equal(prior.Nodes) || !c.Conditions.Equal(prior.Conditions) || c.State != prior.State || c.Health != prior.Health {
+		t.Errorf("of %+v is kept %+v", prior, c)
+	}
+	if c.ControlPlaneEndpoint.ValueString() != "10.10.140.1" || c.Kubeconfig.ValueString() != "kept" {
+		t.Errorf("the endpoint is %s, the kubeconfig %s", c.ControlPlaneEndpoint, c.Kubeconfig)
+	}
+}

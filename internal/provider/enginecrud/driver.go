@@ -198,6 +198,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if out.ID == uuid.Nil {
 		return // nothing was touched: the prior state stands
 	}
+	m.base().KeepStatus(&prior.base().Computed)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: out.ID, Incarnation: out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, nil)...) // the world has moved
