@@ -134,8 +134,8 @@ func (a *Authorities) Fingerprint() string {
 	return hex.EncodeToString(digest[:8])
 }
 
-// KeyedHash returns a short name for a text, the same for as long as the CA is. Without
-// the CA's key nobody can tell, not even by trying texts, which one it stands for.
+// KeyedHash returns a short name for a text, the same for as long as the CA is. Which
+// text it stands for cannot be found out without the CA's key, not even by trying.
 func (a *Authorities) KeyedHash(text string) string {
 	h := hmac.New(sha256.New, a.CA.Key)
 	h.Write([]byte("gantry: " + text)) // the CA's key signs nothing that begins so

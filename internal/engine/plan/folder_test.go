@@ -39,7 +39,7 @@ func TestVMsFollowTheirFolder(t *testing.T) {
 		"others have moved a VM": {
 			folder: "k8s/c", change: func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[0].Path = "/dc/vm/theirs/c-cp-1" },
 		},
-		"the record is gone": {
+		"the ledger record is missing": {
 			folder: "k8s/d", change: func(_ *model.ClusterSpec, f *model.Facts) { f.Record = model.Record{} },
 		},
 	} {
