@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -16,14 +17,14 @@ import (
 //
 // Remembered are the facts of the last refresh: the steps that follow from them are
 // what an apply is expected to do, and where there are none, vCenter is not even
-// asked. What speaks against them is observed now. Terraform plans a second time in
-// the apply and takes a different result for a bug.
+// asked, unless objects may have been renamed. What speaks against them is observed now.
+// Terraform plans a second time in the apply and takes a different result for a bug.
 func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, remembered *model.Facts) (*model.Plan, error) {
 	spec.SetBuiltWith(secrets)
 	var expected *model.Plan
 	if remembered != nil && remembered.APIReached(false) {
 		expected = plan.Cluster(&spec, remembered)
-		if expected.Empty() {
+		if expected.Empty() && !plan.NamesDiffer(&spec, remembered) {
 			return expected, nil
 		}
 	}
@@ -33,6 +34,11 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		return nil, err
 	}
 	spec = spec.Resolved(w.Limits.Site)
+	if expected != nil {
+		if expected = plan.Cluster(&spec, remembered); expected.Empty() {
+			return expected, nil
+		}
+	}
 	current := plan.Cluster(&spec, &w.Facts)
 	plan.Check(&spec, &w.Facts, current, &w.Limits)
 	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {
@@ -116,6 +122,25 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 	}
 	p.Problems = append(p.Problems, destruction.Problems...)
 	return nil
+}
+
+// InDatacenter reports whether a name means the datacenter that a cluster or gateway is
+// in, as it is recorded. It changes nothing.
+func (e *Engine) InDatacenter(ctx context.Context, ref record.Ref, name string) (bool, error) {
+	o := e.observer(false)
+	rec, err := o.Record(ctx, ref)
+	if err != nil {
+		return false, err
+	}
+	if rec.Datacenter == "" {
+		return false, fmt.Errorf("the ledger has no record of %s, which says in which datacenter it is; "+
+			"apply once with the former name, which writes the record again", ref.Describe())
+	}
+	survey, err := e.Reader.Survey(ctx, model.SurveyRequest{Names: &model.Names{Datacenter: name}, MaxAge: o.MaxAge})
+	if err != nil {
+		return false, fmt.Errorf("read the inventory of vCenter: %w", err)
+	}
+	return survey.Site.Datacenter == rec.Datacenter, nil
 }
 
 // PlanDestroy returns what Destroy would do. What depends on the target and leaving

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	vcsim "github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -63,12 +62,11 @@ func (s *Simulator) MoveVM(name, folder string) error {
 }
 
 func folderAt(ctx *vcsim.Context, inventoryPath string) (*vcsim.Folder, bool) {
-	res := ctx.Map.SearchIndex().FindByInventoryPath(ctx, &types.FindByInventoryPath{InventoryPath: inventoryPath})
-	body := res.(*methods.FindByInventoryPathBody)
-	if body.Res == nil || body.Res.Returnval == nil {
+	ref, ok := objectAt(ctx, inventoryPath)
+	if !ok {
 		return nil, false
 	}
-	return get[*vcsim.Folder](ctx, *body.Res.Returnval)
+	return get[*vcsim.Folder](ctx, ref)
 }
 
 // SetVMOption sets an advanced option of a machine or a template, whose clones have it,

@@ -37,9 +37,14 @@ var overridden = map[string]map[string]bool{
 		"CreateSnapshot_Task", "RemoveAllSnapshots_Task", "MarkAsTemplate", "MarkAsVirtualMachine"),
 	"Folder": methodSet("CreateFolder", "Destroy_Task", "UnregisterAndDestroy_Task", "MoveIntoFolder_Task",
 		"Rename_Task", "CreateVM_Task"),
-	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task"),
-	"ResourcePool":           methodSet("ImportVApp"),
+	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task", "Rename_Task"),
+	"ResourcePool":           methodSet("ImportVApp", "Rename_Task"),
 	"ServiceInstance":        methodSet("CurrentTime"),
+
+	"Datacenter":                  methodSet("Rename_Task"),
+	"Datastore":                   methodSet("Rename_Task"),
+	"DistributedVirtualPortgroup": methodSet("Rename_Task"),
+
 	"PropertyCollector": methodSet("RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx",
 		"CreateFilter", "CreatePropertyCollector", "DestroyPropertyCollector", "WaitForUpdates", "WaitForUpdatesEx", "CancelWaitForUpdates"),
 	"PropertyFilter": methodSet("DestroyPropertyFilter"),
@@ -159,17 +164,6 @@ func moveInto(ctx *vcsim.Context, folder *vcsim.Folder, ref types.ManagedObjectR
 		List: []types.ManagedObjectReference{ref},
 	}))
 	return f
-}
-
-// RenameTask runs vcsim's, alone.
-func (o *overrides) RenameTask(ctx *vcsim.Context, req *types.Rename_Task) soap.HasFault {
-	renamer, ok := get[interface {
-		RenameTask(*vcsim.Context, *types.Rename_Task) soap.HasFault
-	}](ctx, req.This)
-	if !ok {
-		return notFound(req.This)
-	}
-	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return renamer.RenameTask(ctx, req) })
 }
 
 // CreateSnapshotTask runs vcsim's, alone.

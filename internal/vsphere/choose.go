@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vmware/govmomi/vim25/types"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
@@ -20,6 +22,10 @@ type choice struct {
 	where  string // where it is looked up: datacenter "dc-1"
 	from   []*node
 	user   string
+	// known are the objects that the name meant before, and former is where they are
+	// looked up; nil: among from.
+	known  []types.ManagedObjectReference
+	former []*node
 }
 
 // pick returns the one object, or what is wrong.

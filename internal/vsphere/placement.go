@@ -47,6 +47,7 @@ func (r *resolver) computeCluster(ref model.PlacementRef, wanted string) *node {
 		wanted: wanted,
 		where:  r.inDatacenter(),
 		from:   r.below(r.dc.ref, clusterTypes...),
+		known:  r.knownComputeClusters(wanted),
 	})
 	if cluster != nil && len(r.usableHosts(cluster)) == 0 {
 		r.refuse(field, fmt.Sprintf("Compute cluster %q has no usable host", cluster.name),
@@ -65,6 +66,12 @@ func (r *resolver) reachable(c choice, cluster *node, within func(*node) bool) *
 	c.where = r.inDatacenter()
 	all := c.matches()
 	if len(all) == 0 {
+		if cluster == nil {
+			within = nil
+		}
+		if n := r.renamed(c, within); n != nil {
+			return n
+		}
 		r.report(c.unknown())
 		return nil
 	}
@@ -77,8 +84,12 @@ func (r *resolver) reachable(c choice, cluster *node, within func(*node) bool) *
 	near := slices.DeleteFunc(slices.Clone(all), func(n *node) bool { return !within(n) })
 	switch len(near) {
 	case 1:
+		r.warnOfOther(c, near[0])
 		return near[0]
 	case 0:
+		if n := r.renamed(c, within); n != nil {
+			return n
+		}
 		candidates := slices.DeleteFunc(slices.Clone(c.from), func(n *node) bool { return !within(n) })
 		r.refuse(c.field, fmt.Sprintf("%s %q is not available in compute cluster %q", capitalized(c.kind), c.wanted, cluster.name),
 			"%q exists, but not for %q. Available there: %s.", all[0].path, cluster.path, orNone(c.list(candidates)))
@@ -105,6 +116,9 @@ func (r *resolver) datastore(ref model.PlacementRef, wanted string, cluster *nod
 		kind:   "datastore",
 		wanted: wanted,
 		from:   r.below(r.dc.ref, datastoreTypes...),
+		known: r.knownOn(cluster, wanted, func(m *model.Marker) (string, string) {
+			return m.Datastore, m.References.Datastore
+		}),
 	}
 	n := r.reachable(search, cluster, listedBy(cluster, "datastore"))
 	if n == nil {
@@ -130,6 +144,9 @@ func (r *resolver) network(ref model.PlacementRef, wanted string, cluster *node)
 		kind:   "network",
 		wanted: wanted,
 		from:   slices.DeleteFunc(r.below(r.dc.ref, networkTypes...), isUplink),
+		known: r.knownOn(cluster, wanted, func(m *model.Marker) (string, string) {
+			return m.Network, m.References.Network
+		}),
 	}
 	return r.reachable(search, cluster, listedBy(cluster, "network"))
 }
@@ -144,6 +161,9 @@ func (r *resolver) resourcePool(ref model.PlacementRef, wanted string, cluster *
 			kind:   "resource pool",
 			wanted: wanted,
 			from:   r.below(r.dc.ref, poolTypes...),
+			known: r.knownOn(cluster, wanted, func(m *model.Marker) (string, string) {
+				return m.ResourcePool, m.References.ResourcePool
+			}),
 		}
 		return r.reachable(search, cluster, func(n *node) bool { return n.within(cluster.ref) })
 	}

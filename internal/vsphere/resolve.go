@@ -15,6 +15,7 @@ import (
 // its own: what was not found leaves its part of the site empty, and a finding.
 type resolver struct {
 	*inventory
+	own      []marked // the cluster's machines
 	dc       *node
 	template *node
 	site     model.Site
@@ -22,8 +23,8 @@ type resolver struct {
 }
 
 // resolve resolves all names, and reports all that is wrong with them.
-func (inv *inventory) resolve(names *model.Names) *resolver {
-	r := &resolver{inventory: inv}
+func (inv *inventory) resolve(names *model.Names, own []marked) *resolver {
+	r := &resolver{inventory: inv, own: own}
 	if names == nil {
 		return r
 	}
@@ -34,12 +35,13 @@ func (inv *inventory) resolve(names *model.Names) *resolver {
 		wanted: names.Datacenter,
 		where:  "vCenter " + inv.server,
 		from:   inv.byType["Datacenter"],
+		known:  knownRefs(names.KnownDatacenter),
 	})
 	if r.dc == nil {
 		return r // nothing can be looked up anywhere
 	}
 	r.site.Datacenter = r.dc.ref.String()
-	r.folder(names.Folder)
+	r.folder(names)
 	r.image(names.Image)
 	for _, ref := range sortedRefs(names.Placements) {
 		r.site.Placements[ref] = r.placement(ref, names.Placements[ref])
@@ -72,18 +74,31 @@ func (r *resolver) report(finding *model.Finding) {
 // choose picks one object, and reports what is wrong where it cannot.
 func (r *resolver) choose(c choice) *node {
 	c.user = r.user
+	if len(c.matches()) == 0 {
+		if n := r.renamed(c, nil); n != nil {
+			return n
+		}
+	}
 	n, finding := c.pick()
 	if finding != nil {
 		r.report(finding)
+		return nil
 	}
+	r.warnOfOther(c, n)
 	return n
 }
 
 func (r *resolver) inDatacenter() string { return fmt.Sprintf("datacenter %q", r.dc.name) }
 
-func (r *resolver) folder(path string) {
+func (r *resolver) folder(names *model.Names) {
+	path := names.Folder
 	field := model.ClusterField(model.FieldFolder)
 	at, missing, blocked := r.walk(r.dc, path)
+	if len(missing) > 0 || blocked != nil {
+		if renamed := r.renamedFolder(names); renamed != nil {
+			at, missing, blocked = renamed, nil, nil
+		}
+	}
 	switch {
 	case at == nil:
 		r.refuse(field, "VM folders cannot be read",
@@ -162,6 +177,8 @@ func (r *resolver) templateChoice(wanted string, root types.ManagedObjectReferen
 		wanted: wanted,
 		where:  where,
 		from:   r.all(func(n *node) bool { return isTemplate(n) && n.within(root) }, machineTypes...),
+		known:  r.known(wanted, func(m *model.Marker) (string, string) { return m.Template, m.TemplateRef }),
+		former: r.below(r.dc.ref, machineTypes...),
 	}
 	if len(search.matches()) > 0 {
 		return search

@@ -48,7 +48,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		return nil, err
 	}
 	own := inv.fleet.byCluster[req.Cluster]
-	r := inv.resolve(req.Names)
+	r := inv.resolve(req.Names, own)
 	missing, err := inv.missing(req.Known)
 	if err != nil {
 		return nil, err

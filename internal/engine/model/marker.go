@@ -38,6 +38,11 @@ type Marker struct {
 	Network        string `json:"network"`
 	ResourcePool   string `json:"resource_pool,omitempty"`
 
+	// TemplateRef and References are what the names above meant when the VM was cloned:
+	// an object that was renamed is still the same. Markers of before have none.
+	TemplateRef string     `json:"template_ref,omitempty"`
+	References  References `json:"references,omitzero"`
+
 	CPU      int32 `json:"cpu"`
 	MemoryGB int64 `json:"memory_gb"`
 	DiskGB   int64 `json:"disk_gb"`

@@ -29,6 +29,10 @@ type Names struct {
 	Image      Image
 	Folder     string
 	Placements map[PlacementRef]Placement
+	// KnownDatacenter is the reference of the datacenter and KnownFolder the path of the
+	// folder that the cluster is in: what was renamed is found by them, and by the markers
+	// of its machines.
+	KnownDatacenter, KnownFolder string
 }
 
 // Names are the inventory names of the spec.

@@ -65,11 +65,16 @@ func (o Observer) Recorded(ctx context.Context, spec *model.ClusterSpec, rec mod
 	if rec.Found && id == uuid.Nil && !rec.APIReached {
 		id = rec.ID
 	}
+	names := spec.Names()
+	if rec.Found && !spec.New && rec.ID == id {
+		names.KnownDatacenter = rec.Datacenter
+		names.KnownFolder = rec.Folder
+	}
 	return o.read(ctx, request{
 		target:  spec.Target(),
 		id:      id,
 		record:  rec,
-		names:   spec.Names(),
+		names:   names,
 		ipPools: spec.IPPools(),
 		own:     spec.OwnIPPool,
 		secrets: secrets,

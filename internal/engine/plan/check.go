@@ -175,7 +175,7 @@ func (c check) ipPools() model.Findings {
 		if resolved := c.limits.Site.Placements[ref].Network.Path; resolved != "" {
 			network = resolved
 		}
-		if !pool.Record.MayServe(network) {
+		if !pool.Record.MayServe(network) && !c.formerly(pool.Record, c.limits.Site.Placements[ref].Network.Ref) {
 			f.Refuse(ref.Field(model.FieldNetwork), "Not the network of the IP pool",
 				"The addresses of IP pool %q are on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
 				pool.Record.Name, pool.Record.Network, network)
@@ -192,6 +192,14 @@ func (c check) ipPools() model.Findings {
 		}
 	}
 	return f
+}
+
+// formerly reports whether a network had a name that an IP pool serves when machines
+// were built on it.
+func (c check) formerly(pool record.IPPool, network string) bool {
+	return slices.ContainsFunc(c.facts.Machines, func(m model.Machine) bool {
+		return sameReference(m.Marker.References.Network, network) && pool.MayServe(m.Marker.Network)
+	})
 }
 
 // gatewayOfNodes is the gateway whose pools the nodes may use: a gateway's own

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // attributeWords are the attributes that nodes are replaced for, as users write them.
@@ -21,7 +21,7 @@ var attributeWords = map[model.FieldName]string{
 // and the spec says something else by now: control planes are not rolled yet.
 func keptFields(spec *model.ClusterSpec, m model.Marker) []model.FieldName {
 	var fields []model.FieldName
-	if !inventoryname.MayMatch(m.Template, spec.Image.Template) {
+	if spec.Kind != record.KindGateway && !builtFrom(spec.Image, m) { // a gateway's is refused
 		fields = append(fields, model.FieldTemplate)
 	}
 	return append(fields, spec.BuiltWith.Differs(m.BuiltWith)...)

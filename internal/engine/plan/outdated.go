@@ -2,6 +2,7 @@ package plan
 
 import (
 	"path"
+	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
@@ -21,7 +22,7 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(m.MemoryGB != pool.MemoryGB, "memory_gb")
 	// Where the spec names no size, any disk will do.
 	differs(pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
-	differs(!inventoryname.MayMatch(m.Template, spec.Image.Template), "image")
+	differs(!builtFrom(spec.Image, m), "image")
 	differs(placementOf(pool, m) < 0, "placements")
 	for _, field := range spec.BuiltWith.Differs(m.BuiltWith) {
 		reasons = append(reasons, attributeWords[field])
@@ -40,13 +41,70 @@ func placementOf(pool model.NodePool, m model.Marker) int {
 	return -1
 }
 
+// builtFrom reports whether a machine was cloned from the image.
+func builtFrom(image model.Image, m model.Marker) bool {
+	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef)
+}
+
 // builtOn reports whether a machine was built on the placement.
 func builtOn(p model.Placement, m model.Marker) bool {
-	return p.IPPoolID == m.IPPool &&
-		inventoryname.MayMatch(p.ComputeCluster, m.ComputeCluster) &&
-		inventoryname.MayMatch(p.Datastore, m.Datastore) &&
-		inventoryname.MayMatch(p.Network, m.Network) &&
-		samePool(p.ResourcePool, m.ResourcePool)
+	return p.IPPoolID == m.IPPool && slices.EqualFunc(objects(p), builtWith(m), object.is)
+}
+
+// object is what a part of a placement means: a name, and a reference where it is known.
+type object struct {
+	field     model.FieldName
+	name, ref string
+}
+
+// objects are the parts of a placement, always in the same order.
+func objects(p model.Placement) []object {
+	return []object{
+		{model.FieldComputeCluster, p.ComputeCluster, p.References.ComputeCluster},
+		{model.FieldDatastore, p.Datastore, p.References.Datastore},
+		{model.FieldNetwork, p.Network, p.References.Network},
+		{model.FieldResourcePool, p.ResourcePool, p.References.ResourcePool},
+	}
+}
+
+// builtWith are the objects of the placement that a machine was built on.
+func builtWith(m model.Marker) []object {
+	return objects(model.Placement{
+		ComputeCluster: m.ComputeCluster,
+		Datastore:      m.Datastore,
+		Network:        m.Network,
+		ResourcePool:   m.ResourcePool,
+		References:     m.References,
+	})
+}
+
+// is reports whether two objects of one field are the same.
+func (o object) is(other object) bool {
+	if o.field == model.FieldResourcePool && samePool(o.name, other.name) {
+		return true
+	}
+	return same(o.name, o.ref, other.name, other.ref)
+}
+
+// same reports whether two names mean the same object: by how they are spelled, so
+// that an object which was made again under its name is no other one, or by what they
+// refer to, so that neither is one which was renamed.
+func same(a, refA, b, refB string) bool {
+	return inventoryname.MayMatch(a, b) || sameReference(refA, refB)
+}
+
+func sameReference(a, b string) bool { return a != "" && a == b }
+
+// NamesDiffer reports whether machines were built with other names than the spec's, as
+// far as is known without references: the objects may have been renamed.
+func NamesDiffer(spec *model.ClusterSpec, facts *model.Facts) bool {
+	for _, m := range facts.Machines {
+		pool, ok := spec.NodePool(m.Marker.NodePool)
+		if ok && (placementOf(pool, m.Marker) < 0 || !builtFrom(spec.Image, m.Marker)) {
+			return true
+		}
+	}
+	return false
 }
 
 // samePool compares resource pools. The root pool of a compute cluster is named by

@@ -113,6 +113,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 		f.Add(pool.findings)
 	}
 	f.Add(packFindings(v))
+	f.Add(movedControlPlane(v))
 	f.Add(keptFindings(v))
 	f.Add(apiFindings(v))
 	f.Add(presenceFindings(v))

@@ -179,6 +179,8 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		Datastore:         place.Datastore,
 		Network:           place.Network,
 		ResourcePool:      place.ResourcePool,
+		TemplateRef:       n.World.Limits.Site.Template.Ref,
+		References:        n.resolved().References(),
 		CPU:               n.NodePool.CPU,
 		MemoryGB:          n.NodePool.MemoryGB,
 		DiskGB:            disk,

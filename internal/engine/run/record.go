@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ type recordWriter struct {
 	id      uuid.UUID
 	ref     record.Ref
 	ipPools []uuid.UUID // of the spec
+	// datacenter is the reference of the spec's; empty: no names were resolved.
+	datacenter string
 
 	mu   sync.Mutex
 	body model.Record
@@ -34,7 +37,9 @@ func newRecordWriter(r *Runner) *recordWriter {
 		id:      r.World.RecordID,
 		ref:     r.Spec.Ref,
 		ipPools: r.Spec.IPPools(),
-		body:    r.World.Facts.Record,
+
+		datacenter: r.World.Limits.Site.Datacenter,
+		body:       r.World.Facts.Record,
 	}
 }
 
@@ -101,7 +106,8 @@ func (w *recordWriter) update(ctx context.Context, change func(*record.Cluster))
 }
 
 // writeAhead records the ordinals that the plan uses before the first of them is
-// used. A new record is written by its own step.
+// used, and where its nodes go: a vCenter that was restored has another reference of
+// the datacenter. A new record is written by its own step.
 func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 	if !w.current().Found || n.Next == nil {
 		return nil
@@ -110,6 +116,9 @@ func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 		b.Counters = n.Next
 		b.Pending = n.Pending
 		b.IPPools = w.allIPPools(b.IPPools)
+		if b.APIReached { // resumeRecord moves others
+			b.Datacenter = cmp.Or(w.datacenter, b.Datacenter)
+		}
 	})
 }
 

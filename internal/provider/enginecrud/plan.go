@@ -29,7 +29,7 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	}
 	m := M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
-	prior, replaces, diags := d.compare(ctx, req)
+	prior, replaces, diags := d.compare(ctx, req, resp)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -50,8 +50,10 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 }
 
 // compare returns the prior values, nil in a creation, and whether their change
-// replaces the object.
-func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanRequest) (prior M, replaces bool, diags diag.Diagnostics) {
+// replaces the object. What the schema does not know of that is in resp.
+func (d *Driver[T, M]) compare(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) (prior M, replaces bool, diags diag.Diagnostics) {
 	if req.State.Raw.IsNull() {
 		return nil, false, nil
 	}
@@ -63,8 +65,15 @@ func (d *Driver[T, M]) compare(ctx context.Context, req resource.ModifyPlanReque
 	}
 	before, more := comparedState(ctx, req)
 	diags.Append(more...)
-	replaces, more = d.Rules.Check(d.Kind, before, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx)))
+	moves, more := d.movesDatacenter(ctx, req, prior)
 	diags.Append(more...)
+	if moves {
+		resp.RequiresReplace = append(resp.RequiresReplace, d.Rules.datacenterPath())
+	}
+	replaces, more = d.Rules.Check(d.Kind, before, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx)))
+	if replaces = replaces || moves; !replaces {
+		diags.Append(more...)
+	}
 	if replaces {
 		diags.Append(checkDeletion(prior)...)
 	}

@@ -26,6 +26,11 @@ type Rules struct {
 	Refused []Refusal
 	// Keyed lists the maps whose elements are added and removed in place.
 	Keyed []string
+	// Datacenter is the attribute that names the datacenter. Another datacenter replaces
+	// the object, and another name of the same one does not: only vCenter knows.
+	Datacenter string
+	// Same says of attributes when two spellings mean the same.
+	Same map[string]func(a, b string) bool
 }
 
 // Refusal is why some attributes cannot change.
@@ -43,6 +48,7 @@ const whole = "It cannot be added or removed as a whole."
 func (r Rules) Check(kind record.Kind, state, plan tftypes.Value, skip map[string]bool) (replaces bool, diags diag.Diagnostics) {
 	for _, at := range r.changed(state, plan, nil, skip) {
 		switch {
+		case at.String() == r.Datacenter:
 		case covers(r.Replace, at):
 			return true, nil
 		case covers(r.InPlace, at):
@@ -114,7 +120,7 @@ func covers(patterns []string, at location) bool {
 // changed lists the locations where two values differ, as deep as objects and maps
 // go.
 func (r Rules) changed(before, after tftypes.Value, at location, skip map[string]bool) []location {
-	if !after.IsKnown() || before.Equal(after) {
+	if !after.IsKnown() || before.Equal(after) || r.same(at, before, after) {
 		return nil
 	}
 	isMap := after.Type().Is(tftypes.Map{})
@@ -141,6 +147,13 @@ func (r Rules) changed(before, after tftypes.Value, at location, skip map[string
 		}
 	}
 	return out
+}
+
+// same reports whether two values at a location are two spellings of one.
+func (r Rules) same(at location, before, after tftypes.Value) bool {
+	same, ok := r.Same[at.String()]
+	var was, is string
+	return ok && !before.IsNull() && !after.IsNull() && before.As(&was) == nil && after.As(&is) == nil && same(was, is)
 }
 
 // keys are the keys of both maps, sorted.

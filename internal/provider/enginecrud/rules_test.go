@@ -18,6 +18,8 @@ var pools = schema.Schema{Attributes: map[string]schema.Attribute{
 	"name":  schema.StringAttribute{Required: true},
 	"image": schema.StringAttribute{Required: true},
 	"state": schema.StringAttribute{Computed: true},
+	"where": schema.StringAttribute{Optional: true},
+	"cidr":  schema.StringAttribute{Optional: true},
 	"proxy": schema.SingleNestedAttribute{Optional: true, Attributes: map[string]schema.Attribute{
 		"http": schema.StringAttribute{Optional: true},
 	}},
@@ -29,8 +31,10 @@ var pools = schema.Schema{Attributes: map[string]schema.Attribute{
 }}
 
 var rules = enginecrud.Rules{
-	Replace: []string{"name"},
-	InPlace: []string{"workers.*.count", "workers.*.labels"},
+	Replace:    []string{"name", "cidr"},
+	Datacenter: "where",
+	Same:       map[string]func(a, b string) bool{"cidr": strings.EqualFold},
+	InPlace:    []string{"workers.*.count", "workers.*.labels"},
 	Refused: []enginecrud.Refusal{
 		{Reason: "Images stay.", Attributes: []string{"image"}},
 		{Reason: "Proxies stay.", Attributes: []string{"proxy.http"}},
@@ -41,7 +45,7 @@ var rules = enginecrud.Rules{
 
 func TestRules(t *testing.T) {
 	t.Parallel()
-	const before = `{"name":"a","image":"1","state":"x","workers":{"one":{"count":1,"labels":{"a.b/c":"d"},"places":["x"]}}}`
+	const before = `{"name":"a","image":"1","state":"x","where":"dc","cidr":"fd00::/56","workers":{"one":{"count":1,"labels":{"a.b/c":"d"},"places":["x"]}}}`
 	for name, c := range map[string]struct {
 		after    string
 		replaces bool
@@ -51,10 +55,14 @@ func TestRules(t *testing.T) {
 		"nothing":              {after: before},
 		"a computed attribute": {after: strings.Replace(before, `"x"`, `"y"`, 1)},
 		"a replacement":        {after: strings.Replace(before, `"a"`, `"b"`, 1), replaces: true},
+		"another spelling":     {after: strings.Replace(before, "fd00", "FD00", 1)},
+		"another network":      {after: strings.Replace(before, "fd00", "fd01", 1), replaces: true},
+		"a network that goes":  {after: strings.Replace(before, `"fd00::/56"`, "null", 1), replaces: true},
+		"a datacenter":         {after: strings.Replace(before, `"dc"`, `"dc-2"`, 1)}, // only vCenter tells
 		"in place":             {after: strings.Replace(before, `"count":1`, `"count":2`, 1)},
 		"a label":              {after: strings.Replace(before, `"d"`, `"e"`, 1)},
 		"a label removed":      {after: strings.Replace(before, `"a.b/c":"d"`, ``, 1)},
-		"an element removed":   {after: `{"name":"a","image":"1","state":"x"}`},
+		"an element removed":   {after: `{"name":"a","image":"1","state":"x","where":"dc","cidr":"fd00::/56"}`},
 		"refused": {
 			after: strings.Replace(before, `"1"`, `"2"`, 1),
 			on:    "image",

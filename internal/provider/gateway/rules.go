@@ -1,11 +1,15 @@
 package gateway
 
-import "github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+import (
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
 
 // rules say what may change on a running gateway: what only the agent uses, the addresses
 // that the gateway hands out, what holds for new nodes, and the VMs' folder.
 var rules = enginecrud.Rules{
-	Replace: []string{"name", "placement.datacenter", "network"},
+	Replace:    []string{"name", "network"},
+	Datacenter: "placement.datacenter",
 	InPlace: []string{
 		"agent_image",
 		"clone_mode",
@@ -22,6 +26,13 @@ var rules = enginecrud.Rules{
 		"ssh_authorized_keys",
 		"store_authorities",
 		"timeouts",
+
+		// By another name, they are the same; to others, the planner refuses to move.
+		"image",
+		"placement.compute_cluster",
+		"placement.datastore",
+		"placement.network",
+		"placement.resource_pool",
 
 		"ip_pool.default_gateway",
 		"ip_pool.excluded_addresses",
@@ -40,14 +51,9 @@ var rules = enginecrud.Rules{
 			Attributes: []string{
 				"cpu",
 				"disk_gb",
-				"image",
 				"kubernetes_version",
 				"memory_gb",
 				"node_count",
-				"placement.compute_cluster",
-				"placement.datastore",
-				"placement.network",
-				"placement.resource_pool",
 			},
 		},
 		{
@@ -59,4 +65,5 @@ var rules = enginecrud.Rules{
 			Attributes: []string{"ip_pool_id"},
 		},
 	},
+	Same: nodeschema.Same("placement.folder"),
 }

@@ -21,8 +21,9 @@ type Common struct {
 // Set decodes the attributes, all of which are known, and sets them in a spec.
 func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnostics {
 	network, diags := decodeNetwork(ctx, c.Network)
-	spec.PodCIDR = network.PodCIDR
-	spec.ServiceCIDR = network.ServiceCIDR
+	// However they are spelled: the packs of a gateway contain them.
+	spec.PodCIDR = canonicalNetwork(network.PodCIDR)
+	spec.ServiceCIDR = canonicalNetwork(network.ServiceCIDR)
 	proxy, more := decodeProxy(ctx, c.Proxy)
 	diags.Append(more...)
 	spec.Proxy = proxy

@@ -40,6 +40,27 @@ func TestNetworksOverlap(t *testing.T) {
 	}
 }
 
+func TestSameNetwork(t *testing.T) {
+	t.Parallel()
+	same := nodeschema.Same("folder")
+	for _, c := range []struct {
+		attribute, a, b string
+		want            bool
+	}{
+		{"network.pod_cidr", "fd00:244::/56", "FD00:244::/56", true},
+		{"network.service_cidr", "fd00:0244:0::/56", "fd00:244::/56", true},
+		{"network.pod_cidr", "fd00:244::/56", "fd00:244::/64", false},
+		{"network.pod_cidr", "10.0.0.0/16", "10.1.0.0/16", false},
+		{"network.pod_cidr", "", "10.1.0.0/16", false},
+		{"folder", "/dc-1/vm/k8s/prod", "k8s/prod", true},
+		{"folder", "k8s/prod", "k8s/Prod", false},
+	} {
+		if got := same[c.attribute](c.a, c.b); got != c.want {
+			t.Errorf("%s: %q and %q: %v", c.attribute, c.a, c.b, got)
+		}
+	}
+}
+
 func TestValidators(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

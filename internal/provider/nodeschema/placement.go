@@ -5,8 +5,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -76,10 +74,10 @@ func PlacementPath(at path.Path, field model.FieldName) (path.Path, bool) {
 // Datacenter is where everything is.
 func Datacenter(kind string) schema.StringAttribute {
 	return schema.StringAttribute{
-		Required:            true,
-		MarkdownDescription: "Name or inventory path of the datacenter. A change replaces the " + kind + ".",
-		PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-		Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		Required: true,
+		MarkdownDescription: "Name or inventory path of the datacenter. Another datacenter replaces the " + kind +
+			"; another name of the same one does not.",
+		Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 	}
 }
 

@@ -98,7 +98,7 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: protected},
 			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
-			refused(shape{controlPlane: 1, computeCluster: "cluster-b"}, "control_plane.placement.compute_cluster", "is not supported"),
+			refused(shape{controlPlane: 1, computeCluster: "cluster-b"}, "control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1})},
 		},

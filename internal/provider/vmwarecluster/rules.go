@@ -1,11 +1,15 @@
 package vmwarecluster
 
-import "github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+import (
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
 
 // rules say what may change on a running cluster. What cannot is refused in the
 // plan; it never replaces the cluster.
 var rules = enginecrud.Rules{
-	Replace: []string{"name", "datacenter", "network", "cloud_account.gateway_id"},
+	Replace:    []string{"name", "network", "cloud_account.gateway_id"},
+	Datacenter: "datacenter",
 	InPlace: []string{
 		"cloud_account.ca_certificate",
 		"cloud_account.id",
@@ -35,6 +39,11 @@ var rules = enginecrud.Rules{
 		"control_plane.annotations",
 		"control_plane.labels",
 		"control_plane.node_count",
+		// By another name, they are the same; to others, the planner refuses to move.
+		"control_plane.placement.compute_cluster",
+		"control_plane.placement.datastore",
+		"control_plane.placement.network",
+		"control_plane.placement.resource_pool",
 		"control_plane.taints",
 
 		"worker_pools.*.annotations",
@@ -58,10 +67,11 @@ var rules = enginecrud.Rules{
 				"control_plane.cpu",
 				"control_plane.disk_gb",
 				"control_plane.memory_gb",
-				"control_plane.placement",
+				"control_plane.placement.ip_pool_id",
 				"control_plane.schedulable",
 			},
 		},
 	},
 	Keyed: []string{"worker_pools", "profile.packs", "tags"},
+	Same:  nodeschema.Same("folder"),
 }

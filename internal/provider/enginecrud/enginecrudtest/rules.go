@@ -31,7 +31,7 @@ func Schema(t *testing.T, r resource.Resource) schema.Schema {
 // replace is what the schema replaces.
 func RulesCover(t *testing.T, s schema.Schema, rules enginecrud.Rules) {
 	t.Helper()
-	lists := map[string][]string{"Replace": rules.Replace, "InPlace": rules.InPlace}
+	lists := map[string][]string{"Replace": rules.Replace, "InPlace": rules.InPlace, "Datacenter": {rules.Datacenter}}
 	for _, refusal := range rules.Refused {
 		if !strings.HasSuffix(refusal.Reason, ".") {
 			t.Errorf("the reason %q is not a sentence", refusal.Reason)
@@ -66,6 +66,11 @@ func RulesCover(t *testing.T, s schema.Schema, rules enginecrud.Rules) {
 			if !known[pattern] {
 				t.Errorf("%s of %s is no attribute that a user can write", pattern, name)
 			}
+		}
+	}
+	for same := range rules.Same {
+		if !known[same] {
+			t.Errorf("%s of Same is no attribute", same)
 		}
 	}
 	for _, keyed := range rules.Keyed {
