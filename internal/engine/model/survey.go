@@ -199,6 +199,7 @@ type Machine struct {
 	Folder    string // reference of the folder that it is in; empty: a vApp's
 	UUID      string // instance UUID
 	Marker    Marker
+	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -19,12 +20,14 @@ var attributeWords = map[model.FieldName]string{
 
 // keptFields are the fields of which a control-plane node keeps what it was built with,
 // and the spec says something else by now: control planes are not rolled yet.
-func keptFields(spec *model.ClusterSpec, m model.Marker) []model.FieldName {
+func keptFields(spec *model.ClusterSpec, m model.Machine) []model.FieldName {
 	var fields []model.FieldName
-	if spec.Kind != record.KindGateway && !builtFrom(spec.Image, m) { // a gateway's is refused
+	// A template that was renamed is the same. A gateway's change of it is refused.
+	sameImage := builtFrom(spec.Image, m.Marker) || inventoryname.MayMatch(m.Template, spec.Image.Template)
+	if !sameImage && spec.Kind != record.KindGateway {
 		fields = append(fields, model.FieldTemplate)
 	}
-	return append(fields, spec.BuiltWith.Differs(m.BuiltWith)...)
+	return append(fields, spec.BuiltWith.Differs(m.Marker.BuiltWith)...)
 }
 
 // keptFindings warn of what the control plane keeps.
@@ -35,7 +38,7 @@ func keptFindings(v view) model.Findings {
 	}
 	kept := map[model.FieldName][]string{}
 	for _, m := range v.machines(model.ControlPlanePool) {
-		for _, field := range keptFields(v.spec, m.Marker) {
+		for _, field := range keptFields(v.spec, m) {
 			node := m.Marker.Node
 			if field == model.FieldTemplate {
 				node = fmt.Sprintf("%s (%s)", node, m.Marker.Template)
@@ -67,7 +70,7 @@ func upToDateCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condit
 			continue
 		}
 		var words []string
-		for _, field := range keptFields(spec, m.Marker) {
+		for _, field := range keptFields(spec, m) {
 			words = append(words, attributeWords[field])
 		}
 		if len(words) > 0 {
