@@ -125,6 +125,23 @@ func TestSameFolder(t *testing.T) {
 	}
 }
 
+func TestBelowVMFolder(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"":                            "",
+		"k8s/prod":                    "k8s/prod",
+		"/k8s/prod/":                  "k8s/prod",
+		"/dc-1/vm/k8s/a%2fb":          "k8s/a%2fb",
+		"/europe/dc-1/vm":             "",
+		"/europe/dc-1/vm/k8s/vm/prod": "k8s/vm/prod",
+		"vm/k8s":                      "vm/k8s",
+	} {
+		if got := inventoryname.BelowVMFolder(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
+
 // TestSpellingsOfOneObjectMatch has no two spellings of one object taken for two.
 func TestSpellingsOfOneObjectMatch(t *testing.T) {
 	t.Parallel()

@@ -87,6 +87,19 @@ func TestWhatWasRenamedIsFoundByItsFormerNameToo(t *testing.T) {
 	}
 }
 
+// A full path of the folder has the datacenter's former name in it.
+func TestFolderOfARenamedDatacenterIsFoundByItsFormerPath(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	before := v.site()
+	v.must(v.Rename("/dc-1", "dc"))
+	full := func(n *model.Names) { n.Folder = "/dc-1/vm/k8s" }
+	survey := v.survey(names(known(before), full))
+	if len(survey.Findings.Problems) > 0 || !reflect.DeepEqual(survey.Site.Folder, before.Folder) {
+		t.Errorf("folder %+v, want %+v; problems %v", survey.Site.Folder, before.Folder, survey.Findings.Problems)
+	}
+}
+
 // What was never built with a name says nothing about it.
 func TestUnknownNameIsNotTakenForARenamedOne(t *testing.T) {
 	t.Parallel()

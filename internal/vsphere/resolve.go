@@ -9,6 +9,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // resolver turns names into objects of one inventory. Each name is resolved on
@@ -92,6 +93,10 @@ func (r *resolver) inDatacenter() string { return fmt.Sprintf("datacenter %q", r
 
 func (r *resolver) folder(names *model.Names) {
 	path := names.Folder
+	if inventoryname.SameFolder(path, names.KnownFolder) {
+		// The cluster is there, whatever the datacenter is called by now.
+		path = inventoryname.BelowVMFolder(path)
+	}
 	field := model.ClusterField(model.FieldFolder)
 	at, missing, blocked := r.walk(r.dc, path)
 	if len(missing) > 0 || blocked != nil {

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"math"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -65,16 +66,41 @@ func (p IPPool) Addresses() (ipam.Pool, error) {
 }
 
 // Equal reports whether two bodies mean the same. The order in which addresses
-// are excluded does not matter.
+// are excluded does not matter, nor how an address is spelled.
 func (p IPPool) Equal(other IPPool) bool {
 	canonical := func(p IPPool) string {
-		p.Excluded = slices.Sorted(slices.Values(p.Excluded))
+		for _, address := range []*string{&p.Start, &p.End, &p.Subnet, &p.DefaultGateway} {
+			*address = canonicalAddress(*address)
+		}
+		p.Nameservers = canonicalAddresses(p.Nameservers)
+		p.Excluded = canonicalAddresses(p.Excluded)
+		slices.Sort(p.Excluded)
 		seconds := int(p.ReuseDelay() / time.Second)
 		p.ReuseDelaySeconds = &seconds
 		raw, _ := json.Marshal(p) // strings and numbers: it cannot fail
 		return string(raw)
 	}
 	return canonical(p) == canonical(other)
+}
+
+func canonicalAddresses(texts []string) []string {
+	var addresses []string
+	for _, text := range texts {
+		addresses = append(addresses, canonicalAddress(text))
+	}
+	return addresses
+}
+
+// canonicalAddress is the one spelling of an address or a network; what is neither, as a
+// range, stays as it is.
+func canonicalAddress(text string) string {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.String()
+	}
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix.String()
+	}
+	return text
 }
 
 // MayServe reports whether the pool's addresses may be those of a network. Where

@@ -53,6 +53,27 @@ func TestReuseDelay(t *testing.T) {
 	}
 }
 
+func TestIPPoolsWithOtherSpellingsOfTheirAddressesAreEqual(t *testing.T) {
+	t.Parallel()
+	a := record.IPPool{
+		Start: "fd00::1", End: "fd00::ff", DefaultGateway: "fd00::1:0", Nameservers: []string{"fd00::2:1", "10.0.0.1"},
+		Excluded: []string{"fd00::7", "fd00::8-fd00::9"},
+	}
+	b := record.IPPool{
+		Start: "FD00:0::1", End: "fd00::00FF", DefaultGateway: "FD00::1:0", Nameservers: []string{"fd00:0::2:1", "10.0.0.1"},
+		Excluded: []string{"fd00::8-fd00::9", "FD00::7"},
+	}
+	if !a.Equal(b) || b.Excluded[1] != "FD00::7" {
+		t.Errorf("%+v and %+v differ", a, b)
+	}
+	if b.Nameservers = []string{"10.0.0.1", "fd00::2:1"}; a.Equal(b) {
+		t.Error("the order of nameservers counts")
+	}
+	if (record.IPPool{Subnet: "fd00::/64"}).Equal(record.IPPool{Subnet: "fd00::/65"}) {
+		t.Error("two subnets are equal")
+	}
+}
+
 func TestEqualIPPools(t *testing.T) {
 	t.Parallel()
 	seconds := int(record.DefaultReuseDelay / time.Second)
