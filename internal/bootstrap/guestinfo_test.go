@@ -3,6 +3,7 @@ package bootstrap_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -79,8 +80,9 @@ func TestGuestInfoRefusesWhatIsTooLong(t *testing.T) {
 	t.Parallel()
 	node := newNode(t, bootstrap.Worker)
 	for i := range 3000 { // text that does not compress to nothing
+		sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
 		node.SSHAuthorizedKeys = append(node.SSHAuthorizedKeys,
-			"ssh-ed25519 "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d-%d-%d", i*7919, i*i*104729, i)))
+			"ssh-ed25519 "+base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20%s", sum[:])))
 	}
 	values, err := bootstrap.GuestInfo(node)
 	size, ok := errors.AsType[*bootstrap.SizeError](err)

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"fmt"
+	"net/netip"
 
 	"sigs.k8s.io/yaml"
 )
@@ -41,8 +42,9 @@ type match struct {
 }
 
 type route struct {
-	To  string `json:"to"`
-	Via string `json:"via"`
+	To     string `json:"to"`
+	Via    string `json:"via"`
+	OnLink bool   `json:"on-link,omitempty"`
 }
 
 type nameservers struct {
@@ -95,7 +97,7 @@ func (n Node) network() network {
 	} else {
 		// Spelled as a prefix: "default" is new to some renderers, and gateway4 is
 		// deprecated.
-		nic.Routes = []route{{To: "0.0.0.0/0", Via: n.Gateway.String()}}
+		nic.Routes = []route{{To: "0.0.0.0/0", Via: n.Gateway.String(), OnLink: n.gatewayOutside()}}
 	}
 	if len(n.Nameservers)+len(n.SearchDomains) > 0 {
 		nic.Nameservers = &nameservers{Search: n.SearchDomains}
@@ -106,10 +108,19 @@ func (n Node) network() network {
 	return network{Version: 2, Ethernets: map[string]ethernet{networkID: nic}}
 }
 
-// networkdDropIn is for cloud-init's own renderer for networkd: of a card with static
-// addresses it drops accept-ra, and any router on the network would add addresses
-// without a claim. The unit is the one that cloud-init makes for interfaceName.
-const (
-	networkdDropInPath = "/etc/systemd/network/10-cloud-init-" + interfaceName + ".network.d/50-gantry.conf"
-	networkdDropIn     = "[Network]\nIPv6AcceptRA=no\n"
-)
+// networkdDropInPath is that of the unit that cloud-init's own renderer for networkd
+// makes for interfaceName.
+const networkdDropInPath = "/etc/systemd/network/10-cloud-init-" + interfaceName + ".network.d/50-gantry.conf"
+
+// networkdDropIn has what that renderer drops: accept-ra of a card with static
+// addresses, without which any router on the network would add addresses without a
+// claim, and on-link, without which networkd waits for ever for a way to a router
+// outside of the node's network. A route to it alone is one. NetworkManager adds that
+// by itself.
+func (n Node) networkdDropIn() string {
+	text := "[Network]\nIPv6AcceptRA=no\n"
+	if n.gatewayOutside() {
+		text += "\n[Route]\nDestination=" + netip.PrefixFrom(n.Gateway, n.Gateway.BitLen()).String() + "\n"
+	}
+	return text
+}

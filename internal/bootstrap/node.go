@@ -43,7 +43,8 @@ type Node struct {
 	MAC string
 	// Address is the node's static address with its network's prefix length.
 	Address netip.Prefix
-	// Gateway is the default router, in the network of Address.
+	// Gateway is the default router: in the network of Address, link-local in IPv6, or an
+	// address of IPv4 outside that is on the node's segment all the same.
 	Gateway netip.Addr
 	// Nameservers are asked in order.
 	Nameservers []netip.Addr

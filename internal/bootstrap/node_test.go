@@ -47,7 +47,7 @@ func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 			"topology.kubernetes.io/zone":   "zone-a",
 			"topology.kubernetes.io/region": "region-1",
 		},
-		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExam ops@example.com"},
+		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh ops@example.com"},
 		NTPServers:        []string{"ntp.example.com", "10.10.128.1"},
 	}
 	switch role {

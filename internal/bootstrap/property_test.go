@@ -177,11 +177,14 @@ func TestNetworksAgree(t *testing.T) {
 			Wait    map[string]bool `json:"wait-on-network"`
 			Network struct {
 				Ethernets map[string]struct {
-					Match     map[string]string          `json:"match"`
-					AcceptRA  *bool                      `json:"accept-ra"`
-					Addresses []string                   `json:"addresses"`
-					Gateway6  string                     `json:"gateway6"`
-					Routes    []struct{ To, Via string } `json:"routes"`
+					Match     map[string]string `json:"match"`
+					AcceptRA  *bool             `json:"accept-ra"`
+					Addresses []string          `json:"addresses"`
+					Gateway6  string            `json:"gateway6"`
+					Routes    []struct {
+						To, Via string
+						OnLink  bool `json:"on-link"`
+					} `json:"routes"`
 				} `json:"ethernets"`
 			} `json:"network"`
 		}
@@ -199,7 +202,8 @@ func TestNetworksAgree(t *testing.T) {
 			if nic.Gateway6 != node.Gateway.String() || len(nic.Routes) > 0 {
 				t.Fatalf("gateway %q, routes %v", nic.Gateway6, nic.Routes)
 			}
-		} else if len(nic.Routes) != 1 || nic.Routes[0].Via != node.Gateway.String() || nic.Routes[0].To != "0.0.0.0/0" {
+		} else if len(nic.Routes) != 1 || nic.Routes[0].Via != node.Gateway.String() || nic.Routes[0].To != "0.0.0.0/0" ||
+			nic.Routes[0].OnLink == node.Address.Contains(node.Gateway) {
 			t.Fatalf("routes %v", nic.Routes)
 		}
 		if metadata.Wait["ipv4"] != (bits == 32) || metadata.Wait["ipv6"] != (bits == 128) {

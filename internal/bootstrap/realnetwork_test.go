@@ -42,35 +42,58 @@ var (
 	renderings     = []rendering{netplan, networkd, networkManager, sysconfig}
 )
 
-// renderings of each node's network, by its address: they take seconds, and the tests
+// The networks that are rendered: of either family, with a router in the node's network
+// and with one outside.
+const (
+	onFour    = "IPv4"
+	onSix     = "IPv6"
+	outside   = "IPv4 with a router outside"
+	linkLocal = "IPv6 with a link-local router"
+)
+
+// networks are a node on each of them.
+func networks(t testing.TB) map[string]bootstrap.Node {
+	four := newNode(t, bootstrap.Worker)
+	six := onIPv6(four)
+	nodes := map[string]bootstrap.Node{onFour: four, onSix: six}
+	four.Gateway = netip.MustParseAddr("10.9.0.1")
+	nodes[outside] = four
+	six.Gateway = netip.MustParseAddr("fe80::1")
+	nodes[linkLocal] = six
+	return nodes
+}
+
+// renderedOnce are the renderings of all networks: they take seconds, and the tests
 // only read them.
 var renderedOnce = struct {
 	sync.Mutex
-	files map[netip.Prefix]map[rendering]string
-}{files: map[netip.Prefix]map[rendering]string{}}
+	files map[string]map[rendering]string
+}{}
 
-// rendered returns the file that each renderer makes of a node's network.
-func rendered(t *testing.T, node bootstrap.Node) map[rendering]string {
+// rendered returns the file that each renderer makes of a network.
+func rendered(t *testing.T, name string) map[rendering]string {
 	t.Helper()
 	python := interpreter(t, tool(t, "cloud-init", "Debian package cloud-init"))
 	renderedOnce.Lock()
 	defer renderedOnce.Unlock()
-	if files := renderedOnce.files[node.Address]; files != nil {
-		return files
+	if renderedOnce.files != nil {
+		return renderedOnce.files[name]
 	}
-	var metadata struct {
-		Network any `json:"network"`
-	}
-	if err := yaml.Unmarshal(must(bootstrap.Metadata(node)), &metadata); err != nil {
-		t.Fatal(err)
-	}
-	document := writeTemporary(t, "network.yaml", string(must(yaml.Marshal(map[string]any{"network": metadata.Network}))))
 	directory := t.TempDir()
 	var jobs []map[string]string
-	for _, r := range renderings {
-		jobs = append(jobs, map[string]string{
-			"document": document, "directory": filepath.Join(directory, r.renderer), "distro": r.distro, "renderer": r.renderer,
-		})
+	for name, node := range networks(t) {
+		var metadata struct {
+			Network any `json:"network"`
+		}
+		if err := yaml.Unmarshal(must(bootstrap.Metadata(node)), &metadata); err != nil {
+			t.Fatal(err)
+		}
+		document := writeTemporary(t, "network.yaml", string(must(yaml.Marshal(map[string]any{"network": metadata.Network}))))
+		for _, r := range renderings {
+			jobs = append(jobs, map[string]string{
+				"document": document, "directory": filepath.Join(directory, name, r.renderer), "distro": r.distro, "renderer": r.renderer,
+			})
+		}
 	}
 	command := exec.CommandContext(t.Context(), python, "-c", convert)
 	command.Stdin = strings.NewReader(string(must(json.Marshal(jobs))))
@@ -80,12 +103,14 @@ func rendered(t *testing.T, node bootstrap.Node) map[rendering]string {
 		}
 		t.Fatalf("%v\n%s", err, output)
 	}
-	files := map[rendering]string{}
-	for _, r := range renderings {
-		files[r] = string(must(os.ReadFile(filepath.Join(directory, r.renderer, r.file))))
+	renderedOnce.files = map[string]map[rendering]string{}
+	for name := range networks(t) {
+		renderedOnce.files[name] = map[rendering]string{}
+		for _, r := range renderings {
+			renderedOnce.files[name][r] = string(must(os.ReadFile(filepath.Join(directory, name, r.renderer, r.file))))
+		}
 	}
-	renderedOnce.files[node.Address] = files
-	return files
+	return renderedOnce.files[name]
 }
 
 // lines returns those of a text, without blanks around them.
@@ -103,12 +128,8 @@ func lines(text string) []string {
 // address, the router and the DNS servers.
 func TestEveryRendererConfiguresTheCard(t *testing.T) {
 	t.Parallel()
-	four := newNode(t, bootstrap.Worker)
-	for name, test := range map[string]struct {
-		node bootstrap.Node
-		want map[rendering][]string
-	}{
-		"IPv4": {four, map[rendering][]string{
+	for name, wanted := range map[string]map[rendering][]string{
+		onFour: {
 			netplan: {
 				"macaddress: 00:50:56:0a:b7:0b", "set-name: eth0", "- 10.10.183.11/18", "-   to: 0.0.0.0/0", "via: 10.10.128.1",
 				"- 8.8.8.8", "- 1.1.1.1", "- example.com", "accept-ra: false",
@@ -125,8 +146,8 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 				"HWADDR=00:50:56:0a:b7:0b", "DEVICE=eth0", "IPADDR=10.10.183.11", "NETMASK=255.255.192.0", "GATEWAY=10.10.128.1",
 				"DNS1=8.8.8.8", "DNS2=1.1.1.1", "DOMAIN=example.com", "BOOTPROTO=none", "IPV6_FORCE_ACCEPT_RA=no",
 			},
-		}},
-		"IPv6": {onIPv6(four), map[rendering][]string{
+		},
+		onSix: {
 			netplan: {"macaddress: 00:50:56:0a:b7:0b", "- fd00:10::11/64", "gateway6: fd00:10::1", "- fd00:10::53", "accept-ra: false"},
 			networkd: {
 				"MACAddress=00:50:56:0a:b7:0b", "Name=eth0", "Address=fd00:10::11/64", "Gateway=fd00:10::1", "DNS=fd00:10::53", "DHCP=no",
@@ -138,12 +159,26 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 				"HWADDR=00:50:56:0a:b7:0b", "DEVICE=eth0", "IPV6ADDR=fd00:10::11/64", "IPV6_DEFAULTGW=fd00:10::1", "DNS1=fd00:10::53",
 				"IPV6_AUTOCONF=no", "IPV6_FORCE_ACCEPT_RA=no",
 			},
-		}},
+		},
+		// networkd has the way to this router from our drop-in. NetworkManager makes one for
+		// any default route, and reads the files of sysconfig on all but old systems.
+		outside: {
+			netplan:        {"-   on-link: true", "to: 0.0.0.0/0", "via: 10.9.0.1"},
+			networkd:       {"Destination=0.0.0.0/0", "Gateway=10.9.0.1"},
+			networkManager: {"route1=0.0.0.0/0,10.9.0.1"},
+			sysconfig:      {"GATEWAY=10.9.0.1", "DEFROUTE=yes"},
+		},
+		linkLocal: {
+			netplan:        {"gateway6: fe80::1"},
+			networkd:       {"Gateway=fe80::1"},
+			networkManager: {"gateway=fe80::1"},
+			sysconfig:      {"IPV6_DEFAULTGW=fe80::1"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			files := rendered(t, test.node)
-			for r, want := range test.want {
+			files := rendered(t, name)
+			for r, want := range wanted {
 				got := lines(files[r])
 				for _, line := range want {
 					if !slices.Contains(got, line) {
@@ -161,21 +196,30 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 	}
 }
 
-// The renderer for networkd drops accept-ra. The drop-in has to be that of its unit.
-func TestNetworkdIsToldAboutAdvertisements(t *testing.T) {
+// The renderer for networkd drops accept-ra and on-link. The drop-in has to be that of
+// its unit.
+func TestNetworkdIsToldTheRest(t *testing.T) {
 	t.Parallel()
-	node := newNode(t, bootstrap.Worker)
-	if strings.Contains(rendered(t, node)[networkd], "IPv6AcceptRA") {
-		t.Log("this cloud-init passes accept-ra on")
-	}
-	dropIns := map[string]string{}
-	for _, file := range userdata(t, node).WriteFiles {
-		if strings.HasPrefix(file.Path, path.Dir(networkd.file)) {
-			dropIns[path.Dir(file.Path)] = file.Content
+	const refuses = "[Network]\nIPv6AcceptRA=no\n"
+	for name, node := range networks(t) {
+		for _, key := range []string{"IPv6AcceptRA", "GatewayOnLink"} {
+			if strings.Contains(rendered(t, name)[networkd], key) {
+				t.Logf("this cloud-init passes %s on", key)
+			}
 		}
-	}
-	if want := map[string]string{networkd.file + ".d": "[Network]\nIPv6AcceptRA=no\n"}; !maps.Equal(dropIns, want) {
-		t.Errorf("drop-ins %q, want %q", dropIns, want)
+		want := map[string]string{networkd.file + ".d": refuses}
+		if name == outside {
+			want[networkd.file+".d"] += "\n[Route]\nDestination=10.9.0.1/32\n"
+		}
+		dropIns := map[string]string{}
+		for _, file := range userdata(t, node).WriteFiles {
+			if strings.HasPrefix(file.Path, path.Dir(networkd.file)) {
+				dropIns[path.Dir(file.Path)] = file.Content
+			}
+		}
+		if !maps.Equal(dropIns, want) {
+			t.Errorf("%s: drop-ins %q, want %q", name, dropIns, want)
+		}
 	}
 }
 
@@ -184,23 +228,21 @@ func TestNetworkdIsToldAboutAdvertisements(t *testing.T) {
 func TestNetplanPrefersOurs(t *testing.T) {
 	t.Parallel()
 	generator := tool(t, "netplan", "Debian package netplan.io")
-	four := newNode(t, bootstrap.Worker)
-	for family, test := range map[string]struct {
-		node bootstrap.Node
-		want []string
-	}{
-		"IPv4": {four, []string{"Address=10.10.183.11/18", "Gateway=10.10.128.1", "DNS=8.8.8.8"}},
-		"IPv6": {onIPv6(four), []string{"Address=fd00:10::11/64", "Gateway=fd00:10::1", "DNS=fd00:10::53"}},
+	for family, want := range map[string][]string{
+		onFour:    {"Address=10.10.183.11/18", "Gateway=10.10.128.1", "DNS=8.8.8.8"},
+		onSix:     {"Address=fd00:10::11/64", "Gateway=fd00:10::1", "DNS=fd00:10::53"},
+		outside:   {"Gateway=10.9.0.1", "GatewayOnLink=true"},
+		linkLocal: {"Gateway=fe80::1"},
 	} {
-		ours := rendered(t, test.node)[netplan]
-		want := append([]string{"PermanentMACAddress=" + four.MAC, "IPv6AcceptRA=no"}, test.want...)
+		ours := rendered(t, family)[netplan]
+		want := append([]string{"PermanentMACAddress=" + networks(t)[family].MAC, "IPv6AcceptRA=no"}, want...)
 		for name, left := range map[string]string{
 			"by name":    "ens192: {dhcp4: true}",
 			"by pattern": "all: {match: {name: \"e*\"}, dhcp4: true}",
 			"by driver":  "00-first: {match: {driver: vmxnet3}, dhcp4: true, set-name: lan}",
 			"our name":   "eth0: {dhcp4: true, dhcp6: true}",
 		} {
-			if family == "IPv6" && name != "by pattern" {
+			if family != onFour && name != "by pattern" {
 				continue // of the order, IPv4 has shown it
 			}
 			root := t.TempDir()

@@ -89,7 +89,7 @@ func (n Node) files() ([]writeFile, error) {
 	files := []writeFile{
 		{Path: scriptPath, Permissions: modeExecutable, Content: script},
 		{Path: unitPath, Permissions: modePublic, Content: n.unit()},
-		{Path: networkdDropInPath, Permissions: modePublic, Content: networkdDropIn},
+		{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
 		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
 		{Path: versionPath, Permissions: modePublic, Content: n.version().tag() + "\n"},
 	}

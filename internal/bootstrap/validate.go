@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gantry/terraform-provider-gantry/internal/sshkey"
 )
 
 // FieldError is the error of one field of a Node. It never quotes a
@@ -124,8 +126,8 @@ func reserved(domain string) bool {
 
 func (n Node) validateAccess(p *problems) {
 	for i, key := range n.SSHAuthorizedKeys {
-		if len(strings.Fields(key)) < 2 || !printable(key) {
-			p.add(fmt.Sprintf("SSHAuthorizedKeys[%d]", i), "not one line of a type and a key")
+		if line, err := sshkey.Parse(key); err != nil || line != key {
+			p.add(fmt.Sprintf("SSHAuthorizedKeys[%d]", i), "not a line of authorized_keys without blanks around it")
 		}
 	}
 	for i, server := range n.NTPServers {

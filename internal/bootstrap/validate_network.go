@@ -34,26 +34,44 @@ func (n Node) validateNetwork(p *problems) {
 	case n.Address.Masked().Addr() == address && n.Address.Bits() < address.BitLen()-1:
 		p.add("Address", "%s is the address of its network", n.Address)
 	}
-	switch {
-	case !n.Gateway.IsValid():
-		p.add("Gateway", "a node with a static address needs a gateway")
-	case !n.Address.Masked().Contains(n.Gateway):
-		p.add("Gateway", "%s is not in the node's network %s", n.Gateway, n.Address.Masked())
-	case n.Gateway == address:
-		p.add("Gateway", "%s is the node's own address", n.Gateway)
-	}
+	n.validateGateway(p)
 	for i, server := range n.Nameservers {
 		if !server.IsValid() || server.Zone() != "" {
 			p.add(fmt.Sprintf("Nameservers[%d]", i), "not an address")
 		}
 	}
 	for i, domain := range n.SearchDomains {
-		if len(validation.IsDNS1123Subdomain(strings.ToLower(domain))) > 0 {
+		// As a resolver takes it: underscores, too, unlike in names of Kubernetes.
+		if len(validation.IsDNS1123Subdomain(strings.ReplaceAll(strings.ToLower(domain), "_", "x"))) > 0 {
 			p.add(fmt.Sprintf("SearchDomains[%d]", i), "%q is not a domain", domain)
 		}
 	}
 	n.validateEndpoint(p)
 	n.validateInnerNetworks(p)
+}
+
+// validateGateway refuses a router that the node cannot reach on its segment.
+func (n Node) validateGateway(p *problems) {
+	gateway, inside := n.Gateway, n.Address.Masked().Contains(n.Gateway)
+	switch {
+	case !gateway.IsValid():
+		p.add("Gateway", "a node with a static address needs a gateway")
+	case gateway.Is4In6() || gateway.Zone() != "" || gateway.Is4() != n.Address.Addr().Is4():
+		p.add("Gateway", "%s is not a plain address of the family of the node's, %s", gateway, n.Address.Addr())
+	case gateway == n.Address.Addr():
+		p.add("Gateway", "%s is the node's own address", gateway)
+	case gateway.Is6() && !inside && !gateway.IsLinkLocalUnicast():
+		p.add("Gateway", "%s is neither in the node's network %s nor link-local", gateway, n.Address.Masked())
+	case gateway.Is4() && !inside && !gateway.IsGlobalUnicast():
+		p.add("Gateway", "%s is not a unicast address", gateway)
+	}
+}
+
+// gatewayOutside reports whether the router is an address of IPv4 outside of the node's
+// network, which the node has to be told is on its segment. In IPv6, a link-local
+// address is by what it is.
+func (n Node) gatewayOutside() bool {
+	return n.Gateway.Is4() && !n.Address.Masked().Contains(n.Gateway)
 }
 
 func (n Node) validateEndpoint(p *problems) {
@@ -98,6 +116,8 @@ func (n Node) innerNetwork(p *problems, field, text string, shortest, longest in
 		p.add(field, "the prefix length of %s is not between %d and %d", prefix, shortest, longest)
 	case prefix.Overlaps(n.Address.Masked()):
 		p.add(field, "%s overlaps with the node's network %s", prefix, n.Address.Masked())
+	case prefix.Contains(n.Gateway):
+		p.add(field, "%s contains the router %s", prefix, n.Gateway)
 	case prefix.Contains(n.Endpoint):
 		p.add(field, "%s contains the virtual address %s", prefix, n.Endpoint)
 	default:

@@ -101,7 +101,8 @@ func TestNoDiskIsDestroyedWithASnapshot(t *testing.T) {
 	smaller := spec
 	smaller.Workers = slices.Clone(spec.Workers)
 	smaller.Workers[0].Count = 1
-	if p := w.plan(smaller, secrets); p.Err() != nil || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Detail, volume) {
+	p = w.plan(smaller, secrets)
+	if told := warnings(p); p.Err() != nil || len(told) != 1 || !strings.Contains(told[0].Detail, volume) {
 		t.Errorf("plan of a smaller pool: %v, warnings %v", p.Err(), p.Warnings)
 	}
 	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: smaller, Secrets: secrets})

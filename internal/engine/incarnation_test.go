@@ -215,7 +215,7 @@ func TestPlanOfAReplacement(t *testing.T) {
 	other := w.spec(1, 1)
 	other.Name = "other"
 	p, err := w.engine().PlanCreation(t.Context(), other, unknownFormer)
-	if err != nil || p.Err() != nil || len(p.Warnings) != 2 || len(p.Steps()) == 0 {
+	if err != nil || p.Err() != nil || len(warnings(p)) != 2 || len(p.Steps()) == 0 {
 		t.Errorf("on its addresses: %v, %v (%v)", p.Err(), p.Warnings, err)
 	}
 	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: unknownFormer.Seen, Planning: yes})

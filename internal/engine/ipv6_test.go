@@ -10,13 +10,13 @@ import (
 )
 
 // TestApplyOnIPv6 builds a cluster whose addresses, VIP and inner networks are
-// IPv6.
+// IPv6, and whose router is known by its link-local address.
 func TestApplyOnIPv6(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	w.pool = w.register(record.IPPool{
 		Name: "six", Start: "2001:db8:1::10", End: "2001:db8:1::ff", PrefixLength: 64,
-		DefaultGateway: "2001:db8:1::1", Nameservers: []string{"2001:db8:1::2"},
+		DefaultGateway: "fe80::1", Nameservers: []string{"2001:db8:1::2"},
 	})
 	spec := w.spec(1, 1)
 	spec.PodCIDR, spec.ServiceCIDR = "fd00:10:244::/56", "fd00:10:96::/112"

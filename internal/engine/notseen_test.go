@@ -38,8 +38,8 @@ func TestNodeThatIsNotSeenIsNotGone(t *testing.T) {
 	w.disappear("prod-general-2")
 
 	p := w.plan(spec, secrets)
-	if !p.Empty() || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Detail, "prod-general-2") ||
-		!strings.Contains(p.Warnings[0].Detail, "System.View") {
+	if told := warnings(p); !p.Empty() || len(told) != 1 || !strings.Contains(told[0].Detail, "prod-general-2") ||
+		!strings.Contains(told[0].Detail, "System.View") {
 		t.Fatalf("planned %v, %v", actions(p), p.Warnings)
 	}
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
@@ -115,7 +115,7 @@ func TestNodeWhoseVMIsGoneIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec.Known = knownOf(out.Status)
-	if p := w.plan(spec, secrets); !p.Empty() || len(p.Warnings) != 0 {
+	if p := w.plan(spec, secrets); !p.Empty() || len(warnings(p)) != 0 {
 		t.Errorf("after it %v, %v", actions(p), p.Warnings)
 	}
 }
@@ -171,7 +171,7 @@ func TestControlPlaneThatReportsNothingIsNotRebuilt(t *testing.T) {
 		}
 	}
 	p := w.plan(spec, secrets)
-	if !p.Empty() || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Summary, "node object is gone") {
+	if told := warnings(p); !p.Empty() || len(told) != 1 || !strings.Contains(told[0].Summary, "node object is gone") {
 		t.Fatalf("planned %v, %v", actions(p), p.Warnings)
 	}
 	if out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil || len(out.Changes) != 0 {

@@ -93,7 +93,7 @@ func TestRenamedObjectsAreTheSame(t *testing.T) {
 		}
 	}
 	followed, p = w.update(followed, secrets)
-	if len(p.Warnings) > 0 {
+	if len(warnings(p)) > 0 {
 		t.Errorf("warnings %v", p.Warnings)
 	}
 	// Where there would be no step either way, what speaks against it is asked, too.
@@ -181,7 +181,7 @@ func TestRestoredVCenterRollsNothing(t *testing.T) {
 	if got := datacenter(nil); got != now {
 		t.Errorf("recorded is %s, want %s", got, now)
 	}
-	if p := plan(); !p.Empty() || len(p.Warnings) > 0 {
+	if p := plan(); !p.Empty() || len(warnings(p)) > 0 {
 		t.Errorf("planned %v, warnings %v", actions(p), p.Warnings)
 	}
 }

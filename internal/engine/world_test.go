@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"testing"
 	"time"
 
@@ -152,6 +153,11 @@ func (w *world) plan(spec model.ClusterSpec, secrets *model.Secrets) *model.Plan
 		w.t.Fatal(err)
 	}
 	return p
+}
+
+// warnings are those of a plan but for the one that these clusters have no pod network.
+func warnings(p *model.Plan) []model.Finding {
+	return slices.DeleteFunc(slices.Clone(p.Warnings), func(f model.Finding) bool { return f.Summary == "No pod network" })
 }
 
 func actions(p *model.Plan) []string {

@@ -43,10 +43,6 @@ func Base(path string) string {
 // renamed or moved, only its reference says that it is the same.
 func SameFolder(a, b string) bool { return slices.Equal(folderNames(a), folderNames(b)) }
 
-// BelowVMFolder is the path of a VM folder below its datacenter's, given that or a full
-// inventory path, of which it is the end.
-func BelowVMFolder(path string) string { return strings.Join(belowVMFolder(path), "/") }
-
 // HoldsFolder reports whether a path of VM folders, as in SameFolder, means a folder or
 // one that it is in.
 func HoldsFolder(above, folder string) bool {
@@ -57,18 +53,21 @@ func HoldsFolder(above, folder string) bool {
 // vmFolder is the name of each datacenter's root of VM folders.
 const vmFolder = "vm"
 
-func belowVMFolder(path string) []string {
+// SplitFolder splits the path of a VM folder into its names: those that lead to the
+// datacenter's VM folder, with that, and those below it. Only a full inventory path has
+// the former.
+func SplitFolder(path string) (above, below []string) {
 	names := slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
 	if root := slices.Index(names, vmFolder); strings.HasPrefix(path, "/") && root > 0 {
-		return names[root+1:]
+		return names[:root+1], names[root+1:]
 	}
-	return names
+	return nil, names
 }
 
 // folderNames are the names of the folders of a path, below the datacenter's VM folder.
 // An escaped slash belongs to a name.
 func folderNames(path string) []string {
-	names := belowVMFolder(path)
+	_, names := SplitFolder(path)
 	for i, name := range names {
 		names[i] = Unescape(name)
 	}

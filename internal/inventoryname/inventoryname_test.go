@@ -145,18 +145,20 @@ func TestHoldsFolder(t *testing.T) {
 	}
 }
 
-func TestBelowVMFolder(t *testing.T) {
+func TestSplitFolder(t *testing.T) {
 	t.Parallel()
-	for path, want := range map[string]string{
-		"":                            "",
-		"k8s/prod":                    "k8s/prod",
-		"/k8s/prod/":                  "k8s/prod",
-		"/dc-1/vm/k8s/a%2fb":          "k8s/a%2fb",
-		"/europe/dc-1/vm":             "",
-		"/europe/dc-1/vm/k8s/vm/prod": "k8s/vm/prod",
-		"vm/k8s":                      "vm/k8s",
+	for path, want := range map[string][2]string{
+		"":                            {},
+		"k8s/prod":                    {"", "k8s/prod"},
+		"/k8s/prod/":                  {"", "k8s/prod"},
+		"/dc-1/vm/k8s/a%2fb":          {"dc-1/vm", "k8s/a%2fb"},
+		"/europe/dc-1/vm":             {"europe/dc-1/vm", ""},
+		"/europe/dc-1/vm/k8s/vm/prod": {"europe/dc-1/vm", "k8s/vm/prod"},
+		"vm/k8s":                      {"", "vm/k8s"},
+		"/vm/k8s":                     {"", "vm/k8s"},
 	} {
-		if got := inventoryname.BelowVMFolder(path); got != want {
+		above, below := inventoryname.SplitFolder(path)
+		if got := [2]string{strings.Join(above, "/"), strings.Join(below, "/")}; got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
 		}
 	}

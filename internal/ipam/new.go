@@ -3,6 +3,7 @@ package ipam
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // Field names the attribute of a pool that an error is about.
@@ -130,15 +131,24 @@ func build(rangeField Field, r Range, prefixLength int, gateway string, excluded
 	return p, nil
 }
 
-// parseGateway parses a gateway in the pool's network.
+// parseGateway parses a gateway that nodes of the pool can reach: one in their network,
+// one of IPv4 outside of it, which then is on the same segment, and the link-local
+// address of one of IPv6.
 func (p Pool) parseGateway(gateway string) (netip.Addr, error) {
 	addr, err := parseAddr(gateway)
 	switch {
+	case strings.Contains(gateway, "%"):
+		return netip.Addr{}, fmt.Errorf("%q carries a zone, and nodes have one network card; leave it out", gateway)
 	case err != nil:
 		return netip.Addr{}, err
-	case !p.Prefix.Contains(addr):
-		return netip.Addr{}, fmt.Errorf("%s is outside the network of the pool, %s: it must lie in the range %s",
-			addr, p.Prefix, hosts(p.Prefix))
+	case addr.BitLen() != p.Start.BitLen():
+		return netip.Addr{}, fmt.Errorf("%s is of another address family than the pool, %s, and nodes have addresses of the pool alone",
+			addr, p.Prefix)
+	case addr.Is6() && addr.IsLinkLocalUnicast():
+		return addr, nil // on every segment of IPv6
+	case addr.Is6() && !p.Prefix.Contains(addr):
+		return netip.Addr{}, fmt.Errorf("%s is outside the network of the pool, %s: give an address in it, or the router's link-local one, "+
+			"such as fe80::1", addr, p.Prefix)
 	case addr.Is4() && p.reserved(addr):
 		return netip.Addr{}, fmt.Errorf("%s is the network or broadcast address of %s: it must lie in the range %s",
 			addr, p.Prefix, hosts(p.Prefix))

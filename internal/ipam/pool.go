@@ -81,6 +81,15 @@ func (p Pool) Total() int {
 	return total
 }
 
+// GatewayOutside reports whether the gateway is an address of IPv4 outside the network:
+// nodes then take it to be on their own segment. In IPv6, link-local addresses are.
+func (p Pool) GatewayOutside() bool {
+	return p.Gateway.Is4() && !p.Prefix.Contains(p.Gateway)
+}
+
+// Hosts is the range of the network without its own and its broadcast address.
+func (p Pool) Hosts() Range { return hosts(p.Prefix) }
+
 // Issuable reports whether an address may be handed out: it lies in the range
 // and is neither the network's own address (in IPv6 the subnet-router anycast
 // address, RFC 4291), nor its broadcast address, nor the gateway, nor excluded,

@@ -115,8 +115,12 @@ func TestErrorsNameTheField(t *testing.T) {
 		"multicast":                      {"224.0.0.1", "224.0.0.9", 24, "", nil, ipam.FieldEnd},
 		"no prefix length":               {"10.0.0.1", "10.0.0.9", 0, "", nil, ipam.FieldPrefixLength},
 		"a prefix length of IPv6":        {"10.0.0.1", "10.0.0.9", 64, "", nil, ipam.FieldPrefixLength},
-		"a gateway elsewhere":            {"10.0.0.1", "10.0.0.9", 24, "10.0.1.1", nil, ipam.FieldGateway},
 		"a gateway of another family":    {"10.0.0.1", "10.0.0.9", 24, "::1", nil, ipam.FieldGateway},
+		"a gateway of another network":   {"2001:db8::1", "2001:db8::9", 64, "2001:db8:1::1", nil, ipam.FieldGateway},
+		"a gateway with a zone":          {"2001:db8::1", "2001:db8::9", 64, "fe80::1%eth0", nil, ipam.FieldGateway},
+		"the loopback as gateway":        {"10.0.0.1", "10.0.0.9", 24, "127.0.0.1", nil, ipam.FieldGateway},
+		"a group as gateway":             {"10.0.0.1", "10.0.0.9", 24, "224.0.0.1", nil, ipam.FieldGateway},
+		"broadcast as gateway":           {"10.0.0.1", "10.0.0.9", 24, "255.255.255.255", nil, ipam.FieldGateway},
 		"no address as gateway":          {"10.0.0.1", "10.0.0.9", 24, "router", nil, ipam.FieldGateway},
 		"the network as gateway":         {"10.0.0.1", "10.0.0.9", 24, "10.0.0.0", nil, ipam.FieldGateway},
 		"the broadcast as gateway":       {"10.0.0.1", "10.0.0.9", 24, "10.0.0.255", nil, ipam.FieldGateway},
@@ -148,9 +152,8 @@ func TestErrorsNameValidValues(t *testing.T) {
 		excluded []string
 		want     string
 	}{
-		"a gateway before the network": {"10.10.127.1", nil, "must lie in the range 10.10.128.1-10.10.191.254"},
-		"a gateway behind it": {"10.128.1.1", nil,
-			"10.128.1.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254"},
+		"a gateway that is broadcast": {"10.10.191.255", nil, "must lie in the range 10.10.128.1-10.10.191.254"},
+		"a gateway of IPv6":           {"fe80::1", nil, "fe80::1 is of another address family than the pool, 10.10.128.0/18"},
 		"an exclusion elsewhere": {"10.10.128.1", []string{"10.10.200.1"},
 			"excluded_addresses[0]: 10.10.200.1 is outside the network of the pool, 10.10.128.0/18"},
 		"nothing left": {"10.10.128.1", []string{"10.10.183.0/24"},
@@ -163,6 +166,28 @@ func TestErrorsNameValidValues(t *testing.T) {
 				t.Errorf("the error is %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestGatewaysOutsideTheNetwork has those that nodes reach on their segment.
+func TestGatewaysOutsideTheNetwork(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		start, end string
+		length     int
+		gateway    string
+		outside    bool
+	}{
+		{"10.10.183.1", "10.10.183.9", 24, "10.10.183.254", false},
+		{"10.10.183.1", "10.10.183.9", 24, "10.10.128.1", true},
+		{"203.0.113.5", "203.0.113.5", 32, "10.255.255.1", true},
+		{"2001:db8::1", "2001:db8::9", 64, "2001:db8::ff", false},
+		{"2001:db8::1", "2001:db8::9", 64, "fe80::1", false},
+	} {
+		pool, err := ipam.New(c.start, c.end, c.length, c.gateway)
+		if err != nil || pool.Gateway.String() != c.gateway || pool.GatewayOutside() != c.outside {
+			t.Errorf("%+v: gateway %s, outside %t, %v", c, pool.Gateway, pool.GatewayOutside(), err)
+		}
 	}
 }
 

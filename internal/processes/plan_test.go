@@ -30,6 +30,9 @@ func TestAccPlansOnPaper(t *testing.T) {
 			t.Errorf("the plan of a destruction does not show %q:\n%s", line, destruction)
 		}
 	}
+	if strings.Contains(destruction, "is in use") {
+		t.Errorf("what is destroyed with the cluster is said to be in use:\n%s", destruction)
+	}
 
 	if err := d.DeleteVM("prod-general-1"); err != nil {
 		t.Fatal(err)
@@ -41,6 +44,19 @@ func TestAccPlansOnPaper(t *testing.T) {
 		t.Errorf("the node that the plan has shown has not joined: %v", d.Guests())
 	}
 	w.nothingToDo()
+
+	// What another state's cluster uses is said in the plan, and refused in the apply.
+	other := newWorkspace(t, d.shared())
+	other.must("import", "gantry_ip_pool.nodes", "nodes")
+	other.must("import", "gantry_cloud_account.team", "team")
+	destruction = words(other.must("plan", "-destroy", "-input=false"))
+	for _, line := range []string{
+		`Warning: IP pool "nodes" is in use`, "(prod-cp-1 of cluster", `Warning: Cloud account "team" is in use`, `them to another account: cluster "prod".`,
+	} {
+		if !strings.Contains(destruction, line) {
+			t.Errorf("the plan of a destruction of what is in use does not show %q:\n%s", line, destruction)
+		}
+	}
 }
 
 // shows expects words in the planned_changes of a plan, and no address there.

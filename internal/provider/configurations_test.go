@@ -35,7 +35,8 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
     "resource_pool": "gantry", "folder": "k8s/dc1"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
-  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
+  "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"],
+  "ntp_servers": ["ntp"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "incomplete_create": "warn",
   "store_authorities": false`
 
@@ -51,7 +52,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"]}}},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
-  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
+  "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "placement": @PLACEMENT@},

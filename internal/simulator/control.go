@@ -45,17 +45,30 @@ func (s *Simulator) State() State {
 
 // controlRequest is the body of a control call; each operation reads its part of it.
 type controlRequest struct {
-	Name      string        `json:"name,omitempty"` // VM, datastore or tag id
-	To        string        `json:"to,omitempty"`   // new name or folder
-	Key       string        `json:"key,omitempty"`  // advanced option of a VM
-	Value     string        `json:"value,omitempty"`
-	Object    string        `json:"object,omitempty"` // inventory path, or GlobalPermission
-	User      string        `json:"user,omitempty"`   // the account that loses Privilege
-	Privilege string        `json:"privilege,omitempty"`
-	Calls     int           `json:"calls,omitempty"`
-	Bytes     int64         `json:"bytes,omitempty"`
-	Duration  time.Duration `json:"duration,omitempty"`
-	Fault     *Fault        `json:"fault,omitempty"`
+	Name      string   `json:"name,omitempty"` // of a VM, a datastore or a tag
+	To        string   `json:"to,omitempty"`   // new name or folder
+	Key       string   `json:"key,omitempty"`  // advanced option of a VM
+	Value     string   `json:"value,omitempty"`
+	Object    string   `json:"object,omitempty"` // inventory path, or GlobalPermission
+	User      string   `json:"user,omitempty"`   // the account that loses Privilege
+	Privilege string   `json:"privilege,omitempty"`
+	Calls     int      `json:"calls,omitempty"`
+	Bytes     int64    `json:"bytes,omitempty"`
+	Duration  duration `json:"duration,omitzero"`
+	Fault     *Fault   `json:"fault,omitempty"`
+}
+
+// duration is a time in the API's JSON as people write it, such as "1m30s".
+type duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
 }
 
 // controlResponse is the body of a response.
@@ -89,9 +102,9 @@ var controls = map[string]control{
 	"calls/resume":       always(func(s *Simulator, _ controlRequest) { s.Resume() }),
 	"faults/add":         fallible(addFault),
 	"faults/clear":       always(func(s *Simulator, _ controlRequest) { s.ClearFaults() }),
-	"latency":            always(func(s *Simulator, r controlRequest) { s.SetLatency(r.Duration) }),
-	"task-duration":      always(func(s *Simulator, r controlRequest) { s.SetTaskDuration(r.Duration) }),
-	"clock/advance":      always(func(s *Simulator, r controlRequest) { s.AdvanceClock(r.Duration) }),
+	"latency":            always(func(s *Simulator, r controlRequest) { s.SetLatency(time.Duration(r.Duration)) }),
+	"task-duration":      always(func(s *Simulator, r controlRequest) { s.SetTaskDuration(time.Duration(r.Duration)) }),
+	"clock/advance":      always(func(s *Simulator, r controlRequest) { s.AdvanceClock(time.Duration(r.Duration)) }),
 	"sessions/end":       always(func(s *Simulator, _ controlRequest) { s.ExpireSessions() }),
 	"tasks/forget":       always(func(s *Simulator, _ controlRequest) { s.ForgetTasks() }),
 	"restart":            always(func(s *Simulator, _ controlRequest) { s.Restart() }),

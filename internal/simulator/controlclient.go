@@ -57,17 +57,17 @@ func (c *Control) ClearFaults(ctx context.Context) error {
 
 // SetLatency changes what is added to every vCenter call.
 func (c *Control) SetLatency(ctx context.Context, d time.Duration) error {
-	return c.post(ctx, "latency", controlRequest{Duration: d})
+	return c.post(ctx, "latency", controlRequest{Duration: duration(d)})
 }
 
 // SetTaskDuration changes how long a task runs at least, by vCenter's clock.
 func (c *Control) SetTaskDuration(ctx context.Context, d time.Duration) error {
-	return c.post(ctx, "task-duration", controlRequest{Duration: d})
+	return c.post(ctx, "task-duration", controlRequest{Duration: duration(d)})
 }
 
 // AdvanceClock moves vCenter's clock.
 func (c *Control) AdvanceClock(ctx context.Context, d time.Duration) error {
-	return c.post(ctx, "clock/advance", controlRequest{Duration: d})
+	return c.post(ctx, "clock/advance", controlRequest{Duration: duration(d)})
 }
 
 // ExpireSessions ends all sessions.
@@ -140,9 +140,9 @@ func (c *Control) RestorePrivileges(ctx context.Context) error {
 	return c.post(ctx, "privileges/restore", controlRequest{})
 }
 
-// HideTag makes a tag unreadable.
-func (c *Control) HideTag(ctx context.Context, id string) error {
-	return c.post(ctx, "tags/hide", controlRequest{Name: id})
+// HideTag makes a tag unreadable, by its id or its name.
+func (c *Control) HideTag(ctx context.Context, tag string) error {
+	return c.post(ctx, "tags/hide", controlRequest{Name: tag})
 }
 
 // Shutdown asks the process that runs the simulator to end.

@@ -131,6 +131,7 @@ func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.
 	}
 	dvs := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.DistributedVirtualSwitch)
 	b.awaitTasks() // the switch makes its uplink port group in a task of its own
+	b.markUplinks(dvs)
 	for _, name := range d.portgroups {
 		_, err := b.run(dvs.AddDVPortgroupTask(b.ctx, &types.AddDVPortgroup_Task{
 			This: dvs.Self,
@@ -145,6 +146,17 @@ func (b *builder) distributedSwitch(dc *vcsim.Datacenter, d datacenter) (*vcsim.
 		}
 	}
 	return dvs, nil
+}
+
+// markUplinks marks the port groups that a switch made of its own as vCenter does:
+// vcsim makes one for its uplinks and leaves it an ordinary one.
+func (b *builder) markUplinks(dvs *vcsim.DistributedVirtualSwitch) {
+	for _, ref := range dvs.Portgroup {
+		group := b.ctx.Map.Get(ref).(*vcsim.DistributedVirtualPortgroup)
+		group.Config.Uplink = types.NewBool(true)
+		group.Tag = append(group.Tag, types.Tag{Key: "SYSTEM/DVS.UPLINKPG"})
+		dvs.Config.GetDVSConfigInfo().UplinkPortgroup = append(dvs.Config.GetDVSConfigInfo().UplinkPortgroup, ref)
+	}
 }
 
 func (b *builder) cluster(

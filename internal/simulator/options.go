@@ -55,6 +55,10 @@ type Options struct {
 	// strict imitations. BootDelay and JoinTimeout then mean nothing.
 	Real *machine.Options
 
+	// Recording is the directory of a vCenter's recording, as govc object.save writes
+	// it. Its inventory takes the place of the standard one, of which the ledger's
+	// category is left.
+	Recording string
 	Inventory Inventory
 	// Faults are rules that are in force from the start.
 	Faults []Fault

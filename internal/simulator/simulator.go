@@ -25,6 +25,7 @@ import (
 // several goroutines.
 type Simulator struct {
 	opts     Options
+	recorded string // what is served of a recording
 	home     string // directory of the datastores
 	service  *vcsim.Service
 	registry *vcsim.Registry
@@ -147,8 +148,23 @@ func (s *Simulator) startService() error {
 		content.About.InstanceUuid = uuid.NewString()
 	}
 
+	root := model.RootFolder
+	var recorded *recording
+	if s.opts.Recording != "" {
+		var err error
+		if recorded, err = readRecording(s.opts.Recording); err != nil {
+			return err
+		}
+		if root, err = recorded.root(); err != nil {
+			return err
+		}
+		content.About = recorded.content.About
+		content.RootFolder = root.Self
+		s.recorded = recorded.summary()
+	}
+
 	buildMu.Lock() // vcsim's own models are package variables
-	ctx, instance := vcsim.NewServiceInstance(vcsim.NewContext(), content, model.RootFolder)
+	ctx, instance := vcsim.NewServiceInstance(vcsim.NewContext(), content, root)
 	s.service = vcsim.New(ctx, instance)
 	buildMu.Unlock()
 	s.registry = ctx.Map
@@ -157,21 +173,9 @@ func (s *Simulator) startService() error {
 	s.overrides.Self = overridesRef
 	s.registry.Put(s.overrides)
 
-	b := builder{ctx: ctx, home: s.home, opts: s.opts}
-	refs, err := b.build()
-	if err != nil {
+	if err := s.fill(ctx, recorded); err != nil {
 		return err
 	}
-	templates := append(standardTemplates(), s.opts.Inventory.Templates...)
-	for _, t := range templates {
-		if err := s.createTemplate(&b, t); err != nil {
-			return fmt.Errorf("template %s: %w", t.Name, err)
-		}
-	}
-	if err := s.createOtherVMs(&b); err != nil {
-		return fmt.Errorf("other virtual machines: %w", err)
-	}
-	s.createTags(refs)
 
 	// vcsim's task manager appends to its lists without a lock.
 	s.registry.RemoveHandler(s.registry.Get(*content.TaskManager).(*vcsim.TaskManager))
@@ -189,6 +193,34 @@ func (s *Simulator) startService() error {
 	s.initial = s.snapshotInitial()
 	return nil
 }
+
+// fill makes the inventory: the recorded or the standard one.
+func (s *Simulator) fill(ctx *vcsim.Context, recorded *recording) error {
+	s.createLedgerCategory()
+	if recorded != nil {
+		return recorded.install(ctx, s.home)
+	}
+	b := builder{ctx: ctx, home: s.home, opts: s.opts}
+	refs, err := b.build()
+	if err != nil {
+		return err
+	}
+	templates := append(standardTemplates(), s.opts.Inventory.Templates...)
+	for _, t := range templates {
+		if err := s.createTemplate(&b, t); err != nil {
+			return fmt.Errorf("template %s: %w", t.Name, err)
+		}
+	}
+	if err := s.createOtherVMs(&b); err != nil {
+		return fmt.Errorf("other virtual machines: %w", err)
+	}
+	s.createZoneTags(refs)
+	return nil
+}
+
+// Recorded says what the simulator makes of the recording that it serves; empty
+// without one.
+func (s *Simulator) Recorded() string { return s.recorded }
 
 // serve starts vCenter's endpoints over TLS.
 func (s *Simulator) serve() error {

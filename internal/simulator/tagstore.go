@@ -260,14 +260,17 @@ func (s *tagStore) named(category string) []tags.Tag {
 
 // hide makes a tag unreadable for every account: lists leave it out, but its name
 // and id stay taken.
-func (s *tagStore) hide(id string) bool {
+func (s *tagStore) hide(idOrName string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tags[id] == nil {
-		return false
+	found := false
+	for id, tag := range s.tags {
+		if id == idOrName || tag.Name == idOrName {
+			s.hidden[id] = true
+			found = true
+		}
 	}
-	s.hidden[id] = true
-	return true
+	return found
 }
 
 // validURN reports whether id is one that a client may choose: the prefix, a

@@ -145,14 +145,17 @@ func (s *Simulator) newDevices(disks int, diskGB int64, network types.BaseVirtua
 	return append(devices, add(nic, ""))
 }
 
-// createTags makes the zone tags of the primary datacenter and, if requested,
-// the ledger's category.
-func (s *Simulator) createTags(refs map[string]types.ManagedObjectReference) {
+// createLedgerCategory makes the ledger's category, if that is requested.
+func (s *Simulator) createLedgerCategory() {
 	if s.opts.Inventory.LedgerCategory {
 		s.tags.createCategory(tags.Category{
 			Name: LedgerCategoryName, Cardinality: "MULTIPLE", AssociableTypes: []string{"ContentLibrary"},
 		})
 	}
+}
+
+// createZoneTags makes the zone tags of the primary datacenter.
+func (s *Simulator) createZoneTags(refs map[string]types.ManagedObjectReference) {
 	if s.opts.Inventory.WithoutZoneTags {
 		return
 	}

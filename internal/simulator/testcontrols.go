@@ -72,8 +72,8 @@ func (s *Simulator) Restart() {
 }
 
 // HideTag makes a tag unreadable: lists leave it out, but its id and name stay
-// taken. It reports whether the tag exists.
-func (s *Simulator) HideTag(id string) bool { return s.tags.hide(id) }
+// taken. It is named by its id or its name. It reports whether the tag exists.
+func (s *Simulator) HideTag(tag string) bool { return s.tags.hide(tag) }
 
 // CopyCategory adds a second tag category of a name, as a vCenter in linked mode does
 // with one that another vCenter made. It returns its id, and false where there is none

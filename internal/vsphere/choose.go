@@ -3,6 +3,7 @@ package vsphere
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -102,6 +103,14 @@ func (c choice) list(nodes []*node) string {
 	last := inventoryname.Base(c.wanted)
 	slices.SortStableFunc(names, func(a, b string) int { return distance(last, a) - distance(last, b) })
 	return bounded(names)
+}
+
+func quoted(names []string) []string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(name)
+	}
+	return quoted
 }
 
 func bounded(names []string) string {

@@ -69,9 +69,15 @@ func newFleet(vms []*node) *fleet {
 		}
 	}
 	f.marked = withoutCopies(f.marked)
+	counted := map[model.Holding]bool{} // the VIP is in the marker of every control-plane VM
 	for _, m := range f.marked {
 		f.byCluster[m.marker.Cluster] = append(f.byCluster[m.marker.Cluster], m)
-		f.held = append(f.held, m.marker.holdings()...)
+		for _, held := range m.marker.holdings() {
+			if !counted[held] {
+				counted[held] = true
+				f.held = append(f.held, held)
+			}
+		}
 	}
 	return f
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // CreateFolder implements model.VCenter. Each folder that it creates is one call;
@@ -30,7 +30,8 @@ func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string) (s
 	}
 	ref := at.ref
 	for _, p := range missing {
-		if ref, err = c.createChild(ctx, ref, path.Base(p)); err != nil {
+		// vCenter escapes what it is given, so that an escaped name would be so twice.
+		if ref, err = c.createChild(ctx, ref, inventoryname.Base(p)); err != nil {
 			return "", c.failed(fmt.Sprintf("create VM folder %q", p), err)
 		}
 		c.site.paths.Store(ref, inv.vmFolder(dc).path+"/"+p)

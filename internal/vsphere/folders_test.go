@@ -57,6 +57,28 @@ func TestFoldersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestFolderNamesAreEscapedOnce creates a folder whose name has what vCenter escapes,
+// however it is spelled, and finds and deletes it.
+func TestFolderNamesAreEscapedOnce(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	dc := v.site().Datacenter
+	ref, err := v.client.CreateFolder(t.Context(), dc, "k8s/a%2fb 50%25")
+	v.must(err)
+	if want := []string{"/dc-1/vm/k8s/a%2fb 50%25"}; !slices.Equal(v.Leftovers().Folders, want) {
+		t.Fatalf("created %q, want %q", v.Leftovers().Folders, want)
+	}
+	for _, spelling := range []string{"k8s/a%2Fb 50%", "/dc-1/vm/k8s/a%2fb 50%25"} {
+		if again, err := v.client.CreateFolder(t.Context(), dc, spelling); err != nil || again != ref {
+			t.Errorf("%s is %s (%v), want %s", spelling, again, err, ref)
+		}
+	}
+	v.must(v.client.DeleteFolder(t.Context(), dc, "/old-name/vm/k8s/a%2fb 50%25")) // the datacenter had it once
+	if got := v.Leftovers().Folders; len(got) > 0 {
+		t.Errorf("%q are left", got)
+	}
+}
+
 func TestConcurrentRunsMakeAFolderOnce(t *testing.T) {
 	t.Parallel()
 	v := start(t)

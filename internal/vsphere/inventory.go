@@ -151,7 +151,7 @@ func (inv *inventory) walk(dc *node, path string) (at *node, missing []string, b
 	if at == nil {
 		return nil, nil, nil
 	}
-	segments := folderSegments(at, path)
+	_, segments := inventoryname.SplitFolder(path)
 	for i, segment := range segments {
 		child := at.child(segment)
 		if child == nil {
@@ -179,13 +179,10 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
-// folderSegments splits a path below the VM folder; a full inventory path of
-// this datacenter is accepted, too.
-func folderSegments(root *node, path string) []string {
-	if rest, ok := strings.CutPrefix(path+"/", root.path+"/"); ok {
-		path = rest
-	}
-	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" })
+// elsewhere reports whether a path is the full one of a folder in another datacenter.
+func (n *node) elsewhere(path string) bool {
+	above, _ := inventoryname.SplitFolder(path)
+	return len(above) > 0 && !inventoryname.MayMatch("/"+strings.Join(above, "/"), n.path)
 }
 
 func isTemplate(n *node) bool { return value[bool](n.properties, "config.template") }

@@ -143,10 +143,18 @@ func (r *resolver) network(ref model.PlacementRef, wanted string, cluster *node)
 		field:  ref.Field(model.FieldNetwork),
 		kind:   "network",
 		wanted: wanted,
-		from:   slices.DeleteFunc(r.below(r.dc.ref, networkTypes...), isUplink),
+		from:   r.below(r.dc.ref, networkTypes...),
 		known: r.knownOn(cluster, wanted, func(m *model.Marker) (string, string) {
 			return m.Network, m.References.Network
 		}),
+	}
+	named := search.matches()
+	search.from = slices.DeleteFunc(search.from, isUplink)
+	if len(search.matches()) == 0 && len(named) > 0 {
+		r.refuse(search.field, fmt.Sprintf("Network %q is a switch's uplink port group", wanted),
+			"%q connects the network cards of hosts to the switch, and no VM can be connected to it. Available: %s.",
+			named[0].path, orNone(search.list(search.from)))
+		return nil
 	}
 	return r.reachable(search, cluster, listedBy(cluster, "network"))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -95,7 +96,8 @@ func (r *resolver) folder(names *model.Names) {
 	path := names.Folder
 	if inventoryname.SameFolder(path, names.KnownFolder) {
 		// The cluster is there, whatever the datacenter is called by now.
-		path = inventoryname.BelowVMFolder(path)
+		_, below := inventoryname.SplitFolder(path)
+		path = strings.Join(below, "/")
 	}
 	field := model.ClusterField(model.FieldFolder)
 	at, missing, blocked := r.walk(r.dc, path)
@@ -108,6 +110,10 @@ func (r *resolver) folder(names *model.Names) {
 	case at == nil:
 		r.refuse(field, "VM folders cannot be read",
 			"The account %q cannot read the VM folder of %s. Grant it read access there.", r.user, r.inDatacenter())
+	case r.vmFolder(r.dc).elsewhere(path):
+		r.refuse(field, "A folder of another datacenter",
+			"%q is a full path that does not lead into %s. Begin it with %s, or leave out the beginning.",
+			path, r.inDatacenter(), r.vmFolder(r.dc).path)
 	case blocked != nil:
 		r.refuse(field, fmt.Sprintf("%q is not a folder", path),
 			"%q is a %s. Choose another path.", blocked.path, blocked.ref.Type)

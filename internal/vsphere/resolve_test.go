@@ -69,6 +69,10 @@ func TestNamesAreResolvedOneByOne(t *testing.T) {
 			func(n *model.Names) { n.Folder = "templates/gantry-node-1.30.4/x" },
 			cluster(model.FieldFolder), "VirtualMachine", noFolder,
 		},
+		"folder of another datacenter": {
+			func(n *model.Names) { n.Folder = "/dc-2/vm/k8s" },
+			cluster(model.FieldFolder), "Begin it with /dc-1/vm", noFolder,
+		},
 		"unknown compute cluster": {
 			placed(func(p *model.Placement) { p.ComputeCluster = "cluster-x" }),
 			controlPlane.Field(model.FieldComputeCluster), "cluster-a, cluster-b, cluster-c", noCluster,

@@ -171,7 +171,7 @@ func (c *Client) zoneLabel(tags attachedTags, ref types.ManagedObjectReference, 
 	}
 	if len(values) > 1 {
 		return "", &Error{
-			Reason: fmt.Sprintf("%s has %d tags of category %s: %q", c.path(ref), len(values), category, values),
+			Reason: fmt.Sprintf("%s has %d tags of category %s: %s", c.path(ref), len(values), category, bounded(quoted(values))),
 			Advice: "remove all but one",
 		}
 	}

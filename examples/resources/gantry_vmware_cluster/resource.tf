@@ -6,7 +6,7 @@ resource "gantry_vmware_cluster" "prod" {
     kubernetes_version = "1.34.2"
     image              = { template = "gantry-node-1.34.2" }
     packs = {
-      # A pod network is a pack of layer "cni", such as
+      # Nodes become Ready with a pod network, which is a pack of layer "cni", such as
       # flannel = { layer = "cni", manifests = [file("flannel.yaml")] }
       namespaces = {
         layer     = "addon"

@@ -119,6 +119,16 @@ type APIFacts struct {
 // Answered reports whether the API was asked and answered.
 func (a APIFacts) Answered() bool { return a.Asked && a.Error == "" }
 
+// AnyReady reports whether a node is Ready.
+func (a APIFacts) AnyReady() bool {
+	for _, n := range a.Nodes {
+		if n.Ready {
+			return true
+		}
+	}
+	return false
+}
+
 // KubeNode is a Node object, as far as the engine cares.
 type KubeNode struct {
 	Name       string
@@ -171,6 +181,10 @@ func (f *Facts) Joined(m *Machine) bool {
 	}
 	return f.Record.APIReached && !slices.Contains(f.Record.Pending[m.Marker.NodePool], m.Marker.Ordinal)
 }
+
+// PodNetwork reports whether nodes become Ready: a pack brings the pod network, or it
+// came by other means, since without one no node ever is.
+func (f *Facts) PodNetwork(spec *ClusterSpec) bool { return spec.HasCNI() || f.API.AnyReady() }
 
 // Address finds the address of an owner in an IP pool, also where its claim is
 // gone and only the cluster's VMs carry it.

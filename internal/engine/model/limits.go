@@ -19,7 +19,7 @@ type Limits struct {
 	IPPools  map[uuid.UUID]IPPool
 	// NICs are the network cards of all VMs of the vCenter, by MAC address.
 	NICs map[string][]NIC
-	// Held lists the claims that the markers of all Gantry VMs account for.
+	// Held lists the claims that the markers of all Gantry VMs account for, each once.
 	Held []Holding
 	// HeldDisks are the disks that snapshots of the cluster's VMs hold, by reference.
 	HeldDisks map[string][]HeldDisk

@@ -172,6 +172,14 @@ type NodePool struct {
 // ControlPlane reports whether the pool is the control plane.
 func (p *NodePool) ControlPlane() bool { return p.Name == ControlPlanePool }
 
+// Words name the pool in messages.
+func (p *NodePool) Words() string {
+	if p.ControlPlane() {
+		return "the control plane"
+	}
+	return fmt.Sprintf("worker pool %q", p.Name)
+}
+
 // ExpandsFirst reports whether the pool is rolled with one node more than it has.
 func (p *NodePool) ExpandsFirst() bool {
 	return !p.ControlPlane() && p.Strategy != ContractFirst

@@ -72,7 +72,7 @@ type Survey struct {
 	Reported map[netip.Addr]string
 	// NICs are the network cards of all VMs of this vCenter, by MAC address.
 	NICs map[string][]NIC
-	// Held lists the claims that the markers of all Gantry VMs account for.
+	// Held lists the claims that the markers of all Gantry VMs account for, each once.
 	Held []Holding
 
 	// Notes are the notes of the machines, by reference.

@@ -198,12 +198,13 @@ func (c check) hardware(ref model.PlacementRef) model.Findings {
 	const advice = "vCenter would not start the VM. Ask for less, or choose another placement."
 	if threads > 0 && pool.CPU > threads {
 		f.Warn(model.NodePoolField(pool.Name, model.FieldCPU), "More CPUs than any host has",
-			"Nodes have %d CPUs, and the largest host of compute cluster %q for them %d: "+advice, pool.CPU, resolved.ComputeClusterName, threads)
+			"Nodes of %s have %d CPUs, and the largest host of compute cluster %q for them %d: "+advice,
+			pool.Words(), pool.CPU, resolved.ComputeClusterName, threads)
 	}
 	if memory > 0 && pool.MemoryGB > memory {
 		f.Warn(model.NodePoolField(pool.Name, model.FieldMemory), "More memory than any host has",
-			"Nodes have %d GB of memory, and the largest host of compute cluster %q for them %d GB: "+advice,
-			pool.MemoryGB, resolved.ComputeClusterName, memory)
+			"Nodes of %s have %d GB of memory, and the largest host of compute cluster %q for them %d GB: "+advice,
+			pool.Words(), pool.MemoryGB, resolved.ComputeClusterName, memory)
 	}
 	return f
 }

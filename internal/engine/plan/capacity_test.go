@@ -123,7 +123,7 @@ func TestCheckWarnsOfMemoryAndCPU(t *testing.T) {
 		},
 		"more CPUs than a host": {
 			spec:  func(s *model.ClusterSpec) { s.Workers[0].CPU = 33 },
-			field: model.NodePoolField("w", model.FieldCPU), says: "Nodes have 33 CPUs, and the largest host",
+			field: model.NodePoolField("w", model.FieldCPU), says: "Nodes of worker pool \"w\" have 33 CPUs, and the largest host",
 		},
 		"more memory than a host": {
 			spec:  func(s *model.ClusterSpec) { s.ControlPlane.MemoryGB = 257 },

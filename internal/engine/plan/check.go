@@ -155,8 +155,8 @@ func (c check) clones() model.Findings {
 		}
 		if pool.DiskGB != 0 && pool.DiskGB < template.DiskGB {
 			f.Refuse(model.NodePoolField(pool.Name, model.FieldDisk), "The disk is smaller than the template's",
-				"The template %s has a disk of %d GB, and a disk never shrinks. Set disk_gb to at least that, or remove it.",
-				template.Path, template.DiskGB)
+				"The nodes of %s would have disks of %d GB. The template %s has a disk of %d GB, and a disk never shrinks. "+
+					"Set disk_gb to at least %[4]d, or remove it.", pool.Words(), pool.DiskGB, template.Path, template.DiskGB)
 		}
 	}
 	return f
@@ -192,14 +192,6 @@ func (c check) ipPools() model.Findings {
 		}
 	}
 	return f
-}
-
-// formerly reports whether a network had a name that an IP pool serves when machines
-// were built on it.
-func (c check) formerly(pool record.IPPool, network string) bool {
-	return slices.ContainsFunc(c.facts.Machines, func(m model.Machine) bool {
-		return sameReference(m.Marker.References.Network, network) && pool.MayServe(m.Marker.Network)
-	})
 }
 
 // gatewayOfNodes is the gateway whose pools the nodes may use: a gateway's own

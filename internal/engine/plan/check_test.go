@@ -45,6 +45,19 @@ func TestCheckKeepsOfAFindingTheFieldsThatThePlanUses(t *testing.T) {
 	}
 }
 
+// The plan names who asks for what size, and what there is.
+func TestCheckRefusesADiskThatIsSmallerThanTheTemplates(t *testing.T) {
+	t.Parallel()
+	s := small(1, 1)
+	s.Workers[0].DiskGB = 10
+	l := limitsFor(s, 100)
+	l.Site.Template.DiskGB = 40
+	got := on(checked(s, &model.Facts{}, l).Problems, model.NodePoolField("w", model.FieldDisk))
+	if !says(got, `nodes of worker pool "w" would have disks of 10 GB`, "template /dc/vm/node has a disk of 40 GB", "Set disk_gb to at least 40") {
+		t.Errorf("got %v", got)
+	}
+}
+
 // Where the template or the datastore is missing, nothing else can be said about
 // clones.
 func TestCheckSaysOnceThatAPartOfACloneIsMissing(t *testing.T) {
@@ -209,7 +222,11 @@ func TestCheckRefusesWhatNoNodeCanBeBootstrappedWith(t *testing.T) {
 		change(l, poolID, func(p *model.IPPool) { c.change(s, p) })
 		p := checked(s, &model.Facts{}, l)
 		got := on(p.Problems, c.field)
-		if len(got) != 1 || !says(got, "No node can be bootstrapped with this") {
+		with := "the " + c.field.String()
+		if c.field.Name == model.FieldIPPool {
+			with = `IP pool "pool"`
+		}
+		if len(got) != 1 || !says(got, `Nodes of cluster "c" cannot be bootstrapped`, "the nodes of the control plane boot", "with "+with) {
 			t.Errorf("%s: no problem of %s in %v", name, c.field, p.Problems)
 		}
 		if p := checked(s, running(1, 2), l); p.Err() != nil {

@@ -15,8 +15,8 @@ func TestCreationBuildsTheControlPlaneInSeriesAndWorkersInParallel(t *testing.T)
 	t.Parallel()
 	p := planned(small(3, 2), &model.Facts{CAFingerprint: theCA})
 	wantSteps(t, p, "create_record c, reserve_endpoint c, create_node c-cp-1, create_node c-cp-2, create_node c-cp-3, "+
-		"create_node c-w-1, create_node c-w-2")
-	if got := stageNames(p); got != "record, endpoint, control plane, workers" {
+		"create_node c-w-1, create_node c-w-2, apply_pack net")
+	if got := stageNames(p); got != "record, endpoint, control plane, workers, pack net" {
 		t.Errorf("stages %s", got)
 	}
 	if s := stage(t, p, "control plane"); s.Parallel || s.OnFailure != model.Stop || len(s.Steps) != 3 {
@@ -40,7 +40,7 @@ func TestCreationOfAGatewayRegistersItsIPPoolAndCreatesItsFolder(t *testing.T) {
 	own := ipPool(poolID, 10).Record
 	s.OwnIPPool = &own
 	f := &model.Facts{CAFingerprint: theCA}
-	wantSteps(t, planned(s, f), "create_record c, create_ip_pool pool, create_folder k8s/c, reserve_endpoint c, create_node c-cp-1")
+	wantSteps(t, planned(s, f), "create_record c, create_ip_pool pool, create_folder k8s/c, reserve_endpoint c, create_node c-cp-1, apply_pack net")
 
 	f = running(1, 0)
 	f.Record.Folder = "k8s/c"
@@ -108,12 +108,12 @@ func TestPlanResumesAnIncompleteCreation(t *testing.T) {
 	s := small(1, 1)
 	s.New = true
 	p := planned(s, f)
-	wantSteps(t, p, "create_record c, delete_node c-cp-1, create_node c-cp-1, create_node c-w-1")
+	wantSteps(t, p, "create_record c, delete_node c-cp-1, create_node c-cp-1, create_node c-w-1, apply_pack net")
 	if first, ok := p.Steps()[2].(model.CreateNode); !ok || !first.First {
 		t.Errorf("%v does not initialise the control plane", p.Steps()[2])
 	}
 	// What has joined under the authorities of an earlier attempt is of no use either.
-	wantSteps(t, planned(s, unreachable(f)), "create_record c, delete_node c-cp-1, create_node c-cp-1, create_node c-w-1")
+	wantSteps(t, planned(s, unreachable(f)), "create_record c, delete_node c-cp-1, create_node c-cp-1, create_node c-w-1, apply_pack net")
 }
 
 func TestPlanOfANewClusterRefusesACompleteOneOfItsName(t *testing.T) {
@@ -178,7 +178,7 @@ func TestPlanReleasesTheEndpointOfAnEarlierAttempt(t *testing.T) {
 	claim(f, before, model.OwnerVIP)
 	s := small(1, 0)
 	s.New = true
-	wantSteps(t, planned(s, f), "create_record c, release_address vip, create_node c-cp-1")
+	wantSteps(t, planned(s, f), "create_record c, release_address vip, create_node c-cp-1, apply_pack net")
 }
 
 func TestPlanStoresWhatImportNeeds(t *testing.T) {
@@ -241,5 +241,38 @@ func TestPlanNeverDeletesAControlPlaneOfUnknownOrigin(t *testing.T) {
 			t.Errorf("%s: planned %s", name, names(p))
 		}
 		wantRefusal(t, p, nameField, "neither used nor deleted")
+	}
+}
+
+// Nodes without a pod network are told of before they are built, and as long as none is
+// Ready; one that was installed by other means is as good as a pack.
+func TestPlanWarnsOfAClusterWithoutPodNetwork(t *testing.T) {
+	t.Parallel()
+	s := small(1, 1)
+	s.Packs = nil
+	notReady := running(1, 1)
+	notReady.API.Packs = nil
+	for name, n := range notReady.API.Nodes {
+		n.Ready = false
+		notReady.API.Nodes[name] = n
+	}
+	ready := running(1, 1)
+	ready.API.Packs = nil
+	silent := unreachable(running(1, 1))
+	for name, c := range map[string]struct {
+		facts *model.Facts
+		warns bool
+	}{
+		"creation": {&model.Facts{}, true}, "none is Ready": {notReady, true},
+		"installed by other means": {ready, false}, "not known": {silent, false},
+	} {
+		p := planned(s, c.facts)
+		warned := says(on(p.Warnings, model.ClusterField(model.FieldPacks)), `No pack of cluster "c" has the layer cni`, "NotReady")
+		if p.Err() != nil || warned != c.warns {
+			t.Errorf("%s: %v, %v", name, p.Err(), p.Warnings)
+		}
+	}
+	if p := planned(s, notReady); !p.Empty() {
+		t.Errorf("planned %s", names(p))
 	}
 }

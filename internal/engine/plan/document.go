@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -37,7 +38,9 @@ func (c check) documents() model.Findings {
 			field := documentField(fault.Field, ref)
 			if !refused[field] {
 				refused[field] = true
-				f.Refuse(field, "No node can be bootstrapped with this", "%s.", fault.Reason)
+				f.Refuse(field, fmt.Sprintf("Nodes of %s %q cannot be bootstrapped", c.spec.Kind, c.spec.Name),
+					"The documents that the nodes of %s boot from cannot be rendered with %s: %s. Correct it before nodes are built.",
+					pool.Words(), documentWords(field, ip), fault.Reason)
 			}
 		}
 	}
@@ -128,6 +131,14 @@ func documentField(field string, ref model.PlacementRef) model.Field {
 		out.Element = model.At(n)
 	}
 	return out
+}
+
+// documentWords names a field of the spec, or the IP pool that a value comes from.
+func documentWords(field model.Field, ip model.IPPool) string {
+	if field.Name == model.FieldIPPool {
+		return fmt.Sprintf("IP pool %q", ip.Record.Name)
+	}
+	return "the " + field.String()
 }
 
 // parseIndex reads the `3]` of a list element.

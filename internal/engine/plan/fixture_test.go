@@ -58,8 +58,12 @@ func small(controlPlane, workers int) *model.ClusterSpec {
 		ControlPlane:      nodePool(model.ControlPlanePool, controlPlane),
 		Workers:           []model.NodePool{nodePool("w", workers)},
 		CloneMode:         model.CloneAuto,
+		Packs:             []model.Pack{network},
 	}
 }
+
+// network is the pack of the fixtures, which brings the pod network.
+var network = model.Pack{Name: "net", Layer: model.LayerCNI}
 
 // running are the facts of a cluster of which everything is there and works.
 func running(controlPlane, workers int) *model.Facts {
@@ -77,6 +81,7 @@ func running(controlPlane, workers int) *model.Facts {
 		Asked:            true,
 		ImportDataStored: true,
 		Nodes:            map[string]model.KubeNode{},
+		Packs:            map[string]string{network.Name: network.Hash()},
 	}
 	claim(f, poolID, model.OwnerVIP)
 	claim(f, poolID, model.OwnerExtra)

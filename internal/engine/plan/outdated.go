@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // outdated returns why a machine is no longer what its pool asks for, in the words
@@ -120,4 +121,12 @@ func rootless(pool string) string {
 		return ""
 	}
 	return pool
+}
+
+// formerly reports whether a network had a name that an IP pool serves when machines
+// were built on it.
+func (c check) formerly(pool record.IPPool, network string) bool {
+	return slices.ContainsFunc(c.facts.Machines, func(m model.Machine) bool {
+		return sameReference(m.Marker.References.Network, network) && pool.MayServe(m.Marker.Network)
+	})
 }

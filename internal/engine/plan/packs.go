@@ -44,3 +44,17 @@ func packFindings(v view) model.Findings {
 	}
 	return f
 }
+
+// podNetworkFindings warn of a cluster whose nodes do not become Ready: at its creation,
+// and as long as none of them is.
+func podNetworkFindings(v view) model.Findings {
+	var f model.Findings
+	if v.facts.PodNetwork(v.spec) || v.apiReached() && !v.facts.API.Answered() {
+		return f
+	}
+	f.Warn(model.ClusterField(model.FieldPacks), "No pod network",
+		"No pack of %s %q has the layer cni: its nodes join and stay NotReady, so that its health is Unhealthy and no pod starts on them "+
+			"but those on the host's network. Add a pack with layer = \"cni\" to profile.packs, or install a CNI plug-in on the cluster by other means.",
+		v.spec.Kind, v.spec.Name)
+	return f
+}

@@ -114,6 +114,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	}
 	f.Add(packFindings(v))
 	f.Add(movedControlPlane(v))
+	f.Add(podNetworkFindings(v))
 	f.Add(keptFindings(v))
 	f.Add(apiFindings(v))
 	f.Add(presenceFindings(v))

@@ -32,7 +32,7 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 		st.Conditions = append(st.Conditions, packsCondition(spec, facts))
 	}
 	st.Health = health(st.Conditions)
-	st.State = state(facts, st.Health)
+	st.State = state(facts, st.Health, st.Conditions)
 	if spec.ControlPlane.Count > 0 {
 		st.Conditions = append(st.Conditions, upToDateCondition(spec, facts))
 	}
@@ -102,16 +102,25 @@ func health(conditions []model.Condition) model.Health {
 	return result
 }
 
-func state(facts *model.Facts, health model.Health) model.State {
+// state is the life of a cluster. Nodes that only wait for a pod network which is not
+// among the packs make it unhealthy and not degraded: all that the configuration asks
+// for is there, no apply adds anything, and users bring the network by other means.
+func state(facts *model.Facts, health model.Health, conditions []model.Condition) model.State {
+	lacking := slices.ContainsFunc(conditions, func(c model.Condition) bool {
+		return c.Status == model.ConditionFalse && c.Reason != reasonNoPodNetwork
+	})
 	switch {
 	case !facts.APIReached(false):
 		return model.StateFailed
-	case health == model.Unhealthy:
+	case health == model.Unhealthy && lacking:
 		return model.StateDegraded
 	default:
 		return model.StateRunning
 	}
 }
+
+// reasonNoPodNetwork is why nodes are not Ready whose pod network no pack brings.
+const reasonNoPodNetwork = "NoPodNetwork"
 
 func condition(kind string, ok bool, good, bad, message string) model.Condition {
 	if ok {
@@ -177,9 +186,9 @@ func nodesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 	switch {
 	case len(missing) > 0:
 		return condition(kind, false, "", "NotJoined", "Not joined: "+model.Listed(missing))
-	case len(waiting) > 0 && !spec.HasCNI():
-		return model.Condition{Type: kind, Status: model.ConditionTrue, Reason: "NoPodNetwork",
-			Message: "Nodes have joined and wait for a pod network; no pack of layer cni is in the profile."}
+	case !facts.PodNetwork(spec):
+		return condition(kind, false, "", reasonNoPodNetwork,
+			"Nodes have joined and wait for a pod network; no pack of layer cni is in the profile. Not ready: "+model.Listed(waiting))
 	}
 	return condition(kind, len(waiting) == 0, "AllReady", "NotReady", "Not ready: "+model.Listed(waiting))
 }

@@ -46,9 +46,23 @@ func TestStatusJudgesMachinesAPINodesAndPacks(t *testing.T) {
 		"a node has not joined": {change: func(f *model.Facts) { delete(f.API.Nodes, "c-w-2") },
 			state: model.StateDegraded, health: model.Unhealthy,
 			condition: model.Condition{Type: "NodesReady", Status: isFalse, Reason: "NotJoined", Message: "Not joined: c-w-2"}},
-		"a node waits for a pod network": {change: notReady, state: model.StateRunning, health: model.Healthy,
-			condition: model.Condition{Type: "NodesReady", Status: isTrue, Reason: "NoPodNetwork",
-				Message: "Nodes have joined and wait for a pod network; no pack of layer cni is in the profile."}},
+		"nodes wait for a pod network": {change: func(f *model.Facts) {
+			for name := range f.API.Nodes {
+				f.API.Nodes[name] = model.KubeNode{Name: name}
+			}
+		}, state: model.StateRunning, health: model.Unhealthy,
+			condition: model.Condition{Type: "NodesReady", Status: isFalse, Reason: "NoPodNetwork",
+				Message: "Nodes have joined and wait for a pod network; no pack of layer cni is in the profile. Not ready: c-cp-1, c-w-1, c-w-2"}},
+		"nodes wait for a pod network, and a VM is missing": {change: func(f *model.Facts) {
+			for name := range f.API.Nodes {
+				f.API.Nodes[name] = model.KubeNode{Name: name}
+			}
+			lose(f, "c-w-1")
+		}, state: model.StateDegraded, health: model.Unhealthy,
+			condition: model.Condition{Type: "MachinesReady", Status: isFalse, Reason: "MachinesMissing",
+				Message: "pool w has 1 of 2 VMs"}},
+		"a node is not ready on a pod network that no pack brought": {change: notReady, state: model.StateDegraded, health: model.Unhealthy,
+			condition: model.Condition{Type: "NodesReady", Status: isFalse, Reason: "NotReady", Message: "Not ready: c-w-2"}},
 		"a node is not ready": {packs: cni, change: func(f *model.Facts) {
 			applied(f)
 			notReady(f)

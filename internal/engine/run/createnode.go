@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -134,7 +135,7 @@ func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
 	template := n.World.Limits.Site.Template
 	place := n.resolved()
 	if template.Ref == "" || !place.Complete() {
-		return model.CloneRequest{}, errors.New("the template or a part of the placement was not found")
+		return model.CloneRequest{}, fmt.Errorf("the template %q or a part of the %s was not found", n.Spec.Image.Template, n.Placement.Field(""))
 	}
 	mode, err := plan.CloneMode(n.Spec.CloneMode, template, place, n.NodePool.DiskGB)
 	if err != nil {

@@ -96,10 +96,10 @@ func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
 	})
 }
 
-// waitNodesReady waits until every node is Ready. Without a pack that brings a pod
-// network no node ever is, and the run does not wait.
+// waitNodesReady waits until every node is Ready. Without a pod network no node ever
+// is, and the run does not wait.
 func (r *Runner) waitNodesReady(ctx context.Context) error {
-	if !r.Spec.HasCNI() {
+	if !r.podNetwork() {
 		return nil
 	}
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {

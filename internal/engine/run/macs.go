@@ -1,7 +1,7 @@
 package run
 
 import (
-	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -48,7 +48,7 @@ func (m *macs) choose(address netip.Addr, node uuid.UUID, network model.Network)
 		return slices.ContainsFunc(m.existing[mac], collides) || slices.ContainsFunc(m.chosen[mac], collides)
 	})
 	if !ok {
-		return "", errors.New("every MAC address from 00:50:56:00:00:00 to 00:50:56:3f:ff:ff is in use on the network")
+		return "", fmt.Errorf("every MAC address from 00:50:56:00:00:00 to 00:50:56:3f:ff:ff is in use on the network %q", network.Path)
 	}
 	m.chosen[mac] = append(m.chosen[mac], model.NIC{UUID: node.String(), Network: network.Key()})
 	return mac, nil

@@ -12,18 +12,11 @@ import (
 // not there, and that has no pack to bring it, no node is ever Ready, and having
 // joined is all that can be asked for.
 func (r *Runner) isServing(n model.KubeNode) bool {
-	return n.Ready || !r.Spec.HasCNI() && !r.anyReadyBefore()
+	return n.Ready || !r.podNetwork()
 }
 
-// anyReadyBefore reports whether any node was Ready when the run began.
-func (r *Runner) anyReadyBefore() bool {
-	for _, n := range r.World.Facts.API.Nodes {
-		if n.Ready {
-			return true
-		}
-	}
-	return false
-}
+// podNetwork reports whether nodes become Ready, as far as was known when the run began.
+func (r *Runner) podNetwork() bool { return r.World.Facts.PodNetwork(r.Spec) }
 
 // waitServing waits until the successor of a node can take its work.
 func (r *Runner) waitServing(ctx context.Context, name string) error {

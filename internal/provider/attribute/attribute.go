@@ -76,5 +76,5 @@ func GatewayID(kind string) schema.StringAttribute {
 
 // DomainName validates that a string is a DNS domain name without a trailing dot.
 func DomainName() validator.String {
-	return stringvalidator.RegexMatches(domainForm, "must be a domain name such as example.com")
+	return stringvalidator.RegexMatches(domainForm, "must be a domain name such as example.com, without a dot at the end")
 }

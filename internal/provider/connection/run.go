@@ -55,8 +55,8 @@ func (c *Connection) MarkLeaving(id uuid.UUID) { c.process.leaving.add(id) }
 // Leaving reports whether MarkLeaving was called for the id.
 func (c *Connection) Leaving(id uuid.UUID) bool { return c.process.leaving.has(id) }
 
-// MarkDeleted notes that this run plans to delete the record with the id, and does not
-// create it again.
+// MarkDeleted notes that this run plans to delete what has the id, a record or a
+// cluster, and does not create it again.
 func (c *Connection) MarkDeleted(id uuid.UUID) { c.process.deleted.add(id) }
 
 // Deleted reports whether MarkDeleted was called for the id. In which order Terraform

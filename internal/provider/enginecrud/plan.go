@@ -27,6 +27,7 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		d.planDestroy(ctx, req, resp)
 		return
 	}
+	keepUnchanged(&req, resp, ComputedAttributes(d.NewSchema(ctx)))
 	m := M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
 	prior, replaces, diags := d.compare(ctx, req, resp)
@@ -249,6 +250,7 @@ func (d *Driver[T, M]) destruction(
 	if err == nil {
 		if leaving != nil {
 			d.conn.MarkDeleted(eng.Ledger.ID(target.Ref))
+			d.conn.MarkDeleted(target.ID) // by which a cluster's claims name it
 		}
 		plan, err = eng.PlanDestroy(ctx, target, leaving)
 	}

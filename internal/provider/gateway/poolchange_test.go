@@ -86,7 +86,7 @@ func TestAccGatewayPoolChanges(t *testing.T) {
 			swap(t, small, prefix, prefix+"\n excluded_addresses = [\"10.10.183.2-10.10.183.20\"]"),
 			"delete what holds them first: 10.10.183.",
 		),
-		refused(swap(t, small, `"10.10.128.1"`, `"10.128.1.1"`), "must lie in the range 10.10.128.1-10.10.191.254"),
+		refused(swap(t, small, `"10.10.128.1"`, `"10.10.191.255"`), "must lie in the range 10.10.128.1-10.10.191.254"),
 		refused(swap(t, small, prefix, prefix+"\n nameservers = [\"dns\"]"), `"dns" is neither an IPv4 nor an IPv6 address`),
 		refused(
 			swap(t, small, prefix, prefix+"\n network = \"dvpg-b\""),

@@ -30,8 +30,8 @@ func TestAccGatewayRefusals(t *testing.T) {
 		{`"10.10.183.20"`, `"10.10.300.1"`, `"10.10.300.1" is neither an IPv4 nor an IPv6 address.`},
 		{
 			`"10.10.128.1"`,
-			`"10.20.0.1"`,
-			`10.20.0.1 is outside the network of the pool, 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254`,
+			`"10.10.191.255"`,
+			`10.10.191.255 is the network or broadcast address of 10.10.128.0/18: it must lie in the range 10.10.128.1-10.10.191.254`,
 		},
 		{"prefix_length   = 18", "", "Set prefix_length, such as 24"},
 		{"prefix_length   = 18", "prefix_length = 18\n subnet = \"10.10.183.0/24\"", "Both range and subnet are set"},

@@ -33,7 +33,7 @@ const full = `{
     "reuse_delay": "90s", "restrict_to_single_cluster": true},
   "ip_pool_id": "` + ipPoolID + `",
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
-  "ssh_authorized_keys": ["ssh-ed25519 AAAA"], "ntp_servers": ["ntp"],
+  "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m"
 }`
 
@@ -76,7 +76,7 @@ func TestSpec(t *testing.T) {
 			}},
 			DrainTimeout: model.DefaultDrainTimeout,
 		},
-		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAA"},
+		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"},
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,

@@ -28,6 +28,7 @@ func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.Valid
 	resp.Diagnostics.Append(diags...)
 	if pool != nil {
 		resp.Diagnostics.Append(pool.Validate(ctx, path.Root("ip_pool"))...)
+		resp.Diagnostics.Append(pool.Advise(ctx, path.Root("ip_pool"))...)
 	}
 }
 

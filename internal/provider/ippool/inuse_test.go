@@ -125,7 +125,7 @@ func TestAccPoolInUse(t *testing.T) {
 			},
 			{
 				Config: env.Config(""),
-				ExpectError: acctest.Words("Addresses of it are in use. Delete the clusters and gateways that hold them first: " +
+				ExpectError: acctest.Words("1 of its addresses are in use. Delete the clusters and gateways that hold them first: " +
 					"10.10.183.9 (prod-1-cp-1"),
 			},
 			{

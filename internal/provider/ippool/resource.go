@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
@@ -35,19 +36,30 @@ func NewResource() resource.Resource {
 		TypeName:  typeName,
 		Kind:      record.KindIPPool,
 		NewSchema: newSchema,
-		InUse:     "It is in use. Delete these first",
+		InUse:     "Addresses of it are in use. Delete the clusters and gateways that hold them first",
 		Hooks: recordcrud.Hooks[*model]{
 			Validate:     validate,
 			Plan:         plan,
 			BeforeCreate: checkOverlap,
 			AfterCreate:  checkOverlap,
 			Update:       update,
+			Users:        holders,
 			BeforeDelete: checkUnused,
 			Written:      count,
 			Refresh:      refresh,
 			Damaged:      damaged,
 		},
 	}}
+}
+
+// ValidateConfig implements resource.ResourceWithValidateConfig. What is only a warning
+// is said once, and not again in each plan and apply.
+func (r *poolResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	r.Driver.ValidateConfig(ctx, req, resp)
+	var m model
+	if !req.Config.Get(ctx, &m).HasError() {
+		resp.Diagnostics.Append(m.Advise(ctx, path.Empty())...)
+	}
 }
 
 func validate(ctx context.Context, m *model) diag.Diagnostics { return m.Validate(ctx, path.Empty()) }
@@ -102,8 +114,22 @@ func checkUnused(ctx context.Context, s recordcrud.Session, m *model) diag.Diagn
 	}
 	if inUse := snapshot.Addresses(pool); len(inUse) > 0 {
 		diags.AddError("Unable to delete "+m.subject(), fmt.Sprintf(
-			"Addresses of it are in use. Delete the clusters and gateways that hold them first: %s.",
-			ippoolspec.Holders(ctx, s.Ledger, pool, inUse)))
+			"%d of its addresses are in use. Delete the clusters and gateways that hold them first: %s.",
+			len(inUse), ippoolspec.Holders(ctx, s.Ledger, pool, inUse)))
 	}
 	return diags
+}
+
+// holders are who holds addresses of a pool that is to be deleted, and is not deleted
+// before in the same run.
+func holders(ctx context.Context, s recordcrud.Session, m *model) []string {
+	pool, diags := m.ledgerPool(ctx, s.ID)
+	if diags.HasError() {
+		return nil
+	}
+	snapshot, err := s.Ledger.Recent(enginemodel.DefaultTiming().ReadMaxAge).Snapshot(ctx)
+	if err != nil {
+		return nil
+	}
+	return ippoolspec.HoldersBut(ctx, s.Ledger, pool, snapshot.Addresses(pool), s.Conn.Deleted)
 }

@@ -108,17 +108,28 @@ func describeHolder(cluster uuid.UUID, held []ledger.Allocation) string {
 // Holders names who holds addresses, up to maxNamed of them. One whose holder
 // cannot be read is named without: the error that this is a part of stands.
 func Holders(ctx context.Context, l *ledger.Ledger, pool ledger.IPPool, addresses []netip.Addr) string {
+	return strings.Join(HoldersBut(ctx, l, pool, addresses, func(uuid.UUID) bool { return false }), ", ")
+}
+
+// HoldersBut is Holders without the clusters that leaving reports. Where those hold the
+// first maxNamed addresses, it does not look at the others.
+func HoldersBut(
+	ctx context.Context, l *ledger.Ledger, pool ledger.IPPool, addresses []netip.Addr, leaving func(uuid.UUID) bool,
+) []string {
 	var parts []string
-	for i, a := range addresses {
-		if i == maxNamed {
-			parts = append(parts, fmt.Sprintf("and %d more", len(addresses)-i))
-			break
+	for _, a := range addresses[:min(maxNamed, len(addresses))] {
+		owner, err := l.Holder(ctx, pool.ID, a)
+		known := err == nil && owner.Known()
+		switch {
+		case known && leaving(owner.Cluster):
+		case known:
+			parts = append(parts, fmt.Sprintf("%s (%s of cluster %s)", a, owner.Node, owner.Cluster))
+		default:
+			parts = append(parts, a.String())
 		}
-		part := a.String()
-		if owner, err := l.Holder(ctx, pool.ID, a); err == nil && owner.Known() {
-			part += fmt.Sprintf(" (%s of cluster %s)", owner.Node, owner.Cluster)
-		}
-		parts = append(parts, part)
 	}
-	return strings.Join(parts, ", ")
+	if more := len(addresses) - maxNamed; more > 0 && len(parts) > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return parts
 }

@@ -87,13 +87,15 @@ func nodeAttributes(texts Texts) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"default_gateway": schema.StringAttribute{
 			Required: true,
-			MarkdownDescription: "Address of the default router of nodes. " +
-				"It lies in the network of the addresses and is never issued, even where it is within `range` or `subnet`.",
+			MarkdownDescription: "Address of the default router of nodes, of the family of the addresses. " +
+				"It lies in their network, and is never issued, even where it is within `range` or `subnet`. " +
+				"In IPv6 it may be link-local, such as `fe80::1`. In IPv4 it may lie outside of the network, if it is on the same segment: " +
+				"see the guide on node images for the systems that can reach it.",
 		},
 		"nameservers": schema.ListAttribute{
 			ElementType: types.StringType,
 			Optional:    true,
-			MarkdownDescription: "Addresses of the DNS servers of nodes, in order of preference, at most 3. " +
+			MarkdownDescription: "Addresses of the DNS servers of nodes, in order of preference, at most 3, and at least one of the pool's family. " +
 				"Defaults to none, and then CoreDNS does not start on nodes whose image names none. " + texts.Nodes,
 			Validators: []validator.List{attribute.NoNulls{}, listvalidator.SizeAtMost(maxNameservers), listvalidator.UniqueValues()},
 		},

@@ -116,20 +116,6 @@ func (m *Model) validateExclusions(at path.Path) diag.Diagnostics {
 	return diags
 }
 
-func (m *Model) validateNameservers(at path.Path) diag.Diagnostics {
-	var diags diag.Diagnostics
-	for i, element := range m.Nameservers.Elements() {
-		server, ok := element.(types.String)
-		if !ok || server.IsUnknown() || server.IsNull() {
-			continue
-		}
-		if _, err := netip.ParseAddr(server.ValueString()); err != nil {
-			diags.Append(invalidAddress(at.AtListIndex(i), server.ValueString()))
-		}
-	}
-	return diags
-}
-
 func invalidAddress(at path.Path, value string) diag.Diagnostic {
 	return diagnostics.AttributeError(at, "Invalid IP address", fmt.Sprintf("%q is neither an IPv4 nor an IPv6 address.", value))
 }

@@ -24,9 +24,8 @@ import (
 const dnsNameRule = "must consist of lower-case letters, digits and `-` and have a letter or digit at both ends"
 
 var (
-	dnsName    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
-	kubeForm   = regexp.MustCompile(`^1\.[0-9]{1,2}\.[0-9]{1,3}$`)
-	sshKeyForm = regexp.MustCompile(`^(ssh-|ecdsa-|sk-)[-a-z0-9@.]+ [A-Za-z0-9+/=]+`)
+	dnsName  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	kubeForm = regexp.MustCompile(`^1\.[0-9]{1,2}\.[0-9]{1,3}$`)
 )
 
 // maxName leaves room in a node's name for a pool and a number.
@@ -87,10 +86,12 @@ func SSHAuthorizedKeys() schema.ListAttribute {
 	return schema.ListAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Public keys, in the form of `authorized_keys`, that may log in to the nodes as the image's default user. " +
-			"Defaults to none. " + rolls,
-		Validators: []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(
-			PublicKey{})},
+		MarkdownDescription: "Public keys that may log in to the nodes as the image's default user, each one line of `authorized_keys`, " +
+			"with options where there are any; " +
+			"`file(\"id_ed25519.pub\")` is one. Blanks and line ends around a key mean nothing. Defaults to none. " +
+			rolls,
+		PlanModifiers: []planmodifier.List{sameKeys{}},
+		Validators:    []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(PublicKey{})},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/sshkey"
 )
 
 // Common are the attributes of the same name that clusters and gateways have alike.
@@ -28,6 +29,9 @@ func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnosti
 	diags.Append(more...)
 	spec.Proxy = proxy
 	spec.SSHAuthorizedKeys, more = decodeStrings(ctx, c.SSHAuthorizedKeys)
+	for i, key := range spec.SSHAuthorizedKeys {
+		spec.SSHAuthorizedKeys[i] = sshkey.Trim(key)
+	}
 	diags.Append(more...)
 	spec.NTPServers, more = decodeStrings(ctx, c.NTPServers)
 	diags.Append(more...)

@@ -70,7 +70,6 @@ func TestValidators(t *testing.T) {
 	}{
 		{nodeschema.Duration{}, []string{"1s", "10m", "24h"}, []string{"", "soon", "500ms", "25h", "-1m"}},
 		{nodeschema.CIDR{}, []string{"192.168.0.0/16", "2001:db8::/64"}, []string{"", "192.168.0.0", "192.168.0.1/16"}},
-		{nodeschema.FolderPath(), []string{"k8s", "k8s/prod 1"}, []string{"", "/k8s", "k8s/", "k8s//prod"}},
 		{nodeschema.NodePoolName(), []string{"a", "gpu-2"}, []string{"", "-a", "a-", "A", "a_b"}},
 	} {
 		for valid, texts := range map[bool][]string{true: c.valid, false: c.invalid} {

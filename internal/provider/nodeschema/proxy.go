@@ -27,25 +27,27 @@ func Proxy() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "HTTP proxy that containerd and the system of the nodes use. " +
-			"`http`, `https` and `no_proxy` are set together. Defaults to none. " + rolls,
+			"`http` and `https` are set together. Defaults to none. " + rolls,
 		Attributes: map[string]schema.Attribute{
 			"http": schema.StringAttribute{
 				Optional:            true,
 				Sensitive:           true, // it may carry a password
 				MarkdownDescription: "URL of the proxy for `http`, which may carry a user and a password. Defaults to none.",
-				Validators:          together("https", "no_proxy"),
+				Validators:          together("https"),
 			},
 			"https": schema.StringAttribute{
 				Optional:            true,
 				Sensitive:           true,
 				MarkdownDescription: "URL of the proxy for `https`, which may carry a user and a password. Defaults to none.",
-				Validators:          together("http", "no_proxy"),
+				Validators:          together("http"),
 			},
 			"no_proxy": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "Comma-separated names, domains and networks that are reached directly. " +
-					"The networks of nodes, pods and services are added. Defaults to none.",
-				Validators: together("http", "https"),
+				MarkdownDescription: "Names, domains (`.example.com`), addresses and networks that are reached directly, with commas and " +
+					"nothing else between them. It needs `http` and `https`. " +
+					"The node itself, the networks of nodes, pods and services, the VIP and the cluster's own domain are always among them. " +
+					"Defaults to none.",
+				Validators: append(together("http", "https"), noProxy{}),
 			},
 			"ca_certificate": schema.StringAttribute{
 				Optional:            true,

@@ -4,21 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
-
-var folderForm = regexp.MustCompile(`^[^/]+(/[^/]+)*$`)
-
-// FolderPath validates the path of a VM folder.
-func FolderPath() validator.String {
-	return stringvalidator.RegexMatches(folderForm, "must be folder names separated by `/`, without one at either end")
-}
 
 // Duration validates a duration of one second to a day.
 type Duration struct{}

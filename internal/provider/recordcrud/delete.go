@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -28,7 +29,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	mine, err := d.stillOwn(ctx, s, own)
+	mine, err := d.stillOwn(ctx, s.Ledger, s.ID, own)
 	if err == nil && !mine {
 		return
 	}
@@ -53,8 +54,8 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 
 // stillOwn reports whether a record is that of the creation which a state comes from, or
 // may be. One that cannot be decoded is deleted with its state.
-func (d *Driver[T, M]) stillOwn(ctx context.Context, s Session, own crud.Identity) (bool, error) {
-	rec, err := s.Ledger.Record(ctx, s.ID)
+func (d *Driver[T, M]) stillOwn(ctx context.Context, l ledger.Reader, id uuid.UUID, own crud.Identity) (bool, error) {
+	rec, err := l.Record(ctx, id)
 	if errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ledger.ErrDamaged) {
 		return true, nil
 	}

@@ -77,6 +77,9 @@ type Hooks[M any] struct {
 	AfterCreate func(ctx context.Context, s Session, m M) diag.Diagnostics
 	// Update changes what the plan says, the record included; nil writes the record.
 	Update func(ctx context.Context, s Session, prior, planned M) diag.Diagnostics
+	// Users are words for what uses a record that is to be deleted, beside the records
+	// that depend on it, as far as it is not deleted in the same run.
+	Users func(ctx context.Context, s Session, m M) []string
 	// BeforeDelete refuses to delete what is in use.
 	BeforeDelete func(ctx context.Context, s Session, m M) diag.Diagnostics
 

@@ -18,9 +18,7 @@ import (
 )
 
 // ModifyPlan implements resource.ResourceWithModifyPlan: it sets what is known
-// before the apply, and refuses what a read of the ledger shows to be impossible. A
-// deletion is never refused here: what uses the record may be deleted in the same
-// run.
+// before the apply, and refuses what a read of the ledger shows to be impossible.
 func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if d.conn == nil {
 		return
@@ -32,7 +30,11 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 		_, diags := d.markSeen(prior) // a plan without a refresh has not read it
 		resp.Diagnostics.Append(diags...)
 	}
-	if req.Plan.Raw.IsNull() || resp.Diagnostics.HasError() {
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if req.Plan.Raw.IsNull() {
+		resp.Diagnostics.Append(d.planDelete(ctx, req, prior)...)
 		return
 	}
 	m := M(new(T))

@@ -37,3 +37,6 @@ func CheckNotes(description string, tags map[string]string) diag.Diagnostics {
 	}
 	return checkNotes(&model{Description: types.StringValue(description), Tags: types.MapValueMust(types.StringType, values)})
 }
+
+// NewSchema is the schema of the resource.
+var NewSchema = newSchema

@@ -25,7 +25,7 @@ const maxWorkers = 1000
 const maxPoolName = 18
 
 func controlPlaneAttribute() schema.SingleNestedAttribute {
-	attributes := nodeAttributes()
+	attributes := nodeAttributes(controlPlaneTaints)
 	attributes["node_count"] = schema.Int64Attribute{
 		CustomType:          attribute.Int64Type{},
 		Required:            true,
@@ -51,7 +51,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 }
 
 func workerPoolsAttribute() schema.MapNestedAttribute {
-	attributes := nodeAttributes()
+	attributes := nodeAttributes(ownedTaints)
 	attributes["node_count"] = schema.Int64Attribute{
 		CustomType:          attribute.Int64Type{},
 		Required:            true,
@@ -111,19 +111,21 @@ func rollingUpdateAttribute() schema.SingleNestedAttribute {
 	}
 }
 
-// nodeAttributes are what all nodes have.
-func nodeAttributes() map[string]schema.Attribute {
+// nodeAttributes are what all nodes have; taints are those that users cannot set.
+func nodeAttributes(taints []owned) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"cpu":       nodeschema.CPU(2),
 		"memory_gb": nodeschema.MemoryGB(2),
 		"disk_gb":   nodeschema.DiskGB(1),
 		"labels": schema.MapAttribute{
-			Optional:            true,
-			ElementType:         types.StringType,
-			MarkdownDescription: "Labels of the nodes, by qualified names such as `example.com/tier`. They change in place. Defaults to none.",
+			Optional:    true,
+			ElementType: types.StringType,
+			MarkdownDescription: "Labels of the nodes, by qualified names such as `example.com/tier` or `node-role.kubernetes.io/worker`. " +
+				"Those that kubelet, kubeadm, a cloud provider or the zone tags of vCenter decide are refused. " +
+				"They change in place. Defaults to none.",
 			Validators: []validator.Map{
 				attribute.NoNulls{},
-				mapvalidator.KeysAre(qualifiedName()),
+				mapvalidator.KeysAre(qualifiedName(), notOwned{"label", ownedLabels}),
 				mapvalidator.ValueStringsAre(labelValue()),
 			},
 		},
@@ -131,17 +133,21 @@ func nodeAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			ElementType:         types.StringType,
 			MarkdownDescription: "Annotations of the nodes, by qualified names. They change in place. Defaults to none.",
-			Validators:          []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(qualifiedName())},
+			Validators: []validator.Map{
+				attribute.NoNulls{},
+				mapvalidator.KeysAre(qualifiedName(), notOwned{"annotation", ownedAnnotations}),
+			},
 		},
 		"taints": schema.ListNestedAttribute{
-			Optional:            true,
-			MarkdownDescription: "Taints of the nodes. They change in place. Defaults to none.",
-			Validators:          []validator.List{attribute.NoNulls{}},
+			Optional: true,
+			MarkdownDescription: "Taints of the nodes, at most one of a key and effect. Those under `node.kubernetes.io/` and " +
+				"`node.cloudprovider.kubernetes.io/` are not for users. They change in place. Defaults to none.",
+			Validators: []validator.List{attribute.NoNulls{}, distinctTaints{}},
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"key": schema.StringAttribute{
 					Required:            true,
 					MarkdownDescription: "Key of the taint, a qualified name such as `example.com/gpu`.",
-					Validators:          []validator.String{qualifiedName()},
+					Validators:          []validator.String{qualifiedName(), notOwned{"taint", taints}},
 				},
 				"value": schema.StringAttribute{
 					Optional:            true,

@@ -91,16 +91,20 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 	refused := func(s shape, words ...string) resource.TestStep {
 		return resource.TestStep{Config: config(e, s), PlanOnly: true, ExpectError: says(words...)}
 	}
-	protected := config(e, shape{controlPlane: 1, extra: "deletion_protection = true"})
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"
+	keyed := "deletion_protection = true\n  ssh_authorized_keys = [%q]"
+	protected := config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key)})
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: protected},
+			// As file() gives it: Terraform takes the state's spelling for the configuration's.
+			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key+"\n")}), PlanOnly: true},
 			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
 			refused(shape{controlPlane: 1, computeCluster: "cluster-b"}, "control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
-			{Config: config(e, shape{controlPlane: 1})},
+			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf("ssh_authorized_keys = [%q]", key)})},
 		},
 	})
 }

@@ -176,7 +176,8 @@ func profileAttribute() schema.SingleNestedAttribute {
 			"packs": schema.MapNestedAttribute{
 				Optional: true,
 				MarkdownDescription: "Manifests that are applied to the cluster, by name. Packs are added and changed in place. " +
-					"Defaults to none; without a pack of layer `cni` nodes join and stay NotReady.",
+					"Defaults to none. Without a pack of layer `cni` the plan warns: nodes join and stay NotReady, and `health` is `Unhealthy`, " +
+					"until a CNI plug-in is installed by other means.",
 				Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"layer": schema.StringAttribute{

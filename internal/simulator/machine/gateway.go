@@ -10,7 +10,7 @@ import (
 // gatewaysOf returns the gateways that a VM is configured with, as the router of its
 // network has them: with the prefix of the network where that is known, else
 // with that of the VM's own address. A gateway outside a known network does not
-// exist, and does not answer.
+// exist, and does not answer; a link-local one of IPv6 is on every segment.
 func gatewaysOf(vm guest.VM) []netip.Prefix {
 	return routed(vm, func(n *cloudinit.Network) []netip.Addr { return n.Gateways })
 }
@@ -22,6 +22,9 @@ func nameserversOf(vm guest.VM) []netip.Prefix {
 	return routed(vm, func(n *cloudinit.Network) []netip.Addr { return n.Nameservers })
 }
 
+// linkLocalBits is the prefix length of link-local addresses.
+const linkLocalBits = 64
+
 func routed(vm guest.VM, addresses func(*cloudinit.Network) []netip.Addr) []netip.Prefix {
 	// Errors are for the machine itself to find. From its second boot on there is
 	// no userdata any more, which is one.
@@ -31,6 +34,10 @@ func routed(vm guest.VM, addresses func(*cloudinit.Network) []netip.Addr) []neti
 	}
 	var found []netip.Prefix
 	for _, address := range addresses(&instance.Network) {
+		if address.Is6() && address.IsLinkLocalUnicast() {
+			found = append(found, netip.PrefixFrom(address, linkLocalBits))
+			continue
+		}
 		if segment := vm.Segment; segment.IsValid() && segment.Addr().Is4() == address.Is4() {
 			if segment.Contains(address) {
 				found = append(found, netip.PrefixFrom(address, segment.Bits()))

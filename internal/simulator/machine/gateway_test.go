@@ -18,6 +18,7 @@ func TestGatewaysOf(t *testing.T) {
 			`"routes": [{"to": "default", "via": "10.20.0.1"}, {"to": "::/0", "via": "2001:db8::1"}]`
 		none = `"addresses": ["10.20.1.5/18"]`
 		link = `"addresses": ["10.20.1.5/18"], "routes": [{"to": "default", "via": "10.99.0.1", "on-link": true}]`
+		near = `"addresses": ["2001:db8::5/64"], "gateway6": "fe80::1"`
 		dhcp = `"dhcp4": true`
 	)
 	for _, test := range []struct{ network, segment, want string }{
@@ -29,6 +30,8 @@ func TestGatewaysOf(t *testing.T) {
 		{dual, "10.20.0.0/18", "[10.20.0.1/18 2001:db8::1/64]"},
 		{none, "", "[]"},
 		{link, "", "[]"},
+		{near, "", "[fe80::1/64]"},
+		{near, "2001:db8::/64", "[fe80::1/64]"},
 		{dhcp, "", "[]"},
 		{`"addresses": ["10.20.1.5"]`, "", "[]"},
 	} {

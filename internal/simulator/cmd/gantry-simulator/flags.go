@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
@@ -37,6 +38,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := s.checkRecording(flags); err != nil {
+		return s, err
 	}
 	if !s.runReal && (s.real.Guest != "" || s.real.Binaries != "") {
 		return s, errors.New("-guest-binary and -binaries need -real")
@@ -76,7 +80,22 @@ func (s *settings) realFlags(flags *flag.FlagSet) {
 		"with -real: the output `directory` of internal/tools/build-kubernetes; default: its default")
 }
 
+// checkRecording refuses what changes the standard inventory beside a recording.
+func (s *settings) checkRecording(flags *flag.FlagSet) (err error) {
+	if s.Recording == "" {
+		return nil
+	}
+	flags.Visit(func(f *flag.Flag) {
+		if slices.Contains([]string{"hosts", "template", "without-zone-tags", "other-vms", "version", "real"}, f.Name) {
+			err = errors.Join(err, fmt.Errorf("-%s cannot be combined with -recording", f.Name))
+		}
+	})
+	return err
+}
+
 func (s *settings) inventoryFlags(flags *flag.FlagSet) {
+	flags.StringVar(&s.Recording, "recording", "",
+		"`directory` of a recording of a vCenter, made by govc object.save, to serve its inventory instead of the standard one")
 	flags.IntVar(&s.Inventory.HostsPerCluster, "hosts", 3, "`number` of hosts of each compute cluster")
 	flags.Func("template", "additional node template with a snapshot, `name=Kubernetes version`; may be repeated", s.addTemplate)
 	flags.BoolVar(&s.Inventory.WithoutZoneTags, "without-zone-tags", false, "omit the k8s-region and k8s-zone tags")

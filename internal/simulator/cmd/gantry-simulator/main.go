@@ -84,6 +84,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	fmt.Fprintf(stderr, "simulated datacenter: vCenter %s, guest network through %s, control %s\n",
 		sim.URL(), sim.ProxyURL(), sim.ControlURL())
+	if recorded := sim.Recorded(); recorded != "" {
+		fmt.Fprintln(stderr, recorded)
+	}
 
 	select {
 	case <-ctx.Done():

@@ -155,6 +155,7 @@ func TestCommandRefusesWrongFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"-fault", "explode"}, {"-user", "name-only"}, {"-template", "x"}, {"extra"},
+		{"-recording", "no-such-directory"}, {"-recording", ".", "-hosts", "2"},
 	} {
 		out, err := command(args...).CombinedOutput()
 		if err == nil {

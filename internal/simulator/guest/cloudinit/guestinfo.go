@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 )
 
@@ -54,7 +55,26 @@ func Read(guestinfo map[string]string, mac string) (*Instance, error) {
 	if inst.Config, err = parseUserdata(raw); err != nil {
 		return inst, fmt.Errorf("%s: %w", keyUserdata, err)
 	}
-	return inst, nil
+	return inst, inst.reachesRouters()
+}
+
+// reachesRouters refuses a router that only netplan could reach: cloud-init's own
+// renderer for networkd drops on-link, and networkd then waits for a way to it that only
+// a drop-in to its unit can give.
+func (i *Instance) reachesRouters() error {
+	for _, router := range i.Network.OnLink {
+		route := "Destination=" + netip.PrefixFrom(router, router.BitLen()).String()
+		reached := false
+		for path, file := range i.Files {
+			dropIn := strings.HasPrefix(path, "/etc/systemd/network/10-cloud-init-") && strings.Contains(path, ".network.d/")
+			reached = reached || dropIn && strings.Contains(string(file.Content), "[Route]\n"+route+"\n")
+		}
+		if !reached {
+			return fmt.Errorf("network: networkd has no way to the router %s: on-link is dropped, and no drop-in has a [Route] with %s",
+				router, route)
+		}
+	}
+	return nil
 }
 
 // CleanedUp returns the changes that cleanup-guestinfo makes to the VM's

@@ -24,9 +24,11 @@ var interfaceName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,14}$`)
 
 // Network is what netplan makes of the guest's only NIC.
 type Network struct {
-	Addresses   []netip.Prefix
-	DHCP4       bool
-	Gateways    []netip.Addr
+	Addresses []netip.Prefix
+	DHCP4     bool
+	Gateways  []netip.Addr
+	// OnLink are the gateways that no address of the NIC is the way to.
+	OnLink      []netip.Addr
 	Nameservers []netip.Addr
 	Search      []string
 }
@@ -196,7 +198,7 @@ func (e ethernet) resolve() (Network, error) {
 			n.Nameservers = append(n.Nameservers, addr)
 		}
 		for _, domain := range e.Nameservers.Search {
-			if len(validation.IsDNS1123Subdomain(domain)) > 0 {
+			if len(validation.IsDNS1123Subdomain(strings.ReplaceAll(strings.ToLower(domain), "_", "x"))) > 0 {
 				return n, fmt.Errorf("nameservers: search domain %q is not a domain name", domain)
 			}
 			n.Search = append(n.Search, domain)
@@ -235,6 +237,9 @@ func (n *Network) gateway(via netip.Addr, forced bool) error {
 		return err
 	}
 	n.Gateways = append(n.Gateways, via)
+	if forced && n.onLink(via, false) != nil {
+		n.OnLink = append(n.OnLink, via)
+	}
 	return nil
 }
 
@@ -245,6 +250,9 @@ func (n *Network) onLink(via netip.Addr, forced bool) error {
 		return nil
 	}
 	for _, prefix := range n.Addresses {
+		if prefix.Addr().Is6() && via.Is6() && via.IsLinkLocalUnicast() {
+			return nil // on every segment of IPv6
+		}
 		if prefix.Contains(via) {
 			if prefix.Addr() == via {
 				return fmt.Errorf("gateway %s is the machine's own address", via)

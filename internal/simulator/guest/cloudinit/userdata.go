@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/strictyaml"
 )
 
@@ -111,8 +113,9 @@ func parseUserdata(raw []byte) (Config, error) {
 		}
 	}
 	for i, key := range doc.SSHAuthorizedKeys {
-		if fields := strings.Fields(key); len(fields) < 2 || strings.Contains(key, "\n") {
-			return c, fmt.Errorf("ssh_authorized_keys.%d: not a public key", i)
+		// A real sshd passes over such a line, and its owner cannot log in.
+		if _, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(key)); err != nil || len(rest) > 0 || strings.ContainsAny(key, "\r\n") {
+			return c, fmt.Errorf("ssh_authorized_keys.%d: not a line that sshd takes as a public key", i)
 		}
 	}
 	return c, nil

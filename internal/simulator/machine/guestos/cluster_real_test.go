@@ -234,11 +234,11 @@ func (c *cluster) awaitJoined(name string) {
 	c.await(name+" has joined", 8*time.Minute, func() bool { return c.reported(name, "gantry.phase") == "joined" })
 }
 
-// ipv6 moves a node to a network of IPv6.
+// ipv6 moves a node to a network of IPv6, whose router is known by its link-local address.
 func ipv6(node bootstrap.Node) bootstrap.Node {
 	last := node.Address.Addr().As4()[3]
 	node.Address = netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::%d/64", last))
-	node.Gateway = netip.MustParseAddr("2001:db8:1::1")
+	node.Gateway = netip.MustParseAddr("fe80::1")
 	node.Endpoint = netip.MustParseAddr("2001:db8:1::20")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:1::53")}
 	node.PodCIDR = "fd00:10::/56"

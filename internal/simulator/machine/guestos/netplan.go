@@ -3,7 +3,6 @@ package guestos
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -95,7 +94,7 @@ func (p networkPlan) commands() []string {
 			everywhere = "::/0"
 		}
 		line := fmt.Sprintf("route replace %s via %s dev %s proto static", everywhere, gateway, wire.Interface)
-		if !slices.ContainsFunc(p.Addresses, func(prefix netip.Prefix) bool { return prefix.Contains(gateway) }) {
+		if slices.Contains(p.OnLink, gateway) {
 			line += " onlink"
 		}
 		lines = append(lines, line)

@@ -68,6 +68,29 @@ func TestNetworkOfANode(t *testing.T) {
 	}
 }
 
+// Routers outside the node's own network.
+func TestRoutersOfANode(t *testing.T) {
+	t.Parallel()
+	six := worker("2001:db8:1::7/64", "fe80::1", "2001:db8:1::5")
+	six.PodCIDR = "fd00:10::/56"
+	six.ServiceCIDR = "fd00:20::/112"
+	for _, test := range []struct {
+		node bootstrap.Node
+		want string
+	}{
+		{six, "route replace ::/0 via fe80::1 dev eth0 proto static"},
+		{worker("10.10.183.7/24", "10.10.128.1", "10.10.183.5"), "route replace 0.0.0.0/0 via 10.10.128.1 dev eth0 proto static onlink"},
+	} {
+		commands, _, err := guestos.PlanNetwork(rendered(t, test.node), card)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := commands[len(commands)-1]; got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
 func TestNetworkRefusesWhatHasNoEffect(t *testing.T) {
 	t.Parallel()
 	const head = "network:\n  version: 2\n  ethernets:\n    nic0:\n      match: {macaddress: \"" + card + "\"}\n" +
