@@ -15,8 +15,13 @@ const (
 	UserdataEncodingKey = "guestinfo.userdata.encoding"
 )
 
-// encoding is the value of both encoding keys.
-const encoding = "gzip+base64"
+// Values of the encoding keys. The metadata is not packed: the vSphere cloud provider
+// reads it where it is not, and takes the address in it for the node's. Of a node that
+// holds the VIP it would otherwise take what the guest tools report first.
+const (
+	encodingPlain  = "base64"
+	encodingPacked = "gzip+base64"
+)
 
 // MaxValueBytes bounds a guestinfo value after encoding: what is longer does
 // not reach the guest whole.
@@ -49,21 +54,23 @@ func GuestInfo(n Node) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	values := map[string]string{MetadataEncodingKey: encoding, UserdataEncodingKey: encoding}
-	for key, document := range map[string][]byte{MetadataKey: metadata, UserdataKey: userdata} {
-		value, err := encode(document)
-		if err != nil {
-			return nil, fmt.Errorf("encode %s of node %s: %w", key, n.Name, err)
+	packed, err := pack(userdata)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s of node %s: %w", UserdataKey, n.Name, err)
+	}
+	values := map[string]string{
+		MetadataKey: base64.StdEncoding.EncodeToString(metadata), MetadataEncodingKey: encodingPlain,
+		UserdataKey: packed, UserdataEncodingKey: encodingPacked,
+	}
+	for _, key := range []string{MetadataKey, UserdataKey} {
+		if size := len(values[key]); size > MaxValueBytes {
+			return nil, &SizeError{Node: n.Name, Key: key, Bytes: size}
 		}
-		if len(value) > MaxValueBytes {
-			return nil, &SizeError{Node: n.Name, Key: key, Bytes: len(value)}
-		}
-		values[key] = value
 	}
 	return values, nil
 }
 
-func encode(document []byte) (string, error) {
+func pack(document []byte) (string, error) {
 	var packed bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {

@@ -218,6 +218,11 @@ func (n Node) kubeletArguments() any {
 		// Without it kubelet may pick the virtual address while it holds that.
 		"node-ip": n.Address.Addr().String(),
 	}
+	if n.ExternalCloudProvider {
+		// The controller manager needs no such argument: without one it leaves the
+		// controllers of a cloud to the cloud provider.
+		arguments["cloud-provider"] = "external"
+	}
 	if len(n.NodeLabels) > 0 {
 		labels := make([]string, 0, len(n.NodeLabels))
 		for _, key := range slices.Sorted(maps.Keys(n.NodeLabels)) {

@@ -61,6 +61,10 @@ type Node struct {
 	// Schedulable leaves a control-plane node without its taint.
 	Schedulable bool
 
+	// ExternalCloudProvider has kubelet leave the node tainted until a cloud provider,
+	// which runs in the cluster, has initialized it.
+	ExternalCloudProvider bool
+
 	// SSHAuthorizedKeys are let in as the image's default user.
 	SSHAuthorizedKeys []string
 	// NTPServers replace the image's time sources.

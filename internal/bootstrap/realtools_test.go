@@ -85,11 +85,14 @@ func TestShellcheck(t *testing.T) {
 func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 	schedulable := newNode(t, role)
 	schedulable.Schedulable = true
+	cloud := newNode(t, role)
+	cloud.ExternalCloudProvider = true
 	return map[string]bootstrap.Node{
 		"plain":       newNode(t, role),
 		"schedulable": schedulable,
 		"IPv6":        onIPv6(newNode(t, role)),
 		"proxy":       behindProxy(t, newNode(t, role)),
+		"cloud":       cloud,
 	}
 }
 

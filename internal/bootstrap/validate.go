@@ -4,8 +4,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -131,17 +129,19 @@ func (n Node) validateAccess(p *problems) {
 		}
 	}
 	for i, server := range n.NTPServers {
-		if _, err := netip.ParseAddr(server); err != nil && len(validation.IsDNS1123Subdomain(strings.ToLower(server))) > 0 {
-			p.add(fmt.Sprintf("NTPServers[%d]", i), "%q is neither an address nor a host name", server)
+		if err := CheckTimeServer(server); err != nil {
+			p.add(fmt.Sprintf("NTPServers[%d]", i), "%v", err)
 		}
 	}
 	if n.Proxy == nil {
 		return
 	}
 	for field, value := range map[string]string{"Proxy.HTTP": n.Proxy.HTTP, "Proxy.HTTPS": n.Proxy.HTTPS} {
-		address, err := url.Parse(value)
-		if value != "" && (err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" || !printable(value)) {
-			p.add(field, "not an http or https URL of a proxy") // not quoted: it may hold a password
+		if value == "" {
+			continue
+		}
+		if err := CheckProxyURL(value); err != nil {
+			p.add(field, "%v", err)
 		}
 	}
 	if !printable(n.Proxy.NoProxy) {

@@ -2,19 +2,9 @@ package bootstrap
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-)
-
-// The bounds that kubeadm sets on a cluster's inner networks, with its default
-// prefix lengths for one node's pods.
-const (
-	nodeMaskIPv4, nodeMaskIPv6 = 24, 64
-	maxNodeMaskDifference      = 16
-	maxServiceBits             = 20
-	minServiceBits             = 4
 )
 
 func (n Node) validateNetwork(p *problems) {
@@ -87,41 +77,4 @@ func (n Node) validateEndpoint(p *problems) {
 	case n.Role.controlsPlane() && !n.Address.Masked().Contains(n.Endpoint):
 		p.add("Endpoint", "%s is not in the control plane's network %s, in which it is announced", n.Endpoint, n.Address.Masked())
 	}
-}
-
-func (n Node) validateInnerNetworks(p *problems) {
-	bits := n.Address.Addr().BitLen()
-	nodeMask := nodeMaskIPv4
-	if bits == 128 {
-		nodeMask = nodeMaskIPv6
-	}
-	pods := n.innerNetwork(p, "PodCIDR", n.PodCIDR, max(nodeMask-maxNodeMaskDifference, 0), nodeMask)
-	services := n.innerNetwork(p, "ServiceCIDR", n.ServiceCIDR, bits-maxServiceBits, bits-minServiceBits)
-	if pods.IsValid() && services.IsValid() && pods.Overlaps(services) {
-		p.add("ServiceCIDR", "%s overlaps with the pods' network %s", services, pods)
-	}
-}
-
-// innerNetwork parses a network of the cluster with a prefix length in bounds.
-func (n Node) innerNetwork(p *problems, field, text string, shortest, longest int) netip.Prefix {
-	prefix, err := netip.ParsePrefix(text)
-	switch {
-	case err != nil:
-		p.add(field, "%q is not a network such as 10.244.0.0/16", text)
-	case prefix != prefix.Masked():
-		p.add(field, "%s has host bits set; the network is %s", prefix, prefix.Masked())
-	case prefix.Addr().Is4() != n.Address.Addr().Is4():
-		p.add(field, "%s and the node's address %s are of different families", prefix, n.Address.Addr())
-	case prefix.Bits() < shortest || prefix.Bits() > longest:
-		p.add(field, "the prefix length of %s is not between %d and %d", prefix, shortest, longest)
-	case prefix.Overlaps(n.Address.Masked()):
-		p.add(field, "%s overlaps with the node's network %s", prefix, n.Address.Masked())
-	case prefix.Contains(n.Gateway):
-		p.add(field, "%s contains the router %s", prefix, n.Gateway)
-	case prefix.Contains(n.Endpoint):
-		p.add(field, "%s contains the virtual address %s", prefix, n.Endpoint)
-	default:
-		return prefix
-	}
-	return netip.Prefix{}
 }

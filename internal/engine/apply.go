@@ -131,13 +131,17 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 	if err := todo.Err(); err != nil {
 		return err
 	}
+	var missing model.Findings
 	for _, pool := range todo.MissingIPPools {
 		if pool.Damage != nil {
-			return fmt.Errorf("read the record of an IP pool that the placements name: %w", pool.Damage)
+			missing.Refuse(pool.Field, "IP pool record damaged", "Unable to read the record of the IP pool %s: %s.", pool.ID, pool.Damage)
+			continue
 		}
+		missing.Refuse(pool.Field, "IP pool not found",
+			"No IP pool with the id %q is registered in this vCenter. Create the pool first, and reference its id.", pool.ID)
 	}
-	if todo.Unknown() {
-		return errors.New("an IP pool that the placements name is not registered in this vCenter: create the pool first, and reference its id")
+	if err := missing.Err(); err != nil {
+		return err
 	}
 	// A creation that resumes an incomplete one removes what that has left: its plan
 	// says that it does, and how far the other one came shows only now.

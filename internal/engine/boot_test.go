@@ -27,23 +27,27 @@ type tampering struct {
 
 func (v tampering) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
 	if c.Name == v.node {
-		meta, user := v.change(unpacked(c.GuestInfo["guestinfo.metadata"]), unpacked(c.GuestInfo["guestinfo.userdata"]))
+		meta, user := v.change(string(decoded(c.GuestInfo["guestinfo.metadata"])), unpacked(c.GuestInfo["guestinfo.userdata"]))
 		changed := map[string]string{}
 		for k, value := range c.GuestInfo {
 			changed[k] = value
 		}
-		changed["guestinfo.metadata"], changed["guestinfo.userdata"] = packed(meta), packed(user)
+		changed["guestinfo.metadata"], changed["guestinfo.userdata"] = base64.StdEncoding.EncodeToString([]byte(meta)), packed(user)
 		c.GuestInfo = changed
 	}
 	return v.VCenter.Clone(ctx, c)
 }
 
-func unpacked(s string) string {
+func decoded(s string) []byte {
 	raw, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
 		panic(err)
 	}
-	r, err := gzip.NewReader(bytes.NewReader(raw))
+	return raw
+}
+
+func unpacked(s string) string {
+	r, err := gzip.NewReader(bytes.NewReader(decoded(s)))
 	if err != nil {
 		panic(err)
 	}

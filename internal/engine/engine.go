@@ -31,6 +31,14 @@ type Engine struct {
 	Ledger  *ledger.Ledger
 	Kube    model.Kube
 
+	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
+	// apply goes by the ledger alone.
+	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
+	// PlanUses notes what a plan takes from IP pools, and returns what other plans of the
+	// same run take: of two that are made side by side, at least one finds the other.
+	// Nil: there are no others.
+	PlanUses func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse
+
 	// Parallel bounds the vCenter tasks that run at the same time.
 	Parallel int
 	Timing   model.Timing
@@ -60,6 +68,25 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		Kube:    e.Kube,
 		MaxAge:  maxAge,
 	}
+}
+
+// planner reads the world for a plan.
+func (e *Engine) planner() observe.Observer {
+	o := e.observer(false)
+	o.Planned = e.PlannedIPPool
+	return o
+}
+
+// judge adds to a plan what speaks against it, other plans of the same run included.
+func (e *Engine) judge(spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
+	if e.PlanUses != nil {
+		for id, uses := range e.PlanUses(plan.Uses(spec, &w.Facts, p, &w.Limits)) {
+			pool := w.Limits.IPPools[id]
+			pool.Uses = uses
+			w.Limits.IPPools[id] = pool
+		}
+	}
+	plan.Check(spec, &w.Facts, p, &w.Limits)
 }
 
 // runner makes a runner of what was observed under a lock.

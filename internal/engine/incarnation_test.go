@@ -15,7 +15,7 @@ import (
 )
 
 // unknownFormer is what a creation replaces of which no state is known.
-var unknownFormer = engine.Former{Seen: seesNone, Planning: no}
+var unknownFormer = engine.Former{Seen: seesNone, Planning: no, Applying: no}
 
 func no() bool { return false }
 
@@ -171,8 +171,8 @@ func TestPlanOfAReplacement(t *testing.T) {
 		Nameservers: []string{"10.10.128.2"}, RestrictToSingleCluster: true,
 	})
 	running, _, _ := w.applied(w.spec(1, 1))
-	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes}
-	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }, Planning: yes}
+	replaced := engine.Former{ID: running.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes, Applying: no}
+	tainted := engine.Former{Seen: func(id uuid.UUID) bool { return id == running.ID }, Planning: yes, Applying: no}
 	const tooSmall = "The IP pool is too small"
 	grow := func(s *model.ClusterSpec) { s.Workers[0].Count = 4 }
 	for name, c := range map[string]struct {
@@ -218,7 +218,7 @@ func TestPlanOfAReplacement(t *testing.T) {
 	if err != nil || p.Err() != nil || len(warnings(p)) != 2 || len(p.Steps()) == 0 {
 		t.Errorf("on its addresses: %v, %v (%v)", p.Err(), p.Warnings, err)
 	}
-	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: unknownFormer.Seen, Planning: yes})
+	p, err = w.engine().PlanCreation(t.Context(), other, engine.Former{Seen: unknownFormer.Seen, Planning: yes, Applying: no})
 	if err != nil || p.Err() == nil {
 		t.Errorf("on its addresses, in a plan: %v (%v)", p.Err(), err)
 	}
@@ -243,7 +243,7 @@ func TestPlanOfAGatewayReplacement(t *testing.T) {
 	gateway, _, _ := w.applied(w.gateway("dc1", "10.10.184.1", "10.10.184.20"))
 	again := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
 	again.ID = gateway.ID
-	replaced := engine.Former{ID: gateway.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes}
+	replaced := engine.Former{ID: gateway.ID, Seen: func(uuid.UUID) bool { return true }, Planning: yes, Applying: no}
 	p, err := w.engine().PlanCreation(t.Context(), again, replaced)
 	if err != nil || p.Err() != nil {
 		t.Fatalf("with nothing: %v (%v)", err, p.Err())

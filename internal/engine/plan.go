@@ -28,7 +28,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		}
 	}
 
-	w, err := e.observer(false).Spec(ctx, &spec, secrets)
+	w, err := e.planner().Spec(ctx, &spec, secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		}
 	}
 	current := plan.Cluster(&spec, &w.Facts)
-	plan.Check(&spec, &w.Facts, current, &w.Limits)
-	if expected != nil && len(current.Problems) == 0 && !current.Unknown() {
+	e.judge(&spec, w, current)
+	if expected != nil && len(current.Problems) == 0 {
 		current.Stages = expected.Stages
 	}
 	return current, nil
@@ -56,6 +56,9 @@ type Former struct {
 	// Planning reports whether this is known to be no apply, in which Terraform plans
 	// once more: what is in the way is an error only then.
 	Planning func() bool
+	// Applying reports whether this is known to be an apply. Nothing is an error then: the
+	// creation itself refuses what is in its way.
+	Applying func() bool
 }
 
 // PlanCreation plans what no state holds, and changes nothing. Its steps follow from
@@ -66,7 +69,7 @@ type Former struct {
 // creates before it destroys. There, what may be in the way as the former self, by its
 // name or its addresses, is a Collision or a warning, and Apply refuses it.
 func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, former Former) (*model.Plan, error) {
-	o := e.observer(false)
+	o := e.planner()
 	rec, err := o.Record(ctx, spec.Ref)
 	if err != nil {
 		return nil, err
@@ -94,11 +97,14 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	}
 	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
-	plan.Check(&spec, &w.Facts, current, &w.Limits)
-	if !former.Planning() {
+	e.judge(&spec, w, current)
+	switch {
+	case former.Applying():
+		current.WarnOfAll()
+	case !former.Planning():
 		current.WarnOfContested()
 	}
-	if len(current.Problems) == 0 && !current.Unknown() {
+	if len(current.Problems) == 0 {
 		current.Stages = creation.Stages
 	}
 	if w.Facts.Record.Found {
@@ -122,6 +128,11 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 	p.Problems = append(p.Problems, destruction.Problems...)
 	return nil
 }
+
+// CheckPodNetwork refuses a pod network out of which not every node of a new cluster gets
+// a range for its pods. It needs of a spec the pod network, and of its node pools the
+// counts and strategies alone; a pool that is not known yet has no nodes.
+func CheckPodNetwork(spec *model.ClusterSpec) []model.Finding { return plan.PodNetwork(spec).Problems }
 
 // PlanDestroy returns what Destroy would do. What depends on the target and leaving
 // reports to be deleted before it, by the id of its record, is no obstacle; leaving may

@@ -52,12 +52,22 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 	process := &connection.Process{}
 	s := newServer(t, provider.NewIn(process, "test"), strings.NewReplacer("@SERVER@", e.Server(), "@USER@", e.Username(),
 		"@PASSWORD@", e.Password(), "@POOL@", id.String(), "@PLACEMENT@", placement(id.String())))
-	s.mustConfigure(s.value("gantry", s.schemas.Provider, fmt.Sprintf(
-		`{"vcenter_server": %q, "username": %q, "password": %q, "insecure_skip_verify": true}`, e.Server(), e.Username(), e.Password())))
-	s.run()
-	if err := process.LogoutAll(t.Context()); err != nil {
-		t.Error(err)
+	config := s.value("gantry", s.schemas.Provider, fmt.Sprintf(
+		`{"vcenter_server": %q, "username": %q, "password": %q, "insecure_skip_verify": true}`, e.Server(), e.Username(), e.Password()))
+	s.mustConfigure(config)
+	logout := func(p *connection.Process) {
+		if err := p.LogoutAll(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
+	s.process = func(s *server) func() {
+		own := &connection.Process{}
+		s.ProviderServer = providerserver.NewProtocol6(provider.NewIn(own, "test")())()
+		s.mustConfigure(config)
+		return func() { logout(own) }
+	}
+	s.run()
+	logout(process)
 }
 
 // TestBrokenPackIsNamed breaks the YAML of one of three packs.
@@ -88,6 +98,10 @@ type server struct {
 	schemas *tfprotov6.GetProviderSchemaResponse
 	// state is what a resource has before an update; zero: it is not planned.
 	state tftypes.Value
+	// process gives the mutations of each attribute a process of their own, as a run of
+	// Terraform has, which is what resources know of each other by; it returns what ends
+	// it. Nil: one process for all.
+	process func(*server) func()
 }
 
 func newServer(t *testing.T, p func() framework.Provider, fill *strings.Replacer) *server {
@@ -157,6 +171,7 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 		s.t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) {
 			sub := *s
 			sub.t = t
+			defer sub.begin()()
 			if errs := onlyErrors(sub.use(name, base)); len(errs) > 0 {
 				t.Fatalf("the configuration is not valid: %s", describe(errs))
 			}
@@ -166,6 +181,7 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 			}
 			visit(schema.Block.Attributes, base, tftypes.NewAttributePath(), "", func(a place) {
 				delete(missing, a.pattern)
+				defer sub.begin()()
 				for _, m := range mutations(a) {
 					sub.try(name, base, a, m)
 				}
@@ -175,6 +191,14 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 	for pattern := range missing {
 		s.t.Errorf("no configuration of %s has what %s is in", name, pattern)
 	}
+}
+
+// begin begins a process, and returns what ends it.
+func (s *server) begin() func() {
+	if s.process == nil {
+		return func() {}
+	}
+	return s.process(s)
 }
 
 // try uses a configuration with one mutation.

@@ -33,7 +33,12 @@ func (s *Simulator) startGuests() (err error) {
 	if s.opts.Real != nil {
 		s.guests, err = machine.NewWorld(*s.opts.Real)
 	} else {
-		s.guests, err = guest.NewWorld(guest.Options{Now: s.clock.now, BootDelay: s.opts.BootDelay, JoinTimeout: s.opts.JoinTimeout})
+		s.guests, err = guest.NewWorld(guest.Options{
+			Now:         s.clock.now,
+			BootDelay:   s.opts.BootDelay,
+			JoinTimeout: s.opts.JoinTimeout,
+			Cloud:       cloud{s},
+		})
 	}
 	if err != nil {
 		s.guests = nil // and not an interface around nil

@@ -181,6 +181,7 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		ID:                vm.Self.Value,
 		Name:              vm.Name,
 		UUID:              vm.Config.InstanceUuid,
+		BIOSUUID:          vm.Config.Uuid,
 		GuestInfo:         info,
 		MAC:               macAddress(vm),
 		Network:           network,

@@ -75,6 +75,15 @@ func (f *Findings) WarnOfContested() {
 	f.Problems = slices.DeleteFunc(f.Problems, func(p Finding) bool { return p.Contested })
 }
 
+// WarnOfAll turns all problems into warnings: an apply is under way, and refuses what is
+// still so before it touches anything.
+func (f *Findings) WarnOfAll() {
+	for i := range f.Problems {
+		f.Problems[i].Contested = true
+	}
+	f.WarnOfContested()
+}
+
 // merge adds a finding, or its fields to the one that says the same already.
 func merge(all []Finding, next Finding) []Finding {
 	for i := range all {

@@ -48,7 +48,24 @@ type IPPool struct {
 	UnclaimedInUse map[netip.Addr]string
 	Total          int
 	Taken          int
+	// Former is how many of its addresses do not count as taken because what holds them
+	// is replaced.
+	Former int
+	// Uses are what other clusters and gateways that are planned in the same run take.
+	Uses []IPPoolUse
+	// Planned is what the run does to the pool; Record and what follows from it are as
+	// the pool will be then.
+	Planned PlannedIPPool
 }
 
 // Free is how many addresses of the pool can still be handed out.
-func (p IPPool) Free() int { return max(0, p.Total-p.Taken-len(p.UnclaimedInUse)) }
+func (p IPPool) Free() int { return max(0, p.Total-p.Taken-len(p.UnclaimedInUse)-p.Promised()) }
+
+// Promised is how many addresses others take that are planned in the same run.
+func (p IPPool) Promised() int {
+	promised := 0
+	for _, use := range p.Uses {
+		promised += use.Addresses
+	}
+	return promised
+}

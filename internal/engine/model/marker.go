@@ -47,6 +47,10 @@ type Marker struct {
 	MemoryGB int64 `json:"memory_gb"`
 	DiskGB   int64 `json:"disk_gb"`
 
+	// ExternalCloudProvider says that the node's kubelet leaves it tainted until a cloud
+	// provider has initialized it.
+	ExternalCloudProvider bool `json:"external_cloud_provider,omitempty"`
+
 	// CAFingerprint identifies the certificate authorities that the node was built
 	// with; a node of other authorities than the run's is built anew.
 	CAFingerprint string `json:"ca_fingerprint"`

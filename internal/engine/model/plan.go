@@ -36,9 +36,9 @@ type Plan struct {
 	Findings
 	// Numbers are what the plan writes into the record before the first node.
 	Numbers Numbers
-	// MissingIPPools are pools that placements name and of which the ledger has no
-	// (readable) record: the steps cannot be known yet, because the same apply may
-	// create them.
+	// MissingIPPools are pools that placements name and that nothing can be said about:
+	// the ledger has no (readable) record, and what the run makes of them is not known
+	// here. Steps do not follow from pools, and are known all the same.
 	MissingIPPools []MissingIPPool
 	// Collision is the id of another cluster or gateway that has the name: applying
 	// the plan is refused unless that is deleted before.
@@ -53,6 +53,7 @@ type MissingIPPool struct {
 	ID     uuid.UUID
 	Field  Field
 	Damage error // why its record cannot be read; nil: there is none
+	Fate   IPPoolFate
 }
 
 // Numbers are the ordinals of nodes that a plan hands out: the next one of each
@@ -62,9 +63,6 @@ type Numbers struct {
 	Next    map[string]int
 	Pending map[string][]int
 }
-
-// Unknown reports whether the steps cannot be known yet.
-func (p *Plan) Unknown() bool { return len(p.MissingIPPools) > 0 }
 
 // Steps lists the steps in the order in which they run.
 func (p *Plan) Steps() []Step {

@@ -93,7 +93,4 @@ func TestPlanListsStepsAndRebuildsOfAllStages(t *testing.T) {
 	if p.Empty() || !(&model.Plan{Stages: []model.Stage{{Name: "empty"}}}).Empty() {
 		t.Error("a plan is empty when no stage has a step")
 	}
-	if p.Unknown() || !(&model.Plan{MissingIPPools: []model.MissingIPPool{{ID: pool}}}).Unknown() {
-		t.Error("a plan is unknown when an IP pool is missing")
-	}
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,8 +15,12 @@ import (
 // have it.
 const ControlPlanePool = "cp"
 
-// LayerCNI is the layer of the pack that brings the pod network.
-const LayerCNI = "cni"
+// Layers of packs that decide how nodes are built and what a run waits for: that of the
+// pod network, and that of the cloud provider, which initializes each node.
+const (
+	LayerCNI = "cni"
+	LayerCPI = "cpi"
+)
 
 // DefaultDrainTimeout bounds the eviction of a node's pods.
 const DefaultDrainTimeout = 10 * time.Minute
@@ -143,13 +148,14 @@ func (s *ClusterSpec) EndpointIPPool() uuid.UUID {
 }
 
 // HasCNI reports whether a pack brings the pod network.
-func (s *ClusterSpec) HasCNI() bool {
-	for _, pack := range s.Packs {
-		if pack.Layer == LayerCNI {
-			return true
-		}
-	}
-	return false
+func (s *ClusterSpec) HasCNI() bool { return s.hasLayer(LayerCNI) }
+
+// HasCPI reports whether a pack brings the cloud provider. Then the kubelet of every node
+// leaves it tainted until that has initialized it.
+func (s *ClusterSpec) HasCPI() bool { return s.hasLayer(LayerCPI) }
+
+func (s *ClusterSpec) hasLayer(layer string) bool {
+	return slices.ContainsFunc(s.Packs, func(k Pack) bool { return k.Layer == layer })
 }
 
 // NodePool is a group of nodes that are alike.

@@ -31,24 +31,14 @@ func (o Observer) readClaims(ctx context.Context, w *World, req request, survey 
 	marked := w.markedClaims(survey.Held)
 	snapshot.Avoid(survey.Reported)
 
-	for id, claimable := range w.IPPools {
-		pool := count(w.Limits.IPPools[id], claimable, snapshot, survey.Reported)
-		if claimable.SingleCluster {
-			if pool.ReservedBy, err = o.Ledger.ReservedBy(ctx, id); err != nil {
-				return fmt.Errorf("read which cluster has IP pool %q to itself: %w", pool.Record.Name, err)
-			}
-		}
+	for id, registered := range w.IPPools {
 		known := func(addr netip.Addr) bool { return marked[address{id, addr}] }
-		if err := o.discount(ctx, &pool, claimable, w, req.gone, survey.Held, known); err != nil {
-			return err
-		}
-		w.Limits.IPPools[id] = pool
 		if w.ID == uuid.Nil {
 			continue
 		}
-		owned, err := o.Ledger.OwnedBy(ctx, claimable, snapshot, w.ID, known)
+		owned, err := o.Ledger.OwnedBy(ctx, registered, snapshot, w.ID, known)
 		if err != nil {
-			return fmt.Errorf("read the claims of IP pool %q: %w", pool.Record.Name, err)
+			return fmt.Errorf("read the claims of IP pool %q: %w", registered.Name, err)
 		}
 		for addr, owner := range owned {
 			w.Facts.Claims = append(w.Facts.Claims, model.Claim{IPPool: id, Address: addr, Owner: owner.Node})
@@ -56,7 +46,64 @@ func (o Observer) readClaims(ctx context.Context, w *World, req request, survey 
 	}
 	slices.SortFunc(w.Facts.Claims, compareClaims)
 	slices.SortFunc(w.Facts.Unclaimed, compareClaims)
+	return o.readUsage(ctx, w, req, survey, marked)
+}
+
+// readUsage counts what is left of the pools: of those that the run writes, as they
+// will be. The facts do not depend on it.
+func (o Observer) readUsage(ctx context.Context, w *World, req request, survey *model.Survey, marked map[address]bool) error {
+	for id, pool := range w.Limits.IPPools {
+		claimable := w.IPPools[id]
+		if o.Planned != nil {
+			pool, claimable = asPlanned(pool, claimable, o.Planned(id))
+		}
+		if pool.Registered {
+			pool = count(pool, claimable, w.Snapshot, survey.Reported)
+			if err := o.readReservation(ctx, &pool, claimable); err != nil {
+				return err
+			}
+			known := func(addr netip.Addr) bool { return marked[address{id, addr}] }
+			if err := o.discount(ctx, &pool, claimable, w, req.gone, survey.Held, known); err != nil {
+				return err
+			}
+		}
+		w.Limits.IPPools[id] = pool
+	}
 	return nil
+}
+
+func (o Observer) readReservation(ctx context.Context, pool *model.IPPool, claimable ledger.IPPool) (err error) {
+	if !claimable.SingleCluster {
+		return nil
+	}
+	if pool.ReservedBy, err = o.Ledger.ReservedBy(ctx, pool.ID); err != nil {
+		return fmt.Errorf("read which cluster has IP pool %q to itself: %w", pool.Record.Name, err)
+	}
+	return nil
+}
+
+// asPlanned is a pool as the run has it when it builds clusters. One whose plan makes no
+// sense is refused by its own resource.
+func asPlanned(pool model.IPPool, registered ledger.IPPool, planned model.PlannedIPPool) (model.IPPool, ledger.IPPool) {
+	pool.Planned = planned
+	switch planned.Fate {
+	case model.IPPoolWritten:
+		claimable, err := ledger.NewIPPool(pool.ID, planned.Record)
+		if err != nil {
+			return pool, registered
+		}
+		pool.Registered = true
+		pool.Damage = nil
+		pool.Record = planned.Record
+		pool.GatewayID = planned.GatewayID
+		pool.Addresses = claimable.Pool
+		return pool, claimable
+	case model.IPPoolUnknown, model.IPPoolDeleted:
+		pool.Registered = false
+	default:
+		pool.Planned.Recent = planned.Since > 0 && pool.Record.Written >= planned.Since
+	}
+	return pool, registered
 }
 
 // discount leaves out of a pool's usage what holds addresses of it and does not count.
@@ -78,8 +125,9 @@ func (o Observer) discount(
 		if err != nil {
 			return fmt.Errorf("read the claims of IP pool %q: %w", pool.Record.Name, err)
 		}
-		pool.Taken -= len(freed) + len(owned)
+		pool.Former += len(freed) + len(owned)
 	}
+	pool.Taken -= pool.Former
 	return nil
 }
 

@@ -26,6 +26,9 @@ type Observer struct {
 	// MaxAge is how old a read of vCenter may be that several resources share. Under a
 	// lock it is 0: what was read before the lock was taken proves nothing.
 	MaxAge time.Duration
+	// Planned is what is known of an IP pool beyond the ledger, for a plan; nil: nothing,
+	// as in an apply.
+	Planned func(id uuid.UUID) model.PlannedIPPool
 }
 
 // World is one observation.

@@ -96,15 +96,15 @@ func (c check) budget() model.Findings {
 		if short.count() <= pool.Free() {
 			continue
 		}
-		detail := fmt.Sprintf("IP pool %q has %d addresses, %d in use and %d free; %d are needed: %s.%s%s %s",
+		detail := fmt.Sprintf("IP pool %q has %d addresses, %d in use and %d free; %d are needed: %s.%s%s%s %s",
 			pool.Record.Name, pool.Total, pool.Taken+len(pool.UnclaimedInUse), pool.Free(), short.count(), &short,
-			c.holders(id), unclaimedWords(pool), advice)
+			promisedWords(pool), c.holders(id), unclaimedWords(pool), advice)
 		if c.apiReached() && sum.most.count() <= pool.Free() && grown <= 0 {
 			// Repairing what a cluster has is not refused for want of it.
 			f.Warn(short.field, "The IP pool has no free address to roll workers", "%s", detail)
 			continue
 		}
-		refuse := f.Refuse
+		refuse := refusal(&f, pool)
 		if pool.Taken > 0 {
 			refuse = f.Contest
 		}
@@ -228,6 +228,21 @@ func (c check) holders(pool uuid.UUID) string {
 	}
 	slices.Sort(parts)
 	return " Of those in use, " + strings.Join(parts, ", ") + "."
+}
+
+// promisedWords says what is not free because others that are planned in the same run
+// take it.
+func promisedWords(p model.IPPool) string {
+	var words []string
+	for _, use := range p.Uses {
+		if use.Addresses > 0 {
+			words = append(words, fmt.Sprintf("%s takes %d", use.Ref.Describe(), use.Addresses))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " In the same plan, " + model.Listed(words) + ", which are not free."
 }
 
 // unclaimedWords says which addresses are out of reach because VMs have them

@@ -158,13 +158,13 @@ func wantBudget(t *testing.T, what string, found []model.Finding, want string) {
 	}
 }
 
-func TestPlanIsUnknownWhileAnIPPoolIsNotRegistered(t *testing.T) {
+func TestStepsAreKnownWithoutTheIPPool(t *testing.T) {
 	t.Parallel()
 	s := small(1, 0)
 	l := limitsFor(s, 100)
 	l.IPPools = nil
 	p := checked(s, &model.Facts{}, l)
-	if !p.Unknown() || p.Err() != nil {
+	if p.Empty() || p.Err() != nil {
 		t.Fatalf("got %+v", p)
 	}
 	if len(p.MissingIPPools) != 1 || p.MissingIPPools[0].ID != poolID || p.MissingIPPools[0].Field != endpointPool {
@@ -174,7 +174,7 @@ func TestPlanIsUnknownWhileAnIPPoolIsNotRegistered(t *testing.T) {
 	if p = checked(s, &model.Facts{}, l); len(p.MissingIPPools) != 1 || !errors.Is(p.MissingIPPools[0].Damage, record.ErrNewer) {
 		t.Errorf("missing %+v", p.MissingIPPools)
 	}
-	if p = checked(s, running(1, 0), l); p.Unknown() {
+	if p = checked(s, running(1, 0), l); len(p.MissingIPPools) > 0 {
 		t.Error("an IP pool that no new node uses is missing")
 	}
 }

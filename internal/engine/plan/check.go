@@ -14,6 +14,25 @@ import (
 // Check adds to a plan what the limits have against its steps. What no step of the
 // plan uses may be gone or renamed.
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
+	c := newCheck(spec, facts, p, limits)
+	p.Add(c.names())
+	p.Add(c.moveFindings())
+	p.Add(c.ownIPPool())
+	p.Add(c.heldDisks())
+	if len(c.builds) == 0 {
+		return
+	}
+	p.MissingIPPools = c.missingIPPools()
+	p.Add(c.podRanges())
+	p.Add(c.clones())
+	p.Add(c.hosts())
+	p.Add(c.capacity())
+	p.Add(c.documents())
+	p.Add(c.ipPools())
+	p.Add(c.budget())
+}
+
+func newCheck(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) check {
 	c := check{
 		view:   view{spec: spec, facts: facts},
 		plan:   p,
@@ -30,20 +49,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 			c.moves = &s
 		}
 	}
-	p.Add(c.names())
-	p.Add(c.moveFindings())
-	p.Add(c.ownIPPool())
-	p.Add(c.heldDisks())
-	if len(c.builds) == 0 {
-		return
-	}
-	p.MissingIPPools = c.missingIPPools()
-	p.Add(c.clones())
-	p.Add(c.hosts())
-	p.Add(c.capacity())
-	p.Add(c.documents())
-	p.Add(c.ipPools())
-	p.Add(c.budget())
+	return c
 }
 
 // check judges one plan.
@@ -131,7 +137,9 @@ func (c check) missingIPPools() []model.MissingIPPool {
 		id := c.place(ref).IPPoolID
 		if pool := c.limits.IPPools[id]; !pool.Registered && !seen[id] {
 			seen[id] = true
-			missing = append(missing, model.MissingIPPool{ID: id, Field: ref.Field(model.FieldIPPool), Damage: pool.Damage})
+			missing = append(missing, model.MissingIPPool{
+				ID: id, Field: ref.Field(model.FieldIPPool), Damage: pool.Damage, Fate: pool.Planned.Fate,
+			})
 		}
 	}
 	return missing
@@ -171,12 +179,13 @@ func (c check) ipPools() model.Findings {
 		if !pool.Registered {
 			continue
 		}
+		refuse := refusal(&f, pool)
 		network := place.Network
 		if resolved := c.limits.Site.Placements[ref].Network.Path; resolved != "" {
 			network = resolved
 		}
 		if !pool.Record.MayServe(network) && !c.formerly(pool.Record, c.limits.Site.Placements[ref].Network.Ref) {
-			f.Refuse(ref.Field(model.FieldNetwork), "Not the network of the IP pool",
+			refuse(ref.Field(model.FieldNetwork), "Not the network of the IP pool",
 				"The addresses of IP pool %q are on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
 				pool.Record.Name, pool.Record.Network, network)
 		}
@@ -186,12 +195,26 @@ func (c check) ipPools() model.Findings {
 				pool.Record.Name, pool.ReservedBy)
 		}
 		if pool.GatewayID != c.spec.GatewayID && pool.GatewayID != gatewayOfNodes(c.spec) {
-			f.Refuse(ref.Field(model.FieldIPPool), "IP pool belongs to a different gateway",
+			refuse(ref.Field(model.FieldIPPool), "IP pool belongs to a different gateway",
 				"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
 				pool.Record.Name, gatewayWords(pool.GatewayID), c.spec.Kind, gatewayWords(c.spec.GatewayID))
 		}
+		if uses := pool.Uses; pool.Record.RestrictToSingleCluster && len(uses) > 0 {
+			refuse(ref.Field(model.FieldIPPool), "IP pool used by another cluster",
+				"IP pool %q is restricted to a single cluster, and the plan of %s uses it, too. Use another pool for one of the two.",
+				pool.Record.Name, uses[0].Ref.Describe())
+		}
 	}
 	return f
+}
+
+// refusal is how a problem with an IP pool is added. One that the plan could not know of
+// is for the apply to refuse.
+func refusal(f *model.Findings, pool model.IPPool) func(model.Field, string, string, ...any) {
+	if pool.Planned.Recent {
+		return f.Contest
+	}
+	return f.Refuse
 }
 
 // gatewayOfNodes is the gateway whose pools the nodes may use: a gateway's own

@@ -23,7 +23,7 @@ func (c check) documents() model.Findings {
 		if !ip.Registered {
 			continue
 		}
-		if len(ip.Record.Nameservers) == 0 {
+		if len(ip.Record.Nameservers) == 0 && !ip.Planned.Partial {
 			f.Warn(ref.Field(model.FieldIPPool), "The IP pool has no nameservers",
 				"Nodes with an address of IP pool %q ask no DNS server, unless their image names one: they pull no image from a registry by its name, "+
 					"and CoreDNS ends with \"no nameservers found\" on them, so that the cluster has no DNS. "+
@@ -38,7 +38,7 @@ func (c check) documents() model.Findings {
 			field := documentField(fault.Field, ref)
 			if !refused[field] {
 				refused[field] = true
-				f.Refuse(field, fmt.Sprintf("Nodes of %s %q cannot be bootstrapped", c.spec.Kind, c.spec.Name),
+				refusal(&f, ip)(field, fmt.Sprintf("Nodes of %s %q cannot be bootstrapped", c.spec.Kind, c.spec.Name),
 					"The documents that the nodes of %s boot from cannot be rendered with %s: %s. Correct it before nodes are built.",
 					pool.Words(), documentWords(field, ip), fault.Reason)
 			}
@@ -85,6 +85,8 @@ func Document(spec *model.ClusterSpec, name string, ip model.IPPool) bootstrap.N
 		ServiceCIDR:       spec.ServiceCIDR,
 		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
 		NTPServers:        spec.NTPServers,
+
+		ExternalCloudProvider: spec.HasCPI(),
 	}
 	for _, text := range ip.Record.Nameservers {
 		// What is not an address stays the zero address, which no node takes.

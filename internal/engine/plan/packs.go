@@ -7,23 +7,28 @@ import (
 )
 
 // packStages apply what differs from what was applied last, in the order given:
-// one stage each, since one may need what the one before it brought.
-func packStages(v view) []model.Stage {
+// one stage each, since one may need what the one before it brought. The network's are
+// those without which no node takes pods.
+func packStages(v view) (network, others []model.Stage) {
 	if v.apiSilent() {
-		return nil
+		return nil, nil
 	}
-	var all []model.Stage
 	for _, pack := range v.spec.Packs {
 		if v.facts.API.Packs[pack.Name] == pack.Hash() {
 			continue
 		}
-		all = append(all, model.Stage{
+		stage := model.Stage{
 			Name:      "pack " + pack.Name,
 			OnFailure: model.SkipRollouts,
 			Steps:     []model.Step{model.ApplyPack{Pack: pack}},
-		})
+		}
+		if pack.Layer == model.LayerCNI || pack.Layer == model.LayerCPI {
+			network = append(network, stage)
+		} else {
+			others = append(others, stage)
+		}
 	}
-	return all
+	return network, others
 }
 
 func packFindings(v view) model.Findings {

@@ -42,6 +42,12 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
+	)
+	// What makes a node take pods comes before the workers, so that each of them does as
+	// soon as it has joined, and one that never joins keeps nothing from the others.
+	network, others := packStages(v)
+	p.Stages = append(p.Stages, network...)
+	p.Stages = append(p.Stages, stages(
 		model.Stage{Name: "workers", Parallel: true, OnFailure: model.SkipRollouts,
 			Steps: each(pools[1:], func(x nodePoolPlan) []model.Step { return x.create })},
 		model.Stage{Name: "scale in", Parallel: true, OnFailure: model.SkipRollouts,
@@ -52,8 +58,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			importDataSteps(v),
 		)},
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
-	)
-	p.Stages = append(p.Stages, packStages(v)...)
+	)...)
+	p.Stages = append(p.Stages, others...)
 	p.Stages = append(p.Stages, rolloutStages(pools)...)
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
@@ -113,6 +119,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 		f.Add(pool.findings)
 	}
 	f.Add(packFindings(v))
+	f.Add(cloudProviderFindings(v))
 	f.Add(movedControlPlane(v))
 	f.Add(podNetworkFindings(v))
 	f.Add(keptFindings(v))

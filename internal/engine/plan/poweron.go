@@ -21,7 +21,7 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	var names []string
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
-		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m)
+		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
 		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !joined {
 			continue
 		}

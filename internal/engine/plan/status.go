@@ -28,6 +28,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 		apiCondition(facts),
 		nodesCondition(spec, facts),
 	}
+	if spec.HasCPI() || len(model.Uninitialized(facts.API.Nodes)) > 0 {
+		st.Conditions = append(st.Conditions, initializedCondition(facts))
+	}
 	if len(spec.Packs) > 0 {
 		st.Conditions = append(st.Conditions, packsCondition(spec, facts))
 	}
@@ -191,6 +194,17 @@ func nodesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 			"Nodes have joined and wait for a pod network; no pack of layer cni is in the profile. Not ready: "+model.Listed(waiting))
 	}
 	return condition(kind, len(waiting) == 0, "AllReady", "NotReady", "Not ready: "+model.Listed(waiting))
+}
+
+// initializedCondition says which nodes the cloud provider has yet to look at.
+func initializedCondition(facts *model.Facts) model.Condition {
+	const kind = "NodesInitialized"
+	if !facts.API.Answered() {
+		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "APIUnknown"}
+	}
+	waiting := model.Uninitialized(facts.API.Nodes)
+	return condition(kind, len(waiting) == 0, "AllInitialized", "NotInitialized",
+		"Not initialized by the cloud provider: "+model.Listed(waiting))
 }
 
 func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition {

@@ -88,7 +88,7 @@ func (v view) hasMachine(name string) bool {
 // lost are the nodes that the API knows and whose VM is gone. Their names are not used
 // again.
 func (v view) lost(pool string) []string {
-	return slices.DeleteFunc(v.unseen(pool), v.mayBePresent)
+	return append(slices.DeleteFunc(v.unseen(pool), v.mayBePresent), v.lostMembers(pool)...)
 }
 
 // gone reports whether vCenter says that the VM of a node does not exist any more.
@@ -139,6 +139,16 @@ func (v view) nodeObjectMissing(m model.Machine) bool {
 		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 
+// mayReturn reports whether a worker has joined once, as the record says, and its node
+// object is gone while its VM is off: a cloud provider deletes the object of a VM that it
+// does not find, and kubelet registers the node again when it starts. One that was
+// powered on and did not come back is not waited for again.
+func (v view) mayReturn(m model.Machine) bool {
+	return !m.PoweredOn && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
+		v.facts.API.Answered() && v.facts.Record.Found && v.facts.Record.APIReached && !v.facts.Joined(&m) &&
+		!v.pending(m.Marker.NodePool, m.Marker.Ordinal) && !v.unresponsive(m)
+}
+
 // unbooted reports whether a machine was cloned with the authorities at hand and not
 // powered on yet, as where the run that made it was interrupted: what it boots with is
 // there as it was written.
@@ -156,6 +166,6 @@ func (v view) stays(m model.Machine) bool {
 	case !v.apiReached() && m.Marker.CAFingerprint != v.facts.CAFingerprint:
 		return false
 	default:
-		return v.facts.Joined(&m) || v.nodeObjectMissing(m)
+		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
 	}
 }

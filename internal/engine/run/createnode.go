@@ -187,6 +187,8 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
 		BuiltWith:         n.Spec.BuiltWith,
+
+		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
 	if n.NodePool.ControlPlane() {
 		marker.VIP, marker.Extra = n.addresses.endpoint()

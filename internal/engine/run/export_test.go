@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 )
 
 // Poll is how a run waits for the cluster's API.
@@ -17,4 +18,13 @@ func GuardVCenter(vc model.VCenter, check func(context.Context) error) model.VCe
 // GuardAPI is GuardVCenter for the cluster's API.
 func GuardAPI(api model.API, check func(context.Context) error) model.API {
 	return guardedAPI{API: api, check: check}
+}
+
+// NotServing is why a node takes no work, in a run that began with some nodes, and has
+// applied some packs.
+func NotServing(spec *model.ClusterSpec, before map[string]model.KubeNode, applied map[string]string, n model.KubeNode) string {
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{}}}
+	r.World.Facts.API.Nodes = before
+	r.packs.hashes = applied
+	return r.notServing(n)
 }

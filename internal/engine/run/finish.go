@@ -30,7 +30,7 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 	var nodes map[string]model.KubeNode
 	if ctx.Err() == nil {
 		if failed == nil {
-			errs = append(errs, r.waitNodesReady(ctx))
+			errs = append(errs, r.waitNodesServing(ctx))
 		}
 		errs = append(errs, r.storeImportData(ctx))
 		list, err := r.api.listNodes(ctx)
@@ -96,10 +96,11 @@ func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
 	})
 }
 
-// waitNodesReady waits until every node is Ready. Without a pod network no node ever
-// is, and the run does not wait.
-func (r *Runner) waitNodesReady(ctx context.Context) error {
-	if !r.podNetwork() {
+// waitNodesServing waits until every node is Ready and the cloud provider has initialized
+// it. Without a pod network no node ever is Ready, and without a pack of layer cpi there is
+// nothing to initialize: for these the run does not wait.
+func (r *Runner) waitNodesServing(ctx context.Context) error {
+	if !r.podNetwork() && !r.Spec.HasCPI() {
 		return nil
 	}
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
@@ -109,14 +110,19 @@ func (r *Runner) waitNodesReady(ctx context.Context) error {
 		}
 		var waiting []string
 		for name, n := range nodes {
-			if !n.Ready {
+			if r.podNetwork() && !n.Ready {
 				waiting = append(waiting, name+" ("+n.Reason+")")
 			}
 		}
 		slices.Sort(waiting)
+		var errs []error
 		if len(waiting) > 0 {
-			return fmt.Errorf("not Ready: %s", model.Listed(waiting))
+			errs = append(errs, fmt.Errorf("not Ready: %s", model.Listed(waiting)))
 		}
-		return nil
+		if uninitialized := model.Uninitialized(nodes); r.Spec.HasCPI() && len(uninitialized) > 0 {
+			errs = append(errs, fmt.Errorf("not initialized by the cloud provider: %s; the logs of the pods of the pack of layer cpi say why",
+				model.Listed(uninitialized)))
+		}
+		return errors.Join(errs...)
 	})
 }

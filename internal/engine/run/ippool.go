@@ -30,7 +30,9 @@ func (r *Runner) createIPPool(ctx context.Context) error {
 }
 
 func (r *Runner) writeIPPool(ctx context.Context, id uuid.UUID) error {
-	raw, err := json.Marshal(r.Spec.OwnIPPool)
+	body := *r.Spec.OwnIPPool
+	body.Written = r.Now().UnixMilli()
+	raw, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,9 @@ func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
 	if err != nil {
 		err = fmt.Errorf("power on %s: %w", m.Path, err)
 	} else if r.World.Facts.API.Answered() {
-		err = r.waitBack(ctx, m)
+		if err = r.waitBack(ctx, m); err == nil {
+			return r.renewMetadata(ctx, m.Marker)
+		}
 	}
 	switch {
 	case err == nil || ctx.Err() != nil || m.Marker.ControlPlane():
@@ -31,6 +34,16 @@ func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
 	return fmt.Errorf("%w. The next apply replaces the node", err)
 }
 
+// renewMetadata sets the labels, annotations and taints of a node whose object was gone:
+// kubelet has registered it without them.
+func (r *Runner) renewMetadata(ctx context.Context, m model.Marker) error {
+	pool, wanted := r.Spec.NodePool(m.NodePool)
+	if _, known := r.World.Facts.API.Nodes[m.Node]; known || !wanted {
+		return nil
+	}
+	return r.updateNodeMetadata(ctx, m.Node, pool.Meta)
+}
+
 // waitBack waits until a node that was powered on serves again.
 func (r *Runner) waitBack(ctx context.Context, m model.Machine) error {
 	name := m.Marker.Node
@@ -39,8 +52,9 @@ func (r *Runner) waitBack(ctx context.Context, m model.Machine) error {
 		if err != nil {
 			return err
 		}
-		if n, known := nodes[name]; !known || !r.isServing(n) {
-			return fmt.Errorf("the node is not Ready: %s", n.Reason)
+		n, known := nodes[name]
+		if why := r.notServing(n); why != "" || !known {
+			return fmt.Errorf("the node is not Ready: %s", cmp.Or(why, "the API does not know it"))
 		}
 		return nil
 	})

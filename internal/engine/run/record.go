@@ -28,6 +28,7 @@ type recordWriter struct {
 
 	mu   sync.Mutex
 	body model.Record
+	lost map[string]bool // nodes that this run powered on in vain
 }
 
 func newRecordWriter(r *Runner) *recordWriter {
@@ -40,6 +41,7 @@ func newRecordWriter(r *Runner) *recordWriter {
 
 		datacenter: r.World.Limits.Site.Datacenter,
 		body:       r.World.Facts.Record,
+		lost:       map[string]bool{},
 	}
 }
 

@@ -27,7 +27,7 @@ func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.Kube
 		})
 		w.remove(b.Unresponsive, func(name string) bool {
 			node, exists := nodes[name]
-			return nodes != nil && (!exists || node.Ready)
+			return nodes != nil && (!exists && !w.lost[name] || node.Ready)
 		})
 	})
 }
@@ -42,6 +42,7 @@ func (w *recordWriter) joined(ctx context.Context, node string) error {
 // unresponsive records that a node did not come back after it was powered on.
 func (w *recordWriter) unresponsive(ctx context.Context, m model.Marker) error {
 	return w.update(ctx, func(b *record.Cluster) {
+		w.lost[m.Node] = true
 		if b.Unresponsive == nil {
 			b.Unresponsive = map[string][]int{}
 		}

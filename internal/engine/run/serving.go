@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,10 +10,25 @@ import (
 )
 
 // isServing reports whether a node can take work. In a cluster whose pod network is
-// not there, and that has no pack to bring it, no node is ever Ready, and having
-// joined is all that can be asked for.
-func (r *Runner) isServing(n model.KubeNode) bool {
-	return n.Ready || !r.podNetwork()
+// not there, and before a pack has brought it, no node is Ready, and having joined is all
+// that can be asked for. So it is with the cloud provider.
+func (r *Runner) isServing(n model.KubeNode) bool { return r.notServing(n) == "" }
+
+// notServing returns why a node can't take work; empty: it can.
+func (r *Runner) notServing(n model.KubeNode) string {
+	switch {
+	case !n.Ready && (r.applied(model.LayerCNI) || r.World.Facts.API.AnyReady()):
+		return cmp.Or(n.Reason, "the API does not know it")
+	case !n.Initialized() && r.applied(model.LayerCPI):
+		return "the cloud provider has not initialized it"
+	}
+	return ""
+}
+
+// applied reports whether a pack of the layer was applied, by this run or before.
+func (r *Runner) applied(layer string) bool {
+	hashes := r.packs.all()
+	return slices.ContainsFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Layer == layer && hashes[k.Name] != "" })
 }
 
 // podNetwork reports whether nodes become Ready, as far as was known when the run began.
@@ -25,8 +41,8 @@ func (r *Runner) waitServing(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if n := nodes[name]; !r.isServing(n) {
-			return fmt.Errorf("node %s has joined and is not Ready: %s", name, n.Reason)
+		if why := r.notServing(nodes[name]); why != "" {
+			return fmt.Errorf("node %s has joined and takes no work: %s", name, why)
 		}
 		return nil
 	})
@@ -63,7 +79,7 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) e
 		case r.isServing(n):
 			serving++
 		default:
-			waiting = append(waiting, fmt.Sprintf("%s (%s)", other, n.Reason))
+			waiting = append(waiting, fmt.Sprintf("%s (%s)", other, r.notServing(n)))
 		}
 	}
 	if serving >= s.Rollout.MinReady {
@@ -83,7 +99,7 @@ func (r *Runner) unhealthyControlPlane(nodes map[string]model.KubeNode) []string
 	var unhealthy []string
 	for name, n := range nodes {
 		if model.NodeOrdinal(r.Spec.Name, model.ControlPlanePool, name) > 0 && !r.isServing(n) {
-			unhealthy = append(unhealthy, fmt.Sprintf("%s (%s)", name, n.Reason))
+			unhealthy = append(unhealthy, fmt.Sprintf("%s (%s)", name, r.notServing(n)))
 		}
 	}
 	slices.Sort(unhealthy)

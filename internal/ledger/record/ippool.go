@@ -37,6 +37,10 @@ type IPPool struct {
 	// ReuseDelaySeconds is how long a released address cools down; nil is
 	// DefaultReuseDelay.
 	ReuseDelaySeconds *int `json:"reuse_delay_seconds,omitempty"`
+	// Written is when the record was written, in milliseconds of Unix time by the clock of
+	// who wrote it; 0: long ago. Nothing depends on it but whether a plan that is made
+	// in the same run, on the same machine, can have known of the record.
+	Written int64 `json:"written,omitempty"`
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -77,6 +81,7 @@ func (p IPPool) Equal(other IPPool) bool {
 		slices.Sort(p.Excluded)
 		seconds := int(p.ReuseDelay() / time.Second)
 		p.ReuseDelaySeconds = &seconds
+		p.Written = 0
 		raw, _ := json.Marshal(p) // strings and numbers: it cannot fail
 		return string(raw)
 	}

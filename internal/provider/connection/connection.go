@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
@@ -30,6 +31,7 @@ type Connection struct {
 
 // New returns a connection with settings. It does not log in yet.
 func (p *Process) New(s Settings) *Connection {
+	p.began.CompareAndSwap(0, time.Now().UnixMilli())
 	return &Connection{process: p, settings: &s, kube: kube.New(kube.Options{ProxyURL: s.ClusterProxyURL})}
 }
 

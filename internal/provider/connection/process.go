@@ -21,12 +21,14 @@ type Process struct {
 
 	sessions vsphere.Sessions
 	ledgers  ledgers
+	began    atomic.Int64 // when it was first configured, in milliseconds of Unix time
 	planning atomic.Bool
+	applying atomic.Bool
 	seen     ids
 	planned  ids
 	leaving  ids
 	deleted  ids
-	pools    plannedPools
+	ipPools  ipPools
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

@@ -4,8 +4,6 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
-
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
 // ids is a set of ids that may be used concurrently.
@@ -22,14 +20,6 @@ func (s *ids) has(id uuid.UUID) bool {
 	_, ok := s.m.Load(id)
 	return ok
 }
-
-// MarkPlanned notes that this run plans to create the IP pool with the id.
-func (c *Connection) MarkPlanned(id uuid.UUID) { c.process.planned.add(id) }
-
-// Planned reports whether MarkPlanned was called for the id: Terraform plans what
-// a resource refers to before the resource. An IP pool that is neither registered
-// nor planned by this provider is not one of its vCenter.
-func (c *Connection) Planned(id uuid.UUID) bool { return c.process.planned.has(id) }
 
 // MarkSeen notes that the id was in a state that this process has read.
 func (c *Connection) MarkSeen(id uuid.UUID) { c.process.seen.add(id) }
@@ -48,6 +38,13 @@ func (c *Connection) MarkPlanning() { c.process.planning.Store(true) }
 // Terraform plans resources side by side.
 func (c *Connection) Planning() bool { return c.process.planning.Load() }
 
+// MarkApplying notes that something is created, changed or deleted in this process: it is
+// an apply's.
+func (c *Connection) MarkApplying() { c.process.applying.Store(true) }
+
+// Applying reports whether MarkApplying was called.
+func (c *Connection) Applying() bool { return c.process.applying.Load() }
+
 // MarkLeaving notes that the object with the id is deleted before its replacement
 // is created.
 func (c *Connection) MarkLeaving(id uuid.UUID) { c.process.leaving.add(id) }
@@ -62,29 +59,3 @@ func (c *Connection) MarkDeleted(id uuid.UUID) { c.process.deleted.add(id) }
 // Deleted reports whether MarkDeleted was called for the id. In which order Terraform
 // plans deletions is not certain: what is not deleted yet may still be.
 func (c *Connection) Deleted(id uuid.UUID) bool { return c.process.deleted.has(id) }
-
-// plannedPools are the IP pools as this run of the provider has planned them.
-type plannedPools struct {
-	mu    sync.Mutex
-	pools map[uuid.UUID]ledger.RegisteredIPPool
-}
-
-// PlanPool notes what a resource plans its IP pool to be, and returns those that
-// other resources plan in the same run: of two that one configuration creates, the
-// ledger has neither, and the one that is planned second finds the other here.
-func (c *Connection) PlanPool(pool ledger.RegisteredIPPool) []ledger.RegisteredIPPool {
-	p := &c.process.pools
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var others []ledger.RegisteredIPPool
-	for id, other := range p.pools {
-		if id != pool.ID {
-			others = append(others, other)
-		}
-	}
-	if p.pools == nil {
-		p.pools = map[uuid.UUID]ledger.RegisteredIPPool{}
-	}
-	p.pools[pool.ID] = pool
-	return others
-}

@@ -71,7 +71,7 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 		Computed:            true,
 		MarkdownDescription: "Aspects of the " + kind + ", of its health above all.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `PacksApplied`, or `ControlPlaneUpToDate`, " +
+			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `NodesInitialized`, `PacksApplied`, or `ControlPlaneUpToDate`, " +
 				"which is no matter of health: `False` says which control-plane nodes keep which values that were changed since."),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),

@@ -73,6 +73,7 @@ func (d *Driver[T, M]) subject(m M) string {
 
 // Create implements resource.Resource.
 func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	d.conn.MarkApplying()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
 	if resp.Diagnostics.HasError() {
@@ -162,6 +163,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 
 // Update implements resource.Resource.
 func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	d.conn.MarkApplying()
 	m, prior := M(new(T)), M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
@@ -223,6 +225,7 @@ func (d *Driver[T, M]) secretsForUpdate(ctx context.Context, private crud.Privat
 
 // Delete implements resource.Resource.
 func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	d.conn.MarkApplying()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	if resp.Diagnostics.HasError() {
@@ -304,6 +307,7 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 	if err != nil {
 		return &engine.Outcome{}, err
 	}
+	d.conn.PlanUses(spec.Ref, nil) // from now on the ledger says what it takes
 	spec.New = in.isNew
 	spec.Incarnation = in.incarnation
 	spec.Known = in.known

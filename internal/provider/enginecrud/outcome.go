@@ -2,6 +2,7 @@ package enginecrud
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +25,7 @@ func created(ctx context.Context, m Model, subject string, out *engine.Outcome, 
 		diags.AddWarning(fmt.Sprintf("%s is incomplete", diagnostics.Title(subject)), diagnostics.Detail(err)+
 			"\n\nIts API answers, so it is kept with the state Degraded. The next plan shows the remaining steps, and apply runs them.")
 	case out.ID == uuid.Nil:
-		diags.Append(diagnostics.FromError("create", subject, err))
+		diags.Append(refusal("create", m, subject, err)...)
 	default:
 		diags.AddError("Unable to create "+subject, diagnostics.Detail(err)+
 			"\n\nIt is kept in the state and tainted: the next apply destroys and re-creates it. "+
@@ -38,7 +39,22 @@ func created(ctx context.Context, m Model, subject string, out *engine.Outcome, 
 func updated(ctx context.Context, m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
 	diags := setOutcome(ctx, m, out, secrets)
 	if err != nil {
-		diags.Append(diagnostics.FromError("update", subject, err))
+		diags.Append(refusal("update", m, subject, err)...)
+	}
+	return diags
+}
+
+// refusal is the error of an apply. What speaks against its plan stands on the attributes.
+func refusal(verb string, m Model, subject string, err error) diag.Diagnostics {
+	var refused *model.PlanError
+	if !errors.As(err, &refused) {
+		return diag.Diagnostics{diagnostics.FromError(verb, subject, err)}
+	}
+	var diags diag.Diagnostics
+	for _, problem := range refused.Problems {
+		problem.Detail = problem.Summary + ": " + problem.Detail
+		problem.Summary = "Unable to " + verb + " " + subject
+		diags.Append(diagnostics.Problem(problem, m.AttributePath))
 	}
 	return diags
 }

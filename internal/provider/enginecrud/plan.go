@@ -152,11 +152,16 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	}
 
 	eng, err := d.engine(ctx, nil, secrets)
+	if err == nil {
+		eng.PlannedIPPool = d.conn.PlannedIPPool
+		eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(spec.Ref, uses) }
+	}
 	switch {
 	case err != nil:
 	case spec.New:
 		view.Planning = func() bool { return identity.ID != uuid.Nil || d.conn.Planning() }
-		view.Plan, err = eng.PlanCreation(ctx, spec, engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning})
+		former := engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning, Applying: d.conn.Applying}
+		view.Plan, err = eng.PlanCreation(ctx, spec, former)
 	default:
 		view.Plan, err = eng.Plan(ctx, spec, secrets, facts)
 	}
@@ -169,13 +174,16 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	// would keep the object from ever being destroyed.
 	unchanged := req.Plan.Raw.Equal(req.State.Raw)
 	if account != nil && !view.Plan.Empty() {
-		diags.Append(d.checkAccount(ctx, account, view.Plan, unchanged)...)
+		diags.Append(d.checkAccount(ctx, account, view.Plan, spec.New, unchanged)...)
 	}
 	if diags.HasError() {
 		return nil
 	}
 	if unchanged {
 		warnOnly(view.Plan)
+	}
+	if view.Plan.Empty() {
+		d.conn.PlanUses(spec.Ref, nil)
 	}
 	shown, more := Show(ctx, view)
 	diags.Append(more...)
@@ -184,17 +192,20 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 
 // checkAccount refuses steps that the account could not run; of a repair that
 // the configuration does not ask for, it warns and drops them.
-func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan *model.Plan, unchanged bool) diag.Diagnostics {
+func (d *Driver[T, M]) checkAccount(ctx context.Context, account *Account, plan *model.Plan, isNew, unchanged bool) diag.Diagnostics {
 	_, err := newEngine(ctx, d.conn, account)
 	if err == nil {
 		return nil
 	}
 	const summary = "Unable to use the cloud account"
 	at := path.Root("cloud_account")
-	if !unchanged {
+	switch {
+	case unchanged:
+		plan.Stages = nil
+	case isNew && d.conn.Applying(): // the creation itself refuses it
+	default:
 		return diag.Diagnostics{diagnostics.AttributeError(at, summary, diagnostics.Detail(err))}
 	}
-	plan.Stages = nil
 	return diag.Diagnostics{diagnostics.AttributeWarning(at, summary, diagnostics.Detail(err))}
 }
 

@@ -18,8 +18,9 @@ import (
 type Run interface {
 	// Seen reports whether a state with the id was read.
 	Seen(id uuid.UUID) bool
-	// Planned reports whether the IP pool with the id is about to be created.
-	Planned(id uuid.UUID) bool
+	// Applying reports whether this is known to be an apply, in which Terraform plans once
+	// more.
+	Applying() bool
 }
 
 // PlanView is a plan and the values that show it.
@@ -51,10 +52,6 @@ func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics
 		diags.AddWarning("Resuming an incomplete creation",
 			"vCenter holds a record of this name whose creation never completed, such as after a run that was killed. "+
 				"This creation resumes it with its names and addresses, and builds its nodes again where their certificate authorities are lost.")
-	}
-	if view.Plan.Unknown() {
-		view.Planned.MarkUnknown()
-		return nil, diags
 	}
 	changes := view.Plan.Changes()
 	switch {
@@ -94,23 +91,42 @@ func showCollision(view PlanView) diag.Diagnostics {
 		"Unless this run deletes it before, the apply is refused and touches nothing. Choose another name, or import it.")}
 }
 
-// showMissingIPPools refuses IP pools that are neither registered nor about to be.
+// showMissingIPPools says what is known of IP pools that are not there. In an apply a
+// plan may not fail, and the apply itself refuses them.
 func showMissingIPPools(view PlanView) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, missing := range view.Plan.MissingIPPools {
+		show := diagnostics.AttributeError
+		if view.Prior == nil && view.Run.Applying() {
+			show = diagnostics.AttributeWarning
+		}
 		at := view.AttributePath(missing.Field)
 		switch {
-		case view.Run.Planned(missing.ID):
+		case missing.Fate == model.IPPoolUnknown: // the apply checks what it will be
+		case missing.Fate == model.IPPoolDeleted:
+			diags.Append(show(at, "IP pool to be deleted", fmt.Sprintf(
+				"The IP pool with the id %q is deleted, or gets another id, in the same run. "+
+					"Reference the id of a gantry_ip_pool that stays, and do not write it out.", missing.ID)))
 		case missing.Damage != nil:
-			diags.Append(diagnostics.AttributeError(at, "IP pool record damaged", diagnostics.Detail(missing.Damage)))
+			diags.Append(show(at, "IP pool record damaged", diagnostics.Detail(missing.Damage)))
+		case missing.ID.Version() != derivedID:
+			diags.Append(show(at, "IP pool not found", notFound(missing.ID)+" It is not the id of an IP pool."))
 		default:
-			diags.Append(diagnostics.AttributeError(at, "IP pool not found", fmt.Sprintf(
-				"No IP pool with the id %q is registered in this vCenter, and this provider is not about to create one. "+
-					"Reference the id of a gantry_ip_pool resource or data source, and do not write it out. "+
-					"A pool belongs to the vCenter that it was created in: check vcenter_server of the provider where the pool exists.", missing.ID)))
+			diags.Append(diagnostics.AttributeWarning(at, "IP pool not found", notFound(missing.ID)+
+				" Unless another configuration of the provider, such as an alias, creates it in the same run, "+
+				"the apply is refused and touches nothing. What can be checked with the pool alone is checked then, before anything is touched."))
 		}
 	}
 	return diags
+}
+
+// derivedID is the version of the UUIDs of IP pools, which are derived from their names.
+const derivedID = 5
+
+func notFound(id uuid.UUID) string {
+	return fmt.Sprintf("No IP pool with the id %q is registered in this vCenter, and this configuration of the provider does not plan one. "+
+		"Reference the id of a gantry_ip_pool resource or data source, and do not write it out. "+
+		"A pool belongs to the vCenter that it was created in: check vcenter_server of the provider where the pool exists.", id)
 }
 
 // maxChange bounds a line that shows a step: a folder's path is as the record has it.

@@ -15,11 +15,14 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 )
 
-// run is a run of Terraform that has seen and planned these ids.
-type run struct{ seen, planned []uuid.UUID }
+// run is a run of Terraform that has seen these ids.
+type run struct {
+	seen     []uuid.UUID
+	applying bool
+}
 
-func (r run) Seen(id uuid.UUID) bool    { return slices.Contains(r.seen, id) }
-func (r run) Planned(id uuid.UUID) bool { return slices.Contains(r.planned, id) }
+func (r run) Seen(id uuid.UUID) bool { return slices.Contains(r.seen, id) }
+func (r run) Applying() bool         { return r.applying }
 
 func attributeOf(f model.Field) path.Path {
 	if f.Name == model.FieldClusterName {
@@ -74,13 +77,22 @@ func TestShowSteps(t *testing.T) {
 			want:       []model.Change{{Action: model.ActionUncordonNode, Target: "b"}},
 			kubeconfig: true,
 		},
-		"no steps keep the list":  {plan: steps(), prior: true, want: []model.Change{before}, state: true, kubeconfig: true},
-		"no steps and no list":    {plan: steps(), want: []model.Change{}, state: true, kubeconfig: true},
-		"the pool is planned too": {plan: &model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.Max}}}, prior: true, kubeconfig: true},
+		"no steps keep the list": {plan: steps(), prior: true, want: []model.Change{before}, state: true, kubeconfig: true},
+		"no steps and no list":   {plan: steps(), want: []model.Change{}, state: true, kubeconfig: true},
+		// Steps follow from no pool.
+		"the pool is planned, to what is not known": {
+			plan: &model.Plan{
+				Stages:         steps(model.UncordonNode{Node: "b"}).Stages,
+				MissingIPPools: []model.MissingIPPool{{ID: uuid.Max, Fate: model.IPPoolUnknown}},
+			},
+			prior:      true,
+			want:       []model.Change{{Action: model.ActionUncordonNode, Target: "b"}},
+			kubeconfig: true,
+		},
 	} {
 		planned := running(t)
 		view := enginecrud.PlanView{
-			Plan: c.plan, Planned: planned, AttributePath: attributeOf, Run: run{seen: []uuid.UUID{uuid.Max}, planned: []uuid.UUID{uuid.Max}},
+			Plan: c.plan, Planned: planned, AttributePath: attributeOf, Run: run{seen: []uuid.UUID{uuid.Max}},
 		}
 		if c.prior {
 			view.Prior = running(t, before)
@@ -144,9 +156,27 @@ func TestShowFindings(t *testing.T) {
 			run:      run{seen: []uuid.UUID{other}},
 			warned:   "Unless this run deletes it before",
 		},
-		"a pool that is missing": {
+		"a pool that is missing, by an id that no pool has": {
 			plan:  model.Plan{MissingIPPools: []model.MissingIPPool{{ID: other}}},
 			error: "IP pool not found: control_plane.placement: No IP pool with the id",
+		},
+		"a pool that an alias may create": {
+			plan:   model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.NewSHA1(other, nil)}}},
+			warned: "Unless another configuration of the provider, such as an alias, creates it in the same run, the apply is refused",
+		},
+		"a pool that this run deletes": {
+			plan:  model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.NewSHA1(other, nil), Fate: model.IPPoolDeleted}}},
+			error: "IP pool to be deleted",
+		},
+		"a pool whose record is damaged": {
+			plan:  model.Plan{MissingIPPools: []model.MissingIPPool{{ID: other, Damage: record.ErrNewer}}},
+			error: "IP pool record damaged",
+		},
+		// Creating before destroying, an error of this plan would leave a deposed object.
+		"a pool whose record is damaged in an apply": {
+			plan:   model.Plan{MissingIPPools: []model.MissingIPPool{{ID: other, Damage: record.ErrNewer}}},
+			run:    run{applying: true},
+			warned: "IP pool record damaged",
 		},
 		"an incomplete creation": {plan: model.Plan{Unfinished: other}, warned: "Resuming an incomplete creation"},
 		"its own incomplete creation": {

@@ -241,7 +241,7 @@ resource "gantry_ip_pool" "nodes" {
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply: []plancheck.PlanCheck{
 						plancheck.ExpectKnownValue(gateway, at("ip_pool_id"), pool),
-						plancheck.ExpectUnknownValue(gateway, at("planned_changes")),
+						plancheck.ExpectKnownValue(gateway, at("planned_changes"), changes(slices.Concat(created[:2], created[4:])...)),
 					},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},

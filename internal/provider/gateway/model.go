@@ -132,7 +132,6 @@ func (m *model) Identify(ctx context.Context, conn *connection.Connection) diag.
 	if pool != nil && !pool.Name.IsUnknown() {
 		poolID := ledger.ID(pool.poolRef(id))
 		m.IPPoolID = attribute.IDValue(poolID)
-		conn.MarkPlanned(poolID)
 	}
 	account := record.Ref{Kind: record.KindCloudAccount, GatewayID: id, Name: defaultAccount}
 	m.DefaultCloudAccount, more = accountValue(conn.Login(), id, ledger.ID(account))

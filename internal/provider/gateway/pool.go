@@ -21,6 +21,10 @@ import (
 // overlap, and what its change in place may not remove.
 func checkPool(ctx context.Context, conn *connection.Connection, prior, planned *model) diag.Diagnostics {
 	if prior == nil {
+		if pool, _ := planned.inlinePool(ctx); pool != nil {
+			id, _ := attribute.ParseID(planned.IPPoolID, path.Root("ip_pool_id"))
+			conn.MarkPlanned(id)
+		}
 		return checkOverlap(ctx, conn, planned, func(id uuid.UUID, ref record.Ref) ippoolspec.Candidate {
 			return ippoolspec.PlannedCandidate(id, ref, conn)
 		})
@@ -31,7 +35,29 @@ func checkPool(ctx context.Context, conn *connection.Connection, prior, planned 
 		conn.MarkLeaving(id)
 		return diags
 	}
-	return changePool(ctx, conn, prior, planned, func(c *ippoolspec.Change) diag.Diagnostics { return c.Check(ctx, conn) })
+	diags := changePool(ctx, conn, prior, planned, func(c *ippoolspec.Change) diag.Diagnostics { return c.Check(ctx, conn) })
+	if !diags.HasError() {
+		diags.Append(notePool(ctx, conn, prior, planned)...)
+	}
+	return diags
+}
+
+// notePool notes what the inline IP pool of a gateway that is there will be. Its record
+// is written again where it is lost.
+func notePool(ctx context.Context, conn *connection.Connection, prior, planned *model) diag.Diagnostics {
+	pool, diags := planned.inlinePool(ctx)
+	gateway, more := attribute.ParseID(planned.ID, path.Root("id"))
+	diags.Append(more...)
+	id, more := attribute.ParseID(prior.IPPoolID, path.Root("ip_pool_id"))
+	diags.Append(more...)
+	if pool == nil || diags.HasError() {
+		return diags
+	}
+	if !prior.IPPool.Equal(planned.IPPool) {
+		conn.MarkPlanned(id)
+	}
+	diags.Append(pool.Note(ctx, id, pool.poolRef(gateway), conn)...)
+	return diags
 }
 
 // applyPool changes the inline IP pool before what lives on it, and in a creation

@@ -54,7 +54,23 @@ func TestAccGatewayRefusals(t *testing.T) {
 		{`pairing_code = "token"`, "pairing_code = \"token\"\n  agent_image = \"Not An Image\"", "must be a container image such as"},
 		{`pairing_code = "token"`, "pairing_code = \"token\"\n  registration_timeout = \"soon\"", "must be a duration from 1s to 24h"},
 		{`pairing_code = "token"`, "pairing_code = \"token\"\n  ip_pool_id = \"00000000-0000-0000-0000-000000000000\"", "ip_pool_id"},
-		{`network = { ip_allocation = "static" }`, `network = { ip_allocation = "static", pod_cidr = "10.96.0.0/16" }`, "Networks overlap"},
+		{
+			`network = { ip_allocation = "static" }`, `network = { ip_allocation = "static", pod_cidr = "10.96.0.0/16" }`,
+			"10.96.0.0/12 overlaps with the pods' network 10.96.0.0/16",
+		},
+		{
+			`network = { ip_allocation = "static" }`, `network = { ip_allocation = "static", service_cidr = "10.96.0.0/31" }`,
+			"The prefix length of 10.96.0.0/31 is not between 12 and 28",
+		},
+		{
+			`pairing_code = "token"`, "pairing_code = \"token\"\n  ntp_servers = [\"ntp://x\"]",
+			"ntp_servers[0]: Neither an address nor a host name",
+		},
+		{
+			`pairing_code = "token"`,
+			"pairing_code = \"token\"\n  proxy = { http = \"proxy:3128\", https = \"http://p\", no_proxy = \"local\" }",
+			"proxy.http: Not a URL such as http://proxy.example.com:3128",
+		},
 		{`name               = "dc1"`, `name = "Dc1"`, "lower-case"},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)

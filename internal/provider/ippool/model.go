@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -40,6 +41,7 @@ func (m *model) subject() string {
 func (m *model) Body(ctx context.Context) (any, diag.Diagnostics) {
 	body, diags := m.Record(ctx, m.Name.ValueString())
 	body.Incarnation = m.Incarnation
+	body.Written = time.Now().UnixMilli()
 	return body, diags
 }
 

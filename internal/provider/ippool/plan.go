@@ -60,7 +60,6 @@ func planUpdate(ctx context.Context, p planning) {
 	case !damaged && unchanged(ctx, p):
 		return
 	case damaged:
-		p.Conn.MarkPlanned(prior) // it is there before what uses it
 		// Counting again is what makes an apply write the record again.
 		diags.Append(p.Response.Plan.SetAttribute(ctx, path.Root("allocated_addresses"), types.Int64Unknown())...)
 		diags.Append(p.Response.Plan.SetAttribute(ctx, path.Root("available_addresses"), types.Int64Unknown())...)
@@ -70,6 +69,7 @@ func planUpdate(ctx context.Context, p planning) {
 		p.Conn.MarkLeaving(prior)
 		return
 	}
+	p.Conn.MarkPlanned(prior) // it is there, as it will be, before what uses it
 	if diags.HasError() || !p.Planned.Known(ctx) {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -33,7 +34,9 @@ func (c *Change) Check(ctx context.Context, run Run) diag.Diagnostics {
 	_, diags := c.checkInUse(ctx)
 	candidate := PlannedCandidate(c.ID, c.Ref, run)
 	candidate.Contested = nil // the pool itself is there
+	candidate.Applying = false
 	diags.Append(c.checkOverlap(ctx, candidate)...)
+	diags.Append(c.Planned.Note(ctx, c.ID, c.Ref, run)...)
 	return diags
 }
 
@@ -99,6 +102,7 @@ func (c *Change) write(ctx context.Context, m *Model) error {
 		return errors.New(diags[0].Detail())
 	}
 	body.Incarnation = c.Incarnation
+	body.Written = time.Now().UnixMilli()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode the record: %w", err)

@@ -6,6 +6,7 @@ package ippoolspec
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -115,6 +116,11 @@ func knownTexts(c collection) []string {
 		}
 	}
 	return texts
+}
+
+// allKnown reports whether a collection and its elements are known.
+func allKnown(c collection) bool {
+	return !c.IsUnknown() && !slices.ContainsFunc(c.Elements(), attr.Value.IsUnknown)
 }
 
 // isEmpty reports whether a collection is there and has no elements.

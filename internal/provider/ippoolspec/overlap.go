@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -24,9 +25,12 @@ type Candidate struct {
 	// Contested reports whether a registered pool that overlaps may be the former self of
 	// this one: it is warned of, and the apply refuses it. Nil: it is not.
 	Contested func() bool
+	// Applying reports whether it is created in an apply that is known to be one, whose
+	// plan may not fail.
+	Applying bool
 	// Plan notes the pool and returns those that are planned in the same run; nil in
 	// an apply.
-	Plan func(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
+	Plan func(connection.PlannedPool) []ledger.RegisteredIPPool
 }
 
 // Run is what resources that are planned together know of each other.
@@ -35,12 +39,15 @@ type Run interface {
 	// Planning reports whether this is known to be a plan and not the second one in an
 	// apply.
 	Planning() bool
-	PlanPool(ledger.RegisteredIPPool) []ledger.RegisteredIPPool
+	Applying() bool
+	PlanPool(connection.PlannedPool) []ledger.RegisteredIPPool
 }
 
 // PlannedCandidate is a candidate in a plan.
 func PlannedCandidate(id uuid.UUID, ref record.Ref, run Run) Candidate {
-	return Candidate{ID: id, Ref: ref, Leaving: run.Leaving, Contested: func() bool { return !run.Planning() }, Plan: run.PlanPool}
+	return Candidate{
+		ID: id, Ref: ref, Leaving: run.Leaving, Contested: func() bool { return !run.Planning() }, Applying: run.Applying(), Plan: run.PlanPool,
+	}
 }
 
 // AppliedCandidate is a candidate in an apply: what leaves has left by then.
@@ -66,8 +73,12 @@ func (m *Model) CheckOverlap(ctx context.Context, l *ledger.Ledger, at path.Path
 
 	const summary = "IP pools overlap"
 	at = at.AtName(m.addressesAttribute())
-	for _, overlap := range plannedOverlaps(c, body) {
-		diags.Append(diagnostics.AttributeError(at, summary, overlapDetail(overlap)))
+	show := diagnostics.AttributeError
+	if c.Applying {
+		show = diagnostics.AttributeWarning // the creation itself refuses it
+	}
+	for _, overlap := range m.plannedOverlaps(c, body) {
+		diags.Append(show(at, summary, overlapDetail(overlap)))
 	}
 	registered, unreadable, err := l.Overlaps(ctx, c.ID, body)
 	if err != nil {
@@ -94,17 +105,38 @@ func overlapDetail(overlap *ledger.OverlapError) string {
 }
 
 // plannedOverlaps are the overlaps with the pools that the same run plans.
-func plannedOverlaps(c Candidate, body record.IPPool) []*ledger.OverlapError {
-	if c.Plan == nil || c.ID == uuid.Nil {
-		return nil
-	}
+func (m *Model) plannedOverlaps(c Candidate, body record.IPPool) []*ledger.OverlapError {
 	var overlaps []*ledger.OverlapError
-	for _, other := range c.Plan(ledger.RegisteredIPPool{ID: c.ID, Ref: c.Ref, Body: body}) {
+	for _, other := range m.note(c, body) {
 		if overlap := other.Overlap(body); overlap != nil {
 			overlaps = append(overlaps, overlap)
 		}
 	}
 	return overlaps
+}
+
+// note notes in a plan what the pool will be, and returns the others that are planned.
+func (m *Model) note(c Candidate, body record.IPPool) []ledger.RegisteredIPPool {
+	if c.Plan == nil || c.ID == uuid.Nil {
+		return nil
+	}
+	return c.Plan(connection.PlannedPool{
+		RegisteredIPPool: ledger.RegisteredIPPool{ID: c.ID, Ref: c.Ref, Body: body},
+		Partial:          !allKnown(m.Nameservers) || !allKnown(m.SearchDomains),
+	})
+}
+
+// Note notes in a plan what a pool will be that is not compared with others, as far as
+// it is known.
+func (m *Model) Note(ctx context.Context, id uuid.UUID, ref record.Ref, run Run) diag.Diagnostics {
+	if !m.Known(ctx) || m.Network.IsUnknown() {
+		return nil
+	}
+	body, diags := m.Record(ctx, ref.Name)
+	if !diags.HasError() {
+		m.note(PlannedCandidate(id, ref, run), body)
+	}
+	return diags
 }
 
 func warnUnreadable(c Candidate, unreadable []ledger.RegisteredIPPool) diag.Diagnostics {

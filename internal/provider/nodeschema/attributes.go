@@ -101,7 +101,7 @@ func NTPServers() schema.ListAttribute {
 		Optional:            true,
 		ElementType:         types.StringType,
 		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's. " + rolls,
-		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
+		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(TimeServer{})},
 	}
 }
 

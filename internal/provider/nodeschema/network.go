@@ -2,7 +2,6 @@ package nodeschema
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -15,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -28,12 +28,12 @@ const (
 // nodes come from.
 func Network(kind, ipPool string) schema.SingleNestedAttribute {
 	replaces := " A change replaces the " + kind + "."
-	cidr := func(doc, standard string) schema.StringAttribute {
+	cidr := func(doc, bounds, standard string) schema.StringAttribute {
 		return schema.StringAttribute{
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(standard),
-			MarkdownDescription: doc + " in CIDR form. Defaults to `" + standard + "`." + replaces,
+			MarkdownDescription: doc + " in CIDR form, " + bounds + ". Defaults to `" + standard + "`." + replaces,
 			PlanModifiers:       []planmodifier.String{replacesNetwork},
 			Validators:          []validator.String{CIDR{}},
 		}
@@ -49,8 +49,10 @@ func Network(kind, ipPool string) schema.SingleNestedAttribute {
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				Validators:    []validator.String{stringvalidator.OneOf("static")},
 			},
-			"pod_cidr":     cidr("Network of pods", DefaultPodCIDR),
-			"service_cidr": cidr("Network of services", DefaultServiceCIDR),
+			"pod_cidr": cidr("Network of pods",
+				"with a prefix length of 8 to 24 (IPv6: 48 to 64). Each node takes a `/24` (IPv6: `/64`) of it, so that it bounds the number of nodes",
+				DefaultPodCIDR),
+			"service_cidr": cidr("Network of services", "with a prefix length of 12 to 28 (IPv6: 108 to 124)", DefaultServiceCIDR),
 		},
 	}
 }
@@ -68,29 +70,34 @@ func decodeNetwork(ctx context.Context, value types.Object) (NetworkModel, diag.
 	return network, value.As(ctx, &network, AllKnown)
 }
 
-// ValidateNetwork refuses networks of pods and services that overlap, where both
-// are known.
+// ValidateNetwork refuses networks of pods and services that no cluster can have,
+// wherever its nodes are, as far as they are known.
 func ValidateNetwork(network types.Object) diag.Diagnostics {
-	pods, podsKnown := prefixOf(network, "pod_cidr", DefaultPodCIDR)
-	services, servicesKnown := prefixOf(network, "service_cidr", DefaultServiceCIDR)
-	if !podsKnown || !servicesKnown || !pods.Overlaps(services) {
-		return nil
+	pods := knownNetwork(network, "pod_cidr", DefaultPodCIDR)
+	services := knownNetwork(network, "service_cidr", DefaultServiceCIDR)
+	var diags diag.Diagnostics
+	for _, fault := range bootstrap.CheckInnerNetworks(pods, services) {
+		name := "pod_cidr"
+		if fault.Field == bootstrap.FieldServiceCIDR {
+			name = "service_cidr"
+		}
+		diags.Append(diagnostics.AttributeError(path.Root("network").AtName(name), "Invalid network", diagnostics.Sentence(fault.Reason)))
 	}
-	return diag.Diagnostics{diagnostics.AttributeError(path.Root("network").AtName("service_cidr"), "Networks overlap", fmt.Sprintf(
-		"The network of services, %s, and that of pods, %s, overlap. Choose two that do not, and that do not contain the nodes' addresses.",
-		services, pods))}
+	return diags
 }
 
-// prefixOf returns the network in an attribute; false where it is unknown. What is
+// knownNetwork returns the network in an attribute; empty where it is unknown. What is
 // no network is left to the attribute's own validator.
-func prefixOf(network types.Object, name, standard string) (netip.Prefix, bool) {
+func knownNetwork(network types.Object, name, standard string) string {
 	text, ok := network.Attributes()[name].(types.String)
 	if !ok || text.IsUnknown() {
-		return netip.Prefix{}, false
+		return ""
 	}
 	if !text.IsNull() {
 		standard = text.ValueString()
 	}
-	prefix, err := netip.ParsePrefix(standard)
-	return prefix, err == nil
+	if prefix, err := netip.ParsePrefix(standard); err != nil || prefix != prefix.Masked() {
+		return ""
+	}
+	return standard
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
-func TestNetworksOverlap(t *testing.T) {
+func TestValidateNetwork(t *testing.T) {
 	t.Parallel()
 	null, unknown, text := types.StringNull(), types.StringUnknown(), types.StringValue
 	for _, c := range []struct {
@@ -25,7 +25,16 @@ func TestNetworksOverlap(t *testing.T) {
 		{text("10.96.0.0/16"), unknown, false},
 		{text("10.0.0.0/16"), text("10.1.0.0/16"), false},
 		{text("not a network"), null, false},
-		{text("2001:db8::/64"), null, false},
+		{text("2001:db8::/64"), null, true}, // services are IPv4 by default
+		{text("2001:db8::/64"), unknown, false},
+		{text("2001:db8::/64"), text("2001:db8:1::/112"), false},
+		{null, text("10.96.0.0/31"), true},
+		{null, text("10.96.0.0/11"), true},
+		{null, text("10.96.0.0/28"), false},
+		{text("10.244.0.0/25"), null, true},
+		{text("10.244.0.0/24"), null, false},
+		{text("2001:db8::/40"), unknown, true}, // more ranges than the controller manager counts
+		{unknown, text("10.96.0.0/31"), true},
 	} {
 		network := types.ObjectValueMust(
 			map[string]attr.Type{"pod_cidr": types.StringType, "service_cidr": types.StringType},
@@ -70,6 +79,16 @@ func TestValidators(t *testing.T) {
 	}{
 		{nodeschema.Duration{}, []string{"1s", "10m", "24h"}, []string{"", "soon", "500ms", "25h", "-1m"}},
 		{nodeschema.CIDR{}, []string{"192.168.0.0/16", "2001:db8::/64"}, []string{"", "192.168.0.0", "192.168.0.1/16"}},
+		{
+			nodeschema.ProxyURL{},
+			[]string{"http://proxy:3128", "https://u:p@proxy.example.com/", "http://[2001:db8::1]:3128"},
+			[]string{"", "proxy:3128", "socks5://p:1080", "http://", "http://:3128", "http://p:0", "http://p:65536", "http://p:3128 x", "//p:1"},
+		},
+		{
+			nodeschema.TimeServer{},
+			[]string{"ntp.example.com", "10.0.0.1", "2001:db8::1", "NTP"},
+			[]string{"", "ntp://x", "ntp.example.com:123", "a b", "-x"},
+		},
 		{nodeschema.NodePoolName(), []string{"a", "gpu-2"}, []string{"", "-a", "a-", "A", "a_b"}},
 	} {
 		for valid, texts := range map[bool][]string{true: c.valid, false: c.invalid} {

@@ -33,13 +33,13 @@ func Proxy() schema.SingleNestedAttribute {
 				Optional:            true,
 				Sensitive:           true, // it may carry a password
 				MarkdownDescription: "URL of the proxy for `http`, which may carry a user and a password. Defaults to none.",
-				Validators:          together("https"),
+				Validators:          append(together("https"), ProxyURL{}),
 			},
 			"https": schema.StringAttribute{
 				Optional:            true,
 				Sensitive:           true,
 				MarkdownDescription: "URL of the proxy for `https`, which may carry a user and a password. Defaults to none.",
-				Validators:          together("http"),
+				Validators:          append(together("http"), ProxyURL{}),
 			},
 			"no_proxy": schema.StringAttribute{
 				Optional: true,

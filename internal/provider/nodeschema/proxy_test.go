@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
@@ -38,5 +40,16 @@ func TestProxyHandsOverCertificatesAlone(t *testing.T) {
 		if shown := fmt.Sprintf(verb, *proxy) + fmt.Sprintf(verb, proxy); strings.Contains(shown, "hunter2") {
 			t.Errorf("%s: %s", verb, shown)
 		}
+	}
+}
+
+// TestProxyURLKeepsThePassword refuses a URL without repeating it.
+func TestProxyURLKeepsThePassword(t *testing.T) {
+	t.Parallel()
+	var resp validator.StringResponse
+	request := validator.StringRequest{Path: path.Root("proxy").AtName("http"), ConfigValue: types.StringValue("socks5://u:hunter2@p:1080")}
+	nodeschema.ProxyURL{}.ValidateString(t.Context(), request, &resp)
+	if !resp.Diagnostics.HasError() || strings.Contains(fmt.Sprint(resp.Diagnostics), "hunter2") {
+		t.Errorf("got %v", resp.Diagnostics)
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 // Create implements resource.Resource.
 func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	d.conn.MarkApplying()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)
 	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)

@@ -17,6 +17,7 @@ import (
 // Delete implements resource.Resource. A record that others depend on stays, and so does
 // another creation's.
 func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	d.conn.MarkApplying()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
 	if resp.Diagnostics.HasError() {

@@ -116,6 +116,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 
 // Update implements resource.Resource.
 func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	d.conn.MarkApplying()
 	prior, m := M(new(T)), M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, m)...)

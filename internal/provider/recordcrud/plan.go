@@ -27,8 +27,11 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if !req.State.Raw.IsNull() {
 		prior = M(new(T))
 		resp.Diagnostics.Append(req.State.Get(ctx, prior)...)
-		_, diags := d.markSeen(prior) // a plan without a refresh has not read it
+		id, diags := d.markSeen(prior) // a plan without a refresh has not read it
 		resp.Diagnostics.Append(diags...)
+		if req.Plan.Raw.IsNull() {
+			d.conn.MarkDeleted(id)
+		}
 	}
 	if resp.Diagnostics.HasError() {
 		return

@@ -59,7 +59,11 @@ func encodedSize(value any) int {
 }
 
 // checkPlan checks in a plan what may not have been known when the configuration
-// was validated.
-func checkPlan(_ context.Context, _ *connection.Connection, _, planned *model) diag.Diagnostics {
-	return checkNotes(planned)
+// was validated, and what the engine does not check as long as anything is unknown.
+func checkPlan(_ context.Context, conn *connection.Connection, prior, planned *model) diag.Diagnostics {
+	diags := checkNotes(planned)
+	if prior == nil && !conn.Applying() {
+		diags.Append(checkPodNetwork(planned)...)
+	}
+	return diags
 }

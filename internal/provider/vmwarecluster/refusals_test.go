@@ -74,7 +74,11 @@ func TestAccClusterRefusals(t *testing.T) {
 		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
 	}
 	missing := strings.ReplaceAll(config(e, shape{controlPlane: 1}), "gantry_ip_pool.nodes.id", `"6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"`)
+	// The pool keeps its id, and is another one before the cluster is built.
+	ipv6 := strings.NewReplacer(`"10.10.183.1"`, `"2001:db8::10"`, `"10.10.183.50"`, `"2001:db8::40"`,
+		`"10.10.128.1"`, `"2001:db8::1"`, "= 18", "= 64").Replace(config(e, shape{controlPlane: 1}))
 	steps = append(steps,
+		resource.TestStep{Config: ipv6, PlanOnly: true, ExpectError: says("different families")},
 		resource.TestStep{Config: missing, PlanOnly: true, ExpectError: says("IP pool not found", "6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11")},
 		resource.TestStep{Config: base})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
@@ -88,10 +92,11 @@ func TestAccClusterRefusals(t *testing.T) {
 func TestAccClusterInPlaceRefusals(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"
 	refused := func(s shape, words ...string) resource.TestStep {
+		s.extra += fmt.Sprintf("\n  ssh_authorized_keys = [%q]", key)
 		return resource.TestStep{Config: config(e, s), PlanOnly: true, ExpectError: says(words...)}
 	}
-	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"
 	keyed := "deletion_protection = true\n  ssh_authorized_keys = [%q]"
 	protected := config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key)})
 	resource.Test(t, resource.TestCase{
@@ -102,7 +107,8 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 			// As file() gives it: Terraform takes the state's spelling for the configuration's.
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key+"\n")}), PlanOnly: true},
 			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
-			refused(shape{controlPlane: 1, computeCluster: "cluster-b"}, "control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
+			refused(shape{controlPlane: 1, computeCluster: "cluster-b", extra: fmt.Sprintf(keyed, key)},
+				"control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf("ssh_authorized_keys = [%q]", key)})},
 		},

@@ -151,10 +151,10 @@ func TestAccClusterLife(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{
-				// Pools and accounts that the same apply makes: the steps are not known yet.
+				// Also in a plan of everything at once, the steps are known.
 				Config: config(e, shape{controlPlane: 1, workers: 2}),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
-					PreApply:             []plancheck.PlanCheck{plancheck.ExpectUnknownValue(cluster, planned())},
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectKnownValue(cluster, planned(), changes(first...))},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 				},
 				ConfigStateChecks: []statecheck.StateCheck{

@@ -24,7 +24,7 @@ import (
 )
 
 // layers are those of packs, in the order in which they are applied.
-var layers = []string{enginemodel.LayerCNI, "cpi", "csi", "addon"}
+var layers = []string{enginemodel.LayerCNI, enginemodel.LayerCPI, "csi", "addon"}
 
 func newSchema(ctx context.Context) schema.Schema {
 	attributes := enginecrud.BaseAttributes(ctx, "cluster", "such as when a worker does not join")
@@ -181,9 +181,13 @@ func profileAttribute() schema.SingleNestedAttribute {
 				Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"layer": schema.StringAttribute{
-						Required:            true,
-						MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`.",
-						Validators:          []validator.String{stringvalidator.OneOf(layers...)},
+						Required: true,
+						MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`. " +
+							"Those of `cni` and `cpi` are applied before the workers join. " +
+							"A pack of layer `cpi` brings the vSphere cloud provider, with its Secret: kubelet then runs with `cloud-provider=external` " +
+							"on every node, a node takes pods once the cloud provider has initialized it, and an apply waits for that. " +
+							"Such a pack changes in place, but is neither added to a running cluster nor removed from one.",
+						Validators: []validator.String{stringvalidator.OneOf(layers...)},
 					},
 					"manifests": schema.ListAttribute{
 						Required:            true,

@@ -69,6 +69,14 @@ func (c *cluster) roles() {
 	c.bind("kube-public", "kubeadm:bootstrap-signer-clusterinfo", "kubeadm:bootstrap-signer-clusterinfo",
 		reads("configmaps", "cluster-info"), rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacGroup, Name: anonymous},
 		group("system:authenticated"))
+	c.configMap("kube-system", "extension-apiserver-authentication", "client-ca-file", string(c.caPEM()))
+	user := func(name string) rbacv1.Subject {
+		return rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacGroup, Name: name}
+	}
+	authentication := reads("configmaps", "extension-apiserver-authentication")
+	authentication[0].Verbs = []string{"get", "list", "watch"}
+	c.bind("kube-system", "system::extension-apiserver-authentication-reader", "extension-apiserver-authentication-reader",
+		authentication, user("system:kube-controller-manager"), user("system:kube-scheduler"))
 	for role, name := range map[string]string{"kubeadm:nodes-kubeadm-config": "kubeadm-config", "kubeadm:kubelet-config": "kubelet-config"} {
 		c.bind("kube-system", role, role, reads("configmaps", name), group(bootstrappers), group("system:nodes"))
 	}

@@ -22,6 +22,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cpi"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
@@ -75,7 +76,36 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	all := map[string]kubeapi.Kubelet{}
 	for _, g := range c.world.guests {
 		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
-			all[n.name] = kubeapi.Kubelet{UUID: g.vm.UUID, Address: n.address.String(), StaticPods: n.static}
+			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: n.static}
+		}
+	}
+	return all
+}
+
+// machines returns the VMs of the cluster's nodes that exist, by node name, as vCenter
+// shows them. The VIP comes first among the addresses that the guest tools report, as it
+// may once the network's configuration was applied anew.
+func (c *cluster) machines() map[string]cpi.Machine {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	all := map[string]cpi.Machine{}
+	for _, g := range c.world.guests {
+		n := g.disk.node
+		if n == nil || n.cluster != c {
+			continue
+		}
+		addresses := slices.Clone(g.addresses)
+		if c.holder == g {
+			addresses = slices.Insert(addresses, 0, c.vip.Addr())
+		}
+		all[n.name] = cpi.Machine{
+			ID:        g.vm.ID,
+			UUID:      g.vm.BIOSUUID,
+			On:        g.halt != nil,
+			HostName:  g.hostname,
+			Addresses: addresses,
+			Metadata:  g.vm.GuestInfo["guestinfo.metadata"],
+			Encoding:  g.vm.GuestInfo["guestinfo.metadata.encoding"],
 		}
 	}
 	return all
@@ -102,6 +132,11 @@ func (c *cluster) settle() {
 			}
 		}
 	}
+	c.wake()
+}
+
+// wake lets the controllers look again.
+func (c *cluster) wake() {
 	select {
 	case c.changed <- struct{}{}:
 	default:

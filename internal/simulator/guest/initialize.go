@@ -232,6 +232,7 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 func (c *cluster) environment(conf *kubeadm.Init) kubeapi.Environment {
 	return kubeapi.Environment{
 		Kubelets: c.kubelets,
+		Machines: kubeapi.Machines{Cloud: c.world.options.Cloud, VMs: c.machines},
 		CA:       c.caPEM(),
 		Changed:  c.changed,
 		PodCIDRs: nodeCIDRs(conf.PodSubnets),

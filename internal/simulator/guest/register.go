@@ -31,7 +31,19 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 			taints = []corev1.Taint{{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule}}
 		}
 	}
+	annotations := map[string]string{
+		"kubeadm.alpha.kubernetes.io/cri-socket":                 "unix:///run/containerd/containerd.sock",
+		"volumes.kubernetes.io/controller-managed-attach-detach": "true",
+	}
+	addresses := []corev1.NodeAddress{
+		{Type: corev1.NodeInternalIP, Address: n.address.String()}, {Type: corev1.NodeHostName, Address: n.name},
+	}
 	if r.KubeletArg("cloud-provider") == "external" {
+		if r.NodeIP.IsValid() {
+			annotations[kubeapi.AnnotationProvidedIP] = r.NodeIP.String()
+		} else {
+			addresses = addresses[1:] // the cloud provider is to say which
+		}
 		taints = append(taints, corev1.Taint{Key: kubeapi.TaintUninitialized, Value: "true", Effect: corev1.TaintEffectNoSchedule})
 	}
 	// The API server's admission adds it to every new node, so that nothing is
@@ -46,22 +58,17 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 		kubelet = tool.String()
 	}
 	return &corev1.Node{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
-		ObjectMeta: metav1.ObjectMeta{Name: n.name, Labels: labels, Annotations: map[string]string{
-			"kubeadm.alpha.kubernetes.io/cri-socket":                 "unix:///run/containerd/containerd.sock",
-			"volumes.kubernetes.io/controller-managed-attach-detach": "true",
-		}},
-		Spec: corev1.NodeSpec{Taints: taints, ProviderID: r.KubeletArg("provider-id")},
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: n.name, Labels: labels, Annotations: annotations},
+		Spec:       corev1.NodeSpec{Taints: taints, ProviderID: r.KubeletArg("provider-id")},
 		Status: corev1.NodeStatus{
-			Capacity:    capacity,
-			Allocatable: capacity,
-			Addresses: []corev1.NodeAddress{
-				{Type: corev1.NodeInternalIP, Address: n.address.String()}, {Type: corev1.NodeHostName, Address: n.name},
-			},
+			Capacity:        capacity,
+			Allocatable:     capacity,
+			Addresses:       addresses,
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: 10250}},
 			NodeInfo: corev1.NodeSystemInfo{
 				MachineID:               g.vm.UUID,
-				SystemUUID:              g.vm.UUID,
+				SystemUUID:              g.vm.BIOSUUID,
 				BootID:                  g.vm.ID,
 				KernelVersion:           "6.8.0",
 				OSImage:                 "Gantry simulated node",

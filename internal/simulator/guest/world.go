@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cpi"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/network"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	// ProxyListen is the loopback host:port of the CONNECT proxy; 127.0.0.1:0
 	// unless set.
 	ProxyListen string
+	// Cloud is the vCenter that a cloud provider in a cluster talks to; nil: none answers.
+	Cloud cpi.Cloud
 	// JoinTimeout is how long a joining node waits for the API of its cluster,
 	// in real time; a minute unless set. Real kubeadm waits five.
 	JoinTimeout time.Duration
@@ -30,7 +33,8 @@ type Options struct {
 type VM struct {
 	ID        string // managed object reference
 	Name      string
-	UUID      string
+	UUID      string            // instance UUID
+	BIOSUUID  string            // what the guest reads of its firmware
 	GuestInfo map[string]string // every guestinfo.* key with its value
 	MAC       string            // of its network card, in lower case
 	Network   string
@@ -177,7 +181,11 @@ func (w *World) Destroyed(id string) {
 	}
 	w.stop(g)
 	delete(w.guests, id)
-	if g.disk.node == nil || !g.disk.node.controlPlane {
+	if g.disk.node == nil {
+		return
+	}
+	g.disk.node.cluster.wake()
+	if !g.disk.node.controlPlane {
 		return
 	}
 	c := g.disk.node.cluster

@@ -14,7 +14,6 @@ import (
 
 // Kubelet is a node agent that runs.
 type Kubelet struct {
-	UUID       string // the machine's, for the cloud provider
 	Address    string
 	StaticPods []*corev1.Pod
 }
@@ -24,6 +23,7 @@ type Environment struct {
 	// Kubelets are those that run, by node name.
 	Kubelets func() map[string]Kubelet
 	CA       []byte // PEM
+	Machines Machines
 	// PodCIDRs are handed to the nodes in order.
 	PodCIDRs []string
 	// Changed wakes the controllers when a kubelet came or went.
@@ -79,6 +79,7 @@ func (p *pass) run() {
 	p.refresh()
 	p.runKubelets()
 	p.runNodes()
+	p.runCloudController()
 	p.workloadStatus()
 }
 
@@ -103,9 +104,10 @@ func (p *pass) refresh() {
 }
 
 // providesNetwork reports whether a pod is a CNI's agent: a DaemonSet's pod on
-// the host network, but kube-proxy.
+// the host network, but kube-proxy and the cloud provider.
 func providesNetwork(pod *Object) bool {
-	if hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool); !hostNetwork || pod.GetLabels()["k8s-app"] == "kube-proxy" {
+	hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
+	if !hostNetwork || pod.GetLabels()["k8s-app"] == "kube-proxy" || isCloudController(pod) {
 		return false
 	}
 	owner := metav1.GetControllerOf(pod)

@@ -2,7 +2,6 @@ package kubeapi
 
 import (
 	"fmt"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -11,21 +10,17 @@ const (
 	taintNotReady      = "node.kubernetes.io/not-ready"
 	taintUnreachable   = "node.kubernetes.io/unreachable"
 	taintUnschedulable = "node.kubernetes.io/unschedulable"
-	// TaintUninitialized stays on a node whose kubelet waits for a cloud
-	// provider until that provider has seen the node.
-	TaintUninitialized = "node.cloudprovider.kubernetes.io/uninitialized"
 )
 
 // runNodes is the node lifecycle controller together with what each kubelet
 // says about itself.
 func (p *pass) runNodes() {
-	cloud := p.cloudProvider()
 	cidrs := map[string]bool{}
 	for _, n := range p.nodes {
 		cidrs[textAt(n, "spec", "podCIDR")] = true
 	}
 	for _, n := range p.nodes {
-		kubelet, alive := p.kubelets[n.GetName()]
+		_, alive := p.kubelets[n.GetName()]
 		_, _ = p.Change(Nodes, "", n.GetName(), func(o *Object) error {
 			p.nodeConditions(o, alive)
 			if textAt(o, "spec", "podCIDR") == "" {
@@ -34,10 +29,6 @@ func (p *pass) runNodes() {
 					set(o, cidr, "spec", "podCIDR")
 					set(o, []any{cidr}, "spec", "podCIDRs")
 				}
-			}
-			if cloud && alive && hasTaint(o, TaintUninitialized) {
-				setTaint(o, TaintUninitialized, "NoSchedule", false)
-				set(o, "vsphere://"+kubelet.UUID, "spec", "providerID")
 			}
 			unschedulable, _ := at(o, "spec", "unschedulable").(bool)
 			setTaint(o, taintUnschedulable, "NoSchedule", unschedulable)
@@ -115,21 +106,6 @@ func setTaint(o *Object, key, effect string, wanted bool) {
 	set(o, taints, "spec", "taints")
 }
 
-// cloudProvider reports whether a pod of vSphere's cloud controller runs.
-func (p *pass) cloudProvider() bool {
-	for _, pods := range p.pods {
-		for _, pod := range pods {
-			for _, c := range mapsAt(pod, "spec", "containers") {
-				image, _ := c["image"].(string)
-				if strings.Contains(image, "cloud-provider-vsphere") || strings.Contains(image, "cpi") {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // runKubelets plays what each node agent does with its pods, and what the pod
 // garbage collector does where there is no node any more.
 func (p *pass) runKubelets() {
@@ -156,7 +132,7 @@ func (p *pass) runKubelets() {
 				}
 			case !ready(pod) && textAt(pod, "status", "phase") != "Succeeded":
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
-				if hostNetwork || p.networks[node] {
+				if (hostNetwork || p.networks[node]) && p.volumesReady(pod) {
 					p.startPod(pod, kubelet, hostNetwork, index)
 				}
 			}
@@ -174,6 +150,12 @@ func (p *pass) changePod(pod *Object, change func(*Object)) {
 }
 
 func (p *pass) startPod(pod *Object, kubelet Kubelet, hostNetwork bool, index int) {
+	if isCloudController(pod) {
+		if _, err := p.startCloudController(pod); err != nil {
+			p.crash(pod, err)
+			return
+		}
+	}
 	ip := kubelet.Address
 	if !hostNetwork {
 		ip = fmt.Sprintf("100.64.%d.%d", index/250%250, index%250+1) // no client connects to a pod here

@@ -93,10 +93,22 @@ func (p *pass) scale(w workload, owner *Object, pods []*Object, name func(i int)
 		alive++
 	}
 	for i := 0; alive < w.replicas && i < 2*w.replicas; i++ {
-		if _, err := p.Create(Pods, w.pod(name(i), owner)); err == nil {
+		if p.createPod(w.pod(name(i), owner)) {
 			alive++
 		}
 	}
+}
+
+// createPod creates a controller's pod, unless its service account does not exist:
+// admission refuses that, and the controller tries again.
+func (p *pass) createPod(pod *Object) bool {
+	if account := textAt(pod, "spec", "serviceAccountName"); account != "" {
+		if _, err := p.Get(ServiceAccounts, pod.GetNamespace(), account); err != nil {
+			return false
+		}
+	}
+	_, err := p.Create(Pods, pod)
+	return err == nil
 }
 
 // spread keeps one pod of a DaemonSet on each node that takes it.
@@ -117,7 +129,7 @@ func (p *pass) spread(w workload, pods []*Object) {
 		case fits && pod == nil:
 			pod := w.pod(w.object.GetName()+"-"+rand.String(5), w.object)
 			set(pod, n.GetName(), "spec", "nodeName")
-			_, _ = p.Create(Pods, pod)
+			p.createPod(pod)
 		case !fits && pod != nil:
 			p.drop(Pods, pod)
 		}

@@ -2,6 +2,11 @@ package kubeapi
 
 import (
 	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 )
 
 // schedule binds pending pods to the nodes with the fewest pods that will take
@@ -29,20 +34,25 @@ func (p *pass) schedule() {
 	}
 }
 
-// daemonTolerations are what the DaemonSet controller adds to its pods.
+// daemonTolerations are the taints, with their effects, that the DaemonSet controller has
+// its pods tolerate. That a node is not ready is not among them where it keeps pods from
+// being scheduled: a pod that is to make it ready says so itself.
 var daemonTolerations = []string{
-	taintNotReady, taintUnreachable, taintUnschedulable,
-	"node.kubernetes.io/disk-pressure", "node.kubernetes.io/memory-pressure", "node.kubernetes.io/pid-pressure",
+	taintNotReady + ":NoExecute", taintUnreachable + ":NoExecute", taintUnschedulable + ":NoSchedule",
+	"node.kubernetes.io/disk-pressure:NoSchedule", "node.kubernetes.io/memory-pressure:NoSchedule",
+	"node.kubernetes.io/pid-pressure:NoSchedule",
 }
 
 // fits reports whether a pod may run on a node.
 func (p *pass) fits(pod, node *Object, daemon bool) bool {
 	selector, _ := at(pod, "spec", "nodeSelector").(map[string]any)
-	labels := node.GetLabels()
 	for k, v := range selector {
-		if value, ok := labels[k]; !ok || value != v {
+		if value, ok := node.GetLabels()[k]; !ok || value != v {
 			return false
 		}
+	}
+	if !inAffinity(pod, node) {
+		return false
 	}
 	if unschedulable, _ := at(node, "spec", "unschedulable").(bool); unschedulable && !daemon {
 		return false
@@ -50,7 +60,8 @@ func (p *pass) fits(pod, node *Object, daemon bool) bool {
 	tolerations := mapsAt(pod, "spec", "tolerations")
 	for _, taint := range mapsAt(node, "spec", "taints") {
 		key, _ := taint["key"].(string)
-		if taint["effect"] == "PreferNoSchedule" || (daemon && slices.Contains(daemonTolerations, key)) {
+		effect, _ := taint["effect"].(string)
+		if effect == "PreferNoSchedule" || daemon && slices.Contains(daemonTolerations, key+":"+effect) {
 			continue
 		}
 		if !slices.ContainsFunc(tolerations, func(t map[string]any) bool { return tolerates(t, taint) }) {
@@ -58,6 +69,36 @@ func (p *pass) fits(pod, node *Object, daemon bool) bool {
 		}
 	}
 	return true
+}
+
+// inAffinity reports whether a node has the labels that a pod's affinity requires: all
+// expressions of one of its terms.
+func inAffinity(pod, node *Object) bool {
+	const required = "requiredDuringSchedulingIgnoredDuringExecution"
+	raw, set := at(pod, "spec", "affinity", "nodeAffinity", required).(map[string]any)
+	if !set {
+		return true
+	}
+	var selector corev1.NodeSelector
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &selector) != nil {
+		return false
+	}
+	return slices.ContainsFunc(selector.NodeSelectorTerms, func(term corev1.NodeSelectorTerm) bool {
+		for _, e := range term.MatchExpressions {
+			operator, known := affinityOperators[e.Operator]
+			requirement, err := labels.NewRequirement(e.Key, operator, e.Values)
+			if !known || err != nil || !requirement.Matches(labels.Set(node.GetLabels())) {
+				return false
+			}
+		}
+		return len(term.MatchExpressions) > 0
+	})
+}
+
+var affinityOperators = map[corev1.NodeSelectorOperator]selection.Operator{
+	corev1.NodeSelectorOpIn: selection.In, corev1.NodeSelectorOpNotIn: selection.NotIn,
+	corev1.NodeSelectorOpExists: selection.Exists, corev1.NodeSelectorOpDoesNotExist: selection.DoesNotExist,
+	corev1.NodeSelectorOpGt: selection.GreaterThan, corev1.NodeSelectorOpLt: selection.LessThan,
 }
 
 func tolerates(toleration, taint map[string]any) bool {

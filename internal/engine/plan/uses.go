@@ -1,0 +1,25 @@
+package plan
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Uses is what a plan takes from each IP pool in the end, beyond what it and what it
+// replaces have. A pool that it only needs an address to spare of is there with 0; a plan
+// that builds nothing takes nothing.
+func Uses(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) map[uuid.UUID]int {
+	c := newCheck(spec, facts, p, limits)
+	if len(c.builds) == 0 {
+		return nil
+	}
+	uses := map[uuid.UUID]int{}
+	for _, ref := range c.placements() {
+		uses[c.place(ref).IPPoolID] = 0
+	}
+	for id, usage := range c.usage() {
+		uses[id] = max(0, usage.end.count()-c.limits.IPPools[id].Former)
+	}
+	return uses
+}
