@@ -59,6 +59,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	w, todo, err := e.settled(ctx, e.Builder, func(ctx context.Context) (*observe.World, *model.Plan, error) {
 		spec = req.Spec
+		spec.SetBuiltWith(req.Secrets)
 		w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
 		if err != nil {
 			return nil, nil, err
@@ -86,6 +87,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 		if err := e.renewAuthorities(req.Secrets, w); err != nil {
 			return out, release(ctx, lease, err)
 		}
+		spec.SetBuiltWith(req.Secrets)
 	}
 
 	r := e.runner(e.Builder, w, lease, run.Config{
@@ -199,5 +201,6 @@ func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secret
 	if err != nil {
 		return nil, cmp.Or(failed, err)
 	}
+	spec.SetBuiltWith(secrets)
 	return plan.Status(&spec, &w.Facts), failed
 }

@@ -194,6 +194,7 @@ func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *mo
 	if plan.Gone(spec.Target(), &w.Facts) {
 		return nil, nil, nil
 	}
+	spec.SetBuiltWith(secrets)
 	return plan.Status(&spec, &w.Facts), w.Facts.PlanInputs(), nil
 }
 

@@ -19,6 +19,7 @@ import (
 // asked, unless objects may have been renamed. What speaks against them is observed now.
 // Terraform plans a second time in the apply and takes a different result for a bug.
 func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, remembered *model.Facts) (*model.Plan, error) {
+	spec.SetBuiltWith(secrets)
 	var expected *model.Plan
 	if remembered != nil && remembered.APIReached(false) {
 		expected = plan.Cluster(&spec, remembered)

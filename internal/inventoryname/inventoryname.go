@@ -43,6 +43,13 @@ func Base(path string) string {
 // renamed or moved, only its reference says that it is the same.
 func SameFolder(a, b string) bool { return slices.Equal(folderNames(a), folderNames(b)) }
 
+// HoldsFolder reports whether a path of VM folders, as in SameFolder, means a folder or
+// one that it is in.
+func HoldsFolder(above, folder string) bool {
+	names, whole := folderNames(above), folderNames(folder)
+	return len(names) <= len(whole) && slices.Equal(names, whole[:len(names)])
+}
+
 // vmFolder is the name of each datacenter's root of VM folders.
 const vmFolder = "vm"
 

@@ -125,6 +125,26 @@ func TestSameFolder(t *testing.T) {
 	}
 }
 
+func TestHoldsFolder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		above, folder string
+		want          bool
+	}{
+		{"k8s", "k8s/prod", true},
+		{"k8s/prod", "k8s/prod", true},
+		{"k8s/prod", "/dc-1/vm/k8s/prod", true},
+		{"", "k8s", true},
+		{"k8s/prod", "k8s", false},
+		{"k8s/pro", "k8s/prod", false},
+		{"teams", "k8s", false},
+	} {
+		if got := inventoryname.HoldsFolder(c.above, c.folder); got != c.want {
+			t.Errorf("%q holds %q: %v", c.above, c.folder, got)
+		}
+	}
+}
+
 func TestSplitFolder(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string][2]string{

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -131,6 +132,14 @@ func (a *Authorities) CAHash() (string, error) {
 func (a *Authorities) Fingerprint() string {
 	digest := sha256.Sum256(a.CA.Cert)
 	return hex.EncodeToString(digest[:8])
+}
+
+// KeyedHash returns a short name for a text, the same for as long as the CA is. Which
+// text it stands for cannot be found out without the CA's key, not even by trying.
+func (a *Authorities) KeyedHash(text string) string {
+	h := hmac.New(sha256.New, a.CA.Key)
+	h.Write([]byte("gantry: " + text)) // the CA's key signs nothing that begins so
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 func newAuthority(rnd io.Reader, commonName string, now time.Time) (KeyPair, error) {

@@ -127,7 +127,9 @@ func (o *overrides) CreateVMTask(ctx *vcsim.Context, req *types.CreateVM_Task) s
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return folder.CreateVMTask(ctx, req) })
 }
 
-// MoveIntoFolderTask runs vcsim's, alone.
+// MoveIntoFolderTask moves one object after the other and ends at the first that it
+// cannot move; those before it stay moved. What is in the folder already finds its own
+// name taken.
 func (o *overrides) MoveIntoFolderTask(ctx *vcsim.Context, req *types.MoveIntoFolder_Task) soap.HasFault {
 	folder, ok := get[*vcsim.Folder](ctx, req.This)
 	if !ok {
@@ -136,16 +138,32 @@ func (o *overrides) MoveIntoFolderTask(ctx *vcsim.Context, req *types.MoveIntoFo
 	return &methods.MoveIntoFolder_TaskBody{Res: &types.MoveIntoFolder_TaskResponse{
 		Returnval: o.s.startTask(ctx, req.This, "MoveIntoFolder_Task", "Folder.moveInto", func(ctx *vcsim.Context) (types.AnyType, fault) {
 			for _, ref := range req.List {
-				if ctx.Map.Get(ref) == nil {
-					return nil, &types.ManagedObjectNotFound{Obj: ref}
-				}
-				if _, taken := child(ctx, folder, entityName(ctx, ref)); taken {
-					return nil, &types.DuplicateName{Name: entityName(ctx, ref), Object: ref}
+				if f := moveInto(ctx, folder, ref); f != nil {
+					return nil, f
 				}
 			}
-			return finish(ctx, folder.MoveIntoFolderTask(ctx, req))
+			return nil, nil
 		}),
 	}}
+}
+
+func moveInto(ctx *vcsim.Context, folder *vcsim.Folder, ref types.ManagedObjectReference) fault {
+	entity, ok := ctx.Map.Get(ref).(mo.Entity)
+	if !ok {
+		return &types.ManagedObjectNotFound{Obj: ref}
+	}
+	name := entity.Entity().Name
+	if holder, taken := child(ctx, folder, name); taken {
+		return &types.DuplicateName{Name: name, Object: holder}
+	}
+	if entity.Entity().Parent == nil {
+		return &types.NotSupported{} // in a vApp
+	}
+	_, f := finish(ctx, folder.MoveIntoFolderTask(ctx, &types.MoveIntoFolder_Task{
+		This: folder.Self,
+		List: []types.ManagedObjectReference{ref},
+	}))
+	return f
 }
 
 // CreateSnapshotTask runs vcsim's, alone.

@@ -5,6 +5,7 @@ import (
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -26,7 +27,6 @@ var needs = map[string][]string{
 	"Folder.Destroy_Task":                                    {"Folder.Delete"},
 	"Folder.UnregisterAndDestroy_Task":                       {"Folder.Delete"},
 	"Folder.Rename_Task":                                     {"Folder.Rename"},
-	"Folder.MoveIntoFolder_Task":                             {"Folder.Move"},
 	"Folder.CreateVM_Task":                                   {"VirtualMachine.Inventory.Create"},
 	"Datacenter.Rename_Task":                                 {"Datacenter.Rename"},
 	"Datastore.Rename_Task":                                  {"Datastore.Rename"},
@@ -65,10 +65,37 @@ func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedOb
 		}
 	}
 	switch method {
+	case "MoveIntoFolder_Task":
+		return s.denyMove(ctx, user, body.(*types.MoveIntoFolder_Task))
 	case "Destroy_Task":
 		return s.denyBelow(ctx, user, "VirtualMachine.Inventory.Delete", this)
 	case "UnregisterAndDestroy_Task":
 		return s.denyBelow(ctx, user, "VirtualMachine.Inventory.Unregister", this)
+	}
+	return nil
+}
+
+// denyMove returns NoPermission if the account lacks the privilege of a move on the folder
+// that something is moved into, on what is moved, or on where that comes from.
+func (s *Simulator) denyMove(ctx *vcsim.Context, user string, req *types.MoveIntoFolder_Task) fault {
+	for _, ref := range req.List {
+		entity, ok := ctx.Map.Get(ref).(mo.Entity)
+		if !ok {
+			continue // the task fails
+		}
+		privilege := "VirtualMachine.Inventory.Move"
+		if ref.Type != "VirtualMachine" {
+			privilege = ref.Type + ".Move"
+		}
+		on := []types.ManagedObjectReference{req.This, ref}
+		if parent := entity.Entity().Parent; parent != nil {
+			on = append(on, *parent)
+		}
+		for _, object := range on {
+			if !s.granted(ctx, user, privilege, object) {
+				return &types.NoPermission{Object: &object, PrivilegeId: privilege}
+			}
+		}
 	}
 	return nil
 }

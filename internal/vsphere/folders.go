@@ -93,34 +93,37 @@ func (c *Client) createChild(
 // DeleteFolder implements model.VCenter. What comes into the folder between the
 // check and the call is unregistered at worst, never deleted from disk: that is
 // why it is not a plain destroy.
-func (c *Client) DeleteFolder(ctx context.Context, datacenter, folder string) error {
+func (c *Client) DeleteFolder(ctx context.Context, datacenter, folder string) (left bool, err error) {
 	defer c.site.changed()
 	op := fmt.Sprintf("delete VM folder %q", folder)
 	inv, dc, err := c.folderTree(ctx, datacenter)
 	if errors.Is(err, model.ErrGone) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return c.failed(op, err)
+		return false, c.failed(op, err)
 	}
 	at, missing, blocked := inv.walk(dc, folder)
 	if at == nil {
-		return c.failed(op, c.hiddenVMFolder(dc))
+		return false, c.failed(op, c.hiddenVMFolder(dc))
 	}
-	if len(missing) > 0 || blocked != nil || at == inv.vmFolder(dc) || len(at.children) > 0 {
-		return nil // gone, in use, or not a folder that was created
+	if len(missing) > 0 || blocked != nil || at == inv.vmFolder(dc) {
+		return false, nil // gone, or not a folder that was created
+	}
+	if len(at.children) > 0 {
+		return true, nil
 	}
 	if empty, err := c.emptyFolder(ctx, at.ref); err != nil || !empty {
-		return c.failed(op, err)
+		return true, c.failed(op, err)
 	}
 	res, err := methods.UnregisterAndDestroy_Task(ctx, c.soap, &types.UnregisterAndDestroy_Task{This: at.ref})
 	if err == nil {
 		err = c.wait(ctx, c.started(res.Returnval, operation{name: op}))
 	}
 	if errors.Is(err, model.ErrGone) || isFault[*types.ManagedObjectNotFound](err) {
-		return nil
+		return false, nil
 	}
-	return c.failed(op, err)
+	return err != nil, c.failed(op, err)
 }
 
 // emptyFolder asks the folder itself, which also knows of vApps and of children

@@ -36,19 +36,22 @@ func TestFoldersComeAndGo(t *testing.T) {
 		t.Fatalf("a folder that exists took %+v", calls)
 	}
 	v.clone(request(site, "inmate", func(r *model.CloneRequest) { r.Folder = ref }))
-	remove := func(path string) {
+	remove := func(path string, inUse bool) {
 		t.Helper()
-		v.must(v.client.DeleteFolder(t.Context(), site.Datacenter, path))
+		left, err := v.client.DeleteFolder(t.Context(), site.Datacenter, path)
+		if v.must(err); left != inUse {
+			t.Fatalf("%s is left: %v", path, left)
+		}
 	}
-	remove("k8s/prod-1/nodes")
-	remove("k8s/prod-1")
+	remove("k8s/prod-1/nodes", true)
+	remove("k8s/prod-1", true)
 	if got := v.Leftovers().Folders; len(got) != 2 {
 		t.Fatalf("folders with something in them were deleted: %q are left", got)
 	}
 	v.must(v.DeleteVM("inmate"))
-	remove("k8s/prod-1/nodes")
-	remove("k8s/prod-1/nodes") // gone already
-	remove("k8s/prod-1")
+	remove("k8s/prod-1/nodes", false)
+	remove("k8s/prod-1/nodes", false) // gone already
+	remove("k8s/prod-1", false)
 	if got := v.Leftovers().Folders; len(got) > 0 {
 		t.Fatalf("%q are left", got)
 	}
@@ -126,7 +129,7 @@ func TestFoldersOfADatacenterThatIsGone(t *testing.T) {
 	if _, err := v.client.CreateFolder(t.Context(), gone, "k8s"); !errors.Is(err, model.ErrGone) {
 		t.Errorf("create: %v", err)
 	}
-	if err := v.client.DeleteFolder(t.Context(), gone, "k8s"); err != nil {
+	if _, err := v.client.DeleteFolder(t.Context(), gone, "k8s"); err != nil {
 		t.Errorf("delete: %v", err)
 	}
 	if _, err := v.client.CreateFolder(t.Context(), "dc-1", "k8s"); err == nil || !strings.Contains(err.Error(), "not a reference") {

@@ -121,6 +121,12 @@ func (r *resolver) folder(names *model.Names) {
 		r.site.Folder.Missing = missing
 	default:
 		r.site.Folder.Ref = at.ref.String()
+		r.site.Folder.VMs = map[string]string{}
+		for _, child := range at.children {
+			if child.ref.Type == "VirtualMachine" {
+				r.site.Folder.VMs[child.name] = child.path
+			}
+		}
 	}
 }
 

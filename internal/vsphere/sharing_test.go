@@ -125,7 +125,8 @@ func TestAChangeDropsTheSharedRead(t *testing.T) {
 	if v.must(err); !v.fresh() {
 		t.Error("after a folder was created: nothing was read again")
 	}
-	v.must(v.client.DeleteFolder(ctx, site.Datacenter, "k8s/new"))
+	_, err = v.client.DeleteFolder(ctx, site.Datacenter, "k8s/new")
+	v.must(err)
 	if !v.fresh() {
 		t.Error("after a folder was deleted: nothing was read again")
 	}

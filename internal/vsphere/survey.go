@@ -64,7 +64,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	}
 	r.describeTemplate(c, details)
 	return &model.Survey{
-		Machines:   machinesOf(own, details),
+		Machines:   inv.machinesOf(own, details),
 		Unseen:     c.unseen(missing, details, denied),
 		Unreadable: slices.Clip(inv.fleet.unreadable),
 		Holder:     inv.holder(req, own),
@@ -210,7 +210,7 @@ func (c *Client) unseen(
 	return unseen
 }
 
-func machinesOf(own []marked, details map[types.ManagedObjectReference]properties) []model.Machine {
+func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectReference]properties) []model.Machine {
 	var machines []model.Machine
 	for _, m := range own {
 		p, ok := details[m.ref]
@@ -223,11 +223,22 @@ func machinesOf(own []marked, details map[types.ManagedObjectReference]propertie
 			Folder:    folderOf(m.node),
 			UUID:      instanceUUID(m.properties),
 			Marker:    m.marker.Marker,
+			Template:  inv.pathOf(m.marker.TemplateRef),
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
 		})
 	}
 	return machines
+}
+
+// pathOf is the path of the VM or template that a reference means; empty where it is not
+// in the inventory.
+func (inv *inventory) pathOf(reference string) string {
+	ref, err := parseRef("VirtualMachine", reference)
+	if n := inv.nodes[ref]; err == nil && n != nil {
+		return n.path
+	}
+	return ""
 }
 
 // folderOf is the reference of the folder that a VM is in.

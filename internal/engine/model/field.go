@@ -43,6 +43,7 @@ const (
 	FieldServiceCIDR      FieldName = "service network"
 	FieldSSHKeys          FieldName = "SSH keys"
 	FieldNTPServers       FieldName = "NTP servers"
+	FieldProxy            FieldName = "proxy"
 	FieldProxyHTTP        FieldName = "HTTP proxy"
 	FieldProxyHTTPS       FieldName = "HTTPS proxy"
 	FieldNoProxy          FieldName = "proxy exceptions"

@@ -56,6 +56,7 @@ type Marker struct {
 	CAFingerprint string `json:"ca_fingerprint"`
 	// Reset is the reset that the node was built for, as the record had it.
 	Reset string `json:"reset,omitempty"`
+	BuiltWith
 	// VIP and Extra are the addresses of the cluster, on its control-plane nodes, so
 	// that one read of all VMs accounts for every claim.
 	VIP   netip.Addr `json:"vip,omitzero"`

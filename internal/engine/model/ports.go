@@ -29,8 +29,13 @@ type VCenter interface {
 	// of the datacenter (a reference), and returns the folder's reference.
 	CreateFolder(ctx context.Context, datacenter, path string) (ref string, err error)
 	// DeleteFolder deletes an empty folder by its path and leaves one with anything
-	// in it alone. A folder that is gone is success.
-	DeleteFolder(ctx context.Context, datacenter, path string) error
+	// in it alone, which it reports. A folder that is gone is success.
+	DeleteFolder(ctx context.Context, datacenter, path string) (left bool, err error)
+	// MoveIntoFolder moves those of the VMs into a folder that are in another one, all in
+	// one task, which moves them one after the other and ends at the first that it cannot
+	// move. The task is empty where there is none to move; one that is gone is none.
+	// It takes two calls.
+	MoveIntoFolder(ctx context.Context, folder string, vms []string) (task string, err error)
 
 	// Clone starts one clone task and does not wait for it. The VM that it makes is
 	// powered off.

@@ -64,7 +64,9 @@ type ClusterSpec struct {
 	SSHAuthorizedKeys []string
 	NTPServers        []string
 	Proxy             *Proxy
-	CloneMode         CloneMode
+	// BuiltWith identifies the three above; SetBuiltWith derives it.
+	BuiltWith BuiltWith
+	CloneMode CloneMode
 
 	Packs []Pack // in the order in which they are applied
 

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ const (
 	ActionResetControlPlane  Action = "reset_control_plane"  // target: the gateway; its node is built anew
 	ActionCreateIPPool       Action = "create_ip_pool"       // target: a gateway's inline IP pool
 	ActionCreateFolder       Action = "create_folder"        // target: the folder's path
+	ActionMoveNodes          Action = "move_nodes"           // target: the folder that the VMs of nodes are moved into
 	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
 	ActionClaimAddress       Action = "claim_address"        // target: the node that lives on it
 	ActionReleaseAddress     Action = "release_address"      // target: the node that held it
@@ -64,6 +66,12 @@ type CreateIPPool struct{ Name string }
 
 // CreateFolder creates the VM folder of the nodes.
 type CreateFolder struct{ Path string }
+
+// MoveNodes moves the VMs of nodes that are elsewhere into the folder.
+type MoveNodes struct {
+	Path string // empty: the datacenter's VM folder itself
+	VMs  []string
+}
 
 // ReserveEndpoint claims the VIP and the extra, together: a control plane that
 // could be built but never be rolled would be of no use.
@@ -189,6 +197,9 @@ func (s CreateIPPool) Change() Change { return Change{ActionCreateIPPool, s.Name
 
 // Change implements Step.
 func (s CreateFolder) Change() Change { return Change{ActionCreateFolder, s.Path} }
+
+// Change implements Step.
+func (s MoveNodes) Change() Change { return Change{ActionMoveNodes, cmp.Or(s.Path, "/")} }
 
 // Change implements Step.
 func (s ReserveEndpoint) Change() Change { return Change{ActionReserveEndpoint, s.Cluster} }

@@ -25,6 +25,7 @@ var steps = []struct {
 	{model.ResetControlPlane{Cluster: "c"}, "reset_control_plane c"},
 	{model.CreateIPPool{Name: "pool"}, "create_ip_pool pool"},
 	{model.CreateFolder{Path: "k8s/c"}, "create_folder k8s/c"},
+	{model.MoveNodes{Path: "k8s/c", VMs: []string{"vm"}}, "move_nodes k8s/c"},
 	{model.ReserveEndpoint{Cluster: "c", IPPool: uuid.New()}, "reserve_endpoint c"},
 	{model.ClaimAddress{Claim: model.Claim{Owner: model.OwnerVIP}}, "claim_address vip"},
 	{model.ReleaseAddress{Claim: model.Claim{Owner: "n"}}, "release_address n"},
@@ -51,6 +52,14 @@ func TestStepsAreShownAsAnActionAndItsTarget(t *testing.T) {
 		if got := c.step.Change().String(); got != c.change {
 			t.Errorf("%T is shown as %q, want %q", c.step, got, c.change)
 		}
+	}
+}
+
+// The datacenter's own VM folder has no path.
+func TestMoveIntoTheDatacentersFolderHasATarget(t *testing.T) {
+	t.Parallel()
+	if got := (model.MoveNodes{VMs: []string{"vm"}}).Change().String(); got != "move_nodes /" {
+		t.Errorf("shown as %q", got)
 	}
 }
 

@@ -115,6 +115,8 @@ type Folder struct {
 	Ref string // empty while any part of the path is missing
 	// Missing are the paths that CreateFolder would make, outermost first.
 	Missing []string
+	// VMs are the inventory paths of the VMs and templates in it, by name.
+	VMs map[string]string
 }
 
 // Template is the node image: a template or a powered-off VM with one disk.
@@ -197,6 +199,7 @@ type Machine struct {
 	Folder    string // reference of the folder that it is in; empty: a vApp's
 	UUID      string // instance UUID
 	Marker    Marker
+	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
 }

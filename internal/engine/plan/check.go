@@ -16,6 +16,7 @@ import (
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
 	c := newCheck(spec, facts, p, limits)
 	p.Add(c.names())
+	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
 	if len(c.builds) == 0 {
@@ -44,6 +45,8 @@ func newCheck(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits
 			c.builds[s.NodePool.Name] = true
 		case model.CreateRecord:
 			c.registers = true
+		case model.MoveNodes:
+			c.moves = &s
 		}
 	}
 	return c
@@ -54,8 +57,9 @@ type check struct {
 	view
 	plan      *model.Plan
 	limits    *model.Limits
-	builds    map[string]bool // node pools that get nodes
-	registers bool            // the record is written anew
+	builds    map[string]bool  // node pools that get nodes
+	registers bool             // the record is written anew
+	moves     *model.MoveNodes // nil: no VM is moved
 }
 
 // placements are those that nodes may be built on now, in the order of the spec.
@@ -108,7 +112,9 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 		finding.Fields = slices.DeleteFunc(slices.Clone(finding.Fields), func(field model.Field) bool {
 			switch {
 			case field.Name == model.FieldDatacenter:
-				return len(c.builds) == 0 && !c.registers
+				return len(c.builds) == 0 && !c.registers && c.moves == nil
+			case field.Name == model.FieldFolder:
+				return len(c.builds) == 0 && c.moves == nil
 			case field.NodePool != "":
 				return len(c.builds) == 0 || !c.uses(field.NodePool)
 			default:

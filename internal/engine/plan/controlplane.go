@@ -1,11 +1,7 @@
 package plan
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 var controlPlaneField = nodePoolField(model.ControlPlanePool)
@@ -90,26 +86,6 @@ func nodeObjectFindings(v view, members []model.Machine) model.Findings {
 			"The API knows no node object of %s, and the record says that the VM has joined. "+
 				"Restart the kubelet on it, which registers the node again; "+
 				"Gantry does not rebuild what may be a member of etcd.", quoted(missing))
-	}
-	return f
-}
-
-// keptImageFindings warns that the control plane runs on another image than the
-// spec's: it is not rolled yet.
-func keptImageFindings(v view) model.Findings {
-	var f model.Findings
-	var kept []string
-	for _, m := range v.machines(model.ControlPlanePool) {
-		if !builtFrom(v.spec.Image, m.Marker) {
-			kept = append(kept, fmt.Sprintf("%s (%s)", m.Marker.Node, m.Marker.Template))
-		}
-	}
-	if v.apiReached() && len(kept) > 0 && v.spec.Kind != record.KindGateway { // a gateway's is refused
-		slices.Sort(kept)
-		f.Warn(model.ClusterField(model.FieldTemplate), "The control plane keeps its image",
-			"The image %s is used for workers and for nodes that are added. "+
-				"Replacing a control-plane node does not work yet, so these stay as they are: %s.",
-			v.spec.Image.Template, model.Listed(kept))
 	}
 	return f
 }

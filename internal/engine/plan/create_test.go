@@ -43,6 +43,7 @@ func TestCreationOfAGatewayRegistersItsIPPoolAndCreatesItsFolder(t *testing.T) {
 	wantSteps(t, planned(s, f), "create_record c, create_ip_pool pool, create_folder k8s/c, reserve_endpoint c, create_node c-cp-1, apply_pack net")
 
 	f = running(1, 0)
+	f.Record.Folder = "k8s/c"
 	f.OwnIPPool = model.OwnIPPool{ID: poolID, Registered: true, Record: own}
 	wantSteps(t, planned(s, f), "")
 	f.OwnIPPool.Record.Nameservers = nil

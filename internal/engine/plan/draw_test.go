@@ -55,6 +55,7 @@ func drawFacts(t *rapid.T) *model.Facts {
 	for _, m := range slices.Clone(f.Machines) {
 		drawFate(t, f, m.Marker.Node)
 	}
+	f.Record.Folder = rapid.SampledFrom([]string{"", "k8s/c"}).Draw(t, "recorded folder")
 	f.Record.APIReached = rapid.Bool().Draw(t, "API reached")
 	f.Record.CreationComplete = f.Record.APIReached && rapid.Bool().Draw(t, "creation complete")
 	f.API.ImportDataStored = rapid.Bool().Draw(t, "import data stored")

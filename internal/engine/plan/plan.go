@@ -30,6 +30,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "record", Steps: recordSteps(v)},
 		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},
 		model.Stage{Name: "folder", Steps: folderSteps(v)},
+		model.Stage{Name: "move nodes", OnFailure: model.Continue, Steps: moveSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
 		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
 		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
@@ -121,7 +122,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(cloudProviderFindings(v))
 	f.Add(movedControlPlane(v))
 	f.Add(podNetworkFindings(v))
-	f.Add(keptImageFindings(v))
+	f.Add(keptFindings(v))
 	f.Add(apiFindings(v))
 	f.Add(presenceFindings(v))
 	return f

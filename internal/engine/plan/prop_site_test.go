@@ -46,6 +46,7 @@ func parts(s *model.ClusterSpec) []part {
 // uses is what the steps of a plan need of the site.
 type uses struct {
 	record     bool
+	folder     bool
 	nodes      bool
 	placements map[model.PlacementRef]bool
 	pools      map[string]bool
@@ -61,6 +62,8 @@ func usesOf(p *model.Plan) uses {
 			u.pools[step.Placement.NodePool] = true
 		case model.CreateRecord, model.CreateFolder:
 			u.record = true
+		case model.MoveNodes:
+			u.folder = true
 		}
 	}
 	return u
@@ -71,7 +74,14 @@ func (u uses) needs(field model.Field) bool {
 	if i, ok := field.Placement.Get(); ok {
 		return u.placements[model.PlacementRef{NodePool: field.NodePool, Index: i}]
 	}
-	return u.nodes || u.record && field.Name == model.FieldDatacenter
+	switch field.Name {
+	case model.FieldDatacenter:
+		return u.nodes || u.record || u.folder
+	case model.FieldFolder:
+		return u.nodes || u.folder
+	default:
+		return u.nodes
+	}
 }
 
 // mayNeed reports whether a step may need the field: a node could as well be built
@@ -113,7 +123,7 @@ func TestUnresolvedPartOfTheSiteIsAProblemOfThePlansThatNeedIt(t *testing.T) {
 			}
 			needed = needed || may
 		}
-		if !needed && !u.nodes && len(p.Problems) != before {
+		if !needed && !u.nodes && !u.folder && len(p.Problems) != before {
 			t.Fatalf("problems of a plan that needs nothing: %v; steps %s", p.Problems, names(p))
 		}
 	})

@@ -127,15 +127,6 @@ func ownIPPoolSteps(v view) []model.Step {
 	return []model.Step{model.CreateIPPool{Name: v.spec.OwnIPPool.Name}}
 }
 
-// folderSteps creates the folder of a cluster that is being built. One that is
-// missing later is created again with the first node that needs it.
-func folderSteps(v view) []model.Step {
-	if v.apiReached() || v.reset || v.spec.Folder == "" {
-		return nil
-	}
-	return []model.Step{model.CreateFolder{Path: v.spec.Folder}}
-}
-
 func endpointSteps(v view) []model.Step {
 	var steps []model.Step
 	pool := v.spec.EndpointIPPool()

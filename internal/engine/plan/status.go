@@ -40,6 +40,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 		st.Warnings = append(st.Warnings, goneFinding(spec))
 		st.State = model.StateDegraded
 	}
+	if spec.ControlPlane.Count > 0 {
+		st.Conditions = append(st.Conditions, upToDateCondition(spec, facts))
+	}
 	return st
 }
 

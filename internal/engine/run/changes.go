@@ -35,7 +35,8 @@ func (c *changes) task(ctx context.Context, start func(context.Context) (string,
 }
 
 // taskOn is task for one whose effect shows on VMs: it returns what was read of them
-// together with the task's end.
+// together with the task's end. An empty reference is a change that there was no need
+// for.
 func (c *changes) taskOn(
 	ctx context.Context, vms []string, start func(context.Context) (string, error), state *model.TaskState,
 ) (seen *model.PollResult, err error) {
@@ -47,7 +48,7 @@ func (c *changes) taskOn(
 	}
 	err = retry(ctx, c.timing, func(ctx context.Context) error {
 		ref, err := start(ctx)
-		if err != nil {
+		if err != nil || ref == "" {
 			return err
 		}
 		seen, err = c.watch.task(ctx, ref, vms)

@@ -187,6 +187,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		MemoryGB:          n.NodePool.MemoryGB,
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
+		BuiltWith:         n.Spec.BuiltWith,
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}

@@ -29,11 +29,12 @@ func (g guardedVCenter) CreateFolder(ctx context.Context, datacenter, path strin
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.CreateFolder(ctx, datacenter, path) })
 }
 
-func (g guardedVCenter) DeleteFolder(ctx context.Context, datacenter, path string) error {
-	if err := g.check(ctx); err != nil {
-		return err
-	}
-	return g.VCenter.DeleteFolder(ctx, datacenter, path)
+func (g guardedVCenter) DeleteFolder(ctx context.Context, datacenter, path string) (bool, error) {
+	return guarded(ctx, g.check, func() (bool, error) { return g.VCenter.DeleteFolder(ctx, datacenter, path) })
+}
+
+func (g guardedVCenter) MoveIntoFolder(ctx context.Context, folder string, vms []string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.MoveIntoFolder(ctx, folder, vms) })
 }
 
 func (g guardedVCenter) Clone(ctx context.Context, c model.CloneRequest) (string, error) {

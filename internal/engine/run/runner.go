@@ -95,6 +95,9 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 	if err := r.record.moveParents(ctx, r.Parents); err != nil {
 		return err
 	}
+	if err := r.followFolder(ctx, p); err != nil {
+		return err
+	}
 	defer r.api.cleanUp(ctx)
 
 	var failed []error
@@ -199,7 +202,10 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		_, err := r.folder(ctx)
 		return err
 	case model.DeleteFolder:
-		return r.deleteFolder(ctx, s)
+		_, err := r.deleteFolder(ctx, s)
+		return err
+	case model.MoveNodes:
+		return r.moveNodes(ctx, s)
 	case model.ReserveEndpoint:
 		return r.addresses.reserveEndpoint(ctx, s.IPPool)
 	case model.ReleaseEndpoint:

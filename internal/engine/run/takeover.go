@@ -55,7 +55,7 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 		if !moved {
 			break
 		}
-		if err := r.deleteFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Path: path}); err != nil {
+		if _, err := r.deleteFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Path: path}); err != nil {
 			return err
 		}
 	}

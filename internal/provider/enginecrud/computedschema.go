@@ -69,9 +69,10 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 func conditionsAttribute(kind string) schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
 		Computed:            true,
-		MarkdownDescription: "Aspects of the health of the " + kind + ".",
+		MarkdownDescription: "Aspects of the " + kind + ", of its health above all.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"type":                 computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `NodesInitialized` or `PacksApplied`."),
+			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `NodesInitialized`, `PacksApplied`, or `ControlPlaneUpToDate`, " +
+				"which is no matter of health: `False` says which control-plane nodes keep which values that were changed since."),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),
 			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),

@@ -106,7 +106,6 @@ func TestAccGatewayKeepsWhatRuns(t *testing.T) {
 			refused(`"gantry-node-1.34.2"`, `"gantry-node-1.30.4"`, "image.template: A change of the template"),
 			refused(`"shared-1"`, `"local-a"`, "placement.datastore: A change of the datastore"),
 			refused(`"dc1-nodes"`, `"dc1-addresses"`, "A change of ip_pool.name"),
-			refused(`pairing_code = "token"`, "pairing_code = \"token\"\n  ntp_servers = [\"ntp.example.com\"]", "A change of ntp_servers"),
 			// A datacenter replaces: the creation is planned like any other.
 			{
 				Config: strings.Replace(good, `"dc-1"`, `"dc-2"`, 1), PlanOnly: true,

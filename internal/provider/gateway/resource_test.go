@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -142,6 +143,12 @@ func TestAccGatewayLife(t *testing.T) {
 		plancheck.ExpectKnownValue(gateway, at("default_cloud_account"), account))
 	second.PostApplyPostRefresh = first.PostApplyPostRefresh
 	newer := shape{extra: `agent_image = "registry.example.com/tfc-agent:2"`}
+	changed := shape{extra: newer.extra + `
+  clone_mode  = "full"
+  ntp_servers = ["ntp.example.com"]
+  proxy       = { http = "http://10.0.0.9:3128", https = "http://10.0.0.9:3128", no_proxy = ".example.com" }`}
+	third := plans(plancheck.ResourceActionUpdate, "move_nodes", "k8s/gateways", "apply_pack", "agent")
+	third.PostApplyPostRefresh = first.PostApplyPostRefresh
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -169,6 +176,16 @@ func TestAccGatewayLife(t *testing.T) {
 				ConfigPlanChecks: plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
 			},
 			{
+				// The VM moves; what it has booted with it keeps, and says so.
+				Config:           strings.Replace(config(e, changed), `"k8s/dc1"`, `"k8s/gateways"`, 1),
+				ConfigPlanChecks: third,
+				ConfigStateChecks: []statecheck.StateCheck{
+					has("state", knownvalue.StringExact("Running")),
+					statecheck.ExpectKnownValue(gateway, at("conditions").AtSliceIndex(4).AtMapKey("message"),
+						knownvalue.StringRegexp(acctest.Words("dc1-cp-1 (ntp_servers, proxy)"))),
+				},
+			},
+			{
 				Config:      config(e, shape{cpu: 4}),
 				ExpectError: acctest.Words("A change of cpu on a running gateway is not supported"),
 			},
@@ -176,7 +193,7 @@ func TestAccGatewayLife(t *testing.T) {
 				ResourceName: gateway,
 				ImportState:  true, ImportStateId: "dc1", ImportStateVerify: true,
 				// Secrets are not stored, and the kubeconfig is always issued anew.
-				ImportStateVerifyIgnore: []string{"pairing_code", "kubeconfig", "planned_changes", "conditions"},
+				ImportStateVerifyIgnore: []string{"pairing_code", "proxy.http", "proxy.https", "kubeconfig", "planned_changes", "conditions"},
 			},
 		},
 	})

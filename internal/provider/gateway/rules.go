@@ -5,20 +5,26 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
-// rules say what may change on a running gateway: what only the agent uses, and the
-// addresses that the gateway hands out.
+// rules say what may change on a running gateway: what only the agent uses, the addresses
+// that the gateway hands out, what holds for new nodes, and the VMs' folder.
 var rules = enginecrud.Rules{
 	Replace:    []string{"name", "network"},
 	Datacenter: "placement.datacenter",
 	InPlace: []string{
 		"agent_image",
+		"clone_mode",
 		"console_endpoint",
 		"incomplete_create",
+		"ntp_servers",
 		"pairing_code",
 		"pairing_code_wo",
 		"pairing_code_wo_version",
+		"placement.folder",
+		"placement.image_folder",
+		"proxy",
 		"registration_timeout",
 		"reset_trigger",
+		"ssh_authorized_keys",
 		"store_authorities",
 		"timeouts",
 
@@ -44,17 +50,11 @@ var rules = enginecrud.Rules{
 		{
 			Reason: "The nodes of a gateway are not replaced yet.",
 			Attributes: []string{
-				"clone_mode",
 				"cpu",
 				"disk_gb",
 				"kubernetes_version",
 				"memory_gb",
 				"node_count",
-				"ntp_servers",
-				"placement.folder",
-				"placement.image_folder",
-				"proxy",
-				"ssh_authorized_keys",
 			},
 		},
 		{

@@ -77,6 +77,10 @@ func Image(doc string) schema.SingleNestedAttribute {
 	}
 }
 
+// rolls is what a change of what nodes boot with does.
+const rolls = "A change replaces the workers of a running cluster; control-plane nodes, all of a gateway's among them, are not replaced yet " +
+	"and keep what they were built with, as the condition `ControlPlaneUpToDate` says."
+
 // SSHAuthorizedKeys are the keys of the image's default user.
 func SSHAuthorizedKeys() schema.ListAttribute {
 	return schema.ListAttribute{
@@ -84,7 +88,8 @@ func SSHAuthorizedKeys() schema.ListAttribute {
 		ElementType: types.StringType,
 		MarkdownDescription: "Public keys that may log in to the nodes as the image's default user, each one line of `authorized_keys`, " +
 			"with options where there are any; " +
-			"`file(\"id_ed25519.pub\")` is one. Blanks and line ends around a key mean nothing. Defaults to none.",
+			"`file(\"id_ed25519.pub\")` is one. Blanks and line ends around a key mean nothing. Defaults to none. " +
+			rolls,
 		PlanModifiers: []planmodifier.List{sameKeys{}},
 		Validators:    []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(PublicKey{})},
 	}
@@ -95,7 +100,7 @@ func NTPServers() schema.ListAttribute {
 	return schema.ListAttribute{
 		Optional:            true,
 		ElementType:         types.StringType,
-		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's.",
+		MarkdownDescription: "NTP servers of the nodes, by name or address. Defaults to the image's. " + rolls,
 		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.ValueStringsAre(TimeServer{})},
 	}
 }
@@ -139,7 +144,7 @@ func CloneMode() schema.StringAttribute {
 		Default:  stringdefault.StaticString(string(model.CloneAuto)),
 		MarkdownDescription: "How the disks of nodes are made: `linked` to the template's snapshot, `full`, or `auto` (the default): " +
 			"linked where the template has a snapshot, its datastore is the node's and the disk sizes are equal. " +
-			"`linked` where that is not so is an error.",
+			"`linked` where that is not so is an error. A change holds for new nodes.",
 		Validators: []validator.String{
 			stringvalidator.OneOf(string(model.CloneAuto), string(model.CloneLinked), string(model.CloneFull)),
 		},

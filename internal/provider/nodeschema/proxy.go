@@ -27,7 +27,7 @@ func Proxy() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "HTTP proxy that containerd and the system of the nodes use. " +
-			"`http` and `https` are set together. Defaults to none.",
+			"`http` and `https` are set together. Defaults to none. " + rolls,
 		Attributes: map[string]schema.Attribute{
 			"http": schema.StringAttribute{
 				Optional:            true,

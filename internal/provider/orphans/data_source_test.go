@@ -242,7 +242,8 @@ removed {
 					must(t, env.DeleteVM("prod-cp-1"))
 					survey, err := env.VCenter().Survey(t.Context(), model.SurveyRequest{Names: &model.Names{Datacenter: "dc-1"}})
 					must(t, err)
-					must(t, env.VCenter().DeleteFolder(t.Context(), survey.Site.Datacenter, "k8s/prod"))
+					_, err = env.VCenter().DeleteFolder(t.Context(), survey.Site.Datacenter, "k8s/prod")
+					must(t, err)
 				},
 				Config: env.Config(nodes + account + look),
 				ConfigStateChecks: found(

@@ -20,6 +20,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldServiceCIDR:      path.Root("network").AtName("service_cidr"),
 	enginemodel.FieldSSHKeys:          path.Root("ssh_authorized_keys"),
 	enginemodel.FieldNTPServers:       path.Root("ntp_servers"),
+	enginemodel.FieldProxy:            path.Root("proxy"),
 	enginemodel.FieldProxyHTTP:        path.Root("proxy").AtName("http"),
 	enginemodel.FieldProxyHTTPS:       path.Root("proxy").AtName("https"),
 	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),

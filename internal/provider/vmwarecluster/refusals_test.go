@@ -109,7 +109,6 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
 			refused(shape{controlPlane: 1, computeCluster: "cluster-b", extra: fmt.Sprintf(keyed, key)},
 				"control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
-			refused(shape{controlPlane: 1, extra: `ntp_servers = ["ntp.example.com"]`}, "ntp_servers", "is not supported"),
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf("ssh_authorized_keys = [%q]", key)})},
 		},

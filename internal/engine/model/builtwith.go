@@ -1,0 +1,137 @@
+package model
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+)
+
+// BuiltWith identifies what of a spec a node takes over at its first boot and keeps. The
+// hashes are keyed with the cluster's authorities: a proxy's URL may carry a password,
+// and whoever may see a VM can read its marker. An empty one is not known, as in the
+// marker of a Gantry that did not write it, and is no difference.
+type BuiltWith struct {
+	SSHKeys    string `json:"ssh_keys,omitempty"`
+	NTPServers string `json:"ntp_servers,omitempty"`
+	Proxy      string `json:"proxy,omitempty"`
+}
+
+// SetBuiltWith derives what a node is built with from the spec, where the secrets are at
+// hand. Values that mean the same are one: of an SSH key the comment does not count, and
+// of keys, servers and exceptions not their order.
+func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
+	s.BuiltWith = BuiltWith{}
+	if secrets == nil || secrets.Authorities == nil {
+		return
+	}
+	s.BuiltWith = BuiltWith{
+		SSHKeys:    keyedHash(secrets.Authorities, "SSH keys", canonical(s.SSHAuthorizedKeys, canonicalKey)),
+		NTPServers: keyedHash(secrets.Authorities, "NTP servers", canonical(s.NTPServers, canonicalServer)),
+		Proxy:      keyedHash(secrets.Authorities, "proxy", canonicalProxy(s.Proxy)),
+	}
+	if p := s.Proxy; p != nil && p.NoProxy != "" && p.HTTP == "" {
+		s.BuiltWith.Proxy = "" // of an import, which brings no secrets: the three are set together
+	}
+}
+
+func keyedHash(authorities *pki.Authorities, kind string, values []string) string {
+	raw, _ := json.Marshal(values) // texts can always be encoded
+	return authorities.KeyedHash(kind + " " + string(raw))
+}
+
+// Differs lists the fields of which another one is known to have been built with other
+// values.
+func (b BuiltWith) Differs(other BuiltWith) []FieldName {
+	var fields []FieldName
+	for _, part := range []struct {
+		field FieldName
+		a, b  string
+	}{
+		{FieldSSHKeys, b.SSHKeys, other.SSHKeys},
+		{FieldNTPServers, b.NTPServers, other.NTPServers},
+		{FieldProxy, b.Proxy, other.Proxy},
+	} {
+		if part.a != "" && part.b != "" && part.a != part.b {
+			fields = append(fields, part.field)
+		}
+	}
+	return fields
+}
+
+// canonical is a set of values, each in one spelling.
+func canonical(values []string, spell func(string) string) []string {
+	var set []string
+	for _, value := range values {
+		if value = spell(strings.TrimSpace(value)); value != "" {
+			set = append(set, value)
+		}
+	}
+	slices.Sort(set)
+	return slices.Compact(set)
+}
+
+// canonicalKey is a line of authorized_keys without its comment: options, type and key.
+func canonicalKey(line string) string {
+	words := strings.Fields(line)
+	for i := 1; i < len(words); i++ {
+		if keyType(words[i]) == words[i-1] {
+			return strings.Join(words[:i+1], " ")
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// keyType is the type that an encoded public key begins with; empty where it is none.
+func keyType(encoded string) string {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(raw) < 4 {
+		return ""
+	}
+	size := binary.BigEndian.Uint32(raw)
+	if uint64(size) > uint64(len(raw)-4) {
+		return ""
+	}
+	return string(raw[4 : 4+size])
+}
+
+// canonicalServer is a name or an address of a server.
+func canonicalServer(server string) string {
+	if addr, err := netip.ParseAddr(server); err == nil {
+		return addr.String()
+	}
+	return strings.ToLower(strings.TrimSuffix(server, "."))
+}
+
+// canonicalProxy are the parts of a proxy; none where there is no proxy.
+func canonicalProxy(p *Proxy) []string {
+	if p == nil || *p == (Proxy{}) {
+		return nil
+	}
+	exceptions := canonical(strings.Split(p.NoProxy, ","), strings.ToLower)
+	parts := []string{canonicalURL(p.HTTP), canonicalURL(p.HTTPS), strings.Join(exceptions, ",")}
+	bundle, err := pki.ParseBundle(p.CACertificate)
+	if err != nil {
+		return append(parts, strings.TrimSpace(p.CACertificate))
+	}
+	var certificates []string
+	for _, certificate := range bundle {
+		certificates = append(certificates, base64.StdEncoding.EncodeToString(certificate.Raw))
+	}
+	return append(parts, canonical(certificates, strings.TrimSpace)...)
+}
+
+func canonicalURL(text string) string {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil {
+		return text
+	}
+	u.Host = strings.ToLower(u.Host)
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	return u.String()
+}

@@ -1,0 +1,123 @@
+package model_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+)
+
+// publicKey is a key as it stands in authorized_keys, made of any bytes.
+func publicKey(kind, content string) string {
+	raw := append([]byte{0, 0, 0, byte(len(kind))}, kind+content...)
+	return kind + " " + base64.StdEncoding.EncodeToString(raw)
+}
+
+func authorities(t *testing.T) *model.Secrets {
+	t.Helper()
+	made, err := pki.NewAuthorities(rand.Reader, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &model.Secrets{Authorities: made}
+}
+
+// What is no difference to a node is none to its marker, and what is one is.
+func TestBuiltWithComparesByMeaning(t *testing.T) {
+	t.Parallel()
+	secrets := authorities(t)
+	ca := string(secrets.Authorities.CA.Cert)
+	other := string(secrets.Authorities.Etcd.Cert)
+	ed, rsa := publicKey("ssh-ed25519", "one"), publicKey("ssh-rsa", "two")
+	keys := func(lines ...string) model.ClusterSpec { return model.ClusterSpec{SSHAuthorizedKeys: lines} }
+	servers := func(names ...string) model.ClusterSpec { return model.ClusterSpec{NTPServers: names} }
+	proxy := func(p model.Proxy) model.ClusterSpec { return model.ClusterSpec{Proxy: &p} }
+	full := model.Proxy{HTTP: "http://u:p%40ss@proxy:3128", HTTPS: "http://proxy:3128", NoProxy: "a.example, 10.0.0.0/8", CACertificate: ca}
+	change := func(with func(*model.Proxy)) model.ClusterSpec {
+		p := full
+		with(&p)
+		return proxy(p)
+	}
+	for name, c := range map[string]struct {
+		a, b model.ClusterSpec
+		want []model.FieldName
+	}{
+		"nothing":                    {},
+		"a comment":                  {a: keys(ed + " me@home"), b: keys(ed + " me@work")},
+		"a comment that looks alike": {a: keys(ed + " " + rsa), b: keys(ed)},
+		"a trailing newline":         {a: keys(ed + "\n"), b: keys(ed)},
+		"the order of keys":          {a: keys(ed, rsa), b: keys(rsa, ed, ed)},
+		"another key":                {a: keys(ed), b: keys(rsa), want: []model.FieldName{model.FieldSSHKeys}},
+		"another key behind the same options": {
+			a: keys(`command="echo AAAA x" ` + ed), b: keys(`command="echo AAAA x" ` + rsa), want: []model.FieldName{model.FieldSSHKeys},
+		},
+		"an option":                 {a: keys(ed), b: keys(`no-pty ` + ed), want: []model.FieldName{model.FieldSSHKeys}},
+		"the first key":             {a: keys(), b: keys(ed), want: []model.FieldName{model.FieldSSHKeys}},
+		"the order of servers":      {a: servers("a.example", "b.example"), b: servers("B.example.", "a.example")},
+		"spelling of an address":    {a: servers("2001:db8::1"), b: servers("2001:0DB8:0:0::1")},
+		"another server":            {a: servers("a.example"), b: servers("b.example"), want: []model.FieldName{model.FieldNTPServers}},
+		"no proxy and an empty one": {b: proxy(model.Proxy{})},
+		"spelling of a proxy": {a: proxy(full), b: change(func(p *model.Proxy) {
+			p.HTTPS = "HTTP://Proxy:3128/"
+			p.NoProxy = "10.0.0.0/8,A.example,"
+			p.CACertificate = "# the proxy's\n" + ca + "\n" + ca
+		})},
+		"its password": {a: proxy(full), b: change(func(p *model.Proxy) { p.HTTP = "http://u:other@proxy:3128" }),
+			want: []model.FieldName{model.FieldProxy}},
+		"its exceptions": {a: proxy(full), b: change(func(p *model.Proxy) { p.NoProxy = "a.example" }), want: []model.FieldName{model.FieldProxy}},
+		"its CA":         {a: proxy(full), b: change(func(p *model.Proxy) { p.CACertificate = other }), want: []model.FieldName{model.FieldProxy}},
+		"an imported proxy, whose URLs are secret": {a: proxy(full), b: change(func(p *model.Proxy) { p.HTTP, p.HTTPS = "", "" })},
+		"no proxy any more":                        {a: proxy(full), want: []model.FieldName{model.FieldProxy}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.a.SetBuiltWith(secrets)
+			c.b.SetBuiltWith(secrets)
+			if got := c.a.BuiltWith.Differs(c.b.BuiltWith); !slices.Equal(got, c.want) {
+				t.Errorf("differs in %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// Whoever can read a VM's configuration can read its marker: that must not tell the
+// proxy's password, not even by trying.
+func TestBuiltWithIsOfOneCluster(t *testing.T) {
+	t.Parallel()
+	spec := model.ClusterSpec{Proxy: &model.Proxy{HTTP: "http://u:secret@proxy:3128"}}
+	spec.SetBuiltWith(authorities(t))
+	one := spec.BuiltWith
+	spec.SetBuiltWith(authorities(t))
+	if two := spec.BuiltWith; one.Proxy == two.Proxy || one.SSHKeys == two.SSHKeys || one.NTPServers == two.NTPServers {
+		t.Errorf("the hashes of two clusters are equal: %+v, %+v", one, two)
+	}
+	spec.SetBuiltWith(nil)
+	if spec.BuiltWith != (model.BuiltWith{}) {
+		t.Errorf("without authorities: %+v", spec.BuiltWith)
+	}
+}
+
+// A marker of a Gantry that did not write them differs in nothing, and is written back
+// without them.
+func TestOldMarkersKnowNothingOfWhatANodeWasBuiltWith(t *testing.T) {
+	t.Parallel()
+	spec := model.ClusterSpec{SSHAuthorizedKeys: []string{publicKey("ssh-rsa", "x")}}
+	spec.SetBuiltWith(authorities(t))
+	var old model.Marker
+	if err := json.Unmarshal([]byte(`{"schema":1,"node":"c-w-1"}`), &old); err != nil {
+		t.Fatal(err)
+	}
+	if got := spec.BuiltWith.Differs(old.BuiltWith); len(got) > 0 {
+		t.Errorf("differs in %v", got)
+	}
+	raw, err := json.Marshal(old)
+	if err != nil || strings.Contains(string(raw), "ssh_keys") {
+		t.Errorf("written as %s, %v", raw, err)
+	}
+}
