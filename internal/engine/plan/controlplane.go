@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 var controlPlaneField = nodePoolField(model.ControlPlanePool)
