@@ -27,7 +27,8 @@ func TestLostControlPlaneVMDoesNotHoldUpAnApply(t *testing.T) {
 
 	spec.Workers[0].Count = 2
 	p := w.plan(spec, secrets)
-	if !slices.Equal(actions(p), []string{"release_address prod-cp-2", "create_node prod-general-2"}) || !strings.Contains(p.Warnings[0].Detail, "kubectl delete node") {
+	steps := []string{"release_address prod-cp-2", "create_node prod-general-2"}
+	if !slices.Equal(actions(p), steps) || !strings.Contains(p.Warnings[0].Detail, "kubectl delete node") {
 		t.Fatalf("planned %v, %v", actions(p), p.Warnings)
 	}
 	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Parents: []uuid.UUID{uuid.New()}})

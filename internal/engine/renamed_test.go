@@ -173,7 +173,8 @@ func TestRestoredVCenterRollsNothing(t *testing.T) {
 		t.Fatalf("planned %v, %v", actions(p), p.Problems)
 	}
 	spec.Workers[0].Count = 2
-	if p := plan(); len(p.Steps()) != 1 || !warned(p, `Datacenter "dc-1" is another object now`, "datacenter-999, which is not there any more") {
+	const another = `Datacenter "dc-1" is another object now`
+	if p := plan(); len(p.Steps()) != 1 || !warned(p, another, "datacenter-999, which is not there any more") {
 		t.Errorf("planned %v, warnings %v", actions(p), p.Warnings)
 	}
 	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})

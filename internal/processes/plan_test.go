@@ -51,7 +51,8 @@ func TestAccPlansOnPaper(t *testing.T) {
 	other.must("import", "gantry_cloud_account.team", "team")
 	destruction = words(other.must("plan", "-destroy", "-input=false"))
 	for _, line := range []string{
-		`Warning: IP pool "nodes" is in use`, "(prod-cp-1 of cluster", `Warning: Cloud account "team" is in use`, `them to another account: cluster "prod".`,
+		`Warning: IP pool "nodes" is in use`, "(prod-cp-1 of cluster",
+		`Warning: Cloud account "team" is in use`, `them to another account: cluster "prod".`,
 	} {
 		if !strings.Contains(destruction, line) {
 			t.Errorf("the plan of a destruction of what is in use does not show %q:\n%s", line, destruction)

@@ -90,7 +90,7 @@ func readObject(file string) (types.ObjectContent, error) {
 	if err != nil {
 		return obj, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	decoder := xml.NewDecoder(f)
 	decoder.TypeFunc = types.TypeFunc()
 	return obj, decoder.Decode(&obj)

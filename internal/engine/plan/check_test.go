@@ -53,7 +53,8 @@ func TestCheckRefusesADiskThatIsSmallerThanTheTemplates(t *testing.T) {
 	l := limitsFor(s, 100)
 	l.Site.Template.DiskGB = 40
 	got := on(checked(s, &model.Facts{}, l).Problems, model.NodePoolField("w", model.FieldDisk))
-	if !says(got, `nodes of worker pool "w" would have disks of 10 GB`, "template /dc/vm/node has a disk of 40 GB", "Set disk_gb to at least 40") {
+	const disks = `nodes of worker pool "w" would have disks of 10 GB`
+	if !says(got, disks, "template /dc/vm/node has a disk of 40 GB", "Set disk_gb to at least 40") {
 		t.Errorf("got %v", got)
 	}
 }

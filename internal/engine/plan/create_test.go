@@ -40,7 +40,8 @@ func TestCreationOfAGatewayRegistersItsIPPoolAndCreatesItsFolder(t *testing.T) {
 	own := ipPool(poolID, 10).Record
 	s.OwnIPPool = &own
 	f := &model.Facts{CAFingerprint: theCA}
-	wantSteps(t, planned(s, f), "create_record c, create_ip_pool pool, create_folder k8s/c, reserve_endpoint c, create_node c-cp-1, apply_pack net")
+	wantSteps(t, planned(s, f), "create_record c, create_ip_pool pool, create_folder k8s/c, reserve_endpoint c, "+
+		"create_node c-cp-1, apply_pack net")
 
 	f = running(1, 0)
 	f.Record.Folder = "k8s/c"

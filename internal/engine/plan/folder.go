@@ -47,7 +47,8 @@ func (c check) moveFindings() model.Findings {
 		holder := c.limits.Site.Folder.VMs[inventoryname.Base(m.Path)]
 		if holder != "" && holder != m.Path && slices.Contains(c.moves.VMs, m.Ref) {
 			f.Refuse(model.ClusterField(model.FieldFolder), "Name in use in the folder",
-				"The VM %s cannot be moved into the folder, since there is a VM of its name already: %s. Rename or remove that one, or choose another folder.",
+				"The VM %s cannot be moved into the folder, since there is a VM of its name already: %s. Rename or remove that "+
+					"one, or choose another folder.",
 				m.Path, holder)
 		}
 	}

@@ -107,7 +107,8 @@ func TestNothingIsKeptWhereNothingWasChanged(t *testing.T) {
 	p := planned(s, f)
 	wantSteps(t, p, "")
 	wantWarnings(t, p, 0)
-	if got := plan.Status(s, f); !slices.Contains(got.Conditions, model.Condition{Type: "ControlPlaneUpToDate", Status: isTrue, Reason: "AllUpToDate"}) {
+	upToDate := model.Condition{Type: "ControlPlaneUpToDate", Status: isTrue, Reason: "AllUpToDate"}
+	if got := plan.Status(s, f); !slices.Contains(got.Conditions, upToDate) {
 		t.Errorf("conditions %+v", got.Conditions)
 	}
 }

@@ -59,7 +59,8 @@ func podNetworkFindings(v view) model.Findings {
 	}
 	f.Warn(model.ClusterField(model.FieldPacks), "No pod network",
 		"No pack of %s %q has the layer cni: its nodes join and stay NotReady, so that its health is Unhealthy and no pod starts on them "+
-			"but those on the host's network. Add a pack with layer = \"cni\" to profile.packs, or install a CNI plug-in on the cluster by other means.",
+			"but those on the host's network. Add a pack with layer = \"cni\" to profile.packs, or install a CNI plug-in on "+
+			"the cluster by other means.",
 		v.spec.Kind, v.spec.Name)
 	return f
 }

@@ -108,7 +108,8 @@ func TestControlPlaneIsNotMoved(t *testing.T) {
 		c.change(&s.ControlPlane.Placements[0], "another")
 		p := planned(s, running(1, 1))
 		at := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(field)
-		if len(p.Steps()) > 0 || len(p.Problems) != 1 || !says(on(p.Problems, at), "In-place change not supported", "another", "Revert the change") {
+		refused := on(p.Problems, at)
+		if len(p.Steps()) > 0 || len(p.Problems) != 1 || !says(refused, "In-place change not supported", "another", "Revert the change") {
 			t.Errorf("%s: %s, %v", field, names(p), p.Problems)
 		}
 		known := s.Resolved(limitsFor(s, 1000).Site)
@@ -142,7 +143,8 @@ func TestGatewayKeepsItsImage(t *testing.T) {
 	s.Kind = record.KindGateway
 	s.Image.Template = "node-2"
 	p := planned(s, running(1, 0))
-	if !says(on(p.Problems, model.ClusterField(model.FieldTemplate)), "In-place change not supported", `"node"`, `"node-2"`) || len(p.Warnings) > 0 {
+	refused := on(p.Problems, model.ClusterField(model.FieldTemplate))
+	if !says(refused, "In-place change not supported", `"node"`, `"node-2"`) || len(p.Warnings) > 0 {
 		t.Errorf("problems %v, warnings %v", p.Problems, p.Warnings)
 	}
 	s.Image.Template = "/dc/vm/node"

@@ -92,7 +92,8 @@ func (r *Runner) settleFolder(ctx context.Context) error {
 func (r *Runner) followFolder(ctx context.Context, p *model.Plan) error {
 	now := r.record.current()
 	moves := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { _, ok := s.(model.MoveNodes); return ok })
-	if p.Numbers.Next == nil || !now.Found || !now.APIReached || moves || now.Folder == r.Spec.Folder || !plan.AllInFolder(r.Spec, &r.World.Facts) {
+	running := now.Found && now.APIReached && p.Numbers.Next != nil
+	if !running || moves || now.Folder == r.Spec.Folder || !plan.AllInFolder(r.Spec, &r.World.Facts) {
 		return nil
 	}
 	return r.settleFolder(ctx)

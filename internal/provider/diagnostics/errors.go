@@ -105,7 +105,8 @@ func advise(err error) (advice string, stopped bool) {
 	)
 	switch {
 	case errors.Is(err, connection.ErrUnknownConfig):
-		return "The provider block depends on values that this run has yet to create. Create those first, with -target, and then apply the rest.", false
+		return "The provider block depends on values that this run has yet to create. Create those first, with -target, and " +
+			"then apply the rest.", false
 	case errors.As(err, &certificate), errors.As(err, &tags):
 		return "", false // it says so itself
 	case errors.As(err, &overlap):

@@ -128,7 +128,9 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 // planSteps asks the engine for the steps and sets them in the planned values. It
 // returns those that an apply may run; nil where they are not known.
 func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics, prior, m M) *[]model.Change {
-	spec, more := m.Spec(ctx)
+	identity, more := crud.ReadIdentity(ctx, req.Private)
+	diags.Append(more...)
+	spec, more := d.plannedSpec(ctx, prior, m, identity)
 	diags.Append(more...)
 	account, more := accountOf(ctx, m)
 	diags.Append(more...)
@@ -136,22 +138,14 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	diags.Append(more...)
 	facts, more := ReadFacts(ctx, req.Private)
 	diags.Append(more...)
-	identity, more := crud.ReadIdentity(ctx, req.Private)
-	diags.Append(more...)
 	view := PlanView{
 		Subject:       d.subject(m),
 		Planned:       &m.base().Computed,
 		AttributePath: m.AttributePath,
 		Run:           d.conn,
 	}
-	spec.New = prior == nil
-	spec.Incarnation = identity.Incarnation
 	if prior != nil {
 		view.Prior = &prior.base().Computed
-		spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
-		diags.Append(more...)
-		spec.Known, more = prior.base().known(ctx)
-		diags.Append(more...)
 	}
 	if diags.HasError() {
 		return nil
@@ -194,6 +188,23 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	shown, more := Show(ctx, view)
 	diags.Append(more...)
 	return shown
+}
+
+// plannedSpec is the spec of the planned values, with what the prior ones know of an
+// object that exists.
+func (d *Driver[T, M]) plannedSpec(ctx context.Context, prior, m M, identity crud.Identity) (model.ClusterSpec, diag.Diagnostics) {
+	spec, diags := m.Spec(ctx)
+	spec.New = prior == nil
+	spec.Incarnation = identity.Incarnation
+	if prior == nil {
+		return spec, diags
+	}
+	var more diag.Diagnostics
+	spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
+	diags.Append(more...)
+	spec.Known, more = prior.base().known(ctx)
+	diags.Append(more...)
+	return spec, diags
 }
 
 // checkAccount refuses steps that the account could not run; of a repair that

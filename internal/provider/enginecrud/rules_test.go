@@ -45,7 +45,8 @@ var rules = enginecrud.Rules{
 
 func TestRules(t *testing.T) {
 	t.Parallel()
-	const before = `{"name":"a","image":"1","state":"x","where":"dc","cidr":"fd00::/56","workers":{"one":{"count":1,"labels":{"a.b/c":"d"},"places":["x"]}}}`
+	const before = `{"name":"a","image":"1","state":"x","where":"dc","cidr":"fd00::/56",` +
+		`"workers":{"one":{"count":1,"labels":{"a.b/c":"d"},"places":["x"]}}}`
 	for name, c := range map[string]struct {
 		after    string
 		replaces bool

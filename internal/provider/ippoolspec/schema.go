@@ -95,7 +95,8 @@ func nodeAttributes(texts Texts) map[string]schema.Attribute {
 		"nameservers": schema.ListAttribute{
 			ElementType: types.StringType,
 			Optional:    true,
-			MarkdownDescription: "Addresses of the DNS servers of nodes, in order of preference, at most 3, and at least one of the pool's family. " +
+			MarkdownDescription: "Addresses of the DNS servers of nodes, in order of preference, at most 3, and at least one " +
+				"of the pool's family. " +
 				"Defaults to none, and then CoreDNS does not start on nodes whose image names none. " + texts.Nodes,
 			Validators: []validator.List{attribute.NoNulls{}, listvalidator.SizeAtMost(maxNameservers), listvalidator.UniqueValues()},
 		},

@@ -20,8 +20,9 @@ func TestAccClusterFirstPlan(t *testing.T) {
 		pool    = `range           = { start = "10.10.183.1", end = "10.10.183.50" }`
 		network = `network       = { ip_allocation = "static", pod_cidr = "192.168.0.0/16" }`
 	)
-	twin := good[strings.Index(good, `resource "gantry_vmware_cluster"`):]
-	twin = strings.NewReplacer(`"prod" {`, `"twin" {`, `= "prod"`, `= "twin"`, "k8s/prod", "k8s/twin").Replace(twin)
+	const resourceOf = `resource "gantry_vmware_cluster"`
+	_, twin, _ := strings.Cut(good, resourceOf)
+	twin = resourceOf + strings.NewReplacer(`"prod" {`, `"twin" {`, `= "prod"`, `= "twin"`, "k8s/prod", "k8s/twin").Replace(twin)
 	var steps []resource.TestStep
 	for name, c := range map[string]struct {
 		old, new string
