@@ -133,10 +133,12 @@ func TestRollWaitsForTheControlPlane(t *testing.T) {
 func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	spec, secrets, _ := w.applied(w.spec(1, 1))
-	// As after the datastore and the network were renamed.
-	place := &spec.ControlPlane.Placements[0]
-	place.Datastore, place.Network = "renamed", "renamed, too"
+	spec := w.spec(1, 1)
+	spec.ControlPlane.Placements[0].Datastore = "local-a"
+	spec, secrets, _ := w.applied(spec)
+	if err := w.sim.DenyPrivilegeOn(w.sim.Username(), "System.View", "/dc-1/datastore/local-a"); err != nil {
+		t.Fatal(err)
+	}
 	spec.Workers[0].CPU, spec.Workers[0].Count = 4, 2
 	if p := w.plan(spec, secrets); p.Err() != nil {
 		t.Fatal(p.Err())

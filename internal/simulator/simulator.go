@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	pbmsim "github.com/vmware/govmomi/pbm/simulator"
 	vcsim "github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -163,17 +164,7 @@ func (s *Simulator) startService() error {
 		s.recorded = recorded.summary()
 	}
 
-	buildMu.Lock() // vcsim's own models are package variables
-	ctx, instance := vcsim.NewServiceInstance(vcsim.NewContext(), content, root)
-	s.service = vcsim.New(ctx, instance)
-	buildMu.Unlock()
-	s.registry = ctx.Map
-
-	s.overrides = &overrides{s: s}
-	s.overrides.Self = overridesRef
-	s.registry.Put(s.overrides)
-
-	if err := s.fill(ctx, recorded); err != nil {
+	if err := s.build(content, root, recorded); err != nil {
 		return err
 	}
 
@@ -192,6 +183,28 @@ func (s *Simulator) startService() error {
 	}})
 	s.initial = s.snapshotInitial()
 	return nil
+}
+
+// build makes the service and its inventory, one simulator after the other: vcsim's own
+// models are package variables, to which it also writes.
+func (s *Simulator) build(content types.ServiceContent, root mo.Folder, recorded *recording) error {
+	buildMu.Lock()
+	defer buildMu.Unlock()
+	ctx, instance := vcsim.NewServiceInstance(vcsim.NewContext(), content, root)
+	s.service = vcsim.New(ctx, instance)
+	s.registry = ctx.Map
+
+	s.overrides = &overrides{s: s}
+	s.overrides.Self = overridesRef
+	s.registry.Put(s.overrides)
+
+	err := s.fill(ctx, recorded)
+	for _, object := range s.registry.All("ResourcePool") {
+		pool := object.(*vcsim.ResourcePool)
+		summary := *pool.Summary.GetResourcePoolSummary()
+		pool.Summary = &summary
+	}
+	return err
 }
 
 // fill makes the inventory: the recorded or the standard one.

@@ -55,7 +55,7 @@ func built(site model.Site, name string) model.CloneRequest {
 // sameObjects compares what two sites refer to.
 func sameObjects(a, b model.Site) bool {
 	x, y := a.Placements[controlPlane], b.Placements[controlPlane]
-	return a.Datacenter == b.Datacenter && a.Template.Ref == b.Template.Ref && reflect.DeepEqual(a.Folder, b.Folder) &&
+	return a.Datacenter == b.Datacenter && a.Template.Ref == b.Template.Ref && a.Folder.Ref == b.Folder.Ref &&
 		x.References() == y.References() && x.Complete()
 }
 
