@@ -1,6 +1,7 @@
 package ippool_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -146,7 +147,7 @@ func TestAccRecordEditedByHand(t *testing.T) {
 					{
 						PreConfig: func() {
 							claim(t, env, false)
-							was = env.TagNamed(record).Description
+							was = withoutTime(env.TagNamed(record).Description)
 							edit(t, env, record, description)
 						},
 						Config: env.Config(small),
@@ -158,7 +159,7 @@ func TestAccRecordEditedByHand(t *testing.T) {
 					},
 					{
 						PreConfig: func() {
-							if is := env.TagNamed(record).Description; is != was {
+							if is := withoutTime(env.TagNamed(record).Description); is != was {
 								t.Errorf("the record is %q, want %q", is, was)
 							}
 							release(t, env)
@@ -314,4 +315,9 @@ data "gantry_orphans" "all" {
 			{Config: env.Config(grown + more), ConfigStateChecks: []statecheck.StateCheck{value("total_addresses", knownvalue.Int64Exact(19))}},
 		},
 	})
+}
+
+// withoutTime is a record without the time at which it was written.
+func withoutTime(record string) string {
+	return regexp.MustCompile(`,"written":[0-9]+`).ReplaceAllString(record, "")
 }
