@@ -107,7 +107,7 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 			// As file() gives it: Terraform takes the state's spelling for the configuration's.
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key+"\n")}), PlanOnly: true},
 			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
-			refused(shape{controlPlane: 1, computeCluster: "cluster-b", extra: fmt.Sprintf(keyed, key)},
+			refused(shape{controlPlane: 1, computeCluster: "cluster-b"},
 				"control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf("ssh_authorized_keys = [%q]", key)})},
