@@ -63,7 +63,6 @@ type builder struct {
 // build makes the standard inventory and returns the references of the
 // datacenters and compute clusters by name.
 func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
-
 	refs := make(map[string]types.ManagedObjectReference)
 	root := b.rootFolder()
 	for _, d := range standardDatacenters {

@@ -53,6 +53,22 @@ func (r *resolver) knownComputeClusters(wanted string) []types.ManagedObjectRefe
 	})
 }
 
+// knownTemplates are those that had a name.
+func (r *resolver) knownTemplates(wanted string) []types.ManagedObjectReference {
+	return r.known(wanted, func(m *model.Marker) (string, string) { return m.Template, m.TemplateRef })
+}
+
+// foldersOf are the folders that objects are in.
+func (r *resolver) foldersOf(refs []types.ManagedObjectReference) []types.ManagedObjectReference {
+	var folders []types.ManagedObjectReference
+	for _, ref := range refs {
+		if n := r.nodes[ref]; n != nil && n.parent != nil {
+			folders = append(folders, n.parent.ref)
+		}
+	}
+	return folders
+}
+
 // knownRefs is a reference, if it is one. Who may edit a VM may edit its marker: what is
 // no reference is not known.
 func knownRefs(ref string) []types.ManagedObjectReference {

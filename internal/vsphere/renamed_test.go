@@ -87,6 +87,31 @@ func TestWhatWasRenamedIsFoundByItsFormerNameToo(t *testing.T) {
 	}
 }
 
+// No marker knows the image folder: it is the one that the template is in by now.
+func TestRenamedImageFolderIsFoundByItsTemplate(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	from := func(folder string) func(*model.Names) {
+		return func(n *model.Names) { n.Image.Folder = folder }
+	}
+	before := v.survey(names(from("templates"))).Site
+	v.cloneOff(built(before, "prod-cp-1"))
+	v.must(v.Rename("/dc-1/vm/templates", "images"))
+	survey := v.survey(names(known(before), from("templates")))
+	if len(survey.Findings.Problems) > 0 || survey.Site.Template.Ref != before.Template.Ref {
+		t.Fatalf("problems %v, template %+v", survey.Findings.Problems, survey.Site.Template)
+	}
+	warnings := survey.Findings.Warnings
+	if len(warnings) != 1 || warnings[0].Fields[0].Name != model.FieldImageFolder ||
+		!strings.Contains(warnings[0].Summary, `"templates" was renamed or moved`) {
+		t.Errorf("warnings %v", warnings)
+	}
+	survey = v.survey(names(known(before), from("images")))
+	if len(survey.Findings.Problems)+len(survey.Findings.Warnings) > 0 {
+		t.Errorf("findings %v", survey.Findings)
+	}
+}
+
 // A full path of the folder has the datacenter's former name in it.
 func TestFolderOfARenamedDatacenterIsFoundByItsFormerPath(t *testing.T) {
 	t.Parallel()

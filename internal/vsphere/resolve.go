@@ -134,13 +134,17 @@ func (r *resolver) image(image model.Image) {
 	root := r.dc.ref
 	where := r.inDatacenter()
 	if image.Folder != "" {
-		folder := r.choose(choice{
+		search := choice{
 			field:  model.ClusterField(model.FieldImageFolder),
 			kind:   "image folder",
 			wanted: image.Folder,
 			where:  where,
 			from:   r.below(r.dc.ref, folderTypes...),
-		})
+		}
+		if len(search.matches()) == 0 {
+			search.known = r.foldersOf(r.knownTemplates(image.Template))
+		}
+		folder := r.choose(search)
 		if folder == nil {
 			return
 		}
@@ -188,7 +192,7 @@ func (r *resolver) templateChoice(wanted string, root types.ManagedObjectReferen
 		wanted: wanted,
 		where:  where,
 		from:   r.all(func(n *node) bool { return isTemplate(n) && n.within(root) }, machineTypes...),
-		known:  r.known(wanted, func(m *model.Marker) (string, string) { return m.Template, m.TemplateRef }),
+		known:  r.knownTemplates(wanted),
 		former: r.below(r.dc.ref, machineTypes...),
 	}
 	if len(search.matches()) > 0 {
