@@ -57,3 +57,17 @@ func Parse(text string) (string, error) {
 
 // Trim returns a key without the blanks and line ends around it, which mean nothing.
 func Trim(text string) string { return strings.TrimSpace(text) }
+
+// Canonical is the one spelling of a key: its options, type and key, without its
+// comment. What is no key keeps its words.
+func Canonical(text string) string {
+	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(Trim(text)))
+	if err != nil {
+		return strings.Join(strings.Fields(text), " ")
+	}
+	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
+	if len(options) == 0 {
+		return line
+	}
+	return strings.Join(options, ",") + " " + line
+}

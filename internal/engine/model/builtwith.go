@@ -2,7 +2,6 @@ package model
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"net/netip"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/sshkey"
 )
 
 // BuiltWith identifies what of a spec a node takes over at its first boot and keeps. The
@@ -31,12 +31,12 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 		return
 	}
 	s.BuiltWith = BuiltWith{
-		SSHKeys:    keyedHash(secrets.Authorities, "SSH keys", canonical(s.SSHAuthorizedKeys, canonicalKey)),
+		SSHKeys:    keyedHash(secrets.Authorities, "SSH keys", canonical(s.SSHAuthorizedKeys, sshkey.Canonical)),
 		NTPServers: keyedHash(secrets.Authorities, "NTP servers", canonical(s.NTPServers, canonicalServer)),
 		Proxy:      keyedHash(secrets.Authorities, "proxy", canonicalProxy(s.Proxy)),
 	}
 	if p := s.Proxy; p != nil && p.NoProxy != "" && p.HTTP == "" {
-		s.BuiltWith.Proxy = "" // of an import, which brings no secrets: the three are set together
+		s.BuiltWith.Proxy = "" // of an import, which brings no secrets: without http there are no exceptions
 	}
 }
 
@@ -74,30 +74,6 @@ func canonical(values []string, spell func(string) string) []string {
 	}
 	slices.Sort(set)
 	return slices.Compact(set)
-}
-
-// canonicalKey is a line of authorized_keys without its comment: options, type and key.
-func canonicalKey(line string) string {
-	words := strings.Fields(line)
-	for i := 1; i < len(words); i++ {
-		if keyType(words[i]) == words[i-1] {
-			return strings.Join(words[:i+1], " ")
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// keyType is the type that an encoded public key begins with; empty where it is none.
-func keyType(encoded string) string {
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(raw) < 4 {
-		return ""
-	}
-	size := binary.BigEndian.Uint32(raw)
-	if uint64(size) > uint64(len(raw)-4) {
-		return ""
-	}
-	return string(raw[4 : 4+size])
 }
 
 // canonicalServer is a name or an address of a server.

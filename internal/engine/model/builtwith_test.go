@@ -1,22 +1,29 @@
 package model_test
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
-// publicKey is a key as it stands in authorized_keys, made of any bytes.
-func publicKey(kind, content string) string {
-	raw := append([]byte{0, 0, 0, byte(len(kind))}, kind+content...)
-	return kind + " " + base64.StdEncoding.EncodeToString(raw)
+// publicKey is one of many keys.
+func publicKey(seed byte) string {
+	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+	key, err := ssh.NewPublicKey(private.Public())
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 }
 
 func authorities(t *testing.T) *model.Secrets {
@@ -34,7 +41,7 @@ func TestBuiltWithComparesByMeaning(t *testing.T) {
 	secrets := authorities(t)
 	ca := string(secrets.Authorities.CA.Cert)
 	other := string(secrets.Authorities.Etcd.Cert)
-	ed, rsa := publicKey("ssh-ed25519", "one"), publicKey("ssh-rsa", "two")
+	one, two := publicKey(1), publicKey(2)
 	keys := func(lines ...string) model.ClusterSpec { return model.ClusterSpec{SSHAuthorizedKeys: lines} }
 	servers := func(names ...string) model.ClusterSpec { return model.ClusterSpec{NTPServers: names} }
 	proxy := func(p model.Proxy) model.ClusterSpec { return model.ClusterSpec{Proxy: &p} }
@@ -50,16 +57,16 @@ func TestBuiltWithComparesByMeaning(t *testing.T) {
 		want []model.FieldName
 	}{
 		"nothing":                    {},
-		"a comment":                  {a: keys(ed + " me@home"), b: keys(ed + " me@work")},
-		"a comment that looks alike": {a: keys(ed + " " + rsa), b: keys(ed)},
-		"a trailing newline":         {a: keys(ed + "\n"), b: keys(ed)},
-		"the order of keys":          {a: keys(ed, rsa), b: keys(rsa, ed, ed)},
-		"another key":                {a: keys(ed), b: keys(rsa), want: []model.FieldName{model.FieldSSHKeys}},
+		"a comment":                  {a: keys(one + " me@home"), b: keys(one + " me@work")},
+		"a comment that looks alike": {a: keys(one + " " + two), b: keys(one)},
+		"a trailing newline":         {a: keys(one + "\n"), b: keys(one)},
+		"the order of keys":          {a: keys(one, two), b: keys(two, one, one)},
+		"another key":                {a: keys(one), b: keys(two), want: []model.FieldName{model.FieldSSHKeys}},
 		"another key behind the same options": {
-			a: keys(`command="echo AAAA x" ` + ed), b: keys(`command="echo AAAA x" ` + rsa), want: []model.FieldName{model.FieldSSHKeys},
+			a: keys(`command="echo AAAA x" ` + one), b: keys(`command="echo AAAA x" ` + two), want: []model.FieldName{model.FieldSSHKeys},
 		},
-		"an option":                 {a: keys(ed), b: keys(`no-pty ` + ed), want: []model.FieldName{model.FieldSSHKeys}},
-		"the first key":             {a: keys(), b: keys(ed), want: []model.FieldName{model.FieldSSHKeys}},
+		"an option":                 {a: keys(one), b: keys(`no-pty ` + one), want: []model.FieldName{model.FieldSSHKeys}},
+		"the first key":             {a: keys(), b: keys(one), want: []model.FieldName{model.FieldSSHKeys}},
 		"the order of servers":      {a: servers("a.example", "b.example"), b: servers("B.example.", "a.example")},
 		"spelling of an address":    {a: servers("2001:db8::1"), b: servers("2001:0DB8:0:0::1")},
 		"another server":            {a: servers("a.example"), b: servers("b.example"), want: []model.FieldName{model.FieldNTPServers}},
@@ -108,7 +115,7 @@ func TestBuiltWithIsOfOneCluster(t *testing.T) {
 // without them.
 func TestOldMarkersKnowNothingOfWhatANodeWasBuiltWith(t *testing.T) {
 	t.Parallel()
-	spec := model.ClusterSpec{SSHAuthorizedKeys: []string{publicKey("ssh-rsa", "x")}}
+	spec := model.ClusterSpec{SSHAuthorizedKeys: []string{publicKey(3)}}
 	spec.SetBuiltWith(authorities(t))
 	var old model.Marker
 	if err := json.Unmarshal([]byte(`{"schema":1,"node":"c-w-1"}`), &old); err != nil {
