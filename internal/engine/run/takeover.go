@@ -66,6 +66,8 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 	return r.record.update(ctx, func(b *record.Cluster) {
 		b.Datacenter = datacenter
 		b.Folder = r.Spec.Folder
+		// The run before may have been killed between the answer and its note.
+		b.APIReached = b.APIReached || !r.Spec.New && r.World.Facts.API.Answered()
 		if r.Spec.New {
 			b.Reset = r.Spec.Reset
 		}
