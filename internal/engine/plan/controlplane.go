@@ -31,8 +31,8 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 		f.Problems = append(f.Problems, goneFinding(v.spec))
 	case !v.facts.API.Answered():
 		f.Warn(controlPlaneField, "The control plane is not complete",
-			"%d of %d control-plane VMs exist, and the API does not answer, so the state of etcd is unknown. Nodes are added once it answers.",
-			len(members), pool.Count)
+			"%d of %d control-plane VMs of %q exist, and its API does not answer, so the state of etcd is unknown. "+
+				"Nodes are added once it answers.", len(members), pool.Count, v.spec.Name)
 	case len(lost) > 0:
 		f.Warn(controlPlaneField, "A control-plane VM is gone",
 			"The VM of %s was deleted outside Terraform. What else is changed is applied, and no node takes its place: "+
