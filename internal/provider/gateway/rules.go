@@ -66,5 +66,5 @@ var rules = enginecrud.Rules{
 			Attributes: []string{"ip_pool_id"},
 		},
 	},
-	Same: nodeschema.Same("placement.folder"),
+	Same: nodeschema.Same(),
 }

@@ -51,7 +51,7 @@ func TestValidateNetwork(t *testing.T) {
 
 func TestSameNetwork(t *testing.T) {
 	t.Parallel()
-	same := nodeschema.Same("folder")
+	same := nodeschema.Same()
 	for _, c := range []struct {
 		attribute, a, b string
 		want            bool
@@ -61,8 +61,6 @@ func TestSameNetwork(t *testing.T) {
 		{"network.pod_cidr", "fd00:244::/56", "fd00:244::/64", false},
 		{"network.pod_cidr", "10.0.0.0/16", "10.1.0.0/16", false},
 		{"network.pod_cidr", "", "10.1.0.0/16", false},
-		{"folder", "/dc-1/vm/k8s/prod", "k8s/prod", true},
-		{"folder", "k8s/prod", "k8s/Prod", false},
 	} {
 		if got := same[c.attribute](c.a, c.b); got != c.want {
 			t.Errorf("%s: %q and %q: %v", c.attribute, c.a, c.b, got)

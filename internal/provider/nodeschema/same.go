@@ -6,8 +6,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
-
-	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 const replacesNetworkWords = "If this is another network, Terraform will destroy and recreate the resource."
@@ -22,13 +20,12 @@ var replacesNetwork = stringplanmodifier.RequiresReplaceIf(
 // SameNetwork reports whether two networks in CIDR form are the same.
 func SameNetwork(a, b string) bool { return canonicalNetwork(a) == canonicalNetwork(b) }
 
-// Same are the attributes of which two spellings may mean the same, for the rules of a
-// resource: those of Network, and the folder.
-func Same(folder string) map[string]func(a, b string) bool {
+// Same are the attributes of Network of which two spellings may mean the same, for the
+// rules of a resource.
+func Same() map[string]func(a, b string) bool {
 	return map[string]func(a, b string) bool{
 		"network.pod_cidr":     SameNetwork,
 		"network.service_cidr": SameNetwork,
-		folder:                 inventoryname.SameFolder,
 	}
 }
 

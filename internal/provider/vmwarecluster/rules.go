@@ -73,5 +73,5 @@ var rules = enginecrud.Rules{
 		},
 	},
 	Keyed: []string{"worker_pools", "profile.packs", "tags"},
-	Same:  nodeschema.Same("folder"),
+	Same:  nodeschema.Same(),
 }
