@@ -28,7 +28,7 @@ type call struct {
 // request and leaves a copy behind.
 func classify(r *http.Request) (call, error) {
 	switch {
-	case r.Method == http.MethodPost && (strings.HasPrefix(r.URL.Path, "/sdk") || strings.HasPrefix(r.URL.Path, "/pbm")):
+	case r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/sdk"):
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return call{}, err

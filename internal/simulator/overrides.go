@@ -66,9 +66,6 @@ func methodSet(names ...string) map[string]bool {
 // dispatch is vcsim's hook in front of every SOAP call: it refuses what a
 // missing privilege forbids and redirects the methods that are overridden.
 func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference, types.BaseMethodFault) {
-	if ctx.Map != s.registry {
-		return nil, nil // another namespace, e.g. storage policies
-	}
 	if ctx.Session != nil {
 		if denied := s.deny(ctx, m.Name, m.This, m.Body); denied != nil {
 			return nil, denied

@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 
 	"github.com/google/uuid"
-	pbmsim "github.com/vmware/govmomi/pbm/simulator"
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
@@ -250,7 +249,6 @@ func (s *Simulator) serve() error {
 	s.registry.SessionManager().TLS = func() *tls.Config { return config }
 
 	s.service.RegisterSDK(s.registry, "/sdk/vimService")
-	s.service.RegisterSDK(pbmsim.New())
 	mux := s.service.ServeMux
 	mux.HandleFunc("/sdk/vimServiceVersions.xml", s.service.ServiceVersions)
 	mux.HandleFunc("/folder/", s.service.ServeDatastore)
