@@ -209,19 +209,6 @@ esac`)
 	m.wantKubeadm("init")
 }
 
-func TestScriptKeepsKubeVIPOnAdminConf(t *testing.T) {
-	t.Parallel()
-	m := newMachine(t, withVersion(newNode(t, bootstrap.FirstControlPlane), "1.28.15"))
-	m.play("kubeadm", `[[ $1 != version ]] || echo v1.28.15`)
-	before := m.read(kubeVIP)
-	if status := m.bootstrap("init"); status != 0 {
-		t.Fatalf("status %d; log:\n%s", status, m.log())
-	}
-	if m.read(kubeVIP) != before || m.link(kubeVIPConf) != "" {
-		t.Errorf("the manifest changed, or there is a link to %q", m.link(kubeVIPConf))
-	}
-}
-
 func TestScriptNeverInitsTwice(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))

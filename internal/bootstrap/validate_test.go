@@ -16,8 +16,8 @@ func TestValidNodes(t *testing.T) {
 			"IPv4":      newNode(t, role),
 			"IPv6":      onIPv6(newNode(t, role)),
 			"proxy":     behindProxy(t, newNode(t, role)),
-			"oldest":    withVersion(newNode(t, role), "1.24.0"),
-			"candidate": withVersion(newNode(t, role), "1.35.0-rc.1"),
+			"oldest":    withVersion(newNode(t, role), "1.31.0"),
+			"candidate": withVersion(newNode(t, role), "1.38.0-rc.1"),
 		} {
 			if _, err := bootstrap.GuestInfo(node); err != nil {
 				t.Errorf("%s %s: %v", role, name, err)
@@ -57,7 +57,8 @@ func TestRefusalsNameTheField(t *testing.T) {
 		"version with v":           {worker, func(n *node) { n.KubernetesVersion = "v1.34.2" }, "KubernetesVersion"},
 		"minor only":               {worker, func(n *node) { n.KubernetesVersion = "1.34" }, "KubernetesVersion"},
 		"label for a version":      {worker, func(n *node) { n.KubernetesVersion = "stable-1" }, "KubernetesVersion"},
-		"too old":                  {worker, func(n *node) { n.KubernetesVersion = "1.23.17" }, "KubernetesVersion"},
+		"too old":                  {worker, func(n *node) { n.KubernetesVersion = "1.30.14" }, "KubernetesVersion"},
+		"version of the future":    {worker, func(n *node) { n.KubernetesVersion = "2.31.0" }, "KubernetesVersion"},
 		"version with a command":   {worker, func(n *node) { n.KubernetesVersion = "1.34.2; reboot" }, "KubernetesVersion"},
 		"no address":               {worker, func(n *node) { n.Address = netip.Prefix{} }, "Address"},
 		"network address":          {worker, func(n *node) { n.Address = prefix("10.10.128.0/18") }, "Address"},
