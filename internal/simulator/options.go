@@ -14,6 +14,12 @@ const (
 	DefaultVersion  = "8.0.3"
 )
 
+// The node template that the demo uses, and what its image holds.
+const (
+	DefaultKubernetesVersion = "1.37.2"
+	DefaultTemplate          = "gantry-node-" + DefaultKubernetesVersion
+)
+
 // Options say how a simulated datacenter is set up. The zero value is a whole
 // datacenter on loopback addresses that the system picks.
 type Options struct {
