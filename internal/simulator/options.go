@@ -138,8 +138,6 @@ func standardTemplates() []Template {
 		{Name: DefaultTemplate + "-nosnap", KubernetesVersion: DefaultKubernetesVersion},
 		{Name: "gantry-node-1.36.3", KubernetesVersion: "1.36.3", Snapshot: true},
 		{Name: "gantry-node-1.34.2", KubernetesVersion: "1.34.2", Snapshot: true},
-		{Name: "gantry-node-1.34.2-nosnap", KubernetesVersion: "1.34.2"},
-		{Name: "gantry-node-1.30.4", KubernetesVersion: "1.30.4", Snapshot: true},
 	}
 }
 
