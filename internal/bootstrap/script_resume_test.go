@@ -147,3 +147,32 @@ func TestScriptRemovesWhatCloudInitKeeps(t *testing.T) {
 		t.Errorf("status %d, or the rest was left", status)
 	}
 }
+
+// cloud-init's last stage waits for the script, or comes after it, and stores at its end
+// what it was made with: it is removed after that, also after a resumed join.
+func TestScriptForgetsOnceCloudInitHasEnded(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.killedAt("join")
+	m.bootstrap("join")
+	m.write("/var/lib/cloud/instances/4711/obj.pkl", "the token")
+	if status := m.script("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	if !m.exists("/var/lib/cloud/instances/4711/obj.pkl") || !slices.Equal(m.started(), []string{"gantry-forget.service"}) {
+		t.Errorf("it was removed before cloud-init has ended, or %q were started", m.started())
+	}
+	if unit := m.read("/etc/systemd/system/gantry-forget.service"); !strings.Contains(unit, "\nAfter=cloud-final.service\n") {
+		t.Errorf("the unit is not ordered after cloud-init's last stage:\n%s", unit)
+	}
+}
+
+// Where the unit cannot be started, what can be removed is.
+func TestScriptForgetsWithoutItsUnit(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.play("systemctl", `[[ "$1 $2" != "start --no-block" ]]`)
+	if status := m.bootstrap("join"); status != 0 || m.exists("/etc/gantry/kubeadm.yaml") {
+		t.Errorf("status %d, or the token was left", status)
+	}
+}
