@@ -123,15 +123,14 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	return steps
 }
 
-// folderDeletions delete the folders that were created for the cluster, innermost
-// first.
+// folderDeletions give up the folders that Gantry made, innermost first.
 func folderDeletions(target model.Target, facts *model.Facts) []model.Step {
 	if !registered(target, facts) {
 		return nil
 	}
 	var steps []model.Step
-	for _, path := range slices.Backward(facts.Record.Folders) {
-		steps = append(steps, model.DeleteFolder{Datacenter: facts.Record.Datacenter, Path: path})
+	for _, folder := range slices.Backward(facts.Record.Folders) {
+		steps = append(steps, model.DeleteFolder{Datacenter: facts.Record.Datacenter, Folder: folder})
 	}
 	return steps
 }

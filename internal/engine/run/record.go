@@ -187,6 +187,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		// By reference: a datacenter may be renamed.
 		Datacenter:       r.World.Limits.Site.Datacenter,
 		Folder:           r.Spec.Folder,
+		Folders:          withMissing(nil, r.World.Limits.Site.Folder.Missing),
 		APIReached:       reached,
 		CreationComplete: reached,
 		Reset:            reset,

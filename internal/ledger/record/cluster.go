@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 )
@@ -32,8 +30,11 @@ type Cluster struct {
 	Tags        map[string]string
 
 	Datacenter string
-	Folder     string   // path of the VM folder
-	Folders    []string // paths of the folders that were created for it, outermost first
+	Folder     string // path of the VM folder
+	// Folders are those that Gantry made on the way to it, and those that the cluster was
+	// in before and that are not empty, outermost first. Each is noted in the ledger at
+	// the folder, too, so that the last cluster that uses it deletes it.
+	Folders []Folder
 
 	// Counters holds the next ordinal for a node of each pool. It never goes back.
 	Counters map[string]int
@@ -62,6 +63,7 @@ type clusterWire struct {
 	Folder           string            `json:"o,omitempty"`
 	Levels           int               `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
 	Folders          []string          `json:"m,omitempty"` // where Levels cannot say it
+	FolderRefs       []string          `json:"g,omitempty"`
 	Counters         map[string]int    `json:"n,omitempty"`
 	Pending          map[string]string `json:"p,omitempty"`
 	Unresponsive     map[string]string `json:"u,omitempty"`
@@ -95,11 +97,12 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		w.CreationComplete = 1
 	}
 
-	if last := lastLevels(c.Folder, len(c.Folders)); slices.Equal(c.Folders, last) {
-		w.Levels = len(c.Folders)
+	if levels, ok := levelsOf(c.Folder, c.Folders); ok {
+		w.Levels = levels
 	} else {
-		w.Folders = c.Folders
+		w.Folders = folderPaths(c.Folders)
 	}
+	w.FolderRefs = folderRefs(c.Folders)
 
 	w.Pending = formatOrdinals(c.Pending)
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
@@ -130,7 +133,6 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Tags:             w.Tags,
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
-		Folders:          w.Folders,
 		Counters:         w.Counters,
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),
@@ -138,9 +140,11 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 	if decoded.Kind == "" {
 		decoded.Kind = KindCluster
 	}
+	paths := w.Folders
 	if w.Levels > 0 {
-		decoded.Folders = lastLevels(w.Folder, w.Levels)
+		paths = lastLevels(w.Folder, w.Levels)
 	}
+	decoded.Folders = joinFolders(paths, w.FolderRefs)
 
 	for pool, next := range w.Counters {
 		if next < 0 || next > math.MaxInt32 {
@@ -156,18 +160,4 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 	}
 	*c = decoded
 	return nil
-}
-
-// lastLevels returns the paths of the deepest n levels of a folder path,
-// outermost first; nil where it has fewer.
-func lastLevels(path string, n int) []string {
-	names := strings.Split(path, "/")
-	if n < 1 || n > len(names) || path == "" {
-		return nil
-	}
-	var paths []string
-	for i := len(names) - n; i < len(names); i++ {
-		paths = append(paths, strings.Join(names[:i+1], "/"))
-	}
-	return paths
 }
