@@ -177,6 +177,8 @@ type ReleaseEndpoint struct {
 type DeleteFolder struct {
 	Datacenter string
 	Folder     record.Folder
+	// Leave leaves one that cannot be deleted.
+	Leave bool
 }
 
 // DeleteIPPool deletes a gateway's inline IP pool.

@@ -27,7 +27,8 @@ func TestDestroyReleasesAddressesAfterTheVMsAreGone(t *testing.T) {
 		t.Errorf("stages %s", got)
 	}
 	for _, s := range p.Stages {
-		if s.Parallel != (s.Name != "folders" && s.Name != "record") || s.OnFailure != model.Stop || s.Rollout {
+		vms := s.Name == "workers" || s.Name == "control plane"
+		if s.Parallel != (s.Name != "folders" && s.Name != "record") || s.Complete == vms || (s.OnFailure == model.Continue) != vms || s.Rollout {
 			t.Errorf("stage %+v", s)
 		}
 	}

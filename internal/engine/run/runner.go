@@ -110,6 +110,9 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 			left = append(left, stage.Steps...)
 			continue
 		}
+		if stage.Complete && len(failed) > 0 {
+			continue
+		}
 		errs, rest := r.runStage(ctx, stage)
 		failed = append(failed, errs...)
 		if ctx.Err() != nil {

@@ -45,8 +45,17 @@ type Cluster struct {
 	// powered on, by pool, in ascending order.
 	Unresponsive map[string][]int
 
+	// Deletion is how far a destruction has come that may be forced.
+	Deletion Deletion
+
 	IPPools []uuid.UUID // that it may hold addresses of
 	Parents []uuid.UUID // the gateway and the cloud account that it depends on
+}
+
+// Deletion is the last progress of a destruction.
+type Deletion struct {
+	Progress int64 // when it was, in Unix time by vCenter's clock; 0: there is none
+	Left     int   // how many VMs and addresses were left then
 }
 
 // clusterWire is the brief spelling.
@@ -67,6 +76,8 @@ type clusterWire struct {
 	Counters         map[string]int    `json:"n,omitempty"`
 	Pending          map[string]string `json:"p,omitempty"`
 	Unresponsive     map[string]string `json:"u,omitempty"`
+	Progress         int64             `json:"q,omitempty"`
+	Left             int               `json:"w,omitempty"`
 	IPPools          []wireID          `json:"l,omitempty"`
 	Parents          []wireID          `json:"a,omitempty"`
 }
@@ -84,6 +95,8 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Datacenter:  c.Datacenter,
 		Folder:      c.Folder,
 		Counters:    c.Counters,
+		Progress:    c.Deletion.Progress,
+		Left:        c.Deletion.Left,
 		IPPools:     convertIDs[wireID](c.IPPools),
 		Parents:     convertIDs[wireID](c.Parents),
 	}
@@ -134,6 +147,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
 		Counters:         w.Counters,
+		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),
 	}

@@ -80,8 +80,11 @@ func drawCluster(t *rapid.T) record.Cluster {
 		Datacenter:       text.Draw(t, "datacenter"),
 		Folder:           rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),
 		Folders:          folders,
-		IPPools:          append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
-		Parents:          append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
+		Deletion: record.Deletion{
+			Progress: rapid.SampledFrom([]int64{0, 1, 1764380000}).Draw(t, "progress"), Left: rapid.IntRange(0, 3).Draw(t, "left"),
+		},
+		IPPools: append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
+		Parents: append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
 	}
 	if tags := rapid.MapOfN(text, text, 0, 3).Draw(t, "tags"); len(tags) > 0 {
 		c.Tags = tags
