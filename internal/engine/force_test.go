@@ -208,3 +208,30 @@ func TestForceDestroyInterrupted(t *testing.T) {
 		}
 	})
 }
+
+// A creation that is aborted while its clone hangs can be destroyed by force: the address
+// of the VM that the clone may still make stays claimed.
+func TestForceDestroyAbortsACreation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	w.sim.SetCloneDuration(24 * time.Hour)
+	ctx, abort := context.WithCancel(t.Context())
+	aborted := make(chan struct{})
+	go func() {
+		defer close(aborted)
+		_, _ = w.engine().Apply(ctx, engine.Request{Spec: w.spec(1, 0), Secrets: newSecrets(t)})
+	}()
+	w.until("the clone is under way", func(context.Context) bool { return w.sim.Calls().SOAP["CloneVM_Task"] > 0 })
+	abort()
+	<-aborted
+	spec := w.spec(1, 0)
+	body := w.record()
+	spec.ID, spec.Incarnation = body.ID, body.Incarnation
+	w.timeFlies(20 * time.Second)
+	left, err := w.engine().ForceDestroy(t.Context(), spec.Target(), forceAfter)
+	w.must(err)
+	_, owners := w.left(spec)
+	if !slices.Equal(owners, []string{"extra", "prod-cp-1", "vip"}) || w.registered(spec) || !strings.Contains(left, "prod-cp-1 (") {
+		t.Errorf("left are the claims of %v, registered: %v; it says %q", owners, w.registered(spec), left)
+	}
+}
