@@ -325,28 +325,6 @@ func TestScriptJoin(t *testing.T) {
 	}
 }
 
-func TestScriptResetsBeforeItJoinsAgain(t *testing.T) {
-	t.Parallel()
-	m := newMachine(t, newNode(t, bootstrap.ControlPlane))
-	before := m.read(kubeVIP)
-	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
-reset) rm -rf "$root"/etc/kubernetes/manifests/* ;;
-join) echo x >>"$root/joins"; (($(wc -l <"$root/joins") == 2)) ;;
-esac`)
-	if status := m.bootstrap("join"); status != 0 {
-		t.Fatalf("status %d; log:\n%s", status, m.log())
-	}
-	m.wantKubeadm("join", "reset", "join")
-	m.wantPhases("booting", "kubeadm", "kubeadm", "joined")
-	if m.read(kubeVIP) != before {
-		t.Error("kube-vip's manifest did not survive the reset")
-	}
-	if m.exists("/etc/gantry/kube-vip.yaml") {
-		t.Error("the copy of kube-vip's manifest was left behind")
-	}
-}
-
 func TestScriptGivesUpJoining(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.Worker))

@@ -95,22 +95,22 @@ func TestSharedFolderGoesWithItsLastCluster(t *testing.T) {
 			w.onlyThePoolIsLeft()
 		})
 	}
-	t.Run("side by side", func(t *testing.T) {
+	t.Run("at the same time", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, simulator.Options{})
 		specs := []model.ClusterSpec{w.first(), w.second()}
-		w.sideBySide(func(e *engine.Engine, i int) error {
+		w.inTwoProcesses(func(e *engine.Engine, i int) error {
 			out, err := e.Apply(t.Context(), engine.Request{Spec: specs[i], Secrets: newSecrets(t), Parents: []uuid.UUID{uuid.New()}})
 			specs[i] = kept(specs[i], out)
 			return err
 		})
-		w.sideBySide(func(e *engine.Engine, i int) error { return e.Destroy(t.Context(), specs[i].Target()) })
+		w.inTwoProcesses(func(e *engine.Engine, i int) error { return e.Destroy(t.Context(), specs[i].Target()) })
 		w.onlyThePoolIsLeft()
 	})
 }
 
-// sideBySide runs something in two processes.
-func (w *world) sideBySide(do func(e *engine.Engine, i int) error) {
+// inTwoProcesses runs something in two processes at the same time.
+func (w *world) inTwoProcesses(do func(e *engine.Engine, i int) error) {
 	w.t.Helper()
 	errs := make(chan error, 2)
 	for i := range 2 {
