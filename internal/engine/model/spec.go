@@ -74,6 +74,12 @@ type ClusterSpec struct {
 	// stores of itself.
 	OmitAuthorities bool
 
+	// ReplaceNodes are the names of nodes that a user wants to have built anew. One that
+	// was replaced stays here, and means nothing more: names are not used again.
+	ReplaceNodes []string
+	// Repair is how nodes are repaired whose VMs run; nil: they are not.
+	Repair *Repair
+
 	// Reset identifies the reset that the control plane is to be built for: of another
 	// one than that it was built for, it is built anew. Empty: as it is.
 	Reset string
@@ -81,6 +87,14 @@ type ClusterSpec struct {
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool
+}
+
+// Repair says when a node counts as broken that is not Ready and whose VM runs.
+type Repair struct {
+	NotReadyAfter time.Duration
+	// MaxUnhealthy is how many nodes of the cluster may be unhealthy at once, for
+	// whatever reason; with more, none of them is repaired.
+	MaxUnhealthy int
 }
 
 // Image is the template that nodes are cloned from.
@@ -186,6 +200,12 @@ type NodePool struct {
 	DrainTimeout time.Duration
 	// Strategy is how nodes are replaced; empty: expand-first. Worker pools only.
 	Strategy RollStrategy
+	// MaxSurge is how many nodes more than Count an expand-first rollout may make, and
+	// MaxUnavailable how many fewer a contract-first one may leave; 0: one.
+	MaxSurge       int
+	MaxUnavailable int
+	// NodePause is how long a rollout waits before it goes on to the next nodes.
+	NodePause time.Duration
 }
 
 // ControlPlane reports whether the pool is the control plane.
@@ -199,9 +219,33 @@ func (p *NodePool) Words() string {
 	return fmt.Sprintf("worker pool %q", p.Name)
 }
 
-// ExpandsFirst reports whether the pool is rolled with one node more than it has.
+// ExpandsFirst reports whether the pool is rolled with more nodes than it has.
 func (p *NodePool) ExpandsFirst() bool {
 	return !p.ControlPlane() && p.Strategy != ContractFirst
+}
+
+// ReplacedAtOnce is how many nodes of the pool are replaced side by side.
+func (p *NodePool) ReplacedAtOnce() int {
+	if p.ExpandsFirst() {
+		return max(1, p.MaxSurge)
+	}
+	return max(1, p.MaxUnavailable)
+}
+
+// LeastServing is how many nodes of the pool serve at any moment of a rollout.
+func (p *NodePool) LeastServing() int {
+	if p.ExpandsFirst() {
+		return p.Count
+	}
+	return max(0, p.Count-p.ReplacedAtOnce())
+}
+
+// Surge is how many nodes more than its count the pool may have while it is rolled.
+func (p *NodePool) Surge() int {
+	if p.ExpandsFirst() {
+		return min(p.ReplacedAtOnce(), p.Count)
+	}
+	return 0
 }
 
 // Role is the role of the pool's nodes.
@@ -215,8 +259,8 @@ func (p *NodePool) Role() Role {
 // RollStrategy is the order in which a node is deleted and its successor created.
 type RollStrategy string
 
-// The strategies. Expand-first needs one address more than there are nodes and
-// never has fewer nodes than the pool's count; contract-first is the reverse.
+// The strategies. Expand-first needs more addresses than there are nodes and never has
+// fewer nodes than the pool's count; contract-first is the reverse.
 const (
 	ExpandFirst   RollStrategy = "expand_first"
 	ContractFirst RollStrategy = "contract_first"

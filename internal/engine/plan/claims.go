@@ -61,7 +61,7 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 		}
 	}
 	for _, p := range pools {
-		for _, step := range slices.Concat(p.create, p.rollout) {
+		for _, step := range slices.Concat(p.create, stepsOf(p.rollout)) {
 			if create, ok := step.(model.CreateNode); ok {
 				keep[holder{create.IPPool(), create.Node}] = true
 			}

@@ -13,7 +13,7 @@ type nodePoolPlan struct {
 	create  []model.Step
 	scaleIn []model.Step
 	inPlace []model.Step
-	rollout []model.Step
+	rollout []model.Stage
 
 	// next is the next ordinal; 0: it stays as recorded. assigned are the ordinals
 	// of the nodes that the plan creates.
@@ -79,7 +79,7 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 // and whose node is created, is adopted by that.
 func (p *nodePoolPlan) remove(v view, left []model.Machine) {
 	created := map[string]bool{}
-	for _, step := range slices.Concat(p.create, p.rollout) {
+	for _, step := range slices.Concat(p.create, stepsOf(p.rollout)) {
 		if node, ok := step.(model.CreateNode); ok {
 			created[node.Node] = true
 		}
