@@ -108,7 +108,7 @@ func newCreations(v view, pool model.NodePool, members, current []model.Machine)
 		cluster: v.spec.Name,
 		pool:    pool,
 		pending: pendingOrdinals(v, pool.Name, members),
-		counter: max(v.facts.Record.Counters[pool.Name], v.highest(pool.Name)+1, 1),
+		counter: v.counter(pool.Name),
 		counts:  placementCounts(pool, current),
 	}
 }
@@ -153,6 +153,10 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 		used[m.Marker.Ordinal] = true
 	}
 	for _, name := range v.lost(pool) {
+		used[v.ordinal(pool, name)] = true
+	}
+	for _, name := range v.spec.ReplaceNodes {
+		// One that has not joined, and is built again, is replaced by that.
 		used[v.ordinal(pool, name)] = true
 	}
 	ns = slices.DeleteFunc(ns, func(n int) bool {

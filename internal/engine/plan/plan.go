@@ -117,6 +117,7 @@ func stillPending(v view, pool nodePoolPlan) []int {
 func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
+	f.Add(replaceFindings(v))
 	for _, pool := range pools {
 		f.Add(pool.findings)
 	}

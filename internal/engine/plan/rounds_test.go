@@ -145,7 +145,7 @@ func TestRolloutOfSeveralAtOnceIsAnnounced(t *testing.T) {
 	t.Parallel()
 	s := wide(3, func(p *model.NodePool) { p.MaxSurge, p.NodePause = 2, 90*time.Second })
 	p := planned(s, running(1, 3))
-	if !says(p.Warnings, `Worker pool "w" is rolled`, "deletes 3 of its nodes, at most 2 at a time with a pause of 1m30s between them, each after") {
+	if !says(p.Warnings, `Worker pool "w" is rolled`, "deletes 3 of its nodes, at most 2 at a time with a pause of 1m30s between them, each") {
 		t.Errorf("got %v", p.Warnings)
 	}
 }
