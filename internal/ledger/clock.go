@@ -55,11 +55,20 @@ func (l *Ledger) approximateNow(ctx context.Context) (time.Time, error) {
 	return l.now(ctx)
 }
 
-// Until returns how long it is until a time by vCenter's clock, at least 0.
-func (l *Ledger) Until(ctx context.Context, t time.Time) (time.Duration, error) {
+// Now returns vCenter's time to within a few seconds.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 	now, err := l.approximateNow(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read vCenter's clock: %w", err)
+		return time.Time{}, fmt.Errorf("read vCenter's clock: %w", err)
+	}
+	return now, nil
+}
+
+// Until returns how long it is until a time by vCenter's clock, at least 0.
+func (l *Ledger) Until(ctx context.Context, t time.Time) (time.Duration, error) {
+	now, err := l.Now(ctx)
+	if err != nil {
+		return 0, err
 	}
 	return max(0, t.Sub(now)), nil
 }

@@ -95,6 +95,25 @@ type Repair struct {
 	// MaxUnhealthy is how many nodes of the cluster may be unhealthy at once, for
 	// whatever reason; with more, none of them is repaired.
 	MaxUnhealthy int
+	// Shown are the nodes that a plan has shown to be deleted; nil: there was no plan. What
+	// only the time has made due since waits for the next one.
+	Shown map[string]bool
+}
+
+// ShownRepairs has nodes that are not Ready for too long repaired only where a plan has
+// shown it.
+func (s *ClusterSpec) ShownRepairs(shown []Change) {
+	if s.Repair == nil {
+		return
+	}
+	repair := *s.Repair
+	repair.Shown = map[string]bool{}
+	for _, change := range shown {
+		if change.Action == ActionDeleteNode {
+			repair.Shown[change.Target] = true
+		}
+	}
+	s.Repair = &repair
 }
 
 // Image is the template that nodes are cloned from.
@@ -118,11 +137,13 @@ type Target struct {
 	Parents []uuid.UUID
 	// Known is as in ClusterSpec.
 	Known []KnownMachine
+	// RepairsNotReady says that for how long nodes are not Ready matters.
+	RepairsNotReady bool
 }
 
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
-	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known}
+	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known, RepairsNotReady: s.Repair != nil}
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}

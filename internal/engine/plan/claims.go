@@ -55,9 +55,12 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 		}
 	}
 	lost := v.lostMembers(model.ControlPlanePool)
+	for _, p := range v.spec.NodePools() {
+		lost = append(lost, v.heldBack(p)...)
+	}
 	for _, c := range v.facts.Claims {
 		if slices.Contains(lost, c.Owner) {
-			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a member
+			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a node
 		}
 	}
 	for _, p := range pools {

@@ -55,12 +55,14 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	} else {
 		p.scaleIn = scaleIn(v, pool, current)
 		for _, name := range v.lost(pool.Name) {
-			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
+			if !v.holdsRepairs {
+				p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
+			}
 		}
 	}
 
 	creations := newCreations(v, pool, members, current)
-	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name)))
+	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name))-len(v.heldBack(pool)))
 	for range missing {
 		next := creations.next()
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()

@@ -118,6 +118,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
 	f.Add(replaceFindings(v))
+	f.Add(repairFindings(v))
 	for _, pool := range pools {
 		f.Add(pool.findings)
 	}

@@ -66,7 +66,8 @@ func TestNodeToReplaceThatIsOtherwiseAmiss(t *testing.T) {
 		"its VM is not seen":   {func(_ *model.ClusterSpec, f *model.Facts) { hide(f, "c-w-2") }, ""},
 		"the API is silent":    {func(_ *model.ClusterSpec, f *model.Facts) { unreachable(f) }, ""},
 		"the pool is one less": {func(s *model.ClusterSpec, _ *model.Facts) { s.Workers[0].Count = 2 }, "delete_node c-w-2"},
-		"its pool is removed":  {func(s *model.ClusterSpec, _ *model.Facts) { s.Workers = nil }, "delete_node c-w-1, delete_node c-w-2, delete_node c-w-3"},
+		"its pool is removed": {func(s *model.ClusterSpec, _ *model.Facts) { s.Workers = nil },
+			"delete_node c-w-1, delete_node c-w-2, delete_node c-w-3"},
 		"its successor is there": {func(_ *model.ClusterSpec, f *model.Facts) {
 			join(f, nodePool("w", 3), 0, 4)
 			f.Record.Counters["w"] = 5

@@ -27,14 +27,7 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 	}
 	r.reasons = map[string]bool{}
 	for _, m := range members {
-		reasons := outdated(v.spec, pool, m.Marker)
-		if !m.PoweredOn && v.node(m.Marker.Node).Cordoned {
-			// Its disks may be detached already: nothing would attach them again.
-			reasons = append(reasons, "a deletion that was not finished")
-		}
-		if v.unresponsive(m) {
-			reasons = append(reasons, "not back after it was powered on")
-		}
+		reasons := append(outdated(v.spec, pool, m.Marker), v.repairReasons(m)...)
 		if len(reasons) == 0 {
 			current = append(current, m)
 			continue
