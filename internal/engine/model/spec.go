@@ -89,33 +89,6 @@ type ClusterSpec struct {
 	OwnIPPool *record.IPPool
 }
 
-// Repair says when a node counts as broken that is not Ready and whose VM runs.
-type Repair struct {
-	NotReadyAfter time.Duration
-	// MaxUnhealthy is how many nodes of the cluster may be unhealthy at once, for
-	// whatever reason; with more, none of them is repaired.
-	MaxUnhealthy int
-	// Shown are the nodes that a plan has shown to be deleted; nil: there was no plan. What
-	// only the time has made due since waits for the next one.
-	Shown map[string]bool
-}
-
-// ShownRepairs has nodes that are not Ready for too long repaired only where a plan has
-// shown it.
-func (s *ClusterSpec) ShownRepairs(shown []Change) {
-	if s.Repair == nil {
-		return
-	}
-	repair := *s.Repair
-	repair.Shown = map[string]bool{}
-	for _, change := range shown {
-		if change.Action == ActionDeleteNode {
-			repair.Shown[change.Target] = true
-		}
-	}
-	s.Repair = &repair
-}
-
 // Image is the template that nodes are cloned from.
 type Image struct {
 	Template string // name or inventory path
@@ -240,35 +213,6 @@ func (p *NodePool) Words() string {
 	return fmt.Sprintf("worker pool %q", p.Name)
 }
 
-// ExpandsFirst reports whether the pool is rolled with more nodes than it has.
-func (p *NodePool) ExpandsFirst() bool {
-	return !p.ControlPlane() && p.Strategy != ContractFirst
-}
-
-// ReplacedAtOnce is how many nodes of the pool are replaced side by side.
-func (p *NodePool) ReplacedAtOnce() int {
-	if p.ExpandsFirst() {
-		return max(1, p.MaxSurge)
-	}
-	return max(1, p.MaxUnavailable)
-}
-
-// LeastServing is how many nodes of the pool serve at any moment of a rollout.
-func (p *NodePool) LeastServing() int {
-	if p.ExpandsFirst() {
-		return p.Count
-	}
-	return max(0, p.Count-p.ReplacedAtOnce())
-}
-
-// Surge is how many nodes more than its count the pool may have while it is rolled.
-func (p *NodePool) Surge() int {
-	if p.ExpandsFirst() {
-		return min(p.ReplacedAtOnce(), p.Count)
-	}
-	return 0
-}
-
 // Role is the role of the pool's nodes.
 func (p *NodePool) Role() Role {
 	if p.ControlPlane() {
@@ -276,16 +220,6 @@ func (p *NodePool) Role() Role {
 	}
 	return RoleWorker
 }
-
-// RollStrategy is the order in which a node is deleted and its successor created.
-type RollStrategy string
-
-// The strategies. Expand-first needs more addresses than there are nodes and never has
-// fewer nodes than the pool's count; contract-first is the reverse.
-const (
-	ExpandFirst   RollStrategy = "expand_first"
-	ContractFirst RollStrategy = "contract_first"
-)
 
 // NodeMeta is the metadata of Kubernetes nodes that users set.
 type NodeMeta struct {

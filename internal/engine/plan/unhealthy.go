@@ -127,6 +127,18 @@ func (v view) repairReasons(m model.Machine) []string {
 	return reasons
 }
 
+// Unrepaired are the nodes that are unhealthy and that a plan leaves as they are: because
+// they are too many, or because no plan has shown yet what became due.
+func Unrepaired(spec *model.ClusterSpec, facts *model.Facts) map[string]bool {
+	v := newView(spec, facts)
+	left := map[string]bool{}
+	for name := range findUnhealthy(v) {
+		due := v.notReadyTooLong(name)
+		left[name] = v.holdsRepairs || due && spec.Repair.Shown != nil && !spec.Repair.Shown[name]
+	}
+	return left
+}
+
 // repairFindings say which nodes are not repaired because too many are unhealthy.
 func repairFindings(v view) model.Findings {
 	var f model.Findings
