@@ -28,8 +28,8 @@ func (e *events) record(of *engine.Engine) {
 	}
 }
 
-// sideBySide is how many steps of an action were under way at most at the same time.
-func (e *events) sideBySide(action model.Action) int {
+// mostAtOnce is how many steps of an action were under way at most at the same time.
+func (e *events) mostAtOnce(action model.Action) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, most := 0, 0
@@ -80,7 +80,7 @@ func TestRollReplacesSeveralAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			seen.kept(t)
-			if made, gone := told.sideBySide(model.ActionCreateNode), told.sideBySide(model.ActionDeleteNode); made != 2 || gone != 2 {
+			if made, gone := told.mostAtOnce(model.ActionCreateNode), told.mostAtOnce(model.ActionDeleteNode); made != 2 || gone != 2 {
 				t.Errorf("%d nodes were made at once, and %d deleted", made, gone)
 			}
 			w.rolledOut(spec, secrets, "prod-general-10", "prod-general-6", "prod-general-7", "prod-general-8", "prod-general-9")

@@ -36,7 +36,7 @@ func TakeOut(spec *model.ClusterSpec, nodes map[string]model.KubeNode, steps []m
 	r.World.Facts.API.Nodes = nodes
 	errs := make([]error, len(steps))
 	for i, s := range steps {
-		errs[i] = r.takeOut(nodes, s)
+		errs[i] = r.mayLeave(nodes, s)
 	}
 	return errs
 }

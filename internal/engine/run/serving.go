@@ -58,12 +58,12 @@ func (r *Runner) waitMinReady(ctx context.Context, s model.DeleteNode) error {
 		if err != nil {
 			return err
 		}
-		return r.takeOut(nodes, s)
+		return r.mayLeave(nodes, s)
 	})
 }
 
-// takeOut takes a node out of its pool, or returns why it cannot be yet.
-func (r *Runner) takeOut(nodes map[string]model.KubeNode, s model.DeleteNode) error {
+// mayLeave notes that a node leaves its pool, or returns why it cannot yet.
+func (r *Runner) mayLeave(nodes map[string]model.KubeNode, s model.DeleteNode) error {
 	return r.leaving.take(s.Machine.Marker.Node, func(leaving map[string]bool) error { return r.minReady(nodes, leaving, s) })
 }
 
