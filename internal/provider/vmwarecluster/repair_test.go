@@ -24,8 +24,8 @@ type kept struct {
 }
 
 func (k kept) config(e *acctest.Environment) string {
-	const profile, general = `image = { template = "gantry-node-1.34.2" } }`, `labels     = { tier = "general" }`
-	const network = `image = { template = "gantry-node-1.34.2" }, packs = { net = { layer = "cni", manifests = [<<-EOT
+	const profile, general = `image = { template = "gantry-node-1.37.2" } }`, `labels     = { tier = "general" }`
+	const network = `image = { template = "gantry-node-1.37.2" }, packs = { net = { layer = "cni", manifests = [<<-EOT
     apiVersion: apps/v1
     kind: DaemonSet
     metadata: {name: net, namespace: kube-system}
