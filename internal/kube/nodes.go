@@ -87,6 +87,9 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		Managed:       readManaged(n).meta(n),
 	}
 	node.Ready, node.Reason = readiness(n)
+	if !node.Ready {
+		node.NotReadySince = notReadySince(n)
+	}
 	for _, t := range n.Spec.Taints {
 		node.Taints = append(node.Taints, fromTaint(t))
 	}
@@ -99,6 +102,16 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		}
 	}
 	return node
+}
+
+// notReadySince returns when a node that is not Ready was it last, or registered.
+func notReadySince(n *corev1.Node) time.Time {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady && !c.LastTransitionTime.IsZero() {
+			return c.LastTransitionTime.UTC()
+		}
+	}
+	return n.CreationTimestamp.UTC()
 }
 
 // readiness returns the condition Ready. A new node has none yet.

@@ -19,9 +19,6 @@ type clockSample struct {
 	vcenter time.Time
 }
 
-// Now reads vCenter's clock.
-func (l *Ledger) Now(ctx context.Context) (time.Time, error) { return l.now(ctx) }
-
 // now reads vCenter's clock.
 func (l *Ledger) now(ctx context.Context) (time.Time, error) {
 	local := l.Clock.Now()
@@ -56,6 +53,15 @@ func (l *Ledger) approximateNow(ctx context.Context) (time.Time, error) {
 		return now, nil
 	}
 	return l.now(ctx)
+}
+
+// Now reads vCenter's clock; one call.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
+	now, err := l.now(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read vCenter's clock: %w", err)
+	}
+	return now, nil
 }
 
 // Until returns how long it is until a time by vCenter's clock, at least 0.

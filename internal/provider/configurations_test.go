@@ -59,5 +59,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "placement": @PLACEMENT@},
   "worker_pools": {"general": {"node_count": 2, "cpu": 2, "memory_gb": 4, "disk_gb": 40,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
-    "rolling_update": {"strategy": "contract_first", "drain_timeout": "5m"}, "placements": [@PLACEMENT@]}}
+    "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "5m"},
+    "placements": [@PLACEMENT@]}},
+  "repair": {"not_ready_after": "15m", "max_unhealthy": 2}
 }`

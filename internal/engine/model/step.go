@@ -111,7 +111,7 @@ type DeleteNode struct {
 // Rollout is what the replacement of a node waits for.
 type Rollout struct {
 	// MinReady is how many other nodes of the pool must be serving before the node
-	// is deleted.
+	// is deleted, without those that the run is deleting by then.
 	MinReady int
 }
 

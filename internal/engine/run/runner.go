@@ -60,6 +60,7 @@ type Runner struct {
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
 	warnings  warnings
+	leaving   leaving
 
 	firstBootFailed atomic.Bool
 }
@@ -112,6 +113,9 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 		}
 		if stage.Complete && len(failed) > 0 {
 			continue
+		}
+		if err := r.pause(ctx, stage); err != nil {
+			return errors.Join(append(failed, err)...)
 		}
 		errs, rest := r.runStage(ctx, stage)
 		failed = append(failed, errs...)

@@ -31,6 +31,8 @@ type model struct {
 	Network                types.Object    `tfsdk:"network"`
 	ControlPlane           types.Object    `tfsdk:"control_plane"`
 	WorkerPools            types.Map       `tfsdk:"worker_pools"`
+	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`
+	Repair                 types.Object    `tfsdk:"repair"`
 	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers             types.List      `tfsdk:"ntp_servers"`
 	Proxy                  types.Object    `tfsdk:"proxy"`

@@ -30,6 +30,8 @@ var rules = enginecrud.Rules{
 		"incomplete_create",
 		"ntp_servers",
 		"proxy",
+		"repair",
+		"replace_nodes",
 		"ssh_authorized_keys",
 		"store_authorities",
 		"tags",
