@@ -28,6 +28,9 @@ type Stage struct {
 	Rollout   bool // replaces nodes that work
 	OnFailure FailurePolicy
 	Steps     []Step
+	// Clones are nodes that steps of later stages create. Their VMs begin to be made with
+	// this stage, and nothing waits for them before their steps.
+	Clones []CreateNode
 }
 
 // Plan is what an apply will do, and what speaks against it.

@@ -52,6 +52,7 @@ type Runner struct {
 	addresses *addresses
 	macs      *macs
 	api       *clusterAPI
+	ahead     *ahead
 	zones     func(context.Context) (map[string]model.Zone, error)
 	folder    func(context.Context) (string, error)
 	packs     appliedPacks
@@ -68,7 +69,7 @@ func New(c Config) *Runner {
 	r.changes = &changes{
 		lease:  c.Lease,
 		timing: c.Timing,
-		slots:  make(chan struct{}, max(c.Parallel, 1)),
+		slots:  &slots{free: max(c.Parallel, 1)},
 		watch:  newWatcher(c.VCenter, c.Timing),
 	}
 	r.VCenter = guardedVCenter{VCenter: c.VCenter, check: r.changes.check}
@@ -76,6 +77,7 @@ func New(c Config) *Runner {
 	r.addresses = newAddresses(r)
 	r.macs = newMACs(&c.World.Limits)
 	r.api = newClusterAPI(r)
+	r.ahead = &ahead{runner: r, nodes: map[string]*aheadNode{}}
 	r.zones = once(r.readZones)
 	r.folder = once(r.ensureFolder)
 	r.packs.hashes = map[string]string{}
@@ -86,7 +88,7 @@ func New(c Config) *Runner {
 }
 
 // Execute runs the stages of a plan one after the other, each by its own policy.
-func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
+func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
@@ -99,6 +101,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 		return err
 	}
 	defer r.api.cleanUp(ctx)
+	defer func() { err = errors.Join(err, r.ahead.end(ctx)) }()
 
 	var failed []error
 	var left []model.Step // of rollouts that go no further
@@ -108,6 +111,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 			left = append(left, stage.Steps...)
 			continue
 		}
+		r.ahead.begin(ctx, stage.Clones)
 		errs, rest := r.runStage(ctx, stage)
 		failed = append(failed, errs...)
 		if ctx.Err() != nil {
