@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -75,9 +77,9 @@ func TestClonesRunFromTheStart(t *testing.T) {
 	e := w.engine()
 	e.Parallel = 3
 	d := keepDiary(e)
-	out, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(3, 5), Secrets: newSecrets(t)})
+	out, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(3, 4), Secrets: newSecrets(t)})
 	w.must(err)
-	if len(out.Status.Nodes) != 8 || out.Status.State != model.StateRunning {
+	if len(out.Status.Nodes) != 7 || out.Status.State != model.StateRunning {
 		t.Errorf("status %+v", out.Status)
 	}
 	slices.Sort(d.lines[:3])
@@ -92,13 +94,65 @@ func TestClonesRunFromTheStart(t *testing.T) {
 	if boots[1] > 5 || !slices.IsSorted(boots[:]) {
 		t.Errorf("the control plane's boots are calls %v: %q", boots[1:], d.lines)
 	}
-	for n := 1; n <= 5; n++ {
+	for n := 1; n <= 4; n++ {
 		clone, boot := d.at(fmt.Sprintf("clone prod-general-%d", n)), d.at(fmt.Sprintf("power on prod-general-%d", n))
-		if clone < 0 || clone > boots[2] || boot < boots[3] {
+		if clone < 0 || clone > boots[3] || boot < boots[3] {
 			t.Errorf("worker %d is cloned in call %d and powered on in call %d: %q", n, clone, boot, d.lines)
 		}
 	}
 	if n := w.sim.Calls().SOAP["ReconfigVM_Task"]; n != 0 {
 		t.Errorf("%d VMs were changed after their clone", n)
+	}
+}
+
+// TestFailedControlPlaneLeavesNoneThatBoots lets a node of the control plane fail while
+// workers are cloned: what is queued is not cloned any more, what is under way is waited
+// for, and no VM that a token was made for keeps it. The next apply ends with every node
+// there once.
+func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fails        string
+		controlPlane int
+		parallel     int
+		clones       int // at most
+	}{
+		"the first node, before most clones": {fails: "prod-cp-1", controlPlane: 1, parallel: 1, clones: 3},
+		"the second node, after all clones":  {fails: "prod-cp-2", controlPlane: 3, parallel: 16, clones: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{CloneDuration: 200 * time.Millisecond, JoinTimeout: 2 * time.Second})
+			spec, secrets := w.spec(c.controlPlane, 4), newSecrets(t)
+			e := w.engine()
+			e.Parallel = c.parallel
+			e.Builder = tampering{e.Builder, c.fails, func(m, u string) (string, string) { return m, everywhere(u, "kubeadm.k8s.io", "kubeadm.k8s.oi") }}
+			out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			var boot *run.BootError
+			if !errors.As(err, &boot) || boot.Node != c.fails {
+				t.Fatalf("got %v", err)
+			}
+			if n := w.sim.Calls().SOAP["CloneVM_Task"]; n > c.clones || n < 2 || w.sim.ClonesUnderWay() != 0 {
+				t.Errorf("%d clones, %d of them under way", n, w.sim.ClonesUnderWay())
+			}
+			survey, err := w.engine().Reader.Survey(t.Context(), model.SurveyRequest{Cluster: out.ID})
+			w.must(err)
+			for _, m := range survey.Machines {
+				if m.Userdata || m.PoweredOn && !m.Marker.ControlPlane() {
+					t.Errorf("%s has userdata: %v, and runs: %v", m.Path, m.Userdata, m.PoweredOn)
+				}
+			}
+
+			w.sim.SetCloneDuration(0)
+			if out.APIReached {
+				spec = kept(spec, out)
+			}
+			out, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			w.must(err)
+			if nodes := c.controlPlane + 4; len(out.Status.Nodes) != nodes || len(w.sim.Leftovers().VMs) != nodes || w.claims() != nodes+2 {
+				t.Errorf("%d nodes, VMs %v, %d claims", len(out.Status.Nodes), w.sim.Leftovers().VMs, w.claims())
+			}
+			w.noAddressTwice()
+		})
 	}
 }

@@ -39,7 +39,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
-		model.Stage{Name: "clones", Clones: clonesAhead(pools)},
+		model.Stage{Name: "clones", Clones: clonesAhead(v, pools)},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
@@ -74,8 +74,12 @@ func stages(all ...model.Stage) []model.Stage {
 }
 
 // clonesAhead are the new nodes but for those of rollouts, whose turn comes when others
-// have gone.
-func clonesAhead(pools []nodePoolPlan) []model.CreateNode {
+// have gone. While the API of a running cluster does not answer, no VM is made that could
+// not join.
+func clonesAhead(v view, pools []nodePoolPlan) []model.CreateNode {
+	if v.apiSilent() {
+		return nil
+	}
 	var nodes []model.CreateNode
 	for _, step := range each(pools, func(x nodePoolPlan) []model.Step { return x.create }) {
 		nodes = append(nodes, step.(model.CreateNode))

@@ -80,6 +80,10 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 func (a *ahead) node(ctx context.Context, s model.CreateNode) (*newNode, error) {
 	node, ok := a.nodes[s.Node]
 	if !ok {
+		// No VM is made whose node could not join.
+		if _, err := a.runner.api.wait(ctx); err != nil {
+			return nil, err
+		}
 		node := &newNode{Runner: a.runner, CreateNode: s}
 		return node, node.make(ctx, ctx)
 	}
