@@ -103,6 +103,16 @@ func (p *Plan) Rebuilds() map[string]uuid.UUID {
 	return pools
 }
 
+// First is the node that initialises the control plane; empty where it runs.
+func (p *Plan) First() string {
+	for _, step := range p.Steps() {
+		if create, ok := step.(CreateNode); ok && create.First {
+			return create.Node
+		}
+	}
+	return ""
+}
+
 // Unseen lists the steps that the shown changes do not cover. Steps that have
 // become unnecessary since are no reason to stop, and of deleting a node whose VM
 // is gone meanwhile, removing the lost node or releasing its address is what is left.

@@ -91,6 +91,7 @@ func New(c Config) *Runner {
 func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
+	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
 		return err
 	}
