@@ -156,3 +156,46 @@ func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
 		})
 	}
 }
+
+// TestNodesClonedAheadAreAdopted kills a run that lets a cluster grow once all clones are
+// there and none has booted: the next one powers on what it finds, with a token of its
+// own, and clones nothing.
+func TestNodesClonedAheadAreAdopted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.spec(1, 0))
+	spec.ControlPlane.Count, spec.Workers[0].Count = 3, 2
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DelayCall, Call: "PowerOnVM_Task", Delay: time.Hour}))
+	dying, die := context.WithCancel(t.Context())
+	before := w.sim.Calls().SOAP
+	go func() {
+		w.waitCall("PowerOnVM_Task", before["PowerOnVM_Task"]+1)
+		for len(w.sim.Leftovers().VMs) < 5 && t.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		w.sim.StopAfter(1)
+		die()
+	}()
+	e := w.engine()
+	e.Timing.RetryBudget = 0
+	if _, err := e.Apply(dying, engine.Request{Spec: spec, Secrets: secrets}); err == nil {
+		t.Fatal("the run was not killed")
+	}
+	w.sim.ClearFaults()
+	w.sim.Resume()
+	w.sim.AdvanceClock(2 * time.Minute)
+
+	want := []string{"create_node prod-cp-2", "create_node prod-cp-3", "create_node prod-general-1", "create_node prod-general-2"}
+	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, want) {
+		t.Errorf("planned %v", got)
+	}
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	w.must(err)
+	if len(out.Status.Nodes) != 5 || out.Status.State != model.StateRunning || len(w.sim.Leftovers().VMs) != 5 || w.claims() != 7 {
+		t.Errorf("status %+v, VMs %v, %d claims", out.Status, w.sim.Leftovers().VMs, w.claims())
+	}
+	if n := w.sim.Calls().SOAP["Destroy_Task"]; n > 0 {
+		t.Errorf("%d VMs were destroyed", n)
+	}
+	w.noAddressTwice()
+}
