@@ -28,3 +28,9 @@ func NotServing(spec *model.ClusterSpec, before map[string]model.KubeNode, appli
 	r.packs.hashes = applied
 	return r.notServing(n)
 }
+
+// WaitTask waits for a task as a run does.
+func WaitTask(ctx context.Context, vc model.VCenter, timing model.Timing, task string) error {
+	_, err := newWatcher(vc, timing).task(ctx, task, nil)
+	return err
+}
