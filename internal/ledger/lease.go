@@ -98,7 +98,7 @@ func (l *Ledger) noteWritten(record uuid.UUID, tag *Tag) {
 }
 
 // recordTag returns the tag of a record. What this run has written under the lock that
-// it holds is not read again: nobody else writes it.
+// it holds is not read again: no other run writes it.
 func (l *Ledger) recordTag(ctx context.Context, record uuid.UUID) (Tag, error) {
 	l.mu.Lock()
 	s := l.leases[record]
