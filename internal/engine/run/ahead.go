@@ -47,8 +47,9 @@ func (a *ahead) begin(ctx context.Context, nodes []model.CreateNode) {
 	go a.make(ctx, queued, controlPlane, workers)
 }
 
-// make makes the control plane's VMs first: they have their addresses and wait for
-// their turn before a worker does. Without them no worker is of use.
+// make makes the control plane's VMs first: vCenter was asked for one, and the others
+// have their addresses and wait for their turn, before a worker does. Without them no
+// worker is of use.
 func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*aheadNode) {
 	prepare := make([]func() error, len(controlPlane))
 	for i, node := range controlPlane {
@@ -58,14 +59,21 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 		}
 	}
 	failed := errors.Join(inParallel(prepare)...)
+	asked, ask := context.WithCancel(context.WithoutCancel(ctx))
 	for _, node := range controlPlane {
+		node.asked = ask
 		go func() {
 			defer close(node.made)
+			defer ask() // where it has not come that far
 			if node.err == nil {
 				node.err = node.clone(ctx, queued)
 			}
 		}()
 	}
+	if len(controlPlane) > 0 {
+		<-asked.Done()
+	}
+	ask()
 	for _, node := range workers {
 		go func() {
 			defer close(node.made)

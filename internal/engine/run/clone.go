@@ -46,7 +46,11 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 		if queued.Err() != nil {
 			return "", context.Cause(queued)
 		}
-		return n.VCenter.Clone(ctx, n.request)
+		task, err := n.VCenter.Clone(ctx, n.request)
+		if n.asked != nil {
+			n.asked()
+		}
+		return task, err
 	}, &state)
 	if err != nil {
 		return err

@@ -110,6 +110,7 @@ type newNode struct {
 	address netip.Prefix
 	mac     string
 	request model.CloneRequest
+	asked   func() // is called once vCenter was asked for the clone; may be nil
 	vm      string
 
 	started bool              // its VM was asked to power on
