@@ -2,10 +2,11 @@
 // time and the provider's memory while Terraform or OpenTofu creates, refreshes
 // and destroys clusters on the simulated datacenter.
 //
-// It prints tables in Markdown. The first, scale, has what must stay cheap when there
-// is much of it, with the aim of each row. The second, clusters, has a row for each cluster
-// with one control-plane node on a datacenter of its own; a refresh is a plan
-// that has nothing to do. The third, addresses, is about the ledger alone:
+// It prints tables in Markdown. The first, chain, compares the time that a creation and
+// a destruction take with the longest chain of tasks in them. The second, scale, has what
+// must stay cheap when there is much of it, with the aim of each row. The third, clusters,
+// has a row for each cluster with one control-plane node on a datacenter of its own; a
+// refresh is a plan that has nothing to do. The fourth, addresses, is about the ledger alone:
 // several clusters that claim addresses at once, each with a session of its own
 // and none of them Terraform, and pools that are in use.
 package main
@@ -32,7 +33,7 @@ func main() {
 	workers := flag.String("workers", "1,10,50,200", "numbers of workers")
 	latency := flag.String("latency", "0s,20ms", "latencies of each vCenter call")
 	parallel := flag.Int("parallel", 16, "max_parallel_operations of the provider")
-	tables := flag.String("tables", "scale,clusters,addresses", "what to measure")
+	tables := flag.String("tables", "chain,scale,clusters,addresses", "what to measure")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -57,6 +58,8 @@ func run(ctx context.Context, env environment, tables []string, workers, latenci
 		fmt.Println()
 		var err error
 		switch table {
+		case "chain":
+			err = env.chain(ctx)
 		case "scale":
 			err = env.scale(ctx)
 		case "clusters":

@@ -40,7 +40,7 @@ func (e environment) measure(ctx context.Context, workers int, latency time.Dura
 		return "", err
 	}
 	defer dc.stop()
-	if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, workers)); err != nil {
+	if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, 1, workers)); err != nil {
 		return "", err
 	}
 	if err := e.terraform(ctx, dir, dc, "apply", "-auto-approve", "-target=gantry_ip_pool.nodes"); err != nil {
@@ -193,7 +193,7 @@ resource "gantry_ip_pool" "nodes" {
 }
 `
 
-// configuration is one cluster with a number of workers.
+// configuration is one cluster with a number of control-plane nodes and of workers.
 const configuration = site + `
 resource "gantry_vmware_cluster" "bench" {
   name          = "bench"
@@ -207,7 +207,7 @@ resource "gantry_vmware_cluster" "bench" {
   datacenter    = "dc-1"
   folder        = "bench"
   network       = { ip_allocation = "static" }
-  control_plane = { node_count = 1, cpu = 2, memory_gb = 4, placement = local.placement }
+  control_plane = { node_count = %d, cpu = 2, memory_gb = 4, placement = local.placement }
   worker_pools  = { general = { node_count = %d, cpu = 2, memory_gb = 4, placements = [local.placement] } }
 }
 `

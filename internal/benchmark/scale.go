@@ -31,7 +31,7 @@ func aim(what, measured, aim string) { fmt.Printf("| %s | %s | %s |\n", what, me
 // oneCluster builds a cluster and destroys it.
 func (e environment) oneCluster(ctx context.Context) error {
 	return e.inDatacenter(ctx, nil, func(dir string, dc *datacenter) error {
-		if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, nodesPerCluster-1)); err != nil {
+		if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, 1, nodesPerCluster-1)); err != nil {
 			return err
 		}
 		if err := e.terraform(ctx, dir, dc, "apply", "-auto-approve", "-target=gantry_ip_pool.nodes"); err != nil {
@@ -49,7 +49,7 @@ func (e environment) oneCluster(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, 3*nodesPerCluster-1)); err != nil {
+		if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, 1, 3*nodesPerCluster-1)); err != nil {
 			return err
 		}
 		if err := e.terraform(ctx, dir, dc, "apply", "-auto-approve"); err != nil {

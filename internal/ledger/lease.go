@@ -38,6 +38,7 @@ type Lease struct {
 	provenAt time.Time // when the last successful heartbeat was begun
 	lost     error
 	presence presence
+	written  *Tag // the record's, as this run has written it last; nil: not known
 }
 
 // presence is whether the record of a lock is known to exist.
@@ -83,6 +84,37 @@ func (l *Ledger) notePresence(record uuid.UUID, p presence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.presence = p
+}
+
+// noteWritten notes at the lease of a record, if it is held through this Ledger, what
+// its tag is since a write; nil where that is not known.
+func (l *Ledger) noteWritten(record uuid.UUID, tag *Tag) {
+	l.mu.Lock()
+	s := l.leases[record]
+	l.mu.Unlock()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written = tag
+}
+
+// recordTag returns the tag of a record. What this run has written under the lock that
+// it holds is not read again: no other run writes it.
+func (l *Ledger) recordTag(ctx context.Context, record uuid.UUID) (Tag, error) {
+	l.mu.Lock()
+	s := l.leases[record]
+	l.mu.Unlock()
+	if s != nil {
+		s.mu.Lock()
+		written := s.written
+		s.mu.Unlock()
+		if written != nil {
+			return *written, nil
+		}
+	}
+	return l.store.Get(ctx, record)
 }
 
 // detach ends the lease's context, and that the ledger knows the lease.

@@ -137,7 +137,8 @@ func (l *Ledger) register(ctx context.Context, r Record) (uuid.UUID, error) {
 	if err != nil {
 		return id, wrap(err)
 	}
-	err = l.store.Create(ctx, Tag{ID: id, Name: r.String(), Description: description})
+	tag := Tag{ID: id, Name: r.String(), Description: description}
+	err = l.store.Create(ctx, tag)
 	if errors.Is(err, ErrExists) {
 		l.deleteChunks(ctx, id, chunks)
 		existing, rerr := l.Record(ctx, id)
@@ -151,6 +152,7 @@ func (l *Ledger) register(ctx context.Context, r Record) (uuid.UUID, error) {
 		return id, wrap(err)
 	}
 	l.notePresence(id, present)
+	l.noteWritten(id, &tag)
 	return id, nil
 }
 
@@ -158,14 +160,15 @@ func (l *Ledger) register(ctx context.Context, r Record) (uuid.UUID, error) {
 // under it, or vCenter is slow.
 const maxAttempts = 5
 
-// Record reads a record: one call, and one for each chunk of a long body.
+// Record reads a record: one call, unless this run has written it under the lock that
+// it holds, and one for each chunk of a long body.
 // ErrNotFound: there is none. A *DamagedError: its tags are not as they were
 // written. A *record.NewerError: it is not understood. In both cases the record
 // has no body, and no reference where its tag was renamed.
 func (l *Ledger) Record(ctx context.Context, id uuid.UUID) (Record, error) {
 	var r Record
 	for range maxAttempts {
-		tag, err := l.store.Get(ctx, id)
+		tag, err := l.recordTag(ctx, id)
 		if err != nil {
 			return Record{}, fmt.Errorf("read record %s: %w", id, err)
 		}
@@ -204,10 +207,11 @@ func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) er
 	if err != nil {
 		return fmt.Errorf("update record %s: %w", id, err)
 	}
-	tag, err := l.store.Get(ctx, id)
+	tag, err := l.recordTag(ctx, id)
 	if err != nil {
 		return fmt.Errorf("update record %s: %w", id, err)
 	}
+	l.noteWritten(id, nil) // until the new one is known to stand
 	wrap := func(err error) error { return fmt.Errorf("update %s: %w", tag.Name, err) }
 	if err := l.checkNewer(tag); err != nil {
 		return wrap(err)
@@ -226,6 +230,8 @@ func (l *Ledger) UpdateRecord(ctx context.Context, id uuid.UUID, body []byte) er
 	if err := l.store.Update(ctx, id, description); err != nil {
 		return wrap(err)
 	}
+	tag.Description = description
+	l.noteWritten(id, &tag)
 	// The new body stands. What cannot be deleted now is left for Unregister.
 	l.deleteChunks(ctx, id, old)
 	return nil

@@ -290,3 +290,52 @@ func TestRegisterLosesOneAnswer(t *testing.T) {
 		t.Errorf("another's record is taken for the own one: %v", err)
 	}
 }
+
+// TestUpdatesUnderALockReadTheRecordOnce counts the calls of updates: what this run has
+// written is known as long as it has the lock, and of a write whose outcome is not known
+// the record is read again.
+func TestUpdatesUnderALockReadTheRecordOnce(t *testing.T) {
+	t.Parallel()
+	store := ledgertest.NewStore()
+	l, p := join(store)
+	other, _ := join(store)
+	r := ledger.Record{Ref: ref(record.KindCluster, "prod"), Body: []byte(bodies[3])}
+	id := l.ID(r.Ref)
+	lease, err := l.Lock(t.Context(), id, "me")
+	must(t, err)
+	_, err = l.Register(t.Context(), r)
+	must(t, err)
+	gets := func(body string) int {
+		t.Helper()
+		p.Reset()
+		err := l.UpdateRecord(t.Context(), id, []byte(body))
+		n := p.Calls()[ledgertest.Get]
+		if err == nil {
+			wantBody(t, l, r, body)
+			wantBody(t, other, r, body)
+		}
+		return n
+	}
+	for i, body := range bodies {
+		if n := gets(body); n != 0 {
+			t.Errorf("update %d after Register reads %d tags", i, n)
+		}
+	}
+	p.Fail(ledgertest.DropAt(1, ledgertest.After))
+	gets(bodies[0])
+	p.Fail(nil)
+	for want := range 2 {
+		if n := gets(bodies[4]); n != 1-want {
+			t.Errorf("%d tags are read after an update that may have failed, want %d", n, 1-want)
+		}
+	}
+	must(t, lease.Release(t.Context()))
+	if n := gets(bodies[1]); n != 1 {
+		t.Errorf("%d tags are read without the lock, want 1", n)
+	}
+	_, err = l.Lock(t.Context(), id, "me again")
+	must(t, err)
+	if n := gets(bodies[2]); n != 1 {
+		t.Errorf("the first update of another run reads %d tags, want 1", n)
+	}
+}

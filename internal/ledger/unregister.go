@@ -19,6 +19,7 @@ import (
 // those that are held: the lease's release deletes them.
 func (l *Ledger) Unregister(ctx context.Context, id uuid.UUID) error {
 	l.notePresence(id, presenceUnknown)
+	l.noteWritten(id, nil)
 	if err := l.unregister(ctx, id); err != nil {
 		return fmt.Errorf("unregister %s: %w", id, err)
 	}

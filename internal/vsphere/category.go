@@ -91,6 +91,16 @@ func (s *TagStore) noteCategory(id string) {
 	site.ledgerHint = id
 }
 
+// noteRoot remembers the category that the root tag was found in.
+func (s *TagStore) noteRoot(id string) {
+	site := s.client.site
+	site.ledgerMu.Lock()
+	defer site.ledgerMu.Unlock()
+	if site.ledgerID == "" {
+		site.ledgerID = id
+	}
+}
+
 // findCategory returns the category's id; empty where there is none yet.
 func (s *TagStore) findCategory(ctx context.Context) (string, error) {
 	site := s.client.site

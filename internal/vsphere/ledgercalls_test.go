@@ -62,10 +62,36 @@ func TestLedgerMakesNoHiddenCalls(t *testing.T) {
 	v.wantCalls("a snapshot", snapshot, 0, map[string]int{listTags: 1})
 	v.wantCalls("a claim", claim, 0, map[string]int{createTag: 1})
 	v.wantCalls("an update", update, 0, map[string]int{readTag: 1, updateTag: 1})
+	v.wantCalls("another update", update, 0, map[string]int{updateTag: 1})
 	v.wantCalls("a release", release, 0, map[string]int{readTag: 1, createTag: 1, deleteTag: 1})
 	v.wantCalls("an unlock", unlock, 0, map[string]int{updateTag: 1})
 	v.wantCalls("a later lock", lock, 1, map[string]int{listTags: 2, readTag: 2, createTag: 1, deleteTag: 1})
 	v.wantCalls("a later unlock", unlock, 0, map[string]int{updateTag: 1})
+}
+
+// TestListFindsTheCategory counts the calls of a process that begins with a record, as
+// every run does: the list that follows shows that the root tag is in the record's
+// category, so that the first tag of the process needs no search for it.
+func TestListFindsTheCategory(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	id := uuid.New()
+	v.must(vsphere.NewTagStore(v.client).Create(t.Context(), ledger.Tag{ID: id, Name: "prod"}))
+	client, err := (&vsphere.Sessions{}).Get(t.Context(), v.config())
+	v.must(err)
+	store := vsphere.NewTagStore(client)
+	_, err = store.Get(t.Context(), id)
+	v.must(err)
+	list := func() error {
+		_, err := store.List(t.Context())
+		return err
+	}
+	create := func() error { return store.Create(t.Context(), ledger.Tag{ID: uuid.New(), Name: "next"}) }
+	v.wantCalls("a list", list, 0, map[string]int{listTags: 1})
+	v.wantCalls("the first tag", create, 0, map[string]int{"GET category": 1, "GET category/id": 3, createTag: 1})
+	v.wantCalls("the second tag", func() error {
+		return store.Create(t.Context(), ledger.Tag{ID: uuid.New(), Name: "another"})
+	}, 0, map[string]int{createTag: 1})
 }
 
 // wantCalls compares all calls that reach vCenter: clock readings and those of the

@@ -134,7 +134,10 @@ func (s *TagStore) List(ctx context.Context) ([]uuid.UUID, error) {
 		}
 		ids := make([]uuid.UUID, 0, len(urns))
 		for _, urn := range urns {
-			if id, ok := tagUUID(urn); ok && id != rootTag {
+			switch id, ok := tagUUID(urn); {
+			case ok && id == rootTag:
+				s.noteRoot(category)
+			case ok:
 				ids = append(ids, id)
 			}
 		}

@@ -33,6 +33,9 @@ type Stage struct {
 	// Complete stages are left out where a step has failed before.
 	Complete bool
 	Steps    []Step
+	// Clones are nodes that steps of later stages create. Their VMs begin to be made with
+	// this stage, and nothing waits for them before their steps.
+	Clones []CreateNode
 }
 
 // Plan is what an apply will do, and what speaks against it.
@@ -103,6 +106,16 @@ func (p *Plan) Rebuilds() map[string]uuid.UUID {
 		}
 	}
 	return pools
+}
+
+// First is the node that initialises the control plane; empty where it runs.
+func (p *Plan) First() string {
+	for _, step := range p.Steps() {
+		if create, ok := step.(CreateNode); ok && create.First {
+			return create.Node
+		}
+	}
+	return ""
 }
 
 // Unseen lists the steps that the shown changes do not cover. Steps that have

@@ -16,7 +16,7 @@ func TestCreationBuildsTheControlPlaneInSeriesAndWorkersInParallel(t *testing.T)
 	p := planned(small(3, 2), &model.Facts{CAFingerprint: theCA})
 	wantSteps(t, p, "create_record c, reserve_endpoint c, create_node c-cp-1, create_node c-cp-2, create_node c-cp-3, "+
 		"apply_pack net, create_node c-w-1, create_node c-w-2")
-	if got := stageNames(p); got != "record, endpoint, control plane, pack net, workers" {
+	if got := stageNames(p); got != "record, endpoint, clones, control plane, pack net, workers" {
 		t.Errorf("stages %s", got)
 	}
 	if s := stage(t, p, "control plane"); s.Parallel || s.OnFailure != model.Stop || len(s.Steps) != 3 {
@@ -29,6 +29,35 @@ func TestCreationBuildsTheControlPlaneInSeriesAndWorkersInParallel(t *testing.T)
 		if create, ok := step.(model.CreateNode); ok && create.First != (create.Node == "c-cp-1") {
 			t.Errorf("%s first: %v", create.Node, create.First)
 		}
+	}
+	if got := clones(p); got != "c-cp-1, c-cp-2, c-cp-3, c-w-1, c-w-2" {
+		t.Errorf("cloned from the start: %s", got)
+	}
+}
+
+// clones are the nodes whose VMs a plan makes ahead.
+func clones(p *model.Plan) string {
+	var names []string
+	for _, s := range p.Stages {
+		for _, node := range s.Clones {
+			names = append(names, node.Node)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// A cluster that grows while one of its nodes is replaced: what comes in that node's
+// place has its turn later. Without an API nothing could join.
+func TestClonesAheadAreOfNodesThatMayJoin(t *testing.T) {
+	t.Parallel()
+	s, f := small(3, 3), running(1, 2)
+	f.Machines[1].Marker.CPU++
+	if got := clones(planned(s, f)); got != "c-cp-2, c-cp-3, c-w-3" {
+		t.Errorf("cloned from the start: %s", got)
+	}
+	f.API.Error = "it does not answer"
+	if got := clones(planned(s, f)); got != "" {
+		t.Errorf("cloned while the API does not answer: %s", got)
 	}
 }
 

@@ -11,10 +11,11 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Destroy plans the destruction of a cluster or gateway: workers, then the control
-// plane, then what no VM needs any more. One VM that cannot be deleted keeps no other
-// from it, but all that comes after. An address is released only after its VM
-// is proven gone. Where a VM is not seen and not gone, what it holds is left, with the
+// Destroy plans the destruction of a cluster or gateway: its nodes side by side, since
+// none is drained and so none needs the API of another, then what no VM needs any more.
+// One VM that cannot be deleted keeps no other from it, but all that comes after. An
+// address is released only after its VM is proven gone. Where a VM is not seen and not
+// gone, what it holds is left, with the
 // record by which another attempt finds it.
 func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *model.Plan {
 	if shared(target, facts) {
@@ -26,10 +27,8 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 		return p
 	}
 
-	workers, controlPlane := deletions(target, facts)
 	p.Stages = stages(
-		model.Stage{Name: "workers", Parallel: true, OnFailure: model.Continue, Steps: workers},
-		model.Stage{Name: "control plane", Parallel: true, OnFailure: model.Continue, Steps: controlPlane},
+		model.Stage{Name: "nodes", Parallel: true, OnFailure: model.Continue, Steps: deletions(target, facts)},
 		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, facts)},
 	)
 	if left := Left(target, facts); left != "" {
@@ -96,9 +95,11 @@ func holdsUnseen(target model.Target, facts *model.Facts, c model.Claim) bool {
 	})
 }
 
-func deletions(target model.Target, facts *model.Facts) (workers, controlPlane []model.Step) {
+// deletions delete the nodes, the workers first.
+func deletions(target model.Target, facts *model.Facts) []model.Step {
 	machines := slices.DeleteFunc(slices.Clone(facts.Machines), func(m model.Machine) bool { return !owns(target, facts, m) })
 	slices.SortStableFunc(machines, func(a, b model.Machine) int { return a.Marker.Ordinal - b.Marker.Ordinal })
+	var workers, controlPlane []model.Step
 	for _, m := range machines {
 		if m.Marker.ControlPlane() {
 			controlPlane = append(controlPlane, model.DeleteNode{Machine: m})
@@ -106,7 +107,7 @@ func deletions(target model.Target, facts *model.Facts) (workers, controlPlane [
 		}
 		workers = append(workers, model.DeleteNode{Machine: m})
 	}
-	return workers, controlPlane
+	return append(workers, controlPlane...)
 }
 
 // addressReleases release what no VM accounts for; the deletion of a node releases

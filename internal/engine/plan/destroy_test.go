@@ -23,7 +23,7 @@ func TestDestroyReleasesAddressesAfterTheVMsAreGone(t *testing.T) {
 	p := destroyed(f)
 	wantSteps(t, p, "delete_node c-w-1, delete_node c-w-2, delete_node c-cp-1, release_address c-w-9, release_endpoint c, "+
 		"delete_folder k8s/c, delete_folder k8s, delete_record c")
-	if got := stageNames(p); got != "workers, control plane, addresses, folders, record" {
+	if got := stageNames(p); got != "nodes, addresses, folders, record" {
 		t.Errorf("stages %s", got)
 	}
 	for _, s := range p.Stages {

@@ -39,6 +39,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
+		model.Stage{Name: "clones", Clones: clonesAhead(v, pools)},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
@@ -69,9 +70,23 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	return p
 }
 
-// stages leaves out those without steps.
+// stages leaves out those in which nothing happens.
 func stages(all ...model.Stage) []model.Stage {
-	return slices.DeleteFunc(all, func(s model.Stage) bool { return len(s.Steps) == 0 })
+	return slices.DeleteFunc(all, func(s model.Stage) bool { return len(s.Steps)+len(s.Clones) == 0 })
+}
+
+// clonesAhead are the new nodes but for those of rollouts, whose turn comes when others
+// have gone. While the API of a running cluster does not answer, no VM is made that could
+// not join.
+func clonesAhead(v view, pools []nodePoolPlan) []model.CreateNode {
+	if v.apiSilent() {
+		return nil
+	}
+	var nodes []model.CreateNode
+	for _, step := range each(pools, func(x nodePoolPlan) []model.Step { return x.create }) {
+		nodes = append(nodes, step.(model.CreateNode))
+	}
+	return nodes
 }
 
 func each(pools []nodePoolPlan, part func(nodePoolPlan) []model.Step) []model.Step {

@@ -14,7 +14,7 @@ import (
 type changes struct {
 	lease  *ledger.Lease
 	timing model.Timing
-	slots  chan struct{} // bounds the vCenter tasks that run at the same time
+	slots  *slots
 	watch  *watcher
 }
 
@@ -40,12 +40,17 @@ func (c *changes) task(ctx context.Context, start func(context.Context) (string,
 func (c *changes) taskOn(
 	ctx context.Context, vms []string, start func(context.Context) (string, error), state *model.TaskState,
 ) (seen *model.PollResult, err error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := c.slots.take(ctx, urgent); err != nil {
+		return nil, err
 	}
+	defer c.slots.give()
+	return c.taskInSlot(ctx, vms, start, state)
+}
+
+// taskInSlot is taskOn for one that has a slot.
+func (c *changes) taskInSlot(
+	ctx context.Context, vms []string, start func(context.Context) (string, error), state *model.TaskState,
+) (seen *model.PollResult, err error) {
 	err = retry(ctx, c.timing, func(ctx context.Context) error {
 		ref, err := start(ctx)
 		if err != nil || ref == "" {

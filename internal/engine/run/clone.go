@@ -12,41 +12,54 @@ import (
 
 // clone makes the VM, or finds the one that an earlier attempt has made or is still
 // making.
-func (n *newNode) clone(ctx context.Context) error {
-	folder, err := n.folder(ctx)
-	if err != nil {
-		return err
-	}
-	// The documents match the card by this address, and both are in the clone call.
-	if n.mac, err = n.macs.choose(n.address.Addr(), n.uuid(), n.resolved().Network); err != nil {
-		return err
-	}
-	req, err := n.cloneRequest(folder)
-	if err != nil {
-		return err
-	}
+func (n *newNode) clone(ctx, queued context.Context) error {
 	var conflict nameConflict
 	for {
-		state, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
-			// Rendered when it is this node's turn: the token in it is short-lived, and
-			// clones may queue for longer than it lives.
-			if req.GuestInfo, err = n.guestinfo(ctx); err != nil {
-				return "", err
-			}
-			return n.VCenter.Clone(ctx, req)
-		})
+		err := n.cloneInTurn(ctx, queued)
 		if err == nil {
-			n.vm = state.VM
 			return nil
 		}
 		if !errors.Is(err, model.ErrExists) {
-			return fmt.Errorf("clone %s: %w", req.Template.Path, err)
+			return fmt.Errorf("clone %s: %w", n.request.Template.Path, err)
 		}
 		conflict.cause = err
-		if err := n.adopt(ctx, &req, &conflict); err != nil || n.vm != "" {
+		if err := n.adopt(queued, &conflict); err != nil || n.vm != "" {
 			return err
 		}
 	}
+}
+
+// cloneInTurn makes the VM when it is this node's turn. The first node has nothing to
+// wait for: it is powered on in the same turn, so that no clone of another node comes
+// between.
+func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
+	turn := cloneOfWorker
+	if n.NodePool.ControlPlane() {
+		turn = cloneOfControlPlane
+	}
+	if err := n.changes.slots.take(queued, turn); err != nil {
+		return err
+	}
+	defer n.changes.slots.give()
+	var state model.TaskState
+	_, err := n.changes.taskInSlot(ctx, nil, func(ctx context.Context) (string, error) {
+		if queued.Err() != nil {
+			return "", context.Cause(queued)
+		}
+		task, err := n.VCenter.Clone(ctx, n.request)
+		if n.asked != nil {
+			n.asked()
+		}
+		return task, err
+	}, &state)
+	if err != nil {
+		return err
+	}
+	n.vm = state.VM
+	if n.First {
+		n.powerOn(ctx)
+	}
+	return nil
 }
 
 // nameConflict is a clone that was refused because its name is taken.
@@ -60,14 +73,14 @@ type nameConflict struct {
 // under way that this process has not started, one of them may be it, and they are
 // waited for. A VM of that name that is not ours stays untouched. Without an error and
 // without a VM the name may be free by now.
-func (n *newNode) adopt(ctx context.Context, req *model.CloneRequest, conflict *nameConflict) error {
+func (n *newNode) adopt(ctx context.Context, conflict *nameConflict) error {
 	for {
 		// Before the VMs: what ends in between is seen among them.
 		clones, err := clonesUnderWay(ctx, n.VCenter, n.Timing)
 		if err != nil {
 			return err
 		}
-		survey, err := n.surveyName(ctx, req.Folder)
+		survey, err := n.surveyName(ctx)
 		if err != nil {
 			return err
 		}
@@ -76,7 +89,7 @@ func (n *newNode) adopt(ctx context.Context, req *model.CloneRequest, conflict *
 			return err
 		}
 		if found != nil {
-			return n.takeOver(ctx, found, survey.NICs, &req.Marker)
+			return n.takeOver(ctx, found, survey.NICs)
 		}
 		if len(clones) > 0 {
 			conflict.since = time.Time{}
@@ -102,9 +115,9 @@ func (n *newNode) adopt(ctx context.Context, req *model.CloneRequest, conflict *
 }
 
 // surveyName reads the cluster's machines, and who else holds the node's name.
-func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.Survey, err error) {
+func (n *newNode) surveyName(ctx context.Context) (survey *model.Survey, err error) {
 	err = retry(ctx, n.Timing, func(ctx context.Context) error {
-		survey, err = n.VCenter.Survey(ctx, model.SurveyRequest{Cluster: n.Spec.ID, Folder: folder, Name: n.Node})
+		survey, err = n.VCenter.Survey(ctx, model.SurveyRequest{Cluster: n.Spec.ID, Folder: n.request.Folder, Name: n.Node})
 		return err
 	})
 	return survey, err
@@ -114,9 +127,9 @@ func (n *newNode) surveyName(ctx context.Context, folder string) (survey *model.
 // booted yet its documents are written anew: the token of an earlier run may expire
 // before it does. One that was built otherwise, and that has not booted either, is
 // deleted, and cloned again.
-func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[string][]model.NIC, want *model.Marker) error {
+func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[string][]model.NIC) error {
 	unbooted := !m.PoweredOn && m.Userdata
-	same := m.Marker == *want
+	same := m.Marker == n.request.Marker
 	switch {
 	case same && m.PoweredOn:
 		n.vm = m.Ref
@@ -127,11 +140,11 @@ func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[strin
 		return n.deleteNode(ctx, model.DeleteNode{Machine: *m})
 	}
 	n.mac = macOf(nics, m.UUID, n.mac)
-	_, err := n.changes.task(ctx, func(ctx context.Context) (string, error) {
-		documents, err := n.guestinfo(ctx)
-		if err != nil {
-			return "", err
-		}
+	documents, err := n.guestinfo(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = n.changes.task(ctx, func(ctx context.Context) (string, error) {
 		return n.VCenter.SetGuestInfo(ctx, m.Ref, documents)
 	})
 	if err == nil {

@@ -27,6 +27,7 @@ type clusterAPI struct {
 	timing    model.Timing
 	now       func() time.Time
 	rand      io.Reader
+	first     string // the node with which the control plane begins; empty: it runs
 	report    func(context.Context, string)
 
 	turn  chan struct{} // held while a step waits for the API, so that all wait once
@@ -137,9 +138,15 @@ func (c *clusterAPI) ensureAdmins(ctx context.Context) error {
 	})
 }
 
-// recordAnswer records that the API has answered.
+// recordAnswer records that the API has answered, and with it that the first node, which
+// is what answers, is a member of etcd.
 func (c *clusterAPI) recordAnswer(ctx context.Context) error {
-	return c.record.update(ctx, func(b *record.Cluster) { b.APIReached = true })
+	return c.record.update(ctx, func(b *record.Cluster) {
+		if !b.APIReached && c.first != "" {
+			c.record.remove(b.Pending, func(name string) bool { return name == c.first })
+		}
+		b.APIReached = true
+	})
 }
 
 // ensureRecorded records an answer that could not be recorded when it came, as while

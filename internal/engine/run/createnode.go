@@ -14,15 +14,14 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
-// createNode builds one node, from its address to a member of the cluster.
-// Everything before the clone can be done twice; the clone is found again by its
-// instance UUID.
+// createNode builds one node, from its address to a member of the cluster. Its VM may
+// have been made ahead.
 func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
-	node := newNode{Runner: r, CreateNode: s}
-	if err := node.claim(ctx); err != nil {
+	node, err := r.ahead.node(ctx, s)
+	if err != nil {
 		return err
 	}
-	if err := node.build(ctx); err != nil {
+	if err := node.join(ctx); err != nil {
 		return err
 	}
 	if err := node.wipeLeftUserdata(ctx); err != nil {
@@ -34,14 +33,38 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	return r.waitServing(ctx, s.Node)
 }
 
-// build makes the VM, from its clone to a member of the cluster.
-func (n *newNode) build(ctx context.Context) error {
-	if !n.First {
-		defer n.api.holdToken(ctx)()
-	}
-	if err := n.clone(ctx); err != nil {
+// make makes the node's VM, powered off but for the first one's. It goes no further when
+// queued ends, but for a clone that is under way.
+func (n *newNode) make(ctx, queued context.Context) error {
+	if err := n.prepare(queued); err != nil {
 		return err
 	}
+	return n.clone(ctx, queued)
+}
+
+// prepare does what comes before the clone, all of which can be done twice; the clone is
+// found again by its instance UUID.
+func (n *newNode) prepare(ctx context.Context) error {
+	if err := n.claim(ctx); err != nil {
+		return err
+	}
+	folder, err := n.folder(ctx)
+	if err != nil {
+		return err
+	}
+	// The documents match the card by this address, and both are in the clone call.
+	if n.mac, err = n.macs.choose(n.address.Addr(), n.uuid(), n.resolved().Network); err != nil {
+		return err
+	}
+	if n.request, err = n.cloneRequest(folder); err != nil {
+		return err
+	}
+	n.request.GuestInfo, err = n.guestinfo(ctx)
+	return err
+}
+
+// join powers the VM on and waits until its node is a member of the cluster.
+func (n *newNode) join(ctx context.Context) error {
 	if err := n.boot(ctx); err != nil {
 		if n.First && ctx.Err() == nil && !n.joined {
 			n.firstBootFailed.Store(true)
@@ -51,14 +74,33 @@ func (n *newNode) build(ctx context.Context) error {
 	return nil
 }
 
-// boot powers the VM on and waits until its node has joined.
+// boot powers the VM on, once the cluster lets the node join, and waits until it has.
 func (n *newNode) boot(ctx context.Context) error {
-	start := func(ctx context.Context) (string, error) { return n.VCenter.PowerOn(ctx, n.vm) }
-	seen, err := n.changes.taskOn(ctx, []string{n.vm}, start, &model.TaskState{})
-	if err != nil {
-		return err // it names the VM's path
+	if !n.First {
+		release, err := n.api.admit(ctx, n.NodePool.ControlPlane())
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
-	return n.waitJoined(ctx, seen)
+	if !n.started {
+		if err := n.changes.slots.take(ctx, urgent); err != nil {
+			return err
+		}
+		n.powerOn(ctx)
+		n.changes.slots.give()
+	}
+	if n.refused != nil {
+		return n.refused // it names the VM's path
+	}
+	return n.waitJoined(ctx, n.seen)
+}
+
+// powerOn starts the VM. It has a slot.
+func (n *newNode) powerOn(ctx context.Context) {
+	start := func(ctx context.Context) (string, error) { return n.VCenter.PowerOn(ctx, n.vm) }
+	n.seen, n.refused = n.changes.taskInSlot(ctx, []string{n.vm}, start, &model.TaskState{})
+	n.started = true
 }
 
 // newNode is a node that is being built.
@@ -67,8 +109,14 @@ type newNode struct {
 	model.CreateNode
 	address netip.Prefix
 	mac     string
+	request model.CloneRequest
+	asked   func() // is called once vCenter was asked for the clone; may be nil
 	vm      string
-	joined  bool // the guest has reported that it joined
+
+	started bool              // its VM was asked to power on
+	seen    *model.PollResult // when that had ended
+	refused error             // why it did not power on
+	joined  bool              // the guest has reported that it joined
 }
 
 func (n *newNode) claim(ctx context.Context) error {
@@ -100,12 +148,12 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 		doc.Authorities = n.Secrets.Authorities
 		return bootstrap.GuestInfo(doc)
 	}
-	if doc.Token, doc.CAHash, err = n.api.token(ctx); err != nil {
+	if doc.Token, doc.CAHash, err = n.api.token(); err != nil {
 		return nil, err
 	}
 	if n.NodePool.ControlPlane() {
 		doc.Role = bootstrap.ControlPlane
-		if doc.CertificateKey, err = n.api.certificateKey(ctx); err != nil {
+		if doc.CertificateKey, err = n.api.certificateKey(); err != nil {
 			return nil, err
 		}
 	}

@@ -40,3 +40,9 @@ func TakeOut(spec *model.ClusterSpec, nodes map[string]model.KubeNode, steps []m
 	}
 	return errs
 }
+
+// WaitTask waits for a task as a run does.
+func WaitTask(ctx context.Context, vc model.VCenter, timing model.Timing, task string) error {
+	_, err := newWatcher(vc, timing).task(ctx, task, nil)
+	return err
+}

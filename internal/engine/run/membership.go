@@ -35,7 +35,7 @@ func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode) error {
 			return last
 		case <-time.After(pause):
 		}
-		pause = min(pause*3/2, c.timing.MaxTick)
+		pause = min(pause*5/4, c.timing.MaxTick)
 	}
 }
 

@@ -80,7 +80,7 @@ func poll(ctx context.Context, t model.Timing, limit time.Duration, call func(co
 			return context.Cause(ctx)
 		case <-time.After(pause):
 		}
-		pause = min(pause*3/2, t.MaxTick)
+		pause = min(pause*5/4, t.MaxTick)
 	}
 }
 

@@ -53,6 +53,7 @@ type Runner struct {
 	addresses *addresses
 	macs      *macs
 	api       *clusterAPI
+	ahead     *ahead
 	zones     func(context.Context) (map[string]model.Zone, error)
 	folder    func(context.Context) (string, error)
 	levels    []record.Folder // of the path of the VM folder
@@ -71,7 +72,7 @@ func New(c Config) *Runner {
 	r.changes = &changes{
 		lease:  c.Lease,
 		timing: c.Timing,
-		slots:  make(chan struct{}, max(c.Parallel, 1)),
+		slots:  &slots{free: max(c.Parallel, 1)},
 		watch:  newWatcher(c.VCenter, c.Timing),
 	}
 	r.VCenter = guardedVCenter{VCenter: c.VCenter, check: r.changes.check}
@@ -79,6 +80,7 @@ func New(c Config) *Runner {
 	r.addresses = newAddresses(r)
 	r.macs = newMACs(&c.World.Limits)
 	r.api = newClusterAPI(r)
+	r.ahead = &ahead{runner: r, nodes: map[string]*aheadNode{}}
 	r.zones = once(r.readZones)
 	r.folder = once(r.ensureFolder)
 	r.packs.hashes = map[string]string{}
@@ -89,9 +91,10 @@ func New(c Config) *Runner {
 }
 
 // Execute runs the stages of a plan one after the other, each by its own policy.
-func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
+func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
+	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
 		return err
 	}
@@ -102,6 +105,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 		return err
 	}
 	defer r.api.cleanUp(ctx)
+	defer func() { err = errors.Join(err, r.ahead.end(ctx)) }()
 
 	var failed []error
 	var left []model.Step // of rollouts that go no further
@@ -117,6 +121,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 		if err := r.pause(ctx, stage); err != nil {
 			return errors.Join(append(failed, err)...)
 		}
+		r.ahead.begin(ctx, stage.Clones)
 		errs, rest := r.runStage(ctx, stage)
 		failed = append(failed, errs...)
 		if ctx.Err() != nil {

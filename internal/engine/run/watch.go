@@ -106,7 +106,8 @@ func (w *watcher) loop(ctx context.Context) {
 		case time.Since(failing) > w.timing.RetryBudget:
 			w.fail(waits, fmt.Errorf("vCenter did not answer for %s: %w", w.timing.RetryBudget, err))
 		}
-		tick = min(w.timing.MaxTick, tick*3/2)
+		// What has taken long is seen at most a quarter later than it ends.
+		tick = min(w.timing.MaxTick, tick*5/4)
 		if w.patient() {
 			tick = w.timing.MaxTick
 		}

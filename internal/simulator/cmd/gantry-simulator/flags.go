@@ -67,6 +67,7 @@ func (s *settings) endpointFlags(flags *flag.FlagSet) {
 func (s *settings) behaviourFlags(flags *flag.FlagSet) {
 	flags.DurationVar(&s.Latency, "latency", 0, "`time` added to every vCenter call")
 	flags.DurationVar(&s.TaskDuration, "task-duration", 0, "minimum `time` of a task")
+	flags.DurationVar(&s.CloneDuration, "clone-duration", 0, "`time` of a clone beyond that")
 	flags.DurationVar(&s.BootDelay, "boot-delay", 0, "`time` of each phase of a guest's boot")
 	flags.Func("fault", "fault injection `rule` such as refuse,call=CloneVM_Task,nth=2,fault=HostCommunication; "+
 		"kinds are refuse, fail-task, drop-before, drop-after, delay; may be repeated", s.addFault)
