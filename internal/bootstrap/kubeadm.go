@@ -62,6 +62,8 @@ type clusterConfiguration struct {
 	ControlPlaneEndpoint string     `json:"controlPlaneEndpoint"`
 	Networking           networking `json:"networking"`
 	APIServer            apiServer  `json:"apiServer"`
+
+	CertificateValidityPeriod string `json:"certificateValidityPeriod,omitempty"` // v1beta4
 }
 
 type networking struct {
@@ -168,6 +170,9 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		ControlPlaneEndpoint: n.apiEndpoint(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
 		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
+	}
+	if n.CertificateValidity > 0 {
+		cluster.CertificateValidityPeriod = n.CertificateValidity.String()
 	}
 	if cluster.APIVersion == kubeadmV1beta3 {
 		cluster.APIServer.TimeoutForControlPlane = controlPlaneTimeout
