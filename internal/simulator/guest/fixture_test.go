@@ -131,6 +131,22 @@ func unit(verb string) string {
 		"[Install]\nWantedBy=multi-user.target\n"
 }
 
+const (
+	renewalScript  = "/etc/gantry/certificates.sh"
+	renewalService = "/etc/systemd/system/gantry-certificates.service"
+	renewalTimer   = "/etc/systemd/system/gantry-certificates.timer"
+)
+
+// renewing adds what renews the certificates of a control-plane node.
+func (m *machine) renewing() {
+	m.files[renewalScript] = "#!/bin/sh\n"
+	m.modes[renewalScript] = "0755"
+	m.files[renewalService] = "[Unit]\nWants=network-online.target\n" +
+		"After=network-online.target containerd.service gantry-bootstrap.service\n\n" +
+		"[Service]\nType=simple\nExecStart=/etc/gantry/certificates.sh\n\n[Install]\nWantedBy=multi-user.target\n"
+	m.files[renewalTimer] = "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=12h\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
+}
+
 func systemctl(arguments ...any) []any { return append([]any{"systemctl"}, arguments...) }
 
 func registration() document {
@@ -172,6 +188,7 @@ func (s *site) first(name, address string) *machine {
 		{"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "cgroupDriver": "systemd"},
 	}
 	m.vip = kubeVIP("/etc/kubernetes/super-admin.conf")
+	m.renewing()
 	for _, name := range []string{"ca", "front-proxy-ca", "etcd/ca"} {
 		m.files["/etc/kubernetes/pki/"+name+".crt"] = s.ca.certPEM
 		m.files["/etc/kubernetes/pki/"+name+".key"] = s.ca.keyPEM
@@ -199,6 +216,7 @@ func (s *site) controlPlane(name, address string) *machine {
 	m := s.worker(name, address)
 	m.kubeadm[0]["controlPlane"] = document{"certificateKey": certificateKey, "localAPIEndpoint": document{"advertiseAddress": address}}
 	m.vip = kubeVIP("/etc/kubernetes/admin.conf")
+	m.renewing()
 	return m
 }
 
@@ -248,9 +266,12 @@ func (m *machine) guestInfo(t *testing.T) map[string]string {
 		}
 		files = append(files, document{"path": path, "content": content, "permissions": mode})
 	}
-	config := document{"write_files": files, "runcmd": []any{
-		systemctl("daemon-reload"), systemctl("enable", "gantry-bootstrap.service"), systemctl("start", "gantry-bootstrap.service"),
-	}}
+	commands := []any{systemctl("daemon-reload"), systemctl("enable", "gantry-bootstrap.service")}
+	if m.vip != nil {
+		commands = append(commands, systemctl("enable", "gantry-certificates.service"),
+			systemctl("enable", "gantry-certificates.timer"), systemctl("start", "gantry-certificates.timer"))
+	}
+	config := document{"write_files": files, "runcmd": append(commands, systemctl("start", "gantry-bootstrap.service"))}
 	for k, v := range m.config {
 		config[k] = v
 	}
