@@ -295,7 +295,7 @@ renew_all() {
 	restart etcd kube-apiserver kube-controller-manager kube-scheduler || return 1
 	restart kube-vip || return 1
 	rm -f "$pending"
-	say 'renewed'
+	say 'all of the control plane has restarted by valid certificates'
 	release
 }
 

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,9 @@ func (f *filler) fill(v reflect.Value, path string) {
 		return
 	case netip.Addr:
 		v.Set(reflect.ValueOf(f.addr()))
+		return
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Unix(int64(f.n), 0).UTC()))
 		return
 	case netip.Prefix:
 		v.Set(reflect.ValueOf(netip.PrefixFrom(f.addr(), 16)))
