@@ -212,7 +212,7 @@ put_back() {
 	for file in "$stopped"/*.yaml; do
 		[[ -e $file ]] || continue
 		if [[ -e $manifests/${file##*/} ]]; then
-			rm -f "$file" # somebody has written another
+			rm -f "$file" # there is another by now
 		else
 			mv "$file" "$manifests/"
 		fi

@@ -87,7 +87,7 @@ func Certificates(facts *model.Facts, now time.Time) model.Findings {
 	f.Warn(controlPlaneField, "Certificates of the control plane end soon",
 		"%s Each control-plane node renews its certificates when half of their life is left, and something keeps it from that. "+
 			"See why on the node: journalctl -u gantry-certificates.service. "+
-			"Start it there once that is mended: systemctl start gantry-certificates.service. Without valid certificates the API ends.",
+			"Start it there once that is fixed: systemctl start gantry-certificates.service. Without valid certificates the API ends.",
 		found.words())
 	return f
 }

@@ -131,22 +131,6 @@ func unit(verb string) string {
 		"[Install]\nWantedBy=multi-user.target\n"
 }
 
-const (
-	renewalScript  = "/etc/gantry/certificates.sh"
-	renewalService = "/etc/systemd/system/gantry-certificates.service"
-	renewalTimer   = "/etc/systemd/system/gantry-certificates.timer"
-)
-
-// renewing adds what renews the certificates of a control-plane node.
-func (m *machine) renewing() {
-	m.files[renewalScript] = "#!/bin/sh\n"
-	m.modes[renewalScript] = "0755"
-	m.files[renewalService] = "[Unit]\nWants=network-online.target\n" +
-		"After=network-online.target containerd.service gantry-bootstrap.service\n\n" +
-		"[Service]\nType=simple\nExecStart=/etc/gantry/certificates.sh\n\n[Install]\nWantedBy=multi-user.target\n"
-	m.files[renewalTimer] = "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=12h\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
-}
-
 func systemctl(arguments ...any) []any { return append([]any{"systemctl"}, arguments...) }
 
 func registration() document {
@@ -266,12 +250,7 @@ func (m *machine) guestInfo(t *testing.T) map[string]string {
 		}
 		files = append(files, document{"path": path, "content": content, "permissions": mode})
 	}
-	commands := []any{systemctl("daemon-reload"), systemctl("enable", "gantry-bootstrap.service")}
-	if m.vip != nil {
-		commands = append(commands, systemctl("enable", "gantry-certificates.service"),
-			systemctl("enable", "gantry-certificates.timer"), systemctl("start", "gantry-certificates.timer"))
-	}
-	config := document{"write_files": files, "runcmd": append(commands, systemctl("start", "gantry-bootstrap.service"))}
+	config := document{"write_files": files, "runcmd": m.commands()}
 	for k, v := range m.config {
 		config[k] = v
 	}

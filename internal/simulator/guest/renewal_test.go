@@ -9,6 +9,32 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
+const (
+	renewalScript  = "/etc/gantry/certificates.sh"
+	renewalService = "/etc/systemd/system/gantry-certificates.service"
+	renewalTimer   = "/etc/systemd/system/gantry-certificates.timer"
+)
+
+// renewing adds what renews the certificates of a control-plane node.
+func (m *machine) renewing() {
+	m.files[renewalScript] = "#!/bin/sh\n"
+	m.modes[renewalScript] = "0755"
+	m.files[renewalService] = "[Unit]\nWants=network-online.target\n" +
+		"After=network-online.target containerd.service gantry-bootstrap.service\n\n" +
+		"[Service]\nType=simple\nExecStart=/etc/gantry/certificates.sh\n\n[Install]\nWantedBy=multi-user.target\n"
+	m.files[renewalTimer] = "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=12h\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
+}
+
+// commands are what a machine runs once in its life.
+func (m *machine) commands() []any {
+	commands := []any{systemctl("daemon-reload"), systemctl("enable", "gantry-bootstrap.service")}
+	if m.vip != nil {
+		commands = append(commands, systemctl("enable", "gantry-certificates.service"),
+			systemctl("enable", "gantry-certificates.timer"), systemctl("start", "gantry-certificates.timer"))
+	}
+	return append(commands, systemctl("start", "gantry-bootstrap.service"))
+}
+
 // TestRenewalRefusals bends one thing at a time of what renews the certificates of a good
 // first node.
 func TestRenewalRefusals(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 // renewed when they are a minute old.
 const firstValidity = 7 * time.Minute
 
-// A cluster on a whole system lives through the end of its first certificates, without
-// anybody's doing. Then it is off until all that it has is over, kubelet's certificate
-// too, and comes back by itself.
+// A cluster on a whole system lives through the end of its first certificates, with no
+// apply. Then it is off until all that it has is over, kubelet's certificate too, and
+// comes back by itself.
 func TestRealCertificates(t *testing.T) {
 	debian, err := exec.Command("../../../tools/build-debian").Output()
 	if err != nil {
