@@ -18,6 +18,7 @@ func TestCertificatesAreLeftAloneBeforeHalfOfTheirLife(t *testing.T) {
 	t.Parallel()
 	api := newLeases(t)
 	m := newControlPlane(t, api, "cp-1", year, 183*day)
+	m.certify("/etc/kubernetes/", allFiles, year, 183*day)
 	m.certificate("/etc/kubernetes/pki/etcd/peer.crt", 300*day, 160*day) // more than its half
 	output, status := m.renewal()
 	if status != 0 || len(m.calls("kubeadm")) > 0 || api.version != 0 {
@@ -25,6 +26,21 @@ func TestCertificatesAreLeftAloneBeforeHalfOfTheirLife(t *testing.T) {
 	}
 	m.intact()
 	api.wantAnnotation("cp-1", 160*day)
+}
+
+// Each certificate that kubeadm renews counts.
+func TestCertificatesOfEachKindAreRenewed(t *testing.T) {
+	t.Parallel()
+	api := newLeases(t)
+	api.exclusive = false
+	m := newControlPlane(t, api, "cp-1", year, year)
+	for _, file := range allFiles {
+		m.certificate("/etc/kubernetes/"+file, year, day)
+		m.play("kubeadm", `cp "$root/new/admin.conf" "$root/etc/kubernetes/"; rm -f "$root/etc/kubernetes/`+file+`"; exit 1`)
+		if output, status := m.renewal(); status == 0 || !strings.Contains(output, "life of "+file+" is left") {
+			t.Errorf("%s: status %d:\n%s", file, status, output)
+		}
+	}
 }
 
 func TestCertificatesAreRenewed(t *testing.T) {
