@@ -80,11 +80,16 @@ survey() {
 	[[ -n $earliest ]]
 }
 
-# admin is kubectl with the administrator's rights, which never waits for long.
-admin() { timeout 30 kubectl --kubeconfig "$kubernetes/admin.conf" --request-timeout 20s "$@"; }
+# admin is kubectl with the administrator's rights, which never waits for long. It asks
+# at the cluster's address, or, with own_server, this node's API server, whose certificate
+# calls it kubernetes.
+server=()
+own_server=(--server https://localhost:6443 --tls-server-name kubernetes)
+admin() { timeout 30 kubectl --kubeconfig "$kubernetes/admin.conf" --request-timeout 20s "${server[@]}" "$@"; }
 
 # tell writes into the node's annotation when the first of its certificates ends.
 tell() {
+	local -a server=("${own_server[@]}")
 	admin annotate node "$node" --overwrite \
 		"gantry.io/certificates-expire=$(date -u -d "@$earliest" +%Y-%m-%dT%H:%M:%SZ)" >/dev/null ||
 		say 'the node could not be annotated with the end of its certificates'
@@ -155,15 +160,6 @@ acquire() {
 	done
 }
 
-# release gives the Lease back.
-release() {
-	local version
-	[[ -z $alone ]] || return 0
-	version=$(admin get --raw "$leases/gantry-certificates" 2>/dev/null |
-		sed -n "/\"holderIdentity\": *\"$node\"/s/.*\"resourceVersion\": *\"\\([^\"]*\\)\".*/\\1/p") || return 0
-	[[ -z $version ]] || put_lease replace "$version" '' || say 'the Lease could not be given back: it ends by itself'
-}
-
 # await repeats a command until it succeeds, for so many looks, 0 for ever. The Lease
 # stays the node's for as long.
 await() {
@@ -185,6 +181,27 @@ await() {
 	done
 }
 
+# give_back frees the Lease, if it is this node's.
+give_back() {
+	local found version
+	found=$(admin get --raw "$leases/gantry-certificates" 2>&1) || return 1
+	if [[ $(sed -n 's/.*"holderIdentity": *"\([^"]*\)".*/\1/p' <<<"$found") == "$node" ]]; then
+		version=$(sed -n 's/.*"resourceVersion": *"\([^"]*\)".*/\1/p' <<<"$found")
+		put_lease replace "$version" ''
+	fi
+}
+
+# release gives the Lease back, by this node's API server: after a restart of kube-vip the
+# cluster's address may be nowhere for a while.
+release() {
+	local -a server=("${own_server[@]}")
+	if [[ -n $alone ]]; then
+		give_back || true # it may be the node's from before
+	else
+		await 'the API, to give the Lease back' "$patience" give_back || say 'the Lease ends by itself'
+	fi
+}
+
 # sandboxes prints those of a static pod that run.
 sandboxes() { crictl pods --quiet --state ready --namespace '^kube-system$' --name "^$1-$node\$"; }
 
@@ -202,8 +219,10 @@ all_run() {
 	done
 }
 
-# api_ready asks this node's own API server, which its certificate calls kubernetes.
-api_ready() { admin --server https://localhost:6443 --tls-server-name kubernetes get --raw /readyz >/dev/null 2>&1; }
+api_ready() {
+	local -a server=("${own_server[@]}")
+	admin get --raw /readyz >/dev/null 2>&1
+}
 
 # put_back gives kubelet the manifests again that a restart has taken away. The loss of
 # power in the middle of one ends in the same way.

@@ -84,6 +84,7 @@ type leases struct {
 
 	mu          sync.Mutex
 	away        bool
+	unanswered  int // requests to come
 	version     int // 0: there is none
 	holder      string
 	events      []string
@@ -108,9 +109,15 @@ func (l *leases) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path[0] == "event": // event NODE WORD
 		l.events = append(l.events, strings.Join(path[1:], " "))
+		if path[2] == "stop-kube-vip" {
+			l.unanswered = 2
+		}
 		if l.exclusive && l.holder != path[1] {
 			l.t.Errorf("%s at a time at which the Lease is that of %q", path[1:], l.holder)
 		}
+	case l.unanswered > 0:
+		l.unanswered--
+		http.Error(w, "busy", http.StatusServiceUnavailable)
 	case l.away:
 		http.Error(w, "away", http.StatusServiceUnavailable)
 	case path[0] == "annotate": // annotate node NODE KEY=VALUE, whose key has a slash
