@@ -287,7 +287,7 @@ func TestScriptTellsTheEndOfCertificates(t *testing.T) {
 	if err := os.Remove(filepath.Join(m.root, "etc/gantry/bootstrapped")); err != nil {
 		t.Fatal(err)
 	}
-	m.play("kubeadm", `[[ $1 != version ]] || echo v1.34.2`)
+	m.play("kubeadm", `[[ $1 != version ]] || echo v1.37.2`)
 	if status := m.bootstrap("join"); status != 0 {
 		t.Fatalf("status %d; log:\n%s", status, m.log())
 	}

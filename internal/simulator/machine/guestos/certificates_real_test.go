@@ -28,7 +28,7 @@ func TestRealCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newClusterOf(t, "1.34.2", machine.Options{
+	c := newClusterOf(t, "1.37.2", machine.Options{
 		Home: t.TempDir(), Guest: guestProgram, Systems: map[string]string{"debian": strings.TrimSpace(string(debian))},
 	})
 	c.system = "debian"
@@ -144,7 +144,7 @@ func (c *cluster) worksWithCertificates(node, name string) {
 		_, err := kubectl("get", "serviceaccount", "-n", name, "default")
 		return err == nil
 	})
-	if out, err := kubectl("run", "-n", name, "pause", "--image", "registry.k8s.io/pause:3.10"); err != nil {
+	if out, err := kubectl("run", "-n", name, "pause", "--image", "registry.k8s.io/pause:3.10.2"); err != nil {
 		c.t.Fatalf("%v: %s", err, out)
 	}
 	c.await("the scheduler works", 2*time.Minute, func() bool {
