@@ -68,6 +68,9 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 			return nil, nil, err
 		}
 		spec = spec.Resolved(w.Limits.Site)
+		if req.Shown != nil {
+			spec.ShownRepairs(*req.Shown)
+		}
 		todo := plan.Cluster(&spec, &w.Facts)
 		plan.Check(&spec, &w.Facts, todo, &w.Limits)
 		return w, todo, nil

@@ -40,6 +40,12 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 			return expected, nil
 		}
 	}
+	// Without a refresh, nothing is due: in the apply, more might be.
+	var due []model.Change
+	if expected != nil {
+		due = expected.Changes()
+	}
+	spec.ShownRepairs(due)
 	current := plan.Cluster(&spec, &w.Facts)
 	e.judge(&spec, w, current)
 	current.Add(plan.Certificates(&w.Facts, e.now()))

@@ -60,7 +60,7 @@ func TestRollTakenBack(t *testing.T) {
 					_, _ = e.Apply(ctx, engine.Request{Spec: larger, Secrets: secrets})
 				})
 				emptied.Add(int32(len(w.cordoned(secrets))))
-				w.goesOn(spec, secrets, strategy)
+				w.goesOn(spec, secrets)
 				if left := w.cordoned(secrets); len(left) > 0 {
 					t.Errorf("%v take no work", left)
 				}

@@ -40,13 +40,14 @@ type witness struct {
 	secrets *model.Secrets
 
 	mu    sync.Mutex
+	off   map[string]bool
 	ready int // the fewest others that were Ready when one went down
 	vms   int // the most VMs that there were before one was made
 	made  int
 }
 
 func (w *world) witness(e *engine.Engine, spec model.ClusterSpec, secrets *model.Secrets) *witness {
-	seen := &witness{VCenter: e.Builder, w: w, spec: spec, secrets: secrets, ready: 1 << 20}
+	seen := &witness{VCenter: e.Builder, w: w, spec: spec, secrets: secrets, off: map[string]bool{}, ready: 1 << 20}
 	e.Builder = seen
 	return seen
 }
@@ -72,8 +73,10 @@ func (s *witness) PowerOff(ctx context.Context, vm string) (string, error) {
 	}
 	ready := s.w.readyNodes(ctx, s.secrets, "prod-general-")
 	s.mu.Lock()
+	s.off[names[vm]] = true
+	others := slices.DeleteFunc(slices.Clone(ready), func(name string) bool { return s.off[name] })
 	if slices.Contains(ready, names[vm]) {
-		s.ready = min(s.ready, len(ready)-1)
+		s.ready = min(s.ready, len(others))
 	}
 	s.mu.Unlock()
 	return s.VCenter.PowerOff(ctx, vm)
@@ -92,6 +95,7 @@ func (s *witness) Clone(ctx context.Context, c model.CloneRequest) (string, erro
 	}
 	s.mu.Lock()
 	s.vms, s.made = max(s.vms, others), s.made+1
+	delete(s.off, c.Name)
 	s.mu.Unlock()
 	return s.VCenter.Clone(ctx, c)
 }
@@ -122,16 +126,20 @@ func (w *world) readyNodes(ctx context.Context, secrets *model.Secrets, prefix s
 // addresses that just holds it, with one to spare where the strategy asks for it.
 func (w *world) rollable(strategy model.RollStrategy, delay int) (model.ClusterSpec, *model.Secrets) {
 	w.t.Helper()
-	last := "10.10.186.5"
-	if strategy != model.ContractFirst {
-		last = "10.10.186.6"
-	}
+	return w.rollablePool(model.NodePool{Count: 2, Strategy: strategy}, delay)
+}
+
+// rollablePool is rollable with as many workers, and rolled, as the pool says.
+func (w *world) rollablePool(pool model.NodePool, delay int) (model.ClusterSpec, *model.Secrets) {
+	w.t.Helper()
 	w.pool = w.register(record.IPPool{
-		Name: "tight", Start: "10.10.186.1", End: last, PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &delay,
+		Name: "tight", Start: "10.10.186.1", End: fmt.Sprintf("10.10.186.%d", 3+pool.Count+pool.Surge()),
+		PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &delay,
 	})
-	spec := w.spec(1, 2)
+	spec := w.spec(1, pool.Count)
 	spec.Packs = []model.Pack{network}
-	spec.Workers[0].Strategy = strategy
+	worker := &spec.Workers[0]
+	worker.Strategy, worker.MaxSurge, worker.MaxUnavailable = pool.Strategy, pool.MaxSurge, pool.MaxUnavailable
 	spec, secrets, _ := w.applied(spec)
 	return spec, secrets
 }
@@ -167,7 +175,7 @@ func TestRollReplacesOneAtATime(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				seen.kept(t, strategy)
+				seen.kept(t)
 				if seen.made != 2 || len(out.Warnings) > 0 || out.Status.State != model.StateRunning {
 					t.Errorf("%d nodes were made, %v, %+v", seen.made, out.Warnings, out.Status)
 				}
@@ -177,14 +185,11 @@ func TestRollReplacesOneAtATime(t *testing.T) {
 	}
 }
 
-// kept fails where fewer nodes served, or more stood, than the strategy allows.
-func (s *witness) kept(t testing.TB, strategy model.RollStrategy) {
+// kept fails where fewer nodes served, or more stood, than the pool allows.
+func (s *witness) kept(t testing.TB) {
 	t.Helper()
-	ready, vms := 2, 2
-	if strategy == model.ContractFirst {
-		ready, vms = 1, 1
-	}
-	if s.ready < ready || s.vms > vms {
+	pool := s.spec.Workers[0]
+	if s.ready < pool.LeastServing() || s.vms > pool.Count+pool.Surge()-1 {
 		t.Errorf("%d others were Ready when a node went down, and %d VMs were there when one was made", s.ready, s.vms)
 	}
 }
@@ -196,14 +201,15 @@ func (w *world) rolledOut(spec model.ClusterSpec, secrets *model.Secrets, names 
 		w.t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
 	ready := w.readyNodes(w.t.Context(), secrets, "prod-general-")
-	if len(names) > 0 && !slices.Equal(ready, names) || len(ready) != 2 {
+	workers := spec.Workers[0].Count
+	if len(names) > 0 && !slices.Equal(ready, names) || len(ready) != workers {
 		w.t.Errorf("Ready are %v", ready)
 	}
 	w.noAddressTwice()
-	if n := w.claims(); n != 5 {
-		w.t.Errorf("%d addresses are claimed, not 5: %v", n, w.sim.Leftovers().Tags)
+	if n := w.claims(); n != workers+3 {
+		w.t.Errorf("%d addresses are claimed, not %d: %v", n, workers+3, w.sim.Leftovers().Tags)
 	}
-	if n := len(w.sim.Leftovers().VMs); n != 3 {
+	if n := len(w.sim.Leftovers().VMs); n != workers+1 {
 		w.t.Errorf("%d VMs are there: %v", n, w.sim.Leftovers().VMs)
 	}
 	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID})
@@ -219,14 +225,14 @@ func (w *world) rolledOut(spec model.ClusterSpec, secrets *model.Secrets, names 
 
 // goesOn applies to the end, and expects that no more nodes were taken away on the
 // way than the strategy allows.
-func (w *world) goesOn(spec model.ClusterSpec, secrets *model.Secrets, strategy model.RollStrategy) {
+func (w *world) goesOn(spec model.ClusterSpec, secrets *model.Secrets) {
 	w.t.Helper()
 	e := w.engine()
 	seen := w.witness(e, spec, secrets)
 	if _, err := e.Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		w.t.Fatal(err)
 	}
-	seen.kept(w.t, strategy)
+	seen.kept(w.t)
 	w.rolledOut(spec, secrets)
 }
 
@@ -257,7 +263,7 @@ func TestRollInterrupted(t *testing.T) {
 				w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 					_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 				})
-				w.goesOn(spec, secrets, strategy)
+				w.goesOn(spec, secrets)
 			})
 		})
 	}
@@ -300,7 +306,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 				t.Fatal(err)
 			}
-			seen.kept(t, strategy)
+			seen.kept(t)
 			w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
 		})
 	}

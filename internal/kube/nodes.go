@@ -91,6 +91,9 @@ func fromNode(n *corev1.Node) model.KubeNode {
 	if end, err := time.Parse(time.RFC3339, n.Annotations[bootstrap.CertificatesExpire]); err == nil {
 		node.CertificatesExpire = end
 	}
+	if !node.Ready {
+		node.NotReadySince = notReadySince(n)
+	}
 	for _, t := range n.Spec.Taints {
 		node.Taints = append(node.Taints, fromTaint(t))
 	}
@@ -103,6 +106,16 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		}
 	}
 	return node
+}
+
+// notReadySince returns when a node that is not Ready was it last, or registered.
+func notReadySince(n *corev1.Node) time.Time {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady && !c.LastTransitionTime.IsZero() {
+			return c.LastTransitionTime.UTC()
+		}
+	}
+	return n.CreationTimestamp.UTC()
 }
 
 // readiness returns the condition Ready. A new node has none yet.

@@ -55,6 +55,15 @@ func (l *Ledger) approximateNow(ctx context.Context) (time.Time, error) {
 	return l.now(ctx)
 }
 
+// Now reads vCenter's clock; one call.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
+	now, err := l.now(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read vCenter's clock: %w", err)
+	}
+	return now, nil
+}
+
 // Until returns how long it is until a time by vCenter's clock, at least 0.
 func (l *Ledger) Until(ctx context.Context, t time.Time) (time.Duration, error) {
 	now, err := l.approximateNow(ctx)

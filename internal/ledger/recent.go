@@ -19,6 +19,8 @@ type Reader interface {
 	Children(ctx context.Context, parent uuid.UUID) ([]record.Ref, error)
 	ReservedBy(ctx context.Context, pool uuid.UUID) (uuid.UUID, error)
 	Snapshot(ctx context.Context) (*Snapshot, error)
+	// Now returns vCenter's time to within a few seconds.
+	Now(ctx context.Context) (time.Time, error)
 	OwnedBy(
 		ctx context.Context, pool IPPool, snap *Snapshot, cluster uuid.UUID, known func(netip.Addr) bool,
 	) (map[netip.Addr]Owner, error)

@@ -43,7 +43,7 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
 
 const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "clone_mode": "full", "incomplete_create": "error",
   "store_authorities": false,
-  "description": "Shop", "tags": {"team": "shop"}, "deletion_protection": false,
+  "description": "Shop", "tags": {"team": "shop"}, "deletion_protection": false, "force_delete": true, "force_delete_after": "20m",
   "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
@@ -59,5 +59,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "placement": @PLACEMENT@},
   "worker_pools": {"general": {"node_count": 2, "cpu": 2, "memory_gb": 4, "disk_gb": 40,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
-    "rolling_update": {"strategy": "contract_first", "drain_timeout": "5m"}, "placements": [@PLACEMENT@]}}
+    "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "5m"},
+    "placements": [@PLACEMENT@]}},
+  "repair": {"not_ready_after": "15m", "max_unhealthy": 2}
 }`

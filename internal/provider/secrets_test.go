@@ -70,7 +70,8 @@ var public = map[string][]string{
 	},
 	"one of a few words, a version or a time": {
 		"clone_mode", "incomplete_create", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version", "reuse_delay",
-		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "profile.packs.*.layer",
+		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "repair.*",
+		"profile.packs.*.layer",
 	},
 }
 

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -8,6 +9,8 @@ import (
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // What an administrator does behind a client's back.
@@ -29,6 +32,19 @@ func (s *Simulator) PowerOffVM(name string) error { return s.administer(name, s.
 
 // PowerOnVM powers a machine on, by name.
 func (s *Simulator) PowerOnVM(name string) error { return s.administer(name, s.powerOn) }
+
+// HangVM stops the kubelet in a machine that runs on, by name, until its next boot.
+// Guests that run real Kubernetes have processes to stop.
+func (s *Simulator) HangVM(name string) error {
+	imitations, ok := s.guests.(*guest.World)
+	if !ok {
+		return errors.New("the guests are no imitations")
+	}
+	return s.administer(name, func(_ *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		imitations.Hang(vm.Self.Value)
+		return nil
+	})
+}
 
 // RenameVM gives a machine another name.
 func (s *Simulator) RenameVM(name, to string) error {

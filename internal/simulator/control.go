@@ -111,6 +111,7 @@ var controls = map[string]control{
 	"vms/delete":         fallible(func(s *Simulator, r controlRequest) error { return s.DeleteVM(r.Name) }),
 	"vms/power-off":      fallible(func(s *Simulator, r controlRequest) error { return s.PowerOffVM(r.Name) }),
 	"vms/power-on":       fallible(func(s *Simulator, r controlRequest) error { return s.PowerOnVM(r.Name) }),
+	"vms/hang":           fallible(func(s *Simulator, r controlRequest) error { return s.HangVM(r.Name) }),
 	"vms/rename":         fallible(func(s *Simulator, r controlRequest) error { return s.RenameVM(r.Name, r.To) }),
 	"vms/move":           fallible(func(s *Simulator, r controlRequest) error { return s.MoveVM(r.Name, r.To) }),
 	"vms/set-option":     fallible(func(s *Simulator, r controlRequest) error { return s.SetVMOption(r.Name, r.Key, r.Value) }),

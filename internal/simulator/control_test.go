@@ -21,6 +21,7 @@ func TestControl(t *testing.T) {
 	d.mustClone("n1", powerOn)
 	d.must(c.PowerOffVM(d.ctx, "n1"))
 	d.must(c.PowerOnVM(d.ctx, "n1"))
+	d.must(c.HangVM(d.ctx, "n1"))
 	d.must(c.RenameVM(d.ctx, "n1", "n2"))
 	file, err := c.AttachDisk(d.ctx, "n2", 3)
 	d.must(err)

@@ -98,6 +98,11 @@ func (c *Control) PowerOnVM(ctx context.Context, name string) error {
 	return c.post(ctx, "vms/power-on", controlRequest{Name: name})
 }
 
+// HangVM stops the kubelet in a machine that runs on, by name.
+func (c *Control) HangVM(ctx context.Context, name string) error {
+	return c.post(ctx, "vms/hang", controlRequest{Name: name})
+}
+
 // RenameVM gives a machine another name.
 func (c *Control) RenameVM(ctx context.Context, name, to string) error {
 	return c.post(ctx, "vms/rename", controlRequest{Name: name, To: to})

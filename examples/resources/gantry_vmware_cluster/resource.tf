@@ -45,9 +45,12 @@ resource "gantry_vmware_cluster" "prod" {
           ip_pool_id      = gantry_ip_pool.nodes.id
         }
       ]
-      rolling_update = { strategy = "expand_first", drain_timeout = "10m" }
+      rolling_update = { strategy = "expand_first", max_surge = 2, drain_timeout = "10m" }
     }
   }
+
+  # Workers that are not Ready for so long are replaced, one at most.
+  repair = { not_ready_after = "15m", max_unhealthy = 1 }
 
   deletion_protection = true
 }

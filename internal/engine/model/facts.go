@@ -41,6 +41,8 @@ type Facts struct {
 	Unclaimed []Claim
 
 	API APIFacts
+	// Now is the time by vCenter's clock, where something is due by it; else zero.
+	Now time.Time
 	// CAFingerprint identifies the certificate authorities that the state holds;
 	// empty where it holds none.
 	CAFingerprint string
@@ -132,12 +134,15 @@ func (a APIFacts) AnyReady() bool {
 
 // KubeNode is a Node object, as far as the engine cares.
 type KubeNode struct {
-	Name       string
-	Ready      bool
-	Reason     string // why it is not ready
-	Version    string // kubelet version, with its leading v
-	ProviderID string
-	Addresses  []netip.Addr
+	Name   string
+	Ready  bool
+	Reason string // why it is not ready
+	// NotReadySince is when it was Ready last, by the clock of what has noticed; zero
+	// where it is Ready.
+	NotReadySince time.Time
+	Version       string // kubelet version, with its leading v
+	ProviderID    string
+	Addresses     []netip.Addr
 	NodeMeta
 	// Managed is what SetNodeMeta set earlier, so that it can be removed again.
 	Managed       NodeMeta

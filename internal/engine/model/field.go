@@ -49,6 +49,8 @@ const (
 	FieldNoProxy          FieldName = "proxy exceptions"
 	FieldProxyCertificate FieldName = "proxy CA certificate"
 	FieldCloneMode        FieldName = "clone mode"
+	FieldReplaceNodes     FieldName = "nodes to replace"
+	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"
 )
 
 // Fields of a node pool.

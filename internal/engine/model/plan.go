@@ -2,6 +2,7 @@ package model
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -23,11 +24,15 @@ const (
 // Stage is a group of steps between which order does not matter (Parallel) or
 // that run one after the other, the first failure ending them.
 type Stage struct {
-	Name      string
-	Parallel  bool
-	Rollout   bool // replaces nodes that work
+	Name     string
+	Parallel bool
+	Rollout  bool // replaces nodes that work
+	// Pause is how long the runner waits before it begins the stage.
+	Pause     time.Duration
 	OnFailure FailurePolicy
-	Steps     []Step
+	// Complete stages are left out where a step has failed before.
+	Complete bool
+	Steps    []Step
 }
 
 // Plan is what an apply will do, and what speaks against it.

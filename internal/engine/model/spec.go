@@ -74,6 +74,12 @@ type ClusterSpec struct {
 	// stores of itself.
 	OmitAuthorities bool
 
+	// ReplaceNodes are the names of nodes that a user wants to have built anew. One that
+	// was replaced stays here, and means nothing more: names are not used again.
+	ReplaceNodes []string
+	// Repair is how nodes are repaired whose VMs run; nil: they are not.
+	Repair *Repair
+
 	// Reset identifies the reset that the control plane is to be built for: of another
 	// one than that it was built for, it is built anew. Empty: as it is.
 	Reset string
@@ -104,11 +110,13 @@ type Target struct {
 	Parents []uuid.UUID
 	// Known is as in ClusterSpec.
 	Known []KnownMachine
+	// RepairsNotReady says that for how long nodes are not Ready matters.
+	RepairsNotReady bool
 }
 
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
-	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known}
+	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known, RepairsNotReady: s.Repair != nil}
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}
@@ -186,6 +194,12 @@ type NodePool struct {
 	DrainTimeout time.Duration
 	// Strategy is how nodes are replaced; empty: expand-first. Worker pools only.
 	Strategy RollStrategy
+	// MaxSurge is how many nodes more than Count an expand-first rollout may make, and
+	// MaxUnavailable how many fewer a contract-first one may leave; 0: one.
+	MaxSurge       int
+	MaxUnavailable int
+	// NodePause is how long a rollout waits before it goes on to the next nodes.
+	NodePause time.Duration
 }
 
 // ControlPlane reports whether the pool is the control plane.
@@ -199,11 +213,6 @@ func (p *NodePool) Words() string {
 	return fmt.Sprintf("worker pool %q", p.Name)
 }
 
-// ExpandsFirst reports whether the pool is rolled with one node more than it has.
-func (p *NodePool) ExpandsFirst() bool {
-	return !p.ControlPlane() && p.Strategy != ContractFirst
-}
-
 // Role is the role of the pool's nodes.
 func (p *NodePool) Role() Role {
 	if p.ControlPlane() {
@@ -211,16 +220,6 @@ func (p *NodePool) Role() Role {
 	}
 	return RoleWorker
 }
-
-// RollStrategy is the order in which a node is deleted and its successor created.
-type RollStrategy string
-
-// The strategies. Expand-first needs one address more than there are nodes and
-// never has fewer nodes than the pool's count; contract-first is the reverse.
-const (
-	ExpandFirst   RollStrategy = "expand_first"
-	ContractFirst RollStrategy = "contract_first"
-)
 
 // NodeMeta is the metadata of Kubernetes nodes that users set.
 type NodeMeta struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -28,6 +30,22 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 		w.Facts.API.Error = err.Error()
 	}
 }
+
+// readTime reads vCenter's clock where nodes are judged by how long they have not been
+// Ready.
+func (o Observer) readTime(ctx context.Context, w *World, target model.Target) error {
+	if !target.RepairsNotReady || !slices.ContainsFunc(slices.Collect(maps.Values(w.Facts.API.Nodes)), notReady) {
+		return nil
+	}
+	now, err := o.Ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	w.Facts.Now = now
+	return nil
+}
+
+func notReady(n model.KubeNode) bool { return !n.NotReadySince.IsZero() }
 
 func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) error {
 	nodes, err := api.Nodes(ctx)

@@ -171,7 +171,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		return nil, err
 	}
 	o.readAPI(ctx, w, req.secrets)
-	return w, nil
+	return w, o.readTime(ctx, w, req.target)
 }
 
 // Record reads the record of a cluster or gateway.

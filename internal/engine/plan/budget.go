@@ -20,7 +20,7 @@ type need struct {
 	released int // addresses that the plan releases before
 }
 
-func (n *need) add(field model.Field, part string) {
+func (n *need) add(field model.Field, part string, count int) {
 	if n.parts == nil {
 		n.field = field
 		n.parts = map[string]int{}
@@ -28,7 +28,7 @@ func (n *need) add(field model.Field, part string) {
 	if n.parts[part] == 0 {
 		n.order = append(n.order, part)
 	}
-	n.parts[part]++
+	n.parts[part] += count
 }
 
 // count is how many addresses have to be free.
@@ -66,9 +66,9 @@ type poolUsage struct{ end, most need }
 
 // budget adds up the addresses that the plan takes from each pool, and refuses
 // before anything is created when a pool does not have them. A worker pool that is
-// rolled expand-first needs one to spare in each of its IP pools, now or when it is
-// rolled later: nodes are replaced one at a time, so that all worker pools of a
-// cluster share it.
+// rolled expand-first needs some to spare in each of its IP pools, now or when it is
+// rolled later: one pool is rolled at a time, so that all worker pools of a cluster
+// share them.
 func (c check) budget() model.Findings {
 	var f model.Findings
 	usage := c.usage()
@@ -87,8 +87,12 @@ func (c check) budget() model.Findings {
 		short := sum.end.clone()
 		advice := "Grow the pool or ask for fewer nodes."
 		if rolls {
-			short.add(spare, "rolling workers (expand_first)")
+			short.add(spare.field, "rolling workers (expand_first)", spare.count)
 			advice = `Grow the pool, ask for fewer nodes, or set strategy = "contract_first" in rolling_update of the worker pools.`
+			if spare.count > 1 {
+				advice = `Grow the pool, ask for fewer nodes, or set a smaller max_surge or strategy = "contract_first" ` +
+					`in rolling_update of the worker pools.`
+			}
 		}
 		if sum.most.count() >= short.count() {
 			short = sum.most
@@ -177,7 +181,7 @@ func (u *usageCounter) take(pool uuid.UUID, field model.Field, owner, part strin
 	}
 	u.held[holder{pool, owner}] = true
 	usage := u.of(pool)
-	usage.end.add(field, part)
+	usage.end.add(field, part, 1)
 	if usage.end.count() > usage.most.count() {
 		usage.most = usage.end.clone()
 	}
@@ -190,21 +194,35 @@ func (u *usageCounter) release(pool uuid.UUID, owner string) {
 	}
 }
 
-// spares are the IP pools in which a rollout needs one address to spare, with the
-// field that says so.
-func (c check) spares() map[uuid.UUID]model.Field {
-	spares := map[uuid.UUID]model.Field{}
+// spare is how many addresses a rollout needs beyond those of the nodes, and the field
+// that says so.
+type spare struct {
+	field model.Field
+	count int
+}
+
+// spares are what rollouts need to spare of each IP pool. Nodes go round-robin over the
+// placements, and so do those that are replaced at once.
+func (c check) spares() map[uuid.UUID]spare {
+	most := map[uuid.UUID]spare{}
 	for _, pool := range c.spec.NodePools() {
-		if !pool.ExpandsFirst() {
-			continue
+		places := pool.Placements[:min(pool.Count, len(pool.Placements))]
+		own := map[uuid.UUID]spare{}
+		for i, place := range places {
+			s, ok := own[place.IPPoolID]
+			if !ok {
+				s.field = model.PlacementRef{NodePool: pool.Name, Index: i}.Field(model.FieldIPPool)
+			}
+			s.count += (pool.Surge() + len(places) - 1) / len(places)
+			own[place.IPPoolID] = s
 		}
-		for i, place := range pool.Placements[:min(pool.Count, len(pool.Placements))] {
-			if _, ok := spares[place.IPPoolID]; !ok {
-				spares[place.IPPoolID] = model.PlacementRef{NodePool: pool.Name, Index: i}.Field(model.FieldIPPool)
+		for id, s := range own {
+			if s.count = min(s.count, pool.Surge()); s.count > most[id].count {
+				most[id] = s
 			}
 		}
 	}
-	return spares
+	return most
 }
 
 // holders names who holds the addresses of a pool, as far as VMs show it.

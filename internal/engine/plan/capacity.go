@@ -61,7 +61,7 @@ func (l loads) build(on string, a amount, at model.PlacementRef) {
 }
 
 // capacity warns where datastores, resource pools and hosts have less than the plan
-// takes of them at most, one node after the other being replaced. What others take
+// takes of them at most, its steps one after the other. What others take
 // meanwhile is not known, and hosts share CPUs and memory: none of it is a problem.
 func (c check) capacity() model.Findings {
 	datastores, pools := loads{}, loads{}

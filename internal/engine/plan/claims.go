@@ -55,13 +55,16 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 		}
 	}
 	lost := v.lostMembers(model.ControlPlanePool)
+	for _, p := range v.spec.NodePools() {
+		lost = append(lost, v.heldBack(p)...)
+	}
 	for _, c := range v.facts.Claims {
 		if slices.Contains(lost, c.Owner) {
-			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a member
+			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a node
 		}
 	}
 	for _, p := range pools {
-		for _, step := range slices.Concat(p.create, p.rollout) {
+		for _, step := range slices.Concat(p.create, stepsOf(p.rollout)) {
 			if create, ok := step.(model.CreateNode); ok {
 				keep[holder{create.IPPool(), create.Node}] = true
 			}

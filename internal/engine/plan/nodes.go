@@ -13,7 +13,7 @@ type nodePoolPlan struct {
 	create  []model.Step
 	scaleIn []model.Step
 	inPlace []model.Step
-	rollout []model.Step
+	rollout []model.Stage
 
 	// next is the next ordinal; 0: it stays as recorded. assigned are the ordinals
 	// of the nodes that the plan creates.
@@ -55,12 +55,14 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	} else {
 		p.scaleIn = scaleIn(v, pool, current)
 		for _, name := range v.lost(pool.Name) {
-			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
+			if !v.holdsRepairs {
+				p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
+			}
 		}
 	}
 
 	creations := newCreations(v, pool, members, current)
-	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name)))
+	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name))-len(v.heldBack(pool)))
 	for range missing {
 		next := creations.next()
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()
@@ -79,7 +81,7 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 // and whose node is created, is adopted by that.
 func (p *nodePoolPlan) remove(v view, left []model.Machine) {
 	created := map[string]bool{}
-	for _, step := range slices.Concat(p.create, p.rollout) {
+	for _, step := range slices.Concat(p.create, stepsOf(p.rollout)) {
 		if node, ok := step.(model.CreateNode); ok {
 			created[node.Node] = true
 		}
@@ -108,7 +110,7 @@ func newCreations(v view, pool model.NodePool, members, current []model.Machine)
 		cluster: v.spec.Name,
 		pool:    pool,
 		pending: pendingOrdinals(v, pool.Name, members),
-		counter: max(v.facts.Record.Counters[pool.Name], v.highest(pool.Name)+1, 1),
+		counter: v.counter(pool.Name),
 		counts:  placementCounts(pool, current),
 	}
 }
@@ -153,6 +155,10 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 		used[m.Marker.Ordinal] = true
 	}
 	for _, name := range v.lost(pool) {
+		used[v.ordinal(pool, name)] = true
+	}
+	for _, name := range v.spec.ReplaceNodes {
+		// One that has not joined, and is built again, is replaced by that.
 		used[v.ordinal(pool, name)] = true
 	}
 	ns = slices.DeleteFunc(ns, func(n int) bool {

@@ -25,6 +25,7 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
 	differs(!builtFrom(spec.Image, m), "image")
 	differs(placementOf(pool, m) < 0, "placements")
+	differs(slices.Contains(spec.ReplaceNodes, m.Node), "replace_nodes")
 	for _, field := range spec.BuiltWith.Differs(m.BuiltWith) {
 		reasons = append(reasons, attributeWords[field])
 	}

@@ -60,7 +60,9 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
 	p.Stages = append(p.Stages, others...)
-	p.Stages = append(p.Stages, rolloutStages(pools)...)
+	for _, pool := range pools { // one pool after the other
+		p.Stages = append(p.Stages, pool.rollout...)
+	}
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
@@ -115,6 +117,8 @@ func stillPending(v view, pool nodePoolPlan) []int {
 func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
+	f.Add(replaceFindings(v))
+	f.Add(repairFindings(v))
 	for _, pool := range pools {
 		f.Add(pool.findings)
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
@@ -19,9 +20,7 @@ func PodNetwork(spec *model.ClusterSpec) model.Findings {
 	nodes, rolls := 0, 0
 	for _, pool := range spec.NodePools() {
 		nodes += pool.Count
-		if pool.ExpandsFirst() && pool.Count > 0 {
-			rolls = 1 // nodes are replaced one at a time
-		}
+		rolls = max(rolls, pool.Surge()) // one pool is rolled at a time
 	}
 	ranges := bootstrap.PodRanges(pods)
 	if nodes+rolls <= ranges {
@@ -29,7 +28,7 @@ func PodNetwork(spec *model.ClusterSpec) model.Findings {
 	}
 	rolling := ""
 	if rolls > 0 {
-		rolling = " and 1 for rolling workers (expand_first)"
+		rolling = fmt.Sprintf(" and %d for rolling workers (expand_first)", rolls)
 	}
 	f.Refuse(model.ClusterField(model.FieldPodCIDR), "The pod network is too small",
 		"Each node takes a /%d of the pod network for its pods, and %s has %d of them; %d are needed for the nodes%s. "+

@@ -22,7 +22,7 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
 		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
-		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !joined {
+		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !joined || v.holdsRepairs && !m.Marker.ControlPlane() {
 			continue
 		}
 		names = append(names, name)

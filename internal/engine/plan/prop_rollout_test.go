@@ -1,7 +1,6 @@
 package plan_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // Every rollout that the planner may be asked for, from any state that an
-// interrupted one may have left, stopped after any step.
+// interrupted one may have left, stopped after any step, or in the middle of some that
+// run side by side.
 func TestRolloutConvergesHoweverOftenItIsInterrupted(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -20,6 +20,8 @@ func TestRolloutConvergesHoweverOftenItIsInterrupted(t *testing.T) {
 		w := &s.Workers[0]
 		w.CPU = 4
 		w.Strategy = rapid.SampledFrom([]model.RollStrategy{model.ExpandFirst, model.ContractFirst}).Draw(t, "strategy")
+		w.MaxSurge = rapid.IntRange(0, 3).Draw(t, "max_surge")
+		w.MaxUnavailable = rapid.IntRange(0, 3).Draw(t, "max_unavailable")
 		if rapid.Bool().Draw(t, "two IP pools") {
 			w.Placements = append(slices.Clone(w.Placements), place(otherPoolID))
 		}
@@ -32,9 +34,11 @@ func TestRolloutConvergesHoweverOftenItIsInterrupted(t *testing.T) {
 				f.Claims[i].IPPool = pool
 			}
 		}
-		least := w.Count
+		least, most := w.Count, w.Count
 		if w.Strategy == model.ContractFirst {
-			least--
+			least = max(0, least-max(1, w.MaxUnavailable))
+		} else {
+			most += max(1, w.MaxSurge)
 		}
 		interruptions := rapid.IntRange(0, 6).Draw(t, "interruptions")
 		for round := 0; ; round++ {
@@ -42,26 +46,19 @@ func TestRolloutConvergesHoweverOftenItIsInterrupted(t *testing.T) {
 			if p.Err() != nil {
 				t.Fatalf("problems %v", p.Problems)
 			}
-			steps := p.Steps()
-			if len(steps) == 0 {
+			if p.Empty() {
 				break
 			}
 			if round > interruptions {
 				t.Fatalf("a run that was not interrupted has left %s", names(p))
 			}
-			// An apply that is killed after some of the steps, or in the middle of one.
-			stop := len(steps)
-			if round < interruptions {
-				stop = rapid.IntRange(1, stop).Draw(t, fmt.Sprintf("steps of round %d", round))
-			}
-			for i, step := range steps[:stop] {
-				half := round < interruptions && i == stop-1 && rapid.Bool().Draw(t, "half of "+step.Change().String())
-				play(f, step, half)
+			for _, done := range played(t, p, round < interruptions) {
+				play(f, done.step, done.half)
 				if n := serving(f); n < least {
-					t.Fatalf("%d of %d nodes after %s", n, w.Count, step.Change())
+					t.Fatalf("%d of %d nodes after %s", n, w.Count, done.step.Change())
 				}
-				if n := len(f.Machines) - 1; n > least+1 {
-					t.Fatalf("%d VMs for %d nodes after %s", n, w.Count, step.Change())
+				if n := len(f.Machines) - 1; n > most {
+					t.Fatalf("%d VMs for %d nodes after %s", n, w.Count, done.step.Change())
 				}
 			}
 		}
@@ -77,6 +74,44 @@ func TestRolloutConvergesHoweverOftenItIsInterrupted(t *testing.T) {
 			t.Fatalf("%d claims at the end", n)
 		}
 	})
+}
+
+// doneStep is a step of an apply, which has ended, or was killed in its middle.
+type doneStep struct {
+	step model.Step
+	half bool
+}
+
+// played are the steps of a plan in an order in which an apply may do them. One that is
+// killed does some of them, and some only by half that run side by side.
+func played(t *rapid.T, p *model.Plan, killed bool) []doneStep {
+	all := len(p.Steps())
+	stop := all
+	if killed {
+		stop = rapid.IntRange(1, all).Draw(t, "steps until the kill")
+	}
+	var done []doneStep
+	for _, stage := range p.Stages {
+		steps := stage.Steps
+		if stage.Parallel {
+			steps = rapid.Permutation(steps).Draw(t, "order of "+stage.Name)
+		}
+		for i, step := range steps {
+			half := func() bool { return rapid.Bool().Draw(t, "half of "+step.Change().String()) }
+			switch {
+			case len(done) < stop-1 || !killed:
+				done = append(done, doneStep{step: step})
+			case len(done) == stop-1:
+				done = append(done, doneStep{step, half()})
+			case stage.Parallel && i > 0 && half(): // beside the last one
+				done = append(done, doneStep{step, true})
+			}
+		}
+		if len(done) >= stop {
+			break
+		}
+	}
+	return done
 }
 
 func poolOf(f *model.Facts, node string) (uuid.UUID, bool) {

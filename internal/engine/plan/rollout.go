@@ -27,14 +27,7 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 	}
 	r.reasons = map[string]bool{}
 	for _, m := range members {
-		reasons := outdated(v.spec, pool, m.Marker)
-		if !m.PoweredOn && v.node(m.Marker.Node).Cordoned {
-			// Its disks may be detached already: nothing would attach them again.
-			reasons = append(reasons, "a deletion that was not finished")
-		}
-		if v.unresponsive(m) {
-			reasons = append(reasons, "not back after it was powered on")
-		}
+		reasons := append(outdated(v.spec, pool, m.Marker), v.repairReasons(m)...)
 		if len(reasons) == 0 {
 			current = append(current, m)
 			continue
@@ -91,63 +84,6 @@ func (v view) leastServing(a, b model.Machine) int {
 	return cmp.Or(rank(a)-rank(b), a.Marker.Ordinal-b.Marker.Ordinal)
 }
 
-// roll replaces nodes one at a time. Those that are more than the pool needs
-// (surplus) go first: they are the predecessors of nodes that an earlier run has
-// built.
-func roll(pool model.NodePool, r replacement, surplus int, creations *creations) ([]model.Step, model.Findings) {
-	if len(r.old) == 0 {
-		return nil, model.Findings{}
-	}
-	successors := max(0, len(r.old)-max(0, surplus))
-	var steps []model.Step
-	old := slices.Clone(r.old)
-	for len(old) > successors {
-		steps = append(steps, removal(pool, old[0]))
-		old = old[1:]
-	}
-	for range successors {
-		next := creations.next()
-		next.Rollout = true
-		// Of the same IP pool, so that one address to spare is enough.
-		at := slices.IndexFunc(old, func(m model.Machine) bool { return m.Marker.IPPool == next.IPPool() })
-		at = max(at, 0)
-		gone := removal(pool, old[at])
-		old = slices.Delete(old, at, at+1)
-		if pool.ExpandsFirst() {
-			steps = append(steps, next, gone)
-		} else {
-			steps = append(steps, gone, next)
-		}
-	}
-	return steps, rolloutFindings(pool, r, successors)
-}
-
-// removal deletes a node that is replaced, once enough others of its pool serve.
-func removal(pool model.NodePool, m model.Machine) model.DeleteNode {
-	step := deletion(pool, m)
-	step.Rollout = &model.Rollout{MinReady: pool.Count}
-	if !pool.ExpandsFirst() {
-		step.Rollout.MinReady--
-	}
-	return step
-}
-
-// rolloutStages replace nodes in one pool after the other.
-func rolloutStages(pools []nodePoolPlan) []model.Stage {
-	var all []model.Stage
-	for _, p := range pools {
-		if len(p.rollout) > 0 {
-			all = append(all, model.Stage{
-				Name:      "rollout of " + p.name,
-				Rollout:   true,
-				OnFailure: model.SkipRollouts,
-				Steps:     p.rollout,
-			})
-		}
-	}
-	return all
-}
-
 // rolloutFindings say before the apply what is going to be replaced.
 func rolloutFindings(pool model.NodePool, r replacement, successors int) model.Findings {
 	nodes := nodeNames(r.old)
@@ -164,9 +100,21 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 	}
 	var f model.Findings
 	f.Warn(nodePoolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
-		"The apply deletes %d of its nodes, one at a time%s: %s. Differs from the configuration: %s.",
-		len(r.old), how, model.Listed(nodes), strings.Join(sortedKeys(r.reasons), ", "))
+		"The apply deletes %d of its nodes, %s%s: %s. Differs from the configuration: %s.",
+		len(r.old), paceWords(pool), how, model.Listed(nodes), strings.Join(sortedKeys(r.reasons), ", "))
 	return f
+}
+
+// paceWords say how many nodes are replaced at once, and what is between them.
+func paceWords(pool model.NodePool) string {
+	words := "one at a time"
+	if n := pool.ReplacedAtOnce(); n > 1 {
+		words = fmt.Sprintf("at most %d at a time", n)
+	}
+	if pool.NodePause > 0 {
+		words += fmt.Sprintf(" with a pause of %s between them", pool.NodePause)
+	}
+	return words
 }
 
 func nodeNames(machines []model.Machine) []string {

@@ -60,7 +60,7 @@ func removedPools(v view) nodePoolPlan {
 func deletedNodes(pools []nodePoolPlan, removed nodePoolPlan) map[string]bool {
 	deleted := map[string]bool{}
 	for _, p := range append(slices.Clone(pools), removed) {
-		for _, step := range slices.Concat(p.cleanup, p.scaleIn, p.rollout) {
+		for _, step := range slices.Concat(p.cleanup, p.scaleIn, stepsOf(p.rollout)) {
 			if gone, ok := step.(model.DeleteNode); ok {
 				deleted[gone.Machine.Marker.Node] = true
 			}

@@ -63,14 +63,16 @@ func nodeStatus(m model.Machine, facts *model.Facts) model.NodeStatus {
 }
 
 // missingNodes are the nodes whose VMs are not seen, and those of VMs that are gone as
-// long as the API knows them: by their references they are told apart.
+// long as the API knows them or nothing is built in their place: by their references
+// they are told apart.
 func missingNodes(spec *model.ClusterSpec, facts *model.Facts) []model.NodeStatus {
 	var known []model.KnownMachine
 	for _, m := range facts.Unseen {
 		known = append(known, m.KnownMachine)
 	}
+	held := heldBack(spec, facts)
 	for _, m := range facts.Gone {
-		if _, ok := facts.API.Nodes[m.Node]; ok || !facts.API.Answered() {
+		if _, ok := facts.API.Nodes[m.Node]; ok || !facts.API.Answered() || slices.Contains(held, m.Node) {
 			known = append(known, m)
 		}
 	}

@@ -13,13 +13,17 @@ type view struct {
 	// reset says that the control plane is built anew; the facts are then as they are
 	// once the reset has begun.
 	reset bool
+	// holdsRepairs says that too many nodes are unhealthy for any of them to be repaired.
+	holdsRepairs bool
 }
 
 func newView(spec *model.ClusterSpec, facts *model.Facts) view {
-	if !resets(spec, facts) {
-		return view{spec: spec, facts: facts}
+	v := view{spec: spec, facts: facts}
+	if resets(spec, facts) {
+		v = view{spec: spec, facts: resetFacts(facts), reset: true}
 	}
-	return view{spec: spec, facts: resetFacts(facts), reset: true}
+	v.holdsRepairs = v.tooManyUnhealthy()
+	return v
 }
 
 // apiReached reports whether the cluster's API has answered at least once.
@@ -156,7 +160,7 @@ func (v view) nodeObjectMissing(m model.Machine) bool {
 func (v view) mayReturn(m model.Machine) bool {
 	return !m.PoweredOn && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
 		v.facts.API.Answered() && v.facts.Record.Found && v.facts.Record.APIReached && !v.facts.Joined(&m) &&
-		!v.pending(m.Marker.NodePool, m.Marker.Ordinal) && !v.unresponsive(m)
+		!v.pending(m.Marker.NodePool, m.Marker.Ordinal) && (v.holdsRepairs || !v.unresponsive(m))
 }
 
 // unbooted reports whether a machine was cloned with the authorities at hand and not

@@ -28,3 +28,15 @@ func NotServing(spec *model.ClusterSpec, before map[string]model.KubeNode, appli
 	r.packs.hashes = applied
 	return r.notServing(n)
 }
+
+// TakeOut takes nodes out of their pool one after the other as a run does, none of which
+// has ended, and returns what is said of each.
+func TakeOut(spec *model.ClusterSpec, nodes map[string]model.KubeNode, steps []model.DeleteNode) []error {
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{}}}
+	r.World.Facts.API.Nodes = nodes
+	errs := make([]error, len(steps))
+	for i, s := range steps {
+		errs[i] = r.mayLeave(nodes, s)
+	}
+	return errs
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -96,27 +97,28 @@ func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
 	})
 }
 
-// nodesWithVM lists the nodes that have a VM, or get one in this run. What no VM carries
-// never serves again.
-func (r *Runner) nodesWithVM(ctx context.Context) (map[string]model.KubeNode, error) {
+// nodesToServe lists the nodes that have a VM, or get one in this run. What no VM carries
+// never serves again, nor does what the plan leaves as it is although it is unhealthy.
+func (r *Runner) nodesToServe(ctx context.Context) (map[string]model.KubeNode, error) {
 	listed, err := r.api.listNodes(ctx)
 	nodes := maps.Clone(listed) // it is shared
+	unrepaired := plan.Unrepaired(r.Spec, &r.World.Facts)
 	maps.DeleteFunc(nodes, func(name string, _ model.KubeNode) bool {
 		_, built := r.rebuilds[name]
-		return !built && !hasMachine(&r.World.Facts, name)
+		return !built && (!hasMachine(&r.World.Facts, name) || unrepaired[name])
 	})
 	return nodes, err
 }
 
 // waitNodesServing waits until every node is Ready and the cloud provider has initialized
 // it. Without a pod network no node ever is Ready, and without a pack of layer cpi there is
-// nothing to initialize: for these the run does not wait, nor for a node that no VM carries.
+// nothing to initialize: for these the run does not wait.
 func (r *Runner) waitNodesServing(ctx context.Context) error {
 	if !r.podNetwork() && !r.Spec.HasCPI() {
 		return nil
 	}
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
-		nodes, err := r.nodesWithVM(ctx)
+		nodes, err := r.nodesToServe(ctx)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Config is what a run works with.
@@ -54,10 +55,12 @@ type Runner struct {
 	api       *clusterAPI
 	zones     func(context.Context) (map[string]model.Zone, error)
 	folder    func(context.Context) (string, error)
+	levels    []record.Folder // of the path of the VM folder
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
 	warnings  warnings
+	leaving   leaving
 
 	firstBootFailed atomic.Bool
 }
@@ -107,6 +110,12 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 		if stage.Rollout && !rollouts {
 			left = append(left, stage.Steps...)
 			continue
+		}
+		if stage.Complete && len(failed) > 0 {
+			continue
+		}
+		if err := r.pause(ctx, stage); err != nil {
+			return errors.Join(append(failed, err)...)
 		}
 		errs, rest := r.runStage(ctx, stage)
 		failed = append(failed, errs...)
@@ -202,7 +211,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		_, err := r.folder(ctx)
 		return err
 	case model.DeleteFolder:
-		_, err := r.deleteFolder(ctx, s)
+		_, err := r.leaveFolder(ctx, s, true)
 		return err
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)

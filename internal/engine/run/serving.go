@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -57,12 +58,39 @@ func (r *Runner) waitMinReady(ctx context.Context, s model.DeleteNode) error {
 		if err != nil {
 			return err
 		}
-		return r.minReady(nodes, s)
+		return r.mayLeave(nodes, s)
 	})
 }
 
-// minReady returns why a node cannot be taken out of its pool yet.
-func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) error {
+// mayLeave notes that a node leaves its pool, or returns why it cannot yet.
+func (r *Runner) mayLeave(nodes map[string]model.KubeNode, s model.DeleteNode) error {
+	return r.leaving.take(s.Machine.Marker.Node, func(leaving map[string]bool) error { return r.minReady(nodes, leaving, s) })
+}
+
+// leaving are the nodes that a run takes out of their pools. They do not count as serving
+// any more, so that of several that are deleted side by side each leaves enough others.
+type leaving struct {
+	mu    sync.Mutex
+	nodes map[string]bool
+}
+
+// take adds a node, unless something speaks against it.
+func (l *leaving) take(name string, against func(leaving map[string]bool) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := against(l.nodes); err != nil {
+		return err
+	}
+	if l.nodes == nil {
+		l.nodes = map[string]bool{}
+	}
+	l.nodes[name] = true
+	return nil
+}
+
+// minReady returns why a node cannot be taken out of its pool yet, while others are
+// leaving it.
+func (r *Runner) minReady(nodes map[string]model.KubeNode, leaving map[string]bool, s model.DeleteNode) error {
 	name := s.Machine.Marker.Node
 	pool := s.Machine.Marker.NodePool
 	if n, exists := nodes[name]; !exists || !r.isServing(n) {
@@ -75,7 +103,7 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, s model.DeleteNode) e
 	var waiting []string
 	for other, n := range nodes {
 		switch {
-		case other == name || model.NodeOrdinal(r.Spec.Name, pool, other) == 0:
+		case other == name || leaving[other] || model.NodeOrdinal(r.Spec.Name, pool, other) == 0:
 		case r.isServing(n):
 			serving++
 		default:

@@ -16,8 +16,9 @@ func TestRulesCoverTheSchema(t *testing.T) {
 func TestFieldsAreAttributes(t *testing.T) {
 	t.Parallel()
 	s := enginecrudtest.Schema(t, gatewayresource.NewResource())
-	enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(true))
-	enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(false))
+	for _, inline := range []bool{true, false} {
+		enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(inline), model.FieldReplaceNodes, model.FieldMaxUnhealthy)
+	}
 }
 
 func TestAttributePath(t *testing.T) {

@@ -2,6 +2,7 @@ package nodeschema_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -76,6 +77,7 @@ func TestValidators(t *testing.T) {
 		invalid   []string
 	}{
 		{nodeschema.Duration{}, []string{"1s", "10m", "24h"}, []string{"", "soon", "500ms", "25h", "-1m"}},
+		{nodeschema.Duration{Least: 5 * time.Minute}, []string{"5m", "24h"}, []string{"", "299s", "25h", "-1m"}},
 		{nodeschema.CIDR{}, []string{"192.168.0.0/16", "2001:db8::/64"}, []string{"", "192.168.0.0", "192.168.0.1/16"}},
 		{
 			nodeschema.ProxyURL{},

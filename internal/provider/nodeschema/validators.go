@@ -1,9 +1,11 @@
 package nodeschema
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -11,15 +13,17 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
-// Duration validates a duration of one second to a day.
-type Duration struct{}
+// Duration validates a duration of one second, or of Least, to a day.
+type Duration struct{ Least time.Duration }
 
 var _ validator.String = Duration{}
 
 // Description implements validator.Describer.
-func (Duration) Description(context.Context) string {
-	return "must be a duration from 1s to 24h, such as 10m"
+func (d Duration) Description(context.Context) string {
+	return fmt.Sprintf("must be a duration from %s to 24h, such as 10m", strings.Replace(d.least().String(), "m0s", "m", 1))
 }
+
+func (d Duration) least() time.Duration { return cmp.Or(d.Least, time.Second) }
 
 // MarkdownDescription implements validator.Describer.
 func (d Duration) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
@@ -30,7 +34,7 @@ func (d Duration) ValidateString(ctx context.Context, req validator.StringReques
 		return
 	}
 	span, err := time.ParseDuration(req.ConfigValue.ValueString())
-	if err != nil || span < time.Second || span > 24*time.Hour {
+	if err != nil || span < d.least() || span > 24*time.Hour {
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid duration",
 			fmt.Sprintf("%q %s.", req.ConfigValue.ValueString(), d.Description(ctx))))
 	}

@@ -26,6 +26,8 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),
 	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
+	enginemodel.FieldReplaceNodes:     path.Root("replace_nodes"),
+	enginemodel.FieldMaxUnhealthy:     path.Root("repair").AtName("max_unhealthy"),
 }
 
 // nodePoolFields are the attributes of a node pool by its fields.

@@ -31,17 +31,22 @@ type model struct {
 	Network                types.Object    `tfsdk:"network"`
 	ControlPlane           types.Object    `tfsdk:"control_plane"`
 	WorkerPools            types.Map       `tfsdk:"worker_pools"`
+	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`
+	Repair                 types.Object    `tfsdk:"repair"`
 	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers             types.List      `tfsdk:"ntp_servers"`
 	Proxy                  types.Object    `tfsdk:"proxy"`
 	CloneMode              types.String    `tfsdk:"clone_mode"`
 	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
+	ForceDelete            types.Bool      `tfsdk:"force_delete"`
+	ForceDeleteAfter       types.String    `tfsdk:"force_delete_after"`
 	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`
 }
 
 var (
 	_ enginecrud.Model       = (*model)(nil)
 	_ enginecrud.Protector   = (*model)(nil)
+	_ enginecrud.Forcer      = (*model)(nil)
 	_ enginecrud.AccountUser = (*model)(nil)
 	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)

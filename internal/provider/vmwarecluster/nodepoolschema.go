@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -77,37 +76,6 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 			stringvalidator.NoneOf(enginemodel.ControlPlanePool),
 		)},
 		NestedObject: schema.NestedAttributeObject{Attributes: attributes},
-	}
-}
-
-func rollingUpdateAttribute() schema.SingleNestedAttribute {
-	return schema.SingleNestedAttribute{
-		Optional: true,
-		MarkdownDescription: "How nodes are replaced and removed. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the " +
-			"profile's image replaces the nodes that were built otherwise, " +
-			"one at a time in the whole cluster, each once enough others of its pool are Ready. A node that fails stops the roll, and " +
-			"the next apply resumes it, as it does after `timeouts.update`. Defaults to the defaults of its attributes.",
-		Attributes: map[string]schema.Attribute{
-			"strategy": schema.StringAttribute{
-				Optional: true,
-				Computed: true,
-				Default:  stringdefault.StaticString(string(enginemodel.ExpandFirst)),
-				MarkdownDescription: "`expand_first` creates a node's successor before the node is drained and deleted: the pool never has " +
-					"fewer nodes than `node_count`, " +
-					"and one address of each of its IP pools must be free, which every plan that creates nodes checks. " +
-					"`contract_first` deletes the node first, and needs no spare address. Defaults to `expand_first`.",
-				Validators: []validator.String{
-					stringvalidator.OneOf(string(enginemodel.ExpandFirst), string(enginemodel.ContractFirst)),
-				},
-			},
-			"drain_timeout": schema.StringAttribute{
-				Optional:            true,
-				Computed:            true,
-				Default:             stringdefault.StaticString("10m"),
-				MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
-				Validators:          []validator.String{nodeschema.Duration{}},
-			},
-		},
 	}
 }
 

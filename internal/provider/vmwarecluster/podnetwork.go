@@ -20,7 +20,12 @@ func checkPodNetwork(m *model) diag.Diagnostics {
 	}
 	for name, value := range m.WorkerPools.Elements() {
 		pool, _ := value.(types.Object)
-		spec.Workers = append(spec.Workers, enginemodel.NodePool{Name: name, Count: knownCount(pool), Strategy: knownStrategy(pool)})
+		spec.Workers = append(spec.Workers, enginemodel.NodePool{
+			Name:     name,
+			Count:    knownCount(pool),
+			Strategy: knownStrategy(pool),
+			MaxSurge: knownSurge(pool),
+		})
 	}
 	return diagnostics.Problems(engine.CheckPodNetwork(&spec), m.AttributePath)
 }
@@ -40,6 +45,14 @@ func knownStrategy(pool types.Object) enginemodel.RollStrategy {
 		return enginemodel.ContractFirst
 	}
 	return enginemodel.RollStrategy(textOf(strategy))
+}
+
+// knownSurge is how many nodes more than its count a worker pool may have; 0 while it is
+// unknown, or not set.
+func knownSurge(pool types.Object) int {
+	rolling, _ := pool.Attributes()["rolling_update"].(types.Object)
+	surge, _ := rolling.Attributes()["max_surge"].(attribute.Int64)
+	return int(surge.ValueInt64())
 }
 
 func unknown(value attr.Value) bool { return value != nil && value.IsUnknown() }

@@ -40,6 +40,8 @@ func newSchema(ctx context.Context) schema.Schema {
 		"network":             nodeschema.Network("cluster", "the IP pool of each placement"),
 		"control_plane":       controlPlaneAttribute(),
 		"worker_pools":        workerPoolsAttribute(),
+		"replace_nodes":       replaceNodesAttribute(),
+		"repair":              repairAttribute(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
 		"proxy":               nodeschema.Proxy(),
@@ -50,12 +52,14 @@ func newSchema(ctx context.Context) schema.Schema {
 			Default:             booldefault.StaticBool(false),
 			MarkdownDescription: "Whether a plan that destroys the cluster is refused. Defaults to `false`.",
 		},
+		"force_delete":                    forceDeleteAttribute(),
+		"force_delete_after":              forceDeleteAfterAttribute(),
 		"kubernetes_client_configuration": clientConfigurationAttribute(),
 	})
 	return schema.Schema{
 		MarkdownDescription: "A Kubernetes cluster on vSphere. Worker pools are added, removed and resized in place, and so are " +
 			"labels, annotations and taints; " +
-			"the control plane grows in place. A change of a worker pool's machines, placements or image rolls it, one node at a time. " +
+			"the control plane grows in place. A change of a worker pool's machines, placements or image rolls it, a few nodes at a time. " +
 			"Any other change of a running cluster is refused when it is planned.\n\n" +
 			"The cluster's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
 		Attributes: attributes,

@@ -49,10 +49,18 @@ type (
 	workerPoolModel struct {
 		nodesModel
 		Placements    []placementModel `tfsdk:"placements"`
-		RollingUpdate *struct {
-			Strategy     *string `tfsdk:"strategy"` // older states have none
-			DrainTimeout string  `tfsdk:"drain_timeout"`
-		} `tfsdk:"rolling_update"`
+		RollingUpdate *rollingModel    `tfsdk:"rolling_update"`
+	}
+	rollingModel struct {
+		Strategy       *string `tfsdk:"strategy"` // older states have none
+		MaxSurge       *int64  `tfsdk:"max_surge"`
+		MaxUnavailable *int64  `tfsdk:"max_unavailable"`
+		NodePause      *string `tfsdk:"node_pause"`
+		DrainTimeout   string  `tfsdk:"drain_timeout"`
+	}
+	repairModel struct {
+		NotReadyAfter string `tfsdk:"not_ready_after"`
+		MaxUnhealthy  int64  `tfsdk:"max_unhealthy"`
 	}
 	placementModel struct {
 		nodeschema.Placement
@@ -87,6 +95,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	diags.Append(m.setProfile(ctx, &spec)...)
 	diags.Append(m.setControlPlane(ctx, &spec)...)
 	diags.Append(m.setWorkers(ctx, &spec)...)
+	diags.Append(m.setRepair(ctx, &spec)...)
 	return spec, diags
 }
 
@@ -133,12 +142,33 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec) d
 			pool.Placements = append(pool.Placements, placement)
 		}
 		if r := worker.RollingUpdate; r != nil {
-			// The validator has seen that it is a duration.
-			pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout)
-			pool.Strategy = enginemodel.RollStrategy(nodeschema.OrZero(r.Strategy))
+			r.set(&pool)
 		}
 		spec.Workers = append(spec.Workers, pool)
 	}
+	return diags
+}
+
+func (r rollingModel) set(pool *enginemodel.NodePool) {
+	pool.Strategy = enginemodel.RollStrategy(nodeschema.OrZero(r.Strategy))
+	pool.MaxSurge = int(nodeschema.OrZero(r.MaxSurge))
+	pool.MaxUnavailable = int(nodeschema.OrZero(r.MaxUnavailable))
+	// The validators have seen that these are durations.
+	pool.NodePause, _ = time.ParseDuration(nodeschema.OrZero(r.NodePause))
+	pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout)
+}
+
+// setRepair sets which nodes are built anew although the configuration of their pool is
+// as it was.
+func (m *model) setRepair(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+	diags := m.ReplaceNodes.ElementsAs(ctx, &spec.ReplaceNodes, false)
+	if m.Repair.IsNull() {
+		return diags
+	}
+	var repair repairModel
+	diags.Append(m.Repair.As(ctx, &repair, nodeschema.AllKnown)...)
+	spec.Repair = &enginemodel.Repair{MaxUnhealthy: int(repair.MaxUnhealthy)}
+	spec.Repair.NotReadyAfter, _ = time.ParseDuration(repair.NotReadyAfter)
 	return diags
 }
 

@@ -25,7 +25,8 @@ const (
 // full is a cluster with everything set.
 const full = `{
   "id": "` + clusterID + `", "name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "image_folder": "templates", "clone_mode": "full",
-  "store_authorities": false,
+  "store_authorities": false, "force_delete": true, "force_delete_after": "20m",
+  "replace_nodes": ["prod-one-1"], "repair": {"not_ready_after": "15m", "max_unhealthy": 2},
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "packs": {
@@ -40,10 +41,11 @@ const full = `{
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
   "worker_pools": {
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
+      "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
       "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
-      "rolling_update": {"strategy": "contract_first", "drain_timeout": "90s"},
+      "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "90s"},
       "placements": [{"compute_cluster": "c2", "datastore": "d2", "network": "n2", "ip_pool_id": "` + poolID + `"}]}
   }
 }`
@@ -93,9 +95,11 @@ func TestSpec(t *testing.T) {
 					Annotations: map[string]string{"x": "y"},
 					Taints:      []model.Taint{{Key: "k", Value: "v", Effect: "NoSchedule"}},
 				},
-				Placements:   []model.Placement{{ComputeCluster: "c2", Datastore: "d2", Network: "n2", IPPoolID: pool}},
-				DrainTimeout: 90 * time.Second,
-				Strategy:     model.ContractFirst,
+				Placements:     []model.Placement{{ComputeCluster: "c2", Datastore: "d2", Network: "n2", IPPoolID: pool}},
+				DrainTimeout:   90 * time.Second,
+				Strategy:       model.ContractFirst,
+				MaxUnavailable: 2,
+				NodePause:      5 * time.Minute,
 			},
 			{
 				Name:         "two",
@@ -103,8 +107,12 @@ func TestSpec(t *testing.T) {
 				MemoryGB:     2,
 				Placements:   []model.Placement{{ComputeCluster: "c", Datastore: "d", Network: "n", IPPoolID: pool}},
 				DrainTimeout: model.DefaultDrainTimeout,
+				Strategy:     model.ExpandFirst,
+				MaxSurge:     3,
 			},
 		},
+		ReplaceNodes:      []string{"prod-one-1"},
+		Repair:            &model.Repair{NotReadyAfter: 15 * time.Minute, MaxUnhealthy: 2},
 		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"},
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},

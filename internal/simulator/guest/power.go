@@ -64,6 +64,18 @@ func (g *guest) start() error {
 	return nil
 }
 
+// Hang stops the kubelet of a worker's guest until its next boot; the machine runs on.
+func (w *World) Hang(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.guests[id]
+	if g == nil || !g.kubelet {
+		return
+	}
+	g.kubelet = false
+	g.disk.node.cluster.settle()
+}
+
 // stop powers a guest off. World.mu is held.
 func (w *World) stop(g *guest) {
 	if g.halt == nil {

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -51,8 +52,9 @@ func FieldNames(t *testing.T) []model.FieldName {
 // FieldsExist fails unless attribute returns an attribute of the schema for every
 // field that a finding may be about: of the cluster, of each kind of node pool and of
 // a placement of it. In one of these scopes, it has to be another one than that of the
-// scope as a whole, which stands in for fields that have none.
-func FieldsExist(t *testing.T, s schema.Schema, attribute func(model.Field) path.Path) {
+// scope as a whole, which stands in for fields that have none, such as those that the
+// resource lacks.
+func FieldsExist(t *testing.T, s schema.Schema, attribute func(model.Field) path.Path, lacking ...model.FieldName) {
 	t.Helper()
 	scopes := []func(model.FieldName) model.Field{model.ClusterField}
 	for _, pool := range []string{model.ControlPlanePool, "general"} {
@@ -74,7 +76,7 @@ func FieldsExist(t *testing.T, s schema.Schema, attribute func(model.Field) path
 			own = own || !at.Equal(attribute(scope("")))
 		}
 		// The name stands for the cluster as a whole.
-		if !own && name != "" && name != model.FieldClusterName {
+		if !own && name != "" && name != model.FieldClusterName && !slices.Contains(lacking, name) {
 			t.Errorf("the field %q has no attribute of its own", name)
 		}
 	}

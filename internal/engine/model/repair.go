@@ -1,0 +1,30 @@
+package model
+
+import "time"
+
+// Repair says when a node counts as broken that is not Ready and whose VM runs.
+type Repair struct {
+	NotReadyAfter time.Duration
+	// MaxUnhealthy is how many nodes of the cluster may be unhealthy at once, for
+	// whatever reason; with more, none of them is repaired.
+	MaxUnhealthy int
+	// Shown are the nodes that a plan has shown to be deleted; nil: there was no plan. What
+	// only the time has made due since waits for the next one.
+	Shown map[string]bool
+}
+
+// ShownRepairs has nodes that are not Ready for too long repaired only where a plan has
+// shown it.
+func (s *ClusterSpec) ShownRepairs(shown []Change) {
+	if s.Repair == nil {
+		return
+	}
+	repair := *s.Repair
+	repair.Shown = map[string]bool{}
+	for _, change := range shown {
+		if change.Action == ActionDeleteNode {
+			repair.Shown[change.Target] = true
+		}
+	}
+	s.Repair = &repair
+}

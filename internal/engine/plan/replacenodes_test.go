@@ -1,0 +1,99 @@
+package plan_test
+
+import (
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// replacing is a cluster of three workers some of which are to be replaced.
+func replacing(names ...string) *model.ClusterSpec {
+	s := small(1, 3)
+	s.ReplaceNodes = names
+	return s
+}
+
+func TestNodesToReplaceAreRolled(t *testing.T) {
+	t.Parallel()
+	p := planned(replacing("c-w-2"), running(1, 3))
+	wantSteps(t, p, "create_node c-w-4, delete_node c-w-2")
+	wantRollout(t, p, "rollout of w")
+	if !says(p.Warnings, `Worker pool "w" is rolled`, "deletes 1 of its nodes", "c-w-2. Differs from the configuration: replace_nodes.") {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+	wantSteps(t, planned(replacing("c-w-3", "c-w-1"), running(1, 3)),
+		"create_node c-w-4, delete_node c-w-1, create_node c-w-5, delete_node c-w-3")
+}
+
+// A name stays in the configuration after its node has gone, and then means nothing.
+func TestNodeThatWasReplacedIsNotReplacedAgain(t *testing.T) {
+	t.Parallel()
+	f := running(1, 4)
+	lose(f, "c-w-2")
+	delete(f.API.Nodes, "c-w-2")
+	f.Gone = nil
+	for i, c := range f.Claims {
+		if c.Owner == "c-w-2" {
+			f.Claims = append(f.Claims[:i], f.Claims[i+1:]...)
+			break
+		}
+	}
+	p := planned(replacing("c-w-2"), f.PlanInputs())
+	wantSteps(t, p, "")
+	wantWarnings(t, p, 0)
+	// Neither is one of a pool that was removed.
+	f.Record.Counters["x"] = 3
+	wantSteps(t, planned(replacing("c-x-2"), f.PlanInputs()), "")
+	// Without a record, the newest of the nodes that had a name is not known.
+	f.Record.Found = false
+	if p := planned(replacing("c-w-9"), f); says(p.Problems, "not found") {
+		t.Errorf("problems %v", p.Problems)
+	}
+}
+
+// Nodes that are to be replaced, and more than that.
+func TestNodeToReplaceThatIsOtherwiseAmiss(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*model.ClusterSpec, *model.Facts)
+		want   string
+	}{
+		"it has not joined: another takes its place": {func(_ *model.ClusterSpec, f *model.Facts) {
+			delete(f.API.Nodes, "c-w-2")
+			f.Record.Pending = map[string][]int{"w": {2}}
+		}, "delete_node c-w-2, create_node c-w-4"},
+		"its VM is gone":       {func(_ *model.ClusterSpec, f *model.Facts) { lose(f, "c-w-2") }, "remove_lost_node c-w-2, create_node c-w-4"},
+		"its VM is not seen":   {func(_ *model.ClusterSpec, f *model.Facts) { hide(f, "c-w-2") }, ""},
+		"the API is silent":    {func(_ *model.ClusterSpec, f *model.Facts) { unreachable(f) }, ""},
+		"the pool is one less": {func(s *model.ClusterSpec, _ *model.Facts) { s.Workers[0].Count = 2 }, "delete_node c-w-2"},
+		"its pool is removed": {func(s *model.ClusterSpec, _ *model.Facts) { s.Workers = nil },
+			"delete_node c-w-1, delete_node c-w-2, delete_node c-w-3"},
+		"its successor is there": {func(_ *model.ClusterSpec, f *model.Facts) {
+			join(f, nodePool("w", 3), 0, 4)
+			f.Record.Counters["w"] = 5
+		}, "delete_node c-w-2"},
+	} {
+		s, f := replacing("c-w-2"), running(1, 3)
+		c.change(s, f)
+		p := planned(s, f)
+		if got := names(p); got != c.want || p.Err() != nil {
+			t.Errorf("%s: got %q (%v), want %q", name, got, p.Err(), c.want)
+		}
+	}
+}
+
+func TestNodeToReplaceThatNeverWasIsRefused(t *testing.T) {
+	t.Parallel()
+	field := model.ClusterField(model.FieldReplaceNodes)
+	for _, name := range []string{"c-w-4", "c-w-04", "w-1", "d-w-1", "c-x-1", "c-w-1.example.com", "c-w-0"} {
+		p := planned(replacing("c-w-1", name), running(1, 3))
+		if !says(on(p.Problems, field), "Node to replace not found", `: "`+name+`".`, "Its nodes: c-cp-1, c-w-1, c-w-2, c-w-3.") {
+			t.Errorf("%s: %v", name, p.Problems)
+		}
+	}
+	// A creation would make the node, and the plan after it replace it.
+	p := planned(replacing("c-w-1"), &model.Facts{})
+	if !says(on(p.Problems, field), "No nodes to replace", `Remove "c-w-1".`) {
+		t.Errorf("in a creation: %v", p.Problems)
+	}
+}
