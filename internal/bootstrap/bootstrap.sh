@@ -192,6 +192,19 @@ check_version() {
 	fi
 }
 
+# check_tools stops early when the image lacks what renews a control plane's certificates:
+# it would be missed in half a year.
+check_tools() {
+	local tool
+	[[ -f $state/certificates.sh ]] || return 0
+	for tool in kubectl crictl openssl flock; do
+		if ! command -v "$tool" >/dev/null; then
+			say "$tool is not in the node image: without it a control plane's certificates cannot be renewed. Choose an image that has it"
+			return 1
+		fi
+	done
+}
+
 # pull_images fetches what is not in the image already. kubeadm's own pull asks
 # the registry even for images that are there.
 pull_images() {
@@ -309,11 +322,15 @@ main() {
 	report booting
 	prepare
 	check_version
+	check_tools
 	report kubeadm
 	"$1"
 	touch "$state/bootstrapped"
 	sync
 	forget_after_cloud_init
+	if [[ -f $state/certificates.sh ]]; then
+		run "$state/certificates.sh" || say 'when the certificates end could not be told'
+	fi
 	say 'joined'
 	report joined
 }

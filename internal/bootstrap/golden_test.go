@@ -57,6 +57,8 @@ func TestGolden(t *testing.T) {
 				"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf",
 				"/etc/gantry/proxy.env",
 				"/etc/systemd/system/gantry-bootstrap.service",
+				"/etc/systemd/system/gantry-certificates.service",
+				"/etc/systemd/system/gantry-certificates.timer",
 				"/etc/systemd/network/10-cloud-init-eth0.network.d/50-gantry.conf",
 			} {
 				if content := config.file(path); content != "" {

@@ -67,6 +67,8 @@ type clusterConfiguration struct {
 	ControlPlaneEndpoint string     `json:"controlPlaneEndpoint"`
 	Networking           networking `json:"networking"`
 	APIServer            apiServer  `json:"apiServer"`
+
+	CertificateValidityPeriod string `json:"certificateValidityPeriod,omitempty"`
 }
 
 type networking struct {
@@ -151,7 +153,7 @@ func (n Node) initConfiguration() initConfiguration {
 }
 
 func (n Node) clusterConfiguration() clusterConfiguration {
-	return clusterConfiguration{
+	cluster := clusterConfiguration{
 		APIVersion:           kubeadmAPI,
 		Kind:                 "ClusterConfiguration",
 		ClusterName:          n.ClusterName,
@@ -160,6 +162,10 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
 		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
 	}
+	if n.CertificateValidity > 0 {
+		cluster.CertificateValidityPeriod = n.CertificateValidity.String()
+	}
+	return cluster
 }
 
 func (n Node) joinConfiguration() joinConfiguration {

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
@@ -64,6 +65,11 @@ type Node struct {
 	// ExternalCloudProvider has kubelet leave the node tainted until a cloud provider,
 	// which runs in the cluster, has initialized it.
 	ExternalCloudProvider bool
+
+	// CertificateValidity is how long the certificates of a control plane are valid that
+	// kubeadm makes; 0 for its year. With another the timer that renews them runs every
+	// minute: it is for tests that live through their end.
+	CertificateValidity time.Duration
 
 	// SSHAuthorizedKeys are let in as the image's default user.
 	SSHAuthorizedKeys []string

@@ -44,7 +44,7 @@ func newMachine(t *testing.T, node bootstrap.Node) *machine {
 	m.write("/etc/sysctl.d/.keep", "")
 	m.write("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n/swap.img\tnone\tswap\tsw\t0\t0\n# /dev/sdb none swap sw 0 0\n")
 	for _, command := range []string{
-		"modprobe", "sysctl", "swapoff", "systemctl", "crictl", "kubeadm", "vmware-rpctool", "vmtoolsd",
+		"modprobe", "sysctl", "swapoff", "systemctl", "crictl", "kubeadm", "kubectl", "vmware-rpctool", "vmtoolsd",
 		"networkctl", "nmcli", "ip", "sync", "update-ca-certificates",
 	} {
 		m.write("/bin/"+command, stub)

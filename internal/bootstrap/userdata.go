@@ -18,7 +18,8 @@ const (
 	scriptPath      = "/etc/gantry/bootstrap.sh"
 	kubeadmPath     = "/etc/gantry/kubeadm.yaml"
 	versionPath     = "/etc/gantry/kubernetes-version"
-	unitPath        = "/etc/systemd/system/" + unitName
+	unitPath        = unitDirectory + unitName
+	unitDirectory   = "/etc/systemd/system/"
 	unitName        = "gantry-bootstrap.service"
 	forgetUnitPath  = "/etc/systemd/system/gantry-forget.service"
 	pkiDirectory    = "/etc/kubernetes/pki/"
@@ -63,13 +64,7 @@ func Userdata(n Node) ([]byte, error) {
 		// The node's own name leads to itself, also where no DNS server knows it.
 		ManageEtcHosts: "localhost",
 		WriteFiles:     files,
-		// Enabled before it is started: cloud-init runs this once in the node's life,
-		// and what the power is lost over only the unit can resume.
-		RunCmd: [][]string{
-			{"systemctl", "daemon-reload"},
-			{"systemctl", "enable", unitName},
-			{"systemctl", "start", unitName},
-		},
+		RunCmd:         n.commands(),
 	}
 	if len(n.NTPServers) > 0 {
 		config.NTP = &ntp{Enabled: true, Servers: n.NTPServers}
@@ -79,6 +74,23 @@ func Userdata(n Node) ([]byte, error) {
 		return nil, fmt.Errorf("user data of node %s: %w", n.Name, err)
 	}
 	return append([]byte(cloudConfigHead), data...), nil
+}
+
+// commands are run once in the node's life. Units are enabled before the first is started:
+// what the power is lost over only a unit can resume.
+func (n Node) commands() [][]string {
+	commands := [][]string{
+		{"systemctl", "daemon-reload"},
+		{"systemctl", "enable", unitName},
+	}
+	if n.Role.controlsPlane() {
+		commands = append(commands,
+			[]string{"systemctl", "enable", certificatesUnitName},
+			[]string{"systemctl", "enable", certificatesTimerName},
+			[]string{"systemctl", "start", certificatesTimerName},
+		)
+	}
+	return append(commands, []string{"systemctl", "start", unitName})
 }
 
 // files returns those that cloud-init writes before anything of Kubernetes runs.
@@ -104,6 +116,7 @@ func (n Node) files() ([]writeFile, error) {
 			writeFile{Path: kubeVIPManifest, Permissions: modePrivate, Content: string(manifest)},
 			writeFile{Path: kubeVIPHosts, Permissions: modePublic, Content: n.kubeVIPHostsFile()},
 		)
+		files = append(files, n.certificateFiles()...)
 	}
 	if n.Role == FirstControlPlane {
 		files = append(files, n.authorityFiles()...)

@@ -205,5 +205,5 @@ func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secret
 		return nil, cmp.Or(failed, err)
 	}
 	spec.SetBuiltWith(secrets)
-	return plan.Status(&spec, &w.Facts), failed
+	return plan.Status(&spec, &w.Facts, e.now()), failed
 }

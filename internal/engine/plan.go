@@ -23,6 +23,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	var expected *model.Plan
 	if remembered != nil && remembered.APIReached(false) {
 		expected = plan.Cluster(&spec, remembered)
+		expected.Add(plan.Certificates(remembered, e.now()))
 		if expected.Empty() && !plan.NamesDiffer(&spec, remembered) {
 			return expected, nil
 		}
@@ -35,6 +36,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	spec = spec.Resolved(w.Limits.Site)
 	if expected != nil {
 		if expected = plan.Cluster(&spec, remembered); expected.Empty() {
+			expected.Add(plan.Certificates(remembered, e.now()))
 			return expected, nil
 		}
 	}
@@ -46,6 +48,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	spec.ShownRepairs(due)
 	current := plan.Cluster(&spec, &w.Facts)
 	e.judge(&spec, w, current)
+	current.Add(plan.Certificates(&w.Facts, e.now()))
 	if expected != nil && len(current.Problems) == 0 {
 		current.Stages = expected.Stages
 	}

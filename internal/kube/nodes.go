@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
@@ -87,6 +88,9 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		Managed:       readManaged(n).meta(n),
 	}
 	node.Ready, node.Reason = readiness(n)
+	if end, err := time.Parse(time.RFC3339, n.Annotations[bootstrap.CertificatesExpire]); err == nil {
+		node.CertificatesExpire = end
+	}
 	if !node.Ready {
 		node.NotReadySince = notReadySince(n)
 	}

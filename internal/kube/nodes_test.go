@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
@@ -34,7 +36,10 @@ func TestNodes(t *testing.T) {
 		Taints:        []corev1.Taint{{Key: "dedicated", Value: "db", Effect: "NoSchedule"}},
 	}
 	ready.Labels = map[string]string{"zone": "a"}
-	ready.Annotations = map[string]string{kube.ManagedAnnotation: `{"labels":["zone","gone"],"taints":["dedicated:NoSchedule"]}`}
+	ready.Annotations = map[string]string{
+		kube.ManagedAnnotation:       `{"labels":["zone","gone"],"taints":["dedicated:NoSchedule"]}`,
+		bootstrap.CertificatesExpire: "2027-11-29T01:02:03Z",
+	}
 	ready.Status.NodeInfo.KubeletVersion = "v1.37.2"
 	ready.Status.Addresses = []corev1.NodeAddress{
 		{Type: corev1.NodeHostName, Address: "10.0.0.9"},
@@ -42,6 +47,7 @@ func TestNodes(t *testing.T) {
 		{Type: corev1.NodeInternalIP, Address: "fd00::1"},
 	}
 	fresh := node("prod-b-1", corev1.ConditionTrue)
+	fresh.Annotations = map[string]string{bootstrap.CertificatesExpire: "never"}
 	fresh.Status.Conditions = nil
 	api := kube.NewForClients(fake.NewClientset(ready, node("prod-a-1", corev1.ConditionFalse), fresh))
 
@@ -67,6 +73,9 @@ func TestNodes(t *testing.T) {
 	}
 	if got := by["prod-a-1"]; got.Ready || got.Reason != "KubeletNotReady: cni plugin not initialized" {
 		t.Errorf("want the reason of the condition, got %+v", got)
+	}
+	if !got.CertificatesExpire.Equal(time.Date(2027, 11, 29, 1, 2, 3, 0, time.UTC)) || !by["prod-b-1"].CertificatesExpire.IsZero() {
+		t.Errorf("the certificates end at %s, and %s", got.CertificatesExpire, by["prod-b-1"].CertificatesExpire)
 	}
 	if got := by["prod-b-1"]; got.Ready || got.Reason == "" {
 		t.Errorf("a node that never reported is not ready, and says so: %+v", got)

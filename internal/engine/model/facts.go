@@ -148,6 +148,9 @@ type KubeNode struct {
 	Managed       NodeMeta
 	Unschedulable bool
 	Cordoned      bool // Drain cordoned it
+	// CertificatesExpire is when the first of a control-plane node's certificates ends,
+	// as the node tells; zero where it does not.
+	CertificatesExpire time.Time `json:",omitzero"`
 }
 
 // Claim is an address that a cluster holds, and for what.

@@ -159,7 +159,7 @@ func TestControlPlaneDoesNotGrowOverALostMember(t *testing.T) {
 func TestStatusNamesNodesThatAreNotInitialized(t *testing.T) {
 	t.Parallel()
 	find := func(s *model.ClusterSpec, f *model.Facts) (model.Condition, *model.Status) {
-		st := plan.Status(s, f)
+		st := plan.Status(s, f, today)
 		for _, c := range st.Conditions {
 			if c.Type == "NodesInitialized" {
 				return c, st

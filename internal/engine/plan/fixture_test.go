@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -44,6 +45,9 @@ func nodePool(name string, count int) model.NodePool {
 		Placements: []model.Placement{place(poolID)},
 	}
 }
+
+// today is when the fixtures are judged.
+var today = time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // small is a cluster with a control plane and one worker pool on one IP pool.
 func small(controlPlane, workers int) *model.ClusterSpec {

@@ -68,7 +68,7 @@ func TestControlPlaneKeepsOldValuesWithoutAStep(t *testing.T) {
 	p := planned(s, f)
 	wantSteps(t, p, "")
 	wantWarnings(t, p, 3)
-	status := plan.Status(s, f)
+	status := plan.Status(s, f, today)
 	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "OldValuesKept",
 		Message: "Control-plane nodes are not replaced yet, and these keep what they were built with: " +
 			"c-cp-1 (ssh_authorized_keys, ntp_servers, proxy)"}
@@ -94,7 +94,7 @@ func TestConditionNamesTheControlPlaneNodesThatKeepOldValues(t *testing.T) {
 	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "OldValuesKept",
 		Message: "Control-plane nodes are not replaced yet, and these keep what they were built with: " +
 			"c-cp-1 (image, ssh_authorized_keys, ntp_servers, proxy), c-cp-2 (image)"}
-	if got := plan.Status(s, f).Conditions; !slices.Contains(got, want) {
+	if got := plan.Status(s, f, today).Conditions; !slices.Contains(got, want) {
 		t.Errorf("conditions %+v", got)
 	}
 }
@@ -108,7 +108,7 @@ func TestNothingIsKeptWhereNothingWasChanged(t *testing.T) {
 	wantSteps(t, p, "")
 	wantWarnings(t, p, 0)
 	upToDate := model.Condition{Type: "ControlPlaneUpToDate", Status: isTrue, Reason: "AllUpToDate"}
-	if got := plan.Status(s, f); !slices.Contains(got.Conditions, upToDate) {
+	if got := plan.Status(s, f, today); !slices.Contains(got.Conditions, upToDate) {
 		t.Errorf("conditions %+v", got.Conditions)
 	}
 }

@@ -5,14 +5,15 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// Status judges what was observed against the spec. A spec without a control
+// Status judges what was observed against the spec, at a time. A spec without a control
 // plane, as after an import, is judged by itself.
-func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
+func Status(spec *model.ClusterSpec, facts *model.Facts, now time.Time) *model.Status {
 	st := &model.Status{}
 	for _, m := range facts.Machines {
 		if m.Marker.VIP.IsValid() {
@@ -27,6 +28,7 @@ func Status(spec *model.ClusterSpec, facts *model.Facts) *model.Status {
 		machinesCondition(spec, facts),
 		apiCondition(facts),
 		nodesCondition(spec, facts),
+		certificatesCondition(facts, now),
 	}
 	if spec.HasCPI() || len(model.Uninitialized(facts.API.Nodes)) > 0 {
 		st.Conditions = append(st.Conditions, initializedCondition(facts))
@@ -104,7 +106,7 @@ func health(conditions []model.Condition) model.Health {
 		switch {
 		case c.Status == model.ConditionFalse:
 			result = model.Unhealthy
-		case c.Status == model.ConditionUnknown && result == model.Healthy:
+		case c.Status == model.ConditionUnknown && c.Type != certificatesKind && result == model.Healthy:
 			result = model.Unknown
 		}
 	}
@@ -113,10 +115,11 @@ func health(conditions []model.Condition) model.Health {
 
 // state is the life of a cluster. Nodes that only wait for a pod network which is not
 // among the packs make it unhealthy and not degraded: all that the configuration asks
-// for is there, no apply adds anything, and users bring the network by other means.
+// for is there, no apply adds anything, and users bring the network by other means. Nor
+// does an apply renew certificates.
 func state(facts *model.Facts, health model.Health, conditions []model.Condition) model.State {
 	lacking := slices.ContainsFunc(conditions, func(c model.Condition) bool {
-		return c.Status == model.ConditionFalse && c.Reason != reasonNoPodNetwork
+		return c.Status == model.ConditionFalse && c.Reason != reasonNoPodNetwork && c.Reason != reasonCertificatesExpired
 	})
 	switch {
 	case !facts.APIReached(false):

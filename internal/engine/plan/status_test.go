@@ -101,7 +101,7 @@ func TestStatusJudgesMachinesAPINodesAndPacks(t *testing.T) {
 			if c.change != nil {
 				c.change(f)
 			}
-			got := plan.Status(s, f)
+			got := plan.Status(s, f, today)
 			if got.State != c.state || got.Health != c.health {
 				t.Errorf("%s, %s", got.State, got.Health)
 			}
@@ -116,7 +116,7 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 	t.Parallel()
 	f := running(1, 1)
 	slices.Reverse(f.Machines)
-	got := plan.Status(small(1, 1), f)
+	got := plan.Status(small(1, 1), f, today)
 	if got.Endpoint != "10.10.200.1:6443" || len(got.Nodes) != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -134,7 +134,7 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 	if got.Nodes[0] != want || got.Nodes[1].Name != "c-w-1" || got.Nodes[1].Role != model.RoleWorker {
 		t.Errorf("nodes %+v", got.Nodes)
 	}
-	if empty := plan.Status(small(1, 1), &model.Facts{}); empty.Endpoint != "" || empty.State != model.StateFailed || len(empty.Nodes) != 0 {
+	if empty := plan.Status(small(1, 1), &model.Facts{}, today); empty.Endpoint != "" || empty.State != model.StateFailed || len(empty.Nodes) != 0 {
 		t.Errorf("of nothing: %+v", empty)
 	}
 }
@@ -143,7 +143,7 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 func TestStatusOfASpecWithoutNodePoolsIsJudgedByItself(t *testing.T) {
 	t.Parallel()
 	s := &model.ClusterSpec{Ref: record.Ref{Kind: record.KindCluster, Name: "c"}, ID: clusterID}
-	if got := plan.Status(s, running(3, 2)); got.State != model.StateRunning || got.Health != model.Healthy || len(got.Nodes) != 5 {
+	if got := plan.Status(s, running(3, 2), today); got.State != model.StateRunning || got.Health != model.Healthy || len(got.Nodes) != 5 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -38,7 +38,7 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 		"state": computedText("State of the " + kind + ": `Running`, `Degraded` (its API has answered, and something is missing; " +
 			"the next plan repairs what it can) or `Failed` (its API never answered)."),
 		"health": computedText("Health at the last refresh: `Healthy`, `Unhealthy` (a VM is missing or off, a node is not Ready, " +
-			"or a pack is not applied; `conditions` says which), " +
+			"certificates have ended, or a pack is not applied; `conditions` says which), " +
 			"or `Unknown` where the API of the " + kind + " cannot be reached from where Terraform runs."),
 		"conditions": conditionsAttribute(kind),
 		"nodes":      nodesAttribute(kind),
@@ -72,9 +72,9 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 		Computed:            true,
 		MarkdownDescription: "Aspects of the " + kind + ", of its health above all.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `NodesInitialized`, `PacksApplied`, " +
-				"or `ControlPlaneUpToDate`, " +
-				"which is no matter of health: `False` says which control-plane nodes keep which values that were changed since."),
+			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `CertificatesValid`, `NodesInitialized`, `PacksApplied`, " +
+				"or `ControlPlaneUpToDate`. `CertificatesValid` says which control-plane node's certificates end first, and when. " +
+				"`ControlPlaneUpToDate` is no matter of health: `False` says which control-plane nodes keep which values that were changed since."),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),
 			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),

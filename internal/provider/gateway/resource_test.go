@@ -181,7 +181,7 @@ func TestAccGatewayLife(t *testing.T) {
 				ConfigPlanChecks: third,
 				ConfigStateChecks: []statecheck.StateCheck{
 					has("state", knownvalue.StringExact("Running")),
-					statecheck.ExpectKnownValue(gateway, at("conditions").AtSliceIndex(4).AtMapKey("message"),
+					statecheck.ExpectKnownValue(gateway, at("conditions").AtSliceIndex(5).AtMapKey("message"),
 						knownvalue.StringRegexp(acctest.Words("dc1-cp-1 (ntp_servers, proxy)"))),
 				},
 			},

@@ -19,7 +19,7 @@ func keepsOld(old bool, message string) statecheck.StateCheck {
 	if old {
 		status = "False"
 	}
-	return statecheck.ExpectKnownValue(cluster, tfjsonpath.New("conditions").AtSliceIndex(3), knownvalue.ObjectPartial(
+	return statecheck.ExpectKnownValue(cluster, tfjsonpath.New("conditions").AtSliceIndex(4), knownvalue.ObjectPartial(
 		map[string]knownvalue.Check{
 			"type":    knownvalue.StringExact("ControlPlaneUpToDate"),
 			"status":  knownvalue.StringExact(status),

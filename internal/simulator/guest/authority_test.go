@@ -82,7 +82,7 @@ func (a *authority) client(t *testing.T, name string, groups ...string) tls.Cert
 		SerialNumber: big.NewInt(2),
 		Subject:      pkix.Name{CommonName: name, Organization: groups},
 		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
+		NotAfter:     time.Now().AddDate(1, 0, 0),
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, a.cert, key.Public(), a.key)
 	if err != nil {

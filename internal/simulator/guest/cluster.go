@@ -58,6 +58,7 @@ type node struct {
 	serving      tls.Certificate
 	object       *corev1.Node
 	static       []*corev1.Pod
+	expire       time.Time // when the certificates that kubeadm made end
 }
 
 var errNoQuorum = errors.New("etcdserver: request timed out, possibly due to connection lost: no quorum")

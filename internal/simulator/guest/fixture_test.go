@@ -172,6 +172,7 @@ func (s *site) first(name, address string) *machine {
 		{"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "cgroupDriver": "systemd"},
 	}
 	m.vip = kubeVIP("/etc/kubernetes/super-admin.conf")
+	m.renewing()
 	for _, name := range []string{"ca", "front-proxy-ca", "etcd/ca"} {
 		m.files["/etc/kubernetes/pki/"+name+".crt"] = s.ca.certPEM
 		m.files["/etc/kubernetes/pki/"+name+".key"] = s.ca.keyPEM
@@ -199,6 +200,7 @@ func (s *site) controlPlane(name, address string) *machine {
 	m := s.worker(name, address)
 	m.kubeadm[0]["controlPlane"] = document{"certificateKey": certificateKey, "localAPIEndpoint": document{"advertiseAddress": address}}
 	m.vip = kubeVIP("/etc/kubernetes/admin.conf")
+	m.renewing()
 	return m
 }
 
@@ -248,9 +250,7 @@ func (m *machine) guestInfo(t *testing.T) map[string]string {
 		}
 		files = append(files, document{"path": path, "content": content, "permissions": mode})
 	}
-	config := document{"write_files": files, "runcmd": []any{
-		systemctl("daemon-reload"), systemctl("enable", "gantry-bootstrap.service"), systemctl("start", "gantry-bootstrap.service"),
-	}}
+	config := document{"write_files": files, "runcmd": m.commands()}
 	for k, v := range m.config {
 		config[k] = v
 	}

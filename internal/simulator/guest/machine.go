@@ -116,6 +116,9 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	if err := g.runKubeadm(ctx, verb, inst); err != nil {
 		return err
 	}
+	if err := g.renew(); err != nil {
+		g.log("when the certificates end could not be told: %v", err)
+	}
 	g.log("[gantry] bootstrap finished")
 	g.set(ctx, PhaseJoined, nil)
 	return nil

@@ -46,7 +46,7 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	if _, err := n.cluster.store.Create(kubeapi.Nodes, n.registration()); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	return nil
+	return g.renew()
 }
 
 // start runs kubelet and, on a control plane, the API server. World.mu is held.

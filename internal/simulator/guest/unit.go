@@ -23,7 +23,7 @@ func startedUnit(inst *cloudinit.Instance) (*unit, error) {
 		return nil, err
 	}
 	var started *unit
-	enabled := map[string]bool{}
+	enabled, begun := map[string]bool{}, map[string]bool{}
 	for _, command := range inst.RunCommands {
 		if command[0] == bootstrapScript {
 			return nil, fmt.Errorf("runcmd runs %s itself, once in the machine's life: nothing resumes it when the power is lost", bootstrapScript)
@@ -36,6 +36,14 @@ func startedUnit(inst *cloudinit.Instance) (*unit, error) {
 		}
 		if len(command) != 3 || command[1] != "enable" && command[1] != "start" {
 			return nil, fmt.Errorf("runcmd: %s: not understood here", strings.Join(command, " "))
+		}
+		if checkRenewal := renewalUnits[command[2]]; checkRenewal != nil {
+			if err := checkRenewal(inst); err != nil {
+				return nil, fmt.Errorf("systemctl %s %s: %w", command[1], command[2], err)
+			}
+			enabled[command[2]] = enabled[command[2]] || command[1] == "enable"
+			begun[command[2]] = begun[command[2]] || command[1] == "start"
+			continue
 		}
 		verb, err := parseUnit(inst, command[2])
 		if err != nil {
@@ -54,21 +62,31 @@ func startedUnit(inst *cloudinit.Instance) (*unit, error) {
 	if started == nil {
 		return nil, fmt.Errorf("runcmd does not start %s: nothing would bootstrap this node", bootstrapScript)
 	}
-	return started, nil
+	return started, renewalIsOn(inst, enabled, begun)
 }
 
 // unitKeys are the settings that are understood, by section.
 var unitKeys = map[string][]string{
 	"[Unit]":    {"Description", "Wants", "After"},
 	"[Service]": {"Type", "ExecStart", "TimeoutStartSec"},
+	"[Timer]":   {"OnCalendar", "RandomizedDelaySec", "AccuracySec", "Persistent"},
 	"[Install]": {"WantedBy"},
 }
 
 // parseUnit returns the argument with which a unit runs the bootstrap script.
 func parseUnit(inst *cloudinit.Instance, name string) (string, error) {
+	settings, err := unitSettings(inst, name)
+	if err != nil {
+		return "", err
+	}
+	return checkUnit(inst, name, settings)
+}
+
+// unitSettings reads the file of a unit.
+func unitSettings(inst *cloudinit.Instance, name string) (map[string]string, error) {
 	file, ok := inst.Files[unitDirectory+name]
 	if !ok {
-		return "", fmt.Errorf("unit file %s does not exist", name)
+		return nil, fmt.Errorf("unit file %s does not exist", name)
 	}
 	settings := map[string]string{}
 	section := ""
@@ -83,22 +101,30 @@ func parseUnit(inst *cloudinit.Instance, name string) (string, error) {
 		}
 		key, value, _ := strings.Cut(line, "=")
 		if !slices.Contains(unitKeys[section], key) {
-			return "", fmt.Errorf("%s: unknown key '%s' in section '%s', ignoring", name, key, strings.Trim(section, "[]"))
+			return nil, fmt.Errorf("%s: unknown key '%s' in section '%s', ignoring", name, key, strings.Trim(section, "[]"))
 		}
 		settings[key] = value
 	}
-	return checkUnit(inst, name, settings)
+	return settings, nil
+}
+
+// needs expects words in the settings of a unit that runs at boot.
+func needs(name string, settings, words map[string]string) error {
+	for key, needed := range words {
+		for word := range strings.FieldsSeq(needed) {
+			if !slices.Contains(strings.Fields(settings[key]), word) {
+				return fmt.Errorf("%s: %s= lacks %s: at a later boot it would not run, or too early", name, key, word)
+			}
+		}
+	}
+	return nil
 }
 
 func checkUnit(inst *cloudinit.Instance, name string, settings map[string]string) (string, error) {
-	for key, needed := range map[string]string{
+	if err := needs(name, settings, map[string]string{
 		"Wants": "network-online.target", "After": "network-online.target containerd.service", "WantedBy": "multi-user.target",
-	} {
-		for word := range strings.FieldsSeq(needed) {
-			if !slices.Contains(strings.Fields(settings[key]), word) {
-				return "", fmt.Errorf("%s: %s= lacks %s: at a later boot it would not run, or too early", name, key, word)
-			}
-		}
+	}); err != nil {
+		return "", err
 	}
 	if settings["Type"] != "oneshot" || settings["TimeoutStartSec"] != "infinity" {
 		return "", fmt.Errorf("%s: not a oneshot without a bound: systemd would end it while it waits", name)
@@ -110,16 +136,21 @@ func checkUnit(inst *cloudinit.Instance, name string, settings map[string]string
 	if len(command) != 2 || (command[1] != "init" && command[1] != "join") {
 		return "", fmt.Errorf("usage: %s init|join", bootstrapScript)
 	}
-	script, ok := inst.Files[bootstrapScript]
+	return command[1], checkScript(inst, bootstrapScript)
+}
+
+// checkScript expects a script that can be run.
+func checkScript(inst *cloudinit.Instance, path string) error {
+	script, ok := inst.Files[path]
 	switch {
 	case !ok:
-		return "", fmt.Errorf("%s: not found", bootstrapScript)
+		return fmt.Errorf("%s: not found", path)
 	case script.Mode&0o100 == 0:
-		return "", fmt.Errorf("%s: Permission denied (mode %#o)", bootstrapScript, script.Mode)
+		return fmt.Errorf("%s: Permission denied (mode %#o)", path, script.Mode)
 	case len(script.Content) < 2 || string(script.Content[:2]) != "#!":
-		return "", fmt.Errorf("%s: Exec format error", bootstrapScript)
+		return fmt.Errorf("%s: Exec format error", path)
 	}
-	return command[1], nil
+	return nil
 }
 
 // checkDropIns checks what is added to other units: a service whose environment file

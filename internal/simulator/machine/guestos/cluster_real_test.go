@@ -27,6 +27,7 @@ type cluster struct {
 	*machine.World
 	t           *testing.T
 	version     string
+	system      string // of the machines; empty for the host's distribution
 	authorities *pki.Authorities
 	begin       time.Time
 
@@ -60,7 +61,12 @@ func TestMain(m *testing.M) {
 
 func newCluster(t *testing.T, version string) *cluster {
 	t.Helper()
-	world, err := machine.NewWorld(machine.Options{Home: t.TempDir(), Guest: guestProgram})
+	return newClusterOf(t, version, machine.Options{Home: t.TempDir(), Guest: guestProgram})
+}
+
+func newClusterOf(t *testing.T, version string, options machine.Options) *cluster {
+	t.Helper()
+	world, err := machine.NewWorld(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +142,7 @@ func (c *cluster) powerOn(name string) {
 		MAC:               macOf(name),
 		Network:           "nodes",
 		KubernetesVersion: c.version,
+		System:            c.system,
 		GuestInfo:         copied,
 		Report: func(changes map[string]string) {
 			c.mu.Lock()

@@ -214,3 +214,17 @@ func TestEnablementIsOnTheDisk(t *testing.T) {
 	}
 	equal(t, "wanted at boot", guestos.Wanted(root), nil)
 }
+
+func TestTimersCanBeEnabled(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	put(t, root, "/etc/systemd/system/daily.timer", "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n")
+	u, err := guestos.LoadUnit(root, "daily.timer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guestos.EnableUnit(root, u); err != nil || guestos.Enablement(root, u) != "enabled" {
+		t.Errorf("it is %s (%v)", guestos.Enablement(root, u), err)
+	}
+	equal(t, "wanted at boot", guestos.Wanted(root), nil)
+}

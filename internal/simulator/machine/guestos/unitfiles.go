@@ -71,11 +71,14 @@ func loadUnit(root, name string) (*unit, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	if len(u.Start) == 0 && u.Type != "oneshot" {
+	if len(u.Start) == 0 && u.Type != "oneshot" && !isTimer(name) {
 		return nil, fmt.Errorf("%s: no ExecStart", main)
 	}
 	return u, nil
 }
+
+// isTimer reports whether a unit starts another one at a time.
+func isTimer(name string) bool { return strings.HasSuffix(name, ".timer") }
 
 // environment returns that of the service's processes: the base, the unit's own,
 // then that of its files, which may be missing if marked so.

@@ -31,6 +31,9 @@ func (m *manager) job(a *answer, o order, verb, name string, run func(*service) 
 		a.complain(5, "Failed to %s %s: %v", verb, name, err)
 		return
 	}
+	if isTimer(name) {
+		return // an exception: its time never comes
+	}
 	s := m.service(name)
 	if o.noBlock {
 		go func() { _ = run(s) }() // the console shows it
