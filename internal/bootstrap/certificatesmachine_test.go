@@ -49,7 +49,8 @@ func certificate(t *testing.T, life, left time.Duration) (certificate, key []byt
 
 func kubeconfigOf(certificate, key []byte) string {
 	encode := base64.StdEncoding.EncodeToString
-	return "users:\n- name: user\n  user:\n    client-certificate-data: " + encode(certificate) + "\n    client-key-data: " + encode(key) + "\n"
+	return "users:\n- name: user\n  user:\n    client-certificate-data: " + encode(certificate) +
+		"\n    client-key-data: " + encode(key) + "\n"
 }
 
 var (

@@ -126,7 +126,9 @@ func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
 			spec, secrets := w.spec(c.controlPlane, 4), newSecrets(t)
 			e := w.engine()
 			e.Parallel = c.parallel
-			e.Builder = tampering{e.Builder, c.fails, func(m, u string) (string, string) { return m, everywhere(u, "kubeadm.k8s.io", "kubeadm.k8s.oi") }}
+			e.Builder = tampering{e.Builder, c.fails, func(m, u string) (string, string) {
+				return m, everywhere(u, "kubeadm.k8s.io", "kubeadm.k8s.oi")
+			}}
 			out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 			var boot *run.BootError
 			if !errors.As(err, &boot) || boot.Node != c.fails {

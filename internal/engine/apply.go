@@ -59,21 +59,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	w, todo, err := e.settled(ctx, e.Builder, func(ctx context.Context) (*observe.World, *model.Plan, error) {
 		spec = req.Spec
-		spec.SetBuiltWith(req.Secrets)
-		w, err := e.observer(true).Spec(ctx, &spec, req.Secrets)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := e.identify(&spec, w); err != nil {
-			return nil, nil, err
-		}
-		spec = spec.Resolved(w.Limits.Site)
-		if req.Shown != nil {
-			spec.ShownRepairs(*req.Shown)
-		}
-		todo := plan.Cluster(&spec, &w.Facts)
-		plan.Check(&spec, &w.Facts, todo, &w.Limits)
-		return w, todo, nil
+		return e.underLock(ctx, &req, &spec)
 	})
 	if err != nil {
 		return out, release(ctx, lease, err)
@@ -113,6 +99,25 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	out.Warnings = slices.Concat(waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
 	return out, release(ctx, lease, err)
+}
+
+// underLock observes and plans as an apply does that holds the lock.
+func (e *Engine) underLock(ctx context.Context, req *Request, spec *model.ClusterSpec) (*observe.World, *model.Plan, error) {
+	spec.SetBuiltWith(req.Secrets)
+	w, err := e.observer(true).Spec(ctx, spec, req.Secrets)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := e.identify(spec, w); err != nil {
+		return nil, nil, err
+	}
+	*spec = spec.Resolved(w.Limits.Site)
+	if req.Shown != nil {
+		spec.ShownRepairs(*req.Shown)
+	}
+	todo := plan.Cluster(spec, &w.Facts)
+	plan.Check(spec, &w.Facts, todo, &w.Limits)
+	return w, todo, nil
 }
 
 // identify gives a creation its id, that of an unfinished one that it takes over, and

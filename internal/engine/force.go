@@ -131,7 +131,7 @@ func reasons(failed error) map[string]string {
 			why[step.Step.Target] = step.Err.Error()
 			return
 		}
-		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // as above
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, e := range joined.Unwrap() {
 				walk(e)
 			}

@@ -185,7 +185,7 @@ func TestForceDestroyIsNotForcedWithoutVCenter(t *testing.T) {
 // does it again: the VM that cannot be deleted is left with its address, and nothing else.
 func TestForceDestroyInterrupted(t *testing.T) {
 	t.Parallel()
-	force := func(ctx context.Context, w *world, e *engine.Engine, spec model.ClusterSpec) error {
+	force := func(ctx context.Context, e *engine.Engine, spec model.ClusterSpec) error {
 		_, err := e.ForceDestroy(ctx, spec.Target(), 2*time.Minute)
 		return err
 	}
@@ -194,14 +194,14 @@ func TestForceDestroyInterrupted(t *testing.T) {
 		w.stuck("prod-general-1")
 		w.timeFlies(20 * time.Second)
 		w.sim.ResetCalls()
-		w.must(force(w.t.Context(), w, w.engine(), spec))
+		w.must(force(w.t.Context(), w.engine(), spec))
 	}, func(t *testing.T, k int, d disturbance) {
 		w := d.world(t)
 		spec, _, _ := w.applied(w.spec(1, 1))
 		w.stuck("prod-general-1")
 		w.timeFlies(20 * time.Second)
-		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) { _ = force(ctx, w, e, spec) })
-		w.must(force(t.Context(), w, w.engine(), spec))
+		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) { _ = force(ctx, e, spec) })
+		w.must(force(t.Context(), w.engine(), spec))
 		vms, owners := w.left(spec)
 		if !slices.Equal(vms, []string{"prod-general-1"}) || !slices.Equal(owners, []string{"prod-general-1"}) || w.registered(spec) {
 			t.Errorf("left are %v and the claims of %v, registered: %v", vms, owners, w.registered(spec))

@@ -153,7 +153,8 @@ func TestNamedNodeIsReplacedOnce(t *testing.T) {
 	w.goesOn(spec, secrets) // the plan after it is empty
 	spec.ReplaceNodes = []string{"prod-general-1", "prod-general-7"}
 	p := w.plan(spec, secrets)
-	if len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Detail, `never had: "prod-general-7". Its nodes: prod-cp-1, prod-general-2, prod-general-3.`) {
+	const want = `never had: "prod-general-7". Its nodes: prod-cp-1, prod-general-2, prod-general-3.`
+	if len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Detail, want) {
 		t.Errorf("problems %v", p.Problems)
 	}
 }

@@ -46,19 +46,6 @@ func (e *events) mostAtOnce(action model.Action) int {
 	return most
 }
 
-// said counts the messages that begin with a text.
-func (e *events) said(prefix string) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	n := 0
-	for _, event := range e.list {
-		if strings.HasPrefix(event.Message, prefix) {
-			n++
-		}
-	}
-	return n
-}
-
 // TestRollReplacesSeveralAtOnce rolls five workers two at a time, in a pool that has just
 // the addresses for that.
 func TestRollReplacesSeveralAtOnce(t *testing.T) {

@@ -23,10 +23,10 @@ type transient interface{ Transient() bool }
 // Unanswered reports whether err, or one of those that it joins, is that vCenter did not
 // answer. It says nothing of what a call was about.
 func Unanswered(err error) bool {
-	if one, ok := err.(interface{ Unanswered() bool }); ok && one.Unanswered() { //nolint:errorlint // the tree is walked here
+	if one, ok := err.(interface{ Unanswered() bool }); ok && one.Unanswered() {
 		return true
 	}
-	switch wrapped := err.(type) { //nolint:errorlint // as above
+	switch wrapped := err.(type) { //nolint:errorlint // the tree is walked here
 	case interface{ Unwrap() error }:
 		return Unanswered(wrapped.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -27,7 +27,7 @@ func TestDestroyReleasesAddressesAfterTheVMsAreGone(t *testing.T) {
 		t.Errorf("stages %s", got)
 	}
 	for _, s := range p.Stages {
-		vms := s.Name == "workers" || s.Name == "control plane"
+		vms := s.Name == "nodes"
 		if s.Parallel != (s.Name != "folders" && s.Name != "record") || s.Complete == vms || (s.OnFailure == model.Continue) != vms || s.Rollout {
 			t.Errorf("stage %+v", s)
 		}

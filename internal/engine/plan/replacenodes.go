@@ -26,20 +26,30 @@ func (v view) existed(node string) bool {
 	return v.hasMachine(node) || v.mayBePresent(node)
 }
 
-// replaceFindings refuse names of which no node is, or was.
+// replaceFindings refuse names of which no node is, or was, and those of the control
+// plane.
 func replaceFindings(v view) model.Findings {
 	var f model.Findings
-	var unknown []string
+	var unknown, controlPlane []string
 	for _, name := range v.spec.ReplaceNodes {
-		if !v.existed(name) {
+		switch {
+		case v.ordinal(model.ControlPlanePool, name) > 0:
+			controlPlane = append(controlPlane, name)
+		case !v.existed(name):
 			unknown = append(unknown, name)
 		}
+	}
+	field := model.ClusterField(model.FieldReplaceNodes)
+	if len(controlPlane) > 0 {
+		slices.Sort(controlPlane)
+		f.Refuse(field, "Control-plane nodes are not replaced",
+			"%s would be a node of the control plane, and a running control plane keeps its nodes: name nodes of worker pools.",
+			quoted(controlPlane))
 	}
 	if len(unknown) == 0 {
 		return f
 	}
 	slices.Sort(unknown)
-	field := model.ClusterField(model.FieldReplaceNodes)
 	if !v.apiReached() {
 		f.Refuse(field, "No nodes to replace", "%q is being created, and has no nodes yet that could be replaced. Remove %s.",
 			v.spec.Name, quoted(unknown))

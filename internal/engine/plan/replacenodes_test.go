@@ -91,6 +91,11 @@ func TestNodeToReplaceThatNeverWasIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, p.Problems)
 		}
 	}
+	// The control plane keeps its nodes.
+	control := planned(replacing("c-cp-1"), running(1, 3))
+	if !says(on(control.Problems, field), "Control-plane nodes are not replaced", `"c-cp-1"`) {
+		t.Errorf("of the control plane: %v", control.Problems)
+	}
 	// A creation would make the node, and the plan after it replace it.
 	p := planned(replacing("c-w-1"), &model.Facts{})
 	if !says(on(p.Problems, field), "No nodes to replace", `Remove "c-w-1".`) {

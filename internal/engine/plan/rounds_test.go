@@ -30,6 +30,9 @@ func contracting(n int) func(*model.NodePool) {
 func shape(p *model.Plan) string {
 	var lines []string
 	for _, s := range p.Stages {
+		if len(s.Steps) == 0 {
+			continue
+		}
 		words := s.Name + ":"
 		if s.Parallel {
 			words = "=" + words

@@ -134,7 +134,8 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 	if got.Nodes[0] != want || got.Nodes[1].Name != "c-w-1" || got.Nodes[1].Role != model.RoleWorker {
 		t.Errorf("nodes %+v", got.Nodes)
 	}
-	if empty := plan.Status(small(1, 1), &model.Facts{}, today); empty.Endpoint != "" || empty.State != model.StateFailed || len(empty.Nodes) != 0 {
+	empty := plan.Status(small(1, 1), &model.Facts{}, today)
+	if empty.Endpoint != "" || empty.State != model.StateFailed || len(empty.Nodes) != 0 {
 		t.Errorf("of nothing: %+v", empty)
 	}
 }

@@ -29,9 +29,9 @@ func (c *changes) checkPatiently(ctx context.Context) error {
 }
 
 // task starts a vCenter task and waits for it.
-func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) (state model.TaskState, err error) {
-	_, err = c.taskOn(ctx, nil, start, &state)
-	return state, err
+func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) error {
+	_, err := c.taskOn(ctx, nil, start, nil)
+	return err
 }
 
 // taskOn is task for one whose effect shows on VMs: it returns what was read of them

@@ -144,7 +144,7 @@ func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[strin
 	if err != nil {
 		return err
 	}
-	_, err = n.changes.task(ctx, func(ctx context.Context) (string, error) {
+	err = n.changes.task(ctx, func(ctx context.Context) (string, error) {
 		return n.VCenter.SetGuestInfo(ctx, m.Ref, documents)
 	})
 	if err == nil {

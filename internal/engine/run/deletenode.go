@@ -80,10 +80,10 @@ func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) err
 // attached, right before it destroys: a disk that was attached in between is not
 // lost.
 func (r *Runner) destroyVM(ctx context.Context, m model.Machine) error {
-	if _, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
+	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power off %s: %w", m.Path, err)
 	}
-	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
+	err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
 		if err := r.detachForeign(ctx, m); err != nil {
 			return "", err
 		}

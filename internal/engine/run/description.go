@@ -23,7 +23,7 @@ func (r *Runner) updateDescription(ctx context.Context, s model.UpdateDescriptio
 			continue
 		}
 		writes = append(writes, func() error {
-			_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.SetNotes(ctx, vm, notes) })
+			err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.SetNotes(ctx, vm, notes) })
 			if err != nil && !errors.Is(err, model.ErrGone) {
 				return fmt.Errorf("write the notes of a VM: %w", err)
 			}

@@ -174,9 +174,9 @@ func (r *Runner) moveNodes(ctx context.Context, s model.MoveNodes) error {
 		return err
 	}
 	move := func(ctx context.Context) (string, error) { return r.VCenter.MoveIntoFolder(ctx, folder, s.VMs) }
-	_, err = r.changes.task(ctx, move)
+	err = r.changes.task(ctx, move)
 	if errors.Is(err, model.ErrGone) || errors.Is(err, model.ErrExists) {
-		_, err = r.changes.task(ctx, move)
+		err = r.changes.task(ctx, move)
 	}
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 
 // wipeUserdata removes the bootstrap data from a VM and checks that it is gone.
 func (r *Runner) wipeUserdata(ctx context.Context, vm, name string) error {
-	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.WipeUserdata(ctx, vm) })
+	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.WipeUserdata(ctx, vm) })
 	if errors.Is(err, model.ErrGone) {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 // noted in the record, and the next plan replaces it.
 func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
 	m := s.Machine
-	_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) })
+	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) })
 	if err != nil {
 		err = fmt.Errorf("power on %s: %w", m.Path, err)
 	} else if r.World.Facts.API.Answered() {

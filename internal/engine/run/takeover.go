@@ -26,7 +26,7 @@ func (r *Runner) takeOverIncomplete(ctx context.Context) error {
 			continue
 		}
 		steps = append(steps, func() error {
-			_, err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
+			err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
 				return r.VCenter.SetIncarnation(ctx, m.Ref, mine)
 			})
 			if errors.Is(err, model.ErrGone) {

@@ -151,7 +151,8 @@ func FuzzCluster(f *testing.F) {
 	const id = `{"i":"ABEiM0RVZneImaq7zN3u_w",`
 	for _, seed := range []string{
 		string(raw), "{}", `{"i":"=x","v":""}`, id + `"p":{"a":"1-50,52"}}`, id + `"p":{"a":"1-9223372036854775807"}}`,
-		id + `"p":{"a":"9223372036854775807"}}`, id + `"p":{"a":"2,1"}}`, id + `"p":{"a":"-1"}}`, id + `"f":9,"o":"a/b"}`, id + `"f":1,"o":"a/b","g":["group-v7","x"]}`,
+		id + `"p":{"a":"9223372036854775807"}}`, id + `"p":{"a":"2,1"}}`, id + `"p":{"a":"-1"}}`,
+		id + `"f":9,"o":"a/b"}`, id + `"f":1,"o":"a/b","g":["group-v7","x"]}`,
 	} {
 		f.Add([]byte(seed))
 	}

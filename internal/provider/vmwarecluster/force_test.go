@@ -112,7 +112,8 @@ func leftBehind(t *testing.T, e *acctest.Environment) {
 	if claims != 3 {
 		t.Errorf("%d addresses are claimed, and not 3", claims)
 	}
-	survey, err := e.VCenter().Survey(t.Context(), enginemodel.SurveyRequest{Names: &enginemodel.Names{Datacenter: "dc-1", Folder: "k8s/prod"}})
+	names := &enginemodel.Names{Datacenter: "dc-1", Folder: "k8s/prod"}
+	survey, err := e.VCenter().Survey(t.Context(), enginemodel.SurveyRequest{Names: names})
 	must(t, err)
 	_, err = e.VCenter().DeleteFolder(t.Context(), survey.Site.Folder.Ref)
 	must(t, err)

@@ -65,7 +65,8 @@ func rollingUpdateAttribute() schema.SingleNestedAttribute {
 			"node_pause": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "How long an apply pauses after it has replaced a node, or as many at once as it may, " +
-					"before it goes on to the next of the pool, such as `5m`, from one second to 24 hours. `timeouts.update` has to leave room for it. Defaults to no pause.",
+					"before it goes on to the next of the pool, such as `5m`, from one second to 24 hours. " +
+					"`timeouts.update` has to leave room for it. Defaults to no pause.",
 				Validators: []validator.String{nodeschema.Duration{}},
 			},
 			"drain_timeout": schema.StringAttribute{
@@ -83,7 +84,7 @@ func replaceNodesAttribute() schema.SetAttribute {
 	return schema.SetAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of their pool. Successors have other names, so a name " +
+		MarkdownDescription: "Names of worker nodes that the next apply builds anew, as a roll of their pool. Successors have other names, so a name " +
 			"may stay here after its node was replaced, and means nothing more. A name that no node has or had is refused. Defaults to none.",
 		Validators: []validator.Set{attribute.NoNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 	}

@@ -32,7 +32,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	}
 	g.log("[init] Using Kubernetes version: v%s", version)
 
-	n, err := g.preflightInit(inst, conf, version)
+	n, err := g.preflightInit(inst, conf)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 }
 
 // preflightInit checks addresses and kube-vip, and returns the new node.
-func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init, version kubeadm.Version) (*node, error) {
+func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init) (*node, error) {
 	g.log("[preflight] Running pre-flight checks")
 	address, advertise, err := nodeAddresses(inst, conf.Node, conf.Advertise)
 	if err != nil {

@@ -104,11 +104,11 @@ func TestRenewalIsTold(t *testing.T) {
 	if told("cp-1") != want || told("w-1") != "" {
 		t.Errorf("the control plane tells %q, and not %s, and the worker %q", told("cp-1"), want, told("w-1"))
 	}
-	for _, months := range []time.Duration{5, 7} {
-		passed.Store(int64(months * month))
+	for _, after := range []time.Duration{5 * month, 7 * month} {
+		passed.Store(int64(after))
 		s.cycle(m)
 		s.settled("cp-1")
-		if months == 7 {
+		if after == 7*month {
 			want = start.Add(7*month + year).UTC().Format(time.RFC3339)
 		}
 		eventually(t, "the node tells "+want, func() bool { return s.ready(vip) && told("cp-1") == want })

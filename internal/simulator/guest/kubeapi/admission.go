@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -60,7 +60,7 @@ func (r *request) problems(o *Object) field.ErrorList {
 	case name == "":
 		return append(all, field.Required(meta.Child("name"), "name or generateName is required"))
 	case r.kind.Group == Roles.Group:
-		wrong = path.IsValidPathSegmentName(name)
+		wrong = content.IsPathSegmentName(name)
 	case r.kind.Resource() == Namespaces || r.kind.Resource() == Services:
 		wrong = validation.IsDNS1123Label(name)
 	default:

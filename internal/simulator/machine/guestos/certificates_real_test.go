@@ -59,8 +59,10 @@ func TestRealCertificates(t *testing.T) {
 	c.worksWithCertificates("cp1", "first")
 
 	// A kubelet without a valid certificate does not start, and kubeadm's are over, too.
-	for _, name := range []string{"certs renew all --config /root/over.yaml", "kubeconfig user --config /root/over.yaml --validity-period 1s " +
-		"--org system:nodes --client-name system:node:cp1 >/root/over.conf"} {
+	for _, name := range []string{
+		"certs renew all --config /root/over.yaml",
+		"kubeconfig user --config /root/over.yaml --validity-period 1s --org system:nodes --client-name system:node:cp1 >/root/over.conf",
+	} {
 		c.run("cp1", "sh", "-c", `printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncertificateValidityPeriod: 1s\n`+
 			`kubernetesVersion: v`+c.version+`\n' >/root/over.yaml; kubeadm `+name)
 	}
@@ -70,7 +72,8 @@ func TestRealCertificates(t *testing.T) {
 	c.powerOn("cp1")
 	c.await("the node's own renewal", 5*time.Minute, func() bool {
 		log, _ := c.try("cp1", "journalctl", "--no-pager", "--boot", "-u", "gantry-certificates")
-		return strings.Contains(log, "signing another") && strings.Contains(log, "renews alone") && strings.Contains(log, "all of the control plane has restarted")
+		return strings.Contains(log, "signing another") && strings.Contains(log, "renews alone") &&
+			strings.Contains(log, "all of the control plane has restarted")
 	})
 	c.worksWithCertificates("cp1", "second")
 }
@@ -131,7 +134,8 @@ func (c *cluster) worksWithCertificates(node, name string) {
 	})
 	c.awaitReady(node)
 	for _, server := range []string{"localhost:6443", "localhost:2379", "10.10.128.11:2380"} {
-		if out, err := c.try(node, "sh", "-c", "openssl s_client -connect "+server+" </dev/null 2>/dev/null | openssl x509 -noout -checkend 60"); err != nil {
+		shown := "openssl s_client -connect " + server + " </dev/null 2>/dev/null"
+		if out, err := c.try(node, "sh", "-c", shown+" | openssl x509 -noout -checkend 60"); err != nil {
 			c.t.Errorf("what %s shows is over: %s (%v)", server, out, err)
 		}
 	}
@@ -165,7 +169,8 @@ func (c *cluster) worksWithCertificates(node, name string) {
 	if end, err := time.Parse(time.RFC3339, told); err != nil || time.Now().After(end) {
 		c.t.Errorf("%s tells that its certificates end at %q", node, told)
 	}
-	if out, err := kubectl("get", "lease", "-n", "kube-system", "gantry-certificates", "-o", "jsonpath={.spec.holderIdentity}"); err != nil || out != "" {
+	out, err := kubectl("get", "lease", "-n", "kube-system", "gantry-certificates", "-o", "jsonpath={.spec.holderIdentity}")
+	if err != nil || out != "" {
 		c.t.Errorf("the Lease is that of %q (%v)", out, err)
 	}
 }

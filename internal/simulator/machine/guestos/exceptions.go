@@ -205,7 +205,8 @@ var ofBorrowed = []Exception{
 	{Tool, "systemctl", "", noSystemd + "the first process keeps the services by their real unit files and answers the " +
 		"verbs that kubeadm, cloud-init and the bootstrap script use. Logs are in /var/log, not in a journal, and what " +
 		"units say about sandboxes is without effect."},
-	{Idle, "timers of systemd", "", noSystemd + "they can be enabled, and their time never comes. A service that is enabled itself runs at boot."},
+	{Idle, "timers of systemd", "", noSystemd + "they can be enabled, and their time never comes. " +
+		"A service that is enabled itself runs at boot."},
 	{Tool, "systemd-timesyncd", "", sharedKernel +
 		"the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
 	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
