@@ -53,6 +53,8 @@ func (c *etcdConn) snapshot(ctx context.Context, to io.Writer) error {
 		part, err := stream.Recv()
 		watchdog.Stop()
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && stalled.Err() != nil && ctx.Err() == nil:

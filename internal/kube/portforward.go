@@ -11,14 +11,13 @@ import (
 	"strconv"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/httpstream"
-	streamspdy "k8s.io/apimachinery/pkg/util/httpstream/spdy"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/client-go/transport/websocket"
-
-	corev1 "k8s.io/api/core/v1"
+	streaming "k8s.io/streaming/pkg/httpstream"
+	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
 
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
@@ -32,7 +31,7 @@ func (a *api) forward(ctx context.Context, namespace, pod string, port int) (net
 	at := a.clients.CoreV1().RESTClient().Post().
 		Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
 	streams, err := upgradeWebSocket(ctx, a.config, at)
-	if httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) {
+	if streaming.IsUpgradeFailure(err) || streaming.IsHTTPSProxyError(err) {
 		streams, err = upgradeSPDY(ctx, a.config, at)
 	}
 	if err != nil {
@@ -46,7 +45,7 @@ func (a *api) forward(ctx context.Context, namespace, pod string, port int) (net
 	return conn, nil
 }
 
-func upgradeWebSocket(ctx context.Context, config *rest.Config, at *url.URL) (httpstream.Connection, error) {
+func upgradeWebSocket(ctx context.Context, config *rest.Config, at *url.URL) (streaming.Connection, error) {
 	transport, holder, err := websocket.RoundTripperFor(config)
 	if err != nil {
 		return nil, err
@@ -62,7 +61,7 @@ func upgradeWebSocket(ctx context.Context, config *rest.Config, at *url.URL) (ht
 	return streamspdy.NewClientConnection(portforward.NewTunnelingConnection("client", upgraded))
 }
 
-func upgradeSPDY(ctx context.Context, config *rest.Config, at *url.URL) (httpstream.Connection, error) {
+func upgradeSPDY(ctx context.Context, config *rest.Config, at *url.URL) (streaming.Connection, error) {
 	transport, upgrader, err := spdy.RoundTripperFor(config)
 	if err != nil {
 		return nil, err
@@ -72,18 +71,18 @@ func upgradeSPDY(ctx context.Context, config *rest.Config, at *url.URL) (httpstr
 		return nil, err
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: noRedirect}
-	streams, _, err := spdy.Negotiate(upgrader, client, request, portforward.PortForwardProtocolV1Name)
+	streams, _, err := spdy.NegotiateStreaming(upgrader, client, request, portforward.PortForwardProtocolV1Name)
 	return streams, err
 }
 
 // portConn is a connection to a port of a pod: two streams of a port-forward of its own.
 type portConn struct {
-	httpstream.Stream // of the data
-	streams           httpstream.Connection
+	streaming.Stream // of the data
+	streams           streaming.Connection
 	failure           chan error // what the kubelet says about the port; closed when it says no more
 }
 
-func newPortConn(ctx context.Context, streams httpstream.Connection, port int) (*portConn, error) {
+func newPortConn(ctx context.Context, streams streaming.Connection, port int) (*portConn, error) {
 	// Creating a stream waits for the other side and knows of no context.
 	stop := context.AfterFunc(ctx, func() { streams.Close() })
 	defer stop()

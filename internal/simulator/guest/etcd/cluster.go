@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -105,7 +106,7 @@ func (c *Cluster) Any() *Member {
 	defer c.mu.Unlock()
 	var furthest *Member
 	for _, m := range c.alive {
-		if m.ended() || m.etcd.Server.IsLearner() {
+		if m.ended() || !slices.Contains(m.Voters(), m.ID()) {
 			continue
 		}
 		if furthest == nil || m.etcd.Server.AppliedIndex() > furthest.etcd.Server.AppliedIndex() {

@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 )
 
@@ -88,7 +89,9 @@ func (m *Member) config() (*embed.Config, error) {
 	// ages here: strictly does the same without the wait.
 	cfg.StrictReconfigCheck = false
 	cfg.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(m.strictly)}
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	// What ends the process of a real etcd must not end this one.
+	log := zap.NewNop().WithOptions(zap.WithFatalHook(zapcore.WriteThenGoexit))
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
 	return cfg, nil
 }
 

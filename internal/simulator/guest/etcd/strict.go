@@ -13,7 +13,14 @@ import (
 // that would, or might, cost the quorum.
 func (m *Member) strictly(
 	ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
-) (any, error) {
+) (response any, err error) {
+	// Between its removal and its end a member panics over most requests, and its process
+	// ends. Here the process is not its own.
+	defer func() {
+		if recover() != nil {
+			err = rpctypes.ErrGRPCStopped
+		}
+	}()
 	switch r := request.(type) {
 	case *etcdserverpb.MemberAddRequest:
 		if err := m.mayAdd(); err != nil {

@@ -119,12 +119,9 @@ func (f Forward) PortForward(ctx context.Context, pod, _ string, port int32, str
 		_, _ = io.Copy(conn, stream) // ends with either side
 		conn.Close()
 	}()
-	_, err = io.Copy(stream, conn)
+	_, _ = io.Copy(stream, conn)
 	_ = stream.Close()
 	conn.Close()
 	<-done
-	if err != nil {
-		return fmt.Errorf("lost connection to pod: %w", err)
-	}
 	return nil
 }
