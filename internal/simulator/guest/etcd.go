@@ -93,8 +93,16 @@ func (g *guest) evicted() {
 	g.endpoint.close()
 	g.endpoint = nil
 	g.world.killMember(g)
-	if n := g.disk.node; n != nil {
-		n.cluster.settle()
+	g.settle()
+}
+
+// settle is that of the cluster whose etcd the machine is part of. World.mu is held.
+func (g *guest) settle() {
+	switch {
+	case g.disk.node != nil:
+		g.disk.node.cluster.settle()
+	case g.disk.joining != nil:
+		g.disk.joining.settle()
 	}
 }
 
@@ -139,9 +147,7 @@ func (g *guest) serveMember(ctx context.Context, m *etcd.Member) error {
 		return errOff
 	}
 	w.adopt(g, m)
-	if n := g.disk.node; n != nil {
-		n.cluster.settle()
-	}
+	g.settle()
 	w.mu.Unlock()
 
 	if err := m.WaitReady(ctx); err != nil {
@@ -195,6 +201,7 @@ func (g *guest) joinMember(ctx context.Context, c *cluster, disk *etcd.Disk) err
 	}
 	w.mu.Lock()
 	g.disk.member = disk
+	g.disk.joining = c
 	if ctx.Err() != nil {
 		w.kill(m)
 		w.mu.Unlock()

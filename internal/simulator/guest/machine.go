@@ -51,8 +51,10 @@ type disk struct {
 	// initStarted says that kubeadm init has begun. It never does a second time.
 	initStarted bool
 	node        *node
-	// member is its part of etcd, where etcd runs, and evicted that it was removed.
+	// member is its part of etcd, where etcd runs, from its join on, and evicted that it
+	// was removed.
 	member  *etcd.Disk
+	joining *cluster // whose etcd that is
 	evicted bool
 }
 

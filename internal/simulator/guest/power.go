@@ -68,19 +68,17 @@ func (g *guest) start(ctx context.Context) error {
 	case g.disk.evicted:
 		return nil
 	case !n.controlPlane:
+		g.kubelet = true
+		n.cluster.settle()
+		return nil
 	case disk != nil && g.member == nil:
 		g.world.running.Go(func() { g.runMember(ctx, disk) })
-	default:
-		if err := g.serveAPI(); err != nil {
-			return err
-		}
+		return nil
 	}
-	g.kubelet = true
-	n.cluster.settle()
-	return nil
+	return g.serveAPI()
 }
 
-// serveAPI starts the API server. World.mu is held.
+// serveAPI starts the API server, and lets the kubelet report to it. World.mu is held.
 func (g *guest) serveAPI() error {
 	n := g.disk.node
 	e, err := n.cluster.serve(n.advertise, n.serving)
@@ -88,6 +86,7 @@ func (g *guest) serveAPI() error {
 		return err
 	}
 	g.endpoint = e
+	g.kubelet = true
 	n.cluster.settle()
 	return nil
 }
@@ -107,7 +106,5 @@ func (w *World) stop(g *guest) {
 	g.endpoint.close()
 	g.endpoint = nil
 	w.killMember(g)
-	if n := g.disk.node; n != nil {
-		n.cluster.settle()
-	}
+	g.settle()
 }
