@@ -179,7 +179,7 @@ func TestEtcdOfOneMember(t *testing.T) {
 		t.Errorf("the last member is removed: %v", err)
 	}
 	if err := c.MoveEtcdLeader(ctx, "cp-1"); err == nil || model.Transient(err) {
-		t.Errorf("the leader is moved to nobody: %v", err)
+		t.Errorf("the leader is moved where no other member is: %v", err)
 	}
 	c.must(c.MoveEtcdLeader(ctx, "cp-2"))
 

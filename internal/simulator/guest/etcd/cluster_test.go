@@ -1,14 +1,16 @@
 package etcd_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,59 +52,103 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestTiming(t *testing.T) {
-	ca := authority(t)
-	c := etcd.NewCluster()
-	defer c.Close()
-	at := time.Now()
-	lap := func(what string) { t.Logf("%-20s %s", what, time.Since(at)); at = time.Now() }
-	var members []*etcd.Member
-	var disks []*etcd.Disk
-	for i, name := range []string{"a", "b", "c"} {
-		d, err := c.Disk(ca, name, netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), time.Now())
-		must(t, err)
-		lap("disk")
-		if i > 0 {
-			must(t, c.AddLearner(t.Context(), d))
-			lap("learner")
+// site is a cluster whose members the test starts.
+type site struct {
+	*etcd.Cluster
+	t  *testing.T
+	ca etcd.Authority
+}
+
+func (s *site) disk(name string, host byte) *etcd.Disk {
+	s.t.Helper()
+	d, err := s.Disk(s.ca, name, netip.AddrFrom4([4]byte{10, 0, 0, host}), time.Now())
+	must(s.t, err)
+	return d
+}
+
+func (s *site) start(d *etcd.Disk) *etcd.Member {
+	s.t.Helper()
+	m, err := d.Start()
+	must(s.t, err)
+	must(s.t, m.WaitReady(s.t.Context()))
+	return m
+}
+
+// until waits for what takes a moment, such as a leader or a learner that has caught up.
+func (s *site) until(what string, call func() error) {
+	s.t.Helper()
+	err := call()
+	for deadline := time.Now().Add(time.Minute); err != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s: %v", what, err)
 		}
-		m, err := d.Start()
-		must(t, err)
-		lap("start")
-		must(t, m.WaitReady(t.Context()))
-		lap("ready")
-		for i > 0 {
-			err := c.Promote(t.Context(), d)
-			if err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
+		err = call()
+	}
+}
+
+// TestMembers joins two members to a first, kills the leader and removes it for good.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+	defer s.Close()
+	first := s.disk("a", 1)
+	members := []*etcd.Member{s.start(first)}
+	for i, name := range []string{"b", "c"} {
+		d := s.disk(name, byte(i+2))
+		must(t, s.AddLearner(t.Context(), d))
+		m := s.start(d)
+		if slices.Contains(members[0].Voters(), m.ID()) {
+			t.Errorf("%s votes before its promotion", name)
 		}
-		lap("promoted")
+		s.until("promotion", func() error { return s.Promote(t.Context(), d) })
 		members = append(members, m)
-		disks = append(disks, d)
 	}
+	must(t, s.CheckHealth(t.Context()))
+
 	kill(members[0])
-	lap("killed")
-	for {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		_, err := members[1].Members(ctx)
-		cancel()
-		if err == nil {
-			break
-		}
+	if err := s.CheckHealth(t.Context()); err == nil || !strings.Contains(err.Error(), "https://10.0.0.1:2379") {
+		t.Errorf("with a dead member: %v", err)
 	}
-	lap("new leader")
-	must(t, c.Remove(t.Context(), disks[0]))
-	lap("removed")
-	m, err := disks[0].Start()
+	if !s.Quorum() {
+		t.Error("two of three are no quorum")
+	}
+	if err := s.AddLearner(t.Context(), s.disk("d", 4)); err == nil || !strings.Contains(err.Error(), "unhealthy cluster") {
+		t.Errorf("a member is added with a dead one: %v", err)
+	}
+	s.until("removal", func() error { return s.Remove(t.Context(), first) })
+	back, err := first.Start()
 	must(t, err)
-	if err := m.WaitReady(t.Context()); err != etcd.ErrRemoved {
+	if err := back.WaitReady(t.Context()); !errors.Is(err, etcd.ErrRemoved) {
 		t.Errorf("a removed member is back: %v", err)
 	}
-	lap("removed comes back")
-	kill(m)
+	kill(back)
 	kill(members[1])
+	if s.Quorum() {
+		t.Error("one of two is a quorum")
+	}
 	kill(members[2])
-	lap("killed 3")
+}
+
+// TestAddressIsThePeer joins a machine with the address of one whose join ended before
+// its member started: etcd knows the peer already.
+func TestAddressIsThePeer(t *testing.T) {
+	t.Parallel()
+	s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+	defer s.Close()
+	first := s.start(s.disk("a", 1))
+	must(t, s.AddLearner(t.Context(), s.disk("b", 2)))
+	if err := s.AddLearner(t.Context(), s.disk("c", 3)); err == nil || !strings.Contains(err.Error(), "too many learner members") {
+		t.Errorf("a second learner: %v", err)
+	}
+	again := s.disk("c", 2)
+	must(t, s.AddLearner(t.Context(), again))
+	second := s.start(again)
+	s.until("promotion", func() error { return s.Promote(t.Context(), again) })
+	list, err := first.Members(t.Context())
+	must(t, err)
+	if len(list) != 2 {
+		t.Errorf("members %v", list)
+	}
+	kill(second)
+	kill(first)
 }

@@ -162,7 +162,7 @@ func (m *Member) Stopped() <-chan struct{} { return m.etcd.Server.StopNotify() }
 // ID is the member's in its cluster.
 func (m *Member) ID() uint64 { return uint64(m.etcd.Server.MemberID()) }
 
-// Cut is the loss of power: nobody is told, and nothing of the member is to be heard
+// Cut is the loss of power: no peer is told, and nothing of the member is to be heard
 // from now on. Release has to follow.
 func (m *Member) Cut() {
 	m.disk.cluster.running(m, false)
