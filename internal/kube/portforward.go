@@ -39,7 +39,7 @@ func (a *api) forward(ctx context.Context, namespace, pod string, port int) (net
 	}
 	conn, err := newPortConn(ctx, streams, port)
 	if err != nil {
-		streams.Close()
+		_ = streams.Close()
 		return nil, err
 	}
 	return conn, nil
@@ -84,7 +84,7 @@ type portConn struct {
 
 func newPortConn(ctx context.Context, streams streaming.Connection, port int) (*portConn, error) {
 	// Creating a stream waits for the other side and knows of no context.
-	stop := context.AfterFunc(ctx, func() { streams.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = streams.Close() })
 	defer stop()
 	headers := http.Header{}
 	headers.Set(corev1.StreamType, corev1.StreamTypeError)
@@ -105,7 +105,7 @@ func newPortConn(ctx context.Context, streams streaming.Connection, port int) (*
 		defer close(conn.failure)
 		if said, _ := io.ReadAll(io.LimitReader(failures, maxMessage)); len(said) > 0 {
 			conn.failure <- errors.New(printable.Line(string(said), maxReason))
-			streams.Close()
+			_ = streams.Close()
 		}
 	}()
 	return conn, nil
