@@ -60,7 +60,7 @@ func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init, vers
 			return nil, preflight("Subnet", fmt.Errorf("subnet %s contains the node's address %s", subnet, address))
 		}
 	}
-	vip, err := kubeVIP(inst, version, true)
+	vip, err := kubeVIP(inst, true)
 	if err != nil {
 		return nil, preflight("KubeVIP", err)
 	}
@@ -89,7 +89,7 @@ func (g *guest) prepareCluster(
 	}
 	g.log("[certs] Using existing ca certificate authority")
 
-	if err := n.vip.CheckKubeconfig(version, true); err != nil {
+	if err := n.vip.CheckKubeconfig(true); err != nil {
 		g.log("%v", err)
 		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
 			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
@@ -169,7 +169,7 @@ func nodeName(inst *cloudinit.Instance, r kubeadm.Registration) string {
 }
 
 // kubeVIP reads the static pod that holds the control plane's address.
-func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*kubeadm.KubeVIP, error) {
+func kubeVIP(inst *cloudinit.Instance, first bool) (*kubeadm.KubeVIP, error) {
 	file, ok := inst.Files[kubeadm.KubeVIPManifest]
 	if !ok {
 		return nil, fmt.Errorf("%s: no such file: no node would hold the control plane's address", kubeadm.KubeVIPManifest)
@@ -184,7 +184,7 @@ func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*ku
 	if first {
 		return vip, nil // init detects it later: no node holds the VIP
 	}
-	return vip, vip.CheckKubeconfig(version, first)
+	return vip, vip.CheckKubeconfig(first)
 }
 
 // checkVIP checks that this machine can hold the VIP and that it is not an

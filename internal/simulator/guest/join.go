@@ -70,6 +70,16 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 	if err := api.checkNewNode(ctx, name); err != nil {
 		return fmt.Errorf("error execution phase kubelet-start: %w", err)
 	}
+	if err := g.joinCluster(ctx, at, n, conf, version); err != nil {
+		return err
+	}
+	g.log("This node has joined the cluster.")
+	return nil
+}
+
+// joinCluster makes the machine part of the cluster at an endpoint: of its etcd, if it
+// hosts the control plane, and then one of its nodes.
+func (g *guest) joinCluster(ctx context.Context, at netip.AddrPort, n *node, conf *kubeadm.Join, version kubeadm.Version) error {
 	c, err := g.world.clusterAt(at)
 	if err != nil {
 		return fmt.Errorf("error execution phase kubelet-start: %w", err)
@@ -79,11 +89,7 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 			return err
 		}
 	}
-	if err := g.enter(ctx, c, n, conf, version); err != nil {
-		return err
-	}
-	g.log("This node has joined the cluster.")
-	return nil
+	return g.enter(ctx, c, n, conf, version)
 }
 
 // prepareControlPlane downloads the certificates and reads kube-vip's manifest.
@@ -91,7 +97,7 @@ func (g *guest) prepareControlPlane(
 	ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join,
 	version kubeadm.Version, n *node, advertise netip.Addr,
 ) error {
-	vip, err := kubeVIP(inst, version, false)
+	vip, err := kubeVIP(inst, false)
 	if err != nil {
 		return preflight("KubeVIP", err)
 	}
