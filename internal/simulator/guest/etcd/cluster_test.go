@@ -106,6 +106,10 @@ func TestMembers(t *testing.T) {
 	must(t, s.CheckHealth(t.Context()))
 
 	kill(members[0])
+	s.until("a new leader", func() error {
+		_, err := s.Any().Members(t.Context())
+		return err
+	})
 	if err := s.CheckHealth(t.Context()); err == nil || !strings.Contains(err.Error(), "https://10.0.0.1:2379") {
 		t.Errorf("with a dead member: %v", err)
 	}
