@@ -2,7 +2,8 @@
 # Makes this machine a node of its cluster: "bootstrap.sh init" on the first
 # control-plane node, "bootstrap.sh join" on every other. Values come from the
 # files in /etc/gantry; nothing in this script differs between nodes. A unit runs it
-# at every boot, so it goes on where the loss of power stopped it.
+# at every boot, so it goes on where the loss of power stopped it. Another one runs
+# "bootstrap.sh forget" after the node has joined.
 set -euo pipefail
 # A test runs the script on a directory of its own; a node never sets this.
 root=${GANTRY_ROOT:-}
@@ -271,9 +272,16 @@ undo_join() {
 	fi
 }
 
+# forget_after_cloud_init has a unit forget once cloud-init's last stage has ended, which
+# waits for this one: at its end it stores again what it was made with.
+forget_after_cloud_init() {
+	run systemctl start --no-block gantry-forget.service || forget
+}
+
 # forget removes what has done its work: the token, the certificate key, and the
 # copies of all files that cloud-init keeps, the authorities' keys among them. It
-# reads its data source anew at every boot, and finds it empty.
+# reads its data source anew at every boot, and finds it empty. The configuration comes
+# last: as long as it is there, this is not done.
 forget() {
 	local instance
 	for instance in "$root"/var/lib/cloud/instances/*/; do
@@ -291,7 +299,7 @@ main() {
 	if [[ -e $state/bootstrapped ]]; then
 		say 'this node has joined before: nothing to do'
 		if [[ -e $state/kubeadm.yaml ]]; then
-			forget # the power was lost over it
+			forget_after_cloud_init # the power was lost over it
 		fi
 		report joined
 		return
@@ -305,15 +313,16 @@ main() {
 	"$1"
 	touch "$state/bootstrapped"
 	sync
-	forget
+	forget_after_cloud_init
 	say 'joined'
 	report joined
 }
 
 case ${1:-} in
 init | join) main "$1" ;;
+forget) forget ;;
 *)
-	echo "usage: $0 init|join" >&2
+	echo "usage: $0 init|join|forget" >&2
 	exit 2
 	;;
 esac

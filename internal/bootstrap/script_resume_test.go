@@ -112,6 +112,28 @@ func TestScriptLeavesAWorkerThatHasJoined(t *testing.T) {
 	}
 }
 
+func TestScriptResetsBeforeItJoinsAgain(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.ControlPlane))
+	before := m.read(kubeVIP)
+	m.play("kubeadm", `case $1 in
+version) echo v1.37.2 ;;
+reset) rm -rf "$root"/etc/kubernetes/manifests/* ;;
+join) echo x >>"$root/joins"; (($(wc -l <"$root/joins") == 2)) ;;
+esac`)
+	if status := m.bootstrap("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	m.wantKubeadm("join", "reset", "join")
+	m.wantPhases("booting", "kubeadm", "kubeadm", "joined")
+	if m.read(kubeVIP) != before {
+		t.Error("kube-vip's manifest did not survive the reset")
+	}
+	if m.exists("/etc/gantry/kube-vip.yaml") {
+		t.Error("the copy of kube-vip's manifest was left behind")
+	}
+}
+
 func TestScriptRemovesWhatCloudInitKeeps(t *testing.T) {
 	t.Parallel()
 	kept := []string{"obj.pkl", "user-data.txt", "user-data.txt.i", "vendor-data.txt", "vendor-data2.txt.i", "cloud-config.txt"}
@@ -145,5 +167,34 @@ func TestScriptRemovesWhatCloudInitKeeps(t *testing.T) {
 	status := m.bootstrap("init")
 	if status != 0 || m.exists("/etc/gantry/kubeadm.yaml") || m.exists("/var/lib/cloud/instances/4711/obj.pkl") {
 		t.Errorf("status %d, or the rest was left", status)
+	}
+}
+
+// cloud-init's last stage waits for the script, or comes after it, and stores at its end
+// what it was made with: it is removed after that, also after a resumed join.
+func TestScriptForgetsOnceCloudInitHasEnded(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.killedAt("join")
+	m.bootstrap("join")
+	m.write("/var/lib/cloud/instances/4711/obj.pkl", "the token")
+	if status := m.script("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	if !m.exists("/var/lib/cloud/instances/4711/obj.pkl") || !slices.Equal(m.started(), []string{"gantry-forget.service"}) {
+		t.Errorf("it was removed before cloud-init has ended, or %q were started", m.started())
+	}
+	if unit := m.read("/etc/systemd/system/gantry-forget.service"); !strings.Contains(unit, "\nAfter=cloud-final.service\n") {
+		t.Errorf("the unit is not ordered after cloud-init's last stage:\n%s", unit)
+	}
+}
+
+// Where the unit cannot be started, what can be removed is.
+func TestScriptForgetsWithoutItsUnit(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.play("systemctl", `[[ "$1 $2" != "start --no-block" ]]`)
+	if status := m.bootstrap("join"); status != 0 || m.exists("/etc/gantry/kubeadm.yaml") {
+		t.Errorf("status %d, or the token was left", status)
 	}
 }

@@ -20,6 +20,7 @@ const (
 	versionPath     = "/etc/gantry/kubernetes-version"
 	unitPath        = "/etc/systemd/system/" + unitName
 	unitName        = "gantry-bootstrap.service"
+	forgetUnitPath  = "/etc/systemd/system/gantry-forget.service"
 	pkiDirectory    = "/etc/kubernetes/pki/"
 	cloudConfigHead = "#cloud-config\n"
 
@@ -89,6 +90,7 @@ func (n Node) files() ([]writeFile, error) {
 	files := []writeFile{
 		{Path: scriptPath, Permissions: modeExecutable, Content: script},
 		{Path: unitPath, Permissions: modePublic, Content: n.unit()},
+		{Path: forgetUnitPath, Permissions: modePublic, Content: forgetUnit},
 		{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
 		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
 		{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
@@ -132,6 +134,18 @@ TimeoutStartSec=infinity
 WantedBy=multi-user.target
 `
 }
+
+// forgetUnit removes from the machine what made it a node. The script starts it without
+// waiting: at the first boot cloud-init's last stage waits for the script, and at a later
+// one it may come only after it.
+const forgetUnit = `[Unit]
+Description=Removes what made this machine a node
+After=cloud-final.service
+
+[Service]
+Type=oneshot
+ExecStart=` + scriptPath + ` forget
+`
 
 func (n Node) authorityFiles() []writeFile {
 	var files []writeFile

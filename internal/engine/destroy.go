@@ -8,11 +8,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
 // Destroy deletes what the target identifies and everything that Gantry made for
-// it. What is gone already is success; what merely is not seen is left, and an error
-// says what that is.
+// it. What is gone already is success; what cannot be deleted, or merely is not seen, is
+// left, and an error says what that is.
 func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 	ctx, lease, err := e.lock(ctx, target)
 	if err != nil {
@@ -33,11 +34,32 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 		return release(ctx, lease, err)
 	}
 	left := plan.Left(target, &w.Facts)
-	spec := &model.ClusterSpec{Ref: target.Ref, ID: target.ID}
-	r := e.runner(e.Reader, w, lease, run.Config{Spec: spec})
-	err = r.Execute(ctx, todo)
-	if err == nil && left != "" {
+	err = e.destroyer(w, lease, target).Execute(ctx, todo)
+	switch {
+	case err != nil:
+		err = e.withLeft(ctx, target, err)
+	case left != "":
 		err = errors.New(left)
 	}
 	return release(ctx, lease, err)
+}
+
+// destroyer makes the runner of a destruction.
+func (e *Engine) destroyer(w *observe.World, lease *ledger.Lease, target model.Target) *run.Runner {
+	return e.runner(e.Reader, w, lease, run.Config{Spec: &model.ClusterSpec{Ref: target.Ref, ID: target.ID}})
+}
+
+// withLeft adds to the error of a destruction what it has left, if that can be read.
+func (e *Engine) withLeft(ctx context.Context, target model.Target, failed error) error {
+	if ctx.Err() != nil {
+		return failed
+	}
+	w, err := e.observer(true).Dependants(ctx, target)
+	if err != nil {
+		return failed
+	}
+	if left := plan.LeftBehind(target, &w.Facts); left != "" {
+		return errors.Join(failed, errors.New(left))
+	}
+	return failed
 }

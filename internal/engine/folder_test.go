@@ -148,7 +148,14 @@ func (w *world) madeFolders(paths ...string) {
 	slices.Sort(want)
 	left := w.sim.Leftovers().Folders
 	slices.Sort(left)
-	recorded := slices.Sorted(slices.Values(w.record().Folders))
+	var recorded []string
+	for _, f := range w.record().Folders {
+		recorded = append(recorded, f.Path)
+		if f.Ref == "" {
+			w.t.Errorf("the reference of folder %q is not recorded", f.Path)
+		}
+	}
+	slices.Sort(recorded)
 	if !slices.Equal(left, want) || !slices.Equal(recorded, slices.Sorted(slices.Values(paths))) {
 		w.t.Errorf("folders %q, recorded %q, want %q", left, recorded, paths)
 	}

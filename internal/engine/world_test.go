@@ -33,7 +33,7 @@ func fast() model.Timing {
 		RetryBudget: 2 * time.Second, Backoff: 20 * time.Millisecond,
 		OffLimit:    2 * time.Second,
 		BootTimeout: 30 * time.Second, APITimeout: 10 * time.Second, ReadyWait: 10 * time.Second,
-		TokenLife: 30 * time.Minute,
+		TokenLife: 30 * time.Minute, StuckPause: 20 * time.Millisecond,
 	}
 }
 

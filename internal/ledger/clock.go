@@ -19,6 +19,9 @@ type clockSample struct {
 	vcenter time.Time
 }
 
+// Now reads vCenter's clock.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) { return l.now(ctx) }
+
 // now reads vCenter's clock.
 func (l *Ledger) now(ctx context.Context) (time.Time, error) {
 	local := l.Clock.Now()

@@ -9,12 +9,14 @@
 //
 // Each tag's id is a UUIDv5, so that one list call, which returns ids only,
 // shows which tags exist. <record> and <pool> are the ids of records; <index>
-// is derived from the vCenter.
+// is derived from the vCenter, <folder> from the vCenter and the reference of a VM
+// folder.
 //
 //	what         name                              id derived from                description
 //	record       <kind>:<gateway or ->/<name>      vCenter, kind, gateway, name   the body, or its beginning and where the chunks are
 //	chunk        <record>+<generation>.<k>         record, generation, k          a part of a long body
 //	child        <record>@<k>                      record, slot k                 the child's reference
+//	folder's     <folder>@<k>                      folder, slot k                 the reference of a cluster that uses it
 //	index        <index>@<k>                       index, slot k                  an IP pool's id
 //	claim        <pool>/<address>                  pool, address                  cluster, node, since when
 //	cool-down    <pool>/<address>!cooldown         pool, address                  last cluster, since when
@@ -60,6 +62,15 @@
 // Register notes a record at its gateway, and an IP pool in the index, before it
 // creates the record; Unregister deletes the notes after it. What a killed run
 // leaves are notes of nothing, which readers skip.
+//
+// # VM folders
+//
+// Clusters that use a VM folder which Gantry made are noted at it, the one that made it
+// first. A cluster notes itself, and then looks for the folder's lock, which it waits
+// for, and for the folder. One that leaves takes the lock, and then reads the notes:
+// where there is only its own, it deletes the folder and then the note. Whichever comes
+// second sees the other, so that no folder is deleted while another cluster begins to
+// use it, and the last one deletes it.
 //
 // # Newer versions
 //

@@ -15,6 +15,8 @@ type Lease struct {
 	l      *Ledger
 	record uuid.UUID
 	nonce  string
+	holder string
+	listed idSet // the ledger as it was listed when the lock stood
 	waited *Waited
 
 	ctx            context.Context
@@ -53,6 +55,7 @@ func newLease(ctx context.Context, c *contender, epoch int, note lockNote, prove
 		l:              c.l,
 		record:         c.record,
 		nonce:          c.nonce,
+		holder:         c.holder,
 		heartbeatEnded: make(chan struct{}),
 		calling:        make(chan struct{}, 1),
 		note:           note,

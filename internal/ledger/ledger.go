@@ -40,6 +40,7 @@ type Ledger struct {
 
 	mu     sync.Mutex
 	leases map[uuid.UUID]*Lease // held through this Ledger, by record
+	turns  turns
 }
 
 // New returns the ledger of a vCenter, which is named by its instance UUID.

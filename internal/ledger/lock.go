@@ -170,6 +170,7 @@ func (c *contender) takeOver(ctx context.Context, old lockView, now, local time.
 
 	lease := newLease(ctx, c, epoch, note, local)
 	lease.older = older
+	lease.listed = listed
 	if listed.has(c.record) {
 		lease.presence = present
 	}

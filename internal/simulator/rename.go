@@ -123,3 +123,21 @@ func objectAt(ctx *vcsim.Context, inventoryPath string) (types.ManagedObjectRefe
 	}
 	return *body.Res.Returnval, true
 }
+
+// MoveFolder moves the folder with an inventory path, and all that is in it, into another
+// one.
+func (s *Simulator) MoveFolder(inventoryPath, into string) error {
+	own := *s.service.Context
+	_, err := s.locked(&own, func(ctx *vcsim.Context) (types.AnyType, fault) {
+		folder, ok := folderAt(ctx, inventoryPath)
+		to, there := folderAt(ctx, into)
+		if !ok || !there {
+			return nil, &types.NotFound{}
+		}
+		return nil, moveInto(ctx, to, folder.Self)
+	})
+	if err != nil {
+		return vimError(err)
+	}
+	return nil
+}

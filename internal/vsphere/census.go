@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Census is every VM of a vCenter that carries a marker of Gantry's, whichever
@@ -73,14 +74,22 @@ func (n *node) onlyOf(cluster uuid.UUID) bool {
 	})
 }
 
-// Folder finds a VM folder by the datacenter's name or path and the path below
-// its VM folder, and returns its inventory path; false when there is none.
-func (c *Census) Folder(datacenter, path string) (string, bool) {
+// Folder finds a VM folder that Gantry made, by its reference or else by the
+// datacenter's name or path and the path below its VM folder, and returns its inventory
+// path; false when there is none.
+func (c *Census) Folder(datacenter string, folder record.Folder) (string, bool) {
+	if ref, err := parseRef("Folder", folder.Ref); err == nil {
+		n := c.inventory.nodes[ref]
+		if n == nil {
+			return "", false
+		}
+		return n.path, true
+	}
 	dc, err := c.inventory.datacenterIn(datacenter)
 	if err != nil {
 		return "", false
 	}
-	at, missing, blocked := c.inventory.walk(dc, path)
+	at, missing, blocked := c.inventory.walk(dc, folder.Path)
 	if at == nil || len(missing) > 0 || blocked != nil || at == c.inventory.vmFolder(dc) {
 		return "", false
 	}

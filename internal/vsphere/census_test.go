@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -17,7 +18,7 @@ func TestCensusFindsWhatIsMarked(t *testing.T) {
 	one := uuid.MustParse("11111111-0000-4000-8000-000000000000")
 	two := uuid.MustParse("22222222-0000-4000-8000-000000000000")
 	clone := func(folder, name string, cluster uuid.UUID) string {
-		_, err := v.client.CreateFolder(v.t.Context(), dc, folder)
+		_, err := v.createFolder(dc, folder)
 		v.must(err)
 		site := v.site(func(n *model.Names) { n.Folder = folder })
 		return v.clone(request(site, name, func(r *model.CloneRequest) { r.Marker.Cluster = cluster }))
@@ -27,7 +28,7 @@ func TestCensusFindsWhatIsMarked(t *testing.T) {
 	clone("k8s/both", "one-cp-3", one)
 	clone("k8s/both", "two-cp-1", two)
 	clone("k8s/two", "two-cp-2", two)
-	_, err := v.client.CreateFolder(t.Context(), dc, "k8s/two/inner")
+	_, err := v.createFolder(dc, "k8s/two/inner")
 	v.must(err)
 	v.done(v.client.PowerOff(t.Context(), off))
 
@@ -64,11 +65,11 @@ func TestCensusFindsWhatIsMarked(t *testing.T) {
 		t.Errorf("the census has\n%+v, want\n%+v", got, want)
 	}
 	for path, want := range map[string]string{"k8s/two": k8s + "two", "k8s/three": "", "": "", "k8s/one/one-cp-1": ""} {
-		if full, ok := census.Folder("dc-1", path); full != want || ok != (want != "") {
+		if full, ok := census.Folder("dc-1", record.Folder{Path: path}); full != want || ok != (want != "") {
 			t.Errorf("folder %q is %q, %v; want %q", path, full, ok, want)
 		}
 	}
-	if _, ok := census.Folder("dc-9", "k8s"); ok {
+	if _, ok := census.Folder("dc-9", record.Folder{Path: "k8s"}); ok {
 		t.Error("a folder was found in a datacenter that does not exist")
 	}
 }

@@ -25,6 +25,8 @@ type Error struct {
 
 	kind  kind
 	cause error
+	// unanswered says that vCenter did not answer.
+	unanswered bool
 }
 
 type kind int
@@ -54,6 +56,9 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Transient reports whether the same call may work a moment later.
 func (e *Error) Transient() bool { return e.kind == kindTransient }
+
+// Unanswered reports whether vCenter did not answer.
+func (e *Error) Unanswered() bool { return e.unanswered }
 
 // Is matches the kinds to the sentinels that the engine checks for.
 func (e *Error) Is(target error) bool {
@@ -153,6 +158,7 @@ func explainTransport(server string, err error) *Error {
 		return e
 	}
 	e.kind = kindTransient
+	e.unanswered = true
 	e.Reason = fmt.Sprintf("vCenter %s does not answer: %v", server, withoutURL(err))
 	return e
 }

@@ -4,39 +4,74 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // CreateFolder implements model.VCenter. Each folder that it creates is one call;
 // one that another run creates at the same time is used.
-func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string) (string, error) {
+func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string) ([]record.Folder, error) {
 	defer c.site.changed()
 	op := fmt.Sprintf("create VM folder %q", folder)
 	inv, dc, err := c.folderTree(ctx, datacenter)
 	if err != nil {
-		return "", c.failed(op, err)
+		return nil, c.failed(op, err)
 	}
 	at, missing, blocked := inv.walk(dc, folder)
 	switch {
 	case at == nil:
-		return "", c.failed(op, c.hiddenVMFolder(dc))
+		return nil, c.failed(op, c.hiddenVMFolder(dc))
 	case blocked != nil:
-		return "", &Error{Op: op, Reason: fmt.Sprintf("%q is a %s", blocked.path, blocked.ref.Type), kind: kindExists}
+		return nil, &Error{Op: op, Reason: fmt.Sprintf("%q is a %s", blocked.path, blocked.ref.Type), kind: kindExists}
 	}
-	ref := at.ref
+	ref, levels := at.ref, inv.levels(dc, at)
 	for _, p := range missing {
 		// vCenter escapes what it is given, so that an escaped name would be so twice.
 		if ref, err = c.createChild(ctx, ref, inventoryname.Base(p)); err != nil {
-			return "", c.failed(fmt.Sprintf("create VM folder %q", p), err)
+			return nil, c.failed(fmt.Sprintf("create VM folder %q", p), err)
 		}
 		c.site.paths.Store(ref, inv.vmFolder(dc).path+"/"+p)
+		levels = append(levels, record.Folder{Path: p, Ref: ref.String()})
 	}
-	return ref.String(), nil
+	return levels, nil
+}
+
+// levels are the folders from below the datacenter's VM folder to one of them.
+func (inv *inventory) levels(dc, at *node) []record.Folder {
+	root := inv.vmFolder(dc)
+	var levels []record.Folder
+	for n := at; n != nil && n != root; n = n.parent {
+		levels = append(levels, record.Folder{Path: strings.TrimPrefix(n.path, root.path+"/"), Ref: n.ref.String()})
+	}
+	slices.Reverse(levels)
+	return levels
+}
+
+// FindFolder implements model.VCenter.
+func (c *Client) FindFolder(ctx context.Context, datacenter, folder string) (string, error) {
+	op := fmt.Sprintf("find VM folder %q", folder)
+	inv, dc, err := c.folderTree(ctx, datacenter)
+	if errors.Is(err, model.ErrGone) {
+		return "", nil
+	}
+	if err != nil {
+		return "", c.failed(op, err)
+	}
+	at, missing, blocked := inv.walk(dc, folder)
+	if at == nil {
+		return "", c.failed(op, c.hiddenVMFolder(dc))
+	}
+	if len(missing) > 0 || blocked != nil || at == inv.vmFolder(dc) {
+		return "", nil
+	}
+	return at.ref.String(), nil
 }
 
 // folderTree reads the tree without its VMs, and finds a datacenter by reference.
@@ -93,30 +128,21 @@ func (c *Client) createChild(
 // DeleteFolder implements model.VCenter. What comes into the folder between the
 // check and the call is unregistered at worst, never deleted from disk: that is
 // why it is not a plain destroy.
-func (c *Client) DeleteFolder(ctx context.Context, datacenter, folder string) (left bool, err error) {
+func (c *Client) DeleteFolder(ctx context.Context, folder string) (left bool, err error) {
 	defer c.site.changed()
-	op := fmt.Sprintf("delete VM folder %q", folder)
-	inv, dc, err := c.folderTree(ctx, datacenter)
+	ref, err := parseRef("Folder", folder)
+	if err != nil {
+		return false, err
+	}
+	op := fmt.Sprintf("delete VM folder %q", c.path(ref))
+	empty, err := c.emptyFolder(ctx, ref)
 	if errors.Is(err, model.ErrGone) {
 		return false, nil
 	}
-	if err != nil {
-		return false, c.failed(op, err)
-	}
-	at, missing, blocked := inv.walk(dc, folder)
-	if at == nil {
-		return false, c.failed(op, c.hiddenVMFolder(dc))
-	}
-	if len(missing) > 0 || blocked != nil || at == inv.vmFolder(dc) {
-		return false, nil // gone, or not a folder that was created
-	}
-	if len(at.children) > 0 {
-		return true, nil
-	}
-	if empty, err := c.emptyFolder(ctx, at.ref); err != nil || !empty {
+	if err != nil || !empty {
 		return true, c.failed(op, err)
 	}
-	res, err := methods.UnregisterAndDestroy_Task(ctx, c.soap, &types.UnregisterAndDestroy_Task{This: at.ref})
+	res, err := methods.UnregisterAndDestroy_Task(ctx, c.soap, &types.UnregisterAndDestroy_Task{This: ref})
 	if err == nil {
 		err = c.wait(ctx, c.started(res.Returnval, operation{name: op}))
 	}
@@ -130,8 +156,11 @@ func (c *Client) DeleteFolder(ctx context.Context, datacenter, folder string) (l
 // that this account may not read.
 func (c *Client) emptyFolder(ctx context.Context, folder types.ManagedObjectReference) (bool, error) {
 	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{folder}, map[string][]string{"Folder": {"childEntity"}}))
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return false, err
+	}
+	if len(found) == 0 || found[0].vanished() {
+		return false, &Error{Reason: "the folder no longer exists", kind: kindGone}
 	}
 	if f := found[0].denied(); f != nil {
 		return false, c.explainFault(f, "")

@@ -10,6 +10,24 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
+// createFolder creates a VM folder, and returns its reference.
+func (v *vcenter) createFolder(datacenter, folder string) (string, error) {
+	levels, err := v.client.CreateFolder(v.t.Context(), datacenter, folder)
+	if err != nil || len(levels) == 0 {
+		return "", err
+	}
+	return levels[len(levels)-1].Ref, nil
+}
+
+// deleteFolder finds a VM folder by its path, and deletes it.
+func (v *vcenter) deleteFolder(datacenter, folder string) (left bool, err error) {
+	ref, err := v.client.FindFolder(v.t.Context(), datacenter, folder)
+	if err != nil || ref == "" {
+		return false, err
+	}
+	return v.client.DeleteFolder(v.t.Context(), ref)
+}
+
 func TestFoldersComeAndGo(t *testing.T) {
 	t.Parallel()
 	v := start(t)
@@ -17,7 +35,7 @@ func TestFoldersComeAndGo(t *testing.T) {
 	var ref string
 	calls := v.calls(func() {
 		var err error
-		ref, err = v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/prod-1/nodes")
+		ref, err = v.createFolder(site.Datacenter, "k8s/prod-1/nodes")
 		v.must(err)
 	})
 	if calls.SOAP["CreateFolder"] != 2 {
@@ -27,7 +45,7 @@ func TestFoldersComeAndGo(t *testing.T) {
 		t.Fatalf("created %q, want %q", v.Leftovers().Folders, want)
 	}
 	calls = v.calls(func() {
-		again, err := v.client.CreateFolder(t.Context(), site.Datacenter, "/dc-1/vm/k8s/prod-1/nodes")
+		again, err := v.createFolder(site.Datacenter, "/dc-1/vm/k8s/prod-1/nodes")
 		if v.must(err); again != ref {
 			t.Fatalf("again: %q", again)
 		}
@@ -38,7 +56,7 @@ func TestFoldersComeAndGo(t *testing.T) {
 	v.clone(request(site, "inmate", func(r *model.CloneRequest) { r.Folder = ref }))
 	remove := func(path string, inUse bool) {
 		t.Helper()
-		left, err := v.client.DeleteFolder(t.Context(), site.Datacenter, path)
+		left, err := v.deleteFolder(site.Datacenter, path)
 		if v.must(err); left != inUse {
 			t.Fatalf("%s is left: %v", path, left)
 		}
@@ -63,17 +81,17 @@ func TestFolderNamesAreEscapedOnce(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	dc := v.site().Datacenter
-	ref, err := v.client.CreateFolder(t.Context(), dc, "k8s/a%2fb 50%25")
+	ref, err := v.createFolder(dc, "k8s/a%2fb 50%25")
 	v.must(err)
 	if want := []string{"/dc-1/vm/k8s/a%2fb 50%25"}; !slices.Equal(v.Leftovers().Folders, want) {
 		t.Fatalf("created %q, want %q", v.Leftovers().Folders, want)
 	}
 	for _, spelling := range []string{"k8s/a%2Fb 50%", "/dc-1/vm/k8s/a%2fb 50%25"} {
-		if again, err := v.client.CreateFolder(t.Context(), dc, spelling); err != nil || again != ref {
+		if again, err := v.createFolder(dc, spelling); err != nil || again != ref {
 			t.Errorf("%s is %s (%v), want %s", spelling, again, err, ref)
 		}
 	}
-	_, err = v.client.DeleteFolder(t.Context(), dc, "/old-name/vm/k8s/a%2fb 50%25") // the datacenter had it once
+	_, err = v.deleteFolder(dc, "/old-name/vm/k8s/a%2fb 50%25") // the datacenter had it once
 	v.must(err)
 	if got := v.Leftovers().Folders; len(got) > 0 {
 		t.Errorf("%q are left", got)
@@ -91,7 +109,7 @@ func TestConcurrentRunsMakeAFolderOnce(t *testing.T) {
 	)
 	for range 6 {
 		wg.Go(func() {
-			ref, err := v.client.CreateFolder(t.Context(), dc, "a/b")
+			ref, err := v.createFolder(dc, "a/b")
 			if err != nil {
 				t.Error(err)
 				return
@@ -112,13 +130,13 @@ func TestFolderWithoutPrivilege(t *testing.T) {
 	v := start(t)
 	dc := v.site().Datacenter
 	v.DenyPrivilege("", "Folder.Create")
-	_, err := v.client.CreateFolder(t.Context(), dc, "k8s/prod-1")
+	_, err := v.createFolder(dc, "k8s/prod-1")
 	if !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "Folder.Create") ||
 		!strings.Contains(err.Error(), "/dc-1/vm/k8s") {
 		t.Fatalf("error %v", err)
 	}
 	// What exists needs no privilege.
-	if _, err := v.client.CreateFolder(t.Context(), dc, "k8s"); err != nil {
+	if _, err := v.createFolder(dc, "k8s"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -127,13 +145,13 @@ func TestFoldersOfADatacenterThatIsGone(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	const gone = "Datacenter:datacenter-404"
-	if _, err := v.client.CreateFolder(t.Context(), gone, "k8s"); !errors.Is(err, model.ErrGone) {
+	if _, err := v.createFolder(gone, "k8s"); !errors.Is(err, model.ErrGone) {
 		t.Errorf("create: %v", err)
 	}
-	if _, err := v.client.DeleteFolder(t.Context(), gone, "k8s"); err != nil {
+	if _, err := v.deleteFolder(gone, "k8s"); err != nil {
 		t.Errorf("delete: %v", err)
 	}
-	if _, err := v.client.CreateFolder(t.Context(), "dc-1", "k8s"); err == nil || !strings.Contains(err.Error(), "not a reference") {
+	if _, err := v.createFolder("dc-1", "k8s"); err == nil || !strings.Contains(err.Error(), "not a reference") {
 		t.Errorf("a name instead of a reference: %v", err)
 	}
 }

@@ -18,7 +18,7 @@ func TestVMsAreMovedIntoAFolderInOneTask(t *testing.T) {
 	vms := []string{there, v.cloneOff(request(site, "one")), v.cloneOff(request(site, "two")), "VirtualMachine:vm-404"}
 	other := v.cloneOff(request(site, "other"))
 	v.must(v.MoveVM("there", "/dc-1/vm/k8s/new"))
-	folder, err := v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/new")
+	folder, err := v.createFolder(site.Datacenter, "k8s/new")
 	v.must(err)
 	var task string
 	calls := v.calls(func() {
@@ -53,7 +53,7 @@ func TestMoveOfVMsWithoutPrivilegeOrPlace(t *testing.T) {
 	v := start(t)
 	site := v.site()
 	vm := v.cloneOff(request(site, "n1"))
-	folder, err := v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/new")
+	folder, err := v.createFolder(site.Datacenter, "k8s/new")
 	v.must(err)
 	v.DenyPrivilege("", "VirtualMachine.Inventory.Move")
 	_, err = v.client.MoveIntoFolder(t.Context(), folder, []string{vm})

@@ -119,8 +119,10 @@ func (r *resolver) folder(names *model.Names) {
 			"%q is a %s. Choose another path.", blocked.path, blocked.ref.Type)
 	case len(missing) > 0:
 		r.site.Folder.Missing = missing
+		r.site.Folder.Levels = r.levels(r.dc, at)
 	default:
 		r.site.Folder.Ref = at.ref.String()
+		r.site.Folder.Levels = r.levels(r.dc, at)
 		r.site.Folder.VMs = map[string]string{}
 		for _, child := range at.children {
 			if child.ref.Type == "VirtualMachine" {

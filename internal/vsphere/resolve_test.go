@@ -213,7 +213,7 @@ func TestAmbiguousNamesListTheCandidates(t *testing.T) {
 	v := start(t)
 	site := v.site()
 	twins := []string{v.clone(request(site, "twin"))}
-	ref, err := v.client.CreateFolder(t.Context(), site.Datacenter, "k8s/other")
+	ref, err := v.createFolder(site.Datacenter, "k8s/other")
 	v.must(err)
 	twins = append(twins, v.clone(request(site, "twin", func(r *model.CloneRequest) { r.Folder = ref })))
 	for _, vm := range twins {

@@ -42,7 +42,7 @@ func TestSurveysShareOneReadOfTheInventory(t *testing.T) {
 		// Those that the first read is too early for share another one.
 		"of plans": {0, 2},
 	} {
-		_, err := v.client.CreateFolder(t.Context(), v.site().Datacenter, "k8s") // drops what was read
+		_, err := v.createFolder(v.site().Datacenter, "k8s") // drops what was read
 		v.must(err)
 		v.SetLatency(200 * time.Millisecond)
 		calls := v.calls(func() {
@@ -121,11 +121,11 @@ func TestAChangeDropsTheSharedRead(t *testing.T) {
 		}
 	}
 
-	_, err = v.client.CreateFolder(ctx, site.Datacenter, "k8s/new")
+	levels, err := v.client.CreateFolder(ctx, site.Datacenter, "k8s/new")
 	if v.must(err); !v.fresh() {
 		t.Error("after a folder was created: nothing was read again")
 	}
-	_, err = v.client.DeleteFolder(ctx, site.Datacenter, "k8s/new")
+	_, err = v.client.DeleteFolder(ctx, levels[1].Ref)
 	v.must(err)
 	if !v.fresh() {
 		t.Error("after a folder was deleted: nothing was read again")

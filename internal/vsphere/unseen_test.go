@@ -101,7 +101,7 @@ func TestFolderWithAHiddenVMIsNotDeleted(t *testing.T) {
 	v.clone(request(v.site(), "theirs"))
 	v.must(v.MoveVM("theirs", "/dc-1/vm/k8s/prod"))
 	v.must(v.DenyPrivilegeOn(v.Username(), "System.View", "/dc-1/vm/k8s/prod/theirs"))
-	_, err := v.client.DeleteFolder(t.Context(), v.site().Datacenter, "k8s/prod")
+	_, err := v.deleteFolder(v.site().Datacenter, "k8s/prod")
 	if !errors.Is(err, model.ErrPermission) {
 		t.Errorf("got %v", err)
 	}

@@ -1,6 +1,9 @@
 package model
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // ErrPermission is in the chain of an error that a missing privilege caused. It
 // means unknown, never gone.
@@ -16,6 +19,21 @@ var ErrGone = errors.New("the object no longer exists")
 
 // transient is implemented by errors of calls that may work a moment later.
 type transient interface{ Transient() bool }
+
+// Unanswered reports whether err, or one of those that it joins, is that vCenter did not
+// answer. It says nothing of what a call was about.
+func Unanswered(err error) bool {
+	if one, ok := err.(interface{ Unanswered() bool }); ok && one.Unanswered() { //nolint:errorlint // the tree is walked here
+		return true
+	}
+	switch wrapped := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() error }:
+		return Unanswered(wrapped.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(wrapped.Unwrap(), Unanswered)
+	}
+	return false
+}
 
 // Transient reports whether the call that failed with err may work a moment
 // later: TaskInProgress, ResourceInUse, HostCommunication, a broken connection.

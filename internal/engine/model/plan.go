@@ -27,7 +27,9 @@ type Stage struct {
 	Parallel  bool
 	Rollout   bool // replaces nodes that work
 	OnFailure FailurePolicy
-	Steps     []Step
+	// Complete stages are left out where a step has failed before.
+	Complete bool
+	Steps    []Step
 }
 
 // Plan is what an apply will do, and what speaks against it.

@@ -28,11 +28,15 @@ type VCenter interface {
 	Zones(ctx context.Context, datacenter string, computeClusters []string) (map[string]Zone, error)
 
 	// CreateFolder creates the missing part of a VM folder path below the VM folder
-	// of the datacenter (a reference), and returns the folder's reference.
-	CreateFolder(ctx context.Context, datacenter, path string) (ref string, err error)
-	// DeleteFolder deletes an empty folder by its path and leaves one with anything
+	// of the datacenter (a reference), and returns the folders of the path, outermost
+	// first.
+	CreateFolder(ctx context.Context, datacenter, path string) (levels []record.Folder, err error)
+	// FindFolder returns the reference of the folder with a path, as in CreateFolder;
+	// empty where there is none. It is one call.
+	FindFolder(ctx context.Context, datacenter, path string) (ref string, err error)
+	// DeleteFolder deletes an empty folder by its reference and leaves one with anything
 	// in it alone, which it reports. A folder that is gone is success.
-	DeleteFolder(ctx context.Context, datacenter, path string) (left bool, err error)
+	DeleteFolder(ctx context.Context, ref string) (left bool, err error)
 	// MoveIntoFolder moves those of the VMs into a folder that are in another one, all in
 	// one task, which moves them one after the other and ends at the first that it cannot
 	// move. The task is empty where there is none to move; one that is gone is none.

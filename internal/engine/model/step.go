@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Action is what a step does. Together with its target it is what
@@ -170,10 +172,13 @@ type ReleaseEndpoint struct {
 	Claims  []Claim
 }
 
-// DeleteFolder deletes a folder that was created for the cluster, if it is empty.
+// DeleteFolder deletes a folder that Gantry made, if it is empty and no other cluster
+// uses it.
 type DeleteFolder struct {
 	Datacenter string
-	Path       string
+	Folder     record.Folder
+	// Leave leaves one that cannot be deleted.
+	Leave bool
 }
 
 // DeleteIPPool deletes a gateway's inline IP pool.
@@ -247,7 +252,7 @@ func (s ApplyPack) Change() Change { return Change{ActionApplyPack, s.Pack.Name}
 func (s ReleaseEndpoint) Change() Change { return Change{ActionReleaseEndpoint, s.Cluster} }
 
 // Change implements Step.
-func (s DeleteFolder) Change() Change { return Change{ActionDeleteFolder, s.Path} }
+func (s DeleteFolder) Change() Change { return Change{ActionDeleteFolder, s.Folder.Path} }
 
 // Change implements Step.
 func (s DeleteIPPool) Change() Change { return Change{ActionDeleteIPPool, s.Name} }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // steps has one of each type, with the change that it is shown as.
@@ -41,7 +42,7 @@ var steps = []struct {
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
 	{model.ReleaseEndpoint{Cluster: "c"}, "release_endpoint c"},
-	{model.DeleteFolder{Datacenter: "dc", Path: "k8s/c"}, "delete_folder k8s/c"},
+	{model.DeleteFolder{Datacenter: "dc", Folder: record.Folder{Path: "k8s/c"}}, "delete_folder k8s/c"},
 	{model.DeleteIPPool{Name: "pool"}, "delete_ip_pool pool"},
 	{model.DeleteRecord{Cluster: "c"}, "delete_record c"},
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // SurveyRequest says what a survey looks for.
@@ -113,6 +115,9 @@ type Site struct {
 // Folder is the VM folder of a cluster.
 type Folder struct {
 	Ref string // empty while any part of the path is missing
+	// Levels are the folders of the path that there are, outermost first. Of one that was
+	// renamed or moved, the path is where it is now.
+	Levels []record.Folder
 	// Missing are the paths that CreateFolder would make, outermost first.
 	Missing []string
 	// VMs are the inventory paths of the VMs and templates in it, by name.

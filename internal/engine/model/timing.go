@@ -16,6 +16,8 @@ type Timing struct {
 	TokenLife   time.Duration // of a bootstrap token
 	// ReadMaxAge is how old a read may be that several resources share in a refresh.
 	ReadMaxAge time.Duration
+	// StuckPause is between the attempts of a destruction that may be forced.
+	StuckPause time.Duration
 }
 
 // DefaultTiming is for a real vCenter.
@@ -32,5 +34,6 @@ func DefaultTiming() Timing {
 		ReadyWait:   5 * time.Minute,
 		TokenLife:   30 * time.Minute,
 		ReadMaxAge:  5 * time.Second,
+		StuckPause:  30 * time.Second,
 	}
 }

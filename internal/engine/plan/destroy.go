@@ -12,7 +12,8 @@ import (
 )
 
 // Destroy plans the destruction of a cluster or gateway: workers, then the control
-// plane, then what no VM needs any more. An address is released only after its VM
+// plane, then what no VM needs any more. One VM that cannot be deleted keeps no other
+// from it, but all that comes after. An address is released only after its VM
 // is proven gone. Where a VM is not seen and not gone, what it holds is left, with the
 // record by which another attempt finds it.
 func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *model.Plan {
@@ -27,18 +28,18 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 
 	workers, controlPlane := deletions(target, facts)
 	p.Stages = stages(
-		model.Stage{Name: "workers", Parallel: true, Steps: workers},
-		model.Stage{Name: "control plane", Parallel: true, Steps: controlPlane},
-		model.Stage{Name: "addresses", Parallel: true, Steps: addressReleases(target, facts)},
+		model.Stage{Name: "workers", Parallel: true, OnFailure: model.Continue, Steps: workers},
+		model.Stage{Name: "control plane", Parallel: true, OnFailure: model.Continue, Steps: controlPlane},
+		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, facts)},
 	)
 	if left := Left(target, facts); left != "" {
 		p.Warn(nameField, "Node VM not visible in vCenter", "%s", left)
 		return p
 	}
 	p.Stages = append(p.Stages, stages(
-		model.Stage{Name: "folders", Steps: folderDeletions(target, facts)},
-		model.Stage{Name: "IP pool", Steps: ownIPPoolDeletion(facts)},
-		model.Stage{Name: "record", Steps: recordDeletion(target, facts)},
+		model.Stage{Name: "folders", Complete: true, Steps: folderDeletions(target, facts)},
+		model.Stage{Name: "IP pool", Complete: true, Steps: ownIPPoolDeletion(facts)},
+		model.Stage{Name: "record", Complete: true, Steps: recordDeletion(target, facts)},
 	)...)
 	return p
 }
@@ -67,19 +68,24 @@ func Left(target model.Target, facts *model.Facts) string {
 	if len(facts.Unseen) == 0 {
 		return ""
 	}
+	text := fmt.Sprintf("vCenter does not show these VMs of %s %q to this user, and does not say that they are gone: %s. They are left",
+		target.Kind, target.Name, model.Listed(hiddenWords(facts.Unseen)))
+	if held := heldWords(target, facts); len(held) > 0 {
+		text += ", with their addresses: " + model.Listed(held)
+	}
+	return text + ". The record stays, too. Move the VMs back or grant the privilege, " +
+		"or have them deleted by a user who sees them; then destroy again."
+}
+
+// heldWords name the addresses that VMs which are not seen may use.
+func heldWords(target model.Target, facts *model.Facts) []string {
 	var held []string
 	for _, c := range facts.Claims {
 		if holdsUnseen(target, facts, c) {
 			held = append(held, fmt.Sprintf("%s (%s)", c.Address, c.Owner))
 		}
 	}
-	text := fmt.Sprintf("vCenter does not show these VMs of %s %q to this user, and does not say that they are gone: %s. They are left",
-		target.Kind, target.Name, model.Listed(hiddenWords(facts.Unseen)))
-	if len(held) > 0 {
-		text += ", with their addresses: " + model.Listed(held)
-	}
-	return text + ". The record stays, too. Move the VMs back or grant the privilege, " +
-		"or have them deleted by a user who sees them; then destroy again."
+	return held
 }
 
 // holdsUnseen reports whether a VM that is not seen may use the address of a claim: its
@@ -123,15 +129,14 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	return steps
 }
 
-// folderDeletions delete the folders that were created for the cluster, innermost
-// first.
+// folderDeletions give up the folders that Gantry made, innermost first.
 func folderDeletions(target model.Target, facts *model.Facts) []model.Step {
 	if !registered(target, facts) {
 		return nil
 	}
 	var steps []model.Step
-	for _, path := range slices.Backward(facts.Record.Folders) {
-		steps = append(steps, model.DeleteFolder{Datacenter: facts.Record.Datacenter, Path: path})
+	for _, folder := range slices.Backward(facts.Record.Folders) {
+		steps = append(steps, model.DeleteFolder{Datacenter: facts.Record.Datacenter, Folder: folder})
 	}
 	return steps
 }

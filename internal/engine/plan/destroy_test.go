@@ -18,7 +18,7 @@ func destroyed(f *model.Facts) *model.Plan {
 func TestDestroyReleasesAddressesAfterTheVMsAreGone(t *testing.T) {
 	t.Parallel()
 	f := running(1, 2)
-	f.Record.Folders = []string{"k8s", "k8s/c"}
+	f.Record.Folders = []record.Folder{{Path: "k8s"}, {Path: "k8s/c"}}
 	claim(f, poolID, "c-w-9")
 	p := destroyed(f)
 	wantSteps(t, p, "delete_node c-w-1, delete_node c-w-2, delete_node c-cp-1, release_address c-w-9, release_endpoint c, "+
@@ -27,7 +27,8 @@ func TestDestroyReleasesAddressesAfterTheVMsAreGone(t *testing.T) {
 		t.Errorf("stages %s", got)
 	}
 	for _, s := range p.Stages {
-		if s.Parallel != (s.Name != "folders" && s.Name != "record") || s.OnFailure != model.Stop || s.Rollout {
+		vms := s.Name == "workers" || s.Name == "control plane"
+		if s.Parallel != (s.Name != "folders" && s.Name != "record") || s.Complete == vms || (s.OnFailure == model.Continue) != vms || s.Rollout {
 			t.Errorf("stage %+v", s)
 		}
 	}
@@ -46,7 +47,7 @@ func TestDestroyLeavesTheRecordAndFoldersOfAnotherCluster(t *testing.T) {
 	t.Parallel()
 	f := running(1, 1)
 	f.Record.ID = otherCluster
-	f.Record.Folders = []string{"k8s"}
+	f.Record.Folders = []record.Folder{{Path: "k8s"}}
 	wantSteps(t, destroyed(f), "delete_node c-w-1, delete_node c-cp-1, release_endpoint c")
 }
 

@@ -64,7 +64,8 @@ func presenceFindings(v view) model.Findings {
 func hiddenWords(unseen []model.UnseenMachine) []string {
 	words := make([]string, len(unseen))
 	for i, m := range unseen {
-		words[i] = fmt.Sprintf("%s (%s: %s)", m.Node, strings.TrimPrefix(m.Ref, "VirtualMachine:"), m.Why)
+		details := slices.DeleteFunc([]string{strings.TrimPrefix(m.Ref, "VirtualMachine:"), m.Why}, func(s string) bool { return s == "" })
+		words[i] = fmt.Sprintf("%s (%s)", m.Node, strings.Join(details, ": "))
 	}
 	return words
 }

@@ -25,12 +25,12 @@ func guarded[T any](ctx context.Context, check func(context.Context) error, chan
 	return change()
 }
 
-func (g guardedVCenter) CreateFolder(ctx context.Context, datacenter, path string) (string, error) {
-	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.CreateFolder(ctx, datacenter, path) })
+func (g guardedVCenter) CreateFolder(ctx context.Context, datacenter, path string) ([]record.Folder, error) {
+	return guarded(ctx, g.check, func() ([]record.Folder, error) { return g.VCenter.CreateFolder(ctx, datacenter, path) })
 }
 
-func (g guardedVCenter) DeleteFolder(ctx context.Context, datacenter, path string) (bool, error) {
-	return guarded(ctx, g.check, func() (bool, error) { return g.VCenter.DeleteFolder(ctx, datacenter, path) })
+func (g guardedVCenter) DeleteFolder(ctx context.Context, ref string) (bool, error) {
+	return guarded(ctx, g.check, func() (bool, error) { return g.VCenter.DeleteFolder(ctx, ref) })
 }
 
 func (g guardedVCenter) MoveIntoFolder(ctx context.Context, folder string, vms []string) (string, error) {

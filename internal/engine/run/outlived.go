@@ -34,6 +34,12 @@ func WaitClones(ctx context.Context, vc model.VCenter, timing model.Timing) erro
 	return newWatcher(vc, timing).ended(ctx, clones)
 }
 
+// ClonesUnderWay reports whether clones are under way that this process has not started.
+func ClonesUnderWay(ctx context.Context, vc model.VCenter, timing model.Timing) (bool, error) {
+	clones, err := clonesUnderWay(ctx, vc, timing)
+	return len(clones) > 0, err
+}
+
 func clonesUnderWay(ctx context.Context, vc model.VCenter, timing model.Timing) (clones []string, err error) {
 	err = retry(ctx, timing, func(ctx context.Context) error {
 		clones, err = vc.Clones(ctx)

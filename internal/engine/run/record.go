@@ -119,10 +119,16 @@ func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 		b.Counters = n.Next
 		b.Pending = n.Pending
 		b.IPPools = w.allIPPools(b.IPPools)
-		if b.APIReached { // resumeRecord moves others
+		b.Deletion = record.Deletion{} // of a destruction that was given up
+		if b.APIReached {              // resumeRecord moves others
 			b.Datacenter = cmp.Or(w.datacenter, b.Datacenter)
 		}
 	})
+}
+
+// NoteDeletion records the last progress of a destruction.
+func (r *Runner) NoteDeletion(ctx context.Context, progress record.Deletion) error {
+	return r.record.update(ctx, func(b *record.Cluster) { b.Deletion = progress })
 }
 
 // allIPPools are the pools that the cluster may hold addresses of.
@@ -187,6 +193,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		// By reference: a datacenter may be renamed.
 		Datacenter:       r.World.Limits.Site.Datacenter,
 		Folder:           r.Spec.Folder,
+		Folders:          withMissing(nil, r.World.Limits.Site.Folder.Missing),
 		APIReached:       reached,
 		CreationComplete: reached,
 		Reset:            reset,

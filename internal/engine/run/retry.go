@@ -43,6 +43,9 @@ func retry(ctx context.Context, t model.Timing, call func(context.Context) error
 	}
 }
 
+// Pause is sleep, for what is between two runs.
+func Pause(ctx context.Context, d time.Duration) error { return sleep(ctx, d) }
+
 // sleep waits, and returns an error where ctx ends before.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {

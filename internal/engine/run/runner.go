@@ -17,6 +17,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Config is what a run works with.
@@ -54,6 +55,7 @@ type Runner struct {
 	api       *clusterAPI
 	zones     func(context.Context) (map[string]model.Zone, error)
 	folder    func(context.Context) (string, error)
+	levels    []record.Folder // of the path of the VM folder
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
@@ -106,6 +108,9 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) error {
 	for _, stage := range p.Stages {
 		if stage.Rollout && !rollouts {
 			left = append(left, stage.Steps...)
+			continue
+		}
+		if stage.Complete && len(failed) > 0 {
 			continue
 		}
 		errs, rest := r.runStage(ctx, stage)
@@ -202,7 +207,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		_, err := r.folder(ctx)
 		return err
 	case model.DeleteFolder:
-		_, err := r.deleteFolder(ctx, s)
+		_, err := r.leaveFolder(ctx, s, true)
 		return err
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)

@@ -40,7 +40,7 @@ func (r *Runner) takeOverIncomplete(ctx context.Context) error {
 
 // resumeRecord adapts the record of an incomplete creation to this one: it may be in
 // another datacenter, and of another account. Folders that the other one made elsewhere
-// are deleted as far as they are empty.
+// are given up.
 func (r *Runner) resumeRecord(ctx context.Context) error {
 	if err := r.takeOverIncomplete(ctx); err != nil {
 		return err
@@ -51,11 +51,11 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 		return err
 	}
 	moved := before.Datacenter != datacenter
-	for _, path := range slices.Backward(before.Folders) {
+	for _, folder := range slices.Backward(before.Folders) {
 		if !moved {
 			break
 		}
-		if _, err := r.deleteFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Path: path}); err != nil {
+		if _, err := r.leaveFolder(ctx, model.DeleteFolder{Datacenter: before.Datacenter, Folder: folder}, true); err != nil {
 			return err
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 )
@@ -32,8 +30,11 @@ type Cluster struct {
 	Tags        map[string]string
 
 	Datacenter string
-	Folder     string   // path of the VM folder
-	Folders    []string // paths of the folders that were created for it, outermost first
+	Folder     string // path of the VM folder
+	// Folders are those that Gantry made on the way to it, and those that the cluster was
+	// in before and that are not empty, outermost first. Each is noted in the ledger at
+	// the folder, too, so that the last cluster that uses it deletes it.
+	Folders []Folder
 
 	// Counters holds the next ordinal for a node of each pool. It never goes back.
 	Counters map[string]int
@@ -44,8 +45,17 @@ type Cluster struct {
 	// powered on, by pool, in ascending order.
 	Unresponsive map[string][]int
 
+	// Deletion is how far a destruction has come that may be forced.
+	Deletion Deletion
+
 	IPPools []uuid.UUID // that it may hold addresses of
 	Parents []uuid.UUID // the gateway and the cloud account that it depends on
+}
+
+// Deletion is the last progress of a destruction.
+type Deletion struct {
+	Progress int64 // when it was, in Unix time by vCenter's clock; 0: there is none
+	Left     int   // how many VMs and addresses were left then
 }
 
 // clusterWire is the brief spelling.
@@ -62,9 +72,12 @@ type clusterWire struct {
 	Folder           string            `json:"o,omitempty"`
 	Levels           int               `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
 	Folders          []string          `json:"m,omitempty"` // where Levels cannot say it
+	FolderRefs       []string          `json:"g,omitempty"`
 	Counters         map[string]int    `json:"n,omitempty"`
 	Pending          map[string]string `json:"p,omitempty"`
 	Unresponsive     map[string]string `json:"u,omitempty"`
+	Progress         int64             `json:"q,omitempty"`
+	Left             int               `json:"w,omitempty"`
 	IPPools          []wireID          `json:"l,omitempty"`
 	Parents          []wireID          `json:"a,omitempty"`
 }
@@ -82,6 +95,8 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Datacenter:  c.Datacenter,
 		Folder:      c.Folder,
 		Counters:    c.Counters,
+		Progress:    c.Deletion.Progress,
+		Left:        c.Deletion.Left,
 		IPPools:     convertIDs[wireID](c.IPPools),
 		Parents:     convertIDs[wireID](c.Parents),
 	}
@@ -95,11 +110,12 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		w.CreationComplete = 1
 	}
 
-	if last := lastLevels(c.Folder, len(c.Folders)); slices.Equal(c.Folders, last) {
-		w.Levels = len(c.Folders)
+	if levels, ok := levelsOf(c.Folder, c.Folders); ok {
+		w.Levels = levels
 	} else {
-		w.Folders = c.Folders
+		w.Folders = folderPaths(c.Folders)
 	}
+	w.FolderRefs = folderRefs(c.Folders)
 
 	w.Pending = formatOrdinals(c.Pending)
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
@@ -130,17 +146,19 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Tags:             w.Tags,
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
-		Folders:          w.Folders,
 		Counters:         w.Counters,
+		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),
 	}
 	if decoded.Kind == "" {
 		decoded.Kind = KindCluster
 	}
+	paths := w.Folders
 	if w.Levels > 0 {
-		decoded.Folders = lastLevels(w.Folder, w.Levels)
+		paths = lastLevels(w.Folder, w.Levels)
 	}
+	decoded.Folders = joinFolders(paths, w.FolderRefs)
 
 	for pool, next := range w.Counters {
 		if next < 0 || next > math.MaxInt32 {
@@ -156,18 +174,4 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 	}
 	*c = decoded
 	return nil
-}
-
-// lastLevels returns the paths of the deepest n levels of a folder path,
-// outermost first; nil where it has fewer.
-func lastLevels(path string, n int) []string {
-	names := strings.Split(path, "/")
-	if n < 1 || n > len(names) || path == "" {
-		return nil
-	}
-	var paths []string
-	for i := len(names) - n; i < len(names); i++ {
-		paths = append(paths, strings.Join(names[:i+1], "/"))
-	}
-	return paths
 }

@@ -29,7 +29,7 @@ func ordinary() record.Cluster {
 		CreationComplete: true,
 		Datacenter:       "dc-1",
 		Folder:           "k8s/prod-1",
-		Folders:          []string{"k8s", "k8s/prod-1"},
+		Folders:          []record.Folder{{Path: "k8s", Ref: "Folder:group-v1041"}, {Path: "k8s/prod-1", Ref: "Folder:group-v1042"}},
 		Counters:         map[string]int{"cp": 4, "general": 103},
 		Pending:          map[string][]int{"general": {101, 102}},
 		IPPools:          []uuid.UUID{uuid.New()},
@@ -64,7 +64,12 @@ func drawCluster(t *rapid.T) record.Cluster {
 		return id
 	})
 	ids := rapid.SliceOfN(id, 0, 3)
-	folders := rapid.SampledFrom([][]string{nil, {"k8s"}, {"k8s", "k8s/prod"}, {"k8s/prod"}, {"k8s", "other"}, {"", "k8s", "k8s/prod"}})
+	paths := rapid.SampledFrom([][]string{nil, {"k8s"}, {"k8s", "k8s/prod"}, {"k8s/prod"}, {"k8s", "other"}, {"", "k8s", "k8s/prod"}})
+	refs := rapid.SampledFrom([]string{"", "Folder:group-v12", "group-v12", ":", "Folder:", "Folder::"})
+	var folders []record.Folder
+	for _, path := range paths.Draw(t, "folders") {
+		folders = append(folders, record.Folder{Path: path, Ref: refs.Draw(t, "reference")})
+	}
 	c := record.Cluster{
 		ID:               id.Draw(t, "id"),
 		Kind:             rapid.SampledFrom([]record.Kind{record.KindCluster, record.KindGateway}).Draw(t, "kind"),
@@ -74,9 +79,12 @@ func drawCluster(t *rapid.T) record.Cluster {
 		Description:      text.Draw(t, "description"),
 		Datacenter:       text.Draw(t, "datacenter"),
 		Folder:           rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),
-		Folders:          folders.Draw(t, "folders"),
-		IPPools:          append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
-		Parents:          append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
+		Folders:          folders,
+		Deletion: record.Deletion{
+			Progress: rapid.SampledFrom([]int64{0, 1, 1764380000}).Draw(t, "progress"), Left: rapid.IntRange(0, 3).Draw(t, "left"),
+		},
+		IPPools: append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
+		Parents: append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
 	}
 	if tags := rapid.MapOfN(text, text, 0, 3).Draw(t, "tags"); len(tags) > 0 {
 		c.Tags = tags
@@ -143,7 +151,7 @@ func FuzzCluster(f *testing.F) {
 	const id = `{"i":"ABEiM0RVZneImaq7zN3u_w",`
 	for _, seed := range []string{
 		string(raw), "{}", `{"i":"=x","v":""}`, id + `"p":{"a":"1-50,52"}}`, id + `"p":{"a":"1-9223372036854775807"}}`,
-		id + `"p":{"a":"9223372036854775807"}}`, id + `"p":{"a":"2,1"}}`, id + `"p":{"a":"-1"}}`, id + `"f":9,"o":"a/b"}`,
+		id + `"p":{"a":"9223372036854775807"}}`, id + `"p":{"a":"2,1"}}`, id + `"p":{"a":"-1"}}`, id + `"f":9,"o":"a/b"}`, id + `"f":1,"o":"a/b","g":["group-v7","x"]}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -89,6 +89,7 @@ func (e *Environment) process() *connection.Process {
 	// What is cut off from vCenter in an interruption gives up sooner here.
 	timing := model.DefaultTiming()
 	timing.RetryBudget, timing.OffLimit, timing.Backoff = 5*time.Second, 5*time.Second, 50*time.Millisecond
+	timing.StuckPause = 50 * time.Millisecond
 	if e.impatient {
 		timing.APITimeout, timing.RetryBudget = 5*time.Second, 500*time.Millisecond
 	}

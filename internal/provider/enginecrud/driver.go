@@ -172,6 +172,10 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if d.Rules.flagsOnly(req.State.Raw, req.Plan.Raw, ComputedAttributes(d.NewSchema(ctx))) {
+		resp.State.Raw = req.Plan.Raw
+		return
+	}
 	timeout, diags := m.base().Timeouts.Update(ctx, DefaultUpdateTimeout)
 	resp.Diagnostics.Append(diags...)
 	shown, diags := ReadShown(ctx, req.Private)
@@ -245,7 +249,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	defer cancel()
 	eng, err := d.engine(ctx, nil, secrets)
 	if err == nil {
-		err = eng.Destroy(ctx, target)
+		err = d.destroy(ctx, eng, target, m, &resp.Diagnostics)
 	}
 	var refused *model.PlanError
 	switch {

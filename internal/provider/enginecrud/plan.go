@@ -35,6 +35,9 @@ func (d *Driver[T, M]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if !replaces && d.planFlags(ctx, req, resp) {
+		return
+	}
 
 	if replaces {
 		// Terraform plans the creation in a call of its own. Remains have no network.

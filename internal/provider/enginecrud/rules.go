@@ -22,6 +22,9 @@ type Rules struct {
 	Replace []string
 	// InPlace lists those of which a change is applied to the running object.
 	InPlace []string
+	// Flags lists those of InPlace that say only how later runs behave: where nothing else
+	// changes, no step is planned, not even a repair, and nothing is asked.
+	Flags []string
 	// Refused are those of which a change is an error.
 	Refused []Refusal
 	// Keyed lists the maps whose elements are added and removed in place.
@@ -61,6 +64,16 @@ func (r Rules) Check(kind record.Kind, state, plan tftypes.Value, skip map[strin
 		}
 	}
 	return false, diags
+}
+
+// flagsOnly reports whether a plan differs from the state in flags, and in nothing else
+// that users write.
+func (r Rules) flagsOnly(state, plan tftypes.Value, skip map[string]bool) bool {
+	if state.IsNull() || plan.IsNull() {
+		return false
+	}
+	changed := r.changed(state, plan, nil, skip)
+	return len(changed) > 0 && !slices.ContainsFunc(changed, func(at location) bool { return !covers(r.Flags, at) })
 }
 
 func (r Rules) reason(at location) string {

@@ -218,7 +218,7 @@ func TestShowDestroy(t *testing.T) {
 	if diags := enginecrud.ShowDestroy(subject, &used, attributeOf); diags.HasError() || diags.WarningsCount() != 1 {
 		t.Errorf("what depends on it may be deleted before: %v", diags)
 	}
-	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Path: "k8s"}), attributeOf)
+	diags := enginecrud.ShowDestroy(subject, steps(model.DeleteRecord{Cluster: "prod"}, model.DeleteFolder{Folder: record.Folder{Path: "k8s"}}), attributeOf)
 	if len(diags) != 1 || diags[0].Severity() != diag.SeverityWarning || diags[0].Summary() != `Destroying cluster "prod"` ||
 		!strings.HasSuffix(diags[0].Detail(), "  delete_record prod\n  delete_folder k8s") {
 		t.Errorf("got %v", diags)

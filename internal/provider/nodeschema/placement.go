@@ -87,7 +87,8 @@ func Folder(kind string) schema.StringAttribute {
 		Optional: true,
 		MarkdownDescription: "Path of the VM folder below the datacenter's, such as `k8s/prod-1`, or its inventory path, such as " +
 			"`/dc-1/vm/k8s/prod-1`. A name in it has at most 80 characters. Missing folders are created, and deleted with the " +
-			kind + " if they are empty then. Defaults to the datacenter's own VM folder. " +
+			kind + ", or with the last one that uses them, if they are empty then, whatever they are called by then. " +
+			"Defaults to the datacenter's own VM folder. " +
 			"A change moves the VMs, which go on running, and deletes what was created of the old path if it is empty then.",
 		Validators: []validator.String{FolderPath()},
 	}

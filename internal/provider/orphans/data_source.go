@@ -118,5 +118,6 @@ func (d *dataSource) find(ctx context.Context) ([]finding, error) {
 	w := newWorld(entries, census.Machines, now)
 	w.folder = census.Folder
 	w.id = l.ID
+	w.folderID = l.FolderID
 	return w.orphans(), nil
 }

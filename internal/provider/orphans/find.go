@@ -107,8 +107,8 @@ func (w *world) incompleteCluster(e *ledger.Entry, body record.Cluster) {
 		fmt.Sprintf("It is registered, %s, and no run works on it now. %s", how, vms),
 		"Apply its configuration again, which resumes the creation. If it is not needed and no state holds it, power its VMs off, "+
 			importToDestroy(r.Ref))
-	for _, path := range body.Folders {
-		if full, ok := w.folder(body.Datacenter, path); ok {
+	for _, folder := range body.Folders {
+		if full, ok := w.folder(body.Datacenter, folder); ok {
 			w.add(full, "folder", full,
 				fmt.Sprintf("It was created for %s, whose creation never completed.", r.Describe()),
 				"It is deleted when that is destroyed, if it is empty then.")
@@ -132,8 +132,8 @@ func (w *world) lostCluster(e *ledger.Entry, body record.Cluster) {
 		detail += " It holds addresses: " + enginemodel.Listed(held) + "."
 	}
 	var folders []string
-	for _, path := range body.Folders {
-		if full, ok := w.folder(body.Datacenter, path); ok {
+	for _, folder := range body.Folders {
+		if full, ok := w.folder(body.Datacenter, folder); ok {
 			folders = append(folders, full)
 		}
 	}

@@ -2,6 +2,7 @@ package orphans
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -69,9 +70,9 @@ func (w *world) harmless(e ledger.Entry, detail string) {
 func (w *world) strandedChild(e ledger.Entry) {
 	parent := w.records[e.Parent]
 	switch {
-	case parent == nil && w.lockedByLiveRun[e.Parent]:
+	case parent == nil && (w.lockedByLiveRun[e.Parent] || w.usesFolder(e)):
 	case parent == nil:
-		w.harmless(e, fmt.Sprintf("It notes %s at a record that is gone.", e.Child.Describe()))
+		w.harmless(e, fmt.Sprintf("It notes %s at a record that is gone, or at a VM folder that it does not use.", e.Child.Describe()))
 	case e.Child.Kind == "":
 		w.harmless(e, fmt.Sprintf("It notes %q at %s, which is not what Gantry writes.", e.Child.Name, parent.Record.Describe()))
 	default:
@@ -84,6 +85,15 @@ func (w *world) strandedChild(e ledger.Entry) {
 			fmt.Sprintf("It notes %s at %s, and there is no record of that.", e.Child.Describe(), parent.Record.Describe()),
 			fmt.Sprintf("Delete the tag in the category gantry: it may keep %s from being destroyed.", parent.Record.Describe()))
 	}
+}
+
+// usesFolder reports whether a note is that of a cluster at a VM folder that its record
+// has, which is none itself; or of one that a live run works on.
+func (w *world) usesFolder(e ledger.Entry) bool {
+	child := w.id(e.Child)
+	return w.lockedByLiveRun[child] || slices.ContainsFunc(w.bodies[child].Folders, func(f record.Folder) bool {
+		return w.folderID(f.Ref) == e.Parent
+	})
 }
 
 func (w *world) strandedReservation(e ledger.Entry) {

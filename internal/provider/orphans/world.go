@@ -35,8 +35,9 @@ type finding struct {
 type world struct {
 	entries  []ledger.Entry
 	machines []vsphere.MarkedMachine
-	folder   func(datacenter, path string) (string, bool)
+	folder   func(datacenter string, folder record.Folder) (string, bool)
 	id       func(record.Ref) uuid.UUID
+	folderID func(ref string) uuid.UUID
 
 	records map[uuid.UUID]*ledger.Entry
 	// bodies are those of clusters and gateways, by their records' ids.

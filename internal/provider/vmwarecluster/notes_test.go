@@ -65,10 +65,13 @@ func TestLargestNotesFitTheRecord(t *testing.T) {
 		Tags:        largeTags(),
 		Datacenter:  "/dc-with-a-rather-long-name",
 		Folder:      "k8s/production/a-cluster-of-a-long-name-and-40-characters",
-		Folders:     []string{"k8s", "k8s/production", "k8s/production/a-cluster-of-a-long-name-and-40-characters"},
-		Counters:    map[string]int{"cp": 9999},
-		Pending:     map[string][]int{"cp": {9996, 9998}},
-		Parents:     []uuid.UUID{uuid.New(), uuid.New()},
+		Folders: []record.Folder{
+			{Path: "k8s", Ref: "Folder:group-v1234567"}, {Path: "k8s/production", Ref: "Folder:group-v1234568"},
+			{Path: "k8s/production/a-cluster-of-a-long-name-and-40-characters", Ref: "Folder:group-v1234569"},
+		},
+		Counters: map[string]int{"cp": 9999},
+		Pending:  map[string][]int{"cp": {9996, 9998}},
+		Parents:  []uuid.UUID{uuid.New(), uuid.New()},
 	}
 	for i := range 20 {
 		pool := fmt.Sprintf("pool-of-18-char-%02d", i)

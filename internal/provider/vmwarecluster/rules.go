@@ -24,6 +24,8 @@ var rules = enginecrud.Rules{
 		"deletion_protection",
 		"description",
 		"folder",
+		"force_delete",
+		"force_delete_after",
 		"image_folder",
 		"incomplete_create",
 		"ntp_servers",
@@ -56,6 +58,7 @@ var rules = enginecrud.Rules{
 		"worker_pools.*.rolling_update",
 		"worker_pools.*.taints",
 	},
+	Flags: []string{"deletion_protection", "force_delete", "force_delete_after", "timeouts"},
 	Refused: []enginecrud.Refusal{
 		{
 			Reason:     "Kubernetes upgrades of a running cluster are not supported yet.",

@@ -25,7 +25,7 @@ const (
 // full is a cluster with everything set.
 const full = `{
   "id": "` + clusterID + `", "name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "image_folder": "templates", "clone_mode": "full",
-  "store_authorities": false,
+  "store_authorities": false, "force_delete": true, "force_delete_after": "20m",
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "packs": {

@@ -1,0 +1,108 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Unproven are the facts for a destruction that may be forced: a VM that cannot be read
+// now, or that a clone may be making, is one that is not seen. It keeps what it holds,
+// and nothing else from being deleted.
+func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Facts {
+	unproven := *facts
+	unproven.Unseen = slices.Clone(facts.Unseen)
+	unproven.Unreadable = nil
+	hide := func(node, why string) {
+		unproven.Unseen = append(unproven.Unseen, model.UnseenMachine{KnownMachine: model.KnownMachine{Node: node}, Why: why})
+	}
+	for _, name := range facts.Unreadable {
+		if strings.HasPrefix(name, target.Name+"-") {
+			hide(name, "vCenter does not return its configuration")
+		}
+	}
+	if !cloning {
+		return &unproven
+	}
+	for _, c := range facts.Claims {
+		if !c.Endpoint() && !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }) {
+			hide(c.Owner, "a clone that is under way may be making it")
+		}
+	}
+	return &unproven
+}
+
+// Registered reports whether the record is the target's own.
+func Registered(target model.Target, facts *model.Facts) bool { return registered(target, facts) }
+
+// Remaining is how many VMs and addresses a destruction has before it.
+func Remaining(target model.Target, facts *model.Facts) int {
+	n := len(facts.Unseen) + len(facts.Claims)
+	for _, m := range facts.Machines {
+		if owns(target, facts, m) {
+			n++
+		}
+	}
+	return n
+}
+
+// Force plans the end of a destruction whose VMs cannot be deleted: they are left, with
+// the addresses that they may use, and all else goes. why has the reasons by node.
+func Force(target model.Target, facts *model.Facts, why map[string]string) (p *model.Plan, left string) {
+	forced := abandoned(target, facts, why)
+	p = &model.Plan{}
+	left = leftWords(target, forced) + ". The record is deleted, so that no destruction of Gantry's finds them again. " +
+		"Have the VMs deleted in vCenter, and then the tags of their addresses: the data source gantry_orphans lists both."
+	if shared(target, facts) {
+		return p, left
+	}
+	folders := folderDeletions(target, forced)
+	for i, step := range folders {
+		if s, ok := step.(model.DeleteFolder); ok {
+			s.Leave = true
+			folders[i] = s
+		}
+	}
+	p.Stages = stages(
+		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, forced)},
+		model.Stage{Name: "folders", Complete: true, Steps: folders},
+		model.Stage{Name: "record", Complete: true, Steps: recordDeletion(target, facts)},
+	)
+	return p, left
+}
+
+// LeftBehind says what a destruction that has failed has left; empty where that is
+// nothing.
+func LeftBehind(target model.Target, facts *model.Facts) string {
+	left := abandoned(target, facts, nil)
+	if len(left.Unseen) == 0 {
+		return ""
+	}
+	return leftWords(target, left) + ". Their record stays, too: destroy again to go on."
+}
+
+// abandoned are the facts in which the VMs that are there are not seen.
+func abandoned(target model.Target, facts *model.Facts, why map[string]string) *model.Facts {
+	left := *facts
+	left.Unseen = slices.Clone(facts.Unseen)
+	left.Machines = nil
+	for _, m := range facts.Machines {
+		if owns(target, facts, m) {
+			left.Unseen = append(left.Unseen, model.UnseenMachine{
+				KnownMachine: model.KnownMachine{Node: m.Marker.Node, Ref: m.Ref}, Why: why[m.Marker.Node],
+			})
+		}
+	}
+	return &left
+}
+
+// leftWords name the VMs that are left with their addresses.
+func leftWords(target model.Target, facts *model.Facts) string {
+	text := fmt.Sprintf("Left are these VMs of %s %q: %s", target.Kind, target.Name, model.Listed(hiddenWords(facts.Unseen)))
+	if held := heldWords(target, facts); len(held) > 0 {
+		text += ", with their addresses: " + model.Listed(held)
+	}
+	return text
+}
