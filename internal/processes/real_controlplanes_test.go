@@ -4,9 +4,12 @@ package processes_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +17,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
@@ -39,6 +45,7 @@ func TestRealControlPlanes(t *testing.T) {
 			t.Errorf("etcd on %s has the members %q", name, got)
 		}
 	}
+	d.engineReachesEtcd(w, controlPlanes)
 	var began []string
 	for _, g := range d.Guests() {
 		out, err := d.inside(g.Name, "ls", "/etc/gantry")
@@ -88,6 +95,50 @@ func TestRealControlPlanes(t *testing.T) {
 	})
 	w.nothingToDo()
 	d.nothingRuns(w)
+}
+
+// engineReachesEtcd lists the members and takes a snapshot as the engine does, through
+// the port-forward of the API.
+func (d *datacenter) engineReachesEtcd(w *workspace, controlPlanes []string) {
+	d.t.Helper()
+	kubeconfig, err := os.ReadFile(w.kubeconfig())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	stored, err := d.api(w).CoreV1().Secrets(metav1.NamespaceSystem).Get(d.t.Context(), model.SecretPKI, metav1.GetOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var secrets struct{ Authorities pki.Authorities }
+	if err := json.Unmarshal(stored.Data[model.StoredAuthoritiesKey], &secrets); err != nil {
+		d.t.Fatal(err)
+	}
+	api, err := kube.New(kube.Options{ProxyURL: d.ProxyURL()}).Connect(kubeconfig, secrets.Authorities.Etcd)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	members, err := api.EtcdMembers(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var healthy []string
+	for _, m := range members {
+		if !m.Healthy() || m.Learner {
+			d.t.Errorf("etcd member %+v", m)
+			continue
+		}
+		healthy = append(healthy, m.Name)
+	}
+	if !slices.Equal(healthy, controlPlanes) {
+		d.t.Errorf("members of etcd in health: %q", healthy)
+	}
+	if size, err := api.EtcdSnapshot(d.t.Context(), io.Discard); err != nil || size < 1<<20 {
+		d.t.Errorf("snapshot of etcd: %d bytes, %v", size, err)
+	}
+	pods, err := api.ControlPlanePods(d.t.Context())
+	if err != nil || len(pods) != 4*len(controlPlanes) {
+		d.t.Errorf("pods of the control plane: %+v, %v", pods, err)
+	}
 }
 
 // vip is the address of the cluster's endpoint.

@@ -37,6 +37,7 @@ func (s *Simulator) startGuests() (err error) {
 			Now:         s.clock.now,
 			BootDelay:   s.opts.BootDelay,
 			JoinTimeout: s.opts.JoinTimeout,
+			AtJoin:      s.opts.AtJoin,
 			Cloud:       cloud{s},
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
@@ -56,9 +57,12 @@ type Options struct {
 	// JoinTimeout is how long a guest waits for the API that it joins; default
 	// one minute of real time.
 	JoinTimeout time.Duration
+	// AtJoin is told how far the join of a control-plane node has come, by the VM's name;
+	// an error ends the join there.
+	AtJoin func(vm string, stage guest.JoinStage) error
 
 	// Real makes the machines boot real Kubernetes in namespaces of Linux, instead of
-	// strict imitations. BootDelay and JoinTimeout then mean nothing.
+	// strict imitations. BootDelay, JoinTimeout and AtJoin then mean nothing.
 	Real *machine.Options
 
 	// Recording is the directory of a vCenter's recording, as govc object.save writes

@@ -1,0 +1,158 @@
+package etcd_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/etcd"
+)
+
+func authority(t *testing.T) etcd.Authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "etcd-ca"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour * 24 * 3650),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return etcd.Authority{Certificate: certificate, Key: key}
+}
+
+func kill(m *etcd.Member) { m.Cut(); m.Release() }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// site is a cluster whose members the test starts.
+type site struct {
+	*etcd.Cluster
+	t  *testing.T
+	ca etcd.Authority
+}
+
+func (s *site) disk(name string, host byte) *etcd.Disk {
+	s.t.Helper()
+	d, err := s.Disk(s.ca, name, netip.AddrFrom4([4]byte{10, 0, 0, host}), time.Now())
+	must(s.t, err)
+	return d
+}
+
+func (s *site) start(d *etcd.Disk) *etcd.Member {
+	s.t.Helper()
+	m, err := d.Start()
+	must(s.t, err)
+	must(s.t, m.WaitReady(s.t.Context()))
+	return m
+}
+
+// until waits for what takes a moment, such as a leader or a learner that has caught up.
+func (s *site) until(what string, call func() error) {
+	s.t.Helper()
+	err := call()
+	for deadline := time.Now().Add(time.Minute); err != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s: %v", what, err)
+		}
+		err = call()
+	}
+}
+
+// TestMembers joins two members to a first, kills the leader and removes it for good.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+	defer s.Close()
+	first := s.disk("a", 1)
+	members := []*etcd.Member{s.start(first)}
+	for i, name := range []string{"b", "c"} {
+		d := s.disk(name, byte(i+2))
+		must(t, s.AddLearner(t.Context(), d))
+		m := s.start(d)
+		if slices.Contains(members[0].Voters(), m.ID()) {
+			t.Errorf("%s votes before its promotion", name)
+		}
+		s.until("promotion", func() error { return s.Promote(t.Context(), d) })
+		members = append(members, m)
+	}
+	must(t, s.CheckHealth(t.Context()))
+
+	kill(members[0])
+	s.until("a new leader", func() error {
+		_, err := s.Any().Members(t.Context())
+		return err
+	})
+	if err := s.CheckHealth(t.Context()); err == nil || !strings.Contains(err.Error(), "https://10.0.0.1:2379") {
+		t.Errorf("with a dead member: %v", err)
+	}
+	if !s.Quorum() {
+		t.Error("two of three are no quorum")
+	}
+	if err := s.AddLearner(t.Context(), s.disk("d", 4)); err == nil || !strings.Contains(err.Error(), "unhealthy cluster") {
+		t.Errorf("a member is added with a dead one: %v", err)
+	}
+	s.until("removal", func() error { return s.Remove(t.Context(), first) })
+	back, err := first.Start()
+	must(t, err)
+	if err := back.WaitReady(t.Context()); !errors.Is(err, etcd.ErrRemoved) {
+		t.Errorf("a removed member is back: %v", err)
+	}
+	kill(back)
+	kill(members[1])
+	if s.Quorum() {
+		t.Error("one of two is a quorum")
+	}
+	kill(members[2])
+}
+
+// TestAddressIsThePeer joins a machine with the address of one whose join ended before
+// its member started: etcd knows the peer already.
+func TestAddressIsThePeer(t *testing.T) {
+	t.Parallel()
+	s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+	defer s.Close()
+	first := s.start(s.disk("a", 1))
+	must(t, s.AddLearner(t.Context(), s.disk("b", 2)))
+	if err := s.AddLearner(t.Context(), s.disk("c", 3)); err == nil || !strings.Contains(err.Error(), "too many learner members") {
+		t.Errorf("a second learner: %v", err)
+	}
+	again := s.disk("c", 2)
+	must(t, s.AddLearner(t.Context(), again))
+	second := s.start(again)
+	s.until("promotion", func() error { return s.Promote(t.Context(), again) })
+	list, err := first.Members(t.Context())
+	must(t, err)
+	if len(list) != 2 {
+		t.Errorf("members %v", list)
+	}
+	kill(second)
+	kill(first)
+}
