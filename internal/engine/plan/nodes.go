@@ -51,12 +51,13 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	p.postponed = replaced.postponed
 	p.findings.Add(replaced.findings)
 	if pool.ControlPlane() {
-		p.findings.Add(shrinkFindings(v, pool, current))
+		p.findings.Add(shrinkFindings(v, pool, members))
+		p.findings.Add(lostFindings(v))
 	} else {
 		p.scaleIn = scaleIn(v, pool, current)
-		for _, name := range v.lost(pool.Name) {
-			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
-		}
+	}
+	for _, name := range v.lost(pool.Name) {
+		p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name, LeavesEtcd: pool.ControlPlane()})
 	}
 
 	creations := newCreations(v, pool, members, current)
@@ -87,7 +88,7 @@ func (p *nodePoolPlan) remove(v view, left []model.Machine) {
 	var removed []model.Step
 	for _, m := range left {
 		if !created[m.Marker.Node] || !v.unbooted(m) {
-			removed = append(removed, model.DeleteNode{Machine: m})
+			removed = append(removed, model.DeleteNode{Machine: m, LeavesEtcd: m.Marker.ControlPlane() && v.hasEtcd()})
 		}
 	}
 	p.cleanup = append(removed, p.cleanup...)
@@ -157,7 +158,8 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 	}
 	ns = slices.DeleteFunc(ns, func(n int) bool {
 		name := model.NodeName(v.spec.Name, pool, n)
-		return used[n] || !v.hasMachine(name) && v.mayBePresent(name)
+		_, known := v.facts.API.Nodes[name] // of a join that failed: it has left what its name refers to
+		return used[n] || known || !v.hasMachine(name) && v.mayBePresent(name)
 	})
 	slices.Sort(ns)
 	return slices.Compact(ns)
