@@ -51,8 +51,11 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	p.postponed = replaced.postponed
 	p.findings.Add(replaced.findings)
 	if pool.ControlPlane() {
-		p.findings.Add(shrinkFindings(v, pool, members))
 		p.findings.Add(lostFindings(v))
+		if shrinks := shrinkFindings(v, pool, members); len(shrinks.Problems) > 0 {
+			p.findings.Add(shrinks)
+			return p
+		}
 	} else {
 		p.scaleIn = scaleIn(v, pool, current)
 	}
