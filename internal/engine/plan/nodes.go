@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -164,8 +165,18 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 		_, known := v.facts.API.Nodes[name] // of a join that failed: it has left what its name refers to
 		return used[n] || known || !v.hasMachine(name) && v.mayBePresent(name)
 	})
-	slices.Sort(ns)
+	// Those that have an address come first: in a full pool there is none for another one.
+	slices.SortFunc(ns, func(a, b int) int { return cmp.Or(v.unclaimed(pool, a)-v.unclaimed(pool, b), a-b) })
 	return slices.Compact(ns)
+}
+
+// unclaimed is 1 where a node has no address, and 0 where it has one.
+func (v view) unclaimed(pool string, ordinal int) int {
+	name := model.NodeName(v.spec.Name, pool, ordinal)
+	if slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == name }) {
+		return 0
+	}
+	return 1
 }
 
 // placementCounts is how many machines each placement of a pool has.

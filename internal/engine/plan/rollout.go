@@ -57,8 +57,8 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 // replaceReasons are why a member of a pool is replaced; none: it stays.
 func (v view) replaceReasons(pool model.NodePool, m model.Machine) []string {
 	reasons := outdated(v.spec, pool, m.Marker)
-	if !m.PoweredOn && v.node(m.Marker.Node).Cordoned {
-		// Its disks may be detached already: nothing would attach them again.
+	if v.node(m.Marker.Node).Cordoned && (!m.PoweredOn || pool.ControlPlane()) {
+		// Its disks may be detached already, or it may have left etcd: nothing would undo that.
 		reasons = append(reasons, "a deletion that was not finished")
 	}
 	if v.unresponsive(m) && !pool.ControlPlane() {
