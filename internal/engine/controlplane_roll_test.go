@@ -150,7 +150,9 @@ func TestControlPlaneRolls(t *testing.T) {
 	}{
 		"one, by CPU": {1, func(_ *world, s *model.ClusterSpec) { s.ControlPlane.CPU = 4 },
 			[]string{"create_node prod-cp-2", "delete_node prod-cp-1"}},
-		"one, by placement": {1, func(w *world, s *model.ClusterSpec) { s.ControlPlane.Placements = []model.Placement{w.placement("cluster-b")} },
+		"one, by placement": {1, func(w *world, s *model.ClusterSpec) {
+			s.ControlPlane.Placements = []model.Placement{w.placement("cluster-b")}
+		},
 			[]string{"create_node prod-cp-2", "delete_node prod-cp-1"}},
 		"three, by image": {3, func(_ *world, s *model.ClusterSpec) { s.Image.Template = "gantry-node-1.34.2-nosnap" },
 			[]string{"create_node prod-cp-4", "delete_node prod-cp-1", "create_node prod-cp-5", "delete_node prod-cp-2",
