@@ -108,7 +108,13 @@ func (s *quorumWitness) PowerOff(ctx context.Context, vm string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	members, err := api.EtcdMembers(ctx)
+	var members []model.EtcdMember
+	for deadline := time.Now().Add(10 * time.Second); ; { // the VIP may have gone with the node before
+		if members, err = api.EtcdMembers(ctx); err == nil || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	voters, healthy := 0, 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
