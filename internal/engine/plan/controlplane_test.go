@@ -181,6 +181,14 @@ func TestRolloutOfTheControlPlaneWaits(t *testing.T) {
 	}
 }
 
+// One that is off is powered on first, although it is replaced after: its member of etcd is
+// needed until then.
+func TestControlPlaneNodeThatIsOffIsPoweredOnBeforeARollout(t *testing.T) {
+	t.Parallel()
+	p := planned(grownCPU(1), off(running(1, 0), "c-cp-1"))
+	wantSteps(t, p, "power_on_node c-cp-1, create_node c-cp-2, delete_node c-cp-1")
+}
+
 // A control plane that shrinks is not rolled into a smaller one.
 func TestControlPlaneIsNotShrunkByARollout(t *testing.T) {
 	t.Parallel()
