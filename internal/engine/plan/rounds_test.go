@@ -192,7 +192,7 @@ func TestPodNetworkHasRangesForTheSurge(t *testing.T) {
 		s := wide(5, surging(surge)) // with the control plane's and the surge of two, eight
 		s.PodCIDR = "192.168.0.0/21"
 		p := checked(s, &model.Facts{}, limitsFor(s, 100))
-		if says(p.Problems, "The pod network is too small", fmt.Sprintf("and %d for rolling workers", surge)) == fits {
+		if says(p.Problems, "The pod network is too small", fmt.Sprintf("and %d for rolling", surge)) == fits {
 			t.Errorf("a surge of %d: %v", surge, p.Problems)
 		}
 	}
