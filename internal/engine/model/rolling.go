@@ -10,9 +10,10 @@ const (
 	ContractFirst RollStrategy = "contract_first"
 )
 
-// ExpandsFirst reports whether the pool is rolled with more nodes than it has.
+// ExpandsFirst reports whether the pool is rolled with more nodes than it has. A control
+// plane always is: of one node or two, none may be taken away.
 func (p *NodePool) ExpandsFirst() bool {
-	return !p.ControlPlane() && p.Strategy != ContractFirst
+	return p.ControlPlane() || p.Strategy != ContractFirst
 }
 
 // ReplacedAtOnce is how many nodes of the pool are replaced side by side.

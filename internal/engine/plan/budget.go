@@ -129,21 +129,25 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 	for _, claim := range c.facts.Claims {
 		u.held[holder{claim.IPPool, claim.Owner}] = true
 	}
-	endpoint := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
-	u.take(c.spec.EndpointIPPool(), endpoint, model.OwnerVIP, "the VIP")
-	u.take(c.spec.EndpointIPPool(), endpoint, model.OwnerExtra, "the extra")
 	rebuilds := c.plan.Rebuilds()
 	for _, step := range c.plan.Steps() {
 		switch s := step.(type) {
+		case model.ReserveEndpoint:
+			endpoint := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
+			u.take(s.IPPool, endpoint, model.OwnerVIP, "the VIP")
+			u.take(s.IPPool, endpoint, model.OwnerExtra, "the extra")
 		case model.CreateNode:
+			if s.TakesExtra() && u.pass(s.IPPool(), model.OwnerExtra, s.Node) {
+				continue
+			}
 			u.take(s.IPPool(), s.Placement.Field(model.FieldIPPool), s.Node, purpose(s))
 		case model.ReleaseAddress:
-			u.release(s.Claim.IPPool, s.Claim.Owner)
+			c.releases(&u, s.Claim)
 		case model.DeleteNode, model.RemoveLostNode:
 			node := step.Change().Target
 			for _, claim := range c.facts.Claims {
 				if claim.Owner == node && rebuilds[node] != claim.IPPool {
-					u.release(claim.IPPool, claim.Owner)
+					c.releases(&u, claim)
 				}
 			}
 		}
@@ -159,6 +163,16 @@ func purpose(s model.CreateNode) string {
 		return "rolling worker pool " + s.NodePool.Name
 	default:
 		return "worker pool " + s.NodePool.Name
+	}
+}
+
+// releases counts an address that is given back. That of a control-plane node becomes the
+// extra where there is none.
+func (c check) releases(u *usageCounter, claim model.Claim) {
+	lent := claim.IPPool == c.spec.EndpointIPPool() && c.ordinal(model.ControlPlanePool, claim.Owner) > 0 &&
+		!u.held[holder{claim.IPPool, model.OwnerExtra}]
+	if !lent || !u.pass(claim.IPPool, claim.Owner, model.OwnerExtra) {
+		u.release(claim.IPPool, claim.Owner)
 	}
 }
 
@@ -187,6 +201,17 @@ func (u *usageCounter) take(pool uuid.UUID, field model.Field, owner, part strin
 	}
 }
 
+// pass gives an address of one owner to another, which has none; false where the first has
+// none either, or the second has one.
+func (u *usageCounter) pass(pool uuid.UUID, from, to string) bool {
+	if !u.held[holder{pool, from}] || u.held[holder{pool, to}] {
+		return false
+	}
+	delete(u.held, holder{pool, from})
+	u.held[holder{pool, to}] = true
+	return true
+}
+
 func (u *usageCounter) release(pool uuid.UUID, owner string) {
 	if u.held[holder{pool, owner}] {
 		delete(u.held, holder{pool, owner})
@@ -206,6 +231,9 @@ type spare struct {
 func (c check) spares() map[uuid.UUID]spare {
 	most := map[uuid.UUID]spare{}
 	for _, pool := range c.spec.NodePools() {
+		if pool.ControlPlane() {
+			continue // it has its extra
+		}
 		places := pool.Placements[:min(pool.Count, len(pool.Placements))]
 		own := map[uuid.UUID]spare{}
 		for i, place := range places {

@@ -54,12 +54,12 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 			keep[holder{m.Marker.IPPool, model.OwnerExtra}] = true
 		}
 	}
-	lost := v.lostMembers(model.ControlPlanePool)
+	var held []string
 	for _, p := range v.spec.NodePools() {
-		lost = append(lost, v.heldBack(p)...)
+		held = append(held, v.heldBack(p)...)
 	}
 	for _, c := range v.facts.Claims {
-		if slices.Contains(lost, c.Owner) {
+		if slices.Contains(held, c.Owner) {
 			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a node
 		}
 	}

@@ -9,6 +9,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
+// Reasons that are asked for by name.
+const (
+	reasonImage      = "image"
+	reasonPlacements = "placements"
+)
+
 // outdated returns why a machine is no longer what its pool asks for, in the words
 // of the attributes; nil where it is. It compares what the marker says that the
 // machine was built with.
@@ -23,8 +29,8 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(m.MemoryGB != pool.MemoryGB, "memory_gb")
 	// Where the spec names no size, any disk will do.
 	differs(pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
-	differs(!builtFrom(spec.Image, m), "image")
-	differs(placementOf(pool, m) < 0, "placements")
+	differs(!builtFrom(spec.Image, m), reasonImage)
+	differs(placementOf(pool, m) < 0, reasonPlacements)
 	differs(slices.Contains(spec.ReplaceNodes, m.Node), "replace_nodes")
 	for _, field := range spec.BuiltWith.Differs(m.BuiltWith) {
 		reasons = append(reasons, attributeWords[field])

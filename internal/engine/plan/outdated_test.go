@@ -67,14 +67,20 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 				c.change(s, &s.Workers[0])
 			}
 			f := built(running(1, 1), func(m *model.Marker) {
-				m.Template = "node-1"
 				m.DiskGB = 60
 				if c.marker != nil {
 					c.marker(m)
 				}
 			})
+			for i := range f.Machines {
+				f.Machines[i].Marker.Template = "node-1"
+			}
 			want := ""
-			if c.outdated != "" {
+			switch c.outdated {
+			case "":
+			case "image":
+				want = "create_node c-cp-2, delete_node c-cp-1, create_node c-w-2, delete_node c-w-1"
+			default:
 				want = "create_node c-w-2, delete_node c-w-1"
 			}
 			p := planned(s, f.PlanInputs())

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
@@ -10,14 +9,14 @@ import (
 
 // PodNetwork refuses a pod network out of which not every node gets a range for its
 // pods: a node without one is there and runs none. It needs of a spec the pod network,
-// the counts and the strategies alone.
+// the counts and how many nodes are replaced at once alone.
 func PodNetwork(spec *model.ClusterSpec) model.Findings {
 	var f model.Findings
 	pods, err := netip.ParsePrefix(spec.PodCIDR)
 	if err != nil {
 		return f // the documents' to refuse
 	}
-	nodes, rolls := 0, 0
+	nodes, rolls := 0, 1 // those of the control plane are replaced one at a time, expand-first
 	for _, pool := range spec.NodePools() {
 		nodes += pool.Count
 		rolls = max(rolls, pool.Surge()) // one pool is rolled at a time
@@ -26,14 +25,10 @@ func PodNetwork(spec *model.ClusterSpec) model.Findings {
 	if nodes+rolls <= ranges {
 		return f
 	}
-	rolling := ""
-	if rolls > 0 {
-		rolling = fmt.Sprintf(" and %d for rolling workers (expand_first)", rolls)
-	}
 	f.Refuse(model.ClusterField(model.FieldPodCIDR), "The pod network is too small",
-		"Each node takes a /%d of the pod network for its pods, and %s has %d of them; %d are needed for the nodes%s. "+
+		"Each node takes a /%d of the pod network for its pods, and %s has %d of them; %d are needed for the nodes and %d for rolling them. "+
 			"Nodes beyond that run no pods. Choose a larger pod network, which cannot be changed later, or ask for fewer nodes.",
-		bootstrap.PodRangeBits(pods), pods, ranges, nodes, rolling)
+		bootstrap.PodRangeBits(pods), pods, ranges, nodes, rolls)
 	return f
 }
 

@@ -102,3 +102,17 @@ func TestNodeToReplaceThatNeverWasIsRefused(t *testing.T) {
 		t.Errorf("in a creation: %v", p.Problems)
 	}
 }
+
+func TestControlPlaneNodeToReplaceIsRolled(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 3} {
+		s := small(count, 1)
+		s.ReplaceNodes = []string{"c-cp-1"}
+		next := model.NodeName("c", model.ControlPlanePool, count+1)
+		p := planned(s, running(count, 1))
+		wantSteps(t, p, "create_node "+next+", delete_node c-cp-1")
+		if !says(p.Warnings, "The control plane is rolled", "replace_nodes") {
+			t.Errorf("warnings %v", p.Warnings)
+		}
+	}
+}

@@ -22,7 +22,7 @@ type replacement struct {
 // begun to delete them. While a node is not seen, none is replaced: it may be the
 // successor that an earlier run has built.
 func partition(v view, pool model.NodePool, members []model.Machine) (current []model.Machine, r replacement) {
-	if pool.ControlPlane() || !v.apiReached() || pool.Count == 0 {
+	if !v.apiReached() || pool.Count == 0 {
 		return members, r
 	}
 	r.reasons = map[string]bool{}
@@ -36,6 +36,13 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 		for _, reason := range reasons {
 			r.reasons[reason] = true
 		}
+	}
+	if len(r.old) == 0 && pool.ControlPlane() && len(members) > pool.Count {
+		// The predecessor of a node that an earlier run has built, which was outdated then.
+		slices.SortFunc(current, v.leastServing)
+		r.old = current[:1]
+		current = current[1:]
+		r.reasons["a rollout that was not finished"] = true
 	}
 	if len(r.old) == 0 {
 		return current, r
@@ -54,6 +61,8 @@ func rolloutCondition(v view, pool model.NodePool) string {
 		return "the cluster's API answers"
 	case len(v.presumedPresent(pool.Name)) > 0:
 		return "all of its VMs are visible"
+	case slices.ContainsFunc(v.machines(pool.Name), v.nodeObjectMissing):
+		return "the API knows all of its nodes"
 	default:
 		return ""
 	}
@@ -61,7 +70,7 @@ func rolloutCondition(v view, pool model.NodePool) string {
 
 func postpone(pool model.NodePool, r replacement, condition string) replacement {
 	p := replacement{postponed: nodeNames(r.old)}
-	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
+	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of %s postponed", pool.Words()),
 		"%s to be replaced once %s: %s.", plural(len(r.old), "node has", "nodes have"), condition,
 		model.Listed(slices.Sorted(slices.Values(p.postponed))))
 	return p
@@ -90,6 +99,8 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 	slices.Sort(nodes)
 	how := ""
 	switch {
+	case successors > 0 && pool.ControlPlane():
+		how = ", each after its successor is Ready and a member of etcd"
 	case successors > 0 && pool.ExpandsFirst():
 		how = ", each after its successor is Ready"
 	case successors > 0:
@@ -99,7 +110,7 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 		how += fmt.Sprintf(", %d of them without a successor, since the pool has that many more than its node_count", without)
 	}
 	var f model.Findings
-	f.Warn(nodePoolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
+	f.Warn(nodePoolField(pool.Name), capitalized(pool.Words())+" is rolled",
 		"The apply deletes %d of its nodes, %s%s: %s. Differs from the configuration: %s.",
 		len(r.old), paceWords(pool), how, model.Listed(nodes), strings.Join(sortedKeys(r.reasons), ", "))
 	return f

@@ -64,6 +64,9 @@ func roll(pool model.NodePool, r replacement, surplus int, creations *creations)
 			// Of the same IP pool, so that no more addresses to spare are needed.
 			at := slices.IndexFunc(old, func(m model.Machine) bool { return m.Marker.IPPool == next.IPPool() })
 			at = max(at, 0)
+			if pool.ControlPlane() {
+				next.Frees = old[at].Marker.Address.Addr()
+			}
 			created = append(created, next)
 			gone = append(gone, removal(pool, old[at]))
 			old = slices.Delete(old, at, at+1)
@@ -81,6 +84,7 @@ func roll(pool model.NodePool, r replacement, surplus int, creations *creations)
 func removal(pool model.NodePool, m model.Machine) model.DeleteNode {
 	step := deletion(pool, m)
 	step.Rollout = &model.Rollout{MinReady: pool.LeastServing()}
+	step.LeavesEtcd = pool.ControlPlane()
 	return step
 }
 

@@ -60,7 +60,7 @@ func (v view) forgotten(pool model.NodePool) []string {
 	var names []string
 	for _, m := range v.facts.Gone {
 		ordinal := v.ordinal(pool.Name, m.Node)
-		if _, known := v.facts.API.Nodes[m.Node]; ordinal > 0 && !known && !v.pending(pool.Name, ordinal) {
+		if _, known := v.facts.API.Nodes[m.Node]; ordinal > 0 && !known && !v.facts.Pending(pool.Name, ordinal) {
 			names = append(names, m.Node)
 		}
 	}
@@ -111,11 +111,12 @@ func heldBack(spec *model.ClusterSpec, facts *model.Facts) []string {
 // configuration asks for.
 func (v view) repairReasons(m model.Machine) []string {
 	var reasons []string
-	if !m.PoweredOn && v.node(m.Marker.Node).Cordoned {
-		// Its disks may be detached already: nothing would attach them again.
+	controlPlane := m.Marker.ControlPlane()
+	if v.node(m.Marker.Node).Cordoned && (!m.PoweredOn || controlPlane) {
+		// Its disks may be detached already, or it may have left etcd: nothing would undo that.
 		reasons = append(reasons, "a deletion that was not finished")
 	}
-	if v.holdsRepairs {
+	if v.holdsRepairs || controlPlane {
 		return reasons
 	}
 	if v.unresponsive(m) {

@@ -62,6 +62,7 @@ type Runner struct {
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
 	warnings  warnings
 	leaving   leaving
+	departed  departed
 
 	firstBootFailed atomic.Bool
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -53,7 +54,7 @@ func hangs(t *testing.T, e *acctest.Environment, kubeconfig *string, node string
 		if err := e.HangVM(node); err != nil {
 			t.Fatal(err)
 		}
-		api, err := kube.New(kube.Options{ProxyURL: e.ProxyURL()}).Connect([]byte(*kubeconfig))
+		api, err := kube.New(kube.Options{ProxyURL: e.ProxyURL()}).Connect([]byte(*kubeconfig), pki.KeyPair{})
 		if err != nil {
 			t.Fatal(err)
 		}
