@@ -15,7 +15,9 @@ import (
 // It takes two calls: the claim is read, and its description replaced. Two runs must not
 // pass one address: the caller has the lock of the cluster's record.
 func (l *Ledger) Pass(ctx context.Context, pool IPPool, addr netip.Addr, to Owner, snap *Snapshot) error {
-	wrap := func(err error) error { return fmt.Errorf("pass address %s of IP pool %q to %s: %w", addr, pool.Name, to.Node, err) }
+	wrap := func(err error) error {
+		return fmt.Errorf("pass address %s of IP pool %q to %s: %w", addr, pool.Name, to.Node, err)
+	}
 	tag, err := l.claimTag(pool.ID, addr, to)
 	if err != nil {
 		return wrap(err)
