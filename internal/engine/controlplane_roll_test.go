@@ -186,10 +186,11 @@ func TestControlPlaneRolls(t *testing.T) {
 			spec.Known = knownOf(out.Status)
 			w.wholeControlPlane(spec, secrets, c.count)
 
-			// And back, on the addresses that are left.
-			spec.ControlPlane.MemoryGB = 8
-			w.apply(spec, secrets)
-			w.wholeControlPlane(spec, secrets, c.count)
+			if c.count == 1 { // again, on the address that the first roll has left
+				spec.ControlPlane.MemoryGB = 8
+				w.apply(spec, secrets)
+				w.wholeControlPlane(spec, secrets, c.count)
+			}
 			w.must(w.engine().Destroy(t.Context(), spec.Target()))
 			if left := w.sim.Leftovers(); len(left.VMs)+len(left.Folders) > 0 || w.claims() > 0 {
 				t.Errorf("left behind: %+v", left)
