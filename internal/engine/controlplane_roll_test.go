@@ -160,7 +160,7 @@ func TestControlPlaneRolls(t *testing.T) {
 			s.ControlPlane.Placements = []model.Placement{w.placement("cluster-b")}
 		},
 			[]string{"create_node prod-cp-2", "delete_node prod-cp-1"}},
-		"three, by image": {3, func(_ *world, s *model.ClusterSpec) { s.Image.Template = "gantry-node-1.34.2-nosnap" },
+		"three, by image": {3, func(_ *world, s *model.ClusterSpec) { s.Image.Template = "gantry-node-1.37.2-nosnap" },
 			[]string{"create_node prod-cp-4", "delete_node prod-cp-1", "create_node prod-cp-5", "delete_node prod-cp-2",
 				"create_node prod-cp-6", "delete_node prod-cp-3"}},
 	} {

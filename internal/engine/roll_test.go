@@ -269,7 +269,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets := w.rollable(model.ExpandFirst, 0)
-	spec.Image.Template = "gantry-node-1.30.4"
+	spec.Image.Template = "gantry-node-1.36.3"
 	for range 2 {
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		var boot *run.BootError
@@ -284,7 +284,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 			t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
 		}
 	}
-	spec.Image.Template = "gantry-node-1.34.2-nosnap"
+	spec.Image.Template = "gantry-node-1.37.2-nosnap"
 	e := w.engine()
 	seen := w.witness(e, spec, secrets)
 	if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {

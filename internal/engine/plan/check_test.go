@@ -197,7 +197,7 @@ func TestCheckRefusesWhatNoNodeCanBeBootstrappedWith(t *testing.T) {
 		change func(*model.ClusterSpec, *model.IPPool)
 		field  model.Field
 	}{
-		"an old version": {func(s *model.ClusterSpec, _ *model.IPPool) { s.KubernetesVersion = "1.20.0" },
+		"an old version": {func(s *model.ClusterSpec, _ *model.IPPool) { s.KubernetesVersion = "1.30.14" },
 			model.ClusterField(model.FieldKubernetes)},
 		"no pod network": {func(s *model.ClusterSpec, _ *model.IPPool) { s.PodCIDR = "x" },
 			model.ClusterField(model.FieldPodCIDR)},

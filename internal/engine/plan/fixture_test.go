@@ -50,7 +50,7 @@ func small(controlPlane, workers int) *model.ClusterSpec {
 	return &model.ClusterSpec{
 		Ref:               record.Ref{Kind: record.KindCluster, Name: "c"},
 		ID:                clusterID,
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		Image:             model.Image{Template: "node"},
 		Datacenter:        "dc",
 		PodCIDR:           "192.168.0.0/16",
@@ -120,7 +120,7 @@ func join(f *model.Facts, pool model.NodePool, at, n int) {
 			Ordinal:           n,
 			Address:           netip.PrefixFrom(claim(f, built.IPPoolID, name), 16),
 			IPPool:            built.IPPoolID,
-			KubernetesVersion: "1.34.2",
+			KubernetesVersion: "1.37.2",
 			Template:          "node",
 			CloneMode:         model.CloneLinked,
 			ComputeCluster:    built.ComputeCluster,

@@ -23,7 +23,7 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		"disk":         {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 80 }, outdated: "disk_gb"},
 		"any disk":     {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 0 }},
 		"drain and so": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DrainTimeout = 1 }},
-		"version":      {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.KubernetesVersion = "1.34.3" }},
+		"version":      {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.KubernetesVersion = "1.37.3" }},
 		"image":        {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.Image.Template = "node-2" }, outdated: "image"},
 		"image by its path": {change: func(s *model.ClusterSpec, _ *model.NodePool) {
 			s.Image.Template = "/dc/vm/templates/node-1"

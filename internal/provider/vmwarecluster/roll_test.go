@@ -86,7 +86,7 @@ func TestAccClusterRolls(t *testing.T) {
 						},
 					},
 					{
-						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.34.2-nosnap"}.config(e),
+						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.37.2-nosnap"}.config(e),
 						ConfigPlanChecks: update(image),
 						ConfigStateChecks: []statecheck.StateCheck{
 							keptPlan(image...),
@@ -95,7 +95,7 @@ func TestAccClusterRolls(t *testing.T) {
 						},
 					},
 					{
-						Config:            rolled{cpu: "4", template: "gantry-node-1.34.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
+						Config:            rolled{cpu: "4", template: "gantry-node-1.37.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
 						ConfigPlanChecks:  update(image), // the list of the plan before
 						ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-2", "prod-general-5", "prod-general-6")},
 					},
@@ -110,7 +110,7 @@ func TestAccClusterRolls(t *testing.T) {
 func TestAccClusterRollFails(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	broken := rolled{template: "gantry-node-1.30.4"}.config(e)
+	broken := rolled{template: "gantry-node-1.36.3"}.config(e)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -119,7 +119,7 @@ func TestAccClusterRollFails(t *testing.T) {
 			{
 				Config: broken,
 				ExpectError: says(
-					"Unable to update cluster", "prod-cp-2 failed to join", "1.30.4",
+					"Unable to update cluster", "prod-cp-2 failed to join", "1.36.3",
 					"the rollout stops here, and 3 nodes are left as they are: prod-cp-1, prod-general-1, prod-general-2",
 				),
 			},
@@ -129,7 +129,7 @@ func TestAccClusterRollFails(t *testing.T) {
 				ExpectError: says("prod-cp-2 failed to join"),
 			},
 			{
-				Config: rolled{template: "gantry-node-1.34.2-nosnap"}.config(e),
+				Config: rolled{template: "gantry-node-1.37.2-nosnap"}.config(e),
 				ConfigPlanChecks: showsPlan("delete_node", "prod-cp-2", "create_node", "prod-cp-2", "delete_node", "prod-cp-1",
 					"create_node", "prod-general-3", "delete_node", "prod-general-1", "create_node", "prod-general-4", "delete_node", "prod-general-2"),
 				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-2", "prod-general-3", "prod-general-4")},
