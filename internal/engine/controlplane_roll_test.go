@@ -160,7 +160,7 @@ func TestControlPlaneRolls(t *testing.T) {
 			s.ControlPlane.Placements = []model.Placement{w.placement("cluster-b")}
 		},
 			[]string{"create_node prod-cp-2", "delete_node prod-cp-1"}},
-		"three, by image": {3, func(_ *world, s *model.ClusterSpec) { s.Image.Template = "gantry-node-1.34.2-nosnap" },
+		"three, by image": {3, func(_ *world, s *model.ClusterSpec) { s.Image.Template = "gantry-node-1.37.2-nosnap" },
 			[]string{"create_node prod-cp-4", "delete_node prod-cp-1", "create_node prod-cp-5", "delete_node prod-cp-2",
 				"create_node prod-cp-6", "delete_node prod-cp-3"}},
 	} {
@@ -186,10 +186,11 @@ func TestControlPlaneRolls(t *testing.T) {
 			spec.Known = knownOf(out.Status)
 			w.wholeControlPlane(spec, secrets, c.count)
 
-			// And back, on the addresses that are left.
-			spec.ControlPlane.MemoryGB = 8
-			w.apply(spec, secrets)
-			w.wholeControlPlane(spec, secrets, c.count)
+			if c.count == 1 { // again, on the address that the first roll has left
+				spec.ControlPlane.MemoryGB = 8
+				w.apply(spec, secrets)
+				w.wholeControlPlane(spec, secrets, c.count)
+			}
 			w.must(w.engine().Destroy(t.Context(), spec.Target()))
 			if left := w.sim.Leftovers(); len(left.VMs)+len(left.Folders) > 0 || w.claims() > 0 {
 				t.Errorf("left behind: %+v", left)
