@@ -15,11 +15,12 @@ import (
 // Reader is what observing needs of a ledger. A *Ledger reads anew with each call.
 type Reader interface {
 	ID(ref record.Ref) uuid.UUID
+	FolderID(ref string) uuid.UUID
 	Record(ctx context.Context, id uuid.UUID) (Record, error)
 	Children(ctx context.Context, parent uuid.UUID) ([]record.Ref, error)
 	ReservedBy(ctx context.Context, pool uuid.UUID) (uuid.UUID, error)
 	Snapshot(ctx context.Context) (*Snapshot, error)
-	// Now returns vCenter's time to within a few seconds.
+	// Now reads vCenter's clock; one call.
 	Now(ctx context.Context) (time.Time, error)
 	OwnedBy(
 		ctx context.Context, pool IPPool, snap *Snapshot, cluster uuid.UUID, known func(netip.Addr) bool,

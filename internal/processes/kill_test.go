@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
@@ -95,7 +96,14 @@ func TestAccKilledDestroy(t *testing.T) {
 	d := newDatacenter(t)
 	w := newWorkspace(t, d.whole(2))
 	w.must(apply...)
-	w.killed(d, "the first VM goes", func() bool { return d.Calls().SOAP["Destroy_Task"] > 0 }, destroy)
+	// All go side by side: those after the first stand still.
+	err := d.AddFault(simulator.Fault{Kind: simulator.DelayCall, Call: "Destroy_Task", Nth: 2, Times: -1, Delay: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vms := len(d.Leftovers().VMs)
+	w.killed(d, "the first VM goes", func() bool { return len(d.Leftovers().VMs) < vms }, destroy)
+	d.ClearFaults()
 	w.killed(d, "all VMs have gone", func() bool { return len(d.Leftovers().VMs) == 0 }, destroy)
 	d.nothingLeft(w)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -29,13 +30,19 @@ output "result" { value = [for o in data.gantry_orphans.all.orphans : "${o.kind}
 		looker.outputs(&found)
 		return found
 	}
-	// The run stands still at the clone of the worker, which it makes once the API
-	// answers.
+	// The run stands still at the clone of the worker, until the API has answered.
 	if err := d.AddFault(simulator.Fault{Kind: simulator.DelayCall, Call: "CloneVM_Task", Nth: 2, Times: -1, Delay: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	p := w.start(apply...)
-	p.until("the worker is to be cloned", d.cloned(2))
+	p.until("the API has answered", func() bool {
+		found, err := d.Ledger().Record(t.Context(), d.Ledger().ID(record.Ref{Kind: record.KindCluster, Name: "prod"}))
+		if err != nil {
+			return false
+		}
+		cluster, err := found.Cluster()
+		return err == nil && cluster.APIReached
+	})
 	if found := orphans(); len(found) > 0 {
 		t.Errorf("a run that builds leaves %v", found)
 	}

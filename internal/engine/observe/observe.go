@@ -175,6 +175,9 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	if err := o.readClaims(ctx, w, req, survey); err != nil {
 		return nil, err
 	}
+	if !w.Facts.Record.Found {
+		w.Facts.Record.Folders = o.notedFolders(w)
+	}
 	return w, o.readTime(ctx, w, req.target)
 }
 

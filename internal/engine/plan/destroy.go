@@ -132,7 +132,7 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 
 // folderDeletions give up the folders that Gantry made, innermost first.
 func folderDeletions(target model.Target, facts *model.Facts) []model.Step {
-	if !registered(target, facts) {
+	if !registered(target, facts) && !lostRecord(facts) {
 		return nil
 	}
 	var steps []model.Step
@@ -153,12 +153,14 @@ func ownIPPoolDeletion(facts *model.Facts) []model.Step {
 // removes what else there is of it: parts of the record, and the notes at its parents,
 // which could not be deleted because of them.
 func recordDeletion(target model.Target, facts *model.Facts) []model.Step {
-	lost := !facts.Record.Found && len(facts.Machines) > 0
-	if !registered(target, facts) && !lost {
+	if !registered(target, facts) && !lostRecord(facts) {
 		return nil
 	}
 	return []model.Step{model.DeleteRecord{Cluster: target.Name, Parents: target.Parents}}
 }
+
+// lostRecord reports whether there is no record of VMs that are there.
+func lostRecord(facts *model.Facts) bool { return !facts.Record.Found && len(facts.Machines) > 0 }
 
 // destroyGuards refuse to delete what others depend on, and what this Gantry does
 // not understand.

@@ -30,7 +30,7 @@ func (c *changes) checkPatiently(ctx context.Context) error {
 
 // task starts a vCenter task and waits for it.
 func (c *changes) task(ctx context.Context, start func(context.Context) (string, error)) error {
-	_, err := c.taskOn(ctx, nil, start, nil)
+	_, err := c.taskOn(ctx, nil, start, &model.TaskState{})
 	return err
 }
 
