@@ -67,6 +67,9 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err := approve(&req, &w.Facts, todo); err != nil {
 		return out, release(ctx, lease, err)
 	}
+	if err := run.CheckSnapshots(todo); err != nil {
+		return out, release(ctx, lease, err)
+	}
 	if req.Secrets.Authorities == nil && !begins(todo) {
 		return out, release(ctx, lease, fmt.Errorf("the certificate authorities of %s are not in the state; import it again", spec.Describe()))
 	}

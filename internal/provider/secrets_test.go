@@ -52,7 +52,7 @@ var (
 // is no secret. Of everything else, and of what is added, they may not.
 var public = map[string][]string{
 	"a name that vCenter, Kubernetes or the state shows": {
-		"name", "ip_pool.name", "folder", "image_folder", "description",
+		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description",
 		"placement.*",
 		"control_plane.placement.*", "worker_pools.*.placements.*.*",
 		"control_plane.taints.*.*",
@@ -71,6 +71,7 @@ var public = map[string][]string{
 	"one of a few words, a version or a time": {
 		"clone_mode", "incomplete_create", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version", "reuse_delay",
 		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "repair.*",
+		"control_plane.rolling_update.*",
 		"profile.packs.*.layer",
 	},
 }

@@ -51,6 +51,7 @@ const (
 	FieldCloneMode        FieldName = "clone mode"
 	FieldReplaceNodes     FieldName = "nodes to replace"
 	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"
+	FieldEtcdSnapshot     FieldName = "directory of etcd snapshots"
 )
 
 // Fields of a node pool.

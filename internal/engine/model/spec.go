@@ -80,6 +80,10 @@ type ClusterSpec struct {
 	// Repair is how nodes are repaired whose VMs run; nil: they are not.
 	Repair *Repair
 
+	// EtcdSnapshots is the directory, on the machine that runs Terraform, that a snapshot of
+	// etcd is written to before a member leaves it; empty: none is taken.
+	EtcdSnapshots string
+
 	// Reset identifies the reset that the control plane is to be built for: of another
 	// one than that it was built for, it is built anew. Empty: as it is.
 	Reset string

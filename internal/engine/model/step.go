@@ -24,6 +24,7 @@ const (
 	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
 	ActionClaimAddress       Action = "claim_address"        // target: the node that lives on it
 	ActionReleaseAddress     Action = "release_address"      // target: the node that held it
+	ActionSnapshotEtcd       Action = "snapshot_etcd"        // target: the cluster; before a control-plane node goes
 	ActionBindAdmins         Action = "bind_administrators"  // target: the cluster; their group gets its rights back
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
 	ActionDeleteNode         Action = "delete_node"          // target: the node
@@ -82,6 +83,10 @@ type ReserveEndpoint struct {
 	Cluster string
 	IPPool  uuid.UUID
 }
+
+// SnapshotEtcd writes a snapshot of etcd into a directory of the machine that runs
+// Terraform.
+type SnapshotEtcd struct{ Cluster, Directory string }
 
 // BindAdmins gives the group of administrators its rights again.
 type BindAdmins struct{ Cluster string }
@@ -223,6 +228,9 @@ func (s MoveNodes) Change() Change { return Change{ActionMoveNodes, cmp.Or(s.Pat
 
 // Change implements Step.
 func (s ReserveEndpoint) Change() Change { return Change{ActionReserveEndpoint, s.Cluster} }
+
+// Change implements Step.
+func (s SnapshotEtcd) Change() Change { return Change{ActionSnapshotEtcd, s.Cluster} }
 
 // Change implements Step.
 func (s BindAdmins) Change() Change { return Change{ActionBindAdmins, s.Cluster} }

@@ -26,6 +26,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	deleted := deletedNodes(pools, removed)
 	powerOn := planPowerOn(v, deleted)
 
+	first, beforeRoll := snapshotStages(v, pools[0])
 	p.Stages = stages(
 		model.Stage{Name: "record", Steps: recordSteps(v)},
 		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},
@@ -33,6 +34,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "move nodes", OnFailure: model.Continue, Steps: moveSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
 		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
+		first,
 		// Members leave etcd one after the other.
 		model.Stage{Name: "control plane cleanup", Steps: pools[0].cleanup},
 		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
@@ -63,6 +65,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
 	p.Stages = append(p.Stages, others...)
+	p.Stages = append(p.Stages, stages(beforeRoll)...)
 	for _, pool := range pools { // one pool after the other
 		p.Stages = append(p.Stages, pool.rollout...)
 	}

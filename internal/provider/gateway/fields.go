@@ -27,6 +27,7 @@ var fields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),
 	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
+	enginemodel.FieldEtcdSnapshot:     path.Root("etcd_snapshot").AtName("directory"),
 	enginemodel.FieldNodeCount:        path.Root("node_count"),
 	enginemodel.FieldCPU:              path.Root("cpu"),
 	enginemodel.FieldMemory:           path.Root("memory_gb"),

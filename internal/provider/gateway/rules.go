@@ -16,6 +16,7 @@ var rules = enginecrud.Rules{
 		"console_endpoint",
 		"cpu",
 		"disk_gb",
+		"etcd_snapshot",
 		"incomplete_create",
 		"memory_gb",
 		"ntp_servers",

@@ -81,6 +81,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
 		"clone_mode":          nodeschema.CloneMode(),
+		"etcd_snapshot":       nodeschema.EtcdSnapshot(),
 	}
 }
 

@@ -55,6 +55,9 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 
 	diags.Append(m.setNodes(ctx, &spec)...)
 	diags.Append(m.setOwnIPPool(ctx, &spec)...)
+	directory, more := nodeschema.EtcdSnapshotDirectory(ctx, m.EtcdSnapshot)
+	diags.Append(more...)
+	spec.EtcdSnapshots = directory
 	if diags.HasError() {
 		return spec, diags
 	}

@@ -35,7 +35,7 @@ const full = `{
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m",
-  "reset_trigger": "again"
+  "reset_trigger": "again", "etcd_snapshot": {"directory": "snapshots"}
 }`
 
 func specOf(t *testing.T, values string) model.ClusterSpec {
@@ -77,6 +77,7 @@ func TestSpec(t *testing.T) {
 			}},
 			DrainTimeout: model.DefaultDrainTimeout,
 		},
+		EtcdSnapshots:     "snapshots",
 		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"},
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},

@@ -26,6 +26,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),
 	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
+	enginemodel.FieldEtcdSnapshot:     path.Root("etcd_snapshot").AtName("directory"),
 	enginemodel.FieldReplaceNodes:     path.Root("replace_nodes"),
 	enginemodel.FieldMaxUnhealthy:     path.Root("repair").AtName("max_unhealthy"),
 }

@@ -33,6 +33,7 @@ type model struct {
 	WorkerPools            types.Map       `tfsdk:"worker_pools"`
 	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`
 	Repair                 types.Object    `tfsdk:"repair"`
+	EtcdSnapshot           types.Object    `tfsdk:"etcd_snapshot"`
 	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers             types.List      `tfsdk:"ntp_servers"`
 	Proxy                  types.Object    `tfsdk:"proxy"`

@@ -42,6 +42,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "Where the control plane goes. Its IP pool does not change.",
 		Attributes:          placementAttributes(),
 	}
+	attributes["rolling_update"] = controlPlaneRollingAttribute()
 	return schema.SingleNestedAttribute{
 		Required: true,
 		MarkdownDescription: "The nodes that run the control plane. A change of `cpu`, `memory_gb`, `disk_gb`, `placement` or the " +

@@ -69,14 +69,27 @@ func rollingUpdateAttribute() schema.SingleNestedAttribute {
 					"`timeouts.update` has to leave room for it. Defaults to no pause.",
 				Validators: []validator.String{nodeschema.Duration{}},
 			},
-			"drain_timeout": schema.StringAttribute{
-				Optional:            true,
-				Computed:            true,
-				Default:             stringdefault.StaticString("10m"),
-				MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
-				Validators:          []validator.String{nodeschema.Duration{}},
-			},
+			"drain_timeout": drainTimeoutAttribute(),
 		},
+	}
+}
+
+func controlPlaneRollingAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "How control-plane nodes are replaced: one at a time, each after its successor has joined. " +
+			"Defaults to the defaults of its attributes.",
+		Attributes: map[string]schema.Attribute{"drain_timeout": drainTimeoutAttribute()},
+	}
+}
+
+func drainTimeoutAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional:            true,
+		Computed:            true,
+		Default:             stringdefault.StaticString("10m"),
+		MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
+		Validators:          []validator.String{nodeschema.Duration{}},
 	}
 }
 

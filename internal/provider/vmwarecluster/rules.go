@@ -23,6 +23,7 @@ var rules = enginecrud.Rules{
 		"clone_mode",
 		"deletion_protection",
 		"description",
+		"etcd_snapshot",
 		"folder",
 		"force_delete",
 		"force_delete_after",
@@ -50,6 +51,7 @@ var rules = enginecrud.Rules{
 		"control_plane.placement.datastore",
 		"control_plane.placement.network",
 		"control_plane.placement.resource_pool",
+		"control_plane.rolling_update",
 		"control_plane.taints",
 
 		"worker_pools.*.annotations",

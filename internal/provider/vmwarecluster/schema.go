@@ -42,6 +42,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"worker_pools":        workerPoolsAttribute(),
 		"replace_nodes":       replaceNodesAttribute(),
 		"repair":              repairAttribute(),
+		"etcd_snapshot":       nodeschema.EtcdSnapshot(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
 		"proxy":               nodeschema.Proxy(),

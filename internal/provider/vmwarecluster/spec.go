@@ -43,8 +43,11 @@ type (
 	}
 	controlPlaneModel struct {
 		nodesModel
-		Schedulable bool           `tfsdk:"schedulable"`
-		Placement   placementModel `tfsdk:"placement"`
+		Schedulable   bool           `tfsdk:"schedulable"`
+		Placement     placementModel `tfsdk:"placement"`
+		RollingUpdate *struct {
+			DrainTimeout string `tfsdk:"drain_timeout"`
+		} `tfsdk:"rolling_update"`
 	}
 	workerPoolModel struct {
 		nodesModel
@@ -96,6 +99,8 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	diags.Append(m.setControlPlane(ctx, &spec)...)
 	diags.Append(m.setWorkers(ctx, &spec)...)
 	diags.Append(m.setRepair(ctx, &spec)...)
+	spec.EtcdSnapshots, more = nodeschema.EtcdSnapshotDirectory(ctx, m.EtcdSnapshot)
+	diags.Append(more...)
 	return spec, diags
 }
 
@@ -123,6 +128,9 @@ func (m *model) setControlPlane(ctx context.Context, spec *enginemodel.ClusterSp
 	}
 	pool := control.toModel(enginemodel.ControlPlanePool)
 	pool.Schedulable = control.Schedulable
+	if r := control.RollingUpdate; r != nil {
+		pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout) // the validator has seen that it is one
+	}
 	placement, more := control.Placement.toModel(path.Root("control_plane").AtName("placement"))
 	diags.Append(more...)
 	pool.Placements = []enginemodel.Placement{placement}

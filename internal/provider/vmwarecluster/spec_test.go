@@ -27,6 +27,7 @@ const full = `{
   "id": "` + clusterID + `", "name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "image_folder": "templates", "clone_mode": "full",
   "store_authorities": false, "force_delete": true, "force_delete_after": "20m",
   "replace_nodes": ["prod-one-1"], "repair": {"not_ready_after": "15m", "max_unhealthy": 2},
+  "etcd_snapshot": {"directory": "snapshots"},
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "packs": {
@@ -36,7 +37,7 @@ const full = `{
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "description": "Shop", "tags": {"team": "shop"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
-  "control_plane": {"node_count": 3, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
+  "control_plane": {"node_count": 3, "rolling_update": {"drain_timeout": "2m"}, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "l", "effect": "NoExecute"}],
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
   "worker_pools": {
@@ -82,7 +83,7 @@ func TestSpec(t *testing.T) {
 				Taints:      []model.Taint{{Key: "l", Effect: "NoExecute"}},
 			},
 			Placements:   []model.Placement{{ComputeCluster: "c", Datastore: "d", Network: "n", ResourcePool: "r", IPPoolID: pool}},
-			DrainTimeout: model.DefaultDrainTimeout,
+			DrainTimeout: 2 * time.Minute,
 		},
 		Workers: []model.NodePool{
 			{
@@ -113,6 +114,7 @@ func TestSpec(t *testing.T) {
 		},
 		ReplaceNodes:      []string{"prod-one-1"},
 		Repair:            &model.Repair{NotReadyAfter: 15 * time.Minute, MaxUnhealthy: 2},
+		EtcdSnapshots:     "snapshots",
 		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"},
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},

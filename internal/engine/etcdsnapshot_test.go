@@ -1,0 +1,101 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// fullDisk is a cluster whose snapshots end in the middle.
+type fullDisk struct{ model.Kube }
+
+func (k fullDisk) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
+	api, err := k.Kube.Connect(kubeconfig, etcd)
+	return fullDiskAPI{api}, err
+}
+
+type fullDiskAPI struct{ model.API }
+
+func (fullDiskAPI) EtcdSnapshot(_ context.Context, to io.Writer) (int64, error) {
+	n, err := to.Write([]byte("half of it"))
+	return int64(n), errors.Join(err, errors.New("no space left on device"))
+}
+
+// TestEtcdIsSavedBeforeTheControlPlaneRolls rolls the one node of a control plane: nothing
+// is replaced without a snapshot, and what is left in the directory is whole.
+func TestEtcdIsSavedBeforeTheControlPlaneRolls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.fullControlPlane(1)
+	blocked := filepath.Join(t.TempDir(), "file")
+	w.must(os.WriteFile(blocked, nil, 0o600))
+	spec.ControlPlane.CPU = 4
+	spec.EtcdSnapshots = filepath.Join(blocked, "snapshots")
+	p := w.plan(spec, secrets)
+	if want := []string{"snapshot_etcd prod", "create_node prod-cp-2", "delete_node prod-cp-1"}; !slices.Equal(actions(p), want) || p.Err() != nil {
+		t.Fatalf("planned %v, %v", actions(p), p.Problems)
+	}
+	unchanged := func(err error, says string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "apply again") {
+			t.Errorf("got %v, which does not say %q", err, says)
+		}
+		if vms := w.sim.Leftovers().VMs; len(vms) != 1 || !slices.Equal(w.etcdMembers(secrets), []string{"prod-cp-1"}) {
+			t.Errorf("the VMs are %v", vms)
+		}
+	}
+
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	unchanged(err, "Nothing was changed")
+	var problems *model.PlanError
+	if !errors.As(err, &problems) || !slices.Contains(problems.Problems[0].Fields, model.ClusterField(model.FieldEtcdSnapshot)) {
+		t.Errorf("the error is not on the directory: %v", err)
+	}
+
+	spec.EtcdSnapshots = filepath.Join(t.TempDir(), "new", "snapshots")
+	e := w.engine()
+	e.Kube = fullDisk{e.Kube}
+	_, err = e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	unchanged(err, "no space left")
+	if files, err := os.ReadDir(spec.EtcdSnapshots); err != nil || len(files) > 0 {
+		t.Errorf("left behind: %v, %v", files, err)
+	}
+
+	prefix := "prod-" + spec.ID.String()[:8]
+	killed := filepath.Join(spec.EtcdSnapshots, "."+prefix+"-20260101T000000Z-etcd-3.6.5.db.partial")
+	others := filepath.Join(spec.EtcdSnapshots, ".other.partial")
+	w.must(os.WriteFile(killed, nil, 0o600))
+	w.must(os.WriteFile(others, nil, 0o600))
+	w.apply(spec, secrets)
+	w.wholeControlPlane(spec, secrets, 1)
+	files, err := os.ReadDir(spec.EtcdSnapshots)
+	if err != nil || len(files) != 2 || files[0].Name() != ".other.partial" {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if !regexp.MustCompile("^" + prefix + `-\d{8}T\d{6}Z-etcd-3\.\d+\.\d+\.db$`).MatchString(files[1].Name()) {
+		t.Errorf("the file is called %q", files[1].Name())
+	}
+	info, err := files[1].Info()
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	data, err := os.ReadFile(filepath.Join(spec.EtcdSnapshots, files[1].Name()))
+	w.must(err)
+	at := max(0, len(data)-sha256.Size)
+	if sum := sha256.Sum256(data[:at]); !bytes.Equal(sum[:], data[at:]) {
+		t.Errorf("the snapshot of %d bytes does not end with its hash", len(data))
+	}
+}

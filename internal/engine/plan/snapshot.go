@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// snapshotStages take a snapshot of etcd before a plan takes the first member out of it:
+// at once where the VM of one is lost, else right before the control plane is rolled.
+func snapshotStages(v view, controlPlane nodePoolPlan) (first, beforeRoll model.Stage) {
+	if v.spec.EtcdSnapshots == "" || !v.hasEtcd() {
+		return first, beforeRoll
+	}
+	stage := model.Stage{
+		Name:  "etcd snapshot",
+		Steps: []model.Step{model.SnapshotEtcd{Cluster: v.spec.Name, Directory: v.spec.EtcdSnapshots}},
+	}
+	switch {
+	case slices.ContainsFunc(controlPlane.cleanup, losesMember):
+		return stage, beforeRoll
+	case len(controlPlane.rollout) > 0:
+		stage.Rollout = true
+		stage.OnFailure = model.SkipRollouts
+		return first, stage
+	}
+	return first, beforeRoll
+}
+
+// losesMember reports whether a step takes out of etcd what was a member of it. What has
+// never joined was none.
+func losesMember(step model.Step) bool {
+	lost, ok := step.(model.RemoveLostNode)
+	return ok && lost.LeavesEtcd
+}

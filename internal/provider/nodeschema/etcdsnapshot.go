@@ -1,0 +1,43 @@
+package nodeschema
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// EtcdSnapshot is where snapshots of etcd are written to.
+func EtcdSnapshot() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Snapshots of etcd: one is taken before an apply rolls the control plane, or removes a lost control-plane " +
+			"node from etcd, and where that fails, no node is taken away. It changes in place. Defaults to none: no snapshot is taken.",
+		Attributes: map[string]schema.Attribute{
+			"directory": schema.StringAttribute{
+				Required: true,
+				MarkdownDescription: "Directory on the machine that runs Terraform, absolute or relative to its working directory. It is made " +
+					"where it is missing, and an apply that could not write there changes nothing. " +
+					"Files are called `<cluster>-<part of its id>-<vCenter's time>-etcd-<version>.db`, readable for their owner alone. " +
+					"A snapshot contains all Secrets of the cluster: keep it as you keep its state. " +
+					"Gantry deletes none; where the machine does not outlive a run, copy them elsewhere.",
+				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+		},
+	}
+}
+
+// EtcdSnapshotDirectory decodes the attribute, once all of it is known; empty for none.
+func EtcdSnapshotDirectory(ctx context.Context, o types.Object) (string, diag.Diagnostics) {
+	if o.IsNull() {
+		return "", nil
+	}
+	var snapshots struct {
+		Directory string `tfsdk:"directory"`
+	}
+	diags := o.As(ctx, &snapshots, AllKnown)
+	return snapshots.Directory, diags
+}
