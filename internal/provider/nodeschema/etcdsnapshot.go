@@ -2,6 +2,7 @@ package nodeschema
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -24,7 +25,9 @@ func EtcdSnapshot() schema.SingleNestedAttribute {
 					"Files are called `<cluster>-<part of its id>-<vCenter's time>-etcd-<version>.db`, readable for their owner alone. " +
 					"A snapshot contains all Secrets of the cluster: keep it as you keep its state. " +
 					"Gantry deletes none; where the machine does not outlive a run, copy them elsewhere.",
-				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+				Validators: []validator.String{
+					stringvalidator.RegexMatches(regexp.MustCompile(`^[^~]`), "must be a path that does not begin with ~: use pathexpand()"),
+				},
 			},
 		},
 	}

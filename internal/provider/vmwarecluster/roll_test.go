@@ -1,12 +1,15 @@
 package vmwarecluster_test
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
@@ -19,6 +22,8 @@ type rolled struct {
 	template string
 	poolEnd  string
 	workers  int // default 2
+	// snapshots is the directory of etcd's; empty: none are taken.
+	snapshots string
 }
 
 func (r rolled) config(e *acctest.Environment) string {
@@ -42,6 +47,9 @@ func (r rolled) config(e *acctest.Environment) string {
 		before, after, _ := strings.Cut(out, "worker_pools = {")
 		out = before + "worker_pools = {" + strings.Replace(after, "cpu        = 2", "cpu        = "+r.cpu, 1)
 	}
+	if r.snapshots != "" {
+		out = strings.Replace(out, "worker_pools = {", fmt.Sprintf("etcd_snapshot = { directory = %q }\n  worker_pools = {", r.snapshots), 1)
+	}
 	return out
 }
 
@@ -52,6 +60,18 @@ func rolls(strategy string, gone1, gone2, new1, new2 string) []string {
 		return []string{"delete_node", p(gone1), "create_node", p(new1), "delete_node", p(gone2), "create_node", p(new2)}
 	}
 	return []string{"create_node", p(new1), "delete_node", p(gone1), "create_node", p(new2), "delete_node", p(gone2)}
+}
+
+// saved fails where a directory, if there is one, has not one snapshot.
+func saved(directory string) error {
+	if directory == "" {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(directory, "prod-*.db"))
+	if err == nil && len(files) != 1 {
+		err = fmt.Errorf("%d snapshots were taken: %v", len(files), files)
+	}
+	return err
 }
 
 // TestAccClusterRolls changes the workers' CPUs and then the image: each time
@@ -65,6 +85,11 @@ func TestAccClusterRolls(t *testing.T) {
 			e := acctest.New(t)
 			cpu := rolls(strategy, "1", "2", "3", "4")
 			image := append([]string{"create_node", "prod-cp-2", "delete_node", "prod-cp-1"}, rolls(strategy, "3", "4", "5", "6")...)
+			snapshots := ""
+			if strategy == "expand_first" {
+				snapshots = t.TempDir()
+				image = append([]string{"snapshot_etcd", "prod"}, image...)
+			}
 			update := func(steps []string) resource.ConfigPlanChecks {
 				checks := showsPlan(steps...)
 				checks.PreApply = append(checks.PreApply, plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate))
@@ -86,8 +111,9 @@ func TestAccClusterRolls(t *testing.T) {
 						},
 					},
 					{
-						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.37.2-nosnap"}.config(e),
+						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.37.2-nosnap", snapshots: snapshots}.config(e),
 						ConfigPlanChecks: update(image),
+						Check:            func(*terraform.State) error { return saved(snapshots) },
 						ConfigStateChecks: []statecheck.StateCheck{
 							keptPlan(image...),
 							isState("Running"),
@@ -95,7 +121,7 @@ func TestAccClusterRolls(t *testing.T) {
 						},
 					},
 					{
-						Config:            rolled{cpu: "4", template: "gantry-node-1.37.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
+						Config:            rolled{cpu: "4", template: "gantry-node-1.37.2-nosnap", poolEnd: "10.10.183.9", snapshots: snapshots}.config(e),
 						ConfigPlanChecks:  update(image), // the list of the plan before
 						ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-2", "prod-general-5", "prod-general-6")},
 					},
