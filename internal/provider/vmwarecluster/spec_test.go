@@ -37,7 +37,8 @@ const full = `{
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "description": "Shop", "tags": {"team": "shop"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
-  "control_plane": {"node_count": 3, "rolling_update": {"drain_timeout": "2m"}, "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
+  "control_plane": {"node_count": 3, "rolling_update": {"drain_timeout": "2m"},
+    "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "l", "effect": "NoExecute"}],
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
   "worker_pools": {
