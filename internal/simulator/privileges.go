@@ -64,6 +64,9 @@ func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedOb
 			return &types.NoPermission{Object: &this, PrivilegeId: privilege}
 		}
 	}
+	if denied := s.denyFiles(ctx, user, body); denied != nil {
+		return denied
+	}
 	switch method {
 	case "MoveIntoFolder_Task":
 		return s.denyMove(ctx, user, body.(*types.MoveIntoFolder_Task))

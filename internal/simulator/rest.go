@@ -101,15 +101,20 @@ type Sessions struct {
 	REST int `json:"rest"`
 }
 
-// soapKeys lists the SOAP sessions that vcsim knows.
-func (s *Simulator) soapKeys() []string {
+// soapSessions lists the SOAP sessions that vcsim knows.
+func (s *Simulator) soapSessions() []types.UserSession {
 	ctx := s.service.Context
 	manager, ok := ctx.Session.Get(*serviceContent(ctx).SessionManager).(*vcsim.SessionManager)
 	if !ok {
 		return nil
 	}
-	keys := make([]string, 0, len(manager.SessionList))
-	for _, session := range manager.SessionList {
+	return manager.SessionList
+}
+
+// soapKeys are their keys.
+func (s *Simulator) soapKeys() []string {
+	var keys []string
+	for _, session := range s.soapSessions() {
 		keys = append(keys, session.Key)
 	}
 	return keys

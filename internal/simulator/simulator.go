@@ -251,7 +251,7 @@ func (s *Simulator) serve() error {
 	s.service.RegisterSDK(s.registry, "/sdk/vimService")
 	mux := s.service.ServeMux
 	mux.HandleFunc("/sdk/vimServiceVersions.xml", s.service.ServiceVersions)
-	mux.HandleFunc("/folder/", s.service.ServeDatastore)
+	mux.HandleFunc(datastorePrefix, s.serveDatastore)
 	mux.HandleFunc("/nfc/", vcsim.ServeNFC)
 	mux.HandleFunc("/rest/com/vmware/cis/session", s.serveSession)
 	mux.HandleFunc(taggingPath, s.serveTagging)

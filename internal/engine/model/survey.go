@@ -223,3 +223,9 @@ type Disk struct {
 	File  string // [datastore] path
 	Owned bool   // made by the clone: its file lies in the VM's own folder under the VM's own disk name
 }
+
+// DatastoreFolder is a folder at the top of a datastore.
+type DatastoreFolder struct {
+	Datacenter, Datastore string // references
+	Name                  string
+}
