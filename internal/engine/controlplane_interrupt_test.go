@@ -22,7 +22,7 @@ func TestControlPlaneRollInterrupted(t *testing.T) {
 	rolled := func(w *world) {
 		spec, secrets := w.fullControlPlane(1)
 		spec.ControlPlane.CPU = 4
-		spec.EtcdSnapshots = w.t.TempDir()
+		spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: w.t.TempDir()}
 		w.sim.ResetCalls()
 		w.apply(spec, secrets)
 	}
@@ -30,13 +30,13 @@ func TestControlPlaneRollInterrupted(t *testing.T) {
 		w := d.world(t)
 		spec, secrets := w.fullControlPlane(1)
 		spec.ControlPlane.CPU = 4
-		spec.EtcdSnapshots = t.TempDir()
+		spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: t.TempDir()}
 		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 		})
 		w.apply(spec, secrets)
 		w.wholeControlPlane(spec, secrets, 1)
-		if files, err := filepath.Glob(filepath.Join(spec.EtcdSnapshots, ".*")); err != nil || len(files) > 0 {
+		if files, err := filepath.Glob(filepath.Join(spec.EtcdSnapshots.Directory, ".*")); err != nil || len(files) > 0 {
 			t.Errorf("left behind: %v, %v", files, err)
 		}
 	})

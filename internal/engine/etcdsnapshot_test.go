@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -43,7 +45,7 @@ func TestEtcdIsSavedBeforeTheControlPlaneRolls(t *testing.T) {
 	blocked := filepath.Join(t.TempDir(), "file")
 	w.must(os.WriteFile(blocked, nil, 0o600))
 	spec.ControlPlane.CPU = 4
-	spec.EtcdSnapshots = filepath.Join(blocked, "snapshots")
+	spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: filepath.Join(blocked, "snapshots")}
 	p := w.plan(spec, secrets)
 	want := []string{"snapshot_etcd prod", "create_node prod-cp-2", "delete_node prod-cp-1"}
 	if !slices.Equal(actions(p), want) || p.Err() != nil {
@@ -66,23 +68,24 @@ func TestEtcdIsSavedBeforeTheControlPlaneRolls(t *testing.T) {
 		t.Errorf("the error is not on the directory: %v", err)
 	}
 
-	spec.EtcdSnapshots = filepath.Join(t.TempDir(), "new", "snapshots")
+	directory := filepath.Join(t.TempDir(), "new", "snapshots")
+	spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: directory}
 	e := w.engine()
 	e.Kube = fullDisk{e.Kube}
 	_, err = e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	unchanged(err, "no space left")
-	if files, err := os.ReadDir(spec.EtcdSnapshots); err != nil || len(files) > 0 {
+	if files, err := os.ReadDir(directory); err != nil || len(files) > 0 {
 		t.Errorf("left behind: %v, %v", files, err)
 	}
 
 	prefix := "prod-" + spec.ID.String()[:8]
-	killed := filepath.Join(spec.EtcdSnapshots, "."+prefix+"-20260101T000000Z-etcd-3.6.5.db.partial")
-	others := filepath.Join(spec.EtcdSnapshots, ".other.partial")
+	killed := filepath.Join(directory, "."+prefix+"-20260101T000000Z-etcd-3.6.5.db.partial")
+	others := filepath.Join(directory, ".other.partial")
 	w.must(os.WriteFile(killed, nil, 0o600))
 	w.must(os.WriteFile(others, nil, 0o600))
 	w.apply(spec, secrets)
 	w.wholeControlPlane(spec, secrets, 1)
-	files, err := os.ReadDir(spec.EtcdSnapshots)
+	files, err := os.ReadDir(directory)
 	if err != nil || len(files) != 2 || files[0].Name() != ".other.partial" {
 		t.Fatalf("%v, %v", files, err)
 	}
@@ -93,10 +96,51 @@ func TestEtcdIsSavedBeforeTheControlPlaneRolls(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	data, err := os.ReadFile(filepath.Join(spec.EtcdSnapshots, files[1].Name()))
+	data, err := os.ReadFile(filepath.Join(directory, files[1].Name()))
 	w.must(err)
 	at := max(0, len(data)-sha256.Size)
 	if sum := sha256.Sum256(data[:at]); !bytes.Equal(sum[:], data[at:]) {
 		t.Errorf("the snapshot of %d bytes does not end with its hash", len(data))
+	}
+}
+
+// TestEtcdIsSavedOnTheDatastore rolls a control plane until its datastore has had more
+// snapshots than it keeps, and destroys it: only what others have there is left.
+func TestEtcdIsSavedOnTheDatastore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.fullControlPlane(1)
+	spec.EtcdSnapshots = &model.EtcdSnapshots{}
+	names := func() []string { return slices.Sorted(maps.Keys(w.sim.DatastoreFiles("shared-1", "gantry-prod"))) }
+
+	spec.ControlPlane.CPU = 4
+	w.must(w.sim.SetFreeSpace("shared-1", 0))
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "apply again") || len(names()) > 0 ||
+		!slices.Equal(w.etcdMembers(secrets), []string{"prod-cp-1"}) {
+		t.Errorf("got %v with %v", err, names())
+	}
+	w.must(w.sim.SetFreeSpace("shared-1", 1<<42))
+	var taken []string
+	for cpu := range int32(4) {
+		spec.ControlPlane.CPU = 4 + 2*cpu
+		w.sim.AdvanceClock(time.Minute)
+		w.apply(spec, secrets)
+		taken = append(taken, names()...)
+	}
+	slices.Sort(taken)
+	taken = slices.Compact(taken)
+	if len(taken) != 4 || !slices.Equal(names(), taken[1:]) {
+		t.Errorf("of %v are left %v", taken, names())
+	}
+	for name, data := range w.sim.DatastoreFiles("shared-1", "gantry-prod") {
+		at := max(0, len(data)-sha256.Size)
+		if sum := sha256.Sum256(data[:at]); !bytes.Equal(sum[:], data[at:]) {
+			t.Errorf("%s of %d bytes does not end with its hash", name, len(data))
+		}
+	}
+	w.must(w.engine().Destroy(t.Context(), spec.Target()))
+	if w.sim.DatastoreFiles("shared-1", "gantry-prod") != nil {
+		t.Errorf("left behind: %v", names())
 	}
 }

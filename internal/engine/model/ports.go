@@ -68,6 +68,14 @@ type VCenter interface {
 	// Destroy deletes a VM and its files; a task.
 	Destroy(ctx context.Context, vm string) (task string, err error)
 
+	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
+	// where it is missing. A file that cannot be written whole is not there.
+	StoreFile(ctx context.Context, in DatastoreFolder, name string, write func(io.Writer) error) error
+	// PruneFiles deletes the files of a folder whose names begin with a prefix, but for the
+	// last ones by name, and the folder where it keeps none and nothing else is in it. What
+	// is not there is success.
+	PruneFiles(ctx context.Context, in DatastoreFolder, prefix string, keep int) error
+
 	// Poll reads the state of all the given tasks and VMs in one batched call. A
 	// reference that vCenter no longer knows is in Gone.
 	Poll(ctx context.Context, req PollRequest) (*PollResult, error)

@@ -80,9 +80,9 @@ type ClusterSpec struct {
 	// Repair is how nodes are repaired whose VMs run; nil: they are not.
 	Repair *Repair
 
-	// EtcdSnapshots is the directory, on the machine that runs Terraform, that a snapshot of
-	// etcd is written to before a member leaves it; empty: none is taken.
-	EtcdSnapshots string
+	// EtcdSnapshots is where a snapshot of etcd is written to before a member leaves it;
+	// nil: none is taken.
+	EtcdSnapshots *EtcdSnapshots
 
 	// Reset identifies the reset that the control plane is to be built for: of another
 	// one than that it was built for, it is built anew. Empty: as it is.
@@ -91,6 +91,13 @@ type ClusterSpec struct {
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool
+}
+
+// EtcdSnapshots is where snapshots of etcd go.
+type EtcdSnapshots struct {
+	// Directory is one of the machine that runs Terraform; empty: a folder of the control
+	// plane's datastore.
+	Directory string
 }
 
 // Image is the template that nodes are cloned from.

@@ -36,6 +36,7 @@ const (
 	ActionUpdateDescription  Action = "update_description"   // target: the cluster; description and tags
 	ActionStoreImportData    Action = "store_import_data"    // target: the cluster
 	ActionApplyPack          Action = "apply_pack"           // target: the pack
+	ActionDeleteSnapshots    Action = "delete_snapshots"     // target: the cluster; those on a datastore
 	ActionReleaseEndpoint    Action = "release_endpoint"     // target: the cluster
 	ActionDeleteFolder       Action = "delete_folder"        // target: the folder's path
 	ActionDeleteIPPool       Action = "delete_ip_pool"       // target: a gateway's inline IP pool
@@ -85,8 +86,11 @@ type ReserveEndpoint struct {
 }
 
 // SnapshotEtcd writes a snapshot of etcd into a directory of the machine that runs
-// Terraform.
+// Terraform, or, where that is empty, to the control plane's datastore.
 type SnapshotEtcd struct{ Cluster, Directory string }
+
+// DeleteSnapshots deletes the snapshots of etcd that are on a datastore (a reference).
+type DeleteSnapshots struct{ Cluster, Datastore string }
 
 // BindAdmins gives the group of administrators its rights again.
 type BindAdmins struct{ Cluster string }
@@ -231,6 +235,9 @@ func (s ReserveEndpoint) Change() Change { return Change{ActionReserveEndpoint, 
 
 // Change implements Step.
 func (s SnapshotEtcd) Change() Change { return Change{ActionSnapshotEtcd, s.Cluster} }
+
+// Change implements Step.
+func (s DeleteSnapshots) Change() Change { return Change{ActionDeleteSnapshots, s.Cluster} }
 
 // Change implements Step.
 func (s BindAdmins) Change() Change { return Change{ActionBindAdmins, s.Cluster} }

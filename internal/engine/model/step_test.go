@@ -40,6 +40,7 @@ var steps = []struct {
 	{model.UncordonNode{Node: "n"}, "uncordon_node n"},
 	{model.StoreImportData{Cluster: "c"}, "store_import_data c"},
 	{model.SnapshotEtcd{Cluster: "c", Directory: "/snapshots"}, "snapshot_etcd c"},
+	{model.DeleteSnapshots{Cluster: "c", Datastore: "Datastore:datastore-1"}, "delete_snapshots c"},
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
 	{model.ReleaseEndpoint{Cluster: "c"}, "release_endpoint c"},

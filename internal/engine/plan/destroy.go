@@ -36,6 +36,7 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 		return p
 	}
 	p.Stages = append(p.Stages, stages(
+		model.Stage{Name: "snapshots", Complete: true, Steps: snapshotDeletions(target, facts)},
 		model.Stage{Name: "folders", Complete: true, Steps: folderDeletions(target, facts)},
 		model.Stage{Name: "IP pool", Complete: true, Steps: ownIPPoolDeletion(facts)},
 		model.Stage{Name: "record", Complete: true, Steps: recordDeletion(target, facts)},

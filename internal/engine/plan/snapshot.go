@@ -9,12 +9,12 @@ import (
 // snapshotStages take a snapshot of etcd before a plan takes the first member out of it:
 // at once where the VM of one is lost, else right before the control plane is rolled.
 func snapshotStages(v view, controlPlane nodePoolPlan) (first, beforeRoll model.Stage) {
-	if v.spec.EtcdSnapshots == "" || !v.hasEtcd() {
+	if v.spec.EtcdSnapshots == nil || !v.hasEtcd() {
 		return first, beforeRoll
 	}
 	stage := model.Stage{
 		Name:  "etcd snapshot",
-		Steps: []model.Step{model.SnapshotEtcd{Cluster: v.spec.Name, Directory: v.spec.EtcdSnapshots}},
+		Steps: []model.Step{model.SnapshotEtcd{Cluster: v.spec.Name, Directory: v.spec.EtcdSnapshots.Directory}},
 	}
 	switch {
 	case slices.ContainsFunc(controlPlane.cleanup, losesMember):
@@ -32,4 +32,16 @@ func snapshotStages(v view, controlPlane nodePoolPlan) (first, beforeRoll model.
 func losesMember(step model.Step) bool {
 	lost, ok := step.(model.RemoveLostNode)
 	return ok && lost.LeavesEtcd
+}
+
+// snapshotDeletions delete the snapshots that are on datastores.
+func snapshotDeletions(target model.Target, facts *model.Facts) []model.Step {
+	if !registered(target, facts) {
+		return nil
+	}
+	var steps []model.Step
+	for _, datastore := range facts.Record.Snapshots {
+		steps = append(steps, model.DeleteSnapshots{Cluster: target.Name, Datastore: datastore})
+	}
+	return steps
 }

@@ -12,7 +12,7 @@ import (
 func TestEtcdIsSavedBeforeAMemberLeaves(t *testing.T) {
 	t.Parallel()
 	saved := func(s *model.ClusterSpec) *model.ClusterSpec {
-		s.EtcdSnapshots = "/snapshots"
+		s.EtcdSnapshots = &model.EtcdSnapshots{Directory: "/snapshots"}
 		return s
 	}
 	rolled := planned(saved(grownCPU(1)), running(1, 0))

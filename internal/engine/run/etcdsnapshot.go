@@ -23,7 +23,7 @@ func CheckSnapshots(p *model.Plan) error {
 	var f model.Findings
 	for _, step := range p.Steps() {
 		snapshot, ok := step.(model.SnapshotEtcd)
-		if !ok {
+		if !ok || snapshot.Directory == "" {
 			continue
 		}
 		if err := checkDirectory(snapshot.Directory); err != nil {
@@ -52,6 +52,9 @@ func checkDirectory(directory string) error {
 func (r *Runner) snapshotEtcd(ctx context.Context, s model.SnapshotEtcd) error {
 	file, err := r.snapshotName(ctx)
 	if err == nil {
+		if s.Directory == "" {
+			return r.storeSnapshot(ctx, file)
+		}
 		err = retry(ctx, r.Timing, func(ctx context.Context) error { return r.writeSnapshot(ctx, s.Directory, file) })
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -71,6 +72,20 @@ func (g guardedVCenter) DetachDisks(ctx context.Context, vm string, keys []int32
 
 func (g guardedVCenter) Destroy(ctx context.Context, vm string) (string, error) {
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Destroy(ctx, vm) })
+}
+
+func (g guardedVCenter) StoreFile(ctx context.Context, in model.DatastoreFolder, name string, write func(io.Writer) error) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.StoreFile(ctx, in, name, write)
+}
+
+func (g guardedVCenter) PruneFiles(ctx context.Context, in model.DatastoreFolder, prefix string, keep int) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.PruneFiles(ctx, in, prefix, keep)
 }
 
 // guardedAPI is the same for the cluster's API.

@@ -227,6 +227,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.addresses.releaseAll(ctx, s.Claims)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
+	case model.DeleteSnapshots:
+		return r.deleteSnapshots(ctx, s)
 	case model.BindAdmins:
 		_, err := r.api.wait(ctx) // the first thing that every run does with the API
 		return err

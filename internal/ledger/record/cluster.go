@@ -45,6 +45,9 @@ type Cluster struct {
 	// powered on, by pool, in ascending order.
 	Unresponsive map[string][]int
 
+	// Snapshots are the datastores (references) that may have snapshots of its etcd.
+	Snapshots []string
+
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
 
@@ -76,6 +79,7 @@ type clusterWire struct {
 	Counters         map[string]int    `json:"n,omitempty"`
 	Pending          map[string]string `json:"p,omitempty"`
 	Unresponsive     map[string]string `json:"u,omitempty"`
+	Snapshots        []string          `json:"b,omitempty"`
 	Progress         int64             `json:"q,omitempty"`
 	Left             int               `json:"w,omitempty"`
 	IPPools          []wireID          `json:"l,omitempty"`
@@ -95,6 +99,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Datacenter:  c.Datacenter,
 		Folder:      c.Folder,
 		Counters:    c.Counters,
+		Snapshots:   c.Snapshots,
 		Progress:    c.Deletion.Progress,
 		Left:        c.Deletion.Left,
 		IPPools:     convertIDs[wireID](c.IPPools),
@@ -147,6 +152,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
 		Counters:         w.Counters,
+		Snapshots:        w.Snapshots,
 		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),

@@ -55,9 +55,9 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 
 	diags.Append(m.setNodes(ctx, &spec)...)
 	diags.Append(m.setOwnIPPool(ctx, &spec)...)
-	directory, more := nodeschema.EtcdSnapshotDirectory(ctx, m.EtcdSnapshot)
+	snapshots, more := nodeschema.EtcdSnapshots(ctx, m.EtcdSnapshot)
 	diags.Append(more...)
-	spec.EtcdSnapshots = directory
+	spec.EtcdSnapshots = snapshots
 	if diags.HasError() {
 		return spec, diags
 	}

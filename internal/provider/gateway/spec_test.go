@@ -77,7 +77,7 @@ func TestSpec(t *testing.T) {
 			}},
 			DrainTimeout: model.DefaultDrainTimeout,
 		},
-		EtcdSnapshots:     "snapshots",
+		EtcdSnapshots:     &model.EtcdSnapshots{Directory: "snapshots"},
 		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"},
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},

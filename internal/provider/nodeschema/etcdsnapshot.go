@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // EtcdSnapshot is where snapshots of etcd are written to.
@@ -19,12 +21,14 @@ func EtcdSnapshot() schema.SingleNestedAttribute {
 			"node from etcd, and where that fails, no node is taken away. It changes in place. Defaults to none: no snapshot is taken.",
 		Attributes: map[string]schema.Attribute{
 			"directory": schema.StringAttribute{
-				Required: true,
+				Optional: true,
 				MarkdownDescription: "Directory on the machine that runs Terraform, absolute or relative to its working directory. It is made " +
 					"where it is missing, and an apply that could not write there changes nothing. " +
 					"Files are called `<cluster>-<part of its id>-<vCenter's time>-etcd-<version>.db`, readable for their owner alone. " +
 					"A snapshot contains all Secrets of the cluster: keep it as you keep its state. " +
-					"Gantry deletes none; where the machine does not outlive a run, copy them elsewhere.",
+					"Gantry deletes none; where the machine does not outlive a run, copy them elsewhere. " +
+					"Defaults to the folder `gantry-<cluster>` of the control plane's datastore, of which the newest three are kept, until the " +
+					"cluster is destroyed; the cloud account then needs Datastore > Browse datastore and Low level file operations.",
 				Validators: []validator.String{
 					stringvalidator.RegexMatches(regexp.MustCompile(`^[^~]`), "must be a path that does not begin with ~: use pathexpand()"),
 				},
@@ -33,14 +37,14 @@ func EtcdSnapshot() schema.SingleNestedAttribute {
 	}
 }
 
-// EtcdSnapshotDirectory decodes the attribute, once all of it is known; empty for none.
-func EtcdSnapshotDirectory(ctx context.Context, o types.Object) (string, diag.Diagnostics) {
+// EtcdSnapshots decodes the attribute, once all of it is known; nil for none.
+func EtcdSnapshots(ctx context.Context, o types.Object) (*enginemodel.EtcdSnapshots, diag.Diagnostics) {
 	if o.IsNull() {
-		return "", nil
+		return nil, nil
 	}
 	var snapshots struct {
-		Directory string `tfsdk:"directory"`
+		Directory *string `tfsdk:"directory"`
 	}
 	diags := o.As(ctx, &snapshots, AllKnown)
-	return snapshots.Directory, diags
+	return &enginemodel.EtcdSnapshots{Directory: OrZero(snapshots.Directory)}, diags
 }

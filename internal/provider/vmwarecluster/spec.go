@@ -99,7 +99,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	diags.Append(m.setControlPlane(ctx, &spec)...)
 	diags.Append(m.setWorkers(ctx, &spec)...)
 	diags.Append(m.setRepair(ctx, &spec)...)
-	spec.EtcdSnapshots, more = nodeschema.EtcdSnapshotDirectory(ctx, m.EtcdSnapshot)
+	spec.EtcdSnapshots, more = nodeschema.EtcdSnapshots(ctx, m.EtcdSnapshot)
 	diags.Append(more...)
 	return spec, diags
 }

@@ -115,7 +115,7 @@ func TestSpec(t *testing.T) {
 		},
 		ReplaceNodes:      []string{"prod-one-1"},
 		Repair:            &model.Repair{NotReadyAfter: 15 * time.Minute, MaxUnhealthy: 2},
-		EtcdSnapshots:     "snapshots",
+		EtcdSnapshots:     &model.EtcdSnapshots{Directory: "snapshots"},
 		SSHAuthorizedKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"},
 		NTPServers:        []string{"ntp"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},

@@ -1,0 +1,70 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// keptSnapshots is how many snapshots of a cluster a datastore keeps.
+const keptSnapshots = 3
+
+// storeSnapshot writes a snapshot of etcd to the control plane's datastore, which is
+// recorded before, and deletes older ones.
+func (r *Runner) storeSnapshot(ctx context.Context, file string) error {
+	datastore := r.World.Limits.Site.Placements[model.PlacementRef{NodePool: model.ControlPlanePool}].Datastore
+	if datastore == "" {
+		return errors.New("no snapshot of etcd was written: the datastore of the control plane is not known")
+	}
+	if !slices.Contains(r.record.current().Snapshots, datastore) {
+		err := r.record.update(ctx, func(b *record.Cluster) { b.Snapshots = append(b.Snapshots, datastore) })
+		if err != nil {
+			return err
+		}
+	}
+	api, err := r.api.wait(ctx)
+	if err != nil {
+		return err
+	}
+	in := r.snapshotFolder(datastore)
+	err = r.changes.call(ctx, func(ctx context.Context) error {
+		return r.VCenter.StoreFile(ctx, in, file, func(to io.Writer) error {
+			_, err := api.EtcdSnapshot(ctx, to)
+			return err
+		})
+	})
+	if err == nil {
+		err = r.changes.call(ctx, func(ctx context.Context) error {
+			return r.VCenter.PruneFiles(ctx, in, r.snapshotPrefix(), keptSnapshots)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("no snapshot of etcd was written, and without one no control-plane node is taken away: %w. "+
+			"Check that etcd is healthy and that files can be written to the datastore of the control plane, "+
+			"or set a directory in etcd_snapshot; then apply again", err)
+	}
+	return nil
+}
+
+func (r *Runner) snapshotFolder(datastore string) model.DatastoreFolder {
+	return model.DatastoreFolder{Datacenter: r.World.Limits.Site.Datacenter, Datastore: datastore, Name: "gantry-" + r.Spec.Name}
+}
+
+// deleteSnapshots deletes the cluster's snapshots on a datastore, and their folder with
+// the last one.
+func (r *Runner) deleteSnapshots(ctx context.Context, s model.DeleteSnapshots) error {
+	in := r.snapshotFolder(s.Datastore)
+	in.Datacenter = r.record.current().Datacenter
+	err := r.changes.call(ctx, func(ctx context.Context) error {
+		return r.VCenter.PruneFiles(ctx, in, r.snapshotPrefix(), 0)
+	})
+	if errors.Is(err, model.ErrGone) {
+		return nil // the datastore is, with all that was on it
+	}
+	return err
+}
