@@ -17,9 +17,12 @@ type need struct {
 	privileges []string
 }
 
-// needs are what Gantry's calls require: clone, reconfigure, power, folder.
+// needs are what Gantry's calls require: clone, reconfigure, power, folder, snapshots of
+// etcd on a datastore.
 var needs = []need{
-	{kinds: []string{"Datastore"}, privileges: []string{"Datastore.AllocateSpace"}},
+	{kinds: []string{"Datastore"}, privileges: []string{
+		"Datastore.AllocateSpace", "Datastore.Browse", "Datastore.FileManagement",
+	}},
 	{kinds: networkTypes, privileges: []string{"Network.Assign"}},
 	{kinds: poolTypes, privileges: []string{"Resource.AssignVMToPool"}},
 	{

@@ -90,7 +90,11 @@ type ReserveEndpoint struct {
 type SnapshotEtcd struct{ Cluster, Directory string }
 
 // DeleteSnapshots deletes the snapshots of etcd that are on a datastore (a reference).
-type DeleteSnapshots struct{ Cluster, Datastore string }
+type DeleteSnapshots struct {
+	Cluster, Datastore string
+	// Leave leaves those that cannot be deleted.
+	Leave bool
+}
 
 // BindAdmins gives the group of administrators its rights again.
 type BindAdmins struct{ Cluster string }

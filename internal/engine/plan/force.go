@@ -65,8 +65,15 @@ func Force(target model.Target, facts *model.Facts, why map[string]string) (p *m
 			folders[i] = s
 		}
 	}
+	snapshots := snapshotDeletions(target, facts)
+	for i, step := range snapshots {
+		s := step.(model.DeleteSnapshots)
+		s.Leave = true
+		snapshots[i] = s
+	}
 	p.Stages = stages(
 		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, forced)},
+		model.Stage{Name: "snapshots", Complete: true, Steps: snapshots},
 		model.Stage{Name: "folders", Complete: true, Steps: folders},
 		model.Stage{Name: "record", Complete: true, Steps: recordDeletion(target, facts)},
 	)

@@ -2,9 +2,11 @@ package plan_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
 // TestEtcdIsSavedBeforeAMemberLeaves has one snapshot in a plan that takes members out of
@@ -44,6 +46,18 @@ func TestEtcdIsSavedBeforeAMemberLeaves(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%d snapshots in %s", n, names(both))
 		}
+	}
+
+	stored := running(1, 0)
+	stored.Record.Snapshots = []string{"Datastore:a", "Datastore:b"}
+	target := small(1, 0).Target()
+	gone := names(plan.Destroy(target, stored, &model.Limits{}))
+	if !strings.Contains(gone, "delete_snapshots c, delete_snapshots c, delete_record c") {
+		t.Errorf("a destruction leaves snapshots: %s", gone)
+	}
+	forced, _ := plan.Force(target, stored, nil)
+	if !slices.ContainsFunc(forced.Steps(), func(s model.Step) bool { d, ok := s.(model.DeleteSnapshots); return ok && d.Leave }) {
+		t.Errorf("a forced destruction leaves snapshots: %s", names(forced))
 	}
 
 	workers := saved(small(1, 1))
