@@ -75,7 +75,7 @@ func TestUploadThatFailsLeavesNothing(t *testing.T) {
 	in := v.snapshots()
 	broken := errors.New("the snapshot does not have its hash")
 	err := v.client.StoreFile(t.Context(), in, "prod-1.db", func(to io.Writer) error {
-		return errors.Join(writes("half of it")(to), broken)
+		return errors.Join(writes(strings.Repeat("half of it", 1<<20))(to), broken)
 	})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)

@@ -26,7 +26,8 @@ func EtcdSnapshot() schema.SingleNestedAttribute {
 					"where it is missing, and an apply that could not write there changes nothing. " +
 					"Files are called `<cluster>-<part of its id>-<vCenter's time>-etcd-<version>.db`, readable for their owner alone. " +
 					"A snapshot contains all Secrets of the cluster: keep it as you keep its state. " +
-					"Whoever may browse a datastore can read those on it. Gantry deletes none in a directory; where the machine does not outlive a run, copy them elsewhere. " +
+					"Whoever may browse a datastore can read those on it. " +
+					"Gantry deletes none in a directory; where the machine does not outlive a run, copy them elsewhere. " +
 					"Defaults to the folder `gantry-<cluster>` of the control plane's datastore, of which the newest three are kept, until the " +
 					"cluster is destroyed; the cloud account then needs Datastore > Browse datastore and Low level file operations.",
 				Validators: []validator.String{
