@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -229,4 +231,35 @@ func TestControlPlaneIsNotRolledWhileAMemberIsIll(t *testing.T) {
 	w.sim.ClearFaults()
 	w.apply(spec, secrets)
 	w.wholeControlPlane(spec, secrets, 3)
+}
+
+// TestControlPlaneRollStopsAtANodeThatFails rolls to an image that cannot join: nothing is
+// taken away, again and again, and a fixed image goes on, the control plane first.
+func TestControlPlaneRollStopsAtANodeThatFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.rollable(model.ExpandFirst, 0)
+	spec.Image.Template = "gantry-node-1.36.3"
+	for range 2 {
+		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		var boot *run.BootError
+		if !errors.As(err, &boot) || boot.Node != "prod-cp-2" ||
+			!strings.Contains(err.Error(), "3 nodes are left as they are: prod-cp-1, prod-general-1, prod-general-2") {
+			t.Fatalf("got %v", err)
+		}
+		if got := w.readyNodes(t.Context(), secrets, "prod-"); !slices.Equal(got, []string{"prod-cp-1", "prod-general-1", "prod-general-2"}) {
+			t.Fatalf("Ready are %v", got)
+		}
+		if out.Status.State != model.StateDegraded || len(w.sim.Leftovers().VMs) != 4 {
+			t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
+		}
+	}
+	spec.Image.Template = "gantry-node-1.37.2-nosnap"
+	e := w.engine()
+	seen := w.witness(e, spec, secrets)
+	if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	seen.kept(t)
+	w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
 }

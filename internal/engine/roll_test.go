@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
@@ -14,6 +15,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // network is a pack that brings a pod network, so that nodes become Ready.
@@ -269,33 +271,53 @@ func TestRollInterrupted(t *testing.T) {
 	}
 }
 
-// TestRollStopsAtANodeThatFails rolls to an image that cannot join: nothing is taken away,
-// again and again, and a fixed image goes on, the control plane first.
+// joins are the joins of workers, which fail for as long as it is said that they do.
+type joins struct{ fail atomic.Bool }
+
+func (j *joins) at(vm string, _ guest.JoinStage) error {
+	if j.fail.Load() && strings.HasPrefix(vm, "prod-general-") {
+		return errors.New("the kubelet is not healthy")
+	}
+	return nil
+}
+
+// TestRollStopsAtANodeThatFails rolls workers while none can join: nothing more is taken
+// away, again and again, and the roll goes on once they can.
 func TestRollStopsAtANodeThatFails(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{})
-	spec, secrets := w.rollable(model.ExpandFirst, 0)
-	spec.Image.Template = "gantry-node-1.36.3"
-	for range 2 {
-		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-		var boot *run.BootError
-		if !errors.As(err, &boot) || boot.Node != "prod-cp-2" ||
-			!strings.Contains(err.Error(), "3 nodes are left as they are: prod-cp-1, prod-general-1, prod-general-2") {
-			t.Fatalf("got %v", err)
-		}
-		if got := w.readyNodes(t.Context(), secrets, "prod-"); !slices.Equal(got, []string{"prod-cp-1", "prod-general-1", "prod-general-2"}) {
-			t.Fatalf("Ready are %v", got)
-		}
-		if out.Status.State != model.StateDegraded || len(w.sim.Leftovers().VMs) != 4 {
-			t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
-		}
+	for name, strategy := range strategies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := &joins{}
+			w := newWorld(t, simulator.Options{AtJoin: j.at})
+			spec, secrets := w.rollable(strategy, 0)
+			spec.Workers[0].CPU = 4
+			j.fail.Store(true)
+			left := []string{"prod-general-1", "prod-general-2"}
+			if strategy == model.ContractFirst {
+				left = left[1:]
+			}
+			for range 2 {
+				out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+				var boot *run.BootError
+				if !errors.As(err, &boot) || boot.Node != "prod-general-3" || !strings.Contains(err.Error(), "the rollout stops here") {
+					t.Fatalf("got %v", err)
+				}
+				if got := w.readyNodes(t.Context(), secrets, "prod-general-"); !slices.Equal(got, left) {
+					t.Fatalf("Ready are %v, not %v", got, left)
+				}
+				if out.Status.State != model.StateDegraded || len(w.sim.Leftovers().VMs) != 2+len(left) {
+					t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
+				}
+			}
+			j.fail.Store(false)
+			e := w.engine()
+			seen := w.witness(e, spec, secrets)
+			if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+				t.Fatal(err)
+			}
+			seen.kept(t)
+			w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
+		})
 	}
-	spec.Image.Template = "gantry-node-1.37.2-nosnap"
-	e := w.engine()
-	seen := w.witness(e, spec, secrets)
-	if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
-		t.Fatal(err)
-	}
-	seen.kept(t)
-	w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
 }

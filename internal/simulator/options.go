@@ -57,7 +57,7 @@ type Options struct {
 	// JoinTimeout is how long a guest waits for the API that it joins; default
 	// one minute of real time.
 	JoinTimeout time.Duration
-	// AtJoin is told how far the join of a control-plane node has come, by the VM's name;
+	// AtJoin is told how far the join of a node has come, by the VM's name;
 	// an error ends the join there.
 	AtJoin func(vm string, stage guest.JoinStage) error
 

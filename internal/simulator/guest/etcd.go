@@ -11,12 +11,13 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
 
-// JoinStage is a moment of the join of a control-plane node at which it can end.
+// JoinStage is a moment of the join of a node at which it can end.
 type JoinStage string
 
-// The stages, in their order. Until promotion etcd has a learner of the node, and until
-// its start one without a name.
+// The stages, in their order; those after the first are of the control plane. Until
+// promotion etcd has a learner of the node, and until its start one without a name.
 const (
+	JoinBegins        JoinStage = "join begins"
 	JoinMemberAdded   JoinStage = "etcd member added"
 	JoinMemberStarted JoinStage = "etcd member started"
 	JoinMemberVotes   JoinStage = "etcd member promoted"

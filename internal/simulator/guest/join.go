@@ -84,6 +84,9 @@ func (g *guest) joinCluster(ctx context.Context, at netip.AddrPort, n *node, con
 	if err != nil {
 		return fmt.Errorf("error execution phase kubelet-start: %w", err)
 	}
+	if err := g.reached(ctx, JoinBegins); err != nil {
+		return err
+	}
 	if n.controlPlane {
 		if err := g.kubeadmEtcd(ctx, c, n); err != nil {
 			return err
