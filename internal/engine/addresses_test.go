@@ -154,7 +154,7 @@ func TestRebuiltNodeKeepsAClaimedAddress(t *testing.T) {
 	if err := tags.Release(t.Context(), ledger.IPPool{ID: w.pool}, addr, owner); err != nil {
 		t.Fatal(err)
 	}
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err != nil {
 		t.Fatal(err)
 	}

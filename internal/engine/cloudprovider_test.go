@@ -29,7 +29,7 @@ func (w *world) withCloudProvider(controlPlane, workers int) model.ClusterSpec {
 // kubeNodes are the nodes as the cluster's API has them, by name.
 func (w *world) kubeNodes(secrets *model.Secrets) map[string]model.KubeNode {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	list, err := api.Nodes(w.t.Context())
 	w.must(err)
@@ -158,7 +158,7 @@ func TestCloudProviderAndNodesThatGo(t *testing.T) {
 
 	// One whose object is deleted while its VM is off comes back by itself.
 	w.powerOff(off)
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	w.must(api.DeleteNode(t.Context(), off))
 	if got := actions(w.plan(spec, secrets)); !slices.Equal(got, []string{"power_on_node " + off}) {
@@ -180,7 +180,7 @@ func TestWorkerWithoutNodeObjectThatDoesNotComeBack(t *testing.T) {
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
 	w.powerOff("prod-general-1")
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	w.must(api.DeleteNode(t.Context(), "prod-general-1"))
 	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.FailTask, Call: "PowerOnVM_Task", Fault: "InsufficientResourcesFault"}))
@@ -203,7 +203,7 @@ func TestRollStopsAtANodeThatIsNotInitialized(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	w.must(api.Apply(t.Context(), w.cloudProvider("wrong").Manifests)) // as an administrator might
 	spec.Workers[0].CPU = 4

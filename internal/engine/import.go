@@ -51,7 +51,7 @@ func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error)
 	if err != nil {
 		return nil, err
 	}
-	api, err := e.Kube.Connect(req.Kubeconfig)
+	api, err := e.Kube.Connect(req.Kubeconfig, pki.KeyPair{})
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // administrator is the API of a cluster as its administrator has it.
 func (w *world) administrator(secrets *model.Secrets) model.API {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err != nil {
 		w.t.Fatal(err)
 	}

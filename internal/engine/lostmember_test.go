@@ -39,7 +39,7 @@ func TestLostControlPlaneVMDoesNotHoldUpAnApply(t *testing.T) {
 		t.Errorf("it is %s", out.Status.State)
 	}
 
-	api, err := e.Kube.Connect(secrets.Kubeconfig)
+	api, err := e.Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	w.must(api.DeleteNode(t.Context(), "prod-cp-2"))
 	if p := w.plan(spec, secrets); !slices.Equal(actions(p), []string{"create_node prod-cp-4"}) {
@@ -50,7 +50,7 @@ func TestLostControlPlaneVMDoesNotHoldUpAnApply(t *testing.T) {
 // notReady waits until the API says that a node is not Ready.
 func (w *world) notReady(secrets *model.Secrets, name string) {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		nodes, err := api.Nodes(w.t.Context())

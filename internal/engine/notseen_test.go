@@ -160,7 +160,7 @@ func TestControlPlaneThatReportsNothingIsNotRebuilt(t *testing.T) {
 			}
 		}
 	}
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err != nil {
 		t.Fatal(err)
 	}

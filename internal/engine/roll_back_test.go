@@ -17,7 +17,7 @@ import (
 // cordoned are the nodes that take no new pods.
 func (w *world) cordoned(secrets *model.Secrets) []string {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err != nil {
 		w.t.Fatal(err)
 	}

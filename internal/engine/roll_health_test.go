@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -21,8 +22,8 @@ type unhealthyKube struct {
 	unhealthy *atomic.Bool
 }
 
-func (k unhealthyKube) Connect(kubeconfig []byte) (model.API, error) {
-	api, err := k.Kube.Connect(kubeconfig)
+func (k unhealthyKube) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
+	api, err := k.Kube.Connect(kubeconfig, etcd)
 	return unhealthyAPI{api, k}, err
 }
 
@@ -113,7 +114,7 @@ spec:
 // guard puts a pod on one worker that may not be disrupted.
 func (w *world) guard(secrets *model.Secrets) model.API {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err != nil {
 		w.t.Fatal(err)
 	}

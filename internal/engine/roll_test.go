@@ -99,7 +99,7 @@ func (s *witness) Clone(ctx context.Context, c model.CloneRequest) (string, erro
 // readyNodes are the nodes with a prefix that the cluster's API calls Ready.
 func (w *world) readyNodes(ctx context.Context, secrets *model.Secrets, prefix string) []string {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(secrets.Kubeconfig)
+	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err != nil {
 		w.t.Error(err)
 		return nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -31,7 +32,7 @@ func (w *world) as(username, password string) *engine.Engine {
 // region is a node's topology label.
 func (w *world) region(kubeconfig []byte, node string) string {
 	w.t.Helper()
-	api, err := w.engine().Kube.Connect(kubeconfig)
+	api, err := w.engine().Kube.Connect(kubeconfig, pki.KeyPair{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,8 +78,8 @@ type api struct {
 // Connect creates the clients for a kubeconfig, of which it takes what
 // pki.ParseKubeconfig returns and nothing else. It fails only on an invalid
 // kubeconfig or proxy URL; Ready reports whether the API is reachable.
-func (c *connector) Connect(kubeconfig []byte) (model.API, error) {
-	key := sha256.Sum256(kubeconfig)
+func (c *connector) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
+	key := sha256.Sum256(slices.Concat(kubeconfig, etcd.Cert))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a, ok := c.apis[key]; ok {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 func connect(t *testing.T, o kube.Options, kubeconfig []byte) model.API {
@@ -16,7 +17,7 @@ func connect(t *testing.T, o kube.Options, kubeconfig []byte) model.API {
 	if o.Interval == 0 {
 		o.Interval = time.Millisecond
 	}
-	api, err := kube.New(o).Connect(kubeconfig)
+	api, err := kube.New(o).Connect(kubeconfig, pki.KeyPair{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func TestConnectThroughAProxy(t *testing.T) {
 	kubeconfig := s.kubeconfig("https://10.10.183.1:6443")
 	const calls = 20
 	for range calls {
-		api, err := k.Connect(kubeconfig)
+		api, err := k.Connect(kubeconfig, pki.KeyPair{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,11 +52,11 @@ func TestConnectThroughAProxy(t *testing.T) {
 
 func TestConnectRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
-	if _, err := kube.New(kube.Options{}).Connect([]byte("no kubeconfig")); err == nil {
+	if _, err := kube.New(kube.Options{}).Connect([]byte("no kubeconfig"), pki.KeyPair{}); err == nil {
 		t.Error("want an error for a broken kubeconfig")
 	}
 	s := newServer(t)
-	_, err := kube.New(kube.Options{ProxyURL: "user:hunter2@proxy"}).Connect(s.kubeconfig(s.URL))
+	_, err := kube.New(kube.Options{ProxyURL: "user:hunter2@proxy"}).Connect(s.kubeconfig(s.URL), pki.KeyPair{})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("want an error that keeps the password to itself, got %v", err)
 	}

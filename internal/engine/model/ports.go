@@ -2,9 +2,11 @@ package model
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // VCenter is what the engine needs of vSphere. The adapter behind it retries
@@ -123,9 +125,10 @@ type VMState struct {
 }
 
 // Kube connects to a cluster's API. Of a kubeconfig it takes what
-// pki.ParseKubeconfig returns.
+// pki.ParseKubeconfig returns. With the authority of the cluster's etcd it issues the
+// client certificates that etcd wants; without one, the calls of etcd fail.
 type Kube interface {
-	Connect(kubeconfig []byte) (API, error)
+	Connect(kubeconfig []byte, etcd pki.KeyPair) (API, error)
 }
 
 // API is what the engine needs of a cluster's Kubernetes API. Unreachable is an
@@ -171,4 +174,25 @@ type API interface {
 	Apply(ctx context.Context, manifests []string) error
 	// Available returns nil once the deployment's condition Available is true.
 	Available(ctx context.Context, namespace, deployment string) error
+
+	// ControlPlanePods returns the static pods of the control plane (kube-apiserver,
+	// kube-controller-manager, kube-scheduler, etcd), by node and component, and whether
+	// each is Ready; one call. One that has no pod object is not among them.
+	ControlPlanePods(ctx context.Context) ([]ControlPlanePod, error)
+
+	// EtcdMembers returns the members of etcd by name, with what each answered; those
+	// without a name come first. It is an error only where no member answers with the
+	// list. Etcd is reached through the API's port-forward; a member that does not
+	// answer takes ten seconds at most.
+	EtcdMembers(ctx context.Context) ([]EtcdMember, error)
+	// MoveEtcdLeader makes the member of another node leader, a healthy one that votes,
+	// where the leader is the member of the node away; without an effect otherwise.
+	MoveEtcdLeader(ctx context.Context, away string) error
+	// RemoveEtcdMember removes a member by its id, asking a member of another node; one
+	// that is gone is success.
+	RemoveEtcdMember(ctx context.Context, id uint64) error
+	// EtcdSnapshot writes a snapshot of etcd and checks it with the hash at its end. The
+	// size is what was written, also where it returns an error: what was written then is
+	// not a snapshot.
+	EtcdSnapshot(ctx context.Context, to io.Writer) (size int64, err error)
 }

@@ -19,7 +19,7 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 		return
 	}
 	w.Facts.API.Asked = true
-	api, err := o.Kube.Connect(secrets.Kubeconfig)
+	api, err := o.Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err == nil {
 		w.API = api
 		err = readAPIFacts(ctx, api, &w.Facts.API)

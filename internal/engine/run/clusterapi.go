@@ -12,6 +12,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // clusterAPI is the cluster's API as the steps of a run share it: one connection,
@@ -117,7 +118,7 @@ func (c *clusterAPI) ensureAdmins(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("issue a certificate for the rights of administrators: %w", err)
 	}
-	masters, err := c.kube.Connect(super)
+	masters, err := c.kube.Connect(super, pki.KeyPair{})
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func (c *clusterAPI) connect() error {
 	if err := c.issueKubeconfig(); err != nil {
 		return err
 	}
-	api, err := c.kube.Connect(c.secrets.Kubeconfig)
+	api, err := c.kube.Connect(c.secrets.Kubeconfig, c.secrets.Authorities.Etcd)
 	if err != nil {
 		return err
 	}

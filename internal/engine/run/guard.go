@@ -155,3 +155,17 @@ func (g guardedAPI) Apply(ctx context.Context, manifests []string) error {
 	}
 	return g.API.Apply(ctx, manifests)
 }
+
+func (g guardedAPI) MoveEtcdLeader(ctx context.Context, away string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.MoveEtcdLeader(ctx, away)
+}
+
+func (g guardedAPI) RemoveEtcdMember(ctx context.Context, id uint64) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.RemoveEtcdMember(ctx, id)
+}

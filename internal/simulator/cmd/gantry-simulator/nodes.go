@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
 // runNodes is the subcommand nodes: it lists the nodes of a cluster as kubectl
@@ -28,7 +29,7 @@ func runNodes(args []string) error {
 	if err != nil {
 		return fmt.Errorf("unable to read the kubeconfig: %w", err)
 	}
-	api, err := kube.New(kube.Options{ProxyURL: *proxy}).Connect(kubeconfig)
+	api, err := kube.New(kube.Options{ProxyURL: *proxy}).Connect(kubeconfig, pki.KeyPair{})
 	if err != nil {
 		return err
 	}
