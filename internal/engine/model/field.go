@@ -57,6 +57,9 @@ const (
 	FieldCPU       FieldName = "CPU"
 	FieldMemory    FieldName = "memory"
 	FieldDisk      FieldName = "disk"
+	// Of a worker pool that has its own.
+	FieldPoolKubernetes FieldName = "kubernetes version of the pool"
+	FieldPoolTemplate   FieldName = "template of the pool"
 )
 
 // Fields of a placement.

@@ -34,6 +34,9 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 	enginemodel.FieldCPU:       "cpu",
 	enginemodel.FieldMemory:    "memory_gb",
 	enginemodel.FieldDisk:      "disk_gb",
+
+	enginemodel.FieldPoolKubernetes: "kubernetes_version",
+	enginemodel.FieldPoolTemplate:   "image",
 }
 
 // AttributePath implements enginecrud.Model.
@@ -54,7 +57,11 @@ func fieldPath(f enginemodel.Field) path.Path {
 	}
 	pool := nodePoolPath(f.NodePool)
 	if name, ok := nodePoolFields[f.Name]; ok {
-		return pool.AtName(name)
+		at := pool.AtName(name)
+		if f.Name == enginemodel.FieldPoolTemplate {
+			at = at.AtName("template")
+		}
+		return at
 	}
 	placement, ok := placementPath(pool, f)
 	if !ok {

@@ -34,6 +34,7 @@ var rules = enginecrud.Rules{
 		"timeouts",
 
 		"profile.image",
+		"profile.kubernetes_version",
 		"profile.packs",
 
 		"control_plane.annotations",
@@ -49,6 +50,8 @@ var rules = enginecrud.Rules{
 		"worker_pools.*.annotations",
 		"worker_pools.*.cpu",
 		"worker_pools.*.disk_gb",
+		"worker_pools.*.image",
+		"worker_pools.*.kubernetes_version",
 		"worker_pools.*.labels",
 		"worker_pools.*.memory_gb",
 		"worker_pools.*.node_count",
@@ -57,10 +60,6 @@ var rules = enginecrud.Rules{
 		"worker_pools.*.taints",
 	},
 	Refused: []enginecrud.Refusal{
-		{
-			Reason:     "Kubernetes upgrades of a running cluster are not supported yet.",
-			Attributes: []string{"profile.kubernetes_version"},
-		},
 		{
 			Reason: "Control-plane nodes are not replaced yet.",
 			Attributes: []string{
