@@ -25,6 +25,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.MissingIPPools = c.missingIPPools()
 	p.Add(c.podRanges())
 	p.Add(c.clones())
+	p.Add(c.imageFindings())
 	p.Add(c.hosts())
 	p.Add(c.capacity())
 	p.Add(c.documents())

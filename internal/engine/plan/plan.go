@@ -18,8 +18,11 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		return p
 	}
 
-	pools := make([]nodePoolPlan, 0, len(spec.NodePools()))
-	for _, pool := range spec.NodePools() {
+	pools := []nodePoolPlan{planNodePool(v, spec.ControlPlane)}
+	if left, stays := v.controlPlaneStays(pools[0]); stays {
+		v.left = &left
+	}
+	for _, pool := range spec.Workers {
 		pools = append(pools, planNodePool(v, pool))
 	}
 	removed := removedPools(v)
@@ -41,15 +44,16 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		)},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
+		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
 	)
+	p.Stages = append(p.Stages, upgradeStages(v, pools)...)
 	// What makes a node take pods comes before the workers, so that each of them does as
 	// soon as it has joined, and one that never joins keeps nothing from the others.
 	network, others := packStages(v)
 	p.Stages = append(p.Stages, network...)
 	p.Stages = append(p.Stages, stages(
-		model.Stage{Name: "workers", Parallel: true, OnFailure: model.SkipRollouts,
-			Steps: each(pools[1:], func(x nodePoolPlan) []model.Step { return x.create })},
+		lateCreations(v, pools[1:]),
 		model.Stage{Name: "scale in", Parallel: true, OnFailure: model.SkipRollouts,
 			Steps: append(each(pools, func(x nodePoolPlan) []model.Step { return x.scaleIn }), removed.scaleIn...)},
 		model.Stage{Name: "nodes in place", Parallel: true, OnFailure: model.SkipRollouts, Steps: slices.Concat(
@@ -60,7 +64,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
 	p.Stages = append(p.Stages, others...)
-	p.Stages = append(p.Stages, rolloutStages(pools)...)
+	p.Stages = append(p.Stages, rolloutStages(lateRollouts(v, pools))...)
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
@@ -124,6 +128,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(podNetworkFindings(v))
 	f.Add(keptFindings(v))
 	f.Add(apiFindings(v))
+	f.Add(upgradeFindings(v))
 	f.Add(presenceFindings(v))
 	return f
 }
