@@ -82,6 +82,7 @@ func running(controlPlane, workers int) *model.Facts {
 		ImportDataStored: true,
 		Nodes:            map[string]model.KubeNode{},
 		Packs:            map[string]string{network.Name: network.Hash()},
+		Kubeadm:          model.KubeadmFacts{Version: "1.34.2", KubeProxy: "1.34.2", CoreDNS: "1.12.1"},
 	}
 	claim(f, poolID, model.OwnerVIP)
 	claim(f, poolID, model.OwnerExtra)

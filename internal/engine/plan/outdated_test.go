@@ -23,7 +23,13 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		"disk":         {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 80 }, outdated: "disk_gb"},
 		"any disk":     {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 0 }},
 		"drain and so": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DrainTimeout = 1 }},
-		"version":      {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.KubernetesVersion = "1.34.3" }},
+		"version": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
+			p.KubernetesVersion = "1.33.9"
+		}, outdated: "kubernetes_version"},
+		"version, spelled out": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.KubernetesVersion = "1.34.2" }},
+		"image of the pool": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
+			p.Image.Template = "node-2"
+		}, outdated: "image"},
 		"image":        {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.Image.Template = "node-2" }, outdated: "image"},
 		"image by its path": {change: func(s *model.ClusterSpec, _ *model.NodePool) {
 			s.Image.Template = "/dc/vm/templates/node-1"

@@ -70,7 +70,7 @@ func (v view) controlPlaneStays(controlPlane nodePoolPlan) (kubeversion.Version,
 // plane, at the version that it is left at.
 func (v view) tooNewFor(pool model.NodePool) bool {
 	version, err := kubeversion.Parse(v.spec.VersionOf(pool))
-	return v.left != nil && err == nil && version.CompareMinor(*v.left) > 0
+	return v.left != nil && err == nil && version.Compare(*v.left) > 0
 }
 
 // beforeUpgrade reports whether nodes of a worker pool can join before the control plane
@@ -78,7 +78,7 @@ func (v view) tooNewFor(pool model.NodePool) bool {
 func (v view) beforeUpgrade(pool model.NodePool) bool {
 	u, ok := v.upgrade()
 	version, err := kubeversion.Parse(v.spec.VersionOf(pool))
-	return !ok || !u.pending() || err == nil && version.CompareMinor(u.oldest) <= 0
+	return !ok || !u.pending() || err == nil && version.Compare(u.oldest) <= 0
 }
 
 // upgrades reports whether the plan brings the control plane to a newer version.
