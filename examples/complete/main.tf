@@ -24,8 +24,8 @@ data "gantry_zone_tags" "primary" {
 resource "gantry_gateway" "dc1" {
   name               = "dc1"
   node_count         = 1
-  kubernetes_version = "1.34.2"
-  image              = { template = "gantry-node-1.34.2" }
+  kubernetes_version = "1.37.2"
+  image              = { template = "gantry-node-1.37.2" }
   cpu                = 2
   memory_gb          = 4
 
@@ -66,8 +66,8 @@ resource "gantry_vmware_cluster" "prod" {
   cloud_account = gantry_gateway.dc1.default_cloud_account
 
   profile = {
-    kubernetes_version = "1.34.2"
-    image              = { template = "gantry-node-1.34.2" }
+    kubernetes_version = "1.37.2"
+    image              = { template = "gantry-node-1.37.2" }
     packs = {
       flannel = { layer = "cni", manifests = [file("${path.module}/manifests/cni.yaml")] }
     }

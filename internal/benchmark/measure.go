@@ -203,7 +203,7 @@ resource "gantry_vmware_cluster" "bench" {
     vcenter_server = "own"
     username       = "administrator@vsphere.local"
   }
-  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
   datacenter    = "dc-1"
   folder        = "bench"
   network       = { ip_allocation = "static" }

@@ -228,10 +228,8 @@ init() {
 # goes through a link, because kubelet restarts a pod whose manifest changes, and
 # the cluster's address would be gone until it is back.
 kube_vip_uses() {
-	if grep -q 'path: /etc/gantry/kube-vip.conf' "$manifest"; then
-		ln -sfn "$kubernetes/$1" "$state/kube-vip.conf"
-		say "kube-vip starts with $1"
-	fi
+	ln -sfn "$kubernetes/$1" "$state/kube-vip.conf"
+	say "kube-vip starts with $1"
 }
 
 join() {

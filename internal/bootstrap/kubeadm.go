@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	kubeadmV1beta3 = "kubeadm.k8s.io/v1beta3"
-	kubeadmV1beta4 = "kubeadm.k8s.io/v1beta4"
+	// kubeadmAPI is what kubeadm reads from 1.31 on, and the only format from 1.36 on
+	// (kubernetes #136016).
+	kubeadmAPI = "kubeadm.k8s.io/v1beta4"
 
 	criSocket = "unix:///run/containerd/containerd.sock"
 	dnsDomain = "cluster.local"
@@ -30,12 +31,16 @@ type apiEndpoint struct {
 }
 
 type nodeRegistration struct {
-	Name      string `json:"name"`
-	CRISocket string `json:"criSocket"`
-	// KubeletExtraArgs is a map in v1beta3 and a list in v1beta4.
-	KubeletExtraArgs any `json:"kubeletExtraArgs"`
+	Name             string     `json:"name"`
+	CRISocket        string     `json:"criSocket"`
+	KubeletExtraArgs []argument `json:"kubeletExtraArgs"`
 	// Taints is nil for kubeadm's default and empty for none.
 	Taints *[]string `json:"taints,omitempty"`
+}
+
+type argument struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type bootstrapToken struct {
@@ -51,7 +56,7 @@ type initConfiguration struct {
 	BootstrapTokens  []bootstrapToken `json:"bootstrapTokens"`
 	NodeRegistration nodeRegistration `json:"nodeRegistration"`
 	LocalAPIEndpoint apiEndpoint      `json:"localAPIEndpoint"`
-	Timeouts         *timeouts        `json:"timeouts,omitempty"` // v1beta4
+	Timeouts         timeouts         `json:"timeouts"`
 }
 
 type clusterConfiguration struct {
@@ -71,8 +76,7 @@ type networking struct {
 }
 
 type apiServer struct {
-	CertSANs               []string `json:"certSANs"`
-	TimeoutForControlPlane string   `json:"timeoutForControlPlane,omitempty"` // v1beta3
+	CertSANs []string `json:"certSANs"`
 }
 
 type kubeletConfiguration struct {
@@ -89,12 +93,11 @@ type joinConfiguration struct {
 	NodeRegistration nodeRegistration  `json:"nodeRegistration"`
 	Discovery        discovery         `json:"discovery"`
 	ControlPlane     *joinControlPlane `json:"controlPlane,omitempty"`
-	Timeouts         *timeouts         `json:"timeouts,omitempty"` // v1beta4
+	Timeouts         timeouts          `json:"timeouts"`
 }
 
 type discovery struct {
 	BootstrapToken bootstrapTokenDiscovery `json:"bootstrapToken"`
-	Timeout        string                  `json:"timeout,omitempty"` // v1beta3
 }
 
 type bootstrapTokenDiscovery struct {
@@ -135,18 +138,9 @@ func (n Node) kubeadm() ([]byte, error) {
 	return documents(n.joinConfiguration())
 }
 
-// kubeadmAPI returns the newest configuration format that the version reads without
-// a warning.
-func (n Node) kubeadmAPI() string {
-	if n.version().atLeast(1, 31) {
-		return kubeadmV1beta4
-	}
-	return kubeadmV1beta3
-}
-
 func (n Node) initConfiguration() initConfiguration {
-	init := initConfiguration{
-		APIVersion: n.kubeadmAPI(),
+	return initConfiguration{
+		APIVersion: kubeadmAPI,
 		Kind:       "InitConfiguration",
 		// Left out, kubeadm makes a token that lets anyone join for a day. This one
 		// signs no cluster-info, is in a group without rights and gone within the
@@ -161,32 +155,25 @@ func (n Node) initConfiguration() initConfiguration {
 		}},
 		NodeRegistration: n.nodeRegistration(),
 		LocalAPIEndpoint: n.localAPIEndpoint(),
+		Timeouts:         timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout},
 	}
-	if init.APIVersion == kubeadmV1beta4 {
-		init.Timeouts = &timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout}
-	}
-	return init
 }
 
 func (n Node) clusterConfiguration() clusterConfiguration {
-	cluster := clusterConfiguration{
-		APIVersion:           n.kubeadmAPI(),
+	return clusterConfiguration{
+		APIVersion:           kubeadmAPI,
 		Kind:                 "ClusterConfiguration",
 		ClusterName:          n.ClusterName,
-		KubernetesVersion:    n.version().tag(),
+		KubernetesVersion:    n.release(),
 		ControlPlaneEndpoint: n.apiEndpoint(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
 		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
 	}
-	if cluster.APIVersion == kubeadmV1beta3 {
-		cluster.APIServer.TimeoutForControlPlane = controlPlaneTimeout
-	}
-	return cluster
 }
 
 func (n Node) joinConfiguration() joinConfiguration {
 	join := joinConfiguration{
-		APIVersion:       n.kubeadmAPI(),
+		APIVersion:       kubeadmAPI,
 		Kind:             "JoinConfiguration",
 		NodeRegistration: n.nodeRegistration(),
 		Discovery: discovery{BootstrapToken: bootstrapTokenDiscovery{
@@ -194,11 +181,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 			APIServerEndpoint: n.apiEndpoint(),
 			CACertHashes:      []string{n.CAHash},
 		}},
-	}
-	if join.APIVersion == kubeadmV1beta3 {
-		join.Discovery.Timeout = discoveryTimeout
-	} else {
-		join.Timeouts = &timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout, Discovery: discoveryTimeout}
+		Timeouts: timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout, Discovery: discoveryTimeout},
 	}
 	if n.Role == ControlPlane {
 		join.ControlPlane = &joinControlPlane{LocalAPIEndpoint: n.localAPIEndpoint(), CertificateKey: n.CertificateKey}
@@ -222,7 +205,7 @@ func (n Node) nodeRegistration() nodeRegistration {
 	return registration
 }
 
-func (n Node) kubeletArguments() any {
+func (n Node) kubeletArguments() []argument {
 	arguments := map[string]string{
 		// Without it kubelet may pick the virtual address while it holds that.
 		"node-ip": n.Address.Addr().String(),
@@ -238,13 +221,6 @@ func (n Node) kubeletArguments() any {
 			labels = append(labels, key+"="+n.NodeLabels[key])
 		}
 		arguments["node-labels"] = strings.Join(labels, ",")
-	}
-	if n.kubeadmAPI() == kubeadmV1beta3 {
-		return arguments
-	}
-	type argument struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
 	}
 	list := make([]argument, 0, len(arguments))
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {

@@ -20,11 +20,11 @@ const (
 // kubeVIP renders the static pod that holds the cluster's virtual address.
 func (n Node) kubeVIP() ([]byte, error) {
 	kubeconfig := adminConf
-	if n.Role == FirstControlPlane && n.version().atLeast(1, 29) {
-		// From 1.29 on admin.conf has no rights until kubeadm init has bound them,
-		// which it does through this very address: this is the bootstrap script's
-		// link, which leads to super-admin.conf until init has ended
-		// (kube-vip/kube-vip #684).
+	if n.Role == FirstControlPlane {
+		// admin.conf has no rights until kubeadm init has bound them, which it does
+		// through this very address before kubernetes #138449 (1.37, and patches of
+		// 1.36 and 1.35): this is the bootstrap script's link, which leads to
+		// super-admin.conf until init has ended (kube-vip/kube-vip #684).
 		kubeconfig = kubeVIPConf
 	}
 	// File, not FileOrCreate: a file that kubelet creates would be empty, and

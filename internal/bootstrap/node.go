@@ -36,7 +36,7 @@ type Node struct {
 	InstanceID string
 	// Role decides between kubeadm init and join.
 	Role Role
-	// KubernetesVersion is the cluster's version, as "1.34.2".
+	// KubernetesVersion is the cluster's version, as "1.37.2".
 	KubernetesVersion string
 
 	// MAC is the address of the node's network card, in lower case.

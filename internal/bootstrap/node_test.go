@@ -34,7 +34,7 @@ func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 		Name:              "prod-1-cp-1",
 		InstanceID:        "1b4e28ba-2fa1-5b5c-883f-0016d3cca427",
 		Role:              role,
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		MAC:               "00:50:56:0a:b7:0b",
 		Address:           netip.MustParsePrefix("10.10.183.11/18"),
 		Gateway:           netip.MustParseAddr("10.10.128.1"),

@@ -97,9 +97,6 @@ func TestLabelsSurviveOrAreRefused(t *testing.T) {
 	worker := newNode(t, bootstrap.Worker)
 	rapid.Check(t, func(t *rapid.T) {
 		node := worker
-		if rapid.Bool().Draw(t, "old") {
-			node.KubernetesVersion = "1.30.4"
-		}
 		characters := rapid.StringOf(rapid.RuneFrom([]rune("aZ09-_./=,:'\"\n %é{}#")))
 		node.NodeLabels = rapid.MapOf(characters, characters).Draw(t, "labels")
 		node.NodeLabels["topology.kubernetes.io/zone"] = rapid.StringMatching(`(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?`).

@@ -34,7 +34,7 @@ import (
 // with them instead of making its own.
 func TestKubeadmInitSignsWithOurAuthorities(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{"1.30.4", "1.34.2"} {
+	for _, version := range kubeadmVersions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			kubeadm := kubeadmBinary(t, version)
@@ -85,7 +85,7 @@ func TestKubeadmInitSignsWithOurAuthorities(t *testing.T) {
 // cluster-info with the token, pins the CA, and decrypts the authorities.
 func TestKubeadmJoinFetchesOurAuthorities(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{"1.30.4", "1.34.2"} {
+	for _, version := range kubeadmVersions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			kubeadm := kubeadmBinary(t, version)
@@ -108,8 +108,8 @@ func TestKubeadmJoinFetchesOurAuthorities(t *testing.T) {
 // With the pin of another CA kubeadm sends the token to no server.
 func TestKubeadmJoinHoldsThePin(t *testing.T) {
 	t.Parallel()
-	kubeadm := kubeadmBinary(t, "1.34.2")
-	cluster := newFakeCluster(t, "1.34.2", t.TempDir())
+	kubeadm := kubeadmBinary(t, "1.37.2")
+	cluster := newFakeCluster(t, "1.37.2", t.TempDir())
 	join := writeTemporary(t, "kubeadm.yaml", strings.Replace(cluster.joinDocument(t, caHash), "discovery: 5m0s", "discovery: 3s", 1))
 	output, err := run(t, kubeadm, "join", "phase", "control-plane-prepare", "download-certs", "--config", join)
 	if err == nil || !strings.Contains(output, "public key") {

@@ -43,6 +43,10 @@ func skipShort(t *testing.T, name string) {
 	}
 }
 
+// kubeadmVersions are those of the kubeadms that judge the documents, as make tools builds
+// them: two that real guests run, and an older one of those that are supported.
+var kubeadmVersions = []string{"1.34.2", "1.36.3", "1.37.2"}
+
 // kubeadmBinary finds a kubeadm that internal/tools/build-kubernetes has built.
 func kubeadmBinary(t *testing.T, version string) string {
 	t.Helper()
@@ -98,7 +102,7 @@ func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 
 func TestKubeadmAcceptsItsConfiguration(t *testing.T) {
 	t.Parallel()
-	for version, format := range map[string]string{"1.30.4": "v1beta3", "1.34.2": "v1beta4"} {
+	for _, version := range kubeadmVersions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			kubeadm := kubeadmBinary(t, version)
@@ -108,9 +112,6 @@ func TestKubeadmAcceptsItsConfiguration(t *testing.T) {
 			for _, role := range roles {
 				for name, node := range realNodes(t, role) {
 					document := userdata(t, withVersion(node, version)).file("/etc/gantry/kubeadm.yaml")
-					if !strings.Contains(document, "kubeadm.k8s.io/"+format+"\n") {
-						t.Errorf("%s %s: not in %s", role, name, format)
-					}
 					output, err := validate(t, document)
 					if err != nil || strings.TrimSpace(output) != "ok" {
 						t.Errorf("%s %s: %v\n%s\n%s", role, name, err, output, document)
@@ -140,7 +141,7 @@ func TestKubeadmAcceptsItsConfiguration(t *testing.T) {
 // The bootstrap script asks the binary for its version in this way.
 func TestKubeadmReportsItsVersion(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{"1.30.4", "1.34.2"} {
+	for _, version := range kubeadmVersions {
 		output, err := run(t, kubeadmBinary(t, version), "version", "-o", "short")
 		if err != nil || output != "v"+version+"\n" {
 			t.Errorf("version %q (error %v), want v%s", output, err, version)

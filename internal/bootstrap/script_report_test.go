@@ -43,7 +43,7 @@ func TestScriptPreparesTheMachine(t *testing.T) {
 
 func TestScriptRefusesAnotherMinorVersion(t *testing.T) {
 	t.Parallel()
-	for found, works := range map[string]bool{"v1.34.2": true, "v1.34.0": true, "v1.33.2": false, "v1.3.2": false} {
+	for found, works := range map[string]bool{"v1.37.2": true, "v1.37.0": true, "v1.36.2": false, "v1.3.2": false} {
 		t.Run(found, func(t *testing.T) {
 			t.Parallel()
 			m := newMachine(t, newNode(t, bootstrap.Worker))
@@ -65,7 +65,7 @@ func TestScriptRefusesAnotherMinorVersion(t *testing.T) {
 func TestScriptHidesProxiesFromKubeadm(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.Worker))
-	m.play("kubeadm", `[[ $1 != version ]] || echo v1.34.2; env >>"$root/environment"`)
+	m.play("kubeadm", `[[ $1 != version ]] || echo v1.37.2; env >>"$root/environment"`)
 	if status := m.bootstrap("join"); status != 0 {
 		t.Fatalf("status %d", status)
 	}
@@ -103,7 +103,7 @@ func TestScriptSurvivesADeadReporter(t *testing.T) {
 func TestScriptReportsAShortPlainTail(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.Worker))
-	m.play("kubeadm", `[[ $1 != version ]] || { echo v1.34.2; exit; }
+	m.play("kubeadm", `[[ $1 != version ]] || { echo v1.37.2; exit; }
 for i in {1..300}; do printf 'line %s \303\244 \033[31m\007\n' "$i"; done
 echo "the last word"; exit 1`)
 	m.bootstrap("join")
@@ -136,7 +136,7 @@ func TestScriptLogsNoSecret(t *testing.T) {
 		"error execution phase preflight: couldn't validate the identity of the API Server: could not find a JWS signature " +
 			"in the cluster-info ConfigMap for token ID \"abcdef\"",
 	}, "\n")+"\n")
-	m.play("kubeadm", `[[ $1 != version ]] || { echo v1.34.2; exit; }
+	m.play("kubeadm", `[[ $1 != version ]] || { echo v1.37.2; exit; }
 cat "$root/said"; exit 1`)
 	m.bootstrap("join")
 	log, tail := m.log(), m.read("tail")

@@ -15,7 +15,7 @@ import (
 func (m *machine) killedAt(verb string) {
 	m.t.Helper()
 	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
+version) echo v1.37.2 ;;
 `+verb+`) if [[ ! -e $root/killed ]]; then
 	mkdir -p "$root/etc/kubernetes"
 	touch "$root/killed" "$root/etc/kubernetes/kubelet.conf"
@@ -122,7 +122,7 @@ func TestScriptRemovesWhatCloudInitKeeps(t *testing.T) {
 	m.write("/var/lib/cloud/instances/4711/datasource", "VMware")
 	m.write("/run/cloud-init/instance-data-sensitive.json", "the key")
 	m.write("/run/cloud-init/instance-data.json", "{}")
-	m.play("kubeadm", `[[ $1 != version ]] || echo v1.34.2
+	m.play("kubeadm", `[[ $1 != version ]] || echo v1.37.2
 [[ $1 != init || -f $root/var/lib/cloud/instances/4711/obj.pkl ]]`) // not before it has ended well
 	if status := m.bootstrap("init"); status != 0 {
 		t.Fatalf("status %d; log:\n%s", status, m.log())

@@ -50,8 +50,8 @@ func newMachine(t *testing.T, node bootstrap.Node) *machine {
 		m.write("/bin/"+command, stub)
 	}
 	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
-config) echo registry.k8s.io/kube-apiserver:v1.34.2 ;;
+version) echo v1.37.2 ;;
+config) echo registry.k8s.io/kube-apiserver:v1.37.2 ;;
 esac`)
 	m.play("vmware-rpctool", `printf '%s' "$1" >"$root/rpc"
 case $1 in
@@ -170,7 +170,7 @@ func TestScriptInit(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
 	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
+version) echo v1.37.2 ;;
 init) target=$(readlink "$root/etc/gantry/kube-vip.conf"); echo "${target#"$root"}" >"$root/kube-vip.conf" ;;
 esac`)
 	before := m.read(kubeVIP)
@@ -209,24 +209,11 @@ esac`)
 	m.wantKubeadm("init")
 }
 
-func TestScriptKeepsKubeVIPOnAdminConf(t *testing.T) {
-	t.Parallel()
-	m := newMachine(t, withVersion(newNode(t, bootstrap.FirstControlPlane), "1.28.15"))
-	m.play("kubeadm", `[[ $1 != version ]] || echo v1.28.15`)
-	before := m.read(kubeVIP)
-	if status := m.bootstrap("init"); status != 0 {
-		t.Fatalf("status %d; log:\n%s", status, m.log())
-	}
-	if m.read(kubeVIP) != before || m.link(kubeVIPConf) != "" {
-		t.Errorf("the manifest changed, or there is a link to %q", m.link(kubeVIPConf))
-	}
-}
-
 func TestScriptNeverInitsTwice(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
 	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
+version) echo v1.37.2 ;;
 init) echo "error: the API server did not come up"; exit 7 ;;
 esac`)
 	if status := m.bootstrap("init"); status == 0 {
@@ -258,7 +245,7 @@ esac`)
 	}
 	m.wantKubeadm("init")
 	pulls := slices.DeleteFunc(m.calls("crictl"), func(call string) bool { return !strings.HasPrefix(call, "pull") })
-	want := slices.Repeat([]string{"pull registry.k8s.io/kube-apiserver:v1.34.2"}, 3)
+	want := slices.Repeat([]string{"pull registry.k8s.io/kube-apiserver:v1.37.2"}, 3)
 	if !slices.Equal(pulls, want) {
 		t.Errorf("pulls %q, want %q", pulls, want)
 	}
@@ -307,7 +294,7 @@ func TestScriptResetsBeforeItJoinsAgain(t *testing.T) {
 	m := newMachine(t, newNode(t, bootstrap.ControlPlane))
 	before := m.read(kubeVIP)
 	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
+version) echo v1.37.2 ;;
 reset) rm -rf "$root"/etc/kubernetes/manifests/* ;;
 join) echo x >>"$root/joins"; (($(wc -l <"$root/joins") == 2)) ;;
 esac`)
@@ -328,7 +315,7 @@ func TestScriptGivesUpJoining(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.Worker))
 	m.play("kubeadm", `case $1 in
-version) echo v1.34.2 ;;
+version) echo v1.37.2 ;;
 *) echo "could not reach the API"; exit 1 ;;
 esac`)
 	if status := m.bootstrap("join"); status == 0 {

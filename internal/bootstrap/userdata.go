@@ -91,7 +91,7 @@ func (n Node) files() ([]writeFile, error) {
 		{Path: unitPath, Permissions: modePublic, Content: n.unit()},
 		{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
 		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
-		{Path: versionPath, Permissions: modePublic, Content: n.version().tag() + "\n"},
+		{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
 	}
 	if n.Role.controlsPlane() {
 		manifest, err := n.kubeVIP()

@@ -70,7 +70,7 @@ func (n Node) validateIdentity(p *problems) {
 	default:
 		p.add("Role", "%q is not one of %s, %s, %s", n.Role, FirstControlPlane, ControlPlane, Worker)
 	}
-	if _, err := parseRelease(n.KubernetesVersion); err != nil {
+	if err := checkRelease(n.KubernetesVersion); err != nil {
 		p.add("KubernetesVersion", "%v", err)
 	}
 }

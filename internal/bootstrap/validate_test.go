@@ -16,8 +16,8 @@ func TestValidNodes(t *testing.T) {
 			"IPv4":      newNode(t, role),
 			"IPv6":      onIPv6(newNode(t, role)),
 			"proxy":     behindProxy(t, newNode(t, role)),
-			"oldest":    withVersion(newNode(t, role), "1.24.0"),
-			"candidate": withVersion(newNode(t, role), "1.35.0-rc.1"),
+			"oldest":    withVersion(newNode(t, role), "1.31.0"),
+			"candidate": withVersion(newNode(t, role), "1.38.0-rc.1"),
 		} {
 			if _, err := bootstrap.GuestInfo(node); err != nil {
 				t.Errorf("%s %s: %v", role, name, err)
@@ -54,11 +54,12 @@ func TestRefusalsNameTheField(t *testing.T) {
 		"instance id":              {worker, func(n *node) { n.InstanceID = "vm-42" }, "InstanceID"},
 		"role":                     {"spare", func(*node) {}, "Role"},
 		"no version":               {worker, func(n *node) { n.KubernetesVersion = "" }, "KubernetesVersion"},
-		"version with v":           {worker, func(n *node) { n.KubernetesVersion = "v1.34.2" }, "KubernetesVersion"},
-		"minor only":               {worker, func(n *node) { n.KubernetesVersion = "1.34" }, "KubernetesVersion"},
+		"version with v":           {worker, func(n *node) { n.KubernetesVersion = "v1.37.2" }, "KubernetesVersion"},
+		"minor only":               {worker, func(n *node) { n.KubernetesVersion = "1.37" }, "KubernetesVersion"},
 		"label for a version":      {worker, func(n *node) { n.KubernetesVersion = "stable-1" }, "KubernetesVersion"},
-		"too old":                  {worker, func(n *node) { n.KubernetesVersion = "1.23.17" }, "KubernetesVersion"},
-		"version with a command":   {worker, func(n *node) { n.KubernetesVersion = "1.34.2; reboot" }, "KubernetesVersion"},
+		"too old":                  {worker, func(n *node) { n.KubernetesVersion = "1.30.14" }, "KubernetesVersion"},
+		"version of the future":    {worker, func(n *node) { n.KubernetesVersion = "2.31.0" }, "KubernetesVersion"},
+		"version with a command":   {worker, func(n *node) { n.KubernetesVersion = "1.37.2; reboot" }, "KubernetesVersion"},
 		"no address":               {worker, func(n *node) { n.Address = netip.Prefix{} }, "Address"},
 		"network address":          {worker, func(n *node) { n.Address = prefix("10.10.128.0/18") }, "Address"},
 		"loopback":                 {worker, func(n *node) { n.Address = prefix("127.0.0.2/8") }, "Address"},

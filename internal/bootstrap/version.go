@@ -1,49 +1,28 @@
 package bootstrap
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 )
 
-// release is a Kubernetes version.
-type release struct {
-	major, minor int
-	text         string // without "v"
-}
-
 var releasePattern = regexp.MustCompile(`^(\d{1,3})\.(\d{1,3})\.(\d{1,3})(-[0-9A-Za-z.-]{1,32})?$`)
 
-// oldestMinor is the first that ran without the Docker shim, and the oldest
-// whose control-plane taint is the one that add-ons tolerate today.
-const oldestMinor = 24
+// oldestMinor is the first whose kubeadm reads v1beta4, the only format from 1.36 on.
+const oldestMinor = 31
 
-func parseRelease(text string) (release, error) {
+// checkRelease returns an error for what is no version of Kubernetes, or one that is too
+// old.
+func checkRelease(text string) error {
 	parts := releasePattern.FindStringSubmatch(text)
 	if parts == nil {
-		return release{}, fmt.Errorf("%q is not a version such as 1.34.2", text)
+		return fmt.Errorf("%q is not a version such as 1.37.2", text)
 	}
-	major, errMajor := strconv.Atoi(parts[1])
-	minor, errMinor := strconv.Atoi(parts[2])
-	if err := errors.Join(errMajor, errMinor); err != nil {
-		return release{}, err
+	if minor, err := strconv.Atoi(parts[2]); err != nil || parts[1] != "1" || minor < oldestMinor {
+		return fmt.Errorf("%s is not supported: choose Kubernetes 1.%d or newer", text, oldestMinor)
 	}
-	if major != 1 || minor < oldestMinor {
-		return release{}, fmt.Errorf("%s is not supported; the oldest is 1.%d", text, oldestMinor)
-	}
-	return release{major: major, minor: minor, text: text}, nil
+	return nil
 }
 
-func (r release) atLeast(major, minor int) bool {
-	return r.major > major || r.major == major && r.minor >= minor
-}
-
-// tag returns the version as kubeadm writes it.
-func (r release) tag() string { return "v" + r.text }
-
-// version returns the node's version, of a node that validate has passed.
-func (n Node) version() release {
-	parsed, _ := parseRelease(n.KubernetesVersion) // validate has parsed it
-	return parsed
-}
+// release returns the node's version as kubeadm writes it.
+func (n Node) release() string { return "v" + n.KubernetesVersion }

@@ -125,7 +125,7 @@ func TestNodeWhoseVMIsGoneIsReplaced(t *testing.T) {
 func TestClusterOfGuestsThatReportNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	if err := w.sim.SetVMOption("gantry-node-1.34.2", "isolation.tools.setinfo.disable", "TRUE"); err != nil {
+	if err := w.sim.SetVMOption("gantry-node-1.37.2", "isolation.tools.setinfo.disable", "TRUE"); err != nil {
 		t.Fatal(err)
 	}
 	spec, secrets, out := w.applied(w.spec(3, 2))

@@ -65,7 +65,7 @@ func TestRenamedObjectsAreTheSame(t *testing.T) {
 	spec, secrets, _ := w.applied(w.spec(1, 1))
 	w.rename(
 		"/dc-1/network/dvpg-nodes", "nodes", "/dc-1/datastore/shared-1", "shared", "/dc-1/host/cluster-a/Resources/gantry", "team",
-		"/dc-1/host/cluster-a", "compute", "/dc-1/vm/templates/gantry-node-1.34.2", "node", "/dc-1", "dc",
+		"/dc-1/host/cluster-a", "compute", "/dc-1/vm/templates/gantry-node-1.37.2", "node", "/dc-1", "dc",
 	)
 
 	// The configuration does not follow yet. The second placement was never built on.
@@ -74,7 +74,7 @@ func TestRenamedObjectsAreTheSame(t *testing.T) {
 	spec, p := w.update(spec, secrets, "create_node prod-general-2")
 	for _, was := range []string{
 		`Network "dvpg-nodes"`, `Datastore "shared-1"`, `Resource pool "gantry"`, `Compute cluster "cluster-a"`,
-		`Template "gantry-node-1.34.2"`, `Datacenter "dc-1"`,
+		`Template "gantry-node-1.37.2"`, `Datacenter "dc-1"`,
 	} {
 		if !warned(p, was+" was renamed or moved", "/dc") {
 			t.Errorf("no warning about %s: %v", was, p.Warnings)
@@ -126,11 +126,11 @@ func TestTemplateThatWasRebuiltRollsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.spec(1, 1))
-	w.rename("/dc-1/vm/templates/gantry-node-1.34.2", "former", "/dc-1/vm/templates/gantry-node-1.34.2-nosnap", "gantry-node-1.34.2")
+	w.rename("/dc-1/vm/templates/gantry-node-1.37.2", "former", "/dc-1/vm/templates/gantry-node-1.37.2-nosnap", "gantry-node-1.37.2")
 	spec, _ = w.update(spec, secrets)
 	spec.Workers[0].Count = 2
 	spec, p := w.update(spec, secrets, "create_node prod-general-2")
-	if !warned(p, `Template "gantry-node-1.34.2" is another object now`, "former") {
+	if !warned(p, `Template "gantry-node-1.37.2" is another object now`, "former") {
 		t.Errorf("warnings %v", p.Warnings)
 	}
 	spec.Workers[0].Count = 3

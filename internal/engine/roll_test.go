@@ -272,7 +272,7 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Options{})
 			spec, secrets := w.rollable(strategy, 0)
-			spec.Image.Template = "gantry-node-1.30.4"
+			spec.Image.Template = "gantry-node-1.36.3"
 			left := []string{"prod-general-1", "prod-general-2"}
 			if strategy == model.ContractFirst {
 				left = left[1:]
@@ -290,9 +290,9 @@ func TestRollStopsAtANodeThatFails(t *testing.T) {
 					t.Errorf("%s with %v", out.Status.State, w.sim.Leftovers().VMs)
 				}
 			}
-			spec.Image.Template = "gantry-node-1.34.2-nosnap"
+			spec.Image.Template = "gantry-node-1.37.2-nosnap"
 			p := w.plan(spec, secrets)
-			if !slices.ContainsFunc(p.Warnings, func(w model.Finding) bool { return strings.Contains(w.Detail, "prod-cp-1 (gantry-node-1.34.2)") }) {
+			if !slices.ContainsFunc(p.Warnings, func(w model.Finding) bool { return strings.Contains(w.Detail, "prod-cp-1 (gantry-node-1.37.2)") }) {
 				t.Errorf("the plan does not say that the control plane keeps its image: %v", p.Warnings)
 			}
 			e := w.engine()

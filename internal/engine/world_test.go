@@ -95,7 +95,7 @@ func (w *world) placement(cluster string) model.Placement {
 func (w *world) spec(controlPlane, workers int) model.ClusterSpec {
 	return model.ClusterSpec{
 		Ref: record.Ref{Kind: record.KindCluster, Name: "prod"}, New: true,
-		KubernetesVersion: "1.34.2", Image: model.Image{Template: "gantry-node-1.34.2"}, Datacenter: "dc-1", Folder: "k8s/prod",
+		KubernetesVersion: "1.37.2", Image: model.Image{Template: "gantry-node-1.37.2"}, Datacenter: "dc-1", Folder: "k8s/prod",
 		PodCIDR: "192.168.0.0/16", ServiceCIDR: "10.96.0.0/12", CloneMode: model.CloneAuto,
 		ControlPlane: model.NodePool{
 			Name: model.ControlPlanePool, Count: controlPlane, CPU: 2, MemoryGB: 4,

@@ -35,7 +35,7 @@ func TestNodes(t *testing.T) {
 	}
 	ready.Labels = map[string]string{"zone": "a"}
 	ready.Annotations = map[string]string{kube.ManagedAnnotation: `{"labels":["zone","gone"],"taints":["dedicated:NoSchedule"]}`}
-	ready.Status.NodeInfo.KubeletVersion = "v1.34.2"
+	ready.Status.NodeInfo.KubeletVersion = "v1.37.2"
 	ready.Status.Addresses = []corev1.NodeAddress{
 		{Type: corev1.NodeHostName, Address: "10.0.0.9"},
 		{Type: corev1.NodeInternalIP, Address: "10.0.0.1"},
@@ -56,7 +56,7 @@ func TestNodes(t *testing.T) {
 	got := by["prod-cp-1"]
 	taint := model.Taint{Key: "dedicated", Value: "db", Effect: "NoSchedule"}
 	switch {
-	case !got.Ready, got.Reason != "", got.Version != "v1.34.2", got.ProviderID != "vsphere://42", !got.Unschedulable:
+	case !got.Ready, got.Reason != "", got.Version != "v1.37.2", got.ProviderID != "vsphere://42", !got.Unschedulable:
 		t.Errorf("unexpected node: %+v", got)
 	case len(got.Addresses) != 2 || got.Addresses[0] != netip.MustParseAddr("10.0.0.1") || got.Addresses[1] != netip.MustParseAddr("fd00::1"):
 		t.Errorf("want the two internal addresses, got %v", got.Addresses)

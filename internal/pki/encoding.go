@@ -42,8 +42,8 @@ func encodePublicKey(key crypto.PublicKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: blockPublicKey, Bytes: der}), nil
 }
 
-// encodePrivateKey writes the traditional forms (SEC 1, PKCS #1), which every
-// kubeadm since 1.22 reads.
+// encodePrivateKey writes the traditional forms (SEC 1, PKCS #1), which every kubeadm
+// reads.
 func encodePrivateKey(key crypto.Signer) ([]byte, error) {
 	switch key := key.(type) {
 	case *ecdsa.PrivateKey:

@@ -17,7 +17,7 @@ import (
 )
 
 // AdminGroup is the group of administrators. It has its rights from RBAC, by the
-// ClusterRoleBinding of the same name that kubeadm makes since 1.29, so that they
+// ClusterRoleBinding of the same name that kubeadm makes, so that they
 // can be taken away again.
 const AdminGroup = "kubeadm:cluster-admins"
 

@@ -22,7 +22,7 @@ import (
 // worker in each of two zones, replaces them by larger ones while they serve,
 // removes one and destroys it all. In between machines lose their power.
 func TestRealCluster(t *testing.T) {
-	const version = "1.34.2"
+	const version = "1.37.2"
 	const pool = `
       labels = { tier = "general", "example.com/owner" = "platform" }
       taints = [{ key = "example.com/dedicated", value = "general", effect = "PreferNoSchedule" }]`

@@ -22,7 +22,7 @@ import (
 // second joins etcd. One cluster comes of it, with a member of etcd for each
 // control-plane node. Then the node that holds the VIP dies.
 func TestRealControlPlanes(t *testing.T) {
-	const version = "1.30.4"
+	const version = "1.36.3"
 	d := newRealDatacenter(t, realOptions(t))
 	w := newWorkspace(t, d.real(version, 3, 1, ""))
 	w.patience = patience

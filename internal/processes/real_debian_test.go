@@ -25,7 +25,7 @@ import (
 // in the middle of its join, a rogue router advertises itself, and then all machines
 // lose their power at once.
 func TestRealDebian(t *testing.T) {
-	const version, system = "1.34.2", "debian"
+	const version, system = "1.37.2", "debian"
 	options := realOptions(t)
 	options.Systems = map[string]string{system: builtDebian(t)}
 	d := newRealDatacenter(t, options, simulator.Template{Name: system, KubernetesVersion: version, System: system, Snapshot: true})

@@ -19,7 +19,7 @@ import (
 // Terraform's error has kubeadm's reason. With what the engine renders the next
 // apply makes the worker.
 func TestRealRefusal(t *testing.T) {
-	const version = "1.34.2"
+	const version = "1.37.2"
 	var breakWorker func(string) string // set while no apply runs
 	options := realOptions(t)
 	options.Tamper = func(vm guest.VM) guest.VM {

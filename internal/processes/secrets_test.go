@@ -40,8 +40,8 @@ func TestAccSecrets(t *testing.T) {
 resource "gantry_gateway" "dc1" {
   name               = "dc1"
   node_count         = 1
-  image              = { template = "gantry-node-1.34.2" }
-  kubernetes_version = "1.34.2"
+  image              = { template = "gantry-node-1.37.2" }
+  kubernetes_version = "1.37.2"
   cpu                = 2
   memory_gb          = 4
   placement = {

@@ -30,7 +30,7 @@ var configurations = map[string][]string{
 }
 
 const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",
-  "kubernetes_version": "1.34.2", "image": {"template": "gantry-node-1.34.2"},
+  "kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"},
   "placement": {"datacenter": "dc-1", "compute_cluster": "cluster-a", "datastore": "shared-1", "network": "dvpg-nodes",
     "resource_pool": "gantry", "folder": "k8s/dc1"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
@@ -47,7 +47,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
   "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
-  "profile": {"kubernetes_version": "1.34.2", "image": {"template": "gantry-node-1.34.2"}, "packs": {
+  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"}, "packs": {
     "a": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"]},
     "b": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: b}"]},
     "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"]}}},

@@ -139,7 +139,7 @@ func TestFullCloneHasItsOwnDiskOfTheSizeAsked(t *testing.T) {
 		t.Error("no file behind the disk")
 	}
 	got := disks(d.properties(d.vm(template), "config"))[0]
-	if got.CapacityInBytes != 20<<30 || backing(got).FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
+	if got.CapacityInBytes != 20<<30 || backing(got).FileName != "[shared-1] gantry-node-1.37.2/gantry-node-1.37.2.vmdk" {
 		t.Errorf("the clone changed its template: %+v", backing(got))
 	}
 }
@@ -154,7 +154,7 @@ func TestLinkedCloneHasAChildDisk(t *testing.T) {
 	}
 	b := backing(disk[0])
 	if b.FileName != "[shared-1] n1/n1.vmdk" || b.Parent == nil ||
-		b.Parent.FileName != "[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk" {
+		b.Parent.FileName != "[shared-1] gantry-node-1.37.2/gantry-node-1.37.2.vmdk" {
 		t.Errorf("backing %+v, parent %+v", b, b.Parent)
 	}
 }
@@ -228,7 +228,7 @@ func TestCloneSettings(t *testing.T) {
 	if e["guestinfo.userdata"] != "secret" || e["gantry.node"] != `{"cluster":"c"}` || e["disk.EnableUUID"] != "TRUE" {
 		t.Errorf("extra config %v", e)
 	}
-	if e["gantry.kubernetes-version"] != "1.34.2" {
+	if e["gantry.kubernetes-version"] != "1.37.2" {
 		t.Error("the template's extra config is not inherited")
 	}
 	if _, ok := e["absent"]; ok {

@@ -20,7 +20,7 @@ const phaseOption = "guestinfo.gantry.phase"
 func TestGuestinfoOfAGuestEndsWithThePower(t *testing.T) {
 	t.Parallel()
 	d := start(t)
-	d.must(d.SetVMOption("gantry-node-1.34.2", "guestinfo.gantry.log", "none"))
+	d.must(d.SetVMOption("gantry-node-1.37.2", "guestinfo.gantry.log", "none"))
 	vm := d.mustClone("n1", powerOn)
 	for deadline := time.Now().Add(10 * time.Second); d.guestinfo(vm)[phaseOption] != "failed"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -40,8 +40,8 @@ func TestGuestinfoOfAGuestEndsWithThePower(t *testing.T) {
 func TestGuestMaySetNoGuestinfo(t *testing.T) {
 	t.Parallel()
 	d := start(t)
-	d.must(d.SetVMOption("gantry-node-1.34.2", "isolation.tools.setinfo.disable", "TRUE"))
-	d.must(d.SetVMOption("gantry-node-1.34.2", phaseOption, "none"))
+	d.must(d.SetVMOption("gantry-node-1.37.2", "isolation.tools.setinfo.disable", "TRUE"))
+	d.must(d.SetVMOption("gantry-node-1.37.2", phaseOption, "none"))
 	vm := d.mustClone("n1", powerOn)
 	d.awaitPhase("n1", "failed")
 	d.must(d.PowerOffVM("n1")) // after it no report is under way

@@ -166,7 +166,7 @@ func TestDestroyKeepsTheParentOfALinkedClone(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	d.wait(d.mustClone("n1", d.linked).Destroy(d.ctx))
-	if !d.DiskExists("[shared-1] gantry-node-1.34.2/gantry-node-1.34.2.vmdk") {
+	if !d.DiskExists("[shared-1] gantry-node-1.37.2/gantry-node-1.37.2.vmdk") {
 		t.Error("the template's disk is gone")
 	}
 }

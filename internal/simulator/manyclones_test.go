@@ -20,7 +20,7 @@ func TestManyClonesAtOnce(t *testing.T) {
 	d := start(t)
 	const n = 200
 	pool, folder, source := d.relocate(inA), d.folder("k8s"), d.vm(template)
-	other := d.vm("templates/gantry-node-1.30.4")
+	other := d.vm("templates/gantry-node-1.36.3")
 	began := time.Now()
 	var wg sync.WaitGroup
 	work := make(chan int)

@@ -14,6 +14,12 @@ const (
 	DefaultVersion  = "8.0.3"
 )
 
+// The node template that the demo uses, and what its image holds.
+const (
+	DefaultKubernetesVersion = "1.37.2"
+	DefaultTemplate          = "gantry-node-" + DefaultKubernetesVersion
+)
+
 // Options say how a simulated datacenter is set up. The zero value is a whole
 // datacenter on loopback addresses that the system picks.
 type Options struct {
@@ -128,9 +134,10 @@ func (o Options) withDefaults() Options {
 
 func standardTemplates() []Template {
 	return []Template{
+		{Name: DefaultTemplate, KubernetesVersion: DefaultKubernetesVersion, Snapshot: true},
+		{Name: DefaultTemplate + "-nosnap", KubernetesVersion: DefaultKubernetesVersion},
+		{Name: "gantry-node-1.36.3", KubernetesVersion: "1.36.3", Snapshot: true},
 		{Name: "gantry-node-1.34.2", KubernetesVersion: "1.34.2", Snapshot: true},
-		{Name: "gantry-node-1.34.2-nosnap", KubernetesVersion: "1.34.2"},
-		{Name: "gantry-node-1.30.4", KubernetesVersion: "1.30.4", Snapshot: true},
 	}
 }
 

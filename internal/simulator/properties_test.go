@@ -98,7 +98,7 @@ func TestWholeInventoryInOneCall(t *testing.T) {
 		}
 	}
 	for kind, want := range map[string]int{
-		"Datacenter": 2, "ClusterComputeResource": 4, "ResourcePool": 8, "Datastore": 6, "VirtualMachine": 4,
+		"Datacenter": 2, "ClusterComputeResource": 4, "ResourcePool": 8, "Datastore": 6, "VirtualMachine": 5,
 		"Network": 2, "DistributedVirtualPortgroup": 5,
 	} {
 		if kinds[kind] != want {

@@ -23,7 +23,7 @@ func TestObjectsAreRenamed(t *testing.T) {
 		{"/dc-1/datastore/shared-1", "shared-new", "local-a"},
 		{"/dc-1/host/cluster-a/Resources/gantry", "team", ""},
 		{"/dc-1/host/cluster-a", "cluster-new", "cluster-b"},
-		{"/dc-1/vm/templates/gantry-node-1.34.2", "node", "gantry-node-1.30.4"},
+		{"/dc-1/vm/templates/gantry-node-1.37.2", "node", "gantry-node-1.36.3"},
 		{"/dc-1/vm/k8s", "kube", "templates"},
 		{"/dc-1", "dc-new", "dc-2"},
 	} {

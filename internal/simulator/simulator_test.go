@@ -119,7 +119,7 @@ func (d *datacenter) folder(name string) *object.Folder {
 	return folder
 }
 
-const template = "templates/gantry-node-1.34.2"
+const template = "templates/gantry-node-1.37.2"
 
 // clone clones the template and returns the new machine or why it failed.
 func (d *datacenter) clone(name string, edit ...func(*types.VirtualMachineCloneSpec)) (*object.VirtualMachine, error) {
@@ -181,8 +181,8 @@ func TestStandardInventory(t *testing.T) {
 	for _, path := range []string{
 		"/dc-1/host/cluster-a/Resources/gantry", "/dc-1/host/cluster-c", "/dc-1/datastore/shared-1", "/dc-1/datastore/local-b",
 		"/dc-1/network/dvpg-nodes", "/dc-1/network/dvpg-b", "/dc-1/network/VM Network", "/dc-1/vm/k8s",
-		"/dc-1/vm/templates/gantry-node-1.34.2", "/dc-1/vm/templates/gantry-node-1.34.2-nosnap",
-		"/dc-1/vm/templates/gantry-node-1.30.4", "/dc-2/host/cluster-d/Resources/gantry",
+		"/dc-1/vm/templates/gantry-node-1.37.2", "/dc-1/vm/templates/gantry-node-1.37.2-nosnap",
+		"/dc-1/vm/templates/gantry-node-1.36.3", "/dc-2/host/cluster-d/Resources/gantry",
 	} {
 		ref, err := object.NewSearchIndex(d.client.Client).FindByInventoryPath(d.ctx, path)
 		if err != nil || ref == nil {

@@ -57,7 +57,7 @@ func TestTasksTakeTheirTime(t *testing.T) {
 	if info.Info.State != types.TaskInfoStateRunning || info.Info.Result != nil {
 		t.Errorf("task %+v", info.Info)
 	}
-	if got := d.properties(d.vm(template), "name").Name; got != "gantry-node-1.34.2" {
+	if got := d.properties(d.vm(template), "name").Name; got != "gantry-node-1.37.2" {
 		t.Errorf("the template can't be read while it is cloned: %q", got)
 	}
 	d.AdvanceClock(time.Hour)

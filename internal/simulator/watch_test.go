@@ -107,7 +107,7 @@ func TestWaitOverAContainerViewWhileMachinesCome(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if !entered["a"] || !entered["c"] || !entered["gantry-node-1.34.2"] {
+	if !entered["a"] || !entered["c"] || !entered["gantry-node-1.37.2"] {
 		t.Errorf("seen %v", entered)
 	}
 }

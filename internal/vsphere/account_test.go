@@ -51,8 +51,8 @@ func TestDatacentersListsWhatThereIs(t *testing.T) {
 		a.ResourcePools[1].Path != "/dc-1/host/cluster-a/Resources/gantry" {
 		t.Fatalf("compute cluster %s", asJSON(t, a))
 	}
-	if len(dc.Templates) != 3 || dc.Templates[0].Path != "/dc-1/vm/templates/gantry-node-1.30.4" ||
-		!dc.Templates[0].Snapshot || dc.Templates[2].Snapshot {
+	if len(dc.Templates) != 4 || dc.Templates[0].Path != "/dc-1/vm/templates/gantry-node-1.34.2" ||
+		!dc.Templates[0].Snapshot || dc.Templates[3].Snapshot {
 		t.Fatalf("templates %s", asJSON(t, dc.Templates))
 	}
 	if len(dc.Datastores) != 4 || !dc.Datastores[0].Accessible || dc.Datastores[0].CapacityGB == 0 {

@@ -191,7 +191,7 @@ func TestCloneFailures(t *testing.T) {
 		return v.finish(task).Err
 	}
 	err := fail("taken")
-	if !errors.Is(err, model.ErrExists) || model.Transient(err) || !strings.Contains(err.Error(), `"/dc-1/vm/templates/gantry-node-1.34.2"`) {
+	if !errors.Is(err, model.ErrExists) || model.Transient(err) || !strings.Contains(err.Error(), `"/dc-1/vm/templates/gantry-node-1.37.2"`) {
 		t.Fatalf("duplicate name: %v", err)
 	}
 	v.must(v.SetFreeSpace("shared-1", 1<<20))
@@ -212,7 +212,7 @@ func TestCloneFailures(t *testing.T) {
 	}
 	v.DenyPrivilege("", "VirtualMachine.Provisioning.DeployTemplate")
 	if err = fail("denied"); !errors.Is(err, model.ErrPermission) || model.Transient(err) ||
-		!strings.Contains(err.Error(), "VirtualMachine.Provisioning.DeployTemplate on \"/dc-1/vm/templates/gantry-node-1.34.2\"") ||
+		!strings.Contains(err.Error(), "VirtualMachine.Provisioning.DeployTemplate on \"/dc-1/vm/templates/gantry-node-1.37.2\"") ||
 		!strings.Contains(err.Error(), v.Username()) {
 		t.Fatalf("denied: %v", err)
 	}

@@ -23,7 +23,7 @@ var renamings = []struct {
 		placed(func(p *model.Placement) { p.ResourcePool = "team" })},
 	{"compute cluster", model.FieldComputeCluster, "/dc-1/host/cluster-a", "compute-new",
 		placed(func(p *model.Placement) { p.ComputeCluster = "compute-new" })},
-	{"template", model.FieldTemplate, "/dc-1/vm/templates/gantry-node-1.34.2", "node-new",
+	{"template", model.FieldTemplate, "/dc-1/vm/templates/gantry-node-1.37.2", "node-new",
 		func(n *model.Names) { n.Image.Template = "node-new" }},
 	{"folder", model.FieldFolder, "/dc-1/vm/k8s", "kube", func(n *model.Names) { n.Folder = "kube" }},
 	{"datacenter", model.FieldDatacenter, "/dc-1", "dc-new", func(n *model.Names) { n.Datacenter = "dc-new" }},
@@ -165,8 +165,8 @@ func TestNameThatMeansAnotherObjectNowIsAWarningThatNamesBoth(t *testing.T) {
 	v := start(t)
 	before := v.site()
 	v.cloneOff(built(before, "prod-cp-1"))
-	v.must(v.Rename("/dc-1/vm/templates/gantry-node-1.34.2", "former"))
-	v.must(v.Rename("/dc-1/vm/templates/gantry-node-1.34.2-nosnap", "gantry-node-1.34.2"))
+	v.must(v.Rename("/dc-1/vm/templates/gantry-node-1.37.2", "former"))
+	v.must(v.Rename("/dc-1/vm/templates/gantry-node-1.37.2-nosnap", "gantry-node-1.37.2"))
 	v.must(v.Rename("/dc-1/network/dvpg-nodes", "dvpg-former"))
 	v.must(v.Rename("/dc-1/network/dvpg-b", "dvpg-nodes"))
 
@@ -180,7 +180,7 @@ func TestNameThatMeansAnotherObjectNowIsAWarningThatNamesBoth(t *testing.T) {
 		t.Fatalf("warnings %v", survey.Findings.Warnings)
 	}
 	for i, words := range [][]string{
-		{"Template \"gantry-node-1.34.2\" is another object now", "/dc-1/vm/templates/former", "/dc-1/vm/templates/gantry-node-1.34.2"},
+		{"Template \"gantry-node-1.37.2\" is another object now", "/dc-1/vm/templates/former", "/dc-1/vm/templates/gantry-node-1.37.2"},
 		{"Network \"dvpg-nodes\" is another object now", "/dc-1/network/dvpg-former", "/dc-1/network/dvpg-nodes"},
 	} {
 		for _, word := range words {

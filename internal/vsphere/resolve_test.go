@@ -54,8 +54,8 @@ func TestNamesAreResolvedOneByOne(t *testing.T) {
 		site   func(*model.Site)
 	}{
 		"unknown template": {
-			func(n *model.Names) { n.Image.Template = "gantry-node-1.34.3" },
-			cluster(model.FieldTemplate), "Available: gantry-node-1.34.2, gantry-node-1.30.4", noTemplate,
+			func(n *model.Names) { n.Image.Template = "gantry-node-1.37.3" },
+			cluster(model.FieldTemplate), "Available: gantry-node-1.36.3, gantry-node-1.37.2", noTemplate,
 		},
 		"unknown image folder": {
 			func(n *model.Names) { n.Image.Folder = "template" },
@@ -66,7 +66,7 @@ func TestNamesAreResolvedOneByOne(t *testing.T) {
 			cluster(model.FieldTemplate), `folder "/dc-1/vm/k8s"`, noTemplate,
 		},
 		"folder is a VM": {
-			func(n *model.Names) { n.Folder = "templates/gantry-node-1.30.4/x" },
+			func(n *model.Names) { n.Folder = "templates/gantry-node-1.36.3/x" },
 			cluster(model.FieldFolder), "VirtualMachine", noFolder,
 		},
 		"folder of another datacenter": {
@@ -140,7 +140,7 @@ func TestADeletedTemplateAndARenamedNetworkHideNothingElse(t *testing.T) {
 	t.Parallel()
 	v := start(t)
 	before := v.site()
-	v.must(v.DeleteVM("gantry-node-1.34.2"))
+	v.must(v.DeleteVM("gantry-node-1.37.2"))
 	v.rename(before.Placements[controlPlane].Network.Ref, "dvpg-renamed")
 
 	survey := v.survey(names())

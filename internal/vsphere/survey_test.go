@@ -35,7 +35,7 @@ func TestSurveyResolvesTheSite(t *testing.T) {
 		t.Fatalf("folder %+v", site.Folder)
 	}
 	tpl := site.Template
-	if tpl.Path != "/dc-1/vm/templates/gantry-node-1.34.2" || tpl.DiskGB != 20 ||
+	if tpl.Path != "/dc-1/vm/templates/gantry-node-1.37.2" || tpl.DiskGB != 20 ||
 		tpl.Snapshot == "" || !strings.HasPrefix(tpl.Datastore, "Datastore:") {
 		t.Fatalf("template %+v", tpl)
 	}
@@ -57,7 +57,7 @@ func TestSurveyResolvesTheSite(t *testing.T) {
 	if tpl.Datastore != first.Datastore || first.Datastore == second.Datastore {
 		t.Fatalf("datastores %q %q %q", tpl.Datastore, first.Datastore, second.Datastore)
 	}
-	if noSnapshot := v.site(func(n *model.Names) { n.Image.Template = "gantry-node-1.34.2-nosnap" }); noSnapshot.Template.Snapshot != "" {
+	if noSnapshot := v.site(func(n *model.Names) { n.Image.Template = "gantry-node-1.37.2-nosnap" }); noSnapshot.Template.Snapshot != "" {
 		t.Fatalf("template %+v", noSnapshot.Template)
 	}
 }

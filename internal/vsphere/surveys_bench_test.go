@@ -152,15 +152,15 @@ func cannedTree() []byte {
 	b.WriteString(cannedObject("ResourcePool", "rp", text("name", "gantry"), link("parent", "ClusterComputeResource", "cl")))
 	b.WriteString(cannedObject("Datastore", "ds", text("name", "shared-1"), link("parent", "Datacenter", "dc")))
 	b.WriteString(cannedObject("Network", "net", text("name", "dvpg-nodes"), link("parent", "Datacenter", "dc")))
-	b.WriteString(cannedObject("VirtualMachine", "vm-template", text("name", "gantry-node-1.34.2"), link("parent", "Folder", "vm"),
+	b.WriteString(cannedObject("VirtualMachine", "vm-template", text("name", "gantry-node-1.37.2"), link("parent", "Folder", "vm"),
 		cannedProperty("config.template", "xsd:boolean", "true"), text("config.instanceUuid", uuid.NewString())))
 	for i := range benchOthers {
 		b.WriteString(cannedVM("vm", fmt.Sprintf("web-%d", i), i, ""))
 	}
 	for i := range benchClusters * benchNodes {
 		name := fmt.Sprintf("c%d-cp-%d", i/benchNodes, i%benchNodes)
-		marker := fmt.Sprintf(`{"schema":1,"cluster":%q,"node":%q,"role":"worker","ip_pool":%q,"kubernetes_version":"1.34.2",`+
-			`"template":"gantry-node-1.34.2","compute_cluster":"cluster-a","datastore":"shared-1","network":"dvpg-nodes"}`,
+		marker := fmt.Sprintf(`{"schema":1,"cluster":%q,"node":%q,"role":"worker","ip_pool":%q,"kubernetes_version":"1.37.2",`+
+			`"template":"gantry-node-1.37.2","compute_cluster":"cluster-a","datastore":"shared-1","network":"dvpg-nodes"}`,
 			benchCluster(i/benchNodes), name, ipPoolID)
 		b.WriteString(cannedVM("k8s", name, benchOthers+i, cannedProperty(`config.extraConfig["gantry.node"]`, "OptionValue",
 			`<key>gantry.node</key><value xsi:type="xsd:string">`+marker+`</value>`)))

@@ -31,7 +31,7 @@ func TestWhatNodesAreClonedFrom(t *testing.T) {
 	v.clone(request(site, "running"))
 	v.done(v.client.PowerOff(t.Context(), v.clone(request(site, "stopped"))))
 	for name, c := range map[string]struct{ problem, warning string }{
-		"gantry-node-1.30.4": {},
+		"gantry-node-1.36.3": {},
 		"stopped":            {},
 		"running":            {problem: "is powered on"},
 		"three-disks":        {problem: "has 3 disks"},

@@ -84,7 +84,7 @@ func (v *vcenter) calls(f func()) simulator.Calls {
 func names(change ...func(*model.Names)) *model.Names {
 	n := &model.Names{
 		Datacenter: "dc-1",
-		Image:      model.Image{Template: "gantry-node-1.34.2"},
+		Image:      model.Image{Template: "gantry-node-1.37.2"},
 		Folder:     "k8s",
 		Placements: map[model.PlacementRef]model.Placement{controlPlane: {
 			ComputeCluster: "cluster-a",

@@ -3,8 +3,8 @@ resource "gantry_vmware_cluster" "prod" {
   cloud_account = gantry_cloud_account.team_a
 
   profile = {
-    kubernetes_version = "1.34.2"
-    image              = { template = "gantry-node-1.34.2" }
+    kubernetes_version = "1.37.2"
+    image              = { template = "gantry-node-1.37.2" }
     packs = {
       # Nodes become Ready with a pod network, which is a pack of layer "cni", such as
       # flannel = { layer = "cni", manifests = [file("flannel.yaml")] }

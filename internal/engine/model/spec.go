@@ -49,7 +49,7 @@ type ClusterSpec struct {
 	Description string
 	Tags        map[string]string
 
-	KubernetesVersion string // "1.34.2", without a leading v
+	KubernetesVersion string // "1.37.2", without a leading v
 	Image             Image
 
 	Datacenter string

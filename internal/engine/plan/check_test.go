@@ -237,15 +237,15 @@ func TestCheckRefusesWhatNoNodeCanBeBootstrappedWith(t *testing.T) {
 func TestCheckRefusesAnOldVersion(t *testing.T) {
 	t.Parallel()
 	s := small(1, 2)
-	s.KubernetesVersion = "1.20.0"
+	s.KubernetesVersion = "1.30.14"
 	p := planned(s, &model.Facts{})
-	if !says(on(p.Problems, model.ClusterField(model.FieldKubernetes)), "cannot be bootstrapped", "1.20.0") {
+	if !says(on(p.Problems, model.ClusterField(model.FieldKubernetes)), "cannot be bootstrapped", "1.30.14") {
 		t.Errorf("problems %v", p.Problems)
 	}
 	s = small(1, 2)
-	s.Workers[0].KubernetesVersion = "1.20.0"
+	s.Workers[0].KubernetesVersion = "1.30.14"
 	p = planned(s, &model.Facts{})
-	if !says(on(p.Problems, model.NodePoolField("w", model.FieldPoolKubernetes)), "cannot be bootstrapped", "1.20.0") {
+	if !says(on(p.Problems, model.NodePoolField("w", model.FieldPoolKubernetes)), "cannot be bootstrapped", "1.30.14") {
 		t.Errorf("problems %v", p.Problems)
 	}
 }

@@ -50,7 +50,7 @@ func small(controlPlane, workers int) *model.ClusterSpec {
 	return &model.ClusterSpec{
 		Ref:               record.Ref{Kind: record.KindCluster, Name: "c"},
 		ID:                clusterID,
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		Image:             model.Image{Template: "node"},
 		Datacenter:        "dc",
 		PodCIDR:           "192.168.0.0/16",
@@ -82,7 +82,7 @@ func running(controlPlane, workers int) *model.Facts {
 		ImportDataStored: true,
 		Nodes:            map[string]model.KubeNode{},
 		Packs:            map[string]string{network.Name: network.Hash()},
-		Kubeadm:          model.KubeadmFacts{Version: "1.34.2", KubeProxy: "1.34.2", CoreDNS: "1.12.1"},
+		Kubeadm:          model.KubeadmFacts{Version: "1.37.2", KubeProxy: "1.37.2", CoreDNS: "1.14.6"},
 	}
 	claim(f, poolID, model.OwnerVIP)
 	claim(f, poolID, model.OwnerExtra)
@@ -121,7 +121,7 @@ func join(f *model.Facts, pool model.NodePool, at, n int) {
 			Ordinal:           n,
 			Address:           netip.PrefixFrom(claim(f, built.IPPoolID, name), 16),
 			IPPool:            built.IPPoolID,
-			KubernetesVersion: "1.34.2",
+			KubernetesVersion: "1.37.2",
 			Template:          "node",
 			CloneMode:         model.CloneLinked,
 			ComputeCluster:    built.ComputeCluster,

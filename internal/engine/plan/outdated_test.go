@@ -24,9 +24,9 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		"any disk":     {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 0 }},
 		"drain and so": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DrainTimeout = 1 }},
 		"version": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
-			p.KubernetesVersion = "1.33.9"
+			p.KubernetesVersion = "1.36.3"
 		}, outdated: "kubernetes_version"},
-		"version, spelled out": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.KubernetesVersion = "1.34.2" }},
+		"version, spelled out": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.KubernetesVersion = "1.37.2" }},
 		"image of the pool": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
 			p.Image.Template = "node-2"
 		}, outdated: "image"},

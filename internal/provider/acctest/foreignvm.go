@@ -8,6 +8,8 @@ import (
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // AddForeignVM makes a VM that is not Gantry's and whose guest reports an
@@ -31,7 +33,7 @@ func (e *Environment) addForeignVM(ctx context.Context, name, address string) er
 	}
 	defer func() { _ = client.Logout(context.WithoutCancel(ctx)) }()
 	finder := find.NewFinder(client.Client)
-	source, err := finder.VirtualMachine(ctx, "/dc-1/vm/templates/gantry-node-1.34.2")
+	source, err := finder.VirtualMachine(ctx, "/dc-1/vm/templates/"+simulator.DefaultTemplate)
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,9 @@ func TestAccDatacenters(t *testing.T) {
 				at(name("DistributedVirtualPortgroup"), "dc-1", "networks", "dvpg-nodes", "type"),
 				at(name("Network"), "dc-1", "networks", "VM Network", "type"),
 				at(knownvalue.ListPartial(map[int]knownvalue.Check{0: name("k8s"), 1: name("templates")}), "dc-1", "folders"),
-				at(name("/dc-1/vm/templates/gantry-node-1.34.2"), "dc-1", "templates", "gantry-node-1.34.2", "path"),
-				at(knownvalue.Bool(true), "dc-1", "templates", "gantry-node-1.34.2", "snapshot"),
-				at(knownvalue.Bool(false), "dc-1", "templates", "gantry-node-1.34.2-nosnap", "snapshot"),
+				at(name("/dc-1/vm/templates/gantry-node-1.37.2"), "dc-1", "templates", "gantry-node-1.37.2", "path"),
+				at(knownvalue.Bool(true), "dc-1", "templates", "gantry-node-1.37.2", "snapshot"),
+				at(knownvalue.Bool(false), "dc-1", "templates", "gantry-node-1.37.2-nosnap", "snapshot"),
 			},
 		}},
 	})

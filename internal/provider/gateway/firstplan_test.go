@@ -21,7 +21,7 @@ locals {
 resource "gantry_vmware_cluster" "prod" {
   name          = "prod"
   cloud_account = gantry_gateway.dc1.default_cloud_account
-  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
   datacenter    = "dc-1"
   network       = { ip_allocation = "static" }
   control_plane = { node_count = 1, cpu = 2, memory_gb = 4, placement = local.placement }

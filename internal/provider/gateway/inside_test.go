@@ -174,7 +174,7 @@ func TestAccGatewayServesCluster(t *testing.T) {
 resource "gantry_vmware_cluster" "team" {
   name          = "team"
   cloud_account = gantry_gateway.dc1.default_cloud_account
-  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
   datacenter    = "dc-1"
   network       = { ip_allocation = "static" }
   control_plane = {

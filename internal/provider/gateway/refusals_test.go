@@ -20,8 +20,8 @@ func TestAccGatewayRefusals(t *testing.T) {
 	good := config(e, shape{})
 	var steps []resource.TestStep
 	for _, c := range []struct{ old, new, want string }{
-		{`"gantry-node-1.34.2"`, `"gantry-node-9"`, `Unknown template "gantry-node-9"`},
-		{`"gantry-node-1.34.2"`, `"gantry-node-9"`, "gantry-node-1.34.2-nosnap"},
+		{`"gantry-node-1.37.2"`, `"gantry-node-9"`, `Unknown template "gantry-node-9"`},
+		{`"gantry-node-1.37.2"`, `"gantry-node-9"`, "gantry-node-1.37.2-nosnap"},
 		{`"cluster-a"`, `"cluster-x"`, "cluster-b"},
 		{`"shared-1"`, `"shared-9"`, `Unknown datastore "shared-9"`},
 		{`"dc-1"`, `"dc-9"`, `Unknown datacenter "dc-9"`},
@@ -103,20 +103,20 @@ func TestAccGatewayKeepsWhatRuns(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: good},
 			refused("cpu                = 2", "cpu = 4", "A change of cpu"),
-			refused(`"gantry-node-1.34.2"`, `"gantry-node-1.30.4"`, "image.template: A change of the template"),
+			refused(`"gantry-node-1.37.2"`, `"gantry-node-1.36.3"`, "image.template: A change of the template"),
 			refused(`"shared-1"`, `"local-a"`, "placement.datastore: A change of the datastore"),
 			refused(`"dc1-nodes"`, `"dc1-addresses"`, "A change of ip_pool.name"),
 			// A datacenter replaces: the creation is planned like any other.
 			{
 				Config: strings.Replace(good, `"dc-1"`, `"dc-2"`, 1), PlanOnly: true,
-				ExpectError: acctest.Words(`Unknown template "gantry-node-1.34.2"`),
+				ExpectError: acctest.Words(`Unknown template "gantry-node-1.37.2"`),
 			},
 			// Other names of the same objects change nothing that runs.
 			{
 				PreConfig: func() {
 					for from, to := range map[string]string{
 						"/dc-1/network/dvpg-nodes": "nodes", "/dc-1/datastore/shared-1": "shared",
-						"/dc-1/host/cluster-a": "compute", "/dc-1/vm/templates/gantry-node-1.34.2": "node",
+						"/dc-1/host/cluster-a": "compute", "/dc-1/vm/templates/gantry-node-1.37.2": "node",
 					} {
 						if err := e.Rename(from, to); err != nil {
 							t.Error(err)
@@ -128,7 +128,7 @@ func TestAccGatewayKeepsWhatRuns(t *testing.T) {
 				},
 				Config: strings.NewReplacer(
 					`"dvpg-nodes"`, `"/dc/network/nodes"`, `"shared-1"`, `"shared"`, `"cluster-a"`, `"compute"`,
-					`"gantry-node-1.34.2"`, `"node"`, `"dc-1"`, `"dc"`,
+					`"gantry-node-1.37.2"`, `"node"`, `"dc-1"`, `"dc"`,
 				).Replace(good),
 				ConfigPlanChecks:  plans(plancheck.ResourceActionUpdate, created...),
 				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},

@@ -31,7 +31,7 @@ func lab(start, end string) record.IPPool {
 
 // shape is what the tests vary; the zero value is a gateway that works.
 type shape struct {
-	template string // default gantry-node-1.34.2
+	template string // default gantry-node-1.37.2
 	cpu      int    // default 2
 	poolEnd  string // default 10.10.183.20
 	code     string // default pairing_code = "token"
@@ -52,7 +52,7 @@ resource "gantry_gateway" "dc1" {
   name               = "dc1"
   node_count         = 1
   image              = { template = %q }
-  kubernetes_version = "1.34.2"
+  kubernetes_version = "1.37.2"
   cpu                = %d
   memory_gb          = 4
   placement = {
@@ -73,7 +73,7 @@ resource "gantry_gateway" "dc1" {
   %s
   %s
 }
-`, or(s.template, "gantry-node-1.34.2"), or(s.cpu, 2), or(s.poolEnd, "10.10.183.20"), or(s.code, `pairing_code = "token"`), s.extra))
+`, or(s.template, "gantry-node-1.37.2"), or(s.cpu, 2), or(s.poolEnd, "10.10.183.20"), or(s.code, `pairing_code = "token"`), s.extra))
 }
 
 func changes(pairs ...string) knownvalue.Check {

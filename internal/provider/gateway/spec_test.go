@@ -24,7 +24,7 @@ const (
 const full = `{
   "id": "` + gatewayID + `", "name": "dc1",
   "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full", "store_authorities": false,
-  "kubernetes_version": "1.34.2", "image": {"template": "node"},
+  "kubernetes_version": "1.37.2", "image": {"template": "node"},
   "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r",
     "folder": "k8s", "image_folder": "templates"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
@@ -55,7 +55,7 @@ func TestSpec(t *testing.T) {
 	want := model.ClusterSpec{
 		Ref:               record.Ref{Kind: record.KindGateway, Name: "dc1"},
 		ID:                uuid.MustParse(gatewayID),
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		Image:             model.Image{Template: "node", Folder: "templates"},
 		Datacenter:        "dc-1",
 		Folder:            "k8s",

@@ -55,9 +55,9 @@ func NodePoolName() validator.String { return stringvalidator.RegexMatches(dnsNa
 func KubernetesVersion() schema.StringAttribute {
 	return schema.StringAttribute{
 		Required: true,
-		MarkdownDescription: "Kubernetes version, such as `1.34.2`, without a leading `v`. " +
+		MarkdownDescription: "Kubernetes version, 1.31 or newer, such as `1.37.2`, without a leading `v`. " +
 			"The node image must hold kubeadm and kubelet of the same minor version.",
-		Validators: []validator.String{stringvalidator.RegexMatches(kubeForm, "must be a version such as 1.34.2")},
+		Validators: []validator.String{stringvalidator.RegexMatches(kubeForm, "must be a version such as 1.37.2")},
 	}
 }
 

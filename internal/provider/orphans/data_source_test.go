@@ -184,7 +184,7 @@ resource "gantry_cloud_account" "team" {
 resource "gantry_vmware_cluster" "prod" {
   name          = "prod"
   cloud_account = gantry_cloud_account.team
-  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
   datacenter    = "dc-1"
   folder        = "k8s/prod"
   network       = { ip_allocation = "static" }

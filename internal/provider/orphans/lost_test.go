@@ -34,7 +34,7 @@ const clusterHCL = `
 resource "gantry_vmware_cluster" "prod" {
   name          = "prod"
   cloud_account = gantry_cloud_account.team
-  profile       = { kubernetes_version = "1.34.2", image = { template = "gantry-node-1.34.2" } }
+  profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
   datacenter    = "dc-1"
   folder        = "k8s/prod"
   network       = { ip_allocation = "static" }
@@ -51,8 +51,8 @@ const gatewayHCL = `
 resource "gantry_gateway" "dc1" {
   name               = "dc1"
   node_count         = 1
-  image              = { template = "gantry-node-1.34.2" }
-  kubernetes_version = "1.34.2"
+  image              = { template = "gantry-node-1.37.2" }
+  kubernetes_version = "1.37.2"
   cpu                = 2
   memory_gb          = 4
   placement          = { datacenter = "dc-1", compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", folder = "gw" }

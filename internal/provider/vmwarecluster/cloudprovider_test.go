@@ -31,7 +31,7 @@ func TestAccClusterCloudProvider(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	with := func(packs ...string) string {
-		profile := `image = { template = "gantry-node-1.34.2" }`
+		profile := `image = { template = "gantry-node-1.37.2" }`
 		return strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), profile, profile+", packs = { "+strings.Join(packs, ", ")+" }", 1)
 	}
 	pack := func(name, layer, manifest string) string {

@@ -31,7 +31,7 @@ func TestAccClusterNamesMeanObjects(t *testing.T) {
 	spelled.podCIDR = "FD00:0244:0::/56"
 	spelled.datacenter, spelled.computeCluster, spelled.datastore = "/dc-1", "/dc-1/host/cluster-a", "datastore/shared-1"
 	spelled.network, spelled.resourcePool = "/dc-1/network/dvpg-nodes", "cluster-a/Resources/gantry"
-	spelled.template, spelled.folder = "/dc-1/vm/templates/gantry-node-1.34.2", "/dc-1/vm/k8s/prod"
+	spelled.template, spelled.folder = "/dc-1/vm/templates/gantry-node-1.37.2", "/dc-1/vm/k8s/prod"
 	renamed := spelled
 	renamed.datacenter, renamed.computeCluster, renamed.datastore = "dc", "compute", "/dc/datastore/shared"
 	renamed.network, renamed.resourcePool, renamed.template = "nodes", "team", "node"
@@ -72,7 +72,7 @@ func TestAccClusterNamesMeanObjects(t *testing.T) {
 				PreConfig: func() {
 					rename("/dc-1/network/dvpg-nodes", "nodes", "/dc-1/datastore/shared-1", "shared",
 						"/dc-1/host/cluster-a/Resources/gantry", "team", "/dc-1/host/cluster-a", "compute",
-						"/dc-1/vm/templates/gantry-node-1.34.2", "node", "/dc-1", "dc")
+						"/dc-1/vm/templates/gantry-node-1.37.2", "node", "/dc-1", "dc")
 				},
 				Config: service(renamed, otherSpelling), ConfigPlanChecks: updates,
 				ConfigStateChecks: []statecheck.StateCheck{

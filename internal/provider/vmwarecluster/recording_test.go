@@ -39,13 +39,13 @@ func TestAccRecording(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{
 					datacenters(knownvalue.MapSizeExact(3), "dc-1", "compute_clusters"),
 					datacenters(knownvalue.StringExact("DistributedVirtualPortgroup"), "dc-1", "networks", "dvpg-nodes", "type"),
-					datacenters(knownvalue.Bool(true), "dc-1", "templates", "gantry-node-1.34.2", "snapshot"),
+					datacenters(knownvalue.Bool(true), "dc-1", "templates", "gantry-node-1.37.2", "snapshot"),
 				},
 			},
 			{
-				Config:      config(e, shape{controlPlane: 1, workers: 1, template: "gantry-node-1.34.3"}),
+				Config:      config(e, shape{controlPlane: 1, workers: 1, template: "gantry-node-1.37.3"}),
 				PlanOnly:    true,
-				ExpectError: acctest.Words("Available: gantry-node-1.34.2, gantry-node-1.30.4"),
+				ExpectError: acctest.Words("Available: gantry-node-1.36.3, gantry-node-1.37.2"),
 			},
 			{
 				Config: config(e, shape{controlPlane: 1, workers: 1}),

@@ -38,7 +38,7 @@ func TestAccClusterRefusals(t *testing.T) {
 		{shape{datastore: "shared-9"}, says("shared-9", "shared-1")},
 		{shape{network: "dvpg-none"}, says("dvpg-none", "dvpg-nodes")},
 		{shape{resourcePool: "missing"}, says("missing", "gantry")},
-		{shape{template: "gantry-node-9"}, says("gantry-node-9", "gantry-node-1.34.2")},
+		{shape{template: "gantry-node-9"}, says("gantry-node-9", "gantry-node-1.37.2")},
 		{
 			shape{workers: 60},
 			says(
@@ -46,7 +46,7 @@ func TestAccClusterRefusals(t *testing.T) {
 				"1 for rolling workers (expand_first)",
 			),
 		},
-		{shape{template: "gantry-node-1.34.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
+		{shape{template: "gantry-node-1.37.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
 		{shape{extra: `proxy = { http = "proxy:3128" }`}, says("https")},
 		{shape{extra: `ssh_authorized_keys = ["not a key"]`}, says("public key")},
 		{shape{extra: fmt.Sprintf(`description = %q`, strings.Repeat("x", 1001))}, says("description", "1000")},
@@ -125,8 +125,8 @@ func TestAccClusterBootFails(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{
-				Config:      config(e, shape{controlPlane: 1, template: "gantry-node-1.30.4"}),
-				ExpectError: says("Unable to create cluster", "prod-cp-1 failed to join", "1.30.4", "untaint"),
+				Config:      config(e, shape{controlPlane: 1, template: "gantry-node-1.36.3"}),
+				ExpectError: says("Unable to create cluster", "prod-cp-1 failed to join", "1.36.3", "untaint"),
 			},
 			{
 				// Tainted: destroyed and built again, with the right image.

@@ -75,7 +75,7 @@ resource "gantry_cloud_account" "team" {
 resource "gantry_vmware_cluster" "prod" {
   name          = %q
   cloud_account = gantry_cloud_account.team
-  profile       = { kubernetes_version = "1.34.2", image = { template = %q } }
+  profile       = { kubernetes_version = "1.37.2", image = { template = %q } }
   datacenter    = %q
   folder        = %q
   network       = { ip_allocation = "static", pod_cidr = %q }
@@ -98,7 +98,7 @@ resource "gantry_vmware_cluster" "prod" {
   %s
 }
 `, or(s.poolEnd, "10.10.183.50"), or(s.reuseDelay, "5m"), e.Server(), e.Username(), e.Password(), e.CACertificate(),
-		or(s.name, "prod"), or(s.template, "gantry-node-1.34.2"), or(s.datacenter, "dc-1"), or(s.folder, "k8s/prod"),
+		or(s.name, "prod"), or(s.template, "gantry-node-1.37.2"), or(s.datacenter, "dc-1"), or(s.folder, "k8s/prod"),
 		or(s.podCIDR, "192.168.0.0/16"), s.controlPlane, s.cpu, placement,
 		s.workers, placement, s.extraPool, s.extra))
 }

@@ -85,7 +85,7 @@ func TestAccClusterRolls(t *testing.T) {
 						},
 					},
 					{
-						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.34.2-nosnap"}.config(e),
+						Config:           rolled{strategy: strategy, cpu: "4", template: "gantry-node-1.37.2-nosnap"}.config(e),
 						ConfigPlanChecks: update(image),
 						ConfigStateChecks: []statecheck.StateCheck{
 							keptPlan(image...),
@@ -94,7 +94,7 @@ func TestAccClusterRolls(t *testing.T) {
 						},
 					},
 					{
-						Config:            rolled{cpu: "4", template: "gantry-node-1.34.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
+						Config:            rolled{cpu: "4", template: "gantry-node-1.37.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
 						ConfigPlanChecks:  update(image), // the list of the plan before
 						ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-general-5", "prod-general-6")},
 					},
@@ -109,7 +109,7 @@ func TestAccClusterRolls(t *testing.T) {
 func TestAccClusterRollFails(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	broken := rolled{template: "gantry-node-1.30.4"}.config(e)
+	broken := rolled{template: "gantry-node-1.36.3"}.config(e)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -118,7 +118,7 @@ func TestAccClusterRollFails(t *testing.T) {
 			{
 				Config: broken,
 				ExpectError: says(
-					"Unable to update cluster", "prod-general-3 failed to join", "1.30.4",
+					"Unable to update cluster", "prod-general-3 failed to join", "1.36.3",
 					"the rollout stops here, and 2 nodes are left as they are: prod-general-1, prod-general-2",
 				),
 			},
@@ -128,7 +128,7 @@ func TestAccClusterRollFails(t *testing.T) {
 				ExpectError: says("prod-general-3 failed to join"),
 			},
 			{
-				Config: rolled{template: "gantry-node-1.34.2-nosnap"}.config(e),
+				Config: rolled{template: "gantry-node-1.37.2-nosnap"}.config(e),
 				ConfigPlanChecks: showsPlan("delete_node", "prod-general-3", "create_node", "prod-general-3", "delete_node", "prod-general-1",
 					"create_node", "prod-general-4", "delete_node", "prod-general-2"),
 				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-3", "prod-general-4")},

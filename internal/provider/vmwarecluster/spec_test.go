@@ -28,7 +28,7 @@ const full = `{
   "store_authorities": false,
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
-  "profile": {"kubernetes_version": "1.34.2", "image": {"template": "node"}, "packs": {
+  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "packs": {
     "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]},
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
@@ -61,7 +61,7 @@ func TestSpec(t *testing.T) {
 		ID:                uuid.MustParse(clusterID),
 		Description:       "Shop",
 		Tags:              map[string]string{"team": "shop"},
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		Image:             model.Image{Template: "node", Folder: "templates"},
 		Datacenter:        "dc-1",
 		Folder:            "k8s/prod",

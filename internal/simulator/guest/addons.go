@@ -58,9 +58,7 @@ func (c *cluster) roles() {
 		{Verbs: []string{"*"}, NonResourceURLs: []string{"*"}},
 	}
 	c.bind("", "cluster-admin", "cluster-admin", everything, group("system:masters"))
-	if c.version.AtLeast(29) {
-		c.bind("", "kubeadm:cluster-admins", "cluster-admin", everything, group("kubeadm:cluster-admins"))
-	}
+	c.bind("", "kubeadm:cluster-admins", "cluster-admin", everything, group("kubeadm:cluster-admins"))
 	reads := func(resource, name string) []rbacv1.PolicyRule {
 		return []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""},
 			Resources: []string{resource}, ResourceNames: []string{name}}}

@@ -20,7 +20,7 @@ const (
 	vip            = "10.10.183.5"
 	token          = "abcdef.0123456789abcdef"
 	certificateKey = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-	version        = "1.34.2"
+	version        = "1.37.2"
 )
 
 // document is a YAML document that a test may bend before it is rendered.

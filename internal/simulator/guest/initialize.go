@@ -59,7 +59,7 @@ func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init, vers
 			return nil, preflight("Subnet", fmt.Errorf("subnet %s contains the node's address %s", subnet, address))
 		}
 	}
-	vip, err := kubeVIP(inst, version, true)
+	vip, err := kubeVIP(inst, true)
 	if err != nil {
 		return nil, preflight("KubeVIP", err)
 	}
@@ -88,7 +88,7 @@ func (g *guest) prepareCluster(
 	}
 	g.log("[certs] Using existing ca certificate authority")
 
-	if err := vip.CheckKubeconfig(version, true); err != nil {
+	if err := vip.CheckKubeconfig(true); err != nil {
 		g.log("%v", err)
 		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
 			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
@@ -167,7 +167,7 @@ func nodeName(inst *cloudinit.Instance, r kubeadm.Registration) string {
 }
 
 // kubeVIP reads the static pod that holds the control plane's address.
-func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*kubeadm.KubeVIP, error) {
+func kubeVIP(inst *cloudinit.Instance, first bool) (*kubeadm.KubeVIP, error) {
 	file, ok := inst.Files[kubeadm.KubeVIPManifest]
 	if !ok {
 		return nil, fmt.Errorf("%s: no such file: no node would hold the control plane's address", kubeadm.KubeVIPManifest)
@@ -182,7 +182,7 @@ func kubeVIP(inst *cloudinit.Instance, version kubeadm.Version, first bool) (*ku
 	if first {
 		return vip, nil // init detects it later: no node holds the VIP
 	}
-	return vip, vip.CheckKubeconfig(version, first)
+	return vip, vip.CheckKubeconfig(first)
 }
 
 // checkVIP checks that this machine can hold the VIP and that it is not an

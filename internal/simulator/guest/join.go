@@ -82,7 +82,7 @@ func (g *guest) prepareControlPlane(
 	ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join,
 	version kubeadm.Version, n *node, advertise netip.Addr,
 ) error {
-	vip, err := kubeVIP(inst, version, false)
+	vip, err := kubeVIP(inst, false)
 	if err != nil {
 		return preflight("KubeVIP", err)
 	}

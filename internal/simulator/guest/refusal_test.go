@@ -231,27 +231,14 @@ func TestInitRefusals(t *testing.T) {
 // TestVersions holds configuration versions and kubeconfigs against releases.
 func TestVersions(t *testing.T) {
 	t.Parallel()
-	beta3 := func(m *machine) {
-		for _, d := range m.kubeadm[:2] {
-			d["apiVersion"] = "kubeadm.k8s.io/v1beta3"
-		}
-		m.kubeadm[1]["nodeRegistration"] = document{"kubeletExtraArgs": document{"node-labels": "a=b"}}
-	}
-	for _, c := range []struct {
-		name, version, kubeconfig string
-		beta3                     bool
-		want                      string // empty: boots
-	}{
-		{"1.28 on admin.conf", "1.28.4", "admin.conf", true, ""},
-		{"1.28 on super-admin.conf", "1.28.4", "super-admin.conf", true, "no node holds the VIP"},
-		{"1.28 on the link", "1.28.4", "../gantry/kube-vip.conf", true, "no node holds the VIP"},
-		{"1.29 on admin.conf", "1.29.0", "admin.conf", true, "no node holds the VIP"},
-		{"1.29 on the link", "1.29.0", "../gantry/kube-vip.conf", true, ""},
-		{"1.29 on super-admin.conf", "1.29.0", "super-admin.conf", true, ""},
-		{"v1beta4 at 1.30", "1.30.4", "super-admin.conf", false, "not supported"},
-		{"v1beta4 at 1.31", "1.31.0", "super-admin.conf", false, ""},
-		{"v1beta3 at 1.34 is deprecated", "1.34.2", "super-admin.conf", true, ""},
-		{"v1beta3 at 1.36 is gone", "1.36.0", "super-admin.conf", true, "not supported"},
+	for _, c := range []struct{ name, version, kubeconfig, format, want string }{ // boots where want is empty
+		{"on the link", "1.37.2", "../gantry/kube-vip.conf", "v1beta4", ""},
+		{"on super-admin.conf", "1.37.2", "super-admin.conf", "v1beta4", ""},
+		{"on admin.conf", "1.37.2", "admin.conf", "v1beta4", "no node holds the VIP"},
+		{"the oldest", "1.31.0", "super-admin.conf", "v1beta4", ""},
+		{"too old", "1.30.14", "super-admin.conf", "v1beta4", "not supported"},
+		{"old format", "1.31.0", "super-admin.conf", "v1beta3", "not supported"},
+		{"format that is gone", "1.37.2", "super-admin.conf", "v1beta3", "not supported"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -260,8 +247,8 @@ func TestVersions(t *testing.T) {
 			m.vm.KubernetesVersion = c.version
 			m.kubeadm[0]["kubernetesVersion"] = "v" + c.version
 			m.vip = kubeVIP(path.Join("/etc/kubernetes", c.kubeconfig))
-			if c.beta3 {
-				beta3(m)
+			for _, d := range m.kubeadm[:2] {
+				d["apiVersion"] = "kubeadm.k8s.io/" + c.format
 			}
 			if c.want != "" {
 				s.refuses(m, c.want)

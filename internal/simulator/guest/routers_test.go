@@ -13,7 +13,7 @@ import (
 // not in the network of the node.
 func TestGuestsReachRoutersOutside(t *testing.T) {
 	t.Parallel()
-	four := newEngine(t, "1.34.2").node(bootstrap.Worker, "w1", address(11))
+	four := newEngine(t, "1.37.2").node(bootstrap.Worker, "w1", address(11))
 	four.Gateway = netip.MustParseAddr("192.0.2.1")
 	six := four
 	six.Address = netip.MustParsePrefix("2001:db8:1::11/64")
@@ -48,7 +48,7 @@ func TestGuestsReachRoutersOutside(t *testing.T) {
 // resolver takes.
 func TestGuestsTakeSearchDomains(t *testing.T) {
 	t.Parallel()
-	node := newEngine(t, "1.34.2").node(bootstrap.Worker, "w1", address(11))
+	node := newEngine(t, "1.37.2").node(bootstrap.Worker, "w1", address(11))
 	node.SearchDomains = []string{"Corp.Example.com", "_sites.my_corp.local"}
 	info, err := bootstrap.GuestInfo(node)
 	if err != nil {

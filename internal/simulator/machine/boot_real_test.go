@@ -72,7 +72,7 @@ runcmd:
 		"hostname":                         "node-1",
 		"ip -4 route show default":         "default via 10.20.0.1 dev eth0 proto static",
 		"stat -c %a /etc/gantry/hello":     "600",
-		"kubeadm version -o short":         "v1.34.2",
+		"kubeadm version -o short":         "v1.37.2",
 		"systemctl is-active containerd":   "active",
 		"systemd-detect-virt":              "vmware",
 		"ls /var/lib/cloud/instances":      "node-1",

@@ -55,7 +55,7 @@ func Check(options Options) error {
 }
 
 // CheckHost is the part of Check that needs nothing built: what to know before
-// Kubernetes is, which takes ten minutes. Home is as in Options.
+// Kubernetes is, which takes 20 minutes. Home is as in Options.
 func CheckHost(home string) error { return cannotRun(checkHost(home)) }
 
 func checkHost(home string) error {

@@ -19,7 +19,7 @@ func TestCheckNamesEverything(t *testing.T) {
 	}
 	err := machine.Check(machine.Options{
 		Home:     filepath.Join(t.TempDir(), "nowhere"),
-		Binaries: binariesOf(t, "kubeadm-v1.34.2"),
+		Binaries: binariesOf(t, "kubelet-v1.37.2"),
 		Guest:    script,
 		Systems:  map[string]string{"debian": t.TempDir()},
 	})
@@ -28,7 +28,7 @@ func TestCheckNamesEverything(t *testing.T) {
 	}
 	for _, want := range []string{
 		"missing programs: ip, nsenter,", "apt-get install --no-install-recommends iproute2 util-linux", "containernetworking-plugins",
-		"directory for the disks", "crictl, etcd", "kubelet-v1.34.2", "internal/tools/build-kubernetes builds them",
+		"directory for the disks", "crictl, etcd", "kubeadm-v1.37.2", "internal/tools/build-kubernetes builds them",
 		"the guest's first process", "go build ./internal/simulator/cmd/gantry-guest",
 		"system debian", "internal/tools/build-debian makes one",
 	} {

@@ -58,9 +58,10 @@ func (p programs) missing() []string {
 			missing = append(missing, name)
 		}
 	}
-	versions := p["kubeadm"]
+	// Not kubeadm's: of some versions there is nothing else, to validate documents.
+	versions := p["kubelet"]
 	if len(versions) == 0 {
-		missing = append(missing, "kubeadm")
+		missing = append(missing, "kubelet")
 	}
 	for _, v := range versions {
 		for _, name := range slices.Concat(nodeCommands, containerPrograms) {

@@ -39,11 +39,14 @@ func TestMissingPrograms(t *testing.T) {
 		{nil, "kube-proxy-v1.34.2", "kube-proxy-v1.34.2"},
 		{nil, "etcd-v3.6.5", "etcd"},
 		{nil, "etcdctl-v3.6.5", "etcdctl"},
-		{nil, "kubeadm-v1.34.2", "kubeadm"},
-		{[]string{"kubeadm-v1.30.4", "kubelet-v1.30.4"}, "",
-			"kubectl-v1.30.4 kube-apiserver-v1.30.4 kube-controller-manager-v1.30.4 kube-scheduler-v1.30.4 kube-proxy-v1.30.4"},
+		{nil, "kubelet-v1.34.2", "kubelet"},
+		{nil, "kubeadm-v1.34.2", "kubeadm-v1.34.2"},
+		{[]string{"kubeadm-v1.33.4", "kubelet-v1.33.4"}, "",
+			"kubectl-v1.33.4 kube-apiserver-v1.33.4 kube-controller-manager-v1.33.4 kube-scheduler-v1.33.4 kube-proxy-v1.33.4"},
+		// One that only validates documents.
+		{[]string{"kubeadm-v1.33.4"}, "", ""},
 		// A build that is under way.
-		{[]string{"kubeadm-v1.30.4.123.partial", "tofu"}, "", ""},
+		{[]string{"kubelet-v1.33.4.123.partial", "tofu"}, "", ""},
 	} {
 		names := slices.DeleteFunc(slices.Concat(wholeNode, test.add), func(name string) bool { return name == test.remove })
 		got, err := machine.MissingPrograms(binariesOf(t, names...))
@@ -59,8 +62,8 @@ func TestMissingPrograms(t *testing.T) {
 // Not parallel: a script can't be run while another test's child still holds it open
 // for writing.
 func TestImageOf(t *testing.T) {
-	dir := binariesOf(t, append(wholeNode, "crictl-v1.9.0", "kubeadm-v1.27.1", "kubelet-v1.27.1", "kubectl-v1.27.1")...)
-	for version, answer := range map[string]string{"v1.34.2": "echo registry.k8s.io/pause:3.10.1", "v1.27.1": "exit 1"} {
+	dir := binariesOf(t, append(wholeNode, "crictl-v1.9.0", "kubeadm-v1.32.1", "kubelet-v1.32.1", "kubectl-v1.32.1")...)
+	for version, answer := range map[string]string{"v1.34.2": "echo registry.k8s.io/pause:3.10.1", "v1.32.1": "exit 1"} {
 		if err := os.WriteFile(filepath.Join(dir, "kubeadm-"+version), []byte("#!/bin/sh\n"+answer+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -75,8 +78,8 @@ func TestImageOf(t *testing.T) {
 	}
 	for version, reason := range map[string]string{
 		"":       "lacks gantry.kubernetes-version",
-		"1.33.0": "no kubeadm-v1.33.0, only v1.27.1, v1.34.2",
-		"1.27.1": "ask kubeadm v1.27.1 for its images",
+		"1.33.0": "no kubeadm-v1.33.0, only v1.32.1, v1.34.2",
+		"1.32.1": "ask kubeadm v1.32.1 for its images",
 	} {
 		if _, _, err := machine.ImageOf(t.Context(), dir, version); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q: %v, want %q", version, err, reason)

@@ -35,7 +35,7 @@ func TestRealMachineRunsKubernetes(t *testing.T) {
 		Name:              "node-1",
 		InstanceID:        "0f0e0d0c-0b0a-4908-8706-050403020100",
 		Role:              bootstrap.FirstControlPlane,
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		MAC:               vm.MAC,
 		Address:           netip.MustParsePrefix("10.20.0.11/24"),
 		Gateway:           netip.MustParseAddr("10.20.0.1"),

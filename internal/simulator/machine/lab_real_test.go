@@ -94,7 +94,7 @@ func (l *lab) vm(name, address, script string) guest.VM {
 		UUID:              name,
 		MAC:               mac(address),
 		Network:           "nodes",
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 		GuestInfo: map[string]string{
 			"guestinfo.metadata": `{"instance-id": "` + name + `", "local-hostname": "` + name + `",
 				"wait-on-network": {"ipv4": true}, "network": {"version": 2, "ethernets": {"nic0": {

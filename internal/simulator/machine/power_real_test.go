@@ -69,8 +69,8 @@ last line"
 	if err := json.Unmarshal([]byte(l.run("one", "cat", "/config.json")), &config); err != nil {
 		t.Fatal(err)
 	}
-	if config.Name != "one" || config.KubernetesVersion != "1.34.2" || config.Registry != "http://192.0.2.1:5000" ||
-		config.PauseImage != "registry.k8s.io/pause:3.10.1" || !strings.HasSuffix(config.Commands["kubelet"], "/kubelet-v1.34.2") {
+	if config.Name != "one" || config.KubernetesVersion != "1.37.2" || config.Registry != "http://192.0.2.1:5000" ||
+		config.PauseImage != "registry.k8s.io/pause:3.10.2" || !strings.HasSuffix(config.Commands["kubelet"], "/kubelet-v1.37.2") {
 		t.Errorf("config %+v", config)
 	}
 	if groups := l.run("one", "cat", "/proc/1/cgroup"); strings.Contains(groups, "gantry") {

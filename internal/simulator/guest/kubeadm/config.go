@@ -159,7 +159,7 @@ type joinControlPlane struct {
 	CertificateKey   string      `json:"certificateKey"`
 }
 
-// cluster is a ClusterConfiguration of any version.
+// cluster is what matters of a ClusterConfiguration.
 type cluster struct {
 	networking      networking
 	version         string

@@ -52,26 +52,14 @@ func split(file []byte) ([]document, error) {
 	}
 }
 
-// readable reports whether kubeadm of a version reads a configuration version.
-func (d document) readable(tool Version) (warning string, err error) {
-	old := fmt.Errorf("your configuration file uses an API spec: %q (kind: %q) that is not supported by kubeadm v%s",
-		d.APIVersion, d.Kind, tool)
-	switch d.APIVersion {
-	case group + "v1beta3":
-		if !tool.AtLeast(22) || tool.AtLeast(36) {
-			return "", old
-		}
-		if tool.AtLeast(31) {
-			return fmt.Sprintf("your configuration file uses a deprecated API spec: %q (kind: %q)", d.APIVersion, d.Kind), nil
-		}
-		return "", nil
-	case group + "v1beta4":
-		if !tool.AtLeast(31) {
-			return "", old
-		}
-		return "", nil
+// readable refuses what kubeadm of a version does not read, and v1beta3, which kubeadm 1.31
+// to 1.35 reads with a warning only.
+func (d document) readable(tool Version) error {
+	if d.APIVersion != group+"v1beta4" || !tool.AtLeast(31) {
+		return fmt.Errorf("your configuration file uses an API spec: %q (kind: %q) that is not supported by kubeadm v%s",
+			d.APIVersion, d.Kind, tool)
 	}
-	return "", old
+	return nil
 }
 
 // component accepts a document of a component's own configuration. Only what

@@ -15,8 +15,8 @@ import (
 const KubeVIPManifest = "/etc/kubernetes/manifests/kube-vip.yaml"
 
 // Kubeconfigs that kubeadm writes on a control-plane node. super-admin.conf
-// exists from 1.29 on, and only where init ran; until init has bound
-// admin.conf's group to a role, super-admin.conf is the only one with rights.
+// exists only where init ran; until init has bound admin.conf's group to a role,
+// it is the only one with rights.
 const (
 	AdminConf      = "/etc/kubernetes/admin.conf"
 	SuperAdminConf = "/etc/kubernetes/super-admin.conf"
@@ -126,23 +126,16 @@ func (v *KubeVIP) CheckVolumes(exists func(path string) bool) error {
 	return nil
 }
 
-// CheckKubeconfig applies the rule of 1.29 (kube-vip/kube-vip #684): where
-// init runs, only super-admin.conf has rights before the end of init; where a
-// node joins, only admin.conf exists.
-func (v *KubeVIP) CheckKubeconfig(version Version, first bool) error {
-	found, want := v.Kubeconfig, AdminConf
-	if first && version.AtLeast(29) {
-		want = SuperAdminConf
-	}
-	if first && found == KubeVIPConf {
-		found = SuperAdminConf
-	}
-	if found == want {
+// CheckKubeconfig checks that kube-vip can hold the address from the start: where init
+// runs, only super-admin.conf has rights before the end of init (kube-vip/kube-vip #684);
+// where a node joins, only admin.conf exists.
+func (v *KubeVIP) CheckKubeconfig(first bool) error {
+	switch {
+	case first && (v.Kubeconfig == KubeVIPConf || v.Kubeconfig == SuperAdminConf), !first && v.Kubeconfig == AdminConf:
 		return nil
-	}
-	if first && v.Kubeconfig == AdminConf {
+	case first && v.Kubeconfig == AdminConf:
 		return errors.New("kube-vip: leases.coordination.k8s.io \"plndr-cp-lock\" is forbidden: User \"kubernetes-admin\" " +
-			"cannot get resource \"leases\" in the namespace \"kube-system\" (admin.conf has no rights before the end of init from 1.29 on)")
+			"cannot get resource \"leases\" in the namespace \"kube-system\" (admin.conf has no rights before the end of init)")
 	}
 	return fmt.Errorf("kube-vip: %s: no such file or directory on this node", v.Kubeconfig)
 }

@@ -27,24 +27,19 @@ func LoadInit(file []byte, tool Version) (*Init, error) {
 			}
 			continue
 		}
-		warning, err := d.readable(tool)
-		if err != nil {
+		if err := d.readable(tool); err != nil {
 			return nil, err
 		}
-		if warning != "" {
-			out.Warnings = append(out.Warnings, warning)
-		}
-		v3 := d.APIVersion == group+"v1beta3"
 		switch d.Kind {
 		case "ClusterConfiguration":
 			found = true
 			out.ClusterDocument = string(d.raw)
-			if c, err = decodeCluster(d, v3); err != nil {
+			if c, err = decodeCluster(d); err != nil {
 				return nil, err
 			}
 		case "InitConfiguration":
 			found = true
-			if local, err = out.decode(d, v3); err != nil {
+			if local, err = out.decode(d); err != nil {
 				return nil, err
 			}
 		case "JoinConfiguration":
@@ -67,48 +62,26 @@ func toolVersion(docs []document, tool Version) (Version, error) {
 	if tool != (Version{}) {
 		return tool, nil
 	}
-	newest := Version{1, 30, 0}
-	for _, d := range docs {
-		if d.APIVersion == group+"v1beta4" {
-			newest = Version{1, 31, 0}
-		}
-	}
 	for _, d := range docs {
 		if d.Kind != "ClusterConfiguration" {
 			continue
 		}
-		c, err := decodeCluster(d, d.APIVersion == group+"v1beta3")
+		c, err := decodeCluster(d)
 		if err != nil {
 			return Version{}, err
 		}
 		return ParseVersion(c.version)
 	}
-	return newest, nil
+	return Version{1, 31, 0}, nil
 }
 
-func decodeCluster(d document, v3 bool) (cluster, error) {
-	if v3 {
-		var doc v1beta3Cluster
-		err := d.decode(&doc)
-		return doc.normal(), err
-	}
+func decodeCluster(d document) (cluster, error) {
 	var doc v1beta4Cluster
 	err := d.decode(&doc)
 	return doc.normal(), err
 }
 
-func (i *Init) decode(d document, v3 bool) (apiEndpoint, error) {
-	if v3 {
-		var doc v1beta3Init
-		if err := d.decode(&doc); err != nil {
-			return apiEndpoint{}, err
-		}
-		i.Node = doc.NodeRegistration.normal()
-		i.Tokens = doc.BootstrapTokens
-		i.SkipPhases = doc.SkipPhases
-		i.CertificateKey = doc.CertificateKey
-		return doc.LocalAPIEndpoint, nil
-	}
+func (i *Init) decode(d document) (apiEndpoint, error) {
 	var doc v1beta4Init
 	if err := d.decode(&doc); err != nil {
 		return apiEndpoint{}, err
@@ -143,12 +116,8 @@ func LoadJoin(file []byte, tool Version) (*Join, error) {
 			}
 			continue
 		}
-		warning, err := d.readable(tool)
-		if err != nil {
+		if err := d.readable(tool); err != nil {
 			return nil, err
-		}
-		if warning != "" {
-			out.Warnings = append(out.Warnings, warning)
 		}
 		switch d.Kind {
 		case "JoinConfiguration":
@@ -165,21 +134,13 @@ func LoadJoin(file []byte, tool Version) (*Join, error) {
 	if !found {
 		return nil, errors.New("no JoinConfiguration kind was found in the YAML file")
 	}
-	if err := out.complete(disc, cp, tool); err != nil {
+	if err := out.complete(disc, cp); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
 func (j *Join) decode(d document) (discovery, *joinControlPlane, error) {
-	if d.APIVersion == group+"v1beta3" {
-		var doc v1beta3Join
-		if err := d.decode(&doc); err != nil {
-			return discovery{}, nil, err
-		}
-		j.Node = doc.NodeRegistration.normal()
-		return doc.Discovery.discovery, doc.ControlPlane, nil
-	}
 	var doc v1beta4Join
 	if err := d.decode(&doc); err != nil {
 		return discovery{}, nil, err

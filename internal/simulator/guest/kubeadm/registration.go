@@ -21,18 +21,18 @@ var kubeletLabels = []string{
 	"failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region",
 }
 
-// kubeletFlags are the command line flags that a kubelet of 1.22 to 1.35
-// still has and that make sense in kubeletExtraArgs. An unknown flag keeps the
+// kubeletFlags are the command line flags that each kubelet of 1.31 to 1.37
+// has and that make sense in kubeletExtraArgs. An unknown flag keeps the
 // kubelet from starting.
 var kubeletFlags = []string{
-	"address", "anonymous-auth", "cert-dir", "cgroup-driver", "cgroup-root", "cloud-config", "cloud-provider",
+	"address", "anonymous-auth", "cert-dir", "cgroup-driver", "cgroup-root", "cloud-provider",
 	"cluster-dns", "cluster-domain", "config", "config-dir", "container-log-max-files", "container-log-max-size",
 	"container-runtime-endpoint", "cpu-manager-policy", "enforce-node-allocatable", "event-qps", "eviction-hard",
 	"eviction-soft", "eviction-soft-grace-period", "fail-swap-on", "feature-gates", "healthz-bind-address",
 	"hostname-override", "image-credential-provider-bin-dir", "image-credential-provider-config",
 	"image-gc-high-threshold", "image-gc-low-threshold", "image-service-endpoint", "kube-api-qps", "kube-api-burst",
-	"kube-reserved", "log-file", "make-iptables-util-chains", "max-pods", "node-ip", "node-labels",
-	"pod-infra-container-image", "pod-max-pids", "protect-kernel-defaults", "provider-id", "read-only-port",
+	"kube-reserved", "make-iptables-util-chains", "max-pods", "node-ip", "node-labels",
+	"pod-max-pids", "protect-kernel-defaults", "provider-id", "read-only-port",
 	"register-with-taints", "resolv-conf", "root-dir", "rotate-certificates", "rotate-server-certificates",
 	"runtime-request-timeout", "seccomp-default", "serialize-image-pulls", "streaming-connection-idle-timeout",
 	"system-reserved", "tls-cipher-suites", "tls-min-version", "topology-manager-policy", "v", "volume-plugin-dir",
@@ -40,7 +40,7 @@ var kubeletFlags = []string{
 
 // check validates a registration and reads labels and address out of the
 // kubelet's arguments.
-func (r *Registration) check(tool Version) error {
+func (r *Registration) check() error {
 	if r.Name != "" {
 		if problems := validation.IsDNS1123Subdomain(r.Name); len(problems) > 0 || len(r.Name) > 63 {
 			return fmt.Errorf("nodeRegistration.name: %q is not a valid node name", r.Name)
@@ -58,11 +58,11 @@ func (r *Registration) check(tool Version) error {
 		}
 	}
 	for _, a := range r.KubeletArgs {
-		if !slices.Contains(kubeletFlags, a.Name) || (a.Name == "pod-infra-container-image" && tool.AtLeast(35)) {
+		if !slices.Contains(kubeletFlags, a.Name) {
 			return fmt.Errorf("the kubelet is not running: unknown flag: --%s", a.Name)
 		}
 	}
-	if provider := r.KubeletArg("cloud-provider"); provider != "" && provider != "external" && tool.AtLeast(29) {
+	if provider := r.KubeletArg("cloud-provider"); provider != "" && provider != "external" {
 		return fmt.Errorf("the kubelet is not running: unsupported cloud provider %q", provider)
 	}
 	if text := r.KubeletArg("node-ip"); text != "" {

@@ -6,7 +6,6 @@ import (
 )
 
 // The documents of kubeadm.k8s.io/v1beta4, which kubeadm reads from 1.31 on.
-// Extra arguments became lists, timeouts moved into a struct of their own.
 
 type v1beta4Cluster struct {
 	metav1.TypeMeta      `json:",inline"`

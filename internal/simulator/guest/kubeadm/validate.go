@@ -83,10 +83,10 @@ func (i *Init) complete(c cluster, local apiEndpoint, tool Version) error {
 	if err := checkCertificateKey(i.CertificateKey); err != nil {
 		return err
 	}
-	return i.Node.check(tool)
+	return i.Node.check()
 }
 
-func (j *Join) complete(d discovery, cp *joinControlPlane, tool Version) error {
+func (j *Join) complete(d discovery, cp *joinControlPlane) error {
 	switch {
 	case d.BootstrapToken != nil && d.File != nil:
 		return errors.New("discovery: bootstrapToken and file can't both be set")
@@ -133,7 +133,7 @@ func (j *Join) complete(d discovery, cp *joinControlPlane, tool Version) error {
 			return err
 		}
 	}
-	return j.Node.check(tool)
+	return j.Node.check()
 }
 
 func (e apiEndpoint) parse() (netip.Addr, uint16, error) {

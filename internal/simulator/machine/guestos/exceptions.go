@@ -116,6 +116,7 @@ const (
 	noSystemd    = "Without systemd as first process: "
 	oneDisk      = "The disk is a directory of the host: "
 	noHardware   = "Without hardware: "
+	oldCgroups   = "The host's control groups may be of version 1, which Kubernetes refuses from 1.35 on unless told. "
 )
 
 // bootID is the file with the id that is new after every boot, swaps the one with
@@ -137,13 +138,15 @@ var exceptions = []Exception{
 		oneDisk + "how full the host's file system is says nothing about the machine, and would evict its pods."},
 	{KubeletFlag, "--image-gc-high-threshold", "100", oneDisk + "kubelet would remove images because the host's file system is full."},
 
+	{KubeletFlag, "--fail-cgroupv1", "false", oldCgroups + "Where the host has version 2, this changes nothing."},
+
 	{ContainerdSetting, "restrict_oom_score_adj", "true",
 		"The host's root may lack CAP_SYS_RESOURCE, as where the simulator runs in a container: then runc fails to start " +
 			"what is to be killed later than others. Where root has it, this changes nothing."},
 
-	{KubeadmFlag, "--ignore-preflight-errors", "HTTPProxyCIDR",
-		"Before 1.31 this check writes an IPv4 address in brackets, which net/url refuses since Go 1.25; released ones were " +
-			"built by an older Go. All else that it could say is a warning."},
+	{KubeadmFlag, "--ignore-preflight-errors", "SystemVerification",
+		oldCgroups + "kubeadm checks that before it looks at kubelet's configuration. All else that this check finds " +
+			"becomes a warning, too: whether the host's kernel suits Kubernetes shows when pods run."},
 
 	{KubeProxySetting, "conntrack.maxPerCore", "0",
 		sharedKernel + "nf_conntrack_max can be set in the first network namespace only, and kube-proxy ends where it " +
@@ -172,7 +175,7 @@ var exceptions = []Exception{
 			"modprobe says so in the log of the bootstrap."},
 	{Shared, "block devices", "", "There are none: the disk is a directory of the host, and df reports the host's file system."},
 	{Shared, "version of control groups", "",
-		sharedKernel + "with version 1, kubelet and kubeadm warn on every node that it is in maintenance mode."},
+		sharedKernel + "with version 1, kubelet and kubeadm warn on every node that its support will be removed."},
 	{Shared, "/dev/kmsg", "", sharedKernel +
 		"kubelet reads there which processes were killed for lack of memory, and sees those of other machines, too."},
 	{Shared, "fs.inotify", "", sharedKernel + "its limits count for root of all machines together."},

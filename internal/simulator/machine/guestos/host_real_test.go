@@ -108,7 +108,7 @@ func (h host) compare(t *testing.T, when string, now host) {
 // A node boots and dies, and the host is as it was, also while it runs.
 func TestRealHostIsUntouched(t *testing.T) {
 	before := observeHost(t)
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	c.boot(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11"))
 	c.awaitJoined("cp1")
 	// What the machine's root tries.

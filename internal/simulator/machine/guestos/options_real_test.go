@@ -15,7 +15,7 @@ const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9i
 // Real cloud-init does in the machine what the user data's other options ask
 // for, and containerd's proxy reaches containerd.
 func TestRealUserdataOptions(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	node := c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11")
 	node.SSHAuthorizedKeys = []string{sshKey}
 	node.NTPServers = []string{"192.0.2.123"}
@@ -65,7 +65,7 @@ func TestRealUserdataOptions(t *testing.T) {
 
 // A node of IPv6 alone.
 func TestRealIPv6(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	c.boot(ipv6(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11")))
 	c.awaitJoined("cp1")
 }

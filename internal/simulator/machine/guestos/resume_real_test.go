@@ -14,7 +14,7 @@ import (
 // etcd becomes a member. Without any userdata it goes on by itself, and there is one
 // member of its name.
 func TestRealJoinResumes(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	c.boot(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11"))
 	c.awaitJoined("cp1")
 	c.boot(c.joining("cp1", c.node("cp2", bootstrap.ControlPlane, "10.10.128.12")))

@@ -14,7 +14,7 @@ import (
 // Services that die come back, without their containers noticing; kubeadm reset
 // finds all that join made, and a node can join again.
 func TestRealServices(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	c.boot(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11"))
 	c.awaitJoined("cp1")
 	containers := c.run("cp1", "crictl", "ps", "-q", "--name", "etcd|kube-apiserver")
@@ -53,14 +53,14 @@ func TestRealServices(t *testing.T) {
 
 // A machine that is told nothing boots, and says so on its console.
 func TestRealMachineWithoutGuestinfo(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	c.PowerOn(guest.VM{
 		ID:                "vm-x",
 		Name:              "x",
 		UUID:              "x",
 		MAC:               macOf("x"),
 		Network:           "nodes",
-		KubernetesVersion: "1.34.2",
+		KubernetesVersion: "1.37.2",
 	})
 	c.await("the end of the boot", time.Minute, func() bool { return strings.Contains(c.state("x").Log, "boot finished") })
 	log := c.state("x").Log
@@ -76,9 +76,9 @@ func TestRealMachineWithoutGuestinfo(t *testing.T) {
 
 // What user data ends in failure is in the report and on the console.
 func TestRealFailureIsTold(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	node := c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11")
-	node.KubernetesVersion = "1.30.4"
+	node.KubernetesVersion = "1.36.3"
 	c.boot(node)
 	for deadline := time.Now().Add(time.Minute); c.state("cp1").Phase != guest.PhaseFailed; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -87,7 +87,7 @@ func TestRealFailureIsTold(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second) // for the console
 	for what, text := range map[string]string{"report": c.reported("cp1", "gantry.log"), "console": c.state("cp1").Log} {
-		if !strings.Contains(text, "the node image is for Kubernetes v1.34, the cluster is at v1.30") {
+		if !strings.Contains(text, "the node image is for Kubernetes v1.37, the cluster is at v1.36") {
 			t.Errorf("the %s says nothing:\n%s", what, text)
 		}
 	}
@@ -95,7 +95,7 @@ func TestRealFailureIsTold(t *testing.T) {
 
 // A machine whose power is cut while its disk is made boots from it all the same.
 func TestRealPowerCutsWhileInstalling(t *testing.T) {
-	c := newCluster(t, "1.34.2")
+	c := newCluster(t, "1.37.2")
 	c.boot(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11"))
 	for _, span := range []time.Duration{5e6, 15e6, 25e6, 35e6, 50e6, 70e6, 90e6} {
 		time.Sleep(span)

@@ -160,8 +160,8 @@ func TestConfigPath(t *testing.T) {
 func TestKubeadmFlags(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"init --config /a":     "init --ignore-preflight-errors=HTTPProxyCIDR --config /a",
-		"join --config /a":     "join --ignore-preflight-errors=HTTPProxyCIDR --config /a",
+		"init --config /a":     "init --ignore-preflight-errors=SystemVerification --config /a",
+		"join --config /a":     "join --ignore-preflight-errors=SystemVerification --config /a",
 		"init phase certs all": "init phase certs all",
 		"version -o short":     "version -o short",
 		"reset --force":        "reset --force",

@@ -76,7 +76,7 @@ func newWholeMachine(t *testing.T, home string) *cluster {
 	t.Cleanup(world.Close)
 	c := &cluster{World: world, t: t, begin: time.Now()}
 	c.PowerOn(guest.VM{
-		ID: "vm-whole", Name: "whole", UUID: "whole", MAC: wholeMAC, Network: "nodes", KubernetesVersion: "1.34.2", System: "debian",
+		ID: "vm-whole", Name: "whole", UUID: "whole", MAC: wholeMAC, Network: "nodes", KubernetesVersion: "1.37.2", System: "debian",
 		GuestInfo: map[string]string{"guestinfo.metadata": wholeMetadata, "guestinfo.userdata": "#cloud-config\n{}\n"},
 	})
 	c.await("the system is up", 2*time.Minute, func() bool {

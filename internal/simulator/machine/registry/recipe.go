@@ -39,7 +39,7 @@ var (
 	released    = regexp.MustCompile(`^v(\d+\.\d+\.\d+)$`)
 	etcdImages  = regexp.MustCompile(`^(\d+\.\d+\.\d+)-0$`)
 	cniImages   = regexp.MustCompile(`^v\d+\.\d+\.\d+-flannel\d+$`)
-	pauseImages = regexp.MustCompile(`^3\.(?:\d|10|10\.1)$`)
+	pauseImages = regexp.MustCompile(`^3\.(?:\d|10|10\.[12])$`)
 	agentImages = regexp.MustCompile(`^(?:\d+\.\d+\.\d+|latest)$`)
 	shellImages = regexp.MustCompile(`^(?:1|stable|latest)$`)
 )

@@ -62,8 +62,8 @@ func realImages(t *testing.T) []string {
 		agent.FlannelImage, agent.FlannelCNIImage, agent.DefaultImage, "ghcr.io/kube-vip/kube-vip:" + newest(t, "kube-vip"),
 		"registry.k8s.io/pause:3.8", "registry.k8s.io/pause:3.10", "docker.io/library/busybox:1",
 	}
-	kubeadms := versions(t, "kubeadm")
-	for _, version := range kubeadms {
+	kubernetes := versions(t, "kubelet")
+	for _, version := range kubernetes {
 		some, err := registry.KubeadmImages(t.Context(), binaries(t), version)
 		if err != nil || len(some) != 7 {
 			t.Fatalf("%v: kubeadm %s names %q", err, version, some)
@@ -188,7 +188,7 @@ func TestRealContainerdPullsAndRuns(t *testing.T) {
 		}
 	}
 	// One that there is elsewhere, under the name of one that there is.
-	if said, err := d.pull("quay.io/coredns/coredns:v1.12.1"); err == nil || !strings.Contains(said, "not found") {
+	if said, err := d.pull("quay.io/coredns/coredns:v1.14.6"); err == nil || !strings.Contains(said, "not found") {
 		t.Errorf("an image that there is not: %v: %s", err, said)
 	}
 }

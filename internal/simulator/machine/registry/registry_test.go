@@ -17,7 +17,7 @@ import (
 // plain are the images that need nothing of the machine that the test runs on.
 var plain = []string{
 	"kube-apiserver:v1.34.2", "kube-controller-manager:v1.34.2", "kube-scheduler:v1.34.2", "etcd:3.6.5-0", "coredns/coredns:v1.12.1",
-	"pause:3.8", "pause:3.9", "pause:3.10", "pause:3.10.1", "kube-vip/kube-vip:v1.0.0",
+	"pause:3.8", "pause:3.9", "pause:3.10", "pause:3.10.1", "pause:3.10.2", "kube-vip/kube-vip:v1.0.0",
 	"hashicorp/tfc-agent:1.28.7", "hashicorp/tfc-agent:latest",
 }
 

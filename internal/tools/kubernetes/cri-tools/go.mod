@@ -1,5 +1,5 @@
-// Builds crictl, which kubeadm 1.30 asks for and the bootstrap script uses; the
-// staging modules of Kubernetes are taken as published.
+// Builds crictl, which the bootstrap script uses; the staging modules of Kubernetes are
+// taken as published.
 module github.com/gantry/terraform-provider-gantry/internal/tools/kubernetes/cri-tools
 
 go 1.26.0
