@@ -44,7 +44,8 @@ type cluster struct {
 	members  []*guest // etcd's, also those that are off or destroyed
 	holder   *guest   // of the VIP
 	vipServe *endpoint
-	quorum   atomic.Bool // read without a lock by the API
+	quorum   atomic.Bool  // read without a lock by the API
+	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
 }
 
 // node is a machine's place in a cluster, on its disk.
@@ -58,6 +59,7 @@ type node struct {
 	serving      tls.Certificate
 	object       *corev1.Node
 	static       []*corev1.Pod
+	version      kubeadm.Version // of the control plane's pods, or of a worker's kubelet
 }
 
 var errNoQuorum = errors.New("etcdserver: request timed out, possibly due to connection lost: no quorum")
@@ -156,6 +158,7 @@ func (c *cluster) takeVIP(g *guest) error {
 		return err
 	}
 	c.holder = g
+	c.serving.Store(g.disk.node.version)
 	c.vipServe = e
 	c.world.running.Go(g.publish)
 	return nil

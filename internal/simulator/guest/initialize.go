@@ -43,6 +43,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 		return err
 	}
 	n.object = g.nodeObject(n, conf.Node, version)
+	n.version = version
 	n.static = staticPods(version, n.vip)
 	return g.startCluster(ctx, n, conf)
 }
@@ -224,7 +225,7 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 		store:   kubeapi.NewStore(g.world.options.Now),
 		cancel:  func() {},
 	}
-	c.server = kubeapi.NewServer(c.store, ca.Pool(), "v"+version.String(), c.healthy)
+	c.server = kubeapi.NewServer(c.store, ca.Pool(), c.release, c.healthy)
 	return c, nil
 }
 

@@ -96,7 +96,7 @@ func staticPods(version kubeadm.Version, vip *kubeadm.KubeVIP) []*corev1.Pod {
 	for _, component := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
 		image := "registry.k8s.io/" + component + ":v" + version.String()
 		if component == "etcd" {
-			image = "registry.k8s.io/etcd:3.6.5-0"
+			image = "registry.k8s.io/etcd:" + images[version.Minor].etcd
 		}
 		pods = append(pods, &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{
