@@ -39,6 +39,9 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		}
 	}
 	current := plan.Cluster(&spec, &w.Facts)
+	if plan.LeavesEtcd(current) {
+		w.ReadEtcd(ctx)
+	}
 	e.judge(&spec, w, current)
 	if expected != nil && len(current.Problems) == 0 {
 		current.Stages = expected.Stages
@@ -137,7 +140,7 @@ func (e *Engine) addObstacles(ctx context.Context, p *model.Plan, target model.T
 
 // CheckPodNetwork refuses a pod network out of which not every node of a new cluster gets
 // a range for its pods. It needs of a spec the pod network, and of its node pools the
-// counts and strategies alone; a pool that is not known yet has no nodes.
+// counts alone; a pool that is not known yet has no nodes.
 func CheckPodNetwork(spec *model.ClusterSpec) []model.Finding { return plan.PodNetwork(spec).Problems }
 
 // PlanDestroy returns what Destroy would do. What depends on the target and leaving

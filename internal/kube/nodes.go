@@ -61,6 +61,10 @@ func (a *api) Nodes(ctx context.Context) ([]model.KubeNode, error) {
 	return nodes, nil
 }
 
+// controlPlaneLabel is what kubeadm sets on a control-plane node at the end of its init
+// or join.
+const controlPlaneLabel = "node-role.kubernetes.io/control-plane"
+
 // maxWord and maxReason bound what a node says about itself.
 const (
 	maxWord   = 100
@@ -86,6 +90,7 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		NodeMeta:      model.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
 		Managed:       readManaged(n).meta(n),
 	}
+	_, node.ControlPlane = n.Labels[controlPlaneLabel]
 	node.Ready, node.Reason = readiness(n)
 	for _, t := range n.Spec.Taints {
 		node.Taints = append(node.Taints, fromTaint(t))

@@ -174,6 +174,19 @@ func (s *Snapshot) learn(pool uuid.UUID, addr netip.Addr, owner Owner) {
 	}
 }
 
+// passed notes that an address has another owner now.
+func (s *Snapshot) passed(pool uuid.UUID, addr netip.Addr, to Owner) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.view(pool)
+	for owner, last := range v.last {
+		if last == addr {
+			delete(v.last, owner)
+		}
+	}
+	s.learn(pool, addr, to)
+}
+
 // remembered returns the address that the owner may have claimed already.
 func (s *Snapshot) remembered(pool uuid.UUID, owner Owner) (netip.Addr, bool) {
 	s.mu.Lock()

@@ -16,6 +16,13 @@ type EtcdMember struct {
 // Healthy reports whether the member answered, follows a leader and has no alarm.
 func (m EtcdMember) Healthy() bool { return m.Error == "" }
 
+// Etcd is what etcd says of its members.
+type Etcd struct {
+	Asked   bool
+	Error   error // why no member has answered
+	Members []EtcdMember
+}
+
 // ControlPlanePod is a static pod of a control-plane node.
 type ControlPlanePod struct {
 	Node, Component string

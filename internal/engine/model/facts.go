@@ -120,6 +120,13 @@ type APIFacts struct {
 // Answered reports whether the API was asked and answered.
 func (a APIFacts) Answered() bool { return a.Asked && a.Error == "" }
 
+// Joined reports whether the API knows a node as a member of the cluster. Of a pending
+// control-plane node the node object is not enough: a join that fails at etcd leaves one.
+func (a APIFacts) Joined(node string, pendingControlPlane bool) bool {
+	n, known := a.Nodes[node]
+	return known && (!pendingControlPlane || n.ControlPlane)
+}
+
 // AnyReady reports whether a node is Ready.
 func (a APIFacts) AnyReady() bool {
 	for _, n := range a.Nodes {
@@ -143,6 +150,9 @@ type KubeNode struct {
 	Managed       NodeMeta
 	Unschedulable bool
 	Cordoned      bool // Drain cordoned it
+	// ControlPlane is set by kubeadm at the end of the init or join of a control-plane
+	// node, after the node has become a member of etcd. The node object is there before.
+	ControlPlane bool
 }
 
 // Claim is an address that a cluster holds, and for what.
@@ -177,10 +187,15 @@ func (f *Facts) APIReached(isNew bool) bool {
 // outlive the VM's power.
 func (f *Facts) Joined(m *Machine) bool {
 	if f.API.Answered() {
-		_, ok := f.API.Nodes[m.Marker.Node]
-		return ok
+		return f.API.Joined(m.Marker.Node, m.Marker.ControlPlane() && f.Pending(m.Marker.NodePool, m.Marker.Ordinal))
 	}
-	return f.Record.APIReached && !slices.Contains(f.Record.Pending[m.Marker.NodePool], m.Marker.Ordinal)
+	return f.Record.APIReached && !f.Pending(m.Marker.NodePool, m.Marker.Ordinal)
+}
+
+// Pending reports whether a node has an ordinal and has not joined, as far as the record
+// says.
+func (f *Facts) Pending(pool string, ordinal int) bool {
+	return slices.Contains(f.Record.Pending[pool], ordinal)
 }
 
 // PodNetwork reports whether nodes become Ready: a pack brings the pod network, or it

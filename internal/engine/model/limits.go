@@ -25,6 +25,9 @@ type Limits struct {
 	HeldDisks map[string][]HeldDisk
 	// Notes are the notes of the cluster's VMs, by reference.
 	Notes map[string]string
+	// Etcd is asked where a plan takes members out of it, and in no refresh: each member
+	// is asked for its health.
+	Etcd Etcd
 	// Children are the clusters, IP pools and accounts of a gateway. They are read
 	// before one is deleted.
 	Children []record.Ref

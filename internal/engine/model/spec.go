@@ -218,9 +218,10 @@ func (p *NodePool) Words() string {
 	return fmt.Sprintf("worker pool %q", p.Name)
 }
 
-// ExpandsFirst reports whether the pool is rolled with one node more than it has.
+// ExpandsFirst reports whether the pool is rolled with one node more than it has. A
+// control plane always is: of one node or two, none may be taken away.
 func (p *NodePool) ExpandsFirst() bool {
-	return !p.ControlPlane() && p.Strategy != ContractFirst
+	return p.ControlPlane() || p.Strategy != ContractFirst
 }
 
 // Role is the role of the pool's nodes.

@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,7 +92,11 @@ type ReleaseAddress struct{ Claim Claim }
 
 // RemoveLostNode removes the node object and the addresses of a node whose VM is
 // gone.
-type RemoveLostNode struct{ Node string }
+type RemoveLostNode struct {
+	Node string
+	// LeavesEtcd is as in DeleteNode.
+	LeavesEtcd bool
+}
 
 // DeleteNode deletes a node and its VM.
 type DeleteNode struct {
@@ -104,6 +109,9 @@ type DeleteNode struct {
 	Rollout *Rollout
 	// KeepAddress leaves the address claimed: a newer creation has it.
 	KeepAddress bool
+	// LeavesEtcd is set for a control-plane node whose cluster goes on without it: its
+	// member is removed from etcd, where it would count for the quorum for ever.
+	LeavesEtcd bool
 }
 
 // Rollout is what the replacement of a node waits for.
@@ -124,7 +132,14 @@ type CreateNode struct {
 	// Rollout says that the node succeeds another one: it is done when the node
 	// serves.
 	Rollout bool
+	// Frees is the address that becomes the extra once the predecessor is gone: a
+	// control-plane node that succeeds another one takes the extra.
+	Frees netip.Addr
 }
+
+// TakesExtra reports whether the node takes the address that is kept for rolling the
+// control plane.
+func (s CreateNode) TakesExtra() bool { return s.Rollout && s.NodePool.ControlPlane() }
 
 // IPPool is where the node's address comes from.
 func (s CreateNode) IPPool() uuid.UUID { return s.Place().IPPoolID }

@@ -133,6 +133,7 @@ func (o Observer) discount(
 
 // heldByOthers are the addresses that VMs hold but for those of VMs that do not count.
 func heldByOthers(held []model.Holding, gone []uuid.UUID) []model.Holding {
+	held = withoutLent(held)
 	if len(gone) == 0 {
 		return held // shared with other resources
 	}
@@ -144,7 +145,11 @@ func heldByOthers(held []model.Holding, gone []uuid.UUID) []model.Holding {
 // edited the claims stand.
 func (w *World) markedClaims(held []model.Holding) map[address]bool {
 	marked := map[address]bool{}
-	for _, h := range held {
+	extra := w.knownExtra()
+	for _, h := range withoutLent(held) {
+		if h.Cluster == w.ID && h.Node == model.OwnerExtra && h.Address != extra {
+			continue
+		}
 		if _, read := w.Limits.IPPools[h.IPPool]; !read || marked[address{h.IPPool, h.Address}] {
 			continue
 		}

@@ -39,6 +39,8 @@ type World struct {
 	Facts  model.Facts
 	Limits model.Limits
 
+	cluster string // its name
+
 	// RecordID is the id of the cluster's record.
 	RecordID uuid.UUID
 	// Snapshot is the ledger's claims, and IPPools are the registered pools to claim
@@ -145,6 +147,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	}
 	w := &World{
 		ID:       req.id,
+		cluster:  req.target.Name,
 		RecordID: o.Ledger.ID(req.target.Ref),
 		IPPools:  map[uuid.UUID]ledger.IPPool{},
 	}
@@ -164,13 +167,14 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		Notes:     survey.Notes,
 	}
 
+	// Which claims have to be read depends on the nodes that the API knows.
+	o.readAPI(ctx, w, req.secrets)
 	if err := o.readIPPools(ctx, w, req); err != nil {
 		return nil, err
 	}
 	if err := o.readClaims(ctx, w, req, survey); err != nil {
 		return nil, err
 	}
-	o.readAPI(ctx, w, req.secrets)
 	return w, nil
 }
 

@@ -125,21 +125,25 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 	for _, claim := range c.facts.Claims {
 		u.held[holder{claim.IPPool, claim.Owner}] = true
 	}
-	endpoint := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
-	u.take(c.spec.EndpointIPPool(), endpoint, model.OwnerVIP, "the VIP")
-	u.take(c.spec.EndpointIPPool(), endpoint, model.OwnerExtra, "the extra")
 	rebuilds := c.plan.Rebuilds()
 	for _, step := range c.plan.Steps() {
 		switch s := step.(type) {
+		case model.ReserveEndpoint:
+			endpoint := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
+			u.take(s.IPPool, endpoint, model.OwnerVIP, "the VIP")
+			u.take(s.IPPool, endpoint, model.OwnerExtra, "the extra")
 		case model.CreateNode:
+			if s.TakesExtra() && u.pass(s.IPPool(), model.OwnerExtra, s.Node) {
+				continue
+			}
 			u.take(s.IPPool(), s.Placement.Field(model.FieldIPPool), s.Node, purpose(s))
 		case model.ReleaseAddress:
-			u.release(s.Claim.IPPool, s.Claim.Owner)
+			c.releases(&u, s.Claim)
 		case model.DeleteNode, model.RemoveLostNode:
 			node := step.Change().Target
 			for _, claim := range c.facts.Claims {
 				if claim.Owner == node && rebuilds[node] != claim.IPPool {
-					u.release(claim.IPPool, claim.Owner)
+					c.releases(&u, claim)
 				}
 			}
 		}
@@ -155,6 +159,16 @@ func purpose(s model.CreateNode) string {
 		return "rolling worker pool " + s.NodePool.Name
 	default:
 		return "worker pool " + s.NodePool.Name
+	}
+}
+
+// releases counts an address that is given back. That of a control-plane node becomes the
+// extra where there is none.
+func (c check) releases(u *usageCounter, claim model.Claim) {
+	lent := claim.IPPool == c.spec.EndpointIPPool() && c.ordinal(model.ControlPlanePool, claim.Owner) > 0 &&
+		!u.held[holder{claim.IPPool, model.OwnerExtra}]
+	if !lent || !u.pass(claim.IPPool, claim.Owner, model.OwnerExtra) {
+		u.release(claim.IPPool, claim.Owner)
 	}
 }
 
@@ -183,6 +197,17 @@ func (u *usageCounter) take(pool uuid.UUID, field model.Field, owner, part strin
 	}
 }
 
+// pass gives an address of one owner to another, which has none; false where the first has
+// none either, or the second has one.
+func (u *usageCounter) pass(pool uuid.UUID, from, to string) bool {
+	if !u.held[holder{pool, from}] || u.held[holder{pool, to}] {
+		return false
+	}
+	delete(u.held, holder{pool, from})
+	u.held[holder{pool, to}] = true
+	return true
+}
+
 func (u *usageCounter) release(pool uuid.UUID, owner string) {
 	if u.held[holder{pool, owner}] {
 		delete(u.held, holder{pool, owner})
@@ -195,8 +220,8 @@ func (u *usageCounter) release(pool uuid.UUID, owner string) {
 func (c check) spares() map[uuid.UUID]model.Field {
 	spares := map[uuid.UUID]model.Field{}
 	for _, pool := range c.spec.NodePools() {
-		if !pool.ExpandsFirst() {
-			continue
+		if !pool.ExpandsFirst() || pool.ControlPlane() {
+			continue // the control plane has its extra
 		}
 		for i, place := range pool.Placements[:min(pool.Count, len(pool.Placements))] {
 			if _, ok := spares[place.IPPoolID]; !ok {

@@ -19,6 +19,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
+	p.Add(c.quorum())
 	if len(c.builds) == 0 {
 		return
 	}

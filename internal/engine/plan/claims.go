@@ -54,12 +54,6 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 			keep[holder{m.Marker.IPPool, model.OwnerExtra}] = true
 		}
 	}
-	lost := v.lostMembers(model.ControlPlanePool)
-	for _, c := range v.facts.Claims {
-		if slices.Contains(lost, c.Owner) {
-			keep[holder{c.IPPool, c.Owner}] = true // nothing else says that there was a member
-		}
-	}
 	for _, p := range pools {
 		for _, step := range slices.Concat(p.create, p.rollout) {
 			if create, ok := step.(model.CreateNode); ok {

@@ -12,7 +12,6 @@ import (
 func cloudProviderFindings(v view) model.Findings {
 	f := kubeletFindings(v)
 	f.Add(cloudLabelFindings(v))
-	f.Add(lostMemberFindings(v))
 	uninitialized := model.Uninitialized(v.facts.API.Nodes)
 	if len(uninitialized) == 0 || !v.facts.API.Answered() || !v.spec.HasCPI() || len(f.Problems) > 0 || v.changesPack(model.LayerCPI) {
 		return f
@@ -84,43 +83,6 @@ func cloudLabelFindings(v view) model.Findings {
 			f.Refuse(nodePoolField(pool.Name), "The cloud provider sets this label",
 				"The pack of layer cpi sets %s on every node, from the VM and from the zone tags in vCenter. Remove it from labels.", quoted(taken))
 		}
-	}
-	return f
-}
-
-// lostMembers are control-plane nodes whose VM and node object are both gone: a cloud
-// provider deletes the object of a VM that was deleted, and the member of etcd stays. Of
-// it only the node's address is left, and that the record does not call it pending.
-func (v view) lostMembers(pool string) []string {
-	if pool != model.ControlPlanePool || !v.spec.HasCPI() || !v.apiReached() || !v.facts.API.Answered() {
-		return nil
-	}
-	var names []string
-	for _, c := range v.facts.Claims {
-		ordinal := v.ordinal(pool, c.Owner)
-		_, known := v.facts.API.Nodes[c.Owner]
-		if ordinal > 0 && !known && !v.pending(pool, ordinal) && !v.hasMachine(c.Owner) && !v.mayBePresent(c.Owner) {
-			names = append(names, c.Owner)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-func lostMemberFindings(v view) model.Findings {
-	var f model.Findings
-	lost := v.lostMembers(model.ControlPlanePool)
-	var addresses []string
-	for _, c := range v.facts.Claims {
-		if slices.Contains(lost, c.Owner) {
-			addresses = append(addresses, "/"+c.Address.String())
-		}
-	}
-	if len(lost) > 0 {
-		f.Warn(controlPlaneField, "The cloud provider has deleted the node object of a control-plane node",
-			"With the VM of %s its node object is gone, and its etcd member is not: nothing else removes that. "+
-				"Remove the member by hand (etcdctl member remove), then the tag in vCenter's category gantry whose name ends in %s: "+
-				"as long as it is there, Gantry adds no node to the control plane.", quoted(lost), model.Listed(addresses))
 	}
 	return f
 }

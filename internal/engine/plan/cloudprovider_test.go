@@ -136,8 +136,8 @@ func TestPlanPowersOnAWorkerWithoutNodeObject(t *testing.T) {
 }
 
 // With the VM of a control-plane node its node object goes, and the member of etcd stays:
-// no node is added until a user has removed it.
-func TestControlPlaneDoesNotGrowOverALostMember(t *testing.T) {
+// it is removed before another node is built.
+func TestLostMemberWithoutANodeObjectIsRemoved(t *testing.T) {
 	t.Parallel()
 	s, f := cloudy(3, 0)
 	lose(f, "c-cp-3")
@@ -147,13 +147,11 @@ func TestControlPlaneDoesNotGrowOverALostMember(t *testing.T) {
 			f.Gone = nil // the state has forgotten the VM
 		}
 		p := planned(s, f)
-		wantSteps(t, p, "")
-		if !says(p.Warnings, `"c-cp-3"`, "etcdctl member remove", "/10.10.200.5") {
+		wantSteps(t, p, "remove_lost_node c-cp-3, create_node c-cp-4")
+		if !says(p.Warnings, `"c-cp-3"`, "its member from etcd") {
 			t.Errorf("warnings %v", p.Warnings)
 		}
 	}
-	f.Claims = f.Claims[:len(f.Claims)-1] // the user has deleted the tag
-	wantSteps(t, planned(s, f), "create_node c-cp-4")
 }
 
 func TestStatusNamesNodesThatAreNotInitialized(t *testing.T) {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -8,41 +10,101 @@ import (
 var controlPlaneField = nodePoolField(model.ControlPlanePool)
 
 // mayGrow reports whether nodes may be added to the control plane, and says why
-// not. A running one is never initialised again, whatever is gone; and a member
-// that is gone is still a member of etcd, so that adding another puts the quorum
-// at risk.
+// not. A running one is never initialised again, whatever is gone.
 func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.Findings) {
 	var f model.Findings
-	lost := v.lost(pool.Name)
+	present := v.presumedPresent(pool.Name)
 	switch {
-	case v.reset && len(v.presumedPresent(pool.Name)) > 0:
+	case v.reset && len(present) > 0:
 		f.Refuse(controlPlaneField, "A control-plane VM may still run",
 			"%q cannot be built anew while vCenter does not show %s, or does not return its configuration, and does not say that it is gone: "+
 				"two control planes must never have one VIP. Move the VM back or grant the privilege, or have it deleted by a user who sees it; "+
-				"then apply again.", v.spec.Name, quoted(v.presumedPresent(pool.Name)))
-	case !v.apiReached() && len(v.presumedPresent(pool.Name)) > 0:
+				"then apply again.", v.spec.Name, quoted(present))
+	case !v.apiReached() && len(present) > 0:
 		f.Refuse(controlPlaneField, "A control-plane VM is being made",
 			"vCenter does not return the configuration of %s yet, as while it is cloned by a run that was interrupted. "+
 				"Two nodes must never initialise one control plane: apply again once its task in vCenter has ended, or delete the VM.",
-			quoted(v.presumedPresent(pool.Name)))
-	case !v.apiReached() || len(members) >= pool.Count && len(lost) == 0:
+			quoted(present))
+	case !v.apiReached() || v.facts.API.Answered() && len(members)+len(present) > 0:
 		return true, f
-	case len(members) == 0 && len(v.presumedPresent(pool.Name)) == 0:
+	case len(members)+len(present) == 0:
 		f.Problems = append(f.Problems, goneFinding(v.spec))
-	case !v.facts.API.Answered():
+	case v.quorumGone(members):
+		f.Problems = append(f.Problems, quorumFinding(v, members))
+	case len(members) >= pool.Count:
+		return true, f
+	default:
 		f.Warn(controlPlaneField, "The control plane is not complete",
 			"%d of %d control-plane VMs of %q exist, and its API does not answer, so the state of etcd is unknown. "+
 				"Nodes are added once it answers.", len(members), pool.Count, v.spec.Name)
-	case len(lost) > 0:
-		f.Warn(controlPlaneField, "A control-plane VM is gone",
-			"The VM of %s was deleted outside Terraform. What else is changed is applied, and no node takes its place: "+
-				"its etcd member has to be removed by hand first (etcdctl member remove, in the etcd pod of another control-plane node), "+
-				"and then its node object (kubectl delete node NAME). The apply after that builds another node.", quoted(lost))
-	default:
-		return true, f
 	}
 	return false, f
 }
+
+// goneMembers are the control-plane nodes of which vCenter says that the VM is gone, and
+// that were members of etcd: their addresses were not released.
+func (v view) goneMembers() []string {
+	var names []string
+	for _, c := range v.facts.Claims {
+		ordinal := v.ordinal(model.ControlPlanePool, c.Owner)
+		if ordinal > 0 && v.gone(c.Owner) && !v.facts.Pending(model.ControlPlanePool, ordinal) {
+			names = append(names, c.Owner)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// quorumGone reports whether so many control-plane VMs are gone that the others can't
+// answer for want of a quorum.
+func (v view) quorumGone(members []model.Machine) bool {
+	there := len(members) + len(v.presumedPresent(model.ControlPlanePool))
+	return there < majority(there+len(v.goneMembers()))
+}
+
+func quorumFinding(v view, members []model.Machine) model.Finding {
+	gone := v.goneMembers()
+	all := len(members) + len(v.presumedPresent(model.ControlPlanePool)) + len(gone)
+	return model.NewFinding(controlPlaneField, "The control plane has lost its quorum",
+		"The VMs of %s are gone, %d of the %d of the control plane of %q, and its API does not answer: "+
+			"etcd works as long as %d of its %[3]d members do. %[6]s",
+		quoted(gone), len(gone), all, v.spec.Name, majority(all), wayOut(v.spec.Kind))
+}
+
+// lostFindings say what becomes of control-plane nodes whose VMs are gone while the others
+// serve.
+func lostFindings(v view) model.Findings {
+	var f model.Findings
+	if lost := v.lost(model.ControlPlanePool); len(lost) > 0 && v.facts.API.Answered() {
+		f.Warn(controlPlaneField, howMany(lost, "A control-plane VM is gone", "Control-plane VMs are gone"),
+			"The VM of %s was deleted outside Terraform. The apply removes its member from etcd and its node object, "+
+				"and builds another node where one is missing.", quoted(lost))
+	}
+	return f
+}
+
+// lostMembers are control-plane nodes whose VM and node object are both gone: a cloud
+// provider deletes the object of a VM that was deleted, and the member of etcd stays. Of
+// it only the node's address is left, and that the record does not call it pending.
+func (v view) lostMembers(pool string) []string {
+	if pool != model.ControlPlanePool || !v.apiReached() || !v.facts.API.Answered() {
+		return nil
+	}
+	var names []string
+	for _, c := range v.facts.Claims {
+		ordinal := v.ordinal(pool, c.Owner)
+		_, known := v.facts.API.Nodes[c.Owner]
+		if ordinal > 0 && !known && !v.facts.Pending(pool, ordinal) && !v.hasMachine(c.Owner) && !v.mayBePresent(c.Owner) {
+			names = append(names, c.Owner)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// hasEtcd reports whether there is a running etcd that nodes have to leave before they
+// are deleted.
+func (v view) hasEtcd() bool { return v.apiReached() && v.facts.API.Answered() }
 
 // controlPlaneGone reports whether a control plane was running of which no VM is left.
 func (v view) controlPlaneGone() bool {
@@ -65,9 +127,11 @@ func wayOut(kind record.Kind) string {
 		"or apply with -replace and the address of the resource, which destroys what is left and creates an empty cluster of that name."
 }
 
+// shrinkFindings refuse a control plane of fewer nodes. One more than it is to have is
+// what a rollout that was interrupted has left.
 func shrinkFindings(v view, pool model.NodePool, members []model.Machine) model.Findings {
 	var f model.Findings
-	if len(members) > pool.Count {
+	if len(members) > pool.Count+1 {
 		f.Refuse(model.NodePoolField(pool.Name, model.FieldNodeCount), "A control plane never shrinks",
 			"%q has %d control-plane nodes, and the configuration asks for %d. Keep at least %[2]d.", v.spec.Name, len(members), pool.Count)
 	}

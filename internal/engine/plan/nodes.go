@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -52,12 +53,16 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	p.postponed = replaced.postponed
 	p.findings.Add(replaced.findings)
 	if pool.ControlPlane() {
-		p.findings.Add(shrinkFindings(v, pool, current))
+		p.findings.Add(lostFindings(v))
+		if shrinks := shrinkFindings(v, pool, members); len(shrinks.Problems) > 0 {
+			p.findings.Add(shrinks)
+			return p
+		}
 	} else {
 		p.scaleIn = scaleIn(v, pool, current)
-		for _, name := range v.lost(pool.Name) {
-			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name})
-		}
+	}
+	for _, name := range v.lost(pool.Name) {
+		p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name, LeavesEtcd: pool.ControlPlane()})
 	}
 
 	creations := newCreations(v, pool, members, current)
@@ -94,7 +99,7 @@ func (p *nodePoolPlan) remove(v view, left []model.Machine) {
 	var removed []model.Step
 	for _, m := range left {
 		if !created[m.Marker.Node] || !v.unbooted(m) {
-			removed = append(removed, model.DeleteNode{Machine: m})
+			removed = append(removed, model.DeleteNode{Machine: m, LeavesEtcd: m.Marker.ControlPlane() && v.hasEtcd()})
 		}
 	}
 	p.cleanup = append(removed, p.cleanup...)
@@ -164,10 +169,21 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 	}
 	ns = slices.DeleteFunc(ns, func(n int) bool {
 		name := model.NodeName(v.spec.Name, pool, n)
-		return used[n] || !v.hasMachine(name) && v.mayBePresent(name)
+		_, known := v.facts.API.Nodes[name] // of a join that failed: it has left what its name refers to
+		return used[n] || known || !v.hasMachine(name) && v.mayBePresent(name)
 	})
-	slices.Sort(ns)
+	// Those that have an address come first: in a full pool there is none for another one.
+	slices.SortFunc(ns, func(a, b int) int { return cmp.Or(v.unclaimed(pool, a)-v.unclaimed(pool, b), a-b) })
 	return slices.Compact(ns)
+}
+
+// unclaimed is 1 where a node has no address, and 0 where it has one.
+func (v view) unclaimed(pool string, ordinal int) int {
+	name := model.NodeName(v.spec.Name, pool, ordinal)
+	if slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == name }) {
+		return 0
+	}
+	return 1
 }
 
 // placementCounts is how many machines each placement of a pool has.

@@ -9,6 +9,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
+// Reasons that are asked for by name.
+const (
+	reasonImage      = "image"
+	reasonPlacements = "placements"
+)
+
 // outdated returns why a machine is no longer what its pool asks for, in the words
 // of the attributes; nil where it is. It compares what the marker says that the
 // machine was built with.
@@ -23,9 +29,9 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(m.MemoryGB != pool.MemoryGB, "memory_gb")
 	// Where the spec names no size, any disk will do.
 	differs(pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
-	differs(!builtFrom(spec.ImageOf(pool), m), "image")
+	differs(!builtFrom(spec.ImageOf(pool), m), reasonImage)
 	differs(m.KubernetesVersion != spec.VersionOf(pool), "kubernetes_version")
-	differs(placementOf(pool, m) < 0, "placements")
+	differs(placementOf(pool, m) < 0, reasonPlacements)
 	for _, field := range spec.BuiltWith.Differs(m.BuiltWith) {
 		reasons = append(reasons, attributeWords[field])
 	}

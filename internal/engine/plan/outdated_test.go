@@ -16,6 +16,7 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		marker   func(*model.Marker)
 		change   func(*model.ClusterSpec, *model.NodePool)
 		outdated string // the reason; empty: it is not
+		poolOnly bool   // and no reason for the control plane
 	}{
 		"nothing":      {},
 		"cpu":          {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.CPU = 4 }, outdated: "cpu"},
@@ -29,8 +30,8 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		"version, spelled out": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.KubernetesVersion = "1.37.2" }},
 		"image of the pool": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
 			p.Image.Template = "node-2"
-		}, outdated: "image"},
-		"image":        {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.Image.Template = "node-2" }, outdated: "image"},
+		}, outdated: "image", poolOnly: true},
+		"image": {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.Image.Template = "node-2" }, outdated: "image"},
 		"image by its path": {change: func(s *model.ClusterSpec, _ *model.NodePool) {
 			s.Image.Template = "/dc/vm/templates/node-1"
 		}},
@@ -73,14 +74,20 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 				c.change(s, &s.Workers[0])
 			}
 			f := built(running(1, 1), func(m *model.Marker) {
-				m.Template = "node-1"
 				m.DiskGB = 60
 				if c.marker != nil {
 					c.marker(m)
 				}
 			})
+			for i := range f.Machines {
+				f.Machines[i].Marker.Template = "node-1"
+			}
 			want := ""
-			if c.outdated != "" {
+			switch {
+			case c.outdated == "":
+			case c.outdated == "image" && !c.poolOnly:
+				want = "create_node c-cp-2, delete_node c-cp-1, create_node c-w-2, delete_node c-w-1"
+			default:
 				want = "create_node c-w-2, delete_node c-w-1"
 			}
 			p := planned(s, f.PlanInputs())

@@ -36,8 +36,10 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "move nodes", OnFailure: model.Continue, Steps: moveSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
 		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
+		// Members leave etcd one after the other.
+		model.Stage{Name: "control plane cleanup", Steps: pools[0].cleanup},
 		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
-			each(pools, func(x nodePoolPlan) []model.Step { return x.cleanup }),
+			each(pools[1:], func(x nodePoolPlan) []model.Step { return x.cleanup }),
 			removed.cleanup,
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
@@ -109,8 +111,8 @@ func stillPending(v view, pool nodePoolPlan) []int {
 	ordinals := slices.Concat(v.facts.Record.Pending[pool.name], pool.assigned)
 	slices.Sort(ordinals)
 	return slices.DeleteFunc(slices.Compact(ordinals), func(n int) bool {
-		_, joined := v.facts.API.Nodes[model.NodeName(v.spec.Name, pool.name, n)]
-		return joined && v.facts.API.Answered()
+		return v.facts.API.Answered() &&
+			v.facts.API.Joined(model.NodeName(v.spec.Name, pool.name, n), pool.name == model.ControlPlanePool)
 	})
 }
 
@@ -124,9 +126,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	}
 	f.Add(packFindings(v))
 	f.Add(cloudProviderFindings(v))
-	f.Add(movedControlPlane(v))
 	f.Add(podNetworkFindings(v))
-	f.Add(keptFindings(v))
 	f.Add(apiFindings(v))
 	f.Add(upgradeFindings(v))
 	f.Add(presenceFindings(v))

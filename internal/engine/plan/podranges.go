@@ -8,33 +8,27 @@ import (
 )
 
 // PodNetwork refuses a pod network out of which not every node gets a range for its
-// pods: a node without one is there and runs none. It needs of a spec the pod network,
-// the counts and the strategies alone.
+// pods: a node without one is there and runs none. It needs of a spec the pod network
+// and the counts alone.
 func PodNetwork(spec *model.ClusterSpec) model.Findings {
 	var f model.Findings
 	pods, err := netip.ParsePrefix(spec.PodCIDR)
 	if err != nil {
 		return f // the documents' to refuse
 	}
-	nodes, rolls := 0, 0
+	nodes := 0
 	for _, pool := range spec.NodePools() {
 		nodes += pool.Count
-		if pool.ExpandsFirst() && pool.Count > 0 {
-			rolls = 1 // nodes are replaced one at a time
-		}
 	}
+	const rolls = 1 // nodes are replaced one at a time, those of the control plane expand-first
 	ranges := bootstrap.PodRanges(pods)
 	if nodes+rolls <= ranges {
 		return f
 	}
-	rolling := ""
-	if rolls > 0 {
-		rolling = " and 1 for rolling workers (expand_first)"
-	}
 	f.Refuse(model.ClusterField(model.FieldPodCIDR), "The pod network is too small",
-		"Each node takes a /%d of the pod network for its pods, and %s has %d of them; %d are needed for the nodes%s. "+
+		"Each node takes a /%d of the pod network for its pods, and %s has %d of them; %d are needed for the nodes and %d for rolling them. "+
 			"Nodes beyond that run no pods. Choose a larger pod network, which cannot be changed later, or ask for fewer nodes.",
-		bootstrap.PodRangeBits(pods), pods, ranges, nodes, rolling)
+		bootstrap.PodRangeBits(pods), pods, ranges, nodes, rolls)
 	return f
 }
 

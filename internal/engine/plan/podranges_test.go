@@ -16,12 +16,12 @@ func TestPodNetworkHasARangeForEachNode(t *testing.T) {
 		fits     bool
 	}{
 		{"192.168.0.0/16", 200, "", true},
-		{"192.168.0.0/24", 0, "", true},
-		{"192.168.0.0/24", 1, "", false},
+		{"192.168.0.0/24", 0, "", false}, // one more while nodes are rolled
+		{"192.168.0.0/23", 0, "", true},
+		{"192.168.0.0/23", 1, "", false},
 		{"192.168.0.0/22", 2, "", true},
-		{"192.168.0.0/22", 3, "", false}, // one more while workers are rolled
-		{"192.168.0.0/22", 3, model.ContractFirst, true},
-		{"192.168.0.0/22", 4, model.ContractFirst, false},
+		{"192.168.0.0/22", 3, "", false},
+		{"192.168.0.0/22", 3, model.ContractFirst, false}, // the control plane is rolled, too
 		{"2001:db8::/62", 2, "", true},
 		{"2001:db8::/62", 3, "", false},
 		{"2001:db8::/48", 2000, "", true},
@@ -39,7 +39,7 @@ func TestPodNetworkHasARangeForEachNode(t *testing.T) {
 	s := small(1, 6)
 	s.PodCIDR = "192.168.0.0/24"
 	want := "Each node takes a /24 of the pod network for its pods, and 192.168.0.0/24 has 1 of them; " +
-		"7 are needed for the nodes and 1 for rolling workers"
+		"7 are needed for the nodes and 1 for rolling them"
 	if p := checked(s, &model.Facts{}, limitsFor(s, 100)); len(p.Problems) != 1 || !strings.HasPrefix(p.Problems[0].Detail, want) {
 		t.Errorf("got %v", p.Problems)
 	}

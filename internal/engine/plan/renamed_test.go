@@ -53,8 +53,8 @@ func TestRenamingThatTheConfigurationFollowsIsNoStep(t *testing.T) {
 
 		// Without references, names are all that there is.
 		p = checked(s, f, l)
-		if len(p.Steps()) == 0 || len(p.Problems) == 0 {
-			t.Errorf("%s, %v", names(p), p.Problems)
+		if len(p.Steps()) == 0 {
+			t.Error("nothing is rolled")
 		}
 	}
 }
@@ -85,12 +85,11 @@ func TestMarkersWithoutReferencesAreComparedByName(t *testing.T) {
 	wantSteps(t, checked(&resolved, running(1, 1), l), "")
 	follows := renamed(small(1, 1))
 	p := checked(follows, running(1, 1), limitsFor(follows, 1000))
-	if len(p.Problems) == 0 {
-		t.Error("a control plane that moves is not refused")
-	}
+	wantSteps(t, p, "create_node c-cp-2, delete_node c-cp-1, create_node c-w-2, delete_node c-w-1")
 }
 
-func TestControlPlaneIsNotMoved(t *testing.T) {
+// A control plane that moves is rolled; another spelling is no move.
+func TestControlPlaneThatMovesIsRolled(t *testing.T) {
 	t.Parallel()
 	for field, c := range map[model.FieldName]struct {
 		another string // spelling
@@ -106,20 +105,12 @@ func TestControlPlaneIsNotMoved(t *testing.T) {
 		wantSteps(t, planned(s, running(1, 1)), "")
 
 		c.change(&s.ControlPlane.Placements[0], "another")
-		p := planned(s, running(1, 1))
-		at := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(field)
-		refused := on(p.Problems, at)
-		if len(p.Steps()) > 0 || len(p.Problems) != 1 || !says(refused, "In-place change not supported", "another", "Revert the change") {
-			t.Errorf("%s: %s, %v", field, names(p), p.Problems)
-		}
 		known := s.Resolved(limitsFor(s, 1000).Site)
-		if p := planned(&known, running(1, 1)); !says(on(p.Problems, at), "is not known to be the same") {
-			t.Errorf("%s: %v", field, p.Problems)
-		}
-		if field != model.FieldResourcePool { // which has one reference in limitsFor
-			f := referred(running(1, 1), limitsFor(small(1, 1), 1000))
-			if p := planned(&known, f); !says(on(p.Problems, at), "is another object") {
-				t.Errorf("%s: %v", field, p.Problems)
+		for _, spec := range []*model.ClusterSpec{s, &known} {
+			p := planned(spec, running(1, 1))
+			wantSteps(t, p, "create_node c-cp-2, delete_node c-cp-1")
+			if !says(p.Warnings, "The control plane is rolled", "configuration: placements.") {
+				t.Errorf("%s: %v", field, p.Warnings)
 			}
 		}
 		// One that never answered is built where the configuration says.
@@ -130,23 +121,14 @@ func TestControlPlaneIsNotMoved(t *testing.T) {
 			t.Errorf("%s: %v", field, p.Problems)
 		}
 	}
-	s := small(1, 1)
-	s.ControlPlane.Placements[0].ResourcePool = ""
-	if p := planned(s, running(1, 1)); !says(p.Problems, "the root of the compute cluster", `"team"`, "was not found") {
-		t.Errorf("problems %v", p.Problems)
-	}
 }
 
-func TestGatewayKeepsItsImage(t *testing.T) {
+func TestGatewayIsRolledForItsImage(t *testing.T) {
 	t.Parallel()
 	s := small(1, 0)
 	s.Kind = record.KindGateway
 	s.Image.Template = "node-2"
-	p := planned(s, running(1, 0))
-	refused := on(p.Problems, model.ClusterField(model.FieldTemplate))
-	if !says(refused, "In-place change not supported", `"node"`, `"node-2"`) || len(p.Warnings) > 0 {
-		t.Errorf("problems %v, warnings %v", p.Problems, p.Warnings)
-	}
+	wantSteps(t, planned(s, running(1, 0)), "create_node c-cp-2, delete_node c-cp-1")
 	s.Image.Template = "/dc/vm/node"
 	wantSteps(t, planned(s, running(1, 0)), "")
 }

@@ -22,19 +22,12 @@ type replacement struct {
 // begun to delete them. While a node is not seen, none is replaced: it may be the
 // successor that an earlier run has built.
 func partition(v view, pool model.NodePool, members []model.Machine) (current []model.Machine, r replacement) {
-	if pool.ControlPlane() || !v.apiReached() || pool.Count == 0 {
+	if !v.apiReached() || pool.Count == 0 {
 		return members, r
 	}
 	r.reasons = map[string]bool{}
 	for _, m := range members {
-		reasons := outdated(v.spec, pool, m.Marker)
-		if !m.PoweredOn && v.node(m.Marker.Node).Cordoned {
-			// Its disks may be detached already: nothing would attach them again.
-			reasons = append(reasons, "a deletion that was not finished")
-		}
-		if v.unresponsive(m) {
-			reasons = append(reasons, "not back after it was powered on")
-		}
+		reasons := v.replaceReasons(pool, m)
 		if len(reasons) == 0 {
 			current = append(current, m)
 			continue
@@ -43,6 +36,13 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 		for _, reason := range reasons {
 			r.reasons[reason] = true
 		}
+	}
+	if len(r.old) == 0 && pool.ControlPlane() && len(members) > pool.Count {
+		// The predecessor of a node that an earlier run has built, which was outdated then.
+		slices.SortFunc(current, v.leastServing)
+		r.old = current[:1]
+		current = current[1:]
+		r.reasons["a rollout that was not finished"] = true
 	}
 	if len(r.old) == 0 {
 		return current, r
@@ -54,6 +54,19 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 	return current, r
 }
 
+// replaceReasons are why a member of a pool is replaced; none: it stays.
+func (v view) replaceReasons(pool model.NodePool, m model.Machine) []string {
+	reasons := outdated(v.spec, pool, m.Marker)
+	if v.node(m.Marker.Node).Cordoned && (!m.PoweredOn || pool.ControlPlane()) {
+		// Its disks may be detached already, or it may have left etcd: nothing would undo that.
+		reasons = append(reasons, "a deletion that was not finished")
+	}
+	if v.unresponsive(m) && !pool.ControlPlane() {
+		reasons = append(reasons, "not back after it was powered on")
+	}
+	return reasons
+}
+
 // rolloutCondition is what a rollout of the pool waits for; empty: nothing.
 func rolloutCondition(v view, pool model.NodePool) string {
 	switch {
@@ -63,6 +76,8 @@ func rolloutCondition(v view, pool model.NodePool) string {
 		return "all of its VMs are visible"
 	case v.tooNewFor(pool):
 		return fmt.Sprintf("the control plane, which stays at %s, is upgraded", v.left)
+	case slices.ContainsFunc(v.machines(pool.Name), v.nodeObjectMissing):
+		return "the API knows all of its nodes"
 	default:
 		return ""
 	}
@@ -70,7 +85,7 @@ func rolloutCondition(v view, pool model.NodePool) string {
 
 func postpone(pool model.NodePool, r replacement, condition string) replacement {
 	p := replacement{postponed: nodeNames(r.old)}
-	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of worker pool %q postponed", pool.Name),
+	p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Rollout of %s postponed", pool.Words()),
 		"%s to be replaced once %s: %s.", plural(len(r.old), "node has", "nodes have"), condition,
 		model.Listed(slices.Sorted(slices.Values(p.postponed))))
 	return p
@@ -114,6 +129,9 @@ func roll(pool model.NodePool, r replacement, surplus int, creations *creations)
 		at := slices.IndexFunc(old, func(m model.Machine) bool { return m.Marker.IPPool == next.IPPool() })
 		at = max(at, 0)
 		gone := removal(pool, old[at])
+		if pool.ControlPlane() {
+			next.Frees = old[at].Marker.Address.Addr()
+		}
 		old = slices.Delete(old, at, at+1)
 		if pool.ExpandsFirst() {
 			steps = append(steps, next, gone)
@@ -128,6 +146,7 @@ func roll(pool model.NodePool, r replacement, surplus int, creations *creations)
 func removal(pool model.NodePool, m model.Machine) model.DeleteNode {
 	step := deletion(pool, m)
 	step.Rollout = &model.Rollout{MinReady: pool.Count}
+	step.LeavesEtcd = pool.ControlPlane()
 	if !pool.ExpandsFirst() {
 		step.Rollout.MinReady--
 	}
@@ -156,6 +175,8 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 	slices.Sort(nodes)
 	how := ""
 	switch {
+	case successors > 0 && pool.ControlPlane():
+		how = ", each after its successor is Ready and a member of etcd"
 	case successors > 0 && pool.ExpandsFirst():
 		how = ", each after its successor is Ready"
 	case successors > 0:
@@ -165,7 +186,7 @@ func rolloutFindings(pool model.NodePool, r replacement, successors int) model.F
 		how += fmt.Sprintf(", %d of them without a successor, since the pool has that many more than its node_count", without)
 	}
 	var f model.Findings
-	f.Warn(nodePoolField(pool.Name), fmt.Sprintf("Worker pool %q is rolled", pool.Name),
+	f.Warn(nodePoolField(pool.Name), capitalized(pool.Words())+" is rolled",
 		"The apply deletes %d of its nodes, one at a time%s: %s. Differs from the configuration: %s.",
 		len(r.old), how, model.Listed(nodes), strings.Join(sortedKeys(r.reasons), ", "))
 	return f

@@ -93,19 +93,6 @@ func TestRolloutDeletesANodeOnlyWhileEnoughOthersServe(t *testing.T) {
 	}
 }
 
-func TestRolloutLeavesTheControlPlaneAndWarns(t *testing.T) {
-	t.Parallel()
-	s := small(3, 0)
-	s.ControlPlane.CPU = 8
-	s.Image.Template = "newer"
-	p := planned(s, running(3, 0))
-	wantSteps(t, p, "")
-	wantWarnings(t, p, 1)
-	if !says(on(p.Warnings, model.ClusterField(model.FieldTemplate)), "newer", "c-cp-1 (node), c-cp-2 (node), c-cp-3 (node)") {
-		t.Errorf("warnings %v", p.Warnings)
-	}
-}
-
 // Plans from what interrupted rollouts have left.
 func TestRolloutResumes(t *testing.T) {
 	t.Parallel()

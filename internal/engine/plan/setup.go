@@ -127,15 +127,33 @@ func ownIPPoolSteps(v view) []model.Step {
 	return []model.Step{model.CreateIPPool{Name: v.spec.OwnIPPool.Name}}
 }
 
+// endpointSteps reserve the VIP and the extra. An extra that a rollout has lent comes back
+// with the address of the next control-plane node that goes.
 func endpointSteps(v view) []model.Step {
 	var steps []model.Step
 	pool := v.spec.EndpointIPPool()
 	_, vip := v.facts.Address(pool, model.OwnerVIP)
 	_, extra := v.facts.Address(pool, model.OwnerExtra)
-	if !vip || !extra {
+	if !vip || !extra && !v.extraLent() {
 		steps = append(steps, model.ReserveEndpoint{Cluster: v.spec.Name, IPPool: pool})
 	}
 	return steps
+}
+
+// extraLent reports whether there is no extra because a control-plane node has its address:
+// then the nodes have one address more than there are to be.
+func (v view) extraLent() bool {
+	pool := v.spec.EndpointIPPool()
+	if _, reserved := v.facts.Address(pool, model.OwnerExtra); reserved {
+		return false
+	}
+	held := 0
+	for _, c := range slices.Concat(v.facts.Claims, v.facts.Unclaimed) {
+		if c.IPPool == pool && v.ordinal(model.ControlPlanePool, c.Owner) > 0 {
+			held++
+		}
+	}
+	return held > v.spec.ControlPlane.Count
 }
 
 // importDataSteps makes an apply of a cluster whose creation ended before it could

@@ -140,18 +140,12 @@ func (v view) presumedPresent(pool string) []string {
 	return slices.Compact(names)
 }
 
-// pending reports whether a node has an ordinal and has not joined, as far as the
-// record says.
-func (v view) pending(pool string, ordinal int) bool {
-	return slices.Contains(v.facts.Record.Pending[pool], ordinal)
-}
-
 // nodeObjectMissing reports whether a machine of a running control plane has joined
 // once, as the record says, and its node object is gone. It may be a healthy member of
 // etcd.
 func (v view) nodeObjectMissing(m model.Machine) bool {
 	return m.Marker.ControlPlane() && v.apiReached() &&
-		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.pending(m.Marker.NodePool, m.Marker.Ordinal)
+		v.facts.API.Answered() && !v.facts.Joined(&m) && !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 
 // mayReturn reports whether a worker has joined once, as the record says, and its node
@@ -161,7 +155,7 @@ func (v view) nodeObjectMissing(m model.Machine) bool {
 func (v view) mayReturn(m model.Machine) bool {
 	return !m.PoweredOn && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
 		v.facts.API.Answered() && v.facts.Record.Found && v.facts.Record.APIReached && !v.facts.Joined(&m) &&
-		!v.pending(m.Marker.NodePool, m.Marker.Ordinal) && !v.unresponsive(m)
+		!v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal) && !v.unresponsive(m)
 }
 
 // unbooted reports whether a machine was cloned with the authorities at hand and not

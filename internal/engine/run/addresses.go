@@ -19,13 +19,16 @@ type addresses struct {
 	ledger   *ledger.Ledger
 	changes  *changes
 	cluster  uuid.UUID
+	name     string // the cluster's
 	facts    *model.Facts
 	pools    map[uuid.UUID]ledger.IPPool // the registered ones
 	snapshot *ledger.Snapshot
+	// endpointPool is where VIP and extra are from; uuid.Nil in a destruction.
+	endpointPool uuid.UUID
 
 	mu    sync.Mutex
 	vip   netip.Addr
-	extra netip.Addr
+	extra netip.Addr // none while the successor of a control-plane node has it
 }
 
 func newAddresses(r *Runner) *addresses {
@@ -33,21 +36,23 @@ func newAddresses(r *Runner) *addresses {
 		ledger:   r.Ledger,
 		changes:  r.changes,
 		cluster:  r.Spec.ID,
+		name:     r.Spec.Name,
 		facts:    &r.World.Facts,
 		pools:    r.World.IPPools,
 		snapshot: r.World.Snapshot,
+
+		endpointPool: r.Spec.EndpointIPPool(),
 	}
-	pool := r.Spec.EndpointIPPool()
-	a.vip, _ = a.facts.Address(pool, model.OwnerVIP)
-	a.extra, _ = a.facts.Address(pool, model.OwnerExtra)
+	a.vip, _ = a.facts.Address(a.endpointPool, model.OwnerVIP)
+	a.extra, _ = a.facts.Address(a.endpointPool, model.OwnerExtra)
 	return a
 }
 
-// endpoint is the VIP and the extra.
-func (a *addresses) endpoint() (vip, extra netip.Addr) {
+// endpoint is the VIP.
+func (a *addresses) endpoint() netip.Addr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.vip, a.extra
+	return a.vip
 }
 
 // reserveEndpoint claims the VIP and the extra.
@@ -135,8 +140,11 @@ func (a *addresses) reclaim(ctx context.Context, c model.Claim) error {
 	})
 }
 
-// release gives an address back.
+// release gives an address back, or makes it the extra, where there is none.
 func (a *addresses) release(ctx context.Context, c model.Claim) error {
+	if a.returns(c) {
+		return a.keepAsExtra(ctx, c)
+	}
 	pool, registered := a.pools[c.IPPool]
 	if !registered {
 		// Addresses of a pool that is not registered do not cool down: no claim would
@@ -144,7 +152,13 @@ func (a *addresses) release(ctx context.Context, c model.Claim) error {
 		pool = ledger.IPPool{ID: c.IPPool}
 	}
 	return a.changes.call(ctx, func(ctx context.Context) error {
-		return a.ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: c.Owner})
+		err := a.ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: c.Owner})
+		var held *ledger.HeldError
+		if errors.As(err, &held) && held.Owner.Cluster == a.cluster {
+			// A run was killed when a node was gone and its address not yet the extra.
+			return a.ledger.Release(ctx, pool, c.Address, held.Owner)
+		}
+		return err
 	})
 }
 
@@ -156,8 +170,12 @@ func (a *addresses) releaseNode(ctx context.Context, node string, rebuiltOn uuid
 		if c.Owner != node || c.IPPool == rebuiltOn {
 			continue
 		}
+		kept := a.returns(c)
 		if err := a.release(ctx, c); err != nil {
 			return err
+		}
+		if kept {
+			continue
 		}
 		if pool, registered := a.pools[c.IPPool]; registered {
 			a.snapshot.MarkReleased(pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: node}, vm)

@@ -68,8 +68,7 @@ func newClusterAPI(r *Runner) *clusterAPI {
 
 // url is where the API answers.
 func (c *clusterAPI) url() string {
-	vip, _ := c.addresses.endpoint()
-	return "https://" + netip.AddrPortFrom(vip, bootstrap.APIServerPort).String()
+	return "https://" + netip.AddrPortFrom(c.addresses.endpoint(), bootstrap.APIServerPort).String()
 }
 
 // wait connects to the API and waits until it is ready, once for all steps of a

@@ -19,6 +19,9 @@ import (
 // instance UUID.
 func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	node := newNode{Runner: r, CreateNode: s}
+	if err := r.prepareControlPlane(ctx, s); err != nil {
+		return err
+	}
 	if err := node.claim(ctx); err != nil {
 		return err
 	}
@@ -28,8 +31,16 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.wipeLeftUserdata(ctx); err != nil {
 		return err
 	}
-	if err := r.updateNodeMetadata(ctx, s.Node, s.NodePool.Meta); err != nil || !s.Rollout {
+	if err := r.updateNodeMetadata(ctx, s.Node, s.NodePool.Meta); err != nil {
 		return err
+	}
+	if s.NodePool.ControlPlane() && !s.First {
+		if err := r.waitMember(ctx, s.Node); err != nil {
+			return err
+		}
+	}
+	if !s.Rollout {
+		return nil
 	}
 	return r.waitServing(ctx, s.Node)
 }
@@ -72,7 +83,7 @@ type newNode struct {
 }
 
 func (n *newNode) claim(ctx context.Context) error {
-	addr, err := n.addresses.claim(ctx, n.IPPool(), n.Node)
+	addr, err := n.addresses.claimFor(ctx, n.CreateNode)
 	if err != nil {
 		return err
 	}
@@ -88,7 +99,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	doc.Schedulable = n.NodePool.Schedulable
 	doc.Address = n.address
 	doc.MAC = n.mac
-	doc.Endpoint, _ = n.addresses.endpoint()
+	doc.Endpoint = n.addresses.endpoint()
 	zones, err := n.zones(ctx)
 	if err != nil {
 		return nil, err
@@ -192,7 +203,8 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
 	if n.NodePool.ControlPlane() {
-		marker.VIP, marker.Extra = n.addresses.endpoint()
+		marker.VIP = n.addresses.endpoint()
+		marker.Extra = n.addresses.markerExtra(n.CreateNode)
 	}
 	return marker
 }

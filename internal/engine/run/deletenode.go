@@ -22,10 +22,8 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 			return err
 		}
 	}
-	if s.Drain {
-		if err := r.drain(ctx, name, s); err != nil {
-			return err
-		}
+	if err := r.takeOut(ctx, s); err != nil {
+		return err
 	}
 	if err := r.destroyVM(ctx, s.Machine); err != nil && !errors.Is(err, model.ErrGone) {
 		return err
@@ -33,23 +31,57 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 	if err := r.changes.watch.gone(ctx, s.Machine.Ref); err != nil {
 		return fmt.Errorf("wait until the VM is gone: %w", err)
 	}
-	if s.Drain {
-		if err := r.deleteNodeObject(ctx, name); err != nil {
+	if s.LeavesEtcd && s.Rollout == nil {
+		// It may have been joining until its power went.
+		if err := r.leaveUnserving(ctx, name); err != nil {
 			return err
 		}
 	}
-	if s.KeepAddress {
-		return nil
+	if !s.KeepAddress {
+		// Before the node object: as long as that is there, whose the address is can be seen.
+		if err := r.addresses.releaseNode(ctx, name, r.rebuilds[name], s.Machine.Path); err != nil {
+			return err
+		}
 	}
-	return r.addresses.releaseNode(ctx, name, r.rebuilds[name], s.Machine.Path)
+	if s.Drain || s.LeavesEtcd {
+		return r.deleteNodeObject(ctx, name)
+	}
+	return nil
+}
+
+// takeOut makes a cluster go on without a node whose VM is about to be destroyed. Pods of a
+// control-plane node are evicted before it leaves etcd: after that, its kubelet is cut off
+// from the API server beside it.
+func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
+	name := s.Machine.Marker.Node
+	switch {
+	case !s.LeavesEtcd && !s.Drain:
+		return nil
+	case !s.LeavesEtcd:
+		return r.drain(ctx, name, s)
+	case s.Rollout == nil:
+		return r.leaveUnserving(ctx, name)
+	}
+	if err := r.handOver(ctx, name); err != nil {
+		return err
+	}
+	if err := r.drain(ctx, name, s); err != nil {
+		return err
+	}
+	return r.leaveEtcd(ctx, name)
 }
 
 // removeLostNode cleans up after a node whose VM is gone.
 func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) error {
-	if err := r.deleteNodeObject(ctx, s.Node); err != nil {
+	if s.LeavesEtcd {
+		if err := r.leaveUnserving(ctx, s.Node); err != nil {
+			return err
+		}
+	}
+	if err := r.addresses.releaseNode(ctx, s.Node, r.rebuilds[s.Node], ""); err != nil {
 		return err
 	}
-	return r.addresses.releaseNode(ctx, s.Node, r.rebuilds[s.Node], "")
+	return r.deleteNodeObject(ctx, s.Node)
 }
 
 // drain evicts the pods of a node that the API knows. A node that never joined has
@@ -142,5 +174,6 @@ func (r *Runner) deleteNodeObject(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return api.DeleteNode(ctx, name)
+	// With a control-plane VM the VIP may have gone: it takes a lease to be back.
+	return retry(ctx, r.Timing, func(ctx context.Context) error { return api.DeleteNode(ctx, name) })
 }

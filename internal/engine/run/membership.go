@@ -9,10 +9,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// controlPlaneLabel is what kubeadm sets on a control-plane node at the end of its init
-// or join, after the node has become a member of etcd. The node object is there before.
-const controlPlaneLabel = "node-role.kubernetes.io/control-plane"
-
 // errNotAnswered is the end of waiting for an API: another attempt is of no use.
 var errNotAnswered = errors.New("the API cannot be used in this run")
 
@@ -57,7 +53,7 @@ func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode) error {
 	if !known {
 		return errors.New("the API does not know it")
 	}
-	if _, labelled := node.Labels[controlPlaneLabel]; s.NodePool.ControlPlane() && !labelled {
+	if s.NodePool.ControlPlane() && !node.ControlPlane {
 		return errors.New("the API does not know it as a control-plane node yet")
 	}
 	return nil

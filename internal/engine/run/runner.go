@@ -58,6 +58,7 @@ type Runner struct {
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
 	warnings  warnings
+	departed  departed
 
 	firstBootFailed atomic.Bool
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // rules say what may change on a running gateway: what only the agent uses, the addresses
-// that the gateway hands out, what holds for new nodes, and the VMs' folder.
+// that the gateway hands out, what its nodes are replaced for, and the VMs' folder.
 var rules = enginecrud.Rules{
 	Replace:    []string{"name", "network"},
 	Datacenter: "placement.datacenter",
@@ -14,7 +14,11 @@ var rules = enginecrud.Rules{
 		"agent_image",
 		"clone_mode",
 		"console_endpoint",
+		"cpu",
+		"disk_gb",
 		"incomplete_create",
+		"kubernetes_version",
+		"memory_gb",
 		"ntp_servers",
 		"pairing_code",
 		"pairing_code_wo",
@@ -28,7 +32,6 @@ var rules = enginecrud.Rules{
 		"store_authorities",
 		"timeouts",
 
-		// By another name, they are the same; to others, the planner refuses to move.
 		"image",
 		"placement.compute_cluster",
 		"placement.datastore",
@@ -48,14 +51,8 @@ var rules = enginecrud.Rules{
 	},
 	Refused: []enginecrud.Refusal{
 		{
-			Reason: "The nodes of a gateway are not replaced yet.",
-			Attributes: []string{
-				"cpu",
-				"disk_gb",
-				"kubernetes_version",
-				"memory_gb",
-				"node_count",
-			},
+			Reason:     "Gateways of several nodes are not supported yet.",
+			Attributes: []string{"node_count"},
 		},
 		{
 			Reason:     "The id of the inline IP pool, which its addresses in use are recorded under, is derived from its name.",

@@ -48,8 +48,9 @@ func newSchema(ctx context.Context) schema.Schema {
 		MarkdownDescription: "A private cloud gateway: a Kubernetes cluster of one node next to vCenter that runs an agent of HCP " +
 			"Terraform or Terraform Enterprise, " +
 			"so that a console outside can run Terraform where vCenter is. IP pools, cloud accounts and clusters may belong to it.\n\n" +
-			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. Any other change of a " +
-			"running gateway is refused when it is planned. " +
+			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. A change of the node's " +
+			"image, size, placement or of what it boots with replaces the node: its successor joins before it is deleted, and the endpoint " +
+			"stays. Any other change of a running gateway is refused when it is planned. " +
 			"One that is stuck, or whose VM is lost, is rebuilt in place by a change of `reset_trigger`. " +
 			"A gateway that clusters belong to cannot be destroyed.\n\n" +
 			"The gateway's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",

@@ -78,9 +78,7 @@ func Image(doc string) schema.SingleNestedAttribute {
 }
 
 // rolls is what a change of what nodes boot with does.
-const rolls = "A change replaces the workers of a running cluster; control-plane nodes, all of a gateway's among " +
-	"them, are not replaced yet " +
-	"and keep what they were built with, as the condition `ControlPlaneUpToDate` says."
+const rolls = "A change replaces the nodes of what runs, one at a time, those of the control plane first."
 
 // SSHAuthorizedKeys are the keys of the image's default user.
 func SSHAuthorizedKeys() schema.ListAttribute {

@@ -40,13 +40,17 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 	}
 	attributes["placement"] = schema.SingleNestedAttribute{
 		Required:            true,
-		MarkdownDescription: "Where the control plane goes.",
+		MarkdownDescription: "Where the control plane goes. Its IP pool does not change.",
 		Attributes:          placementAttributes(),
 	}
 	return schema.SingleNestedAttribute{
-		Required:            true,
-		MarkdownDescription: "The nodes that run the control plane.",
-		Attributes:          attributes,
+		Required: true,
+		MarkdownDescription: "The nodes that run the control plane. A change of `cpu`, `memory_gb`, `disk_gb`, `placement` or the " +
+			"profile's image replaces the nodes that were built otherwise, one at a time: a successor joins, on an address that the cluster " +
+			"keeps for it, and becomes a member of etcd; then the node is drained, leaves etcd and is deleted. A single node passes through " +
+			"two members. Nothing is replaced while a member of etcd or a component of the control plane is not well. A VM that was deleted " +
+			"outside Terraform is replaced by the next apply, as long as the others have the quorum.",
+		Attributes: attributes,
 	}
 }
 

@@ -38,9 +38,11 @@ var rules = enginecrud.Rules{
 		"profile.packs",
 
 		"control_plane.annotations",
+		"control_plane.cpu",
+		"control_plane.disk_gb",
 		"control_plane.labels",
+		"control_plane.memory_gb",
 		"control_plane.node_count",
-		// By another name, they are the same; to others, the planner refuses to move.
 		"control_plane.placement.compute_cluster",
 		"control_plane.placement.datastore",
 		"control_plane.placement.network",
@@ -61,14 +63,12 @@ var rules = enginecrud.Rules{
 	},
 	Refused: []enginecrud.Refusal{
 		{
-			Reason: "Control-plane nodes are not replaced yet.",
-			Attributes: []string{
-				"control_plane.cpu",
-				"control_plane.disk_gb",
-				"control_plane.memory_gb",
-				"control_plane.placement.ip_pool_id",
-				"control_plane.schedulable",
-			},
+			Reason:     "The VIP, which clients of the cluster know, is an address of the control plane's IP pool.",
+			Attributes: []string{"control_plane.placement.ip_pool_id"},
+		},
+		{
+			Reason:     "The taint of control-plane nodes is set when they join, and administrators change it since.",
+			Attributes: []string{"control_plane.schedulable"},
 		},
 	},
 	Keyed: []string{"worker_pools", "profile.packs", "tags"},

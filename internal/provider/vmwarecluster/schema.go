@@ -55,7 +55,8 @@ func newSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "A Kubernetes cluster on vSphere. Worker pools are added, removed and resized in place, and so are " +
 			"labels, annotations and taints; " +
-			"the control plane grows in place. A change of a worker pool's machines, placements or image rolls it, one node at a time. " +
+			"the control plane grows in place. A change of the machines, the placements or the image of nodes, or of what they boot with, " +
+			"rolls them, one node at a time, the control plane first. " +
 			"Any other change of a running cluster is refused when it is planned.\n\n" +
 			"The cluster's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
 		Attributes: attributes,

@@ -22,7 +22,7 @@ func since(f *model.Facts) *model.Facts {
 	return f
 }
 
-func TestChangedKeysServersAndProxyRollWorkersAlone(t *testing.T) {
+func TestChangedKeysServersAndProxyRollAllNodes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		now  model.BuiltWith
@@ -37,9 +37,9 @@ func TestChangedKeysServersAndProxyRollWorkersAlone(t *testing.T) {
 			s := small(1, 2)
 			s.BuiltWith = c.now
 			p := planned(s, since(running(1, 2)))
-			wantSteps(t, p, "create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2")
-			if !says(p.Warnings, "Differs from the configuration: "+c.word+".") ||
-				!says(p.Warnings, "The control plane keeps its", c.word, "c-cp-1") {
+			wantSteps(t, p, "create_node c-cp-2, delete_node c-cp-1, create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2")
+			if !says(p.Warnings, `Worker pool "w" is rolled`, "Differs from the configuration: "+c.word+".") ||
+				!says(p.Warnings, "The control plane is rolled", "Differs from the configuration: "+c.word+".", "c-cp-1") {
 				t.Errorf("warnings %v", p.Warnings)
 			}
 		})
@@ -58,19 +58,19 @@ func TestRolloutForOtherKeysCountsInTheBudget(t *testing.T) {
 	}
 }
 
-// What has no workers, such as a gateway, has an empty plan, and is told what stays.
-func TestControlPlaneKeepsOldValuesWithoutAStep(t *testing.T) {
+// A gateway of one node is rolled, too.
+func TestChangedKeysRollAGateway(t *testing.T) {
 	t.Parallel()
 	s := small(1, 0)
 	s.Kind = record.KindGateway
 	s.BuiltWith = wantedNow
 	f := since(running(1, 0))
 	p := planned(s, f)
-	wantSteps(t, p, "")
-	wantWarnings(t, p, 3)
+	wantSteps(t, p, "create_node c-cp-2, delete_node c-cp-1")
+	wantWarnings(t, p, 1)
 	status := plan.Status(s, f)
-	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "OldValuesKept",
-		Message: "Control-plane nodes are not replaced yet, and these keep what they were built with: " +
+	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "Outdated",
+		Message: "Control-plane nodes that differ from the configuration, and that the next apply replaces: " +
 			"c-cp-1 (ssh_authorized_keys, ntp_servers, proxy)"}
 	if !slices.Contains(status.Conditions, want) {
 		t.Errorf("conditions %+v", status.Conditions)
@@ -80,9 +80,8 @@ func TestControlPlaneKeepsOldValuesWithoutAStep(t *testing.T) {
 	}
 }
 
-// A control plane grows with new nodes of the new values, and the condition names the
-// others.
-func TestConditionNamesTheControlPlaneNodesThatKeepOldValues(t *testing.T) {
+// A rollout has stopped, and the condition names what is left.
+func TestConditionNamesTheControlPlaneNodesThatAreOutdated(t *testing.T) {
 	t.Parallel()
 	s := small(3, 0)
 	s.Image.Template = "node-2"
@@ -91,15 +90,15 @@ func TestConditionNamesTheControlPlaneNodesThatKeepOldValues(t *testing.T) {
 	f.Machines[1].Marker.BuiltWith = wantedNow
 	f.Machines[2].Marker.BuiltWith = model.BuiltWith{}
 	f.Machines[2].Marker.Template = "node-2"
-	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "OldValuesKept",
-		Message: "Control-plane nodes are not replaced yet, and these keep what they were built with: " +
+	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "Outdated",
+		Message: "Control-plane nodes that differ from the configuration, and that the next apply replaces: " +
 			"c-cp-1 (image, ssh_authorized_keys, ntp_servers, proxy), c-cp-2 (image)"}
 	if got := plan.Status(s, f).Conditions; !slices.Contains(got, want) {
 		t.Errorf("conditions %+v", got)
 	}
 }
 
-func TestNothingIsKeptWhereNothingWasChanged(t *testing.T) {
+func TestNothingIsRolledWhereNothingWasChanged(t *testing.T) {
 	t.Parallel()
 	s := small(1, 1)
 	s.BuiltWith = builtThen

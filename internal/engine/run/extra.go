@@ -1,0 +1,89 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+)
+
+// claimFor takes the address of a node that is built. The successor of a control-plane
+// node takes the extra, which is kept for it, so that it needs no other one of a pool that
+// may be full; the claim passes from one to the other and is never free. The address of
+// the node that goes is the extra from then on.
+func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
+	pool := s.IPPool()
+	if !s.TakesExtra() || pool != a.endpointPool || a.holds(pool, s.Node) {
+		return a.claim(ctx, pool, s.Node)
+	}
+	a.mu.Lock()
+	extra := a.extra
+	a.mu.Unlock()
+	if !extra.IsValid() {
+		return a.claim(ctx, pool, s.Node) // another node has it, as where the control plane grew meanwhile
+	}
+	if err := a.pass(ctx, pool, extra, s.Node); err != nil {
+		return netip.Addr{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.extra = netip.Addr{}
+	return extra, nil
+}
+
+// holds reports whether an owner had a claim in a pool when the run began.
+func (a *addresses) holds(pool uuid.UUID, owner string) bool {
+	for _, c := range a.facts.Claims {
+		if c.IPPool == pool && c.Owner == owner {
+			return true
+		}
+	}
+	return false
+}
+
+// markerExtra is the extra that the marker of a control-plane node names: that of the
+// cluster, or, of the node that has taken it, the one that there will be when its
+// predecessor is gone. A marker does not change with it: of several, that of the newest
+// node is right.
+func (a *addresses) markerExtra(s model.CreateNode) netip.Addr {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.extra.IsValid() {
+		return a.extra
+	}
+	return s.Frees
+}
+
+// returns reports whether an address that is given back becomes the extra: that of a
+// control-plane node of a cluster that goes on, while a successor has the extra.
+func (a *addresses) returns(c model.Claim) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.endpointPool != uuid.Nil && c.IPPool == a.endpointPool && !a.extra.IsValid() && a.vip.IsValid() &&
+		model.NodeOrdinal(a.name, model.ControlPlanePool, c.Owner) > 0
+}
+
+// keepAsExtra makes the address of a node that is gone the extra.
+func (a *addresses) keepAsExtra(ctx context.Context, c model.Claim) error {
+	if err := a.pass(ctx, c.IPPool, c.Address, model.OwnerExtra); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.extra = c.Address
+	return nil
+}
+
+func (a *addresses) pass(ctx context.Context, id uuid.UUID, addr netip.Addr, to string) error {
+	pool, ok := a.pools[id]
+	if !ok {
+		return errors.New("the IP pool of the control plane is not registered any more; create it again with the same name and range")
+	}
+	return a.changes.call(ctx, func(ctx context.Context) error {
+		return a.ledger.Pass(ctx, pool, addr, ledger.Owner{Cluster: a.cluster, Node: to}, a.snapshot)
+	})
+}
