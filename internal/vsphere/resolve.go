@@ -145,7 +145,7 @@ func (r *resolver) folder(names *model.Names) {
 func (r *resolver) image(pool string, image model.Image) {
 	field := model.ClusterField(model.FieldTemplate)
 	if pool != "" {
-		field = model.NodePoolField(pool, model.FieldPoolTemplate)
+		field = model.NodePoolField(pool, model.FieldTemplate)
 	}
 	root := r.dc.ref
 	where := r.inDatacenter()

@@ -51,15 +51,13 @@ const (
 	FieldCloneMode        FieldName = "clone mode"
 )
 
-// Fields of a node pool.
+// Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that
+// has its own, too.
 const (
 	FieldNodeCount FieldName = "node count"
 	FieldCPU       FieldName = "CPU"
 	FieldMemory    FieldName = "memory"
 	FieldDisk      FieldName = "disk"
-	// Of a worker pool that has its own.
-	FieldPoolKubernetes FieldName = "kubernetes version of the pool"
-	FieldPoolTemplate   FieldName = "template of the pool"
 )
 
 // Fields of a placement.

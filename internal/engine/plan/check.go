@@ -117,7 +117,7 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 				return len(c.builds) == 0 && !c.registers && c.moves == nil
 			case field.Name == model.FieldFolder:
 				return len(c.builds) == 0 && c.moves == nil
-			case field.Name == model.FieldTemplate || field.Name == model.FieldImageFolder:
+			case field.NodePool == "" && field.Name == model.FieldTemplate || field.Name == model.FieldImageFolder:
 				return !slices.ContainsFunc(c.spec.NodePools(), func(pool model.NodePool) bool {
 					return len(c.builds) > 0 && c.uses(pool.Name) && (pool.Image.Template == "" || field.Name == model.FieldImageFolder)
 				})

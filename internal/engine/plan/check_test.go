@@ -245,7 +245,7 @@ func TestCheckRefusesAnOldVersion(t *testing.T) {
 	s = small(1, 2)
 	s.Workers[0].KubernetesVersion = "1.30.14"
 	p = planned(s, &model.Facts{})
-	if !says(on(p.Problems, model.NodePoolField("w", model.FieldPoolKubernetes)), "cannot be bootstrapped", "1.30.14") {
+	if !says(on(p.Problems, model.NodePoolField("w", model.FieldKubernetes)), "cannot be bootstrapped", "1.30.14") {
 		t.Errorf("problems %v", p.Problems)
 	}
 }

@@ -176,7 +176,7 @@ func versionField(pool model.NodePool) model.Field {
 	if pool.KubernetesVersion == "" {
 		return kubernetesField
 	}
-	return model.NodePoolField(pool.Name, model.FieldPoolKubernetes)
+	return model.NodePoolField(pool.Name, model.FieldKubernetes)
 }
 
 // upgradeFindings judge a change of versions.
@@ -301,7 +301,7 @@ func (c check) imageFindings() model.Findings {
 		}
 		field := model.ClusterField(model.FieldTemplate)
 		if pool.Image.Template != "" {
-			field = model.NodePoolField(pool.Name, model.FieldPoolTemplate)
+			field = model.NodePoolField(pool.Name, model.FieldTemplate)
 		}
 		f.Warn(field, "The image may be of another Kubernetes version",
 			"By its name, the image %q holds Kubernetes %s, and the nodes that are built from it are to be of version %s: %s. "+

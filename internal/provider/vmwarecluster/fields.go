@@ -35,8 +35,9 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 	enginemodel.FieldMemory:    "memory_gb",
 	enginemodel.FieldDisk:      "disk_gb",
 
-	enginemodel.FieldPoolKubernetes: "kubernetes_version",
-	enginemodel.FieldPoolTemplate:   "image",
+	// Of a worker pool that has its own.
+	enginemodel.FieldKubernetes: "kubernetes_version",
+	enginemodel.FieldTemplate:   "image",
 }
 
 // AttributePath implements enginecrud.Model.
@@ -49,7 +50,8 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 }
 
 func fieldPath(f enginemodel.Field) path.Path {
-	if at, ok := clusterFields[f.Name]; ok {
+	ofPool := f.NodePool != "" && f.NodePool != enginemodel.ControlPlanePool && nodePoolFields[f.Name] != ""
+	if at, ok := clusterFields[f.Name]; ok && !ofPool {
 		return at
 	}
 	if f.NodePool == "" {
@@ -58,7 +60,7 @@ func fieldPath(f enginemodel.Field) path.Path {
 	pool := nodePoolPath(f.NodePool)
 	if name, ok := nodePoolFields[f.Name]; ok {
 		at := pool.AtName(name)
-		if f.Name == enginemodel.FieldPoolTemplate {
+		if f.Name == enginemodel.FieldTemplate {
 			at = at.AtName("template")
 		}
 		return at
