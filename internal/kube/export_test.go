@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"crypto/sha256"
+	"io"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -11,4 +13,13 @@ import (
 // NewForClients returns the API over client-go's fakes, with a short interval.
 func NewForClients(clients kubernetes.Interface) model.API {
 	return &api{clients: clients, interval: time.Millisecond}
+}
+
+// WholeSnapshot reports whether parts of a snapshot end with the hash of what is before.
+func WholeSnapshot(parts [][]byte) bool {
+	w := &checkedWriter{to: io.Discard, hash: sha256.New()}
+	for _, part := range parts {
+		_, _ = w.Write(part)
+	}
+	return w.whole()
 }

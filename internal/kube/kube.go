@@ -73,11 +73,16 @@ type api struct {
 	dynamic  dynamic.Interface
 	mapper   meta.ResettableRESTMapper
 	interval time.Duration
+
+	config  *rest.Config // for connections that become another protocol's
+	etcd    pki.KeyPair  // the authority of etcd; empty where it is not at hand
+	timeout time.Duration
 }
 
 // Connect creates the clients for a kubeconfig, of which it takes what
 // pki.ParseKubeconfig returns and nothing else. It fails only on an invalid
-// kubeconfig or proxy URL; Ready reports whether the API is reachable.
+// kubeconfig or proxy URL; Ready reports whether the API is reachable. The client
+// certificates of etcd are issued with its authority when they are needed.
 func (c *connector) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
 	key := sha256.Sum256(slices.Concat(kubeconfig, etcd.Cert))
 	c.mu.Lock()
@@ -101,6 +106,7 @@ func (c *connector) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, err
 	if err != nil {
 		return nil, err
 	}
+	a.etcd = etcd
 	c.apis[key] = a
 	return a, nil
 }
@@ -114,6 +120,11 @@ func (o Options) connect(config *rest.Config) (*api, error) {
 	// The engine bounds its own parallelism.
 	config.QPS = -1
 
+	proxy, err := o.proxy()
+	if err != nil {
+		return nil, err
+	}
+	config.Proxy = proxy
 	client, err := o.httpClient(config)
 	if err != nil {
 		return nil, err
@@ -133,6 +144,8 @@ func (o Options) connect(config *rest.Config) (*api, error) {
 		dynamic:  dyn,
 		mapper:   restmapper.NewDeferredDiscoveryRESTMapper(cache),
 		interval: o.Interval,
+		config:   config,
+		timeout:  o.Timeout,
 	}, nil
 }
 
@@ -144,12 +157,8 @@ func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unable to read the certificates of the kubeconfig: %w", err)
 	}
-	proxy, err := o.proxy()
-	if err != nil {
-		return nil, err
-	}
 	transport, err := rest.HTTPWrappersForConfig(config, bounded{limit: o.MaxResponse, RoundTripper: &http.Transport{
-		Proxy:               proxy,
+		Proxy:               config.Proxy,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 10 * time.Second,

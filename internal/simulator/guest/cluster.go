@@ -17,12 +17,14 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cpi"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/etcd"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
@@ -41,11 +43,15 @@ type cluster struct {
 	cancel  context.CancelFunc
 	changed chan struct{} // wakes the controllers; has a buffer of one
 
-	members  []*guest // etcd's, also those that are off or destroyed
-	holder   *guest   // of the VIP
+	members  []*guest // the control plane's, also those that are off or destroyed
+	etcd     *etcd.Cluster
+	etcdRuns bool   // for real, and not as a fact alone
+	holder   *guest // of the VIP
 	vipServe *endpoint
 	quorum   atomic.Bool  // read without a lock by the API
 	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
+
+	etcdStart sync.Mutex // before World.mu
 }
 
 // node is a machine's place in a cluster, on its disk.
@@ -60,6 +66,7 @@ type node struct {
 	object       *corev1.Node
 	static       []*corev1.Pod
 	version      kubeadm.Version // of the control plane's pods, or of a worker's kubelet
+	etcdCA       *kubeadm.Authority
 }
 
 var errNoQuorum = errors.New("etcdserver: request timed out, possibly due to connection lost: no quorum")
@@ -78,7 +85,7 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	all := map[string]kubeapi.Kubelet{}
 	for _, g := range c.world.guests {
 		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
-			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: n.static}
+			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: n.static, Failing: g.failing()}
 		}
 	}
 	return all
@@ -113,16 +120,31 @@ func (c *cluster) machines() map[string]cpi.Machine {
 	return all
 }
 
+// failing returns the static pods of a machine that do not run. World.mu is held.
+func (g *guest) failing() map[string]string {
+	all := map[string]string{}
+	if g.disk.node.controlPlane && g.endpoint == nil {
+		all["kube-apiserver"] = "etcd does not answer"
+	}
+	if g.disk.member != nil && g.member == nil {
+		all["etcd"] = "etcd has ended"
+	}
+	return all
+}
+
 // settle brings quorum and VIP to what the running members allow. World.mu is
 // held.
 func (c *cluster) settle() {
 	var live []*guest
 	for _, m := range c.members {
-		if m.halt != nil && m.kubelet {
+		if m.halt != nil && m.kubelet && m.endpoint != nil {
 			live = append(live, m)
 		}
 	}
-	quorum := len(live) > len(c.members)/2
+	quorum := len(live) > 0
+	if c.etcdRuns {
+		quorum = c.etcd.Quorum()
+	}
 	c.quorum.Store(quorum)
 	if c.holder != nil && (!quorum || !slices.Contains(live, c.holder)) {
 		c.dropVIP()
@@ -174,7 +196,10 @@ func (c *cluster) dropVIP() {
 }
 
 // endpoint is an API server that listens somewhere.
-type endpoint struct{ server *http.Server }
+type endpoint struct {
+	server *http.Server
+	cancel context.CancelFunc // of its requests
+}
 
 // serve starts an API endpoint in the simulated network.
 func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, error) {
@@ -182,7 +207,9 @@ func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, err
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{server: &http.Server{
+	ctx, cancel := context.WithCancel(c.world.ctx)
+	e := &endpoint{cancel: cancel, server: &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
 		// Clients are authenticated per request: a bad certificate is a 401,
@@ -201,6 +228,7 @@ func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, err
 // close drops the listener and every connection.
 func (e *endpoint) close() {
 	if e != nil {
+		e.cancel()
 		_ = e.server.Close()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/etcd"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
@@ -36,7 +37,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	if err != nil {
 		return err
 	}
-	if n.cluster, err = g.prepareCluster(inst, conf, version, n.vip); err != nil {
+	if n.cluster, err = g.prepareCluster(inst, conf, version, n); err != nil {
 		return err
 	}
 	if n.serving, err = n.cluster.servingCertificate(n.name, n.advertise.Addr(), g.world.options.Now()); err != nil {
@@ -44,7 +45,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	}
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
-	n.static = staticPods(version, n.vip)
+	n.static = staticPods(version, n)
 	return g.startCluster(ctx, n, conf)
 }
 
@@ -78,9 +79,9 @@ func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init, vers
 
 // prepareCluster reads the certificate authorities and creates the cluster.
 func (g *guest) prepareCluster(
-	inst *cloudinit.Instance, conf *kubeadm.Init, version kubeadm.Version, vip *kubeadm.KubeVIP,
+	inst *cloudinit.Instance, conf *kubeadm.Init, version kubeadm.Version, n *node,
 ) (*cluster, error) {
-	ca, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
+	authorities, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
 		f, ok := inst.Files[path]
 		return f.Content, ok
 	}, g.world.options.Now())
@@ -89,12 +90,13 @@ func (g *guest) prepareCluster(
 	}
 	g.log("[certs] Using existing ca certificate authority")
 
-	if err := vip.CheckKubeconfig(true); err != nil {
+	if err := n.vip.CheckKubeconfig(true); err != nil {
 		g.log("%v", err)
 		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
 			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
 	}
-	return g.newCluster(conf, version, ca, vip)
+	n.etcdCA = authorities.Etcd
+	return g.newCluster(conf, version, authorities.Cluster, n.vip)
 }
 
 // startCluster makes the machine the first member of its cluster.
@@ -118,7 +120,7 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init) e
 	}
 	run, cancel := context.WithCancel(g.world.ctx)
 	c.cancel = cancel
-	if err := g.start(); err != nil {
+	if err := g.start(ctx); err != nil {
 		cancel()
 		return err
 	}
@@ -224,8 +226,10 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 		changed: make(chan struct{}, 1),
 		store:   kubeapi.NewStore(g.world.options.Now),
 		cancel:  func() {},
+		etcd:    etcd.NewCluster(),
 	}
 	c.server = kubeapi.NewServer(c.store, ca.Pool(), c.release, c.healthy)
+	c.server.Kubelet = c.kubeletOf
 	return c, nil
 }
 

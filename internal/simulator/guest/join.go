@@ -69,7 +69,16 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 	if err := api.checkNewNode(ctx, name); err != nil {
 		return fmt.Errorf("error execution phase kubelet-start: %w", err)
 	}
-	if err := g.enter(ctx, at, n, conf, version); err != nil {
+	c, err := g.world.clusterAt(at)
+	if err != nil {
+		return fmt.Errorf("error execution phase kubelet-start: %w", err)
+	}
+	if n.controlPlane {
+		if err := g.kubeadmEtcd(ctx, c, n); err != nil {
+			return err
+		}
+	}
+	if err := g.enter(ctx, c, n, conf, version); err != nil {
 		return err
 	}
 	g.log("This node has joined the cluster.")
@@ -104,38 +113,48 @@ func (g *guest) prepareControlPlane(
 	if err != nil {
 		return fmt.Errorf("error execution phase control-plane-prepare/download-certs: error downloading certs: %w", err)
 	}
-	ca, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
+	authorities, err := kubeadm.ReadAuthorities(func(path string) ([]byte, bool) {
 		content, ok := files[path]
 		return content, ok
 	}, g.world.options.Now())
 	if err != nil {
 		return err
 	}
-	if !ca.Certificate.Equal(api.ca) {
+	if !authorities.Cluster.Certificate.Equal(api.ca) {
 		return errors.New("error execution phase control-plane-prepare/certs: the downloaded CA is not the cluster's")
 	}
 	n.controlPlane = true
 	n.vip = vip
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
-	n.static = staticPods(version, vip)
+	n.etcdCA = authorities.Etcd
+	n.static = staticPods(version, n)
 	return nil
 }
 
-// enter registers the machine as a node, and as an etcd member if it hosts the
-// control plane.
-func (g *guest) enter(ctx context.Context, at netip.AddrPort, n *node, conf *kubeadm.Join, version kubeadm.Version) error {
+var errAPIAway = errors.New("timed out waiting for the condition: the API went away")
+
+// clusterAt returns the cluster whose API answers at an endpoint.
+func (w *World) clusterAt(at netip.AddrPort) (*cluster, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.clusters, func(c *cluster) bool { return c.vip == at || c.servesAt(at) })
+	if i < 0 || w.clusters[i].healthy() != nil {
+		return nil, errAPIAway
+	}
+	return w.clusters[i], nil
+}
+
+// enter registers the machine as a node.
+func (g *guest) enter(ctx context.Context, c *cluster, n *node, conf *kubeadm.Join, version kubeadm.Version) error {
 	w := g.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ctx.Err() != nil {
 		return errOff
 	}
-	i := slices.IndexFunc(w.clusters, func(c *cluster) bool { return c.vip == at || c.servesAt(at) })
-	if i < 0 || w.clusters[i].healthy() != nil {
-		return errors.New("error execution phase kubelet-start: timed out waiting for the condition: the API went away")
+	if !slices.Contains(w.clusters, c) || c.healthy() != nil {
+		return fmt.Errorf("error execution phase kubelet-start: %w", errAPIAway)
 	}
-
-	c := w.clusters[i]
 	n.cluster = c
 	if err := c.checkSkew(n); err != nil {
 		return err
@@ -156,10 +175,9 @@ func (g *guest) enter(ctx context.Context, at netip.AddrPort, n *node, conf *kub
 	c.store.Put(n.object, kubeapi.Nodes) // replaces a node of that name that is not ready
 	g.disk.node = n
 	if n.controlPlane {
-		g.console.Print("[etcd] Announced new etcd member joining to the existing etcd cluster")
 		c.members = append(c.members, g)
 	}
-	return g.start()
+	return g.start(ctx)
 }
 
 func (c *cluster) servesAt(at netip.AddrPort) bool {

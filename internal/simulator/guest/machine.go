@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/etcd"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
 )
 
@@ -37,6 +38,7 @@ type guest struct {
 	addresses []netip.Addr
 	endpoint  *endpoint // its own API endpoint
 	kubelet   bool
+	member    *etcd.Member // of etcd, where it runs
 
 	tools sync.Mutex // orders SetNetwork calls; taken before World.mu
 }
@@ -49,6 +51,9 @@ type disk struct {
 	// initStarted says that kubeadm init has begun. It never does a second time.
 	initStarted bool
 	node        *node
+	// member is its part of etcd, where etcd runs, and evicted that it was removed.
+	member  *etcd.Disk
+	evicted bool
 }
 
 // errOff ends a boot that a power-off interrupted.

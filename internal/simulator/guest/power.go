@@ -21,7 +21,10 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	enabled := g.disk.unit.enabled
 	var err error
 	if n != nil && ctx.Err() == nil {
-		err = g.start()
+		err = g.start(ctx)
+	} else if disk := g.disk.member; disk != nil && ctx.Err() == nil {
+		// The power was lost over the join: its static pod is there.
+		g.world.running.Go(func() { g.runMember(ctx, disk) })
 	}
 	g.world.mu.Unlock()
 	if err != nil {
@@ -37,8 +40,9 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	if enabled {
 		g.set(ctx, PhaseJoined, nil)
 	}
-	// A kubelet registers its node when it starts, once the API answers.
-	for n.cluster.healthy() != nil {
+	// A kubelet registers its node when it starts, once the API answers. On a control
+	// plane it asks the API server beside it.
+	for !g.reachesAPI() {
 		if !sleep(ctx, pollInterval) {
 			return errOff
 		}
@@ -49,17 +53,41 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	return nil
 }
 
-// start runs kubelet and, on a control plane, the API server. World.mu is held.
-func (g *guest) start() error {
+func (g *guest) reachesAPI() bool {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
 	n := g.disk.node
-	if n.controlPlane {
-		e, err := n.cluster.serve(n.advertise, n.serving)
-		if err != nil {
+	return n.cluster.healthy() == nil && (!n.controlPlane || g.endpoint != nil)
+}
+
+// start runs kubelet and, on a control plane, the API server, which on a machine that
+// boots again waits for etcd. World.mu is held.
+func (g *guest) start(ctx context.Context) error {
+	n := g.disk.node
+	switch disk := g.disk.member; {
+	case g.disk.evicted:
+		return nil
+	case !n.controlPlane:
+	case disk != nil && g.member == nil:
+		g.world.running.Go(func() { g.runMember(ctx, disk) })
+	default:
+		if err := g.serveAPI(); err != nil {
 			return err
 		}
-		g.endpoint = e
 	}
 	g.kubelet = true
+	n.cluster.settle()
+	return nil
+}
+
+// serveAPI starts the API server. World.mu is held.
+func (g *guest) serveAPI() error {
+	n := g.disk.node
+	e, err := n.cluster.serve(n.advertise, n.serving)
+	if err != nil {
+		return err
+	}
+	g.endpoint = e
 	n.cluster.settle()
 	return nil
 }
@@ -78,6 +106,7 @@ func (w *World) stop(g *guest) {
 	g.addresses = nil
 	g.endpoint.close()
 	g.endpoint = nil
+	w.killMember(g)
 	if n := g.disk.node; n != nil {
 		n.cluster.settle()
 	}

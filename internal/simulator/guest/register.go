@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -91,17 +92,21 @@ func (n *node) registration() *kubeapi.Object {
 }
 
 // staticPods returns the static pods of a control-plane node.
-func staticPods(version kubeadm.Version, vip *kubeadm.KubeVIP) []*corev1.Pod {
+func staticPods(version kubeadm.Version, n *node) []*corev1.Pod {
 	var pods []*corev1.Pod
 	for _, component := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
 		image := "registry.k8s.io/" + component + ":v" + version.String()
+		var annotations map[string]string
 		if component == "etcd" {
 			image = "registry.k8s.io/etcd:" + images[version.Minor].etcd
+			at := netip.AddrPortFrom(n.advertise.Addr(), etcdPort)
+			annotations = map[string]string{"kubeadm.kubernetes.io/etcd.advertise-client-urls": "https://" + at.String()}
 		}
 		pods = append(pods, &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{
 				Name: component, Namespace: metav1.NamespaceSystem,
-				Labels: map[string]string{"component": component, "tier": "control-plane"},
+				Labels:      map[string]string{"component": component, "tier": "control-plane"},
+				Annotations: annotations,
 			},
 			Spec: corev1.PodSpec{
 				HostNetwork: true, PriorityClassName: "system-node-critical",
@@ -110,8 +115,8 @@ func staticPods(version kubeadm.Version, vip *kubeadm.KubeVIP) []*corev1.Pod {
 			},
 		})
 	}
-	if vip != nil {
-		pods = append(pods, vip.Pod)
+	if n.vip != nil {
+		pods = append(pods, n.vip.Pod)
 	}
 	return pods
 }

@@ -27,6 +27,9 @@ type Options struct {
 	// JoinTimeout is how long a joining node waits for the API of its cluster,
 	// in real time; a minute unless set. Real kubeadm waits five.
 	JoinTimeout time.Duration
+	// AtJoin is told how far the join of a control-plane node has come, by the VM's name;
+	// an error ends the join there. It may call World, and is called without a lock.
+	AtJoin func(vm string, stage JoinStage) error
 }
 
 // VM is a virtual machine at the moment of its power-on.
@@ -121,6 +124,9 @@ func (w *World) Close() {
 	for _, g := range w.guests {
 		w.stop(g)
 	}
+	for _, c := range w.clusters {
+		w.running.Go(c.etcd.Close)
+	}
 	w.mu.Unlock()
 	w.proxy.Close()
 	w.running.Wait()
@@ -195,6 +201,7 @@ func (w *World) Destroyed(id string) {
 		}
 	}
 	c.cancel()
+	w.running.Go(c.etcd.Close)
 	w.clusters = slices.DeleteFunc(w.clusters, func(other *cluster) bool { return other == c })
 }
 

@@ -22,23 +22,27 @@ type Authority struct {
 	Key         crypto.Signer
 }
 
+// Authorities are those that a control-plane node signs with.
+type Authorities struct {
+	Cluster *Authority
+	Etcd    *Authority
+}
+
 // ReadAuthorities reads the certificate authorities and the service account
 // key that stand on a first control-plane node before init, by path.
-func ReadAuthorities(read func(path string) ([]byte, bool), now time.Time) (*Authority, error) {
-	var cluster *Authority
+func ReadAuthorities(read func(path string) ([]byte, bool), now time.Time) (*Authorities, error) {
+	all := map[string]*Authority{}
 	for _, name := range []string{"ca", "front-proxy-ca", "etcd/ca"} {
 		a, err := readAuthority(read, name, now)
 		if err != nil {
 			return nil, fmt.Errorf("error execution phase certs/%s: %w", strings.ReplaceAll(name, "/", "-"), err)
 		}
-		if cluster == nil {
-			cluster = a
-		}
+		all[name] = a
 	}
 	if err := readServiceAccount(read); err != nil {
 		return nil, fmt.Errorf("error execution phase certs/sa: %w", err)
 	}
-	return cluster, nil
+	return &Authorities{Cluster: all["ca"], Etcd: all["etcd/ca"]}, nil
 }
 
 func readAuthority(read func(string) ([]byte, bool), name string, now time.Time) (*Authority, error) {

@@ -16,6 +16,8 @@ import (
 type Kubelet struct {
 	Address    string
 	StaticPods []*corev1.Pod
+	// Failing are those of them that do not run, by name, and why.
+	Failing map[string]string
 }
 
 // Environment is what the controllers know of the world outside the API.

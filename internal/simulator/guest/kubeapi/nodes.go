@@ -2,7 +2,9 @@ package kubeapi
 
 import (
 	"fmt"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -130,6 +132,8 @@ func (p *pass) runKubelets() {
 				if ready(pod) {
 					p.changePod(pod, func(o *Object) { p.setCondition(o, "Ready", "False", "NodeNotReady", "") })
 				}
+			case kubelet.fails(pod) != "":
+				p.failPod(pod, kubelet.fails(pod))
 			case !ready(pod) && textAt(pod, "status", "phase") != "Succeeded":
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
 				if (hostNetwork || p.networks[node]) && p.volumesReady(pod) {
@@ -146,6 +150,27 @@ func (p *pass) changePod(pod *Object, change func(*Object)) {
 			change(o)
 		}
 		return nil
+	})
+}
+
+// fails returns why a pod of a kubelet does not run; empty where it does.
+func (k Kubelet) fails(pod *Object) string {
+	if pod.GetAnnotations()[corev1.MirrorPodAnnotationKey] == "" {
+		return ""
+	}
+	return k.Failing[strings.TrimSuffix(pod.GetName(), "-"+textAt(pod, "spec", "nodeName"))]
+}
+
+// failPod shows a pod whose container ends again and again.
+func (p *pass) failPod(pod *Object, why string) {
+	p.changePod(pod, func(o *Object) {
+		for _, kind := range []string{"ContainersReady", "Ready"} {
+			p.setCondition(o, kind, "False", "ContainersNotReady", "containers with unready status: ["+pod.GetLabels()["component"]+"]")
+		}
+		set(o, []any{map[string]any{
+			"name": pod.GetLabels()["component"], "ready": false, "started": false, "restartCount": int64(1),
+			"state": map[string]any{"waiting": map[string]any{"reason": "CrashLoopBackOff", "message": why}},
+		}}, "status", "containerStatuses")
 	})
 }
 

@@ -52,6 +52,9 @@ func (r *request) serve(w http.ResponseWriter) error {
 		if r.sub == "eviction" && r.kind.Resource() == Pods && r.verb() == "create" {
 			return r.evict(w)
 		}
+		if r.sub == "portforward" && r.kind.Resource() == Pods {
+			return r.portForward(w)
+		}
 		return noSuchPath()
 	}
 	switch r.verb() {

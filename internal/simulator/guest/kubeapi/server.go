@@ -22,6 +22,9 @@ type Server struct {
 	release   func() string
 	healthy   func() error
 	evictions sync.Mutex
+
+	// Kubelet connects to a node's for a port-forward; nil: there is none.
+	Kubelet func(node string) (Forward, error)
 }
 
 // NewServer serves a store. Release is the Kubernetes version with its leading

@@ -1,0 +1,311 @@
+package kube_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/etcdutl/v3/snapshot"
+	"go.uber.org/zap"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
+)
+
+// upgrades counts the port-forwards of an API by protocol, and refuses those of one.
+type upgrades struct {
+	mu      sync.Mutex
+	refused string // of the header Upgrade
+	by      map[string]int
+}
+
+func (u *upgrades) count(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if protocol := strings.ToLower(r.Header.Get("Upgrade")); protocol != "" {
+			u.mu.Lock()
+			if u.by == nil {
+				u.by = map[string]int{}
+			}
+			u.by[protocol]++
+			refused := u.refused == protocol
+			u.mu.Unlock()
+			if refused {
+				http.Error(w, "this way lets nothing through", http.StatusForbidden)
+				return
+			}
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+func (u *upgrades) taken(protocol string) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.by[protocol]
+}
+
+func (u *upgrades) refuse(protocol string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.refused = protocol
+}
+
+// TestEtcdLife takes three members through what a control plane's replacement does to
+// them: leader moved, one removed through another, a dead one seen and removed.
+func TestEtcdLife(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1", "cp-2", "cp-3")
+	ctx := t.Context()
+
+	all := c.list()
+	leaders := 0
+	for name, m := range all {
+		if !m.Healthy() || m.Learner || m.Version != "3.7.0" || m.ID == 0 {
+			t.Errorf("%s: %+v", name, m)
+		}
+		if m.Leader {
+			leaders++
+		}
+	}
+	if len(all) != 3 || leaders != 1 || !all["cp-1"].Leader {
+		t.Fatalf("members %+v", all)
+	}
+	if c.upgrades.taken("websocket") != 3 || c.upgrades.taken("spdy/3.1") != 0 {
+		t.Errorf("port-forwards: %v; want one a member", c.upgrades.by)
+	}
+
+	c.must(c.MoveEtcdLeader(ctx, "cp-2"))
+	if !c.list()["cp-1"].Leader {
+		t.Error("the leader was moved from where it is not")
+	}
+	c.must(c.MoveEtcdLeader(ctx, "cp-1"))
+	if moved := c.list(); moved["cp-1"].Leader || !moved["cp-2"].Leader && !moved["cp-3"].Leader {
+		t.Errorf("the leader stays: %+v", moved)
+	}
+
+	c.must(c.RemoveEtcdMember(ctx, all["cp-1"].ID))
+	c.must(c.RemoveEtcdMember(ctx, all["cp-1"].ID))
+	c.eventually("the removed member ends", func() bool {
+		select {
+		case <-c.member("cp-1").Stopped():
+			return true
+		default:
+			return false
+		}
+	})
+	if left := c.list(); len(left) != 2 {
+		t.Errorf("left %+v", left)
+	}
+
+	// A quorum of two is lost with either: neither may go while the other is dead.
+	dead := "cp-2"
+	c.must(c.MoveEtcdLeader(ctx, dead))
+	c.cut(dead)
+	_, err := c.connect(kube.Options{Timeout: time.Second}).EtcdMembers(ctx)
+	if !model.Transient(err) || !strings.Contains(err.Error(), "cp-3") {
+		t.Errorf("without a quorum: %v", err)
+	}
+}
+
+// TestEtcdMembersWithADeadOne has one of three without power.
+func TestEtcdMembersWithADeadOne(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1", "cp-2", "cp-3")
+	c.cut("cp-3")
+	dead := c.list()["cp-3"]
+	if dead.Healthy() || !strings.Contains(dead.Error, "cp-3") || !strings.Contains(dead.Error, "connection refused") {
+		t.Errorf("a member without power: %+v", dead)
+	}
+	living := c.list()["cp-2"].ID
+	err := c.RemoveEtcdMember(t.Context(), living)
+	if !model.Transient(err) || !strings.Contains(err.Error(), "unhealthy cluster") {
+		t.Errorf("one of two that are left may not go: %v", err)
+	}
+	c.must(c.RemoveEtcdMember(t.Context(), dead.ID))
+	if left := c.list(); len(left) != 2 || !left["cp-1"].Healthy() || !left["cp-2"].Healthy() {
+		t.Errorf("left %+v", left)
+	}
+
+	// A join that ended after the member was announced.
+	c.must(c.etcd.AddLearner(t.Context(), c.disk("cp-4")))
+	unnamed := c.list()[""]
+	if !unnamed.Learner || unnamed.Healthy() || unnamed.ID == 0 {
+		t.Errorf("a member that never started: %+v", unnamed)
+	}
+	c.must(c.RemoveEtcdMember(t.Context(), unnamed.ID))
+	if left := c.list(); len(left) != 2 {
+		t.Errorf("left %+v", left)
+	}
+}
+
+// TestEtcdMemberThatHangs accepts connections and says nothing.
+func TestEtcdMemberThatHangs(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1", "cp-2", "cp-3")
+	c.member("cp-3").Hang(true)
+	defer c.member("cp-3").Hang(false)
+	c.API = c.connect(kube.Options{Timeout: 300 * time.Millisecond})
+	started := time.Now()
+	m := c.list()["cp-3"]
+	if m.Healthy() || !strings.Contains(m.Error, "no answer within 300ms") {
+		t.Errorf("a member that hangs: %+v", m)
+	}
+	if took := time.Since(started); took > 10*time.Second {
+		t.Errorf("it held up the others for %s", took)
+	}
+}
+
+// TestEtcdOfOneMember cannot lose its only member, or move its leader.
+func TestEtcdOfOneMember(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1")
+	ctx := t.Context()
+	only := c.list()["cp-1"]
+	if err := c.RemoveEtcdMember(ctx, only.ID); err == nil || model.Transient(err) {
+		t.Errorf("the last member is removed: %v", err)
+	}
+	if err := c.MoveEtcdLeader(ctx, "cp-1"); err == nil || model.Transient(err) {
+		t.Errorf("the leader is moved to nobody: %v", err)
+	}
+	c.must(c.MoveEtcdLeader(ctx, "cp-2"))
+
+	c.must(c.member("cp-1").RaiseAlarm(ctx))
+	if m := c.list()["cp-1"]; m.Error != "alarm NOSPACE" {
+		t.Errorf("a member that is full: %+v", m)
+	}
+
+	// What is on the way lets no WebSocket through.
+	c.upgrades.refuse("websocket")
+	if m := c.list()["cp-1"]; m.Version == "" || c.upgrades.taken("spdy/3.1") == 0 {
+		t.Errorf("without WebSockets: %+v, port-forwards %v", m, c.upgrades.by)
+	}
+	c.upgrades.refuse("")
+
+	other, err := pki.NewAuthorities(rand.Reader, time.Now())
+	c.must(err)
+	c.authorities.Etcd = other.Etcd
+	if _, err := c.connect(kube.Options{}).EtcdMembers(ctx); err == nil || model.Transient(err) {
+		t.Errorf("with another authority of etcd: %v", err)
+	}
+	c.authorities.Etcd = pki.KeyPair{}
+	if _, err := c.connect(kube.Options{}).EtcdMembers(ctx); err == nil || !strings.Contains(err.Error(), "authority of etcd is not at hand") {
+		t.Errorf("without the authority of etcd: %v", err)
+	}
+}
+
+// TestEtcdSnapshot restores what was taken.
+func TestEtcdSnapshot(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1")
+	var taken bytes.Buffer
+	size, err := c.EtcdSnapshot(t.Context(), &taken)
+	c.must(err)
+	if size != int64(taken.Len()) || size < 1024 {
+		t.Errorf("%d bytes of %d", size, taken.Len())
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "snapshot.db")
+	c.must(os.WriteFile(file, taken.Bytes(), 0o600))
+	manager := snapshot.NewV3(zap.NewNop())
+	if status, err := manager.Status(file); err != nil || status.TotalSize == 0 {
+		t.Errorf("etcdutl: %+v, %v", status, err)
+	}
+	err = manager.Restore(snapshot.RestoreConfig{
+		SnapshotPath:        file,
+		Name:                "cp-1",
+		OutputDataDir:       filepath.Join(dir, "restored"),
+		PeerURLs:            []string{"https://10.0.0.1:2380"},
+		InitialCluster:      "cp-1=https://10.0.0.1:2380",
+		InitialClusterToken: "etcd-cluster",
+	})
+	if err != nil {
+		t.Errorf("etcdutl does not restore it: %v", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = c.EtcdSnapshot(ctx, writer(func(p []byte) (int, error) { cancel(); return len(p), nil }))
+	if err == nil || model.Transient(err) {
+		t.Errorf("its caller has given up: %v", err)
+	}
+	full := errors.New("no space left on device")
+	if _, err := c.EtcdSnapshot(t.Context(), writer(func([]byte) (int, error) { return 0, full })); !errors.Is(err, full) {
+		t.Errorf("what it is written to is full: %v", err)
+	}
+}
+
+// TestSnapshotWithoutItsHash was cut off, or changed on its way.
+func TestSnapshotWithoutItsHash(t *testing.T) {
+	t.Parallel()
+	data := bytes.Repeat([]byte("snapshot"), 1000)
+	sum := sha256.Sum256(data)
+	whole := slices.Concat(data, sum[:])
+	changed := bytes.Clone(whole)
+	changed[17]++
+	for name, tc := range map[string]struct {
+		snapshot []byte
+		want     bool
+	}{
+		"whole":         {whole, true},
+		"cut off":       {whole[:len(whole)-1], false},
+		"without hash":  {data, false},
+		"changed":       {changed, false},
+		"nothing":       {nil, false},
+		"the hash only": {sum[:], false},
+	} {
+		for _, size := range []int{1, 7, 31, 32, 33, 4096, 1 << 20} {
+			if got := kube.WholeSnapshot(slices.Collect(slices.Chunk(tc.snapshot, size))); got != tc.want {
+				t.Errorf("%s in parts of %d: %v", name, size, got)
+			}
+		}
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestControlPlanePods has one component that does not run, and a pod that merely bears
+// the labels of another.
+func TestControlPlanePods(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1", "cp-2")
+	c.mu.Lock()
+	c.failing = map[string]string{"kube-scheduler": "it ends again and again"}
+	c.mu.Unlock()
+	c.store.Put(&corev1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "kube-system", Name: "etcd-cp-9", Labels: map[string]string{"component": "etcd", "tier": "control-plane"},
+		},
+		Spec: corev1.PodSpec{NodeName: "cp-9", Containers: []corev1.Container{{Name: "etcd"}}},
+	}, kubeapi.Pods)
+	c.eventually("a component fails", func() bool {
+		pods, err := c.ControlPlanePods(t.Context())
+		c.must(err)
+		if len(pods) != 8 {
+			t.Fatalf("pods %+v", pods)
+		}
+		if !slices.IsSortedFunc(pods, func(a, b model.ControlPlanePod) int {
+			return strings.Compare(a.Node+a.Component, b.Node+b.Component)
+		}) {
+			t.Errorf("not in order: %+v", pods)
+		}
+		i := slices.IndexFunc(pods, func(p model.ControlPlanePod) bool { return !p.Ready })
+		return i >= 0 && pods[i].Node == "cp-1" && pods[i].Component == "kube-scheduler" &&
+			strings.Contains(pods[i].Message, "CrashLoopBackOff: it ends again and again")
+	})
+}

@@ -1,0 +1,143 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+)
+
+// Members returns the members as this one knows them.
+func (m *Member) Members(ctx context.Context) ([]*etcdserverpb.Member, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	list, err := m.client.MemberList(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return list.Members, nil
+}
+
+// Voters returns the ids of the members that vote, as this one knows them, without
+// asking any other.
+func (m *Member) Voters() []uint64 {
+	var ids []uint64
+	for _, id := range m.etcd.Server.Cluster().Members() {
+		if !id.IsLearner {
+			ids = append(ids, uint64(id.ID))
+		}
+	}
+	return ids
+}
+
+func (m *Member) status(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := m.client.Status(ctx, "")
+	return err
+}
+
+// AddLearner announces a member to the cluster, and notes on its disk whom it is to
+// join. Where the cluster has the peer already, that is success, as to kubeadm.
+func (c *Cluster) AddLearner(ctx context.Context, d *Disk) error {
+	m := c.Any()
+	if m == nil {
+		return errNoMember
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	members, err := m.Members(ctx)
+	if err != nil {
+		return err
+	}
+	if _, found := find(members, d.relay.url()); !found {
+		if err := m.mayAdd(); err != nil {
+			return err
+		}
+		added, err := m.client.MemberAddAsLearner(ctx, []string{d.relay.url()})
+		switch {
+		case errors.Is(err, rpctypes.ErrPeerURLExist):
+			if members, err = m.Members(ctx); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		default:
+			members = added.Members
+		}
+	}
+	d.initial = nil
+	for _, member := range members {
+		p := Peer{Name: member.Name, URL: member.PeerURLs[0]}
+		switch {
+		case p.URL == d.relay.url():
+			p.Name = d.name
+		case p.Name == "":
+			p.Name = strconv.FormatUint(member.ID, 16)
+		}
+		d.initial = append(d.initial, p)
+	}
+	return nil
+}
+
+// Promote makes the learner with a disk a member that votes.
+func (c *Cluster) Promote(ctx context.Context, d *Disk) error {
+	m := c.Any()
+	if m == nil {
+		return errNoMember
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	members, err := m.Members(ctx)
+	if err != nil {
+		return err
+	}
+	learner, found := find(members, d.relay.url())
+	switch {
+	case !found:
+		return rpctypes.ErrMemberNotFound
+	case !learner.IsLearner:
+		return nil
+	}
+	_, err = m.client.MemberPromote(ctx, learner.ID)
+	return err
+}
+
+// Remove removes the member of a disk, if the cluster has it.
+func (c *Cluster) Remove(ctx context.Context, d *Disk) error {
+	m := c.Any()
+	if m == nil {
+		return errNoMember
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	members, err := m.Members(ctx)
+	if err != nil {
+		return err
+	}
+	if member, found := find(members, d.relay.url()); found {
+		_, err = m.client.MemberRemove(ctx, member.ID)
+	}
+	return err
+}
+
+// RaiseAlarm raises NOSPACE for this member, as one whose disk is full does.
+func (m *Member) RaiseAlarm(ctx context.Context) error {
+	_, err := m.etcd.Server.Alarm(ctx, &etcdserverpb.AlarmRequest{
+		Action:   etcdserverpb.AlarmRequest_ACTIVATE,
+		MemberID: m.ID(),
+		Alarm:    etcdserverpb.AlarmType_NOSPACE,
+	})
+	return err
+}
+
+func find(members []*etcdserverpb.Member, url string) (*etcdserverpb.Member, bool) {
+	for _, member := range members {
+		if len(member.PeerURLs) > 0 && member.PeerURLs[0] == url {
+			return member, true
+		}
+	}
+	return nil, false
+}
