@@ -78,8 +78,8 @@ func upgradeSPDY(ctx context.Context, config *rest.Config, at *url.URL) (streami
 // portConn is a connection to a port of a pod: two streams of a port-forward of its own.
 type portConn struct {
 	streaming.Stream // of the data
-	streams           streaming.Connection
-	failure           chan error // what the kubelet says about the port; closed when it says no more
+	streams          streaming.Connection
+	failure          chan error // what the kubelet says about the port; closed when it says no more
 }
 
 func newPortConn(ctx context.Context, streams streaming.Connection, port int) (*portConn, error) {

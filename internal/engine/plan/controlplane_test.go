@@ -126,11 +126,14 @@ func TestRolloutOfTheControlPlaneResumes(t *testing.T) {
 		facts *model.Facts
 		want  string
 	}{
-		"the successor has its address":     {1, claimed(half(1, 2, 1), 2), "create_node c-cp-2, delete_node c-cp-1"},
-		"the successor has not joined":      {1, unjoined(half(1, 2, 1, 2), 2, false), "delete_node c-cp-2, create_node c-cp-2, delete_node c-cp-1"},
-		"the successor's join failed":       {1, unjoined(half(1, 2, 1, 2), 2, true), "delete_node c-cp-2, create_node c-cp-9, delete_node c-cp-1"},
-		"the successor is there":            {1, half(1, 2, 1, 2), "delete_node c-cp-1"},
-		"the predecessor is drained":        {3, cordoned(half(3, 4, 1, 2, 3, 4), 3, false), "delete_node c-cp-3, create_node c-cp-9, delete_node c-cp-1, create_node c-cp-10, delete_node c-cp-2"},
+		"the successor has its address": {1, claimed(half(1, 2, 1), 2), "create_node c-cp-2, delete_node c-cp-1"},
+		"the successor has not joined": {1, unjoined(half(1, 2, 1, 2), 2, false),
+			"delete_node c-cp-2, create_node c-cp-2, delete_node c-cp-1"},
+		"the successor's join failed": {1, unjoined(half(1, 2, 1, 2), 2, true),
+			"delete_node c-cp-2, create_node c-cp-9, delete_node c-cp-1"},
+		"the successor is there": {1, half(1, 2, 1, 2), "delete_node c-cp-1"},
+		"the predecessor is drained": {3, cordoned(half(3, 4, 1, 2, 3, 4), 3, false),
+			"delete_node c-cp-3, create_node c-cp-9, delete_node c-cp-1, create_node c-cp-10, delete_node c-cp-2"},
 		"the predecessor is off":            {1, cordoned(half(1, 2, 1, 2), 1, true), "delete_node c-cp-1"},
 		"its VM is gone":                    {1, gone(half(1, 2, 1, 2), 1, true), "remove_lost_node c-cp-1"},
 		"its node object is gone":           {1, gone(half(1, 2, 1, 2), 1, false), "remove_lost_node c-cp-1"},
@@ -179,6 +182,14 @@ func TestRolloutOfTheControlPlaneWaits(t *testing.T) {
 			t.Errorf("%s: %v", condition, p.Warnings)
 		}
 	}
+}
+
+// One that is off is powered on first, although it is replaced after: its member of etcd is
+// needed until then.
+func TestControlPlaneNodeThatIsOffIsPoweredOnBeforeARollout(t *testing.T) {
+	t.Parallel()
+	p := planned(grownCPU(1), off(running(1, 0), "c-cp-1"))
+	wantSteps(t, p, "power_on_node c-cp-1, create_node c-cp-2, delete_node c-cp-1")
 }
 
 // A control plane that shrinks is not rolled into a smaller one.

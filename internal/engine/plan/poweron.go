@@ -22,7 +22,9 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
 		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
-		if m.PoweredOn || deleted[name] || v.node(name).Cordoned || !joined {
+		// Of a control plane that is rolled all nodes have to be well before the first goes.
+		leaves := deleted[name] && !m.Marker.ControlPlane()
+		if m.PoweredOn || leaves || v.node(name).Cordoned || !joined {
 			continue
 		}
 		names = append(names, name)

@@ -62,7 +62,7 @@ func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
 	case s.Rollout == nil:
 		return r.leaveUnserving(ctx, name)
 	}
-	if err := r.handOver(ctx, name); err != nil {
+	if err := r.prepareDrain(ctx, name); err != nil {
 		return err
 	}
 	if err := r.drain(ctx, name, s); err != nil {

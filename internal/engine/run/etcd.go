@@ -123,8 +123,9 @@ func (r *Runner) mayReplace(ctx context.Context, leaving string) error {
 	if err != nil {
 		return err
 	}
-	if strangers := plan.OrphanMembers(members, func(node string) bool { return node == leaving || slices.Contains(staying, node) }); len(strangers) > 0 {
-		return fmt.Errorf("etcd has %d members that no control-plane node carries", len(strangers))
+	orphans := plan.OrphanMembers(members, func(node string) bool { return node == leaving || slices.Contains(staying, node) })
+	if len(orphans) > 0 {
+		return fmt.Errorf("etcd has %d members that no control-plane node carries", len(orphans))
 	}
 	return plan.MayReplace(members, staying)
 }
@@ -199,9 +200,9 @@ func (r *Runner) waitMember(ctx context.Context, node string) error {
 	})
 }
 
-// handOver makes a control-plane node ready to be drained: all others are well, and the
+// prepareDrain makes a control-plane node ready to be drained: all others are well, and the
 // leader of etcd is among them.
-func (r *Runner) handOver(ctx context.Context, node string) error {
+func (r *Runner) prepareDrain(ctx context.Context, node string) error {
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
 		if err := r.mayReplace(ctx, node); err != nil {
 			return err

@@ -74,7 +74,8 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `NodesInitialized`, `PacksApplied`, " +
 				"or `ControlPlaneUpToDate`, " +
-				"which is no matter of health: `False` names the control-plane nodes that differ from the configuration, which the next apply replaces."),
+				"which is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +
+				"which the next apply replaces."),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),
 			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),

@@ -147,7 +147,8 @@ func TestAccGatewayLife(t *testing.T) {
   clone_mode  = "full"
   ntp_servers = ["ntp.example.com"]
   proxy       = { http = "http://10.0.0.9:3128", https = "http://10.0.0.9:3128", no_proxy = ".example.com" }`}
-	third := plans(plancheck.ResourceActionUpdate, "move_nodes", "k8s/gateways", "apply_pack", "agent")
+	third := plans(plancheck.ResourceActionUpdate, "move_nodes", "k8s/gateways", "apply_pack", "agent",
+		"create_node", "dc1-cp-2", "delete_node", "dc1-cp-1")
 	third.PostApplyPostRefresh = first.PostApplyPostRefresh
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
@@ -176,18 +177,13 @@ func TestAccGatewayLife(t *testing.T) {
 				ConfigPlanChecks: plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
 			},
 			{
-				// The VM moves; what it has booted with it keeps, and says so.
+				// The VM moves, and is replaced for what it has booted with.
 				Config:           strings.Replace(config(e, changed), `"k8s/dc1"`, `"k8s/gateways"`, 1),
 				ConfigPlanChecks: third,
 				ConfigStateChecks: []statecheck.StateCheck{
 					has("state", knownvalue.StringExact("Running")),
-					statecheck.ExpectKnownValue(gateway, at("conditions").AtSliceIndex(4).AtMapKey("message"),
-						knownvalue.StringRegexp(acctest.Words("dc1-cp-1 (ntp_servers, proxy)"))),
+					statecheck.ExpectKnownValue(gateway, at("nodes"), knownvalue.MapExact(map[string]knownvalue.Check{"dc1-cp-2": knownvalue.NotNull()})),
 				},
-			},
-			{
-				Config:      config(e, shape{cpu: 4}),
-				ExpectError: acctest.Words("A change of cpu on a running gateway is not supported"),
 			},
 			{
 				ResourceName: gateway,

@@ -93,10 +93,6 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"
-	refused := func(s shape, words ...string) resource.TestStep {
-		s.extra += fmt.Sprintf("\n  ssh_authorized_keys = [%q]", key)
-		return resource.TestStep{Config: config(e, s), PlanOnly: true, ExpectError: says(words...)}
-	}
 	keyed := "deletion_protection = true\n  ssh_authorized_keys = [%q]"
 	protected := config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key)})
 	resource.Test(t, resource.TestCase{
@@ -106,9 +102,10 @@ func TestAccClusterInPlaceRefusals(t *testing.T) {
 			{Config: protected},
 			// As file() gives it: Terraform takes the state's spelling for the configuration's.
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf(keyed, key+"\n")}), PlanOnly: true},
-			refused(shape{controlPlane: 1, cpu: 4}, "control_plane.cpu", "is not supported"),
-			refused(shape{controlPlane: 1, computeCluster: "cluster-b"},
-				"control_plane.placement.compute_cluster", "A change of the compute cluster", "is not supported"),
+			{
+				Config:   strings.Replace(protected, "control_plane = {", "control_plane = {\n    schedulable = true", 1),
+				PlanOnly: true, ExpectError: says("control_plane.schedulable", "is not supported"),
+			},
 			{Config: protected, Destroy: true, ExpectError: says("protected from deletion")},
 			{Config: config(e, shape{controlPlane: 1, extra: fmt.Sprintf("ssh_authorized_keys = [%q]", key)})},
 		},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -137,6 +138,12 @@ func isState(state string) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(cluster, tfjsonpath.New("state"), knownvalue.StringExact(state))
 }
 
+// rolledControlPlane are the steps that replace three control-plane nodes.
+var rolledControlPlane = []string{
+	"create_node", "prod-cp-4", "delete_node", "prod-cp-1", "create_node", "prod-cp-5", "delete_node", "prod-cp-2",
+	"create_node", "prod-cp-6", "delete_node", "prod-cp-3",
+}
+
 func TestAccClusterLife(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -218,6 +225,17 @@ func TestAccClusterLife(t *testing.T) {
 				ConfigPlanChecks:  showsPlan("create_node", "prod-cp-2", "create_node", "prod-cp-3"),
 				ConfigStateChecks: []statecheck.StateCheck{isState("Running")},
 			},
+			{
+				// It is rolled, and there is nothing to do after.
+				Config: config(e, shape{controlPlane: 3, workers: 1, cpu: 4}),
+				ConfigPlanChecks: resource.ConfigPlanChecks{
+					PreApply:             []plancheck.PlanCheck{plancheck.ExpectKnownValue(cluster, planned(), changes(rolledControlPlane...))},
+					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+				},
+				ConfigStateChecks: []statecheck.StateCheck{
+					keptPlan(rolledControlPlane...), isState("Running"), nodeNames("prod-cp-4", "prod-cp-5", "prod-cp-6", "prod-general-2"),
+				},
+			},
 		},
 	})
 }
@@ -244,8 +262,8 @@ func TestAccClusterDisappears(t *testing.T) {
 		Steps: []resource.TestStep{
 			{Config: config(e, shape{controlPlane: 1})},
 			{
-				Config:      config(e, shape{controlPlane: 1, cpu: 4}),
-				ExpectError: says("control_plane.cpu", "is not supported"),
+				Config:      strings.Replace(config(e, shape{controlPlane: 1}), "control_plane = {", "control_plane = {\n    schedulable = true", 1),
+				ExpectError: says("control_plane.schedulable", "is not supported"),
 			},
 			{
 				Config:      config(e, shape{name: "other", controlPlane: 1, extra: "deletion_protection = true"}),

@@ -63,7 +63,8 @@ func TestAccClusterRolls(t *testing.T) {
 		t.Run(strategy, func(t *testing.T) {
 			t.Parallel()
 			e := acctest.New(t)
-			cpu, image := rolls(strategy, "1", "2", "3", "4"), rolls(strategy, "3", "4", "5", "6")
+			cpu := rolls(strategy, "1", "2", "3", "4")
+			image := append([]string{"create_node", "prod-cp-2", "delete_node", "prod-cp-1"}, rolls(strategy, "3", "4", "5", "6")...)
 			update := func(steps []string) resource.ConfigPlanChecks {
 				checks := showsPlan(steps...)
 				checks.PreApply = append(checks.PreApply, plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate))
@@ -90,13 +91,13 @@ func TestAccClusterRolls(t *testing.T) {
 						ConfigStateChecks: []statecheck.StateCheck{
 							keptPlan(image...),
 							isState("Running"),
-							nodeNames("prod-cp-1", "prod-general-5", "prod-general-6"),
+							nodeNames("prod-cp-2", "prod-general-5", "prod-general-6"),
 						},
 					},
 					{
 						Config:            rolled{cpu: "4", template: "gantry-node-1.37.2-nosnap", poolEnd: "10.10.183.9"}.config(e),
 						ConfigPlanChecks:  update(image), // the list of the plan before
-						ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-general-5", "prod-general-6")},
+						ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-2", "prod-general-5", "prod-general-6")},
 					},
 				},
 			})
@@ -118,20 +119,20 @@ func TestAccClusterRollFails(t *testing.T) {
 			{
 				Config: broken,
 				ExpectError: says(
-					"Unable to update cluster", "prod-general-3 failed to join", "1.36.3",
-					"the rollout stops here, and 2 nodes are left as they are: prod-general-1, prod-general-2",
+					"Unable to update cluster", "prod-cp-2 failed to join", "1.36.3",
+					"the rollout stops here, and 3 nodes are left as they are: prod-cp-1, prod-general-1, prod-general-2",
 				),
 			},
 			{
 				// Asked again: it fails as before, and makes no second successor.
 				Config:      broken,
-				ExpectError: says("prod-general-3 failed to join"),
+				ExpectError: says("prod-cp-2 failed to join"),
 			},
 			{
 				Config: rolled{template: "gantry-node-1.37.2-nosnap"}.config(e),
-				ConfigPlanChecks: showsPlan("delete_node", "prod-general-3", "create_node", "prod-general-3", "delete_node", "prod-general-1",
-					"create_node", "prod-general-4", "delete_node", "prod-general-2"),
-				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-3", "prod-general-4")},
+				ConfigPlanChecks: showsPlan("delete_node", "prod-cp-2", "create_node", "prod-cp-2", "delete_node", "prod-cp-1",
+					"create_node", "prod-general-3", "delete_node", "prod-general-1", "create_node", "prod-general-4", "delete_node", "prod-general-2"),
+				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-2", "prod-general-3", "prod-general-4")},
 			},
 		},
 	})

@@ -84,7 +84,7 @@ func TestSpec(t *testing.T) {
 		},
 		Workers: []model.NodePool{
 			{
-				Name:     "one",
+				Name: "one",
 
 				KubernetesVersion: "1.36.3",
 				Image:             model.Image{Template: "older", Folder: "templates"},
