@@ -26,7 +26,7 @@ const (
 )
 
 // Kubeadm reads what kubeadm keeps in the cluster. What is not as it makes it is
-// reported as not there: who has replaced it knows better.
+// reported as not there: what has replaced it is left alone.
 func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 	var facts model.KubeadmFacts
 	stored, err := a.clients.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, kubeadmConfigMap, metav1.GetOptions{})

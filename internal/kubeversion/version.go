@@ -1,5 +1,5 @@
 // Package kubeversion compares versions of Kubernetes, and knows what kubeadm of each
-// brings along and which of them may serve side by side. It is pure.
+// installs and which of them may serve side by side. It is pure.
 package kubeversion
 
 import (

@@ -7,7 +7,7 @@ type KubeadmFacts struct {
 	// Empty: there is none that can be read.
 	Version string
 	// KubeProxy and CoreDNS are those of the add-ons that kubeadm has installed. Empty:
-	// it has not, or somebody else manages them by now, and they are left alone.
+	// it has not, or something else manages them by now, and they are left alone.
 	KubeProxy string
 	CoreDNS   string
 }
