@@ -34,7 +34,7 @@ func coreDNS(image string) *appsv1.Deployment {
 	return dns
 }
 
-// theirs marks an object as somebody else's.
+// theirs marks an object as a chart's.
 func theirs[T metav1.Object](object T) T {
 	object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
 	return object

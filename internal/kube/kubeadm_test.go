@@ -100,7 +100,7 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 
 func TestUpdateKubeadmConfigMakesTheRightsOfNewerVersions(t *testing.T) {
 	t.Parallel()
-	// Somebody has more rights than kubeadm gave, and others less.
+	// One has more rights than kubeadm gave, another less.
 	more := rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "ops"}
 	objects := append(kubeadmMade(), &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm:nodes-kubeadm-config"},
