@@ -53,7 +53,8 @@ const (
 	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"
 )
 
-// Fields of a node pool.
+// Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that
+// has its own, too.
 const (
 	FieldNodeCount FieldName = "node count"
 	FieldCPU       FieldName = "CPU"

@@ -17,6 +17,7 @@ var rules = enginecrud.Rules{
 		"cpu",
 		"disk_gb",
 		"incomplete_create",
+		"kubernetes_version",
 		"memory_gb",
 		"ntp_servers",
 		"pairing_code",
@@ -49,10 +50,6 @@ var rules = enginecrud.Rules{
 		"ip_pool.subnet",
 	},
 	Refused: []enginecrud.Refusal{
-		{
-			Reason:     "Kubernetes upgrades of a running gateway are not supported yet.",
-			Attributes: []string{"kubernetes_version"},
-		},
 		{
 			Reason:     "Gateways of several nodes are not supported yet.",
 			Attributes: []string{"node_count"},
