@@ -140,16 +140,17 @@ func TestForceDestroyGoesOnCounting(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		w := newWorld(t, simulator.Options{})
 		spec, secrets, _ := w.applied(w.spec(1, 1))
-		run := func() (string, error) {
+		run := func(looks int) (string, error) {
 			w.must(w.sim.AddFault(disconnected))
 			defer w.sim.ClearFaults()
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			e := w.engine()
 			e.Timing.RetryBudget = 100 * time.Millisecond
+			e.Reader = &looking{VCenter: e.Reader, left: looks, cancel: cancel}
 			return e.ForceDestroy(ctx, spec.Target(), forceAfter)
 		}
-		left, err := run()
+		left, err := run(3)
 		if err == nil || left != "" || !w.registered(spec) {
 			t.Fatalf("the first run left %q: %v", left, err)
 		}
@@ -158,11 +159,25 @@ func TestForceDestroyGoesOnCounting(t *testing.T) {
 			_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 			w.must(err)
 		}
-		left, err = run()
+		left, err = run(4)
 		if forced := err == nil && strings.Contains(left, "prod-general-1"); forced == applied {
 			t.Errorf("applied: %v: the second run left %q: %v", applied, left, err)
 		}
 	}
+}
+
+// looking cancels a run when it looks for the last time.
+type looking struct {
+	model.VCenter
+	left   int
+	cancel func()
+}
+
+func (l *looking) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
+	if l.left--; l.left == 0 {
+		l.cancel()
+	}
+	return l.VCenter.Survey(ctx, req)
 }
 
 // A run that vCenter does not answer leaves nothing.

@@ -26,26 +26,16 @@ func (v view) existed(node string) bool {
 	return v.hasMachine(node) || v.mayBePresent(node)
 }
 
-// replaceFindings refuse names of which no node is, or was, and those of the control
-// plane.
+// replaceFindings refuse names of which no node is, or was.
 func replaceFindings(v view) model.Findings {
 	var f model.Findings
-	var unknown, controlPlane []string
+	var unknown []string
 	for _, name := range v.spec.ReplaceNodes {
-		switch {
-		case v.ordinal(model.ControlPlanePool, name) > 0:
-			controlPlane = append(controlPlane, name)
-		case !v.existed(name):
+		if !v.existed(name) {
 			unknown = append(unknown, name)
 		}
 	}
 	field := model.ClusterField(model.FieldReplaceNodes)
-	if len(controlPlane) > 0 {
-		slices.Sort(controlPlane)
-		f.Refuse(field, "Control-plane nodes are not replaced",
-			"%s would be a node of the control plane, and a running control plane keeps its nodes: name nodes of worker pools.",
-			quoted(controlPlane))
-	}
 	if len(unknown) == 0 {
 		return f
 	}

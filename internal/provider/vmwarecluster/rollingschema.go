@@ -84,7 +84,7 @@ func replaceNodesAttribute() schema.SetAttribute {
 	return schema.SetAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Names of worker nodes that the next apply builds anew, as a roll of their pool. " +
+		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool. " +
 			"Successors have other names, so a name may stay here after its node was replaced, and means nothing more. " +
 			"A name that no node has or had is refused. Defaults to none.",
 		Validators: []validator.Set{attribute.NoNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},

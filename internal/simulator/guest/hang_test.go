@@ -18,12 +18,13 @@ func TestWorkerHangs(t *testing.T) {
 	is := func(status corev1.ConditionStatus) func() bool {
 		return func() bool { return s.nodeReady("w-1") == status }
 	}
-	before := s.nodeReady("w-1")
+	const alive = corev1.ConditionFalse // it has no pod network
+	eventually(t, "the worker reports", is(alive))
 	s.world.Hang("vm-w-1")
-	eventually(t, "the worker does not report", is(corev1.ConditionUnknown))
+	eventually(t, "the worker reports no more", is(corev1.ConditionUnknown))
 	if len(s.reported("w-1")) == 0 {
 		t.Error("the machine has lost its address")
 	}
 	s.cycle(w)
-	eventually(t, "the worker is back", is(before))
+	eventually(t, "the worker is back", is(alive))
 }

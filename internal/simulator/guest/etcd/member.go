@@ -90,7 +90,7 @@ func (m *Member) config() (*embed.Config, error) {
 	cfg.StrictReconfigCheck = false
 	cfg.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(m.strictly)}
 	// What ends the process of a real etcd must not end this one.
-	log := zap.NewNop().WithOptions(zap.WithFatalHook(zapcore.WriteThenGoexit))
+	log := zap.NewNop().WithOptions(zap.WithFatalHook(zapcore.WriteThenGoexit), zap.WithPanicHook(zapcore.WriteThenGoexit))
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
 	return cfg, nil
 }
