@@ -37,6 +37,9 @@ func TestUpgradeGoesInOrder(t *testing.T) {
 	p := planned(s, runningAt("1.36.3", 1, 2).PlanInputs())
 	wantSteps(t, p, "update_kubeadm_config c, create_node c-cp-2, delete_node c-cp-1, update_addon kube-proxy, update_addon coredns, "+
 		"create_node c-w-3, apply_pack csi, create_node c-w-4, delete_node c-w-1, create_node c-w-5, delete_node c-w-2")
+	if got := clones(p); got != "" {
+		t.Errorf("cloned before the control plane is upgraded, with a token that may expire over it: %s", got)
+	}
 	for _, name := range []string{"add-ons", "workers", "pack csi", "rollout of w"} {
 		if !stage(t, p, name).Rollout {
 			t.Errorf("%s runs where the control plane failed", name)
@@ -159,6 +162,9 @@ func TestPoolThatStaysBehindNeedNotWait(t *testing.T) {
 	p := planned(s, runningAt("1.36.3", 1, 1))
 	wantSteps(t, p, "update_kubeadm_config c, create_node c-w-2, create_node c-cp-2, delete_node c-cp-1, "+
 		"update_addon kube-proxy, update_addon coredns")
+	if got := clones(p); got != "c-w-2" {
+		t.Errorf("cloned from the start: %s", got)
+	}
 }
 
 func TestImageOfAnotherVersionIsAWarning(t *testing.T) {
