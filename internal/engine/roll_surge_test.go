@@ -80,7 +80,7 @@ func TestRollOfSeveralStopsAtTheFirstThatFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets := w.rollablePool(model.NodePool{Count: 3, MaxSurge: 2}, 0)
-	spec.Image.Template = "gantry-node-1.36.3"
+	spec.Workers[0].Image.Template = "gantry-node-1.36.3"
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	for _, want := range []string{
 		"create_node prod-general-4", "create_node prod-general-5",
@@ -93,7 +93,7 @@ func TestRollOfSeveralStopsAtTheFirstThatFails(t *testing.T) {
 	if n := len(w.sim.Leftovers().VMs); n != 1+5 {
 		t.Errorf("%d VMs are there", n)
 	}
-	spec.Image.Template = "gantry-node-1.37.2-nosnap"
+	spec.Workers[0].Image.Template = "gantry-node-1.37.2-nosnap"
 	w.goesOn(spec, secrets)
 }
 

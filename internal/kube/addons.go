@@ -69,7 +69,7 @@ func managedByOthers(object metav1.Object) bool {
 	for _, entry := range object.GetManagedFields() {
 		// kubeadm, and what is here, do not apply.
 		applied := entry.Operation == metav1.ManagedFieldsOperationApply && entry.FieldsV1 != nil
-		if applied && strings.Contains(string(entry.FieldsV1.Raw), `"f:image"`) {
+		if applied && strings.Contains(entry.FieldsV1.GetRawString(), `"f:image"`) {
 			return true
 		}
 	}

@@ -44,7 +44,7 @@ func theirs[T metav1.Object](object T) T {
 func packed[T metav1.Object](object T) T {
 	object.SetManagedFields([]metav1.ManagedFieldsEntry{{
 		Manager: "gantry", Operation: metav1.ManagedFieldsOperationApply,
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{"f:image":{}}}}}}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"c\"}":{"f:image":{}}}}}}}`),
 	}})
 	return object
 }
@@ -84,11 +84,12 @@ func TestUpdateKubeProxyKeepsTheRepository(t *testing.T) {
 }
 
 const (
-	corefile = ".:53 {\n    errors\n    health {\n       lameduck 5s\n    }\n    ready\n    kubernetes cluster.local in-addr.arpa ip6.arpa {\n" +
-		"       pods insecure\n       fallthrough in-addr.arpa ip6.arpa\n       ttl 30\n    }\n    prometheus :9153\n" +
+	corefile = ".:53 {\n    errors\n    health {\n       lameduck 5s\n    }\n    ready\n" +
+		"    kubernetes cluster.local in-addr.arpa ip6.arpa {\n       pods insecure\n       fallthrough in-addr.arpa ip6.arpa\n       ttl 30\n    }\n    prometheus :9153\n" +
 		"    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n    loop\n    reload\n    loadbalance\n}\n"
 	// oldCorefile has an option that later versions removed.
-	oldCorefile = ".:53 {\n    errors\n    kubernetes cluster.local {\n        upstream\n    }\n    proxy . /etc/resolv.conf\n    cache 30\n}\n"
+	oldCorefile = ".:53 {\n    errors\n    kubernetes cluster.local {\n        upstream\n    }\n" +
+		"    proxy . /etc/resolv.conf\n    cache 30\n}\n"
 )
 
 // dnsState is what the pods of CoreDNS see.

@@ -116,7 +116,8 @@ func (a *api) ensureBinding(ctx context.Context, b namedBinding) error {
 	if b.namespace == "" {
 		ref.Kind = "ClusterRole"
 		want := &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: b.subjects}
-		return put(ctx, a.clients.RbacV1().ClusterRoleBindings(), want, func(have *rbacv1.ClusterRoleBinding) bool { return lacks(&have.Subjects) })
+		all := a.clients.RbacV1().ClusterRoleBindings()
+		return put(ctx, all, want, func(have *rbacv1.ClusterRoleBinding) bool { return lacks(&have.Subjects) })
 	}
 	want := &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: b.subjects}
 	return put(ctx, a.clients.RbacV1().RoleBindings(b.namespace), want, func(have *rbacv1.RoleBinding) bool { return lacks(&have.Subjects) })

@@ -273,7 +273,8 @@ func poolSkew(v view) model.Findings {
 		switch behind := target.MinorsAfter(version); {
 		case version.Compare(target) > 0:
 			f.Refuse(field, "Workers are never newer than the control plane",
-				"Worker pool %q asks for %s, and the control plane for %s. Upgrade the control plane first, or set the pool's version to %[3]s or older.",
+				"Worker pool %q asks for %s, and the control plane for %s. Upgrade the control plane first, or set the pool's version "+
+					"to %[3]s or older.",
 				pool.Name, version, target)
 		case behind > kubeversion.MaxKubeletSkew:
 			f.Refuse(field, "The worker pool is too far behind the control plane",

@@ -66,6 +66,10 @@ func TestUpgradeResumes(t *testing.T) {
 		}
 		return f
 	}
+	proxied := mixed(0, 1, 2)
+	proxied.API.Kubeadm.KubeProxy = "1.37.2"
+	unproxied := mixed(0, 1, 2)
+	unproxied.API.Kubeadm.KubeProxy = ""
 	const proxyAndDNS = "update_addon kube-proxy, update_addon coredns"
 	for name, c := range map[string]struct {
 		facts *model.Facts
@@ -75,8 +79,8 @@ func TestUpgradeResumes(t *testing.T) {
 			"create_node c-cp-6, delete_node c-cp-3, " + proxyAndDNS},
 		"after two nodes":    {mixed(0, 1), "create_node c-cp-4, delete_node c-cp-3, " + proxyAndDNS},
 		"after all nodes":    {mixed(0, 1, 2), proxyAndDNS},
-		"after kube-proxy":   {func() *model.Facts { f := mixed(0, 1, 2); f.API.Kubeadm.KubeProxy = "1.37.2"; return f }(), "update_addon coredns"},
-		"without kube-proxy": {func() *model.Facts { f := mixed(0, 1, 2); f.API.Kubeadm.KubeProxy = ""; return f }(), "update_addon coredns"},
+		"after kube-proxy":   {proxied, "update_addon coredns"},
+		"without kube-proxy": {unproxied, "update_addon coredns"},
 	} {
 		p := planned(at("1.37.2", 3, 0), c.facts.PlanInputs())
 		if got := names(p); got != c.want || p.Err() != nil {
@@ -93,6 +97,8 @@ func TestUpgradeIsRefused(t *testing.T) {
 		return func(s *model.ClusterSpec, _ *model.Facts) { s.Workers[0].KubernetesVersion = version }
 	}
 	half := func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[0].Marker.KubernetesVersion = "1.36.4" }
+	old := func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[3].Marker.KubernetesVersion = "1.33.1" }
+	budget := "apiVersion: v1\nkind: A\n---\nkind: PodDisruptionBudget\napiVersion: policy/v1beta1\n"
 	poolField := model.NodePoolField("w", model.FieldKubernetes)
 	for name, c := range map[string]struct {
 		to     string
@@ -112,13 +118,12 @@ func TestUpgradeIsRefused(t *testing.T) {
 		"back from it":           {"1.36.3", half, versionField, "never downgraded"},
 		"without kubeadm-config": {"1.37.2", func(_ *model.ClusterSpec, f *model.Facts) { f.API.Kubeadm.Version = "" }, versionField,
 			"kubeadm configuration cannot be read"},
-		"an old worker": {"1.37.2", func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[3].Marker.KubernetesVersion = "1.33.1" }, versionField,
-			"c-w-1 (1.33.1)"},
+		"an old worker":         {"1.37.2", old, versionField, "c-w-1 (1.33.1)"},
 		"a pool behind":         {"1.37.2", pool("1.34.0"), poolField, ""},
 		"a pool too far behind": {"1.37.2", pool("1.33.9"), poolField, "4 minor versions behind"},
 		"a pool ahead":          {"1.37.2", pool("1.37.3"), poolField, "never newer than the control plane"},
 		"an API that is removed": {"1.37.2", func(s *model.ClusterSpec, _ *model.Facts) {
-			s.Packs = append(s.Packs, model.Pack{Name: "old", Manifests: []string{"apiVersion: v1\nkind: A\n---\nkind: PodDisruptionBudget\napiVersion: policy/v1beta1\n"}})
+			s.Packs = append(s.Packs, model.Pack{Name: "old", Manifests: []string{budget}})
 		}, model.ClusterField(model.FieldPacks), "PodDisruptionBudget in policy/v1beta1"},
 	} {
 		s := at(c.to, 3, 1)

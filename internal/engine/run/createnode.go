@@ -194,7 +194,8 @@ func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
 	template := n.World.Limits.Site.TemplateOf(n.NodePool)
 	place := n.resolved()
 	if template.Ref == "" || !place.Complete() {
-		return model.CloneRequest{}, fmt.Errorf("the template %q or a part of the %s was not found", n.Spec.ImageOf(n.NodePool).Template, n.Placement.Field(""))
+		return model.CloneRequest{}, fmt.Errorf("the template %q or a part of the %s was not found",
+			n.Spec.ImageOf(n.NodePool).Template, n.Placement.Field(""))
 	}
 	mode, err := plan.CloneMode(n.Spec.CloneMode, template, place, n.NodePool.DiskGB)
 	if err != nil {

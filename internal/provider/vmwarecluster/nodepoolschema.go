@@ -89,9 +89,9 @@ func poolVersionAttribute() schema.StringAttribute {
 	version := nodeschema.KubernetesVersion()
 	version.Required = false
 	version.Optional = true
-	version.MarkdownDescription = "Kubernetes version of the pool's nodes, such as `1.36.3`, so that the pool may stay behind while the control " +
-		"plane is upgraded: it is not newer than the profile's, and not more than three minor versions older. Its nodes need an image of that " +
-		"version: set `image`, too. A change rolls the pool. Defaults to the profile's `kubernetes_version`."
+	version.MarkdownDescription = "Kubernetes version of the pool's nodes, such as `1.36.3`, so that the pool may stay behind while " +
+		"the control plane is upgraded: it is not newer than the profile's, and not more than three minor versions older. " +
+		"Its nodes need an image of that version: set `image`, too. A change rolls the pool. Defaults to the profile's `kubernetes_version`."
 	return version
 }
 

@@ -65,7 +65,8 @@ func CheckJoin(tool, cluster Version, controlPlane bool) error {
 		return fmt.Errorf("the kubelet version is higher than the control plane version. This is not a supported version skew and may "+
 			"lead to a malfunctional cluster. Kubelet version: %q Control plane version: %q", tool, cluster)
 	case controlPlane && tool.Minor < cluster.Minor:
-		return fmt.Errorf("kubernetes version is greater than kubeadm version: kubeadm v%s cannot make a control-plane node of v%s", tool, cluster)
+		return fmt.Errorf("kubernetes version is greater than kubeadm version: kubeadm v%s cannot make a control-plane node of v%s",
+			tool, cluster)
 	case cluster.Minor-tool.Minor > maxSkew:
 		return fmt.Errorf("kubelet v%s is more than %d minor versions older than the control plane, v%s", tool, maxSkew, cluster)
 	}
