@@ -217,7 +217,7 @@ func (w *world) rolledOut(spec model.ClusterSpec, secrets *model.Secrets, names 
 		w.t.Fatal(err)
 	}
 	for _, m := range survey.Machines {
-		if m.Marker.NodePool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Image.Template) {
+		if m.Marker.NodePool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.ImageOf(spec.Workers[0]).Template) {
 			w.t.Errorf("%s was built with %+v", m.Marker.Node, m.Marker)
 		}
 	}

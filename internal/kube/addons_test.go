@@ -85,7 +85,8 @@ func TestUpdateKubeProxyKeepsTheRepository(t *testing.T) {
 
 const (
 	corefile = ".:53 {\n    errors\n    health {\n       lameduck 5s\n    }\n    ready\n" +
-		"    kubernetes cluster.local in-addr.arpa ip6.arpa {\n       pods insecure\n       fallthrough in-addr.arpa ip6.arpa\n       ttl 30\n    }\n    prometheus :9153\n" +
+		"    kubernetes cluster.local in-addr.arpa ip6.arpa {\n       pods insecure\n" +
+		"       fallthrough in-addr.arpa ip6.arpa\n       ttl 30\n    }\n    prometheus :9153\n" +
 		"    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n    loop\n    reload\n    loadbalance\n}\n"
 	// oldCorefile has an option that later versions removed.
 	oldCorefile = ".:53 {\n    errors\n    kubernetes cluster.local {\n        upstream\n    }\n" +
