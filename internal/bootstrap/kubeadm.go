@@ -118,15 +118,24 @@ type timeouts struct {
 	Discovery                        string `json:"discovery,omitempty"`
 }
 
+// kubelet is what all kubelets of a cluster have in common.
+func kubelet() kubeletConfiguration {
+	return kubeletConfiguration{
+		APIVersion:         "kubelet.config.k8s.io/v1beta1",
+		Kind:               "KubeletConfiguration",
+		CgroupDriver:       "systemd",
+		RotateCertificates: true,
+	}
+}
+
+// KubeletConfiguration renders what all kubelets of a cluster have in common, as kubeadm
+// init stores it in the cluster.
+func KubeletConfiguration() ([]byte, error) { return documents(kubelet()) }
+
 // kubeadm renders the configuration that kubeadm init or join is given.
 func (n Node) kubeadm() ([]byte, error) {
 	if n.Role == FirstControlPlane {
-		return documents(n.initConfiguration(), n.clusterConfiguration(), kubeletConfiguration{
-			APIVersion:         "kubelet.config.k8s.io/v1beta1",
-			Kind:               "KubeletConfiguration",
-			CgroupDriver:       "systemd",
-			RotateCertificates: true,
-		})
+		return documents(n.initConfiguration(), n.clusterConfiguration(), kubelet())
 	}
 	return documents(n.joinConfiguration())
 }

@@ -218,8 +218,9 @@ func (w *world) rolledOut(spec model.ClusterSpec, secrets *model.Secrets, names 
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	pool := spec.Workers[0]
 	for _, m := range survey.Machines {
-		if m.Marker.NodePool == "general" && (m.Marker.CPU != spec.Workers[0].CPU || m.Marker.Template != spec.Image.Template) {
+		if m.Marker.NodePool == pool.Name && (m.Marker.CPU != pool.CPU || m.Marker.Template != spec.ImageOf(pool).Template) {
 			w.t.Errorf("%s was built with %+v", m.Marker.Node, m.Marker)
 		}
 	}

@@ -114,7 +114,7 @@ func (c *etcdCluster) serve(nodes []string) {
 
 	clientCAs := x509.NewCertPool()
 	clientCAs.AppendCertsFromPEM(c.authorities.CA.Cert)
-	api := kubeapi.NewServer(c.store, clientCAs, "v1.34.2", func() error { return nil })
+	api := kubeapi.NewServer(c.store, clientCAs, func() string { return "v1.34.2" }, func() error { return nil })
 	api.Kubelet = c.kubelet
 	server := httptest.NewUnstartedServer(c.upgrades.count(api))
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{serving(c.t, c.authorities.CA)}, ClientAuth: tls.RequestClientCert}

@@ -86,7 +86,7 @@ func newUnboundCluster(t *testing.T) *cluster {
 		ObjectMeta: metav1.ObjectMeta{Name: "cluster-admin"},
 		Rules:      []rbacv1.PolicyRule{{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}}},
 	}, kubeapi.ClusterRoles)
-	api := kubeapi.NewServer(store, clientCAs, "v1.37.2", func() error { return nil })
+	api := kubeapi.NewServer(store, clientCAs, func() string { return "v1.37.2" }, func() error { return nil })
 	server := httptest.NewUnstartedServer(api)
 	server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{serving(t, authorities.CA)},

@@ -17,11 +17,19 @@ import (
 // its own: what was not found leaves its part of the site empty, and a finding.
 type resolver struct {
 	*inventory
-	own      []marked // the cluster's machines
-	dc       *node
-	template *node
-	site     model.Site
-	findings model.Findings
+	own       []marked // the cluster's machines
+	dc        *node
+	templates []*chosenTemplate
+	site      model.Site
+	findings  model.Findings
+}
+
+// chosenTemplate is the template of the cluster, or of a worker pool that has its own.
+type chosenTemplate struct {
+	*node
+	pool  string // empty: the cluster's
+	field model.Field
+	model.Template
 }
 
 // resolve resolves all names, and reports all that is wrong with them.
@@ -44,7 +52,10 @@ func (inv *inventory) resolve(names *model.Names, own []marked) *resolver {
 	}
 	r.site.Datacenter = r.dc.ref.String()
 	r.folder(names)
-	r.image(names.Image)
+	r.image("", names.Image)
+	for _, pool := range slices.Sorted(maps.Keys(names.PoolImages)) {
+		r.image(pool, names.PoolImages[pool])
+	}
 	for _, ref := range sortedRefs(names.Placements) {
 		r.site.Placements[ref] = r.placement(ref, names.Placements[ref])
 	}
@@ -132,7 +143,12 @@ func (r *resolver) folder(names *model.Names) {
 	}
 }
 
-func (r *resolver) image(image model.Image) {
+// image resolves the image of the cluster, or of a pool.
+func (r *resolver) image(pool string, image model.Image) {
+	field := model.ClusterField(model.FieldTemplate)
+	if pool != "" {
+		field = model.NodePoolField(pool, model.FieldTemplate)
+	}
 	root := r.dc.ref
 	where := r.inDatacenter()
 	if image.Folder != "" {
@@ -153,29 +169,34 @@ func (r *resolver) image(image model.Image) {
 		root = folder.ref
 		where = fmt.Sprintf("folder %q", folder.path)
 	}
-	template := r.choose(r.templateChoice(image.Template, root, where))
+	template := r.choose(r.templateChoice(field, image.Template, root, where))
 	if template == nil {
 		return
 	}
 	state := value[types.VirtualMachineConnectionState](template.properties, "runtime.connectionState")
 	if state != "" && state != types.VirtualMachineConnectionStateConnected {
-		r.refuse(model.ClusterField(model.FieldTemplate), fmt.Sprintf("Template %q is %s", template.name, state),
+		r.refuse(field, fmt.Sprintf("Template %q is %s", template.name, state),
 			"vCenter cannot reach %q. Check whether its host is connected and its datastore is mounted.", template.path)
 		return
 	}
 	if power := value[types.VirtualMachinePowerState](template.properties, "runtime.powerState"); !isTemplate(template) &&
 		power != "" && power != types.VirtualMachinePowerStatePoweredOff {
-		r.refuse(model.ClusterField(model.FieldTemplate), fmt.Sprintf("%q is a VM in use", template.name),
+		r.refuse(field, fmt.Sprintf("%q is a VM in use", template.name),
 			"%q is not a template but a VM that is %s: its disk changes while it is copied. "+
 				"Nodes are cloned from a template or a powered-off VM. Choose a template, or power the VM off and convert it to one.",
 			template.path, powerWords[power])
 		return
 	}
-	r.template = template
-	r.site.Template = model.Template{Ref: template.ref.String(), Path: template.path}
-	if snapshot, ok := currentSnapshot(template); ok {
-		r.site.Template.Snapshot = snapshot.String()
+	chosen := &chosenTemplate{
+		node:     template,
+		pool:     pool,
+		field:    field,
+		Template: model.Template{Ref: template.ref.String(), Path: template.path},
 	}
+	if snapshot, ok := currentSnapshot(template); ok {
+		chosen.Snapshot = snapshot.String()
+	}
+	r.templates = append(r.templates, chosen)
 }
 
 // powerWords are how messages call a power state.
@@ -187,9 +208,9 @@ var powerWords = map[types.VirtualMachinePowerState]string{
 // templateChoice is the search for a template. Where a template and a VM share a
 // name, the template is meant, and only templates are suggested. A VM that is not
 // a template can be cloned, too.
-func (r *resolver) templateChoice(wanted string, root types.ManagedObjectReference, where string) choice {
+func (r *resolver) templateChoice(field model.Field, wanted string, root types.ManagedObjectReference, where string) choice {
 	search := choice{
-		field:  model.ClusterField(model.FieldTemplate),
+		field:  field,
 		kind:   "template",
 		wanted: wanted,
 		where:  where,

@@ -53,7 +53,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	if err != nil {
 		return nil, err
 	}
-	details, denied, err := c.details(ctx, own, missing, r.template)
+	details, denied, err := c.details(ctx, own, missing, r.templates)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 			return nil, c.denied(m.path, f) // it was read with the tree: unknown is not absent
 		}
 	}
-	r.describeTemplate(c, details)
+	r.describeTemplates(c, details)
 	return &model.Survey{
 		Machines:   inv.machinesOf(own, details),
 		Unseen:     c.unseen(missing, details, denied),
@@ -121,11 +121,11 @@ func (inv *inventory) missing(known []string) ([]types.ManagedObjectReference, e
 	return slices.DeleteFunc(refs, func(ref types.ManagedObjectReference) bool { return inv.nodes[ref] != nil }), nil
 }
 
-// details reads what only the cluster's own machines, the missing ones and the template
+// details reads what only the cluster's own machines, the missing ones and the templates
 // are asked for. A reference that is gone is in neither result, one that may not be read
 // in the second.
 func (c *Client) details(
-	ctx context.Context, own []marked, missing []types.ManagedObjectReference, template *node,
+	ctx context.Context, own []marked, missing []types.ManagedObjectReference, templates []*chosenTemplate,
 ) (map[types.ManagedObjectReference]properties, map[types.ManagedObjectReference]*types.NoPermission, error) {
 	var specs []types.PropertyFilterSpec
 	refs := slices.Clone(missing)
@@ -142,10 +142,16 @@ func (c *Client) details(
 			specs = append(specs, disksSpec(snapshotted))
 		}
 	}
-	if template != nil {
-		refs := []types.ManagedObjectReference{template.ref}
-		if snapshot, ok := currentSnapshot(template); ok {
-			refs = append(refs, snapshot)
+	if len(templates) > 0 {
+		var refs []types.ManagedObjectReference
+		for _, template := range templates {
+			if slices.Contains(refs, template.ref) {
+				continue // that of another pool, too
+			}
+			refs = append(refs, template.ref)
+			if snapshot, ok := currentSnapshot(template.node); ok {
+				refs = append(refs, snapshot)
+			}
 		}
 		specs = append(specs, objectsSpec(refs, map[string][]string{
 			"VirtualMachine":         templateProperties,

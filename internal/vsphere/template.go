@@ -36,45 +36,59 @@ func devicesOf(p properties) templateDevices {
 	return d
 }
 
-// describeTemplate fills in what the second call returned about the template. One
+// describeTemplates fills in what the second call returned about the templates. One
 // that nodes cannot be cloned from leaves its part of the site empty.
-func (r *resolver) describeTemplate(c *Client, details map[types.ManagedObjectReference]properties) {
-	if r.template == nil {
-		return
+func (r *resolver) describeTemplates(c *Client, details map[types.ManagedObjectReference]properties) {
+	for _, template := range r.templates {
+		if !r.describeTemplate(c, template, details) {
+			continue
+		}
+		if template.pool == "" {
+			r.site.Template = template.Template
+			continue
+		}
+		if r.site.PoolTemplates == nil {
+			r.site.PoolTemplates = map[string]model.Template{}
+		}
+		r.site.PoolTemplates[template.pool] = template.Template
 	}
-	p, found := details[r.template.ref]
+}
+
+// describeTemplate reports whether nodes can be cloned from a template.
+func (r *resolver) describeTemplate(c *Client, t *chosenTemplate, details map[types.ManagedObjectReference]properties) bool {
+	p, found := details[t.ref]
 	devices := devicesOf(p)
-	if finding := r.unusableTemplate(p, found, devices); finding != nil {
-		r.site.Template = model.Template{}
+	if finding := r.unusableTemplate(t, p, found, devices); finding != nil {
 		r.report(finding)
-		return
+		return false
 	}
-	r.unknownGuest(p)
-	c.site.templates.Store(r.template.ref, &devices)
+	r.unknownGuest(t, p)
+	c.site.templates.Store(t.ref, &devices)
 	boot := devices.disks[0]
-	r.site.Template.DiskGB = gigabytes(boot)
-	r.site.Template.UsedGB = usedGigabytes(p, boot)
+	t.DiskGB = gigabytes(boot)
+	t.UsedGB = usedGigabytes(p, boot)
 	if b, ok := boot.Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
 		if ds := b.GetVirtualDeviceFileBackingInfo().Datastore; ds != nil {
-			r.site.Template.Datastore = ds.String()
+			t.Datastore = ds.String()
 		}
 	}
-	if snapshot, ok := currentSnapshot(r.template); ok {
+	if snapshot, ok := currentSnapshot(t.node); ok {
 		d := devicesOf(details[snapshot])
-		r.site.Template.SnapshotDisks = len(d.disks)
+		t.SnapshotDisks = len(d.disks)
 		if len(d.disks) > 0 {
 			// A linked clone has the devices of the snapshot, not of the template.
 			c.site.templates.Store(snapshot, &d)
 		}
 	}
+	return true
 }
 
 // unusableTemplate says why nodes cannot be cloned from the template; nil where they
 // can.
-func (r *resolver) unusableTemplate(p properties, found bool, devices templateDevices) *model.Finding {
-	name, path := r.template.name, r.template.path
+func (r *resolver) unusableTemplate(t *chosenTemplate, p properties, found bool, devices templateDevices) *model.Finding {
+	name, path := t.name, t.path
 	finding := func(summary, detail string, args ...any) *model.Finding {
-		f := model.NewFinding(model.ClusterField(model.FieldTemplate), fmt.Sprintf(summary, name), detail, args...)
+		f := model.NewFinding(t.field, fmt.Sprintf(summary, name), detail, args...)
 		return &f
 	}
 	switch disks := len(devices.disks); {
@@ -113,16 +127,16 @@ func diskWords(disks []*types.VirtualDisk) []string {
 }
 
 // unknownGuest warns of a guest system of which vCenter does not say that it is Linux.
-func (r *resolver) unknownGuest(p properties) {
+func (r *resolver) unknownGuest(t *chosenTemplate, p properties) {
 	id := value[string](p, "config.guestId")
 	name := value[string](p, "config.guestFullName")
 	if guestFamilyOf(id, name) != guestUnknown {
 		return
 	}
-	r.findings.Warn(model.ClusterField(model.FieldTemplate), fmt.Sprintf("The guest system of template %q is not known", r.template.name),
+	r.findings.Warn(t.field, fmt.Sprintf("The guest system of template %q is not known", t.name),
 		"vCenter has the guest system of %q as %s, and nodes run Linux. "+
 			"If it is Linux, set its guest operating system in the vSphere Client: vCenter chooses devices and drivers by it.",
-		r.template.path, guestWords(id, name))
+		t.path, guestWords(id, name))
 }
 
 func unit(d *types.VirtualDisk) int32 {

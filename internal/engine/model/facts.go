@@ -117,6 +117,7 @@ type APIFacts struct {
 	// AdminsUnbound reports whether the API refuses the administrator because the
 	// binding of its group is missing or was changed.
 	AdminsUnbound bool
+	Kubeadm       KubeadmFacts
 }
 
 // Answered reports whether the API was asked and answered.

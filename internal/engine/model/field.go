@@ -54,7 +54,8 @@ const (
 	FieldEtcdSnapshot     FieldName = "directory of etcd snapshots"
 )
 
-// Fields of a node pool.
+// Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that
+// has its own, too.
 const (
 	FieldNodeCount FieldName = "node count"
 	FieldCPU       FieldName = "CPU"

@@ -3,6 +3,8 @@ package model
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,6 +33,34 @@ func (k Pack) Hash() string {
 		h.Write([]byte{0})
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// ObjectKind is what an object of a manifest claims to be.
+type ObjectKind struct{ APIVersion, Kind string }
+
+// Kinds are what the objects of the pack claim to be, each once, as far as their
+// documents say so at the beginning of a line.
+func (k Pack) Kinds() []ObjectKind {
+	var kinds []ObjectKind
+	for _, manifest := range k.Manifests {
+		var kind ObjectKind
+		for line := range strings.Lines(manifest + "\n---\n") {
+			key, value, _ := strings.Cut(line, ":")
+			value = strings.Trim(strings.TrimSpace(value), `"'`)
+			switch {
+			case key == "apiVersion":
+				kind.APIVersion = value
+			case key == "kind":
+				kind.Kind = value
+			case strings.HasPrefix(line, "---"):
+				if kind != (ObjectKind{}) && !slices.Contains(kinds, kind) {
+					kinds = append(kinds, kind)
+				}
+				kind = ObjectKind{}
+			}
+		}
+	}
+	return kinds
 }
 
 // Deployment is a Deployment of a pack that is waited for.

@@ -180,6 +180,19 @@ type API interface {
 	AdminsBound(ctx context.Context) (bool, error)
 	BindAdmins(ctx context.Context) error
 
+	// Kubeadm returns what kubeadm keeps in the cluster and has installed in it; three
+	// calls.
+	Kubeadm(ctx context.Context) (KubeadmFacts, error)
+	// UpdateKubeadmConfig has joining nodes find a version of Kubernetes and a kubelet
+	// configuration (YAML, whose keys are set, and the others kept), and the rights that
+	// kubeadm of that version and the nodes that it makes need.
+	UpdateKubeadmConfig(ctx context.Context, version string, kubelet []byte) error
+	// UpdateKubeProxy and UpdateCoreDNS set the version of an add-on and keep the
+	// repository of its image. Where it is not as kubeadm has installed it, or not older,
+	// they do nothing. CoreDNS gets its configuration migrated; an error where it cannot be.
+	UpdateKubeProxy(ctx context.Context, version string) error
+	UpdateCoreDNS(ctx context.Context, version string) error
+
 	// Apply applies manifests (YAML, several documents allowed) server-side with the
 	// field manager "gantry". An object in a kind that does not exist yet is retried
 	// until ctx ends, so that a CRD and its object may be in one pack.

@@ -35,6 +35,7 @@ func (s ClusterSpec) Resolved(site Site) ClusterSpec {
 }
 
 func (p NodePool) resolved(site Site) NodePool {
+	p.Image.TemplateRef = site.PoolTemplates[p.Name].Ref
 	p.Placements = slices.Clone(p.Placements)
 	for i := range p.Placements {
 		p.Placements[i].References = site.Placements[PlacementRef{NodePool: p.Name, Index: i}].References()

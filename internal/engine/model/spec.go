@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -145,6 +146,19 @@ func (s *ClusterSpec) NodePools() []NodePool {
 	return append([]NodePool{s.ControlPlane}, s.Workers...)
 }
 
+// VersionOf is the version of Kubernetes that the nodes of a pool are built for.
+func (s *ClusterSpec) VersionOf(pool NodePool) string {
+	return cmp.Or(pool.KubernetesVersion, s.KubernetesVersion)
+}
+
+// ImageOf is the image that the nodes of a pool are built from.
+func (s *ClusterSpec) ImageOf(pool NodePool) Image {
+	if pool.Image.Template == "" {
+		return s.Image
+	}
+	return pool.Image
+}
+
 // NodePool returns the node pool of that name.
 func (s *ClusterSpec) NodePool(name string) (NodePool, bool) {
 	for _, pool := range s.NodePools() {
@@ -200,6 +214,11 @@ type NodePool struct {
 	Schedulable bool  // control plane only: leave out the control-plane taint
 	Meta        NodeMeta
 	Placements  []Placement // nodes go round-robin over them; one for the control plane
+
+	// KubernetesVersion and Image are the pool's own; empty: the cluster's. Worker pools
+	// only, which may stay behind the control plane.
+	KubernetesVersion string
+	Image             Image
 
 	// DrainTimeout bounds the eviction of a node's pods before it is deleted.
 	DrainTimeout time.Duration

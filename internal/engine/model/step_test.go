@@ -43,6 +43,8 @@ var steps = []struct {
 	{model.DeleteSnapshots{Cluster: "c", Datastore: "Datastore:datastore-1"}, "delete_snapshots c"},
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
+	{model.UpdateKubeadmConfig{Cluster: "c", Version: "1.37.2"}, "update_kubeadm_config c"},
+	{model.UpdateAddon{Name: model.AddonCoreDNS, Version: "1.14.6"}, "update_addon coredns"},
 	{model.ReleaseEndpoint{Cluster: "c"}, "release_endpoint c"},
 	{model.DeleteFolder{Datacenter: "dc", Folder: record.Folder{Path: "k8s/c"}}, "delete_folder k8s/c"},
 	{model.DeleteIPPool{Name: "pool"}, "delete_ip_pool pool"},

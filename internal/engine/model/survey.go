@@ -29,6 +29,8 @@ type SurveyRequest struct {
 type Names struct {
 	Datacenter string
 	Image      Image
+	// PoolImages are the images of the worker pools that have their own.
+	PoolImages map[string]Image
 	Folder     string
 	Placements map[PlacementRef]Placement
 	// KnownDatacenter is the reference of the datacenter and KnownFolder the path of the
@@ -43,9 +45,13 @@ func (s *ClusterSpec) Names() *Names {
 		Datacenter: s.Datacenter,
 		Image:      s.Image,
 		Folder:     s.Folder,
+		PoolImages: map[string]Image{},
 		Placements: map[PlacementRef]Placement{},
 	}
 	for _, pool := range s.NodePools() {
+		if pool.Image.Template != "" {
+			n.PoolImages[pool.Name] = pool.Image
+		}
 		for i, place := range pool.Placements {
 			n.Placements[PlacementRef{NodePool: pool.Name, Index: i}] = place
 		}
@@ -108,8 +114,18 @@ type Holding struct {
 type Site struct {
 	Datacenter string // reference
 	Template   Template
-	Folder     Folder
-	Placements map[PlacementRef]ResolvedPlacement
+	// PoolTemplates are those of the worker pools that have an image of their own.
+	PoolTemplates map[string]Template
+	Folder        Folder
+	Placements    map[PlacementRef]ResolvedPlacement
+}
+
+// TemplateOf is the template of a pool's nodes; one without a reference was not found.
+func (s Site) TemplateOf(pool NodePool) Template {
+	if pool.Image.Template == "" {
+		return s.Template
+	}
+	return s.PoolTemplates[pool.Name]
 }
 
 // Folder is the VM folder of a cluster.

@@ -60,6 +60,9 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 	if err != nil {
 		return err
 	}
+	if facts.Kubeadm, err = api.Kubeadm(ctx); err != nil {
+		return err
+	}
 	facts.ImportDataStored = stored != nil
 	facts.Nodes = map[string]model.KubeNode{}
 	facts.Packs = map[string]string{}

@@ -98,7 +98,7 @@ func first(refs []model.PlacementRef, ref model.PlacementRef) bool {
 // amountOf is what a node of a pool takes. Its memory counts as disk space, too: a
 // running VM has a swap file of that size.
 func (c check) amountOf(pool model.NodePool, resolved model.ResolvedPlacement) amount {
-	template := c.limits.Site.Template
+	template := c.limits.Site.TemplateOf(pool)
 	size := cmp.Or(pool.DiskGB, template.DiskGB)
 	a := amount{atOnce: size, grown: size, memoryGB: pool.MemoryGB, cpus: int64(pool.CPU)}
 	switch mode, err := CloneMode(c.spec.CloneMode, template, resolved, pool.DiskGB); {

@@ -26,6 +26,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.MissingIPPools = c.missingIPPools()
 	p.Add(c.podRanges())
 	p.Add(c.clones())
+	p.Add(c.imageFindings())
 	p.Add(c.hosts())
 	p.Add(c.capacity())
 	p.Add(c.documents())
@@ -116,6 +117,10 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 				return len(c.builds) == 0 && !c.registers && c.moves == nil
 			case field.Name == model.FieldFolder:
 				return len(c.builds) == 0 && c.moves == nil
+			case field.NodePool == "" && field.Name == model.FieldTemplate || field.Name == model.FieldImageFolder:
+				return !slices.ContainsFunc(c.spec.NodePools(), func(pool model.NodePool) bool {
+					return len(c.builds) > 0 && c.uses(pool.Name) && (pool.Image.Template == "" || field.Name == model.FieldImageFolder)
+				})
 			case field.NodePool != "":
 				return len(c.builds) == 0 || !c.uses(field.NodePool)
 			default:
@@ -149,12 +154,12 @@ func (c check) missingIPPools() []model.MissingIPPool {
 // clones refuses what vSphere would do silently otherwise.
 func (c check) clones() model.Findings {
 	var f model.Findings
-	template := c.limits.Site.Template
-	if template.Ref == "" {
-		return f
-	}
 	for _, ref := range c.placements() {
 		pool, _ := c.spec.NodePool(ref.NodePool)
+		template := c.limits.Site.TemplateOf(pool)
+		if template.Ref == "" {
+			continue
+		}
 		resolved := c.limits.Site.Placements[ref]
 		if !resolved.Complete() {
 			continue // its finding says why

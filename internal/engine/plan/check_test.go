@@ -197,8 +197,6 @@ func TestCheckRefusesWhatNoNodeCanBeBootstrappedWith(t *testing.T) {
 		change func(*model.ClusterSpec, *model.IPPool)
 		field  model.Field
 	}{
-		"an old version": {func(s *model.ClusterSpec, _ *model.IPPool) { s.KubernetesVersion = "1.30.14" },
-			model.ClusterField(model.FieldKubernetes)},
 		"no pod network": {func(s *model.ClusterSpec, _ *model.IPPool) { s.PodCIDR = "x" },
 			model.ClusterField(model.FieldPodCIDR)},
 		"services among pods": {func(s *model.ClusterSpec, _ *model.IPPool) { s.ServiceCIDR = "192.168.16.0/20" },
@@ -233,5 +231,21 @@ func TestCheckRefusesWhatNoNodeCanBeBootstrappedWith(t *testing.T) {
 		if p := checked(s, running(1, 2), l); p.Err() != nil {
 			t.Errorf("%s: no node is built, and there are problems: %v", name, p.Problems)
 		}
+	}
+}
+
+func TestCheckRefusesAnOldVersion(t *testing.T) {
+	t.Parallel()
+	s := small(1, 2)
+	s.KubernetesVersion = "1.30.14"
+	p := planned(s, &model.Facts{})
+	if !says(on(p.Problems, model.ClusterField(model.FieldKubernetes)), "cannot be bootstrapped", "1.30.14") {
+		t.Errorf("problems %v", p.Problems)
+	}
+	s = small(1, 2)
+	s.Workers[0].KubernetesVersion = "1.30.14"
+	p = planned(s, &model.Facts{})
+	if !says(on(p.Problems, model.NodePoolField("w", model.FieldKubernetes)), "cannot be bootstrapped", "1.30.14") {
+		t.Errorf("problems %v", p.Problems)
 	}
 }

@@ -35,7 +35,7 @@ func (c check) documents() model.Findings {
 			continue // a pool without two addresses is the budget's to refuse
 		}
 		for _, fault := range bootstrap.Check(node) {
-			field := documentField(fault.Field, ref)
+			field := documentField(fault.Field, ref, pool)
 			if !refused[field] {
 				refused[field] = true
 				refusal(&f, ip)(field, fmt.Sprintf("Nodes of %s %q cannot be bootstrapped", c.spec.Kind, c.spec.Name),
@@ -60,7 +60,7 @@ func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (boot
 	if len(two) < 2 {
 		return bootstrap.Node{}, false
 	}
-	node := Document(spec, model.NodeName(spec.Name, pool.Name, 1), ip)
+	node := Document(spec, pool, model.NodeName(spec.Name, pool.Name, 1), ip)
 	node.InstanceID = uuid.Nil.String()
 	node.Role = bootstrap.Worker
 	if pool.ControlPlane() {
@@ -74,11 +74,11 @@ func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (boot
 
 // Document is the part of a node's documents that follows from the spec and the IP
 // pool.
-func Document(spec *model.ClusterSpec, name string, ip model.IPPool) bootstrap.Node {
+func Document(spec *model.ClusterSpec, pool model.NodePool, name string, ip model.IPPool) bootstrap.Node {
 	node := bootstrap.Node{
 		ClusterName:       spec.Name,
 		Name:              name,
-		KubernetesVersion: spec.KubernetesVersion,
+		KubernetesVersion: spec.VersionOf(pool),
 		Gateway:           ip.Addresses.Gateway,
 		SearchDomains:     ip.Record.SearchDomains,
 		PodCIDR:           spec.PodCIDR,
@@ -122,11 +122,14 @@ var documentFields = map[string]model.FieldName{
 
 // documentField maps a field of a node's documents to the spec. Addresses, router
 // and name servers are what the IP pool says.
-func documentField(field string, ref model.PlacementRef) model.Field {
+func documentField(field string, ref model.PlacementRef, pool model.NodePool) model.Field {
 	name, element, _ := strings.Cut(field, "[")
 	known, ok := documentFields[name]
 	if !ok {
 		return ref.Field(model.FieldIPPool)
+	}
+	if known == model.FieldKubernetes {
+		return versionField(pool)
 	}
 	out := model.ClusterField(known)
 	if n, ok := parseIndex(element); ok {

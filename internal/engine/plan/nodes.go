@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -68,6 +69,12 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 
 	creations := newCreations(v, pool, members, current)
 	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name))-len(v.heldBack(pool)))
+	if missing > 0 && v.tooNewFor(pool) {
+		p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Nodes of worker pool %q are not created yet", pool.Name),
+			"%s missing, and would be newer than the control plane, which stays at %s. The plan after its upgrade creates them.",
+			plural(missing, "node is", "nodes are"), v.left)
+		missing = 0
+	}
 	for range missing {
 		next := creations.next()
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()

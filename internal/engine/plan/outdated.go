@@ -29,7 +29,8 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(m.MemoryGB != pool.MemoryGB, "memory_gb")
 	// Where the spec names no size, any disk will do.
 	differs(pool.DiskGB != 0 && m.DiskGB != pool.DiskGB, "disk_gb")
-	differs(!builtFrom(spec.Image, m), reasonImage)
+	differs(!builtFrom(spec.ImageOf(pool), m), reasonImage)
+	differs(m.KubernetesVersion != spec.VersionOf(pool), "kubernetes_version")
 	differs(placementOf(pool, m) < 0, reasonPlacements)
 	differs(slices.Contains(spec.ReplaceNodes, m.Node), "replace_nodes")
 	for _, field := range spec.BuiltWith.Differs(m.BuiltWith) {
@@ -108,7 +109,7 @@ func sameReference(a, b string) bool { return a != "" && a == b }
 func NamesDiffer(spec *model.ClusterSpec, facts *model.Facts) bool {
 	for _, m := range facts.Machines {
 		pool, ok := spec.NodePool(m.Marker.NodePool)
-		if ok && (placementOf(pool, m.Marker) < 0 || !builtFrom(spec.Image, m.Marker)) {
+		if ok && (placementOf(pool, m.Marker) < 0 || !builtFrom(spec.ImageOf(pool), m.Marker)) {
 			return true
 		}
 	}

@@ -16,6 +16,7 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		marker   func(*model.Marker)
 		change   func(*model.ClusterSpec, *model.NodePool)
 		outdated string // the reason; empty: it is not
+		poolOnly bool   // and no reason for the control plane
 	}{
 		"nothing":      {},
 		"cpu":          {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.CPU = 4 }, outdated: "cpu"},
@@ -23,8 +24,14 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		"disk":         {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 80 }, outdated: "disk_gb"},
 		"any disk":     {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DiskGB = 0 }},
 		"drain and so": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.DrainTimeout = 1 }},
-		"version":      {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.KubernetesVersion = "1.37.3" }},
-		"image":        {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.Image.Template = "node-2" }, outdated: "image"},
+		"version": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
+			p.KubernetesVersion = "1.36.3"
+		}, outdated: "kubernetes_version"},
+		"version, spelled out": {change: func(_ *model.ClusterSpec, p *model.NodePool) { p.KubernetesVersion = "1.37.2" }},
+		"image of the pool": {change: func(_ *model.ClusterSpec, p *model.NodePool) {
+			p.Image.Template = "node-2"
+		}, outdated: "image", poolOnly: true},
+		"image": {change: func(s *model.ClusterSpec, _ *model.NodePool) { s.Image.Template = "node-2" }, outdated: "image"},
 		"image by its path": {change: func(s *model.ClusterSpec, _ *model.NodePool) {
 			s.Image.Template = "/dc/vm/templates/node-1"
 		}},
@@ -76,9 +83,9 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 				f.Machines[i].Marker.Template = "node-1"
 			}
 			want := ""
-			switch c.outdated {
-			case "":
-			case "image":
+			switch {
+			case c.outdated == "":
+			case c.outdated == "image" && !c.poolOnly:
 				want = "create_node c-cp-2, delete_node c-cp-1, create_node c-w-2, delete_node c-w-1"
 			default:
 				want = "create_node c-w-2, delete_node c-w-1"

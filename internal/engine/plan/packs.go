@@ -19,6 +19,7 @@ func packStages(v view) (network, others []model.Stage) {
 		}
 		stage := model.Stage{
 			Name:      "pack " + pack.Name,
+			Rollout:   v.upgrades(), // its objects may need the new version
 			OnFailure: model.SkipRollouts,
 			Steps:     []model.Step{model.ApplyPack{Pack: pack}},
 		}

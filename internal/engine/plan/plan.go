@@ -18,8 +18,11 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		return p
 	}
 
-	pools := make([]nodePoolPlan, 0, len(spec.NodePools()))
-	for _, pool := range spec.NodePools() {
+	pools := []nodePoolPlan{planNodePool(v, spec.ControlPlane)}
+	if left, stays := v.controlPlaneStays(pools[0]); stays {
+		v.left = &left
+	}
+	for _, pool := range spec.Workers {
 		pools = append(pools, planNodePool(v, pool))
 	}
 	removed := removedPools(v)
@@ -27,6 +30,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	powerOn := planPowerOn(v, deleted)
 
 	first, beforeRoll := snapshotStages(v, pools[0])
+	pools[0].rollout = slices.Concat(stages(beforeRoll), pools[0].rollout)
 	p.Stages = stages(
 		model.Stage{Name: "record", Steps: recordSteps(v)},
 		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},
@@ -46,15 +50,16 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools)},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
+		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
 		model.Stage{Name: "control plane", Steps: pools[0].create},
 	)
+	p.Stages = append(p.Stages, upgradeStages(v, pools)...)
 	// What makes a node take pods comes before the workers, so that each of them does as
 	// soon as it has joined, and one that never joins keeps nothing from the others.
 	network, others := packStages(v)
 	p.Stages = append(p.Stages, network...)
 	p.Stages = append(p.Stages, stages(
-		model.Stage{Name: "workers", Parallel: true, OnFailure: model.SkipRollouts,
-			Steps: each(pools[1:], func(x nodePoolPlan) []model.Step { return x.create })},
+		lateCreations(v, pools[1:]),
 		model.Stage{Name: "scale in", Parallel: true, OnFailure: model.SkipRollouts,
 			Steps: append(each(pools, func(x nodePoolPlan) []model.Step { return x.scaleIn }), removed.scaleIn...)},
 		model.Stage{Name: "nodes in place", Parallel: true, OnFailure: model.SkipRollouts, Steps: slices.Concat(
@@ -65,8 +70,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
 	p.Stages = append(p.Stages, others...)
-	p.Stages = append(p.Stages, stages(beforeRoll)...)
-	for _, pool := range pools { // one pool after the other
+	for _, pool := range lateRollouts(v, pools) { // one pool after the other
 		p.Stages = append(p.Stages, pool.rollout...)
 	}
 	p.Numbers = numbers(v, pools)
@@ -81,15 +85,18 @@ func stages(all ...model.Stage) []model.Stage {
 }
 
 // clonesAhead are the new nodes but for those of rollouts, whose turn comes when others
-// have gone. While the API of a running cluster does not answer, no VM is made that could
-// not join.
+// have gone, and those that wait for an upgrade: a token might expire before the control
+// plane is rolled. While the API of a running cluster does not answer, no VM is made that
+// could not join.
 func clonesAhead(v view, pools []nodePoolPlan) []model.CreateNode {
 	if v.apiSilent() {
 		return nil
 	}
 	var nodes []model.CreateNode
 	for _, step := range each(pools, func(x nodePoolPlan) []model.Step { return x.create }) {
-		nodes = append(nodes, step.(model.CreateNode))
+		if node := step.(model.CreateNode); node.NodePool.ControlPlane() || !v.waitsForUpgrade(node.NodePool) {
+			nodes = append(nodes, node)
+		}
 	}
 	return nodes
 }
@@ -146,6 +153,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(cloudProviderFindings(v))
 	f.Add(podNetworkFindings(v))
 	f.Add(apiFindings(v))
+	f.Add(upgradeFindings(v))
 	f.Add(presenceFindings(v))
 	return f
 }

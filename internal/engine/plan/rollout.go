@@ -61,6 +61,8 @@ func rolloutCondition(v view, pool model.NodePool) string {
 		return "the cluster's API answers"
 	case len(v.presumedPresent(pool.Name)) > 0:
 		return "all of its VMs are visible"
+	case v.tooNewFor(pool):
+		return fmt.Sprintf("the control plane, which stays at %s, is upgraded", v.left)
 	case slices.ContainsFunc(v.machines(pool.Name), v.nodeObjectMissing):
 		return "the API knows all of its nodes"
 	default:

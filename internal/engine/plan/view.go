@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
 )
 
 // view answers questions about the facts of one spec. It changes nothing.
@@ -15,6 +16,10 @@ type view struct {
 	reset bool
 	// holdsRepairs says that too many nodes are unhealthy for any of them to be repaired.
 	holdsRepairs bool
+	// left is the version that the plan leaves the control plane at, where it does not
+	// bring all of it to the spec's; nil: it does. It is set once the control plane is
+	// planned.
+	left *kubeversion.Version
 }
 
 func newView(spec *model.ClusterSpec, facts *model.Facts) view {

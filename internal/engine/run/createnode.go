@@ -141,7 +141,7 @@ func (n *newNode) claim(ctx context.Context) error {
 
 // guestinfo renders the documents of the node.
 func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
-	doc := plan.Document(n.Spec, n.Node, n.World.Limits.IPPools[n.IPPool()])
+	doc := plan.Document(n.Spec, n.NodePool, n.Node, n.World.Limits.IPPools[n.IPPool()])
 	doc.InstanceID = n.uuid().String()
 	doc.Role = bootstrap.Worker
 	doc.Schedulable = n.NodePool.Schedulable
@@ -191,10 +191,11 @@ func (n *newNode) resolved() model.ResolvedPlacement {
 }
 
 func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
-	template := n.World.Limits.Site.Template
+	template := n.World.Limits.Site.TemplateOf(n.NodePool)
 	place := n.resolved()
 	if template.Ref == "" || !place.Complete() {
-		return model.CloneRequest{}, fmt.Errorf("the template %q or a part of the %s was not found", n.Spec.Image.Template, n.Placement.Field(""))
+		return model.CloneRequest{}, fmt.Errorf("the template %q or a part of the %s was not found",
+			n.Spec.ImageOf(n.NodePool).Template, n.Placement.Field(""))
 	}
 	mode, err := plan.CloneMode(n.Spec.CloneMode, template, place, n.NodePool.DiskGB)
 	if err != nil {
@@ -233,14 +234,14 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		Ordinal:           n.Ordinal,
 		Address:           n.address,
 		IPPool:            place.IPPoolID,
-		KubernetesVersion: n.Spec.KubernetesVersion,
-		Template:          n.Spec.Image.Template,
+		KubernetesVersion: n.Spec.VersionOf(n.NodePool),
+		Template:          n.Spec.ImageOf(n.NodePool).Template,
 		CloneMode:         mode,
 		ComputeCluster:    n.resolved().ComputeClusterName,
 		Datastore:         place.Datastore,
 		Network:           place.Network,
 		ResourcePool:      place.ResourcePool,
-		TemplateRef:       n.World.Limits.Site.Template.Ref,
+		TemplateRef:       n.World.Limits.Site.TemplateOf(n.NodePool).Ref,
 		References:        n.resolved().References(),
 		CPU:               n.NodePool.CPU,
 		MemoryGB:          n.NodePool.MemoryGB,

@@ -164,6 +164,27 @@ func (g guardedAPI) BindAdmins(ctx context.Context) error {
 	return g.API.BindAdmins(ctx)
 }
 
+func (g guardedAPI) UpdateKubeadmConfig(ctx context.Context, version string, kubelet []byte) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.UpdateKubeadmConfig(ctx, version, kubelet)
+}
+
+func (g guardedAPI) UpdateKubeProxy(ctx context.Context, version string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.UpdateKubeProxy(ctx, version)
+}
+
+func (g guardedAPI) UpdateCoreDNS(ctx context.Context, version string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.UpdateCoreDNS(ctx, version)
+}
+
 func (g guardedAPI) Apply(ctx context.Context, manifests []string) error {
 	if err := g.check(ctx); err != nil {
 		return err

@@ -252,6 +252,10 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.uncordonNode(ctx, s)
 	case model.UpdateDescription:
 		return r.updateDescription(ctx, s)
+	case model.UpdateKubeadmConfig:
+		return r.updateKubeadmConfig(ctx, s)
+	case model.UpdateAddon:
+		return r.updateAddon(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
 	case model.StoreImportData:

@@ -18,6 +18,7 @@ var rules = enginecrud.Rules{
 		"disk_gb",
 		"etcd_snapshot",
 		"incomplete_create",
+		"kubernetes_version",
 		"memory_gb",
 		"ntp_servers",
 		"pairing_code",
@@ -50,10 +51,6 @@ var rules = enginecrud.Rules{
 		"ip_pool.subnet",
 	},
 	Refused: []enginecrud.Refusal{
-		{
-			Reason:     "Kubernetes upgrades of a running gateway are not supported yet.",
-			Attributes: []string{"kubernetes_version"},
-		},
 		{
 			Reason:     "Gateways of several nodes are not supported yet.",
 			Attributes: []string{"node_count"},

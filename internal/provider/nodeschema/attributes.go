@@ -56,7 +56,10 @@ func KubernetesVersion() schema.StringAttribute {
 	return schema.StringAttribute{
 		Required: true,
 		MarkdownDescription: "Kubernetes version, 1.31 or newer, such as `1.37.2`, without a leading `v`. " +
-			"The node image must hold kubeadm and kubelet of the same minor version.",
+			"The node image must hold kubeadm and kubelet of the same minor version. " +
+			"A change upgrades what runs: to a newer patch or the next minor version, never back. The control plane is replaced one node " +
+			"after the other, then kube-proxy and CoreDNS get the new version where they are as kubeadm installed them, " +
+			"and then workers are rolled.",
 		Validators: []validator.String{stringvalidator.RegexMatches(kubeForm, "must be a version such as 1.37.2")},
 	}
 }

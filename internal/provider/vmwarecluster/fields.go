@@ -37,6 +37,10 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 	enginemodel.FieldCPU:       "cpu",
 	enginemodel.FieldMemory:    "memory_gb",
 	enginemodel.FieldDisk:      "disk_gb",
+
+	// Of a worker pool that has its own.
+	enginemodel.FieldKubernetes: "kubernetes_version",
+	enginemodel.FieldTemplate:   "image",
 }
 
 // AttributePath implements enginecrud.Model.
@@ -49,7 +53,8 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 }
 
 func fieldPath(f enginemodel.Field) path.Path {
-	if at, ok := clusterFields[f.Name]; ok {
+	ofPool := f.NodePool != "" && f.NodePool != enginemodel.ControlPlanePool && nodePoolFields[f.Name] != ""
+	if at, ok := clusterFields[f.Name]; ok && !ofPool {
 		return at
 	}
 	if f.NodePool == "" {
@@ -57,7 +62,11 @@ func fieldPath(f enginemodel.Field) path.Path {
 	}
 	pool := nodePoolPath(f.NodePool)
 	if name, ok := nodePoolFields[f.Name]; ok {
-		return pool.AtName(name)
+		at := pool.AtName(name)
+		if f.Name == enginemodel.FieldTemplate {
+			at = at.AtName("template")
+		}
+		return at
 	}
 	placement, ok := placementPath(pool, f)
 	if !ok {

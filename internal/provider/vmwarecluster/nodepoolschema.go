@@ -70,6 +70,8 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = rollingUpdateAttribute()
+	attributes["kubernetes_version"] = poolVersionAttribute()
+	attributes["image"] = poolImageAttribute()
 	return schema.MapNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Pools of worker nodes, by name. A pool is added and removed in place, and rolled where its nodes have " +
@@ -82,6 +84,24 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		)},
 		NestedObject: schema.NestedAttributeObject{Attributes: attributes},
 	}
+}
+
+func poolVersionAttribute() schema.StringAttribute {
+	version := nodeschema.KubernetesVersion()
+	version.Required = false
+	version.Optional = true
+	version.MarkdownDescription = "Kubernetes version of the pool's nodes, such as `1.36.3`, so that the pool may stay behind while " +
+		"the control plane is upgraded: it is not newer than the profile's, and not more than three minor versions older. " +
+		"Its nodes need an image of that version: set `image`, too. A change rolls the pool. Defaults to the profile's `kubernetes_version`."
+	return version
+}
+
+func poolImageAttribute() schema.SingleNestedAttribute {
+	image := nodeschema.Image("Node image of the pool, with kubeadm and kubelet of its Kubernetes version, in the cluster's `image_folder`. " +
+		"A change rolls the pool. Defaults to the profile's `image`.")
+	image.Required = false
+	image.Optional = true
+	return image
 }
 
 // nodeAttributes are what all nodes have; taints are those that users cannot set.

@@ -39,6 +39,7 @@ var rules = enginecrud.Rules{
 		"timeouts",
 
 		"profile.image",
+		"profile.kubernetes_version",
 		"profile.packs",
 
 		"control_plane.annotations",
@@ -57,6 +58,8 @@ var rules = enginecrud.Rules{
 		"worker_pools.*.annotations",
 		"worker_pools.*.cpu",
 		"worker_pools.*.disk_gb",
+		"worker_pools.*.image",
+		"worker_pools.*.kubernetes_version",
 		"worker_pools.*.labels",
 		"worker_pools.*.memory_gb",
 		"worker_pools.*.node_count",
@@ -66,10 +69,6 @@ var rules = enginecrud.Rules{
 	},
 	Flags: []string{"deletion_protection", "force_delete", "force_delete_after", "timeouts"},
 	Refused: []enginecrud.Refusal{
-		{
-			Reason:     "Kubernetes upgrades of a running cluster are not supported yet.",
-			Attributes: []string{"profile.kubernetes_version"},
-		},
 		{
 			Reason:     "The VIP, which clients of the cluster know, is an address of the control plane's IP pool.",
 			Attributes: []string{"control_plane.placement.ip_pool_id"},

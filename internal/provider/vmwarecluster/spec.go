@@ -51,6 +51,10 @@ type (
 	}
 	workerPoolModel struct {
 		nodesModel
+		KubernetesVersion *string `tfsdk:"kubernetes_version"`
+		Image             *struct {
+			Template string `tfsdk:"template"`
+		} `tfsdk:"image"`
 		Placements    []placementModel `tfsdk:"placements"`
 		RollingUpdate *rollingModel    `tfsdk:"rolling_update"`
 	}
@@ -144,6 +148,10 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec) d
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		worker := pools[name]
 		pool := worker.toModel(name)
+		pool.KubernetesVersion = nodeschema.OrZero(worker.KubernetesVersion)
+		if worker.Image != nil {
+			pool.Image = enginemodel.Image{Template: worker.Image.Template, Folder: m.ImageFolder.ValueString()}
+		}
 		for i, p := range worker.Placements {
 			placement, more := p.toModel(path.Root("worker_pools").AtMapKey(name).AtName("placements").AtListIndex(i))
 			diags.Append(more...)

@@ -45,7 +45,8 @@ const full = `{
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
       "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
-    "one": {"node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
+    "one": {"kubernetes_version": "1.36.3", "image": {"template": "older"},
+      "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "90s"},
       "placements": [{"compute_cluster": "c2", "datastore": "d2", "network": "n2", "ip_pool_id": "` + poolID + `"}]}
@@ -88,7 +89,11 @@ func TestSpec(t *testing.T) {
 		},
 		Workers: []model.NodePool{
 			{
-				Name:     "one",
+				Name: "one",
+
+				KubernetesVersion: "1.36.3",
+				Image:             model.Image{Template: "older", Folder: "templates"},
+
 				Count:    5,
 				CPU:      8,
 				MemoryGB: 16,

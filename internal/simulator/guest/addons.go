@@ -1,15 +1,14 @@
 package guest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,7 +33,7 @@ func (c *cluster) populate(conf *kubeadm.Init) {
 		}, kubeapi.Namespaces)
 	}
 	c.configMap("kube-system", "kubeadm-config", "ClusterConfiguration", conf.ClusterDocument)
-	c.configMap("kube-system", "kubelet-config", "kubelet", "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n")
+	c.configMap("kube-system", "kubelet-config", "kubelet", cmp.Or(conf.KubeletDocument, defaultKubelet))
 	c.configMap("kube-public", "cluster-info", "kubeconfig", kubeapi.ClusterInfo("https://"+c.vip.String(), c.caPEM()))
 	c.roles()
 	c.tokens(conf.Tokens)
@@ -162,15 +161,8 @@ func (c *cluster) addons(conf *kubeadm.Init) {
 		return slices.Contains(conf.SkipPhases, "addon") || slices.Contains(conf.SkipPhases, "addon/"+phase)
 	}
 	service("default", "kubernetes", c.service, 443)
-	everywhere := []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 	if !skips("kube-proxy") && !conf.NoProxy {
-		c.configMap("kube-system", "kube-proxy", "config.conf", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n")
-		selector, template := pods("kube-proxy", fmt.Sprintf("registry.k8s.io/kube-proxy:v%s", c.version), everywhere, true)
-		c.store.Put(&appsv1.DaemonSet{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DaemonSet"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy", Labels: template.Labels},
-			Spec:       appsv1.DaemonSetSpec{Selector: selector, Template: template},
-		}, kubeapi.DaemonSets)
+		c.kubeProxy()
 	}
 	if !skips("coredns") && !conf.NoDNS {
 		dns := c.service
@@ -178,26 +170,6 @@ func (c *cluster) addons(conf *kubeadm.Init) {
 			dns = dns.Next()
 		}
 		service("kube-system", "kube-dns", dns, 53)
-		tolerations := []corev1.Toleration{
-			{Key: "CriticalAddonsOnly", Operator: corev1.TolerationOpExists}, {Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule},
-		}
-		selector, template := pods("kube-dns", "registry.k8s.io/coredns/coredns:v1.12.1", tolerations, false)
-		replicas := int32(2)
-		c.store.Put(&appsv1.Deployment{
-			TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns", Labels: template.Labels},
-			Spec:       appsv1.DeploymentSpec{Replicas: &replicas, Selector: selector, Template: template},
-		}, kubeapi.Deployments)
-	}
-}
-
-func pods(app, image string, tolerations []corev1.Toleration, hostNetwork bool) (*metav1.LabelSelector, corev1.PodTemplateSpec) {
-	labels := map[string]string{"k8s-app": app}
-	return &metav1.LabelSelector{MatchLabels: labels}, corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: labels},
-		Spec: corev1.PodSpec{
-			HostNetwork: hostNetwork, Tolerations: tolerations, NodeSelector: map[string]string{"kubernetes.io/os": "linux"},
-			Containers: []corev1.Container{{Name: app, Image: image}},
-		},
+		c.coreDNS()
 	}
 }

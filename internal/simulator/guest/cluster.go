@@ -48,7 +48,8 @@ type cluster struct {
 	etcdRuns bool   // for real, and not as a fact alone
 	holder   *guest // of the VIP
 	vipServe *endpoint
-	quorum   atomic.Bool // read without a lock by the API
+	quorum   atomic.Bool  // read without a lock by the API
+	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
 
 	etcdStart sync.Mutex // before World.mu
 }
@@ -64,7 +65,8 @@ type node struct {
 	serving      tls.Certificate
 	object       *corev1.Node
 	static       []*corev1.Pod
-	expire       time.Time // when the certificates that kubeadm made end
+	expire       time.Time       // when the certificates that kubeadm made end
+	version      kubeadm.Version // of the control plane's pods, or of a worker's kubelet
 	etcdCA       *kubeadm.Authority
 }
 
@@ -179,6 +181,7 @@ func (c *cluster) takeVIP(g *guest) error {
 		return err
 	}
 	c.holder = g
+	c.serving.Store(g.disk.node.version)
 	c.vipServe = e
 	c.world.running.Go(g.publish)
 	return nil

@@ -1,7 +1,6 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -19,7 +18,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/yaml"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
@@ -147,21 +145,6 @@ func (a *nodeClient) clusterInfo(ctx context.Context, conf *kubeadm.Join, id, se
 	}
 	a.token = conf.TLSToken
 	return nil
-}
-
-// clusterVersion reads the cluster's version out of kubeadm-config.
-func (a *nodeClient) clusterVersion(ctx context.Context) (kubeadm.Version, error) {
-	var stored corev1.ConfigMap
-	if err := a.get(ctx, "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", &stored); err != nil {
-		return kubeadm.Version{}, err
-	}
-	var doc struct {
-		KubernetesVersion string `json:"kubernetesVersion"`
-	}
-	if err := yaml.Unmarshal(bytes.TrimSpace([]byte(stored.Data["ClusterConfiguration"])), &doc); err != nil {
-		return kubeadm.Version{}, err
-	}
-	return kubeadm.ParseVersion(doc.KubernetesVersion)
 }
 
 // checkNewNode refuses a name that a ready node has.

@@ -196,7 +196,12 @@ func (g *guest) joinMember(ctx context.Context, c *cluster, disk *etcd.Disk) err
 	if err := g.reached(ctx, JoinMemberAdded); err != nil {
 		return err
 	}
-	m, err := disk.Start()
+	var m *etcd.Member
+	// The kubelet starts a static pod again that has ended.
+	err = g.untilEtcd(ctx, func(context.Context) error {
+		m, err = disk.Start()
+		return err
+	})
 	if err != nil {
 		return err
 	}

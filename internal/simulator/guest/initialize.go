@@ -44,6 +44,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 		return err
 	}
 	n.object = g.nodeObject(n, conf.Node, version)
+	n.version = version
 	n.static = staticPods(version, n)
 	return g.startCluster(ctx, n, conf)
 }
@@ -227,7 +228,7 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 		cancel:  func() {},
 		etcd:    etcd.NewCluster(),
 	}
-	c.server = kubeapi.NewServer(c.store, ca.Pool(), "v"+version.String(), c.healthy)
+	c.server = kubeapi.NewServer(c.store, ca.Pool(), c.release, c.healthy)
 	c.server.Kubelet = c.kubeletOf
 	return c, nil
 }

@@ -51,17 +51,16 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 		return fmt.Errorf("error execution phase preflight: couldn't validate the identity of the API Server: %w", err)
 	}
 	g.log("[preflight] Reading configuration from the \"kubeadm-config\" ConfigMap in namespace \"kube-system\"...")
-	version, err := api.clusterVersion(ctx)
+	version, err := api.clusterVersion(ctx, tool, conf.ControlPlane != nil)
 	if err != nil {
-		return fmt.Errorf("error execution phase preflight: unable to fetch the kubeadm-config ConfigMap: %w", err)
-	}
-	if tool != (kubeadm.Version{}) && !tool.SameMinor(version) {
-		return preflight("KubeletVersion", fmt.Errorf("the image's kubeadm and kubelet are v%s, the cluster's control plane is v%s",
-			tool, version))
+		return err
 	}
 
 	name := nodeName(inst, conf.Node)
-	n := &node{name: name, address: address}
+	n := &node{name: name, address: address, version: version}
+	if conf.ControlPlane == nil && tool != (kubeadm.Version{}) {
+		n.version = tool
+	}
 	if conf.ControlPlane != nil {
 		if err := g.prepareControlPlane(ctx, api, inst, conf, version, n, advertise); err != nil {
 			return err
@@ -166,6 +165,9 @@ func (g *guest) enter(ctx context.Context, c *cluster, n *node, conf *kubeadm.Jo
 		return fmt.Errorf("error execution phase kubelet-start: %w", errAPIAway)
 	}
 	n.cluster = c
+	if err := c.checkSkew(n); err != nil {
+		return err
+	}
 	for _, other := range w.guests {
 		if on := other.disk.node; on != nil && on.cluster == c && on.name == n.name && other.kubelet {
 			return fmt.Errorf("error execution phase kubelet-start: a Node with name %q and status \"Ready\" already exists in "+

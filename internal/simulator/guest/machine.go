@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 
 	bootstrapScript = "/etc/gantry/bootstrap.sh"
 	kubeadmFile     = "/etc/gantry/kubeadm.yaml"
+	versionFile     = "/etc/gantry/kubernetes-version"
 )
 
 // guest is one machine. Its fields belong to World.mu unless they say else.
@@ -141,6 +143,13 @@ func (g *guest) runKubeadm(ctx context.Context, verb string, inst *cloudinit.Ins
 		var err error
 		if tool, err = kubeadm.ParseVersion(g.vm.KubernetesVersion); err != nil {
 			return fmt.Errorf("this image: %w", err)
+		}
+	}
+	// As the script does before kubeadm runs.
+	if file, ok := inst.Files[versionFile]; ok && tool != (kubeadm.Version{}) {
+		wanted, err := kubeadm.ParseVersion(strings.TrimSpace(string(file.Content)))
+		if err == nil && !wanted.SameMinor(tool) {
+			return fmt.Errorf("the node image is for Kubernetes v%s, the node is to be of v%s: choose an image of the node's version", tool, wanted)
 		}
 	}
 	if verb == "init" {

@@ -98,7 +98,7 @@ func staticPods(version kubeadm.Version, n *node) []*corev1.Pod {
 		image := "registry.k8s.io/" + component + ":v" + version.String()
 		var annotations map[string]string
 		if component == "etcd" {
-			image = "registry.k8s.io/etcd:3.7.0-0"
+			image = "registry.k8s.io/etcd:" + images[version.Minor].etcd
 			at := netip.AddrPortFrom(n.advertise.Addr(), etcdPort)
 			annotations = map[string]string{"kubeadm.kubernetes.io/etcd.advertise-client-urls": "https://" + at.String()}
 		}

@@ -86,6 +86,21 @@ func (s *site) until(what string, call func() error) {
 	}
 }
 
+// TestFirstMemberTakesOthersOnceItIsReady looks right after the start, before anything else
+// has given the cluster time to decide on its version.
+func TestFirstMemberTakesOthersOnceItIsReady(t *testing.T) {
+	t.Parallel()
+	for range 4 {
+		s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+		m := s.start(s.disk("a", 1))
+		if !m.HasClusterVersion() {
+			t.Error("a member that joins now would be refused as incompatible with the cluster")
+		}
+		kill(m)
+		s.Close()
+	}
+}
+
 // TestMembers joins two members to a first, kills the leader and removes it for good.
 func TestMembers(t *testing.T) {
 	t.Parallel()

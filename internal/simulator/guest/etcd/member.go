@@ -143,17 +143,29 @@ func (d *Disk) Wipe() {
 	_ = os.RemoveAll(d.dataDir())
 }
 
-// WaitReady waits until the member has joined its cluster, which takes a leader. It
-// returns ErrRemoved where the cluster does not want it any more.
+// WaitReady waits until the member has joined its cluster, which takes a leader, and the
+// cluster has a version: one that has none yet is "incompatible" to a member that joins.
+// A real cluster has decided on it long before a second machine boots; here the first
+// member may have started a moment ago. It returns ErrRemoved where the cluster does not
+// want the member any more.
 func (m *Member) WaitReady(ctx context.Context) error {
 	select {
 	case <-m.etcd.Server.ReadyNotify():
-		return nil
 	case <-m.etcd.Server.StopNotify():
 		return ErrRemoved
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	for m.etcd.Server.ClusterVersion() == nil {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-m.etcd.Server.StopNotify():
+			return ErrRemoved
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // Stopped closes when the member has ended of itself, as after its removal.

@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -82,7 +83,9 @@ func (c *Cluster) AddLearner(ctx context.Context, d *Disk) error {
 	return nil
 }
 
-// Promote makes the learner with a disk a member that votes.
+// Promote makes the learner with a disk a member that votes, and waits until every member
+// knows it. The leader decides a moment before the others hear of it, and one that ends
+// in between takes the quorum with it.
 func (c *Cluster) Promote(ctx context.Context, d *Disk) error {
 	m := c.Any()
 	if m == nil {
@@ -99,10 +102,25 @@ func (c *Cluster) Promote(ctx context.Context, d *Disk) error {
 	case !found:
 		return rpctypes.ErrMemberNotFound
 	case !learner.IsLearner:
-		return nil
+		return c.allKnowVoter(learner.ID)
 	}
-	_, err = m.client.MemberPromote(ctx, learner.ID)
-	return err
+	if _, err := m.client.MemberPromote(ctx, learner.ID); err != nil {
+		return err
+	}
+	return c.allKnowVoter(learner.ID)
+}
+
+var errNotEverywhere = errors.New("etcdserver: a member does not know yet who votes")
+
+func (c *Cluster) allKnowVoter(id uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.alive {
+		if !m.ended() && !slices.Contains(m.Voters(), id) {
+			return errNotEverywhere
+		}
+	}
+	return nil
 }
 
 // Remove removes the member of a disk, if the cluster has it.

@@ -84,6 +84,8 @@ type Init struct {
 	// ClusterDocument is the ClusterConfiguration as it was given; kubeadm
 	// uploads it.
 	ClusterDocument string
+	// KubeletDocument is the KubeletConfiguration as it was given; empty: none was.
+	KubeletDocument string
 	Warnings        []string
 }
 

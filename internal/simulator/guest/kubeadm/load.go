@@ -25,6 +25,9 @@ func LoadInit(file []byte, tool Version) (*Init, error) {
 			if err != nil {
 				return nil, err
 			}
+			if d.Kind == "KubeletConfiguration" {
+				out.KubeletDocument = string(d.raw)
+			}
 			continue
 		}
 		if err := d.readable(tool); err != nil {

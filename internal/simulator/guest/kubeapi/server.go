@@ -19,7 +19,7 @@ import (
 type Server struct {
 	store     *Store
 	clientCAs *x509.CertPool
-	release   string
+	release   func() string
 	healthy   func() error
 	evictions sync.Mutex
 
@@ -28,8 +28,8 @@ type Server struct {
 }
 
 // NewServer serves a store. Release is the Kubernetes version with its leading
-// v; healthy reports whether etcd has its quorum.
-func NewServer(store *Store, clientCAs *x509.CertPool, release string, healthy func() error) *Server {
+// v, which changes with an upgrade; healthy reports whether etcd has its quorum.
+func NewServer(store *Store, clientCAs *x509.CertPool, release func() string, healthy func() error) *Server {
 	return &Server{store: store, clientCAs: clientCAs, release: release, healthy: healthy}
 }
 
@@ -81,11 +81,12 @@ func first(path string) string {
 }
 
 func (s *Server) serveVersion(w http.ResponseWriter) {
-	parts := append(strings.Split(strings.TrimPrefix(s.release, "v"), "."), "", "")
+	release := s.release()
+	parts := append(strings.Split(strings.TrimPrefix(release, "v"), "."), "", "")
 	reply(w, http.StatusOK, version.Info{
 		Major:        parts[0],
 		Minor:        parts[1],
-		GitVersion:   s.release,
+		GitVersion:   release,
 		GitCommit:    "simulated",
 		GitTreeState: "clean",
 		GoVersion:    "go",

@@ -1,0 +1,43 @@
+package model
+
+// KubeadmFacts are what kubeadm keeps in the cluster and has installed in it, by
+// versions without a leading v.
+type KubeadmFacts struct {
+	// Version is that of the ConfigMap kubeadm-config, which each joining node reads.
+	// Empty: there is none that can be read.
+	Version string
+	// KubeProxy and CoreDNS are those of the add-ons that kubeadm has installed. Empty:
+	// it has not, or something else manages them by now, and they are left alone.
+	KubeProxy string
+	CoreDNS   string
+}
+
+// The add-ons of kubeadm, by the names of their objects.
+const (
+	AddonKubeProxy = "kube-proxy"
+	AddonCoreDNS   = "coredns"
+)
+
+// The actions of an upgrade.
+const (
+	ActionUpdateKubeadmConfig Action = "update_kubeadm_config" // target: the cluster; what joining nodes read of its version
+	ActionUpdateAddon         Action = "update_addon"          // target: kube-proxy or coredns
+)
+
+// UpdateKubeadmConfig writes what joining nodes read for a version of Kubernetes.
+type UpdateKubeadmConfig struct {
+	Cluster string
+	Version string
+}
+
+// UpdateAddon sets the version of an add-on of kubeadm.
+type UpdateAddon struct {
+	Name    string
+	Version string // of the add-on itself
+}
+
+// Change implements Step.
+func (s UpdateKubeadmConfig) Change() Change { return Change{ActionUpdateKubeadmConfig, s.Cluster} }
+
+// Change implements Step.
+func (s UpdateAddon) Change() Change { return Change{ActionUpdateAddon, s.Name} }

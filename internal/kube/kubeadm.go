@@ -1,0 +1,177 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
+)
+
+// Names that kubeadm fixes.
+const (
+	kubeadmConfigMap   = "kubeadm-config"
+	clusterConfigKey   = "ClusterConfiguration"
+	kubeletConfigMap   = "kubelet-config"
+	kubeletConfigKey   = "kubelet"
+	kubeadmFormat      = "kubeadm.k8s.io/v1beta4"
+	maxKubeadmDocument = 256 << 10
+)
+
+// Kubeadm reads what kubeadm keeps in the cluster. What is not as it makes it is
+// reported as not there: what has replaced it is left alone.
+func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
+	var facts model.KubeadmFacts
+	stored, err := a.clients.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, kubeadmConfigMap, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return facts, failed(ctx, err, "read the ConfigMap kube-system/%s", kubeadmConfigMap)
+	default:
+		if config, err := clusterConfiguration(stored); err == nil {
+			facts.Version = versionOf(text(config, "kubernetesVersion"))
+		}
+	}
+	proxy, err := a.kubeProxy(ctx)
+	if err != nil {
+		return facts, err
+	}
+	if proxy != nil {
+		facts.KubeProxy = versionOf(tagOf(kubeProxyContainer(proxy).Image))
+	}
+	dns, err := a.coreDNS(ctx)
+	if err != nil {
+		return facts, err
+	}
+	if dns != nil {
+		facts.CoreDNS = versionOf(tagOf(coreDNSContainer(dns).Image))
+	}
+	return facts, nil
+}
+
+// versionOf is a version without its v; empty where the text is none.
+func versionOf(text string) string {
+	v, err := kubeversion.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return v.String()
+}
+
+// UpdateKubeadmConfig writes the rights first: a node that reads the new version needs
+// them.
+func (a *api) UpdateKubeadmConfig(ctx context.Context, version string, kubelet []byte) error {
+	if err := a.ensureKubeadmRights(ctx); err != nil {
+		return err
+	}
+	if err := a.updateKubeletConfig(ctx, kubelet); err != nil {
+		return failed(ctx, err, "update the ConfigMap kube-system/%s", kubeletConfigMap)
+	}
+	return failed(ctx, a.updateClusterConfig(ctx, version), "update the ConfigMap kube-system/%s", kubeadmConfigMap)
+}
+
+// updateClusterConfig sets the version in what kubeadm was given when it made the
+// cluster, and keeps all else of it.
+func (a *api) updateClusterConfig(ctx context.Context, version string) error {
+	maps := a.clients.CoreV1().ConfigMaps(metav1.NamespaceSystem)
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		stored, err := maps.Get(ctx, kubeadmConfigMap, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		config, err := clusterConfiguration(stored)
+		if err != nil {
+			return err
+		}
+		if text(config, "kubernetesVersion") == "v"+version {
+			return nil
+		}
+		config["kubernetesVersion"] = "v" + version
+		raw, err := yaml.Marshal(config)
+		if err != nil {
+			return err
+		}
+		stored.Data[clusterConfigKey] = string(raw)
+		_, err = maps.Update(ctx, stored, metav1.UpdateOptions{FieldManager: FieldManager})
+		return err
+	})
+}
+
+// clusterConfiguration reads the document of kubeadm-config in the one format that all
+// supported versions of kubeadm read.
+func clusterConfiguration(stored *corev1.ConfigMap) (map[string]any, error) {
+	config, err := document(stored.Data[clusterConfigKey])
+	if err != nil {
+		return nil, fmt.Errorf("its %s is not valid: %w", clusterConfigKey, err)
+	}
+	if format := text(config, "apiVersion"); format != kubeadmFormat || text(config, "kind") != clusterConfigKey {
+		return nil, fmt.Errorf("its %s is in the format %q, and not in %s, which kubeadm of all supported versions reads; "+
+			"convert it with `kubeadm config migrate`", clusterConfigKey, format, kubeadmFormat)
+	}
+	return config, nil
+}
+
+// updateKubeletConfig sets the keys that are Gantry's in the configuration of all
+// kubelets. What kubeadm has filled in, and others have set, stays.
+func (a *api) updateKubeletConfig(ctx context.Context, kubelet []byte) error {
+	ours, err := document(string(kubelet))
+	if err != nil {
+		return err
+	}
+	want := &corev1.ConfigMap{ObjectMeta: systemMeta(kubeletConfigMap), Data: map[string]string{kubeletConfigKey: string(kubelet)}}
+	var broken error
+	err = put(ctx, a.clients.CoreV1().ConfigMaps(metav1.NamespaceSystem), want, func(have *corev1.ConfigMap) bool {
+		config, err := document(have.Data[kubeletConfigKey])
+		if err != nil {
+			broken = err
+			return false
+		}
+		changed := false
+		for key, value := range ours {
+			if config[key] != value {
+				config[key] = value
+				changed = true
+			}
+		}
+		raw, err := yaml.Marshal(config)
+		if err != nil {
+			broken = err
+			return false
+		}
+		if changed {
+			have.Data[kubeletConfigKey] = string(raw)
+		}
+		return changed
+	})
+	if broken != nil {
+		return fmt.Errorf("its configuration is not valid: %w", broken)
+	}
+	return err
+}
+
+// document reads a YAML document whose values on the first level are plain.
+func document(raw string) (map[string]any, error) {
+	if len(raw) > maxKubeadmDocument {
+		return nil, fmt.Errorf("it has %d bytes", len(raw))
+	}
+	var out map[string]any
+	if err := yaml.Unmarshal([]byte(raw), &out); err != nil {
+		return nil, err
+	}
+	if out == nil {
+		return nil, fmt.Errorf("it is empty")
+	}
+	return out, nil
+}
+
+func text(document map[string]any, key string) string {
+	value, _ := document[key].(string)
+	return strings.TrimSpace(value)
+}
