@@ -29,8 +29,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	deleted := deletedNodes(pools, removed)
 	powerOn := planPowerOn(v, deleted)
 
-	first, beforeRoll := snapshotStages(v, pools[0])
-	pools[0].rollout = slices.Concat(stages(beforeRoll), pools[0].rollout)
+	first := snapshotStage(v, &pools[0])
 	p.Stages = stages(
 		model.Stage{Name: "record", Steps: recordSteps(v)},
 		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},

@@ -6,11 +6,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// snapshotStages take a snapshot of etcd before a plan takes the first member out of it:
-// at once where the VM of one is lost, else right before the control plane is rolled.
-func snapshotStages(v view, controlPlane nodePoolPlan) (first, beforeRoll model.Stage) {
+// snapshotStage takes a snapshot of etcd before a plan takes the first member out of it:
+// at once where the VM of one is lost, else as the first stage of the control plane's
+// rollout.
+func snapshotStage(v view, controlPlane *nodePoolPlan) model.Stage {
 	if v.spec.EtcdSnapshots == nil || !v.hasEtcd() {
-		return first, beforeRoll
+		return model.Stage{}
 	}
 	stage := model.Stage{
 		Name:  "etcd snapshot",
@@ -18,13 +19,13 @@ func snapshotStages(v view, controlPlane nodePoolPlan) (first, beforeRoll model.
 	}
 	switch {
 	case slices.ContainsFunc(controlPlane.cleanup, losesMember):
-		return stage, beforeRoll
+		return stage
 	case len(controlPlane.rollout) > 0:
 		stage.Rollout = true
 		stage.OnFailure = model.SkipRollouts
-		return first, stage
+		controlPlane.rollout = slices.Insert(controlPlane.rollout, 0, stage)
 	}
-	return first, beforeRoll
+	return model.Stage{}
 }
 
 // losesMember reports whether a step takes out of etcd what was a member of it. What has
