@@ -1,9 +1,11 @@
 package simulator
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/vmware/govmomi/object"
@@ -116,6 +118,16 @@ func (s *Simulator) denyFiles(ctx *vcsim.Context, user string, body any) fault {
 		}
 	}
 	return nil
+}
+
+// foldersOnDatastore lists the folders of Gantry at the top of a datastore.
+func foldersOnDatastore(ds *vcsim.Datastore) []string {
+	var folders []string
+	found, _ := filepath.Glob(filepath.Join(ds.Summary.Url, "gantry-*"))
+	for _, dir := range found {
+		folders = append(folders, fmt.Sprintf("[%s] %s", ds.Name, filepath.Base(dir)))
+	}
+	return folders
 }
 
 // DatastoreFiles lists the files and folders in a folder of a datastore, by name; none

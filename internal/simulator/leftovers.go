@@ -15,23 +15,30 @@ type Leftovers struct {
 	Folders []string `json:"folders,omitempty"` // inventory paths
 	Tags    []string `json:"tags,omitempty"`    // names of the tags of the ledger's category
 	Rules   []string `json:"rules,omitempty"`   // compute cluster/rule
+	Files   []string `json:"files,omitempty"`   // folders of Gantry on datastores: [datastore] folder
 }
 
 // Empty reports whether nothing was left behind.
 func (l Leftovers) Empty() bool {
-	return len(l.VMs)+len(l.Folders)+len(l.Tags)+len(l.Rules) == 0
+	return len(l.VMs)+len(l.Folders)+len(l.Tags)+len(l.Rules)+len(l.Files) == 0
 }
 
 // initial is the inventory at the start.
 type initial struct {
 	objects map[types.ManagedObjectReference]bool
 	tags    map[string]bool
+	files   map[string]bool
 }
 
 func (s *Simulator) snapshotInitial() initial {
-	i := initial{objects: make(map[types.ManagedObjectReference]bool), tags: make(map[string]bool)}
+	i := initial{objects: make(map[types.ManagedObjectReference]bool), tags: make(map[string]bool), files: make(map[string]bool)}
 	for _, e := range s.registry.All("") {
 		i.objects[e.Reference()] = true
+		if ds, ok := e.(*vcsim.Datastore); ok {
+			for _, folder := range foldersOnDatastore(ds) {
+				i.files[folder] = true
+			}
+		}
 	}
 	for _, tag := range s.tags.named(LedgerCategoryName) {
 		i.tags[tag.ID] = true
@@ -39,8 +46,8 @@ func (s *Simulator) snapshotInitial() initial {
 	return i
 }
 
-// Leftovers lists machines, folders, ledger tags and placement rules that were
-// not there at the start, each list sorted.
+// Leftovers lists machines, folders, ledger tags, placement rules and folders on
+// datastores that were not there at the start, each list sorted.
 func (s *Simulator) Leftovers() Leftovers {
 	var left Leftovers
 	ctx := *s.service.Context
@@ -55,6 +62,12 @@ func (s *Simulator) Leftovers() Leftovers {
 		case *vcsim.Folder:
 			if !s.initial.objects[ref] {
 				left.Folders = append(left.Folders, inventoryPath(&ctx, ref))
+			}
+		case *vcsim.Datastore:
+			for _, folder := range foldersOnDatastore(obj) {
+				if !s.initial.files[folder] {
+					left.Files = append(left.Files, folder)
+				}
 			}
 		case *vcsim.ClusterComputeResource:
 			ctx.WithLock(obj, func() {
@@ -73,6 +86,7 @@ func (s *Simulator) Leftovers() Leftovers {
 	slices.Sort(left.VMs)
 	slices.Sort(left.Folders)
 	slices.Sort(left.Rules)
+	slices.Sort(left.Files)
 	return left
 }
 

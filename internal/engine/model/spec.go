@@ -82,7 +82,7 @@ type ClusterSpec struct {
 	Repair *Repair
 
 	// EtcdSnapshots is where a snapshot of etcd is written to before a member leaves it;
-	// nil: none is taken.
+	// nil: none is taken, which no resource asks for.
 	EtcdSnapshots *EtcdSnapshots
 
 	// Reset identifies the reset that the control plane is to be built for: of another

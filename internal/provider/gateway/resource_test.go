@@ -148,7 +148,7 @@ func TestAccGatewayLife(t *testing.T) {
   ntp_servers = ["ntp.example.com"]
   proxy       = { http = "http://10.0.0.9:3128", https = "http://10.0.0.9:3128", no_proxy = ".example.com" }`}
 	third := plans(plancheck.ResourceActionUpdate, "move_nodes", "k8s/gateways", "apply_pack", "agent",
-		"create_node", "dc1-cp-2", "delete_node", "dc1-cp-1")
+		"snapshot_etcd", "dc1", "create_node", "dc1-cp-2", "delete_node", "dc1-cp-1")
 	third.PostApplyPostRefresh = first.PostApplyPostRefresh
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),

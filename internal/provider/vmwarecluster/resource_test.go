@@ -140,6 +140,7 @@ func isState(state string) statecheck.StateCheck {
 
 // rolledControlPlane are the steps that replace three control-plane nodes.
 var rolledControlPlane = []string{
+	"snapshot_etcd", "prod",
 	"create_node", "prod-cp-4", "delete_node", "prod-cp-1", "create_node", "prod-cp-5", "delete_node", "prod-cp-2",
 	"create_node", "prod-cp-6", "delete_node", "prod-cp-3",
 }

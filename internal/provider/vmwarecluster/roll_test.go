@@ -84,11 +84,11 @@ func TestAccClusterRolls(t *testing.T) {
 			t.Parallel()
 			e := acctest.New(t)
 			cpu := rolls(strategy, "1", "2", "3", "4")
-			image := append([]string{"create_node", "prod-cp-2", "delete_node", "prod-cp-1"}, rolls(strategy, "3", "4", "5", "6")...)
+			image := append([]string{"snapshot_etcd", "prod", "create_node", "prod-cp-2", "delete_node", "prod-cp-1"},
+				rolls(strategy, "3", "4", "5", "6")...)
 			snapshots := ""
 			if strategy == "expand_first" {
 				snapshots = t.TempDir()
-				image = append([]string{"snapshot_etcd", "prod"}, image...)
 			}
 			update := func(steps []string) resource.ConfigPlanChecks {
 				checks := showsPlan(steps...)
@@ -156,7 +156,7 @@ func TestAccClusterRollFails(t *testing.T) {
 			},
 			{
 				Config: rolled{template: "gantry-node-1.37.2-nosnap"}.config(e),
-				ConfigPlanChecks: showsPlan("delete_node", "prod-cp-2", "create_node", "prod-cp-2", "delete_node", "prod-cp-1",
+				ConfigPlanChecks: showsPlan("delete_node", "prod-cp-2", "snapshot_etcd", "prod", "create_node", "prod-cp-2", "delete_node", "prod-cp-1",
 					"create_node", "prod-general-3", "delete_node", "prod-general-1", "create_node", "prod-general-4", "delete_node", "prod-general-2"),
 				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-2", "prod-general-3", "prod-general-4")},
 			},

@@ -43,7 +43,8 @@ func TestAccClusterChangesOnTheRun(t *testing.T) {
 		return checks
 	}
 	roll := []string{
-		"create_node", "prod-cp-2", "delete_node", "prod-cp-1", "create_node", "prod-general-2", "delete_node", "prod-general-1",
+		"snapshot_etcd", "prod", "create_node", "prod-cp-2", "delete_node", "prod-cp-1",
+		"create_node", "prod-general-2", "delete_node", "prod-general-1",
 	}
 	const newNodes = "clone_mode = \"full\"\n  image_folder = \"templates\""
 	resource.Test(t, resource.TestCase{

@@ -34,7 +34,7 @@ func TestAccClusterUpgrade(t *testing.T) {
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply: showsPlan(
 						"update_kubeadm_config", "prod",
-						"create_node", "prod-cp-2", "delete_node", "prod-cp-1",
+						"snapshot_etcd", "prod", "create_node", "prod-cp-2", "delete_node", "prod-cp-1",
 						"update_addon", "kube-proxy", "update_addon", "coredns",
 						"create_node", "prod-general-2", "delete_node", "prod-general-1",
 					).PreApply,
