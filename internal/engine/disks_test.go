@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -46,13 +47,16 @@ func TestNoForeignDiskIsDestroyed(t *testing.T) {
 	if err := w.sim.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "Destroy_Task", Fault: "TaskInProgress"}); err != nil {
 		t.Fatal(err)
 	}
-	e, first := w.engine(), true
-	e.Reader = attaching{e.Reader, func(string) {
-		if first {
-			first = false
-			attach("prod-general-1") // workers go first
-		}
-	}}
+	e := w.engine()
+	e.Parallel = 1 // so that it is the first destruction that is refused
+	names := map[string]string{}
+	survey, err := e.Reader.Survey(t.Context(), model.SurveyRequest{Cluster: spec.ID})
+	w.must(err)
+	for _, m := range survey.Machines {
+		names[m.Ref] = m.Marker.Node
+	}
+	var once sync.Once
+	e.Reader = attaching{e.Reader, func(vm string) { once.Do(func() { attach(names[vm]) }) }}
 	if err := e.Destroy(t.Context(), spec.Target()); err != nil {
 		t.Fatal(err)
 	}
