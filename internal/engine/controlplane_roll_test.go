@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // fullControlPlane is a cluster without workers on a pool of addresses that just holds it: its
@@ -262,4 +264,27 @@ func TestControlPlaneRollStopsAtANodeThatFails(t *testing.T) {
 	}
 	seen.kept(t)
 	w.rolledOut(spec, secrets, "prod-general-3", "prod-general-4")
+}
+
+// TestControlPlaneRollGoesOnAfterAJoinThatFailed has the first successor fail to join, and
+// builds it again under its name: it stays a member when the second one is built.
+func TestControlPlaneRollGoesOnAfterAJoinThatFailed(t *testing.T) {
+	t.Parallel()
+	var failing atomic.Bool
+	w := newWorld(t, simulator.Options{AtJoin: func(vm string, _ guest.JoinStage) error {
+		if vm == "prod-cp-4" && failing.Load() {
+			return errors.New("the kubelet is not healthy")
+		}
+		return nil
+	}})
+	spec, secrets := w.fullControlPlane(3)
+	spec.ControlPlane.CPU = 4
+	failing.Store(true)
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "prod-cp-4 failed to join") {
+		t.Fatalf("got %v", err)
+	}
+	failing.Store(false)
+	w.apply(spec, secrets)
+	w.wholeControlPlane(spec, secrets, 3)
 }

@@ -150,6 +150,8 @@ type CreateNode struct {
 	// Frees is the address that becomes the extra once the predecessor is gone: a
 	// control-plane node that succeeds another one takes the extra.
 	Frees netip.Addr
+	// Replaces is the control-plane node that goes once this one serves; empty: none does.
+	Replaces string
 }
 
 // TakesExtra reports whether the node takes the address that is kept for rolling the

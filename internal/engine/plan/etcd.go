@@ -148,6 +148,9 @@ func (c check) quorum() model.Findings {
 			}
 		case model.CreateNode:
 			if s.TakesExtra() {
+				if c.node(s.Replaces).Cordoned { // an earlier run has begun to delete it
+					gone[s.Replaces] = true
+				}
 				f.Add(c.mayReplace(gone))
 				return f
 			}
@@ -165,12 +168,13 @@ func (c check) quorum() model.Findings {
 }
 
 // mayReplace judges the first replacement, when some nodes are gone already: those that an
-// earlier run has replaced and not deleted.
+// earlier run has replaced and not deleted. One that never joined is no member yet: it is
+// built anew.
 func (c check) mayReplace(gone map[string]bool) model.Findings {
 	var f model.Findings
 	var nodes []string
 	for _, m := range c.machines(model.ControlPlanePool) {
-		if !gone[m.Marker.Node] {
+		if !gone[m.Marker.Node] && c.stays(m) {
 			nodes = append(nodes, m.Marker.Node)
 		}
 	}

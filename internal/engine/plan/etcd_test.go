@@ -36,6 +36,13 @@ func TestPlanRefusesToRiskTheQuorum(t *testing.T) {
 	leaderless[0].Leader = false
 	lost := running(3, 0)
 	lose(lost, "c-cp-3")
+	cloned := unjoined(half(3, 4, 1, 2, 3, 4), 4, false)
+	at := slices.IndexFunc(cloned.Machines, func(m model.Machine) bool { return m.Marker.Node == "c-cp-4" })
+	cloned.Machines[at].PoweredOn = false
+	cloned.Machines[at].Userdata = true
+	cloned.Machines[at].Marker.CAFingerprint = cloned.CAFingerprint
+	leaving := running(3, 0)
+	leaving.API.Nodes["c-cp-2"] = model.KubeNode{Name: "c-cp-2", Ready: true, Unschedulable: true, Cordoned: true}
 	for name, c := range map[string]struct {
 		spec    *model.ClusterSpec
 		facts   *model.Facts
@@ -45,14 +52,16 @@ func TestPlanRefusesToRiskTheQuorum(t *testing.T) {
 		"all are healthy": {grownCPU(3), running(3, 0), model.Etcd{Members: members("c-cp-1", "c-cp-2", "c-cp-3")}, ""},
 		"one is not": {grownCPU(3), running(3, 0), model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-2")},
 			"2 of 3 members of etcd are healthy; replacing one needs 3. Not healthy: c-cp-2 (no answer)"},
-		"one is a learner":       {grownCPU(3), running(3, 0), model.Etcd{Members: learner}, "c-cp-3 (a learner"},
-		"one is no member":       {grownCPU(3), running(3, 0), model.Etcd{Members: members("c-cp-1", "c-cp-2")}, "c-cp-3 (not a member)"},
-		"none leads":             {grownCPU(3), running(3, 0), model.Etcd{Members: leaderless}, "no leader"},
-		"none answers":           {grownCPU(3), running(3, 0), model.Etcd{Error: errors.New("no way")}, "no way"},
-		"an orphan":              {grownCPU(3), running(3, 0), model.Etcd{Members: members("c-cp-1", "c-cp-2", "c-cp-3", "")}, ""},
-		"nothing is replaced":    {small(3, 0), running(3, 0), model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-2")}, ""},
-		"a predecessor has left": {grownCPU(1), half(1, 2, 1, 2), model.Etcd{Members: members("c-cp-2")}, ""},
-		"one is lost":            {small(3, 0), lost, model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-3")}, ""},
+		"one is a learner":                   {grownCPU(3), running(3, 0), model.Etcd{Members: learner}, "c-cp-3 (a learner"},
+		"one is no member":                   {grownCPU(3), running(3, 0), model.Etcd{Members: members("c-cp-1", "c-cp-2")}, "c-cp-3 (not a member)"},
+		"none leads":                         {grownCPU(3), running(3, 0), model.Etcd{Members: leaderless}, "no leader"},
+		"none answers":                       {grownCPU(3), running(3, 0), model.Etcd{Error: errors.New("no way")}, "no way"},
+		"an orphan":                          {grownCPU(3), running(3, 0), model.Etcd{Members: members("c-cp-1", "c-cp-2", "c-cp-3", "")}, ""},
+		"nothing is replaced":                {small(3, 0), running(3, 0), model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-2")}, ""},
+		"a predecessor has left":             {grownCPU(1), half(1, 2, 1, 2), model.Etcd{Members: members("c-cp-2")}, ""},
+		"a successor is not powered on yet":  {grownCPU(3), cloned, model.Etcd{Members: members("c-cp-1", "c-cp-2", "c-cp-3")}, ""},
+		"one has left, and has no successor": {grownCPU(3), leaving, model.Etcd{Members: members("c-cp-1", "c-cp-3")}, ""},
+		"one is lost":                        {small(3, 0), lost, model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-3")}, ""},
 		"one is lost, another ill": {small(3, 0), lost, model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-2", "c-cp-3")},
 			"1 of the 2 other members of etcd is healthy, and removing this one needs 2"},
 		"one is lost, and rolled": {grownCPU(3), lost, model.Etcd{Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-3")}, ""},

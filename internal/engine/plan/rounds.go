@@ -66,6 +66,7 @@ func roll(pool model.NodePool, r replacement, surplus int, creations *creations)
 			at = max(at, 0)
 			if pool.ControlPlane() {
 				next.Frees = old[at].Marker.Address.Addr()
+				next.Replaces = old[at].Marker.Node
 			}
 			created = append(created, next)
 			gone = append(gone, removal(pool, old[at]))

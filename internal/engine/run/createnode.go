@@ -20,6 +20,7 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := r.prepareControlPlane(ctx, s); err != nil {
 		return err
 	}
+	r.departed.forget(s.Node) // one that is built again under its name
 	node, err := r.ahead.node(ctx, s)
 	if err != nil {
 		return err

@@ -21,8 +21,18 @@ func (r *Runner) prepareControlPlane(ctx context.Context, s model.CreateNode) er
 		if err := r.removeOrphanMembers(ctx); err != nil || !s.Rollout {
 			return err
 		}
-		return r.mayReplace(ctx, "")
+		return r.mayReplace(ctx, r.cordoned(ctx, s.Replaces))
 	})
+}
+
+// cordoned is the predecessor of a node where an earlier run has begun to delete it: it need
+// not be well, and may be no member any more. Empty: it serves, and has to be well.
+func (r *Runner) cordoned(ctx context.Context, predecessor string) string {
+	nodes, err := r.api.recentNodes(ctx, 0)
+	if err != nil || !nodes[predecessor].Cordoned {
+		return ""
+	}
+	return predecessor
 }
 
 // removeOrphanMembers removes the members of etcd that no node carries: those that were
@@ -42,8 +52,12 @@ func (r *Runner) removeOrphanMembers(ctx context.Context) error {
 		return err
 	}
 	orphans := plan.OrphanMembers(members, func(node string) bool {
+		if r.departed.has(node) {
+			return false
+		}
+		// A member that answers has a machine, whatever the API and vCenter show of it.
 		_, known := nodes[node]
-		return (known || hasMachine(&r.World.Facts, node)) && !r.departed.has(node)
+		return known || r.mayHaveMachine(node) || memberOf(members, node).Healthy()
 	})
 	for _, orphan := range orphans {
 		if joining := r.withoutMember(nodes, members); orphan.Name == "" && len(joining) > 0 {
@@ -58,6 +72,13 @@ func (r *Runner) removeOrphanMembers(ctx context.Context) error {
 		members = slices.DeleteFunc(members, func(m model.EtcdMember) bool { return m.ID == orphan.ID })
 	}
 	return nil
+}
+
+// mayHaveMachine reports whether vCenter shows a node's VM, or does not say that it is gone.
+func (r *Runner) mayHaveMachine(node string) bool {
+	facts := &r.World.Facts
+	return hasMachine(facts, node) || slices.Contains(facts.Unreadable, node) ||
+		slices.ContainsFunc(facts.Unseen, func(m model.UnseenMachine) bool { return m.Node == node })
 }
 
 // withoutMember are the control-plane nodes that serve and are no members of etcd: each may
@@ -160,6 +181,12 @@ func (d *departed) add(node string) {
 		d.nodes = map[string]bool{}
 	}
 	d.nodes[node] = true
+}
+
+func (d *departed) forget(node string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.nodes, node)
 }
 
 func (d *departed) has(node string) bool {

@@ -22,8 +22,9 @@ func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.Kube
 	return w.update(ctx, func(b *record.Cluster) {
 		b.CreationComplete = true
 		w.remove(b.Pending, func(name string) bool {
-			_, joined := nodes[name]
-			return joined
+			// The kubelet of a control-plane node registers it before the join has ended.
+			controlPlane := model.NodeOrdinal(w.ref.Name, model.ControlPlanePool, name) > 0
+			return model.APIFacts{Nodes: nodes}.Joined(name, controlPlane)
 		})
 		w.remove(b.Unresponsive, func(name string) bool {
 			node, exists := nodes[name]
