@@ -60,6 +60,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "placement": @PLACEMENT@},
   "worker_pools": {"general": {"node_count": 2, "cpu": 2, "memory_gb": 4, "disk_gb": 40,
+    "kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"},
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "5m"},
     "placements": [@PLACEMENT@]}},

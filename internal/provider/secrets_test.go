@@ -69,7 +69,8 @@ var public = map[string][]string{
 		"ip_pool.excluded_addresses", "network.pod_cidr", "network.service_cidr",
 	},
 	"one of a few words, a version or a time": {
-		"clone_mode", "incomplete_create", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version", "reuse_delay",
+		"clone_mode", "incomplete_create", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version",
+		"worker_pools.*.kubernetes_version", "reuse_delay",
 		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "repair.*",
 		"control_plane.rolling_update.*",
 		"profile.packs.*.layer",

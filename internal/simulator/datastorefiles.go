@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path"
@@ -120,14 +119,11 @@ func (s *Simulator) denyFiles(ctx *vcsim.Context, user string, body any) fault {
 	return nil
 }
 
-// foldersOnDatastore lists the folders of Gantry at the top of a datastore.
+// foldersOnDatastore lists the folders of Gantry at the top of a datastore, by where they
+// are on this machine: the datastore may get another name.
 func foldersOnDatastore(ds *vcsim.Datastore) []string {
-	var folders []string
 	found, _ := filepath.Glob(filepath.Join(ds.Summary.Url, "gantry-*"))
-	for _, dir := range found {
-		folders = append(folders, fmt.Sprintf("[%s] %s", ds.Name, filepath.Base(dir)))
-	}
-	return folders
+	return found
 }
 
 // DatastoreFiles lists the files and folders in a folder of a datastore, by name; none

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -35,8 +37,8 @@ func (s *Simulator) snapshotInitial() initial {
 	for _, e := range s.registry.All("") {
 		i.objects[e.Reference()] = true
 		if ds, ok := e.(*vcsim.Datastore); ok {
-			for _, folder := range foldersOnDatastore(ds) {
-				i.files[folder] = true
+			for _, dir := range foldersOnDatastore(ds) {
+				i.files[dir] = true
 			}
 		}
 	}
@@ -64,9 +66,9 @@ func (s *Simulator) Leftovers() Leftovers {
 				left.Folders = append(left.Folders, inventoryPath(&ctx, ref))
 			}
 		case *vcsim.Datastore:
-			for _, folder := range foldersOnDatastore(obj) {
-				if !s.initial.files[folder] {
-					left.Files = append(left.Files, folder)
+			for _, dir := range foldersOnDatastore(obj) {
+				if !s.initial.files[dir] {
+					left.Files = append(left.Files, fmt.Sprintf("[%s] %s", obj.Name, filepath.Base(dir)))
 				}
 			}
 		case *vcsim.ClusterComputeResource:
