@@ -167,14 +167,7 @@ func Leftovers(homes ...string) []string {
 		found = append(found, "control group "+name)
 		found = append(found, hs.programs(name)...)
 	}
-	homes = append(homes, os.TempDir())
-	worlds.Lock()
-	for home := range worlds.homes {
-		homes = append(homes, home)
-	}
-	worlds.Unlock()
-	slices.Sort(homes)
-	for _, home := range slices.Compact(homes) {
+	for _, home := range homesOf(homes...) {
 		entries, _ := os.ReadDir(home)
 		for _, entry := range entries {
 			if !entry.IsDir() || !abandoned(entry.Name()) {

@@ -3,8 +3,10 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,18 +105,31 @@ func startTime(pid int) (uint64, bool) {
 	return start, err == nil
 }
 
+// homesOf returns some directories, the usual one, and all that had a World of this
+// process: where one looks for what is left.
+func homesOf(homes ...string) []string {
+	homes = append(homes, os.TempDir())
+	worlds.Lock()
+	defer worlds.Unlock()
+	homes = slices.AppendSeq(homes, maps.Keys(worlds.homes))
+	slices.Sort(homes)
+	return slices.Compact(homes)
+}
+
 // sweep removes what dead simulators left: empty control groups, since their
-// machines died with them, and disks.
+// machines died with them, and disks, wherever Leftovers would list them.
 func sweep(hs hierarchies, base string) {
 	for _, name := range hs.list() {
 		if abandoned(name) {
 			_ = hs.remove(time.Second, name)
 		}
 	}
-	entries, _ := os.ReadDir(base)
-	for _, entry := range entries {
-		if entry.IsDir() && abandoned(entry.Name()) {
-			_ = removeTree(filepath.Join(base, entry.Name()))
+	for _, home := range homesOf(base) {
+		entries, _ := os.ReadDir(home)
+		for _, entry := range entries {
+			if entry.IsDir() && abandoned(entry.Name()) {
+				_ = removeTree(filepath.Join(home, entry.Name()))
+			}
 		}
 	}
 }

@@ -62,3 +62,21 @@ func TestAbandoned(t *testing.T) {
 		}
 	}
 }
+
+// What a dead simulator left in the usual place is swept by one whose disks are elsewhere.
+func TestSweepOfTheUsualPlace(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	name, err := machine.OwnerName(os.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine.Disown(name)
+	left := filepath.Join(os.TempDir(), name)
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	machine.Sweep(t.TempDir())
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("%s is still there", left)
+	}
+}
