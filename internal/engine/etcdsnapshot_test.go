@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -142,5 +143,41 @@ func TestEtcdIsSavedOnTheDatastore(t *testing.T) {
 	w.must(w.engine().Destroy(t.Context(), spec.Target()))
 	if w.sim.DatastoreFiles("shared-1", "gantry-prod") != nil {
 		t.Errorf("left behind: %v", names())
+	}
+}
+
+// keptFiles is a vCenter that lets nobody delete files.
+type keptFiles struct{ model.VCenter }
+
+func (keptFiles) PruneFiles(context.Context, model.DatastoreFolder, string, int) error {
+	return fmt.Errorf("delete a file: %w", model.ErrPermission)
+}
+
+// TestSnapshotsThatStayHoldUpNoRoll rolls where older snapshots cannot be deleted, and
+// where the directory has a part of one that cannot: the new one is what counts.
+func TestSnapshotsThatStayHoldUpNoRoll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.fullControlPlane(1)
+	directory := t.TempDir()
+	stuck := filepath.Join(directory, ".prod-"+spec.ID.String()[:8]+"-20260101T000000Z-etcd-3.6.5.db.partial")
+	w.must(os.MkdirAll(filepath.Join(stuck, "not empty"), 0o700))
+	for i, c := range []struct{ directory, warns string }{
+		{"", "Older snapshots of etcd are left"},
+		{directory, "A partial snapshot of etcd is left"},
+	} {
+		spec.ControlPlane.CPU += 2
+		spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: c.directory}
+		e := w.engine()
+		e.Builder = keptFiles{e.Builder}
+		out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		if err != nil || !slices.ContainsFunc(out.Warnings, func(f model.Finding) bool { return f.Summary == c.warns }) {
+			t.Fatalf("roll %d: %v, warnings %v", i, err, out.Warnings)
+		}
+		w.wholeControlPlane(spec, secrets, 1)
+	}
+	files, err := filepath.Glob(filepath.Join(directory, "prod-*.db"))
+	if err != nil || len(files) != 1 || len(w.sim.DatastoreFiles("shared-1", "gantry-prod")) != 1 {
+		t.Errorf("written are %v, %v", files, err)
 	}
 }

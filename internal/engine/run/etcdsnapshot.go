@@ -106,7 +106,8 @@ func (r *Runner) snapshotPrefix() string {
 // it is on disk. What an earlier run has left half written is removed.
 func (r *Runner) writeSnapshot(ctx context.Context, directory, name string) error {
 	if err := removePartial(directory, "."+r.snapshotPrefix()); err != nil {
-		return err
+		r.warnings.add(model.NewFinding(model.ClusterField(model.FieldEtcdSnapshot), "A partial snapshot of etcd is left",
+			"A run that was interrupted has left a part of a snapshot, which is of no use: %s. Delete it by hand.", err))
 	}
 	api, err := r.api.wait(ctx)
 	if err != nil {

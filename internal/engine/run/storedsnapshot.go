@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -38,16 +39,30 @@ func (r *Runner) storeSnapshot(ctx context.Context, file string) error {
 			return err
 		})
 	})
-	if err == nil {
-		err = r.changes.call(ctx, func(ctx context.Context) error {
-			return r.VCenter.PruneFiles(ctx, in, r.snapshotPrefix(), keptSnapshots)
-		})
-	}
 	if err != nil {
 		return fmt.Errorf("no snapshot of etcd was written, and without one no control-plane node is taken away: %w. "+
 			"Check that etcd is healthy and that files can be written to the datastore of the control plane, "+
 			"or set a directory in etcd_snapshot; then apply again", err)
 	}
+	return r.pruneSnapshots(ctx, in)
+}
+
+// pruneSnapshots deletes older snapshots. The new one is written: that old ones stay
+// holds up nothing but a run that has ended or lost its lock.
+func (r *Runner) pruneSnapshots(ctx context.Context, in model.DatastoreFolder) error {
+	err := r.changes.call(ctx, func(ctx context.Context) error {
+		return r.VCenter.PruneFiles(ctx, in, r.snapshotPrefix(), keptSnapshots)
+	})
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil || errors.Is(err, ledger.ErrLost):
+		return err
+	}
+	r.warnings.add(model.NewFinding(model.ClusterField(model.FieldEtcdSnapshot), "Older snapshots of etcd are left",
+		"A snapshot of etcd was written to the folder %s of the control plane's datastore, and those before the last %d are still there: %s. "+
+			"The next one deletes them, too. Allow the cloud account to delete files of that datastore, or delete them by hand.",
+		in.Name, keptSnapshots, err))
 	return nil
 }
 
