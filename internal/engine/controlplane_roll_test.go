@@ -23,13 +23,19 @@ import (
 // nodes, the VIP and the extra.
 func (w *world) fullControlPlane(count int) (model.ClusterSpec, *model.Secrets) {
 	w.t.Helper()
+	w.tightPool(count)
+	spec, secrets, _ := w.applied(w.withNetwork(count, 0))
+	return spec, secrets
+}
+
+// tightPool has the world use a pool of addresses that just holds a control plane.
+func (w *world) tightPool(count int) {
+	w.t.Helper()
 	delay := 300
 	w.pool = w.register(record.IPPool{
 		Name: "tight", Start: "10.10.186.1", End: fmt.Sprintf("10.10.186.%d", count+2), PrefixLength: 18, DefaultGateway: "10.10.128.1",
 		ReuseDelaySeconds: &delay,
 	})
-	spec, secrets, _ := w.applied(w.withNetwork(count, 0))
-	return spec, secrets
 }
 
 // etcdMembers are the names of the members of etcd, each of which must be healthy.

@@ -188,8 +188,8 @@ func nodesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 	}
 	var missing, waiting []string
 	for _, m := range facts.Machines {
-		switch n, ok := facts.API.Nodes[m.Marker.Node]; {
-		case !ok:
+		switch n := facts.API.Nodes[m.Marker.Node]; {
+		case !facts.Joined(&m):
 			missing = append(missing, m.Marker.Node)
 		case !n.Ready:
 			waiting = append(waiting, m.Marker.Node)

@@ -46,6 +46,9 @@ func TestStatusJudgesMachinesAPINodesAndPacks(t *testing.T) {
 		"a node has not joined": {change: func(f *model.Facts) { delete(f.API.Nodes, "c-w-2") },
 			state: model.StateDegraded, health: model.Unhealthy,
 			condition: model.Condition{Type: "NodesReady", Status: isFalse, Reason: "NotJoined", Message: "Not joined: c-w-2"}},
+		"the join of a control-plane node ended halfway": {change: func(f *model.Facts) { unjoined(f, 1, true) },
+			state: model.StateDegraded, health: model.Unhealthy,
+			condition: model.Condition{Type: "NodesReady", Status: isFalse, Reason: "NotJoined", Message: "Not joined: c-cp-1"}},
 		"nodes wait for a pod network": {change: func(f *model.Facts) {
 			for name := range f.API.Nodes {
 				f.API.Nodes[name] = model.KubeNode{Name: name}

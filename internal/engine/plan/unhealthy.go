@@ -35,7 +35,7 @@ func findUnhealthy(v view) unhealthy {
 // illness is why a node that has a VM does not do its work; empty: it does, or it has not
 // been out of work for long.
 func (v view) illness(m model.Machine) string {
-	node, known := v.facts.API.Nodes[m.Marker.Node]
+	node := v.node(m.Marker.Node)
 	switch {
 	case !m.PoweredOn && node.Cordoned:
 		return ""
@@ -43,7 +43,7 @@ func (v view) illness(m model.Machine) string {
 		return "it did not come back after it was powered on"
 	case !m.PoweredOn:
 		return "its VM is powered off"
-	case v.facts.API.Answered() && !known && !v.nodeObjectMissing(m):
+	case v.facts.API.Answered() && !v.facts.Joined(&m) && !v.nodeObjectMissing(m):
 		return "it has not joined"
 	case v.notReadyTooLong(m.Marker.Node):
 		return fmt.Sprintf("it has not been Ready for %s", v.notReadyFor(node).Round(time.Second))

@@ -65,6 +65,7 @@ type node struct {
 	serving      tls.Certificate
 	object       *corev1.Node
 	static       []*corev1.Pod
+	joined       bool            // kubeadm has ended well
 	expire       time.Time       // when the certificates that kubeadm made end
 	version      kubeadm.Version // of the control plane's pods, or of a worker's kubelet
 	etcdCA       *kubeadm.Authority
@@ -86,7 +87,7 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	all := map[string]kubeapi.Kubelet{}
 	for _, g := range c.world.guests {
 		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
-			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: n.static, Failing: g.failing()}
+			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: g.staticPods(), Failing: g.failing()}
 		}
 	}
 	return all
@@ -119,6 +120,16 @@ func (c *cluster) machines() map[string]cpi.Machine {
 		}
 	}
 	return all
+}
+
+// staticPods are those whose manifests are there: that of etcd comes with its join.
+// World.mu is held.
+func (g *guest) staticPods() []*corev1.Pod {
+	n := g.disk.node
+	if n.joined || g.disk.member != nil {
+		return n.static
+	}
+	return slices.DeleteFunc(slices.Clone(n.static), func(p *corev1.Pod) bool { return p.Name == "etcd" })
 }
 
 // failing returns the static pods of a machine that do not run. World.mu is held.
@@ -198,8 +209,9 @@ func (c *cluster) dropVIP() {
 
 // endpoint is an API server that listens somewhere.
 type endpoint struct {
-	server *http.Server
-	cancel context.CancelFunc // of its requests
+	server   *http.Server
+	listener net.Listener
+	cancel   context.CancelFunc // of its requests
 }
 
 // serve starts an API endpoint in the simulated network.
@@ -209,7 +221,7 @@ func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, err
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(c.world.ctx)
-	e := &endpoint{cancel: cancel, server: &http.Server{
+	e := &endpoint{cancel: cancel, listener: l, server: &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
@@ -231,6 +243,7 @@ func (e *endpoint) close() {
 	if e != nil {
 		e.cancel()
 		_ = e.server.Close()
+		_ = e.listener.Close() // the server may not have begun with it
 	}
 }
 

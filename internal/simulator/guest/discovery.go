@@ -160,9 +160,16 @@ func (a *nodeClient) checkNewNode(ctx context.Context, name string) error {
 	}
 	for _, c := range existing.Status.Conditions {
 		if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
-			return fmt.Errorf("a Node with name %q and status \"Ready\" already exists in the cluster. You must delete the "+
-				"existing Node or change the name of this new joining Node", name)
+			return &readyNodeError{name}
 		}
 	}
 	return nil
+}
+
+// readyNodeError refuses a name that a ready node has.
+type readyNodeError struct{ name string }
+
+func (e *readyNodeError) Error() string {
+	return fmt.Sprintf("a Node with name %q and status \"Ready\" already exists in the cluster. You must delete the "+
+		"existing Node or change the name of this new joining Node", e.name)
 }

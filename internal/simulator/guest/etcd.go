@@ -21,6 +21,9 @@ const (
 	JoinMemberAdded   JoinStage = "etcd member added"
 	JoinMemberStarted JoinStage = "etcd member started"
 	JoinMemberVotes   JoinStage = "etcd member promoted"
+	// JoinNodeRegistered comes before the stages of etcd up to Kubernetes 1.32, and after
+	// them from then on. The node has no role yet.
+	JoinNodeRegistered JoinStage = "node registered"
 )
 
 // etcdPort is where etcd serves its clients.
@@ -162,19 +165,20 @@ func (g *guest) serveMember(ctx context.Context, m *etcd.Member) error {
 	return g.serveAPI()
 }
 
-// kubeadmEtcd joins the machine to the etcd of its cluster, as kubeadm's phases
-// check-etcd and etcd-join do.
-func (g *guest) kubeadmEtcd(ctx context.Context, c *cluster, n *node) error {
+// checkEtcd is kubeadm's phase check-etcd.
+func (g *guest) checkEtcd(ctx context.Context, c *cluster) error {
 	if err := c.ensureEtcd(ctx); err != nil {
 		return fmt.Errorf("error execution phase check-etcd: %w", err)
-	}
-	if err := g.undoMember(ctx, c); err != nil {
-		return err
 	}
 	g.log("[check-etcd] Checking that the etcd cluster is healthy")
 	if err := g.untilEtcd(ctx, c.etcd.CheckHealth); err != nil {
 		return fmt.Errorf("error execution phase check-etcd: etcd cluster is not healthy: %w", err)
 	}
+	return nil
+}
+
+// joinEtcd joins the machine to the etcd of its cluster, as kubeadm's phase etcd-join does.
+func (g *guest) joinEtcd(ctx context.Context, c *cluster, n *node) error {
 	disk, err := c.etcd.Disk(etcd.Authority(*n.etcdCA), n.name, n.advertise.Addr(), g.world.options.Now())
 	if err != nil {
 		return err

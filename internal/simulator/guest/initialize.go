@@ -115,9 +115,14 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init) e
 	g.disk.node = n
 	c.members = []*guest{g}
 	c.populate(conf)
-	if _, err := c.store.Create(kubeapi.Nodes, n.registration()); err != nil {
+	node := n.registration()
+	if err := markControlPlane(node, conf.Node); err != nil {
 		return err
 	}
+	if _, err := c.store.Create(kubeapi.Nodes, node); err != nil {
+		return err
+	}
+	n.joined = true
 	run, cancel := context.WithCancel(g.world.ctx)
 	c.cancel = cancel
 	if err := g.start(ctx); err != nil {

@@ -18,6 +18,31 @@ import (
 // pollInterval is the polling interval of a waiting machine.
 const pollInterval = 50 * time.Millisecond
 
+// tryToJoin is the part of the script that joins. Where the power was lost over a join, the
+// node that this has left counts as ready for a while, and kubeadm joins no second one of
+// its name.
+func (g *guest) tryToJoin(ctx context.Context, inst *cloudinit.Instance, file []byte, tool kubeadm.Version) error {
+	g.world.mu.Lock()
+	again := g.disk.node != nil || g.disk.joining != nil
+	g.world.mu.Unlock()
+	if again {
+		if err := g.reset(ctx); err != nil {
+			return err
+		}
+	}
+	deadline := time.Now().Add(g.world.options.JoinTimeout)
+	for {
+		err := g.kubeadmJoin(ctx, inst, file, tool)
+		var ready *readyNodeError
+		if err == nil || !again || !errors.As(err, &ready) || time.Now().After(deadline) {
+			return err
+		}
+		if !sleep(ctx, pollInterval) {
+			return errOff
+		}
+	}
+}
+
 // kubeadmJoin joins this machine to the cluster behind an endpoint. Everything
 // it learns it learns through the simulated network, with its token.
 func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file []byte, tool kubeadm.Version) error {
@@ -76,8 +101,7 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 	return nil
 }
 
-// joinCluster makes the machine part of the cluster at an endpoint: of its etcd, if it
-// hosts the control plane, and then one of its nodes.
+// joinCluster makes the machine part of the cluster at an endpoint.
 func (g *guest) joinCluster(ctx context.Context, at netip.AddrPort, n *node, conf *kubeadm.Join, version kubeadm.Version) error {
 	c, err := g.world.clusterAt(at)
 	if err != nil {
@@ -87,11 +111,12 @@ func (g *guest) joinCluster(ctx context.Context, at netip.AddrPort, n *node, con
 		return err
 	}
 	if n.controlPlane {
-		if err := g.kubeadmEtcd(ctx, c, n); err != nil {
-			return err
-		}
+		return g.joinControlPlane(ctx, c, n, conf.Node, version)
 	}
-	return g.enter(ctx, c, n, conf, version)
+	if err := g.register(ctx, c, n, conf.Node, version); err != nil {
+		return err
+	}
+	return g.joined(n)
 }
 
 // prepareControlPlane downloads the certificates and reads kube-vip's manifest.
@@ -153,8 +178,8 @@ func (w *World) clusterAt(at netip.AddrPort) (*cluster, error) {
 	return w.clusters[i], nil
 }
 
-// enter registers the machine as a node.
-func (g *guest) enter(ctx context.Context, c *cluster, n *node, conf *kubeadm.Join, version kubeadm.Version) error {
+// register is the bootstrap of the kubelet, after which it runs and the API knows its node.
+func (g *guest) register(ctx context.Context, c *cluster, n *node, r kubeadm.Registration, version kubeadm.Version) error {
 	w := g.world
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,26 +194,18 @@ func (g *guest) enter(ctx context.Context, c *cluster, n *node, conf *kubeadm.Jo
 		return err
 	}
 	for _, other := range w.guests {
-		if on := other.disk.node; on != nil && on.cluster == c && on.name == n.name && other.kubelet {
-			return fmt.Errorf("error execution phase kubelet-start: a Node with name %q and status \"Ready\" already exists in "+
-				"the cluster. You must delete the existing Node or change the name of this new joining Node", n.name)
+		if on := other.disk.node; other != g && on != nil && on.cluster == c && on.name == n.name && other.kubelet {
+			return fmt.Errorf("error execution phase kubelet-start: %w", &readyNodeError{n.name})
 		}
 	}
-	if n.controlPlane {
-		var err error
-		if n.serving, err = c.servingCertificate(n.name, n.advertise.Addr(), w.options.Now()); err != nil {
-			return err
-		}
-	}
-	n.object = g.nodeObject(n, conf.Node, version)
+	n.object = g.nodeObject(n, r, version)
 	c.store.Put(n.object, kubeapi.Nodes) // replaces a node of that name that is not ready
 	g.disk.node = n
-	if n.controlPlane {
-		c.members = append(c.members, g)
-	}
-	return g.start(ctx)
+	g.kubelet = true
+	c.settle()
+	return nil
 }
 
 func (c *cluster) servesAt(at netip.AddrPort) bool {
-	return slices.ContainsFunc(c.members, func(m *guest) bool { return m.kubelet && m.disk.node.advertise == at })
+	return slices.ContainsFunc(c.members, func(m *guest) bool { return m.endpoint != nil && m.disk.node.advertise == at })
 }

@@ -155,7 +155,7 @@ func (g *guest) runKubeadm(ctx context.Context, verb string, inst *cloudinit.Ins
 	if verb == "init" {
 		return g.kubeadmInit(ctx, inst, file.Content, tool)
 	}
-	return g.kubeadmJoin(ctx, inst, file.Content, tool)
+	return g.tryToJoin(ctx, inst, file.Content, tool)
 }
 
 // set moves to a phase and reports it with the log.

@@ -18,12 +18,15 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	}
 	g.world.mu.Lock()
 	n := g.disk.node
+	if n != nil && !n.joined {
+		n = nil // the power was lost over the join
+	}
 	enabled := g.disk.unit.enabled
 	var err error
 	if n != nil && ctx.Err() == nil {
 		err = g.start(ctx)
 	} else if disk := g.disk.member; disk != nil && ctx.Err() == nil {
-		// The power was lost over the join: its static pod is there.
+		// Its static pod is there.
 		g.world.running.Go(func() { g.runMember(ctx, disk) })
 	}
 	g.world.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 
 const controlPlaneRole = "node-role.kubernetes.io/control-plane"
 
-// nodeObject returns the Node as kubelet and kubeadm make it together.
+// nodeObject returns the Node as its kubelet registers it.
 func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Version) *corev1.Node {
 	labels := map[string]string{
 		"kubernetes.io/hostname": n.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
@@ -26,11 +26,7 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 	}
 	taints := slices.Clone(r.Taints)
 	if n.controlPlane {
-		labels[controlPlaneRole] = ""
-		labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
-		if r.DefaultTaints {
-			taints = []corev1.Taint{{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule}}
-		}
+		taints = nil // kubeadm sets them, with the role
 	}
 	annotations := map[string]string{
 		"kubeadm.alpha.kubernetes.io/cri-socket":                 "unix:///run/containerd/containerd.sock",
@@ -80,6 +76,32 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 			},
 		},
 	}
+}
+
+// markControlPlane sets the role and the taints of a control-plane node, as kubeadm's phase
+// mark-control-plane does.
+func markControlPlane(o *kubeapi.Object, r kubeadm.Registration) error {
+	var n corev1.Node
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &n); err != nil {
+		return err
+	}
+	n.Labels[controlPlaneRole] = ""
+	n.Labels["node.kubernetes.io/exclude-from-external-load-balancers"] = ""
+	taints := r.Taints
+	if r.DefaultTaints {
+		taints = []corev1.Taint{{Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule}}
+	}
+	for _, taint := range taints {
+		if !slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.MatchTaint(&taint) }) {
+			n.Spec.Taints = append(n.Spec.Taints, taint)
+		}
+	}
+	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&n)
+	if err != nil {
+		return err
+	}
+	o.Object = m
+	return nil
 }
 
 // registration returns the node's object, ready for the store.
