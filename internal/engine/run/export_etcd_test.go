@@ -1,0 +1,17 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
+)
+
+// RemoveOrphanMembers sweeps etcd as a run does before a node joins, in a cluster whose API
+// is at hand.
+func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API) error {
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}}}
+	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: model.Timing{Tick: time.Millisecond}}
+	return r.removeOrphanMembers(ctx)
+}
