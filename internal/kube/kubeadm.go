@@ -25,6 +25,10 @@ const (
 	maxKubeadmDocument = 256 << 10
 )
 
+// VersionAnnotation is on the ConfigMap kubeadm-config whose version Gantry has written:
+// that version. An upgrade by hand takes the annotation away, or leaves an older one.
+const VersionAnnotation = "gantry.io/kubernetes-version"
+
 // Kubeadm reads what kubeadm keeps in the cluster. What is not as it makes it is
 // reported as not there: what has replaced it is left alone.
 func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
@@ -37,6 +41,7 @@ func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 	default:
 		if config, err := clusterConfiguration(stored); err == nil {
 			facts.Version = versionOf(text(config, "kubernetesVersion"))
+			facts.Ours = facts.Version != "" && stored.Annotations[VersionAnnotation] == facts.Version
 		}
 	}
 	proxy, err := a.kubeProxy(ctx)
@@ -99,6 +104,7 @@ func (a *api) updateClusterConfig(ctx context.Context, version string) error {
 			return err
 		}
 		stored.Data[clusterConfigKey] = string(raw)
+		metav1.SetMetaDataAnnotation(&stored.ObjectMeta, VersionAnnotation, version)
 		_, err = maps.Update(ctx, stored, metav1.UpdateOptions{FieldManager: FieldManager})
 		return err
 	})

@@ -74,7 +74,7 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if facts, err := api.Kubeadm(t.Context()); err != nil || facts.Version != "1.37.2" {
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2", Ours: true}) {
 		t.Errorf("after: %+v (%v)", facts, err)
 	}
 	want := strings.Replace(clusterConfiguration, "v1.36.3", "v1.37.2", 1)
@@ -95,6 +95,29 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 	}
 	if updates != 2 {
 		t.Errorf("%d updates of two ConfigMaps", updates)
+	}
+}
+
+// TestUpgradeByHandIsToldFromOurs raises the version in kubeadm-config after Gantry has
+// written another one.
+func TestUpgradeByHandIsToldFromOurs(t *testing.T) {
+	t.Parallel()
+	clients := fake.NewClientset(kubeadmMade()...)
+	api := kube.NewForClients(clients)
+	if err := api.UpdateKubeadmConfig(t.Context(), "1.36.4", []byte(ourKubelet)); err != nil {
+		t.Fatal(err)
+	}
+	maps := clients.CoreV1().ConfigMaps("kube-system")
+	m, err := maps.Get(t.Context(), "kubeadm-config", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Data["ClusterConfiguration"] = strings.Replace(clusterConfiguration, "v1.36.3", "v1.37.2", 1)
+	if _, err := maps.Update(t.Context(), m, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2"}) {
+		t.Errorf("%+v (%v)", facts, err)
 	}
 }
 

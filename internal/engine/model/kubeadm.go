@@ -6,6 +6,8 @@ type KubeadmFacts struct {
 	// Version is that of the ConfigMap kubeadm-config, which each joining node reads.
 	// Empty: there is none that can be read.
 	Version string
+	// Ours reports whether Gantry has written that version, and not kubeadm.
+	Ours bool `json:",omitempty"`
 	// KubeProxy and CoreDNS are those of the add-ons that kubeadm has installed. Empty:
 	// it has not, or something else manages them by now, and they are left alone.
 	KubeProxy string

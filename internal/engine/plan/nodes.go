@@ -75,6 +75,12 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 			plural(missing, "node is", "nodes are"), v.left)
 		missing = 0
 	}
+	if missing > 0 && pool.ControlPlane() && v.staysOld(replaced.postponed) {
+		p.findings.Warn(nodePoolField(pool.Name), "Nodes of the control plane are not created yet",
+			"%s missing, and would be of version %s, while others stay at an older one. The plan that upgrades these creates what is missing.",
+			plural(missing, "node is", "nodes are"), v.spec.KubernetesVersion)
+		missing = 0
+	}
 	for range missing {
 		next := creations.next()
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()

@@ -88,7 +88,9 @@ func TestUpgradeResumes(t *testing.T) {
 		}
 	}
 	// Before the first node, the way back is open.
-	wantSteps(t, planned(at("1.36.3", 3, 0), mixed()), "update_kubeadm_config c")
+	begun := mixed()
+	begun.API.Kubeadm.Ours = true
+	wantSteps(t, planned(at("1.36.3", 3, 0), begun), "update_kubeadm_config c")
 }
 
 func TestUpgradeIsRefused(t *testing.T) {
@@ -98,6 +100,7 @@ func TestUpgradeIsRefused(t *testing.T) {
 	}
 	half := func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[0].Marker.KubernetesVersion = "1.36.4" }
 	old := func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[3].Marker.KubernetesVersion = "1.33.1" }
+	byHand := func(_ *model.ClusterSpec, f *model.Facts) { f.API.Kubeadm.Version = "1.37.2" }
 	budget := "apiVersion: v1\nkind: A\n---\nkind: PodDisruptionBudget\napiVersion: policy/v1beta1\n"
 	poolField := model.NodePoolField("w", model.FieldKubernetes)
 	for name, c := range map[string]struct {
@@ -116,6 +119,9 @@ func TestUpgradeIsRefused(t *testing.T) {
 		"while another one runs": {"1.37.2", half, versionField, "Another upgrade is under way"},
 		"a patch beyond it":      {"1.36.5", half, versionField, ""},
 		"back from it":           {"1.36.3", half, versionField, "never downgraded"},
+		"upgraded by hand":       {"1.36.3", byHand, versionField, "set the version to 1.37.2"},
+		"a patch, beside that":   {"1.36.9", byHand, versionField, "set the version to 1.37.2"},
+		"following it":           {"1.37.2", byHand, versionField, ""},
 		"without kubeadm-config": {"1.37.2", func(_ *model.ClusterSpec, f *model.Facts) { f.API.Kubeadm.Version = "" }, versionField,
 			"kubeadm configuration cannot be read"},
 		"an old worker":         {"1.37.2", old, versionField, "c-w-1 (1.33.1)"},
@@ -157,6 +163,24 @@ func TestUpgradeWaitsForTheControlPlane(t *testing.T) {
 	}
 	s.Workers[0].KubernetesVersion = "1.36.3"
 	wantSteps(t, planned(s, f), "create_node c-w-3")
+}
+
+// A node of the control plane that is missing is not built for the new version beside
+// others that stay at the old one: kubeadm-config is theirs.
+func TestControlPlaneNodeWaitsForAnUpgradeThatIsPostponed(t *testing.T) {
+	t.Parallel()
+	f := runningAt("1.36.3", 3, 0)
+	lose(f, "c-cp-3")
+	delete(f.API.Nodes, "c-cp-2")
+	p := planned(at("1.37.2", 3, 0), f.PlanInputs())
+	wantSteps(t, p, "remove_lost_node c-cp-3")
+	if !says(on(p.Warnings, controlPlane), "not created yet", "1 node is missing", "1.37.2") {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+	wantSteps(t, planned(at("1.36.3", 3, 0), f), "remove_lost_node c-cp-3, create_node c-cp-4")
+	f.API.Nodes["c-cp-2"] = model.KubeNode{Name: "c-cp-2", Ready: true}
+	wantSteps(t, planned(at("1.37.2", 3, 0), f), "remove_lost_node c-cp-3, update_kubeadm_config c, create_node c-cp-4, "+
+		"create_node c-cp-5, delete_node c-cp-1, create_node c-cp-6, delete_node c-cp-2, update_addon kube-proxy, update_addon coredns")
 }
 
 // A worker that is not newer than the control plane is made before that is upgraded.
