@@ -69,31 +69,42 @@ func TestRollTakenBack(t *testing.T) {
 	}
 }
 
-// TestDrainTakenBack has a disruption budget that stops a roll, and gives up: the
-// node that was to go takes work again.
+// TestDrainTakenBack has a disruption budget that stops a roll, and gives up: the node that
+// was to go takes work again. The second time a person has cordoned it before, and it stays
+// as they left it.
 func TestDrainTakenBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets := w.rollable(model.ExpandFirst, 0)
-	w.guard(secrets)
+	api := w.guard(secrets)
 	larger := spec
 	larger.Workers = slices.Clone(spec.Workers)
 	larger.Workers[0].CPU, larger.Workers[0].DrainTimeout = 4, time.Second
-	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: larger, Secrets: secrets})
-	stuck := w.cordoned(secrets)
-	if err == nil || len(stuck) != 1 {
-		t.Fatalf("%v are cordoned after %v", stuck, err)
-	}
-	if got := actions(w.plan(spec, secrets)); !slices.Contains(got, "uncordon_node "+stuck[0]) {
-		t.Errorf("planned %v", got)
-	}
-	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
-		t.Fatal(err)
+	node := ""
+	for _, byHand := range []bool{false, true} {
+		if byHand {
+			w.must(api.Apply(t.Context(), []string{"apiVersion: v1\nkind: Node\nmetadata: {name: " + node + "}\nspec: {unschedulable: true}\n"}))
+		}
+		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: larger, Secrets: secrets})
+		stuck := w.cordoned(secrets)
+		if err == nil || len(stuck) != 1 || byHand && stuck[0] != node {
+			t.Fatalf("%v are cordoned after %v", stuck, err)
+		}
+		node = stuck[0]
+		if got := actions(w.plan(spec, secrets)); !slices.Contains(got, "uncordon_node "+node) {
+			t.Errorf("planned %v", got)
+		}
+		if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+			t.Fatal(err)
+		}
+		if p := w.plan(spec, secrets); !p.Empty() {
+			t.Errorf("then planned %v", actions(p))
+		}
+		if left := w.kubeNodes(secrets)[node]; left.Unschedulable != byHand || left.Cordoned {
+			t.Errorf("%s is left as %+v, cordoned before: %t", node, left, byHand)
+		}
 	}
 	w.rolledOut(spec, secrets)
-	if left := w.cordoned(secrets); len(left) > 0 {
-		t.Errorf("%v take no work", left)
-	}
 }
 
 // TestRollWaitsForTheControlPlane rolls while a node of the control plane is not

@@ -10,23 +10,40 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// CordonedAnnotation is on the nodes that Gantry has cordoned, so that it can
-// uncordon those that it does not delete after all. A node that was cordoned
-// otherwise never has it.
+// CordonedAnnotation is on the nodes that Gantry drains, so that what it has done to those
+// that it does not delete after all can be undone. Its value says who has cordoned them.
 const CordonedAnnotation = "gantry.io/cordoned"
+
+const (
+	cordonedByGantry = "true"
+	// cordonedBefore is of a node that was unschedulable when Gantry came to drain it, and
+	// stays so when that is undone.
+	cordonedBefore = "before"
+)
 
 // cordon makes a node unschedulable and annotates it in the same write.
 func (a *api) cordon(ctx context.Context, node *corev1.Node) error {
-	if node.Spec.Unschedulable {
+	by := cordonedByGantry
+	switch marked := node.Annotations[CordonedAnnotation] != ""; {
+	case node.Spec.Unschedulable && marked:
 		return nil
+	case node.Spec.Unschedulable:
+		by = cordonedBefore
 	}
-	return failed(ctx, a.patchCordon(ctx, node.Name, "true", true), "cordon the node %q", node.Name)
+	return failed(ctx, a.patchCordon(ctx, node.Name, by, true), "cordon the node %q", node.Name)
 }
 
-// Uncordon makes a node that Drain has cordoned schedulable again; an absent one
-// is success.
+// Uncordon undoes what Drain did to a node: it is schedulable again, unless it was not
+// before. An absent one is success.
 func (a *api) Uncordon(ctx context.Context, name string) error {
-	err := a.patchCordon(ctx, name, nil, nil)
+	node, err := a.clients.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err == nil {
+		var unschedulable any
+		if node.Annotations[CordonedAnnotation] == cordonedBefore && node.Spec.Unschedulable {
+			unschedulable = true
+		}
+		err = a.patchCordon(ctx, name, nil, unschedulable)
+	}
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

@@ -155,7 +155,7 @@ type KubeNode struct {
 	// Managed is what SetNodeMeta set earlier, so that it can be removed again.
 	Managed       NodeMeta
 	Unschedulable bool
-	Cordoned      bool // Drain cordoned it
+	Cordoned      bool // Drain has begun with it
 	// CertificatesExpire is when the first of a control-plane node's certificates ends,
 	// as the node tells; zero where it does not.
 	CertificatesExpire time.Time `json:",omitzero"`

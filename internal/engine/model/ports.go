@@ -152,10 +152,11 @@ type API interface {
 	// SetNodeMeta sets labels, annotations and taints of a node, removes those that
 	// it set earlier, and leaves all others alone.
 	SetNodeMeta(ctx context.Context, name string, want NodeMeta) error
-	// Drain cordons a node, which KubeNode.Cordoned reports from then on unless it
-	// was cordoned by others, and evicts its pods through the eviction API.
+	// Drain cordons a node, which KubeNode.Cordoned reports from then on, and evicts its
+	// pods through the eviction API.
 	Drain(ctx context.Context, name string, timeout time.Duration) error
-	// Uncordon undoes what Drain did to a node; one that is gone is success.
+	// Uncordon undoes what Drain did to a node, which stays cordoned where it was before;
+	// one that is gone is success. It is two calls.
 	Uncordon(ctx context.Context, name string) error
 	// DeleteNode deletes the node object; one that is gone is success.
 	DeleteNode(ctx context.Context, name string) error

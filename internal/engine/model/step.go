@@ -179,8 +179,7 @@ type UpdateNodeMetadata struct {
 	Meta NodeMeta
 }
 
-// UncordonNode makes a node schedulable again that an interrupted run was about
-// to delete.
+// UncordonNode undoes the drain of a node that an interrupted run was about to delete.
 type UncordonNode struct{ Node string }
 
 // UpdateDescription shows the cluster's description and tags in the notes of VMs
