@@ -158,3 +158,41 @@ func TestNamedNodeIsReplacedOnce(t *testing.T) {
 		t.Errorf("problems %v", p.Problems)
 	}
 }
+
+// TestControlPlaneNodeThatIsNotReadyForLongIsRepaired hangs the kubelet of one control-plane
+// node of three, on which no pods run of which nobody would hear that they have ended: it
+// leaves etcd before another one joins, on the addresses that there are,
+// and another one that hangs meanwhile keeps its place.
+func TestControlPlaneNodeThatIsNotReadyForLongIsRepaired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.fullControlPlane(3)
+	spec.Repair = &model.Repair{NotReadyAfter: 10 * time.Minute, MaxUnhealthy: 1}
+	w.must(w.sim.HangVM("prod-cp-3"))
+	w.notReady(secrets, "prod-cp-3")
+	w.sim.AdvanceClock(11 * time.Minute)
+	_, p := w.refreshed(spec, secrets)
+	if want := []string{"delete_node prod-cp-3", "create_node prod-cp-4"}; !slices.Equal(actions(p), want) || p.Err() != nil {
+		t.Fatalf("planned %v, %v", actions(p), p.Problems)
+	}
+	shown := p.Changes()
+	w.must(w.sim.HangVM("prod-cp-2"))
+	w.notReady(secrets, "prod-cp-2")
+	e := w.engine()
+	e.Timing.ReadyWait = time.Second
+	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &shown})
+	left := w.sim.Leftovers().VMs
+	if err == nil || !strings.Contains(err.Error(), "prod-cp-2") || !slices.Contains(left, "/dc-1/vm/k8s/prod/prod-cp-3") || len(left) != 3 {
+		t.Fatalf("with two that hang: %v, with %v", err, left)
+	}
+	w.must(w.sim.PowerOffVM("prod-cp-2"))
+	w.must(w.sim.PowerOnVM("prod-cp-2"))
+	w.eventually(func() bool { return w.kubeNodes(secrets)["prod-cp-2"].Ready })
+	e = w.engine()
+	seen := w.quorumWitness(e, spec, secrets)
+	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &shown})
+	w.must(err)
+	seen.kept(t)
+	spec.Known = knownOf(out.Status)
+	w.wholeControlPlane(spec, secrets, 3)
+}

@@ -125,7 +125,8 @@ type DeleteNode struct {
 	// KeepAddress leaves the address claimed: a newer creation has it.
 	KeepAddress bool
 	// LeavesEtcd is set for a control-plane node whose cluster goes on without it: its
-	// member is removed from etcd, where it would count for the quorum for ever.
+	// member is removed from etcd, where it would count for the quorum for ever. Without
+	// Rollout, it does not serve: the quorum of the others is enough.
 	LeavesEtcd bool
 }
 

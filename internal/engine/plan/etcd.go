@@ -161,6 +161,10 @@ func (c check) quorum() model.Findings {
 			}
 			gone[s.Node] = true
 		case model.DeleteNode:
+			if err := MayRemove(etcd.Members, s.Machine.Marker.Node, false); err != nil && s.LeavesEtcd && s.Drain && s.Rollout == nil {
+				f.Refuse(controlPlaneField, "The quorum of etcd is at risk", "%q is not Ready, and is to be replaced. %s. "+
+					"Repair the others first, or remove repair until they are well.", s.Machine.Marker.Node, capitalized(err.Error()))
+			}
 			gone[s.Machine.Marker.Node] = true
 		}
 	}

@@ -49,6 +49,12 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 			return p
 		}
 	}
+	var unready []model.Machine
+	if pool.ControlPlane() {
+		var findings model.Findings
+		members, unready, findings = rebuilt(v, pool, members)
+		p.findings.Add(findings)
+	}
 	current, replaced := partition(v, pool, members)
 	p.postponed = replaced.postponed
 	p.findings.Add(replaced.findings)
@@ -65,6 +71,12 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 		if pool.ControlPlane() || !v.holdsRepairs {
 			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name, LeavesEtcd: pool.ControlPlane()})
 		}
+	}
+
+	for _, m := range unready {
+		step := deletion(pool, m)
+		step.LeavesEtcd = true
+		p.cleanup = append(p.cleanup, step)
 	}
 
 	creations := newCreations(v, pool, members, current)

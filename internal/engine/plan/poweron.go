@@ -39,10 +39,10 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	case len(names) == 0:
 	case len(p.workers) == 0:
 		p.findings.Warn(controlPlaneField, howMany(names, "A control-plane VM is powered off", "Control-plane VMs are powered off"),
-			"The apply powers on %s. A control-plane node that does not come back is not replaced.", quoted(names))
+			"The apply powers on %s. A control-plane node that does not come back is replaced only by repair.", quoted(names))
 	default:
 		p.findings.Warn(nameField, howMany(names, "A node VM is powered off", "Node VMs are powered off"),
-			"The apply powers on %s. A worker that does not come back in time is replaced by the apply after it; a control-plane node never is.",
+			"The apply powers on %s. A worker that does not come back in time is replaced by the apply after it, a control-plane node only by repair.",
 			quoted(names))
 	}
 	return p

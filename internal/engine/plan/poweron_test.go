@@ -36,7 +36,7 @@ func TestPlanPowersOnWhatStays(t *testing.T) {
 		"a worker": {small(1, 2), off(running(1, 2), "c-w-2"), "power_on_node c-w-2",
 			[]string{"A node VM is powered off", `powers on "c-w-2".`, "replaced by the apply after it"}},
 		"a control-plane node": {small(3, 0), off(running(3, 0), "c-cp-2"), "power_on_node c-cp-2",
-			[]string{"A control-plane VM is powered off", `"c-cp-2"`, "is not replaced"}},
+			[]string{"A control-plane VM is powered off", `"c-cp-2"`, "only by repair"}},
 		"all of it, the control plane first": {small(1, 2), unreachable(off(running(1, 2), "c-w-1", "c-w-2", "c-cp-1")),
 			"power_on_node c-cp-1, power_on_node c-w-1, power_on_node c-w-2", []string{"Node VMs are powered off", `"c-cp-1", "c-w-1", "c-w-2"`}},
 		"not what has not joined":   {small(1, 2), unreachable(pending(off(running(1, 2), "c-w-1"), 1)), "", nil},

@@ -29,10 +29,16 @@ func snapshotStage(v view, controlPlane *nodePoolPlan) model.Stage {
 }
 
 // losesMember reports whether a step takes out of etcd what was a member of it. What has
-// never joined was none.
+// never joined was none, and has no pods.
 func losesMember(step model.Step) bool {
-	lost, ok := step.(model.RemoveLostNode)
-	return ok && lost.LeavesEtcd
+	switch s := step.(type) {
+	case model.RemoveLostNode:
+		return s.LeavesEtcd
+	case model.DeleteNode:
+		return s.LeavesEtcd && s.Drain
+	default:
+		return false
+	}
 }
 
 // snapshotDeletions delete the snapshots that are on datastores.

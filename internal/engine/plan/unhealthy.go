@@ -84,6 +84,12 @@ func (v view) notReadyTooLong(node string) bool {
 		v.notReadyFor(v.node(node)) >= v.spec.Repair.NotReadyAfter
 }
 
+// repairIsDue reports whether a node that is not Ready for too long may be replaced by this
+// plan: it is the first one, or one has shown it.
+func (v view) repairIsDue(node string) bool {
+	return v.notReadyTooLong(node) && (v.spec.Repair.Shown == nil || v.spec.Repair.Shown[node])
+}
+
 // tooManyUnhealthy reports whether more nodes are unhealthy than may be repaired.
 func (v view) tooManyUnhealthy() bool {
 	return v.spec.Repair != nil && len(findUnhealthy(v)) > v.spec.Repair.MaxUnhealthy
@@ -122,7 +128,7 @@ func (v view) repairReasons(m model.Machine) []string {
 	if v.unresponsive(m) {
 		reasons = append(reasons, "not back after it was powered on")
 	}
-	if v.notReadyTooLong(m.Marker.Node) && (v.spec.Repair.Shown == nil || v.spec.Repair.Shown[m.Marker.Node]) {
+	if v.repairIsDue(m.Marker.Node) {
 		reasons = append(reasons, fmt.Sprintf("not Ready for longer than %s", v.spec.Repair.NotReadyAfter))
 	}
 	return reasons
@@ -133,9 +139,10 @@ func (v view) repairReasons(m model.Machine) []string {
 func Unrepaired(spec *model.ClusterSpec, facts *model.Facts) map[string]bool {
 	v := newView(spec, facts)
 	left := map[string]bool{}
+	replaced := v.replacedNow()
 	for name := range findUnhealthy(v) {
 		due := v.notReadyTooLong(name)
-		left[name] = v.holdsRepairs || due && spec.Repair.Shown != nil && !spec.Repair.Shown[name]
+		left[name] = v.holdsRepairs || due && !v.repairIsDue(name) || due && v.ordinal(model.ControlPlanePool, name) > 0 && !replaced[name]
 	}
 	return left
 }
@@ -152,8 +159,8 @@ func repairFindings(v view) model.Findings {
 		words = append(words, fmt.Sprintf("%s (%s)", name, strings.TrimPrefix(all[name], "it ")))
 	}
 	f.Warn(model.ClusterField(model.FieldMaxUnhealthy), "Too many nodes are unhealthy to be repaired",
-		"%d nodes of %q are unhealthy, and max_unhealthy is %d: %s. No worker of them is replaced or powered on: "+
-			"they may have one cause. Fix that, or raise max_unhealthy. What has never joined is built again all the same.",
+		"%d nodes of %q are unhealthy, and max_unhealthy is %d: %s. No worker of them is replaced or powered on, "+
+			"and no control-plane node that is not Ready is replaced: they may have one cause. Fix that, or raise max_unhealthy. What has never joined is built again all the same.",
 		len(all), v.spec.Name, v.spec.Repair.MaxUnhealthy, model.Listed(words))
 	return f
 }

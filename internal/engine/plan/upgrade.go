@@ -50,7 +50,7 @@ func (v view) controlPlaneStays(controlPlane nodePoolPlan) (kubeversion.Version,
 		return kubeversion.Version{}, false
 	}
 	replaced := map[string]bool{}
-	for _, step := range stepsOf(controlPlane.rollout) {
+	for _, step := range slices.Concat(controlPlane.cleanup, stepsOf(controlPlane.rollout)) {
 		if gone, ok := step.(model.DeleteNode); ok {
 			replaced[gone.Machine.Marker.Node] = true
 		}

@@ -59,6 +59,8 @@ func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
 		return nil
 	case !s.LeavesEtcd:
 		return r.drain(ctx, name, s)
+	case s.Rollout == nil && s.Drain:
+		return r.takeOutUnready(ctx, s)
 	case s.Rollout == nil:
 		return r.leaveUnserving(ctx, name)
 	}

@@ -97,7 +97,8 @@ func replaceNodesAttribute() schema.SetAttribute {
 	return schema.SetAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool. " +
+		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool; a control-plane node that " +
+			"is not Ready goes before its successor is built. " +
 			"Successors have other names, so a name may stay here after its node was replaced, and means nothing more. " +
 			"A name that no node has or had is refused. Defaults to none.",
 		Validators: []validator.Set{attribute.NoNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
@@ -107,14 +108,16 @@ func replaceNodesAttribute() schema.SetAttribute {
 func repairAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "Repair of workers whose VM runs and which are not Ready: an apply replaces them, as a roll of their pool. " +
-			"Workers whose VM is gone or powered off, or which never joined, are repaired by every apply, with or without it. Defaults to none.",
+		MarkdownDescription: "Repair of nodes whose VM runs and which are not Ready: an apply replaces workers as a roll of their pool, and control-plane " +
+			"nodes one after the other, each taken out of etcd before another one is built, as long as the others keep its quorum; the only one " +
+			"never is. Nodes whose VM is gone or powered off, or which never joined, are repaired by every apply, with or without it. " +
+			"Defaults to none.",
 		Attributes: map[string]schema.Attribute{
 			"not_ready_after": schema.StringAttribute{
 				Optional: true,
 				Computed: true,
 				Default:  stringdefault.StaticString("10m"),
-				MarkdownDescription: "For how long a worker has not been Ready, by vCenter's clock at the time of a refresh, when it is replaced, " +
+				MarkdownDescription: "For how long a node has not been Ready, by vCenter's clock at the time of a refresh, when it is replaced, " +
 					"such as `10m`, from 5 minutes to 24 hours. Where no node is Ready, none is replaced. Defaults to `10m`.",
 				Validators: []validator.String{nodeschema.Duration{Least: leastNotReady}},
 			},
@@ -125,7 +128,7 @@ func repairAttribute() schema.SingleNestedAttribute {
 				Default:    int64default.StaticInt64(1),
 				MarkdownDescription: "How many nodes may be unhealthy at once, 1 to 1000: gone, powered off, not joined, or not Ready for " +
 					"`not_ready_after`, the control plane's included. Where there are more, the plan warns and no worker is replaced or powered on, " +
-					"whatever its reason, but what never joined is built again. Defaults to 1.",
+					"whatever its reason, nor a control-plane node replaced that is not Ready, but what never joined is built again. Defaults to 1.",
 				Validators: []validator.Int64{int64validator.Between(1, maxWorkers)},
 			},
 		},

@@ -290,6 +290,9 @@ func (c *cluster) kubeletOf(name string) (kubeapi.Forward, error) {
 		if g.halt == nil || len(g.addresses) == 0 {
 			return nil, fmt.Errorf("dial tcp %s:10250: connect: no route to host", n.address)
 		}
+		if g.hangs {
+			return nil, fmt.Errorf("dial tcp %s:10250: connect: connection refused", n.address)
+		}
 		return func(ctx context.Context, pod string, port int32) (net.Conn, error) {
 			return g.forward(ctx, n, pod, port)
 		}, nil

@@ -40,6 +40,7 @@ type guest struct {
 	addresses []netip.Addr
 	endpoint  *endpoint // its own API endpoint
 	kubelet   bool
+	hangs     bool         // its kubelet has been stopped
 	member    *etcd.Member // of etcd, where it runs
 
 	tools sync.Mutex // orders SetNetwork calls; taken before World.mu

@@ -94,7 +94,8 @@ func (g *guest) serveAPI() error {
 	return nil
 }
 
-// Hang stops the kubelet of a worker's guest until its next boot; the machine runs on.
+// Hang stops the kubelet of a guest until its next boot; the machine runs on, with its
+// static pods.
 func (w *World) Hang(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,6 +104,7 @@ func (w *World) Hang(id string) {
 		return
 	}
 	g.kubelet = false
+	g.hangs = true
 	g.disk.node.cluster.settle()
 }
 
@@ -114,6 +116,7 @@ func (w *World) stop(g *guest) {
 	g.halt()
 	g.halt = nil
 	g.kubelet = false
+	g.hangs = false
 	for _, addr := range g.addresses {
 		w.network.Release(addr, g.owner())
 	}
