@@ -23,6 +23,10 @@ type Etcd struct {
 	Members []EtcdMember
 }
 
+// LeaseHolder is who holds a Lease; empty: nobody else does. The version changes whenever
+// the holder renews it.
+type LeaseHolder struct{ Name, Version string }
+
 // ControlPlanePod is a static pod of a control-plane node.
 type ControlPlanePod struct {
 	Node, Component string

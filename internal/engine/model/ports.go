@@ -206,6 +206,14 @@ type API interface {
 	// each is Ready; one call. One that has no pod object is not among them.
 	ControlPlanePods(ctx context.Context) ([]ControlPlanePod, error)
 
+	// TakeRenewalLease takes the Lease for which control-plane nodes wait before they renew
+	// their certificates and restart their static pods, or renews it; two calls. Where
+	// another one holds it, that is returned, and nothing is changed, unless it is of the
+	// version over, of which the caller knows that it is over.
+	TakeRenewalLease(ctx context.Context, over string) (LeaseHolder, error)
+	// ReleaseRenewalLease gives it back; where another one holds it, it does nothing.
+	ReleaseRenewalLease(ctx context.Context) error
+
 	// EtcdMembers returns the members of etcd by name, with what each answered; those
 	// without a name come first. It is an error only where no member answers with the
 	// list. Etcd is reached through the API's port-forward; a member that does not

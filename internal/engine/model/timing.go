@@ -14,6 +14,10 @@ type Timing struct {
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	ReadyWait   time.Duration // from the last step to all nodes Ready
 	TokenLife   time.Duration // of a bootstrap token
+	// LeaseLife is how long a Lease is its holder's that is not renewed, and LeaseWait how
+	// long one is waited for, which is longer.
+	LeaseLife time.Duration
+	LeaseWait time.Duration
 	// ReadMaxAge is how old a read may be that several resources share in a refresh.
 	ReadMaxAge time.Duration
 	// StuckPause is between the attempts of a destruction that may be forced.
@@ -33,6 +37,8 @@ func DefaultTiming() Timing {
 		APITimeout:  5 * time.Minute,
 		ReadyWait:   5 * time.Minute,
 		TokenLife:   30 * time.Minute,
+		LeaseLife:   15 * time.Minute,
+		LeaseWait:   20 * time.Minute,
 		ReadMaxAge:  5 * time.Second,
 		StuckPause:  30 * time.Second,
 	}

@@ -59,6 +59,15 @@ func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
 		return nil
 	case !s.LeavesEtcd:
 		return r.drain(ctx, name, s)
+	}
+	goes := ""
+	if s.Rollout == nil {
+		goes = name
+	}
+	if err := r.holdRenewals(ctx, goes); err != nil {
+		return err
+	}
+	switch {
 	case s.Rollout == nil && s.Drain:
 		return r.takeOutUnready(ctx, s)
 	case s.Rollout == nil:
@@ -76,6 +85,9 @@ func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
 // removeLostNode cleans up after a node whose VM is gone.
 func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) error {
 	if s.LeavesEtcd {
+		if err := r.holdRenewals(ctx, s.Node); err != nil {
+			return err
+		}
 		if err := r.leaveUnserving(ctx, s.Node); err != nil {
 			return err
 		}

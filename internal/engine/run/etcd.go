@@ -17,6 +17,9 @@ func (r *Runner) prepareControlPlane(ctx context.Context, s model.CreateNode) er
 	if s.First || !s.NodePool.ControlPlane() {
 		return nil
 	}
+	if err := r.holdRenewals(ctx, ""); err != nil {
+		return err
+	}
 	return poll(ctx, r.Timing, r.Timing.ReadyWait, func(ctx context.Context) error {
 		if err := r.removeOrphanMembers(ctx); err != nil || !s.Rollout {
 			return err

@@ -8,6 +8,19 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 )
 
+// WhileRenewalsAreHeld does something while a run keeps nodes from renewing their
+// certificates, whose cluster has an API at hand.
+func WhileRenewalsAreHeld(ctx context.Context, facts *model.Facts, api model.API, timing model.Timing, goes string, do func()) error {
+	r := &Runner{Config: Config{World: &observe.World{Facts: *facts}, Timing: timing}}
+	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
+	if err := r.holdRenewals(ctx, goes); err != nil {
+		return err
+	}
+	do()
+	r.releaseRenewals(ctx)
+	return nil
+}
+
 // RemoveOrphanMembers sweeps etcd as a run does before a node joins, in a cluster whose API
 // is at hand.
 func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API) error {

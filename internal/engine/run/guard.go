@@ -108,6 +108,17 @@ func (g guardedAPI) Drain(ctx context.Context, name string, timeout time.Duratio
 	return g.API.Drain(ctx, name, timeout)
 }
 
+func (g guardedAPI) TakeRenewalLease(ctx context.Context, over string) (model.LeaseHolder, error) {
+	return guarded(ctx, g.check, func() (model.LeaseHolder, error) { return g.API.TakeRenewalLease(ctx, over) })
+}
+
+func (g guardedAPI) ReleaseRenewalLease(ctx context.Context) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.ReleaseRenewalLease(ctx)
+}
+
 func (g guardedAPI) Uncordon(ctx context.Context, name string) error {
 	if err := g.check(ctx); err != nil {
 		return err

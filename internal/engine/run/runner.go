@@ -63,6 +63,7 @@ type Runner struct {
 	warnings  warnings
 	leaving   leaving
 	departed  departed
+	renewals  renewalLease
 
 	firstBootFailed atomic.Bool
 }
@@ -124,6 +125,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		}
 		r.ahead.begin(ctx, stage.Clones)
 		errs, rest := r.runStage(ctx, stage)
+		r.releaseRenewals(ctx)
 		failed = append(failed, errs...)
 		if ctx.Err() != nil {
 			return errors.Join(append(failed, context.Cause(ctx))...)
