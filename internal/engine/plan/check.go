@@ -172,6 +172,11 @@ func (c check) clones() model.Findings {
 				"The nodes of %s would have disks of %d GB. The template %s has a disk of %d GB, and a disk never shrinks. "+
 					"Set disk_gb to at least %[4]d, or remove it.", pool.Words(), pool.DiskGB, template.Path, template.DiskGB)
 		}
+		if pool.DiskGB == 0 && template.DiskGB < pool.MinDiskGB {
+			f.Refuse(model.NodePoolField(pool.Name, model.FieldDisk), "The template's disk is too small",
+				"The template %s has a disk of %d GB, and each node needs %d GB. Set disk_gb to at least %[3]d.",
+				template.Path, template.DiskGB, pool.MinDiskGB)
+		}
 	}
 	return f
 }
