@@ -28,6 +28,8 @@ type Limits struct {
 	// Etcd is asked where a plan takes members out of it, and in no refresh: each member
 	// is asked for its health.
 	Etcd Etcd
+	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
+	Inside uuid.UUID
 	// Children are the clusters, IP pools and accounts of a gateway. They are read
 	// before one is deleted.
 	Children []record.Ref
