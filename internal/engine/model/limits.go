@@ -13,7 +13,9 @@ import (
 // pools, what others hold. No step follows from them, so that they may change
 // between plan and apply without changing the plan.
 type Limits struct {
-	Site Site
+	// APIVersion is as in Survey.
+	APIVersion string
+	Site       Site
 	// Findings are what is wrong with the names, as in Survey.
 	Findings Findings
 	IPPools  map[uuid.UUID]IPPool

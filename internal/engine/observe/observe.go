@@ -160,14 +160,15 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Unreadable = survey.Unreadable
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{
-		Site:      survey.Site,
-		Findings:  survey.Findings,
-		IPPools:   map[uuid.UUID]model.IPPool{},
-		NICs:      survey.NICs,
-		Held:      heldByOthers(survey.Held, req.gone),
-		HeldDisks: survey.HeldDisks,
-		Notes:     survey.Notes,
-		Inside:    o.Inside,
+		APIVersion: survey.APIVersion,
+		Site:       survey.Site,
+		Findings:   survey.Findings,
+		IPPools:    map[uuid.UUID]model.IPPool{},
+		NICs:       survey.NICs,
+		Held:       heldByOthers(survey.Held, req.gone),
+		HeldDisks:  survey.HeldDisks,
+		Notes:      survey.Notes,
+		Inside:     o.Inside,
 	}
 
 	// Which claims have to be read depends on the nodes that the API knows.

@@ -15,6 +15,7 @@ import (
 // plan uses may be gone or renamed.
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
 	c := newCheck(spec, facts, p, limits)
+	p.Add(vcenterFindings(spec, limits.APIVersion))
 	p.Add(c.names())
 	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
