@@ -161,7 +161,7 @@ func (c Config) secrets() map[string][]byte {
 	return data
 }
 
-// Secrets are the texts that nobody may be shown: the token, and the password of the proxy
+// Secrets are the texts that are never shown: the token, and the password of the proxy
 // as it stands in its URL and without escapes.
 func (c Config) Secrets() []string {
 	secrets := []string{c.Token}

@@ -18,7 +18,7 @@ const (
 	NoWayOut                     // no connection to the console comes about
 	ProxyRefuses                 // the proxy does not let the agent through
 	WrongEndpoint                // what answers is no console
-	Untrusted                    // the certificate that is shown is of nobody who is trusted
+	Untrusted                    // the certificate that is shown is not trusted
 	NoImage                      // the container's image cannot be pulled
 	NoRoom                       // no node takes the pod
 )

@@ -63,7 +63,8 @@ func TestWhyAnAgentDoesNotRegister(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	proxy := agent.End{Log: started + failedTo + `Post "https://app.terraform.io": proxyconnect tcp: parse "http://u:hunter2@p": x` + "\nlast line"}
+	proxy := agent.End{Log: started + failedTo + `Post "https://app.terraform.io": proxyconnect tcp: parse "http://u:hunter2@p": x` +
+		"\nlast line"}
 	for name, c := range map[string]struct {
 		ends []agent.End
 		want []string

@@ -68,8 +68,8 @@ func nodeAttributes() map[string]schema.Attribute {
 		"node_count": schema.Int64Attribute{
 			CustomType: attribute.Int64Type{},
 			Required:   true,
-			MarkdownDescription: "Number of nodes: 1 or 3. Each runs an agent. With 3, the endpoint and at least two agents stay when a node fails, " +
-				"is replaced or upgraded. 1 grows to 3 in place, which does not touch the first node; 3 never become 1.",
+			MarkdownDescription: "Number of nodes: 1 or 3. Each runs an agent. With 3, the endpoint and at least two agents stay when a node " +
+				"fails, is replaced or upgraded. 1 grows to 3 in place, which does not touch the first node; 3 never become 1.",
 			Validators: []validator.Int64{int64validator.OneOf(1, 3)},
 		},
 		"image":               nodeschema.Image("Node image."),

@@ -28,7 +28,9 @@ func (s *Store) agentLog(pod *Object) string {
 	}
 	address := env["TFC_ADDRESS"] + "/api/agent/register"
 	const status = "[ERROR] core: Unexpected HTTP response code: method=POST url=%s status=%d"
-	failed := func(why string) string { return fmt.Sprintf("[ERROR] core: error registering: error=\"Post %q: %s\"", address, why) }
+	failed := func(why string) string {
+		return fmt.Sprintf("[ERROR] core: error registering: error=\"Post %q: %s\"", address, why)
+	}
 	console, err := url.Parse(env["TFC_ADDRESS"])
 	if err != nil {
 		return failed(err.Error())
