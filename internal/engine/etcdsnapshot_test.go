@@ -146,7 +146,7 @@ func TestEtcdIsSavedOnTheDatastore(t *testing.T) {
 	}
 }
 
-// keptFiles is a vCenter that lets nobody delete files.
+// keptFiles is a vCenter that refuses to delete files.
 type keptFiles struct{ model.VCenter }
 
 func (keptFiles) PruneFiles(context.Context, model.DatastoreFolder, string, int) error {

@@ -160,7 +160,7 @@ func TestNamedNodeIsReplacedOnce(t *testing.T) {
 }
 
 // TestControlPlaneNodeThatIsNotReadyForLongIsRepaired hangs the kubelet of one control-plane
-// node of three, on which no pods run of which nobody would hear that they have ended: it
+// node of three, on which no pods run whose end would not be reported: it
 // leaves etcd before another one joins, on the addresses that there are,
 // and another one that hangs meanwhile keeps its place.
 func TestControlPlaneNodeThatIsNotReadyForLongIsRepaired(t *testing.T) {

@@ -23,7 +23,7 @@ type Etcd struct {
 	Members []EtcdMember
 }
 
-// LeaseHolder is who holds a Lease; empty: nobody else does. The version changes whenever
+// LeaseHolder is who holds a Lease; empty: no other one does. The version changes whenever
 // the holder renews it.
 type LeaseHolder struct{ Name, Version string }
 

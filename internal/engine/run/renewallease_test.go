@@ -58,7 +58,7 @@ func TestRunWaitsForANodeThatRenews(t *testing.T) {
 		life   time.Duration
 		waits  bool
 	}{
-		"nobody":             {"", false, &model.Facts{}, "", time.Hour, false},
+		"it is free":         {"", false, &model.Facts{}, "", time.Hour, false},
 		"a node":             {"c-cp-2", false, &model.Facts{}, "", time.Hour, true},
 		"one that is gone":   {"c-cp-2", false, gone, "", time.Hour, false},
 		"one that goes":      {"c-cp-2", false, &model.Facts{}, "c-cp-2", time.Hour, false},
