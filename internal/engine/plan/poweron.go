@@ -42,7 +42,8 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 			"The apply powers on %s. A control-plane node that does not come back is replaced only by repair.", quoted(names))
 	default:
 		p.findings.Warn(nameField, howMany(names, "A node VM is powered off", "Node VMs are powered off"),
-			"The apply powers on %s. A worker that does not come back in time is replaced by the apply after it, a control-plane node only by repair.",
+			"The apply powers on %s. A worker that does not come back in time is replaced by the apply after it, "+
+				"a control-plane node only by repair.",
 			quoted(names))
 	}
 	return p

@@ -160,7 +160,8 @@ func repairFindings(v view) model.Findings {
 	}
 	f.Warn(model.ClusterField(model.FieldMaxUnhealthy), "Too many nodes are unhealthy to be repaired",
 		"%d nodes of %q are unhealthy, and max_unhealthy is %d: %s. No worker of them is replaced or powered on, "+
-			"and no control-plane node that is not Ready is replaced: they may have one cause. Fix that, or raise max_unhealthy. What has never joined is built again all the same.",
+			"and no control-plane node that is not Ready is replaced: they may have one cause. "+
+			"Fix that, or raise max_unhealthy. What has never joined is built again all the same.",
 		len(all), v.spec.Name, v.spec.Repair.MaxUnhealthy, model.Listed(words))
 	return f
 }

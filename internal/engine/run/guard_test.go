@@ -16,7 +16,7 @@ import (
 var unguarded = map[string]bool{
 	"InstanceUUID": true, "Survey": true, "Zones": true, "Poll": true, "Clones": true, "FindFolder": true,
 	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
-	"ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true,
+	"ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
 	// A token is of one run: whoever has the lock by now needs it gone.
 	"DeleteToken": true,
 }

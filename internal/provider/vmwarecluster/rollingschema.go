@@ -97,8 +97,8 @@ func replaceNodesAttribute() schema.SetAttribute {
 	return schema.SetAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool; a control-plane node that " +
-			"is not Ready goes before its successor is built. " +
+		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool; " +
+			"a control-plane node that is not Ready goes before its successor is built. " +
 			"Successors have other names, so a name may stay here after its node was replaced, and means nothing more. " +
 			"A name that no node has or had is refused. Defaults to none.",
 		Validators: []validator.Set{attribute.NoNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
@@ -108,8 +108,8 @@ func replaceNodesAttribute() schema.SetAttribute {
 func repairAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "Repair of nodes whose VM runs and which are not Ready: an apply replaces workers as a roll of their pool, and control-plane " +
-			"nodes one after the other, each taken out of etcd before another one is built, as long as the others keep its quorum; the only one " +
+		MarkdownDescription: "Repair of nodes whose VM runs and which are not Ready: an apply replaces workers as a roll of their pool, " +
+			"and control-plane nodes one after the other, each taken out of etcd before another one is built, as long as the others keep its quorum; the only one " +
 			"never is. Nodes whose VM is gone or powered off, or which never joined, are repaired by every apply, with or without it. " +
 			"Defaults to none.",
 		Attributes: map[string]schema.Attribute{
