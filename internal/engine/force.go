@@ -16,8 +16,9 @@ import (
 
 // ForceDestroy is Destroy for a target whose VMs may not be deletable. It tries again
 // until nothing is left. Where nothing has become less for as long as after, by
-// vCenter's clock, it leaves the VMs, with the addresses that they may use, deletes all
-// else, and returns what it has left. The last progress is in the record: another run
+// vCenter's clock, it leaves the VMs, with the addresses that they may use, and what
+// else cannot be deleted, deletes the rest, and returns what it has left. A gateway's record and inline IP
+// pool stay with its VMs. The last progress is in the record: another run
 // goes on counting, and tries once more before it leaves anything. A run that is
 // cancelled, and one to which vCenter does not answer, leaves nothing.
 func (e *Engine) ForceDestroy(ctx context.Context, target model.Target, after time.Duration) (left string, err error) {
@@ -57,7 +58,8 @@ func (f *forced) destroy(ctx context.Context) (left string, err error) {
 		}
 		if failed != nil && stuck >= f.after && !model.Unanswered(failed) {
 			todo, left := plan.Force(f.target, &w.Facts, reasons(failed))
-			return left, r.Execute(ctx, todo)
+			err := r.Execute(ctx, todo)
+			return withRemnants(f.target, left, r.Remnants()), err
 		}
 		failed = r.Execute(ctx, todo)
 		if failed == nil {
@@ -71,6 +73,18 @@ func (f *forced) destroy(ctx context.Context) (left string, err error) {
 		if err := run.Pause(ctx, f.Timing.StuckPause); err != nil {
 			return "", fmt.Errorf("nothing could be deleted for %s, and it is forced after %s: %w", stuck.Round(time.Second), f.after, failed)
 		}
+	}
+}
+
+// withRemnants adds what is left beside VMs to the words about these.
+func withRemnants(target model.Target, left string, remnants []string) string {
+	switch {
+	case len(remnants) == 0:
+		return left
+	case left == "":
+		return fmt.Sprintf("Left of %s %q: %s. Have it deleted in vCenter.", target.Kind, target.Name, model.Listed(remnants))
+	default:
+		return fmt.Sprintf("%s Left, too: %s.", left, model.Listed(remnants))
 	}
 }
 

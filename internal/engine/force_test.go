@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +121,79 @@ func TestForceDestroy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A gateway's record and inline pool stay with a VM that is left, so that nobody gets its
+// address; once the VM is gone, another destruction deletes all of it.
+func TestForceDestroyOfAGateway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, _, _ := w.applied(w.gateway("dc1", "10.10.184.1", "10.10.184.20"))
+	const vm = "/dc-1/vm/k8s/dc1/dc1-cp-1"
+	w.must(w.sim.DenyPrivilegeOn(w.sim.Username(), "VirtualMachine.Interact.PowerOff", vm))
+	w.timeFlies(20 * time.Second)
+	left, err := w.engine().ForceDestroy(t.Context(), spec.Target(), forceAfter)
+	w.must(err)
+	tags := w.engine().Ledger
+	_, poolErr := tags.Record(t.Context(), spec.ControlPlane.Placements[0].IPPoolID)
+	if _, owners := w.left(spec); len(owners) != 3 || !w.registered(spec) || poolErr != nil {
+		t.Errorf("left are the claims of %v, registered: %v, the pool: %v", owners, w.registered(spec), poolErr)
+	}
+	for _, want := range []string{"dc1-cp-1 (", `the record of the gateway and its IP pool "own"`, `the VM folder "k8s/dc1" (it is not empty)`} {
+		if !strings.Contains(left, want) {
+			t.Errorf("%q is not in %q", want, left)
+		}
+	}
+	w.sim.RestorePrivileges()
+	w.must(w.sim.DeleteVM("dc1-cp-1"))
+	w.must(w.engine().Destroy(t.Context(), spec.Target()))
+	w.onlyThePoolIsLeft()
+}
+
+// Snapshots and folders that cannot be deleted are left, too, and named; without a VM that
+// is left, the record goes.
+func TestForceDestroyNamesWhatElseIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, _, _ := w.applied(w.spec(1, 0))
+	w.storedSnapshot(spec)
+	w.must(w.sim.DenyPrivilegeOn(w.sim.Username(), "Datastore.FileManagement", "/dc-1/datastore/shared-1"))
+	w.must(w.sim.DenyPrivilegeOn(w.sim.Username(), "Folder.Delete", "/dc-1/vm/k8s/prod"))
+	w.timeFlies(20 * time.Second)
+	left, err := w.engine().ForceDestroy(t.Context(), spec.Target(), forceAfter)
+	w.must(err)
+	if vms, owners := w.left(spec); len(vms)+len(owners) > 0 || w.registered(spec) {
+		t.Errorf("left are %v and the claims of %v, registered: %v", vms, owners, w.registered(spec))
+	}
+	for _, want := range []string{`Left of cluster "prod"`, `[shared-1] gantry-prod`, `the VM folder "k8s/prod" (`, "Folder.Delete"} {
+		if !strings.Contains(left, want) {
+			t.Errorf("%q is not in %q", want, left)
+		}
+	}
+	if strings.Contains(left, "these VMs") {
+		t.Errorf("it speaks of VMs: %q", left)
+	}
+}
+
+// storedSnapshot puts a snapshot of etcd onto the datastore, as a roll of the control
+// plane does.
+func (w *world) storedSnapshot(spec model.ClusterSpec) {
+	w.t.Helper()
+	e := w.engine()
+	site, err := e.Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID, Names: spec.Names()})
+	w.must(err)
+	datastore := site.Site.Placements[model.PlacementRef{NodePool: model.ControlPlanePool}].Datastore
+	in := model.DatastoreFolder{Datacenter: site.Site.Datacenter, Datastore: datastore, Name: "gantry-prod"}
+	file := "prod-" + spec.ID.String()[:8] + "-1.db"
+	w.must(e.Reader.StoreFile(w.t.Context(), in, file, func(to io.Writer) error {
+		_, err := io.WriteString(to, "snapshot")
+		return err
+	}))
+	body := w.record()
+	body.Snapshots = []string{datastore}
+	raw, err := json.Marshal(body)
+	w.must(err)
+	w.must(e.Ledger.UpdateRecord(w.t.Context(), e.Ledger.ID(spec.Ref), raw))
 }
 
 // A destruction that ends as any other leaves nothing, whether it may be forced or not.

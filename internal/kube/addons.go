@@ -34,17 +34,27 @@ func (a *api) UpdateKubeProxy(ctx context.Context, version string) error {
 
 // kubeProxy reads the DaemonSet as kubeadm makes it; nil where there is none.
 func (a *api) kubeProxy(ctx context.Context) (*appsv1.DaemonSet, error) {
-	set, err := a.clients.AppsV1().DaemonSets(metav1.NamespaceSystem).Get(ctx, model.AddonKubeProxy, metav1.GetOptions{})
+	return addon(ctx, "DaemonSet", model.AddonKubeProxy, a.clients.AppsV1().DaemonSets(metav1.NamespaceSystem).Get, kubeProxyContainer)
+}
+
+// addon reads a workload of kube-system that kubeadm makes, with a container of its name;
+// none where it is not there, or is another's.
+func addon[T metav1.Object](
+	ctx context.Context, kind, name string,
+	get func(context.Context, string, metav1.GetOptions) (T, error), container func(T) *corev1.Container,
+) (T, error) {
+	var none T
+	found, err := get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return none, nil
 	}
 	if err != nil {
-		return nil, failed(ctx, err, "read the DaemonSet kube-system/%s", model.AddonKubeProxy)
+		return none, failed(ctx, err, "read the %s kube-system/%s", kind, name)
 	}
-	if kubeProxyContainer(set) == nil || managedByOthers(set) {
-		return nil, nil
+	if container(found) == nil || managedByOthers(found) {
+		return none, nil
 	}
-	return set, nil
+	return found, nil
 }
 
 func kubeProxyContainer(set *appsv1.DaemonSet) *corev1.Container {

@@ -8,7 +8,6 @@ import (
 	"github.com/coredns/corefile-migration/migration"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 
@@ -88,17 +87,7 @@ func migrateCorefile(from, to, corefile string) (string, error) {
 
 // coreDNS reads the deployment as kubeadm makes it; nil where there is none.
 func (a *api) coreDNS(ctx context.Context) (*appsv1.Deployment, error) {
-	dns, err := a.clients.AppsV1().Deployments(metav1.NamespaceSystem).Get(ctx, model.AddonCoreDNS, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, failed(ctx, err, "read the Deployment kube-system/%s", model.AddonCoreDNS)
-	}
-	if coreDNSContainer(dns) == nil || managedByOthers(dns) {
-		return nil, nil
-	}
-	return dns, nil
+	return addon(ctx, "Deployment", model.AddonCoreDNS, a.clients.AppsV1().Deployments(metav1.NamespaceSystem).Get, coreDNSContainer)
 }
 
 func coreDNSContainer(dns *appsv1.Deployment) *corev1.Container {

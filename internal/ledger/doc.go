@@ -118,7 +118,8 @@
 // # Calls
 //
 // A lock that no run has held takes 4 calls (list, clock, create, list); one that
-// was released 7, since its tag is read before and after and deleted in the end.
+// was released 7, since its tag is read before and after and deleted in the end; each 1
+// less where this process has listed the ledger a moment ago, as for a plan.
 // Giving it back takes 1, while the last heartbeat is recent, and 1 more where
 // this run does not know whether the record exists. Each heartbeat takes 4. A
 // claim takes 1, a release 3.

@@ -42,7 +42,8 @@ type contender struct {
 	nonce  string
 	holder string
 
-	current int // the epoch to watch; 0: to be found
+	current int  // the epoch to watch; 0: to be found
+	listed  bool // the ledger was listed for this attempt; else an older list may do
 
 	// The holder's tag and since when it has not changed by the local clock:
 	// should vCenter's clock be set back, a dead holder would look alive.
@@ -71,6 +72,11 @@ func (l *Ledger) Lock(ctx context.Context, record uuid.UUID, holder string) (*Le
 			return lease, nil
 		}
 
+		if !c.listed && c.current == 0 { // the list was too old
+			c.listed = true
+			continue
+		}
+		c.listed = true
 		if elapsed(l.Clock.Now(), started) >= lockTimeout {
 			return nil, blocker.error(record)
 		}
@@ -85,7 +91,7 @@ func (l *Ledger) Lock(ctx context.Context, record uuid.UUID, holder string) (*Le
 // attempt tries once. Without lease and error, blocker is in the way.
 func (c *contender) attempt(ctx context.Context) (lease *Lease, blocker lockView, err error) {
 	if c.current == 0 {
-		listed, err := c.l.list(ctx)
+		listed, err := c.list(ctx)
 		if err != nil {
 			return nil, blocker, err
 		}
@@ -121,6 +127,18 @@ func (c *contender) attempt(ctx context.Context) (lease *Lease, blocker lockView
 		c.current = 0
 	}
 	return lease, blocker, err
+}
+
+// list returns the ledger's ids: in the first attempt, those that this run has read a
+// moment ago, if it has. Which epoch is the lock shows after a new one was created, from
+// a list that is made then.
+func (c *contender) list(ctx context.Context) (idSet, error) {
+	if c.listed {
+		return c.l.list(ctx)
+	}
+	return c.l.listWith(ctx, func(ctx context.Context) ([]uuid.UUID, error) {
+		return c.l.shared.list.Get(ctx, pollInterval, c.l.shared.Store.List)
+	})
 }
 
 // ended reports whether the holder of a lock has released it or died. now and

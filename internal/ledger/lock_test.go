@@ -73,6 +73,36 @@ func TestLockTakesFewCalls(t *testing.T) {
 	})
 }
 
+// A list that the run has made for its plan tells where the lock begins, and nothing
+// more: where it was too old, the ledger is listed at once.
+func TestLockBeginsWithARecentList(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, p := join(store)
+		id := l.ID(ref(record.KindCluster, "prod"))
+		plan := func() {
+			t.Helper()
+			_, err := l.Recent(time.Minute).Snapshot(t.Context())
+			must(t, err)
+			p.Reset()
+		}
+		plan()
+		first := lock(t, l, id, "host:1")
+		wantCalls(t, p, map[string]int{ledgertest.List: 1, ledgertest.Now: 1, ledgertest.Create: 1})
+		register(t, l, record.KindCluster, "prod", "{}")
+		must(t, first.Release(t.Context()))
+
+		plan()
+		other, _ := join(store)
+		must(t, lock(t, other, id, "elsewhere:1").Release(t.Context()))
+		began := time.Now()
+		again := lock(t, l, id, "host:1")
+		if waited := time.Since(began); waited > time.Second || again.Epoch() != 3 {
+			t.Errorf("epoch %d after %s", again.Epoch(), waited)
+		}
+		must(t, again.Release(t.Context()))
+	})
+}
+
 func TestLockTagsGoWithTheRecordInEitherOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, store *ledgertest.Store) {
 		l, _ := join(store)

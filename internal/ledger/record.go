@@ -253,8 +253,10 @@ func (s idSet) has(id uuid.UUID) bool {
 	return ok
 }
 
-func (l *Ledger) list(ctx context.Context) (idSet, error) {
-	ids, err := l.store.List(ctx)
+func (l *Ledger) list(ctx context.Context) (idSet, error) { return l.listWith(ctx, l.store.List) }
+
+func (l *Ledger) listWith(ctx context.Context, list func(context.Context) ([]uuid.UUID, error)) (idSet, error) {
+	ids, err := list(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the ledger's tags: %w", err)
 	}

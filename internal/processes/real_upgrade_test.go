@@ -13,8 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // longestGap bounds how long a client gets no answer: kube-vip's lease of 15 s, a
@@ -118,7 +116,8 @@ type client struct {
 
 func (d *datacenter) client(w *workspace) *client {
 	d.t.Helper()
-	api := d.impatient(w)
+	// One that soon gives up a request, with its connection: one of HTTP/2 outlives its requests.
+	api := d.clientWithin(w, 3*time.Second, "http/1.1")
 	stored := api.CoreV1().ConfigMaps("default")
 	empty := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "count"}}
 	if _, err := stored.Create(d.t.Context(), empty, metav1.CreateOptions{}); err != nil {
@@ -178,27 +177,4 @@ func (c *client) stop() {
 func brief(err error) string {
 	text := err.Error()
 	return text[max(0, len(text)-60):]
-}
-
-// impatient is a client that soon gives up a request, with its connection.
-func (d *datacenter) impatient(w *workspace) kubernetes.Interface {
-	d.t.Helper()
-	config, err := clientcmd.LoadFromFile(w.kubeconfig())
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	for _, cluster := range config.Clusters {
-		cluster.ProxyURL = d.ProxyURL()
-	}
-	rest, err := clientcmd.NewDefaultClientConfig(*config, nil).ClientConfig()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	rest.Timeout = 3 * time.Second
-	rest.TLSClientConfig.NextProtos = []string{"http/1.1"} // one of HTTP/2 outlives its requests
-	api, err := kubernetes.NewForConfig(rest)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return api
 }

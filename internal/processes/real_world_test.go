@@ -128,7 +128,11 @@ func (w *workspace) kubeconfig() string {
 
 // api is client-go with the kubeconfig that Terraform hands out, through the proxy
 // into the guest network.
-func (d *datacenter) api(w *workspace) kubernetes.Interface {
+func (d *datacenter) api(w *workspace) kubernetes.Interface { return d.clientWithin(w, 10*time.Second) }
+
+// clientWithin is the same with a time for each request, and with the protocols above TLS that
+// are offered; none: what client-go offers.
+func (d *datacenter) clientWithin(w *workspace, timeout time.Duration, protocols ...string) kubernetes.Interface {
 	d.t.Helper()
 	config, err := clientcmd.LoadFromFile(w.kubeconfig())
 	if err != nil {
@@ -141,7 +145,8 @@ func (d *datacenter) api(w *workspace) kubernetes.Interface {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	rest.Timeout = 10 * time.Second
+	rest.Timeout = timeout
+	rest.TLSClientConfig.NextProtos = protocols
 	client, err := kubernetes.NewForConfig(rest)
 	if err != nil {
 		d.t.Fatal(err)

@@ -39,7 +39,8 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
   "ntp_servers": ["ntp"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "reset_trigger": "again",
   "incomplete_create": "warn", "etcd_snapshot": {"directory": "snapshots"},
-  "store_authorities": false`
+  "store_authorities": false, "force_delete": true, "force_delete_after": "20m",
+  "timeouts": {"create": "1h", "update": "1h", "delete": "1h"}`
 
 const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod", "clone_mode": "full", "incomplete_create": "error",
   "store_authorities": false,

@@ -104,6 +104,10 @@ func (s *Simulator) denyFiles(ctx *vcsim.Context, user string, body any) fault {
 		files = []string{req.Name}
 	case *types.MoveDatastoreFile_Task:
 		files = []string{req.SourceName, req.DestinationName}
+	case *types.CreateDirectory:
+		if !s.granted(ctx, user, configureDatastore, req.Datastore) {
+			return &types.NoPermission{Object: &req.Datastore, PrivilegeId: configureDatastore}
+		}
 	case *types.SearchDatastore_Task:
 		privilege, files = browsePrivilege, []string{req.DatastorePath}
 	}

@@ -70,6 +70,9 @@ func (s *Simulator) dispatch(ctx *vcsim.Context, m *vcsim.Method) (mo.Reference,
 		if denied := s.deny(ctx, m.Name, m.This, m.Body); denied != nil {
 			return nil, denied
 		}
+		if refused := s.refuseTopLevel(ctx, m.Body); refused != nil {
+			return nil, refused
+		}
 	}
 	if !overridden[m.This.Type][m.Name] {
 		return nil, nil

@@ -28,9 +28,12 @@ type datastoreFolder struct {
 	dsName     string
 	browser    types.ManagedObjectReference
 	// namespaces is set where folders at the top are objects of the datastore's own, as
-	// on vSAN.
+	// on vSAN and vVols.
 	namespaces bool
-	name       string
+	url        string
+	// name is what the folder is called, or, where it is an object of its own and its path
+	// was resolved, the object's id.
+	name string
 }
 
 // path is a file of the folder as vCenter writes it; an empty name is the folder.
@@ -103,6 +106,9 @@ func (c *Client) PruneFiles(ctx context.Context, in model.DatastoreFolder, prefi
 	if len(gone) < len(files) || keep > 0 {
 		return nil
 	}
+	if f.namespaces {
+		return c.failed(fmt.Sprintf("delete %q", f.path("")), c.deleteNamespace(ctx, f))
+	}
 	return c.deleteFile(ctx, f, "")
 }
 
@@ -116,7 +122,7 @@ func (c *Client) datastoreFolder(ctx context.Context, in model.DatastoreFolder) 
 		return nil, err
 	}
 	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref},
-		map[string][]string{"Datastore": {"name", "browser", "capability"}}))
+		map[string][]string{"Datastore": {"name", "browser", "capability", "summary.url"}}))
 	if err != nil {
 		return nil, err
 	}
@@ -134,22 +140,19 @@ func (c *Client) datastoreFolder(ctx context.Context, in model.DatastoreFolder) 
 		dsName:     value[string](found[0], "name"),
 		browser:    value[types.ManagedObjectReference](found[0], "browser"),
 		namespaces: capability.TopLevelDirectoryCreateSupported != nil && !*capability.TopLevelDirectoryCreateSupported,
+		url:        value[string](found[0], "summary.url"),
 		name:       in.Name,
 	}, nil
 }
 
 // makeDatastoreFolder makes the folder unless it is there.
 func (c *Client) makeDatastoreFolder(ctx context.Context, f *datastoreFolder) error {
-	var err error
 	if f.namespaces {
-		_, err = methods.CreateDirectory(ctx, c.soap, &types.CreateDirectory{
-			This: *c.soap.content.DatastoreNamespaceManager, Datastore: f.datastore, DisplayName: f.name,
-		})
-	} else {
-		_, err = methods.MakeDirectory(ctx, c.soap, &types.MakeDirectory{
-			This: *c.soap.content.FileManager, Name: f.path(""), Datacenter: &f.datacenter,
-		})
+		return c.makeNamespace(ctx, f)
 	}
+	_, err := methods.MakeDirectory(ctx, c.soap, &types.MakeDirectory{
+		This: *c.soap.content.FileManager, Name: f.path(""), Datacenter: &f.datacenter,
+	})
 	if isFault[*types.FileAlreadyExists](err) {
 		return nil
 	}

@@ -117,3 +117,6 @@ func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference)
 
 // Changed drops what the clients of a vCenter share, as a change does.
 func Changed(c *Client) { c.site.changed() }
+
+// LeanBody is a response without what nothing reads.
+var LeanBody = newLeanBody

@@ -50,7 +50,7 @@ type soapSession struct {
 func newSOAPSession(c Config, transport http.RoundTripper) *soapSession {
 	s := &soapSession{config: c, jar: newJar()}
 	s.client = soap.NewClient(c.endpoint("/sdk"), c.InsecureSkipVerify)
-	s.client.Client = http.Client{Transport: transport, Jar: s.jar}
+	s.client.Client = http.Client{Transport: leanTransport{transport}, Jar: s.jar}
 	s.client.UserAgent = c.UserAgent
 	s.client.Namespace = "urn:" + vim25.Namespace
 	s.client.Version = vim25.Version

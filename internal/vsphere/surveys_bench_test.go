@@ -178,9 +178,19 @@ func cannedVM(folder, name string, i int, more string) string {
 		`<ipAddress>10.0.0.1</ipAddress></dnsConfig><ipConfig><ipAddress><ipAddress>` + addr + `</ipAddress>` +
 		`<prefixLength>24</prefixLength><state>preferred</state></ipAddress><ipAddress><ipAddress>fe80::250:56ff:fe00:1</ipAddress>` +
 		`<prefixLength>64</prefixLength><state>unknown</state></ipAddress></ipConfig></GuestNicInfo>`
+	card := `<key>4000</key><deviceInfo><label>Network adapter 1</label><summary>DVSwitch: 50 2a 5b 4e</summary></deviceInfo>` +
+		`<backing xsi:type="VirtualEthernetCardDistributedVirtualPortBackingInfo"><port><switchUuid>50 2a 5b 4e</switchUuid>` +
+		`<portgroupKey>dvportgroup-11</portgroupKey><portKey>12</portKey><connectionCookie>123</connectionCookie></port></backing>` +
+		`<connectable><migrateConnect>unset</migrateConnect><startConnected>true</startConnected>` +
+		`<allowGuestControl>true</allowGuestControl><connected>true</connected><status>ok</status></connectable>` +
+		`<slotInfo xsi:type="VirtualDevicePciBusSlotInfo"><pciSlotNumber>192</pciSlotNumber></slotInfo><controllerKey>100</controllerKey>` +
+		`<unitNumber>7</unitNumber><addressType>assigned</addressType><macAddress>` + fmt.Sprintf("00:50:56:%02x:%02x:01", i/250, i%250) +
+		`</macAddress><wakeOnLanEnabled>true</wakeOnLanEnabled><resourceAllocation><reservation>0</reservation><share><shares>50</shares>` +
+		`<level>normal</level></share><limit>-1</limit></resourceAllocation><uptCompatibilityEnabled>true</uptCompatibilityEnabled>`
 	return cannedObject("VirtualMachine", fmt.Sprintf("vm-%d", i), text("name", name), link("parent", "Folder", folder),
 		cannedProperty("config.template", "xsd:boolean", "false"), text("config.instanceUuid", uuid.NewString()),
 		text("guest.ipAddress", addr), cannedProperty("guest.net", "ArrayOfGuestNicInfo", nic),
+		cannedProperty("config.hardware.device[4000]", "VirtualVmxnet3", card),
 		cannedProperty("runtime.connectionState", "VirtualMachineConnectionState", "connected"),
 		cannedProperty("runtime.powerState", "VirtualMachinePowerState", "poweredOn"), more)
 }

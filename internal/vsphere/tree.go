@@ -117,7 +117,7 @@ func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error
 	if machines {
 		spec.PropSet = append(spec.PropSet, types.PropertySpec{Type: "VirtualMachine", PathSet: treeMachineProperties})
 	}
-	found, err := c.retrieve(ctx, spec)
+	found, err := c.retrieve(withLeanReads(ctx), spec)
 	if err != nil {
 		return nil, c.treeError(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Unproven are the facts for a destruction that may be forced: a VM that cannot be read
@@ -49,12 +50,19 @@ func Remaining(target model.Target, facts *model.Facts) int {
 }
 
 // Force plans the end of a destruction whose VMs cannot be deleted: they are left, with
-// the addresses that they may use, and all else goes. why has the reasons by node.
+// the addresses that they may use, and all else goes. why has the reasons by node; left
+// names the VMs, if there are any.
+//
+// The record of a gateway stays with such VMs, and so does its inline IP pool. Their ids
+// are derived from its name: another gateway of that name would take the addresses for
+// its own, and issue them to its nodes.
 func Force(target model.Target, facts *model.Facts, why map[string]string) (p *model.Plan, left string) {
 	forced := abandoned(target, facts, why)
 	p = &model.Plan{}
-	left = leftWords(target, forced) + ". The record is deleted, so that no destruction of Gantry's finds them again. " +
-		"Have the VMs deleted in vCenter, and then the tags of their addresses: the data source gantry_orphans lists both."
+	stays := target.Kind == record.KindGateway && len(forced.Unseen) > 0
+	if len(forced.Unseen) > 0 {
+		left = leftWords(target, forced) + afterwards(target, facts, stays)
+	}
 	if shared(target, facts) {
 		return p, left
 	}
@@ -75,9 +83,28 @@ func Force(target model.Target, facts *model.Facts, why map[string]string) (p *m
 		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, forced)},
 		model.Stage{Name: "snapshots", Complete: true, Steps: snapshots},
 		model.Stage{Name: "folders", Complete: true, Steps: folders},
-		model.Stage{Name: "record", Complete: true, Steps: recordDeletion(target, facts)},
 	)
+	if !stays {
+		p.Stages = append(p.Stages, stages(
+			model.Stage{Name: "IP pool", Complete: true, Steps: ownIPPoolDeletion(facts)},
+			model.Stage{Name: "record", Complete: true, Steps: recordDeletion(target, facts)},
+		)...)
+	}
 	return p, left
+}
+
+// afterwards says what is to be done about VMs that are left.
+func afterwards(target model.Target, facts *model.Facts, stays bool) string {
+	if !stays {
+		return ". The record is deleted, so that no destruction of Gantry's finds them again. " +
+			"Have the VMs deleted in vCenter, and then the tags of their addresses: the data source gantry_orphans lists both."
+	}
+	with := ""
+	if facts.OwnIPPool.Registered {
+		with = fmt.Sprintf(" and its IP pool %q", facts.OwnIPPool.Record.Name)
+	}
+	return fmt.Sprintf(". Kept are the record of the gateway%s, since no other gateway of this name may use the addresses. "+
+		"Have the VMs deleted in vCenter, then import the gateway by its name and destroy it again, which deletes the rest.", with)
 }
 
 // LeftBehind says what a destruction that has failed has left; empty where that is

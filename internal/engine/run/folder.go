@@ -146,7 +146,9 @@ func withLevels(recorded, levels []record.Folder) []record.Folder {
 // leaveFolder gives up a folder that Gantry made. The last cluster that uses it deletes
 // it, if it is empty; left says that it is not. For good, it does not come back to it.
 func (r *Runner) leaveFolder(ctx context.Context, s model.DeleteFolder, forGood bool) (left bool, err error) {
+	var refused error
 	err = r.changes.call(ctx, func(ctx context.Context) error {
+		refused = nil
 		ref := s.Folder.Ref
 		if ref == "" {
 			if ref, err = r.VCenter.FindFolder(ctx, s.Datacenter, s.Folder.Path); err != nil || ref == "" {
@@ -156,11 +158,19 @@ func (r *Runner) leaveFolder(ctx context.Context, s model.DeleteFolder, forGood 
 		return r.Lease.LeaveFolder(ctx, ref, r.Spec.Ref, func(ctx context.Context) (bool, error) {
 			left, err = r.VCenter.DeleteFolder(ctx, ref)
 			if s.Leave && errors.Is(err, model.ErrPermission) {
+				refused = err
 				left, err = true, nil
 			}
 			return left && !forGood, err
 		})
 	})
+	switch {
+	case !s.Leave || err != nil || !left:
+	case refused != nil:
+		r.remnants.add(fmt.Sprintf("the VM folder %q (%v)", s.Folder.Path, refused))
+	default:
+		r.remnants.add(fmt.Sprintf("the VM folder %q (it is not empty)", s.Folder.Path))
+	}
 	return left, err
 }
 

@@ -61,6 +61,7 @@ type Runner struct {
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
 	warnings  warnings
+	remnants  remnants
 	leaving   leaving
 	departed  departed
 	renewals  renewalLease

@@ -78,8 +78,12 @@ func (r *Runner) deleteSnapshots(ctx context.Context, s model.DeleteSnapshots) e
 	err := r.changes.call(ctx, func(ctx context.Context) error {
 		return r.VCenter.PruneFiles(ctx, in, r.snapshotPrefix(), 0)
 	})
-	if errors.Is(err, model.ErrGone) || err != nil && s.Leave && ctx.Err() == nil {
-		return nil // the datastore is gone, with all that was on it; or it cannot be reached for long
+	switch {
+	case errors.Is(err, model.ErrGone):
+		return nil // the datastore is gone, with all that was on it
+	case err != nil && s.Leave && ctx.Err() == nil: // it cannot be reached for long
+		r.remnants.add(fmt.Sprintf("snapshots of etcd in the folder %q of a datastore (%v)", in.Name, err))
+		return nil
 	}
 	return err
 }

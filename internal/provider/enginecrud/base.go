@@ -2,6 +2,7 @@ package enginecrud
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -35,6 +36,8 @@ type Base struct {
 	Name             types.String   `tfsdk:"name"`
 	IncompleteCreate types.String   `tfsdk:"incomplete_create"`
 	StoreAuthorities types.Bool     `tfsdk:"store_authorities"`
+	ForceDelete      types.Bool     `tfsdk:"force_delete"`
+	ForceDeleteAfter types.String   `tfsdk:"force_delete_after"`
 	Timeouts         timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -61,6 +64,7 @@ func (b *Base) OmitsAuthorities() bool {
 // of a creation that fails late, as in "such as when a worker does not join".
 func BaseAttributes(ctx context.Context, kind, incomplete string) map[string]schema.Attribute {
 	attributes := computedAttributes(kind)
+	maps.Copy(attributes, forceAttributes(kind))
 	attributes["incomplete_create"] = schema.StringAttribute{
 		Optional: true,
 		Computed: true,

@@ -17,6 +17,8 @@ var rules = enginecrud.Rules{
 		"cpu",
 		"disk_gb",
 		"etcd_snapshot",
+		"force_delete",
+		"force_delete_after",
 		"incomplete_create",
 		"kubernetes_version",
 		"memory_gb",
@@ -61,5 +63,6 @@ var rules = enginecrud.Rules{
 			Attributes: []string{"ip_pool_id"},
 		},
 	},
-	Same: nodeschema.Same(),
+	Flags: []string{"force_delete", "force_delete_after", "timeouts"},
+	Same:  nodeschema.Same(),
 }

@@ -24,6 +24,7 @@ const (
 const full = `{
   "id": "` + gatewayID + `", "name": "dc1",
   "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full", "store_authorities": false,
+  "force_delete": true, "force_delete_after": "20m",
   "kubernetes_version": "1.37.2", "image": {"template": "node"},
   "placement": {"datacenter": "dc-1", "compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r",
     "folder": "k8s", "image_folder": "templates"},

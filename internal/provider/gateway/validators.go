@@ -24,6 +24,7 @@ func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.Valid
 		return
 	}
 	resp.Diagnostics.Append(nodeschema.ValidateNetwork(config.Network)...)
+	resp.Diagnostics.Append(config.CheckForceDelete(ctx)...)
 	pool, diags := config.inlinePool(ctx)
 	resp.Diagnostics.Append(diags...)
 	if pool != nil {

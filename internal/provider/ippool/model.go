@@ -79,7 +79,7 @@ func (m *model) ledgerPool(ctx context.Context, id uuid.UUID) (ledger.IPPool, di
 
 // readUsage counts the addresses in use: one call, and one more for a pool that is
 // restricted to a single cluster.
-func (m *model) readUsage(ctx context.Context, l *ledger.Ledger, id uuid.UUID) (ledger.IPPool, *ledger.Snapshot, error) {
+func (m *model) readUsage(ctx context.Context, l ledger.Reader, id uuid.UUID) (ledger.IPPool, *ledger.Snapshot, error) {
 	pool, diags := m.ledgerPool(ctx, id)
 	if diags.HasError() {
 		return pool, nil, fmt.Errorf("%s: %s", diags[0].Summary(), diags[0].Detail())

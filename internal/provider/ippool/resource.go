@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
-	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippoolspec"
@@ -96,7 +95,7 @@ func count(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics
 }
 
 func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
-	if _, _, err := m.readUsage(ctx, s.Ledger, s.ID); err != nil {
+	if _, _, err := m.readUsage(ctx, s.Recent(), s.ID); err != nil {
 		return diag.Diagnostics{diagnostics.FromRefresh(m.subject(), err)}
 	}
 	return nil
@@ -127,7 +126,7 @@ func holders(ctx context.Context, s recordcrud.Session, m *model) []string {
 	if diags.HasError() {
 		return nil
 	}
-	snapshot, err := s.Ledger.Recent(enginemodel.DefaultTiming().ReadMaxAge).Snapshot(ctx)
+	snapshot, err := s.Recent().Snapshot(ctx)
 	if err != nil {
 		return nil
 	}

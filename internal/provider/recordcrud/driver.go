@@ -85,7 +85,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	rec, err := s.Ledger.Record(ctx, s.ID)
+	rec, err := s.Recent().Record(ctx, s.ID)
 	if errors.Is(err, ledger.ErrNotFound) {
 		resp.State.RemoveResource(ctx)
 		return

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
@@ -54,6 +55,10 @@ type Session struct {
 	Ref    record.Ref
 	ID     uuid.UUID // of the record
 }
+
+// Recent reads the ledger for who only looks: the resources of a refresh ask for the same
+// list, and for the same records.
+func (s Session) Recent() ledger.Reader { return s.Ledger.Recent(model.DefaultTiming().ReadMaxAge) }
 
 // Planning is a plan of a record; Prior is nil in a creation. Planned has what the
 // driver plans itself: the id.

@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
-	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
@@ -28,7 +27,7 @@ func (d *Driver[T, M]) planDelete(ctx context.Context, req resource.ModifyPlanRe
 	if diags.HasError() || more.HasError() {
 		return nil
 	}
-	recent := s.Ledger.Recent(model.DefaultTiming().ReadMaxAge)
+	recent := s.Recent()
 	if mine, err := d.stillOwn(ctx, recent, s.ID, own); err != nil || !mine {
 		return nil
 	}

@@ -39,15 +39,12 @@ type model struct {
 	Proxy                  types.Object    `tfsdk:"proxy"`
 	CloneMode              types.String    `tfsdk:"clone_mode"`
 	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
-	ForceDelete            types.Bool      `tfsdk:"force_delete"`
-	ForceDeleteAfter       types.String    `tfsdk:"force_delete_after"`
 	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`
 }
 
 var (
 	_ enginecrud.Model       = (*model)(nil)
 	_ enginecrud.Protector   = (*model)(nil)
-	_ enginecrud.Forcer      = (*model)(nil)
 	_ enginecrud.AccountUser = (*model)(nil)
 	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)

@@ -53,8 +53,6 @@ func newSchema(ctx context.Context) schema.Schema {
 			Default:             booldefault.StaticBool(false),
 			MarkdownDescription: "Whether a plan that destroys the cluster is refused. Defaults to `false`.",
 		},
-		"force_delete":                    forceDeleteAttribute(),
-		"force_delete_after":              forceDeleteAfterAttribute(),
 		"kubernetes_client_configuration": clientConfigurationAttribute(),
 	})
 	return schema.Schema{
