@@ -19,6 +19,8 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 		return facts.Record.Reset != spec.Reset || begun
 	case restored(spec, facts):
 		return begun && !facts.Record.APIReached // a snapshot is never restored twice
+	case !facts.Record.APIReached:
+		return facts.Record.Reset != "" // another snapshot than the one whose restore did not end
 	default:
 		return quorumLost(spec, facts) // what works, or may, is never restored over
 	}

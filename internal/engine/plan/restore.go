@@ -164,7 +164,15 @@ func restoreWords(v view) model.Findings {
 // mayRestore refuses to restore what could not serve the nodes that there are.
 func mayRestore(v view) model.Findings {
 	var f model.Findings
-	if v.spec.Restore == nil || v.spec.New || v.apiReached() {
+	if v.spec.New || v.apiReached() {
+		return f
+	}
+	if v.spec.Restore == nil {
+		if v.spec.Kind == record.KindCluster && v.facts.Record.Reset != "" {
+			f.Refuse(nameField, "The cluster is being restored",
+				"%q was being restored from a snapshot, and its API has not answered since. Without restore_from_snapshot "+
+					"an empty cluster would be made in its place: set the attribute again, to that snapshot or another one.", v.spec.Name)
+		}
 		return f
 	}
 	if v.facts.CAFingerprint == "" {

@@ -116,6 +116,18 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	f.API = model.APIFacts{Asked: true, Error: "no route"}
 	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, remove_stale_nodes c, "+rest)
 
+	// Another snapshot is named meanwhile, or none.
+	other := *snapshot
+	other.SHA256 = strings.Repeat("c", 64)
+	again := *s
+	again.Restore, again.Reset = &other, other.ID()
+	wantSteps(t, planned(&again, f), "reset_control_plane c, delete_node c-cp-4, create_node c-cp-5, remove_stale_nodes c, "+
+		"create_node c-cp-6, create_node c-cp-7, apply_pack net")
+	again.Restore, again.Reset = nil, ""
+	if p := planned(&again, f); !says(p.Problems, "being restored", "set the attribute again") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+
 	// It has answered, with the nodes of the snapshot.
 	f.Record.APIReached = true
 	f.Record.Pending[model.ControlPlanePool] = []int{5, 6}
