@@ -50,9 +50,6 @@ func TestAccClusterRestored(t *testing.T) {
 						t.Fatal(err)
 					}
 				},
-				Config: config(e, rolled), PlanOnly: true, ExpectError: says("The control plane is gone", "restore_from_snapshot"),
-			},
-			{
 				Config: config(e, restored),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply:             append(showsPlan(steps...).PreApply, plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate)),
