@@ -90,7 +90,8 @@ func TestRestoreAfterTwoOfThreeAreLost(t *testing.T) {
 	p := w.plan(spec, secrets)
 	want := []string{
 		"reset_control_plane prod", "delete_node prod-cp-3", "release_address prod-cp-1", "release_address prod-cp-2",
-		"create_node prod-cp-4", "remove_stale_nodes prod", "create_node prod-cp-5", "create_node prod-cp-6", "apply_pack net",
+		"create_node prod-cp-4", "remove_stale_nodes prod", "create_node prod-cp-5", "create_node prod-cp-6",
+		"reconnect_workers prod", "apply_pack net",
 	}
 	if !slices.Equal(actions(p), want) || p.Err() != nil || p.RenewsAuthorities {
 		t.Fatalf("planned %v, %v", actions(p), p.Problems)
@@ -155,6 +156,27 @@ func (w *world) restored(spec model.ClusterSpec, secrets *model.Secrets, claims 
 		w.t.Errorf("%d addresses are claimed, not %d: %v", n, claims, w.sim.Leftovers().Tags)
 	}
 	w.noAddressTwice()
+}
+
+// TestRestoreFromBeforeAWorkerJoined has a worker that the snapshot does not know, with a
+// label that it does not know either, and one that was off meanwhile: both come back.
+func TestRestoreFromBeforeAWorkerJoined(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 1))
+	from := w.snapshot(secrets)
+	spec.Workers[0].Count = 2
+	spec.Workers[0].Meta.Labels = map[string]string{"tier": "other"}
+	spec = kept(spec, w.applies(spec, secrets))
+	w.powerOff("prod-general-1")
+	w.must(w.sim.DeleteVM("prod-cp-1"))
+	spec = restores(spec, from)
+	before := spec.Known
+	spec = kept(spec, w.applies(spec, secrets))
+	if !slices.Contains(spec.Known, before[1]) || !slices.Contains(spec.Known, before[2]) {
+		t.Errorf("the VMs were %v and are %v", before, spec.Known)
+	}
+	w.restored(spec, secrets, 5)
 }
 
 // TestRestoreOfTheWrongFile fails on the node, before anything of Kubernetes runs. The

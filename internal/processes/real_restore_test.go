@@ -41,7 +41,7 @@ func TestRealRestore(t *testing.T) {
 	lost := time.Now()
 	w.configure(strings.Replace(d.real(version, 3, 1, ""), "control_plane = {",
 		fmt.Sprintf("restore_from_snapshot = { url = %q, sha256 = %q }\n  control_plane = {", url, sum), 1))
-	w.must(apply...)
+	w.must(apply...) // the worker was in the snapshot, and is not powered off
 	t.Logf("restored %s after the loss", time.Since(lost).Round(time.Second))
 
 	nodes := names(d.nodesReady(w, 4))

@@ -28,6 +28,7 @@ const (
 	ActionBindAdmins         Action = "bind_administrators"  // target: the cluster; their group gets its rights back
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
 	ActionRemoveStaleNodes   Action = "remove_stale_nodes"   // target: the cluster; nodes of a snapshot that no VM carries
+	ActionReconnectWorkers   Action = "reconnect_workers"    // target: the cluster; those that outlive its control plane
 	ActionDeleteNode         Action = "delete_node"          // target: the node
 	ActionCreateNode         Action = "create_node"          // target: the node
 	ActionPowerOnNode        Action = "power_on_node"        // target: a node whose VM is off
@@ -117,6 +118,13 @@ type RemoveLostNode struct {
 // RemoveStaleNodes removes the node objects that came with a snapshot and that no VM
 // carries.
 type RemoveStaleNodes struct{ Cluster string }
+
+// ReconnectWorkers brings workers back after their control plane was restored. Most come
+// back by themselves.
+type ReconnectWorkers struct {
+	Cluster string
+	Workers []Machine
+}
 
 // DeleteNode deletes a node and its VM.
 type DeleteNode struct {
@@ -264,6 +272,9 @@ func (s RemoveLostNode) Change() Change { return Change{ActionRemoveLostNode, s.
 
 // Change implements Step.
 func (s RemoveStaleNodes) Change() Change { return Change{ActionRemoveStaleNodes, s.Cluster} }
+
+// Change implements Step.
+func (s ReconnectWorkers) Change() Change { return Change{ActionReconnectWorkers, s.Cluster} }
 
 // Change implements Step.
 func (s DeleteNode) Change() Change { return Change{ActionDeleteNode, s.Machine.Marker.Node} }

@@ -48,10 +48,10 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		)},
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools)},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
-		powerOn.early(v),
+		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
 		model.Stage{Name: "control plane", Steps: v.withStale(pools[0].create)},
-		powerOn.late(v),
+		model.Stage{Name: "reconnect workers", OnFailure: model.SkipRollouts, Steps: reconnectSteps(v, deleted)},
 	)
 	p.Stages = append(p.Stages, upgradeStages(v, pools)...)
 	// What makes a node take pods comes before the workers, so that each of them does as

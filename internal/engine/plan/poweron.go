@@ -21,7 +21,7 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	var names []string
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
-		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.survives(m)
+		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
 		// Of a control plane that is rolled all nodes have to be well before the first goes.
 		leaves := (deleted[name] || v.holdsRepairs) && !m.Marker.ControlPlane()
 		if m.PoweredOn || leaves || v.node(name).Cordoned || !joined {
@@ -46,23 +46,6 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 			quoted(names))
 	}
 	return p
-}
-
-// early powers workers on before the control plane is completed.
-func (p powerOnPlan) early(v view) model.Stage {
-	if v.restoring() {
-		return model.Stage{}
-	}
-	return model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: p.workers}
-}
-
-// late powers workers on whose control plane is restored first: none of them is back
-// before.
-func (p powerOnPlan) late(v view) model.Stage {
-	if !v.restoring() {
-		return model.Stage{}
-	}
-	return model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: p.workers}
 }
 
 // unresponsive reports whether a worker did not come back after a run had powered it on,

@@ -118,6 +118,20 @@ func (v view) withStale(create []model.Step) []model.Step {
 	return slices.Insert(slices.Clone(create), at, model.Step(model.RemoveStaleNodes{Cluster: v.spec.Name}))
 }
 
+// reconnectSteps bring the workers back that outlive the control plane.
+func reconnectSteps(v view, deleted map[string]bool) []model.Step {
+	var workers []model.Machine
+	for _, m := range v.facts.Machines {
+		if v.survives(m) && !deleted[m.Marker.Node] {
+			workers = append(workers, m)
+		}
+	}
+	if len(workers) == 0 {
+		return nil
+	}
+	return []model.Step{model.ReconnectWorkers{Cluster: v.spec.Name, Workers: workers}}
+}
+
 // restoreFindings say what becomes of a cluster that is to be restored, and refuse where
 // it must not be.
 func restoreFindings(v view) model.Findings {
@@ -157,7 +171,8 @@ func restoreWords(v view) model.Findings {
 	}
 	f.Warn(restoreField, "The cluster is restored from a snapshot",
 		"%sThe control plane of %q is built anew with the data of the snapshot. What was written after it was taken is lost; "+
-			"workers stay and connect again, with the pods that they run.", destroyed, v.spec.Name)
+			"workers stay and connect again, with their pods. Those that are not in the snapshot, since they joined later, "+
+			"are powered off and on, so that they register again.", destroyed, v.spec.Name)
 	return f
 }
 

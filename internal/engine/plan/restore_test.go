@@ -30,7 +30,7 @@ func TestRestoreBuildsTheControlPlaneAnew(t *testing.T) {
 	s, f := restoring("c-cp-1", "c-cp-2")
 	p := planned(s, f)
 	wantSteps(t, p, "reset_control_plane c, delete_node c-cp-3, release_address c-cp-1, release_address c-cp-2, "+
-		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, apply_pack net")
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
 	if p.First() != "c-cp-4" {
 		t.Errorf("the first node is %q", p.First())
 	}
@@ -45,7 +45,7 @@ func TestRestoreBuildsTheControlPlaneAnew(t *testing.T) {
 	// All of them are gone.
 	s, f = restoring("c-cp-1", "c-cp-2", "c-cp-3")
 	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, "+
-		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, apply_pack net")
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
 	// A pool with the addresses that the cluster had, and one to roll workers, is enough.
 	l := change(limitsFor(s, 8), poolID, func(p *model.IPPool) { p.Taken = 7 })
 	if p := checked(s, f, l); p.Err() != nil {
@@ -53,15 +53,15 @@ func TestRestoreBuildsTheControlPlaneAnew(t *testing.T) {
 	}
 }
 
-// A worker whose VM is gone is built anew, and one that is off is powered on once there is
-// an API that it can come back to.
+// A worker whose VM is gone is built anew. One that is off is powered on once there is an
+// API that it can come back to, which is a part of reconnecting it.
 func TestRestoreRepairsWorkers(t *testing.T) {
 	t.Parallel()
 	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3", "c-w-1")
 	f.Machines[0].PoweredOn = false
 	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, "+
 		"release_address c-w-1, create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, "+
-		"power_on_node c-w-2, apply_pack net, create_node c-w-3")
+		"reconnect_workers c, apply_pack net, create_node c-w-3")
 }
 
 func TestRestoreIsDoneOnce(t *testing.T) {
@@ -90,7 +90,7 @@ func TestRestoreIsDoneOnce(t *testing.T) {
 	newer := *snapshot
 	newer.SHA256 = strings.Repeat("c", 64)
 	s.Restore, s.Reset = &newer, newer.ID()
-	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, create_node c-cp-2, remove_stale_nodes c, apply_pack net")
+	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, create_node c-cp-2, remove_stale_nodes c, reconnect_workers c, apply_pack net")
 }
 
 // A run was killed: in its cleanup, when its first node booted, and when that had answered.
@@ -102,7 +102,7 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	f.Record.CreationComplete = false
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
-	const rest = "create_node c-cp-5, create_node c-cp-6, apply_pack net"
+	const rest = "create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
 	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-3, release_address c-cp-1, release_address c-cp-2, "+
 		"create_node c-cp-4, remove_stale_nodes c, "+rest)
 
@@ -122,7 +122,7 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	again := *s
 	again.Restore, again.Reset = &other, other.ID()
 	wantSteps(t, planned(&again, f), "reset_control_plane c, delete_node c-cp-4, create_node c-cp-5, remove_stale_nodes c, "+
-		"create_node c-cp-6, create_node c-cp-7, apply_pack net")
+		"create_node c-cp-6, create_node c-cp-7, reconnect_workers c, apply_pack net")
 	again.Restore, again.Reset = nil, ""
 	if p := planned(&again, f); !says(p.Problems, "being restored", "set the attribute again") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
