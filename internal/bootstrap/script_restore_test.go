@@ -158,7 +158,9 @@ func TestScriptRestoresNothingElse(t *testing.T) {
 
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(snapshotContent)) }))
 	t.Cleanup(plain.Close)
-	away := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL+"/?"+presigned, http.StatusFound) }
+	away := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, plain.URL+"/?"+presigned, http.StatusFound)
+	}
 	url, ca = fileServer(t, away, away, away, away, away)
 	m = restored(t, url, ca, "3.7.0", "etcd:3.7.0-0")
 	m.untouched(m.bootstrap("init"), "it redirects from https")

@@ -57,7 +57,7 @@ func (v view) firstOrdinal() int {
 
 // StaleNodes are the node objects, of those that are given, that came with a snapshot and
 // that nothing stands behind: there is no VM, built or about to be, and vCenter hides
-// none. Those of other names than Gantry's are nobody's here.
+// none. Those of other names than Gantry's are left alone.
 func StaleNodes(spec *model.ClusterSpec, facts *model.Facts, nodes map[string]model.KubeNode, there func(node string) bool) []string {
 	v := view{spec: spec, facts: facts}
 	var names []string
