@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
@@ -30,7 +31,12 @@ func newEngine(ctx context.Context, conn *connection.Connection, account *Accoun
 	if err != nil {
 		return nil, err
 	}
+	inside, err := agent.Gateway(agent.IdentityPath)
+	if err != nil {
+		return nil, err
+	}
 	return &engine.Engine{
+		Inside:   inside,
 		Reader:   reader,
 		Builder:  builder,
 		Ledger:   ledger,
