@@ -221,6 +221,7 @@ pull_images() {
 }
 
 init() {
+	local -a flags=()
 	# kubeadm init runs once in a cluster's life. Whatever it began, another node
 	# may have seen: a second run could make a second cluster.
 	if [[ -e $state/init-started ]]; then
@@ -229,11 +230,15 @@ init() {
 	fi
 	# The part that depends on the network may be repeated; init itself may not.
 	retry 5 : pull_images
+	[[ ! -d $state/restore ]] || restore
 	# On the disk before init begins, or the loss of power would take it back.
 	touch "$state/init-started"
 	sync
 	kube_vip_uses super-admin.conf
-	run kubeadm init --config "$state/kubeadm.yaml" --skip-token-print
+	if [[ -e $state/restored ]]; then
+		flags+=(--ignore-preflight-errors=DirAvailable--var-lib-etcd)
+	fi
+	run kubeadm init --config "$state/kubeadm.yaml" --skip-token-print "${flags[@]}"
 	# super-admin.conf is for recovery: from its next start on kube-vip does without.
 	kube_vip_uses admin.conf
 }
@@ -302,6 +307,7 @@ forget() {
 			"$instance"{user-data,vendor-data,vendor-data2}.txt{,.i}
 	done
 	rm -f "$root"/run/cloud-init/{instance-data-sensitive,combined-cloud-config}.json
+	rm -rf "$state/restore"
 	rm -f "$state/kubeadm.yaml"
 }
 
@@ -323,6 +329,11 @@ main() {
 	prepare
 	check_version
 	check_tools
+	if [[ -d $state/restore ]]; then
+		# shellcheck source=restore.sh
+		. "$state/restore/restore.sh"
+		check_restore
+	fi
 	report kubeadm
 	"$1"
 	touch "$state/bootstrapped"

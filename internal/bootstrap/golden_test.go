@@ -38,6 +38,7 @@ func TestGolden(t *testing.T) {
 	for name, node := range map[string]bootstrap.Node{
 		"first":      newNode(t, bootstrap.FirstControlPlane),
 		"first-ipv6": onIPv6(newNode(t, bootstrap.FirstControlPlane)),
+		"restore":    restoring(t, newNode(t, bootstrap.FirstControlPlane)),
 		"join":       newNode(t, bootstrap.ControlPlane),
 		"worker":     newNode(t, bootstrap.Worker),
 		"proxy":      behindProxy(t, newNode(t, bootstrap.Worker)),

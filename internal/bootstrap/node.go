@@ -80,6 +80,8 @@ type Node struct {
 
 	// Authorities go to the first control-plane node, and only there.
 	Authorities *pki.Authorities
+	// Restore is the snapshot that the first control-plane node begins with; nil: none.
+	Restore *Restore
 	// Token and CAHash let a node join: a bootstrap token and the pin of the
 	// cluster's CA.
 	Token, CAHash string

@@ -97,6 +97,17 @@ func behindProxy(t testing.TB, node bootstrap.Node) bootstrap.Node {
 	return node
 }
 
+// restoring has a first node begin with a snapshot.
+func restoring(t testing.TB, node bootstrap.Node) bootstrap.Node {
+	t.Helper()
+	node.Restore = &bootstrap.Restore{
+		URL:           "https://s3.example.com/backups/prod-1.db?X-Amz-Signature=5eC%2Fret&a=b",
+		SHA256:        strings.Repeat("5b", 32),
+		CACertificate: string(node.Authorities.CA.Cert),
+	}
+	return node
+}
+
 // cloudConfig is the user data as cloud-init sees it, strictly.
 type cloudConfig struct {
 	SSHAuthorizedKeys []string `json:"ssh_authorized_keys"`

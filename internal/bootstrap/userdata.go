@@ -120,6 +120,7 @@ func (n Node) files() ([]writeFile, error) {
 	}
 	if n.Role == FirstControlPlane {
 		files = append(files, n.authorityFiles()...)
+		files = append(files, n.restoreFiles()...)
 	}
 	return append(files, n.proxyFiles()...), nil
 }

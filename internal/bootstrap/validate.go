@@ -49,6 +49,7 @@ func (n Node) validate() error {
 	n.validateLabels(&p)
 	n.validateAccess(&p)
 	n.validateCredentials(&p)
+	n.validateRestore(&p)
 	if len(p) == 0 {
 		return nil
 	}

@@ -91,7 +91,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	out.APIReached = r.APIReached()
 	out.Incarnation = r.Incarnation()
-	if r.FirstBootFailed() && !out.APIReached {
+	if r.FirstBootFailed() && !out.APIReached && spec.Restore == nil {
 		err = errors.Join(err, e.renewAuthorities(req.Secrets, w))
 	}
 	if !todo.Empty() || w.Facts.API.Answered() {

@@ -97,9 +97,8 @@ func TestRealControlPlanes(t *testing.T) {
 	d.nothingRuns(w)
 }
 
-// engineReachesEtcd lists the members and takes a snapshot as the engine does, through
-// the port-forward of the API.
-func (d *datacenter) engineReachesEtcd(w *workspace, controlPlanes []string) {
+// administrator is the cluster's API as the engine has it, with its etcd.
+func (d *datacenter) administrator(w *workspace) model.API {
 	d.t.Helper()
 	kubeconfig, err := os.ReadFile(w.kubeconfig())
 	if err != nil {
@@ -117,6 +116,14 @@ func (d *datacenter) engineReachesEtcd(w *workspace, controlPlanes []string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	return api
+}
+
+// engineReachesEtcd lists the members and takes a snapshot as the engine does, through
+// the port-forward of the API.
+func (d *datacenter) engineReachesEtcd(w *workspace, controlPlanes []string) {
+	d.t.Helper()
+	api := d.administrator(w)
 	members, err := api.EtcdMembers(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)

@@ -52,6 +52,7 @@ const (
 	FieldReplaceNodes     FieldName = "nodes to replace"
 	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"
 	FieldEtcdSnapshot     FieldName = "directory of etcd snapshots"
+	FieldRestore          FieldName = "snapshot to restore"
 )
 
 // Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that

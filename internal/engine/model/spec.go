@@ -88,6 +88,9 @@ type ClusterSpec struct {
 	// Reset identifies the reset that the control plane is to be built for: of another
 	// one than that it was built for, it is built anew. Empty: as it is.
 	Reset string
+	// Restore is the snapshot that the first node begins with instead of an empty etcd, and
+	// Reset its ID; nil: none.
+	Restore *Restore
 
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.

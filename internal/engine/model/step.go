@@ -17,7 +17,7 @@ type Action string
 // The actions.
 const (
 	ActionCreateRecord       Action = "create_record"        // target: the cluster
-	ActionResetControlPlane  Action = "reset_control_plane"  // target: the gateway; its node is built anew
+	ActionResetControlPlane  Action = "reset_control_plane"  // target: the cluster or gateway; it is built anew
 	ActionCreateIPPool       Action = "create_ip_pool"       // target: a gateway's inline IP pool
 	ActionCreateFolder       Action = "create_folder"        // target: the folder's path
 	ActionMoveNodes          Action = "move_nodes"           // target: the folder that the VMs of nodes are moved into
@@ -27,6 +27,8 @@ const (
 	ActionSnapshotEtcd       Action = "snapshot_etcd"        // target: the cluster; before a control-plane node goes
 	ActionBindAdmins         Action = "bind_administrators"  // target: the cluster; their group gets its rights back
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone
+	ActionRemoveStaleNodes   Action = "remove_stale_nodes"   // target: the cluster; nodes of a snapshot that no VM carries
+	ActionReconnectWorkers   Action = "reconnect_workers"    // target: the cluster; those that outlive its control plane
 	ActionDeleteNode         Action = "delete_node"          // target: the node
 	ActionCreateNode         Action = "create_node"          // target: the node
 	ActionPowerOnNode        Action = "power_on_node"        // target: a node whose VM is off
@@ -111,6 +113,17 @@ type RemoveLostNode struct {
 	Node string
 	// LeavesEtcd is as in DeleteNode.
 	LeavesEtcd bool
+}
+
+// RemoveStaleNodes removes the node objects that came with a snapshot and that no VM
+// carries.
+type RemoveStaleNodes struct{ Cluster string }
+
+// ReconnectWorkers brings workers back after their control plane was restored. Most come
+// back by themselves.
+type ReconnectWorkers struct {
+	Cluster string
+	Workers []Machine
 }
 
 // DeleteNode deletes a node and its VM.
@@ -256,6 +269,12 @@ func (s ReleaseAddress) Change() Change { return Change{ActionReleaseAddress, s.
 
 // Change implements Step.
 func (s RemoveLostNode) Change() Change { return Change{ActionRemoveLostNode, s.Node} }
+
+// Change implements Step.
+func (s RemoveStaleNodes) Change() Change { return Change{ActionRemoveStaleNodes, s.Cluster} }
+
+// Change implements Step.
+func (s ReconnectWorkers) Change() Change { return Change{ActionReconnectWorkers, s.Cluster} }
 
 // Change implements Step.
 func (s DeleteNode) Change() Change { return Change{ActionDeleteNode, s.Machine.Marker.Node} }

@@ -31,6 +31,8 @@ var steps = []struct {
 	{model.ClaimAddress{Claim: model.Claim{Owner: model.OwnerVIP}}, "claim_address vip"},
 	{model.ReleaseAddress{Claim: model.Claim{Owner: "n"}}, "release_address n"},
 	{model.RemoveLostNode{Node: "n"}, "remove_lost_node n"},
+	{model.RemoveStaleNodes{Cluster: "c"}, "remove_stale_nodes c"},
+	{model.ReconnectWorkers{Cluster: "c", Workers: []model.Machine{{}}}, "reconnect_workers c"},
 	{model.DeleteNode{Machine: model.Machine{Ref: "vm", Marker: model.Marker{Node: "n"}}}, "delete_node n"},
 	{model.CreateNode{Node: "n", NodePool: model.NodePool{Name: "w"}}, "create_node n"},
 	{model.PowerOnNode{Machine: model.Machine{Marker: model.Marker{Node: "n"}}}, "power_on_node n"},

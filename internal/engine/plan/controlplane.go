@@ -28,7 +28,7 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	case !v.apiReached() || v.facts.API.Answered() && len(members)+len(present) > 0:
 		return true, f
 	case len(members)+len(present) == 0:
-		f.Problems = append(f.Problems, goneFinding(v.spec))
+		f.Problems = append(f.Problems, goneFinding(v.spec, v.facts))
 	case v.quorumGone(members):
 		f.Problems = append(f.Problems, quorumFinding(v, members))
 	case len(members) >= pool.Count:
@@ -68,7 +68,7 @@ func quorumFinding(v view, members []model.Machine) model.Finding {
 	return model.NewFinding(controlPlaneField, "The control plane has lost its quorum",
 		"The VMs of %s are gone, %d of the %d of the control plane of %q, and its API does not answer: "+
 			"etcd works as long as %d of its %[3]d members do. %[6]s",
-		quoted(gone), len(gone), all, v.spec.Name, majority(all), wayOut(v.spec.Kind))
+		quoted(gone), len(gone), all, v.spec.Name, majority(all), wayOut(v.spec, v.facts))
 }
 
 // lostFindings say what becomes of control-plane nodes whose VMs are gone while the others
@@ -112,18 +112,23 @@ func (v view) controlPlaneGone() bool {
 	return v.apiReached() && len(v.machines(pool)) == 0 && len(v.presumedPresent(pool)) == 0
 }
 
-func goneFinding(spec *model.ClusterSpec) model.Finding {
+func goneFinding(spec *model.ClusterSpec, facts *model.Facts) model.Finding {
 	return model.NewFinding(controlPlaneField, "The control plane is gone",
-		"%q was running, and none of its control-plane VMs is left. %s", spec.Name, wayOut(spec.Kind))
+		"%q was running, and none of its control-plane VMs is left. %s", spec.Name, wayOut(spec, facts))
 }
 
 // wayOut says what can be done where the control plane is gone.
-func wayOut(kind record.Kind) string {
-	if kind == record.KindGateway {
+func wayOut(spec *model.ClusterSpec, facts *model.Facts) string {
+	if spec.Kind == record.KindGateway {
 		return "Restore the VM from a backup, or set reset_trigger to another value: the next apply then builds the gateway anew " +
 			"with the same id, endpoint and IP pools, and leaves its clusters as they are."
 	}
-	return "A control plane with data is never created anew from nothing: restore the VMs from a backup; or destroy the cluster; " +
+	again := ""
+	if spec.Restore != nil && restored(spec, facts) {
+		again = "The snapshot that restore_from_snapshot names was restored before, and is not restored twice: name another one. "
+	}
+	return again + "A control plane with data is never created anew from nothing: restore it from a snapshot of etcd with " +
+		"restore_from_snapshot, as the guide \"Restoring a cluster\" says; or restore the VMs from a backup; or destroy the cluster; " +
 		"or apply with -replace and the address of the resource, which destroys what is left and creates an empty cluster of that name."
 }
 

@@ -50,7 +50,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
-		model.Stage{Name: "control plane", Steps: pools[0].create},
+		model.Stage{Name: "control plane", Steps: v.withStale(pools[0].create)},
+		model.Stage{Name: "reconnect workers", OnFailure: model.SkipRollouts, Steps: reconnectSteps(v, deleted)},
 	)
 	p.Stages = append(p.Stages, upgradeStages(v, pools)...)
 	// What makes a node take pods comes before the workers, so that each of them does as
@@ -143,6 +144,7 @@ func stillPending(v view, pool nodePoolPlan) []int {
 func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
+	f.Add(restoreFindings(v))
 	f.Add(replaceFindings(v))
 	f.Add(repairFindings(v))
 	for _, pool := range pools {

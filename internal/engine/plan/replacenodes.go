@@ -8,7 +8,7 @@ import (
 
 // counter is the next ordinal of a pool that no node has had.
 func (v view) counter(pool string) int {
-	return max(v.facts.Record.Counters[pool], v.highest(pool)+1, 1)
+	return max(v.facts.Record.Counters[pool], v.highest(pool)+1, v.firstOrdinal())
 }
 
 // existed reports whether a name is, or was, that of a node. Counters never go back, so

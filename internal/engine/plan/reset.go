@@ -13,8 +13,17 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 	if spec.New || spec.Reset == "" || !facts.Record.Found {
 		return false
 	}
-	return facts.Record.Reset != spec.Reset ||
-		slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return spec.Supersedes(m.Marker) })
+	begun := slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return spec.Supersedes(m.Marker) })
+	switch {
+	case spec.Restore == nil:
+		return facts.Record.Reset != spec.Reset || begun
+	case restored(spec, facts):
+		return begun && !facts.Record.APIReached // a snapshot is never restored twice
+	case !facts.Record.APIReached:
+		return facts.Record.Reset != "" // another snapshot than the one whose restore did not end
+	default:
+		return quorumLost(spec, facts) // what works, or may, is never restored over
+	}
 }
 
 // resetFacts are the facts as they are once a reset has begun: nothing of the control

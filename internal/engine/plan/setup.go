@@ -42,6 +42,7 @@ func refuse(v view, p *model.Plan) {
 				"If they are powered off, power them on and plan again. %s If they are not needed, delete the VMs.",
 			spec.Kind, spec.Name, reimport)
 	}
+	p.Add(mayRestore(v))
 	if !v.apiReached() {
 		return
 	}

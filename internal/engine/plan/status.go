@@ -39,7 +39,7 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, now time.Time) *model.S
 	st.Health = health(st.Conditions)
 	st.State = state(facts, st.Health, st.Conditions)
 	if v := (view{spec: spec, facts: facts}); v.controlPlaneGone() {
-		st.Warnings = append(st.Warnings, goneFinding(spec))
+		st.Warnings = append(st.Warnings, goneFinding(spec, facts))
 		st.State = model.StateDegraded
 	}
 	if spec.ControlPlane.Count > 0 {

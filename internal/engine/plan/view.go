@@ -14,6 +14,8 @@ type view struct {
 	// reset says that the control plane is built anew; the facts are then as they are
 	// once the reset has begun.
 	reset bool
+	// stale are node objects that came with a snapshot; the facts are without them.
+	stale []string
 	// holdsRepairs says that too many nodes are unhealthy for any of them to be repaired.
 	holdsRepairs bool
 	// left is the version that the plan leaves the control plane at, where it does not
@@ -27,6 +29,8 @@ func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	if resets(spec, facts) {
 		v = view{spec: spec, facts: resetFacts(facts), reset: true}
 	}
+	v.stale = v.staleNodes()
+	v.facts = withoutStale(v.facts, v.stale)
 	v.holdsRepairs = v.tooManyUnhealthy()
 	return v
 }
@@ -179,6 +183,6 @@ func (v view) stays(m model.Machine) bool {
 	case !v.apiReached() && m.Marker.CAFingerprint != v.facts.CAFingerprint:
 		return false
 	default:
-		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
+		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.survives(m)
 	}
 }

@@ -158,6 +158,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	if n.First {
 		doc.Role = bootstrap.FirstControlPlane
 		doc.Authorities = n.Secrets.Authorities
+		doc.Restore = n.restore()
 		return bootstrap.GuestInfo(doc)
 	}
 	if doc.Token, doc.CAHash, err = n.api.token(); err != nil {

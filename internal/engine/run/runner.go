@@ -210,6 +210,10 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.createRecord(ctx)
 	case model.ResetControlPlane:
 		return r.resetControlPlane(ctx)
+	case model.RemoveStaleNodes:
+		return r.removeStaleNodes(ctx)
+	case model.ReconnectWorkers:
+		return r.reconnectWorkers(ctx, s)
 	case model.DeleteRecord:
 		return r.deleteRecord(ctx, s.Parents)
 	case model.CreateIPPool:

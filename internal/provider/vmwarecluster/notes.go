@@ -64,6 +64,7 @@ func checkPlan(_ context.Context, conn *connection.Connection, prior, planned *m
 	diags := checkNotes(planned)
 	if prior == nil && !conn.Applying() {
 		diags.Append(checkPodNetwork(planned)...)
+		diags.Append(checkAuthorities(planned)...)
 	}
 	return diags
 }

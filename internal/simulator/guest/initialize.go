@@ -46,7 +46,19 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
 	n.static = staticPods(version, n)
-	return g.startCluster(ctx, n, conf)
+	disk, member, err := g.restore(ctx, inst, n)
+	if err != nil {
+		return err
+	}
+	err = g.startCluster(ctx, n, conf, disk, member)
+	if err != nil && member != nil {
+		g.world.mu.Lock()
+		defer g.world.mu.Unlock()
+		if g.member != member {
+			g.world.kill(member)
+		}
+	}
+	return err
 }
 
 // preflightInit checks addresses and kube-vip, and returns the new node.
@@ -99,8 +111,9 @@ func (g *guest) prepareCluster(
 	return g.newCluster(conf, version, authorities.Cluster, n.vip)
 }
 
-// startCluster makes the machine the first member of its cluster.
-func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init) error {
+// startCluster makes the machine the first member of its cluster. Of a cluster that is
+// restored, the member runs already.
+func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, disk *etcd.Disk, member *etcd.Member) error {
 	c := n.cluster
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
@@ -114,14 +127,13 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init) e
 	g.world.clusters = append(g.world.clusters, c)
 	g.disk.node = n
 	c.members = []*guest{g}
+	c.begin(g, disk, member)
 	c.populate(conf)
 	node := n.registration()
 	if err := markControlPlane(node, conf.Node); err != nil {
 		return err
 	}
-	if _, err := c.store.Create(kubeapi.Nodes, node); err != nil {
-		return err
-	}
+	c.store.Put(node, kubeapi.Nodes) // a snapshot may have one of that name
 	n.joined = true
 	run, cancel := context.WithCancel(g.world.ctx)
 	c.cancel = cancel
@@ -233,6 +245,7 @@ func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kube
 		cancel:  func() {},
 		etcd:    etcd.NewCluster(),
 	}
+	c.etcd.Content = c.store.Save
 	c.server = kubeapi.NewServer(c.store, ca.Pool(), c.release, c.healthy)
 	c.server.Kubelet = c.kubeletOf
 	return c, nil

@@ -19,6 +19,11 @@ func (w *World) Dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return w.fabric.dial(ctx, to.String())
 }
 
+// Listen listens on a port of the router in the network of the machines.
+func (w *World) Listen() (net.Listener, error) {
+	return w.fabric.listen(netip.AddrPortFrom(w.fabric.registry[0].Addr(), 0).String())
+}
+
 // dialTimeout is what a proxy grants: the kernel gives up on a neighbour that
 // does not answer after three seconds, on one that drops packets after minutes.
 const dialTimeout = 10 * time.Second

@@ -64,3 +64,6 @@ func (*World) Advertise(string, netip.Prefix, netip.Addr) error { return errNotL
 
 // Holders returns nil on this system.
 func (*World) Holders(netip.Addr) []string { return nil }
+
+// Listen fails here.
+func (*World) Listen() (net.Listener, error) { return nil, errNotLinux }

@@ -13,6 +13,9 @@ import (
 
 // Cluster is where the members of one cluster are kept.
 type Cluster struct {
+	// Content is what a snapshot has beside etcd's own; nil: nothing.
+	Content func() ([]byte, error)
+
 	members sync.WaitGroup // that run
 
 	mu     sync.Mutex

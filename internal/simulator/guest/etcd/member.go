@@ -88,11 +88,16 @@ func (m *Member) config() (*embed.Config, error) {
 	// Its check of a change of the members wants connections of five seconds, which is
 	// ages here: strictly does the same without the wait.
 	cfg.StrictReconfigCheck = false
-	cfg.GRPCAdditionalServerOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(m.strictly)}
-	// What ends the process of a real etcd must not end this one.
-	log := zap.NewNop().WithOptions(zap.WithFatalHook(zapcore.WriteThenGoexit), zap.WithPanicHook(zapcore.WriteThenGoexit))
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
+	cfg.GRPCAdditionalServerOptions = []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(m.strictly), grpc.ChainStreamInterceptor(m.saving),
+	}
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(quietly())
 	return cfg, nil
+}
+
+// quietly logs nothing. What ends the process of a real etcd must not end this one.
+func quietly() *zap.Logger {
+	return zap.NewNop().WithOptions(zap.WithFatalHook(zapcore.WriteThenGoexit), zap.WithPanicHook(zapcore.WriteThenGoexit))
 }
 
 func (d *Disk) dataDir() string { return filepath.Join(d.dir, "data") }

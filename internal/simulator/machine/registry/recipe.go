@@ -61,7 +61,16 @@ var recipes = []Recipe{
 		Tags:       etcdImages,
 		Commands:   []string{"etcd", "etcdctl"},
 		Path:       "/usr/local/bin/etcd",
-		Why:        "without etcdutl, which works on a data directory and which no pod runs",
+		Why:        "without the versions of before, from which no cluster is migrated here",
+	},
+	{
+		// The etcd project's own image has a tag beside those of kubeadm's.
+		Repository: "registry.k8s.io/etcd",
+		Tags:       released,
+		Commands:   []string{"etcd", "etcdctl", "etcdutl"},
+		Path:       "/usr/local/bin/etcd",
+		Entrypoint: []string{"/usr/local/bin/etcd"},
+		Why:        "as it is",
 	},
 	{
 		Repository: "registry.k8s.io/coredns/coredns",
@@ -137,14 +146,19 @@ func kubernetes(component string) Recipe {
 	}
 }
 
-// find returns the recipe of a repository. A mirror gets the host apart from the path;
-// without a host, the path alone decides.
-func find(host, path string) (Recipe, bool) {
+// find returns the recipe of a repository's tag, or where none has the tag, one of the
+// repository's. A mirror gets the host apart from the path; without a host, the path alone
+// decides.
+func find(host, path, tag string) (found Recipe, ok bool) {
 	for _, recipe := range recipes {
 		of, name, _ := strings.Cut(recipe.Repository, "/")
-		if name == path && (host == "" || host == of) {
+		if name != path || host != "" && host != of {
+			continue
+		}
+		if recipe.Tags.MatchString(tag) {
 			return recipe, true
 		}
+		found, ok = recipe, true
 	}
-	return Recipe{}, false
+	return found, ok
 }

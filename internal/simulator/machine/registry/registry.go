@@ -92,7 +92,7 @@ func (r *Registry) serve(w http.ResponseWriter, request *http.Request) error {
 		return err
 	}
 	name, kind, reference := split(rest)
-	recipe, found := find(request.URL.Query().Get("ns"), name)
+	recipe, found := find(request.URL.Query().Get("ns"), name, reference)
 	if !found {
 		return &refusal{http.StatusNotFound, "NAME_UNKNOWN", "no images are made for " + name}
 	}
@@ -152,7 +152,7 @@ func (r *Registry) manifest(recipe Recipe, tag string) (blob, error) {
 	if err != nil {
 		return blob{}, err
 	}
-	slot := r.slot(recipe.Repository + ":" + version)
+	slot := r.slot(recipe.Repository + ":" + version + " of " + strings.Join(recipe.Commands, " "))
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if slot.image != nil && slot.image.current() == nil {

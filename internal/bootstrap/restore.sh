@@ -1,0 +1,98 @@
+# shellcheck shell=bash disable=SC2154
+# Restores a snapshot of etcd on the first node of a control plane, before kubeadm init. It
+# is a part of bootstrap.sh, which only nodes have that restore one.
+
+# check_restore stops early when the image lacks what a snapshot is restored with.
+check_restore() {
+	if ! command -v ctr >/dev/null; then
+		say "ctr, which is a part of containerd, is not in the node image: without it no snapshot can be restored"
+		return 1
+	fi
+	python3 -c 'import ssl, urllib.request' </dev/null >>"$log" 2>&1 || {
+		say 'python3 with its modules ssl and urllib is not in the node image: without it no snapshot can be fetched'
+		return 1
+	}
+}
+
+# fetch fetches the snapshot, by the proxy that containerd has, and checks that it is the
+# one that was asked for. It prints nothing that has the URL in it.
+fetch() {
+	say 'fetching the snapshot'
+	(
+		if [[ -f $state/proxy.env ]]; then
+			set -a
+			# shellcheck disable=SC1091 # it is a file of the node
+			. "$state/proxy.env"
+		fi
+		run python3 "$state/restore/fetch-snapshot.py" "$state/restore" "$1"
+	) || return 1
+	if ! (cd "${1%/*}" && echo "$(<"$state/restore/sha256")  ${1##*/}" | sha256sum --check --status); then
+		say "what was fetched does not have the sha256 of restore_from_snapshot: it has $(stat -c %s "$1") bytes"
+		return 1
+	fi
+}
+
+# restore makes etcd's data from a snapshot. It may be done again until kubeadm init begins.
+restore() {
+	local work=$root/var/lib/gantry-restore data=$root/var/lib/etcd member peer tool=
+	[[ ! -e $state/restored ]] || return 0
+	member=$(<"$state/restore/member")
+	peer=$(<"$state/restore/peer-url")
+	rm -rf "$work/data"
+	mkdir -p "$work/image" "$data"
+	chmod 700 "$work" "$data"
+	find_etcdutl "$work/image"
+	retry 5 : fetch "$work/snapshot.db"
+	check_snapshot "$work/snapshot.db"
+	# The revision goes far beyond what any client has seen, and what came before counts as
+	# compacted: a client that watches reads everything anew.
+	run "$tool" snapshot restore "$work/snapshot.db" --data-dir "$work/data" --name "$member" \
+		--initial-cluster "$member=$peer" --initial-advertise-peer-urls "$peer" --bump-revision 1000000000 --mark-compacted
+	unmount "$work/image"
+	find "$data" -mindepth 1 -delete
+	mv "$work/data/member" "$data/"
+	rm -rf "$work"
+	touch "$state/restored"
+	sync
+}
+
+# find_etcdutl finds etcdutl of the etcd that is about to run: in the node image, in the
+# image that kubeadm runs, or in that of the etcd project, which is beside it.
+find_etcdutl() {
+	local image version candidate
+	image=$(kubeadm config images list --config "$state/kubeadm.yaml" 2>>"$log" | sed -n '/\/etcd:/p')
+	version=${image##*:}
+	version=${version%-*}
+	if tool=$(command -v etcdutl) && [[ $(version_of "$tool") == "${version%.*}" ]]; then
+		return 0
+	fi
+	tool=$1/usr/local/bin/etcdutl
+	for candidate in "$image" "${image%:*}:v$version"; do
+		unmount "$1"
+		crictl inspecti -q "$candidate" >/dev/null 2>&1 || run crictl pull "$candidate" || continue
+		run ctr --namespace k8s.io images mount "$candidate" "$1" || continue
+		[[ ! -x $tool ]] || return 0
+	done
+	say "etcdutl $version is neither in the node image nor in $image or ${image%:*}:v$version: without it no snapshot can be restored." \
+		"Choose a node image that has it"
+	return 1
+}
+
+# version_of prints the minor version of an etcdutl.
+version_of() { "$1" version 2>>"$log" | sed -n 's/^etcdutl version: \([0-9]*\.[0-9]*\).*/\1/p'; }
+
+# unmount unmounts an image, if it is mounted.
+unmount() { ctr --namespace k8s.io images unmount --rm "$1" >/dev/null 2>&1 || true; }
+
+# check_snapshot stops early when a newer etcd has written the snapshot. Before 3.6 none
+# says which.
+check_snapshot() {
+	local written own
+	written=$("$tool" snapshot status "$1" --write-out json 2>>"$log" | sed -n 's/.*"version":"\([0-9]*\.[0-9]*\)[^"]*".*/\1/p')
+	own=$(version_of "$tool")
+	say "the snapshot is of etcd ${written:-before 3.6}, this is etcdutl $own"
+	if [[ -n $written && $(printf '%s\n%s\n' "$written" "$own" | sort -V | tail -n 1) != "$own" ]]; then
+		say "etcd $written has written the snapshot, and $own cannot read it: set kubernetes_version to that of the cluster that it is of"
+		return 1
+	fi
+}
