@@ -325,6 +325,7 @@ main() {
 	check_tools
 	report kubeadm
 	"$1"
+	run "$state/restrict.sh" || say 'not every file was closed to other users'
 	touch "$state/bootstrapped"
 	sync
 	forget_after_cloud_init

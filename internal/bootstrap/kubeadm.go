@@ -68,6 +68,9 @@ type clusterConfiguration struct {
 	Networking           networking `json:"networking"`
 	APIServer            apiServer  `json:"apiServer"`
 
+	ControllerManager controlPlaneComponent `json:"controllerManager"`
+	Scheduler         controlPlaneComponent `json:"scheduler"`
+
 	CertificateValidityPeriod string `json:"certificateValidityPeriod,omitempty"`
 }
 
@@ -78,7 +81,8 @@ type networking struct {
 }
 
 type apiServer struct {
-	CertSANs []string `json:"certSANs"`
+	controlPlaneComponent `json:",inline"`
+	CertSANs              []string `json:"certSANs"`
 }
 
 type kubeletConfiguration struct {
@@ -87,6 +91,11 @@ type kubeletConfiguration struct {
 	CgroupDriver       string `json:"cgroupDriver"`
 	RotateCertificates bool   `json:"rotateCertificates"`
 	ServerTLSBootstrap bool   `json:"serverTLSBootstrap"`
+
+	PodPIDsLimit                   int      `json:"podPidsLimit"`
+	SeccompDefault                 bool     `json:"seccompDefault"`
+	StreamingConnectionIdleTimeout string   `json:"streamingConnectionIdleTimeout"`
+	TLSCipherSuites                []string `json:"tlsCipherSuites"`
 }
 
 type joinConfiguration struct {
@@ -125,6 +134,13 @@ func kubelet() kubeletConfiguration {
 		Kind:               "KubeletConfiguration",
 		CgroupDriver:       "systemd",
 		RotateCertificates: true,
+		// As many as other distributions allow by default; kubelet has no limit of its own,
+		// and one pod could take all process ids of its node.
+		PodPIDsLimit:   4096,
+		SeccompDefault: true,
+		// Kubelet's own default, which kubeadm would write as 0.
+		StreamingConnectionIdleTimeout: "4h0m0s",
+		TLSCipherSuites:                strongCiphers,
 	}
 }
 
@@ -169,7 +185,9 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		KubernetesVersion:    n.release(),
 		ControlPlaneEndpoint: n.apiEndpoint(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
-		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
+		APIServer:            apiServer{hardenedAPIServer(), []string{n.Endpoint.String()}},
+		ControllerManager:    hardenedControllerManager(),
+		Scheduler:            hardenedScheduler(),
 	}
 	if n.CertificateValidity > 0 {
 		cluster.CertificateValidityPeriod = n.CertificateValidity.String()

@@ -107,6 +107,7 @@ func (n Node) files() ([]writeFile, error) {
 		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
 		{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
 	}
+	files = append(files, n.hardeningFiles()...)
 	if n.Role.controlsPlane() {
 		manifest, err := n.kubeVIP()
 		if err != nil {
