@@ -87,11 +87,7 @@ func hardenedScheduler() controlPlaneComponent {
 	return controlPlaneComponent{ExtraArgs: []argument{noProfiling}}
 }
 
-// hardeningFiles are those of every node, and those of a control plane.
+// hardeningFiles are those of every node.
 func (n Node) hardeningFiles() []writeFile {
-	files := []writeFile{{Path: restrictScriptPath, Permissions: modeExecutable, Content: restrictScript}}
-	if n.Role.controlsPlane() {
-		files = append(files, writeFile{Path: auditPolicyPath, Permissions: modePrivate, Content: auditPolicy})
-	}
-	return files
+	return []writeFile{{Path: restrictScriptPath, Permissions: modeExecutable, Content: restrictScript}}
 }

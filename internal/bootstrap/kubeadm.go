@@ -56,6 +56,7 @@ type initConfiguration struct {
 	BootstrapTokens  []bootstrapToken `json:"bootstrapTokens"`
 	NodeRegistration nodeRegistration `json:"nodeRegistration"`
 	LocalAPIEndpoint apiEndpoint      `json:"localAPIEndpoint"`
+	Patches          *patches         `json:"patches,omitempty"`
 	Timeouts         timeouts         `json:"timeouts"`
 }
 
@@ -104,6 +105,7 @@ type joinConfiguration struct {
 	NodeRegistration nodeRegistration  `json:"nodeRegistration"`
 	Discovery        discovery         `json:"discovery"`
 	ControlPlane     *joinControlPlane `json:"controlPlane,omitempty"`
+	Patches          *patches          `json:"patches,omitempty"`
 	Timeouts         timeouts          `json:"timeouts"`
 }
 
@@ -173,6 +175,7 @@ func (n Node) initConfiguration() initConfiguration {
 		}},
 		NodeRegistration: n.nodeRegistration(),
 		LocalAPIEndpoint: n.localAPIEndpoint(),
+		Patches:          n.patches(),
 		Timeouts:         timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout},
 	}
 }
@@ -185,9 +188,9 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		KubernetesVersion:    n.release(),
 		ControlPlaneEndpoint: n.apiEndpoint(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
-		APIServer:            apiServer{hardenedAPIServer(), []string{n.Endpoint.String()}},
-		ControllerManager:    hardenedControllerManager(),
-		Scheduler:            hardenedScheduler(),
+		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.String()}},
+		ControllerManager:    component(hardenedControllerManager(), n.Settings.ControllerManager, n.Setup.Files),
+		Scheduler:            component(hardenedScheduler(), n.Settings.Scheduler, n.Setup.Files),
 	}
 	if n.CertificateValidity > 0 {
 		cluster.CertificateValidityPeriod = n.CertificateValidity.String()
@@ -205,6 +208,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 			APIServerEndpoint: n.apiEndpoint(),
 			CACertHashes:      []string{n.CAHash},
 		}},
+		Patches:  n.patches(),
 		Timeouts: timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout, Discovery: discoveryTimeout},
 	}
 	if n.Role == ControlPlane {
@@ -230,7 +234,7 @@ func (n Node) nodeRegistration() nodeRegistration {
 }
 
 func (n Node) kubeletArguments() []argument {
-	arguments := map[string]string{
+	arguments := Arguments{
 		// Without it kubelet may pick the virtual address while it holds that.
 		"node-ip": n.Address.Addr().String(),
 	}
@@ -246,11 +250,8 @@ func (n Node) kubeletArguments() []argument {
 		}
 		arguments["node-labels"] = strings.Join(labels, ",")
 	}
-	list := make([]argument, 0, len(arguments))
-	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		list = append(list, argument{Name: name, Value: arguments[name]})
-	}
-	return list
+	// The users' come first: none may take the place of these.
+	return merged(merged(nil, n.Settings.Kubelet), arguments)
 }
 
 // documents joins values into one YAML stream.

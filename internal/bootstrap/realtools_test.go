@@ -97,6 +97,7 @@ func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 		"IPv6":        onIPv6(newNode(t, role)),
 		"proxy":       behindProxy(t, newNode(t, role)),
 		"cloud":       cloud,
+		"settings":    withSettings(newNode(t, role)),
 	}
 }
 

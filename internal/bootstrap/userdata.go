@@ -46,6 +46,7 @@ type ntp struct {
 type writeFile struct {
 	Path        string `json:"path"`
 	Permissions string `json:"permissions"`
+	Owner       string `json:"owner,omitempty"`
 	Content     string `json:"content"`
 }
 
@@ -55,6 +56,11 @@ func Userdata(n Node) ([]byte, error) {
 	if err := n.validate(); err != nil {
 		return nil, err
 	}
+	return n.render()
+}
+
+// render renders the user data of a node that is valid.
+func (n Node) render() ([]byte, error) {
 	files, err := n.files()
 	if err != nil {
 		return nil, err
@@ -108,6 +114,11 @@ func (n Node) files() ([]writeFile, error) {
 		{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
 	}
 	files = append(files, n.hardeningFiles()...)
+	settings, err := n.settingsFiles()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, settings...)
 	if n.Role.controlsPlane() {
 		manifest, err := n.kubeVIP()
 		if err != nil {
@@ -122,7 +133,8 @@ func (n Node) files() ([]writeFile, error) {
 	if n.Role == FirstControlPlane {
 		files = append(files, n.authorityFiles()...)
 	}
-	return append(files, n.proxyFiles()...), nil
+	files = append(files, n.proxyFiles()...)
+	return append(files, n.setupFiles()...), nil
 }
 
 // unit runs the script at every boot: it resumes what the loss of power interrupted,
