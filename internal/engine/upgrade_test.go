@@ -37,7 +37,9 @@ func (w *world) isUpgraded(spec model.ClusterSpec, secrets *model.Secrets) {
 	}
 	_, facts, err := w.engine().Status(w.t.Context(), spec, secrets)
 	w.must(err)
-	if want := (model.KubeadmFacts{Version: "1.37.2", KubeProxy: "1.37.2", CoreDNS: "1.14.6"}); facts.API.Kubeadm != want {
+	spec.SetBuiltWith(secrets)
+	want := model.KubeadmFacts{Version: "1.37.2", Settings: spec.BuiltWith.Components, KubeProxy: "1.37.2", CoreDNS: "1.14.6"}
+	if facts.API.Kubeadm != want {
 		w.t.Errorf("kubeadm's: %+v", facts.API.Kubeadm)
 	}
 	for _, m := range facts.Machines {

@@ -248,7 +248,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		MemoryGB:          n.NodePool.MemoryGB,
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
-		BuiltWith:         n.Spec.BuiltWith,
+		BuiltWith:         n.Spec.BuiltWithOf(n.NodePool),
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
