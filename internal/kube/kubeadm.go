@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -164,7 +165,7 @@ func (a *api) updateKubeletConfig(ctx context.Context, kubelet []byte) error {
 		}
 		changed := false
 		for key, value := range ours {
-			if config[key] != value {
+			if !reflect.DeepEqual(config[key], value) {
 				config[key] = value
 				changed = true
 			}
@@ -185,7 +186,7 @@ func (a *api) updateKubeletConfig(ctx context.Context, kubelet []byte) error {
 	return err
 }
 
-// document reads a YAML document whose values on the first level are plain.
+// document reads a YAML document of fields.
 func document(raw string) (map[string]any, error) {
 	if len(raw) > maxKubeadmDocument {
 		return nil, fmt.Errorf("it has %d bytes", len(raw))

@@ -75,6 +75,8 @@ const ourKubelet = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: systemd
 rotateCertificates: true
+tlsCipherSuites:
+- TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 `
 
 func systemConfigMap(name, key, value string) *corev1.ConfigMap {
@@ -119,7 +121,7 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 		t.Errorf("kubeadm-config:\n%s", got)
 	}
 	kubelet := configOf(t, clients, "kubelet-config", "kubelet")
-	for _, words := range []string{"cgroupDriver: systemd", "rotateCertificates: true", "maxPods: 250", "- 10.96.0.10"} {
+	for _, words := range []string{"cgroupDriver: systemd", "rotateCertificates: true", "maxPods: 250", "- 10.96.0.10", "- TLS_ECDHE"} {
 		if !strings.Contains(kubelet, words) {
 			t.Errorf("kubelet-config has no %q:\n%s", words, kubelet)
 		}

@@ -95,6 +95,9 @@ func (g *guest) prepareCluster(
 		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
 			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
 	}
+	if err := kubeadm.CheckMounts(conf.ClusterDocument, inst.Has); err != nil {
+		return nil, fmt.Errorf("error execution phase wait-control-plane: %w", err)
+	}
 	n.etcdCA = authorities.Etcd
 	return g.newCluster(conf, version, authorities.Cluster, n.vip)
 }

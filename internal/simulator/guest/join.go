@@ -132,6 +132,9 @@ func (g *guest) prepareControlPlane(
 	if !authorities.Cluster.Certificate.Equal(api.ca) {
 		return errors.New("error execution phase control-plane-prepare/certs: the downloaded CA is not the cluster's")
 	}
+	if err := kubeadm.CheckMounts(api.cluster, inst.Has); err != nil {
+		return fmt.Errorf("error execution phase control-plane-join: %w", err)
+	}
 	n.controlPlane = true
 	n.vip = vip
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)

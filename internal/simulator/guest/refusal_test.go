@@ -31,6 +31,16 @@ func kubeletArg(m *machine, i int, name, value string) {
 	m.kubeadm[i]["nodeRegistration"] = document{"kubeletExtraArgs": []any{document{"name": name, "value": value}}}
 }
 
+// audited has an API server that reads a policy, and mounts a file of the node.
+func audited(mounted string) document {
+	return document{
+		"extraArgs": []any{document{"name": "audit-policy-file", "value": "/etc/gantry/audit.yaml"}},
+		"extraVolumes": []any{
+			document{"name": "policy", "hostPath": mounted, "mountPath": mounted, "pathType": "File"},
+		},
+	}
+}
+
 // TestInitRefusals bends one thing of a good first node at a time.
 func TestInitRefusals(t *testing.T) {
 	t.Parallel()
@@ -162,6 +172,8 @@ func TestInitRefusals(t *testing.T) {
 		"subnets overlap":        {cluster("172.20.0.0/16", "networking", "serviceSubnet"), "overlaps"},
 		"subnet over the node":   {cluster("10.10.0.0/16", "networking", "podSubnet"), "contains the node's address"},
 		"SAN":                    {cluster([]any{"a b"}, "apiServer", "certSANs"), "certSANs"},
+		"no audit policy":        {cluster(audited("/etc/gantry/audit.yaml"), "apiServer"), "is not a file"},
+		"audit policy elsewhere": {cluster(audited("/etc/gantry/bootstrap.sh"), "apiServer"), "open /etc/gantry/audit.yaml: no such file"},
 		"argument with dashes":   {cluster(document{"extraArgs": []any{document{"name": "--v", "value": "4"}}}, "scheduler"), "dash"},
 		"certificate key":        {func(_ *site, m *machine) { m.kubeadm[1]["certificateKey"] = "abcd" }, "32 bytes"},
 		"bootstrap token": {func(_ *site, m *machine) { m.kubeadm[1]["bootstrapTokens"] = []any{document{"token": "abc.def"}} },
