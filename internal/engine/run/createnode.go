@@ -31,6 +31,9 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.wipeLeftUserdata(ctx); err != nil {
 		return err
 	}
+	if err := node.waitPostBootstrap(ctx); err != nil {
+		return err
+	}
 	if err := r.updateNodeMetadata(ctx, s.Node, s.NodePool.Meta); err != nil {
 		return err
 	}

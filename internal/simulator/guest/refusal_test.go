@@ -226,6 +226,21 @@ func TestInitRefusals(t *testing.T) {
 			leaf := newAuthority(s.t, false)
 			m.files[pki+"front-proxy-ca.crt"], m.files[pki+"front-proxy-ca.key"] = leaf.certPEM, leaf.keyPEM
 		}, "not a CA"},
+		// what users add
+		"flag that there is not": {
+			cluster(document{"extraArgs": []any{document{"name": "max-request-inflight", "value": "5"}}}, "apiServer"), "kube-apiserver does not start"},
+		"value that a flag does not take": {
+			cluster(document{"extraArgs": []any{document{"name": "v", "value": "2"}, document{"name": "leader-elect", "value": "maybe"}}}, "scheduler"),
+			"kube-scheduler does not start"},
+		"no patches": {func(_ *site, m *machine) { m.kubeadm[1]["patches"] = document{"directory": "/etc/gantry/patches"} },
+			"could not read the patches directory"},
+		"patch of nothing": {func(_ *site, m *machine) {
+			m.kubeadm[1]["patches"] = document{"directory": "/etc/gantry/patches"}
+			m.files["/etc/gantry/patches/kubelet+merge.yaml"] = "maxPods: 60\n"
+		}, "unknown file"},
+		"command that fails": {file("/etc/gantry/pre-bootstrap/001", func(*site) string { return "true\nexit 7\n" }),
+			"command 001 of pre-bootstrap failed with status 7"},
+
 		"another CA's key": {file(pki+"ca.key", func(s *site) string { return newAuthority(s.t, true).keyPEM }),
 			"does not match the certificate"},
 		"another's sa.pub": {file(pki+"sa.pub", func(s *site) string { return newAuthority(s.t, true).public(s.t) }), "sa.pub is not"},
