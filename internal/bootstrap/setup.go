@@ -84,19 +84,19 @@ func (n Node) validateSetup(p *problems) {
 			p.add("Setup", "the file %q cannot be written: its path is taken, or not one for users", file.Path)
 		}
 		seen[file.Path] = true
-		if !writable(file.Content) {
+		if !IsText(file.Content) {
 			p.add("Setup", "the content of the file %q is not text", file.Path)
 		}
 	}
 	for _, command := range slices.Concat(n.Setup.PreBootstrap, n.Setup.PostBootstrap) {
-		if strings.TrimSpace(command) == "" || !writable(command) {
+		if strings.TrimSpace(command) == "" || !IsText(command) {
 			p.add("Setup", "a command is empty or not text")
 		}
 	}
 }
 
-// writable reports whether YAML carries a text as it is.
-func writable(text string) bool {
+// IsText reports whether a text can be carried to a node as it is.
+func IsText(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f
 	})
