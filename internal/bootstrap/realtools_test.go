@@ -80,7 +80,8 @@ func writeTemporary(t *testing.T, name, content string) string {
 
 func TestShellcheck(t *testing.T) {
 	t.Parallel()
-	if output, err := run(t, tool(t, "shellcheck", "Debian package shellcheck"), "bootstrap.sh", "certificates.sh", "restrict.sh"); err != nil {
+	shellcheck := tool(t, "shellcheck", "Debian package shellcheck")
+	if output, err := run(t, shellcheck, "bootstrap.sh", "certificates.sh", "restrict.sh"); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}
 }

@@ -144,9 +144,9 @@ func atLeast(component, name string, least int) check {
 	})
 }
 
-// lists expects an element in a list.
-func lists(component, name, element string) check {
-	return flag(component, name, func(value string, _ bool) error {
+// lists expects an element in a list of the API server's.
+func lists(name, element string) check {
+	return flag(apiServer, name, func(value string, _ bool) error {
 		if !slices.Contains(strings.Split(value, ","), element) {
 			return fmt.Errorf("it is %q, without %s", value, element)
 		}

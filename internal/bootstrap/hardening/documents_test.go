@@ -87,7 +87,8 @@ func rendered(t *testing.T, version string) hardening.Evidence {
 	}
 	decode(t, read(t, directory, "config.yaml"), &e.Kubelet)
 	decode(t, files["/etc/gantry/audit-policy.yaml"], &e.Audit)
-	for document := range strings.SplitSeq(run("config", "print", "init-defaults", "--component-configs", "KubeProxyConfiguration"), "\n---\n") {
+	defaults := run("config", "print", "init-defaults", "--component-configs", "KubeProxyConfiguration")
+	for document := range strings.SplitSeq(defaults, "\n---\n") {
 		if strings.Contains(document, "kind: KubeProxyConfiguration") {
 			decode(t, document, &e.KubeProxy)
 		}

@@ -26,33 +26,36 @@ var strong = []string{
 	"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 }
 
-const servingCertificates = "A kubelet's serving certificate is its own: one of the cluster's authority would have to be requested and then " +
-	"approved by something that knows which addresses a node may have, and neither kubeadm nor Kubernetes has that."
+const servingCertificates = "A kubelet's serving certificate is its own: one of the cluster's authority would have to be requested, " +
+	"and then approved by something that knows which addresses a node may have, and neither kubeadm nor Kubernetes has that."
 
-func apiServerRows() []Row {
+func apiServerRows() []Row { return append(accessToAPIRows(), apiServerOptionRows()...) }
+
+// accessToAPIRows are about who is let in, and what is let through.
+func accessToAPIRows() []Row {
 	const plugins, modes = "enable-admission-plugins", "authorization-mode"
 	return []Row{
 		manual(excepted(flagRow("1.2.1", Kubernetes, "an anonymous request may ask for health and version, and read the ConfigMap cluster-info",
 			equals(apiServer, "anonymous-auth", "false")),
 			"Probes of kubelet and of load balancers, and a node that joins, have no identity yet. RBAC gives them no more than that.",
-			lists(apiServer, modes, "RBAC"))),
+			lists(modes, "RBAC"))),
 		flagRow("1.2.2", Kubeadm, "no `--token-auth-file`", unset(apiServer, "token-auth-file")),
 		manual(flagRow("1.2.3", Gantry, "the admission plugin DenyServiceExternalIPs is on",
-			lists(apiServer, plugins, "DenyServiceExternalIPs"))),
+			lists(plugins, "DenyServiceExternalIPs"))),
 		flagRow("1.2.4", Kubeadm, "`--kubelet-client-certificate` and `--kubelet-client-key`",
 			set(apiServer, "kubelet-client-certificate", "kubelet-client-key")),
 		excepted(flagRow("1.2.5", Kubernetes, "the API server reaches kubelets by TLS, with a client certificate",
 			set(apiServer, "kubelet-certificate-authority")), servingCertificates,
 			set(apiServer, "kubelet-client-certificate")),
 		flagRow("1.2.6", Kubeadm, "`--authorization-mode` without AlwaysAllow", leavesOut(apiServer, modes, "AlwaysAllow")),
-		flagRow("1.2.7", Kubeadm, "`--authorization-mode` with Node", lists(apiServer, modes, "Node")),
-		flagRow("1.2.8", Kubeadm, "`--authorization-mode` with RBAC", lists(apiServer, modes, "RBAC")),
-		manual(excepted(flagRow("1.2.9", Kubernetes, "the admission plugin EventRateLimit is off", lists(apiServer, plugins, "EventRateLimit")),
+		flagRow("1.2.7", Kubeadm, "`--authorization-mode` with Node", lists(modes, "Node")),
+		flagRow("1.2.8", Kubeadm, "`--authorization-mode` with RBAC", lists(modes, "RBAC")),
+		manual(excepted(flagRow("1.2.9", Kubernetes, "the admission plugin EventRateLimit is off", lists(plugins, "EventRateLimit")),
 			"It needs limits that fit the cluster, and too low ones lose the events that a failure is found by. Events are kept for an hour.",
 			leavesOut(apiServer, plugins, "EventRateLimit"))),
 		flagRow("1.2.10", Kubeadm, "the admission plugin AlwaysAdmit is off", leavesOut(apiServer, plugins, "AlwaysAdmit")),
 		manual(excepted(flagRow("1.2.11", Kubernetes, "the admission plugin AlwaysPullImages is off",
-			lists(apiServer, plugins, "AlwaysPullImages")),
+			lists(plugins, "AlwaysPullImages")),
 			"No pod could start while its registry is away, and images that a node image holds would be of no use. "+
 				"It is for clusters whose tenants may not run each other's private images.",
 			leavesOut(apiServer, plugins, "AlwaysPullImages"))),
@@ -60,17 +63,26 @@ func apiServerRows() []Row {
 			leavesOut(apiServer, "disable-admission-plugins", "ServiceAccount")),
 		flagRow("1.2.13", Kubernetes, "the admission plugin NamespaceLifecycle is on",
 			leavesOut(apiServer, "disable-admission-plugins", "NamespaceLifecycle")),
-		flagRow("1.2.14", Kubeadm, "the admission plugin NodeRestriction is on", lists(apiServer, plugins, "NodeRestriction")),
+		flagRow("1.2.14", Kubeadm, "the admission plugin NodeRestriction is on", lists(plugins, "NodeRestriction")),
+	}
+}
+
+const auditLog = "/var/log/kubernetes/audit/audit.log"
+
+func apiServerOptionRows() []Row {
+	return []Row{
 		profilingRow("1.2.15", apiServer),
 		flagRow("1.2.16", Gantry, "`--audit-log-path`: "+code(auditLog), equals(apiServer, "audit-log-path", auditLog)),
 		flagRow("1.2.17", Gantry, "`--audit-log-maxage=30`: days", atLeast(apiServer, "audit-log-maxage", 30)),
 		flagRow("1.2.18", Gantry, "`--audit-log-maxbackup=10`: files", atLeast(apiServer, "audit-log-maxbackup", 10)),
 		flagRow("1.2.19", Gantry, "`--audit-log-maxsize=100`: megabytes a file", atLeast(apiServer, "audit-log-maxsize", 100)),
 		manual(flagRow("1.2.20", Kubernetes, "`--request-timeout` is its default, a minute", unset(apiServer, "request-timeout"))),
-		flagRow("1.2.21", Kubernetes, "`--service-account-lookup` is its default, true", notOtherThan(apiServer, "service-account-lookup", "true")),
+		flagRow("1.2.21", Kubernetes, "`--service-account-lookup` is its default, true",
+			notOtherThan(apiServer, "service-account-lookup", "true")),
 		flagRow("1.2.22", Kubeadm, "`--service-account-key-file`", set(apiServer, "service-account-key-file")),
 		flagRow("1.2.23", Kubeadm, "`--etcd-certfile` and `--etcd-keyfile`", set(apiServer, "etcd-certfile", "etcd-keyfile")),
-		flagRow("1.2.24", Kubeadm, "`--tls-cert-file` and `--tls-private-key-file`", set(apiServer, "tls-cert-file", "tls-private-key-file")),
+		flagRow("1.2.24", Kubeadm, "`--tls-cert-file` and `--tls-private-key-file`",
+			set(apiServer, "tls-cert-file", "tls-private-key-file")),
 		flagRow("1.2.25", Kubeadm, "`--client-ca-file`", set(apiServer, "client-ca-file")),
 		flagRow("1.2.26", Kubeadm, "`--etcd-cafile`", set(apiServer, "etcd-cafile")),
 		encryptionRow("1.2.27"),
@@ -81,8 +93,6 @@ func apiServerRows() []Row {
 			equals(apiServer, "service-account-extend-token-expiration", "false")),
 	}
 }
-
-const auditLog = "/var/log/kubernetes/audit/audit.log"
 
 func profilingRow(id, component string) Row {
 	return flagRow(id, Gantry, "`--profiling=false`", equals(component, "profiling", "false"))

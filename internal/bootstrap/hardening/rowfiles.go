@@ -35,20 +35,20 @@ func code(names ...string) string { return "`" + strings.Join(names, "`, `") + "
 func controlPlaneFileRows() []Row {
 	const where = controlPlaneFiles
 	var rows []Row
-	pair := func(mode, owner string, by By, path string) {
-		rows = append(rows, modeRow(mode, by, where, 0o600, path), ownerRow(owner, by, where, path))
+	pair := func(mode, owner, path string) {
+		rows = append(rows, modeRow(mode, Kubeadm, where, 0o600, path), ownerRow(owner, Kubeadm, where, path))
 	}
-	pair("1.1.1", "1.1.2", Kubeadm, manifests+"/kube-apiserver.yaml")
-	pair("1.1.3", "1.1.4", Kubeadm, manifests+"/kube-controller-manager.yaml")
-	pair("1.1.5", "1.1.6", Kubeadm, manifests+"/kube-scheduler.yaml")
-	pair("1.1.7", "1.1.8", Kubeadm, manifests+"/etcd.yaml")
+	pair("1.1.1", "1.1.2", manifests+"/kube-apiserver.yaml")
+	pair("1.1.3", "1.1.4", manifests+"/kube-controller-manager.yaml")
+	pair("1.1.5", "1.1.6", manifests+"/kube-scheduler.yaml")
+	pair("1.1.7", "1.1.8", manifests+"/etcd.yaml")
 	rows = append(rows, cniRows()...)
 	rows = append(rows, modeRow("1.1.11", Kubeadm, where, 0o700, "/var/lib/etcd"), etcdOwner())
 	rows = append(rows,
 		modeRow("1.1.13", Kubeadm, where, 0o600, "/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf"),
 		ownerRow("1.1.14", Kubeadm, where, "/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf"))
-	pair("1.1.15", "1.1.16", Kubeadm, "/etc/kubernetes/scheduler.conf")
-	pair("1.1.17", "1.1.18", Kubeadm, "/etc/kubernetes/controller-manager.conf")
+	pair("1.1.15", "1.1.16", "/etc/kubernetes/scheduler.conf")
+	pair("1.1.17", "1.1.18", "/etc/kubernetes/controller-manager.conf")
 	return append(rows,
 		ownerRow("1.1.19", Gantry, where, pki, pki+"/*", pki+"/etcd/*"),
 		manual(modeRow("1.1.20", Gantry, where, 0o644, pki+"/*.crt", pki+"/etcd/*.crt")),

@@ -17,7 +17,7 @@ func kubeletRows() []Row {
 	var unset any
 	hostname := manual(Row{
 		ID: "4.2.7", By: Kubeadm, about: kubeletFlags, Holds: "no `--hostname-override`: a node is called as its machine is",
-		check: func(e Evidence) error { return hostnameAsItIs(e) },
+		check: hostnameAsItIs,
 	})
 	return []Row{
 		settingRow("4.2.1", Kubeadm, "`authentication.anonymous.enabled: false`", kubeletIs("authentication.anonymous.enabled", false)),
