@@ -205,6 +205,41 @@ check_tools() {
 	done
 }
 
+# check_files stops early when cloud-init has not written what users asked for: it stops at
+# a file whose owner it does not find.
+check_files() {
+	local owner file
+	[[ -f $state/node-files ]] || return 0
+	while read -r owner file; do
+		if [[ $(stat -c %U:%G "$root$file" 2>/dev/null) != "$owner" ]]; then
+			say "$file was not written as $owner: the node image needs that user and group"
+			return 1
+		fi
+	done <"$state/node-files"
+}
+
+# run_commands runs the users' own, with the variables of the proxy. What has run is
+# removed: the loss of power repeats one at most, and none stays on the disk.
+run_commands() {
+	local file
+	for file in "$state/$1"/*; do
+		[[ -f $file ]] || continue
+		say "+ command ${file##*/} of $1"
+		if ! (
+			set -a
+			HOME=/root
+			# shellcheck source=/dev/null
+			[[ ! -f $state/proxy.env ]] || . "$state/proxy.env"
+			exec bash -eo pipefail "$file"
+		) </dev/null 2>&1 | redact >>"$log"; then
+			say "command ${file##*/} of $1 failed with status ${PIPESTATUS[0]}"
+			return 1
+		fi
+		rm -f "$file"
+		sync
+	done
+}
+
 # pull_images fetches what is not in the image already. kubeadm's own pull asks
 # the registry even for images that are there.
 pull_images() {
@@ -320,12 +355,16 @@ main() {
 		if [[ -e $state/kubeadm.yaml ]]; then
 			forget_after_cloud_init # the power was lost over it
 		fi
+		trap finish EXIT
+		run_commands post-bootstrap
 		report joined
 		return
 	fi
 	trap finish EXIT
 	say "bootstrap $1"
 	report booting
+	check_files
+	run_commands pre-bootstrap
 	prepare
 	check_version
 	check_tools
@@ -336,12 +375,14 @@ main() {
 	fi
 	report kubeadm
 	"$1"
+	run "$state/restrict.sh" || say 'not every file was closed to other users'
 	touch "$state/bootstrapped"
 	sync
 	forget_after_cloud_init
 	if [[ -f $state/certificates.sh ]]; then
 		run "$state/certificates.sh" || say 'when the certificates end could not be told'
 	fi
+	run_commands post-bootstrap
 	say 'joined'
 	report joined
 }

@@ -18,6 +18,10 @@ func Check(n Node) []*FieldError {
 	n.validateNetwork(&p)
 	n.validateLabels(&p)
 	n.validateAccess(&p)
+	n.validateSetup(&p)
+	if len(p) == 0 {
+		n.checkSize(&p)
+	}
 	return p.fields()
 }
 

@@ -56,6 +56,7 @@ type initConfiguration struct {
 	BootstrapTokens  []bootstrapToken `json:"bootstrapTokens"`
 	NodeRegistration nodeRegistration `json:"nodeRegistration"`
 	LocalAPIEndpoint apiEndpoint      `json:"localAPIEndpoint"`
+	Patches          *patches         `json:"patches,omitempty"`
 	Timeouts         timeouts         `json:"timeouts"`
 }
 
@@ -68,6 +69,9 @@ type clusterConfiguration struct {
 	Networking           networking `json:"networking"`
 	APIServer            apiServer  `json:"apiServer"`
 
+	ControllerManager controlPlaneComponent `json:"controllerManager"`
+	Scheduler         controlPlaneComponent `json:"scheduler"`
+
 	CertificateValidityPeriod string `json:"certificateValidityPeriod,omitempty"`
 }
 
@@ -78,7 +82,8 @@ type networking struct {
 }
 
 type apiServer struct {
-	CertSANs []string `json:"certSANs"`
+	controlPlaneComponent `json:",inline"`
+	CertSANs              []string `json:"certSANs"`
 }
 
 type kubeletConfiguration struct {
@@ -87,6 +92,11 @@ type kubeletConfiguration struct {
 	CgroupDriver       string `json:"cgroupDriver"`
 	RotateCertificates bool   `json:"rotateCertificates"`
 	ServerTLSBootstrap bool   `json:"serverTLSBootstrap"`
+
+	PodPIDsLimit                   int      `json:"podPidsLimit"`
+	SeccompDefault                 bool     `json:"seccompDefault"`
+	StreamingConnectionIdleTimeout string   `json:"streamingConnectionIdleTimeout"`
+	TLSCipherSuites                []string `json:"tlsCipherSuites"`
 }
 
 type joinConfiguration struct {
@@ -95,6 +105,7 @@ type joinConfiguration struct {
 	NodeRegistration nodeRegistration  `json:"nodeRegistration"`
 	Discovery        discovery         `json:"discovery"`
 	ControlPlane     *joinControlPlane `json:"controlPlane,omitempty"`
+	Patches          *patches          `json:"patches,omitempty"`
 	Timeouts         timeouts          `json:"timeouts"`
 }
 
@@ -125,6 +136,13 @@ func kubelet() kubeletConfiguration {
 		Kind:               "KubeletConfiguration",
 		CgroupDriver:       "systemd",
 		RotateCertificates: true,
+		// As many as other distributions allow by default; kubelet has no limit of its own,
+		// and one pod could take all process ids of its node.
+		PodPIDsLimit:   4096,
+		SeccompDefault: true,
+		// Kubelet's own default, which kubeadm would write as 0.
+		StreamingConnectionIdleTimeout: "4h0m0s",
+		TLSCipherSuites:                strongCiphers,
 	}
 }
 
@@ -157,6 +175,7 @@ func (n Node) initConfiguration() initConfiguration {
 		}},
 		NodeRegistration: n.nodeRegistration(),
 		LocalAPIEndpoint: n.localAPIEndpoint(),
+		Patches:          n.patches(),
 		Timeouts:         timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout},
 	}
 }
@@ -169,7 +188,9 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		KubernetesVersion:    n.release(),
 		ControlPlaneEndpoint: n.apiEndpoint(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
-		APIServer:            apiServer{CertSANs: []string{n.Endpoint.String()}},
+		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.String()}},
+		ControllerManager:    component(hardenedControllerManager(), n.Settings.ControllerManager, n.Setup.Files),
+		Scheduler:            component(hardenedScheduler(), n.Settings.Scheduler, n.Setup.Files),
 	}
 	if n.CertificateValidity > 0 {
 		cluster.CertificateValidityPeriod = n.CertificateValidity.String()
@@ -187,6 +208,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 			APIServerEndpoint: n.apiEndpoint(),
 			CACertHashes:      []string{n.CAHash},
 		}},
+		Patches:  n.patches(),
 		Timeouts: timeouts{ControlPlaneComponentHealthCheck: controlPlaneTimeout, Discovery: discoveryTimeout},
 	}
 	if n.Role == ControlPlane {
@@ -212,7 +234,7 @@ func (n Node) nodeRegistration() nodeRegistration {
 }
 
 func (n Node) kubeletArguments() []argument {
-	arguments := map[string]string{
+	arguments := Arguments{
 		// Without it kubelet may pick the virtual address while it holds that.
 		"node-ip": n.Address.Addr().String(),
 	}
@@ -228,11 +250,8 @@ func (n Node) kubeletArguments() []argument {
 		}
 		arguments["node-labels"] = strings.Join(labels, ",")
 	}
-	list := make([]argument, 0, len(arguments))
-	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		list = append(list, argument{Name: name, Value: arguments[name]})
-	}
-	return list
+	// The users' come first: none may take the place of these.
+	return merged(merged(nil, n.Settings.Kubelet), arguments)
 }
 
 // documents joins values into one YAML stream.

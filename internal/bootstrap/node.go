@@ -71,6 +71,11 @@ type Node struct {
 	// minute: it is for tests that live through their end.
 	CertificateValidity time.Duration
 
+	// Settings are what users ask of the components of Kubernetes.
+	Settings Settings
+	// Setup is what users have done on the node beside its bootstrap.
+	Setup Setup
+
 	// SSHAuthorizedKeys are let in as the image's default user.
 	SSHAuthorizedKeys []string
 	// NTPServers replace the image's time sources.

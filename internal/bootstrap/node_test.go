@@ -119,6 +119,7 @@ type cloudConfig struct {
 	WriteFiles     []struct {
 		Path        string `json:"path"`
 		Permissions string `json:"permissions"`
+		Owner       string `json:"owner"`
 		Content     string `json:"content"`
 	} `json:"write_files"`
 	RunCmd [][]string `json:"runcmd"`

@@ -80,7 +80,8 @@ func writeTemporary(t *testing.T, name, content string) string {
 
 func TestShellcheck(t *testing.T) {
 	t.Parallel()
-	if output, err := run(t, tool(t, "shellcheck", "Debian package shellcheck"), "bootstrap.sh", "certificates.sh", "restore.sh"); err != nil {
+	shellcheck := tool(t, "shellcheck", "Debian package shellcheck")
+	if output, err := run(t, shellcheck, "bootstrap.sh", "certificates.sh", "restore.sh", "restrict.sh"); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
@@ -97,6 +98,7 @@ func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 		"IPv6":        onIPv6(newNode(t, role)),
 		"proxy":       behindProxy(t, newNode(t, role)),
 		"cloud":       cloud,
+		"settings":    withSettings(newNode(t, role)),
 	}
 }
 

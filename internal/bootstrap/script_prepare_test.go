@@ -126,3 +126,58 @@ esac`)
 		}
 	}
 }
+
+// What the image and kubeadm leave readable is closed once the node has joined.
+func TestScriptClosesFiles(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	closed := []string{
+		"/usr/lib/systemd/system/kubelet.service", "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
+		"/etc/systemd/system/kubelet.service.d/20-image builder.conf", "/var/lib/kubelet/config.yaml",
+	}
+	for _, path := range append(closed, "/etc/cni/net.d/.keep", "/usr/lib/systemd/system/containerd.service") {
+		m.write(path, "")
+	}
+	// kubeadm writes it while it joins.
+	m.play("kubeadm", `case $1 in
+version) echo v1.37.2 ;;
+join) chmod 644 "$root/var/lib/kubelet/config.yaml" ;;
+esac`)
+	m.joins()
+	for _, path := range closed {
+		if mode := m.mode(path); mode != 0o600 {
+			t.Errorf("%s has the mode %04o", path, mode)
+		}
+	}
+	if mode := m.mode("/etc/cni/net.d"); mode != 0o700 {
+		t.Errorf("the network's configuration has the mode %04o", mode)
+	}
+	if mode := m.mode("/usr/lib/systemd/system/containerd.service"); mode == 0o600 {
+		t.Error("the unit of another service was closed")
+	}
+}
+
+// A node whose files cannot be closed, as on a read-only /usr, joins all the same.
+func TestScriptJoinsWhereFilesCannotBeClosed(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.write("/usr/lib/systemd/system/kubelet.service", "")
+	m.write("/var/lib/kubelet/config.yaml", "")
+	m.write("/bin/chmod", "#!/bin/bash\n[[ $2 != */usr/* ]] && exec /bin/chmod \"$@\"\n")
+	m.joins()
+	if mode := m.mode("/var/lib/kubelet/config.yaml"); mode != 0o600 {
+		t.Errorf("kubelet's configuration has the mode %04o", mode)
+	}
+	if !strings.Contains(m.log(), "not every file was closed") {
+		t.Errorf("the log says nothing:\n%s", m.log())
+	}
+}
+
+func (m *machine) mode(path string) os.FileMode {
+	m.t.Helper()
+	info, err := os.Stat(filepath.Join(m.root, path))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}

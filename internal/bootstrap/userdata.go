@@ -46,6 +46,7 @@ type ntp struct {
 type writeFile struct {
 	Path        string `json:"path"`
 	Permissions string `json:"permissions"`
+	Owner       string `json:"owner,omitempty"`
 	Content     string `json:"content"`
 }
 
@@ -55,6 +56,11 @@ func Userdata(n Node) ([]byte, error) {
 	if err := n.validate(); err != nil {
 		return nil, err
 	}
+	return n.render()
+}
+
+// render renders the user data of a node that is valid.
+func (n Node) render() ([]byte, error) {
 	files, err := n.files()
 	if err != nil {
 		return nil, err
@@ -107,6 +113,12 @@ func (n Node) files() ([]writeFile, error) {
 		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
 		{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
 	}
+	files = append(files, n.hardeningFiles()...)
+	settings, err := n.settingsFiles()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, settings...)
 	if n.Role.controlsPlane() {
 		manifest, err := n.kubeVIP()
 		if err != nil {
@@ -122,7 +134,8 @@ func (n Node) files() ([]writeFile, error) {
 		files = append(files, n.authorityFiles()...)
 		files = append(files, n.restoreFiles()...)
 	}
-	return append(files, n.proxyFiles()...), nil
+	files = append(files, n.proxyFiles()...)
+	return append(files, n.setupFiles()...), nil
 }
 
 // unit runs the script at every boot: it resumes what the loss of power interrupted,

@@ -48,6 +48,7 @@ func (n Node) validate() error {
 	n.validateNetwork(&p)
 	n.validateLabels(&p)
 	n.validateAccess(&p)
+	n.validateSetup(&p)
 	n.validateCredentials(&p)
 	n.validateRestore(&p)
 	if len(p) == 0 {

@@ -37,7 +37,11 @@ func (w *world) isUpgraded(spec model.ClusterSpec, secrets *model.Secrets) {
 	}
 	_, facts, err := w.engine().Status(w.t.Context(), spec, secrets)
 	w.must(err)
-	if want := (model.KubeadmFacts{Version: "1.37.2", Ours: true, KubeProxy: "1.37.2", CoreDNS: "1.14.6"}); facts.API.Kubeadm != want {
+	spec.SetBuiltWith(secrets)
+	want := model.KubeadmFacts{
+		Version: "1.37.2", Ours: true, Settings: spec.BuiltWith.Components, KubeProxy: "1.37.2", CoreDNS: "1.14.6",
+	}
+	if facts.API.Kubeadm != want {
 		w.t.Errorf("kubeadm's: %+v", facts.API.Kubeadm)
 	}
 	for _, m := range facts.Machines {

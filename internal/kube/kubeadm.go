@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,9 @@ const (
 	kubeletConfigKey   = "kubelet"
 	kubeadmFormat      = "kubeadm.k8s.io/v1beta4"
 	maxKubeadmDocument = 256 << 10
+
+	// settingsAnnotation identifies, on kubeadm-config, the settings of components in it.
+	settingsAnnotation = "gantry.io/component-settings"
 )
 
 // VersionAnnotation is on the ConfigMap kubeadm-config whose version Gantry has written:
@@ -42,6 +46,7 @@ func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 		if config, err := clusterConfiguration(stored); err == nil {
 			facts.Version = versionOf(text(config, "kubernetesVersion"))
 			facts.Ours = facts.Version != "" && stored.Annotations[VersionAnnotation] == facts.Version
+			facts.Settings = stored.Annotations[settingsAnnotation]
 		}
 	}
 	proxy, err := a.kubeProxy(ctx)
@@ -72,19 +77,23 @@ func versionOf(text string) string {
 
 // UpdateKubeadmConfig writes the rights first: a node that reads the new version needs
 // them.
-func (a *api) UpdateKubeadmConfig(ctx context.Context, version string, kubelet []byte) error {
+func (a *api) UpdateKubeadmConfig(ctx context.Context, config model.KubeadmConfig) error {
 	if err := a.ensureKubeadmRights(ctx); err != nil {
 		return err
 	}
-	if err := a.updateKubeletConfig(ctx, kubelet); err != nil {
+	if err := a.updateKubeletConfig(ctx, config.Kubelet); err != nil {
 		return failed(ctx, err, "update the ConfigMap kube-system/%s", kubeletConfigMap)
 	}
-	return failed(ctx, a.updateClusterConfig(ctx, version), "update the ConfigMap kube-system/%s", kubeadmConfigMap)
+	return failed(ctx, a.updateClusterConfig(ctx, config), "update the ConfigMap kube-system/%s", kubeadmConfigMap)
 }
 
-// updateClusterConfig sets the version in what kubeadm was given when it made the
-// cluster, and keeps all else of it.
-func (a *api) updateClusterConfig(ctx context.Context, version string) error {
+// updateClusterConfig sets the version, and the arguments and volumes of the components, in
+// what kubeadm was given when it made the cluster, and keeps all else of it.
+func (a *api) updateClusterConfig(ctx context.Context, want model.KubeadmConfig) error {
+	components, err := document(string(want.Components))
+	if err != nil {
+		return err
+	}
 	maps := a.clients.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		stored, err := maps.Get(ctx, kubeadmConfigMap, metav1.GetOptions{})
@@ -95,19 +104,41 @@ func (a *api) updateClusterConfig(ctx context.Context, version string) error {
 		if err != nil {
 			return err
 		}
-		if text(config, "kubernetesVersion") == "v"+version {
-			return nil
+		config["kubernetesVersion"] = "v" + want.Version
+		for name, component := range components {
+			config[name] = withComponent(config[name], component)
 		}
-		config["kubernetesVersion"] = "v" + version
 		raw, err := yaml.Marshal(config)
 		if err != nil {
 			return err
 		}
+		if stored.Data[clusterConfigKey] == string(raw) && stored.Annotations[settingsAnnotation] == want.Settings &&
+			stored.Annotations[VersionAnnotation] == want.Version {
+			return nil
+		}
 		stored.Data[clusterConfigKey] = string(raw)
-		metav1.SetMetaDataAnnotation(&stored.ObjectMeta, VersionAnnotation, version)
+		metav1.SetMetaDataAnnotation(&stored.ObjectMeta, VersionAnnotation, want.Version)
+		metav1.SetMetaDataAnnotation(&stored.ObjectMeta, settingsAnnotation, want.Settings)
 		_, err = maps.Update(ctx, stored, metav1.UpdateOptions{FieldManager: FieldManager})
 		return err
 	})
+}
+
+// withComponent sets what Gantry says of a component, and keeps the rest, such as the names
+// in its certificate.
+func withComponent(stored, wanted any) any {
+	fields, ok := stored.(map[string]any)
+	if !ok {
+		fields = map[string]any{}
+	}
+	ours, _ := wanted.(map[string]any)
+	for _, key := range []string{"extraArgs", "extraVolumes"} {
+		delete(fields, key)
+		if value, ok := ours[key]; ok {
+			fields[key] = value
+		}
+	}
+	return fields
 }
 
 // clusterConfiguration reads the document of kubeadm-config in the one format that all
@@ -141,7 +172,7 @@ func (a *api) updateKubeletConfig(ctx context.Context, kubelet []byte) error {
 		}
 		changed := false
 		for key, value := range ours {
-			if config[key] != value {
+			if !reflect.DeepEqual(config[key], value) {
 				config[key] = value
 				changed = true
 			}
@@ -162,7 +193,7 @@ func (a *api) updateKubeletConfig(ctx context.Context, kubelet []byte) error {
 	return err
 }
 
-// document reads a YAML document whose values on the first level are plain.
+// document reads a YAML document of fields.
 func document(raw string) (map[string]any, error) {
 	if len(raw) > maxKubeadmDocument {
 		return nil, fmt.Errorf("it has %d bytes", len(raw))

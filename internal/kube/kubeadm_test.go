@@ -17,6 +17,13 @@ import (
 const clusterConfiguration = `apiServer:
   certSANs:
   - 10.10.183.5
+  extraArgs:
+  - name: profiling
+    value: "true"
+  extraVolumes:
+  - hostPath: /var/log
+    mountPath: /var/log
+    name: log
 apiVersion: kubeadm.k8s.io/v1beta4
 imageRepository: mirror.example.com/k8s
 kind: ClusterConfiguration
@@ -24,6 +31,37 @@ kubernetesVersion: v1.36.3
 networking:
   podSubnet: 172.20.0.0/16
 `
+
+// updatedConfiguration is what it becomes.
+const updatedConfiguration = `apiServer:
+  certSANs:
+  - 10.10.183.5
+  extraArgs:
+  - name: profiling
+    value: "false"
+apiVersion: kubeadm.k8s.io/v1beta4
+imageRepository: mirror.example.com/k8s
+kind: ClusterConfiguration
+kubernetesVersion: v1.37.2
+networking:
+  podSubnet: 172.20.0.0/16
+scheduler:
+  extraArgs:
+  - name: v
+    value: "2"
+`
+
+// ourConfig is what is written.
+var ourConfig = model.KubeadmConfig{
+	Version:  "1.37.2",
+	Settings: "s1",
+	Kubelet:  []byte(ourKubelet),
+	Components: []byte(`apiServer:
+  extraArgs: [{name: profiling, value: "false"}]
+scheduler:
+  extraArgs: [{name: v, value: "2"}]
+`),
+}
 
 const kubeletConfiguration = `apiVersion: kubelet.config.k8s.io/v1beta1
 cgroupDriver: cgroupfs
@@ -37,6 +75,8 @@ const ourKubelet = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: systemd
 rotateCertificates: true
+tlsCipherSuites:
+- TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
 `
 
 func systemConfigMap(name, key, value string) *corev1.ConfigMap {
@@ -70,19 +110,19 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 		t.Fatalf("before: %+v (%v)", facts, err)
 	}
 	for range 2 {
-		if err := api.UpdateKubeadmConfig(t.Context(), "1.37.2", []byte(ourKubelet)); err != nil {
+		if err := api.UpdateKubeadmConfig(t.Context(), ourConfig); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2", Ours: true}) {
+	want := model.KubeadmFacts{Version: "1.37.2", Ours: true, Settings: "s1"}
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != want {
 		t.Errorf("after: %+v (%v)", facts, err)
 	}
-	want := strings.Replace(clusterConfiguration, "v1.36.3", "v1.37.2", 1)
-	if got := configOf(t, clients, "kubeadm-config", "ClusterConfiguration"); got != want {
+	if got := configOf(t, clients, "kubeadm-config", "ClusterConfiguration"); got != updatedConfiguration {
 		t.Errorf("kubeadm-config:\n%s", got)
 	}
 	kubelet := configOf(t, clients, "kubelet-config", "kubelet")
-	for _, words := range []string{"cgroupDriver: systemd", "rotateCertificates: true", "maxPods: 250", "- 10.96.0.10"} {
+	for _, words := range []string{"cgroupDriver: systemd", "rotateCertificates: true", "maxPods: 250", "- 10.96.0.10", "- TLS_ECDHE"} {
 		if !strings.Contains(kubelet, words) {
 			t.Errorf("kubelet-config has no %q:\n%s", words, kubelet)
 		}
@@ -104,7 +144,9 @@ func TestUpgradeByHandIsToldFromOurs(t *testing.T) {
 	t.Parallel()
 	clients := fake.NewClientset(kubeadmMade()...)
 	api := kube.NewForClients(clients)
-	if err := api.UpdateKubeadmConfig(t.Context(), "1.36.4", []byte(ourKubelet)); err != nil {
+	config := ourConfig
+	config.Version = "1.36.4"
+	if err := api.UpdateKubeadmConfig(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 	maps := clients.CoreV1().ConfigMaps("kube-system")
@@ -116,7 +158,7 @@ func TestUpgradeByHandIsToldFromOurs(t *testing.T) {
 	if _, err := maps.Update(t.Context(), m, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2"}) {
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2", Settings: config.Settings}) {
 		t.Errorf("%+v (%v)", facts, err)
 	}
 }
@@ -131,7 +173,7 @@ func TestUpdateKubeadmConfigMakesTheRightsOfNewerVersions(t *testing.T) {
 		Subjects:   []rbacv1.Subject{more},
 	}, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kubeadm:kubelet-config"}})
 	clients := fake.NewClientset(objects...)
-	if err := kube.NewForClients(clients).UpdateKubeadmConfig(t.Context(), "1.37.2", []byte(ourKubelet)); err != nil {
+	if err := kube.NewForClients(clients).UpdateKubeadmConfig(t.Context(), ourConfig); err != nil {
 		t.Fatal(err)
 	}
 	binding, err := clients.RbacV1().ClusterRoleBindings().Get(t.Context(), "kubeadm:apiserver-kubelet-client", metav1.GetOptions{})
@@ -164,7 +206,7 @@ func TestUpdateKubeadmConfigRefusesAnotherFormat(t *testing.T) {
 		if facts, err := api.Kubeadm(t.Context()); err != nil || facts.Version != "" {
 			t.Errorf("%+v (%v)", facts, err)
 		}
-		err := api.UpdateKubeadmConfig(t.Context(), "1.37.2", []byte(ourKubelet))
+		err := api.UpdateKubeadmConfig(t.Context(), ourConfig)
 		if err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("got %v, want %q", err, words)
 		}

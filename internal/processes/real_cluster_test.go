@@ -20,14 +20,15 @@ import (
 
 // TestRealCluster takes a cluster through its life: Terraform creates it with a
 // worker in each of two zones, replaces them by larger ones while they serve,
-// removes one and destroys it all. In between machines lose their power.
+// removes one and destroys it all, with settings of every kind. In between machines lose
+// their power.
 func TestRealCluster(t *testing.T) {
 	const version = "1.37.2"
 	const pool = `
       labels = { tier = "general", "example.com/owner" = "platform" }
       taints = [{ key = "example.com/dedicated", value = "general", effect = "PreferNoSchedule" }]`
 	d := newRealDatacenter(t, realOptions(t))
-	w := newWorkspace(t, d.real(version, 1, 2, pool))
+	w := newWorkspace(t, withSettings(d.real(version, 1, 2, pool)))
 	w.patience = patience
 
 	watcher := watchUserdata(t, d)
@@ -43,6 +44,7 @@ func TestRealCluster(t *testing.T) {
 
 	nodes := d.nodesReady(w, 3)
 	d.neverWithoutVIP(w, "prod-cp-1")
+	d.isSet(w, "prod-cp-1")
 	zones := map[string]string{"prod-cp-1": "zone-a", "prod-general-1": "zone-a", "prod-general-2": "zone-b"}
 	for _, node := range nodes {
 		if got := node.Status.NodeInfo.KubeletVersion; got != "v"+version {
@@ -73,7 +75,7 @@ func TestRealCluster(t *testing.T) {
 	w.nothingToDo()
 
 	serving := d.serve(w)
-	w.configure(strings.Replace(d.real(version, 1, 2, pool), "memory_gb  = 4", "memory_gb  = 6", 1))
+	w.configure(strings.Replace(withSettings(d.real(version, 1, 2, pool)), "memory_gb  = 4", "memory_gb  = 6", 1))
 	w.must(apply...)
 	if least := serving.stop(); least < 1 {
 		t.Errorf("%d pods were ready while workers were replaced, and the budget says 1", least)
@@ -83,7 +85,7 @@ func TestRealCluster(t *testing.T) {
 	}
 	w.nothingToDo()
 
-	w.configure(strings.Replace(d.real(version, 1, 1, pool), "memory_gb  = 4", "memory_gb  = 6", 1))
+	w.configure(strings.Replace(withSettings(d.real(version, 1, 1, pool)), "memory_gb  = 4", "memory_gb  = 6", 1))
 	w.must(apply...)
 	d.nodesReady(w, 2)
 	w.nothingToDo()

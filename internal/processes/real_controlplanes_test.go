@@ -46,6 +46,7 @@ func TestRealControlPlanes(t *testing.T) {
 		}
 	}
 	d.engineReachesEtcd(w, controlPlanes)
+	d.hardened(w, "prod-cp-2", true)
 	var began []string
 	for _, g := range d.Guests() {
 		out, err := d.inside(g.Name, "ls", "/etc/gantry")

@@ -54,6 +54,8 @@ func TestRealDebian(t *testing.T) {
 	d.powerCycle(w, nodes...)
 	d.runsWell(nodes)
 	d.ownAddresses(w)
+	d.hardened(w, "prod-cp-1", true)
+	d.hardened(w, "prod-general-1", false)
 	w.nothingToDo()
 	d.nothingRuns(w)
 }

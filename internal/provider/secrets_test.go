@@ -59,6 +59,11 @@ var public = map[string][]string{
 		"worker_pools.*.taints.*.*",
 		"tags", "control_plane.labels", "control_plane.annotations", "worker_pools.*.labels", "worker_pools.*.annotations",
 	},
+	"the name of a flag or claim, which its error is about": {
+		"profile.kubernetes.api_server.oidc.required_claims",
+		"profile.kubernetes.api_server.extra_args", "profile.kubernetes.controller_manager.extra_args",
+		"profile.kubernetes.scheduler.extra_args", "profile.kubernetes.kubelet.extra_args",
+	},
 	"an id": {
 		"gateway_id", "ip_pool_id", "cloud_account.id", "cloud_account.gateway_id", "control_plane.placement.ip_pool_id",
 		"worker_pools.*.placements.*.ip_pool_id",

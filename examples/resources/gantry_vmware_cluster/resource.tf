@@ -5,6 +5,16 @@ resource "gantry_vmware_cluster" "prod" {
   profile = {
     kubernetes_version = "1.37.2"
     image              = { template = "gantry-node-1.37.2" }
+    kubernetes = {
+      api_server = {
+        extra_args = { max-requests-inflight = "800" }
+        oidc       = { issuer_url = "https://login.example.com", audiences = ["kubernetes"] }
+      }
+      kubelet    = { config = yamlencode({ maxPods = 60, systemReserved = { memory = "512Mi" } }) }
+      node_files = { "/etc/sysctl.d/50-example.conf" = { content = "vm.max_map_count = 262144\n" } }
+      # Commands run by bash as root, before the node joins.
+      pre_bootstrap = ["sysctl --system"]
+    }
     packs = {
       # Nodes become Ready with a pod network, which is a pack of layer "cni", such as
       # flannel = { layer = "cni", manifests = [file("flannel.yaml")] }

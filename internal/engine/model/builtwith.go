@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/sshkey"
 )
@@ -20,6 +21,11 @@ type BuiltWith struct {
 	SSHKeys    string `json:"ssh_keys,omitempty"`
 	NTPServers string `json:"ntp_servers,omitempty"`
 	Proxy      string `json:"proxy,omitempty"`
+	// Components are the settings of those of the control plane, on its nodes.
+	Components string `json:"components,omitempty"`
+	Kubelet    string `json:"kubelet,omitempty"`
+	// Setup are the files and commands of the node's pool.
+	Setup string `json:"setup,omitempty"`
 }
 
 // SetBuiltWith derives what a node is built with from the spec, where the secrets are at
@@ -27,6 +33,7 @@ type BuiltWith struct {
 // of keys, servers and exceptions not their order.
 func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 	s.BuiltWith = BuiltWith{}
+	s.builtSetups = nil
 	if secrets == nil || secrets.Authorities == nil {
 		return
 	}
@@ -34,10 +41,61 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 		SSHKeys:    keyedHash(secrets.Authorities, "SSH keys", canonical(s.SSHAuthorizedKeys, sshkey.Canonical)),
 		NTPServers: keyedHash(secrets.Authorities, "NTP servers", canonical(s.NTPServers, canonicalServer)),
 		Proxy:      keyedHash(secrets.Authorities, "proxy", canonicalProxy(s.Proxy)),
+		Components: keyedHash(secrets.Authorities, "components", s.components()),
+		Kubelet:    keyedHash(secrets.Authorities, "kubelet", encoded(s.Settings.Kubelet, s.Settings.KubeletConfig)),
+	}
+	s.builtSetups = map[string]string{}
+	for _, pool := range s.NodePools() {
+		if !pool.importedSetup() {
+			s.builtSetups[pool.Name] = keyedHash(secrets.Authorities, "setup", encodedSetup(pool.Setup))
+		}
 	}
 	if p := s.Proxy; p != nil && p.NoProxy != "" && p.HTTP == "" {
 		s.BuiltWith.Proxy = "" // of an import, which brings no secrets: without http there are no exceptions
 	}
+}
+
+// BuiltWithOf is what the nodes of a pool are built with.
+func (s *ClusterSpec) BuiltWithOf(pool NodePool) BuiltWith {
+	built := s.BuiltWith
+	built.Setup = s.builtSetups[pool.Name]
+	if !pool.ControlPlane() {
+		built.Components = ""
+	}
+	return built
+}
+
+// components are the settings of the control plane's components, and the files that these
+// see of their node.
+func (s *ClusterSpec) components() []string {
+	settings := s.Settings
+	parts := encoded(settings.APIServer, settings.ControllerManager, settings.Scheduler, settings.AuditPolicy, settings.OIDC)
+	return append(parts, settings.Mounts(s.ControlPlane.Setup.Files)...)
+}
+
+// importedSetup reports whether the pool has a file whose content is not known, as after an
+// import, which brings no secrets.
+func (p *NodePool) importedSetup() bool {
+	return slices.ContainsFunc(p.Setup.Files, func(f bootstrap.File) bool { return f.Content == "" })
+}
+
+// encodedSetup are files, in any order, and commands.
+func encodedSetup(setup bootstrap.Setup) []string {
+	files := slices.SortedFunc(slices.Values(setup.Files), func(a, b bootstrap.File) int { return strings.Compare(a.Path, b.Path) })
+	return encoded(slices.Concat(files), slices.Concat(setup.PreBootstrap), slices.Concat(setup.PostBootstrap))
+}
+
+// encoded are values as JSON, where what is empty and what is not there are the same.
+func encoded(values ...any) []string {
+	var all []string
+	for _, value := range values {
+		raw, _ := json.Marshal(value) // of texts, which can always be encoded
+		if text := string(raw); text == "{}" || text == "[]" {
+			raw = []byte("null")
+		}
+		all = append(all, string(raw))
+	}
+	return all
 }
 
 func keyedHash(authorities *pki.Authorities, kind string, values []string) string {
@@ -56,6 +114,9 @@ func (b BuiltWith) Differs(other BuiltWith) []FieldName {
 		{FieldSSHKeys, b.SSHKeys, other.SSHKeys},
 		{FieldNTPServers, b.NTPServers, other.NTPServers},
 		{FieldProxy, b.Proxy, other.Proxy},
+		{FieldComponents, b.Components, other.Components},
+		{FieldKubelet, b.Kubelet, other.Kubelet},
+		{FieldSetup, b.Setup, other.Setup},
 	} {
 		if part.a != "" && part.b != "" && part.a != part.b {
 			fields = append(fields, part.field)

@@ -48,6 +48,9 @@ const (
 	FieldProxyHTTPS       FieldName = "HTTPS proxy"
 	FieldNoProxy          FieldName = "proxy exceptions"
 	FieldProxyCertificate FieldName = "proxy CA certificate"
+	FieldComponents       FieldName = "settings of the control plane's components"
+	FieldAuditPolicy      FieldName = "audit policy"
+	FieldKubelet          FieldName = "settings of kubelet"
 	FieldCloneMode        FieldName = "clone mode"
 	FieldReplaceNodes     FieldName = "nodes to replace"
 	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"
@@ -62,6 +65,7 @@ const (
 	FieldCPU       FieldName = "CPU"
 	FieldMemory    FieldName = "memory"
 	FieldDisk      FieldName = "disk"
+	FieldSetup     FieldName = "files and commands"
 )
 
 // Fields of a placement.

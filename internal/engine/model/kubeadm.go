@@ -8,6 +8,9 @@ type KubeadmFacts struct {
 	Version string
 	// Ours reports whether Gantry has written that version, and not kubeadm.
 	Ours bool `json:",omitempty"`
+	// Settings identifies those of the control plane's components that Gantry has written
+	// there, as BuiltWith does. Empty: they are as kubeadm init was given them.
+	Settings string
 	// KubeProxy and CoreDNS are those of the add-ons that kubeadm has installed. Empty:
 	// it has not, or something else manages them by now, and they are left alone.
 	KubeProxy string
@@ -26,10 +29,22 @@ const (
 	ActionUpdateAddon         Action = "update_addon"          // target: kube-proxy or coredns
 )
 
-// UpdateKubeadmConfig writes what joining nodes read for a version of Kubernetes.
+// UpdateKubeadmConfig writes what joining nodes read for a version of Kubernetes and the
+// settings of the control plane's components.
 type UpdateKubeadmConfig struct {
 	Cluster string
 	Version string
+}
+
+// KubeadmConfig is what joining nodes read.
+type KubeadmConfig struct {
+	Version string
+	// Components are what the ClusterConfiguration says of those of the control plane, as a
+	// YAML object with its keys, and Settings identifies them.
+	Components []byte
+	Settings   string
+	// Kubelet are the keys of the KubeletConfiguration that are Gantry's, as YAML.
+	Kubelet []byte
 }
 
 // UpdateAddon sets the version of an add-on of kubeadm.

@@ -184,10 +184,11 @@ type API interface {
 	// Kubeadm returns what kubeadm keeps in the cluster and has installed in it; three
 	// calls.
 	Kubeadm(ctx context.Context) (KubeadmFacts, error)
-	// UpdateKubeadmConfig has joining nodes find a version of Kubernetes and a kubelet
-	// configuration (YAML, whose keys are set, and the others kept), and the rights that
-	// kubeadm of that version and the nodes that it makes need.
-	UpdateKubeadmConfig(ctx context.Context, version string, kubelet []byte) error
+	// UpdateKubeadmConfig has joining nodes find a version of Kubernetes, settings of the
+	// control plane's components (their arguments and volumes are set, and all else is kept)
+	// and a kubelet configuration (its keys are set, and the others kept), and the rights
+	// that kubeadm of that version and the nodes that it makes need.
+	UpdateKubeadmConfig(ctx context.Context, config KubeadmConfig) error
 	// UpdateKubeProxy and UpdateCoreDNS set the version of an add-on and keep the
 	// repository of its image. Where it is not as kubeadm has installed it, or not older,
 	// they do nothing. CoreDNS gets its configuration migrated; an error where it cannot be.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -65,9 +66,13 @@ type ClusterSpec struct {
 	SSHAuthorizedKeys []string
 	NTPServers        []string
 	Proxy             *Proxy
-	// BuiltWith identifies the three above; SetBuiltWith derives it.
-	BuiltWith BuiltWith
-	CloneMode CloneMode
+	// Settings are those of the components of Kubernetes.
+	Settings bootstrap.Settings
+	// BuiltWith identifies the four above, and builtSetups the setups of the node pools by
+	// their names; SetBuiltWith derives them.
+	BuiltWith   BuiltWith
+	builtSetups map[string]string
+	CloneMode   CloneMode
 
 	Packs []Pack // in the order in which they are applied
 
@@ -223,6 +228,9 @@ type NodePool struct {
 	// only, which may stay behind the control plane.
 	KubernetesVersion string
 	Image             Image
+
+	// Setup is what is done on each node beside its bootstrap.
+	Setup bootstrap.Setup
 
 	// DrainTimeout bounds the eviction of a node's pods before it is deleted.
 	DrainTimeout time.Duration

@@ -85,6 +85,8 @@ func Document(spec *model.ClusterSpec, pool model.NodePool, name string, ip mode
 		ServiceCIDR:       spec.ServiceCIDR,
 		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
 		NTPServers:        spec.NTPServers,
+		Settings:          spec.Settings,
+		Setup:             pool.Setup,
 
 		ExternalCloudProvider: spec.HasCPI(),
 	}
@@ -118,6 +120,11 @@ var documentFields = map[string]model.FieldName{
 	"Proxy.HTTPS":         model.FieldProxyHTTPS,
 	"Proxy.NoProxy":       model.FieldNoProxy,
 	"Proxy.CACertificate": model.FieldProxyCertificate,
+
+	"Setup":                  model.FieldSetup,
+	"Settings":               model.FieldComponents,
+	"Settings.AuditPolicy":   model.FieldAuditPolicy,
+	"Settings.KubeletConfig": model.FieldKubelet,
 }
 
 // documentField maps a field of a node's documents to the spec. Addresses, router
@@ -128,8 +135,11 @@ func documentField(field string, ref model.PlacementRef, pool model.NodePool) mo
 	if !ok {
 		return ref.Field(model.FieldIPPool)
 	}
-	if known == model.FieldKubernetes {
+	switch known {
+	case model.FieldKubernetes:
 		return versionField(pool)
+	case model.FieldSetup:
+		return model.NodePoolField(pool.Name, known)
 	}
 	out := model.ClusterField(known)
 	if n, ok := parseIndex(element); ok {

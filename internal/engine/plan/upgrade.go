@@ -137,16 +137,30 @@ func lateRollouts(v view, pools []nodePoolPlan) []nodePoolPlan {
 	return pools
 }
 
-// configSteps have joining nodes find the version of the spec. It comes before the first
-// node of that version; what an interrupted upgrade has written is written back where the
-// spec was.
+// configSteps have joining nodes find the version and the settings of the spec. It comes
+// before the first node of these; what an interrupted run has written is written back where
+// the spec was.
 func configSteps(v view) []model.Step {
 	u, ok := v.upgrade()
 	has := v.facts.API.Kubeadm.Version
-	if !ok || v.left != nil || !v.facts.API.Answered() || has == "" || has == u.target.String() {
+	if !ok || v.left != nil || !v.facts.API.Answered() || has == "" || has == u.target.String() && !v.settingsDiffer() {
 		return nil
 	}
 	return []model.Step{model.UpdateKubeadmConfig{Cluster: v.spec.Name, Version: u.target.String()}}
+}
+
+// settingsDiffer reports whether joining nodes would find other settings of the control
+// plane's components than the spec's. What kubeadm init has stored is what all nodes were
+// built with until it is written for the first time.
+func (v view) settingsDiffer() bool {
+	want := v.spec.BuiltWith.Components
+	if has := v.facts.API.Kubeadm.Settings; want == "" || has != "" {
+		return want != "" && has != want
+	}
+	return slices.ContainsFunc(v.machines(model.ControlPlanePool), func(m model.Machine) bool {
+		has := m.Marker.Components
+		return v.stays(m) && has != "" && has != want
+	})
 }
 
 // addonSteps bring the add-ons that kubeadm has installed to the version of the spec, once

@@ -14,6 +14,9 @@ var attributeWords = map[model.FieldName]string{
 	model.FieldSSHKeys:    "ssh_authorized_keys",
 	model.FieldNTPServers: "ntp_servers",
 	model.FieldProxy:      "proxy",
+	model.FieldComponents: "the settings of API server, controller manager and scheduler",
+	model.FieldKubelet:    "the settings of kubelet",
+	model.FieldSetup:      "node_files, pre_bootstrap and post_bootstrap",
 }
 
 // upToDateCondition says which control-plane nodes were built with other values than the

@@ -31,6 +31,9 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.wipeLeftUserdata(ctx); err != nil {
 		return err
 	}
+	if err := node.waitPostBootstrap(ctx); err != nil {
+		return err
+	}
 	if err := r.updateNodeMetadata(ctx, s.Node, s.NodePool.Meta); err != nil {
 		return err
 	}
@@ -249,7 +252,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		MemoryGB:          n.NodePool.MemoryGB,
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
-		BuiltWith:         n.Spec.BuiltWith,
+		BuiltWith:         n.Spec.BuiltWithOf(n.NodePool),
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}

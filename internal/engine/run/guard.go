@@ -175,11 +175,11 @@ func (g guardedAPI) BindAdmins(ctx context.Context) error {
 	return g.API.BindAdmins(ctx)
 }
 
-func (g guardedAPI) UpdateKubeadmConfig(ctx context.Context, version string, kubelet []byte) error {
+func (g guardedAPI) UpdateKubeadmConfig(ctx context.Context, config model.KubeadmConfig) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
-	return g.API.UpdateKubeadmConfig(ctx, version, kubelet)
+	return g.API.UpdateKubeadmConfig(ctx, config)
 }
 
 func (g guardedAPI) UpdateKubeProxy(ctx context.Context, version string) error {

@@ -8,18 +8,22 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// updateKubeadmConfig has the nodes that join from here on find the version that they
-// are built for.
+// updateKubeadmConfig has the nodes that join from here on find the version and the
+// settings that they are built for.
 func (r *Runner) updateKubeadmConfig(ctx context.Context, s model.UpdateKubeadmConfig) error {
-	kubelet, err := bootstrap.KubeletConfiguration()
-	if err != nil {
+	config := model.KubeadmConfig{Version: s.Version, Settings: r.Spec.BuiltWith.Components}
+	var err error
+	if config.Kubelet, err = bootstrap.KubeletConfiguration(); err != nil {
+		return err
+	}
+	if config.Components, err = r.Spec.Settings.ControlPlaneConfiguration(r.Spec.ControlPlane.Setup.Files); err != nil {
 		return err
 	}
 	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}
-	return retry(ctx, r.Timing, func(ctx context.Context) error { return api.UpdateKubeadmConfig(ctx, s.Version, kubelet) })
+	return retry(ctx, r.Timing, func(ctx context.Context) error { return api.UpdateKubeadmConfig(ctx, config) })
 }
 
 func (r *Runner) updateAddon(ctx context.Context, s model.UpdateAddon) error {

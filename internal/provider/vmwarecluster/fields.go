@@ -7,6 +7,9 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
+// kubernetesPath is the attribute of the settings of Kubernetes.
+var kubernetesPath = path.Root("profile").AtName("kubernetes")
+
 // clusterFields are the attributes by the fields of the cluster that they become.
 var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldClusterName:      path.Root("name"),
@@ -25,6 +28,9 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldProxyHTTPS:       path.Root("proxy").AtName("https"),
 	enginemodel.FieldNoProxy:          path.Root("proxy").AtName("no_proxy"),
 	enginemodel.FieldProxyCertificate: path.Root("proxy").AtName("ca_certificate"),
+	enginemodel.FieldComponents:       kubernetesPath,
+	enginemodel.FieldAuditPolicy:      kubernetesPath.AtName("api_server").AtName("audit_policy"),
+	enginemodel.FieldKubelet:          kubernetesPath.AtName("kubelet").AtName("config"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
 	enginemodel.FieldEtcdSnapshot:     path.Root("etcd_snapshot").AtName("directory"),
 	enginemodel.FieldRestore:          path.Root("restore_from_snapshot"),
@@ -38,6 +44,7 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 	enginemodel.FieldCPU:       "cpu",
 	enginemodel.FieldMemory:    "memory_gb",
 	enginemodel.FieldDisk:      "disk_gb",
+	enginemodel.FieldSetup:     "node_files",
 
 	// Of a worker pool that has its own.
 	enginemodel.FieldKubernetes: "kubernetes_version",
@@ -47,6 +54,9 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 // AttributePath implements enginecrud.Model.
 func (m *model) AttributePath(f enginemodel.Field) path.Path {
 	at := fieldPath(f)
+	if f.Name == enginemodel.FieldSetup && !m.ownSetup(f.NodePool) {
+		at = kubernetesPath.AtName("node_files")
+	}
 	if i, ok := f.Element.Get(); ok {
 		return at.AtListIndex(i)
 	}

@@ -1,6 +1,7 @@
 package vmwarecluster
 
 import (
+	"maps"
 	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -14,6 +15,7 @@ import (
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/kubernetesschema"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
@@ -22,6 +24,12 @@ const maxWorkers = 1000
 
 // maxPoolName leaves room in a node's name for the cluster and a number.
 const maxPoolName = 18
+
+// How what a pool has done on its nodes goes together with what the profile has.
+const (
+	profileFiles    = "They come beside the profile's `kubernetes.node_files`, and take the place of those with the same path. "
+	profileCommands = "They run after those of the profile's `kubernetes`. "
+)
 
 func controlPlaneAttribute() schema.SingleNestedAttribute {
 	attributes := nodeAttributes(controlPlaneTaints)
@@ -43,6 +51,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 		Attributes:          placementAttributes(),
 	}
 	attributes["rolling_update"] = controlPlaneRollingAttribute()
+	maps.Copy(attributes, kubernetesschema.Setup("the nodes of the control plane", profileFiles, profileCommands, "A change rolls the control plane. "))
 	return schema.SingleNestedAttribute{
 		Required: true,
 		MarkdownDescription: "The nodes that run the control plane. A change of `cpu`, `memory_gb`, `disk_gb`, `placement` or the " +
@@ -70,6 +79,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = rollingUpdateAttribute()
+	maps.Copy(attributes, kubernetesschema.Setup("the nodes of the pool", profileFiles, profileCommands, "A change rolls the pool. "))
 	attributes["kubernetes_version"] = poolVersionAttribute()
 	attributes["image"] = poolImageAttribute()
 	return schema.MapNestedAttribute{

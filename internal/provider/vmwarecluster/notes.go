@@ -62,6 +62,7 @@ func encodedSize(value any) int {
 // was validated, and what the engine does not check as long as anything is unknown.
 func checkPlan(_ context.Context, conn *connection.Connection, prior, planned *model) diag.Diagnostics {
 	diags := checkNotes(planned)
+	diags.Append(checkSettings(planned)...)
 	if prior == nil && !conn.Applying() {
 		diags.Append(checkPodNetwork(planned)...)
 		diags.Append(checkAuthorities(planned)...)

@@ -81,6 +81,14 @@ func TestAccClusterRefusals(t *testing.T) {
 		c.shape.controlPlane = 1
 		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
 	}
+	for settings, want := range map[string]*regexp.Regexp{
+		`api_server = { extra_args = { max-request-inflight = "1" } }`:                                  says("max-request-inflight", "max-requests-inflight"),
+		`node_files = { "/etc/kubernetes/pki/ca.key" = { content = "x" } }`:                             says("node_files", "belongs to kubeadm"),
+		`node_files = { "/etc/example" = { content = join("", [for i in range(20000) : sha256(i)]) } }`: says("node_files", "carries at most 65536"),
+	} {
+		refused := withSettings(config(e, shape{controlPlane: 1}), settings)
+		steps = append(steps, resource.TestStep{Config: refused, PlanOnly: true, ExpectError: want})
+	}
 	missing := strings.ReplaceAll(config(e, shape{controlPlane: 1}), "gantry_ip_pool.nodes.id", `"6f1d2a10-3a1b-4a53-9d4e-0c2f6c1f7a11"`)
 	// The pool keeps its id, and is another one before the cluster is built.
 	ipv6 := strings.NewReplacer(`"10.10.183.1"`, `"2001:db8::10"`, `"10.10.183.50"`, `"2001:db8::40"`,

@@ -138,9 +138,23 @@ func isState(state string) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(cluster, tfjsonpath.New("state"), knownvalue.StringExact(state))
 }
 
-// rolledControlPlane are the steps that replace three control-plane nodes.
+// withSettings has a cluster ask for settings of Kubernetes, the body of an object in HCL.
+func withSettings(config, settings string) string {
+	return strings.Replace(config, "profile       = {", "profile = {\n    kubernetes = {\n"+settings+"\n    },", 1)
+}
+
+// ofControlPlane are settings that only the control plane is rolled for.
+const ofControlPlane = `
+      api_server = {
+        extra_args   = { max-requests-inflight = "800" }
+        audit_policy = yamlencode({ apiVersion = "audit.k8s.io/v1", kind = "Policy", rules = [{ level = "Metadata" }] })
+        oidc         = { issuer_url = "https://login.example.com", audiences = ["kubernetes"] }
+      }`
+
+// rolledControlPlane are the steps that replace three control-plane nodes for other
+// settings.
 var rolledControlPlane = []string{
-	"snapshot_etcd", "prod",
+	"snapshot_etcd", "prod", "update_kubeadm_config", "prod",
 	"create_node", "prod-cp-4", "delete_node", "prod-cp-1", "create_node", "prod-cp-5", "delete_node", "prod-cp-2",
 	"create_node", "prod-cp-6", "delete_node", "prod-cp-3",
 }
@@ -228,7 +242,7 @@ func TestAccClusterLife(t *testing.T) {
 			},
 			{
 				// It is rolled, and there is nothing to do after.
-				Config: config(e, shape{controlPlane: 3, workers: 1, cpu: 4}),
+				Config: withSettings(config(e, shape{controlPlane: 3, workers: 1, cpu: 4}), ofControlPlane),
 				ConfigPlanChecks: resource.ConfigPlanChecks{
 					PreApply:             []plancheck.PlanCheck{plancheck.ExpectKnownValue(cluster, planned(), changes(rolledControlPlane...))},
 					PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},

@@ -40,6 +40,7 @@ var rules = enginecrud.Rules{
 		"timeouts",
 
 		"profile.image",
+		"profile.kubernetes",
 		"profile.kubernetes_version",
 		"profile.packs",
 
@@ -49,10 +50,13 @@ var rules = enginecrud.Rules{
 		"control_plane.labels",
 		"control_plane.memory_gb",
 		"control_plane.node_count",
+		"control_plane.node_files",
 		"control_plane.placement.compute_cluster",
 		"control_plane.placement.datastore",
 		"control_plane.placement.network",
 		"control_plane.placement.resource_pool",
+		"control_plane.post_bootstrap",
+		"control_plane.pre_bootstrap",
 		"control_plane.rolling_update",
 		"control_plane.taints",
 
@@ -64,7 +68,10 @@ var rules = enginecrud.Rules{
 		"worker_pools.*.labels",
 		"worker_pools.*.memory_gb",
 		"worker_pools.*.node_count",
+		"worker_pools.*.node_files",
 		"worker_pools.*.placements",
+		"worker_pools.*.post_bootstrap",
+		"worker_pools.*.pre_bootstrap",
 		"worker_pools.*.rolling_update",
 		"worker_pools.*.taints",
 	},

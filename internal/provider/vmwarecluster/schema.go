@@ -20,6 +20,7 @@ import (
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/kubernetesschema"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
@@ -178,6 +179,7 @@ func profileAttribute() schema.SingleNestedAttribute {
 			"kubernetes_version": nodeschema.KubernetesVersion(),
 			"image": nodeschema.Image("Node image, with kubeadm and kubelet of the profile's Kubernetes version. " +
 				"A change rolls the worker pools; control-plane nodes keep their image, and the plan warns of it."),
+			"kubernetes": kubernetesschema.Kubernetes(),
 			"packs": schema.MapNestedAttribute{
 				Optional: true,
 				MarkdownDescription: "Manifests that are applied to the cluster, by name. Packs are added and changed in place. " +

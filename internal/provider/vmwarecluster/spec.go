@@ -13,6 +13,7 @@ import (
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/kubernetesschema"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
@@ -23,7 +24,8 @@ type (
 		Image             struct {
 			Template string `tfsdk:"template"`
 		} `tfsdk:"image"`
-		Packs map[string]struct {
+		Kubernetes *kubernetesschema.Model `tfsdk:"kubernetes"`
+		Packs      map[string]struct {
 			Layer     string   `tfsdk:"layer"`
 			Manifests []string `tfsdk:"manifests"`
 		} `tfsdk:"packs"`
@@ -40,6 +42,7 @@ type (
 			Value  *string `tfsdk:"value"`
 			Effect string  `tfsdk:"effect"`
 		} `tfsdk:"taints"`
+		kubernetesschema.SetupModel
 	}
 	controlPlaneModel struct {
 		nodesModel
@@ -99,9 +102,10 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	}
 	diags.Append(common.Set(ctx, &spec)...)
 
-	diags.Append(m.setProfile(ctx, &spec)...)
-	diags.Append(m.setControlPlane(ctx, &spec)...)
-	diags.Append(m.setWorkers(ctx, &spec)...)
+	settings, more := m.setProfile(ctx, &spec)
+	diags.Append(more...)
+	diags.Append(m.setControlPlane(ctx, &spec, settings)...)
+	diags.Append(m.setWorkers(ctx, &spec, settings)...)
 	diags.Append(m.setRepair(ctx, &spec)...)
 	spec.EtcdSnapshots, more = nodeschema.EtcdSnapshots(ctx, m.EtcdSnapshot)
 	diags.Append(more...)
@@ -109,23 +113,26 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	return spec, diags
 }
 
-// setProfile sets what the cluster is made of. Packs are applied by layer, and by
-// name within one.
-func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+// setProfile sets what the cluster is made of, and returns the settings of Kubernetes, which
+// node pools add to. Packs are applied by layer, and by name within one.
+func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (*kubernetesschema.Model, diag.Diagnostics) {
 	var profile profileModel
 	diags := m.Profile.As(ctx, &profile, nodeschema.AllKnown)
 	spec.KubernetesVersion = profile.KubernetesVersion
 	spec.Image = enginemodel.Image{Template: profile.Image.Template, Folder: m.ImageFolder.ValueString()}
+	spec.Settings = profile.Kubernetes.Settings()
 	for name, pack := range profile.Packs {
 		spec.Packs = append(spec.Packs, enginemodel.Pack{Name: name, Layer: pack.Layer, Manifests: pack.Manifests})
 	}
 	slices.SortFunc(spec.Packs, func(a, b enginemodel.Pack) int {
 		return cmp.Or(slices.Index(layers, a.Layer)-slices.Index(layers, b.Layer), cmp.Compare(a.Name, b.Name))
 	})
-	return diags
+	return profile.Kubernetes, diags
 }
 
-func (m *model) setControlPlane(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+func (m *model) setControlPlane(
+	ctx context.Context, spec *enginemodel.ClusterSpec, settings *kubernetesschema.Model,
+) diag.Diagnostics {
 	var control controlPlaneModel
 	diags := m.ControlPlane.As(ctx, &control, nodeschema.AllKnown)
 	if diags.HasError() {
@@ -133,6 +140,7 @@ func (m *model) setControlPlane(ctx context.Context, spec *enginemodel.ClusterSp
 	}
 	pool := control.toModel(enginemodel.ControlPlanePool)
 	pool.Schedulable = control.Schedulable
+	pool.Setup = settings.Setup(control.SetupModel)
 	if r := control.RollingUpdate; r != nil {
 		pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout) // the validator has seen that it is one
 	}
@@ -143,13 +151,14 @@ func (m *model) setControlPlane(ctx context.Context, spec *enginemodel.ClusterSp
 	return diags
 }
 
-func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec) diag.Diagnostics {
+func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec, settings *kubernetesschema.Model) diag.Diagnostics {
 	pools := map[string]workerPoolModel{}
 	diags := m.WorkerPools.ElementsAs(ctx, &pools, false)
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		worker := pools[name]
 		pool := worker.toModel(name)
 		pool.KubernetesVersion = nodeschema.OrZero(worker.KubernetesVersion)
+		pool.Setup = settings.Setup(worker.SetupModel)
 		if worker.Image != nil {
 			pool.Image = enginemodel.Image{Template: worker.Image.Template, Folder: m.ImageFolder.ValueString()}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud/enginecrudtest"
@@ -32,14 +33,21 @@ const full = `{
     "sha256": "5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B"},
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
-  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "packs": {
+  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "kubernetes": {
+    "api_server": {"extra_args": {"v": "2"}, "audit_policy": "{\"rules\": [{\"level\": \"None\"}], \"kind\": \"Policy\"}",
+      "oidc": {"issuer_url": "https://i", "audiences": ["a"], "ca_certificate": "PEM", "username_claim": "email", "username_prefix": "",
+        "groups_prefix": "g:", "required_claims": {"c": "d"}}},
+    "controller_manager": {"extra_args": {"v": "3"}}, "scheduler": {"extra_args": {"v": "4"}},
+    "kubelet": {"extra_args": {"v": "5"}, "config": "kind: KubeletConfiguration\nmaxPods: 60\nevictionHard: {memory.available: 5%}"},
+    "node_files": {"/etc/b": {"content": "b"}, "/etc/a": {"content": "a", "permissions": "640", "owner": "root:adm"}},
+    "pre_bootstrap": ["one"], "post_bootstrap": ["two"]}, "packs": {
     "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]},
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "description": "Shop", "tags": {"team": "shop"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
-  "control_plane": {"node_count": 3, "rolling_update": {"drain_timeout": "2m"},
+  "control_plane": {"node_files": {"/etc/a": {"sensitive_content": "secret"}}, "node_count": 3, "rolling_update": {"drain_timeout": "2m"},
     "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "l", "effect": "NoExecute"}],
     "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
@@ -47,7 +55,7 @@ const full = `{
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
       "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
-    "one": {"kubernetes_version": "1.36.3", "image": {"template": "older"},
+    "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3", "image": {"template": "older"},
       "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "90s"},
@@ -63,6 +71,8 @@ func TestSpec(t *testing.T) {
 		t.Fatal(diags)
 	}
 	pool := uuid.MustParse(poolID)
+	fileA := bootstrap.File{Path: "/etc/a", Content: "a", Permissions: "0640", Owner: "root:adm"}
+	fileB := bootstrap.File{Path: "/etc/b", Content: "b", Permissions: "0644", Owner: "root:root"}
 	want := model.ClusterSpec{
 		Ref:               record.Ref{Kind: record.KindCluster, GatewayID: uuid.MustParse(gatewayID), Name: "prod"},
 		ID:                uuid.MustParse(clusterID),
@@ -74,7 +84,27 @@ func TestSpec(t *testing.T) {
 		Folder:            "k8s/prod",
 		PodCIDR:           "192.168.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
+		Settings: bootstrap.Settings{
+			APIServer:   bootstrap.Arguments{"v": "2"},
+			AuditPolicy: "kind: Policy\nrules:\n- level: None\n",
+			OIDC: &bootstrap.OIDC{
+				IssuerURL: "https://i", Audiences: []string{"a"}, CACertificate: "PEM",
+				UsernameClaim: "email", GroupsClaim: "groups", GroupsPrefix: "g:",
+				RequiredClaims: map[string]string{"c": "d"},
+			},
+			ControllerManager: bootstrap.Arguments{"v": "3"},
+			Scheduler:         bootstrap.Arguments{"v": "4"},
+			Kubelet:           bootstrap.Arguments{"v": "5"},
+			KubeletConfig:     "evictionHard:\n  memory.available: 5%\nmaxPods: 60\n",
+		},
 		ControlPlane: model.NodePool{
+			Setup: bootstrap.Setup{
+				Files: []bootstrap.File{
+					{Path: "/etc/a", Content: "secret", Permissions: "0600", Owner: "root:root"},
+					fileB,
+				},
+				PreBootstrap: []string{"one"}, PostBootstrap: []string{"two"},
+			},
 			Name:        model.ControlPlanePool,
 			Count:       3,
 			CPU:         2,
@@ -92,6 +122,9 @@ func TestSpec(t *testing.T) {
 		Workers: []model.NodePool{
 			{
 				Name: "one",
+				Setup: bootstrap.Setup{
+					Files: []bootstrap.File{fileA, fileB}, PreBootstrap: []string{"one", "three"}, PostBootstrap: []string{"two", "four"},
+				},
 
 				KubernetesVersion: "1.36.3",
 				Image:             model.Image{Template: "older", Folder: "templates"},
@@ -111,7 +144,10 @@ func TestSpec(t *testing.T) {
 				NodePause:      5 * time.Minute,
 			},
 			{
-				Name:         "two",
+				Name: "two",
+				Setup: bootstrap.Setup{
+					Files: []bootstrap.File{fileA, fileB}, PreBootstrap: []string{"one"}, PostBootstrap: []string{"two"},
+				},
 				CPU:          1,
 				MemoryGB:     2,
 				Placements:   []model.Placement{{ComputeCluster: "c", Datastore: "d", Network: "n", IPPoolID: pool}},

@@ -29,6 +29,8 @@ type nodeClient struct {
 	at    netip.AddrPort
 	ca    *x509.Certificate // zero until discovery
 	token string
+	// cluster is the ClusterConfiguration, once it was read.
+	cluster string
 }
 
 // get reads one object.

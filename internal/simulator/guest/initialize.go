@@ -43,6 +43,9 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	if n.serving, err = n.cluster.servingCertificate(n.name, n.advertise.Addr(), g.world.options.Now()); err != nil {
 		return err
 	}
+	if err := patchKubelet(inst, &conf.Node); err != nil {
+		return err
+	}
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
 	n.static = staticPods(version, n)
@@ -106,6 +109,9 @@ func (g *guest) prepareCluster(
 		g.log("%v", err)
 		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
 			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
+	}
+	if err := errors.Join(kubeadm.CheckMounts(conf.ClusterDocument, inst.Has), kubeadm.CheckFlags(conf.ClusterDocument, version)); err != nil {
+		return nil, fmt.Errorf("error execution phase wait-control-plane: %w", err)
 	}
 	n.etcdCA = authorities.Etcd
 	return g.newCluster(conf, version, authorities.Cluster, n.vip)

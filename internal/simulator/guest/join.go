@@ -81,6 +81,9 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 		return err
 	}
 
+	if err := patchKubelet(inst, &conf.Node); err != nil {
+		return err
+	}
 	name := nodeName(inst, conf.Node)
 	n := &node{name: name, address: address, version: version}
 	if conf.ControlPlane == nil && tool != (kubeadm.Version{}) {
@@ -156,6 +159,9 @@ func (g *guest) prepareControlPlane(
 	}
 	if !authorities.Cluster.Certificate.Equal(api.ca) {
 		return errors.New("error execution phase control-plane-prepare/certs: the downloaded CA is not the cluster's")
+	}
+	if err := errors.Join(kubeadm.CheckMounts(api.cluster, inst.Has), kubeadm.CheckFlags(api.cluster, version)); err != nil {
+		return fmt.Errorf("error execution phase control-plane-join: %w", err)
 	}
 	n.controlPlane = true
 	n.vip = vip

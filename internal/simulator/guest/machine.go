@@ -123,11 +123,17 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	if begun {
 		return errors.New("kubeadm init was started here before and did not end well: the node has to be replaced")
 	}
+	if err := g.runCommands(inst, preBootstrap); err != nil {
+		return err
+	}
 	if err := g.runKubeadm(ctx, verb, inst); err != nil {
 		return err
 	}
 	if err := g.renew(); err != nil {
 		g.log("when the certificates end could not be told: %v", err)
+	}
+	if err := g.runCommands(inst, postBootstrap); err != nil {
+		return err
 	}
 	g.log("[gantry] bootstrap finished")
 	g.set(ctx, PhaseJoined, nil)

@@ -31,6 +31,16 @@ func kubeletArg(m *machine, i int, name, value string) {
 	m.kubeadm[i]["nodeRegistration"] = document{"kubeletExtraArgs": []any{document{"name": name, "value": value}}}
 }
 
+// audited has an API server that reads a policy, and mounts a file of the node.
+func audited(mounted string) document {
+	return document{
+		"extraArgs": []any{document{"name": "audit-policy-file", "value": "/etc/gantry/audit.yaml"}},
+		"extraVolumes": []any{
+			document{"name": "policy", "hostPath": mounted, "mountPath": mounted, "pathType": "File"},
+		},
+	}
+}
+
 // TestInitRefusals bends one thing of a good first node at a time.
 func TestInitRefusals(t *testing.T) {
 	t.Parallel()
@@ -162,6 +172,8 @@ func TestInitRefusals(t *testing.T) {
 		"subnets overlap":        {cluster("172.20.0.0/16", "networking", "serviceSubnet"), "overlaps"},
 		"subnet over the node":   {cluster("10.10.0.0/16", "networking", "podSubnet"), "contains the node's address"},
 		"SAN":                    {cluster([]any{"a b"}, "apiServer", "certSANs"), "certSANs"},
+		"no audit policy":        {cluster(audited("/etc/gantry/audit.yaml"), "apiServer"), "is not a file"},
+		"audit policy elsewhere": {cluster(audited("/etc/gantry/bootstrap.sh"), "apiServer"), "open /etc/gantry/audit.yaml: no such file"},
 		"argument with dashes":   {cluster(document{"extraArgs": []any{document{"name": "--v", "value": "4"}}}, "scheduler"), "dash"},
 		"certificate key":        {func(_ *site, m *machine) { m.kubeadm[1]["certificateKey"] = "abcd" }, "32 bytes"},
 		"bootstrap token": {func(_ *site, m *machine) { m.kubeadm[1]["bootstrapTokens"] = []any{document{"token": "abc.def"}} },
@@ -214,6 +226,21 @@ func TestInitRefusals(t *testing.T) {
 			leaf := newAuthority(s.t, false)
 			m.files[pki+"front-proxy-ca.crt"], m.files[pki+"front-proxy-ca.key"] = leaf.certPEM, leaf.keyPEM
 		}, "not a CA"},
+		// what users add
+		"flag that there is not": {
+			cluster(document{"extraArgs": []any{document{"name": "max-request-inflight", "value": "5"}}}, "apiServer"), "kube-apiserver does not start"},
+		"value that a flag does not take": {
+			cluster(document{"extraArgs": []any{document{"name": "v", "value": "2"}, document{"name": "leader-elect", "value": "maybe"}}}, "scheduler"),
+			"kube-scheduler does not start"},
+		"no patches": {func(_ *site, m *machine) { m.kubeadm[1]["patches"] = document{"directory": "/etc/gantry/patches"} },
+			"could not read the patches directory"},
+		"patch of nothing": {func(_ *site, m *machine) {
+			m.kubeadm[1]["patches"] = document{"directory": "/etc/gantry/patches"}
+			m.files["/etc/gantry/patches/kubelet+merge.yaml"] = "maxPods: 60\n"
+		}, "unknown file"},
+		"command that fails": {file("/etc/gantry/pre-bootstrap/001", func(*site) string { return "true\nexit 7\n" }),
+			"command 001 of pre-bootstrap failed with status 7"},
+
 		"another CA's key": {file(pki+"ca.key", func(s *site) string { return newAuthority(s.t, true).keyPEM }),
 			"does not match the certificate"},
 		"another's sa.pub": {file(pki+"sa.pub", func(s *site) string { return newAuthority(s.t, true).public(s.t) }), "sa.pub is not"},

@@ -50,6 +50,9 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
 		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("50Gi"),
 	}
+	if r.MaxPods > 0 {
+		capacity[corev1.ResourcePods] = *resource.NewQuantity(r.MaxPods, resource.DecimalSI)
+	}
 	kubelet := version.String()
 	if tool, err := kubeadm.ParseVersion(g.vm.KubernetesVersion); err == nil {
 		kubelet = tool.String()

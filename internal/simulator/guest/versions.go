@@ -59,7 +59,8 @@ func (a *nodeClient) clusterVersion(ctx context.Context, tool kubeadm.Version, c
 	if err := a.get(ctx, "/api/v1/namespaces/kube-system/configmaps/kubeadm-config", &stored); err != nil {
 		return kubeadm.Version{}, fmt.Errorf("error execution phase preflight: unable to fetch the kubeadm-config ConfigMap: %w", err)
 	}
-	version, err := kubeadm.Stored(stored.Data["ClusterConfiguration"], tool)
+	a.cluster = stored.Data["ClusterConfiguration"]
+	version, err := kubeadm.Stored(a.cluster, tool)
 	if err != nil {
 		return version, fmt.Errorf("error execution phase preflight: unable to fetch the kubeadm-config ConfigMap: %w", err)
 	}

@@ -83,6 +83,24 @@ func TestJoinReadsTheStoredConfigurations(t *testing.T) {
 	s.joins(s.worker("w-3", address(23)))
 }
 
+// A control-plane node joins with what the first one was told, and needs its files.
+func TestJoinNeedsWhatTheAPIServerReads(t *testing.T) {
+	t.Parallel()
+	const policy = "/etc/gantry/audit.yaml"
+	s := newSite(t, guest.Options{})
+	first := s.first("cp-1", address(11))
+	first.kubeadm[0]["apiServer"] = audited(policy)
+	first.files[policy] = "a policy"
+	s.joins(first)
+	s.putToken(time.Now().Add(time.Hour))
+	s.putCertificates(certificateKey, true)
+	s.refuses(s.controlPlane("cp-without", address(31)), policy+" is not a file")
+	s.joins(s.worker("w-1", address(21)))
+	second := s.controlPlane("cp-2", address(12))
+	second.files[policy] = "a policy"
+	s.joins(second)
+}
+
 // The add-ons are as kubeadm makes them.
 func TestAddonsOfInit(t *testing.T) {
 	t.Parallel()

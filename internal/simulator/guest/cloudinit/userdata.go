@@ -28,6 +28,12 @@ type Config struct {
 	RunCommands [][]string
 }
 
+// Has reports whether write_files made a file.
+func (c Config) Has(path string) bool {
+	_, made := c.Files[path]
+	return made
+}
+
 // cloudConfig has the keys of cloud-init's schema that make sense on a
 // Kubernetes node. What it does not have is refused.
 type cloudConfig struct {

@@ -39,6 +39,10 @@ type Registration struct {
 	Labels map[string]string
 	// NodeIP is the kubelet argument node-ip.
 	NodeIP netip.Addr
+	// Patches is the directory of kubeadm's patches; empty: there are none.
+	Patches string
+	// MaxPods is what kubelet's configuration says; 0: its default.
+	MaxPods int64
 
 	ignore     []string
 	pullPolicy string
@@ -141,6 +145,13 @@ type apiEndpoint struct {
 
 type patches struct {
 	Directory string `json:"directory"`
+}
+
+func (p *patches) directory() string {
+	if p == nil {
+		return ""
+	}
+	return p.Directory
 }
 
 type discovery struct {

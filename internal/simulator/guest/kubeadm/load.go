@@ -93,6 +93,7 @@ func (i *Init) decode(d document) (apiEndpoint, error) {
 		return apiEndpoint{}, errors.New("dryRun is set: nothing would be created")
 	}
 	i.Node = doc.NodeRegistration.normal()
+	i.Node.Patches = doc.Patches.directory()
 	i.Tokens = doc.BootstrapTokens
 	i.SkipPhases = doc.SkipPhases
 	i.CertificateKey = doc.CertificateKey
@@ -152,5 +153,6 @@ func (j *Join) decode(d document) (discovery, *joinControlPlane, error) {
 		return discovery{}, nil, errors.New("dryRun is set: nothing would be created")
 	}
 	j.Node = doc.NodeRegistration.normal()
+	j.Node.Patches = doc.Patches.directory()
 	return doc.Discovery, doc.ControlPlane, nil
 }

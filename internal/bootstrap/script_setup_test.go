@@ -1,0 +1,144 @@
+package bootstrap_test
+
+import (
+	"fmt"
+	"os/user"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
+
+// ownGroup is who owns what a test writes.
+func ownGroup(t *testing.T) string {
+	t.Helper()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := user.LookupGroupId(me.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return me.Username + ":" + group.Name
+}
+
+// note is a command that notes how far the bootstrap is.
+func note(what string) string {
+	return fmt.Sprintf(`echo %s $(grep -c . "$GANTRY_ROOT/calls" || true) >>"$GANTRY_ROOT/notes"`, what)
+}
+
+func withSetup(t *testing.T, role bootstrap.Role) bootstrap.Node {
+	node := newNode(t, role)
+	node.Setup = bootstrap.Setup{
+		Files:         []bootstrap.File{{Path: "/etc/example/a file", Content: "a\n", Permissions: "0640", Owner: ownGroup(t)}},
+		PreBootstrap:  []string{note("one"), note("two")},
+		PostBootstrap: []string{note("three")},
+	}
+	return node
+}
+
+func TestScriptRunsTheUsersCommandsAroundTheBootstrap(t *testing.T) {
+	t.Parallel()
+	for role, verb := range map[bootstrap.Role]string{bootstrap.FirstControlPlane: "init", bootstrap.Worker: "join"} {
+		m := newMachine(t, withSetup(t, role))
+		if status := m.bootstrap(verb); status != 0 {
+			t.Fatalf("status %d; log:\n%s", status, m.log())
+		}
+		var order []string
+		for line := range strings.Lines(m.read("notes")) {
+			order = append(order, strings.Fields(line)[0])
+		}
+		if !slices.Equal(order, []string{"one", "two", "three"}) {
+			t.Errorf("the commands ran as %q", order)
+		}
+		if notes := m.read("notes"); strings.Contains(notes, "three 0") {
+			t.Errorf("post_bootstrap ran before anything else: %q", notes)
+		}
+		m.wantKubeadm(verb)
+		m.wantPhases("booting", "kubeadm", "joined")
+		// What has run is not run again, and does not stay on the disk.
+		if status := m.bootstrap(verb); status != 0 || strings.Count(m.read("notes"), "\n") != 3 {
+			t.Errorf("at the next boot: status %d, %q", status, m.read("notes"))
+		}
+		for _, path := range []string{"/etc/gantry/pre-bootstrap/001", "/etc/gantry/post-bootstrap/001"} {
+			if m.exists(path) {
+				t.Errorf("%s is still there", path)
+			}
+		}
+	}
+}
+
+func TestScriptStopsAtAFailedCommand(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.Worker)
+	node.Setup.PreBootstrap = []string{note("one"), "echo password=hunter2; echo no such disk; false | cat", note("never")}
+	m := newMachine(t, node)
+	if status := m.bootstrap("join"); status == 0 {
+		t.Error("the bootstrap was a success")
+	}
+	m.wantKubeadm()
+	m.wantPhases("booting", "failed")
+	if tail := m.read("tail"); !strings.Contains(tail, "command 002 of pre-bootstrap failed with status 1") || !strings.Contains(tail, "no such disk") {
+		t.Errorf("the reported log does not say what failed:\n%s", tail)
+	}
+	if strings.Contains(m.log(), "hunter2") {
+		t.Error("the log holds a password")
+	}
+	if strings.Contains(m.read("notes"), "never") {
+		t.Error("the next command ran all the same")
+	}
+}
+
+// A node that has joined stays one, and its next boot tries the command again.
+func TestScriptReportsAFailureAfterTheJoin(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.Worker)
+	node.Setup.PostBootstrap = []string{note("one"), `[[ -e $GANTRY_ROOT/repaired ]]`}
+	m := newMachine(t, node)
+	if status := m.bootstrap("join"); status == 0 {
+		t.Error("the bootstrap was a success")
+	}
+	m.wantPhases("booting", "kubeadm", "failed")
+	if m.exists("/etc/gantry/kubeadm.yaml") {
+		t.Error("the token was not removed")
+	}
+	m.write("/repaired", "")
+	if status := m.bootstrap("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	m.wantKubeadm("join")
+	m.wantPhases("booting", "kubeadm", "failed", "joined")
+	if strings.Count(m.read("notes"), "one") != 1 {
+		t.Errorf("the first command ran again: %q", m.read("notes"))
+	}
+}
+
+func TestScriptGivesCommandsTheProxy(t *testing.T) {
+	t.Parallel()
+	node := behindProxy(t, newNode(t, bootstrap.Worker))
+	node.Setup.PreBootstrap = []string{`echo "$HTTPS_PROXY $http_proxy" >"$GANTRY_ROOT/notes"`}
+	m := newMachine(t, node)
+	if status := m.bootstrap("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	if got, want := m.read("notes"), node.Proxy.HTTPS+" "+node.Proxy.HTTP+"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// cloud-init stops at a file whose owner the image does not have.
+func TestScriptStopsWhereAFileWasNotWritten(t *testing.T) {
+	t.Parallel()
+	node := withSetup(t, bootstrap.Worker)
+	node.Setup.Files[0].Owner = "nobody-of-this-image:root"
+	m := newMachine(t, node)
+	if status := m.bootstrap("join"); status == 0 {
+		t.Error("the bootstrap was a success")
+	}
+	m.wantPhases("booting", "failed")
+	if tail := m.read("tail"); !strings.Contains(tail, "/etc/example/a file was not written as nobody-of-this-image:root") {
+		t.Errorf("the reported log does not say which file:\n%s", tail)
+	}
+}

@@ -1,0 +1,36 @@
+package kubeadm
+
+import (
+	"fmt"
+
+	"github.com/gantry/terraform-provider-gantry/internal/kubeoptions"
+)
+
+// CheckFlags refuses a ClusterConfiguration by which a component of a version would not
+// start, because it does not know a flag or does not take its value.
+func CheckFlags(document string, tool Version) error {
+	docs, err := split([]byte(document))
+	if err != nil {
+		return err
+	}
+	for _, d := range docs {
+		if d.Kind != "ClusterConfiguration" {
+			continue
+		}
+		var c v1beta4Cluster
+		if err := d.decode(&c); err != nil {
+			return err
+		}
+		for component, arguments := range map[kubeoptions.Component][]Arg{
+			kubeoptions.APIServer: c.APIServer.ExtraArgs, kubeoptions.ControllerManager: c.ControllerManager.ExtraArgs,
+			kubeoptions.Scheduler: c.Scheduler.ExtraArgs,
+		} {
+			for _, a := range arguments {
+				if verdict := kubeoptions.CheckFlag(component, tool.Minor, a.Name, a.Value); verdict.Problem != "" {
+					return fmt.Errorf("%s does not start: %s", component, verdict.Problem)
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package guest_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
+)
+
+// TestPatchesOfKubelet has a node take more pods than others.
+func TestPatchesOfKubelet(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, guest.Options{})
+	m := s.first("cp-1", address(11))
+	m.kubeadm[1]["patches"] = document{"directory": "/etc/gantry/patches"}
+	m.files["/etc/gantry/patches/kubeletconfiguration0+merge.yaml"] = "maxPods: 250\n"
+	s.joins(m)
+	node := s.node("cp-1")
+	if got := node.Status.Capacity.Pods().Value(); got != 250 {
+		t.Errorf("the node takes %d pods", got)
+	}
+}
+
+// TestCommandAfterTheJoin fails on a node that stays a member of its cluster.
+func TestCommandAfterTheJoin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, guest.Options{})
+	m := s.first("cp-1", address(11))
+	m.files["/etc/gantry/post-bootstrap/001"] = "false\n"
+	s.boot(m)
+	state := s.settled("cp-1")
+	if state.Phase != guest.PhaseFailed || !strings.Contains(state.Error, "command 001 of post-bootstrap failed") {
+		t.Errorf("state %+v", state)
+	}
+	if node := s.node("cp-1"); node.Name == "" {
+		t.Error("there is no node")
+	}
+}
