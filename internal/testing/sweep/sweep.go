@@ -60,6 +60,15 @@ func Complete() bool {
 	return err == nil && chosen.all && !testing.Short()
 }
 
+// Offset is where samples begin: it moves with the commit.
+func Offset() int {
+	chosen, err := fromEnvironment(os.Getenv)
+	if err != nil {
+		return 0
+	}
+	return chosen.offset
+}
+
 // sample is which part of a sweep is run.
 type sample struct {
 	all    bool
