@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/crypto/ssh"
@@ -33,6 +34,9 @@ func (w *walk) create(c *walked) string {
 	spec.Image = walkImage(version, "a")
 	if rapid.Bool().Draw(w.r, "snapshots") {
 		spec.EtcdSnapshots = &model.EtcdSnapshots{}
+	}
+	if rapid.Bool().Draw(w.r, "repair") {
+		spec.Repair = &model.Repair{NotReadyAfter: 10 * time.Minute, MaxUnhealthy: 2}
 	}
 	c.wanted = spec
 	c.parents = []uuid.UUID{uuid.New()}

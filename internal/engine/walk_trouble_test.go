@@ -51,6 +51,8 @@ const (
 	cutPower         = "power cut of"
 	deleteVM         = "VM deleted:"
 	deleteNodeObject = "node object deleted:"
+	moveVM           = "VM moved:"
+	hang             = "kubelet hangs:"
 )
 
 func (t trouble) byHand() bool { return t.node != "" && t.kind != nameTaken }
@@ -66,7 +68,7 @@ func (w *walk) drawTrouble(c *walked) trouble {
 		callDropped, answerDropped, callRefused, taskFailed, slow, restart, apiAway,
 	}
 	if c.runs() && c.wanted.KubernetesVersion != "" {
-		kinds = append(kinds, cutPower, cutPower, deleteVM, deleteVM, deleteNodeObject)
+		kinds = append(kinds, cutPower, cutPower, deleteVM, deleteVM, deleteNodeObject, moveVM, hang)
 		if c.wanted.Folder == "k8s/"+c.name {
 			kinds = append(kinds, nameTaken)
 		}
@@ -89,7 +91,7 @@ func (w *walk) drawTrouble(c *walked) trouble {
 		t.call.Fault = "HostCommunication"
 		t.call.Call = rapid.SampledFrom([]string{"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "ReconfigVM_Task"}).Draw(w.r, "call")
 		t.at = 1 + t.at/40
-	case cutPower, deleteVM, deleteNodeObject:
+	case cutPower, deleteVM, deleteNodeObject, moveVM, hang:
 		t.node = w.drawVictim(c, t.kind)
 		if t.node == "" {
 			t = trouble{kind: calm}
@@ -112,10 +114,13 @@ func (w *walk) drawVictim(c *walked, kind string) string {
 		}
 	}
 	for _, m := range c.state.known {
-		if strings.HasPrefix(m.Node, c.name+"-cp-") && members < 3 || kind == deleteVM && w.hasDisk(m.Node) {
-			continue
+		controlPlane := strings.HasPrefix(m.Node, c.name+"-cp-")
+		switch {
+		case controlPlane && (kind == hang || members < 3 && kind != moveVM):
+		case kind == deleteVM && w.hasDisk(m.Node):
+		default:
+			may = append(may, m.Node)
 		}
-		may = append(may, m.Node)
 	}
 	if len(may) == 0 {
 		return ""
@@ -179,8 +184,20 @@ func (t trouble) disturb(w *walk, c *walked) error {
 	out := w.run(ctx, c, e)
 	close(over)
 	during.Wait()
+	t.repair(w, c)
 	out.save()
 	return out.err
+}
+
+// repair is what a person does about what no apply repairs, or only with time.
+func (t trouble) repair(w *walk, c *walked) {
+	switch {
+	case t.kind == hang && c.wanted.Repair != nil:
+		w.sim.AdvanceClock(11 * time.Minute)
+	case t.kind == hang, t.kind == deleteNodeObject && t.byHandOn(c):
+		// The kubelet registers its node when it starts. The next apply powers it on.
+		_ = w.sim.PowerOffVM(t.node)
+	}
 }
 
 // atCall waits until vCenter has got so many calls, or the run is over.
@@ -214,6 +231,10 @@ func (t trouble) action(w *walk, c *walked, e *engine.Engine) func() {
 		return func() { _ = w.sim.PowerOffVM(t.node) } // it may be gone by now
 	case deleteVM:
 		return func() { _ = w.sim.DeleteVM(t.node) }
+	case moveVM:
+		return func() { _ = w.sim.MoveVM(t.node, "/dc-1/vm/other") }
+	case hang:
+		return func() { _ = w.sim.HangVM(t.node) }
 	case deleteNodeObject:
 		secrets := *c.state.secrets
 		return func() {
