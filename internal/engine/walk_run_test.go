@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"pgregory.net/rapid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -25,7 +27,7 @@ type outcome struct {
 
 // run is one apply, as Terraform does it: a refresh, a plan, and what the plan has shown.
 func (w *walk) run(ctx context.Context, c *walked, e *engine.Engine) outcome {
-	w.tally.applies++
+	w.tally.applies.Add(1)
 	switch {
 	case c.state != nil && (c.state.tainted || c.wanted.KubernetesVersion == ""):
 		spec := c.spec()
@@ -111,37 +113,86 @@ func (w *walk) applyOnce(c *walked) error {
 	return out.err
 }
 
-// converge brings a cluster to what is wanted of it, while something goes wrong in the first
-// run, and looks whether all is as it should be.
+// converge brings a cluster to its spec, while something goes wrong in the first run, and
+// looks whether all is as it should be. At the same time another process may change another
+// cluster.
 func (w *walk) converge(c *walked, what string) {
 	trouble := w.drawTrouble(c)
+	other, whatElse := w.drawOther(c)
 	w.tell("%s: %s, %s", c.name, what, trouble)
 	began := time.Now()
 	defer func() { w.r.Logf("  took %s", time.Since(began).Round(time.Millisecond)) }()
 	w.tally.troubles[trouble.kind]++
 	w.sim.ResetCalls()
-	first := w.watched(c, trouble.byHandOn(c), func() error { return trouble.disturb(w, c) })
-	if first != nil {
-		w.tell("  the first run: %s", oneLine(first))
+	run := func() error { return trouble.disturb(w, c) }
+	if other != nil {
+		w.tell("  beside it %s: %s", other.name, whatElse)
+		w.tally.troubles["beside another"]++
+		alone := run
+		run = func() error {
+			var err error
+			w.watched(other, false, func() error { err = w.beside(other, alone); return err })
+			return err
+		}
+	}
+	if err := w.watched(c, trouble.byHandOn(c), run); err != nil {
+		w.tell("  the first run: %s", oneLine(err))
 	}
 	runs := 1
 	if trouble.byHand() {
 		runs = 5 // it may take a while until the API says what has happened
 	}
+	w.finish(c, what, runs)
+	if other != nil {
+		w.finish(other, whatElse, 1)
+	}
+	w.tally.calls += w.sim.Calls().Total
+	w.whole()
+}
+
+// drawOther changes another cluster that runs, or none.
+func (w *walk) drawOther(c *walked) (*walked, string) {
+	for _, other := range w.clusters {
+		if other != c && other.runs() && rapid.IntRange(0, 2).Draw(w.r, "beside") == 0 {
+			other.edit()
+			changes := []func(*walk, *walked) string{(*walk).scaleWorkers, (*walk).resize, (*walk).otherPool, (*walk).describe, (*walk).destroy}
+			return other, changes[rapid.IntRange(0, len(changes)-1).Draw(w.r, "change")](w, other)
+		}
+	}
+	return nil, ""
+}
+
+// beside applies a cluster in a process of its own while another run goes on.
+func (w *walk) beside(c *walked, other func() error) error {
+	e, end := w.process()
+	defer end()
+	var out outcome
+	var both sync.WaitGroup
+	both.Go(func() { out = w.run(w.t.Context(), c, e) })
+	err := other()
+	both.Wait()
+	out.save()
+	if out.err != nil {
+		w.tell("  the run beside it: %s", oneLine(out.err))
+	}
+	return err
+}
+
+// finish applies a cluster until nothing is left to do, which has to be so after a number of
+// runs. One that has to be created again takes one more.
+func (w *walk) finish(c *walked, what string, runs int) {
 	for try := 1; ; try++ {
 		err := w.watched(c, false, func() error { return w.applyOnce(c) })
 		if err == nil && (c.state == nil) == (c.wanted.KubernetesVersion == "") {
 			if err = w.nothingToDo(c); err == nil {
-				break
+				return
 			}
 		}
 		w.tell("  run %d after it: %v", try, err)
 		if try >= runs && !(c.state == nil && err == nil) {
-			w.t.Fatalf("%s: %s: run %d after %s: %v", c.name, what, try, trouble, err)
+			w.t.Fatalf("%s: %s: run %d after it: %v", c.name, what, try, err)
 		}
 	}
-	w.tally.calls += w.sim.Calls().Total
-	w.whole()
 }
 
 func oneLine(err error) string {
@@ -150,8 +201,8 @@ func oneLine(err error) string {
 }
 
 // watched runs something and looks what the machines of a cluster have done meanwhile: none
-// of one that runs is initialised again, and its etcd keeps its quorum, unless somebody takes
-// a machine away.
+// of one that runs is initialised again, and its etcd keeps its quorum, unless a user takes a
+// machine away.
 func (w *walk) watched(c *walked, byHand bool, run func() error) error {
 	before := w.sim.History()
 	ran := c.runs() && c.wanted.KubernetesVersion != ""
@@ -171,7 +222,7 @@ func (w *walk) watched(c *walked, byHand bool, run func() error) error {
 }
 
 // finished reports whether the record says that a cluster was created, whatever Terraform
-// knows. One that was not is begun anew with other authorities, since nobody has its own.
+// knows. One that was not is begun anew with other authorities, since its own are lost.
 func (w *walk) finished(c *walked) bool {
 	if c.wanted.KubernetesVersion == "" || c.state != nil {
 		return c.runs()

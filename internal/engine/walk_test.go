@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,9 +24,10 @@ import (
 // TestRandomWalk changes clusters at random while something goes wrong, applies again until
 // nothing is left to do, and looks after each step whether the world is as it was asked for.
 //
-// It walks for a few seconds, with ALL=1 for long, and as long as GANTRY_WALK says (30m). The
-// seed moves with the commit, as the sample of the interrupt tests does; -rapid.seed chooses
-// another, and -rapid.shrinktime how long a walk that failed is made shorter.
+// It walks for some seconds, with ALL=1 for long, and as long as GANTRY_SWEEP_WALK says, if it
+// does (30m). The seed moves with the commit, as the sample of the interrupt tests does;
+// -rapid.seed chooses another, and -rapid.shrinktime how long a walk that failed is made
+// shorter.
 func TestRandomWalk(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -67,10 +69,10 @@ func TestRandomWalk(t *testing.T) {
 // walkTime is how long the walk lasts, but for making a walk that failed shorter.
 func walkTime(t *testing.T) time.Duration {
 	t.Helper()
-	if text := os.Getenv("GANTRY_WALK"); text != "" {
+	if text := os.Getenv("GANTRY_SWEEP_WALK"); text != "" {
 		budget, err := time.ParseDuration(text)
 		if err != nil {
-			t.Fatalf("GANTRY_WALK: %v", err)
+			t.Fatalf("GANTRY_SWEEP_WALK: %v", err)
 		}
 		return budget
 	}
@@ -99,8 +101,8 @@ type tally struct {
 	end      time.Time
 	failed   bool // a walk is done again to make it shorter
 	walks    int
-	applies  int // runs of the engine, destructions too
-	calls    int // of vCenter
+	applies  atomic.Int32 // runs of the engine, destructions too
+	calls    int          // of vCenter
 	steps    map[string]int
 	troubles map[string]int
 }
@@ -113,7 +115,7 @@ func (t *tally) String() string {
 		steps += n
 	}
 	return fmt.Sprintf("%d walks of %d steps, %d runs, %d calls of vCenter; steps %v, troubles %v",
-		t.walks, steps, t.applies, t.calls, t.steps, t.troubles)
+		t.walks, steps, t.applies.Load(), t.calls, t.steps, t.troubles)
 }
 
 // walk is one random walk.

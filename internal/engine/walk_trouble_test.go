@@ -250,7 +250,7 @@ func (t trouble) action(w *walk, c *walked, e *engine.Engine) func() {
 func (t trouble) kill(w *walk, c *walked, e *engine.Engine) error {
 	var out outcome
 	w.killedEngine(e, t.at, func(ctx context.Context, e *engine.Engine) { out = w.run(ctx, c, e) })
-	w.sim.ExpireSessions() // nobody has logged out
+	w.sim.ExpireSessions() // which the killed run has left open
 	return fmt.Errorf("killed: %v", out.err)
 }
 

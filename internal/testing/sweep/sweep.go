@@ -60,7 +60,8 @@ func Complete() bool {
 	return err == nil && chosen.all && !testing.Short()
 }
 
-// Offset is where samples begin: it moves with the commit.
+// Offset is where samples begin, and moves with the commit: tests that choose at random
+// begin there, too.
 func Offset() int {
 	chosen, err := fromEnvironment(os.Getenv)
 	if err != nil {
