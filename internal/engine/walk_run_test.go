@@ -131,7 +131,7 @@ func (w *walk) converge(c *walked, what string) {
 		alone := run
 		run = func() error {
 			var err error
-			w.watched(other, false, func() error { err = w.beside(other, alone); return err })
+			_ = w.watched(other, false, func() error { err = w.beside(other, alone); return err })
 			return err
 		}
 	}
@@ -259,7 +259,7 @@ func (w *walk) nothingToDo(c *walked) error {
 			return fmt.Errorf("plan: %w", err)
 		}
 		if !p.Empty() || p.Err() != nil {
-			return fmt.Errorf("the plan after an apply has %v, %v, %v", actions(p), p.Err(), p.Warnings)
+			return errors.Join(fmt.Errorf("the plan after an apply has %v, %v", actions(p), p.Warnings), p.Err())
 		}
 	}
 	return nil

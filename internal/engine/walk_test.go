@@ -45,7 +45,6 @@ func TestRandomWalk(t *testing.T) {
 			return
 		}
 		w := newWalk(t, r, walks)
-		defer w.sim.Close()
 		r.Repeat(map[string]func(*rapid.T){
 			"create":              w.stepOf(true, (*walk).create),
 			"destroy":             w.step((*walk).destroy),

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -55,6 +56,9 @@ const (
 	hang             = "kubelet hangs:"
 )
 
+// troubledCalls are those that are refused, or whose tasks fail.
+var troubledCalls = []string{"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "ReconfigVM_Task"}
+
 func (t trouble) byHand() bool { return t.node != "" && t.kind != nameTaken }
 
 // byHandOn reports whether a person takes a control-plane machine of the cluster away.
@@ -84,12 +88,12 @@ func (w *walk) drawTrouble(c *walked) trouble {
 	case callRefused:
 		t.call.Kind = simulator.RefuseCall
 		t.call.Fault = rapid.SampledFrom([]string{"TaskInProgress", "HostCommunication"}).Draw(w.r, "fault")
-		t.call.Call = rapid.SampledFrom([]string{"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "ReconfigVM_Task"}).Draw(w.r, "call")
+		t.call.Call = rapid.SampledFrom(troubledCalls).Draw(w.r, "call")
 		t.at = 1 + t.at/40
 	case taskFailed:
 		t.call.Kind = simulator.FailTask
 		t.call.Fault = "HostCommunication"
-		t.call.Call = rapid.SampledFrom([]string{"CloneVM_Task", "PowerOnVM_Task", "PowerOffVM_Task", "Destroy_Task", "ReconfigVM_Task"}).Draw(w.r, "call")
+		t.call.Call = rapid.SampledFrom(troubledCalls).Draw(w.r, "call")
 		t.at = 1 + t.at/40
 	case cutPower, deleteVM, deleteNodeObject, moveVM, hang:
 		t.node = w.drawVictim(c, t.kind)
@@ -185,6 +189,9 @@ func (t trouble) disturb(w *walk, c *walked) error {
 	close(over)
 	during.Wait()
 	t.repair(w, c)
+	if t.kind == answerDropped {
+		w.sim.ExpireSessions() // of a login whose answer was lost only vCenter knows
+	}
 	out.save()
 	return out.err
 }
@@ -221,7 +228,8 @@ func (t trouble) action(w *walk, c *walked, e *engine.Engine) func() {
 		return w.sim.Restart
 	case apiAway:
 		path := newWay(w.t, strings.TrimPrefix(w.sim.ProxyURL(), "http://"))
-		e.Kube = kube.New(kube.Options{ProxyURL: "http://" + path.listener.Addr().String(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond})
+		through := "http://" + path.listener.Addr().String()
+		e.Kube = kube.New(kube.Options{ProxyURL: through, Timeout: 5 * time.Second, Interval: 20 * time.Millisecond})
 		return func() {
 			path.cut(true)
 			time.Sleep(500 * time.Millisecond) // which is how long it is away
@@ -251,7 +259,7 @@ func (t trouble) kill(w *walk, c *walked, e *engine.Engine) error {
 	var out outcome
 	w.killedEngine(e, t.at, func(ctx context.Context, e *engine.Engine) { out = w.run(ctx, c, e) })
 	w.sim.ExpireSessions() // which the killed run has left open
-	return fmt.Errorf("killed: %v", out.err)
+	return errors.Join(errKilled, out.err)
 }
 
 func (t trouble) killAtAPI(w *walk, c *walked, e *engine.Engine) error {
@@ -271,7 +279,7 @@ func (t trouble) killAtAPI(w *walk, c *walked, e *engine.Engine) error {
 	w.sim.Resume()
 	w.sim.AdvanceClock(2 * time.Minute)
 	w.sim.ExpireSessions()
-	return fmt.Errorf("killed: %v", out.err)
+	return errors.Join(errKilled, out.err)
 }
 
 // takeName gives the name of the next node of a pool to another VM, until what is returned
