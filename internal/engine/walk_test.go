@@ -123,9 +123,10 @@ type walk struct {
 	r        *rapid.T
 	tally    *tally
 	clusters []*walked
-	story    []string // what has happened
-	disks    []disk   // foreign ones, that are attached or were
-	keys     int      // SSH keys that were handed out
+	story    []string        // what has happened
+	disks    []disk          // foreign ones, that are attached or were
+	moved    map[string]bool // VMs that a user has moved
+	keys     int             // SSH keys that were handed out
 }
 
 // disk is a foreign disk, and the VM that it was attached to.
@@ -185,7 +186,7 @@ func (c *walked) edit() {
 
 func newWalk(t *testing.T, r *rapid.T, all *tally) *walk {
 	t.Helper()
-	w := &walk{r: r, tally: all}
+	w := &walk{r: r, tally: all, moved: map[string]bool{}}
 	options := simulator.Options{JoinTimeout: 10 * time.Second, Inventory: simulator.Inventory{OtherVMs: 2}}
 	for _, version := range walkVersions {
 		options.Inventory.Templates = append(options.Inventory.Templates,

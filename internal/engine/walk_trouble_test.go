@@ -240,6 +240,7 @@ func (t trouble) action(w *walk, c *walked, e *engine.Engine) func() {
 	case deleteVM:
 		return func() { _ = w.sim.DeleteVM(t.node) }
 	case moveVM:
+		w.moved[t.node] = true
 		return func() { _ = w.sim.MoveVM(t.node, "/dc-1/vm/other") }
 	case hang:
 		return func() { _ = w.sim.HangVM(t.node) }

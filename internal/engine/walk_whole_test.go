@@ -41,6 +41,13 @@ func (w *walk) whole() {
 		snapshots = snapshots || c.wanted.EtcdSnapshots != nil
 	}
 	left := w.sim.Leftovers()
+	for i, vm := range left.VMs {
+		if name := path.Base(vm); w.moved[name] {
+			// It is left where a user has moved it, until the folder is changed.
+			left.VMs[i] = path.Join("/dc-1/vm", w.folderOf(name), name)
+		}
+	}
+	slices.Sort(left.VMs)
 	slices.Sort(vms)
 	if !slices.Equal(left.VMs, vms) {
 		w.t.Errorf("the VMs are %v, not %v", left.VMs, vms)
@@ -59,6 +66,16 @@ func (w *walk) whole() {
 	w.wholeLedger(e, claims)
 	w.addressesOnce(e)
 	w.disksThere()
+}
+
+// folderOf is the folder of the cluster that a node is of.
+func (w *walk) folderOf(node string) string {
+	for _, c := range w.clusters {
+		if strings.HasPrefix(node, c.name+"-") {
+			return c.wanted.Folder
+		}
+	}
+	return ""
 }
 
 // wholeCluster fails where a cluster is not as it is wanted, and returns its nodes.
