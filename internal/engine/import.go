@@ -72,7 +72,7 @@ func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Import{ID: registered.ID, Data: data, Secrets: secrets}, nil
+	return &Import{ID: registered.ID, Incarnation: registered.Incarnation, Data: data, Secrets: secrets}, nil
 }
 
 // registeredAs reads the record of what is to be imported.

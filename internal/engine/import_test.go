@@ -64,9 +64,9 @@ func TestImportTrustsNothingThatAClusterStores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.ID != spec.ID || found.Secrets.VCenter != w.sim.InstanceUUID() ||
+	if found.ID != spec.ID || found.Incarnation != spec.Incarnation || found.Secrets.VCenter != w.sim.InstanceUUID() ||
 		found.Secrets.Authorities.Fingerprint() != secrets.Authorities.Fingerprint() {
-		t.Errorf("got %+v", found.Secrets)
+		t.Errorf("got %s, %q, of the vCenter %s", found.ID, found.Incarnation, found.Secrets.VCenter)
 	}
 	if err := w.administrator(found.Secrets).Ready(t.Context()); err != nil || bytes.Equal(found.Secrets.Kubeconfig, secrets.Kubeconfig) {
 		t.Errorf("the kubeconfig was not issued anew, or does not work: %v", err)

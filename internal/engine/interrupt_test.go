@@ -22,7 +22,11 @@ import (
 // lives without a heartbeat.
 func (w *world) killed(k int, run func(context.Context, *engine.Engine)) {
 	w.t.Helper()
-	dying := w.engine()
+	w.killedEngine(w.engine(), k, run)
+}
+
+// killedEngine is killed with an engine of the caller's.
+func (w *world) killedEngine(dying *engine.Engine, k int, run func(context.Context, *engine.Engine)) {
 	// The engine of the dead: it gives up at once, like a process that is gone.
 	dying.Timing.RetryBudget = 0
 	ctx, cancel := context.WithCancel(w.t.Context())

@@ -105,7 +105,7 @@ type way struct {
 	conns map[net.Conn]struct{}
 }
 
-func newWay(t *testing.T, target string) *way {
+func newWay(t testing.TB, target string) *way {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -72,6 +72,14 @@ func (w *world) addPool(name, start, end string) uuid.UUID {
 // engine is an engine of its own, as another run of Terraform would have.
 func (w *world) engine() *engine.Engine {
 	w.t.Helper()
+	e, end := w.process()
+	w.t.Cleanup(end)
+	return e
+}
+
+// process is a run of Terraform with its engine, and how it ends.
+func (w *world) process() (e *engine.Engine, end func()) {
+	w.t.Helper()
 	sessions := &vsphere.Sessions{}
 	vc, err := sessions.Get(context.Background(), vsphere.Config{
 		Server: w.sim.Server(), Username: w.sim.Username(), Password: w.sim.Password(), CACertificate: w.sim.CACertificate(),
@@ -79,13 +87,13 @@ func (w *world) engine() *engine.Engine {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { _ = sessions.LogoutAll(context.Background()) })
 	tags := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
-	return &engine.Engine{
+	e = &engine.Engine{
 		Reader: vc, Builder: vc, Ledger: tags, Parallel: 16, Timing: fast(),
 		Now:  w.sim.Now, // which is the guests' time, too
 		Kube: kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
 	}
+	return e, func() { _ = sessions.LogoutAll(context.Background()) }
 }
 
 func (w *world) placement(cluster string) model.Placement {

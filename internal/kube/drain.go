@@ -20,7 +20,8 @@ const (
 	// does not report and so can't use a longer one.
 	unreachableGrace = 1 // s
 	// unreachableWait is the longest wait for a deleted pod on such a node. Only
-	// its kubelet could confirm that it stopped.
+	// its kubelet could confirm that it stopped. Kubectl's drain measures it by the
+	// cluster's clock, which may be another than ours.
 	unreachableWait = 20 // s
 )
 
@@ -50,8 +51,8 @@ func (a *api) Drain(ctx context.Context, name string, timeout time.Duration) err
 		// Deleting pods instead would bypass disruption budgets.
 		return errors.New("unable to drain the node: the API server does not support the eviction of pods")
 	}
-	d := draining{api: a, node: name, eviction: eviction, reachable: !unreachable(node)}
-	d.helper = d.newHelper(ctx)
+	d := draining{api: a, node: name, eviction: eviction}
+	d.judge(ctx, node)
 	return d.run(ctx, timeout)
 }
 
@@ -62,6 +63,28 @@ type draining struct {
 	helper    *drain.Helper
 	eviction  schema.GroupVersion
 	reachable bool
+	// overdueAt is when a pod that was seen terminating on the node while that was
+	// unreachable is not waited for any more, by our clock.
+	overdueAt map[string]time.Time
+}
+
+// judge notes whether the node is reachable, which may change while it is drained.
+func (d *draining) judge(ctx context.Context, node *corev1.Node) {
+	reachable := !unreachable(node)
+	if d.helper != nil && d.reachable == reachable {
+		return
+	}
+	d.reachable = reachable
+	d.helper = d.newHelper(ctx)
+	d.overdueAt = map[string]time.Time{}
+}
+
+// judgeAgain is judge with the node as it is now; where it cannot be read, it stays as it
+// was.
+func (d *draining) judgeAgain(ctx context.Context) {
+	if node, err := d.clients.CoreV1().Nodes().Get(ctx, d.node, metav1.GetOptions{}); err == nil {
+		d.judge(ctx, node)
+	}
 }
 
 func (d *draining) newHelper(ctx context.Context) *drain.Helper {
@@ -86,7 +109,7 @@ func (d *draining) newHelper(ctx context.Context) *drain.Helper {
 func (d *draining) run(ctx context.Context, timeout time.Duration) error {
 	problem := &DrainError{Node: d.node, Timeout: timeout}
 	for {
-		pods, err := evict(d.helper, d.node, d.eviction)
+		pods, err := d.evict()
 		if err != nil && !transient(err) && ctx.Err() == nil {
 			return failed(ctx, err, "drain the node %q", d.node)
 		}
@@ -112,6 +135,7 @@ func (d *draining) run(ctx context.Context, timeout time.Duration) error {
 			return problem
 		case <-time.After(d.interval):
 		}
+		d.judgeAgain(ctx)
 	}
 }
 
@@ -125,10 +149,9 @@ func (d *draining) volumes(ctx context.Context) ([]string, error) {
 }
 
 // evict requests the eviction of every pod that must leave the node and returns
-// those that are still there. It is stateless: the API server knows which pods
-// are terminating.
-func evict(helper *drain.Helper, node string, eviction schema.GroupVersion) ([]BlockedPod, error) {
-	list, errs := helper.GetPodsForDeletion(node)
+// those that are still there. The API server knows which pods are terminating.
+func (d *draining) evict() ([]BlockedPod, error) {
+	list, errs := d.helper.GetPodsForDeletion(d.node)
 	if len(errs) > 0 {
 		return nil, utilerrors.Reduce(utilerrors.NewAggregate(errs))
 	}
@@ -137,7 +160,7 @@ func evict(helper *drain.Helper, node string, eviction schema.GroupVersion) ([]B
 	for _, pod := range list.Pods() {
 		reason := "it is still terminating"
 		if pod.DeletionTimestamp.IsZero() {
-			err := helper.EvictPod(pod, eviction)
+			err := d.helper.EvictPod(pod, d.eviction)
 			if apierrors.IsNotFound(err) {
 				continue
 			}
@@ -147,10 +170,25 @@ func evict(helper *drain.Helper, node string, eviction schema.GroupVersion) ([]B
 				}
 				reason = explain(err)
 			}
+		} else if d.overdue(pod) {
+			continue
 		}
 		blocked = append(blocked, BlockedPod{Namespace: pod.Namespace, Name: pod.Name, Reason: reason})
 	}
 	return blocked, nil
+}
+
+// overdue reports whether a terminating pod is not waited for any more, since its kubelet
+// will not say that it has stopped.
+func (d *draining) overdue(pod corev1.Pod) bool {
+	if d.reachable {
+		return false
+	}
+	key := pod.Namespace + "/" + pod.Name
+	if _, seen := d.overdueAt[key]; !seen {
+		d.overdueAt[key] = time.Now().Add(unreachableWait * time.Second)
+	}
+	return time.Now().After(d.overdueAt[key])
 }
 
 // terminatingNamespace reports whether an eviction was refused because the

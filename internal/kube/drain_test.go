@@ -188,6 +188,64 @@ func TestDrainOfAnUnreachableNode(t *testing.T) {
 	}
 }
 
+// terminating is a pod that only its kubelet could confirm to have stopped.
+func terminating(since time.Time) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		deleted := metav1.NewTime(since)
+		p.DeletionTimestamp = &deleted
+		p.Finalizers = []string{"keep"}
+	}
+}
+
+// TestDrainDoesNotTrustTheClockOfTheCluster has a pod on an unreachable node that ends in
+// an hour, by the clock of the cluster.
+func TestDrainDoesNotTrustTheClockOfTheCluster(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		clients := fake.NewClientset(node("w", corev1.ConditionUnknown), pod("web", terminating(time.Now().Add(time.Hour))))
+		evictions(clients, allow)
+		start := time.Now()
+		if err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < 20*time.Second || took > 30*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// TestDrainOfANodeThatBecomesUnreachable has the kubelet stop while it ends a pod with a long
+// grace, and in
+// the second case come back.
+func TestDrainOfANodeThatBecomesUnreachable(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]bool{"for good": false, "for a moment": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				clients := fake.NewClientset(node("w", corev1.ConditionTrue), pod("web", terminating(time.Now().Add(5*time.Minute))))
+				evictions(clients, allow)
+				become := func(after time.Duration, status corev1.ConditionStatus) {
+					time.AfterFunc(after, func() {
+						if _, err := clients.CoreV1().Nodes().Update(t.Context(), node("w", status), metav1.UpdateOptions{}); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				become(2*time.Second, corev1.ConditionUnknown)
+				if back {
+					become(4*time.Second, corev1.ConditionTrue)
+				}
+				start := time.Now()
+				err := kube.NewForClients(clients).Drain(t.Context(), "w", 26*time.Second)
+				if took := time.Since(start); (err != nil) != back || !back && (took < 22*time.Second || took > 25*time.Second) {
+					t.Errorf("%v after %s", err, took)
+				}
+			})
+		})
+	}
+}
+
 func attachment(node, volume string) *storagev1.VolumeAttachment {
 	return &storagev1.VolumeAttachment{
 		ObjectMeta: metav1.ObjectMeta{Name: "csi-" + volume},

@@ -73,5 +73,15 @@ func (s *Simulator) Guests() []Guest {
 	return guests
 }
 
+// History returns what the guests have done once and for all; nothing where they run real
+// Kubernetes.
+func (s *Simulator) History() guest.History {
+	imitations, ok := s.guests.(*guest.World)
+	if !ok {
+		return guest.History{}
+	}
+	return imitations.History()
+}
+
 // segmentOf returns the prefix of a network, where it is known.
 func segmentOf(network string) netip.Prefix { return segments[network] }

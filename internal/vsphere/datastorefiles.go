@@ -43,7 +43,8 @@ func (f *datastoreFolder) path(name string) string {
 
 // StoreFile writes a file into a folder at the top of a datastore and makes the folder
 // where it is missing. What is written streams through vCenter into a file of another
-// name, which is renamed once vCenter says that all of it is there; a part is deleted.
+// name, which is renamed once vCenter says that all of it is there; a part is deleted. A
+// file of the name is replaced.
 // Besides the upload it takes seven calls and the looks at two tasks.
 func (c *Client) StoreFile(ctx context.Context, in model.DatastoreFolder, name string, write func(io.Writer) error) error {
 	f, err := c.datastoreFolder(ctx, in)
@@ -280,10 +281,13 @@ func (c *Client) searchFolder(ctx context.Context, f *datastoreFolder) (map[stri
 	return files, nil
 }
 
+// moveFile renames a file of the folder. One that has the name is replaced: it is what an
+// attempt stored whose answer was lost.
 func (c *Client) moveFile(ctx context.Context, f *datastoreFolder, from, to string) error {
 	res, err := methods.MoveDatastoreFile_Task(ctx, c.soap, &types.MoveDatastoreFile_Task{
 		This: *c.soap.content.FileManager, SourceName: f.path(from), SourceDatacenter: &f.datacenter,
 		DestinationName: f.path(to), DestinationDatacenter: &f.datacenter,
+		Force: types.NewBool(true),
 	})
 	if err != nil {
 		return err

@@ -68,6 +68,19 @@ func TestFilesAreStoredOnADatastore(t *testing.T) {
 	}
 }
 
+// TestStoringAFileAgain replaces it: a caller that did not hear that it was stored tries again.
+func TestStoringAFileAgain(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	in := v.snapshots()
+	for _, content := range []string{"text", "another"} {
+		v.must(v.client.StoreFile(t.Context(), in, "prod-1.db", writes(content)))
+		if files := v.DatastoreFiles("shared-1", "gantry-prod"); len(files) != 1 || string(files["prod-1.db"]) != content {
+			t.Errorf("stored %v, want %q", v.stored(), content)
+		}
+	}
+}
+
 // TestUploadThatFailsLeavesNothing ends in the middle, for several reasons.
 func TestUploadThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()

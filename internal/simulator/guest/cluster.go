@@ -157,7 +157,9 @@ func (c *cluster) settle() {
 	if c.etcdRuns {
 		quorum = c.etcd.Quorum()
 	}
-	c.quorum.Store(quorum)
+	if had := c.quorum.Swap(quorum); had && !quorum {
+		c.noteQuorumLoss(live)
+	}
 	if c.holder != nil && (!quorum || !slices.Contains(live, c.holder)) {
 		c.dropVIP()
 	}

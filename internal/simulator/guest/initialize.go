@@ -148,6 +148,7 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 		return err
 	}
 	g.world.running.Go(func() { c.server.Run(run, c.environment(conf)) })
+	g.world.history.Inits = append(g.world.history.Inits, g.vm.Name)
 	g.console.Print("[init] Your Kubernetes control-plane has initialized successfully!")
 	return nil
 }

@@ -93,6 +93,7 @@ type World struct {
 	closed   bool
 	guests   map[string]*guest
 	clusters []*cluster
+	history  History
 }
 
 // NewWorld starts the network's proxy.

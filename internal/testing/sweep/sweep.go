@@ -60,6 +60,16 @@ func Complete() bool {
 	return err == nil && chosen.all && !testing.Short()
 }
 
+// Offset is where samples begin, and moves with the commit: tests that choose at random
+// begin there, too.
+func Offset() int {
+	chosen, err := fromEnvironment(os.Getenv)
+	if err != nil {
+		return 0
+	}
+	return chosen.offset
+}
+
 // sample is which part of a sweep is run.
 type sample struct {
 	all    bool

@@ -1,0 +1,36 @@
+package guest
+
+import (
+	"slices"
+	"strings"
+)
+
+// History is what has happened in the clusters of a World that happens once in the life
+// of a cluster, or never: a test compares it with what it has done itself.
+type History struct {
+	// Inits are the VMs on which kubeadm init has made a cluster, in order.
+	Inits []string
+	// QuorumLosses are the moments at which a cluster had a quorum no more, each with the
+	// control-plane VMs that the cluster had and those of them that ran.
+	QuorumLosses []string
+}
+
+// History returns what has happened so far.
+func (w *World) History() History {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return History{Inits: slices.Clone(w.history.Inits), QuorumLosses: slices.Clone(w.history.QuorumLosses)}
+}
+
+// noteQuorumLoss adds to the history that a cluster has lost its quorum. World.mu is held.
+func (c *cluster) noteQuorumLoss(live []*guest) {
+	c.world.history.QuorumLosses = append(c.world.history.QuorumLosses, "of "+names(c.members)+" run "+names(live))
+}
+
+func names(machines []*guest) string {
+	var all []string
+	for _, g := range machines {
+		all = append(all, g.vm.Name)
+	}
+	return "[" + strings.Join(all, " ") + "]"
+}
