@@ -22,8 +22,8 @@ func TestControlPlaneNodeThatIsNotReadyIsReplaced(t *testing.T) {
 	}{
 		"for long enough": {3, 1, func(_ *model.ClusterSpec, f *model.Facts) { ill(f, "c-cp-2", time.Hour) }, one,
 			"c-cp-2 (not Ready for 1h0m0s)"},
-		"not for long":    {3, 1, func(_ *model.ClusterSpec, f *model.Facts) { ill(f, "c-cp-2", time.Minute) }, "", ""},
-		"without repair":  {3, 0, func(_ *model.ClusterSpec, f *model.Facts) { ill(f, "c-cp-2", time.Hour) }, "", ""},
+		"not for long":   {3, 1, func(_ *model.ClusterSpec, f *model.Facts) { ill(f, "c-cp-2", time.Minute) }, "", ""},
+		"without repair": {3, 0, func(_ *model.ClusterSpec, f *model.Facts) { ill(f, "c-cp-2", time.Hour) }, "", ""},
 		"named, without repair": {3, 0, func(s *model.ClusterSpec, f *model.Facts) {
 			ill(f, "c-cp-2", time.Minute)
 			s.ReplaceNodes = []string{"c-cp-2"}
