@@ -109,8 +109,9 @@ func repairAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Repair of nodes whose VM runs and which are not Ready: an apply replaces workers as a roll of their pool, " +
-			"and control-plane nodes one after the other, each taken out of etcd before another one is built, as long as the others keep its quorum; the only one " +
-			"never is. Nodes whose VM is gone or powered off, or which never joined, are repaired by every apply, with or without it. " +
+			"and control-plane nodes one after the other, each taken out of etcd before another one is built, " +
+			"as long as the others keep its quorum; the only one never is. " +
+			"Nodes whose VM is gone or powered off, or which never joined, are repaired by every apply, with or without it. " +
 			"Defaults to none.",
 		Attributes: map[string]schema.Attribute{
 			"not_ready_after": schema.StringAttribute{
