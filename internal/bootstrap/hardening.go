@@ -89,7 +89,7 @@ func hardenedScheduler() controlPlaneComponent {
 
 // hardeningFiles are those of every node, and those of a control plane.
 func (n Node) hardeningFiles() []writeFile {
-	files := []writeFile{{Path: restrictScriptPath, Permissions: modeExecutable, Content: withoutComments(restrictScript)}}
+	files := []writeFile{{Path: restrictScriptPath, Permissions: modeExecutable, Content: restrictScript}}
 	if n.Role.controlsPlane() {
 		files = append(files, writeFile{Path: auditPolicyPath, Permissions: modePrivate, Content: auditPolicy})
 	}
