@@ -28,6 +28,9 @@ type Limits struct {
 	// Etcd is asked where a plan takes members out of it, and in no refresh: each member
 	// is asked for its health.
 	Etcd Etcd
+	// NoSnapshots are the privileges that the account lacks to keep snapshots of etcd on the
+	// control plane's datastore. They are read where a plan takes one.
+	NoSnapshots []string
 	// Children are the clusters, IP pools and accounts of a gateway. They are read
 	// before one is deleted.
 	Children []record.Ref

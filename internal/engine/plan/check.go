@@ -20,6 +20,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
 	p.Add(c.quorum())
+	p.Add(c.snapshots())
 	if len(c.builds) == 0 {
 		return
 	}
