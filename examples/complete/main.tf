@@ -28,6 +28,7 @@ resource "gantry_gateway" "dc1" {
   image              = { template = "gantry-node-1.37.2" }
   cpu                = 2
   memory_gb          = 4
+  disk_gb            = 60
 
   placement = {
     datacenter      = "dc-1"

@@ -7,16 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	applymeta "k8s.io/client-go/applyconfigurations/meta/v1"
+	applypolicy "k8s.io/client-go/applyconfigurations/policy/v1"
 )
 
 // Namespace and Deployment name the agent in the gateway's cluster.
@@ -25,6 +28,10 @@ const (
 	Deployment = "gantry-agent"
 )
 
+// IdentityPath is the file in an agent's container that holds the gateway's id: what runs
+// there can tell which gateway it must not take away from under itself.
+const IdentityPath = "/etc/gantry/gateway"
+
 // DefaultImage is the agent unless the configuration says otherwise.
 const DefaultImage = "docker.io/hashicorp/tfc-agent:1.28.7"
 
@@ -32,6 +39,9 @@ const (
 	secretName = "gantry-agent"
 	trustName  = "gantry-agent-trust"
 	trustPath  = "/etc/gantry/trust"
+	// identityName is a ConfigMap whose only key is the file of IdentityPath.
+	identityName = "gantry-agent-identity"
+	identityKey  = "gateway"
 
 	// secretAnnotation makes a new token roll the pods, which read it once.
 	secretAnnotation = "gantry.io/secret"
@@ -45,7 +55,9 @@ const (
 
 // Config is what an agent needs to register with the console.
 type Config struct {
-	Gateway     string // its name, the agent's in the console
+	Gateway     string // its name, the agents' in the console
+	ID          string // of the gateway
+	Replicas    int32  // one a node
 	Image       string
 	Endpoint    string // URL of the console, without a trailing slash
 	Token       string // of the agent pool
@@ -61,12 +73,14 @@ type Proxy struct {
 
 // Manifests renders the agent.
 func (c Config) Manifests() ([]string, error) {
-	if c.Token == "" || c.Endpoint == "" || c.Image == "" {
-		return nil, errors.New("an agent needs an image, a console and a token")
+	if c.Token == "" || c.Endpoint == "" || c.Image == "" || c.ID == "" || c.Replicas < 1 {
+		return nil, errors.New("an agent needs an image, a console, a token, a gateway and a replica")
 	}
 	objects := []any{
 		namespace(Namespace, "baseline"),
 		applycore.Secret(secretName, Namespace).WithType(corev1.SecretTypeOpaque).WithData(c.secrets()),
+		applycore.ConfigMap(identityName, Namespace).WithData(map[string]string{identityKey: c.ID}),
+		budget(),
 	}
 	if c.trusts() {
 		objects = append(objects, applycore.ConfigMap(trustName, Namespace).WithData(map[string]string{"proxy-ca.crt": c.Proxy.CACertificate}))
@@ -75,7 +89,6 @@ func (c Config) Manifests() ([]string, error) {
 }
 
 func (c Config) deployment() *applyapps.DeploymentApplyConfiguration {
-	labels := map[string]string{"app.kubernetes.io/name": Deployment}
 	container := applycore.Container().WithName("agent").WithImage(c.Image).WithEnv(c.environment()...).
 		WithEnvFrom(applycore.EnvFromSource().WithSecretRef(applycore.SecretEnvSource().WithName(secretName))).
 		WithResources(applycore.ResourceRequirements().
@@ -87,23 +100,48 @@ func (c Config) deployment() *applyapps.DeploymentApplyConfiguration {
 		// can't see through a name, would keep it from starting.
 		WithSecurityContext(applycore.SecurityContext().WithAllowPrivilegeEscalation(false).
 			WithCapabilities(applycore.Capabilities().WithDrop("ALL")).
-			WithSeccompProfile(applycore.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
+			WithSeccompProfile(applycore.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithVolumeMounts(applycore.VolumeMount().WithName("identity").WithMountPath(IdentityPath).WithSubPath(identityKey).WithReadOnly(true))
 	pod := applycore.PodSpec().WithAutomountServiceAccountToken(false).WithEnableServiceLinks(false).
-		WithTerminationGracePeriodSeconds(graceSeconds)
+		WithTerminationGracePeriodSeconds(graceSeconds).
+		WithTopologySpreadConstraints(spread()).
+		WithVolumes(applycore.Volume().WithName("identity").WithConfigMap(applycore.ConfigMapVolumeSource().WithName(identityName)))
 	if c.trusts() {
 		container.WithVolumeMounts(applycore.VolumeMount().WithName("trust").WithMountPath(trustPath).WithReadOnly(true))
 		pod.WithVolumes(applycore.Volume().WithName("trust").WithConfigMap(applycore.ConfigMapVolumeSource().WithName(trustName)))
 	}
-	return applyapps.Deployment(Deployment, Namespace).WithLabels(labels).WithSpec(applyapps.DeploymentSpec().
-		WithReplicas(1).WithMinReadySeconds(minReadySeconds).
+	return applyapps.Deployment(Deployment, Namespace).WithLabels(labels()).WithSpec(applyapps.DeploymentSpec().
+		WithReplicas(c.Replicas).WithMinReadySeconds(minReadySeconds).
 		// The new agent first: the old one may be running the very apply that
 		// replaces it, and ends only after that.
 		WithStrategy(applyapps.DeploymentStrategy().WithType(appsv1.RollingUpdateDeploymentStrategyType).
 			WithRollingUpdate(applyapps.RollingUpdateDeployment().WithMaxSurge(intstr.FromInt32(1)).WithMaxUnavailable(intstr.FromInt32(0)))).
-		WithSelector(applymeta.LabelSelector().WithMatchLabels(labels)).
-		WithTemplate(applycore.PodTemplateSpec().WithLabels(labels).
+		WithSelector(applymeta.LabelSelector().WithMatchLabels(labels())).
+		WithTemplate(applycore.PodTemplateSpec().WithLabels(labels()).
 			WithAnnotations(map[string]string{secretAnnotation: c.mark()}).
 			WithSpec(pod.WithContainers(container))))
+}
+
+func labels() map[string]string { return map[string]string{"app.kubernetes.io/name": Deployment} }
+
+// spread has each node run one agent of a version. A node that is drained does not count,
+// so that its agent may go where there is another one; an update counts its own agents
+// alone.
+func spread() *applycore.TopologySpreadConstraintApplyConfiguration {
+	return applycore.TopologySpreadConstraint().WithMaxSkew(1).WithTopologyKey(corev1.LabelHostname).
+		WithWhenUnsatisfiable(corev1.DoNotSchedule).
+		WithNodeTaintsPolicy(corev1.NodeInclusionPolicyHonor).
+		WithMatchLabelKeys(appsv1.DefaultDeploymentUniqueLabelKey).
+		WithLabelSelector(applymeta.LabelSelector().WithMatchLabels(labels()))
+}
+
+// budget keeps drained nodes from taking one agent before the last has come up elsewhere.
+// One that does not serve never holds up a drain.
+func budget() *applypolicy.PodDisruptionBudgetApplyConfiguration {
+	return applypolicy.PodDisruptionBudget(Deployment, Namespace).WithSpec(applypolicy.PodDisruptionBudgetSpec().
+		WithMaxUnavailable(intstr.FromInt32(1)).
+		WithUnhealthyPodEvictionPolicy(policyv1.AlwaysAllow).
+		WithSelector(applymeta.LabelSelector().WithMatchLabels(labels())))
 }
 
 func (c Config) trusts() bool { return c.Proxy != nil && c.Proxy.CACertificate != "" }
@@ -121,6 +159,26 @@ func (c Config) secrets() map[string][]byte {
 		}
 	}
 	return data
+}
+
+// Secrets are the texts that are never shown: the token, and the password of the proxy
+// as it stands in its URL and without escapes.
+func (c Config) Secrets() []string {
+	secrets := []string{c.Token}
+	if c.Proxy == nil {
+		return secrets
+	}
+	for _, text := range []string{c.Proxy.HTTP, c.Proxy.HTTPS} {
+		u, err := url.Parse(text)
+		if err != nil || u.User == nil {
+			continue
+		}
+		if password, ok := u.User.Password(); ok {
+			_, escaped, _ := strings.Cut(u.User.String(), ":")
+			secrets = append(secrets, escaped, password)
+		}
+	}
+	return secrets
 }
 
 // mark differs when the secrets do, and reveals nothing of them.

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/yaml"
 
@@ -19,6 +20,8 @@ import (
 func config() agent.Config {
 	return agent.Config{
 		Gateway:     "dc1",
+		ID:          "3b241101-e2bb-4255-8caf-4136c566a962",
+		Replicas:    3,
 		Image:       agent.DefaultImage,
 		Endpoint:    "https://app.terraform.io",
 		Token:       "abc.atlasv1.def",
@@ -150,6 +153,33 @@ func TestAgentIsConfined(t *testing.T) {
 	}
 }
 
+// Three agents of a gateway of three nodes, one on each, that know whose they are.
+func TestOneAgentANode(t *testing.T) {
+	t.Parallel()
+	list := manifests(t, config())
+	d := object[appsv1.Deployment](t, list, "Deployment")
+	if *d.Spec.Replicas != 3 {
+		t.Errorf("%d replicas", *d.Spec.Replicas)
+	}
+	pod := d.Spec.Template.Spec
+	spread := pod.TopologySpreadConstraints
+	if len(spread) != 1 || spread[0].WhenUnsatisfiable != corev1.DoNotSchedule || spread[0].TopologyKey != corev1.LabelHostname ||
+		*spread[0].NodeTaintsPolicy != corev1.NodeInclusionPolicyHonor {
+		t.Errorf("spread: %+v", spread)
+	}
+	budget := object[policyv1.PodDisruptionBudget](t, list, "PodDisruptionBudget")
+	if budget.Spec.MaxUnavailable.IntValue() != 1 || *budget.Spec.UnhealthyPodEvictionPolicy != policyv1.AlwaysAllow ||
+		budget.Spec.Selector.MatchLabels["app.kubernetes.io/name"] != d.Spec.Template.Labels["app.kubernetes.io/name"] {
+		t.Errorf("budget: %+v", budget.Spec)
+	}
+	identity := object[corev1.ConfigMap](t, list, "ConfigMap")
+	mount := pod.Containers[0].VolumeMounts[0]
+	if mount.MountPath != agent.IdentityPath || pod.Volumes[0].ConfigMap.Name != identity.Name ||
+		identity.Data[mount.SubPath] != config().ID {
+		t.Errorf("identity: %+v in %+v", mount, identity.Data)
+	}
+}
+
 func TestPodsFollowTheSecret(t *testing.T) {
 	t.Parallel()
 	annotations := func(change func(*agent.Config)) string {
@@ -195,12 +225,13 @@ func TestProxy(t *testing.T) {
 		}
 	}
 	d := object[appsv1.Deployment](t, list, "Deployment")
-	trust := object[corev1.ConfigMap](t, list, "ConfigMap")
 	pod := d.Spec.Template.Spec
-	if len(pod.Volumes) != 1 || pod.Volumes[0].ConfigMap.Name != trust.Name {
+	mounts := pod.Containers[0].VolumeMounts
+	if len(pod.Volumes) != 2 || !strings.Contains(strings.Join(list, ""), "proxy-ca.crt: PEM") ||
+		!strings.Contains(strings.Join(list, ""), "name: "+pod.Volumes[1].ConfigMap.Name+"\n") {
 		t.Fatalf("volumes: %+v", pod.Volumes)
 	}
-	if dirs := variables(d)["SSL_CERT_DIR"]; dirs != "/etc/ssl/certs:"+pod.Containers[0].VolumeMounts[0].MountPath {
+	if dirs := variables(d)["SSL_CERT_DIR"]; dirs != "/etc/ssl/certs:"+mounts[1].MountPath {
 		t.Errorf("the agent does not trust the proxy: %q", dirs)
 	}
 }

@@ -31,6 +31,9 @@ type Engine struct {
 	Ledger  *ledger.Ledger
 	Kube    model.Kube
 
+	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
+	Inside uuid.UUID
+
 	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
 	// apply goes by the ledger alone.
 	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
@@ -67,6 +70,7 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		Ledger:  e.Ledger.Recent(maxAge),
 		Kube:    e.Kube,
 		MaxAge:  maxAge,
+		Inside:  e.Inside,
 	}
 }
 

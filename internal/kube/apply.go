@@ -86,23 +86,43 @@ func retryable(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Available returns nil once a deployment's condition Available is true for its
-// latest generation.
+// Available returns nil once all pods of a deployment are of its present version, and
+// available. Its condition of that name is true as long as enough of the former version
+// are.
 func (a *api) Available(ctx context.Context, namespace, deployment string) error {
 	d, err := a.clients.AppsV1().Deployments(namespace).Get(ctx, deployment, metav1.GetOptions{})
 	if err != nil {
 		return failed(ctx, err, "read the deployment %s/%s", namespace, deployment)
 	}
-	if d.Status.ObservedGeneration < d.Generation {
-		return fmt.Errorf("the deployment %s/%s has not been observed by its controller yet", namespace, deployment)
+	want := int32(1)
+	if d.Spec.Replicas != nil {
+		want = *d.Spec.Replicas
 	}
+	have := d.Status
+	switch {
+	case have.ObservedGeneration < d.Generation:
+		return fmt.Errorf("the deployment %s/%s has not been observed by its controller yet", namespace, deployment)
+	case have.UpdatedReplicas < want:
+		return fmt.Errorf("the deployment %s/%s has %d of %d pods of its present version%s",
+			namespace, deployment, have.UpdatedReplicas, want, obstacle(d))
+	case have.AvailableReplicas < have.Replicas || have.AvailableReplicas < want:
+		return fmt.Errorf("of the deployment %s/%s, %d of %d pods are available%s",
+			namespace, deployment, have.AvailableReplicas, max(want, have.Replicas), obstacle(d))
+	case have.Replicas > have.UpdatedReplicas:
+		return fmt.Errorf("the deployment %s/%s still has pods of its former version: %d",
+			namespace, deployment, have.Replicas-have.UpdatedReplicas)
+	}
+	return nil
+}
+
+// obstacle is what the conditions of a deployment say of why it does not get on.
+func obstacle(d *appsv1.Deployment) string {
 	for _, c := range d.Status.Conditions {
-		if c.Type == appsv1.DeploymentAvailable {
-			if c.Status == corev1.ConditionTrue {
-				return nil
-			}
-			return fmt.Errorf("the deployment %s/%s is not available: %s: %s", namespace, deployment, c.Reason, c.Message)
+		bad := c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue ||
+			c.Type != appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionFalse
+		if bad {
+			return ": " + c.Reason + ": " + c.Message
 		}
 	}
-	return fmt.Errorf("the deployment %s/%s is not available: it has no condition Available yet", namespace, deployment)
+	return ""
 }

@@ -123,22 +123,35 @@ func TestApplyReadsAllBeforeItActs(t *testing.T) {
 
 func TestAvailable(t *testing.T) {
 	t.Parallel()
-	deployment := func(generation int64, conditions ...appsv1.DeploymentCondition) *appsv1.Deployment {
+	three := int32(3)
+	// deployment has pods in all, of the present version, and that serve.
+	deployment := func(generation int64, replicas *int32, all, updated, serving int32) *appsv1.Deployment {
 		return &appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "d", Generation: generation},
-			Status:     appsv1.DeploymentStatus{ObservedGeneration: 1, Conditions: conditions},
+			Spec:       appsv1.DeploymentSpec{Replicas: replicas},
+			Status: appsv1.DeploymentStatus{
+				ObservedGeneration: 1, Replicas: all, UpdatedReplicas: updated, AvailableReplicas: serving,
+				// Enough of the former version serve all the time.
+				Conditions: []appsv1.DeploymentCondition{
+					{Type: appsv1.DeploymentAvailable, Status: "True"},
+					{Type: appsv1.DeploymentProgressing, Status: "False", Reason: "ProgressDeadlineExceeded", Message: "it is late"},
+				},
+			},
 		}
 	}
-	up := appsv1.DeploymentCondition{Type: appsv1.DeploymentAvailable, Status: "True"}
-	down := appsv1.DeploymentCondition{Type: appsv1.DeploymentAvailable, Status: "False", Reason: "MinimumReplicasUnavailable"}
 	for name, tc := range map[string]struct {
 		have *appsv1.Deployment
 		want string
 	}{
-		"available":     {deployment(1, up), ""},
-		"not available": {deployment(1, down), "MinimumReplicasUnavailable"},
-		"just applied":  {deployment(2, up), "not been observed"},
-		"new":           {deployment(1), "no condition"},
+		"all":               {deployment(1, &three, 3, 3, 3), ""},
+		"one by default":    {deployment(1, nil, 1, 1, 1), ""},
+		"just applied":      {deployment(2, &three, 3, 3, 3), "not been observed"},
+		"new":               {deployment(1, &three, 0, 0, 0), "has 0 of 3 pods of its present version"},
+		"not updated":       {deployment(1, &three, 3, 0, 3), "ProgressDeadlineExceeded: it is late"},
+		"the first of them": {deployment(1, &three, 4, 1, 3), "has 1 of 3 pods"},
+		"refused":           {deployment(1, nil, 2, 1, 1), "1 of 2 pods are available"},
+		"the old one stays": {deployment(1, nil, 2, 1, 2), "still has pods of its former version: 1"},
+		"one of three":      {deployment(1, &three, 3, 3, 2), "2 of 3 pods are available"},
 	} {
 		err := kube.NewForClients(fake.NewClientset(tc.have)).Available(t.Context(), "n", "d")
 		if (tc.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.want) {

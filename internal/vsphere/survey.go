@@ -64,6 +64,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	}
 	r.describeTemplates(c, details)
 	return &model.Survey{
+		APIVersion: c.soap.content.About.ApiVersion,
 		Machines:   inv.machinesOf(own, details),
 		Unseen:     c.unseen(missing, details, denied),
 		Unreadable: slices.Clip(inv.fleet.unreadable),

@@ -13,7 +13,9 @@ import (
 // pools, what others hold. No step follows from them, so that they may change
 // between plan and apply without changing the plan.
 type Limits struct {
-	Site Site
+	// APIVersion is as in Survey.
+	APIVersion string
+	Site       Site
 	// Findings are what is wrong with the names, as in Survey.
 	Findings Findings
 	IPPools  map[uuid.UUID]IPPool
@@ -31,6 +33,8 @@ type Limits struct {
 	// NoSnapshots are the privileges that the account lacks to keep snapshots of etcd on the
 	// control plane's datastore. They are read where a plan takes one.
 	NoSnapshots []string
+	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
+	Inside uuid.UUID
 	// Children are the clusters, IP pools and accounts of a gateway. They are read
 	// before one is deleted.
 	Children []record.Ref

@@ -68,5 +68,19 @@ type Deployment struct {
 	Namespace string
 	Name      string
 	Timeout   time.Duration
-	Advice    string // what to check when it does not become available, as a sentence
+	// Explain says why it has not become available, and what to do, in whole sentences.
+	// What containers have said comes from outside.
+	Explain func(ends []ContainerEnd) string
+}
+
+// ContainerEnd is how a container of a pod has ended, or why it has not started.
+type ContainerEnd struct {
+	Pod string
+	// Waiting is why it does not start, such as ImagePullBackOff; empty: it has run.
+	Waiting string
+	// Message is what the kubelet or the scheduler says.
+	Message string
+	// ExitCode and Log are of its last end, Log the last lines that it printed.
+	ExitCode int32
+	Log      string
 }

@@ -200,8 +200,11 @@ type API interface {
 	// field manager "gantry". An object in a kind that does not exist yet is retried
 	// until ctx ends, so that a CRD and its object may be in one pack.
 	Apply(ctx context.Context, manifests []string) error
-	// Available returns nil once the deployment's condition Available is true.
+	// Available returns nil once all pods of a deployment are of its present version and
+	// available.
 	Available(ctx context.Context, namespace, deployment string) error
+	// ContainerEnds returns why containers of a deployment's present version do not run.
+	ContainerEnds(ctx context.Context, namespace, deployment string) ([]ContainerEnd, error)
 
 	// ControlPlanePods returns the static pods of the control plane (kube-apiserver,
 	// kube-controller-manager, kube-scheduler, etcd), by node and component, and whether

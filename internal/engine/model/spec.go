@@ -211,6 +211,7 @@ type NodePool struct {
 	CPU         int32
 	MemoryGB    int64
 	DiskGB      int64 // 0: the template's
+	MinDiskGB   int64 // of the template's disk, where DiskGB is 0
 	Schedulable bool  // control plane only: leave out the control-plane taint
 	Meta        NodeMeta
 	Placements  []Placement // nodes go round-robin over them; one for the control plane

@@ -61,6 +61,8 @@ func (s *ClusterSpec) Names() *Names {
 
 // Survey is one consistent observation of vCenter.
 type Survey struct {
+	// APIVersion is the version of vCenter's API, such as 8.0.2.0; empty: not known.
+	APIVersion string
 	// Machines are the VMs that carry the cluster's marker, wherever they were
 	// moved and whatever they are called now.
 	Machines []Machine

@@ -29,6 +29,8 @@ type Observer struct {
 	// Planned is what is known of an IP pool beyond the ledger, for a plan; nil: nothing,
 	// as in an apply.
 	Planned func(id uuid.UUID) model.PlannedIPPool
+	// Inside is as in Limits.
+	Inside uuid.UUID
 }
 
 // World is one observation.
@@ -158,13 +160,15 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Unreadable = survey.Unreadable
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{
-		Site:      survey.Site,
-		Findings:  survey.Findings,
-		IPPools:   map[uuid.UUID]model.IPPool{},
-		NICs:      survey.NICs,
-		Held:      heldByOthers(survey.Held, req.gone),
-		HeldDisks: survey.HeldDisks,
-		Notes:     survey.Notes,
+		APIVersion: survey.APIVersion,
+		Site:       survey.Site,
+		Findings:   survey.Findings,
+		IPPools:    map[uuid.UUID]model.IPPool{},
+		NICs:       survey.NICs,
+		Held:       heldByOthers(survey.Held, req.gone),
+		HeldDisks:  survey.HeldDisks,
+		Notes:      survey.Notes,
+		Inside:     o.Inside,
 	}
 
 	// Which claims have to be read depends on the nodes that the API knows.

@@ -15,12 +15,14 @@ import (
 // plan uses may be gone or renamed.
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
 	c := newCheck(spec, facts, p, limits)
+	p.Add(vcenterFindings(spec, limits.APIVersion))
 	p.Add(c.names())
 	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
 	p.Add(c.quorum())
 	p.Add(c.snapshots())
+	p.Add(insideFindings(limits.Inside, spec.Target(), p.Steps()))
 	if len(c.builds) == 0 {
 		return
 	}
@@ -172,6 +174,11 @@ func (c check) clones() model.Findings {
 			f.Refuse(model.NodePoolField(pool.Name, model.FieldDisk), "The disk is smaller than the template's",
 				"The nodes of %s would have disks of %d GB. The template %s has a disk of %d GB, and a disk never shrinks. "+
 					"Set disk_gb to at least %[4]d, or remove it.", pool.Words(), pool.DiskGB, template.Path, template.DiskGB)
+		}
+		if pool.DiskGB == 0 && template.DiskGB < pool.MinDiskGB {
+			f.Refuse(model.NodePoolField(pool.Name, model.FieldDisk), "The template's disk is too small",
+				"The template %s has a disk of %d GB, and each node needs %d GB. Set disk_gb to at least %[3]d.",
+				template.Path, template.DiskGB, pool.MinDiskGB)
 		}
 	}
 	return f

@@ -182,6 +182,7 @@ func destroyGuards(t model.Target, facts *model.Facts, limits *model.Limits) mod
 		f.Refuse(nameField, "The gateway is in use", "Gateway %q has %s. Destroy or move them first.", t.Name, childWords(limits.Children))
 	}
 	f.Add(ownIPPoolGuards(t, facts, limits))
+	f.Add(insideFindings(limits.Inside, t, deletions(t, facts)))
 	return f
 }
 

@@ -91,8 +91,12 @@ func (r *Runner) waitAvailable(ctx context.Context, api model.API, d *model.Depl
 		return nil
 	}
 	err := poll(ctx, r.Timing, d.Timeout, func(ctx context.Context) error { return api.Available(ctx, d.Namespace, d.Name) })
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w. %s", err, d.Advice)
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	return err
+	ends, unread := api.ContainerEnds(ctx, d.Namespace, d.Name)
+	if unread != nil {
+		ends = nil // the explanation does without
+	}
+	return fmt.Errorf("%w. %s", err, d.Explain(ends))
 }

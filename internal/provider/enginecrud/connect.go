@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
@@ -33,7 +34,12 @@ func newEngine(ctx context.Context, conn *connection.Connection, account *Accoun
 	if err != nil {
 		return nil, err
 	}
+	inside, err := agent.Gateway(agent.IdentityPath)
+	if err != nil {
+		return nil, err
+	}
 	return &engine.Engine{
+		Inside:   inside,
 		Reader:   reader,
 		Builder:  builder,
 		Ledger:   ledger,

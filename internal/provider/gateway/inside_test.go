@@ -143,6 +143,9 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	newer := shape{extra: "agent_image = \"registry.example.com/tfc-agent:2\"\n  registration_timeout = \"2s\""}
+	code := func(token string) shape {
+		return shape{code: fmt.Sprintf("pairing_code = %q", token), extra: newer.extra}
+	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -150,7 +153,7 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 			{Config: config(e, shape{}), Check: cordon(e, true)},
 			{
 				Config:      config(e, newer),
-				ExpectError: acctest.Words("The agent has not registered with the console. Check that console_endpoint is reachable"),
+				ExpectError: acctest.Words("No node takes the agent. Check the gateway's nodes"),
 			},
 			{
 				RefreshState: true, ExpectNonEmptyPlan: true,
@@ -160,6 +163,18 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 				Config:            config(e, newer),
 				ConfigPlanChecks:  plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
 				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},
+			},
+			{
+				// The agent that runs stays until the new one has registered: that it serves
+				// says nothing of the new code.
+				Config:      config(e, code("refused-by-the-console")),
+				ExpectError: acctest.Words("The console refuses the pairing code"),
+			},
+			{
+				Config:            config(e, code("another")),
+				ConfigPlanChecks:  plans(plancheck.ResourceActionUpdate, "apply_pack", "agent"),
+				ConfigStateChecks: []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))},
+				Check:             token(e, "another"),
 			},
 		},
 	})

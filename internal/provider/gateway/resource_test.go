@@ -55,6 +55,7 @@ resource "gantry_gateway" "dc1" {
   kubernetes_version = "1.37.2"
   cpu                = %d
   memory_gb          = 4
+  disk_gb            = 60
   placement = {
     datacenter      = "dc-1"
     compute_cluster = "cluster-a"

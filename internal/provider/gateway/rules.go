@@ -22,6 +22,7 @@ var rules = enginecrud.Rules{
 		"incomplete_create",
 		"kubernetes_version",
 		"memory_gb",
+		"node_count",
 		"ntp_servers",
 		"pairing_code",
 		"pairing_code_wo",
@@ -53,10 +54,6 @@ var rules = enginecrud.Rules{
 		"ip_pool.subnet",
 	},
 	Refused: []enginecrud.Refusal{
-		{
-			Reason:     "Gateways of several nodes are not supported yet.",
-			Attributes: []string{"node_count"},
-		},
 		{
 			Reason:     "The id of the inline IP pool, which its addresses in use are recorded under, is derived from its name.",
 			Attributes: []string{"ip_pool.name"},

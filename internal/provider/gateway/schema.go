@@ -23,11 +23,11 @@ import (
 )
 
 // The minimum of a node: the control plane, the pod network and one agent with a
-// run of Terraform.
+// run of Terraform, which keeps releases of Terraform, providers and working directories.
 const (
 	minCPU      = 2
 	minMemoryGB = 4
-	minDiskGB   = 20
+	minDiskGB   = 60
 )
 
 func newSchema(ctx context.Context) schema.Schema {
@@ -45,12 +45,12 @@ func newSchema(ctx context.Context) schema.Schema {
 		Attributes:    accountAttributes(),
 	}
 	return schema.Schema{
-		MarkdownDescription: "A private cloud gateway: a Kubernetes cluster of one node next to vCenter that runs an agent of HCP " +
+		MarkdownDescription: "A private cloud gateway: a Kubernetes cluster of one or three nodes next to vCenter that runs agents of HCP " +
 			"Terraform or Terraform Enterprise, " +
 			"so that a console outside can run Terraform where vCenter is. IP pools, cloud accounts and clusters may belong to it.\n\n" +
-			"The console, its pairing code, the agent's image and the addresses of `ip_pool` change in place. A change of the node's " +
-			"image, size, placement or of what it boots with replaces the node: its successor joins before it is deleted, and the endpoint " +
-			"stays. Any other change of a running gateway is refused when it is planned. " +
+			"The console, its pairing code, the agents' image and the addresses of `ip_pool` change in place. A change of the nodes' " +
+			"image, version, size, placement or of what they boot with replaces them one by one: the successor of each joins before it is " +
+			"deleted, and the endpoint stays. Any other change of a running gateway is refused when it is planned. " +
 			"One that is stuck, or whose VM is lost, is rebuilt in place by a change of `reset_trigger`. " +
 			"A gateway that clusters belong to cannot be destroyed.\n\n" +
 			"The gateway's certificate authorities and an administrator's kubeconfig are stored in state; use an encrypted backend.",
@@ -61,14 +61,16 @@ func newSchema(ctx context.Context) schema.Schema {
 // nodeAttributes are where the node goes and what it is made of.
 func nodeAttributes() map[string]schema.Attribute {
 	disk := nodeschema.DiskGB(minDiskGB)
-	disk.MarkdownDescription += " The agent keeps releases of Terraform, providers and working directories on it: plan for 60 GB."
+	disk.MarkdownDescription += " The agent keeps releases of Terraform, providers and working directories on it. " +
+		"Where it is not set, the template's disk must have 60 GB."
 	return map[string]schema.Attribute{
 		"name": nodeschema.Name("gateway", "in vCenter"),
 		"node_count": schema.Int64Attribute{
-			CustomType:          attribute.Int64Type{},
-			Required:            true,
-			MarkdownDescription: "Number of nodes: 1. Gateways of 3 nodes are not supported yet.",
-			Validators:          []validator.Int64{oneNode{}},
+			CustomType: attribute.Int64Type{},
+			Required:   true,
+			MarkdownDescription: "Number of nodes: 1 or 3. Each runs an agent. With 3, the endpoint and at least two agents stay when a node " +
+				"fails, is replaced or upgraded. 1 grows to 3 in place, which does not touch the first node; 3 never become 1.",
+			Validators: []validator.Int64{int64validator.OneOf(1, 3)},
 		},
 		"image":               nodeschema.Image("Node image."),
 		"kubernetes_version":  nodeschema.KubernetesVersion(),
@@ -99,7 +101,7 @@ func placementAttribute() schema.SingleNestedAttribute {
 
 func ipPoolAttribute() schema.SingleNestedAttribute {
 	attributes := ippoolspec.Attributes(ippoolspec.Texts{
-		Range: "The gateway uses three of them: for its node, its VIP and the extra. It grows and shrinks in place within its address family, " +
+		Range: "The gateway uses one of them for each node, its VIP and the extra. It grows and shrinks in place within its address family, " +
 			"but an address in use is never removed.",
 		Nodes:      "A change affects nodes that are created from then on.",
 		Exclude:    "An address in use cannot be excluded.",

@@ -29,8 +29,8 @@ type (
 	}
 )
 
-// Spec implements enginecrud.Model: a gateway is a cluster of one schedulable
-// control-plane node with a fixed profile.
+// Spec implements enginecrud.Model: a gateway is a cluster of schedulable control-plane
+// nodes with a fixed profile.
 func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnostics) {
 	id, diags := attribute.ParseID(m.ID, path.Root("id"))
 	spec := enginemodel.ClusterSpec{
@@ -95,6 +95,7 @@ func (m *model) setNodes(ctx context.Context, spec *enginemodel.ClusterSpec) dia
 		CPU:          int32(m.CPU.ValueInt64()),
 		MemoryGB:     m.MemoryGB.ValueInt64(),
 		DiskGB:       m.DiskGB.ValueInt64(),
+		MinDiskGB:    minDiskGB,
 		Schedulable:  true,
 		DrainTimeout: enginemodel.DefaultDrainTimeout,
 		Placements:   []enginemodel.Placement{place.ToModel(ipPool)},
@@ -129,7 +130,7 @@ func (m *model) packs(spec *enginemodel.ClusterSpec) ([]enginemodel.Pack, error)
 		return packs, nil
 	}
 
-	pack := enginemodel.Pack{Name: "agent", Layer: "addon", Await: m.registration()}
+	pack := enginemodel.Pack{Name: "agent", Layer: "addon"}
 	if config.Token == "" {
 		// No plan or state holds the token. That it is another one is what its version
 		// says.
@@ -144,6 +145,7 @@ func (m *model) packs(spec *enginemodel.ClusterSpec) ([]enginemodel.Pack, error)
 			return append(packs, pack), nil
 		}
 	}
+	pack.Await = m.registration(config)
 	if pack.Manifests, err = config.Manifests(); err != nil {
 		return nil, err
 	}
@@ -154,6 +156,8 @@ func (m *model) packs(spec *enginemodel.ClusterSpec) ([]enginemodel.Pack, error)
 func (m *model) agentConfig(spec *enginemodel.ClusterSpec) agent.Config {
 	config := agent.Config{
 		Gateway:     spec.Name,
+		ID:          spec.ID.String(),
+		Replicas:    int32(spec.ControlPlane.Count),
 		Image:       m.AgentImage.ValueString(),
 		Endpoint:    m.ConsoleEndpoint.ValueString(),
 		Token:       m.PairingCode.ValueString(),
@@ -166,19 +170,21 @@ func (m *model) agentConfig(spec *enginemodel.ClusterSpec) agent.Config {
 	return config
 }
 
-// registration is what shows that the agent has registered: an agent that the
-// console refuses, or that cannot reach it, ends and starts again.
-func (m *model) registration() *enginemodel.Deployment {
+// registration is what shows that the agents have registered: one that the console
+// refuses, or that cannot reach it, ends and starts again.
+func (m *model) registration(config agent.Config) *enginemodel.Deployment {
 	// The validator has seen that it is a duration.
 	timeout, _ := time.ParseDuration(m.RegistrationTimeout.ValueString())
 	return &enginemodel.Deployment{
 		Namespace: agent.Namespace,
 		Name:      agent.Deployment,
 		Timeout:   timeout,
-		Advice: "The agent has not registered with the console. Check that console_endpoint is reachable from the gateway's node, " +
-			"through the proxy where there is one, that the pairing code is a token of one of the console's agent pools, " +
-			"and that agent_image can be pulled; then apply again. " +
-			"`kubectl -n " + agent.Namespace + " logs deployment/" + agent.Deployment + "` shows more. " +
-			"A slow network may need a longer registration_timeout.",
+		Explain: func(ends []enginemodel.ContainerEnd) string {
+			var ours []agent.End
+			for _, end := range ends {
+				ours = append(ours, agent.End{Waiting: end.Waiting, Message: end.Message, ExitCode: end.ExitCode, Log: end.Log})
+			}
+			return agent.Explain(ours, config.Secrets())
+		},
 	}
 }

@@ -68,6 +68,7 @@ func TestSpec(t *testing.T) {
 			CPU:         2,
 			MemoryGB:    4,
 			DiskGB:      60,
+			MinDiskGB:   60,
 			Schedulable: true,
 			Placements: []model.Placement{{
 				ComputeCluster: "c",
@@ -101,11 +102,10 @@ func TestSpec(t *testing.T) {
 		},
 	}
 	if len(got.Packs) == 2 && got.Packs[1].Await != nil {
-		if advice := &got.Packs[1].Await.Advice; !strings.Contains(*advice, "registration_timeout") {
-			t.Errorf("the advice is %q", *advice)
-		} else {
-			*advice = ""
+		if why := got.Packs[1].Await.Explain(nil); !strings.Contains(why, "registration_timeout") {
+			t.Errorf("the explanation is %q", why)
 		}
+		got.Packs[1].Await.Explain = nil // functions are never equal
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v, want\n%+v", got, want)
@@ -121,6 +121,8 @@ func packs(t *testing.T) []model.Pack {
 	}
 	manifests, err := agent.Config{
 		Gateway:     "dc1",
+		ID:          gatewayID,
+		Replicas:    1,
 		Image:       "agent:1",
 		Endpoint:    "https://app.terraform.io",
 		Token:       "token",

@@ -33,27 +33,6 @@ func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.Valid
 	}
 }
 
-// oneNode refuses every node count but the one that is supported.
-type oneNode struct{}
-
-var _ validator.Int64 = oneNode{}
-
-func (oneNode) Description(context.Context) string { return "must be 1" }
-
-func (v oneNode) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (oneNode) ValidateInt64(_ context.Context, req validator.Int64Request, resp *validator.Int64Response) {
-	n := req.ConfigValue
-	if n.IsNull() || n.IsUnknown() || n.ValueInt64() == 1 {
-		return
-	}
-	detail := fmt.Sprintf("A gateway has 1 node or 3, not %d.", n.ValueInt64())
-	if n.ValueInt64() == 3 {
-		detail = "Gateways of 3 nodes are not supported yet. Use 1."
-	}
-	resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Unsupported node count", detail))
-}
-
 // consoleURL validates the URL of a console.
 type consoleURL struct{}
 

@@ -55,6 +55,7 @@ resource "gantry_gateway" "dc1" {
   kubernetes_version = "1.37.2"
   cpu                = 2
   memory_gb          = 4
+  disk_gb            = 60
   placement          = { datacenter = "dc-1", compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", folder = "gw" }
   network            = { ip_allocation = "static" }
   ip_pool            = {

@@ -166,7 +166,8 @@ func (p *pass) crash(pod *Object, why error) {
 		for _, c := range mapsAt(o, "spec", "containers") {
 			containers = append(containers, map[string]any{
 				"name": c["name"], "image": c["image"], "imageID": "", "ready": false, "started": false, "restartCount": int64(1),
-				"state": map[string]any{"waiting": map[string]any{"reason": "CrashLoopBackOff", "message": why.Error()}},
+				"state":     map[string]any{"waiting": map[string]any{"reason": "CrashLoopBackOff", "message": why.Error()}},
+				"lastState": map[string]any{"terminated": map[string]any{"exitCode": int64(1), "reason": "Error"}},
 			})
 		}
 		set(o, containers, "status", "containerStatuses")

@@ -1,6 +1,7 @@
 package kubeapi
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -136,7 +137,11 @@ func (p *pass) runKubelets() {
 				p.failPod(pod, kubelet.fails(pod))
 			case !ready(pod) && textAt(pod, "status", "phase") != "Succeeded":
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
-				if (hostNetwork || p.networks[node]) && p.volumesReady(pod) {
+				switch {
+				case !hostNetwork && !p.networks[node], !p.volumesReady(pod):
+				case p.agentLog(pod) != "":
+					p.crash(pod, errors.New("back-off restarting failed container"))
+				default:
 					p.startPod(pod, kubelet, hostNetwork, index)
 				}
 			}

@@ -11,7 +11,8 @@ import (
 )
 
 // runWorkloads creates the pods that workloads need and removes those that
-// they no longer need. A new template replaces all pods at once.
+// they no longer need. A new template of other workloads than Deployments replaces all
+// pods at once.
 func (p *pass) runWorkloads() {
 	owned := map[types.UID][]*Object{}
 	all, _ := p.List(Pods, "")
@@ -20,10 +21,7 @@ func (p *pass) runWorkloads() {
 			owned[owner.UID] = append(owned[owner.UID], pod)
 		}
 	}
-	p.each(Deployments, func(w workload) {
-		set := p.replicaSet(w)
-		p.scale(w, set, owned[set.GetUID()], func(int) string { return set.GetName() + "-" + rand.String(5) })
-	})
+	p.each(Deployments, func(w workload) { p.rollout(w, owned) })
 	p.each(StatefulSets, func(w workload) {
 		p.scale(w, w.object, owned[w.object.GetUID()], func(i int) string { return fmt.Sprintf("%s-%d", w.object.GetName(), i) })
 	})
@@ -45,22 +43,10 @@ func (p *pass) each(r schema.GroupResource, do func(workload)) {
 	}
 }
 
-// replicaSet keeps one ReplicaSet a Deployment, that of its present template.
+// replicaSet returns the ReplicaSet of a Deployment's present template.
 func (p *pass) replicaSet(w workload) *Object {
 	name := w.object.GetName() + "-" + w.hash
-	sets, _ := p.List(ReplicaSets, w.object.GetNamespace())
-	var current *Object
-	for _, o := range sets {
-		owner := metav1.GetControllerOf(o)
-		switch {
-		case owner == nil || owner.UID != w.object.GetUID():
-		case o.GetName() == name:
-			current = o
-		default:
-			p.drop(ReplicaSets, o) // its pods go with it in the next pass
-		}
-	}
-	if current != nil {
+	if current, err := p.Get(ReplicaSets, w.object.GetNamespace(), name); err == nil {
 		return current
 	}
 	replicas := int32(w.replicas)
@@ -136,31 +122,60 @@ func (p *pass) spread(w workload, pods []*Object) {
 	}
 }
 
-// workloadStatus writes what became of the pods.
-func (p *pass) workloadStatus() {
-	total, up := map[types.UID]int64{}, map[types.UID]int64{}
+// tally is how many pods a workload has.
+type tally struct{ all, updated, up int64 }
+
+func (t *tally) add(o tally, updated bool) {
+	t.all += o.all
+	t.up += o.up
+	if updated {
+		t.updated += o.all
+	}
+}
+
+// tallies counts the pods of each controller, those of a Deployment's ReplicaSets too.
+func (p *pass) tallies() map[types.UID]*tally {
+	counts := map[types.UID]*tally{}
+	of := func(owner types.UID) *tally {
+		if counts[owner] == nil {
+			counts[owner] = &tally{}
+		}
+		return counts[owner]
+	}
 	all, _ := p.List(Pods, "")
 	for _, pod := range all {
 		owner := metav1.GetControllerOf(pod)
-		if owner == nil {
+		if owner == nil || terminating(pod) {
 			continue
 		}
-		total[owner.UID]++
+		one := tally{all: 1}
 		if ready(pod) || textAt(pod, "status", "phase") == "Succeeded" {
-			up[owner.UID]++
+			one.up = 1
 		}
+		of(owner.UID).add(one, true)
 	}
+	current := map[string]bool{}
+	p.each(Deployments, func(w workload) { current[w.object.GetNamespace()+"/"+w.object.GetName()+"-"+w.hash] = true })
 	sets, _ := p.List(ReplicaSets, "")
 	for _, o := range sets {
 		if owner := metav1.GetControllerOf(o); owner != nil {
-			total[owner.UID] += total[o.GetUID()]
-			up[owner.UID] += up[o.GetUID()]
+			of(owner.UID).add(*of(o.GetUID()), current[o.GetNamespace()+"/"+o.GetName()])
 		}
 	}
+	return counts
+}
+
+// workloadStatus writes what became of the pods.
+func (p *pass) workloadStatus() {
+	counts := p.tallies()
 	for _, r := range []schema.GroupResource{Deployments, StatefulSets, DaemonSets, Jobs} {
 		p.each(r, func(w workload) {
 			_, _ = p.Change(r, w.object.GetNamespace(), w.object.GetName(), func(o *Object) error {
-				p.report(o, r, int64(w.replicas), total[o.GetUID()], up[o.GetUID()])
+				have := counts[o.GetUID()]
+				if have == nil {
+					have = &tally{}
+				}
+				p.report(o, r, int64(w.replicas), *have)
 				return nil
 			})
 		})
@@ -177,36 +192,40 @@ func (p *pass) workloadStatus() {
 	}
 }
 
-func (p *pass) report(o *Object, r schema.GroupResource, want, have, up int64) {
+func (p *pass) report(o *Object, r schema.GroupResource, want int64, have tally) {
 	set(o, o.GetGeneration(), "status", "observedGeneration")
 	switch r {
 	case DaemonSets:
 		for name, n := range map[string]int64{
-			"desiredNumberScheduled": have, "currentNumberScheduled": have, "updatedNumberScheduled": have,
-			"numberReady": up, "numberAvailable": up, "numberUnavailable": have - up, "numberMisscheduled": 0,
+			"desiredNumberScheduled": have.all, "currentNumberScheduled": have.all, "updatedNumberScheduled": have.all,
+			"numberReady": have.up, "numberAvailable": have.up, "numberUnavailable": have.all - have.up, "numberMisscheduled": 0,
 		} {
 			set(o, n, "status", name)
 		}
 	case Jobs:
-		if up > 0 && textAt(o, "status", "completionTime") == "" {
+		if have.up > 0 && textAt(o, "status", "completionTime") == "" {
 			set(o, p.now().UTC().Format("2006-01-02T15:04:05Z"), "status", "completionTime")
 			set(o, int64(1), "status", "succeeded")
 			p.setCondition(o, "Complete", "True", "CompletionsReached", "")
 		}
 	default:
 		for name, n := range map[string]int64{
-			"replicas": have, "updatedReplicas": have, "readyReplicas": up, "availableReplicas": up,
-			"unavailableReplicas": max(0, want-up),
+			"replicas": have.all, "updatedReplicas": have.updated, "readyReplicas": have.up, "availableReplicas": have.up,
+			"unavailableReplicas": max(0, want-have.up),
 		} {
 			set(o, n, "status", name)
 		}
 		if r == Deployments {
-			if up >= want {
+			if _, unavailable := deploymentStrategy(o, int(want)); have.up >= want-int64(unavailable) {
 				p.setCondition(o, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
 			} else {
 				p.setCondition(o, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
 			}
-			p.setCondition(o, "Progressing", "True", "NewReplicaSetAvailable", "")
+			progress := "ReplicaSetUpdated"
+			if have.updated == want && have.all == want && have.up == want {
+				progress = "NewReplicaSetAvailable"
+			}
+			p.setCondition(o, "Progressing", "True", progress, "")
 		}
 	}
 }

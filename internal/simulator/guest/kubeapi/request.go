@@ -55,6 +55,9 @@ func (r *request) serve(w http.ResponseWriter) error {
 		if r.sub == "portforward" && r.kind.Resource() == Pods {
 			return r.portForward(w)
 		}
+		if r.sub == "log" && r.kind.Resource() == Pods && r.verb() == "get" {
+			return r.log(w)
+		}
 		return noSuchPath()
 	}
 	switch r.verb() {

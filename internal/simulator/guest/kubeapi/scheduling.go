@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
@@ -19,7 +20,7 @@ func (p *pass) schedule() {
 		}
 		best := ""
 		for _, n := range p.nodes {
-			if p.fits(pod, n, false) && (best == "" || len(p.pods[n.GetName()]) < len(p.pods[best])) {
+			if p.fits(pod, n, false) && p.spreads(pod, n) && (best == "" || len(p.pods[n.GetName()]) < len(p.pods[best])) {
 				best = n.GetName()
 			}
 		}
@@ -69,6 +70,50 @@ func (p *pass) fits(pod, node *Object, daemon bool) bool {
 		}
 	}
 	return true
+}
+
+// spreads reports whether a pod on a node keeps the skew that it says it needs between
+// hosts, the only topology that is known here.
+func (p *pass) spreads(pod, node *Object) bool {
+	var spec corev1.Pod
+	if !convert(pod, &spec) {
+		return false
+	}
+	for _, c := range spec.Spec.TopologySpreadConstraints {
+		if c.WhenUnsatisfiable != corev1.DoNotSchedule || c.TopologyKey != corev1.LabelHostname {
+			continue
+		}
+		selector, err := metav1.LabelSelectorAsSelector(c.LabelSelector)
+		if err != nil {
+			return false
+		}
+		count := func(n *Object) (count int32) {
+			for _, other := range p.pods[n.GetName()] {
+				if other.GetNamespace() == pod.GetNamespace() && !terminating(other) && selector.Matches(labelSet(other.GetLabels())) &&
+					sameLabels(c.MatchLabelKeys, pod, other) {
+					count++
+				}
+			}
+			return count
+		}
+		least := count(node)
+		for _, n := range p.nodes {
+			// Of a node whose taints keep the pod away, only nodeTaintsPolicy Honor takes no notice.
+			honors := c.NodeTaintsPolicy != nil && *c.NodeTaintsPolicy == corev1.NodeInclusionPolicyHonor
+			if !honors || p.fits(pod, n, false) {
+				least = min(least, count(n))
+			}
+		}
+		if count(node)+1-least > c.MaxSkew {
+			return false
+		}
+	}
+	return true
+}
+
+// sameLabels reports whether two pods have the same values of some labels.
+func sameLabels(keys []string, a, b *Object) bool {
+	return !slices.ContainsFunc(keys, func(key string) bool { return a.GetLabels()[key] != b.GetLabels()[key] })
 }
 
 // inAffinity reports whether a node has the labels that a pod's affinity requires: all
