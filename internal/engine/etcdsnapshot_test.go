@@ -115,6 +115,13 @@ func TestEtcdIsSavedOnTheDatastore(t *testing.T) {
 	names := func() []string { return slices.Sorted(maps.Keys(w.sim.DatastoreFiles("shared-1", "gantry-prod"))) }
 
 	spec.ControlPlane.CPU = 4
+	w.must(w.sim.DenyPrivilegeOn(w.sim.Username(), "Datastore.FileManagement", "/dc-1/datastore/shared-1"))
+	var refused *model.PlanError
+	if err := w.plan(spec, secrets).Err(); !errors.As(err, &refused) || !strings.Contains(err.Error(), "Datastore.FileManagement") ||
+		!slices.Contains(refused.Problems[0].Fields, model.ClusterField(model.FieldEtcdSnapshot)) {
+		t.Errorf("planned without a privilege on the datastore: %v", err)
+	}
+	w.sim.RestorePrivileges()
 	w.must(w.sim.SetFreeSpace("shared-1", 0))
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	if err == nil || !strings.Contains(err.Error(), "apply again") || len(names()) > 0 ||

@@ -123,7 +123,7 @@ func TestForceDestroy(t *testing.T) {
 	}
 }
 
-// A gateway's record and inline pool stay with a VM that is left, so that nobody gets its
+// A gateway's record and inline pool stay with a VM that is left, so that no other node gets its
 // address; once the VM is gone, another destruction deletes all of it.
 func TestForceDestroyOfAGateway(t *testing.T) {
 	t.Parallel()

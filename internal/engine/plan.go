@@ -50,6 +50,9 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if plan.LeavesEtcd(current) {
 		w.ReadEtcd(ctx)
 	}
+	if datastore := plan.StoresSnapshot(current, w.Limits.Site); datastore != "" {
+		w.ReadSnapshotPrivileges(ctx, e.Builder, datastore)
+	}
 	e.judge(&spec, w, current)
 	current.Add(plan.Certificates(&w.Facts, e.now()))
 	if expected != nil && len(current.Problems) == 0 {

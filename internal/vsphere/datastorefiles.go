@@ -133,14 +133,13 @@ func (c *Client) datastoreFolder(ctx context.Context, in model.DatastoreFolder) 
 	if f := found[0].denied(); f != nil {
 		return nil, c.explainFault(f, "")
 	}
-	capability := value[types.DatastoreCapability](found[0], "capability")
 	return &datastoreFolder{
 		datacenter: dc.ref,
 		dcPath:     dc.path,
 		datastore:  ref,
 		dsName:     value[string](found[0], "name"),
 		browser:    value[types.ManagedObjectReference](found[0], "browser"),
-		namespaces: capability.TopLevelDirectoryCreateSupported != nil && !*capability.TopLevelDirectoryCreateSupported,
+		namespaces: hasNamespaces(found[0]),
 		url:        value[string](found[0], "summary.url"),
 		name:       in.Name,
 	}, nil

@@ -15,6 +15,13 @@ import (
 // "cannot delete file"): the namespace manager does, by the stable path, which ends with
 // the id. The name is a hint, so that files are written by the stable path, too.
 
+// hasNamespaces reports whether folders at the top of a datastore, of which the capability
+// was read, are namespaces.
+func hasNamespaces(datastore properties) bool {
+	supported := value[types.DatastoreCapability](datastore, "capability").TopLevelDirectoryCreateSupported
+	return supported != nil && !*supported
+}
+
 // makeNamespace makes the folder unless it is there, and resolves its path. It needs the
 // privilege Datastore.Config.
 func (c *Client) makeNamespace(ctx context.Context, f *datastoreFolder) error {

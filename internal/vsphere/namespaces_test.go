@@ -26,6 +26,9 @@ func TestFilesAreStoredOnVSAN(t *testing.T) {
 	v.must(v.client.PruneFiles(t.Context(), in, "prod-", 3)) // there is no folder yet
 
 	v.DenyPrivilege("", "Datastore.Config")
+	if lacks, err := v.client.LacksForFiles(t.Context(), in.Datastore); err != nil || !slices.Equal(lacks, []string{"Datastore.Config"}) {
+		t.Errorf("lacks %v, %v", lacks, err)
+	}
 	err := v.client.StoreFile(t.Context(), in, "prod-1.db", writes("text"))
 	if !errors.Is(err, model.ErrPermission) || !strings.Contains(err.Error(), "Datastore.Config") {
 		t.Errorf("without the privilege: %v", err)

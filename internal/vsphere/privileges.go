@@ -95,3 +95,25 @@ func (c *Client) grantedOn(ctx context.Context, nodes []*node, privileges []stri
 	}
 	return granted, nil
 }
+
+// LacksForFiles implements model.VCenter.
+func (c *Client) LacksForFiles(ctx context.Context, datastore string) ([]string, error) {
+	const op = "read the account's privileges on a datastore"
+	ref, err := parseRef("Datastore", datastore)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{"Datastore": {"capability"}}))
+	if err != nil || len(found) == 0 {
+		return nil, c.failed(op, err)
+	}
+	privileges := []string{"Datastore.Browse", "Datastore.FileManagement"}
+	if hasNamespaces(found[0]) {
+		privileges = append(privileges, "Datastore.Config")
+	}
+	granted, err := c.grantedOn(ctx, []*node{{properties: found[0]}}, privileges)
+	if err != nil {
+		return nil, c.failed(op, err)
+	}
+	return slices.DeleteFunc(privileges, func(p string) bool { return granted[p] }), nil
+}

@@ -30,6 +30,9 @@ type Limits struct {
 	// Etcd is asked where a plan takes members out of it, and in no refresh: each member
 	// is asked for its health.
 	Etcd Etcd
+	// NoSnapshots are the privileges that the account lacks to keep snapshots of etcd on the
+	// control plane's datastore. They are read where a plan takes one.
+	NoSnapshots []string
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
 	// Children are the clusters, IP pools and accounts of a gateway. They are read

@@ -71,6 +71,9 @@ type VCenter interface {
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
 	// where it is missing. A file that cannot be written whole is not there.
 	StoreFile(ctx context.Context, in DatastoreFolder, name string, write func(io.Writer) error) error
+	// LacksForFiles are the privileges that the account lacks to store and prune files in a
+	// folder at the top of a datastore; two calls.
+	LacksForFiles(ctx context.Context, datastore string) (privileges []string, err error)
 	// PruneFiles deletes the files of a folder whose names begin with a prefix, but for the
 	// last ones by name, and the folder where it keeps none and nothing else is in it. What
 	// is not there is success.

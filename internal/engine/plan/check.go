@@ -21,6 +21,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
 	p.Add(c.quorum())
+	p.Add(c.snapshots())
 	p.Add(insideFindings(limits.Inside, spec.Target(), p.Steps()))
 	if len(c.builds) == 0 {
 		return

@@ -28,6 +28,28 @@ func snapshotStage(v view, controlPlane *nodePoolPlan) model.Stage {
 	return model.Stage{}
 }
 
+// StoresSnapshot reports whether a plan writes a snapshot of etcd to the datastore of the
+// control plane, and to which; empty: it does not, or the datastore is not known.
+func StoresSnapshot(p *model.Plan, site model.Site) (datastore string) {
+	for _, step := range p.Steps() {
+		if s, ok := step.(model.SnapshotEtcd); ok && s.Directory == "" {
+			return site.Placements[model.PlacementRef{NodePool: model.ControlPlanePool}].Datastore
+		}
+	}
+	return ""
+}
+
+// snapshots refuses what a missing privilege would stop after the plan.
+func (c check) snapshots() model.Findings {
+	var f model.Findings
+	if len(c.limits.NoSnapshots) > 0 {
+		f.Refuse(model.ClusterField(model.FieldEtcdSnapshot), "Snapshots of etcd cannot be stored",
+			"A snapshot of etcd is written to the datastore of the control plane before a node leaves it, and the account lacks %s there. "+
+				"Grant it, or set a directory in etcd_snapshot.", model.Listed(c.limits.NoSnapshots))
+	}
+	return f
+}
+
 // losesMember reports whether a step takes out of etcd what was a member of it. What has
 // never joined was none, and has no pods.
 func losesMember(step model.Step) bool {
