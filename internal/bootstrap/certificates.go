@@ -21,7 +21,7 @@ const CertificatesExpire = "gantry.io/certificates-expire"
 // which end after a year.
 func (n Node) certificateFiles() []writeFile {
 	return []writeFile{
-		{Path: certificatesScriptPath, Permissions: modeExecutable, Content: certificatesScript},
+		{Path: certificatesScriptPath, Permissions: modeExecutable, Content: withoutComments(certificatesScript)},
 		{Path: unitDirectory + certificatesUnitName, Permissions: modePublic, Content: certificatesUnit},
 		{Path: unitDirectory + certificatesTimerName, Permissions: modePublic, Content: n.certificatesTimer()},
 	}

@@ -106,7 +106,7 @@ func (n Node) files() ([]writeFile, error) {
 		return nil, err
 	}
 	files := []writeFile{
-		{Path: scriptPath, Permissions: modeExecutable, Content: script},
+		{Path: scriptPath, Permissions: modeExecutable, Content: withoutComments(script)},
 		{Path: unitPath, Permissions: modePublic, Content: n.unit()},
 		{Path: forgetUnitPath, Permissions: modePublic, Content: forgetUnit},
 		{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
@@ -187,6 +187,19 @@ func (n Node) authorityFiles() []writeFile {
 	add("sa.pub", modePublic, n.Authorities.ServiceAccount.Cert)
 	add("sa.key", modePrivate, n.Authorities.ServiceAccount.Key)
 	return files
+}
+
+// withoutComments leaves out the lines of a script that are comments: they are for readers of
+// the source, and the room is the users'.
+func withoutComments(script string) string {
+	first, rest, _ := strings.Cut(script, "\n")
+	out := first + "\n"
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(strings.TrimLeft(line, "\t "), "#") {
+			out += line
+		}
+	}
+	return out
 }
 
 func withNewline(text string) string { return strings.TrimRight(text, "\n") + "\n" }
