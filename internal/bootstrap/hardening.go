@@ -89,5 +89,5 @@ func hardenedScheduler() controlPlaneComponent {
 
 // hardeningFiles are those of every node.
 func (n Node) hardeningFiles() []writeFile {
-	return []writeFile{{Path: restrictScriptPath, Permissions: modeExecutable, Content: restrictScript}}
+	return []writeFile{{Path: restrictScriptPath, Permissions: modeExecutable, Content: withoutComments(restrictScript)}}
 }

@@ -80,7 +80,8 @@ func TestScriptStopsAtAFailedCommand(t *testing.T) {
 	}
 	m.wantKubeadm()
 	m.wantPhases("booting", "failed")
-	if tail := m.read("tail"); !strings.Contains(tail, "command 002 of pre-bootstrap failed with status 1") || !strings.Contains(tail, "no such disk") {
+	tail := m.read("tail")
+	if !strings.Contains(tail, "command 002 of pre-bootstrap failed with status 1") || !strings.Contains(tail, "no such disk") {
 		t.Errorf("the reported log does not say what failed:\n%s", tail)
 	}
 	if strings.Contains(m.log(), "hunter2") {
@@ -132,13 +133,13 @@ func TestScriptGivesCommandsTheProxy(t *testing.T) {
 func TestScriptStopsWhereAFileWasNotWritten(t *testing.T) {
 	t.Parallel()
 	node := withSetup(t, bootstrap.Worker)
-	node.Setup.Files[0].Owner = "nobody-of-this-image:root"
+	node.Setup.Files[0].Owner = "no-such-user:root"
 	m := newMachine(t, node)
 	if status := m.bootstrap("join"); status == 0 {
 		t.Error("the bootstrap was a success")
 	}
 	m.wantPhases("booting", "failed")
-	if tail := m.read("tail"); !strings.Contains(tail, "/etc/example/a file was not written as nobody-of-this-image:root") {
+	if tail := m.read("tail"); !strings.Contains(tail, "/etc/example/a file was not written as no-such-user:root") {
 		t.Errorf("the reported log does not say which file:\n%s", tail)
 	}
 }

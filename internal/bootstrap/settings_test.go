@@ -238,7 +238,8 @@ func TestCheckCountsWhatUsersAdd(t *testing.T) {
 		if len(faults) != 1 || faults[0].Field != "Setup" {
 			t.Fatalf("%s: faults %v", role, faults)
 		}
-		if number := regexp.MustCompile(`\d{5,}`).FindString(faults[0].Reason); number == "" || !strings.Contains(faults[0].Reason, strconv.Itoa(64<<10)) {
+		number := regexp.MustCompile(`\d{5,}`).FindString(faults[0].Reason)
+		if number == "" || !strings.Contains(faults[0].Reason, strconv.Itoa(64<<10)) {
 			t.Errorf("%s: the reason has no numbers: %s", role, faults[0].Reason)
 		}
 		if strings.Contains(faults[0].Reason, text[:20]) {

@@ -9,7 +9,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
 
-// smallBytes of what users bring along fit in any case: the rest of the user data takes less
+// smallBytes of what users add fit in any case: the rest of the user data takes less
 // than a third of the bound (a test holds that), and encoding adds a third to what does not
 // compress.
 const smallBytes = 24 << 10
@@ -41,7 +41,7 @@ func (n Node) checkSize(p *problems) {
 		"carries at most %d", len(packed), MaxValueBytes)
 }
 
-// bulk is how much users bring along, and the field that takes the most room.
+// bulk is how much users add, and the field that takes the most room.
 type bulk struct {
 	field       string
 	most, total int

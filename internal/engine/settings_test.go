@@ -33,7 +33,9 @@ func TestSettingsOfARunningCluster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	plain, secrets, _ := w.applied(w.withNetwork(1, 1))
-	admission := bootstrap.File{Path: "/etc/example/admission.yaml", Content: "kind: AdmissionConfiguration\n", Permissions: "0600", Owner: "root:root"}
+	admission := bootstrap.File{
+		Path: "/etc/example/admission.yaml", Content: "kind: AdmissionConfiguration\n", Permissions: "0600", Owner: "root:root",
+	}
 	spec := plain
 	spec.ControlPlane.Setup.Files = []bootstrap.File{admission}
 	spec.Settings = bootstrap.Settings{
@@ -58,7 +60,7 @@ func TestSettingsOfARunningCluster(t *testing.T) {
 	w.hasSettings(plain, secrets)
 }
 
-// TestSettingsOfANewCluster are there from the first node on: nobody writes them.
+// TestSettingsOfANewCluster are there from the first node on, and no run writes them.
 func TestSettingsOfANewCluster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})

@@ -107,12 +107,12 @@ func TestSettingsResume(t *testing.T) {
 
 	f.API.Kubeadm.Settings = s.BuiltWith.Components
 	wantSteps(t, planned(s, f), rolledControlPlane)
-	// Nobody asks for it any more: the next node would have it all the same.
+	// The configuration is as it was: the next node would have it all the same.
 	wantSteps(t, planned(old, f), "update_kubeadm_config c")
 
 	f = builtFor(t, s, f)
 	wantSteps(t, planned(s, f), "")
-	// As the first node was given them: nobody has written them since.
+	// As the first node was given them, and no run has written them since.
 	f.API.Kubeadm.Settings = ""
 	wantSteps(t, planned(s, f), "")
 }

@@ -59,23 +59,32 @@ func TestFlags(t *testing.T) {
 		severity        diag.Severity
 		words           []string // none: nothing is said
 	}{
-		"good":                    {"api_server", "max-requests-inflight", text("800"), 0, nil},
-		"not known yet":           {"api_server", "max-requests-inflight", types.StringUnknown(), 0, nil},
-		"misspelled":              {"api_server", "max-request-inflight", text("800"), diag.SeverityError, []string{`extra_args["max-request-inflight"]`, `"max-requests-inflight"`}},
-		"wrong value":             {"scheduler", "v", text("x"), 0, nil}, // of a kind that is not known
-		"not a number":            {"controller_manager", "concurrent-gc-syncs", text("x"), diag.SeverityError, []string{"a whole number"}},
-		"deprecated":              {"kubelet", "max-pods", text("60"), diag.SeverityWarning, []string{"deprecated"}},
-		"reserved":                {"api_server", "etcd-servers", text("x"), diag.SeverityError, []string{"kubeadm runs etcd"}},
-		"reserved and not known":  {"api_server", "etcd-servers", types.StringUnknown(), diag.SeverityError, []string{"kubeadm runs etcd"}},
-		"oidc":                    {"api_server", "oidc-issuer-url", text("x"), diag.SeverityError, []string{"api_server.oidc"}},
-		"policy":                  {"api_server", "audit-policy-file", text("x"), diag.SeverityError, []string{"api_server.audit_policy"}},
-		"pod network":             {"controller_manager", "cluster-cidr", text("x"), diag.SeverityError, []string{"network.pod_cidr"}},
-		"node labels":             {"kubelet", "node-labels", text("x"), diag.SeverityError, []string{"labels of the node pool"}},
-		"modes":                   {"api_server", "authorization-mode", text("Node,RBAC,Webhook"), 0, nil},
-		"no RBAC":                 {"api_server", "authorization-mode", text("Node,Webhook"), diag.SeverityError, []string{"RBAC"}},
-		"everybody may":           {"api_server", "authorization-mode", text("Node,RBAC,AlwaysAllow"), diag.SeverityError, []string{"AlwaysAllow"}},
-		"plug-ins":                {"api_server", "enable-admission-plugins", text("NodeRestriction,AlwaysPullImages"), 0, nil},
-		"plug-ins without one":    {"api_server", "enable-admission-plugins", text("AlwaysPullImages"), diag.SeverityError, []string{"NodeRestriction"}},
+		"good":          {"api_server", "max-requests-inflight", text("800"), 0, nil},
+		"not known yet": {"api_server", "max-requests-inflight", types.StringUnknown(), 0, nil},
+		"misspelled": {
+			"api_server", "max-request-inflight", text("800"),
+			diag.SeverityError, []string{`extra_args["max-request-inflight"]`, `"max-requests-inflight"`},
+		},
+		"wrong value":            {"scheduler", "v", text("x"), 0, nil}, // of a kind that is not known
+		"not a number":           {"controller_manager", "concurrent-gc-syncs", text("x"), diag.SeverityError, []string{"a whole number"}},
+		"deprecated":             {"kubelet", "max-pods", text("60"), diag.SeverityWarning, []string{"deprecated"}},
+		"reserved":               {"api_server", "etcd-servers", text("x"), diag.SeverityError, []string{"kubeadm runs etcd"}},
+		"reserved and not known": {"api_server", "etcd-servers", types.StringUnknown(), diag.SeverityError, []string{"kubeadm runs etcd"}},
+		"oidc":                   {"api_server", "oidc-issuer-url", text("x"), diag.SeverityError, []string{"api_server.oidc"}},
+		"policy":                 {"api_server", "audit-policy-file", text("x"), diag.SeverityError, []string{"api_server.audit_policy"}},
+		"pod network":            {"controller_manager", "cluster-cidr", text("x"), diag.SeverityError, []string{"network.pod_cidr"}},
+		"node labels":            {"kubelet", "node-labels", text("x"), diag.SeverityError, []string{"labels of the node pool"}},
+		"modes":                  {"api_server", "authorization-mode", text("Node,RBAC,Webhook"), 0, nil},
+		"no RBAC":                {"api_server", "authorization-mode", text("Node,Webhook"), diag.SeverityError, []string{"RBAC"}},
+		"no authorization": {
+			"api_server", "authorization-mode", text("Node,RBAC,AlwaysAllow"),
+			diag.SeverityError, []string{"AlwaysAllow"},
+		},
+		"plug-ins": {"api_server", "enable-admission-plugins", text("NodeRestriction,AlwaysPullImages"), 0, nil},
+		"plug-ins without one": {
+			"api_server", "enable-admission-plugins", text("AlwaysPullImages"),
+			diag.SeverityError, []string{"NodeRestriction"},
+		},
 		"plug-in off":             {"api_server", "disable-admission-plugins", text("NodeRestriction"), diag.SeverityError, []string{"stay on"}},
 		"controllers":             {"controller_manager", "controllers", text("*,bootstrapsigner,tokencleaner,-ttl-after-finished"), 0, nil},
 		"controllers without one": {"controller_manager", "controllers", text("*"), diag.SeverityError, []string{"bootstrapsigner"}},
@@ -100,7 +109,8 @@ func TestKubeletIsJudgedByTheVersionsOfAllNodes(t *testing.T) {
 		"kubelet": object(map[string]attr.Value{"config": types.StringValue("tlsCurvePreferences: [X25519]")}),
 	})
 	wants(t, kubernetesschema.Check(config, at, "1.37.2", []string{"1.37.2", "1.36.3"}), 0)
-	wants(t, kubernetesschema.Check(config, at, "1.37.2", []string{"1.37.2", "1.34.2"}), diag.SeverityError, "Kubernetes 1.34", "kubelet.config")
+	older := []string{"1.37.2", "1.34.2"}
+	wants(t, kubernetesschema.Check(config, at, "1.37.2", older), diag.SeverityError, "Kubernetes 1.34", "kubelet.config")
 	wants(t, kubernetesschema.Check(config, at, "1.38.0", []string{"1.38.0"}), 0)
 	wants(t, kubernetesschema.Check(config, at, "", []string{""}), 0)
 	wants(t, kubernetesschema.Check(types.ObjectNull(nil), at, "1.37.2", []string{"1.37.2"}), 0)

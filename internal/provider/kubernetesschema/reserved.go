@@ -16,6 +16,7 @@ const (
 	byIdentity = "Gantry sets the name and address of each node"
 	byFields   = "Gantry sets it on every node; set the field in kubelet.config where it has one for users"
 	byTaints   = "set the taints of the node pool in its place"
+	byRoles    = "nodes discover the cluster, and probes ask for its health, without a name; roles decide what else they see"
 	byNetwork  = "it is the service network of the cluster, which network.service_cidr sets"
 )
 
@@ -26,7 +27,7 @@ var reservedFlags = map[kubeoptions.Component]map[string]string{
 		"advertise-address":                  byAddress,
 		"bind-address":                       byAddress,
 		"secure-port":                        byAddress,
-		"anonymous-auth":                     "nodes discover the cluster, and probes ask for its health, without a name; roles decide what else they see",
+		"anonymous-auth":                     byRoles,
 		"audit-policy-file":                  "set api_server.audit_policy in its place",
 		"audit-log-path":                     "Gantry mounts the directory of the audit log",
 		"authentication-config":              byOIDC,

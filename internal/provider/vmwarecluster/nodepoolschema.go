@@ -51,7 +51,8 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 		Attributes:          placementAttributes(),
 	}
 	attributes["rolling_update"] = controlPlaneRollingAttribute()
-	maps.Copy(attributes, kubernetesschema.Setup("the nodes of the control plane", profileFiles, profileCommands, "A change rolls the control plane. "))
+	setup := kubernetesschema.Setup("the nodes of the control plane", profileFiles, profileCommands, "A change rolls the control plane. ")
+	maps.Copy(attributes, setup)
 	return schema.SingleNestedAttribute{
 		Required: true,
 		MarkdownDescription: "The nodes that run the control plane. A change of `cpu`, `memory_gb`, `disk_gb`, `placement` or the " +

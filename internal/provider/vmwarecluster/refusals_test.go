@@ -82,9 +82,12 @@ func TestAccClusterRefusals(t *testing.T) {
 		steps = append(steps, resource.TestStep{Config: config(e, c.shape), PlanOnly: true, ExpectError: c.want})
 	}
 	for settings, want := range map[string]*regexp.Regexp{
-		`api_server = { extra_args = { max-request-inflight = "1" } }`:                                  says("max-request-inflight", "max-requests-inflight"),
-		`node_files = { "/etc/kubernetes/pki/ca.key" = { content = "x" } }`:                             says("node_files", "belongs to kubeadm"),
-		`node_files = { "/etc/example" = { content = join("", [for i in range(20000) : sha256(i)]) } }`: says("node_files", "carries at most 65536"),
+		`api_server = { extra_args = { max-request-inflight = "1" } }`: says(
+			"max-request-inflight", "max-requests-inflight"),
+		`node_files = { "/etc/kubernetes/pki/ca.key" = { content = "x" } }`: says(
+			"node_files", "belongs to kubeadm"),
+		`node_files = { "/etc/example" = { content = join("", [for i in range(1000) : sha512(i)]) } }`: says(
+			"node_files", "carries at most 65536"),
 	} {
 		refused := withSettings(config(e, shape{controlPlane: 1}), settings)
 		steps = append(steps, resource.TestStep{Config: refused, PlanOnly: true, ExpectError: want})

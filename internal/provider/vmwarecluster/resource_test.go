@@ -154,7 +154,7 @@ const ofControlPlane = `
 // rolledControlPlane are the steps that replace three control-plane nodes for other
 // settings.
 var rolledControlPlane = []string{
-	"snapshot_etcd", "prod", "update_kubeadm_config", "prod",
+	"update_kubeadm_config", "prod", "snapshot_etcd", "prod",
 	"create_node", "prod-cp-4", "delete_node", "prod-cp-1", "create_node", "prod-cp-5", "delete_node", "prod-cp-2",
 	"create_node", "prod-cp-6", "delete_node", "prod-cp-3",
 }

@@ -44,7 +44,8 @@ func (g *guest) runCommands(inst *cloudinit.Instance, directory string) error {
 
 // patchName is how kubeadm names patches: target, suffix and type.
 var patchName = regexp.MustCompile(
-	`^(etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubeletconfiguration|corednsdeployment)[^.+]*(\+(strategic|merge|json))?\.(yaml|json)$`)
+	`^(etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubeletconfiguration|corednsdeployment)` +
+		`[^.+]*(\+(strategic|merge|json))?\.(yaml|json)$`)
 
 // patchKubelet changes the configuration of kubelet as kubeadm's patches say.
 func patchKubelet(inst *cloudinit.Instance, r *kubeadm.Registration) error {
