@@ -123,8 +123,8 @@ func TestForceDestroy(t *testing.T) {
 	}
 }
 
-// A gateway's record and inline pool stay with a VM that is left, so that no other node gets its
-// address; once the VM is gone, another destruction deletes all of it.
+// A gateway's record and inline pool stay with a VM that is left, so that its address is not
+// handed out; once the VM is gone, another destruction deletes all of it.
 func TestForceDestroyOfAGateway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
