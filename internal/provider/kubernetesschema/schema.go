@@ -201,7 +201,8 @@ func filesAttribute(nodes, more string) schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Files that cloud-init writes on " + nodes + " before the bootstrap, by their absolute paths. " +
-			"Those of Gantry, kubeadm and kubelet are refused. All that a node boots with has to fit into 64 KiB, compressed and encoded. " + more + "Defaults to none.",
+			"Those of Gantry, kubeadm and kubelet are refused. All that a node boots with has to fit into 64 KiB, compressed and encoded. " +
+			more + "Defaults to none.",
 		Validators: []validator.Map{
 			attribute.NoNulls{},
 			mapvalidator.KeysAre(filePath{}),

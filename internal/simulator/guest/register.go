@@ -46,13 +46,7 @@ func (g *guest) nodeObject(n *node, r kubeadm.Registration, version kubeadm.Vers
 	// The API server's admission adds it to every new node, so that nothing is
 	// bound before the node has a network.
 	taints = append(taints, corev1.Taint{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule})
-	capacity := corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
-		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("50Gi"),
-	}
-	if r.MaxPods > 0 {
-		capacity[corev1.ResourcePods] = *resource.NewQuantity(r.MaxPods, resource.DecimalSI)
-	}
+	capacity := capacityOf(r)
 	kubelet := version.String()
 	if tool, err := kubeadm.ParseVersion(g.vm.KubernetesVersion); err == nil {
 		kubelet = tool.String()
@@ -105,6 +99,18 @@ func markControlPlane(o *kubeapi.Object, r kubeadm.Registration) error {
 	}
 	o.Object = m
 	return nil
+}
+
+// capacityOf is what kubelet says that its node has.
+func capacityOf(r kubeadm.Registration) corev1.ResourceList {
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"),
+		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("50Gi"),
+	}
+	if r.MaxPods > 0 {
+		capacity[corev1.ResourcePods] = *resource.NewQuantity(r.MaxPods, resource.DecimalSI)
+	}
+	return capacity
 }
 
 // registration returns the node's object, ready for the store.
