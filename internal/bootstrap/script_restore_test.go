@@ -51,7 +51,11 @@ init) [[ -f $root/var/lib/etcd/member/db ]] && touch "$root/init-has-data" ;;
 esac`)
 	m.write("/bin/ctr", stub)
 	m.play("ctr", `case "$*" in
-*mount*etcd:*) [[ ! -f $root/images/${5##*/} ]] || { mkdir -p "$6/usr/local/bin"; cp "$root/images/${5##*/}" "$6/usr/local/bin/etcdutl"; } ;;
+*mount*etcd:*)
+	if [[ -f $root/images/${5##*/} ]]; then
+		mkdir -p "$6/usr/local/bin"
+		cp "$root/images/${5##*/}" "$6/usr/local/bin/etcdutl"
+	fi ;;
 *unmount*) rm -rf "$6"/* ;;
 esac`)
 	m.write("/etcdutl", strings.ReplaceAll(stub, "${0%/bin/*}", m.root)+`case "$1 $2" in
@@ -194,7 +198,8 @@ func TestRestoreIsForTheFirstNodeAlone(t *testing.T) {
 		change(&wrong)
 		changed := node
 		changed.Restore = &wrong
-		if _, err := bootstrap.Userdata(changed); err == nil || !strings.Contains(err.Error(), field) || strings.Contains(err.Error(), presigned) {
+		_, err := bootstrap.Userdata(changed)
+		if err == nil || !strings.Contains(err.Error(), field) || strings.Contains(err.Error(), presigned) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -203,7 +208,8 @@ func TestRestoreIsForTheFirstNodeAlone(t *testing.T) {
 	if _, err := bootstrap.Userdata(worker); err == nil || !strings.Contains(err.Error(), "only the first") {
 		t.Errorf("a worker restores: %v", err)
 	}
-	if err := bootstrap.CheckSnapshotURL("https://user:" + presigned + "@files.example.com/a.db"); err == nil || strings.Contains(err.Error(), presigned) {
+	err := bootstrap.CheckSnapshotURL("https://user:" + presigned + "@files.example.com/a.db")
+	if err == nil || strings.Contains(err.Error(), presigned) {
 		t.Errorf("a URL with a password: %v", err)
 	}
 }

@@ -139,7 +139,9 @@ func TestForceDestroyOfAGateway(t *testing.T) {
 	if _, owners := w.left(spec); len(owners) != 3 || !w.registered(spec) || poolErr != nil {
 		t.Errorf("left are the claims of %v, registered: %v, the pool: %v", owners, w.registered(spec), poolErr)
 	}
-	for _, want := range []string{"dc1-cp-1 (", `the record of the gateway and its IP pool "own"`, `the VM folder "k8s/dc1" (it is not empty)`} {
+	for _, want := range []string{
+		"dc1-cp-1 (", `the record of the gateway and its IP pool "own"`, `the VM folder "k8s/dc1" (it is not empty)`,
+	} {
 		if !strings.Contains(left, want) {
 			t.Errorf("%q is not in %q", want, left)
 		}

@@ -194,7 +194,8 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 	wrong.SHA256 = strings.Repeat("a", 64)
 	for range 2 {
 		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: restores(spec, &wrong), Secrets: secrets})
-		if err == nil || !strings.Contains(err.Error(), "does not have the sha256 of restore_from_snapshot") || strings.Contains(err.Error(), "hunter2") {
+		if err == nil || !strings.Contains(err.Error(), "does not have the sha256 of restore_from_snapshot") ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Fatalf("applied with %v", err)
 		}
 	}

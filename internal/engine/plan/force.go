@@ -61,7 +61,7 @@ func Force(target model.Target, facts *model.Facts, why map[string]string) (p *m
 	p = &model.Plan{}
 	stays := target.Kind == record.KindGateway && len(forced.Unseen) > 0
 	if len(forced.Unseen) > 0 {
-		left = leftWords(target, forced) + afterwards(target, facts, stays)
+		left = leftWords(target, forced) + afterwards(facts, stays)
 	}
 	if shared(target, facts) {
 		return p, left
@@ -94,7 +94,7 @@ func Force(target model.Target, facts *model.Facts, why map[string]string) (p *m
 }
 
 // afterwards says what is to be done about VMs that are left.
-func afterwards(target model.Target, facts *model.Facts, stays bool) string {
+func afterwards(facts *model.Facts, stays bool) string {
 	if !stays {
 		return ". The record is deleted, so that no destruction of Gantry's finds them again. " +
 			"Have the VMs deleted in vCenter, and then the tags of their addresses: the data source gantry_orphans lists both."

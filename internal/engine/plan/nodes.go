@@ -40,6 +40,7 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 		members = append(members, m)
 		p.inPlace = append(p.inPlace, repair(v, pool, m)...)
 	}
+	var unready []model.Machine
 	if pool.ControlPlane() {
 		p.findings.Add(nodeObjectFindings(v, members))
 		grow, findings := mayGrow(v, pool, members)
@@ -48,10 +49,6 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 			p.remove(v, left)
 			return p
 		}
-	}
-	var unready []model.Machine
-	if pool.ControlPlane() {
-		var findings model.Findings
 		members, unready, findings = rebuilt(v, pool, members)
 		p.findings.Add(findings)
 	}
@@ -67,33 +64,10 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	} else {
 		p.scaleIn = scaleIn(v, pool, current)
 	}
-	for _, name := range v.lost(pool.Name) {
-		if pool.ControlPlane() || !v.holdsRepairs {
-			p.cleanup = append(p.cleanup, model.RemoveLostNode{Node: name, LeavesEtcd: pool.ControlPlane()})
-		}
-	}
-
-	for _, m := range unready {
-		step := deletion(pool, m)
-		step.LeavesEtcd = true
-		p.cleanup = append(p.cleanup, step)
-	}
+	p.cleanup = append(p.cleanup, removals(v, pool, unready)...)
 
 	creations := newCreations(v, pool, members, current)
-	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name))-len(v.heldBack(pool)))
-	if missing > 0 && v.tooNewFor(pool) {
-		p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Nodes of worker pool %q are not created yet", pool.Name),
-			"%s missing, and would be newer than the control plane, which stays at %s. The plan after its upgrade creates them.",
-			plural(missing, "node is", "nodes are"), v.left)
-		missing = 0
-	}
-	if missing > 0 && pool.ControlPlane() && v.staysOld(replaced.postponed) {
-		p.findings.Warn(nodePoolField(pool.Name), "Nodes of the control plane are not created yet",
-			"%s missing, and would be of version %s, while others stay at an older one. The plan that upgrades these creates what is missing.",
-			plural(missing, "node is", "nodes are"), v.spec.KubernetesVersion)
-		missing = 0
-	}
-	for range missing {
+	for range p.missing(v, pool, members) {
 		next := creations.next()
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()
 		p.create = append(p.create, next)
@@ -105,6 +79,42 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	p.assigned = creations.assigned
 	p.remove(v, left)
 	return p
+}
+
+// removals take what is lost, and what is not Ready any more, out of the cluster.
+func removals(v view, pool model.NodePool, unready []model.Machine) []model.Step {
+	var steps []model.Step
+	for _, name := range v.lost(pool.Name) {
+		if pool.ControlPlane() || !v.holdsRepairs {
+			steps = append(steps, model.RemoveLostNode{Node: name, LeavesEtcd: pool.ControlPlane()})
+		}
+	}
+	for _, m := range unready {
+		step := deletion(pool, m)
+		step.LeavesEtcd = true
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// missing is how many nodes are created beside the members. Of those that would be newer
+// than what stays, none is.
+func (p *nodePoolPlan) missing(v view, pool model.NodePool, members []model.Machine) int {
+	missing := max(0, pool.Count-len(members)-len(v.presumedPresent(pool.Name))-len(v.heldBack(pool)))
+	switch {
+	case missing == 0:
+	case v.tooNewFor(pool):
+		p.findings.Warn(nodePoolField(pool.Name), fmt.Sprintf("Nodes of worker pool %q are not created yet", pool.Name),
+			"%s missing, and would be newer than the control plane, which stays at %s. The plan after its upgrade creates them.",
+			plural(missing, "node is", "nodes are"), v.left)
+		return 0
+	case pool.ControlPlane() && v.staysOld(p.postponed):
+		p.findings.Warn(nodePoolField(pool.Name), "Nodes of the control plane are not created yet",
+			"%s missing, and would be of version %s, while others stay at an older one. The plan that upgrades these creates what is missing.",
+			plural(missing, "node is", "nodes are"), v.spec.KubernetesVersion)
+		return 0
+	}
+	return missing
 }
 
 // remove deletes the machines that an earlier run has left. One that has not booted yet,

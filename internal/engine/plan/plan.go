@@ -18,13 +18,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		return p
 	}
 
-	pools := []nodePoolPlan{planNodePool(v, spec.ControlPlane)}
-	if left, stays := v.controlPlaneStays(pools[0]); stays {
-		v.left = &left
-	}
-	for _, pool := range spec.Workers {
-		pools = append(pools, planNodePool(v, pool))
-	}
+	pools := planNodePools(&v)
 	removed := removedPools(v)
 	deleted := deletedNodes(pools, removed)
 	powerOn := planPowerOn(v, deleted)
@@ -77,6 +71,18 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
 	return p
+}
+
+// planNodePools plans the control plane, and then the workers, which may wait for it.
+func planNodePools(v *view) []nodePoolPlan {
+	pools := []nodePoolPlan{planNodePool(*v, v.spec.ControlPlane)}
+	if left, stays := v.controlPlaneStays(pools[0]); stays {
+		v.left = &left
+	}
+	for _, pool := range v.spec.Workers {
+		pools = append(pools, planNodePool(*v, pool))
+	}
+	return pools
 }
 
 // stages leaves out those in which nothing happens.

@@ -90,7 +90,8 @@ func TestRestoreIsDoneOnce(t *testing.T) {
 	newer := *snapshot
 	newer.SHA256 = strings.Repeat("c", 64)
 	s.Restore, s.Reset = &newer, newer.ID()
-	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, create_node c-cp-2, remove_stale_nodes c, reconnect_workers c, apply_pack net")
+	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, create_node c-cp-2, remove_stale_nodes c, "+
+		"reconnect_workers c, apply_pack net")
 }
 
 // A run was killed: in its cleanup, when its first node booted, and when that had answered.

@@ -221,11 +221,9 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	case model.DeleteIPPool:
 		return r.deleteIPPool(ctx)
 	case model.CreateFolder:
-		_, err := r.folder(ctx)
-		return err
+		return failureOf(r.folder(ctx))
 	case model.DeleteFolder:
-		_, err := r.leaveFolder(ctx, s, true)
-		return err
+		return failureOf(r.leaveFolder(ctx, s, true))
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)
 	case model.ReserveEndpoint:
@@ -237,8 +235,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	case model.DeleteSnapshots:
 		return r.deleteSnapshots(ctx, s)
 	case model.BindAdmins:
-		_, err := r.api.wait(ctx) // the first thing that every run does with the API
-		return err
+		return failureOf(r.api.wait(ctx)) // the first thing that every run does with the API
 	case model.ClaimAddress:
 		return r.addresses.reclaim(ctx, s.Claim)
 	case model.ReleaseAddress:
@@ -271,6 +268,9 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return fmt.Errorf("unknown step %T", step)
 	}
 }
+
+// failureOf is the error of a call whose result no step needs.
+func failureOf[T any](_ T, err error) error { return err }
 
 // StepError is a step that failed.
 type StepError struct {

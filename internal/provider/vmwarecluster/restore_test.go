@@ -36,7 +36,10 @@ func TestAccClusterRestored(t *testing.T) {
 	rolled.extra = fmt.Sprintf("etcd_snapshot = { directory = %q }", directory)
 	restored := rolled
 	restored.extra = restoreFrom(server.URL, directory)
-	steps := []string{"reset_control_plane", "prod", "release_address", "prod-cp-2", "create_node", "prod-cp-3", "remove_stale_nodes", "prod", "reconnect_workers", "prod"}
+	steps := []string{
+		"reset_control_plane", "prod", "release_address", "prod-cp-2", "create_node", "prod-cp-3", "remove_stale_nodes", "prod",
+		"reconnect_workers", "prod",
+	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
