@@ -97,10 +97,14 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if !todo.Empty() || w.Facts.API.Answered() {
 		err = errors.Join(err, r.Finish(ctx, err))
 	} else {
-		err = errors.Join(err, r.MarkComplete(ctx, nil))
+		err = errors.Join(err, r.MarkComplete(ctx, nil, err))
 	}
 	out.Warnings = slices.Concat(waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
+	if out.Status != nil {
+		// For others to read; where it fails, the next run notes it.
+		_ = r.NoteDegraded(ctx, out.Status.State == model.StateDegraded)
+	}
 	return out, release(ctx, lease, err)
 }
 

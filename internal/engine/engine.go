@@ -116,6 +116,17 @@ func (e *Engine) runner(vc model.VCenter, w *observe.World, lease *ledger.Lease,
 // lock takes the lock of a cluster's or gateway's record. The context lives as long
 // as the lease.
 func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context, *ledger.Lease, error) {
+	return e.lockBy(ctx, target, e.Ledger.Lock)
+}
+
+// lockToDelete is lock for a destruction.
+func (e *Engine) lockToDelete(ctx context.Context, target model.Target) (context.Context, *ledger.Lease, error) {
+	return e.lockBy(ctx, target, e.Ledger.LockToDelete)
+}
+
+func (e *Engine) lockBy(
+	ctx context.Context, target model.Target, lock func(context.Context, uuid.UUID, string) (*ledger.Lease, error),
+) (context.Context, *ledger.Lease, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
@@ -124,7 +135,7 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 	holder := fmt.Sprintf("%s pid %d %s", host, os.Getpid(), uuid.NewString()[:8])
 	var lease *ledger.Lease
 	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
-		lease, err = e.Ledger.Lock(ctx, e.Ledger.ID(target.Ref), holder)
+		lease, err = lock(ctx, e.Ledger.ID(target.Ref), holder)
 		return err
 	})
 	if err != nil {
