@@ -37,6 +37,8 @@ type Engine struct {
 	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
 	// apply goes by the ledger alone.
 	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
+	// PlannedGateway is what plans know of a gateway beyond the ledger; nil: nothing.
+	PlannedGateway func(id uuid.UUID) model.PlannedGateway
 	// PlanUses notes what a plan takes from IP pools, and returns what other plans of the
 	// same run take: of two that are made side by side, at least one finds the other.
 	// Nil: there are no others.

@@ -117,8 +117,11 @@ func (l Life) ForCreation(field model.Field) model.Findings {
 // waited is nil where there was nothing to wait for. Where ctx ends before, the error
 // names the run that works on it.
 func AwaitGateway(ctx context.Context, l *ledger.Ledger, id uuid.UUID) (life Life, waited *ledger.Waited, err error) {
-	waited, err = l.WaitForHolder(ctx, id)
-	if err != nil {
+	life, err = ReadLife(ctx, l, id)
+	if err != nil || life.Holder == nil || life.Holder.Dead || life.Holder.Deletes {
+		return life, nil, err
+	}
+	if waited, err = l.WaitForHolder(ctx, id); err != nil {
 		return life, nil, fmt.Errorf("wait for gateway %s: %w", id, err)
 	}
 	life, err = ReadLife(ctx, l, id)

@@ -114,6 +114,9 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
 	e.judge(&spec, w, current)
+	if err := e.judgeGateway(ctx, &spec, current); err != nil {
+		return nil, err
+	}
 	switch {
 	case former.Applying():
 		current.WarnOfAll()

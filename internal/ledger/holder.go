@@ -38,6 +38,9 @@ func (l *Ledger) WaitForHolder(ctx context.Context, record uuid.UUID) (*Waited, 
 	var waited *Waited
 	for {
 		v, dead, err := c.look(ctx)
+		if err != nil && ctx.Err() != nil && waited != nil {
+			return nil, &waited.Holder
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,10 @@ type Cluster struct {
 	Description string
 	Tags        map[string]string
 
+	// Proxy is how a gateway reaches out, for the clusters that are made through it; nil:
+	// without a proxy.
+	Proxy *Proxy
+
 	Datacenter string
 	Folder     string // path of the VM folder
 	// Folders are those that Gantry made on the way to it, and those that the cluster was
@@ -81,6 +85,7 @@ type clusterWire struct {
 	Reset            string            `json:"x,omitempty"`
 	Description      string            `json:"s,omitempty"`
 	Tags             map[string]string `json:"t,omitempty"`
+	Proxy            *Proxy            `json:"px,omitempty"`
 	Datacenter       string            `json:"d,omitempty"`
 	Folder           string            `json:"o,omitempty"`
 	Levels           int               `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
@@ -106,6 +111,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Reset:       c.Reset,
 		Description: c.Description,
 		Tags:        c.Tags,
+		Proxy:       c.Proxy,
 		Datacenter:  c.Datacenter,
 		Folder:      c.Folder,
 		Counters:    c.Counters,
@@ -169,6 +175,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Reset:            w.Reset,
 		Description:      w.Description,
 		Tags:             w.Tags,
+		Proxy:            w.Proxy,
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
 		Counters:         w.Counters,
