@@ -29,6 +29,6 @@ func NewResource() resource.Resource {
 		Rules:     rules,
 		// That there is another token, its version says.
 		ApplyOnly: map[string]bool{"pairing_code_wo": true},
-		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPool, BeforeApply: applyPool},
+		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan, BeforeApply: applyPool},
 	}}
 }

@@ -65,8 +65,8 @@ type proxyModel struct {
 	CACertificate *string `tfsdk:"ca_certificate"`
 }
 
-// decodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
-func decodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
+// DecodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
+func DecodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
 	if value.IsNull() {
 		return nil, nil
 	}
