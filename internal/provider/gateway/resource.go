@@ -20,10 +20,13 @@ type gatewayResource struct {
 	enginecrud.Driver[model, *model]
 }
 
+// typeName is the type of the resource and of the data source in configurations.
+const typeName = "gantry_gateway"
+
 // NewResource returns the resource gantry_gateway.
 func NewResource() resource.Resource {
 	return &gatewayResource{enginecrud.Driver[model, *model]{
-		TypeName:  "gantry_gateway",
+		TypeName:  typeName,
 		Kind:      record.KindGateway,
 		NewSchema: newSchema,
 		Rules:     rules,
