@@ -6,7 +6,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Proxy is what containerd and the system of each node use to reach out.
+// Proxy is what containerd and the package manager of each node, and the agents of a
+// gateway, use to reach out.
 type Proxy struct {
 	HTTP          string
 	HTTPS         string
