@@ -268,7 +268,9 @@ func TestProxyThatTheRecordLeavesOut(t *testing.T) {
 		t.Errorf("the plan says %v (%v)", p.Err(), err)
 	}
 	planned := w.engine()
-	planned.PlannedGateway = func(uuid.UUID) model.PlannedGateway { return model.PlannedGateway{Planned: true, Proxy: bareProxy.Recorded()} }
+	planned.PlannedGateway = func(uuid.UUID) model.PlannedGateway {
+		return model.PlannedGateway{Planned: true, Proxy: bareProxy.Recorded()}
+	}
 	if p, err := planned.PlanCreation(t.Context(), spec, unknownFormer); err != nil || p.Err() != nil {
 		t.Errorf("with the proxy that the gateway is to have: %v (%v)", p.Err(), err)
 	}
