@@ -150,9 +150,9 @@ func TestCreationNeedsAGateway(t *testing.T) {
 		if again, err := w.engine().PlanCreation(t.Context(), spec, unknownFormer); err != nil || again.Err() != nil {
 			t.Errorf("a plan that may be an apply's: %v, %v", err, again.Err())
 		}
-		mends := w.engine()
-		mends.PlannedGateway = func(uuid.UUID) model.PlannedGateway { return model.PlannedGateway{Planned: true, Changed: true} }
-		if p, err := mends.PlanCreation(t.Context(), spec, planning); err != nil || p.Err() != nil {
+		changing := w.engine()
+		changing.PlannedGateway = func(uuid.UUID) model.PlannedGateway { return model.PlannedGateway{Planned: true, Changed: true} }
+		if p, err := changing.PlanCreation(t.Context(), spec, planning); err != nil || p.Err() != nil {
 			t.Errorf("a plan that changes the gateway first: %v, %v", err, p.Err())
 		}
 		_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
