@@ -159,7 +159,8 @@ func TestCreationNeedsAGateway(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the apply says %v, want %q", err, want)
 		}
-		if again, err := w.engine().Plan(t.Context(), there, secrets, nil); err != nil || again.Err() != nil || !again.Empty() || len(warnings(again)) > 0 {
+		again, err := w.engine().Plan(t.Context(), there, secrets, nil)
+		if err != nil || again.Err() != nil || !again.Empty() || len(warnings(again)) > 0 {
 			t.Errorf("the plan of what is there: %v, %v", err, again)
 		}
 	}

@@ -60,14 +60,14 @@ func LookupAttributes(kind string) map[string]schema.Attribute {
 			MarkdownDescription: "Name of the " + kind + ". One that does not exist is an error.",
 			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
 		},
-		"state": text("Life of the " + kind + " in one word, also while another run works on it: `Pending` before its first VM, `Provisioning` " +
-			"until its creation has ended, `Running`, `Updating` while a run works on it, `Degraded` where something is missing or the last " +
-			"run did not end, `Deleting`, also where a deletion has failed half way, and `Failed` where its API has never answered."),
+		"state": text("Life of the " + kind + " in one word, also while another run works on it: `Pending` before its first VM, " +
+			"`Provisioning` until its creation has ended, `Running`, `Updating` while a run works on it, `Degraded` where something is missing " +
+			"or the last run did not end, `Deleting`, also where a deletion has failed half way, and `Failed` where its API has never answered."),
 		"locked_by": text("The run that works on the " + kind + " now, with host and process, and since when; null for none."),
 		"conditions": schema.ListNestedAttribute{
 			Computed: true,
-			MarkdownDescription: "Aspects of the state that vCenter shows, as in the resource. What the API of the " + kind + " would say is `Unknown`, " +
-				"since its kubeconfig is in the state of the workspace that made it.",
+			MarkdownDescription: "Aspects of the state that vCenter shows, as in the resource. What the API of the " + kind + " would say " +
+				"is `Unknown`, since its kubeconfig is in the state of the workspace that made it.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"type":    text("Type of the condition, such as `MachinesReady`."),
 				"status":  text("`True`, `False` or `Unknown`."),

@@ -260,7 +260,8 @@ func lookedUp(e *acctest.Environment) []statecheck.StateCheck {
 	is := statecheck.ExpectKnownValue
 	node := func(name, role string) knownvalue.Check {
 		return knownvalue.MapExact(map[string]knownvalue.Check{name: knownvalue.ObjectPartial(map[string]knownvalue.Check{
-			"role": text(role), "pool": text("cp"), "compute_cluster": text("cluster-a"), "address": knownvalue.NotNull(), "vm_id": knownvalue.NotNull(),
+			"role": text(role), "pool": text("cp"), "compute_cluster": text("cluster-a"),
+			"address": knownvalue.NotNull(), "vm_id": knownvalue.NotNull(),
 		})})
 	}
 	return []statecheck.StateCheck{
@@ -272,7 +273,8 @@ func lookedUp(e *acctest.Environment) []statecheck.StateCheck {
 		})),
 		statecheck.CompareValuePairs(there, at("control_plane_endpoint"), gateway, at("control_plane_endpoint"), compare.ValuesSame()),
 		statecheck.CompareValuePairs(team, at("id"), "gantry_vmware_cluster.team", at("id"), compare.ValuesSame()),
-		statecheck.CompareValuePairs(team, at("control_plane_endpoint"), "gantry_vmware_cluster.team", at("control_plane_endpoint"), compare.ValuesSame()),
+		statecheck.CompareValuePairs(team, at("control_plane_endpoint"),
+			"gantry_vmware_cluster.team", at("control_plane_endpoint"), compare.ValuesSame()),
 		is(team, at("state"), text("Running")), is(team, at("nodes"), node("team-cp-1", "control-plane")),
 	}
 }

@@ -196,13 +196,14 @@ func consoleAttributes() map[string]schema.Attribute {
 
 // accountTexts describe default_cloud_account, in the resource and in the data source.
 var accountTexts = map[string]string{
-	"id":                   "Id of the account, a UUID that is derived from the gateway's.",
-	"name":                 "Name of the account: `default`.",
-	"gateway_id":           "Id of the gateway.",
-	"vcenter_server":       "vCenter server of the provider.",
-	"username":             "User that the provider logs in as.",
-	"password":             "Always null: the provider's own login is used.",
-	"ca_certificate":       "Certificate authorities that the provider verifies vCenter's certificate against, as PEM text; null for the system's.",
+	"id":             "Id of the account, a UUID that is derived from the gateway's.",
+	"name":           "Name of the account: `default`.",
+	"gateway_id":     "Id of the gateway.",
+	"vcenter_server": "vCenter server of the provider.",
+	"username":       "User that the provider logs in as.",
+	"password":       "Always null: the provider's own login is used.",
+	"ca_certificate": "Certificate authorities that the provider verifies vCenter's certificate against, as PEM text; " +
+		"null for the system's.",
 	"insecure_skip_verify": "Whether the provider accepts any certificate of vCenter's.",
 }
 

@@ -26,8 +26,8 @@ func Proxy() schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "HTTP proxy that containerd and the package manager (apt, dnf, yum or tdnf) of the nodes use, and on a gateway its agents. " +
-			"kubelet and kubeadm never do. " +
+		MarkdownDescription: "HTTP proxy that containerd and the package manager (apt, dnf, yum or tdnf) of the nodes use, " +
+			"and on a gateway its agents. kubelet and kubeadm never do. " +
 			"`http` and `https` are set together. Defaults to none. " + rolls,
 		Attributes: map[string]schema.Attribute{
 			"http": schema.StringAttribute{

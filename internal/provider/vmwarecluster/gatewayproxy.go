@@ -42,8 +42,8 @@ func gatewayProxyAttribute() schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		Computed: true,
-		MarkdownDescription: "The proxy that the cluster took from its gateway when it was created without `proxy`, and uses as long as `proxy` is " +
-			"not set; null for none. It does not follow a later change of the gateway's, of which the plan warns.",
+		MarkdownDescription: "The proxy that the cluster took from its gateway when it was created without `proxy`, and uses as long as `proxy` " +
+			"is not set; null for none. It does not follow a later change of the gateway's, of which the plan warns.",
 		PlanModifiers: []planmodifier.Object{objectplanmodifier.UseStateForUnknown()},
 		Attributes: map[string]schema.Attribute{
 			"http":     text("URL of the proxy for `http`."),
@@ -122,7 +122,8 @@ func warnOfGatewayProxy(ctx context.Context, conn *connection.Connection, m *mod
 	}
 	return diag.Diagnostics{diagnostics.AttributeWarning(path.Root("proxy"), "The gateway has another proxy", fmt.Sprintf(
 		"Cluster %q was created without proxy, took the one that its gateway had then, which is %s, and keeps it. The gateway's is %s now. "+
-			"To follow the gateway, set proxy on the cluster, which rolls its nodes. To keep what the cluster has, set proxy to that, or to {} for none.",
+			"To follow the gateway, set proxy on the cluster, which rolls its nodes. To keep what the cluster has, set proxy to that, "+
+			"or to {} for none.",
 		m.Name.ValueString(), proxyWords(taken), proxyWords(now)))}
 }
 
