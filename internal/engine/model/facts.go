@@ -201,6 +201,12 @@ func (f *Facts) Joined(m *Machine) bool {
 	return f.Record.APIReached && !f.Pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 
+// Former reports whether a VM was of the control plane before it was built anew: of
+// another reset than the record.
+func (f *Facts) Former(m Marker) bool {
+	return f.Record.Found && f.Record.Reset != "" && m.Reset != f.Record.Reset && m.ControlPlane() && m.Understood()
+}
+
 // Pending reports whether a node has an ordinal and has not joined, as far as the record
 // says.
 func (f *Facts) Pending(pool string, ordinal int) bool {

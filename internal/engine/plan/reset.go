@@ -16,7 +16,7 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 	begun := slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return spec.Supersedes(m.Marker) })
 	switch {
 	case spec.Restore == nil:
-		return facts.Record.Reset != spec.Reset || begun
+		return facts.Record.Reset != spec.Reset || begun && !facts.Record.APIReached
 	case restored(spec, facts):
 		return begun && !facts.Record.APIReached // a snapshot is never restored twice
 	case !facts.Record.APIReached:
@@ -36,12 +36,20 @@ func resetFacts(facts *model.Facts) *model.Facts {
 	return &begun
 }
 
-// BuiltFor is the reset that the control plane was built for, as its VMs say.
+// BuiltFor is the reset that the control plane was built for, as its VMs say: those that
+// serve, before others, which may be of a former one.
 func BuiltFor(facts *model.Facts) string {
+	var reset string
+	found := false
 	for _, m := range facts.Machines {
-		if m.Marker.ControlPlane() {
+		switch {
+		case !m.Marker.ControlPlane():
+		case m.PoweredOn && facts.API.Nodes[m.Marker.Node].Ready:
 			return m.Marker.Reset
+		case !found:
+			reset = m.Marker.Reset
+			found = true
 		}
 	}
-	return ""
+	return reset
 }

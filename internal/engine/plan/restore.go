@@ -16,7 +16,8 @@ var restoreField = model.ClusterField(model.FieldRestore)
 // gone that the others can never answer again. That its API does not answer is no proof:
 // it may be the way there.
 func quorumLost(spec *model.ClusterSpec, facts *model.Facts) bool {
-	v := view{spec: spec, facts: facts}
+	v := view{spec: spec}
+	v.facts, v.former = withoutFormer(facts)
 	return v.apiSilent() && (v.controlPlaneGone() || v.quorumGone(v.machines(model.ControlPlanePool)))
 }
 
@@ -66,7 +67,7 @@ func StaleNodes(spec *model.ClusterSpec, facts *model.Facts, nodes map[string]mo
 			continue
 		}
 		if i := slices.IndexFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name }); i < 0 ||
-			spec.Supersedes(facts.Machines[i].Marker) {
+			spec.Supersedes(facts.Machines[i].Marker) || facts.Former(facts.Machines[i].Marker) {
 			names = append(names, name)
 		}
 	}
@@ -86,7 +87,7 @@ func (v view) staleNodes() []string {
 		return nil
 	}
 	return StaleNodes(v.spec, v.facts, v.facts.API.Nodes, func(node string) bool {
-		return slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == node })
+		return !v.isFormer(node) && slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == node })
 	})
 }
 

@@ -78,6 +78,7 @@ func TestRestoreIsDoneOnce(t *testing.T) {
 	// To remove the attribute asks for nothing.
 	f = running(1, 1)
 	f.Record.Reset = s.Reset
+	f.Machines[0].Marker.Reset = s.Reset
 	s.Restore, s.Reset = nil, ""
 	wantSteps(t, planned(s, f), "")
 

@@ -14,6 +14,8 @@ type view struct {
 	// reset says that the control plane is built anew; the facts are then as they are
 	// once the reset has begun.
 	reset bool
+	// former are the VMs of the control plane before a reset; the facts are without them.
+	former []model.Machine
 	// stale are node objects that came with a snapshot; the facts are without them.
 	stale []string
 	// holdsRepairs says that too many nodes are unhealthy for any of them to be repaired.
@@ -28,6 +30,8 @@ func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	v := view{spec: spec, facts: facts}
 	if resets(spec, facts) {
 		v = view{spec: spec, facts: resetFacts(facts), reset: true}
+	} else {
+		v.facts, v.former = withoutFormer(facts)
 	}
 	v.stale = v.staleNodes()
 	v.facts = withoutStale(v.facts, v.stale)
@@ -64,8 +68,10 @@ func (v view) ordinal(pool, name string) int { return model.NodeOrdinal(v.spec.N
 // administrators': they do not take a counter beyond what names of nodes have room for.
 func (v view) highest(pool string) int {
 	high := 0
-	for _, m := range v.machines(pool) {
-		high = max(high, m.Marker.Ordinal)
+	for _, m := range slices.Concat(v.facts.Machines, v.former) {
+		if m.Marker.NodePool == pool {
+			high = max(high, m.Marker.Ordinal)
+		}
 	}
 	for name := range v.facts.API.Nodes {
 		if n := v.ordinal(pool, name); n < maxOrdinal {
@@ -105,7 +111,7 @@ func (v view) unseen(pool string) []string {
 
 // hasMachine reports whether a visible VM carries a node.
 func (v view) hasMachine(name string) bool {
-	return slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
+	return v.isFormer(name) || slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
 }
 
 // lost are the nodes that the API knows and whose VM is gone. Their names are not used
