@@ -156,7 +156,7 @@ func restoreFindings(v view) model.Findings {
 			"The API of %q does not answer from here, and %d of its control-plane VMs exist, which is a quorum of the %d that it had. "+
 				"If they can work, remove restore_from_snapshot and bring them back. If the data of most of them is lost, "+
 				"delete those VMs in vCenter: that they are gone is what a restore goes by.",
-			v.spec.Name, there, there+len(v.goneMembers()))
+			v.spec.Name, there, v.votersOf(there))
 	}
 	return f
 }
