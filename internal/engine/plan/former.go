@@ -29,10 +29,30 @@ func withoutFormer(facts *model.Facts) (*model.Facts, []model.Machine) {
 	}
 	clean := *facts
 	clean.Machines = others
-	if runs {
+	if runs && facts.Record.APIReached {
 		clean.API = model.APIFacts{Asked: true, Error: "a VM of the former control plane runs, and what answers may be that"}
 	}
 	return &clean, former
+}
+
+// formerAnswers refuses to go on where a VM of the former control plane runs before the new
+// one has ever answered: what answers may be either of them.
+func formerAnswers(v view) model.Findings {
+	var f model.Findings
+	names := nodeNames(slices.DeleteFunc(slices.Clone(v.former), func(m model.Machine) bool { return !m.PoweredOn }))
+	switch {
+	case v.apiReached() || len(names) == 0:
+	case v.spec.Restore != nil:
+		f.Refuse(restoreField, "The former control plane answers",
+			"The restore of %q has begun, and now its API answers while VMs of its former control plane run: %s. What answers is not "+
+				"restored over. Remove restore_from_snapshot to go on with it; or delete these VMs in vCenter, which makes the restore go on.",
+			v.spec.Name, quoted(names))
+	default:
+		f.Refuse(controlPlaneField, "Two control planes run",
+			"VMs of %q run that were built for different control planes, and its API answers: %s are of the former one. "+
+				"Delete or power off in vCenter those that are not to serve.", v.spec.Name, quoted(names))
+	}
+	return f
 }
 
 // isFormer reports whether a VM of the former control plane has that name.

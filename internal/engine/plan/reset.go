@@ -17,6 +17,8 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 	switch {
 	case spec.Restore == nil:
 		return facts.Record.Reset != spec.Reset || begun && !facts.Record.APIReached
+	case facts.API.Answered():
+		return false // however far a restore has come: what answers is not restored over
 	case restored(spec, facts):
 		return begun && !facts.Record.APIReached // a snapshot is never restored twice
 	case !facts.Record.APIReached:
@@ -34,6 +36,19 @@ func resetFacts(facts *model.Facts) *model.Facts {
 	begun.Record.CreationComplete = false
 	begun.API = model.APIFacts{}
 	return &begun
+}
+
+// TakenBack reports whether a reset that has begun is not asked for any more while a
+// control plane answers: the record is then of what answers, as BuiltFor tells.
+func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
+	return !spec.New && spec.Reset == "" && facts.Record.Found && !facts.Record.APIReached && facts.API.Answered()
+}
+
+// withReset are facts whose record is of another reset.
+func withReset(facts *model.Facts, reset string) *model.Facts {
+	changed := *facts
+	changed.Record.Reset = reset
+	return &changed
 }
 
 // BuiltFor is the reset that the control plane was built for, as its VMs say: those that

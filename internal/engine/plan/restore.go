@@ -183,8 +183,11 @@ func mayRestore(v view) model.Findings {
 	if v.spec.New || v.apiReached() {
 		return f
 	}
+	if f.Add(formerAnswers(v)); len(f.Problems) > 0 {
+		return f
+	}
 	if v.spec.Restore == nil {
-		if v.spec.Kind == record.KindCluster && v.facts.Record.Reset != "" {
+		if v.spec.Kind == record.KindCluster && v.facts.Record.Reset != "" && !v.facts.API.Answered() {
 			f.Refuse(nameField, "The cluster is being restored",
 				"%q was being restored from a snapshot, and its API has not answered since. Without restore_from_snapshot "+
 					"an empty cluster would be made in its place: set the attribute again, to that snapshot or another one.", v.spec.Name)

@@ -144,6 +144,76 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	}
 }
 
+// begunRestore is a restore that has begun while the former control plane answers again: its
+// VMs are there as before.
+func begunRestore() (*model.ClusterSpec, *model.Facts) {
+	s, _ := restoring()
+	f := running(3, 2)
+	f.Record.Reset = s.Reset
+	f.Record.APIReached = false
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
+	f.Record.Counters[model.ControlPlanePool] = 7
+	return s, f
+}
+
+// What answers is not restored over, however far a restore has come. Without the attribute
+// the cluster goes on with it.
+func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
+	t.Parallel()
+	s, f := begunRestore()
+	p := planned(s, f)
+	if !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "former control plane", `"c-cp-1", "c-cp-2"`, "answers",
+		"Remove restore_from_snapshot") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	s.Restore, s.Reset = nil, ""
+	wantSteps(t, planned(s, f), "create_record c")
+	if reset := plan.BuiltFor(f); reset != "" {
+		t.Errorf("its record will be of %q", reset)
+	}
+	// They do not answer: what has begun goes on.
+	s, f = begunRestore()
+	wantSteps(t, planned(s, unreachable(f)), "reset_control_plane c, delete_node c-cp-1, delete_node c-cp-2, delete_node c-cp-3, "+
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
+
+	// The new one serves, its answer was not recorded, and another snapshot is named, or none.
+	s, f = begunRestore()
+	f.Record.Pending = nil
+	for i := range f.Machines {
+		if m := &f.Machines[i].Marker; m.ControlPlane() {
+			m.Reset = s.Reset
+		}
+	}
+	other := *snapshot
+	other.SHA256 = strings.Repeat("c", 64)
+	s.Restore, s.Reset = &other, other.ID()
+	if p := planned(s, f); !says(p.Problems, "The cluster has its quorum", "Remove restore_from_snapshot") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	s.Restore, s.Reset = nil, ""
+	wantSteps(t, planned(s, f), "create_record c")
+	if reset := plan.BuiltFor(f); reset != snapshot.ID() {
+		t.Errorf("its record will be of %q", reset)
+	}
+	// VMs of before are off, and back: they are not what answers.
+	returned(f, 9, false)
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9")
+	s.Restore, s.Reset = snapshot, snapshot.ID()
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9, remove_stale_nodes c, reconnect_workers c")
+}
+
+// A gateway whose reset has begun, and is not asked for any more, goes on with what answers.
+func TestResetThatIsTakenBackEndsWhereTheControlPlaneAnswers(t *testing.T) {
+	t.Parallel()
+	s, f := gateway()
+	s.Reset = ""
+	f.Record.Reset = "r1"
+	f.Record.APIReached = false
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {2}}
+	f.Record.Counters[model.ControlPlanePool] = 3
+	wantSteps(t, planned(s, f), "create_record c")
+}
+
 // What works, or may, is never restored over.
 func TestRestoreIsRefused(t *testing.T) {
 	t.Parallel()
