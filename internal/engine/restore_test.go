@@ -179,6 +179,40 @@ func TestRestoreFromBeforeAWorkerJoined(t *testing.T) {
 	w.restored(spec, secrets, 5)
 }
 
+// noPowerOff fails to power anything off.
+type noPowerOff struct{ model.VCenter }
+
+func (noPowerOff) PowerOff(context.Context, string) (string, error) { return "", errors.New("no power off") }
+
+// TestRestoreThatEndedBeforeAWorkerWasBack keeps a worker that the snapshot does not know:
+// the control plane had answered when the run failed, and the next apply reconnects it.
+func TestRestoreThatEndedBeforeAWorkerWasBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 1))
+	from := w.snapshot(secrets)
+	spec.Workers[0].Count = 2
+	spec = kept(spec, w.applies(spec, secrets))
+	before := spec.Known
+	w.must(w.sim.DeleteVM("prod-cp-1"))
+	spec = restores(spec, from)
+	e := w.engine()
+	e.Builder = noPowerOff{e.Builder}
+	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "no power off") || !out.APIReached {
+		t.Fatalf("applied with %v", err)
+	}
+	spec = kept(spec, out)
+	if p := w.plan(spec, secrets); !slices.Contains(actions(p), "reconnect_workers prod") || slices.Contains(actions(p), "delete_node prod-general-2") {
+		t.Errorf("planned %v", actions(p))
+	}
+	spec = kept(spec, w.applies(spec, secrets))
+	if !slices.Contains(spec.Known, before[1]) || !slices.Contains(spec.Known, before[2]) {
+		t.Errorf("the VMs were %v and are %v", before, spec.Known)
+	}
+	w.restored(spec, secrets, 5)
+}
+
 // TestRestoreOfTheWrongFile fails on the node, before anything of Kubernetes runs. The
 // authorities stay, since workers trust no others, and the right file restores it.
 func TestRestoreOfTheWrongFile(t *testing.T) {

@@ -34,11 +34,15 @@ func restored(spec *model.ClusterSpec, facts *model.Facts) bool {
 // since.
 func (v view) restoring() bool { return v.spec.Restore != nil && !v.apiReached() }
 
+// reconnecting reports whether workers have yet to come back to a control plane that is
+// restored, or was.
+func (v view) reconnecting() bool { return v.restoring() || v.facts.Record.Reconnect && !v.spec.New }
+
 // survives reports whether a worker outlives the control plane that is restored: it has
 // joined once, trusts the same authorities and knows the same endpoint, so that it comes
 // back by itself.
 func (v view) survives(m model.Machine) bool {
-	return v.restoring() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
+	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
 		!v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 
@@ -119,8 +123,12 @@ func (v view) withStale(create []model.Step) []model.Step {
 	return slices.Insert(slices.Clone(create), at, model.Step(model.RemoveStaleNodes{Cluster: v.spec.Name}))
 }
 
-// reconnectSteps bring the workers back that outlive the control plane.
+// reconnectSteps bring the workers back that outlive the control plane, also those that a
+// run which was interrupted did not.
 func reconnectSteps(v view, deleted map[string]bool) []model.Step {
+	if v.apiSilent() {
+		return nil
+	}
 	var workers []model.Machine
 	for _, m := range v.facts.Machines {
 		if v.survives(m) && !deleted[m.Marker.Node] {

@@ -132,12 +132,22 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 
 	// It has answered, with the nodes of the snapshot.
 	f.Record.APIReached = true
+	f.Record.Reconnect = true
 	f.Record.Pending[model.ControlPlanePool] = []int{5, 6}
 	f.API = running(3, 2).API
 	f.API.Nodes["c-cp-4"] = model.KubeNode{Name: "c-cp-4", Ready: true, ControlPlane: true}
 	f.API.Nodes["c-w-9"] = model.KubeNode{Name: "c-w-9", Ready: true}
 	f.API.Nodes["edge"] = model.KubeNode{Name: "edge", Ready: true}
-	wantSteps(t, planned(s, f), "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, store_import_data c")
+	delete(f.API.Nodes, "c-w-2") // it joined after the snapshot
+	const serving = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, store_import_data c"
+	wantSteps(t, planned(s, f), serving)
+	f.Machines[1].PoweredOn = false
+	wantSteps(t, planned(s, f), serving)
+	// The attribute may go by then, and a reconnection needs the API.
+	again.Restore, again.Reset = nil, ""
+	wantSteps(t, planned(&again, f), serving)
+	silent := *f
+	wantSteps(t, planned(s, unreachable(&silent)), "power_on_node c-w-2")
 	if stale := plan.StaleNodes(s, f, f.API.Nodes, func(string) bool { return false }); !slices.Equal(stale,
 		[]string{"c-cp-1", "c-cp-2", "c-cp-3", "c-w-9"}) {
 		t.Errorf("stale are %v", stale)
