@@ -182,7 +182,9 @@ func TestRestoreFromBeforeAWorkerJoined(t *testing.T) {
 // noPowerOff fails to power anything off.
 type noPowerOff struct{ model.VCenter }
 
-func (noPowerOff) PowerOff(context.Context, string) (string, error) { return "", errors.New("no power off") }
+func (noPowerOff) PowerOff(context.Context, string) (string, error) {
+	return "", errors.New("no power off")
+}
 
 // TestRestoreThatEndedBeforeAWorkerWasBack keeps a worker that the snapshot does not know:
 // the control plane had answered when the run failed, and the next apply reconnects it.

@@ -33,7 +33,6 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 func resetFacts(facts *model.Facts) *model.Facts {
 	begun := *facts
 	begun.Record.APIReached = false
-	begun.Record.CreationComplete = false
 	begun.API = model.APIFacts{}
 	return &begun
 }

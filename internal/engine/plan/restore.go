@@ -160,11 +160,16 @@ func restoreFindings(v view) model.Findings {
 				"Destroy it, and create it with restore_from_snapshot and these authorities.", v.spec.Name)
 	default:
 		there := len(v.machines(model.ControlPlanePool)) + len(v.presumedPresent(model.ControlPlanePool))
+		words := ""
+		if unproven := v.unproven(); len(unproven) > 0 {
+			words = fmt.Sprintf(" Of %s no VM is visible, and this state has no reference by which vCenter could be asked whether it is gone. %s",
+				quoted(unproven), forgetWords)
+		}
 		f.Refuse(restoreField, "Nothing says that the quorum is lost",
-			"The API of %q does not answer from here, and %d of its control-plane VMs exist, which is a quorum of the %d that it had. "+
+			"The API of %q does not answer from here, and %d of its control-plane VMs exist, or may, which is a quorum of the %d that it had. "+
 				"If they can work, remove restore_from_snapshot and bring them back. If the data of most of them is lost, "+
-				"delete those VMs in vCenter: that they are gone is what a restore goes by.",
-			v.spec.Name, there, v.votersOf(there))
+				"delete those VMs in vCenter: that they are gone is what a restore goes by.%s",
+			v.spec.Name, there, v.votersOf(there), words)
 	}
 	return f
 }

@@ -264,6 +264,33 @@ func TestRestoreIsRefused(t *testing.T) {
 	refused(s, f, model.FieldRestore, "never created to its end")
 }
 
+// That a VM is not seen is no proof that it is gone: a state of before knows no references
+// by which vCenter could be asked, or the account does not see the folder.
+func TestRestoreNeedsProofThatVMsAreGone(t *testing.T) {
+	t.Parallel()
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Gone = nil
+	p := planned(s, f)
+	if len(p.Steps()) > 0 || !says(p.Problems, "3 of its control-plane VMs exist, or may", `"c-cp-1", "c-cp-2", "c-cp-3"`, "no reference", "tag") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	if st := plan.Status(s, f, today); says(st.Warnings, "none of its control-plane VMs is left") {
+		t.Errorf("its status warns of %v", st.Warnings)
+	}
+	// A gateway, which is built anew whether its control plane works or not.
+	g, f := gateway()
+	lose(f, "c-cp-1")
+	f.Gone = nil
+	if p := planned(g, unreachable(f)); !says(p.Problems, "c-cp-1", "must never have one VIP") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	// A worker of which nothing is proven keeps its address and its place.
+	s, f = restoring("c-cp-1", "c-cp-2", "c-cp-3", "c-w-1")
+	f.Gone = f.Gone[:3]
+	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, "+
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
+}
+
 // A new cluster has none of the names that the snapshot has.
 func TestCreationFromASnapshotHasNamesOfItsOwn(t *testing.T) {
 	t.Parallel()

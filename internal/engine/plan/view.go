@@ -107,6 +107,7 @@ func (v view) unseen(pool string) []string {
 	for _, m := range v.facts.Unseen {
 		names = append(names, m.Node)
 	}
+	names = append(names, v.unproven()...)
 	names = slices.DeleteFunc(names, func(name string) bool { return v.ordinal(pool, name) == 0 || v.hasMachine(name) })
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -137,11 +138,39 @@ func (v view) hidden(name string) bool {
 // API still hears from it, a VM of its name cannot be read, or vCenter does not say
 // that its VM is gone.
 func (v view) mayBePresent(name string) bool {
-	if v.node(name).Ready || v.unreadable(name) || v.hidden(name) {
+	if v.node(name).Ready || v.unreadable(name) || v.hidden(name) ||
+		v.unprovenOwner(name) && slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == name }) {
 		return true
 	}
 	_, known := v.facts.API.Nodes[name]
 	return known && !v.gone(name)
+}
+
+// unproven are the nodes that have joined and have an address, and of which neither vCenter,
+// for want of a reference, nor the API, which does not answer, says that they are gone. Of
+// workers that matters where the control plane is built anew: else nothing is released
+// while the API is silent.
+func (v view) unproven() []string {
+	var names []string
+	for _, c := range v.facts.Claims {
+		if v.unprovenOwner(c.Owner) {
+			names = append(names, c.Owner)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// unprovenOwner reports whether the owner of an address is one of these.
+func (v view) unprovenOwner(name string) bool {
+	if v.facts.API.Answered() || !v.facts.Record.APIReached && !v.facts.Record.CreationComplete {
+		return false
+	}
+	joined := slices.ContainsFunc(v.pools(), func(pool string) bool {
+		n := v.ordinal(pool, name)
+		return n > 0 && (v.reset || pool == model.ControlPlanePool) && !v.facts.Pending(pool, n)
+	})
+	return joined && !v.hasMachine(name) && !v.gone(name) && !v.hidden(name) && !v.unreadable(name)
 }
 
 // presumedPresent are the nodes of a pool whose VM is not seen and not known to be
