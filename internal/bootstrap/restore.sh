@@ -34,26 +34,42 @@ fetch() {
 
 # restore makes etcd's data from a snapshot. It may be done again until kubeadm init begins.
 restore() {
-	local work=$root/var/lib/gantry-restore data=$root/var/lib/etcd member peer tool=
+	local work=$root/var/lib/gantry-restore data=$root/var/lib/etcd member peer bump tool=
 	[[ ! -e $state/restored ]] || return 0
 	member=$(<"$state/restore/member")
 	peer=$(<"$state/restore/peer-url")
+	nothing_answers "$(<"$state/restore/endpoint")"
 	rm -rf "$work/data"
 	mkdir -p "$work/image" "$data"
 	chmod 700 "$work" "$data"
 	find_etcdutl "$work/image"
 	retry 5 : fetch "$work/snapshot.db"
 	check_snapshot "$work/snapshot.db"
-	# The revision goes far beyond what any client has seen, and what came before counts as
-	# compacted: a client that watches reads everything anew.
+	# The revision goes far beyond what any client has seen, also since an earlier restore, and
+	# what came before counts as compacted: a client that watches reads everything anew. Since
+	# 2026 no etcd has written a thousand times a second all the time.
+	bump=$((($(date +%s) - 1767225600) * 1000))
+	bump=$(((bump > 0 ? bump : 0) + 1000000000))
 	run "$tool" snapshot restore "$work/snapshot.db" --data-dir "$work/data" --name "$member" \
-		--initial-cluster "$member=$peer" --initial-advertise-peer-urls "$peer" --bump-revision 1000000000 --mark-compacted
+		--initial-cluster "$member=$peer" --initial-advertise-peer-urls "$peer" --bump-revision "$bump" --mark-compacted
 	unmount "$work/image"
 	find "$data" -mindepth 1 -delete
 	mv "$work/data/member" "$data/"
 	rm -rf "$work"
 	touch "$state/restored"
 	sync
+}
+
+# nothing_answers makes sure that the former control plane is gone: two must never have one
+# address.
+nothing_answers() {
+	local host=${1%:*} port=${1##*:}
+	host=${host#[}
+	host=${host%]}
+	! timeout 5 bash -c ": <'/dev/tcp/$host/$port'" 2>/dev/null || {
+		say "something answers at $1, the address of the API: a control-plane VM that runs has to be deleted before a snapshot is restored"
+		return 1
+	}
 }
 
 # find_etcdutl finds etcdutl of the etcd that is about to run: in the node image, in the

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -50,6 +51,7 @@ config) printf '%s\n' registry.example.com/k8s/kube-apiserver:v1.37.2 registry.e
 init) [[ -f $root/var/lib/etcd/member/db ]] && touch "$root/init-has-data" ;;
 esac`)
 	m.write("/bin/ctr", stub)
+	m.write("/bin/date", "#!/bin/bash\nif [[ $* == +%s ]]; then echo 1796000000; else exec /usr/bin/date \"$@\"; fi\n")
 	m.play("ctr", `case "$*" in
 *mount*etcd:*)
 	if [[ -f $root/images/${5##*/} ]]; then
@@ -64,6 +66,7 @@ esac`)
 version*) printf '%s\n' 'etcdutl version: 3.7.0' 'API version: 3.7' ;;
 esac`)
 	m.write("/var/lib/etcd/lost+found", "")
+	m.write("/etc/gantry/restore/endpoint", "127.0.0.1:1\n") // nothing answers there
 	for _, image := range images {
 		m.write("/images/"+image, m.read("/etcdutl"))
 	}
@@ -109,9 +112,10 @@ func TestScriptRestoresASnapshot(t *testing.T) {
 			if !m.exists("init-has-data") || m.read("/var/lib/etcd/member/db") != snapshotContent || m.exists("/var/lib/etcd/lost+found") {
 				t.Error("kubeadm init did not find the data of the snapshot alone")
 			}
+			// Each restore goes beyond what any client has seen since the one before.
 			want := "snapshot restore /var/lib/gantry-restore/snapshot.db --data-dir /var/lib/gantry-restore/data --name prod-1-cp-1 " +
 				"--initial-cluster prod-1-cp-1=https://10.10.183.11:2380 --initial-advertise-peer-urls https://10.10.183.11:2380 " +
-				"--bump-revision 1000000000 --mark-compacted"
+				"--bump-revision 29774400000 --mark-compacted"
 			if calls := m.calls("etcdutl"); !slices.Contains(calls, want) {
 				t.Errorf("etcdutl ran as %q", calls)
 			}
@@ -168,6 +172,22 @@ func TestScriptRestoresNothingElse(t *testing.T) {
 	url, ca = fileServer(t, away, away, away, away, away)
 	m = restored(t, url, ca, "3.7.0", "etcd:3.7.0-0")
 	m.untouched(m.bootstrap("init"), "it redirects from https")
+}
+
+// What answers at the endpoint is another control plane: two must never have one VIP.
+func TestScriptRestoresNothingBesideWhatAnswers(t *testing.T) {
+	t.Parallel()
+	url, ca := fileServer(t)
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Skipf("no listener: %v", err)
+		}
+		t.Cleanup(func() { _ = listener.Close() })
+		m := restored(t, url, ca, "3.7.0", "etcd:3.7.0-0")
+		m.write("/etc/gantry/restore/endpoint", listener.Addr().String()+"\n")
+		m.untouched(m.bootstrap("init"), "something answers at "+listener.Addr().String()+", the address of the API")
+	}
 }
 
 // A proxy that containerd has is asked for the snapshot.
