@@ -242,6 +242,12 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 		t.Errorf("without the attribute the plan says %v", p.Problems)
 	}
 	spec = restores(spec, from)
+	// However far a restore has come, an apply does what its plan has shown.
+	var moved *model.MovedError
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{}})
+	if !errors.As(err, &moved) {
+		t.Errorf("applied what was not shown with %v", err)
+	}
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	w.must(err)
 	if !w.remembers(secrets, "before") {

@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // The extra configuration by which guests report, and in which they get their
@@ -28,7 +29,7 @@ var (
 // second call.
 var (
 	ownProperties = []string{
-		"runtime.powerState", extraConfig(userdataKey), notesProperty,
+		"runtime.powerState", extraConfig(userdataKey), extraConfig(phaseKey), notesProperty,
 	}
 	hardwareProperties = []string{"config.hardware.device"}
 	templateProperties = []string{
@@ -224,6 +225,10 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 		if !ok {
 			continue // deleted since the tree was read
 		}
+		phase := ""
+		if m.marker.ControlPlane() {
+			phase = printable.Line(p.option(phaseKey), maxPhase)
+		}
 		machines = append(machines, model.Machine{
 			Ref:       m.ref.String(),
 			Path:      m.path,
@@ -233,6 +238,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			Template:  inv.pathOf(m.marker.TemplateRef),
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
+			Phase:     phase,
 		})
 	}
 	return machines

@@ -225,6 +225,8 @@ type Machine struct {
 	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
+	// Phase is what a guest of the control plane reported last.
+	Phase string `json:",omitzero"`
 }
 
 // The phases that a guest reports through guestinfo.gantry.phase. They are diagnosis:

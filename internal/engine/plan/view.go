@@ -14,6 +14,9 @@ type view struct {
 	// reset says that the control plane is built anew; the facts are then as they are
 	// once the reset has begun.
 	reset bool
+	// unanswered says that a control plane that is built anew has begun, and that its API has
+	// never answered from here.
+	unanswered bool
 	// former are the VMs of the control plane before a reset; the facts are without them.
 	former []model.Machine
 	// stale are node objects that came with a snapshot; the facts are without them.
@@ -36,6 +39,7 @@ func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	} else {
 		v.facts, v.former = withoutFormer(facts)
 	}
+	v.unanswered = facts.Record.Reset != "" && !facts.Record.APIReached && !facts.API.Answered()
 	v.stale = v.staleNodes()
 	v.facts = withoutStale(v.facts, v.stale)
 	v.holdsRepairs = v.tooManyUnhealthy()
