@@ -205,6 +205,10 @@ func TestRestoreThatEndedBeforeAWorkerWasBack(t *testing.T) {
 		t.Fatalf("applied with %v", err)
 	}
 	spec = kept(spec, out)
+	w.eventually(func() bool { // a later restore is careful with a node that has reported this
+		_, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		return err == nil && facts.Machines[0].Phase == model.PhaseJoined
+	})
 	if p := w.plan(spec, secrets); !slices.Contains(actions(p), "reconnect_workers prod") || slices.Contains(actions(p), "delete_node prod-general-2") {
 		t.Errorf("planned %v", actions(p))
 	}
@@ -242,6 +246,11 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 		t.Errorf("without the attribute the plan says %v", p.Problems)
 	}
 	spec = restores(spec, from)
+	// Its name is not free for that: a creation of another state takes nothing over.
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: w.withNetwork(1, 1), Secrets: newSecrets(t)}); err == nil ||
+		!strings.Contains(err.Error(), "is registered in this vCenter") {
+		t.Errorf("another creation ended with %v", err)
+	}
 	// However far a restore has come, an apply does what its plan has shown.
 	var moved *model.MovedError
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{}})

@@ -56,8 +56,9 @@ type Record struct {
 
 // Finished reports whether a creation of which no state is known has ended, so that its
 // certificate authorities are somewhere: it is not taken over. A run that died before
-// that has stored them nowhere, and there is nothing to import.
-func (r Record) Finished() bool { return r.Found && r.APIReached && r.CreationComplete }
+// that has stored them nowhere, and there is nothing to import. One whose control plane is
+// being built anew stays finished.
+func (r Record) Finished() bool { return r.Found && r.CreationComplete }
 
 // MarshalJSON writes the record, or null where there is none.
 func (r Record) MarshalJSON() ([]byte, error) {

@@ -102,7 +102,6 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	s, f := restoring("c-cp-1", "c-cp-2")
 	f.Record.Reset = s.Reset
 	f.Record.APIReached = false
-	f.Record.CreationComplete = false
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
 	const rest = "create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
@@ -154,7 +153,7 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	f.API.Nodes["c-w-9"] = model.KubeNode{Name: "c-w-9", Ready: true}
 	f.API.Nodes["edge"] = model.KubeNode{Name: "edge", Ready: true}
 	delete(f.API.Nodes, "c-w-2") // it joined after the snapshot
-	const serving = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, store_import_data c"
+	const serving = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c"
 	wantSteps(t, planned(s, f), serving)
 	f.Machines[1].PoweredOn = false
 	wantSteps(t, planned(s, f), serving)
