@@ -16,7 +16,7 @@ func (r *Runner) resetControlPlane(ctx context.Context) error {
 		b.Reconnect = r.Spec.Restore != nil && slices.ContainsFunc(r.World.Facts.Machines, func(m model.Machine) bool {
 			return !m.Marker.ControlPlane()
 		})
-		b.APIReached = false // and its creation stays complete: nobody takes it over
+		b.APIReached = false // and its creation stays complete: no other run takes it over
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,29 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
+// inOrder is the order of steps that take several nodes out of etcd which are not Ready. As
+// long as the members are not known, it does not matter: then none goes.
+func (r *Runner) inOrder(ctx context.Context, steps []model.Step) []model.Step {
+	several := 0
+	for _, step := range steps {
+		if s, ok := step.(model.DeleteNode); ok && s.TakenOutUnready() {
+			several++
+		}
+	}
+	if several < 2 {
+		return steps
+	}
+	api, err := r.api.wait(ctx)
+	if err != nil {
+		return steps
+	}
+	members, err := api.EtcdMembers(ctx)
+	if err != nil {
+		return steps
+	}
+	return plan.SickMembersFirst(steps, members)
+}
+
 // takeOutUnready takes a control-plane node that is not Ready out of its cluster, where the
 // others keep the quorum of etcd without it: that is judged before its pods are evicted, and
 // again when its member goes.
@@ -22,7 +45,7 @@ func (r *Runner) takeOutUnready(ctx context.Context, s model.DeleteNode) error {
 		if err != nil {
 			return err
 		}
-		if err := plan.MayRemove(members, name, false); err != nil {
+		if err := plan.MayTakeOut(members, name); err != nil {
 			return fmt.Errorf("%s stays a member of etcd: %w", name, err)
 		}
 		return nil
