@@ -83,7 +83,7 @@ func TestRestoreAfterTwoOfThreeAreLost(t *testing.T) {
 
 	w.must(w.sim.DeleteVM("prod-cp-1"))
 	w.must(w.sim.DeleteVM("prod-cp-2"))
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "restore_from_snapshot") {
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "lost its quorum") {
 		t.Errorf("without a snapshot the plan says %v", p.Problems)
 	}
 	spec = restores(spec, from)

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // Apply applies manifests server-side with the field manager "gantry". A
@@ -121,7 +123,7 @@ func obstacle(d *appsv1.Deployment) string {
 		bad := c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue ||
 			c.Type != appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionFalse
 		if bad {
-			return ": " + c.Reason + ": " + c.Message
+			return ": " + printable.Line(c.Reason+": "+c.Message, maxReason)
 		}
 	}
 	return ""

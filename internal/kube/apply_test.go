@@ -134,7 +134,7 @@ func TestAvailable(t *testing.T) {
 				// Enough of the former version serve all the time.
 				Conditions: []appsv1.DeploymentCondition{
 					{Type: appsv1.DeploymentAvailable, Status: "True"},
-					{Type: appsv1.DeploymentProgressing, Status: "False", Reason: "ProgressDeadlineExceeded", Message: "it is late"},
+					{Type: appsv1.DeploymentProgressing, Status: "False", Reason: "ProgressDeadlineExceeded", Message: "it is\x1b[31m\nlate"},
 				},
 			},
 		}

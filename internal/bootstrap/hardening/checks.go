@@ -41,7 +41,7 @@ func ofFiles(look func(File) error, patterns ...string) check {
 	return func(e Evidence) error {
 		names := e.matching(patterns)
 		if len(names) == 0 {
-			return fmt.Errorf("there is none of %q", patterns)
+			return fmt.Errorf("there is none of %s", strings.Join(patterns, ", "))
 		}
 		for _, name := range names {
 			if err := look(e.Files[name]); err != nil {
@@ -197,8 +197,12 @@ func kubeletConfig(e Evidence) map[string]any { return e.Kubelet }
 // kubeletIs expects a value, or one that means the same, nil for a field that is not set.
 func kubeletIs(name string, values ...any) check {
 	return setting(kubeletConfig, name, func(value any) error {
-		if !slices.ContainsFunc(values, func(want any) bool { return fmt.Sprint(value) == fmt.Sprint(want) }) {
-			return fmt.Errorf("it is %v, and none of %v", value, values)
+		var texts []string
+		for _, want := range values {
+			texts = append(texts, fmt.Sprint(want))
+		}
+		if !slices.Contains(texts, fmt.Sprint(value)) {
+			return fmt.Errorf("it is %v, and none of %s", value, strings.Join(texts, ", "))
 		}
 		return nil
 	})

@@ -42,7 +42,7 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 		NTPServers: keyedHash(secrets.Authorities, "NTP servers", canonical(s.NTPServers, canonicalServer)),
 		Proxy:      keyedHash(secrets.Authorities, "proxy", canonicalProxy(s.Proxy)),
 		Components: keyedHash(secrets.Authorities, "components", s.components()),
-		Kubelet:    keyedHash(secrets.Authorities, "kubelet", encoded(s.Settings.Kubelet, s.Settings.KubeletConfig)),
+		Kubelet:    keyedHash(secrets.Authorities, "kubelet", encoded([]any{s.Settings.Kubelet, s.Settings.KubeletConfig})),
 	}
 	s.builtSetups = map[string]string{}
 	for _, pool := range s.NodePools() {
@@ -69,7 +69,7 @@ func (s *ClusterSpec) BuiltWithOf(pool NodePool) BuiltWith {
 // see of their node.
 func (s *ClusterSpec) components() []string {
 	settings := s.Settings
-	parts := encoded(settings.APIServer, settings.ControllerManager, settings.Scheduler, settings.AuditPolicy, settings.OIDC)
+	parts := encoded([]any{settings.APIServer, settings.ControllerManager, settings.Scheduler, settings.AuditPolicy, settings.OIDC})
 	return append(parts, settings.Mounts(s.ControlPlane.Setup.Files)...)
 }
 
@@ -82,11 +82,11 @@ func (p *NodePool) importedSetup() bool {
 // encodedSetup are files, in any order, and commands.
 func encodedSetup(setup bootstrap.Setup) []string {
 	files := slices.SortedFunc(slices.Values(setup.Files), func(a, b bootstrap.File) int { return strings.Compare(a.Path, b.Path) })
-	return encoded(slices.Concat(files), slices.Concat(setup.PreBootstrap), slices.Concat(setup.PostBootstrap))
+	return encoded([]any{slices.Concat(files), slices.Concat(setup.PreBootstrap), slices.Concat(setup.PostBootstrap)})
 }
 
 // encoded are values as JSON, where what is empty and what is not there are the same.
-func encoded(values ...any) []string {
+func encoded(values []any) []string {
 	var all []string
 	for _, value := range values {
 		raw, _ := json.Marshal(value) // of texts, which can always be encoded

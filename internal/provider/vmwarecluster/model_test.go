@@ -15,7 +15,8 @@ func TestRulesCoverTheSchema(t *testing.T) {
 
 func TestFieldsAreAttributes(t *testing.T) {
 	t.Parallel()
-	enginecrudtest.FieldsExist(t, enginecrudtest.Schema(t, vmwarecluster.NewResource()), vmwarecluster.AttributePath)
+	// The engine can restore; no attribute asks for it yet.
+	enginecrudtest.FieldsExist(t, enginecrudtest.Schema(t, vmwarecluster.NewResource()), vmwarecluster.AttributePath, model.FieldRestore)
 }
 
 func TestAttributePath(t *testing.T) {

@@ -21,31 +21,21 @@ var mountedAlways = []string{
 // node: it mounts a file that the node does not have, or the API server is to read one
 // that is not in its pod.
 func CheckMounts(document string, has func(path string) bool) error {
-	docs, err := split([]byte(document))
-	if err != nil {
+	c, err := clusterConfigurationOf(document)
+	if err != nil || c == nil {
 		return err
 	}
-	for _, d := range docs {
-		if d.Kind != "ClusterConfiguration" {
-			continue
-		}
-		var c v1beta4Cluster
-		if err := d.decode(&c); err != nil {
-			return err
-		}
-		for name, component := range map[string]v1beta4Component{
-			"kube-apiserver": c.APIServer.v1beta4Component, "kube-controller-manager": c.ControllerManager, "kube-scheduler": c.Scheduler,
-		} {
-			for _, v := range component.ExtraVolumes {
-				if v.PathType == "File" && !has(v.HostPath) {
-					return fmt.Errorf("%s does not start: MountVolume.SetUp failed for volume %q: hostPath type check failed: %s is not a file",
-						name, v.Name, v.HostPath)
-				}
+	for name, component := range map[string]v1beta4Component{
+		"kube-apiserver": c.APIServer.v1beta4Component, "kube-controller-manager": c.ControllerManager, "kube-scheduler": c.Scheduler,
+	} {
+		for _, v := range component.ExtraVolumes {
+			if v.PathType == "File" && !has(v.HostPath) {
+				return fmt.Errorf("%s does not start: MountVolume.SetUp failed for volume %q: hostPath type check failed: %s is not a file",
+					name, v.Name, v.HostPath)
 			}
 		}
-		return c.APIServer.checkFiles(has)
 	}
-	return nil
+	return c.APIServer.checkFiles(has)
 }
 
 func (c v1beta4APIServer) checkFiles(has func(path string) bool) error {

@@ -27,7 +27,14 @@ func TestRealServices(t *testing.T) {
 			return err == nil && pid() != before
 		})
 	}
-	if now := c.run("cp1", "crictl", "ps", "-q", "--name", "etcd|kube-apiserver"); now != containers {
+	// The stand-in for systemd takes a program that runs for one that serves.
+	var now string
+	c.await("containerd serves again", 30*time.Second, func() bool {
+		var err error
+		now, err = c.try("cp1", "crictl", "ps", "-q", "--name", "etcd|kube-apiserver")
+		return err == nil
+	})
+	if now != containers {
 		t.Errorf("containers were\n%s\nand are\n%s", containers, now)
 	}
 	c.run("cp1", "systemctl", "stop", "kubelet")
