@@ -133,7 +133,8 @@ func wayOut(spec *model.ClusterSpec, facts *model.Facts) string {
 	if spec.Restore != nil && restored(spec, facts) {
 		again = "The snapshot that restore_from_snapshot names was restored before, and is not restored twice: name another one. "
 	}
-	return again + "A control plane with data is never created anew from nothing: restore the VMs from a backup; or destroy the cluster; " +
+	return again + "A control plane with data is never created anew from nothing: restore it from a snapshot of etcd with " +
+		"restore_from_snapshot, as the guide \"Restoring a cluster\" says; or restore the VMs from a backup; or destroy the cluster; " +
 		"or apply with -replace and the address of the resource, which destroys what is left and creates an empty cluster of that name."
 }
 

@@ -315,3 +315,13 @@ func TestCreationFromASnapshotHasNamesOfItsOwn(t *testing.T) {
 	wantSteps(t, planned(s, &model.Facts{CAFingerprint: theCA}), "create_record c, reserve_endpoint c, "+
 		"create_node c-cp-2457, remove_stale_nodes c, apply_pack net, create_node c-w-2457")
 }
+
+// What is lost for good says how to go on.
+func TestLostQuorumNamesTheRestore(t *testing.T) {
+	t.Parallel()
+	s, f := restoring("c-cp-1", "c-cp-2")
+	s.Restore, s.Reset = nil, ""
+	if p := planned(s, f); !says(p.Problems, "lost its quorum", "restore_from_snapshot", "Restoring a cluster") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+}
