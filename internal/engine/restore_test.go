@@ -83,7 +83,7 @@ func TestRestoreAfterTwoOfThreeAreLost(t *testing.T) {
 
 	w.must(w.sim.DeleteVM("prod-cp-1"))
 	w.must(w.sim.DeleteVM("prod-cp-2"))
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "lost its quorum") {
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "restore_from_snapshot") {
 		t.Errorf("without a snapshot the plan says %v", p.Problems)
 	}
 	spec = restores(spec, from)
@@ -239,6 +239,13 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 			t.Fatalf("applied with %v", err)
 		}
 	}
+	// Its workers would lose their pods to a cluster of other authorities.
+	elsewhere := newWorld(t, simulator.Options{})
+	_, others, _ := elsewhere.applied(elsewhere.withNetwork(1, 0))
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: restores(spec, elsewhere.snapshot(others)), Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "the snapshot is not of this cluster") {
+		t.Fatalf("applied with %v", err)
+	}
 	if secrets.Authorities.Fingerprint() != authorities {
 		t.Fatal("it has other authorities")
 	}
@@ -253,7 +260,7 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 	}
 	// However far a restore has come, an apply does what its plan has shown.
 	var moved *model.MovedError
-	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{}})
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{}})
 	if !errors.As(err, &moved) {
 		t.Errorf("applied what was not shown with %v", err)
 	}
