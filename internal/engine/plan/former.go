@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // withoutFormer are facts without the VMs of a control plane that was built anew since, and
@@ -52,6 +53,42 @@ func formerAnswers(v view) model.Findings {
 			"VMs of %q run that were built for different control planes, and its API answers: %s are of the former one. "+
 				"Delete or power off in vCenter those that are not to serve.", v.spec.Name, quoted(names))
 	}
+	return f
+}
+
+// formerMayWork refuses to go on with a restore where VMs of the former control plane are
+// there that are a quorum of it, as after their datastore has come back. That its API does
+// not answer from here is no proof that they do not work, or would not with power.
+func formerMayWork(v view) model.Findings {
+	var f model.Findings
+	if !v.unanswered || v.spec.Kind != record.KindCluster {
+		return f
+	}
+	var former []model.Machine
+	for _, m := range v.machines(model.ControlPlanePool) {
+		if v.facts.Former(m.Marker) && !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal) {
+			former = append(former, m)
+		}
+	}
+	there := len(former)
+	voters := v.votersOf(there)
+	if len(v.goneMembers()) == 0 {
+		// The addresses of those that are gone may have been released meanwhile.
+		voters = max(there, v.spec.ControlPlane.Count)
+	}
+	if there == 0 || there < majority(voters) {
+		return f
+	}
+	field := restoreField
+	if v.spec.Restore == nil {
+		field = nameField
+	}
+	f.Refuse(field, "The former control plane is back",
+		"The restore of %q has begun, and now VMs of its former control plane are there that are a quorum of %d: %s. "+
+			"They have what was written after the snapshot. Power them on, and see to it that the API is reached from here: "+
+			"once it answers, remove restore_from_snapshot, and the cluster goes on with them. "+
+			"If their data is lost, delete them in vCenter, and the restore goes on.",
+		v.spec.Name, voters, quoted(nodeNames(former)))
 	return f
 }
 

@@ -216,11 +216,10 @@ func mayRestore(v view) model.Findings {
 	if v.spec.New || v.apiReached() {
 		return f
 	}
-	if f.Add(formerAnswers(v)); len(f.Problems) > 0 {
-		return f
-	}
-	if f.Add(servesUnseen(v)); len(f.Problems) > 0 {
-		return f
+	for _, check := range []func(view) model.Findings{formerAnswers, formerMayWork, servesUnseen} {
+		if f.Add(check(v)); len(f.Problems) > 0 {
+			return f
+		}
 	}
 	if v.spec.Restore == nil {
 		if v.spec.Kind == record.KindCluster && v.facts.Record.Reset != "" && !v.facts.API.Answered() {

@@ -195,10 +195,35 @@ func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
 	if reset := plan.BuiltFor(f); reset != "" {
 		t.Errorf("its record will be of %q", reset)
 	}
-	// They do not answer: what has begun goes on.
-	s, f = begunRestore()
-	wantSteps(t, planned(s, unreachable(f)), "reset_control_plane c, delete_node c-cp-1, delete_node c-cp-2, delete_node c-cp-3, "+
-		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
+	// That they do not answer from here is no proof that they do not work, be they on or off.
+	for _, power := range []bool{true, false} {
+		s, f = begunRestore()
+		for i := range f.Machines {
+			f.Machines[i].PoweredOn = power
+		}
+		p = planned(s, unreachable(f))
+		if len(p.Steps()) > 0 || !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "back", `"c-cp-1", "c-cp-2"`, "a quorum of 3", "delete them in vCenter") {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	// Two of them are gone for good: what has begun goes on.
+	lose(f, "c-cp-2")
+	lose(f, "c-cp-3")
+	const rest = "create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, release_address c-cp-2, release_address c-cp-3, "+rest)
+	// Their addresses were released before the run was killed, and the third is back since.
+	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return c.Owner == "c-cp-2" || c.Owner == "c-cp-3" })
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, "+rest)
+	// The one of a control plane of one node is a quorum, also where another snapshot is named.
+	other := *snapshot
+	other.SHA256 = strings.Repeat("c", 64)
+	for _, from := range []*model.Restore{snapshot, &other} {
+		s.ControlPlane.Count = 1
+		s.Restore, s.Reset = from, from.ID()
+		if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
 
 	// The new one serves, its answer was not recorded, and another snapshot is named, or none.
 	s, f = begunRestore()
@@ -208,8 +233,6 @@ func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
 			m.Reset = s.Reset
 		}
 	}
-	other := *snapshot
-	other.SHA256 = strings.Repeat("c", 64)
 	s.Restore, s.Reset = &other, other.ID()
 	if p := planned(s, f); !says(p.Problems, "The cluster has its quorum", "Remove restore_from_snapshot") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
