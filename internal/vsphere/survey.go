@@ -225,10 +225,6 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 		if !ok {
 			continue // deleted since the tree was read
 		}
-		phase := ""
-		if m.marker.ControlPlane() {
-			phase = printable.Line(p.option(phaseKey), maxPhase)
-		}
 		machines = append(machines, model.Machine{
 			Ref:       m.ref.String(),
 			Path:      m.path,
@@ -238,7 +234,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			Template:  inv.pathOf(m.marker.TemplateRef),
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
-			Phase:     phase,
+			Phase:     printable.Line(p.option(phaseKey), maxPhase),
 		})
 	}
 	return machines

@@ -225,7 +225,7 @@ type Machine struct {
 	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
-	// Phase is what a guest of the control plane reported last.
+	// Phase is what its guest reported last, while it has power.
 	Phase string `json:",omitzero"`
 }
 

@@ -40,10 +40,10 @@ func (v view) reconnecting() bool { return v.restoring() || v.facts.Record.Recon
 
 // survives reports whether a worker outlives the control plane that is restored: it has
 // joined once, trusts the same authorities and knows the same endpoint, so that it comes
-// back by itself.
+// back by itself. Where the run before was killed, the guest may be all that says so.
 func (v view) survives(m model.Machine) bool {
-	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
-		!v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal)
+	joined := !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal) || m.Phase == model.PhaseJoined
+	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint && joined
 }
 
 // firstOrdinal is that of a pool that never had a node. A snapshot has the nodes of the

@@ -65,6 +65,25 @@ func TestRestoreRepairsWorkers(t *testing.T) {
 		"reconnect_workers c, apply_pack net, create_node c-w-3")
 }
 
+// The run before was killed when a worker had joined, as its guest says, and before that was
+// recorded: it has pods, and stays. One that has not joined is built anew.
+func TestRestoreKeepsAWorkerThatHasJustJoined(t *testing.T) {
+	t.Parallel()
+	const anew = "reset_control_plane c, "
+	const rest = "release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, create_node c-cp-4, remove_stale_nodes c, " +
+		"create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Record.Pending = map[string][]int{"w": {2}}
+	f.Machines[1].Phase = model.PhaseKubeadm
+	wantSteps(t, planned(s, f), anew+"delete_node c-w-2, "+rest+", create_node c-w-2")
+	f.Machines[1].Phase = model.PhaseJoined
+	p := planned(s, f)
+	wantSteps(t, p, anew+rest)
+	if back := stage(t, p, "reconnect workers").Steps[0].(model.ReconnectWorkers); len(back.Workers) != 2 {
+		t.Errorf("reconnected are %v", back.Workers)
+	}
+}
+
 func TestRestoreIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	s := small(1, 1)
