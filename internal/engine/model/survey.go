@@ -233,9 +233,18 @@ type Machine struct {
 // whether a node has joined is what the cluster's API says.
 const (
 	PhaseKubeadm = "kubeadm"
-	PhaseJoined  = "joined"
 	PhaseFailed  = "failed"
+	// PhasePost is of a node that has joined and runs the commands of post_bootstrap, and
+	// PhasePostFailed of one where one of these failed.
+	PhasePost       = "post_bootstrap"
+	PhasePostFailed = "post_bootstrap_failed"
+	PhaseJoined     = "joined"
 )
+
+// HasJoined reports whether a guest in a phase says that its node has joined.
+func HasJoined(phase string) bool {
+	return phase == PhasePost || phase == PhasePostFailed || phase == PhaseJoined
+}
 
 // Disk is a virtual disk of a machine.
 type Disk struct {

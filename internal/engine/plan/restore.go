@@ -42,7 +42,7 @@ func (v view) reconnecting() bool { return v.restoring() || v.facts.Record.Recon
 // joined once, trusts the same authorities and knows the same endpoint, so that it comes
 // back by itself. Where the run before was killed, the guest may be all that says so.
 func (v view) survives(m model.Machine) bool {
-	joined := !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal) || m.Phase == model.PhaseJoined
+	joined := !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal) || model.HasJoined(m.Phase)
 	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint && joined
 }
 
@@ -198,7 +198,7 @@ func servesUnseen(v view) model.Findings {
 		return f
 	}
 	for _, m := range v.facts.Machines {
-		if m.Marker.ControlPlane() && m.Marker.Reset == v.facts.Record.Reset && m.PoweredOn && m.Phase == model.PhaseJoined {
+		if m.Marker.ControlPlane() && m.Marker.Reset == v.facts.Record.Reset && m.PoweredOn && model.HasJoined(m.Phase) {
 			f.Refuse(restoreField, "The restored control plane is not reached",
 				"Node %q of %q has joined the control plane that was restored, as its VM reports, and the API has never answered from here. "+
 					"It may serve, and workers may write to it: it is not restored over. See to it that its endpoint is reached from here. "+

@@ -144,6 +144,10 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	if len(p.Steps()) > 0 || !says(on(p.Problems, model.ClusterField(model.FieldRestore)), `"c-cp-4"`, "has joined", "delete its VM") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
 	}
+	node.Phase = model.PhasePostFailed
+	if p := planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-4"`, "has joined") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
 	node.Phase = model.PhaseKubeadm
 
 	// Another snapshot is named meanwhile, or none.
@@ -185,99 +189,6 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 		[]string{"c-cp-1", "c-cp-2", "c-cp-3", "c-w-9"}) {
 		t.Errorf("stale are %v", stale)
 	}
-}
-
-// begunRestore is a restore that has begun while the former control plane answers again: its
-// VMs are there as before.
-func begunRestore() (*model.ClusterSpec, *model.Facts) {
-	s, _ := restoring()
-	f := running(3, 2)
-	f.Record.Reset = s.Reset
-	f.Record.APIReached = false
-	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
-	f.Record.Counters[model.ControlPlanePool] = 7
-	return s, f
-}
-
-// What answers is not restored over, however far a restore has come. Without the attribute
-// the cluster goes on with it.
-func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
-	t.Parallel()
-	s, f := begunRestore()
-	p := planned(s, f)
-	if !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "former control plane", `"c-cp-1", "c-cp-2"`, "answers",
-		"Remove restore_from_snapshot") {
-		t.Errorf("planned %s (%v)", names(p), p.Problems)
-	}
-	s.Restore, s.Reset = nil, ""
-	wantSteps(t, planned(s, f), "create_record c")
-	if reset := plan.BuiltFor(f); reset != "" {
-		t.Errorf("its record will be of %q", reset)
-	}
-	// That they do not answer from here is no proof that they do not work, be they on or off.
-	for _, power := range []bool{true, false} {
-		s, f = begunRestore()
-		for i := range f.Machines {
-			f.Machines[i].PoweredOn = power
-		}
-		p = planned(s, unreachable(f))
-		if len(p.Steps()) > 0 || !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "back", `"c-cp-1", "c-cp-2"`, "a quorum of 3", "delete them in vCenter") {
-			t.Errorf("planned %s (%v)", names(p), p.Problems)
-		}
-	}
-	// Two of them are gone for good: what has begun goes on.
-	lose(f, "c-cp-2")
-	lose(f, "c-cp-3")
-	const rest = "create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
-	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, release_address c-cp-2, release_address c-cp-3, "+rest)
-	// Their addresses were released before the run was killed, and the third is back since.
-	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return c.Owner == "c-cp-2" || c.Owner == "c-cp-3" })
-	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, "+rest)
-	// The one of a control plane of one node is a quorum, also where another snapshot is named.
-	other := *snapshot
-	other.SHA256 = strings.Repeat("c", 64)
-	for _, from := range []*model.Restore{snapshot, &other} {
-		s.ControlPlane.Count = 1
-		s.Restore, s.Reset = from, from.ID()
-		if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
-			t.Errorf("planned %s (%v)", names(p), p.Problems)
-		}
-	}
-
-	// The new one serves, its answer was not recorded, and another snapshot is named, or none.
-	s, f = begunRestore()
-	f.Record.Pending = nil
-	for i := range f.Machines {
-		if m := &f.Machines[i].Marker; m.ControlPlane() {
-			m.Reset = s.Reset
-		}
-	}
-	s.Restore, s.Reset = &other, other.ID()
-	if p := planned(s, f); !says(p.Problems, "The cluster has its quorum", "Remove restore_from_snapshot") {
-		t.Errorf("planned %s (%v)", names(p), p.Problems)
-	}
-	s.Restore, s.Reset = nil, ""
-	wantSteps(t, planned(s, f), "create_record c")
-	if reset := plan.BuiltFor(f); reset != snapshot.ID() {
-		t.Errorf("its record will be of %q", reset)
-	}
-	// VMs of before are off, and back: they are not what answers.
-	returned(f, 9, false)
-	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9")
-	s.Restore, s.Reset = snapshot, snapshot.ID()
-	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9, remove_stale_nodes c, reconnect_workers c")
-}
-
-// A gateway whose reset has begun, and is not asked for any more, goes on with what answers.
-func TestResetThatIsTakenBackEndsWhereTheControlPlaneAnswers(t *testing.T) {
-	t.Parallel()
-	s, f := gateway()
-	s.Reset = ""
-	f.Record.Reset = "r1"
-	f.Record.APIReached = false
-	f.Record.Pending = map[string][]int{model.ControlPlanePool: {2}}
-	f.Record.Counters[model.ControlPlanePool] = 3
-	wantSteps(t, planned(s, f), "create_record c")
 }
 
 // What works, or may, is never restored over.
