@@ -46,6 +46,15 @@ func (v view) survives(m model.Machine) bool {
 	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint && joined
 }
 
+// answersRestored reports whether a machine is the first node of a restore whose API answers,
+// although no run has recorded that: also where kubeadm init has not ended on it, as when a
+// webhook that came with the snapshot is in its way. What answers is not restored over.
+func (v view) answersRestored(m model.Machine) bool {
+	_, known := v.facts.API.Nodes[m.Marker.Node]
+	return known && v.restoring() && !v.spec.New && m.Marker.ControlPlane() && m.PoweredOn &&
+		m.Marker.Reset == v.facts.Record.Reset && v.facts.API.Answered()
+}
+
 // firstOrdinal is that of a pool that never had a node. A snapshot has the nodes of the
 // cluster that it is of, by their names; a new cluster that is made from it begins at a
 // number of its own, so that none of its nodes is taken for one of those.
@@ -129,13 +138,15 @@ func reconnectSteps(v view, deleted map[string]bool) []model.Step {
 	if v.apiSilent() {
 		return nil
 	}
+	ends := v.facts.Record.Reconnect && !v.spec.New // also where none is left that could come back
 	var workers []model.Machine
 	for _, m := range v.facts.Machines {
+		ends = ends || v.reset && v.restoring() && !m.Marker.ControlPlane()
 		if v.survives(m) && !deleted[m.Marker.Node] {
 			workers = append(workers, m)
 		}
 	}
-	if len(workers) == 0 {
+	if len(workers) == 0 && !ends {
 		return nil
 	}
 	return []model.Step{model.ReconnectWorkers{Cluster: v.spec.Name, Workers: workers}}

@@ -76,6 +76,10 @@ func TestRestoreKeepsAWorkerThatHasJustJoined(t *testing.T) {
 	f.Record.Pending = map[string][]int{"w": {2}}
 	f.Machines[1].Phase = model.PhaseKubeadm
 	wantSteps(t, planned(s, f), anew+"delete_node c-w-2, "+rest+", create_node c-w-2")
+	both := f.Record.Pending
+	f.Record.Pending = map[string][]int{"w": {1, 2}} // the reconnection ends with none
+	wantSteps(t, planned(s, f), anew+"delete_node c-w-1, delete_node c-w-2, "+rest+", create_node c-w-1, create_node c-w-2")
+	f.Record.Pending = both
 	f.Machines[1].Phase = model.PhaseJoined
 	p := planned(s, f)
 	wantSteps(t, p, anew+rest)

@@ -101,3 +101,75 @@ func TestResetThatIsTakenBackEndsWhereTheControlPlaneAnswers(t *testing.T) {
 	f.Record.Counters[model.ControlPlanePool] = 3
 	wantSteps(t, planned(s, f), "create_record c")
 }
+
+// restoredFirst is a restore whose first node answers, as far as the record knows or not,
+// with the nodes of the snapshot.
+func restoredFirst(recorded bool) (*model.ClusterSpec, *model.Facts) {
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Gone = nil
+	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return strings.HasPrefix(c.Owner, "c-cp") })
+	f.API = running(3, 2).API
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	f.Machines[len(f.Machines)-1].Marker.Reset = s.Reset
+	f.Record.Reset = s.Reset
+	f.Record.APIReached = recorded
+	f.Record.Reconnect = true
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {5, 6}}
+	if !recorded {
+		f.Record.Pending[model.ControlPlanePool] = []int{4, 5, 6}
+	}
+	f.Record.Counters[model.ControlPlanePool] = 7
+	return s, f
+}
+
+const restoredRest = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c"
+
+// What answers is the first node, whether kubeadm init has ended on it or not: a webhook that
+// came with the snapshot may stop that. It is not restored over.
+func TestRestoreKeepsTheFirstNodeThatAnswers(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(false)
+	wantSteps(t, planned(s, f), "create_record c, "+restoredRest)
+	// It does not know the node: what answers is another one.
+	delete(f.API.Nodes, "c-cp-4")
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, "+
+		"remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c")
+}
+
+// The reconnection ends where no worker is left to be reconnected: the plan after it is empty.
+func TestReconnectionEndsWithoutWorkers(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(true)
+	s.Workers[0].CPU = 4
+	wantSteps(t, planned(s, f), restoredRest+", create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2")
+	s.Workers = nil
+	wantSteps(t, planned(s, f), restoredRest+", delete_node c-w-1, delete_node c-w-2")
+	f.Machines = f.Machines[2:]
+	f.Claims = f.Claims[:0]
+	delete(f.API.Nodes, "c-w-1")
+	delete(f.API.Nodes, "c-w-2")
+	f.Record.Reconnect = false
+	if p := planned(s, f); strings.Contains(names(p), "reconnect_workers") {
+		t.Errorf("planned %s", names(p))
+	}
+	s, f = restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	s.Workers = nil
+	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, "+
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net, "+
+		"delete_node c-w-1, delete_node c-w-2")
+}
+
+// Names of nodes that were replaced may stay in the list also while the control plane is
+// restored.
+func TestRestoreLeavesNodesToReplace(t *testing.T) {
+	t.Parallel()
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	s.ReplaceNodes = []string{"c-w-1"}
+	if p := planned(s, f); p.Err() != nil {
+		t.Error(p.Err())
+	}
+	s.ReplaceNodes = []string{"c-w-7"}
+	if p := planned(s, f); !says(p.Problems, "c-w-7") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+}
