@@ -56,7 +56,7 @@ restore() {
 	unmount "$work/image"
 	nothing_answers "$(<"$state/restore/endpoint")" # to fetch it may have taken long
 	find "$data" -mindepth 1 -delete
-	mv "$work/data/member" "$data/"
+	run mv "$work/data/member" "$data/"
 	rm -rf "$work"
 	touch "$state/restored"
 	sync

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
@@ -46,5 +47,42 @@ func TestFormerControlPlaneVMThatComesBackIsDeleted(t *testing.T) {
 		t.Fatalf("planned %v (%v)", actions(p), p.Problems)
 	}
 	spec = kept(spec, w.applies(spec, secrets))
+	w.restored(spec, secrets, 4)
+}
+
+// TestRestoreThatIsGivenUp has a restore that failed while the VM of the control plane was
+// not in the inventory. It is back: the cluster goes on with it, and what was written after
+// the snapshot is there.
+func TestRestoreThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 1))
+	from := w.snapshot(secrets)
+	w.writes(secrets, "after")
+	w.powerOff("prod-cp-1")
+	from.SHA256 = strings.Repeat("a", 64) // not that of the file
+	e := w.engine()
+	e.Reader = without{e.Reader, "prod-cp-1"}
+	out, err := e.Apply(t.Context(), engine.Request{Spec: restores(spec, from), Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "sha256") {
+		t.Fatalf("applied with %v", err)
+	}
+	spec = kept(spec, out)
+
+	if p := w.plan(restores(spec, from), secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "former control plane are there") {
+		t.Errorf("planned %v (%v)", actions(p), p.Problems)
+	}
+	w.must(w.sim.PowerOnVM("prod-cp-1"))
+	w.eventually(func() bool {
+		_, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		return err == nil && facts.API.Answered()
+	})
+	if p := w.plan(restores(spec, from), secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "Remove restore_from_snapshot") {
+		t.Errorf("planned %v (%v)", actions(p), p.Problems)
+	}
+	spec = kept(spec, w.applies(spec, secrets))
+	if !w.remembers(secrets, "after") {
+		t.Error("the cluster does not go on with what it had")
+	}
 	w.restored(spec, secrets, 4)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // resets reports whether the control plane is to be built anew, with the identity and
@@ -43,11 +44,13 @@ func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
 	return !spec.New && spec.Reset == "" && facts.Record.Found && !facts.Record.APIReached && facts.API.Answered()
 }
 
-// withReset are facts whose record is of another reset.
-func withReset(facts *model.Facts, reset string) *model.Facts {
-	changed := *facts
-	changed.Record.Reset = reset
-	return &changed
+// TakeBack is the record of a reset that is taken back. Workers have to come back to what
+// answers only where that was restored.
+func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
+	reset := BuiltFor(facts)
+	rec.Reconnect = rec.Reconnect && rec.Reset == reset
+	rec.Reset = reset
+	return rec
 }
 
 // BuiltFor is the reset that the control plane was built for, as its VMs say: those that

@@ -16,6 +16,7 @@ func begunRestore() (*model.ClusterSpec, *model.Facts) {
 	f := running(3, 2)
 	f.Record.Reset = s.Reset
 	f.Record.APIReached = false
+	f.Record.Reconnect = true
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
 	return s, f
@@ -33,9 +34,14 @@ func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
 	}
 	s.Restore, s.Reset = nil, ""
 	wantSteps(t, planned(s, f), "create_record c")
-	if reset := plan.BuiltFor(f); reset != "" {
-		t.Errorf("its record will be of %q", reset)
+	if back := plan.TakeBack(f.Record.Cluster, f); back.Reset != "" || back.Reconnect {
+		t.Errorf("its record will be of %q, reconnecting %v", back.Reset, back.Reconnect)
 	}
+	// The first node of the restore goes, however far it is.
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	delete(f.API.Nodes, "c-cp-4")
+	f.Machines[len(f.Machines)-1].Marker.Reset = snapshot.ID()
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4")
 	// That they do not answer from here is no proof that they do not work, be they on or off.
 	for _, power := range []bool{true, false} {
 		s, f = begunRestore()
@@ -79,13 +85,13 @@ func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
 	}
 	s.Restore, s.Reset = nil, ""
-	wantSteps(t, planned(s, f), "create_record c")
-	if reset := plan.BuiltFor(f); reset != snapshot.ID() {
-		t.Errorf("its record will be of %q", reset)
+	wantSteps(t, planned(s, f), "create_record c, reconnect_workers c")
+	if back := plan.TakeBack(f.Record.Cluster, f); back.Reset != snapshot.ID() || !back.Reconnect {
+		t.Errorf("its record will be of %q, reconnecting %v", back.Reset, back.Reconnect)
 	}
 	// VMs of before are off, and back: they are not what answers.
 	returned(f, 9, false)
-	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9")
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9, reconnect_workers c")
 	s.Restore, s.Reset = snapshot, snapshot.ID()
 	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9, remove_stale_nodes c, reconnect_workers c")
 }

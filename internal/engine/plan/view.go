@@ -32,7 +32,9 @@ type view struct {
 func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	v := view{spec: spec, facts: facts}
 	if TakenBack(spec, facts) {
-		facts = withReset(facts, BuiltFor(facts))
+		changed := *facts
+		changed.Record.Cluster = TakeBack(facts.Record.Cluster, facts)
+		facts = &changed
 	}
 	if resets(spec, facts) {
 		v = view{spec: spec, facts: resetFacts(facts), reset: true}

@@ -73,7 +73,7 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 		case r.Spec.New:
 			b.Reset = r.Spec.Reset
 		case plan.TakenBack(r.Spec, &r.World.Facts):
-			b.Reset = plan.BuiltFor(&r.World.Facts)
+			*b = plan.TakeBack(*b, &r.World.Facts)
 		}
 		b.Parents = r.Parents
 		if moved {
