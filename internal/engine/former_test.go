@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -83,6 +85,38 @@ func TestRestoreThatIsGivenUp(t *testing.T) {
 	spec = kept(spec, w.applies(spec, secrets))
 	if !w.remembers(secrets, "after") {
 		t.Error("the cluster does not go on with what it had")
+	}
+	w.restored(spec, secrets, 4)
+}
+
+// TestRestoreThatIsNotReached has a restored control plane that serves, and that the machine
+// which runs Terraform has no route to: it is not restored over, and goes on once it is
+// reached.
+func TestRestoreThatIsNotReached(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 1))
+	spec = restores(spec, w.snapshot(secrets))
+	w.must(w.sim.DeleteVM("prod-cp-1"))
+	away := func() *engine.Engine {
+		e := w.engine()
+		e.Kube = kube.New(kube.Options{ProxyURL: "http://127.0.0.1:1", Timeout: time.Second, Interval: 20 * time.Millisecond})
+		e.Timing.APITimeout = 200 * time.Millisecond
+		return e
+	}
+	out, err := away().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "prod-cp-2 reports that it has joined") {
+		t.Fatalf("applied with %v", err)
+	}
+	spec = kept(spec, out)
+	w.writes(secrets, "since")
+	if _, err := away().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil ||
+		!strings.Contains(err.Error(), "Node \"prod-cp-2\" of \"prod\" has joined") {
+		t.Errorf("applied with %v", err)
+	}
+	spec = kept(spec, w.applies(spec, secrets))
+	if !w.remembers(secrets, "since") {
+		t.Error("it was restored over")
 	}
 	w.restored(spec, secrets, 4)
 }
