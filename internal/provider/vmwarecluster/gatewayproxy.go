@@ -42,8 +42,8 @@ func gatewayProxyAttribute() schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		Computed: true,
-		MarkdownDescription: "The proxy that the cluster took from its gateway when it was created without `proxy`, and uses as long as `proxy` " +
-			"is not set; null for none. It does not follow a later change of the gateway's, of which the plan warns.",
+		MarkdownDescription: "The proxy that the cluster took from its gateway when it was created without `proxy`, and uses as long as " +
+			"`proxy` is not set; null for none. It does not follow a later change of the gateway's, of which the plan warns.",
 		PlanModifiers: []planmodifier.Object{objectplanmodifier.UseStateForUnknown()},
 		Attributes: map[string]schema.Attribute{
 			"http":     text("URL of the proxy for `http`."),

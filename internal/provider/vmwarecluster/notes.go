@@ -65,6 +65,7 @@ func checkPlan(ctx context.Context, conn *connection.Connection, prior, planned 
 	diags.Append(checkSettings(planned)...)
 	if prior == nil && !conn.Applying() {
 		diags.Append(checkPodNetwork(planned)...)
+		diags.Append(checkAuthorities(planned)...)
 	}
 	if prior != nil && !conn.Applying() {
 		diags.Append(warnOfGatewayProxy(ctx, conn, planned)...)
