@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -114,7 +113,11 @@ func TestBuiltForIsOfWhatServes(t *testing.T) {
 	delete(f.API.Nodes, "c-cp-1")
 	returned(f, 9, false)
 	slices.Reverse(f.Machines)
-	if got := plan.BuiltFor(f); got != "r2" {
-		t.Errorf("built for %q", got)
+	f.Record = model.Record{}
+	for _, ready := range []bool{true, false} {
+		f.API.Nodes["c-cp-10"] = model.KubeNode{Name: "c-cp-10", Ready: ready}
+		if got, known := f.BuiltFor(); got != "r2" || !known {
+			t.Errorf("built for %q (known: %t)", got, known)
+		}
 	}
 }

@@ -135,7 +135,11 @@ const restoredRest = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp
 func TestRestoreKeepsTheFirstNodeThatAnswers(t *testing.T) {
 	t.Parallel()
 	s, f := restoredFirst(false)
-	wantSteps(t, planned(s, f), "create_record c, "+restoredRest)
+	p := planned(s, f)
+	wantSteps(t, p, "create_record c, "+restoredRest)
+	if pending := p.Numbers.Pending[model.ControlPlanePool]; !slices.Equal(pending, []int{5, 6}) {
+		t.Errorf("the record will have the pending nodes %v", pending)
+	}
 	// It does not know the node: what answers is another one.
 	delete(f.API.Nodes, "c-cp-4")
 	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, "+
@@ -177,5 +181,32 @@ func TestRestoreLeavesNodesToReplace(t *testing.T) {
 	s.ReplaceNodes = []string{"c-w-7"}
 	if p := planned(s, f); !says(p.Problems, "c-w-7") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+}
+
+// The new control plane answers before its first node is Ready, and the former VMs are back,
+// off: what is off does not say what answers. The node's name is in no snapshot, so that
+// only the restored etcd knows it.
+func TestRestoreThatIsTakenBackGoesOnWithTheNodeThatTheAPIKnows(t *testing.T) {
+	t.Parallel()
+	s, f := begunRestore()
+	for i := range f.Machines {
+		if m := &f.Machines[i]; m.Marker.ControlPlane() {
+			m.PoweredOn = false
+			f.API.Nodes[m.Marker.Node] = model.KubeNode{Name: m.Marker.Node} // of the snapshot
+		}
+	}
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	f.Machines[len(f.Machines)-1].Marker.Reset = s.Reset
+	f.API.Nodes["c-cp-4"] = model.KubeNode{Name: "c-cp-4"}
+	s.Restore, s.Reset = nil, ""
+	if back := plan.TakeBack(f.Record.Cluster, f); back.Reset != snapshot.ID() || !back.Reconnect {
+		t.Errorf("its record will be of %q, reconnecting %v", back.Reset, back.Reconnect)
+	}
+	p := planned(s, f)
+	wantSteps(t, p, "create_record c, delete_node c-cp-1, delete_node c-cp-2, delete_node c-cp-3, "+
+		"remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c")
+	if pending := p.Numbers.Pending[model.ControlPlanePool]; !slices.Equal(pending, []int{5, 6}) {
+		t.Errorf("the record will have the pending nodes %v", pending)
 	}
 }

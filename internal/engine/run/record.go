@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -201,7 +200,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	reached := r.World.Facts.APIReached(r.Spec.New)
 	reset := r.Spec.Reset
 	if reached {
-		reset = plan.BuiltFor(&r.World.Facts)
+		reset, _ = r.World.Facts.BuiltFor()
 	}
 	err := r.record.create(ctx, record.Cluster{
 		ID:          r.Spec.ID,
