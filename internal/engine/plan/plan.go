@@ -14,7 +14,7 @@ import (
 func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	v := newView(spec, facts)
 	p := &model.Plan{}
-	if refuse(v, p); len(p.Problems) > 0 {
+	if refuse(v, facts, p); len(p.Problems) > 0 {
 		return p
 	}
 

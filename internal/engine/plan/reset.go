@@ -53,3 +53,13 @@ func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
 	rec.Reset = reset
 	return rec
 }
+
+// goesOnWith are the facts of what answers where a reset is taken back; else as they are.
+func goesOnWith(spec *model.ClusterSpec, facts *model.Facts) *model.Facts {
+	if !TakenBack(spec, facts) {
+		return facts
+	}
+	changed := *facts
+	changed.Record.Cluster = TakeBack(facts.Record.Cluster, facts)
+	return &changed
+}

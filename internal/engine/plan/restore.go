@@ -76,6 +76,7 @@ func (v view) firstOrdinal() int {
 // that nothing stands behind: there is no VM, built or about to be, and vCenter hides
 // none. Those of other names than Gantry's are left alone.
 func StaleNodes(spec *model.ClusterSpec, facts *model.Facts, nodes map[string]model.KubeNode, there func(node string) bool) []string {
+	facts = goesOnWith(spec, facts)
 	v := view{spec: spec, facts: facts}
 	var names []string
 	for name := range nodes {

@@ -36,9 +36,7 @@ func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	v := view{spec: spec, facts: facts}
 	if TakenBack(spec, facts) {
 		v.takenBack = facts.Record.Reset
-		changed := *facts
-		changed.Record.Cluster = TakeBack(facts.Record.Cluster, facts)
-		facts = &changed
+		facts = goesOnWith(spec, facts)
 	}
 	if resets(spec, facts) {
 		v = view{spec: spec, facts: resetFacts(facts), reset: true}
