@@ -203,9 +203,17 @@ func (f *Facts) Joined(m *Machine) bool {
 }
 
 // Former reports whether a VM was of the control plane before it was built anew, or of one
-// whose building was taken back: of another reset than the record. A marker has the record's.
+// whose building was taken back: of another reset than the record, or, without a record, than
+// what serves. A marker has the record's.
 func (f *Facts) Former(m Marker) bool {
-	return f.Record.Found && m.Reset != f.Record.Reset && m.ControlPlane() && m.Understood()
+	if !m.ControlPlane() || !m.Understood() {
+		return false
+	}
+	if f.Record.Found {
+		return m.Reset != f.Record.Reset
+	}
+	reset, known := f.BuiltFor()
+	return known && m.Reset != reset
 }
 
 // Pending reports whether a node has an ordinal and has not joined, as far as the record

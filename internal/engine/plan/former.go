@@ -37,22 +37,29 @@ func withoutFormer(facts *model.Facts) (*model.Facts, []model.Machine) {
 }
 
 // oneAnswers refuses to go on with what answers where that may be either of two control
-// planes, and where no VM that runs says what it is. What has begun, and is not known to the
-// API, is not what answers: it goes.
+// planes, and where no VM that runs says what it is: where a reset is taken back, and where
+// there is no record. What has begun, and is not known to the API, is not what answers: it
+// goes.
 func oneAnswers(spec *model.ClusterSpec, facts *model.Facts) model.Findings {
 	var f model.Findings
-	if !TakenBack(spec, facts) {
+	takenBack := TakenBack(spec, facts)
+	if !takenBack && (facts.Record.Found || spec.New || !facts.API.Answered()) {
 		return f
 	}
 	reset, known := facts.BuiltFor()
+	doubt := takenBack
 	var serving, others []model.Machine
 	for _, m := range facts.Machines {
+		if !m.Marker.ControlPlane() {
+			continue
+		}
+		doubt = doubt || !m.PoweredOn || m.Marker.Reset != reset
 		_, inAPI := facts.API.Nodes[m.Marker.Node]
 		switch {
-		case !m.PoweredOn || !m.Marker.ControlPlane():
+		case !m.PoweredOn:
 		case m.Marker.Reset == reset:
 			serving = append(serving, m)
-		case inAPI || m.Marker.Reset != facts.Record.Reset:
+		case inAPI || !takenBack || m.Marker.Reset != facts.Record.Reset:
 			others = append(others, m)
 		}
 	}
@@ -62,7 +69,7 @@ func oneAnswers(spec *model.ClusterSpec, facts *model.Facts) model.Findings {
 			"VMs of %q run that were built for different control planes, and its API answers: %s for the one, %s for another. "+
 				"Delete or power off in vCenter those that are not to serve, and plan again.",
 			spec.Name, quoted(nodeNames(serving)), quoted(nodeNames(others)))
-	case !known:
+	case !known && doubt:
 		f.Refuse(controlPlaneField, "It is not known which control plane answers",
 			"The API of %q answers, and knows no node of a control-plane VM that is powered on and visible here, so that it is not known "+
 				"which control plane answers: the one that is built anew or the former one. Plan again once the API knows a node of it; "+
