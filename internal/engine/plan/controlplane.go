@@ -63,9 +63,29 @@ func (v view) quorumGone(members []model.Machine) bool {
 	return there < majority(v.votersOf(there))
 }
 
-// votersOf is how many members etcd has at least, where so many are there.
+// votersOf is how many members etcd has at least, where so many are there. Their number as
+// the spec has it may be new: by itself it proves nothing.
 func (v view) votersOf(there int) int {
-	return min(there+len(v.goneMembers()), max(there, v.spec.ControlPlane.Count))
+	gone := v.goneMembers()
+	had := there + len(gone)
+	if v.mayBeRolled(gone) {
+		had--
+	}
+	return min(there+len(gone), max(there, min(had, v.spec.ControlPlane.Count)))
+}
+
+// mayBeRolled reports whether one of the nodes that are gone may have left etcd in a rollout
+// that did not come to an end: its successor has the extra, so that there is none, or says in
+// its marker that it was to be that node's address.
+func (v view) mayBeRolled(gone []string) bool {
+	if _, reserved := v.facts.Address(v.spec.EndpointIPPool(), model.OwnerExtra); !reserved {
+		return true
+	}
+	return slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool {
+		return slices.Contains(gone, c.Owner) && slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool {
+			return m.Marker.ControlPlane() && m.Marker.Extra == c.Address
+		})
+	})
 }
 
 func quorumFinding(v view, members []model.Machine) model.Finding {

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,4 +89,37 @@ func TestAMemberThatHasLeftIsNotLost(t *testing.T) {
 	f.Machines[1].Marker.Reset = "r1"
 	lose(f, "c-cp-1")
 	wantSteps(t, planned(s, unreachable(f)), "")
+}
+
+// TestRolledNodeProvesNoQuorumOfAGreaterCount has a control plane of one node that was rolled
+// by a run which died before the address of the old node was the extra again. Its node_count
+// is raised together with a restore: what works alone is not restored over.
+func TestRolledNodeProvesNoQuorumOfAGreaterCount(t *testing.T) {
+	t.Parallel()
+	s := small(3, 0)
+	s.Restore, s.Reset = snapshot, snapshot.ID()
+	rolled := func() *model.Facts {
+		f := running(2, 0)
+		f.Machines[1].Marker.Extra = f.Machines[0].Marker.Address.Addr()
+		lose(f, "c-cp-1")
+		return unreachable(f)
+	}
+	refused := func(f *model.Facts) {
+		t.Helper()
+		p := planned(s, f)
+		if !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "Nothing says that the quorum is lost", "quorum of the 1") {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	f := rolled()
+	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return c.Owner == model.OwnerExtra })
+	refused(f)
+	refused(rolled()) // a later run has reserved another extra
+
+	// Of two members of a control plane that grew, one is lost.
+	f = rolled()
+	f.Machines[0].Marker.Extra, _ = f.Address(poolID, model.OwnerExtra)
+	if p := planned(s, f); p.Err() != nil {
+		t.Error(p.Err())
+	}
 }
