@@ -273,3 +273,20 @@ func TestTakenBackRestoreKeepsTheNodesOfTheOneBefore(t *testing.T) {
 		t.Errorf("stale are %v", stale)
 	}
 }
+
+// The former control plane is gone, and the new one has not answered: a worker whose VM is not
+// seen may run all the same, until vCenter says that it is gone.
+func TestBegunRestoreKeepsAWorkerThatIsNotProvenGone(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(false)
+	unreachable(f)
+	f.Machines = slices.DeleteFunc(f.Machines, func(m model.Machine) bool { return m.Marker.Node == "c-w-1" || m.Marker.ControlPlane() })
+	const rest = "create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
+	p := planned(s, f)
+	wantSteps(t, p, "create_record c, "+rest)
+	if !says(p.Warnings, `"c-w-1"`, "Address and place are kept") {
+		t.Errorf("the plan warns of %v", p.Warnings)
+	}
+	f.Gone = []model.KnownMachine{{Node: "c-w-1", Ref: "VirtualMachine:vm-1"}}
+	wantSteps(t, planned(s, f), "create_record c, release_address c-w-1, "+rest+", create_node c-w-3")
+}

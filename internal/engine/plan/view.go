@@ -156,8 +156,8 @@ func (v view) mayBePresent(name string) bool {
 
 // unproven are the nodes that have joined and have an address, and of which neither vCenter,
 // for want of a reference, nor the API, which does not answer, says that they are gone. Of
-// workers that matters where the control plane is built anew: else nothing is released
-// while the API is silent.
+// workers that matters until a control plane that is built anew has answered: else nothing
+// is released while the API is silent.
 func (v view) unproven() []string {
 	var names []string
 	for _, c := range v.facts.Claims {
@@ -176,7 +176,7 @@ func (v view) unprovenOwner(name string) bool {
 	}
 	joined := slices.ContainsFunc(v.pools(), func(pool string) bool {
 		n := v.ordinal(pool, name)
-		return n > 0 && (v.reset || pool == model.ControlPlanePool) && !v.facts.Pending(pool, n)
+		return n > 0 && (v.reset || v.unanswered || pool == model.ControlPlanePool) && !v.facts.Pending(pool, n)
 	})
 	return joined && !v.hasMachine(name) && !v.gone(name) && !v.hidden(name) && !v.unreadable(name)
 }
