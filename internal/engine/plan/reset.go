@@ -45,12 +45,13 @@ func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
 	return begun && !spec.New && spec.Reset == "" && facts.API.Answered()
 }
 
-// TakeBack is the record of a reset that is taken back. Workers have to come back to what
-// answers only where that was restored.
+// TakeBack is the record of a reset that is taken back: of a control plane that has answered.
+// Workers have to come back to it only where it was restored.
 func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
 	reset, _ := facts.BuiltFor()
 	rec.Reconnect = rec.Reconnect && rec.Reset == reset
 	rec.Reset = reset
+	rec.APIReached = true
 	return rec
 }
 

@@ -290,3 +290,36 @@ func TestBegunRestoreKeepsAWorkerThatIsNotProvenGone(t *testing.T) {
 	f.Gone = []model.KnownMachine{{Node: "c-w-1", Ref: "VirtualMachine:vm-1"}}
 	wantSteps(t, planned(s, f), "create_record c, release_address c-w-1, "+rest+", create_node c-w-3")
 }
+
+// The control plane that a reset is taken back to has run before: what has joined it is kept
+// as in any cluster that runs.
+func TestTakenBackResetKeepsWhatHasJoined(t *testing.T) {
+	t.Parallel()
+	s, f := begunRestore()
+	s.Restore, s.Reset = nil, ""
+	delete(f.API.Nodes, "c-cp-2")
+	delete(f.API.Nodes, "c-w-1")
+	for i := range f.Machines {
+		f.Machines[i].PoweredOn = f.Machines[i].Marker.Node != "c-w-1"
+	}
+	p := planned(s, f)
+	wantSteps(t, p, "create_record c, power_on_node c-w-1")
+	if !says(p.Warnings, "node object is gone", `"c-cp-2"`) {
+		t.Errorf("the plan warns of %v", p.Warnings)
+	}
+	// What never joined leaves the etcd that it may be a member of.
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {2, 4, 5, 6}}
+	p = planned(s, f)
+	wantSteps(t, p, "create_record c, delete_node c-cp-2, power_on_node c-w-1, create_node c-cp-2")
+	if gone := stage(t, p, "control plane cleanup").Steps[0].(model.DeleteNode); !gone.LeavesEtcd {
+		t.Error("it does not leave etcd")
+	}
+
+	s, f = gateway()
+	s.ControlPlane.Count, s.Reset = 3, ""
+	f = running(3, 0)
+	f.API.Packs = map[string]string{"agent": s.Packs[0].Hash()}
+	f.Record.Reset, f.Record.APIReached = "r1", false
+	delete(f.API.Nodes, "c-cp-2")
+	wantSteps(t, planned(s, f), "create_record c")
+}

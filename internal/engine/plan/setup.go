@@ -100,12 +100,13 @@ func caMismatch(facts *model.Facts) bool {
 }
 
 // recordSteps registers the cluster, again as long as the API never answered: an
-// earlier run may have been killed before gateway and account knew of it.
+// earlier run may have been killed before gateway and account knew of it. What answers where
+// a reset is taken back is recorded as such.
 func recordSteps(v view) []model.Step {
 	if v.reset {
 		return []model.Step{model.ResetControlPlane{Cluster: v.spec.Name}}
 	}
-	if v.apiReached() && v.facts.Record.Found {
+	if v.apiReached() && v.facts.Record.Found && v.takenBack == "" {
 		return nil
 	}
 	return []model.Step{model.CreateRecord{Cluster: v.spec.Name}}
