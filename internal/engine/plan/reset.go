@@ -45,6 +45,16 @@ func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
 	return begun && !spec.New && spec.Reset == "" && facts.API.Answered()
 }
 
+// Resumes reports whether an apply goes on with what an earlier run has begun, and may remove
+// what that has left without a plan that has shown it: how far that came shows only now. What
+// a restore removes has data, and a reset that is not asked for any more may have left all.
+func Resumes(spec *model.ClusterSpec, facts *model.Facts) bool {
+	if !facts.Record.Found || facts.Record.APIReached {
+		return false
+	}
+	return spec.New || spec.Restore == nil && spec.Reset == facts.Record.Reset
+}
+
 // TakeBack is the record of a reset that is taken back: of a control plane that has answered.
 // Workers have to come back to it only where it was restored.
 func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {

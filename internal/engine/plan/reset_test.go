@@ -124,3 +124,35 @@ func TestShownDeletionCoversTheReleaseOfItsAddress(t *testing.T) {
 		t.Errorf("not shown: %v", unseen)
 	}
 }
+
+// What an apply may do beyond its plan is to remove what is left of a creation, or of a reset
+// that goes on. Of one that is taken back nothing is removed that no plan has shown.
+func TestTakingBackDoesNotGoBeyondItsPlan(t *testing.T) {
+	t.Parallel()
+	s, f := gateway()
+	f.Record.Reset, f.Record.APIReached = "r1", false
+	if !plan.Resumes(s, f) {
+		t.Error("a reset that goes on does what its plan could not know")
+	}
+	for _, trigger := range []string{"", "r2"} {
+		s.Reset = trigger
+		if plan.Resumes(s, f) || plan.Resumes(s, unreachable(f)) {
+			t.Errorf("with the trigger %q the apply goes beyond its plan", trigger)
+		}
+	}
+	// What has run, and what is restored, has data.
+	s, f = gateway()
+	if plan.Resumes(s, f) {
+		t.Error("a gateway that runs resumes nothing")
+	}
+	s, f = restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Record.Reset, f.Record.APIReached = s.Reset, false
+	if plan.Resumes(s, f) {
+		t.Error("a restore does what no plan has shown")
+	}
+	s.New = true
+	f.Record.Reset = ""
+	if !plan.Resumes(s, f) {
+		t.Error("a creation does not take over another one")
+	}
+}
