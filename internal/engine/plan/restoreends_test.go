@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
@@ -322,4 +323,20 @@ func TestTakenBackResetKeepsWhatHasJoined(t *testing.T) {
 	f.Record.Reset, f.Record.APIReached = "r1", false
 	delete(f.API.Nodes, "c-cp-2")
 	wantSteps(t, planned(s, f), "create_record c")
+}
+
+// A worker that has yet to come back to the restored control plane is not Ready for that: it
+// is reconnected, and judged after.
+func TestReconnectionComesBeforeRepair(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(true)
+	s.Repair = &model.Repair{NotReadyAfter: 10 * time.Minute, MaxUnhealthy: 2}
+	f.API.Nodes["c-cp-4"] = model.KubeNode{Name: "c-cp-4", Ready: true, ControlPlane: true}
+	ill(f, "c-w-2", time.Hour)
+	wantSteps(t, planned(s, f), restoredRest)
+	if !plan.Unrepaired(s, f)["c-w-2"] {
+		t.Error("the run waits for a node that its plan leaves as it is")
+	}
+	f.Record.Reconnect = false
+	wantSteps(t, planned(s, f), strings.TrimSuffix(restoredRest, ", reconnect_workers c")+", create_node c-w-3, delete_node c-w-2")
 }

@@ -85,8 +85,12 @@ func (v view) notReadyTooLong(node string) bool {
 }
 
 // repairIsDue reports whether a node that is not Ready for too long may be replaced by this
-// plan: it is the first one, or one has shown it.
+// plan: it is the first one, or one has shown it. Workers that have yet to come back to a
+// control plane that was restored are reconnected before they are judged.
 func (v view) repairIsDue(node string) bool {
+	if v.reconnecting() && v.ordinal(model.ControlPlanePool, node) == 0 {
+		return false
+	}
 	return v.notReadyTooLong(node) && (v.spec.Repair.Shown == nil || v.spec.Repair.Shown[node])
 }
 
