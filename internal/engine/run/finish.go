@@ -31,7 +31,7 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 	var nodes map[string]model.KubeNode
 	if ctx.Err() == nil {
 		if failed == nil {
-			errs = append(errs, r.waitNodesServing(ctx))
+			errs = append(errs, r.waitNodesServing(ctx), r.waitControlPlane(ctx))
 		}
 		errs = append(errs, r.storeImportData(ctx))
 		list, err := r.api.listNodes(ctx)
