@@ -126,6 +126,9 @@ func TestEtcdMembersWithADeadOne(t *testing.T) {
 	t.Parallel()
 	c := newEtcdCluster(t, "cp-1", "cp-2", "cp-3")
 	c.cut("cp-3")
+	if found, err := c.ControlPlane(t.Context()); err != nil || len(found.Pods) != 12 || !found.Etcd.Asked || len(found.Etcd.Members) != 3 {
+		t.Errorf("the control plane is %+v, %v", found, err)
+	}
 	dead := c.list()["cp-3"]
 	if dead.Healthy() || !strings.Contains(dead.Error, "cp-3") || !strings.Contains(dead.Error, "connection refused") {
 		t.Errorf("a member without power: %+v", dead)
@@ -277,6 +280,33 @@ func TestSnapshotWithoutItsHash(t *testing.T) {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestControlPlaneOfOne does not ask the single member of etcd, and says why others cannot
+// be asked.
+func TestControlPlaneOfOne(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1")
+	found, err := c.ControlPlane(t.Context())
+	if err != nil || len(found.Pods) != 4 || found.Etcd.Asked || c.upgrades.taken("websocket") > 0 {
+		t.Errorf("the control plane is %+v, %v", found, err)
+	}
+	kubeconfig, err := c.authorities.AdminKubeconfig(rand.Reader, "prod", c.url, time.Now())
+	c.must(err)
+	api, err := kube.New(kube.Options{}).Connect(kubeconfig, pki.KeyPair{})
+	c.must(err)
+	c.store.Put(&corev1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "kube-system", Name: "etcd-cp-2", Labels: map[string]string{"component": "etcd", "tier": "control-plane"},
+			Annotations: map[string]string{corev1.MirrorPodAnnotationKey: "1"},
+		},
+		Spec: corev1.PodSpec{NodeName: "cp-2", Containers: []corev1.Container{{Name: "etcd"}}},
+	}, kubeapi.Pods)
+	found, err = api.ControlPlane(t.Context())
+	if err != nil || !found.Etcd.Asked || found.Etcd.Error == nil || !strings.Contains(found.Etcd.Error.Error(), "authority of etcd") {
+		t.Errorf("without the authority of etcd: %+v, %v", found, err)
+	}
+}
 
 // TestControlPlanePods has one component that does not run, and a pod that merely bears
 // the labels of another.
