@@ -290,7 +290,7 @@ func TestControlPlaneOfOne(t *testing.T) {
 	if err != nil || len(found.Pods) != 4 || found.Etcd.Asked || c.upgrades.taken("websocket") > 0 {
 		t.Errorf("the control plane is %+v, %v", found, err)
 	}
-	kubeconfig, err := c.authorities.AdminKubeconfig(rand.Reader, "prod", c.url, time.Now())
+	kubeconfig, err := c.authorities.SuperAdminKubeconfig(rand.Reader, "prod", c.url, time.Now())
 	c.must(err)
 	api, err := kube.New(kube.Options{}).Connect(kubeconfig, pki.KeyPair{})
 	c.must(err)
