@@ -281,8 +281,7 @@ type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-// TestControlPlaneOfOne does not ask the single member of etcd, and says why others cannot
-// be asked.
+// TestControlPlaneOfOne does not ask the single member of etcd.
 func TestControlPlaneOfOne(t *testing.T) {
 	t.Parallel()
 	c := newEtcdCluster(t, "cp-1")
@@ -290,21 +289,24 @@ func TestControlPlaneOfOne(t *testing.T) {
 	if err != nil || len(found.Pods) != 4 || found.Etcd.Asked || c.upgrades.taken("websocket") > 0 {
 		t.Errorf("the control plane is %+v, %v", found, err)
 	}
+}
+
+// TestControlPlaneSaysWhyEtcdCannotBeAsked is without the authority of etcd, and where no
+// member runs.
+func TestControlPlaneSaysWhyEtcdCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1", "cp-2")
 	kubeconfig, err := c.authorities.SuperAdminKubeconfig(rand.Reader, "prod", c.url, time.Now())
 	c.must(err)
-	api, err := kube.New(kube.Options{}).Connect(kubeconfig, pki.KeyPair{})
+	without, err := kube.New(kube.Options{}).Connect(kubeconfig, pki.KeyPair{})
 	c.must(err)
-	c.store.Put(&corev1.Pod{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "kube-system", Name: "etcd-cp-2", Labels: map[string]string{"component": "etcd", "tier": "control-plane"},
-			Annotations: map[string]string{corev1.MirrorPodAnnotationKey: "1"},
-		},
-		Spec: corev1.PodSpec{NodeName: "cp-2", Containers: []corev1.Container{{Name: "etcd"}}},
-	}, kubeapi.Pods)
-	found, err = api.ControlPlane(t.Context())
-	if err != nil || !found.Etcd.Asked || found.Etcd.Error == nil || !strings.Contains(found.Etcd.Error.Error(), "authority of etcd") {
-		t.Errorf("without the authority of etcd: %+v, %v", found, err)
+	c.cut("cp-1")
+	c.cut("cp-2")
+	for says, api := range map[string]model.API{"authority of etcd": without, "connection refused": c} {
+		found, err := api.ControlPlane(t.Context())
+		if err != nil || len(found.Pods) != 8 || !found.Etcd.Asked || found.Etcd.Error == nil || !strings.Contains(found.Etcd.Error.Error(), says) {
+			t.Errorf("%s: %+v, %v", says, found, err)
+		}
 	}
 }
 
