@@ -93,7 +93,7 @@ func UnreadyPods(nodes []string, pods []model.ControlPlanePod) []string {
 	return unready
 }
 
-// etcdCondition says which members of etcd are not well, and which nobody carries. Where
+// etcdCondition says which members of etcd are not well, and which no node carries. Where
 // they cannot be asked, that alone does not make a cluster unhealthy: its API answers.
 func etcdCondition(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChecks) model.Condition {
 	etcd := checks.ControlPlane.Etcd

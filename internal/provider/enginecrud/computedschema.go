@@ -88,7 +88,7 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 		Computed:            true,
 		MarkdownDescription: "Aspects of the " + kind + ", of its health above all.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"type": computedText(aspects),
+			"type":                 computedText(aspects),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),
 			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),
