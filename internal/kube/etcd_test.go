@@ -304,7 +304,8 @@ func TestControlPlaneSaysWhyEtcdCannotBeAsked(t *testing.T) {
 	c.cut("cp-2")
 	for says, api := range map[string]model.API{"authority of etcd": without, "connection refused": c} {
 		found, err := api.ControlPlane(t.Context())
-		if err != nil || len(found.Pods) != 8 || !found.Etcd.Asked || found.Etcd.Error == nil || !strings.Contains(found.Etcd.Error.Error(), says) {
+		why := found.Etcd.Error
+		if err != nil || len(found.Pods) != 8 || !found.Etcd.Asked || why == nil || !strings.Contains(why.Error(), says) {
 			t.Errorf("%s: %+v, %v", says, found, err)
 		}
 	}

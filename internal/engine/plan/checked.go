@@ -158,5 +158,6 @@ func zonesCondition(facts *model.Facts, checks *model.HealthChecks) model.Condit
 		}
 	}
 	slices.Sort(wrong)
-	return condition(zonesKind, len(wrong) == 0, "AllMatch", reasonZonesDiffer, "Nodes that are not where their labels say: "+model.Listed(wrong))
+	return condition(zonesKind, len(wrong) == 0, "AllMatch", reasonZonesDiffer,
+		"Nodes that are not where their labels say: "+model.Listed(wrong))
 }

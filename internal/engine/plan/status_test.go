@@ -147,7 +147,8 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 func TestStatusOfASpecWithoutNodePoolsIsJudgedByItself(t *testing.T) {
 	t.Parallel()
 	s := &model.ClusterSpec{Ref: record.Ref{Kind: record.KindCluster, Name: "c"}, ID: clusterID}
-	if got := plan.Status(s, running(3, 2), nil, today); got.State != model.StateRunning || got.Health != model.Healthy || len(got.Nodes) != 5 {
+	got := plan.Status(s, running(3, 2), nil, today)
+	if got.State != model.StateRunning || got.Health != model.Healthy || len(got.Nodes) != 5 {
 		t.Errorf("got %+v", got)
 	}
 }

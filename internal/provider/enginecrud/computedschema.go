@@ -37,7 +37,8 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 		},
 		"state": computedText("State of the " + kind + ": `Running`, `Degraded` (its API has answered, and something is missing; " +
 			"the next plan repairs what it can) or `Failed` (its API never answered)."),
-		"health": computedText("Health at the last refresh: `Healthy`, `Unhealthy` (a condition of health is `False`; `conditions` says which), " +
+		"health": computedText("Health at the last refresh: `Healthy`, " +
+			"`Unhealthy` (a condition of health is `False`; `conditions` says which), " +
 			"or `Unknown` where the API of the " + kind + " cannot be reached from where Terraform runs."),
 		"conditions": conditionsAttribute(kind),
 		"nodes":      nodesAttribute(kind),

@@ -88,7 +88,13 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	all := map[string]kubeapi.Kubelet{}
 	for _, g := range c.world.guests {
 		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
-			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: g.staticPods(), Failing: g.failing(), PodsAt: g.podsAt, Problems: g.problems}
+			all[n.name] = kubeapi.Kubelet{
+				Address:    n.address.String(),
+				StaticPods: g.staticPods(),
+				Failing:    g.failing(),
+				PodsAt:     g.podsAt,
+				Problems:   g.problems,
+			}
 		}
 	}
 	return all
