@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
@@ -68,8 +69,8 @@ func TestLostControlPlaneReplacementInterrupted(t *testing.T) {
 	})
 }
 
-// TestControlPlaneRollKilledAtTheAPI kills the roll at each change that it makes in the
-// cluster: right before it, or after.
+// TestControlPlaneRollKilledAtTheAPI kills the roll, of CPU and settings, at each change that
+// it makes in the cluster: right before it, or after.
 func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 	t.Parallel()
 	const before, after = "before", "after"
@@ -77,6 +78,7 @@ func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 		w := newWorld(t, simulator.Options{})
 		spec, secrets := w.fullControlPlane(1)
 		spec.ControlPlane.CPU = 4
+		spec.Settings.APIServer = bootstrap.Arguments{"max-requests-inflight": "800"}
 		e := w.engine()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -98,6 +100,7 @@ func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 		Test: func(t *testing.T, k int, when string) {
 			w, spec, secrets, _ := run(t, k, when == after)
 			w.apply(spec, secrets)
+			w.hasSettings(spec, secrets)
 			w.wholeControlPlane(spec, secrets, 1)
 		},
 	}.Run(t)
@@ -158,6 +161,10 @@ func (a killedAPI) Drain(ctx context.Context, name string, timeout time.Duration
 
 func (a killedAPI) DeleteNode(ctx context.Context, name string) error {
 	return a.kube.change(func() error { return a.API.DeleteNode(ctx, name) })
+}
+
+func (a killedAPI) UpdateKubeadmConfig(ctx context.Context, config model.KubeadmConfig) error {
+	return a.kube.change(func() error { return a.API.UpdateKubeadmConfig(ctx, config) })
 }
 
 func (a killedAPI) PutToken(ctx context.Context, token string, expires time.Time) error {

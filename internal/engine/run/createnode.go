@@ -180,10 +180,10 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 func topologyLabels(z model.Zone) map[string]string {
 	labels := map[string]string{}
 	if z.Region != "" {
-		labels["topology.kubernetes.io/region"] = z.Region
+		labels[model.LabelRegion] = z.Region
 	}
 	if z.Zone != "" {
-		labels["topology.kubernetes.io/zone"] = z.Zone
+		labels[model.LabelZone] = z.Zone
 	}
 	return labels
 }

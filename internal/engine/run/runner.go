@@ -60,6 +60,7 @@ type Runner struct {
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
+	starts    []string             // the control-plane nodes that the plan creates or powers on
 	warnings  warnings
 	remnants  remnants
 	leaving   leaving
@@ -97,6 +98,7 @@ func New(c Config) *Runner {
 func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
+	r.starts = p.StartsControlPlane()
 	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -87,7 +88,13 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	all := map[string]kubeapi.Kubelet{}
 	for _, g := range c.world.guests {
 		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
-			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: g.staticPods(), Failing: g.failing()}
+			all[n.name] = kubeapi.Kubelet{
+				Address:    n.address.String(),
+				StaticPods: g.staticPods(),
+				Failing:    g.failing(),
+				PodsAt:     g.podsAt,
+				Problems:   g.problems,
+			}
 		}
 	}
 	return all
@@ -134,11 +141,14 @@ func (g *guest) staticPods() []*corev1.Pod {
 
 // failing returns the static pods of a machine that do not run. World.mu is held.
 func (g *guest) failing() map[string]string {
-	all := map[string]string{}
-	if g.disk.node.controlPlane && g.endpoint == nil {
+	all := maps.Clone(g.crashing)
+	if all == nil {
+		all = map[string]string{}
+	}
+	if g.disk.node.controlPlane && g.endpoint == nil && all["kube-apiserver"] == "" {
 		all["kube-apiserver"] = "etcd does not answer"
 	}
-	if g.disk.member != nil && g.member == nil {
+	if g.disk.member != nil && g.member == nil && all["etcd"] == "" {
 		all["etcd"] = "etcd has ended"
 	}
 	return all

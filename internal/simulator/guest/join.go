@@ -208,6 +208,7 @@ func (g *guest) register(ctx context.Context, c *cluster, n *node, r kubeadm.Reg
 	c.store.Put(n.object, kubeapi.Nodes) // replaces a node of that name that is not ready
 	g.disk.node = n
 	g.kubelet = true
+	g.startPods()
 	c.settle()
 	return nil
 }

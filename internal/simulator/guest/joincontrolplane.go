@@ -78,6 +78,7 @@ func (g *guest) joined(n *node) error {
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	n.joined = true
+	g.startPods() // that of etcd is new
 	return nil
 }
 

@@ -90,6 +90,7 @@ func (g *guest) serveAPI() error {
 	}
 	g.endpoint = e
 	g.kubelet = true
+	g.startPods()
 	n.cluster.settle()
 	return nil
 }
@@ -117,6 +118,8 @@ func (w *World) stop(g *guest) {
 	g.halt = nil
 	g.kubelet = false
 	g.hangs = false
+	g.crashing = nil
+	g.problems = nil
 	for _, addr := range g.addresses {
 		w.network.Release(addr, g.owner())
 	}
