@@ -74,6 +74,10 @@ type ClusterSpec struct {
 	builtSetups map[string]string
 	CloneMode   CloneMode
 
+	// EncryptionVersion is that of the key with which Secrets are encrypted in etcd;
+	// Unencrypted: they are not.
+	EncryptionVersion int
+
 	Packs []Pack // in the order in which they are applied
 
 	// OmitAuthorities leaves the certificate authorities out of what the cluster
