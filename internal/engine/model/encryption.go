@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// MaxEncryptionVersion is the highest version of a key: a control plane that begins with a
+// snapshot has all keys that there ever were.
+const MaxEncryptionVersion = 100
+
 // Unencrypted is the version of a key that stands for none: what is written with it is in
 // clear text.
 const Unencrypted = 0
@@ -37,7 +41,7 @@ func (k EncryptionKeys) Versions() []int {
 	}
 	var versions []int
 	for word := range strings.SplitSeq(string(k), ",") {
-		if version, err := strconv.Atoi(word); err == nil && version >= Unencrypted {
+		if version, err := strconv.Atoi(word); err == nil && version >= Unencrypted && version <= MaxEncryptionVersion {
 			versions = append(versions, version)
 		}
 	}

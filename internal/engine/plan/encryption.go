@@ -49,7 +49,7 @@ func (v view) encryption() encryption {
 	}
 	switch {
 	case restoring, v.apiReached() && !v.facts.Record.Found:
-		for version := range highest + 1 {
+		for version := range min(highest, model.MaxEncryptionVersion) + 1 {
 			e.stored = append(e.stored, version)
 		}
 	case v.apiReached() && len(recorded) == 0:
@@ -236,8 +236,18 @@ func StoredKeys(recorded []int, first bool, keys model.EncryptionKeys) []int {
 	case !first:
 		versions = append(versions[:1], recorded...)
 	}
-	slices.Sort(versions)
-	versions = slices.Compact(versions)
+	return ascending(versions)
+}
+
+// PossibleKeys are the versions of the keys that Secrets may be written with, as a record
+// has them that was lost.
+func PossibleKeys(spec *model.ClusterSpec, facts *model.Facts) []int {
+	return ascending(newView(spec, facts).encryption().stored)
+}
+
+// ascending are versions as the record has them.
+func ascending(versions []int) []int {
+	versions = slices.Compact(slices.Sorted(slices.Values(versions)))
 	if slices.Equal(versions, []int{model.Unencrypted}) {
 		return nil
 	}

@@ -12,6 +12,10 @@ import (
 // did not make is detached and its file kept; only after the VM is proven gone is
 // its address released.
 func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
+	var err error
+	if s.Machine, err = r.made.find(s.Machine); err != nil {
+		return err
+	}
 	name := s.Machine.Marker.Node
 	// Before anything is touched: a node that cannot be deleted keeps its pods.
 	if _, err := r.disksOf(ctx, s.Machine); err != nil && !errors.Is(err, model.ErrGone) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,14 @@ import (
 // may be full; the claim passes from one to the other and is never free. The address of
 // the node that goes is the extra from then on.
 func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
+	addr, err := a.addressFor(ctx, s)
+	if err == nil {
+		a.note(model.Claim{IPPool: s.IPPool(), Address: addr, Owner: s.Node})
+	}
+	return addr, err
+}
+
+func (a *addresses) addressFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
 	pool := s.IPPool()
 	if !s.TakesExtra() || pool != a.endpointPool || a.holds(pool, s.Node) {
 		return a.claim(ctx, pool, s.Node)
@@ -33,6 +42,22 @@ func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Add
 	defer a.mu.Unlock()
 	a.extra = netip.Addr{}
 	return extra, nil
+}
+
+// note keeps a claim of this run, so that it can be given back in the same run.
+func (a *addresses) note(taken model.Claim) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.holds(taken.IPPool, taken.Owner) && !slices.Contains(a.taken, taken) {
+		a.taken = append(a.taken, taken)
+	}
+}
+
+// claims are those that there were when the run began, and what it has taken since.
+func (a *addresses) claims() []model.Claim {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Concat(a.facts.Claims, a.taken)
 }
 
 // holds reports whether an owner had a claim in a pool when the run began.
@@ -54,6 +79,11 @@ func (a *addresses) markerExtra(s model.CreateNode) netip.Addr {
 	defer a.mu.Unlock()
 	if a.extra.IsValid() {
 		return a.extra
+	}
+	for _, c := range a.taken {
+		if c.IPPool == s.IPPool() && c.Owner == s.Replaces {
+			return c.Address
+		}
 	}
 	return s.Frees
 }
