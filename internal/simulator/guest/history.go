@@ -13,13 +13,20 @@ type History struct {
 	// QuorumLosses are the moments at which a cluster had a quorum no more, each with the
 	// control-plane VMs that the cluster had and those of them that ran.
 	QuorumLosses []string
+	// Unreadable are the moments at which an API server could not read Secrets that there
+	// were, or that another one might write.
+	Unreadable []string
 }
 
 // History returns what has happened so far.
 func (w *World) History() History {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return History{Inits: slices.Clone(w.history.Inits), QuorumLosses: slices.Clone(w.history.QuorumLosses)}
+	return History{
+		Inits:        slices.Clone(w.history.Inits),
+		QuorumLosses: slices.Clone(w.history.QuorumLosses),
+		Unreadable:   slices.Clone(w.history.Unreadable),
+	}
 }
 
 // noteQuorumLoss adds to the history that a cluster has lost its quorum. World.mu is held.

@@ -46,6 +46,10 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	if err := patchKubelet(inst, &conf.Node); err != nil {
 		return err
 	}
+	if n.keys, err = g.secretKeys(inst, conf.Node, version); err != nil {
+		return err
+	}
+	n.cluster.store.SetKeys(n.keys)
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
 	n.static = staticPods(version, n)
