@@ -28,8 +28,8 @@ func (w *world) writtenWith(spec model.ClusterSpec, secrets *model.Secrets, vers
 	_, facts, err := w.engine().Status(w.t.Context(), spec, secrets)
 	w.must(err)
 	for _, m := range facts.Machines {
-		if m.Marker.ControlPlane() && m.Marker.EncryptionKeys != keys {
-			w.t.Errorf("%s has the keys %q, not %q", m.Marker.Node, m.Marker.EncryptionKeys, keys)
+		if m.Marker.ControlPlane() && (m.Marker.EncryptionKeys != keys || !m.Marker.Extra.IsValid()) {
+			w.t.Errorf("%s has the keys %q, not %q, and names the extra %s", m.Marker.Node, m.Marker.EncryptionKeys, keys, m.Marker.Extra)
 		}
 	}
 }

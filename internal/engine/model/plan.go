@@ -97,15 +97,12 @@ func (p *Plan) Changes() []Change {
 	return changes
 }
 
-// Rebuilds are the IP pools of the nodes that the plan creates and keeps, by node name.
+// Rebuilds are the IP pools of the nodes that the plan creates, by node name.
 func (p *Plan) Rebuilds() map[string]uuid.UUID {
 	pools := map[string]uuid.UUID{}
 	for _, step := range p.Steps() {
-		switch s := step.(type) {
-		case CreateNode:
-			pools[s.Node] = s.IPPool()
-		case DeleteNode:
-			delete(pools, s.Machine.Marker.Node)
+		if create, ok := step.(CreateNode); ok {
+			pools[create.Node] = create.IPPool()
 		}
 	}
 	return pools

@@ -138,7 +138,8 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 			u.take(s.IPPool, endpoint, model.OwnerVIP, "the VIP")
 			u.take(s.IPPool, endpoint, model.OwnerExtra, "the extra")
 		case model.CreateNode:
-			// One that the plan replaces by another one once more.
+			// It may be replaced in the same plan, and is not built again then.
+			delete(rebuilds, s.Node)
 			claims = append(claims, model.Claim{IPPool: s.IPPool(), Owner: s.Node})
 			if s.TakesExtra() && u.pass(s.IPPool(), model.OwnerExtra, s.Node) {
 				continue

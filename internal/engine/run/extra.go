@@ -57,8 +57,10 @@ func (a *addresses) note(taken model.Claim) {
 func (a *addresses) claims() []model.Claim {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Concat(a.facts.Claims, a.taken)
+	return a.allClaims()
 }
+
+func (a *addresses) allClaims() []model.Claim { return slices.Concat(a.facts.Claims, a.taken) }
 
 // holds reports whether an owner had a claim in a pool when the run began.
 func (a *addresses) holds(pool uuid.UUID, owner string) bool {
@@ -80,12 +82,16 @@ func (a *addresses) markerExtra(s model.CreateNode) netip.Addr {
 	if a.extra.IsValid() {
 		return a.extra
 	}
-	for _, c := range a.taken {
+	if s.Frees.IsValid() {
+		return s.Frees
+	}
+	// Of a node that this run has built the plan knows no address.
+	for _, c := range a.allClaims() {
 		if c.IPPool == s.IPPool() && c.Owner == s.Replaces {
 			return c.Address
 		}
 	}
-	return s.Frees
+	return netip.Addr{}
 }
 
 // returns reports whether an address that is given back becomes the extra: that of a

@@ -36,3 +36,11 @@ func (m *made) find(machine model.Machine) (model.Machine, error) {
 	}
 	return built, nil
 }
+
+// has reports whether the run has built a node.
+func (m *made) has(node string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, built := m.machines[node]
+	return built
+}
