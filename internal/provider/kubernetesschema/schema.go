@@ -104,7 +104,8 @@ func encryptionAttribute() schema.SingleNestedAttribute {
 			"It cannot be taken back. Defaults to none: Secrets are in clear text in etcd.",
 		Attributes: map[string]schema.Attribute{
 			"key_version": schema.Int64Attribute{
-				Required: true,
+				CustomType: attribute.Int64Type{},
+				Required:   true,
 				MarkdownDescription: fmt.Sprintf("Version of the key, from 1 to %d. Raise it to change the key. ", model.MaxEncryptionVersion) +
 					"The control plane is then rolled twice, so that all API servers can read the new key before one writes with it, " +
 					"and then all Secrets are written again; `planned_changes` shows both rolls and the step `rewrite_secrets`. " +

@@ -172,6 +172,15 @@ func (g *guest) readKeys(inst *cloudinit.Instance, name string) (kubeapi.Keys, e
 	return keys, nil
 }
 
+// checkKeys is the end of a node whose API server cannot read the Secrets that there are: it
+// never becomes ready.
+func (c *cluster) checkKeys(n *node) error {
+	if err := c.store.Readable(n.keys); err != nil {
+		return fmt.Errorf("error execution phase wait-control-plane: kube-apiserver check failed at https://%s/livez: %w", n.advertise, err)
+	}
+	return nil
+}
+
 // noteUnreadable adds to the history that an API server cannot read Secrets that there are,
 // or that another one may write. World.mu is held.
 func (c *cluster) noteUnreadable(live []*guest) {

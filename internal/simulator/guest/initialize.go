@@ -130,6 +130,9 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 	if ctx.Err() != nil {
 		return errOff
 	}
+	if err := c.checkKeys(n); err != nil {
+		return err
+	}
 	if err := g.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
 		return fmt.Errorf("error execution phase wait-control-plane: the VIP: %w", err)
 	}

@@ -47,6 +47,13 @@ func (s *Store) Sealed() map[string]int {
 	return counts
 }
 
+// Readable returns why a server with the keys cannot read Secrets that there are; nil: it
+// can.
+func (s *Store) Readable(keys Keys) error {
+	all, _ := s.List(Secrets, "")
+	return s.readable(keys, Secrets, all...)
+}
+
 // readable returns why a server cannot read an object; nil: it can.
 func (s *Store) readable(keys Keys, r schema.GroupResource, objects ...*Object) error {
 	if r != Secrets {
@@ -75,7 +82,8 @@ func (s *Store) unseal(keys Keys, r schema.GroupResource, o *Object) error {
 	case !slices.ContainsFunc(keys, func(key string) bool { return key != "" }):
 		why = "identity transformer tried to read encrypted data"
 	}
-	return apierrors.NewInternalError(fmt.Errorf("unable to transform key %q: %s", "/registry/secrets/"+o.GetNamespace()+"/"+o.GetName(), why))
+	return apierrors.NewInternalError(fmt.Errorf("StorageError: corrupt object, Code: 7, Key: /secrets/%s/%s, ResourceVersion: 0, "+
+		"AdditionalErrorMsg: data from the storage is not transformable revision=0: %s", o.GetNamespace(), o.GetName(), why))
 }
 
 // seal notes which key an object was written with; the lock is held.
