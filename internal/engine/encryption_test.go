@@ -81,7 +81,7 @@ func TestARunningClusterIsEncrypted(t *testing.T) {
 // TestTheKeyOfSecretsIsRaisedBesideAKill kills the change at its calls to vCenter.
 func TestTheKeyOfSecretsIsRaisedBesideAKill(t *testing.T) {
 	t.Parallel()
-	interrupt(t, 40, disturbances, func(w *world) {
+	interrupt(t, 80, disturbances, func(w *world) {
 		spec, secrets := w.fullControlPlane(1)
 		spec.EncryptionVersion = 1
 		w.sim.ResetCalls()
@@ -102,7 +102,7 @@ func TestTheKeyOfSecretsIsRaisedBesideAKill(t *testing.T) {
 // TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI kills it at its changes of the cluster.
 func TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI(t *testing.T) {
 	t.Parallel()
-	killedAtTheAPI(t, 8, func(spec *model.ClusterSpec) { spec.EncryptionVersion = 1 }, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+	killedAtTheAPI(t, 12, func(spec *model.ClusterSpec) { spec.EncryptionVersion = 1 }, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
 		w.writtenWith(spec, secrets, "v1", "1,0")
 	})
 }
