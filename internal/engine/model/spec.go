@@ -68,10 +68,11 @@ type ClusterSpec struct {
 	Proxy             *Proxy
 	// Settings are those of the components of Kubernetes.
 	Settings bootstrap.Settings
-	// BuiltWith identifies the four above, and builtSetups the setups of the node pools by
-	// their names; SetBuiltWith derives them.
+	// BuiltWith identifies the four above, builtSetups the setups of the node pools by
+	// their names, and noSettings that there are no settings; SetBuiltWith derives them.
 	BuiltWith   BuiltWith
 	builtSetups map[string]string
+	noSettings  BuiltWith
 	CloneMode   CloneMode
 
 	// EncryptionVersion is that of the key with which Secrets are encrypted in etcd;
@@ -104,13 +105,6 @@ type ClusterSpec struct {
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool
-}
-
-// EtcdSnapshots is where snapshots of etcd go.
-type EtcdSnapshots struct {
-	// Directory is one of the machine that runs Terraform; empty: a folder of the control
-	// plane's datastore.
-	Directory string
 }
 
 // Image is the template that nodes are cloned from.

@@ -44,7 +44,8 @@ func (v view) encryption() encryption {
 	}
 	recorded := v.facts.Record.EncryptionKeys
 	restoring := v.spec.Restore != nil && !v.apiReached()
-	if restoring || v.apiReached() {
+	serves := v.apiReached() || len(e.nodes) > 0
+	if restoring || serves {
 		highest = slices.Max(append(slices.Clone(recorded), highest))
 	}
 	switch {
@@ -52,9 +53,9 @@ func (v view) encryption() encryption {
 		for version := range min(highest, model.MaxEncryptionVersion) + 1 {
 			e.stored = append(e.stored, version)
 		}
-	case v.apiReached() && len(recorded) == 0:
+	case serves && len(recorded) == 0:
 		e.stored = append(e.stored, model.Unencrypted)
-	case v.apiReached():
+	case serves:
 		e.stored = append(e.stored, recorded...)
 	}
 	slices.Sort(e.stored)

@@ -11,7 +11,7 @@ import (
 )
 
 // noteKeys records, before a control-plane node boots, with which key it writes Secrets:
-// once the node is gone, nothing else tells of it.
+// once the node is gone, only the record has it.
 func (r *Runner) noteKeys(ctx context.Context, s model.CreateNode) error {
 	if !s.NodePool.ControlPlane() {
 		return nil
