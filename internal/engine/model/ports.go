@@ -184,6 +184,10 @@ type API interface {
 	// DeleteSecret deletes a Secret of kube-system; one that is gone is success.
 	DeleteSecret(ctx context.Context, name string) error
 
+	// RewriteSecrets has all Secrets written again, so that the API server encrypts each with
+	// its first key; one call a Secret, and one for each 200.
+	RewriteSecrets(ctx context.Context) error
+
 	// AdminsBound reports whether the group of the administrator's kubeconfig has its
 	// rights by RBAC; BindAdmins gives them, unless an administrator has taken them away.
 	// Each is one call or two.

@@ -17,6 +17,9 @@ import (
 // createNode builds one node, from its address to a member of the cluster. Its VM may
 // have been made ahead.
 func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
+	if err := r.noteKeys(ctx, s); err != nil {
+		return err
+	}
 	if err := r.prepareControlPlane(ctx, s); err != nil {
 		return err
 	}
@@ -28,6 +31,7 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err := node.join(ctx); err != nil {
 		return err
 	}
+	r.made.add(model.Machine{Ref: node.vm, UUID: node.request.UUID, Path: s.Node, Marker: node.request.Marker})
 	if err := node.wipeLeftUserdata(ctx); err != nil {
 		return err
 	}
@@ -157,6 +161,9 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	doc.NodeLabels = topologyLabels(zones[n.resolved().ComputeCluster])
+	if doc.SecretKeys, err = n.secretKeys(); err != nil {
+		return nil, err
+	}
 
 	if n.First {
 		doc.Role = bootstrap.FirstControlPlane
@@ -253,6 +260,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
 		BuiltWith:         n.Spec.BuiltWithOf(n.NodePool),
+		EncryptionKeys:    n.EncryptionKeys,
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}

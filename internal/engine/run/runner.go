@@ -65,6 +65,7 @@ type Runner struct {
 	remnants  remnants
 	leaving   leaving
 	departed  departed
+	made      made
 	renewals  renewalLease
 
 	firstBootFailed atomic.Bool
@@ -263,6 +264,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateKubeadmConfig(ctx, s)
 	case model.UpdateAddon:
 		return r.updateAddon(ctx, s)
+	case model.RewriteSecrets:
+		return r.rewriteSecrets(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
 	case model.StoreImportData:

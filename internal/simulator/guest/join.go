@@ -168,7 +168,8 @@ func (g *guest) prepareControlPlane(
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
 	n.etcdCA = authorities.Etcd
 	n.static = staticPods(version, n)
-	return nil
+	n.keys, err = g.secretKeys(inst, conf.Node, version)
+	return err
 }
 
 var errAPIAway = errors.New("timed out waiting for the condition: the API went away")

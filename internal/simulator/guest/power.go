@@ -84,7 +84,7 @@ func (g *guest) start(ctx context.Context) error {
 // serveAPI starts the API server, and lets the kubelet report to it. World.mu is held.
 func (g *guest) serveAPI() error {
 	n := g.disk.node
-	e, err := n.cluster.serve(n.advertise, n.serving)
+	e, err := n.cluster.serve(n.advertise, n)
 	if err != nil {
 		return err
 	}
