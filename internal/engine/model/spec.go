@@ -17,11 +17,13 @@ import (
 // have it.
 const ControlPlanePool = "cp"
 
-// Layers of packs that decide how nodes are built and what a run waits for: that of the
-// pod network, and that of the cloud provider, which initializes each node.
+// Layers of packs that decide how nodes are built, what a run waits for and which
+// privileges it needs: that of the pod network, that of the cloud provider, which
+// initializes each node, and that of the CSI driver.
 const (
 	LayerCNI = "cni"
 	LayerCPI = "cpi"
+	LayerCSI = "csi"
 )
 
 // DefaultDrainTimeout bounds the eviction of a node's pods.

@@ -118,10 +118,10 @@ func computedAttributes() map[string]schema.Attribute {
 		"missing_privileges": schema.ListAttribute{
 			ElementType: types.StringType,
 			Computed:    true,
-			MarkdownDescription: "Privileges that building clusters needs and that the user has on no object of the kind they are needed " +
-				"on, by their ids; " +
-				"empty when there are none. They are read at each refresh where `password` is in the state, and with `password_wo` at each " +
-				"change of the account.",
+			MarkdownDescription: "Ids of the privileges that the user lacks on vCenter's root object, of those that Gantry or the CSI driver " +
+				"use there; empty when there are none. They are read at each refresh, by the provider's own user. " +
+				"What the user lacks on the objects of a cluster, the plan of the cluster warns of. " +
+				"The data source `gantry_privileges` shows both, and all other privileges.",
 		},
 	}
 }
