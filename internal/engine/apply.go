@@ -53,6 +53,10 @@ type Outcome struct {
 func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	spec := req.Spec
 	out := &Outcome{}
+	turn, err := e.gatewayTurn(ctx, &spec)
+	if err != nil {
+		return out, err
+	}
 	ctx, lease, err := e.lock(ctx, spec.Target())
 	if err != nil {
 		return out, err
@@ -97,10 +101,14 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if !todo.Empty() || w.Facts.API.Answered() {
 		err = errors.Join(err, r.Finish(ctx, err))
 	} else {
-		err = errors.Join(err, r.MarkComplete(ctx, nil))
+		err = errors.Join(err, r.MarkComplete(ctx, nil, err))
 	}
-	out.Warnings = slices.Concat(waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
+	out.Warnings = slices.Concat(turn, waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
+	if out.Status != nil {
+		// For others to read; where it fails, the next run notes it.
+		_ = r.NoteDegraded(ctx, out.Status.State == model.StateDegraded)
+	}
 	return out, release(ctx, lease, err)
 }
 

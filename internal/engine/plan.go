@@ -113,6 +113,9 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	current := plan.Cluster(&spec, &w.Facts)
 	e.readPrivileges(ctx, &spec, w, current)
 	e.judge(&spec, w, current)
+	if err := e.judgeGateway(ctx, &spec, current); err != nil {
+		return nil, err
+	}
 	switch {
 	case former.Applying():
 		current.WarnOfAll()

@@ -27,6 +27,9 @@ type recordWriter struct {
 	// datacenter is the reference of the spec's; empty: no names were resolved.
 	datacenter string
 
+	// neverRan reports whether no run before this one has left all as it was asked to be.
+	neverRan bool
+
 	mu   sync.Mutex
 	body model.Record
 	lost map[string]bool // nodes that this run powered on in vain
@@ -41,6 +44,7 @@ func newRecordWriter(r *Runner) *recordWriter {
 		ipPools: r.Spec.IPPools(),
 
 		datacenter: r.World.Limits.Site.Datacenter,
+		neverRan:   !r.World.Facts.Record.Finished() || r.World.Facts.Record.NeverRan,
 		body:       r.World.Facts.Record,
 		lost:       map[string]bool{},
 	}
@@ -120,7 +124,8 @@ func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 		b.Pending = n.Pending
 		b.IPPools = w.allIPPools(b.IPPools)
 		b.Deletion = record.Deletion{} // of a destruction that was given up
-		if b.APIReached {              // resumeRecord moves others
+		b.Deleting = false
+		if b.APIReached { // resumeRecord moves others
 			b.Datacenter = cmp.Or(w.datacenter, b.Datacenter)
 		}
 	})
