@@ -51,7 +51,6 @@ func TestRolesOfAnAccountAreEnough(t *testing.T) {
 	w.grantRoles()
 	e := w.teamEngine()
 	spec, secrets := w.spec(1, 1), newSecrets(t)
-	spec.EtcdSnapshots = &model.EtcdSnapshots{}
 	planned, err := e.PlanCreation(t.Context(), spec, unknownFormer)
 	w.must(err)
 	for _, warning := range planned.Warnings {
@@ -68,7 +67,7 @@ func TestRolesOfAnAccountAreEnough(t *testing.T) {
 		spec = kept(spec, out)
 	}
 	apply("create")
-	spec.ControlPlane.CPU, spec.Workers[0].CPU = 4, 4
+	spec.Workers[0].CPU = 4
 	spec.Folder = "k8s/moved"
 	spec.Description = "rolled"
 	apply("roll")

@@ -4,7 +4,10 @@
 // warnings of plans are taken from it. It is pure.
 package privileges
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Role is a set of privileges that an administrator grants together.
 type Role string
@@ -28,13 +31,14 @@ type Object string
 
 // Kinds of objects. Those of a cluster's VMs are its folder's.
 const (
-	Root         Object = "root object"
-	Folder       Object = "folder"
-	ParentFolder Object = "parent folder" // in which the folder is made
-	Template     Object = "template"
-	Datastore    Object = "datastore"
-	Network      Object = "network"
-	ResourcePool Object = "resource pool"
+	Root           Object = "root object"
+	ComputeCluster Object = "compute cluster"
+	Folder         Object = "folder"
+	ParentFolder   Object = "parent folder" // in which the folder is made
+	Template       Object = "template"
+	Datastore      Object = "datastore"
+	Network        Object = "network"
+	ResourcePool   Object = "resource pool"
 )
 
 // Consumer is what uses a privilege.
@@ -90,6 +94,48 @@ func Versions() []string { return []string{"6.7", "7.0", "8.0"} }
 // In reports whether a version of vSphere, such as 8.0, shows the row.
 func (r Row) In(version string) bool {
 	return len(r.Versions) == 0 || slices.Contains(r.Versions, version)
+}
+
+// Objects are the kinds of objects on which it shows whether the row is granted: those that
+// it is used on, or else that of its group. Of a global permission, no object shows it.
+func (r Row) Objects() []Object {
+	var objects []Object
+	for _, use := range r.Uses {
+		on := use.On
+		if on == ParentFolder {
+			on = Folder
+		}
+		if !slices.Contains(objects, on) {
+			objects = append(objects, on)
+		}
+	}
+	switch {
+	case r.Role == Ledger:
+		return nil
+	case r.Role == RootLevel:
+		return []Object{Root}
+	case len(objects) > 0:
+		return objects
+	}
+	group, _, _ := strings.Cut(r.Group, " > ")
+	if on, ok := groupObjects[group]; ok {
+		return []Object{on}
+	}
+	return []Object{Folder}
+}
+
+// groupObjects are the objects of groups of the vSphere Client; those of the others are VMs
+// and folders.
+var groupObjects = map[string]Object{
+	"Cns":                    Datastore,
+	"Datastore":              Datastore,
+	"Host":                   ComputeCluster,
+	"Network":                Network,
+	"Profile-driven storage": Datastore,
+	"Resource":               ResourcePool,
+	"Storage views":          Datastore,
+	"VM storage policies":    Datastore,
+	"vSAN":                   ComputeCluster,
 }
 
 // Client is the row as the vSphere Client shows it.

@@ -52,14 +52,8 @@ func (c *Client) Lacks(ctx context.Context, req model.PrivilegeRequest) (map[str
 	return lacks, nil
 }
 
-// LacksAtRoot is Lacks on vCenter's root object; known is false where vCenter says nothing
-// of the user.
-func (c *Client) LacksAtRoot(ctx context.Context, user string, ids []string) (lacks []string, known bool, err error) {
-	root := c.soap.content.RootFolder.String()
-	all, err := c.Lacks(ctx, model.PrivilegeRequest{User: user, Objects: map[string][]string{root: ids}})
-	lacks, known = all[root]
-	return lacks, known, err
-}
+// RootFolder is the reference of vCenter's root object. It needs no call beyond the login's.
+func (c *Client) RootFolder() string { return c.soap.content.RootFolder.String() }
 
 // granted returns which of the privileges a user has, by object. It is one call at most; one
 // that waits for another one's call shares what that has read.

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/privileges"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -118,5 +119,10 @@ func missingPrivileges(ctx context.Context, conn *connection.Connection, user st
 	if conn.IsProvider(user) {
 		user = ""
 	}
-	return vcenter.LacksAtRoot(ctx, user, privileges.Needed(privileges.RootLevel, privileges.Root, privileges.Everything()))
+	root := vcenter.RootFolder()
+	lacks, err := vcenter.Lacks(ctx, enginemodel.PrivilegeRequest{User: user, Objects: map[string][]string{
+		root: privileges.Needed(privileges.RootLevel, privileges.Root, privileges.Everything()),
+	}})
+	missing, known = lacks[root]
+	return missing, known, err
 }

@@ -1,8 +1,10 @@
 package cloudaccount
 
 import (
+	"context"
 	"maps"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -25,10 +27,18 @@ func newSchema() schema.Schema {
 	maps.Copy(attributes, loginAttributes())
 	maps.Copy(attributes, verificationAttributes())
 	maps.Copy(attributes, computedAttributes())
+	attributes["timeouts"] = timeouts.Attributes(context.Background(), timeouts.Opts{
+		Create: true,
+		CreateDescription: "How long the creation may wait for a gateway that another run works on, such as `90m`. " +
+			"Defaults to 60 minutes.",
+	})
 	return schema.Schema{
-		MarkdownDescription: "A vSphere identity that clusters are built with. Its user logs in to the vCenter server of the provider; " +
+		MarkdownDescription: "A vSphere identity that clusters are built with. Its user logs in to the vCenter server of the provider, " +
+			"in the plan and again in the apply that creates the account or changes its login; " +
 			"what Gantry records about the account in vCenter never holds a secret. " +
-			"A cluster takes the whole object: `cloud_account = gantry_cloud_account.team_a`.",
+			"A cluster takes the whole object: `cloud_account = gantry_cloud_account.team_a`. " +
+			"The creation of an account of a gateway waits until no other run works on the gateway, and needs one that has been " +
+			"`Running` and is not `Failed` or being deleted; a change of an account does not ask for it.",
 		Attributes: attributes,
 	}
 }
