@@ -111,7 +111,7 @@ func TestAccAccountPrivileges(t *testing.T) {
 				env.DenyPrivilege(user, "Cns.Searchable")
 				env.DenyPrivilege(user, "Datastore.AllocateSpace") // which is a matter of a cluster's objects
 			},
-			Config:    config(env, login(user, password)),
+			Config: config(env, login(user, password)),
 			ConfigStateChecks: []statecheck.StateCheck{
 				value("missing_privileges", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("Cns.Searchable")})),
 			},
