@@ -17,9 +17,8 @@ import (
 // have it.
 const ControlPlanePool = "cp"
 
-// Layers of packs that decide how nodes are built, what a run waits for and which
-// privileges it needs: that of the pod network, that of the cloud provider, which
-// initializes each node, and that of the CSI driver.
+// Layers of packs that a plan depends on: that of the pod network, that of the cloud
+// provider, which initializes each node, and that of the CSI driver.
 const (
 	LayerCNI = "cni"
 	LayerCPI = "cpi"
