@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
-	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/privileges"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
