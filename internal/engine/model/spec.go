@@ -17,8 +17,7 @@ import (
 // have it.
 const ControlPlanePool = "cp"
 
-// Layers of packs that a plan depends on: that of the pod network, that of the cloud
-// provider, which initializes each node, and that of the CSI driver.
+// Layers of packs that plans depend on: the pod network, the cloud provider, the CSI driver.
 const (
 	LayerCNI = "cni"
 	LayerCPI = "cpi"
@@ -69,10 +68,11 @@ type ClusterSpec struct {
 	Proxy             *Proxy
 	// Settings are those of the components of Kubernetes.
 	Settings bootstrap.Settings
-	// BuiltWith identifies the four above, and builtSetups the setups of the node pools by
-	// their names; SetBuiltWith derives them.
+	// BuiltWith identifies the four above, builtSetups the setups of the node pools by
+	// their names, and noSettings that there are no settings; SetBuiltWith derives them.
 	BuiltWith   BuiltWith
 	builtSetups map[string]string
+	noSettings  BuiltWith
 	CloneMode   CloneMode
 
 	Packs []Pack // in the order in which they are applied

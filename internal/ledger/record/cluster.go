@@ -32,6 +32,8 @@ type Cluster struct {
 	// Reset identifies the reset that the control plane was last built anew for; empty:
 	// none was asked for yet.
 	Reset string
+	// Reconnect is set from the beginning of a restore until all workers are back.
+	Reconnect bool
 
 	Description string
 	Tags        map[string]string
@@ -83,6 +85,7 @@ type clusterWire struct {
 	NeverRan         int               `json:"j,omitempty"`
 	Deleting         int               `json:"z,omitempty"`
 	Reset            string            `json:"x,omitempty"`
+	Reconnect        int               `json:"y,omitempty"`
 	Description      string            `json:"s,omitempty"`
 	Tags             map[string]string `json:"t,omitempty"`
 	Proxy            *Proxy            `json:"px,omitempty"`
@@ -129,6 +132,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w.Degraded = number(c.Degraded)
 	w.NeverRan = number(c.NeverRan)
 	w.Deleting = number(c.Deleting)
+	w.Reconnect = number(c.Reconnect)
 
 	if levels, ok := levelsOf(c.Folder, c.Folders); ok {
 		w.Levels = levels
@@ -173,6 +177,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		NeverRan:         w.NeverRan != 0,
 		Deleting:         w.Deleting != 0,
 		Reset:            w.Reset,
+		Reconnect:        w.Reconnect != 0,
 		Description:      w.Description,
 		Tags:             w.Tags,
 		Proxy:            w.Proxy,

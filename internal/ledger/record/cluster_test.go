@@ -79,6 +79,7 @@ func drawCluster(t *rapid.T) record.Cluster {
 		NeverRan:         rapid.Bool().Draw(t, "never ran"),
 		Deleting:         rapid.Bool().Draw(t, "deleting"),
 		Reset:            text.Draw(t, "reset"),
+		Reconnect:        rapid.Bool().Draw(t, "reconnect"),
 		Description:      text.Draw(t, "description"),
 		Datacenter:       text.Draw(t, "datacenter"),
 		Folder:           rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),
