@@ -150,16 +150,17 @@ func TestCreationNeedsAGateway(t *testing.T) {
 		if again, err := w.engine().PlanCreation(t.Context(), spec, unknownFormer); err != nil || again.Err() != nil {
 			t.Errorf("a plan that may be an apply's: %v, %v", err, again.Err())
 		}
-		mends := w.engine()
-		mends.PlannedGateway = func(uuid.UUID) model.PlannedGateway { return model.PlannedGateway{Planned: true, Changed: true} }
-		if p, err := mends.PlanCreation(t.Context(), spec, planning); err != nil || p.Err() != nil {
+		changing := w.engine()
+		changing.PlannedGateway = func(uuid.UUID) model.PlannedGateway { return model.PlannedGateway{Planned: true, Changed: true} }
+		if p, err := changing.PlanCreation(t.Context(), spec, planning); err != nil || p.Err() != nil {
 			t.Errorf("a plan that changes the gateway first: %v, %v", err, p.Err())
 		}
 		_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the apply says %v, want %q", err, want)
 		}
-		if again, err := w.engine().Plan(t.Context(), there, secrets, nil); err != nil || again.Err() != nil || !again.Empty() || len(warnings(again)) > 0 {
+		again, err := w.engine().Plan(t.Context(), there, secrets, nil)
+		if err != nil || again.Err() != nil || !again.Empty() || len(warnings(again)) > 0 {
 			t.Errorf("the plan of what is there: %v, %v", err, again)
 		}
 	}
@@ -185,4 +186,110 @@ func TestCreationNeedsAGateway(t *testing.T) {
 		t.Error("a cluster was made through no gateway")
 	}
 	w.untouched(spec)
+}
+
+// proxies are those that a gateway and a cluster of these tests may have.
+var (
+	bareProxy   = &model.Proxy{HTTP: "http://proxy:3128", HTTPS: "http://proxy:3128", NoProxy: ".example.com"}
+	secretProxy = &model.Proxy{HTTP: "http://proxy:3128", HTTPS: "http://u:hunter2@proxy:3128", CACertificate: "-----"}
+)
+
+// TestClusterTakesTheProxyOfItsGateway builds a gateway with a proxy and a cluster
+// through it without one: its nodes have the gateway's, from the gateway's record, and
+// keep it when the gateway has another one.
+func TestClusterTakesTheProxyOfItsGateway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	gateway := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
+	gateway.Proxy = bareProxy
+	gateway, gatewaySecrets, _ := w.applied(gateway)
+	spec := w.spec(1, 0)
+	spec.Workers, spec.GatewayID, spec.InheritProxy = nil, gateway.ID, true
+	spec.ControlPlane.Placements[0].IPPoolID = gateway.ControlPlane.Placements[0].IPPoolID
+	spec, secrets, out := w.applied(spec)
+	if !out.GatewayProxy.Equal(bareProxy.Recorded()) {
+		t.Errorf("it has taken %+v", out.GatewayProxy)
+	}
+	l := w.engine().Ledger
+	kept := func() *record.Proxy {
+		t.Helper()
+		rec, err := l.Record(t.Context(), l.ID(spec.Ref))
+		w.must(err)
+		body, err := rec.Cluster()
+		w.must(err)
+		return body.Proxy
+	}
+	if got := kept(); !got.Equal(bareProxy.Recorded()) {
+		t.Errorf("its record has %+v", got)
+	}
+	// As a state has it.
+	spec.InheritProxy, spec.GatewayProxy, spec.Proxy = false, out.GatewayProxy, model.ProxyOf(out.GatewayProxy)
+	if p := w.plan(spec, secrets); !p.Empty() {
+		t.Errorf("planned %v", actions(p))
+	}
+	without := spec
+	without.Proxy = nil
+	if p := w.plan(without, secrets); p.Empty() {
+		t.Error("the nodes were built without the proxy")
+	}
+
+	gateway.Proxy = nil
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: gateway, Secrets: gatewaySecrets})
+	w.must(err)
+	life, err := engine.ReadLife(t.Context(), l, gateway.ID)
+	w.must(err)
+	if life.Record.Proxy != nil {
+		t.Errorf("the gateway's record still has %+v", life.Record.Proxy)
+	}
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	w.must(err)
+	if got := kept(); !got.Equal(bareProxy.Recorded()) {
+		t.Errorf("after the gateway's has changed its record has %+v", got)
+	}
+}
+
+// TestProxyThatTheRecordLeavesOut has a gateway whose proxy needs a password: a cluster
+// has to say it, in the plan, and in the apply before anything is touched.
+func TestProxyThatTheRecordLeavesOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, other := w.through()
+	r, err := ledger.NewRecord(record.Ref{Kind: record.KindGateway, Name: "dc1"}, record.Cluster{
+		ID: spec.GatewayID, Kind: record.KindGateway, APIReached: true, CreationComplete: true, Proxy: secretProxy.Recorded(),
+	})
+	w.must(err)
+	w.must(other.UpdateRecord(t.Context(), spec.GatewayID, r.Body))
+	if strings.Contains(string(r.Body), "hunter2") {
+		t.Errorf("the record is %s", r.Body)
+	}
+	spec.InheritProxy = true
+	const want = "leaves out: user and password, ca_certificate. Set proxy"
+	p, err := w.engine().PlanCreation(t.Context(), spec, unknownFormer)
+	if err != nil || p.Err() == nil || !strings.Contains(p.Err().Error(), want) {
+		t.Errorf("the plan says %v (%v)", p.Err(), err)
+	}
+	planned := w.engine()
+	planned.PlannedGateway = func(uuid.UUID) model.PlannedGateway {
+		return model.PlannedGateway{Planned: true, Proxy: bareProxy.Recorded()}
+	}
+	if p, err := planned.PlanCreation(t.Context(), spec, unknownFormer); err != nil || p.Err() != nil {
+		t.Errorf("with the proxy that the gateway is to have: %v (%v)", p.Err(), err)
+	}
+	planned.PlannedGateway = func(uuid.UUID) model.PlannedGateway {
+		return model.PlannedGateway{Planned: true, Changed: true, Proxy: secretProxy.Recorded()}
+	}
+	if p, err := planned.PlanCreation(t.Context(), spec, unknownFormer); err != nil || p.Err() == nil {
+		t.Errorf("with a gateway that is planned, too: %v (%v)", p.Err(), err)
+	}
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the apply says %v", err)
+	}
+	w.untouched(spec)
+
+	spec.InheritProxy, spec.Proxy = false, bareProxy
+	_, _, out := w.applied(spec)
+	if out.GatewayProxy != nil {
+		t.Errorf("it has taken %+v", out.GatewayProxy)
+	}
 }

@@ -77,7 +77,7 @@ func (l Life) Ran() bool { return l.Record.Finished() && !l.Record.NeverRan }
 // Worker names the run that works on it.
 func (l Life) Worker() string {
 	if l.Holder == nil {
-		return "nobody"
+		return "no run"
 	}
 	return l.Holder.Words()
 }

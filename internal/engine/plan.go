@@ -88,6 +88,10 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	if err != nil {
 		return nil, err
 	}
+	gateway, err := e.planThrough(ctx, &spec)
+	if err != nil {
+		return nil, err
+	}
 	creation := &model.Plan{Stages: plan.Cluster(&spec, &model.Facts{}).Stages}
 	if former.ID == uuid.Nil && rec.Finished() && former.Seen(rec.ID) {
 		former.ID = rec.ID // tainted
@@ -113,9 +117,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	current := plan.Cluster(&spec, &w.Facts)
 	e.readPrivileges(ctx, &spec, w, current)
 	e.judge(&spec, w, current)
-	if err := e.judgeGateway(ctx, &spec, current); err != nil {
-		return nil, err
-	}
+	current.Add(gateway)
 	switch {
 	case former.Applying():
 		current.WarnOfAll()

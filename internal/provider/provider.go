@@ -106,9 +106,11 @@ func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		cloudaccount.NewDataSource,
 		datacenters.NewDataSource,
+		gateway.NewDataSource,
 		ippool.NewDataSource,
 		orphans.NewDataSource,
 		privilegetable.NewDataSource,
+		vmwarecluster.NewDataSource,
 		zonetags.NewDataSource,
 	}
 }

@@ -12,6 +12,7 @@ func (w *recordWriter) outcome(b *record.Cluster, degraded bool) {
 	b.Degraded = degraded
 	b.NeverRan = degraded && w.neverRan
 	b.Deleting = false
+	b.Proxy = w.proxy
 }
 
 // NoteDegraded corrects in the record whether the run has left undone what was asked of

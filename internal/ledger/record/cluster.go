@@ -38,8 +38,8 @@ type Cluster struct {
 	Description string
 	Tags        map[string]string
 
-	// Proxy is how a gateway reaches out, for the clusters that are made through it; nil:
-	// without a proxy.
+	// Proxy is how a gateway reaches out, for the clusters that are made through it, and
+	// what a cluster has taken of it and keeps; nil: none.
 	Proxy *Proxy
 
 	Datacenter string

@@ -19,6 +19,7 @@ import (
 // only needs a repair.
 func created(ctx context.Context, m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
 	diags := setOutcome(ctx, m, out, secrets)
+	diags.Append(setInherited(m, out.GatewayProxy)...)
 	switch {
 	case err == nil:
 	case out.APIReached && !m.base().FailOnIncompleteCreate():

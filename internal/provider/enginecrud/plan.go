@@ -110,6 +110,9 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if prior == nil {
+		planInherited(m)
+	}
 
 	var shown *[]model.Change
 	if d.conn.Unconfigured() || !inputsKnown(req.Config, d.ApplyOnly) {

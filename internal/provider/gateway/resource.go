@@ -20,15 +20,18 @@ type gatewayResource struct {
 	enginecrud.Driver[model, *model]
 }
 
+// typeName is the type of the resource and of the data source in configurations.
+const typeName = "gantry_gateway"
+
 // NewResource returns the resource gantry_gateway.
 func NewResource() resource.Resource {
 	return &gatewayResource{enginecrud.Driver[model, *model]{
-		TypeName:  "gantry_gateway",
+		TypeName:  typeName,
 		Kind:      record.KindGateway,
 		NewSchema: newSchema,
 		Rules:     rules,
 		// That there is another token, its version says.
 		ApplyOnly: map[string]bool{"pairing_code_wo": true},
-		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPool, BeforeApply: applyPool},
+		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan, BeforeApply: applyPool},
 	}}
 }

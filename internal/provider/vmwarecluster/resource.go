@@ -27,10 +27,13 @@ type clusterResource struct {
 	enginecrud.Driver[model, *model]
 }
 
+// typeName is the type of the resource and of the data source in configurations.
+const typeName = "gantry_vmware_cluster"
+
 // NewResource returns the resource gantry_vmware_cluster.
 func NewResource() resource.Resource {
 	return &clusterResource{enginecrud.Driver[model, *model]{
-		TypeName:  "gantry_vmware_cluster",
+		TypeName:  typeName,
 		Kind:      record.KindCluster,
 		NewSchema: newSchema,
 		Rules:     rules,
