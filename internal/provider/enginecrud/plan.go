@@ -165,6 +165,11 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	}
 	switch {
 	case err != nil:
+	case account != nil && !d.conn.IsProvider(account.Username):
+		eng.User = account.Username
+	}
+	switch {
+	case err != nil:
 	case spec.New:
 		view.Planning = func() bool { return identity.ID != uuid.Nil || d.conn.Planning() }
 		former := engine.Former{ID: identity.ID, Seen: d.conn.Seen, Planning: view.Planning, Applying: d.conn.Applying}
