@@ -81,8 +81,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	timeout, diags := m.base().Timeouts.Create(ctx, DefaultCreateTimeout)
 	resp.Diagnostics.Append(diags...)
-	shown, diags := m.base().Changes(ctx)
-	resp.Diagnostics.Append(diags...)
+	shown := m.base().Changes()
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.beforeApply(ctx, nil, m)...)
 	}
@@ -100,7 +99,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	if out == nil {
 		return
 	}
-	resp.Diagnostics.Append(created(ctx, m, d.subject(m), out, err, secrets)...)
+	resp.Diagnostics.Append(created(m, d.subject(m), out, err, secrets)...)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateRemains, nil)...) // of what it replaces
 	if out.ID == uuid.Nil {
 		return // nothing was touched: there is nothing to keep
@@ -158,7 +157,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		for _, warning := range status.Warnings {
 			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
 		}
-		resp.Diagnostics.Append(m.base().SetStatus(ctx, status, secrets, time.Now())...)
+		m.base().SetStatus(status, secrets, time.Now())
 		resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
 	}
 }
@@ -192,8 +191,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 
 	m.base().Conditions = prior.base().Conditions // unchanged ones keep their time
-	known, diags := prior.base().known(ctx)
-	resp.Diagnostics.Append(diags...)
+	known := prior.base().known()
 	input := applyInput[M]{
 		model: m, plan: req.Plan, config: req.Config, timeout: timeout,
 		secrets: secrets, incarnation: identity.Incarnation, known: known, shown: shown,
@@ -202,7 +200,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if out == nil {
 		return
 	}
-	resp.Diagnostics.Append(updated(ctx, m, d.subject(m), out, err, secrets)...)
+	resp.Diagnostics.Append(updated(m, d.subject(m), out, err, secrets)...)
 	if out.ID == uuid.Nil {
 		return // nothing was touched: the prior state stands
 	}

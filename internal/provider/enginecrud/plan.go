@@ -188,7 +188,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	if view.Plan.Empty() {
 		d.conn.PlanUses(spec.Ref, nil)
 	}
-	shown, more := Show(ctx, view)
+	shown, more := Show(view)
 	diags.Append(more...)
 	return shown
 }
@@ -205,8 +205,7 @@ func (d *Driver[T, M]) plannedSpec(ctx context.Context, prior, m M, identity cru
 	var more diag.Diagnostics
 	spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
 	diags.Append(more...)
-	spec.Known, more = prior.base().known(ctx)
-	diags.Append(more...)
+	spec.Known = prior.base().known()
 	return spec, diags
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 )
 
@@ -20,12 +21,15 @@ type gatewayResource struct {
 	enginecrud.Driver[model, *model]
 }
 
+// typedSchema is newSchema, made once.
+var typedSchema = attribute.SchemaOnce(newSchema)
+
 // NewResource returns the resource gantry_gateway.
 func NewResource() resource.Resource {
 	return &gatewayResource{enginecrud.Driver[model, *model]{
 		TypeName:  "gantry_gateway",
 		Kind:      record.KindGateway,
-		NewSchema: newSchema,
+		NewSchema: typedSchema,
 		Rules:     rules,
 		// That there is another token, its version says.
 		ApplyOnly: map[string]bool{"pairing_code_wo": true},
