@@ -7,6 +7,7 @@ package enginecrud
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -116,6 +117,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	d.conn.MarkPlanning()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
+	before := *m
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	identity, diags := crud.ReadIdentity(ctx, req.Private)
@@ -158,7 +160,10 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
 		}
 		m.base().SetStatus(status, secrets, time.Now())
-		resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
+		resp.Diagnostics.Append(settle(m, secrets)...)
+		if !reflect.DeepEqual(before, *m) { // to write a state costs more than to read it
+			resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+		}
 	}
 }
 
@@ -332,13 +337,4 @@ func (d *Driver[T, M]) engine(ctx context.Context, account *Account, secrets *mo
 		return nil, err
 	}
 	return eng, checkVCenter(ctx, eng, secrets)
-}
-
-// save writes a state in which nothing is unknown.
-func save(ctx context.Context, m Model, secrets *model.Secrets, state *tfsdk.State) diag.Diagnostics {
-	crud.ClearWriteOnly(m)
-	m.base().NullUnknowns()
-	diags := setDerived(m, secrets)
-	diags.Append(state.Set(ctx, m)...)
-	return diags
 }

@@ -2,6 +2,7 @@ package enginecrud
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -105,6 +106,7 @@ func (d *Driver[T, M]) checkReplacement(ctx context.Context, req resource.Modify
 
 // planApply plans a creation or an update and writes the planned values.
 func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, prior, m M) {
+	before := *m
 	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	if resp.Diagnostics.HasError() {
@@ -125,7 +127,9 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	}
 	crud.ClearWriteOnly(m)
 	resp.Diagnostics.Append(writeShown(ctx, resp.Private, shown)...)
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
+	if !reflect.DeepEqual(before, *m) {
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
+	}
 }
 
 // planSteps asks the engine for the steps and sets them in the planned values. It
