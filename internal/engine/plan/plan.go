@@ -40,7 +40,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
-		model.Stage{Name: "clones", Clones: clonesAhead(v, pools)},
+		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
@@ -105,6 +105,14 @@ func clonesAhead(v view, pools []nodePoolPlan) []model.CreateNode {
 		}
 	}
 	return nodes
+}
+
+// joinAhead reports whether workers may join before all of the control plane has: only
+// members of etcd have to join one after the other. Where there were nodes before, it says
+// nothing that the API knows a node, and those that are stale are removed first.
+func joinAhead(v view, controlPlane nodePoolPlan) bool {
+	return !v.restoring() && len(v.stale) == 0 &&
+		slices.ContainsFunc(controlPlane.create, func(s model.Step) bool { return s.(model.CreateNode).First })
 }
 
 func each(pools []nodePoolPlan, part func(nodePoolPlan) []model.Step) []model.Step {
