@@ -48,8 +48,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "reconnect workers", OnFailure: model.SkipRollouts, Steps: reconnectSteps(v, deleted)},
 	)
 	p.Stages = append(p.Stages, upgradeStages(v, pools)...)
-	// What makes a node take pods comes before the workers, so that each of them does as
-	// soon as it has joined, and one that never joins keeps nothing from the others.
+	// What makes a node take pods comes before the workers' steps, so that each of them does
+	// as soon as it has joined, and one that never joins keeps nothing from the others.
 	network, others := packStages(v)
 	p.Stages = append(p.Stages, network...)
 	p.Stages = append(p.Stages, stages(
