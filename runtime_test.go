@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// TestQuiet leaves the levels of logs alone where somebody reads them.
+// TestQuiet leaves the levels of logs alone where a user asks for logs.
 func TestQuiet(t *testing.T) {
 	for name, c := range map[string]struct {
 		given map[string]string
 		want  map[string]string
 	}{
-		"nobody reads": {want: map[string]string{"TF_LOG_SDK": "OFF", "TF_LOG_PROVIDER_GANTRY": "OFF"}},
+		"not asked for": {want: map[string]string{"TF_LOG_SDK": "OFF", "TF_LOG_PROVIDER_GANTRY": "OFF"}},
 		"all":          {given: map[string]string{"TF_LOG": "debug"}, want: map[string]string{"TF_LOG_SDK": "", "TF_LOG_PROVIDER_GANTRY": ""}},
 		"the providers'": {
 			given: map[string]string{"TF_LOG_PROVIDER": "TRACE", "TF_LOG_CORE": "off"},
