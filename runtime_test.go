@@ -13,7 +13,7 @@ func TestQuiet(t *testing.T) {
 		want  map[string]string
 	}{
 		"not asked for": {want: map[string]string{"TF_LOG_SDK": "OFF", "TF_LOG_PROVIDER_GANTRY": "OFF"}},
-		"all":          {given: map[string]string{"TF_LOG": "debug"}, want: map[string]string{"TF_LOG_SDK": "", "TF_LOG_PROVIDER_GANTRY": ""}},
+		"all":           {given: map[string]string{"TF_LOG": "debug"}, want: map[string]string{"TF_LOG_SDK": "", "TF_LOG_PROVIDER_GANTRY": ""}},
 		"the providers'": {
 			given: map[string]string{"TF_LOG_PROVIDER": "TRACE", "TF_LOG_CORE": "off"},
 			want:  map[string]string{"TF_LOG_SDK": "", "TF_LOG_PROVIDER_GANTRY": ""},
