@@ -62,7 +62,12 @@ finish() {
 	local status=$?
 	if ((status != 0)); then
 		say "bootstrap failed with status $status"
-		report failed
+		# A node that has joined serves, whatever fails after that.
+		if [[ -e $state/bootstrapped ]]; then
+			report post_bootstrap_failed
+		else
+			report failed
+		fi
 	fi
 }
 
@@ -240,6 +245,14 @@ run_commands() {
 	done
 }
 
+# post_bootstrap runs the commands of a node that has joined.
+post_bootstrap() {
+	if compgen -G "$state/post-bootstrap/*" >/dev/null; then
+		report post_bootstrap
+	fi
+	run_commands post-bootstrap
+}
+
 # pull_images fetches what is not in the image already. kubeadm's own pull asks
 # the registry even for images that are there.
 pull_images() {
@@ -356,7 +369,7 @@ main() {
 			forget_after_cloud_init # the power was lost over it
 		fi
 		trap finish EXIT
-		run_commands post-bootstrap
+		post_bootstrap
 		report joined
 		return
 	fi
@@ -382,7 +395,7 @@ main() {
 	if [[ -f $state/certificates.sh ]]; then
 		run "$state/certificates.sh" || say 'when the certificates end could not be told'
 	fi
-	run_commands post-bootstrap
+	post_bootstrap
 	say 'joined'
 	report joined
 }

@@ -34,26 +34,75 @@ fetch() {
 
 # restore makes etcd's data from a snapshot. It may be done again until kubeadm init begins.
 restore() {
-	local work=$root/var/lib/gantry-restore data=$root/var/lib/etcd member peer tool=
+	local work=$root/var/lib/gantry-restore data=$root/var/lib/etcd member peer bump tool=
 	[[ ! -e $state/restored ]] || return 0
 	member=$(<"$state/restore/member")
 	peer=$(<"$state/restore/peer-url")
+	nothing_answers "$(<"$state/restore/endpoint")"
 	rm -rf "$work/data"
 	mkdir -p "$work/image" "$data"
 	chmod 700 "$work" "$data"
 	find_etcdutl "$work/image"
 	retry 5 : fetch "$work/snapshot.db"
 	check_snapshot "$work/snapshot.db"
-	# The revision goes far beyond what any client has seen, and what came before counts as
-	# compacted: a client that watches reads everything anew.
+	check_cluster "$work/snapshot.db"
+	# The revision goes far beyond what any client has seen, also since an earlier restore, and
+	# what came before counts as compacted: a client that watches reads everything anew. Since
+	# 2026 no etcd has written a thousand times a second all the time.
+	bump=$((($(date +%s) - 1767225600) * 1000))
+	bump=$(((bump > 0 ? bump : 0) + 1000000000))
 	run "$tool" snapshot restore "$work/snapshot.db" --data-dir "$work/data" --name "$member" \
-		--initial-cluster "$member=$peer" --initial-advertise-peer-urls "$peer" --bump-revision 1000000000 --mark-compacted
+		--initial-cluster "$member=$peer" --initial-advertise-peer-urls "$peer" --bump-revision "$bump" --mark-compacted
 	unmount "$work/image"
+	nothing_answers "$(<"$state/restore/endpoint")" # to fetch it may have taken long
 	find "$data" -mindepth 1 -delete
-	mv "$work/data/member" "$data/"
+	run mv "$work/data/member" "$data/"
 	rm -rf "$work"
 	touch "$state/restored"
 	sync
+}
+
+# nothing_answers makes sure that the former control plane is gone: two must never have one
+# address.
+nothing_answers() {
+	local host=${1%:*} port=${1##*:}
+	host=${host#[}
+	host=${host%]}
+	! timeout 20 python3 -c "$answers" "$host" "$port" >/dev/null 2>&1 || {
+		say "something answers at $1, the address of the API: a control-plane VM that runs has to be deleted before a snapshot is restored"
+		return 1
+	}
+}
+
+# answers succeeds where an API may answer. A load balancer takes a connection, and ends it
+# where no control plane is behind it.
+answers='
+import socket, ssl, sys
+try:
+    connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+except OSError:
+    sys.exit(1)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+try:
+    context.wrap_socket(connection)
+except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+    sys.exit(1)
+except OSError:
+    pass
+'
+
+# check_cluster stops early when the snapshot is of a cluster with other authorities: workers
+# would connect to it, and lose their pods. In every namespace the API has a ConfigMap with
+# its authority.
+check_cluster() {
+	local line
+	line=$(grep -v -e '-----' "$kubernetes/pki/ca.crt" | tail -n 2 | head -n 1)
+	if [[ -z $line ]] || ! grep -aqF -e "$line" "$1"; then
+		say "the snapshot is not of this cluster: the certificate authority of this cluster is not in it"
+		return 1
+	fi
 }
 
 # find_etcdutl finds etcdutl of the etcd that is about to run: in the node image, in the

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,7 +15,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 )
 
-const snapshotContent = "the content of a snapshot"
+// theCA is the certificate authority of the cluster that the snapshot is of, as the node has
+// it, and snapshotContent has it as the ConfigMaps kube-root-ca.crt do.
+const (
+	theCA           = "-----BEGIN CERTIFICATE-----\nof every authority\nof the cluster's alone\nend=\n-----END CERTIFICATE-----\n"
+	snapshotContent = "the content of a snapshot\x00\x12" + theCA + "\x1a\x00"
+)
 
 // presigned is in the URL of the snapshot, and nowhere else.
 const presigned = "s1gnature"
@@ -50,6 +56,7 @@ config) printf '%s\n' registry.example.com/k8s/kube-apiserver:v1.37.2 registry.e
 init) [[ -f $root/var/lib/etcd/member/db ]] && touch "$root/init-has-data" ;;
 esac`)
 	m.write("/bin/ctr", stub)
+	m.write("/bin/date", "#!/bin/bash\nif [[ $* == +%s ]]; then echo 1796000000; else exec /usr/bin/date \"$@\"; fi\n")
 	m.play("ctr", `case "$*" in
 *mount*etcd:*)
 	if [[ -f $root/images/${5##*/} ]]; then
@@ -64,6 +71,8 @@ esac`)
 version*) printf '%s\n' 'etcdutl version: 3.7.0' 'API version: 3.7' ;;
 esac`)
 	m.write("/var/lib/etcd/lost+found", "")
+	m.write("/etc/gantry/restore/endpoint", "127.0.0.1:1\n") // nothing answers there
+	m.write("/etc/kubernetes/pki/ca.crt", theCA)
 	for _, image := range images {
 		m.write("/images/"+image, m.read("/etcdutl"))
 	}
@@ -109,9 +118,10 @@ func TestScriptRestoresASnapshot(t *testing.T) {
 			if !m.exists("init-has-data") || m.read("/var/lib/etcd/member/db") != snapshotContent || m.exists("/var/lib/etcd/lost+found") {
 				t.Error("kubeadm init did not find the data of the snapshot alone")
 			}
+			// Each restore goes beyond what any client has seen since the one before.
 			want := "snapshot restore /var/lib/gantry-restore/snapshot.db --data-dir /var/lib/gantry-restore/data --name prod-1-cp-1 " +
 				"--initial-cluster prod-1-cp-1=https://10.10.183.11:2380 --initial-advertise-peer-urls https://10.10.183.11:2380 " +
-				"--bump-revision 1000000000 --mark-compacted"
+				"--bump-revision 29774400000 --mark-compacted"
 			if calls := m.calls("etcdutl"); !slices.Contains(calls, want) {
 				t.Errorf("etcdutl ran as %q", calls)
 			}
@@ -153,6 +163,10 @@ func TestScriptRestoresNothingElse(t *testing.T) {
 	m.untouched(m.bootstrap("init"), "etcdutl 3.7.0 is neither in the node image nor in registry.example.com/k8s/etcd:3.7.0-0 "+
 		"or registry.example.com/k8s/etcd:v3.7.0")
 
+	m = restored(t, url, ca, "3.7.0", "etcd:3.7.0-0")
+	m.write("/etc/kubernetes/pki/ca.crt", strings.ReplaceAll(theCA, "alone", "other"))
+	m.untouched(m.bootstrap("init"), "the snapshot is not of this cluster")
+
 	m = restored(t, url, "", "3.7.0", "etcd:3.7.0-0")
 	m.untouched(m.bootstrap("init"), "CERTIFICATE_VERIFY_FAILED")
 
@@ -168,6 +182,49 @@ func TestScriptRestoresNothingElse(t *testing.T) {
 	url, ca = fileServer(t, away, away, away, away, away)
 	m = restored(t, url, ca, "3.7.0", "etcd:3.7.0-0")
 	m.untouched(m.bootstrap("init"), "it redirects from https")
+}
+
+// What answers at the endpoint is another control plane: two must never have one VIP. A load
+// balancer without one ends connections.
+func TestScriptRestoresNothingBesideWhatAnswers(t *testing.T) {
+	t.Parallel()
+	url, ca := fileServer(t)
+	at := func(address string) *machine {
+		m := restored(t, url, ca, "3.7.0", "etcd:3.7.0-0")
+		m.write("/etc/gantry/restore/endpoint", address+"\n")
+		return m
+	}
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Skipf("no listener: %v", err)
+		}
+		api := httptest.NewUnstartedServer(http.NotFoundHandler())
+		_ = api.Listener.Close()
+		api.Listener = listener
+		api.StartTLS()
+		t.Cleanup(api.Close)
+		m := at(listener.Addr().String())
+		m.untouched(m.bootstrap("init"), "something answers at "+listener.Addr().String()+", the address of the API")
+	}
+
+	balancer, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = balancer.Close() })
+	go func() {
+		for {
+			connection, err := balancer.Accept()
+			if err != nil {
+				return
+			}
+			_ = connection.Close()
+		}
+	}()
+	if m := at(balancer.Addr().String()); m.bootstrap("init") != 0 || !m.exists("init-has-data") {
+		t.Errorf("nothing is restored behind a load balancer; log:\n%s", m.log())
+	}
 }
 
 // A proxy that containerd has is asked for the snapshot.

@@ -57,7 +57,7 @@ func TestScriptRunsTheUsersCommandsAroundTheBootstrap(t *testing.T) {
 			t.Errorf("post_bootstrap ran before anything else: %q", notes)
 		}
 		m.wantKubeadm(verb)
-		m.wantPhases("booting", "kubeadm", "joined")
+		m.wantPhases("booting", "kubeadm", "post_bootstrap", "joined")
 		// What has run is not run again, and does not stay on the disk.
 		if status := m.bootstrap(verb); status != 0 || strings.Count(m.read("notes"), "\n") != 3 {
 			t.Errorf("at the next boot: status %d, %q", status, m.read("notes"))
@@ -101,7 +101,7 @@ func TestScriptReportsAFailureAfterTheJoin(t *testing.T) {
 	if status := m.bootstrap("join"); status == 0 {
 		t.Error("the bootstrap was a success")
 	}
-	m.wantPhases("booting", "kubeadm", "failed")
+	m.wantPhases("booting", "kubeadm", "post_bootstrap", "post_bootstrap_failed")
 	if m.exists("/etc/gantry/kubeadm.yaml") {
 		t.Error("the token was not removed")
 	}
@@ -110,7 +110,7 @@ func TestScriptReportsAFailureAfterTheJoin(t *testing.T) {
 		t.Fatalf("status %d; log:\n%s", status, m.log())
 	}
 	m.wantKubeadm("join")
-	m.wantPhases("booting", "kubeadm", "failed", "joined")
+	m.wantPhases("booting", "kubeadm", "post_bootstrap", "post_bootstrap_failed", "post_bootstrap", "joined")
 	if strings.Count(m.read("notes"), "one") != 1 {
 		t.Errorf("the first command ran again: %q", m.read("notes"))
 	}

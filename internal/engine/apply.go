@@ -159,7 +159,9 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 	}
 	// A creation that resumes an incomplete one removes what that has left: its plan
 	// says that it does, and how far the other one came shows only now.
-	resumes := facts.Record.Found && !facts.APIReached(req.Spec.New)
+	// What a restore removes has data.
+	restores := req.Spec.Restore != nil && !req.Spec.New
+	resumes := facts.Record.Found && !facts.APIReached(req.Spec.New) && !restores
 	if req.Shown != nil && !resumes {
 		if unseen := todo.Unseen(*req.Shown); len(unseen) > 0 {
 			return &model.MovedError{Unseen: unseen}

@@ -12,8 +12,8 @@ import (
 // the authorities at hand, before the API has ever answered. Every user who may read
 // the VM's configuration could read them there.
 func builtInVain(spec *model.ClusterSpec, facts *model.Facts, todo *model.Plan) bool {
-	if facts.APIReached(spec.New) || spec.Restore != nil {
-		return false // workers, and the data that is restored, trust these alone
+	if facts.APIReached(spec.New) || facts.API.Answered() || spec.Restore != nil {
+		return false // workers, what answers, and the data that is restored trust these alone
 	}
 	for _, step := range todo.Steps() {
 		gone, ok := step.(model.DeleteNode)

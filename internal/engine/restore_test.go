@@ -83,7 +83,7 @@ func TestRestoreAfterTwoOfThreeAreLost(t *testing.T) {
 
 	w.must(w.sim.DeleteVM("prod-cp-1"))
 	w.must(w.sim.DeleteVM("prod-cp-2"))
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "lost its quorum") {
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "restore_from_snapshot") {
 		t.Errorf("without a snapshot the plan says %v", p.Problems)
 	}
 	spec = restores(spec, from)
@@ -179,6 +179,46 @@ func TestRestoreFromBeforeAWorkerJoined(t *testing.T) {
 	w.restored(spec, secrets, 5)
 }
 
+// noPowerOff fails to power anything off.
+type noPowerOff struct{ model.VCenter }
+
+func (noPowerOff) PowerOff(context.Context, string) (string, error) {
+	return "", errors.New("no power off")
+}
+
+// TestRestoreThatEndedBeforeAWorkerWasBack keeps a worker that the snapshot does not know:
+// the control plane had answered when the run failed, and the next apply reconnects it.
+func TestRestoreThatEndedBeforeAWorkerWasBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 1))
+	from := w.snapshot(secrets)
+	spec.Workers[0].Count = 2
+	spec = kept(spec, w.applies(spec, secrets))
+	before := spec.Known
+	w.must(w.sim.DeleteVM("prod-cp-1"))
+	spec = restores(spec, from)
+	e := w.engine()
+	e.Builder = noPowerOff{e.Builder}
+	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "no power off") || !out.APIReached {
+		t.Fatalf("applied with %v", err)
+	}
+	spec = kept(spec, out)
+	w.eventually(func() bool { // a later restore is careful with a node that has reported this
+		_, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		return err == nil && facts.Machines[0].Phase == model.PhaseJoined
+	})
+	if p := w.plan(spec, secrets); !slices.Contains(actions(p), "reconnect_workers prod") || slices.Contains(actions(p), "delete_node prod-general-2") {
+		t.Errorf("planned %v", actions(p))
+	}
+	spec = kept(spec, w.applies(spec, secrets))
+	if !slices.Contains(spec.Known, before[1]) || !slices.Contains(spec.Known, before[2]) {
+		t.Errorf("the VMs were %v and are %v", before, spec.Known)
+	}
+	w.restored(spec, secrets, 5)
+}
+
 // TestRestoreOfTheWrongFile fails on the node, before anything of Kubernetes runs. The
 // authorities stay, since workers trust no others, and the right file restores it.
 func TestRestoreOfTheWrongFile(t *testing.T) {
@@ -199,6 +239,13 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 			t.Fatalf("applied with %v", err)
 		}
 	}
+	// Its workers would lose their pods to a cluster of other authorities.
+	elsewhere := newWorld(t, simulator.Options{})
+	_, others, _ := elsewhere.applied(elsewhere.withNetwork(1, 0))
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: restores(spec, elsewhere.snapshot(others)), Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "the snapshot is not of this cluster") {
+		t.Fatalf("applied with %v", err)
+	}
 	if secrets.Authorities.Fingerprint() != authorities {
 		t.Fatal("it has other authorities")
 	}
@@ -206,6 +253,17 @@ func TestRestoreOfTheWrongFile(t *testing.T) {
 		t.Errorf("without the attribute the plan says %v", p.Problems)
 	}
 	spec = restores(spec, from)
+	// Its name is not free for that: a creation of another state takes nothing over.
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: w.withNetwork(1, 1), Secrets: newSecrets(t)}); err == nil ||
+		!strings.Contains(err.Error(), "is registered in this vCenter") {
+		t.Errorf("another creation ended with %v", err)
+	}
+	// However far a restore has come, an apply does what its plan has shown.
+	var moved *model.MovedError
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{}})
+	if !errors.As(err, &moved) {
+		t.Errorf("applied what was not shown with %v", err)
+	}
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	w.must(err)
 	if !w.remembers(secrets, "before") {

@@ -211,4 +211,7 @@ func TestWhatMayCarryAPasswordIsSensitive(t *testing.T) {
 			}
 		}
 	}
+	if !sensitive(s.schemas.ResourceSchemas["gantry_vmware_cluster"], "restore_from_snapshot", "url") {
+		t.Error("the URL of a snapshot, which may be presigned, is printed")
+	}
 }

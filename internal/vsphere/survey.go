@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
 // The extra configuration by which guests report, and in which they get their
@@ -28,7 +29,7 @@ var (
 // second call.
 var (
 	ownProperties = []string{
-		"runtime.powerState", extraConfig(userdataKey), notesProperty,
+		"runtime.powerState", extraConfig(userdataKey), extraConfig(phaseKey), notesProperty,
 	}
 	hardwareProperties = []string{"config.hardware.device"}
 	templateProperties = []string{
@@ -233,6 +234,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			Template:  inv.pathOf(m.marker.TemplateRef),
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
+			Phase:     printable.Line(p.option(phaseKey), maxPhase),
 		})
 	}
 	return machines

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/netip"
@@ -16,7 +17,7 @@ import (
 // BuiltWith identifies what of a spec a node takes over at its first boot and keeps. The
 // hashes are keyed with the cluster's authorities: a proxy's URL may carry a password,
 // and whoever may see a VM can read its marker. An empty one is not known, as in the
-// marker of a Gantry that did not write it, and is no difference.
+// marker of a Gantry that did not write it, and is no difference; of settings see WithSettings.
 type BuiltWith struct {
 	SSHKeys    string `json:"ssh_keys,omitempty"`
 	NTPServers string `json:"ntp_servers,omitempty"`
@@ -34,6 +35,7 @@ type BuiltWith struct {
 func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 	s.BuiltWith = BuiltWith{}
 	s.builtSetups = nil
+	s.noSettings = BuiltWith{}
 	if secrets == nil || secrets.Authorities == nil {
 		return
 	}
@@ -42,7 +44,13 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 		NTPServers: keyedHash(secrets.Authorities, "NTP servers", canonical(s.NTPServers, canonicalServer)),
 		Proxy:      keyedHash(secrets.Authorities, "proxy", canonicalProxy(s.Proxy)),
 		Components: keyedHash(secrets.Authorities, "components", s.components()),
-		Kubelet:    keyedHash(secrets.Authorities, "kubelet", encoded([]any{s.Settings.Kubelet, s.Settings.KubeletConfig})),
+		Kubelet:    keyedHash(secrets.Authorities, "kubelet", s.kubelet()),
+	}
+	none := ClusterSpec{}
+	s.noSettings = BuiltWith{
+		Components: keyedHash(secrets.Authorities, "components", none.components()),
+		Kubelet:    keyedHash(secrets.Authorities, "kubelet", none.kubelet()),
+		Setup:      keyedHash(secrets.Authorities, "setup", encodedSetup(none.ControlPlane.Setup)),
 	}
 	s.builtSetups = map[string]string{}
 	for _, pool := range s.NodePools() {
@@ -71,6 +79,19 @@ func (s *ClusterSpec) components() []string {
 	settings := s.Settings
 	parts := encoded([]any{settings.APIServer, settings.ControllerManager, settings.Scheduler, settings.AuditPolicy, settings.OIDC})
 	return append(parts, settings.Mounts(s.ControlPlane.Setup.Files)...)
+}
+
+func (s *ClusterSpec) kubelet() []string {
+	return encoded([]any{s.Settings.Kubelet, s.Settings.KubeletConfig})
+}
+
+// WithSettings is what the marker of a node says that it was built with, by the hashes of the
+// spec. One that says nothing of settings is of before there were any: there were none.
+func (s *ClusterSpec) WithSettings(marker BuiltWith) BuiltWith {
+	marker.Components = cmp.Or(marker.Components, s.noSettings.Components)
+	marker.Kubelet = cmp.Or(marker.Kubelet, s.noSettings.Kubelet)
+	marker.Setup = cmp.Or(marker.Setup, s.noSettings.Setup)
+	return marker
 }
 
 // importedSetup reports whether the pool has a file whose content is not known, as after an

@@ -56,8 +56,9 @@ type Record struct {
 
 // Finished reports whether a creation of which no state is known has ended, so that its
 // certificate authorities are somewhere: it is not taken over. A run that died before
-// that has stored them nowhere, and there is nothing to import.
-func (r Record) Finished() bool { return r.Found && r.APIReached && r.CreationComplete }
+// that has stored them nowhere, and there is nothing to import. One whose control plane is
+// being built anew stays finished.
+func (r Record) Finished() bool { return r.Found && r.CreationComplete }
 
 // MarshalJSON writes the record, or null where there is none.
 func (r Record) MarshalJSON() ([]byte, error) {
@@ -199,6 +200,12 @@ func (f *Facts) Joined(m *Machine) bool {
 		return f.API.Joined(m.Marker.Node, m.Marker.ControlPlane() && f.Pending(m.Marker.NodePool, m.Marker.Ordinal))
 	}
 	return f.Record.APIReached && !f.Pending(m.Marker.NodePool, m.Marker.Ordinal)
+}
+
+// Former reports whether a VM was of the control plane before it was built anew: of
+// another reset than the record.
+func (f *Facts) Former(m Marker) bool {
+	return f.Record.Found && f.Record.Reset != "" && m.Reset != f.Record.Reset && m.ControlPlane() && m.Understood()
 }
 
 // Pending reports whether a node has an ordinal and has not joined, as far as the record

@@ -68,10 +68,11 @@ type ClusterSpec struct {
 	Proxy             *Proxy
 	// Settings are those of the components of Kubernetes.
 	Settings bootstrap.Settings
-	// BuiltWith identifies the four above, and builtSetups the setups of the node pools by
-	// their names; SetBuiltWith derives them.
+	// BuiltWith identifies the four above, builtSetups the setups of the node pools by
+	// their names, and noSettings that there are no settings; SetBuiltWith derives them.
 	BuiltWith   BuiltWith
 	builtSetups map[string]string
+	noSettings  BuiltWith
 	CloneMode   CloneMode
 
 	Packs []Pack // in the order in which they are applied

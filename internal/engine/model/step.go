@@ -143,6 +143,10 @@ type DeleteNode struct {
 	LeavesEtcd bool
 }
 
+// TakenOutUnready reports whether a control-plane node that has joined and is not Ready is
+// taken away before there is another one.
+func (s DeleteNode) TakenOutUnready() bool { return s.LeavesEtcd && s.Drain && s.Rollout == nil }
+
 // Rollout is what the replacement of a node waits for.
 type Rollout struct {
 	// MinReady is how many other nodes of the pool must be serving before the node

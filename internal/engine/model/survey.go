@@ -225,15 +225,26 @@ type Machine struct {
 	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
+	// Phase is what its guest reported last, while it has power.
+	Phase string `json:",omitzero"`
 }
 
 // The phases that a guest reports through guestinfo.gantry.phase. They are diagnosis:
 // whether a node has joined is what the cluster's API says.
 const (
 	PhaseKubeadm = "kubeadm"
-	PhaseJoined  = "joined"
 	PhaseFailed  = "failed"
+	// PhasePost is of a node that has joined and runs the commands of post_bootstrap, and
+	// PhasePostFailed of one where one of these failed.
+	PhasePost       = "post_bootstrap"
+	PhasePostFailed = "post_bootstrap_failed"
+	PhaseJoined     = "joined"
 )
+
+// HasJoined reports whether a guest in a phase says that its node has joined.
+func HasJoined(phase string) bool {
+	return phase == PhasePost || phase == PhasePostFailed || phase == PhaseJoined
+}
 
 // Disk is a virtual disk of a machine.
 type Disk struct {

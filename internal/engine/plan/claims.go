@@ -47,7 +47,7 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 		{endpoint, model.OwnerVIP}:   true,
 		{endpoint, model.OwnerExtra}: true,
 	}
-	for _, m := range v.facts.Machines {
+	for _, m := range slices.Concat(v.facts.Machines, v.former) {
 		keep[holder{m.Marker.IPPool, m.Marker.Node}] = true
 		if v.apiReached() && m.Marker.ControlPlane() {
 			keep[holder{m.Marker.IPPool, model.OwnerVIP}] = true

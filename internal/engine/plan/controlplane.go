@@ -56,10 +56,16 @@ func (v view) goneMembers() []string {
 }
 
 // quorumGone reports whether so many control-plane VMs are gone that the others can't
-// answer for want of a quorum.
+// answer for want of a quorum. One that is gone may have left etcd before: as many as are
+// the quorum of a whole control plane may work.
 func (v view) quorumGone(members []model.Machine) bool {
 	there := len(members) + len(v.presumedPresent(model.ControlPlanePool))
-	return there < majority(there+len(v.goneMembers()))
+	return there < majority(v.votersOf(there))
+}
+
+// votersOf is how many members etcd has at least, where so many are there.
+func (v view) votersOf(there int) int {
+	return min(there+len(v.goneMembers()), max(there, v.spec.ControlPlane.Count))
 }
 
 func quorumFinding(v view, members []model.Machine) model.Finding {
@@ -127,7 +133,8 @@ func wayOut(spec *model.ClusterSpec, facts *model.Facts) string {
 	if spec.Restore != nil && restored(spec, facts) {
 		again = "The snapshot that restore_from_snapshot names was restored before, and is not restored twice: name another one. "
 	}
-	return again + "A control plane with data is never created anew from nothing: restore the VMs from a backup; or destroy the cluster; " +
+	return again + "A control plane with data is never created anew from nothing: restore it from a snapshot of etcd with " +
+		"restore_from_snapshot, as the guide \"Restoring a cluster\" says; or restore the VMs from a backup; or destroy the cluster; " +
 		"or apply with -replace and the address of the resource, which destroys what is left and creates an empty cluster of that name."
 }
 

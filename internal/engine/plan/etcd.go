@@ -58,6 +58,41 @@ func MayRemove(members []model.EtcdMember, node string, serving bool) error {
 	return mayRemove(members, func(m model.EtcdMember) bool { return m.Name == node }, serving)
 }
 
+// MayTakeOut is MayRemove for a node that is not Ready: its member may serve all the same.
+func MayTakeOut(members []model.EtcdMember, node string) error {
+	return MayRemove(members, node, answers(members, node))
+}
+
+func answers(members []model.EtcdMember, node string) bool {
+	return slices.ContainsFunc(members, func(m model.EtcdMember) bool { return m.Name == node && m.Healthy() && !m.Learner })
+}
+
+// SickMembersFirst puts the steps that take nodes which are not Ready out of etcd into the
+// order in which the quorum bears it: first those whose members do not answer.
+func SickMembersFirst(steps []model.Step, members []model.EtcdMember) []model.Step {
+	var unready []model.Step
+	for _, step := range steps {
+		if s, ok := step.(model.DeleteNode); ok && s.TakenOutUnready() {
+			unready = append(unready, step)
+		}
+	}
+	last := func(step model.Step) int {
+		if answers(members, step.Change().Target) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(unready, func(a, b model.Step) int { return last(a) - last(b) })
+	sorted := slices.Clone(steps)
+	for i, step := range sorted {
+		if s, ok := step.(model.DeleteNode); ok && s.TakenOutUnready() {
+			sorted[i] = unready[0]
+			unready = unready[1:]
+		}
+	}
+	return sorted
+}
+
 // MayRemoveMember is MayRemove for a member that no node carries.
 func MayRemoveMember(members []model.EtcdMember, id uint64) error {
 	return mayRemove(members, func(m model.EtcdMember) bool { return m.ID == id }, false)
@@ -140,7 +175,8 @@ func (c check) quorum() model.Findings {
 		return f
 	}
 	gone := map[string]bool{}
-	for _, step := range c.plan.Steps() {
+	left := slices.Clone(etcd.Members)
+	for _, step := range SickMembersFirst(c.plan.Steps(), etcd.Members) {
 		switch s := step.(type) {
 		case model.PowerOnNode:
 			if s.Machine.Marker.ControlPlane() {
@@ -161,11 +197,16 @@ func (c check) quorum() model.Findings {
 			}
 			gone[s.Node] = true
 		case model.DeleteNode:
-			if err := MayRemove(etcd.Members, s.Machine.Marker.Node, false); err != nil && s.LeavesEtcd && s.Drain && s.Rollout == nil {
+			if !s.TakenOutUnready() {
+				gone[s.Machine.Marker.Node] = true
+				continue
+			}
+			if err := MayTakeOut(left, s.Machine.Marker.Node); err != nil {
 				f.Refuse(controlPlaneField, "The quorum of etcd is at risk", "%q is not Ready, and is to be replaced. %s. "+
 					"Repair the others first, or remove repair until they are well.", s.Machine.Marker.Node, capitalized(err.Error()))
 			}
 			gone[s.Machine.Marker.Node] = true
+			left = slices.DeleteFunc(left, func(m model.EtcdMember) bool { return m.Name == s.Machine.Marker.Node })
 		}
 	}
 	return f

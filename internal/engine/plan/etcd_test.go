@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
@@ -119,5 +120,53 @@ func TestMemberIsRemovedOnlyWhileTheOthersKeepTheirQuorum(t *testing.T) {
 	}
 	if plan.MayRemoveMember(members(""), 1) == nil || plan.MayRemoveMember(members("a", ""), 2) != nil {
 		t.Error("the last member may be removed, or one beside it may not")
+	}
+}
+
+// Nodes that are not Ready may have healthy members: such a one goes only beside others that
+// all are, so that those which do not answer go first.
+func TestUnreadyNodesAreTakenOutSickMembersFirst(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		members []model.EtcdMember
+		node    string
+		may     bool
+	}{
+		{members("a", "b", "c", "d", "e"), "a", true},
+		{sick(members("a", "b", "c", "d", "e"), "e"), "a", false}, // of a quorum that is near its limit
+		{sick(members("a", "b", "c", "d", "e"), "a", "e"), "a", true},
+	} {
+		if err := plan.MayTakeOut(c.members, c.node); (err == nil) != c.may {
+			t.Errorf("%s of %+v: %v", c.node, c.members, err)
+		}
+	}
+
+	s := small(5, 0)
+	s.Repair = &model.Repair{NotReadyAfter: 10 * time.Minute, MaxUnhealthy: 2}
+	f := running(5, 0)
+	for _, name := range []string{"c-cp-1", "c-cp-4"} {
+		f.API.Nodes[name] = model.KubeNode{Name: name, NotReadySince: today.Add(-time.Hour)}
+	}
+	f.Now = today
+	all := []string{"c-cp-1", "c-cp-2", "c-cp-3", "c-cp-4", "c-cp-5"}
+	for name, c := range map[string]struct {
+		members []model.EtcdMember
+		first   string
+		refused bool
+	}{
+		"both answer":      {members(all...), "c-cp-1", false},
+		"one does not":     {sick(members(all...), "c-cp-4"), "c-cp-4", false},
+		"another does not": {sick(members(all...), "c-cp-5"), "c-cp-1", true},
+	} {
+		l := limitsFor(s, 100)
+		l.Etcd = model.Etcd{Asked: true, Members: c.members}
+		p := checked(s, f, l)
+		if says(p.Problems, "quorum of etcd is at risk") != c.refused {
+			t.Errorf("%s: %v", name, p.Problems)
+		}
+		steps := plan.SickMembersFirst(stage(t, p, "control plane cleanup").Steps, c.members)
+		if len(steps) != 2 || steps[0].Change().Target != c.first {
+			t.Errorf("%s: they go as %v", name, steps)
+		}
 	}
 }

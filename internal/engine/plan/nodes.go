@@ -194,6 +194,9 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 	for _, m := range members {
 		used[m.Marker.Ordinal] = true
 	}
+	for _, m := range v.former {
+		used[m.Marker.Ordinal] = used[m.Marker.Ordinal] || m.Marker.NodePool == pool
+	}
 	for _, name := range v.lost(pool) {
 		used[v.ordinal(pool, name)] = true
 	}

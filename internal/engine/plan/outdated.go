@@ -33,7 +33,7 @@ func outdated(spec *model.ClusterSpec, pool model.NodePool, m model.Marker) []st
 	differs(m.KubernetesVersion != spec.VersionOf(pool), "kubernetes_version")
 	differs(placementOf(pool, m) < 0, reasonPlacements)
 	differs(slices.Contains(spec.ReplaceNodes, m.Node), "replace_nodes")
-	for _, field := range spec.BuiltWithOf(pool).Differs(m.BuiltWith) {
+	for _, field := range spec.BuiltWithOf(pool).Differs(spec.WithSettings(m.BuiltWith)) {
 		reasons = append(reasons, attributeWords[field])
 	}
 	return reasons

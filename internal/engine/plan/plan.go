@@ -76,6 +76,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 // planNodePools plans the control plane, and then the workers, which may wait for it.
 func planNodePools(v *view) []nodePoolPlan {
 	pools := []nodePoolPlan{planNodePool(*v, v.spec.ControlPlane)}
+	pools[0].cleanup = append(formerSteps(*v), pools[0].cleanup...)
 	if left, stays := v.controlPlaneStays(pools[0]); stays {
 		v.left = &left
 	}
@@ -158,6 +159,7 @@ func stillPending(v view, pool nodePoolPlan) []int {
 func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
+	f.Add(formerFindings(v))
 	f.Add(restoreFindings(v))
 	f.Add(replaceFindings(v))
 	f.Add(repairFindings(v))

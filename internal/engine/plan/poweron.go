@@ -24,6 +24,8 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
 		// Of a control plane that is rolled all nodes have to be well before the first goes.
 		leaves := (deleted[name] || v.holdsRepairs) && !m.Marker.ControlPlane()
+		// What powers it on reconnects it, too.
+		leaves = leaves || v.survives(m) && !v.apiSilent()
 		if m.PoweredOn || leaves || v.node(name).Cordoned || !joined {
 			continue
 		}

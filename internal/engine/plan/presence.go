@@ -29,23 +29,29 @@ func presenceFindings(v view) model.Findings {
 				"Move the VM back or grant the privilege; if the node is to go, have the VM deleted by a user who sees it.",
 			model.Listed(hidden))
 	}
-	var unproven, alive []string
+	unproven := v.unproven()
+	if len(unproven) > 0 {
+		f.Warn(nameField, "Node without a visible VM",
+			"The API does not answer, no VM of %s is visible in vCenter, and this state has no reference by which vCenter could be asked "+
+				"whether it is gone. Address and place are kept. %s", quoted(unproven), forgetWords)
+	}
+	var known, alive []string
 	for _, pool := range v.pools() {
 		for _, name := range v.unseen(pool) {
 			switch {
-			case v.hidden(name) || v.unreadable(name):
+			case v.hidden(name) || v.unreadable(name) || slices.Contains(unproven, name):
 			case v.gone(name) && v.node(name).Ready:
 				alive = append(alive, name)
 			case !v.gone(name):
-				unproven = append(unproven, name)
+				known = append(known, name)
 			}
 		}
 	}
-	if len(unproven) > 0 {
+	if len(known) > 0 {
 		f.Warn(nameField, "Node without a visible VM",
 			"The API knows %s, no VM is visible in vCenter, and this state has no reference by which vCenter could be asked whether it is gone. "+
 				"Address and place are kept. If the VM is gone, delete the node object (kubectl delete node NAME): the next apply builds another node.",
-			quoted(unproven))
+			quoted(known))
 	}
 	if len(alive) > 0 {
 		f.Warn(nameField, "Node is Ready without a VM",
@@ -59,6 +65,9 @@ func presenceFindings(v view) model.Findings {
 	}
 	return f
 }
+
+// forgetWords say how a VM is reported gone of which nothing else could.
+const forgetWords = "If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
 
 // hiddenWords name nodes with the reason why their VMs may not be seen.
 func hiddenWords(unseen []model.UnseenMachine) []string {

@@ -62,3 +62,30 @@ func TestPlanRefusesASpecWithoutAControlPlane(t *testing.T) {
 	s.ControlPlane = model.NodePool{}
 	wantRefusal(t, planned(s, running(3, 1)), model.NodePoolField(model.ControlPlanePool, ""), "no control-plane node")
 }
+
+// TestAMemberThatHasLeftIsNotLost has a run that died between the destruction of a VM that
+// had left etcd and the release of its address: the others are as many as ever.
+func TestAMemberThatHasLeftIsNotLost(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int{1, 3} {
+		s := small(count, 1)
+		f := running(count+1, 1)
+		lose(f, "c-cp-1")
+		if count == 3 {
+			lose(f, "c-cp-2") // a member of three, of which two are left
+		}
+		unreachable(f)
+		wantSteps(t, planned(s, f), "")
+		s.Restore, s.Reset = snapshot, snapshot.ID()
+		p := planned(s, f)
+		if len(p.Steps()) > 0 || !says(p.Problems, "Nothing says that the quorum is lost") {
+			t.Errorf("with %d nodes planned %s (%v)", count, names(p), p.Problems)
+		}
+	}
+	s, _ := gateway()
+	f := wasReset(s, "r1")
+	join(f, s.ControlPlane, 0, 2)
+	f.Machines[1].Marker.Reset = "r1"
+	lose(f, "c-cp-1")
+	wantSteps(t, planned(s, unreachable(f)), "")
+}

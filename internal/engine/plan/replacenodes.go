@@ -13,9 +13,10 @@ func (v view) counter(pool string) int {
 
 // existed reports whether a name is, or was, that of a node. Counters never go back, so
 // that a lower ordinal was one's; of a record that was lost that is not known, and of a
-// cluster that is being made, the name may be that of a node to come.
+// cluster that is being made, the name may be that of a node to come; one whose control
+// plane is built anew was made before.
 func (v view) existed(node string) bool {
-	if !v.apiReached() {
+	if !v.apiReached() && !(v.facts.Record.CreationComplete && !v.spec.New) {
 		return false
 	}
 	for _, pool := range v.pools() {

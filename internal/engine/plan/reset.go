@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // resets reports whether the control plane is to be built anew, with the identity and
@@ -16,7 +17,9 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 	begun := slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return spec.Supersedes(m.Marker) })
 	switch {
 	case spec.Restore == nil:
-		return facts.Record.Reset != spec.Reset || begun
+		return facts.Record.Reset != spec.Reset || begun && !facts.Record.APIReached
+	case facts.API.Answered():
+		return false // however far a restore has come: what answers is not restored over
 	case restored(spec, facts):
 		return begun && !facts.Record.APIReached // a snapshot is never restored twice
 	case !facts.Record.APIReached:
@@ -31,17 +34,39 @@ func resets(spec *model.ClusterSpec, facts *model.Facts) bool {
 func resetFacts(facts *model.Facts) *model.Facts {
 	begun := *facts
 	begun.Record.APIReached = false
-	begun.Record.CreationComplete = false
 	begun.API = model.APIFacts{}
 	return &begun
 }
 
-// BuiltFor is the reset that the control plane was built for, as its VMs say.
+// TakenBack reports whether a reset that has begun is not asked for any more while a
+// control plane answers: the record is then of what answers, as BuiltFor tells.
+func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
+	return !spec.New && spec.Reset == "" && facts.Record.Found && !facts.Record.APIReached && facts.API.Answered()
+}
+
+// TakeBack is the record of a reset that is taken back. Workers have to come back to what
+// answers only where that was restored.
+func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
+	reset := BuiltFor(facts)
+	rec.Reconnect = rec.Reconnect && rec.Reset == reset
+	rec.Reset = reset
+	return rec
+}
+
+// BuiltFor is the reset that the control plane was built for, as its VMs say: those that
+// serve, before others, which may be of a former one.
 func BuiltFor(facts *model.Facts) string {
+	var reset string
+	found := false
 	for _, m := range facts.Machines {
-		if m.Marker.ControlPlane() {
+		switch {
+		case !m.Marker.ControlPlane():
+		case m.PoweredOn && facts.API.Nodes[m.Marker.Node].Ready:
 			return m.Marker.Reset
+		case !found:
+			reset = m.Marker.Reset
+			found = true
 		}
 	}
-	return ""
+	return reset
 }

@@ -16,7 +16,8 @@ var restoreField = model.ClusterField(model.FieldRestore)
 // gone that the others can never answer again. That its API does not answer is no proof:
 // it may be the way there.
 func quorumLost(spec *model.ClusterSpec, facts *model.Facts) bool {
-	v := view{spec: spec, facts: facts}
+	v := view{spec: spec}
+	v.facts, v.former = withoutFormer(facts)
 	return v.apiSilent() && (v.controlPlaneGone() || v.quorumGone(v.machines(model.ControlPlanePool)))
 }
 
@@ -33,12 +34,25 @@ func restored(spec *model.ClusterSpec, facts *model.Facts) bool {
 // since.
 func (v view) restoring() bool { return v.spec.Restore != nil && !v.apiReached() }
 
+// reconnecting reports whether workers have yet to come back to a control plane that is
+// restored, or was.
+func (v view) reconnecting() bool { return v.restoring() || v.facts.Record.Reconnect && !v.spec.New }
+
 // survives reports whether a worker outlives the control plane that is restored: it has
 // joined once, trusts the same authorities and knows the same endpoint, so that it comes
-// back by itself.
+// back by itself. Where the run before was killed, the guest may be all that says so.
 func (v view) survives(m model.Machine) bool {
-	return v.restoring() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint &&
-		!v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal)
+	joined := !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal) || model.HasJoined(m.Phase)
+	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint && joined
+}
+
+// answersRestored reports whether a machine is the first node of a restore whose API answers,
+// although no run has recorded that: also where kubeadm init has not ended on it, as when a
+// webhook that came with the snapshot is in its way. What answers is not restored over.
+func (v view) answersRestored(m model.Machine) bool {
+	_, known := v.facts.API.Nodes[m.Marker.Node]
+	return known && v.restoring() && !v.spec.New && m.Marker.ControlPlane() && m.PoweredOn &&
+		m.Marker.Reset == v.facts.Record.Reset && v.facts.API.Answered()
 }
 
 // firstOrdinal is that of a pool that never had a node. A snapshot has the nodes of the
@@ -66,7 +80,7 @@ func StaleNodes(spec *model.ClusterSpec, facts *model.Facts, nodes map[string]mo
 			continue
 		}
 		if i := slices.IndexFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name }); i < 0 ||
-			spec.Supersedes(facts.Machines[i].Marker) {
+			spec.Supersedes(facts.Machines[i].Marker) || facts.Former(facts.Machines[i].Marker) {
 			names = append(names, name)
 		}
 	}
@@ -86,7 +100,7 @@ func (v view) staleNodes() []string {
 		return nil
 	}
 	return StaleNodes(v.spec, v.facts, v.facts.API.Nodes, func(node string) bool {
-		return slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == node })
+		return !v.isFormer(node) && slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == node })
 	})
 }
 
@@ -118,15 +132,21 @@ func (v view) withStale(create []model.Step) []model.Step {
 	return slices.Insert(slices.Clone(create), at, model.Step(model.RemoveStaleNodes{Cluster: v.spec.Name}))
 }
 
-// reconnectSteps bring the workers back that outlive the control plane.
+// reconnectSteps bring the workers back that outlive the control plane, also those that a
+// run which was interrupted did not.
 func reconnectSteps(v view, deleted map[string]bool) []model.Step {
+	if v.apiSilent() {
+		return nil
+	}
+	ends := v.facts.Record.Reconnect && !v.spec.New // also where none is left that could come back
 	var workers []model.Machine
 	for _, m := range v.facts.Machines {
+		ends = ends || v.reset && v.restoring() && !m.Marker.ControlPlane()
 		if v.survives(m) && !deleted[m.Marker.Node] {
 			workers = append(workers, m)
 		}
 	}
-	if len(workers) == 0 {
+	if len(workers) == 0 && !ends {
 		return nil
 	}
 	return []model.Step{model.ReconnectWorkers{Cluster: v.spec.Name, Workers: workers}}
@@ -151,11 +171,16 @@ func restoreFindings(v view) model.Findings {
 				"Destroy it, and create it with restore_from_snapshot and these authorities.", v.spec.Name)
 	default:
 		there := len(v.machines(model.ControlPlanePool)) + len(v.presumedPresent(model.ControlPlanePool))
+		words := ""
+		if unproven := v.unproven(); len(unproven) > 0 {
+			words = fmt.Sprintf(" Of %s no VM is visible, and this state has no reference by which vCenter could be asked whether it is gone. %s",
+				quoted(unproven), forgetWords)
+		}
 		f.Refuse(restoreField, "Nothing says that the quorum is lost",
-			"The API of %q does not answer from here, and %d of its control-plane VMs exist, which is a quorum of the %d that it had. "+
+			"The API of %q does not answer from here, and %d of its control-plane VMs exist, or may, which is a quorum of the %d that it had. "+
 				"If they can work, remove restore_from_snapshot and bring them back. If the data of most of them is lost, "+
-				"delete those VMs in vCenter: that they are gone is what a restore goes by.",
-			v.spec.Name, there, there+len(v.goneMembers()))
+				"delete those VMs in vCenter: that they are gone is what a restore goes by.%s",
+			v.spec.Name, there, v.votersOf(there), words)
 	}
 	return f
 }
@@ -176,14 +201,39 @@ func restoreWords(v view) model.Findings {
 	return f
 }
 
+// servesUnseen refuses to restore over what was restored and may serve, with workers that
+// write, where it is only not reached from here.
+func servesUnseen(v view) model.Findings {
+	var f model.Findings
+	if !v.unanswered || v.spec.Restore == nil {
+		return f
+	}
+	for _, m := range v.facts.Machines {
+		if m.Marker.ControlPlane() && m.Marker.Reset == v.facts.Record.Reset && m.PoweredOn && model.HasJoined(m.Phase) {
+			f.Refuse(restoreField, "The restored control plane is not reached",
+				"Node %q of %q has joined the control plane that was restored, as its VM reports, and the API has never answered from here. "+
+					"It may serve, and workers may write to it: it is not restored over. See to it that its endpoint is reached from here. "+
+					"If what was written since may be lost, delete its VM in vCenter, and the snapshot is restored once more.",
+				m.Marker.Node, v.spec.Name)
+			return f
+		}
+	}
+	return f
+}
+
 // mayRestore refuses to restore what could not serve the nodes that there are.
 func mayRestore(v view) model.Findings {
 	var f model.Findings
 	if v.spec.New || v.apiReached() {
 		return f
 	}
+	for _, check := range []func(view) model.Findings{formerAnswers, formerMayWork, servesUnseen} {
+		if f.Add(check(v)); len(f.Problems) > 0 {
+			return f
+		}
+	}
 	if v.spec.Restore == nil {
-		if v.spec.Kind == record.KindCluster && v.facts.Record.Reset != "" {
+		if v.spec.Kind == record.KindCluster && v.facts.Record.Reset != "" && !v.facts.API.Answered() {
 			f.Refuse(nameField, "The cluster is being restored",
 				"%q was being restored from a snapshot, and its API has not answered since. Without restore_from_snapshot "+
 					"an empty cluster would be made in its place: set the attribute again, to that snapshot or another one.", v.spec.Name)

@@ -28,6 +28,7 @@ func restoring(lost ...string) (*model.ClusterSpec, *model.Facts) {
 func TestRestoreBuildsTheControlPlaneAnew(t *testing.T) {
 	t.Parallel()
 	s, f := restoring("c-cp-1", "c-cp-2")
+	f.Machines[0].Phase = model.PhaseJoined
 	p := planned(s, f)
 	wantSteps(t, p, "reset_control_plane c, delete_node c-cp-3, release_address c-cp-1, release_address c-cp-2, "+
 		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
@@ -64,6 +65,29 @@ func TestRestoreRepairsWorkers(t *testing.T) {
 		"reconnect_workers c, apply_pack net, create_node c-w-3")
 }
 
+// The run before was killed when a worker had joined, as its guest says, and before that was
+// recorded: it has pods, and stays. One that has not joined is built anew.
+func TestRestoreKeepsAWorkerThatHasJustJoined(t *testing.T) {
+	t.Parallel()
+	const anew = "reset_control_plane c, "
+	const rest = "release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, create_node c-cp-4, remove_stale_nodes c, " +
+		"create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Record.Pending = map[string][]int{"w": {2}}
+	f.Machines[1].Phase = model.PhaseKubeadm
+	wantSteps(t, planned(s, f), anew+"delete_node c-w-2, "+rest+", create_node c-w-2")
+	both := f.Record.Pending
+	f.Record.Pending = map[string][]int{"w": {1, 2}} // the reconnection ends with none
+	wantSteps(t, planned(s, f), anew+"delete_node c-w-1, delete_node c-w-2, "+rest+", create_node c-w-1, create_node c-w-2")
+	f.Record.Pending = both
+	f.Machines[1].Phase = model.PhaseJoined
+	p := planned(s, f)
+	wantSteps(t, p, anew+rest)
+	if back := stage(t, p, "reconnect workers").Steps[0].(model.ReconnectWorkers); len(back.Workers) != 2 {
+		t.Errorf("reconnected are %v", back.Workers)
+	}
+}
+
 func TestRestoreIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	s := small(1, 1)
@@ -78,6 +102,7 @@ func TestRestoreIsDoneOnce(t *testing.T) {
 	// To remove the attribute asks for nothing.
 	f = running(1, 1)
 	f.Record.Reset = s.Reset
+	f.Machines[0].Marker.Reset = s.Reset
 	s.Restore, s.Reset = nil, ""
 	wantSteps(t, planned(s, f), "")
 
@@ -100,7 +125,6 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	s, f := restoring("c-cp-1", "c-cp-2")
 	f.Record.Reset = s.Reset
 	f.Record.APIReached = false
-	f.Record.CreationComplete = false
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
 	const rest = "create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
@@ -117,11 +141,29 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	f.API = model.APIFacts{Asked: true, Error: "no route"}
 	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, remove_stale_nodes c, "+rest)
 
+	// It has served, as its node reports, and is not reached from here.
+	node := &f.Machines[len(f.Machines)-1]
+	node.Phase = model.PhaseJoined
+	p := planned(s, f)
+	if len(p.Steps()) > 0 || !says(on(p.Problems, model.ClusterField(model.FieldRestore)), `"c-cp-4"`, "has joined", "delete its VM") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	node.Phase = model.PhasePostFailed
+	if p := planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-4"`, "has joined") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	node.Phase = model.PhaseKubeadm
+
 	// Another snapshot is named meanwhile, or none.
 	other := *snapshot
 	other.SHA256 = strings.Repeat("c", 64)
 	again := *s
 	again.Restore, again.Reset = &other, other.ID()
+	node.Phase = model.PhaseJoined
+	if p := planned(&again, f); !says(p.Problems, `"c-cp-4"`, "has joined") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	node.Phase = ""
 	wantSteps(t, planned(&again, f), "reset_control_plane c, delete_node c-cp-4, create_node c-cp-5, remove_stale_nodes c, "+
 		"create_node c-cp-6, create_node c-cp-7, reconnect_workers c, apply_pack net")
 	again.Restore, again.Reset = nil, ""
@@ -131,12 +173,22 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 
 	// It has answered, with the nodes of the snapshot.
 	f.Record.APIReached = true
+	f.Record.Reconnect = true
 	f.Record.Pending[model.ControlPlanePool] = []int{5, 6}
 	f.API = running(3, 2).API
 	f.API.Nodes["c-cp-4"] = model.KubeNode{Name: "c-cp-4", Ready: true, ControlPlane: true}
 	f.API.Nodes["c-w-9"] = model.KubeNode{Name: "c-w-9", Ready: true}
 	f.API.Nodes["edge"] = model.KubeNode{Name: "edge", Ready: true}
-	wantSteps(t, planned(s, f), "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, store_import_data c")
+	delete(f.API.Nodes, "c-w-2") // it joined after the snapshot
+	const serving = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c"
+	wantSteps(t, planned(s, f), serving)
+	f.Machines[1].PoweredOn = false
+	wantSteps(t, planned(s, f), serving)
+	// The attribute may go by then, and a reconnection needs the API.
+	again.Restore, again.Reset = nil, ""
+	wantSteps(t, planned(&again, f), serving)
+	silent := *f
+	wantSteps(t, planned(s, unreachable(&silent)), "power_on_node c-w-2")
 	if stale := plan.StaleNodes(s, f, f.API.Nodes, func(string) bool { return false }); !slices.Equal(stale,
 		[]string{"c-cp-1", "c-cp-2", "c-cp-3", "c-w-9"}) {
 		t.Errorf("stale are %v", stale)
@@ -183,6 +235,33 @@ func TestRestoreIsRefused(t *testing.T) {
 	refused(s, f, model.FieldRestore, "never created to its end")
 }
 
+// That a VM is not seen is no proof that it is gone: a state of before knows no references
+// by which vCenter could be asked, or the account does not see the folder.
+func TestRestoreNeedsProofThatVMsAreGone(t *testing.T) {
+	t.Parallel()
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Gone = nil
+	p := planned(s, f)
+	if len(p.Steps()) > 0 || !says(p.Problems, "3 of its control-plane VMs exist, or may", `"c-cp-1", "c-cp-2", "c-cp-3"`, "no reference", "tag") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	if st := plan.Status(s, f, today); says(st.Warnings, "none of its control-plane VMs is left") {
+		t.Errorf("its status warns of %v", st.Warnings)
+	}
+	// A gateway, which is built anew whether its control plane works or not.
+	g, f := gateway()
+	lose(f, "c-cp-1")
+	f.Gone = nil
+	if p := planned(g, unreachable(f)); !says(p.Problems, "c-cp-1", "must never have one VIP") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	// A worker of which nothing is proven keeps its address and its place.
+	s, f = restoring("c-cp-1", "c-cp-2", "c-cp-3", "c-w-1")
+	f.Gone = f.Gone[:3]
+	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, "+
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net")
+}
+
 // A new cluster has none of the names that the snapshot has.
 func TestCreationFromASnapshotHasNamesOfItsOwn(t *testing.T) {
 	t.Parallel()
@@ -192,4 +271,14 @@ func TestCreationFromASnapshotHasNamesOfItsOwn(t *testing.T) {
 	s.Workers[0].Count = 1
 	wantSteps(t, planned(s, &model.Facts{CAFingerprint: theCA}), "create_record c, reserve_endpoint c, "+
 		"create_node c-cp-2457, remove_stale_nodes c, apply_pack net, create_node c-w-2457")
+}
+
+// What is lost for good says how to go on.
+func TestLostQuorumNamesTheRestore(t *testing.T) {
+	t.Parallel()
+	s, f := restoring("c-cp-1", "c-cp-2")
+	s.Restore, s.Reset = nil, ""
+	if p := planned(s, f); !says(p.Problems, "lost its quorum", "restore_from_snapshot", "Restoring a cluster") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
 }

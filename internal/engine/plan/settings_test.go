@@ -43,6 +43,32 @@ const (
 	updated            = "update_kubeadm_config c, "
 )
 
+// Markers of before there were settings say nothing of them: those nodes were built with none.
+func TestSettingsRollWhatWasBuiltBeforeThereWereAny(t *testing.T) {
+	t.Parallel()
+	old := func(s *model.ClusterSpec) *model.Facts {
+		f := builtFor(t, s, running(1, 1))
+		for i := range f.Machines {
+			m := &f.Machines[i].Marker
+			m.Components, m.Kubelet, m.Setup = "", "", ""
+		}
+		return f
+	}
+	s := small(1, 1)
+	f := old(s)
+	wantSteps(t, planned(s, f), "")
+	s.Settings.APIServer = bootstrap.Arguments{"v": "2"}
+	derive(t, s)
+	wantSteps(t, planned(s, f), updated+rolledControlPlane)
+	s.Workers[0].Setup.PreBootstrap = []string{"true"}
+	derive(t, s)
+	wantSteps(t, planned(s, f), updated+rolledControlPlane+", "+rolledWorker)
+	s = small(1, 1)
+	s.Settings.KubeletConfig = "maxPods: 60\n"
+	derive(t, s)
+	wantSteps(t, planned(s, f), rolledControlPlane+", "+rolledWorker)
+}
+
 func TestSettingsRollWhatWasBuiltWithOthers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -38,7 +38,8 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, now time.Time) *model.S
 	}
 	st.Health = health(st.Conditions)
 	st.State = state(facts, st.Health, st.Conditions)
-	if v := (view{spec: spec, facts: facts}); v.controlPlaneGone() {
+	present, _ := withoutFormer(facts)
+	if v := (view{spec: spec, facts: present}); v.controlPlaneGone() {
 		st.Warnings = append(st.Warnings, goneFinding(spec, facts))
 		st.State = model.StateDegraded
 	}

@@ -37,7 +37,7 @@ func findUnhealthy(v view) unhealthy {
 func (v view) illness(m model.Machine) string {
 	node := v.node(m.Marker.Node)
 	switch {
-	case !m.PoweredOn && node.Cordoned:
+	case !m.PoweredOn && node.Cordoned, v.survives(m) && !v.facts.Joined(&m):
 		return ""
 	case v.unresponsive(m):
 		return "it did not come back after it was powered on"

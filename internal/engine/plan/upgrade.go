@@ -158,8 +158,7 @@ func (v view) settingsDiffer() bool {
 		return want != "" && has != want
 	}
 	return slices.ContainsFunc(v.machines(model.ControlPlanePool), func(m model.Machine) bool {
-		has := m.Marker.Components
-		return v.stays(m) && has != "" && has != want
+		return v.stays(m) && v.spec.WithSettings(m.Marker.BuiltWith).Components != want
 	})
 }
 

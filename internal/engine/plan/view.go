@@ -14,6 +14,11 @@ type view struct {
 	// reset says that the control plane is built anew; the facts are then as they are
 	// once the reset has begun.
 	reset bool
+	// unanswered says that a control plane that is built anew has begun, and that its API has
+	// never answered from here.
+	unanswered bool
+	// former are the VMs of the control plane before a reset; the facts are without them.
+	former []model.Machine
 	// stale are node objects that came with a snapshot; the facts are without them.
 	stale []string
 	// holdsRepairs says that too many nodes are unhealthy for any of them to be repaired.
@@ -26,9 +31,17 @@ type view struct {
 
 func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	v := view{spec: spec, facts: facts}
+	if TakenBack(spec, facts) {
+		changed := *facts
+		changed.Record.Cluster = TakeBack(facts.Record.Cluster, facts)
+		facts = &changed
+	}
 	if resets(spec, facts) {
 		v = view{spec: spec, facts: resetFacts(facts), reset: true}
+	} else {
+		v.facts, v.former = withoutFormer(facts)
 	}
+	v.unanswered = facts.Record.Reset != "" && !facts.Record.APIReached && !facts.API.Answered()
 	v.stale = v.staleNodes()
 	v.facts = withoutStale(v.facts, v.stale)
 	v.holdsRepairs = v.tooManyUnhealthy()
@@ -64,8 +77,10 @@ func (v view) ordinal(pool, name string) int { return model.NodeOrdinal(v.spec.N
 // administrators': they do not take a counter beyond what names of nodes have room for.
 func (v view) highest(pool string) int {
 	high := 0
-	for _, m := range v.machines(pool) {
-		high = max(high, m.Marker.Ordinal)
+	for _, m := range slices.Concat(v.facts.Machines, v.former) {
+		if m.Marker.NodePool == pool {
+			high = max(high, m.Marker.Ordinal)
+		}
 	}
 	for name := range v.facts.API.Nodes {
 		if n := v.ordinal(pool, name); n < maxOrdinal {
@@ -98,6 +113,7 @@ func (v view) unseen(pool string) []string {
 	for _, m := range v.facts.Unseen {
 		names = append(names, m.Node)
 	}
+	names = append(names, v.unproven()...)
 	names = slices.DeleteFunc(names, func(name string) bool { return v.ordinal(pool, name) == 0 || v.hasMachine(name) })
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -105,7 +121,7 @@ func (v view) unseen(pool string) []string {
 
 // hasMachine reports whether a visible VM carries a node.
 func (v view) hasMachine(name string) bool {
-	return slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
+	return v.isFormer(name) || slices.ContainsFunc(v.facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
 }
 
 // lost are the nodes that the API knows and whose VM is gone. Their names are not used
@@ -128,11 +144,39 @@ func (v view) hidden(name string) bool {
 // API still hears from it, a VM of its name cannot be read, or vCenter does not say
 // that its VM is gone.
 func (v view) mayBePresent(name string) bool {
-	if v.node(name).Ready || v.unreadable(name) || v.hidden(name) {
+	if v.node(name).Ready || v.unreadable(name) || v.hidden(name) ||
+		v.unprovenOwner(name) && slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == name }) {
 		return true
 	}
 	_, known := v.facts.API.Nodes[name]
 	return known && !v.gone(name)
+}
+
+// unproven are the nodes that have joined and have an address, and of which neither vCenter,
+// for want of a reference, nor the API, which does not answer, says that they are gone. Of
+// workers that matters where the control plane is built anew: else nothing is released
+// while the API is silent.
+func (v view) unproven() []string {
+	var names []string
+	for _, c := range v.facts.Claims {
+		if v.unprovenOwner(c.Owner) {
+			names = append(names, c.Owner)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// unprovenOwner reports whether the owner of an address is one of these.
+func (v view) unprovenOwner(name string) bool {
+	if v.facts.API.Answered() || !v.facts.Record.APIReached && !v.facts.Record.CreationComplete {
+		return false
+	}
+	joined := slices.ContainsFunc(v.pools(), func(pool string) bool {
+		n := v.ordinal(pool, name)
+		return n > 0 && (v.reset || pool == model.ControlPlanePool) && !v.facts.Pending(pool, n)
+	})
+	return joined && !v.hasMachine(name) && !v.gone(name) && !v.hidden(name) && !v.unreadable(name)
 }
 
 // presumedPresent are the nodes of a pool whose VM is not seen and not known to be
@@ -183,6 +227,6 @@ func (v view) stays(m model.Machine) bool {
 	case !v.apiReached() && m.Marker.CAFingerprint != v.facts.CAFingerprint:
 		return false
 	default:
-		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.survives(m)
+		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.survives(m) || v.answersRestored(m)
 	}
 }

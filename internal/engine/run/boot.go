@@ -133,7 +133,7 @@ func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 		b.last.State = state
 	}
 	since(&b.off, ok && !state.PoweredOn)
-	since(&b.done, state.Phase == model.PhaseJoined)
+	since(&b.done, model.HasJoined(state.Phase))
 	switch {
 	case res.Gone[b.vm]:
 		b.last.Why = "was deleted while it booted"

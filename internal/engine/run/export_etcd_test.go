@@ -28,3 +28,12 @@ func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *mo
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: model.Timing{Tick: time.Millisecond}}
 	return r.removeOrphanMembers(ctx)
 }
+
+// TakeOutUnready takes a control-plane node that is not Ready out of a cluster whose API is
+// at hand.
+func TakeOutUnready(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API, s model.DeleteNode) error {
+	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, ReadyWait: 20 * time.Millisecond}
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing}}
+	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
+	return r.takeOutUnready(ctx, s)
+}

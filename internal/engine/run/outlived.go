@@ -21,7 +21,7 @@ func MayHaveOutlived(facts *model.Facts, todo *model.Plan) bool {
 }
 
 func hasMachine(facts *model.Facts, node string) bool {
-	return slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == node })
+	return slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == node && !facts.Former(m.Marker) })
 }
 
 // WaitClones waits until the clones that are under way, and that this process has not

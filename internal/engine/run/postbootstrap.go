@@ -26,7 +26,7 @@ func (n *newNode) waitPostBootstrap(ctx context.Context) error {
 		case res.Gone[n.vm]:
 			last.Why = "has joined, and was deleted while its post_bootstrap ran"
 			return false, &last
-		case state.Phase == model.PhaseFailed:
+		case state.Phase == model.PhasePostFailed || state.Phase == model.PhaseFailed:
 			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster, and " +
 				"tries the command again at its next boot; with other commands, or named in replace_nodes, it is built anew"
 			return false, &last

@@ -2,7 +2,9 @@ package run
 
 import (
 	"context"
+	"slices"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -11,8 +13,10 @@ import (
 func (r *Runner) resetControlPlane(ctx context.Context) error {
 	err := r.record.update(ctx, func(b *record.Cluster) {
 		b.Reset = r.Spec.Reset
-		b.APIReached = false
-		b.CreationComplete = false
+		b.Reconnect = r.Spec.Restore != nil && slices.ContainsFunc(r.World.Facts.Machines, func(m model.Machine) bool {
+			return !m.Marker.ControlPlane()
+		})
+		b.APIReached = false // and its creation stays complete: no other run takes it over
 	})
 	if err != nil {
 		return err

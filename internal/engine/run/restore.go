@@ -8,6 +8,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // restore is the snapshot that the first node begins with; nil: an empty etcd.
@@ -41,6 +42,7 @@ func (r *Runner) removeStaleNodes(ctx context.Context) error {
 
 // reconnectWorkers brings workers back to a control plane that was restored. One that joined
 // after the snapshot was taken is not in it, and its kubelet registers only when it starts.
+// Until all are back, none is taken for one that never joined.
 func (r *Runner) reconnectWorkers(ctx context.Context, s model.ReconnectWorkers) error {
 	nodes, err := r.api.recentNodes(ctx, 0)
 	if err != nil {
@@ -51,7 +53,10 @@ func (r *Runner) reconnectWorkers(ctx context.Context, s model.ReconnectWorkers)
 		_, known := nodes[m.Marker.Node]
 		runs[i] = func() error { return r.reconnect(ctx, m, known) }
 	}
-	return errors.Join(inParallel(runs)...)
+	if err := errors.Join(inParallel(runs)...); err != nil {
+		return err
+	}
+	return r.record.update(ctx, func(b *record.Cluster) { b.Reconnect = false })
 }
 
 func (r *Runner) reconnect(ctx context.Context, m model.Machine, known bool) error {
@@ -72,7 +77,8 @@ func (r *Runner) reconnect(ctx context.Context, m model.Machine, known bool) err
 		return errors.New("the API does not know it")
 	})
 	if err != nil {
-		return fmt.Errorf("%s does not come back to the restored control plane: %w. The next apply replaces the node", m.Marker.Node, err)
+		return fmt.Errorf("%s does not come back to the restored control plane: %w. "+
+			"The next apply tries it again; to have another node built in its place, delete its VM", m.Marker.Node, err)
 	}
 	// The snapshot may be of before its labels were changed.
 	if pool, ok := r.Spec.NodePool(m.Marker.NodePool); ok {

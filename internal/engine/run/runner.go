@@ -159,9 +159,10 @@ func (r *Runner) runStage(ctx context.Context, stage model.Stage) (failed []erro
 	if stage.Parallel {
 		return r.runParallel(ctx, stage.Steps), nil
 	}
-	for i, step := range stage.Steps {
+	steps := r.inOrder(ctx, stage.Steps)
+	for i, step := range steps {
 		if err := r.runStep(ctx, step); err != nil {
-			return []error{err}, stage.Steps[i+1:]
+			return []error{err}, steps[i+1:]
 		}
 	}
 	return nil, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -68,8 +69,11 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 		b.Folder = r.Spec.Folder
 		// The run before may have been killed between the answer and its note.
 		b.APIReached = b.APIReached || !r.Spec.New && r.World.Facts.API.Answered()
-		if r.Spec.New {
+		switch {
+		case r.Spec.New:
 			b.Reset = r.Spec.Reset
+		case plan.TakenBack(r.Spec, &r.World.Facts):
+			*b = plan.TakeBack(*b, &r.World.Facts)
 		}
 		b.Parents = r.Parents
 		if moved {

@@ -25,6 +25,8 @@ type Cluster struct {
 	// Reset identifies the reset that the control plane was last built anew for; empty:
 	// none was asked for yet.
 	Reset string
+	// Reconnect is set from the beginning of a restore until all workers are back.
+	Reconnect bool
 
 	Description string
 	Tags        map[string]string
@@ -69,6 +71,7 @@ type clusterWire struct {
 	APIReached       int               `json:"r,omitempty"`
 	CreationComplete int               `json:"e,omitempty"`
 	Reset            string            `json:"x,omitempty"`
+	Reconnect        int               `json:"y,omitempty"`
 	Description      string            `json:"s,omitempty"`
 	Tags             map[string]string `json:"t,omitempty"`
 	Datacenter       string            `json:"d,omitempty"`
@@ -114,6 +117,9 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	if c.CreationComplete {
 		w.CreationComplete = 1
 	}
+	if c.Reconnect {
+		w.Reconnect = 1
+	}
 
 	if levels, ok := levelsOf(c.Folder, c.Folders); ok {
 		w.Levels = levels
@@ -147,6 +153,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		APIReached:       w.APIReached != 0,
 		CreationComplete: w.CreationComplete != 0,
 		Reset:            w.Reset,
+		Reconnect:        w.Reconnect != 0,
 		Description:      w.Description,
 		Tags:             w.Tags,
 		Datacenter:       w.Datacenter,

@@ -76,6 +76,7 @@ func drawCluster(t *rapid.T) record.Cluster {
 		APIReached:       rapid.Bool().Draw(t, "API reached"),
 		CreationComplete: rapid.Bool().Draw(t, "complete"),
 		Reset:            text.Draw(t, "reset"),
+		Reconnect:        rapid.Bool().Draw(t, "reconnect"),
 		Description:      text.Draw(t, "description"),
 		Datacenter:       text.Draw(t, "datacenter"),
 		Folder:           rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),

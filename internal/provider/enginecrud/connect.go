@@ -2,9 +2,7 @@ package enginecrud
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -12,7 +10,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -99,15 +96,6 @@ func checkVCenter(ctx context.Context, eng *engine.Engine, secrets *model.Secret
 
 func report(ctx context.Context, event engine.Event) {
 	tflog.Info(ctx, event.Message, map[string]any{"action": string(event.Step.Action), "target": event.Step.Target})
-}
-
-// newSecrets makes the certificate authorities of a new cluster or gateway.
-func newSecrets() (*model.Secrets, error) {
-	authorities, err := pki.NewAuthorities(rand.Reader, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("make the certificate authorities: %w", err)
-	}
-	return &model.Secrets{Authorities: authorities}, nil
 }
 
 // recoverPrivate reads the certificate authorities back from what runs, with the

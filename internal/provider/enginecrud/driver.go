@@ -89,7 +89,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	secrets, err := newSecrets()
+	secrets, err := newSecrets(m)
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("create", d.subject(m), err))
 		return

@@ -29,7 +29,7 @@ const ImportKubeconfig = "GANTRY_IMPORT_KUBECONFIG"
 
 // ImportAuthorities is the environment variable that names the directory from which
 // import reads the certificate authorities, by kubeadm's names of their files; without
-// it, they are read from the cluster.
+// it, they are read from the cluster. A creation from a snapshot reads them there, too.
 const ImportAuthorities = "GANTRY_IMPORT_AUTHORITIES"
 
 // ImportState implements resource.ResourceWithImportState. With a kubeconfig, what runs

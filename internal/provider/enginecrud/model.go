@@ -15,7 +15,7 @@ import (
 
 // Model is the values of a resource that the engine builds; its type embeds Base.
 // What only some resources have is an interface of its own: Identifier, Protector,
-// AccountUser, crud.WriteOnly and Deriver.
+// AccountUser, Restorer, crud.WriteOnly and Deriver.
 type Model interface {
 	based
 	// Spec is the spec of a plan or state all of whose inputs are known; write-only

@@ -33,6 +33,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldKubelet:          kubernetesPath.AtName("kubelet").AtName("config"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
 	enginemodel.FieldEtcdSnapshot:     path.Root("etcd_snapshot").AtName("directory"),
+	enginemodel.FieldRestore:          path.Root("restore_from_snapshot"),
 	enginemodel.FieldReplaceNodes:     path.Root("replace_nodes"),
 	enginemodel.FieldMaxUnhealthy:     path.Root("repair").AtName("max_unhealthy"),
 }

@@ -34,6 +34,7 @@ type model struct {
 	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`
 	Repair                 types.Object    `tfsdk:"repair"`
 	EtcdSnapshot           types.Object    `tfsdk:"etcd_snapshot"`
+	RestoreFromSnapshot    types.Object    `tfsdk:"restore_from_snapshot"`
 	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers             types.List      `tfsdk:"ntp_servers"`
 	Proxy                  types.Object    `tfsdk:"proxy"`
@@ -46,6 +47,7 @@ var (
 	_ enginecrud.Model       = (*model)(nil)
 	_ enginecrud.Protector   = (*model)(nil)
 	_ enginecrud.AccountUser = (*model)(nil)
+	_ enginecrud.Restorer    = (*model)(nil)
 	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)
 )
@@ -118,6 +120,11 @@ func (m *model) CheckDeletion() diag.Diagnostics {
 	}
 	return diag.Diagnostics{diag.NewAttributeErrorDiagnostic(path.Root("deletion_protection"), "Cluster is protected from deletion",
 		"Cluster "+m.Name.ValueString()+" has deletion_protection = true. Set it to false and apply before you destroy or replace the cluster.")}
+}
+
+// Restores implements enginecrud.Restorer.
+func (m *model) Restores() bool {
+	return !m.RestoreFromSnapshot.IsNull() && !m.RestoreFromSnapshot.IsUnknown()
 }
 
 // ReadWriteOnly implements crud.WriteOnly.

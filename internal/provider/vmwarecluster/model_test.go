@@ -15,8 +15,7 @@ func TestRulesCoverTheSchema(t *testing.T) {
 
 func TestFieldsAreAttributes(t *testing.T) {
 	t.Parallel()
-	// The engine can restore; no attribute asks for it yet.
-	enginecrudtest.FieldsExist(t, enginecrudtest.Schema(t, vmwarecluster.NewResource()), vmwarecluster.AttributePath, model.FieldRestore)
+	enginecrudtest.FieldsExist(t, enginecrudtest.Schema(t, vmwarecluster.NewResource()), vmwarecluster.AttributePath)
 }
 
 func TestAttributePath(t *testing.T) {

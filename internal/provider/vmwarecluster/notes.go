@@ -65,6 +65,7 @@ func checkPlan(_ context.Context, conn *connection.Connection, prior, planned *m
 	diags.Append(checkSettings(planned)...)
 	if prior == nil && !conn.Applying() {
 		diags.Append(checkPodNetwork(planned)...)
+		diags.Append(checkAuthorities(planned)...)
 	}
 	return diags
 }

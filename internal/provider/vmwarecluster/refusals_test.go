@@ -56,6 +56,14 @@ func TestAccClusterRefusals(t *testing.T) {
 			says("tags", "take 2581 bytes", "may take 2000"),
 		},
 		{shape{extra: `tags = { for i in range(51) : "t${i}" => "x" }`}, says("tags", "50")},
+		{
+			shape{extra: `restore_from_snapshot = { url = "ftp://files.example.com", sha256 = "5b" }`},
+			says("restore_from_snapshot", "sha256", "64 hex digits"),
+		},
+		{
+			shape{extra: `restore_from_snapshot = { url = "https://files.example.com/a.db", sha256 = sha256("a") }`},
+			says("Certificate authorities missing", "restore_from_snapshot", "GANTRY_IMPORT_AUTHORITIES"),
+		},
 		{shape{extra: `tags = { team = null }`}, says("tags", "null")},
 		{
 			shape{extraPool: `batch = { node_count = 1, cpu = 2, memory_gb = 4, placements = [], labels = { tier = null } }`},

@@ -33,6 +33,7 @@ var rules = enginecrud.Rules{
 		"proxy",
 		"repair",
 		"replace_nodes",
+		"restore_from_snapshot",
 		"ssh_authorized_keys",
 		"store_authorities",
 		"tags",

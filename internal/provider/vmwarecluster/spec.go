@@ -109,6 +109,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	diags.Append(m.setRepair(ctx, &spec)...)
 	spec.EtcdSnapshots, more = nodeschema.EtcdSnapshots(ctx, m.EtcdSnapshot)
 	diags.Append(more...)
+	diags.Append(nodeschema.SetRestore(ctx, m.RestoreFromSnapshot, &spec)...)
 	return spec, diags
 }
 

@@ -300,7 +300,7 @@ func (s *site) settled(name string) guest.State {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		reported := s.reports[name]["guestinfo.gantry.phase"]
-		return reported == "joined" || reported == "failed"
+		return reported == "joined" || strings.HasSuffix(reported, "failed")
 	})
 	for _, g := range s.world.Guests() {
 		if g.Name == name {

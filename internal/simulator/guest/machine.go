@@ -71,6 +71,10 @@ func (g *guest) run(ctx context.Context) {
 		return
 	}
 	g.log("%v", err)
+	if errors.Is(err, errPostBootstrap) {
+		g.set(ctx, PhasePostFailed, err)
+		return
+	}
 	g.set(ctx, PhaseFailed, err)
 }
 
@@ -132,7 +136,7 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	if err := g.renew(); err != nil {
 		g.log("when the certificates end could not be told: %v", err)
 	}
-	if err := g.runCommands(inst, postBootstrap); err != nil {
+	if err := g.postBootstrap(ctx, inst); err != nil {
 		return err
 	}
 	g.log("[gantry] bootstrap finished")

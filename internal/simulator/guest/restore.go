@@ -15,9 +15,12 @@ import (
 	"os"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/etcd"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
 
 const (
@@ -58,6 +61,9 @@ func (g *guest) restore(ctx context.Context, inst *cloudinit.Instance, n *node) 
 	if err == nil {
 		err = c.store.Restore(saved)
 	}
+	if err == nil {
+		err = c.checkSnapshot()
+	}
 	if err != nil {
 		g.world.kill(m)
 		return nil, nil, fmt.Errorf("etcd: %w", err)
@@ -66,10 +72,23 @@ func (g *guest) restore(ctx context.Context, inst *cloudinit.Instance, n *node) 
 	return disk, m, nil
 }
 
+// checkSnapshot refuses the objects of a cluster with other authorities, as the script does,
+// which searches the file for the authority.
+func (c *cluster) checkSnapshot() error {
+	published, err := c.store.Get(kubeapi.ConfigMaps, "kube-system", "kube-root-ca.crt")
+	if err != nil {
+		return err
+	}
+	if ca, _, err := unstructured.NestedString(published.Object, "data", "ca.crt"); err != nil || ca != string(c.caPEM()) {
+		return errors.New("the snapshot is not of this cluster: the certificate authority of this cluster is not in it")
+	}
+	return nil
+}
+
 // checkRestoreFiles expects what the script needs, that no other user reads the URL, and
 // that the member is the one that kubeadm starts.
 func checkRestoreFiles(inst *cloudinit.Instance, n *node) error {
-	for _, name := range []string{"restore.sh", "fetch-snapshot.py", "url", "sha256", "member", "peer-url"} {
+	for _, name := range []string{"restore.sh", "fetch-snapshot.py", "url", "sha256", "member", "peer-url", "endpoint"} {
 		if _, ok := inst.Files[restoreFiles+name]; !ok {
 			return fmt.Errorf("%s: no such file or directory", restoreFiles+name)
 		}

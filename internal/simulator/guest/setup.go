@@ -1,6 +1,8 @@
 package guest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -38,6 +40,23 @@ func (g *guest) runCommands(inst *cloudinit.Instance, directory string) error {
 			}
 			return fmt.Errorf("command %s of %s failed with status %s", path.Base(file), path.Base(directory), status)
 		}
+	}
+	return nil
+}
+
+// errPostBootstrap is the failure of a command of a node that has joined.
+var errPostBootstrap = errors.New("the node stays a member of its cluster")
+
+// postBootstrap runs the commands of a node that has joined.
+func (g *guest) postBootstrap(ctx context.Context, inst *cloudinit.Instance) error {
+	for file := range inst.Files {
+		if path.Dir(file) == postBootstrap {
+			g.set(ctx, PhasePost, nil)
+			break
+		}
+	}
+	if err := g.runCommands(inst, postBootstrap); err != nil {
+		return fmt.Errorf("%w; %w", err, errPostBootstrap)
 	}
 	return nil
 }

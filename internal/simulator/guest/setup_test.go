@@ -29,7 +29,7 @@ func TestCommandAfterTheJoin(t *testing.T) {
 	m.files["/etc/gantry/post-bootstrap/001"] = "false\n"
 	s.boot(m)
 	state := s.settled("cp-1")
-	if state.Phase != guest.PhaseFailed || !strings.Contains(state.Error, "command 001 of post-bootstrap failed") {
+	if state.Phase != guest.PhasePostFailed || !strings.Contains(state.Error, "command 001 of post-bootstrap failed") {
 		t.Errorf("state %+v", state)
 	}
 	if node := s.node("cp-1"); node.Name == "" {

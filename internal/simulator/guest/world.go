@@ -74,8 +74,12 @@ const (
 	PhaseOff     Phase = "off"
 	PhaseBooting Phase = "booting"
 	PhaseKubeadm Phase = "kubeadm"
-	PhaseJoined  Phase = "joined"
 	PhaseFailed  Phase = "failed"
+	PhaseJoined  Phase = "joined"
+
+	// Those of a node that has joined, and runs commands after that.
+	PhasePost       Phase = "post_bootstrap"
+	PhasePostFailed Phase = "post_bootstrap_failed"
 )
 
 // World is the guests of one simulated datacenter, their network and their

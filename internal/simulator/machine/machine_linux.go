@@ -140,7 +140,7 @@ func (m *machine) set(c *cycle, key, value string) {
 		m.phase = guest.Phase(value)
 	}
 	m.failure = ""
-	if m.phase == guest.PhaseFailed {
+	if m.phase == guest.PhaseFailed || m.phase == guest.PhasePostFailed {
 		m.failure = lastLine(m.guestinfo[keyLog])
 	}
 	m.world.mu.Unlock()

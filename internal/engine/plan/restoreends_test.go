@@ -1,0 +1,181 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+)
+
+// begunRestore is a restore that has begun while the former control plane answers again: its
+// VMs are there as before.
+func begunRestore() (*model.ClusterSpec, *model.Facts) {
+	s, _ := restoring()
+	f := running(3, 2)
+	f.Record.Reset = s.Reset
+	f.Record.APIReached = false
+	f.Record.Reconnect = true
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
+	f.Record.Counters[model.ControlPlanePool] = 7
+	return s, f
+}
+
+// What answers is not restored over, however far a restore has come. Without the attribute
+// the cluster goes on with it.
+func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
+	t.Parallel()
+	s, f := begunRestore()
+	p := planned(s, f)
+	if !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "former control plane", `"c-cp-1", "c-cp-2"`, "answers",
+		"Remove restore_from_snapshot") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	s.Restore, s.Reset = nil, ""
+	wantSteps(t, planned(s, f), "create_record c")
+	if back := plan.TakeBack(f.Record.Cluster, f); back.Reset != "" || back.Reconnect {
+		t.Errorf("its record will be of %q, reconnecting %v", back.Reset, back.Reconnect)
+	}
+	// The first node of the restore goes, however far it is.
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	delete(f.API.Nodes, "c-cp-4")
+	f.Machines[len(f.Machines)-1].Marker.Reset = snapshot.ID()
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4")
+	// That they do not answer from here is no proof that they do not work, be they on or off.
+	for _, power := range []bool{true, false} {
+		s, f = begunRestore()
+		for i := range f.Machines {
+			f.Machines[i].PoweredOn = power
+		}
+		p = planned(s, unreachable(f))
+		if len(p.Steps()) > 0 || !says(on(p.Problems, model.ClusterField(model.FieldRestore)), "back", `"c-cp-1", "c-cp-2"`, "a quorum of 3", "delete them in vCenter") {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	// Two of them are gone for good: what has begun goes on.
+	lose(f, "c-cp-2")
+	lose(f, "c-cp-3")
+	const rest = "create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, release_address c-cp-2, release_address c-cp-3, "+rest)
+	// Their addresses were released before the run was killed, and the third is back since.
+	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return c.Owner == "c-cp-2" || c.Owner == "c-cp-3" })
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, "+rest)
+	// The one of a control plane of one node is a quorum, also where another snapshot is named.
+	other := *snapshot
+	other.SHA256 = strings.Repeat("c", 64)
+	for _, from := range []*model.Restore{snapshot, &other} {
+		s.ControlPlane.Count = 1
+		s.Restore, s.Reset = from, from.ID()
+		if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+
+	// The new one serves, its answer was not recorded, and another snapshot is named, or none.
+	s, f = begunRestore()
+	f.Record.Pending = nil
+	for i := range f.Machines {
+		if m := &f.Machines[i].Marker; m.ControlPlane() {
+			m.Reset = s.Reset
+		}
+	}
+	s.Restore, s.Reset = &other, other.ID()
+	if p := planned(s, f); !says(p.Problems, "The cluster has its quorum", "Remove restore_from_snapshot") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	s.Restore, s.Reset = nil, ""
+	wantSteps(t, planned(s, f), "create_record c, reconnect_workers c")
+	if back := plan.TakeBack(f.Record.Cluster, f); back.Reset != snapshot.ID() || !back.Reconnect {
+		t.Errorf("its record will be of %q, reconnecting %v", back.Reset, back.Reconnect)
+	}
+	// VMs of before are off, and back: they are not what answers.
+	returned(f, 9, false)
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9, reconnect_workers c")
+	s.Restore, s.Reset = snapshot, snapshot.ID()
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-9, remove_stale_nodes c, reconnect_workers c")
+}
+
+// A gateway whose reset has begun, and is not asked for any more, goes on with what answers.
+func TestResetThatIsTakenBackEndsWhereTheControlPlaneAnswers(t *testing.T) {
+	t.Parallel()
+	s, f := gateway()
+	s.Reset = ""
+	f.Record.Reset = "r1"
+	f.Record.APIReached = false
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {2}}
+	f.Record.Counters[model.ControlPlanePool] = 3
+	wantSteps(t, planned(s, f), "create_record c")
+}
+
+// restoredFirst is a restore whose first node answers, as far as the record knows or not,
+// with the nodes of the snapshot.
+func restoredFirst(recorded bool) (*model.ClusterSpec, *model.Facts) {
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	f.Gone = nil
+	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return strings.HasPrefix(c.Owner, "c-cp") })
+	f.API = running(3, 2).API
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	f.Machines[len(f.Machines)-1].Marker.Reset = s.Reset
+	f.Record.Reset = s.Reset
+	f.Record.APIReached = recorded
+	f.Record.Reconnect = true
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {5, 6}}
+	if !recorded {
+		f.Record.Pending[model.ControlPlanePool] = []int{4, 5, 6}
+	}
+	f.Record.Counters[model.ControlPlanePool] = 7
+	return s, f
+}
+
+const restoredRest = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c"
+
+// What answers is the first node, whether kubeadm init has ended on it or not: a webhook that
+// came with the snapshot may stop that. It is not restored over.
+func TestRestoreKeepsTheFirstNodeThatAnswers(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(false)
+	wantSteps(t, planned(s, f), "create_record c, "+restoredRest)
+	// It does not know the node: what answers is another one.
+	delete(f.API.Nodes, "c-cp-4")
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, "+
+		"remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c")
+}
+
+// The reconnection ends where no worker is left to be reconnected: the plan after it is empty.
+func TestReconnectionEndsWithoutWorkers(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(true)
+	s.Workers[0].CPU = 4
+	wantSteps(t, planned(s, f), restoredRest+", create_node c-w-3, delete_node c-w-1, create_node c-w-4, delete_node c-w-2")
+	s.Workers = nil
+	wantSteps(t, planned(s, f), restoredRest+", delete_node c-w-1, delete_node c-w-2")
+	f.Machines = f.Machines[2:]
+	f.Claims = f.Claims[:0]
+	delete(f.API.Nodes, "c-w-1")
+	delete(f.API.Nodes, "c-w-2")
+	f.Record.Reconnect = false
+	if p := planned(s, f); strings.Contains(names(p), "reconnect_workers") {
+		t.Errorf("planned %s", names(p))
+	}
+	s, f = restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	s.Workers = nil
+	wantSteps(t, planned(s, f), "reset_control_plane c, release_address c-cp-1, release_address c-cp-2, release_address c-cp-3, "+
+		"create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net, "+
+		"delete_node c-w-1, delete_node c-w-2")
+}
+
+// Names of nodes that were replaced may stay in the list also while the control plane is
+// restored.
+func TestRestoreLeavesNodesToReplace(t *testing.T) {
+	t.Parallel()
+	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
+	s.ReplaceNodes = []string{"c-w-1"}
+	if p := planned(s, f); p.Err() != nil {
+		t.Error(p.Err())
+	}
+	s.ReplaceNodes = []string{"c-w-7"}
+	if p := planned(s, f); !says(p.Problems, "c-w-7") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+}
