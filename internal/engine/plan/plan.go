@@ -112,7 +112,7 @@ func clonesAhead(v view, pools []nodePoolPlan) []model.CreateNode {
 // members of etcd have to join one after the other. Where there were nodes before, it says
 // nothing that the API knows a node, and those that are stale are removed first.
 func joinAhead(v view, controlPlane nodePoolPlan) bool {
-	return !v.restoring() && len(v.stale) == 0 &&
+	return !v.reconnecting() && len(v.stale) == 0 &&
 		slices.ContainsFunc(controlPlane.create, func(s model.Step) bool { return s.(model.CreateNode).First })
 }
 
