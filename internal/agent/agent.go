@@ -64,6 +64,9 @@ type Config struct {
 	Proxy       *Proxy
 	PodCIDR     string
 	ServiceCIDR string
+	// Direct are more destinations that the agents' runs reach without the proxy: what the
+	// gateway is next to.
+	Direct []string
 }
 
 // Proxy is the agent's way to the console.
@@ -216,6 +219,7 @@ func (c Config) noProxy() string {
 		return ""
 	}
 	list := []string{"localhost", "127.0.0.1", "::1", ".svc", ".cluster.local", c.PodCIDR, c.ServiceCIDR}
+	list = append(list, c.Direct...)
 	for entry := range strings.SplitSeq(c.Proxy.NoProxy, ",") {
 		if entry = strings.TrimSpace(entry); entry != "" && !slices.Contains(list, entry) {
 			list = append(list, entry)

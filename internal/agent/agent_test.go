@@ -207,6 +207,7 @@ func TestPodsFollowTheSecret(t *testing.T) {
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	c := config()
+	c.Direct = []string{"vc", "10.0.0.0/24"}
 	c.Proxy = &agent.Proxy{
 		HTTP:          "http://proxy:3128",
 		HTTPS:         "http://proxy:3129",
@@ -215,7 +216,7 @@ func TestProxy(t *testing.T) {
 	}
 	list := manifests(t, c)
 	data := object[corev1.Secret](t, list, "Secret").Data
-	want := "localhost,127.0.0.1,::1,.svc,.cluster.local,192.168.0.0/16,10.96.0.0/12,vcenter.example.com"
+	want := "localhost,127.0.0.1,::1,.svc,.cluster.local,192.168.0.0/16,10.96.0.0/12,vc,10.0.0.0/24,vcenter.example.com"
 	for name, value := range map[string]string{
 		"HTTP_PROXY": "http://proxy:3128", "http_proxy": "http://proxy:3128",
 		"HTTPS_PROXY": "http://proxy:3129", "https_proxy": "http://proxy:3129", "NO_PROXY": want, "no_proxy": want,

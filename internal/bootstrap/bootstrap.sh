@@ -109,6 +109,7 @@ prepare() {
 	run sysctl -e -p "$root/etc/sysctl.d/90-gantry.conf" || say 'not every kernel setting was taken'
 	refuse_advertisements
 	trust_ca
+	package_proxy
 	no_swap
 	run systemctl daemon-reload
 	run systemctl enable containerd kubelet
@@ -159,6 +160,34 @@ trust_ca() {
 		'/-----BEGIN/ { n++ } n { print > (prefix n suffix) }' "$state/proxy-ca.crt"
 	run "${update[@]}"
 }
+
+# package_proxy has the package manager use the proxy, as containerd does. What holds a
+# password is for root alone. Of the exceptions, apt takes host names.
+package_proxy() (
+	[[ -f $state/proxy.env ]] || return 0
+	# shellcheck source=/dev/null
+	. "$state/proxy.env"
+	mode=0644
+	[[ $HTTP_PROXY$HTTPS_PROXY != *@* ]] || mode=0600
+	umask 077
+	if [[ -d $root/etc/apt/apt.conf.d ]]; then
+		conf=$root/etc/apt/apt.conf.d/90gantry-proxy
+		{
+			printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "${HTTP_PROXY//\"/%22}" "${HTTPS_PROXY//\"/%22}"
+			tr , '\n' <<<"$NO_PROXY" | grep -E '^[A-Za-z0-9][A-Za-z0-9.-]*$' | while read -r host; do
+				printf 'Acquire::http::Proxy::%s "DIRECT";\nAcquire::https::Proxy::%s "DIRECT";\n' "$host" "$host"
+			done
+		} >"$conf"
+		chmod "$mode" "$conf"
+	fi
+	for conf in "$root"/etc/{dnf/dnf.conf,yum.conf,tdnf/tdnf.conf}; do
+		[[ -f $conf && ! -L $conf ]] || continue
+		# The file stays, with its owner and label.
+		content=$(proxy=$HTTPS_PROXY awk '/^[[:space:]]*proxy[[:space:]]*=/ { next } { print } /^\[main\]/ { print "proxy=" ENVIRON["proxy"] }' "$conf")
+		printf '%s\n' "$content" >"$conf"
+		chmod "$mode" "$conf"
+	done
+)
 
 # no_swap switches swap off for good: kubelet refuses to start with it, and what it
 # came from would switch it on again at the next boot.

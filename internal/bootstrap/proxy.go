@@ -11,8 +11,8 @@ const (
 	proxyCAPath         = "/etc/gantry/proxy-ca.crt"
 )
 
-// proxyFiles send containerd, which alone fetches from outside, through the
-// proxy. Neither kubelet nor kubeadm may have it: kubeadm would hand it on to
+// proxyFiles send containerd through the proxy, and the script the package manager: they
+// alone fetch from outside. Neither kubelet nor kubeadm may have it: kubeadm would hand it on to
 // the control plane's own pods.
 func (n Node) proxyFiles() []writeFile {
 	if n.Proxy == nil {

@@ -91,6 +91,68 @@ func TestScriptTouchesNoCAWithoutOne(t *testing.T) {
 	}
 }
 
+// TestScriptGivesThePackageManagerTheProxy has the files that package managers read on
+// several systems. Those of a proxy with a password are for root alone.
+func TestScriptGivesThePackageManagerTheProxy(t *testing.T) {
+	t.Parallel()
+	const dnf, tdnf, apt = "/etc/dnf/dnf.conf", "/etc/tdnf/tdnf.conf", "/etc/apt/apt.conf.d/90gantry-proxy"
+	for name, c := range map[string]struct {
+		change func(*bootstrap.Proxy)
+		mode   os.FileMode
+	}{
+		"password": {func(*bootstrap.Proxy) {}, 0o600},
+		"none": {func(p *bootstrap.Proxy) {
+			p.HTTP = "http://proxy.example.com:3128"
+			p.HTTPS = "http://proxy.example.com:3129/"
+		}, 0o644},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			node := behindProxy(t, newNode(t, bootstrap.Worker))
+			c.change(node.Proxy)
+			m := newMachine(t, node)
+			m.write("/etc/apt/apt.conf.d/50other", "")
+			m.write(dnf, "[main]\nbest=True\nproxy = http://old:1\n[other]\nenabled=0\n")
+			m.write(tdnf, "[main]\ngpgcheck=1\n")
+			m.joins()
+			for file, want := range map[string]string{
+				dnf:  "[main]\nproxy=" + node.Proxy.HTTPS + "\nbest=True\n[other]\nenabled=0\n",
+				tdnf: "[main]\nproxy=" + node.Proxy.HTTPS + "\ngpgcheck=1\n",
+			} {
+				if got := m.read(file); got != want {
+					t.Errorf("%s is %q, want %q", file, got, want)
+				}
+			}
+			got := m.read(apt)
+			for _, want := range []string{
+				`Acquire::http::Proxy "` + node.Proxy.HTTP + "\";\n", `Acquire::https::Proxy "` + node.Proxy.HTTPS + "\";\n",
+				"Acquire::https::Proxy::registry.example.com \"DIRECT\";\n", "Acquire::http::Proxy::localhost \"DIRECT\";\n",
+			} {
+				if !strings.Contains(got, want) {
+					t.Errorf("apt reads %q, want %q", got, want)
+				}
+			}
+			if strings.Contains(got, "::.") || strings.Contains(got, "/16 ") {
+				t.Errorf("apt reads %q", got)
+			}
+			for _, file := range []string{dnf, tdnf, apt} {
+				if info, err := os.Stat(filepath.Join(m.root, file)); err != nil || info.Mode() != c.mode {
+					t.Errorf("%s: %v, %v", file, info.Mode(), err)
+				}
+			}
+			if calls := m.read("calls"); strings.Contains(calls, "_proxy=") {
+				t.Error("something was called with the proxy")
+			}
+		})
+	}
+	m := newMachine(t, newNode(t, bootstrap.Worker))
+	m.write("/etc/apt/apt.conf.d/50other", "")
+	m.joins()
+	if m.exists(apt) {
+		t.Error("without a proxy, apt has one")
+	}
+}
+
 func TestScriptRefusesAdvertisements(t *testing.T) {
 	t.Parallel()
 	const flush = "-6 address flush dev eth0 scope global dynamic"

@@ -108,6 +108,7 @@ var reservedPaths = []struct{ path, owner string }{
 	{"/etc/gantry/", "Gantry"},
 	{"/etc/systemd/system/gantry-", "Gantry"},
 	{containerdProxyPath, "Gantry; set the attribute proxy"},
+	{"/etc/apt/apt.conf.d/90gantry-proxy", "Gantry; set the attribute proxy"},
 	{networkdDropInPath, "Gantry"},
 	{"/etc/modules-load.d/90-gantry.conf", "Gantry; use another name in that directory"},
 	{"/etc/sysctl.d/90-gantry.conf", "Gantry; use another name in that directory"},

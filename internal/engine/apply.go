@@ -40,6 +40,8 @@ type Outcome struct {
 	// Incarnation is the creation that the record belongs to: the state's from now on.
 	Incarnation record.Incarnation
 	Changes     []model.Change
+	// GatewayProxy is as in the spec, with what a creation has taken.
+	GatewayProxy *record.Proxy
 	// APIReached reports whether the API has answered at least once. A failure after
 	// that is for the next apply to repair, no reason to build everything again.
 	APIReached bool
@@ -51,8 +53,13 @@ type Outcome struct {
 // Apply brings the world to what the request says. Killed anywhere, the next call
 // converges.
 func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
-	spec := req.Spec
 	out := &Outcome{}
+	turn, err := e.gatewayTurn(ctx, &req.Spec)
+	if err != nil {
+		return out, err
+	}
+	spec := req.Spec
+	out.GatewayProxy = spec.GatewayProxy
 	ctx, lease, err := e.lock(ctx, spec.Target())
 	if err != nil {
 		return out, err
@@ -66,12 +73,6 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	if err := approve(&req, &w.Facts, todo); err != nil {
 		return out, release(ctx, lease, err)
-	}
-	if err := run.CheckSnapshots(todo); err != nil {
-		return out, release(ctx, lease, err)
-	}
-	if req.Secrets.Authorities == nil && !begins(todo) {
-		return out, release(ctx, lease, fmt.Errorf("the certificate authorities of %s are not in the state; import it again", spec.Describe()))
 	}
 	out.ID = spec.ID
 	out.Changes = todo.Changes()
@@ -97,10 +98,14 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if !todo.Empty() || w.Facts.API.Answered() {
 		err = errors.Join(err, r.Finish(ctx, err))
 	} else {
-		err = errors.Join(err, r.MarkComplete(ctx, nil))
+		err = errors.Join(err, r.MarkComplete(ctx, nil, err))
 	}
-	out.Warnings = slices.Concat(waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
+	out.Warnings = slices.Concat(turn, waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
+	if out.Status != nil {
+		// For others to read; where it fails, the next run notes it.
+		_ = r.NoteDegraded(ctx, out.Status.State == model.StateDegraded)
+	}
 	return out, release(ctx, lease, err)
 }
 
@@ -139,8 +144,8 @@ func (e *Engine) identify(spec *model.ClusterSpec, w *observe.World) error {
 	return err
 }
 
-// approve stops an apply before anything is changed: where the plan has problems,
-// and where it would do what no plan has shown.
+// approve stops an apply before anything is changed: where the plan has problems, where
+// it would do what no plan has shown, and where it lacks what its steps need.
 func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 	if err := todo.Err(); err != nil {
 		return err
@@ -166,6 +171,12 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 		if unseen := todo.Unseen(*req.Shown); len(unseen) > 0 {
 			return &model.MovedError{Unseen: unseen}
 		}
+	}
+	if err := run.CheckSnapshots(todo); err != nil {
+		return err
+	}
+	if req.Secrets.Authorities == nil && !begins(todo) {
+		return fmt.Errorf("the certificate authorities of %s are not in the state; import it again", req.Spec.Describe())
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // it. What is gone already is success; what cannot be deleted, or merely is not seen, is
 // left, and an error says what that is.
 func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
-	ctx, lease, err := e.lock(ctx, target)
+	ctx, lease, err := e.lockToDelete(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -34,12 +34,16 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 		return release(ctx, lease, err)
 	}
 	left := plan.Left(target, &w.Facts)
-	err = e.destroyer(w, lease, target).Execute(ctx, todo)
+	r := e.destroyer(w, lease, target)
+	err = r.Execute(ctx, todo)
 	switch {
 	case err != nil:
 		err = e.withLeft(ctx, target, err)
 	case left != "":
 		err = errors.New(left)
+	}
+	if err != nil && plan.Registered(target, &w.Facts) {
+		_ = r.NoteDeleting(ctx) // for others to read; the next run looks for itself
 	}
 	return release(ctx, lease, err)
 }

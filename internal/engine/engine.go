@@ -37,6 +37,8 @@ type Engine struct {
 	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
 	// apply goes by the ledger alone.
 	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
+	// PlannedGateway is what plans know of a gateway beyond the ledger; nil: nothing.
+	PlannedGateway func(id uuid.UUID) model.PlannedGateway
 	// PlanUses notes what a plan takes from IP pools, and returns what other plans of the
 	// same run take: of two that are made side by side, at least one finds the other.
 	// Nil: there are no others.
@@ -116,6 +118,17 @@ func (e *Engine) runner(vc model.VCenter, w *observe.World, lease *ledger.Lease,
 // lock takes the lock of a cluster's or gateway's record. The context lives as long
 // as the lease.
 func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context, *ledger.Lease, error) {
+	return e.lockBy(ctx, target, e.Ledger.Lock)
+}
+
+// lockToDelete is lock for a destruction.
+func (e *Engine) lockToDelete(ctx context.Context, target model.Target) (context.Context, *ledger.Lease, error) {
+	return e.lockBy(ctx, target, e.Ledger.LockToDelete)
+}
+
+func (e *Engine) lockBy(
+	ctx context.Context, target model.Target, lock func(context.Context, uuid.UUID, string) (*ledger.Lease, error),
+) (context.Context, *ledger.Lease, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
@@ -124,7 +137,7 @@ func (e *Engine) lock(ctx context.Context, target model.Target) (context.Context
 	holder := fmt.Sprintf("%s pid %d %s", host, os.Getpid(), uuid.NewString()[:8])
 	var lease *ledger.Lease
 	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
-		lease, err = e.Ledger.Lock(ctx, e.Ledger.ID(target.Ref), holder)
+		lease, err = lock(ctx, e.Ledger.ID(target.Ref), holder)
 		return err
 	})
 	if err != nil {

@@ -40,6 +40,8 @@ type Import struct {
 	Incarnation record.Incarnation
 	Secrets     *model.Secrets
 	Data        map[string][]byte
+	// GatewayProxy is what the cluster has taken of its gateway's proxy.
+	GatewayProxy *record.Proxy
 }
 
 // Import reads what a running cluster stores in its own Secrets. What is read there is
@@ -72,7 +74,11 @@ func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Import{ID: registered.ID, Incarnation: registered.Incarnation, Data: data, Secrets: secrets}, nil
+	found := &Import{ID: registered.ID, Incarnation: registered.Incarnation, Data: data, Secrets: secrets}
+	if req.Ref.Kind == record.KindCluster {
+		found.GatewayProxy = registered.Proxy
+	}
+	return found, nil
 }
 
 // registeredAs reads the record of what is to be imported.

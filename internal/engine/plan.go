@@ -90,6 +90,10 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	if err != nil {
 		return nil, err
 	}
+	gateway, err := e.planThrough(ctx, &spec)
+	if err != nil {
+		return nil, err
+	}
 	creation := &model.Plan{Stages: plan.Cluster(&spec, &model.Facts{}).Stages}
 	if former.ID == uuid.Nil && rec.Finished() && former.Seen(rec.ID) {
 		former.ID = rec.ID // tainted
@@ -114,6 +118,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
 	e.judge(&spec, w, current)
+	current.Add(gateway)
 	switch {
 	case former.Applying():
 		current.WarnOfAll()

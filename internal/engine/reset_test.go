@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,40 @@ func TestResetRebuildsAGateway(t *testing.T) {
 	}
 	w.must(w.engine().Destroy(t.Context(), spec.Target()))
 	w.onlyThePoolIsLeft()
+}
+
+// TestResetLeavesClustersAlone rebuilds a lost gateway with a cluster on its IP pool: of
+// the cluster nothing changes, neither its VM nor its record nor its addresses.
+func TestResetLeavesClustersAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	gateway, gatewaySecrets, _ := w.applied(w.gateway("dc1", "10.10.184.1", "10.10.184.9"))
+	spec := w.spec(1, 0)
+	spec.Workers, spec.GatewayID = nil, gateway.ID
+	spec.ControlPlane.Placements[0].IPPoolID = gateway.ControlPlane.Placements[0].IPPoolID
+	spec, secrets, _ := w.applied(spec)
+	look := func() string {
+		status, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		w.must(err)
+		rec, err := w.engine().Ledger.Record(t.Context(), w.engine().Ledger.ID(spec.Ref))
+		w.must(err)
+		return fmt.Sprintf("%+v %v %s", status, facts.Claims, rec.Body)
+	}
+	before := look()
+
+	w.must(w.sim.DeleteVM("dc1-cp-1"))
+	gateway.Reset = "r1"
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: gateway, Secrets: gatewaySecrets})
+	w.must(err)
+	if out.ID != gateway.ID || out.Status.State != model.StateRunning {
+		t.Errorf("the gateway is %+v", out.Status)
+	}
+	if after := look(); after != before {
+		t.Errorf("the cluster was\n%s\nand is\n%s", before, after)
+	}
+	if p := w.plan(spec, secrets); !p.Empty() || p.Err() != nil {
+		t.Errorf("its plan has the steps %v and the problems %v", actions(p), p.Problems)
+	}
 }
 
 // TestResetWithoutAuthorities rebuilds a gateway whose private state is gone with the

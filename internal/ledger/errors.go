@@ -234,17 +234,18 @@ func (e *CapError) Unwrap() error { return ErrCap }
 type LockedError struct {
 	Record           uuid.UUID
 	Holder           string // host and process, as the holder named itself
+	Deletes          bool   // what the record is of
 	Since, Heartbeat time.Time
 }
 
 // Error names the holder.
 func (e *LockedError) Error() string {
 	return fmt.Sprintf("another run is working on it: %s. It is alive: wait until it has ended, or end it, and apply again. "+
-		"The lock of a run that was killed is taken over %s after its last heartbeat", e.holder(), staleAfter)
+		"The lock of a run that was killed is taken over %s after its last heartbeat", e.Words(), staleAfter)
 }
 
-// holder names the run, and when it was last heard from.
-func (e *LockedError) holder() string {
+// Words name the run, and when it was last heard from.
+func (e *LockedError) Words() string {
 	msg := orUnknown(e.Holder) + sinceSuffix(e.Since)
 	if !e.Heartbeat.IsZero() {
 		msg += ", with its last heartbeat at " + formatTime(e.Heartbeat)

@@ -41,6 +41,8 @@ type contender struct {
 	record uuid.UUID
 	nonce  string
 	holder string
+	// deletes is what a holder's note says of its purpose.
+	deletes bool
 
 	current int  // the epoch to watch; 0: to be found
 	listed  bool // the ledger was listed for this attempt; else an older list may do
@@ -59,7 +61,16 @@ type contender struct {
 // The lease lives on when ctx ends, until it is released: a run that is being
 // cancelled still has to clean up.
 func (l *Ledger) Lock(ctx context.Context, record uuid.UUID, holder string) (*Lease, error) {
-	c := &contender{l: l, record: record, nonce: uuid.NewString(), holder: holder}
+	return l.lock(ctx, &contender{l: l, record: record, nonce: uuid.NewString(), holder: holder})
+}
+
+// LockToDelete is Lock for a run that deletes what the record is of: others see that.
+func (l *Ledger) LockToDelete(ctx context.Context, record uuid.UUID, holder string) (*Lease, error) {
+	return l.lock(ctx, &contender{l: l, record: record, nonce: uuid.NewString(), holder: holder, deletes: true})
+}
+
+func (l *Ledger) lock(ctx context.Context, c *contender) (*Lease, error) {
+	record := c.record
 	started := l.Clock.Now()
 	var waited *Waited
 	for {
@@ -167,7 +178,7 @@ func (c *contender) takeOver(ctx context.Context, old lockView, now, local time.
 	if epoch > maxEpoch {
 		return nil, fmt.Errorf("the lock has been taken over %d times without a release: delete the tags %s#... in vCenter", maxEpoch, c.record)
 	}
-	note := lockNote{State: stateHeld, Holder: c.holder, Since: formatTime(now), Heartbeat: formatTime(now)}
+	note := lockNote{State: stateHeld, Holder: c.holder, Since: formatTime(now), Heartbeat: formatTime(now), Deletes: c.deletes}
 	tag, err := lockTag(c.record, epoch, c.nonce, &note)
 	if err != nil {
 		return nil, err

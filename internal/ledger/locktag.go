@@ -21,6 +21,8 @@ type lockNote struct {
 	Holder    string `json:"holder"`
 	Since     string `json:"since"`
 	Heartbeat string `json:"heartbeat,omitempty"`
+	// Deletes says that the holder deletes what the record is of.
+	Deletes bool `json:"deletes,omitempty"`
 	// Beats makes two heartbeats within a second differ.
 	Beats int `json:"beats"`
 }
@@ -47,6 +49,7 @@ func (v lockView) locked(record uuid.UUID) *LockedError {
 	return &LockedError{
 		Record:    record,
 		Holder:    v.note.Holder,
+		Deletes:   v.note.Deletes,
 		Since:     parseTime(v.note.Since),
 		Heartbeat: parseTime(v.note.Heartbeat),
 	}

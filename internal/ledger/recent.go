@@ -20,6 +20,7 @@ type Reader interface {
 	Children(ctx context.Context, parent uuid.UUID) ([]record.Ref, error)
 	ReservedBy(ctx context.Context, pool uuid.UUID) (uuid.UUID, error)
 	Snapshot(ctx context.Context) (*Snapshot, error)
+	LockHolder(ctx context.Context, record uuid.UUID) (*Holder, error)
 	// Now reads vCenter's clock; one call.
 	Now(ctx context.Context) (time.Time, error)
 	OwnedBy(

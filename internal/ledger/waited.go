@@ -23,7 +23,7 @@ func (w *Waited) String() string {
 	if w.Died {
 		how = fmt.Sprintf("it had not shown a sign of life for %s, and its lock was taken over", staleAfter)
 	}
-	return fmt.Sprintf("%s. It was waited for, for %s, until %s", w.Holder.holder(), w.For.Round(time.Second), how)
+	return fmt.Sprintf("%s. It was waited for, for %s, until %s", w.Holder.Words(), w.For.Round(time.Second), how)
 }
 
 // waitFor notes that a holder is waited for, and reports each one once. Without a

@@ -104,8 +104,10 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datacenters.NewDataSource,
+		gateway.NewDataSource,
 		ippool.NewDataSource,
 		orphans.NewDataSource,
+		vmwarecluster.NewDataSource,
 		zonetags.NewDataSource,
 	}
 }

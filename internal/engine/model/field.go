@@ -33,6 +33,7 @@ type FieldName string
 // Fields of a cluster.
 const (
 	FieldClusterName      FieldName = "name"
+	FieldGateway          FieldName = "gateway"
 	FieldKubernetes       FieldName = "kubernetes version"
 	FieldTemplate         FieldName = "template"
 	FieldImageFolder      FieldName = "image folder"

@@ -66,6 +66,10 @@ type ClusterSpec struct {
 	SSHAuthorizedKeys []string
 	NTPServers        []string
 	Proxy             *Proxy
+	// InheritProxy has a creation take the proxy of its gateway, as the gateway's record has
+	// it. GatewayProxy is what a cluster has taken so, and keeps.
+	InheritProxy bool
+	GatewayProxy *record.Proxy
 	// Settings are those of the components of Kubernetes.
 	Settings bootstrap.Settings
 	// BuiltWith identifies the four above, builtSetups the setups of the node pools by
@@ -295,20 +299,6 @@ type PlacementRef struct {
 	NodePool string
 	Index    int // among the pool's placements, from 0
 }
-
-// Proxy is what containerd and the system of each node use to reach out.
-type Proxy struct {
-	HTTP          string
-	HTTPS         string
-	NoProxy       string
-	CACertificate string // PEM, one block a certificate and nothing else
-}
-
-// String keeps the credentials in a proxy's URLs out of logs and errors.
-func (Proxy) String() string { return "model.Proxy(redacted)" }
-
-// GoString keeps them out of %#v.
-func (p Proxy) GoString() string { return p.String() }
 
 // CloneMode is how a node's disks are made from the template's.
 type CloneMode string

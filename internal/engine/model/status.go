@@ -5,9 +5,17 @@ type State string
 
 // The states, in the field's words.
 const (
-	StateRunning  State = "Running"
-	StateDegraded State = "Degraded"
-	StateFailed   State = "Failed"
+	// StatePending is before the first step of a creation, StateProvisioning until it has
+	// ended, StateUpdating while a run works on what has been created.
+	StatePending      State = "Pending"
+	StateProvisioning State = "Provisioning"
+	StateRunning      State = "Running"
+	StateUpdating     State = "Updating"
+	StateDegraded     State = "Degraded"
+	// StateDeleting is also what a deletion has left half done.
+	StateDeleting State = "Deleting"
+	// StateFailed is a creation that has ended before the API answered.
+	StateFailed State = "Failed"
 )
 
 // Health is the health at the last refresh.

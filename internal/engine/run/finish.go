@@ -38,15 +38,17 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 		errs = append(errs, err)
 		nodes = list
 	}
-	return errors.Join(append(errs, r.MarkComplete(ctx, nodes))...)
+	finished := errors.Join(errs...)
+	return errors.Join(finished, r.MarkComplete(ctx, nodes, errors.Join(failed, finished)))
 }
 
-// MarkComplete records that the run has ended, and which nodes have joined.
-func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNode) error {
+// MarkComplete records that the run has ended, whether anything of it has failed, and
+// which nodes have joined.
+func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNode, failed error) error {
 	if !r.APIReached() {
 		return nil
 	}
-	return r.record.complete(ctx, nodes)
+	return r.record.complete(ctx, nodes, failed != nil)
 }
 
 // storeImportData writes the authorities, unless they are to be left out, the packs

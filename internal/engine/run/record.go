@@ -27,6 +27,11 @@ type recordWriter struct {
 	// datacenter is the reference of the spec's; empty: no names were resolved.
 	datacenter string
 
+	// proxy is what the record says of it, of a gateway its own.
+	proxy *record.Proxy
+	// neverRan reports whether no run before this one has left all as it was asked to be.
+	neverRan bool
+
 	mu   sync.Mutex
 	body model.Record
 	lost map[string]bool // nodes that this run powered on in vain
@@ -41,9 +46,20 @@ func newRecordWriter(r *Runner) *recordWriter {
 		ipPools: r.Spec.IPPools(),
 
 		datacenter: r.World.Limits.Site.Datacenter,
+		proxy:      recordedProxy(r.Spec),
+		neverRan:   !r.World.Facts.Record.Finished() || r.World.Facts.Record.NeverRan,
 		body:       r.World.Facts.Record,
 		lost:       map[string]bool{},
 	}
+}
+
+// recordedProxy is what a record says of a proxy: a gateway's own, for what is made
+// through it, and what a cluster has taken from its gateway.
+func recordedProxy(spec *model.ClusterSpec) *record.Proxy {
+	if spec.Kind == record.KindGateway {
+		return spec.Proxy.Recorded()
+	}
+	return spec.GatewayProxy
 }
 
 // current is the record as this run knows it.
@@ -120,7 +136,8 @@ func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 		b.Pending = n.Pending
 		b.IPPools = w.allIPPools(b.IPPools)
 		b.Deletion = record.Deletion{} // of a destruction that was given up
-		if b.APIReached {              // resumeRecord moves others
+		b.Deleting = false
+		if b.APIReached { // resumeRecord moves others
 			b.Datacenter = cmp.Or(w.datacenter, b.Datacenter)
 		}
 	})
@@ -199,6 +216,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		Reset:            reset,
 		Description:      r.Spec.Description,
 		Tags:             r.Spec.Tags,
+		Proxy:            r.record.proxy,
 		Counters:         r.numbers.Next,
 		Pending:          r.numbers.Pending,
 		IPPools:          r.record.allIPPools(nil),

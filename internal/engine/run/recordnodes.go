@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -13,13 +12,11 @@ import (
 // authorities, whatever has failed: from here on no creation resumes the cluster.
 // The ordinals of nodes that have joined are no longer pending, and those that are
 // Ready or gone no longer unresponsive.
-func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.KubeNode) error {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-		defer cancel()
-	}
+func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.KubeNode, failed bool) error {
+	ctx, cancel := evenIfEnded(ctx)
+	defer cancel()
 	return w.update(ctx, func(b *record.Cluster) {
+		w.outcome(b, failed)
 		b.CreationComplete = true
 		w.remove(b.Pending, func(name string) bool {
 			// The kubelet of a control-plane node registers it before the join has ended.

@@ -22,6 +22,13 @@ type Cluster struct {
 	// CreationComplete is set once a run that reached the API has ended. Until
 	// then only that run has the cluster's certificate authorities.
 	CreationComplete bool
+	// Degraded is set where the last run has left undone what was asked of it, and NeverRan
+	// as long as each run has.
+	Degraded bool
+	NeverRan bool
+	// Deleting is set where a destruction has failed half way, and no run after it has
+	// given that up.
+	Deleting bool
 	// Reset identifies the reset that the control plane was last built anew for; empty:
 	// none was asked for yet.
 	Reset string
@@ -30,6 +37,10 @@ type Cluster struct {
 
 	Description string
 	Tags        map[string]string
+
+	// Proxy is how a gateway reaches out, for the clusters that are made through it, and
+	// what a cluster has taken of it and keeps; nil: none.
+	Proxy *Proxy
 
 	Datacenter string
 	Folder     string // path of the VM folder
@@ -70,10 +81,14 @@ type clusterWire struct {
 	Incarnation      Incarnation       `json:"c,omitempty"`
 	APIReached       int               `json:"r,omitempty"`
 	CreationComplete int               `json:"e,omitempty"`
+	Degraded         int               `json:"h,omitempty"`
+	NeverRan         int               `json:"j,omitempty"`
+	Deleting         int               `json:"z,omitempty"`
 	Reset            string            `json:"x,omitempty"`
 	Reconnect        int               `json:"y,omitempty"`
 	Description      string            `json:"s,omitempty"`
 	Tags             map[string]string `json:"t,omitempty"`
+	Proxy            *Proxy            `json:"px,omitempty"`
 	Datacenter       string            `json:"d,omitempty"`
 	Folder           string            `json:"o,omitempty"`
 	Levels           int               `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
@@ -99,6 +114,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Reset:       c.Reset,
 		Description: c.Description,
 		Tags:        c.Tags,
+		Proxy:       c.Proxy,
 		Datacenter:  c.Datacenter,
 		Folder:      c.Folder,
 		Counters:    c.Counters,
@@ -111,15 +127,12 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	if c.Kind == KindCluster {
 		w.Kind = ""
 	}
-	if c.APIReached {
-		w.APIReached = 1
-	}
-	if c.CreationComplete {
-		w.CreationComplete = 1
-	}
-	if c.Reconnect {
-		w.Reconnect = 1
-	}
+	w.APIReached = number(c.APIReached)
+	w.CreationComplete = number(c.CreationComplete)
+	w.Degraded = number(c.Degraded)
+	w.NeverRan = number(c.NeverRan)
+	w.Deleting = number(c.Deleting)
+	w.Reconnect = number(c.Reconnect)
 
 	if levels, ok := levelsOf(c.Folder, c.Folders); ok {
 		w.Levels = levels
@@ -131,6 +144,14 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w.Pending = formatOrdinals(c.Pending)
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
 	return json.Marshal(w)
+}
+
+// number is 1 for what is so.
+func number(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -152,10 +173,14 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Incarnation:      w.Incarnation,
 		APIReached:       w.APIReached != 0,
 		CreationComplete: w.CreationComplete != 0,
+		Degraded:         w.Degraded != 0,
+		NeverRan:         w.NeverRan != 0,
+		Deleting:         w.Deleting != 0,
 		Reset:            w.Reset,
 		Reconnect:        w.Reconnect != 0,
 		Description:      w.Description,
 		Tags:             w.Tags,
+		Proxy:            w.Proxy,
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
 		Counters:         w.Counters,

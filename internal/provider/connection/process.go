@@ -32,6 +32,7 @@ type Process struct {
 	leaving  ids
 	deleted  ids
 	ipPools  ipPools
+	gateways gateways
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

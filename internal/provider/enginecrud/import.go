@@ -74,6 +74,13 @@ func (d *Driver[T, M]) importRunning(
 		return errors.New("the configuration that the cluster stores is not as Gantry writes it")
 	}
 	resp.State.Raw = value
+	m := M(new(T))
+	resp.Diagnostics.Append(resp.State.Get(ctx, m)...)
+	resp.Diagnostics.Append(setInherited(m, found.GatewayProxy)...)
+	if resp.Diagnostics.HasError() {
+		return nil
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: found.ID, Incarnation: found.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, found.Secrets)...)

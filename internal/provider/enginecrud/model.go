@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 )
@@ -54,6 +55,15 @@ type Deriver interface {
 	SetDerived(secrets *model.Secrets) diag.Diagnostics
 }
 
+// Heir is implemented by models that take the proxy of their gateway when they are
+// created, and keep it.
+type Heir interface {
+	// PlanInherited is called in the plan of a creation: null is what it does not take.
+	PlanInherited()
+	// SetInherited sets what a creation has taken, or what an import has found; nil: none.
+	SetInherited(proxy *record.Proxy) diag.Diagnostics
+}
+
 // Account is the vSphere identity of a cloud account.
 type Account struct {
 	ID            uuid.UUID
@@ -95,6 +105,19 @@ func markDerivedUnknown(m Model) {
 func setDerived(m Model, secrets *model.Secrets) diag.Diagnostics {
 	if deriver, ok := m.(Deriver); ok {
 		return deriver.SetDerived(secrets)
+	}
+	return nil
+}
+
+func planInherited(m Model) {
+	if heir, ok := m.(Heir); ok {
+		heir.PlanInherited()
+	}
+}
+
+func setInherited(m Model, proxy *record.Proxy) diag.Diagnostics {
+	if heir, ok := m.(Heir); ok {
+		return heir.SetInherited(proxy)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 // only needs a repair.
 func created(m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
 	diags := setOutcome(m, out, secrets)
+	diags.Append(setInherited(m, out.GatewayProxy)...)
 	switch {
 	case err == nil:
 	case out.APIReached && !m.base().FailOnIncompleteCreate():

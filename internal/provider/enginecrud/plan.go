@@ -112,6 +112,9 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if prior == nil {
+		planInherited(m)
+	}
 
 	var shown *[]model.Change
 	if d.conn.Unconfigured() || !inputsKnown(req.Config, d.ApplyOnly) {
@@ -161,6 +164,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	eng, err := d.engine(ctx, nil, secrets)
 	if err == nil {
 		eng.PlannedIPPool = d.conn.PlannedIPPool
+		eng.PlannedGateway = d.conn.PlannedGateway
 		eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(spec.Ref, uses) }
 	}
 	switch {

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
 // Rules are the rules of changes.
@@ -22,6 +24,22 @@ func AttributePath(inline bool) func(enginemodel.Field) path.Path {
 		m.IPPool = types.ObjectUnknown(nil)
 	}
 	return m.AttributePath
+}
+
+// Note notes what a state plans a gateway to be, and returns what others learn of it.
+func Note(ctx context.Context, conn *connection.Connection, prior, planned *tfsdk.State) (enginemodel.PlannedGateway, diag.Diagnostics) {
+	var before, after model
+	diags := planned.Get(ctx, &after)
+	old := &before
+	if prior == nil {
+		old = nil
+	} else {
+		diags.Append(prior.Get(ctx, old)...)
+	}
+	diags.Append(noteGateway(ctx, conn, old, &after)...)
+	id, more := attribute.ParseID(after.ID, path.Root("id"))
+	diags.Append(more...)
+	return conn.PlannedGateway(id), diags
 }
 
 // SpecOf returns the spec of a state.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-testing/compare"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -22,7 +23,6 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
@@ -185,7 +185,10 @@ func TestAccGatewayAgentStaysDown(t *testing.T) {
 func TestAccGatewayServesCluster(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	both := config(e, shape{}) + `
+	proxied := `
+  proxy = { http = "http://10.0.0.9:3128", https = "http://10.0.0.9:3128", no_proxy = ".example.com" }`
+	plain := config(e, shape{extra: proxied})
+	both := plain + `
 resource "gantry_vmware_cluster" "team" {
   name          = "team"
   cloud_account = gantry_gateway.dc1.default_cloud_account
@@ -218,12 +221,26 @@ resource "gantry_vmware_cluster" "team" {
 				},
 				ConfigStateChecks: []statecheck.StateCheck{
 					statecheck.ExpectKnownValue(cluster, at("state"), knownvalue.StringExact("Running")),
+					statecheck.ExpectKnownValue(cluster, at("proxy"), knownvalue.Null()),
+					statecheck.ExpectKnownValue(cluster, at("gateway_proxy"), knownvalue.ObjectExact(map[string]knownvalue.Check{
+						"http": knownvalue.StringExact("http://10.0.0.9:3128"), "https": knownvalue.StringExact("http://10.0.0.9:3128"),
+						"no_proxy": knownvalue.StringExact(".example.com"),
+					})),
 					has("state", knownvalue.StringExact("Running")),
 				},
 			},
 			{
-				// A change of the gateway does not reach its cluster.
-				Config: config(e, shape{extra: `agent_image = "registry.example.com/tfc-agent:2"`}) + both[len(config(e, shape{})):],
+				// A change of the gateway does not reach its cluster. Others look both up.
+				Config: config(e, shape{extra: `agent_image = "registry.example.com/tfc-agent:2"` + proxied}) + both[len(plain):] + `
+data "gantry_gateway" "dc1" {
+  name = "dc1"
+}
+data "gantry_vmware_cluster" "team" {
+  name       = "team"
+  gateway_id = data.gantry_gateway.dc1.default_cloud_account.gateway_id
+}
+`,
+				ConfigStateChecks: lookedUp(e),
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction(gateway, plancheck.ResourceActionUpdate),
 					plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionNoop),
@@ -231,6 +248,35 @@ resource "gantry_vmware_cluster" "team" {
 			},
 		},
 	})
+}
+
+// lookedUp expects what the data sources say of the gateway and its cluster.
+func lookedUp(e *acctest.Environment) []statecheck.StateCheck {
+	const there, team = "data.gantry_gateway.dc1", "data.gantry_vmware_cluster.team"
+	l := e.Ledger()
+	id := l.ID(gatewayRef)
+	pool := l.ID(record.Ref{Kind: record.KindIPPool, GatewayID: id, Name: "dc1-nodes"})
+	text := knownvalue.StringExact
+	is := statecheck.ExpectKnownValue
+	node := func(name, role string) knownvalue.Check {
+		return knownvalue.MapExact(map[string]knownvalue.Check{name: knownvalue.ObjectPartial(map[string]knownvalue.Check{
+			"role": text(role), "pool": text("cp"), "compute_cluster": text("cluster-a"),
+			"address": knownvalue.NotNull(), "vm_id": knownvalue.NotNull(),
+		})})
+	}
+	return []statecheck.StateCheck{
+		is(there, at("id"), text(id.String())), is(there, at("state"), text("Running")), is(there, at("locked_by"), knownvalue.Null()),
+		is(there, at("node_count"), knownvalue.Int64Exact(1)), is(there, at("ip_pool_id"), text(pool.String())),
+		is(there, at("nodes"), node("dc1-cp-1", "control-plane")),
+		is(there, at("default_cloud_account"), knownvalue.ObjectPartial(map[string]knownvalue.Check{
+			"gateway_id": text(id.String()), "username": text(e.Username()), "password": knownvalue.Null(),
+		})),
+		statecheck.CompareValuePairs(there, at("control_plane_endpoint"), gateway, at("control_plane_endpoint"), compare.ValuesSame()),
+		statecheck.CompareValuePairs(team, at("id"), "gantry_vmware_cluster.team", at("id"), compare.ValuesSame()),
+		statecheck.CompareValuePairs(team, at("control_plane_endpoint"),
+			"gantry_vmware_cluster.team", at("control_plane_endpoint"), compare.ValuesSame()),
+		is(team, at("state"), text("Running")), is(team, at("nodes"), node("team-cp-1", "control-plane")),
+	}
 }
 
 // TestAccGatewayOnExistingPool uses an IP pool that is a resource of its own.
@@ -264,34 +310,6 @@ resource "gantry_ip_pool" "nodes" {
 					has("ip_pool_id", pool), has("state", knownvalue.StringExact("Running")),
 					has("planned_changes", changes(slices.Concat(created[:2], created[4:])...)),
 				},
-			},
-		},
-	})
-}
-
-// TestAccGatewayInUse refuses to destroy a gateway with a cluster that another state
-// holds.
-func TestAccGatewayInUse(t *testing.T) {
-	t.Parallel()
-	e := acctest.New(t)
-	l := e.Ledger()
-	theirs := record.Ref{Kind: record.KindCluster, GatewayID: l.ID(gatewayRef), Name: "theirs"}
-	resource.Test(t, resource.TestCase{
-		ProtoV6ProviderFactories: e.Factories(),
-		CheckDestroy:             e.CheckDestroy,
-		Steps: []resource.TestStep{
-			{Config: config(e, shape{}), Check: func(*terraform.State) error {
-				_, err := l.Register(context.Background(), ledger.Record{Ref: theirs, Body: []byte(`{}`)})
-				return err
-			}},
-			{Config: config(e, shape{}), Destroy: true, ExpectError: acctest.Words(`Gateway "dc1" has cluster "theirs".`)},
-			{
-				PreConfig: func() {
-					if err := l.Unregister(context.Background(), l.ID(theirs)); err != nil {
-						t.Error(err)
-					}
-				},
-				Config: config(e, shape{}), PlanOnly: true,
 			},
 		},
 	})

@@ -21,18 +21,21 @@ type gatewayResource struct {
 	enginecrud.Driver[model, *model]
 }
 
+// typeName is the type of the resource and of the data source in configurations.
+const typeName = "gantry_gateway"
+
 // typedSchema is newSchema, made once.
 var typedSchema = attribute.SchemaOnce(newSchema)
 
 // NewResource returns the resource gantry_gateway.
 func NewResource() resource.Resource {
 	return &gatewayResource{enginecrud.Driver[model, *model]{
-		TypeName:  "gantry_gateway",
+		TypeName:  typeName,
 		Kind:      record.KindGateway,
 		NewSchema: typedSchema,
 		Rules:     rules,
 		// That there is another token, its version says.
 		ApplyOnly: map[string]bool{"pairing_code_wo": true},
-		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPool, BeforeApply: applyPool},
+		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan, BeforeApply: applyPool},
 	}}
 }

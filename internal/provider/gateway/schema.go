@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
@@ -193,27 +194,28 @@ func consoleAttributes() map[string]schema.Attribute {
 	}
 }
 
+// accountTexts describe default_cloud_account, in the resource and in the data source.
+var accountTexts = map[string]string{
+	"id":             "Id of the account, a UUID that is derived from the gateway's.",
+	"name":           "Name of the account: `default`.",
+	"gateway_id":     "Id of the gateway.",
+	"vcenter_server": "vCenter server of the provider.",
+	"username":       "User that the provider logs in as.",
+	"password":       "Always null: the provider's own login is used.",
+	"ca_certificate": "Certificate authorities that the provider verifies vCenter's certificate against, as PEM text; " +
+		"null for the system's.",
+	"insecure_skip_verify": "Whether the provider accepts any certificate of vCenter's.",
+}
+
 // accountAttributes are the schema of default_cloud_account.
 func accountAttributes() map[string]schema.Attribute {
-	text := func(doc string) schema.StringAttribute {
-		return schema.StringAttribute{Computed: true, MarkdownDescription: doc}
+	attributes := map[string]schema.Attribute{}
+	for name, typ := range accountTypes {
+		if typ == types.BoolType {
+			attributes[name] = schema.BoolAttribute{Computed: true, MarkdownDescription: accountTexts[name]}
+			continue
+		}
+		attributes[name] = schema.StringAttribute{Computed: true, Sensitive: name == "password", MarkdownDescription: accountTexts[name]}
 	}
-	return map[string]schema.Attribute{
-		"id":             text("Id of the account, a UUID that is derived from the gateway's."),
-		"name":           text("Name of the account: `default`."),
-		"gateway_id":     text("Id of the gateway."),
-		"vcenter_server": text("vCenter server of the provider."),
-		"username":       text("User that the provider logs in as."),
-		"password": schema.StringAttribute{
-			Computed:            true,
-			Sensitive:           true,
-			MarkdownDescription: "Always null: the provider's own login is used.",
-		},
-		"ca_certificate": text("Certificate authorities that the provider verifies vCenter's certificate against, as PEM text; null " +
-			"for the system's."),
-		"insecure_skip_verify": schema.BoolAttribute{
-			Computed:            true,
-			MarkdownDescription: "Whether the provider accepts any certificate of vCenter's.",
-		},
-	}
+	return attributes
 }

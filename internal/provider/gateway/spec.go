@@ -1,14 +1,19 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -163,11 +168,38 @@ func (m *model) agentConfig(spec *enginemodel.ClusterSpec) agent.Config {
 		Token:       m.PairingCode.ValueString(),
 		PodCIDR:     spec.PodCIDR,
 		ServiceCIDR: spec.ServiceCIDR,
+		Direct:      m.direct(spec),
 	}
 	if p := spec.Proxy; p != nil {
 		config.Proxy = &agent.Proxy{HTTP: p.HTTP, HTTPS: p.HTTPS, NoProxy: p.NoProxy, CACertificate: p.CACertificate}
 	}
 	return config
+}
+
+// direct is what the agents' runs reach without the proxy, since the gateway is next to
+// it: vCenter, and the network of the nodes, on which clusters' APIs are, where the
+// configuration knows it.
+func (m *model) direct(spec *enginemodel.ClusterSpec) []string {
+	var direct []string
+	if server, ok := m.DefaultCloudAccount.Attributes()["vcenter_server"].(types.String); ok && server.ValueString() != "" {
+		host := server.ValueString()
+		if alone, _, err := net.SplitHostPort(host); err == nil {
+			host = alone
+		}
+		direct = append(direct, strings.Trim(host, "[]"))
+	}
+	if pool := spec.OwnIPPool; pool != nil {
+		start, _ := netip.ParseAddr(pool.Start)
+		length := pool.PrefixLength
+		if subnet, err := netip.ParsePrefix(pool.Subnet); err == nil {
+			start = subnet.Addr()
+			length = cmp.Or(length, subnet.Bits())
+		}
+		if network, err := start.Prefix(length); err == nil && network.IsValid() {
+			direct = append(direct, network.String())
+		}
+	}
+	return direct
 }
 
 // registration is what shows that the agents have registered: one that the console

@@ -36,6 +36,8 @@ const full = `{
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m",
+  "default_cloud_account": {"id": "` + ipPoolID + `", "name": "default", "gateway_id": "` + gatewayID + `",
+    "vcenter_server": "[2001:db8::5]:8443", "username": "u"},
   "reset_trigger": "again", "etcd_snapshot": {"directory": "snapshots"}
 }`
 
@@ -128,6 +130,7 @@ func packs(t *testing.T) []model.Pack {
 		Token:       "token",
 		PodCIDR:     "192.168.0.0/16",
 		ServiceCIDR: "10.96.0.0/12",
+		Direct:      []string{"2001:db8::5", "10.0.0.0/24"},
 		Proxy:       &agent.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 	}.Manifests()
 	if err != nil {

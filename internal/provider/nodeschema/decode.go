@@ -25,7 +25,7 @@ func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnosti
 	// However they are spelled: the packs of a gateway contain them.
 	spec.PodCIDR = canonicalNetwork(network.PodCIDR)
 	spec.ServiceCIDR = canonicalNetwork(network.ServiceCIDR)
-	proxy, more := decodeProxy(ctx, c.Proxy)
+	proxy, more := DecodeProxy(ctx, c.Proxy)
 	diags.Append(more...)
 	spec.Proxy = proxy
 	spec.SSHAuthorizedKeys, more = decodeStrings(ctx, c.SSHAuthorizedKeys)

@@ -26,7 +26,8 @@ func Proxy() schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "HTTP proxy that containerd and the system of the nodes use. " +
+		MarkdownDescription: "HTTP proxy that containerd and the package manager (apt, dnf, yum or tdnf) of the nodes use, " +
+			"and on a gateway its agents. kubelet and kubeadm never do. " +
 			"`http` and `https` are set together. Defaults to none. " + rolls,
 		Attributes: map[string]schema.Attribute{
 			"http": schema.StringAttribute{
@@ -45,7 +46,8 @@ func Proxy() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Names, domains (`.example.com`), addresses and networks that are reached directly, with commas and " +
 					"nothing else between them. It needs `http` and `https`. " +
-					"The node itself, the networks of nodes, pods and services, the VIP and the cluster's own domain are always among them. " +
+					"The node itself, the networks of nodes, pods and services, the VIP and the cluster's own domain are always among them; " +
+					"for a gateway's agents also vCenter, and of the networks of nodes that of an inline `ip_pool`. " +
 					"Defaults to none.",
 				Validators: append(together("http", "https"), noProxy{}),
 			},
@@ -65,8 +67,8 @@ type proxyModel struct {
 	CACertificate *string `tfsdk:"ca_certificate"`
 }
 
-// decodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
-func decodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
+// DecodeProxy decodes the attribute `proxy`, all of which is known; nil for none.
+func DecodeProxy(ctx context.Context, value types.Object) (*model.Proxy, diag.Diagnostics) {
 	if value.IsNull() {
 		return nil, nil
 	}

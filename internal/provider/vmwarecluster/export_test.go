@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 )
 
 // Rules are the rules of changes.
@@ -24,6 +25,29 @@ func SpecOf(ctx context.Context, state tfsdk.State) (enginemodel.ClusterSpec, di
 		return enginemodel.ClusterSpec{}, diags
 	}
 	return m.Spec(ctx)
+}
+
+// WarnOfGatewayProxy is what the plan of a state says of the gateway's proxy.
+func WarnOfGatewayProxy(ctx context.Context, conn *connection.Connection, state tfsdk.State) diag.Diagnostics {
+	var m model
+	if diags := state.Get(ctx, &m); diags.HasError() {
+		return diags
+	}
+	return warnOfGatewayProxy(ctx, conn, &m)
+}
+
+// Inherits is what the plan of a creation with the values of a state takes from its
+// gateway: "null" for nothing, "unknown" for what shows in the apply.
+func Inherits(ctx context.Context, state tfsdk.State) (string, enginemodel.ClusterSpec) {
+	var m model
+	_ = state.Get(ctx, &m)
+	m.GatewayProxy = types.ObjectUnknown(gatewayProxyTypes)
+	m.PlanInherited()
+	spec, _ := m.Spec(ctx)
+	if m.GatewayProxy.IsUnknown() {
+		return "unknown", spec
+	}
+	return "null", spec
 }
 
 // MaxNotes is how many bytes description and tags may take together.

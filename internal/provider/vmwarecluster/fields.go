@@ -13,6 +13,7 @@ var kubernetesPath = path.Root("profile").AtName("kubernetes")
 // clusterFields are the attributes by the fields of the cluster that they become.
 var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldClusterName:      path.Root("name"),
+	enginemodel.FieldGateway:          path.Root("cloud_account").AtName("gateway_id"),
 	enginemodel.FieldKubernetes:       path.Root("profile").AtName("kubernetes_version"),
 	enginemodel.FieldTemplate:         path.Root("profile").AtName("image").AtName("template"),
 	enginemodel.FieldImageFolder:      path.Root("image_folder"),

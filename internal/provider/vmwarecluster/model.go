@@ -38,6 +38,7 @@ type model struct {
 	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers             types.List      `tfsdk:"ntp_servers"`
 	Proxy                  types.Object    `tfsdk:"proxy"`
+	GatewayProxy           types.Object    `tfsdk:"gateway_proxy"`
 	CloneMode              types.String    `tfsdk:"clone_mode"`
 	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
 	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`
@@ -50,6 +51,7 @@ var (
 	_ enginecrud.Restorer    = (*model)(nil)
 	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)
+	_ enginecrud.Heir        = (*model)(nil)
 )
 
 // accountModel is the attribute cloud_account. It is decoded only where all of it

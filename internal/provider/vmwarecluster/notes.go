@@ -60,12 +60,15 @@ func encodedSize(value any) int {
 
 // checkPlan checks in a plan what may not have been known when the configuration
 // was validated, and what the engine does not check as long as anything is unknown.
-func checkPlan(_ context.Context, conn *connection.Connection, prior, planned *model) diag.Diagnostics {
+func checkPlan(ctx context.Context, conn *connection.Connection, prior, planned *model) diag.Diagnostics {
 	diags := checkNotes(planned)
 	diags.Append(checkSettings(planned)...)
 	if prior == nil && !conn.Applying() {
 		diags.Append(checkPodNetwork(planned)...)
 		diags.Append(checkAuthorities(planned)...)
+	}
+	if prior != nil && !conn.Applying() {
+		diags.Append(warnOfGatewayProxy(ctx, conn, planned)...)
 	}
 	return diags
 }

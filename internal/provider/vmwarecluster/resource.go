@@ -28,13 +28,16 @@ type clusterResource struct {
 	enginecrud.Driver[model, *model]
 }
 
+// typeName is the type of the resource and of the data source in configurations.
+const typeName = "gantry_vmware_cluster"
+
 // typedSchema is newSchema, made once.
 var typedSchema = attribute.SchemaOnce(newSchema)
 
 // NewResource returns the resource gantry_vmware_cluster.
 func NewResource() resource.Resource {
 	return &clusterResource{enginecrud.Driver[model, *model]{
-		TypeName:  "gantry_vmware_cluster",
+		TypeName:  typeName,
 		Kind:      record.KindCluster,
 		NewSchema: typedSchema,
 		Rules:     rules,

@@ -47,7 +47,8 @@ func newSchema(ctx context.Context) schema.Schema {
 		"restore_from_snapshot": nodeschema.Restore(),
 		"ssh_authorized_keys":   nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":           nodeschema.NTPServers(),
-		"proxy":                 nodeschema.Proxy(),
+		"proxy":                 proxyAttribute(),
+		"gateway_proxy":         gatewayProxyAttribute(),
 		"clone_mode":            nodeschema.CloneMode(),
 		"deletion_protection": schema.BoolAttribute{
 			Optional:            true,

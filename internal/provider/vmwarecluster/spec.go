@@ -101,6 +101,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		NTPServers:        m.NTPServers,
 	}
 	diags.Append(common.Set(ctx, &spec)...)
+	diags.Append(m.setProxy(ctx, &spec)...)
 
 	settings, more := m.setProfile(ctx, &spec)
 	diags.Append(more...)

@@ -1,0 +1,147 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/gantry/terraform-provider-gantry/internal/agent"
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// client is a client of the API of what the secrets are of.
+func (w *world) client(secrets *model.Secrets) kubernetes.Interface {
+	w.t.Helper()
+	config, err := clientcmd.RESTConfigFromKubeConfig(secrets.Kubeconfig)
+	w.must(err)
+	proxy, err := url.Parse(w.sim.ProxyURL())
+	w.must(err)
+	config.Proxy = http.ProxyURL(proxy)
+	client, err := kubernetes.NewForConfig(config)
+	w.must(err)
+	return client
+}
+
+// withAgents is a gateway of n nodes, with an agent on each.
+func (w *world) withAgents(n int) model.ClusterSpec {
+	w.t.Helper()
+	spec := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
+	spec.ControlPlane.Count = n
+	spec.ControlPlane.DrainTimeout = 30 * time.Second
+	cni, err := agent.Network(spec.PodCIDR)
+	w.must(err)
+	agents, err := agent.Config{
+		Gateway: spec.Name, ID: spec.ID.String(), Replicas: int32(n), Image: agent.DefaultImage,
+		Endpoint: "https://app.terraform.io", Token: "token", PodCIDR: spec.PodCIDR, ServiceCIDR: spec.ServiceCIDR,
+	}.Manifests()
+	w.must(err)
+	spec.Packs = []model.Pack{
+		{Name: "cni", Layer: model.LayerCNI, Manifests: cni},
+		{Name: "agent", Layer: "addon", Manifests: agents, Await: &model.Deployment{
+			Namespace: agent.Namespace, Name: agent.Deployment, Timeout: 30 * time.Second,
+			Explain: func([]model.ContainerEnd) string { return "" },
+		}},
+	}
+	return spec
+}
+
+// agentWitness looks at a gateway from outside whenever a VM of it is about to go, and
+// once it is off.
+type agentWitness struct {
+	model.VCenter
+	client kubernetes.Interface
+
+	mu     sync.Mutex
+	looks  int
+	fewest int
+	wrong  []string
+}
+
+func (a *agentWitness) PowerOff(ctx context.Context, vm string) (string, error) {
+	a.look(ctx, "before "+vm+" goes")
+	return a.VCenter.PowerOff(ctx, vm)
+}
+
+func (a *agentWitness) Destroy(ctx context.Context, vm string) (string, error) {
+	a.look(ctx, "once "+vm+" is off")
+	return a.VCenter.Destroy(ctx, vm)
+}
+
+// look counts the agents that run, by the endpoint.
+func (a *agentWitness) look(ctx context.Context, when string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var pods *corev1.PodList
+	var err error
+	for deadline := time.Now().Add(10 * time.Second); ; { // the VIP may have gone with the node before
+		pods, err = a.client.CoreV1().Pods(agent.Namespace).List(ctx, metav1.ListOptions{})
+		if err == nil || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
+		a.wrong = append(a.wrong, fmt.Sprintf("%s the endpoint does not answer: %v", when, err))
+		return
+	}
+	running := 0
+	for _, pod := range pods.Items {
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil {
+				running++
+			}
+		}
+	}
+	if a.looks == 0 || running < a.fewest {
+		a.fewest = running
+	}
+	a.looks++
+}
+
+// TestGatewayOfThreeStaysWhileItIsUpgraded upgrades a gateway of three nodes, one after
+// the other: its endpoint answers and at least one agent runs whenever a node goes, and
+// in the end each node has one.
+func TestGatewayOfThreeStaysWhileItIsUpgraded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.withAgents(3)
+	spec.KubernetesVersion = "1.36.3"
+	spec.Image.Template = "gantry-node-1.36.3"
+	spec, secrets, first := w.applied(spec)
+
+	spec = upgraded(spec)
+	e := w.engine()
+	seen := &agentWitness{VCenter: e.Builder, client: w.client(secrets)}
+	e.Builder = seen
+	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	w.must(err)
+	if out.Status.State != model.StateRunning || out.Status.Endpoint != first.Status.Endpoint {
+		t.Errorf("it is %+v", out.Status)
+	}
+	if seen.looks != 6 || seen.fewest < 1 || len(seen.wrong) > 0 {
+		t.Errorf("of %d looks the fewest agents were %d, and wrong was %v", seen.looks, seen.fewest, seen.wrong)
+	}
+	pods, err := w.client(secrets).CoreV1().Pods(agent.Namespace).List(t.Context(), metav1.ListOptions{})
+	w.must(err)
+	on := map[string]int{}
+	for _, pod := range pods.Items {
+		on[pod.Spec.NodeName]++
+	}
+	for _, node := range out.Status.Nodes {
+		if on[node.Name] != 1 || len(on) != 3 {
+			t.Errorf("the agents run on %v", on)
+		}
+	}
+	t.Logf("the fewest agents were %d", seen.fewest)
+}
