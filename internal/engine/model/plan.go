@@ -36,6 +36,9 @@ type Stage struct {
 	// Clones are nodes that steps of later stages create. Their VMs begin to be made with
 	// this stage, and nothing waits for them before their steps.
 	Clones []CreateNode
+	// JoinAhead lets the workers among them join as soon as the first node's API answers,
+	// beside the rest of the control plane.
+	JoinAhead bool
 }
 
 // Plan is what an apply will do, and what speaks against it.

@@ -28,12 +28,17 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err != nil {
 		return err
 	}
-	if err := node.join(ctx); err != nil {
-		return err
+	if !node.member {
+		if err := node.join(ctx); err != nil {
+			return err
+		}
 	}
 	r.made.add(model.Machine{Ref: node.vm, UUID: node.request.UUID, Path: s.Node, Marker: node.request.Marker})
 	if err := node.wipeLeftUserdata(ctx); err != nil {
 		return err
+	}
+	if s.First {
+		r.ahead.join(ctx)
 	}
 	if err := node.waitPostBootstrap(ctx); err != nil {
 		return err
@@ -82,7 +87,8 @@ func (n *newNode) prepare(ctx context.Context) error {
 	return err
 }
 
-// join powers the VM on and waits until its node is a member of the cluster.
+// join powers the VM on and waits until its node is a member of the cluster, and its VM
+// keeps no bootstrap data.
 func (n *newNode) join(ctx context.Context) error {
 	if err := n.boot(ctx); err != nil {
 		if n.First && ctx.Err() == nil && !n.joined {
@@ -90,7 +96,8 @@ func (n *newNode) join(ctx context.Context) error {
 		}
 		return errors.Join(err, n.wipeAfterFailure(ctx, n.vm, n.Node))
 	}
-	return nil
+	n.member = true
+	return n.wipeLeftUserdata(ctx)
 }
 
 // boot powers the VM on, once the cluster lets the node join, and waits until it has.
@@ -103,7 +110,7 @@ func (n *newNode) boot(ctx context.Context) error {
 		defer release()
 	}
 	if !n.started {
-		if err := n.changes.slots.take(ctx, urgent); err != nil {
+		if err := n.changes.slots.take(ctx, n.turn); err != nil {
 			return err
 		}
 		n.powerOn(ctx)
@@ -131,11 +138,13 @@ type newNode struct {
 	request model.CloneRequest
 	asked   func() // is called once vCenter was asked for the clone; may be nil
 	vm      string
+	turn    urgency // of its power-on
 
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on
 	joined  bool              // the guest has reported that it joined
+	member  bool              // the API says so
 }
 
 func (n *newNode) claim(ctx context.Context) error {

@@ -127,7 +127,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		if err := r.pause(ctx, stage); err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		r.ahead.begin(ctx, stage.Clones)
+		r.ahead.begin(ctx, stage.Clones, stage.JoinAhead)
 		errs, rest := r.runStage(ctx, stage)
 		r.releaseRenewals(ctx)
 		failed = append(failed, errs...)
