@@ -65,7 +65,7 @@ func TestCallsToVCenter(t *testing.T) {
 		}
 		spec = kept(spec, out)
 	})
-	count("a refresh of 41 nodes", 5, func() {
+	count("a refresh of 41 nodes", 6, func() {
 		_, look, err := e.Status(t.Context(), spec, secrets)
 		if err != nil {
 			t.Fatal(err)

@@ -204,7 +204,8 @@ func (e *Engine) RenewKubeconfig(cluster string, secrets *model.Secrets) (bool, 
 // error, when vCenter proves that nothing of it is left, no record and no VM of its
 // incarnation. The facts are what planning remembers of the observation.
 func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets) (*model.Status, *model.Facts, error) {
-	w, err := e.observer(false).Target(ctx, spec.Target(), secrets)
+	o := e.observer(false)
+	w, err := o.Target(ctx, spec.Target(), secrets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -212,7 +213,7 @@ func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *mo
 		return nil, nil, nil
 	}
 	spec.SetBuiltWith(secrets)
-	return plan.Status(&spec, &w.Facts, e.now()), w.Facts.PlanInputs(), nil
+	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w), e.now()), w.Facts.PlanInputs(), nil
 }
 
 func (e *Engine) now() time.Time {

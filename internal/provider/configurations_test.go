@@ -59,7 +59,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "controller_manager": {"extra_args": {"bind-address": "0.0.0.0"}}, "scheduler": {"extra_args": {"bind-address": "0.0.0.0"}},
     "kubelet": {"extra_args": {"v": "2"}, "config": "maxPods: 60"},
     "node_files": {"/etc/a": {"content": "a", "permissions": "0644", "owner": "root:root"}, "/etc/b": {"sensitive_content": "b"}},
-    "pre_bootstrap": ["true"], "post_bootstrap": ["true"]}, "packs": {
+    "encryption_at_rest": {"key_version": 2}, "pre_bootstrap": ["true"], "post_bootstrap": ["true"]}, "packs": {
     "a": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"]},
     "b": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: b}"]},
     "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"]}}},

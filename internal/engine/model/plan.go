@@ -111,6 +111,24 @@ func (p *Plan) Rebuilds() map[string]uuid.UUID {
 	return pools
 }
 
+// StartsControlPlane are the control-plane nodes that the plan creates or powers on.
+func (p *Plan) StartsControlPlane() []string {
+	var names []string
+	for _, step := range p.Steps() {
+		switch s := step.(type) {
+		case CreateNode:
+			if s.NodePool.ControlPlane() {
+				names = append(names, s.Node)
+			}
+		case PowerOnNode:
+			if s.Machine.Marker.ControlPlane() {
+				names = append(names, s.Machine.Marker.Node)
+			}
+		}
+	}
+	return names
+}
+
 // First is the node that initialises the control plane; empty where it runs.
 func (p *Plan) First() string {
 	for _, step := range p.Steps() {

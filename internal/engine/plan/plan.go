@@ -161,6 +161,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(recordFindings(v))
 	f.Add(formerFindings(v))
 	f.Add(restoreFindings(v))
+	f.Add(encryptionFindings(v))
 	f.Add(replaceFindings(v))
 	f.Add(repairFindings(v))
 	for _, pool := range pools {

@@ -28,7 +28,8 @@ type addresses struct {
 
 	mu    sync.Mutex
 	vip   netip.Addr
-	extra netip.Addr // none while the successor of a control-plane node has it
+	extra netip.Addr    // none while the successor of a control-plane node has it
+	taken []model.Claim // by nodes that this run builds
 }
 
 func newAddresses(r *Runner) *addresses {
@@ -166,7 +167,7 @@ func (a *addresses) release(ctx context.Context, c model.Claim) error {
 // the pool that it is built again on. In a full pool a successor needs just the one
 // that was released; where a VM of others has it by now, it stays out of use.
 func (a *addresses) releaseNode(ctx context.Context, node string, rebuiltOn uuid.UUID, vm string) error {
-	for _, c := range a.facts.Claims {
+	for _, c := range a.claims() {
 		if c.Owner != node || c.IPPool == rebuiltOn {
 			continue
 		}

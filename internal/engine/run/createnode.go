@@ -17,6 +17,9 @@ import (
 // createNode builds one node, from its address to a member of the cluster. Its VM may
 // have been made ahead.
 func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
+	if err := r.noteKeys(ctx, s); err != nil {
+		return err
+	}
 	if err := r.prepareControlPlane(ctx, s); err != nil {
 		return err
 	}
@@ -30,6 +33,7 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 			return err
 		}
 	}
+	r.made.add(model.Machine{Ref: node.vm, UUID: node.request.UUID, Path: s.Node, Marker: node.request.Marker})
 	if s.First {
 		r.ahead.join(ctx)
 	}
@@ -163,6 +167,9 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	doc.NodeLabels = topologyLabels(zones[n.resolved().ComputeCluster])
+	if doc.SecretKeys, err = n.secretKeys(); err != nil {
+		return nil, err
+	}
 
 	if n.First {
 		doc.Role = bootstrap.FirstControlPlane
@@ -186,10 +193,10 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 func topologyLabels(z model.Zone) map[string]string {
 	labels := map[string]string{}
 	if z.Region != "" {
-		labels["topology.kubernetes.io/region"] = z.Region
+		labels[model.LabelRegion] = z.Region
 	}
 	if z.Zone != "" {
-		labels["topology.kubernetes.io/zone"] = z.Zone
+		labels[model.LabelZone] = z.Zone
 	}
 	return labels
 }
@@ -259,6 +266,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
 		BuiltWith:         n.Spec.BuiltWithOf(n.NodePool),
+		EncryptionKeys:    n.EncryptionKeys,
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}

@@ -200,8 +200,10 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	}
 	reached := r.World.Facts.APIReached(r.Spec.New)
 	reset := r.Spec.Reset
+	var keys []int
 	if reached {
 		reset = plan.BuiltFor(&r.World.Facts)
+		keys = plan.PossibleKeys(r.Spec, &r.World.Facts)
 	}
 	err := r.record.create(ctx, record.Cluster{
 		ID:          r.Spec.ID,
@@ -214,6 +216,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		APIReached:       reached,
 		CreationComplete: reached,
 		Reset:            reset,
+		EncryptionKeys:   keys,
 		Description:      r.Spec.Description,
 		Tags:             r.Spec.Tags,
 		Proxy:            r.record.proxy,

@@ -60,10 +60,12 @@ type Runner struct {
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
+	starts    []string             // the control-plane nodes that the plan creates or powers on
 	warnings  warnings
 	remnants  remnants
 	leaving   leaving
 	departed  departed
+	made      made
 	renewals  renewalLease
 
 	firstBootFailed atomic.Bool
@@ -97,6 +99,7 @@ func New(c Config) *Runner {
 func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
+	r.starts = p.StartsControlPlane()
 	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
 		return err
@@ -261,6 +264,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateKubeadmConfig(ctx, s)
 	case model.UpdateAddon:
 		return r.updateAddon(ctx, s)
+	case model.RewriteSecrets:
+		return r.rewriteSecrets(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
 	case model.StoreImportData:
