@@ -53,7 +53,7 @@ func TestCallsToVCenter(t *testing.T) {
 	if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens the second session
 		t.Fatal(err)
 	}
-	count("a plan of a creation", 5, func() {
+	count("a plan of a creation", 6, func() {
 		if _, err := e.PlanCreation(t.Context(), spec, unknownFormer); err != nil {
 			t.Fatal(err)
 		}

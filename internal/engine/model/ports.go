@@ -77,9 +77,13 @@ type VCenter interface {
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
 	// where it is missing. A file that cannot be written whole is not there.
 	StoreFile(ctx context.Context, in DatastoreFolder, name string, write func(io.Writer) error) error
-	// LacksForFiles are the privileges that the account lacks to store and prune files in a
-	// folder at the top of a datastore; two calls.
-	LacksForFiles(ctx context.Context, datastore string) (privileges []string, err error)
+	// LacksForFiles are the privileges that a user lacks to store and prune files in a
+	// folder at the top of a datastore; two calls. An empty user is the session's own.
+	LacksForFiles(ctx context.Context, user, datastore string) (privileges []string, err error)
+	// Lacks returns what a user lacks of the privileges that are asked for, by object; one
+	// call at most. What vCenter says nothing of is not in the result: an object that is gone
+	// or hidden, and every one of a user who is named without the domain.
+	Lacks(ctx context.Context, req PrivilegeRequest) (map[string][]string, error)
 	// PruneFiles deletes the files of a folder whose names begin with a prefix, but for the
 	// last ones by name, and the folder where it keeps none and nothing else is in it. What
 	// is not there is success.
@@ -105,6 +109,13 @@ type CloneRequest struct {
 	Marker    Marker
 	GuestInfo map[string]string
 	Notes     string
+}
+
+// PrivilegeRequest says whose privileges are asked for, and on what.
+type PrivilegeRequest struct {
+	User    string              // empty: the session's own
+	Objects map[string][]string // ids of privileges, by reference
+	MaxAge  time.Duration       // how old an answer may be that others have got; 0: none is old enough
 }
 
 // PollRequest names what a batched read covers. Disks is the subset of VMs whose

@@ -17,11 +17,11 @@ import (
 // have it.
 const ControlPlanePool = "cp"
 
-// Layers of packs that decide how nodes are built and what a run waits for: that of the
-// pod network, and that of the cloud provider, which initializes each node.
+// Layers of packs that plans depend on: the pod network, the cloud provider, the CSI driver.
 const (
 	LayerCNI = "cni"
 	LayerCPI = "cpi"
+	LayerCSI = "csi"
 )
 
 // DefaultDrainTimeout bounds the eviction of a node's pods.

@@ -102,7 +102,7 @@ type clusterWire struct {
 	Pending          map[string]string `json:"p,omitempty"`
 	Unresponsive     map[string]string `json:"u,omitempty"`
 	Snapshots        []string          `json:"b,omitempty"`
-	EncryptionKeys   string            `json:"z,omitempty"`
+	EncryptionKeys   string            `json:"ek,omitempty"`
 	Progress         int64             `json:"q,omitempty"`
 	Left             int               `json:"w,omitempty"`
 	IPPools          []wireID          `json:"l,omitempty"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -135,6 +136,24 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	}
 }
 
+// planningEngine is an engine that knows what else the same run plans, and by whose
+// privileges the steps are carried out.
+func (d *Driver[T, M]) planningEngine(
+	ctx context.Context, ref record.Ref, account *Account, secrets *model.Secrets,
+) (*engine.Engine, error) {
+	eng, err := d.engine(ctx, nil, secrets)
+	if err != nil {
+		return nil, err
+	}
+	eng.PlannedIPPool = d.conn.PlannedIPPool
+	eng.PlannedGateway = d.conn.PlannedGateway
+	eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(ref, uses) }
+	if account != nil && !d.conn.IsProvider(account.Username) {
+		eng.User = account.Username
+	}
+	return eng, nil
+}
+
 // planSteps asks the engine for the steps and sets them in the planned values. It
 // returns those that an apply may run; nil where they are not known.
 func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanRequest, diags *diag.Diagnostics, prior, m M) *[]model.Change {
@@ -161,12 +180,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		return nil
 	}
 
-	eng, err := d.engine(ctx, nil, secrets)
-	if err == nil {
-		eng.PlannedIPPool = d.conn.PlannedIPPool
-		eng.PlannedGateway = d.conn.PlannedGateway
-		eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(spec.Ref, uses) }
-	}
+	eng, err := d.planningEngine(ctx, spec.Ref, account, secrets)
 	switch {
 	case err != nil:
 	case spec.New:
