@@ -34,9 +34,6 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 		}
 	}
 	r.made.add(model.Machine{Ref: node.vm, UUID: node.request.UUID, Path: s.Node, Marker: node.request.Marker})
-	if err := node.wipeLeftUserdata(ctx); err != nil {
-		return err
-	}
 	if s.First {
 		r.ahead.join(ctx)
 	}
