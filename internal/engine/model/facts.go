@@ -205,10 +205,18 @@ func (f *Facts) Joined(m *Machine) bool {
 	return f.Record.APIReached && !f.Pending(m.Marker.NodePool, m.Marker.Ordinal)
 }
 
-// Former reports whether a VM was of the control plane before it was built anew: of
-// another reset than the record.
+// Former reports whether a VM was of the control plane before it was built anew, or of one
+// whose building was taken back: of another reset than the record, or, without a record, than
+// what serves. A marker has the record's.
 func (f *Facts) Former(m Marker) bool {
-	return f.Record.Found && f.Record.Reset != "" && m.Reset != f.Record.Reset && m.ControlPlane() && m.Understood()
+	if !m.ControlPlane() || !m.Understood() {
+		return false
+	}
+	if f.Record.Found {
+		return m.Reset != f.Record.Reset
+	}
+	reset, known := f.BuiltFor()
+	return known && m.Reset != reset
 }
 
 // Pending reports whether a node has an ordinal and has not joined, as far as the record

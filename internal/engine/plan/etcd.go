@@ -201,6 +201,7 @@ func (c check) quorum() model.Findings {
 					s.Node, capitalized(err.Error()))
 			}
 			gone[s.Node] = true
+			left = slices.DeleteFunc(left, func(m model.EtcdMember) bool { return m.Name == s.Node })
 		case model.DeleteNode:
 			if !s.TakenOutUnready() {
 				gone[s.Machine.Marker.Node] = true

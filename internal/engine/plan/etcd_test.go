@@ -170,3 +170,22 @@ func TestUnreadyNodesAreTakenOutSickMembersFirst(t *testing.T) {
 		}
 	}
 }
+
+// A member whose VM is gone is out of etcd before one whose node is not Ready is judged: it
+// is none of the others, which have to be healthy.
+func TestUnreadyNodeIsJudgedWithoutTheLostOne(t *testing.T) {
+	t.Parallel()
+	s := small(5, 0)
+	s.Repair = &model.Repair{NotReadyAfter: 10 * time.Minute, MaxUnhealthy: 2}
+	f := running(5, 0)
+	lose(f, "c-cp-1")
+	ill(f, "c-cp-2", time.Hour)
+	l := limitsFor(s, 100)
+	l.Etcd = model.Etcd{Asked: true, Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3", "c-cp-4", "c-cp-5"), "c-cp-1")}
+	wantSteps(t, checked(s, f, l), "remove_lost_node c-cp-1, delete_node c-cp-2, create_node c-cp-6, create_node c-cp-7")
+	// Of three others one that does not answer keeps it.
+	sick(l.Etcd.Members, "c-cp-3")
+	if p := checked(s, f, l); !says(on(p.Problems, controlPlane), `"c-cp-2" is not Ready`, "2 of the 3 other members") {
+		t.Errorf("problems %v", p.Problems)
+	}
+}

@@ -36,23 +36,60 @@ func withoutFormer(facts *model.Facts) (*model.Facts, []model.Machine) {
 	return &clean, former
 }
 
-// formerAnswers refuses to go on where a VM of the former control plane runs before the new
-// one has ever answered: what answers may be either of them.
+// oneAnswers refuses to go on with what answers where that may be either of two control
+// planes, and where no VM that runs says what it is: where a reset is taken back, and where
+// there is no record. What has begun, and is not known to the API, is not what answers: it
+// goes.
+func oneAnswers(spec *model.ClusterSpec, facts *model.Facts) model.Findings {
+	var f model.Findings
+	takenBack := TakenBack(spec, facts)
+	if !takenBack && (facts.Record.Found || spec.New || !facts.API.Answered()) {
+		return f
+	}
+	reset, known := facts.BuiltFor()
+	doubt := takenBack
+	var serving, others []model.Machine
+	for _, m := range facts.Machines {
+		if !m.Marker.ControlPlane() {
+			continue
+		}
+		doubt = doubt || !m.PoweredOn || m.Marker.Reset != reset
+		_, inAPI := facts.API.Nodes[m.Marker.Node]
+		switch {
+		case !m.PoweredOn:
+		case m.Marker.Reset == reset:
+			serving = append(serving, m)
+		case inAPI || !takenBack || m.Marker.Reset != facts.Record.Reset:
+			others = append(others, m)
+		}
+	}
+	switch {
+	case len(others) > 0:
+		f.Refuse(controlPlaneField, "Two control planes run",
+			"VMs of %q run that were built for different control planes, and its API answers: %s for the one, %s for another. "+
+				"Delete or power off in vCenter those that are not to serve, and plan again.",
+			spec.Name, quoted(nodeNames(serving)), quoted(nodeNames(others)))
+	case !known && doubt:
+		f.Refuse(controlPlaneField, "It is not known which control plane answers",
+			"The API of %q answers, and knows no node of a control-plane VM that is powered on and visible here, so that it is not known "+
+				"which control plane answers: the one that is built anew or the former one. Plan again once the API knows a node of it; "+
+				"see to it that its VMs are visible to this user.", spec.Name)
+	}
+	return f
+}
+
+// formerAnswers refuses to go on with a restore where a VM of the former control plane runs
+// before the new one has ever answered: what answers may be either of them.
 func formerAnswers(v view) model.Findings {
 	var f model.Findings
 	names := nodeNames(slices.DeleteFunc(slices.Clone(v.former), func(m model.Machine) bool { return !m.PoweredOn }))
-	switch {
-	case v.apiReached() || len(names) == 0:
-	case v.spec.Restore != nil:
-		f.Refuse(restoreField, "The former control plane answers",
-			"The restore of %q has begun, and now its API answers while VMs of its former control plane run: %s. What answers is not "+
-				"restored over. Remove restore_from_snapshot to go on with it; or delete these VMs in vCenter, which makes the restore go on.",
-			v.spec.Name, quoted(names))
-	default:
-		f.Refuse(controlPlaneField, "Two control planes run",
-			"VMs of %q run that were built for different control planes, and its API answers: %s are of the former one. "+
-				"Delete or power off in vCenter those that are not to serve.", v.spec.Name, quoted(names))
+	if v.spec.Restore == nil || len(names) == 0 {
+		return f
 	}
+	f.Refuse(restoreField, "The former control plane answers",
+		"The restore of %q has begun, and now its API answers while VMs of its former control plane run: %s. What answers is not "+
+			"restored over. Remove restore_from_snapshot to go on with it; or delete these VMs in vCenter, which makes the restore go on.",
+		v.spec.Name, quoted(names))
 	return f
 }
 

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -114,7 +113,52 @@ func TestBuiltForIsOfWhatServes(t *testing.T) {
 	delete(f.API.Nodes, "c-cp-1")
 	returned(f, 9, false)
 	slices.Reverse(f.Machines)
-	if got := plan.BuiltFor(f); got != "r2" {
-		t.Errorf("built for %q", got)
+	f.Record = model.Record{}
+	for _, ready := range []bool{true, false} {
+		f.API.Nodes["c-cp-10"] = model.KubeNode{Name: "c-cp-10", Ready: ready}
+		if got, known := f.BuiltFor(); got != "r2" || !known {
+			t.Errorf("built for %q (known: %t)", got, known)
+		}
 	}
+}
+
+// Without a record, what serves tells which VMs are former ones: these are not powered on,
+// nor are their addresses claimed.
+func TestFormerControlPlaneVMIsDeletedWithoutARecord(t *testing.T) {
+	t.Parallel()
+	s := small(1, 2)
+	lost := func(on bool) *model.Facts {
+		f := wasReset(s, snapshot.ID())
+		f.Machines[0].Marker.Node, f.Machines[0].Marker.Ordinal = "c-cp-10", 10
+		f.API.Nodes["c-cp-10"] = model.KubeNode{Name: "c-cp-10", Ready: true}
+		delete(f.API.Nodes, "c-cp-1")
+		f.Claims[2].Owner = "c-cp-10"
+		returned(f, 9, on)
+		f.Record = model.Record{}
+		return f
+	}
+	refused := func(f *model.Facts, words ...string) {
+		t.Helper()
+		if p := planned(s, f); len(p.Steps()) > 0 || !says(on(p.Problems, controlPlane), words...) {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	wantSteps(t, planned(s, lost(false)), "create_record c, delete_node c-cp-9")
+	refused(lost(true), "Two control planes run", `"c-cp-10" for the one`, `"c-cp-9" for another`)
+
+	// What serves is not visible.
+	f := lost(false)
+	hide(f, "c-cp-10")
+	refused(f, "not known which control plane")
+	f = lost(false)
+	f.Machines[0].PoweredOn = false
+	refused(f, "not known which control plane")
+	// All that there is was built for one reset, and its node object is gone.
+	f = lost(false)
+	f.Machines = f.Machines[:3]
+	f.Unclaimed = nil
+	delete(f.API.Nodes, "c-cp-10")
+	wantSteps(t, planned(s, f), "create_record c")
+	f.Machines[0].PoweredOn = false
+	refused(f, "not known which control plane")
 }

@@ -14,7 +14,7 @@ import (
 func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	v := newView(spec, facts)
 	p := &model.Plan{}
-	if refuse(v, p); len(p.Problems) > 0 {
+	if refuse(v, facts, p); len(p.Problems) > 0 {
 		return p
 	}
 
@@ -147,6 +147,11 @@ func numbers(v view, pools []nodePoolPlan) model.Numbers {
 // nothing about them: the record is what says that they never did.
 func stillPending(v view, pool nodePoolPlan) []int {
 	ordinals := slices.Concat(v.facts.Record.Pending[pool.name], pool.assigned)
+	for _, m := range v.machines(pool.name) {
+		if v.answersRestored(m) { // once its answer is recorded, nothing else says that it stays
+			ordinals = slices.DeleteFunc(ordinals, func(n int) bool { return n == m.Marker.Ordinal })
+		}
+	}
 	slices.Sort(ordinals)
 	return slices.DeleteFunc(slices.Compact(ordinals), func(n int) bool {
 		return v.facts.API.Answered() &&

@@ -39,34 +39,27 @@ func resetFacts(facts *model.Facts) *model.Facts {
 }
 
 // TakenBack reports whether a reset that has begun is not asked for any more while a
-// control plane answers: the record is then of what answers, as BuiltFor tells.
+// control plane answers: the record is then of what answers, as its VMs tell.
 func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
-	return !spec.New && spec.Reset == "" && facts.Record.Found && !facts.Record.APIReached && facts.API.Answered()
+	begun := facts.Record.Found && facts.Record.Reset != "" && !facts.Record.APIReached
+	return begun && !spec.New && spec.Reset == "" && facts.API.Answered()
 }
 
 // TakeBack is the record of a reset that is taken back. Workers have to come back to what
 // answers only where that was restored.
 func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
-	reset := BuiltFor(facts)
+	reset, _ := facts.BuiltFor()
 	rec.Reconnect = rec.Reconnect && rec.Reset == reset
 	rec.Reset = reset
 	return rec
 }
 
-// BuiltFor is the reset that the control plane was built for, as its VMs say: those that
-// serve, before others, which may be of a former one.
-func BuiltFor(facts *model.Facts) string {
-	var reset string
-	found := false
-	for _, m := range facts.Machines {
-		switch {
-		case !m.Marker.ControlPlane():
-		case m.PoweredOn && facts.API.Nodes[m.Marker.Node].Ready:
-			return m.Marker.Reset
-		case !found:
-			reset = m.Marker.Reset
-			found = true
-		}
+// goesOnWith are the facts of what answers where a reset is taken back; else as they are.
+func goesOnWith(spec *model.ClusterSpec, facts *model.Facts) *model.Facts {
+	if !TakenBack(spec, facts) {
+		return facts
 	}
-	return reset
+	changed := *facts
+	changed.Record.Cluster = TakeBack(facts.Record.Cluster, facts)
+	return &changed
 }

@@ -27,7 +27,8 @@ func restored(spec *model.ClusterSpec, facts *model.Facts) bool {
 	if facts.Record.Found {
 		return facts.Record.Reset == spec.Reset
 	}
-	return BuiltFor(facts) == spec.Reset
+	reset, _ := facts.BuiltFor()
+	return reset == spec.Reset
 }
 
 // restoring reports whether the control plane begins with a snapshot, and has not answered
@@ -46,12 +47,14 @@ func (v view) survives(m model.Machine) bool {
 	return v.reconnecting() && !m.Marker.ControlPlane() && m.Marker.CAFingerprint == v.facts.CAFingerprint && joined
 }
 
-// answersRestored reports whether a machine is the first node of a restore whose API answers,
-// although no run has recorded that: also where kubeadm init has not ended on it, as when a
-// webhook that came with the snapshot is in its way. What answers is not restored over.
+// answersRestored reports whether a machine is the first node of a control plane built anew
+// whose API answers, although no run has recorded that: also where kubeadm init has not ended
+// on it, as when a webhook that came with the snapshot is in its way. What answers is not
+// restored over, nor is it once the restore is taken back.
 func (v view) answersRestored(m model.Machine) bool {
 	_, known := v.facts.API.Nodes[m.Marker.Node]
-	return known && v.restoring() && !v.spec.New && m.Marker.ControlPlane() && m.PoweredOn &&
+	first := v.restoring() || v.takenBack != "" && v.takenBack == m.Marker.Reset
+	return known && first && !v.spec.New && m.Marker.ControlPlane() && m.PoweredOn &&
 		m.Marker.Reset == v.facts.Record.Reset && v.facts.API.Answered()
 }
 
@@ -73,6 +76,7 @@ func (v view) firstOrdinal() int {
 // that nothing stands behind: there is no VM, built or about to be, and vCenter hides
 // none. Those of other names than Gantry's are left alone.
 func StaleNodes(spec *model.ClusterSpec, facts *model.Facts, nodes map[string]model.KubeNode, there func(node string) bool) []string {
+	facts = goesOnWith(spec, facts)
 	v := view{spec: spec, facts: facts}
 	var names []string
 	for name := range nodes {

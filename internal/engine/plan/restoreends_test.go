@@ -135,7 +135,11 @@ const restoredRest = "remove_stale_nodes c, create_node c-cp-5, create_node c-cp
 func TestRestoreKeepsTheFirstNodeThatAnswers(t *testing.T) {
 	t.Parallel()
 	s, f := restoredFirst(false)
-	wantSteps(t, planned(s, f), "create_record c, "+restoredRest)
+	p := planned(s, f)
+	wantSteps(t, p, "create_record c, "+restoredRest)
+	if pending := p.Numbers.Pending[model.ControlPlanePool]; !slices.Equal(pending, []int{5, 6}) {
+		t.Errorf("the record will have the pending nodes %v", pending)
+	}
 	// It does not know the node: what answers is another one.
 	delete(f.API.Nodes, "c-cp-4")
 	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, "+
@@ -177,5 +181,95 @@ func TestRestoreLeavesNodesToReplace(t *testing.T) {
 	s.ReplaceNodes = []string{"c-w-7"}
 	if p := planned(s, f); !says(p.Problems, "c-w-7") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+}
+
+// The new control plane answers before its first node is Ready, and the former VMs are back,
+// off: what is off does not say what answers. The node's name is in no snapshot, so that
+// only the restored etcd knows it.
+func TestRestoreThatIsTakenBackGoesOnWithTheNodeThatTheAPIKnows(t *testing.T) {
+	t.Parallel()
+	s, f := begunRestore()
+	for i := range f.Machines {
+		if m := &f.Machines[i]; m.Marker.ControlPlane() {
+			m.PoweredOn = false
+			f.API.Nodes[m.Marker.Node] = model.KubeNode{Name: m.Marker.Node} // of the snapshot
+		}
+	}
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	f.Machines[len(f.Machines)-1].Marker.Reset = s.Reset
+	f.API.Nodes["c-cp-4"] = model.KubeNode{Name: "c-cp-4"}
+	s.Restore, s.Reset = nil, ""
+	if back := plan.TakeBack(f.Record.Cluster, f); back.Reset != snapshot.ID() || !back.Reconnect {
+		t.Errorf("its record will be of %q, reconnecting %v", back.Reset, back.Reconnect)
+	}
+	p := planned(s, f)
+	wantSteps(t, p, "create_record c, delete_node c-cp-1, delete_node c-cp-2, delete_node c-cp-3, "+
+		"remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c")
+	if pending := p.Numbers.Pending[model.ControlPlanePool]; !slices.Equal(pending, []int{5, 6}) {
+		t.Errorf("the record will have the pending nodes %v", pending)
+	}
+}
+
+// restarted is a restore that is taken back while its first node answers, and the former
+// control plane runs, too, as where vSphere HA has started it again.
+func restarted() (*model.ClusterSpec, *model.Facts) {
+	s, f := begunRestore()
+	join(f, nodePool(model.ControlPlanePool, 3), 0, 4)
+	f.Machines[len(f.Machines)-1].Marker.Reset = s.Reset
+	s.Restore, s.Reset = nil, ""
+	return s, f
+}
+
+// Two control planes that run are never taken for one, however many of their nodes the API
+// knows: each has what the other one lacks.
+func TestTakenBackRestoreIsRefusedWhileTwoControlPlanesRun(t *testing.T) {
+	t.Parallel()
+	s, f := restarted()
+	refused := func(words ...string) {
+		t.Helper()
+		if p := planned(s, f); len(p.Steps()) > 0 || !says(on(p.Problems, controlPlane), words...) {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	refused("Two control planes run", `"c-cp-1", "c-cp-2"`, `"c-cp-4"`, "Delete or power off")
+	// The restored one was made from a snapshot that does not know those that run.
+	for _, name := range []string{"c-cp-1", "c-cp-2", "c-cp-3"} {
+		delete(f.API.Nodes, name)
+	}
+	refused("Two control planes run", `"c-cp-1", "c-cp-2"`)
+	// None that runs is known: it is not guessed what answers.
+	s, f = restarted()
+	for i := range f.Machines {
+		f.Machines[i].PoweredOn = f.Machines[i].PoweredOn && !f.Machines[i].Marker.ControlPlane()
+	}
+	refused("not known which control plane", "Plan again")
+
+	// The former one answers, and what was restored is off: it goes, before its reset is
+	// recorded as taken back and after.
+	s, f = restarted()
+	f.Machines[len(f.Machines)-1].PoweredOn = false
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4")
+	f.Record.Cluster = plan.TakeBack(f.Record.Cluster, f)
+	f.Record.APIReached = true
+	f.Record.Pending = nil
+	wantSteps(t, planned(s, f), "delete_node c-cp-4")
+}
+
+// A cluster that was restored before goes on with what it is, and its nodes are not taken for
+// those of a snapshot, in the run neither.
+func TestTakenBackRestoreKeepsTheNodesOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	s, f := begunRestore()
+	s.Restore, s.Reset = nil, ""
+	for i := range f.Machines {
+		if m := &f.Machines[i].Marker; m.ControlPlane() {
+			m.Reset = "restore-before"
+		}
+	}
+	f.API.Nodes["c-w-9"] = model.KubeNode{Name: "c-w-9"}
+	wantSteps(t, planned(s, f), "create_record c, remove_stale_nodes c")
+	if stale := plan.StaleNodes(s, f, f.API.Nodes, func(string) bool { return false }); !slices.Equal(stale, []string{"c-w-9"}) {
+		t.Errorf("stale are %v", stale)
 	}
 }

@@ -11,7 +11,8 @@ var nameField = model.ClusterField(model.FieldClusterName)
 
 // refuse collects what makes planning pointless: a name that another cluster has,
 // certificate authorities that are lost, VMs of a newer Gantry.
-func refuse(v view, p *model.Plan) {
+// The facts are those that were observed, of which the view may leave some out.
+func refuse(v view, observed *model.Facts, p *model.Plan) {
 	spec, facts := v.spec, v.facts
 	if rec := facts.Record; rec.Found && (rec.ID != spec.ID || spec.New && rec.APIReached) {
 		// Nothing else can be said about one that is not this one.
@@ -29,6 +30,7 @@ func refuse(v view, p *model.Plan) {
 		return
 	}
 	p.Add(markerFindings(spec.Name, facts.Machines))
+	p.Add(oneAnswers(spec, observed))
 	if spec.ControlPlane.Count < 1 || len(spec.ControlPlane.Placements) == 0 {
 		p.Refuse(controlPlaneField, "No control plane", "The %s %q has no control-plane node or no placement for it.", spec.Kind, spec.Name)
 		return

@@ -17,6 +17,9 @@ type view struct {
 	// unanswered says that a control plane that is built anew has begun, and that its API has
 	// never answered from here.
 	unanswered bool
+	// takenBack is a reset that has begun and is not asked for any more; the facts are then
+	// of what answers. Empty: there is none.
+	takenBack string
 	// former are the VMs of the control plane before a reset; the facts are without them.
 	former []model.Machine
 	// stale are node objects that came with a snapshot; the facts are without them.
@@ -32,9 +35,8 @@ type view struct {
 func newView(spec *model.ClusterSpec, facts *model.Facts) view {
 	v := view{spec: spec, facts: facts}
 	if TakenBack(spec, facts) {
-		changed := *facts
-		changed.Record.Cluster = TakeBack(facts.Record.Cluster, facts)
-		facts = &changed
+		v.takenBack = facts.Record.Reset
+		facts = goesOnWith(spec, facts)
 	}
 	if resets(spec, facts) {
 		v = view{spec: spec, facts: resetFacts(facts), reset: true}

@@ -202,7 +202,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	reset := r.Spec.Reset
 	var keys []int
 	if reached {
-		reset = plan.BuiltFor(&r.World.Facts)
+		reset, _ = r.World.Facts.BuiltFor()
 		keys = plan.PossibleKeys(r.Spec, &r.World.Facts)
 	}
 	err := r.record.create(ctx, record.Cluster{
