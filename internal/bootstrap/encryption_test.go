@@ -75,7 +75,8 @@ func TestNodesWithoutKeysAreAsTheyWere(t *testing.T) {
 		newNode(t, bootstrap.FirstControlPlane), newNode(t, bootstrap.Worker), sealing(newNode(t, bootstrap.Worker), 1),
 	} {
 		config := userdata(t, node)
-		if config.file(encryptionPath)+config.file(apiServerPatchPath) != "" || strings.Contains(config.file("/etc/gantry/kubeadm.yaml"), "patches") {
+		if config.file(encryptionPath)+config.file(apiServerPatchPath) != "" ||
+			strings.Contains(config.file("/etc/gantry/kubeadm.yaml"), "patches") {
 			t.Errorf("%s has keys, or a patch", node)
 		}
 	}
@@ -85,7 +86,8 @@ func TestKeysAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	node := sealing(newNode(t, bootstrap.ControlPlane), 1)
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
-		if text := fmt.Sprintf(format, node) + fmt.Sprintf(format, node.SecretKeys); strings.Contains(text, "bbbb") || strings.Contains(text, "98, 98") {
+		text := fmt.Sprintf(format, node) + fmt.Sprintf(format, node.SecretKeys)
+		if strings.Contains(text, "bbbb") || strings.Contains(text, "98, 98") {
 			t.Errorf("%s prints %s", format, text)
 		}
 	}
@@ -124,7 +126,8 @@ func TestKubeadmPatchesTheAPIServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			if command := strings.Join(pod.Spec.Containers[0].Command, " "); !strings.HasPrefix(command, "kube-apiserver ") ||
-				!strings.Contains(command, "--max-requests-inflight=800") || !strings.HasSuffix(command, " --encryption-provider-config="+encryptionPath) {
+				!strings.Contains(command, "--max-requests-inflight=800") ||
+				!strings.HasSuffix(command, " --encryption-provider-config="+encryptionPath) {
 				t.Errorf("command %s", command)
 			}
 			mounts := pod.Spec.Containers[0].VolumeMounts

@@ -102,7 +102,8 @@ func TestTheKeyOfSecretsIsRaisedBesideAKill(t *testing.T) {
 // TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI kills it at its changes of the cluster.
 func TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI(t *testing.T) {
 	t.Parallel()
-	killedAtTheAPI(t, 12, func(spec *model.ClusterSpec) { spec.EncryptionVersion = 1 }, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+	encrypted := func(spec *model.ClusterSpec) { spec.EncryptionVersion = 1 }
+	killedAtTheAPI(t, 12, encrypted, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
 		w.writtenWith(spec, secrets, "v1", "1,0")
 	})
 }

@@ -20,7 +20,8 @@ func TestRealEncryption(t *testing.T) {
 	d.nodesReady(w, 2)
 	d.sealed("prod-cp-1", 0)
 	for key := 1; key <= 2; key++ {
-		w.configure(strings.Replace(plain, "packs ", fmt.Sprintf("kubernetes = { encryption_at_rest = { key_version = %d } }\n    packs ", key), 1))
+		encrypted := fmt.Sprintf("kubernetes = { encryption_at_rest = { key_version = %d } }\n    packs ", key)
+		w.configure(strings.Replace(plain, "packs ", encrypted, 1))
 		w.must(apply...)
 		w.nothingToDo()
 		d.nodesReady(w, 2)

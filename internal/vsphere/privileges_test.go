@@ -33,7 +33,8 @@ func (v *vcenter) grantRoles(less string) {
 	}
 	role(privileges.RootLevel, "/", "/dc-1")
 	v.must(v.Grant(team, nil, false, "/dc-1/vm", "/dc-1/host", "/dc-1/datastore", "/dc-1/network"))
-	role(privileges.ClusterLevel, "/dc-1/vm/k8s", "/dc-1/vm/templates", "/dc-1/host/cluster-a", "/dc-1/datastore/shared-1", "/dc-1/network/dvpg-nodes")
+	role(privileges.ClusterLevel, "/dc-1/vm/k8s", "/dc-1/vm/templates", "/dc-1/host/cluster-a", "/dc-1/datastore/shared-1",
+		"/dc-1/network/dvpg-nodes")
 }
 
 // teamClient is logged in as the account.
@@ -163,7 +164,8 @@ func TestEachPrivilegeIsNeeded(t *testing.T) {
 		}
 	}
 	for _, row := range privileges.Table() {
-		if row.Role != privileges.ClusterLevel || !slices.ContainsFunc(row.Uses, func(u privileges.Use) bool { return u.By == privileges.Gantry }) {
+		ours := slices.ContainsFunc(row.Uses, func(u privileges.Use) bool { return u.By == privileges.Gantry })
+		if row.Role != privileges.ClusterLevel || !ours {
 			continue
 		}
 		if provenElsewhere[row.ID] != "" {

@@ -102,7 +102,8 @@ func encryptionRow(id string) Row {
 	return manual(excepted(flagRow(id, Kubernetes, "Secrets are in etcd as they are, behind TLS and in files of root",
 		set(apiServer, "encryption-provider-config")),
 		"It is off unless `profile.kubernetes.encryption_at_rest` is set, which encrypts them with secretbox: a key that is to be kept for "+
-			"as long as the cluster's backups is your decision. It is on the disks of the control plane: encrypt these by a storage policy of vSphere.",
+			"as long as the cluster's backups is your decision. It is on the disks of the control plane: encrypt these by a storage policy "+
+			"of vSphere.",
 		nil))
 }
 

@@ -51,12 +51,16 @@ func TestTheKeyOfSecretsIsChangedByTwoRolls(t *testing.T) {
 			"create_node c-cp-4, delete_node c-cp-1, create_node c-cp-5, delete_node c-cp-2, create_node c-cp-6, delete_node c-cp-3, " +
 				"create_node c-cp-7, delete_node c-cp-4, create_node c-cp-8, delete_node c-cp-5, create_node c-cp-9, delete_node c-cp-6, " +
 				"rewrite_secrets c", "c-cp-4:1,2 c-cp-5:1,2 c-cp-6:1,2 c-cp-7:2,1 c-cp-8:2,1 c-cp-9:2,1 "},
-		"with an upgrade": {2, sealed(running(1, 1), "1", 1), func(s *model.ClusterSpec) { s.ControlPlane.CPU = 8 }, twice, "c-cp-2:1,2 c-cp-3:2,1 "},
+		"with an upgrade": {
+			2, sealed(running(1, 1), "1", 1), func(s *model.ClusterSpec) { s.ControlPlane.CPU = 8 }, twice, "c-cp-2:1,2 c-cp-3:2,1 ",
+		},
 		"grown at once": {2, sealed(running(1, 1), "1", 1), func(s *model.ClusterSpec) { s.ControlPlane.Count = 3 },
 			"create_node c-cp-2, create_node c-cp-3, create_node c-cp-4, delete_node c-cp-1, create_node c-cp-5, delete_node c-cp-2, " +
 				"create_node c-cp-6, delete_node c-cp-3, create_node c-cp-7, delete_node c-cp-4, rewrite_secrets c",
 			"c-cp-2:1,2 c-cp-3:1,2 c-cp-4:1,2 c-cp-5:2,1 c-cp-6:2,1 c-cp-7:2,1 "},
-		"all nodes read it":  {2, sealed(running(1, 1), "1,2", 1), nil, "create_node c-cp-2, delete_node c-cp-1, rewrite_secrets c", "c-cp-2:2,1 "},
+		"all nodes read it": {
+			2, sealed(running(1, 1), "1,2", 1), nil, "create_node c-cp-2, delete_node c-cp-1, rewrite_secrets c", "c-cp-2:2,1 ",
+		},
 		"all nodes write it": {2, sealed(running(1, 1), "2,1", 1, 2), nil, "rewrite_secrets c", ""},
 		"done":               {2, sealed(running(1, 1), "2,1", 2), nil, "", ""},
 		// The old key goes with the next roll, whatever that is for.

@@ -38,8 +38,10 @@ func TestPrivilegesOfAPlan(t *testing.T) {
 		}
 	}
 	needed := create(small(1, 1), privilegedSite())
-	has(needed, "folder", "VirtualMachine.Inventory.CreateFromExisting", "VirtualMachine.Interact.PowerOff", "VirtualMachine.Config.Annotation",
-		"no VirtualMachine.Inventory.Move", "no Folder.Create", "no VirtualMachine.Config.AddExistingDisk", "no VirtualMachine.Hbr.MonitorReplication")
+	has(needed, "folder", "VirtualMachine.Inventory.CreateFromExisting", "VirtualMachine.Interact.PowerOff",
+		"VirtualMachine.Config.Annotation",
+		"no VirtualMachine.Inventory.Move", "no Folder.Create", "no VirtualMachine.Config.AddExistingDisk",
+		"no VirtualMachine.Hbr.MonitorReplication")
 	has(needed, "template", "VirtualMachine.Provisioning.DeployTemplate", "no VirtualMachine.Provisioning.Clone", "System.Read")
 	has(needed, "ds", "Datastore.AllocateSpace", "no Datastore.FileManagement", "no Datastore.Browse")
 	has(needed, "net", "Network.Assign")
@@ -52,7 +54,8 @@ func TestPrivilegesOfAPlan(t *testing.T) {
 	site.Template.IsVM = true
 	site.Folder = model.Folder{Parent: "above", Missing: []string{"k8s"}}
 	needed = create(s, site)
-	has(needed, "above", "Folder.Create", "Folder.Delete", "VirtualMachine.Inventory.CreateFromExisting", "VirtualMachine.Config.AddExistingDisk")
+	has(needed, "above", "Folder.Create", "Folder.Delete", "VirtualMachine.Inventory.CreateFromExisting",
+		"VirtualMachine.Config.AddExistingDisk")
 	has(needed, "template", "no VirtualMachine.Provisioning.DeployTemplate", "VirtualMachine.Provisioning.Clone")
 	has(needed, "ds", "Datastore.FileManagement", "Datastore.Browse")
 

@@ -242,7 +242,8 @@ func TestRestoreNeedsProofThatVMsAreGone(t *testing.T) {
 	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
 	f.Gone = nil
 	p := planned(s, f)
-	if len(p.Steps()) > 0 || !says(p.Problems, "3 of its control-plane VMs exist, or may", `"c-cp-1", "c-cp-2", "c-cp-3"`, "no reference", "tag") {
+	if len(p.Steps()) > 0 ||
+		!says(p.Problems, "3 of its control-plane VMs exist, or may", `"c-cp-1", "c-cp-2", "c-cp-3"`, "no reference", "tag") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
 	}
 	if st := plan.Status(s, f, nil, today); says(st.Warnings, "none of its control-plane VMs is left") {

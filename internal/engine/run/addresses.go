@@ -56,6 +56,22 @@ func (a *addresses) endpoint() netip.Addr {
 	return a.vip
 }
 
+// run carries out a step that claims or releases addresses and does nothing else.
+func (a *addresses) run(ctx context.Context, step model.Step) error {
+	switch s := step.(type) {
+	case model.ReserveEndpoint:
+		return a.reserveEndpoint(ctx, s.IPPool)
+	case model.ReleaseEndpoint:
+		return a.releaseAll(ctx, s.Claims)
+	case model.ClaimAddress:
+		return a.reclaim(ctx, s.Claim)
+	case model.ReleaseAddress:
+		return a.release(ctx, s.Claim)
+	default:
+		return fmt.Errorf("%T is no step of addresses", step)
+	}
+}
+
 // reserveEndpoint claims the VIP and the extra.
 func (a *addresses) reserveEndpoint(ctx context.Context, pool uuid.UUID) error {
 	vip, err := a.claim(ctx, pool, model.OwnerVIP)

@@ -230,20 +230,14 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return failureOf(r.leaveFolder(ctx, s, true))
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)
-	case model.ReserveEndpoint:
-		return r.addresses.reserveEndpoint(ctx, s.IPPool)
-	case model.ReleaseEndpoint:
-		return r.addresses.releaseAll(ctx, s.Claims)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
 	case model.DeleteSnapshots:
 		return r.deleteSnapshots(ctx, s)
 	case model.BindAdmins:
 		return failureOf(r.api.wait(ctx)) // the first thing that every run does with the API
-	case model.ClaimAddress:
-		return r.addresses.reclaim(ctx, s.Claim)
-	case model.ReleaseAddress:
-		return r.addresses.release(ctx, s.Claim)
+	case model.ReserveEndpoint, model.ReleaseEndpoint, model.ClaimAddress, model.ReleaseAddress:
+		return r.addresses.run(ctx, step)
 	case model.CreateNode:
 		return r.createNode(ctx, s)
 	case model.DeleteNode:

@@ -102,7 +102,9 @@ data "gantry_privileges" "team" {
 				Config: of(`version = "7.0"`, "shared-1"),
 				ConfigStateChecks: []statecheck.StateCheck{
 					missing(),
-					row(t, "7.0", privileges.ClusterLevel, "StorageProfile.View", map[string]knownvalue.Check{"name": text("Profile-driven storage view")}),
+					row(t, "7.0", privileges.ClusterLevel, "StorageProfile.View", map[string]knownvalue.Check{
+						"name": text("Profile-driven storage view"),
+					}),
 				},
 			},
 			{

@@ -119,7 +119,8 @@ func encryptionFile(pod corev1.Pod, version kubeadm.Version) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("kube-apiserver does not start: error opening encryption provider configuration file %q: no such file or directory", inPod)
+	return "", fmt.Errorf("kube-apiserver does not start: error opening encryption provider configuration file %q: "+
+		"no such file or directory", inPod)
 }
 
 // readKeys reads the configuration as the API server does when it starts. A file that
