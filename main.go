@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"log"
+	"runtime"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -28,6 +29,10 @@ var version = "dev"
 func main() {
 	debug := flag.Bool("debug", false, "serve for a debugger and print how Terraform attaches")
 	flag.Parse()
+	if !*debug {
+		quiet() // a debugger's user reads the logs
+	}
+	spare := spareCollector()
 
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address: address,
@@ -37,6 +42,7 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), logoutTimeout)
 	connection.LogoutAll(ctx)
 	cancel()
+	runtime.KeepAlive(spare)
 
 	if err != nil {
 		log.Fatal(err)

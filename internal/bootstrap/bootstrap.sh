@@ -167,14 +167,18 @@ package_proxy() (
 	[[ -f $state/proxy.env ]] || return 0
 	# shellcheck source=/dev/null
 	. "$state/proxy.env"
+	# Each of them may be left out.
+	http=${HTTP_PROXY:-} https=${HTTPS_PROXY:-}
 	mode=0644
-	[[ $HTTP_PROXY$HTTPS_PROXY != *@* ]] || mode=0600
+	[[ $http$https != *@* ]] || mode=0600
 	umask 077
 	if [[ -d $root/etc/apt/apt.conf.d ]]; then
 		conf=$root/etc/apt/apt.conf.d/90gantry-proxy
 		{
-			printf 'Acquire::http::Proxy "%s";\nAcquire::https::Proxy "%s";\n' "${HTTP_PROXY//\"/%22}" "${HTTPS_PROXY//\"/%22}"
-			tr , '\n' <<<"$NO_PROXY" | grep -E '^[A-Za-z0-9][A-Za-z0-9.-]*$' | while read -r host; do
+			[[ -z $http ]] || printf 'Acquire::http::Proxy "%s";\n' "${http//\"/%22}"
+			[[ -z $https ]] || printf 'Acquire::https::Proxy "%s";\n' "${https//\"/%22}"
+			tr , '\n' <<<"${NO_PROXY:-}" | while read -r host; do
+				[[ $host =~ ^[A-Za-z0-9][A-Za-z0-9.-]*$ ]] || continue
 				printf 'Acquire::http::Proxy::%s "DIRECT";\nAcquire::https::Proxy::%s "DIRECT";\n' "$host" "$host"
 			done
 		} >"$conf"
@@ -183,7 +187,7 @@ package_proxy() (
 	for conf in "$root"/etc/{dnf/dnf.conf,yum.conf,tdnf/tdnf.conf}; do
 		[[ -f $conf && ! -L $conf ]] || continue
 		# The file stays, with its owner and label.
-		content=$(proxy=$HTTPS_PROXY awk '/^[[:space:]]*proxy[[:space:]]*=/ { next } { print } /^\[main\]/ { print "proxy=" ENVIRON["proxy"] }' "$conf")
+		content=$(proxy=${https:-$http} awk '/^[[:space:]]*proxy[[:space:]]*=/ { next } { print } /^\[main\]/ { print "proxy=" ENVIRON["proxy"] }' "$conf")
 		printf '%s\n' "$content" >"$conf"
 		chmod "$mode" "$conf"
 	done

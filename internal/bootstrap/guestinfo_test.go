@@ -115,6 +115,24 @@ func TestOrdinaryNodesStayFarBelowTheBound(t *testing.T) {
 	}
 }
 
+// What users add is counted apart from the keys: with as many as there can be, the least
+// that is rendered to be measured still fits.
+func TestAHundredKeysLeaveRoomForWhatUsersAdd(t *testing.T) {
+	t.Parallel()
+	node := restoring(t, newNode(t, bootstrap.FirstControlPlane))
+	for i := range 100 {
+		sum := sha256.Sum256([]byte{byte(i)})
+		node.SecretKeys = append(node.SecretKeys, bootstrap.SecretKey{Name: fmt.Sprintf("v%d", i), Key: sum[:]})
+	}
+	values, err := bootstrap.GuestInfo(node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := len(values["guestinfo.userdata"]); size > 31<<10 {
+		t.Errorf("the user data has %d bytes", size)
+	}
+}
+
 func TestNodesPrintNoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, role := range roles {

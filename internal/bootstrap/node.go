@@ -76,6 +76,10 @@ type Node struct {
 	// Setup is what users have done on the node beside its bootstrap.
 	Setup Setup
 
+	// SecretKeys are those by which the API server of a control-plane node reads Secrets in
+	// etcd; it writes them with the first. None: Secrets are in clear text.
+	SecretKeys []SecretKey
+
 	// SSHAuthorizedKeys are let in as the image's default user.
 	SSHAuthorizedKeys []string
 	// NTPServers replace the image's time sources.

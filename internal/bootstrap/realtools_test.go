@@ -99,6 +99,7 @@ func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 		"proxy":       behindProxy(t, newNode(t, role)),
 		"cloud":       cloud,
 		"settings":    withSettings(newNode(t, role)),
+		"encryption":  sealing(newNode(t, role), 2, 1),
 	}
 }
 

@@ -131,14 +131,15 @@ func (n Node) settingsFiles() ([]writeFile, error) {
 	if n.Settings.KubeletConfig != "" {
 		files = append(files, writeFile{Path: kubeletPatchPath, Permissions: modePrivate, Content: withNewline(n.Settings.KubeletConfig)})
 	}
-	return files, nil
+	encryption, err := n.encryptionFiles()
+	return append(files, encryption...), err
 }
 
 // patches has kubeadm change what it writes for this node. The configuration of kubelet is
 // changed there and not in the ConfigMap that all nodes read: a setting that is taken back
 // leaves nothing behind, and no node takes over what it was not built for.
 func (n Node) patches() *patches {
-	if n.Settings.KubeletConfig == "" {
+	if n.Settings.KubeletConfig == "" && (len(n.SecretKeys) == 0 || !n.Role.controlsPlane()) {
 		return nil
 	}
 	return &patches{Directory: patchesDirectory}

@@ -69,11 +69,12 @@ func keepDiary(e *engine.Engine) *diary {
 }
 
 // TestClonesRunFromTheStart creates a cluster with fewer slots than nodes: the control
-// plane's clones come first, the first node boots before the clones that had to wait,
-// and the others are powered on one after the other, the workers at last.
+// plane's clones come first, the first node boots before the clones that had to wait, and
+// the others of the control plane are powered on one after the other. The workers wait for
+// the first node alone.
 func TestClonesRunFromTheStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, simulator.Options{CloneDuration: 100 * time.Millisecond})
+	w := newWorld(t, simulator.Options{CloneDuration: 100 * time.Millisecond, BootDelay: 300 * time.Millisecond})
 	e := w.engine()
 	e.Parallel = 3
 	d := keepDiary(e)
@@ -94,11 +95,16 @@ func TestClonesRunFromTheStart(t *testing.T) {
 	if boots[1] > 5 || !slices.IsSorted(boots[:]) {
 		t.Errorf("the control plane's boots are calls %v: %q", boots[1:], d.lines)
 	}
+	firstWorker := len(d.lines)
 	for n := 1; n <= 4; n++ {
 		clone, boot := d.at(fmt.Sprintf("clone prod-general-%d", n)), d.at(fmt.Sprintf("power on prod-general-%d", n))
-		if clone < 0 || clone > boots[3] || boot < boots[3] {
+		if clone < 0 || clone > boots[3] || boot < boots[1] {
 			t.Errorf("worker %d is cloned in call %d and powered on in call %d: %q", n, clone, boot, d.lines)
 		}
+		firstWorker = min(firstWorker, boot)
+	}
+	if firstWorker > boots[3] {
+		t.Errorf("the workers wait for all of the control plane: %q", d.lines)
 	}
 	if n := w.sim.Calls().SOAP["ReconfigVM_Task"]; n != 0 {
 		t.Errorf("%d VMs were changed after their clone", n)
@@ -106,19 +112,21 @@ func TestClonesRunFromTheStart(t *testing.T) {
 }
 
 // TestFailedControlPlaneLeavesNoneThatBoots lets a node of the control plane fail while
-// workers are cloned: what is queued is not cloned any more, what is under way is waited
-// for, and no VM that a token was made for keeps it. The next apply ends with every node
-// there once.
+// workers are cloned or join: what is queued is not cloned any more, what is under way is
+// waited for, and no VM that a token was made for keeps it. The next apply ends with every
+// node there once, and clones none again that has joined.
 func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fails        string
 		controlPlane int
 		parallel     int
-		clones       int // at most
+		clones       int  // at most
+		join         bool // the workers do
+		again        int  // clones of the next apply
 	}{
-		"the first node, before most clones": {fails: "prod-cp-1", controlPlane: 1, parallel: 1, clones: 3},
-		"the second node, after all clones":  {fails: "prod-cp-2", controlPlane: 3, parallel: 16, clones: 7},
+		"the first node, before most clones": {fails: "prod-cp-1", controlPlane: 1, parallel: 1, clones: 3, again: 5},
+		"the second node, after all clones":  {fails: "prod-cp-2", controlPlane: 3, parallel: 16, clones: 7, join: true, again: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,11 +148,12 @@ func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
 			survey, err := w.engine().Reader.Survey(t.Context(), model.SurveyRequest{Cluster: out.ID})
 			w.must(err)
 			for _, m := range survey.Machines {
-				if m.Userdata || m.PoweredOn && !m.Marker.ControlPlane() {
+				if m.Userdata || !m.Marker.ControlPlane() && m.PoweredOn != c.join {
 					t.Errorf("%s has userdata: %v, and runs: %v", m.Path, m.Userdata, m.PoweredOn)
 				}
 			}
 
+			before := w.sim.Calls().SOAP["CloneVM_Task"]
 			w.sim.SetCloneDuration(0)
 			if out.APIReached {
 				spec = kept(spec, out)
@@ -153,6 +162,9 @@ func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
 			w.must(err)
 			if nodes := c.controlPlane + 4; len(out.Status.Nodes) != nodes || len(w.sim.Leftovers().VMs) != nodes || w.claims() != nodes+2 {
 				t.Errorf("%d nodes, VMs %v, %d claims", len(out.Status.Nodes), w.sim.Leftovers().VMs, w.claims())
+			}
+			if n := w.sim.Calls().SOAP["CloneVM_Task"] - before; n != c.again {
+				t.Errorf("%d clones, want %d", n, c.again)
 			}
 			w.noAddressTwice()
 		})

@@ -213,13 +213,14 @@ func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secret
 		defer cancel()
 	}
 	var w *observe.World
+	o := e.observer(true)
 	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
-		w, err = e.observer(true).Target(ctx, spec.Target(), secrets)
+		w, err = o.Target(ctx, spec.Target(), secrets)
 		return err
 	})
 	if err != nil {
 		return nil, cmp.Or(failed, err)
 	}
 	spec.SetBuiltWith(secrets)
-	return plan.Status(&spec, &w.Facts, e.now()), failed
+	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w), e.now()), failed
 }

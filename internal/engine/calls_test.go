@@ -53,7 +53,7 @@ func TestCallsToVCenter(t *testing.T) {
 	if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens the second session
 		t.Fatal(err)
 	}
-	count("a plan of a creation", 5, func() {
+	count("a plan of a creation", 6, func() {
 		if _, err := e.PlanCreation(t.Context(), spec, unknownFormer); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestCallsToVCenter(t *testing.T) {
 		}
 		spec = kept(spec, out)
 	})
-	count("a refresh of 41 nodes", 5, func() {
+	count("a refresh of 41 nodes", 6, func() {
 		_, look, err := e.Status(t.Context(), spec, secrets)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
@@ -68,15 +69,27 @@ func TestLostControlPlaneReplacementInterrupted(t *testing.T) {
 	})
 }
 
-// TestControlPlaneRollKilledAtTheAPI kills the roll at each change that it makes in the
-// cluster: right before it, or after.
+// TestControlPlaneRollKilledAtTheAPI kills the roll, of CPU and settings, at each change that
+// it makes in the cluster: right before it, or after.
 func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 	t.Parallel()
+	killedAtTheAPI(t, 3, func(spec *model.ClusterSpec) {
+		spec.ControlPlane.CPU = 4
+		spec.Settings.APIServer = bootstrap.Arguments{"max-requests-inflight": "800"}
+	}, (*world).hasSettings)
+}
+
+// killedAtTheAPI kills a change of a single control-plane node at every so many of its
+// changes of the cluster, applies again, and tests what there is then.
+func killedAtTheAPI(
+	t *testing.T, every int, change func(*model.ClusterSpec), test func(*world, model.ClusterSpec, *model.Secrets),
+) {
+	t.Helper()
 	const before, after = "before", "after"
 	run := func(t *testing.T, k int, late bool) (*world, model.ClusterSpec, *model.Secrets, *killedKube) {
 		w := newWorld(t, simulator.Options{})
 		spec, secrets := w.fullControlPlane(1)
-		spec.ControlPlane.CPU = 4
+		change(&spec)
 		e := w.engine()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -89,7 +102,7 @@ func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 	}
 	const never = 1 << 20
 	sweep.Sweep[string]{
-		Every:    3,
+		Every:    every,
 		Variants: []string{before, after},
 		Calls: func(t *testing.T) (int, int) {
 			_, _, _, counted := run(t, never, false)
@@ -99,6 +112,7 @@ func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 			w, spec, secrets, _ := run(t, k, when == after)
 			w.apply(spec, secrets)
 			w.wholeControlPlane(spec, secrets, 1)
+			test(w, spec, secrets)
 		},
 	}.Run(t)
 }
@@ -160,10 +174,18 @@ func (a killedAPI) DeleteNode(ctx context.Context, name string) error {
 	return a.kube.change(func() error { return a.API.DeleteNode(ctx, name) })
 }
 
+func (a killedAPI) UpdateKubeadmConfig(ctx context.Context, config model.KubeadmConfig) error {
+	return a.kube.change(func() error { return a.API.UpdateKubeadmConfig(ctx, config) })
+}
+
 func (a killedAPI) PutToken(ctx context.Context, token string, expires time.Time) error {
 	return a.kube.change(func() error { return a.API.PutToken(ctx, token, expires) })
 }
 
 func (a killedAPI) PutCertificates(ctx context.Context, data map[string][]byte) error {
 	return a.kube.change(func() error { return a.API.PutCertificates(ctx, data) })
+}
+
+func (a killedAPI) RewriteSecrets(ctx context.Context) error {
+	return a.kube.change(func() error { return a.API.RewriteSecrets(ctx) })
 }

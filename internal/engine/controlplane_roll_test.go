@@ -98,12 +98,13 @@ type quorumWitness struct {
 	secrets *model.Secrets
 	names   map[string]string // of the VMs, by reference
 
-	mu    sync.Mutex
-	wrong []string
+	mu       sync.Mutex
+	wrong    []string
+	releases map[string]bool // of etcd that served side by side
 }
 
 func (w *world) quorumWitness(e *engine.Engine, spec model.ClusterSpec, secrets *model.Secrets) *quorumWitness {
-	seen := &quorumWitness{VCenter: e.Builder, w: w, secrets: secrets, names: map[string]string{}}
+	seen := &quorumWitness{VCenter: e.Builder, w: w, secrets: secrets, names: map[string]string{}, releases: map[string]bool{}}
 	survey, err := e.Builder.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID})
 	w.must(err)
 	for _, m := range survey.Machines {
@@ -132,6 +133,7 @@ func (s *quorumWitness) PowerOff(ctx context.Context, vm string) (string, error)
 		if m.Learner {
 			continue
 		}
+		s.releases[m.Version] = true
 		voters++
 		if m.Healthy() {
 			healthy++

@@ -28,8 +28,11 @@ type Engine struct {
 	// cloud account's: it creates and changes. They may be the same.
 	Reader  model.VCenter
 	Builder model.VCenter
-	Ledger  *ledger.Ledger
-	Kube    model.Kube
+	// User is the cloud account's user, whose privileges plans judge; empty: the provider's
+	// own. A plan reads as the provider, and needs no login of the account.
+	User   string
+	Ledger *ledger.Ledger
+	Kube   model.Kube
 
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
@@ -81,6 +84,12 @@ func (e *Engine) planner() observe.Observer {
 	o := e.observer(false)
 	o.Planned = e.PlannedIPPool
 	return o
+}
+
+// readPrivileges reads what the user lacks who would carry a plan out.
+func (e *Engine) readPrivileges(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
+	site := w.Limits.Site
+	e.planner().ReadPrivileges(ctx, w, e.User, plan.Privileges(spec, &w.Facts, p, site), plan.StoresSnapshot(p, site))
 }
 
 // judge adds to a plan what speaks against it, other plans of the same run included.
@@ -204,7 +213,8 @@ func (e *Engine) RenewKubeconfig(cluster string, secrets *model.Secrets) (bool, 
 // error, when vCenter proves that nothing of it is left, no record and no VM of its
 // incarnation. The facts are what planning remembers of the observation.
 func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets) (*model.Status, *model.Facts, error) {
-	w, err := e.observer(false).Target(ctx, spec.Target(), secrets)
+	o := e.observer(false)
+	w, err := o.Target(ctx, spec.Target(), secrets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -212,7 +222,7 @@ func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *mo
 		return nil, nil, nil
 	}
 	spec.SetBuiltWith(secrets)
-	return plan.Status(&spec, &w.Facts, e.now()), w.Facts.PlanInputs(), nil
+	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w), e.now()), w.Facts.PlanInputs(), nil
 }
 
 func (e *Engine) now() time.Time {

@@ -51,7 +51,7 @@ func (l Life) State() model.State {
 	alive := l.Holder != nil && !l.Holder.Dead
 	rec := l.Record
 	switch {
-	case alive && l.Holder.Deletes:
+	case alive && l.Holder.Lock.Deletes:
 		return model.StateDeleting
 	case alive && !rec.Found:
 		return model.StatePending
@@ -61,7 +61,7 @@ func (l Life) State() model.State {
 		return model.StateUpdating
 	case !rec.Found:
 		return ""
-	case rec.Deleting, rec.Deletion.Progress != 0, l.Holder != nil && l.Holder.Deletes:
+	case rec.Deleting, rec.Deletion.Progress != 0, l.Holder != nil && l.Holder.Lock.Deletes:
 		return model.StateDeleting
 	case !rec.Finished():
 		return model.StateFailed
@@ -79,7 +79,7 @@ func (l Life) Worker() string {
 	if l.Holder == nil {
 		return "no run"
 	}
-	return l.Holder.Words()
+	return l.Holder.Lock.Words()
 }
 
 // ForCreation judges whether something new may be made through a gateway: through one
@@ -118,7 +118,7 @@ func (l Life) ForCreation(field model.Field) model.Findings {
 // names the run that works on it.
 func AwaitGateway(ctx context.Context, l *ledger.Ledger, id uuid.UUID) (life Life, waited *ledger.Waited, err error) {
 	life, err = ReadLife(ctx, l, id)
-	if err != nil || life.Holder == nil || life.Holder.Dead || life.Holder.Deletes {
+	if err != nil || life.Holder == nil || life.Holder.Dead || life.Holder.Lock.Deletes {
 		return life, nil, err
 	}
 	if waited, err = l.WaitForHolder(ctx, id); err != nil {

@@ -20,8 +20,8 @@ import (
 func TestStates(t *testing.T) {
 	t.Parallel()
 	alive, dead := &ledger.Holder{}, &ledger.Holder{Dead: true}
-	deletes, deleted := &ledger.Holder{LockedError: ledger.LockedError{Deletes: true}}, &ledger.Holder{Dead: true}
-	deleted.Deletes = true
+	deletes, deleted := &ledger.Holder{Lock: ledger.LockedError{Deletes: true}}, &ledger.Holder{Dead: true}
+	deleted.Lock.Deletes = true
 	begun, finished := record.Cluster{}, record.Cluster{APIReached: true, CreationComplete: true}
 	answered := record.Cluster{APIReached: true}
 	degraded, never, deleting, stuck := finished, finished, finished, finished

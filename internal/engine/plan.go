@@ -50,9 +50,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if plan.LeavesEtcd(current) {
 		w.ReadEtcd(ctx)
 	}
-	if datastore := plan.StoresSnapshot(current, w.Limits.Site); datastore != "" {
-		w.ReadSnapshotPrivileges(ctx, e.Builder, datastore)
-	}
+	e.readPrivileges(ctx, &spec, w, current)
 	e.judge(&spec, w, current)
 	current.Add(plan.Certificates(&w.Facts, e.now()))
 	if expected != nil && len(current.Problems) == 0 {
@@ -117,6 +115,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	}
 	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
+	e.readPrivileges(ctx, &spec, w, current)
 	e.judge(&spec, w, current)
 	current.Add(gateway)
 	switch {

@@ -83,8 +83,14 @@ func TestUpgrade(t *testing.T) {
 	}) {
 		t.Errorf("warnings %v", p.Warnings)
 	}
-	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
+	e := w.engine()
+	seen := w.quorumWitness(e, spec, secrets)
+	if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		t.Fatal(err)
+	}
+	seen.kept(t)
+	if !seen.releases["3.6.8"] || !seen.releases["3.7.0"] {
+		t.Errorf("etcd served with members of %v", seen.releases)
 	}
 	w.isUpgraded(spec, secrets)
 

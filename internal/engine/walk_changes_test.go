@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"pgregory.net/rapid"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
@@ -177,6 +178,20 @@ func (w *walk) describe(c *walked) string {
 		pool.Meta = model.NodeMeta{Labels: labels}
 	}
 	return fmt.Sprintf("describe as %q with %v", c.wanted.Description, labels)
+}
+
+// settings change what the API server or the kubelets run with.
+func (w *walk) settings(c *walked) string {
+	settings := &c.wanted.Settings
+	if rapid.Bool().Draw(w.r, "kubelet") {
+		settings.KubeletConfig = rapid.SampledFrom([]string{"", "maxPods: 60\n", "maxPods: 80\n"}).Draw(w.r, "configuration")
+		return fmt.Sprintf("configure kubelets with %q", settings.KubeletConfig)
+	}
+	settings.APIServer = nil
+	if flights := rapid.SampledFrom([]string{"", "600", "800"}).Draw(w.r, "requests in flight"); flights != "" {
+		settings.APIServer = bootstrap.Arguments{"max-requests-inflight": flights}
+	}
+	return fmt.Sprintf("run the API server with %v", settings.APIServer)
 }
 
 // attachDisk attaches a disk to a node, as a storage driver does.

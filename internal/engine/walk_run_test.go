@@ -215,6 +215,9 @@ func (w *walk) watched(c *walked, byHand bool, run func() error) error {
 	if again := mine(after.Inits[len(before.Inits):]); finished && c.wanted.KubernetesVersion != "" && len(again) > 0 {
 		w.t.Errorf("a second control plane was initialised: %v (%v)", again, err)
 	}
+	if unreadable := mine(after.Unreadable[len(before.Unreadable):]); len(unreadable) > 0 {
+		w.t.Errorf("Secrets could not be read: %v (%v)", unreadable, err)
+	}
 	if lost := mine(after.QuorumLosses[len(before.QuorumLosses):]); ran && !byHand && len(lost) > 0 {
 		w.t.Errorf("the quorum was lost: %v (%v)", lost, err)
 	}

@@ -59,6 +59,7 @@ func TestRandomWalk(t *testing.T) {
 			"place":               w.step((*walk).place),
 			"move to folder":      w.step((*walk).moveToFolder),
 			"describe":            w.step((*walk).describe),
+			"settings":            w.step((*walk).settings),
 			"attach disk":         w.step((*walk).attachDisk),
 			"no change":           w.step((*walk).noChange),
 		})

@@ -120,7 +120,7 @@ func (w *walk) drawVictim(c *walked, kind string) string {
 	for _, m := range c.state.known {
 		controlPlane := strings.HasPrefix(m.Node, c.name+"-cp-")
 		switch {
-		case controlPlane && (kind == hang || members < 3 && kind != moveVM):
+		case controlPlane && members < 3 && kind != moveVM:
 		case kind == deleteVM && w.hasDisk(m.Node):
 		default:
 			may = append(may, m.Node)

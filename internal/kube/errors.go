@@ -17,7 +17,8 @@ import (
 )
 
 // Error is a call of the Kubernetes API that failed. A missing privilege has
-// model.ErrPermission in its chain.
+// model.ErrPermission in its chain, and a connection that was not made
+// model.ErrNotReached.
 type Error struct {
 	Action string // such as `read the node "prod-1-cp-1"`
 	Err    error
@@ -38,10 +39,14 @@ func (e *Error) Error() string {
 // when the call's context ended: its caller has given up.
 func (e *Error) Transient() bool { return e.transient }
 
-// Unwrap returns the cause, and model.ErrPermission if a privilege is missing.
+// Unwrap returns the cause, and which of the engine's errors it is.
 func (e *Error) Unwrap() []error {
-	if apierrors.IsForbidden(e.Err) || apierrors.IsUnauthorized(e.Err) {
+	var dial *net.OpError
+	switch {
+	case apierrors.IsForbidden(e.Err) || apierrors.IsUnauthorized(e.Err):
 		return []error{e.Err, model.ErrPermission}
+	case errors.As(e.Err, &dial) && dial.Op == "dial":
+		return []error{e.Err, model.ErrNotReached}
 	}
 	return []error{e.Err}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -121,6 +122,11 @@ func (a *api) viewEtcd(ctx context.Context) (*etcdView, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.viewEtcdOf(ctx, pods, etcdTimeout)
+}
+
+// viewEtcdOf does so by a list of the pods, and gives each call of a member a time.
+func (a *api) viewEtcdOf(ctx context.Context, pods []model.ControlPlanePod, timeout time.Duration) (*etcdView, error) {
 	config, err := a.etcdTLS()
 	if err != nil {
 		return nil, err
@@ -130,7 +136,7 @@ func (a *api) viewEtcd(ctx context.Context) (*etcdView, error) {
 		if pod.Component != model.ComponentEtcd {
 			continue
 		}
-		if v.conns[pod.Node], err = a.etcdMember(pod.Node, config); err != nil {
+		if v.conns[pod.Node], err = a.etcdMember(pod.Node, config, timeout); err != nil {
 			delete(v.conns, pod.Node)
 			v.close()
 			return nil, err

@@ -126,6 +126,9 @@ func TestEtcdMembersWithADeadOne(t *testing.T) {
 	t.Parallel()
 	c := newEtcdCluster(t, "cp-1", "cp-2", "cp-3")
 	c.cut("cp-3")
+	if found, err := c.ControlPlane(t.Context()); err != nil || len(found.Pods) != 12 || !found.Etcd.Asked || len(found.Etcd.Members) != 3 {
+		t.Errorf("the control plane is %+v, %v", found, err)
+	}
 	dead := c.list()["cp-3"]
 	if dead.Healthy() || !strings.Contains(dead.Error, "cp-3") || !strings.Contains(dead.Error, "connection refused") {
 		t.Errorf("a member without power: %+v", dead)
@@ -277,6 +280,36 @@ func TestSnapshotWithoutItsHash(t *testing.T) {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestControlPlaneOfOne does not ask the single member of etcd.
+func TestControlPlaneOfOne(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1")
+	found, err := c.ControlPlane(t.Context())
+	if err != nil || len(found.Pods) != 4 || found.Etcd.Asked || c.upgrades.taken("websocket") > 0 {
+		t.Errorf("the control plane is %+v, %v", found, err)
+	}
+}
+
+// TestControlPlaneSaysWhyEtcdCannotBeAsked is without the authority of etcd, and where no
+// member runs.
+func TestControlPlaneSaysWhyEtcdCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	c := newEtcdCluster(t, "cp-1", "cp-2")
+	kubeconfig, err := c.authorities.SuperAdminKubeconfig(rand.Reader, "prod", c.url, time.Now())
+	c.must(err)
+	without, err := kube.New(kube.Options{}).Connect(kubeconfig, pki.KeyPair{})
+	c.must(err)
+	c.cut("cp-1")
+	c.cut("cp-2")
+	for says, api := range map[string]model.API{"authority of etcd": without, "connection refused": c} {
+		found, err := api.ControlPlane(t.Context())
+		why := found.Etcd.Error
+		if err != nil || len(found.Pods) != 8 || !found.Etcd.Asked || why == nil || !strings.Contains(why.Error(), says) {
+			t.Errorf("%s: %+v, %v", says, found, err)
+		}
+	}
+}
 
 // TestControlPlanePods has one component that does not run, and a pod that merely bears
 // the labels of another.

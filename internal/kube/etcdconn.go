@@ -62,10 +62,10 @@ func (a *api) etcdTLS() (*tls.Config, error) {
 
 // etcdMember connects to the member of a node. A member's certificate is for the name of
 // its node: so the answer is of this node's, whatever the API leads to.
-func (a *api) etcdMember(node string, config *tls.Config) (*etcdConn, error) {
+func (a *api) etcdMember(node string, config *tls.Config, timeout time.Duration) (*etcdConn, error) {
 	config = config.Clone()
 	config.ServerName = node
-	c := &etcdConn{node: node, timeout: min(a.timeout, etcdTimeout)}
+	c := &etcdConn{node: node, timeout: min(a.timeout, timeout)}
 	dial := func(ctx context.Context, _ string) (net.Conn, error) {
 		conn, err := a.dialEtcd(ctx, node, config)
 		c.mu.Lock()

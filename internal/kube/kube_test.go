@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -72,14 +73,18 @@ func TestReadyNamesTheFailingChecks(t *testing.T) {
 	if !model.Transient(err) || !strings.Contains(err.Error(), "[-]etcd failed") || strings.Contains(err.Error(), "ping") {
 		t.Errorf("want a transient error with the failing check, got %v", err)
 	}
+	if !errors.Is(err, model.ErrNotReady) || errors.Is(err, model.ErrNotReached) {
+		t.Errorf("want an API that answers and is not ready, got %v", err)
+	}
 }
 
 func TestErrorsOfTheConnection(t *testing.T) {
 	t.Parallel()
 	closed := newServer(t)
 	closed.Close()
-	if err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context()); !model.Transient(err) {
-		t.Errorf("a refused connection may pass: %v", err)
+	err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context())
+	if !model.Transient(err) || !errors.Is(err, model.ErrNotReached) || errors.Is(err, model.ErrNotReady) {
+		t.Errorf("a refused connection may pass, and reaches nothing: %v", err)
 	}
 
 	s := newServer(t)

@@ -2,8 +2,9 @@ package kube
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,9 @@ func (a *api) Ready(ctx context.Context) error {
 	if err != nil {
 		// The body of a refusal lists some thirty checks; those that failed matter.
 		if failing := failingChecks(string(body)); failing != "" {
-			return &Error{Action: "reach a ready API server", Err: errors.New(failing), transient: ctx.Err() == nil}
+			return &Error{
+				Action: "reach a ready API server", Err: fmt.Errorf("%w: %s", model.ErrNotReady, failing), transient: ctx.Err() == nil,
+			}
 		}
 		return failed(ctx, err, "reach a ready API server")
 	}
@@ -93,6 +96,7 @@ func fromNode(n *corev1.Node) model.KubeNode {
 	}
 	_, node.ControlPlane = n.Labels[controlPlaneLabel]
 	node.Ready, node.Reason = readiness(n)
+	node.Problems = problems(n)
 	if end, err := time.Parse(time.RFC3339, n.Annotations[bootstrap.CertificatesExpire]); err == nil {
 		node.CertificatesExpire = end
 	}
@@ -121,6 +125,25 @@ func notReadySince(n *corev1.Node) time.Time {
 		}
 	}
 	return n.CreationTimestamp.UTC()
+}
+
+// problemConditions are those of Kubernetes that are True where something is wrong. Others
+// are of whoever sets them, and may mean the opposite.
+var problemConditions = []corev1.NodeConditionType{
+	corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeNetworkUnavailable,
+}
+
+// problems returns what is wrong with a node beside its not being Ready. What is not known
+// is none: then the node is not Ready.
+func problems(n *corev1.Node) []string {
+	var all []string
+	for _, c := range n.Status.Conditions {
+		if c.Status == corev1.ConditionTrue && slices.Contains(problemConditions, c.Type) {
+			all = append(all, printable.Line(strings.Trim(string(c.Type)+": "+c.Message, ": "), maxReason))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // readiness returns the condition Ready. A new node has none yet.

@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,13 @@ func TestNodes(t *testing.T) {
 		bootstrap.CertificatesExpire: "2027-11-29T01:02:03Z",
 	}
 	ready.Status.NodeInfo.KubeletVersion = "v1.37.2"
+	ready.Status.Conditions = append(ready.Status.Conditions,
+		corev1.NodeCondition{Type: corev1.NodeNetworkUnavailable, Status: corev1.ConditionTrue, Message: "no route\nwas made"},
+		corev1.NodeCondition{Type: corev1.NodeDiskPressure, Status: corev1.ConditionTrue},
+		corev1.NodeCondition{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse, Message: "sufficient"},
+		corev1.NodeCondition{Type: corev1.NodePIDPressure, Status: corev1.ConditionUnknown},
+		corev1.NodeCondition{Type: "SomebodysNews", Status: corev1.ConditionTrue},
+	)
 	ready.Status.Addresses = []corev1.NodeAddress{
 		{Type: corev1.NodeHostName, Address: "10.0.0.9"},
 		{Type: corev1.NodeInternalIP, Address: "10.0.0.1"},
@@ -70,6 +78,9 @@ func TestNodes(t *testing.T) {
 		t.Errorf("labels or taints are missing: %+v", got.NodeMeta)
 	case len(got.Managed.Labels) != 1, got.Managed.Labels["zone"] != "a", len(got.Managed.Taints) != 1, got.Managed.Taints[0] != taint:
 		t.Errorf("want the label and taint that are there as managed, got %+v", got.Managed)
+	}
+	if want := []string{"DiskPressure", "NetworkUnavailable: no route was made"}; !slices.Equal(got.Problems, want) {
+		t.Errorf("the problems are %q", got.Problems)
 	}
 	if got := by["prod-a-1"]; got.Ready || got.Reason != "KubeletNotReady: cni plugin not initialized" {
 		t.Errorf("want the reason of the condition, got %+v", got)

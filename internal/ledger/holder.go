@@ -11,7 +11,7 @@ import (
 
 // Holder is a run that has the lock of a record and has not given it back.
 type Holder struct {
-	LockedError
+	Lock LockedError
 	// Dead reports whether it has shown no sign of life for so long that its lock may be
 	// taken over.
 	Dead bool
@@ -26,7 +26,7 @@ func (l *Ledger) LockHolder(ctx context.Context, record uuid.UUID) (*Holder, err
 	if err != nil || v.note.State != stateHeld {
 		return nil, err
 	}
-	return &Holder{LockedError: *v.locked(record), Dead: dead}, nil
+	return &Holder{Lock: *v.locked(record), Dead: dead}, nil
 }
 
 // WaitForHolder waits until no run that is alive has the lock of a record, without taking

@@ -16,6 +16,7 @@ const settings = `kubernetes = {
       controller_manager = { extra_args = { concurrent-gc-syncs = "15" } }
       scheduler          = { extra_args = { kube-api-qps = "60" } }
       kubelet            = { extra_args = { v = "1" }, config = yamlencode({ maxPods = 60, imageGCLowThresholdPercent = 70 }) }
+      encryption_at_rest = { key_version = 1 }
       node_files = {
         "/etc/example/admission.yaml" = {
           content = yamlencode({ apiVersion = "apiserver.config.k8s.io/v1", kind = "AdmissionConfiguration", plugins = [] })
@@ -42,6 +43,7 @@ func (d *datacenter) isSet(w *workspace, controlPlane string) {
 			d.t.Errorf("nothing runs with%s", flag)
 		}
 	}
+	d.sealed(controlPlane, 1)
 	records := d.shell(controlPlane, `head -n 200 /var/log/kubernetes/audit/audit.log`)
 	if lines := strings.Count(records, "\n"); lines == 0 || strings.Count(records, `"verb":"create"`) != lines {
 		d.t.Errorf("the audit log is not of the policy:\n%s", records)

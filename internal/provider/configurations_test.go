@@ -13,7 +13,8 @@ var configurations = map[string][]string{
 		`{"name": "web", "subnet": "10.20.0.0/26", "default_gateway": "10.20.0.1", "reuse_delay": "10m", "restrict_to_single_cluster": true}`,
 	},
 	"resource gantry_cloud_account": {
-		`{"name": "team", "vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@"}`,
+		`{"name": "team", "vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@",
+		  "timeouts": {"create": "1h"}}`,
 		`{"name": "team", "vcenter_server": "@SERVER@", "username": "@USER@", "password_wo": "@PASSWORD@", "password_wo_version": 1}`,
 	},
 	"resource gantry_gateway": {
@@ -23,10 +24,16 @@ var configurations = map[string][]string{
 		`{` + gatewayBase + `, "pairing_code_wo": "token", "pairing_code_wo_version": 1, "ip_pool_id": "@POOL@"}`,
 	},
 	"resource gantry_vmware_cluster": {clusterBase},
+	"data gantry_cloud_account":      {`{"name": "theirs"}`},
 	"data gantry_datacenters":        {`{}`},
 	"data gantry_ip_pool":            {`{"name": "nodes", "include_allocations": true}`},
 	"data gantry_orphans":            {`{}`},
-	"data gantry_zone_tags":          {`{"datacenter": "dc-1"}`},
+	"data gantry_privileges": {
+		`{"username": "team-a@vsphere.local", "version": "8.0", "on": {"datacenter": "dc-1", "compute_cluster": "cluster-a",
+		  "datastore": "shared-1", "network": "dvpg-nodes", "resource_pool": "gantry", "folder": "k8s", "template": "gantry-node-1.37.2",
+		  "image_folder": "templates"}}`,
+	},
+	"data gantry_zone_tags": {`{"datacenter": "dc-1"}`},
 }
 
 const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",
@@ -59,7 +66,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "controller_manager": {"extra_args": {"bind-address": "0.0.0.0"}}, "scheduler": {"extra_args": {"bind-address": "0.0.0.0"}},
     "kubelet": {"extra_args": {"v": "2"}, "config": "maxPods: 60"},
     "node_files": {"/etc/a": {"content": "a", "permissions": "0644", "owner": "root:root"}, "/etc/b": {"sensitive_content": "b"}},
-    "pre_bootstrap": ["true"], "post_bootstrap": ["true"]}, "packs": {
+    "encryption_at_rest": {"key_version": 2}, "pre_bootstrap": ["true"], "post_bootstrap": ["true"]}, "packs": {
     "a": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"]},
     "b": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: b}"]},
     "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"]}}},

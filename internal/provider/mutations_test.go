@@ -49,6 +49,10 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	account := ledger.Record{Ref: record.Ref{Kind: record.KindCloudAccount, Name: "theirs"}, Body: []byte(`{"username": "a@vsphere.local"}`)}
+	if _, err := e.Ledger().Register(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
 	process := &connection.Process{}
 	s := newServer(t, provider.NewIn(process, "test"), strings.NewReplacer("@SERVER@", e.Server(), "@USER@", e.Username(),
 		"@PASSWORD@", e.Password(), "@POOL@", id.String(), "@PLACEMENT@", placement(id.String())))

@@ -17,6 +17,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/gateway"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/orphans"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/privilegetable"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetags"
 )
@@ -103,10 +104,12 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 // DataSources implements provider.Provider.
 func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
+		cloudaccount.NewDataSource,
 		datacenters.NewDataSource,
 		gateway.NewDataSource,
 		ippool.NewDataSource,
 		orphans.NewDataSource,
+		privilegetable.NewDataSource,
 		vmwarecluster.NewDataSource,
 		zonetags.NewDataSource,
 	}

@@ -36,12 +36,29 @@ func (s *Simulator) PowerOnVM(name string) error { return s.administer(name, s.p
 // HangVM stops the kubelet in a machine that runs on, by name, until its next boot.
 // Guests that run real Kubernetes have processes to stop.
 func (s *Simulator) HangVM(name string) error {
+	return s.imitation(name, func(w *guest.World, id string) { w.Hang(id) })
+}
+
+// CrashPod has a static pod in a machine end again and again until its next boot, by the
+// machine's name and the pod's component, such as etcd.
+func (s *Simulator) CrashPod(name, component, why string) error {
+	return s.imitation(name, func(w *guest.World, id string) { w.CrashPod(id, component, why) })
+}
+
+// SetNodeProblem has the kubelet in a machine report a condition of its node, such as
+// DiskPressure, with a message; without one, that it has passed.
+func (s *Simulator) SetNodeProblem(name, condition, message string) error {
+	return s.imitation(name, func(w *guest.World, id string) { w.SetNodeProblem(id, condition, message) })
+}
+
+// imitation does something to the guest of a machine, by name.
+func (s *Simulator) imitation(name string, do func(w *guest.World, id string)) error {
 	imitations, ok := s.guests.(*guest.World)
 	if !ok {
 		return errors.New("the guests are no imitations")
 	}
 	return s.administer(name, func(_ *vcsim.Context, vm *vcsim.VirtualMachine) fault {
-		imitations.Hang(vm.Self.Value)
+		do(imitations, vm.Self.Value)
 		return nil
 	})
 }

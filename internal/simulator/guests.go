@@ -1,8 +1,10 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
@@ -37,6 +39,7 @@ func (s *Simulator) startGuests() (err error) {
 			Now:         s.clock.now,
 			BootDelay:   s.opts.BootDelay,
 			JoinTimeout: s.opts.JoinTimeout,
+			PodDelay:    cmp.Or(s.opts.PodDelay, 50*time.Millisecond),
 			AtJoin:      s.opts.AtJoin,
 			Cloud:       cloud{s},
 		})

@@ -57,12 +57,15 @@ type Options struct {
 	// JoinTimeout is how long a guest waits for the API that it joins; default
 	// one minute of real time.
 	JoinTimeout time.Duration
+	// PodDelay is how long static pods of guests take until they are Ready; default a
+	// twentieth of a second of real time.
+	PodDelay time.Duration
 	// AtJoin is told how far the join of a node has come, by the VM's name;
 	// an error ends the join there.
 	AtJoin func(vm string, stage guest.JoinStage) error
 
 	// Real makes the machines boot real Kubernetes in namespaces of Linux, instead of
-	// strict imitations. BootDelay, JoinTimeout and AtJoin then mean nothing.
+	// strict imitations. BootDelay, JoinTimeout, PodDelay and AtJoin then mean nothing.
 	Real *machine.Options
 
 	// Recording is the directory of a vCenter's recording, as govc object.save writes

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +23,11 @@ const (
 // permissions on inventory objects do not count for them.
 const GlobalPermission = "global permission"
 
-// privileges are what was taken from whom. Everything else is granted.
+// privileges are what was given to whom, and what was taken. Everything else is granted.
 type privileges struct {
 	mu     sync.Mutex
 	denied []denial
+	grants []grant
 }
 
 type denial struct {
@@ -50,12 +50,13 @@ func (p *privileges) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.denied = nil
+	p.grants = nil
 }
 
 func (p *privileges) any() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.denied) > 0
+	return len(p.denied)+len(p.grants) > 0
 }
 
 // of lists what was taken of a privilege from a user.
@@ -73,15 +74,19 @@ func (p *privileges) of(user, privilege string) []denial {
 
 // globally reports whether a user has a privilege on tags and their categories.
 func (p *privileges) globally(user, privilege string) bool {
+	if grants, limited := p.grantsOf(user); limited && !grantedGlobally(grants, privilege) {
+		return false
+	}
 	return !slices.ContainsFunc(p.of(user, privilege), func(d denial) bool { return d.everywhere || d.global })
 }
 
 // granted reports whether a user has a privilege on an object. The inventory is
 // locked.
 func (s *Simulator) granted(ctx *vcsim.Context, user, privilege string, ref types.ManagedObjectReference) bool {
-	return !slices.ContainsFunc(s.privileges.of(user, privilege), func(d denial) bool {
-		return d.everywhere || !d.global && within(ctx, ref, d.object)
-	})
+	return s.privileges.grantedBy(ctx, user, privilege, ref) &&
+		!slices.ContainsFunc(s.privileges.of(user, privilege), func(d denial) bool {
+			return d.everywhere || !d.global && within(ctx, ref, d.object)
+		})
 }
 
 // within reports whether an object is another one or lies below it.
@@ -90,18 +95,11 @@ func within(ctx *vcsim.Context, ref, above types.ManagedObjectReference) bool {
 		if ref == above {
 			return true
 		}
-		entity, ok := ctx.Map.Get(ref).(mo.Entity)
+		parent, ok := parentOf(ctx, ref)
 		if !ok {
 			return false
 		}
-		parent := entity.Entity().Parent
-		if vm, isVM := entity.(*vcsim.VirtualMachine); isVM && parent == nil {
-			parent = vm.ParentVApp
-		}
-		if parent == nil {
-			return false
-		}
-		ref = *parent
+		ref = parent
 	}
 }
 
@@ -244,19 +242,14 @@ func (s *Simulator) DenyPrivilege(user, privilege string) {
 func (s *Simulator) DenyPrivilegeOn(user, privilege, object string) error {
 	d := denial{user: user, privilege: privilege, global: object == GlobalPermission}
 	if !d.global {
-		own := *s.service.Context
-		res := s.serially(&own, func(ctx *vcsim.Context) soap.HasFault {
-			return ctx.Map.SearchIndex().FindByInventoryPath(ctx, &types.FindByInventoryPath{InventoryPath: object})
-		})
-		found := res.(*methods.FindByInventoryPathBody).Res
-		if found == nil || found.Returnval == nil {
-			return fmt.Errorf("no object %q", object)
+		var err error
+		if d.object, err = s.objectAt(object); err != nil {
+			return err
 		}
-		d.object = *found.Returnval
 	}
 	s.privileges.add(d)
 	return nil
 }
 
-// RestorePrivileges gives all privileges back.
+// RestorePrivileges gives all privileges back, and makes Grant undone.
 func (s *Simulator) RestorePrivileges() { s.privileges.clear() }

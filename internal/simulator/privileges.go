@@ -1,12 +1,8 @@
 package simulator
 
 import (
-	"slices"
-
 	vcsim "github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
-	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -48,21 +44,24 @@ func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedOb
 	s.inventory.RLock()
 	defer s.inventory.RUnlock()
 	user := sessionUser(ctx)
-	var required []string
+	var required requirements
 	if isEntity(ctx, this) {
-		required = append(required, viewPrivilege)
+		required.add(this, viewPrivilege)
 	}
-	required = append(required, needs[this.Type+"."+method]...)
+	required.add(this, needs[this.Type+"."+method]...)
 	switch req := body.(type) {
 	case *types.CloneVM_Task:
-		required = append(required, cloneNeeds(req)...)
+		required.clone(ctx, req)
 	case *types.ReconfigVM_Task:
-		required = append(required, reconfigureNeeds(&req.Spec)...)
-	}
-	for _, privilege := range required {
-		if !s.granted(ctx, user, privilege, this) {
-			return &types.NoPermission{Object: &this, PrivilegeId: privilege}
+		required.reconfigure(ctx, this, &req.Spec)
+	case *types.Destroy_Task, *types.UnregisterAndDestroy_Task:
+		// What is deleted is taken out of what is above it.
+		if parent, ok := parentOf(ctx, this); ok {
+			required.add(parent, needs[this.Type+"."+method]...)
 		}
+	}
+	if denied := required.deny(s, ctx, user); denied != nil {
+		return denied
 	}
 	if denied := s.denyFiles(ctx, user, body); denied != nil {
 		return denied
@@ -124,106 +123,4 @@ func (s *Simulator) denyBelow(ctx *vcsim.Context, user, privilege string, this t
 		}
 	}
 	return nil
-}
-
-func cloneNeeds(req *types.CloneVM_Task) []string {
-	required := []string{
-		"VirtualMachine.Provisioning.DeployTemplate", "VirtualMachine.Inventory.CreateFromExisting",
-		"Datastore.AllocateSpace", "Resource.AssignVMToPool", "Network.Assign",
-	}
-	if config := req.Spec.Config; config != nil && len(config.ExtraConfig) > 0 {
-		required = append(required, "VirtualMachine.Config.AdvancedConfig")
-	}
-	if req.Spec.PowerOn {
-		required = append(required, "VirtualMachine.Interact.PowerOn")
-	}
-	return required
-}
-
-func reconfigureNeeds(spec *types.VirtualMachineConfigSpec) []string {
-	var required []string
-	if len(spec.ExtraConfig) > 0 {
-		required = append(required, "VirtualMachine.Config.AdvancedConfig")
-	}
-	if spec.NumCPUs != 0 {
-		required = append(required, "VirtualMachine.Config.CPUCount")
-	}
-	if spec.MemoryMB != 0 {
-		required = append(required, "VirtualMachine.Config.Memory")
-	}
-	for _, change := range spec.DeviceChange {
-		c := change.GetVirtualDeviceConfigSpec()
-		disk, isDisk := c.Device.(*types.VirtualDisk)
-		switch {
-		case isDisk && c.Operation == types.VirtualDeviceConfigSpecOperationRemove:
-			required = append(required, "VirtualMachine.Config.RemoveDisk")
-		case isDisk && c.Operation == types.VirtualDeviceConfigSpecOperationEdit:
-			required = append(required, "VirtualMachine.Config.DiskExtend")
-		case isDisk && diskFile(disk) != "" && c.FileOperation == "":
-			required = append(required, "VirtualMachine.Config.AddExistingDisk")
-		case isDisk:
-			required = append(required, "VirtualMachine.Config.AddNewDisk")
-		default:
-			required = append(required, "VirtualMachine.Config.AddRemoveDevice")
-		}
-	}
-	return required
-}
-
-// HasPrivilegeOnEntities reports the privileges of the session's account.
-func (o *overrides) HasPrivilegeOnEntities(ctx *vcsim.Context, req *types.HasPrivilegeOnEntities) soap.HasFault {
-	return &methods.HasPrivilegeOnEntitiesBody{Res: &types.HasPrivilegeOnEntitiesResponse{
-		Returnval: o.availability(ctx, sessionUser(ctx), req.Entity, req.PrivId),
-	}}
-}
-
-// HasUserPrivilegeOnEntities reports the privileges of the named account.
-func (o *overrides) HasUserPrivilegeOnEntities(ctx *vcsim.Context, req *types.HasUserPrivilegeOnEntities) soap.HasFault {
-	return &methods.HasUserPrivilegeOnEntitiesBody{Res: &types.HasUserPrivilegeOnEntitiesResponse{
-		Returnval: o.availability(ctx, req.UserName, req.Entities, req.PrivId),
-	}}
-}
-
-func (o *overrides) availability(
-	ctx *vcsim.Context, user string, entities []types.ManagedObjectReference, ids []string,
-) []types.EntityPrivilege {
-	o.s.inventory.RLock()
-	defer o.s.inventory.RUnlock()
-	answer := make([]types.EntityPrivilege, 0, len(entities))
-	for _, entity := range entities {
-		e := types.EntityPrivilege{Entity: entity}
-		for _, id := range ids {
-			e.PrivAvailability = append(e.PrivAvailability, types.PrivilegeAvailability{
-				PrivId: id, IsGranted: o.s.granted(ctx, user, id, entity),
-			})
-		}
-		answer = append(answer, e)
-	}
-	return answer
-}
-
-// HasPrivilegeOnEntity reports the privileges of the session's account.
-func (o *overrides) HasPrivilegeOnEntity(ctx *vcsim.Context, req *types.HasPrivilegeOnEntity) soap.HasFault {
-	o.s.inventory.RLock()
-	defer o.s.inventory.RUnlock()
-	granted := make([]bool, len(req.PrivId))
-	for i, id := range req.PrivId {
-		granted[i] = o.s.granted(ctx, sessionUser(ctx), id, req.Entity)
-	}
-	return &methods.HasPrivilegeOnEntityBody{Res: &types.HasPrivilegeOnEntityResponse{Returnval: granted}}
-}
-
-// FetchUserPrivilegeOnEntities lists what the named account may do.
-func (o *overrides) FetchUserPrivilegeOnEntities(ctx *vcsim.Context, req *types.FetchUserPrivilegeOnEntities) soap.HasFault {
-	manager := ctx.Map.Get(*serviceContent(ctx).AuthorizationManager).(*vcsim.AuthorizationManager)
-	body := manager.FetchUserPrivilegeOnEntities(req).(*methods.FetchUserPrivilegeOnEntitiesBody)
-	o.s.inventory.RLock()
-	defer o.s.inventory.RUnlock()
-	for i := range body.Res.Returnval {
-		r := &body.Res.Returnval[i]
-		r.Privileges = slices.DeleteFunc(slices.Clone(r.Privileges), func(id string) bool {
-			return !o.s.granted(ctx, req.UserName, id, r.Entity)
-		})
-	}
-	return body
 }

@@ -122,8 +122,17 @@ func (s *Simulator) soapKeys() []string {
 
 // validLogin checks a user name and password, for SOAP and REST alike.
 func (s *Simulator) validLogin(user, password string) bool {
+	s.accountsMu.RLock()
+	defer s.accountsMu.RUnlock()
 	want, ok := s.accounts[strings.ToLower(user)]
 	return ok && want == password
+}
+
+// SetPassword changes the password of a user. Sessions that are open go on.
+func (s *Simulator) SetPassword(user, password string) {
+	s.accountsMu.Lock()
+	defer s.accountsMu.Unlock()
+	s.accounts[strings.ToLower(user)] = password
 }
 
 func (s *Simulator) validSOAPLogin(req *types.Login) bool {

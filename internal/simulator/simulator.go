@@ -24,13 +24,14 @@ import (
 // Simulator is a running simulated datacenter. Its methods may be called from
 // several goroutines.
 type Simulator struct {
-	opts     Options
-	recorded string // what is served of a recording
-	home     string // directory of the datastores
-	service  *vcsim.Service
-	registry *vcsim.Registry
-	accounts map[string]string // lower-case user name to password
-	caPEM    []byte
+	opts       Options
+	recorded   string // what is served of a recording
+	home       string // directory of the datastores
+	service    *vcsim.Service
+	registry   *vcsim.Registry
+	accountsMu sync.RWMutex
+	accounts   map[string]string // lower-case user name to password
+	caPEM      []byte
 
 	listener net.Listener
 	server   *http.Server

@@ -27,6 +27,18 @@ type attachedObject struct {
 // attachedTags reads the tags of some objects. It takes one call for what is
 // attached, and one for each tag and each category that no caller read before.
 func (c *Client) attachedTags(ctx context.Context, refs []types.ManagedObjectReference) (attachedTags, error) {
+	attached, err := c.attachedIDs(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	return c.namedTags(ctx, attached)
+}
+
+// attachedIDs are the ids of the tags of some objects, by object.
+type attachedIDs map[types.ManagedObjectReference][]string
+
+// attachedIDs reads them in one call.
+func (c *Client) attachedIDs(ctx context.Context, refs []types.ManagedObjectReference) (attachedIDs, error) {
 	var request struct {
 		Objects []attachedObject `json:"object_ids"`
 	}
@@ -41,13 +53,22 @@ func (c *Client) attachedTags(ctx context.Context, refs []types.ManagedObjectRef
 	if err := c.rest.read(ctx, http.MethodPost, path, request, &attached); err != nil {
 		return nil, err
 	}
-	found := attachedTags{}
+	found := attachedIDs{}
 	for _, a := range attached {
-		byCategory, err := c.tagsByCategory(ctx, a.Tags)
+		found[types.ManagedObjectReference{Type: a.Object.Type, Value: a.Object.ID}] = a.Tags
+	}
+	return found, nil
+}
+
+// namedTags reads the names of tags.
+func (c *Client) namedTags(ctx context.Context, attached attachedIDs) (attachedTags, error) {
+	found := attachedTags{}
+	for ref, ids := range attached {
+		byCategory, err := c.tagsByCategory(ctx, ids)
 		if err != nil {
 			return nil, err
 		}
-		found[types.ManagedObjectReference{Type: a.Object.Type, Value: a.Object.ID}] = byCategory
+		found[ref] = byCategory
 	}
 	return found, nil
 }

@@ -22,6 +22,8 @@ type Client struct {
 	rest   *restSession
 	site   *site
 	reads  reads
+
+	privileges grants
 }
 
 // site is what the process remembers of a vCenter, for all identities: the paths

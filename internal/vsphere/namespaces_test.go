@@ -26,7 +26,7 @@ func TestFilesAreStoredOnVSAN(t *testing.T) {
 	v.must(v.client.PruneFiles(t.Context(), in, "prod-", 3)) // there is no folder yet
 
 	v.DenyPrivilege("", "Datastore.Config")
-	if lacks, err := v.client.LacksForFiles(t.Context(), in.Datastore); err != nil || !slices.Equal(lacks, []string{"Datastore.Config"}) {
+	if lacks, err := v.client.LacksForFiles(t.Context(), "", in.Datastore); err != nil || !slices.Equal(lacks, []string{"Datastore.Config"}) {
 		t.Errorf("lacks %v, %v", lacks, err)
 	}
 	err := v.client.StoreFile(t.Context(), in, "prod-1.db", writes("text"))

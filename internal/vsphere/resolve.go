@@ -131,6 +131,7 @@ func (r *resolver) folder(names *model.Names) {
 	case len(missing) > 0:
 		r.site.Folder.Missing = missing
 		r.site.Folder.Levels = r.levels(r.dc, at)
+		r.site.Folder.Parent = at.ref.String()
 	default:
 		r.site.Folder.Ref = at.ref.String()
 		r.site.Folder.Levels = r.levels(r.dc, at)
@@ -191,7 +192,7 @@ func (r *resolver) image(pool string, image model.Image) {
 		node:     template,
 		pool:     pool,
 		field:    field,
-		Template: model.Template{Ref: template.ref.String(), Path: template.path},
+		Template: model.Template{Ref: template.ref.String(), Path: template.path, IsVM: !isTemplate(template)},
 	}
 	if snapshot, ok := currentSnapshot(template); ok {
 		chosen.Snapshot = snapshot.String()

@@ -179,7 +179,8 @@ func (s *soapSession) send(ctx context.Context, req, res soap.HasFault) error {
 // there twice.
 func readsOnly(req soap.HasFault) bool {
 	switch req.(type) {
-	case *methods.RetrievePropertiesExBody, *methods.CurrentTimeBody, *methods.HasPrivilegeOnEntitiesBody:
+	case *methods.RetrievePropertiesExBody, *methods.CurrentTimeBody,
+		*methods.HasPrivilegeOnEntitiesBody, *methods.HasUserPrivilegeOnEntitiesBody:
 		return true
 	}
 	return false

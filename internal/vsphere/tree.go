@@ -78,9 +78,10 @@ func treeSteps() []types.BaseSelectionSpec {
 // reads are what several callers of one identity share.
 type reads struct {
 	tree       sharedread.Read[*inventory]
-	bare       sharedread.Read[*inventory] // the tree without its VMs
-	tags       sync.Map                    // tag id: *sharedread.Read[tagBody]
-	categories sync.Map                    // tag category id: *sharedread.Read[string], the category's name
+	bare       sharedread.Read[*inventory]  // the tree without its VMs
+	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
+	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
+	categories sync.Map                     // tag category id: *sharedread.Read[string], the category's name
 }
 
 func (r *reads) forget() {

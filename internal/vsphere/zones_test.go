@@ -3,6 +3,7 @@ package vsphere_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25/types"
@@ -69,6 +70,45 @@ func TestZonesOfTheStandardInventory(t *testing.T) {
 	v.must(err)
 	if other.Region != "" || len(other.Untagged) != 1 || other.Untagged[0] != "cluster-d" {
 		t.Fatalf("zone tags %+v", other)
+	}
+}
+
+// TestMachineZones says where VMs are and not where they were placed, in one call that all
+// who ask at the same moment share.
+func TestMachineZones(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	moves, stays := v.cloneOff(request(v.site(), "moves")), v.cloneOff(request(v.site(), "stays"))
+	v.must(v.MigrateVM("moves", "cluster-c"))
+	_ = v.site() // has read the tree
+	zones := func(vms ...string) map[string]model.Zone {
+		t.Helper()
+		found, err := v.client.MachineZones(t.Context(), vms, time.Minute)
+		v.must(err)
+		return found
+	}
+	var found map[string]model.Zone
+	calls := v.calls(func() { found = zones(moves, stays, "VirtualMachine:vm-gone") })
+	if len(found) != 2 || found[moves] != (model.Zone{Region: "region-1", Zone: "zone-c"}) || found[stays].Zone != "zone-a" {
+		t.Errorf("the zones are %v", found)
+	}
+	if lists := calls.REST["POST tag-association?list-attached-tags-on-objects"]; lists != 1 || calls.SOAP["RetrievePropertiesEx"] > 0 {
+		t.Errorf("that took %+v", calls)
+	}
+	if calls := v.calls(func() { zones(stays) }); calls.Total != 0 {
+		t.Errorf("for another cluster it took %+v", calls)
+	}
+}
+
+// TestMachineZonesLeaveOutWhatIsNoLabel has a tag that kubelet would not take.
+func TestMachineZonesLeaveOutWhatIsNoLabel(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) { o.Inventory.WithoutZoneTags = true })
+	vm := v.cloneOff(request(v.site(), "vm"))
+	v.attach("k8s-zone", "not a label", v.site().Placements[controlPlane].ComputeCluster)
+	found, err := v.client.MachineZones(t.Context(), []string{vm}, 0)
+	if err != nil || len(found) > 0 {
+		t.Errorf("the zones are %v, %v", found, err)
 	}
 }
 

@@ -101,8 +101,10 @@ func profilingRow(id, component string) Row {
 func encryptionRow(id string) Row {
 	return manual(excepted(flagRow(id, Kubernetes, "Secrets are in etcd as they are, behind TLS and in files of root",
 		set(apiServer, "encryption-provider-config")),
-		"Gantry has no setting for it yet, and its key would be on the disks that it is to protect. Encrypt the VMs of the control plane "+
-			"by a storage policy of vSphere.", nil))
+		"It is off unless `profile.kubernetes.encryption_at_rest` is set, which encrypts them with secretbox: a key that is to be kept for "+
+			"as long as the cluster's backups is your decision. It is on the disks of the control plane: encrypt these by a storage policy "+
+			"of vSphere.",
+		nil))
 }
 
 func controllerManagerRows() []Row {

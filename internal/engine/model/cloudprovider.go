@@ -13,8 +13,8 @@ var CloudLabels = []string{
 	"failure-domain.beta.kubernetes.io/region",
 	"failure-domain.beta.kubernetes.io/zone",
 	"node.kubernetes.io/instance-type",
-	"topology.kubernetes.io/region",
-	"topology.kubernetes.io/zone",
+	LabelRegion,
+	LabelZone,
 }
 
 // Initialized reports whether no cloud provider has yet to look at the node.

@@ -9,6 +9,13 @@ import (
 // means unknown, never gone.
 var ErrPermission = errors.New("permission denied")
 
+// ErrNotReady is in the chain of the error of an API server that answers and says that it
+// is not ready.
+var ErrNotReady = errors.New("the API server is not ready")
+
+// ErrNotReached is in the chain of the error of a call for which no connection was made.
+var ErrNotReached = errors.New("no connection was made")
+
 // ErrExists is in the chain of a Clone task's error when the folder already holds
 // a VM of that name.
 var ErrExists = errors.New("already exists")

@@ -23,6 +23,13 @@ type Etcd struct {
 	Members []EtcdMember
 }
 
+// EtcdSnapshots is where snapshots of etcd go.
+type EtcdSnapshots struct {
+	// Directory is one of the machine that runs Terraform; empty: a folder of the control
+	// plane's datastore.
+	Directory string
+}
+
 // LeaseHolder is who holds a Lease; empty: no other one does. The version changes whenever
 // the holder renews it.
 type LeaseHolder struct{ Name, Version string }

@@ -160,6 +160,9 @@ type KubeNode struct {
 	// CertificatesExpire is when the first of a control-plane node's certificates ends,
 	// as the node tells; zero where it does not.
 	CertificatesExpire time.Time `json:",omitzero"`
+	// Problems are what the node's kubelet, or its network, reports against it beside its
+	// not being Ready, such as a lack of memory.
+	Problems []string `json:",omitempty"`
 	// ControlPlane is set by kubeadm at the end of the init or join of a control-plane
 	// node, after the node has become a member of etcd. The node object is there before.
 	ControlPlane bool
@@ -251,6 +254,7 @@ func (f *Facts) PlanInputs() *Facts {
 	inputs.API.Nodes = make(map[string]KubeNode, len(f.API.Nodes))
 	for name, node := range f.API.Nodes {
 		node.Addresses = nil
+		node.Problems = nil
 		node.Labels = managedOnly(node.Labels, node.Managed.Labels)
 		node.Annotations = managedOnly(node.Annotations, node.Managed.Annotations)
 		inputs.API.Nodes[name] = node

@@ -165,6 +165,7 @@ func TestPlanInputsLeaveOutAddressesOfNodesAndMetadataOfOthers(t *testing.T) {
 		"Facts.API.Nodes[].Addresses",
 		"Facts.API.Nodes[].NodeMeta.Annotations",
 		"Facts.API.Nodes[].NodeMeta.Labels",
+		"Facts.API.Nodes[].Problems",
 		"Facts.SchemaVersion",
 	}
 	if got := differences(reflect.ValueOf(*facts), reflect.ValueOf(*inputs), "Facts"); !slices.Equal(got, want) {

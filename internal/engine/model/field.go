@@ -52,6 +52,7 @@ const (
 	FieldComponents       FieldName = "settings of the control plane's components"
 	FieldAuditPolicy      FieldName = "audit policy"
 	FieldKubelet          FieldName = "settings of kubelet"
+	FieldEncryption       FieldName = "version of the key of Secrets"
 	FieldCloneMode        FieldName = "clone mode"
 	FieldReplaceNodes     FieldName = "nodes to replace"
 	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"

@@ -33,6 +33,11 @@ type Limits struct {
 	// NoSnapshots are the privileges that the account lacks to keep snapshots of etcd on the
 	// control plane's datastore. They are read where a plan takes one.
 	NoSnapshots []string
+	// User is who carries a plan out, by name; empty: the provider's own user.
+	User string
+	// Lacks are the privileges that the user lacks of those that a plan needs, by the
+	// reference of the object.
+	Lacks map[string][]string
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
 	// Children are the clusters, IP pools and accounts of a gateway. They are read

@@ -54,6 +54,9 @@ type Marker struct {
 	// CAFingerprint identifies the certificate authorities that the node was built
 	// with; a node of other authorities than the run's is built anew.
 	CAFingerprint string `json:"ca_fingerprint"`
+	// EncryptionKeys are those by which the API server of a control-plane node reads and
+	// writes Secrets.
+	EncryptionKeys EncryptionKeys `json:"encryption_keys,omitempty"`
 	// Reset is the reset that the node was built for, as the record had it.
 	Reset string `json:"reset,omitempty"`
 	BuiltWith

@@ -36,6 +36,9 @@ type Stage struct {
 	// Clones are nodes that steps of later stages create. Their VMs begin to be made with
 	// this stage, and nothing waits for them before their steps.
 	Clones []CreateNode
+	// JoinAhead lets the workers among them join as soon as the first node's API answers,
+	// beside the rest of the control plane.
+	JoinAhead bool
 }
 
 // Plan is what an apply will do, and what speaks against it.
@@ -106,6 +109,24 @@ func (p *Plan) Rebuilds() map[string]uuid.UUID {
 		}
 	}
 	return pools
+}
+
+// StartsControlPlane are the control-plane nodes that the plan creates or powers on.
+func (p *Plan) StartsControlPlane() []string {
+	var names []string
+	for _, step := range p.Steps() {
+		switch s := step.(type) {
+		case CreateNode:
+			if s.NodePool.ControlPlane() {
+				names = append(names, s.Node)
+			}
+		case PowerOnNode:
+			if s.Machine.Marker.ControlPlane() {
+				names = append(names, s.Machine.Marker.Node)
+			}
+		}
+	}
+	return names
 }
 
 // First is the node that initialises the control plane; empty where it runs.

@@ -27,6 +27,12 @@ type VCenter interface {
 	// compute clusters, keyed by compute cluster reference.
 	Zones(ctx context.Context, datacenter string, computeClusters []string) (map[string]Zone, error)
 
+	// MachineZones returns the tags of Zones for where VMs are now, by the references of the
+	// VMs. One whose compute cluster is not known, or has what cannot be a node label, is
+	// not in it. It is one call, which callers share by maxAge as in SurveyRequest, and one
+	// for each tag and category that was not read before.
+	MachineZones(ctx context.Context, vms []string, maxAge time.Duration) (map[string]Zone, error)
+
 	// CreateFolder creates the missing part of a VM folder path below the VM folder
 	// of the datacenter (a reference), and returns the folders of the path, outermost
 	// first.
@@ -71,9 +77,13 @@ type VCenter interface {
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
 	// where it is missing. A file that cannot be written whole is not there.
 	StoreFile(ctx context.Context, in DatastoreFolder, name string, write func(io.Writer) error) error
-	// LacksForFiles are the privileges that the account lacks to store and prune files in a
-	// folder at the top of a datastore; two calls.
-	LacksForFiles(ctx context.Context, datastore string) (privileges []string, err error)
+	// LacksForFiles are the privileges that a user lacks to store and prune files in a
+	// folder at the top of a datastore; two calls. An empty user is the session's own.
+	LacksForFiles(ctx context.Context, user, datastore string) (privileges []string, err error)
+	// Lacks returns what a user lacks of the privileges that are asked for, by object; one
+	// call at most. What vCenter says nothing of is not in the result: an object that is gone
+	// or hidden, and every one of a user who is named without the domain.
+	Lacks(ctx context.Context, req PrivilegeRequest) (map[string][]string, error)
 	// PruneFiles deletes the files of a folder whose names begin with a prefix, but for the
 	// last ones by name, and the folder where it keeps none and nothing else is in it. What
 	// is not there is success.
@@ -99,6 +109,13 @@ type CloneRequest struct {
 	Marker    Marker
 	GuestInfo map[string]string
 	Notes     string
+}
+
+// PrivilegeRequest says whose privileges are asked for, and on what.
+type PrivilegeRequest struct {
+	User    string              // empty: the session's own
+	Objects map[string][]string // ids of privileges, by reference
+	MaxAge  time.Duration       // how old an answer may be that others have got; 0: none is old enough
 }
 
 // PollRequest names what a batched read covers. Disks is the subset of VMs whose
@@ -149,7 +166,7 @@ type Kube interface {
 // API is what the engine needs of a cluster's Kubernetes API. Unreachable is an
 // error, never an empty answer.
 type API interface {
-	// Ready asks /readyz once.
+	// Ready asks /readyz once. ErrNotReady says that it answers, and which checks failed.
 	Ready(ctx context.Context) error
 	Nodes(ctx context.Context) ([]KubeNode, error)
 	// SetNodeMeta sets labels, annotations and taints of a node, removes those that
@@ -177,6 +194,10 @@ type API interface {
 	PutSecret(ctx context.Context, name string, data map[string][]byte) error
 	// DeleteSecret deletes a Secret of kube-system; one that is gone is success.
 	DeleteSecret(ctx context.Context, name string) error
+
+	// RewriteSecrets has all Secrets written again, so that the API server encrypts each with
+	// its first key; one call a Secret, and one for each 200.
+	RewriteSecrets(ctx context.Context) error
 
 	// AdminsBound reports whether the group of the administrator's kubeconfig has its
 	// rights by RBAC; BindAdmins gives them, unless an administrator has taken them away.
@@ -212,6 +233,11 @@ type API interface {
 	// kube-controller-manager, kube-scheduler, etcd), by node and component, and whether
 	// each is Ready; one call. One that has no pod object is not among them.
 	ControlPlanePods(ctx context.Context) ([]ControlPlanePod, error)
+
+	// ControlPlane returns what ControlPlanePods and, where there is more than one member,
+	// EtcdMembers return; one call, and those of etcd, of which a member that does not
+	// answer takes five seconds at most. It is an error only where the pods are not known.
+	ControlPlane(ctx context.Context) (ControlPlane, error)
 
 	// TakeRenewalLease takes the Lease for which control-plane nodes wait before they renew
 	// their certificates and restart their static pods, or renews it; two calls. Where

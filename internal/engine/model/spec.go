@@ -17,11 +17,11 @@ import (
 // have it.
 const ControlPlanePool = "cp"
 
-// Layers of packs that decide how nodes are built and what a run waits for: that of the
-// pod network, and that of the cloud provider, which initializes each node.
+// Layers of packs that plans depend on: the pod network, the cloud provider, the CSI driver.
 const (
 	LayerCNI = "cni"
 	LayerCPI = "cpi"
+	LayerCSI = "csi"
 )
 
 // DefaultDrainTimeout bounds the eviction of a node's pods.
@@ -79,6 +79,10 @@ type ClusterSpec struct {
 	noSettings  BuiltWith
 	CloneMode   CloneMode
 
+	// EncryptionVersion is that of the key with which Secrets are encrypted in etcd;
+	// Unencrypted: they are not.
+	EncryptionVersion int
+
 	Packs []Pack // in the order in which they are applied
 
 	// OmitAuthorities leaves the certificate authorities out of what the cluster
@@ -105,13 +109,6 @@ type ClusterSpec struct {
 	// OwnIPPool is the inline IP pool of a gateway, created and deleted with it;
 	// nil where it uses a registered one.
 	OwnIPPool *record.IPPool
-}
-
-// EtcdSnapshots is where snapshots of etcd go.
-type EtcdSnapshots struct {
-	// Directory is one of the machine that runs Terraform; empty: a folder of the control
-	// plane's datastore.
-	Directory string
 }
 
 // Image is the template that nodes are cloned from.

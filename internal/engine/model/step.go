@@ -128,6 +128,7 @@ type ReconnectWorkers struct {
 
 // DeleteNode deletes a node and its VM.
 type DeleteNode struct {
+	// Machine has no reference where an earlier step of the plan builds it.
 	Machine Machine
 	// Drain evicts the node's pods first; in a destruction nothing is left to move
 	// them to.
@@ -170,6 +171,8 @@ type CreateNode struct {
 	Frees netip.Addr
 	// Replaces is the control-plane node that goes once this one serves; empty: none does.
 	Replaces string
+	// EncryptionKeys are those of a control-plane node.
+	EncryptionKeys EncryptionKeys
 }
 
 // TakesExtra reports whether the node takes the address that is kept for rolling the

@@ -136,6 +136,9 @@ type Folder struct {
 	// Levels are the folders of the path that there are, outermost first. Of one that was
 	// renamed or moved, the path is where it is now.
 	Levels []record.Folder
+	// Parent is the reference of the innermost folder of the path that there is while a part
+	// is missing: the last of Levels, or the datacenter's own.
+	Parent string
 	// Missing are the paths that CreateFolder would make, outermost first.
 	Missing []string
 	// VMs are the inventory paths of the VMs and templates in it, by name.
@@ -146,6 +149,7 @@ type Folder struct {
 type Template struct {
 	Ref       string
 	Path      string
+	IsVM      bool   // it is a VM, and no template
 	Snapshot  string // reference of the current snapshot; empty: none
 	Datastore string // reference
 	DiskGB    int64  // size of the disk, rounded up

@@ -50,7 +50,8 @@ type World struct {
 	Snapshot *ledger.Snapshot
 	IPPools  map[uuid.UUID]ledger.IPPool
 	// API is the connection to the cluster's API; nil: it was not asked.
-	API model.API
+	API       model.API
+	apiFailed error // why it did not answer
 }
 
 // Spec reads all that planning the spec needs, its names resolved. An incomplete

@@ -129,6 +129,7 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 	for _, claim := range c.facts.Claims {
 		u.held[holder{claim.IPPool, claim.Owner}] = true
 	}
+	claims := slices.Clone(c.facts.Claims)
 	rebuilds := c.plan.Rebuilds()
 	for _, step := range c.plan.Steps() {
 		switch s := step.(type) {
@@ -137,6 +138,9 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 			u.take(s.IPPool, endpoint, model.OwnerVIP, "the VIP")
 			u.take(s.IPPool, endpoint, model.OwnerExtra, "the extra")
 		case model.CreateNode:
+			// It may be replaced in the same plan, and is not built again then.
+			delete(rebuilds, s.Node)
+			claims = append(claims, model.Claim{IPPool: s.IPPool(), Owner: s.Node})
 			if s.TakesExtra() && u.pass(s.IPPool(), model.OwnerExtra, s.Node) {
 				continue
 			}
@@ -145,7 +149,7 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 			c.releases(&u, s.Claim)
 		case model.DeleteNode, model.RemoveLostNode:
 			node := step.Change().Target
-			for _, claim := range c.facts.Claims {
+			for _, claim := range claims {
 				if claim.Owner == node && rebuilds[node] != claim.IPPool {
 					c.releases(&u, claim)
 				}

@@ -63,7 +63,7 @@ func TestCertificatesAreACondition(t *testing.T) {
 			}
 			c.condition.Type = "CertificatesValid"
 			// Nothing of it is for an apply to repair.
-			got := plan.Status(small(3, 1), f, today)
+			got := plan.Status(small(3, 1), f, nil, today)
 			if !slices.Contains(got.Conditions, c.condition) || got.Health != c.health || got.State != model.StateRunning {
 				t.Errorf("%s, %s, %+v", got.State, got.Health, got.Conditions)
 			}

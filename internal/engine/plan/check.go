@@ -22,6 +22,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.heldDisks())
 	p.Add(c.quorum())
 	p.Add(c.snapshots())
+	p.Add(c.missingPrivileges())
 	p.Add(insideFindings(limits.Inside, spec.Target(), p.Steps()))
 	if len(c.builds) == 0 {
 		return

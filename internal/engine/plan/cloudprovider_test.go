@@ -157,7 +157,7 @@ func TestLostMemberWithoutANodeObjectIsRemoved(t *testing.T) {
 func TestStatusNamesNodesThatAreNotInitialized(t *testing.T) {
 	t.Parallel()
 	find := func(s *model.ClusterSpec, f *model.Facts) (model.Condition, *model.Status) {
-		st := plan.Status(s, f, today)
+		st := plan.Status(s, f, nil, today)
 		for _, c := range st.Conditions {
 			if c.Type == "NodesInitialized" {
 				return c, st

@@ -15,22 +15,9 @@ func majority(voters int) int { return voters/2 + 1 }
 // Nodes are those of the control plane that stay members, each of which has to be a
 // healthy one; members of other names count for nothing here.
 func MayReplace(members []model.EtcdMember, nodes []string) error {
-	healthy := 0
 	leader := false
-	var wrong []string
-	for _, node := range nodes {
-		i := slices.IndexFunc(members, func(m model.EtcdMember) bool { return m.Name == node })
-		switch {
-		case i < 0:
-			wrong = append(wrong, node+" (not a member)")
-		case !members[i].Healthy():
-			wrong = append(wrong, fmt.Sprintf("%s (%s)", node, members[i].Error))
-		case members[i].Learner:
-			wrong = append(wrong, node+" (a learner, which does not vote yet)")
-		default:
-			healthy++
-		}
-	}
+	wrong := UnwellMembers(members, nodes)
+	healthy := len(nodes) - len(wrong)
 	for _, m := range members {
 		leader = leader || m.Leader
 	}
@@ -42,6 +29,24 @@ func MayReplace(members []model.EtcdMember, nodes []string) error {
 		return fmt.Errorf("etcd has no leader among its %d members", len(members))
 	}
 	return nil
+}
+
+// UnwellMembers are the nodes of a control plane whose members of etcd are not healthy
+// ones that vote, and why.
+func UnwellMembers(members []model.EtcdMember, nodes []string) []string {
+	var wrong []string
+	for _, node := range nodes {
+		i := slices.IndexFunc(members, func(m model.EtcdMember) bool { return m.Name == node })
+		switch {
+		case i < 0:
+			wrong = append(wrong, node+" (not a member)")
+		case !members[i].Healthy():
+			wrong = append(wrong, fmt.Sprintf("%s (%s)", node, members[i].Error))
+		case members[i].Learner:
+			wrong = append(wrong, node+" (a learner, which does not vote yet)")
+		}
+	}
+	return wrong
 }
 
 // errLastMember keeps the data of a cluster: a member that is removed loses it.

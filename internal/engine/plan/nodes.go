@@ -72,9 +72,10 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 		next.First = pool.ControlPlane() && len(members) == 0 && len(p.create) == 0 && !v.apiReached()
 		p.create = append(p.create, next)
 	}
-	rollout, findings := roll(pool, replaced, len(members)-pool.Count, creations)
-	p.rollout = rollout
-	p.findings.Add(findings)
+	p.rollOut(v, pool, replaced, members, creations)
+	if pool.ControlPlane() {
+		p.rewriteSecrets(v, members)
+	}
 	p.next = creations.counter
 	p.assigned = creations.assigned
 	p.remove(v, left)
@@ -143,16 +144,22 @@ type creations struct {
 	counter  int   // the next ordinal that was never used
 	counts   []int // nodes by placement
 	assigned []int
+	// keys are those of the nodes of a control plane.
+	keys model.EncryptionKeys
 }
 
 func newCreations(v view, pool model.NodePool, members, current []model.Machine) *creations {
-	return &creations{
+	c := &creations{
 		cluster: v.spec.Name,
 		pool:    pool,
 		pending: pendingOrdinals(v, pool.Name, members),
 		counter: v.counter(pool.Name),
 		counts:  placementCounts(pool, current),
 	}
+	if pool.ControlPlane() {
+		c.keys = v.encryption().keys()
+	}
+	return c
 }
 
 // next is the next new node, on the placement with the fewest: on an empty pool
@@ -178,6 +185,8 @@ func (c *creations) next() model.CreateNode {
 		NodePool:  c.pool,
 		Ordinal:   n,
 		Placement: model.PlacementRef{NodePool: c.pool.Name, Index: at},
+
+		EncryptionKeys: c.keys,
 	}
 }
 

@@ -40,7 +40,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
-		model.Stage{Name: "clones", Clones: clonesAhead(v, pools)},
+		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
@@ -48,8 +48,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "reconnect workers", OnFailure: model.SkipRollouts, Steps: reconnectSteps(v, deleted)},
 	)
 	p.Stages = append(p.Stages, upgradeStages(v, pools)...)
-	// What makes a node take pods comes before the workers, so that each of them does as
-	// soon as it has joined, and one that never joins keeps nothing from the others.
+	// What makes a node take pods comes before the workers' steps, so that each of them does
+	// as soon as it has joined, and one that never joins keeps nothing from the others.
 	network, others := packStages(v)
 	p.Stages = append(p.Stages, network...)
 	p.Stages = append(p.Stages, stages(
@@ -108,6 +108,14 @@ func clonesAhead(v view, pools []nodePoolPlan) []model.CreateNode {
 	return nodes
 }
 
+// joinAhead reports whether workers may join before all of the control plane has: only
+// members of etcd have to join one after the other. Where there were nodes before, it says
+// nothing that the API knows a node, and those that are stale are removed first.
+func joinAhead(v view, controlPlane nodePoolPlan) bool {
+	return !v.reconnecting() && len(v.stale) == 0 &&
+		slices.ContainsFunc(controlPlane.create, func(s model.Step) bool { return s.(model.CreateNode).First })
+}
+
 func each(pools []nodePoolPlan, part func(nodePoolPlan) []model.Step) []model.Step {
 	var steps []model.Step
 	for _, pool := range pools {
@@ -158,6 +166,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(recordFindings(v))
 	f.Add(formerFindings(v))
 	f.Add(restoreFindings(v))
+	f.Add(encryptionFindings(v))
 	f.Add(replaceFindings(v))
 	f.Add(repairFindings(v))
 	for _, pool := range pools {

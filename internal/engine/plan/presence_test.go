@@ -101,7 +101,7 @@ func TestStatusNamesVMsThatAreNotSeen(t *testing.T) {
 	t.Parallel()
 	f := running(1, 2)
 	hide(f, "c-w-1")
-	got := plan.Status(small(1, 2), f, today)
+	got := plan.Status(small(1, 2), f, nil, today)
 	if len(got.Nodes) != 3 || got.Nodes[1].Name != "c-w-1" ||
 		got.Nodes[1].VM != "VirtualMachine:vm-1" || got.Nodes[1].Address != "10.10.200.4" {
 		t.Errorf("nodes %+v", got.Nodes)

@@ -183,6 +183,7 @@ func (w *etcdWorld) build(step model.CreateNode) {
 	m := &w.Machines[len(w.Machines)-1].Marker
 	addr, _ := w.Address(poolID, step.Node)
 	m.Address = netip.PrefixFrom(addr, 16)
+	m.EncryptionKeys = step.EncryptionKeys
 	node := w.API.Nodes[step.Node]
 	node.ControlPlane = true
 	w.API.Nodes[step.Node] = node

@@ -33,7 +33,7 @@ func TestMachineThatIsNotUnderstoodIsNeitherChangedNorDeleted(t *testing.T) {
 				t.Fatalf("%s with %s: %s", what, name, names(p))
 			}
 		}
-		plan.Status(s, f, today)
+		plan.Status(s, f, nil, today)
 	})
 }
 

@@ -139,7 +139,7 @@ func TestNothingIsResolvedAndNothingPanics(t *testing.T) {
 			t.Fatalf("no IP pool is registered, and none is missing: %s", names(p))
 		}
 		plan.Destroy(s.Target(), f, &model.Limits{})
-		plan.Status(s, f, today)
+		plan.Status(s, f, nil, today)
 	})
 }
 

@@ -104,7 +104,7 @@ func TestLostControlPlaneSaysTheWayOut(t *testing.T) {
 	if p := planned(s, f); !says(p.Problems, "none of its control-plane VMs is left", "reset_trigger") {
 		t.Errorf("a gateway: %v", p.Problems)
 	}
-	if st := plan.Status(s, f, today); !says(st.Warnings, "reset_trigger") || st.State != model.StateDegraded {
+	if st := plan.Status(s, f, nil, today); !says(st.Warnings, "reset_trigger") || st.State != model.StateDegraded {
 		t.Errorf("its status warns of %v", st.Warnings)
 	}
 	s.Kind = record.KindCluster

@@ -242,10 +242,11 @@ func TestRestoreNeedsProofThatVMsAreGone(t *testing.T) {
 	s, f := restoring("c-cp-1", "c-cp-2", "c-cp-3")
 	f.Gone = nil
 	p := planned(s, f)
-	if len(p.Steps()) > 0 || !says(p.Problems, "3 of its control-plane VMs exist, or may", `"c-cp-1", "c-cp-2", "c-cp-3"`, "no reference", "tag") {
+	if len(p.Steps()) > 0 ||
+		!says(p.Problems, "3 of its control-plane VMs exist, or may", `"c-cp-1", "c-cp-2", "c-cp-3"`, "no reference", "tag") {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
 	}
-	if st := plan.Status(s, f, today); says(st.Warnings, "none of its control-plane VMs is left") {
+	if st := plan.Status(s, f, nil, today); says(st.Warnings, "none of its control-plane VMs is left") {
 		t.Errorf("its status warns of %v", st.Warnings)
 	}
 	// A gateway, which is built anew whether its control plane works or not.

@@ -27,7 +27,7 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 	}
 	r.reasons = map[string]bool{}
 	for _, m := range members {
-		reasons := append(outdated(v.spec, pool, m.Marker), v.repairReasons(m)...)
+		reasons := v.replacementReasons(pool, m)
 		if len(reasons) == 0 {
 			current = append(current, m)
 			continue
@@ -52,6 +52,15 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 	}
 	slices.SortFunc(r.old, v.leastServing)
 	return current, r
+}
+
+// replacementReasons are why a machine is replaced; none: it stays.
+func (v view) replacementReasons(pool model.NodePool, m model.Machine) []string {
+	reasons := append(outdated(v.spec, pool, m.Marker), v.repairReasons(m)...)
+	if pool.ControlPlane() && !m.Marker.EncryptionKeys.Writes(v.encryption().target) {
+		reasons = append(reasons, reasonEncryption)
+	}
+	return reasons
 }
 
 // rolloutCondition is what a rollout of the pool waits for; empty: nothing.

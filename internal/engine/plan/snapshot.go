@@ -20,7 +20,7 @@ func snapshotStage(v view, controlPlane *nodePoolPlan) model.Stage {
 	switch {
 	case slices.ContainsFunc(controlPlane.cleanup, losesMember):
 		return stage
-	case len(controlPlane.rollout) > 0:
+	case slices.ContainsFunc(stepsOf(controlPlane.rollout), losesMember):
 		stage.Rollout = true
 		stage.OnFailure = model.SkipRollouts
 		controlPlane.rollout = slices.Insert(controlPlane.rollout, 0, stage)

@@ -11,9 +11,9 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// Status judges what was observed against the spec, at a time. A spec without a control
-// plane, as after an import, is judged by itself.
-func Status(spec *model.ClusterSpec, facts *model.Facts, now time.Time) *model.Status {
+// Status judges what was observed against the spec, at a time. Without checks, what they
+// say is left out. A spec without a control plane, as after an import, is judged by itself.
+func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChecks, now time.Time) *model.Status {
 	st := &model.Status{}
 	for _, m := range facts.Machines {
 		if m.Marker.VIP.IsValid() {
@@ -26,10 +26,12 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, now time.Time) *model.S
 
 	st.Conditions = []model.Condition{
 		machinesCondition(spec, facts),
-		apiCondition(facts),
+		apiCondition(facts, checks),
 		nodesCondition(spec, facts),
+		nodeProblemsCondition(facts),
 		certificatesCondition(facts, now),
 	}
+	st.Conditions = append(st.Conditions, checkedConditions(spec, facts, checks)...)
 	if spec.HasCPI() || len(model.Uninitialized(facts.API.Nodes)) > 0 {
 		st.Conditions = append(st.Conditions, initializedCondition(facts))
 	}
@@ -107,20 +109,24 @@ func health(conditions []model.Condition) model.Health {
 		switch {
 		case c.Status == model.ConditionFalse:
 			result = model.Unhealthy
-		case c.Status == model.ConditionUnknown && c.Type != certificatesKind && result == model.Healthy:
+		case c.Status == model.ConditionUnknown && !mayBeUnknown[c.Type] && result == model.Healthy:
 			result = model.Unknown
 		}
 	}
 	return result
 }
 
+// mayBeUnknown are the aspects that do not make the health unknown: of the first, nodes
+// tell, and the others are asked for on ways that may be closed where all else works.
+var mayBeUnknown = map[string]bool{certificatesKind: true, etcdKind: true, zonesKind: true}
+
 // state is the life of a cluster. Nodes that only wait for a pod network which is not
 // among the packs make it unhealthy and not degraded: all that the configuration asks
 // for is there, no apply adds anything, and users bring the network by other means. Nor
-// does an apply renew certificates.
+// does an apply do anything about what is in unrepaired.
 func state(facts *model.Facts, health model.Health, conditions []model.Condition) model.State {
 	lacking := slices.ContainsFunc(conditions, func(c model.Condition) bool {
-		return c.Status == model.ConditionFalse && c.Reason != reasonNoPodNetwork && c.Reason != reasonCertificatesExpired
+		return c.Status == model.ConditionFalse && !unrepaired[c.Reason]
 	})
 	switch {
 	case !facts.APIReached(false):
@@ -134,6 +140,11 @@ func state(facts *model.Facts, health model.Health, conditions []model.Condition
 
 // reasonNoPodNetwork is why nodes are not Ready whose pod network no pack brings.
 const reasonNoPodNetwork = "NoPodNetwork"
+
+// unrepaired are the reasons for which nothing is missing that an apply would add.
+var unrepaired = map[string]bool{
+	reasonNoPodNetwork: true, reasonCertificatesExpired: true, reasonNodeProblems: true, reasonZonesDiffer: true,
+}
 
 func condition(kind string, ok bool, good, bad, message string) model.Condition {
 	if ok {
@@ -169,12 +180,14 @@ func machinesCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condit
 	return condition("MachinesReady", len(wrong) == 0, "AllPresent", "MachinesMissing", strings.Join(wrong, "; "))
 }
 
-func apiCondition(facts *model.Facts) model.Condition {
+func apiCondition(facts *model.Facts, checks *model.HealthChecks) model.Condition {
 	const kind = "APIReady"
 	switch {
 	case !facts.API.Asked:
 		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "NotAsked",
 			Message: "The state holds no kubeconfig, or there is no control plane."}
+	case checks != nil && checks.NotReady != nil:
+		return condition(kind, false, "", "NotReady", checks.NotReady.Error())
 	case !facts.API.Answered():
 		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "Unreachable", Message: "The API does not answer from here."}
 	default:

@@ -104,7 +104,7 @@ func TestStatusJudgesMachinesAPINodesAndPacks(t *testing.T) {
 			if c.change != nil {
 				c.change(f)
 			}
-			got := plan.Status(s, f, today)
+			got := plan.Status(s, f, nil, today)
 			if got.State != c.state || got.Health != c.health {
 				t.Errorf("%s, %s", got.State, got.Health)
 			}
@@ -119,7 +119,7 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 	t.Parallel()
 	f := running(1, 1)
 	slices.Reverse(f.Machines)
-	got := plan.Status(small(1, 1), f, today)
+	got := plan.Status(small(1, 1), f, nil, today)
 	if got.Endpoint != "10.10.200.1:6443" || len(got.Nodes) != 2 {
 		t.Fatalf("got %+v", got)
 	}
@@ -137,7 +137,7 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 	if got.Nodes[0] != want || got.Nodes[1].Name != "c-w-1" || got.Nodes[1].Role != model.RoleWorker {
 		t.Errorf("nodes %+v", got.Nodes)
 	}
-	empty := plan.Status(small(1, 1), &model.Facts{}, today)
+	empty := plan.Status(small(1, 1), &model.Facts{}, nil, today)
 	if empty.Endpoint != "" || empty.State != model.StateFailed || len(empty.Nodes) != 0 {
 		t.Errorf("of nothing: %+v", empty)
 	}
@@ -147,7 +147,8 @@ func TestStatusShowsNodesInOrderAndTheEndpoint(t *testing.T) {
 func TestStatusOfASpecWithoutNodePoolsIsJudgedByItself(t *testing.T) {
 	t.Parallel()
 	s := &model.ClusterSpec{Ref: record.Ref{Kind: record.KindCluster, Name: "c"}, ID: clusterID}
-	if got := plan.Status(s, running(3, 2), today); got.State != model.StateRunning || got.Health != model.Healthy || len(got.Nodes) != 5 {
+	got := plan.Status(s, running(3, 2), nil, today)
+	if got.State != model.StateRunning || got.Health != model.Healthy || len(got.Nodes) != 5 {
 		t.Errorf("got %+v", got)
 	}
 }

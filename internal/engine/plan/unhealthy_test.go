@@ -206,7 +206,7 @@ func TestStatusKeepsANodeThatIsNotRepaired(t *testing.T) {
 	ill(f, "c-w-2", time.Hour)
 	for most, want := range map[int]bool{1: true, 2: false} {
 		kept := false
-		for _, n := range plan.Status(repairing(3, most), f, today).Nodes {
+		for _, n := range plan.Status(repairing(3, most), f, nil, today).Nodes {
 			kept = kept || n.Name == "c-w-1"
 		}
 		if kept != want {

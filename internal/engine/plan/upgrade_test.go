@@ -248,3 +248,18 @@ func TestTemplateOfTheClusterIsNeededWhereAPoolUsesIt(t *testing.T) {
 		t.Errorf("problems %v", p.Problems)
 	}
 }
+
+// The key of Secrets is changed by the same rolls, and before the add-ons need the new
+// version.
+func TestAnUpgradeAndAnotherKeyAreOneChange(t *testing.T) {
+	t.Parallel()
+	s := small(1, 0)
+	s.EncryptionVersion = 1
+	f := running(1, 0)
+	for i := range f.Machines {
+		f.Machines[i].Marker.KubernetesVersion = "1.36.3"
+	}
+	f.API.Kubeadm = model.KubeadmFacts{Version: "1.36.3", KubeProxy: "1.36.3", CoreDNS: "1.14.2"}
+	wantSteps(t, planned(s, f), "update_kubeadm_config c, create_node c-cp-2, delete_node c-cp-1, create_node c-cp-3, delete_node c-cp-2, "+
+		"rewrite_secrets c, update_addon kube-proxy, update_addon coredns")
+}

@@ -25,6 +25,7 @@ var attributeWords = map[model.FieldName]string{
 // was renamed could not be told from another one: placements are the plan's to compare.
 func upToDateCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition {
 	var old []string
+	target := newView(spec, facts).encryption().target
 	for _, m := range facts.Machines {
 		if !m.Marker.ControlPlane() {
 			continue
@@ -32,6 +33,9 @@ func upToDateCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condit
 		reasons := slices.DeleteFunc(outdated(spec, spec.ControlPlane, m.Marker), func(reason string) bool {
 			return reason == reasonPlacements || reason == reasonImage && inventoryname.MayMatch(m.Template, spec.Image.Template)
 		})
+		if !m.Marker.EncryptionKeys.Writes(target) {
+			reasons = append(reasons, reasonEncryption)
+		}
 		if len(reasons) > 0 {
 			old = append(old, fmt.Sprintf("%s (%s)", m.Marker.Node, strings.Join(reasons, ", ")))
 		}

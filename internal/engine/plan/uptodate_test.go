@@ -68,7 +68,7 @@ func TestChangedKeysRollAGateway(t *testing.T) {
 	p := planned(s, f)
 	wantSteps(t, p, "create_node c-cp-2, delete_node c-cp-1")
 	wantWarnings(t, p, 1)
-	status := plan.Status(s, f, today)
+	status := plan.Status(s, f, nil, today)
 	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "Outdated",
 		Message: "Control-plane nodes that differ from the configuration, and that the next apply replaces: " +
 			"c-cp-1 (ssh_authorized_keys, ntp_servers, proxy)"}
@@ -93,7 +93,7 @@ func TestConditionNamesTheControlPlaneNodesThatAreOutdated(t *testing.T) {
 	want := model.Condition{Type: "ControlPlaneUpToDate", Status: isFalse, Reason: "Outdated",
 		Message: "Control-plane nodes that differ from the configuration, and that the next apply replaces: " +
 			"c-cp-1 (image, ssh_authorized_keys, ntp_servers, proxy), c-cp-2 (image)"}
-	if got := plan.Status(s, f, today).Conditions; !slices.Contains(got, want) {
+	if got := plan.Status(s, f, nil, today).Conditions; !slices.Contains(got, want) {
 		t.Errorf("conditions %+v", got)
 	}
 }
@@ -107,7 +107,7 @@ func TestNothingIsRolledWhereNothingWasChanged(t *testing.T) {
 	wantSteps(t, p, "")
 	wantWarnings(t, p, 0)
 	upToDate := model.Condition{Type: "ControlPlaneUpToDate", Status: isTrue, Reason: "AllUpToDate"}
-	if got := plan.Status(s, f, today); !slices.Contains(got.Conditions, upToDate) {
+	if got := plan.Status(s, f, nil, today); !slices.Contains(got.Conditions, upToDate) {
 		t.Errorf("conditions %+v", got.Conditions)
 	}
 }

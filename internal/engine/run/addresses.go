@@ -28,7 +28,8 @@ type addresses struct {
 
 	mu    sync.Mutex
 	vip   netip.Addr
-	extra netip.Addr // none while the successor of a control-plane node has it
+	extra netip.Addr    // none while the successor of a control-plane node has it
+	taken []model.Claim // by nodes that this run builds
 }
 
 func newAddresses(r *Runner) *addresses {
@@ -53,6 +54,22 @@ func (a *addresses) endpoint() netip.Addr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.vip
+}
+
+// run carries out a step that claims or releases addresses and does nothing else.
+func (a *addresses) run(ctx context.Context, step model.Step) error {
+	switch s := step.(type) {
+	case model.ReserveEndpoint:
+		return a.reserveEndpoint(ctx, s.IPPool)
+	case model.ReleaseEndpoint:
+		return a.releaseAll(ctx, s.Claims)
+	case model.ClaimAddress:
+		return a.reclaim(ctx, s.Claim)
+	case model.ReleaseAddress:
+		return a.release(ctx, s.Claim)
+	default:
+		return fmt.Errorf("%T is no step of addresses", step)
+	}
 }
 
 // reserveEndpoint claims the VIP and the extra.
@@ -166,7 +183,7 @@ func (a *addresses) release(ctx context.Context, c model.Claim) error {
 // the pool that it is built again on. In a full pool a successor needs just the one
 // that was released; where a VM of others has it by now, it stays out of use.
 func (a *addresses) releaseNode(ctx context.Context, node string, rebuiltOn uuid.UUID, vm string) error {
-	for _, c := range a.facts.Claims {
+	for _, c := range a.claims() {
 		if c.Owner != node || c.IPPool == rebuiltOn {
 			continue
 		}

@@ -12,10 +12,12 @@ import (
 var errAbandoned = errors.New("the run ended before it came to this node")
 
 // ahead makes the VMs of nodes before these may join, so that all clones of a creation
-// run side by side from its start.
+// run side by side from its start, and lets its workers join while the control plane still
+// grows.
 type ahead struct {
 	runner  *Runner
 	nodes   map[string]*aheadNode
+	joins   bool // the workers' turn to join comes with the first node's answer
 	abandon []context.CancelCauseFunc
 }
 
@@ -23,20 +25,25 @@ type ahead struct {
 type aheadNode struct {
 	*newNode
 	made  chan struct{} // closed when it is, or could not be
-	err   error         // why it could not be
+	err   error         // why it could not be, or did not join
 	taken bool          // by its step
+
+	queued  context.Context // ends when the run does before it comes to the node
+	joining chan struct{}   // nil: it joins in its step; closed when it has, or will not
+	began   bool            // to join
 }
 
 // begin starts to make the VMs of nodes and does not wait for them.
-func (a *ahead) begin(ctx context.Context, nodes []model.CreateNode) {
+func (a *ahead) begin(ctx context.Context, nodes []model.CreateNode, join bool) {
 	if len(nodes) == 0 {
 		return
 	}
+	a.joins = a.joins || join
 	queued, abandon := context.WithCancelCause(ctx)
 	a.abandon = append(a.abandon, abandon)
 	var controlPlane, workers []*aheadNode
 	for _, s := range nodes {
-		node := &aheadNode{newNode: &newNode{Runner: a.runner, CreateNode: s}, made: make(chan struct{})}
+		node := &aheadNode{newNode: &newNode{Runner: a.runner, CreateNode: s}, made: make(chan struct{}), queued: queued}
 		a.nodes[s.Node] = node
 		if s.NodePool.ControlPlane() {
 			controlPlane = append(controlPlane, node)
@@ -84,7 +91,41 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 	}
 }
 
-// node returns the node of a step once its VM is made, ahead or now.
+// join lets the workers join whose VMs are made ahead, now that the first node's API
+// answers, and does not wait for them. The control plane's nodes join in their steps, one
+// after the other.
+func (a *ahead) join(ctx context.Context) {
+	if !a.joins {
+		return
+	}
+	for _, node := range a.nodes {
+		if node.NodePool.ControlPlane() {
+			continue
+		}
+		node.joining = make(chan struct{})
+		go func() {
+			defer close(node.joining)
+			<-node.made
+			if node.err == nil && node.queued.Err() == nil {
+				node.began = true
+				node.turn = bootOfWorker
+				node.err = node.join(ctx)
+			}
+		}()
+	}
+}
+
+// settled is closed when nothing is under way with a node any more that its step has to
+// wait for.
+func (n *aheadNode) settled() <-chan struct{} {
+	if n.joining != nil {
+		return n.joining
+	}
+	return n.made
+}
+
+// node returns the node of a step once its VM is made, ahead or now. A worker may have
+// joined by then.
 func (a *ahead) node(ctx context.Context, s model.CreateNode) (*newNode, error) {
 	node, ok := a.nodes[s.Node]
 	if !ok {
@@ -96,7 +137,7 @@ func (a *ahead) node(ctx context.Context, s model.CreateNode) (*newNode, error) 
 		return node, node.make(ctx, ctx)
 	}
 	select {
-	case <-node.made:
+	case <-node.settled():
 		node.taken = true
 		return node.newNode, node.err
 	case <-ctx.Done():
@@ -104,17 +145,20 @@ func (a *ahead) node(ctx context.Context, s model.CreateNode) (*newNode, error) 
 	}
 }
 
-// end gives up what is queued, waits for the clones that are under way, and removes the
-// bootstrap data from the VMs that no step has come to. They are built anew by the next
-// apply.
+// end gives up what is queued, waits for the clones that are under way and the workers that
+// are joining, and removes the bootstrap data from the VMs that neither have joined nor a
+// step has come to. They are built anew by the next apply.
 func (a *ahead) end(ctx context.Context) error {
 	for _, abandon := range a.abandon {
 		abandon(errAbandoned)
 	}
 	var wipes []func() error
 	for _, node := range a.nodes {
-		<-node.made
-		if node.taken || node.vm == "" {
+		<-node.settled()
+		if node.began && node.err != nil && !node.taken {
+			a.runner.report(ctx, node.Change(), "failed: "+node.err.Error())
+		}
+		if node.taken || node.began || node.vm == "" {
 			continue
 		}
 		wipes = append(wipes, func() error {

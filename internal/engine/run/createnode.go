@@ -17,6 +17,9 @@ import (
 // createNode builds one node, from its address to a member of the cluster. Its VM may
 // have been made ahead.
 func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
+	if err := r.noteKeys(ctx, s); err != nil {
+		return err
+	}
 	if err := r.prepareControlPlane(ctx, s); err != nil {
 		return err
 	}
@@ -25,11 +28,14 @@ func (r *Runner) createNode(ctx context.Context, s model.CreateNode) error {
 	if err != nil {
 		return err
 	}
-	if err := node.join(ctx); err != nil {
-		return err
+	if !node.member {
+		if err := node.join(ctx); err != nil {
+			return err
+		}
 	}
-	if err := node.wipeLeftUserdata(ctx); err != nil {
-		return err
+	r.made.add(model.Machine{Ref: node.vm, UUID: node.request.UUID, Path: s.Node, Marker: node.request.Marker})
+	if s.First {
+		r.ahead.join(ctx)
 	}
 	if err := node.waitPostBootstrap(ctx); err != nil {
 		return err
@@ -78,7 +84,8 @@ func (n *newNode) prepare(ctx context.Context) error {
 	return err
 }
 
-// join powers the VM on and waits until its node is a member of the cluster.
+// join powers the VM on and waits until its node is a member of the cluster, and its VM
+// keeps no bootstrap data.
 func (n *newNode) join(ctx context.Context) error {
 	if err := n.boot(ctx); err != nil {
 		if n.First && ctx.Err() == nil && !n.joined {
@@ -86,7 +93,8 @@ func (n *newNode) join(ctx context.Context) error {
 		}
 		return errors.Join(err, n.wipeAfterFailure(ctx, n.vm, n.Node))
 	}
-	return nil
+	n.member = true
+	return n.wipeLeftUserdata(ctx)
 }
 
 // boot powers the VM on, once the cluster lets the node join, and waits until it has.
@@ -99,7 +107,7 @@ func (n *newNode) boot(ctx context.Context) error {
 		defer release()
 	}
 	if !n.started {
-		if err := n.changes.slots.take(ctx, urgent); err != nil {
+		if err := n.changes.slots.take(ctx, n.turn); err != nil {
 			return err
 		}
 		n.powerOn(ctx)
@@ -127,11 +135,13 @@ type newNode struct {
 	request model.CloneRequest
 	asked   func() // is called once vCenter was asked for the clone; may be nil
 	vm      string
+	turn    urgency // of its power-on
 
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on
 	joined  bool              // the guest has reported that it joined
+	member  bool              // the API says so
 }
 
 func (n *newNode) claim(ctx context.Context) error {
@@ -157,6 +167,9 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	doc.NodeLabels = topologyLabels(zones[n.resolved().ComputeCluster])
+	if doc.SecretKeys, err = n.secretKeys(); err != nil {
+		return nil, err
+	}
 
 	if n.First {
 		doc.Role = bootstrap.FirstControlPlane
@@ -180,10 +193,10 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 func topologyLabels(z model.Zone) map[string]string {
 	labels := map[string]string{}
 	if z.Region != "" {
-		labels["topology.kubernetes.io/region"] = z.Region
+		labels[model.LabelRegion] = z.Region
 	}
 	if z.Zone != "" {
-		labels["topology.kubernetes.io/zone"] = z.Zone
+		labels[model.LabelZone] = z.Zone
 	}
 	return labels
 }
@@ -253,6 +266,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		DiskGB:            disk,
 		CAFingerprint:     n.Secrets.Authorities.Fingerprint(),
 		BuiltWith:         n.Spec.BuiltWithOf(n.NodePool),
+		EncryptionKeys:    n.EncryptionKeys,
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
@@ -12,6 +14,10 @@ import (
 // did not make is detached and its file kept; only after the VM is proven gone is
 // its address released.
 func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
+	var err error
+	if s.Machine, err = r.made.find(s.Machine); err != nil {
+		return err
+	}
 	name := s.Machine.Marker.Node
 	// Before anything is touched: a node that cannot be deleted keeps its pods.
 	if _, err := r.disksOf(ctx, s.Machine); err != nil && !errors.Is(err, model.ErrGone) {
@@ -39,7 +45,7 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 	}
 	if !s.KeepAddress {
 		// Before the node object: as long as that is there, whose the address is can be seen.
-		if err := r.addresses.releaseNode(ctx, name, r.rebuilds[name], s.Machine.Path); err != nil {
+		if err := r.addresses.releaseNode(ctx, name, r.rebuiltOn(name), s.Machine.Path); err != nil {
 			return err
 		}
 	}
@@ -47,6 +53,15 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 		return r.deleteNodeObject(ctx, name)
 	}
 	return nil
+}
+
+// rebuiltOn is the IP pool that a node is going to be built again on by this run; uuid.Nil:
+// it is not.
+func (r *Runner) rebuiltOn(node string) uuid.UUID {
+	if r.made.has(node) {
+		return uuid.Nil
+	}
+	return r.rebuilds[node]
 }
 
 // takeOut makes a cluster go on without a node whose VM is about to be destroyed. Pods of a
@@ -92,7 +107,7 @@ func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) err
 			return err
 		}
 	}
-	if err := r.addresses.releaseNode(ctx, s.Node, r.rebuilds[s.Node], ""); err != nil {
+	if err := r.addresses.releaseNode(ctx, s.Node, r.rebuiltOn(s.Node), ""); err != nil {
 		return err
 	}
 	return r.deleteNodeObject(ctx, s.Node)

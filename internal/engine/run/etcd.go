@@ -138,7 +138,7 @@ func (r *Runner) mayReplace(ctx context.Context, leaving string) error {
 	if err != nil {
 		return err
 	}
-	wrong = append(wrong, unreadyPods(staying, pods)...)
+	wrong = append(wrong, plan.UnreadyPods(staying, pods)...)
 	slices.Sort(wrong)
 	if len(wrong) > 0 {
 		return fmt.Errorf("no control-plane node is replaced as long as these are not well: %s", model.Listed(wrong))
@@ -152,23 +152,6 @@ func (r *Runner) mayReplace(ctx context.Context, leaving string) error {
 		return fmt.Errorf("etcd has %d members that no control-plane node carries", len(orphans))
 	}
 	return plan.MayReplace(members, staying)
-}
-
-// unreadyPods are the static pods of nodes that are not Ready, and why.
-func unreadyPods(nodes []string, pods []model.ControlPlanePod) []string {
-	var unready []string
-	for _, node := range nodes {
-		for _, component := range model.ControlPlaneComponents() {
-			i := slices.IndexFunc(pods, func(p model.ControlPlanePod) bool { return p.Node == node && p.Component == component })
-			switch {
-			case i < 0:
-				unready = append(unready, fmt.Sprintf("%s on %s (no pod)", component, node))
-			case !pods[i].Ready:
-				unready = append(unready, fmt.Sprintf("%s on %s (%s)", component, node, pods[i].Message))
-			}
-		}
-	}
-	return unready
 }
 
 // departed are the control-plane nodes that this run has taken away, or is about to.

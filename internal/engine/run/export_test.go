@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
@@ -39,6 +40,16 @@ func TakeOut(spec *model.ClusterSpec, nodes map[string]model.KubeNode, steps []m
 		errs[i] = r.mayLeave(nodes, s)
 	}
 	return errs
+}
+
+// WaitJoined waits for nodes side by side as a run does whose API has answered.
+func WaitJoined(ctx context.Context, api model.API, timing model.Timing, steps []model.CreateNode) error {
+	c := &clusterAPI{timing: timing, api: api, ready: true, turn: make(chan struct{}, 1)}
+	waits := make([]func() error, len(steps))
+	for i, s := range steps {
+		waits[i] = func() error { return c.waitJoined(ctx, s) }
+	}
+	return errors.Join(inParallel(waits)...)
 }
 
 // WaitTask waits for a task as a run does.

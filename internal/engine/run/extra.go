@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,14 @@ import (
 // may be full; the claim passes from one to the other and is never free. The address of
 // the node that goes is the extra from then on.
 func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
+	addr, err := a.addressFor(ctx, s)
+	if err == nil {
+		a.note(model.Claim{IPPool: s.IPPool(), Address: addr, Owner: s.Node})
+	}
+	return addr, err
+}
+
+func (a *addresses) addressFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
 	pool := s.IPPool()
 	if !s.TakesExtra() || pool != a.endpointPool || a.holds(pool, s.Node) {
 		return a.claim(ctx, pool, s.Node)
@@ -34,6 +43,24 @@ func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Add
 	a.extra = netip.Addr{}
 	return extra, nil
 }
+
+// note keeps a claim of this run, so that it can be given back in the same run.
+func (a *addresses) note(taken model.Claim) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.holds(taken.IPPool, taken.Owner) && !slices.Contains(a.taken, taken) {
+		a.taken = append(a.taken, taken)
+	}
+}
+
+// claims are those that there were when the run began, and what it has taken since.
+func (a *addresses) claims() []model.Claim {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.allClaims()
+}
+
+func (a *addresses) allClaims() []model.Claim { return slices.Concat(a.facts.Claims, a.taken) }
 
 // holds reports whether an owner had a claim in a pool when the run began.
 func (a *addresses) holds(pool uuid.UUID, owner string) bool {
@@ -55,7 +82,16 @@ func (a *addresses) markerExtra(s model.CreateNode) netip.Addr {
 	if a.extra.IsValid() {
 		return a.extra
 	}
-	return s.Frees
+	if s.Frees.IsValid() {
+		return s.Frees
+	}
+	// Of a node that this run has built the plan knows no address.
+	for _, c := range a.allClaims() {
+		if c.IPPool == s.IPPool() && c.Owner == s.Replaces {
+			return c.Address
+		}
+	}
+	return netip.Addr{}
 }
 
 // returns reports whether an address that is given back becomes the extra: that of a

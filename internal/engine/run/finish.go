@@ -31,7 +31,7 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 	var nodes map[string]model.KubeNode
 	if ctx.Err() == nil {
 		if failed == nil {
-			errs = append(errs, r.waitNodesServing(ctx))
+			errs = append(errs, r.waitWell(ctx))
 		}
 		errs = append(errs, r.storeImportData(ctx))
 		list, err := r.api.listNodes(ctx)
@@ -97,6 +97,15 @@ func (r *Runner) storeAuthorities(ctx context.Context, api model.API) error {
 		model.IDKey:                []byte(r.Spec.ID.String()),
 		model.StoredAuthoritiesKey: secrets,
 	})
+}
+
+// waitWell waits for what the status is to say at the end: nodes, and then what those of
+// the control plane run.
+func (r *Runner) waitWell(ctx context.Context) error {
+	if err := r.waitNodesServing(ctx); err != nil {
+		return err
+	}
+	return r.waitControlPlane(ctx)
 }
 
 // nodesToServe lists the nodes that have a VM, or get one in this run. What no VM carries

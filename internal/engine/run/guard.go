@@ -168,6 +168,13 @@ func (g guardedAPI) DeleteSecret(ctx context.Context, name string) error {
 	return g.API.DeleteSecret(ctx, name)
 }
 
+func (g guardedAPI) RewriteSecrets(ctx context.Context) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.RewriteSecrets(ctx)
+}
+
 func (g guardedAPI) BindAdmins(ctx context.Context) error {
 	if err := g.check(ctx); err != nil {
 		return err

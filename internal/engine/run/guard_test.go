@@ -14,10 +14,10 @@ import (
 // unguarded are the methods of the ports that change nothing, and why one that does
 // is among them.
 var unguarded = map[string]bool{
-	"InstanceUUID": true, "Survey": true, "Zones": true, "Poll": true, "Clones": true, "FindFolder": true,
+	"InstanceUUID": true, "Survey": true, "Zones": true, "MachineZones": true, "Poll": true, "Clones": true, "FindFolder": true,
 	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
-	"ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
-	"LacksForFiles": true,
+	"ControlPlane": true, "ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
+	"LacksForFiles": true, "Lacks": true,
 	// A token is of one run: whoever has the lock by now needs it gone.
 	"DeleteToken": true,
 }

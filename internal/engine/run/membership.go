@@ -19,7 +19,7 @@ func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode) error {
 	pause := c.timing.Tick
 	last := errors.New("its API was not reached")
 	for {
-		err := c.isJoined(ctx, s)
+		err := c.isJoined(ctx, s, min(pause/2, c.timing.MaxTick/3))
 		if err == nil || errors.Is(err, errNotAnswered) {
 			return err
 		}
@@ -31,18 +31,21 @@ func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode) error {
 			return last
 		case <-time.After(pause):
 		}
-		pause = min(pause*5/4, c.timing.MaxTick)
+		// It is seen at most a quarter later than it is so, the age of the list included: the
+		// next node of the control plane waits for it.
+		pause = min(pause*9/8, c.timing.MaxTick)
 	}
 }
 
-// isJoined returns nil where a node is a member, or why it cannot be said to be one.
-func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode) error {
+// isJoined returns nil where a node is a member, or why it cannot be said to be one, by a
+// list of nodes that is not older than maxAge.
+func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode, maxAge time.Duration) error {
 	if s.First {
 		if err := c.askFirst(ctx); err != nil {
 			return err
 		}
 	}
-	nodes, err := c.recentNodes(ctx, c.timing.MaxTick/3)
+	nodes, err := c.recentNodes(ctx, maxAge)
 	if err != nil {
 		if c.failed(ctx) {
 			return fmt.Errorf("%w: %w", errNotAnswered, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -199,8 +200,10 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	}
 	reached := r.World.Facts.APIReached(r.Spec.New)
 	reset := r.Spec.Reset
+	var keys []int
 	if reached {
 		reset, _ = r.World.Facts.BuiltFor()
+		keys = plan.PossibleKeys(r.Spec, &r.World.Facts)
 	}
 	err := r.record.create(ctx, record.Cluster{
 		ID:          r.Spec.ID,
@@ -213,6 +216,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		APIReached:       reached,
 		CreationComplete: reached,
 		Reset:            reset,
+		EncryptionKeys:   keys,
 		Description:      r.Spec.Description,
 		Tags:             r.Spec.Tags,
 		Proxy:            r.record.proxy,

@@ -60,10 +60,12 @@ type Runner struct {
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
+	starts    []string             // the control-plane nodes that the plan creates or powers on
 	warnings  warnings
 	remnants  remnants
 	leaving   leaving
 	departed  departed
+	made      made
 	renewals  renewalLease
 
 	firstBootFailed atomic.Bool
@@ -97,6 +99,7 @@ func New(c Config) *Runner {
 func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
+	r.starts = p.StartsControlPlane()
 	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
 		return err
@@ -124,7 +127,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		if err := r.pause(ctx, stage); err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		r.ahead.begin(ctx, stage.Clones)
+		r.ahead.begin(ctx, stage.Clones, stage.JoinAhead)
 		errs, rest := r.runStage(ctx, stage)
 		r.releaseRenewals(ctx)
 		failed = append(failed, errs...)
@@ -227,20 +230,14 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return failureOf(r.leaveFolder(ctx, s, true))
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)
-	case model.ReserveEndpoint:
-		return r.addresses.reserveEndpoint(ctx, s.IPPool)
-	case model.ReleaseEndpoint:
-		return r.addresses.releaseAll(ctx, s.Claims)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
 	case model.DeleteSnapshots:
 		return r.deleteSnapshots(ctx, s)
 	case model.BindAdmins:
 		return failureOf(r.api.wait(ctx)) // the first thing that every run does with the API
-	case model.ClaimAddress:
-		return r.addresses.reclaim(ctx, s.Claim)
-	case model.ReleaseAddress:
-		return r.addresses.release(ctx, s.Claim)
+	case model.ReserveEndpoint, model.ReleaseEndpoint, model.ClaimAddress, model.ReleaseAddress:
+		return r.addresses.run(ctx, step)
 	case model.CreateNode:
 		return r.createNode(ctx, s)
 	case model.DeleteNode:
@@ -261,6 +258,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateKubeadmConfig(ctx, s)
 	case model.UpdateAddon:
 		return r.updateAddon(ctx, s)
+	case model.RewriteSecrets:
+		return r.rewriteSecrets(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
 	case model.StoreImportData:

@@ -9,11 +9,12 @@ import (
 // urgency is the order in which what waits for a slot gets one.
 type urgency int
 
-// The urgencies. What a step waits for goes before clones that are made ahead, so that
-// no boot waits for the clones of nodes that cannot join before it; and the control
-// plane's clones go first of these.
+// The urgencies. What a step waits for goes before what is done ahead: the boots of
+// workers, and then clones, so that no boot waits for the clones of nodes that cannot join
+// before it; and the control plane's clones go first of these.
 const (
 	urgent urgency = iota
+	bootOfWorker
 	cloneOfControlPlane
 	cloneOfWorker
 	urgencies = iota

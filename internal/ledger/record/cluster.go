@@ -61,6 +61,10 @@ type Cluster struct {
 	// Snapshots are the datastores (references) that may have snapshots of its etcd.
 	Snapshots []string
 
+	// EncryptionKeys are the versions of the keys that Secrets in its etcd may be encrypted
+	// with, in ascending order; 0 is none. Empty: none is encrypted.
+	EncryptionKeys []int
+
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
 
@@ -98,6 +102,7 @@ type clusterWire struct {
 	Pending          map[string]string `json:"p,omitempty"`
 	Unresponsive     map[string]string `json:"u,omitempty"`
 	Snapshots        []string          `json:"b,omitempty"`
+	EncryptionKeys   string            `json:"ek,omitempty"`
 	Progress         int64             `json:"q,omitempty"`
 	Left             int               `json:"w,omitempty"`
 	IPPools          []wireID          `json:"l,omitempty"`
@@ -143,6 +148,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 
 	w.Pending = formatOrdinals(c.Pending)
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
+	w.EncryptionKeys = formatNumbers(c.EncryptionKeys)
 	return json.Marshal(w)
 }
 
@@ -209,6 +215,9 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 	}
 	if decoded.Unresponsive, err = parseOrdinals(w.Unresponsive); err != nil {
 		return fmt.Errorf("the unresponsive nodes of %w", err)
+	}
+	if decoded.EncryptionKeys, err = parseNumbers(w.EncryptionKeys); err != nil {
+		return fmt.Errorf("the encryption keys: %w", err)
 	}
 	*c = decoded
 	return nil

@@ -87,9 +87,11 @@ func drawCluster(t *rapid.T) record.Cluster {
 		Deletion: record.Deletion{
 			Progress: rapid.SampledFrom([]int64{0, 1, 1764380000}).Draw(t, "progress"), Left: rapid.IntRange(0, 3).Draw(t, "left"),
 		},
-		Snapshots: rapid.SampledFrom([][]string{nil, {"Datastore:datastore-1"}, {"Datastore:a", "Datastore:b"}}).Draw(t, "snapshots"),
-		IPPools:   append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
-		Parents:   append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
+		Snapshots:      rapid.SampledFrom([][]string{nil, {"Datastore:datastore-1"}, {"Datastore:a", "Datastore:b"}}).Draw(t, "snapshots"),
+		EncryptionKeys: rapid.SampledFrom([][]int{nil, {0, 1}, {3}, {0, 1, 2, 7}}).Draw(t, "encryption keys"),
+
+		IPPools: append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
+		Parents: append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
 	}
 	if tags := rapid.MapOfN(text, text, 0, 3).Draw(t, "tags"); len(tags) > 0 {
 		c.Tags = tags

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/privileges"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/recordcrud"
@@ -70,8 +72,7 @@ func (m *model) causeOf(err error) path.Path {
 	return path.Root("password")
 }
 
-// refresh reads the version of vCenter and, where the state has the password, what
-// the account may not do.
+// refresh reads the version of vCenter, and what the account may not do.
 func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
 	vcenter, err := s.Conn.VCenter(ctx)
 	if err != nil {
@@ -83,22 +84,15 @@ func refresh(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnosti
 	}
 	m.InstanceUUID = types.StringValue(instance)
 	m.VCenterVersion = types.StringValue(vcenter.Version())
-	if !m.complete() {
-		return nil
-	}
 	return readPrivileges(ctx, s, m)
 }
 
-// readPrivileges sets what the account may not do. An account that cannot be asked
-// keeps what it was found to lack before, with a warning: it is in the way of
-// nothing but its own attribute.
+// readPrivileges sets what the account may not do, which the provider's own user asks
+// vCenter: no password is needed. Where that cannot be read, it stays what it was, with a
+// warning: it is in the way of nothing but its own attribute.
 func readPrivileges(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
-	account, err := connect(ctx, s.Conn, m)
-	var missing []string
-	if err == nil {
-		missing, err = account.MissingPrivileges(ctx)
-	}
-	if err == nil {
+	missing, known, err := missingPrivileges(ctx, s.Conn, m.Username.ValueString())
+	if err == nil && known {
 		var diags diag.Diagnostics
 		m.MissingPrivileges, diags = types.ListValueFrom(ctx, types.StringType, append([]string{}, missing...))
 		return diags
@@ -106,6 +100,29 @@ func readPrivileges(ctx context.Context, s recordcrud.Session, m *model) diag.Di
 	if m.MissingPrivileges.IsUnknown() {
 		m.MissingPrivileges = types.ListNull(types.StringType)
 	}
+	detail := "vCenter does not know the privileges of " + m.Username.ValueString() + ". " +
+		"It finds those of a user who is named with the domain, such as team-a@vsphere.local."
+	if err != nil {
+		detail = diagnostics.Detail(err)
+	}
 	return diag.Diagnostics{diagnostics.AttributeWarning(path.Root("missing_privileges"),
-		"Unable to read the privileges of "+m.subject(), diagnostics.Detail(err))}
+		"Unable to read the privileges of "+m.subject(), detail)}
+}
+
+// missingPrivileges are the root-level privileges that a user lacks; known is false where
+// vCenter does not say.
+func missingPrivileges(ctx context.Context, conn *connection.Connection, user string) (missing []string, known bool, err error) {
+	vcenter, err := conn.VCenter(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if conn.IsProvider(user) {
+		user = ""
+	}
+	root := vcenter.RootFolder()
+	lacks, err := vcenter.Lacks(ctx, enginemodel.PrivilegeRequest{User: user, Objects: map[string][]string{
+		root: privileges.Needed(privileges.RootLevel, privileges.Root, privileges.Everything()),
+	}})
+	missing, known = lacks[root]
+	return missing, known, err
 }

@@ -3,6 +3,7 @@ package cloudaccount
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
@@ -28,6 +29,7 @@ type model struct {
 	VCenterVersion     types.String    `tfsdk:"vcenter_version"`
 	InstanceUUID       types.String    `tfsdk:"instance_uuid"`
 	MissingPrivileges  types.List      `tfsdk:"missing_privileges"`
+	Timeouts           timeouts.Value  `tfsdk:"timeouts"`
 }
 
 var (

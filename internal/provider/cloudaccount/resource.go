@@ -36,7 +36,7 @@ func NewResource() resource.Resource {
 		Hooks: recordcrud.Hooks[*model]{
 			Validate:     validate,
 			Plan:         plan,
-			BeforeCreate: checkLogin,
+			BeforeCreate: beforeCreate,
 			Update:       update,
 			Written:      readPrivileges,
 			Refresh:      refresh,
@@ -44,13 +44,26 @@ func NewResource() resource.Resource {
 	}}
 }
 
-// plan logs in where the login is new, so that a wrong password stops the plan and
-// not the apply.
+// plan judges the gateway of a creation, and logs in where the login is new, so that a
+// wrong password stops the plan and not the apply.
 func plan(ctx context.Context, p recordcrud.Planning[*model]) {
-	if p.Conn.Unconfigured() || !p.Planned.complete() || p.Prior != nil && p.Planned.sameLogin(p.Prior) {
+	if p.Conn.Unconfigured() {
+		return
+	}
+	p.Response.Diagnostics.Append(planGateway(ctx, p)...)
+	if !p.Planned.complete() || p.Prior != nil && p.Planned.sameLogin(p.Prior) {
 		return
 	}
 	p.Response.Diagnostics.Append(login(ctx, p.Conn, p.Planned)...)
+}
+
+// beforeCreate refuses an account whose gateway is not fit for it, or whose login fails.
+func beforeCreate(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {
+	diags := awaitGateway(ctx, s, m)
+	if !diags.HasError() {
+		diags.Append(checkLogin(ctx, s, m)...)
+	}
+	return diags
 }
 
 func checkLogin(ctx context.Context, s recordcrud.Session, m *model) diag.Diagnostics {

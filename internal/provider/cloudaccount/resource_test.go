@@ -85,7 +85,7 @@ func TestAccAccount(t *testing.T) {
 				ImportState:             true,
 				ImportStateId:           "team-a",
 				ImportStateVerify:       true,
-				ImportStateVerifyIgnore: []string{"password", "missing_privileges"},
+				ImportStateVerifyIgnore: []string{"password"},
 			},
 			{
 				// The same server, spelled as a URL, is no other vCenter.
@@ -107,10 +107,13 @@ func TestAccAccountPrivileges(t *testing.T) {
 	env := start(t)
 	steps := []resource.TestStep{
 		{
-			PreConfig: func() { env.DenyPrivilege(user, "Datastore.AllocateSpace") },
-			Config:    config(env, login(user, password)),
+			PreConfig: func() {
+				env.DenyPrivilege(user, "Cns.Searchable")
+				env.DenyPrivilege(user, "Datastore.AllocateSpace") // which is a matter of a cluster's objects
+			},
+			Config: config(env, login(user, password)),
 			ConfigStateChecks: []statecheck.StateCheck{
-				value("missing_privileges", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("Datastore.AllocateSpace")})),
+				value("missing_privileges", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("Cns.Searchable")})),
 			},
 		},
 		{

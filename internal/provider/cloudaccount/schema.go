@@ -1,8 +1,10 @@
 package cloudaccount
 
 import (
+	"context"
 	"maps"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -25,10 +27,18 @@ func newSchema() schema.Schema {
 	maps.Copy(attributes, loginAttributes())
 	maps.Copy(attributes, verificationAttributes())
 	maps.Copy(attributes, computedAttributes())
+	attributes["timeouts"] = timeouts.Attributes(context.Background(), timeouts.Opts{
+		Create: true,
+		CreateDescription: "How long the creation may wait for a gateway that another run works on, such as `90m`. " +
+			"Defaults to 60 minutes.",
+	})
 	return schema.Schema{
-		MarkdownDescription: "A vSphere identity that clusters are built with. Its user logs in to the vCenter server of the provider; " +
+		MarkdownDescription: "A vSphere identity that clusters are built with. Its user logs in to the vCenter server of the provider, " +
+			"in the plan and again in the apply that creates the account or changes its login; " +
 			"what Gantry records about the account in vCenter never holds a secret. " +
-			"A cluster takes the whole object: `cloud_account = gantry_cloud_account.team_a`.",
+			"A cluster takes the whole object: `cloud_account = gantry_cloud_account.team_a`. " +
+			"The creation of an account of a gateway waits until no other run works on the gateway, and needs one that has been " +
+			"`Running` and is not `Failed` or being deleted; a change of an account does not ask for it.",
 		Attributes: attributes,
 	}
 }
@@ -118,10 +128,10 @@ func computedAttributes() map[string]schema.Attribute {
 		"missing_privileges": schema.ListAttribute{
 			ElementType: types.StringType,
 			Computed:    true,
-			MarkdownDescription: "Privileges that building clusters needs and that the user has on no object of the kind they are needed " +
-				"on, by their ids; " +
-				"empty when there are none. They are read at each refresh where `password` is in the state, and with `password_wo` at each " +
-				"change of the account.",
+			MarkdownDescription: "Ids of the privileges that the user lacks on vCenter's root object, of those that Gantry or the CSI driver " +
+				"use there; empty when there are none. They are read at each refresh, by the provider's own user. " +
+				"What the user lacks on the objects of a cluster, the plan of the cluster warns of. " +
+				"The data source `gantry_privileges` shows both, and all other privileges.",
 		},
 	}
 }

@@ -1,14 +1,9 @@
 package enginecrud
 
 import (
-	"context"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -24,30 +19,6 @@ type Computed struct {
 	ControlPlaneEndpoint types.String `tfsdk:"control_plane_endpoint"`
 	Kubeconfig           types.String `tfsdk:"kubeconfig"`
 	PlannedChanges       types.List   `tfsdk:"planned_changes"`
-}
-
-type conditionModel struct {
-	Type               types.String `tfsdk:"type"`
-	Status             types.String `tfsdk:"status"`
-	Reason             types.String `tfsdk:"reason"`
-	Message            types.String `tfsdk:"message"`
-	LastTransitionTime types.String `tfsdk:"last_transition_time"`
-}
-
-type nodeModel struct {
-	Role           types.String `tfsdk:"role"`
-	Pool           types.String `tfsdk:"pool"`
-	Address        types.String `tfsdk:"address"`
-	InstanceUUID   types.String `tfsdk:"instance_uuid"`
-	VMID           types.String `tfsdk:"vm_id"`
-	ComputeCluster types.String `tfsdk:"compute_cluster"`
-	CloneMode      types.String `tfsdk:"clone_mode"`
-	Ready          types.Bool   `tfsdk:"ready"`
-}
-
-type changeModel struct {
-	Action types.String `tfsdk:"action"`
-	Target types.String `tfsdk:"target"`
 }
 
 var (
@@ -138,11 +109,11 @@ func (c *Computed) NullUnknowns() {
 
 // SetStatus sets what the engine has observed. Conditions whose status is the same
 // keep their time.
-func (c *Computed) SetStatus(ctx context.Context, status *model.Status, secrets *model.Secrets, now time.Time) diag.Diagnostics {
+func (c *Computed) SetStatus(status *model.Status, secrets *model.Secrets, now time.Time) {
 	c.State = types.StringValue(string(status.State))
 	c.Health = types.StringValue(string(status.Health))
-	diags := c.setConditions(ctx, status.Conditions, now)
-	diags.Append(c.setNodes(ctx, status.Nodes)...)
+	c.setConditions(status.Conditions, now)
+	c.setNodes(status.Nodes)
 
 	if status.Endpoint != "" {
 		c.ControlPlaneEndpoint = types.StringValue(status.Endpoint)
@@ -150,103 +121,4 @@ func (c *Computed) SetStatus(ctx context.Context, status *model.Status, secrets 
 	if secrets != nil && len(secrets.Kubeconfig) > 0 {
 		c.Kubeconfig = types.StringValue(string(secrets.Kubeconfig))
 	}
-	return diags
-}
-
-func (c *Computed) setConditions(ctx context.Context, conditions []model.Condition, now time.Time) diag.Diagnostics {
-	var diags diag.Diagnostics
-	var before []conditionModel
-	if !c.Conditions.IsNull() && !c.Conditions.IsUnknown() {
-		diags.Append(c.Conditions.ElementsAs(ctx, &before, false)...)
-	}
-	since := map[[2]string]types.String{}
-	for _, condition := range before {
-		since[[2]string{condition.Type.ValueString(), condition.Status.ValueString()}] = condition.LastTransitionTime
-	}
-
-	after := make([]conditionModel, len(conditions))
-	for i, condition := range conditions {
-		at, unchanged := since[[2]string{condition.Type, string(condition.Status)}]
-		if !unchanged {
-			at = types.StringValue(now.UTC().Format(time.RFC3339))
-		}
-		after[i] = conditionModel{
-			Type:               types.StringValue(condition.Type),
-			Status:             types.StringValue(string(condition.Status)),
-			Reason:             types.StringValue(condition.Reason),
-			Message:            types.StringValue(condition.Message),
-			LastTransitionTime: at,
-		}
-	}
-	list, more := types.ListValueFrom(ctx, conditionType, after)
-	diags.Append(more...)
-	c.Conditions = list
-	return diags
-}
-
-func (c *Computed) setNodes(ctx context.Context, nodes []model.NodeStatus) diag.Diagnostics {
-	byName := make(map[string]nodeModel, len(nodes))
-	for _, node := range nodes {
-		byName[node.Name] = nodeModel{
-			Role:           types.StringValue(string(node.Role)),
-			Pool:           types.StringValue(node.NodePool),
-			Address:        types.StringValue(node.Address),
-			InstanceUUID:   types.StringValue(node.UUID),
-			VMID:           types.StringValue(strings.TrimPrefix(node.VM, machineType)),
-			ComputeCluster: types.StringValue(node.ComputeCluster),
-			CloneMode:      types.StringValue(string(node.CloneMode)),
-			Ready:          types.BoolValue(node.Ready),
-		}
-	}
-	var diags diag.Diagnostics
-	c.Nodes, diags = types.MapValueFrom(ctx, nodeType, byName)
-	return diags
-}
-
-// machineType is what references of VMs begin with, and is left out of vm_id.
-const machineType = "VirtualMachine:"
-
-// known are the VMs that the values know of: those that were there when they were
-// written.
-func (c *Computed) known(ctx context.Context) ([]model.KnownMachine, diag.Diagnostics) {
-	if c.Nodes.IsNull() || c.Nodes.IsUnknown() {
-		return nil, nil
-	}
-	var nodes map[string]nodeModel
-	diags := c.Nodes.ElementsAs(ctx, &nodes, false)
-	var known []model.KnownMachine
-	for _, name := range slices.Sorted(maps.Keys(nodes)) {
-		if id := nodes[name].VMID.ValueString(); id != "" {
-			known = append(known, model.KnownMachine{Node: name, Ref: machineType + id})
-		}
-	}
-	return known, diags
-}
-
-// SetChanges sets the list of steps.
-func (c *Computed) SetChanges(ctx context.Context, changes []model.Change) diag.Diagnostics {
-	list := make([]changeModel, len(changes))
-	for i, change := range changes {
-		list[i] = changeModel{
-			Action: types.StringValue(string(change.Action)),
-			Target: types.StringValue(change.Target),
-		}
-	}
-	var diags diag.Diagnostics
-	c.PlannedChanges, diags = types.ListValueFrom(ctx, changeType, list)
-	return diags
-}
-
-// Changes returns the list of steps; nil where it is not known.
-func (c *Computed) Changes(ctx context.Context) (*[]model.Change, diag.Diagnostics) {
-	if c.PlannedChanges.IsUnknown() || c.PlannedChanges.IsNull() {
-		return nil, nil
-	}
-	var list []changeModel
-	diags := c.PlannedChanges.ElementsAs(ctx, &list, false)
-	changes := make([]model.Change, len(list))
-	for i, change := range list {
-		changes[i] = model.Change{Action: model.Action(change.Action.ValueString()), Target: change.Target.ValueString()}
-	}
-	return &changes, diags
 }

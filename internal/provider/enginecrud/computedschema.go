@@ -37,8 +37,8 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 		},
 		"state": computedText("State of the " + kind + ": `Running`, `Degraded` (its API has answered, and something is missing; " +
 			"the next plan repairs what it can) or `Failed` (its API never answered)."),
-		"health": computedText("Health at the last refresh: `Healthy`, `Unhealthy` (a VM is missing or off, a node is not Ready, " +
-			"certificates have ended, or a pack is not applied; `conditions` says which), " +
+		"health": computedText("Health at the last refresh: `Healthy`, " +
+			"`Unhealthy` (a condition of health is `False`; `conditions` says which), " +
 			"or `Unknown` where the API of the " + kind + " cannot be reached from where Terraform runs."),
 		"conditions": conditionsAttribute(kind),
 		"nodes":      nodesAttribute(kind),
@@ -67,15 +67,29 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 	}
 }
 
+// aspects are the types of conditions.
+const aspects = "Aspect. Of health are: " +
+	"`MachinesReady`, whether all VMs are there and on; " +
+	"`APIReady`, whether the API answers at the endpoint and says that it is ready; " +
+	"`NodesReady`, whether all nodes have joined and are Ready; " +
+	"`NodesWithoutProblems`, whether no node reports `MemoryPressure`, `DiskPressure`, `PIDPressure` or `NetworkUnavailable`; " +
+	"`CertificatesValid`, which says which control-plane node's certificates end first, and when; " +
+	"`ControlPlaneHealthy`, whether the static pods of API server, controller manager, scheduler and etcd are Ready; " +
+	"`EtcdHealthy`, whether each control-plane node has a healthy member of etcd that votes, and no other member is there " +
+	"(`Unknown` where etcd cannot be asked through the API, which leaves the health as it is); " +
+	"`ZonesMatch`, where nodes have labels of zones: whether those are the tags of where their VMs are now " +
+	"(a node that was migrated gets others if it is replaced, with `replace_nodes` of a cluster); " +
+	"`NodesInitialized`, whether the cloud provider has initialized all nodes; " +
+	"`PacksApplied`. " +
+	"`ControlPlaneUpToDate` is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +
+	"which the next apply replaces."
+
 func conditionsAttribute(kind string) schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
 		Computed:            true,
 		MarkdownDescription: "Aspects of the " + kind + ", of its health above all.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"type": computedText("Aspect: `MachinesReady`, `APIReady`, `NodesReady`, `CertificatesValid`, `NodesInitialized`, `PacksApplied`, " +
-				"or `ControlPlaneUpToDate`. `CertificatesValid` says which control-plane node's certificates end first, and when. " +
-				"`ControlPlaneUpToDate` is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +
-				"which the next apply replaces."),
+			"type":                 computedText(aspects),
 			"status":               computedText("`True`, `False` or `Unknown`."),
 			"reason":               computedText("Reason in one word."),
 			"message":              computedText("Reason in a sentence; empty where there is nothing to report."),

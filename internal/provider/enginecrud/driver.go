@@ -7,6 +7,7 @@ package enginecrud
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,8 +82,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	}
 	timeout, diags := m.base().Timeouts.Create(ctx, DefaultCreateTimeout)
 	resp.Diagnostics.Append(diags...)
-	shown, diags := m.base().Changes(ctx)
-	resp.Diagnostics.Append(diags...)
+	shown := m.base().Changes()
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.beforeApply(ctx, nil, m)...)
 	}
@@ -100,7 +100,7 @@ func (d *Driver[T, M]) Create(ctx context.Context, req resource.CreateRequest, r
 	if out == nil {
 		return
 	}
-	resp.Diagnostics.Append(created(ctx, m, d.subject(m), out, err, secrets)...)
+	resp.Diagnostics.Append(created(m, d.subject(m), out, err, secrets)...)
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateRemains, nil)...) // of what it replaces
 	if out.ID == uuid.Nil {
 		return // nothing was touched: there is nothing to keep
@@ -117,6 +117,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 	d.conn.MarkPlanning()
 	m := M(new(T))
 	resp.Diagnostics.Append(req.State.Get(ctx, m)...)
+	before := *m
 	secrets, diags := ReadSecrets(ctx, req.Private)
 	resp.Diagnostics.Append(diags...)
 	identity, diags := crud.ReadIdentity(ctx, req.Private)
@@ -158,8 +159,11 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		for _, warning := range status.Warnings {
 			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
 		}
-		resp.Diagnostics.Append(m.base().SetStatus(ctx, status, secrets, time.Now())...)
-		resp.Diagnostics.Append(save(ctx, m, secrets, &resp.State)...)
+		m.base().SetStatus(status, secrets, time.Now())
+		resp.Diagnostics.Append(settle(m, secrets)...)
+		if !reflect.DeepEqual(before, *m) { // to write a state costs more than to read it
+			resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+		}
 	}
 }
 
@@ -192,8 +196,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 
 	m.base().Conditions = prior.base().Conditions // unchanged ones keep their time
-	known, diags := prior.base().known(ctx)
-	resp.Diagnostics.Append(diags...)
+	known := prior.base().known()
 	input := applyInput[M]{
 		model: m, plan: req.Plan, config: req.Config, timeout: timeout,
 		secrets: secrets, incarnation: identity.Incarnation, known: known, shown: shown,
@@ -202,7 +205,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 	if out == nil {
 		return
 	}
-	resp.Diagnostics.Append(updated(ctx, m, d.subject(m), out, err, secrets)...)
+	resp.Diagnostics.Append(updated(m, d.subject(m), out, err, secrets)...)
 	if out.ID == uuid.Nil {
 		return // nothing was touched: the prior state stands
 	}
@@ -334,13 +337,4 @@ func (d *Driver[T, M]) engine(ctx context.Context, account *Account, secrets *mo
 		return nil, err
 	}
 	return eng, checkVCenter(ctx, eng, secrets)
-}
-
-// save writes a state in which nothing is unknown.
-func save(ctx context.Context, m Model, secrets *model.Secrets, state *tfsdk.State) diag.Diagnostics {
-	crud.ClearWriteOnly(m)
-	m.base().NullUnknowns()
-	diags := setDerived(m, secrets)
-	diags.Append(state.Set(ctx, m)...)
-	return diags
 }

@@ -6,10 +6,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 )
 
 // Model is the values of a resource that the engine builds; its type embeds Base.
@@ -118,4 +120,18 @@ func setInherited(m Model, proxy *record.Proxy) diag.Diagnostics {
 		return heir.SetInherited(proxy)
 	}
 	return nil
+}
+
+// save writes a state in which nothing is unknown.
+func save(ctx context.Context, m Model, secrets *model.Secrets, state *tfsdk.State) diag.Diagnostics {
+	diags := settle(m, secrets)
+	diags.Append(state.Set(ctx, m)...)
+	return diags
+}
+
+// settle makes values those of a state.
+func settle(m Model, secrets *model.Secrets) diag.Diagnostics {
+	crud.ClearWriteOnly(m)
+	m.base().NullUnknowns()
+	return setDerived(m, secrets)
 }

@@ -1,7 +1,6 @@
 package enginecrud
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -17,8 +16,8 @@ import (
 // created sets how a creation ended. Once the API has answered, a later failure is
 // a warning: an error would taint, and a taint destroys at the next apply what
 // only needs a repair.
-func created(ctx context.Context, m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
-	diags := setOutcome(ctx, m, out, secrets)
+func created(m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
+	diags := setOutcome(m, out, secrets)
 	diags.Append(setInherited(m, out.GatewayProxy)...)
 	switch {
 	case err == nil:
@@ -37,8 +36,8 @@ func created(ctx context.Context, m Model, subject string, out *engine.Outcome, 
 }
 
 // updated sets how an update ended.
-func updated(ctx context.Context, m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
-	diags := setOutcome(ctx, m, out, secrets)
+func updated(m Model, subject string, out *engine.Outcome, err error, secrets *model.Secrets) diag.Diagnostics {
+	diags := setOutcome(m, out, secrets)
 	if err != nil {
 		diags.Append(refusal("update", m, subject, err)...)
 	}
@@ -60,17 +59,17 @@ func refusal(verb string, m Model, subject string, err error) diag.Diagnostics {
 	return diags
 }
 
-func setOutcome(ctx context.Context, m Model, out *engine.Outcome, secrets *model.Secrets) diag.Diagnostics {
+func setOutcome(m Model, out *engine.Outcome, secrets *model.Secrets) diag.Diagnostics {
 	var diags diag.Diagnostics
 	computed := &m.base().Computed
 	for _, warning := range out.Warnings {
 		diags.Append(diagnostics.Warning(warning, m.AttributePath))
 	}
 	if computed.PlannedChanges.IsUnknown() && out.Changes != nil {
-		diags.Append(computed.SetChanges(ctx, out.Changes)...)
+		computed.SetChanges(out.Changes)
 	}
 	if out.Status != nil {
-		diags.Append(computed.SetStatus(ctx, out.Status, secrets, time.Now())...)
+		computed.SetStatus(out.Status, secrets, time.Now())
 	}
 	return diags
 }

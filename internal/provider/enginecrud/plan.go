@@ -2,6 +2,7 @@ package enginecrud
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -105,6 +107,7 @@ func (d *Driver[T, M]) checkReplacement(ctx context.Context, req resource.Modify
 
 // planApply plans a creation or an update and writes the planned values.
 func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, prior, m M) {
+	before := *m
 	resp.Diagnostics.Append(crud.ReadWriteOnly(ctx, m, req.Config)...)
 	resp.Diagnostics.Append(identify(ctx, m, d.conn)...)
 	if resp.Diagnostics.HasError() {
@@ -128,7 +131,27 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	}
 	crud.ClearWriteOnly(m)
 	resp.Diagnostics.Append(writeShown(ctx, resp.Private, shown)...)
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
+	if !reflect.DeepEqual(before, *m) {
+		resp.Diagnostics.Append(resp.Plan.Set(ctx, m)...)
+	}
+}
+
+// planningEngine is an engine that knows what else the same run plans, and by whose
+// privileges the steps are carried out.
+func (d *Driver[T, M]) planningEngine(
+	ctx context.Context, ref record.Ref, account *Account, secrets *model.Secrets,
+) (*engine.Engine, error) {
+	eng, err := d.engine(ctx, nil, secrets)
+	if err != nil {
+		return nil, err
+	}
+	eng.PlannedIPPool = d.conn.PlannedIPPool
+	eng.PlannedGateway = d.conn.PlannedGateway
+	eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(ref, uses) }
+	if account != nil && !d.conn.IsProvider(account.Username) {
+		eng.User = account.Username
+	}
+	return eng, nil
 }
 
 // planSteps asks the engine for the steps and sets them in the planned values. It
@@ -157,12 +180,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 		return nil
 	}
 
-	eng, err := d.engine(ctx, nil, secrets)
-	if err == nil {
-		eng.PlannedIPPool = d.conn.PlannedIPPool
-		eng.PlannedGateway = d.conn.PlannedGateway
-		eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(spec.Ref, uses) }
-	}
+	eng, err := d.planningEngine(ctx, spec.Ref, account, secrets)
 	switch {
 	case err != nil:
 	case spec.New:
@@ -192,7 +210,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	if view.Plan.Empty() {
 		d.conn.PlanUses(spec.Ref, nil)
 	}
-	shown, more := Show(ctx, view)
+	shown, more := Show(view)
 	diags.Append(more...)
 	return shown
 }
@@ -209,8 +227,7 @@ func (d *Driver[T, M]) plannedSpec(ctx context.Context, prior, m M, identity cru
 	var more diag.Diagnostics
 	spec.ID, more = attribute.ParseID(prior.base().ID, path.Root("id"))
 	diags.Append(more...)
-	spec.Known, more = prior.base().known(ctx)
-	diags.Append(more...)
+	spec.Known = prior.base().known()
 	return spec, diags
 }
 

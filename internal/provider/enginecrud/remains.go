@@ -67,8 +67,7 @@ func (d *Driver[T, M]) target(ctx context.Context, private crud.PrivateReader, m
 	identity, more := crud.ReadIdentity(ctx, private)
 	diags.Append(more...)
 	target.Incarnation = identity.Incarnation
-	target.Known, more = m.base().known(ctx)
-	diags.Append(more...)
+	target.Known = m.base().known()
 	return target, diags
 }
 
@@ -80,8 +79,7 @@ func (d *Driver[T, M]) observed(ctx context.Context, private crud.PrivateReader,
 	}
 	if left == nil {
 		spec, more := m.Spec(ctx)
-		diags.Append(more...)
-		spec.Known, more = m.base().known(ctx)
+		spec.Known = m.base().known()
 		return spec, append(diags, more...)
 	}
 	target, diags := d.target(ctx, private, m)

@@ -35,7 +35,8 @@ func RestoredAuthorities() (*pki.Authorities, error) {
 	authorities, err := importAuthorities()
 	if authorities == nil && err == nil {
 		err = errors.New("a new cluster that is restored from a snapshot has the certificate authorities of the cluster that the " +
-			"snapshot is of: set " + ImportAuthorities + " to a directory that holds them, with the names that they have below /etc/kubernetes/pki of a control-plane node")
+			"snapshot is of: set " + ImportAuthorities + " to a directory that holds them, with the names that they have below " +
+			"/etc/kubernetes/pki of a control-plane node")
 	}
 	return authorities, err
 }

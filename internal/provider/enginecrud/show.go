@@ -1,7 +1,6 @@
 package enginecrud
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -42,7 +41,7 @@ type PlanView struct {
 // without steps keeps the prior list; where only the world has moved, the list and
 // the status are what makes Terraform call Update at all. It returns the steps that
 // an apply may run; nil where they are not known.
-func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics) {
+func Show(view PlanView) (*[]model.Change, diag.Diagnostics) {
 	diags := showFindings(view)
 	diags.Append(showCollision(view)...)
 	diags.Append(showMissingIPPools(view)...)
@@ -61,11 +60,11 @@ func Show(ctx context.Context, view PlanView) (*[]model.Change, diag.Diagnostics
 		if view.Plan.RenewsAuthorities {
 			view.Planned.Kubeconfig = types.StringUnknown()
 		}
-		diags.Append(view.Planned.SetChanges(ctx, changes)...)
+		view.Planned.SetChanges(changes)
 	case view.Prior != nil && !view.Prior.PlannedChanges.IsNull():
 		view.Planned.PlannedChanges = view.Prior.PlannedChanges
 	default:
-		diags.Append(view.Planned.SetChanges(ctx, changes)...)
+		view.Planned.SetChanges(changes)
 	}
 	return &changes, diags
 }

@@ -37,28 +37,15 @@ func steps(steps ...model.Step) *model.Plan {
 }
 
 // running are the values of what runs.
-func running(t *testing.T, changes ...model.Change) *enginecrud.Computed {
-	t.Helper()
+func running(changes ...model.Change) *enginecrud.Computed {
 	c := &enginecrud.Computed{
 		ID:                   types.StringValue("id"),
 		State:                types.StringValue("Running"),
 		ControlPlaneEndpoint: types.StringValue("10.0.0.1:6443"),
 		Kubeconfig:           types.StringValue("kubeconfig"),
 	}
-	if diags := c.SetChanges(t.Context(), changes); diags.HasError() {
-		t.Fatal(diags)
-	}
+	c.SetChanges(changes)
 	return c
-}
-
-// changesOf are the planned changes; nil where they are unknown.
-func changesOf(t *testing.T, c *enginecrud.Computed) *[]model.Change {
-	t.Helper()
-	changes, diags := c.Changes(t.Context())
-	if diags.HasError() {
-		t.Fatal(diags)
-	}
-	return changes
 }
 
 func TestShowSteps(t *testing.T) {
@@ -90,18 +77,18 @@ func TestShowSteps(t *testing.T) {
 			kubeconfig: true,
 		},
 	} {
-		planned := running(t)
+		planned := running()
 		view := enginecrud.PlanView{
 			Plan: c.plan, Planned: planned, AttributePath: attributeOf, Run: run{seen: []uuid.UUID{uuid.Max}},
 		}
 		if c.prior {
-			view.Prior = running(t, before)
+			view.Prior = running(before)
 		}
-		shown, diags := enginecrud.Show(t.Context(), view)
+		shown, diags := enginecrud.Show(view)
 		if diags.HasError() || diags.WarningsCount() > 0 {
 			t.Errorf("%s: %v", name, diags)
 		}
-		got := changesOf(t, planned)
+		got := planned.Changes()
 		switch {
 		case c.want == nil:
 			if got != nil || shown != nil {
@@ -184,11 +171,11 @@ func TestShowFindings(t *testing.T) {
 			run:  run{seen: []uuid.UUID{other}},
 		},
 	} {
-		_, diags := enginecrud.Show(t.Context(), enginecrud.PlanView{
+		_, diags := enginecrud.Show(enginecrud.PlanView{
 			Subject:       `cluster "prod"`,
 			Plan:          &c.plan,
 			Planning:      func() bool { return c.planning },
-			Planned:       running(t),
+			Planned:       running(),
 			AttributePath: attributeOf,
 			Run:           c.run,
 		})

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 )
 
@@ -23,12 +24,15 @@ type gatewayResource struct {
 // typeName is the type of the resource and of the data source in configurations.
 const typeName = "gantry_gateway"
 
+// typedSchema is newSchema, made once.
+var typedSchema = attribute.SchemaOnce(newSchema)
+
 // NewResource returns the resource gantry_gateway.
 func NewResource() resource.Resource {
 	return &gatewayResource{enginecrud.Driver[model, *model]{
 		TypeName:  typeName,
 		Kind:      record.KindGateway,
-		NewSchema: newSchema,
+		NewSchema: typedSchema,
 		Rules:     rules,
 		// That there is another token, its version says.
 		ApplyOnly: map[string]bool{"pairing_code_wo": true},

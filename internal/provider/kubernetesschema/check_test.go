@@ -72,6 +72,7 @@ func TestFlags(t *testing.T) {
 		"reserved and not known": {"api_server", "etcd-servers", types.StringUnknown(), diag.SeverityError, []string{"kubeadm runs etcd"}},
 		"oidc":                   {"api_server", "oidc-issuer-url", text("x"), diag.SeverityError, []string{"api_server.oidc"}},
 		"policy":                 {"api_server", "audit-policy-file", text("x"), diag.SeverityError, []string{"api_server.audit_policy"}},
+		"keys":                   {"api_server", "encryption-provider-config", text("x"), diag.SeverityError, []string{"encryption_at_rest"}},
 		"pod network":            {"controller_manager", "cluster-cidr", text("x"), diag.SeverityError, []string{"network.pod_cidr"}},
 		"node labels":            {"kubelet", "node-labels", text("x"), diag.SeverityError, []string{"labels of the node pool"}},
 		"modes":                  {"api_server", "authorization-mode", text("Node,RBAC,Webhook"), 0, nil},

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
@@ -26,6 +27,9 @@ type (
 			ExtraArgs map[string]string `tfsdk:"extra_args"`
 			Config    *string           `tfsdk:"config"`
 		} `tfsdk:"kubelet"`
+		EncryptionAtRest *struct {
+			KeyVersion int64 `tfsdk:"key_version"`
+		} `tfsdk:"encryption_at_rest"`
 		SetupModel
 	}
 	componentModel struct {
@@ -77,6 +81,15 @@ func (m *Model) Settings() bootstrap.Settings {
 		s.KubeletConfig = canonicalFields(nodeschema.OrZero(m.Kubelet.Config))
 	}
 	return s
+}
+
+// EncryptionVersion is the version of the key that Secrets are encrypted with; of nil, or
+// where they are not, none.
+func (m *Model) EncryptionVersion() int {
+	if m == nil || m.EncryptionAtRest == nil {
+		return model.Unencrypted
+	}
+	return int(m.EncryptionAtRest.KeyVersion)
 }
 
 // defaultPrefix keeps the users and groups of an issuer apart from the cluster's own.

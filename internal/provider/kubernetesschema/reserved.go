@@ -33,7 +33,7 @@ var reservedFlags = map[kubeoptions.Component]map[string]string{
 		"authentication-config":              byOIDC,
 		"client-ca-file":                     byKubeadm,
 		"enable-bootstrap-token-auth":        byKubeadm,
-		"encryption-provider-config":         "a key in a file of each node would be lost with the control plane's first roll",
+		"encryption-provider-config":         "set encryption_at_rest in its place",
 		"etcd-cafile":                        byEtcd,
 		"etcd-certfile":                      byEtcd,
 		"etcd-keyfile":                       byEtcd,

@@ -4,9 +4,11 @@
 package kubernetesschema
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -15,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
 
@@ -61,6 +64,7 @@ func Kubernetes() schema.SingleNestedAttribute {
 			},
 		},
 	}
+	attributes["encryption_at_rest"] = encryptionAttribute()
 	maps.Copy(attributes, Setup("all nodes", "node_files of a pool takes the place of one with the same path here. ",
 		"Those of a pool run after these. ", rollsAll))
 	return schema.SingleNestedAttribute{
@@ -88,6 +92,31 @@ func extraArgs(component, more string) schema.MapAttribute {
 }
 
 var flagName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,99}$`)
+
+func encryptionAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Encryption of Secrets in etcd, and so in its snapshots, with secretbox (XSalsa20 and Poly1305). " +
+			"The key is derived from the key of the cluster's certificate authority and from `key_version`: it is wherever the authorities are, " +
+			"in the state and, unless `store_authorities` is `false`, in the Secret `gantry-pki`, and needs no backup of its own. " +
+			"Each control-plane node holds the key, and that of the authority, in files of root: encrypt the disks of the nodes, too. " +
+			"Set on a running cluster, it rolls the control plane twice and then writes all Secrets again, as `key_version` does. " +
+			"It cannot be taken back. Defaults to none: Secrets are in clear text in etcd.",
+		Attributes: map[string]schema.Attribute{
+			"key_version": schema.Int64Attribute{
+				CustomType: attribute.Int64Type{},
+				Required:   true,
+				MarkdownDescription: fmt.Sprintf("Version of the key, from 1 to %d. Raise it to change the key. ", model.MaxEncryptionVersion) +
+					"The control plane is then rolled twice, so that all API servers can read the new key before one writes with it, " +
+					"and then all Secrets are written again; `planned_changes` shows both rolls and the step `rewrite_secrets`. " +
+					"The control plane's nodes keep the old key for reading until they are next replaced, for whatever reason. " +
+					"A control plane that is restored from a snapshot reads the keys of all versions up to this one: never lower than the snapshot's. " +
+					"It cannot be lowered.",
+				Validators: []validator.Int64{int64validator.Between(1, model.MaxEncryptionVersion)},
+			},
+		},
+	}
+}
 
 func auditPolicyAttribute() schema.StringAttribute {
 	return schema.StringAttribute{

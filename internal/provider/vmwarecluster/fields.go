@@ -32,6 +32,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldComponents:       kubernetesPath,
 	enginemodel.FieldAuditPolicy:      kubernetesPath.AtName("api_server").AtName("audit_policy"),
 	enginemodel.FieldKubelet:          kubernetesPath.AtName("kubelet").AtName("config"),
+	enginemodel.FieldEncryption:       kubernetesPath.AtName("encryption_at_rest").AtName("key_version"),
 	enginemodel.FieldCloneMode:        path.Root("clone_mode"),
 	enginemodel.FieldEtcdSnapshot:     path.Root("etcd_snapshot").AtName("directory"),
 	enginemodel.FieldRestore:          path.Root("restore_from_snapshot"),

@@ -11,6 +11,7 @@ import (
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
@@ -30,12 +31,15 @@ type clusterResource struct {
 // typeName is the type of the resource and of the data source in configurations.
 const typeName = "gantry_vmware_cluster"
 
+// typedSchema is newSchema, made once.
+var typedSchema = attribute.SchemaOnce(newSchema)
+
 // NewResource returns the resource gantry_vmware_cluster.
 func NewResource() resource.Resource {
 	return &clusterResource{enginecrud.Driver[model, *model]{
 		TypeName:  typeName,
 		Kind:      record.KindCluster,
-		NewSchema: newSchema,
+		NewSchema: typedSchema,
 		Rules:     rules,
 		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan},
 	}}

@@ -15,7 +15,7 @@ import (
 
 // upToDate checks the condition that says so of the control plane, which comes last.
 func upToDate() statecheck.StateCheck {
-	return statecheck.ExpectKnownValue(cluster, tfjsonpath.New("conditions").AtSliceIndex(4), knownvalue.ObjectPartial(
+	return statecheck.ExpectKnownValue(cluster, tfjsonpath.New("conditions").AtSliceIndex(8), knownvalue.ObjectPartial(
 		map[string]knownvalue.Check{
 			"type":   knownvalue.StringExact("ControlPlaneUpToDate"),
 			"status": knownvalue.StringExact("True"),

@@ -25,7 +25,7 @@ import (
 )
 
 // layers are those of packs, in the order in which they are applied.
-var layers = []string{enginemodel.LayerCNI, enginemodel.LayerCPI, "csi", "addon"}
+var layers = []string{enginemodel.LayerCNI, enginemodel.LayerCPI, enginemodel.LayerCSI, "addon"}
 
 func newSchema(ctx context.Context) schema.Schema {
 	attributes := enginecrud.BaseAttributes(ctx, "cluster", "such as when a worker does not join")

@@ -122,6 +122,7 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 	spec.KubernetesVersion = profile.KubernetesVersion
 	spec.Image = enginemodel.Image{Template: profile.Image.Template, Folder: m.ImageFolder.ValueString()}
 	spec.Settings = profile.Kubernetes.Settings()
+	spec.EncryptionVersion = profile.Kubernetes.EncryptionVersion()
 	for name, pack := range profile.Packs {
 		spec.Packs = append(spec.Packs, enginemodel.Pack{Name: name, Layer: pack.Layer, Manifests: pack.Manifests})
 	}

@@ -40,7 +40,7 @@ const full = `{
     "controller_manager": {"extra_args": {"v": "3"}}, "scheduler": {"extra_args": {"v": "4"}},
     "kubelet": {"extra_args": {"v": "5"}, "config": "kind: KubeletConfiguration\nmaxPods: 60\nevictionHard: {memory.available: 5%}"},
     "node_files": {"/etc/b": {"content": "b"}, "/etc/a": {"content": "a", "permissions": "640", "owner": "root:adm"}},
-    "pre_bootstrap": ["one"], "post_bootstrap": ["two"]}, "packs": {
+    "encryption_at_rest": {"key_version": 3}, "pre_bootstrap": ["one"], "post_bootstrap": ["two"]}, "packs": {
     "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]},
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
@@ -75,6 +75,7 @@ func TestSpec(t *testing.T) {
 	fileB := bootstrap.File{Path: "/etc/b", Content: "b", Permissions: "0644", Owner: "root:root"}
 	want := model.ClusterSpec{
 		Ref:               record.Ref{Kind: record.KindCluster, GatewayID: uuid.MustParse(gatewayID), Name: "prod"},
+		EncryptionVersion: 3,
 		ID:                uuid.MustParse(clusterID),
 		Description:       "Shop",
 		Tags:              map[string]string{"team": "shop"},

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -69,6 +70,7 @@ type node struct {
 	expire       time.Time       // when the certificates that kubeadm made end
 	version      kubeadm.Version // of the control plane's pods, or of a worker's kubelet
 	etcdCA       *kubeadm.Authority
+	keys         kubeapi.Keys // of its API server
 }
 
 var errNoQuorum = errors.New("etcdserver: request timed out, possibly due to connection lost: no quorum")
@@ -87,7 +89,13 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 	all := map[string]kubeapi.Kubelet{}
 	for _, g := range c.world.guests {
 		if n := g.disk.node; n != nil && n.cluster == c && g.kubelet {
-			all[n.name] = kubeapi.Kubelet{Address: n.address.String(), StaticPods: g.staticPods(), Failing: g.failing()}
+			all[n.name] = kubeapi.Kubelet{
+				Address:    n.address.String(),
+				StaticPods: g.staticPods(),
+				Failing:    g.failing(),
+				PodsAt:     g.podsAt,
+				Problems:   g.problems,
+			}
 		}
 	}
 	return all
@@ -134,11 +142,14 @@ func (g *guest) staticPods() []*corev1.Pod {
 
 // failing returns the static pods of a machine that do not run. World.mu is held.
 func (g *guest) failing() map[string]string {
-	all := map[string]string{}
-	if g.disk.node.controlPlane && g.endpoint == nil {
+	all := maps.Clone(g.crashing)
+	if all == nil {
+		all = map[string]string{}
+	}
+	if g.disk.node.controlPlane && g.endpoint == nil && all["kube-apiserver"] == "" {
 		all["kube-apiserver"] = "etcd does not answer"
 	}
-	if g.disk.member != nil && g.member == nil {
+	if g.disk.member != nil && g.member == nil && all["etcd"] == "" {
 		all["etcd"] = "etcd has ended"
 	}
 	return all
@@ -153,6 +164,7 @@ func (c *cluster) settle() {
 			live = append(live, m)
 		}
 	}
+	c.noteUnreadable(live)
 	quorum := len(live) > 0
 	if c.etcdRuns {
 		quorum = c.etcd.Quorum()
@@ -188,7 +200,7 @@ func (c *cluster) takeVIP(g *guest) error {
 	if err := c.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
 		return err
 	}
-	e, err := c.serve(c.vip, g.disk.node.serving)
+	e, err := c.serve(c.vip, g.disk.node)
 	if err != nil {
 		c.world.network.Release(c.vip.Addr(), c.vipOwner())
 		return err
@@ -216,20 +228,20 @@ type endpoint struct {
 	cancel   context.CancelFunc // of its requests
 }
 
-// serve starts an API endpoint in the simulated network.
-func (c *cluster) serve(at netip.AddrPort, cert tls.Certificate) (*endpoint, error) {
+// serve starts an endpoint of a node's API server in the simulated network.
+func (c *cluster) serve(at netip.AddrPort, n *node) (*endpoint, error) {
 	l, err := c.world.network.Listen(at)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(c.world.ctx)
+	ctx, cancel := context.WithCancel(kubeapi.WithKeys(c.world.ctx, n.keys))
 	e := &endpoint{cancel: cancel, listener: l, server: &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0),
 		// Clients are authenticated per request: a bad certificate is a 401,
 		// not a broken handshake.
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{n.serving}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c.world.requests.Add(1)
 			defer c.world.requests.Add(-1)

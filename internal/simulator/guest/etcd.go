@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/etcd"
@@ -49,7 +50,7 @@ func (c *cluster) ensureEtcd(ctx context.Context) error {
 		return errNoQuorum
 	}
 
-	disk, err := c.etcd.Disk(etcd.Authority(*n.etcdCA), n.name, n.advertise.Addr(), c.world.options.Now())
+	disk, err := c.etcdDisk(n)
 	if err != nil {
 		return err
 	}
@@ -72,6 +73,17 @@ func (c *cluster) ensureEtcd(ctx context.Context) error {
 	}
 	c.world.adopt(first, m)
 	return nil
+}
+
+// etcdDisk prepares the member of a node, of the release that kubeadm of its version takes.
+func (c *cluster) etcdDisk(n *node) (*etcd.Disk, error) {
+	disk, err := c.etcd.Disk(etcd.Authority(*n.etcdCA), n.name, n.advertise.Addr(), c.world.options.Now())
+	if err != nil {
+		return nil, err
+	}
+	release, _, _ := strings.Cut(images[n.version.Minor].etcd, "-")
+	disk.Runs(release)
+	return disk, nil
 }
 
 // adopt makes a member that runs a machine's. World.mu is held.
@@ -179,7 +191,7 @@ func (g *guest) checkEtcd(ctx context.Context, c *cluster) error {
 
 // joinEtcd joins the machine to the etcd of its cluster, as kubeadm's phase etcd-join does.
 func (g *guest) joinEtcd(ctx context.Context, c *cluster, n *node) error {
-	disk, err := c.etcd.Disk(etcd.Authority(*n.etcdCA), n.name, n.advertise.Addr(), g.world.options.Now())
+	disk, err := c.etcdDisk(n)
 	if err != nil {
 		return err
 	}

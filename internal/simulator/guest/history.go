@@ -13,13 +13,34 @@ type History struct {
 	// QuorumLosses are the moments at which a cluster had a quorum no more, each with the
 	// control-plane VMs that the cluster had and those of them that ran.
 	QuorumLosses []string
+	// Unreadable are the moments at which an API server could not read Secrets that there
+	// were, or that another one might write.
+	Unreadable []string
+	// SecretKeys are those that Secrets are written with now, and how many are; an empty
+	// name stands for clear text.
+	SecretKeys map[string]int
 }
 
 // History returns what has happened so far.
 func (w *World) History() History {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return History{Inits: slices.Clone(w.history.Inits), QuorumLosses: slices.Clone(w.history.QuorumLosses)}
+	keys := map[string]int{}
+	for _, c := range w.clusters {
+		if !slices.ContainsFunc(c.members, func(g *guest) bool { return g.endpoint != nil }) {
+			continue // it was destroyed, or restored elsewhere
+		}
+		for name, count := range c.store.Sealed() {
+			keys[name] += count
+		}
+	}
+	return History{
+		SecretKeys: keys,
+
+		Inits:        slices.Clone(w.history.Inits),
+		QuorumLosses: slices.Clone(w.history.QuorumLosses),
+		Unreadable:   slices.Clone(w.history.Unreadable),
+	}
 }
 
 // noteQuorumLoss adds to the history that a cluster has lost its quorum. World.mu is held.

@@ -46,6 +46,10 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	if err := patchKubelet(inst, &conf.Node); err != nil {
 		return err
 	}
+	if n.keys, err = g.secretKeys(inst, conf.Node, version); err != nil {
+		return err
+	}
+	n.cluster.store.SetKeys(n.keys)
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
 	n.static = staticPods(version, n)
@@ -125,6 +129,9 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 	defer g.world.mu.Unlock()
 	if ctx.Err() != nil {
 		return errOff
+	}
+	if err := c.checkKeys(n); err != nil {
+		return err
 	}
 	if err := g.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
 		return fmt.Errorf("error execution phase wait-control-plane: the VIP: %w", err)

@@ -168,7 +168,8 @@ func (g *guest) prepareControlPlane(
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
 	n.etcdCA = authorities.Etcd
 	n.static = staticPods(version, n)
-	return nil
+	n.keys, err = g.secretKeys(inst, conf.Node, version)
+	return err
 }
 
 var errAPIAway = errors.New("timed out waiting for the condition: the API went away")
@@ -208,6 +209,7 @@ func (g *guest) register(ctx context.Context, c *cluster, n *node, r kubeadm.Reg
 	c.store.Put(n.object, kubeapi.Nodes) // replaces a node of that name that is not ready
 	g.disk.node = n
 	g.kubelet = true
+	g.startPods()
 	c.settle()
 	return nil
 }

@@ -62,7 +62,10 @@ func (g *guest) serveFirst(ctx context.Context, c *cluster, n *node) error {
 		return errOff
 	}
 	n.cluster = c
-	var err error
+	err := c.checkKeys(n)
+	if err != nil {
+		return err
+	}
 	if n.serving, err = c.servingCertificate(n.name, n.advertise.Addr(), g.world.options.Now()); err != nil {
 		return err
 	}
@@ -78,6 +81,7 @@ func (g *guest) joined(n *node) error {
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	n.joined = true
+	g.startPods() // that of etcd is new
 	return nil
 }
 

@@ -40,8 +40,11 @@ type guest struct {
 	addresses []netip.Addr
 	endpoint  *endpoint // its own API endpoint
 	kubelet   bool
-	hangs     bool         // its kubelet has been stopped
-	member    *etcd.Member // of etcd, where it runs
+	hangs     bool              // its kubelet has been stopped
+	member    *etcd.Member      // of etcd, where it runs
+	podsAt    time.Time         // when its static pods can be Ready
+	crashing  map[string]string // the static pods that end again and again, and why
+	problems  map[string]string // the conditions that its kubelet reports, and their messages
 
 	tools sync.Mutex // orders SetNetwork calls; taken before World.mu
 }

@@ -84,12 +84,13 @@ func (g *guest) start(ctx context.Context) error {
 // serveAPI starts the API server, and lets the kubelet report to it. World.mu is held.
 func (g *guest) serveAPI() error {
 	n := g.disk.node
-	e, err := n.cluster.serve(n.advertise, n.serving)
+	e, err := n.cluster.serve(n.advertise, n)
 	if err != nil {
 		return err
 	}
 	g.endpoint = e
 	g.kubelet = true
+	g.startPods()
 	n.cluster.settle()
 	return nil
 }
@@ -117,6 +118,8 @@ func (w *World) stop(g *guest) {
 	g.halt = nil
 	g.kubelet = false
 	g.hangs = false
+	g.crashing = nil
+	g.problems = nil
 	for _, addr := range g.addresses {
 		w.network.Release(addr, g.owner())
 	}

@@ -43,7 +43,7 @@ func (g *guest) restore(ctx context.Context, inst *cloudinit.Instance, n *node) 
 	}
 	defer func() { _ = os.Remove(file) }()
 	c := n.cluster
-	disk, err := c.etcd.Disk(etcd.Authority(*n.etcdCA), n.name, n.advertise.Addr(), g.world.options.Now())
+	disk, err := c.etcdDisk(n)
 	if err != nil {
 		return nil, nil, err
 	}

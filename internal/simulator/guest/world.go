@@ -27,6 +27,9 @@ type Options struct {
 	// JoinTimeout is how long a joining node waits for the API of its cluster,
 	// in real time; a minute unless set. Real kubeadm waits five.
 	JoinTimeout time.Duration
+	// PodDelay is how long static pods take from their start until they are Ready, in real
+	// time. Real ones take ten seconds and more.
+	PodDelay time.Duration
 	// AtJoin is told how far the join of a node has come, by the VM's name;
 	// an error ends the join there. It may call World, and is called without a lock.
 	AtJoin func(vm string, stage JoinStage) error

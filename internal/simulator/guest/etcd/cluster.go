@@ -23,11 +23,13 @@ type Cluster struct {
 	relays map[netip.Addr]*relay
 	disks  int
 	alive  map[uint64]*Member
+	minors map[uint64]int // the minor versions of the members that have run, by id
+	minor  int            // that of the cluster
 }
 
 // NewCluster returns one without members. It takes nothing until there is a member.
 func NewCluster() *Cluster {
-	return &Cluster{relays: map[netip.Addr]*relay{}, alive: map[uint64]*Member{}}
+	return &Cluster{relays: map[netip.Addr]*relay{}, alive: map[uint64]*Member{}, minors: map[uint64]int{}}
 }
 
 // Disk prepares a member on a machine: its certificates and the address for its peers.
@@ -79,6 +81,8 @@ func (c *Cluster) running(m *Member, running bool) {
 	switch {
 	case running:
 		c.alive[m.ID()] = m
+		c.minors[m.ID()] = minorOf(m.disk.runs)
+		c.determine(m)
 	case c.alive[m.ID()] == m:
 		delete(c.alive, m.ID())
 	}

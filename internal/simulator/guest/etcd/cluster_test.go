@@ -148,6 +148,44 @@ func TestMembers(t *testing.T) {
 	kill(members[2])
 }
 
+// TestMembersOfTwoReleases upgrades a cluster: members of both releases serve side by side,
+// an older one may still join, and none once all are new.
+func TestMembersOfTwoReleases(t *testing.T) {
+	t.Parallel()
+	s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+	defer s.Close()
+	disks := map[string]*etcd.Disk{}
+	var running []*etcd.Member
+	join := func(name, release string) error {
+		d := s.disk(name, byte(len(disks)+1))
+		d.Runs(release)
+		disks[name] = d
+		if len(disks) > 1 {
+			must(t, s.AddLearner(t.Context(), d))
+		}
+		m, err := d.Start()
+		if err != nil {
+			return err
+		}
+		running = append(running, m)
+		if len(disks) > 1 {
+			s.until("promotion", func() error { return s.Promote(t.Context(), d) })
+		}
+		return m.WaitReady(t.Context())
+	}
+	must(t, join("a", "3.6.8"))
+	must(t, join("b", "3.7.0"))
+	must(t, join("c", "3.6.8"))
+	must(t, s.Remove(t.Context(), disks["a"]))
+	s.until("the removal of c", func() error { return s.Remove(t.Context(), disks["c"]) })
+	if err := join("d", "3.6.8"); err == nil || !strings.Contains(err.Error(), "invalid downgrade") {
+		t.Errorf("an older member joins a cluster that was upgraded: %v", err)
+	}
+	for _, m := range running {
+		kill(m)
+	}
+}
+
 // TestAddressIsThePeer joins a machine with the address of one whose join ended before
 // its member started: etcd knows the peer already.
 func TestAddressIsThePeer(t *testing.T) {

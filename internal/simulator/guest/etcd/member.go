@@ -33,6 +33,7 @@ type Disk struct {
 	dir     string
 	relay   *relay
 	initial []Peer     // empty for the first member
+	runs    string     // as Runs says; empty: the one that is built in
 	busy    sync.Mutex // held while a member uses it
 }
 
@@ -122,6 +123,9 @@ func (d *Disk) Start() (started *Member, err error) {
 			d.release()
 		}
 	}()
+	if err := d.cluster.mayStart(d); err != nil {
+		return nil, err
+	}
 	m := &Member{disk: d}
 	cfg, err := m.config()
 	if err != nil {

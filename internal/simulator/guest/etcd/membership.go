@@ -53,6 +53,7 @@ func (c *Cluster) AddLearner(ctx context.Context, d *Disk) error {
 	if err != nil {
 		return err
 	}
+	c.settle(m)
 	if _, found := find(members, d.relay.url()); !found {
 		if err := m.mayAdd(); err != nil {
 			return err

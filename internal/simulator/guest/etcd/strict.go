@@ -31,7 +31,9 @@ func (m *Member) strictly(
 			return nil, err
 		}
 	}
-	return handler(ctx, request)
+	response, err = handler(ctx, request)
+	m.announces(response)
+	return response, err
 }
 
 // mayAdd is etcd's mayAddMember: every member that votes has to be there.

@@ -31,6 +31,9 @@ func (s *Server) authenticate(r *http.Request) (User, bool) {
 	}
 	id, _, _ := strings.Cut(token, ".")
 	t, ok := s.store.Token(id)
+	if o, err := s.store.Get(Secrets, "kube-system", "bootstrap-token-"+id); ok && err == nil {
+		ok = s.store.readable(keysOf(r.Context()), Secrets, o) == nil
+	}
 	if !ok || !t.Authentication || subtle.ConstantTimeCompare([]byte(token), []byte(t.ID+"."+t.Secret)) != 1 {
 		return User{}, false
 	}

@@ -18,6 +18,11 @@ type Kubelet struct {
 	StaticPods []*corev1.Pod
 	// Failing are those of them that do not run, by name, and why.
 	Failing map[string]string
+	// PodsAt is when those that run can be Ready.
+	PodsAt time.Time
+	// Problems are conditions of its node, and their messages; one without a message has
+	// passed.
+	Problems map[string]string
 }
 
 // Environment is what the controllers know of the world outside the API.

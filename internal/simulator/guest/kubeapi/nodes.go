@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,9 +24,12 @@ func (p *pass) runNodes() {
 		cidrs[textAt(n, "spec", "podCIDR")] = true
 	}
 	for _, n := range p.nodes {
-		_, alive := p.kubelets[n.GetName()]
+		kubelet, alive := p.kubelets[n.GetName()]
 		_, _ = p.Change(Nodes, "", n.GetName(), func(o *Object) error {
 			p.nodeConditions(o, alive)
+			for kind, message := range kubelet.Problems {
+				p.nodeProblem(o, kind, message)
+			}
 			if textAt(o, "spec", "podCIDR") == "" {
 				if cidr := firstFree(p.env.PodCIDRs, cidrs); cidr != "" {
 					cidrs[cidr] = true
@@ -38,6 +42,14 @@ func (p *pass) runNodes() {
 			return nil
 		})
 	}
+}
+
+func (p *pass) nodeProblem(o *Object, kind, message string) {
+	if message == "" {
+		p.setCondition(o, kind, "False", "Passed", "")
+		return
+	}
+	p.setCondition(o, kind, "True", "KubeletHas"+kind, message)
 }
 
 func (p *pass) nodeConditions(o *Object, alive bool) {
@@ -138,7 +150,7 @@ func (p *pass) runKubelets() {
 			case !ready(pod) && textAt(pod, "status", "phase") != "Succeeded":
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
 				switch {
-				case !hostNetwork && !p.networks[node], !p.volumesReady(pod):
+				case !hostNetwork && !p.networks[node], !p.volumesReady(pod), kubelet.starts(pod):
 				case p.agentLog(pod) != "":
 					p.crash(pod, errors.New("back-off restarting failed container"))
 				default:
@@ -164,6 +176,11 @@ func (k Kubelet) fails(pod *Object) string {
 		return ""
 	}
 	return k.Failing[strings.TrimSuffix(pod.GetName(), "-"+textAt(pod, "spec", "nodeName"))]
+}
+
+// starts reports whether a static pod runs and the probe of its start has not passed.
+func (k Kubelet) starts(pod *Object) bool {
+	return pod.GetAnnotations()[corev1.MirrorPodAnnotationKey] != "" && time.Now().Before(k.PodsAt)
 }
 
 // failPod shows a pod whose container ends again and again.

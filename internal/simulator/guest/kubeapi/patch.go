@@ -140,7 +140,7 @@ func (r *request) createApplied(w http.ResponseWriter, manager string, patch *Ob
 	if r.dryRun() {
 		return r.answer(w, http.StatusCreated)(o, nil)
 	}
-	o, err := r.store.Create(r.kind.Resource(), o)
+	o, err := r.store.createBy(r.keys, r.kind.Resource(), o)
 	if err != nil {
 		return err
 	}

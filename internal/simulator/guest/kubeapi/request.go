@@ -21,6 +21,7 @@ type request struct {
 	namespace string
 	name      string
 	sub       string
+	keys      Keys // of the server
 }
 
 // verb returns the request's verb in RBAC's words.
@@ -62,7 +63,7 @@ func (r *request) serve(w http.ResponseWriter) error {
 	}
 	switch r.verb() {
 	case "get":
-		return r.answer(w, http.StatusOK)(r.store.Get(r.kind.Resource(), r.namespace, r.name))
+		return r.answer(w, http.StatusOK)(r.get())
 	case "list":
 		return r.list(w)
 	case "watch":
@@ -150,6 +151,9 @@ func (r *request) list(w http.ResponseWriter) error {
 		return err
 	}
 	all, revision := r.store.List(r.kind.Resource(), r.namespace)
+	if err := r.store.readable(r.keys, r.kind.Resource(), all...); err != nil {
+		return err
+	}
 	items := []*Object{}
 	for _, o := range all {
 		if selected(o) {
@@ -180,7 +184,16 @@ func (r *request) create(w http.ResponseWriter) error {
 	if r.http.URL.Query().Get("dryRun") != "" {
 		return r.answer(w, http.StatusCreated)(o, nil)
 	}
-	return r.answer(w, http.StatusCreated)(r.store.Create(r.kind.Resource(), o))
+	return r.answer(w, http.StatusCreated)(r.store.createBy(r.keys, r.kind.Resource(), o))
+}
+
+// get returns the request's object.
+func (r *request) get() (*Object, error) {
+	o, err := r.store.Get(r.kind.Resource(), r.namespace, r.name)
+	if err == nil {
+		err = r.store.readable(r.keys, r.kind.Resource(), o)
+	}
+	return o, err
 }
 
 // namespaceExists refuses to create an object in a namespace that is not there
@@ -218,7 +231,7 @@ func (r *request) update(w http.ResponseWriter) error {
 func (r *request) change(next func(old *Object) (*Object, error)) (*Object, error) {
 	dry := r.http.URL.Query().Get("dryRun") != ""
 	var would *Object
-	o, err := r.store.Change(r.kind.Resource(), r.namespace, r.name, func(o *Object) error {
+	o, err := r.store.changeBy(r.keys, r.kind.Resource(), r.namespace, r.name, func(o *Object) error {
 		n, err := next(o.DeepCopy())
 		if err != nil {
 			return err
@@ -275,13 +288,18 @@ func (r *request) delete(w http.ResponseWriter) error {
 		return err
 	}
 	if len(options.DryRun) > 0 {
-		return r.answer(w, http.StatusOK)(r.store.Get(r.kind.Resource(), r.namespace, r.name))
+		return r.answer(w, http.StatusOK)(r.get())
 	}
 	o, err := r.remove(r.namespace, r.name, options)
 	return r.answer(w, http.StatusOK)(o, err)
 }
 
 func (r *request) remove(namespace, name string, options metav1.DeleteOptions) (*Object, error) {
+	if o, err := r.store.Get(r.kind.Resource(), namespace, name); err == nil {
+		if err := r.store.readable(r.keys, r.kind.Resource(), o); err != nil {
+			return nil, err
+		}
+	}
 	forced := options.GracePeriodSeconds != nil && *options.GracePeriodSeconds == 0
 	uid := options.Preconditions.UID
 	return r.store.Delete(r.kind.Resource(), namespace, name, uid, func(o *Object) bool {

@@ -15,6 +15,7 @@ type saved struct {
 	Revision int64
 	Objects  []savedObject
 	Applied  map[types.UID]map[string]map[string]any
+	Sealed   map[types.UID]string
 }
 
 type savedObject struct {
@@ -28,7 +29,7 @@ const restoredRevisions = 1_000_000_000
 // Save returns all that the store has.
 func (s *Store) Save() ([]byte, error) {
 	s.mu.Lock()
-	all := saved{Revision: s.revision, Applied: s.applied}
+	all := saved{Revision: s.revision, Applied: s.applied, Sealed: s.sealed}
 	for r, objects := range s.objects {
 		for _, o := range objects {
 			all.Objects = append(all.Objects, savedObject{Group: r.Group, Resource: r.Resource, Object: o.Object})
@@ -71,6 +72,9 @@ func (s *Store) Restore(packed []byte) error {
 	}
 	if all.Applied != nil {
 		s.applied = all.Applied
+	}
+	if all.Sealed != nil {
+		s.sealed = all.Sealed
 	}
 	s.revision = all.Revision + restoredRevisions
 	s.dropped = s.revision

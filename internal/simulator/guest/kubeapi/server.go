@@ -159,7 +159,7 @@ func (s *Server) route(r *http.Request, path string, user User) (*request, error
 		}
 		return nil, noSuchPath()
 	}
-	req := &request{Server: s, http: r, user: user}
+	req := &request{Server: s, http: r, user: user, keys: keysOf(r.Context())}
 	namespacePath := words[0] == "namespaces" && len(words) > 2 && words[2] != "status" && words[2] != "finalize"
 	if namespacePath {
 		req.namespace, words = words[1], words[2:]

@@ -46,6 +46,8 @@ type Store struct {
 	dropped  int64 // revision of the last change that left the history
 	changed  chan struct{}
 	applied  map[types.UID]map[string]map[string]any // last apply by object and manager
+	sealed   map[types.UID]string                    // the key that a Secret is written with
+	keys     Keys                                    // of what runs beside the API
 }
 
 // NewStore returns an empty store.
@@ -54,7 +56,16 @@ func NewStore(now func() time.Time) *Store {
 		now: now, changed: make(chan struct{}),
 		objects: map[schema.GroupResource]map[key]*Object{},
 		applied: map[types.UID]map[string]map[string]any{},
+		sealed:  map[types.UID]string{},
 	}
+}
+
+// SetKeys has the phases of kubeadm, and what else runs beside the API, write Secrets by an
+// API server that has the keys.
+func (s *Store) SetKeys(keys Keys) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = keys
 }
 
 // Get returns an object.
@@ -95,6 +106,11 @@ func (s *Store) List(r schema.GroupResource, namespace string) ([]*Object, int64
 func (s *Store) Create(r schema.GroupResource, o *Object) (*Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.create(s.keys, r, o)
+}
+
+// create is that of an API server which has the keys; the lock is held.
+func (s *Store) create(keys Keys, r schema.GroupResource, o *Object) (*Object, error) {
 	k := key{o.GetNamespace(), o.GetName()}
 	if _, taken := s.objects[r][k]; taken {
 		return nil, apierrors.NewAlreadyExists(r, k.name)
@@ -104,6 +120,7 @@ func (s *Store) Create(r schema.GroupResource, o *Object) (*Object, error) {
 	o.SetCreationTimestamp(metav1.NewTime(s.now().UTC().Truncate(time.Second)))
 	o.SetGeneration(1)
 	o.SetDeletionTimestamp(nil)
+	s.seal(keys, r, o)
 	s.put(r, o, watch.Added)
 	return o, nil
 }
@@ -113,7 +130,15 @@ func (s *Store) Create(r schema.GroupResource, o *Object) (*Object, error) {
 func (s *Store) Change(r schema.GroupResource, namespace, name string, change func(o *Object) error) (*Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.change(s.keys, r, namespace, name, change)
+}
+
+// change is that of an API server which has the keys; the lock is held.
+func (s *Store) change(keys Keys, r schema.GroupResource, namespace, name string, change func(o *Object) error) (*Object, error) {
 	old, err := s.get(r, namespace, name)
+	if err == nil {
+		err = s.unseal(keys, r, old)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +152,7 @@ func (s *Store) Change(r schema.GroupResource, namespace, name string, change fu
 	o.SetResourceVersion(old.GetResourceVersion())
 	o.SetGeneration(old.GetGeneration())
 	o.SetManagedFields(nil)
-	if same(o.Object, old.Object) {
+	if same(o.Object, old.Object) && !s.stale(keys, r, old) {
 		return old, nil
 	}
 	if !same(o.Object["spec"], old.Object["spec"]) {
@@ -137,6 +162,7 @@ func (s *Store) Change(r schema.GroupResource, namespace, name string, change fu
 		s.remove(r, o)
 		return o, nil
 	}
+	s.seal(keys, r, o)
 	s.put(r, o, watch.Modified)
 	return o, nil
 }
@@ -181,6 +207,7 @@ func (s *Store) put(r schema.GroupResource, o *Object, kind watch.EventType) {
 func (s *Store) remove(r schema.GroupResource, o *Object) {
 	delete(s.objects[r], key{o.GetNamespace(), o.GetName()})
 	delete(s.applied, o.GetUID())
+	delete(s.sealed, o.GetUID())
 	s.revision++
 	last := o.DeepCopy()
 	last.SetResourceVersion(strconv.FormatInt(s.revision, 10))

@@ -26,6 +26,9 @@ func (r *request) watch(w http.ResponseWriter) error {
 	}
 	query := r.http.URL.Query()
 	initial, revision := r.store.List(r.kind.Resource(), r.namespace)
+	if err := r.store.readable(r.keys, r.kind.Resource(), initial...); err != nil {
+		return err
+	}
 	send := query.Get("sendInitialEvents") == "true"
 	switch text := query.Get("resourceVersion"); {
 	case send:
@@ -114,6 +117,11 @@ func (s *watchStream) follow(revision int64, limit time.Duration) {
 		}
 		revision = now
 		for _, e := range news {
+			if err := s.store.readable(s.keys, s.kind.Resource(), e.object); err != nil && e.kind != watch.Deleted {
+				status := apierrors.NewInternalError(err).Status()
+				s.send(watch.Error, &status)
+				return
+			}
 			s.deliver(e)
 		}
 		if s.flush.Flush() != nil {

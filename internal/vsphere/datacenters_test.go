@@ -7,28 +7,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-func TestMissingPrivileges(t *testing.T) {
-	t.Parallel()
-	v := start(t)
-	var missing []string
-	calls := v.calls(func() {
-		var err error
-		missing, err = v.client.MissingPrivileges(t.Context())
-		v.must(err)
-	})
-	if len(missing) > 0 || calls.Total != 6 {
-		t.Fatalf("missing %q, calls %+v", missing, calls)
-	}
-	v.DenyPrivilege("", "Network.Assign")
-	v.DenyPrivilege("", "Datastore.AllocateSpace")
-	v.DenyPrivilege("other@vsphere.local", "Resource.AssignVMToPool")
-	missing, err := v.client.MissingPrivileges(t.Context())
-	v.must(err)
-	if want := []string{"Datastore.AllocateSpace", "Network.Assign"}; !slices.Equal(missing, want) {
-		t.Fatalf("missing %q, want %q", missing, want)
-	}
-}
-
 func TestDatacentersListsWhatThereIs(t *testing.T) {
 	t.Parallel()
 	v := start(t)

@@ -1,0 +1,44 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Checks reads what only a status says, all at once. That something cannot be read is an
+// observation, not an error.
+func (o Observer) Checks(ctx context.Context, w *World) *model.HealthChecks {
+	checks := &model.HealthChecks{}
+	var running sync.WaitGroup
+	defer running.Wait()
+	if w.API != nil && !errors.Is(w.apiFailed, model.ErrNotReached) {
+		running.Go(func() {
+			if err := w.API.Ready(ctx); errors.Is(err, model.ErrNotReady) {
+				checks.NotReady = err
+			}
+		})
+	}
+	if !w.Facts.API.Answered() {
+		return checks
+	}
+	running.Go(func() { checks.ControlPlane, checks.ControlPlaneError = w.API.ControlPlane(ctx) })
+	if vms := labelled(&w.Facts); len(vms) > 0 {
+		running.Go(func() { checks.Zones, checks.ZonesError = o.VCenter.MachineZones(ctx, vms, o.MaxAge) })
+	}
+	return checks
+}
+
+// labelled are the VMs of nodes that have a label of the topology, by reference.
+func labelled(facts *model.Facts) []string {
+	var vms []string
+	for _, m := range facts.Machines {
+		labels := facts.API.Nodes[m.Marker.Node].Labels
+		if labels[model.LabelRegion] != "" || labels[model.LabelZone] != "" {
+			vms = append(vms, m.Ref)
+		}
+	}
+	return vms
+}

@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/privileges"
+)
+
+// privilegedObject is an object on which a plan needs privileges.
+type privilegedObject struct {
+	ref   string // empty: it was not found
+	name  string // for messages
+	kind  privileges.Object
+	field model.Field
+	uses  privileges.Case
+	// makes is set where what is below the object will be the cluster's folder.
+	makes bool
+}
+
+// needed are the ids of the privileges that are used on the object.
+func (o privilegedObject) needed() []string {
+	ids := privileges.Needed(privileges.ClusterLevel, o.kind, o.uses)
+	if o.makes {
+		ids = append(ids, privileges.Needed(privileges.ClusterLevel, privileges.ParentFolder, o.uses)...)
+	}
+	return ids
+}
+
+// Privileges returns the ids of the privileges that whoever carries a plan out needs, by the
+// reference of the object; none where nothing is changed in vCenter.
+func Privileges(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, site model.Site) map[string][]string {
+	needed := map[string][]string{}
+	for _, o := range newCheck(spec, facts, p, &model.Limits{Site: site}).privilegedObjects() {
+		for _, id := range o.needed() {
+			if !slices.Contains(needed[o.ref], id) {
+				needed[o.ref] = append(needed[o.ref], id)
+			}
+		}
+	}
+	return needed
+}
+
+// missingPrivileges warns of what whoever carries the plan out lacks.
+func (c check) missingPrivileges() model.Findings {
+	var f model.Findings
+	if len(c.limits.Lacks) == 0 {
+		return f
+	}
+	user := "The provider's own user"
+	if c.limits.User != "" {
+		user = fmt.Sprintf("The account %q", c.limits.User)
+	}
+	for _, o := range c.privilegedObjects() {
+		var lacks []string
+		for _, id := range o.needed() {
+			if slices.Contains(c.limits.Lacks[o.ref], id) {
+				lacks = append(lacks, privileges.Describe(id))
+			}
+		}
+		if len(lacks) > 0 {
+			f.Warn(o.field, fmt.Sprintf("Privileges are missing on %s %q", o.kind, o.name),
+				"%s lacks %s. An apply fails where it needs them. Grant them there; the guide on privileges has the commands.",
+				user, model.Listed(lacks))
+		}
+	}
+	return f
+}
+
+// privilegedObjects are the objects of the site that the steps of the plan touch, those that
+// were found.
+func (c check) privilegedObjects() []privilegedObject {
+	if !slices.ContainsFunc(c.plan.Steps(), changesVM) {
+		return nil
+	}
+	objects := []privilegedObject{c.folderObject()}
+	if len(c.builds) > 0 {
+		objects = append(objects, c.templateObjects()...)
+		for _, ref := range c.placements() {
+			objects = append(objects, c.placementObjects(ref)...)
+		}
+	}
+	return slices.DeleteFunc(objects, func(o privilegedObject) bool { return o.ref == "" })
+}
+
+// changesVM reports whether a step changes a VM in vCenter.
+func changesVM(step model.Step) bool {
+	switch step.(type) {
+	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.WipeUserdata, model.UpdateDescription:
+		return true
+	}
+	return false
+}
+
+func (c check) privilegeCase() privileges.Case {
+	return privileges.Case{
+		MovesNodes:  c.moves != nil,
+		MakesFolder: len(c.limits.Site.Folder.Missing) > 0,
+		CSI: slices.ContainsFunc(c.spec.Packs, func(pack model.Pack) bool {
+			return pack.Layer == model.LayerCSI
+		}),
+	}
+}
+
+// folderObject is the cluster's folder; while that is missing, the one that it is made in.
+func (c check) folderObject() privilegedObject {
+	folder := c.limits.Site.Folder
+	name := "vm" // the datacenter's own
+	if len(folder.Levels) > 0 {
+		name = folder.Levels[len(folder.Levels)-1].Path
+	}
+	return privilegedObject{
+		ref:   cmp.Or(folder.Ref, folder.Parent),
+		name:  name,
+		kind:  privileges.Folder,
+		field: model.ClusterField(model.FieldFolder),
+		uses:  c.privilegeCase(),
+		makes: folder.Ref == "",
+	}
+}
+
+func (c check) templateObjects() []privilegedObject {
+	var objects []privilegedObject
+	for _, pool := range c.spec.NodePools() {
+		if !c.uses(pool.Name) {
+			continue
+		}
+		field := model.ClusterField(model.FieldTemplate)
+		if pool.Image.Template != "" {
+			field = model.NodePoolField(pool.Name, model.FieldTemplate)
+		}
+		template := c.limits.Site.TemplateOf(pool)
+		objects = append(objects, privilegedObject{
+			ref: template.Ref, name: template.Path, kind: privileges.Template, field: field,
+			uses: privileges.Case{ClonesVM: template.IsVM},
+		})
+	}
+	return objects
+}
+
+func (c check) placementObjects(ref model.PlacementRef) []privilegedObject {
+	found := c.limits.Site.Placements[ref]
+	place := c.place(ref)
+	uses := c.privilegeCase()
+	// Where this plan stores one, what is missing for it is an error.
+	uses.StoresSnapshots = ref.NodePool == model.ControlPlanePool && c.spec.EtcdSnapshots != nil &&
+		c.spec.EtcdSnapshots.Directory == "" && StoresSnapshot(c.plan, c.limits.Site) == ""
+	object := func(reference, name string, kind privileges.Object, field model.FieldName) privilegedObject {
+		return privilegedObject{ref: reference, name: name, kind: kind, field: ref.Field(field), uses: uses}
+	}
+	return []privilegedObject{
+		object(found.Datastore, place.Datastore, privileges.Datastore, model.FieldDatastore),
+		object(found.Network.Ref, place.Network, privileges.Network, model.FieldNetwork),
+		object(found.ResourcePool, cmp.Or(place.ResourcePool, place.ComputeCluster), privileges.ResourcePool, model.FieldResourcePool),
+	}
+}
