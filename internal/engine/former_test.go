@@ -114,6 +114,17 @@ func TestRestoreThatIsNotReached(t *testing.T) {
 		!strings.Contains(err.Error(), "Node \"prod-cp-2\" of \"prod\" has joined") {
 		t.Errorf("applied with %v", err)
 	}
+	// Off it reports nothing, as after its host has failed: that it has joined was recorded.
+	w.powerOff("prod-cp-2")
+	if _, err := away().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil ||
+		!strings.Contains(err.Error(), "Node \"prod-cp-2\" of \"prod\" has joined") {
+		t.Errorf("applied with %v", err)
+	}
+	w.must(w.sim.PowerOnVM("prod-cp-2"))
+	w.eventually(func() bool {
+		_, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		return err == nil && facts.API.Answered()
+	})
 	spec = kept(spec, w.applies(spec, secrets))
 	if !w.remembers(secrets, "since") {
 		t.Error("it was restored over")

@@ -212,3 +212,24 @@ func TestReconnectionComesBeforeRepair(t *testing.T) {
 	f.Record.Reconnect = false
 	wantSteps(t, planned(s, f), strings.TrimSuffix(restoredRest, ", reconnect_workers c")+", create_node c-w-3, delete_node c-w-2")
 }
+
+// The first node of a restore has joined, as the record knows, and reports nothing now: it is
+// off, or boots. It may have served, and is not restored over.
+func TestRestoreKeepsAFirstNodeThatWasSeenToJoin(t *testing.T) {
+	t.Parallel()
+	s, f := restoredFirst(false)
+	unreachable(f)
+	f.Record.Pending[model.ControlPlanePool] = []int{5, 6}
+	node := &f.Machines[len(f.Machines)-1]
+	for _, power := range []bool{true, false} {
+		node.PoweredOn = power
+		p := planned(s, f)
+		if len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-4"`, "has joined", "delete its VM") {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	// One that was not is built anew, as those that were made ahead and never booted.
+	f.Record.Pending[model.ControlPlanePool] = []int{4, 5, 6}
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, "+
+		"create_node c-cp-6, reconnect_workers c, apply_pack net")
+}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -97,7 +98,7 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 		return context.Cause(ctx)
 	case boot.silent && silent != nil:
 		boot.last.Why = "reports that it has joined, and " + silent.Error()
-		return &boot.last
+		return errors.Join(&boot.last, n.recordServes(ctx))
 	case time.Since(boot.began) >= n.Timing.BootTimeout:
 		boot.last.Why = fmt.Sprintf("did not join within %s: %v", n.Timing.BootTimeout, silent)
 		return &boot.last
@@ -113,6 +114,15 @@ func (n *newNode) recordJoined(ctx context.Context) error {
 		return nil
 	}
 	return n.record.joined(ctx, n.Node)
+}
+
+// recordServes records that the first node of a restore reports that it has joined, although
+// the API does not say so from here: it may serve, and once it is off nothing else tells.
+func (n *newNode) recordServes(ctx context.Context) error {
+	if !n.First || n.Spec.Restore == nil {
+		return nil
+	}
+	return n.recordJoined(ctx)
 }
 
 // bootWatch follows one VM while it boots.
