@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"log"
+	"os"
 	"runtime"
 	"time"
 
@@ -31,6 +32,7 @@ func main() {
 	flag.Parse()
 	if !*debug {
 		quiet() // a debugger's user reads the logs
+		go endWithParent(os.Getppid, time.Tick(parentCheck), func() { os.Exit(1) })
 	}
 	spare := spareCollector()
 

@@ -1,6 +1,9 @@
 package main
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // quiet turns logs off that are not read: a provider logs each step of each request at
 // level trace, and Terraform takes the lines apart one by one and drops them, unless TF_LOG
@@ -31,3 +34,20 @@ const spareMemory = 64 << 20
 // it takes no memory itself. The process takes 75 MiB more at its peak. What is returned
 // has to stay reachable.
 func spareCollector() []byte { return make([]byte, spareMemory) }
+
+// parentCheck is how often a provider looks whether the CLI that started it is still there.
+const parentCheck = time.Second
+
+// endWithParent calls end once the process has another parent than at its start: the CLI was
+// killed and could not ask the provider to stop, so that nobody waits for what it does, and
+// the lock that it holds is free for the next run only when its heartbeat ends. Where the
+// system never gives orphans another parent, as Windows, it does nothing.
+func endWithParent(parent func() int, ticks <-chan time.Time, end func()) {
+	first := parent()
+	for range ticks {
+		if parent() != first {
+			end()
+			return
+		}
+	}
+}

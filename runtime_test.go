@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // TestQuiet leaves the levels of logs alone where a user asks for logs.
@@ -55,3 +56,21 @@ func TestSpareCollector(t *testing.T) {
 
 // sink keeps what is allocated on the heap.
 var sink []byte
+
+func TestEndWithParent(t *testing.T) {
+	parents := []int{7, 7, 7, 1}
+	parent := func() int {
+		next := parents[0]
+		parents = parents[1:]
+		return next
+	}
+	ticks := make(chan time.Time, 4)
+	for range cap(ticks) {
+		ticks <- time.Time{}
+	}
+	ended := 0
+	endWithParent(parent, ticks, func() { ended++ })
+	if ended != 1 || len(parents) != 0 {
+		t.Errorf("ended %d times, with %v left to ask", ended, parents)
+	}
+}
