@@ -15,6 +15,7 @@ import (
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
@@ -110,13 +111,17 @@ func (m *model) SetInherited(proxy *record.Proxy) (diags diag.Diagnostics) {
 // warnOfGatewayProxy warns of a cluster that has taken its proxy from its gateway, which
 // has another one now. What cannot be read says nothing.
 func warnOfGatewayProxy(ctx context.Context, conn *connection.Connection, m *model) diag.Diagnostics {
-	ref, diags := m.ref(ctx)
+	gatewayID, ok := m.CloudAccount.Attributes()["gateway_id"].(types.String)
+	if !ok || gatewayID.IsNull() || gatewayID.IsUnknown() || !m.Proxy.IsNull() || m.GatewayProxy.IsUnknown() {
+		return nil
+	}
+	gateway, diags := attribute.ParseID(gatewayID, path.Root("cloud_account").AtName("gateway_id"))
 	taken, more := m.takenProxy(ctx)
 	diags.Append(more...)
-	if diags.HasError() || !m.Proxy.IsNull() || m.GatewayProxy.IsUnknown() || ref.GatewayID == uuid.Nil {
+	if diags.HasError() {
 		return diags
 	}
-	now, known := gatewayProxy(ctx, conn, ref.GatewayID)
+	now, known := gatewayProxy(ctx, conn, gateway)
 	if !known || now.Equal(taken) {
 		return nil
 	}
