@@ -72,8 +72,9 @@ func TestCreationWaitsForItsGateway(t *testing.T) {
 
 	e := w.engine()
 	e.Ledger.Clock = impatient{}
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	short, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	e.Ledger.Waiting = func(context.Context, *ledger.LockedError, time.Duration) { cancel() }
 	_, err = e.Apply(short, engine.Request{Spec: spec, Secrets: newSecrets(t)})
 	if err == nil || !strings.Contains(err.Error(), "wait for gateway") || !strings.Contains(err.Error(), "laptop pid 42") {
 		t.Errorf("without the time to wait: %v", err)
