@@ -198,6 +198,7 @@ func (d *datacenter) powerCycle(w *workspace, names ...string) {
 // powerOn gives machines power again.
 func (d *datacenter) powerOn(w *workspace, before map[string]string, names ...string) {
 	d.t.Helper()
+	since := time.Now().Truncate(time.Second) // as the API tells times
 	for _, name := range names {
 		if err := d.PowerOnVM(name); err != nil {
 			d.t.Fatal(err)
@@ -216,6 +217,28 @@ func (d *datacenter) powerOn(w *workspace, before map[string]string, names ...st
 		return nil
 	})
 	d.t.Logf("%q were Ready %s after their power was back", names, took.Round(100*time.Millisecond))
+	d.eventually("the static pods of the control plane", func(ctx context.Context) error { return d.startedSince(ctx, w, since, names) })
+}
+
+// startedSince says which static pods of the control plane on nodes do not serve, or are as
+// they were before a moment, as the API shows them until kubelet has told what became of
+// them.
+func (d *datacenter) startedSince(ctx context.Context, w *workspace, since time.Time, nodes []string) error {
+	pods, err := d.api(w).CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "tier=control-plane"})
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods.Items {
+		if !slices.Contains(nodes, pod.Spec.NodeName) {
+			continue
+		}
+		for _, c := range pod.Status.ContainerStatuses {
+			if !c.Ready || c.State.Running == nil || c.State.Running.StartedAt.Time.Before(since) {
+				return fmt.Errorf("%s has not started again", pod.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // bootstrappedOnce expects that a boot after the first has not run the script again.
