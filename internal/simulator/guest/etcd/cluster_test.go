@@ -156,12 +156,17 @@ func TestMembersOfTwoReleases(t *testing.T) {
 	defer s.Close()
 	disks := map[string]*etcd.Disk{}
 	var running []*etcd.Member
+	defer func() { // before the cluster closes, which waits for them
+		for _, m := range running {
+			kill(m)
+		}
+	}()
 	join := func(name, release string) error {
 		d := s.disk(name, byte(len(disks)+1))
 		d.Runs(release)
 		disks[name] = d
 		if len(disks) > 1 {
-			must(t, s.AddLearner(t.Context(), d))
+			s.until("another learner", func() error { return s.AddLearner(t.Context(), d) })
 		}
 		m, err := d.Start()
 		if err != nil {
@@ -176,13 +181,10 @@ func TestMembersOfTwoReleases(t *testing.T) {
 	must(t, join("a", "3.6.8"))
 	must(t, join("b", "3.7.0"))
 	must(t, join("c", "3.6.8"))
-	must(t, s.Remove(t.Context(), disks["a"]))
+	s.until("the removal of a", func() error { return s.Remove(t.Context(), disks["a"]) })
 	s.until("the removal of c", func() error { return s.Remove(t.Context(), disks["c"]) })
 	if err := join("d", "3.6.8"); err == nil || !strings.Contains(err.Error(), "invalid downgrade") {
 		t.Errorf("an older member joins a cluster that was upgraded: %v", err)
-	}
-	for _, m := range running {
-		kill(m)
 	}
 }
 
