@@ -26,6 +26,7 @@ var configurations = map[string][]string{
 	"resource gantry_vmware_cluster": {clusterBase},
 	"data gantry_cloud_account":      {`{"name": "theirs"}`},
 	"data gantry_datacenters":        {`{}`},
+	"data gantry_gateway":            {`{"name": "theirs"}`},
 	"data gantry_ip_pool":            {`{"name": "nodes", "include_allocations": true}`},
 	"data gantry_orphans":            {`{}`},
 	"data gantry_privileges": {
@@ -33,7 +34,8 @@ var configurations = map[string][]string{
 		  "datastore": "shared-1", "network": "dvpg-nodes", "resource_pool": "gantry", "folder": "k8s", "template": "gantry-node-1.37.2",
 		  "image_folder": "templates"}}`,
 	},
-	"data gantry_zone_tags": {`{"datacenter": "dc-1"}`},
+	"data gantry_vmware_cluster": {`{"name": "theirs", "gateway_id": "@GATEWAY@"}`},
+	"data gantry_zone_tags":      {`{"datacenter": "dc-1"}`},
 }
 
 const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",

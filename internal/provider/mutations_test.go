@@ -28,6 +28,7 @@ import (
 func TestConfigurationsFailClearly(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer(
+		"@GATEWAY@", otherID,
 		"@SERVER@", "vc.example.com", "@USER@", "user", "@PASSWORD@", "secret", "@POOL@", otherID, "@PLACEMENT@", placement(otherID)))
 	config := s.value("gantry", s.schemas.Provider, `{"username": "user", "password": "secret"}`)
 	s.mustConfigure(set(config, root("vcenter_server"), tftypes.NewValue(tftypes.String, tftypes.UnknownValue)))
@@ -53,8 +54,11 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 	if _, err := e.Ledger().Register(t.Context(), account); err != nil {
 		t.Fatal(err)
 	}
+	gateway := theirs(t, e.Ledger(), record.Ref{Kind: record.KindGateway, Name: "theirs"})
+	theirs(t, e.Ledger(), record.Ref{Kind: record.KindCluster, GatewayID: gateway, Name: "theirs"})
 	process := &connection.Process{}
-	s := newServer(t, provider.NewIn(process, "test"), strings.NewReplacer("@SERVER@", e.Server(), "@USER@", e.Username(),
+	s := newServer(t, provider.NewIn(process, "test"), strings.NewReplacer(
+		"@GATEWAY@", gateway.String(), "@SERVER@", e.Server(), "@USER@", e.Username(),
 		"@PASSWORD@", e.Password(), "@POOL@", id.String(), "@PLACEMENT@", placement(id.String())))
 	config := s.value("gantry", s.schemas.Provider, fmt.Sprintf(
 		`{"vcenter_server": %q, "username": %q, "password": %q, "insecure_skip_verify": true}`, e.Server(), e.Username(), e.Password()))
@@ -77,7 +81,8 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 // TestBrokenPackIsNamed breaks the YAML of one of three packs.
 func TestBrokenPackIsNamed(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer("@SERVER@", "vc.example.com", "@USER@", "user",
+	s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer("@GATEWAY@", otherID,
+		"@SERVER@", "vc.example.com", "@USER@", "user",
 		"@PASSWORD@", "secret", "@PLACEMENT@", placement(otherID), "metadata: {name: b}", "metadata: {name: b"))
 	const name = "gantry_vmware_cluster"
 	errs := onlyErrors(s.validate("resource", name, s.value(name, s.schemas.ResourceSchemas[name], clusterBase)))
@@ -195,6 +200,22 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 	for pattern := range missing {
 		s.t.Errorf("no configuration of %s has what %s is in", name, pattern)
 	}
+}
+
+// theirs registers what another workspace has made, of which there is no VM.
+func theirs(t *testing.T, l *ledger.Ledger, ref record.Ref) uuid.UUID {
+	t.Helper()
+	rec, err := ledger.NewRecord(ref, record.Cluster{
+		ID: uuid.New(), Kind: ref.Kind, APIReached: true, CreationComplete: true, Datacenter: "dc-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := l.Register(t.Context(), rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // begin begins a process, and returns what ends it.

@@ -86,6 +86,7 @@ var public = map[string][]string{
 func TestErrorsDoNotRepeatSecrets(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer(
+		"@GATEWAY@", otherID,
 		"@SERVER@", "vc.example.com", "@USER@", "user", "@PASSWORD@", "secret", "@POOL@", otherID, "@PLACEMENT@", placement(otherID)))
 	schemas := map[string]*tfprotov6.Schema{"gantry": s.schemas.Provider}
 	for name, schema := range s.schemas.ResourceSchemas {
