@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 )
@@ -49,4 +53,20 @@ func writeAuthorities(dir string) error {
 		}
 	}
 	return nil
+}
+
+// theirs registers what another workspace has made, of which there is no VM.
+func theirs(t *testing.T, l *ledger.Ledger, ref record.Ref) uuid.UUID {
+	t.Helper()
+	rec, err := ledger.NewRecord(ref, record.Cluster{
+		ID: uuid.New(), Kind: ref.Kind, APIReached: true, CreationComplete: true, Datacenter: "dc-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := l.Register(t.Context(), rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -200,22 +199,6 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 	for pattern := range missing {
 		s.t.Errorf("no configuration of %s has what %s is in", name, pattern)
 	}
-}
-
-// theirs registers what another workspace has made, of which there is no VM.
-func theirs(t *testing.T, l *ledger.Ledger, ref record.Ref) uuid.UUID {
-	t.Helper()
-	rec, err := ledger.NewRecord(ref, record.Cluster{
-		ID: uuid.New(), Kind: ref.Kind, APIReached: true, CreationComplete: true, Datacenter: "dc-1",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := l.Register(t.Context(), rec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
 }
 
 // begin begins a process, and returns what ends it.
