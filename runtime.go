@@ -39,9 +39,9 @@ func spareCollector() []byte { return make([]byte, spareMemory) }
 const parentCheck = time.Second
 
 // endWithParent calls end once the process has another parent than at its start: the CLI was
-// killed and could not ask the provider to stop, so that nobody waits for what it does, and
-// the lock that it holds is free for the next run only when its heartbeat ends. Where the
-// system never gives orphans another parent, as Windows, it does nothing.
+// killed and could not ask the provider to stop. No run waits for what it does, and the lock
+// that it holds is free for the next one only when its heartbeat ends. Where the system never
+// gives orphans another parent, as Windows, it does nothing.
 func endWithParent(parent func() int, ticks <-chan time.Time, end func()) {
 	first := parent()
 	for range ticks {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	framework "github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
