@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/google/uuid"
+	framework "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
