@@ -25,7 +25,7 @@ func TestBoundsBelongToTheirStrategy(t *testing.T) {
 		`"strategy": "contract_first", "max_unavailable": 101`: at + "max_unavailable value must be between 1 and 100",
 		`"max_surge": 1.5`:                                     "max_surge",
 	} {
-		s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer("@GATEWAY@", otherID, "@SERVER@", "vc.example.com", "@USER@", "user",
+		s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer("@SERVER@", "vc.example.com", "@USER@", "user",
 			"@PASSWORD@", "secret", "@PLACEMENT@", placement(otherID), rolling, with))
 		errs := onlyErrors(s.validate("resource", name, s.value(name, s.schemas.ResourceSchemas[name], clusterBase)))
 		if said := describe(errs); (want == "") != (len(errs) == 0) || !strings.Contains(said, want) {

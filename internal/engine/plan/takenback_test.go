@@ -128,7 +128,7 @@ func TestTakenBackResetKeepsWhatHasJoined(t *testing.T) {
 		t.Error("it does not leave etcd")
 	}
 
-	s, f = gateway()
+	s, _ = gateway()
 	s.ControlPlane.Count, s.Reset = 3, ""
 	f = running(3, 0)
 	f.API.Packs = map[string]string{"agent": s.Packs[0].Hash()}
