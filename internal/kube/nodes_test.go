@@ -47,7 +47,7 @@ func TestNodes(t *testing.T) {
 		corev1.NodeCondition{Type: corev1.NodeDiskPressure, Status: corev1.ConditionTrue},
 		corev1.NodeCondition{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse, Message: "sufficient"},
 		corev1.NodeCondition{Type: corev1.NodePIDPressure, Status: corev1.ConditionUnknown},
-		corev1.NodeCondition{Type: "SomebodysNews", Status: corev1.ConditionTrue},
+		corev1.NodeCondition{Type: "ExampleProblem", Status: corev1.ConditionTrue},
 	)
 	ready.Status.Addresses = []corev1.NodeAddress{
 		{Type: corev1.NodeHostName, Address: "10.0.0.9"},
