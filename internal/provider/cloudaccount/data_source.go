@@ -26,9 +26,7 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	connection *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // lookup is the values of the data source: what the ledger and vCenter say of an account.
 // There is no password among them.
@@ -44,16 +42,8 @@ type lookup struct {
 }
 
 // NewDataSource returns the data source gantry_cloud_account.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = typeName
-}
-
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.connection = connection.FromDataSource(req, resp)
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: typeName}}
 }
 
 // Schema implements datasource.DataSource.
@@ -105,7 +95,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	l, err := d.connection.Ledger(ctx)
+	l, err := d.Connection.Ledger(ctx)
 	var rec ledger.Record
 	if err == nil {
 		rec, err = l.Record(ctx, l.ID(ref))
@@ -124,7 +114,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	}
 	m.ID = attribute.IDValue(l.ID(ref))
 	m.MissingPrivileges = types.ListNull(types.StringType)
-	resp.Diagnostics.Append(refresh(ctx, recordcrud.Session{Conn: d.connection, Ledger: l, Ref: ref, ID: l.ID(ref)}, &m)...)
+	resp.Diagnostics.Append(refresh(ctx, recordcrud.Session{Conn: d.Connection, Ledger: l, Ref: ref, ID: l.ID(ref)}, &m)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}

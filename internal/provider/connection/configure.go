@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -17,14 +18,24 @@ func FromResource(req resource.ConfigureRequest, resp *resource.ConfigureRespons
 	return c
 }
 
-// FromDataSource is the Configure of a data source, as FromResource is that of
-// a resource.
-func FromDataSource(req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) *Connection {
+// DataSource is what all data sources have alike.
+type DataSource struct {
+	Type       string      // its name in configurations
+	Connection *Connection // nil before the provider is configured
+}
+
+// Metadata implements datasource.DataSource.
+func (d *DataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = d.Type
+}
+
+// Configure implements datasource.DataSourceWithConfigure.
+func (d *DataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	c, err := assert(req.ProviderData)
 	if err != nil {
 		resp.Diagnostics.AddError("Unable to configure the data source", err.Error())
 	}
-	return c
+	d.Connection = c
 }
 
 func assert(data any) (*Connection, error) {

@@ -19,9 +19,7 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	conn *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // lookup is the values of the data source.
 type lookup struct {
@@ -32,16 +30,8 @@ type lookup struct {
 }
 
 // NewDataSource returns the data source gantry_gateway.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = typeName
-}
-
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.conn = connection.FromDataSource(req, resp)
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: typeName}}
 }
 
 // Schema implements datasource.DataSource.
@@ -89,7 +79,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	found, diags := m.Find(ctx, d.conn, record.Ref{Kind: record.KindGateway, Name: m.Name.ValueString()})
+	found, diags := m.Find(ctx, d.Connection, record.Ref{Kind: record.KindGateway, Name: m.Name.ValueString()})
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -100,7 +90,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	}
 	m.NodeCount = types.Int64Value(int64(len(m.Nodes)))
 	account := record.Ref{Kind: record.KindCloudAccount, GatewayID: found.ID, Name: defaultAccount}
-	m.DefaultCloudAccount, diags = accountValue(d.conn.Login(), found.ID, found.Engine.Ledger.ID(account))
+	m.DefaultCloudAccount, diags = accountValue(d.Connection.Login(), found.ID, found.Engine.Ledger.ID(account))
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }

@@ -23,9 +23,7 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	connection *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // lookup is the values of the data source: the pool, and who holds its addresses.
 type lookup struct {
@@ -42,16 +40,8 @@ type allocation struct {
 }
 
 // NewDataSource returns the data source gantry_ip_pool.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = typeName
-}
-
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.connection = connection.FromDataSource(req, resp)
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: typeName}}
 }
 
 // Read implements datasource.DataSource.
@@ -63,7 +53,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	l, err := d.connection.Ledger(ctx)
+	l, err := d.Connection.Ledger(ctx)
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("read", m.subject(), err))
 		return

@@ -17,9 +17,7 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	connection *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // model is the values of gantry_orphans.
 type model struct {
@@ -27,16 +25,8 @@ type model struct {
 }
 
 // NewDataSource returns the data source gantry_orphans.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = "gantry_orphans"
-}
-
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.connection = connection.FromDataSource(req, resp)
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: "gantry_orphans"}}
 }
 
 // Schema implements datasource.DataSource.
@@ -94,11 +84,11 @@ func (d *dataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *d
 }
 
 func (d *dataSource) find(ctx context.Context) ([]finding, error) {
-	vcenter, err := d.connection.VCenter(ctx)
+	vcenter, err := d.Connection.VCenter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l, err := d.connection.Ledger(ctx)
+	l, err := d.Connection.Ledger(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -22,21 +22,11 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	connection *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // NewDataSource returns the data source gantry_privileges.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = "gantry_privileges"
-}
-
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.connection = connection.FromDataSource(req, resp)
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: "gantry_privileges"}}
 }
 
 // Read implements datasource.DataSource.
@@ -47,13 +37,13 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 		return
 	}
 	const subject = "privileges"
-	vcenter, err := d.connection.VCenter(ctx)
+	vcenter, err := d.Connection.VCenter(ctx)
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("read", subject, err))
 		return
 	}
 	user := m.Username.ValueString()
-	if m.Username.IsNull() || d.connection.IsProvider(user) {
+	if m.Username.IsNull() || d.Connection.IsProvider(user) {
 		user = ""
 	}
 	version := m.Version.ValueString()

@@ -20,9 +20,7 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	conn *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // lookup is the values of the data source.
 type lookup struct {
@@ -33,16 +31,8 @@ type lookup struct {
 }
 
 // NewDataSource returns the data source gantry_vmware_cluster.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = typeName
-}
-
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.conn = connection.FromDataSource(req, resp)
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: typeName}}
 }
 
 // Schema implements datasource.DataSource.
@@ -79,7 +69,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	found, diags := m.Find(ctx, d.conn, record.Ref{Kind: record.KindCluster, GatewayID: gateway, Name: m.Name.ValueString()})
+	found, diags := m.Find(ctx, d.Connection, record.Ref{Kind: record.KindCluster, GatewayID: gateway, Name: m.Name.ValueString()})
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return

@@ -22,16 +22,11 @@ var (
 	_ datasource.DataSourceWithConfigure = (*dataSource)(nil)
 )
 
-type dataSource struct {
-	connection *connection.Connection
-}
+type dataSource struct{ connection.DataSource }
 
 // NewDataSource returns the data source gantry_zone_tags.
-func NewDataSource() datasource.DataSource { return &dataSource{} }
-
-// Metadata implements datasource.DataSource.
-func (d *dataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
-	resp.TypeName = "gantry_zone_tags"
+func NewDataSource() datasource.DataSource {
+	return &dataSource{connection.DataSource{Type: "gantry_zone_tags"}}
 }
 
 // Schema implements datasource.DataSource.
@@ -119,11 +114,6 @@ func fromTags(datacenter types.String, tags vsphere.ZoneTags) model {
 	return m
 }
 
-// Configure implements datasource.DataSourceWithConfigure.
-func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
-	d.connection = connection.FromDataSource(req, resp)
-}
-
 // Read implements datasource.DataSource.
 func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var datacenter types.String
@@ -132,7 +122,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 		return
 	}
 	subject := fmt.Sprintf("the zone tags of datacenter %q", datacenter.ValueString())
-	vcenter, err := d.connection.VCenter(ctx)
+	vcenter, err := d.Connection.VCenter(ctx)
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("read", subject, err))
 		return
