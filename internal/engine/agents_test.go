@@ -84,7 +84,7 @@ func (a *agentWitness) look(ctx context.Context, when string) {
 	defer a.mu.Unlock()
 	var pods *corev1.PodList
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); ; { // the VIP may have gone with the node before
+	for deadline := time.Now().Add(2 * time.Minute); ; { // the VIP may have gone with the node before
 		pods, err = a.client.CoreV1().Pods(agent.Namespace).List(ctx, metav1.ListOptions{})
 		if err == nil || time.Now().After(deadline) {
 			break

@@ -155,7 +155,7 @@ func TestRollHonoursDisruptionBudgets(t *testing.T) {
 // until waits for something that the simulator does by itself.
 func (w *world) until(what string, is func(context.Context) bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(w.t.Context()); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !is(w.t.Context()); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("not within 10 s: %s", what)
 		}
