@@ -157,7 +157,7 @@ func (w *world) until(what string, is func(context.Context) bool) {
 	w.t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); !is(w.t.Context()); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("not within 10 s: %s", what)
+			w.t.Fatalf("it does not come: %s", what)
 		}
 	}
 }
