@@ -69,9 +69,6 @@ type records struct {
 
 func newSite(t *testing.T, options guest.Options) *site {
 	t.Helper()
-	if options.JoinTimeout == 0 {
-		options.JoinTimeout = 20 * time.Second
-	}
 	w, err := guest.NewWorld(options)
 	if err != nil {
 		t.Fatal(err)
