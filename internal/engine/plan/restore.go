@@ -233,7 +233,7 @@ func mayRestore(v view) model.Findings {
 	if v.spec.New || v.apiReached() {
 		return f
 	}
-	for _, check := range []func(view) model.Findings{formerAnswers, formerMayWork, servesUnseen} {
+	for _, check := range []func(view) model.Findings{resetUnasked, formerAnswers, formerMayWork, servesUnseen} {
 		if f.Add(check(v)); len(f.Problems) > 0 {
 			return f
 		}
