@@ -52,9 +52,9 @@ func TestFormerControlPlaneVMThatComesBackIsDeleted(t *testing.T) {
 	w.restored(spec, secrets, 4)
 }
 
-// TestRestoreThatIsGivenUp has a restore that failed while the VM of the control plane was
-// not in the inventory. It is back: the cluster goes on with it, and what was written after
-// the snapshot is there.
+// TestRestoreThatIsGivenUp has a restore, to more nodes than there were, that failed while the
+// VM of the control plane was not in the inventory. It is back: the cluster goes on with it,
+// and what was written after the snapshot is there.
 func TestRestoreThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
@@ -65,13 +65,16 @@ func TestRestoreThatIsGivenUp(t *testing.T) {
 	from.SHA256 = strings.Repeat("a", 64) // not that of the file
 	e := w.engine()
 	e.Reader = without{e.Reader, "prod-cp-1"}
-	out, err := e.Apply(t.Context(), engine.Request{Spec: restores(spec, from), Secrets: secrets})
+	grown := restores(spec, from)
+	grown.ControlPlane.Count = 3
+	out, err := e.Apply(t.Context(), engine.Request{Spec: grown, Secrets: secrets})
 	if err == nil || !strings.Contains(err.Error(), "sha256") {
 		t.Fatalf("applied with %v", err)
 	}
 	spec = kept(spec, out)
+	grown = kept(grown, out)
 
-	if p := w.plan(restores(spec, from), secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "former control plane are there") {
+	if p := w.plan(grown, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "former control plane are there") {
 		t.Errorf("planned %v (%v)", actions(p), p.Problems)
 	}
 	w.must(w.sim.PowerOnVM("prod-cp-1"))

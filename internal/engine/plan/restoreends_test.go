@@ -20,6 +20,7 @@ func begunRestore() (*model.ClusterSpec, *model.Facts) {
 	f.Record.Reconnect = true
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
+	f.Record.FormerMembers = 3
 	return s, f
 }
 
@@ -63,14 +64,20 @@ func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
 	// Their addresses were released before the run was killed, and the third is back since.
 	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return c.Owner == "c-cp-2" || c.Owner == "c-cp-3" })
 	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, "+rest)
-	// The one of a control plane of one node is a quorum, also where another snapshot is named.
+	// The one of a control plane of one node is a quorum, also where another snapshot is named,
+	// and where node_count was raised with the restore; or where nothing says how many they were.
 	other := *snapshot
 	other.SHA256 = strings.Repeat("c", 64)
 	for _, from := range []*model.Restore{snapshot, &other} {
-		s.ControlPlane.Count = 1
-		s.Restore, s.Reset = from, from.ID()
-		if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
-			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		for _, count := range []int{1, 3} {
+			for _, members := range []int{1, 0} {
+				f.Record.FormerMembers = members
+				s.ControlPlane.Count = count
+				s.Restore, s.Reset = from, from.ID()
+				if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
+					t.Errorf("with %d of %d: planned %s (%v)", members, count, names(p), p.Problems)
+				}
+			}
 		}
 	}
 
