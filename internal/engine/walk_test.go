@@ -60,6 +60,7 @@ func TestRandomWalk(t *testing.T) {
 			"move to folder":      w.step((*walk).moveToFolder),
 			"describe":            w.step((*walk).describe),
 			"settings":            w.step((*walk).settings),
+			"encrypt":             w.step((*walk).encrypt),
 			"attach disk":         w.step((*walk).attachDisk),
 			"no change":           w.step((*walk).noChange),
 		})
