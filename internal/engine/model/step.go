@@ -186,7 +186,12 @@ func (s CreateNode) IPPool() uuid.UUID { return s.Place().IPPoolID }
 func (s CreateNode) Place() Placement { return s.NodePool.Placements[s.Placement.Index] }
 
 // PowerOnNode powers the VM of a node on and waits until the node is back.
-type PowerOnNode struct{ Machine Machine }
+type PowerOnNode struct {
+	Machine Machine
+	// First is set for the first node of a restore, which may have served before any run has
+	// seen it: with it the control plane begins.
+	First bool
+}
 
 // WipeUserdata removes bootstrap data from a VM.
 type WipeUserdata struct {

@@ -41,6 +41,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			lostClaims(v, deleted),
 		)},
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
+		// Nothing joins what does not answer.
+		model.Stage{Name: "power on first node", Steps: powerOn.first},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
