@@ -66,12 +66,15 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
 	p.Stages = append(p.Stages, others...)
+	restarts := restartSteps(v, deleted)
+	p.Stages = append(p.Stages, stages(model.Stage{Name: "post_bootstrap again", OnFailure: model.SkipRollouts, Steps: restarts})...)
 	for _, pool := range lateRollouts(v, pools) { // one pool after the other
 		p.Stages = append(p.Stages, pool.rollout...)
 	}
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
+	p.Add(restartFindings(v, restarts))
 	return p
 }
 
