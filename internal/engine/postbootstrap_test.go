@@ -18,7 +18,7 @@ func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.withNetwork(3, 1)
-	setup := bootstrap.Setup{PostBootstrap: []string{"true", "test -e /run/mended"}}
+	setup := bootstrap.Setup{PostBootstrap: []string{"true", "test -e /run/repaired"}}
 	spec, secrets, _ := w.applied(spec)
 	spec.ControlPlane.Setup = setup
 	spec.Workers = slices.Clone(spec.Workers)
@@ -52,7 +52,7 @@ func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
 	failing("restart_node prod-cp-4")
 	before := spec.Known
 	for range 4 { // the first node that fails stops the rollout
-		w.mend(spec)
+		w.repairs(spec)
 		if err := apply(); err == nil {
 			break
 		}
@@ -64,7 +64,7 @@ func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
 	if !slices.Contains(spec.Known, before[at]) {
 		t.Errorf("the node that failed was built anew: the VMs were %v and are %v", before, spec.Known)
 	}
-	w.mend(spec)
+	w.repairs(spec)
 	w.applies(spec, secrets)
 	status, _, err := w.engine().Status(t.Context(), spec, secrets)
 	w.must(err)
@@ -79,14 +79,14 @@ func TestRestartInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
 	failed := func(w *world) (model.ClusterSpec, *model.Secrets) {
 		spec, secrets := w.withNetwork(1, 1), newSecrets(w.t)
-		spec.ControlPlane.Setup = bootstrap.Setup{PostBootstrap: []string{"test -e /run/mended"}}
+		spec.ControlPlane.Setup = bootstrap.Setup{PostBootstrap: []string{"test -e /run/repaired"}}
 		spec.Workers[0].Setup = spec.ControlPlane.Setup
 		out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err == nil || !out.APIReached {
 			w.t.Fatalf("applied with %v", err)
 		}
 		spec = kept(spec, out)
-		w.mend(spec)
+		w.repairs(spec)
 		return spec, secrets
 	}
 	interrupt(t, 12, disturbances, func(w *world) {
@@ -107,7 +107,7 @@ func TestRestartInterruptedAtEveryCall(t *testing.T) {
 			if err == nil {
 				break
 			}
-			w.mend(spec)
+			w.repairs(spec)
 		}
 		w.must(err)
 		if left := w.cordoned(secrets); len(left) > 0 {
@@ -119,10 +119,10 @@ func TestRestartInterruptedAtEveryCall(t *testing.T) {
 	})
 }
 
-// mend makes what commands ask for on the nodes that there are.
-func (w *world) mend(spec model.ClusterSpec) {
+// repairs makes what commands ask for on the nodes that there are.
+func (w *world) repairs(spec model.ClusterSpec) {
 	w.t.Helper()
 	for _, m := range spec.Known {
-		w.must(w.sim.MakeFile(m.Node, "/run/mended"))
+		w.must(w.sim.MakeFile(m.Node, "/run/repaired"))
 	}
 }

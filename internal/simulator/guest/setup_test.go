@@ -43,7 +43,7 @@ func TestCommandAfterTheJoinIsTriedAgain(t *testing.T) {
 	s := newSite(t, guest.Options{})
 	m := s.first("cp-1", address(11))
 	m.files["/etc/gantry/post-bootstrap/001"] = "true\n"
-	m.files["/etc/gantry/post-bootstrap/002"] = "test -e /run/mended\n"
+	m.files["/etc/gantry/post-bootstrap/002"] = "test -e /run/repaired\n"
 	s.boot(m)
 	want := func(phase guest.Phase) {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestCommandAfterTheJoinIsTriedAgain(t *testing.T) {
 	want(guest.PhasePostFailed)
 	s.cycle(m)
 	want(guest.PhasePostFailed)
-	s.world.MakeFile("vm-cp-1", "/run/mended")
+	s.world.MakeFile("vm-cp-1", "/run/repaired")
 	s.cycle(m)
 	want(guest.PhaseJoined)
 	log := s.settled("cp-1").Log
