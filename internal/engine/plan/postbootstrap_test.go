@@ -103,7 +103,7 @@ func TestConditionOfPostBootstrap(t *testing.T) {
 	if _, c := judged(s, f); c.Status != model.ConditionTrue {
 		t.Errorf("the condition is %+v", c)
 	}
-	// Nobody has asked for a command.
+	// No pool has a command.
 	s, f = small(1, 2), running(1, 2)
 	if _, c := judged(s, f); c.Type != "" {
 		t.Errorf("the condition is %+v", c)

@@ -49,7 +49,7 @@ func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
 
 // resetUnasked refuses to go on with the reset of a gateway whose trigger was removed half way
 // while its API is silent. Its former VM may serve where it is only not reached from here, and
-// nobody asks any more for what replaces it.
+// the configuration does not ask any more for what replaces it.
 func resetUnasked(v view) model.Findings {
 	var f model.Findings
 	begun := v.unanswered && v.facts.Record.CreationComplete

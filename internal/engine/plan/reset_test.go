@@ -83,7 +83,7 @@ func TestResetIsDoneOnce(t *testing.T) {
 }
 
 // The trigger is removed half way, and the API does not answer from here: the VM that may
-// serve is not deleted for a reset that nobody asks for any more, be it on or off.
+// serve is not deleted for a reset that is not asked for any more, be it on or off.
 func TestResetThatIsNotAskedForAnyMoreDeletesNothing(t *testing.T) {
 	t.Parallel()
 	begun := func() (*model.ClusterSpec, *model.Facts) {
@@ -111,7 +111,7 @@ func TestResetThatIsNotAskedForAnyMoreDeletesNothing(t *testing.T) {
 	s, f = begun()
 	f.Machines, f.Claims = nil, f.Claims[:2]
 	wantSteps(t, planned(s, f), "create_record c, create_node c-cp-2, apply_pack agent")
-	// A creation that has not ended has never served anybody.
+	// A creation that has not ended has no clusters yet that could miss it.
 	s, f = begun()
 	f.Record.CreationComplete = false
 	f.Machines[0].Marker.Reset, f.Record.Pending = "r1", map[string][]int{model.ControlPlanePool: {1}}
