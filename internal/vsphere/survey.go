@@ -234,6 +234,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			Template:  inv.pathOf(m.marker.TemplateRef),
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
+			Booted:    userdataOf(p) == redacted,
 			Phase:     printable.Line(p.option(phaseKey), maxPhase),
 		})
 	}
@@ -275,9 +276,13 @@ func poweredOn(p properties) bool {
 	return value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn
 }
 
-// holdsUserdata reports whether bootstrap data is still there. cloud-init leaves
-// three dashes where it has cleaned up.
+// redacted is what cloud-init leaves of bootstrap data that it has read.
+const redacted = "---"
+
+// holdsUserdata reports whether bootstrap data is still there.
 func holdsUserdata(p properties) bool {
-	data := strings.TrimSpace(p.option(userdataKey))
-	return data != "" && data != "---"
+	data := userdataOf(p)
+	return data != "" && data != redacted
 }
+
+func userdataOf(p properties) string { return strings.TrimSpace(p.option(userdataKey)) }

@@ -95,6 +95,10 @@ type ClusterSpec struct {
 	// Repair is how nodes are repaired whose VMs run; nil: they are not.
 	Repair *Repair
 
+	// Restarts are the nodes that a plan has shown to be restarted; nil: there was no plan. Of
+	// which a command has failed only since waits for the next one.
+	Restarts map[string]bool
+
 	// EtcdSnapshots is where a snapshot of etcd is written to before a member leaves it;
 	// nil: none is taken, which no resource asks for.
 	EtcdSnapshots *EtcdSnapshots

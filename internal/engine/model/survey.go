@@ -229,6 +229,8 @@ type Machine struct {
 	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
+	// Booted says that its guest has read its bootstrap data, and has removed it.
+	Booted bool `json:",omitzero"`
 	// Phase is what its guest reported last, while it has power.
 	Phase string `json:",omitzero"`
 }

@@ -10,6 +10,7 @@ import (
 type powerOnPlan struct {
 	controlPlane []model.Step
 	workers      []model.Step
+	first        []model.Step // that of a restore
 	findings     model.Findings
 }
 
@@ -21,6 +22,11 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	var names []string
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
+		if v.resumes(m) {
+			p.first = append(p.first, model.PowerOnNode{Machine: m, First: true})
+			p.findings.Add(resumeFindings(name))
+			continue
+		}
 		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
 		// Of a control plane that is rolled all nodes have to be well before the first goes.
 		leaves := (deleted[name] || v.holdsRepairs) && !m.Marker.ControlPlane()

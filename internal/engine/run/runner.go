@@ -246,6 +246,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.removeLostNode(ctx, s)
 	case model.PowerOnNode:
 		return r.powerOnNode(ctx, s)
+	case model.RestartNode:
+		return r.restartNode(ctx, s)
 	case model.WipeUserdata:
 		return r.wipeUserdata(ctx, s.VM, s.Node)
 	case model.UpdateNodeMetadata:

@@ -62,6 +62,9 @@ type disk struct {
 	member  *etcd.Disk
 	joining *cluster // whose etcd that is
 	evicted bool
+	// ran are the commands that have been run, which are removed then, and made the files that
+	// a person has made.
+	ran, made map[string]bool
 }
 
 // errOff ends a boot that a power-off interrupted.

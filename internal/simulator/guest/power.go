@@ -41,7 +41,7 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 		return g.bootstrap(ctx)
 	}
 	if enabled {
-		g.set(ctx, PhaseJoined, nil)
+		g.goOn(ctx, inst)
 	}
 	// A kubelet registers its node when it starts, once the API answers. On a control
 	// plane it asks the API server beside it.
@@ -54,6 +54,17 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 		return err
 	}
 	return g.renew()
+}
+
+// goOn is the script on a machine that has joined: it runs what has not run yet of the
+// commands that come after the join.
+func (g *guest) goOn(ctx context.Context, inst *cloudinit.Instance) {
+	if err := g.postBootstrap(ctx, inst); err != nil {
+		g.log("%v", err)
+		g.set(ctx, PhasePostFailed, err)
+		return
+	}
+	g.set(ctx, PhaseJoined, nil)
 }
 
 func (g *guest) reachesAPI() bool {
