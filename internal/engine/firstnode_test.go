@@ -76,7 +76,9 @@ func heldBack(t *testing.T, from *model.Restore) (asked chan struct{}, release f
 		asked <- struct{}{}
 		select {
 		case <-released:
-			proxy.ServeHTTP(out, in)
+			if in.Context().Err() == nil {
+				proxy.ServeHTTP(out, in)
+			}
 		case <-in.Context().Done():
 		}
 	}))
