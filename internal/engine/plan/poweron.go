@@ -27,7 +27,7 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 			p.findings.Add(resumeFindings(name))
 			continue
 		}
-		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
+		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.mayBeMember(m)
 		// Of a control plane that is rolled all nodes have to be well before the first goes.
 		leaves := (deleted[name] || v.holdsRepairs) && !m.Marker.ControlPlane()
 		// What powers it on reconnects it, too.
@@ -55,6 +55,12 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 			quoted(names))
 	}
 	return p
+}
+
+// mayBeMember reports whether a control-plane node may have joined etcd before a run has seen
+// it, while the API does not answer: without its member, etcd may never have its quorum again.
+func (v view) mayBeMember(m model.Machine) bool {
+	return v.apiSilent() && m.Marker.ControlPlane() && m.Booted && m.Marker.CAFingerprint == v.facts.CAFingerprint
 }
 
 // unresponsive reports whether a worker did not come back after a run had powered it on,
