@@ -12,7 +12,7 @@ import (
 
 // createFolder creates a VM folder, and returns its reference.
 func (v *vcenter) createFolder(datacenter, folder string) (string, error) {
-	levels, err := v.client.CreateFolder(v.t.Context(), datacenter, folder)
+	levels, err := v.client.CreateFolder(v.t.Context(), datacenter, folder, 0)
 	if err != nil || len(levels) == 0 {
 		return "", err
 	}
