@@ -68,6 +68,7 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	s.updates = true
 	s.process = func(s *server) func() {
 		own := &connection.Process{}
 		s.ProviderServer = providerserver.NewProtocol6(provider.NewIn(own, "test")())()
@@ -107,6 +108,9 @@ type server struct {
 	schemas *tfprotov6.GetProviderSchemaResponse
 	// state is what a resource has before an update; zero: it is not planned.
 	state tftypes.Value
+	// updates is set where updates are planned, too: without vCenter, they look at nothing
+	// that the plan of the creation has not looked at.
+	updates bool
 	// process gives the mutations of each attribute a process of their own, as a run of
 	// Terraform has, which is what resources know of each other by; it returns what ends
 	// it. Nil: one process for all.
@@ -184,7 +188,7 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 			if errs := onlyErrors(sub.use(name, base)); len(errs) > 0 {
 				t.Fatalf("the configuration is not valid: %s", describe(errs))
 			}
-			if resource, ok := strings.CutPrefix(name, "resource "); ok {
+			if resource, ok := strings.CutPrefix(name, "resource "); ok && s.updates {
 				_, planned := sub.plan(resource, tftypes.NewValue(base.Type(), nil), base)
 				sub.state = asState(planned)
 			}

@@ -23,7 +23,7 @@ func TestNodeOrdinalReadsWhatNodeNameWrites(t *testing.T) {
 		if got := model.NodeOrdinal(cluster, pool, name); got != n {
 			t.Fatalf("%s has the ordinal %d, want %d", name, got, n)
 		}
-		for _, other := range []string{name + "0x", name + " ", "x" + name, cluster + "-" + pool + "-0" + fmt.Sprint(n)} {
+		for _, other := range []string{cluster + "-" + pool + "--" + fmt.Sprint(n), name + "0x", name + " ", "x" + name, cluster + "-" + pool + "-0" + fmt.Sprint(n)} {
 			if got := model.NodeOrdinal(cluster, pool, other); got != 0 {
 				t.Fatalf("%q has the ordinal %d", other, got)
 			}
