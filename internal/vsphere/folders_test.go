@@ -194,7 +194,7 @@ func TestFolderIsCreatedByWhatASurveyHasShown(t *testing.T) {
 	}
 }
 
-// remove deletes a folder as somebody else would.
+// remove deletes a folder as an administrator would.
 func (v *vcenter) remove(ref string) {
 	v.t.Helper()
 	v.admin(func(client *govmomi.Client) {

@@ -135,7 +135,7 @@ func (b *leanBody) fillObject() {
 		}
 		b.object = append(b.object, part...)
 	}
-	if b.err != nil || !b.objects.take(b.object) {
+	if !b.objects.take(b.object) {
 		b.text = b.object
 	}
 }

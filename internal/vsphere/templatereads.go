@@ -39,7 +39,7 @@ func templateRefs(templates []*chosenTemplate) []types.ManagedObjectReference {
 	return refs
 }
 
-// alone waits until nobody else asks for templates alone, and returns how to end that.
+// alone waits for another caller that asks for templates alone, and returns how to end that.
 func (t *templateReads) alone() (end func()) {
 	t.asking.Lock()
 	return t.asking.Unlock
