@@ -71,7 +71,7 @@ func (s *scanner) property(values map[string]any) bool {
 
 // value is that of a property, as govmomi decodes it; nil where its type is not known here.
 func (s *scanner) value(t tag) any {
-	kind := t.attribute("xsi:type")
+	kind := t.kind()
 	if isEthernetCard[string(kind)] {
 		return s.card(t)
 	}
@@ -120,7 +120,7 @@ func (s *scanner) option(t tag) any {
 			option.Key, ok = s.text(t)
 		case "value":
 			option.Value, ok = s.text(t)
-			ok = ok && string(t.attribute("xsi:type")) == "xsd:string"
+			ok = ok && string(t.kind()) == "xsd:string"
 		}
 		return ok
 	})
@@ -214,7 +214,7 @@ func (s *scanner) backing(t tag) types.BaseVirtualDeviceBackingInfo {
 		}
 		return ok
 	})
-	switch kind := string(t.attribute("xsi:type")); {
+	switch kind := string(t.kind()); {
 	case !ok:
 	case kind == "VirtualEthernetCardDistributedVirtualPortBackingInfo":
 		return &port

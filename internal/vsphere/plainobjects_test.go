@@ -62,7 +62,8 @@ var vmShapes = map[string]vmShape{
 	"empty":          {`<propSet><name>guest.ipAddress</name><val xsi:type="xsd:string"/></propSet>`, true},
 	"booleans":       {cannedProperty("config.template", "xsd:boolean", "1") + cannedProperty("x", "xsd:boolean", "false"), true},
 	"another type":   {cannedProperty("x", "xsd:int", "7"), false},
-	"another prefix": {typed("name", `xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="xsd:string"`, "a"), false},
+	"another prefix": {typed("name", `xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="xsd:string"`, "a"), true},
+	"no type":        {typed("name", "", "a"), false},
 	"something denied": {`<missingSet><path>guest.net</path><fault><fault xsi:type="NoPermission">` +
 		`<privilegeId>System.Read</privilegeId></fault></fault></missingSet>`, false},
 	"a marker":                   {cannedMarker(`<value xsi:type="xsd:string">{&quot;a&quot;: 1}</value>`), true},

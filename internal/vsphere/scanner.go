@@ -37,8 +37,19 @@ func (s *scanner) tag() tag {
 	return t
 }
 
-// attribute is the value of an attribute; nil where there is none.
+// attribute is the value of an attribute without a prefix; nil where there is none.
 func (t tag) attribute(name string) []byte {
+	return t.find(func(key []byte) bool { return string(key) == name })
+}
+
+// kind is the type that an element says it has. The prefix of that attribute is a vCenter's
+// own choice; no other attribute of this name has one.
+func (t tag) kind() []byte {
+	return t.find(func(key []byte) bool { return bytes.HasSuffix(key, []byte(":type")) })
+}
+
+// find returns the value of the first attribute whose key is wanted; nil where there is none.
+func (t tag) find(wanted func(key []byte) bool) []byte {
 	rest := t.attributes
 	for {
 		key, after, found := bytes.Cut(rest, []byte(`="`))
@@ -47,7 +58,7 @@ func (t tag) attribute(name string) []byte {
 		}
 		var value []byte
 		value, rest, _ = bytes.Cut(after, []byte(`"`))
-		if string(bytes.TrimSpace(key)) == name {
+		if wanted(bytes.TrimSpace(key)) {
 			return value
 		}
 	}
