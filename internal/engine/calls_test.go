@@ -58,7 +58,7 @@ func TestCallsToVCenter(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	count("a creation of 41 nodes", 4*41, func() {
+	count("a creation of 41 nodes", 3*41+31, func() {
 		out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			t.Fatal(err)

@@ -71,11 +71,12 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		maxAge = 0
 	}
 	return observe.Observer{
-		VCenter: e.Reader,
-		Ledger:  e.Ledger.Recent(maxAge),
-		Kube:    e.Kube,
-		MaxAge:  maxAge,
-		Inside:  e.Inside,
+		VCenter:        e.Reader,
+		Ledger:         e.Ledger.Recent(maxAge),
+		Kube:           e.Kube,
+		MaxAge:         maxAge,
+		TemplateMaxAge: e.Timing.ReadMaxAge,
+		Inside:         e.Inside,
 	}
 }
 

@@ -138,11 +138,11 @@ func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	named, err := s.categoriesNamed(ctx)
+	others, err := s.categoriesNamed(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	if others := slices.DeleteFunc(named, func(other string) bool { return other == id }); len(others) > 0 {
+	if len(others) > 0 {
 		return "", &DuplicateCategoryError{IDs: append([]string{id}, others...)}
 	}
 	site.ledgerID = id
@@ -212,7 +212,7 @@ func (s *TagStore) createCategory(ctx context.Context) (string, error) {
 
 // categoryByName returns the id of the category; empty where there is none.
 func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
-	named, err := s.categoriesNamed(ctx)
+	named, err := s.categoriesNamed(ctx, "")
 	if err != nil || len(named) == 0 {
 		return "", err
 	}
@@ -222,14 +222,16 @@ func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
 	return named[0], nil
 }
 
-// categoriesNamed returns the ids of all categories with the ledger's name. It reads
-// the categories one by one, since vCenter has no better way.
-func (s *TagStore) categoriesNamed(ctx context.Context) ([]string, error) {
+// categoriesNamed returns the ids of all categories with the ledger's name, but for one
+// that is known already. It reads the categories one by one, since vCenter has no better
+// way.
+func (s *TagStore) categoriesNamed(ctx context.Context, known string) ([]string, error) {
 	const op = "find the tag category " + categoryName
 	var ids []string
 	if err := s.client.rest.read(ctx, http.MethodGet, categoryPath, nil, &ids); err != nil {
 		return nil, s.failed(op, err)
 	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == known })
 	named := make([]string, len(ids))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelCategories)

@@ -78,7 +78,8 @@ func treeSteps() []types.BaseSelectionSpec {
 // reads are what several callers of one identity share.
 type reads struct {
 	tree       sharedread.Read[*inventory]
-	bare       sharedread.Read[*inventory]  // the tree without its VMs
+	bare       sharedread.Read[*inventory] // the tree without its VMs
+	templates  templateReads
 	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
 	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
 	categories sync.Map                     // tag category id: *sharedread.Read[string], the category's name
@@ -87,6 +88,7 @@ type reads struct {
 func (r *reads) forget() {
 	r.tree.Forget()
 	r.bare.Forget()
+	r.templates.forget()
 }
 
 // tree returns the inventory; maxAge is as in model.SurveyRequest.

@@ -35,8 +35,9 @@ type VCenter interface {
 
 	// CreateFolder creates the missing part of a VM folder path below the VM folder
 	// of the datacenter (a reference), and returns the folders of the path, outermost
-	// first.
-	CreateFolder(ctx context.Context, datacenter, path string) (levels []record.Folder, err error)
+	// first. Each missing one is a call. What is there already is taken from a survey that
+	// is at most maxAge old, if there is one, and read in one call otherwise.
+	CreateFolder(ctx context.Context, datacenter, path string, maxAge time.Duration) (levels []record.Folder, err error)
 	// FindFolder returns the reference of the folder with a path, as in CreateFolder;
 	// empty where there is none. It is one call.
 	FindFolder(ctx context.Context, datacenter, path string) (ref string, err error)

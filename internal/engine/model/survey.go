@@ -23,6 +23,9 @@ type SurveyRequest struct {
 	// MaxAge is how old the shared read of the inventory may be; 0: it begins after
 	// the call.
 	MaxAge time.Duration
+	// TemplateMaxAge is how old what is read of templates may be. No lock of a cluster
+	// protects a template: this may be more than 0 under a lock, too.
+	TemplateMaxAge time.Duration
 }
 
 // Names are the inventory names that a spec uses.
