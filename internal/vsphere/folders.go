@@ -80,7 +80,7 @@ func (c *Client) folderTree(ctx context.Context, datacenter string) (*inventory,
 	if err != nil {
 		return nil, nil, err
 	}
-	inv, err := c.bareTree(ctx)
+	inv, err := c.bareTree(ctx, 0)
 	if err != nil {
 		return nil, nil, err
 	}

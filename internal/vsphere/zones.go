@@ -47,7 +47,7 @@ type InvalidZone struct {
 func (c *Client) ZoneTags(ctx context.Context, datacenter string) (ZoneTags, error) {
 	op := fmt.Sprintf("read the zone tags of datacenter %q", datacenter)
 	zones := ZoneTags{Zones: map[string]string{}, Duplicates: map[string][]string{}}
-	inv, err := c.bareTree(ctx)
+	inv, err := c.bareTree(ctx, 0)
 	if err != nil {
 		return zones, c.failed(op, err)
 	}
