@@ -102,7 +102,7 @@ func (z *ZoneTags) addClusters(clusters []*node, tags attachedTags) {
 func (z *ZoneTags) validTag(object, category string, values []string) string {
 	valid := ""
 	for _, v := range values {
-		reason := invalidZone(v)
+		reason := InvalidZoneValue(v)
 		if reason == "" && len(values) > 1 {
 			reason = fmt.Sprintf("the object has %d tags of category %s", len(values), category)
 		}
@@ -115,7 +115,8 @@ func (z *ZoneTags) validTag(object, category string, values []string) string {
 	return valid
 }
 
-func invalidZone(v string) string {
+// InvalidZoneValue says why a value cannot be a node label; empty where it can.
+func InvalidZoneValue(v string) string {
 	switch {
 	case len(v) > maxZoneValue:
 		return fmt.Sprintf("it is longer than %d characters", maxZoneValue)
@@ -175,7 +176,7 @@ func (c *Client) zoneLabel(tags attachedTags, ref types.ManagedObjectReference, 
 			Advice: "remove all but one",
 		}
 	}
-	if reason := invalidZone(values[0]); reason != "" {
+	if reason := InvalidZoneValue(values[0]); reason != "" {
 		return "", &Error{
 			Reason: fmt.Sprintf("the %s tag %q on %s cannot be a node label: %s", category, values[0], c.path(ref), reason),
 			Advice: "rename the tag",
