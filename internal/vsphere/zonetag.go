@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/google/uuid"
 )
@@ -73,6 +75,10 @@ func (b tagBody) zoneTag() ZoneTag {
 func (c *Client) ZoneTagsOn(ctx context.Context, o ZoneObject, maxAge time.Duration) ([]ZoneTag, error) {
 	op := "read the tags of " + o.Path
 	attached, err := c.allAttached(ctx, maxAge)
+	if errors.Is(c.failed(op, err), model.ErrPermission) {
+		// One that the account may not read makes vCenter refuse all of them.
+		attached, err = c.attachedIDs(ctx, objectRefs(o))
+	}
 	if err != nil {
 		return nil, c.zonesFailed(op, err)
 	}
@@ -92,10 +98,13 @@ func (c *Client) ZoneTagsOn(ctx context.Context, o ZoneObject, maxAge time.Durat
 }
 
 // ZoneTagElsewhere returns the inventory paths of what else has a value in the category of
-// an object, sorted.
+// an object, sorted; none where the account may not read all that may have it.
 func (c *Client) ZoneTagElsewhere(ctx context.Context, o ZoneObject, value string, maxAge time.Duration) ([]string, error) {
 	op := "read the tags of category " + o.Category
 	attached, err := c.allAttached(ctx, maxAge)
+	if errors.Is(c.failed(op, err), model.ErrPermission) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, c.zonesFailed(op, err)
 	}

@@ -126,14 +126,38 @@ func (c *Client) usedElsewhere(ctx context.Context, o ZoneObject, tag ZoneTag) (
 			return fmt.Sprintf("%s has it, too", c.path(ref)), nil
 		}
 	}
-	root := c.soap.content.RootFolder.String()
-	lacks, err := c.Lacks(ctx, model.PrivilegeRequest{Objects: map[string][]string{root: {"System.Read"}}})
+	unread, err := c.unreadable(ctx)
+	if err != nil || unread == "" {
+		return "", err
+	}
+	return fmt.Sprintf("the account %q may not read %s, so that something else may have it", c.config.Username, unread), nil
+}
+
+// unreadable returns one of the objects that may have zone tags, or what is above them all,
+// that the account sees and may not read; empty: there is none.
+func (c *Client) unreadable(ctx context.Context) (string, error) {
+	inv, err := c.bareTree(ctx, whereMaxAge)
 	if err != nil {
 		return "", err
 	}
-	if len(lacks[root]) > 0 {
-		return fmt.Sprintf("the account %q may not read vCenter's root object and all below it, so that something else may have it",
-			c.config.Username), nil
+	objects := map[string][]string{}
+	for _, ref := range append(inv.tagged(), c.soap.content.RootFolder) {
+		objects[ref.String()] = []string{"System.Read"}
+	}
+	lacks, err := c.Lacks(ctx, model.PrivilegeRequest{Objects: objects})
+	if err != nil {
+		return "", err
+	}
+	for ref := range objects {
+		// Of one that is hidden by now, nothing is said.
+		if lacking, said := lacks[ref]; said && len(lacking) == 0 {
+			continue
+		}
+		if ref == c.RootFolder() {
+			return "vCenter's root object", nil
+		}
+		parsed, err := parseRef("", ref)
+		return c.path(parsed), err
 	}
 	return "", nil
 }
