@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -126,31 +127,58 @@ func InvalidZoneValue(v string) string {
 	return ""
 }
 
-// Zones implements model.VCenter. A tag that cannot become a node label is an
-// error: kubelet would refuse it, on the node, long after the plan.
-func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters []string) (map[string]model.Zone, error) {
+// Zones implements model.VCenter. A tag that cannot become a node label is left out, and
+// said: kubelet would refuse it, on the node, long after the plan.
+func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters []string) (model.ZoneTags, error) {
 	const op = "read the zone tags"
+	found := model.ZoneTags{Zones: map[string]model.ZoneTag{}}
 	refs, err := parseRefs(append([]string{datacenter}, computeClusters...))
 	if err != nil {
-		return nil, c.failed(op, err)
+		return found, c.failed(op, err)
 	}
 	tags, err := c.attachedTags(ctx, refs)
 	if err != nil {
-		return nil, c.zonesFailed(op, err)
+		return found, c.zonesFailed(op, err)
 	}
-	region, err := c.zoneLabel(tags, refs[0], RegionCategory)
-	if err != nil {
-		return nil, c.failed(op, err)
-	}
-	zones := map[string]model.Zone{}
+	found.Region = c.zoneTag(tags, refs[0], RegionCategory)
 	for _, ref := range refs[1:] {
-		zone, err := c.zoneLabel(tags, ref, ZoneCategory)
-		if err != nil {
-			return nil, c.failed(op, err)
-		}
-		zones[ref.String()] = model.Zone{Region: region, Zone: zone}
+		found.Zones[ref.String()] = c.zoneTag(tags, ref, ZoneCategory)
 	}
-	return zones, nil
+	for _, byCategory := range tags {
+		found.Listed = found.Listed || len(byCategory) > 0
+	}
+	if !found.Listed {
+		found.Listed, err = c.listsTags(ctx)
+	}
+	return found, c.zonesFailed(op, err)
+}
+
+// zoneTag is zoneLabel with its error in words.
+func (c *Client) zoneTag(tags attachedTags, ref types.ManagedObjectReference, category string) model.ZoneTag {
+	value, err := c.zoneLabel(tags, ref, category)
+	if err != nil {
+		return model.ZoneTag{Problem: err.Error()}
+	}
+	return model.ZoneTag{Value: value}
+}
+
+// listsTags reports whether the account is known to see tags. The mark of the ledger's
+// category is a tag that is there wherever Gantry has written anything; before that, any tag
+// will do. Where there is none at all, nothing is known.
+func (c *Client) listsTags(ctx context.Context) (bool, error) {
+	_, err := c.tag(ctx, tagURN(rootTag))
+	if err == nil {
+		return true, nil
+	}
+	if !notFound(err) {
+		if errors.Is(c.failed("", err), model.ErrPermission) {
+			return false, nil
+		}
+		return false, err
+	}
+	var urns []string
+	err = c.rest.read(ctx, http.MethodGet, tagPath, nil, &urns)
+	return len(urns) > 0, err
 }
 
 // zonesFailed names the privilege, which the tagging service does not.
