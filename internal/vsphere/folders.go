@@ -83,18 +83,16 @@ func (c *Client) FindFolder(ctx context.Context, datacenter, folder string) (str
 	return at.ref.String(), nil
 }
 
-// folderTree reads the tree without its VMs, unless a survey has read one that is young
-// enough, and finds a datacenter by reference.
+// folderTree finds a datacenter by reference in a tree that may have no VMs; maxAge is as
+// in tree.
 func (c *Client) folderTree(ctx context.Context, datacenter string, maxAge time.Duration) (*inventory, *node, error) {
 	ref, err := parseRef("Datacenter", datacenter)
 	if err != nil {
 		return nil, nil, err
 	}
-	inv, surveyed := c.reads.tree.Kept(maxAge)
-	if !surveyed {
-		if inv, err = c.bareTree(ctx); err != nil {
-			return nil, nil, err
-		}
+	inv, err := c.bareTree(ctx, maxAge)
+	if err != nil {
+		return nil, nil, err
 	}
 	if dc := inv.nodes[ref]; dc != nil {
 		return inv, dc, nil

@@ -82,7 +82,7 @@ type reads struct {
 	templates  templateReads
 	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
 	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
-	categories sync.Map                     // tag category id: *sharedread.Read[string], the category's name
+	categories sync.Map                     // tag category id: *sharedread.Read[categoryBody]
 }
 
 func (r *reads) forget() {
@@ -97,9 +97,13 @@ func (c *Client) tree(ctx context.Context, maxAge time.Duration) (*inventory, er
 	return inv, c.treeError(err)
 }
 
-// bareTree returns the inventory without its VMs.
-func (c *Client) bareTree(ctx context.Context) (*inventory, error) {
-	inv, err := c.reads.bare.Get(ctx, 0, func(ctx context.Context) (*inventory, error) { return c.readTree(ctx, false) })
+// bareTree returns the inventory without its VMs, or the whole one where that is young
+// enough; maxAge is as in tree.
+func (c *Client) bareTree(ctx context.Context, maxAge time.Duration) (*inventory, error) {
+	if inv, kept := c.reads.tree.Kept(maxAge); kept {
+		return inv, nil
+	}
+	inv, err := c.reads.bare.Get(ctx, maxAge, func(ctx context.Context) (*inventory, error) { return c.readTree(ctx, false) })
 	return inv, c.treeError(err)
 }
 

@@ -167,7 +167,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc.NodeLabels = topologyLabels(zones[n.resolved().ComputeCluster])
+	doc.NodeLabels = topologyLabels(zones.Of(n.resolved().ComputeCluster))
 	if doc.SecretKeys, err = n.secretKeys(); err != nil {
 		return nil, err
 	}

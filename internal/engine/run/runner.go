@@ -54,7 +54,7 @@ type Runner struct {
 	macs      *macs
 	api       *clusterAPI
 	ahead     *ahead
-	zones     func(context.Context) (map[string]model.Zone, error)
+	zones     func(context.Context) (model.ZoneTags, error)
 	folder    func(context.Context) (string, error)
 	levels    []record.Folder // of the path of the VM folder
 	packs     appliedPacks
