@@ -109,8 +109,8 @@ type server struct {
 	schemas *tfprotov6.GetProviderSchemaResponse
 	// state is what a resource has before an update; zero: it is not planned.
 	state tftypes.Value
-	// updates is set where updates are planned, too: without vCenter, they look at nothing
-	// that the plan of the creation has not looked at.
+	// updates is set where updates are planned, too, which costs as much again: in a
+	// datacenter alone.
 	updates bool
 	// process gives the mutations of each attribute a process of their own, as a run of
 	// Terraform has, which is what resources know of each other by; it returns what ends
