@@ -171,7 +171,8 @@ func TestRestoreWhoseFirstNodeLosesItsPowerUnseen(t *testing.T) {
 	w.powerOff("prod-cp-2")
 
 	p := w.plan(spec, secrets)
-	if steps := actions(p); !slices.Contains(steps, "power_on_node prod-cp-2") || slices.Contains(steps, "delete_node prod-cp-2") || p.Err() != nil {
+	steps := actions(p)
+	if !slices.Contains(steps, "power_on_node prod-cp-2") || slices.Contains(steps, "delete_node prod-cp-2") || p.Err() != nil {
 		t.Errorf("planned %v (%v)", steps, p.Problems)
 	}
 	inits := len(w.sim.History().Inits)

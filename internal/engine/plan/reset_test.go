@@ -99,7 +99,8 @@ func TestResetThatIsNotAskedForAnyMoreDeletesNothing(t *testing.T) {
 			s, f := begun()
 			f.Machines[0].PoweredOn, f.Machines[0].Marker.Reset = power, reset
 			p := planned(s, f)
-			if len(p.Steps()) > 0 || !says(on(p.Problems, model.ClusterField(model.FieldReset)), "being reset", `"c-cp-1"`, "Set reset_trigger again", "keeps what answers") {
+			problems := on(p.Problems, model.ClusterField(model.FieldReset))
+			if len(p.Steps()) > 0 || !says(problems, "being reset", `"c-cp-1"`, "Set reset_trigger again", "keeps what answers") {
 				t.Errorf("planned %s (%v)", names(p), p.Problems)
 			}
 		}
