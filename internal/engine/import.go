@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/google/uuid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -146,7 +144,7 @@ func (e *Engine) secretsOf(ctx context.Context, name string, id uuid.UUID, autho
 	if secrets.VCenter, err = e.Reader.InstanceUUID(ctx); err != nil {
 		return nil, err
 	}
-	url := "https://" + netip.AddrPortFrom(survey.Machines[built].Marker.VIP, bootstrap.APIServerPort).String()
-	secrets.Kubeconfig, err = authorities.AdminKubeconfig(e.random(), name, url, e.now())
+	at := model.EndpointOfMachines(survey.Machines[built : built+1])
+	secrets.Kubeconfig, err = authorities.AdminKubeconfig(e.random(), name, at.URL(), e.now())
 	return secrets, err
 }

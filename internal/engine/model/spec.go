@@ -194,15 +194,6 @@ func (s *ClusterSpec) IPPools() []uuid.UUID {
 	return ids
 }
 
-// EndpointIPPool is the IP pool that the VIP and the extra come from; uuid.Nil
-// where the spec has no control plane, as after an import.
-func (s *ClusterSpec) EndpointIPPool() uuid.UUID {
-	if len(s.ControlPlane.Placements) == 0 {
-		return uuid.Nil
-	}
-	return s.ControlPlane.Placements[0].IPPoolID
-}
-
 // HasCNI reports whether a pack brings the pod network.
 func (s *ClusterSpec) HasCNI() bool { return s.hasLayer(LayerCNI) }
 

@@ -173,7 +173,7 @@ func purpose(s model.CreateNode) string {
 // releases counts an address that is given back. That of a control-plane node becomes the
 // extra where there is none.
 func (c check) releases(u *usageCounter, claim model.Claim) {
-	lent := claim.IPPool == c.spec.EndpointIPPool() && c.ordinal(model.ControlPlanePool, claim.Owner) > 0 &&
+	lent := claim.IPPool == c.spec.Endpoint().IPPool && c.ordinal(model.ControlPlanePool, claim.Owner) > 0 &&
 		!u.held[holder{claim.IPPool, model.OwnerExtra}]
 	if !lent || !u.pass(claim.IPPool, claim.Owner, model.OwnerExtra) {
 		u.release(claim.IPPool, claim.Owner)

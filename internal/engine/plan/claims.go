@@ -42,7 +42,7 @@ func strayClaims(v view, pools []nodePoolPlan, removed nodePoolPlan) []model.Ste
 // neededAddresses are those of the endpoint, of the machines and of the nodes that
 // the plan creates.
 func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
-	endpoint := v.spec.EndpointIPPool()
+	endpoint := v.spec.Endpoint().IPPool
 	keep := map[holder]bool{
 		{endpoint, model.OwnerVIP}:   true,
 		{endpoint, model.OwnerExtra}: true,

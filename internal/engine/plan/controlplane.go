@@ -78,7 +78,7 @@ func (v view) votersOf(there int) int {
 // that did not come to an end: its successor has the extra, so that there is none, or says in
 // its marker that it was to be that node's address.
 func (v view) mayBeRolled(gone []string) bool {
-	if _, reserved := v.facts.Address(v.spec.EndpointIPPool(), model.OwnerExtra); !reserved {
+	if _, reserved := v.facts.Address(v.spec.Endpoint().IPPool, model.OwnerExtra); !reserved {
 		return true
 	}
 	return slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool {

@@ -135,7 +135,7 @@ func ownIPPoolSteps(v view) []model.Step {
 // with the address of the next control-plane node that goes.
 func endpointSteps(v view) []model.Step {
 	var steps []model.Step
-	pool := v.spec.EndpointIPPool()
+	pool := v.spec.Endpoint().IPPool
 	_, vip := v.facts.Address(pool, model.OwnerVIP)
 	_, extra := v.facts.Address(pool, model.OwnerExtra)
 	if !vip || !extra && !v.extraLent() {
@@ -147,7 +147,7 @@ func endpointSteps(v view) []model.Step {
 // extraLent reports whether there is no extra because a control-plane node has its address:
 // then the nodes have one address more than there are to be.
 func (v view) extraLent() bool {
-	pool := v.spec.EndpointIPPool()
+	pool := v.spec.Endpoint().IPPool
 	if _, reserved := v.facts.Address(pool, model.OwnerExtra); reserved {
 		return false
 	}

@@ -2,23 +2,18 @@ package plan
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // Status judges what was observed against the spec, at a time. Without checks, what they
 // say is left out. A spec without a control plane, as after an import, is judged by itself.
 func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChecks, now time.Time) *model.Status {
-	st := &model.Status{}
+	st := &model.Status{Endpoint: facts.Endpoint().HostPort()}
 	for _, m := range facts.Machines {
-		if m.Marker.VIP.IsValid() {
-			st.Endpoint = netip.AddrPortFrom(m.Marker.VIP, bootstrap.APIServerPort).String()
-		}
 		st.Nodes = append(st.Nodes, nodeStatus(m, facts))
 	}
 	st.Nodes = append(st.Nodes, missingNodes(spec, facts)...)

@@ -161,7 +161,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	doc.Schedulable = n.NodePool.Schedulable
 	doc.Address = n.address
 	doc.MAC = n.mac
-	doc.Endpoint = n.addresses.endpoint()
+	doc.Endpoint = n.addresses.endpoint().Address
 	zones, err := n.zones(ctx)
 	if err != nil {
 		return nil, err
@@ -271,7 +271,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
 	if n.NodePool.ControlPlane() {
-		marker.VIP = n.addresses.endpoint()
+		marker.VIP = n.addresses.endpoint().Address
 		marker.Extra = n.addresses.markerExtra(n.CreateNode)
 	}
 	return marker

@@ -147,7 +147,7 @@ func TestSpecWithoutInlinePool(t *testing.T) {
 	t.Parallel()
 	before, after, _ := strings.Cut(full, `"ip_pool": {`)
 	_, after, _ = strings.Cut(after, "},\n")
-	if spec := specOf(t, before+after); spec.OwnIPPool != nil || spec.EndpointIPPool().String() != ipPoolID {
+	if spec := specOf(t, before+after); spec.OwnIPPool != nil || spec.Endpoint().IPPool.String() != ipPoolID {
 		t.Errorf("got %+v", spec)
 	}
 }
