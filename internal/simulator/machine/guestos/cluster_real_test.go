@@ -103,7 +103,7 @@ func (c *cluster) node(name string, role bootstrap.Role, address string) bootstr
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		// It refuses whoever asks; CoreDNS does not start without one.
 		Nameservers: []netip.Addr{netip.MustParseAddr("10.10.128.53")},
-		Endpoint:    netip.MustParseAddr(endpoint),
+		Endpoint:    bootstrap.Endpoint{Address: netip.MustParseAddr(endpoint)},
 		PodCIDR:     "192.168.0.0/16",
 		ServiceCIDR: "10.96.0.0/12",
 		NodeLabels:  map[string]string{"topology.kubernetes.io/zone": "zone-a"},
