@@ -246,7 +246,7 @@ func ipv6(node bootstrap.Node) bootstrap.Node {
 	last := node.Address.Addr().As4()[3]
 	node.Address = netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::%d/64", last))
 	node.Gateway = netip.MustParseAddr("fe80::1")
-	node.Endpoint = netip.MustParseAddr("2001:db8:1::20")
+	node.Endpoint.Address = netip.MustParseAddr("2001:db8:1::20")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:1::53")}
 	node.PodCIDR = "fd00:10::/56"
 	node.ServiceCIDR = "fd00:20::/112"
