@@ -186,9 +186,9 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		Kind:                 "ClusterConfiguration",
 		ClusterName:          n.ClusterName,
 		KubernetesVersion:    n.release(),
-		ControlPlaneEndpoint: n.apiEndpoint(),
+		ControlPlaneEndpoint: n.Endpoint.hostPort(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
-		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.String()}},
+		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.Host()}},
 		ControllerManager:    component(hardenedControllerManager(), n.Settings.ControllerManager, n.Setup.Files),
 		Scheduler:            component(hardenedScheduler(), n.Settings.Scheduler, n.Setup.Files),
 	}
@@ -205,7 +205,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 		NodeRegistration: n.nodeRegistration(),
 		Discovery: discovery{BootstrapToken: bootstrapTokenDiscovery{
 			Token:             n.Token,
-			APIServerEndpoint: n.apiEndpoint(),
+			APIServerEndpoint: n.Endpoint.hostPort(),
 			CACertHashes:      []string{n.CAHash},
 		}},
 		Patches:  n.patches(),

@@ -40,7 +40,7 @@ func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("1.1.1.1")},
 		SearchDomains:     []string{"example.com"},
-		Endpoint:          netip.MustParseAddr("10.10.183.1"),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr("10.10.183.1")},
 		PodCIDR:           "10.244.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		NodeLabels: map[string]string{
@@ -75,7 +75,7 @@ func onIPv6(node bootstrap.Node) bootstrap.Node {
 	node.Address = netip.MustParsePrefix("fd00:10::11/64")
 	node.Gateway = netip.MustParseAddr("fd00:10::1")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("fd00:10::53")}
-	node.Endpoint = netip.MustParseAddr("fd00:10::10")
+	node.Endpoint.Address = netip.MustParseAddr("fd00:10::10")
 	node.PodCIDR = "fd00:244::/56"
 	node.ServiceCIDR = "fd00:96::/112"
 	return node

@@ -55,14 +55,23 @@ func (n Node) proxyVariables() string {
 func (n Node) noProxy() []string {
 	list := []string{
 		"localhost", "127.0.0.1", "::1", ".svc", "." + dnsDomain,
-		n.PodCIDR, n.ServiceCIDR, n.Address.Masked().String(), n.Endpoint.String(),
+		n.PodCIDR, n.ServiceCIDR, n.ownNetwork(),
 	}
+	list = append(list, n.Endpoint.names()...)
 	for entry := range strings.SplitSeq(n.Proxy.NoProxy, ",") {
 		if entry = strings.TrimSpace(entry); entry != "" && !slices.Contains(list, entry) {
 			list = append(list, entry)
 		}
 	}
 	return list
+}
+
+// ownNetwork is the network that the node is in.
+func (n Node) ownNetwork() string {
+	if n.DHCP {
+		return LeasedNetwork
+	}
+	return n.Address.Masked().String()
 }
 
 // environmentQuote quotes a value for an EnvironmentFile=, where in double quotes a

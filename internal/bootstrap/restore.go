@@ -96,7 +96,7 @@ func (n Node) restoreFiles() []writeFile {
 		{Path: restoreDirectory + "sha256", Permissions: modePublic, Content: n.Restore.SHA256 + "\n"},
 		{Path: restoreDirectory + "member", Permissions: modePublic, Content: n.Name + "\n"},
 		{Path: restoreDirectory + "peer-url", Permissions: modePublic, Content: n.peerURL() + "\n"},
-		{Path: restoreDirectory + "endpoint", Permissions: modePublic, Content: n.apiEndpoint() + "\n"},
+		{Path: restoreDirectory + "endpoint", Permissions: modePublic, Content: n.Endpoint.hostPort() + "\n"},
 	}
 	if n.Restore.CACertificate != "" {
 		files = append(files, writeFile{

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -60,7 +61,8 @@ type VCenter interface {
 	Clones(ctx context.Context) (tasks []string, err error)
 	// SetNotes replaces the notes of a VM; a task.
 	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
-	// SetGuestInfo writes what a guest that is not running boots with; a task.
+	// SetGuestInfo writes what a guest that is not running boots with, or the backends of a
+	// load balancer, which runs; a task.
 	SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
 	WipeUserdata(ctx context.Context, vm string) (task string, err error)
@@ -150,6 +152,10 @@ type VMState struct {
 	Phase    string // what the guest reported last; for diagnosis alone
 	LogTail  string
 	Userdata bool
+	// Address is the lease that the guest bootstrapped with, once it has reported it since
+	// its last boot, and Applied are the backends that a load balancer runs with.
+	Address netip.Addr
+	Applied string
 	// The rest is only for VMs that PollRequest.Disks names.
 	Disks     []Disk
 	DisksRead bool // vCenter returned what is attached

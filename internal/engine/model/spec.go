@@ -60,6 +60,11 @@ type ClusterSpec struct {
 	PodCIDR     string
 	ServiceCIDR string
 
+	// Allocation is how nodes get their addresses, and LoadBalancer what fronts the control
+	// plane where they take leases.
+	Allocation   Allocation
+	LoadBalancer LoadBalancer
+
 	ControlPlane NodePool
 	Workers      []NodePool // sorted by name
 
@@ -185,7 +190,7 @@ func (s *ClusterSpec) IPPools() []uuid.UUID {
 	seen := map[uuid.UUID]bool{}
 	for _, pool := range s.NodePools() {
 		for _, place := range pool.Placements {
-			if !seen[place.IPPoolID] {
+			if place.IPPoolID != uuid.Nil && !seen[place.IPPoolID] {
 				seen[place.IPPoolID] = true
 				ids = append(ids, place.IPPoolID)
 			}
@@ -276,8 +281,8 @@ type Placement struct {
 	ComputeCluster string
 	Datastore      string
 	Network        string
-	ResourcePool   string // empty: the root pool of the compute cluster
-	IPPoolID       uuid.UUID
+	ResourcePool   string    // empty: the root pool of the compute cluster
+	IPPoolID       uuid.UUID // uuid.Nil where nodes take leases
 	// References are what the names mean, where Resolved has set them.
 	References References
 }

@@ -66,7 +66,7 @@ func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (boot
 	if pool.ControlPlane() {
 		node.Role = bootstrap.ControlPlane
 	}
-	node.Endpoint = two[0]
+	node.Endpoint = bootstrap.Endpoint{Address: two[0]}
 	node.Address = netip.PrefixFrom(two[1], ip.Addresses.Prefix.Bits())
 	node.MAC, _ = MACAddress(two[1], uuid.Nil, func(string) bool { return false })
 	return node, true

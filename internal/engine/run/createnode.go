@@ -161,7 +161,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	doc.Schedulable = n.NodePool.Schedulable
 	doc.Address = n.address
 	doc.MAC = n.mac
-	doc.Endpoint = n.addresses.endpoint().Address
+	doc.Endpoint = n.addresses.endpoint().Bootstrap()
 	zones, err := n.zones(ctx)
 	if err != nil {
 		return nil, err

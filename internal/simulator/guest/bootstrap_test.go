@@ -60,7 +60,7 @@ func (e *engine) node(role bootstrap.Role, name, address string) bootstrap.Node 
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8")},
 		SearchDomains:     []string{"example.com"},
-		Endpoint:          netip.MustParseAddr(vip),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr(vip)},
 		PodCIDR:           "172.20.0.0/16",
 		ServiceCIDR:       "172.21.0.0/16",
 		NodeLabels:        map[string]string{"topology.kubernetes.io/zone": "zone-a", "topology.kubernetes.io/region": "region-1"},

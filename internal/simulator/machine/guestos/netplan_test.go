@@ -39,7 +39,7 @@ func worker(address, gateway, endpoint string) bootstrap.Node {
 		KubernetesVersion: "1.34.2",
 		Address:           netip.MustParsePrefix(address),
 		Gateway:           netip.MustParseAddr(gateway),
-		Endpoint:          netip.MustParseAddr(endpoint),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr(endpoint)},
 		Nameservers:       []netip.Addr{netip.MustParseAddr("192.0.2.53")},
 		SearchDomains:     []string{"example.test"},
 		PodCIDR:           "192.168.0.0/16",
