@@ -30,6 +30,7 @@ var (
 var (
 	ownProperties = []string{
 		"runtime.powerState", extraConfig(userdataKey), extraConfig(phaseKey), notesProperty,
+		extraConfig(addressKey), extraConfig(leaseKey), extraConfig(backendsKey),
 	}
 	hardwareProperties = []string{"config.hardware.device"}
 	templateProperties = []string{
@@ -225,7 +226,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 		if !ok {
 			continue // deleted since the tree was read
 		}
-		machines = append(machines, model.Machine{
+		machine := model.Machine{
 			Ref:       m.ref.String(),
 			Path:      m.path,
 			Folder:    folderOf(m.node),
@@ -235,7 +236,11 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
 			Phase:     printable.Line(p.option(phaseKey), maxPhase),
-		})
+			Backends:  printable.Line(p.option(backendsKey), maxBackends),
+		}
+		machine.Address = reportedLease(p, machine.PoweredOn, addressKey)
+		machine.Lease = reportedLease(p, machine.PoweredOn, leaseKey)
+		machines = append(machines, machine)
 	}
 	return machines
 }

@@ -15,8 +15,7 @@ const (
 	AllocationDHCP   Allocation = "dhcp"   // leases, and a load balancer fronts it
 )
 
-// LoadBalancerPool is the node pool in the marker of a load balancer. No worker pool of a
-// cluster with DHCP may have the name.
+// LoadBalancerPool is the node pool of a load balancer. Worker pools may not have the name.
 const LoadBalancerPool = "lb"
 
 // What a load balancer has where the spec says nothing.

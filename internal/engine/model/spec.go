@@ -245,18 +245,27 @@ type NodePool struct {
 // ControlPlane reports whether the pool is the control plane.
 func (p *NodePool) ControlPlane() bool { return p.Name == ControlPlanePool }
 
+// LoadBalancer reports whether the pool is that of the load balancer.
+func (p *NodePool) LoadBalancer() bool { return p.Name == LoadBalancerPool }
+
 // Words name the pool in messages.
 func (p *NodePool) Words() string {
-	if p.ControlPlane() {
+	switch {
+	case p.ControlPlane():
 		return "the control plane"
+	case p.LoadBalancer():
+		return "the load balancer"
 	}
 	return fmt.Sprintf("worker pool %q", p.Name)
 }
 
 // Role is the role of the pool's nodes.
 func (p *NodePool) Role() Role {
-	if p.ControlPlane() {
+	switch {
+	case p.ControlPlane():
 		return RoleControlPlane
+	case p.LoadBalancer():
+		return RoleLoadBalancer
 	}
 	return RoleWorker
 }

@@ -140,6 +140,9 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 		case model.CreateNode:
 			// It may be replaced in the same plan, and is not built again then.
 			delete(rebuilds, s.Node)
+			if s.IPPool() == uuid.Nil {
+				continue // it takes a lease
+			}
 			claims = append(claims, model.Claim{IPPool: s.IPPool(), Owner: s.Node})
 			if s.TakesExtra() && u.pass(s.IPPool(), model.OwnerExtra, s.Node) {
 				continue

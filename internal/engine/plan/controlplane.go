@@ -44,15 +44,10 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 // goneMembers are the control-plane nodes of which vCenter says that the VM is gone, and
 // that were members of etcd: their addresses were not released.
 func (v view) goneMembers() []string {
-	var names []string
-	for _, c := range v.facts.Claims {
-		ordinal := v.ordinal(model.ControlPlanePool, c.Owner)
-		if ordinal > 0 && v.gone(c.Owner) && !v.facts.Pending(model.ControlPlanePool, ordinal) {
-			names = append(names, c.Owner)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(v.addressed(), func(name string) bool {
+		ordinal := v.ordinal(model.ControlPlanePool, name)
+		return ordinal == 0 || !v.gone(name) || v.facts.Pending(model.ControlPlanePool, ordinal)
+	})
 }
 
 // quorumGone reports whether so many control-plane VMs are gone that the others can't
@@ -116,16 +111,11 @@ func (v view) lostMembers(pool string) []string {
 	if pool != model.ControlPlanePool || !v.apiReached() || !v.facts.API.Answered() {
 		return nil
 	}
-	var names []string
-	for _, c := range v.facts.Claims {
-		ordinal := v.ordinal(pool, c.Owner)
-		_, known := v.facts.API.Nodes[c.Owner]
-		if ordinal > 0 && !known && !v.facts.Pending(pool, ordinal) && !v.hasMachine(c.Owner) && !v.mayBePresent(c.Owner) {
-			names = append(names, c.Owner)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(v.addressed(), func(name string) bool {
+		ordinal := v.ordinal(pool, name)
+		_, known := v.facts.API.Nodes[name]
+		return ordinal == 0 || known || v.facts.Pending(pool, ordinal) || v.hasMachine(name) || v.mayBePresent(name)
+	})
 }
 
 // hasEtcd reports whether there is a running etcd that nodes have to leave before they

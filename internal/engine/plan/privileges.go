@@ -88,7 +88,8 @@ func (c check) privilegedObjects() []privilegedObject {
 // changesVM reports whether a step changes a VM in vCenter.
 func changesVM(step model.Step) bool {
 	switch step.(type) {
-	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.WipeUserdata, model.UpdateDescription:
+	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.WipeUserdata, model.UpdateDescription,
+		model.CreateLoadBalancer, model.ReplaceLoadBalancer, model.RestartLoadBalancer, model.UpdateBackends, model.DeleteLoadBalancer:
 		return true
 	}
 	return false
@@ -123,17 +124,10 @@ func (c check) folderObject() privilegedObject {
 
 func (c check) templateObjects() []privilegedObject {
 	var objects []privilegedObject
-	for _, pool := range c.spec.NodePools() {
-		if !c.uses(pool.Name) {
-			continue
-		}
-		field := model.ClusterField(model.FieldTemplate)
-		if pool.Image.Template != "" {
-			field = model.NodePoolField(pool.Name, model.FieldTemplate)
-		}
+	for _, pool := range c.built() {
 		template := c.limits.Site.TemplateOf(pool)
 		objects = append(objects, privilegedObject{
-			ref: template.Ref, name: template.Path, kind: privileges.Template, field: field,
+			ref: template.Ref, name: template.Path, kind: privileges.Template, field: templateField(pool),
 			uses: privileges.Case{ClonesVM: template.IsVM},
 		})
 	}

@@ -53,6 +53,13 @@ func (a *addresses) endpoint() model.Endpoint {
 	return a.at
 }
 
+// moveEndpoint sets the address of the endpoint, once the load balancer has a lease.
+func (a *addresses) moveEndpoint(to netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at.Address = to
+}
+
 // run carries out a step that claims or releases addresses and does nothing else.
 func (a *addresses) run(ctx context.Context, step model.Step) error {
 	switch s := step.(type) {

@@ -13,6 +13,7 @@ import (
 func (r *Runner) resetControlPlane(ctx context.Context) error {
 	err := r.record.update(ctx, func(b *record.Cluster) {
 		b.Reset = r.Spec.Reset
+		b.Members = nil // its first node begins another control plane
 		b.Reconnect = r.Spec.Restore != nil && slices.ContainsFunc(r.World.Facts.Machines, func(m model.Machine) bool {
 			return !m.Marker.ControlPlane()
 		})
