@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # The part of bootstrap.sh for the load balancer of a cluster: the node image, whose kubelet
 # stands alone and runs HAProxy as a static pod. Its backends arrive in guestinfo, without a
 # connection into this machine, and are kept on the disk. The list is never empty: before there
