@@ -7,7 +7,7 @@ haproxy=$state/haproxy # the container sees this directory
 inside=/usr/local/etc/haproxy
 backends=$state/backends
 status_port=${GANTRY_STATUS_PORT:-8404}
-look=$((pause < 2 ? pause : 2)) # between two looks
+look=${GANTRY_LOOK:-2}          # seconds between two looks
 patience=30                     # looks for HAProxy to run by what it was told
 refused='' told='' told_at=0 silent=0 phase=''
 
