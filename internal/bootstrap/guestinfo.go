@@ -82,9 +82,14 @@ func GuestInfo(n Node) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return guestInfo(n.Name, metadata, userdata)
+}
+
+// guestInfo packs the documents of a machine, whose sizes are bounded.
+func guestInfo(name string, metadata, userdata []byte) (map[string]string, error) {
 	packed, err := pack(userdata)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s of node %s: %w", UserdataKey, n.Name, err)
+		return nil, fmt.Errorf("encode %s of node %s: %w", UserdataKey, name, err)
 	}
 	values := map[string]string{
 		MetadataKey: base64.StdEncoding.EncodeToString(metadata), MetadataEncodingKey: encodingPlain,
@@ -92,7 +97,7 @@ func GuestInfo(n Node) (map[string]string, error) {
 	}
 	for _, key := range []string{MetadataKey, UserdataKey} {
 		if size := len(values[key]); size > MaxValueBytes {
-			return nil, &SizeError{Node: n.Name, Key: key, Bytes: size}
+			return nil, &SizeError{Node: name, Key: key, Bytes: size}
 		}
 	}
 	return values, nil

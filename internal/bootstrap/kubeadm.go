@@ -218,7 +218,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 }
 
 func (n Node) localAPIEndpoint() apiEndpoint {
-	return apiEndpoint{AdvertiseAddress: n.Address.Addr().String(), BindPort: APIServerPort}
+	return apiEndpoint{AdvertiseAddress: n.ownAddress(), BindPort: APIServerPort}
 }
 
 func (n Node) nodeRegistration() nodeRegistration {
@@ -234,9 +234,12 @@ func (n Node) nodeRegistration() nodeRegistration {
 }
 
 func (n Node) kubeletArguments() []argument {
-	arguments := Arguments{
-		// Without it kubelet may pick the virtual address while it holds that.
-		"node-ip": n.Address.Addr().String(),
+	arguments := Arguments{}
+	if !n.DHCP || n.Role.controlsPlane() {
+		// Without it kubelet may pick the virtual address while it holds that. A worker with
+		// a lease has none, and goes on with whatever lease it has: kubelet looks for its
+		// address again and again.
+		arguments["node-ip"] = n.ownAddress()
 	}
 	if n.ExternalCloudProvider {
 		// The controller manager needs no such argument: without one it leaves the

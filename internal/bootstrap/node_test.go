@@ -81,6 +81,23 @@ func onIPv6(node bootstrap.Node) bootstrap.Node {
 	return node
 }
 
+// leased has a node take a lease, behind a load balancer.
+func leased(node bootstrap.Node) bootstrap.Node {
+	node.DHCP = true
+	node.Address = netip.Prefix{}
+	node.Gateway = netip.Addr{}
+	node.Nameservers = nil
+	node.SearchDomains = nil
+	node.Endpoint = bootstrap.Endpoint{Address: netip.MustParseAddr("10.10.183.1"), LoadBalancer: true}
+	return node
+}
+
+// named gives its load balancer a name in dynamic DNS.
+func named(node bootstrap.Node) bootstrap.Node {
+	node.Endpoint = bootstrap.Endpoint{HostName: "api.prod-1.example.com", LoadBalancer: true}
+	return node
+}
+
 // behindProxy gives a node a proxy with everything that needs quoting.
 func behindProxy(t testing.TB, node bootstrap.Node) bootstrap.Node {
 	t.Helper()
@@ -131,6 +148,11 @@ func userdata(t testing.TB, node bootstrap.Node) cloudConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseUserdata(t, data)
+}
+
+func parseUserdata(t testing.TB, data []byte) cloudConfig {
+	t.Helper()
 	if !strings.HasPrefix(string(data), "#cloud-config\n") {
 		t.Fatalf("user data begins with %.20q", data)
 	}

@@ -53,11 +53,11 @@ func (n Node) proxyVariables() string {
 
 // noProxy lists what is always reached directly, then what the user adds.
 func (n Node) noProxy() []string {
-	list := []string{
-		"localhost", "127.0.0.1", "::1", ".svc", "." + dnsDomain,
-		n.PodCIDR, n.ServiceCIDR, n.ownNetwork(),
+	list := []string{"localhost", "127.0.0.1", "::1", ".svc", "." + dnsDomain}
+	if n.PodCIDR != "" { // a load balancer has no pods
+		list = append(list, n.PodCIDR, n.ServiceCIDR)
 	}
-	list = append(list, n.Endpoint.names()...)
+	list = append(append(list, n.ownNetwork()), n.Endpoint.names()...)
 	for entry := range strings.SplitSeq(n.Proxy.NoProxy, ",") {
 		if entry = strings.TrimSpace(entry); entry != "" && !slices.Contains(list, entry) {
 			list = append(list, entry)

@@ -3,7 +3,7 @@ package bootstrap
 import (
 	_ "embed"
 	"errors"
-	"net/netip"
+	"net"
 	"net/url"
 	"regexp"
 
@@ -108,7 +108,7 @@ func (n Node) restoreFiles() []writeFile {
 
 // peerURL is where the node's member of etcd is reached by others.
 func (n Node) peerURL() string {
-	return "https://" + netip.AddrPortFrom(n.Address.Addr(), etcdPeerPort).String()
+	return "https://" + net.JoinHostPort(n.ownAddress(), etcdPeerPort)
 }
 
-const etcdPeerPort = 2380
+const etcdPeerPort = "2380"
