@@ -120,7 +120,7 @@ type clusterWire struct {
 	Unresponsive     map[string]string  `json:"u,omitempty"`
 	Snapshots        []string           `json:"b,omitempty"`
 	EncryptionKeys   string             `json:"ek,omitempty"`
-	Endpoint         netip.Addr         `json:"v,omitzero"`
+	Endpoint         netip.Addr         `json:"ep,omitzero"`
 	HostName         string             `json:"hn,omitempty"`
 	MAC              string             `json:"ma,omitempty"`
 	Members          map[int]netip.Addr `json:"me,omitempty"`
