@@ -62,6 +62,7 @@ func TestSpec(t *testing.T) {
 		Image:             model.Image{Template: "node", Folder: "templates"},
 		Datacenter:        "dc-1",
 		Folder:            "k8s",
+		Allocation:        model.AllocationStatic,
 		PodCIDR:           "192.168.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		ControlPlane: model.NodePool{
