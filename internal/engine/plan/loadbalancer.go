@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
@@ -185,6 +187,14 @@ func loadBalancerProblems(v view) model.Findings {
 		if pool.Name == model.LoadBalancerPool {
 			f.Refuse(nodePoolField(pool.Name), "Name of the load balancer",
 				"%q is the pool of the load balancer, and no name of a worker pool. Choose another name.", pool.Name)
+		}
+	}
+	for _, pool := range v.spec.NodePools() {
+		for i, place := range pool.Placements {
+			if place.IPPoolID != uuid.Nil { // which was not known when the configuration was validated
+				f.Refuse(model.PlacementRef{NodePool: pool.Name, Index: i}.Field(model.FieldIPPool), "IP pool with DHCP",
+					"Nodes that take leases have no address of an IP pool. Remove ip_pool_id.")
+			}
 		}
 	}
 	lb := v.facts.LoadBalancer

@@ -24,6 +24,13 @@ func leased(controlPlane, workers int) *model.ClusterSpec {
 	return s
 }
 
+// leasedOn is leased with an IP pool in a placement.
+func leasedOn(ipPool uuid.UUID) *model.ClusterSpec {
+	s := leased(1, 1)
+	s.Workers[0].Placements[0].IPPoolID = ipPool
+	return s
+}
+
 // leasedRunning is running with nodes that have leases and a load balancer that forwards to
 // the control plane.
 func leasedRunning(controlPlane, workers int) *model.Facts {
@@ -282,6 +289,9 @@ func TestLoadBalancerDocumentsAreChecked(t *testing.T) {
 	s.LoadBalancer.HAProxyImage = "haproxy"
 	p := planned(s, &model.Facts{CAFingerprint: theCA})
 	if found := on(p.Problems, model.ClusterField(model.FieldHAProxyImage)); len(found) != 1 {
+		t.Errorf("problems %v", p.Problems)
+	}
+	if p := planned(leasedOn(poolID), &model.Facts{CAFingerprint: theCA}); !says(p.Problems, "IP pool with DHCP") {
 		t.Errorf("problems %v", p.Problems)
 	}
 	s.Workers = append(s.Workers, nodePool(model.LoadBalancerPool, 1))

@@ -45,7 +45,7 @@ func checkAllocation(m *model) diag.Diagnostics {
 	case allocation == enginemodel.AllocationStatic && m.IPPool.IsNull() && m.IPPoolID.IsNull():
 		diags.Append(diagnostics.AttributeError(path.Root("ip_pool"), "IP pool missing",
 			`With ip_allocation = "static" the nodes' addresses come from an IP pool. Set ip_pool, or ip_pool_id.`))
-	case allocation == enginemodel.AllocationDHCP && !m.IPPool.IsNull():
+	case allocation == enginemodel.AllocationDHCP && !m.IPPool.IsNull() && !m.IPPool.IsUnknown():
 		diags.Append(diagnostics.AttributeError(path.Root("ip_pool"), "IP pool with DHCP",
 			`With ip_allocation = "dhcp" the nodes take leases. Remove ip_pool; for the clusters of the gateway, make a gantry_ip_pool.`))
 	case allocation == enginemodel.AllocationDHCP:

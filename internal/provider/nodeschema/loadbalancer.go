@@ -141,7 +141,7 @@ func ValidateIPPoolID(network types.Object, id types.String, at path.Path) diag.
 	case allocation == model.AllocationStatic && id.IsNull():
 		return diag.Diagnostics{diagnostics.AttributeError(at, "IP pool missing",
 			`With ip_allocation = "static" each placement names the IP pool that the addresses of its nodes come from. Set ip_pool_id.`)}
-	case allocation == model.AllocationDHCP && !id.IsNull():
+	case allocation == model.AllocationDHCP && !id.IsNull() && !id.IsUnknown():
 		return diag.Diagnostics{diagnostics.AttributeError(at, "IP pool with DHCP",
 			`With ip_allocation = "dhcp" nodes take leases, and no address comes from an IP pool. Remove ip_pool_id.`)}
 	}
