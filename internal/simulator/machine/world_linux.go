@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,9 +92,12 @@ func (w *World) open() (err error) {
 	if err := w.serve(images); err != nil {
 		return fmt.Errorf("registry of images: %w", err)
 	}
-	w.proxy, err = network.NewProxy(w.reach, w.options.ProxyListen)
+	w.proxy, err = network.NewProxy(w.reach, w.options.ProxyListen, w.resolve)
 	return err
 }
+
+// resolve is what DNS says of a host in the network of the machines.
+func (w *World) resolve(host string) (netip.Addr, error) { return netip.ParseAddr(host) }
 
 // ProxyURL returns the HTTP CONNECT proxy into the network of the machines.
 func (w *World) ProxyURL() string { return w.proxy.URL() }
