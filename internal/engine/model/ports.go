@@ -152,9 +152,10 @@ type VMState struct {
 	Phase    string // what the guest reported last; for diagnosis alone
 	LogTail  string
 	Userdata bool
-	// Address is the lease that the guest bootstrapped with, once it has reported it since
-	// its last boot, and Applied are the backends that a load balancer runs with.
+	// Address and Lease are as in Machine, and Applied are the backends that a load balancer
+	// runs with.
 	Address netip.Addr
+	Lease   netip.Addr
 	Applied string
 	// The rest is only for VMs that PollRequest.Disks names.
 	Disks     []Disk

@@ -89,11 +89,15 @@ func (v view) endpointRecorded() bool {
 }
 
 // leaseOf is the lease that a machine has now; not valid where it has not reported one.
-func leaseOf(m *model.Machine) netip.Addr {
-	if m.Lease.IsValid() {
-		return m.Lease
+func leaseOf(m *model.Machine) netip.Addr { return PresentLease(m.Address, m.Lease) }
+
+// PresentLease is the lease that a machine has now which has bootstrapped with one and reports
+// another, if it has changed.
+func PresentLease(bootstrapped, changed netip.Addr) netip.Addr {
+	if changed.IsValid() {
+		return changed
 	}
-	return m.Address
+	return bootstrapped
 }
 
 // endpointMoved reports whether the load balancer runs on another address than the one by

@@ -124,7 +124,9 @@ func (r *Runner) awaitLoadBalancer(ctx context.Context, vm, mac string, seen *mo
 	}
 	switch {
 	case err == nil:
-		return r.settleEndpoint(ctx, name, boot.watch.last.State.Address, mac)
+		// It may have bootstrapped with another lease.
+		state := boot.watch.last.State
+		return r.settleEndpoint(ctx, name, plan.PresentLease(state.Address, state.Lease), mac)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case bounded.Err() != nil:
