@@ -9,6 +9,7 @@ import (
 var (
 	SplitWords      = splitWords
 	KubeletFlags    = kubeletFlags
+	LeaseClient     = leaseClient
 	ReadEnvironment = readEnvironment
 	SystemAccounts  = systemAccounts
 	Locked          = locked
