@@ -30,4 +30,6 @@ func current(text, row string) int {
 }
 
 // down reports whether a backend is found not to be ready.
-func down(text, backend string) bool { return statistics(text)["api-servers,"+backend]["status"] == "DOWN" }
+func down(text, backend string) bool {
+	return statistics(text)["api-servers,"+backend]["status"] == "DOWN"
+}

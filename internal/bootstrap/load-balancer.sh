@@ -93,7 +93,7 @@ enter() {
 	report "$1"
 }
 
-# follow is one look at what is wanted and what is.
+# follow looks once, and brings HAProxy to the backends that have arrived.
 follow() {
 	local wanted
 	watch_lease

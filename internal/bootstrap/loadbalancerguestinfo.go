@@ -111,8 +111,8 @@ func (lb LoadBalancer) files() ([]writeFile, error) {
 	return withLease(n, files), nil
 }
 
-// loadBalancerUnit runs for as long as the machine does. What ended it the next start may
-// find mended; a minute is long enough for the failure to be seen in the phase.
+// loadBalancerUnit runs for as long as the machine does. The next start may
+// succeed where the last failed; a minute is long enough for the failure to be seen in the phase.
 const loadBalancerUnit = `[Unit]
 Description=Balances the API of a Kubernetes cluster
 Wants=network-online.target

@@ -179,7 +179,9 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 		// What identifies the card to its server is left out by all but netplan: networkd has
 		// it from our drop-in, and NetworkManager asks by the MAC address by itself.
 		byLease: {
-			netplan:        {"macaddress: 00:50:56:0a:b7:0b", "set-name: eth0", "dhcp4: true", "dhcp6: false", "dhcp-identifier: mac", "accept-ra: false"},
+			netplan: {
+				"macaddress: 00:50:56:0a:b7:0b", "set-name: eth0", "dhcp4: true", "dhcp6: false", "dhcp-identifier: mac", "accept-ra: false",
+			},
 			networkd:       {"MACAddress=00:50:56:0a:b7:0b", "Name=eth0", "DHCP=ipv4"},
 			networkManager: {"mac-address=00:50:56:0A:B7:0B", "method=auto"},
 			sysconfig:      {"HWADDR=00:50:56:0a:b7:0b", "DEVICE=eth0", "BOOTPROTO=dhcp", "IPV6_FORCE_ACCEPT_RA=no"},

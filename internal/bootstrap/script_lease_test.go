@@ -118,7 +118,7 @@ func TestScriptReportsAChangedLease(t *testing.T) {
 	m.wantKubeadm("join")
 }
 
-// The timer tells of a change that comes while the node runs, once.
+// The timer reports a change that comes while the node runs, once.
 func TestScriptWatchesTheLease(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, leased(newNode(t, bootstrap.Worker)))

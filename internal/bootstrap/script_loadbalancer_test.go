@@ -192,7 +192,9 @@ func TestBalancerIsNeverWithoutBackends(t *testing.T) {
 	b.serves()
 	b.balance(b.reached("serving"))
 	kept := b.read(balances)
-	for _, wrong := range []string{"", "\n", "nonsense", "10.10.183.11,", ",10.10.183.11", "10.10.183.256", "10.10.183.11;reboot", "10.10.183.11 \n x"} {
+	for _, wrong := range []string{
+		"", "\n", "nonsense", "10.10.183.11,", ",10.10.183.11", "10.10.183.256", "10.10.183.11;reboot", "10.10.183.11 \n x",
+	} {
 		b.write(fromGuest, wrong)
 		b.write("/phases", "")
 		b.balance(b.reached("serving", "backends.applied "+twoIn))

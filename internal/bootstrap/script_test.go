@@ -128,7 +128,8 @@ func (m *machine) started() []string { return strings.Fields(m.read("/started"))
 func (m *machine) script(verb string) int {
 	m.t.Helper()
 	command := exec.CommandContext(m.t.Context(), filepath.Join(m.root, "etc/gantry/bootstrap.sh"), verb)
-	command.Env = append(os.Environ(), "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "GANTRY_STAT="+filepath.Join(m.root, "stat"), "HTTPS_PROXY=http://not-for-kubeadm:1")
+	command.Env = append(os.Environ(), "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "GANTRY_STAT="+filepath.Join(m.root, "stat"),
+		"HTTPS_PROXY=http://not-for-kubeadm:1")
 	output, err := command.CombinedOutput()
 	if len(output) > 0 {
 		// cloud-init keeps what a command prints; everything goes to the log instead.

@@ -132,7 +132,7 @@ func (d *balancerDocuments) checkPod(pod *corev1.Pod) error {
 	case pod.APIVersion != "v1" || pod.Kind != "Pod":
 		return fmt.Errorf("%s %s is not a v1 Pod", pod.APIVersion, pod.Kind)
 	case !pod.Spec.HostNetwork:
-		return errors.New("it is not on the host network: nobody would reach it")
+		return errors.New("it is not on the host network: no other machine would reach it")
 	case len(pod.Spec.Containers) != 1 || pod.Spec.Containers[0].Image == "":
 		return errors.New("not one container with an image")
 	}

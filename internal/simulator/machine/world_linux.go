@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,9 +95,6 @@ func (w *World) open() (err error) {
 	return err
 }
 
-// resolve is what DNS says of a host in the network of the machines.
-func (w *World) resolve(host string) (netip.Addr, error) { return netip.ParseAddr(host) }
-
 // ProxyURL returns the HTTP CONNECT proxy into the network of the machines.
 func (w *World) ProxyURL() string { return w.proxy.URL() }
 
@@ -123,6 +119,7 @@ func (w *World) shutdown() {
 	}
 	w.running.Wait()
 	if w.fabric != nil {
+		w.fabric.endLeases()
 		w.fabric.close()
 	}
 	if w.name == "" {

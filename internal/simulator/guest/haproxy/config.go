@@ -114,7 +114,7 @@ func needs(s section, lines ...[]string) error {
 	return errors.Join(problems...)
 }
 
-// frontend is that of the API, or one that tells of HAProxy itself.
+// frontend is that of the API, or the status page of HAProxy itself.
 func (c *Config) frontend(s section) error {
 	if len(s.lines["bind"]) != 1 || len(s.lines["bind"][0]) == 0 {
 		return fmt.Errorf("frontend %s binds to none or several", s.name)

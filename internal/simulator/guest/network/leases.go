@@ -19,7 +19,7 @@ type LeaseRequest struct {
 }
 
 // Leases is the server of DHCP of all networks. A lease follows the MAC address: whoever asks
-// by it gets the same address again, as long as nobody else has it.
+// by it gets the same address again, as long as no other machine has it.
 type Leases struct {
 	network *Network
 
@@ -63,7 +63,7 @@ func (l *Leases) Take(r LeaseRequest) (netip.Prefix, error) {
 	return netip.PrefixFrom(address, segment.Bits()), nil
 }
 
-// free claims an address that nobody holds and that is nobody's lease, from the end of a
+// free claims an address that is free and no other card's lease, from the end of a
 // segment.
 func (l *Leases) free(key leaseKey, segment netip.Prefix, holder string) (netip.Addr, error) {
 	leased := map[netip.Addr]bool{}
@@ -117,15 +117,15 @@ func (l *Leases) Change(r LeaseRequest, to netip.Addr) error {
 		segment = elsewhere
 	}
 	kept := l.byMAC[key]
-	const nobody = "the server of DHCP"
-	if kept.IsValid() && l.network.Claim(kept, nobody) == nil {
-		defer l.network.Release(kept, nobody) // it may be free, and is not to be found
+	const server = "the server of DHCP"
+	if kept.IsValid() && l.network.Claim(kept, server) == nil {
+		defer l.network.Release(kept, server) // it may be free, and is not to be found
 	}
-	address, err := l.free(key, segment, nobody)
+	address, err := l.free(key, segment, server)
 	if err != nil {
 		return err
 	}
-	l.network.Release(address, nobody)
+	l.network.Release(address, server)
 	l.byMAC[key] = address
 	return nil
 }

@@ -68,6 +68,27 @@ func TestNetworkOfANode(t *testing.T) {
 	}
 }
 
+// Of a node that takes a lease only the card is brought up by commands; the rest comes with
+// the lease, which is asked for by the first label of the host name.
+func TestNetworkOfANodeWithALease(t *testing.T) {
+	t.Parallel()
+	node := worker("10.10.183.7/18", "10.10.128.1", "10.10.183.5")
+	node.DHCP = true
+	node.Address = netip.Prefix{}
+	node.Gateway = netip.Addr{}
+	node.Nameservers = nil
+	node.SearchDomains = nil
+	node.Endpoint.LoadBalancer = true
+	commands, _, err := guestos.PlanNetwork(rendered(t, node), card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "commands", commands, []string{"link set lo up", "link set eth0 up"})
+	if client := strings.Join(guestos.LeaseClient("w1"), " "); !strings.Contains(client, "-i eth0 ") || !strings.Contains(client, "-x hostname:w1 ") {
+		t.Errorf("the client is %s", client)
+	}
+}
+
 // Routers outside the node's own network.
 func TestRoutersOfANode(t *testing.T) {
 	t.Parallel()
