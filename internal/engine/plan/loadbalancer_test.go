@@ -215,7 +215,7 @@ func TestMembersProveWhatClaimsProve(t *testing.T) {
 	}
 	f = unreachable(leasedRunning(3, 0))
 	lose(f, "c-cp-3")
-	f.Gone = nil // by nobody's word
+	f.Gone = nil // vCenter has not said so
 	if p := planned(s, f); len(p.Problems) > 0 || !says(p.Warnings, "no reference", `"c-cp-3"`) {
 		t.Errorf("one of which nothing is known: %v, %v", p.Problems, p.Warnings)
 	}
