@@ -3,7 +3,8 @@
 # control-plane node, "bootstrap.sh join" on every other. Values come from the
 # files in /etc/gantry; nothing in this script differs between nodes. A unit runs it
 # at every boot, so it goes on where the loss of power stopped it. Another one runs
-# "bootstrap.sh forget" after the node has joined.
+# "bootstrap.sh forget" after the node has joined, and where the machine takes a lease a third
+# one "bootstrap.sh lease" every minute. A load balancer runs "bootstrap.sh balance".
 set -euo pipefail
 # A test runs the script on a directory of its own; a node never sets this.
 root=${GANTRY_ROOT:-}
@@ -20,6 +21,7 @@ nic=eth0 # as the network's document calls it
 log=$root/var/log/gantry-bootstrap.log
 manifest=$kubernetes/manifests/kube-vip.yaml
 pause=${GANTRY_PAUSE:-15}
+progress=kubeadm # the phase of what may take several attempts
 
 # redact keeps what kubeadm says and drops what no log may hold: private keys,
 # tokens, certificate keys, key material in kubeconfigs, passwords in URLs.
@@ -85,7 +87,7 @@ retry() {
 			return 1
 		fi
 		say "attempt $attempt of $attempts failed"
-		report kubeadm
+		report "$progress"
 		sleep $((pause * attempt))
 		"$cleanup"
 	done
@@ -295,7 +297,8 @@ pull_images() {
 		return
 	fi
 	images=$(kubeadm config images list --config "$state/kubeadm.yaml" 2>>"$log") || return 1
-	images+=" $(sed -n 's/^ *image: //p' "$manifest")"
+	# There is none behind a load balancer.
+	[[ ! -f $manifest ]] || images+=" $(sed -n 's/^ *image: //p' "$manifest")"
 	for image in $images; do
 		crictl inspecti -q "$image" >/dev/null 2>&1 || run crictl pull "$image" || return 1
 	done
@@ -341,7 +344,7 @@ join() {
 	fi
 	if [[ -e $state/join-started ]]; then
 		say 'the join was interrupted'
-		if [[ ! -f $manifest && ! -f $state/kube-vip.yaml && -f $kubernetes/kubelet.conf ]]; then
+		if [[ ! -f $state/certificates.sh && -f $kubernetes/kubelet.conf ]]; then
 			# A worker has joined once its kubelet has a certificate. Its token may be
 			# gone by now.
 			rm -f "$kubernetes/bootstrap-kubelet.conf"
@@ -393,15 +396,13 @@ forget() {
 }
 
 main() {
-	mkdir -p "$state" "$root/var/log"
-	touch "$log"
-	chmod 600 "$log"
 	if [[ -e $state/bootstrapped ]]; then
 		say 'this node has joined before: nothing to do'
 		if [[ -e $state/kubeadm.yaml ]]; then
 			forget_after_cloud_init # the power was lost over it
 		fi
 		trap finish EXIT
+		[[ ! -f $state/lease.sh ]] || await_lease
 		post_bootstrap
 		report joined
 		return
@@ -409,6 +410,7 @@ main() {
 	trap finish EXIT
 	say "bootstrap $1"
 	report booting
+	[[ ! -f $state/lease.sh ]] || await_lease
 	check_files
 	run_commands pre-bootstrap
 	prepare
@@ -433,11 +435,25 @@ main() {
 	report joined
 }
 
+mkdir -p "$state" "$root/var/log"
+touch "$log"
+chmod 600 "$log"
+if [[ -f $state/lease.sh ]]; then
+	# shellcheck source=lease.sh
+	. "$state/lease.sh"
+fi
+if [[ -f $state/load-balancer.sh ]]; then
+	# shellcheck source=load-balancer.sh
+	. "$state/load-balancer.sh"
+fi
+
 case ${1:-} in
 init | join) main "$1" ;;
 forget) forget ;;
+lease) watch_lease ;;
+balance) balance ;;
 *)
-	echo "usage: $0 init|join|forget" >&2
+	echo "usage: $0 init|join|forget|lease|balance" >&2
 	exit 2
 	;;
 esac

@@ -42,6 +42,11 @@ func TestGolden(t *testing.T) {
 		"join":       newNode(t, bootstrap.ControlPlane),
 		"worker":     newNode(t, bootstrap.Worker),
 		"proxy":      behindProxy(t, newNode(t, bootstrap.Worker)),
+
+		"leased-first":   restoring(t, leased(newNode(t, bootstrap.FirstControlPlane))),
+		"leased-join":    named(leased(newNode(t, bootstrap.ControlPlane))),
+		"leased-worker":  leased(newNode(t, bootstrap.Worker)),
+		"leased-proxied": behindProxy(t, named(leased(newNode(t, bootstrap.Worker)))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +58,10 @@ func TestGolden(t *testing.T) {
 			config := userdata(t, node)
 			golden(t, config.listing(), name, "files.txt")
 			for _, path := range []string{
+				"/etc/gantry/leased-files",
+				"/etc/gantry/restore/peer-url",
+				"/etc/systemd/system/gantry-lease.service",
+				"/etc/systemd/system/gantry-lease.timer",
 				"/etc/gantry/kubeadm.yaml",
 				"/etc/kubernetes/manifests/kube-vip.yaml",
 				"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf",

@@ -15,6 +15,34 @@ const (
 	UserdataEncodingKey = "guestinfo.userdata.encoding"
 )
 
+// The guestinfo keys in which a guest reports. They are made in the clone call, so that what
+// the guest sets outlives its power, and reported again at each boot.
+const (
+	// PhaseKey is how far it came, after LogKey, the tail of its log.
+	PhaseKey = "guestinfo.gantry.phase"
+	LogKey   = "guestinfo.gantry.log"
+	// AddressKey is the address that a machine with a lease bootstrapped with: a node's from
+	// the phase kubeadm on, a load balancer's from PhaseWaiting on.
+	AddressKey = "guestinfo.gantry.address"
+	// LeaseKey is the address that it has now. It is set once that is another than the one
+	// it bootstrapped with, and is the same again where that one has come back.
+	LeaseKey = "guestinfo.gantry.lease"
+	// AppliedKey is the value of BackendsKey by which HAProxy runs.
+	AppliedKey = "guestinfo.gantry.backends.applied"
+)
+
+// BackendsKey tells a load balancer the addresses of the control plane, as Backends renders
+// them.
+const BackendsKey = "guestinfo.gantry.backends"
+
+// The phases that only a load balancer reports; it fails as nodes do.
+const (
+	// PhaseWaiting is of one that is up and has no backends yet.
+	PhaseWaiting = "waiting"
+	// PhaseServing is of one whose HAProxy runs by the backends in AppliedKey.
+	PhaseServing = "serving"
+)
+
 // Values of the encoding keys. The metadata is not packed: the vSphere cloud provider
 // reads it where it is not, and takes the address in it for the node's. Of a node that
 // holds the VIP it would otherwise take what the guest tools report first.
@@ -54,9 +82,14 @@ func GuestInfo(n Node) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return guestInfo(n.Name, metadata, userdata)
+}
+
+// guestInfo packs the documents of a machine, whose sizes are bounded.
+func guestInfo(name string, metadata, userdata []byte) (map[string]string, error) {
 	packed, err := pack(userdata)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s of node %s: %w", UserdataKey, n.Name, err)
+		return nil, fmt.Errorf("encode %s of node %s: %w", UserdataKey, name, err)
 	}
 	values := map[string]string{
 		MetadataKey: base64.StdEncoding.EncodeToString(metadata), MetadataEncodingKey: encodingPlain,
@@ -64,7 +97,7 @@ func GuestInfo(n Node) (map[string]string, error) {
 	}
 	for _, key := range []string{MetadataKey, UserdataKey} {
 		if size := len(values[key]); size > MaxValueBytes {
-			return nil, &SizeError{Node: n.Name, Key: key, Bytes: size}
+			return nil, &SizeError{Node: name, Key: key, Bytes: size}
 		}
 	}
 	return values, nil

@@ -186,9 +186,9 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		Kind:                 "ClusterConfiguration",
 		ClusterName:          n.ClusterName,
 		KubernetesVersion:    n.release(),
-		ControlPlaneEndpoint: n.apiEndpoint(),
+		ControlPlaneEndpoint: n.Endpoint.hostPort(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
-		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.String()}},
+		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.Host()}},
 		ControllerManager:    component(hardenedControllerManager(), n.Settings.ControllerManager, n.Setup.Files),
 		Scheduler:            component(hardenedScheduler(), n.Settings.Scheduler, n.Setup.Files),
 	}
@@ -205,7 +205,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 		NodeRegistration: n.nodeRegistration(),
 		Discovery: discovery{BootstrapToken: bootstrapTokenDiscovery{
 			Token:             n.Token,
-			APIServerEndpoint: n.apiEndpoint(),
+			APIServerEndpoint: n.Endpoint.hostPort(),
 			CACertHashes:      []string{n.CAHash},
 		}},
 		Patches:  n.patches(),
@@ -218,7 +218,7 @@ func (n Node) joinConfiguration() joinConfiguration {
 }
 
 func (n Node) localAPIEndpoint() apiEndpoint {
-	return apiEndpoint{AdvertiseAddress: n.Address.Addr().String(), BindPort: APIServerPort}
+	return apiEndpoint{AdvertiseAddress: n.ownAddress(), BindPort: APIServerPort}
 }
 
 func (n Node) nodeRegistration() nodeRegistration {
@@ -234,9 +234,12 @@ func (n Node) nodeRegistration() nodeRegistration {
 }
 
 func (n Node) kubeletArguments() []argument {
-	arguments := Arguments{
-		// Without it kubelet may pick the virtual address while it holds that.
-		"node-ip": n.Address.Addr().String(),
+	arguments := Arguments{}
+	if !n.DHCP || n.Role.controlsPlane() {
+		// Without it kubelet may pick the virtual address while it holds that. A worker with
+		// a lease has none, and goes on with whatever lease it has: kubelet looks for its
+		// address again and again.
+		arguments["node-ip"] = n.ownAddress()
 	}
 	if n.ExternalCloudProvider {
 		// The controller manager needs no such argument: without one it leaves the

@@ -71,11 +71,11 @@ func (n Node) kubeVIP() ([]byte, error) {
 func (n Node) kubeVIPEnvironment() []corev1.EnvVar {
 	return []corev1.EnvVar{
 		{Name: "vip_arp", Value: "true"},
-		{Name: "address", Value: n.Endpoint.String()},
+		{Name: "address", Value: n.Endpoint.Address.String()},
 		{Name: "port", Value: strconv.Itoa(APIServerPort)},
 		// The address alone, not the node's network: a wider prefix would add a
 		// second route to that network.
-		{Name: "vip_subnet", Value: strconv.Itoa(n.Endpoint.BitLen())},
+		{Name: "vip_subnet", Value: strconv.Itoa(n.Endpoint.Address.BitLen())},
 		{Name: "vip_nodename", Value: n.Name},
 		{Name: "cp_enable", Value: "true"},
 		{Name: "cp_namespace", Value: metav1.NamespaceSystem},

@@ -29,9 +29,10 @@ type ethernet struct {
 	Match       match        `json:"match"`
 	SetName     string       `json:"set-name"`
 	DHCP4       bool         `json:"dhcp4"`
+	DHCPID      string       `json:"dhcp-identifier,omitempty"`
 	DHCP6       bool         `json:"dhcp6"`
 	AcceptRA    bool         `json:"accept-ra"`
-	Addresses   []string     `json:"addresses"`
+	Addresses   []string     `json:"addresses,omitempty"`
 	Gateway6    string       `json:"gateway6,omitempty"`
 	Routes      []route      `json:"routes,omitempty"`
 	Nameservers *nameservers `json:"nameservers,omitempty"`
@@ -63,7 +64,7 @@ func Metadata(n Node) ([]byte, error) {
 		CleanupGuestinfo: []string{"userdata"},
 		// Static addresses too: without it the node continues before its network is
 		// up, and what it then renders from its own address is wrong.
-		WaitOnNetwork: waitOnNetwork{IPv4: n.Address.Addr().Is4(), IPv6: n.Address.Addr().Is6()},
+		WaitOnNetwork: waitOnNetwork{IPv4: n.DHCP || n.Address.Addr().Is4(), IPv6: n.Address.Addr().Is6()},
 		Network:       n.network(),
 	})
 	if err != nil {
@@ -85,11 +86,15 @@ const (
 // network matches the only NIC by its MAC address, which the clone call sets. Device
 // names differ between systems, and patterns also match the interfaces of pods.
 func (n Node) network() network {
-	nic := ethernet{
-		Match:     match{MACAddress: n.MAC},
-		SetName:   interfaceName,
-		Addresses: []string{n.Address.String()},
+	nic := ethernet{Match: match{MACAddress: n.MAC}, SetName: interfaceName}
+	if n.DHCP {
+		nic.DHCP4 = true
+		// Not by what a machine-id makes: every clone of an image that has one in it would
+		// get the same lease (vmware/open-vm-tools #240).
+		nic.DHCPID = "mac"
+		return network{Version: 2, Ethernets: map[string]ethernet{networkID: nic}}
 	}
+	nic.Addresses = []string{n.Address.String()}
 	if n.Address.Addr().Is6() {
 		// As a route to ::/0 it would come out of cloud-init 22.4 as one to ::/64, for
 		// every renderer but netplan.
@@ -114,11 +119,14 @@ const networkdDropInPath = "/etc/systemd/network/10-cloud-init-" + interfaceName
 
 // networkdDropIn has what that renderer drops: accept-ra of a card with static
 // addresses, without which any router on the network would add addresses without a
-// claim, and on-link, without which networkd waits for ever for a way to a router
+// claim, the identifier of a card that takes a lease, and on-link, without which networkd waits for ever for a way to a router
 // outside of the node's network. A route to it alone is one. NetworkManager adds that
 // by itself.
 func (n Node) networkdDropIn() string {
 	text := "[Network]\nIPv6AcceptRA=no\n"
+	if n.DHCP {
+		return text + "\n[DHCPv4]\nClientIdentifier=mac\n"
+	}
 	if n.gatewayOutside() {
 		text += "\n[Route]\nDestination=" + netip.PrefixFrom(n.Gateway, n.Gateway.BitLen()).String() + "\n"
 	}

@@ -42,6 +42,9 @@ type Node struct {
 
 	// MAC is the address of the node's network card, in lower case.
 	MAC string
+	// DHCP has the node take a lease of IPv4. Address, Gateway, Nameservers and SearchDomains
+	// come with it and are not set here.
+	DHCP bool
 	// Address is the node's static address with its network's prefix length.
 	Address netip.Prefix
 	// Gateway is the default router: in the network of Address, link-local in IPv6, or an
@@ -51,8 +54,8 @@ type Node struct {
 	Nameservers []netip.Addr
 	// SearchDomains complete short names.
 	SearchDomains []string
-	// Endpoint is the cluster's virtual address; never a node's own.
-	Endpoint netip.Addr
+	// Endpoint is where the cluster's API is reached; never at a node's own address.
+	Endpoint Endpoint
 	// PodCIDR and ServiceCIDR are the cluster's inner networks.
 	PodCIDR, ServiceCIDR string
 
@@ -120,8 +123,3 @@ func (Proxy) String() string { return "bootstrap.Proxy(redacted)" }
 
 // GoString keeps credentials out of %#v.
 func (p Proxy) GoString() string { return p.String() }
-
-// apiEndpoint returns the address that every node and client reaches the API by.
-func (n Node) apiEndpoint() string {
-	return netip.AddrPortFrom(n.Endpoint, APIServerPort).String()
-}

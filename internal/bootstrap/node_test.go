@@ -40,7 +40,7 @@ func newNode(t testing.TB, role bootstrap.Role) bootstrap.Node {
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("1.1.1.1")},
 		SearchDomains:     []string{"example.com"},
-		Endpoint:          netip.MustParseAddr("10.10.183.1"),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr("10.10.183.1")},
 		PodCIDR:           "10.244.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		NodeLabels: map[string]string{
@@ -75,9 +75,26 @@ func onIPv6(node bootstrap.Node) bootstrap.Node {
 	node.Address = netip.MustParsePrefix("fd00:10::11/64")
 	node.Gateway = netip.MustParseAddr("fd00:10::1")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("fd00:10::53")}
-	node.Endpoint = netip.MustParseAddr("fd00:10::10")
+	node.Endpoint.Address = netip.MustParseAddr("fd00:10::10")
 	node.PodCIDR = "fd00:244::/56"
 	node.ServiceCIDR = "fd00:96::/112"
+	return node
+}
+
+// leased has a node take a lease, behind a load balancer.
+func leased(node bootstrap.Node) bootstrap.Node {
+	node.DHCP = true
+	node.Address = netip.Prefix{}
+	node.Gateway = netip.Addr{}
+	node.Nameservers = nil
+	node.SearchDomains = nil
+	node.Endpoint = bootstrap.Endpoint{Address: netip.MustParseAddr("10.10.183.1"), LoadBalancer: true}
+	return node
+}
+
+// named gives its load balancer a name in dynamic DNS.
+func named(node bootstrap.Node) bootstrap.Node {
+	node.Endpoint = bootstrap.Endpoint{HostName: "api.prod-1.example.com", LoadBalancer: true}
 	return node
 }
 
@@ -131,6 +148,11 @@ func userdata(t testing.TB, node bootstrap.Node) cloudConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseUserdata(t, data)
+}
+
+func parseUserdata(t testing.TB, data []byte) cloudConfig {
+	t.Helper()
 	if !strings.HasPrefix(string(data), "#cloud-config\n") {
 		t.Fatalf("user data begins with %.20q", data)
 	}

@@ -53,16 +53,25 @@ func (n Node) proxyVariables() string {
 
 // noProxy lists what is always reached directly, then what the user adds.
 func (n Node) noProxy() []string {
-	list := []string{
-		"localhost", "127.0.0.1", "::1", ".svc", "." + dnsDomain,
-		n.PodCIDR, n.ServiceCIDR, n.Address.Masked().String(), n.Endpoint.String(),
+	list := []string{"localhost", "127.0.0.1", "::1", ".svc", "." + dnsDomain}
+	if n.PodCIDR != "" { // a load balancer has no pods
+		list = append(list, n.PodCIDR, n.ServiceCIDR)
 	}
+	list = append(append(list, n.ownNetwork()), n.Endpoint.names()...)
 	for entry := range strings.SplitSeq(n.Proxy.NoProxy, ",") {
 		if entry = strings.TrimSpace(entry); entry != "" && !slices.Contains(list, entry) {
 			list = append(list, entry)
 		}
 	}
 	return list
+}
+
+// ownNetwork is the network that the node is in.
+func (n Node) ownNetwork() string {
+	if n.DHCP {
+		return LeasedNetwork
+	}
+	return n.Address.Masked().String()
 }
 
 // environmentQuote quotes a value for an EnvironmentFile=, where in double quotes a

@@ -72,7 +72,7 @@ func TestKubeadmInitSignsWithOurAuthorities(t *testing.T) {
 				}
 			}
 			server := certificateFile(t, directory, "apiserver.crt")
-			for _, name := range []string{node.Endpoint.String(), node.Address.Addr().String(), node.Name, "kubernetes"} {
+			for _, name := range []string{node.Endpoint.Host(), node.Address.Addr().String(), node.Name, "kubernetes"} {
 				if err := server.VerifyHostname(name); err != nil {
 					t.Errorf("the API server's certificate: %v", err)
 				}

@@ -49,6 +49,7 @@ const (
 	onSix     = "IPv6"
 	outside   = "IPv4 with a router outside"
 	linkLocal = "IPv6 with a link-local router"
+	byLease   = "lease"
 )
 
 // networks are a node on each of them.
@@ -60,6 +61,7 @@ func networks(t testing.TB) map[string]bootstrap.Node {
 	nodes[outside] = four
 	six.Gateway = netip.MustParseAddr("fe80::1")
 	nodes[linkLocal] = six
+	nodes[byLease] = leased(newNode(t, bootstrap.Worker))
 	return nodes
 }
 
@@ -174,6 +176,16 @@ func TestEveryRendererConfiguresTheCard(t *testing.T) {
 			networkManager: {"gateway=fe80::1"},
 			sysconfig:      {"IPV6_DEFAULTGW=fe80::1"},
 		},
+		// What identifies the card to its server is left out by all but netplan: networkd has
+		// it from our drop-in, and NetworkManager asks by the MAC address by itself.
+		byLease: {
+			netplan: {
+				"macaddress: 00:50:56:0a:b7:0b", "set-name: eth0", "dhcp4: true", "dhcp6: false", "dhcp-identifier: mac", "accept-ra: false",
+			},
+			networkd:       {"MACAddress=00:50:56:0a:b7:0b", "Name=eth0", "DHCP=ipv4"},
+			networkManager: {"mac-address=00:50:56:0A:B7:0B", "method=auto"},
+			sysconfig:      {"HWADDR=00:50:56:0a:b7:0b", "DEVICE=eth0", "BOOTPROTO=dhcp", "IPV6_FORCE_ACCEPT_RA=no"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -211,6 +223,9 @@ func TestNetworkdIsToldTheRest(t *testing.T) {
 		if name == outside {
 			want[networkd.file+".d"] += "\n[Route]\nDestination=10.9.0.1/32\n"
 		}
+		if name == byLease {
+			want[networkd.file+".d"] += "\n[DHCPv4]\nClientIdentifier=mac\n"
+		}
 		dropIns := map[string]string{}
 		for _, file := range userdata(t, node).WriteFiles {
 			if strings.HasPrefix(file.Path, path.Dir(networkd.file)) {
@@ -233,6 +248,7 @@ func TestNetplanPrefersOurs(t *testing.T) {
 		onSix:     {"Address=fd00:10::11/64", "Gateway=fd00:10::1", "DNS=fd00:10::53"},
 		outside:   {"Gateway=10.9.0.1", "GatewayOnLink=true"},
 		linkLocal: {"Gateway=fe80::1"},
+		byLease:   {"DHCP=ipv4", "ClientIdentifier=mac"},
 	} {
 		ours := rendered(t, family)[netplan]
 		want := append([]string{"PermanentMACAddress=" + networks(t)[family].MAC, "IPv6AcceptRA=no"}, want...)

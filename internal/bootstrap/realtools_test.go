@@ -81,7 +81,8 @@ func writeTemporary(t *testing.T, name, content string) string {
 func TestShellcheck(t *testing.T) {
 	t.Parallel()
 	shellcheck := tool(t, "shellcheck", "Debian package shellcheck")
-	if output, err := run(t, shellcheck, "bootstrap.sh", "certificates.sh", "restore.sh", "restrict.sh"); err != nil {
+	if output, err := run(t, shellcheck, "-x", "-P", ".",
+		"bootstrap.sh", "certificates.sh", "lease.sh", "load-balancer.sh", "restore.sh", "restrict.sh"); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
@@ -100,6 +101,8 @@ func realNodes(t *testing.T, role bootstrap.Role) map[string]bootstrap.Node {
 		"cloud":       cloud,
 		"settings":    withSettings(newNode(t, role)),
 		"encryption":  sealing(newNode(t, role), 2, 1),
+		"leased":      leased(newNode(t, role)),
+		"named":       behindProxy(t, named(leased(newNode(t, role)))),
 	}
 }
 
@@ -115,7 +118,7 @@ func TestKubeadmAcceptsItsConfiguration(t *testing.T) {
 			for _, role := range roles {
 				for name, node := range realNodes(t, role) {
 					document := userdata(t, withVersion(node, version)).file("/etc/gantry/kubeadm.yaml")
-					output, err := validate(t, document)
+					output, err := validate(t, bootstrap.FillIn(document, lease))
 					if err != nil || strings.TrimSpace(output) != "ok" {
 						t.Errorf("%s %s: %v\n%s\n%s", role, name, err, output, document)
 					}
@@ -169,6 +172,13 @@ func TestCloudInitAcceptsUserdata(t *testing.T) {
 			})
 		}
 	}
+	t.Run("load balancer", func(t *testing.T) {
+		t.Parallel()
+		document := string(decode(t, must(bootstrap.LoadBalancerGuestInfo(newLoadBalancer(t)))["guestinfo.userdata"]))
+		if output, err := schema(t, document); err != nil || strings.Contains(strings.ToLower(output), "deprecat") {
+			t.Errorf("%v\n%s", err, output)
+		}
+	})
 	t.Run("a typo is refused", func(t *testing.T) {
 		t.Parallel()
 		document := string(must(bootstrap.Userdata(newNode(t, bootstrap.Worker))))
@@ -249,7 +259,7 @@ func TestCloudInitReadsGuestInfo(t *testing.T) {
 				if guest.Hostname != node.Name || guest.Instance != node.InstanceID || !reflect.DeepEqual(guest.Cleanup, []string{"userdata"}) {
 					t.Errorf("metadata %+v", guest)
 				}
-				if guest.Wait["ipv4"] != node.Address.Addr().Is4() || guest.Wait["ipv6"] != node.Address.Addr().Is6() {
+				if guest.Wait["ipv4"] != (node.DHCP || node.Address.Addr().Is4()) || guest.Wait["ipv6"] != node.Address.Addr().Is6() {
 					t.Errorf("waits on %v", guest.Wait)
 				}
 				// The network goes to netplan as it is, below its own head.

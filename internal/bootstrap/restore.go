@@ -3,7 +3,7 @@ package bootstrap
 import (
 	_ "embed"
 	"errors"
-	"net/netip"
+	"net"
 	"net/url"
 	"regexp"
 
@@ -96,7 +96,7 @@ func (n Node) restoreFiles() []writeFile {
 		{Path: restoreDirectory + "sha256", Permissions: modePublic, Content: n.Restore.SHA256 + "\n"},
 		{Path: restoreDirectory + "member", Permissions: modePublic, Content: n.Name + "\n"},
 		{Path: restoreDirectory + "peer-url", Permissions: modePublic, Content: n.peerURL() + "\n"},
-		{Path: restoreDirectory + "endpoint", Permissions: modePublic, Content: n.apiEndpoint() + "\n"},
+		{Path: restoreDirectory + "endpoint", Permissions: modePublic, Content: n.Endpoint.hostPort() + "\n"},
 	}
 	if n.Restore.CACertificate != "" {
 		files = append(files, writeFile{
@@ -108,7 +108,7 @@ func (n Node) restoreFiles() []writeFile {
 
 // peerURL is where the node's member of etcd is reached by others.
 func (n Node) peerURL() string {
-	return "https://" + netip.AddrPortFrom(n.Address.Addr(), etcdPeerPort).String()
+	return "https://" + net.JoinHostPort(n.ownAddress(), etcdPeerPort)
 }
 
-const etcdPeerPort = 2380
+const etcdPeerPort = "2380"

@@ -36,11 +36,18 @@ func newMachine(t *testing.T, node bootstrap.Node) *machine {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("bash is not installed")
 	}
+	return newMachineOf(t, userdata(t, node))
+}
+
+// newMachineOf is a machine with what a user data writes.
+func newMachineOf(t *testing.T, config cloudConfig) *machine {
+	t.Helper()
 	m := &machine{t: t, root: t.TempDir()}
-	for _, file := range userdata(t, node).WriteFiles {
+	for _, file := range config.WriteFiles {
 		m.write(file.Path, file.Content)
 	}
 	m.write("/etc/modules-load.d/.keep", "")
+	m.write("/stat", "btime 0\n")
 	m.write("/etc/sysctl.d/.keep", "")
 	m.write("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n/swap.img\tnone\tswap\tsw\t0\t0\n# /dev/sdb none swap sw 0 0\n")
 	for _, command := range []string{
@@ -58,6 +65,7 @@ esac`)
 case $1 in
 *gantry.phase*) printf '%s\n' "${1##* }" >>"$root/phases" ;;
 *gantry.log*) printf '%s' "${1#* * }" >"$root/tail" ;;
+*info-set*) printf '%s\n' "${1#*gantry.}" >>"$root/reports" ;;
 esac`)
 	return m
 }
@@ -120,7 +128,8 @@ func (m *machine) started() []string { return strings.Fields(m.read("/started"))
 func (m *machine) script(verb string) int {
 	m.t.Helper()
 	command := exec.CommandContext(m.t.Context(), filepath.Join(m.root, "etc/gantry/bootstrap.sh"), verb)
-	command.Env = append(os.Environ(), "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "HTTPS_PROXY=http://not-for-kubeadm:1")
+	command.Env = append(os.Environ(), "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "GANTRY_STAT="+filepath.Join(m.root, "stat"),
+		"HTTPS_PROXY=http://not-for-kubeadm:1")
 	output, err := command.CombinedOutput()
 	if len(output) > 0 {
 		// cloud-init keeps what a command prints; everything goes to the log instead.

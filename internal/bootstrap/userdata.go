@@ -65,12 +65,17 @@ func (n Node) render() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return cloudConfigOf(n, files, n.commands())
+}
+
+// cloudConfigOf renders the user data of a machine with its files and commands.
+func cloudConfigOf(n Node, files []writeFile, commands [][]string) ([]byte, error) {
 	config := cloudConfig{
 		SSHAuthorizedKeys: n.SSHAuthorizedKeys,
 		// The node's own name leads to itself, also where no DNS server knows it.
 		ManageEtcHosts: "localhost",
 		WriteFiles:     files,
-		RunCmd:         n.commands(),
+		RunCmd:         commands,
 	}
 	if len(n.NTPServers) > 0 {
 		config.NTP = &ntp{Enabled: true, Servers: n.NTPServers}
@@ -96,6 +101,9 @@ func (n Node) commands() [][]string {
 			[]string{"systemctl", "start", certificatesTimerName},
 		)
 	}
+	if n.DHCP {
+		commands = append(commands, []string{"systemctl", "enable", leaseTimerName}, []string{"systemctl", "start", leaseTimerName})
+	}
 	return append(commands, []string{"systemctl", "start", unitName})
 }
 
@@ -119,7 +127,7 @@ func (n Node) files() ([]writeFile, error) {
 		return nil, err
 	}
 	files = append(files, settings...)
-	if n.Role.controlsPlane() {
+	if n.Role.controlsPlane() && !n.Endpoint.LoadBalancer {
 		manifest, err := n.kubeVIP()
 		if err != nil {
 			return nil, err
@@ -128,6 +136,8 @@ func (n Node) files() ([]writeFile, error) {
 			writeFile{Path: kubeVIPManifest, Permissions: modePrivate, Content: string(manifest)},
 			writeFile{Path: kubeVIPHosts, Permissions: modePublic, Content: n.kubeVIPHostsFile()},
 		)
+	}
+	if n.Role.controlsPlane() {
 		files = append(files, n.certificateFiles()...)
 	}
 	if n.Role == FirstControlPlane {
@@ -135,6 +145,9 @@ func (n Node) files() ([]writeFile, error) {
 		files = append(files, n.restoreFiles()...)
 	}
 	files = append(files, n.proxyFiles()...)
+	if n.DHCP {
+		files = withLease(n, append(files, n.leaseFiles()...))
+	}
 	return append(files, n.setupFiles()...), nil
 }
 

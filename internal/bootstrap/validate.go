@@ -30,8 +30,10 @@ var (
 	tokenPattern          = regexp.MustCompile(`^[a-z0-9]{6}\.[a-z0-9]{16}$`)
 	caHashPattern         = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	certificateKeyPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	macPattern            = regexp.MustCompile(`^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$`) // of one card, not of a group
-	uuidPattern           = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	macPattern            = regexp.MustCompile(`^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$`)     // of one card, not of a group
+	imagePattern          = regexp.MustCompile(`^[a-z0-9]+([._/-][a-z0-9]+|__[a-z0-9]+)*` + // without its registry
+		`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+	uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
 // problems collects the errors of a node.
@@ -50,6 +52,9 @@ func (n Node) validate() error {
 	n.validateAccess(&p)
 	n.validateSetup(&p)
 	n.validateCredentials(&p)
+	if n.DHCP && !n.Endpoint.known() {
+		p.add("Endpoint", "the load balancer's address is not known")
+	}
 	n.validateRestore(&p)
 	if len(p) == 0 {
 		return nil

@@ -11,6 +11,10 @@ func (n Node) validateNetwork(p *problems) {
 	if !macPattern.MatchString(n.MAC) {
 		p.add("MAC", "%q is not the MAC address of a network card", n.MAC)
 	}
+	if n.DHCP {
+		n.validateLeased(p)
+		return
+	}
 	if !n.Address.IsValid() {
 		p.add("Address", "a node needs a static address with its prefix length")
 		return // everything below is relative to it
@@ -64,17 +68,19 @@ func (n Node) gatewayOutside() bool {
 	return n.Gateway.Is4() && !n.Address.Masked().Contains(n.Gateway)
 }
 
-func (n Node) validateEndpoint(p *problems) {
-	switch {
-	case !n.Endpoint.IsValid() || n.Endpoint.Zone() != "" || !n.Endpoint.IsGlobalUnicast():
-		p.add("Endpoint", "a cluster needs a virtual address")
-	case n.Endpoint.Is4() != n.Address.Addr().Is4():
-		p.add("Endpoint", "%s and the node's address %s are of different families", n.Endpoint, n.Address.Addr())
-	case n.Endpoint == n.Address.Addr():
-		p.add("Endpoint", "%s is the node's own address; the virtual address belongs to no node", n.Endpoint)
-	case n.Endpoint == n.Gateway:
-		p.add("Endpoint", "%s is the gateway", n.Endpoint)
-	case n.Role.controlsPlane() && !n.Address.Masked().Contains(n.Endpoint):
-		p.add("Endpoint", "%s is not in the control plane's network %s, in which it is announced", n.Endpoint, n.Address.Masked())
+// validateLeased refuses what a node cannot be told that gets its network from a server of
+// DHCP.
+func (n Node) validateLeased(p *problems) {
+	for field, given := range map[string]bool{
+		"Address":       n.Address.IsValid(),
+		"Gateway":       n.Gateway.IsValid(),
+		"Nameservers":   len(n.Nameservers) > 0,
+		"SearchDomains": len(n.SearchDomains) > 0,
+	} {
+		if given {
+			p.add(field, "a node that takes a lease gets it from its server of DHCP")
+		}
 	}
+	n.validateEndpoint(p)
+	n.validateInnerNetworks(p)
 }

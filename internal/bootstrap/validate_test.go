@@ -30,7 +30,7 @@ func TestValidNodes(t *testing.T) {
 func TestEndpointOfAWorkerMayBeElsewhere(t *testing.T) {
 	t.Parallel()
 	node := newNode(t, bootstrap.Worker)
-	node.Endpoint = netip.MustParseAddr("172.20.0.10")
+	node.Endpoint.Address = netip.MustParseAddr("172.20.0.10")
 	if _, err := bootstrap.Userdata(node); err != nil {
 		t.Error(err)
 	}
@@ -72,11 +72,11 @@ func TestRefusalsNameTheField(t *testing.T) {
 		"gateway is the node":      {worker, func(n *node) { n.Gateway = n.Address.Addr() }, "Gateway"},
 		"nameserver":               {worker, func(n *node) { n.Nameservers = append(n.Nameservers, netip.Addr{}) }, "Nameservers[2]"},
 		"search domain":            {worker, func(n *node) { n.SearchDomains = []string{"a b"} }, "SearchDomains[0]"},
-		"no endpoint":              {worker, func(n *node) { n.Endpoint = netip.Addr{} }, "Endpoint"},
-		"endpoint is the node":     {first, func(n *node) { n.Endpoint = n.Address.Addr() }, "Endpoint"},
-		"endpoint is the gateway":  {first, func(n *node) { n.Endpoint = n.Gateway }, "Endpoint"},
-		"endpoint out of reach":    {joining, func(n *node) { n.Endpoint = addr("172.20.0.10") }, "Endpoint"},
-		"endpoint of other family": {worker, func(n *node) { n.Endpoint = addr("fd00::10") }, "Endpoint"},
+		"no endpoint":              {worker, func(n *node) { n.Endpoint.Address = netip.Addr{} }, "Endpoint"},
+		"endpoint is the node":     {first, func(n *node) { n.Endpoint.Address = n.Address.Addr() }, "Endpoint"},
+		"endpoint is the gateway":  {first, func(n *node) { n.Endpoint.Address = n.Gateway }, "Endpoint"},
+		"endpoint out of reach":    {joining, func(n *node) { n.Endpoint.Address = addr("172.20.0.10") }, "Endpoint"},
+		"endpoint of other family": {worker, func(n *node) { n.Endpoint.Address = addr("fd00::10") }, "Endpoint"},
 		"no pod network":           {worker, func(n *node) { n.PodCIDR = "" }, "PodCIDR"},
 		"host bits":                {worker, func(n *node) { n.PodCIDR = "10.244.0.1/16" }, "PodCIDR"},
 		"pod network too small":    {worker, func(n *node) { n.PodCIDR = "10.244.0.0/25" }, "PodCIDR"},

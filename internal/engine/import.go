@@ -6,12 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/google/uuid"
 
-	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -70,7 +68,7 @@ func (e *Engine) Import(ctx context.Context, req ImportRequest) (*Import, error)
 	if connection, err := pki.ParseKubeconfig(req.Kubeconfig); err != nil || !bytes.Equal(connection.CA, authorities.CA.Cert) {
 		return nil, errors.New("the kubeconfig is of a cluster with another certificate authority")
 	}
-	secrets, err := e.secretsOf(ctx, req.Ref.Name, registered.ID, authorities)
+	secrets, err := e.secretsOf(ctx, req.Ref.Name, registered, authorities)
 	if err != nil {
 		return nil, err
 	}
@@ -129,14 +127,18 @@ func storedAuthorities(ctx context.Context, api model.API) (*pki.Authorities, er
 
 // secretsOf are the secrets of a cluster, if the authorities are those that its
 // control-plane VMs were built with.
-func (e *Engine) secretsOf(ctx context.Context, name string, id uuid.UUID, authorities *pki.Authorities) (*model.Secrets, error) {
+func (e *Engine) secretsOf(
+	ctx context.Context, name string, registered model.Record, authorities *pki.Authorities,
+) (*model.Secrets, error) {
+	id := registered.ID
+	at := model.RecordedEndpoint(registered)
 	survey, err := e.Reader.Survey(ctx, model.SurveyRequest{Cluster: id, MaxAge: e.Timing.ReadMaxAge})
 	if err != nil {
 		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
 	}
 	fingerprint := authorities.Fingerprint()
 	built := slices.IndexFunc(survey.Machines, func(m model.Machine) bool {
-		return m.Marker.ControlPlane() && m.Marker.CAFingerprint == fingerprint && m.Marker.VIP.IsValid()
+		return m.Marker.ControlPlane() && m.Marker.CAFingerprint == fingerprint && (at.Host() != "" || m.Marker.VIP.IsValid())
 	})
 	if built < 0 {
 		return nil, fmt.Errorf("no control-plane VM of %q that vCenter shows was built with these certificate authorities, "+
@@ -146,7 +148,9 @@ func (e *Engine) secretsOf(ctx context.Context, name string, id uuid.UUID, autho
 	if secrets.VCenter, err = e.Reader.InstanceUUID(ctx); err != nil {
 		return nil, err
 	}
-	url := "https://" + netip.AddrPortFrom(survey.Machines[built].Marker.VIP, bootstrap.APIServerPort).String()
-	secrets.Kubeconfig, err = authorities.AdminKubeconfig(e.random(), name, url, e.now())
+	if at.Host() == "" {
+		at = model.EndpointOfMachines(survey.Machines[built : built+1])
+	}
+	secrets.Kubeconfig, err = authorities.AdminKubeconfig(e.random(), name, at.URL(), e.now())
 	return secrets, err
 }

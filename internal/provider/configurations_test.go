@@ -22,8 +22,9 @@ var configurations = map[string][]string{
 		  "prefix_length": 24, "default_gateway": "10.30.0.254", "nameservers": ["10.30.0.53"], "search_domains": ["example.com"],
 		  "excluded_addresses": ["10.30.0.7"], "network": "dvpg-nodes", "reuse_delay": "10m", "restrict_to_single_cluster": false}}`,
 		`{` + gatewayBase + `, "pairing_code_wo": "token", "pairing_code_wo_version": 1, "ip_pool_id": "@POOL@"}`,
+		leasedGateway,
 	},
-	"resource gantry_vmware_cluster": {clusterBase},
+	"resource gantry_vmware_cluster": {clusterBase, leasedCluster},
 	"resource gantry_zone_tag":       {`{"datacenter": "dc-2", "compute_cluster": "cluster-d", "value": "zone-d"}`},
 	"data gantry_cloud_account":      {`{"name": "theirs"}`},
 	"data gantry_datacenters":        {`{}`},
@@ -38,6 +39,23 @@ var configurations = map[string][]string{
 	"data gantry_vmware_cluster": {`{"name": "theirs", "gateway_id": "@GATEWAY@"}`},
 	"data gantry_zone_tags":      {`{"datacenter": "dc-1"}`},
 }
+
+// The least of what takes leases.
+const (
+	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
+  "image": {"template": "gantry-node-1.37.2"}, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
+	leasedPlacement = `"compute_cluster": "cluster-a", "datastore": "shared-1", "network": "dvpg-nodes"`
+	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "kubernetes_version": "1.37.2",
+  "image": {"template": "gantry-node-1.37.2"}, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
+  "console_endpoint": "https://app.terraform.io", "pairing_code": "token", ` + leasedParts + `}`
+	leasedCluster = `{"name": "leased", "datacenter": "dc-1",
+  "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
+    "password": "@PASSWORD@"},
+  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"}},
+  "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placement": {` + leasedPlacement + `}},
+  "worker_pools": {"general": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placements": [{` + leasedPlacement + `}]}},
+  ` + leasedParts + `}`
+)
 
 const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "clone_mode": "full",
   "kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"},

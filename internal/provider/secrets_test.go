@@ -53,7 +53,7 @@ var (
 var public = map[string][]string{
 	"a name that vCenter, Kubernetes or the state shows": {
 		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description",
-		"placement.*",
+		"placement.*", "load_balancer.image.template",
 		"control_plane.placement.*", "worker_pools.*.placements.*.*",
 		"control_plane.taints.*.*",
 		"worker_pools.*.taints.*.*",

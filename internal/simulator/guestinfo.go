@@ -28,6 +28,13 @@ func (s *Simulator) report(vm *vcsim.VirtualMachine, generation int64, changes m
 	})
 }
 
+// guestinfo is what a machine's configuration has under a key by now.
+func (s *Simulator) guestinfo(vm *vcsim.VirtualMachine, key string) string {
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	return extraConfig(vm.Config.ExtraConfig)[key]
+}
+
 // configured notes which guestinfo a machine's configuration has. The inventory is
 // locked.
 func (s *Simulator) configured(vm *vcsim.VirtualMachine, options []types.BaseOptionValue) {

@@ -188,6 +188,7 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		Segment:           segmentOf(network),
 		KubernetesVersion: extra[keyKubernetesVersion],
 		System:            extra[keySystem],
+		Read:              func(key string) string { return s.guestinfo(vm, key) },
 		Report:            func(changes map[string]string) { s.report(vm, generation, changes) },
 		SetNetwork: func(ips []netip.Addr, hostname string) {
 			s.fromGuest(vm, generation, func(ctx *vcsim.Context) { setGuest(ctx, vm, ips, hostname, true) })

@@ -2,8 +2,12 @@ package simulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // Calls returns the counts of vCenter calls since the start or ResetCalls.
@@ -79,6 +83,24 @@ func (s *Simulator) HideTag(tag string) bool { return s.tags.hide(tag) }
 // with one that another vCenter made. It returns its id, and false where there is none
 // of the name.
 func (s *Simulator) CopyCategory(name string) (string, bool) { return s.tags.copyCategory(name) }
+
+// ChangeLease has the simulated server of DHCP give a machine another address from its next
+// boot on, the next that is free where none is named. It is named by its managed object id.
+func (s *Simulator) ChangeLease(id string, to netip.Addr) error {
+	imitations, ok := s.guests.(*guest.World)
+	if !ok {
+		return errors.New("machines with real Kubernetes have their leases from a server of their own")
+	}
+	return imitations.ChangeLease(id, to)
+}
+
+// LimitLeases bounds how many leases a network of imitations has; a negative number is no
+// bound. A machine that gets none waits.
+func (s *Simulator) LimitLeases(network string, leases int) {
+	if imitations, ok := s.guests.(*guest.World); ok {
+		imitations.LimitLeases(network, leases)
+	}
+}
 
 // WaitGuests waits until no guest is on its way to another phase, or ctx ends.
 func (s *Simulator) WaitGuests(ctx context.Context, settled func([]Guest) bool) error {

@@ -31,6 +31,7 @@ var (
 var (
 	ownProperties = []string{
 		"runtime.powerState", extraConfig(userdataKey), extraConfig(phaseKey), notesProperty,
+		extraConfig(addressKey), extraConfig(leaseKey), extraConfig(backendsKey),
 	}
 	hardwareProperties = []string{"config.hardware.device"}
 	templateProperties = []string{
@@ -229,7 +230,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 		if !ok {
 			continue // deleted since the tree was read
 		}
-		machines = append(machines, model.Machine{
+		machine := model.Machine{
 			Ref:       m.ref.String(),
 			Path:      m.path,
 			Folder:    folderOf(m.node),
@@ -240,7 +241,11 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			Userdata:  holdsUserdata(p),
 			Booted:    userdataOf(p) == redacted,
 			Phase:     printable.Line(p.option(phaseKey), maxPhase),
-		})
+			Backends:  printable.Line(p.option(backendsKey), maxBackends),
+		}
+		machine.Address = reportedLease(p, machine.PoweredOn, addressKey)
+		machine.Lease = reportedLease(p, machine.PoweredOn, leaseKey)
+		machines = append(machines, machine)
 	}
 	return machines
 }

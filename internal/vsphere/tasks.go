@@ -83,7 +83,8 @@ var (
 	taskProperties = []string{"info.state", "info.error", "info.result", "info.entityName", "info.descriptionId"}
 	vmProperties   = []string{
 		"runtime.powerState", "guest.toolsRunningStatus", extraConfig(silencedKey),
-		extraConfig(phaseKey), extraConfig(logKey), extraConfig(userdataEncodingKey),
+		extraConfig(phaseKey), extraConfig(logKey), extraConfig(userdataEncodingKey), extraConfig(addressKey), extraConfig(leaseKey),
+		extraConfig(appliedKey),
 	}
 )
 
@@ -211,6 +212,9 @@ func vmState(p properties) model.VMState {
 		Phase:    printable.Line(p.option(phaseKey), maxPhase),
 		LogTail:  printable.Tail(p.option(logKey), maxLog),
 		Userdata: strings.TrimSpace(p.option(userdataEncodingKey)) != "", // cloud-init leaves one space
+		Address:  reportedLease(p, poweredOn(p), addressKey),
+		Lease:    reportedLease(p, poweredOn(p), leaseKey),
+		Applied:  printable.Line(p.option(appliedKey), maxBackends),
 	}
 }
 

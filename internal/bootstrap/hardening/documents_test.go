@@ -129,7 +129,7 @@ func documents(t *testing.T, version string) map[string]string {
 		Address:           netip.MustParsePrefix("10.10.183.11/18"),
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8")},
-		Endpoint:          netip.MustParseAddr("10.10.183.1"),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr("10.10.183.1")},
 		PodCIDR:           "10.244.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		Authorities:       authorities,

@@ -24,7 +24,10 @@ type Facts struct {
 	Record Record
 	// OwnIPPool is a gateway's inline IP pool.
 	OwnIPPool OwnIPPool
-	Machines  []Machine
+	// Machines are the VMs of the nodes, and LoadBalancer is that of the load balancer; nil:
+	// there is none.
+	Machines     []Machine
+	LoadBalancer *Machine `json:",omitempty"`
 	// Unreadable are the names of VMs whose configuration vCenter does not return
 	// now; they may be the cluster's.
 	Unreadable []string
@@ -46,6 +49,14 @@ type Facts struct {
 	// CAFingerprint identifies the certificate authorities that the state holds;
 	// empty where it holds none.
 	CAFingerprint string
+}
+
+// VMs are all VMs of the cluster that vCenter shows: those of its nodes and its load balancer.
+func (f *Facts) VMs() []Machine {
+	if f.LoadBalancer == nil {
+		return f.Machines
+	}
+	return append(slices.Clone(f.Machines), *f.LoadBalancer)
 }
 
 // Record is the cluster's record in the ledger, if there is one.

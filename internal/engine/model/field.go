@@ -59,6 +59,9 @@ const (
 	FieldEtcdSnapshot     FieldName = "directory of etcd snapshots"
 	FieldRestore          FieldName = "snapshot to restore"
 	FieldReset            FieldName = "trigger of the reset"
+	FieldLoadBalancer     FieldName = "load balancer"
+	FieldHAProxyImage     FieldName = "container image of HAProxy"
+	FieldHostName         FieldName = "host name of the load balancer"
 )
 
 // Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that
@@ -97,6 +100,8 @@ func (f Field) String() string {
 	switch {
 	case f.NodePool == ControlPlanePool:
 		parts = append(parts, "control plane")
+	case f.NodePool == LoadBalancerPool:
+		parts = append(parts, "load balancer")
 	case f.NodePool != "":
 		parts = append(parts, fmt.Sprintf("worker pool %q", f.NodePool))
 	}

@@ -25,8 +25,9 @@ type Marker struct {
 	Role        Role               `json:"role"`
 	NodePool    string             `json:"node_pool"`
 	Ordinal     int                `json:"ordinal"`
-	Address     netip.Prefix       `json:"address"`
-	IPPool      uuid.UUID          `json:"ip_pool"`
+	// Address and IPPool are those of a static node; zero where it takes a lease.
+	Address netip.Prefix `json:"address"`
+	IPPool  uuid.UUID    `json:"ip_pool"`
 
 	KubernetesVersion string    `json:"kubernetes_version"`
 	Template          string    `json:"template"`
@@ -64,6 +65,10 @@ type Marker struct {
 	// that one read of all VMs accounts for every claim.
 	VIP   netip.Addr `json:"vip,omitzero"`
 	Extra netip.Addr `json:"extra,omitzero"`
+
+	// HAProxyImage and HostName are those of a load balancer.
+	HAProxyImage string `json:"haproxy_image,omitempty"`
+	HostName     string `json:"host_name,omitempty"`
 }
 
 // Role is what a VM is for.
@@ -73,16 +78,27 @@ type Role string
 const (
 	RoleControlPlane Role = "control-plane"
 	RoleWorker       Role = "worker"
+	RoleLoadBalancer Role = "load-balancer"
 )
 
 // Understood reports whether this Gantry knows all that the marker may mean. A VM
 // whose marker it does not understand is neither changed nor deleted.
 func (m Marker) Understood() bool {
-	if m.SchemaVersion > MarkerSchema || m.Ordinal < 0 || m.Ordinal > MaxOrdinal || m.Role != RoleControlPlane && m.Role != RoleWorker {
+	if m.SchemaVersion > MarkerSchema || m.Ordinal < 0 || m.Ordinal > MaxOrdinal {
 		return false
 	}
-	return m.ControlPlane() == (m.NodePool == ControlPlanePool)
+	switch m.Role {
+	case RoleControlPlane, RoleWorker:
+		return m.ControlPlane() == (m.NodePool == ControlPlanePool)
+	case RoleLoadBalancer:
+		return m.NodePool == LoadBalancerPool
+	default:
+		return false
+	}
 }
+
+// LoadBalancer reports whether the VM is a load balancer.
+func (m Marker) LoadBalancer() bool { return m.Role == RoleLoadBalancer }
 
 // ControlPlane reports whether the VM is a control-plane node.
 func (m Marker) ControlPlane() bool { return m.Role == RoleControlPlane }

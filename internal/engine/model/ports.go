@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -62,7 +63,8 @@ type VCenter interface {
 	Clones(ctx context.Context) (tasks []string, err error)
 	// SetNotes replaces the notes of a VM; a task.
 	SetNotes(ctx context.Context, vm, notes string) (task string, err error)
-	// SetGuestInfo writes what a guest that is not running boots with; a task.
+	// SetGuestInfo writes what a guest that is not running boots with, or the backends of a
+	// load balancer, which runs; a task.
 	SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (task string, err error)
 	// WipeUserdata removes the bootstrap data from a VM's configuration; a task.
 	WipeUserdata(ctx context.Context, vm string) (task string, err error)
@@ -152,6 +154,11 @@ type VMState struct {
 	Phase    string // what the guest reported last; for diagnosis alone
 	LogTail  string
 	Userdata bool
+	// Address and Lease are as in Machine, and Applied are the backends that a load balancer
+	// runs with.
+	Address netip.Addr
+	Lease   netip.Addr
+	Applied string
 	// The rest is only for VMs that PollRequest.Disks names.
 	Disks     []Disk
 	DisksRead bool // vCenter returned what is attached

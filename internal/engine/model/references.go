@@ -27,6 +27,7 @@ func (s ClusterSpec) Resolved(site Site) ClusterSpec {
 	s.FolderRef = site.Folder.Ref
 	s.Image.TemplateRef = site.Template.Ref
 	s.ControlPlane = s.ControlPlane.resolved(site)
+	s.LoadBalancer.Image.TemplateRef = site.PoolTemplates[LoadBalancerPool].Ref
 	s.Workers = slices.Clone(s.Workers)
 	for i := range s.Workers {
 		s.Workers[i] = s.Workers[i].resolved(site)

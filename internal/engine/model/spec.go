@@ -62,6 +62,11 @@ type ClusterSpec struct {
 	PodCIDR     string
 	ServiceCIDR string
 
+	// Allocation is how nodes get their addresses, and LoadBalancer what fronts the control
+	// plane where they take leases.
+	Allocation   Allocation
+	LoadBalancer LoadBalancer
+
 	ControlPlane NodePool
 	Workers      []NodePool // sorted by name
 
@@ -191,22 +196,13 @@ func (s *ClusterSpec) IPPools() []uuid.UUID {
 	seen := map[uuid.UUID]bool{}
 	for _, pool := range s.NodePools() {
 		for _, place := range pool.Placements {
-			if !seen[place.IPPoolID] {
+			if place.IPPoolID != uuid.Nil && !seen[place.IPPoolID] {
 				seen[place.IPPoolID] = true
 				ids = append(ids, place.IPPoolID)
 			}
 		}
 	}
 	return ids
-}
-
-// EndpointIPPool is the IP pool that the VIP and the extra come from; uuid.Nil
-// where the spec has no control plane, as after an import.
-func (s *ClusterSpec) EndpointIPPool() uuid.UUID {
-	if len(s.ControlPlane.Placements) == 0 {
-		return uuid.Nil
-	}
-	return s.ControlPlane.Placements[0].IPPoolID
 }
 
 // HasCNI reports whether a pack brings the pod network.
@@ -255,18 +251,27 @@ type NodePool struct {
 // ControlPlane reports whether the pool is the control plane.
 func (p *NodePool) ControlPlane() bool { return p.Name == ControlPlanePool }
 
+// LoadBalancer reports whether the pool is that of the load balancer.
+func (p *NodePool) LoadBalancer() bool { return p.Name == LoadBalancerPool }
+
 // Words name the pool in messages.
 func (p *NodePool) Words() string {
-	if p.ControlPlane() {
+	switch {
+	case p.ControlPlane():
 		return "the control plane"
+	case p.LoadBalancer():
+		return "the load balancer"
 	}
 	return fmt.Sprintf("worker pool %q", p.Name)
 }
 
 // Role is the role of the pool's nodes.
 func (p *NodePool) Role() Role {
-	if p.ControlPlane() {
+	switch {
+	case p.ControlPlane():
 		return RoleControlPlane
+	case p.LoadBalancer():
+		return RoleLoadBalancer
 	}
 	return RoleWorker
 }
@@ -291,8 +296,8 @@ type Placement struct {
 	ComputeCluster string
 	Datastore      string
 	Network        string
-	ResourcePool   string // empty: the root pool of the compute cluster
-	IPPoolID       uuid.UUID
+	ResourcePool   string    // empty: the root pool of the compute cluster
+	IPPoolID       uuid.UUID // uuid.Nil where nodes take leases
 	// References are what the names mean, where Resolved has set them.
 	References References
 }

@@ -61,7 +61,7 @@ func TestSpecNamesItsPlacementsAndIPPoolsOnce(t *testing.T) {
 	if len(names.Placements) != 4 || names.Placements[second].IPPoolID != one || names.Datacenter != "dc" {
 		t.Errorf("names %+v", names)
 	}
-	if s.EndpointIPPool() != one || (&model.ClusterSpec{}).EndpointIPPool() != uuid.Nil {
+	if s.Endpoint().IPPool != one || (&model.ClusterSpec{}).Endpoint().IPPool != uuid.Nil {
 		t.Error("the endpoint's IP pool is the control plane's, if there is one")
 	}
 	if _, ok := s.NodePool("x"); ok {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -59,6 +60,9 @@ func (s *ClusterSpec) Names() *Names {
 		for i, place := range pool.Placements {
 			n.Placements[PlacementRef{NodePool: pool.Name, Index: i}] = place
 		}
+	}
+	if image := s.LoadBalancer.Image; s.DHCP() && image.Template != "" {
+		n.PoolImages[LoadBalancerPool] = image
 	}
 	return n
 }
@@ -274,6 +278,19 @@ type Machine struct {
 	Booted bool `json:",omitzero"`
 	// Phase is what its guest reported last, while it has power.
 	Phase string `json:",omitzero"`
+	// Address is the lease that its guest bootstrapped with, and Lease the one that it has
+	// now, where that is another one. Neither is valid before the guest has reported it since
+	// its last boot.
+	Address netip.Addr `json:",omitzero"`
+	Lease   netip.Addr `json:",omitzero"`
+	// Backends are what a load balancer is told to forward to, as bootstrap.Backends has them.
+	Backends string `json:",omitzero"`
+}
+
+// LeaseChanged reports whether the machine has another lease than the one that it
+// bootstrapped with.
+func (m *Machine) LeaseChanged() bool {
+	return m.Lease.IsValid() && m.Address.IsValid() && m.Lease != m.Address
 }
 
 // The phases that a guest reports through guestinfo.gantry.phase. They are diagnosis:
@@ -286,6 +303,12 @@ const (
 	PhasePost       = "post_bootstrap"
 	PhasePostFailed = "post_bootstrap_failed"
 	PhaseJoined     = "joined"
+)
+
+// The phases of a load balancer, beside PhaseFailed.
+const (
+	PhaseWaiting = bootstrap.PhaseWaiting
+	PhaseServing = bootstrap.PhaseServing
 )
 
 // HasJoined reports whether a guest in a phase says that its node has joined.

@@ -14,7 +14,7 @@ import (
 func (o Observer) notedFolders(w *World) []record.Folder {
 	var folders []record.Folder
 	seen := map[string]bool{}
-	for _, m := range w.Facts.Machines {
+	for _, m := range w.Facts.VMs() {
 		if m.Folder == "" || seen[m.Folder] || !w.Snapshot.HasNotes(o.Ledger.FolderID(m.Folder)) {
 			continue
 		}

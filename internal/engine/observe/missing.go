@@ -26,6 +26,20 @@ func references(known []model.KnownMachine) []string {
 	return refs
 }
 
+// addMachines takes over the VMs that the inventory shows. The load balancer is no node.
+func (w *World) addMachines(machines []model.Machine) {
+	for _, m := range machines {
+		if m.Marker.LoadBalancer() && m.Marker.Understood() {
+			w.Facts.LoadBalancer = &m
+		} else {
+			w.Facts.Machines = append(w.Facts.Machines, m)
+		}
+	}
+	slices.SortFunc(w.Facts.Machines, func(a, b model.Machine) int {
+		return cmp.Or(cmp.Compare(a.Marker.NodePool, b.Marker.NodePool), cmp.Compare(a.Marker.Ordinal, b.Marker.Ordinal))
+	})
+}
+
 // addMissing sorts the known VMs that the inventory does not show into those that are
 // not seen and those that are gone. A node that another VM carries by now is neither.
 func (w *World) addMissing(known []model.KnownMachine, survey *model.Survey) {

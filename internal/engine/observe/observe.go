@@ -4,7 +4,6 @@
 package observe
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,9 +165,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		IPPools:  map[uuid.UUID]ledger.IPPool{},
 	}
 	w.Facts.Record = req.record
-	w.Facts.Machines = slices.SortedFunc(slices.Values(survey.Machines), func(a, b model.Machine) int {
-		return cmp.Or(cmp.Compare(a.Marker.NodePool, b.Marker.NodePool), cmp.Compare(a.Marker.Ordinal, b.Marker.Ordinal))
-	})
+	w.addMachines(survey.Machines)
 	w.Facts.Unreadable = survey.Unreadable
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{

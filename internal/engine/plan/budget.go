@@ -140,6 +140,9 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 		case model.CreateNode:
 			// It may be replaced in the same plan, and is not built again then.
 			delete(rebuilds, s.Node)
+			if s.IPPool() == uuid.Nil {
+				continue // it takes a lease
+			}
 			claims = append(claims, model.Claim{IPPool: s.IPPool(), Owner: s.Node})
 			if s.TakesExtra() && u.pass(s.IPPool(), model.OwnerExtra, s.Node) {
 				continue
@@ -173,7 +176,7 @@ func purpose(s model.CreateNode) string {
 // releases counts an address that is given back. That of a control-plane node becomes the
 // extra where there is none.
 func (c check) releases(u *usageCounter, claim model.Claim) {
-	lent := claim.IPPool == c.spec.EndpointIPPool() && c.ordinal(model.ControlPlanePool, claim.Owner) > 0 &&
+	lent := claim.IPPool == c.spec.Endpoint().IPPool && c.ordinal(model.ControlPlanePool, claim.Owner) > 0 &&
 		!u.held[holder{claim.IPPool, model.OwnerExtra}]
 	if !lent || !u.pass(claim.IPPool, claim.Owner, model.OwnerExtra) {
 		u.release(claim.IPPool, claim.Owner)

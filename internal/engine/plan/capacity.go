@@ -75,6 +75,11 @@ func (c check) capacity() model.Findings {
 			}
 		case model.DeleteNode:
 			c.release(s.Machine.Marker, datastores, pools)
+		case model.CreateLoadBalancer:
+			c.buildLoadBalancer(datastores, pools)
+		case model.ReplaceLoadBalancer:
+			c.release(s.Machine.Marker, datastores, pools)
+			c.buildLoadBalancer(datastores, pools)
 		}
 	}
 	var f model.Findings
@@ -89,6 +94,16 @@ func (c check) capacity() model.Findings {
 		f.Add(c.hardware(ref))
 	}
 	return f
+}
+
+// buildLoadBalancer adds what a load balancer takes. It is on the control plane's placement.
+func (c check) buildLoadBalancer(datastores, pools loads) {
+	at := model.PlacementRef{NodePool: model.ControlPlanePool}
+	if resolved := c.limits.Site.Placements[at]; resolved.Complete() {
+		a := c.amountOf(c.spec.LoadBalancerPool(), resolved)
+		datastores.build(resolved.Datastore, a, at)
+		pools.build(resolved.ResourcePool, a, at)
+	}
 }
 
 func first(refs []model.PlacementRef, ref model.PlacementRef) bool {

@@ -50,6 +50,8 @@ func newCheck(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits
 		switch s := step.(type) {
 		case model.CreateNode:
 			c.builds[s.NodePool.Name] = true
+		case model.CreateLoadBalancer, model.ReplaceLoadBalancer:
+			c.builds[model.LoadBalancerPool] = true
 		case model.CreateRecord:
 			c.registers = true
 		case model.MoveNodes:
@@ -84,8 +86,27 @@ func (c check) placements() []model.PlacementRef {
 }
 
 // uses reports whether the plan builds nodes of a pool. In a creation all pools
-// count, also those without nodes yet.
-func (c check) uses(pool string) bool { return c.builds[pool] || !c.apiReached() }
+// count, also those without nodes yet. A load balancer is built on the control plane's placement.
+func (c check) uses(pool string) bool {
+	return c.builds[pool] || !c.apiReached() || pool == model.ControlPlanePool && c.builds[model.LoadBalancerPool]
+}
+
+// built are the node pools that the plan may build nodes of, and the load balancer.
+func (c check) built() []model.NodePool {
+	pools := c.spec.NodePools()
+	if c.spec.DHCP() && c.builds[model.LoadBalancerPool] {
+		pools = append(pools, c.spec.LoadBalancerPool())
+	}
+	return slices.DeleteFunc(pools, func(pool model.NodePool) bool { return !c.uses(pool.Name) })
+}
+
+// templateField is the field of the image that nodes of a pool are built from.
+func templateField(pool model.NodePool) model.Field {
+	if pool.Image.Template != "" {
+		return model.NodePoolField(pool.Name, model.FieldTemplate)
+	}
+	return model.ClusterField(model.FieldTemplate)
+}
 
 func (c check) place(ref model.PlacementRef) model.Placement {
 	pool, _ := c.spec.NodePool(ref.NodePool)
@@ -143,7 +164,7 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 // has damaged.
 func (c check) missingIPPools() []model.MissingIPPool {
 	var missing []model.MissingIPPool
-	seen := map[uuid.UUID]bool{}
+	seen := map[uuid.UUID]bool{uuid.Nil: c.spec.DHCP()} // nodes with leases have none
 	for _, ref := range c.placements() {
 		id := c.place(ref).IPPoolID
 		if pool := c.limits.IPPools[id]; !pool.Registered && !seen[id] {

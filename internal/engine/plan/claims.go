@@ -15,6 +15,20 @@ type holder struct {
 	owner string
 }
 
+// addressed are the nodes that have an address, sorted: by the cluster's claims, and, where
+// nodes take leases, those of the control plane by the record.
+func (v view) addressed() []string {
+	var names []string
+	for _, c := range v.facts.Claims {
+		names = append(names, c.Owner)
+	}
+	for ordinal := range v.facts.Record.Members {
+		names = append(names, model.NodeName(v.spec.Name, model.ControlPlanePool, ordinal))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // strayClaims releases the addresses of nodes that neither exist nor are created,
 // and those of a control plane that an earlier attempt built on another pool.
 func strayClaims(v view, pools []nodePoolPlan, removed nodePoolPlan) []model.Step {
@@ -42,7 +56,7 @@ func strayClaims(v view, pools []nodePoolPlan, removed nodePoolPlan) []model.Ste
 // neededAddresses are those of the endpoint, of the machines and of the nodes that
 // the plan creates.
 func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
-	endpoint := v.spec.EndpointIPPool()
+	endpoint := v.spec.Endpoint().IPPool
 	keep := map[holder]bool{
 		{endpoint, model.OwnerVIP}:   true,
 		{endpoint, model.OwnerExtra}: true,

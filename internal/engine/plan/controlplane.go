@@ -44,15 +44,10 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 // goneMembers are the control-plane nodes of which vCenter says that the VM is gone, and
 // that were members of etcd: their addresses were not released.
 func (v view) goneMembers() []string {
-	var names []string
-	for _, c := range v.facts.Claims {
-		ordinal := v.ordinal(model.ControlPlanePool, c.Owner)
-		if ordinal > 0 && v.gone(c.Owner) && !v.facts.Pending(model.ControlPlanePool, ordinal) {
-			names = append(names, c.Owner)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(v.addressed(), func(name string) bool {
+		ordinal := v.ordinal(model.ControlPlanePool, name)
+		return ordinal == 0 || !v.gone(name) || v.facts.Pending(model.ControlPlanePool, ordinal)
+	})
 }
 
 // quorumGone reports whether so many control-plane VMs are gone that the others can't
@@ -85,7 +80,7 @@ func Voters(spec *model.ClusterSpec, facts *model.Facts) int {
 // that did not come to an end: its successor has the extra, so that there is none, or says in
 // its marker that it was to be that node's address.
 func (v view) mayBeRolled(gone []string) bool {
-	if _, reserved := v.facts.Address(v.spec.EndpointIPPool(), model.OwnerExtra); !reserved {
+	if _, reserved := v.facts.Address(v.spec.Endpoint().IPPool, model.OwnerExtra); !reserved {
 		return true
 	}
 	return slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool {
@@ -123,16 +118,11 @@ func (v view) lostMembers(pool string) []string {
 	if pool != model.ControlPlanePool || !v.apiReached() || !v.facts.API.Answered() {
 		return nil
 	}
-	var names []string
-	for _, c := range v.facts.Claims {
-		ordinal := v.ordinal(pool, c.Owner)
-		_, known := v.facts.API.Nodes[c.Owner]
-		if ordinal > 0 && !known && !v.facts.Pending(pool, ordinal) && !v.hasMachine(c.Owner) && !v.mayBePresent(c.Owner) {
-			names = append(names, c.Owner)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(v.addressed(), func(name string) bool {
+		ordinal := v.ordinal(pool, name)
+		_, known := v.facts.API.Nodes[name]
+		return ordinal == 0 || known || v.facts.Pending(pool, ordinal) || v.hasMachine(name) || v.mayBePresent(name)
+	})
 }
 
 // hasEtcd reports whether there is a running etcd that nodes have to leave before they

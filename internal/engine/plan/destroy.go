@@ -31,6 +31,9 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 		model.Stage{Name: "nodes", Parallel: true, OnFailure: model.Continue, Steps: deletions(target, facts)},
 		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, facts)},
 	)
+	p.Stages = append(p.Stages, stages(
+		model.Stage{Name: "load balancer", Complete: true, Steps: loadBalancerDeletion(target, facts)},
+	)...)
 	if left := Left(target, facts); left != "" {
 		p.Warn(nameField, "Node VM not visible in vCenter", "%s", left)
 		return p
@@ -50,7 +53,7 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 func destroyRemains(target model.Target, facts *model.Facts) *model.Plan {
 	p := &model.Plan{}
 	var steps []model.Step
-	for _, m := range facts.Machines {
+	for _, m := range facts.VMs() {
 		if owns(target, facts, m) {
 			steps = append(steps, model.DeleteNode{Machine: m, KeepAddress: true})
 			p.Add(markerFindings(target.Name, []model.Machine{m}))
@@ -161,12 +164,12 @@ func recordDeletion(target model.Target, facts *model.Facts) []model.Step {
 }
 
 // lostRecord reports whether there is no record of VMs that are there.
-func lostRecord(facts *model.Facts) bool { return !facts.Record.Found && len(facts.Machines) > 0 }
+func lostRecord(facts *model.Facts) bool { return !facts.Record.Found && len(facts.VMs()) > 0 }
 
 // destroyGuards refuse to delete what others depend on, and what this Gantry does
 // not understand.
 func destroyGuards(t model.Target, facts *model.Facts, limits *model.Limits) model.Findings {
-	f := markerFindings(t.Name, facts.Machines)
+	f := markerFindings(t.Name, facts.VMs())
 	var unreadable []string
 	for _, name := range facts.Unreadable {
 		if strings.HasPrefix(name, t.Name+"-") {

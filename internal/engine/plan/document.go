@@ -18,12 +18,13 @@ import (
 func (c check) documents() model.Findings {
 	var f model.Findings
 	refused := map[model.Field]bool{}
+	f.Add(c.loadBalancerDocument(refused))
 	for _, ref := range c.placements() {
 		ip := c.limits.IPPools[c.place(ref).IPPoolID]
-		if !ip.Registered {
+		if !ip.Registered && !c.spec.DHCP() {
 			continue
 		}
-		if len(ip.Record.Nameservers) == 0 && !ip.Planned.Partial {
+		if !c.spec.DHCP() && len(ip.Record.Nameservers) == 0 && !ip.Planned.Partial {
 			f.Warn(ref.Field(model.FieldIPPool), "The IP pool has no nameservers",
 				"Nodes with an address of IP pool %q ask no DNS server, unless their image names one: they pull no image from a registry by its name, "+
 					"and CoreDNS ends with \"no nameservers found\" on them, so that the cluster has no DNS. "+
@@ -47,10 +48,33 @@ func (c check) documents() model.Findings {
 	return f
 }
 
+// loadBalancerDocument refuses what could not be rendered for the load balancer.
+func (c check) loadBalancerDocument(refused map[model.Field]bool) model.Findings {
+	var f model.Findings
+	if !c.builds[model.LoadBalancerPool] {
+		return f
+	}
+	doc := LoadBalancerDocument(c.spec)
+	doc.InstanceID = uuid.Nil.String()
+	doc.MAC, _ = MACAddress(netip.Addr{}, uuid.Nil, func(string) bool { return false })
+	at := model.PlacementRef{NodePool: model.ControlPlanePool}
+	for _, fault := range bootstrap.CheckLoadBalancer(doc) {
+		if field := documentField(fault.Field, at, c.spec.ControlPlane); !refused[field] {
+			refused[field] = true
+			f.Refuse(field, fmt.Sprintf("The load balancer of %s %q cannot be bootstrapped", c.spec.Kind, c.spec.Name),
+				"The documents that it boots from cannot be rendered with the %s: %s. Correct it before it is built.", field, fault.Reason)
+		}
+	}
+	return f
+}
+
 // sample is a node as it would be rendered, with the first two addresses of the
 // pool in the places of its own and the VIP.
 func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (bootstrap.Node, bool) {
 	var two []netip.Addr
+	if spec.DHCP() {
+		return leasedSample(spec, pool), true
+	}
 	for addr := range ip.Addresses.All() {
 		two = append(two, addr)
 		if len(two) == 2 {
@@ -66,10 +90,23 @@ func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (boot
 	if pool.ControlPlane() {
 		node.Role = bootstrap.ControlPlane
 	}
-	node.Endpoint = two[0]
+	node.Endpoint = bootstrap.Endpoint{Address: two[0]}
 	node.Address = netip.PrefixFrom(two[1], ip.Addresses.Prefix.Bits())
 	node.MAC, _ = MACAddress(two[1], uuid.Nil, func(string) bool { return false })
 	return node, true
+}
+
+// leasedSample is a node that takes a lease. No plan knows the one of its load balancer.
+func leasedSample(spec *model.ClusterSpec, pool model.NodePool) bootstrap.Node {
+	node := Document(spec, pool, model.NodeName(spec.Name, pool.Name, 1), model.IPPool{})
+	node.InstanceID = uuid.Nil.String()
+	node.Role = bootstrap.Worker
+	if pool.ControlPlane() {
+		node.Role = bootstrap.ControlPlane
+	}
+	node.Endpoint = spec.Endpoint().Bootstrap()
+	node.MAC, _ = MACAddress(netip.Addr{}, uuid.Nil, func(string) bool { return false })
+	return node
 }
 
 // Document is the part of a node's documents that follows from the spec and the IP
@@ -83,6 +120,7 @@ func Document(spec *model.ClusterSpec, pool model.NodePool, name string, ip mode
 		SearchDomains:     ip.Record.SearchDomains,
 		PodCIDR:           spec.PodCIDR,
 		ServiceCIDR:       spec.ServiceCIDR,
+		DHCP:              spec.DHCP(),
 		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
 		NTPServers:        spec.NTPServers,
 		Settings:          spec.Settings,
@@ -95,15 +133,36 @@ func Document(spec *model.ClusterSpec, pool model.NodePool, name string, ip mode
 		server, _ := netip.ParseAddr(text)
 		node.Nameservers = append(node.Nameservers, server)
 	}
-	if proxy := spec.Proxy; proxy != nil {
-		node.Proxy = &bootstrap.Proxy{
-			HTTP:          proxy.HTTP,
-			HTTPS:         proxy.HTTPS,
-			NoProxy:       proxy.NoProxy,
-			CACertificate: proxy.CACertificate,
-		}
-	}
+	node.Proxy = proxyOf(spec)
 	return node
+}
+
+// proxyOf is the proxy of the spec as documents have it; nil for none.
+func proxyOf(spec *model.ClusterSpec) *bootstrap.Proxy {
+	proxy := spec.Proxy
+	if proxy == nil {
+		return nil
+	}
+	return &bootstrap.Proxy{
+		HTTP:          proxy.HTTP,
+		HTTPS:         proxy.HTTPS,
+		NoProxy:       proxy.NoProxy,
+		CACertificate: proxy.CACertificate,
+	}
+}
+
+// LoadBalancerDocument is the part of a load balancer's documents that follows from the spec.
+func LoadBalancerDocument(spec *model.ClusterSpec) bootstrap.LoadBalancer {
+	return bootstrap.LoadBalancer{
+		ClusterName:       spec.Name,
+		Name:              model.LoadBalancerName(spec.Name),
+		KubernetesVersion: spec.KubernetesVersion,
+		HAProxyImage:      spec.HAProxyImage(),
+		HostName:          spec.LoadBalancer.HostName,
+		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
+		NTPServers:        spec.NTPServers,
+		Proxy:             proxyOf(spec),
+	}
 }
 
 // documentFields are the fields of a spec that the fields of a node's documents
@@ -120,6 +179,11 @@ var documentFields = map[string]model.FieldName{
 	"Proxy.HTTPS":         model.FieldProxyHTTPS,
 	"Proxy.NoProxy":       model.FieldNoProxy,
 	"Proxy.CACertificate": model.FieldProxyCertificate,
+
+	"Endpoint":          model.FieldLoadBalancer,
+	"Endpoint.HostName": model.FieldHostName,
+	"HostName":          model.FieldHostName,
+	"HAProxyImage":      model.FieldHAProxyImage,
 
 	"Setup":                  model.FieldSetup,
 	"Settings":               model.FieldComponents,

@@ -26,7 +26,7 @@ func moveSteps(v view) []model.Step {
 		return nil
 	}
 	step := model.MoveNodes{Path: v.spec.Folder}
-	for _, m := range v.facts.Machines {
+	for _, m := range v.facts.VMs() {
 		if !inFolder(v.spec, m) {
 			step.VMs = append(step.VMs, m.Ref)
 		}
@@ -43,7 +43,7 @@ func (c check) moveFindings() model.Findings {
 	if c.moves == nil {
 		return f
 	}
-	for _, m := range c.facts.Machines {
+	for _, m := range c.facts.VMs() {
 		holder := c.limits.Site.Folder.VMs[inventoryname.Base(m.Path)]
 		if holder != "" && holder != m.Path && slices.Contains(c.moves.VMs, m.Ref) {
 			f.Refuse(model.ClusterField(model.FieldFolder), "Name in use in the folder",
@@ -59,7 +59,7 @@ func (c check) moveFindings() model.Findings {
 // being out of sight.
 func AllInFolder(spec *model.ClusterSpec, facts *model.Facts) bool {
 	return len(facts.Unseen) == 0 &&
-		!slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return !inFolder(spec, m) })
+		!slices.ContainsFunc(facts.VMs(), func(m model.Machine) bool { return !inFolder(spec, m) })
 }
 
 // inFolder reports whether a VM is in the folder of the spec: by reference where that is

@@ -41,7 +41,7 @@ func Registered(target model.Target, facts *model.Facts) bool { return registere
 // Remaining is how many VMs and addresses a destruction has before it.
 func Remaining(target model.Target, facts *model.Facts) int {
 	n := len(facts.Unseen) + len(facts.Claims)
-	for _, m := range facts.Machines {
+	for _, m := range facts.VMs() {
 		if owns(target, facts, m) {
 			n++
 		}
@@ -122,7 +122,8 @@ func abandoned(target model.Target, facts *model.Facts, why map[string]string) *
 	left := *facts
 	left.Unseen = slices.Clone(facts.Unseen)
 	left.Machines = nil
-	for _, m := range facts.Machines {
+	left.LoadBalancer = nil
+	for _, m := range facts.VMs() {
 		if owns(target, facts, m) {
 			left.Unseen = append(left.Unseen, model.UnseenMachine{
 				KnownMachine: model.KnownMachine{Node: m.Marker.Node, Ref: m.Ref}, Why: why[m.Marker.Node],

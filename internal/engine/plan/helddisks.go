@@ -10,7 +10,7 @@ import (
 // engine did not make and that a snapshot holds.
 func HeldDisks(facts *model.Facts, limits *model.Limits) []model.Finding {
 	var held []model.Finding
-	for _, m := range facts.Machines {
+	for _, m := range facts.VMs() {
 		if finding, ok := heldBy(m, limits, nameField); ok {
 			held = append(held, finding)
 		}

@@ -57,8 +57,8 @@ func descriptionSteps(v view) []model.Step {
 		return nil
 	}
 	step := model.UpdateDescription{Cluster: v.spec.Name}
-	for _, m := range v.facts.Machines {
-		if v.stays(m) {
+	for _, m := range v.facts.VMs() {
+		if m.Marker.LoadBalancer() || v.stays(m) {
 			step.VMs = append(step.VMs, m.Ref)
 		}
 	}

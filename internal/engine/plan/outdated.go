@@ -107,8 +107,12 @@ func sameReference(a, b string) bool { return a != "" && a == b }
 // NamesDiffer reports whether machines were built with other names than the spec's, as
 // far as is known without references: the objects may have been renamed.
 func NamesDiffer(spec *model.ClusterSpec, facts *model.Facts) bool {
-	for _, m := range facts.Machines {
+	for _, m := range facts.VMs() {
 		pool, ok := spec.NodePool(m.Marker.NodePool)
+		if m.Marker.LoadBalancer() {
+			pool = spec.LoadBalancerPool()
+			ok = spec.DHCP()
+		}
 		if ok && (placementOf(pool, m.Marker) < 0 || !builtFrom(spec.ImageOf(pool), m.Marker)) {
 			return true
 		}

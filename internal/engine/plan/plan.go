@@ -30,6 +30,9 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "folder", Steps: folderSteps(v)},
 		model.Stage{Name: "move nodes", OnFailure: model.Continue, Steps: moveSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
+		// The API is behind it, also for what comes next.
+		model.Stage{Name: "load balancer", Steps: loadBalancerSteps(v)},
+		model.Stage{Name: "backends", Steps: backendSteps(v)},
 		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
 		first,
 		// Members leave etcd one after the other.
@@ -169,6 +172,7 @@ func stillPending(v view, pool nodePoolPlan) []int {
 func findings(v view, pools []nodePoolPlan) model.Findings {
 	var f model.Findings
 	f.Add(recordFindings(v))
+	f.Add(loadBalancerFindings(v))
 	f.Add(formerFindings(v))
 	f.Add(restoreFindings(v))
 	f.Add(encryptionFindings(v))

@@ -33,7 +33,7 @@ func presenceFindings(v view) model.Findings {
 	if len(unproven) > 0 {
 		f.Warn(nameField, "Node without a visible VM",
 			"The API does not answer, no VM of %s is visible in vCenter, and this state has no reference by which vCenter could be asked "+
-				"whether it is gone. Address and place are kept. %s", quoted(unproven), forgetWords)
+				"whether it is gone. Address and place are kept.%s", quoted(unproven), v.forgetWords())
 	}
 	var known, alive []string
 	for _, pool := range v.pools() {
@@ -66,8 +66,14 @@ func presenceFindings(v view) model.Findings {
 	return f
 }
 
-// forgetWords say how a VM is reported gone of which nothing else could.
-const forgetWords = "If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
+// forgetWords say how a VM is reported gone of which nothing else could. With leases there
+// is no tag of an address.
+func (v view) forgetWords() string {
+	if v.spec.DHCP() {
+		return ""
+	}
+	return " If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
+}
 
 // hiddenWords name nodes with the reason why their VMs may not be seen.
 func hiddenWords(unseen []model.UnseenMachine) []string {

@@ -89,6 +89,7 @@ func (c check) privilegedObjects() []privilegedObject {
 func changesVM(step model.Step) bool {
 	switch step.(type) {
 	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.RestartNode,
+		model.CreateLoadBalancer, model.ReplaceLoadBalancer, model.RestartLoadBalancer, model.UpdateBackends, model.DeleteLoadBalancer,
 		model.WipeUserdata, model.UpdateDescription:
 		return true
 	}
@@ -124,17 +125,10 @@ func (c check) folderObject() privilegedObject {
 
 func (c check) templateObjects() []privilegedObject {
 	var objects []privilegedObject
-	for _, pool := range c.spec.NodePools() {
-		if !c.uses(pool.Name) {
-			continue
-		}
-		field := model.ClusterField(model.FieldTemplate)
-		if pool.Image.Template != "" {
-			field = model.NodePoolField(pool.Name, model.FieldTemplate)
-		}
+	for _, pool := range c.built() {
 		template := c.limits.Site.TemplateOf(pool)
 		objects = append(objects, privilegedObject{
-			ref: template.Ref, name: template.Path, kind: privileges.Template, field: field,
+			ref: template.Ref, name: template.Path, kind: privileges.Template, field: templateField(pool),
 			uses: privileges.Case{ClonesVM: template.IsVM},
 		})
 	}

@@ -66,6 +66,8 @@ func (v view) rebuildReason(m model.Machine) string {
 		return ""
 	}
 	switch {
+	case m.LeaseChanged():
+		return "not Ready, since " + reasonLease
 	case slices.Contains(v.spec.ReplaceNodes, m.Marker.Node):
 		return "not Ready, and in replace_nodes"
 	case !v.holdsRepairs && v.repairIsDue(m.Marker.Node):

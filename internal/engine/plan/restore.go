@@ -104,7 +104,7 @@ func (v view) staleNodes() []string {
 		return nil
 	}
 	return StaleNodes(v.spec, v.facts, v.facts.API.Nodes, func(node string) bool {
-		return !v.isFormer(node) && slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == node })
+		return !v.isFormer(node) && slices.Contains(v.addressed(), node)
 	})
 }
 
@@ -177,8 +177,8 @@ func restoreFindings(v view) model.Findings {
 		there := len(v.machines(model.ControlPlanePool)) + len(v.presumedPresent(model.ControlPlanePool))
 		words := ""
 		if unproven := v.unproven(); len(unproven) > 0 {
-			words = fmt.Sprintf(" Of %s no VM is visible, and this state has no reference by which vCenter could be asked whether it is gone. %s",
-				quoted(unproven), forgetWords)
+			words = fmt.Sprintf(" Of %s no VM is visible, and this state has no reference by which vCenter could be asked whether it is gone.%s",
+				quoted(unproven), v.forgetWords())
 		}
 		f.Refuse(restoreField, "Nothing says that the quorum is lost",
 			"The API of %q does not answer from here, and %d of its control-plane VMs exist, or may, which is a quorum of the %d that it had. "+

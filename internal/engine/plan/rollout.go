@@ -57,6 +57,9 @@ func partition(v view, pool model.NodePool, members []model.Machine) (current []
 // replacementReasons are why a machine is replaced; none: it stays.
 func (v view) replacementReasons(pool model.NodePool, m model.Machine) []string {
 	reasons := append(outdated(v.spec, pool, m.Marker), v.repairReasons(m)...)
+	if pool.ControlPlane() && m.LeaseChanged() {
+		reasons = append(reasons, reasonLease)
+	}
 	if pool.ControlPlane() && !m.Marker.EncryptionKeys.Writes(v.encryption().target) {
 		reasons = append(reasons, reasonEncryption)
 	}

@@ -29,8 +29,9 @@ func refuse(v view, observed *model.Facts, p *model.Plan) {
 				"Remove it from the state (terraform state rm), or destroy it: nothing of the other one is deleted.", spec.Kind, spec.Name)
 		return
 	}
-	p.Add(markerFindings(spec.Name, facts.Machines))
+	p.Add(markerFindings(spec.Name, facts.VMs()))
 	p.Add(oneAnswers(spec, observed))
+	p.Add(loadBalancerProblems(v))
 	if spec.ControlPlane.Count < 1 || len(spec.ControlPlane.Placements) == 0 {
 		p.Refuse(controlPlaneField, "No control plane", "The %s %q has no control-plane node or no placement for it.", spec.Kind, spec.Name)
 		return
@@ -135,7 +136,10 @@ func ownIPPoolSteps(v view) []model.Step {
 // with the address of the next control-plane node that goes.
 func endpointSteps(v view) []model.Step {
 	var steps []model.Step
-	pool := v.spec.EndpointIPPool()
+	if v.spec.DHCP() {
+		return steps // loadBalancerSteps
+	}
+	pool := v.spec.Endpoint().IPPool
 	_, vip := v.facts.Address(pool, model.OwnerVIP)
 	_, extra := v.facts.Address(pool, model.OwnerExtra)
 	if !vip || !extra && !v.extraLent() {
@@ -147,7 +151,7 @@ func endpointSteps(v view) []model.Step {
 // extraLent reports whether there is no extra because a control-plane node has its address:
 // then the nodes have one address more than there are to be.
 func (v view) extraLent() bool {
-	pool := v.spec.EndpointIPPool()
+	pool := v.spec.Endpoint().IPPool
 	if _, reserved := v.facts.Address(pool, model.OwnerExtra); reserved {
 		return false
 	}

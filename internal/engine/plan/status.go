@@ -2,23 +2,18 @@ package plan
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // Status judges what was observed against the spec, at a time. Without checks, what they
 // say is left out. A spec without a control plane, as after an import, is judged by itself.
 func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChecks, now time.Time) *model.Status {
-	st := &model.Status{}
-	for _, m := range facts.Machines {
-		if m.Marker.VIP.IsValid() {
-			st.Endpoint = netip.AddrPortFrom(m.Marker.VIP, bootstrap.APIServerPort).String()
-		}
+	st := &model.Status{Endpoint: facts.Endpoint().HostPort()}
+	for _, m := range facts.VMs() {
 		st.Nodes = append(st.Nodes, nodeStatus(m, facts))
 	}
 	st.Nodes = append(st.Nodes, missingNodes(spec, facts)...)
@@ -30,6 +25,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 		nodesCondition(spec, facts),
 		nodeProblemsCondition(facts),
 		certificatesCondition(facts, now),
+	}
+	if facts.Endpoint().Kind == model.EndpointLoadBalancer || spec.DHCP() {
+		st.Conditions = append(st.Conditions, loadBalancerCondition(facts))
 	}
 	st.Conditions = append(st.Conditions, checkedConditions(spec, facts, checks)...)
 	if c := postBootstrapCondition(spec, facts); c != nil {
@@ -59,13 +57,37 @@ func nodeStatus(m model.Machine, facts *model.Facts) model.NodeStatus {
 		Name:           m.Marker.Node,
 		Role:           m.Marker.Role,
 		NodePool:       m.Marker.NodePool,
-		Address:        m.Marker.Address.Addr().String(),
+		Address:        addressOf(m, facts),
 		UUID:           m.UUID,
 		VM:             m.Ref,
 		ComputeCluster: m.Marker.ComputeCluster,
 		CloneMode:      m.Marker.CloneMode,
-		Ready:          facts.API.Nodes[m.Marker.Node].Ready,
+		Ready:          facts.API.Nodes[m.Marker.Node].Ready || m.Marker.LoadBalancer() && m.PoweredOn && m.Phase == model.PhaseServing,
 	}
+}
+
+// addressOf is the address of a VM: its own, or its lease as the guest, the API or the record
+// has it; empty where that is not known.
+func addressOf(m model.Machine, facts *model.Facts) string {
+	if m.Marker.Address.IsValid() {
+		return m.Marker.Address.Addr().String()
+	}
+	if lease := leaseOf(&m); lease.IsValid() {
+		return lease.String()
+	}
+	for _, addr := range facts.API.Nodes[m.Marker.Node].Addresses {
+		if addr.Is4() {
+			return addr.String()
+		}
+	}
+	recorded := facts.Record.Members[m.Marker.Ordinal]
+	if m.Marker.LoadBalancer() {
+		recorded = facts.Record.LoadBalancer.Address
+	}
+	if !recorded.IsValid() || !m.Marker.LoadBalancer() && !m.Marker.ControlPlane() {
+		return ""
+	}
+	return recorded.String()
 }
 
 // missingNodes are the nodes whose VMs are not seen, and those of VMs that are gone as
@@ -89,6 +111,10 @@ func missingNodes(spec *model.ClusterSpec, facts *model.Facts) []model.NodeStatu
 			UUID:  model.NodeUUID(spec.ID, m.Node).String(),
 			VM:    m.Ref,
 			Ready: facts.API.Nodes[m.Node].Ready,
+		}
+		if m.Node == model.LoadBalancerName(spec.Name) {
+			node.NodePool = model.LoadBalancerPool
+			node.Role = model.RoleLoadBalancer
 		}
 		for pool := range facts.Record.Counters {
 			if model.NodeOrdinal(spec.Name, pool, m.Node) > 0 {

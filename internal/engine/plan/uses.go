@@ -16,7 +16,9 @@ func Uses(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *mo
 	}
 	uses := map[uuid.UUID]int{}
 	for _, ref := range c.placements() {
-		uses[c.place(ref).IPPoolID] = 0
+		if id := c.place(ref).IPPoolID; id != uuid.Nil { // nodes with leases take none
+			uses[id] = 0
+		}
 	}
 	for id, usage := range c.usage() {
 		uses[id] = max(0, usage.end.count()-c.limits.IPPools[id].Former)

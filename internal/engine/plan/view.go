@@ -147,7 +147,7 @@ func (v view) hidden(name string) bool {
 // that its VM is gone.
 func (v view) mayBePresent(name string) bool {
 	if v.node(name).Ready || v.unreadable(name) || v.hidden(name) ||
-		v.unprovenOwner(name) && slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == name }) {
+		v.unprovenOwner(name) && slices.Contains(v.addressed(), name) {
 		return true
 	}
 	_, known := v.facts.API.Nodes[name]
@@ -159,14 +159,7 @@ func (v view) mayBePresent(name string) bool {
 // workers that matters until a control plane that is built anew has answered: else nothing
 // is released while the API is silent.
 func (v view) unproven() []string {
-	var names []string
-	for _, c := range v.facts.Claims {
-		if v.unprovenOwner(c.Owner) {
-			names = append(names, c.Owner)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(v.addressed(), func(name string) bool { return !v.unprovenOwner(name) })
 }
 
 // unprovenOwner reports whether the owner of an address is one of these.

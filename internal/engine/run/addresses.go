@@ -23,11 +23,10 @@ type addresses struct {
 	facts    *model.Facts
 	pools    map[uuid.UUID]ledger.IPPool // the registered ones
 	snapshot *ledger.Snapshot
-	// endpointPool is where VIP and extra are from; uuid.Nil in a destruction.
-	endpointPool uuid.UUID
 
-	mu    sync.Mutex
-	vip   netip.Addr
+	mu sync.Mutex
+	// at is the endpoint; in a destruction it has no IP pool.
+	at    model.Endpoint
 	extra netip.Addr    // none while the successor of a control-plane node has it
 	taken []model.Claim // by nodes that this run builds
 }
@@ -41,19 +40,24 @@ func newAddresses(r *Runner) *addresses {
 		facts:    &r.World.Facts,
 		pools:    r.World.IPPools,
 		snapshot: r.World.Snapshot,
-
-		endpointPool: r.Spec.EndpointIPPool(),
+		at:       r.World.Facts.EndpointOf(r.Spec),
 	}
-	a.vip, _ = a.facts.Address(a.endpointPool, model.OwnerVIP)
-	a.extra, _ = a.facts.Address(a.endpointPool, model.OwnerExtra)
+	a.extra, _ = a.facts.Address(a.at.IPPool, model.OwnerExtra)
 	return a
 }
 
-// endpoint is the VIP.
-func (a *addresses) endpoint() netip.Addr {
+// endpoint is where the control plane answers, as far as that is known by now.
+func (a *addresses) endpoint() model.Endpoint {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.vip
+	return a.at
+}
+
+// moveEndpoint sets the address of the endpoint, once the load balancer has a lease.
+func (a *addresses) moveEndpoint(to netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at.Address = to
 }
 
 // run carries out a step that claims or releases addresses and does nothing else.
@@ -84,7 +88,7 @@ func (a *addresses) reserveEndpoint(ctx context.Context, pool uuid.UUID) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.vip = vip
+	a.at.Address = vip
 	a.extra = extra
 	return nil
 }

@@ -77,10 +77,18 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 		}
 	}()
 
+	announced := n.announce(bounded)
 	var err, silent error
 	select {
+	case err = <-announced.failed:
+		cancel()
+		silent = <-joined
+		<-watched
 	case err = <-joined:
 		silent = err
+		if err == nil {
+			err = announced.wait(bounded)
+		}
 		cancel()
 		<-watched // the state of the guest stands still from here
 	case <-watched:

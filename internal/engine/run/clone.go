@@ -34,7 +34,7 @@ func (n *newNode) clone(ctx, queued context.Context) error {
 // between.
 func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 	turn := cloneOfWorker
-	if n.NodePool.ControlPlane() {
+	if n.NodePool.ControlPlane() || n.NodePool.LoadBalancer() {
 		turn = cloneOfControlPlane
 	}
 	if err := n.changes.slots.take(queued, turn); err != nil {

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"sync"
 	"time"
 
-	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
@@ -68,9 +66,7 @@ func newClusterAPI(r *Runner) *clusterAPI {
 }
 
 // url is where the API answers.
-func (c *clusterAPI) url() string {
-	return "https://" + netip.AddrPortFrom(c.addresses.endpoint(), bootstrap.APIServerPort).String()
-}
+func (c *clusterAPI) url() string { return c.addresses.endpoint().URL() }
 
 // wait connects to the API and waits until it is ready, once for all steps of a
 // run: where it does not answer in time, every step that needs it fails with that.

@@ -74,7 +74,7 @@ func (n *newNode) prepare(ctx context.Context) error {
 		return err
 	}
 	// The documents match the card by this address, and both are in the clone call.
-	if n.mac, err = n.macs.choose(n.address.Addr(), n.uuid(), n.resolved().Network); err != nil {
+	if n.mac, err = n.chooseMAC(); err != nil {
 		return err
 	}
 	if n.request, err = n.cloneRequest(folder); err != nil {
@@ -145,7 +145,20 @@ type newNode struct {
 	member  bool              // the API says so
 }
 
+// chooseMAC returns the address of the VM's card. A load balancer keeps the one that it had:
+// its lease follows from it.
+func (n *newNode) chooseMAC() (string, error) {
+	if had := n.record.current().LoadBalancer.MAC; n.NodePool.LoadBalancer() && had != "" {
+		return had, n.macs.keep(had, n.uuid(), n.resolved().Network)
+	}
+	return n.macs.choose(n.address.Addr(), n.uuid(), n.resolved().Network)
+}
+
+// claim takes the address of a static node.
 func (n *newNode) claim(ctx context.Context) error {
+	if n.Spec.DHCP() {
+		return nil
+	}
 	addr, err := n.addresses.claimFor(ctx, n.CreateNode)
 	if err != nil {
 		return err
@@ -156,13 +169,16 @@ func (n *newNode) claim(ctx context.Context) error {
 
 // guestinfo renders the documents of the node.
 func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
+	if n.NodePool.LoadBalancer() {
+		return n.loadBalancerGuestInfo()
+	}
 	doc := plan.Document(n.Spec, n.NodePool, n.Node, n.World.Limits.IPPools[n.IPPool()])
 	doc.InstanceID = n.uuid().String()
 	doc.Role = bootstrap.Worker
 	doc.Schedulable = n.NodePool.Schedulable
 	doc.Address = n.address
 	doc.MAC = n.mac
-	doc.Endpoint = n.addresses.endpoint()
+	doc.Endpoint = n.addresses.endpoint().Bootstrap()
 	zones, err := n.zones(ctx)
 	if err != nil {
 		return nil, err
@@ -271,8 +287,14 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
-	if n.NodePool.ControlPlane() {
-		marker.VIP = n.addresses.endpoint()
+	switch {
+	case n.NodePool.LoadBalancer():
+		marker.ExternalCloudProvider = false
+		marker.BuiltWith = plan.LoadBalancerBuiltWith(n.Spec)
+		marker.HAProxyImage = n.Spec.LoadBalancer.HAProxyImage
+		marker.HostName = n.Spec.LoadBalancer.HostName
+	case n.NodePool.ControlPlane() && !n.Spec.DHCP():
+		marker.VIP = n.addresses.endpoint().Address
 		marker.Extra = n.addresses.markerExtra(n.CreateNode)
 	}
 	return marker

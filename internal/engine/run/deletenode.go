@@ -28,6 +28,9 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 			return err
 		}
 	}
+	if err := r.backends.remove(ctx, name); err != nil {
+		return err
+	}
 	if err := r.takeOut(ctx, s); err != nil {
 		return err
 	}
@@ -45,7 +48,7 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 	}
 	if !s.KeepAddress {
 		// Before the node object: as long as that is there, whose the address is can be seen.
-		if err := r.addresses.releaseNode(ctx, name, r.rebuiltOn(name), s.Machine.Path); err != nil {
+		if err := r.releaseAddress(ctx, name, s.Machine.Path); err != nil {
 			return err
 		}
 	}
@@ -53,6 +56,14 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 		return r.deleteNodeObject(ctx, name)
 	}
 	return nil
+}
+
+// releaseAddress gives up the address of a node whose VM is gone.
+func (r *Runner) releaseAddress(ctx context.Context, node, vm string) error {
+	if r.Spec.DHCP() {
+		return r.backends.forget(ctx, node)
+	}
+	return r.addresses.releaseNode(ctx, node, r.rebuiltOn(node), vm)
 }
 
 // rebuiltOn is the IP pool that a node is going to be built again on by this run; uuid.Nil:
@@ -99,6 +110,9 @@ func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
 
 // removeLostNode cleans up after a node whose VM is gone.
 func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) error {
+	if err := r.backends.remove(ctx, s.Node); err != nil {
+		return err
+	}
 	if s.LeavesEtcd {
 		if err := r.holdRenewals(ctx, s.Node); err != nil {
 			return err
@@ -107,7 +121,7 @@ func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) err
 			return err
 		}
 	}
-	if err := r.addresses.releaseNode(ctx, s.Node, r.rebuiltOn(s.Node), ""); err != nil {
+	if err := r.releaseAddress(ctx, s.Node, ""); err != nil {
 		return err
 	}
 	return r.deleteNodeObject(ctx, s.Node)

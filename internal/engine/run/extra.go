@@ -26,7 +26,7 @@ func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Add
 
 func (a *addresses) addressFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
 	pool := s.IPPool()
-	if !s.TakesExtra() || pool != a.endpointPool || a.holds(pool, s.Node) {
+	if !s.TakesExtra() || pool != a.at.IPPool || a.holds(pool, s.Node) {
 		return a.claim(ctx, pool, s.Node)
 	}
 	a.mu.Lock()
@@ -99,7 +99,7 @@ func (a *addresses) markerExtra(s model.CreateNode) netip.Addr {
 func (a *addresses) returns(c model.Claim) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.endpointPool != uuid.Nil && c.IPPool == a.endpointPool && !a.extra.IsValid() && a.vip.IsValid() &&
+	return a.at.IPPool != uuid.Nil && c.IPPool == a.at.IPPool && !a.extra.IsValid() && a.at.Address.IsValid() &&
 		model.NodeOrdinal(a.name, model.ControlPlanePool, c.Owner) > 0
 }
 

@@ -36,16 +36,35 @@ func macOf(nics map[string][]model.NIC, uuid, otherwise string) string {
 	return otherwise
 }
 
+// keep keeps the address that a card had before, unless another one has it by now.
+func (m *macs) keep(mac string, node uuid.UUID, network model.Network) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, cards := range []map[string][]model.NIC{m.existing, m.chosen} {
+		if slices.ContainsFunc(cards[mac], collides(node, network)) {
+			return fmt.Errorf("another VM on the network %q has the MAC address %s of the load balancer, by which that gets its lease; "+
+				"change the other VM's", network.Path, mac)
+		}
+	}
+	m.chosen[mac] = append(m.chosen[mac], model.NIC{UUID: node.String(), Network: network.Key()})
+	return nil
+}
+
+// collides matches the card of another VM that may be on the same network.
+func collides(node uuid.UUID, network model.Network) func(model.NIC) bool {
+	return func(nic model.NIC) bool {
+		return nic.UUID != node.String() && (nic.Network == network.Key() || nic.Network == "")
+	}
+}
+
 // choose returns the address of a node's card on a network. The node may have it
 // already: a VM that is built anew gets the same.
 func (m *macs) choose(address netip.Addr, node uuid.UUID, network model.Network) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	collides := func(nic model.NIC) bool {
-		return nic.UUID != node.String() && (nic.Network == network.Key() || nic.Network == "")
-	}
+	others := collides(node, network)
 	mac, ok := plan.MACAddress(address, node, func(mac string) bool {
-		return slices.ContainsFunc(m.existing[mac], collides) || slices.ContainsFunc(m.chosen[mac], collides)
+		return slices.ContainsFunc(m.existing[mac], others) || slices.ContainsFunc(m.chosen[mac], others)
 	})
 	if !ok {
 		return "", fmt.Errorf("every MAC address from 00:50:56:00:00:00 to 00:50:56:3f:ff:ff is in use on the network %q", network.Path)

@@ -78,8 +78,8 @@ func (c *clusterAPI) askFirst(ctx context.Context) error {
 		return err
 	}
 	if err := c.api.Ready(ctx); err != nil {
-		return fmt.Errorf("the API behind the VIP does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w",
-			c.url(), err)
+		return fmt.Errorf("the API behind the %s does not answer; check that %s is reachable from here, or set cluster_proxy_url: %w",
+			c.addresses.endpoint().Kind, c.url(), err)
 	}
 	c.answered = true
 	if err := c.recordAnswer(ctx); err != nil {

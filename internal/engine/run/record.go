@@ -201,7 +201,9 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	reached := r.World.Facts.APIReached(r.Spec.New)
 	reset := r.Spec.Reset
 	var keys []int
+	var lost record.Cluster
 	if reached {
+		lost = r.leasedRecord()
 		reset, _ = r.World.Facts.BuiltFor()
 		keys = plan.PossibleKeys(r.Spec, &r.World.Facts)
 	}
@@ -224,11 +226,29 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		Pending:          r.numbers.Pending,
 		IPPools:          r.record.allIPPools(nil),
 		Parents:          r.Parents,
+		LoadBalancer:     lost.LoadBalancer,
+		Members:          lost.Members,
 	})
 	if err != nil {
 		return err
 	}
 	return r.record.addTo(ctx, r.Parents)
+}
+
+// leasedRecord is what the record of a running cluster with leases has of them, as far as the
+// VMs tell where that record was lost.
+func (r *Runner) leasedRecord() (lost record.Cluster) {
+	lb := r.World.Facts.LoadBalancer
+	if !r.Spec.DHCP() || lb == nil || !lb.Address.IsValid() {
+		return lost
+	}
+	lost.LoadBalancer = record.LoadBalancer{
+		Address:  lb.Address,
+		HostName: lb.Marker.HostName,
+		MAC:      macOf(r.World.Limits.NICs, lb.UUID, ""),
+	}
+	lost.Members = plan.Members(r.Spec, &r.World.Facts)
+	return lost
 }
 
 func (r *Runner) deleteRecord(ctx context.Context, known []uuid.UUID) error {

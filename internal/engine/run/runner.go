@@ -16,6 +16,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -51,6 +52,7 @@ type Runner struct {
 	changes   *changes
 	record    *recordWriter
 	addresses *addresses
+	backends  *backends
 	macs      *macs
 	api       *clusterAPI
 	ahead     *ahead
@@ -83,6 +85,7 @@ func New(c Config) *Runner {
 	r.VCenter = guardedVCenter{VCenter: c.VCenter, check: r.changes.check}
 	r.record = newRecordWriter(r)
 	r.addresses = newAddresses(r)
+	r.backends = newBackends(r)
 	r.macs = newMACs(&c.World.Limits)
 	r.api = newClusterAPI(r)
 	r.ahead = &ahead{runner: r, nodes: map[string]*aheadNode{}}
@@ -236,6 +239,16 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.deleteSnapshots(ctx, s)
 	case model.BindAdmins:
 		return failureOf(r.api.wait(ctx)) // the first thing that every run does with the API
+	case model.CreateLoadBalancer:
+		return r.createLoadBalancer(ctx)
+	case model.ReplaceLoadBalancer:
+		return r.replaceLoadBalancer(ctx, s.Machine)
+	case model.RestartLoadBalancer:
+		return r.restartLoadBalancer(ctx, s.Machine)
+	case model.UpdateBackends:
+		return r.backends.update(ctx, plan.Members(r.Spec, &r.World.Facts))
+	case model.DeleteLoadBalancer:
+		return r.deleteLoadBalancer(ctx, s.Machine)
 	case model.ReserveEndpoint, model.ReleaseEndpoint, model.ClaimAddress, model.ReleaseAddress:
 		return r.addresses.run(ctx, step)
 	case model.CreateNode:

@@ -22,7 +22,7 @@ func (r *Runner) takeOverIncomplete(ctx context.Context) error {
 		return err
 	}
 	var steps []func() error
-	for _, m := range r.World.Facts.Machines {
+	for _, m := range r.World.Facts.VMs() {
 		if m.Marker.Incarnation == mine {
 			continue
 		}
@@ -72,6 +72,7 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 		switch {
 		case r.Spec.New:
 			b.Reset = r.Spec.Reset
+			b.Members = nil
 		case plan.TakenBack(r.Spec, &r.World.Facts):
 			*b = plan.TakeBack(*b, &r.World.Facts)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 
 	"github.com/google/uuid"
 )
@@ -68,11 +69,27 @@ type Cluster struct {
 	// with, in ascending order; 0 is none. Empty: none is encrypted.
 	EncryptionKeys []int
 
+	// LoadBalancer is that of a cluster whose nodes take leases.
+	LoadBalancer LoadBalancer
+	// Members are the addresses of the control-plane nodes of such a cluster that may be
+	// members of etcd, by their ordinals: from before a node joins until its VM is gone. They
+	// are what claims are of a static one.
+	Members map[int]netip.Addr
+
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
 
 	IPPools []uuid.UUID // that it may hold addresses of
 	Parents []uuid.UUID // the gateway and the cloud account that it depends on
+}
+
+// LoadBalancer is what stays as it is while a load balancer is replaced.
+type LoadBalancer struct {
+	// Address is its lease, which certificates carry where it has no host name.
+	Address  netip.Addr
+	HostName string
+	// MAC is the address of its network card, by which it gets the lease.
+	MAC string
 }
 
 // Deletion is the last progress of a destruction.
@@ -83,34 +100,38 @@ type Deletion struct {
 
 // clusterWire is the brief spelling.
 type clusterWire struct {
-	ID               *wireID           `json:"i"`
-	Kind             Kind              `json:"k,omitempty"` // empty: cluster
-	Incarnation      Incarnation       `json:"c,omitempty"`
-	APIReached       int               `json:"r,omitempty"`
-	CreationComplete int               `json:"e,omitempty"`
-	Degraded         int               `json:"h,omitempty"`
-	NeverRan         int               `json:"j,omitempty"`
-	Deleting         int               `json:"z,omitempty"`
-	Reset            string            `json:"x,omitempty"`
-	Reconnect        int               `json:"y,omitempty"`
-	FormerMembers    int               `json:"fm,omitempty"`
-	Description      string            `json:"s,omitempty"`
-	Tags             map[string]string `json:"t,omitempty"`
-	Proxy            *Proxy            `json:"px,omitempty"`
-	Datacenter       string            `json:"d,omitempty"`
-	Folder           string            `json:"o,omitempty"`
-	Levels           int               `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
-	Folders          []string          `json:"m,omitempty"` // where Levels cannot say it
-	FolderRefs       []string          `json:"g,omitempty"`
-	Counters         map[string]int    `json:"n,omitempty"`
-	Pending          map[string]string `json:"p,omitempty"`
-	Unresponsive     map[string]string `json:"u,omitempty"`
-	Snapshots        []string          `json:"b,omitempty"`
-	EncryptionKeys   string            `json:"ek,omitempty"`
-	Progress         int64             `json:"q,omitempty"`
-	Left             int               `json:"w,omitempty"`
-	IPPools          []wireID          `json:"l,omitempty"`
-	Parents          []wireID          `json:"a,omitempty"`
+	ID               *wireID            `json:"i"`
+	Kind             Kind               `json:"k,omitempty"` // empty: cluster
+	Incarnation      Incarnation        `json:"c,omitempty"`
+	APIReached       int                `json:"r,omitempty"`
+	CreationComplete int                `json:"e,omitempty"`
+	Degraded         int                `json:"h,omitempty"`
+	NeverRan         int                `json:"j,omitempty"`
+	Deleting         int                `json:"z,omitempty"`
+	Reset            string             `json:"x,omitempty"`
+	Reconnect        int                `json:"y,omitempty"`
+	FormerMembers    int                `json:"fm,omitempty"`
+	Description      string             `json:"s,omitempty"`
+	Tags             map[string]string  `json:"t,omitempty"`
+	Proxy            *Proxy             `json:"px,omitempty"`
+	Datacenter       string             `json:"d,omitempty"`
+	Folder           string             `json:"o,omitempty"`
+	Levels           int                `json:"f,omitempty"` // how many of the folder path's levels were created, from the end
+	Folders          []string           `json:"m,omitempty"` // where Levels cannot say it
+	FolderRefs       []string           `json:"g,omitempty"`
+	Counters         map[string]int     `json:"n,omitempty"`
+	Pending          map[string]string  `json:"p,omitempty"`
+	Unresponsive     map[string]string  `json:"u,omitempty"`
+	Snapshots        []string           `json:"b,omitempty"`
+	EncryptionKeys   string             `json:"ek,omitempty"`
+	Endpoint         netip.Addr         `json:"ep,omitzero"`
+	HostName         string             `json:"hn,omitempty"`
+	MAC              string             `json:"ma,omitempty"`
+	Members          map[int]netip.Addr `json:"me,omitempty"`
+	Progress         int64              `json:"q,omitempty"`
+	Left             int                `json:"w,omitempty"`
+	IPPools          []wireID           `json:"l,omitempty"`
+	Parents          []wireID           `json:"a,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -131,6 +152,10 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Folder:      c.Folder,
 		Counters:    c.Counters,
 		Snapshots:   c.Snapshots,
+		Endpoint:    c.LoadBalancer.Address,
+		HostName:    c.LoadBalancer.HostName,
+		MAC:         c.LoadBalancer.MAC,
+		Members:     c.Members,
 		Progress:    c.Deletion.Progress,
 		Left:        c.Deletion.Left,
 		IPPools:     convertIDs[wireID](c.IPPools),
@@ -199,6 +224,8 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Folder:           w.Folder,
 		Counters:         w.Counters,
 		Snapshots:        w.Snapshots,
+		LoadBalancer:     LoadBalancer{Address: w.Endpoint, HostName: w.HostName, MAC: w.MAC},
+		Members:          w.Members,
 		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),

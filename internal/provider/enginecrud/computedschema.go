@@ -45,7 +45,7 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 		"control_plane_endpoint": schema.StringAttribute{
 			Computed:            true,
 			PlanModifiers:       keep,
-			MarkdownDescription: "Address and port of the Kubernetes API, behind the VIP.",
+			MarkdownDescription: "Host and port of the Kubernetes API: the VIP, or, with DHCP, the address or the name of the load balancer.",
 		},
 		"kubeconfig": schema.StringAttribute{
 			Computed:      true,
@@ -70,6 +70,7 @@ func computedAttributes(kind string) map[string]schema.Attribute {
 // aspects are the types of conditions.
 const aspects = "Aspect. Of health are: " +
 	"`MachinesReady`, whether all VMs are there and on; " +
+	"`LoadBalancerReady`, with DHCP, whether the load balancer forwards, and has the address that clients know; " +
 	"`APIReady`, whether the API answers at the endpoint and says that it is ready; " +
 	"`NodesReady`, whether all nodes have joined and are Ready; " +
 	"`NodesWithoutProblems`, whether no node reports `MemoryPressure`, `DiskPressure`, `PIDPressure` or `NetworkUnavailable`; " +
@@ -102,11 +103,11 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 func nodesAttribute(kind string) schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{
 		Computed:            true,
-		MarkdownDescription: "Nodes of the " + kind + " that have a VM, also one that is not visible now, by name.",
+		MarkdownDescription: "Nodes of the " + kind + " that have a VM, also one that is not visible now, by name; with DHCP also its load balancer.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"role":          computedText("`control-plane` or `worker`."),
-			"pool":          computedText("Key of the worker pool, or `cp` for the control plane, which all nodes of a gateway are."),
-			"address":       computedText("Address of the node."),
+			"role":          computedText("`control-plane`, `worker` or `load-balancer`."),
+			"pool":          computedText("Key of the worker pool, `cp` for the control plane, which all nodes of a gateway are, or `lb` for a load balancer."),
+			"address":       computedText("Address of the node; empty for a lease that is not known."),
 			"instance_uuid": computedText("Instance UUID of the VM in vCenter."),
 			"vm_id": computedText("Managed object ID of the VM in vCenter, such as `vm-1023`. " +
 				"A VM that is not visible is asked for by it before it is taken for deleted."),
@@ -114,7 +115,7 @@ func nodesAttribute(kind string) schema.MapNestedAttribute {
 			"clone_mode":      computedText("How its disks were made: `linked` or `full`."),
 			"ready": schema.BoolAttribute{
 				Computed:            true,
-				MarkdownDescription: "Whether the Kubernetes node is Ready; `false` also where the API cannot be reached.",
+				MarkdownDescription: "Whether the Kubernetes node is Ready, or the load balancer forwards; `false` also where the API cannot be reached.",
 			},
 		}},
 	}

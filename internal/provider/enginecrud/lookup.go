@@ -77,11 +77,11 @@ func LookupAttributes(kind string) map[string]schema.Attribute {
 		},
 		"nodes": schema.MapNestedAttribute{
 			Computed:            true,
-			MarkdownDescription: "Nodes by name, as their VMs say.",
+			MarkdownDescription: "Nodes by name, as their VMs say; with DHCP also the load balancer.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-				"role":            text("`control-plane` or `worker`."),
-				"pool":            text("Node pool; `cp` is the control plane."),
-				"address":         text("Address of the node."),
+				"role":            text("`control-plane`, `worker` or `load-balancer`."),
+				"pool":            text("Node pool; `cp` is the control plane, and `lb` a load balancer."),
+				"address":         text("Address of the node; empty for a lease that is not known."),
 				"vm_id":           text("Managed object id of the VM."),
 				"compute_cluster": text("Compute cluster that the VM was built in."),
 			}},
@@ -132,6 +132,17 @@ func (l *Lookup) Find(ctx context.Context, conn *connection.Connection, ref reco
 	}
 	l.show(status, state)
 	return found, nil
+}
+
+// CountNodes is the number of nodes that have a VM. A load balancer is none.
+func (l *Lookup) CountNodes() int {
+	count := 0
+	for _, node := range l.Nodes {
+		if node.Role != string(model.RoleLoadBalancer) {
+			count++
+		}
+	}
+	return count
 }
 
 // ofGateway says where something was looked up.

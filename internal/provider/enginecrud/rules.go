@@ -27,6 +27,9 @@ type Rules struct {
 	Flags []string
 	// Refused are those of which a change is an error.
 	Refused []Refusal
+	// Optional lists the objects that are added and removed in place, as far as the rules of
+	// their parts allow it: of one that is missing all parts are null.
+	Optional []string
 	// Keyed lists the maps whose elements are added and removed in place.
 	Keyed []string
 	// Datacenter is the attribute that names the datacenter. Another datacenter replaces
@@ -133,6 +136,10 @@ func covers(patterns []string, at location) bool {
 // changed lists the locations where two values differ, as deep as objects and maps
 // go.
 func (r Rules) changed(before, after tftypes.Value, at location, skip map[string]bool) []location {
+	if slices.Contains(r.Optional, at.String()) {
+		before = withNulls(before)
+		after = withNulls(after)
+	}
 	if !after.IsKnown() || before.Equal(after) || r.same(at, before, after) {
 		return nil
 	}
@@ -160,6 +167,19 @@ func (r Rules) changed(before, after tftypes.Value, at location, skip map[string
 		}
 	}
 	return out
+}
+
+// withNulls is an object that is missing as one all of whose parts are.
+func withNulls(value tftypes.Value) tftypes.Value {
+	object, ok := value.Type().(tftypes.Object)
+	if !ok || !value.IsNull() {
+		return value
+	}
+	parts := map[string]tftypes.Value{}
+	for name, typ := range object.AttributeTypes {
+		parts[name] = tftypes.NewValue(typ, nil)
+	}
+	return tftypes.NewValue(object, parts)
 }
 
 // same reports whether two values at a location are two spellings of one.

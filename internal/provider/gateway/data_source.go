@@ -44,7 +44,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		Computed:            true,
 		MarkdownDescription: "Number of nodes that have a VM. Each node runs an agent.",
 	}
-	attributes["ip_pool_id"] = text("Id of the IP pool that the nodes' addresses come from, inline or not; null before there is one. " +
+	attributes["ip_pool_id"] = text("Id of the IP pool that the nodes' addresses come from, inline or not; null before there is one, and with DHCP. " +
 		"It is what `ip_pool_id` of a cluster's placement takes, where the pool is not restricted to the gateway.")
 	attributes["default_cloud_account"] = schema.SingleNestedAttribute{
 		Computed: true,
@@ -88,7 +88,7 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	if id := ipPoolOf(found); id != uuid.Nil {
 		m.IPPoolID = attribute.IDValue(id)
 	}
-	m.NodeCount = types.Int64Value(int64(len(m.Nodes)))
+	m.NodeCount = types.Int64Value(int64(m.CountNodes()))
 	account := record.Ref{Kind: record.KindCloudAccount, GatewayID: found.ID, Name: defaultAccount}
 	m.DefaultCloudAccount, diags = accountValue(d.Connection.Login(), found.ID, found.Engine.Ledger.ID(account))
 	resp.Diagnostics.Append(diags...)

@@ -42,6 +42,9 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 	if f.Name == enginemodel.FieldIPPool && !m.IPPool.IsNull() {
 		return path.Root("ip_pool")
 	}
+	if at, ok := nodeschema.LoadBalancerPath(f); ok {
+		return at
+	}
 	at, ok := fields[f.Name]
 	if !ok {
 		at, ok = nodeschema.PlacementPath(path.Root("placement"), f.Name)

@@ -33,6 +33,7 @@ type model struct {
 	DiskGB               attribute.Int64 `tfsdk:"disk_gb"`
 	Placement            types.Object    `tfsdk:"placement"`
 	Network              types.Object    `tfsdk:"network"`
+	LoadBalancer         types.Object    `tfsdk:"load_balancer"`
 	IPPool               types.Object    `tfsdk:"ip_pool"`
 	IPPoolID             types.String    `tfsdk:"ip_pool_id"`
 	Proxy                types.Object    `tfsdk:"proxy"`
@@ -134,6 +135,9 @@ func (m *model) Identify(ctx context.Context, conn *connection.Connection) diag.
 	if pool != nil && !pool.Name.IsUnknown() {
 		poolID := ledger.ID(pool.poolRef(id))
 		m.IPPoolID = attribute.IDValue(poolID)
+	}
+	if nodeschema.Allocation(m.Network) == enginemodel.AllocationDHCP && m.IPPoolID.IsUnknown() {
+		m.IPPoolID = types.StringNull() // its nodes take leases
 	}
 	account := record.Ref{Kind: record.KindCloudAccount, GatewayID: id, Name: defaultAccount}
 	m.DefaultCloudAccount, more = accountValue(conn.Login(), id, ledger.ID(account))

@@ -27,6 +27,10 @@ var rules = enginecrud.Rules{
 		"pairing_code",
 		"pairing_code_wo",
 		"pairing_code_wo_version",
+		"load_balancer.cpu",
+		"load_balancer.haproxy_image",
+		"load_balancer.image",
+		"load_balancer.memory_gb",
 		"placement.folder",
 		"placement.image_folder",
 		"proxy",
@@ -55,6 +59,10 @@ var rules = enginecrud.Rules{
 	},
 	Refused: []enginecrud.Refusal{
 		{
+			Reason:     "Clients of the gateway know the endpoint, and certificates carry it.",
+			Attributes: []string{"load_balancer.host_name"},
+		},
+		{
 			Reason:     "The id of the inline IP pool, which its addresses in use are recorded under, is derived from its name.",
 			Attributes: []string{"ip_pool.name"},
 		},
@@ -65,4 +73,6 @@ var rules = enginecrud.Rules{
 	},
 	Flags: []string{"force_delete", "force_delete_after", "timeouts"},
 	Same:  nodeschema.Same(),
+
+	Optional: []string{"load_balancer"},
 }

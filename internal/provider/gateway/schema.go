@@ -80,6 +80,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"disk_gb":             disk,
 		"placement":           placementAttribute(),
 		"network":             nodeschema.Network("gateway", "the IP pool of `ip_pool` or `ip_pool_id`"),
+		"load_balancer":       nodeschema.LoadBalancer("gateway"),
 		"proxy":               nodeschema.Proxy(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
@@ -115,9 +116,9 @@ func ipPoolAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Inline IP pool, created and deleted with the gateway. It belongs to the gateway and serves its clusters, too. " +
-			"Exactly one of `ip_pool` and `ip_pool_id` is required.",
+			"Exactly one of `ip_pool` and `ip_pool_id` is required with `ip_allocation = \"static\"`, and neither is allowed with `dhcp`.",
 		Attributes: attributes,
-		Validators: []validator.Object{objectvalidator.ExactlyOneOf(path.MatchRoot("ip_pool"), path.MatchRoot("ip_pool_id"))},
+		Validators: []validator.Object{objectvalidator.ConflictsWith(path.MatchRoot("ip_pool_id"))},
 	}
 }
 
@@ -126,7 +127,7 @@ func ipPoolIDAttribute() schema.StringAttribute {
 		Optional: true,
 		Computed: true,
 		MarkdownDescription: "Id of an IP pool of the system gateway that the nodes' addresses come from. With `ip_pool`, the id of " +
-			"that pool, known in the first plan.",
+			"that pool, known in the first plan. Null with `ip_allocation = \"dhcp\"`.",
 		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 		Validators:    []validator.String{attribute.IDOf("gantry_ip_pool")},
 	}

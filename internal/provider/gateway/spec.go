@@ -52,6 +52,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 
 	common := nodeschema.Common{
 		Network:           m.Network,
+		LoadBalancer:      m.LoadBalancer,
 		Proxy:             m.Proxy,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
@@ -94,6 +95,9 @@ func (m *model) setNodes(ctx context.Context, spec *enginemodel.ClusterSpec) dia
 	spec.Datacenter = place.Datacenter
 	spec.Folder = nodeschema.OrZero(place.Folder)
 	spec.Image.Folder = nodeschema.OrZero(place.ImageFolder)
+	if spec.LoadBalancer.Image.Template != "" {
+		spec.LoadBalancer.Image.Folder = spec.Image.Folder
+	}
 	spec.ControlPlane = enginemodel.NodePool{
 		Name:         enginemodel.ControlPlanePool,
 		Count:        int(m.NodeCount.ValueInt64()),

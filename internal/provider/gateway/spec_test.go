@@ -62,6 +62,7 @@ func TestSpec(t *testing.T) {
 		Image:             model.Image{Template: "node", Folder: "templates"},
 		Datacenter:        "dc-1",
 		Folder:            "k8s",
+		Allocation:        model.AllocationStatic,
 		PodCIDR:           "192.168.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		ControlPlane: model.NodePool{
@@ -147,7 +148,7 @@ func TestSpecWithoutInlinePool(t *testing.T) {
 	t.Parallel()
 	before, after, _ := strings.Cut(full, `"ip_pool": {`)
 	_, after, _ = strings.Cut(after, "},\n")
-	if spec := specOf(t, before+after); spec.OwnIPPool != nil || spec.EndpointIPPool().String() != ipPoolID {
+	if spec := specOf(t, before+after); spec.OwnIPPool != nil || spec.Endpoint().IPPool.String() != ipPoolID {
 		t.Errorf("got %+v", spec)
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
@@ -24,6 +26,7 @@ func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.Valid
 		return
 	}
 	resp.Diagnostics.Append(nodeschema.ValidateNetwork(config.Network)...)
+	resp.Diagnostics.Append(checkAllocation(&config)...)
 	resp.Diagnostics.Append(config.CheckForceDelete(ctx)...)
 	pool, diags := config.inlinePool(ctx)
 	resp.Diagnostics.Append(diags...)
@@ -31,6 +34,24 @@ func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.Valid
 		resp.Diagnostics.Append(pool.Validate(ctx, path.Root("ip_pool"))...)
 		resp.Diagnostics.Append(pool.Advise(ctx, path.Root("ip_pool"))...)
 	}
+}
+
+// checkAllocation refuses an IP pool where nodes take leases, and the lack of one, and a load
+// balancer, where they do not.
+func checkAllocation(m *model) diag.Diagnostics {
+	diags := nodeschema.ValidateLoadBalancer(m.Network, m.LoadBalancer)
+	allocation := nodeschema.Allocation(m.Network)
+	switch {
+	case allocation == enginemodel.AllocationStatic && m.IPPool.IsNull() && m.IPPoolID.IsNull():
+		diags.Append(diagnostics.AttributeError(path.Root("ip_pool"), "IP pool missing",
+			`With ip_allocation = "static" the nodes' addresses come from an IP pool. Set ip_pool, or ip_pool_id.`))
+	case allocation == enginemodel.AllocationDHCP && !m.IPPool.IsNull() && !m.IPPool.IsUnknown():
+		diags.Append(diagnostics.AttributeError(path.Root("ip_pool"), "IP pool with DHCP",
+			`With ip_allocation = "dhcp" the nodes take leases. Remove ip_pool; for the clusters of the gateway, make a gantry_ip_pool.`))
+	case allocation == enginemodel.AllocationDHCP:
+		diags.Append(nodeschema.ValidateIPPoolID(m.Network, m.IPPoolID, path.Root("ip_pool_id"))...)
+	}
+	return diags
 }
 
 // consoleURL validates the URL of a console.

@@ -14,6 +14,7 @@ import (
 // Common are the attributes of the same name that clusters and gateways have alike.
 type Common struct {
 	Network           types.Object
+	LoadBalancer      types.Object
 	Proxy             types.Object
 	SSHAuthorizedKeys types.List
 	NTPServers        types.List
@@ -25,6 +26,8 @@ func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnosti
 	// However they are spelled: the packs of a gateway contain them.
 	spec.PodCIDR = canonicalNetwork(network.PodCIDR)
 	spec.ServiceCIDR = canonicalNetwork(network.ServiceCIDR)
+	spec.Allocation = model.Allocation(network.IPAllocation)
+	diags.Append(setLoadBalancer(ctx, c.LoadBalancer, spec)...)
 	proxy, more := DecodeProxy(ctx, c.Proxy)
 	diags.Append(more...)
 	spec.Proxy = proxy

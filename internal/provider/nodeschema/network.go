@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -44,10 +45,13 @@ func Network(kind, ipPool string) schema.SingleNestedAttribute {
 		Attributes: map[string]schema.Attribute{
 			"ip_allocation": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "How nodes get their addresses. `static`, the only value: from " + ipPool +
-					", and a VIP fronts the control plane." + replaces,
+				MarkdownDescription: "How nodes get their addresses. `static`: from " + ipPool +
+					", and a VIP fronts the control plane. `dhcp`: leases of IPv4 from the DHCP server of their network, " +
+					"and a load balancer VM fronts the control plane (`load_balancer`)." + replaces,
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
-				Validators:    []validator.String{stringvalidator.OneOf("static")},
+				Validators: []validator.String{
+					stringvalidator.OneOf(string(model.AllocationStatic), string(model.AllocationDHCP)),
+				},
 			},
 			"pod_cidr": cidr("Network of pods",
 				"with a prefix length of 8 to 24 (IPv6: 48 to 64). Each node takes a `/24` (IPv6: `/64`) of it, so that it bounds the number of nodes",

@@ -66,6 +66,9 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 }
 
 func fieldPath(f enginemodel.Field) path.Path {
+	if at, ok := nodeschema.LoadBalancerPath(f); ok {
+		return at
+	}
 	ofPool := f.NodePool != "" && f.NodePool != enginemodel.ControlPlanePool && nodePoolFields[f.Name] != ""
 	if at, ok := clusterFields[f.Name]; ok && !ofPool {
 		return at

@@ -29,6 +29,7 @@ type model struct {
 	Folder                 types.String    `tfsdk:"folder"`
 	ImageFolder            types.String    `tfsdk:"image_folder"`
 	Network                types.Object    `tfsdk:"network"`
+	LoadBalancer           types.Object    `tfsdk:"load_balancer"`
 	ControlPlane           types.Object    `tfsdk:"control_plane"`
 	WorkerPools            types.Map       `tfsdk:"worker_pools"`
 	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`

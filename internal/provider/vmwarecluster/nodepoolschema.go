@@ -91,7 +91,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(
 			nodeschema.NodePoolName(),
 			stringvalidator.LengthAtMost(maxPoolName),
-			stringvalidator.NoneOf(enginemodel.ControlPlanePool),
+			stringvalidator.NoneOf(enginemodel.ControlPlanePool, enginemodel.LoadBalancerPool),
 		)},
 		NestedObject: schema.NestedAttributeObject{Attributes: attributes},
 	}
@@ -172,9 +172,9 @@ func nodeAttributes(taints []owned) map[string]schema.Attribute {
 func placementAttributes() map[string]schema.Attribute {
 	attributes := nodeschema.PlacementAttributes()
 	attributes["ip_pool_id"] = schema.StringAttribute{
-		Required: true,
+		Optional: true,
 		MarkdownDescription: "Id of the IP pool that the addresses come from; for the control plane also the VIP and the extra. " +
-			"It belongs to the cluster's gateway.",
+			"It belongs to the cluster's gateway. Required with `ip_allocation = \"static\"`, and refused with `dhcp`.",
 		Validators: []validator.String{attribute.IDOf("gantry_ip_pool")},
 	}
 	return attributes

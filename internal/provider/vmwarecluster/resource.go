@@ -61,6 +61,7 @@ func (r *clusterResource) ValidateConfig(ctx context.Context, req resource.Valid
 		return
 	}
 	resp.Diagnostics.Append(nodeschema.ValidateNetwork(config.Network)...)
+	resp.Diagnostics.Append(checkAllocation(&config)...)
 	resp.Diagnostics.Append(checkNotes(&config)...)
 	resp.Diagnostics.Append(checkSettings(&config).Errors()...) // its warnings come with the plan
 	resp.Diagnostics.Append(config.CheckForceDelete(ctx)...)

@@ -28,6 +28,10 @@ var rules = enginecrud.Rules{
 		"force_delete",
 		"force_delete_after",
 		"image_folder",
+		"load_balancer.cpu",
+		"load_balancer.haproxy_image",
+		"load_balancer.image",
+		"load_balancer.memory_gb",
 		"incomplete_create",
 		"ntp_servers",
 		"proxy",
@@ -78,6 +82,10 @@ var rules = enginecrud.Rules{
 	Flags: []string{"deletion_protection", "force_delete", "force_delete_after", "timeouts"},
 	Refused: []enginecrud.Refusal{
 		{
+			Reason:     "Clients of the cluster know the endpoint, and certificates carry it.",
+			Attributes: []string{"load_balancer.host_name"},
+		},
+		{
 			Reason:     "The VIP, which clients of the cluster know, is an address of the control plane's IP pool.",
 			Attributes: []string{"control_plane.placement.ip_pool_id"},
 		},
@@ -86,6 +94,7 @@ var rules = enginecrud.Rules{
 			Attributes: []string{"control_plane.schedulable"},
 		},
 	},
-	Keyed: []string{"worker_pools", "profile.packs", "tags"},
-	Same:  nodeschema.Same(),
+	Optional: []string{"load_balancer"},
+	Keyed:    []string{"worker_pools", "profile.packs", "tags"},
+	Same:     nodeschema.Same(),
 }

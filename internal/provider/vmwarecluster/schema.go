@@ -39,6 +39,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"folder":                nodeschema.Folder("cluster"),
 		"image_folder":          nodeschema.ImageFolder(),
 		"network":               nodeschema.Network("cluster", "the IP pool of each placement"),
+		"load_balancer":         nodeschema.LoadBalancer("cluster"),
 		"control_plane":         controlPlaneAttribute(),
 		"worker_pools":          workerPoolsAttribute(),
 		"replace_nodes":         replaceNodesAttribute(),

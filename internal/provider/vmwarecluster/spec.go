@@ -74,7 +74,7 @@ type (
 	}
 	placementModel struct {
 		nodeschema.Placement
-		IPPoolID string `tfsdk:"ip_pool_id"`
+		IPPoolID *string `tfsdk:"ip_pool_id"`
 	}
 )
 
@@ -96,6 +96,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 
 	common := nodeschema.Common{
 		Network:           m.Network,
+		LoadBalancer:      m.LoadBalancer,
 		Proxy:             m.Proxy,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
@@ -121,6 +122,7 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 	diags := m.Profile.As(ctx, &profile, nodeschema.AllKnown)
 	spec.KubernetesVersion = profile.KubernetesVersion
 	spec.Image = enginemodel.Image{Template: profile.Image.Template, Folder: m.ImageFolder.ValueString()}
+	spec.LoadBalancer.Image.Folder = m.loadBalancerFolder(spec)
 	spec.Settings = profile.Kubernetes.Settings()
 	spec.EncryptionVersion = profile.Kubernetes.EncryptionVersion()
 	for name, pack := range profile.Packs {
@@ -130,6 +132,15 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 		return cmp.Or(slices.Index(layers, a.Layer)-slices.Index(layers, b.Layer), cmp.Compare(a.Name, b.Name))
 	})
 	return profile.Kubernetes, diags
+}
+
+// loadBalancerFolder is where the load balancer's own image is looked up; empty where it has
+// none.
+func (m *model) loadBalancerFolder(spec *enginemodel.ClusterSpec) string {
+	if spec.LoadBalancer.Image.Template == "" {
+		return ""
+	}
+	return m.ImageFolder.ValueString()
 }
 
 func (m *model) setControlPlane(
@@ -221,6 +232,6 @@ func (m nodesModel) toModel(name string) enginemodel.NodePool {
 }
 
 func (m placementModel) toModel(at path.Path) (enginemodel.Placement, diag.Diagnostics) {
-	id, diags := attribute.ParseID(types.StringValue(m.IPPoolID), at.AtName("ip_pool_id"))
+	id, diags := attribute.ParseID(types.StringPointerValue(m.IPPoolID), at.AtName("ip_pool_id"))
 	return m.ToModel(id), diags
 }

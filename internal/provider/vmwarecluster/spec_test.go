@@ -63,6 +63,26 @@ const full = `{
   }
 }`
 
+// TestSpecOfLeases is of a cluster whose nodes take leases.
+func TestSpecOfLeases(t *testing.T) {
+	t.Parallel()
+	const lb = `"load_balancer": {"cpu": 1, "memory_gb": 3, "image": {"template": "lb"}, "haproxy_image": "r.example.com/haproxy:3",
+  "host_name": "prod.example.com"}, "network": {"ip_allocation": "dhcp", `
+	text := strings.ReplaceAll(strings.ReplaceAll(full, `, "ip_pool_id": "`+poolID+`"`, ""), `"network": {"ip_allocation": "static", `, lb)
+	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
+	got, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, text))
+	if diags.HasError() {
+		t.Fatal(diags)
+	}
+	want := model.LoadBalancer{
+		CPU: 1, MemoryGB: 3, Image: model.Image{Template: "lb", Folder: "templates"},
+		HAProxyImage: "r.example.com/haproxy:3", HostName: "prod.example.com",
+	}
+	if got.LoadBalancer != want || !got.DHCP() || len(got.IPPools()) > 0 {
+		t.Errorf("load balancer %+v, allocation %q, IP pools %v", got.LoadBalancer, got.Allocation, got.IPPools())
+	}
+}
+
 func TestSpec(t *testing.T) {
 	t.Parallel()
 	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
@@ -83,6 +103,7 @@ func TestSpec(t *testing.T) {
 		Image:             model.Image{Template: "node", Folder: "templates"},
 		Datacenter:        "dc-1",
 		Folder:            "k8s/prod",
+		Allocation:        model.AllocationStatic,
 		PodCIDR:           "192.168.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		Settings: bootstrap.Settings{

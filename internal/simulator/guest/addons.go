@@ -34,7 +34,7 @@ func (c *cluster) populate(conf *kubeadm.Init) {
 	}
 	c.configMap("kube-system", "kubeadm-config", "ClusterConfiguration", conf.ClusterDocument)
 	c.configMap("kube-system", "kubelet-config", "kubelet", cmp.Or(conf.KubeletDocument, defaultKubelet))
-	c.configMap("kube-public", "cluster-info", "kubeconfig", kubeapi.ClusterInfo("https://"+c.vip.String(), c.caPEM()))
+	c.configMap("kube-public", "cluster-info", "kubeconfig", kubeapi.ClusterInfo("https://"+c.at.String(), c.caPEM()))
 	c.roles()
 	c.tokens(conf.Tokens)
 	c.addons(conf)

@@ -12,8 +12,8 @@ import (
 // networkUp takes the addresses of the machine.
 func (g *guest) networkUp(ctx context.Context, inst *cloudinit.Instance) error {
 	prefixes := inst.Network.Addresses
-	if len(prefixes) == 0 {
-		lease, err := g.lease()
+	if inst.Network.DHCP4 {
+		lease, err := g.takeLease(ctx, inst)
 		if err != nil {
 			return err
 		}
@@ -27,6 +27,9 @@ func (g *guest) networkUp(ctx context.Context, inst *cloudinit.Instance) error {
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	if ctx.Err() != nil {
+		if inst.Network.DHCP4 {
+			g.world.network.Release(prefixes[0].Addr(), g.owner()) // of the lease, which stays the card's
+		}
 		return errOff
 	}
 	for _, p := range prefixes {
@@ -44,24 +47,6 @@ func (g *guest) networkUp(ctx context.Context, inst *cloudinit.Instance) error {
 // owner names the machine to others on the network; a VM's name alone is not
 // unique in a datacenter.
 func (g *guest) owner() string { return g.vm.Name + " (" + g.vm.ID + ")" }
-
-// lease plays a DHCP server that hands out a segment from its end.
-func (g *guest) lease() (netip.Prefix, error) {
-	s := g.vm.Segment
-	if !s.IsValid() || !s.Addr().Is4() {
-		return netip.Prefix{}, fmt.Errorf("no DHCP lease on network %s: its prefix is unknown", g.vm.Network)
-	}
-	b := s.Masked().Addr().As4()
-	for i, hostBits := 3, 32-s.Bits(); hostBits > 0; i, hostBits = i-1, hostBits-8 {
-		b[i] |= byte(1<<min(hostBits, 8) - 1)
-	}
-	for addr := netip.AddrFrom4(b).Prev(); s.Contains(addr); addr = addr.Prev() {
-		if _, taken := g.world.network.Holder(addr); !taken {
-			return netip.PrefixFrom(addr, s.Bits()), nil
-		}
-	}
-	return netip.Prefix{}, fmt.Errorf("no DHCP lease on network %s: %s is used up", g.vm.Network, s)
-}
 
 // publish reports the machine's present addresses as the guest tools do.
 func (g *guest) publish() {

@@ -1,6 +1,7 @@
 package guest_test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net/http"
 	"net/netip"
@@ -25,6 +26,7 @@ type engine struct {
 	a       *pki.Authorities
 	token   string
 	key     string
+	host    string // of the endpoint; empty: the VIP
 }
 
 func newEngine(t *testing.T, version string) *engine {
@@ -60,7 +62,7 @@ func (e *engine) node(role bootstrap.Role, name, address string) bootstrap.Node 
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		Nameservers:       []netip.Addr{netip.MustParseAddr("8.8.8.8")},
 		SearchDomains:     []string{"example.com"},
-		Endpoint:          netip.MustParseAddr(vip),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr(vip)},
 		PodCIDR:           "172.20.0.0/16",
 		ServiceCIDR:       "172.21.0.0/16",
 		NodeLabels:        map[string]string{"topology.kubernetes.io/zone": "zone-a", "topology.kubernetes.io/region": "region-1"},
@@ -104,7 +106,7 @@ func (e *engine) wantJoined(name string) {
 // client has the rights that the engine takes before those of administrators are bound.
 func (e *engine) client() *kubernetes.Clientset {
 	e.t.Helper()
-	raw, err := e.a.SuperAdminKubeconfig(rand.Reader, "prod-1", "https://"+vip+":6443", time.Now())
+	raw, err := e.a.SuperAdminKubeconfig(rand.Reader, "prod-1", "https://"+cmp.Or(e.host, vip)+":6443", time.Now())
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -36,8 +36,9 @@ type cluster struct {
 	world   *World
 	version kubeadm.Version
 	ca      *kubeadm.Authority
-	service netip.Addr // of the API's own Service
-	vip     netip.AddrPort
+	service netip.Addr       // of the API's own Service
+	at      kubeadm.Endpoint // its endpoint
+	vip     netip.AddrPort   // the same; zero where a load balancer is the endpoint
 	sans    []string
 	store   *kubeapi.Store
 	server  *kubeapi.Server
@@ -175,7 +176,11 @@ func (c *cluster) settle() {
 	if c.holder != nil && (!quorum || !slices.Contains(live, c.holder)) {
 		c.dropVIP()
 	}
-	if c.holder == nil && quorum {
+	if !c.vip.IsValid() {
+		if len(live) > 0 {
+			c.serving.Store(live[0].disk.node.version)
+		}
+	} else if c.holder == nil && quorum {
 		for _, g := range live {
 			if g.disk.node.vip != nil && c.takeVIP(g) == nil {
 				break
@@ -280,10 +285,10 @@ func (c *cluster) servingCertificate(name string, advertise netip.Addr, now time
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:     []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", name},
 	}
-	for _, addr := range []netip.Addr{c.service, advertise, c.vip.Addr()} {
+	for _, addr := range []netip.Addr{c.service, advertise} {
 		template.IPAddresses = append(template.IPAddresses, net.IP(addr.AsSlice()))
 	}
-	for _, san := range c.sans {
+	for _, san := range append([]string{c.at.Host}, c.sans...) {
 		if ip := net.ParseIP(san); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		} else {

@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,7 @@ import (
 // nodeClient is how a joining node talks to the API.
 type nodeClient struct {
 	guest *guest
-	at    netip.AddrPort
+	at    kubeadm.Endpoint
 	ca    *x509.Certificate // zero until discovery
 	token string
 	// cluster is the ClusterConfiguration, once it was read.
@@ -45,7 +44,13 @@ func (a *nodeClient) get(ctx context.Context, path string, out any) error {
 	}
 	transport := &http.Transport{
 		TLSClientConfig: conf, DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return a.guest.world.network.Dial(ctx, a.at) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			at, err := a.guest.resolve(a.at)
+			if err != nil {
+				return nil, err
+			}
+			return a.guest.world.network.Dial(ctx, at)
+		},
 	}
 	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+a.at.String()+path, nil)

@@ -58,6 +58,15 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 		return err
 	}
 	err = g.startCluster(ctx, n, conf, disk, member)
+	if err == nil && n.vip == nil {
+		err = g.awaitEndpoint(ctx, n.cluster, n)
+	}
+	if err == nil {
+		g.world.mu.Lock()
+		g.world.history.Inits = append(g.world.history.Inits, g.vm.Name)
+		g.console.Print("[init] Your Kubernetes control-plane has initialized successfully!")
+		g.world.mu.Unlock()
+	}
 	if err != nil && member != nil {
 		g.world.mu.Lock()
 		defer g.world.mu.Unlock()
@@ -80,12 +89,9 @@ func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init) (*no
 			return nil, preflight("Subnet", fmt.Errorf("subnet %s contains the node's address %s", subnet, address))
 		}
 	}
-	vip, err := kubeVIP(inst, true)
+	vip, err := g.endpointOf(inst, conf.Endpoint, address, true)
 	if err != nil {
-		return nil, preflight("KubeVIP", err)
-	}
-	if err := g.checkVIP(inst, vip, conf.Endpoint, address); err != nil {
-		return nil, preflight("KubeVIP", err)
+		return nil, err
 	}
 	return &node{
 		name:         nodeName(inst, conf.Node),
@@ -109,7 +115,9 @@ func (g *guest) prepareCluster(
 	}
 	g.log("[certs] Using existing ca certificate authority")
 
-	if err := n.vip.CheckKubeconfig(true); err != nil {
+	if n.vip == nil {
+		// A load balancer leads to it.
+	} else if err := n.vip.CheckKubeconfig(true); err != nil {
 		g.log("%v", err)
 		return nil, fmt.Errorf("error execution phase upload-config/kubeadm: could not reach the control plane at %s:%d: "+
 			"dial tcp: no route to host: no node holds the VIP", conf.Endpoint.Host, conf.Endpoint.Port)
@@ -133,8 +141,10 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 	if err := c.checkKeys(n); err != nil {
 		return err
 	}
-	if err := g.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
-		return fmt.Errorf("error execution phase wait-control-plane: the VIP: %w", err)
+	if c.vip.IsValid() {
+		if err := g.world.network.Claim(c.vip.Addr(), c.vipOwner()); err != nil {
+			return fmt.Errorf("error execution phase wait-control-plane: the VIP: %w", err)
+		}
 	}
 
 	g.world.clusters = append(g.world.clusters, c)
@@ -147,7 +157,7 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 		return err
 	}
 	c.store.Put(node, kubeapi.Nodes) // a snapshot may have one of that name
-	n.joined = true
+	n.joined = n.vip != nil          // else the load balancer comes first
 	run, cancel := context.WithCancel(g.world.ctx)
 	c.cancel = cancel
 	if err := g.start(ctx); err != nil {
@@ -155,8 +165,6 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 		return err
 	}
 	g.world.running.Go(func() { c.server.Run(run, c.environment(conf)) })
-	g.world.history.Inits = append(g.world.history.Inits, g.vm.Name)
-	g.console.Print("[init] Your Kubernetes control-plane has initialized successfully!")
 	return nil
 }
 
@@ -200,6 +208,32 @@ func nodeName(inst *cloudinit.Instance, r kubeadm.Registration) string {
 	return inst.Hostname
 }
 
+// endpointOf reads what holds the endpoint: kube-vip on this node, or, where the machine takes
+// a lease, a load balancer elsewhere, which has to be there.
+func (g *guest) endpointOf(inst *cloudinit.Instance, endpoint kubeadm.Endpoint, address netip.Addr, first bool) (*kubeadm.KubeVIP, error) {
+	if inst.Network.DHCP4 {
+		if inst.Has(kubeadm.KubeVIPManifest) {
+			return nil, preflight("KubeVIP", errors.New("kube-vip would announce an address that a server of DHCP may give to others"))
+		}
+		at, err := g.resolve(endpoint)
+		if err != nil {
+			return nil, preflight("Endpoint", err)
+		}
+		if at.Addr() == address {
+			return nil, preflight("Endpoint", fmt.Errorf("the endpoint %s is the node's own address", at))
+		}
+		return nil, nil
+	}
+	vip, err := kubeVIP(inst, first)
+	if err == nil {
+		err = g.checkVIP(inst, vip, endpoint, address)
+	}
+	if err != nil {
+		return nil, preflight("KubeVIP", err)
+	}
+	return vip, nil
+}
+
 // kubeVIP reads the static pod that holds the control plane's address.
 func kubeVIP(inst *cloudinit.Instance, first bool) (*kubeadm.KubeVIP, error) {
 	file, ok := inst.Files[kubeadm.KubeVIPManifest]
@@ -240,14 +274,15 @@ func (g *guest) checkVIP(inst *cloudinit.Instance, vip *kubeadm.KubeVIP, endpoin
 }
 
 func (g *guest) newCluster(conf *kubeadm.Init, version kubeadm.Version, ca *kubeadm.Authority, vip *kubeadm.KubeVIP) (*cluster, error) {
-	if holder, taken := g.world.network.Holder(vip.Address); taken {
-		return nil, preflight("KubeVIP", fmt.Errorf("the VIP %s is in use by %s", vip.Address, holder))
-	}
-	at, ok := conf.Endpoint.Addr()
-	if !ok {
-		return nil, errors.New("controlPlaneEndpoint is not an address")
+	var at netip.AddrPort
+	if vip != nil {
+		if holder, taken := g.world.network.Holder(vip.Address); taken {
+			return nil, preflight("KubeVIP", fmt.Errorf("the VIP %s is in use by %s", vip.Address, holder))
+		}
+		at, _ = conf.Endpoint.Addr() // which is that of the VIP
 	}
 	c := &cluster{
+		at:      conf.Endpoint,
 		world:   g.world,
 		version: version,
 		ca:      ca,

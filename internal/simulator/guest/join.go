@@ -66,12 +66,11 @@ func (g *guest) kubeadmJoin(ctx context.Context, inst *cloudinit.Instance, file 
 	if err != nil {
 		return preflight("Address", err)
 	}
-	at, numeric := conf.Endpoint.Addr()
-	if !numeric {
-		return fmt.Errorf("error execution phase preflight: couldn't validate the identity of the API Server: lookup %s: no such host",
-			conf.Endpoint.Host)
+	at, err := g.resolve(conf.Endpoint)
+	if err != nil {
+		return fmt.Errorf("error execution phase preflight: couldn't validate the identity of the API Server: %w", err)
 	}
-	api := &nodeClient{guest: g, at: at}
+	api := &nodeClient{guest: g, at: conf.Endpoint}
 	if err := api.discover(ctx, conf); err != nil {
 		return fmt.Errorf("error execution phase preflight: couldn't validate the identity of the API Server: %w", err)
 	}
@@ -127,12 +126,9 @@ func (g *guest) prepareControlPlane(
 	ctx context.Context, api *nodeClient, inst *cloudinit.Instance, conf *kubeadm.Join,
 	version kubeadm.Version, n *node, advertise netip.Addr,
 ) error {
-	vip, err := kubeVIP(inst, false)
+	vip, err := g.endpointOf(inst, conf.Endpoint, n.address, false)
 	if err != nil {
-		return preflight("KubeVIP", err)
-	}
-	if err := g.checkVIP(inst, vip, conf.Endpoint, n.address); err != nil {
-		return preflight("KubeVIP", err)
+		return err
 	}
 	g.log("[download-certs] Downloading the certificates in Secret \"kubeadm-certs\" in the \"kube-system\" Namespace")
 	if conf.ControlPlane.CertificateKey == "" {
@@ -176,6 +172,9 @@ var errAPIAway = errors.New("timed out waiting for the condition: the API went a
 
 // clusterAt returns the cluster whose API answers at an endpoint.
 func (w *World) clusterAt(at netip.AddrPort) (*cluster, error) {
+	if c := w.balancedAt(at); c != nil {
+		return c, nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i := slices.IndexFunc(w.clusters, func(c *cluster) bool { return c.vip == at || c.servesAt(at) })

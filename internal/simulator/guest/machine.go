@@ -39,6 +39,7 @@ type guest struct {
 	hostname  string
 	addresses []netip.Addr
 	endpoint  *endpoint // its own API endpoint
+	balancer  *balancer // HAProxy, where it runs
 	kubelet   bool
 	hangs     bool              // its kubelet has been stopped
 	member    *etcd.Member      // of etcd, where it runs
@@ -65,6 +66,11 @@ type disk struct {
 	// ran are the commands that have been run, which are removed then, and made the files that
 	// a person has made.
 	ran, made map[string]bool
+	// lease is the one that it bootstrapped with, and leaseChanged that it had another.
+	lease        netip.Prefix
+	leaseChanged bool
+	// backends are those of a load balancer, as they arrived last.
+	backends string
 }
 
 // errOff ends a boot that a power-off interrupted.
@@ -111,6 +117,9 @@ func (g *guest) boot(ctx context.Context) error {
 	if err := g.networkUp(ctx, inst); err != nil {
 		return fmt.Errorf("cloud-init: network: %w", err)
 	}
+	if err := checkLeaseDocuments(inst); err != nil {
+		return err
+	}
 	unit, err := startedUnit(inst)
 	if err != nil {
 		return fmt.Errorf("cloud-init: scripts_user: %w", err)
@@ -129,6 +138,13 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	begun := g.disk.initStarted
 	g.disk.initStarted = begun || verb == "init"
 	g.world.mu.Unlock()
+	same := g.useLease(ctx, inst)
+	if verb == "balance" {
+		return g.balance(ctx, inst)
+	}
+	if !same && inst.Has(renewalScript) {
+		return errors.New("the lease changed over the bootstrap: the node has to be replaced")
+	}
 	g.set(ctx, PhaseKubeadm, nil)
 	if begun {
 		return errors.New("kubeadm init was started here before and did not end well: the node has to be replaced")

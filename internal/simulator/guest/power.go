@@ -22,6 +22,12 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 		n = nil // the power was lost over the join
 	}
 	enabled := g.disk.unit.enabled
+	g.world.mu.Unlock()
+	if n != nil && !g.useLease(ctx, inst) && g.movedAway(ctx, n, inst) {
+		g.set(ctx, PhaseJoined, nil)
+		return nil
+	}
+	g.world.mu.Lock()
 	var err error
 	if n != nil && ctx.Err() == nil {
 		err = g.start(ctx)
@@ -137,6 +143,8 @@ func (w *World) stop(g *guest) {
 	g.addresses = nil
 	g.endpoint.close()
 	g.endpoint = nil
+	g.balancer.close()
+	g.balancer = nil
 	w.killMember(g)
 	g.settle()
 }

@@ -255,25 +255,6 @@ func TestInitNeverRunsTwice(t *testing.T) {
 	}
 }
 
-func TestDHCP(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, guest.Options{})
-	s.joins(s.first("cp-1", address(11)))
-	s.putToken(time.Now().Add(time.Hour))
-	for _, name := range []string{"w-1", "w-2"} {
-		m := s.worker(name, address(21))
-		dig(m.metadata, "network")["ethernets"] = document{"nic0": document{
-			"match": document{"macaddress": mac(address(21))}, "set-name": "eth0", "dhcp4": true,
-		}}
-		s.joins(m)
-	}
-	eventually(t, "leases", func() bool { return len(s.reported("w-1")) == 1 && len(s.reported("w-2")) == 1 })
-	a, b := s.reported("w-1")[0], s.reported("w-2")[0]
-	if a != netip.MustParseAddr("10.10.191.254") || b != netip.MustParseAddr("10.10.191.253") {
-		t.Errorf("leases %s and %s", a, b)
-	}
-}
-
 func TestProxyRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, guest.Options{})

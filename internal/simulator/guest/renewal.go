@@ -23,12 +23,6 @@ const (
 	certificateLife = 365 * 24 * time.Hour
 )
 
-// renewalUnits check the units that renew a node's certificates.
-var renewalUnits = map[string]func(*cloudinit.Instance) error{
-	renewalService: checkRenewalService,
-	renewalTimer:   checkRenewalTimer,
-}
-
 func checkRenewalService(inst *cloudinit.Instance) error {
 	settings, err := unitSettings(inst, renewalService)
 	if err != nil {

@@ -173,7 +173,7 @@ func (c *cluster) begin(g *guest, disk *etcd.Disk, m *etcd.Member) {
 	g.disk.member = disk
 	c.world.adopt(g, m)
 	for _, other := range c.world.guests {
-		if n := other.disk.node; n != nil && !n.controlPlane && n.cluster.vip == c.vip && sameAuthority(n.cluster.ca, c.ca) {
+		if n := other.disk.node; n != nil && !n.controlPlane && n.cluster.at == c.at && sameAuthority(n.cluster.ca, c.ca) {
 			n.cluster = c
 		}
 	}

@@ -19,7 +19,7 @@ func TestGuestsReachRoutersOutside(t *testing.T) {
 	six.Address = netip.MustParsePrefix("2001:db8:1::11/64")
 	six.Gateway = netip.MustParseAddr("fe80::1")
 	six.Nameservers = nil
-	six.Endpoint = netip.MustParseAddr("2001:db8:1::10")
+	six.Endpoint.Address = netip.MustParseAddr("2001:db8:1::10")
 	six.PodCIDR = "fd00:244::/56"
 	six.ServiceCIDR = "fd00:96::/112"
 	for _, test := range []struct {

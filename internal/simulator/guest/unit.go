@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 
 // unit is a service of systemd that runs the bootstrap script.
 type unit struct {
-	verb    string // init or join
+	verb    string // init, join or balance
 	enabled bool   // it runs at later boots, too
 }
 
@@ -37,8 +38,8 @@ func startedUnit(inst *cloudinit.Instance) (*unit, error) {
 		if len(command) != 3 || command[1] != "enable" && command[1] != "start" {
 			return nil, fmt.Errorf("runcmd: %s: not understood here", strings.Join(command, " "))
 		}
-		if checkRenewal := renewalUnits[command[2]]; checkRenewal != nil {
-			if err := checkRenewal(inst); err != nil {
+		if check := sideUnits[command[2]]; check != nil {
+			if err := check(inst); err != nil {
 				return nil, fmt.Errorf("systemctl %s %s: %w", command[1], command[2], err)
 			}
 			enabled[command[2]] = enabled[command[2]] || command[1] == "enable"
@@ -62,14 +63,17 @@ func startedUnit(inst *cloudinit.Instance) (*unit, error) {
 	if started == nil {
 		return nil, fmt.Errorf("runcmd does not start %s: nothing would bootstrap this node", bootstrapScript)
 	}
-	return started, renewalIsOn(inst, enabled, begun)
+	if started.verb == "balance" {
+		return started, nil
+	}
+	return started, errors.Join(renewalIsOn(inst, enabled, begun), leaseIsWatched(inst, enabled, begun))
 }
 
 // unitKeys are the settings that are understood, by section.
 var unitKeys = map[string][]string{
-	"[Unit]":    {"Description", "Wants", "After"},
-	"[Service]": {"Type", "ExecStart", "TimeoutStartSec"},
-	"[Timer]":   {"OnCalendar", "RandomizedDelaySec", "AccuracySec", "Persistent"},
+	"[Unit]":    {"Description", "Wants", "After", "StartLimitIntervalSec"},
+	"[Service]": {"Type", "ExecStart", "TimeoutStartSec", "Restart", "RestartSec"},
+	"[Timer]":   {"OnCalendar", "RandomizedDelaySec", "AccuracySec", "Persistent", "OnBootSec", "OnUnitActiveSec"},
 	"[Install]": {"WantedBy"},
 }
 
@@ -126,6 +130,9 @@ func checkUnit(inst *cloudinit.Instance, name string, settings map[string]string
 	}); err != nil {
 		return "", err
 	}
+	if name == balancerService {
+		return "balance", checkBalancerUnit(inst, settings)
+	}
 	if settings["Type"] != "oneshot" || settings["TimeoutStartSec"] != "infinity" {
 		return "", fmt.Errorf("%s: not a oneshot without a bound: systemd would end it while it waits", name)
 	}
@@ -137,6 +144,54 @@ func checkUnit(inst *cloudinit.Instance, name string, settings map[string]string
 		return "", fmt.Errorf("usage: %s init|join", bootstrapScript)
 	}
 	return command[1], checkScript(inst, bootstrapScript)
+}
+
+// sideUnits check those that run beside the one that bootstraps.
+var sideUnits = map[string]func(*cloudinit.Instance) error{
+	renewalService: checkRenewalService,
+	renewalTimer:   checkRenewalTimer,
+	leaseTimer:     checkLeaseTimer,
+}
+
+// checkBalancerUnit wants one that follows its backends for as long as the machine runs.
+func checkBalancerUnit(inst *cloudinit.Instance, settings map[string]string) error {
+	if settings["Type"] != "simple" || settings["Restart"] != "always" {
+		return fmt.Errorf("%s: not one that runs on and is started again: nothing would follow the backends", balancerService)
+	}
+	if settings["ExecStart"] != bootstrapScript+" balance" {
+		return fmt.Errorf("%s: usage: %s balance", balancerService, bootstrapScript)
+	}
+	return checkScript(inst, bootstrapScript)
+}
+
+// checkLeaseTimer wants a change of the lease to be told while the machine runs.
+func checkLeaseTimer(inst *cloudinit.Instance) error {
+	settings, err := unitSettings(inst, leaseTimer)
+	if err != nil {
+		return err
+	}
+	if err := needs(leaseTimer, settings, map[string]string{"WantedBy": "timers.target"}); err != nil {
+		return err
+	}
+	if settings["OnBootSec"] == "" || settings["OnUnitActiveSec"] == "" {
+		return fmt.Errorf("%s: timer unit lacks value setting. Refusing", leaseTimer)
+	}
+	service, err := unitSettings(inst, leaseService)
+	if err != nil {
+		return err
+	}
+	if service["ExecStart"] != bootstrapScript+" lease" {
+		return fmt.Errorf("%s does not look for a change of the lease", leaseService)
+	}
+	return nil
+}
+
+// leaseIsWatched wants that of every node with a lease.
+func leaseIsWatched(inst *cloudinit.Instance, enabled, begun map[string]bool) error {
+	if inst.Network.DHCP4 && (!enabled[leaseTimer] || !begun[leaseTimer]) {
+		return fmt.Errorf("%s is not enabled and started: a change of the lease is told at the next boot only", leaseTimer)
+	}
+	return nil
 }
 
 // checkScript expects a script that can be run.

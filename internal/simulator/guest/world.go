@@ -51,6 +51,9 @@ type VM struct {
 	KubernetesVersion string
 	// System names the operating system in the image, where it is not the usual one.
 	System string
+	// Read returns what the VM's configuration has under a guestinfo key by now; nil: what it
+	// had at the power-on. It is never called with a lock.
+	Read func(key string) string
 	// Report sets guestinfo keys on the VM. It is called from one goroutine, in
 	// order, never from within a call into World, and never after PowerOff has
 	// returned except for a call that was under way.
@@ -83,6 +86,10 @@ const (
 	// Those of a node that has joined, and runs commands after that.
 	PhasePost       Phase = "post_bootstrap"
 	PhasePostFailed Phase = "post_bootstrap_failed"
+
+	// Those of a load balancer, before it has backends and once it serves by them.
+	PhaseWaiting Phase = "waiting"
+	PhaseServing Phase = "serving"
 )
 
 // World is the guests of one simulated datacenter, their network and their
@@ -90,6 +97,7 @@ const (
 type World struct {
 	options  Options
 	network  *network.Network
+	leases   *network.Leases
 	proxy    *network.Proxy
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -111,7 +119,8 @@ func NewWorld(options Options) (*World, error) {
 	options.ProxyListen = cmp.Or(options.ProxyListen, "127.0.0.1:0")
 	options.JoinTimeout = cmp.Or(options.JoinTimeout, time.Minute)
 	w := &World{options: options, network: network.New(), guests: map[string]*guest{}}
-	proxy, err := network.NewProxy(w.network.Reach, options.ProxyListen)
+	w.leases = network.NewLeases(w.network)
+	proxy, err := network.NewProxy(w.network.Reach, options.ProxyListen, w.leases.Resolve)
 	if err != nil {
 		return nil, err
 	}

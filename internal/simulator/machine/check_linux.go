@@ -34,6 +34,8 @@ var required = []struct{ program, pkg string }{
 	{"runc", "runc"},
 	{"iptables", "iptables"},
 	{"conntrack", "conntrack"},
+	{"dnsmasq", "dnsmasq-base"},
+	{"haproxy", "haproxy"},
 	{"ethtool", "ethtool"},
 	{"socat", "socat"},
 	{"cloud-init", "cloud-init"},

@@ -31,6 +31,7 @@ const wirePrefix = "vm"
 type bridge struct {
 	device    string
 	addresses []netip.Prefix // of the router in it
+	leases    *leaseServer   // nil where no machine has asked for one
 }
 
 func newFabric() (*fabric, error) {
@@ -107,13 +108,9 @@ func (f *fabric) attach(network string, router []netip.Prefix, pid int, card, ma
 		return "", fmt.Errorf("network %q: %w", network, err)
 	}
 	for _, address := range router {
-		if slices.ContainsFunc(b.addresses, func(have netip.Prefix) bool { return have.Addr() == address.Addr() }) {
-			continue
-		}
-		if err := f.ip(addressAdd(address, b.device)); err != nil {
+		if err := f.addRouter(b, address); err != nil {
 			return "", fmt.Errorf("router in network %q: %w", network, err)
 		}
-		b.addresses = append(b.addresses, address)
 	}
 	f.wires++
 	end := fmt.Sprintf("%s%d", wirePrefix, f.wires)
@@ -125,6 +122,18 @@ func (f *fabric) attach(network string, router []netip.Prefix, pid int, card, ma
 		return "", fmt.Errorf("network card: %w", err)
 	}
 	return end, nil
+}
+
+// addRouter gives the router an address on a bridge. F.mu is held.
+func (f *fabric) addRouter(b *bridge, address netip.Prefix) error {
+	if slices.ContainsFunc(b.addresses, func(have netip.Prefix) bool { return have.Addr() == address.Addr() }) {
+		return nil
+	}
+	if err := f.ip(addressAdd(address, b.device)); err != nil {
+		return err
+	}
+	b.addresses = append(b.addresses, address)
+	return nil
 }
 
 // bridge finds or makes the bridge of a network. F.mu is held.

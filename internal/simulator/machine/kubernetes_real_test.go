@@ -39,7 +39,7 @@ func TestRealMachineRunsKubernetes(t *testing.T) {
 		MAC:               vm.MAC,
 		Address:           netip.MustParsePrefix("10.20.0.11/24"),
 		Gateway:           netip.MustParseAddr("10.20.0.1"),
-		Endpoint:          endpoint,
+		Endpoint:          bootstrap.Endpoint{Address: endpoint},
 		PodCIDR:           "10.244.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
 		Authorities:       authorities,

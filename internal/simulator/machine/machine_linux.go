@@ -29,8 +29,9 @@ type machine struct {
 	failure   string      // likewise
 	broken    string      // why there is no first process, though the machine is on
 	guestinfo map[string]string
-	cycle     *cycle // nil while the machine is off
-	last      *cycle // the present power cycle, or the one before
+	own       map[string]bool // the keys that the guest has set since it booted
+	cycle     *cycle          // nil while the machine is off
+	last      *cycle          // the present power cycle, or the one before
 }
 
 // cycle is the time from a power-on to the next power-off.
@@ -69,6 +70,7 @@ func (m *machine) boot(vm guest.VM) {
 	if m.guestinfo == nil {
 		m.guestinfo = map[string]string{}
 	}
+	m.own = map[string]bool{}
 	ctx, halt := context.WithCancel(m.world.ctx)
 	c := &cycle{ctx: ctx, halt: halt, before: m.last, done: make(chan struct{})}
 	m.cycle = c
@@ -136,6 +138,7 @@ func (m *machine) set(c *cycle, key, value string) {
 		return
 	}
 	m.guestinfo[key] = value
+	m.own[key] = true
 	if key == keyPhase {
 		m.phase = guest.Phase(value)
 	}
@@ -156,11 +159,19 @@ func (m *machine) report(c *cycle, changes map[string]string) {
 	}
 }
 
-// get returns a value of guestinfo. An empty one is not set: so vCenter has it.
+// get returns a value of guestinfo, as it is by now where the guest has not set it itself. An
+// empty one is not set: so vCenter has it.
 func (m *machine) get(key string) (string, bool) {
 	m.world.mu.Lock()
-	defer m.world.mu.Unlock()
 	value := m.guestinfo[key]
+	read := m.vm.Read
+	if m.own[key] {
+		read = nil
+	}
+	m.world.mu.Unlock()
+	if read != nil {
+		value = read(key)
+	}
 	return value, value != ""
 }
 

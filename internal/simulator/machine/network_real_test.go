@@ -112,7 +112,7 @@ func TestRealMachineProxy(t *testing.T) {
 		t.Errorf("%q, %v", answer, err)
 	}
 	for at, want := range map[string]string{"10.20.0.11:1": "connection refused",
-		"10.20.0.50:6443": "no route to host", "host.example:6443": "no names"} {
+		"10.20.0.50:6443": "no route to host", "host.example:6443": "no such host"} {
 		refused, _, response := dial(at)
 		text, _ := io.ReadAll(response.Body)
 		_ = refused.Close()

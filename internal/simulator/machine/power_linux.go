@@ -193,6 +193,16 @@ func (m *machine) connect(c *cycle, vm guest.VM, first *process) error {
 	c.space = space
 	m.world.mu.Unlock()
 	gateways := gatewaysOf(vm)
+	lease := wantsLease(vm)
+	switch router := routerOf(vm); {
+	case lease && router.IsValid():
+		gateways = append(gateways, router)
+		if err := m.world.fabric.serveLeases(vm.Network, router, m.world.home); err != nil {
+			m.console.printf("[host] no server of DHCP answers on network %q: %v", vm.Network, err)
+		}
+	case lease:
+		m.console.printf("[host] no server of DHCP answers on network %q: its addressing is not known", vm.Network)
+	}
 	if len(gateways) == 0 {
 		m.console.printf("[host] no gateway answers on network %q: the VM's metadata names none that could", vm.Network)
 	}

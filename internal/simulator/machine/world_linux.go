@@ -91,7 +91,7 @@ func (w *World) open() (err error) {
 	if err := w.serve(images); err != nil {
 		return fmt.Errorf("registry of images: %w", err)
 	}
-	w.proxy, err = network.NewProxy(w.reach, w.options.ProxyListen)
+	w.proxy, err = network.NewProxy(w.reach, w.options.ProxyListen, w.resolve)
 	return err
 }
 
@@ -119,6 +119,7 @@ func (w *World) shutdown() {
 	}
 	w.running.Wait()
 	if w.fabric != nil {
+		w.fabric.endLeases()
 		w.fabric.close()
 	}
 	if w.name == "" {

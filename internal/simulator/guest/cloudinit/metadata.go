@@ -64,14 +64,35 @@ func parseMetadata(raw []byte, mac string) (Metadata, error) {
 	if m.Network, err = parseNetwork(inline, mac); err != nil {
 		return m, fmt.Errorf("network: %w", err)
 	}
+	waits := doc.WaitOnNetwork
+	if m.Network.DHCP4 {
+		if err := m.Network.checkLease(waits != nil && waits.IPv4); err != nil {
+			return m, err
+		}
+	}
 	for _, prefix := range m.Network.Addresses {
-		waits := doc.WaitOnNetwork
 		if waits == nil || (prefix.Addr().Is4() && !waits.IPv4) || (prefix.Addr().Is6() && !waits.IPv6) {
 			// Later modules would run before the address is up (canonical/cloud-init #4121).
 			return m, fmt.Errorf("wait-on-network does not wait for the static address %s", prefix)
 		}
 	}
 	return m, nil
+}
+
+// checkLease refuses a card that would get an address that is not its own, or another beside
+// it, and a machine that goes on without one.
+func (n Network) checkLease(waits bool) error {
+	switch {
+	case !n.DHCPByMAC:
+		return errors.New("dhcp-identifier is not mac: all clones of an image with a machine-id in it get the same lease")
+	case len(n.Addresses) > 0:
+		return errors.New("addresses beside a lease: which of them is the node's would be left to chance")
+	case n.AcceptsRA:
+		return errors.New("accept-ra is not off: any router on the network adds an address, a route and a DNS server")
+	case !waits:
+		return errors.New("wait-on-network does not wait for the lease")
+	}
+	return nil
 }
 
 // inlineNetwork accepts the network configuration as a mapping and as text

@@ -26,7 +26,10 @@ var interfaceName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,14}$`)
 type Network struct {
 	Addresses []netip.Prefix
 	DHCP4     bool
-	Gateways  []netip.Addr
+	// DHCPByMAC says that the lease is asked for by the card's address, and AcceptsRA that
+	// routers may add addresses.
+	DHCPByMAC, AcceptsRA bool
+	Gateways             []netip.Addr
 	// OnLink are the gateways that no address of the NIC is the way to.
 	OnLink      []netip.Addr
 	Nameservers []netip.Addr
@@ -152,7 +155,7 @@ func (e ethernet) matches(id, mac string) (bool, error) {
 }
 
 func (e ethernet) resolve() (Network, error) {
-	n := Network{DHCP4: e.DHCP4}
+	n := Network{DHCP4: e.DHCP4, DHCPByMAC: e.DHCPIdentifier == "mac", AcceptsRA: e.AcceptRA == nil || *e.AcceptRA}
 	for _, text := range e.Addresses {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {

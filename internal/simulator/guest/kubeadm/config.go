@@ -4,7 +4,9 @@
 package kubeadm
 
 import (
+	"net"
 	"net/netip"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,6 +65,9 @@ type Endpoint struct {
 	Host string
 	Port uint16
 }
+
+// String is how a client writes it.
+func (e Endpoint) String() string { return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))) }
 
 // Addr returns the endpoint's address, when it is one.
 func (e Endpoint) Addr() (netip.AddrPort, bool) {

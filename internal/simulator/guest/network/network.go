@@ -134,6 +134,13 @@ func (n *Network) deliver(ctx context.Context, at netip.AddrPort, conn net.Conn)
 	}
 }
 
+// Hand passes on a connection that another machine has accepted.
+func (n *Network) Hand(ctx context.Context, at netip.AddrPort, conn net.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return n.deliver(ctx, at, conn)
+}
+
 // listening reports whether an endpoint has a listener.
 func (n *Network) listening(at netip.AddrPort) bool {
 	n.mu.Lock()

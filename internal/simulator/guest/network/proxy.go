@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -16,10 +17,14 @@ import (
 // Proxy is an HTTP CONNECT proxy on loopback into a simulated network.
 type Proxy struct {
 	reach  Reach
+	lookup Lookup
 	server *http.Server
 	url    string
 	served sync.WaitGroup
 }
+
+// Lookup is what DNS says of a host in a simulated network.
+type Lookup func(host string) (netip.Addr, error)
 
 // Reach opens an endpoint of a simulated network for one client, or returns why
 // it is unreachable.
@@ -35,12 +40,12 @@ type Endpoint interface {
 }
 
 // NewProxy listens on a host:port of this machine; port 0 picks a free one.
-func NewProxy(reach Reach, listen string) (*Proxy, error) {
+func NewProxy(reach Reach, listen string, lookup Lookup) (*Proxy, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the proxy into the simulated network: %w", err)
 	}
-	p := &Proxy{reach: reach, url: "http://" + l.Addr().String()}
+	p := &Proxy{reach: reach, lookup: lookup, url: "http://" + l.Addr().String()}
 	p.server = &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -65,9 +70,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this proxy leads into the simulated network: CONNECT only", http.StatusMethodNotAllowed)
 		return
 	}
-	at, err := netip.ParseAddrPort(r.Host)
+	at, err := p.resolve(r.Host)
 	if err != nil {
-		http.Error(w, fmt.Sprintf("the simulated network has no names: %q is not an address with a port", r.Host), http.StatusBadGateway)
+		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
 	// Asked before the connection is taken over, so that the refusal is still an
@@ -92,6 +97,20 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := endpoint.Take(&handedOver{Conn: conn, early: buffered.Reader}); err != nil {
 		_ = conn.Close()
 	}
+}
+
+// resolve looks the host of a host:port up.
+func (p *Proxy) resolve(hostPort string) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%q is not a host with a port", hostPort)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%q is not a port", port)
+	}
+	address, err := p.lookup(host)
+	return netip.AddrPortFrom(address, uint16(number)), err
 }
 
 // handedOver is a connection whose first bytes the proxy may have read already.

@@ -59,7 +59,7 @@ func connect(t *testing.T, proxy *network.Proxy, at, early string) (*http.Respon
 
 func newProxy(t *testing.T, reach network.Reach) *network.Proxy {
 	t.Helper()
-	proxy, err := network.NewProxy(reach, "127.0.0.1:0")
+	proxy, err := network.NewProxy(reach, "127.0.0.1:0", network.NewLeases(network.New()).Resolve)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestProxyRefusesWithAStatus(t *testing.T) {
 	})
 	for at, want := range map[string]string{
 		"10.0.0.7:6443":    "no such endpoint",
-		"node.example:443": "no names",
+		"node.example:443": "no such host",
 	} {
 		response, _, _ := connect(t, proxy, at, "")
 		text, _ := io.ReadAll(response.Body)

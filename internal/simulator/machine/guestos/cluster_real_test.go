@@ -103,7 +103,7 @@ func (c *cluster) node(name string, role bootstrap.Role, address string) bootstr
 		Gateway:           netip.MustParseAddr("10.10.128.1"),
 		// It refuses whoever asks; CoreDNS does not start without one.
 		Nameservers: []netip.Addr{netip.MustParseAddr("10.10.128.53")},
-		Endpoint:    netip.MustParseAddr(endpoint),
+		Endpoint:    bootstrap.Endpoint{Address: netip.MustParseAddr(endpoint)},
 		PodCIDR:     "192.168.0.0/16",
 		ServiceCIDR: "10.96.0.0/12",
 		NodeLabels:  map[string]string{"topology.kubernetes.io/zone": "zone-a"},
@@ -246,7 +246,7 @@ func ipv6(node bootstrap.Node) bootstrap.Node {
 	last := node.Address.Addr().As4()[3]
 	node.Address = netip.MustParsePrefix(fmt.Sprintf("2001:db8:1::%d/64", last))
 	node.Gateway = netip.MustParseAddr("fe80::1")
-	node.Endpoint = netip.MustParseAddr("2001:db8:1::20")
+	node.Endpoint.Address = netip.MustParseAddr("2001:db8:1::20")
 	node.Nameservers = []netip.Addr{netip.MustParseAddr("2001:db8:1::53")}
 	node.PodCIDR = "fd00:10::/56"
 	node.ServiceCIDR = "fd00:20::/112"

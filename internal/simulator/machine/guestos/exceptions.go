@@ -188,6 +188,7 @@ var exceptions = []Exception{
 	{Capability, "CAP_SYS_RAWIO", "", sharedKernel + "ports and memory are the host's."},
 
 	{Tool, "kubeadm", "", "Adds the kubeadm flags and kube-proxy settings of this table, then becomes the real one."},
+	{Tool, "kubelet", "", "Adds the kubelet flags of this table behind all others, then becomes the real one."},
 	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
 	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware, in " +
 		"/sys/class/dmi/id too where the kernel has it."},
@@ -209,7 +210,8 @@ var ofBorrowed = []Exception{
 		"A service that is enabled itself runs at boot."},
 	{Tool, "systemd-timesyncd", "", sharedKernel +
 		"the clock is the host's. cloud-init finds the client installed and configures it; it does nothing."},
-	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8) in place of networkd, and refuses what it does not know."},
+	{Tool, "netplan", "", noSystemd + "configures the interface by ip(8), or by a lease that busybox asks for once, in place of " +
+		"networkd, and refuses what it does not know."},
 	{Tool, "udevadm", "", noSystemd + "devices are there from the start, so there is nothing to do."},
 	{Tool, "swapoff", "", sharedKernel + "swap is the host's. The machine's /proc/swaps is empty."},
 }

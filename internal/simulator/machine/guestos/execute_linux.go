@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -82,10 +83,26 @@ func (e execution) become() error {
 	if err := os.Chdir(directory); err != nil && !strings.HasPrefix(e.Directory, "-") {
 		return err
 	}
-	if err := unix.Exec(e.Arguments[0], e.Arguments, e.Environment); err != nil {
+	if err := unix.Exec(programPath(e.Arguments[0]), e.Arguments, e.Environment); err != nil {
 		return fmt.Errorf("%s: %w", e.Arguments[0], err)
 	}
 	return nil
+}
+
+// programDirectories are where systemd looks for a program that a unit names without a path.
+var programDirectories = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"}
+
+// programPath finds it there.
+func programPath(name string) string {
+	if strings.HasPrefix(name, "/") {
+		return name
+	}
+	for _, directory := range programDirectories {
+		if path := filepath.Join(directory, name); exists(path) {
+			return path
+		}
+	}
+	return name
 }
 
 var limits = map[string]int{

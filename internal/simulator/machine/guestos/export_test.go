@@ -8,6 +8,8 @@ import (
 // What tests of other packages may see of this one.
 var (
 	SplitWords      = splitWords
+	KubeletFlags    = kubeletFlags
+	LeaseClient     = leaseClient
 	ReadEnvironment = readEnvironment
 	SystemAccounts  = systemAccounts
 	Locked          = locked
@@ -26,10 +28,10 @@ var (
 	CopiedFromHost  = copied
 )
 
-// KubeletUnits are the unit of kubelet and its drop-ins.
-func KubeletUnits(d Distribution) (unit, kubeadm, exceptions string) {
+// KubeletUnits are the unit of kubelet and its drop-in.
+func KubeletUnits(d Distribution) (unit, kubeadm string) {
 	programs := programDirectory(d)
-	return kubeletUnit(programs), kubeletDropIn(programs), kubeletExceptions(d)
+	return kubeletUnit(programs), kubeletDropIn(programs)
 }
 
 const LogLimit = logLimit

@@ -42,7 +42,6 @@ func files(config wire.Config) []file {
 		{"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n", 0o644},
 		{"/usr/lib/systemd/system/kubelet.service", kubeletUnit(programDirectory(d)), 0o644},
 		{"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeletDropIn(programDirectory(d)), 0o644},
-		{"/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", kubeletExceptions(d), 0o644},
 	}
 	if d == Whole {
 		return append(found, file{"/etc/cloud/cloud.cfg.d/91-renderer.cfg", cloudRenderer, 0o644})
@@ -118,13 +117,13 @@ func kubeletCommand(programs string) string {
 		"/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS"
 }
 
-// kubeletExceptions gives kubelet the flags of the table, behind all others.
-func kubeletExceptions(d Distribution) string {
-	command := kubeletCommand(programDirectory(d))
+// kubeletFlags are those of the table, which come behind all others.
+func kubeletFlags(d Distribution) []string {
+	var flags []string
 	for _, e := range exceptionsOf(KubeletFlag, d) {
-		command += " " + e.Name + "=" + e.Value
+		flags = append(flags, e.Name+"="+e.Value)
 	}
-	return "# See gantry-guest exceptions.\n[Service]\n" + command + "\n"
+	return flags
 }
 
 func containerdConfig(config wire.Config) string {

@@ -18,7 +18,7 @@ const netplanFile = "/etc/netplan/50-cloud-init.yaml"
 // applied are the keys of an ethernet that the stand-in has an effect for. What
 // netplan knows beyond them is refused: the machine would appear configured and
 // not be.
-var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6",
+var applied = []string{"match", "set-name", "optional", "dhcp4", "dhcp6", "dhcp-identifier",
 	"accept-ra", "addresses", "gateway4", "gateway6", "routes", "nameservers"}
 
 // networkPlan is what is to be done to the machine's network card.
@@ -26,8 +26,8 @@ type networkPlan struct {
 	cloudinit.Network
 	// acceptRA is nil where the document leaves it to the kernel.
 	acceptRA *bool
-	// dhcp says that an address was to come from a server, of which the simulated
-	// networks have none. cloud-init requests it where no network is configured.
+	// dhcp says that an address is to come from a server, which not every simulated network
+	// has. cloud-init requests it where no network is configured, too.
 	dhcp bool
 }
 
@@ -101,6 +101,27 @@ func (p networkPlan) commands() []string {
 	}
 	return lines
 }
+
+// leaseClient is the command that asks for a lease, once: its life is longer than a test's. A
+// client identifies itself by the address of its card.
+func leaseClient(hostname string) []string {
+	return []string{"busybox", "udhcpc", "-i", wire.Interface, "-n", "-q", "-t", "5", "-T", "1", "-x", "hostname:" + hostname, "-s", leaseScript}
+}
+
+// leaseScript is what the client has done with a lease.
+const leaseScript = "/run/gantry/lease"
+
+const leaseScriptText = `#!/bin/sh
+case $1 in bound | renew) ;; *) exit 0 ;; esac
+ip -4 address flush dev "$interface" scope global
+ip address replace "$ip/$mask" dev "$interface" valid_lft "$lease" preferred_lft "$lease"
+[ -z "$router" ] || ip route replace 0.0.0.0/0 via "${router%% *}" dev "$interface" proto dhcp
+{
+	echo "# Made from a lease."
+	for server in $dns; do echo "nameserver $server"; done
+	[ -z "$domain" ] || echo "search $domain"
+} >/etc/resolv.conf
+`
 
 // resolver returns the content of /etc/resolv.conf.
 func (p networkPlan) resolver() string {

@@ -56,9 +56,6 @@ func configureNetwork(apply bool) error {
 	if !apply {
 		return nil
 	}
-	if plan.dhcp {
-		fmt.Println("no DHCP server answers")
-	}
 	if plan.acceptRA != nil {
 		value := "0"
 		if *plan.acceptRA {
@@ -74,8 +71,29 @@ func configureNetwork(apply bool) error {
 	if output, err := ip.CombinedOutput(); err != nil {
 		return fmt.Errorf("ip: %w: %s", err, strings.TrimSpace(string(output)))
 	}
+	if plan.dhcp {
+		return takeLease()
+	}
 	awaitAddresses(5 * time.Second)
 	return os.WriteFile("/etc/resolv.conf", []byte(plan.resolver()), 0o644)
+}
+
+// takeLease asks for a lease by the host name, which cloud-init has set by now. Without one the
+// machine goes on, as a real one would.
+func takeLease() error {
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	if err := write(leaseScript, leaseScriptText, 0o755); err != nil {
+		return err
+	}
+	name, _, _ = strings.Cut(name, ".")
+	arguments := leaseClient(name)
+	if output, err := exec.Command(arguments[0], arguments[1:]...).CombinedOutput(); err != nil {
+		fmt.Printf("no DHCP server answers: %s\n", strings.TrimSpace(string(output)))
+	}
+	return nil
 }
 
 // awaitAddresses waits until no address of IPv6 is tentative any more: no process can

@@ -39,7 +39,7 @@ func worker(address, gateway, endpoint string) bootstrap.Node {
 		KubernetesVersion: "1.34.2",
 		Address:           netip.MustParsePrefix(address),
 		Gateway:           netip.MustParseAddr(gateway),
-		Endpoint:          netip.MustParseAddr(endpoint),
+		Endpoint:          bootstrap.Endpoint{Address: netip.MustParseAddr(endpoint)},
 		Nameservers:       []netip.Addr{netip.MustParseAddr("192.0.2.53")},
 		SearchDomains:     []string{"example.test"},
 		PodCIDR:           "192.168.0.0/16",
@@ -65,6 +65,27 @@ func TestNetworkOfANode(t *testing.T) {
 	})
 	if want := "# Made from /etc/netplan/50-cloud-init.yaml.\nnameserver 192.0.2.53\nsearch example.test\n"; resolver != want {
 		t.Errorf("resolv.conf is %q", resolver)
+	}
+}
+
+// Of a node that takes a lease only the card is brought up by commands; the rest comes with
+// the lease, which is asked for by the first label of the host name.
+func TestNetworkOfANodeWithALease(t *testing.T) {
+	t.Parallel()
+	node := worker("10.10.183.7/18", "10.10.128.1", "10.10.183.5")
+	node.DHCP = true
+	node.Address = netip.Prefix{}
+	node.Gateway = netip.Addr{}
+	node.Nameservers = nil
+	node.SearchDomains = nil
+	node.Endpoint.LoadBalancer = true
+	commands, _, err := guestos.PlanNetwork(rendered(t, node), card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "commands", commands, []string{"link set lo up", "link set eth0 up"})
+	if client := strings.Join(guestos.LeaseClient("w1"), " "); !strings.Contains(client, "-i eth0 ") || !strings.Contains(client, "-x hostname:w1 ") {
+		t.Errorf("the client is %s", client)
 	}
 }
 

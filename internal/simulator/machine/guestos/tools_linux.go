@@ -12,6 +12,7 @@ import (
 // tools are the stand-ins of the table's tools.
 var tools = map[string]func(arguments []string) int{
 	"kubeadm":   runKubeadm,
+	"kubelet":   runKubelet,
 	"systemctl": runSystemctl,
 	"netplan":   runNetplan,
 	"vmware-rpctool": func(arguments []string) int {
@@ -34,6 +35,7 @@ var tools = map[string]func(arguments []string) int{
 // places are where a stand-in has to be beside /usr/local/bin, for those who look
 // only there.
 var places = map[string][]string{
+	"kubelet":           {"/usr/bin"},         // the unit of a whole system
 	"netplan":           {"/usr/sbin"},        // cloud-init
 	"systemd-timesyncd": {"/usr/lib/systemd"}, // cloud-init and the unit
 	"swapoff":           {"/usr/local/sbin"},  // likewise

@@ -134,10 +134,9 @@ func TestKubeletCommandLine(t *testing.T) {
 func kubeletArguments(t *testing.T, d guestos.Distribution) []string {
 	t.Helper()
 	root := t.TempDir()
-	service, kubeadm, exceptions := guestos.KubeletUnits(d)
+	service, kubeadm := guestos.KubeletUnits(d)
 	put(t, root, "/usr/lib/systemd/system/kubelet.service", service)
 	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", kubeadm)
-	put(t, root, "/usr/lib/systemd/system/kubelet.service.d/90-exceptions.conf", exceptions)
 	put(t, root, "/var/lib/kubelet/kubeadm-flags.env", "KUBELET_KUBEADM_ARGS=\"--node-ip=10.0.0.1 --node-labels=a=b,c=d\"\n")
 	put(t, root, "/etc/default/kubelet", "KUBELET_EXTRA_ARGS=--v=4\n")
 	u, err := guestos.LoadUnit(root, "kubelet.service")
@@ -152,7 +151,7 @@ func kubeletArguments(t *testing.T, d guestos.Distribution) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return arguments
+	return append(arguments, guestos.KubeletFlags(d)...)
 }
 
 func TestUnitRefusals(t *testing.T) {

@@ -102,7 +102,8 @@ func (u *unit) expand(line string, environment []string) (command, error) {
 		}
 		c.arguments = append(c.arguments, fill(word, values))
 	}
-	if len(c.arguments) == 0 || !strings.HasPrefix(c.arguments[0], "/") {
+	// A bare name is looked for where systemd looks, when it is run.
+	if len(c.arguments) == 0 || !strings.HasPrefix(c.arguments[0], "/") && strings.Contains(c.arguments[0], "/") {
 		return c, fmt.Errorf("%q names no program by its absolute path", line)
 	}
 	return c, nil

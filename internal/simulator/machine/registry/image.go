@@ -86,6 +86,7 @@ func layers(recipe Recipe, programs map[string]string) ([]tree, error) {
 		{recipe.Shell, tools.addShell},
 		{recipe.Tables, tools.addTables},
 		{recipe.IP, func() error { return tools.addTool("ip") }},
+		{recipe.Tool != "", func() error { return tools.addTool(recipe.Tool) }},
 	} {
 		if !add.wanted {
 			continue

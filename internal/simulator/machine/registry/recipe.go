@@ -29,6 +29,8 @@ type Recipe struct {
 	Tables bool
 	// IP adds ip, of the host.
 	IP bool
+	// Tool is a program of the host's that the image is made of.
+	Tool string
 	// Shell adds busybox under all its names, of the host.
 	Shell bool
 	// Why is the reason for what differs from the image of that name.
@@ -41,6 +43,7 @@ var (
 	cniImages   = regexp.MustCompile(`^v\d+\.\d+\.\d+-flannel\d+$`)
 	pauseImages = regexp.MustCompile(`^3\.(?:\d|10|10\.[12])$`)
 	agentImages = regexp.MustCompile(`^(?:\d+\.\d+\.\d+|latest)$`)
+	proxyImages = regexp.MustCompile(`^(?:\d+\.\d+(?:\.\d+)?|latest)$`)
 	shellImages = regexp.MustCompile(`^(?:1|stable|latest)$`)
 )
 
@@ -124,6 +127,14 @@ var recipes = []Recipe{
 		Entrypoint: []string{"/home/tfc-agent/bin/idle"},
 		User:       "tfc-agent",
 		Why:        "the agent is not public source, and there is no console for it to talk to: it idles",
+	},
+	{
+		Repository: "docker.io/library/haproxy",
+		Tags:       proxyImages,
+		Tool:       "haproxy",
+		Entrypoint: []string{"haproxy"},
+		User:       "99:99",
+		Why:        "HAProxy is written in C: it is the host's, of any version",
 	},
 	{
 		Repository: "docker.io/library/busybox",

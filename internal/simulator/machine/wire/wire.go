@@ -55,6 +55,10 @@ const Interface = "eth0"
 // gives it the name of the documents.
 const UnnamedInterface = "ens192"
 
+// Domain is that of the machines which take leases: the DNS server of their network knows
+// each by its host name in it.
+const Domain = "machines.test"
+
 // The registry of images in the network of the machines, and addresses of it that every
 // one of them reaches by its default route.
 const (

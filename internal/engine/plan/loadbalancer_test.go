@@ -1,0 +1,301 @@
+package plan_test
+
+import (
+	"maps"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+var endpointLease = netip.MustParseAddr("10.10.7.1")
+
+// leased is small with nodes that take leases.
+func leased(controlPlane, workers int) *model.ClusterSpec {
+	s := small(controlPlane, workers)
+	s.Allocation = model.AllocationDHCP
+	s.ControlPlane.Placements[0].IPPoolID = uuid.Nil
+	s.Workers[0].Placements[0].IPPoolID = uuid.Nil
+	return s
+}
+
+// leasedOn is leased with an IP pool in a placement.
+func leasedOn(ipPool uuid.UUID) *model.ClusterSpec {
+	s := leased(1, 1)
+	s.Workers[0].Placements[0].IPPoolID = ipPool
+	return s
+}
+
+// leasedRunning is running with nodes that have leases and a load balancer that forwards to
+// the control plane.
+func leasedRunning(controlPlane, workers int) *model.Facts {
+	f := running(controlPlane, workers)
+	f.Claims = nil
+	f.Record.Members = map[int]netip.Addr{}
+	f.Record.LoadBalancer = record.LoadBalancer{Address: endpointLease, MAC: "00:50:56:01:02:03"}
+	for i := range f.Machines {
+		m := &f.Machines[i]
+		m.Address = m.Marker.Address.Addr()
+		m.Marker.Address = netip.Prefix{}
+		m.Marker.IPPool = uuid.Nil
+		m.Marker.VIP = netip.Addr{}
+		m.Marker.Extra = netip.Addr{}
+		m.Phase = model.PhaseJoined
+		if m.Marker.ControlPlane() {
+			f.Record.Members[m.Marker.Ordinal] = m.Address
+		}
+	}
+	f.LoadBalancer = &model.Machine{
+		Ref: "vm-c-lb", Path: "/dc/vm/c-lb", PoweredOn: true, Phase: model.PhaseServing, Address: endpointLease,
+		Backends: plan.BackendsOf(f.Record.Members),
+		Marker: model.Marker{
+			SchemaVersion: model.MarkerSchema, Cluster: clusterID, Node: "c-lb", Role: model.RoleLoadBalancer,
+			NodePool: model.LoadBalancerPool, KubernetesVersion: "1.37.2", Template: "node", CloneMode: model.CloneLinked,
+			ComputeCluster: "compute", Datastore: "datastore", Network: "network", ResourcePool: "team",
+			CPU: model.DefaultLoadBalancerCPU, MemoryGB: model.DefaultLoadBalancerMemoryGB, DiskGB: 20, CAFingerprint: theCA,
+		},
+	}
+	return f
+}
+
+func TestLoadBalancerIsMadeBeforeTheFirstNode(t *testing.T) {
+	t.Parallel()
+	p := planned(leased(1, 1), &model.Facts{CAFingerprint: theCA})
+	wantSteps(t, p, "create_record c, create_load_balancer c-lb, create_node c-cp-1, apply_pack net, create_node c-w-1")
+	if got := stageNames(p); got != "record, load balancer, clones, control plane, pack net, workers" {
+		t.Errorf("stages %s", got)
+	}
+	if len(p.MissingIPPools) > 0 {
+		t.Errorf("nodes with leases need no IP pool: %v", p.MissingIPPools)
+	}
+}
+
+func TestRunningClusterWithLeasesNeedsNothing(t *testing.T) {
+	t.Parallel()
+	p := planned(leased(3, 2), leasedRunning(3, 2))
+	wantSteps(t, p, "")
+	wantWarnings(t, p, 0)
+}
+
+// What is wrong with a load balancer, and what is done about it.
+func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
+	t.Parallel()
+	const replaced = "replace_load_balancer c-lb"
+	for name, c := range map[string]struct {
+		change func(*model.ClusterSpec, *model.Facts)
+		want   string
+		warns  string
+	}{
+		"gone": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer = nil }, "create_load_balancer c-lb", "same MAC address"},
+		"hidden": {func(_ *model.ClusterSpec, f *model.Facts) {
+			f.LoadBalancer = nil
+			f.Unseen = []model.UnseenMachine{{KnownMachine: model.KnownMachine{Node: "c-lb", Ref: "VirtualMachine:vm-9"}}}
+		}, "", "not built anew"},
+		"unreadable": {func(_ *model.ClusterSpec, f *model.Facts) {
+			f.LoadBalancer = nil
+			f.Unreadable = []string{"c-lb"}
+		}, "", "not built anew"},
+		"off":         {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.PoweredOn = false }, "restart_load_balancer c-lb", "powers c-lb on"},
+		"failed":      {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed }, replaced, "its guest has failed"},
+		"cpu":         {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.CPU = 4 }, replaced, "cpu"},
+		"memory":      {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.MemoryGB = 4 }, replaced, "memory_gb"},
+		"image":       {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.Image.Template = "other" }, replaced, "image"},
+		"HAProxy":     {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.HAProxyImage = "r.io/haproxy:3" }, replaced, "haproxy_image"},
+		"datastore":   {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Marker.Datastore = "other" }, replaced, "placements"},
+		"authorities": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Marker.CAFingerprint = "o" }, replaced, "authorities"},
+		"SSH keys": {func(s *model.ClusterSpec, f *model.Facts) {
+			s.BuiltWith.SSHKeys = "now"
+			f.LoadBalancer.Marker.SSHKeys = "before"
+		}, replaced, "ssh_authorized_keys"},
+		"another lease": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = netip.MustParseAddr("10.10.7.2") },
+			"restart_load_balancer c-lb", "Reserve 10.10.7.1 for the MAC address 00:50:56:01:02:03"},
+		"another lease of one with a name": {func(s *model.ClusterSpec, f *model.Facts) {
+			s.LoadBalancer.HostName = "c.example.com"
+			f.LoadBalancer.Marker.HostName = "c.example.com"
+			f.Record.LoadBalancer.HostName = "c.example.com"
+			f.LoadBalancer.Lease = netip.MustParseAddr("10.10.7.2")
+		}, "", ""},
+		"the same lease again": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = endpointLease }, "", ""},
+		"other backends":       {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Backends = "10.10.7.9" }, "update_backends c-lb", ""},
+		"a member that the record lacks": {func(_ *model.ClusterSpec, f *model.Facts) {
+			delete(f.Record.Members, 2)
+		}, "update_backends c-lb", ""},
+	} {
+		s, f := leased(3, 1), leasedRunning(3, 1)
+		c.change(s, f)
+		p := planned(s, f)
+		// The image of the limits is that of the nodes.
+		if got := names(p); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+		switch {
+		case c.warns == "":
+			if len(p.Warnings) > 0 {
+				t.Errorf("%s: warnings %v", name, p.Warnings)
+			}
+		case !says(p.Warnings, c.warns):
+			t.Errorf("%s: no warning says %q: %v", name, c.warns, p.Warnings)
+		}
+	}
+}
+
+// A run that was killed while the load balancer booted: what it has built is found.
+func TestCreationGoesOnWithTheLoadBalancerThatThereIs(t *testing.T) {
+	t.Parallel()
+	s := leased(1, 0)
+	f := &model.Facts{CAFingerprint: theCA, LoadBalancer: leasedRunning(1, 0).LoadBalancer}
+	f.Record.Found = true
+	f.Record.Cluster = record.Cluster{ID: clusterID, Kind: record.KindCluster}
+	f.LoadBalancer.Address = netip.Addr{}
+	f.LoadBalancer.Backends = ""
+	wantSteps(t, planned(s, f), "create_record c, create_load_balancer c-lb, create_node c-cp-1, apply_pack net")
+	f.Record.LoadBalancer.Address = endpointLease
+	wantSteps(t, planned(s, f), "create_record c, create_node c-cp-1, apply_pack net")
+	f.LoadBalancer.Marker.CAFingerprint = "those of a run that died"
+	wantSteps(t, planned(s, f), "create_record c, replace_load_balancer c-lb, create_node c-cp-1, apply_pack net")
+}
+
+func TestLoadBalancerStaysOnItsNetwork(t *testing.T) {
+	t.Parallel()
+	s, f := leased(1, 0), leasedRunning(1, 0)
+	s.ControlPlane.Placements[0].Network = "elsewhere"
+	if p := planned(s, f); !says(p.Problems, "The endpoint would move", `"elsewhere"`) {
+		t.Errorf("problems %v", p.Problems)
+	}
+	s.LoadBalancer.HostName = "c.example.com"
+	f.LoadBalancer.Marker.HostName = "c.example.com"
+	f.Record.LoadBalancer.HostName = "c.example.com"
+	if p := planned(s, f); p.Err() != nil {
+		t.Errorf("what is reached by a name may move: %v", p.Err())
+	}
+}
+
+// A control-plane node whose lease has changed is replaced as in a roll, or, where it is not
+// Ready, taken out of etcd before another one joins. A worker's lease is nothing.
+func TestLeaseOfANodeChanges(t *testing.T) {
+	t.Parallel()
+	s, f := leased(3, 1), leasedRunning(3, 1)
+	other := netip.MustParseAddr("10.10.9.9")
+	f.Machines[3].Lease = other // c-w-1
+	wantSteps(t, planned(s, f), "")
+	f.Machines[1].Lease = other // c-cp-2
+	wantSteps(t, planned(s, f), "create_node c-cp-4, delete_node c-cp-2")
+	f.API.Nodes["c-cp-2"] = model.KubeNode{Name: "c-cp-2"}
+	p := planned(s, f)
+	wantSteps(t, p, "delete_node c-cp-2, create_node c-cp-4")
+	if !says(p.Warnings, "lease has changed") {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+	p = planned(s, unreachable(f))
+	if !says(p.Warnings, "other leases", "c-cp-2", other.String(), "Reserve") {
+		t.Errorf("while the API is silent: %v", p.Warnings)
+	}
+}
+
+// Without claims, the record says which nodes of the control plane were members of etcd.
+func TestMembersProveWhatClaimsProve(t *testing.T) {
+	t.Parallel()
+	s, f := leased(3, 0), leasedRunning(3, 0)
+	lose(f, "c-cp-3")
+	delete(f.API.Nodes, "c-cp-3")
+	wantSteps(t, planned(s, f), "remove_lost_node c-cp-3, create_node c-cp-4")
+	delete(f.Record.Members, 3)
+	wantSteps(t, planned(s, f), "update_backends c-lb, create_node c-cp-4")
+
+	f = unreachable(leasedRunning(3, 0))
+	lose(f, "c-cp-2")
+	lose(f, "c-cp-3")
+	if p := planned(s, f); !says(p.Problems, "lost its quorum") {
+		t.Errorf("two of three are gone: %v", p.Problems)
+	}
+	f = unreachable(leasedRunning(3, 0))
+	lose(f, "c-cp-3")
+	f.Gone = nil // vCenter has not said so
+	if p := planned(s, f); len(p.Problems) > 0 || !says(p.Warnings, "no reference", `"c-cp-3"`) {
+		t.Errorf("one of which nothing is known: %v, %v", p.Problems, p.Warnings)
+	}
+}
+
+// A reset begins another control plane, of which the former nodes are no members.
+func TestBackendsOfAResetAreItsOwn(t *testing.T) {
+	t.Parallel()
+	s, f := leased(1, 0), leasedRunning(1, 0)
+	s.Kind = record.KindGateway
+	s.Reset = "again"
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, create_node c-cp-2, apply_pack net")
+	f.Record.Reset = "again"
+	f.Record.APIReached = false
+	f.Record.Members = nil
+	if members := plan.Members(s, f); len(members) > 0 {
+		t.Errorf("members %v", members)
+	}
+}
+
+func TestDestroyDeletesTheLoadBalancerLast(t *testing.T) {
+	t.Parallel()
+	s, f := leased(1, 1), leasedRunning(1, 1)
+	p := plan.Destroy(s.Target(), f, &model.Limits{})
+	wantSteps(t, p, "delete_node c-w-1, delete_node c-cp-1, delete_load_balancer c-lb, delete_record c")
+
+	f.Machines = nil
+	f.Record = model.Record{}
+	f.LoadBalancer.Marker.Incarnation = s.Incarnation
+	if plan.Gone(s.Target(), f) {
+		t.Error("a load balancer is left")
+	}
+	if n := plan.Remaining(s.Target(), f); n != 1 {
+		t.Errorf("%d remain", n)
+	}
+	if _, left := plan.Force(s.Target(), f, map[string]string{"c-lb": "it is in use"}); !strings.Contains(left, "c-lb (vm-c-lb: it is in use)") {
+		t.Errorf("left %q", left)
+	}
+}
+
+func TestStatusHasTheLoadBalancer(t *testing.T) {
+	t.Parallel()
+	s, f := leased(1, 1), leasedRunning(1, 1)
+	st := plan.Status(s, f, nil, today)
+	if st.Endpoint != "10.10.7.1:6443" || st.State != model.StateRunning {
+		t.Errorf("endpoint %q, state %s, conditions %+v", st.Endpoint, st.State, st.Conditions)
+	}
+	got := map[string]string{}
+	for _, n := range st.Nodes {
+		got[n.Name] = string(n.Role) + " " + n.Address
+	}
+	want := map[string]string{
+		"c-lb": "load-balancer 10.10.7.1", "c-cp-1": "control-plane " + f.Record.Members[1].String(),
+		"c-w-1": "worker " + f.Machines[1].Address.String(),
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("nodes %v, want %v", got, want)
+	}
+	f.LoadBalancer.PoweredOn = false
+	f.Record.LoadBalancer.HostName = "c.example.com"
+	st = plan.Status(s, f, nil, today)
+	if st.Endpoint != "c.example.com:6443" || st.State != model.StateDegraded {
+		t.Errorf("endpoint %q, state %s", st.Endpoint, st.State)
+	}
+}
+
+// What would be rendered for a load balancer is checked in the plan that builds it.
+func TestLoadBalancerDocumentsAreChecked(t *testing.T) {
+	t.Parallel()
+	s := leased(1, 0)
+	s.LoadBalancer.HAProxyImage = "haproxy"
+	p := planned(s, &model.Facts{CAFingerprint: theCA})
+	if found := on(p.Problems, model.ClusterField(model.FieldHAProxyImage)); len(found) != 1 {
+		t.Errorf("problems %v", p.Problems)
+	}
+	if p := planned(leasedOn(poolID), &model.Facts{CAFingerprint: theCA}); !says(p.Problems, "IP pool with DHCP") {
+		t.Errorf("problems %v", p.Problems)
+	}
+	s.Workers = append(s.Workers, nodePool(model.LoadBalancerPool, 1))
+	if p := planned(s, &model.Facts{CAFingerprint: theCA}); !says(p.Problems, "Name of the load balancer") {
+		t.Errorf("problems %v", p.Problems)
+	}
+}

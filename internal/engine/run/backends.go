@@ -1,0 +1,211 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"sync"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+)
+
+// backends are the control-plane nodes that the load balancer forwards to: the members that
+// the record has, but for those that are about to leave. The record is written first: of what
+// was killed in between, the next plan tells the load balancer.
+type backends struct {
+	vcenter model.VCenter
+	changes *changes
+	record  *recordWriter
+	timing  model.Timing
+	cluster string
+
+	turn    sync.Mutex // held while the load balancer is told
+	mu      sync.Mutex
+	vm      string // the load balancer's; empty: there is none
+	last    string // what it was told last
+	leaving map[int]bool
+}
+
+func newBackends(r *Runner) *backends {
+	b := &backends{
+		vcenter: r.VCenter, changes: r.changes, record: r.record, timing: r.Timing, cluster: r.Spec.Name,
+		leaving: map[int]bool{},
+	}
+	if lb := r.World.Facts.LoadBalancer; lb != nil && r.Spec.DHCP() {
+		b.attach(lb.Ref, lb.Backends)
+	}
+	return b
+}
+
+// attach makes a VM the load balancer, which was told of some backends in its clone.
+func (b *backends) attach(vm, told string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.vm = vm
+	b.last = told
+}
+
+// told is what the load balancer was told last.
+func (b *backends) told() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last
+}
+
+// add has the load balancer forward to a node that is about to join. The first one begins a
+// control plane, of which no other node is.
+func (b *backends) add(ctx context.Context, s model.CreateNode, address netip.Addr) error {
+	err := b.record.update(ctx, func(c *record.Cluster) {
+		if c.Members == nil || s.First {
+			c.Members = map[int]netip.Addr{}
+		}
+		c.Members[s.Ordinal] = address
+	})
+	if err != nil {
+		return err
+	}
+	b.mark(s.Ordinal, false)
+	return b.tell(ctx, false)
+}
+
+// remove has the load balancer no longer forward to a node, and waits until it does not. The
+// last one stays: an empty list is no configuration.
+func (b *backends) remove(ctx context.Context, node string) error {
+	ordinal := model.NodeOrdinal(b.cluster, model.ControlPlanePool, node)
+	if _, member := b.record.current().Members[ordinal]; !member {
+		return nil
+	}
+	b.mark(ordinal, true)
+	return b.tell(ctx, true)
+}
+
+// forget removes a node from the members whose VM is gone, and that has left etcd.
+func (b *backends) forget(ctx context.Context, node string) error {
+	ordinal := model.NodeOrdinal(b.cluster, model.ControlPlanePool, node)
+	if _, member := b.record.current().Members[ordinal]; !member {
+		return nil
+	}
+	err := b.record.update(ctx, func(c *record.Cluster) { delete(c.Members, ordinal) })
+	b.mark(ordinal, false)
+	return err
+}
+
+// update makes members those that the facts say, and tells the load balancer.
+func (b *backends) update(ctx context.Context, members map[int]netip.Addr) error {
+	if err := b.record.update(ctx, func(c *record.Cluster) { c.Members = members }); err != nil {
+		return err
+	}
+	return b.tell(ctx, true)
+}
+
+func (b *backends) mark(ordinal int, leaves bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if leaves {
+		b.leaving[ordinal] = true
+	} else {
+		delete(b.leaving, ordinal)
+	}
+}
+
+// wanted are the backends that the load balancer is to have; empty: those that it has.
+func (b *backends) wanted() (vm, backends, last string) {
+	members := maps.Clone(b.record.current().Members)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(members, func(ordinal int, _ netip.Addr) bool { return b.leaving[ordinal] })
+	return b.vm, plan.BackendsOf(members), b.last
+}
+
+// tell writes the backends into the configuration of the load balancer, where it has others,
+// and waits until it runs with them where that is asked for.
+func (b *backends) tell(ctx context.Context, wait bool) error {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	vm, wanted, last := b.wanted()
+	if vm == "" || wanted == "" {
+		return nil
+	}
+	if wanted != last {
+		err := b.changes.task(ctx, func(ctx context.Context) (string, error) {
+			return b.vcenter.SetGuestInfo(ctx, vm, map[string]string{bootstrap.BackendsKey: wanted})
+		})
+		if err != nil {
+			return fmt.Errorf("tell the load balancer its backends: %w", err)
+		}
+		b.attach(vm, wanted)
+	}
+	if !wait {
+		return nil
+	}
+	return b.waitApplied(ctx, vm, wanted)
+}
+
+// waitApplied waits until the load balancer runs with the backends that it was told. A guest
+// that may not report is not waited for.
+func (b *backends) waitApplied(ctx context.Context, vm, wanted string) error {
+	bounded, cancel := context.WithTimeout(ctx, b.timing.APITimeout)
+	defer cancel()
+	var last model.VMState
+	err := b.changes.watch.until(bounded, model.PollRequest{VMs: []string{vm}}, func(res *model.PollResult) (bool, error) {
+		if res.Gone[vm] {
+			return false, model.ErrGone
+		}
+		last = res.VMs[vm]
+		return last.Applied == wanted || last.Silenced, nil
+	})
+	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("the load balancer does not run with the backends %s after %s. %s", wanted, b.timing.APITimeout, Diagnosis(last))
+	}
+	return err
+}
+
+// announcement is under way while the load balancer does not forward to a node yet.
+type announcement struct {
+	done   chan struct{} // closed once it does
+	failed chan error    // why it will not
+}
+
+// wait returns when the load balancer forwards to the node.
+func (a announcement) wait(ctx context.Context) error {
+	select {
+	case <-a.done:
+		return nil
+	case err := <-a.failed:
+		return err
+	case <-ctx.Done():
+		return errors.New("it has joined, and its guest did not report the lease that the load balancer is to forward to")
+	}
+}
+
+// announce has the load balancer forward to a control-plane node as soon as its guest has
+// reported its lease: its join goes through the load balancer. It ends with ctx.
+func (n *newNode) announce(ctx context.Context) announcement {
+	a := announcement{done: make(chan struct{}), failed: make(chan error, 1)}
+	if !n.Spec.DHCP() || !n.NodePool.ControlPlane() {
+		close(a.done)
+		return a
+	}
+	go func() {
+		var address netip.Addr
+		err := n.changes.watch.until(ctx, model.PollRequest{VMs: []string{n.vm}}, func(res *model.PollResult) (bool, error) {
+			address = res.VMs[n.vm].Address
+			return address.IsValid(), nil
+		})
+		if err == nil {
+			err = n.backends.add(ctx, n.CreateNode, address)
+		}
+		switch {
+		case err == nil:
+			close(a.done)
+		case ctx.Err() == nil:
+			a.failed <- err
+		}
+	}()
+	return a
+}
