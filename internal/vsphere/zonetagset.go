@@ -39,7 +39,9 @@ const setAttempts = 3
 // SetZoneTag makes a value the one tag of an object in its category, and makes what is
 // missing: category, tag, attachment. former is the tag that it replaces, if there is one.
 // State is filled in as it goes. It can be called again after it failed.
-func (c *Client) SetZoneTag(ctx context.Context, o ZoneObject, value string, maker ZoneTagMaker, former HeldZoneTag, state *ZoneTagState) error {
+func (c *Client) SetZoneTag(
+	ctx context.Context, o ZoneObject, value string, maker ZoneTagMaker, former HeldZoneTag, state *ZoneTagState,
+) error {
 	op := fmt.Sprintf("put the tag %q of category %s on %s", value, o.Category, o.Path)
 	defer c.site.tagsChanged()
 	var err error
@@ -145,7 +147,9 @@ func (c *Client) claimZoneTag(ctx context.Context, o ZoneObject, tag *ZoneTag, m
 
 // createZoneTag creates a tag, or finds the one with the value, whoever has made it. An
 // account that may not create tags can use one that is there.
-func (c *Client) createZoneTag(ctx context.Context, o ZoneObject, category categoryBody, value string, maker ZoneTagMaker) (ZoneTag, error) {
+func (c *Client) createZoneTag(
+	ctx context.Context, o ZoneObject, category categoryBody, value string, maker ZoneTagMaker,
+) (ZoneTag, error) {
 	op := fmt.Sprintf("create the tag %q of category %s", value, o.Category)
 	var id string
 	err := c.rest.call(ctx, http.MethodPost, tagPath, map[string]any{"create_spec": map[string]string{

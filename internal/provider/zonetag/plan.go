@@ -179,7 +179,8 @@ func (p *planning) check(ctx context.Context) {
 
 func (p *planning) warnShared(with string) {
 	p.warn(atValue, "The zone tag is not unique", fmt.Sprintf(
-		"The tag %q of category %s is on %s, too. What is spread over zones takes both for one.", p.m.Value.ValueString(), p.object.Category, with))
+		"The tag %q of category %s is on %s, too. What is spread over zones takes both for one.",
+		p.m.Value.ValueString(), p.object.Category, with))
 }
 
 // others are the tags of other values that the object has beside the state's own. Whether
