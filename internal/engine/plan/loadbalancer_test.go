@@ -128,7 +128,8 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 			f.LoadBalancer.Lease = otherLease
 		}, "", ""},
 		"the same lease again": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = endpointLease }, "", ""},
-		"other backends":       {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Backends = "10.10.7.9" }, "update_backends c-lb", ""},
+		"other backends": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Backends = "10.10.7.9" },
+			"update_backends c-lb", ""},
 		"a member that the record lacks": {func(_ *model.ClusterSpec, f *model.Facts) {
 			delete(f.Record.Members, 2)
 		}, "update_backends c-lb", ""},
