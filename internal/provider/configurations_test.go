@@ -24,6 +24,7 @@ var configurations = map[string][]string{
 		`{` + gatewayBase + `, "pairing_code_wo": "token", "pairing_code_wo_version": 1, "ip_pool_id": "@POOL@"}`,
 	},
 	"resource gantry_vmware_cluster": {clusterBase},
+	"resource gantry_zone_tag":       {`{"datacenter": "dc-2", "compute_cluster": "cluster-d", "value": "zone-d"}`},
 	"data gantry_cloud_account":      {`{"name": "theirs"}`},
 	"data gantry_datacenters":        {`{}`},
 	"data gantry_gateway":            {`{"name": "theirs"}`},

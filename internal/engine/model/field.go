@@ -58,6 +58,7 @@ const (
 	FieldMaxUnhealthy     FieldName = "bound of unhealthy nodes"
 	FieldEtcdSnapshot     FieldName = "directory of etcd snapshots"
 	FieldRestore          FieldName = "snapshot to restore"
+	FieldReset            FieldName = "trigger of the reset"
 )
 
 // Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that
