@@ -107,7 +107,7 @@ func (c Config) deployment() *applyapps.DeploymentApplyConfiguration {
 		WithVolumeMounts(applycore.VolumeMount().WithName("identity").WithMountPath(IdentityPath).WithSubPath(identityKey).WithReadOnly(true))
 	pod := applycore.PodSpec().WithAutomountServiceAccountToken(false).WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(graceSeconds).
-		WithTopologySpreadConstraints(spread()).
+		WithTopologySpreadConstraints(spread(c.Replicas)).
 		WithVolumes(applycore.Volume().WithName("identity").WithConfigMap(applycore.ConfigMapVolumeSource().WithName(identityName)))
 	if c.trusts() {
 		container.WithVolumeMounts(applycore.VolumeMount().WithName("trust").WithMountPath(trustPath).WithReadOnly(true))
@@ -128,10 +128,11 @@ func (c Config) deployment() *applyapps.DeploymentApplyConfiguration {
 func labels() map[string]string { return map[string]string{"app.kubernetes.io/name": Deployment} }
 
 // spread has each node run one agent of a version. A node that is drained does not count,
-// so that its agent may go where there is another one; an update counts its own agents
-// alone.
-func spread() *applycore.TopologySpreadConstraintApplyConfiguration {
-	return applycore.TopologySpreadConstraint().WithMaxSkew(1).WithTopologyKey(corev1.LabelHostname).
+// so that its agent may go to the one that takes its place; an update counts its own agents
+// alone. Nodes that are not Ready yet do not count either, and agents that were placed
+// before would stay together for good: one waits for a node of its own.
+func spread(replicas int32) *applycore.TopologySpreadConstraintApplyConfiguration {
+	return applycore.TopologySpreadConstraint().WithMaxSkew(1).WithMinDomains(replicas).WithTopologyKey(corev1.LabelHostname).
 		WithWhenUnsatisfiable(corev1.DoNotSchedule).
 		WithNodeTaintsPolicy(corev1.NodeInclusionPolicyHonor).
 		WithMatchLabelKeys(appsv1.DefaultDeploymentUniqueLabelKey).

@@ -164,6 +164,7 @@ func TestOneAgentANode(t *testing.T) {
 	pod := d.Spec.Template.Spec
 	spread := pod.TopologySpreadConstraints
 	if len(spread) != 1 || spread[0].WhenUnsatisfiable != corev1.DoNotSchedule || spread[0].TopologyKey != corev1.LabelHostname ||
+		*spread[0].MinDomains != 3 ||
 		*spread[0].NodeTaintsPolicy != corev1.NodeInclusionPolicyHonor {
 		t.Errorf("spread: %+v", spread)
 	}

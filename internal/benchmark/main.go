@@ -107,9 +107,10 @@ type phase struct {
 }
 
 // polls are the reads of what is under way. How many there are depends on how long
-// things take, and not on how many nodes there are. Two surveys each of the plan,
-// the apply and the status after it are not polls.
-func (p phase) polls() int { return max(0, p.reads-6) }
+// things take, and not on how many nodes there are. Those of a creation that are not polls
+// are two each of the plan, of the plan in the apply and of the status after it, one of what
+// the apply rests on, and one of the folder that it has made.
+func (p phase) polls() int { return max(0, p.reads-8) }
 
 func (p phase) calls() int { return p.soap + p.rest }
 

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -84,7 +85,7 @@ func (a *agentWitness) look(ctx context.Context, when string) {
 	defer a.mu.Unlock()
 	var pods *corev1.PodList
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); ; { // the VIP may have gone with the node before
+	for deadline := time.Now().Add(2 * time.Minute); ; { // the VIP may have gone with the node before
 		pods, err = a.client.CoreV1().Pods(agent.Namespace).List(ctx, metav1.ListOptions{})
 		if err == nil || time.Now().After(deadline) {
 			break
@@ -144,4 +145,55 @@ func TestGatewayOfThreeStaysWhileItIsUpgraded(t *testing.T) {
 		}
 	}
 	t.Logf("the fewest agents were %d", seen.fewest)
+}
+
+// TestAgentsWaitForTheirNodes makes the agents anew while two of three nodes take no pods,
+// as nodes do that have just joined: no two run on one node, where they would stay.
+func TestAgentsWaitForTheirNodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	_, secrets, out := w.applied(w.withAgents(3))
+	client := w.client(secrets)
+	schedulable := func(takes bool) {
+		patch := fmt.Appendf(nil, `{"spec":{"unschedulable":%v}}`, !takes)
+		for _, node := range out.Status.Nodes[1:] {
+			_, err := client.CoreV1().Nodes().Patch(t.Context(), node.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+			w.must(err)
+		}
+	}
+	// placed are the agents that have a node, and all of them.
+	placed := func() (on map[string]int, all int) {
+		pods, err := client.CoreV1().Pods(agent.Namespace).List(t.Context(), metav1.ListOptions{})
+		w.must(err)
+		on = map[string]int{}
+		for _, pod := range pods.Items {
+			if pod.DeletionTimestamp == nil {
+				all++
+			}
+			if pod.Spec.NodeName != "" {
+				on[pod.Spec.NodeName]++
+			}
+		}
+		return on, all
+	}
+	before, err := client.CoreV1().Pods(agent.Namespace).List(t.Context(), metav1.ListOptions{})
+	w.must(err)
+
+	schedulable(false)
+	for _, pod := range before.Items {
+		w.must(client.CoreV1().Pods(agent.Namespace).Delete(t.Context(), pod.Name, metav1.DeleteOptions{}))
+	}
+	first := out.Status.Nodes[0].Name
+	w.until("one agent has a node", func(context.Context) bool {
+		on, all := placed()
+		return all == 3 && len(on) > 0 && on[first] > 0
+	})
+	schedulable(true)
+	w.until("each agent has a node", func(context.Context) bool {
+		on, _ := placed()
+		return on[first]+on[out.Status.Nodes[1].Name]+on[out.Status.Nodes[2].Name] == 3
+	})
+	if on, _ := placed(); on[first] != 1 || len(on) != 3 {
+		t.Errorf("the agents run on %v", on)
+	}
 }

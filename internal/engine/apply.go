@@ -66,7 +66,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 	w, todo, err := e.settled(ctx, e.Builder, func(ctx context.Context) (*observe.World, *model.Plan, error) {
 		spec = req.Spec
-		return e.underLock(ctx, &req, &spec)
+		return e.underLock(ctx, lease, &req, &spec)
 	})
 	if err != nil {
 		return out, release(ctx, lease, err)
@@ -101,7 +101,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 		err = errors.Join(err, r.MarkComplete(ctx, nil, err))
 	}
 	out.Warnings = slices.Concat(turn, waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
-	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, err)
+	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, w, err)
 	if out.Status != nil {
 		// For others to read; where it fails, the next run notes it.
 		_ = r.NoteDegraded(ctx, out.Status.State == model.StateDegraded)
@@ -110,9 +110,11 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 }
 
 // underLock observes and plans as an apply does that holds the lock.
-func (e *Engine) underLock(ctx context.Context, req *Request, spec *model.ClusterSpec) (*observe.World, *model.Plan, error) {
+func (e *Engine) underLock(
+	ctx context.Context, lease *ledger.Lease, req *Request, spec *model.ClusterSpec,
+) (*observe.World, *model.Plan, error) {
 	spec.SetBuiltWith(req.Secrets)
-	w, err := e.observer(true).Spec(ctx, spec, req.Secrets)
+	w, err := e.observeUnderLock(ctx, lease, spec, req.Secrets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,6 +128,19 @@ func (e *Engine) underLock(ctx context.Context, req *Request, spec *model.Cluste
 	todo := plan.Cluster(spec, &w.Facts)
 	plan.Check(spec, &w.Facts, todo, &w.Limits)
 	return w, todo, nil
+}
+
+// observeUnderLock observes for an apply. Of a creation whose record was not listed when
+// the lock stood, none is read: where there is one that may not be listed, registering the
+// creation fails before anything else is changed.
+func (e *Engine) observeUnderLock(
+	ctx context.Context, lease *ledger.Lease, spec *model.ClusterSpec, secrets *model.Secrets,
+) (*observe.World, error) {
+	o := e.observer(true)
+	if spec.New && !lease.RecordListed() {
+		return o.Recorded(ctx, spec, model.Record{}, secrets)
+	}
+	return o.Spec(ctx, spec, secrets)
 }
 
 // identify gives a creation its id, that of an unfinished one that it takes over, and
@@ -206,7 +221,9 @@ func avoidedAddresses(w *observe.World) []model.Finding {
 
 // statusAfter observes once more at the end of an apply. That the observation fails
 // does not hide how the apply ended.
-func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, failed error) (*model.Status, error) {
+func (e *Engine) statusAfter(
+	ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, before *observe.World, failed error,
+) (*model.Status, error) {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -214,6 +231,7 @@ func (e *Engine) statusAfter(ctx context.Context, spec model.ClusterSpec, secret
 	}
 	var w *observe.World
 	o := e.observer(true)
+	o.IPPools = before.Limits.IPPools
 	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
 		w, err = o.Target(ctx, spec.Target(), secrets)
 		return err

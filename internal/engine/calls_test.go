@@ -53,12 +53,13 @@ func TestCallsToVCenter(t *testing.T) {
 	if _, err := e.Ledger.Snapshot(t.Context()); err != nil { // opens the second session
 		t.Fatal(err)
 	}
-	count("a plan of a creation", 6, func() {
+	// Six of them are of the zones: what is attached, and each tag and category once in a run.
+	count("a plan of a creation", 12, func() {
 		if _, err := e.PlanCreation(t.Context(), spec, unknownFormer); err != nil {
 			t.Fatal(err)
 		}
 	})
-	count("a creation of 41 nodes", 4*41, func() {
+	count("a creation of 41 nodes", 3*41+31, func() {
 		out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			t.Fatal(err)

@@ -47,7 +47,7 @@ func TestCertificatesOfAYear(t *testing.T) {
 
 	w.must(w.sim.PowerOffVM("prod-cp-1"))
 	w.must(w.sim.PowerOnVM("prod-cp-1"))
-	for deadline := time.Now().Add(20 * time.Second); got.Reason != "Valid"; got, facts = observed() {
+	for deadline := time.Now().Add(2 * time.Minute); got.Reason != "Valid"; got, facts = observed() {
 		if time.Now().After(deadline) {
 			t.Fatalf("after a boot: %+v", got)
 		}

@@ -120,7 +120,7 @@ func (s *quorumWitness) PowerOff(ctx context.Context, vm string) (string, error)
 		return "", err
 	}
 	var members []model.EtcdMember
-	for deadline := time.Now().Add(10 * time.Second); ; { // the VIP may have gone with the node before
+	for deadline := time.Now().Add(2 * time.Minute); ; { // the VIP may have gone with the node before
 		if members, err = api.EtcdMembers(ctx); err == nil || time.Now().After(deadline) {
 			break
 		}

@@ -40,6 +40,9 @@ type Engine struct {
 	// PlannedIPPool is what plans know of an IP pool beyond the ledger; nil: nothing. An
 	// apply goes by the ledger alone.
 	PlannedIPPool func(id uuid.UUID) model.PlannedIPPool
+	// PlannedZone is the value of the zone tag that this run is known to plan for an object,
+	// by its reference; nil: nothing is known.
+	PlannedZone func(object string) (value string, planned bool)
 	// PlannedGateway is what plans know of a gateway beyond the ledger; nil: nothing.
 	PlannedGateway func(id uuid.UUID) model.PlannedGateway
 	// PlanUses notes what a plan takes from IP pools, and returns what other plans of the
@@ -71,11 +74,12 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		maxAge = 0
 	}
 	return observe.Observer{
-		VCenter: e.Reader,
-		Ledger:  e.Ledger.Recent(maxAge),
-		Kube:    e.Kube,
-		MaxAge:  maxAge,
-		Inside:  e.Inside,
+		VCenter:        e.Reader,
+		Ledger:         e.Ledger.Recent(maxAge),
+		Kube:           e.Kube,
+		MaxAge:         maxAge,
+		TemplateMaxAge: e.Timing.ReadMaxAge,
+		Inside:         e.Inside,
 	}
 }
 
@@ -86,9 +90,11 @@ func (e *Engine) planner() observe.Observer {
 	return o
 }
 
-// readPrivileges reads what the user lacks who would carry a plan out.
-func (e *Engine) readPrivileges(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
+// readForSteps reads what only the steps of a plan need: the zones of new nodes, and what
+// the user lacks who would carry them out.
+func (e *Engine) readForSteps(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
 	site := w.Limits.Site
+	e.planner().ReadZones(ctx, w, plan.BuildsNodes(p), e.PlannedZone)
 	e.planner().ReadPrivileges(ctx, w, e.User, plan.Privileges(spec, &w.Facts, p, site), plan.StoresSnapshot(p, site))
 }
 

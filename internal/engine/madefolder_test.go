@@ -53,7 +53,7 @@ func TestFolderOfOthersByTheSamePathStays(t *testing.T) {
 	w := newWorld(t, simulator.Options{})
 	spec, _, _ := w.applied(w.spec(1, 0))
 	w.must(w.sim.Rename("/dc-1/vm/k8s/prod", "former"))
-	_, err := w.engine().Builder.CreateFolder(t.Context(), w.record().Datacenter, "k8s/prod")
+	_, err := w.engine().Builder.CreateFolder(t.Context(), w.record().Datacenter, "k8s/prod", 0)
 	w.must(err)
 	w.must(w.engine().Destroy(t.Context(), spec.Target()))
 	if left := w.sim.Leftovers().Folders; !slices.Equal(left, []string{"/dc-1/vm/k8s/prod"}) {

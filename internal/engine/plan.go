@@ -50,7 +50,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if plan.LeavesEtcd(current) {
 		w.ReadEtcd(ctx)
 	}
-	e.readPrivileges(ctx, &spec, w, current)
+	e.readForSteps(ctx, &spec, w, current)
 	e.judge(&spec, w, current)
 	current.Add(plan.Certificates(&w.Facts, e.now()))
 	if expected != nil && len(current.Problems) == 0 {
@@ -115,7 +115,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	}
 	spec = spec.Resolved(w.Limits.Site)
 	current := plan.Cluster(&spec, &w.Facts)
-	e.readPrivileges(ctx, &spec, w, current)
+	e.readForSteps(ctx, &spec, w, current)
 	e.judge(&spec, w, current)
 	current.Add(gateway)
 	switch {

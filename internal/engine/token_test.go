@@ -30,3 +30,18 @@ func TestTokenOutlivesSlowClones(t *testing.T) {
 		t.Errorf("status %+v", out.Status)
 	}
 }
+
+// TestCertificatesOfAKilledRunAreDeleted has what a run left that was killed while a
+// control-plane node joined: the next apply deletes it, also where it has nothing else to do.
+func TestCertificatesOfAKilledRunAreDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 0))
+	w.must(w.administrator(secrets).PutCertificates(t.Context(), map[string][]byte{"ca.crt": []byte("encrypted")}))
+	w.applies(spec, secrets)
+	left, err := w.administrator(secrets).Secret(t.Context(), "kubeadm-certs")
+	w.must(err)
+	if left != nil {
+		t.Error("the certificates for joins are left")
+	}
+}

@@ -194,6 +194,12 @@ func (w *walk) settings(c *walked) string {
 	return fmt.Sprintf("run the API server with %v", settings.APIServer)
 }
 
+// encrypt takes a new key for Secrets, or has them encrypted from here on.
+func (w *walk) encrypt(c *walked) string {
+	c.wanted.EncryptionVersion++
+	return fmt.Sprintf("encrypt Secrets with key %d", c.wanted.EncryptionVersion)
+}
+
 // attachDisk attaches a disk to a node, as a storage driver does.
 func (w *walk) attachDisk(c *walked) string {
 	vm := c.state.known[rapid.IntRange(0, 99).Draw(w.r, "node")%len(c.state.known)].Node

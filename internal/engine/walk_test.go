@@ -60,6 +60,7 @@ func TestRandomWalk(t *testing.T) {
 			"move to folder":      w.step((*walk).moveToFolder),
 			"describe":            w.step((*walk).describe),
 			"settings":            w.step((*walk).settings),
+			"encrypt":             w.step((*walk).encrypt),
 			"attach disk":         w.step((*walk).attachDisk),
 			"no change":           w.step((*walk).noChange),
 		})
@@ -240,10 +241,16 @@ type walkT struct {
 	w *walk
 }
 
-// fail adds the story: where a walk does not fail a second time, it is all there is.
+// fail adds the story: where a walk does not fail a second time, it is all there is. The first
+// failure is told at once, since rapid says nothing while it makes the walk shorter, which
+// takes minutes and looks as if it hung.
 func (t walkT) fail(text string) {
+	text = fmt.Sprintf("%s\nin the walk\n\t%s", strings.TrimSpace(text), strings.Join(t.w.story, "\n\t"))
+	if !t.w.tally.failed {
+		t.Logf("the first failure, which is made shorter from here: %s", text)
+	}
 	t.w.tally.failed = true
-	t.r.Fatalf("%s\nin the walk\n\t%s", strings.TrimSpace(text), strings.Join(t.w.story, "\n\t"))
+	t.r.Fatal(text)
 }
 
 func (t walkT) Helper()                           {}

@@ -97,3 +97,35 @@ func TestAddressesOfContainersDoNotCount(t *testing.T) {
 		}
 	}
 }
+
+// A plan that spreads nodes over compute clusters without zones warns, unless the
+// same run puts them there.
+func TestZonesThatAreMissing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Inventory: simulator.Inventory{WithoutZoneTags: true}})
+	spec := w.spec(1, 2)
+	second := spec.Workers[0].Placements[0]
+	second.ComputeCluster = "cluster-b"
+	spec.Workers[0].Placements = append(spec.Workers[0].Placements, second)
+	e := w.engine()
+	warned := func() string {
+		t.Helper()
+		p, err := e.PlanCreation(t.Context(), spec, unknownFormer)
+		if err != nil || p.Err() != nil {
+			t.Fatalf("%v, %v", p, err)
+		}
+		for _, warning := range p.Warnings {
+			if warning.Summary == "Zone tags are missing" {
+				return warning.Detail
+			}
+		}
+		return ""
+	}
+	if got := warned(); !strings.Contains(got, `"cluster-a", "cluster-b"`) {
+		t.Errorf("warned %q", got)
+	}
+	e.PlannedZone = func(object string) (string, bool) { return "of " + object, true }
+	if got := warned(); got != "" {
+		t.Errorf("the run puts them there, and it is warned %q", got)
+	}
+}

@@ -144,7 +144,7 @@ func serving(t *testing.T, ca pki.KeyPair) tls.Certificate {
 // eventually waits for what controllers do.
 func eventually(t *testing.T, what func() error) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		err := what()
 		if err == nil {
@@ -160,7 +160,7 @@ func eventually(t *testing.T, what func() error) {
 func TestSimulatedDrainMovesPodsAndHonoursBudgets(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := c.Apply(ctx, []string{network, shop}); err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestSimulatedDrainMovesPodsAndHonoursBudgets(t *testing.T) {
 func TestSimulatedDefinitionAndObjectInOnePack(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for range 2 { // again, as an apply without changes would
 		if err := c.Apply(ctx, []string{widget + "---" + definition}); err != nil {

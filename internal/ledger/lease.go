@@ -141,6 +141,10 @@ func (s *Lease) Epoch() int {
 	return s.epoch
 }
 
+// RecordListed reports whether the lock's record was in the ledger's list when the lock
+// stood. A record that the account may not see is not, either.
+func (s *Lease) RecordListed() bool { return s.listed.has(s.record) }
+
 // Context returns Lock's context, which is cancelled with a *LostError as its
 // cause when the lock is lost.
 func (s *Lease) Context() context.Context { return s.ctx }

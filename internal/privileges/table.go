@@ -2,6 +2,7 @@ package privileges
 
 var (
 	until70 = []string{"6.7", "7.0"}
+	since70 = []string{"7.0", "8.0"}
 	since80 = []string{"8.0"}
 )
 
@@ -90,14 +91,20 @@ func clusterSections() []section {
 // ledgerSections are what the ledger of the provider's user needs.
 func ledgerSections() []section {
 	ledger := func(operation string) Use { return in(Elsewhere, Root, operation) }
+	zoneTag := func(name, id string) privilege {
+		return privilege{name: name, id: id, optional: true, uses: []Use{ledger("zone tags that gantry_zone_tag sets")}}
+	}
 	return []section{{role: Ledger, group: "vSphere Tagging", privileges: []privilege{
 		named("Create vSphere Tag", "InventoryService.Tagging.CreateTag", ledger("records, claims and locks")),
 		named("Delete vSphere Tag", "InventoryService.Tagging.DeleteTag", ledger("records, claims and locks")),
 		named("Edit vSphere Tag", "InventoryService.Tagging.EditTag", ledger("records, claims and locks")),
 		{
 			name: "Create vSphere Tag Category", id: "InventoryService.Tagging.CreateCategory", optional: true,
-			uses: []Use{ledger("the category, unless an administrator makes it")},
+			uses: []Use{ledger("the categories, unless an administrator makes them")},
 		},
+		zoneTag("Assign or Unassign vSphere Tag", "InventoryService.Tagging.AttachTag"),
+	}}, {role: Ledger, group: "vSphere Tagging", versions: since70, privileges: []privilege{
+		zoneTag("Assign or Unassign vSphere Tag on Object", "InventoryService.Tagging.ObjectAttachable"),
 	}}}
 }
 

@@ -123,7 +123,7 @@ func TestAccKilledTerraform(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.end()
-	for deadline := time.Now().Add(20 * time.Second); len(p.providers()) > 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); len(p.providers()) > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the provider has outlived Terraform by 20 seconds")
 		}

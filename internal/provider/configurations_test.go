@@ -25,6 +25,7 @@ var configurations = map[string][]string{
 		leasedGateway,
 	},
 	"resource gantry_vmware_cluster": {clusterBase, leasedCluster},
+	"resource gantry_zone_tag":       {`{"datacenter": "dc-2", "compute_cluster": "cluster-d", "value": "zone-d"}`},
 	"data gantry_cloud_account":      {`{"name": "theirs"}`},
 	"data gantry_datacenters":        {`{}`},
 	"data gantry_gateway":            {`{"name": "theirs"}`},

@@ -31,7 +31,12 @@ func TestConfigurationsFailClearly(t *testing.T) {
 		"@GATEWAY@", otherID,
 		"@SERVER@", "vc.example.com", "@USER@", "user", "@PASSWORD@", "secret", "@POOL@", otherID, "@PLACEMENT@", placement(otherID)))
 	config := s.value("gantry", s.schemas.Provider, `{"username": "user", "password": "secret"}`)
-	s.mustConfigure(set(config, root("vcenter_server"), tftypes.NewValue(tftypes.String, tftypes.UnknownValue)))
+	config = set(config, root("vcenter_server"), tftypes.NewValue(tftypes.String, tftypes.UnknownValue))
+	s.process = func(s *server) func() {
+		s.ProviderServer = s.new()
+		s.mustConfigure(config)
+		return func() {}
+	}
 	s.run()
 }
 
@@ -56,26 +61,23 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 	}
 	gateway := theirs(t, e.Ledger(), record.Ref{Kind: record.KindGateway, Name: "theirs"})
 	theirs(t, e.Ledger(), record.Ref{Kind: record.KindCluster, GatewayID: gateway, Name: "theirs"})
-	process := &connection.Process{}
-	s := newServer(t, provider.NewIn(process, "test"), strings.NewReplacer(
+	s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer(
 		"@GATEWAY@", gateway.String(), "@SERVER@", e.Server(), "@USER@", e.Username(),
 		"@PASSWORD@", e.Password(), "@POOL@", id.String(), "@PLACEMENT@", placement(id.String())))
 	config := s.value("gantry", s.schemas.Provider, fmt.Sprintf(
 		`{"vcenter_server": %q, "username": %q, "password": %q, "insecure_skip_verify": true}`, e.Server(), e.Username(), e.Password()))
-	s.mustConfigure(config)
-	logout := func(p *connection.Process) {
-		if err := p.LogoutAll(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
+	s.updates = true
 	s.process = func(s *server) func() {
 		own := &connection.Process{}
 		s.ProviderServer = providerserver.NewProtocol6(provider.NewIn(own, "test")())()
 		s.mustConfigure(config)
-		return func() { logout(own) }
+		return func() {
+			if err := own.LogoutAll(s.t.Context()); err != nil {
+				s.t.Error(err)
+			}
+		}
 	}
 	s.run()
-	logout(process)
 }
 
 // TestBrokenPackIsNamed breaks the YAML of one of three packs.
@@ -107,9 +109,12 @@ type server struct {
 	schemas *tfprotov6.GetProviderSchemaResponse
 	// state is what a resource has before an update; zero: it is not planned.
 	state tftypes.Value
+	// updates is set where updates are planned, too, which costs as much again: in a
+	// datacenter alone.
+	updates bool
 	// process gives the mutations of each attribute a process of their own, as a run of
 	// Terraform has, which is what resources know of each other by; it returns what ends
-	// it. Nil: one process for all.
+	// it.
 	process func(*server) func()
 }
 
@@ -177,24 +182,26 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 	}
 	for i, config := range configurations[name] {
 		base := s.value(name, schema, config)
+		var places []place
+		visit(schema.Block.Attributes, base, tftypes.NewAttributePath(), "", func(a place) {
+			delete(missing, a.pattern)
+			places = append(places, a)
+		})
 		s.t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) {
+			t.Parallel()
 			sub := *s
 			sub.t = t
-			defer sub.begin()()
+			defer sub.process(&sub)()
 			if errs := onlyErrors(sub.use(name, base)); len(errs) > 0 {
 				t.Fatalf("the configuration is not valid: %s", describe(errs))
 			}
-			if resource, ok := strings.CutPrefix(name, "resource "); ok {
+			if resource, ok := strings.CutPrefix(name, "resource "); ok && s.updates {
 				_, planned := sub.plan(resource, tftypes.NewValue(base.Type(), nil), base)
 				sub.state = asState(planned)
 			}
-			visit(schema.Block.Attributes, base, tftypes.NewAttributePath(), "", func(a place) {
-				delete(missing, a.pattern)
-				defer sub.begin()()
-				for _, m := range mutations(a) {
-					sub.try(name, base, a, m)
-				}
-			})
+			for _, a := range places {
+				sub.mutate(name, base, a)
+			}
 		})
 	}
 	for pattern := range missing {
@@ -202,12 +209,12 @@ func (s *server) check(name string, schema *tfprotov6.Schema) {
 	}
 }
 
-// begin begins a process, and returns what ends it.
-func (s *server) begin() func() {
-	if s.process == nil {
-		return func() {}
+// mutate uses a configuration with each mutation of an attribute, in a process.
+func (s *server) mutate(name string, base tftypes.Value, a place) {
+	defer s.process(s)()
+	for _, m := range mutations(a) {
+		s.try(name, base, a, m)
 	}
-	return s.process(s)
 }
 
 // try uses a configuration with one mutation.

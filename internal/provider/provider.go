@@ -19,6 +19,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/orphans"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/privilegetable"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetag"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetags"
 )
 
@@ -98,6 +99,7 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 		gateway.NewResource,
 		ippool.NewResource,
 		vmwarecluster.NewResource,
+		zonetag.NewResource,
 	}
 }
 

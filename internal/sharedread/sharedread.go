@@ -92,6 +92,17 @@ func (r *Read[T]) Get(ctx context.Context, maxAge time.Duration, read func(conte
 	}
 }
 
+// Kept returns what a read has returned that finished at most maxAge ago, as Get would,
+// and false where there is none: nothing is read.
+func (r *Read[T]) Kept(maxAge time.Duration) (value T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.kept.usable(maxAge) {
+		return value, false
+	}
+	return r.kept.value, true
+}
+
 // Forget drops what was read, because it has changed: reads that began before
 // are not used for later calls.
 func (r *Read[T]) Forget() {

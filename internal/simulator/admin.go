@@ -39,6 +39,11 @@ func (s *Simulator) HangVM(name string) error {
 	return s.imitation(name, func(w *guest.World, id string) { w.Hang(id) })
 }
 
+// MakeFile has a person make a file in a machine, such as one that a command asks for.
+func (s *Simulator) MakeFile(name, file string) error {
+	return s.imitation(name, func(w *guest.World, id string) { w.MakeFile(id, file) })
+}
+
 // CrashPod has a static pod in a machine end again and again until its next boot, by the
 // machine's name and the pod's component, such as etcd.
 func (s *Simulator) CrashPod(name, component, why string) error {

@@ -136,7 +136,7 @@ func TestStopAfter(t *testing.T) {
 	open, err := net.Dial("tcp", proxy.Host)
 	d.must(err)
 	defer open.Close()
-	d.must(open.SetDeadline(time.Now().Add(5 * time.Second)))
+	d.must(open.SetDeadline(time.Now().Add(2 * time.Minute)))
 	_, err = open.Write([]byte("CONNECT 10.10.183.1:6443 HTTP/1.1\r\n"))
 	d.must(err)
 	d.StopAfter(3)
@@ -162,7 +162,7 @@ func TestStopAfter(t *testing.T) {
 	conn, err := net.Dial("tcp", proxy.Host)
 	d.must(err)
 	defer conn.Close()
-	d.must(conn.SetDeadline(time.Now().Add(5 * time.Second)))
+	d.must(conn.SetDeadline(time.Now().Add(2 * time.Minute)))
 	_, _ = conn.Write([]byte("CONNECT 10.10.183.1:6443 HTTP/1.1\r\nHost: 10.10.183.1:6443\r\n\r\n"))
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Error("the proxy answered")

@@ -22,7 +22,7 @@ func TestGuestinfoOfAGuestEndsWithThePower(t *testing.T) {
 	d := start(t)
 	d.must(d.SetVMOption("gantry-node-1.37.2", "guestinfo.gantry.log", "none"))
 	vm := d.mustClone("n1", powerOn)
-	for deadline := time.Now().Add(10 * time.Second); d.guestinfo(vm)[phaseOption] != "failed"; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); d.guestinfo(vm)[phaseOption] != "failed"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the guest's phase never arrived in the configuration")
 		}

@@ -15,14 +15,16 @@ import (
 type Leftovers struct {
 	VMs     []string `json:"vms,omitempty"`     // inventory paths
 	Folders []string `json:"folders,omitempty"` // inventory paths
-	Tags    []string `json:"tags,omitempty"`    // names of the tags of the ledger's category
+	Tags    []string `json:"tags,omitempty"`    // names of the tags of the ledger's category, and category/name of zone tags
 	Rules   []string `json:"rules,omitempty"`   // compute cluster/rule
 	Files   []string `json:"files,omitempty"`   // folders of Gantry on datastores: [datastore] folder
+	// Attached are zone tags on objects, as category/name on an inventory path.
+	Attached []string `json:"attached,omitempty"`
 }
 
 // Empty reports whether nothing was left behind.
 func (l Leftovers) Empty() bool {
-	return len(l.VMs)+len(l.Folders)+len(l.Tags)+len(l.Rules)+len(l.Files) == 0
+	return len(l.VMs)+len(l.Folders)+len(l.Tags)+len(l.Rules)+len(l.Files)+len(l.Attached) == 0
 }
 
 // initial is the inventory at the start.
@@ -30,10 +32,17 @@ type initial struct {
 	objects map[types.ManagedObjectReference]bool
 	tags    map[string]bool
 	files   map[string]bool
+	// attached are the zone tags on objects.
+	attached map[attachment]bool
 }
 
 func (s *Simulator) snapshotInitial() initial {
-	i := initial{objects: make(map[types.ManagedObjectReference]bool), tags: make(map[string]bool), files: make(map[string]bool)}
+	i := initial{
+		objects:  make(map[types.ManagedObjectReference]bool),
+		tags:     make(map[string]bool),
+		files:    make(map[string]bool),
+		attached: make(map[attachment]bool),
+	}
 	for _, e := range s.registry.All("") {
 		i.objects[e.Reference()] = true
 		if ds, ok := e.(*vcsim.Datastore); ok {
@@ -45,7 +54,47 @@ func (s *Simulator) snapshotInitial() initial {
 	for _, tag := range s.tags.named(LedgerCategoryName) {
 		i.tags[tag.ID] = true
 	}
+	for _, category := range zoneCategories {
+		for _, tag := range s.tags.named(category) {
+			i.tags[tag.ID] = true
+			objects, _ := s.tags.objectsOf(tag.ID)
+			for _, object := range objects {
+				i.attached[attachment{tag.ID, object}] = true
+			}
+		}
+	}
 	return i
+}
+
+// attachment is a tag on an object.
+type attachment struct {
+	tag    string
+	object types.ManagedObjectReference
+}
+
+// zoneCategories are those of the topology.
+var zoneCategories = []string{"k8s-region", "k8s-zone"}
+
+// addZoneTags adds the zone tags that were not there at the start, and where they are.
+func (s *Simulator) addZoneTags(left *Leftovers) {
+	ctx := *s.service.Context
+	for _, category := range zoneCategories {
+		for _, tag := range s.tags.named(category) {
+			name := category + "/" + tag.Name
+			if !s.initial.tags[tag.ID] {
+				left.Tags = append(left.Tags, name)
+			}
+			objects, _ := s.tags.objectsOf(tag.ID)
+			s.inventory.RLock()
+			for _, object := range objects {
+				if !s.initial.attached[attachment{tag.ID, object}] {
+					left.Attached = append(left.Attached, name+" on "+inventoryPath(&ctx, object))
+				}
+			}
+			s.inventory.RUnlock()
+		}
+	}
+	slices.Sort(left.Attached)
 }
 
 // Leftovers lists machines, folders, ledger tags, placement rules and folders on
@@ -85,6 +134,7 @@ func (s *Simulator) Leftovers() Leftovers {
 			left.Tags = append(left.Tags, tag.Name)
 		}
 	}
+	s.addZoneTags(&left)
 	slices.Sort(left.VMs)
 	slices.Sort(left.Folders)
 	slices.Sort(left.Rules)

@@ -20,7 +20,7 @@ func powerOn(s *types.VirtualMachineCloneSpec) { s.PowerOn = true }
 // was given no userdata fails: there is nothing to boot into.
 func (d *datacenter) awaitPhase(name, phase string) simulator.Guest {
 	d.Helper()
-	ctx, cancel := context.WithTimeout(d.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(d.ctx, 2*time.Minute)
 	defer cancel()
 	var found simulator.Guest
 	d.must(d.WaitGuests(ctx, func(guests []simulator.Guest) bool {
@@ -43,7 +43,7 @@ func TestPowerOnBootsTheGuest(t *testing.T) {
 	if g.ID != vm.Reference().Value || g.Error == "" {
 		t.Errorf("guest %+v", g)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		p := d.properties(vm, "config.extraConfig", "runtime", "summary.runtime.powerState")
 		if p.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn || p.Runtime.BootTime == nil {
 			t.Fatalf("runtime %+v", p.Runtime)

@@ -15,6 +15,9 @@ func (s *tagStore) attach(id string, object types.ManagedObjectReference) tagErr
 	if !ok {
 		return errNoSuchTag
 	}
+	if s.hidden[id] {
+		return errUnauthorized
+	}
 	category := s.categories[tag.CategoryID]
 	if len(category.AssociableTypes) > 0 && !slices.Contains(category.AssociableTypes, object.Type) {
 		return errInvalidArgument
@@ -35,6 +38,9 @@ func (s *tagStore) detach(id string, object types.ManagedObjectReference) tagErr
 	defer s.mu.Unlock()
 	if s.tags[id] == nil {
 		return errNoSuchTag
+	}
+	if s.hidden[id] {
+		return errUnauthorized
 	}
 	delete(s.attachments[id], object)
 	return ""
@@ -69,6 +75,9 @@ func (s *tagStore) objectsOf(id string) ([]types.ManagedObjectReference, tagErro
 	defer s.mu.Unlock()
 	if s.tags[id] == nil {
 		return nil, errNoSuchTag
+	}
+	if s.hidden[id] {
+		return nil, errUnauthorized
 	}
 	objects := make([]types.ManagedObjectReference, 0, len(s.attachments[id]))
 	for object := range s.attachments[id] {

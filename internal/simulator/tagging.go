@@ -87,6 +87,21 @@ func (s *Simulator) readable(user string, objects []wireObject) bool {
 	return !slices.ContainsFunc(objects, func(o wireObject) bool { return !s.granted(&own, user, readPrivilege, o.reference()) })
 }
 
+// onlyReadable are those of some objects that an account may read: a list of what has a tag
+// leaves the others out, and does not say so.
+func (s *Simulator) onlyReadable(user string, objects []wireObject) []wireObject {
+	return slices.DeleteFunc(objects, func(o wireObject) bool { return !s.readable(user, []wireObject{o}) })
+}
+
+// attachable reports whether an account may attach tags to an object, or detach them, as far
+// as the object has a say in it: since vSphere 7.0, that is a privilege of its own.
+func (s *Simulator) attachable(user string, object wireObject) bool {
+	own := *s.service.Context
+	s.inventory.RLock()
+	defer s.inventory.RUnlock()
+	return s.granted(&own, user, "InventoryService.Tagging.ObjectAttachable", object.reference())
+}
+
 // taggingNeeds are the privileges of the tagging service's calls.
 var taggingNeeds = map[string]string{
 	"POST category":                  "InventoryService.Tagging.CreateCategory",
@@ -198,6 +213,10 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, use
 		restError(w, string(errUnauthorized))
 		return
 	}
+	if (action == "attach" || action == "detach") && !s.attachable(user, *spec.ObjectID) {
+		restError(w, string(errUnauthorized))
+		return
+	}
 	switch action {
 	case "attach":
 		answer(w, nil, s.tags.attach(id, spec.ObjectID.reference()))
@@ -205,11 +224,11 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, use
 		answer(w, nil, s.tags.detach(id, spec.ObjectID.reference()))
 	case "list-attached-objects":
 		objects, err := s.tags.objectsOf(id)
-		answer(w, wireObjects(objects), err)
+		answer(w, s.onlyReadable(user, wireObjects(objects)), err)
 	case "list-attached-tags":
 		restValue(w, s.tags.tagsOn(spec.ObjectID.reference()))
 	case "list-attached-objects-on-tags":
-		s.listObjects(w, spec)
+		s.listObjects(w, user, spec)
 	case "list-attached-tags-on-objects":
 		s.listTags(w, spec)
 	case "attach-tag-to-multiple-objects":
@@ -227,7 +246,7 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, use
 	}
 }
 
-func (s *Simulator) listObjects(w http.ResponseWriter, spec associationSpec) {
+func (s *Simulator) listObjects(w http.ResponseWriter, user string, spec associationSpec) {
 	type attached struct {
 		TagID     string       `json:"tag_id"`
 		ObjectIDs []wireObject `json:"object_ids"`
@@ -235,7 +254,7 @@ func (s *Simulator) listObjects(w http.ResponseWriter, spec associationSpec) {
 	list := []attached{}
 	for _, tag := range spec.TagIDs {
 		if objects, err := s.tags.objectsOf(tag); err == "" {
-			list = append(list, attached{TagID: tag, ObjectIDs: wireObjects(objects)})
+			list = append(list, attached{TagID: tag, ObjectIDs: s.onlyReadable(user, wireObjects(objects))})
 		}
 	}
 	restValue(w, list)

@@ -83,11 +83,11 @@ func (c *Client) tagsByCategory(ctx context.Context, urns []string) (map[string]
 		if err != nil {
 			return nil, err
 		}
-		category, err := c.categoryName(ctx, tag.CategoryID)
+		category, err := c.category(ctx, tag.CategoryID)
 		if err != nil {
 			return nil, err
 		}
-		byCategory[category] = append(byCategory[category], tag.Name)
+		byCategory[category.Name] = append(byCategory[category.Name], tag.Name)
 	}
 	for _, names := range byCategory {
 		slices.Sort(names)

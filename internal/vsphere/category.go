@@ -6,16 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
-	"github.com/gantry/terraform-provider-gantry/internal/sharedread"
 )
 
 // The category of the ledger's tags. It is associable with vApps: of all types of
@@ -138,11 +134,11 @@ func (s *TagStore) ensureCategory(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	named, err := s.categoriesNamed(ctx)
+	others, err := s.categoriesNamed(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	if others := slices.DeleteFunc(named, func(other string) bool { return other == id }); len(others) > 0 {
+	if len(others) > 0 {
 		return "", &DuplicateCategoryError{IDs: append([]string{id}, others...)}
 	}
 	site.ledgerID = id
@@ -212,7 +208,7 @@ func (s *TagStore) createCategory(ctx context.Context) (string, error) {
 
 // categoryByName returns the id of the category; empty where there is none.
 func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
-	named, err := s.categoriesNamed(ctx)
+	named, err := s.categoriesNamed(ctx, "")
 	if err != nil || len(named) == 0 {
 		return "", err
 	}
@@ -222,52 +218,12 @@ func (s *TagStore) categoryByName(ctx context.Context) (string, error) {
 	return named[0], nil
 }
 
-// categoriesNamed returns the ids of all categories with the ledger's name. It reads
-// the categories one by one, since vCenter has no better way.
-func (s *TagStore) categoriesNamed(ctx context.Context) ([]string, error) {
-	const op = "find the tag category " + categoryName
-	var ids []string
-	if err := s.client.rest.read(ctx, http.MethodGet, categoryPath, nil, &ids); err != nil {
-		return nil, s.failed(op, err)
+// categoriesNamed returns the ids of all categories with the ledger's name, but for one
+// that is known already.
+func (s *TagStore) categoriesNamed(ctx context.Context, known string) ([]string, error) {
+	named, err := s.client.categoriesNamed(ctx, categoryName, known)
+	if err != nil {
+		return nil, s.failed("find the tag category "+categoryName, err)
 	}
-	named := make([]string, len(ids))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelCategories)
-	for i, id := range ids {
-		group.Go(func() error {
-			name, err := s.client.categoryName(ctx, id)
-			switch {
-			case notFound(err):
-				return nil // deleted since it was listed
-			case err == nil && name == categoryName:
-				named[i] = id
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, s.failed(op, err)
-	}
-	named = slices.DeleteFunc(named, func(id string) bool { return id == "" })
-	slices.Sort(named)
 	return named, nil
-}
-
-// parallelCategories bounds how many categories are read at the same time.
-const parallelCategories = 8
-
-// categoryMaxAge is how old the name of a category may be: it hardly ever changes.
-const categoryMaxAge = time.Hour
-
-// categoryName returns the name of a category, which is read once for all who ask
-// for it.
-func (c *Client) categoryName(ctx context.Context, id string) (string, error) {
-	stored, _ := c.reads.categories.LoadOrStore(id, &sharedread.Read[string]{})
-	return stored.(*sharedread.Read[string]).Get(ctx, categoryMaxAge, func(ctx context.Context) (string, error) {
-		var body struct {
-			Name string `json:"name"`
-		}
-		err := c.rest.read(ctx, http.MethodGet, categoryPath+"/id:"+id, nil, &body)
-		return body.Name, err
-	})
 }

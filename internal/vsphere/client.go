@@ -65,6 +65,15 @@ func (s *site) changed() {
 	}
 }
 
+// tagsChanged drops what was read of attached tags, by any identity.
+func (s *site) tagsChanged() {
+	s.clientsMu.Lock()
+	defer s.clientsMu.Unlock()
+	for _, c := range s.clients {
+		c.reads.attached.Forget()
+	}
+}
+
 // operation is what a task was started for.
 type operation struct {
 	name  string

@@ -114,7 +114,7 @@ func (c *Client) PruneFiles(ctx context.Context, in model.DatastoreFolder, prefi
 }
 
 func (c *Client) datastoreFolder(ctx context.Context, in model.DatastoreFolder) (*datastoreFolder, error) {
-	_, dc, err := c.folderTree(ctx, in.Datacenter)
+	_, dc, err := c.folderTree(ctx, in.Datacenter, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,14 @@
 package vsphere
 
 import (
+	"bytes"
+	"io"
 	"net/netip"
 	"strings"
 
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
+	"github.com/vmware/govmomi/vim25/xml"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
@@ -135,4 +139,51 @@ func Without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference)
 func Changed(c *Client) { c.site.changed() }
 
 // LeanBody is a response without what nothing reads.
-var LeanBody = newLeanBody
+func LeanBody(body io.ReadCloser) io.ReadCloser { return newLeanBody(body) }
+
+// Decoded is what of a response's text is in an inventory.
+type Decoded struct {
+	Values   map[types.ManagedObjectReference]map[string]any // without what the fleet has taken
+	Reported map[netip.Addr]string
+	NICs     map[string][]model.NIC
+	Marked   int
+	// Plain are the objects that were taken out of the text.
+	Plain int
+}
+
+// Decode decodes the response to a read of the tree, with plain objects taken out or not.
+func Decode(response []byte, plain bool) (Decoded, error) {
+	body := newLeanBody(io.NopCloser(bytes.NewReader(response)))
+	objects := &plainObjects{}
+	if plain {
+		body.objects = objects
+	}
+	var envelope struct {
+		Body methods.RetrievePropertiesExBody
+	}
+	decoder := xml.NewDecoder(body)
+	decoder.TypeFunc = types.TypeFunc()
+	if err := decoder.Decode(&envelope); err != nil {
+		return Decoded{}, err
+	}
+	found := objects.appendTo(nil, map[types.ManagedObjectReference]int{})
+	for _, o := range envelope.Body.Res.Returnval.Objects {
+		p := properties{ref: o.Obj, values: map[string]any{}, missing: o.MissingSet}
+		for _, prop := range o.PropSet {
+			p.values[prop.Name] = prop.Val
+		}
+		found = append(found, p)
+	}
+	inv := newInventory(found)
+	d := Decoded{
+		Values:   map[types.ManagedObjectReference]map[string]any{},
+		Reported: inv.fleet.reported,
+		NICs:     inv.fleet.nics,
+		Marked:   len(inv.fleet.marked),
+		Plain:    len(objects.found),
+	}
+	for ref, n := range inv.nodes {
+		d.Values[ref] = n.values
+	}
+	return d, nil
+}

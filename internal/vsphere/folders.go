@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -15,12 +16,20 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// CreateFolder implements model.VCenter. Each folder that it creates is one call;
-// one that another run creates at the same time is used.
-func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string) ([]record.Folder, error) {
+// CreateFolder implements model.VCenter. One that another run creates at the same time
+// is used, and where a survey shows what is gone by now, the tree is read.
+func (c *Client) CreateFolder(ctx context.Context, datacenter, folder string, maxAge time.Duration) ([]record.Folder, error) {
 	defer c.site.changed()
+	levels, err := c.createFolder(ctx, datacenter, folder, maxAge)
+	if maxAge > 0 && errors.Is(err, model.ErrGone) {
+		return c.createFolder(ctx, datacenter, folder, 0)
+	}
+	return levels, err
+}
+
+func (c *Client) createFolder(ctx context.Context, datacenter, folder string, maxAge time.Duration) ([]record.Folder, error) {
 	op := fmt.Sprintf("create VM folder %q", folder)
-	inv, dc, err := c.folderTree(ctx, datacenter)
+	inv, dc, err := c.folderTree(ctx, datacenter, maxAge)
 	if err != nil {
 		return nil, c.failed(op, err)
 	}
@@ -57,7 +66,7 @@ func (inv *inventory) levels(dc, at *node) []record.Folder {
 // FindFolder implements model.VCenter.
 func (c *Client) FindFolder(ctx context.Context, datacenter, folder string) (string, error) {
 	op := fmt.Sprintf("find VM folder %q", folder)
-	inv, dc, err := c.folderTree(ctx, datacenter)
+	inv, dc, err := c.folderTree(ctx, datacenter, 0)
 	if errors.Is(err, model.ErrGone) {
 		return "", nil
 	}
@@ -74,13 +83,14 @@ func (c *Client) FindFolder(ctx context.Context, datacenter, folder string) (str
 	return at.ref.String(), nil
 }
 
-// folderTree reads the tree without its VMs, and finds a datacenter by reference.
-func (c *Client) folderTree(ctx context.Context, datacenter string) (*inventory, *node, error) {
+// folderTree finds a datacenter by reference in a tree that may have no VMs; maxAge is as
+// in tree.
+func (c *Client) folderTree(ctx context.Context, datacenter string, maxAge time.Duration) (*inventory, *node, error) {
 	ref, err := parseRef("Datacenter", datacenter)
 	if err != nil {
 		return nil, nil, err
 	}
-	inv, err := c.bareTree(ctx)
+	inv, err := c.bareTree(ctx, maxAge)
 	if err != nil {
 		return nil, nil, err
 	}

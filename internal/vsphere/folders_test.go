@@ -6,13 +6,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/object"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // createFolder creates a VM folder, and returns its reference.
 func (v *vcenter) createFolder(datacenter, folder string) (string, error) {
-	levels, err := v.client.CreateFolder(v.t.Context(), datacenter, folder)
+	levels, err := v.client.CreateFolder(v.t.Context(), datacenter, folder, 0)
 	if err != nil || len(levels) == 0 {
 		return "", err
 	}
@@ -154,4 +158,48 @@ func TestFoldersOfADatacenterThatIsGone(t *testing.T) {
 	if _, err := v.createFolder("dc-1", "k8s"); err == nil || !strings.Contains(err.Error(), "not a reference") {
 		t.Errorf("a name instead of a reference: %v", err)
 	}
+}
+
+// TestFolderIsCreatedByWhatASurveyHasShown creates a folder right after a survey. What is
+// there is not read again, unless it must be new or is gone by now.
+func TestFolderIsCreatedByWhatASurveyHasShown(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	dc := v.site().Datacenter
+	create := func(path string, maxAge time.Duration, wanted int) string {
+		t.Helper()
+		var ref string
+		calls := v.calls(func() {
+			levels, err := v.client.CreateFolder(t.Context(), dc, path, maxAge)
+			v.must(err)
+			ref = levels[len(levels)-1].Ref
+		})
+		if calls.SOAP[reads] != wanted || calls.Total != wanted+calls.SOAP["CreateFolder"] {
+			t.Errorf("%s by what is at most %s old took %+v, want %d reads", path, maxAge, calls, wanted)
+		}
+		return ref
+	}
+	v.fresh()
+	first := create("k8s/surveyed", age, 0)
+	if again := create("k8s/surveyed", age, 1); again != first { // it changed what the survey has shown
+		t.Errorf("the folder is %s, and then %s", first, again)
+	}
+	v.fresh()
+	create("k8s/new", 0, 1)
+
+	v.fresh()
+	v.remove(first)
+	if again := create("k8s/surveyed/below", age, 1); again == first {
+		t.Error("a folder that is gone was taken for one that is there")
+	}
+}
+
+// remove deletes a folder as an administrator would.
+func (v *vcenter) remove(ref string) {
+	v.t.Helper()
+	v.admin(func(client *govmomi.Client) {
+		task, err := object.NewFolder(client.Client, reference(ref)).Destroy(v.t.Context())
+		v.must(err)
+		v.must(task.Wait(v.t.Context()))
+	})
 }

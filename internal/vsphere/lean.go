@@ -53,7 +53,11 @@ type leanTransport struct{ http.RoundTripper }
 func (t leanTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.RoundTripper.RoundTrip(req)
 	if err == nil && req.Context().Value(leanReads{}) != nil {
-		res.Body = newLeanBody(res.Body)
+		body := newLeanBody(res.Body)
+		if body.objects = plainObjectsOf(req.Context()); body.objects != nil {
+			body.objects.found = nil // an earlier response to the same call was lost
+		}
+		res.Body = body
 	}
 	return res, err
 }
@@ -67,9 +71,12 @@ type leanBody struct {
 	text []byte // what was read and has not been returned; valid until the next read
 	tag  bool   // the "<" at the end of text has not been judged yet
 	err  error
+
+	objects *plainObjects // takes objects out of the text; nil: none
+	object  []byte        // the text of one
 }
 
-func newLeanBody(body io.ReadCloser) io.ReadCloser {
+func newLeanBody(body io.ReadCloser) *leanBody {
 	return &leanBody{Closer: body, from: bufio.NewReaderSize(body, 64<<10)}
 }
 
@@ -96,9 +103,12 @@ func (b *leanBody) Read(p []byte) (n int, err error) {
 func (b *leanBody) fill() {
 	if b.tag {
 		b.tag = false
-		if name := b.name(); unread[string(name)] {
+		switch name := b.name(); {
+		case unread[string(name)]:
 			b.err = b.skip(string(name))
-		} else {
+		case b.objects != nil && string(name) == "objects":
+			b.fillObject()
+		default:
 			b.text = []byte("<")
 		}
 		return
@@ -111,6 +121,22 @@ func (b *leanBody) fill() {
 	if b.err == nil {
 		b.tag = true
 		b.text = b.text[:len(b.text)-1]
+	}
+}
+
+// fillObject reads an object whose "<" was read, and returns its text unless it is taken.
+func (b *leanBody) fillObject() {
+	b.object = append(b.object[:0], '<')
+	for b.err == nil && !bytes.HasSuffix(b.object, []byte("</objects>")) {
+		var part []byte
+		part, b.err = b.from.ReadSlice('>')
+		if errors.Is(b.err, bufio.ErrBufferFull) {
+			b.err = nil
+		}
+		b.object = append(b.object, part...)
+	}
+	if !b.objects.take(b.object) {
+		b.text = b.object
 	}
 }
 

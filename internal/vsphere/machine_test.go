@@ -135,6 +135,10 @@ func TestUserdataIsSeenAndWiped(t *testing.T) {
 		v.must(err)
 		return res.VMs[vm]
 	}
+	booted := func() bool { return v.survey(nil).Machines[0].Booted }
+	if booted() {
+		t.Error("a VM that was never on has booted")
+	}
 	if !poll().Userdata || !v.survey(nil).Machines[0].Userdata {
 		t.Fatal("the bootstrap data is not seen")
 	}
@@ -144,11 +148,17 @@ func TestUserdataIsSeenAndWiped(t *testing.T) {
 	if poll().Userdata || v.survey(nil).Machines[0].Userdata {
 		t.Fatal("what cloud-init has cleaned up counts as bootstrap data")
 	}
+	if !booted() {
+		t.Error("what cloud-init has cleaned up does not say that the guest has booted")
+	}
 	v.setOption(vm, "guestinfo.userdata", "c2VjcmV0")
 	v.setOption(vm, "guestinfo.userdata.encoding", "base64")
 	v.done(v.client.WipeUserdata(t.Context(), vm))
 	if poll().Userdata || v.survey(nil).Machines[0].Userdata {
 		t.Fatal("the bootstrap data is still there")
+	}
+	if booted() {
+		t.Error("a VM whose bootstrap data was taken away before its guest has read it counts as booted")
 	}
 	if got := option(v.vm(vm), "guestinfo.userdata"); got != "" {
 		t.Fatalf("userdata %q", got)

@@ -94,7 +94,7 @@ func operations(v *vcenter, as *vsphere.Client) map[string]func() func() error {
 		}),
 		"make a folder": func() func() error {
 			return func() error {
-				_, err := as.CreateFolder(ctx, site.Datacenter, "k8s/f"+time.Now().Format("150405.000000000"))
+				_, err := as.CreateFolder(ctx, site.Datacenter, "k8s/f"+time.Now().Format("150405.000000000"), 0)
 				return err
 			}
 		},

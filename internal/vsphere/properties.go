@@ -111,6 +111,8 @@ func without(specs []types.PropertyFilterSpec, ref types.ManagedObjectReference)
 
 func (c *Client) retrieveOnce(ctx context.Context, specs []types.PropertyFilterSpec) ([]properties, error) {
 	collector := c.soap.content.PropertyCollector
+	var plain plainObjects
+	ctx = withPlainObjects(ctx, &plain)
 	res, err := methods.RetrievePropertiesEx(ctx, c.soap, &types.RetrievePropertiesEx{
 		This: collector, SpecSet: specs, Options: types.RetrieveOptions{MaxObjects: pageSize},
 	})
@@ -121,6 +123,7 @@ func (c *Client) retrieveOnce(ctx context.Context, specs []types.PropertyFilterS
 	var found []properties
 	at := map[types.ManagedObjectReference]int{}
 	for page != nil {
+		found = plain.appendTo(found, at)
 		for _, o := range page.Objects {
 			i, ok := at[o.Obj]
 			if !ok {
@@ -146,6 +149,15 @@ func (c *Client) retrieveOnce(ctx context.Context, specs []types.PropertyFilterS
 		page = &next.Returnval
 	}
 	return found, nil
+}
+
+// appendTo adds the objects to those that were found. Each of them is in a response once.
+func (o *plainObjects) appendTo(found []properties, at map[types.ManagedObjectReference]int) []properties {
+	for _, p := range o.found {
+		at[p.ref] = len(found)
+		found = append(found, p)
+	}
+	return found
 }
 
 // objectsSpec asks for properties of given objects.

@@ -121,7 +121,7 @@ func TestAChangeDropsTheSharedRead(t *testing.T) {
 		}
 	}
 
-	levels, err := v.client.CreateFolder(ctx, site.Datacenter, "k8s/new")
+	levels, err := v.client.CreateFolder(ctx, site.Datacenter, "k8s/new", 0)
 	if v.must(err); !v.fresh() {
 		t.Error("after a folder was created: nothing was read again")
 	}

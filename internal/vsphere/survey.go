@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -38,9 +39,9 @@ var (
 	}
 )
 
-// Survey implements model.VCenter. It takes two calls: one for the tree, which
+// Survey implements model.VCenter. It takes two calls at most: one for the tree, which
 // surveys share, and one for the cluster's machines, those that are missing, and the
-// template.
+// templates, unless others have just read these and there are no machines.
 func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
 	inv, err := c.tree(ctx, req.MaxAge)
 	if err != nil {
@@ -55,7 +56,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	if err != nil {
 		return nil, err
 	}
-	details, denied, err := c.details(ctx, own, missing, r.templates)
+	details, denied, err := c.details(ctx, own, missing, r.templates, req.TemplateMaxAge)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +129,16 @@ func (inv *inventory) missing(known []string) ([]types.ManagedObjectReference, e
 // are asked for. A reference that is gone is in neither result, one that may not be read
 // in the second.
 func (c *Client) details(
-	ctx context.Context, own []marked, missing []types.ManagedObjectReference, templates []*chosenTemplate,
+	ctx context.Context, own []marked, missing []types.ManagedObjectReference, templates []*chosenTemplate, templateMaxAge time.Duration,
 ) (map[types.ManagedObjectReference]properties, map[types.ManagedObjectReference]*types.NoPermission, error) {
+	ofTemplates := templateRefs(templates)
+	known := c.reads.templates.kept(ofTemplates, templateMaxAge)
+	if len(own)+len(missing) == 0 && known == nil {
+		// Whoever creates a cluster asks for nothing else: it is asked once for those that
+		// do so at the same moment.
+		defer c.reads.templates.alone()()
+		known = c.reads.templates.kept(ofTemplates, templateMaxAge)
+	}
 	var specs []types.PropertyFilterSpec
 	refs := slices.Clone(missing)
 	var snapshotted []types.ManagedObjectReference
@@ -145,22 +154,13 @@ func (c *Client) details(
 			specs = append(specs, disksSpec(snapshotted))
 		}
 	}
-	if len(templates) > 0 {
-		var refs []types.ManagedObjectReference
-		for _, template := range templates {
-			if slices.Contains(refs, template.ref) {
-				continue // that of another pool, too
-			}
-			refs = append(refs, template.ref)
-			if snapshot, ok := currentSnapshot(template.node); ok {
-				refs = append(refs, snapshot)
-			}
-		}
-		specs = append(specs, objectsSpec(refs, map[string][]string{
+	if len(templates) > 0 && known == nil {
+		specs = append(specs, objectsSpec(ofTemplates, map[string][]string{
 			"VirtualMachine":         templateProperties,
 			"VirtualMachineSnapshot": hardwareProperties,
 		}))
 	}
+	began := time.Now()
 	found, denied, err := c.retrieveByReference(ctx, specs)
 	if err != nil {
 		return nil, nil, c.failed("read the cluster's VMs", err)
@@ -171,6 +171,10 @@ func (c *Client) details(
 			details[p.ref] = p
 		}
 	}
+	if known == nil {
+		c.reads.templates.keep(ofTemplates, details, began)
+	}
+	maps.Copy(details, known)
 	return details, denied, nil
 }
 
@@ -235,6 +239,7 @@ func (inv *inventory) machinesOf(own []marked, details map[types.ManagedObjectRe
 			Template:  inv.pathOf(m.marker.TemplateRef),
 			PoweredOn: poweredOn(p),
 			Userdata:  holdsUserdata(p),
+			Booted:    userdataOf(p) == redacted,
 			Phase:     printable.Line(p.option(phaseKey), maxPhase),
 			Backends:  printable.Line(p.option(backendsKey), maxBackends),
 		}
@@ -280,9 +285,13 @@ func poweredOn(p properties) bool {
 	return value[types.VirtualMachinePowerState](p, "runtime.powerState") == types.VirtualMachinePowerStatePoweredOn
 }
 
-// holdsUserdata reports whether bootstrap data is still there. cloud-init leaves
-// three dashes where it has cleaned up.
+// redacted is what cloud-init leaves of bootstrap data that it has read.
+const redacted = "---"
+
+// holdsUserdata reports whether bootstrap data is still there.
 func holdsUserdata(p properties) bool {
-	data := strings.TrimSpace(p.option(userdataKey))
-	return data != "" && data != "---"
+	data := userdataOf(p)
+	return data != "" && data != redacted
 }
+
+func userdataOf(p properties) string { return strings.TrimSpace(p.option(userdataKey)) }

@@ -78,15 +78,17 @@ func treeSteps() []types.BaseSelectionSpec {
 // reads are what several callers of one identity share.
 type reads struct {
 	tree       sharedread.Read[*inventory]
-	bare       sharedread.Read[*inventory]  // the tree without its VMs
+	bare       sharedread.Read[*inventory] // the tree without its VMs
+	templates  templateReads
 	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
 	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
-	categories sync.Map                     // tag category id: *sharedread.Read[string], the category's name
+	categories sync.Map                     // tag category id: *sharedread.Read[categoryBody]
 }
 
 func (r *reads) forget() {
 	r.tree.Forget()
 	r.bare.Forget()
+	r.templates.forget()
 }
 
 // tree returns the inventory; maxAge is as in model.SurveyRequest.
@@ -95,9 +97,13 @@ func (c *Client) tree(ctx context.Context, maxAge time.Duration) (*inventory, er
 	return inv, c.treeError(err)
 }
 
-// bareTree returns the inventory without its VMs.
-func (c *Client) bareTree(ctx context.Context) (*inventory, error) {
-	inv, err := c.reads.bare.Get(ctx, 0, func(ctx context.Context) (*inventory, error) { return c.readTree(ctx, false) })
+// bareTree returns the inventory without its VMs, or the whole one where that is young
+// enough; maxAge is as in tree.
+func (c *Client) bareTree(ctx context.Context, maxAge time.Duration) (*inventory, error) {
+	if inv, kept := c.reads.tree.Kept(maxAge); kept {
+		return inv, nil
+	}
+	inv, err := c.reads.bare.Get(ctx, maxAge, func(ctx context.Context) (*inventory, error) { return c.readTree(ctx, false) })
 	return inv, c.treeError(err)
 }
 

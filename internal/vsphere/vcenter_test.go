@@ -54,7 +54,7 @@ func startOnly(t *testing.T, set ...func(*simulator.Options)) *vcenter {
 	t.Cleanup(func() { _ = sim.Close() })
 	v := &vcenter{Simulator: sim, t: t, pool: &vsphere.Sessions{}}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		_ = v.pool.LogoutAll(ctx)
 	})
@@ -184,7 +184,7 @@ func (v *vcenter) cloneOff(req model.CloneRequest) string {
 // finish polls a task until it is done.
 func (v *vcenter) finish(task string) model.TaskState {
 	v.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		res, err := v.client.Poll(v.t.Context(), model.PollRequest{Tasks: []string{task}})
 		v.must(err)
 		if state := res.Tasks[task]; state.Done {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -47,7 +48,7 @@ type InvalidZone struct {
 func (c *Client) ZoneTags(ctx context.Context, datacenter string) (ZoneTags, error) {
 	op := fmt.Sprintf("read the zone tags of datacenter %q", datacenter)
 	zones := ZoneTags{Zones: map[string]string{}, Duplicates: map[string][]string{}}
-	inv, err := c.bareTree(ctx)
+	inv, err := c.bareTree(ctx, 0)
 	if err != nil {
 		return zones, c.failed(op, err)
 	}
@@ -102,7 +103,7 @@ func (z *ZoneTags) addClusters(clusters []*node, tags attachedTags) {
 func (z *ZoneTags) validTag(object, category string, values []string) string {
 	valid := ""
 	for _, v := range values {
-		reason := invalidZone(v)
+		reason := InvalidZoneValue(v)
 		if reason == "" && len(values) > 1 {
 			reason = fmt.Sprintf("the object has %d tags of category %s", len(values), category)
 		}
@@ -115,7 +116,8 @@ func (z *ZoneTags) validTag(object, category string, values []string) string {
 	return valid
 }
 
-func invalidZone(v string) string {
+// InvalidZoneValue says why a value cannot be a node label; empty where it can.
+func InvalidZoneValue(v string) string {
 	switch {
 	case len(v) > maxZoneValue:
 		return fmt.Sprintf("it is longer than %d characters", maxZoneValue)
@@ -125,31 +127,58 @@ func invalidZone(v string) string {
 	return ""
 }
 
-// Zones implements model.VCenter. A tag that cannot become a node label is an
-// error: kubelet would refuse it, on the node, long after the plan.
-func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters []string) (map[string]model.Zone, error) {
+// Zones implements model.VCenter. A tag that cannot become a node label is left out, and
+// said: kubelet would refuse it, on the node, long after the plan.
+func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters []string) (model.ZoneTags, error) {
 	const op = "read the zone tags"
+	found := model.ZoneTags{Zones: map[string]model.ZoneTag{}}
 	refs, err := parseRefs(append([]string{datacenter}, computeClusters...))
 	if err != nil {
-		return nil, c.failed(op, err)
+		return found, c.failed(op, err)
 	}
 	tags, err := c.attachedTags(ctx, refs)
 	if err != nil {
-		return nil, c.zonesFailed(op, err)
+		return found, c.zonesFailed(op, err)
 	}
-	region, err := c.zoneLabel(tags, refs[0], RegionCategory)
-	if err != nil {
-		return nil, c.failed(op, err)
-	}
-	zones := map[string]model.Zone{}
+	found.Region = c.zoneTag(tags, refs[0], RegionCategory)
 	for _, ref := range refs[1:] {
-		zone, err := c.zoneLabel(tags, ref, ZoneCategory)
-		if err != nil {
-			return nil, c.failed(op, err)
-		}
-		zones[ref.String()] = model.Zone{Region: region, Zone: zone}
+		found.Zones[ref.String()] = c.zoneTag(tags, ref, ZoneCategory)
 	}
-	return zones, nil
+	for _, byCategory := range tags {
+		found.Listed = found.Listed || len(byCategory) > 0
+	}
+	if !found.Listed {
+		found.Listed, err = c.listsTags(ctx)
+	}
+	return found, c.zonesFailed(op, err)
+}
+
+// zoneTag is zoneLabel with its error in words.
+func (c *Client) zoneTag(tags attachedTags, ref types.ManagedObjectReference, category string) model.ZoneTag {
+	value, err := c.zoneLabel(tags, ref, category)
+	if err != nil {
+		return model.ZoneTag{Problem: err.Error()}
+	}
+	return model.ZoneTag{Value: value}
+}
+
+// listsTags reports whether the account is known to see tags. The mark of the ledger's
+// category is a tag that is there wherever Gantry has written anything; before that, any tag
+// will do. Where there is none at all, nothing is known.
+func (c *Client) listsTags(ctx context.Context) (bool, error) {
+	_, err := c.tag(ctx, tagURN(rootTag))
+	if err == nil {
+		return true, nil
+	}
+	if !notFound(err) {
+		if errors.Is(c.failed("", err), model.ErrPermission) {
+			return false, nil
+		}
+		return false, err
+	}
+	var urns []string
+	err = c.rest.read(ctx, http.MethodGet, tagPath, nil, &urns)
+	return len(urns) > 0, err
 }
 
 // zonesFailed names the privilege, which the tagging service does not.
@@ -175,7 +204,7 @@ func (c *Client) zoneLabel(tags attachedTags, ref types.ManagedObjectReference, 
 			Advice: "remove all but one",
 		}
 	}
-	if reason := invalidZone(values[0]); reason != "" {
+	if reason := InvalidZoneValue(values[0]); reason != "" {
 		return "", &Error{
 			Reason: fmt.Sprintf("the %s tag %q on %s cannot be a node label: %s", category, values[0], c.path(ref), reason),
 			Advice: "rename the tag",

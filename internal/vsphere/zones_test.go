@@ -5,11 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
 // attach makes a zone tag and attaches it to an object.
@@ -42,13 +45,13 @@ func TestZonesOfTheStandardInventory(t *testing.T) {
 	v := start(t)
 	site := v.site()
 	cluster := site.Placements[controlPlane].ComputeCluster
-	var zones map[string]model.Zone
+	var zones model.ZoneTags
 	calls := v.calls(func() {
 		var err error
 		zones, err = v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
 		v.must(err)
 	})
-	if got := zones[cluster]; got != (model.Zone{Region: "region-1", Zone: "zone-a"}) {
+	if got := zones.Of(cluster); got != (model.Zone{Region: "region-1", Zone: "zone-a"}) || !zones.Listed {
 		t.Fatalf("zones %+v", zones)
 	}
 	if calls.Total != 6 { // login, what is attached, two tags, two categories
@@ -131,14 +134,50 @@ func TestZoneTagsThatMakeNoLabels(t *testing.T) {
 		t.Fatalf("zone tags %+v", all)
 	}
 	for ref, want := range map[string]string{a: "not a label", b: "2 tags"} {
-		_, err := v.client.Zones(t.Context(), dc, []string{ref})
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "/dc-1/host/") {
-			t.Errorf("error %v, want %q", err, want)
+		zones, err := v.client.Zones(t.Context(), dc, []string{ref})
+		v.must(err)
+		got := zones.Zones[ref]
+		if got.Value != "" || got.Missing() || !strings.Contains(got.Problem, want) || !strings.Contains(got.Problem, "/dc-1/host/") {
+			t.Errorf("it is %+v, want %q", got, want)
 		}
 	}
 	zones, err := v.client.Zones(t.Context(), dc, []string{c})
-	if v.must(err); zones[c] != (model.Zone{}) {
+	if v.must(err); !zones.Zones[c].Missing() || zones.Of(c) != (model.Zone{}) || !zones.Listed {
 		t.Fatalf("zones %+v", zones)
+	}
+}
+
+// A tag that the account may not list is not missing: where it sees none, that it could is
+// what the mark of the ledger shows, or any tag.
+func TestZonesThatMayNotBeListed(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) { o.Inventory.WithoutZoneTags = true })
+	site := v.site()
+	cluster := site.Placements[controlPlane].ComputeCluster
+	listed := func() bool {
+		t.Helper()
+		zones, err := v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
+		v.must(err)
+		return zones.Listed
+	}
+	if listed() {
+		t.Error("no tag is anywhere, and tags are said to be listed")
+	}
+	v.category(v.manager(), "backup")
+	id, err := v.manager().CreateTag(t.Context(), &tags.Tag{CategoryID: "backup", Name: "daily"})
+	v.must(err)
+	if !listed() {
+		t.Error("a tag is there")
+	}
+	v.must(v.manager().DeleteTag(t.Context(), &tags.Tag{ID: id}))
+	store := vsphere.NewTagStore(v.client)
+	v.must(store.Create(t.Context(), ledger.Tag{ID: uuid.New(), Name: "record"}))
+	if !listed() {
+		t.Error("the ledger is there")
+	}
+	v.must(v.DenyPrivilegeOn(v.Username(), "System.Read", simulator.GlobalPermission))
+	if listed() {
+		t.Error("tags may not be listed")
 	}
 }
 

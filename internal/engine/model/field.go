@@ -61,6 +61,7 @@ const (
 	FieldLoadBalancer     FieldName = "load balancer"
 	FieldHAProxyImage     FieldName = "container image of HAProxy"
 	FieldHostName         FieldName = "host name of the load balancer"
+	FieldReset            FieldName = "trigger of the reset"
 )
 
 // Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that

@@ -38,6 +38,9 @@ type Limits struct {
 	// Lacks are the privileges that the user lacks of those that a plan needs, by the
 	// reference of the object.
 	Lacks map[string][]string
+	// Zones are the topology tags of where nodes are placed; nil: they were not read, since no
+	// node is built, or cannot be.
+	Zones *ZoneTags
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
 	// Children are the clusters, IP pools and accounts of a gateway. They are read

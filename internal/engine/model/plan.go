@@ -129,11 +129,18 @@ func (p *Plan) StartsControlPlane() []string {
 	return names
 }
 
-// First is the node that initialises the control plane; empty where it runs.
+// First is the node with which the control plane begins; empty where it runs.
 func (p *Plan) First() string {
 	for _, step := range p.Steps() {
-		if create, ok := step.(CreateNode); ok && create.First {
-			return create.Node
+		switch s := step.(type) {
+		case CreateNode:
+			if s.First {
+				return s.Node
+			}
+		case PowerOnNode:
+			if s.First {
+				return s.Machine.Marker.Node
+			}
 		}
 	}
 	return ""

@@ -25,8 +25,9 @@ type VCenter interface {
 	Survey(ctx context.Context, req SurveyRequest) (*Survey, error)
 
 	// Zones reads the k8s-region tag of the datacenter and the k8s-zone tags of the
-	// compute clusters, keyed by compute cluster reference.
-	Zones(ctx context.Context, datacenter string, computeClusters []string) (map[string]Zone, error)
+	// compute clusters. It is one call, one for each tag and category that was not read
+	// before, and two more at most where none is seen.
+	Zones(ctx context.Context, datacenter string, computeClusters []string) (ZoneTags, error)
 
 	// MachineZones returns the tags of Zones for where VMs are now, by the references of the
 	// VMs. One whose compute cluster is not known, or has what cannot be a node label, is
@@ -36,8 +37,9 @@ type VCenter interface {
 
 	// CreateFolder creates the missing part of a VM folder path below the VM folder
 	// of the datacenter (a reference), and returns the folders of the path, outermost
-	// first.
-	CreateFolder(ctx context.Context, datacenter, path string) (levels []record.Folder, err error)
+	// first. Each missing one is a call. What is there already is taken from a survey that
+	// is at most maxAge old, if there is one, and read in one call otherwise.
+	CreateFolder(ctx context.Context, datacenter, path string, maxAge time.Duration) (levels []record.Folder, err error)
 	// FindFolder returns the reference of the folder with a path, as in CreateFolder;
 	// empty where there is none. It is one call.
 	FindFolder(ctx context.Context, datacenter, path string) (ref string, err error)

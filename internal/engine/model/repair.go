@@ -13,9 +13,15 @@ type Repair struct {
 	Shown map[string]bool
 }
 
-// ShownRepairs has nodes that are not Ready for too long repaired only where a plan has
-// shown it.
+// ShownRepairs has nodes that are not Ready for too long repaired, and those whose
+// post_bootstrap failed restarted, only where a plan has shown it.
 func (s *ClusterSpec) ShownRepairs(shown []Change) {
+	s.Restarts = map[string]bool{}
+	for _, change := range shown {
+		if change.Action == ActionRestartNode {
+			s.Restarts[change.Target] = true
+		}
+	}
 	if s.Repair == nil {
 		return
 	}

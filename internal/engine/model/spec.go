@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -99,6 +101,10 @@ type ClusterSpec struct {
 	ReplaceNodes []string
 	// Repair is how nodes are repaired whose VMs run; nil: they are not.
 	Repair *Repair
+
+	// Restarts are the nodes that a plan has shown to be restarted; nil: there was no plan. Of
+	// which a command has failed only since waits for the next one.
+	Restarts map[string]bool
 
 	// EtcdSnapshots is where a snapshot of etcd is written to before a member leaves it;
 	// nil: none is taken, which no resource asks for.
@@ -325,14 +331,15 @@ const MaxOrdinal = 1_000_000
 
 // NodeOrdinal reads n from a node's name; 0 where the name is not of the pool.
 func NodeOrdinal(cluster, pool, name string) int {
-	var n int
-	prefix := cluster + "-" + pool + "-"
-	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		if _, err := fmt.Sscanf(name[len(prefix):], "%d", &n); err == nil && n <= MaxOrdinal && NodeName(cluster, pool, n) == name {
-			return n
-		}
+	digits, ok := strings.CutPrefix(name, cluster+"-"+pool+"-")
+	if !ok {
+		return 0
 	}
-	return 0
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || n > MaxOrdinal || NodeName(cluster, pool, n) != name {
+		return 0
+	}
+	return n
 }
 
 // NodeUUID is the instance UUID of a node's VM: known before the VM exists, and

@@ -23,7 +23,8 @@ func TestNodeOrdinalReadsWhatNodeNameWrites(t *testing.T) {
 		if got := model.NodeOrdinal(cluster, pool, name); got != n {
 			t.Fatalf("%s has the ordinal %d, want %d", name, got, n)
 		}
-		for _, other := range []string{name + "0x", name + " ", "x" + name, cluster + "-" + pool + "-0" + fmt.Sprint(n)} {
+		prefix := cluster + "-" + pool + "-"
+		for _, other := range []string{prefix + "-" + fmt.Sprint(n), prefix + "0" + fmt.Sprint(n), name + "0x", name + " ", "x" + name} {
 			if got := model.NodeOrdinal(cluster, pool, other); got != 0 {
 				t.Fatalf("%q has the ordinal %d", other, got)
 			}

@@ -32,6 +32,7 @@ const (
 	ActionDeleteNode         Action = "delete_node"          // target: the node
 	ActionCreateNode         Action = "create_node"          // target: the node
 	ActionPowerOnNode        Action = "power_on_node"        // target: a node whose VM is off
+	ActionRestartNode        Action = "restart_node"         // target: a node whose post_bootstrap failed
 	ActionWipeUserdata       Action = "wipe_userdata"        // target: the node
 	ActionUpdateNodeMetadata Action = "update_node_metadata" // target: the node
 	ActionUncordonNode       Action = "uncordon_node"        // target: a node that was to be deleted and stays
@@ -186,7 +187,19 @@ func (s CreateNode) IPPool() uuid.UUID { return s.Place().IPPoolID }
 func (s CreateNode) Place() Placement { return s.NodePool.Placements[s.Placement.Index] }
 
 // PowerOnNode powers the VM of a node on and waits until the node is back.
-type PowerOnNode struct{ Machine Machine }
+type PowerOnNode struct {
+	Machine Machine
+	// First is set for the first node of a restore, which may have served before any run has
+	// seen it: with it the control plane begins.
+	First bool
+}
+
+// RestartNode drains a node and powers its VM off and on, so that its guest tries again what
+// failed of post_bootstrap, and waits until that has ended.
+type RestartNode struct {
+	Machine      Machine
+	DrainTimeout time.Duration
+}
 
 // WipeUserdata removes bootstrap data from a VM.
 type WipeUserdata struct {
@@ -291,6 +304,9 @@ func (s CreateNode) Change() Change { return Change{ActionCreateNode, s.Node} }
 
 // Change implements Step.
 func (s PowerOnNode) Change() Change { return Change{ActionPowerOnNode, s.Machine.Marker.Node} }
+
+// Change implements Step.
+func (s RestartNode) Change() Change { return Change{ActionRestartNode, s.Machine.Marker.Node} }
 
 // Change implements Step.
 func (s WipeUserdata) Change() Change { return Change{ActionWipeUserdata, s.Node} }

@@ -41,6 +41,7 @@ var steps = []struct {
 	{model.DeleteNode{Machine: model.Machine{Ref: "vm", Marker: model.Marker{Node: "n"}}}, "delete_node n"},
 	{model.CreateNode{Node: "n", NodePool: model.NodePool{Name: "w"}}, "create_node n"},
 	{model.PowerOnNode{Machine: model.Machine{Marker: model.Marker{Node: "n"}}}, "power_on_node n"},
+	{model.RestartNode{Machine: model.Machine{Marker: model.Marker{Node: "n"}}}, "restart_node n"},
 	{model.WipeUserdata{Node: "n", VM: "vm"}, "wipe_userdata n"},
 	{model.UpdateNodeMetadata{Node: "n"}, "update_node_metadata n"},
 	{model.UpdateDescription{Cluster: "c", VMs: []string{"vm"}}, "update_description c"},

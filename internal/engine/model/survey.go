@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,9 @@ type SurveyRequest struct {
 	// MaxAge is how old the shared read of the inventory may be; 0: it begins after
 	// the call.
 	MaxAge time.Duration
+	// TemplateMaxAge is how old what is read of templates may be. No lock of a cluster
+	// protects a template: this may be more than 0 under a lock, too.
+	TemplateMaxAge time.Duration
 }
 
 // Names are the inventory names that a spec uses.
@@ -126,6 +130,18 @@ type Site struct {
 	Placements    map[PlacementRef]ResolvedPlacement
 }
 
+// ComputeClusters are the references of those that nodes are placed on, sorted.
+func (s Site) ComputeClusters() []string {
+	var refs []string
+	for _, place := range s.Placements {
+		if place.ComputeCluster != "" {
+			refs = append(refs, place.ComputeCluster)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
 // TemplateOf is the template of a pool's nodes; one without a reference was not found.
 func (s Site) TemplateOf(pool NodePool) Template {
 	if pool.Image.Template == "" {
@@ -223,6 +239,31 @@ func (n Network) Key() string { return cmp.Or(n.PortgroupKey, n.Ref) }
 // Zone is the topology of one placement; either part may be empty.
 type Zone struct{ Region, Zone string }
 
+// ZoneTags are the topology tags of where nodes are placed.
+type ZoneTags struct {
+	Region ZoneTag
+	Zones  map[string]ZoneTag // by compute cluster reference
+	// Listed is set where the account is known to see tags: vCenter leaves those out that it
+	// may not list, and only then is one missing that is not there.
+	Listed bool
+}
+
+// ZoneTag is the tag of one object.
+type ZoneTag struct {
+	Value string // empty: the object has none that can be a node label
+	// Problem says why what the object has cannot be a node label, and what to do; empty:
+	// nothing is wrong.
+	Problem string
+}
+
+// Missing reports whether the object has no tag at all.
+func (t ZoneTag) Missing() bool { return t.Value == "" && t.Problem == "" }
+
+// Of is the topology of a compute cluster, as far as its tags can be node labels.
+func (t ZoneTags) Of(computeCluster string) Zone {
+	return Zone{Region: t.Region.Value, Zone: t.Zones[computeCluster].Value}
+}
+
 // Machine is a VM that carries a marker of the cluster.
 type Machine struct {
 	Ref       string
@@ -233,6 +274,8 @@ type Machine struct {
 	Template  string // inventory path, as it is now, of what it was cloned from; empty: not in the inventory
 	PoweredOn bool
 	Userdata  bool // bootstrap data is still in the configuration
+	// Booted says that its guest has read its bootstrap data, and has removed it.
+	Booted bool `json:",omitzero"`
 	// Phase is what its guest reported last, while it has power.
 	Phase string `json:",omitzero"`
 	// Address is the lease that its guest bootstrapped with, and Lease the one that it has

@@ -27,9 +27,12 @@ func (o Observer) readIPPools(ctx context.Context, w *World, req request) error 
 		if _, done := w.Limits.IPPools[id]; done || id == uuid.Nil {
 			continue
 		}
-		pool, err := o.readIPPool(ctx, id)
-		if err != nil {
-			return err
+		pool, known := o.IPPools[id]
+		if !known || id == own {
+			var err error
+			if pool, err = o.readIPPool(ctx, id); err != nil {
+				return err
+			}
 		}
 		w.addIPPool(pool)
 	}

@@ -25,11 +25,16 @@ type Observer struct {
 	// MaxAge is how old a read of vCenter may be that several resources share. Under a
 	// lock it is 0: what was read before the lock was taken proves nothing.
 	MaxAge time.Duration
+	// TemplateMaxAge is how old what was read of templates may be, under a lock, too.
+	TemplateMaxAge time.Duration
 	// Planned is what is known of an IP pool beyond the ledger, for a plan; nil: nothing,
 	// as in an apply.
 	Planned func(id uuid.UUID) model.PlannedIPPool
 	// Inside is as in Limits.
 	Inside uuid.UUID
+	// IPPools are the pools that the run has read whose end is observed; nil: none. They
+	// are not read again.
+	IPPools map[uuid.UUID]model.IPPool
 }
 
 // World is one observation.
@@ -143,7 +148,13 @@ type request struct {
 // read is the sequence of an observation.
 func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	known := knownOf(req)
-	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{Cluster: req.id, Known: references(known), Names: req.names, MaxAge: o.MaxAge})
+	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{
+		Cluster:        req.id,
+		Known:          references(known),
+		Names:          req.names,
+		MaxAge:         o.MaxAge,
+		TemplateMaxAge: o.TemplateMaxAge,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the inventory of vCenter: %w", err)
 	}

@@ -33,6 +33,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.imageFindings())
 	p.Add(c.hosts())
 	p.Add(c.capacity())
+	p.Add(c.zones())
 	p.Add(c.documents())
 	p.Add(c.ipPools())
 	p.Add(c.budget())

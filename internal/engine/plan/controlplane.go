@@ -69,6 +69,13 @@ func (v view) votersOf(there int) int {
 	return min(there+len(gone), max(there, min(had, v.spec.ControlPlane.Count)))
 }
 
+// Voters is how many members the etcd of a control plane that was running has at least.
+func Voters(spec *model.ClusterSpec, facts *model.Facts) int {
+	v := view{spec: spec}
+	v.facts, v.former = withoutFormer(facts)
+	return v.votersOf(len(v.machines(model.ControlPlanePool)) + len(v.presumedPresent(model.ControlPlanePool)))
+}
+
 // mayBeRolled reports whether one of the nodes that are gone may have left etcd in a rollout
 // that did not come to an end: its successor has the extra, so that there is none, or says in
 // its marker that it was to be that node's address.

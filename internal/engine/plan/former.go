@@ -95,7 +95,9 @@ func formerAnswers(v view) model.Findings {
 
 // formerMayWork refuses to go on with a restore where VMs of the former control plane are
 // there that are a quorum of it, as after their datastore has come back. That its API does
-// not answer from here is no proof that they do not work, or would not with power.
+// not answer from here is no proof that they do not work, or would not with power. How many
+// they were is what was recorded when the restore began: what the spec asks for may be new.
+// Where that is not known, one is enough.
 func formerMayWork(v view) model.Findings {
 	var f model.Findings
 	if !v.unanswered || v.spec.Kind != record.KindCluster {
@@ -108,11 +110,7 @@ func formerMayWork(v view) model.Findings {
 		}
 	}
 	there := len(former)
-	voters := v.votersOf(there)
-	if len(v.goneMembers()) == 0 {
-		// The addresses of those that are gone may have been released meanwhile.
-		voters = max(there, v.spec.ControlPlane.Count)
-	}
+	voters := max(there, v.facts.Record.FormerMembers)
 	if there == 0 || there < majority(voters) {
 		return f
 	}

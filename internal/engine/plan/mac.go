@@ -3,7 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/google/uuid"
@@ -37,5 +37,6 @@ func MACAddress(address netip.Addr, node uuid.UUID, taken func(mac string) bool)
 // manualMAC is the address with the last bits of a number.
 func manualMAC(number uint32) string {
 	number &= 1<<macBits - 1
-	return fmt.Sprintf("00:50:56:%02x:%02x:%02x", byte(number>>16), byte(number>>8), byte(number))
+	mac := net.HardwareAddr{0x00, 0x50, 0x56, byte(number >> 16), byte(number >> 8), byte(number)}
+	return mac.String()
 }

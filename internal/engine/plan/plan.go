@@ -44,6 +44,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			lostClaims(v, deleted),
 		)},
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
+		// Nothing joins what does not answer.
+		model.Stage{Name: "power on first node", Steps: powerOn.first},
 		model.Stage{Name: "power on control plane", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.controlPlane},
 		model.Stage{Name: "power on workers", Parallel: true, OnFailure: model.SkipRollouts, Steps: powerOn.workers},
 		model.Stage{Name: "kubeadm configuration", Steps: configSteps(v)},
@@ -67,12 +69,15 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
 	p.Stages = append(p.Stages, others...)
+	restarts := restartSteps(v, deleted)
+	p.Stages = append(p.Stages, stages(model.Stage{Name: "post_bootstrap again", OnFailure: model.SkipRollouts, Steps: restarts})...)
 	for _, pool := range lateRollouts(v, pools) { // one pool after the other
 		p.Stages = append(p.Stages, pool.rollout...)
 	}
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
+	p.Add(restartFindings(v, restarts))
 	return p
 }
 

@@ -10,6 +10,7 @@ import (
 type powerOnPlan struct {
 	controlPlane []model.Step
 	workers      []model.Step
+	first        []model.Step // that of a restore
 	findings     model.Findings
 }
 
@@ -21,7 +22,12 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 	var names []string
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
-		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m)
+		if v.resumes(m) {
+			p.first = append(p.first, model.PowerOnNode{Machine: m, First: true})
+			p.findings.Add(resumeFindings(name))
+			continue
+		}
+		joined := v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.mayBeMember(m)
 		// Of a control plane that is rolled all nodes have to be well before the first goes.
 		leaves := (deleted[name] || v.holdsRepairs) && !m.Marker.ControlPlane()
 		// What powers it on reconnects it, too.
@@ -49,6 +55,12 @@ func planPowerOn(v view, deleted map[string]bool) powerOnPlan {
 			quoted(names))
 	}
 	return p
+}
+
+// mayBeMember reports whether a control-plane node may have joined etcd before a run has seen
+// it, while the API does not answer: without its member, etcd may never have its quorum again.
+func (v view) mayBeMember(m model.Machine) bool {
+	return v.apiSilent() && m.Marker.ControlPlane() && m.Booted && m.Marker.CAFingerprint == v.facts.CAFingerprint
 }
 
 // unresponsive reports whether a worker did not come back after a run had powered it on,

@@ -81,3 +81,20 @@ func TestPlanReplacesAWorkerThatDidNotComeBack(t *testing.T) {
 		}
 	}
 }
+
+// The second node of a control plane has joined etcd, which needs both from then on, and lost
+// its power before a run had seen that: what has booted is powered on, though the record calls
+// it pending. What has not booted, or may join no more, is not.
+func TestControlPlaneNodeThatJoinedUnseenIsPoweredOn(t *testing.T) {
+	t.Parallel()
+	s, f := small(3, 0), running(2, 0)
+	s.Workers = nil
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {2, 3}}
+	second := &f.Machines[1]
+	second.PoweredOn, second.Booted = false, true
+	wantSteps(t, planned(s, unreachable(f)), "power_on_node c-cp-2")
+	second.Booted = false
+	wantSteps(t, planned(s, f), "")
+	second.Booted, second.Marker.CAFingerprint = true, "sha256:other"
+	wantSteps(t, planned(s, f), "")
+}

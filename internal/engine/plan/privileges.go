@@ -88,7 +88,8 @@ func (c check) privilegedObjects() []privilegedObject {
 // changesVM reports whether a step changes a VM in vCenter.
 func changesVM(step model.Step) bool {
 	switch step.(type) {
-	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.WipeUserdata, model.UpdateDescription,
+	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.RestartNode,
+		model.WipeUserdata, model.UpdateDescription,
 		model.CreateLoadBalancer, model.ReplaceLoadBalancer, model.RestartLoadBalancer, model.UpdateBackends, model.DeleteLoadBalancer:
 		return true
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
+var resetField = model.ClusterField(model.FieldReset)
+
 // resets reports whether the control plane is to be built anew, with the identity and
 // the addresses that it has: the record or a VM is of another reset than the spec. That
 // the VMs are asked, too, makes a run that was killed right after it began go on.
@@ -43,6 +45,24 @@ func resetFacts(facts *model.Facts) *model.Facts {
 func TakenBack(spec *model.ClusterSpec, facts *model.Facts) bool {
 	begun := facts.Record.Found && facts.Record.Reset != "" && !facts.Record.APIReached
 	return begun && !spec.New && spec.Reset == "" && facts.API.Answered()
+}
+
+// resetUnasked refuses to go on with the reset of a gateway whose trigger was removed half way
+// while its API is silent. Its former VM may serve where it is only not reached from here, and
+// the configuration does not ask any more for what replaces it.
+func resetUnasked(v view) model.Findings {
+	var f model.Findings
+	begun := v.unanswered && v.facts.Record.CreationComplete
+	vms := nodeNames(v.machines(model.ControlPlanePool))
+	if v.spec.Kind != record.KindGateway || v.spec.Reset != "" || !begun || len(vms) == 0 {
+		return f
+	}
+	f.Refuse(resetField, "The gateway is being reset",
+		"A reset of %q has begun, its API has not answered since, and reset_trigger, which asked for it, is removed. "+
+			"These VMs are there, and are deleted only where it is asked for: %s. Set reset_trigger again, to that value or another one, "+
+			"and the reset goes on. To go on with the gateway as it was, power on the VM that it had before, and see to it that its API "+
+			"is reached from here: the next plan keeps what answers.", v.spec.Name, quoted(vms))
+	return f
 }
 
 // Resumes reports whether an apply goes on with what an earlier run has begun, and may remove

@@ -82,6 +82,43 @@ func TestResetIsDoneOnce(t *testing.T) {
 	wantSteps(t, planned(s, &model.Facts{CAFingerprint: theCA}), "create_record c, reserve_endpoint c, create_node c-cp-1, apply_pack agent")
 }
 
+// The trigger is removed half way, and the API does not answer from here: the VM that may
+// serve is not deleted for a reset that is not asked for any more, be it on or off.
+func TestResetThatIsNotAskedForAnyMoreDeletesNothing(t *testing.T) {
+	t.Parallel()
+	begun := func() (*model.ClusterSpec, *model.Facts) {
+		s, f := gateway()
+		s.Reset = ""
+		f.Record.Reset, f.Record.APIReached = "r1", false
+		f.Record.Pending = map[string][]int{model.ControlPlanePool: {2}}
+		f.Record.Counters[model.ControlPlanePool] = 3
+		return s, unreachable(f)
+	}
+	for _, power := range []bool{true, false} {
+		for _, reset := range []string{"", "r1"} { // it had before, or the new one
+			s, f := begun()
+			f.Machines[0].PoweredOn, f.Machines[0].Marker.Reset = power, reset
+			p := planned(s, f)
+			problems := on(p.Problems, model.ClusterField(model.FieldReset))
+			if len(p.Steps()) > 0 || !says(problems, "being reset", `"c-cp-1"`, "Set reset_trigger again", "keeps what answers") {
+				t.Errorf("planned %s (%v)", names(p), p.Problems)
+			}
+		}
+	}
+	s, f := begun()
+	s.Reset = "r1"
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, create_node c-cp-2, apply_pack agent")
+	// Nothing is left that could be lost.
+	s, f = begun()
+	f.Machines, f.Claims = nil, f.Claims[:2]
+	wantSteps(t, planned(s, f), "create_record c, create_node c-cp-2, apply_pack agent")
+	// A creation that has not ended has no clusters yet that could miss it.
+	s, f = begun()
+	f.Record.CreationComplete = false
+	f.Machines[0].Marker.Reset, f.Record.Pending = "r1", map[string][]int{model.ControlPlanePool: {1}}
+	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-1, create_node c-cp-1, apply_pack agent")
+}
+
 // Two control planes never have one VIP.
 func TestResetWaitsForAVMThatIsNotSeen(t *testing.T) {
 	t.Parallel()

@@ -205,35 +205,13 @@ func restoreWords(v view) model.Findings {
 	return f
 }
 
-// servesUnseen refuses to restore over what was restored and may serve, with workers that
-// write, where it is only not reached from here.
-func servesUnseen(v view) model.Findings {
-	var f model.Findings
-	if !v.unanswered || v.spec.Restore == nil {
-		return f
-	}
-	for _, m := range v.facts.Machines {
-		// A VM that is off, or boots, reports nothing: what a run has seen before is recorded.
-		joined := m.PoweredOn && model.HasJoined(m.Phase) || !v.facts.Pending(m.Marker.NodePool, m.Marker.Ordinal)
-		if m.Marker.ControlPlane() && m.Marker.Reset == v.facts.Record.Reset && joined {
-			f.Refuse(restoreField, "The restored control plane is not reached",
-				"Node %q of %q has joined the control plane that was restored, as its VM has reported, and the API has never answered from here. "+
-					"It may serve, and workers may write to it: it is not restored over. See to it that its endpoint is reached from here. "+
-					"If what was written since may be lost, delete its VM in vCenter, and the snapshot is restored once more.",
-				m.Marker.Node, v.spec.Name)
-			return f
-		}
-	}
-	return f
-}
-
 // mayRestore refuses to restore what could not serve the nodes that there are.
 func mayRestore(v view) model.Findings {
 	var f model.Findings
 	if v.spec.New || v.apiReached() {
 		return f
 	}
-	for _, check := range []func(view) model.Findings{formerAnswers, formerMayWork, servesUnseen} {
+	for _, check := range []func(view) model.Findings{resetUnasked, formerAnswers, formerMayWork, servesUnseen} {
 		if f.Add(check(v)); len(f.Problems) > 0 {
 			return f
 		}

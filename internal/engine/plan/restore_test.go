@@ -127,6 +127,7 @@ func TestRestoreGoesOnAfterAKill(t *testing.T) {
 	f.Record.APIReached = false
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
+	f.Record.FormerMembers = 3
 	const rest = "create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
 	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-3, release_address c-cp-1, release_address c-cp-2, "+
 		"create_node c-cp-4, remove_stale_nodes c, "+rest)

@@ -20,6 +20,7 @@ func begunRestore() (*model.ClusterSpec, *model.Facts) {
 	f.Record.Reconnect = true
 	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
 	f.Record.Counters[model.ControlPlanePool] = 7
+	f.Record.FormerMembers = 3
 	return s, f
 }
 
@@ -63,14 +64,20 @@ func TestRestoreEndsWhereTheControlPlaneAnswers(t *testing.T) {
 	// Their addresses were released before the run was killed, and the third is back since.
 	f.Claims = slices.DeleteFunc(f.Claims, func(c model.Claim) bool { return c.Owner == "c-cp-2" || c.Owner == "c-cp-3" })
 	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, "+rest)
-	// The one of a control plane of one node is a quorum, also where another snapshot is named.
+	// The one of a control plane of one node is a quorum, also where another snapshot is named,
+	// and where node_count was raised with the restore; or where nothing says how many they were.
 	other := *snapshot
 	other.SHA256 = strings.Repeat("c", 64)
 	for _, from := range []*model.Restore{snapshot, &other} {
-		s.ControlPlane.Count = 1
-		s.Restore, s.Reset = from, from.ID()
-		if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
-			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		for _, count := range []int{1, 3} {
+			for _, members := range []int{1, 0} {
+				f.Record.FormerMembers = members
+				s.ControlPlane.Count = count
+				s.Restore, s.Reset = from, from.ID()
+				if p = planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-1"`, "a quorum of 1") {
+					t.Errorf("with %d of %d: planned %s (%v)", members, count, names(p), p.Problems)
+				}
+			}
 		}
 	}
 
@@ -214,22 +221,86 @@ func TestReconnectionComesBeforeRepair(t *testing.T) {
 }
 
 // The first node of a restore has joined, as the record knows, and reports nothing now: it is
-// off, or boots. It may have served, and is not restored over.
+// off, or boots. It may have served, and is not restored over: what is off is powered on.
 func TestRestoreKeepsAFirstNodeThatWasSeenToJoin(t *testing.T) {
 	t.Parallel()
 	s, f := restoredFirst(false)
 	unreachable(f)
 	f.Record.Pending[model.ControlPlanePool] = []int{5, 6}
 	node := &f.Machines[len(f.Machines)-1]
-	for _, power := range []bool{true, false} {
-		node.PoweredOn = power
-		p := planned(s, f)
-		if len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-4"`, "has joined", "delete its VM") {
-			t.Errorf("planned %s (%v)", names(p), p.Problems)
-		}
+	p := planned(s, f)
+	if len(p.Steps()) > 0 || !says(p.Problems, `"c-cp-4"`, "has joined", "delete its VM") {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
 	}
+	node.PoweredOn = false
+	wantSteps(t, planned(s, f), resumed)
 	// One that was not is built anew, as those that were made ahead and never booted.
 	f.Record.Pending[model.ControlPlanePool] = []int{4, 5, 6}
 	wantSteps(t, planned(s, f), "create_record c, delete_node c-cp-4, create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, "+
 		"create_node c-cp-6, reconnect_workers c, apply_pack net")
+}
+
+const resumed = "create_record c, power_on_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, " +
+	"reconnect_workers c, apply_pack net"
+
+// The first node of a restore has booted, and lost its power before a run had seen whether it
+// joined: it may have served for long, and goes on with what it has.
+func TestRestoreGoesOnWithAFirstNodeThatLostItsPower(t *testing.T) {
+	t.Parallel()
+	begun := func() (*model.ClusterSpec, *model.Facts, *model.Machine) {
+		s, f := restoredFirst(false)
+		node := &f.Machines[len(f.Machines)-1]
+		node.Booted, node.PoweredOn = true, false
+		return s, unreachable(f), node
+	}
+	s, f, _ := begun()
+	p := planned(s, f)
+	wantSteps(t, p, resumed)
+	if p.First() != "c-cp-4" || !slices.Equal(p.Numbers.Pending[model.ControlPlanePool], []int{4, 5, 6}) {
+		t.Errorf("the first node is %q, and the record will have the pending nodes %v", p.First(), p.Numbers.Pending)
+	}
+	if !says(on(p.Warnings, model.ClusterField(model.FieldRestore)), `"c-cp-4"`, "not restored over", "delete its VM") {
+		t.Errorf("the plan warns of %v", p.Warnings)
+	}
+	if st := stage(t, p, "power on first node"); st.OnFailure != model.Stop {
+		t.Errorf("others join what does not answer: %+v", st)
+	}
+	// A VM of the former control plane goes before it is powered on.
+	f.API.Nodes = map[string]model.KubeNode{}
+	returned(f, 1, false)
+	f.Unclaimed = nil
+	f.Record.FormerMembers = 3
+	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, "+strings.TrimPrefix(resumed, "create_record c, "))
+
+	refused := func(s *model.ClusterSpec, f *model.Facts, words ...string) {
+		t.Helper()
+		if p := planned(s, f); len(p.Steps()) > 0 || !says(p.Problems, words...) {
+			t.Errorf("planned %s (%v)", names(p), p.Problems)
+		}
+	}
+	// It boots, or may not report. What it reports of its bootstrap is that of a first boot.
+	s, f, node := begun()
+	node.PoweredOn = true
+	refused(s, f, `"c-cp-4"`, "has booted", "plan again", "delete its VM")
+	node.Phase = model.PhaseFailed
+	if p := planned(s, f); !strings.HasPrefix(names(p), "create_record c, delete_node c-cp-4, create_node c-cp-4") || p.Err() != nil {
+		t.Errorf("planned %s (%v)", names(p), p.Problems)
+	}
+	// Another snapshot is named, or none; or the authorities are not the VM's.
+	s, f, node = begun()
+	other := *snapshot
+	other.SHA256 = strings.Repeat("c", 64)
+	s.Restore, s.Reset = &other, other.ID()
+	refused(s, f, `"c-cp-4"`, "has booted", "with the snapshot that it was restored from")
+	s.Restore, s.Reset = nil, ""
+	refused(s, f, "being restored")
+	s.Restore, s.Reset = snapshot, snapshot.ID()
+	node.Marker.CAFingerprint = "sha256:other"
+	refused(s, f, `"c-cp-4"`, "has booted")
+	// A creation has nothing that was written.
+	s.New = true
+	f.Record.ID, f.Record.CreationComplete = s.ID, false
+	if p := planned(s, f); strings.Contains(names(p), "power_on") {
+		t.Errorf("planned %s", names(p))
+	}
 }

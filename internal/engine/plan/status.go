@@ -30,6 +30,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 		st.Conditions = append(st.Conditions, loadBalancerCondition(facts))
 	}
 	st.Conditions = append(st.Conditions, checkedConditions(spec, facts, checks)...)
+	if c := postBootstrapCondition(spec, facts); c != nil {
+		st.Conditions = append(st.Conditions, *c)
+	}
 	if spec.HasCPI() || len(model.Uninitialized(facts.API.Nodes)) > 0 {
 		st.Conditions = append(st.Conditions, initializedCondition(facts))
 	}
@@ -143,8 +146,8 @@ func health(conditions []model.Condition) model.Health {
 }
 
 // mayBeUnknown are the aspects that do not make the health unknown: of the first, nodes
-// tell, and the others are asked for on ways that may be closed where all else works.
-var mayBeUnknown = map[string]bool{certificatesKind: true, etcdKind: true, zonesKind: true}
+// tell, as of commands that run, and the others are asked for on ways that may be closed where all else works.
+var mayBeUnknown = map[string]bool{certificatesKind: true, etcdKind: true, zonesKind: true, postBootstrapKind: true}
 
 // state is the life of a cluster. Nodes that only wait for a pod network which is not
 // among the packs make it unhealthy and not degraded: all that the configuration asks

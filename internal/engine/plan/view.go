@@ -222,6 +222,6 @@ func (v view) stays(m model.Machine) bool {
 	case !v.apiReached() && m.Marker.CAFingerprint != v.facts.CAFingerprint:
 		return false
 	default:
-		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.survives(m) || v.answersRestored(m)
+		return v.facts.Joined(&m) || v.nodeObjectMissing(m) || v.mayReturn(m) || v.survives(m) || v.answersRestored(m) || v.resumes(m)
 	}
 }

@@ -64,9 +64,10 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	bounded, cancel := context.WithTimeout(ctx, n.Timing.BootTimeout)
 	defer cancel()
 	joined := make(chan error, 1)
-	go func() { joined <- n.api.waitJoined(bounded, n.CreateNode) }()
+	go func() { joined <- n.api.waitJoined(bounded, n.CreateNode, n.resumes) }()
 
-	boot := bootWatch{vm: n.vm, timing: n.Timing, began: time.Now(), last: BootError{Cluster: n.Spec.ID, Node: n.Node}}
+	boot := bootWatch{vm: n.vm, timing: n.Timing, began: time.Now(), resumes: n.resumes}
+	boot.last = BootError{Cluster: n.Spec.ID, Node: n.Node}
 	var gaveUp error
 	watched := make(chan struct{})
 	go func() {
@@ -142,6 +143,9 @@ type bootWatch struct {
 	off    time.Time // since when it is powered off, if it is
 	done   time.Time // since when the guest says that it has joined
 	silent bool      // and the API does not say so in its time
+
+	resumes bool      // it has booted before
+	failed  time.Time // since when the guest says that it failed
 }
 
 // check returns an error once there is no use in waiting any longer.
@@ -152,11 +156,14 @@ func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 	}
 	since(&b.off, ok && !state.PoweredOn)
 	since(&b.done, model.HasJoined(state.Phase))
+	since(&b.failed, state.Phase == model.PhaseFailed)
 	switch {
 	case res.Gone[b.vm]:
 		b.last.Why = "was deleted while it booted"
 		return false, &b.last
-	case state.Phase == model.PhaseFailed:
+	case !b.failed.IsZero() && (!b.resumes || time.Since(b.failed) > b.timing.APITimeout):
+		// Where kubeadm init began before, the guest gives up at once, and the API server
+		// starts beside that.
 		b.last.Why = "failed to join"
 		return false, &b.last
 	case !b.off.IsZero() && time.Since(b.off) > b.timing.OffLimit:

@@ -140,6 +140,7 @@ type newNode struct {
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on
+	resumes bool              // it has booted before, with what it goes on with
 	joined  bool              // the guest has reported that it joined
 	member  bool              // the API says so
 }
@@ -182,7 +183,7 @@ func (n *newNode) guestinfo(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc.NodeLabels = topologyLabels(zones[n.resolved().ComputeCluster])
+	doc.NodeLabels = topologyLabels(zones.Of(n.resolved().ComputeCluster))
 	if doc.SecretKeys, err = n.secretKeys(); err != nil {
 		return nil, err
 	}
@@ -310,9 +311,13 @@ func (n *newNode) wipeLeftUserdata(ctx context.Context) error {
 }
 
 // wipeAfterFailure removes the bootstrap data of a node that did not join, also
-// when the run has been stopped.
+// when the run has been stopped. What cloud-init has left of it stays: it says that the
+// guest has booted.
 func (r *Runner) wipeAfterFailure(ctx context.Context, vm, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
+	if state, err := r.changes.watch.vm(ctx, vm, false); err == nil && !state.Userdata {
+		return nil
+	}
 	return r.wipeUserdata(ctx, vm, name)
 }

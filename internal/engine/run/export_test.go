@@ -47,7 +47,7 @@ func WaitJoined(ctx context.Context, api model.API, timing model.Timing, steps [
 	c := &clusterAPI{timing: timing, api: api, ready: true, turn: make(chan struct{}, 1)}
 	waits := make([]func() error, len(steps))
 	for i, s := range steps {
-		waits[i] = func() error { return c.waitJoined(ctx, s) }
+		waits[i] = func() error { return c.waitJoined(ctx, s, false) }
 	}
 	return errors.Join(inParallel(waits)...)
 }

@@ -33,7 +33,7 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 		if failed == nil {
 			errs = append(errs, r.waitWell(ctx))
 		}
-		errs = append(errs, r.storeImportData(ctx))
+		errs = append(errs, r.storeImportData(ctx), r.api.forgetCertificates(ctx))
 		list, err := r.api.listNodes(ctx)
 		errs = append(errs, err)
 		nodes = list

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
@@ -29,7 +30,13 @@ func (r *Runner) ensureFolder(ctx context.Context) (string, error) {
 	for attempt := range maxFolderLosses {
 		if site.Ref == "" || attempt > 0 {
 			var err error
-			if levels, err = r.createFolder(ctx); err != nil {
+			// The survey under the lock has just shown what is missing. What it shows of a
+			// folder at which the cluster was not noted yet proves nothing later.
+			maxAge := r.Timing.ReadMaxAge
+			if attempt > 0 {
+				maxAge = 0
+			}
+			if levels, err = r.createFolder(ctx, maxAge); err != nil {
 				return "", err
 			}
 		}
@@ -83,9 +90,9 @@ func withMissing(folders []record.Folder, missing []string) []record.Folder {
 	return folders
 }
 
-func (r *Runner) createFolder(ctx context.Context) (levels []record.Folder, err error) {
+func (r *Runner) createFolder(ctx context.Context, maxAge time.Duration) (levels []record.Folder, err error) {
 	err = r.changes.call(ctx, func(ctx context.Context) error {
-		levels, err = r.VCenter.CreateFolder(ctx, r.World.Limits.Site.Datacenter, r.Spec.Folder)
+		levels, err = r.VCenter.CreateFolder(ctx, r.World.Limits.Site.Datacenter, r.Spec.Folder, maxAge)
 		return err
 	})
 	return levels, err

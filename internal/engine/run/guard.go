@@ -26,8 +26,8 @@ func guarded[T any](ctx context.Context, check func(context.Context) error, chan
 	return change()
 }
 
-func (g guardedVCenter) CreateFolder(ctx context.Context, datacenter, path string) ([]record.Folder, error) {
-	return guarded(ctx, g.check, func() ([]record.Folder, error) { return g.VCenter.CreateFolder(ctx, datacenter, path) })
+func (g guardedVCenter) CreateFolder(ctx context.Context, datacenter, path string, maxAge time.Duration) ([]record.Folder, error) {
+	return guarded(ctx, g.check, func() ([]record.Folder, error) { return g.VCenter.CreateFolder(ctx, datacenter, path, maxAge) })
 }
 
 func (g guardedVCenter) DeleteFolder(ctx context.Context, ref string) (bool, error) {

@@ -150,6 +150,19 @@ func (c *clusterAPI) keepRenewed(ctx context.Context) {
 	}
 }
 
+// forgetCertificates deletes the certificates that a run which was killed has left in the
+// cluster: unlike a token they do not expire. It comes after cleanUp.
+func (c *clusterAPI) forgetCertificates(ctx context.Context) error {
+	if c.join.certificatesSent {
+		return nil
+	}
+	api, err := c.wait(ctx)
+	if err != nil {
+		return err
+	}
+	return api.DeleteCertificates(ctx)
+}
+
 // cleanUp deletes tokens and certificates, also after a failure. What cannot be
 // deleted expires by itself.
 func (c *clusterAPI) cleanUp(ctx context.Context) {

@@ -14,12 +14,13 @@ var errNotAnswered = errors.New("the API cannot be used in this run")
 
 // waitJoined waits until the API says that a node is a member of the cluster. When ctx
 // ends, it returns why the API did not say so. Nodes that wait at the same time share
-// their lists.
-func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode) error {
+// their lists. Of a first node that resumes it is enough that its API knows it: kubeadm init
+// does not begin a second time, and may never have come to its end.
+func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode, resumes bool) error {
 	pause := c.timing.Tick
 	last := errors.New("its API was not reached")
 	for {
-		err := c.isJoined(ctx, s, min(pause/2, c.timing.MaxTick/3))
+		err := c.isJoined(ctx, s, resumes, min(pause/2, c.timing.MaxTick/3))
 		if err == nil || errors.Is(err, errNotAnswered) {
 			return err
 		}
@@ -39,7 +40,7 @@ func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode) error {
 
 // isJoined returns nil where a node is a member, or why it cannot be said to be one, by a
 // list of nodes that is not older than maxAge.
-func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode, maxAge time.Duration) error {
+func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode, resumes bool, maxAge time.Duration) error {
 	if s.First {
 		if err := c.askFirst(ctx); err != nil {
 			return err
@@ -56,7 +57,7 @@ func (c *clusterAPI) isJoined(ctx context.Context, s model.CreateNode, maxAge ti
 	if !known {
 		return errors.New("the API does not know it")
 	}
-	if s.NodePool.ControlPlane() && !node.ControlPlane {
+	if s.NodePool.ControlPlane() && !node.ControlPlane && !resumes {
 		return errors.New("the API does not know it as a control-plane node yet")
 	}
 	return nil

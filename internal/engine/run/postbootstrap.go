@@ -9,33 +9,96 @@ import (
 )
 
 // waitPostBootstrap waits until the commands have ended that users have run on a node which
-// has joined. Only its guest knows of them: one that may not report is not waited for.
+// has joined.
 func (n *newNode) waitPostBootstrap(ctx context.Context) error {
 	if len(n.NodePool.Setup.PostBootstrap) == 0 {
 		return nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, n.Timing.BootTimeout)
+	return n.commandsEnd(ctx, n.vm, n.Node)
+}
+
+// commandsEnd waits until a node's commands have ended. Only its guest knows of them: one that
+// may not report is not waited for.
+func (r *Runner) commandsEnd(ctx context.Context, vm, node string) error {
+	bounded, cancel := context.WithTimeout(ctx, r.Timing.BootTimeout)
 	defer cancel()
-	last := BootError{Cluster: n.Spec.ID, Node: n.Node}
-	err := n.changes.watch.until(bounded, model.PollRequest{VMs: []string{n.vm}}, func(res *model.PollResult) (bool, error) {
-		state, ok := res.VMs[n.vm]
+	last := BootError{Cluster: r.Spec.ID, Node: node}
+	err := r.changes.watch.until(bounded, model.PollRequest{VMs: []string{vm}}, func(res *model.PollResult) (bool, error) {
+		state, ok := res.VMs[vm]
 		if ok {
 			last.State = state
 		}
 		switch {
-		case res.Gone[n.vm]:
+		case res.Gone[vm]:
 			last.Why = "has joined, and was deleted while its post_bootstrap ran"
 			return false, &last
 		case state.Phase == model.PhasePostFailed || state.Phase == model.PhaseFailed:
-			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster, and " +
-				"tries the command again at its next boot; with other commands, or named in replace_nodes, it is built anew"
+			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster, and the next " +
+				"apply restarts it, so that it tries the command again; with other commands, or named in replace_nodes, it is built anew"
 			return false, &last
 		}
 		return state.Phase == model.PhaseJoined || state.Silenced, nil
 	})
 	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) {
-		last.Why = fmt.Sprintf("has joined, and did not report within %s that its post_bootstrap has ended", n.Timing.BootTimeout)
+		last.Why = fmt.Sprintf("has joined, and did not report within %s that its post_bootstrap has ended", r.Timing.BootTimeout)
 		return &last
 	}
 	return err
+}
+
+// restartNode has a node try again what failed of its post_bootstrap. However that ends, the
+// node takes pods again.
+func (r *Runner) restartNode(ctx context.Context, s model.RestartNode) error {
+	err := r.restart(ctx, s)
+	if ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, r.uncordonNode(ctx, model.UncordonNode{Node: s.Machine.Marker.Node}))
+}
+
+func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
+	m := s.Machine
+	name := m.Marker.Node
+	if m.Marker.ControlPlane() {
+		// It is not in the middle of a renewal, and no other one restarts its static pods meanwhile.
+		if err := r.holdRenewals(ctx, ""); err != nil {
+			return err
+		}
+	}
+	others := m.Marker.ControlPlane() && r.controlPlaneNodes() > 1
+	if others { // etcd keeps its quorum while this member is away
+		if err := r.prepareDrain(ctx, name); err != nil {
+			return err
+		}
+	}
+	if err := r.drain(ctx, name, model.DeleteNode{Machine: m, DrainTimeout: s.DrainTimeout}); err != nil {
+		return err
+	}
+	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
+		return fmt.Errorf("power off %s: %w", m.Path, err)
+	}
+	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) }); err != nil {
+		return fmt.Errorf("power on %s: %w", m.Path, err)
+	}
+	// It counts as Ready for a while after its power is gone: that it is back shows after it
+	// has reported.
+	err := r.commandsEnd(ctx, m.Ref, name)
+	if ctx.Err() == nil {
+		err = errors.Join(err, r.waitBack(ctx, m))
+	}
+	if others && ctx.Err() == nil {
+		err = errors.Join(err, r.waitMember(ctx, name))
+	}
+	return err
+}
+
+// controlPlaneNodes is how many VMs the control plane had when the run began.
+func (r *Runner) controlPlaneNodes() int {
+	n := 0
+	for _, m := range r.World.Facts.Machines {
+		if m.Marker.ControlPlane() {
+			n++
+		}
+	}
+	return n
 }

@@ -14,6 +14,9 @@ import (
 // noted in the record, and the next plan replaces it.
 func (r *Runner) powerOnNode(ctx context.Context, s model.PowerOnNode) error {
 	m := s.Machine
+	if s.First {
+		return r.resumeFirst(ctx, m)
+	}
 	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) })
 	if err != nil {
 		err = fmt.Errorf("power on %s: %w", m.Path, err)

@@ -95,7 +95,7 @@ func TestRunRenewsItsLease(t *testing.T) {
 	api := &leaseAPI{}
 	timing := model.Timing{Tick: time.Millisecond, CallTimeout: time.Second, LeaseLife: 15 * time.Millisecond, LeaseWait: time.Second}
 	err := run.WhileRenewalsAreHeld(t.Context(), &model.Facts{}, api, timing, "", func() {
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 			api.mu.Lock()
 			taken := api.taken
 			api.mu.Unlock()

@@ -55,7 +55,7 @@ type Runner struct {
 	macs      *macs
 	api       *clusterAPI
 	ahead     *ahead
-	zones     func(context.Context) (map[string]model.Zone, error)
+	zones     func(context.Context) (model.ZoneTags, error)
 	folder    func(context.Context) (string, error)
 	levels    []record.Folder // of the path of the VM folder
 	packs     appliedPacks
@@ -250,6 +250,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.removeLostNode(ctx, s)
 	case model.PowerOnNode:
 		return r.powerOnNode(ctx, s)
+	case model.RestartNode:
+		return r.restartNode(ctx, s)
 	case model.WipeUserdata:
 		return r.wipeUserdata(ctx, s.VM, s.Node)
 	case model.UpdateNodeMetadata:

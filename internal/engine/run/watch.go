@@ -73,7 +73,8 @@ func (w *watcher) wait(ctx context.Context, it *wait) error {
 }
 
 func (w *watcher) loop(ctx context.Context) {
-	tick := w.timing.Tick
+	least := w.timing.Tick
+	tick := least
 	if w.patient() {
 		tick = w.timing.MaxTick
 	}
@@ -84,19 +85,21 @@ func (w *watcher) loop(ctx context.Context) {
 		case <-w.fresh:
 			// Something new is under way: read soon again, but let those that
 			// start together be read together.
-			tick = w.timing.Tick
+			tick = least
 			time.Sleep(tick)
 		}
 		waits, req := w.gather()
 		if len(waits) == 0 {
 			return
 		}
+		began := time.Now()
 		res, err := w.poll(ctx, req)
+		least = w.pause(time.Since(began))
 		switch {
 		case err == nil:
 			failing = time.Time{}
 			if w.deliver(waits, res) && !w.patient() {
-				tick = max(w.timing.Tick, tick/2)
+				tick = max(least, tick/2)
 				continue
 			}
 		case !model.Transient(err):
@@ -107,11 +110,20 @@ func (w *watcher) loop(ctx context.Context) {
 			w.fail(waits, fmt.Errorf("vCenter did not answer for %s: %w", w.timing.RetryBudget, err))
 		}
 		// What has taken long is seen at most a quarter later than it ends.
-		tick = min(w.timing.MaxTick, tick*5/4)
+		tick = min(w.timing.MaxTick, max(least, tick*5/4))
 		if w.patient() {
 			tick = w.timing.MaxTick
 		}
 	}
+}
+
+// watchFactor is how many times as long as a read of what is under way took the watcher
+// pauses at least: a vCenter that is slow to answer is asked less often.
+const watchFactor = 5
+
+// pause is the shortest time until the next read after one that took so long.
+func (w *watcher) pause(took time.Duration) time.Duration {
+	return max(w.timing.Tick, min(w.timing.MaxTick, watchFactor*took))
 }
 
 // patient reports whether only patient waits are left.

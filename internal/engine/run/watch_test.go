@@ -45,3 +45,35 @@ func TestTaskIsSeenSoonAfterItsEnd(t *testing.T) {
 		})
 	}
 }
+
+// slowVCenter takes its time for each look.
+type slowVCenter struct {
+	slowTask
+	answer time.Duration
+}
+
+func (v *slowVCenter) Poll(ctx context.Context, req model.PollRequest) (*model.PollResult, error) {
+	time.Sleep(v.answer)
+	return v.slowTask.Poll(ctx, req)
+}
+
+// TestSlowVCenterIsAskedLessOften waits for the same task at vCenters of different speed:
+// however slow one is, it spends at most a sixth of the time on these reads.
+func TestSlowVCenterIsAskedLessOften(t *testing.T) {
+	t.Parallel()
+	timing := model.DefaultTiming()
+	for answer, looks := range map[time.Duration]int{
+		0: 7, 50 * time.Millisecond: 4, 200 * time.Millisecond: 2, 10 * time.Second: 1,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			vc := &slowVCenter{slowTask: slowTask{ends: time.Now().Add(time.Second)}, answer: answer}
+			if err := run.WaitTask(t.Context(), vc, timing, "task"); err != nil {
+				t.Fatal(err)
+			}
+			if vc.looks > looks {
+				t.Errorf("a vCenter that answers after %s was asked %d times, want %d", answer, vc.looks, looks)
+			}
+			time.Sleep(2 * timing.MaxTick) // of the bubble: the loop ends at its next turn
+		})
+	}
+}

@@ -6,31 +6,27 @@ import (
 	"fmt"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
 // readZones reads the zone tags of the compute clusters that the spec uses, as the
 // provider: the cloud account needs no right to see tags. Where the provider may not
 // read them either, nodes are built without topology labels: that is no reason not to
 // rebuild what a cluster has lost.
-func (r *Runner) readZones(ctx context.Context) (map[string]model.Zone, error) {
+func (r *Runner) readZones(ctx context.Context) (model.ZoneTags, error) {
 	site := r.World.Limits.Site
-	seen := map[string]bool{}
-	var clusters []string
-	for _, place := range site.Placements {
-		if place.ComputeCluster != "" && !seen[place.ComputeCluster] {
-			seen[place.ComputeCluster] = true
-			clusters = append(clusters, place.ComputeCluster)
-		}
-	}
-	zones, err := r.Reader.Zones(ctx, site.Datacenter, clusters)
+	zones, err := r.Reader.Zones(ctx, site.Datacenter, site.ComputeClusters())
 	if errors.Is(err, model.ErrPermission) {
 		r.warnings.add(model.NewFinding(model.ClusterField(model.FieldDatacenter), "Zone tags cannot be read",
 			"Nodes of this apply are built without the labels topology.kubernetes.io/region and zone: %s. "+
 				"Grant the provider's user the privilege, and rebuild the nodes if the labels are needed.", err))
-		return map[string]model.Zone{}, nil
+		return model.ZoneTags{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the zone tags: %w", err)
+		return zones, fmt.Errorf("read the zone tags: %w", err)
+	}
+	for _, problem := range plan.ZoneProblems(r.Spec, site, zones).Warnings {
+		r.warnings.add(problem)
 	}
 	return zones, nil
 }

@@ -36,6 +36,9 @@ type Cluster struct {
 	Reset string
 	// Reconnect is set from the beginning of a restore until all workers are back.
 	Reconnect bool
+	// FormerMembers is how many members, at least, the etcd had that the last restore takes the
+	// place of; 0: that is not known.
+	FormerMembers int
 
 	Description string
 	Tags        map[string]string
@@ -108,6 +111,7 @@ type clusterWire struct {
 	Deleting         int                `json:"z,omitempty"`
 	Reset            string             `json:"x,omitempty"`
 	Reconnect        int                `json:"y,omitempty"`
+	FormerMembers    int                `json:"fm,omitempty"`
 	Description      string             `json:"s,omitempty"`
 	Tags             map[string]string  `json:"t,omitempty"`
 	Proxy            *Proxy             `json:"px,omitempty"`
@@ -139,6 +143,9 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Kind:        c.Kind,
 		Incarnation: c.Incarnation,
 		Reset:       c.Reset,
+
+		FormerMembers: c.FormerMembers,
+
 		Description: c.Description,
 		Tags:        c.Tags,
 		Proxy:       c.Proxy,
@@ -210,6 +217,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Deleting:         w.Deleting != 0,
 		Reset:            w.Reset,
 		Reconnect:        w.Reconnect != 0,
+		FormerMembers:    w.FormerMembers,
 		Description:      w.Description,
 		Tags:             w.Tags,
 		Proxy:            w.Proxy,

@@ -99,8 +99,8 @@ func (i Interrupted) measure(t *testing.T) (first, last int) {
 	step.PreConfig = env.ResetCalls
 	step.ConfigPlanChecks.PreApply = append(step.ConfigPlanChecks.PreApply,
 		counter(func() { first = env.Calls().Total + 1 }))
-	step.ConfigStateChecks = append(step.ConfigStateChecks,
-		counter(func() { last = env.Calls().Total }))
+	// First of all checks, which may make calls of their own.
+	step.ConfigStateChecks = append([]statecheck.StateCheck{counter(func() { last = env.Calls().Total })}, step.ConfigStateChecks...)
 	i.test(t, env, step)
 	return first, last
 }

@@ -33,6 +33,7 @@ type Process struct {
 	deleted  ids
 	ipPools  ipPools
 	gateways gateways
+	zones    zones
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

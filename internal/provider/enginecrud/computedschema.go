@@ -80,6 +80,7 @@ const aspects = "Aspect. Of health are: " +
 	"(`Unknown` where etcd cannot be asked through the API, which leaves the health as it is); " +
 	"`ZonesMatch`, where nodes have labels of zones: whether those are the tags of where their VMs are now " +
 	"(a node that was migrated gets others if it is replaced, with `replace_nodes` of a cluster); " +
+	"`PostBootstrapDone`, where nodes run commands of `post_bootstrap`: whether none has failed; " +
 	"`NodesInitialized`, whether the cloud provider has initialized all nodes; " +
 	"`PacksApplied`. " +
 	"`ControlPlaneUpToDate` is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +

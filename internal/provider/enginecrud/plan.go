@@ -147,6 +147,7 @@ func (d *Driver[T, M]) planningEngine(
 	}
 	eng.PlannedIPPool = d.conn.PlannedIPPool
 	eng.PlannedGateway = d.conn.PlannedGateway
+	eng.PlannedZone = d.conn.PlannedZone
 	eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(ref, uses) }
 	if account != nil && !d.conn.IsProvider(account.Username) {
 		eng.User = account.Username

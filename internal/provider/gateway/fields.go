@@ -33,6 +33,7 @@ var fields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldMemory:           path.Root("memory_gb"),
 	enginemodel.FieldDisk:             path.Root("disk_gb"),
 	enginemodel.FieldIPPool:           path.Root("ip_pool_id"),
+	enginemodel.FieldReset:            path.Root("reset_trigger"),
 }
 
 // AttributePath implements enginecrud.Model. A gateway's only node pool and its only

@@ -15,7 +15,7 @@ func TestRulesCoverTheSchema(t *testing.T) {
 
 func TestFieldsAreAttributes(t *testing.T) {
 	t.Parallel()
-	enginecrudtest.FieldsExist(t, enginecrudtest.Schema(t, vmwarecluster.NewResource()), vmwarecluster.AttributePath)
+	enginecrudtest.FieldsExist(t, enginecrudtest.Schema(t, vmwarecluster.NewResource()), vmwarecluster.AttributePath, model.FieldReset)
 }
 
 func TestAttributePath(t *testing.T) {

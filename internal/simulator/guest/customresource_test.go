@@ -87,7 +87,7 @@ func TestNamespacesAndCustomResources(t *testing.T) {
 			if e.Type != want {
 				t.Errorf("event %s, want %s", e.Type, want)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("no event %s", want)
 		}
 	}

@@ -69,9 +69,6 @@ type records struct {
 
 func newSite(t *testing.T, options guest.Options) *site {
 	t.Helper()
-	if options.JoinTimeout == 0 {
-		options.JoinTimeout = 20 * time.Second
-	}
 	w, err := guest.NewWorld(options)
 	if err != nil {
 		t.Fatal(err)
@@ -339,7 +336,7 @@ func (s *site) refuses(m *machine, words string) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("timed out: %s", what)
 		}

@@ -68,6 +68,9 @@ type disk struct {
 	leaseChanged bool
 	// backends are those of a load balancer, as they arrived last.
 	backends string
+	// ran are the commands that have been run, which are removed then, and made the files that
+	// a person has made.
+	ran, made map[string]bool
 }
 
 // errOff ends a boot that a power-off interrupted.

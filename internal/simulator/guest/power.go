@@ -24,7 +24,7 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	enabled := g.disk.unit.enabled
 	g.world.mu.Unlock()
 	if n != nil && !g.useLease(ctx, inst) && g.movedAway(ctx, n, inst) {
-		g.set(ctx, PhaseJoined, nil)
+		g.goOn(ctx, inst)
 		return nil
 	}
 	g.world.mu.Lock()
@@ -47,7 +47,7 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 		return g.bootstrap(ctx)
 	}
 	if enabled {
-		g.set(ctx, PhaseJoined, nil)
+		g.goOn(ctx, inst)
 	}
 	// A kubelet registers its node when it starts, once the API answers. On a control
 	// plane it asks the API server beside it.
@@ -60,6 +60,17 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 		return err
 	}
 	return g.renew()
+}
+
+// goOn is the script on a machine that has joined: it runs what has not run yet of the
+// commands that come after the join.
+func (g *guest) goOn(ctx context.Context, inst *cloudinit.Instance) {
+	if err := g.postBootstrap(ctx, inst); err != nil {
+		g.log("%v", err)
+		g.set(ctx, PhasePostFailed, err)
+		return
+	}
+	g.set(ctx, PhaseJoined, nil)
 }
 
 func (g *guest) reachesAPI() bool {

@@ -20,7 +20,7 @@ import (
 
 func (s *site) ready(host string) bool {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer cancel()
 	_, err := s.clientset(host).Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
 	return err == nil
@@ -129,7 +129,7 @@ func TestConnectionsDieWithTheGuest(t *testing.T) {
 	defer w.Stop()
 	<-w.ResultChan()
 	s.world.PowerOff("vm-cp-1")
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		select {
 		case _, open := <-w.ResultChan():

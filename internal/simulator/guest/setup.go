@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,25 +24,70 @@ const (
 	postBootstrap = "/etc/gantry/post-bootstrap"
 )
 
-// failing is the end of a command that fails. There is no shell here: all others succeed.
-var failing = regexp.MustCompile(`(?:^|\n|; )(?:false|exit ([1-9]\d*))\n?$`)
+// failing is the end of a command that fails, and testing that of one that fails as long as
+// there is no file. There is no shell here: all others succeed.
+var (
+	failing = regexp.MustCompile(`(?:^|\n|; )(?:false|exit ([1-9]\d*))\n?$`)
+	testing = regexp.MustCompile(`(?:^|\n|; )test -e (/\S+)\n?$`)
+)
 
-// runCommands is what the script does with the users' commands.
+// runCommands is what the script does with the users' commands: none that has run is run again.
 func (g *guest) runCommands(inst *cloudinit.Instance, directory string) error {
 	for _, file := range slices.Sorted(maps.Keys(inst.Files)) {
-		if path.Dir(file) != directory {
+		if path.Dir(file) != directory || g.hasRun(file) {
 			continue
 		}
 		g.log("+ command %s of %s", path.Base(file), path.Base(directory))
-		if match := failing.FindSubmatch(inst.Files[file].Content); match != nil {
-			status := string(match[1])
-			if status == "" {
-				status = "1"
-			}
+		if status := g.exitStatus(inst.Files[file].Content); status != "0" {
 			return fmt.Errorf("command %s of %s failed with status %s", path.Base(file), path.Base(directory), status)
 		}
+		g.noteRun(file)
 	}
 	return nil
+}
+
+// exitStatus is what a command ends with.
+func (g *guest) exitStatus(command []byte) string {
+	if match := failing.FindSubmatch(command); match != nil {
+		return cmp.Or(string(match[1]), "1")
+	}
+	if match := testing.FindSubmatch(command); match != nil && !g.isMade(string(match[1])) {
+		return "1"
+	}
+	return "0"
+}
+
+func (g *guest) hasRun(file string) bool {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	return g.disk.ran[file]
+}
+
+func (g *guest) noteRun(file string) {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	if g.disk.ran == nil {
+		g.disk.ran = map[string]bool{}
+	}
+	g.disk.ran[file] = true
+}
+
+func (g *guest) isMade(file string) bool {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	return g.disk.made[file]
+}
+
+// MakeFile is a person's: it makes a file in a guest.
+func (w *World) MakeFile(id, file string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if g := w.guests[id]; g != nil {
+		if g.disk.made == nil {
+			g.disk.made = map[string]bool{}
+		}
+		g.disk.made[file] = true
+	}
 }
 
 // errPostBootstrap is the failure of a command of a node that has joined.
@@ -50,7 +96,7 @@ var errPostBootstrap = errors.New("the node stays a member of its cluster")
 // postBootstrap runs the commands of a node that has joined.
 func (g *guest) postBootstrap(ctx context.Context, inst *cloudinit.Instance) error {
 	for file := range inst.Files {
-		if path.Dir(file) == postBootstrap {
+		if path.Dir(file) == postBootstrap && !g.hasRun(file) {
 			g.set(ctx, PhasePost, nil)
 			break
 		}

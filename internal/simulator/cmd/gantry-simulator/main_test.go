@@ -59,7 +59,7 @@ func launch(t *testing.T, args ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Process.Kill() })
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(envFile); err == nil {
 			break
 		}
@@ -82,7 +82,7 @@ func launch(t *testing.T, args ...string) *process {
 // otherVMs logs in, counts the VMs below /dc-1/vm/other, and logs out.
 func (p *process) otherVMs(t *testing.T) (int, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	u := &url.URL{
 		Scheme: "https",

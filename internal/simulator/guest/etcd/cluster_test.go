@@ -211,3 +211,29 @@ func TestAddressIsThePeer(t *testing.T) {
 	kill(second)
 	kill(first)
 }
+
+// TestLeaderThatIsRemoved takes the power from a leader as soon as its cluster has removed
+// it: the other member goes on alone.
+func TestLeaderThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		s := &site{Cluster: etcd.NewCluster(), t: t, ca: authority(t)}
+		stays := s.start(s.disk("a", 1))
+		leaves := s.disk("b", 2)
+		must(t, s.AddLearner(t.Context(), leaves))
+		leader := s.start(leaves)
+		s.until("promotion", func() error { return s.Promote(t.Context(), leaves) })
+		s.until("leadership", func() error { return stays.Lead(t.Context(), leader) })
+		s.until("removal", func() error { return s.Remove(t.Context(), leaves) })
+		kill(leader)
+		if !s.Quorum() {
+			t.Error("the member that is left counts the one that was removed")
+		}
+		s.until("a leader", func() error {
+			_, err := s.Any().Members(t.Context())
+			return err
+		})
+		kill(stays)
+		s.Close()
+	}
+}

@@ -111,7 +111,7 @@ func (c *Cluster) Promote(ctx context.Context, d *Disk) error {
 	return c.allKnowVoter(learner.ID)
 }
 
-var errNotEverywhere = errors.New("etcdserver: a member does not know yet who votes")
+var errNotEverywhere = errors.New("etcdserver: a member does not know yet who the others are")
 
 func (c *Cluster) allKnowVoter(id uint64) error {
 	c.mu.Lock()
@@ -124,7 +124,9 @@ func (c *Cluster) allKnowVoter(id uint64) error {
 	return nil
 }
 
-// Remove removes the member of a disk, if the cluster has it.
+// Remove removes the member of a disk, if the cluster has it, and waits until every other
+// member knows it. A leader that is removed goes on for a second; one that ends before the
+// others have heard of it takes the quorum with it.
 func (c *Cluster) Remove(ctx context.Context, d *Disk) error {
 	m := c.Any()
 	if m == nil {
@@ -137,9 +139,28 @@ func (c *Cluster) Remove(ctx context.Context, d *Disk) error {
 		return err
 	}
 	if member, found := find(members, d.relay.url()); found {
-		_, err = m.client.MemberRemove(ctx, member.ID)
+		if _, err := m.client.MemberRemove(ctx, member.ID); err != nil {
+			return err
+		}
 	}
-	return err
+	return c.allForgot(d)
+}
+
+// allForgot fails while a member beside that of the disk still has it for one that votes.
+func (c *Cluster) allForgot(d *Disk) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.alive {
+		if m.ended() || m.disk == d {
+			continue
+		}
+		for _, known := range m.etcd.Server.Cluster().Members() {
+			if slices.Contains(known.PeerURLs, d.relay.url()) {
+				return errNotEverywhere
+			}
+		}
+	}
+	return nil
 }
 
 // RaiseAlarm raises NOSPACE for this member, as one whose disk is full does.

@@ -97,12 +97,17 @@ func (p *pass) spreads(pod, node *Object) bool {
 			return count
 		}
 		least := count(node)
+		var domains int32
 		for _, n := range p.nodes {
 			// Of a node whose taints keep the pod away, only nodeTaintsPolicy Honor takes no notice.
 			honors := c.NodeTaintsPolicy != nil && *c.NodeTaintsPolicy == corev1.NodeInclusionPolicyHonor
 			if !honors || p.fits(pod, n, false) {
 				least = min(least, count(n))
+				domains++
 			}
+		}
+		if c.MinDomains != nil && domains < *c.MinDomains {
+			least = 0 // those that are missing have no pod
 		}
 		if count(node)+1-least > c.MaxSkew {
 			return false

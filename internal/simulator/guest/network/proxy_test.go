@@ -45,7 +45,7 @@ func connect(t *testing.T, proxy *network.Proxy, at, early string) (*http.Respon
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	if _, err := io.WriteString(conn, "CONNECT "+at+" HTTP/1.1\r\nHost: "+at+"\r\n\r\n"+early); err != nil {
 		t.Fatal(err)
 	}

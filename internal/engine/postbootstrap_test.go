@@ -1,0 +1,128 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
+
+// TestCommandAfterTheJoinIsRunAgainUntilItPasses on the nodes that there are, control plane
+// and workers, without a loss of the quorum.
+func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.withNetwork(3, 1)
+	setup := bootstrap.Setup{PostBootstrap: []string{"true", "test -e /run/repaired"}}
+	spec, secrets, _ := w.applied(spec)
+	spec.ControlPlane.Setup = setup
+	spec.Workers = slices.Clone(spec.Workers)
+	spec.Workers[0].Setup = setup
+	failing := func(want ...string) {
+		t.Helper()
+		status, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		w.must(err)
+		spec.Known = knownOf(status)
+		p := w.plannedFrom(spec, secrets, facts)
+		if status.State != model.StateDegraded || !slices.Equal(actions(p)[:min(len(want), len(p.Steps()))], want) || p.Err() != nil {
+			t.Fatalf("it is %s, and planned is %v (%v)", status.State, actions(p), p.Problems)
+		}
+		if left := w.cordoned(secrets); len(left) > 0 {
+			t.Errorf("cordoned are %v", left)
+		}
+	}
+	apply := func() error {
+		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		spec = kept(spec, out)
+		return err
+	}
+	if err := apply(); err == nil || !strings.Contains(err.Error(), "command 002 of post-bootstrap failed") {
+		t.Fatalf("applied with %v", err)
+	}
+	failing("restart_node prod-cp-4")
+	if err := apply(); err == nil || !strings.Contains(err.Error(), "restart_node prod-cp-4") ||
+		!strings.Contains(err.Error(), "command 002 of post-bootstrap failed") {
+		t.Errorf("applied with %v", err)
+	}
+	failing("restart_node prod-cp-4")
+	before := spec.Known
+	for range 4 { // the first node that fails stops the rollout
+		w.repairs(spec)
+		if err := apply(); err == nil {
+			break
+		}
+	}
+	if lost := w.sim.History().QuorumLosses; len(lost) > 0 {
+		t.Errorf("the quorum was lost: %v", lost)
+	}
+	at := slices.IndexFunc(before, func(m model.KnownMachine) bool { return m.Node == "prod-cp-4" })
+	if !slices.Contains(spec.Known, before[at]) {
+		t.Errorf("the node that failed was built anew: the VMs were %v and are %v", before, spec.Known)
+	}
+	w.repairs(spec)
+	w.applies(spec, secrets)
+	status, _, err := w.engine().Status(t.Context(), spec, secrets)
+	w.must(err)
+	if p := w.plan(spec, secrets); !p.Empty() || p.Err() != nil || status.State != model.StateRunning {
+		t.Errorf("it is %s, and planned is %v (%v)", status.State, actions(p), p.Problems)
+	}
+}
+
+// TestRestartInterruptedAtEveryCall kills a run that restarts nodes at each of its vCenter
+// calls: the applies after it end with all commands run, and every node takes pods.
+func TestRestartInterruptedAtEveryCall(t *testing.T) {
+	t.Parallel()
+	failed := func(w *world) (model.ClusterSpec, *model.Secrets) {
+		spec, secrets := w.withNetwork(1, 1), newSecrets(w.t)
+		spec.ControlPlane.Setup = bootstrap.Setup{PostBootstrap: []string{"test -e /run/repaired"}}
+		spec.Workers[0].Setup = spec.ControlPlane.Setup
+		out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		if err == nil || !out.APIReached {
+			w.t.Fatalf("applied with %v", err)
+		}
+		spec = kept(spec, out)
+		w.repairs(spec)
+		return spec, secrets
+	}
+	interrupt(t, 12, disturbances, func(w *world) {
+		spec, secrets := failed(w)
+		w.sim.ResetCalls()
+		_, _ = w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	}, func(t *testing.T, k int, d disturbance) {
+		w := d.world(t)
+		spec, secrets := failed(w)
+		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
+			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
+		})
+		var err error
+		for range 4 { // a node that was built anew has its own command to fail
+			var out *engine.Outcome
+			out, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			spec = kept(spec, out)
+			if err == nil {
+				break
+			}
+			w.repairs(spec)
+		}
+		w.must(err)
+		if left := w.cordoned(secrets); len(left) > 0 {
+			t.Errorf("cordoned are %v", left)
+		}
+		if p := w.plan(spec, secrets); !p.Empty() || p.Err() != nil {
+			t.Errorf("planned %v (%v)", actions(p), p.Problems)
+		}
+	})
+}
+
+// repairs makes what commands ask for on the nodes that there are.
+func (w *world) repairs(spec model.ClusterSpec) {
+	w.t.Helper()
+	for _, m := range spec.Known {
+		w.must(w.sim.MakeFile(m.Node, "/run/repaired"))
+	}
+}

@@ -1,0 +1,43 @@
+package vmwarecluster_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+// TestAccClusterRunsCommandsAgain creates a cluster on whose worker a command fails: it is
+// Degraded, each plan says what runs it again, an apply in vain is an error, and one after
+// which it has passed leaves nothing to do.
+func TestAccClusterRunsCommandsAgain(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	const labels = `labels     = { tier = "general" }`
+	written := strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), labels,
+		labels+"\n      post_bootstrap = [\"test -e /run/repaired\"]", 1)
+	passed := showsPlan("restart_node", "prod-general-1")
+	passed.PostApplyPostRefresh = []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:             written,
+				ConfigStateChecks:  []statecheck.StateCheck{isState("Degraded"), nodeNames("prod-cp-1", "prod-general-1")},
+				ExpectNonEmptyPlan: true,
+			},
+			{Config: written, ExpectError: says("restart_node prod-general-1", "command 001 of post-bootstrap failed")},
+			{
+				PreConfig:         func() { must(t, e.MakeFile("prod-general-1", "/run/repaired")) },
+				Config:            written,
+				ConfigPlanChecks:  passed,
+				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-1")},
+			},
+		},
+	})
+}
