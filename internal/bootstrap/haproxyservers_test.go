@@ -65,13 +65,13 @@ func newAPIServer(t *testing.T, authority tls.Certificate, name string) *apiServ
 func (s *apiServer) listen(t *testing.T, certificate tls.Certificate) {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		s.checks.Add(1)
 		if s.unready.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
-	mux.HandleFunc("/work", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/work", func(w http.ResponseWriter, _ *http.Request) {
 		s.served.Add(1)
 		_, _ = io.WriteString(w, s.address)
 	})

@@ -132,7 +132,8 @@ func TestLoadBalancerThatGetsAnotherLeaseStopsTheApply(t *testing.T) {
 
 	spec.LoadBalancer.CPU = 4
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-	if err == nil || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), mac) || !strings.Contains(err.Error(), "Reserve") {
+	if err == nil || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), mac) ||
+		!strings.Contains(err.Error(), "Reserve") {
 		t.Fatalf("error %v, want the address %s and %s", err, address, mac)
 	}
 	if w.status(spec, secrets).Endpoint != out.Status.Endpoint {

@@ -71,7 +71,8 @@ func TestLoadBalancerReadsItsGuestinfo(t *testing.T) {
 	d.must(err)
 	info, err := bootstrap.LoadBalancerGuestInfo(bootstrap.LoadBalancer{
 		ClusterName: "c", Name: "c-lb", InstanceID: "6ba7b810-9dad-11d1-80b4-00c04fd43000", MAC: "00:50:56:01:02:03",
-		KubernetesVersion: "1.37.2", HAProxyImage: bootstrap.DefaultHAProxyImage, HostName: "api.c.example.com", CACertificate: authorities.CA.Cert,
+		KubernetesVersion: "1.37.2", HAProxyImage: bootstrap.DefaultHAProxyImage, HostName: "api.c.example.com",
+		CACertificate: authorities.CA.Cert,
 	})
 	d.must(err)
 	balancer := d.booted("c-lb", "00:50:56:01:02:03", info)
@@ -86,7 +87,8 @@ func TestLoadBalancerReadsItsGuestinfo(t *testing.T) {
 	d.must(err)
 	node := d.booted("c-cp-1", "00:50:56:01:02:04", first)
 	list := d.reported(node, bootstrap.AddressKey, isAddress)
-	d.wait(balancer.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: []types.BaseOptionValue{option(bootstrap.BackendsKey, list)}}))
+	backends := []types.BaseOptionValue{option(bootstrap.BackendsKey, list)}
+	d.wait(balancer.Reconfigure(d.ctx, types.VirtualMachineConfigSpec{ExtraConfig: backends}))
 	d.reported(balancer, bootstrap.AppliedKey, equals(list))
 	d.reported(node, bootstrap.PhaseKey, equals("joined"))
 	for _, host := range []string{"api.c.example.com", list} {

@@ -72,6 +72,21 @@ func GuestSays(phase, log string) model.VMState {
 	}})
 }
 
+// GuestLeases are the leases that a poll returns of a guest that sets its keys to these values.
+func GuestLeases(on bool, phase, address, lease string) (netip.Addr, netip.Addr) {
+	power := types.VirtualMachinePowerStatePoweredOff
+	if on {
+		power = types.VirtualMachinePowerStatePoweredOn
+	}
+	state := vmState(properties{values: map[string]any{
+		"runtime.powerState":    power,
+		extraConfig(phaseKey):   types.OptionValue{Key: phaseKey, Value: phase},
+		extraConfig(addressKey): types.OptionValue{Key: addressKey, Value: address},
+		extraConfig(leaseKey):   types.OptionValue{Key: leaseKey, Value: lease},
+	}})
+	return state.Address, state.Lease
+}
+
 // HostsFor are the hosts that clones are placed on one after the other, given what a
 // survey has read.
 func HostsFor(seen []types.ObjectContent, reqs ...model.CloneRequest) (chosen []string, err error) {

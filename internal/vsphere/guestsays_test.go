@@ -26,6 +26,26 @@ func TestGuestSaysWhatItLikes(t *testing.T) {
 	}
 }
 
+// TestLeasesCountOnceTheyAreReported takes no lease of a guest that is off or has not reported
+// one since it boots, nor what is no address of IPv4.
+func TestLeasesCountOnceTheyAreReported(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		on                                bool
+		phase, address, lease, want, then string
+	}{
+		"a node":            {true, model.PhaseKubeadm, "10.0.0.1", "", "10.0.0.1", "invalid IP"},
+		"a load balancer":   {true, model.PhaseServing, "10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2"},
+		"off":               {false, model.PhaseServing, "10.0.0.1", "10.0.0.2", "invalid IP", "invalid IP"},
+		"before its report": {true, "off", "10.0.0.1", "10.0.0.2", "invalid IP", "invalid IP"},
+		"no address":        {true, model.PhaseJoined, "10.0.0.1; rm", "fe80::1", "invalid IP", "invalid IP"},
+	} {
+		if address, lease := vsphere.GuestLeases(c.on, c.phase, c.address, c.lease); address.String() != c.want || lease.String() != c.then {
+			t.Errorf("%s: %s and %s", name, address, lease)
+		}
+	}
+}
+
 func FuzzMarker(f *testing.F) {
 	f.Add(`{"schema":1,"cluster":"5a1f7f3e-1df6-4d53-9f7a-6f8b0d6d3a11","node":"a","ordinal":9223372036854775807}`)
 	f.Add(`{"schema":2,"cluster":[],"address":"10.0.0.1/99","disks":{}}`)

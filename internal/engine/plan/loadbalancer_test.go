@@ -13,7 +13,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-var endpointLease = netip.MustParseAddr("10.10.7.1")
+var (
+	endpointLease = netip.MustParseAddr("10.10.7.1")
+	otherLease    = netip.MustParseAddr("10.10.7.2")
+)
 
 // leased is small with nodes that take leases.
 func leased(controlPlane, workers int) *model.ClusterSpec {
@@ -100,28 +103,33 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 			f.LoadBalancer = nil
 			f.Unreadable = []string{"c-lb"}
 		}, "", "not built anew"},
-		"off":         {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.PoweredOn = false }, "restart_load_balancer c-lb", "powers c-lb on"},
-		"failed":      {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed }, replaced, "its guest has failed"},
-		"cpu":         {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.CPU = 4 }, replaced, "cpu"},
-		"memory":      {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.MemoryGB = 4 }, replaced, "memory_gb"},
-		"image":       {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.Image.Template = "other" }, replaced, "image"},
-		"HAProxy":     {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.HAProxyImage = "r.io/haproxy:3" }, replaced, "haproxy_image"},
-		"datastore":   {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Marker.Datastore = "other" }, replaced, "placements"},
-		"authorities": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Marker.CAFingerprint = "o" }, replaced, "authorities"},
+		"off": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.PoweredOn = false },
+			"restart_load_balancer c-lb", "powers c-lb on"},
+		"failed": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed },
+			replaced, "its guest has failed"},
+		"cpu":    {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.CPU = 4 }, replaced, "cpu"},
+		"memory": {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.MemoryGB = 4 }, replaced, "memory_gb"},
+		"image":  {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.Image.Template = "other" }, replaced, "image"},
+		"HAProxy": {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.HAProxyImage = "r.io/haproxy:3" },
+			replaced, "haproxy_image"},
+		"datastore": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Marker.Datastore = "other" }, replaced, "placements"},
+		"authorities": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Marker.CAFingerprint = "o" },
+			replaced, "authorities"},
 		"SSH keys": {func(s *model.ClusterSpec, f *model.Facts) {
 			s.BuiltWith.SSHKeys = "now"
 			f.LoadBalancer.Marker.SSHKeys = "before"
 		}, replaced, "ssh_authorized_keys"},
-		"another lease": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = netip.MustParseAddr("10.10.7.2") },
+		"another lease": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = otherLease },
 			"restart_load_balancer c-lb", "Reserve 10.10.7.1 for the MAC address 00:50:56:01:02:03"},
 		"another lease of one with a name": {func(s *model.ClusterSpec, f *model.Facts) {
 			s.LoadBalancer.HostName = "c.example.com"
 			f.LoadBalancer.Marker.HostName = "c.example.com"
 			f.Record.LoadBalancer.HostName = "c.example.com"
-			f.LoadBalancer.Lease = netip.MustParseAddr("10.10.7.2")
+			f.LoadBalancer.Lease = otherLease
 		}, "", ""},
 		"the same lease again": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = endpointLease }, "", ""},
-		"other backends":       {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Backends = "10.10.7.9" }, "update_backends c-lb", ""},
+		"other backends": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Backends = "10.10.7.9" },
+			"update_backends c-lb", ""},
 		"a member that the record lacks": {func(_ *model.ClusterSpec, f *model.Facts) {
 			delete(f.Record.Members, 2)
 		}, "update_backends c-lb", ""},
@@ -251,7 +259,8 @@ func TestDestroyDeletesTheLoadBalancerLast(t *testing.T) {
 	if n := plan.Remaining(s.Target(), f); n != 1 {
 		t.Errorf("%d remain", n)
 	}
-	if _, left := plan.Force(s.Target(), f, map[string]string{"c-lb": "it is in use"}); !strings.Contains(left, "c-lb (vm-c-lb: it is in use)") {
+	why := map[string]string{"c-lb": "it is in use"}
+	if _, left := plan.Force(s.Target(), f, why); !strings.Contains(left, "c-lb (vm-c-lb: it is in use)") {
 		t.Errorf("left %q", left)
 	}
 }

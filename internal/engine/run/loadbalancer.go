@@ -14,6 +14,24 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
+// runLoadBalancer carries out a step on the load balancer.
+func (r *Runner) runLoadBalancer(ctx context.Context, step model.Step) error {
+	switch s := step.(type) {
+	case model.CreateLoadBalancer:
+		return r.createLoadBalancer(ctx)
+	case model.ReplaceLoadBalancer:
+		return r.replaceLoadBalancer(ctx, s.Machine)
+	case model.RestartLoadBalancer:
+		return r.restartLoadBalancer(ctx, s.Machine)
+	case model.UpdateBackends:
+		return r.backends.update(ctx, plan.Members(r.Spec, &r.World.Facts))
+	case model.DeleteLoadBalancer:
+		return r.deleteLoadBalancer(ctx, s.Machine)
+	default:
+		return fmt.Errorf("%T is no step of a load balancer", step)
+	}
+}
+
 // createLoadBalancer builds the load balancer, or goes on with the one that an earlier run
 // has built, and waits for its lease. Nodes need the address before they are cloned.
 func (r *Runner) createLoadBalancer(ctx context.Context) error {

@@ -48,3 +48,24 @@ func TestMACAddressesOfARun(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadBalancerKeepsItsMACAddress holds the address that it had against those of other VMs.
+func TestLoadBalancerKeepsItsMACAddress(t *testing.T) {
+	t.Parallel()
+	const mac = "00:50:56:0a:b7:0b"
+	own, other := uuid.NewSHA1(uuid.NameSpaceDNS, []byte("lb")), uuid.NewSHA1(uuid.NameSpaceDNS, []byte("other"))
+	here, there := model.Network{Ref: "Network:network-7"}, model.Network{Ref: "Network:network-8"}
+	for name, test := range map[string]struct {
+		nic     model.NIC
+		refused bool
+	}{
+		"its former self":    {model.NIC{UUID: own.String(), Network: here.Ref}, false},
+		"on another network": {model.NIC{UUID: other.String(), Network: there.Ref}, false},
+		"on this network":    {model.NIC{UUID: other.String(), Network: here.Ref}, true},
+	} {
+		keep := run.MACKeeper(&model.Limits{NICs: map[string][]model.NIC{mac: {test.nic}}})
+		if err := keep(mac, own, here); (err != nil) != test.refused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
-	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -239,16 +238,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.deleteSnapshots(ctx, s)
 	case model.BindAdmins:
 		return failureOf(r.api.wait(ctx)) // the first thing that every run does with the API
-	case model.CreateLoadBalancer:
-		return r.createLoadBalancer(ctx)
-	case model.ReplaceLoadBalancer:
-		return r.replaceLoadBalancer(ctx, s.Machine)
-	case model.RestartLoadBalancer:
-		return r.restartLoadBalancer(ctx, s.Machine)
-	case model.UpdateBackends:
-		return r.backends.update(ctx, plan.Members(r.Spec, &r.World.Facts))
-	case model.DeleteLoadBalancer:
-		return r.deleteLoadBalancer(ctx, s.Machine)
+	case model.CreateLoadBalancer, model.ReplaceLoadBalancer, model.RestartLoadBalancer, model.UpdateBackends, model.DeleteLoadBalancer:
+		return r.runLoadBalancer(ctx, step)
 	case model.ReserveEndpoint, model.ReleaseEndpoint, model.ClaimAddress, model.ReleaseAddress:
 		return r.addresses.run(ctx, step)
 	case model.CreateNode:

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -224,15 +225,13 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Folder:           w.Folder,
 		Counters:         w.Counters,
 		Snapshots:        w.Snapshots,
-		LoadBalancer:     LoadBalancer{Address: w.Endpoint, HostName: w.HostName, MAC: w.MAC},
 		Members:          w.Members,
 		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),
+		LoadBalancer:     LoadBalancer{Address: w.Endpoint, HostName: w.HostName, MAC: w.MAC},
 	}
-	if decoded.Kind == "" {
-		decoded.Kind = KindCluster
-	}
+	decoded.Kind = cmp.Or(decoded.Kind, KindCluster)
 	paths := w.Folders
 	if w.Levels > 0 {
 		paths = lastLevels(w.Folder, w.Levels)

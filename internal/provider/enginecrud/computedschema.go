@@ -102,11 +102,13 @@ func conditionsAttribute(kind string) schema.ListNestedAttribute {
 
 func nodesAttribute(kind string) schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{
-		Computed:            true,
-		MarkdownDescription: "Nodes of the " + kind + " that have a VM, also one that is not visible now, by name; with DHCP also its load balancer.",
+		Computed: true,
+		MarkdownDescription: "Nodes of the " + kind + " that have a VM, also one that is not visible now, by name; with DHCP also its " +
+			"load balancer.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"role":          computedText("`control-plane`, `worker` or `load-balancer`."),
-			"pool":          computedText("Key of the worker pool, `cp` for the control plane, which all nodes of a gateway are, or `lb` for a load balancer."),
+			"role": computedText("`control-plane`, `worker` or `load-balancer`."),
+			"pool": computedText("Key of the worker pool, `cp` for the control plane, which all nodes of a gateway are, " +
+				"or `lb` for a load balancer."),
 			"address":       computedText("Address of the node; empty for a lease that is not known."),
 			"instance_uuid": computedText("Instance UUID of the VM in vCenter."),
 			"vm_id": computedText("Managed object ID of the VM in vCenter, such as `vm-1023`. " +
@@ -114,8 +116,9 @@ func nodesAttribute(kind string) schema.MapNestedAttribute {
 			"compute_cluster": computedText("Compute cluster that the node was placed on."),
 			"clone_mode":      computedText("How its disks were made: `linked` or `full`."),
 			"ready": schema.BoolAttribute{
-				Computed:            true,
-				MarkdownDescription: "Whether the Kubernetes node is Ready, or the load balancer forwards; `false` also where the API cannot be reached.",
+				Computed: true,
+				MarkdownDescription: "Whether the Kubernetes node is Ready, or the load balancer forwards; `false` also where the API " +
+					"cannot be reached.",
 			},
 		}},
 	}

@@ -44,7 +44,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		Computed:            true,
 		MarkdownDescription: "Number of nodes that have a VM. Each node runs an agent.",
 	}
-	attributes["ip_pool_id"] = text("Id of the IP pool that the nodes' addresses come from, inline or not; null before there is one, and with DHCP. " +
+	attributes["ip_pool_id"] = text("Id of the IP pool that the nodes' addresses come from, inline or not; null before there is one, " +
+		"and with DHCP. " +
 		"It is what `ip_pool_id` of a cluster's placement takes, where the pool is not restricted to the gateway.")
 	attributes["default_cloud_account"] = schema.SingleNestedAttribute{
 		Computed: true,

@@ -104,7 +104,8 @@ func checkAlone(inst *cloudinit.Instance) error {
 		}
 	}
 	if file == "" || !inst.Has(file) {
-		return errors.New("/etc/kubernetes/bootstrap-kubelet.conf does not exist: no drop-in after kubeadm's has it stand alone by a configuration")
+		return errors.New("/etc/kubernetes/bootstrap-kubelet.conf does not exist: " +
+			"no drop-in after kubeadm's has it stand alone by a configuration")
 	}
 	var config aloneKubelet
 	if err := strictyaml.Unmarshal(inst.Files[file].Content, &config); err != nil {

@@ -24,7 +24,7 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 	enabled := g.disk.unit.enabled
 	g.world.mu.Unlock()
 	if n != nil && !g.useLease(ctx, inst) && g.movedAway(ctx, n, inst) {
-		g.set(ctx, PhaseJoined, nil)
+		g.goOn(ctx, inst)
 		return nil
 	}
 	g.world.mu.Lock()

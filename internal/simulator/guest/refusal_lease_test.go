@@ -60,14 +60,17 @@ func TestMachinesWithLeasesRefuse(t *testing.T) {
 		missing  string
 		words    string
 	}{
-		"the machine-id's lease":       {from: "dhcp-identifier: mac\n", to: "dhcp-identifier: duid\n", words: "dhcp-identifier is not mac"},
-		"networkd's by the machine-id": {from: "ClientIdentifier=mac", to: "ClientIdentifier=duid", words: "networkd asks for a lease by the machine-id"},
-		"routers":                      {from: "accept-ra: false", to: "accept-ra: true", words: "accept-ra is not off"},
-		"no wait":                      {from: "ipv4: true", to: "ipv4: false", words: "wait-on-network does not wait for the lease"},
-		"nothing that finds it":        {missing: "/etc/gantry/lease.sh", words: "nothing finds the lease"},
+		"the machine-id's lease": {from: "dhcp-identifier: mac\n", to: "dhcp-identifier: duid\n",
+			words: "dhcp-identifier is not mac"},
+		"networkd's by the machine-id": {from: "ClientIdentifier=mac", to: "ClientIdentifier=duid",
+			words: "networkd asks for a lease by the machine-id"},
+		"routers":               {from: "accept-ra: false", to: "accept-ra: true", words: "accept-ra is not off"},
+		"no wait":               {from: "ipv4: true", to: "ipv4: false", words: "wait-on-network does not wait for the lease"},
+		"nothing that finds it": {missing: "/etc/gantry/lease.sh", words: "nothing finds the lease"},
 		"a list without its files": {from: "- content: |\n    /etc/gantry/kubeadm.yaml\n  path: ", to: "- content: x\n  path: ",
 			words: "advertiseAddress"},
-		"no timer": {from: "- gantry-lease.timer", to: "- gantry-certificates.timer", words: "gantry-lease.timer is not enabled and started"},
+		"no timer": {from: "- gantry-lease.timer", to: "- gantry-certificates.timer",
+			words: "gantry-lease.timer is not enabled and started"},
 		"another endpoint": {from: "controlPlaneEndpoint: ", to: "controlPlaneEndpoint: api.other.example.com:6443 # ",
 			words: "lookup api.other.example.com: no such host"},
 	} {
@@ -99,14 +102,16 @@ func TestLoadBalancersRefuse(t *testing.T) {
 		missing  string
 		words    string
 	}{
-		"kubeadm's kubelet":      {missing: "/etc/systemd/system/kubelet.service.d/99-gantry-load-balancer.conf", words: "bootstrap-kubelet.conf does not exist"},
-		"two commands":           {from: "ExecStart=\n", to: "\n", words: "more than one ExecStart="},
-		"webhooks":               {from: "mode: AlwaysAllow", to: "mode: Webhook", words: "cannot use webhook authorization"},
-		"an open kubelet":        {from: "enableServer: false", to: "enableServer: true", words: ""},
-		"a unit that ends":       {from: "Restart=always", to: "Restart=no", words: "nothing would follow the backends"},
-		"no host network":        {from: "hostNetwork: true", to: "hostNetwork: false", words: "not on the host network"},
-		"no master":              {from: "- -W\n", to: "- -V\n", words: "no master process"},
-		"another directory":      {from: "mountPath: /usr/local/etc/haproxy", to: "mountPath: /etc/haproxy", words: "no directory of the host is mounted"},
+		"kubeadm's kubelet": {missing: "/etc/systemd/system/kubelet.service.d/99-gantry-load-balancer.conf",
+			words: "bootstrap-kubelet.conf does not exist"},
+		"two commands":     {from: "ExecStart=\n", to: "\n", words: "more than one ExecStart="},
+		"webhooks":         {from: "mode: AlwaysAllow", to: "mode: Webhook", words: "cannot use webhook authorization"},
+		"an open kubelet":  {from: "enableServer: false", to: "enableServer: true", words: ""},
+		"a unit that ends": {from: "Restart=always", to: "Restart=no", words: "nothing would follow the backends"},
+		"no host network":  {from: "hostNetwork: true", to: "hostNetwork: false", words: "not on the host network"},
+		"no master":        {from: "- -W\n", to: "- -V\n", words: "no master process"},
+		"another directory": {from: "mountPath: /usr/local/etc/haproxy", to: "mountPath: /etc/haproxy",
+			words: "no directory of the host is mounted"},
 		"a typo":                 {from: "timeout tunnel", to: "timeouts tunnel", words: "unknown keyword 'timeouts'"},
 		"short watches":          {from: "timeout tunnel 1h", to: "timeout tunnel 1m", words: "defaults lacks: timeout tunnel 1h"},
 		"open statistics":        {from: "bind 127.0.0.1:8404", to: "bind 0.0.0.0:8404", words: "open to the outside"},

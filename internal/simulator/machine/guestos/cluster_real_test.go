@@ -27,7 +27,8 @@ type cluster struct {
 	*machine.World
 	t           *testing.T
 	version     string
-	system      string // of the machines; empty for the host's distribution
+	system      string       // of the machines; empty for the host's distribution
+	segment     netip.Prefix // of their network, where they take leases
 	authorities *pki.Authorities
 	begin       time.Time
 
@@ -141,9 +142,11 @@ func (c *cluster) powerOn(name string) {
 		UUID:              name,
 		MAC:               macOf(name),
 		Network:           "nodes",
+		Segment:           c.segment,
 		KubernetesVersion: c.version,
 		System:            c.system,
 		GuestInfo:         copied,
+		Read:              func(key string) string { return c.reported(name, strings.TrimPrefix(key, "guestinfo.")) },
 		Report: func(changes map[string]string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()

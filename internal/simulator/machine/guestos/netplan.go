@@ -105,7 +105,9 @@ func (p networkPlan) commands() []string {
 // leaseClient is the command that asks for a lease, once: its life is longer than a test's. A
 // client identifies itself by the address of its card.
 func leaseClient(hostname string) []string {
-	return []string{"busybox", "udhcpc", "-i", wire.Interface, "-n", "-q", "-t", "5", "-T", "1", "-x", "hostname:" + hostname, "-s", leaseScript}
+	return []string{
+		"busybox", "udhcpc", "-i", wire.Interface, "-n", "-q", "-t", "5", "-T", "1", "-x", "hostname:" + hostname, "-s", leaseScript,
+	}
 }
 
 // leaseScript is what the client has done with a lease.

@@ -84,7 +84,8 @@ func TestNetworkOfANodeWithALease(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "commands", commands, []string{"link set lo up", "link set eth0 up"})
-	if client := strings.Join(guestos.LeaseClient("w1"), " "); !strings.Contains(client, "-i eth0 ") || !strings.Contains(client, "-x hostname:w1 ") {
+	client := strings.Join(guestos.LeaseClient("w1"), " ")
+	if !strings.Contains(client, "-i eth0 ") || !strings.Contains(client, "-x hostname:w1 ") {
 		t.Errorf("the client is %s", client)
 	}
 }
