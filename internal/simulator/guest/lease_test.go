@@ -116,6 +116,16 @@ func TestChangedLeases(t *testing.T) {
 	if !l.answers() {
 		t.Error("the API does not answer with two members of three")
 	}
+	// Its etcd does not run: without another one there is no quorum.
+	eventually(t, "etcd says why", func() bool {
+		return slices.ContainsFunc(l.world.Guests(), func(g guest.State) bool {
+			return g.Name == "prod-1-cp-3" && strings.Contains(g.Log, "etcd: listen tcp "+l.reports1("prod-1-cp-3", "address"))
+		})
+	})
+	l.world.PowerOff("vm-prod-1-cp-2")
+	if l.answers() {
+		t.Error("the API answers with one member of three")
+	}
 }
 
 func TestMachinesWaitForALease(t *testing.T) {

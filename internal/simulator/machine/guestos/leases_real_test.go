@@ -68,6 +68,31 @@ func (c *cluster) use(names ...string) {
 	})
 }
 
+// A kubelet that stands alone runs HAProxy once there are backends, and HAProxy takes another
+// list while its container runs on. Nothing of it but the API's port is open to others.
+func TestRealLoadBalancer(t *testing.T) {
+	c := newCluster(t, "1.37.2")
+	c.segment = netip.MustParsePrefix("10.10.128.0/24")
+	c.bootBalancer()
+	container := ""
+	for _, list := range []string{"10.10.128.250", "10.10.128.250,10.10.128.251"} {
+		c.mu.Lock()
+		c.guestinfo[balancer][bootstrap.BackendsKey] = list
+		c.mu.Unlock()
+		c.await("HAProxy runs by "+list, 4*time.Minute, func() bool { return c.reported(balancer, "gantry.backends.applied") == list })
+		before := container
+		container = c.run(balancer, "crictl", "ps", "--quiet", "--name", "^haproxy$")
+		if before != "" && container != before {
+			t.Error("HAProxy was started anew for another list")
+		}
+	}
+	for line := range strings.Lines(c.run(balancer, "ss", "--listening", "--tcp", "--numeric", "--no-header")) {
+		if at := strings.Fields(line)[3]; !strings.HasPrefix(at, "127.") && at != "0.0.0.0:6443" {
+			t.Errorf("something listens at %s", at)
+		}
+	}
+}
+
 // A control plane and a worker take leases of dnsmasq and meet behind HAProxy, which a kubelet
 // that stands alone runs; then all lose their power at once.
 func TestRealLeases(t *testing.T) {
