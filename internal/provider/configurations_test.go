@@ -45,7 +45,7 @@ const (
 	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
   "image": {"template": "gantry-node-1.37.2"}, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
 	leasedPlacement = `"compute_cluster": "cluster-a", "datastore": "shared-1", "network": "dvpg-nodes"`
-	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "kubernetes_version": "1.37.2",
+	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "kubernetes_version": "1.37.2",
   "image": {"template": "gantry-node-1.37.2"}, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", ` + leasedParts + `}`
 	leasedCluster = `{"name": "leased", "datacenter": "dc-1",
