@@ -111,16 +111,15 @@ func (n Node) outside(p *problems, field, text string, inner netip.Prefix) netip
 	case !inner.IsValid():
 	case n.DHCP && !inner.Addr().Is4():
 		p.add(field, "%s is of IPv6, and leases are of IPv4", inner)
+	// What else is around a node with a lease only the lease says.
+	case !n.DHCP && inner.Addr().Is4() != n.Address.Addr().Is4():
+		p.add(field, "%s and the node's address %s are of different families", inner, n.Address.Addr())
+	case !n.DHCP && inner.Overlaps(n.Address.Masked()):
+		p.add(field, "%s overlaps with the node's network %s", inner, n.Address.Masked())
+	case !n.DHCP && inner.Contains(n.Gateway):
+		p.add(field, "%s contains the router %s", inner, n.Gateway)
 	case inner.Contains(n.Endpoint.Address):
 		p.add(field, "%s contains the endpoint's address %s", inner, n.Endpoint.Address)
-	case n.DHCP:
-		return inner // what else is around the node only its lease says
-	case inner.Addr().Is4() != n.Address.Addr().Is4():
-		p.add(field, "%s and the node's address %s are of different families", inner, n.Address.Addr())
-	case inner.Overlaps(n.Address.Masked()):
-		p.add(field, "%s overlaps with the node's network %s", inner, n.Address.Masked())
-	case inner.Contains(n.Gateway):
-		p.add(field, "%s contains the router %s", inner, n.Gateway)
 	default:
 		return inner
 	}
