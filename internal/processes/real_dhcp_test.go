@@ -65,15 +65,13 @@ func TestRealDHCP(t *testing.T) {
 	w.nothingToDo()
 	d.podsTalk(w)
 
-	before := d.uid(w)
+	before, boots := d.uid(w), d.boots(w)
 	if err := d.PowerOffVM("prod-cp-1"); err != nil {
 		t.Fatal(err)
 	}
 	took := d.eventually("the API without one of its backends", d.answers(w))
 	t.Logf("the API was back after %s", took.Round(100*time.Millisecond))
-	if err := d.PowerOnVM("prod-cp-1"); err != nil {
-		t.Fatal(err)
-	}
+	d.powerOn(w, boots, "prod-cp-1")
 	d.nodesReady(w, 4)
 
 	all := []string{"prod-lb", "prod-cp-1", "prod-cp-2", "prod-cp-3", "prod-general-1"}
@@ -82,6 +80,7 @@ func TestRealDHCP(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	since := time.Now().Truncate(time.Second) // as the API tells times
 	for _, name := range all {
 		if err := d.PowerOnVM(name); err != nil {
 			t.Fatal(err)
@@ -93,7 +92,9 @@ func TestRealDHCP(t *testing.T) {
 	if after := d.uid(w); after != before {
 		t.Errorf("another cluster answers: %s and not %s", after, before)
 	}
-	d.balances(w, "prod-cp-1", "prod-cp-2", "prod-cp-3")
+	members := []string{"prod-cp-1", "prod-cp-2", "prod-cp-3"}
+	d.eventually("the static pods of the control plane", func(ctx context.Context) error { return d.startedSince(ctx, w, since, members) })
+	d.balances(w, members...)
 	w.nothingToDo()
 	d.nothingRuns(w)
 }

@@ -17,6 +17,9 @@ func (w *World) Remains() []string {
 		found = append(found, err.Error())
 	}
 	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue // what a server of a network remembers of its leases
+		}
 		found = append(found, "directory "+filepath.Join(w.home, entry.Name()))
 	}
 	for _, name := range w.groups.list(w.name) {
