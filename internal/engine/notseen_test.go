@@ -85,8 +85,9 @@ func (w *world) eventually(holds func() bool) {
 }
 
 // A VM that was deleted is gone: vCenter knows its reference no more. To find out takes
-// no call; one reads whose the address is that no VM accounts for, and one, as in each plan
-// that makes VMs, what the account may do.
+// no call; one reads whose the address is that no VM accounts for, and, as in each plan
+// that makes VMs, one what the account may do, and six the zone tags: which objects have
+// any, three tags and two categories.
 func TestNodeWhoseVMIsGoneIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
@@ -104,7 +105,7 @@ func TestNodeWhoseVMIsGoneIsReplaced(t *testing.T) {
 	if err := w.sim.DeleteVM("prod-general-1"); err != nil {
 		t.Fatal(err)
 	}
-	if after := calls(); after > before+2 {
+	if after := calls(); after > before+8 {
 		t.Errorf("%d calls, and %d with a VM that is gone", before, after)
 	}
 	want := []string{"remove_lost_node prod-general-1", "create_node prod-general-3"}

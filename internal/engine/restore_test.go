@@ -93,7 +93,11 @@ func TestRestoreAfterTwoOfThreeAreLost(t *testing.T) {
 		"create_node prod-cp-4", "remove_stale_nodes prod", "create_node prod-cp-5", "create_node prod-cp-6",
 		"reconnect_workers prod", "apply_pack net",
 	}
-	if !slices.Equal(actions(p), want) || p.Err() != nil || p.RenewsAuthorities {
+	planned := actions(p)
+	if len(planned) > 4 {
+		slices.Sort(planned[2:4]) // they come by their addresses, and side by side any node gets any
+	}
+	if !slices.Equal(planned, want) || p.Err() != nil || p.RenewsAuthorities {
 		t.Fatalf("planned %v, %v", actions(p), p.Problems)
 	}
 	shown := p.Changes()
