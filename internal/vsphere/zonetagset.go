@@ -18,8 +18,7 @@ type ZoneTagState struct {
 	Began bool
 	Tag   ZoneTag
 	// Attached is set where the tag was attached here, or may have been: the answer was lost.
-	// A tag that Gantry made was attached by Gantry. What an administrator has attached stays
-	// when the resource goes.
+	// What an administrator or another creation has attached stays when the resource goes.
 	Attached bool
 }
 
@@ -77,7 +76,8 @@ func (c *Client) trySetZoneTag(
 	}
 	for _, tag := range on {
 		if tag.Value == value {
-			return true, c.adoptZoneTag(ctx, o, tag, maker, state)
+			adoptZoneTag(tag, maker, state)
+			return true, nil
 		}
 	}
 	var others []string
@@ -122,25 +122,20 @@ func (m ZoneTagMaker) isOf(o ZoneObject, maker ZoneTagMaker) bool {
 	return m.ID == o.ID && m.Incarnation.Is(maker.Incarnation)
 }
 
-// adoptZoneTag takes over a tag that an object has. One that an earlier creation has made for
-// it, killed before its state was written, or about to be deposed, is this one's from now on.
-func (c *Client) adoptZoneTag(ctx context.Context, o ZoneObject, tag ZoneTag, maker ZoneTagMaker, state *ZoneTagState) error {
-	state.Attached = state.Attached || tag.Maker != ZoneTagMaker{}
+// adoptZoneTag takes the tag that an object has for the resource's, as it is. One that another
+// creation has made for the object, or put on it, stays that one's: its state may be alive.
+func adoptZoneTag(tag ZoneTag, maker ZoneTagMaker, state *ZoneTagState) {
+	state.Attached = state.Attached || tag.Maker == maker
 	state.Tag = tag
-	if tag.Maker.ID != o.ID || tag.Maker == maker {
-		return nil
-	}
-	state.Began = true
-	return c.claimZoneTag(ctx, o, &state.Tag, maker)
 }
 
-// claimZoneTag notes a new creation in a tag that a former one has made.
-func (c *Client) claimZoneTag(ctx context.Context, o ZoneObject, tag *ZoneTag, maker ZoneTagMaker) error {
+// giveZoneTag notes another creation as the maker of a tag.
+func (c *Client) giveZoneTag(ctx context.Context, o ZoneObject, tag ZoneTag, heir ZoneTagMaker) error {
 	err := c.rest.call(ctx, http.MethodPatch, tagPath+"/id:"+tag.ID, map[string]any{
-		"update_spec": map[string]string{"description": maker.describe(o.Path)},
+		"update_spec": map[string]string{"description": heir.describe(o.Path)},
 	}, nil)
-	if err == nil {
-		tag.Maker = maker
+	if notFound(err) {
+		return nil
 	}
 	return err
 }
@@ -170,13 +165,9 @@ func (c *Client) createZoneTag(
 		return ZoneTag{}, err
 	}
 	for _, tag := range tags {
-		if tag.Value != value {
-			continue
+		if tag.Value == value {
+			return tag, nil
 		}
-		if tag.Maker.ID == o.ID && tag.Maker != maker {
-			return tag, c.claimZoneTag(ctx, o, &tag, maker)
-		}
-		return tag, nil
 	}
 	if exists {
 		return ZoneTag{}, &Error{

@@ -3,6 +3,10 @@ package connection
 import (
 	"slices"
 	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
 // zones are the zone tags as this run of the provider has planned them, by the reference of
@@ -10,6 +14,7 @@ import (
 type zones struct {
 	mu      sync.Mutex
 	planned map[string]PlannedZone
+	heirs   map[string]vsphere.ZoneTagMaker // by the id of the tag
 }
 
 // PlannedZone is what a resource plans the zone tag of an object to be.
@@ -51,4 +56,29 @@ func (c *Connection) PlannedZone(object string) (value string, planned bool) {
 	defer z.mu.Unlock()
 	zone, planned := z.planned[object]
 	return zone.Value, planned
+}
+
+// InheritZone notes that a zone tag created in this run uses a tag of vCenter that was there.
+func (c *Connection) InheritZone(tag string, heir vsphere.ZoneTagMaker) {
+	z := &c.process.zones
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.heirs == nil {
+		z.heirs = map[string]vsphere.ZoneTagMaker{}
+	}
+	z.heirs[tag] = heir
+}
+
+// ZoneHeirs are those of InheritZone that are of one object, by the id of the tag.
+func (c *Connection) ZoneHeirs(object uuid.UUID) map[string]vsphere.ZoneTagMaker {
+	z := &c.process.zones
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	heirs := map[string]vsphere.ZoneTagMaker{}
+	for tag, heir := range z.heirs {
+		if heir.ID == object {
+			heirs[tag] = heir
+		}
+	}
+	return heirs
 }

@@ -62,6 +62,7 @@ type planning struct {
 	m       model
 	object  vsphere.ZoneObject
 	replace bool
+	foreign bool // the object has the tag, and another creation has made it
 }
 
 func (p *planning) warn(at path.Path, summary, detail string) {
@@ -156,6 +157,11 @@ func (p *planning) check(ctx context.Context) {
 	}
 	taken, own := p.others(ctx)
 	switch {
+	case taken == nil && p.foreign && !p.conn.Seen(p.object.ID):
+		p.warn(atValue, "Another state may manage the zone tag", fmt.Sprintf(
+			"Another gantry_zone_tag has made the tag %q of category %s of %s. This one uses it, and leaves it when it is destroyed. "+
+				"Where another state manages it, read it with data.gantry_zone_tags instead; where that state is lost, import it.",
+			p.m.Value.ValueString(), p.object.Category, p.object.Path))
 	case taken == nil:
 	case p.mayBeFormer(own):
 		p.warn(atValue, "Another zone tag is there", diagnostics.Sentence(taken.Error())+
@@ -195,9 +201,13 @@ func (p *planning) others(ctx context.Context) (taken *vsphere.ZoneTakenError, o
 	var values []string
 	for _, tag := range tags {
 		mine := p.prior != nil && !p.replace && tag.ID == p.prior.TagID.ValueString()
-		if !mine && tag.Value != p.m.Value.ValueString() {
+		switch {
+		case mine:
+		case tag.Value != p.m.Value.ValueString():
 			values = append(values, tag.Value)
 			own = own && tag.Maker.ID == p.object.ID
+		case tag.Maker.ID == p.object.ID:
+			p.foreign = true
 		}
 	}
 	if len(values) == 0 || p.m.Value.IsUnknown() && p.prior == nil {
