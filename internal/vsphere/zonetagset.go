@@ -74,20 +74,27 @@ func (c *Client) trySetZoneTag(
 	if err != nil {
 		return false, err
 	}
-	for _, tag := range on {
-		if tag.Value == value {
-			adoptZoneTag(tag, maker, state)
-			return true, nil
-		}
+	there := slices.IndexFunc(on, func(t ZoneTag) bool { return t.Value == value })
+	if there >= 0 && on[there].ID == former.ID {
+		adoptZoneTag(on[there], maker, state) // it stays as it is, whatever was put beside it
+		return true, nil
 	}
 	var others []string
-	for _, tag := range on {
-		if tag.ID != former.ID {
+	for i, tag := range on {
+		if tag.ID != former.ID && i != there {
 			others = append(others, tag.Value)
 		}
 	}
 	if len(others) > 0 {
 		return false, &ZoneTakenError{Object: o.Path, Category: o.Category, Values: others}
+	}
+	if there >= 0 {
+		tag := on[there]
+		if err := c.dropFormer(ctx, o, slices.Delete(on, there, there+1), maker, former); err != nil {
+			return false, err
+		}
+		adoptZoneTag(tag, maker, state)
+		return true, nil
 	}
 	category, err := c.zoneCategory(ctx, o)
 	if err == nil && category.ID == "" {
@@ -101,10 +108,8 @@ func (c *Client) trySetZoneTag(
 	if err != nil {
 		return false, err
 	}
-	for _, old := range on { // the former tag: an object may have one alone
-		if _, err := c.dropZoneTag(ctx, o, old, former.made(o, old, maker)); err != nil {
-			return false, err
-		}
+	if err := c.dropFormer(ctx, o, on, maker, former); err != nil {
+		return false, err
 	}
 	state.Tag = tag
 	state.Attached = true
@@ -114,6 +119,16 @@ func (c *Client) trySetZoneTag(
 	// One that another run has deleted since took its attachments with it.
 	on, err = c.zoneTagsNow(ctx, o)
 	return slices.ContainsFunc(on, func(t ZoneTag) bool { return t.ID == tag.ID }), err
+}
+
+// dropFormer takes the former tag off: an object may have one alone.
+func (c *Client) dropFormer(ctx context.Context, o ZoneObject, on []ZoneTag, maker ZoneTagMaker, former HeldZoneTag) error {
+	for _, old := range on {
+		if _, err := c.dropZoneTag(ctx, o, old, former.made(o, old, maker)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isOf reports whether a tag was made for an object, by the creation of it that the maker is

@@ -149,6 +149,10 @@ func TestAccZoneTagBeside(t *testing.T) {
 				Config:      env.Config(zoneOf("dc-1", "cluster-a", "other")),
 				ExpectError: acctest.Words(`has the tag "theirs" of category k8s-zone already`),
 			},
+			{ // The other one's value: the former tag goes.
+				Config: env.Config(zoneOf("dc-1", "cluster-a", "theirs")),
+				Check:  resource.ComposeTestCheckFunc(on(env, "/dc-1/host/cluster-a", "k8s-zone/theirs"), exist(env, "theirs")),
+			},
 		},
 	})
 }
