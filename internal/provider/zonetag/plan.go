@@ -47,7 +47,7 @@ func (r *tagResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	} else {
 		p.checkBeside(ctx)
 	}
-	p.note()
+	p.note(ctx)
 	if p.prior != nil && resp.Plan.Raw.Equal(req.State.Raw) {
 		r.conn.MarkPlanning()
 	}
@@ -234,12 +234,17 @@ func (p *planning) checkBeside(ctx context.Context) {
 }
 
 // note notes the tag for what is planned after it, and warns of what the run plans elsewhere.
-func (p *planning) note() {
+func (p *planning) note(ctx context.Context) {
 	if p.m.Value.IsUnknown() || p.resp.Diagnostics.HasError() {
 		return
 	}
+	vcenter, err := p.vcenter.InstanceUUID(ctx)
+	if err != nil {
+		p.resp.Diagnostics.Append(diagnostics.FromError("plan", p.m.subject(), err))
+		return
+	}
 	zone := connection.PlannedZone{
-		Object: p.object.Ref, Path: p.object.Path, Category: p.object.Category, Value: p.m.Value.ValueString(),
+		VCenter: vcenter, Object: p.object.Ref, Path: p.object.Path, Category: p.object.Category, Value: p.m.Value.ValueString(),
 	}
 	conflict, same := p.conn.PlanZone(zone)
 	if conflict != "" {
