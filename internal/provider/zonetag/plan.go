@@ -106,7 +106,7 @@ func (p *planning) renamed(ctx context.Context, now vsphere.ZoneObject, failed e
 		return false
 	}
 	if !found {
-		return false // the refresh has said so
+		return p.outlived(now, failed)
 	}
 	at := atComputeCluster
 	if p.m.ComputeCluster.IsNull() {
@@ -125,6 +125,22 @@ func (p *planning) renamed(ctx context.Context, now vsphere.ZoneObject, failed e
 	return true
 }
 
+// outlived decides what becomes of a tag whose object is not seen: where the refresh has found
+// that the object is gone, it has taken the value out of the state. The tag is deleted with
+// the resource, and another object that has the name by now gets one of its own.
+func (p *planning) outlived(now vsphere.ZoneObject, failed error) bool {
+	switch {
+	case !p.prior.Value.IsNull():
+		return false // the refresh has said that it is not seen
+	case failed != nil:
+		p.resp.Diagnostics.Append(refused("plan", &p.m, failed))
+		return false
+	}
+	p.object = now
+	p.replace = true
+	return true
+}
+
 // compute plans the computed values.
 func (p *planning) compute(ctx context.Context) {
 	set := func(at string, value types.String) {
@@ -137,8 +153,10 @@ func (p *planning) compute(ctx context.Context) {
 	switch {
 	case p.replace && !p.m.Datacenter.Equal(p.prior.Datacenter):
 		p.resp.RequiresReplace = append(p.resp.RequiresReplace, atDatacenter)
-	case p.replace:
+	case p.replace && !p.m.ComputeCluster.Equal(p.prior.ComputeCluster):
 		p.resp.RequiresReplace = append(p.resp.RequiresReplace, atComputeCluster)
+	case p.replace: // another object of the same name
+		p.resp.RequiresReplace = append(p.resp.RequiresReplace, path.Root("id"))
 	case p.prior != nil && p.m.Value.Equal(p.prior.Value):
 		set("tag_id", p.prior.TagID)
 	}

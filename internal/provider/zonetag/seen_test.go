@@ -40,6 +40,47 @@ func TestAccZoneTagRenamed(t *testing.T) {
 	})
 }
 
+// A tag outlives the compute cluster that it was made for, and goes with the resource: when
+// that is removed, or when another compute cluster has the name.
+func TestAccZoneTagOutlivesItsObject(t *testing.T) {
+	t.Parallel()
+	const other = "/dc-1/host/cluster-b"
+	env := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{WithoutZoneTags: true}})
+	config := env.Config(zoneOf("dc-1", "cluster-a", "z"))
+	remove := func(path string) func() {
+		return func() {
+			if err := env.RemoveComputeCluster(path); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             exist(env),
+		Steps: []resource.TestStep{
+			{Config: config},
+			{
+				PreConfig: remove("/dc-1/host/cluster-a"), Config: config,
+				ExpectError: acctest.Words(`Unknown compute cluster "cluster-a"`),
+			},
+			{
+				PreConfig: func() {
+					if err := env.Rename(other, "cluster-a"); err != nil {
+						t.Error(err)
+					}
+				},
+				Config: config, ConfigPlanChecks: action(zone, plancheck.ResourceActionReplace),
+				Check: resource.ComposeTestCheckFunc(on(env, "/dc-1/host/cluster-a", "k8s-zone/z"), exist(env, "z")),
+			},
+			{
+				PreConfig: remove("/dc-1/host/cluster-a"),
+				Config:    env.Config(`data "gantry_zone_tags" "all" { datacenter = "dc-1" }`),
+				Check:     exist(env),
+			},
+		},
+	})
+}
+
 // A name that does not exist is an error on its attribute.
 func TestAccZoneTagOfNothing(t *testing.T) {
 	t.Parallel()
