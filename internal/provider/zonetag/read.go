@@ -51,7 +51,10 @@ func (r *tagResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 		return
 	}
 	if !known {
-		own = imported(found.vcenter, found.object, *found.tag)
+		if own, err = imported(found.vcenter, found.object, *found.tag); err != nil {
+			resp.Diagnostics.Append(diagnostics.FromRefresh(m.subject(), err))
+			return
+		}
 	}
 	if own.Tag != found.tag.ID {
 		own.Made = found.tag.Maker.ID == found.object.ID && found.tag.Maker.Incarnation.Is(own.Incarnation)

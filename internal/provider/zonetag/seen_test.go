@@ -129,14 +129,16 @@ func TestAccZoneTagHidden(t *testing.T) {
 	})
 }
 
+// forgotten takes the zone tag out of the state, and leaves it in vCenter.
+const forgotten = `removed {
+  from = gantry_zone_tag.zone
+  lifecycle { destroy = false }
+}`
+
 // What made a tag is in no state any more, as where a run was killed: the next creation uses
 // the tag and leaves it, because another state may have it; who imports it, owns it.
 func TestAccZoneTagOfALostState(t *testing.T) {
 	t.Parallel()
-	forgotten := `removed {
-  from = gantry_zone_tag.zone
-  lifecycle { destroy = false }
-}`
 	for name, c := range map[string]struct {
 		again func(config string) resource.TestStep
 		left  []string
