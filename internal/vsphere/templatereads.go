@@ -14,7 +14,7 @@ import (
 // once.
 type templateReads struct {
 	mu        sync.Mutex
-	asking    chan struct{} // full while somebody asks for nothing else
+	asking    chan struct{} // full while a caller asks for nothing else
 	known     map[types.ManagedObjectReference]templateRead
 	forgotten time.Time
 }
