@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/netip"
 	"strings"
@@ -187,3 +188,9 @@ func Decode(response []byte, plain bool) (Decoded, error) {
 	}
 	return d, nil
 }
+
+// TemplateTurns are the turns of those who ask for templates and nothing else.
+type TemplateTurns struct{ reads templateReads }
+
+// Alone waits for a turn, and returns how to end it.
+func (t *TemplateTurns) Alone(ctx context.Context) (end func(), err error) { return t.reads.alone(ctx) }

@@ -136,7 +136,11 @@ func (c *Client) details(
 	if len(own)+len(missing) == 0 && known == nil {
 		// Whoever creates a cluster asks for nothing else: it is asked once for those that
 		// do so at the same moment.
-		defer c.reads.templates.alone()()
+		end, err := c.reads.templates.alone(ctx)
+		if err != nil {
+			return nil, nil, c.failed("read the templates", err)
+		}
+		defer end()
 		known = c.reads.templates.kept(ofTemplates, templateMaxAge)
 	}
 	var specs []types.PropertyFilterSpec

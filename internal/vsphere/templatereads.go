@@ -1,6 +1,7 @@
 package vsphere
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -12,9 +13,8 @@ import (
 // clusters which are planned and created one after the other from the same template ask
 // once.
 type templateReads struct {
-	asking sync.Mutex // held by who asks for nothing else
-
 	mu        sync.Mutex
+	asking    chan struct{} // full while a caller asks for nothing else
 	known     map[types.ManagedObjectReference]templateRead
 	forgotten time.Time
 }
@@ -40,9 +40,19 @@ func templateRefs(templates []*chosenTemplate) []types.ManagedObjectReference {
 }
 
 // alone waits for another caller that asks for templates alone, and returns how to end that.
-func (t *templateReads) alone() (end func()) {
-	t.asking.Lock()
-	return t.asking.Unlock
+func (t *templateReads) alone(ctx context.Context) (end func(), err error) {
+	t.mu.Lock()
+	if t.asking == nil {
+		t.asking = make(chan struct{}, 1)
+	}
+	asking := t.asking
+	t.mu.Unlock()
+	select {
+	case asking <- struct{}{}:
+		return func() { <-asking }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // kept returns what was read of objects at most maxAge ago; nil where one of them was

@@ -1,11 +1,14 @@
 package vsphere_test
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
 // creation surveys what a creation needs: the inventory is there already.
@@ -46,4 +49,25 @@ func TestCreationsReadTheirTemplateOnce(t *testing.T) {
 	v.must(err)
 	v.fresh()
 	surveys("one after a change", age, 1, 1)
+}
+
+// Who waits for another one's read of the templates and is interrupted waits no longer.
+func TestTemplateTurnIsInterrupted(t *testing.T) {
+	t.Parallel()
+	var turns vsphere.TemplateTurns
+	end, err := turns.Alone(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := turns.Alone(interrupted); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another one reads: %v", err)
+	}
+	end()
+	end, err = turns.Alone(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
 }

@@ -19,6 +19,9 @@ type HeldZoneTag struct {
 	Made bool
 	// Attached is as in ZoneTagState.
 	Attached bool
+	// Heirs are the creations of the same run that use tags which were there, by the tag's id:
+	// create_before_destroy puts them first. They get the tags instead of losing them.
+	Heirs map[string]ZoneTagMaker
 }
 
 // made reports whether a creation has made a tag for its object. A description that was
@@ -39,6 +42,12 @@ func (c *Client) RemoveZoneTag(ctx context.Context, o ZoneObject, maker ZoneTagM
 		return nil, c.zoneTagFailed(op, err)
 	}
 	for _, tag := range own {
+		if heir, inherits := held.Heirs[tag.ID]; inherits {
+			if err := c.giveZoneTag(ctx, o, tag, heir); err != nil {
+				return kept, c.zoneTagFailed(op, err)
+			}
+			continue
+		}
 		why, err := c.dropZoneTag(ctx, o, tag, true)
 		if err != nil {
 			return kept, c.zoneTagFailed(op, err)
@@ -48,6 +57,9 @@ func (c *Client) RemoveZoneTag(ctx context.Context, o ZoneObject, maker ZoneTagM
 		}
 	}
 	if held.ID == "" || !held.Attached || slices.ContainsFunc(own, func(t ZoneTag) bool { return t.ID == held.ID }) {
+		return kept, nil
+	}
+	if _, inherits := held.Heirs[held.ID]; inherits {
 		return kept, nil
 	}
 	tag, err := c.ZoneTag(ctx, held.ID)

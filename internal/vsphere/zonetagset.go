@@ -18,8 +18,7 @@ type ZoneTagState struct {
 	Began bool
 	Tag   ZoneTag
 	// Attached is set where the tag was attached here, or may have been: the answer was lost.
-	// A tag that Gantry made was attached by Gantry. What an administrator has attached stays
-	// when the resource goes.
+	// What an administrator or another creation has attached stays when the resource goes.
 	Attached bool
 }
 
@@ -75,19 +74,27 @@ func (c *Client) trySetZoneTag(
 	if err != nil {
 		return false, err
 	}
-	for _, tag := range on {
-		if tag.Value == value {
-			return true, c.adoptZoneTag(ctx, o, tag, maker, state)
-		}
+	there := slices.IndexFunc(on, func(t ZoneTag) bool { return t.Value == value })
+	if there >= 0 && on[there].ID == former.ID {
+		adoptZoneTag(on[there], maker, state) // it stays as it is, whatever was put beside it
+		return true, nil
 	}
 	var others []string
-	for _, tag := range on {
-		if tag.ID != former.ID {
+	for i, tag := range on {
+		if tag.ID != former.ID && i != there {
 			others = append(others, tag.Value)
 		}
 	}
 	if len(others) > 0 {
 		return false, &ZoneTakenError{Object: o.Path, Category: o.Category, Values: others}
+	}
+	if there >= 0 {
+		tag := on[there]
+		if err := c.dropFormer(ctx, o, slices.Delete(on, there, there+1), maker, former); err != nil {
+			return false, err
+		}
+		adoptZoneTag(tag, maker, state)
+		return true, nil
 	}
 	category, err := c.zoneCategory(ctx, o)
 	if err == nil && category.ID == "" {
@@ -101,10 +108,8 @@ func (c *Client) trySetZoneTag(
 	if err != nil {
 		return false, err
 	}
-	for _, old := range on { // the former tag: an object may have one alone
-		if _, err := c.dropZoneTag(ctx, o, old, former.made(o, old, maker)); err != nil {
-			return false, err
-		}
+	if err := c.dropFormer(ctx, o, on, maker, former); err != nil {
+		return false, err
 	}
 	state.Tag = tag
 	state.Attached = true
@@ -116,31 +121,36 @@ func (c *Client) trySetZoneTag(
 	return slices.ContainsFunc(on, func(t ZoneTag) bool { return t.ID == tag.ID }), err
 }
 
+// dropFormer takes the former tag off: an object may have one alone.
+func (c *Client) dropFormer(ctx context.Context, o ZoneObject, on []ZoneTag, maker ZoneTagMaker, former HeldZoneTag) error {
+	for _, old := range on {
+		if _, err := c.dropZoneTag(ctx, o, old, former.made(o, old, maker)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // isOf reports whether a tag was made for an object, by the creation of it that the maker is
 // of. One that does not know its incarnation takes any for its own.
 func (m ZoneTagMaker) isOf(o ZoneObject, maker ZoneTagMaker) bool {
 	return m.ID == o.ID && m.Incarnation.Is(maker.Incarnation)
 }
 
-// adoptZoneTag takes over a tag that an object has. One that an earlier creation has made for
-// it, killed before its state was written, or about to be deposed, is this one's from now on.
-func (c *Client) adoptZoneTag(ctx context.Context, o ZoneObject, tag ZoneTag, maker ZoneTagMaker, state *ZoneTagState) error {
-	state.Attached = state.Attached || tag.Maker != ZoneTagMaker{}
+// adoptZoneTag takes the tag that an object has for the resource's, as it is. One that another
+// creation has made for the object, or put on it, stays that one's: its state may be alive.
+func adoptZoneTag(tag ZoneTag, maker ZoneTagMaker, state *ZoneTagState) {
+	state.Attached = state.Attached || tag.Maker == maker
 	state.Tag = tag
-	if tag.Maker.ID != o.ID || tag.Maker == maker {
-		return nil
-	}
-	state.Began = true
-	return c.claimZoneTag(ctx, o, &state.Tag, maker)
 }
 
-// claimZoneTag notes a new creation in a tag that a former one has made.
-func (c *Client) claimZoneTag(ctx context.Context, o ZoneObject, tag *ZoneTag, maker ZoneTagMaker) error {
+// giveZoneTag notes another creation as the maker of a tag.
+func (c *Client) giveZoneTag(ctx context.Context, o ZoneObject, tag ZoneTag, heir ZoneTagMaker) error {
 	err := c.rest.call(ctx, http.MethodPatch, tagPath+"/id:"+tag.ID, map[string]any{
-		"update_spec": map[string]string{"description": maker.describe(o.Path)},
+		"update_spec": map[string]string{"description": heir.describe(o.Path)},
 	}, nil)
-	if err == nil {
-		tag.Maker = maker
+	if notFound(err) {
+		return nil
 	}
 	return err
 }
@@ -170,13 +180,9 @@ func (c *Client) createZoneTag(
 		return ZoneTag{}, err
 	}
 	for _, tag := range tags {
-		if tag.Value != value {
-			continue
+		if tag.Value == value {
+			return tag, nil
 		}
-		if tag.Maker.ID == o.ID && tag.Maker != maker {
-			return tag, c.claimZoneTag(ctx, o, &tag, maker)
-		}
-		return tag, nil
 	}
 	if exists {
 		return ZoneTag{}, &Error{

@@ -147,7 +147,17 @@ func (d *Driver[T, M]) planningEngine(
 	}
 	eng.PlannedIPPool = d.conn.PlannedIPPool
 	eng.PlannedGateway = d.conn.PlannedGateway
-	eng.PlannedZone = d.conn.PlannedZone
+	eng.PlannedZone = func(object string) (string, bool) {
+		vcenter, err := d.conn.VCenter(ctx)
+		if err != nil {
+			return "", false // the engine says so
+		}
+		instance, err := vcenter.InstanceUUID(ctx)
+		if err != nil {
+			return "", false
+		}
+		return d.conn.PlannedZone(instance, object)
+	}
 	eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(ref, uses) }
 	if account != nil && !d.conn.IsProvider(account.Username) {
 		eng.User = account.Username

@@ -2,6 +2,7 @@ package zonetag
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -85,13 +86,17 @@ func (h held) former(m *model) vsphere.HeldZoneTag {
 }
 
 // imported is what is held of a tag that a state has and private state says nothing of: who
-// imports a tag has it taken off with the resource.
-func imported(vcenter string, o vsphere.ZoneObject, tag vsphere.ZoneTag) held {
+// imports a tag has it taken off with the resource. One that was not made for the object
+// gets an incarnation of its own: without one, any that was would be taken for the state's.
+func imported(vcenter string, o vsphere.ZoneObject, tag vsphere.ZoneTag) (held, error) {
 	h := held{VCenter: vcenter, Object: o.Ref, Tag: tag.ID, Attached: true, Made: tag.Maker.ID == o.ID}
 	if h.Made {
 		h.Incarnation = tag.Maker.Incarnation
+		return h, nil
 	}
-	return h
+	var err error
+	h.Incarnation, err = record.NewIncarnation(rand.Reader)
+	return h, err
 }
 
 // zoneValue validates what becomes a node label.

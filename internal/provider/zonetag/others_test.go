@@ -72,6 +72,29 @@ func TestAccZoneTagImportedFromAnAdministrator(t *testing.T) {
 	})
 }
 
+// Who imports an administrator's tag deletes no tag that another state made for the object,
+// as one that was taken off by hand.
+func TestAccZoneTagImportedBesideAnotherState(t *testing.T) {
+	t.Parallel()
+	env := acctest.New(t)
+	config := env.Config(zoneOf("dc-2", "cluster-d", "theirs"))
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             exist(env, "theirs", "zone-a", "zone-b", "zone-c", "zone-d"),
+		Steps: []resource.TestStep{
+			{Config: env.Config(zoneOf("dc-2", "cluster-d", "zone-d"))},
+			{Config: env.Config(forgotten)},
+			{
+				PreConfig: administrator(t, env, func(ctx context.Context, v *acctest.Tagging) error {
+					return errors.Join(v.Detach(ctx, "k8s-zone", "zone-d", untagged), v.Attach(ctx, "k8s-zone", "theirs", untagged))
+				}),
+				Config: config, ResourceName: zone, ImportState: true, ImportStateId: "dc-2/cluster-d", ImportStatePersist: true,
+			},
+			{Config: config, ConfigPlanChecks: action(zone, plancheck.ResourceActionNoop)},
+		},
+	})
+}
+
 // An object that has another value is an error of the plan, before anything is touched.
 func TestAccZoneTagTaken(t *testing.T) {
 	t.Parallel()
@@ -148,6 +171,10 @@ func TestAccZoneTagBeside(t *testing.T) {
 			{
 				Config:      env.Config(zoneOf("dc-1", "cluster-a", "other")),
 				ExpectError: acctest.Words(`has the tag "theirs" of category k8s-zone already`),
+			},
+			{ // The other one's value: the former tag goes.
+				Config: env.Config(zoneOf("dc-1", "cluster-a", "theirs")),
+				Check:  resource.ComposeTestCheckFunc(on(env, "/dc-1/host/cluster-a", "k8s-zone/theirs"), exist(env, "theirs")),
 			},
 		},
 	})

@@ -47,7 +47,7 @@ func (r *tagResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	} else {
 		p.checkBeside(ctx)
 	}
-	p.note()
+	p.note(ctx)
 	if p.prior != nil && resp.Plan.Raw.Equal(req.State.Raw) {
 		r.conn.MarkPlanning()
 	}
@@ -62,6 +62,7 @@ type planning struct {
 	m       model
 	object  vsphere.ZoneObject
 	replace bool
+	foreign bool // the object has the tag, and another creation has made it
 }
 
 func (p *planning) warn(at path.Path, summary, detail string) {
@@ -105,7 +106,7 @@ func (p *planning) renamed(ctx context.Context, now vsphere.ZoneObject, failed e
 		return false
 	}
 	if !found {
-		return false // the refresh has said so
+		return p.outlived(now, failed)
 	}
 	at := atComputeCluster
 	if p.m.ComputeCluster.IsNull() {
@@ -124,6 +125,22 @@ func (p *planning) renamed(ctx context.Context, now vsphere.ZoneObject, failed e
 	return true
 }
 
+// outlived decides what becomes of a tag whose object is not seen: where the refresh has found
+// that the object is gone, it has taken the value out of the state. The tag is deleted with
+// the resource, and another object that has the name by now gets one of its own.
+func (p *planning) outlived(now vsphere.ZoneObject, failed error) bool {
+	switch {
+	case !p.prior.Value.IsNull():
+		return false // the refresh has said that it is not seen
+	case failed != nil:
+		p.resp.Diagnostics.Append(refused("plan", &p.m, failed))
+		return false
+	}
+	p.object = now
+	p.replace = true
+	return true
+}
+
 // compute plans the computed values.
 func (p *planning) compute(ctx context.Context) {
 	set := func(at string, value types.String) {
@@ -136,8 +153,10 @@ func (p *planning) compute(ctx context.Context) {
 	switch {
 	case p.replace && !p.m.Datacenter.Equal(p.prior.Datacenter):
 		p.resp.RequiresReplace = append(p.resp.RequiresReplace, atDatacenter)
-	case p.replace:
+	case p.replace && !p.m.ComputeCluster.Equal(p.prior.ComputeCluster):
 		p.resp.RequiresReplace = append(p.resp.RequiresReplace, atComputeCluster)
+	case p.replace: // another object of the same name
+		p.resp.RequiresReplace = append(p.resp.RequiresReplace, path.Root("id"))
 	case p.prior != nil && p.m.Value.Equal(p.prior.Value):
 		set("tag_id", p.prior.TagID)
 	}
@@ -156,6 +175,11 @@ func (p *planning) check(ctx context.Context) {
 	}
 	taken, own := p.others(ctx)
 	switch {
+	case taken == nil && p.foreign && !p.conn.Seen(p.object.ID):
+		p.warn(atValue, "Another state may manage the zone tag", fmt.Sprintf(
+			"Another gantry_zone_tag has made the tag %q of category %s of %s. This one uses it, and leaves it when it is destroyed. "+
+				"Where another state manages it, read it with data.gantry_zone_tags instead; where that state is lost, import it.",
+			p.m.Value.ValueString(), p.object.Category, p.object.Path))
 	case taken == nil:
 	case p.mayBeFormer(own):
 		p.warn(atValue, "Another zone tag is there", diagnostics.Sentence(taken.Error())+
@@ -195,9 +219,13 @@ func (p *planning) others(ctx context.Context) (taken *vsphere.ZoneTakenError, o
 	var values []string
 	for _, tag := range tags {
 		mine := p.prior != nil && !p.replace && tag.ID == p.prior.TagID.ValueString()
-		if !mine && tag.Value != p.m.Value.ValueString() {
+		switch {
+		case mine:
+		case tag.Value != p.m.Value.ValueString():
 			values = append(values, tag.Value)
 			own = own && tag.Maker.ID == p.object.ID
+		case tag.Maker.ID == p.object.ID:
+			p.foreign = true
 		}
 	}
 	if len(values) == 0 || p.m.Value.IsUnknown() && p.prior == nil {
@@ -224,12 +252,17 @@ func (p *planning) checkBeside(ctx context.Context) {
 }
 
 // note notes the tag for what is planned after it, and warns of what the run plans elsewhere.
-func (p *planning) note() {
+func (p *planning) note(ctx context.Context) {
 	if p.m.Value.IsUnknown() || p.resp.Diagnostics.HasError() {
 		return
 	}
+	vcenter, err := p.vcenter.InstanceUUID(ctx)
+	if err != nil {
+		p.resp.Diagnostics.Append(diagnostics.FromError("plan", p.m.subject(), err))
+		return
+	}
 	zone := connection.PlannedZone{
-		Object: p.object.Ref, Path: p.object.Path, Category: p.object.Category, Value: p.m.Value.ValueString(),
+		VCenter: vcenter, Object: p.object.Ref, Path: p.object.Path, Category: p.object.Category, Value: p.m.Value.ValueString(),
 	}
 	conflict, same := p.conn.PlanZone(zone)
 	if conflict != "" {

@@ -51,7 +51,10 @@ func (r *tagResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 		return
 	}
 	if !known {
-		own = imported(found.vcenter, found.object, *found.tag)
+		if own, err = imported(found.vcenter, found.object, *found.tag); err != nil {
+			resp.Diagnostics.Append(diagnostics.FromRefresh(m.subject(), err))
+			return
+		}
 	}
 	if own.Tag != found.tag.ID {
 		own.Made = found.tag.Maker.ID == found.object.ID && found.tag.Maker.Incarnation.Is(own.Incarnation)
@@ -93,7 +96,7 @@ func (r *tagResource) look(ctx context.Context, m *model, own held) (found, erro
 		return f, err
 	}
 	if !seen {
-		return f, f.missing(ctx, vcenter, own)
+		return f, f.missing(ctx, vcenter, m, own)
 	}
 	tags, err := vcenter.ZoneTagsOn(ctx, f.object, maxAge())
 	if err != nil {
@@ -110,14 +113,22 @@ func (r *tagResource) look(ctx context.Context, m *model, own held) (found, erro
 }
 
 // missing judges an object that is not seen.
-func (f *found) missing(ctx context.Context, vcenter *vsphere.Client, own held) error {
+func (f *found) missing(ctx context.Context, vcenter *vsphere.Client, m *model, own held) error {
 	if err := sameVCenter(ctx, vcenter, own); err != nil {
 		return err
 	}
 	if own.Object != "" {
 		var err error
-		if f.gone, err = vcenter.Gone(ctx, own.Object); err != nil || f.gone {
+		f.gone, err = vcenter.Gone(ctx, own.Object)
+		if err != nil || f.gone && m.TagID.IsNull() {
 			return err
+		}
+		if f.gone { // The tag outlives it: the resource's own goes with the resource.
+			if f.object, err = vcenter.ZoneObjectOf(own.Object); err != nil {
+				return err
+			}
+			f.gone = false
+			return f.detached(ctx, vcenter, m, own)
 		}
 	}
 	f.unseen = "The object that has the tag is not seen in vCenter: it may be hidden from the account. Grant the account read access."

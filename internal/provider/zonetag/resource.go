@@ -74,6 +74,9 @@ func (r *tagResource) Create(ctx context.Context, req resource.CreateRequest, re
 			return
 		}
 	}
+	if w.state.Tag.Maker != w.maker() {
+		r.conn.InheritZone(w.state.Tag.ID, w.maker())
+	}
 	m.ID = attribute.IDValue(object.ID)
 	resp.Diagnostics.Append(w.held(ctx).write(ctx, resp.Private)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
@@ -132,6 +135,7 @@ func (r *tagResource) Delete(ctx context.Context, req resource.DeleteRequest, re
 	}
 	tag := own.former(&m)
 	tag.Attached = tag.Attached || !known
+	tag.Heirs = r.conn.ZoneHeirs(object.ID)
 	maker := vsphere.ZoneTagMaker{ID: object.ID, Incarnation: own.Incarnation}
 	var kept []string
 	err = crud.Again(ctx, func(ctx context.Context) error {

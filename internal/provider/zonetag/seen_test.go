@@ -40,6 +40,47 @@ func TestAccZoneTagRenamed(t *testing.T) {
 	})
 }
 
+// A tag outlives the compute cluster that it was made for, and goes with the resource: when
+// that is removed, or when another compute cluster has the name.
+func TestAccZoneTagOutlivesItsObject(t *testing.T) {
+	t.Parallel()
+	const other = "/dc-1/host/cluster-b"
+	env := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{WithoutZoneTags: true}})
+	config := env.Config(zoneOf("dc-1", "cluster-a", "z"))
+	remove := func(path string) func() {
+		return func() {
+			if err := env.RemoveComputeCluster(path); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: env.Factories(),
+		CheckDestroy:             exist(env),
+		Steps: []resource.TestStep{
+			{Config: config},
+			{
+				PreConfig: remove("/dc-1/host/cluster-a"), Config: config,
+				ExpectError: acctest.Words(`Unknown compute cluster "cluster-a"`),
+			},
+			{
+				PreConfig: func() {
+					if err := env.Rename(other, "cluster-a"); err != nil {
+						t.Error(err)
+					}
+				},
+				Config: config, ConfigPlanChecks: action(zone, plancheck.ResourceActionReplace),
+				Check: resource.ComposeTestCheckFunc(on(env, "/dc-1/host/cluster-a", "k8s-zone/z"), exist(env, "z")),
+			},
+			{
+				PreConfig: remove("/dc-1/host/cluster-a"),
+				Config:    env.Config(`data "gantry_zone_tags" "all" { datacenter = "dc-1" }`),
+				Check:     exist(env),
+			},
+		},
+	})
+}
+
 // A name that does not exist is an error on its attribute.
 func TestAccZoneTagOfNothing(t *testing.T) {
 	t.Parallel()
@@ -88,28 +129,49 @@ func TestAccZoneTagHidden(t *testing.T) {
 	})
 }
 
-// A run that was killed right after it made the tag has no state; the description says who
-// made it, and the next one's destruction deletes it.
-func TestAccZoneTagOfAKilledRun(t *testing.T) {
-	t.Parallel()
-	env := acctest.New(t)
-	config := env.Config(zoneOf("dc-2", "cluster-d", "zone-d"))
-	resource.Test(t, resource.TestCase{
-		ProtoV6ProviderFactories: env.Factories(),
-		CheckDestroy:             env.CheckDestroy,
-		Steps: []resource.TestStep{
-			{Config: config},
-			{Config: env.Config(`removed {
+// forgotten takes the zone tag out of the state, and leaves it in vCenter.
+const forgotten = `removed {
   from = gantry_zone_tag.zone
   lifecycle { destroy = false }
-}`)},
-			{Config: config, ConfigPlanChecks: action(zone, plancheck.ResourceActionCreate), Check: on(env, untagged, "k8s-zone/zone-d")},
-		},
-	})
+}`
+
+// What made a tag is in no state any more, as where a run was killed: the next creation uses
+// the tag and leaves it, because another state may have it; who imports it, owns it.
+func TestAccZoneTagOfALostState(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		again func(config string) resource.TestStep
+		left  []string
+	}{
+		"created again": {func(config string) resource.TestStep {
+			return resource.TestStep{Config: config, ConfigPlanChecks: action(zone, plancheck.ResourceActionCreate)}
+		}, []string{"k8s-zone/zone-d"}},
+		"imported": {func(config string) resource.TestStep {
+			return resource.TestStep{
+				Config: config, ResourceName: zone, ImportState: true, ImportStateId: "dc-2/cluster-d", ImportStatePersist: true,
+			}
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := acctest.New(t)
+			config := env.Config(zoneOf("dc-2", "cluster-d", "zone-d"))
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: env.Factories(),
+				CheckDestroy:             func(*terraform.State) error { return isOn(env, untagged, c.left...) },
+				Steps: []resource.TestStep{
+					{Config: config},
+					{Config: env.Config(forgotten)},
+					c.again(config),
+					{Config: config, ConfigPlanChecks: action(zone, plancheck.ResourceActionNoop), Check: on(env, untagged, "k8s-zone/zone-d")},
+				},
+			})
+		})
+	}
 }
 
-// Another creation has taken the tag over, as where create_before_destroy replaces the
-// resource: what is deposed leaves it alone.
+// Another creation of the run uses the tag, as where create_before_destroy replaces the
+// resource: what is deposed leaves it to that one.
 func TestAccZoneTagDeposed(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t)
