@@ -250,6 +250,11 @@ func TestDestroyDeletesTheLoadBalancerLast(t *testing.T) {
 	p := plan.Destroy(s.Target(), f, &model.Limits{})
 	wantSteps(t, p, "delete_node c-w-1, delete_node c-cp-1, delete_load_balancer c-lb, delete_record c")
 
+	// What is left, and not seen, is reached through it.
+	f.Unseen = []model.UnseenMachine{{KnownMachine: model.KnownMachine{Node: "c-w-2"}}}
+	wantSteps(t, plan.Destroy(s.Target(), f, &model.Limits{}), "delete_node c-w-1, delete_node c-cp-1")
+	f.Unseen = nil
+
 	f.Machines = nil
 	f.Record = model.Record{}
 	f.LoadBalancer.Marker.Incarnation = s.Incarnation
