@@ -60,6 +60,9 @@ func (b *backends) told() string {
 // add has the load balancer forward to a node that is about to join. The first one begins a
 // control plane, of which no other node is.
 func (b *backends) add(ctx context.Context, s model.CreateNode, address netip.Addr) error {
+	if _, err := bootstrap.Backends([]netip.Addr{address}); err != nil {
+		return fmt.Errorf("node %s: %w", s.Node, err) // one in the list keeps all others from being told
+	}
 	err := b.record.update(ctx, func(c *record.Cluster) {
 		if c.Members == nil || s.First {
 			c.Members = map[int]netip.Addr{}
