@@ -125,8 +125,10 @@ func backendSteps(v view) []model.Step {
 		}
 	}
 	members := v.members()
-	wanted := BackendsOf(members)
-	if wanted == "" || wanted == lb.Backends && maps.Equal(members, v.facts.Record.Members) {
+	wanted := BackendsOf(v.serving(members))
+	// What is lost is removed when its member is.
+	same := lb.Backends == wanted || lb.Backends == BackendsOf(members)
+	if wanted == "" || same && maps.Equal(members, v.facts.Record.Members) {
 		return nil
 	}
 	return []model.Step{model.UpdateBackends{Name: lb.Marker.Node}}
@@ -170,6 +172,35 @@ func (v view) members() map[int]netip.Addr {
 		delete(members, m.Marker.Ordinal)
 	}
 	return members
+}
+
+// Serving are the members that the load balancer is to forward to: without those whose VMs
+// are gone, as long as there is another.
+func Serving(spec *model.ClusterSpec, facts *model.Facts, members map[int]netip.Addr) map[int]netip.Addr {
+	v := newView(spec, facts)
+	return v.serving(members)
+}
+
+// FirstBackends are those that a load balancer is cloned with; empty: none.
+func FirstBackends(spec *model.ClusterSpec, facts *model.Facts) string {
+	v := newView(spec, facts)
+	return BackendsOf(v.serving(v.members()))
+}
+
+func (v view) serving(members map[int]netip.Addr) map[int]netip.Addr {
+	serving := maps.Clone(members)
+	for _, name := range v.lost(model.ControlPlanePool) {
+		delete(serving, v.ordinal(model.ControlPlanePool, name))
+	}
+	for _, name := range v.goneMembers() {
+		if !v.node(name).Ready {
+			delete(serving, v.ordinal(model.ControlPlanePool, name))
+		}
+	}
+	if len(serving) == 0 {
+		return members
+	}
+	return serving
 }
 
 // loadBalancerDeletion deletes the load balancer of a cluster that is destroyed, after its

@@ -229,6 +229,32 @@ func TestMembersProveWhatClaimsProve(t *testing.T) {
 	}
 }
 
+// A run that was killed before it forgot a node that it had removed does not have the load
+// balancer forward to it again.
+func TestBackendsAreWithoutWhatIsLost(t *testing.T) {
+	t.Parallel()
+	s, f := leased(3, 0), leasedRunning(3, 0)
+	lose(f, "c-cp-3")
+	delete(f.API.Nodes, "c-cp-3")
+	rest := map[int]netip.Addr{1: f.Record.Members[1], 2: f.Record.Members[2]}
+	f.LoadBalancer.Backends = plan.BackendsOf(rest)
+	wantSteps(t, planned(s, f), "remove_lost_node c-cp-3, create_node c-cp-4")
+	if got := plan.Serving(s, unreachable(f), f.Record.Members); !maps.Equal(got, rest) {
+		t.Errorf("forwards to %v", got)
+	}
+	if got := plan.FirstBackends(s, f); got != f.LoadBalancer.Backends {
+		t.Errorf("is cloned with %s", got)
+	}
+	if len(f.Record.Members) != 3 {
+		t.Errorf("members %v", f.Record.Members)
+	}
+	lose(f, "c-cp-2")
+	lose(f, "c-cp-1")
+	if got := plan.Serving(s, f, f.Record.Members); len(got) != 3 {
+		t.Errorf("of none that is left, forwards to %v", got)
+	}
+}
+
 // A reset begins another control plane, of which the former nodes are no members.
 func TestBackendsOfAResetAreItsOwn(t *testing.T) {
 	t.Parallel()

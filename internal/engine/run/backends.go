@@ -39,6 +39,12 @@ func newBackends(r *Runner) *backends {
 	if lb := r.World.Facts.LoadBalancer; lb != nil && r.Spec.DHCP() {
 		b.attach(lb.Ref, lb.Backends)
 	}
+	members := r.World.Facts.Record.Members
+	serving := plan.Serving(r.Spec, &r.World.Facts, members)
+	for ordinal := range members {
+		_, serves := serving[ordinal]
+		b.mark(ordinal, !serves) // an earlier run may have been killed before it forgot it
+	}
 	return b
 }
 

@@ -115,8 +115,7 @@ func (n *newNode) loadBalancerGuestInfo() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	members := plan.Members(n.Spec, &n.World.Facts)
-	if backends := plan.BackendsOf(members); backends != "" {
+	if backends := plan.FirstBackends(n.Spec, &n.World.Facts); backends != "" {
 		info[bootstrap.BackendsKey] = backends
 	}
 	return info, nil
