@@ -181,9 +181,13 @@ func Serving(spec *model.ClusterSpec, facts *model.Facts, members map[int]netip.
 	return v.serving(members)
 }
 
-// FirstBackends are those that a load balancer is cloned with; empty: none.
+// FirstBackends are those that a load balancer is cloned with; empty: none. Where the run
+// begins a control plane anew, the former one is none of them.
 func FirstBackends(spec *model.ClusterSpec, facts *model.Facts) string {
 	v := newView(spec, facts)
+	if v.reset && facts.Record.Reset != spec.Reset {
+		return ""
+	}
 	return BackendsOf(v.serving(v.members()))
 }
 

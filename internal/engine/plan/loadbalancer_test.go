@@ -262,6 +262,9 @@ func TestBackendsOfAResetAreItsOwn(t *testing.T) {
 	s.Kind = record.KindGateway
 	s.Reset = "again"
 	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, create_node c-cp-2, apply_pack net")
+	if got := plan.FirstBackends(s, f); got != "" {
+		t.Errorf("a load balancer that is built is cloned with %s", got)
+	}
 	f.Record.Reset = "again"
 	f.Record.APIReached = false
 	f.Record.Members = nil
