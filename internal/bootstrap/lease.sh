@@ -93,20 +93,35 @@ await_lease() {
 tell_lease() {
 	local kept
 	kept=$(<"$address")
-	rpc address "${kept%/*}"
 	if [[ $1 != "$kept" || -e $changed ]]; then
 		[[ $1 == "$kept" ]] || say "the lease is $1 and was $kept when this machine bootstrapped"
 		printf '%s\n' "$1" >"$changed"
-		rpc lease "${1%/*}"
+	fi
+	tell_again
+}
+
+# tell_again reports what is known.
+tell_again() {
+	local one
+	one=$(<"$address")
+	rpc address "${one%/*}"
+	if [[ -e $changed ]]; then
+		one=$(<"$changed")
+		rpc lease "${one%/*}"
 	fi
 }
 
-# watch_lease reports a change that came while the machine runs. One without a lease has
-# nothing to report.
+# watch_lease reports a change that came while the machine runs. A node goes on reporting it,
+# as a report may be lost, and its address until it has joined. One without a lease has nothing
+# to report.
 watch_lease() {
 	local found last
 	[[ -e $address ]] || return 0
 	found=$(leased_address) || return 0
 	last=$(cat "$changed" 2>/dev/null || cat "$address")
-	[[ -z $found || $found == "$last" ]] || tell_lease "$found"
+	if [[ -n $found && $found != "$last" ]]; then
+		tell_lease "$found"
+	elif [[ ! -f $state/load-balancer.sh ]] && [[ -e $changed || ! -e $state/bootstrapped ]]; then
+		tell_again
+	fi
 }

@@ -9,7 +9,8 @@ backends=$state/backends
 status_port=${GANTRY_STATUS_PORT:-8404}
 look=${GANTRY_LOOK:-2}          # seconds between two looks
 patience=30                     # looks for HAProxy to run by what it was told
-refused='' told='' told_at=0 silent=0 phase=''
+again=30                        # looks until what was reported is reported again
+refused='' told='' told_at=0 silent=0 phase='' since_report=0
 
 # ask prints a guestinfo value.
 ask() {
@@ -84,12 +85,17 @@ apply() {
 	kill -USR2 "$process"
 }
 
-# enter reports a phase once a boot.
+# enter reports a phase, and from time to time again: a report may be lost.
 enter() {
-	[[ $phase != "$*" ]] || return 0
-	phase=$*
+	if [[ $phase != "$*" ]]; then
+		phase=$*
+		say "$*"
+	else
+		((++since_report >= again)) || return 0
+		tell_again
+	fi
+	since_report=0
 	[[ $1 != serving ]] || rpc backends.applied "$2"
-	say "$*"
 	report "$1"
 }
 
@@ -115,8 +121,8 @@ follow() {
 	if ((++silent == patience)); then
 		say "HAProxy does not run by the backends $wanted"
 		run crictl logs --tail 10 "$(crictl ps --all --quiet --name '^haproxy$' | head -n 1)" || true
-		enter failed
 	fi
+	((silent < patience)) || enter failed
 }
 
 pull_haproxy() {

@@ -276,6 +276,23 @@ func TestBalancerFailsWithoutItsImage(t *testing.T) {
 	}
 }
 
+// What was reported may be lost: it is reported again.
+func TestBalancerRepeatsItsReports(t *testing.T) {
+	t.Parallel()
+	b := newBalancer(t)
+	b.write(fromGuest, twoIn)
+	b.serves()
+	lost := false
+	b.balance(func() bool {
+		if !lost && b.reached("serving")() {
+			b.write("/phases", "")
+			b.write("/reports", "")
+			lost = true
+		}
+		return lost && b.reached("serving", "address 10.10.183.1", "backends.applied "+twoIn)()
+	})
+}
+
 func TestBalancerReportsAChangedLease(t *testing.T) {
 	t.Parallel()
 	b := newBalancer(t)
