@@ -9,6 +9,7 @@ backends=$state/backends
 status_port=${GANTRY_STATUS_PORT:-8404}
 look=${GANTRY_LOOK:-2}          # seconds between two looks
 patience=30                     # looks for HAProxy to run by what it was told
+longest=150                     # looks for its container to be made
 again=30                        # looks until what was reported is reported again
 refused='' told='' told_at=0 silent=0 phase='' since_report=0
 
@@ -101,7 +102,7 @@ enter() {
 
 # follow looks once, and brings HAProxy to the backends that have arrived.
 follow() {
-	local wanted
+	local wanted made
 	watch_lease
 	receive
 	wanted=$(kept)
@@ -118,11 +119,18 @@ follow() {
 		told=$wanted told_at=$silent
 		apply "$wanted" || true
 	fi
-	if ((++silent == patience)); then
-		say "HAProxy does not run by the backends $wanted"
-		run crictl logs --tail 10 "$(crictl ps --all --quiet --name '^haproxy$' | head -n 1)" || true
+	if ((++silent < patience)); then
+		return 0
 	fi
-	((silent < patience)) || enter failed
+	made=$(crictl ps --all --quiet --name '^haproxy$' 2>>"$log" | head -n 1) || made=''
+	if [[ -z $made ]] && ((silent < longest)); then
+		return 0 # kubelet may still be pulling an image
+	fi
+	if [[ $phase != failed ]]; then
+		say "HAProxy does not run by the backends $wanted"
+		[[ -z $made ]] || run crictl logs --tail 10 "$made" || true
+	fi
+	enter failed
 }
 
 pull_haproxy() {
