@@ -3,6 +3,7 @@
 # server of DHCP has given it, fills it into the documents, and keeps the one that it
 # bootstrapped with: certificates and etcd carry it. That and a change are reported.
 address=$state/address           # with the prefix length, as it bootstrapped
+filled=$state/lease-filled-in    # the documents have it
 changed=$state/lease-changed     # what was reported as another one
 server_pause=$((pause < 2 ? pause : 2)) # between two looks
 
@@ -77,13 +78,17 @@ await_lease() {
 	done
 	if [[ ! -e $address ]]; then
 		say "the lease is $found"
-		fill_in "$found"
 		printf '%s\n' "$found" >"$address.new"
 		sync
 		mv "$address.new" "$address"
 	elif [[ $found != "$(<"$address")" && -f $state/certificates.sh && ! -e $state/bootstrapped ]]; then
 		say "the lease was $(<"$address") when the bootstrap began and is $found: the node has to be replaced"
 		return 1
+	fi
+	if [[ ! -e $filled ]]; then
+		fill_in "$(<"$address")"
+		sync
+		touch "$filled"
 	fi
 	tell_lease "$found"
 }

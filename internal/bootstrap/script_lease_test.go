@@ -174,6 +174,27 @@ func TestScriptStopsAControlPlaneWhoseLeaseChangedOverItsJoin(t *testing.T) {
 	}
 }
 
+// Where the power goes while the first lease is written, and the next one is another, the
+// documents have the lease that is reported.
+func TestScriptFillsInWhatItKeeps(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, leased(newNode(t, bootstrap.ControlPlane)))
+	m.leases("10.10.183.77/18")
+	m.play("kubeadm", `case $1 in
+version) echo v1.37.2 ;;
+join) cp "$root/etc/gantry/kubeadm.yaml" "$root/given.yaml" ;;
+esac`)
+	m.play("sync", `[[ -e $root/killed ]] || { touch "$root/killed"; kill -9 "$PPID"; }`)
+	m.bootstrap("join")
+	m.leases("10.10.183.99/18")
+	m.write("/reports", "")
+	m.joins()
+	m.wantReports("address 10.10.183.99")
+	if given := m.read("/given.yaml"); !strings.Contains(given, "10.10.183.99") || strings.Contains(given, "10.10.183.77") {
+		t.Errorf("kubeadm was given:\n%s", given)
+	}
+}
+
 // Without kube-vip's manifest a control plane is no worker: a join that the loss of power
 // interrupted is done again.
 func TestScriptResumesAControlPlaneBehindALoadBalancer(t *testing.T) {
