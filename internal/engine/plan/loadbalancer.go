@@ -32,7 +32,7 @@ func loadBalancerSteps(v view) []model.Step {
 		return []model.Step{model.ReplaceLoadBalancer{Machine: *lb}}
 	case v.unbooted(*lb), !v.endpointRecorded():
 		return create // which finds it
-	case !lb.PoweredOn, v.endpointMoved():
+	case !lb.PoweredOn, v.endpointMoved(), lb.Phase == model.PhaseFailed:
 		return []model.Step{model.RestartLoadBalancer{Machine: *lb}}
 	}
 	return nil
@@ -66,7 +66,8 @@ func (v view) loadBalancerReasons(m model.Machine) []string {
 	}
 	// By these it verifies API servers.
 	differs(v.facts.CAFingerprint != "" && m.Marker.CAFingerprint != v.facts.CAFingerprint, "other certificate authorities")
-	differs(m.PoweredOn && m.Phase == model.PhaseFailed, "its guest has failed")
+	silent := m.PoweredOn && !v.facts.API.Answered()
+	differs(silent && m.Phase == model.PhaseFailed, "its guest has failed")
 	return reasons
 }
 
@@ -276,6 +277,9 @@ func loadBalancerFindings(v view) model.Findings {
 			lb.Marker.Node, outage, model.Listed(v.loadBalancerReasons(*lb)))
 	case !lb.PoweredOn:
 		f.Warn(field, "The load balancer is powered off", "The apply powers %s on. %s", lb.Marker.Node, outage)
+	case lb.Phase == model.PhaseFailed:
+		f.Warn(field, "The load balancer has failed", "The guest of %s reports that it failed, and the API answers: the apply restarts it, "+
+			"and the next one does again as long as it fails. %s", lb.Marker.Node, outage)
 	case v.endpointMoved():
 		f.Warn(field, "The load balancer has another address", "%s The apply restarts it, and fails as long as it gets another one.",
 			MovedWords(lb.Marker.Node, v.facts.Record.LoadBalancer.Address, leaseOf(lb), v.facts.Record.LoadBalancer.MAC))

@@ -105,8 +105,12 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 		}, "", "not built anew"},
 		"off": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.PoweredOn = false },
 			"restart_load_balancer c-lb", "powers c-lb on"},
-		"failed": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed },
-			replaced, "its guest has failed"},
+		"failed": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = model.PhaseFailed
+		}, replaced, "its guest has failed"},
+		"failed, and the API answers": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed },
+			"restart_load_balancer c-lb", "the apply restarts it"},
 		"cpu":    {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.CPU = 4 }, replaced, "cpu"},
 		"memory": {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.MemoryGB = 4 }, replaced, "memory_gb"},
 		"image":  {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.Image.Template = "other" }, replaced, "image"},
