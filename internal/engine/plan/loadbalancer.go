@@ -68,6 +68,8 @@ func (v view) loadBalancerReasons(m model.Machine) []string {
 	differs(v.facts.CAFingerprint != "" && m.Marker.CAFingerprint != v.facts.CAFingerprint, "other certificate authorities")
 	silent := m.PoweredOn && !v.facts.API.Answered()
 	differs(silent && m.Phase == model.PhaseFailed, "its guest has failed")
+	// Its bootstrap data was taken away before it has read them, as after a boot that took too long.
+	differs(silent && !m.Userdata && !m.Booted && m.Phase == "", "it was never bootstrapped")
 	return reasons
 }
 

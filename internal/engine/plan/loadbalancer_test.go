@@ -109,6 +109,17 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 			*f = *unreachable(f)
 			f.LoadBalancer.Phase = model.PhaseFailed
 		}, replaced, "its guest has failed"},
+		"never bootstrapped": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = ""
+			f.LoadBalancer.Address = netip.Addr{}
+		}, replaced, "it was never bootstrapped"},
+		"mute, and the API answers": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = "" }, "", ""},
+		"mute, and booted": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = ""
+			f.LoadBalancer.Booted = true
+		}, "", "API"},
 		"failed, and the API answers": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed },
 			"restart_load_balancer c-lb", "the apply restarts it"},
 		"cpu":    {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.CPU = 4 }, replaced, "cpu"},
