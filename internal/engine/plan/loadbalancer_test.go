@@ -270,6 +270,19 @@ func TestBackendsAreWithoutWhatIsLost(t *testing.T) {
 	}
 }
 
+// After a restore a worker with a lease is no remnant of the snapshot while it is Ready.
+func TestReadyWorkerWithALeaseIsNotStale(t *testing.T) {
+	t.Parallel()
+	s, f := leased(1, 2), leasedRunning(1, 2)
+	s.Reset = "restored"
+	f.Record.Reset = "restored"
+	f.Machines[0].Marker.Reset = "restored"
+	f.Machines = f.Machines[:2] // c-w-2 is not seen, and vCenter does not say that it is gone
+	wantSteps(t, planned(s, f), "")
+	f.API.Nodes["c-w-2"] = model.KubeNode{Name: "c-w-2"}
+	wantSteps(t, planned(s, f), "remove_stale_nodes c, create_node c-w-3")
+}
+
 // A reset begins another control plane, of which the former nodes are no members.
 func TestBackendsOfAResetAreItsOwn(t *testing.T) {
 	t.Parallel()
