@@ -38,10 +38,16 @@ func loadBalancerSteps(v view) []model.Step {
 	return nil
 }
 
-// loadBalancerHidden reports whether there may be a load balancer that is not seen.
+// loadBalancerHidden reports whether there may be a load balancer that is not seen: vCenter
+// does not say that it is gone, or, for want of a reference, cannot, and the API, which is
+// reached through it, answers.
 func (v view) loadBalancerHidden() bool {
+	if v.facts.LoadBalancer != nil {
+		return false
+	}
 	name := model.LoadBalancerName(v.spec.Name)
-	return v.facts.LoadBalancer == nil && (v.hidden(name) || v.unreadable(name))
+	serves := v.endpointRecorded() && !v.gone(name) && v.facts.API.Answered()
+	return serves || v.hidden(name) || v.unreadable(name)
 }
 
 // loadBalancerReasons are why the load balancer is replaced, in the words of the attributes;
@@ -88,7 +94,7 @@ func (v view) endpointRecorded() bool {
 	if v.facts.Record.Found {
 		return v.facts.Record.LoadBalancer.Address.IsValid()
 	}
-	return v.apiReached() && v.facts.LoadBalancer.Address.IsValid()
+	return v.apiReached() && v.facts.LoadBalancer != nil && v.facts.LoadBalancer.Address.IsValid()
 }
 
 // leaseOf is the lease that a machine has now; not valid where it has not reported one.
