@@ -24,7 +24,7 @@ func TestCloneWithALeaseKeepsTheRecord(t *testing.T) {
 	hidden := plan.Unproven(s.Target(), f, true)
 	for _, name := range want {
 		if !slices.ContainsFunc(hidden.Unseen, func(m model.UnseenMachine) bool { return m.Node == name }) {
-			t.Errorf("%s is taken for gone: %v", name, hidden.Unseen)
+			t.Errorf("%s is treated as deleted: %v", name, hidden.Unseen)
 		}
 	}
 	f.Record.IPPools = append(f.Record.IPPools, poolID)
