@@ -8,10 +8,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// aloneDropIn comes after kubeadm's, whose kubelet waits for a kubeconfig.
+// aloneDropIn comes after kubeadm's, whose kubelet waits for a kubeconfig. systemd by itself
+// does not look where the script does.
 const aloneDropIn = `[Service]
 ExecStart=
-ExecStart=kubelet --config=` + aloneConfigPath + `
+ExecStart=/usr/bin/env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin kubelet --config=` + aloneConfigPath + `
 `
 
 type aloneKubelet struct {

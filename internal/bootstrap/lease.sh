@@ -3,6 +3,7 @@
 # server of DHCP has given it, fills it into the documents, and keeps the one that it
 # bootstrapped with: certificates and etcd carry it. That and a change are reported.
 address=$state/address           # with the prefix length, as it bootstrapped
+filled=$state/lease-filled-in    # the documents have it
 changed=$state/lease-changed     # what was reported as another one
 server_pause=$((pause < 2 ? pause : 2)) # between two looks
 
@@ -77,13 +78,17 @@ await_lease() {
 	done
 	if [[ ! -e $address ]]; then
 		say "the lease is $found"
-		fill_in "$found"
 		printf '%s\n' "$found" >"$address.new"
 		sync
 		mv "$address.new" "$address"
 	elif [[ $found != "$(<"$address")" && -f $state/certificates.sh && ! -e $state/bootstrapped ]]; then
 		say "the lease was $(<"$address") when the bootstrap began and is $found: the node has to be replaced"
 		return 1
+	fi
+	if [[ ! -e $filled ]]; then
+		fill_in "$(<"$address")"
+		sync
+		touch "$filled"
 	fi
 	tell_lease "$found"
 }
@@ -93,20 +98,35 @@ await_lease() {
 tell_lease() {
 	local kept
 	kept=$(<"$address")
-	rpc address "${kept%/*}"
 	if [[ $1 != "$kept" || -e $changed ]]; then
 		[[ $1 == "$kept" ]] || say "the lease is $1 and was $kept when this machine bootstrapped"
 		printf '%s\n' "$1" >"$changed"
-		rpc lease "${1%/*}"
+	fi
+	tell_again
+}
+
+# tell_again reports what is known.
+tell_again() {
+	local one
+	one=$(<"$address")
+	rpc address "${one%/*}"
+	if [[ -e $changed ]]; then
+		one=$(<"$changed")
+		rpc lease "${one%/*}"
 	fi
 }
 
-# watch_lease reports a change that came while the machine runs. One without a lease has
-# nothing to report.
+# watch_lease reports a change that came while the machine runs. A node goes on reporting it,
+# as a report may be lost, and its address until it has joined. One without a lease has nothing
+# to report.
 watch_lease() {
 	local found last
 	[[ -e $address ]] || return 0
 	found=$(leased_address) || return 0
 	last=$(cat "$changed" 2>/dev/null || cat "$address")
-	[[ -z $found || $found == "$last" ]] || tell_lease "$found"
+	if [[ -n $found && $found != "$last" ]]; then
+		tell_lease "$found"
+	elif [[ ! -f $state/load-balancer.sh ]] && [[ -e $changed || ! -e $state/bootstrapped ]]; then
+		tell_again
+	fi
 }

@@ -9,7 +9,9 @@ backends=$state/backends
 status_port=${GANTRY_STATUS_PORT:-8404}
 look=${GANTRY_LOOK:-2}          # seconds between two looks
 patience=30                     # looks for HAProxy to run by what it was told
-refused='' told='' told_at=0 silent=0 phase=''
+longest=150                     # looks for its container to be made
+again=30                        # looks until what was reported is reported again
+refused='' told='' told_at=0 silent=0 phase='' since_report=0
 
 # ask prints a guestinfo value.
 ask() {
@@ -84,18 +86,23 @@ apply() {
 	kill -USR2 "$process"
 }
 
-# enter reports a phase once a boot.
+# enter reports a phase, and from time to time again: a report may be lost.
 enter() {
-	[[ $phase != "$*" ]] || return 0
-	phase=$*
+	if [[ $phase != "$*" ]]; then
+		phase=$*
+		say "$*"
+	else
+		((++since_report >= again)) || return 0
+		tell_again
+	fi
+	since_report=0
 	[[ $1 != serving ]] || rpc backends.applied "$2"
-	say "$*"
 	report "$1"
 }
 
 # follow looks once, and brings HAProxy to the backends that have arrived.
 follow() {
-	local wanted
+	local wanted made
 	watch_lease
 	receive
 	wanted=$(kept)
@@ -112,11 +119,18 @@ follow() {
 		told=$wanted told_at=$silent
 		apply "$wanted" || true
 	fi
-	if ((++silent == patience)); then
-		say "HAProxy does not run by the backends $wanted"
-		run crictl logs --tail 10 "$(crictl ps --all --quiet --name '^haproxy$' | head -n 1)" || true
-		enter failed
+	if ((++silent < patience)); then
+		return 0
 	fi
+	made=$(crictl ps --all --quiet --name '^haproxy$' 2>>"$log" | head -n 1) || made=''
+	if [[ -z $made ]] && ((silent < longest)); then
+		return 0 # kubelet may still be pulling an image
+	fi
+	if [[ $phase != failed ]]; then
+		say "HAProxy does not run by the backends $wanted"
+		[[ -z $made ]] || run crictl logs --tail 10 "$made" || true
+	fi
+	enter failed
 }
 
 pull_haproxy() {

@@ -118,7 +118,8 @@ func TestScriptReportsAChangedLease(t *testing.T) {
 	m.wantKubeadm("join")
 }
 
-// The timer reports a change that comes while the node runs, once.
+// The timer reports a change that comes while the node runs, again at each look: a report may
+// be lost.
 func TestScriptWatchesTheLease(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, leased(newNode(t, bootstrap.Worker)))
@@ -137,8 +138,10 @@ func TestScriptWatchesTheLease(t *testing.T) {
 	m.wantReports()
 	m.leases("10.10.183.99/18")
 	watch()
-	watch()
 	m.wantReports("address 10.10.183.77", "lease 10.10.183.99")
+	watch()
+	m.wantReports("address 10.10.183.77", "lease 10.10.183.99", "address 10.10.183.77", "lease 10.10.183.99")
+	m.write("/reports", "")
 	m.play("ip", "") // between two leases there is none
 	watch()
 	m.wantReports("address 10.10.183.77", "lease 10.10.183.99")
@@ -168,6 +171,27 @@ func TestScriptStopsAControlPlaneWhoseLeaseChangedOverItsJoin(t *testing.T) {
 			}
 			m.wantKubeadm("join")
 		})
+	}
+}
+
+// Where the power goes while the first lease is written, and the next one is another, the
+// documents have the lease that is reported.
+func TestScriptFillsInWhatItKeeps(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, leased(newNode(t, bootstrap.ControlPlane)))
+	m.leases("10.10.183.77/18")
+	m.play("kubeadm", `case $1 in
+version) echo v1.37.2 ;;
+join) cp "$root/etc/gantry/kubeadm.yaml" "$root/given.yaml" ;;
+esac`)
+	m.play("sync", `[[ -e $root/killed ]] || { touch "$root/killed"; kill -9 "$PPID"; }`)
+	m.bootstrap("join")
+	m.leases("10.10.183.99/18")
+	m.write("/reports", "")
+	m.joins()
+	m.wantReports("address 10.10.183.99")
+	if given := m.read("/given.yaml"); !strings.Contains(given, "10.10.183.99") || strings.Contains(given, "10.10.183.77") {
+		t.Errorf("kubeadm was given:\n%s", given)
 	}
 }
 

@@ -276,6 +276,38 @@ func TestBalancerFailsWithoutItsImage(t *testing.T) {
 	}
 }
 
+// Where kubelet has not made the container yet, as while it pulls an image over a slow line,
+// there is more patience.
+func TestBalancerIsPatientWithoutAContainer(t *testing.T) {
+	t.Parallel()
+	b := newBalancer(t)
+	b.write(fromGuest, twoIn)
+	b.play("crictl", `case "$*" in
+"ps --all"*) echo x >>"$root/looks"; (($(wc -l <"$root/looks") < 40)) || echo container-0 ;;
+esac`)
+	b.balance(b.reached("failed"))
+	if looks := len(lines(b.read("/looks"))); looks < 40 {
+		t.Errorf("it has failed after %d looks beyond the first ones", looks)
+	}
+}
+
+// What was reported may be lost: it is reported again.
+func TestBalancerRepeatsItsReports(t *testing.T) {
+	t.Parallel()
+	b := newBalancer(t)
+	b.write(fromGuest, twoIn)
+	b.serves()
+	lost := false
+	b.balance(func() bool {
+		if !lost && b.reached("serving")() {
+			b.write("/phases", "")
+			b.write("/reports", "")
+			lost = true
+		}
+		return lost && b.reached("serving", "address 10.10.183.1", "backends.applied "+twoIn)()
+	})
+}
+
 func TestBalancerReportsAChangedLease(t *testing.T) {
 	t.Parallel()
 	b := newBalancer(t)

@@ -109,6 +109,32 @@ func TestNothingIsLeftOfACloneThatHasOutlivedItsRun(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeftOfACloneWithALease does so where no address is claimed for the VM: a node,
+// and the load balancer.
+func TestNothingIsLeftOfACloneWithALease(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*model.ClusterSpec){
+		"a node":            func(s *model.ClusterSpec) { s.Workers[0].Count = 2 },
+		"the load balancer": func(s *model.ClusterSpec) { s.LoadBalancer.CPU = 4 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			spec, secrets, _ := w.applied(w.leased(1, 1))
+			change(&spec)
+			w.sim.SetCloneDuration(cloneTime)
+			w.killedWhileCloning(func(ctx context.Context, e *engine.Engine) {
+				_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
+			})
+			w.must(w.engine().Destroy(t.Context(), spec.Target()))
+			n := w.sim.ClonesUnderWay()
+			if left := w.sim.Leftovers(); n+len(left.VMs)+len(left.Folders) > 0 {
+				t.Errorf("%d clones are under way, left %+v", n, left)
+			}
+		})
+	}
+}
+
 // TestScaleOutAdoptsAVMThatWasNotPoweredOn: the run that made it died before. With what
 // the spec says now it is adopted, and otherwise cloned again.
 func TestScaleOutAdoptsAVMThatWasNotPoweredOn(t *testing.T) {

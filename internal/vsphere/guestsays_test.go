@@ -38,6 +38,8 @@ func TestLeasesCountOnceTheyAreReported(t *testing.T) {
 		"a load balancer":   {true, model.PhaseServing, "10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2"},
 		"off":               {false, model.PhaseServing, "10.0.0.1", "10.0.0.2", "invalid IP", "invalid IP"},
 		"before its report": {true, "off", "10.0.0.1", "10.0.0.2", "invalid IP", "invalid IP"},
+		"itself":            {true, model.PhaseJoined, "127.0.0.1", "0.0.0.0", "invalid IP", "invalid IP"},
+		"no host":           {true, model.PhaseJoined, "224.0.0.1", "169.254.1.1", "invalid IP", "invalid IP"},
 		"no address":        {true, model.PhaseJoined, "10.0.0.1; rm", "fe80::1", "invalid IP", "invalid IP"},
 	} {
 		if address, lease := vsphere.GuestLeases(c.on, c.phase, c.address, c.lease); address.String() != c.want || lease.String() != c.then {

@@ -32,7 +32,7 @@ func reportedLease(p properties, on bool, key string) netip.Addr {
 		return netip.Addr{}
 	}
 	addr, err := netip.ParseAddr(p.option(key))
-	if err != nil || !addr.Is4() {
+	if err != nil || !addr.Is4() || !addr.IsGlobalUnicast() {
 		return netip.Addr{}
 	}
 	return addr

@@ -31,14 +31,12 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 		model.Stage{Name: "nodes", Parallel: true, OnFailure: model.Continue, Steps: deletions(target, facts)},
 		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, facts)},
 	)
-	p.Stages = append(p.Stages, stages(
-		model.Stage{Name: "load balancer", Complete: true, Steps: loadBalancerDeletion(target, facts)},
-	)...)
 	if left := Left(target, facts); left != "" {
 		p.Warn(nameField, "Node VM not visible in vCenter", "%s", left)
 		return p
 	}
 	p.Stages = append(p.Stages, stages(
+		model.Stage{Name: "load balancer", Complete: true, Steps: loadBalancerDeletion(target, facts)},
 		model.Stage{Name: "snapshots", Complete: true, Steps: snapshotDeletions(target, facts)},
 		model.Stage{Name: "folders", Complete: true, Steps: folderDeletions(target, facts)},
 		model.Stage{Name: "IP pool", Complete: true, Steps: ownIPPoolDeletion(facts)},

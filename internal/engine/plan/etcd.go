@@ -208,14 +208,23 @@ func (c check) quorum() model.Findings {
 				continue
 			}
 			if err := MayTakeOut(left, s.Machine.Marker.Node); err != nil {
-				f.Refuse(controlPlaneField, "The quorum of etcd is at risk", "%q is not Ready, and is to be replaced. %s. "+
-					"Repair the others first, or remove repair until they are well.", s.Machine.Marker.Node, capitalized(err.Error()))
+				f.Refuse(controlPlaneField, "The quorum of etcd is at risk", "%q %s, and is to be replaced. %s. "+
+					"Repair the others first, or remove repair until they are well.",
+					s.Machine.Marker.Node, takenOutWords(s.Machine), capitalized(err.Error()))
 			}
 			gone[s.Machine.Marker.Node] = true
 			left = slices.DeleteFunc(left, func(m model.EtcdMember) bool { return m.Name == s.Machine.Marker.Node })
 		}
 	}
 	return f
+}
+
+// takenOutWords say why a node is taken out before its successor comes.
+func takenOutWords(m model.Machine) string {
+	if m.LeaseChanged() {
+		return "has another lease than the one that it joined with"
+	}
+	return "is not Ready"
 }
 
 // mayReplace judges the first replacement, when some nodes are gone already: those that an

@@ -32,7 +32,35 @@ func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Fact
 			hide(c.Owner, "a clone that is under way may be making it")
 		}
 	}
+	for _, name := range Unmade(target.Name, facts) {
+		if !slices.ContainsFunc(unproven.Unseen, func(m model.UnseenMachine) bool { return m.Node == name }) {
+			hide(name, "a clone that is under way may be making it")
+		}
+	}
 	return &unproven
+}
+
+// Unmade are the VMs of a cluster with leases that a run has begun to make, as far as the
+// record says, and that are not there: their clones may have outlived it. Of static nodes
+// the claims say so.
+func Unmade(cluster string, facts *model.Facts) []string {
+	if !facts.Record.Found || len(facts.Record.IPPools) > 0 {
+		return nil
+	}
+	var names []string
+	for pool, ordinals := range facts.Record.Pending {
+		for _, ordinal := range ordinals {
+			name := model.NodeName(cluster, pool, ordinal)
+			if !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name && !facts.Former(m.Marker) }) {
+				names = append(names, name)
+			}
+		}
+	}
+	if facts.LoadBalancer == nil {
+		names = append(names, model.LoadBalancerName(cluster))
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Registered reports whether the record is the target's own.

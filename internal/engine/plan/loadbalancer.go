@@ -32,16 +32,22 @@ func loadBalancerSteps(v view) []model.Step {
 		return []model.Step{model.ReplaceLoadBalancer{Machine: *lb}}
 	case v.unbooted(*lb), !v.endpointRecorded():
 		return create // which finds it
-	case !lb.PoweredOn, v.endpointMoved():
+	case !lb.PoweredOn, v.endpointMoved(), lb.Phase == model.PhaseFailed:
 		return []model.Step{model.RestartLoadBalancer{Machine: *lb}}
 	}
 	return nil
 }
 
-// loadBalancerHidden reports whether there may be a load balancer that is not seen.
+// loadBalancerHidden reports whether there may be a load balancer that is not seen: vCenter
+// does not say that it is gone, or, for want of a reference, cannot, and the API, which is
+// reached through it, answers.
 func (v view) loadBalancerHidden() bool {
+	if v.facts.LoadBalancer != nil {
+		return false
+	}
 	name := model.LoadBalancerName(v.spec.Name)
-	return v.facts.LoadBalancer == nil && (v.hidden(name) || v.unreadable(name))
+	serves := v.endpointRecorded() && !v.gone(name) && v.facts.API.Answered()
+	return serves || v.hidden(name) || v.unreadable(name)
 }
 
 // loadBalancerReasons are why the load balancer is replaced, in the words of the attributes;
@@ -66,7 +72,10 @@ func (v view) loadBalancerReasons(m model.Machine) []string {
 	}
 	// By these it verifies API servers.
 	differs(v.facts.CAFingerprint != "" && m.Marker.CAFingerprint != v.facts.CAFingerprint, "other certificate authorities")
-	differs(m.PoweredOn && m.Phase == model.PhaseFailed, "its guest has failed")
+	silent := m.PoweredOn && !v.facts.API.Answered()
+	differs(silent && m.Phase == model.PhaseFailed, "its guest has failed")
+	// Its bootstrap data was taken away before it has read them, as after a boot that took too long.
+	differs(silent && !m.Userdata && !m.Booted && m.Phase == "", "it was never bootstrapped")
 	return reasons
 }
 
@@ -85,7 +94,7 @@ func (v view) endpointRecorded() bool {
 	if v.facts.Record.Found {
 		return v.facts.Record.LoadBalancer.Address.IsValid()
 	}
-	return v.apiReached() && v.facts.LoadBalancer.Address.IsValid()
+	return v.apiReached() && v.facts.LoadBalancer != nil && v.facts.LoadBalancer.Address.IsValid()
 }
 
 // leaseOf is the lease that a machine has now; not valid where it has not reported one.
@@ -125,8 +134,10 @@ func backendSteps(v view) []model.Step {
 		}
 	}
 	members := v.members()
-	wanted := BackendsOf(members)
-	if wanted == "" || wanted == lb.Backends && maps.Equal(members, v.facts.Record.Members) {
+	wanted := BackendsOf(v.serving(members))
+	// What is lost is removed when its member is.
+	same := lb.Backends == wanted || lb.Backends == BackendsOf(members)
+	if wanted == "" || same && maps.Equal(members, v.facts.Record.Members) {
 		return nil
 	}
 	return []model.Step{model.UpdateBackends{Name: lb.Marker.Node}}
@@ -170,6 +181,39 @@ func (v view) members() map[int]netip.Addr {
 		delete(members, m.Marker.Ordinal)
 	}
 	return members
+}
+
+// Serving are the members that the load balancer is to forward to: without those whose VMs
+// are gone, as long as there is another.
+func Serving(spec *model.ClusterSpec, facts *model.Facts, members map[int]netip.Addr) map[int]netip.Addr {
+	v := newView(spec, facts)
+	return v.serving(members)
+}
+
+// FirstBackends are those that a load balancer is cloned with; empty: none. Where the run
+// begins a control plane anew, the former one is none of them.
+func FirstBackends(spec *model.ClusterSpec, facts *model.Facts) string {
+	v := newView(spec, facts)
+	if v.reset && facts.Record.Reset != spec.Reset {
+		return ""
+	}
+	return BackendsOf(v.serving(v.members()))
+}
+
+func (v view) serving(members map[int]netip.Addr) map[int]netip.Addr {
+	serving := maps.Clone(members)
+	for _, name := range v.lost(model.ControlPlanePool) {
+		delete(serving, v.ordinal(model.ControlPlanePool, name))
+	}
+	for _, name := range v.goneMembers() {
+		if !v.node(name).Ready {
+			delete(serving, v.ordinal(model.ControlPlanePool, name))
+		}
+	}
+	if len(serving) == 0 {
+		return members
+	}
+	return serving
 }
 
 // loadBalancerDeletion deletes the load balancer of a cluster that is destroyed, after its
@@ -241,6 +285,9 @@ func loadBalancerFindings(v view) model.Findings {
 			lb.Marker.Node, outage, model.Listed(v.loadBalancerReasons(*lb)))
 	case !lb.PoweredOn:
 		f.Warn(field, "The load balancer is powered off", "The apply powers %s on. %s", lb.Marker.Node, outage)
+	case lb.Phase == model.PhaseFailed:
+		f.Warn(field, "The load balancer has failed", "The guest of %s reports that it failed, and the API answers: the apply restarts it, "+
+			"and the next one does again as long as it fails. %s", lb.Marker.Node, outage)
 	case v.endpointMoved():
 		f.Warn(field, "The load balancer has another address", "%s The apply restarts it, and fails as long as it gets another one.",
 			MovedWords(lb.Marker.Node, v.facts.Record.LoadBalancer.Address, leaseOf(lb), v.facts.Record.LoadBalancer.MAC))

@@ -94,7 +94,15 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 		want   string
 		warns  string
 	}{
-		"gone": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer = nil }, "create_load_balancer c-lb", "same MAC address"},
+		"gone": {func(_ *model.ClusterSpec, f *model.Facts) {
+			f.LoadBalancer = nil
+			f.Gone = []model.KnownMachine{{Node: "c-lb", Ref: "VirtualMachine:vm-9"}}
+		}, "create_load_balancer c-lb", "same MAC address"},
+		"not seen, and the API is silent": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer = nil
+		}, "create_load_balancer c-lb", "same MAC address"},
+		"not seen, and the API answers": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer = nil }, "", "not built anew"},
 		"hidden": {func(_ *model.ClusterSpec, f *model.Facts) {
 			f.LoadBalancer = nil
 			f.Unseen = []model.UnseenMachine{{KnownMachine: model.KnownMachine{Node: "c-lb", Ref: "VirtualMachine:vm-9"}}}
@@ -105,8 +113,23 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 		}, "", "not built anew"},
 		"off": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.PoweredOn = false },
 			"restart_load_balancer c-lb", "powers c-lb on"},
-		"failed": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed },
-			replaced, "its guest has failed"},
+		"failed": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = model.PhaseFailed
+		}, replaced, "its guest has failed"},
+		"never bootstrapped": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = ""
+			f.LoadBalancer.Address = netip.Addr{}
+		}, replaced, "it was never bootstrapped"},
+		"mute, and the API answers": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = "" }, "", ""},
+		"mute, and booted": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = ""
+			f.LoadBalancer.Booted = true
+		}, "", "API"},
+		"failed, and the API answers": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Phase = model.PhaseFailed },
+			"restart_load_balancer c-lb", "the apply restarts it"},
 		"cpu":    {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.CPU = 4 }, replaced, "cpu"},
 		"memory": {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.MemoryGB = 4 }, replaced, "memory_gb"},
 		"image":  {func(s *model.ClusterSpec, _ *model.Facts) { s.LoadBalancer.Image.Template = "other" }, replaced, "image"},
@@ -183,8 +206,7 @@ func TestLoadBalancerStaysOnItsNetwork(t *testing.T) {
 	}
 }
 
-// A control-plane node whose lease has changed is replaced as in a roll, or, where it is not
-// Ready, taken out of etcd before another one joins. A worker's lease is nothing.
+// A control-plane node whose lease has changed is taken out of etcd before another one joins. A worker's lease is nothing.
 func TestLeaseOfANodeChanges(t *testing.T) {
 	t.Parallel()
 	s, f := leased(3, 1), leasedRunning(3, 1)
@@ -192,7 +214,8 @@ func TestLeaseOfANodeChanges(t *testing.T) {
 	f.Machines[3].Lease = other // c-w-1
 	wantSteps(t, planned(s, f), "")
 	f.Machines[1].Lease = other // c-cp-2
-	wantSteps(t, planned(s, f), "create_node c-cp-4, delete_node c-cp-2")
+	// Also while it is Ready: no node joins etcd beside its member, which does not work.
+	wantSteps(t, planned(s, f), "delete_node c-cp-2, create_node c-cp-4")
 	f.API.Nodes["c-cp-2"] = model.KubeNode{Name: "c-cp-2"}
 	p := planned(s, f)
 	wantSteps(t, p, "delete_node c-cp-2, create_node c-cp-4")
@@ -236,6 +259,9 @@ func TestBackendsOfAResetAreItsOwn(t *testing.T) {
 	s.Kind = record.KindGateway
 	s.Reset = "again"
 	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, create_node c-cp-2, apply_pack net")
+	if got := plan.FirstBackends(s, f); got != "" {
+		t.Errorf("a load balancer that is built is cloned with %s", got)
+	}
 	f.Record.Reset = "again"
 	f.Record.APIReached = false
 	f.Record.Members = nil
@@ -249,6 +275,11 @@ func TestDestroyDeletesTheLoadBalancerLast(t *testing.T) {
 	s, f := leased(1, 1), leasedRunning(1, 1)
 	p := plan.Destroy(s.Target(), f, &model.Limits{})
 	wantSteps(t, p, "delete_node c-w-1, delete_node c-cp-1, delete_load_balancer c-lb, delete_record c")
+
+	// What is left, and not seen, is reached through it.
+	f.Unseen = []model.UnseenMachine{{KnownMachine: model.KnownMachine{Node: "c-w-2"}}}
+	wantSteps(t, plan.Destroy(s.Target(), f, &model.Limits{}), "delete_node c-w-1, delete_node c-cp-1")
+	f.Unseen = nil
 
 	f.Machines = nil
 	f.Record = model.Record{}

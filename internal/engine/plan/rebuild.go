@@ -8,8 +8,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// rebuilt separates the members of a control plane that stay from those that are not Ready
-// and go before others are built in their places, as if their VMs were lost: no node joins
+// rebuilt separates the members of a control plane that stay from those that are not Ready,
+// or whose lease has changed, and go before others are built in their places, as if their VMs were lost: no node joins
 // etcd beside a member that does not answer. They are due by repair, or a person has named
 // them; and only where the others keep the quorum of etcd without them.
 func rebuilt(v view, pool model.NodePool, members []model.Machine) (stay, gone []model.Machine, f model.Findings) {
@@ -31,7 +31,7 @@ func rebuilt(v view, pool model.NodePool, members []model.Machine) (stay, gone [
 	}
 	if condition := rolloutCondition(v, pool); condition != "" {
 		f.Warn(controlPlaneField, "Repair of the control plane postponed",
-			"Nodes that are not Ready are replaced once %s: %s.", condition, model.Listed(words))
+			"Nodes that do not work are replaced once %s: %s.", condition, model.Listed(words))
 		return members, nil, f
 	}
 	if ready, others := v.servingBeside(gone, members); ready < majority(others) {
@@ -62,12 +62,13 @@ func (v view) replacedNow() map[string]bool {
 // another one; empty: it is not.
 func (v view) rebuildReason(m model.Machine) string {
 	node, known := v.facts.API.Nodes[m.Marker.Node]
-	if !known || node.Ready || !m.PoweredOn || !v.apiReached() || !v.facts.API.Answered() || !v.facts.API.AnyReady() {
+	if !known || node.Ready && !m.LeaseChanged() || !m.PoweredOn || !v.apiReached() || !v.facts.API.Answered() || !v.facts.API.AnyReady() {
 		return ""
 	}
 	switch {
 	case m.LeaseChanged():
-		return "not Ready, since " + reasonLease
+		// Its member of etcd, which has the former address, does not work, Ready or not.
+		return reasonLease
 	case slices.Contains(v.spec.ReplaceNodes, m.Marker.Node):
 		return "not Ready, and in replace_nodes"
 	case !v.holdsRepairs && v.repairIsDue(m.Marker.Node):

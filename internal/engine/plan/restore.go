@@ -98,13 +98,14 @@ func (v view) ours(node string) bool {
 }
 
 // staleNodes are the stale ones of a cluster that was restored. A node that Gantry knows
-// of has an address, also where its VM is gone.
+// of has an address, also where its VM is gone; of a worker with a lease nothing says so, but
+// one that is Ready is there.
 func (v view) staleNodes() []string {
 	if v.spec.Kind != record.KindCluster || v.facts.Record.Reset == "" {
 		return nil
 	}
 	return StaleNodes(v.spec, v.facts, v.facts.API.Nodes, func(node string) bool {
-		return !v.isFormer(node) && slices.Contains(v.addressed(), node)
+		return !v.isFormer(node) && (slices.Contains(v.addressed(), node) || v.spec.DHCP() && v.node(node).Ready)
 	})
 }
 

@@ -39,6 +39,12 @@ func newBackends(r *Runner) *backends {
 	if lb := r.World.Facts.LoadBalancer; lb != nil && r.Spec.DHCP() {
 		b.attach(lb.Ref, lb.Backends)
 	}
+	members := r.World.Facts.Record.Members
+	serving := plan.Serving(r.Spec, &r.World.Facts, members)
+	for ordinal := range members {
+		_, serves := serving[ordinal]
+		b.mark(ordinal, !serves) // an earlier run may have been killed before it forgot it
+	}
 	return b
 }
 
@@ -60,6 +66,9 @@ func (b *backends) told() string {
 // add has the load balancer forward to a node that is about to join. The first one begins a
 // control plane, of which no other node is.
 func (b *backends) add(ctx context.Context, s model.CreateNode, address netip.Addr) error {
+	if _, err := bootstrap.Backends([]netip.Addr{address}); err != nil {
+		return fmt.Errorf("node %s: %w", s.Node, err) // one in the list keeps all others from being told
+	}
 	err := b.record.update(ctx, func(c *record.Cluster) {
 		if c.Members == nil || s.First {
 			c.Members = map[int]netip.Addr{}

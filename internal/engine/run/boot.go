@@ -82,10 +82,14 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	select {
 	case err = <-announced.failed:
 		cancel()
-		silent = <-joined
+		if silent = <-joined; silent == nil {
+			err = errors.Join(err, n.recordJoined(ctx))
+		}
 		<-watched
-	case err = <-joined:
-		silent = err
+	case silent = <-joined:
+		if err = silent; err == nil {
+			err = n.recordJoined(ctx)
+		}
 		if err == nil {
 			err = announced.wait(bounded)
 		}
@@ -94,18 +98,17 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	case <-watched:
 		err = gaveUp
 		cancel()
-		silent = <-joined
-		if silent == nil {
-			err = nil // it was a member by then
+		if silent = <-joined; silent == nil {
+			err = n.recordJoined(ctx) // it was a member by then
 		}
 	}
 	n.joined = !boot.done.IsZero()
 	switch {
-	case err == nil:
-		return n.recordJoined(ctx)
+	case err == nil, silent == nil && ctx.Err() == nil:
+		return err
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case boot.silent && silent != nil:
+	case boot.silent:
 		boot.last.Why = "reports that it has joined, and " + silent.Error()
 		return errors.Join(&boot.last, n.recordServes(ctx))
 	case time.Since(boot.began) >= n.Timing.BootTimeout:
@@ -116,8 +119,9 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	}
 }
 
-// recordJoined records that a control-plane node has joined, as soon as it has: it is a
-// member of etcd from there on, and never built again, however this run ends.
+// recordJoined records that a control-plane node has joined, as soon as it has, and before
+// the load balancer is waited for: it is a member of etcd from there on, and never built
+// again, however this run ends.
 func (n *newNode) recordJoined(ctx context.Context) error {
 	if !n.NodePool.ControlPlane() {
 		return nil

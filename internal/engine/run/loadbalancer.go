@@ -47,12 +47,16 @@ func (r *Runner) createLoadBalancer(ctx context.Context) error {
 }
 
 // replaceLoadBalancer deletes the load balancer before it builds another one: two VMs must
-// not have one MAC address.
+// not have one MAC address. What can fail before the clone is tried while the old one serves.
 func (r *Runner) replaceLoadBalancer(ctx context.Context, m model.Machine) error {
+	lb := r.newLoadBalancer()
+	if err := lb.prepare(ctx); err != nil {
+		return err
+	}
 	if err := r.deleteLoadBalancer(ctx, m); err != nil {
 		return err
 	}
-	return r.buildLoadBalancer(ctx)
+	return lb.build(ctx)
 }
 
 func (r *Runner) deleteLoadBalancer(ctx context.Context, m model.Machine) error {
@@ -80,12 +84,28 @@ func (r *Runner) restartLoadBalancer(ctx context.Context, m model.Machine) error
 // buildLoadBalancer clones the load balancer, or adopts the clone of an earlier run that has
 // not booted, and waits for its lease.
 func (r *Runner) buildLoadBalancer(ctx context.Context) error {
-	lb := &newNode{Runner: r, CreateNode: model.CreateNode{
+	lb := r.newLoadBalancer()
+	if err := lb.prepare(ctx); err != nil {
+		return err
+	}
+	return lb.build(ctx)
+}
+
+func (r *Runner) newLoadBalancer() *newLoadBalancer {
+	return &newLoadBalancer{newNode{Runner: r, CreateNode: model.CreateNode{
 		Node:      model.LoadBalancerName(r.Spec.Name),
 		NodePool:  r.Spec.LoadBalancerPool(),
 		Placement: model.PlacementRef{NodePool: model.ControlPlanePool},
-	}}
-	if err := lb.make(ctx, ctx); err != nil {
+	}}}
+}
+
+// newLoadBalancer is a load balancer that is being built.
+type newLoadBalancer struct{ newNode }
+
+// build clones it, once it is prepared, and waits for its lease.
+func (lb *newLoadBalancer) build(ctx context.Context) error {
+	r := lb.Runner
+	if err := lb.clone(ctx, ctx); err != nil {
 		return err
 	}
 	r.backends.attach(lb.vm, lb.request.GuestInfo[bootstrap.BackendsKey])
@@ -115,8 +135,7 @@ func (n *newNode) loadBalancerGuestInfo() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	members := plan.Members(n.Spec, &n.World.Facts)
-	if backends := plan.BackendsOf(members); backends != "" {
+	if backends := plan.FirstBackends(n.Spec, &n.World.Facts); backends != "" {
 		info[bootstrap.BackendsKey] = backends
 	}
 	return info, nil

@@ -5,15 +5,24 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
 // MayHaveOutlived reports whether the clone of an interrupted run may still be under
-// way, unseen, and its address is about to be released.
+// way, unseen, and its address is about to be released, or, with leases, of which none is
+// claimed, the record by which it would be found to be deleted.
 func MayHaveOutlived(facts *model.Facts, todo *model.Plan) bool {
 	for _, stage := range todo.Stages {
 		for _, step := range stage.Steps {
-			if released, ok := step.(model.ReleaseAddress); ok && !hasMachine(facts, released.Claim.Owner) {
-				return true
+			switch s := step.(type) {
+			case model.ReleaseAddress:
+				if !hasMachine(facts, s.Claim.Owner) {
+					return true
+				}
+			case model.DeleteRecord:
+				if len(plan.Unmade(s.Cluster, facts)) > 0 {
+					return true
+				}
 			}
 		}
 	}
