@@ -78,6 +78,20 @@ func TestCommandThatFailsAfterThePlanStopsNothing(t *testing.T) {
 	wantSteps(t, planned(s, f), "")
 }
 
+// Where a restart was interrupted the node is whole: it is powered on, takes pods again, and is
+// not replaced.
+func TestRestartThatWasInterruptedIsNoDeletion(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"c-cp-1", "c-w-1"} {
+		s, f := commandFailed(3, 2)
+		f.API.Nodes[name] = model.KubeNode{Name: name, Ready: true, ControlPlane: name == "c-cp-1", Unschedulable: true, Restarts: true}
+		wantSteps(t, planned(s, f), "uncordon_node "+name)
+		switchedOff(f, name)
+		f.API.Nodes[name] = model.KubeNode{Name: name, ControlPlane: name == "c-cp-1", Unschedulable: true, Restarts: true}
+		wantSteps(t, planned(s, f), "power_on_node "+name+", uncordon_node "+name)
+	}
+}
+
 func TestConditionOfPostBootstrap(t *testing.T) {
 	t.Parallel()
 	judged := func(s *model.ClusterSpec, f *model.Facts) (*model.Status, model.Condition) {

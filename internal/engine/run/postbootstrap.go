@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -50,11 +51,16 @@ func (r *Runner) commandsEnd(ctx context.Context, vm, node string) error {
 // node takes pods again.
 func (r *Runner) restartNode(ctx context.Context, s model.RestartNode) error {
 	err := r.restart(ctx, s)
-	if ctx.Err() != nil {
-		return err
-	}
-	return errors.Join(err, r.uncordonNode(ctx, model.UncordonNode{Node: s.Machine.Marker.Node}))
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), uncordonWithin)
+	defer cancel()
+	return errors.Join(err, retry(own, r.Timing, func(ctx context.Context) error {
+		return r.uncordonNode(ctx, model.UncordonNode{Node: s.Machine.Marker.Node})
+	}))
 }
+
+// uncordonWithin bounds how long a run that ends takes to have a node take pods again. Where
+// it does not, the next plan does.
+const uncordonWithin = 15 * time.Second
 
 func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	m := s.Machine
@@ -71,7 +77,7 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 			return err
 		}
 	}
-	if err := r.drain(ctx, name, model.DeleteNode{Machine: m, DrainTimeout: s.DrainTimeout}); err != nil {
+	if err := r.drainBy(ctx, name, s.DrainTimeout, model.API.DrainToRestart); err != nil {
 		return err
 	}
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
