@@ -51,10 +51,10 @@ func (a *api) cordon(ctx context.Context, node *corev1.Node, restart bool) error
 func restarts(mark string) bool { return mark == restarted || mark == restartedBefore }
 
 // Uncordon undoes what Drain did to a node: it is schedulable again, unless it was not
-// before. An absent one is success.
+// before. One that Gantry has not cordoned stays as it is, and an absent one is success.
 func (a *api) Uncordon(ctx context.Context, name string) error {
 	node, err := a.clients.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if err == nil {
+	if err == nil && node.Annotations[CordonedAnnotation] != "" {
 		var unschedulable any
 		mark := node.Annotations[CordonedAnnotation]
 		if (mark == cordonedBefore || mark == restartedBefore) && node.Spec.Unschedulable {

@@ -381,3 +381,18 @@ func TestDrainToRestartIsNoDeletion(t *testing.T) {
 		}
 	}
 }
+
+// What Gantry has not cordoned is not for it to uncordon.
+func TestUncordonLeavesACordonOfOthers(t *testing.T) {
+	t.Parallel()
+	other := node("admins", corev1.ConditionTrue)
+	other.Spec.Unschedulable = true
+	clients := fake.NewClientset(other)
+	if err := kube.NewForClients(clients).Uncordon(t.Context(), "admins"); err != nil {
+		t.Fatal(err)
+	}
+	n, err := clients.CoreV1().Nodes().Get(t.Context(), "admins", metav1.GetOptions{})
+	if err != nil || !n.Spec.Unschedulable {
+		t.Errorf("got %+v (%v)", n, err)
+	}
+}
