@@ -42,6 +42,10 @@ func TestCommandThatFailedIsRunAgain(t *testing.T) {
 	if p := planned(s, f); !says(p.Warnings, "The API is away meanwhile") {
 		t.Errorf("the plan warns of %v", p.Warnings)
 	}
+	s.ControlPlane.Count = 3 // the others have joined by then
+	if p := planned(s, f); !says(p.Warnings, "restarted") || says(p.Warnings, "The API is away") {
+		t.Errorf("%s warns of %v", names(p), p.Warnings)
+	}
 	s, f = commandFailed(1, 2)
 	wantSteps(t, planned(s, f), "")
 

@@ -29,6 +29,19 @@ func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *mo
 	return r.removeOrphanMembers(ctx)
 }
 
+// Restart restarts a node of a cluster whose API is at hand, up to its power.
+func Restart(ctx context.Context, facts *model.Facts, api model.API, vc model.VCenter, s model.RestartNode) error {
+	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, ReadyWait: 20 * time.Millisecond, LeaseWait: time.Second,
+		LeaseLife: time.Second, CallTimeout: time.Second}
+	spec := &model.ClusterSpec{}
+	spec.Name = "c"
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing, VCenter: vc}}
+	r.changes = &changes{timing: timing, slots: &slots{free: 1}, watch: newWatcher(vc, timing)}
+	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
+	defer r.releaseRenewals(ctx)
+	return r.restartNode(ctx, s)
+}
+
 // TakeOutUnready takes a control-plane node that is not Ready out of a cluster whose API is
 // at hand.
 func TakeOutUnready(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API, s model.DeleteNode) error {

@@ -71,7 +71,10 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 			return err
 		}
 	}
-	others := m.Marker.ControlPlane() && r.controlPlaneNodes() > 1
+	others, err := r.othersServe(ctx, m)
+	if err != nil {
+		return err
+	}
 	if others { // etcd keeps its quorum while this member is away
 		if err := r.prepareDrain(ctx, name); err != nil {
 			return err
@@ -79,6 +82,11 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	}
 	if err := r.drainBy(ctx, name, s.DrainTimeout, model.API.DrainToRestart); err != nil {
 		return err
+	}
+	if others { // the drain may have taken long: the quorum is judged anew, and the leader may be back
+		if err := r.prepareDrain(ctx, name); err != nil {
+			return err
+		}
 	}
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power off %s: %w", m.Path, err)
@@ -88,7 +96,7 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	}
 	// It counts as Ready for a while after its power is gone: that it is back shows after it
 	// has reported.
-	err := r.commandsEnd(ctx, m.Ref, name)
+	err = r.commandsEnd(ctx, m.Ref, name)
 	if ctx.Err() == nil {
 		err = errors.Join(err, r.waitBack(ctx, m))
 	}
@@ -98,13 +106,20 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	return err
 }
 
-// controlPlaneNodes is how many VMs the control plane had when the run began.
-func (r *Runner) controlPlaneNodes() int {
-	n := 0
-	for _, m := range r.World.Facts.Machines {
-		if m.Marker.ControlPlane() {
-			n++
+// othersServe reports whether a node is of a control plane that has others now: those that
+// this run has added count.
+func (r *Runner) othersServe(ctx context.Context, m model.Machine) (bool, error) {
+	if !m.Marker.ControlPlane() {
+		return false, nil
+	}
+	nodes, err := r.api.recentNodes(ctx, 0)
+	if err != nil {
+		return false, err
+	}
+	for name := range nodes {
+		if name != m.Marker.Node && r.isControlPlane(name) {
+			return true, nil
 		}
 	}
-	return n
+	return false, nil
 }
