@@ -42,6 +42,14 @@ func Restart(ctx context.Context, facts *model.Facts, api model.API, vc model.VC
 	return r.restartNode(ctx, s)
 }
 
+// CommandsEnd waits until the commands of a node that was restarted have ended.
+func CommandsEnd(ctx context.Context, vc model.VCenter, stale bool) error {
+	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, BootTimeout: 100 * time.Millisecond, CallTimeout: time.Second}
+	r := &Runner{Config: Config{Spec: &model.ClusterSpec{}, Timing: timing, VCenter: vc}}
+	r.changes = &changes{timing: timing, watch: newWatcher(vc, timing)}
+	return r.commandsEnd(ctx, "vm", "c-cp-1", stale)
+}
+
 // TakeOutUnready takes a control-plane node that is not Ready out of a cluster whose API is
 // at hand.
 func TakeOutUnready(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API, s model.DeleteNode) error {

@@ -15,12 +15,13 @@ func (n *newNode) waitPostBootstrap(ctx context.Context) error {
 	if len(n.NodePool.Setup.PostBootstrap) == 0 {
 		return nil
 	}
-	return n.commandsEnd(ctx, n.vm, n.Node)
+	return n.commandsEnd(ctx, n.vm, n.Node, false)
 }
 
 // commandsEnd waits until a node's commands have ended. Only its guest knows of them: one that
-// may not report is not waited for.
-func (r *Runner) commandsEnd(ctx context.Context, vm, node string) error {
+// may not report is not waited for. A failure that is stale was there before the power was on:
+// it is not believed until the guest has shown that it reports anew.
+func (r *Runner) commandsEnd(ctx context.Context, vm, node string, stale bool) error {
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.BootTimeout)
 	defer cancel()
 	last := BootError{Cluster: r.Spec.ID, Node: node}
@@ -29,11 +30,13 @@ func (r *Runner) commandsEnd(ctx context.Context, vm, node string) error {
 		if ok {
 			last.State = state
 		}
+		failed := state.Phase == model.PhasePostFailed || state.Phase == model.PhaseFailed
+		stale = stale && (failed || !ok)
 		switch {
 		case res.Gone[vm]:
 			last.Why = "has joined, and was deleted while its post_bootstrap ran"
 			return false, &last
-		case state.Phase == model.PhasePostFailed || state.Phase == model.PhaseFailed:
+		case failed && !stale:
 			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster, and the next " +
 				"apply restarts it, so that it tries the command again; with other commands, or named in replace_nodes, it is built anew"
 			return false, &last
@@ -91,12 +94,16 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power off %s: %w", m.Path, err)
 	}
+	off, err := r.changes.watch.vm(ctx, m.Ref, false)
+	if err != nil {
+		return err
+	}
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power on %s: %w", m.Path, err)
 	}
 	// It counts as Ready for a while after its power is gone: that it is back shows after it
 	// has reported.
-	err = r.commandsEnd(ctx, m.Ref, name)
+	err = r.commandsEnd(ctx, m.Ref, name, off.Phase != "")
 	if ctx.Err() == nil {
 		err = errors.Join(err, r.waitBack(ctx, m))
 	}

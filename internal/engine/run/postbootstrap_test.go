@@ -95,3 +95,42 @@ func TestQuorumIsJudgedAgainBeforeARestart(t *testing.T) {
 		})
 	}
 }
+
+// phasesVCenter is a vCenter that shows one phase of a guest after the other.
+type phasesVCenter struct {
+	model.VCenter
+	phases []string
+}
+
+func (v *phasesVCenter) Poll(context.Context, model.PollRequest) (*model.PollResult, error) {
+	phase := v.phases[0]
+	if len(v.phases) > 1 {
+		v.phases = v.phases[1:]
+	}
+	return &model.PollResult{VMs: map[string]model.VMState{"vm": {PoweredOn: true, Phase: phase}}}, nil
+}
+
+// What a guest reported before it lost its power says nothing about what it does since.
+func TestFailureOfBeforeTheRestartIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	const failed = model.PhasePostFailed
+	for name, c := range map[string]struct {
+		phases []string
+		stale  bool
+		why    string
+	}{
+		"it passes":                 {[]string{failed, failed, model.PhasePost, model.PhaseJoined}, true, ""},
+		"it fails again":            {[]string{failed, model.PhasePost, failed}, true, "a command of post_bootstrap failed"},
+		"its key was cleared":       {[]string{failed, "", failed}, true, "a command of post_bootstrap failed"},
+		"it was cleared before":     {[]string{failed}, false, "a command of post_bootstrap failed"},
+		"it never says another one": {[]string{failed}, true, "did not report within"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := run.CommandsEnd(t.Context(), &phasesVCenter{phases: c.phases}, c.stale)
+			if (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+	}
+}
