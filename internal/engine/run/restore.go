@@ -106,5 +106,5 @@ func (r *Runner) resumeFirst(ctx context.Context, m model.Machine) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return fmt.Errorf("%w. It may have served, and is not restored over. To restore the snapshot once more, delete its VM in vCenter", err)
+	return fmt.Errorf("%w\nIt may have served, and is not restored over. To restore the snapshot once more, delete its VM in vCenter", err)
 }
