@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -29,17 +30,21 @@ func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *mo
 	return r.removeOrphanMembers(ctx)
 }
 
-// Restart restarts a node of a cluster whose API is at hand, up to its power.
-func Restart(ctx context.Context, facts *model.Facts, api model.API, vc model.VCenter, s model.RestartNode) error {
+// Restart restarts nodes of a cluster whose API is at hand, and returns what has failed, and
+// whether that stops what comes after.
+func Restart(
+	ctx context.Context, facts *model.Facts, api model.API, vc model.VCenter, steps ...model.Step,
+) (failed []error, stopped bool) {
 	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, ReadyWait: 20 * time.Millisecond, LeaseWait: time.Second,
-		LeaseLife: time.Second, CallTimeout: time.Second}
+		LeaseLife: time.Second, CallTimeout: time.Second, BootTimeout: time.Second}
 	spec := &model.ClusterSpec{}
 	spec.Name = "c"
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing, VCenter: vc}}
 	r.changes = &changes{timing: timing, slots: &slots{free: 1}, watch: newWatcher(vc, timing)}
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
 	defer r.releaseRenewals(ctx)
-	return r.restartNode(ctx, s)
+	failed, _ = r.runStage(ctx, model.Stage{Steps: steps})
+	return failed, slices.ContainsFunc(failed, stops)
 }
 
 // CommandsEnd waits until the commands of a node that was restarted have ended.

@@ -24,7 +24,7 @@ func (n *newNode) waitPostBootstrap(ctx context.Context) error {
 func (r *Runner) commandsEnd(ctx context.Context, vm, node string, stale bool) error {
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.BootTimeout)
 	defer cancel()
-	last := BootError{Cluster: r.Spec.ID, Node: node}
+	last := BootError{Cluster: r.Spec.ID, Node: node, Stays: true}
 	err := r.changes.watch.until(bounded, model.PollRequest{VMs: []string{vm}}, func(res *model.PollResult) (bool, error) {
 		state, ok := res.VMs[vm]
 		if ok {
@@ -104,13 +104,33 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	// It counts as Ready for a while after its power is gone: that it is back shows after it
 	// has reported.
 	err = r.commandsEnd(ctx, m.Ref, name, off.Phase != "")
-	if ctx.Err() == nil {
-		err = errors.Join(err, r.waitBack(ctx, m))
+	if ctx.Err() != nil {
+		return err
 	}
+	back := r.waitBack(ctx, m)
 	if others && ctx.Err() == nil {
-		err = errors.Join(err, r.waitMember(ctx, name))
+		back = errors.Join(back, r.waitMember(ctx, name))
 	}
-	return err
+	var again *BootError
+	if back == nil && errors.As(err, &again) {
+		return &CommandError{err}
+	}
+	return errors.Join(err, back)
+}
+
+// CommandError is a command of post_bootstrap that failed again on a node which is back and
+// well: nothing else has to wait for that.
+type CommandError struct{ Err error }
+
+func (e *CommandError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// stops reports whether a failure of a step keeps others from being begun.
+func stops(err error) bool {
+	var command *CommandError
+	return !errors.As(err, &command)
 }
 
 // othersServe reports whether a node is of a control plane that has others now: those that

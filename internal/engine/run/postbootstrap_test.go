@@ -3,6 +3,7 @@ package run_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,8 @@ func TestQuorumIsJudgedAgainBeforeARestart(t *testing.T) {
 			node := machine("c-cp-1")
 			node.Marker.Role = model.RoleControlPlane
 			facts := &model.Facts{Machines: []model.Machine{node}} // as the run began
-			err := run.Restart(t.Context(), facts, api, vc, model.RestartNode{Machine: node})
+			failed, _ := run.Restart(t.Context(), facts, api, vc, model.RestartNode{Machine: node})
+			err := errors.Join(failed...)
 			if err == nil || errors.Is(err, errPower) != (c.off > 0) || vc.off != c.off {
 				t.Errorf("powered off %d times: %v", vc.off, err)
 			}
@@ -132,5 +134,50 @@ func TestFailureOfBeforeTheRestartIsNotBelieved(t *testing.T) {
 				t.Errorf("it ended with %v", err)
 			}
 		})
+	}
+}
+
+// restartedVCenter is a vCenter whose guests fail again after each restart.
+type restartedVCenter struct {
+	model.VCenter
+	started []string
+}
+
+func (v *restartedVCenter) PowerOff(context.Context, string) (string, error) { return "", nil }
+
+func (v *restartedVCenter) PowerOn(_ context.Context, vm string) (string, error) {
+	v.started = append(v.started, vm)
+	return "", nil
+}
+
+func (v *restartedVCenter) Poll(_ context.Context, req model.PollRequest) (*model.PollResult, error) {
+	res := &model.PollResult{VMs: map[string]model.VMState{}}
+	for _, vm := range req.VMs {
+		state := model.VMState{}
+		if slices.Contains(v.started, vm) {
+			state = model.VMState{PoweredOn: true, Phase: model.PhasePostFailed}
+		}
+		res.VMs[vm] = state
+	}
+	return res, nil
+}
+
+// A command that fails again on a node that is back stops neither the restart of others nor a
+// rollout. A node that does not come back does.
+func TestCommandThatFailsAgainStopsNothing(t *testing.T) {
+	t.Parallel()
+	for back, want := range map[bool]int{true: 2, false: 1} {
+		api := &restartedAPI{meanwhile: func(*restartedAPI) {}}
+		facts := &model.Facts{API: model.APIFacts{Nodes: map[string]model.KubeNode{"c-cp-1": {Ready: true}}}}
+		var steps []model.Step
+		for _, name := range []string{"c-w-1", "c-w-2"} {
+			api.nodes = append(api.nodes, model.KubeNode{Name: name, Ready: back})
+			steps = append(steps, model.RestartNode{Machine: machine(name)})
+		}
+		vc := &restartedVCenter{}
+		failed, stopped := run.Restart(t.Context(), facts, api, vc, steps...)
+		if len(failed) != want || len(vc.started) != want || stopped == back {
+			t.Errorf("back %t: started %v, stopped %t: %v", back, vc.started, stopped, failed)
+		}
 	}
 }
