@@ -170,6 +170,10 @@ func (a killedAPI) Drain(ctx context.Context, name string, timeout time.Duration
 	return a.kube.change(func() error { return a.API.Drain(ctx, name, timeout) })
 }
 
+func (a killedAPI) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {
+	return a.kube.change(func() error { return a.API.DrainToRestart(ctx, name, timeout) })
+}
+
 func (a killedAPI) DeleteNode(ctx context.Context, name string) error {
 	return a.kube.change(func() error { return a.API.DeleteNode(ctx, name) })
 }

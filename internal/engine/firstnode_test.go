@@ -42,6 +42,25 @@ func TestRestoreWhoseFirstNodeDoesNotComeBack(t *testing.T) {
 	w.powerOff("prod-cp-2")
 	release()
 
+	// It is not restored over either where the run is killed while it waits.
+	ctx, cancel = context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		w.until("the first node gives up", func(ctx context.Context) bool {
+			_, facts, err := w.engine().Status(ctx, spec, secrets)
+			return err == nil && slices.ContainsFunc(facts.Machines, func(m model.Machine) bool {
+				return m.Marker.Node == "prod-cp-2" && m.Phase == model.PhaseFailed
+			})
+		})
+	}()
+	if _, err := w.engine().Apply(ctx, engine.Request{Spec: spec, Secrets: secrets}); err == nil {
+		t.Fatal("the run was not stopped")
+	}
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "has joined") {
+		t.Errorf("planned %v (%v)", actions(p), p.Problems)
+	}
+	w.powerOff("prod-cp-2")
+
 	e := w.engine()
 	e.Timing.APITimeout = 500 * time.Millisecond
 	out, err = e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})

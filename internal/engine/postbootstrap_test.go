@@ -9,6 +9,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -73,43 +74,51 @@ func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
 	}
 }
 
-// TestRestartInterruptedAtEveryCall kills a run that restarts nodes at each of its vCenter
-// calls: the applies after it end with all commands run, and every node takes pods.
+// TestRestartInterruptedAtEveryCall kills a run that restarts the nodes of a control plane at
+// some of its vCenter calls: the applies after it end with all commands run, every node takes
+// pods, and none was replaced.
 func TestRestartInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
 	failed := func(w *world) (model.ClusterSpec, *model.Secrets) {
-		spec, secrets := w.withNetwork(1, 1), newSecrets(w.t)
+		spec, secrets := w.withNetwork(3, 0), newSecrets(w.t)
 		spec.ControlPlane.Setup = bootstrap.Setup{PostBootstrap: []string{"test -e /run/repaired"}}
-		spec.Workers[0].Setup = spec.ControlPlane.Setup
-		out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-		if err == nil || !out.APIReached {
-			w.t.Fatalf("applied with %v", err)
+		for range 3 { // no other one joins after one has failed
+			out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			if err == nil || !out.APIReached {
+				w.t.Fatalf("applied with %v", err)
+			}
+			spec = kept(spec, out)
 		}
-		spec = kept(spec, out)
 		w.repairs(spec)
 		return spec, secrets
 	}
-	interrupt(t, 12, disturbances, func(w *world) {
+	interrupt(t, 35, []disturbance{killed, answerLost}, func(w *world) {
 		spec, secrets := failed(w)
 		w.sim.ResetCalls()
 		_, _ = w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	}, func(t *testing.T, k int, d disturbance) {
 		w := d.world(t)
 		spec, secrets := failed(w)
+		before := spec.Known
 		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
+			if d == killed {
+				e.Kube = killedKubeOfUncordon{e.Kube}
+			}
 			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 		})
 		var err error
-		for range 4 { // a node that was built anew has its own command to fail
+		for range 2 {
 			var out *engine.Outcome
 			out, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 			spec = kept(spec, out)
 			if err == nil {
 				break
 			}
-			w.repairs(spec)
 		}
 		w.must(err)
+		if !slices.Equal(sortedMachines(before), sortedMachines(spec.Known)) {
+			t.Errorf("the VMs were %v and are %v", before, spec.Known)
+		}
 		if left := w.cordoned(secrets); len(left) > 0 {
 			t.Errorf("cordoned are %v", left)
 		}
@@ -117,6 +126,22 @@ func TestRestartInterruptedAtEveryCall(t *testing.T) {
 			t.Errorf("planned %v (%v)", actions(p), p.Problems)
 		}
 	})
+}
+
+// killedKubeOfUncordon is the cluster's API as a run has it that is killed: it undoes nothing.
+type killedKubeOfUncordon struct{ model.Kube }
+
+func (k killedKubeOfUncordon) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
+	api, err := k.Kube.Connect(kubeconfig, etcd)
+	return killedAPIOfUncordon{api}, err
+}
+
+type killedAPIOfUncordon struct{ model.API }
+
+func (killedAPIOfUncordon) Uncordon(context.Context, string) error { return errKilled }
+
+func sortedMachines(all []model.KnownMachine) []model.KnownMachine {
+	return slices.SortedFunc(slices.Values(all), func(a, b model.KnownMachine) int { return strings.Compare(a.Node, b.Node) })
 }
 
 // repairs makes what commands ask for on the nodes that there are.

@@ -19,27 +19,45 @@ const (
 	// cordonedBefore is of a node that was unschedulable when Gantry came to drain it, and
 	// stays so when that is undone.
 	cordonedBefore = "before"
+	// restarted and restartedBefore are the same of a node that is drained to be restarted:
+	// unlike one that is deleted, it is whole wherever that ends.
+	restarted       = "restart"
+	restartedBefore = "restart-before"
 )
 
-// cordon makes a node unschedulable and annotates it in the same write.
-func (a *api) cordon(ctx context.Context, node *corev1.Node) error {
+// cordon makes a node unschedulable and annotates it in the same write. What was begun to be
+// deleted stays marked as that, and what is deleted after a restart is marked anew.
+func (a *api) cordon(ctx context.Context, node *corev1.Node, restart bool) error {
+	mark := node.Annotations[CordonedAnnotation]
+	before := node.Spec.Unschedulable && (mark == "" || mark == cordonedBefore || mark == restartedBefore)
 	by := cordonedByGantry
-	switch marked := node.Annotations[CordonedAnnotation] != ""; {
-	case node.Spec.Unschedulable && marked:
+	switch begun := mark != "" && !restarts(mark); {
+	case restart && begun && node.Spec.Unschedulable:
 		return nil
-	case node.Spec.Unschedulable:
+	case restart && before:
+		by = restartedBefore
+	case restart:
+		by = restarted
+	case before:
 		by = cordonedBefore
+	}
+	if mark == by && node.Spec.Unschedulable {
+		return nil
 	}
 	return failed(ctx, a.patchCordon(ctx, node.Name, by, true), "cordon the node %q", node.Name)
 }
 
+// restarts reports whether a mark is of a node that was drained to be restarted.
+func restarts(mark string) bool { return mark == restarted || mark == restartedBefore }
+
 // Uncordon undoes what Drain did to a node: it is schedulable again, unless it was not
-// before. An absent one is success.
+// before. One that Gantry has not cordoned stays as it is, and an absent one is success.
 func (a *api) Uncordon(ctx context.Context, name string) error {
 	node, err := a.clients.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if err == nil {
+	if err == nil && node.Annotations[CordonedAnnotation] != "" {
 		var unschedulable any
-		if node.Annotations[CordonedAnnotation] == cordonedBefore && node.Spec.Unschedulable {
+		mark := node.Annotations[CordonedAnnotation]
+		if (mark == cordonedBefore || mark == restartedBefore) && node.Spec.Unschedulable {
 			unschedulable = true
 		}
 		err = a.patchCordon(ctx, name, nil, unschedulable)

@@ -90,7 +90,8 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		Version:       printable.Line(n.Status.NodeInfo.KubeletVersion, maxWord),
 		ProviderID:    printable.Line(n.Spec.ProviderID, maxWord),
 		Unschedulable: n.Spec.Unschedulable,
-		Cordoned:      n.Annotations[CordonedAnnotation] != "",
+		Cordoned:      n.Annotations[CordonedAnnotation] != "" && !restarts(n.Annotations[CordonedAnnotation]),
+		Restarts:      restarts(n.Annotations[CordonedAnnotation]),
 		NodeMeta:      model.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
 		Managed:       readManaged(n).meta(n),
 	}

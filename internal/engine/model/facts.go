@@ -168,6 +168,7 @@ type KubeNode struct {
 	Managed       NodeMeta
 	Unschedulable bool
 	Cordoned      bool // Drain has begun with it
+	Restarts      bool // DrainToRestart has, so that it is whole, be it off or on
 	// CertificatesExpire is when the first of a control-plane node's certificates ends,
 	// as the node tells; zero where it does not.
 	CertificatesExpire time.Time `json:",omitzero"`

@@ -184,7 +184,10 @@ type API interface {
 	// Drain cordons a node, which KubeNode.Cordoned reports from then on, and evicts its
 	// pods through the eviction API.
 	Drain(ctx context.Context, name string, timeout time.Duration) error
-	// Uncordon undoes what Drain did to a node, which stays cordoned where it was before;
+	// DrainToRestart is Drain for a node that stays, of which KubeNode.Restarts is reported
+	// instead.
+	DrainToRestart(ctx context.Context, name string, timeout time.Duration) error
+	// Uncordon undoes what either did to a node, which stays cordoned where it was before;
 	// one that is gone is success. It is two calls.
 	Uncordon(ctx context.Context, name string) error
 	// DeleteNode deletes the node object; one that is gone is success.

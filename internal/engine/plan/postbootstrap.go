@@ -39,14 +39,14 @@ func postBootstrapFailed(facts *model.Facts, m model.Machine) bool {
 	return m.PoweredOn && m.Phase == model.PhasePostFailed && facts.Joined(&m)
 }
 
-func restartFindings(v view, steps []model.Step) model.Findings {
+func restartFindings(v view, controlPlane nodePoolPlan, steps []model.Step) model.Findings {
 	var f model.Findings
 	var names []string
 	alone := ""
 	for _, step := range steps {
 		m := step.(model.RestartNode).Machine
 		names = append(names, m.Marker.Node)
-		if m.Marker.ControlPlane() && len(v.machines(model.ControlPlanePool)) == 1 {
+		if m.Marker.ControlPlane() && len(v.machines(model.ControlPlanePool))+len(controlPlane.create) == 1 {
 			alone = " The API is away meanwhile."
 		}
 	}

@@ -42,6 +42,10 @@ func TestCommandThatFailedIsRunAgain(t *testing.T) {
 	if p := planned(s, f); !says(p.Warnings, "The API is away meanwhile") {
 		t.Errorf("the plan warns of %v", p.Warnings)
 	}
+	s.ControlPlane.Count = 3 // the others have joined by then
+	if p := planned(s, f); !says(p.Warnings, "restarted") || says(p.Warnings, "The API is away") {
+		t.Errorf("%s warns of %v", names(p), p.Warnings)
+	}
 	s, f = commandFailed(1, 2)
 	wantSteps(t, planned(s, f), "")
 
@@ -76,6 +80,20 @@ func TestCommandThatFailsAfterThePlanStopsNothing(t *testing.T) {
 	wantSteps(t, planned(s, f), "restart_node c-w-1")
 	s.ShownRepairs(nil)
 	wantSteps(t, planned(s, f), "")
+}
+
+// Where a restart was interrupted the node is whole: it is powered on, takes pods again, and is
+// not replaced.
+func TestRestartThatWasInterruptedIsNoDeletion(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"c-cp-1", "c-w-1"} {
+		s, f := commandFailed(3, 2)
+		f.API.Nodes[name] = model.KubeNode{Name: name, Ready: true, ControlPlane: name == "c-cp-1", Unschedulable: true, Restarts: true}
+		wantSteps(t, planned(s, f), "uncordon_node "+name)
+		switchedOff(f, name)
+		f.API.Nodes[name] = model.KubeNode{Name: name, ControlPlane: name == "c-cp-1", Unschedulable: true, Restarts: true}
+		wantSteps(t, planned(s, f), "power_on_node "+name+", uncordon_node "+name)
+	}
 }
 
 func TestConditionOfPostBootstrap(t *testing.T) {

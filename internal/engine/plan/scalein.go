@@ -70,7 +70,7 @@ func deletedNodes(pools []nodePoolPlan, removed nodePoolPlan) map[string]bool {
 }
 
 // uncordonSteps make nodes schedulable again that an earlier run has begun to
-// delete and that stay, as after a change that was reverted.
+// delete and that stay, as after a change that was reverted, or to restart.
 func uncordonSteps(v view, pools []nodePoolPlan, deleted map[string]bool) []model.Step {
 	postponed := map[string]bool{}
 	for _, p := range pools {
@@ -81,7 +81,8 @@ func uncordonSteps(v view, pools []nodePoolPlan, deleted map[string]bool) []mode
 	var steps []model.Step
 	for _, m := range v.facts.Machines {
 		name := m.Marker.Node
-		if v.node(name).Cordoned && !deleted[name] && !postponed[name] {
+		node := v.node(name)
+		if (node.Cordoned || node.Restarts) && !deleted[name] && !postponed[name] {
 			steps = append(steps, model.UncordonNode{Node: name})
 		}
 	}

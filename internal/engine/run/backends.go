@@ -169,7 +169,7 @@ func (b *backends) waitApplied(ctx context.Context, vm, wanted string) error {
 		return last.Applied == wanted || last.Silenced, nil
 	})
 	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("the load balancer does not run with the backends %s after %s. %s", wanted, b.timing.APITimeout, Diagnosis(last))
+		return fmt.Errorf("the load balancer does not run with the backends %s after %s. %s", wanted, b.timing.APITimeout, Diagnosis(last, true))
 	}
 	return err
 }

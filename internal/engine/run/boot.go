@@ -17,16 +17,20 @@ type BootError struct {
 	Node    string
 	Why     string
 	State   model.VMState
+	// Stays says that the node has joined, or may have: it is not built again.
+	Stays bool
 }
 
 func (e *BootError) Error() string {
-	return fmt.Sprintf("node %s %s. %s", e.Node, e.Why, Diagnosis(e.State))
+	return fmt.Sprintf("node %s %s. %s", e.Node, e.Why, Diagnosis(e.State, e.Stays))
 }
 
 // Diagnosis says what the state of a VM means whose guest did not become a node, and
-// what to do.
-func Diagnosis(s model.VMState) string {
+// what to do. One that stays is not built again.
+func Diagnosis(s model.VMState, stays bool) string {
 	switch {
+	case !s.PoweredOn && stays:
+		return "Its VM is powered off: see the VM's events in vCenter for the reason. The next apply powers it on." + tail(s)
 	case !s.PoweredOn:
 		return "Its VM is powered off: see the VM's events in vCenter for the reason. The next apply builds it again." + tail(s)
 	case s.Phase != "":
@@ -67,7 +71,7 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	go func() { joined <- n.api.waitJoined(bounded, n.CreateNode, n.resumes) }()
 
 	boot := bootWatch{vm: n.vm, timing: n.Timing, began: time.Now(), resumes: n.resumes}
-	boot.last = BootError{Cluster: n.Spec.ID, Node: n.Node}
+	boot.last = BootError{Cluster: n.Spec.ID, Node: n.Node, Stays: n.resumes}
 	var gaveUp error
 	watched := make(chan struct{})
 	go func() {

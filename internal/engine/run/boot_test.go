@@ -52,7 +52,7 @@ func TestDiagnosisSaysWhatTheSignsMean(t *testing.T) {
 	} {
 		state := on
 		c.change(&state)
-		got := run.Diagnosis(state)
+		got := run.Diagnosis(state, false)
 		for _, want := range c.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: no %q in: %s", name, want, got)
@@ -60,6 +60,11 @@ func TestDiagnosisSaysWhatTheSignsMean(t *testing.T) {
 		}
 		if strings.Contains(got, c.not) {
 			t.Errorf("%s: %q in: %s", name, c.not, got)
+		}
+	}
+	for stays, want := range map[bool]string{false: "builds it again", true: "powers it on"} {
+		if got := run.Diagnosis(model.VMState{}, stays); !strings.Contains(got, want) {
+			t.Errorf("stays %t: %s", stays, got)
 		}
 	}
 	err := &run.BootError{Node: "prod-w-1", Why: "did not join within 20m0s", State: on}

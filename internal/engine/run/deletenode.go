@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -130,6 +131,13 @@ func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) err
 // drain evicts the pods of a node that the API knows. A node that never joined has
 // none.
 func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) error {
+	return r.drainBy(ctx, name, s.DrainTimeout, model.API.Drain)
+}
+
+// drainBy is drain, for a node that is deleted or one that is restarted.
+func (r *Runner) drainBy(
+	ctx context.Context, name string, timeout time.Duration, drain func(model.API, context.Context, string, time.Duration) error,
+) error {
 	nodes, err := r.api.listNodes(ctx)
 	if err != nil {
 		return fmt.Errorf("the node's pods cannot be evicted while the API does not answer: %w", err)
@@ -141,11 +149,10 @@ func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) err
 	if err != nil {
 		return err
 	}
-	timeout := s.DrainTimeout
 	if timeout == 0 {
 		timeout = model.DefaultDrainTimeout
 	}
-	if err := api.Drain(ctx, name, timeout); err != nil {
+	if err := drain(api, ctx, name, timeout); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -27,6 +28,31 @@ func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *mo
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}}}
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: model.Timing{Tick: time.Millisecond}}
 	return r.removeOrphanMembers(ctx)
+}
+
+// Restart restarts nodes of a cluster whose API is at hand, and returns what has failed, and
+// whether that stops what comes after.
+func Restart(
+	ctx context.Context, facts *model.Facts, api model.API, vc model.VCenter, steps ...model.Step,
+) (failed []error, stopped bool) {
+	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, ReadyWait: 20 * time.Millisecond, LeaseWait: time.Second,
+		LeaseLife: time.Second, CallTimeout: time.Second, BootTimeout: time.Second}
+	spec := &model.ClusterSpec{}
+	spec.Name = "c"
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing, VCenter: vc}}
+	r.changes = &changes{timing: timing, slots: &slots{free: 1}, watch: newWatcher(vc, timing)}
+	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
+	defer r.releaseRenewals(ctx)
+	failed, _ = r.runStage(ctx, model.Stage{Steps: steps})
+	return failed, slices.ContainsFunc(failed, stops)
+}
+
+// CommandsEnd waits until the commands of a node that was restarted have ended.
+func CommandsEnd(ctx context.Context, vc model.VCenter, stale bool) error {
+	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, BootTimeout: 100 * time.Millisecond, CallTimeout: time.Second}
+	r := &Runner{Config: Config{Spec: &model.ClusterSpec{}, Timing: timing, VCenter: vc}}
+	r.changes = &changes{timing: timing, watch: newWatcher(vc, timing)}
+	return r.commandsEnd(ctx, "vm", "c-cp-1", stale)
 }
 
 // TakeOutUnready takes a control-plane node that is not Ready out of a cluster whose API is

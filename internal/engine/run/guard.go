@@ -108,6 +108,13 @@ func (g guardedAPI) Drain(ctx context.Context, name string, timeout time.Duratio
 	return g.API.Drain(ctx, name, timeout)
 }
 
+func (g guardedAPI) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.DrainToRestart(ctx, name, timeout)
+}
+
 func (g guardedAPI) TakeRenewalLease(ctx context.Context, over string) (model.LeaseHolder, error) {
 	return guarded(ctx, g.check, func() (model.LeaseHolder, error) { return g.API.TakeRenewalLease(ctx, over) })
 }

@@ -40,7 +40,7 @@ func (r *Runner) updateNodeMetadata(ctx context.Context, name string, meta model
 	return api.SetNodeMeta(ctx, name, meta)
 }
 
-// uncordonNode undoes the drain of a node that an earlier run was about to delete.
+// uncordonNode undoes the drain of a node that stays after all, or is back.
 func (r *Runner) uncordonNode(ctx context.Context, s model.UncordonNode) error {
 	api, err := r.api.wait(ctx)
 	if err != nil {

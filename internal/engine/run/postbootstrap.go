@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -14,25 +15,28 @@ func (n *newNode) waitPostBootstrap(ctx context.Context) error {
 	if len(n.NodePool.Setup.PostBootstrap) == 0 {
 		return nil
 	}
-	return n.commandsEnd(ctx, n.vm, n.Node)
+	return n.commandsEnd(ctx, n.vm, n.Node, false)
 }
 
 // commandsEnd waits until a node's commands have ended. Only its guest knows of them: one that
-// may not report is not waited for.
-func (r *Runner) commandsEnd(ctx context.Context, vm, node string) error {
+// may not report is not waited for. A failure that is stale was there before the power was on:
+// it is not believed until the guest has shown that it reports anew.
+func (r *Runner) commandsEnd(ctx context.Context, vm, node string, stale bool) error {
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.BootTimeout)
 	defer cancel()
-	last := BootError{Cluster: r.Spec.ID, Node: node}
+	last := BootError{Cluster: r.Spec.ID, Node: node, Stays: true}
 	err := r.changes.watch.until(bounded, model.PollRequest{VMs: []string{vm}}, func(res *model.PollResult) (bool, error) {
 		state, ok := res.VMs[vm]
 		if ok {
 			last.State = state
 		}
+		failed := state.Phase == model.PhasePostFailed || state.Phase == model.PhaseFailed
+		stale = stale && (failed || !ok)
 		switch {
 		case res.Gone[vm]:
 			last.Why = "has joined, and was deleted while its post_bootstrap ran"
 			return false, &last
-		case state.Phase == model.PhasePostFailed || state.Phase == model.PhaseFailed:
+		case failed && !stale:
 			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster, and the next " +
 				"apply restarts it, so that it tries the command again; with other commands, or named in replace_nodes, it is built anew"
 			return false, &last
@@ -50,11 +54,16 @@ func (r *Runner) commandsEnd(ctx context.Context, vm, node string) error {
 // node takes pods again.
 func (r *Runner) restartNode(ctx context.Context, s model.RestartNode) error {
 	err := r.restart(ctx, s)
-	if ctx.Err() != nil {
-		return err
-	}
-	return errors.Join(err, r.uncordonNode(ctx, model.UncordonNode{Node: s.Machine.Marker.Node}))
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), uncordonWithin)
+	defer cancel()
+	return errors.Join(err, retry(own, r.Timing, func(ctx context.Context) error {
+		return r.uncordonNode(ctx, model.UncordonNode{Node: s.Machine.Marker.Node})
+	}))
 }
+
+// uncordonWithin bounds how long a run that ends takes to have a node take pods again. Where
+// it does not, the next plan does.
+const uncordonWithin = 15 * time.Second
 
 func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	m := s.Machine
@@ -65,40 +74,79 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 			return err
 		}
 	}
-	others := m.Marker.ControlPlane() && r.controlPlaneNodes() > 1
+	others, err := r.othersServe(ctx, m)
+	if err != nil {
+		return err
+	}
 	if others { // etcd keeps its quorum while this member is away
 		if err := r.prepareDrain(ctx, name); err != nil {
 			return err
 		}
 	}
-	if err := r.drain(ctx, name, model.DeleteNode{Machine: m, DrainTimeout: s.DrainTimeout}); err != nil {
+	if err := r.drainBy(ctx, name, s.DrainTimeout, model.API.DrainToRestart); err != nil {
 		return err
+	}
+	if others { // the drain may have taken long: the quorum is judged anew, and the leader may be back
+		if err := r.prepareDrain(ctx, name); err != nil {
+			return err
+		}
 	}
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power off %s: %w", m.Path, err)
+	}
+	off, err := r.changes.watch.vm(ctx, m.Ref, false)
+	if err != nil {
+		return err
 	}
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOn(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power on %s: %w", m.Path, err)
 	}
 	// It counts as Ready for a while after its power is gone: that it is back shows after it
 	// has reported.
-	err := r.commandsEnd(ctx, m.Ref, name)
-	if ctx.Err() == nil {
-		err = errors.Join(err, r.waitBack(ctx, m))
+	err = r.commandsEnd(ctx, m.Ref, name, off.Phase != "")
+	if ctx.Err() != nil {
+		return err
 	}
+	back := r.waitBack(ctx, m)
 	if others && ctx.Err() == nil {
-		err = errors.Join(err, r.waitMember(ctx, name))
+		back = errors.Join(back, r.waitMember(ctx, name))
 	}
-	return err
+	var again *BootError
+	if back == nil && errors.As(err, &again) {
+		return &CommandError{err}
+	}
+	return errors.Join(err, back)
 }
 
-// controlPlaneNodes is how many VMs the control plane had when the run began.
-func (r *Runner) controlPlaneNodes() int {
-	n := 0
-	for _, m := range r.World.Facts.Machines {
-		if m.Marker.ControlPlane() {
-			n++
+// CommandError is a command of post_bootstrap that failed again on a node which is back and
+// well: nothing else has to wait for that.
+type CommandError struct{ Err error }
+
+func (e *CommandError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// stops reports whether a failure of a step keeps others from being begun.
+func stops(err error) bool {
+	var command *CommandError
+	return !errors.As(err, &command)
+}
+
+// othersServe reports whether a node is of a control plane that has others now: those that
+// this run has added count.
+func (r *Runner) othersServe(ctx context.Context, m model.Machine) (bool, error) {
+	if !m.Marker.ControlPlane() {
+		return false, nil
+	}
+	nodes, err := r.api.recentNodes(ctx, 0)
+	if err != nil {
+		return false, err
+	}
+	for name := range nodes {
+		if name != m.Marker.Node && r.isControlPlane(name) {
+			return true, nil
 		}
 	}
-	return n
+	return false, nil
 }

@@ -89,8 +89,8 @@ func (r *Runner) reconnect(ctx context.Context, m model.Machine, known bool) err
 
 // resumeFirst powers on the first node of a restore, which may have served before its VM lost
 // its power, and waits until its API answers. Where it does not, it stays what it is: that it
-// may serve is recorded, since its guest says that it failed, as it does wherever kubeadm init
-// was begun before.
+// may serve is recorded before it is on, however this run ends, since its guest says that it
+// failed, as it does wherever kubeadm init was begun before.
 func (r *Runner) resumeFirst(ctx context.Context, m model.Machine) error {
 	n := &newNode{
 		Runner:     r,
@@ -98,12 +98,13 @@ func (r *Runner) resumeFirst(ctx context.Context, m model.Machine) error {
 		vm:         m.Ref,
 		resumes:    true,
 	}
+	if err := n.recordJoined(ctx); err != nil {
+		return err
+	}
 	err := n.boot(ctx)
 	var failed *BootError
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return errors.Join(
-		fmt.Errorf("%w. It may have served, and is not restored over. To restore the snapshot once more, delete its VM in vCenter", err),
-		n.recordJoined(ctx))
+	return fmt.Errorf("%w\nIt may have served, and is not restored over. To restore the snapshot once more, delete its VM in vCenter", err)
 }

@@ -145,7 +145,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		if stage.OnFailure == model.Stop {
 			break
 		}
-		rollouts = rollouts && stage.OnFailure != model.SkipRollouts
+		rollouts = rollouts && (stage.OnFailure != model.SkipRollouts || !slices.ContainsFunc(errs, stops))
 	}
 	if len(left) > 0 {
 		failed = append(failed, rolloutStopped(left))
@@ -166,11 +166,16 @@ func (r *Runner) runStage(ctx context.Context, stage model.Stage) (failed []erro
 	}
 	steps := r.inOrder(ctx, stage.Steps)
 	for i, step := range steps {
-		if err := r.runStep(ctx, step); err != nil {
-			return []error{err}, steps[i+1:]
+		err := r.runStep(ctx, step)
+		if err == nil {
+			continue
+		}
+		failed = append(failed, err)
+		if stops(err) {
+			return failed, steps[i+1:]
 		}
 	}
-	return nil, nil
+	return failed, nil
 }
 
 func (r *Runner) runParallel(ctx context.Context, steps []model.Step) []error {
