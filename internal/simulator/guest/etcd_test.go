@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -82,7 +81,7 @@ func (s *site) podsReady(node string) int {
 // member, and lets its machine boot again.
 func TestEtcdOfAControlPlane(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, guest.Options{JoinTimeout: 20 * time.Second})
+	s := newSite(t, guest.Options{})
 	s.cluster(3, 0)
 	for name, m := range s.etcdMembers() {
 		if !m.Healthy() || m.Learner {
@@ -137,7 +136,7 @@ func TestJoinThatEndsHalfway(t *testing.T) {
 	t.Parallel()
 	var world atomic.Pointer[guest.World]
 	var cut atomic.Bool
-	s := newSite(t, guest.Options{JoinTimeout: 20 * time.Second, AtJoin: func(vm string, stage guest.JoinStage) error {
+	s := newSite(t, guest.Options{AtJoin: func(vm string, stage guest.JoinStage) error {
 		switch {
 		case vm == "cp-2" && stage == guest.JoinMemberAdded:
 			return errors.New("the image cannot be pulled")
