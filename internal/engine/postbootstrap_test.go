@@ -13,9 +13,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// TestCommandAfterTheJoinIsRunAgainUntilItPasses on the nodes that there are, control plane
-// and workers, without a loss of the quorum.
-func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
+// TestCommandAfterTheJoinIsRunAgain on the nodes that there are, control plane and workers,
+// without a loss of the quorum. A restart that did not help is not repeated: one by hand runs
+// the command once more.
+func TestCommandAfterTheJoinIsRunAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.withNetwork(3, 1)
@@ -24,13 +25,13 @@ func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
 	spec.ControlPlane.Setup = setup
 	spec.Workers = slices.Clone(spec.Workers)
 	spec.Workers[0].Setup = setup
-	failing := func(want ...string) {
+	failing := func(restarts bool) {
 		t.Helper()
 		status, facts, err := w.engine().Status(t.Context(), spec, secrets)
 		w.must(err)
 		spec.Known = knownOf(status)
 		p := w.plannedFrom(spec, secrets, facts)
-		if status.State != model.StateDegraded || !slices.Equal(actions(p)[:min(len(want), len(p.Steps()))], want) || p.Err() != nil {
+		if status.State != model.StateDegraded || p.Err() != nil || slices.Contains(actions(p), "restart_node prod-cp-4") != restarts {
 			t.Fatalf("it is %s, and planned is %v (%v)", status.State, actions(p), p.Problems)
 		}
 		if left := w.cordoned(secrets); len(left) > 0 {
@@ -45,14 +46,16 @@ func TestCommandAfterTheJoinIsRunAgainUntilItPasses(t *testing.T) {
 	if err := apply(); err == nil || !strings.Contains(err.Error(), "command 002 of post-bootstrap failed") {
 		t.Fatalf("applied with %v", err)
 	}
-	failing("restart_node prod-cp-4")
+	failing(true)
 	if err := apply(); err == nil || !strings.Contains(err.Error(), "restart_node prod-cp-4") ||
 		!strings.Contains(err.Error(), "command 002 of post-bootstrap failed") {
 		t.Errorf("applied with %v", err)
 	}
-	failing("restart_node prod-cp-4")
+	failing(false)
 	before := spec.Known
-	for range 4 { // the first node that fails stops the rollout
+	w.repairs(spec)
+	w.powerOff("prod-cp-4")
+	for range 6 { // the first node that fails stops the rollout
 		w.repairs(spec)
 		if err := apply(); err == nil {
 			break

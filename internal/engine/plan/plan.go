@@ -76,7 +76,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
-	p.Add(restartFindings(v, pools[0], restarts))
+	p.Add(restartFindings(v, pools[0], deleted, restarts))
 	return p
 }
 

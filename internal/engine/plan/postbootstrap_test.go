@@ -26,7 +26,7 @@ func commandFailed(controlPlane, workers int, nodes ...string) (*model.ClusterSp
 	return s, f
 }
 
-// Until it passes, each plan has what runs it again.
+// One restart runs it again.
 func TestCommandThatFailedIsRunAgain(t *testing.T) {
 	t.Parallel()
 	s, f := commandFailed(3, 2, "c-w-2", "c-cp-1", "c-cp-3")
@@ -69,6 +69,32 @@ func TestCommandThatFailedIsRunAgain(t *testing.T) {
 	delete(f.API.Nodes, "c-w-1")
 	if got := names(planned(s, f)); strings.Contains(got, "restart") {
 		t.Errorf("planned %s", got)
+	}
+}
+
+// A restart that did not help is not repeated unasked: that the command fails is said, and what
+// to do. What is built anew gets another one.
+func TestRestartInVainIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	s, f := commandFailed(3, 2, "c-cp-1", "c-w-1", "c-w-2")
+	f.Record.Restarted = map[string][]int{model.ControlPlanePool: {1}, "w": {2}}
+	p := planned(s, f)
+	wantSteps(t, p, "restart_node c-w-1")
+	if !says(p.Warnings, "again after a restart", `"c-cp-1", "c-w-2"`, "Change the commands", "replace_nodes") {
+		t.Errorf("the plan warns of %v", p.Warnings)
+	}
+	st := plan.Status(s, f, nil, today)
+	if !slices.ContainsFunc(st.Conditions, func(c model.Condition) bool {
+		return c.Type == "PostBootstrapDone" && c.Status == model.ConditionFalse && strings.Contains(c.Message, "c-cp-1, c-w-2")
+	}) {
+		t.Errorf("the conditions are %+v", st.Conditions)
+	}
+	s.ReplaceNodes = []string{"c-w-2"}
+	s.Workers[0].Count = 2
+	p = planned(s, f)
+	wantSteps(t, p, "restart_node c-w-1, create_node c-w-3, delete_node c-w-2")
+	if !says(p.Warnings, "again after a restart", `"c-cp-1"`) || says(p.Warnings, "again after a restart", "c-w-2") {
+		t.Errorf("the plan warns of %v", p.Warnings)
 	}
 }
 

@@ -43,7 +43,7 @@ func Restart(
 	r.changes = &changes{timing: timing, slots: &slots{free: 1}, watch: newWatcher(vc, timing)}
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
 	defer r.releaseRenewals(ctx)
-	failed, _ = r.runStage(ctx, model.Stage{Steps: steps})
+	failed, _ = oneByOne(steps, func(step model.Step) error { return r.restartNode(ctx, step.(model.RestartNode)) })
 	return failed, slices.ContainsFunc(failed, stops)
 }
 
@@ -52,7 +52,7 @@ func CommandsEnd(ctx context.Context, vc model.VCenter, stale bool) error {
 	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, BootTimeout: 100 * time.Millisecond, CallTimeout: time.Second}
 	r := &Runner{Config: Config{Spec: &model.ClusterSpec{}, Timing: timing, VCenter: vc}}
 	r.changes = &changes{timing: timing, watch: newWatcher(vc, timing)}
-	return r.commandsEnd(ctx, "vm", "c-cp-1", stale)
+	return r.commandsEnd(ctx, "vm", "c-cp-1", nextRestart, stale)
 }
 
 // TakeOutUnready takes a control-plane node that is not Ready out of a cluster whose API is

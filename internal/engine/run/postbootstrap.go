@@ -15,13 +15,21 @@ func (n *newNode) waitPostBootstrap(ctx context.Context) error {
 	if len(n.NodePool.Setup.PostBootstrap) == 0 {
 		return nil
 	}
-	return n.commandsEnd(ctx, n.vm, n.Node, false)
+	return n.commandsEnd(ctx, n.vm, n.Node, nextRestart, false)
 }
+
+// What comes after a command has failed, and after it has failed again.
+const (
+	nextRestart = "The next apply restarts it once, so that it tries the command again; with other commands, or named in " +
+		"replace_nodes, it is built anew"
+	nextNothing = "It was restarted, and is not again: change the commands, or name it in replace_nodes, and it is built anew. " +
+		"Or give it what the command lacks, and restart its VM"
+)
 
 // commandsEnd waits until a node's commands have ended. Only its guest knows of them: one that
 // may not report is not waited for. A failure that is stale was there before the power was on:
 // it is not believed until the guest has shown that it reports anew.
-func (r *Runner) commandsEnd(ctx context.Context, vm, node string, stale bool) error {
+func (r *Runner) commandsEnd(ctx context.Context, vm, node, next string, stale bool) error {
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.BootTimeout)
 	defer cancel()
 	last := BootError{Cluster: r.Spec.ID, Node: node, Stays: true}
@@ -37,8 +45,7 @@ func (r *Runner) commandsEnd(ctx context.Context, vm, node string, stale bool) e
 			last.Why = "has joined, and was deleted while its post_bootstrap ran"
 			return false, &last
 		case failed && !stale:
-			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster, and the next " +
-				"apply restarts it, so that it tries the command again; with other commands, or named in replace_nodes, it is built anew"
+			last.Why = "has joined, and a command of post_bootstrap failed. The node stays a member of the cluster. " + next
 			return false, &last
 		}
 		return state.Phase == model.PhaseJoined || state.Silenced, nil
@@ -64,6 +71,15 @@ func (r *Runner) restartNode(ctx context.Context, s model.RestartNode) error {
 // uncordonWithin bounds how long a run that ends takes to have a node take pods again. Where
 // it does not, the next plan does.
 const uncordonWithin = 15 * time.Second
+
+// noteRestart records a restart that was in vain, so that it is not repeated unasked.
+func (r *Runner) noteRestart(ctx context.Context, s model.RestartNode, err error) error {
+	var again *CommandError
+	if ctx.Err() != nil || !errors.As(err, &again) {
+		return err
+	}
+	return errors.Join(err, r.record.restarted(ctx, s.Machine.Marker))
+}
 
 func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	m := s.Machine
@@ -103,7 +119,7 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	}
 	// It counts as Ready for a while after its power is gone: that it is back shows after it
 	// has reported.
-	err = r.commandsEnd(ctx, m.Ref, name, off.Phase != "")
+	err = r.commandsEnd(ctx, m.Ref, name, nextNothing, off.Phase != "")
 	if ctx.Err() != nil {
 		return err
 	}

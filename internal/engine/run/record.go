@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -134,6 +135,11 @@ func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 	return w.update(ctx, func(b *record.Cluster) {
 		b.Counters = n.Next
 		b.Pending = n.Pending
+		w.remove(b.Restarted, func(name string) bool { // they get another VM
+			return slices.ContainsFunc(slices.Sorted(maps.Keys(n.Pending)), func(pool string) bool {
+				return slices.Contains(n.Pending[pool], model.NodeOrdinal(w.ref.Name, pool, name))
+			})
+		})
 		b.IPPools = w.allIPPools(b.IPPools)
 		b.Deletion = record.Deletion{} // of a destruction that was given up
 		b.Deleting = false

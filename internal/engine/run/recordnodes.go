@@ -27,6 +27,10 @@ func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.Kube
 			node, exists := nodes[name]
 			return nodes != nil && (!exists && !w.lost[name] || node.Ready)
 		})
+		w.remove(b.Restarted, func(name string) bool {
+			_, exists := nodes[name]
+			return nodes != nil && !exists
+		})
 	})
 }
 
@@ -41,13 +45,24 @@ func (w *recordWriter) joined(ctx context.Context, node string) error {
 func (w *recordWriter) unresponsive(ctx context.Context, m model.Marker) error {
 	return w.update(ctx, func(b *record.Cluster) {
 		w.lost[m.Node] = true
-		if b.Unresponsive == nil {
-			b.Unresponsive = map[string][]int{}
-		}
-		ordinals := append(slices.Clone(b.Unresponsive[m.NodePool]), m.Ordinal)
-		slices.Sort(ordinals)
-		b.Unresponsive[m.NodePool] = slices.Compact(ordinals)
+		b.Unresponsive = withOrdinal(b.Unresponsive, m)
 	})
+}
+
+// restarted records that the commands of a node failed again after it was restarted.
+func (w *recordWriter) restarted(ctx context.Context, m model.Marker) error {
+	return w.update(ctx, func(b *record.Cluster) { b.Restarted = withOrdinal(b.Restarted, m) })
+}
+
+// withOrdinal adds a node's ordinal to those of each pool.
+func withOrdinal(byPool map[string][]int, m model.Marker) map[string][]int {
+	if byPool == nil {
+		byPool = map[string][]int{}
+	}
+	ordinals := append(slices.Clone(byPool[m.NodePool]), m.Ordinal)
+	slices.Sort(ordinals)
+	byPool[m.NodePool] = slices.Compact(ordinals)
+	return byPool
 }
 
 // remove takes the ordinals of some nodes out of those of each pool.

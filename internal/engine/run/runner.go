@@ -165,8 +165,13 @@ func (r *Runner) runStage(ctx context.Context, stage model.Stage) (failed []erro
 		return r.runParallel(ctx, stage.Steps), nil
 	}
 	steps := r.inOrder(ctx, stage.Steps)
+	return oneByOne(steps, func(step model.Step) error { return r.runStep(ctx, step) })
+}
+
+// oneByOne runs steps until one fails that stops the others.
+func oneByOne(steps []model.Step, run func(model.Step) error) (failed []error, left []model.Step) {
 	for i, step := range steps {
-		err := r.runStep(ctx, step)
+		err := run(step)
 		if err == nil {
 			continue
 		}
@@ -256,7 +261,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	case model.PowerOnNode:
 		return r.powerOnNode(ctx, s)
 	case model.RestartNode:
-		return r.restartNode(ctx, s)
+		return r.noteRestart(ctx, s, r.restartNode(ctx, s))
 	case model.WipeUserdata:
 		return r.wipeUserdata(ctx, s.VM, s.Node)
 	case model.UpdateNodeMetadata:

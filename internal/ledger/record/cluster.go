@@ -62,6 +62,9 @@ type Cluster struct {
 	// Unresponsive holds the ordinals of workers that did not come back after they were
 	// powered on, by pool, in ascending order.
 	Unresponsive map[string][]int
+	// Restarted holds the ordinals of nodes that were restarted since a command of
+	// post_bootstrap had failed, and on which it failed again, by pool, in ascending order.
+	Restarted map[string][]int
 
 	// Snapshots are the datastores (references) that may have snapshots of its etcd.
 	Snapshots []string
@@ -123,6 +126,7 @@ type clusterWire struct {
 	Counters         map[string]int     `json:"n,omitempty"`
 	Pending          map[string]string  `json:"p,omitempty"`
 	Unresponsive     map[string]string  `json:"u,omitempty"`
+	Restarted        map[string]string  `json:"rs,omitempty"`
 	Snapshots        []string           `json:"b,omitempty"`
 	EncryptionKeys   string             `json:"ek,omitempty"`
 	Endpoint         netip.Addr         `json:"ep,omitzero"`
@@ -181,6 +185,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 
 	w.Pending = formatOrdinals(c.Pending)
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
+	w.Restarted = formatOrdinals(c.Restarted)
 	w.EncryptionKeys = formatNumbers(c.EncryptionKeys)
 	return json.Marshal(w)
 }
@@ -249,6 +254,9 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 	}
 	if decoded.Unresponsive, err = parseOrdinals(w.Unresponsive); err != nil {
 		return fmt.Errorf("the unresponsive nodes of %w", err)
+	}
+	if decoded.Restarted, err = parseOrdinals(w.Restarted); err != nil {
+		return fmt.Errorf("the restarted nodes of %w", err)
 	}
 	if decoded.EncryptionKeys, err = parseNumbers(w.EncryptionKeys); err != nil {
 		return fmt.Errorf("the encryption keys: %w", err)

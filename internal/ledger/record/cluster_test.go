@@ -118,6 +118,9 @@ func drawCluster(t *rapid.T) record.Cluster {
 		if rapid.Bool().Draw(t, "unresponsive") {
 			c.Unresponsive = map[string][]int{pool: pending}
 		}
+		if rapid.Bool().Draw(t, "restarted") {
+			c.Restarted = map[string][]int{pool: pending}
+		}
 	}
 	return c
 }

@@ -209,8 +209,9 @@ func Setup(nodes, files, commands, rolls string) map[string]schema.Attribute {
 		"pre_bootstrap": list("before anything else of the bootstrap, once the network is up and files are written. " +
 			"A node whose command fails does not join."),
 		"post_bootstrap": list("once the node has joined. A node whose command fails stays a member of the cluster, and ends the apply with " +
-			"an error. As long as it does, the cluster is `Degraded`, and each plan restarts the node: it is drained, powered off and on, " +
-			"and runs that command again and those after it. What has passed is not run again."),
+			"an error. As long as it does, the cluster is `Degraded`. The next apply restarts the node once more: it is drained, powered off " +
+			"and on, and runs that command again and those after it. What has passed is not run again. Where it fails again, change the " +
+			"commands, or name the node in `replace_nodes`, and it is built anew."),
 	}
 }
 
