@@ -130,8 +130,9 @@ func TestEtcdMembersWithADeadOne(t *testing.T) {
 	if found, err := c.ControlPlane(t.Context()); err != nil || len(found.Pods) != 12 || !found.Etcd.Asked || len(found.Etcd.Members) != 3 {
 		t.Errorf("the control plane is %+v, %v", found, err)
 	}
+	var dead model.EtcdMember
 	eventually(t, func() error { // a connection that was being made ends otherwise
-		dead := c.list()["cp-3"]
+		dead = c.list()["cp-3"]
 		if dead.Healthy() || !strings.Contains(dead.Error, "cp-3") || !strings.Contains(dead.Error, "connection refused") {
 			return fmt.Errorf("a member without power: %+v", dead)
 		}
