@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
@@ -82,64 +83,106 @@ func TestCommandAfterTheJoinIsRunAgain(t *testing.T) {
 // pods, and none was replaced.
 func TestRestartInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	failed := func(w *world) (model.ClusterSpec, *model.Secrets) {
-		spec, secrets := w.withNetwork(3, 0), newSecrets(w.t)
-		spec.ControlPlane.Setup = bootstrap.Setup{PostBootstrap: []string{"test -e /run/repaired"}}
-		for range 3 { // no other one joins after one has failed
-			out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-			if err == nil || !out.APIReached {
-				w.t.Fatalf("applied with %v", err)
-			}
-			spec = kept(spec, out)
-		}
-		w.repairs(spec)
-		return spec, secrets
-	}
 	interrupt(t, 35, []disturbance{killed, answerLost}, func(w *world) {
-		spec, secrets := failed(w)
+		spec, secrets := w.failedControlPlane()
 		w.sim.ResetCalls()
 		_, _ = w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	}, func(t *testing.T, k int, d disturbance) {
 		w := d.world(t)
-		spec, secrets := failed(w)
-		before := spec.Known
+		spec, secrets := w.failedControlPlane()
 		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			if d == killed {
-				e.Kube = killedKubeOfUncordon{e.Kube}
+				e.Kube = killedKubeOfUncordon{e.Kube, func() {}}
 			}
 			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 		})
-		var err error
-		for range 2 {
-			var out *engine.Outcome
-			out, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-			spec = kept(spec, out)
-			if err == nil {
-				break
-			}
-		}
-		w.must(err)
-		if !slices.Equal(sortedMachines(before), sortedMachines(spec.Known)) {
-			t.Errorf("the VMs were %v and are %v", before, spec.Known)
-		}
-		if left := w.cordoned(secrets); len(left) > 0 {
-			t.Errorf("cordoned are %v", left)
-		}
-		if p := w.plan(spec, secrets); !p.Empty() || p.Err() != nil {
-			t.Errorf("planned %v (%v)", actions(p), p.Problems)
-		}
+		w.restartedWhole(spec, secrets)
 	})
 }
 
-// killedKubeOfUncordon is the cluster's API as a run has it that is killed: it undoes nothing.
-type killedKubeOfUncordon struct{ model.Kube }
+// TestRestartKilledAfterTheDrain leaves a node cordoned that is whole.
+func TestRestartKilledAfterTheDrain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.failedControlPlane()
+	ctx, cancel := context.WithCancel(t.Context())
+	e := w.engine()
+	e.Kube = killedKubeOfUncordon{e.Kube, cancel}
+	if _, err := e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets}); err == nil || len(w.cordoned(secrets)) == 0 {
+		t.Fatalf("applied with %v, and cordoned are %v", err, w.cordoned(secrets))
+	}
+	w.sim.AdvanceClock(2 * time.Minute)
+	w.restartedWhole(spec, secrets)
+}
+
+// failedControlPlane is one of three nodes on which a command failed, and passes if it is run
+// again.
+func (w *world) failedControlPlane() (model.ClusterSpec, *model.Secrets) {
+	spec, secrets := w.withNetwork(3, 0), newSecrets(w.t)
+	spec.ControlPlane.Setup = bootstrap.Setup{PostBootstrap: []string{"test -e /run/repaired"}}
+	for range 3 { // no other one joins after one has failed
+		out, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		if err == nil || !out.APIReached {
+			w.t.Fatalf("applied with %v", err)
+		}
+		spec = kept(spec, out)
+	}
+	w.repairs(spec)
+	return spec, secrets
+}
+
+// restartedWhole applies until all commands have passed: every node takes pods, and none was
+// replaced.
+func (w *world) restartedWhole(spec model.ClusterSpec, secrets *model.Secrets) {
+	w.t.Helper()
+	before := spec.Known
+	var err error
+	for range 2 {
+		var out *engine.Outcome
+		out, err = w.engine().Apply(w.t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+		spec = kept(spec, out)
+		if err == nil {
+			break
+		}
+	}
+	w.must(err)
+	if !slices.Equal(sortedMachines(before), sortedMachines(spec.Known)) {
+		w.t.Errorf("the VMs were %v and are %v", before, spec.Known)
+	}
+	if left := w.cordoned(secrets); len(left) > 0 {
+		w.t.Errorf("cordoned are %v", left)
+	}
+	if p := w.plan(spec, secrets); !p.Empty() || p.Err() != nil {
+		w.t.Errorf("planned %v (%v)", actions(p), p.Problems)
+	}
+}
+
+// killedKubeOfUncordon is the cluster's API as a run has it that is killed, after a drain at the latest where it is told of that: it
+// undoes nothing.
+type killedKubeOfUncordon struct {
+	model.Kube
+	drained func()
+}
 
 func (k killedKubeOfUncordon) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
 	api, err := k.Kube.Connect(kubeconfig, etcd)
-	return killedAPIOfUncordon{api}, err
+	return killedAPIOfUncordon{api, k.drained}, err
 }
 
-type killedAPIOfUncordon struct{ model.API }
+type killedAPIOfUncordon struct {
+	model.API
+	drained func()
+}
+
+func (a killedAPIOfUncordon) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {
+	defer a.drained()
+	return a.API.DrainToRestart(ctx, name, timeout)
+}
+
+func (a killedAPIOfUncordon) Drain(ctx context.Context, name string, timeout time.Duration) error {
+	defer a.drained()
+	return a.API.Drain(ctx, name, timeout)
+}
 
 func (killedAPIOfUncordon) Uncordon(context.Context, string) error { return errKilled }
 
