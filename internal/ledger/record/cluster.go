@@ -248,19 +248,26 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 			return fmt.Errorf("the counter of pool %q is out of range", pool)
 		}
 	}
-	var err error
-	if decoded.Pending, err = parseOrdinals(w.Pending); err != nil {
-		return fmt.Errorf("the pending nodes of %w", err)
-	}
-	if decoded.Unresponsive, err = parseOrdinals(w.Unresponsive); err != nil {
-		return fmt.Errorf("the unresponsive nodes of %w", err)
-	}
-	if decoded.Restarted, err = parseOrdinals(w.Restarted); err != nil {
-		return fmt.Errorf("the restarted nodes of %w", err)
-	}
-	if decoded.EncryptionKeys, err = parseNumbers(w.EncryptionKeys); err != nil {
-		return fmt.Errorf("the encryption keys: %w", err)
+	if err := decoded.parseNumbers(&w); err != nil {
+		return err
 	}
 	*c = decoded
+	return nil
+}
+
+// parseNumbers reads what is spelled as ranges of numbers.
+func (c *Cluster) parseNumbers(w *clusterWire) (err error) {
+	if c.Pending, err = parseOrdinals(w.Pending); err != nil {
+		return fmt.Errorf("the pending nodes of %w", err)
+	}
+	if c.Unresponsive, err = parseOrdinals(w.Unresponsive); err != nil {
+		return fmt.Errorf("the unresponsive nodes of %w", err)
+	}
+	if c.Restarted, err = parseOrdinals(w.Restarted); err != nil {
+		return fmt.Errorf("the restarted nodes of %w", err)
+	}
+	if c.EncryptionKeys, err = parseNumbers(w.EncryptionKeys); err != nil {
+		return fmt.Errorf("the encryption keys: %w", err)
+	}
 	return nil
 }
