@@ -60,15 +60,21 @@ const (
 		"match": {"macaddress": "` + wholeMAC + `"}, "set-name": "eth0", "addresses": ["10.10.128.11/24"]}}}}`
 )
 
-// newWholeMachine boots a Debian system, of which no node is made.
-func newWholeMachine(t *testing.T, home string) *cluster {
+// buildDebian makes the system from its packages, the first time, and returns its directory.
+func buildDebian(t *testing.T) string {
 	t.Helper()
 	system, err := exec.Command("../../../tools/build-debian").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return strings.TrimSpace(string(system))
+}
+
+// newWholeMachine boots a Debian system, of which no node is made.
+func newWholeMachine(t *testing.T, home string) *cluster {
+	t.Helper()
 	world, err := machine.NewWorld(machine.Options{
-		Home: home, Guest: guestProgram, Systems: map[string]string{"debian": strings.TrimSpace(string(system))},
+		Home: home, Guest: guestProgram, Systems: map[string]string{"debian": buildDebian(t)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +95,7 @@ func newWholeMachine(t *testing.T, home string) *cluster {
 // A whole system changes nothing of the host, and dies with its simulator: what
 // systemd does with the process that it was makes no difference.
 func TestRealWholeMachine(t *testing.T) {
+	buildDebian(t) // which mounts, and leaves /run/mount where nothing has been mounted by hand
 	before := observeHost(t)
 	home := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
