@@ -91,9 +91,9 @@ func (l *Ledger) writeChunks(ctx context.Context, id uuid.UUID, body []byte, cur
 	if current == 0 {
 		current = 1 + rand.IntN(generations)
 	}
-	for range maxAttempts {
+	for _, next := range rand.Perm(nextGenerations) { // none twice: one that is taken stays so
 		p := pointer{
-			generation: 1 + (current+rand.IntN(nextGenerations))%generations,
+			generation: 1 + (current+next)%generations,
 			parts:      len(parts),
 			checksum:   checksum(body),
 			first:      first,
