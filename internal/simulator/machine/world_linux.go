@@ -140,7 +140,7 @@ const patience = 20 * time.Second
 // that has booted before comes back with what is on its disk.
 func (w *World) PowerOn(vm guest.VM) {
 	if w.options.Tamper != nil {
-		vm = w.options.Tamper(vm)
+		vm = tampered(vm, w.options.Tamper(vm))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,6 +155,20 @@ func (w *World) PowerOn(vm guest.VM) {
 	if m.cycle == nil {
 		m.boot(vm)
 	}
+}
+
+// tampered has the guest read what was changed of its guestinfo, and not what vCenter has by
+// now.
+func tampered(vm, changed guest.VM) guest.VM {
+	if read := changed.Read; read != nil {
+		changed.Read = func(key string) string {
+			if value := changed.GuestInfo[key]; value != vm.GuestInfo[key] {
+				return value
+			}
+			return read(key)
+		}
+	}
+	return changed
 }
 
 // PowerOff kills a machine and returns when nothing of it runs any more. Its disk
