@@ -90,9 +90,12 @@ var addressList = regexp.MustCompile(`^\d{1,3}(\.\d{1,3}){3}(,\d{1,3}(\.\d{1,3})
 // receive returns the backends that the machine has on its disk, after it has looked for new
 // ones. What is no list changes nothing.
 func (g *guest) receive() string {
-	value := g.vm.GuestInfo[keyBackends]
-	if g.vm.Read != nil {
-		value = g.vm.Read(keyBackends)
+	g.world.mu.Lock()
+	vm := g.vm // the power may have been off and be back on by now
+	g.world.mu.Unlock()
+	value := vm.GuestInfo[keyBackends]
+	if vm.Read != nil {
+		value = vm.Read(keyBackends)
 	}
 	value = strings.Join(strings.Fields(value), "")
 	g.world.mu.Lock()
