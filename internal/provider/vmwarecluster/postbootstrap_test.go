@@ -40,3 +40,23 @@ func TestAccClusterRunsCommandsAgain(t *testing.T) {
 		},
 	})
 }
+
+// TestAccClusterRunsCommandsAgainOnce lets the command fail again after the restart: that is
+// an error, and no later plan restarts the node unasked.
+func TestAccClusterRunsCommandsAgainOnce(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	const labels = `labels     = { tier = "general" }`
+	written := strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), labels,
+		labels+"\n      post_bootstrap = [\"test -e /run/repaired\"]", 1)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: written, ExpectNonEmptyPlan: true},
+			{Config: written, ExpectError: says("restart_node prod-general-1", "command 001 of post-bootstrap failed")},
+			{Config: written, ConfigStateChecks: []statecheck.StateCheck{isState("Degraded"), nodeNames("prod-cp-1", "prod-general-1")}},
+			{Config: written, PlanOnly: true},
+		},
+	})
+}
