@@ -17,9 +17,7 @@ import (
 func TestAccClusterRunsCommandsAgain(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	const labels = `labels     = { tier = "general" }`
-	written := strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), labels,
-		labels+"\n      post_bootstrap = [\"test -e /run/repaired\"]", 1)
+	written := awaitsRepair(e)
 	passed := showsPlan("update_node_metadata", "prod-general-1", "restart_node", "prod-general-1")
 	passed.PostApplyPostRefresh = []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
 	resource.Test(t, resource.TestCase{
@@ -46,9 +44,7 @@ func TestAccClusterRunsCommandsAgain(t *testing.T) {
 func TestAccClusterRunsCommandsAgainOnce(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	const labels = `labels     = { tier = "general" }`
-	written := strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), labels,
-		labels+"\n      post_bootstrap = [\"test -e /run/repaired\"]", 1)
+	written := awaitsRepair(e)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -59,4 +55,11 @@ func TestAccClusterRunsCommandsAgainOnce(t *testing.T) {
 			{Config: written, PlanOnly: true},
 		},
 	})
+}
+
+// awaitsRepair is a cluster on whose worker a command fails until a file is there.
+func awaitsRepair(e *acctest.Environment) string {
+	const labels = `labels     = { tier = "general" }`
+	return strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), labels,
+		labels+"\n      post_bootstrap = [\"test -e /run/repaired\"]", 1)
 }
