@@ -163,7 +163,7 @@ func TestAccClusterDHCPRefusals(t *testing.T) {
 			{Config: without, PlanOnly: true, ExpectError: says("IP pool missing", "control_plane.placement.ip_pool_id", "Set ip_pool_id")},
 			{Config: lb, PlanOnly: true, ExpectError: says("Invalid container image", "with its registry")},
 			{Config: lb, PlanOnly: true, ExpectError: says("Invalid host name", "lower-case")},
-			{Config: named, PlanOnly: true, ExpectError: says("lb")},
+			{Config: named, PlanOnly: true, ExpectError: says("worker_pools", "value must be none of", "lb")},
 		},
 	})
 }
