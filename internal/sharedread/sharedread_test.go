@@ -322,3 +322,24 @@ func TestManyCallersAndChanges(t *testing.T) {
 		t.Errorf("version %d, %v; want %d", got, err, version.Load())
 	}
 }
+
+// What is kept is what Get would return without a read, and nothing where it would read.
+func TestKeptNeverReads(t *testing.T) {
+	bubble(t, func(t *testing.T, s *source) {
+		kept := func(maxAge time.Duration, want int, there bool) {
+			t.Helper()
+			if got, ok := s.shared.Kept(maxAge); got != want || ok != there || len(s.began) > 1 {
+				t.Errorf("kept is %d (%t), after %d reads", got, ok, len(s.began))
+			}
+		}
+		kept(time.Minute, 0, false)
+		s.want(t, 0, 1)
+		kept(time.Minute, 1, true)
+		kept(0, 0, false)
+		time.Sleep(time.Hour)
+		kept(time.Minute, 0, false)
+		kept(2*time.Hour, 1, true)
+		s.shared.Forget()
+		kept(2*time.Hour, 0, false)
+	})
+}
