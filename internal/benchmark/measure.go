@@ -207,7 +207,7 @@ resource "gantry_vmware_cluster" "bench" {
   datacenter    = "dc-1"
   folder        = "bench"
   network       = { ip_allocation = "static" }
-  control_plane = { node_count = %d, cpu = 2, memory_gb = 4, placement = local.placement }
+  control_plane = { node_count = %d, cpu = 2, memory_gb = 4, placements = [local.placement] }
   worker_pools  = { general = { node_count = %d, cpu = 2, memory_gb = 4, placements = [local.placement] } }
 }
 `

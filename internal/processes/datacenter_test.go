@@ -76,7 +76,7 @@ resource "gantry_vmware_cluster" "prod" {
   datacenter    = "dc-1"
   folder        = "k8s/prod"
   network       = { ip_allocation = "static" }
-  control_plane = { node_count = 1, cpu = 2, memory_gb = 4, placement = %s }
+  control_plane = { node_count = 1, cpu = 2, memory_gb = 4, placements = [%s] }
   worker_pools = {
     general = { node_count = %d, cpu = 2, memory_gb = 4, placements = [%s] }
   }

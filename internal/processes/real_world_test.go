@@ -83,7 +83,7 @@ resource "gantry_vmware_cluster" "prod" {
   datacenter    = "dc-1"
   folder        = "k8s/prod"
   network       = { ip_allocation = "static", pod_cidr = "192.168.0.0/16", service_cidr = "10.96.0.0/12" }
-  control_plane = { node_count = %[3]d, cpu = 2, memory_gb = 4, placement = %[4]s }
+  control_plane = { node_count = %[3]d, cpu = 2, memory_gb = 4, placements = [%[4]s] }
   worker_pools = {
     general = {
       node_count = %[5]d

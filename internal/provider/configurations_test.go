@@ -52,7 +52,7 @@ const (
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
   "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"}},
-  "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placement": {` + leasedPlacement + `}},
+  "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placements": [{` + leasedPlacement + `}]},
   "worker_pools": {"general": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placements": [{` + leasedPlacement + `}]}},
   ` + leasedParts + `}`
 )
@@ -99,7 +99,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "pre_bootstrap": ["true"], "post_bootstrap": ["true"], "rolling_update": {"drain_timeout": "5m"},
   "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
-    "placement": @PLACEMENT@},
+    "placements": [@PLACEMENT@]},
   "worker_pools": {"general": {"node_count": 2,
     "node_files": {"/etc/a": {"content": "a", "permissions": "0644", "owner": "root:root"}, "/etc/b": {"sensitive_content": "b"}},
     "pre_bootstrap": ["true"], "post_bootstrap": ["true"], "cpu": 2, "memory_gb": 4, "disk_gb": 40,

@@ -54,7 +54,7 @@ var public = map[string][]string{
 	"a name that vCenter, Kubernetes or the state shows": {
 		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description",
 		"placement.*", "load_balancer.image.template",
-		"control_plane.placement.*", "worker_pools.*.placements.*.*",
+		"control_plane.placements.*.*", "worker_pools.*.placements.*.*",
 		"control_plane.taints.*.*",
 		"worker_pools.*.taints.*.*",
 		"tags", "control_plane.labels", "control_plane.annotations", "worker_pools.*.labels", "worker_pools.*.annotations",
@@ -65,7 +65,7 @@ var public = map[string][]string{
 		"profile.kubernetes.scheduler.extra_args", "profile.kubernetes.kubelet.extra_args",
 	},
 	"an id": {
-		"gateway_id", "ip_pool_id", "cloud_account.id", "cloud_account.gateway_id", "control_plane.placement.ip_pool_id",
+		"gateway_id", "ip_pool_id", "cloud_account.id", "cloud_account.gateway_id", "control_plane.placements.*.ip_pool_id",
 		"worker_pools.*.placements.*.ip_pool_id",
 	},
 	"an address or a network": {

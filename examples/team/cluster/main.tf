@@ -32,13 +32,13 @@ resource "gantry_vmware_cluster" "this" {
     node_count = 1
     cpu        = 2
     memory_gb  = 4
-    placement = {
+    placements = [{
       compute_cluster = var.compute_clusters[0]
       datastore       = "shared-1"
       network         = "dvpg-nodes"
       resource_pool   = "gantry"
       ip_pool_id      = var.ip_pool_id
-    }
+    }]
   }
 
   worker_pools = {

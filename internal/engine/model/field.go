@@ -105,7 +105,7 @@ func (f Field) String() string {
 	case f.NodePool != "":
 		parts = append(parts, fmt.Sprintf("worker pool %q", f.NodePool))
 	}
-	if i, ok := f.Placement.Get(); ok && f.NodePool != ControlPlanePool {
+	if i, ok := f.Placement.Get(); ok {
 		parts = append(parts, fmt.Sprintf("placement %d", i+1))
 	}
 	if f.Name != "" {

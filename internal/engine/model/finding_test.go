@@ -74,7 +74,7 @@ func TestFieldsAreNamedForErrorsThatReachNoAttribute(t *testing.T) {
 		"NTP servers, element 1":                element,
 		"control plane":                         model.NodePoolField(model.ControlPlanePool, ""),
 		"control plane, node count":             model.NodePoolField(model.ControlPlanePool, model.FieldNodeCount),
-		"control plane, datastore":              thirdField,
+		"control plane, placement 1, datastore": thirdField,
 		`worker pool "w", disk`:                 model.NodePoolField("w", model.FieldDisk),
 		`worker pool "w", placement 2`:          {NodePool: "w", Placement: model.At(1)},
 		`worker pool "w", placement 1, IP pool`: model.PlacementRef{NodePool: "w"}.Field(model.FieldIPPool),

@@ -42,21 +42,18 @@ func (s *ClusterSpec) DHCP() bool { return s.Allocation == AllocationDHCP }
 // address follow from it, so that each replacement has the same.
 func LoadBalancerName(cluster string) string { return cluster + "-" + LoadBalancerPool }
 
-// LoadBalancerPool is the load balancer as a pool of one node, on the first placement of the
-// control plane.
+// LoadBalancerPool is the load balancer as a pool of one node. It is built on the first
+// placement of the control plane, and stays where it is while that is one of them.
 func (s *ClusterSpec) LoadBalancerPool() NodePool {
 	lb := s.LoadBalancer
-	pool := NodePool{
-		Name:     LoadBalancerPool,
-		Count:    1,
-		CPU:      cmp.Or(lb.CPU, DefaultLoadBalancerCPU),
-		MemoryGB: cmp.Or(lb.MemoryGB, DefaultLoadBalancerMemoryGB),
-		Image:    lb.Image,
+	return NodePool{
+		Name:       LoadBalancerPool,
+		Count:      1,
+		CPU:        cmp.Or(lb.CPU, DefaultLoadBalancerCPU),
+		MemoryGB:   cmp.Or(lb.MemoryGB, DefaultLoadBalancerMemoryGB),
+		Image:      lb.Image,
+		Placements: s.ControlPlane.Placements,
 	}
-	if len(s.ControlPlane.Placements) > 0 {
-		pool.Placements = s.ControlPlane.Placements[:1]
-	}
-	return pool
 }
 
 // HAProxyImage is the container image that the load balancer runs.

@@ -226,7 +226,7 @@ type NodePool struct {
 	MinDiskGB   int64 // of the template's disk, where DiskGB is 0
 	Schedulable bool  // control plane only: leave out the control-plane taint
 	Meta        NodeMeta
-	Placements  []Placement // nodes go round-robin over them; one for the control plane
+	Placements  []Placement // nodes go round-robin over them
 
 	// KubernetesVersion and Image are the pool's own; empty: the cluster's. Worker pools
 	// only, which may stay behind the control plane.

@@ -96,7 +96,7 @@ func (c check) capacity() model.Findings {
 	return f
 }
 
-// buildLoadBalancer adds what a load balancer takes. It is on the control plane's placement.
+// buildLoadBalancer adds what a load balancer takes. It is on the control plane's first placement.
 func (c check) buildLoadBalancer(datastores, pools loads) {
 	at := model.PlacementRef{NodePool: model.ControlPlanePool}
 	if resolved := c.limits.Site.Placements[at]; resolved.Complete() {

@@ -17,6 +17,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	c := newCheck(spec, facts, p, limits)
 	p.Add(vcenterFindings(spec, limits.APIVersion))
 	p.Add(c.names())
+	p.Add(c.controlPlanePlacements())
 	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
 	p.Add(c.heldDisks())
@@ -86,7 +87,7 @@ func (c check) placements() []model.PlacementRef {
 }
 
 // uses reports whether the plan builds nodes of a pool. In a creation all pools
-// count, also those without nodes yet. A load balancer is built on the control plane's placement.
+// count, also those without nodes yet. A load balancer is built on the control plane's first placement.
 func (c check) uses(pool string) bool {
 	return c.builds[pool] || !c.apiReached() || pool == model.ControlPlanePool && c.builds[model.LoadBalancerPool]
 }

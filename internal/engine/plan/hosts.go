@@ -36,14 +36,23 @@ func (c check) hosts() model.Findings {
 				resolved.ComputeClusterName, len(fit), len(resolved.Hosts), where, hostWords(resolved.Hosts))
 		}
 		pool, _ := c.spec.NodePool(ref.NodePool)
-		if pool.ControlPlane() && len(fit) > 0 && len(fit) < pool.Count {
+		if nodes := share(pool, ref.Index); pool.ControlPlane() && len(fit) > 0 && len(fit) < nodes {
 			f.Warn(ref.Field(model.FieldComputeCluster), "Fewer hosts than control-plane nodes",
-				"In compute cluster %q %d hosts can run a VM now and reach %s, and the control plane has %d nodes: "+
+				"In compute cluster %q %d hosts can run a VM now and reach %s, and %d nodes of the control plane are placed there: "+
 					"a host that fails takes several of them along.%s",
-				resolved.ComputeClusterName, len(fit), where, pool.Count, sentence(" The others: ", hostWords(resolved.Hosts)))
+				resolved.ComputeClusterName, len(fit), where, nodes, sentence(" The others: ", hostWords(resolved.Hosts)))
 		}
 	}
 	return f
+}
+
+// share is how many nodes of a pool are on one of its placements where they spread evenly.
+func share(pool model.NodePool, index int) int {
+	nodes := pool.Count / len(pool.Placements)
+	if index < pool.Count%len(pool.Placements) {
+		nodes++
+	}
+	return nodes
 }
 
 func hostsOf(hosts []model.Host, keep func(model.Host) bool) []model.Host {

@@ -32,6 +32,7 @@ func refuse(v view, observed *model.Facts, p *model.Plan) {
 	p.Add(markerFindings(spec.Name, facts.VMs()))
 	p.Add(oneAnswers(spec, observed))
 	p.Add(loadBalancerProblems(v))
+	p.Add(endpointPools(spec))
 	if spec.ControlPlane.Count < 1 || len(spec.ControlPlane.Placements) == 0 {
 		p.Refuse(controlPlaneField, "No control plane", "The %s %q has no control-plane node or no placement for it.", spec.Kind, spec.Name)
 		return

@@ -3,6 +3,7 @@ package enginecrud
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -15,7 +16,7 @@ import (
 // Rules say what a change of each attribute does to a running object. Every
 // attribute that a user can write is covered by exactly one pattern of Replace,
 // InPlace and Refused. A pattern is an attribute path with dots; `*` stands for
-// any key of a map. It covers what lies below it.
+// any key of a map and any index of a list. It covers what lies below it.
 type Rules struct {
 	// Replace lists the attributes of which a change destroys the object and creates
 	// it again.
@@ -30,7 +31,8 @@ type Rules struct {
 	// Optional lists the objects that are added and removed in place, as far as the rules of
 	// their parts allow it: of one that is missing all parts are null.
 	Optional []string
-	// Keyed lists the maps whose elements are added and removed in place.
+	// Keyed lists the maps whose elements are added and removed in place, and the lists:
+	// only of these lists are elements compared, by their index. Others are compared as a whole.
 	Keyed []string
 	// Datacenter is the attribute that names the datacenter. Another datacenter replaces
 	// the object, and another name of the same one does not: only vCenter knows.
@@ -57,7 +59,7 @@ func (r Rules) Check(kind record.Kind, state, plan tftypes.Value, skip map[strin
 		case at.String() == r.Datacenter:
 		case covers(r.Replace, at):
 			return true, nil
-		case covers(r.InPlace, at):
+		case covers(r.InPlace, at), r.element(at): // of the latter, what is added or removed
 		default:
 			diags.AddAttributeError(path.Root(at[0].name), "In-place change not supported", fmt.Sprintf(
 				"A change of %s on a running %s is not supported. %s\n\n"+
@@ -79,6 +81,12 @@ func (r Rules) flagsOnly(state, plan tftypes.Value, skip map[string]bool) bool {
 	return len(changed) > 0 && !slices.ContainsFunc(changed, func(at location) bool { return !covers(r.Flags, at) })
 }
 
+// element reports whether a location is an element of a collection whose elements are added
+// and removed in place.
+func (r Rules) element(at location) bool {
+	return len(at) > 1 && slices.Contains(r.Keyed, at[:len(at)-1].String())
+}
+
 func (r Rules) reason(at location) string {
 	for _, refusal := range r.Refused {
 		if covers(refusal.Attributes, at) {
@@ -93,8 +101,17 @@ type location []locationStep
 
 type locationStep struct {
 	name string
-	key  bool // of a map
+	of   stepOf
 }
+
+// stepOf is what a step of a location leads into.
+type stepOf int
+
+const (
+	stepOfObject stepOf = iota
+	stepOfMap
+	stepOfList
+)
 
 // String is the location with dots, as patterns are written.
 func (l location) String() string {
@@ -108,9 +125,13 @@ func (l location) String() string {
 func (l location) path() path.Path {
 	at := path.Root(l[0].name)
 	for _, step := range l[1:] {
-		if step.key {
+		switch step.of {
+		case stepOfMap:
 			at = at.AtMapKey(step.name)
-		} else {
+		case stepOfList:
+			i, _ := strconv.Atoi(step.name) // which was one
+			at = at.AtListIndex(i)
+		default:
 			at = at.AtName(step.name)
 		}
 	}
@@ -143,30 +164,53 @@ func (r Rules) changed(before, after tftypes.Value, at location, skip map[string
 	if !after.IsKnown() || before.Equal(after) || r.same(at, before, after) {
 		return nil
 	}
-	isMap := after.Type().Is(tftypes.Map{})
-	if !isMap && (before.IsNull() || after.IsNull() || !after.Type().Is(tftypes.Object{})) {
+	of := stepOfObject
+	switch {
+	case after.Type().Is(tftypes.Map{}): // a null one is an empty one: neither has elements
+		of = stepOfMap
+	case after.Type().Is(tftypes.List{}) && slices.Contains(r.Keyed, at.String()):
+		of = stepOfList
+	case before.IsNull() || after.IsNull() || !after.Type().Is(tftypes.Object{}):
 		return []location{at}
 	}
-	var old, planned map[string]tftypes.Value
-	// A null map is an empty one: neither has elements.
-	if before.As(&old) != nil || after.As(&planned) != nil {
+	old, ok := parts(before, of)
+	planned, known := parts(after, of)
+	if !ok || !known {
 		return []location{at}
 	}
 
 	var out []location
 	for _, name := range keys(old, planned) {
-		here := append(slices.Clone(at), locationStep{name: name, key: isMap})
+		here := append(slices.Clone(at), locationStep{name: name, of: of})
 		was, had := old[name]
 		is, has := planned[name]
 		switch {
 		case len(at) == 0 && skip[name]:
 		case had && has:
 			out = append(out, r.changed(was, is, here, skip)...)
-		case !slices.Contains(r.Keyed, at.String()):
+		default:
 			out = append(out, here)
 		}
 	}
 	return out
+}
+
+// parts are the elements of a map, an object, or a list, by their keys, names or indices.
+func parts(value tftypes.Value, of stepOf) (map[string]tftypes.Value, bool) {
+	var named map[string]tftypes.Value
+	if of != stepOfList {
+		err := value.As(&named)
+		return named, err == nil
+	}
+	var elements []tftypes.Value
+	if value.As(&elements) != nil {
+		return nil, false
+	}
+	named = map[string]tftypes.Value{}
+	for i, element := range elements {
+		named[strconv.Itoa(i)] = element
+	}
+	return named, true
 }
 
 // withNulls is an object that is missing as one all of whose parts are.

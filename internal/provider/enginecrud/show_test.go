@@ -28,7 +28,7 @@ func attributeOf(f model.Field) path.Path {
 	if f.Name == model.FieldClusterName {
 		return path.Root("name")
 	}
-	return path.Root("control_plane").AtName("placement")
+	return path.Root("control_plane").AtName("placements")
 }
 
 // steps is a plan with steps.
@@ -121,11 +121,11 @@ func TestShowFindings(t *testing.T) {
 	}{
 		"a problem": {
 			plan:  model.Plan{Findings: model.Findings{Problems: []model.Finding{small}}},
-			error: "Too small: control_plane.placement: It is small.",
+			error: "Too small: control_plane.placements: It is small.",
 		},
 		"a warning": {
 			plan:   model.Plan{Findings: model.Findings{Warnings: []model.Finding{small}}},
-			warned: "Too small: control_plane.placement: It is small.",
+			warned: "Too small: control_plane.placements: It is small.",
 		},
 		// It may be the second plan in an apply that creates before it destroys.
 		"another object has the name": {
@@ -145,7 +145,7 @@ func TestShowFindings(t *testing.T) {
 		},
 		"a pool that is missing, by an id that no pool has": {
 			plan:  model.Plan{MissingIPPools: []model.MissingIPPool{{ID: other}}},
-			error: "IP pool not found: control_plane.placement: No IP pool with the id",
+			error: "IP pool not found: control_plane.placements: No IP pool with the id",
 		},
 		"a pool that an alias may create": {
 			plan:   model.Plan{MissingIPPools: []model.MissingIPPool{{ID: uuid.NewSHA1(other, nil)}}},

@@ -24,7 +24,7 @@ resource "gantry_vmware_cluster" "prod" {
   profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
   datacenter    = "dc-1"
   network       = { ip_allocation = "static" }
-  control_plane = { node_count = 1, cpu = 2, memory_gb = 4, placement = local.placement }
+  control_plane = { node_count = 1, cpu = 2, memory_gb = 4, placements = [local.placement] }
   worker_pools  = { general = { node_count = 1, cpu = 2, memory_gb = 4, placements = [local.placement] } }
 }
 `

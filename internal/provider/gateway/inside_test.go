@@ -199,12 +199,12 @@ resource "gantry_vmware_cluster" "team" {
     node_count = 1
     cpu        = 2
     memory_gb  = 4
-    placement = {
+    placements = [{
       compute_cluster = "cluster-a"
       datastore       = "shared-1"
       network         = "dvpg-nodes"
       ip_pool_id      = gantry_gateway.dc1.ip_pool_id
-    }
+    }]
   }
 }
 `

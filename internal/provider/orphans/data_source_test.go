@@ -192,7 +192,7 @@ resource "gantry_vmware_cluster" "prod" {
     node_count = 1
     cpu        = 2
     memory_gb  = 4
-    placement  = { compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", ip_pool_id = gantry_ip_pool.nodes.id }
+    placements = [{ compute_cluster = "cluster-a", datastore = "shared-1", network = "dvpg-nodes", ip_pool_id = gantry_ip_pool.nodes.id }]
   }
 }
 `, env.Server(), env.Username(), env.Password(), env.CACertificate())

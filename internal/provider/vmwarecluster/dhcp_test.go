@@ -159,8 +159,8 @@ func TestAccClusterDHCPRefusals(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{Config: static, PlanOnly: true, ExpectError: says("Load balancer without DHCP", "Remove load_balancer")},
-			{Config: mixed, PlanOnly: true, ExpectError: says("IP pool with DHCP", "control_plane.placement.ip_pool_id", "Remove ip_pool_id")},
-			{Config: without, PlanOnly: true, ExpectError: says("IP pool missing", "control_plane.placement.ip_pool_id", "Set ip_pool_id")},
+			{Config: mixed, PlanOnly: true, ExpectError: says("IP pool with DHCP", "control_plane.placements[0].ip_pool_id", "Remove ip_pool_id")},
+			{Config: without, PlanOnly: true, ExpectError: says("IP pool missing", "control_plane.placements[0].ip_pool_id", "Set ip_pool_id")},
 			{Config: lb, PlanOnly: true, ExpectError: says("Invalid container image", "with its registry")},
 			{Config: lb, PlanOnly: true, ExpectError: says("Invalid host name", "lower-case")},
 			{Config: named, PlanOnly: true, ExpectError: says("worker_pools", "value must be none of", "lb")},

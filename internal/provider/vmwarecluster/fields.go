@@ -107,11 +107,8 @@ func nodePoolPath(name string) path.Path {
 // placementPath is the placement of a field; false for a field that has none.
 func placementPath(pool path.Path, f enginemodel.Field) (path.Path, bool) {
 	i, ok := f.Placement.Get()
-	switch {
-	case !ok:
+	if !ok {
 		return path.Empty(), false
-	case f.NodePool == enginemodel.ControlPlanePool:
-		return pool.AtName("placement"), true // it has one
 	}
 	return pool.AtName("placements").AtListIndex(i), true
 }

@@ -31,7 +31,7 @@ func TestAttributePath(t *testing.T) {
 		{model.NodePoolField("general", model.FieldKubernetes), `worker_pools["general"].kubernetes_version`},
 		{model.NodePoolField("general", model.FieldTemplate), `worker_pools["general"].image.template`},
 		{model.NodePoolField("general", model.FieldDisk), `worker_pools["general"].disk_gb`},
-		{model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool), "control_plane.placement.ip_pool_id"},
+		{model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool), "control_plane.placements[0].ip_pool_id"},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(model.FieldNetwork), `worker_pools["general"].placements[2].network`},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(""), `worker_pools["general"].placements[2]`},
 		{model.Field{Name: model.FieldNTPServers, Element: model.At(0)}, "ntp_servers[0]"},

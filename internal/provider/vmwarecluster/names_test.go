@@ -65,7 +65,8 @@ func TestAccClusterNamesMeanObjects(t *testing.T) {
 				Config: service(spelled, otherSpelling), ConfigPlanChecks: updates,
 				ConfigStateChecks: []statecheck.StateCheck{
 					kept, nodeNames("prod-cp-1", "prod-general-1"), value("/dc-1", "datacenter"),
-					value(spelled.podCIDR, "network", "pod_cidr"), value(spelled.network, "control_plane", "placement", "network"),
+					value(spelled.podCIDR, "network", "pod_cidr"), statecheck.ExpectKnownValue(cluster,
+						tfjsonpath.New("control_plane").AtMapKey("placements").AtSliceIndex(0).AtMapKey("network"), knownvalue.StringExact(spelled.network)),
 				},
 			},
 			{

@@ -25,6 +25,9 @@ const maxWorkers = 1000
 // maxPoolName leaves room in a node's name for the cluster and a number.
 const maxPoolName = 18
 
+// changedPlacements says what becomes of nodes where the placements of their pool change.
+const changedPlacements = "A placement that is added gets new nodes; the nodes of one that is removed are rolled."
+
 // How what a pool has done on its nodes goes together with what the profile has.
 const (
 	profileFiles    = "They come beside the profile's `kubernetes.node_files`, and take the place of those with the same path. "
@@ -45,17 +48,20 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 		Default:             booldefault.StaticBool(false),
 		MarkdownDescription: "Whether control-plane nodes run ordinary pods, too. Defaults to `false`.",
 	}
-	attributes["placement"] = schema.SingleNestedAttribute{
-		Required:            true,
-		MarkdownDescription: "Where the control plane goes. Its IP pool does not change.",
-		Attributes:          placementAttributes(),
+	attributes["placements"] = schema.ListNestedAttribute{
+		Required: true,
+		MarkdownDescription: "Where the control plane goes: its nodes spread evenly over one or more placements, all on one network and " +
+			"with one IP pool, since the endpoint moves between them. The IP pool does not change. A load balancer is built on the first " +
+			"placement. " + changedPlacements,
+		Validators:   []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
+		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = controlPlaneRollingAttribute()
 	setup := kubernetesschema.Setup("the nodes of the control plane", profileFiles, profileCommands, "A change rolls the control plane. ")
 	maps.Copy(attributes, setup)
 	return schema.SingleNestedAttribute{
 		Required: true,
-		MarkdownDescription: "The nodes that run the control plane. A change of `cpu`, `memory_gb`, `disk_gb`, `placement` or the " +
+		MarkdownDescription: "The nodes that run the control plane. A change of `cpu`, `memory_gb`, `disk_gb`, `placements` or the " +
 			"profile's image replaces the nodes that were built otherwise, one at a time: a successor joins, on an address that the cluster " +
 			"keeps for it, and becomes a member of etcd; then the node is drained, leaves etcd and is deleted. A single node passes through " +
 			"two members. Nothing is replaced while a member of etcd or a component of the control plane is not well. A VM that was deleted " +
@@ -73,11 +79,10 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		Validators:          []validator.Int64{int64validator.Between(0, maxWorkers)},
 	}
 	attributes["placements"] = schema.ListNestedAttribute{
-		Required: true,
-		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. A placement that is added gets new nodes; " +
-			"the nodes of one that is removed are rolled.",
-		Validators:   []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
-		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
+		Required:            true,
+		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. " + changedPlacements,
+		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
+		NestedObject:        schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
 	attributes["rolling_update"] = rollingUpdateAttribute()
 	maps.Copy(attributes, kubernetesschema.Setup("the nodes of the pool", profileFiles, profileCommands, "A change rolls the pool. "))

@@ -84,7 +84,7 @@ resource "gantry_vmware_cluster" "prod" {
     node_count = %d
     cpu        = %d
     memory_gb  = 4
-    placement  = %s
+    placements = [%s]
   }
   worker_pools = {
     general = {

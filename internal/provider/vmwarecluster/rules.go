@@ -55,10 +55,10 @@ var rules = enginecrud.Rules{
 		"control_plane.memory_gb",
 		"control_plane.node_count",
 		"control_plane.node_files",
-		"control_plane.placement.compute_cluster",
-		"control_plane.placement.datastore",
-		"control_plane.placement.network",
-		"control_plane.placement.resource_pool",
+		"control_plane.placements.*.compute_cluster",
+		"control_plane.placements.*.datastore",
+		"control_plane.placements.*.network",
+		"control_plane.placements.*.resource_pool",
 		"control_plane.post_bootstrap",
 		"control_plane.pre_bootstrap",
 		"control_plane.rolling_update",
@@ -87,7 +87,7 @@ var rules = enginecrud.Rules{
 		},
 		{
 			Reason:     "The VIP, which clients of the cluster know, is an address of the control plane's IP pool.",
-			Attributes: []string{"control_plane.placement.ip_pool_id"},
+			Attributes: []string{"control_plane.placements.*.ip_pool_id"},
 		},
 		{
 			Reason:     "The taint of control-plane nodes is set when they join, and administrators change it since.",
@@ -95,6 +95,6 @@ var rules = enginecrud.Rules{
 		},
 	},
 	Optional: []string{"load_balancer"},
-	Keyed:    []string{"worker_pools", "profile.packs", "tags"},
+	Keyed:    []string{"worker_pools", "profile.packs", "tags", "control_plane.placements"},
 	Same:     nodeschema.Same(),
 }

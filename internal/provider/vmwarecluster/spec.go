@@ -46,8 +46,8 @@ type (
 	}
 	controlPlaneModel struct {
 		nodesModel
-		Schedulable   bool           `tfsdk:"schedulable"`
-		Placement     placementModel `tfsdk:"placement"`
+		Schedulable   bool             `tfsdk:"schedulable"`
+		Placements    []placementModel `tfsdk:"placements"`
 		RollingUpdate *struct {
 			DrainTimeout string `tfsdk:"drain_timeout"`
 		} `tfsdk:"rolling_update"`
@@ -157,9 +157,9 @@ func (m *model) setControlPlane(
 	if r := control.RollingUpdate; r != nil {
 		pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout) // the validator has seen that it is one
 	}
-	placement, more := control.Placement.toModel(path.Root("control_plane").AtName("placement"))
+	var more diag.Diagnostics
+	pool.Placements, more = toPlacements(control.Placements, nodePoolPath(pool.Name))
 	diags.Append(more...)
-	pool.Placements = []enginemodel.Placement{placement}
 	spec.ControlPlane = pool
 	return diags
 }
@@ -175,11 +175,9 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec, s
 		if worker.Image != nil {
 			pool.Image = enginemodel.Image{Template: worker.Image.Template, Folder: m.ImageFolder.ValueString()}
 		}
-		for i, p := range worker.Placements {
-			placement, more := p.toModel(path.Root("worker_pools").AtMapKey(name).AtName("placements").AtListIndex(i))
-			diags.Append(more...)
-			pool.Placements = append(pool.Placements, placement)
-		}
+		var more diag.Diagnostics
+		pool.Placements, more = toPlacements(worker.Placements, nodePoolPath(name))
+		diags.Append(more...)
 		if r := worker.RollingUpdate; r != nil {
 			r.set(&pool)
 		}
@@ -229,6 +227,18 @@ func (m nodesModel) toModel(name string) enginemodel.NodePool {
 		})
 	}
 	return pool
+}
+
+// toPlacements are the placements of the node pool at a path.
+func toPlacements(models []placementModel, pool path.Path) ([]enginemodel.Placement, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	var placements []enginemodel.Placement
+	for i, m := range models {
+		placement, more := m.toModel(pool.AtName("placements").AtListIndex(i))
+		diags.Append(more...)
+		placements = append(placements, placement)
+	}
+	return placements, diags
 }
 
 func (m placementModel) toModel(at path.Path) (enginemodel.Placement, diag.Diagnostics) {

@@ -50,7 +50,7 @@ const full = `{
   "control_plane": {"node_files": {"/etc/a": {"sensitive_content": "secret"}}, "node_count": 3, "rolling_update": {"drain_timeout": "2m"},
     "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "l", "effect": "NoExecute"}],
-    "placement": {"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}},
+    "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}]},
   "worker_pools": {
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},

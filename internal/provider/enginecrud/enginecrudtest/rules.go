@@ -45,10 +45,13 @@ func RulesCover(t *testing.T, s schema.Schema, rules enginecrud.Rules) {
 			return false
 		}
 		known[at] = true
-		// A list is compared as a whole.
 		switch a.(type) {
 		case schema.SingleNestedAttribute, schema.MapNestedAttribute:
 			return true
+		case schema.ListNestedAttribute: // another one is compared as a whole
+			if slices.Contains(rules.Keyed, at) {
+				return true
+			}
 		}
 		covered := coveredBy(lists, at)
 		if len(covered) != 1 {
