@@ -33,12 +33,14 @@ resource "gantry_vmware_cluster" "prod" {
     node_count = 3
     cpu        = 2
     memory_gb  = 8
-    placements = [{
-      compute_cluster = "cluster-a"
-      datastore       = "shared-1"
-      network         = "dvpg-nodes"
-      ip_pool_id      = gantry_ip_pool.nodes.id
-    }]
+    placements = [
+      for name in ["cluster-a", "cluster-b", "cluster-c"] : {
+        compute_cluster = name
+        datastore       = "shared-1"
+        network         = "dvpg-nodes"
+        ip_pool_id      = gantry_ip_pool.nodes.id
+      }
+    ]
   }
 
   worker_pools = {
