@@ -5,7 +5,8 @@ import (
 )
 
 // Why the placements of a control plane have things in common.
-const oneForAll = "The placements of a control plane share one network and one IP pool, since the endpoint moves between them. Use one for all."
+const oneForAll = "The placements of a control plane share one network and one IP pool, since the endpoint moves between them. " +
+	"Use one for all."
 
 // endpointPools refuse a second IP pool of the control plane.
 func endpointPools(spec *model.ClusterSpec) model.Findings {

@@ -71,10 +71,14 @@ func TestControlPlaneEvensOut(t *testing.T) {
 	}{
 		"a placement is added": {count: 3, before: []string{"a"}, after: []string{"a", "b"}, want: map[string]int{"a": 3}},
 		"in another order":     {count: 3, before: []string{"a", "b"}, after: []string{"b", "a"}, want: map[string]int{"a": 2, "b": 1}},
-		"one is removed":       {count: 3, before: []string{"a", "b", "c"}, after: []string{"a", "c"}, want: map[string]int{"a": 2, "c": 1}, steps: 1},
-		"all are others":       {count: 3, before: []string{"a"}, after: []string{"b", "c"}, want: map[string]int{"b": 2, "c": 1}, steps: 3},
-		"one is lost":          {count: 3, before: []string{"a", "b"}, after: []string{"a", "b"}, lost: "c-cp-2", want: map[string]int{"a": 2, "b": 1}, steps: 1},
-		"five on two":          {count: 5, before: []string{"a"}, after: []string{"b", "c"}, want: map[string]int{"b": 3, "c": 2}, steps: 5},
+		"one is removed": {
+			count: 3, before: []string{"a", "b", "c"}, after: []string{"a", "c"}, want: map[string]int{"a": 2, "c": 1}, steps: 1,
+		},
+		"all are others": {count: 3, before: []string{"a"}, after: []string{"b", "c"}, want: map[string]int{"b": 2, "c": 1}, steps: 3},
+		"one is lost": {
+			count: 3, before: []string{"a", "b"}, after: []string{"a", "b"}, lost: "c-cp-2", want: map[string]int{"a": 2, "b": 1}, steps: 1,
+		},
+		"five on two": {count: 5, before: []string{"a"}, after: []string{"b", "c"}, want: map[string]int{"b": 3, "c": 2}, steps: 5},
 	} {
 		s := small(c.count, 0)
 		s.ControlPlane.Placements = onCompute(c.before...)
