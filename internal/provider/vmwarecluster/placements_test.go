@@ -64,7 +64,7 @@ func TestAccClusterControlPlanePlacements(t *testing.T) {
 			{Config: onPlacements(e, onB, onA), ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1")}},
 			{
 				Config:            onPlacements(e, onB),
-				ConfigPlanChecks:  showsPlan("create_node", "prod-cp-2", "delete_node", "prod-cp-1"),
+				ConfigPlanChecks:  showsPlan("snapshot_etcd", "prod", "create_node", "prod-cp-2", "delete_node", "prod-cp-1"),
 				ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-2"), isState("Running")},
 			},
 		},
