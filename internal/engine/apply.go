@@ -64,9 +64,12 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	if err != nil {
 		return out, err
 	}
+	// It serves the first look alone: what comes later may come after a wait.
+	listed := lease.Snapshot()
 	w, todo, err := e.settled(ctx, e.Builder, func(ctx context.Context) (*observe.World, *model.Plan, error) {
+		defer func() { listed = nil }()
 		spec = req.Spec
-		return e.underLock(ctx, lease, &req, &spec)
+		return e.underLock(ctx, lease, listed, &req, &spec)
 	})
 	if err != nil {
 		return out, release(ctx, lease, err)
@@ -111,10 +114,10 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 
 // underLock observes and plans as an apply does that holds the lock.
 func (e *Engine) underLock(
-	ctx context.Context, lease *ledger.Lease, req *Request, spec *model.ClusterSpec,
+	ctx context.Context, lease *ledger.Lease, listed *ledger.Snapshot, req *Request, spec *model.ClusterSpec,
 ) (*observe.World, *model.Plan, error) {
 	spec.SetBuiltWith(req.Secrets)
-	w, err := e.observeUnderLock(ctx, lease, spec, req.Secrets)
+	w, err := e.observeUnderLock(ctx, lease, listed, spec, req.Secrets)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -134,9 +137,10 @@ func (e *Engine) underLock(
 // the lock stood, none is read: where there is one that may not be listed, registering the
 // creation fails before anything else is changed.
 func (e *Engine) observeUnderLock(
-	ctx context.Context, lease *ledger.Lease, spec *model.ClusterSpec, secrets *model.Secrets,
+	ctx context.Context, lease *ledger.Lease, listed *ledger.Snapshot, spec *model.ClusterSpec, secrets *model.Secrets,
 ) (*observe.World, error) {
 	o := e.observer(true)
+	o.Listed = listed
 	if spec.New && !lease.RecordListed() {
 		return o.Recorded(ctx, spec, model.Record{}, secrets)
 	}
@@ -232,6 +236,10 @@ func (e *Engine) statusAfter(
 	var w *observe.World
 	o := e.observer(true)
 	o.IPPools = before.Limits.IPPools
+	if failed == nil {
+		// What was claimed and released since is in it, unless an answer was lost.
+		o.Listed = before.Snapshot
+	}
 	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
 		w, err = o.Target(ctx, spec.Target(), secrets)
 		return err

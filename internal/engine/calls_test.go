@@ -59,7 +59,7 @@ func TestCallsToVCenter(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	count("a creation of 41 nodes", 3*41+31, func() {
+	count("a creation of 41 nodes", 3*41+24, func() {
 		out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestCallsToVCenter(t *testing.T) {
 		}
 	})
 	spec.Workers[0].Count = 35
-	count("taking 5 nodes away", 48, func() {
+	count("taking 5 nodes away", 41, func() {
 		if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 			t.Fatal(err)
 		}

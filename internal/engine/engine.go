@@ -76,6 +76,7 @@ func (e *Engine) observer(locked bool) observe.Observer {
 	return observe.Observer{
 		VCenter:        e.Reader,
 		Ledger:         e.Ledger.Recent(maxAge),
+		PoolLedger:     e.Ledger.Recent(e.Timing.ReadMaxAge),
 		Kube:           e.Kube,
 		MaxAge:         maxAge,
 		TemplateMaxAge: e.Timing.ReadMaxAge,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -16,7 +17,8 @@ type Lease struct {
 	record uuid.UUID
 	nonce  string
 	holder string
-	listed idSet // the ledger as it was listed when the lock stood
+	listed idSet     // the ledger as it was listed when the lock stood
+	since  time.Time // the local time before that list call
 	waited *Waited
 
 	ctx            context.Context
@@ -144,6 +146,10 @@ func (s *Lease) Epoch() int {
 // RecordListed reports whether the lock's record was in the ledger's list when the lock
 // stood. A record that the account may not see is not, either.
 func (s *Lease) RecordListed() bool { return s.listed.has(s.record) }
+
+// Snapshot is the ledger as it was listed when the lock stood, without a call: for whom
+// observes at once. Later it is too old to tell what others have claimed or released.
+func (s *Lease) Snapshot() *Snapshot { return newSnapshot(s.since, maps.Clone(s.listed)) }
 
 // Context returns Lock's context, which is cancelled with a *LostError as its
 // cause when the lock is lost.

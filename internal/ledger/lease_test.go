@@ -217,3 +217,29 @@ func TestEpochsStartOverBeforeTheyAreTooManyToSearch(t *testing.T) {
 		}
 	})
 }
+
+// TestALeaseHasListedTheLedger lets a run that has just locked its record observe without
+// another list, each time as it was then: what is learned from it is not the lease's own.
+func TestALeaseHasListedTheLedger(t *testing.T) {
+	bubble(t, func(t *testing.T, store *ledgertest.Store) {
+		l, p := join(store)
+		pool := nodes(t, "50")
+		taken := claim(t, l, pool, owner("other", 1), snapshot(t, l))
+		held := lock(t, l, l.ID(ref(record.KindCluster, "prod")), "a")
+		p.Reset()
+		snap := held.Snapshot()
+		if !snap.Has(pool.ID, taken) || snap.Count(pool) != 1 {
+			t.Errorf("it counts %d addresses", snap.Count(pool))
+		}
+		if addr := claim(t, l, pool, owner("prod", 1), snap); addr == taken || !snap.Has(pool.ID, addr) {
+			t.Errorf("%s was claimed", addr)
+		}
+		if n := held.Snapshot().Count(pool); n != 1 {
+			t.Errorf("what was listed counts %d addresses after a claim", n)
+		}
+		wantCalls(t, p, map[string]int{ledgertest.Create: 1})
+		if err := held.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -191,6 +191,7 @@ func (c *contender) takeOver(ctx context.Context, old lockView, now, local time.
 		c.withdraw(ctx, epoch)
 		return nil, err
 	}
+	since := c.l.Clock.Now()
 	listed, older, err := c.verify(ctx, old, epoch)
 	if err != nil || listed == nil {
 		c.withdraw(ctx, epoch)
@@ -200,6 +201,7 @@ func (c *contender) takeOver(ctx context.Context, old lockView, now, local time.
 	lease := newLease(ctx, c, epoch, note, local)
 	lease.older = older
 	lease.listed = listed
+	lease.since = since
 	if listed.has(c.record) {
 		lease.presence = present
 	}

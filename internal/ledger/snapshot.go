@@ -46,13 +46,17 @@ func (l *Ledger) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newSnapshot(listed, ids), nil
+}
+
+func newSnapshot(listed time.Time, ids idSet) *Snapshot {
 	return &Snapshot{
 		listed:   listed,
 		ids:      ids,
 		inFlight: map[uuid.UUID]bool{},
 		pools:    map[uuid.UUID]*poolView{},
 		vacated:  map[netip.Addr]bool{},
-	}, nil
+	}
 }
 
 func claimID(pool uuid.UUID, addr netip.Addr) uuid.UUID {

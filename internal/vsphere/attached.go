@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -28,6 +29,25 @@ type attachedObject struct {
 // attached, and one for each tag and each category that no caller read before.
 func (c *Client) attachedTags(ctx context.Context, refs []types.ManagedObjectReference) (attachedTags, error) {
 	attached, err := c.attachedIDs(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	return c.namedTags(ctx, attached)
+}
+
+// recentlyAttachedTags is attachedTags with what is attached from a read that is at most
+// maxAge old, which all who ask for the same objects share.
+func (c *Client) recentlyAttachedTags(
+	ctx context.Context, refs []types.ManagedObjectReference, maxAge time.Duration,
+) (attachedTags, error) {
+	var key strings.Builder
+	for _, ref := range refs {
+		key.WriteString(ref.String() + "\n")
+	}
+	stored, _ := c.reads.placed.LoadOrStore(key.String(), &sharedread.Read[attachedIDs]{})
+	attached, err := stored.(*sharedread.Read[attachedIDs]).Get(ctx, maxAge, func(ctx context.Context) (attachedIDs, error) {
+		return c.attachedIDs(ctx, refs)
+	})
 	if err != nil {
 		return nil, err
 	}

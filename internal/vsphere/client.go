@@ -70,7 +70,7 @@ func (s *site) tagsChanged() {
 	s.clientsMu.Lock()
 	defer s.clientsMu.Unlock()
 	for _, c := range s.clients {
-		c.reads.attached.Forget()
+		c.reads.forgetAttached()
 	}
 }
 

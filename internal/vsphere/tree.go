@@ -81,6 +81,7 @@ type reads struct {
 	bare       sharedread.Read[*inventory] // the tree without its VMs
 	templates  templateReads
 	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
+	placed     sync.Map                     // references of objects: *sharedread.Read[attachedIDs], their tags
 	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
 	categories sync.Map                     // tag category id: *sharedread.Read[categoryBody]
 }
@@ -89,6 +90,15 @@ func (r *reads) forget() {
 	r.tree.Forget()
 	r.bare.Forget()
 	r.templates.forget()
+}
+
+// forgetAttached drops what was read of attached tags.
+func (r *reads) forgetAttached() {
+	r.attached.Forget()
+	r.placed.Range(func(_, read any) bool {
+		read.(*sharedread.Read[attachedIDs]).Forget()
+		return true
+	})
 }
 
 // tree returns the inventory; maxAge is as in model.SurveyRequest.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -129,14 +130,16 @@ func InvalidZoneValue(v string) string {
 
 // Zones implements model.VCenter. A tag that cannot become a node label is left out, and
 // said: kubelet would refuse it, on the node, long after the plan.
-func (c *Client) Zones(ctx context.Context, datacenter string, computeClusters []string) (model.ZoneTags, error) {
+func (c *Client) Zones(
+	ctx context.Context, datacenter string, computeClusters []string, maxAge time.Duration,
+) (model.ZoneTags, error) {
 	const op = "read the zone tags"
 	found := model.ZoneTags{Zones: map[string]model.ZoneTag{}}
 	refs, err := parseRefs(append([]string{datacenter}, computeClusters...))
 	if err != nil {
 		return found, c.failed(op, err)
 	}
-	tags, err := c.attachedTags(ctx, refs)
+	tags, err := c.recentlyAttachedTags(ctx, refs, maxAge)
 	if err != nil {
 		return found, c.zonesFailed(op, err)
 	}

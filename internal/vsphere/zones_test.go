@@ -48,7 +48,7 @@ func TestZonesOfTheStandardInventory(t *testing.T) {
 	var zones model.ZoneTags
 	calls := v.calls(func() {
 		var err error
-		zones, err = v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
+		zones, err = v.client.Zones(t.Context(), site.Datacenter, []string{cluster}, 0)
 		v.must(err)
 	})
 	if got := zones.Of(cluster); got != (model.Zone{Region: "region-1", Zone: "zone-a"}) || !zones.Listed {
@@ -58,7 +58,7 @@ func TestZonesOfTheStandardInventory(t *testing.T) {
 		t.Fatalf("zones took %+v", calls)
 	}
 	calls = v.calls(func() {
-		_, err := v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
+		_, err := v.client.Zones(t.Context(), site.Datacenter, []string{cluster}, 0)
 		v.must(err)
 	})
 	if calls.Total != 1 { // what is attached
@@ -134,14 +134,14 @@ func TestZoneTagsThatMakeNoLabels(t *testing.T) {
 		t.Fatalf("zone tags %+v", all)
 	}
 	for ref, want := range map[string]string{a: "not a label", b: "2 tags"} {
-		zones, err := v.client.Zones(t.Context(), dc, []string{ref})
+		zones, err := v.client.Zones(t.Context(), dc, []string{ref}, 0)
 		v.must(err)
 		got := zones.Zones[ref]
 		if got.Value != "" || got.Missing() || !strings.Contains(got.Problem, want) || !strings.Contains(got.Problem, "/dc-1/host/") {
 			t.Errorf("it is %+v, want %q", got, want)
 		}
 	}
-	zones, err := v.client.Zones(t.Context(), dc, []string{c})
+	zones, err := v.client.Zones(t.Context(), dc, []string{c}, 0)
 	if v.must(err); !zones.Zones[c].Missing() || zones.Of(c) != (model.Zone{}) || !zones.Listed {
 		t.Fatalf("zones %+v", zones)
 	}
@@ -156,7 +156,7 @@ func TestZonesThatMayNotBeListed(t *testing.T) {
 	cluster := site.Placements[controlPlane].ComputeCluster
 	listed := func() bool {
 		t.Helper()
-		zones, err := v.client.Zones(t.Context(), site.Datacenter, []string{cluster})
+		zones, err := v.client.Zones(t.Context(), site.Datacenter, []string{cluster}, 0)
 		v.must(err)
 		return zones.Listed
 	}
@@ -210,4 +210,36 @@ func (v *vcenter) tagsOf(m *tags.Manager, category string) []tags.Tag {
 	list, err := m.GetTagsForCategory(v.t.Context(), category)
 	v.must(err)
 	return list
+}
+
+// TestZonesOfOneRunAreReadOnce lets the nodes of an apply use what its plan has read a moment
+// ago, unless a tag was changed by the same process since.
+func TestZonesOfOneRunAreReadOnce(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) { o.Inventory.WithoutZoneTags = true })
+	site := v.site()
+	cluster := site.Placements[controlPlane].ComputeCluster
+	other := v.site(placed(func(p *model.Placement) { p.ComputeCluster = "cluster-b" })).Placements[controlPlane].ComputeCluster
+	expect := func(what, cluster string, maxAge time.Duration, value string, reads int) {
+		t.Helper()
+		var found model.ZoneTags
+		calls := v.calls(func() {
+			var err error
+			found, err = v.client.Zones(t.Context(), site.Datacenter, []string{cluster}, maxAge)
+			v.must(err)
+		})
+		got := calls.REST["POST tag-association?list-attached-tags-on-objects"]
+		if found.Zones[cluster].Value != value || got != reads {
+			t.Errorf("%s: the zone is %q after %d reads, want %q after %d", what, found.Zones[cluster].Value, got, value, reads)
+		}
+	}
+	expect("the plan", cluster, time.Minute, "", 1)
+	expect("the apply", cluster, time.Minute, "", 0)
+	expect("who accepts nothing older", cluster, 0, "", 1)
+	expect("another compute cluster", other, time.Minute, "", 1)
+
+	object, err := v.client.ZoneObject(t.Context(), "dc-1", "cluster-a", 0)
+	v.must(err)
+	v.must(v.client.SetZoneTag(t.Context(), object, "zone-new", vsphere.ZoneTagMaker{ID: object.ID}, vsphere.HeldZoneTag{}, &vsphere.ZoneTagState{}))
+	expect("after a change", cluster, time.Minute, "zone-new", 1)
 }

@@ -25,9 +25,10 @@ type VCenter interface {
 	Survey(ctx context.Context, req SurveyRequest) (*Survey, error)
 
 	// Zones reads the k8s-region tag of the datacenter and the k8s-zone tags of the
-	// compute clusters. It is one call, one for each tag and category that was not read
-	// before, and two more at most where none is seen.
-	Zones(ctx context.Context, datacenter string, computeClusters []string) (ZoneTags, error)
+	// compute clusters. It is one call, which callers share by maxAge as in SurveyRequest,
+	// one for each tag and category that was not read before, and two more at most where
+	// none is seen.
+	Zones(ctx context.Context, datacenter string, computeClusters []string, maxAge time.Duration) (ZoneTags, error)
 
 	// MachineZones returns the tags of Zones for where VMs are now, by the references of the
 	// VMs. One whose compute cluster is not known, or has what cannot be a node label, is

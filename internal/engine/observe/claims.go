@@ -23,9 +23,12 @@ type address struct {
 // which the survey has read already, and by the descriptions of those few claims
 // that no VM accounts for. What a VM lives on is never handed out, claimed or not.
 func (o Observer) readClaims(ctx context.Context, w *World, req request, survey *model.Survey) error {
-	snapshot, err := o.Ledger.Snapshot(ctx)
-	if err != nil {
-		return fmt.Errorf("list the claims: %w", err)
+	snapshot := o.Listed
+	if snapshot == nil {
+		var err error
+		if snapshot, err = o.Ledger.Snapshot(ctx); err != nil {
+			return fmt.Errorf("list the claims: %w", err)
+		}
 	}
 	w.Snapshot = snapshot
 	marked := w.markedClaims(survey.Held)

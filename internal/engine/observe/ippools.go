@@ -66,7 +66,7 @@ func (o Observer) ownIPPoolID(t model.Target) uuid.UUID {
 // observation, not an error.
 func (o Observer) readIPPool(ctx context.Context, id uuid.UUID) (model.IPPool, error) {
 	pool := model.IPPool{ID: id}
-	rec, err := o.Ledger.Record(ctx, id)
+	rec, err := o.PoolLedger.Record(ctx, id)
 	if err == nil {
 		pool.Record, err = rec.IPPool()
 	}

@@ -35,6 +35,11 @@ type Observer struct {
 	// IPPools are the pools that the run has read whose end is observed; nil: none. They
 	// are not read again.
 	IPPools map[uuid.UUID]model.IPPool
+	// PoolLedger reads the records of IP pools, under a lock, too: no lock of a cluster
+	// holds them, and a run works for minutes with what it has read at its start.
+	PoolLedger ledger.Reader
+	// Listed is the list of the ledger that the run has made already; nil: it is made.
+	Listed *ledger.Snapshot
 }
 
 // World is one observation.

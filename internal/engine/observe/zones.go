@@ -14,7 +14,7 @@ func (o Observer) ReadZones(ctx context.Context, w *World, builds bool, planned 
 	if !builds || site.Datacenter == "" {
 		return
 	}
-	zones, err := o.VCenter.Zones(ctx, site.Datacenter, site.ComputeClusters())
+	zones, err := o.VCenter.Zones(ctx, site.Datacenter, site.ComputeClusters(), o.MaxAge)
 	if err != nil {
 		return
 	}

@@ -15,7 +15,9 @@ import (
 // rebuild what a cluster has lost.
 func (r *Runner) readZones(ctx context.Context) (model.ZoneTags, error) {
 	site := r.World.Limits.Site
-	zones, err := r.Reader.Zones(ctx, site.Datacenter, site.ComputeClusters())
+	// No lock of a cluster holds the tags of a site: what the plan of this run has just
+	// read is as good, and what this run changes of them is read again.
+	zones, err := r.Reader.Zones(ctx, site.Datacenter, site.ComputeClusters(), r.Timing.ReadMaxAge)
 	if errors.Is(err, model.ErrPermission) {
 		r.warnings.add(model.NewFinding(model.ClusterField(model.FieldDatacenter), "Zone tags cannot be read",
 			"Nodes of this apply are built without the labels topology.kubernetes.io/region and zone: %s. "+
