@@ -240,6 +240,7 @@ func TestZonesOfOneRunAreReadOnce(t *testing.T) {
 
 	object, err := v.client.ZoneObject(t.Context(), "dc-1", "cluster-a", 0)
 	v.must(err)
-	v.must(v.client.SetZoneTag(t.Context(), object, "zone-new", vsphere.ZoneTagMaker{ID: object.ID}, vsphere.HeldZoneTag{}, &vsphere.ZoneTagState{}))
+	maker := vsphere.ZoneTagMaker{ID: object.ID}
+	v.must(v.client.SetZoneTag(t.Context(), object, "zone-new", maker, vsphere.HeldZoneTag{}, &vsphere.ZoneTagState{}))
 	expect("after a change", cluster, time.Minute, "zone-new", 1)
 }
