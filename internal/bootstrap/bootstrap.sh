@@ -364,9 +364,33 @@ join() {
 
 kubeadm_join() { run kubeadm join --config "$state/kubeadm.yaml"; }
 
+# leave_etcd waits until this node is no member of etcd, and takes it out if it is one. kubeadm
+# reset removes etcd's data even if the API is silent, or does not know the node yet, and then
+# leaves the member behind: one that votes already may be what the quorum hangs on. As long as
+# the others do not answer, kubelet runs its etcd, which is what they may be waiting for.
+leave_etcd() {
+	local etcd=$kubernetes/manifests/etcd.yaml why said=''
+	[[ -f $state/leave-etcd.py ]] || return 0
+	if [[ ! -f $etcd ]]; then
+		[[ -d $root/var/lib/etcd/member ]] || return 0
+		say "etcd has data here and no manifest: whether it is a member cannot be told, and the node has to be replaced"
+		return 1
+	fi
+	until why=$(python3 "$state/leave-etcd.py" "$etcd" "$kubernetes/pki" 2>&1); do
+		if [[ $why != "$said" ]]; then
+			say "this node may be a member of etcd, and keeps its data: $why"
+			report "$progress"
+			said=$why
+		fi
+		sleep "$pause"
+	done
+	say 'this node is no member of etcd'
+}
+
 # undo_join clears away a join that stopped halfway, the member it may have added to etcd
 # included: kubeadm refuses to join over the remains.
 undo_join() {
+	leave_etcd
 	run kubeadm reset --force --cri-socket "$socket" || say 'kubeadm reset failed'
 	if [[ -f $state/kube-vip.yaml ]]; then
 		mkdir -p "$kubernetes/manifests"

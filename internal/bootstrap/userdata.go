@@ -14,10 +14,16 @@ import (
 //go:embed bootstrap.sh
 var script string
 
+// leaveEtcd takes a node whose join is undone out of etcd, in Python, as fetchSnapshot is.
+//
+//go:embed leave-etcd.py
+var leaveEtcd string
+
 const (
 	scriptPath      = "/etc/gantry/bootstrap.sh"
 	kubeadmPath     = "/etc/gantry/kubeadm.yaml"
 	versionPath     = "/etc/gantry/kubernetes-version"
+	leaveEtcdPath   = "/etc/gantry/leave-etcd.py"
 	unitPath        = unitDirectory + unitName
 	unitDirectory   = "/etc/systemd/system/"
 	unitName        = "gantry-bootstrap.service"
@@ -139,6 +145,9 @@ func (n Node) files() ([]writeFile, error) {
 	}
 	if n.Role.controlsPlane() {
 		files = append(files, n.certificateFiles()...)
+	}
+	if n.Role == ControlPlane {
+		files = append(files, writeFile{Path: leaveEtcdPath, Permissions: modePublic, Content: leaveEtcd})
 	}
 	if n.Role == FirstControlPlane {
 		files = append(files, n.authorityFiles()...)
