@@ -244,8 +244,9 @@ func (g *guest) joinMember(ctx context.Context, c *cluster, disk *etcd.Disk) err
 	return g.reached(ctx, JoinMemberVotes)
 }
 
-// undoMember is what `kubeadm reset` does about etcd before a join is tried again.
-func (g *guest) undoMember(ctx context.Context, c *cluster) error {
+// undoMember is what `kubeadm reset` does about etcd, with what it knows of the cluster or
+// without: the data goes in either case.
+func (g *guest) undoMember(ctx context.Context, c *cluster, knows bool) error {
 	g.world.mu.Lock()
 	disk := g.disk.member
 	g.disk.member = nil
@@ -253,9 +254,12 @@ func (g *guest) undoMember(ctx context.Context, c *cluster) error {
 	if disk == nil {
 		return nil
 	}
-	if err := g.untilEtcd(ctx, func(ctx context.Context) error { return c.etcd.Remove(ctx, disk) }); err != nil {
-		g.log("[reset] failed to remove etcd member: %v", err)
+	if !knows {
+		g.log("W [reset] Unable to fetch the kubeadm-config ConfigMap from cluster")
+	} else if err := g.untilEtcd(ctx, func(ctx context.Context) error { return c.etcd.Remove(ctx, disk) }); err != nil {
+		g.log("W [reset] Failed to remove etcd member: %v, please manually remove this etcd member using etcdctl", err)
 	}
+	g.log("[reset] Deleted contents of the etcd data directory: /var/lib/etcd")
 	g.world.mu.Lock()
 	defer g.world.mu.Unlock()
 	g.world.killMember(g)

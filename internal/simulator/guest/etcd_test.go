@@ -3,9 +3,11 @@ package guest_test
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -167,6 +169,43 @@ func TestJoinThatEndsHalfway(t *testing.T) {
 		t.Fatalf("guest %s", g.Log)
 	}
 	if all := s.etcdMembers(); len(all) != 2 || !all["cp-4"].Healthy() || all["cp-4"].Learner {
+		t.Errorf("members %+v", all)
+	}
+}
+
+// TestAVoterThatJoinsAgainLosesNothing takes the power from both members of a control plane in
+// the middle of the second join, when it votes already, and gives it back to the second one
+// alone: nobody answers, and its data stays, since the first one has no quorum without it.
+func TestAVoterThatJoinsAgainLosesNothing(t *testing.T) {
+	t.Parallel()
+	var s *site
+	var cut atomic.Bool
+	s = newSite(t, guest.Options{JoinTimeout: 3 * time.Second, AtJoin: func(vm string, stage guest.JoinStage) error {
+		if vm == "cp-2" && stage == guest.JoinMemberVotes && !cut.Load() {
+			s.world.PowerOff("vm-cp-2")
+			s.world.PowerOff("vm-cp-1")
+			cut.Store(true)
+		}
+		return nil
+	}})
+	first := s.first("cp-1", address(11))
+	s.joins(first)
+	s.putToken(time.Now().Add(time.Hour))
+	s.putCertificates(certificateKey, true)
+	m := s.controlPlane("cp-2", address(12))
+	s.boot(m)
+	eventually(t, "the power is lost", func() bool { return cut.Load() && s.inPhase("cp-2", guest.PhaseOff)() })
+	s.cycle(m)
+	eventually(t, "it says what it waits for", func() bool {
+		return slices.ContainsFunc(s.world.Guests(), func(g guest.State) bool {
+			return g.Name == "cp-2" && (strings.Contains(g.Log, "keeps its data") || strings.Contains(g.Log, "Deleted contents of the etcd data"))
+		})
+	})
+	s.cycle(first)
+	if g := s.settled("cp-2"); g.Phase != guest.PhaseJoined {
+		t.Fatalf("guest %s", g.Log)
+	}
+	if all := s.etcdMembers(); len(all) != 2 || !all["cp-1"].Healthy() || !all["cp-2"].Healthy() || all["cp-2"].Learner {
 		t.Errorf("members %+v", all)
 	}
 }

@@ -26,7 +26,7 @@ func (g *guest) tryToJoin(ctx context.Context, inst *cloudinit.Instance, file []
 	again := g.disk.node != nil || g.disk.joining != nil
 	g.world.mu.Unlock()
 	if again {
-		if err := g.reset(ctx); err != nil {
+		if err := g.undoJoin(ctx, inst); err != nil {
 			return err
 		}
 	}

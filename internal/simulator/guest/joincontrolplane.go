@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/cloudinit"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeadm"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
@@ -85,9 +86,11 @@ func (g *guest) joined(n *node) error {
 	return nil
 }
 
-// reset is what `kubeadm reset` does before a join that was interrupted is tried again: the
-// member leaves etcd, and the kubelet ends. The node stays in the API.
-func (g *guest) reset(ctx context.Context) error {
+// leaveScript is what takes a machine out of etcd before its join is undone.
+const leaveScript = "/etc/gantry/leave-etcd.py"
+
+// undoJoin is what the script does before a join that was interrupted is tried again.
+func (g *guest) undoJoin(ctx context.Context, inst *cloudinit.Instance) error {
 	g.world.mu.Lock()
 	n := g.disk.node
 	c := g.disk.joining
@@ -98,7 +101,45 @@ func (g *guest) reset(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	if err := g.undoMember(ctx, c); err != nil {
+	if inst.Has(leaveScript) {
+		if err := g.leaveEtcd(ctx, c); err != nil {
+			return err
+		}
+	}
+	return g.reset(ctx, c, n)
+}
+
+// leaveEtcd waits until the other members of etcd say that the machine is none of them. Its
+// own runs meanwhile: they may not have the quorum without it.
+func (g *guest) leaveEtcd(ctx context.Context, c *cluster) error {
+	g.world.mu.Lock()
+	disk := g.disk.member
+	g.world.mu.Unlock()
+	if disk == nil {
+		return nil
+	}
+	said := ""
+	for {
+		err := c.etcd.Leave(ctx, disk)
+		if err == nil {
+			return nil
+		}
+		if err.Error() != said {
+			said = err.Error()
+			g.log("this node may be a member of etcd, and keeps its data: %v", err)
+		}
+		if !sleep(ctx, pollInterval) {
+			return errOff
+		}
+	}
+}
+
+// reset is what `kubeadm reset` does: the kubelet ends, and the data of etcd goes. The member
+// leaves etcd only if kubeadm learns from the API of its cluster what it resets, which takes
+// an API that answers and the kubelet's kubeconfig. The node stays in the API.
+func (g *guest) reset(ctx context.Context, c *cluster, n *node) error {
+	knows := n != nil && n.object != nil && c.healthy() == nil
+	if err := g.undoMember(ctx, c, knows); err != nil {
 		return err
 	}
 	g.world.mu.Lock()

@@ -108,12 +108,14 @@ func (c *Cluster) member(id uint64) (*Member, bool) {
 }
 
 // Any returns the member that has got furthest of those that vote; nil where none runs.
-func (c *Cluster) Any() *Member {
+func (c *Cluster) Any() *Member { return c.furthest(func(*Member) bool { return true }) }
+
+func (c *Cluster) furthest(counts func(*Member) bool) *Member {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var furthest *Member
 	for _, m := range c.alive {
-		if m.ended() || !slices.Contains(m.Voters(), m.ID()) {
+		if !counts(m) || m.ended() || !slices.Contains(m.Voters(), m.ID()) {
 			continue
 		}
 		if furthest == nil || m.etcd.Server.AppliedIndex() > furthest.etcd.Server.AppliedIndex() {

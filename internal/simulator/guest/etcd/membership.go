@@ -125,10 +125,18 @@ func (c *Cluster) allKnowVoter(id uint64) error {
 }
 
 // Remove removes the member of a disk, if the cluster has it, and waits until every other
-// member knows it. A leader that is removed goes on for a second; one that ends before the
-// others have heard of it takes the quorum with it.
-func (c *Cluster) Remove(ctx context.Context, d *Disk) error {
-	m := c.Any()
+// member knows it.
+func (c *Cluster) Remove(ctx context.Context, d *Disk) error { return c.remove(ctx, c.Any(), d) }
+
+// Leave is Remove by way of another member, as where the machine of the disk asks: it fails
+// while none answers.
+func (c *Cluster) Leave(ctx context.Context, d *Disk) error {
+	return c.remove(ctx, c.furthest(func(m *Member) bool { return m.disk != d }), d)
+}
+
+// remove waits for the others: a leader that is removed goes on for a second, and one that
+// ends before they have heard of it takes the quorum with it.
+func (c *Cluster) remove(ctx context.Context, m *Member, d *Disk) error {
 	if m == nil {
 		return errNoMember
 	}
