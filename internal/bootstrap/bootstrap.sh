@@ -21,6 +21,7 @@ nic=eth0 # as the network's document calls it
 log=$root/var/log/gantry-bootstrap.log
 manifest=$kubernetes/manifests/kube-vip.yaml
 pause=${GANTRY_PAUSE:-15}
+limit=${GANTRY_LIMIT:-900} # of the users' commands before the join, and of those after it
 progress=kubeadm # the phase of what may take several attempts
 
 # redact keeps what kubeadm says and drops what no log may hold: private keys,
@@ -259,25 +260,52 @@ check_files() {
 }
 
 # run_commands runs the users' own, with the variables of the proxy. What has run is
-# removed: the loss of power repeats one at most, and none stays on the disk.
+# removed: the loss of power repeats one at most, and none stays on the disk. All of them
+# together have a bound: one that never ends would keep the node from saying so.
 run_commands() {
-	local file
+	local file status end=$((SECONDS + limit))
 	for file in "$state/$1"/*; do
 		[[ -f $file ]] || continue
 		say "+ command ${file##*/} of $1"
-		if ! (
-			set -a
-			HOME=/root
-			# shellcheck source=/dev/null
-			[[ ! -f $state/proxy.env ]] || . "$state/proxy.env"
-			exec bash -eo pipefail "$file"
-		) </dev/null 2>&1 | redact >>"$log"; then
-			say "command ${file##*/} of $1 failed with status ${PIPESTATUS[0]}"
+		status=0
+		run_command "$file" $((end > SECONDS ? end - SECONDS : 1)) || status=$?
+		if ((status == 124 || status == 137)) && ((SECONDS >= end)); then
+			say "command ${file##*/} of $1 was ended: the commands of $1 have $limit seconds together"
+			return 1
+		elif ((status != 0)); then
+			say "command ${file##*/} of $1 failed with status $status"
 			return 1
 		fi
 		rm -f "$file"
 		sync
 	done
+}
+
+# run_command runs one of them for so many seconds at most, and logs its redacted output. What
+# it leaves running may hold on to that: it is not waited for. timeout is the leader of a group
+# of processes, which ends with it.
+run_command() {
+	local status=0 logs command try
+	exec 3> >(redact >>"$log" 2>/dev/null)
+	logs=$!
+	(
+		set -a
+		HOME=/root
+		# shellcheck source=/dev/null
+		[[ ! -f $state/proxy.env ]] || . "$state/proxy.env"
+		exec timeout -k 10 "$2" bash -eo pipefail "$1"
+	) </dev/null >&3 2>&1 3>&- &
+	command=$!
+	exec 3>&-
+	wait "$command" || status=$?
+	if ((status == 124 || status == 137)); then
+		kill -KILL -- "-$command" 2>/dev/null || true
+	fi
+	for ((try = 0; try < 50; try++)); do
+		kill -0 "$logs" 2>/dev/null || break
+		sleep 0.1
+	done
+	return "$status"
 }
 
 # post_bootstrap runs the commands of a node that has joined.

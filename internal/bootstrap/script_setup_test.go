@@ -1,7 +1,9 @@
 package bootstrap_test
 
 import (
+	"context"
 	"fmt"
+	"os/exec"
 	"os/user"
 	"slices"
 	"strings"
@@ -113,6 +115,68 @@ func TestScriptReportsAFailureAfterTheJoin(t *testing.T) {
 	m.wantPhases("booting", "kubeadm", "post_bootstrap", "post_bootstrap_failed", "post_bootstrap", "joined")
 	if strings.Count(m.read("notes"), "one") != 1 {
 		t.Errorf("the first command ran again: %q", m.read("notes"))
+	}
+}
+
+// A command that never ends is ended, with what it has started, and has failed.
+func TestScriptEndsACommandThatHangs(t *testing.T) {
+	t.Parallel()
+	hangs := `echo it waits for the disk; (trap '' TERM; echo $BASHPID >"$GANTRY_ROOT/child"; exec sleep 3600) & sleep 3600`
+	for name, c := range map[string]struct {
+		setup  bootstrap.Setup
+		phases []string
+	}{
+		"pre-bootstrap":  {bootstrap.Setup{PreBootstrap: []string{note("one"), hangs, note("never")}}, []string{"booting", "failed"}},
+		"post-bootstrap": {bootstrap.Setup{PostBootstrap: []string{note("one"), hangs, note("never")}}, []string{"booting", "kubeadm", "post_bootstrap", "post_bootstrap_failed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			node := newNode(t, bootstrap.Worker)
+			node.Setup = c.setup
+			m := newMachine(t, node)
+			m.env = []string{"GANTRY_LIMIT=2"}
+			if status := m.bootstrap("join"); status == 0 {
+				t.Error("the bootstrap was a success")
+			}
+			m.wantPhases(c.phases...)
+			tail := m.read("tail")
+			for _, want := range []string{"it waits for the disk", "command 002 of " + name + " was ended", "have 2 seconds together"} {
+				if !strings.Contains(tail, want) {
+					t.Errorf("the reported log does not say %q:\n%s", want, tail)
+				}
+			}
+			if strings.Contains(m.read("notes"), "never") {
+				t.Error("the next command ran all the same")
+			}
+			// Who reaps it may take a while.
+			pid := strings.TrimSpace(m.read("child"))
+			state, _ := exec.CommandContext(t.Context(), "ps", "-o", "stat=", "-p", pid).Output()
+			if pid == "" || len(state) > 0 && state[0] != 'Z' {
+				t.Errorf("what it has started runs on: process %q, %s", pid, state)
+			}
+		})
+	}
+}
+
+// A command may leave something running that holds on to its output.
+func TestScriptDoesNotWaitForWhatACommandLeavesRunning(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.Worker)
+	node.Setup.PostBootstrap = []string{`setsid sleep 3600 & echo $! >"$GANTRY_ROOT/child"`, note("two")}
+	m := newMachine(t, node)
+	t.Cleanup(func() {
+		_ = exec.CommandContext(context.Background(), "kill", strings.TrimSpace(m.read("child"))).Run()
+	})
+	if status := m.bootstrap("join"); status != 0 || !strings.Contains(m.read("notes"), "two") {
+		t.Errorf("status %d; log:\n%s", status, m.log())
+	}
+}
+
+func TestScriptHasTheDocumentedBound(t *testing.T) {
+	t.Parallel()
+	script := userdata(t, newNode(t, bootstrap.Worker)).file("/etc/gantry/bootstrap.sh")
+	if want := fmt.Sprintf("${GANTRY_LIMIT:-%d}", int(bootstrap.CommandsEndAfter.Seconds())); !strings.Contains(script, want) {
+		t.Errorf("the script has another bound than %s", want)
 	}
 }
 

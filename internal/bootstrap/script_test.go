@@ -18,6 +18,7 @@ import (
 type machine struct {
 	t    *testing.T
 	root string
+	env  []string // what a test sets beside what all do
 }
 
 // stub is every stand-in. It records its call; a file named after the command
@@ -128,7 +129,8 @@ func (m *machine) started() []string { return strings.Fields(m.read("/started"))
 func (m *machine) script(verb string) int {
 	m.t.Helper()
 	command := exec.CommandContext(m.t.Context(), filepath.Join(m.root, "etc/gantry/bootstrap.sh"), verb)
-	command.Env = append(os.Environ(), "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "GANTRY_STAT="+filepath.Join(m.root, "stat"),
+	command.Env = append(os.Environ(), m.env...)
+	command.Env = append(command.Env, "GANTRY_ROOT="+m.root, "GANTRY_PAUSE=0", "GANTRY_STAT="+filepath.Join(m.root, "stat"),
 		"HTTPS_PROXY=http://not-for-kubeadm:1")
 	output, err := command.CombinedOutput()
 	if len(output) > 0 {

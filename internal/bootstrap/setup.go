@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -38,6 +39,11 @@ func (s Setup) String() string {
 
 // GoString keeps them out of %#v.
 func (s Setup) GoString() string { return s.String() }
+
+// CommandsEndAfter is how long the commands of PreBootstrap have together, and those of
+// PostBootstrap, before the one that runs is ended and has failed. It is shorter than what
+// waits for them, which is to be told why.
+const CommandsEndAfter = 15 * time.Minute
 
 const (
 	nodeFilesPath          = "/etc/gantry/node-files"
