@@ -78,6 +78,33 @@ func TestCommandAfterTheJoinIsRunAgain(t *testing.T) {
 	}
 }
 
+// TestCommandThatNeverEnds is one that the node ends: the apply ends with the log's tail, long
+// before it would give up waiting, and the next one goes on with other commands.
+func TestCommandThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	for name, setup := range map[string]bootstrap.Setup{
+		"pre-bootstrap":  {PreBootstrap: []string{"true", "sleep infinity"}},
+		"post-bootstrap": {PostBootstrap: []string{"true", "sleep infinity"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			spec, secrets, _ := w.applied(w.withNetwork(1, 0))
+			spec.Workers = slices.Clone(spec.Workers)
+			spec.Workers[0].Count, spec.Workers[0].Setup = 1, setup
+			e := w.engine()
+			e.Timing.BootTimeout = time.Hour
+			out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+			if err == nil || !strings.Contains(err.Error(), "command 002 of "+name+" was ended") {
+				t.Fatalf("applied with %v", err)
+			}
+			spec = kept(spec, out)
+			spec.Workers[0].Setup = bootstrap.Setup{}
+			w.applies(spec, secrets)
+		})
+	}
+}
+
 // TestRestartInterruptedAtEveryCall kills a run that restarts the nodes of a control plane at
 // some of its vCenter calls: the applies after it end with all commands run, every node takes
 // pods, and none was replaced.

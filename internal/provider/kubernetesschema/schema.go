@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 )
@@ -194,7 +195,9 @@ func Setup(nodes, files, commands, rolls string) map[string]schema.Attribute {
 			Optional:    true,
 			ElementType: types.StringType,
 			MarkdownDescription: "Commands for `bash`, which run one after the other as root on " + nodes + " " + when + " " +
-				"The first that fails ends it, and its output is in the error. They see the variables of the nodes' proxy. " +
+				"The first that fails ends it, and its output is in the error. " +
+				fmt.Sprintf("They have %.0f minutes together: one that runs then is ended, and has failed. ", bootstrap.CommandsEndAfter.Minutes()) +
+				"They see the variables of the nodes' proxy. " +
 				"What they print goes to `/var/log/gantry-bootstrap.log`, and what looks like a secret is left out. " +
 				commands + rolls + "Defaults to none.",
 			Validators: []validator.List{

@@ -149,7 +149,7 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	if begun {
 		return errors.New("kubeadm init was started here before and did not end well: the node has to be replaced")
 	}
-	if err := g.runCommands(inst, preBootstrap); err != nil {
+	if err := g.runCommands(ctx, inst, preBootstrap); err != nil {
 		return err
 	}
 	if err := g.runKubeadm(ctx, verb, inst); err != nil {

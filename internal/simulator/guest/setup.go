@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -24,20 +25,31 @@ const (
 	postBootstrap = "/etc/gantry/post-bootstrap"
 )
 
-// failing is the end of a command that fails, and testing that of one that fails as long as
-// there is no file. There is no shell here: all others succeed.
+// failing is the end of a command that fails, testing that of one that fails as long as there
+// is no file, and hanging that of one that never ends. There is no shell here: all others
+// succeed.
 var (
 	failing = regexp.MustCompile(`(?:^|\n|; )(?:false|exit ([1-9]\d*))\n?$`)
 	testing = regexp.MustCompile(`(?:^|\n|; )test -e (/\S+)\n?$`)
+	hanging = regexp.MustCompile(`(?:^|\n|; )sleep infinity\n?$`)
 )
 
 // runCommands is what the script does with the users' commands: none that has run is run again.
-func (g *guest) runCommands(inst *cloudinit.Instance, directory string) error {
+func (g *guest) runCommands(ctx context.Context, inst *cloudinit.Instance, directory string) error {
+	limit := g.world.options.CommandLimit
+	end := time.Now().Add(limit)
 	for _, file := range slices.Sorted(maps.Keys(inst.Files)) {
 		if path.Dir(file) != directory || g.hasRun(file) {
 			continue
 		}
 		g.log("+ command %s of %s", path.Base(file), path.Base(directory))
+		if hanging.Match(inst.Files[file].Content) {
+			if !sleep(ctx, time.Until(end)) {
+				return errOff
+			}
+			return fmt.Errorf("command %s of %s was ended: the commands of %[2]s have %g seconds together",
+				path.Base(file), path.Base(directory), limit.Seconds())
+		}
 		if status := g.exitStatus(inst.Files[file].Content); status != "0" {
 			return fmt.Errorf("command %s of %s failed with status %s", path.Base(file), path.Base(directory), status)
 		}
@@ -101,7 +113,7 @@ func (g *guest) postBootstrap(ctx context.Context, inst *cloudinit.Instance) err
 			break
 		}
 	}
-	if err := g.runCommands(inst, postBootstrap); err != nil {
+	if err := g.runCommands(ctx, inst, postBootstrap); err != nil {
 		return fmt.Errorf("%w; %w", err, errPostBootstrap)
 	}
 	return nil

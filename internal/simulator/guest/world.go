@@ -27,6 +27,9 @@ type Options struct {
 	// JoinTimeout is how long a joining node waits for the API of its cluster,
 	// in real time; a minute unless set. Real kubeadm waits five.
 	JoinTimeout time.Duration
+	// CommandLimit is how long the users' commands before a join, and those after it, may take,
+	// in real time; two seconds unless set. Real ones have 15 minutes.
+	CommandLimit time.Duration
 	// PodDelay is how long static pods take from their start until they are Ready, in real
 	// time. Real ones take ten seconds and more.
 	PodDelay time.Duration
@@ -118,6 +121,7 @@ func NewWorld(options Options) (*World, error) {
 	}
 	options.ProxyListen = cmp.Or(options.ProxyListen, "127.0.0.1:0")
 	options.JoinTimeout = cmp.Or(options.JoinTimeout, time.Minute)
+	options.CommandLimit = cmp.Or(options.CommandLimit, 2*time.Second)
 	w := &World{options: options, network: network.New(), guests: map[string]*guest{}}
 	w.leases = network.NewLeases(w.network)
 	proxy, err := network.NewProxy(w.network.Reach, options.ProxyListen, w.leases.Resolve)
