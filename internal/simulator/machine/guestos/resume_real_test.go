@@ -10,9 +10,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 )
 
-// The power is taken from a control-plane node in the middle of kubeadm join, as its
-// etcd becomes a member. Without any userdata it goes on by itself, and there is one
-// member of its name.
+// The power is taken from a control-plane node in the middle of kubeadm join: first as its etcd
+// becomes a member, and then, from the first node as well, when it votes. Without any userdata
+// it goes on by itself. While it is alone it keeps its data, without which the first node has
+// no quorum, and at the end there is one member of its name.
 func TestRealJoinResumes(t *testing.T) {
 	c := newCluster(t, "1.37.2")
 	c.boot(c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11"))
@@ -30,10 +31,26 @@ func TestRealJoinResumes(t *testing.T) {
 		t.Fatalf("userdata %.20q", userdata)
 	}
 	c.powerOn("cp2")
+	c.await("cp2 votes, in a second join", 5*time.Minute, func() bool {
+		members, err := c.try("cp1", "sh", "-c", etcdctl+"member list")
+		log, _ := c.try("cp2", "cat", "/var/log/gantry-bootstrap.log")
+		return err == nil && strings.Contains(members, ", cp2, ") && !strings.Contains(members, "true") &&
+			strings.Contains(log, "this node is no member of etcd")
+	})
+	c.PowerOff("vm-cp2")
+	c.PowerOff("vm-cp1")
+	if phase := c.reported("cp2", "gantry.phase"); phase != "kubeadm" {
+		t.Fatalf("the power was taken in phase %s", phase)
+	}
+	c.powerOn("cp2")
+	c.await("cp2 waits for the others", 5*time.Minute, func() bool {
+		log, _ := c.try("cp2", "cat", "/var/log/gantry-bootstrap.log")
+		return strings.Contains(log, "keeps its data")
+	})
+	c.powerOn("cp1")
 	c.awaitJoined("cp2")
 
-	members := c.run("cp1", "sh", "-c", `exec crictl exec "$(crictl ps -q --name '^etcd$')" etcdctl member list `+
-		`--cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key`)
+	members := c.run("cp1", "sh", "-c", etcdctl+"member list")
 	if strings.Count(members, "\n") != 1 || !strings.Contains(members, ", cp1, ") || !strings.Contains(members, ", cp2, ") {
 		t.Errorf("members:\n%s", members)
 	}
@@ -51,3 +68,7 @@ func TestRealJoinResumes(t *testing.T) {
 	c.powerOn("cp2")
 	c.awaitJoined("cp2")
 }
+
+// etcdctl is that of the member of etcd on a machine.
+const etcdctl = `exec crictl exec "$(crictl ps -q --name '^etcd$')" etcdctl ` +
+	`--cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key `
