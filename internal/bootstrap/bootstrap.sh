@@ -68,6 +68,9 @@ finish() {
 		# A node that has joined serves, whatever fails after that.
 		if [[ -e $state/bootstrapped ]]; then
 			report post_bootstrap_failed
+		elif [[ -e $state/init-started && -e $kubernetes/manifests/kube-apiserver.yaml ]]; then
+			# kubelet runs an API server, which may serve: others may have written to it.
+			report init_failed
 		else
 			report failed
 		fi
@@ -404,6 +407,7 @@ leave_etcd() {
 		say "etcd has data here and no manifest: whether it is a member cannot be told, and the node has to be replaced"
 		return 1
 	fi
+	run systemctl start kubelet || say 'kubelet was not started'
 	until why=$(python3 "$state/leave-etcd.py" "$etcd" "$kubernetes/pki" 2>&1); do
 		if [[ $why != "$said" ]]; then
 			say "this node may be a member of etcd, and keeps its data: $why"

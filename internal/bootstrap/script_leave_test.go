@@ -47,6 +47,9 @@ if (($(wc -l <"$root/asked") < 4)); then echo "no other member of etcd answers";
 	}
 	m.wantKubeadm("join", "reset", "join")
 	calls := m.read("calls")
+	if start := strings.Index(calls, "systemctl start kubelet"); start < 0 || start > strings.Index(calls, "\npython3 ") {
+		t.Errorf("kubelet is not started before it waits:\n%s", calls)
+	}
 	if m.exists("too-early") || strings.Index(calls, "kubeadm reset") < strings.LastIndex(calls, "\npython3 ") {
 		t.Errorf("it was reset while it may have been a member:\n%s", calls)
 	}
@@ -229,7 +232,7 @@ func TestLeaveEtcd(t *testing.T) {
 			e.member("7", "cp-2", "127.0.0.1", false)
 			e.quorum = false
 		}, "", "etcdserver: no leader"},
-		"nobody says that it is none": {func(e *fakeEtcd) { e.quorum = false }, "", "etcdserver: no leader"},
+		"the others have no leader": {func(e *fakeEtcd) { e.quorum = false }, "", "etcdserver: no leader"},
 		"it would cost the quorum": {func(e *fakeEtcd) {
 			e.member("7", "cp-2", "127.0.0.1", false)
 			e.refuses = "etcdserver: unhealthy cluster"

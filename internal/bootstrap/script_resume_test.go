@@ -46,6 +46,23 @@ func TestScriptNeverInitsTwiceAfterTheLossOfPower(t *testing.T) {
 	}
 }
 
+// Once there is an API server, others may have written to it: that is told apart.
+func TestScriptSaysThatAnAPIServerMayServe(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, newNode(t, bootstrap.FirstControlPlane))
+	m.play("kubeadm", `case $1 in
+version) echo v1.37.2 ;;
+init) touch "$root/etc/kubernetes/manifests/kube-apiserver.yaml"; echo "could not upload the configuration"; exit 1 ;;
+esac`)
+	for range 2 { // the next boot says so again
+		if status := m.bootstrap("init"); status == 0 {
+			t.Error("the bootstrap was a success")
+		}
+	}
+	m.wantKubeadm("init")
+	m.wantPhases("booting", "kubeadm", "init_failed", "booting", "kubeadm", "init_failed")
+}
+
 // Before init has begun the next boot does all of it.
 func TestScriptInitsAfterTheLossOfPower(t *testing.T) {
 	t.Parallel()

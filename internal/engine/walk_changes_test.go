@@ -204,6 +204,52 @@ func (w *walk) encrypt(c *walked) string {
 	return fmt.Sprintf("encrypt Secrets with key %d", c.wanted.EncryptionVersion)
 }
 
+// failsOnce fails the first time on each node.
+const failsOnce = "test -e /run/tried || { touch /run/tried; false; }"
+
+// commands have nodes of a pool run other commands once they have joined. Where these fail for
+// good, an apply says so, and a person takes them back. A control plane of one node is not
+// restarted: it has no quorum meanwhile.
+func (w *walk) commands(c *walked) string {
+	pools := c.pools()
+	pool := pools[rapid.IntRange(0, len(pools)-1).Draw(w.r, "pool")]
+	kinds := []string{"", "true", "false"}
+	if pool.Name != model.ControlPlanePool || pool.Count > 1 {
+		kinds = append(kinds, failsOnce)
+	}
+	command := rapid.SampledFrom(kinds).Draw(w.r, "command")
+	pool.Setup = bootstrap.Setup{}
+	switch command {
+	case "":
+		return "run no commands on " + pool.Name
+	case "false":
+		count := pool.Count
+		pool.Setup.PostBootstrap = []string{"true", command}
+		err := w.watched(c, false, func() error { return w.applyOnce(c) })
+		if count > 0 && (err == nil || !strings.Contains(err.Error(), "command 002 of post-bootstrap failed")) {
+			w.t.Errorf("%s: commands that fail on %d nodes of %s: %v", c.name, count, pool.Name, err)
+		}
+		c.edit()
+		pool = c.pools()[slices.IndexFunc(c.pools(), func(p *model.NodePool) bool { return p.Name == pool.Name })]
+		pool.Setup = bootstrap.Setup{}
+		return "run no commands on " + pool.Name + " after those that failed"
+	}
+	pool.Setup.PostBootstrap = []string{"true", command}
+	return fmt.Sprintf("run %q on %s", command, pool.Name)
+}
+
+// retries are the runs that it may take until commands have passed that fail once on each of
+// the nodes that are built.
+func (c *walked) retries() int {
+	n := 0
+	for _, pool := range c.pools() {
+		if slices.Contains(pool.Setup.PostBootstrap, failsOnce) {
+			n += 2 * (pool.Count + 1)
+		}
+	}
+	return n
+}
+
 // attachDisk attaches a disk to a node, as a storage driver does.
 func (w *walk) attachDisk(c *walked) string {
 	vm := c.state.known[rapid.IntRange(0, 99).Draw(w.r, "node")%len(c.state.known)].Node

@@ -181,6 +181,7 @@ func (w *walk) beside(c *walked, other func() error) error {
 // finish applies a cluster until nothing is left to do, which has to be so after a number of
 // runs. One that has to be created again takes one more.
 func (w *walk) finish(c *walked, what string, runs int) {
+	runs += c.retries()
 	for try := 1; ; try++ {
 		err := w.watched(c, false, func() error { return w.applyOnce(c) })
 		if err == nil && (c.state == nil) == (c.wanted.KubernetesVersion == "") {

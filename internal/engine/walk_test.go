@@ -61,6 +61,7 @@ func TestRandomWalk(t *testing.T) {
 			"describe":            w.step((*walk).describe),
 			"settings":            w.step((*walk).settings),
 			"encrypt":             w.step((*walk).encrypt),
+			"commands":            w.step((*walk).commands),
 			"attach disk":         w.step((*walk).attachDisk),
 			"no change":           w.step((*walk).noChange),
 		})

@@ -298,6 +298,9 @@ func (m *Machine) LeaseChanged() bool {
 const (
 	PhaseKubeadm = "kubeadm"
 	PhaseFailed  = "failed"
+	// PhaseInitFailed is of a first node on which kubeadm init did not end well once there was
+	// an API server, which may serve.
+	PhaseInitFailed = "init_failed"
 	// PhasePost is of a node that has joined and runs the commands of post_bootstrap, and
 	// PhasePostFailed of one where one of these failed.
 	PhasePost       = "post_bootstrap"

@@ -286,6 +286,12 @@ func TestRestoreGoesOnWithAFirstNodeThatLostItsPower(t *testing.T) {
 	if p := planned(s, f); !strings.HasPrefix(names(p), "create_record c, delete_node c-cp-4, create_node c-cp-4") || p.Err() != nil {
 		t.Errorf("planned %s (%v)", names(p), p.Problems)
 	}
+	// Where init began, there is an API server, which may serve, whatever came of the rest.
+	s, f, node = begun()
+	node.PoweredOn, node.Phase = true, model.PhaseInitFailed
+	refused(s, f, `"c-cp-4"`, "did not end well", "delete its VM")
+	node.PoweredOn = false
+	wantSteps(t, planned(s, f), resumed)
 	// Another snapshot is named, or none; or the authorities are not the VM's.
 	s, f, node = begun()
 	other := *snapshot

@@ -164,7 +164,7 @@ func (b *bootWatch) check(res *model.PollResult) (bool, error) {
 	}
 	since(&b.off, ok && !state.PoweredOn)
 	since(&b.done, model.HasJoined(state.Phase))
-	since(&b.failed, state.Phase == model.PhaseFailed)
+	since(&b.failed, state.Phase == model.PhaseFailed || state.Phase == model.PhaseInitFailed)
 	switch {
 	case res.Gone[b.vm]:
 		b.last.Why = "was deleted while it booted"

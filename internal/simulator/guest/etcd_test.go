@@ -175,7 +175,7 @@ func TestJoinThatEndsHalfway(t *testing.T) {
 
 // TestAVoterThatJoinsAgainLosesNothing takes the power from both members of a control plane in
 // the middle of the second join, when it votes already, and gives it back to the second one
-// alone: nobody answers, and its data stays, since the first one has no quorum without it.
+// alone: no other one answers, and its data stays, since the first one has no quorum without it.
 func TestAVoterThatJoinsAgainLosesNothing(t *testing.T) {
 	t.Parallel()
 	var s *site

@@ -87,7 +87,19 @@ func (g *guest) run(ctx context.Context) {
 		g.set(ctx, PhasePostFailed, err)
 		return
 	}
+	if g.initBegan() {
+		g.set(ctx, PhaseInitFailed, err)
+		return
+	}
 	g.set(ctx, PhaseFailed, err)
+}
+
+// initBegan reports whether kubeadm init has come so far on the machine that there is an API
+// server.
+func (g *guest) initBegan() bool {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	return g.disk.initStarted && g.disk.node != nil
 }
 
 func (g *guest) boot(ctx context.Context) error {

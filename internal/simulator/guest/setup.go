@@ -26,11 +26,12 @@ const (
 )
 
 // failing is the end of a command that fails, testing that of one that fails as long as there
-// is no file, and hanging that of one that never ends. There is no shell here: all others
-// succeed.
+// is no file, hanging that of one that never ends, and once that of one that fails the first
+// time on each machine. There is no shell here: all others succeed.
 var (
 	failing = regexp.MustCompile(`(?:^|\n|; )(?:false|exit ([1-9]\d*))\n?$`)
 	testing = regexp.MustCompile(`(?:^|\n|; )test -e (/\S+)\n?$`)
+	once    = regexp.MustCompile(`(?:^|\n|; )test -e (/\S+) \|\| \{ touch /\S+; false; \}\n?$`)
 	hanging = regexp.MustCompile(`(?:^|\n|; )sleep infinity\n?$`)
 )
 
@@ -62,6 +63,10 @@ func (g *guest) runCommands(ctx context.Context, inst *cloudinit.Instance, direc
 func (g *guest) exitStatus(command []byte) string {
 	if match := failing.FindSubmatch(command); match != nil {
 		return cmp.Or(string(match[1]), "1")
+	}
+	if match := once.FindSubmatch(command); match != nil && !g.isMade(string(match[1])) {
+		g.world.MakeFile(g.vm.ID, string(match[1]))
+		return "1"
 	}
 	if match := testing.FindSubmatch(command); match != nil && !g.isMade(string(match[1])) {
 		return "1"

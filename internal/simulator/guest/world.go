@@ -86,6 +86,9 @@ const (
 	PhaseFailed  Phase = "failed"
 	PhaseJoined  Phase = "joined"
 
+	// PhaseInitFailed is of a first node whose kubeadm init failed once there was an API server.
+	PhaseInitFailed Phase = "init_failed"
+
 	// Those of a node that has joined, and runs commands after that.
 	PhasePost       Phase = "post_bootstrap"
 	PhasePostFailed Phase = "post_bootstrap_failed"
