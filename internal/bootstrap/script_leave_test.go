@@ -53,7 +53,8 @@ if (($(wc -l <"$root/asked") < 4)); then echo "no other member of etcd answers";
 	if m.exists("too-early") || strings.Index(calls, "kubeadm reset") < strings.LastIndex(calls, "\npython3 ") {
 		t.Errorf("it was reset while it may have been a member:\n%s", calls)
 	}
-	if want := "/etc/gantry/leave-etcd.py " + etcdManifest + " /etc/kubernetes/pki"; !slices.Equal(m.calls("python3"), slices.Repeat([]string{want}, 4)) {
+	want := slices.Repeat([]string{"/etc/gantry/leave-etcd.py " + etcdManifest + " /etc/kubernetes/pki"}, 4)
+	if !slices.Equal(m.calls("python3"), want) {
 		t.Errorf("python3 %q", m.calls("python3"))
 	}
 	// What it waits for is told once, at once.
@@ -199,7 +200,8 @@ func (e *fakeEtcd) leaves(t *testing.T) (string, error) {
 	script := filepath.Join(directory, "leave-etcd.py")
 	text := userdata(t, newNode(t, bootstrap.ControlPlane)).file("/etc/gantry/leave-etcd.py")
 	// The fake has no certificate of its address.
-	text = strings.Replace(text, "        context.load_cert_chain", "        context.check_hostname = False\n        context.load_cert_chain", 1)
+	const chain = "        context.load_cert_chain"
+	text = strings.Replace(text, chain, "        context.check_hostname = False\n"+chain, 1)
 	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -122,12 +122,13 @@ func TestScriptReportsAFailureAfterTheJoin(t *testing.T) {
 func TestScriptEndsACommandThatHangs(t *testing.T) {
 	t.Parallel()
 	hangs := `echo it waits for the disk; (trap '' TERM; echo $BASHPID >"$GANTRY_ROOT/child"; exec sleep 3600) & sleep 3600`
+	commands := []string{note("one"), hangs, note("never")}
 	for name, c := range map[string]struct {
 		setup  bootstrap.Setup
 		phases []string
 	}{
-		"pre-bootstrap":  {bootstrap.Setup{PreBootstrap: []string{note("one"), hangs, note("never")}}, []string{"booting", "failed"}},
-		"post-bootstrap": {bootstrap.Setup{PostBootstrap: []string{note("one"), hangs, note("never")}}, []string{"booting", "kubeadm", "post_bootstrap", "post_bootstrap_failed"}},
+		"pre-bootstrap":  {bootstrap.Setup{PreBootstrap: commands}, []string{"booting", "failed"}},
+		"post-bootstrap": {bootstrap.Setup{PostBootstrap: commands}, []string{"booting", "kubeadm", "post_bootstrap", "post_bootstrap_failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -152,7 +152,8 @@ func TestInitNeedsAWayThroughTheLoadBalancer(t *testing.T) {
 	l.engine.site = newSite(t, guest.Options{JoinTimeout: 300 * time.Millisecond})
 	l.startBalancer()
 	l.startLeased(l.leased(bootstrap.FirstControlPlane, "prod-1-cp-1", address(11)), address(11))
-	if g := l.settled("prod-1-cp-1"); g.Phase != guest.PhaseInitFailed || !strings.Contains(g.Log, "no load balancer there leads to this node") {
+	g := l.settled("prod-1-cp-1")
+	if g.Phase != guest.PhaseInitFailed || !strings.Contains(g.Log, "no load balancer there leads to this node") {
 		t.Errorf("phase %s\n%s", g.Phase, g.Log)
 	}
 }
