@@ -53,6 +53,13 @@ type Outcome struct {
 // Apply brings the world to what the request says. Killed anywhere, the next call
 // converges.
 func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
+	ctx, progress, ended := e.begin(ctx, model.ActionApply, req.Spec.Ref)
+	out, err := e.apply(ctx, req, progress)
+	ended(err)
+	return out, err
+}
+
+func (e *Engine) apply(ctx context.Context, req Request, progress *run.Progress) (*Outcome, error) {
 	out := &Outcome{}
 	turn, err := e.gatewayTurn(ctx, &req.Spec)
 	if err != nil {
@@ -87,7 +94,7 @@ func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
 	}
 
 	r := e.runner(e.Builder, w, lease, run.Config{
-		Spec: &spec, Secrets: req.Secrets, Parents: req.Parents, ImportData: req.ImportData,
+		Spec: &spec, Secrets: req.Secrets, Parents: req.Parents, ImportData: req.ImportData, Progress: progress,
 	})
 	err = r.Execute(ctx, todo)
 	if err == nil && !todo.Empty() {

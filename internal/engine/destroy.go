@@ -15,6 +15,13 @@ import (
 // it. What is gone already is success; what cannot be deleted, or merely is not seen, is
 // left, and an error says what that is.
 func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
+	ctx, progress, ended := e.begin(ctx, model.ActionDestroy, target.Ref)
+	err := e.destroy(ctx, target, progress)
+	ended(err)
+	return err
+}
+
+func (e *Engine) destroy(ctx context.Context, target model.Target, progress *run.Progress) error {
 	ctx, lease, err := e.lockToDelete(ctx, target)
 	if err != nil {
 		return err
@@ -34,7 +41,7 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 		return release(ctx, lease, err)
 	}
 	left := plan.Left(target, &w.Facts)
-	r := e.destroyer(w, lease, target)
+	r := e.destroyer(w, lease, target, progress)
 	err = r.Execute(ctx, todo)
 	switch {
 	case err != nil:
@@ -49,8 +56,8 @@ func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
 }
 
 // destroyer makes the runner of a destruction.
-func (e *Engine) destroyer(w *observe.World, lease *ledger.Lease, target model.Target) *run.Runner {
-	return e.runner(e.Reader, w, lease, run.Config{Spec: &model.ClusterSpec{Ref: target.Ref, ID: target.ID}})
+func (e *Engine) destroyer(w *observe.World, lease *ledger.Lease, target model.Target, progress *run.Progress) *run.Runner {
+	return e.runner(e.Reader, w, lease, run.Config{Spec: &model.ClusterSpec{Ref: target.Ref, ID: target.ID}, Progress: progress})
 }
 
 // withLeft adds to the error of a destruction what it has left, if that can be read.

@@ -20,6 +20,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Engine runs plans. Its fields are set once and not changed after.
@@ -53,17 +54,15 @@ type Engine struct {
 	// Parallel bounds the vCenter tasks that run at the same time.
 	Parallel int
 	Timing   model.Timing
-	// Report is called for each event. It may be nil.
-	Report func(context.Context, Event)
+	// Report is called for each event, from several goroutines. It may be nil.
+	Report func(context.Context, model.Event)
+
+	// Events has runs write what happens into the cluster, and to its VMs in vCenter where
+	// the account may.
+	Events bool
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
-}
-
-// Event is a line of what happened.
-type Event struct {
-	Step    model.Change
-	Message string
 }
 
 // observer reads the world. Under a lock only reads that begin after it was taken
@@ -120,15 +119,22 @@ func (e *Engine) runner(vc model.VCenter, w *observe.World, lease *ledger.Lease,
 	c.Ledger = e.Ledger
 	c.Kube = e.Kube
 	c.Parallel = e.Parallel
+	c.Events = e.Events
 	c.Timing = e.Timing
 	c.Now = e.now
 	c.Rand = e.random()
-	c.Report = func(ctx context.Context, step model.Change, message string) {
-		if e.Report != nil {
-			e.Report(ctx, Event{Step: step, Message: message})
-		}
-	}
 	return run.New(c)
+}
+
+// begin reports that a run begins, and what follows of it.
+func (e *Engine) begin(ctx context.Context, action model.Action, of record.Ref) (context.Context, *run.Progress, func(error)) {
+	progress := run.NewProgress(of, e.Timing.ReportEvery, e.now, func(ctx context.Context, event model.Event) {
+		if e.Report != nil {
+			e.Report(ctx, event)
+		}
+	})
+	ctx, ended := progress.Begin(ctx, model.Change{Action: action, Target: of.Name})
+	return ctx, progress, ended
 }
 
 // lock takes the lock of a cluster's or gateway's record. The context lives as long
@@ -152,6 +158,7 @@ func (e *Engine) lockBy(
 	// Enough for a person to find the process.
 	holder := fmt.Sprintf("%s pid %d %s", host, os.Getpid(), uuid.NewString()[:8])
 	var lease *ledger.Lease
+	run.Waiting(ctx, "the lock of its record")
 	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
 		lease, err = lock(ctx, e.Ledger.ID(target.Ref), holder)
 		return err

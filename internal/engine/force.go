@@ -22,11 +22,13 @@ import (
 // goes on counting, and tries once more before it leaves anything. A run that is
 // cancelled, and one to which vCenter does not answer, leaves nothing.
 func (e *Engine) ForceDestroy(ctx context.Context, target model.Target, after time.Duration) (left string, err error) {
+	ctx, progress, ended := e.begin(ctx, model.ActionDestroy, target.Ref)
+	defer func() { ended(err) }()
 	ctx, lease, err := e.lockToDelete(ctx, target)
 	if err != nil {
 		return "", err
 	}
-	f := &forced{Engine: e, target: target, lease: lease, after: after}
+	f := &forced{Engine: e, target: target, lease: lease, after: after, events: progress}
 	left, err = f.destroy(ctx)
 	if err != nil {
 		err = e.withLeft(ctx, target, err)
@@ -40,6 +42,7 @@ type forced struct {
 	target model.Target
 	lease  *ledger.Lease
 	after  time.Duration
+	events *run.Progress
 	// progress is the record's, also where there is no record.
 	progress record.Deletion
 }
@@ -51,7 +54,7 @@ func (f *forced) destroy(ctx context.Context) (left string, err error) {
 		if err != nil {
 			return "", err
 		}
-		r := f.destroyer(w, f.lease, f.target)
+		r := f.destroyer(w, f.lease, f.target, f.events)
 		stuck, err := f.stuckFor(ctx, r, w)
 		if err != nil {
 			return "", err
@@ -70,6 +73,7 @@ func (f *forced) destroy(ctx context.Context) (left string, err error) {
 		if failed == nil || ctx.Err() != nil {
 			return "", failed
 		}
+		run.Waiting(ctx, fmt.Sprintf("something to become less, for %s so far, until it is forced after %s", stuck.Round(time.Second), f.after))
 		if err := run.Pause(ctx, f.Timing.StuckPause); err != nil {
 			return "", fmt.Errorf("nothing could be deleted for %s, and it is forced after %s: %w", stuck.Round(time.Second), f.after, failed)
 		}

@@ -94,7 +94,10 @@ func TestCreationWaitsForItsGateway(t *testing.T) {
 		close(released)
 		_ = lease.Release(context.Background())
 	}()
-	e.Report = func(_ context.Context, event engine.Event) {
+	e.Report = func(_ context.Context, event model.Event) {
+		if event.Whole() {
+			return
+		}
 		select {
 		case <-released:
 		default:

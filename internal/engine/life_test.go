@@ -88,12 +88,15 @@ func (w *world) during(request engine.Request) (states []model.State, out *engin
 	e := w.engine()
 	other := w.engine().Ledger
 	id := other.ID(request.Spec.Ref)
-	e.Report = func(_ context.Context, event engine.Event) {
+	e.Report = func(_ context.Context, event model.Event) {
+		if event.Whole() {
+			return // it has no lock yet, or not any more
+		}
 		life, err := engine.ReadLife(context.Background(), other, id)
 		if err != nil {
 			w.t.Error(err)
 		}
-		if state := life.State(); event.Message == "started" && !slices.Contains(states, state) {
+		if state := life.State(); event.Status == model.EventStarted && !slices.Contains(states, state) {
 			states = append(states, state)
 		}
 		if !strings.Contains(life.Worker(), " pid ") {

@@ -16,12 +16,12 @@ import (
 // events are what an engine reports, in order.
 type events struct {
 	mu   sync.Mutex
-	list []engine.Event
+	list []model.Event
 }
 
 // record has an engine report to the events.
 func (e *events) record(of *engine.Engine) {
-	of.Report = func(_ context.Context, event engine.Event) {
+	of.Report = func(_ context.Context, event model.Event) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.list = append(e.list, event)
@@ -36,10 +36,10 @@ func (e *events) mostAtOnce(action model.Action) int {
 	for _, event := range e.list {
 		switch {
 		case event.Step.Action != action:
-		case event.Message == "started":
+		case event.Status == model.EventStarted:
 			now++
 			most = max(most, now)
-		case event.Message == "done" || strings.HasPrefix(event.Message, "failed"):
+		case event.Ends():
 			now--
 		}
 	}
@@ -147,7 +147,7 @@ func TestRollPausesBetweenNodes(t *testing.T) {
 	e.Ledger.Clock = restless{}
 	var paused, begins []time.Time
 	beats := map[bool]int{}
-	e.Report = func(_ context.Context, event engine.Event) {
+	e.Report = func(_ context.Context, event model.Event) {
 		switch {
 		case strings.HasPrefix(event.Message, "pausing until "):
 			paused = append(paused, time.Now())
@@ -183,7 +183,7 @@ func TestRollThatPausesEnds(t *testing.T) {
 	spec.Workers[0].CPU, spec.Workers[0].NodePause = 4, time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
 	e := w.engine()
-	e.Report = func(_ context.Context, event engine.Event) {
+	e.Report = func(_ context.Context, event model.Event) {
 		if strings.HasPrefix(event.Message, "pausing until ") {
 			cancel()
 		}

@@ -57,6 +57,10 @@ func clusterSections() []section {
 			named("Delete folder", "Folder.Delete", in(MakesFolder, ParentFolder, "delete the folder")),
 			named("Move folder", "Folder.Move"),
 			named("Rename folder", "Folder.Rename")),
+		cluster("Global", privilege{
+			name: "Log event", id: "Global.LogEvent", optional: true,
+			uses: []Use{in(Elsewhere, Folder, "events of what is done to VMs")},
+		}),
 		cluster("Host > Local operations", named("Reconfigure virtual machine", "Host.Local.ReconfigVM")),
 		cluster("vSphere Tagging",
 			named("Assign or Unassign vSphere Tag", "InventoryService.Tagging.AttachTag"),

@@ -14,6 +14,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/eventlog"
 )
 
 // model is the values of the provider block.
@@ -26,6 +27,7 @@ type model struct {
 	ClusterProxyURL       types.String    `tfsdk:"cluster_proxy_url"`
 	MaxParallelOperations attribute.Int64 `tfsdk:"max_parallel_operations"`
 	MaxClaims             attribute.Int64 `tfsdk:"max_claims"`
+	EventLog              types.String    `tfsdk:"event_log"`
 }
 
 // validate refuses what the configuration alone shows to be wrong.
@@ -54,7 +56,7 @@ func (m *model) validate() diag.Diagnostics {
 func (m *model) settings(getenv func(string) string) (s connection.Settings, known bool, diags diag.Diagnostics) {
 	diags = m.validate()
 	known = !anyUnknown(m.VCenterServer, m.Username, m.Password, m.CACertificate, m.InsecureSkipVerify,
-		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims)
+		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims, m.EventLog)
 
 	required := func(v types.String, name, env string) string {
 		if !v.IsNull() {
@@ -98,7 +100,27 @@ func (m *model) settings(getenv func(string) string) (s connection.Settings, kno
 	if !m.MaxClaims.IsNull() {
 		s.MaxClaims = int(m.MaxClaims.ValueInt64())
 	}
+	m.eventLog(&s, getenv, &diags)
 	return s, known, diags
+}
+
+// eventLog decides which file events are written to, and refuses one that cannot be.
+func (m *model) eventLog(s *connection.Settings, getenv func(string) string, diags *diag.Diagnostics) {
+	s.EventLog = m.EventLog.ValueString()
+	if m.EventLog.IsNull() {
+		s.EventLog = getenv(envEventLog)
+	}
+	if s.EventLog == "" {
+		return
+	}
+	if err := eventlog.Check(s.EventLog); err != nil {
+		from := "event_log"
+		if m.EventLog.IsNull() {
+			from = "the environment variable " + envEventLog
+		}
+		diags.AddAttributeError(path.Root("event_log"), "Unable to write the event log",
+			fmt.Sprintf("Events cannot be written to the file that %s names: %s. Choose a file in a directory that exists and may be written to.", from, err))
+	}
 }
 
 // verification decides how vCenter's certificate is verified. What the

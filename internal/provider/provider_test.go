@@ -35,6 +35,7 @@ func TestAccWrongProvider(t *testing.T) {
 		"no proxy":         {`cluster_proxy_url = "proxy:3128"`, `it is not of the form http://host:port`},
 		"too much at once": {`max_parallel_operations = 65`, `must be between 1 and 64`},
 		"no claims":        {`max_claims = 0`, `must be between 1 and 8000`},
+		"no directory":     {`event_log = "/nonexistent/events.jsonl"`, `its directory has to exist`},
 		"too many claims":  {`max_claims = 8001`, `must be between 1 and 8000`},
 		"wrong password": {
 			strings.Replace(login, env.Password(), "wrong", 1) + "insecure_skip_verify = true",
@@ -99,6 +100,11 @@ func TestAccProviderFromEnvironment(t *testing.T) {
 	t.Run("no file", func(t *testing.T) {
 		t.Setenv("GANTRY_CA_CERTIFICATE", file+".gone")
 		plan(t, `GANTRY_CA_CERTIFICATE is invalid`)
+	})
+	t.Run("no event log", func(t *testing.T) {
+		t.Setenv("GANTRY_CA_CERTIFICATE", file)
+		t.Setenv("GANTRY_EVENT_LOG", t.TempDir())
+		plan(t, `the environment variable GANTRY_EVENT_LOG names`)
 	})
 	t.Run("wrong proxy", func(t *testing.T) {
 		t.Setenv("VSPHERE_ALLOW_UNVERIFIED_SSL", "true")

@@ -17,6 +17,7 @@ const (
 	envInsecure = "VSPHERE_ALLOW_UNVERIFIED_SSL"
 	envCA       = "GANTRY_CA_CERTIFICATE"
 	envProxy    = "GANTRY_CLUSTER_PROXY_URL"
+	envEventLog = "GANTRY_EVENT_LOG"
 )
 
 const (
@@ -76,6 +77,15 @@ func attributes() map[string]schema.Attribute {
 			MarkdownDescription: "Number of vCenter operations, such as clones, that one cluster or gateway runs at a time, from 1 to 64. " +
 				"Defaults to 8.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
+		},
+		"event_log": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "File that applies and destructions append what they do to, while they do it, one JSON object a line: the start " +
+				"and the end of each step with its duration, why one has failed, and at least every ten seconds what is waited for. " +
+				"Several runs may append to the same file. " +
+				"A relative path is one in the directory that Terraform runs in. The directory has to exist. " +
+				"Defaults to the environment variable `GANTRY_EVENT_LOG`, and without it to no file. The guide \"Events\" shows the fields.",
+			Validators: notEmpty,
 		},
 		"max_claims": schema.Int64Attribute{
 			CustomType: attribute.Int64Type{},

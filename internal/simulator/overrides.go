@@ -51,6 +51,7 @@ var overridden = map[string]map[string]bool{
 	"ViewManager":    methodSet("CreateContainerView"),
 	"SearchIndex": methodSet("FindByInventoryPath", "FindByUuid", "FindAllByUuid", "FindChild",
 		"FindByDatastorePath", "FindByIp", "FindAllByIp"),
+	"EventManager": methodSet("LogUserEvent"),
 	"AuthorizationManager": methodSet("HasPrivilegeOnEntities", "HasPrivilegeOnEntity",
 		"HasUserPrivilegeOnEntities", "FetchUserPrivilegeOnEntities"),
 }

@@ -49,6 +49,7 @@ func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedOb
 		required.add(this, viewPrivilege)
 	}
 	required.add(this, needs[this.Type+"."+method]...)
+	required = append(required, eventNeeds(body)...)
 	switch req := body.(type) {
 	case *types.CloneVM_Task:
 		required.clone(ctx, req)

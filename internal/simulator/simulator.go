@@ -60,6 +60,7 @@ type Simulator struct {
 	// the lock, and everything that reads more than one object at least reads
 	// under it.
 	inventory     sync.RWMutex
+	userEvents    []types.GeneralUserEvent
 	destroyed     []string        // files of destroyed disks
 	foreign       []string        // those of them that were not their machine's own
 	attached      map[string]bool // files of the disks that others attached

@@ -94,6 +94,10 @@ type VCenter interface {
 	// is not there is success.
 	PruneFiles(ctx context.Context, in DatastoreFolder, prefix string, keep int) error
 
+	// LogEvent adds an event to those of a VM; one call. It is ErrPermission where the
+	// account may not.
+	LogEvent(ctx context.Context, vm, message string) error
+
 	// Poll reads the state of all the given tasks and VMs in one batched call. A
 	// reference that vCenter no longer knows is in Gone.
 	Poll(ctx context.Context, req PollRequest) (*PollResult, error)
@@ -231,6 +235,10 @@ type API interface {
 	// they do nothing. CoreDNS gets its configuration migrated; an error where it cannot be.
 	UpdateKubeProxy(ctx context.Context, version string) error
 	UpdateCoreDNS(ctx context.Context, version string) error
+
+	// PostEvent writes an event, of a node into the namespace default, of the cluster into
+	// kube-system; one call.
+	PostEvent(ctx context.Context, event ClusterEvent) error
 
 	// Apply applies manifests (YAML, several documents allowed) server-side with the
 	// field manager "gantry". An object in a kind that does not exist yet is retried

@@ -20,6 +20,9 @@ type Timing struct {
 	LeaseWait time.Duration
 	// ReadMaxAge is how old a read may be that several resources share in a refresh.
 	ReadMaxAge time.Duration
+	// ReportEvery is how long a step is silent at most before what it waits for is reported;
+	// 0: that is not reported.
+	ReportEvery time.Duration
 	// StuckPause is between the attempts of a destruction that may be forced.
 	StuckPause time.Duration
 }
@@ -40,6 +43,7 @@ func DefaultTiming() Timing {
 		LeaseLife:   15 * time.Minute,
 		LeaseWait:   20 * time.Minute,
 		ReadMaxAge:  5 * time.Second,
+		ReportEvery: 10 * time.Second,
 		StuckPause:  30 * time.Second,
 	}
 }

@@ -61,7 +61,7 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 	prepare := make([]func() error, len(controlPlane))
 	for i, node := range controlPlane {
 		prepare[i] = func() error {
-			node.err = node.prepare(queued)
+			node.err = node.prepare(a.follow(queued, node))
 			return node.err
 		}
 	}
@@ -73,7 +73,7 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 			defer close(node.made)
 			defer ask() // where it has not come that far
 			if node.err == nil {
-				node.err = node.clone(ctx, queued)
+				node.err = node.clone(a.follow(ctx, node), a.follow(queued, node))
 			}
 		}()
 	}
@@ -85,10 +85,16 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 		go func() {
 			defer close(node.made)
 			if node.err = failed; node.err == nil {
-				node.err = node.make(ctx, queued)
+				node.err = node.make(a.follow(ctx, node), a.follow(queued, node))
 			}
 		}()
 	}
+}
+
+// follow has the waits of what is done ahead reported as those of the node's step.
+func (a *ahead) follow(ctx context.Context, node *aheadNode) context.Context {
+	ctx, _ = a.runner.Progress.follow(ctx, node.Change())
+	return ctx
 }
 
 // join lets the workers join whose VMs are made ahead, now that the first node's API
@@ -109,7 +115,7 @@ func (a *ahead) join(ctx context.Context) {
 			if node.err == nil && node.queued.Err() == nil {
 				node.began = true
 				node.turn = bootOfWorker
-				node.err = node.join(ctx)
+				node.err = node.join(a.follow(ctx, node))
 			}
 		}()
 	}
@@ -156,13 +162,13 @@ func (a *ahead) end(ctx context.Context) error {
 	for _, node := range a.nodes {
 		<-node.settled()
 		if node.began && node.err != nil && !node.taken {
-			a.runner.report(ctx, node.Change(), "failed: "+node.err.Error())
+			a.runner.Progress.Failed(ctx, node.Change(), node.err)
 		}
 		if node.taken || node.began || node.vm == "" {
 			continue
 		}
 		wipes = append(wipes, func() error {
-			a.runner.report(ctx, node.Change(), "its VM was made, and "+errAbandoned.Error())
+			a.runner.Progress.Note(ctx, node.Change(), "its VM was made, and "+errAbandoned.Error())
 			return a.runner.wipeAfterFailure(ctx, node.vm, node.Node)
 		})
 	}

@@ -77,7 +77,10 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 	go func() {
 		defer close(watched)
 		if _, gaveUp = boot.check(seen); gaveUp == nil {
-			gaveUp = n.changes.watch.meanwhile(bounded, model.PollRequest{VMs: []string{n.vm}}, boot.check)
+			gaveUp = n.changes.watch.meanwhile(bounded, model.PollRequest{VMs: []string{n.vm}}, func(res *model.PollResult) (bool, error) {
+				noteGuest(ctx, res.VMs[n.vm].Phase)
+				return boot.check(res)
+			})
 		}
 	}()
 

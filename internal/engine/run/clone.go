@@ -13,6 +13,7 @@ import (
 // clone makes the VM, or finds the one that an earlier attempt has made or is still
 // making.
 func (n *newNode) clone(ctx, queued context.Context) error {
+	defer func() { n.vms.Store(n.Node, n.vm) }()
 	var conflict nameConflict
 	for {
 		err := n.cloneInTurn(ctx, queued)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -34,7 +35,8 @@ type clusterAPI struct {
 	ready bool  // it has answered in this run, and that is recorded
 	err   error // it has not, in the time that it was given
 
-	answered bool // it has answered in this run
+	answered bool        // it has answered in this run
+	answers  atomic.Bool // it is ready, for those who do not wait for it
 
 	nodesMu sync.Mutex
 	nodes   map[string]model.KubeNode
@@ -55,7 +57,7 @@ func newClusterAPI(r *Runner) *clusterAPI {
 		now:       r.Now,
 		rand:      r.Rand,
 		report: func(ctx context.Context, message string) {
-			r.report(ctx, model.Change{Action: model.ActionCreateNode, Target: r.Spec.Name}, message)
+			r.Progress.Note(ctx, model.Change{Action: model.ActionApply, Target: r.Spec.Name}, message)
 		},
 		turn: make(chan struct{}, 1),
 	}
@@ -97,8 +99,14 @@ func (c *clusterAPI) wait(ctx context.Context) (model.API, error) {
 	if err := retry(ctx, c.timing, c.ensureAdmins); err != nil {
 		return nil, err
 	}
-	c.ready = true
+	c.isReady()
 	return c.api, nil
+}
+
+// isReady notes that the API is ready. The turn is held.
+func (c *clusterAPI) isReady() {
+	c.ready = true
+	c.answers.Store(true)
 }
 
 // ensureAdmins makes the binding from which administrators, the engine among them,

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -35,42 +36,52 @@ func (g guardedVCenter) DeleteFolder(ctx context.Context, ref string) (bool, err
 }
 
 func (g guardedVCenter) MoveIntoFolder(ctx context.Context, folder string, vms []string) (string, error) {
+	Waiting(ctx, "vCenter, which moves VMs into the folder")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.MoveIntoFolder(ctx, folder, vms) })
 }
 
 func (g guardedVCenter) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
+	Waiting(ctx, "vCenter, which clones its VM")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Clone(ctx, c) })
 }
 
 func (g guardedVCenter) SetIncarnation(ctx context.Context, vm string, incarnation record.Incarnation) (string, error) {
+	Waiting(ctx, "vCenter, which changes VMs")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetIncarnation(ctx, vm, incarnation) })
 }
 
 func (g guardedVCenter) SetNotes(ctx context.Context, vm, notes string) (string, error) {
+	Waiting(ctx, "vCenter, which changes the notes of VMs")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetNotes(ctx, vm, notes) })
 }
 
 func (g guardedVCenter) SetGuestInfo(ctx context.Context, vm string, guestInfo map[string]string) (string, error) {
+	Waiting(ctx, "vCenter, which writes what its VM boots with")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SetGuestInfo(ctx, vm, guestInfo) })
 }
 
 func (g guardedVCenter) WipeUserdata(ctx context.Context, vm string) (string, error) {
+	Waiting(ctx, "vCenter, which removes the bootstrap data from its VM")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.WipeUserdata(ctx, vm) })
 }
 
 func (g guardedVCenter) PowerOn(ctx context.Context, vm string) (string, error) {
+	Waiting(ctx, "vCenter, which powers its VM on")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.PowerOn(ctx, vm) })
 }
 
 func (g guardedVCenter) PowerOff(ctx context.Context, vm string) (string, error) {
+	Waiting(ctx, "vCenter, which powers its VM off")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.PowerOff(ctx, vm) })
 }
 
 func (g guardedVCenter) DetachDisks(ctx context.Context, vm string, keys []int32) (string, error) {
+	Waiting(ctx, "vCenter, which detaches disks of others from its VM")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.DetachDisks(ctx, vm, keys) })
 }
 
 func (g guardedVCenter) Destroy(ctx context.Context, vm string) (string, error) {
+	Waiting(ctx, "vCenter, which deletes its VM")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Destroy(ctx, vm) })
 }
 
@@ -78,7 +89,15 @@ func (g guardedVCenter) StoreFile(ctx context.Context, in model.DatastoreFolder,
 	if err := g.check(ctx); err != nil {
 		return err
 	}
+	Waiting(ctx, "vCenter, which takes a file onto a datastore")
 	return g.VCenter.StoreFile(ctx, in, name, write)
+}
+
+func (g guardedVCenter) LogEvent(ctx context.Context, vm, message string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.LogEvent(ctx, vm, message)
 }
 
 func (g guardedVCenter) PruneFiles(ctx context.Context, in model.DatastoreFolder, prefix string, keep int) error {
@@ -105,6 +124,7 @@ func (g guardedAPI) Drain(ctx context.Context, name string, timeout time.Duratio
 	if err := g.check(ctx); err != nil {
 		return err
 	}
+	Waiting(ctx, fmt.Sprintf("the eviction of the node's pods, which may take %s", timeout))
 	return g.API.Drain(ctx, name, timeout)
 }
 
@@ -112,6 +132,7 @@ func (g guardedAPI) DrainToRestart(ctx context.Context, name string, timeout tim
 	if err := g.check(ctx); err != nil {
 		return err
 	}
+	Waiting(ctx, fmt.Sprintf("the eviction of the node's pods, which may take %s", timeout))
 	return g.API.DrainToRestart(ctx, name, timeout)
 }
 
@@ -124,6 +145,13 @@ func (g guardedAPI) ReleaseRenewalLease(ctx context.Context) error {
 		return err
 	}
 	return g.API.ReleaseRenewalLease(ctx)
+}
+
+func (g guardedAPI) PostEvent(ctx context.Context, event model.ClusterEvent) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.PostEvent(ctx, event)
 }
 
 func (g guardedAPI) Uncordon(ctx context.Context, name string) error {
@@ -179,6 +207,7 @@ func (g guardedAPI) RewriteSecrets(ctx context.Context) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
+	Waiting(ctx, "the cluster's API, which writes all Secrets again")
 	return g.API.RewriteSecrets(ctx)
 }
 
@@ -214,6 +243,7 @@ func (g guardedAPI) Apply(ctx context.Context, manifests []string) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
+	Waiting(ctx, "the cluster's API, to which manifests are applied")
 	return g.API.Apply(ctx, manifests)
 }
 

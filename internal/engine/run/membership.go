@@ -26,6 +26,7 @@ func (c *clusterAPI) waitJoined(ctx context.Context, s model.CreateNode, resumes
 		}
 		if ctx.Err() == nil {
 			last = err
+			Waiting(ctx, "its node to join: "+err.Error())
 		}
 		select {
 		case <-ctx.Done():
@@ -85,7 +86,7 @@ func (c *clusterAPI) askFirst(ctx context.Context) error {
 	if err := c.recordAnswer(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNotAnswered, err)
 	}
-	c.ready = true
+	c.isReady()
 	return nil
 }
 

@@ -14,6 +14,7 @@ func (r *Runner) pause(ctx context.Context, stage model.Stage) error {
 		return nil
 	}
 	until := r.Now().Add(stage.Pause)
-	r.report(ctx, stage.Steps[0].Change(), "pausing until "+until.UTC().Format(time.RFC3339))
+	r.Progress.Note(ctx, stage.Steps[0].Change(), "pausing until "+until.UTC().Format(time.RFC3339))
+	Waiting(ctx, "the end of node_pause, "+until.UTC().Format(time.RFC3339))
 	return sleep(ctx, stage.Pause)
 }

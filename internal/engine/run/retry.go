@@ -36,6 +36,7 @@ func retry(ctx context.Context, t model.Timing, call func(context.Context) error
 		if time.Since(start)+pause > t.RetryBudget {
 			return fmt.Errorf("it failed for %s: %w", t.RetryBudget, err)
 		}
+		Waiting(ctx, "another attempt after: "+err.Error())
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
@@ -71,6 +72,7 @@ func poll(ctx context.Context, t model.Timing, limit time.Duration, call func(co
 		}
 		if last == nil || ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) {
 			last = err
+			Waiting(ctx, "the cluster: "+err.Error())
 		}
 		select {
 		case <-ctx.Done():

@@ -40,9 +40,11 @@ type Config struct {
 	Lease    *ledger.Lease
 	Parallel int
 	Timing   model.Timing
-	Report   func(context.Context, model.Change, string)
-	Now      func() time.Time
-	Rand     io.Reader
+	Progress *Progress
+	// Events has what happens written into the cluster, and to its VMs in vCenter.
+	Events bool
+	Now    func() time.Time
+	Rand   io.Reader
 }
 
 // Runner carries out one plan under one lock.
@@ -67,6 +69,7 @@ type Runner struct {
 	leaving   leaving
 	departed  departed
 	made      made
+	vms       sync.Map // the reference of each VM that it makes, by node
 	renewals  renewalLease
 
 	firstBootFailed atomic.Bool
@@ -113,6 +116,8 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		return err
 	}
 	defer r.api.cleanUp(ctx)
+	defer r.announceEvents(ctx)()
+	defer r.Progress.leave()
 	defer func() { err = errors.Join(err, r.ahead.end(ctx)) }()
 
 	var failed []error
@@ -203,20 +208,13 @@ func inParallel(runs []func() error) []error {
 }
 
 func (r *Runner) runStep(ctx context.Context, step model.Step) error {
-	change := step.Change()
-	r.report(ctx, change, "started")
-	if err := r.dispatch(ctx, step); err != nil {
-		r.report(ctx, change, "failed: "+err.Error())
-		return &StepError{Step: change, Err: err}
+	ctx, ended := r.Progress.Begin(ctx, step.Change())
+	err := r.dispatch(ctx, step)
+	ended(err)
+	if err != nil {
+		return &StepError{Step: step.Change(), Err: err}
 	}
-	r.report(ctx, change, "done")
 	return nil
-}
-
-func (r *Runner) report(ctx context.Context, step model.Change, message string) {
-	if r.Report != nil {
-		r.Report(ctx, step, message)
-	}
 }
 
 // dispatch is the one place from which every step is run.

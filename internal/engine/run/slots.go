@@ -38,6 +38,7 @@ func (s *slots) take(ctx context.Context, u urgency) error {
 	turn := make(chan struct{})
 	s.waiting[u] = append(s.waiting[u], turn)
 	s.mu.Unlock()
+	Waiting(ctx, "its turn: as many operations run in vCenter as may (max_parallel_operations)")
 	select {
 	case <-turn:
 		return nil

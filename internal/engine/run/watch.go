@@ -208,6 +208,7 @@ func (w *watcher) task(ctx context.Context, ref string, vms []string) (seen *mod
 
 // ended waits until tasks have ended, however they ended.
 func (w *watcher) ended(ctx context.Context, refs []string) error {
+	Waiting(ctx, "vCenter, in which clones of a run that was interrupted are under way")
 	return w.until(ctx, model.PollRequest{Tasks: refs}, func(res *model.PollResult) (bool, error) {
 		for _, ref := range refs {
 			if !res.Gone[ref] && !res.Tasks[ref].Done {

@@ -34,6 +34,7 @@ type Process struct {
 	ipPools  ipPools
 	gateways gateways
 	zones    zones
+	events   eventLogs
 }
 
 // ledgers are one ledger for each client and bound of claims, so that the resources

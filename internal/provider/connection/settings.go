@@ -36,6 +36,9 @@ type Settings struct {
 	// the ledger's default.
 	MaxClaims int
 
+	// EventLog is the file that events are appended to; empty: none.
+	EventLog string
+
 	// UserAgent is how the provider introduces itself to vCenter.
 	UserAgent string
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/eventlog"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -43,7 +44,8 @@ func newEngine(ctx context.Context, conn *connection.Connection, account *Accoun
 		Kube:     conn.Kube(),
 		Parallel: conn.MaxParallel(),
 		Timing:   conn.Timing(),
-		Report:   report,
+		Events:   true,
+		Report:   reporter(conn.EventLog()),
 	}, nil
 }
 
@@ -94,8 +96,27 @@ func checkVCenter(ctx context.Context, eng *engine.Engine, secrets *model.Secret
 		"set vcenter_server of the provider back, or remove it from the state with `terraform state rm`", secrets.VCenter, connected)
 }
 
-func report(ctx context.Context, event engine.Event) {
-	tflog.Info(ctx, event.Message, map[string]any{"action": string(event.Step.Action), "target": event.Step.Target})
+// reporter tells Terraform's log of each event, and the event log where there is one. What
+// the event log cannot take stops nothing: the end of the run says so.
+func reporter(log *eventlog.Log) func(context.Context, model.Event) {
+	return func(ctx context.Context, event model.Event) {
+		tflog.Info(ctx, event.Words(), map[string]any{"action": string(event.Step.Action), "target": event.Step.Target})
+		if log == nil {
+			return
+		}
+		if err := log.Write(event); err != nil {
+			tflog.Warn(ctx, "the event log cannot be written", map[string]any{"error": err.Error()})
+		}
+	}
+}
+
+// eventLogWarning says that the event log is not whole.
+func eventLogWarning(log *eventlog.Log) diag.Diagnostics {
+	if log == nil || log.Err() == nil {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewWarningDiagnostic("Event log not written",
+		fmt.Sprintf("What this run did is not, or not all, in the file of event_log: %s. The run itself is not affected.", log.Err()))}
 }
 
 // recoverPrivate reads the certificate authorities back from what runs, with the

@@ -254,6 +254,7 @@ func (d *Driver[T, M]) Delete(ctx context.Context, req resource.DeleteRequest, r
 	if err == nil {
 		err = d.destroy(ctx, eng, target, m, &resp.Diagnostics)
 	}
+	resp.Diagnostics.Append(eventLogWarning(d.conn.EventLog())...)
 	var refused *model.PlanError
 	switch {
 	case errors.As(err, &refused):
@@ -320,7 +321,9 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 	if account != nil {
 		request.Parents = []uuid.UUID{account.ID}
 	}
-	return eng.Apply(ctx, request)
+	out, err := eng.Apply(ctx, request)
+	diags.Append(eventLogWarning(d.conn.EventLog())...)
+	return out, err
 }
 
 func (d *Driver[T, M]) beforeApply(ctx context.Context, prior, m M) diag.Diagnostics {

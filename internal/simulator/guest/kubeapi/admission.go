@@ -101,6 +101,8 @@ func (r *request) problems(o *Object) field.ErrorList {
 		}
 	case Deployments, DaemonSets, StatefulSets:
 		all = append(all, workloadProblems(o)...)
+	case Events:
+		all = append(all, eventProblems(o)...)
 	case CustomResources:
 		spec, _ := o.Object["spec"].(map[string]any)
 		names, _ := spec["names"].(map[string]any)

@@ -52,6 +52,7 @@ var (
 	ClusterRoleBindings = schema.GroupResource{Group: "rbac.authorization.k8s.io", Resource: "clusterrolebindings"}
 	Budgets             = schema.GroupResource{Group: "policy", Resource: "poddisruptionbudgets"}
 	CustomResources     = schema.GroupResource{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions"}
+	Events              = schema.GroupResource{Group: "events.k8s.io", Resource: "events"}
 	Leases              = schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}
 )
 
