@@ -146,6 +146,7 @@ var neededBy = map[string][]string{
 // provenElsewhere are rows that another test takes away.
 var provenElsewhere = map[string]string{
 	"Datastore.Config": "TestFilesAreStoredOnVSAN",
+	"Global.LogEvent":  "TestEventOfAVM",
 	"System.Read":      "TestTemplateThatTheAccountCannotRead", // every role has it
 }
 
