@@ -53,7 +53,7 @@ type Outcome struct {
 // Apply brings the world to what the request says. Killed anywhere, the next call
 // converges.
 func (e *Engine) Apply(ctx context.Context, req Request) (*Outcome, error) {
-	ctx, progress, ended := e.begin(ctx, model.ActionApply, req.Spec.Ref)
+	ctx, progress, ended := e.begin(ctx, model.RunApply, req.Spec.Ref)
 	out, err := e.apply(ctx, req, progress)
 	ended(err)
 	return out, err

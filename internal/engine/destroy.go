@@ -15,7 +15,7 @@ import (
 // it. What is gone already is success; what cannot be deleted, or merely is not seen, is
 // left, and an error says what that is.
 func (e *Engine) Destroy(ctx context.Context, target model.Target) error {
-	ctx, progress, ended := e.begin(ctx, model.ActionDestroy, target.Ref)
+	ctx, progress, ended := e.begin(ctx, model.RunDestroy, target.Ref)
 	err := e.destroy(ctx, target, progress)
 	ended(err)
 	return err

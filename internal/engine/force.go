@@ -22,7 +22,7 @@ import (
 // goes on counting, and tries once more before it leaves anything. A run that is
 // cancelled, and one to which vCenter does not answer, leaves nothing.
 func (e *Engine) ForceDestroy(ctx context.Context, target model.Target, after time.Duration) (left string, err error) {
-	ctx, progress, ended := e.begin(ctx, model.ActionDestroy, target.Ref)
+	ctx, progress, ended := e.begin(ctx, model.RunDestroy, target.Ref)
 	defer func() { ended(err) }()
 	ctx, lease, err := e.lockToDelete(ctx, target)
 	if err != nil {

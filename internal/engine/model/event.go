@@ -19,11 +19,11 @@ const (
 	EventNoted   EventStatus = "noted"  // it goes on; the message says what is to be known
 )
 
-// The actions of a run as a whole, whose target is the cluster or gateway. They are steps
-// in events alone.
+// The actions of a run as a whole, whose target is the cluster or gateway. They are no steps of
+// a plan, and stand in events alone.
 const (
-	ActionApply   Action = "apply"
-	ActionDestroy Action = "destroy"
+	RunApply   = "apply"
+	RunDestroy = "destroy"
 )
 
 // Event is a line of what happened in a run.
@@ -51,7 +51,7 @@ type ClusterEvent struct {
 func (e Event) Ends() bool { return e.Status == EventDone || e.Status == EventFailed }
 
 // Whole reports whether the event is of the run as a whole.
-func (e Event) Whole() bool { return e.Step.Action == ActionApply || e.Step.Action == ActionDestroy }
+func (e Event) Whole() bool { return e.Step.Action == RunApply || e.Step.Action == RunDestroy }
 
 // Words are the event for people, without what it is of.
 func (e Event) Words() string {

@@ -57,7 +57,7 @@ func newClusterAPI(r *Runner) *clusterAPI {
 		now:       r.Now,
 		rand:      r.Rand,
 		report: func(ctx context.Context, message string) {
-			r.Progress.Note(ctx, model.Change{Action: model.ActionApply, Target: r.Spec.Name}, message)
+			r.Progress.Note(ctx, model.Change{Action: model.RunApply, Target: r.Spec.Name}, message)
 		},
 		turn: make(chan struct{}, 1),
 	}

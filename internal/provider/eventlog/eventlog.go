@@ -126,7 +126,7 @@ func open(path string) (*os.File, error) {
 	return file, nil
 }
 
-// settled is for how long a file does not grow that nobody is just writing a line to.
+// settled is how long the size of a file stands still that no other process is writing to.
 const settled = 100 * time.Millisecond
 
 // endsCut reports whether a file ends within a line. One that another process is just
