@@ -97,7 +97,9 @@ func TestEventsOfAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.spec(1, 0))
-	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.FailTask, Call: "PowerOnVM_Task", Fault: "InsufficientHostCapacityFault", Times: -1}))
+	w.must(w.sim.AddFault(simulator.Fault{
+		Kind: simulator.FailTask, Call: "PowerOnVM_Task", Fault: "InsufficientHostCapacityFault", Times: -1,
+	}))
 	e := w.engine()
 	e.Events = true
 	spec.Workers[0].Count = 1
@@ -110,7 +112,8 @@ func TestEventsOfAFailure(t *testing.T) {
 			warned = append(warned, e.Reason+" "+e.Note)
 		}
 	}
-	if len(warned) != 1 || !strings.HasPrefix(warned[0], "CreateNodeFailed create_node prod-general-1: failed after ") || strings.Contains(warned[0], "\n") {
+	const words = "CreateNodeFailed create_node prod-general-1: failed after "
+	if len(warned) != 1 || !strings.HasPrefix(warned[0], words) || strings.Contains(warned[0], "\n") {
 		t.Errorf("warned: %q", warned)
 	}
 	if got := w.told("prod-general-1"); len(got) != 1 || !strings.Contains(got[0], ": failed after ") {

@@ -5,7 +5,8 @@ package provider_test
 // stand for what only the test knows.
 var configurations = map[string][]string{
 	"gantry": {
-		`{"vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@", "insecure_skip_verify": true, "event_log": "events.jsonl"}`,
+		`{"vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@", "insecure_skip_verify": true,
+		  "event_log": "events.jsonl"}`,
 	},
 	"resource gantry_ip_pool": {
 		`{"name": "web", "range": {"start": "10.20.0.1", "end": "10.20.0.50"}, "prefix_length": 24, "default_gateway": "10.20.0.254",

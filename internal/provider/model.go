@@ -119,7 +119,8 @@ func (m *model) eventLog(s *connection.Settings, getenv func(string) string, dia
 			from = "the environment variable " + envEventLog
 		}
 		diags.AddAttributeError(path.Root("event_log"), "Unable to write the event log",
-			fmt.Sprintf("Events cannot be written to the file that %s names: %s. Choose a file in a directory that exists and may be written to.", from, err))
+			fmt.Sprintf("Events cannot be written to the file that %s names: %s. "+
+				"Choose a file in a directory that exists and may be written to.", from, err))
 	}
 }
 

@@ -20,7 +20,8 @@ func TestEventOfAVM(t *testing.T) {
 		t.Errorf("an event took the calls %v", v.Calls().SOAP)
 	}
 	logged := v.UserEvents()
-	if len(logged) != 1 || logged[0].VM != "logged" || !strings.HasPrefix(logged[0].Message, "two lines xxx") || len(logged[0].Message) != 1024 {
+	if len(logged) != 1 || logged[0].VM != "logged" || len(logged[0].Message) != 1024 ||
+		!strings.HasPrefix(logged[0].Message, "two lines xxx") {
 		t.Errorf("logged: %+v", logged)
 	}
 	as := v.teamClient()
