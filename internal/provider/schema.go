@@ -78,15 +78,7 @@ func attributes() map[string]schema.Attribute {
 				"Defaults to 8.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
 		},
-		"event_log": schema.StringAttribute{
-			Optional: true,
-			MarkdownDescription: "File that applies and destructions append what they do to, while they do it, one JSON object a line: the start " +
-				"and the end of each step with its duration, why one has failed, and at least every ten seconds what is waited for. " +
-				"Several runs may append to the same file. " +
-				"A relative path is one in the directory that Terraform runs in. The directory has to exist. " +
-				"Defaults to the environment variable `GANTRY_EVENT_LOG`, and without it to no file. The guide \"Events\" shows the fields.",
-			Validators: notEmpty,
-		},
+		"event_log": eventLogAttribute(notEmpty),
 		"max_claims": schema.Int64Attribute{
 			CustomType: attribute.Int64Type{},
 			Optional:   true,
@@ -96,5 +88,17 @@ func attributes() map[string]schema.Attribute {
 				"others included. Defaults to 4,000.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxClaims)},
 		},
+	}
+}
+
+func eventLogAttribute(validators []validator.String) schema.Attribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "File that applies and destructions append what they do to, while they do it, one JSON object a line: the start " +
+			"and the end of each step with its duration, why one has failed, and at least every ten seconds what is waited for. " +
+			"Several runs may append to the same file. " +
+			"A relative path is one in the directory that Terraform runs in. The directory has to exist. " +
+			"Defaults to the environment variable `GANTRY_EVENT_LOG`, and without it to no file. The guide \"Events\" shows the fields.",
+		Validators: validators,
 	}
 }
