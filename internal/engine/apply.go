@@ -131,7 +131,7 @@ func (e *Engine) underLock(
 	if err := e.identify(spec, w); err != nil {
 		return nil, nil, err
 	}
-	*spec = spec.Resolved(w.Limits.Site)
+	*spec = spec.Resolved(w.Limits.Site).WithVMTags(w.Limits.VMTags.Found)
 	if req.Shown != nil {
 		spec.ShownRepairs(*req.Shown)
 	}

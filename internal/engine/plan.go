@@ -33,7 +33,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if err != nil {
 		return nil, err
 	}
-	spec = spec.Resolved(w.Limits.Site)
+	spec = spec.Resolved(w.Limits.Site).WithVMTags(w.Limits.VMTags.Found)
 	if expected != nil {
 		if expected = plan.Cluster(&spec, remembered); expected.Empty() {
 			expected.Add(plan.Certificates(remembered, e.now()))
@@ -113,7 +113,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	if spec.ID == uuid.Nil {
 		spec.ID = w.ID
 	}
-	spec = spec.Resolved(w.Limits.Site)
+	spec = spec.Resolved(w.Limits.Site).WithVMTags(w.Limits.VMTags.Found)
 	current := plan.Cluster(&spec, &w.Facts)
 	e.readForSteps(ctx, &spec, w, current)
 	e.judge(&spec, w, current)

@@ -4,7 +4,7 @@ import "slices"
 
 // Case is what a cluster makes use of.
 type Case struct {
-	MakesFolder, MovesNodes, ClonesVM, StoresSnapshots bool
+	MakesFolder, MovesNodes, ClonesVM, StoresSnapshots, TagsVMs bool
 	// CSI is whether a CSI driver runs in the cluster.
 	CSI bool
 }
@@ -26,6 +26,8 @@ func (c Case) covers(u Use) bool {
 		return !c.ClonesVM
 	case StoresSnapshots:
 		return c.StoresSnapshots
+	case TagsVMs:
+		return c.TagsVMs
 	}
 	return false
 }

@@ -61,6 +61,7 @@ const (
 	ClonesVM                    // the node image is a VM, and no template
 	ClonesTemplate              // it is a template
 	StoresSnapshots             // snapshots of etcd are kept on a datastore
+	TagsVMs                     // VMs get tags of vSphere
 	Elsewhere                   // on what a plan does not name
 )
 

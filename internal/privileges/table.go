@@ -67,6 +67,10 @@ func clusterSections() []section {
 			named("Create vSphere Tag", "InventoryService.Tagging.CreateTag"),
 			named("Delete vSphere Tag", "InventoryService.Tagging.DeleteTag"),
 			named("Edit vSphere Tag", "InventoryService.Tagging.EditTag")),
+		{role: ClusterLevel, group: "vSphere Tagging", versions: since70, privileges: []privilege{{
+			name: "Assign or Unassign vSphere Tag on Object", id: "InventoryService.Tagging.ObjectAttachable", optional: true,
+			uses: []Use{in(TagsVMs, Folder, "vm_tags")},
+		}}},
 		cluster("Network", named("Assign network", "Network.Assign", gantry(Network, "clone"))),
 		cluster("Resource",
 			named("Apply recommendation", "Resource.ApplyRecommendation"),
@@ -106,7 +110,10 @@ func ledgerSections() []section {
 			name: "Create vSphere Tag Category", id: "InventoryService.Tagging.CreateCategory", optional: true,
 			uses: []Use{ledger("the categories, unless an administrator makes them")},
 		},
-		zoneTag("Assign or Unassign vSphere Tag", "InventoryService.Tagging.AttachTag"),
+		{
+			name: "Assign or Unassign vSphere Tag", id: "InventoryService.Tagging.AttachTag", optional: true,
+			uses: []Use{ledger("zone tags that gantry_zone_tag sets"), ledger("vm_tags, of the account that builds, which needs no other of these")},
+		},
 	}}, {role: Ledger, group: "vSphere Tagging", versions: since70, privileges: []privilege{
 		zoneTag("Assign or Unassign vSphere Tag on Object", "InventoryService.Tagging.ObjectAttachable"),
 	}}}

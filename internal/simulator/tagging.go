@@ -112,6 +112,9 @@ var taggingNeeds = map[string]string{
 	"DELETE tag/id":                  "InventoryService.Tagging.DeleteTag",
 	"POST tag-association/id?attach": "InventoryService.Tagging.AttachTag",
 	"POST tag-association/id?detach": "InventoryService.Tagging.AttachTag",
+
+	"POST tag-association/id?attach-tag-to-multiple-objects":   "InventoryService.Tagging.AttachTag",
+	"POST tag-association/id?detach-tag-from-multiple-objects": "InventoryService.Tagging.AttachTag",
 }
 
 func (s *Simulator) serveCategory(w http.ResponseWriter, r *http.Request, resource, id string) {
@@ -213,7 +216,8 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, use
 		restError(w, string(errUnauthorized))
 		return
 	}
-	if (action == "attach" || action == "detach") && !s.attachable(user, *spec.ObjectID) {
+	changes := strings.Contains(action, "attach-") || strings.Contains(action, "detach-")
+	if (action == "attach" || action == "detach") && !s.attachable(user, *spec.ObjectID) || changes && s.unknown(objects) {
 		restError(w, string(errUnauthorized))
 		return
 	}
@@ -232,11 +236,9 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, use
 	case "list-attached-tags-on-objects":
 		s.listTags(w, spec)
 	case "attach-tag-to-multiple-objects":
-		var failed tagError
-		for _, object := range spec.ObjectIDs {
-			failed = max(failed, s.tags.attach(id, object.reference()))
-		}
-		answer(w, nil, failed)
+		s.batchOfObjects(w, spec, user, id, s.tags.attach)
+	case "detach-tag-from-multiple-objects":
+		s.batchOfObjects(w, spec, user, id, s.tags.detach)
 	case "attach-multiple-tags-to-object":
 		batch(w, spec, s.tags.attach)
 	case "detach-multiple-tags-from-object":
@@ -244,6 +246,12 @@ func (s *Simulator) serveAssociation(w http.ResponseWriter, r *http.Request, use
 	default:
 		restError(w, "operation_not_found")
 	}
+}
+
+// unknown reports whether one of some objects does not exist: vCenter refuses such a call as
+// one that is not allowed.
+func (s *Simulator) unknown(objects []wireObject) bool {
+	return slices.ContainsFunc(objects, func(o wireObject) bool { return s.service.Context.Map.Get(o.reference()) == nil })
 }
 
 func (s *Simulator) listObjects(w http.ResponseWriter, user string, spec associationSpec) {
@@ -272,19 +280,45 @@ func (s *Simulator) listTags(w http.ResponseWriter, spec associationSpec) {
 	restValue(w, list)
 }
 
+// batchResult is how a call for several tags or objects is answered: what could be done is.
+type batchResult struct {
+	Success bool             `json:"success"`
+	Errors  tags.BatchErrors `json:"error_messages,omitempty"`
+}
+
+func (r *batchResult) add(what string, err tagError) {
+	if err == "" {
+		return
+	}
+	r.Success = false
+	r.Errors = append(r.Errors, tags.BatchError{Type: "cis.tagging." + string(err), Message: "Tagging object " + what + ": " + string(err)})
+}
+
 // batch attaches or detaches several tags and reports each failure.
 func batch(w http.ResponseWriter, spec associationSpec, do func(string, types.ManagedObjectReference) tagError) {
-	result := struct {
-		Success bool             `json:"success"`
-		Errors  tags.BatchErrors `json:"error_messages,omitempty"`
-	}{Success: true}
+	result := batchResult{Success: true}
 	for _, id := range spec.TagIDs {
-		if err := do(id, spec.ObjectID.reference()); err != "" {
-			result.Success = false
-			result.Errors = append(result.Errors, tags.BatchError{
-				Type: "cis.tagging." + string(err), Message: "Tagging object " + id + ": " + string(err),
-			})
+		result.add(id, do(id, spec.ObjectID.reference()))
+	}
+	restValue(w, result)
+}
+
+// batchOfObjects attaches a tag to several objects, or detaches it. A tag that does not exist
+// or may not be used fails the call, and an object that may not be tagged does not.
+func (s *Simulator) batchOfObjects(
+	w http.ResponseWriter, spec associationSpec, user, id string, do func(string, types.ManagedObjectReference) tagError,
+) {
+	if _, err := s.tags.tag(id); err != "" {
+		restError(w, string(err))
+		return
+	}
+	result := batchResult{Success: true}
+	for _, object := range spec.ObjectIDs {
+		err := errUnauthorized
+		if s.attachable(user, object) {
+			err = do(id, object.reference())
 		}
+		result.add(object.Value, err)
 	}
 	restValue(w, result)
 }

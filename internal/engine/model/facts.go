@@ -28,6 +28,8 @@ type Facts struct {
 	// there is none.
 	Machines     []Machine
 	LoadBalancer *Machine `json:",omitempty"`
+	// VMTagsRead says that of all VMs it is known which of the record's tags they have.
+	VMTagsRead bool `json:",omitzero"`
 	// Unreadable are the names of VMs whose configuration vCenter does not return
 	// now; they may be the cluster's.
 	Unreadable []string

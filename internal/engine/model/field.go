@@ -62,6 +62,7 @@ const (
 	FieldLoadBalancer     FieldName = "load balancer"
 	FieldHAProxyImage     FieldName = "container image of HAProxy"
 	FieldHostName         FieldName = "host name of the load balancer"
+	FieldVMTags           FieldName = "tags of VMs"
 )
 
 // Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that

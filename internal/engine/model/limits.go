@@ -41,6 +41,8 @@ type Limits struct {
 	// Zones are the topology tags of where nodes are placed; nil: they were not read, since no
 	// node is built, or cannot be.
 	Zones *ZoneTags
+	// VMTags are the tags of vSphere that the spec names.
+	VMTags VMTagLimits
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
 	// Children are the clusters, IP pools and accounts of a gateway. They are read

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
@@ -35,6 +37,17 @@ type VCenter interface {
 	// not in it. It is one call, which callers share by maxAge as in SurveyRequest, and one
 	// for each tag and category that was not read before.
 	MachineZones(ctx context.Context, vms []string, maxAge time.Duration) (map[string]Zone, error)
+
+	// FindVMTags finds tags of vSphere by their names in a spec, each on its own. It is one
+	// call for a tag of which known has the id, or whose name is one, and for another one for
+	// each tag of its category, of which it has to be read at most once.
+	FindVMTags(ctx context.Context, names []string, known map[string]uuid.UUID) ([]FoundVMTag, error)
+	// VMTags returns the tags of VMs by the references of the VMs, those that the account may
+	// see; one call.
+	VMTags(ctx context.Context, vms []string) (map[string][]uuid.UUID, error)
+	// AttachVMTag gives VMs a tag, and DetachVMTag takes it from them; one call each.
+	AttachVMTag(ctx context.Context, tag uuid.UUID, vms []string) error
+	DetachVMTag(ctx context.Context, tag uuid.UUID, vms []string) error
 
 	// CreateFolder creates the missing part of a VM folder path below the VM folder
 	// of the datacenter (a reference), and returns the folders of the path, outermost

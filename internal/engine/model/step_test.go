@@ -45,6 +45,7 @@ var steps = []struct {
 	{model.WipeUserdata{Node: "n", VM: "vm"}, "wipe_userdata n"},
 	{model.UpdateNodeMetadata{Node: "n"}, "update_node_metadata n"},
 	{model.UpdateDescription{Cluster: "c", VMs: []string{"vm"}}, "update_description c"},
+	{model.UpdateVMTags{Cluster: "c"}, "update_vm_tags c"},
 	{model.UncordonNode{Node: "n"}, "uncordon_node n"},
 	{model.StoreImportData{Cluster: "c"}, "store_import_data c"},
 	{model.SnapshotEtcd{Cluster: "c", Directory: "/snapshots"}, "snapshot_etcd c"},

@@ -285,6 +285,8 @@ type Machine struct {
 	Lease   netip.Addr `json:",omitzero"`
 	// Backends are what a load balancer is told to forward to, as bootstrap.Backends has them.
 	Backends string `json:",omitzero"`
+	// VMTags are the tags that the machine has of those of the record and the spec.
+	VMTags []uuid.UUID `json:",omitempty"`
 }
 
 // LeaseChanged reports whether the machine has another lease than the one that it

@@ -93,6 +93,7 @@ func (o Observer) Recorded(ctx context.Context, spec *model.ClusterSpec, rec mod
 		record:  rec,
 		names:   names,
 		ipPools: spec.IPPools(),
+		vmTags:  spec.VMTags,
 		own:     spec.OwnIPPool,
 		secrets: secrets,
 	})
@@ -105,6 +106,7 @@ func (o Observer) Successor(ctx context.Context, spec *model.ClusterSpec, gone [
 		target:  spec.Target(),
 		names:   spec.Names(),
 		ipPools: spec.IPPools(),
+		vmTags:  spec.VMTags,
 		own:     spec.OwnIPPool,
 		gone:    gone,
 	})
@@ -145,6 +147,7 @@ type request struct {
 	record  model.Record
 	names   *model.Names
 	ipPools []uuid.UUID
+	vmTags  []model.VMTag
 	own     *record.IPPool // the inline IP pool as it will be
 	gone    []uuid.UUID    // clusters and gateways that do not count
 	secrets *model.Secrets
@@ -185,6 +188,9 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		Inside:     o.Inside,
 	}
 
+	if err := o.readVMTags(ctx, w, req.vmTags); err != nil {
+		return nil, err
+	}
 	// Which claims have to be read depends on the nodes that the API knows.
 	o.readAPI(ctx, w, req.secrets)
 	if err := o.readIPPools(ctx, w, req); err != nil {

@@ -20,6 +20,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.controlPlanePlacements())
 	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
+	p.Add(c.vmTags())
 	p.Add(c.heldDisks())
 	p.Add(c.quorum())
 	p.Add(c.snapshots())

@@ -107,6 +107,9 @@ func sameReference(a, b string) bool { return a != "" && a == b }
 // NamesDiffer reports whether machines were built with other names than the spec's, as
 // far as is known without references: the objects may have been renamed.
 func NamesDiffer(spec *model.ClusterSpec, facts *model.Facts) bool {
+	if vmTagNamesDiffer(spec, facts) {
+		return true
+	}
 	for _, m := range facts.VMs() {
 		pool, ok := spec.NodePool(m.Marker.NodePool)
 		if m.Marker.LoadBalancer() {

@@ -67,12 +67,18 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		)},
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 	)...)
+	p.Stages = append(p.Stages, vmTagStage(vmTagSteps(v, buildsVM(p.Steps()))))
 	p.Stages = append(p.Stages, others...)
 	restarts := restartSteps(v, deleted)
 	p.Stages = append(p.Stages, stages(model.Stage{Name: "post_bootstrap again", OnFailure: model.SkipRollouts, Steps: restarts})...)
+	early := len(p.Stages)
 	for _, pool := range lateRollouts(v, pools) { // one pool after the other
 		p.Stages = append(p.Stages, pool.rollout...)
 	}
+	if late := (&model.Plan{Stages: p.Stages[early:]}).Steps(); buildsVM(late) {
+		p.Stages = append(p.Stages, vmTagStage(vmTagSteps(v, true)))
+	}
+	p.Stages = stages(p.Stages...)
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)

@@ -90,7 +90,7 @@ func changesVM(step model.Step) bool {
 	switch step.(type) {
 	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.RestartNode,
 		model.CreateLoadBalancer, model.ReplaceLoadBalancer, model.RestartLoadBalancer, model.UpdateBackends, model.DeleteLoadBalancer,
-		model.WipeUserdata, model.UpdateDescription:
+		model.WipeUserdata, model.UpdateDescription, model.UpdateVMTags:
 		return true
 	}
 	return false
@@ -99,6 +99,7 @@ func changesVM(step model.Step) bool {
 func (c check) privilegeCase() privileges.Case {
 	return privileges.Case{
 		MovesNodes:  c.moves != nil,
+		TagsVMs:     c.tagsObjects(),
 		MakesFolder: len(c.limits.Site.Folder.Missing) > 0,
 		CSI: slices.ContainsFunc(c.spec.Packs, func(pack model.Pack) bool {
 			return pack.Layer == model.LayerCSI

@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -83,6 +85,20 @@ func (g guardedVCenter) DetachDisks(ctx context.Context, vm string, keys []int32
 func (g guardedVCenter) Destroy(ctx context.Context, vm string) (string, error) {
 	Waiting(ctx, "vCenter, which deletes its VM")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.Destroy(ctx, vm) })
+}
+
+func (g guardedVCenter) AttachVMTag(ctx context.Context, tag uuid.UUID, vms []string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.AttachVMTag(ctx, tag, vms)
+}
+
+func (g guardedVCenter) DetachVMTag(ctx context.Context, tag uuid.UUID, vms []string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.DetachVMTag(ctx, tag, vms)
 }
 
 func (g guardedVCenter) StoreFile(ctx context.Context, in model.DatastoreFolder, name string, write func(io.Writer) error) error {

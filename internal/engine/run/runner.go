@@ -268,6 +268,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.uncordonNode(ctx, s)
 	case model.UpdateDescription:
 		return r.updateDescription(ctx, s)
+	case model.UpdateVMTags:
+		return r.updateVMTags(ctx)
 	case model.UpdateKubeadmConfig:
 		return r.updateKubeadmConfig(ctx, s)
 	case model.UpdateAddon:

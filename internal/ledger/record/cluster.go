@@ -80,6 +80,11 @@ type Cluster struct {
 	// are what claims are of a static one.
 	Members map[int]netip.Addr
 
+	// VMTags are those of vSphere that VMs have been given, and Tagged the ordinals of the
+	// nodes whose VMs have been given them, by pool, in ascending order. Both are written before.
+	VMTags []VMTag
+	Tagged map[string][]int
+
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
 
@@ -133,6 +138,8 @@ type clusterWire struct {
 	HostName         string             `json:"hn,omitempty"`
 	MAC              string             `json:"ma,omitempty"`
 	Members          map[int]netip.Addr `json:"me,omitempty"`
+	VMTags           []wireVMTag        `json:"vt,omitempty"`
+	Tagged           map[string]string  `json:"vn,omitempty"`
 	Progress         int64              `json:"q,omitempty"`
 	Left             int                `json:"w,omitempty"`
 	IPPools          []wireID           `json:"l,omitempty"`
@@ -187,6 +194,8 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
 	w.Restarted = formatOrdinals(c.Restarted)
 	w.EncryptionKeys = formatNumbers(c.EncryptionKeys)
+	w.VMTags = formatVMTags(c.VMTags)
+	w.Tagged = formatOrdinals(c.Tagged)
 	return json.Marshal(w)
 }
 
@@ -268,6 +277,12 @@ func (c *Cluster) parseNumbers(w *clusterWire) (err error) {
 	}
 	if c.EncryptionKeys, err = parseNumbers(w.EncryptionKeys); err != nil {
 		return fmt.Errorf("the encryption keys: %w", err)
+	}
+	if c.VMTags, err = parseVMTags(w.VMTags); err != nil {
+		return fmt.Errorf("the tags of VMs: %w", err)
+	}
+	if c.Tagged, err = parseOrdinals(w.Tagged); err != nil {
+		return fmt.Errorf("the tagged nodes of %w", err)
 	}
 	return nil
 }

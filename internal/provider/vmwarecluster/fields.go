@@ -37,6 +37,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldEtcdSnapshot:     path.Root("etcd_snapshot").AtName("directory"),
 	enginemodel.FieldRestore:          path.Root("restore_from_snapshot"),
 	enginemodel.FieldReplaceNodes:     path.Root("replace_nodes"),
+	enginemodel.FieldVMTags:           path.Root("vm_tags"),
 	enginemodel.FieldMaxUnhealthy:     path.Root("repair").AtName("max_unhealthy"),
 }
 

@@ -21,6 +21,7 @@ type model struct {
 	enginecrud.Base
 	Description            types.String    `tfsdk:"description"`
 	Tags                   types.Map       `tfsdk:"tags"`
+	VMTags                 types.Set       `tfsdk:"vm_tags"`
 	CloudAccount           types.Object    `tfsdk:"cloud_account"`
 	AccountPasswordWO      types.String    `tfsdk:"cloud_account_password_wo"`
 	AccountPasswordVersion attribute.Int64 `tfsdk:"cloud_account_password_wo_version"`

@@ -42,6 +42,7 @@ var rules = enginecrud.Rules{
 		"store_authorities",
 		"tags",
 		"timeouts",
+		"vm_tags",
 
 		"profile.image",
 		"profile.kubernetes",

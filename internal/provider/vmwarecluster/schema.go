@@ -34,6 +34,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"name":                  nodeschema.Name("cluster", "in its gateway"),
 		"description":           descriptionAttribute(),
 		"tags":                  tagsAttribute(),
+		"vm_tags":               nodeschema.VMTags("cluster"),
 		"profile":               profileAttribute(),
 		"datacenter":            nodeschema.Datacenter("cluster"),
 		"folder":                nodeschema.Folder("cluster"),

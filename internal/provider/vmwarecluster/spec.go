@@ -93,6 +93,8 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		OmitAuthorities: m.OmitsAuthorities(),
 	}
 	diags.Append(m.Tags.ElementsAs(ctx, &spec.Tags, false)...)
+	spec.VMTags, more = nodeschema.DecodeVMTags(ctx, m.VMTags)
+	diags.Append(more...)
 
 	common := nodeschema.Common{
 		Network:           m.Network,
