@@ -65,7 +65,7 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"],
-  "ntp_servers": ["ntp"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
+  "ntp_servers": ["ntp"], "vm_tags": ["tier/gold"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "reset_trigger": "again",
   "incomplete_create": "warn", "etcd_snapshot": {"directory": "snapshots"},
   "store_authorities": false, "force_delete": true, "force_delete_after": "20m",

@@ -45,6 +45,9 @@ func TestConfigurationsFailClearly(t *testing.T) {
 func TestAccConfigurationsFailClearly(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
+	if _, err := e.MakeTag("tier", "gold", "MULTIPLE"); err != nil {
+		t.Fatal(err)
+	}
 	pool, err := ledger.NewRecord(record.Ref{Kind: record.KindIPPool, Name: "nodes"}, record.IPPool{
 		Name: "nodes", Start: "10.10.183.1", End: "10.10.183.50", PrefixLength: 18, DefaultGateway: "10.10.128.1",
 	})

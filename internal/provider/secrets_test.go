@@ -57,7 +57,7 @@ var public = map[string][]string{
 		"control_plane.placements.*.*", "worker_pools.*.placements.*.*",
 		"control_plane.taints.*.*",
 		"worker_pools.*.taints.*.*",
-		"tags", "control_plane.labels", "control_plane.annotations", "worker_pools.*.labels", "worker_pools.*.annotations",
+		"tags", "vm_tags", "control_plane.labels", "control_plane.annotations", "worker_pools.*.labels", "worker_pools.*.annotations",
 	},
 	"the name of a flag or claim, which its error is about": {
 		"profile.kubernetes.api_server.oidc.required_claims",

@@ -20,7 +20,7 @@ type VMTag struct {
 // Spelling identifies the name in the record, where it would take more room.
 func (t VMTag) Spelling() string {
 	sum := sha256.Sum256([]byte(t.Name))
-	return hex.EncodeToString(sum[:4])
+	return hex.EncodeToString(sum[:3])
 }
 
 // FoundVMTag is what a name of a tag means.

@@ -10,7 +10,7 @@ import (
 )
 
 // vmTagSteps give VMs the tags that they lack: new ones all, and the others what the record
-// does not have or what somebody has taken from them.
+// does not have or what was taken from them.
 func vmTagSteps(v view, builds bool) []model.Step {
 	rec := v.facts.Record
 	step := []model.Step{model.UpdateVMTags{Cluster: v.spec.Name}}
@@ -125,11 +125,11 @@ func (c check) vmTagRivals(tag model.FoundVMTag) model.Findings {
 // givenVMTag reports whether a VM has a tag from Gantry.
 func givenVMTag(rec model.Record, m model.Machine, id uuid.UUID) bool {
 	i := slices.IndexFunc(rec.VMTags, func(t record.VMTag) bool { return t.ID == id })
-	return i >= 0 && GivenVMTag(rec.Cluster, rec.VMTags[i], m.Marker)
+	return i >= 0 && GivenVMTag(rec.VMTags[i], m.Marker)
 }
 
-// GivenVMTag reports whether a VM has a tag of the record from Gantry, and not from others
-// before.
-func GivenVMTag(rec record.Cluster, tag record.VMTag, m model.Marker) bool {
-	return slices.Contains(rec.Tagged[m.NodePool], m.Ordinal) && !slices.Contains(tag.Others[m.NodePool], m.Ordinal)
+// GivenVMTag reports whether a VM that has a tag of the record has it from Gantry. What a VM
+// has that was built since then, it has from Gantry or from its template.
+func GivenVMTag(tag record.VMTag, m model.Marker) bool {
+	return !slices.Contains(tag.Others[m.NodePool], m.Ordinal)
 }

@@ -37,7 +37,7 @@ func (r *Runner) updateVMTags(ctx context.Context) error {
 			continue
 		}
 		given := slices.DeleteFunc(slices.Clone(vms), func(m model.Machine) bool {
-			return !slices.Contains(on[m.Ref], tag.ID) || !plan.GivenVMTag(rec, tag, m.Marker)
+			return !slices.Contains(on[m.Ref], tag.ID) || !plan.GivenVMTag(tag, m.Marker)
 		})
 		if err := r.changeVMTag(ctx, tag.ID, given, r.VCenter.DetachVMTag); err != nil {
 			return err
@@ -51,33 +51,25 @@ func (r *Runner) updateVMTags(ctx context.Context) error {
 	}
 	return r.record.update(ctx, func(b *record.Cluster) {
 		b.VMTags = slices.DeleteFunc(b.VMTags, func(t record.VMTag) bool { return !slices.Contains(wanted, t.ID) })
-		if len(b.VMTags) == 0 {
-			b.Tagged = nil
-		}
 	})
 }
 
-// noteVMTags adds the tags of the spec to a record, and the VMs that get them, with what these
-// have already. VMs that are gone are left out.
+// noteVMTags adds the tags of the spec to a record, each with the VMs that have it already.
+// VMs that are gone are left out.
 func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[string][]uuid.UUID) {
 	for _, tag := range r.Spec.VMTags {
 		i := slices.IndexFunc(b.VMTags, func(t record.VMTag) bool { return t.ID == tag.ID })
-		if i < 0 {
-			b.VMTags = append(b.VMTags, record.VMTag{ID: tag.ID, Others: ordinalsOf(vms, func(m model.Machine) bool {
-				return slices.Contains(on[m.Ref], tag.ID)
-			})})
-			i = len(b.VMTags) - 1
-		} else {
-			b.VMTags[i].Others = ordinalsOf(vms, func(m model.Machine) bool {
-				if slices.Contains(b.Tagged[m.Marker.NodePool], m.Marker.Ordinal) {
-					return slices.Contains(b.VMTags[i].Others[m.Marker.NodePool], m.Marker.Ordinal)
-				}
-				return slices.Contains(on[m.Ref], tag.ID)
-			})
+		if i >= 0 {
+			b.VMTags[i].Spelling = tag.Spelling()
+			continue
 		}
-		b.VMTags[i].Spelling = tag.Spelling()
+		b.VMTags = append(b.VMTags, record.VMTag{ID: tag.ID, Spelling: tag.Spelling(), Others: ordinalsOf(vms, func(m model.Machine) bool {
+			return slices.Contains(on[m.Ref], tag.ID)
+		})})
 	}
-	b.Tagged = ordinalsOf(vms, func(model.Machine) bool { return true })
+	for i, tag := range b.VMTags {
+		b.VMTags[i].Others = ordinalsOf(vms, func(m model.Machine) bool { return !plan.GivenVMTag(tag, m.Marker) })
+	}
 }
 
 // ordinalsOf are the ordinals of those of the VMs of which something is so, by pool.

@@ -80,10 +80,8 @@ type Cluster struct {
 	// are what claims are of a static one.
 	Members map[int]netip.Addr
 
-	// VMTags are those of vSphere that VMs have been given, and Tagged the ordinals of the
-	// nodes whose VMs have been given them, by pool, in ascending order. Both are written before.
+	// VMTags are those of vSphere that all VMs are given. It is written before they are.
 	VMTags []VMTag
-	Tagged map[string][]int
 
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
@@ -138,8 +136,8 @@ type clusterWire struct {
 	HostName         string             `json:"hn,omitempty"`
 	MAC              string             `json:"ma,omitempty"`
 	Members          map[int]netip.Addr `json:"me,omitempty"`
-	VMTags           []wireVMTag        `json:"vt,omitempty"`
-	Tagged           map[string]string  `json:"vn,omitempty"`
+	VMTags           []string           `json:"vt,omitempty"`
+	OthersTags       othersTags         `json:"vo,omitempty"`
 	Progress         int64              `json:"q,omitempty"`
 	Left             int                `json:"w,omitempty"`
 	IPPools          []wireID           `json:"l,omitempty"`
@@ -194,8 +192,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w.Unresponsive = formatOrdinals(c.Unresponsive)
 	w.Restarted = formatOrdinals(c.Restarted)
 	w.EncryptionKeys = formatNumbers(c.EncryptionKeys)
-	w.VMTags = formatVMTags(c.VMTags)
-	w.Tagged = formatOrdinals(c.Tagged)
+	w.VMTags, w.OthersTags = formatVMTags(c.VMTags)
 	return json.Marshal(w)
 }
 
@@ -278,11 +275,8 @@ func (c *Cluster) parseNumbers(w *clusterWire) (err error) {
 	if c.EncryptionKeys, err = parseNumbers(w.EncryptionKeys); err != nil {
 		return fmt.Errorf("the encryption keys: %w", err)
 	}
-	if c.VMTags, err = parseVMTags(w.VMTags); err != nil {
+	if c.VMTags, err = parseVMTags(w.VMTags, w.OthersTags); err != nil {
 		return fmt.Errorf("the tags of VMs: %w", err)
-	}
-	if c.Tagged, err = parseOrdinals(w.Tagged); err != nil {
-		return fmt.Errorf("the tagged nodes of %w", err)
 	}
 	return nil
 }

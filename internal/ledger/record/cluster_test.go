@@ -96,6 +96,12 @@ func drawCluster(t *rapid.T) record.Cluster {
 	if tags := rapid.MapOfN(text, text, 0, 3).Draw(t, "tags"); len(tags) > 0 {
 		c.Tags = tags
 	}
+	for _, tag := range rapid.SliceOfNDistinct(id, 0, 2, rapid.ID[uuid.UUID]).Draw(t, "tags of VMs") {
+		c.VMTags = append(c.VMTags, record.VMTag{
+			ID: tag, Spelling: rapid.SampledFrom([]string{"", "0123ab"}).Draw(t, "spelling"),
+			Others: rapid.SampledFrom([]map[string][]int{nil, {"cp": {1, 2, 5}}}).Draw(t, "others"),
+		})
+	}
 
 	for _, pool := range rapid.SliceOfNDistinct(text, 0, 3, rapid.ID[string]).Draw(t, "pools") {
 		if c.Counters == nil {

@@ -1,46 +1,62 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 )
 
-// VMTag is a tag of vSphere that the VMs of a cluster have been given.
+// VMTag is a tag of vSphere that the VMs of a cluster are given.
 type VMTag struct {
 	ID uuid.UUID
 	// Spelling identifies how the spec named the tag, by which it is known again without a
 	// call.
 	Spelling string
-	// Others are the ordinals of nodes whose VMs had the tag before Gantry gave it to them,
-	// by pool, in ascending order: from those it is never taken.
+	// Others are the ordinals of nodes whose VMs had the tag before Gantry gave it to the
+	// cluster's, by pool, in ascending order: from those it is never taken.
 	Others map[string][]int
 }
 
-// wireVMTag is the brief spelling.
-type wireVMTag struct {
-	ID       wireID            `json:"i"`
-	Spelling string            `json:"s,omitempty"`
-	Others   map[string]string `json:"o,omitempty"`
-}
+// othersTags are the Others of tags by the ids of these. Hardly any tag has some.
+type othersTags map[string]map[string]string
 
-func formatVMTags(tags []VMTag) []wireVMTag {
-	var texts []wireVMTag
+// wireIDLength is that of an id as text.
+var wireIDLength = wireIDs.EncodedLen(len(wireID{}))
+
+// formatVMTags writes a tag as its id and its spelling.
+func formatVMTags(tags []VMTag) ([]string, othersTags) {
+	var texts []string
+	var others othersTags
 	for _, tag := range tags {
-		texts = append(texts, wireVMTag{ID: wireID(tag.ID), Spelling: tag.Spelling, Others: formatOrdinals(tag.Others)})
+		id, _ := wireID(tag.ID).MarshalText() // it never fails
+		texts = append(texts, string(id)+tag.Spelling)
+		if len(tag.Others) > 0 {
+			if others == nil {
+				others = othersTags{}
+			}
+			others[string(id)] = formatOrdinals(tag.Others)
+		}
 	}
-	return texts
+	return texts, others
 }
 
 // parseVMTags reads what formatVMTags writes.
-func parseVMTags(texts []wireVMTag) ([]VMTag, error) {
+func parseVMTags(texts []string, others othersTags) ([]VMTag, error) {
 	var tags []VMTag
 	for _, text := range texts {
-		others, err := parseOrdinals(text.Others)
-		if err != nil {
-			return nil, fmt.Errorf("tag %s: %w", uuid.UUID(text.ID), err)
+		if len(text) < wireIDLength {
+			return nil, errors.New("a tag has no id")
 		}
-		tags = append(tags, VMTag{ID: uuid.UUID(text.ID), Spelling: text.Spelling, Others: others})
+		var id wireID
+		if err := id.UnmarshalText([]byte(text[:wireIDLength])); err != nil {
+			return nil, err
+		}
+		ordinals, err := parseOrdinals(others[text[:wireIDLength]])
+		if err != nil {
+			return nil, fmt.Errorf("tag %s: %w", uuid.UUID(id), err)
+		}
+		tags = append(tags, VMTag{ID: uuid.UUID(id), Spelling: text[wireIDLength:], Others: ordinals})
 	}
 	return tags, nil
 }

@@ -21,6 +21,7 @@ var fields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldServiceCIDR:      path.Root("network").AtName("service_cidr"),
 	enginemodel.FieldSSHKeys:          path.Root("ssh_authorized_keys"),
 	enginemodel.FieldNTPServers:       path.Root("ntp_servers"),
+	enginemodel.FieldVMTags:           path.Root("vm_tags"),
 	enginemodel.FieldProxy:            path.Root("proxy"),
 	enginemodel.FieldProxyHTTP:        path.Root("proxy").AtName("http"),
 	enginemodel.FieldProxyHTTPS:       path.Root("proxy").AtName("https"),

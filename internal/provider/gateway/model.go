@@ -46,6 +46,7 @@ type model struct {
 	ResetTrigger         types.String    `tfsdk:"reset_trigger"`
 	SSHAuthorizedKeys    types.List      `tfsdk:"ssh_authorized_keys"`
 	NTPServers           types.List      `tfsdk:"ntp_servers"`
+	VMTags               types.Set       `tfsdk:"vm_tags"`
 	CloneMode            types.String    `tfsdk:"clone_mode"`
 	EtcdSnapshot         types.Object    `tfsdk:"etcd_snapshot"`
 	DefaultCloudAccount  types.Object    `tfsdk:"default_cloud_account"`

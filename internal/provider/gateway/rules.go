@@ -39,6 +39,7 @@ var rules = enginecrud.Rules{
 		"ssh_authorized_keys",
 		"store_authorities",
 		"timeouts",
+		"vm_tags",
 
 		"image",
 		"placement.compute_cluster",

@@ -84,6 +84,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"proxy":               nodeschema.Proxy(),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
+		"vm_tags":             nodeschema.VMTags("gateway"),
 		"clone_mode":          nodeschema.CloneMode(),
 		"etcd_snapshot":       nodeschema.EtcdSnapshot(),
 	}

@@ -56,6 +56,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		Proxy:             m.Proxy,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
+		VMTags:            m.VMTags,
 	}
 	diags.Append(common.Set(ctx, &spec)...)
 

@@ -18,6 +18,7 @@ type Common struct {
 	Proxy             types.Object
 	SSHAuthorizedKeys types.List
 	NTPServers        types.List
+	VMTags            types.Set
 }
 
 // Set decodes the attributes, all of which are known, and sets them in a spec.
@@ -37,6 +38,8 @@ func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnosti
 	}
 	diags.Append(more...)
 	spec.NTPServers, more = decodeStrings(ctx, c.NTPServers)
+	diags.Append(more...)
+	spec.VMTags, more = decodeVMTags(ctx, c.VMTags)
 	diags.Append(more...)
 	return diags
 }

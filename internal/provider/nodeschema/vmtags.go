@@ -17,7 +17,7 @@ import (
 )
 
 // maxVMTags is how many tags there is room for in a record.
-const maxVMTags = 15
+const maxVMTags = 10
 
 // vmTagName is what may mean a tag: the names of category and tag, or its id.
 var vmTagName = regexp.MustCompile(`^(urn:vmomi:InventoryServiceTag:[0-9a-fA-F-]{36}:[^:/]+|[^/].*/.*[^/])$`)
@@ -27,9 +27,9 @@ func VMTags(kind string) schema.SetAttribute {
 	return schema.SetAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Tags of vSphere that all VMs of the " + kind + " get, at most 15: each by the names of category and tag with a slash " +
+		MarkdownDescription: "Tags of vSphere that all VMs of the " + kind + " get, at most 10: each by the names of category and tag with a slash " +
 			"between them, such as `backup/daily`, or by its id (`urn:vmomi:InventoryServiceTag:…`). They must exist; names are case-sensitive. " +
-			"They are put on the VMs in place with the identity that builds the " + kind + ", and again where somebody has removed them; " +
+			"They are put on the VMs in place with the identity that builds the " + kind + ", and again where a user has removed them; " +
 			"other tags of the VMs stay as they are. A tag that is taken out of the list is taken from the VMs that have it from Gantry. " +
 			"Defaults to none.",
 		Validators: []validator.Set{
@@ -43,8 +43,11 @@ func VMTags(kind string) schema.SetAttribute {
 	}
 }
 
-// DecodeVMTags returns the tags, sorted by name.
-func DecodeVMTags(ctx context.Context, set types.Set) ([]model.VMTag, diag.Diagnostics) {
+// decodeVMTags returns the tags, sorted by name.
+func decodeVMTags(ctx context.Context, set types.Set) ([]model.VMTag, diag.Diagnostics) {
+	if set.IsNull() {
+		return nil, nil
+	}
 	var names []string
 	diags := set.ElementsAs(ctx, &names, false)
 	slices.Sort(names)

@@ -50,6 +50,9 @@ func Inherits(ctx context.Context, state tfsdk.State) (string, enginemodel.Clust
 	return "null", spec
 }
 
+// VMTagSize is how many bytes a tag of vm_tags takes of them.
+const VMTagSize = vmTagSize
+
 // MaxNotes is how many bytes description and tags may take together.
 const MaxNotes = maxNotes
 

@@ -61,7 +61,7 @@ func TestLargestNotesFitTheRecord(t *testing.T) {
 	cluster := record.Cluster{
 		ID:          uuid.New(),
 		Kind:        record.KindCluster,
-		Description: strings.Repeat("x", vmwarecluster.MaxNotes-largeTagsSize-2),
+		Description: strings.Repeat("x", vmwarecluster.MaxNotes-largeTagsSize-2-10*vmwarecluster.VMTagSize),
 		Tags:        largeTags(),
 		Datacenter:  "/dc-with-a-rather-long-name",
 		Folder:      "k8s/production/a-cluster-of-a-long-name-and-40-characters",
@@ -72,6 +72,9 @@ func TestLargestNotesFitTheRecord(t *testing.T) {
 		Counters: map[string]int{"cp": 9999},
 		Pending:  map[string][]int{"cp": {9996, 9998}},
 		Parents:  []uuid.UUID{uuid.New(), uuid.New()},
+	}
+	for range 10 {
+		cluster.VMTags = append(cluster.VMTags, record.VMTag{ID: uuid.New(), Spelling: "0123ab"})
 	}
 	for i := range 20 {
 		pool := fmt.Sprintf("pool-of-18-char-%02d", i)

@@ -75,7 +75,7 @@ func newSchema(ctx context.Context) schema.Schema {
 var text = regexp.MustCompile(`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`)
 
 // notesBound is the sentence about maxNotes.
-const notesBound = "`description` and `tags` together take at most 2,000 bytes as JSON. "
+const notesBound = "`description` and `tags` together take at most 2,000 bytes as JSON, less 32 for each of `vm_tags`. "
 
 func descriptionAttribute() schema.StringAttribute {
 	return schema.StringAttribute{

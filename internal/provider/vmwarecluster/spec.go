@@ -93,8 +93,6 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		OmitAuthorities: m.OmitsAuthorities(),
 	}
 	diags.Append(m.Tags.ElementsAs(ctx, &spec.Tags, false)...)
-	spec.VMTags, more = nodeschema.DecodeVMTags(ctx, m.VMTags)
-	diags.Append(more...)
 
 	common := nodeschema.Common{
 		Network:           m.Network,
@@ -102,6 +100,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		Proxy:             m.Proxy,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
+		VMTags:            m.VMTags,
 	}
 	diags.Append(common.Set(ctx, &spec)...)
 	diags.Append(m.setProxy(ctx, &spec)...)
