@@ -13,7 +13,7 @@ import (
 )
 
 // TestAccVMTags gives the VMs of a cluster tags of vSphere, shows that the plan puts back what
-// somebody has removed, and that other tags stay.
+// a user has removed, and that other tags stay.
 func TestAccVMTags(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
