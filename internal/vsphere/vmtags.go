@@ -170,7 +170,8 @@ func (c *Client) judgeVMTag(ctx context.Context, name string, tag tagBody, categ
 		found.Problem = fmt.Sprintf("The tag %q is of the category in which Gantry keeps its records. Choose another one.", name)
 	case len(category.AssociableTypes) > 0 && !slices.Contains(category.AssociableTypes, "VirtualMachine"):
 		found.Summary = "The tag is not for VMs"
-		found.Problem = fmt.Sprintf("The category %q of the tag %q is for objects of the types %s. Allow virtual machines in it, or choose another tag.",
+		found.Problem = fmt.Sprintf(
+			"The category %q of the tag %q is for objects of the types %s. Allow virtual machines in it, or choose another tag.",
 			category.Name, name, bounded(quoted(category.AssociableTypes)))
 	}
 	if found.Problem != "" || !found.Single {

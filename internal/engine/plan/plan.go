@@ -66,19 +66,12 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			importDataSteps(v),
 		)},
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
+		vmTagStage(v, append(p.Steps(), each(pools, func(x nodePoolPlan) []model.Step { return x.create })...)),
 	)...)
-	p.Stages = append(p.Stages, vmTagStage(vmTagSteps(v, buildsVM(p.Steps()))))
 	p.Stages = append(p.Stages, others...)
 	restarts := restartSteps(v, deleted)
 	p.Stages = append(p.Stages, stages(model.Stage{Name: "post_bootstrap again", OnFailure: model.SkipRollouts, Steps: restarts})...)
-	early := len(p.Stages)
-	for _, pool := range lateRollouts(v, pools) { // one pool after the other
-		p.Stages = append(p.Stages, pool.rollout...)
-	}
-	if late := (&model.Plan{Stages: p.Stages[early:]}).Steps(); buildsVM(late) {
-		p.Stages = append(p.Stages, vmTagStage(vmTagSteps(v, true)))
-	}
-	p.Stages = stages(p.Stages...)
+	p.Stages = append(p.Stages, rolloutStages(v, pools)...)
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)

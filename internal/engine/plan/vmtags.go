@@ -29,9 +29,22 @@ func vmTagSteps(v view, builds bool) []model.Step {
 	return nil
 }
 
-// vmTagStage comes when all VMs are there, so that one call a tag is for all of them.
-func vmTagStage(steps []model.Step) model.Stage {
-	return model.Stage{Name: "tags of VMs", OnFailure: model.Continue, Steps: steps}
+// vmTagStage comes when the VMs of some steps are there, so that one call a tag is for all of
+// them.
+func vmTagStage(v view, before []model.Step) model.Stage {
+	return model.Stage{Name: "tags of VMs", OnFailure: model.Continue, Steps: vmTagSteps(v, buildsVM(before))}
+}
+
+// rolloutStages roll one pool after the other, and give the new VMs their tags.
+func rolloutStages(v view, pools []nodePoolPlan) []model.Stage {
+	var all []model.Stage
+	for _, pool := range lateRollouts(v, pools) {
+		all = append(all, pool.rollout...)
+	}
+	if steps := (&model.Plan{Stages: all}).Steps(); buildsVM(steps) {
+		all = append(all, vmTagStage(v, steps))
+	}
+	return stages(all...)
 }
 
 func sameVMTags(wanted []uuid.UUID, recorded []record.VMTag) bool {

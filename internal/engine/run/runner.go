@@ -266,10 +266,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateNodeMetadata(ctx, s.Node, s.Meta)
 	case model.UncordonNode:
 		return r.uncordonNode(ctx, s)
-	case model.UpdateDescription:
-		return r.updateDescription(ctx, s)
-	case model.UpdateVMTags:
-		return r.updateVMTags(ctx)
+	case model.UpdateDescription, model.UpdateVMTags:
+		return r.describeVMs(ctx, step)
 	case model.UpdateKubeadmConfig:
 		return r.updateKubeadmConfig(ctx, s)
 	case model.UpdateAddon:

@@ -13,6 +13,14 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
+// describeVMs changes what VMs say of their cluster, and nothing of the nodes on them.
+func (r *Runner) describeVMs(ctx context.Context, step model.Step) error {
+	if s, ok := step.(model.UpdateDescription); ok {
+		return r.updateDescription(ctx, s)
+	}
+	return r.updateVMTags(ctx)
+}
+
 // updateVMTags gives all VMs of the cluster its tags, and takes from them those that it gave
 // them and that are no longer asked for. The record says so first: what a run that died has
 // given is its own, and what was there before it is not.

@@ -27,8 +27,9 @@ func VMTags(kind string) schema.SetAttribute {
 	return schema.SetAttribute{
 		Optional:    true,
 		ElementType: types.StringType,
-		MarkdownDescription: "Tags of vSphere that all VMs of the " + kind + " get, at most 10: each by the names of category and tag with a slash " +
-			"between them, such as `backup/daily`, or by its id (`urn:vmomi:InventoryServiceTag:…`). They must exist; names are case-sensitive. " +
+		MarkdownDescription: "Tags of vSphere that all VMs of the " + kind + " get, at most 10: each by the names of category and tag with a " +
+			"slash between them, such as `backup/daily`, or by its id (`urn:vmomi:InventoryServiceTag:…`). They must exist; names are " +
+			"case-sensitive. " +
 			"They are put on the VMs in place with the identity that builds the " + kind + ", and again where a user has removed them; " +
 			"other tags of the VMs stay as they are. A tag that is taken out of the list is taken from the VMs that have it from Gantry. " +
 			"Defaults to none.",

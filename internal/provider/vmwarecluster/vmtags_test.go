@@ -18,7 +18,9 @@ func TestAccVMTags(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	ids := map[string]string{}
-	for _, tag := range [][3]string{{"backup", "daily", "SINGLE"}, {"backup", "weekly", "SINGLE"}, {"tier", "gold", "MULTIPLE"}, {"tier", "own", "MULTIPLE"}} {
+	for _, tag := range [][3]string{
+		{"backup", "daily", "SINGLE"}, {"backup", "weekly", "SINGLE"}, {"tier", "gold", "MULTIPLE"}, {"tier", "own", "MULTIPLE"},
+	} {
 		id, err := e.MakeTag(tag[0], tag[1], tag[2], "VirtualMachine")
 		if err != nil {
 			t.Fatal(err)
