@@ -200,8 +200,14 @@ func TestVMTagsNeedPrivileges(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	w.must(w.sim.Grant(teamUser, []string{"InventoryService.Tagging.AttachTag"}, true, simulator.GlobalPermission))
-	w.must(w.sim.Grant(teamUser, []string{"InventoryService.Tagging.ObjectAttachable"}, true, "/dc-1/vm/k8s/prod"))
 	spec = kept(spec, out)
+	// vCenter answers that the call was made, and that it refused every VM.
+	_, err = e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "vCenter refuses some of them") ||
+		!strings.Contains(err.Error(), "Assign or Unassign vSphere Tag on Object") {
+		t.Fatalf("%v", err)
+	}
+	w.must(w.sim.Grant(teamUser, []string{"InventoryService.Tagging.ObjectAttachable"}, true, "/dc-1/vm/k8s/prod"))
 	if _, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		t.Fatal(err)
 	}

@@ -148,6 +148,8 @@ var provenElsewhere = map[string]string{
 	"Datastore.Config": "TestFilesAreStoredOnVSAN",
 	"Global.LogEvent":  "TestEventOfAVM",
 	"System.Read":      "TestTemplateThatTheAccountCannotRead", // every role has it
+
+	"InventoryService.Tagging.ObjectAttachable": "TestVMTagsNeedPrivileges of the engine",
 }
 
 // TestEachPrivilegeIsNeeded carries out every operation with the roles of the table, and then
