@@ -56,7 +56,7 @@ func TestAccClusterRefusals(t *testing.T) {
 			says("tags", "take 2581 bytes", "may take 2000"),
 		},
 		{shape{extra: `vm_tags = ["backup"]`}, says("vm_tags", "the names of category and tag with a slash")},
-		{shape{extra: `vm_tags = ["backup/hourly"]`}, says("vm_tags", "Tag not found", "no category of tags by which", "backup/hourly")},
+		{shape{extra: `vm_tags = ["backup/hourly"]`}, says("Tag not found", "vm_tags", "no category of tags by which", "backup/hourly")},
 		{shape{extra: `tags = { for i in range(51) : "t${i}" => "x" }`}, says("tags", "50")},
 		{
 			shape{extra: `restore_from_snapshot = { url = "ftp://files.example.com", sha256 = "5b" }`},
