@@ -197,3 +197,38 @@ func TestLeasesInterrupted(t *testing.T) {
 		})
 	})
 }
+
+// TestRestoreWithLeasesIsGivenUp has a restore that failed while the VM of the control plane was
+// not in the inventory. It is back, and the load balancer forwards to it: the cluster goes on
+// with it.
+func TestRestoreWithLeasesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.leasedWithNetwork(1, 1))
+	from := w.snapshot(secrets)
+	w.writes(secrets, "after")
+	w.powerOff("prod-cp-1")
+	from.SHA256 = strings.Repeat("a", 64) // not that of the file
+	e := w.engine()
+	e.Reader = without{e.Reader, "prod-cp-1"}
+	asked := restores(spec, from)
+	out, err := e.Apply(t.Context(), engine.Request{Spec: asked, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "sha256") {
+		t.Fatalf("applied with %v", err)
+	}
+	spec = kept(spec, out)
+	if p := w.plan(kept(asked, out), secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "Power them on") {
+		t.Errorf("planned %v (%v)", actions(p), p.Problems)
+	}
+	w.must(w.sim.PowerOnVM("prod-cp-1"))
+	w.eventually(func() bool {
+		_, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		return err == nil && facts.API.Answered()
+	})
+	spec = kept(spec, w.applies(spec, secrets))
+	if !w.remembers(secrets, "after") {
+		t.Error("the cluster does not go on with what it had")
+	}
+	w.forwards(spec, secrets, 1)
+	w.restored(spec, secrets, 0)
+}

@@ -153,7 +153,7 @@ func (w *world) restored(spec model.ClusterSpec, secrets *model.Secrets, claims 
 	}
 	slices.Sort(nodes)
 	slices.Sort(vms)
-	if !slices.Equal(nodes, vms) || !slices.Equal(w.etcdMembers(secrets), members) || len(w.sim.Leftovers().VMs) != len(vms) {
+	if !slices.Equal(nodes, vms) || !slices.Equal(w.etcdMembers(secrets), members) || len(w.sim.Leftovers().VMs) != len(facts.VMs()) {
 		w.t.Errorf("the nodes are %v, the VMs %v and the members of etcd %v", nodes, vms, w.etcdMembers(secrets))
 	}
 	if n := w.claims(); n != claims {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // backendSteps have the load balancer forward to the control plane as it is, as where an
@@ -78,14 +79,27 @@ func Serving(spec *model.ClusterSpec, facts *model.Facts, members map[int]netip.
 	return v.serving(members)
 }
 
-// FirstBackends are those that a load balancer is cloned with; empty: none. Where the run
-// begins a control plane anew, the former one is none of them.
+// FirstBackends are those that a load balancer is cloned with; empty: none. Where a control
+// plane is built anew, they are those of the former one that may run again, until their VMs are
+// deleted.
 func FirstBackends(spec *model.ClusterSpec, facts *model.Facts) string {
 	v := newView(spec, facts)
-	if v.reset && facts.Record.Reset != spec.Reset {
-		return ""
+	rec := v.facts.Record.Cluster
+	if !v.reset || rec.Reset == spec.Reset {
+		rec.Members = v.serving(v.members())
 	}
-	return BackendsOf(v.serving(v.members()))
+	return BackendsOf(Candidates(&rec))
+}
+
+// Candidates are the members of a control plane, and those of a former one that may run
+// again. A load balancer tells by itself which of them serve.
+func Candidates(rec *record.Cluster) map[int]netip.Addr {
+	all := maps.Clone(rec.Former)
+	if all == nil {
+		all = map[int]netip.Addr{}
+	}
+	maps.Copy(all, rec.Members)
+	return all
 }
 
 func (v view) serving(members map[int]netip.Addr) map[int]netip.Addr {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // A run that was killed before it forgot a node that it had removed does not have the load
@@ -46,4 +47,25 @@ func TestReadyWorkerWithALeaseIsNotStale(t *testing.T) {
 	wantSteps(t, planned(s, f), "")
 	f.API.Nodes["c-w-2"] = model.KubeNode{Name: "c-w-2"}
 	wantSteps(t, planned(s, f), "remove_stale_nodes c, create_node c-w-3")
+}
+
+// Until a control plane that is built anew has answered, what was there before may be gone back
+// to: its members are backends beside the new one, and members again where that is done.
+func TestFormerMembersAreCandidates(t *testing.T) {
+	t.Parallel()
+	former := map[int]netip.Addr{1: netip.MustParseAddr("10.10.9.1"), 2: netip.MustParseAddr("10.10.9.2")}
+	rec := record.Cluster{Former: former, Members: map[int]netip.Addr{4: netip.MustParseAddr("10.10.9.4")}, Reset: "again"}
+	if got := plan.BackendsOf(plan.Candidates(&rec)); got != "10.10.9.1,10.10.9.2,10.10.9.4" {
+		t.Errorf("candidates %s", got)
+	}
+	s, f := leased(3, 0), leasedRunning(3, 0)
+	f.Record.Cluster.Former = former
+	taken := plan.TakeBack(rec, f)
+	if !maps.Equal(taken.Members, former) || len(taken.Former) > 0 {
+		t.Errorf("taken back, the members are %v, and former ones %v", taken.Members, taken.Former)
+	}
+	// Once it has answered, none is.
+	f.Record.Cluster.Former = nil
+	f.LoadBalancer.Backends = "10.10.9.1," + f.LoadBalancer.Backends
+	wantSteps(t, planned(s, f), "update_backends c-lb")
 }

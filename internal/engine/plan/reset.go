@@ -82,6 +82,10 @@ func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
 	rec.Reconnect = rec.Reconnect && rec.Reset == reset
 	rec.Reset = reset
 	rec.APIReached = true
+	if len(rec.Former) > 0 {
+		rec.Members = rec.Former
+		rec.Former = nil
+	}
 	return rec
 }
 

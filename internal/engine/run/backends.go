@@ -15,8 +15,10 @@ import (
 )
 
 // backends are the control-plane nodes that the load balancer forwards to: the members that
-// the record has, but for those that are about to leave. The record is written first: of what
-// was killed in between, the next plan tells the load balancer.
+// the record has, but for those that are about to leave, and, until a control plane that is
+// built anew has answered, those of the former one, which may be what a person goes back to.
+// The record is written first: of what was killed in between, the next plan tells the load
+// balancer.
 type backends struct {
 	vcenter model.VCenter
 	changes *changes
@@ -74,6 +76,7 @@ func (b *backends) add(ctx context.Context, s model.CreateNode, address netip.Ad
 			c.Members = map[int]netip.Addr{}
 		}
 		c.Members[s.Ordinal] = address
+		delete(c.Former, s.Ordinal)
 	})
 	if err != nil {
 		return err
@@ -85,23 +88,36 @@ func (b *backends) add(ctx context.Context, s model.CreateNode, address netip.Ad
 // remove has the load balancer no longer forward to a node, and waits until it does not. The
 // last one stays: an empty list is no configuration.
 func (b *backends) remove(ctx context.Context, node string) error {
-	ordinal := model.NodeOrdinal(b.cluster, model.ControlPlanePool, node)
-	if _, member := b.record.current().Members[ordinal]; !member {
+	ordinal, member, known := b.ordinal(node)
+	if !known {
 		return nil
 	}
 	b.mark(ordinal, true)
-	return b.tell(ctx, true)
+	return b.tell(ctx, member)
 }
 
 // forget removes a node from the members whose VM is gone, and that has left etcd.
 func (b *backends) forget(ctx context.Context, node string) error {
-	ordinal := model.NodeOrdinal(b.cluster, model.ControlPlanePool, node)
-	if _, member := b.record.current().Members[ordinal]; !member {
+	ordinal, _, known := b.ordinal(node)
+	if !known {
 		return nil
 	}
-	err := b.record.update(ctx, func(c *record.Cluster) { delete(c.Members, ordinal) })
+	err := b.record.update(ctx, func(c *record.Cluster) {
+		delete(c.Members, ordinal)
+		delete(c.Former, ordinal)
+	})
 	b.mark(ordinal, false)
 	return err
+}
+
+// ordinal is that of a node of the control plane, whether it is a member, and whether the record
+// knows it at all, be it of the former control plane.
+func (b *backends) ordinal(node string) (ordinal int, member, known bool) {
+	ordinal = model.NodeOrdinal(b.cluster, model.ControlPlanePool, node)
+	rec := b.record.current()
+	_, member = rec.Members[ordinal]
+	_, former := rec.Former[ordinal]
+	return ordinal, member, member || former
 }
 
 // update makes members those that the facts say, and tells the load balancer.
@@ -124,7 +140,8 @@ func (b *backends) mark(ordinal int, leaves bool) {
 
 // wanted are the backends that the load balancer is to have; empty: those that it has.
 func (b *backends) wanted() (vm, backends, last string) {
-	members := maps.Clone(b.record.current().Members)
+	rec := b.record.current()
+	members := plan.Candidates(&rec.Cluster)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	maps.DeleteFunc(members, func(ordinal int, _ netip.Addr) bool { return b.leaving[ordinal] })

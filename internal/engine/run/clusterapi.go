@@ -23,6 +23,7 @@ type clusterAPI struct {
 	secrets   *model.Secrets
 	record    *recordWriter
 	addresses *addresses
+	backends  *backends
 	changes   *changes
 	timing    model.Timing
 	now       func() time.Time
@@ -52,6 +53,7 @@ func newClusterAPI(r *Runner) *clusterAPI {
 		secrets:   r.Secrets,
 		record:    r.record,
 		addresses: r.addresses,
+		backends:  r.backends,
 		changes:   r.changes,
 		timing:    r.Timing,
 		now:       r.Now,
@@ -143,14 +145,20 @@ func (c *clusterAPI) ensureAdmins(ctx context.Context) error {
 }
 
 // recordAnswer records that the API has answered, and with it that the first node, which
-// is what answers, is a member of etcd.
+// is what answers, is a member of etcd. No VM of a former control plane is to serve any more.
 func (c *clusterAPI) recordAnswer(ctx context.Context) error {
-	return c.record.update(ctx, func(b *record.Cluster) {
+	former := len(c.record.current().Former) > 0
+	err := c.record.update(ctx, func(b *record.Cluster) {
 		if !b.APIReached && c.first != "" {
 			c.record.remove(b.Pending, func(name string) bool { return name == c.first })
 		}
 		b.APIReached = true
+		b.Former = nil
 	})
+	if err != nil || !former {
+		return err
+	}
+	return c.backends.tell(ctx, false)
 }
 
 // ensureRecorded records an answer that could not be recorded when it came, as while

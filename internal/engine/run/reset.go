@@ -18,6 +18,7 @@ func (r *Runner) resetControlPlane(ctx context.Context) error {
 			b.FormerMembers = plan.Voters(r.Spec, facts)
 		}
 		b.Reset = r.Spec.Reset
+		b.Former = plan.Candidates(b)
 		b.Members = nil // its first node begins another control plane
 		b.Reconnect = r.Spec.Restore != nil && slices.ContainsFunc(r.World.Facts.Machines, func(m model.Machine) bool {
 			return !m.Marker.ControlPlane()

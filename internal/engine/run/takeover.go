@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -64,7 +65,7 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 	if err := r.record.removeFrom(ctx, gone); err != nil {
 		return err
 	}
-	return r.record.update(ctx, func(b *record.Cluster) {
+	err := r.record.update(ctx, func(b *record.Cluster) {
 		b.Datacenter = datacenter
 		b.Folder = r.Spec.Folder
 		// The run before may have been killed between the answer and its note.
@@ -73,12 +74,19 @@ func (r *Runner) resumeRecord(ctx context.Context) error {
 		case r.Spec.New:
 			b.Reset = r.Spec.Reset
 			b.Members = nil
+			b.Former = nil
 		case plan.TakenBack(r.Spec, &r.World.Facts):
 			*b = plan.TakeBack(*b, &r.World.Facts)
+		case b.APIReached:
+			b.Former = nil
 		}
 		b.Parents = r.Parents
 		if moved {
 			b.Folders = nil
 		}
 	})
+	if err != nil || maps.Equal(before.Former, r.record.current().Former) {
+		return err
+	}
+	return r.backends.tell(ctx, false)
 }

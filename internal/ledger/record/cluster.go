@@ -79,6 +79,9 @@ type Cluster struct {
 	// members of etcd, by their ordinals: from before a node joins until its VM is gone. They
 	// are what claims are of a static one.
 	Members map[int]netip.Addr
+	// Former are the addresses of those of the control plane before it was built anew, whose VMs
+	// may run again, until the new one has answered.
+	Former map[int]netip.Addr
 
 	// VMTags are those of vSphere that all VMs are given. It is written before they are.
 	VMTags []VMTag
@@ -138,6 +141,7 @@ type clusterWire struct {
 	Members          map[int]netip.Addr `json:"me,omitempty"`
 	VMTags           []string           `json:"vt,omitempty"`
 	OthersTags       othersTags         `json:"vo,omitempty"`
+	Former           map[int]netip.Addr `json:"fo,omitempty"`
 	Progress         int64              `json:"q,omitempty"`
 	Left             int                `json:"w,omitempty"`
 	IPPools          []wireID           `json:"l,omitempty"`
@@ -166,6 +170,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		HostName:    c.LoadBalancer.HostName,
 		MAC:         c.LoadBalancer.MAC,
 		Members:     c.Members,
+		Former:      c.Former,
 		Progress:    c.Deletion.Progress,
 		Left:        c.Deletion.Left,
 		IPPools:     convertIDs[wireID](c.IPPools),
@@ -237,6 +242,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Counters:         w.Counters,
 		Snapshots:        w.Snapshots,
 		Members:          w.Members,
+		Former:           w.Former,
 		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),
