@@ -3,6 +3,7 @@ package plan_test
 import (
 	"maps"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -68,4 +69,41 @@ func TestFormerMembersAreCandidates(t *testing.T) {
 	f.Record.Cluster.Former = nil
 	f.LoadBalancer.Backends = "10.10.9.1," + f.LoadBalancer.Backends
 	wantSteps(t, planned(s, f), "update_backends c-lb")
+}
+
+// A member of which there is neither VM nor reference, while the API is silent, counts as there
+// until a person says by its name that it is gone.
+func TestMemberIsGoneWhereAPersonSaysSo(t *testing.T) {
+	t.Parallel()
+	facts := func() *model.Facts {
+		f := leasedRunning(3, 0)
+		lose(f, "c-cp-2")
+		lose(f, "c-cp-3")
+		f.Gone = []model.KnownMachine{{Node: "c-cp-3", Ref: "VirtualMachine:vm-1"}}
+		return unreachable(f)
+	}
+	s := leased(3, 0)
+	if p := planned(s, facts()); p.Err() != nil || !says(p.Warnings, "no reference", `"c-cp-2"`, "add the name of the node to replace_nodes") {
+		t.Fatalf("problems %v, warnings %v", p.Problems, p.Warnings)
+	}
+	s.Restore, s.Reset = snapshot, snapshot.ID()
+	if p := planned(s, facts()); !says(p.Problems, "Nothing says that the quorum is lost", `"c-cp-2"`, "replace_nodes") {
+		t.Errorf("problems %v", p.Problems)
+	}
+	s.ReplaceNodes = []string{"c-cp-2"}
+	p := planned(s, facts())
+	if p.Err() != nil || !strings.HasPrefix(names(p), "reset_control_plane c, ") || !says(p.Warnings, "count as gone", `"c-cp-2"`) {
+		t.Errorf("%s: problems %v, warnings %v", names(p), p.Problems, p.Warnings)
+	}
+	for why, change := range map[string]func(*model.Facts){
+		"vCenter does not show it": func(f *model.Facts) { hide(f, "c-cp-2"); f.API = model.APIFacts{Asked: true, Error: "no route"} },
+		"it cannot be read":        func(f *model.Facts) { f.Unreadable = []string{"c-cp-2"} },
+		"it is there":              func(f *model.Facts) { f.Machines = leasedRunning(3, 0).Machines[:2] },
+	} {
+		f := facts()
+		change(f)
+		if p := planned(s, f); p.Err() == nil || says(p.Warnings, "count as gone") {
+			t.Errorf("%s: %s, warnings %v", why, names(p), p.Warnings)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // quoted lists names in quotation marks.
@@ -29,6 +30,7 @@ func presenceFindings(v view) model.Findings {
 				"Move the VM back or grant the privilege; if the node is to go, have the VM deleted by a user who sees it.",
 			model.Listed(hidden))
 	}
+	f.Add(saidGoneFindings(v))
 	unproven := v.unproven()
 	if len(unproven) > 0 {
 		f.Warn(nameField, "Node without a visible VM",
@@ -69,10 +71,43 @@ func presenceFindings(v view) model.Findings {
 // forgetWords say how a VM is reported gone of which nothing else could. With leases there
 // is no tag of an address.
 func (v view) forgetWords() string {
-	if v.spec.DHCP() {
-		return ""
+	switch {
+	case !v.spec.DHCP():
+		return " If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
+	case v.spec.Kind == record.KindCluster:
+		return " If the VM is gone for good, add the name of the node to replace_nodes: while no VM of that name is visible, it then counts as gone."
 	}
-	return " If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
+	return ""
+}
+
+// saidGone reports whether a person says of a member of a control plane with leases that its VM
+// is gone, by its name in replace_nodes. That counts only where nothing else can be asked: the
+// API is silent, no VM of that name is there, readable or not, and there is no reference by
+// which vCenter could tell, nor did it ever answer to one that it does not show the VM.
+func (v view) saidGone(name string) bool {
+	if !v.spec.DHCP() || v.facts.API.Answered() || !slices.Contains(v.spec.ReplaceNodes, name) {
+		return false
+	}
+	_, member := v.facts.Record.Members[v.ordinal(model.ControlPlanePool, name)]
+	return member && !v.hasMachine(name) && !v.hidden(name) && !v.unreadable(name)
+}
+
+// saidGoneFindings say which nodes count as gone because a person says so.
+func saidGoneFindings(v view) model.Findings {
+	var f model.Findings
+	var names []string
+	for ordinal := range v.facts.Record.Members {
+		if name := model.NodeName(v.spec.Name, model.ControlPlanePool, ordinal); v.saidGone(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if len(names) > 0 {
+		f.Warn(model.ClusterField(model.FieldReplaceNodes), "Nodes count as gone",
+			"The API does not answer, no VM of %s is visible in vCenter, and replace_nodes says that what it names is to go: "+
+				"its VM counts as gone. If it may still run where this user does not see it, remove the name.", quoted(names))
+	}
+	return f
 }
 
 // hiddenWords name nodes with the reason why their VMs may not be seen.

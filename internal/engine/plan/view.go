@@ -132,9 +132,10 @@ func (v view) lost(pool string) []string {
 	return append(slices.DeleteFunc(v.unseen(pool), v.mayBePresent), v.lostMembers(pool)...)
 }
 
-// gone reports whether vCenter says that the VM of a node does not exist any more.
+// gone reports whether vCenter says that the VM of a node does not exist any more, or, where
+// vCenter cannot be asked, a person does.
 func (v view) gone(name string) bool {
-	return slices.ContainsFunc(v.facts.Gone, func(m model.KnownMachine) bool { return m.Node == name })
+	return v.saidGone(name) || slices.ContainsFunc(v.facts.Gone, func(m model.KnownMachine) bool { return m.Node == name })
 }
 
 // hidden reports whether vCenter neither shows the VM of a node nor calls it gone.

@@ -100,6 +100,8 @@ func replaceNodesAttribute() schema.SetAttribute {
 		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool; " +
 			"a control-plane node that is not Ready goes before its successor is built. " +
 			"Successors have other names, so a name may stay here after its node was replaced, and means nothing more. " +
+			"With DHCP, while the API does not answer, a control-plane node of which no VM is visible, and of whose VM this state has no " +
+			"reference, counts as gone once its name is here. " +
 			"A name that no node has or had is refused. Defaults to none.",
 		Validators: []validator.Set{attribute.NoNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 	}
