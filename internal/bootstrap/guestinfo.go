@@ -15,8 +15,8 @@ const (
 	UserdataEncodingKey = "guestinfo.userdata.encoding"
 )
 
-// The guestinfo keys in which a guest reports. They are made in the clone call, so that what
-// the guest sets outlives its power, and reported again at each boot.
+// The guestinfo keys in which a guest reports, again at each boot: what it sets may not outlive
+// its power. A clone begins without them, whatever its template has.
 const (
 	// PhaseKey is how far it came, after LogKey, the tail of its log.
 	PhaseKey = "guestinfo.gantry.phase"

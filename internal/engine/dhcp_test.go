@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -174,5 +175,27 @@ func TestLoadBalancerIsBack(t *testing.T) {
 			spec = w.again(spec, secrets)
 			w.forwards(spec, secrets, 1)
 		})
+	}
+}
+
+// TestTemplateOfANodeSaysNothingOfItsClones has a template that was made from a node whose guest
+// had reported: until a load balancer has a lease of its own, it has none, and with no lease to
+// be had it never has.
+func TestTemplateOfANodeSaysNothingOfItsClones(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	template := w.leased(1, 0).Image.Template
+	for key, value := range map[string]string{"phase": "serving", "address": "10.10.183.9", "backends.applied": "10.10.183.9"} {
+		w.must(w.sim.SetVMOption(template, "guestinfo.gantry."+key, value))
+	}
+	w.sim.LimitLeases("dvpg-nodes", 0)
+	e := w.engine()
+	e.Timing.BootTimeout = 2 * time.Second
+	_, err := e.Apply(t.Context(), engine.Request{Spec: w.leased(1, 0), Secrets: newSecrets(t)})
+	if err == nil || !strings.Contains(err.Error(), "that it has a lease") {
+		t.Errorf("applied with %v", err)
+	}
+	if rec := w.record(); rec.LoadBalancer.Address.IsValid() {
+		t.Errorf("the endpoint is %s", rec.LoadBalancer.Address)
 	}
 }

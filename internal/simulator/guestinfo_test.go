@@ -21,6 +21,7 @@ func TestGuestinfoOfAGuestEndsWithThePower(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	d.must(d.SetVMOption("gantry-node-1.37.2", "guestinfo.gantry.log", "none"))
+	d.must(d.SetVMOption("gantry-node-1.37.2", phaseOption, ""))
 	vm := d.mustClone("n1", powerOn)
 	for deadline := time.Now().Add(2 * time.Minute); d.guestinfo(vm)[phaseOption] != "failed"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -22,6 +22,9 @@ import (
 func (d *datacenter) booted(name, mac string, info map[string]string) *object.VirtualMachine {
 	d.Helper()
 	var options []types.BaseOptionValue
+	if _, told := info[bootstrap.BackendsKey]; !told {
+		options = append(options, option(bootstrap.BackendsKey, "")) // the template has some
+	}
 	for key, value := range info {
 		options = append(options, option(key, value))
 	}

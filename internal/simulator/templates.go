@@ -54,10 +54,10 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 			DeviceChange: s.newDevices(max(1, t.Disks), t.DiskGB, &types.VirtualEthernetCardNetworkBackingInfo{
 				VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: "VM Network"},
 			}),
-			ExtraConfig: []types.BaseOptionValue{
+			ExtraConfig: append([]types.BaseOptionValue{
 				&types.OptionValue{Key: keyKubernetesVersion, Value: t.KubernetesVersion},
 				&types.OptionValue{Key: keySystem, Value: t.System},
-			},
+			}, reportsOfANode()...),
 		},
 	}))
 	if err != nil {
@@ -80,6 +80,19 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 		}
 	}
 	return faultError(vm.MarkAsTemplate(&types.MarkAsTemplate{This: vm.Self}))
+}
+
+// reportsOfANode are what the guest of a node has reported of which a template was made: clones
+// have them, too, until somebody says otherwise.
+func reportsOfANode() []types.BaseOptionValue {
+	var options []types.BaseOptionValue
+	for key, value := range map[string]string{
+		"phase": "joined", "log": "+ kubeadm join", "address": "10.10.191.250", "lease": "10.10.191.251",
+		"backends": "10.10.191.250", "backends.applied": "10.10.191.250",
+	} {
+		options = append(options, &types.OptionValue{Key: "guestinfo.gantry." + key, Value: value})
+	}
+	return options
 }
 
 // templatePlace returns the folder, host and pool of the standard templates.

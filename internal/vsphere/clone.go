@@ -3,6 +3,7 @@ package vsphere
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -229,5 +230,12 @@ func extraConfigOf(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 		// driver finds its volumes.
 		&types.OptionValue{Key: "disk.EnableUUID", Value: "TRUE"},
 	}
-	return append(options, guestInfoOptions(req.GuestInfo)...), nil
+	// A template that was made from a node has what that reported, and a clone has what its
+	// template has: before its own guest had a word, it would have joined, or have a lease.
+	guestInfo := map[string]string{}
+	for _, key := range guestKeys {
+		guestInfo[key] = "" // which removes the key
+	}
+	maps.Copy(guestInfo, req.GuestInfo)
+	return append(options, guestInfoOptions(guestInfo)...), nil
 }

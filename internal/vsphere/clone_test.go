@@ -66,6 +66,11 @@ func TestCloneIsOneCallThatSetsEverything(t *testing.T) {
 	if got := option(vm, "disk.EnableUUID"); got != "TRUE" {
 		t.Fatalf("disk.EnableUUID = %q", got)
 	}
+	for _, o := range vm.Config.ExtraConfig {
+		if v := o.GetOptionValue(); strings.HasPrefix(v.Key, "guestinfo.gantry.") {
+			t.Errorf("the clone has what the template's guest has reported: %s = %v", v.Key, v.Value)
+		}
+	}
 	if got := option(vm, "guestinfo.metadata"); got != "bWV0YQ==" {
 		t.Fatalf("metadata %q", got)
 	}

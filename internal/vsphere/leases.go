@@ -15,6 +15,10 @@ const (
 	appliedKey  = "guestinfo.gantry.backends.applied"
 )
 
+// guestKeys are all in which a guest reports, and those in which it is told something beside
+// its bootstrap data.
+var guestKeys = []string{phaseKey, logKey, addressKey, leaseKey, backendsKey, appliedKey}
+
 // maxBackends is longer than the list of any control plane.
 const maxBackends = 512
 
