@@ -18,8 +18,8 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	case v.reset && len(present) > 0:
 		f.Refuse(controlPlaneField, "A control-plane VM may still run",
 			"%q cannot be built anew while vCenter does not show %s, or does not return its configuration, and does not say that it is gone: "+
-				"two control planes must never have one VIP. Move the VM back or grant the privilege, or have it deleted by a user who sees it; "+
-				"then apply again.", v.spec.Name, quoted(present))
+				"%s. Move the VM back or grant the privilege, or have it deleted by a user who sees it; "+
+				"then apply again.", v.spec.Name, quoted(present), v.oneControlPlane())
 	case !v.apiReached() && len(present) > 0:
 		f.Refuse(controlPlaneField, "A control-plane VM is being made",
 			"vCenter does not return the configuration of %s yet, as while it is cloned by a run that was interrupted. "+

@@ -89,7 +89,7 @@ func Force(target model.Target, facts *model.Facts, why map[string]string) (p *m
 	p = &model.Plan{}
 	stays := target.Kind == record.KindGateway && len(forced.Unseen) > 0
 	if len(forced.Unseen) > 0 {
-		left = leftWords(target, forced) + afterwards(facts, stays)
+		left = leftWords(target, forced) + afterwards(target, forced, stays)
 	}
 	if shared(target, facts) {
 		return p, left
@@ -122,17 +122,24 @@ func Force(target model.Target, facts *model.Facts, why map[string]string) (p *m
 }
 
 // afterwards says what is to be done about VMs that are left.
-func afterwards(facts *model.Facts, stays bool) string {
+func afterwards(target model.Target, facts *model.Facts, stays bool) string {
+	claimed := len(heldWords(target, facts)) > 0
 	if !stays {
-		return ". The record is deleted, so that no destruction of Gantry's finds them again. " +
-			"Have the VMs deleted in vCenter, and then the tags of their addresses: the data source gantry_orphans lists both."
+		text := ". The record is deleted, so that no destruction of Gantry's finds them again. Have the VMs deleted in vCenter"
+		if claimed {
+			return text + ", and then the tags of their addresses: the data source gantry_orphans lists both."
+		}
+		return text + ": the data source gantry_orphans lists them."
 	}
-	with := ""
+	with, why := "", "another gateway of this name would have its id"
 	if facts.OwnIPPool.Registered {
 		with = fmt.Sprintf(" and its IP pool %q", facts.OwnIPPool.Record.Name)
 	}
-	return fmt.Sprintf(". Kept are the record of the gateway%s, since no other gateway of this name may use the addresses. "+
-		"Have the VMs deleted in vCenter, then import the gateway by its name and destroy it again, which deletes the rest.", with)
+	if claimed {
+		why = "no other gateway of this name may use the addresses"
+	}
+	return fmt.Sprintf(". Kept are the record of the gateway%s, since %s. "+
+		"Have the VMs deleted in vCenter, then import the gateway by its name and destroy it again, which deletes the rest.", with, why)
 }
 
 // LeftBehind says what a destruction that has failed has left; empty where that is

@@ -142,13 +142,21 @@ func formerSteps(v view) []model.Step {
 	return steps
 }
 
+// oneControlPlane is why there must not be a second one.
+func (v view) oneControlPlane() string {
+	if v.spec.DHCP() {
+		return "two control planes must never be behind one load balancer"
+	}
+	return "two control planes must never have one VIP"
+}
+
 func formerFindings(v view) model.Findings {
 	var f model.Findings
 	if names := nodeNames(v.former); len(names) > 0 {
 		f.Warn(controlPlaneField, howMany(names, "A former control-plane VM is back", "Former control-plane VMs are back"),
 			"vCenter shows VMs that the control plane of %q had before it was built anew: %s. "+
-				"Two control planes must never have one VIP: they are not powered on, and the apply deletes them, and keeps disks "+
-				"that Gantry did not make.", v.spec.Name, quoted(names))
+				"%s: they are not powered on, and the apply deletes them, and keeps disks that Gantry did not make.",
+			v.spec.Name, quoted(names), capitalized(v.oneControlPlane()))
 	}
 	return f
 }

@@ -26,16 +26,16 @@ func presenceFindings(v view) model.Findings {
 	if hidden := hiddenWords(v.facts.Unseen); len(hidden) > 0 {
 		f.Warn(nameField, "Node VM not visible in vCenter",
 			"vCenter does not show the VM of a node to this user, and does not say that it is gone: %s. "+
-				"What cannot be seen is not treated as deleted: the node keeps its address and its place, and none is built in its stead. "+
+				"What cannot be seen is not treated as deleted: the node keeps its %s, and none is built in its stead. "+
 				"Move the VM back or grant the privilege; if the node is to go, have the VM deleted by a user who sees it.",
-			model.Listed(hidden))
+			model.Listed(hidden), v.holdings())
 	}
 	f.Add(saidGoneFindings(v))
 	unproven := v.unproven()
 	if len(unproven) > 0 {
 		f.Warn(nameField, "Node without a visible VM",
 			"The API does not answer, no VM of %s is visible in vCenter, and this state has no reference by which vCenter could be asked "+
-				"whether it is gone. Address and place are kept.%s", quoted(unproven), v.forgetWords())
+				"whether it is gone. It keeps its %s.%s", quoted(unproven), v.holdings(), v.forgetWords())
 	}
 	var known, alive []string
 	for _, pool := range v.pools() {
@@ -52,8 +52,8 @@ func presenceFindings(v view) model.Findings {
 	if len(known) > 0 {
 		f.Warn(nameField, "Node without a visible VM",
 			"The API knows %s, no VM is visible in vCenter, and this state has no reference by which vCenter could be asked whether it is gone. "+
-				"Address and place are kept. If the VM is gone, delete the node object (kubectl delete node NAME): the next apply builds another node.",
-			quoted(known))
+				"It keeps its %s. If the VM is gone, delete the node object (kubectl delete node NAME): the next apply builds another node.",
+			quoted(known), v.holdings())
 	}
 	if len(alive) > 0 {
 		f.Warn(nameField, "Node is Ready without a VM",
@@ -68,6 +68,14 @@ func presenceFindings(v view) model.Findings {
 	return f
 }
 
+// holdings is what a node keeps while nothing says that it is gone.
+func (v view) holdings() string {
+	if v.spec.DHCP() {
+		return "place"
+	}
+	return "address and its place"
+}
+
 // forgetWords say how a VM is reported gone of which nothing else could. With leases there
 // is no tag of an address.
 func (v view) forgetWords() string {
@@ -75,7 +83,8 @@ func (v view) forgetWords() string {
 	case !v.spec.DHCP():
 		return " If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
 	case v.spec.Kind == record.KindCluster:
-		return " If the VM is gone for good, add the name of the node to replace_nodes: while no VM of that name is visible, it then counts as gone."
+		return " If the VM is gone for good, add the name of the node to replace_nodes: " +
+			"while no VM of that name is visible, it then counts as gone."
 	}
 	return ""
 }

@@ -196,7 +196,7 @@ func TestBegunRestoreKeepsAWorkerThatIsNotProvenGone(t *testing.T) {
 	const rest = "create_node c-cp-4, remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c, apply_pack net"
 	p := planned(s, f)
 	wantSteps(t, p, "create_record c, "+rest)
-	if !says(p.Warnings, `"c-w-1"`, "Address and place are kept") {
+	if !says(p.Warnings, `"c-w-1"`, "It keeps its address and its place") {
 		t.Errorf("the plan warns of %v", p.Warnings)
 	}
 	f.Gone = []model.KnownMachine{{Node: "c-w-1", Ref: "VirtualMachine:vm-1"}}

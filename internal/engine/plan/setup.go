@@ -25,7 +25,7 @@ func refuse(v view, observed *model.Facts, p *model.Plan) {
 	}
 	if !spec.New && takenOver(spec.Target(), facts) {
 		p.Refuse(nameField, "Taken over by a newer creation",
-			"The %s %q of this state was never finished, and another creation of that name has taken its place, with its VMs and addresses. "+
+			"The %s %q of this state was never finished, and another creation of that name has taken its place, with all that it had. "+
 				"Remove it from the state (terraform state rm), or destroy it: nothing of the other one is deleted.", spec.Kind, spec.Name)
 		return
 	}

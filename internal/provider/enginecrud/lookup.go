@@ -86,7 +86,7 @@ func LookupAttributes(kind string) map[string]schema.Attribute {
 				"compute_cluster": text("Compute cluster that the VM was built in."),
 			}},
 		},
-		"control_plane_endpoint": text("Address and port of the API; null before there is one."),
+		"control_plane_endpoint": text("Host and port of the API; null before there is one."),
 	}
 }
 

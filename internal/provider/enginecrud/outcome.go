@@ -30,7 +30,7 @@ func created(m Model, subject string, out *engine.Outcome, err error, secrets *m
 		diags.AddError("Unable to create "+subject, diagnostics.Cause(err)+
 			"\n\nIt is kept in the state and tainted: the next apply destroys and re-creates it. "+
 			"To resume instead, run `terraform untaint` (or `tofu untaint`) on it and apply; "+
-			"a control plane whose first boot failed is built anew on the same addresses, with other certificate authorities.")
+			"a control plane whose first boot failed is built anew in its place, with other certificate authorities.")
 	}
 	return diags
 }

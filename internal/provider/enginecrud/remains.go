@@ -108,8 +108,9 @@ func (d *Driver[T, M]) importRemains(ctx context.Context, eng *engine.Engine, re
 	}
 	resp.Diagnostics.AddWarning(diagnostics.Title(ref.Describe())+" is imported to be destroyed", fmt.Sprintf(
 		"%s, and %s is not set: the state gets the record alone. Destroying it deletes the VMs that vCenter shows, "+
-			"releases all of its addresses "+
+			"releases the addresses that it holds of IP pools "+
 			"and deletes the record; a configuration is planned as a replacement, which does the same and then creates it anew. "+
-			"Make sure before that no VM of it runs where this user may not look: its address would be handed out again.", vms, ImportKubeconfig))
+			"Make sure before that no VM of it runs where this user may not look: nothing would find it again, and "+
+			"the address that it holds would be handed out to others.", vms, ImportKubeconfig))
 	return nil
 }

@@ -51,7 +51,8 @@ func Show(view PlanView) (*[]model.Change, diag.Diagnostics) {
 	if view.Plan.Unfinished != uuid.Nil && !view.Run.Seen(view.Plan.Unfinished) {
 		diags.AddWarning("Resuming an incomplete creation",
 			"vCenter holds a record of this name whose creation never completed, such as after a run that was killed. "+
-				"This creation resumes it with its names and addresses, and builds its nodes again where their certificate authorities are lost.")
+				"This creation resumes it with its names, and the addresses that it holds of IP pools, "+
+				"and builds its nodes again where their certificate authorities are lost.")
 	}
 	changes := view.Plan.Changes()
 	switch {

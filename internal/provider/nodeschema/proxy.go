@@ -46,7 +46,8 @@ func Proxy() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Names, domains (`.example.com`), addresses and networks that are reached directly, with commas and " +
 					"nothing else between them. It needs `http` and `https`. " +
-					"The node itself, the networks of nodes, pods and services, the VIP and the cluster's own domain are always among them; " +
+					"The node itself, the networks of nodes, pods and services, the VIP or the load balancer and the cluster's own domain " +
+					"are always among them; " +
 					"for a gateway's agents also vCenter, and of the networks of nodes that of an inline `ip_pool`. " +
 					"Defaults to none.",
 				Validators: append(together("http", "https"), noProxy{}),
