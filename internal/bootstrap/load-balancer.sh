@@ -133,10 +133,20 @@ follow() {
 	enter failed
 }
 
-pull_haproxy() {
+# sandbox_image prints that in which containerd runs every pod. Its own configuration says so,
+# with what it has by default; crictl does not tell with each version.
+sandbox_image() {
+	containerd config dump 2>>"$log" | sed -En "s/^ *sandbox(_image)? *= *[\"']([^\"']+)[\"'] *\$/\2/p" | head -n 1
+}
+
+# pull_images has all that HAProxy runs in before kubelet starts it. What containerd has to pull
+# for it then would show as a pod that does not come, and say why nowhere.
+pull_images() {
 	local image
-	image=$(sed -n 's/^ *image: //p' "$state/haproxy.yaml")
-	crictl inspecti -q "$image" >/dev/null 2>&1 || run crictl pull "$image"
+	for image in "$(sed -n 's/^ *image: //p' "$state/haproxy.yaml")" "$(sandbox_image || true)"; do
+		[[ -n $image ]] || continue
+		crictl inspecti -q "$image" >/dev/null 2>&1 || run crictl pull "$image" || return 1
+	done
 }
 
 check_balancer_tools() {
@@ -159,7 +169,7 @@ balance() {
 	if [[ ! -e $state/balances ]]; then
 		check_balancer_tools
 		prepare
-		retry 5 : pull_haproxy
+		retry 5 : pull_images
 		mkdir -p "$kubernetes/manifests"
 		run systemctl restart kubelet
 		touch "$state/balances"

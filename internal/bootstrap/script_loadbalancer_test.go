@@ -157,6 +157,36 @@ func TestBalancerWaitsForBackends(t *testing.T) {
 	}
 }
 
+// The image that every pod runs in is there before kubelet starts HAProxy, as either generation
+// of containerd names it. One that does not say is left to pull it.
+func TestBalancerPullsTheSandboxImage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ dump, want string }{
+		"containerd 1": {"    restrict_oom_score_adj = false\n    sandbox_image = \"registry.k8s.io/pause:3.8\"\n    sandbox_mode = \"podsandbox\"",
+			"pull registry.k8s.io/pause:3.8"},
+		"containerd 2": {"      [plugins.'io.containerd.cri.v1.images'.pinned_images]\n        sandbox = 'mirror.example.com/pause:3.10'\n" +
+			"          sandboxer = 'podsandbox'", "pull mirror.example.com/pause:3.10"},
+		"says nothing": {"version = 3", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBalancer(t)
+			b.write("/dump", c.dump+"\n")
+			b.play("containerd", `[[ $* == "config dump" ]] && cat "$root/dump"`)
+			b.play("crictl", `[[ $1 != inspecti ]]`) // no image is there
+			b.balance(b.reached("waiting"))
+			pulls := slices.DeleteFunc(b.calls("crictl"), func(call string) bool { return !strings.HasPrefix(call, "pull ") })
+			want := []string{"pull " + bootstrap.DefaultHAProxyImage}
+			if c.want != "" {
+				want = append(want, c.want)
+			}
+			if !slices.Equal(pulls, want) {
+				t.Errorf("pulls %q, want %q; log:\n%s", pulls, want, b.log())
+			}
+		})
+	}
+}
+
 func TestBalancerFollowsItsBackends(t *testing.T) {
 	t.Parallel()
 	b := newBalancer(t)
