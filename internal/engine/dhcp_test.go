@@ -199,3 +199,33 @@ func TestTemplateOfANodeSaysNothingOfItsClones(t *testing.T) {
 		t.Errorf("the endpoint is %s", rec.LoadBalancer.Address)
 	}
 }
+
+// TestLoadBalancerThatDoesNotForwardIsRestarted has one that is on, whose guest goes on saying
+// that it serves. An API server that is asked itself tells it apart from a control plane that
+// does not answer.
+func TestLoadBalancerThatDoesNotForwardIsRestarted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.leased(1, 0))
+	w.must(w.sim.CrashPod("prod-cp-1", "kube-apiserver", "it ends"))
+	if p := w.plan(spec, secrets); len(actions(p)) > 0 {
+		t.Errorf("steps %v while the API server does not run", actions(p))
+	}
+	w.must(w.sim.PowerOffVM("prod-cp-1"))
+	w.must(w.sim.PowerOnVM("prod-cp-1"))
+	w.eventually(func() bool {
+		_, facts, err := w.engine().Status(t.Context(), spec, secrets)
+		return err == nil && facts.API.Answered()
+	})
+	w.must(w.sim.HangVM("prod-lb"))
+	status := w.status(spec, secrets)
+	i := slices.IndexFunc(status.Conditions, func(c model.Condition) bool { return c.Type == "LoadBalancerReady" })
+	if i < 0 || status.Conditions[i].Reason != "NotForwarding" || status.State != model.StateDegraded {
+		t.Errorf("state %s, conditions %+v", status.State, status.Conditions)
+	}
+	if steps := actions(w.plan(spec, secrets)); !slices.Equal(steps, []string{"restart_load_balancer prod-lb"}) {
+		t.Errorf("steps %v", steps)
+	}
+	spec = w.again(spec, secrets)
+	w.forwards(spec, secrets, 1)
+}

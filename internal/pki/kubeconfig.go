@@ -66,18 +66,34 @@ func (a *Authorities) kubeconfig(rnd io.Reader, cluster, endpoint string, who cl
 	if err != nil {
 		return nil, fmt.Errorf("admin kubeconfig of %s: %w", cluster, err)
 	}
-
-	context := who.name + "@" + cluster
-	config := clientcmdapi.NewConfig()
-	config.Clusters[cluster] = &clientcmdapi.Cluster{Server: endpoint, CertificateAuthorityData: a.CA.Cert}
-	config.AuthInfos[who.name] = &clientcmdapi.AuthInfo{ClientCertificateData: pair.Cert, ClientKeyData: pair.Key}
-	config.Contexts[context] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: who.name}
-	config.CurrentContext = context
-	data, err := clientcmd.Write(*config)
+	data, err := write(cluster, who.name, &Connection{Server: endpoint, CA: a.CA.Cert, Client: pair})
 	if err != nil {
 		return nil, fmt.Errorf("admin kubeconfig of %s: %w", cluster, err)
 	}
 	return data, nil
+}
+
+// write renders the kubeconfig of a connection.
+func write(cluster, user string, c *Connection) ([]byte, error) {
+	context := user + "@" + cluster
+	config := clientcmdapi.NewConfig()
+	config.Clusters[cluster] = &clientcmdapi.Cluster{Server: c.Server, CertificateAuthorityData: c.CA}
+	config.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: c.Client.Cert, ClientKeyData: c.Client.Key}
+	config.Contexts[context] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: user}
+	config.CurrentContext = context
+	return clientcmd.Write(*config)
+}
+
+// KubeconfigAt is a kubeconfig for the same cluster at another URL, as that of one of its API
+// servers itself, whose certificate carries the address of its node. It is for a question, and
+// is not stored.
+func KubeconfigAt(kubeconfig []byte, server string) ([]byte, error) {
+	connection, err := ParseKubeconfig(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	connection.Server = server
+	return write("cluster", adminName, connection)
 }
 
 // RenewKubeconfig returns a kubeconfig for the same API, newly issued, where less than

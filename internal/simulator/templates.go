@@ -83,7 +83,7 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 }
 
 // reportsOfANode are what the guest of a node has reported of which a template was made: clones
-// have them, too, until somebody says otherwise.
+// have them, too, until the clone call says otherwise.
 func reportsOfANode() []types.BaseOptionValue {
 	var options []types.BaseOptionValue
 	for key, value := range map[string]string{

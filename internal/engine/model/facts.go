@@ -122,8 +122,12 @@ type APIFacts struct {
 	// not answer, if it did not.
 	Asked bool
 	Error string
-	Nodes map[string]KubeNode
-	Packs map[string]string // hash of what was applied, by pack
+	// AnswersAt is the address of a control-plane node whose API server answers when it is asked
+	// itself, where the load balancer in front of it does not; not valid: none does, or none was
+	// asked.
+	AnswersAt netip.Addr `json:",omitzero"`
+	Nodes     map[string]KubeNode
+	Packs     map[string]string // hash of what was applied, by pack
 	// ImportDataStored reports whether the cluster holds what import needs, and
 	// AuthoritiesOmitted whether that is without its authorities.
 	ImportDataStored   bool

@@ -29,6 +29,7 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 	if err != nil {
 		w.Facts.API.Error = err.Error()
 		w.apiFailed = err
+		o.askMembers(ctx, w, secrets)
 	}
 }
 

@@ -25,7 +25,7 @@ func loadBalancerSteps(v view) []model.Step {
 		return []model.Step{model.ReplaceLoadBalancer{Machine: *lb}}
 	case v.unbooted(*lb), !v.endpointRecorded():
 		return create // which finds it
-	case !lb.PoweredOn, v.endpointMoved(), lb.Phase == model.PhaseFailed:
+	case !lb.PoweredOn, v.endpointMoved(), lb.Phase == model.PhaseFailed, forwardsNothing(v.facts):
 		return []model.Step{model.RestartLoadBalancer{Machine: *lb}}
 	}
 	return nil
@@ -112,6 +112,12 @@ func (v view) endpointMoved() bool {
 	}
 	lease := leaseOf(lb)
 	return lease.IsValid() && lease != recorded.Address
+}
+
+// forwardsNothing reports whether the load balancer is on and does not forward, although there
+// is what it could forward to: an API server answers that is asked itself.
+func forwardsNothing(facts *model.Facts) bool {
+	return facts.LoadBalancer != nil && facts.LoadBalancer.PoweredOn && !facts.API.Answered() && facts.API.AnswersAt.IsValid()
 }
 
 // loadBalancerDeletion deletes the load balancer of a cluster that is destroyed, after its

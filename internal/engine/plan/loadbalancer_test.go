@@ -150,6 +150,15 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 			f.Record.LoadBalancer.HostName = "c.example.com"
 			f.LoadBalancer.Lease = otherLease
 		}, "", ""},
+		"does not forward": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.API.AnswersAt = f.Record.Members[1]
+		}, "restart_load_balancer c-lb", "answers when it is asked itself"},
+		"mute, and no API server answers": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.LoadBalancer.Phase = ""
+			f.LoadBalancer.Booted = true
+		}, "", "API"},
 		"the same lease again": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = endpointLease }, "", ""},
 		"other backends": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Backends = "10.10.7.9" },
 			"update_backends c-lb", ""},

@@ -73,6 +73,10 @@ func loadBalancerFindings(v view) model.Findings {
 	case lb.Phase == model.PhaseFailed:
 		f.Warn(field, "The load balancer has failed", "The guest of %s reports that it failed, and the API answers: the apply restarts it, "+
 			"and the next one does again as long as it fails. %s", lb.Marker.Node, outage)
+	case forwardsNothing(v.facts) && !v.endpointMoved():
+		f.Warn(field, "The load balancer does not forward", "The API server at %s answers when it is asked itself, and the endpoint %s does not: "+
+			"the apply restarts %s. %s Where that does not help, delete its VM in vCenter, and it is built anew.",
+			v.facts.API.AnswersAt, v.facts.Endpoint().HostPort(), lb.Marker.Node, outage)
 	case v.endpointMoved():
 		f.Warn(field, "The load balancer has another address", "%s The apply restarts it, and fails as long as it gets another one.",
 			MovedWords(lb.Marker.Node, v.facts.Record.LoadBalancer.Address, leaseOf(lb), v.facts.Record.LoadBalancer.MAC))
@@ -123,6 +127,10 @@ func loadBalancerCondition(facts *model.Facts) model.Condition {
 	recorded := facts.Record.LoadBalancer
 	if lease := leaseOf(lb); recorded.HostName == "" && recorded.Address.IsValid() && lease.IsValid() && lease != recorded.Address {
 		return condition(kind, false, "", "AddressChanged", MovedWords(lb.Marker.Node, recorded.Address, lease, recorded.MAC))
+	}
+	if forwardsNothing(facts) {
+		return condition(kind, false, "", "NotForwarding",
+			fmt.Sprintf("The API server at %s answers when it is asked itself, and does not through the load balancer.", facts.API.AnswersAt))
 	}
 	if lb.Phase != model.PhaseServing {
 		return unknownCondition(kind, "NotReported", "The guest of the load balancer has not reported that it serves.")

@@ -65,6 +65,10 @@ func (g *guest) balance(ctx context.Context, inst *cloudinit.Instance) error {
 	g.log("+ crictl pull %s", documents.image)
 	reported := ""
 	for {
+		if g.hung() {
+			<-ctx.Done()
+			return errOff
+		}
 		wanted := g.receive()
 		switch {
 		case wanted == "" && reported == "":
@@ -82,6 +86,13 @@ func (g *guest) balance(ctx context.Context, inst *cloudinit.Instance) error {
 			return errOff
 		}
 	}
+}
+
+// hung reports whether nothing runs on the machine any more.
+func (g *guest) hung() bool {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	return g.hangs
 }
 
 // addressList is what the script takes for a list of backends.

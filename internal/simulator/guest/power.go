@@ -113,12 +113,19 @@ func (g *guest) serveAPI() error {
 }
 
 // Hang stops the kubelet of a guest until its next boot; the machine runs on, with its
-// static pods.
+// static pods. On a load balancer all stops, and its guest reports nothing more.
 func (w *World) Hang(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	g := w.guests[id]
-	if g == nil || !g.kubelet {
+	switch {
+	case g == nil:
+		return
+	case g.balancer != nil:
+		g.hangs = true
+		g.balancer.close()
+		return
+	case !g.kubelet:
 		return
 	}
 	g.kubelet = false
