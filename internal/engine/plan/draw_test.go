@@ -2,11 +2,15 @@ package plan_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // drawSpec is any spec that the resources may hand over.
@@ -69,6 +73,90 @@ func drawFacts(t *rapid.T) *model.Facts {
 		f.Record = model.Record{}
 	}
 	return f
+}
+
+// drawLeased has nodes take leases, or not: the facts are then without claims, with members of
+// the control plane in the record, and with a load balancer, or what has become of it.
+func drawLeased(t *rapid.T, s *model.ClusterSpec, f *model.Facts) {
+	if !rapid.Bool().Draw(t, "leases") {
+		return
+	}
+	s.Allocation = model.AllocationDHCP
+	for i := range s.Workers {
+		for j := range s.Workers[i].Placements {
+			leasePlacement(&s.Workers[i].Placements[j])
+		}
+	}
+	leasePlacement(&s.ControlPlane.Placements[0])
+	claimed := slices.Concat(f.Claims, f.Unclaimed)
+	f.Claims, f.Unclaimed = nil, nil
+	if !f.Record.Found && len(f.Machines) == 0 {
+		return
+	}
+	f.Record.Members = map[int]netip.Addr{}
+	for _, c := range claimed {
+		if n := model.NodeOrdinal("c", model.ControlPlanePool, c.Owner); n > 0 {
+			f.Record.Members[n] = c.Address
+		}
+	}
+	for i := range f.Machines {
+		leaseMachine(t, &f.Machines[i])
+	}
+	drawLoadBalancer(t, f)
+	if !f.Record.Found {
+		f.Record = model.Record{}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "names to replace") == 0 {
+		s.ReplaceNodes = []string{"c-cp-1"}
+	}
+}
+
+// leasePlacement tells placements apart by their datastore, which on other IP pools were others.
+func leasePlacement(p *model.Placement) {
+	if p.IPPoolID == otherPoolID {
+		p.Datastore = "other"
+	}
+	p.IPPoolID = uuid.Nil
+}
+
+func leaseMachine(t *rapid.T, m *model.Machine) {
+	if m.Marker.IPPool == otherPoolID {
+		m.Marker.Datastore = "other"
+	}
+	m.Address = m.Marker.Address.Addr()
+	m.Marker.Address, m.Marker.IPPool = netip.Prefix{}, uuid.Nil
+	m.Marker.VIP, m.Marker.Extra = netip.Addr{}, netip.Addr{}
+	if rapid.IntRange(0, 9).Draw(t, "lease of "+m.Marker.Node) == 0 {
+		m.Lease = otherLease
+	}
+}
+
+// drawLoadBalancer is what has become of the load balancer.
+func drawLoadBalancer(t *rapid.T, f *model.Facts) {
+	f.Record.LoadBalancer = record.LoadBalancer{Address: endpointLease, MAC: "00:50:56:01:02:03"}
+	f.LoadBalancer = leasedRunning(0, 0).LoadBalancer
+	f.LoadBalancer.Backends = plan.BackendsOf(f.Record.Members)
+	known := model.KnownMachine{Node: "c-lb", Ref: "VirtualMachine:vm-lb"}
+	switch rapid.IntRange(0, 7).Draw(t, "load balancer") {
+	case 0:
+		f.LoadBalancer = nil
+		f.Gone = append(f.Gone, known)
+	case 1:
+		f.LoadBalancer = nil
+		f.Unseen = append(f.Unseen, model.UnseenMachine{KnownMachine: known})
+	case 2:
+		f.LoadBalancer.PoweredOn = false
+	case 3:
+		f.LoadBalancer.Phase = model.PhaseFailed
+	case 4:
+		f.LoadBalancer.Lease = otherLease
+	case 5:
+		f.LoadBalancer.Backends = "10.10.9.9"
+	case 6:
+		if f.API.Asked && !f.API.Answered() {
+			f.API.AnswersAt = otherLease
+		}
+	}
 }
 
 // drawFate is what has become of one node.

@@ -237,52 +237,6 @@ func TestLeaseOfANodeChanges(t *testing.T) {
 	}
 }
 
-// Without claims, the record says which nodes of the control plane were members of etcd.
-func TestMembersProveWhatClaimsProve(t *testing.T) {
-	t.Parallel()
-	s, f := leased(3, 0), leasedRunning(3, 0)
-	lose(f, "c-cp-3")
-	delete(f.API.Nodes, "c-cp-3")
-	wantSteps(t, planned(s, f), "remove_lost_node c-cp-3, create_node c-cp-4")
-	delete(f.Record.Members, 3)
-	wantSteps(t, planned(s, f), "update_backends c-lb, create_node c-cp-4")
-
-	f = unreachable(leasedRunning(3, 0))
-	lose(f, "c-cp-2")
-	lose(f, "c-cp-3")
-	if p := planned(s, f); !says(p.Problems, "lost its quorum") {
-		t.Errorf("two of three are gone: %v", p.Problems)
-	}
-	f = unreachable(leasedRunning(3, 0))
-	lose(f, "c-cp-3")
-	f.Gone = nil // vCenter has not said so
-	if p := planned(s, f); len(p.Problems) > 0 || !says(p.Warnings, "no reference", `"c-cp-3"`) {
-		t.Errorf("one of which nothing is known: %v, %v", p.Problems, p.Warnings)
-	}
-}
-
-// A reset begins another control plane, of which the former nodes are no members.
-func TestBackendsOfAResetAreItsOwn(t *testing.T) {
-	t.Parallel()
-	s, f := leased(1, 0), leasedRunning(1, 0)
-	s.Kind = record.KindGateway
-	s.Reset = "again"
-	wantSteps(t, planned(s, f), "reset_control_plane c, delete_node c-cp-1, create_node c-cp-2, apply_pack net")
-	// Until the former VM is deleted, it may be what a person goes back to.
-	if got := plan.FirstBackends(s, f); got != plan.BackendsOf(f.Record.Members) {
-		t.Errorf("a load balancer that is built is cloned with %s", got)
-	}
-	f.Record.Reset = "again"
-	f.Record.APIReached = false
-	f.Record.Members = nil
-	if members := plan.Members(s, f); len(members) > 0 {
-		t.Errorf("members %v", members)
-	}
-	if got := plan.FirstBackends(s, f); got != "" {
-		t.Errorf("the former VM is deleted, and a load balancer that is built is cloned with %s", got)
-	}
-}
-
 func TestDestroyDeletesTheLoadBalancerLast(t *testing.T) {
 	t.Parallel()
 	s, f := leased(1, 1), leasedRunning(1, 1)

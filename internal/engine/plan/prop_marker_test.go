@@ -15,6 +15,7 @@ func TestMachineThatIsNotUnderstoodIsNeitherChangedNorDeleted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpec(t)
 		f := drawFacts(t)
+		drawLeased(t, s, f)
 		if len(f.Machines) == 0 {
 			return
 		}

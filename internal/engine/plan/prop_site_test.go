@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -60,6 +62,10 @@ func usesOf(p *model.Plan) uses {
 			u.nodes = true
 			u.placements[step.Placement] = true
 			u.pools[step.Placement.NodePool] = true
+		case model.CreateLoadBalancer, model.ReplaceLoadBalancer:
+			u.nodes = true
+			u.placements[model.PlacementRef{NodePool: model.ControlPlanePool}] = true
+			u.pools[model.ControlPlanePool] = true
 		case model.CreateRecord, model.CreateFolder:
 			u.record = true
 		case model.MoveNodes:
@@ -98,6 +104,7 @@ func TestUnresolvedPartOfTheSiteIsAProblemOfThePlansThatNeedIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpec(t)
 		f := drawFacts(t)
+		drawLeased(t, s, f)
 		l := limitsFor(s, 1000)
 		missing := map[model.Field]bool{}
 		for _, x := range parts(s) {
@@ -134,12 +141,20 @@ func TestNothingIsResolvedAndNothingPanics(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpec(t)
 		f := drawFacts(t)
+		drawLeased(t, s, f)
 		p := checked(s, f, &model.Limits{})
-		if usesOf(p).nodes && len(p.MissingIPPools) == 0 {
+		if usesOf(p).nodes && len(p.MissingIPPools) == 0 && !s.DHCP() {
 			t.Fatalf("no IP pool is registered, and none is missing: %s", names(p))
 		}
-		plan.Destroy(s.Target(), f, &model.Limits{})
+		destruction := plan.Destroy(s.Target(), f, &model.Limits{})
 		plan.Status(s, f, nil, today)
+		for _, finding := range slices.Concat(p.Problems, p.Warnings, destruction.Problems, destruction.Warnings) {
+			for _, of := range []string{"VIP", "tag of its address", "address and its place"} {
+				if s.DHCP() && strings.Contains(finding.Summary+finding.Detail, of) {
+					t.Fatalf("nodes have leases behind a load balancer, and a finding speaks of the %s: %s", of, finding.Detail)
+				}
+			}
+		}
 	})
 }
 

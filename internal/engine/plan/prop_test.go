@@ -17,6 +17,7 @@ func TestEveryPlanLeadsToTheNodesThatTheSpecAsksFor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpec(t)
 		f := drawFacts(t)
+		drawLeased(t, s, f)
 		p := plan.Cluster(s, f)
 		if p.Err() != nil {
 			return
@@ -42,8 +43,46 @@ func TestEveryPlanLeadsToTheNodesThatTheSpecAsksFor(t *testing.T) {
 		}
 		checkNumbers(t, p, f)
 		checkClaims(t, p, f)
+		checkLoadBalancer(t, p, s, f)
 	})
 }
+
+// checkLoadBalancer expects one step on the machine at most, and before all nodes; none on what
+// is not there, may be there unseen, or is not asked for; and that it is told no empty list.
+func checkLoadBalancer(t *rapid.T, p *model.Plan, s *model.ClusterSpec, f *model.Facts) {
+	nodes, machine := false, 0
+	hidden := slices.ContainsFunc(f.Unseen, func(m model.UnseenMachine) bool { return m.Node == "c-lb" })
+	for _, step := range p.Steps() {
+		switch step.(type) {
+		case model.CreateNode, model.DeleteNode:
+			nodes = true
+			continue
+		case model.CreateLoadBalancer:
+			machine++
+		case model.ReplaceLoadBalancer, model.RestartLoadBalancer:
+			machine++
+			if f.LoadBalancer == nil {
+				t.Fatalf("there is no load balancer: %s", names(p))
+			}
+		case model.UpdateBackends:
+			if f.LoadBalancer == nil || plan.BackendsOf(plan.Members(s, f)) == "" {
+				t.Fatalf("told nothing: %s", names(p))
+			}
+		default:
+			continue
+		}
+		if nodes || hidden || machine > 1 || !s.DHCP() {
+			t.Fatalf("hidden %v, leases %v: %s", hidden, s.DHCP(), names(p))
+		}
+	}
+	if creates := slices.ContainsFunc(p.Steps(), isCreation); creates && s.DHCP() && machine == 0 && f.LoadBalancer == nil && !hidden {
+		if !f.API.Answered() { // else one is presumed that is not seen
+			t.Fatalf("nodes are made, and no load balancer: %s", names(p))
+		}
+	}
+}
+
+func isCreation(step model.Step) bool { _, is := step.(model.CreateNode); return is }
 
 // machines are the names of the nodes whose VM is there.
 func machines(f *model.Facts) map[string]bool {
@@ -140,6 +179,7 @@ func TestRememberedFactsLeadToTheSameSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpec(t)
 		f := drawFacts(t)
+		drawLeased(t, s, f)
 		raw, err := json.Marshal(f.PlanInputs())
 		if err != nil {
 			t.Fatal(err)
@@ -162,6 +202,7 @@ func TestOrderOfMachinesDoesNotMatterToThePlan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpec(t)
 		f := drawFacts(t)
+		drawLeased(t, s, f)
 		sorted := func(p *model.Plan) []string {
 			var all []string
 			for _, c := range p.Changes() {
