@@ -162,7 +162,7 @@ func TestBalancerWaitsForBackends(t *testing.T) {
 func TestBalancerPullsTheSandboxImage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ dump, want string }{
-		"containerd 1": {"    restrict_oom_score_adj = false\n    sandbox_image = \"registry.k8s.io/pause:3.8\"\n    sandbox_mode = \"podsandbox\"",
+		"containerd 1": {"    sandbox_image = \"registry.k8s.io/pause:3.8\"\n    sandbox_mode = \"podsandbox\"",
 			"pull registry.k8s.io/pause:3.8"},
 		"containerd 2": {"      [plugins.'io.containerd.cri.v1.images'.pinned_images]\n        sandbox = 'mirror.example.com/pause:3.10'\n" +
 			"          sandboxer = 'podsandbox'", "pull mirror.example.com/pause:3.10"},

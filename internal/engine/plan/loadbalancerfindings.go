@@ -74,8 +74,8 @@ func loadBalancerFindings(v view) model.Findings {
 		f.Warn(field, "The load balancer has failed", "The guest of %s reports that it failed, and the API answers: the apply restarts it, "+
 			"and the next one does again as long as it fails. %s", lb.Marker.Node, outage)
 	case forwardsNothing(v.facts) && !v.endpointMoved():
-		f.Warn(field, "The load balancer does not forward", "The API server at %s answers when it is asked itself, and the endpoint %s does not: "+
-			"the apply restarts %s. %s Where that does not help, delete its VM in vCenter, and it is built anew.",
+		f.Warn(field, "The load balancer does not forward", "The API server at %s answers when it is asked itself, and the endpoint "+
+			"%s does not: the apply restarts %s. %s Where that does not help, delete its VM in vCenter, and it is built anew.",
 			v.facts.API.AnswersAt, v.facts.Endpoint().HostPort(), lb.Marker.Node, outage)
 	case v.endpointMoved():
 		f.Warn(field, "The load balancer has another address", "%s The apply restarts it, and fails as long as it gets another one.",
