@@ -191,7 +191,7 @@ func TestLoadBalancerSendsNothingToOtherClusters(t *testing.T) {
 	l.a.CA = ours
 	l.startLeased(l.leased(bootstrap.FirstControlPlane, "prod-1-cp-1", address(11)), address(11))
 	l.uses("prod-1-cp-1")
-	if g := l.settled("prod-1-cp-1"); g.Phase != guest.PhaseFailed {
+	if g := l.settled("prod-1-cp-1"); g.Phase != guest.PhaseInitFailed {
 		t.Errorf("phase %s\n%s", g.Phase, g.Log)
 	}
 	if l.answers() {
