@@ -34,6 +34,8 @@ type Engine struct {
 	User   string
 	Ledger *ledger.Ledger
 	Kube   model.Kube
+	// Images opens the OVAs that templates are made of.
+	Images model.ImageSource
 
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
@@ -118,6 +120,7 @@ func (e *Engine) runner(vc model.VCenter, w *observe.World, lease *ledger.Lease,
 	c.Reader = e.Reader
 	c.Ledger = e.Ledger
 	c.Kube = e.Kube
+	c.Images = e.Images
 	c.Parallel = e.Parallel
 	c.Events = e.Events
 	c.Timing = e.Timing

@@ -14,6 +14,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/ova"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -90,8 +91,9 @@ func (w *world) process() (e *engine.Engine, end func()) {
 	tags := ledger.New(vsphere.NewTagStore(vc), w.sim.InstanceUUID())
 	e = &engine.Engine{
 		Reader: vc, Builder: vc, Ledger: tags, Parallel: 16, Timing: fast(),
-		Now:  w.sim.Now, // which is the guests' time, too
-		Kube: kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
+		Images: ova.Source{Retries: 3, Pause: time.Millisecond, Stall: 5 * time.Second},
+		Now:    w.sim.Now, // which is the guests' time, too
+		Kube:   kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
 	}
 	return e, func() { _ = sessions.LogoutAll(context.Background()) }
 }

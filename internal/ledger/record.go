@@ -13,7 +13,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// Record is the record of a gateway, cloud account, IP pool or cluster.
+// Record is the record of a gateway, cloud account, IP pool, cluster or image.
 type Record struct {
 	record.Ref
 	Body []byte // JSON
@@ -51,6 +51,13 @@ func (r Record) IPPool() (body record.IPPool, err error) {
 // *DamagedError or a *record.NewerError.
 func (r Record) CloudAccount() (body record.CloudAccount, err error) {
 	err = r.decode(&body, record.KindCloudAccount)
+	return body, err
+}
+
+// Image decodes the body of an image's record. Errors are a *DamagedError or a
+// *record.NewerError.
+func (r Record) Image() (body record.Image, err error) {
+	err = r.decode(&body, record.KindImage)
 	return body, err
 }
 

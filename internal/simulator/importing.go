@@ -32,6 +32,7 @@ func (o *overrides) ImportVApp(ctx *vcsim.Context, req *types.ImportVApp) soap.H
 		res := pool.ImportVApp(ctx, req)
 		if body, ok := res.(*methods.ImportVAppBody); ok && body.Res != nil {
 			awaitLease(ctx, body.Res.Returnval)
+			o.s.beginImport(ctx, body.Res.Returnval)
 		}
 		return res
 	})
@@ -71,6 +72,9 @@ func (s *Simulator) checkImport(
 	}
 	if req.Host == nil || !slices.Contains(cluster.Host, *req.Host) {
 		return &types.InvalidDatastore{Name: file.Datastore}
+	}
+	if ds := s.datastore(ctx, file.Datastore); ds != nil && ds.Summary.FreeSpace < diskSpace(spec) {
+		return &types.NoDiskSpace{FileFault: types.FileFault{File: spec.ConfigSpec.Files.VmPathName}, Datastore: ds.Name}
 	}
 	for i, change := range spec.ConfigSpec.DeviceChange {
 		if nic, ok := change.GetVirtualDeviceConfigSpec().Device.(types.BaseVirtualEthernetCard); ok {

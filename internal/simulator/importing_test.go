@@ -59,7 +59,7 @@ const ovfEnvelope = `<?xml version="1.0" encoding="UTF-8"?>
 
 func writeOVA(t *testing.T) string {
 	t.Helper()
-	disk := bytes.Repeat([]byte("vmdk"), 4096)
+	disk := append([]byte("KDMV"), bytes.Repeat([]byte("vmdk"), 4096)...)
 	var ova bytes.Buffer
 	w := tar.NewWriter(&ova)
 	for _, f := range []struct {

@@ -39,6 +39,8 @@ var overridden = map[string]map[string]bool{
 		"Rename_Task", "CreateVM_Task"),
 	"ClusterComputeResource": methodSet("ReconfigureComputeResource_Task", "Rename_Task"),
 	"ResourcePool":           methodSet("ImportVApp", "Rename_Task"),
+	"OvfManager":             methodSet("CreateImportSpec"),
+	"HttpNfcLease":           methodSet("HttpNfcLeaseProgress", "HttpNfcLeaseComplete", "HttpNfcLeaseAbort"),
 	"ServiceInstance":        methodSet("CurrentTime"),
 
 	"Datacenter":                  methodSet("Rename_Task"),
@@ -169,6 +171,9 @@ func moveInto(ctx *vcsim.Context, folder *vcsim.Folder, ref types.ManagedObjectR
 
 // CreateSnapshotTask runs vcsim's, alone.
 func (o *overrides) CreateSnapshotTask(ctx *vcsim.Context, req *types.CreateSnapshot_Task) soap.HasFault {
+	if running, busy := o.s.busy.Load(req.This); busy {
+		return refuse(&types.TaskInProgress{Task: running.(types.ManagedObjectReference)})
+	}
 	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
 		return vm.CreateSnapshotTask(ctx, req)
 	})
@@ -194,6 +199,9 @@ func (o *overrides) UnregisterVM(ctx *vcsim.Context, req *types.UnregisterVM) so
 
 // MarkAsTemplate runs vcsim's, alone.
 func (o *overrides) MarkAsTemplate(ctx *vcsim.Context, req *types.MarkAsTemplate) soap.HasFault {
+	if running, busy := o.s.busy.Load(req.This); busy {
+		return refuse(&types.TaskInProgress{Task: running.(types.ManagedObjectReference)})
+	}
 	return o.onVM(ctx, req.This, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) soap.HasFault {
 		var res soap.HasFault
 		ctx.WithLock(vm, func() { res = vm.MarkAsTemplate(req) })

@@ -49,6 +49,7 @@ type Simulator struct {
 	overrides  *overrides
 	changes    *changes
 	collectors *collectors
+	nfc        *nfcLeases
 
 	taskDuration  atomic.Int64
 	cloneDuration atomic.Int64
@@ -87,6 +88,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		accounts:      map[string]string{strings.ToLower(opts.Username): opts.Password},
 		sessions:      newSessions(),
 		collectors:    newCollectors(),
+		nfc:           newNFCLeases(),
 		tags:          newTagStore(),
 		boots:         make(map[types.ManagedObjectReference]int64),
 		lasting:       make(map[types.ManagedObjectReference]map[string]bool),
@@ -254,7 +256,7 @@ func (s *Simulator) serve() error {
 	mux := s.service.ServeMux
 	mux.HandleFunc("/sdk/vimServiceVersions.xml", s.service.ServiceVersions)
 	mux.HandleFunc(datastorePrefix, s.serveDatastore)
-	mux.HandleFunc("/nfc/", vcsim.ServeNFC)
+	mux.HandleFunc(nfcPrefix, s.serveNFC)
 	mux.HandleFunc("/rest/com/vmware/cis/session", s.serveSession)
 	mux.HandleFunc(taggingPath, s.serveTagging)
 

@@ -229,6 +229,7 @@ func extraConfigOf(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 		// Without it the guest does not see the disks' UUIDs, by which the CSI
 		// driver finds its volumes.
 		&types.OptionValue{Key: "disk.EnableUUID", Value: "TRUE"},
+		&types.OptionValue{Key: imageKey, Value: ""}, // it is the template's
 	}
 	// A template that was made from a node has what that reported, and a clone has what its
 	// template has: before its own guest had a word, it would have joined, or have a lease.

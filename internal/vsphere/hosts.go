@@ -105,11 +105,7 @@ func (h *hosts) choose(req model.CloneRequest) (*types.ManagedObjectReference, e
 	}
 	fit := slices.DeleteFunc(slices.Clone(all), func(c candidateHost) bool { return !c.reaches(req.Placement) })
 	if len(fit) == 0 {
-		return nil, &Error{
-			Reason: fmt.Sprintf("compute cluster %q has no DRS, and none of its hosts that are connected and not in maintenance mode "+
-				"reaches both the datastore and the network of the placement", req.Placement.ComputeClusterName),
-			Advice: "connect a host to both, end its maintenance mode, or choose another placement",
-		}
+		return nil, noHost(req.Placement)
 	}
 	key := keyOf(&req.Marker)
 	nodes := map[types.ManagedObjectReference]int{}
@@ -135,6 +131,30 @@ func (h *hosts) choose(req model.CloneRequest) (*types.ManagedObjectReference, e
 	}
 	h.placed[req.UUID] = placedNode{host: best.ref, pool: key}
 	return &best.ref, nil
+}
+
+// any returns a host that reaches a placement's datastore and network; nil where DRS chooses
+// one.
+func (h *hosts) any(place model.ResolvedPlacement) (*types.ManagedObjectReference, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all, named := h.byCluster[place.ComputeCluster]
+	if !named {
+		return nil, nil
+	}
+	i := slices.IndexFunc(all, func(c candidateHost) bool { return c.reaches(place) })
+	if i < 0 {
+		return nil, noHost(place)
+	}
+	return &all[i].ref, nil
+}
+
+func noHost(place model.ResolvedPlacement) error {
+	return &Error{
+		Reason: fmt.Sprintf("compute cluster %q has no DRS, and none of its hosts that are connected and not in maintenance mode "+
+			"reaches both the datastore and the network of the placement", place.ComputeClusterName),
+		Advice: "connect a host to both, end its maintenance mode, or choose another placement",
+	}
 }
 
 func (c candidateHost) reaches(p model.ResolvedPlacement) bool {

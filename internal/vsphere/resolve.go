@@ -150,6 +150,10 @@ func (r *resolver) image(pool string, image model.Image) {
 	if pool != "" {
 		field = model.NodePoolField(pool, model.FieldTemplate)
 	}
+	if image.OVA != nil {
+		r.importedImage(pool, image, field)
+		return
+	}
 	root := r.dc.ref
 	where := r.inDatacenter()
 	if image.Folder != "" {
@@ -171,9 +175,14 @@ func (r *resolver) image(pool string, image model.Image) {
 		where = fmt.Sprintf("folder %q", folder.path)
 	}
 	template := r.choose(r.templateChoice(field, image.Template, root, where))
-	if template == nil {
-		return
+	if template != nil {
+		r.chooseTemplate(pool, field, template)
 	}
+}
+
+// chooseTemplate takes a template for the image of the cluster, or of a pool, if its state
+// allows that.
+func (r *resolver) chooseTemplate(pool string, field model.Field, template *node) {
 	state := value[types.VirtualMachineConnectionState](template.properties, "runtime.connectionState")
 	if state != "" && state != types.VirtualMachineConnectionStateConnected {
 		r.refuse(field, fmt.Sprintf("Template %q is %s", template.name, state),

@@ -42,7 +42,7 @@ var treeProperties = map[string][]string{
 // cannot be narrowed to its addresses; guest.ipAddress alone would miss VIPs. Of the
 // hardware, which is larger still, only the network cards are read.
 var treeMachineProperties = slices.Concat([]string{
-	"name", "parent", "parentVApp", "config.template", "config.instanceUuid", extraConfig(markerKey),
+	"name", "parent", "parentVApp", "config.template", "config.instanceUuid", extraConfig(markerKey), extraConfig(imageKey),
 	"guest.ipAddress", "guest.net", "runtime.connectionState", "runtime.powerState", "snapshot.currentSnapshot",
 }, nicProperties)
 

@@ -92,6 +92,22 @@ type VCenter interface {
 	// Destroy deletes a VM and its files; a task.
 	Destroy(ctx context.Context, vm string) (task string, err error)
 
+	// FindImage looks for what there is of an image that is made of an OVA; two calls.
+	FindImage(ctx context.Context, q ImageQuery) (*FoundImage, error)
+	// ImageFolder returns the reference of the folder with a path, as in CreateFolder, which
+	// it makes where it is missing; an empty path is the datacenter's own folder.
+	ImageFolder(ctx context.Context, datacenter, path string) (ref string, err error)
+	// BeginImport makes the VM of an image, powered off, with the devices that clones may
+	// have, and begins the upload of its disks. An OVF of what is not supported is an error.
+	BeginImport(ctx context.Context, req ImportRequest) (ImageUpload, error)
+	// SealImage marks the VM of an image as uploaded whole, and takes from it what clones
+	// must not have; a task.
+	SealImage(ctx context.Context, vm string, image Image) (task string, err error)
+	// SnapshotImage takes the snapshot that linked clones are made of; a task.
+	SnapshotImage(ctx context.Context, vm string) (task string, err error)
+	// MarkAsTemplate makes a template of a VM; one that is one already is success.
+	MarkAsTemplate(ctx context.Context, vm string) error
+
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
 	// where it is missing. A file that cannot be written whole is not there.
 	StoreFile(ctx context.Context, in DatastoreFolder, name string, write func(io.Writer) error) error
@@ -181,6 +197,25 @@ type VMState struct {
 	Disks     []Disk
 	DisksRead bool // vCenter returned what is attached
 	HeldDisks []HeldDisk
+}
+
+// ImageSource opens the OVAs of images.
+type ImageSource interface {
+	// Open begins to read an OVA, by a proxy where the environment has none; nil: without.
+	Open(ctx context.Context, ova OVA, proxy *Proxy) (ImageArchive, error)
+}
+
+// ImageArchive is an OVA that is read once.
+type ImageArchive interface {
+	// Descriptor is the OVF.
+	Descriptor() []byte
+	// Next is the next file. At the end it is io.EOF, once all digests were found to be
+	// right, and another error where one is wrong.
+	Next() (name string, size int64, content io.Reader, err error)
+	// Size is that of all, less than 0 where it is not known, and Read how much was read.
+	Size() int64
+	Read() int64
+	Close() error
 }
 
 // Kube connects to a cluster's API. Of a kubeconfig it takes what

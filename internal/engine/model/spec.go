@@ -122,14 +122,6 @@ type ClusterSpec struct {
 	OwnIPPool *record.IPPool
 }
 
-// Image is the template that nodes are cloned from.
-type Image struct {
-	Template string // name or inventory path
-	Folder   string // where a name is looked up; empty: the datacenter
-	// TemplateRef is what Template means, where Resolved has set it.
-	TemplateRef string
-}
-
 // Target identifies a cluster or gateway of which no spec is at hand.
 type Target struct {
 	record.Ref

@@ -52,7 +52,7 @@ func placementOf(pool model.NodePool, m model.Marker) int {
 
 // builtFrom reports whether a machine was cloned from the image.
 func builtFrom(image model.Image, m model.Marker) bool {
-	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef)
+	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef) || image.OVA != nil && image.OVA.Named(m.Template)
 }
 
 // builtOn reports whether a machine was built on the placement.

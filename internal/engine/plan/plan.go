@@ -71,7 +71,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Stages = append(p.Stages, others...)
 	restarts := restartSteps(v, deleted)
 	p.Stages = append(p.Stages, stages(model.Stage{Name: "post_bootstrap again", OnFailure: model.SkipRollouts, Steps: restarts})...)
-	p.Stages = append(p.Stages, rolloutStages(v, pools)...)
+	p.Stages = withImages(v, append(p.Stages, rolloutStages(v, pools)...))
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)

@@ -77,6 +77,9 @@ func (n *newNode) prepare(ctx context.Context) error {
 	if n.mac, err = n.chooseMAC(); err != nil {
 		return err
 	}
+	if n.from, err = n.template(ctx, n.NodePool); err != nil {
+		return err
+	}
 	if n.request, err = n.cloneRequest(folder); err != nil {
 		return err
 	}
@@ -132,6 +135,7 @@ type newNode struct {
 	model.CreateNode
 	address netip.Prefix
 	mac     string
+	from    model.Template // that of its image
 	request model.CloneRequest
 	asked   func() // is called once vCenter was asked for the clone; may be nil
 	vm      string
@@ -226,7 +230,7 @@ func (n *newNode) resolved() model.ResolvedPlacement {
 }
 
 func (n *newNode) cloneRequest(folder string) (model.CloneRequest, error) {
-	template := n.World.Limits.Site.TemplateOf(n.NodePool)
+	template := n.from
 	place := n.resolved()
 	if template.Ref == "" || !place.Complete() {
 		return model.CloneRequest{}, fmt.Errorf("the template %q or a part of the %s was not found",
@@ -276,7 +280,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		Datastore:         place.Datastore,
 		Network:           place.Network,
 		ResourcePool:      place.ResourcePool,
-		TemplateRef:       n.World.Limits.Site.TemplateOf(n.NodePool).Ref,
+		TemplateRef:       n.from.Ref,
 		References:        n.resolved().References(),
 		CPU:               n.NodePool.CPU,
 		MemoryGB:          n.NodePool.MemoryGB,

@@ -101,6 +101,29 @@ func (g guardedVCenter) DetachVMTag(ctx context.Context, tag uuid.UUID, vms []st
 	return g.VCenter.DetachVMTag(ctx, tag, vms)
 }
 
+func (g guardedVCenter) ImageFolder(ctx context.Context, datacenter, path string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.ImageFolder(ctx, datacenter, path) })
+}
+
+func (g guardedVCenter) BeginImport(ctx context.Context, req model.ImportRequest) (model.ImageUpload, error) {
+	return guarded(ctx, g.check, func() (model.ImageUpload, error) { return g.VCenter.BeginImport(ctx, req) })
+}
+
+func (g guardedVCenter) SealImage(ctx context.Context, vm string, image model.Image) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SealImage(ctx, vm, image) })
+}
+
+func (g guardedVCenter) SnapshotImage(ctx context.Context, vm string) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SnapshotImage(ctx, vm) })
+}
+
+func (g guardedVCenter) MarkAsTemplate(ctx context.Context, vm string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.VCenter.MarkAsTemplate(ctx, vm)
+}
+
 func (g guardedVCenter) StoreFile(ctx context.Context, in model.DatastoreFolder, name string, write func(io.Writer) error) error {
 	if err := g.check(ctx); err != nil {
 		return err

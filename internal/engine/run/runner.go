@@ -37,6 +37,7 @@ type Config struct {
 	Reader   model.VCenter
 	Ledger   *ledger.Ledger
 	Kube     model.Kube
+	Images   model.ImageSource
 	Lease    *ledger.Lease
 	Parallel int
 	Timing   model.Timing
@@ -71,6 +72,7 @@ type Runner struct {
 	made      made
 	vms       sync.Map // the reference of each VM that it makes, by node
 	renewals  renewalLease
+	images    images
 
 	firstBootFailed atomic.Bool
 }
@@ -238,6 +240,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return failureOf(r.folder(ctx))
 	case model.DeleteFolder:
 		return failureOf(r.leaveFolder(ctx, s, true))
+	case model.ImportImage:
+		return r.importImage(ctx, s)
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)
 	case model.SnapshotEtcd:

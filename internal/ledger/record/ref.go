@@ -18,6 +18,7 @@ const (
 	KindCloudAccount Kind = "cloud-account"
 	KindIPPool       Kind = "ip-pool"
 	KindCluster      Kind = "cluster"
+	KindImage        Kind = "image"
 )
 
 // String returns the kind in words for people.

@@ -1,0 +1,121 @@
+package model
+
+import (
+	"io"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// Image is the template that nodes are cloned from.
+type Image struct {
+	Template string // name or inventory path; of an OVA ImageName
+	// Folder is where a name is looked up; empty: the datacenter. An OVA is imported into it.
+	Folder string
+	// TemplateRef is what Template means, where Resolved has set it.
+	TemplateRef string
+	// OVA is what the template is made of, once in each datacenter; nil: it is there already.
+	OVA *OVA
+}
+
+// OVA is an archive of which a template is made.
+type OVA struct {
+	URL    string // https or http, or a path on the machine that runs Terraform
+	SHA256 string // of the archive, 64 hexadecimal digits in lower case
+	// CACertificate is PEM of authorities that are trusted beside those of the system.
+	CACertificate string
+}
+
+// digestInName is how many digits of the digest the name of an imported template ends with.
+const digestInName = 12
+
+// maxTemplateName is how long vCenter takes a name of a VM.
+const maxTemplateName = 80
+
+// foreignToNames is what the names of imported templates do not have.
+var foreignToNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// ImageName is the name of the template that an OVA is imported as: that of its file, which
+// says what it holds, and the beginning of its digest.
+func (o OVA) ImageName() string {
+	file := o.URL
+	if u, err := url.Parse(o.URL); err == nil && len(u.Scheme) > 1 {
+		file = u.Path
+	}
+	base := path.Base(strings.ReplaceAll(file, `\`, "/"))
+	if strings.HasSuffix(strings.ToLower(base), ".ova") {
+		base = base[:len(base)-len(".ova")]
+	}
+	base = strings.Trim(foreignToNames.ReplaceAllString(base, "-"), "-.")
+	if base == "" {
+		base = "image"
+	}
+	return base[:min(len(base), maxTemplateName-len(o.suffix()))] + o.suffix()
+}
+
+func (o OVA) suffix() string { return "-" + o.SHA256[:min(len(o.SHA256), digestInName)] }
+
+// Named reports whether a name is that of a template that was made of the OVA, whatever its
+// file was called.
+func (o OVA) Named(template string) bool { return strings.HasSuffix(template, o.suffix()) }
+
+// Imported is the image that is made of an OVA.
+func Imported(ova OVA, folder string) Image {
+	return Image{Template: ova.ImageName(), Folder: folder, OVA: &ova}
+}
+
+// ActionImportImage makes a template of an OVA; its target is the template's name.
+const ActionImportImage Action = "import_image"
+
+// ImportImage makes a template of an OVA, unless the datacenter has it.
+type ImportImage struct{ Image Image }
+
+// Change implements Step.
+func (s ImportImage) Change() Change { return Change{ActionImportImage, s.Image.Template} }
+
+// ImageQuery asks for what there is of an image in a datacenter.
+type ImageQuery struct {
+	Datacenter string // reference
+	Image      Image
+}
+
+// FoundImage is what there is of an image. Where there is nothing, it is empty.
+type FoundImage struct {
+	// Template is whole; without a reference there is none.
+	Template Template
+	// Findings say why nodes cannot be cloned from it.
+	Findings Findings
+	// Uploaded is a VM of which all was uploaded, and that is no template; empty: there is
+	// none. Snapshot is its snapshot, and PoweredOn says that it is in use.
+	Uploaded, Snapshot string
+	PoweredOn          bool
+	// Begun are VMs of imports that have not come so far.
+	Begun []string
+	// Holder is the path of another VM that has the image's name in its folder.
+	Holder string
+}
+
+// ImportRequest is an image to make.
+type ImportRequest struct {
+	Image      Image
+	Descriptor []byte // the OVF
+	Folder     string // reference
+	Placement  ResolvedPlacement
+}
+
+// ImageUpload is an import that has begun: a VM is there, whose disks are to be uploaded. It
+// is kept alive until it is completed or aborted.
+type ImageUpload interface {
+	// Takes reports whether a file of the archive is to be uploaded.
+	Takes(file string) bool
+	// Upload uploads a file. It is an error for which Transient is true where the connection
+	// breaks off; then the import has to begin again.
+	Upload(file string, size int64, content io.Reader) error
+	// Progress is how much of all was read, in percent, for those who look at vCenter.
+	Progress(percent int)
+	// Complete ends the import and returns the VM, which is powered off.
+	Complete() (vm string, err error)
+	// Abort ends the import; vCenter deletes the VM.
+	Abort() error
+}

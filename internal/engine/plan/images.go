@@ -1,0 +1,59 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// withImages adds the import of images to the stages of a plan, before the first VM is cloned
+// from one. Whether the datacenter has an image is not a fact: the step finds it and does
+// nothing. Where VMs of the cluster were built from it, there is no step; should it be gone
+// since, it is imported with the first node that needs it.
+func withImages(v view, all []model.Stage) []model.Stage {
+	steps := imageSteps(v, &model.Plan{Stages: all})
+	at := slices.IndexFunc(all, clones)
+	if len(steps) == 0 || at < 0 {
+		return all
+	}
+	return slices.Insert(all, at, model.Stage{Name: "images", Steps: steps})
+}
+
+// clones reports whether VMs are cloned in a stage.
+func clones(s model.Stage) bool {
+	return len(s.Clones) > 0 || slices.ContainsFunc(s.Steps, func(step model.Step) bool {
+		switch step.(type) {
+		case model.CreateNode, model.CreateLoadBalancer, model.ReplaceLoadBalancer:
+			return true
+		}
+		return false
+	})
+}
+
+// imageSteps are the imports of the images that a plan clones VMs from.
+func imageSteps(v view, p *model.Plan) []model.Step {
+	var steps []model.Step
+	imported := map[string]bool{}
+	add := func(pool model.NodePool) {
+		image := v.spec.ImageOf(pool)
+		if image.OVA == nil || imported[image.OVA.SHA256] || v.builtAnyFrom(image) {
+			return
+		}
+		imported[image.OVA.SHA256] = true
+		steps = append(steps, model.ImportImage{Image: image})
+	}
+	for _, step := range p.Steps() {
+		switch s := step.(type) {
+		case model.CreateNode:
+			add(s.NodePool)
+		case model.CreateLoadBalancer, model.ReplaceLoadBalancer:
+			add(v.spec.LoadBalancerPool())
+		}
+	}
+	return steps
+}
+
+// builtAnyFrom reports whether a VM of the cluster was built from an image.
+func (v view) builtAnyFrom(image model.Image) bool {
+	return slices.ContainsFunc(v.facts.VMs(), func(m model.Machine) bool { return builtFrom(image, m.Marker) })
+}

@@ -1,0 +1,34 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+)
+
+// LockImage takes the lock of an image's record, however long another run has it: an import
+// takes longer than a lock is waited for otherwise. Runs of this process take turns. wait is
+// called with each error of a run that is alive and holds it, and may end the wait by
+// returning one.
+func (s *Lease) LockImage(ctx context.Context, image uuid.UUID, wait func(*LockedError) error) (*Lease, error) {
+	end, err := s.l.turns.take(ctx, image)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		lease, err := s.l.Lock(ctx, image, s.holder)
+		if err == nil {
+			context.AfterFunc(lease.Context(), end) // which Release ends
+			return lease, nil
+		}
+		var locked *LockedError
+		if errors.As(err, &locked) {
+			if err = wait(locked); err == nil {
+				continue
+			}
+		}
+		end()
+		return nil, err
+	}
+}

@@ -1,0 +1,189 @@
+package vsphere
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// imageKey is the extra configuration in which the template of an image says what it was
+// made of. Clones do not keep it.
+const imageKey = "gantry.image"
+
+// imageSchema is the version of the marker that this Gantry writes.
+const imageSchema = 1
+
+// imageMarker is the JSON under imageKey. While its disks are being uploaded, a VM says that.
+type imageMarker struct {
+	Schema    int    `json:"schema"`
+	SHA256    string `json:"sha256"`
+	Importing bool   `json:"importing,omitempty"`
+}
+
+func newImageMarker(image model.Image, importing bool) (*types.OptionValue, error) {
+	text, err := json.Marshal(imageMarker{Schema: imageSchema, SHA256: image.OVA.SHA256, Importing: importing})
+	if err != nil {
+		return nil, fmt.Errorf("encode the marker of an image: %w", err)
+	}
+	return &types.OptionValue{Key: imageKey, Value: string(text)}, nil
+}
+
+// imageMarkerOf decodes the marker of an image; false for a VM without one, for one that a
+// newer Gantry has made, and for a node.
+func imageMarkerOf(p properties) (imageMarker, bool) {
+	var m imageMarker
+	if json.Unmarshal([]byte(p.option(imageKey)), &m) != nil || m.Schema > imageSchema || m.SHA256 == "" {
+		return m, false
+	}
+	_, isNode := markerOf(p)
+	return m, !isNode
+}
+
+// imported are the VMs and templates of an image in a datacenter: those that have its name
+// and are in its folder first, then by path. A copy that somebody has made of one will do,
+// too, but after the original.
+func (inv *inventory) imported(dc *node, image model.Image) []*node {
+	found := inv.all(func(n *node) bool {
+		m, ok := imageMarkerOf(n.properties)
+		return ok && m.SHA256 == image.OVA.SHA256 && n.within(dc.ref)
+	}, machineTypes...)
+	folder, _, _ := inv.walk(dc, image.Folder)
+	rank := func(n *node) int {
+		switch {
+		case n.named(image.Template) && n.parent == folder:
+			return 0
+		case n.named(image.Template):
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(found, func(a, b *node) int { return cmp.Compare(rank(a), rank(b)) })
+	return found
+}
+
+// nameHolder is what has the name of an image in its folder; nil: nothing has.
+func (inv *inventory) nameHolder(dc *node, image model.Image) *node {
+	folder, missing, blocked := inv.walk(dc, image.Folder)
+	if folder == nil || len(missing) > 0 || blocked != nil {
+		return nil
+	}
+	return folder.child(image.Template)
+}
+
+// importedImage resolves an image that is made of an OVA. One that is not there will be: it
+// leaves its part of the site empty, and no finding unless something is in its way.
+func (r *resolver) importedImage(pool string, image model.Image, field model.Field) {
+	if !r.importFolder(image) {
+		return
+	}
+	found := r.imported(r.dc, image)
+	if i := slices.IndexFunc(found, wholeTemplate); i >= 0 {
+		r.chooseTemplate(pool, field, found[i])
+		return
+	}
+	if holder := r.nameHolder(r.dc, image); holder != nil && !slices.Contains(found, holder) {
+		r.refuse(field, fmt.Sprintf("The name %q of the image is taken", image.Template),
+			"The image is imported as %q, and %q, which Gantry has not imported, has that name. Rename or remove it, or set another image_folder.",
+			image.Template, holder.path)
+	}
+}
+
+// wholeTemplate reports whether an imported VM is ready to be cloned.
+func wholeTemplate(n *node) bool {
+	m, _ := imageMarkerOf(n.properties)
+	return isTemplate(n) && !m.Importing
+}
+
+// importFolder reports whether an image can be imported into its folder, which may be
+// missing yet.
+func (r *resolver) importFolder(image model.Image) bool {
+	field := model.ClusterField(model.FieldImageFolder)
+	at, _, blocked := r.walk(r.dc, image.Folder)
+	switch {
+	case at == nil:
+		r.refuse(field, "VM folders cannot be read",
+			"The account %q cannot read the VM folder of %s. Grant it read access there.", r.user, r.inDatacenter())
+		return false
+	case r.vmFolder(r.dc).elsewhere(image.Folder):
+		r.refuse(field, "A folder of another datacenter",
+			"%q is a full path that does not lead into %s. Begin it with %s, or leave out the beginning.",
+			image.Folder, r.inDatacenter(), r.vmFolder(r.dc).path)
+		return false
+	case blocked != nil:
+		r.refuse(field, fmt.Sprintf("%q is not a folder", image.Folder),
+			"%q is a %s. Choose another path.", blocked.path, blocked.ref.Type)
+		return false
+	}
+	return true
+}
+
+// ImageFolder implements model.VCenter. Besides the missing folders it is one call at most.
+func (c *Client) ImageFolder(ctx context.Context, datacenter, folder string) (string, error) {
+	levels, err := c.CreateFolder(ctx, datacenter, folder, 0)
+	if err != nil {
+		return "", err
+	}
+	if len(levels) > 0 {
+		return levels[len(levels)-1].Ref, nil
+	}
+	inv, dc, err := c.folderTree(ctx, datacenter, 5*time.Second)
+	if err != nil {
+		return "", err
+	}
+	root := inv.vmFolder(dc)
+	if root == nil {
+		return "", c.hiddenVMFolder(dc)
+	}
+	return root.ref.String(), nil
+}
+
+// FindImage implements model.VCenter.
+func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.FoundImage, error) {
+	op := fmt.Sprintf("look for the image %q", q.Image.Template)
+	inv, err := c.tree(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	dc, err := inv.datacenterIn(q.Datacenter)
+	if err != nil {
+		return nil, c.failed(op, err)
+	}
+	r := &resolver{inventory: inv, dc: dc}
+	image := &model.FoundImage{}
+	found := inv.imported(dc, q.Image)
+	for _, n := range found {
+		m, _ := imageMarkerOf(n.properties)
+		switch {
+		case wholeTemplate(n):
+			if len(r.templates) == 0 {
+				r.chooseTemplate("", model.ClusterField(model.FieldTemplate), n)
+			}
+		case m.Importing && !isTemplate(n):
+			image.Begun = append(image.Begun, n.ref.String())
+		case image.Uploaded == "":
+			image.Uploaded = n.ref.String()
+			image.PoweredOn = poweredOn(n.properties)
+			if snapshot, ok := currentSnapshot(n); ok {
+				image.Snapshot = snapshot.String()
+			}
+		}
+	}
+	if holder := inv.nameHolder(dc, q.Image); holder != nil && !slices.Contains(found, holder) {
+		image.Holder = holder.path
+	}
+	details, _, err := c.details(ctx, nil, nil, r.templates, 0)
+	if err != nil {
+		return nil, c.failed(op, err)
+	}
+	r.describeTemplates(c, details)
+	image.Template = r.site.Template
+	image.Findings = r.findings
+	return image, nil
+}
