@@ -1,14 +1,23 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/ova/ovatest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
 
 // serve serves an image, and returns the server and the image as a spec has it.
@@ -61,5 +70,276 @@ func TestClusterIsBuiltFromAnOVA(t *testing.T) {
 	w.must(err)
 	if n := len(server.Requests()); n != 1 || len(w.imported()) != 1 || out.Status.State != model.StateRunning {
 		t.Errorf("the OVA was asked for %d times, %v are imported, and the state is %s", n, w.imported(), out.Status.State)
+	}
+}
+
+// refused applies a cluster with an image that cannot be imported, and returns why. Nothing
+// of the image is left.
+func (w *world) refused(image model.Image) string {
+	w.t.Helper()
+	_, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(w.t)})
+	if err == nil {
+		w.t.Fatal("the image was imported")
+	}
+	if left := w.imported(); len(left) > 0 || w.sim.ImportsUnderWay() > 0 {
+		w.t.Errorf("left behind are %v, and %d imports are under way", left, w.sim.ImportsUnderWay())
+	}
+	for _, tag := range w.sim.Leftovers().Tags {
+		if strings.HasPrefix(tag, "image:") || strings.HasPrefix(tag, w.imageID(image).String()) {
+			w.t.Errorf("the tag %s is left behind", tag)
+		}
+	}
+	return err.Error()
+}
+
+func (w *world) imageID(image model.Image) uuid.UUID {
+	w.t.Helper()
+	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Names: &model.Names{Datacenter: "dc-1"}})
+	w.must(err)
+	return w.engine().Ledger.ID(record.ImageRef(survey.Site.Datacenter, image.OVA.SHA256))
+}
+
+func TestWrongImagesAreRefusedAndNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		image ovatest.Image
+		world func(*world, *ovatest.Server, *model.Image)
+		says  string
+	}{
+		"another file": {
+			world: func(_ *world, _ *ovatest.Server, image *model.Image) { image.OVA.SHA256 = strings.Repeat("ab", 32) },
+			says:  "its SHA-256 digest is",
+		},
+		"truncated": {
+			world: func(_ *world, s *ovatest.Server, _ *model.Image) {
+				content, _ := ovatest.Build(ovatest.Image{})
+				s.Replace(content[:len(content)/2], `"short"`)
+			},
+			says: "it is truncated",
+		},
+		"damaged disk":    {image: ovatest.Image{WrongDigest: true}, says: "has the SHA256 digest"},
+		"missing":         {world: func(_ *world, s *ovatest.Server, _ *model.Image) { s.Refuse(404) }, says: "404 Not Found"},
+		"several disks":   {image: ovatest.Image{Disks: 2}, says: "it has 2 disks"},
+		"not Linux":       {image: ovatest.Image{GuestID: "windows2019srv_64Guest"}, says: "nodes run Linux"},
+		"several VMs":     {image: ovatest.Image{Collection: true}, says: "it describes several VMs"},
+		"compressed":      {image: ovatest.Image{Compression: "gzip"}, says: "compressed with gzip"},
+		"without disk":    {image: ovatest.Image{WithoutDisk: true, Algorithm: "none"}, says: `does not have "node-disk1.vmdk"`},
+		"of another size": {image: ovatest.Image{AnnouncedFor: 5}, says: `"node-disk1.vmdk" has 5 bytes`},
+		"unknown device":  {image: ovatest.Image{Hardware: "77"}, says: "vCenter does not support what its OVF asks for"},
+		"full datastore": {
+			world: func(w *world, _ *ovatest.Server, _ *model.Image) { w.must(w.sim.SetFreeSpace("shared-1", 1<<30)) },
+			says:  `datastore "shared-1" is full`,
+		},
+		"not an OVA": {
+			world: func(_ *world, s *ovatest.Server, _ *model.Image) { s.Replace([]byte("<html>sign in</html>"), `"page"`) },
+			says:  "it is truncated",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{})
+			server, image := w.serve(test.image)
+			if test.world != nil {
+				test.world(w, server, &image)
+			}
+			if err := w.refused(image); !strings.Contains(err, test.says) {
+				t.Errorf("it says %s", err)
+			}
+		})
+	}
+}
+
+// The datastore fills up while the disk is uploaded.
+func TestDatastoreFillsUpDuringAnImport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	server, image := w.serve(ovatest.Image{})
+	w.sim.AtUpload(func() { _ = w.sim.SetFreeSpace("shared-1", 0) })
+	if err := w.refused(image); !strings.Contains(err, "has room") || !strings.Contains(err, "not enough space") {
+		t.Errorf("it says %s", err)
+	}
+	if n := len(server.Requests()); n != 1 {
+		t.Errorf("the OVA was asked for %d times", n)
+	}
+}
+
+// Two clusters of two runs are created at the same time: one imports, the other waits.
+func TestTwoRunsImportOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	server, image := w.serve(ovatest.Image{})
+	errs := make(chan error, 4)
+	for _, name := range []string{"one", "two"} {
+		e := w.engine()
+		for _, part := range []string{"a", "b"} { // two of the same run
+			spec := w.imageSpec(image)
+			spec.Name = name + "-" + part
+			spec.Folder = "k8s/" + spec.Name
+			go func() {
+				_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
+				errs <- err
+			}()
+		}
+	}
+	for range 4 {
+		w.must(<-errs)
+	}
+	if n := len(server.Requests()); n != 1 || len(w.imported()) != 1 {
+		t.Errorf("the OVA was asked for %d times, and %v are imported", n, w.imported())
+	}
+}
+
+func TestBrokenDownloadIsResumed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	server, image := w.serve(ovatest.Image{DiskBytes: 1 << 20})
+	server.BreakOff(300_000, 200_000)
+	w.applied(w.imageSpec(image))
+	requests := server.Requests()
+	if len(requests) != 3 || requests[1].RangeFrom() != 300_000 || requests[2].RangeFrom() != 500_000 || requests[2].IfRange != `"first"` {
+		t.Errorf("the requests are %+v", requests)
+	}
+}
+
+func TestBrokenUploadBeginsAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	server, image := w.serve(ovatest.Image{DiskBytes: 1 << 20})
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropBefore, Call: "POST nfc", Times: 2}))
+	w.applied(w.imageSpec(image))
+	if n := len(server.Requests()); n != 3 || len(w.imported()) != 1 {
+		t.Errorf("the OVA was asked for %d times, and %v are imported", n, w.imported())
+	}
+}
+
+func TestUnreachableHostIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	server, image := w.serve(ovatest.Image{DiskBytes: 1 << 20})
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropBefore, Call: "POST nfc", Times: -1}))
+	says := w.refused(image)
+	if want := w.sim.Server() + ", the address that vCenter has told for the disks, must be reachable from where Terraform runs"; !strings.Contains(says, want) {
+		t.Errorf("it says %s", says)
+	}
+	if n := len(server.Requests()); n != 3 {
+		t.Errorf("the OVA was asked for %d times", n)
+	}
+}
+
+func TestImageFromALocalFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	for _, algorithm := range []string{"SHA1", "SHA512"} {
+		content, digest := ovatest.Build(ovatest.Image{Algorithm: algorithm, ManifestLast: true, DiskBytes: 70_001})
+		file := filepath.Join(t.TempDir(), "node image 1.37.2.ova")
+		w.must(os.WriteFile(file, content, 0o600))
+		image := model.Imported(model.OVA{URL: file, SHA256: digest}, "")
+		spec := w.imageSpec(image)
+		spec.Name = strings.ToLower(algorithm)
+		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
+		w.must(err)
+		if out.Status.State != model.StateRunning || !strings.HasPrefix(image.Template, "node-image-1.37.2-") {
+			t.Errorf("%s: %s", image.Template, out.Status.State)
+		}
+	}
+}
+
+// A template that was deleted in vCenter is imported again with the next node.
+func TestDeletedImageIsImportedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	server, image := w.serve(ovatest.Image{})
+	spec := w.imageSpec(image)
+	spec.CloneMode = model.CloneFull
+	spec, secrets, _ := w.applied(spec)
+	w.must(w.sim.DeleteVM(image.Template))
+	spec.Workers[0].Count = 2
+	p := w.plan(spec, secrets)
+	w.must(p.Err())
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: changesOf(p)})
+	w.must(err)
+	if n := len(server.Requests()); n != 2 || len(w.imported()) != 1 {
+		t.Errorf("the OVA was asked for %d times, and %v are imported", n, w.imported())
+	}
+}
+
+func changesOf(p *model.Plan) *[]model.Change {
+	changes := p.Changes()
+	return &changes
+}
+
+// What has the name of an image is left alone, and said in the plan.
+func TestNameOfAnImageIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	_, image := w.serve(ovatest.Image{})
+	image.Folder = "templates"
+	w.must(w.sim.RenameVM("gantry-node-1.36.3", image.Template))
+	p, err := w.engine().PlanCreation(t.Context(), w.imageSpec(image), engine.Former{Seen: seesNone, Planning: yes, Applying: no})
+	w.must(err)
+	if len(p.Problems) != 1 || p.Problems[0].Fields[0].Name != model.FieldTemplate || !strings.Contains(p.Problems[0].Summary, "is taken") {
+		t.Errorf("the problems are %v", p.Problems)
+	}
+}
+
+// The plan of a creation is checked in full while the image will exist.
+func TestPlanWhileTheImageWillExist(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	_, image := w.serve(ovatest.Image{})
+	spec := w.imageSpec(image)
+	spec.ControlPlane.Placements[0].Network = "nowhere"
+	p, err := w.engine().PlanCreation(t.Context(), spec, engine.Former{Seen: seesNone, Planning: yes, Applying: no})
+	w.must(err)
+	if len(p.Problems) != 1 || p.Problems[0].Fields[0].Name != model.FieldNetwork {
+		t.Errorf("the problems are %v", p.Problems)
+	}
+	if !slices.Contains(actions(p), "import_image "+image.Template) {
+		t.Errorf("the steps are %v", actions(p))
+	}
+}
+
+// TestImportInterruptedAtEveryCall kills a creation at each of the calls of its import, or
+// loses a call or its answer: one template is there at the end, and nothing beside it.
+func TestImportInterruptedAtEveryCall(t *testing.T) {
+	t.Parallel()
+	sweep.Sweep[disturbance]{
+		Every:    4,
+		Variants: []disturbance{killed, answerLost, dropped},
+		Calls: func(t *testing.T) (first, last int) {
+			w := newWorld(t, simulator.Options{})
+			server, image := w.serve(ovatest.Image{})
+			server.Hold(func() { first = w.sim.Calls().Total - 15 }) // the lock and the record
+			w.sim.AtUpload(func() { last = w.sim.Calls().Total + 15 })
+			w.sim.ResetCalls()
+			w.applied(w.imageSpec(image))
+			return first, last
+		},
+		Test: importInterrupted,
+	}.Run(t)
+}
+
+func importInterrupted(t *testing.T, k int, d disturbance) {
+	w := d.world(t)
+	w.timeFlies(2 * time.Second) // a lease of vCenter's outlives its run by minutes
+	_, image := w.serve(ovatest.Image{})
+	w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
+		_, _ = e.Apply(ctx, engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
+	})
+	e := w.engine()
+	e.Timing.RetryBudget = 20 * time.Second
+	out, err := e.Apply(t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
+	if err != nil {
+		var plan *model.PlanError
+		if d == killed && w.record().CreationComplete && errors.As(err, &plan) && strings.Contains(err.Error(), "import") {
+			return // the state would have held it
+		}
+		t.Fatal(err)
+	}
+	if out.Status.State != model.StateRunning {
+		t.Errorf("status %+v", out.Status)
+	}
+	if got, want := w.imported(), []string{"/dc-1/vm/images/gantry/" + image.Template}; !slices.Equal(got, want) || w.sim.ImportsUnderWay() > 0 {
+		t.Errorf("imported are %v, want %v, and %d imports are under way", got, want, w.sim.ImportsUnderWay())
 	}
 }

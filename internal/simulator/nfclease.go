@@ -20,6 +20,8 @@ type nfcLeases struct {
 	mu    sync.Mutex
 	live  map[string]*nfcLease // by the value of their reference
 	ended map[string]bool      // those that have timed out
+
+	atUpload func() // is called when an upload has begun; may be nil
 }
 
 // nfcLease is the lease by which the disks of a machine are uploaded. vcsim's own never ends,
@@ -193,6 +195,13 @@ func (o *overrides) HttpNfcLeaseAbort(ctx *vcsim.Context, req *types.HttpNfcLeas
 		return &methods.HttpNfcLeaseAbortBody{Res: &types.HttpNfcLeaseAbortResponse{}}
 	}
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault { return made.HttpNfcLeaseAbort(ctx, req) })
+}
+
+// AtUpload has a function called once each upload of a disk has begun.
+func (s *Simulator) AtUpload(do func()) {
+	s.nfc.mu.Lock()
+	defer s.nfc.mu.Unlock()
+	s.nfc.atUpload = do
 }
 
 // ImportsUnderWay counts the imports that have begun and not ended.

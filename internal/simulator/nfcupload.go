@@ -43,6 +43,12 @@ func (s *Simulator) serveNFC(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusInternalServerError, "the disk is not stream-optimized")
 		return
 	}
+	s.nfc.mu.Lock()
+	begun := s.nfc.atUpload
+	s.nfc.mu.Unlock()
+	if begun != nil {
+		begun()
+	}
 	rest, err := s.drainUpload(lease, r.Body)
 	size := int64(n) + rest
 	s.nfc.mu.Lock()
