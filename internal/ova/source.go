@@ -27,6 +27,19 @@ type Source struct {
 // DefaultRetries, with their pauses, wait for a server that is away for some minutes.
 const DefaultRetries = 8
 
+// Check implements model.ImageSource.
+func (Source) Check(image model.OVA) error {
+	name, local := LocalPath(image.URL)
+	if !local {
+		return nil
+	}
+	f, _, err := openFile(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // Open implements model.ImageSource.
 func (s Source) Open(ctx context.Context, image model.OVA, proxy *model.Proxy) (model.ImageArchive, error) {
 	from, size, err := s.open(ctx, image, proxy)

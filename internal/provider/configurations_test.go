@@ -41,20 +41,23 @@ var configurations = map[string][]string{
 	"data gantry_zone_tags":      {`{"datacenter": "dc-1"}`},
 }
 
-// The least of what takes leases.
+// The least of what takes leases, from an OVA.
 const (
+	importedImage = `{"ova_url": "https://files.example.com/node-1.37.2.ova",
+    "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}`
 	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
-  "image": {"template": "gantry-node-1.37.2"}, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
+  "image": ` + importedImage + `, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
 	leasedPlacement = `"compute_cluster": "cluster-a", "datastore": "shared-1", "network": "dvpg-nodes"`
 	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "kubernetes_version": "1.37.2",
-  "image": {"template": "gantry-node-1.37.2"}, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
+  "image": ` + importedImage + `, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", ` + leasedParts + `}`
 	leasedCluster = `{"name": "leased", "datacenter": "dc-1",
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
-  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"}},
+  "profile": {"kubernetes_version": "1.37.2", "image": ` + importedImage + `},
   "control_plane": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placements": [{` + leasedPlacement + `}]},
-  "worker_pools": {"general": {"node_count": 1, "cpu": 2, "memory_gb": 4, "placements": [{` + leasedPlacement + `}]}},
+  "worker_pools": {"general": {"node_count": 1, "cpu": 2, "memory_gb": 4, "image": ` + importedImage + `,
+    "placements": [{` + leasedPlacement + `}]}},
   ` + leasedParts + `}`
 )
 

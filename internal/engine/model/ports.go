@@ -201,6 +201,8 @@ type VMState struct {
 
 // ImageSource opens the OVAs of images.
 type ImageSource interface {
+	// Check returns an error for a local OVA that is not there.
+	Check(ova OVA) error
 	// Open begins to read an OVA, by a proxy where the environment has none; nil: without.
 	Open(ctx context.Context, ova OVA, proxy *Proxy) (ImageArchive, error)
 }

@@ -102,8 +102,8 @@ func (c check) built() []model.NodePool {
 	return slices.DeleteFunc(pools, func(pool model.NodePool) bool { return !c.uses(pool.Name) })
 }
 
-// templateField is the field of the image that nodes of a pool are built from.
-func templateField(pool model.NodePool) model.Field {
+// TemplateField is the field of the image that nodes of a pool are built from.
+func TemplateField(pool model.NodePool) model.Field {
 	if pool.Image.Template != "" {
 		return model.NodePoolField(pool.Name, model.FieldTemplate)
 	}

@@ -129,7 +129,7 @@ func (c check) templateObjects() []privilegedObject {
 	for _, pool := range c.built() {
 		template := c.limits.Site.TemplateOf(pool)
 		objects = append(objects, privilegedObject{
-			ref: template.Ref, name: template.Path, kind: privileges.Template, field: templateField(pool),
+			ref: template.Ref, name: template.Path, kind: privileges.Template, field: TemplateField(pool),
 			uses: privileges.Case{ClonesVM: template.IsVM},
 		})
 	}

@@ -144,7 +144,7 @@ func (c check) imageFindings() model.Findings {
 		if named.CompareMinor(want) != 0 {
 			consequence = "its nodes refuse to join where its kubeadm is of that version, too"
 		}
-		f.Warn(templateField(pool), "The image may be of another Kubernetes version",
+		f.Warn(TemplateField(pool), "The image may be of another Kubernetes version",
 			"By its name, the image %q holds Kubernetes %s, and the nodes that are built from it are to be of version %s: %s. "+
 				"Choose an image of version %[3]s.", image, named, want, consequence)
 	}

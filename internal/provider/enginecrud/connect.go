@@ -10,6 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ova"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
@@ -42,6 +43,7 @@ func newEngine(ctx context.Context, conn *connection.Connection, account *Accoun
 		Builder:  builder,
 		Ledger:   ledger,
 		Kube:     conn.Kube(),
+		Images:   ova.Source{},
 		Parallel: conn.MaxParallel(),
 		Timing:   conn.Timing(),
 		Events:   true,

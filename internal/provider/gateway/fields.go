@@ -44,9 +44,15 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 		return path.Root("ip_pool")
 	}
 	if at, ok := nodeschema.LoadBalancerPath(f); ok {
+		if f.Name == enginemodel.FieldTemplate {
+			return nodeschema.ImagePath(at, m.LoadBalancer, "image")
+		}
 		return at
 	}
 	at, ok := fields[f.Name]
+	if f.Name == enginemodel.FieldTemplate && !m.Image.IsNull() {
+		return nodeschema.OVAPath(at, m.Image)
+	}
 	if !ok {
 		at, ok = nodeschema.PlacementPath(path.Root("placement"), f.Name)
 	}

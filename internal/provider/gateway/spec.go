@@ -23,9 +23,6 @@ import (
 
 // The parts below are decoded only where all of them is known.
 type (
-	imageModel struct {
-		Template string `tfsdk:"template"`
-	}
 	placementModel struct {
 		nodeschema.Placement
 		Datacenter  string  `tfsdk:"datacenter"`
@@ -46,9 +43,9 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		OmitAuthorities:   m.OmitsAuthorities(),
 		Reset:             resetID(m.ResetTrigger.ValueString()),
 	}
-	var image imageModel
+	var image nodeschema.ImageModel
 	diags.Append(m.Image.As(ctx, &image, nodeschema.AllKnown)...)
-	spec.Image.Template = image.Template
+	spec.Image = image.ToModel("") // its folder is with the placement
 
 	common := nodeschema.Common{
 		Network:           m.Network,

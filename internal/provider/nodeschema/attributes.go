@@ -64,22 +64,6 @@ func KubernetesVersion() schema.StringAttribute {
 	}
 }
 
-// Image is the template that nodes are cloned from.
-func Image(doc string) schema.SingleNestedAttribute {
-	return schema.SingleNestedAttribute{
-		Required:            true,
-		MarkdownDescription: doc,
-		Attributes: map[string]schema.Attribute{
-			"template": schema.StringAttribute{
-				Required: true,
-				MarkdownDescription: "Name or inventory path of a VM template, or a powered-off VM, with one disk and Linux with cloud-init, " +
-					"open-vm-tools, containerd, kubeadm and kubelet.",
-				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
-			},
-		},
-	}
-}
-
 // rolls is what a change of what nodes boot with does.
 const rolls = "A change replaces the nodes of what runs, one at a time, those of the control plane first."
 

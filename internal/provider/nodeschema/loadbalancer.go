@@ -64,13 +64,11 @@ func LoadBalancer(kind string) schema.SingleNestedAttribute {
 
 // loadBalancerModel is the attribute load_balancer, all of which is known.
 type loadBalancerModel struct {
-	CPU      *int64 `tfsdk:"cpu"`
-	MemoryGB *int64 `tfsdk:"memory_gb"`
-	Image    *struct {
-		Template string `tfsdk:"template"`
-	} `tfsdk:"image"`
-	HAProxyImage *string `tfsdk:"haproxy_image"`
-	HostName     *string `tfsdk:"host_name"`
+	CPU          *int64      `tfsdk:"cpu"`
+	MemoryGB     *int64      `tfsdk:"memory_gb"`
+	Image        *ImageModel `tfsdk:"image"`
+	HAProxyImage *string     `tfsdk:"haproxy_image"`
+	HostName     *string     `tfsdk:"host_name"`
 }
 
 // setLoadBalancer decodes the attribute and sets it in a spec. Its image is looked up where
@@ -88,7 +86,7 @@ func setLoadBalancer(ctx context.Context, value types.Object, spec *model.Cluste
 		HostName:     OrZero(lb.HostName),
 	}
 	if lb.Image != nil {
-		spec.LoadBalancer.Image = model.Image{Template: lb.Image.Template}
+		spec.LoadBalancer.Image = lb.Image.ToModel("")
 	}
 	return diags
 }

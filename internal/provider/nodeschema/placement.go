@@ -99,7 +99,8 @@ func ImageFolder() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
 		MarkdownDescription: "Path of the VM folder in which the template is looked up, or its inventory path. " +
-			"Defaults to the whole datacenter. A change holds for new nodes.",
+			"Defaults to the whole datacenter. An OVA is imported into it, and it is made where it is missing; that defaults to the " +
+			"datacenter's own VM folder. A change holds for new nodes.",
 		Validators: []validator.String{FolderPath()},
 	}
 }

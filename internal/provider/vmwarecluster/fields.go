@@ -2,6 +2,7 @@ package vmwarecluster
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
@@ -60,10 +61,24 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 	if f.Name == enginemodel.FieldSetup && !m.ownSetup(f.NodePool) {
 		at = kubernetesPath.AtName("node_files")
 	}
+	if f.Name == enginemodel.FieldTemplate {
+		return nodeschema.ImagePath(at, m.imageParent(f.NodePool), "image")
+	}
 	if i, ok := f.Element.Get(); ok {
 		return at.AtListIndex(i)
 	}
 	return at
+}
+
+// imageParent is the object that has the image of a node pool, or of the cluster.
+func (m *model) imageParent(pool string) types.Object {
+	if pool == enginemodel.LoadBalancerPool {
+		return m.LoadBalancer
+	}
+	if worker, ok := m.WorkerPools.Elements()[pool].(types.Object); ok {
+		return worker
+	}
+	return m.Profile
 }
 
 func fieldPath(f enginemodel.Field) path.Path {

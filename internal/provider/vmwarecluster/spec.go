@@ -20,12 +20,10 @@ import (
 // The parts below are decoded only where all of them is known.
 type (
 	profileModel struct {
-		KubernetesVersion string `tfsdk:"kubernetes_version"`
-		Image             struct {
-			Template string `tfsdk:"template"`
-		} `tfsdk:"image"`
-		Kubernetes *kubernetesschema.Model `tfsdk:"kubernetes"`
-		Packs      map[string]struct {
+		KubernetesVersion string                  `tfsdk:"kubernetes_version"`
+		Image             nodeschema.ImageModel   `tfsdk:"image"`
+		Kubernetes        *kubernetesschema.Model `tfsdk:"kubernetes"`
+		Packs             map[string]struct {
 			Layer     string   `tfsdk:"layer"`
 			Manifests []string `tfsdk:"manifests"`
 		} `tfsdk:"packs"`
@@ -54,12 +52,10 @@ type (
 	}
 	workerPoolModel struct {
 		nodesModel
-		KubernetesVersion *string `tfsdk:"kubernetes_version"`
-		Image             *struct {
-			Template string `tfsdk:"template"`
-		} `tfsdk:"image"`
-		Placements    []placementModel `tfsdk:"placements"`
-		RollingUpdate *rollingModel    `tfsdk:"rolling_update"`
+		KubernetesVersion *string                `tfsdk:"kubernetes_version"`
+		Image             *nodeschema.ImageModel `tfsdk:"image"`
+		Placements        []placementModel       `tfsdk:"placements"`
+		RollingUpdate     *rollingModel          `tfsdk:"rolling_update"`
 	}
 	rollingModel struct {
 		Strategy       *string `tfsdk:"strategy"` // older states have none
@@ -122,7 +118,7 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 	var profile profileModel
 	diags := m.Profile.As(ctx, &profile, nodeschema.AllKnown)
 	spec.KubernetesVersion = profile.KubernetesVersion
-	spec.Image = enginemodel.Image{Template: profile.Image.Template, Folder: m.ImageFolder.ValueString()}
+	spec.Image = profile.Image.ToModel(m.ImageFolder.ValueString())
 	spec.LoadBalancer.Image.Folder = m.loadBalancerFolder(spec)
 	spec.Settings = profile.Kubernetes.Settings()
 	spec.EncryptionVersion = profile.Kubernetes.EncryptionVersion()
@@ -174,7 +170,7 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec, s
 		pool.KubernetesVersion = nodeschema.OrZero(worker.KubernetesVersion)
 		pool.Setup = settings.Setup(worker.SetupModel)
 		if worker.Image != nil {
-			pool.Image = enginemodel.Image{Template: worker.Image.Template, Folder: m.ImageFolder.ValueString()}
+			pool.Image = worker.Image.ToModel(m.ImageFolder.ValueString())
 		}
 		var more diag.Diagnostics
 		pool.Placements, more = toPlacements(worker.Placements, nodePoolPath(name))

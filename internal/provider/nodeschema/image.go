@@ -1,0 +1,140 @@
+package nodeschema
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+)
+
+// Image is the template that nodes are cloned from, or the OVA that it is made of.
+func Image(doc string) schema.SingleNestedAttribute {
+	sibling := func(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
+	return schema.SingleNestedAttribute{
+		Required: true,
+		MarkdownDescription: doc + " Either a template that is there, by `template`, or an OVA that Gantry imports, by `ova_url` and `sha256`: " +
+			"the guide [Node images](../guides/images.md) has more.",
+		Attributes: map[string]schema.Attribute{
+			"template": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Name or inventory path of a VM template, or a powered-off VM, with one disk and Linux with cloud-init, " +
+					"open-vm-tools, containerd, kubeadm and kubelet. Defaults to none: then `ova_url` is set.",
+				Validators: []validator.String{
+					stringvalidator.LengthAtLeast(1), stringvalidator.ExactlyOneOf(sibling("ova_url")),
+				},
+			},
+			"ova_url": schema.StringAttribute{
+				Optional:  true,
+				Sensitive: true, // it may be presigned
+				MarkdownDescription: "URL of an OVA of such a VM, of the scheme `https` or `http`, without a user and a password; it may be presigned. " +
+					"Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of the control plane, " +
+					"into `image_folder`, as a template that is named like the file, with the beginning of its digest, and that stays for " +
+					"later clusters. From another place the same OVA is the same image. Defaults to none: then `template` is set.",
+				Validators: []validator.String{ovaLocation{}, stringvalidator.AlsoRequires(sibling("sha256"))},
+			},
+			"sha256": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "SHA-256 of the OVA, 64 hex digits as `sha256sum` prints them; of a local file, `filesha256()` has it. " +
+					"Another OVA is not imported. Required with `ova_url`.",
+				Validators: []validator.String{snapshotSHA256{}, stringvalidator.AlsoRequires(sibling("ova_url"))},
+			},
+			"ca_certificate": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Certificate authorities, as PEM text, that are trusted for `ova_url` beside those of the machine that runs " +
+					"Terraform. Defaults to none.",
+				Validators: []validator.String{attribute.CABundle{}, stringvalidator.AlsoRequires(sibling("ova_url"))},
+			},
+		},
+	}
+}
+
+// ImageModel is the attribute image, all of which is known.
+type ImageModel struct {
+	Template      *string `tfsdk:"template"`
+	OVAURL        *string `tfsdk:"ova_url"`
+	SHA256        *string `tfsdk:"sha256"`
+	CACertificate *string `tfsdk:"ca_certificate"`
+}
+
+// ToModel returns the image as a part of a spec; folder is where a template is looked up, or
+// an OVA is imported into.
+func (i ImageModel) ToModel(folder string) model.Image {
+	if digest := OrZero(i.SHA256); i.Template == nil && digest != "" { // an imported state has no URL
+		return model.Imported(model.OVA{
+			URL:           OrZero(i.OVAURL),
+			SHA256:        strings.ToLower(digest),
+			CACertificate: certificatesAlone(OrZero(i.CACertificate)),
+		}, folder)
+	}
+	return model.Image{Template: OrZero(i.Template), Folder: folder}
+}
+
+// ImagePath is the attribute of an image that says what it is, given that of its template
+// and the object that has it.
+func ImagePath(template path.Path, parent types.Object, name string) path.Path {
+	image, ok := parent.Attributes()[name].(types.Object)
+	if !ok {
+		return template
+	}
+	return OVAPath(template, image)
+}
+
+// OVAPath is ImagePath for the image itself.
+func OVAPath(template path.Path, image types.Object) path.Path {
+	if location, ok := image.Attributes()["ova_url"].(types.String); !ok || location.IsNull() {
+		return template
+	}
+	return template.ParentPath().AtName("ova_url")
+}
+
+// ovaLocation validates where an OVA is.
+type ovaLocation struct{}
+
+var _ validator.String = ovaLocation{}
+
+// Description implements validator.Describer.
+func (ovaLocation) Description(context.Context) string {
+	return "must be a URL such as https://files.example.com/node.ova, or the path of a file"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v ovaLocation) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (ovaLocation) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	refuse(req, resp, "Invalid location of an OVA", checkOVALocation)
+}
+
+// checkOVALocation never repeats a URL, which may hold a password.
+func checkOVALocation(location string) error {
+	if strings.TrimSpace(location) == "" {
+		return errors.New("it is empty")
+	}
+	scheme, _, isURL := strings.Cut(location, "://")
+	if !isURL {
+		return nil
+	}
+	u, err := url.Parse(location)
+	switch {
+	case scheme != "https" && scheme != "http" && scheme != "file":
+		return errors.New("its scheme is neither https nor http")
+	case err != nil:
+		return errors.New("it is no URL")
+	case scheme == "file" && u.Host != "":
+		return errors.New("a file has no host: write file:///path, or the path alone")
+	case scheme != "file" && u.Hostname() == "":
+		return errors.New("it has no host")
+	case u.User != nil:
+		return errors.New("it has a user: a password in it would be shown; use a presigned URL")
+	}
+	return nil
+}
