@@ -282,6 +282,29 @@ func TestNameOfAnImageIsTaken(t *testing.T) {
 	}
 }
 
+// An account with its two roles imports, and a plan warns where it may not.
+func TestRolesOfAnAccountAreEnoughToImport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{Users: map[string]string{teamUser: teamPassword}})
+	_, image := w.serve(ovatest.Image{})
+	image.Folder = "templates/imported"
+	warned := func() bool {
+		p, err := w.teamEngine().PlanCreation(t.Context(), w.imageSpec(image), unknownFormer)
+		w.must(err)
+		return slices.ContainsFunc(p.Warnings, func(f model.Finding) bool { return strings.Contains(f.Detail, "VApp.Import") })
+	}
+	w.grantRoles("VApp.Import")
+	if !warned() {
+		t.Error("without the privilege to import, there is no warning")
+	}
+	w.grantRoles()
+	if warned() {
+		t.Error("with the privilege to import, there is a warning")
+	}
+	_, err := w.teamEngine().Apply(t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
+	w.must(err)
+}
+
 // The plan of a creation is checked in full while the image will exist.
 func TestPlanWhileTheImageWillExist(t *testing.T) {
 	t.Parallel()

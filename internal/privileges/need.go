@@ -4,7 +4,7 @@ import "slices"
 
 // Case is what a cluster makes use of.
 type Case struct {
-	MakesFolder, MovesNodes, ClonesVM, StoresSnapshots, TagsVMs bool
+	MakesFolder, MovesNodes, ClonesVM, StoresSnapshots, TagsVMs, ImportsImage bool
 	// CSI is whether a CSI driver runs in the cluster.
 	CSI bool
 }
@@ -28,6 +28,8 @@ func (c Case) covers(u Use) bool {
 		return c.StoresSnapshots
 	case TagsVMs:
 		return c.TagsVMs
+	case ImportsImage:
+		return c.ImportsImage
 	}
 	return false
 }
@@ -47,7 +49,7 @@ func Needed(role Role, on Object, c Case) []string {
 
 // Everything is the case in which every use counts that a plan can judge.
 func Everything() Case {
-	return Case{MakesFolder: true, MovesNodes: true, StoresSnapshots: true, CSI: true}
+	return Case{MakesFolder: true, MovesNodes: true, StoresSnapshots: true, ImportsImage: true, CSI: true}
 }
 
 // Granted returns the ids of the privileges that a role has, in a version of vSphere,

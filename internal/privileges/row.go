@@ -62,6 +62,7 @@ const (
 	ClonesTemplate              // it is a template
 	StoresSnapshots             // snapshots of etcd are kept on a datastore
 	TagsVMs                     // VMs get tags of vSphere
+	ImportsImage                // the node image is made of an OVA
 	Elsewhere                   // on what a plan does not name
 )
 

@@ -89,7 +89,7 @@ func clusterSections() []section {
 			named("Update task", "Task.Update")),
 		cluster("vApp",
 			named("Export", "VApp.Export"),
-			named("Import", "VApp.Import"),
+			named("Import", "VApp.Import", in(ImportsImage, ResourcePool, "import OVAs")),
 			named("View OVF environment", "VApp.ExtractOvfEnvironment"),
 			named("vApp application configuration", "VApp.ApplicationConfig", gantry(Folder, "clone without the template's vApp options")),
 			named("vApp instance configuration", "VApp.InstanceConfig")),

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"github.com/vmware/govmomi/object"
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -50,6 +51,24 @@ func (r *requirements) clone(ctx *vcsim.Context, req *types.CloneVM_Task) {
 	if req.Spec.PowerOn {
 		r.add(req.Folder, "VirtualMachine.Interact.PowerOn")
 	}
+}
+
+// importVApp adds what an import needs beside the right to import into the pool.
+func (r *requirements) importVApp(ctx *vcsim.Context, req *types.ImportVApp) {
+	spec, ok := req.Spec.(*types.VirtualMachineImportSpec)
+	if !ok || req.Folder == nil || spec.ConfigSpec.Files == nil {
+		return // the call fails
+	}
+	r.add(*req.Folder, "VirtualMachine.Inventory.Create")
+	r.add(req.This, "Resource.AssignVMToPool")
+	var file object.DatastorePath
+	file.FromString(spec.ConfigSpec.Files.VmPathName)
+	for _, e := range ctx.Map.All("Datastore") {
+		if ds, ok := e.(*vcsim.Datastore); ok && ds.Name == file.Datastore {
+			r.add(ds.Self, "Datastore.AllocateSpace")
+		}
+	}
+	r.reconfigure(ctx, *req.Folder, &spec.ConfigSpec)
 }
 
 // reconfigure adds what a change of a VM needs; on is the VM, or the folder of one that is

@@ -22,6 +22,7 @@ type Census struct {
 type MarkedMachine struct {
 	Path      string // inventory path
 	Cluster   uuid.UUID
+	Template  string // reference of what it was cloned from; empty: not known
 	Node      string
 	PoweredOn bool
 	Holdings  []model.Holding // the addresses that its marker names
@@ -48,6 +49,7 @@ func (c *Client) Census(ctx context.Context) (*Census, error) {
 		machine := MarkedMachine{
 			Path:       m.path,
 			Cluster:    m.marker.Cluster,
+			Template:   m.marker.TemplateRef,
 			Node:       m.marker.Node,
 			PoweredOn:  poweredOn(m.properties),
 			Holdings:   m.marker.holdings(),
@@ -61,6 +63,10 @@ func (c *Client) Census(ctx context.Context) (*Census, error) {
 	}
 	return census, nil
 }
+
+// Template is the inventory path of the VM or template that a reference means; empty where
+// there is none.
+func (c *Census) Template(reference string) string { return c.inventory.pathOf(reference) }
 
 // onlyOf reports whether a folder holds machines of one cluster and nothing else.
 // The root folder of a datacenter's VMs belongs to no cluster.

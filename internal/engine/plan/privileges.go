@@ -124,6 +124,13 @@ func (c check) folderObject() privilegedObject {
 	}
 }
 
+// importsImage reports whether the plan imports an image that the datacenter does not have.
+func (c check) importsImage() bool {
+	return slices.ContainsFunc(c.built(), func(pool model.NodePool) bool {
+		return c.spec.ImageOf(pool).OVA != nil && c.limits.Site.TemplateOf(pool).Ref == ""
+	})
+}
+
 func (c check) templateObjects() []privilegedObject {
 	var objects []privilegedObject
 	for _, pool := range c.built() {
@@ -140,6 +147,7 @@ func (c check) placementObjects(ref model.PlacementRef) []privilegedObject {
 	found := c.limits.Site.Placements[ref]
 	place := c.place(ref)
 	uses := c.privilegeCase()
+	uses.ImportsImage = ref.NodePool == model.ControlPlanePool && c.importsImage()
 	// Where this plan stores one, what is missing for it is an error.
 	uses.StoresSnapshots = ref.NodePool == model.ControlPlanePool && c.spec.EtcdSnapshots != nil &&
 		c.spec.EtcdSnapshots.Directory == "" && StoresSnapshot(c.plan, c.limits.Site) == ""

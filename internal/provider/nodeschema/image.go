@@ -22,7 +22,7 @@ func Image(doc string) schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Required: true,
 		MarkdownDescription: doc + " Either a template that is there, by `template`, or an OVA that Gantry imports, by `ova_url` and `sha256`: " +
-			"the guide [Node images](../guides/images.md) has more.",
+			"the guide [Node image](../guides/node-image.md) has more.",
 		Attributes: map[string]schema.Attribute{
 			"template": schema.StringAttribute{
 				Optional: true,

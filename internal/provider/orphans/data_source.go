@@ -40,7 +40,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"It reads every tag of the category `gantry`, one call each, and every VM, and changes nothing; what looks like an orphan is " +
 			"read twice. " +
 			"It finds VMs with Gantry's marker, addresses, records and locks whose cluster, gateway or pool is gone, " +
-			"creations that never completed, and tags that are not Gantry's. " +
+			"creations that never completed, images that were imported of OVAs and that nothing uses, and tags that are not Gantry's. " +
 			"Objects that a live run works on are left out. Folders cannot be marked in vCenter: it finds those of an incomplete creation, " +
 			"and those that hold orphaned VMs of one cluster and nothing else. " +
 			"Clusters and gateways of which vCenter shows no VM are among them, whether a state holds them or not. " +
@@ -51,7 +51,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 				MarkdownDescription: "Orphans, sorted by kind and name. It is empty where there are none.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"kind": text("Kind of object: `vm`, `folder`, `claim` (of an address), `reservation` (of a pool), `lock` or `tag`, " +
-						"or the kind of the record: `cluster`, `gateway`, `ip_pool` or `cloud_account`."),
+						"or the kind of the record: `cluster`, `gateway`, `ip_pool`, `cloud_account` or `image`."),
 					"name":        text("Inventory path of a VM or folder, address of a claim, name of a record or tag."),
 					"detail":      text("What is known about it, and what it should belong to."),
 					"remediation": text("What to do about it."),
@@ -109,5 +109,6 @@ func (d *dataSource) find(ctx context.Context) ([]finding, error) {
 	w.folder = census.Folder
 	w.id = l.ID
 	w.folderID = l.FolderID
+	w.template = census.Template
 	return w.orphans(), nil
 }

@@ -38,6 +38,7 @@ type world struct {
 	folder   func(datacenter string, folder record.Folder) (string, bool)
 	id       func(record.Ref) uuid.UUID
 	folderID func(ref string) uuid.UUID
+	template func(ref string) string // inventory path; empty: it is gone
 
 	records map[uuid.UUID]*ledger.Entry
 	// bodies are those of clusters and gateways, by their records' ids.
@@ -131,6 +132,7 @@ func (w *world) orphans() []finding {
 	w.incompleteRecords()
 	w.strandedClaims()
 	w.strandedTags()
+	w.unusedImages()
 	slices.SortFunc(w.found, func(a, b finding) int {
 		return slices.Compare([]string{a.Kind, a.Name, a.Detail, a.key}, []string{b.Kind, b.Name, b.Detail, b.key})
 	})
@@ -157,6 +159,8 @@ func readError(r *ledger.Record) error {
 		_, err = r.IPPool()
 	case record.KindCloudAccount:
 		_, err = r.CloudAccount()
+	case record.KindImage:
+		_, err = r.Image()
 	}
 	if errors.Is(err, record.ErrNewer) {
 		return nil

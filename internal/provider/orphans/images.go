@@ -1,0 +1,42 @@
+package orphans
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
+)
+
+// unusedImages finds the images that were imported of OVAs and of which no VM of Gantry's was
+// cloned, and those whose import has stopped half way.
+func (w *world) unusedImages() {
+	for id, e := range w.records {
+		if e.Record.Kind != record.KindImage || w.lockedByLiveRun[id] {
+			continue
+		}
+		body, err := e.Record.Image()
+		if err != nil {
+			continue // incompleteRecords says so, or a newer Gantry made it
+		}
+		path := ""
+		if body.Template != "" {
+			path = w.template(body.Template)
+		}
+		forget := fmt.Sprintf("delete the tag %q of category gantry", e.Name)
+		switch {
+		case body.Template == "":
+			w.add(id.String(), kindName(record.KindImage), body.Name,
+				"Its import has begun and not ended, and no run works on it now.",
+				"The next apply that uses the image goes on with it. If none does, delete the VM of that name, if there is one, and "+forget+".")
+		case path == "":
+			w.add(id.String(), kindName(record.KindImage), body.Name,
+				"It was imported, and vCenter shows its template no more.",
+				"The next apply that uses the image imports it again. If none does, "+forget+".")
+		case !slices.ContainsFunc(w.machines, func(m vsphere.MarkedMachine) bool { return m.Template == body.Template }):
+			w.add(id.String(), kindName(record.KindImage), body.Name,
+				fmt.Sprintf("It was imported as %s, and no VM of Gantry's was cloned from it.", path),
+				"Keep it for later clusters. If it is not needed, delete the template, and then "+forget+".")
+		}
+	}
+}
