@@ -72,6 +72,12 @@
 // second sees the other, so that no folder is deleted while another cluster begins to
 // use it, and the last one deletes it.
 //
+// # Images
+//
+// A node image that is imported has a record for each datacenter, whose lock is held
+// for as long as the import takes: LockImage waits for it without a limit. Who uses an
+// image is noted nowhere: the markers of VMs say from which template they were cloned.
+//
 // # Newer versions
 //
 // A record whose body has a newer schema version is a *record.NewerError for who

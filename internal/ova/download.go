@@ -136,7 +136,7 @@ func (d *download) request(ctx context.Context) (*http.Response, error) {
 	if d.ctx.Err() != nil {
 		return nil, context.Cause(d.ctx)
 	}
-	return nil, fmt.Errorf("%s cannot be downloaded: %w", Shown(d.url), withoutURL(err))
+	return nil, fmt.Errorf("%s cannot be downloaded: %v", Shown(d.url), withoutURL(err)) //nolint:errorlint // an end of the file there is none here
 }
 
 // withoutURL is the cause of an error of net/http, which begins with the URL.
@@ -247,7 +247,8 @@ func (d *download) resume(reason error) error {
 	}
 	for {
 		if d.failed++; d.failed > d.tries {
-			return fmt.Errorf("%s cannot be downloaded: after %d of %d bytes the connection breaks off again and again: %w",
+			//nolint:errorlint // the end of an answer is not the end of the file
+			return fmt.Errorf("%s cannot be downloaded: after %d of %d bytes the connection breaks off again and again: %v",
 				Shown(d.url), d.at, d.size, reason)
 		}
 		select {
