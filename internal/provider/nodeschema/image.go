@@ -14,23 +14,22 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 // Image is the template that nodes are cloned from, or the OVA that it is made of.
 func Image(doc string) schema.SingleNestedAttribute {
-	sibling := func(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
 	return schema.SingleNestedAttribute{
 		Required: true,
 		MarkdownDescription: doc + " Either a template that is there, by `template`, or an OVA that Gantry imports, by `ova_url` and `sha256`: " +
 			"the guide [Node image](../guides/node-image.md) has more.",
+		Validators: []validator.Object{imageSource{}},
 		Attributes: map[string]schema.Attribute{
 			"template": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Name or inventory path of a VM template, or a powered-off VM, with one disk and Linux with cloud-init, " +
 					"open-vm-tools, containerd, kubeadm and kubelet. Defaults to none: then `ova_url` is set.",
-				Validators: []validator.String{
-					stringvalidator.LengthAtLeast(1), stringvalidator.ExactlyOneOf(sibling("ova_url")),
-				},
+				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 			},
 			"ova_url": schema.StringAttribute{
 				Optional:  true,
@@ -39,19 +38,19 @@ func Image(doc string) schema.SingleNestedAttribute {
 					"Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of the control plane, " +
 					"into `image_folder`, as a template that is named like the file, with the beginning of its digest, and that stays for " +
 					"later clusters. From another place the same OVA is the same image. Defaults to none: then `template` is set.",
-				Validators: []validator.String{ovaLocation{}, stringvalidator.AlsoRequires(sibling("sha256"))},
+				Validators: []validator.String{ovaLocation{}},
 			},
 			"sha256": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "SHA-256 of the OVA, 64 hex digits as `sha256sum` prints them; of a local file, `filesha256()` has it. " +
 					"Another OVA is not imported. Required with `ova_url`.",
-				Validators: []validator.String{snapshotSHA256{}, stringvalidator.AlsoRequires(sibling("ova_url"))},
+				Validators: []validator.String{snapshotSHA256{}},
 			},
 			"ca_certificate": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Certificate authorities, as PEM text, that are trusted for `ova_url` beside those of the machine that runs " +
 					"Terraform. Defaults to none.",
-				Validators: []validator.String{attribute.CABundle{}, stringvalidator.AlsoRequires(sibling("ova_url"))},
+				Validators: []validator.String{attribute.CABundle{}},
 			},
 		},
 	}
@@ -94,6 +93,44 @@ func OVAPath(template path.Path, image types.Object) path.Path {
 		return template
 	}
 	return template.ParentPath().AtName("ova_url")
+}
+
+// imageSource validates that an image is either a template or an OVA, whole.
+type imageSource struct{}
+
+var _ validator.Object = imageSource{}
+
+// Description implements validator.Describer.
+func (imageSource) Description(context.Context) string {
+	return "must have either template or ova_url with sha256"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v imageSource) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateObject implements validator.Object.
+func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	set := func(name string) bool { return !req.ConfigValue.Attributes()[name].IsNull() } // it may be unknown
+	refuse := func(name, summary, detail string) {
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(name), summary, detail))
+	}
+	switch {
+	case !set("template") && !set("ova_url"):
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Image missing",
+			"Set template, the name of a VM template, or ova_url and sha256 of an OVA that is imported as one."))
+	case set("template") && set("ova_url"):
+		refuse("ova_url", "Two images", "The image is either a template that is there or made of an OVA. Remove template, or ova_url and sha256.")
+	case set("ova_url") && !set("sha256"):
+		refuse("ova_url", "Digest missing", "An OVA is imported where its digest is right. Set sha256, as sha256sum prints it; of a local "+
+			"file filesha256() has it.")
+	case !set("ova_url") && set("sha256"):
+		refuse("sha256", "Digest without an OVA", "A template has no digest. Remove sha256, or set ova_url in place of template.")
+	case !set("ova_url") && set("ca_certificate"):
+		refuse("ca_certificate", "Certificate without an OVA", "A template is not fetched. Remove ca_certificate, or set ova_url in place of template.")
+	}
 }
 
 // ovaLocation validates where an OVA is.

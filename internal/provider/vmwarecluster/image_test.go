@@ -1,0 +1,134 @@
+package vmwarecluster_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ova/ovatest"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+)
+
+// withImage is a configuration with another image of the profile.
+func withImage(e *acctest.Environment, s shape, image string) string {
+	const template = `image = { template = "gantry-node-1.37.2" }`
+	out := config(e, s)
+	if !strings.Contains(out, template) {
+		panic("the configuration has no image")
+	}
+	return strings.Replace(out, template, "image = "+image, 1)
+}
+
+// TestAccClusterFromAnOVA imports an image with a cluster, takes it from another place, and
+// rolls to another one. The images stay, and the one that nothing uses any more is an orphan.
+func TestAccClusterFromAnOVA(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	content, digest := ovatest.Build(ovatest.Image{})
+	newer, newerDigest := ovatest.Build(ovatest.Image{DiskBytes: 70_000})
+	server := ovatest.Serve(content, false)
+	defer server.Close()
+	image := func(name, digest string) string {
+		return fmt.Sprintf(`{ ova_url = %q, sha256 = %q }`, server.Location(name), digest)
+	}
+	name := func(digest string) string { return "node-1.37.2-" + digest[:12] }
+	s := shape{controlPlane: 1, workers: 1, extra: "image_folder = \"images\"\n  deletion_protection = false"}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             imagesAlone(e, name(digest), name(newerDigest)),
+		Steps: []resource.TestStep{
+			{Config: withoutCluster(e)},
+			{
+				Config: withImage(e, s, image("node-1.37.2.ova", digest)),
+				ConfigPlanChecks: showsPlan("create_record", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod",
+					"import_image", name(digest), "create_node", "prod-cp-1", "create_node", "prod-general-1"),
+				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-1")},
+			},
+			{
+				// The same one from another place, by another name.
+				Config:            withImage(e, s, image("moved.ova", digest)),
+				ConfigPlanChecks:  resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate)}},
+				ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-general-1")},
+			},
+			{
+				PreConfig:         func() { server.Replace(newer, `"newer"`) },
+				Config:            withImage(e, s, image("node-1.37.2.ova", newerDigest)),
+				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-2", "prod-general-2")},
+			},
+			{
+				Config: withImage(e, s, image("node-1.37.2.ova", newerDigest)) + "\ndata \"gantry_orphans\" \"all\" {}\n",
+				ConfigStateChecks: []statecheck.StateCheck{
+					statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListExact([]knownvalue.Check{
+						knownvalue.ObjectExact(map[string]knownvalue.Check{
+							"kind": knownvalue.StringExact("image"), "name": knownvalue.StringExact(name(digest)),
+							"detail":      knownvalue.StringRegexp(regexp.MustCompile("imported as /dc-1/vm/images/node-1.37.2-.*no VM of Gantry's was cloned")),
+							"remediation": knownvalue.StringRegexp(regexp.MustCompile("Keep it")),
+						}),
+					})),
+				},
+			},
+		},
+	})
+	if n := len(server.Requests()); n != 2 {
+		t.Errorf("the server was asked %d times", n)
+	}
+}
+
+// imagesAlone fails where anything but images is left.
+func imagesAlone(e *acctest.Environment, names ...string) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		left := e.Leftovers()
+		var want []string
+		for _, name := range names {
+			want = append(want, "/dc-1/vm/images/"+name)
+		}
+		slices.Sort(want)
+		if !slices.Equal(left.VMs, want) || !slices.Equal(left.Folders, []string{"/dc-1/vm/images"}) || len(left.Files) > 0 {
+			return fmt.Errorf("left behind: %+v", left)
+		}
+		return nil
+	}
+}
+
+// TestAccImageRefusals asks for images that cannot be, and reads the error in the plan.
+func TestAccImageRefusals(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	digest := strings.Repeat("5b", 32)
+	missing := filepath.Join(t.TempDir(), "missing.ova")
+	steps := []resource.TestStep{{Config: withoutCluster(e)}}
+	for _, c := range []struct {
+		image string
+		want  *regexp.Regexp
+	}{
+		{`{}`, says("Image missing", "Set template")},
+		{`{ template = "a", ova_url = "https://f.example.com/a.ova", sha256 = "` + digest + `" }`, says("Two images")},
+		{`{ ova_url = "https://f.example.com/a.ova" }`, says("Digest missing", "Set sha256")},
+		{`{ ova_url = "https://f.example.com/a.ova", sha256 = "5b" }`, says("Invalid SHA-256")},
+		{`{ template = "a", sha256 = "` + digest + `" }`, says("Digest without an OVA")},
+		{`{ ova_url = "https://me:secret@f.example.com/a.ova", sha256 = "` + digest + `" }`, says("Invalid location of an OVA")},
+		{`{ ova_url = "ftp://f.example.com/a.ova", sha256 = "` + digest + `" }`, says("Invalid location of an OVA", "https")},
+		{fmt.Sprintf(`{ ova_url = %q, sha256 = %q }`, missing, digest), says("The OVA is not there", "ova_url", "no such file")},
+	} {
+		steps = append(steps, resource.TestStep{
+			Config: withImage(e, shape{controlPlane: 1, workers: 1}, c.image), PlanOnly: true, ExpectError: c.want,
+		})
+	}
+	older := model.OVA{URL: "https://f.example.com/node-1.36.3.ova", SHA256: digest}
+	steps = append(steps, resource.TestStep{
+		Config:   withImage(e, shape{controlPlane: 1, workers: 1}, fmt.Sprintf(`{ ova_url = %q, sha256 = %q }`, older.URL, digest)),
+		PlanOnly: true, ExpectNonEmptyPlan: true,
+	}, resource.TestStep{Config: withoutCluster(e)})
+	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
+}
