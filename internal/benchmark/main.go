@@ -4,9 +4,10 @@
 //
 // It prints tables in Markdown. The first, chain, compares the time that a creation and
 // a destruction take with the longest chain of tasks in them. The second, scale, has what
-// must stay cheap when there is much of it, with the aim of each row. The third, clusters,
+// must stay cheap when there is much of it, with the aim of each row, images what the import
+// of an OVA adds. The fourth, clusters,
 // has a row for each cluster with one control-plane node on a datacenter of its own; a
-// refresh is a plan that has nothing to do. The fourth, addresses, is about the ledger alone:
+// refresh is a plan that has nothing to do. The fifth, addresses, is about the ledger alone:
 // several clusters that claim addresses at once, each with a session of its own
 // and none of them Terraform, and pools that are in use.
 package main
@@ -33,7 +34,7 @@ func main() {
 	workers := flag.String("workers", "1,10,50,200", "numbers of workers")
 	latency := flag.String("latency", "0s,20ms", "latencies of each vCenter call")
 	parallel := flag.Int("parallel", 16, "max_parallel_operations of the provider")
-	tables := flag.String("tables", "chain,scale,clusters,addresses", "what to measure")
+	tables := flag.String("tables", "chain,scale,images,clusters,addresses", "what to measure")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -62,6 +63,8 @@ func run(ctx context.Context, env environment, tables []string, workers, latenci
 			err = env.chain(ctx)
 		case "scale":
 			err = env.scale(ctx)
+		case "images":
+			err = env.images(ctx)
 		case "clusters":
 			err = env.clusters(ctx, workers, all)
 		case "addresses":
