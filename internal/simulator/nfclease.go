@@ -11,10 +11,6 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// nfcTimeout is how long the lease of an import lives without a report of progress, by
-// vCenter's clock.
-const nfcTimeout = 5 * time.Minute
-
 // nfcLeases are the imports that are under way.
 type nfcLeases struct {
 	mu    sync.Mutex
@@ -73,8 +69,9 @@ func (s *Simulator) beginImport(ctx *vcsim.Context, ref types.ManagedObjectRefer
 	}
 	vm := ctx.Map.Get(made.Info.Entity).(*vcsim.VirtualMachine)
 	lease := &nfcLease{
-		vm: vm.Self, deadline: s.clock.now().Add(nfcTimeout), files: map[string]*nfcFile{}, over: make(chan struct{}),
+		vm: vm.Self, deadline: s.clock.now().Add(s.opts.ImportTimeout), files: map[string]*nfcFile{}, over: make(chan struct{}),
 	}
+	made.Info.LeaseTimeout = int32(s.opts.ImportTimeout / time.Second)
 	for _, device := range made.Info.DeviceUrl {
 		lease.files[device.TargetId] = &nfcFile{disk: device.Disk != nil && *device.Disk}
 	}
@@ -148,7 +145,7 @@ func (o *overrides) HttpNfcLeaseProgress(_ *vcsim.Context, req *types.HttpNfcLea
 		return refuse(invalidArgument("percent"))
 	}
 	o.s.nfc.mu.Lock()
-	lease.deadline = o.s.clock.now().Add(nfcTimeout)
+	lease.deadline = o.s.clock.now().Add(o.s.opts.ImportTimeout)
 	o.s.nfc.mu.Unlock()
 	return &methods.HttpNfcLeaseProgressBody{Res: &types.HttpNfcLeaseProgressResponse{}}
 }

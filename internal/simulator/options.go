@@ -57,6 +57,9 @@ type Options struct {
 	// JoinTimeout is how long a guest waits for the API that it joins; default
 	// one minute of real time.
 	JoinTimeout time.Duration
+	// ImportTimeout is how long the lease of an import lives without a report of progress, by
+	// vCenter's clock, in whole seconds; default five minutes.
+	ImportTimeout time.Duration
 	// PodDelay is how long static pods of guests take until they are Ready; default a
 	// twentieth of a second of real time.
 	PodDelay time.Duration
@@ -132,6 +135,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Version == "" {
 		o.Version = DefaultVersion
+	}
+	if o.ImportTimeout <= 0 {
+		o.ImportTimeout = 5 * time.Minute
 	}
 	if o.Inventory.HostsPerCluster <= 0 {
 		o.Inventory.HostsPerCluster = 3
