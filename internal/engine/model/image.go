@@ -74,6 +74,9 @@ type ImportImage struct{ Image Image }
 // Change implements Step.
 func (s ImportImage) Change() Change { return Change{ActionImportImage, s.Image.Template} }
 
+// ImportPlacement is where images are imported: the first placement of the control plane.
+var ImportPlacement = PlacementRef{NodePool: ControlPlanePool}
+
 // ImageQuery asks for what there is of an image in a datacenter.
 type ImageQuery struct {
 	Datacenter string // reference

@@ -147,7 +147,7 @@ func (c check) placementObjects(ref model.PlacementRef) []privilegedObject {
 	found := c.limits.Site.Placements[ref]
 	place := c.place(ref)
 	uses := c.privilegeCase()
-	uses.ImportsImage = ref.NodePool == model.ControlPlanePool && c.importsImage()
+	uses.ImportsImage = ref == model.ImportPlacement && c.importsImage()
 	// Where this plan stores one, what is missing for it is an error.
 	uses.StoresSnapshots = ref.NodePool == model.ControlPlanePool && c.spec.EtcdSnapshots != nil &&
 		c.spec.EtcdSnapshots.Directory == "" && StoresSnapshot(c.plan, c.limits.Site) == ""

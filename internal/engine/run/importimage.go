@@ -185,7 +185,7 @@ func (i *imageImport) upload(ctx context.Context, folder string) (string, error)
 	defer archive.Close()
 	upload, err := i.vc.BeginImport(ctx, model.ImportRequest{
 		Image: i.image, Descriptor: archive.Descriptor(), Folder: folder,
-		Placement: i.World.Limits.Site.Placements[model.PlacementRef{NodePool: model.ControlPlanePool}],
+		Placement: i.World.Limits.Site.Placements[model.ImportPlacement],
 	})
 	if err != nil {
 		return "", err
