@@ -47,7 +47,7 @@ func imageMarkerOf(p properties) (imageMarker, bool) {
 }
 
 // imported are the VMs and templates of an image in a datacenter: those that have its name
-// and are in its folder first, then by path. A copy that somebody has made of one will do,
+// and are in its folder first, then by path. A copy that an administrator has made will do,
 // too, but after the original.
 func (inv *inventory) imported(dc *node, image model.Image) []*node {
 	found := inv.all(func(n *node) bool {

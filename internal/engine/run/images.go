@@ -32,7 +32,7 @@ func (i *images) of(image model.Image, get func(context.Context) (model.Template
 }
 
 // template is what the nodes of a pool are cloned from. An image that the datacenter did not
-// have is there by now, unless somebody has deleted it: then it is imported again.
+// have is there by now, unless it was deleted since: then it is imported again.
 func (r *Runner) template(ctx context.Context, pool model.NodePool) (model.Template, error) {
 	image := r.Spec.ImageOf(pool)
 	found := r.World.Limits.Site.TemplateOf(pool)
