@@ -106,6 +106,7 @@ func (g guardedVCenter) ImageFolder(ctx context.Context, datacenter, path string
 }
 
 func (g guardedVCenter) BeginImport(ctx context.Context, req model.ImportRequest) (model.ImageUpload, error) {
+	Waiting(ctx, "vCenter, which makes the VM of the image")
 	return guarded(ctx, g.check, func() (model.ImageUpload, error) { return g.VCenter.BeginImport(ctx, req) })
 }
 
@@ -114,6 +115,7 @@ func (g guardedVCenter) SealImage(ctx context.Context, vm string, image model.Im
 }
 
 func (g guardedVCenter) SnapshotImage(ctx context.Context, vm string) (string, error) {
+	Waiting(ctx, "vCenter, which takes the snapshot of the image")
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SnapshotImage(ctx, vm) })
 }
 

@@ -99,7 +99,9 @@ func (i *imageImport) lock(ctx context.Context) (*ledger.Lease, error) {
 
 // say reports how an import goes on.
 func (i *imageImport) say(ctx context.Context, message string) {
-	i.report(ctx, model.ImportImage{Image: i.image}.Change(), message)
+	if i.Config.Progress != nil {
+		i.Config.Progress.Note(ctx, model.ImportImage{Image: i.image}.Change(), message)
+	}
 }
 
 // register notes the image in the ledger, and returns what was noted before.
