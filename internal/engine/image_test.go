@@ -121,7 +121,8 @@ func TestUnreachableHostIsNamed(t *testing.T) {
 	server, image := w.serve(ovatest.Image{DiskBytes: 1 << 20})
 	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropBefore, Call: "POST nfc", Times: -1}))
 	says := w.refused(image)
-	if want := w.sim.Server() + ", the address that vCenter has told for the disks, must be reachable from where Terraform runs"; !strings.Contains(says, want) {
+	want := w.sim.Server() + ", the address that vCenter has told for the disks, must be reachable from where Terraform runs"
+	if !strings.Contains(says, want) {
 		t.Errorf("it says %s", says)
 	}
 	if n := len(server.Requests()); n != 3 {

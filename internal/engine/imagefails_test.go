@@ -169,7 +169,8 @@ func importInterrupted(t *testing.T, k int, d disturbance) {
 	if out.Status.State != model.StateRunning {
 		t.Errorf("status %+v", out.Status)
 	}
-	if got, want := w.imported(), []string{"/dc-1/vm/images/gantry/" + image.Template}; !slices.Equal(got, want) || w.sim.ImportsUnderWay() > 0 {
+	got, want := w.imported(), []string{"/dc-1/vm/images/gantry/" + image.Template}
+	if !slices.Equal(got, want) || w.sim.ImportsUnderWay() > 0 {
 		t.Errorf("imported are %v, want %v, and %d imports are under way", got, want, w.sim.ImportsUnderWay())
 	}
 }

@@ -136,7 +136,8 @@ func (d *download) request(ctx context.Context) (*http.Response, error) {
 	if d.ctx.Err() != nil {
 		return nil, context.Cause(d.ctx)
 	}
-	return nil, fmt.Errorf("%s cannot be downloaded: %v", Shown(d.url), withoutURL(err)) //nolint:errorlint // an end of the file there is none here
+	//nolint:errorlint // the end of a connection is not the end of the file
+	return nil, fmt.Errorf("%s cannot be downloaded: %v", Shown(d.url), withoutURL(err))
 }
 
 // withoutURL is the cause of an error of net/http, which begins with the URL.

@@ -123,7 +123,7 @@ func (i *imageImport) uploaded(ctx context.Context) (string, error) {
 	began := time.Now()
 	for uploads, pause := 0, i.Timing.Backoff; ; pause = min(pause*2, i.Timing.MaxTick) {
 		vm, err := i.upload(ctx, folder)
-		var broken *brokenUpload
+		var broken *brokenUploadError
 		if errors.As(err, &broken) {
 			uploads++
 		}
@@ -139,7 +139,7 @@ func (i *imageImport) uploaded(ctx context.Context) (string, error) {
 
 // importBudget is how long an import begins anew. One whose uploads break off is bounded by
 // their number: each may take long.
-func (i *imageImport) importBudget(broken *brokenUpload) time.Duration {
+func (i *imageImport) importBudget(broken *brokenUploadError) time.Duration {
 	if broken != nil {
 		return 24 * time.Hour
 	}
@@ -220,18 +220,18 @@ func (i *imageImport) pass(ctx context.Context, archive model.ImageArchive, uplo
 			continue
 		}
 		if err := upload.Upload(name, size, p); err != nil {
-			return &brokenUpload{err}
+			return &brokenUploadError{err}
 		}
 	}
 }
 
-// brokenUpload is an upload that failed.
-type brokenUpload struct{ cause error }
+// brokenUploadError is an upload that failed.
+type brokenUploadError struct{ cause error }
 
-func (e *brokenUpload) Error() string { return e.cause.Error() }
+func (e *brokenUploadError) Error() string { return e.cause.Error() }
 
 // Unwrap returns the cause.
-func (e *brokenUpload) Unwrap() error { return e.cause }
+func (e *brokenUploadError) Unwrap() error { return e.cause }
 
 // progress reads a file of an archive and reports how far all of it has come.
 type progress struct {

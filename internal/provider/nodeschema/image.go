@@ -34,7 +34,8 @@ func Image(doc string) schema.SingleNestedAttribute {
 			"ova_url": schema.StringAttribute{
 				Optional:  true,
 				Sensitive: true, // it may be presigned
-				MarkdownDescription: "URL of an OVA of such a VM, of the scheme `https` or `http`, without a user and a password; it may be presigned. " +
+				MarkdownDescription: "URL of an OVA of such a VM, of the scheme `https` or `http`, without a user and a password; it may be " +
+					"presigned. " +
 					"Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of the control plane, " +
 					"into `image_folder`, as a template that is named like the file, with the beginning of its digest, and that stays for " +
 					"later clusters. From another place the same OVA is the same image. Defaults to none: then `template` is set.",
@@ -129,7 +130,8 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 	case !set("ova_url") && set("sha256"):
 		refuse("sha256", "Digest without an OVA", "A template has no digest. Remove sha256, or set ova_url in place of template.")
 	case !set("ova_url") && set("ca_certificate"):
-		refuse("ca_certificate", "Certificate without an OVA", "A template is not fetched. Remove ca_certificate, or set ova_url in place of template.")
+		refuse("ca_certificate", "Certificate without an OVA",
+			"A template is not fetched. Remove ca_certificate, or set ova_url in place of template.")
 	}
 }
 

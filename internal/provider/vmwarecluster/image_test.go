@@ -57,8 +57,10 @@ func TestAccClusterFromAnOVA(t *testing.T) {
 			},
 			{
 				// The same one from another place, by another name.
-				Config:            withImage(e, s, image("moved.ova", digest)),
-				ConfigPlanChecks:  resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate)}},
+				Config: withImage(e, s, image("moved.ova", digest)),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate),
+				}},
 				ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-general-1")},
 			},
 			{
