@@ -158,8 +158,7 @@ func (d *download) accept(res *http.Response) error {
 		return errChanged // it is shorter than it was
 	case res.StatusCode == http.StatusPartialContent && d.at > 0:
 		from, size, ok := contentRange(res)
-		switch {
-		case changed || !ok || from != d.at || size >= 0 && d.size >= 0 && size != d.size:
+		if changed || !ok || from != d.at || size >= 0 && d.size >= 0 && size != d.size {
 			return errChanged
 		}
 		return nil

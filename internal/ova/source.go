@@ -24,7 +24,8 @@ type Source struct {
 	Stall time.Duration
 }
 
-// DefaultRetries, with their pauses, wait for a server that is away for some minutes.
+// DefaultRetries is as many as wait, with their pauses, for a server that is away for some
+// minutes.
 const DefaultRetries = 8
 
 // Check implements model.ImageSource.

@@ -217,7 +217,7 @@ type ImageArchive interface {
 	// Size is that of all, less than 0 where it is not known, and Read how much was read.
 	Size() int64
 	Read() int64
-	Close() error
+	io.Closer
 }
 
 // Kube connects to a cluster's API. Of a kubeconfig it takes what

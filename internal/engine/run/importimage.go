@@ -94,7 +94,7 @@ func (i *imageImport) forget(ctx context.Context) error {
 	}
 	found, err := i.vc.FindImage(ctx, model.ImageQuery{Datacenter: i.World.Limits.Site.Datacenter, Image: i.image})
 	if err != nil || len(found.Begun) > 0 || found.Uploaded != "" || found.Template.Ref != "" {
-		return nil //nolint:nilerr // see above
+		return nil // see above
 	}
 	if err := i.Ledger.Unregister(ctx, i.id); err != nil && !model.Transient(err) {
 		return err
