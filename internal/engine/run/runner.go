@@ -236,14 +236,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.createIPPool(ctx)
 	case model.DeleteIPPool:
 		return r.deleteIPPool(ctx)
-	case model.CreateFolder:
-		return failureOf(r.folder(ctx))
-	case model.DeleteFolder:
-		return failureOf(r.leaveFolder(ctx, s, true))
-	case model.ImportImage:
-		return r.importImage(ctx, s)
-	case model.MoveNodes:
-		return r.moveNodes(ctx, s)
+	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage:
+		return r.prepareInventory(ctx, step)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
 	case model.DeleteSnapshots:
@@ -282,6 +276,22 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.applyPack(ctx, s.Pack)
 	case model.StoreImportData:
 		return nil // Finish does it, after every apply
+	default:
+		return fmt.Errorf("unknown step %T", step)
+	}
+}
+
+// prepareInventory runs the steps on what nodes are in and made of.
+func (r *Runner) prepareInventory(ctx context.Context, step model.Step) error {
+	switch s := step.(type) {
+	case model.CreateFolder:
+		return failureOf(r.folder(ctx))
+	case model.DeleteFolder:
+		return failureOf(r.leaveFolder(ctx, s, true))
+	case model.MoveNodes:
+		return r.moveNodes(ctx, s)
+	case model.ImportImage:
+		return r.importImage(ctx, s)
 	default:
 		return fmt.Errorf("unknown step %T", step)
 	}
