@@ -136,7 +136,9 @@ func noLease(ref types.ManagedObjectReference, timedOut bool) soap.HasFault {
 }
 
 // HttpNfcLeaseProgress keeps a lease alive.
-func (o *overrides) HttpNfcLeaseProgress(_ *vcsim.Context, req *types.HttpNfcLeaseProgress) soap.HasFault { //nolint:revive // the name is vSphere's
+//
+//nolint:revive // the name is vSphere's
+func (o *overrides) HttpNfcLeaseProgress(_ *vcsim.Context, req *types.HttpNfcLeaseProgress) soap.HasFault {
 	lease, timedOut := o.s.nfc.get(req.This.Value)
 	if lease == nil {
 		return noLease(req.This, timedOut)
@@ -151,7 +153,9 @@ func (o *overrides) HttpNfcLeaseProgress(_ *vcsim.Context, req *types.HttpNfcLea
 }
 
 // HttpNfcLeaseComplete ends an import all of whose disks were uploaded.
-func (o *overrides) HttpNfcLeaseComplete(ctx *vcsim.Context, req *types.HttpNfcLeaseComplete) soap.HasFault { //nolint:revive // the name is vSphere's
+//
+//nolint:revive // the name is vSphere's
+func (o *overrides) HttpNfcLeaseComplete(ctx *vcsim.Context, req *types.HttpNfcLeaseComplete) soap.HasFault {
 	lease, timedOut := o.s.nfc.get(req.This.Value)
 	if lease == nil {
 		return noLease(req.This, timedOut)
@@ -177,7 +181,9 @@ func (o *overrides) HttpNfcLeaseComplete(ctx *vcsim.Context, req *types.HttpNfcL
 }
 
 // HttpNfcLeaseAbort ends an import and deletes its machine, which vcsim leaves.
-func (o *overrides) HttpNfcLeaseAbort(ctx *vcsim.Context, req *types.HttpNfcLeaseAbort) soap.HasFault { //nolint:revive // the name is vSphere's
+//
+//nolint:revive // the name is vSphere's
+func (o *overrides) HttpNfcLeaseAbort(ctx *vcsim.Context, req *types.HttpNfcLeaseAbort) soap.HasFault {
 	lease := o.s.nfc.take(req.This.Value, false)
 	made, ok := ctx.Session.Get(req.This).(*vcsim.HttpNfcLease)
 	if lease == nil && !ok {
