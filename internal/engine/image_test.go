@@ -225,3 +225,24 @@ func TestPlanWhileTheImageWillExist(t *testing.T) {
 		t.Errorf("the steps are %v", actions(p))
 	}
 }
+
+// Each privilege that the table says imports need is taken away once: the apply fails, and
+// names it.
+func TestImportNeedsItsPrivileges(t *testing.T) {
+	t.Parallel()
+	for _, privilege := range []string{
+		"VApp.Import", "VirtualMachine.Inventory.Create", "VirtualMachine.State.CreateSnapshot", "VirtualMachine.Provisioning.MarkAsTemplate",
+	} {
+		t.Run(privilege, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Users: map[string]string{teamUser: teamPassword}})
+			_, image := w.serve(ovatest.Image{})
+			image.Folder = "templates/imported"
+			w.grantRoles(privilege)
+			_, err := w.teamEngine().Apply(t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
+			if err == nil || !strings.Contains(err.Error(), "lacks "+privilege) {
+				t.Errorf("without it: %v", err)
+			}
+		})
+	}
+}

@@ -137,7 +137,7 @@ func noLease(ref types.ManagedObjectReference, timedOut bool) soap.HasFault {
 
 // HttpNfcLeaseProgress keeps a lease alive.
 //
-//nolint:revive // the name is vSphere's
+//nolint:revive,staticcheck // the name is vSphere's
 func (o *overrides) HttpNfcLeaseProgress(_ *vcsim.Context, req *types.HttpNfcLeaseProgress) soap.HasFault {
 	lease, timedOut := o.s.nfc.get(req.This.Value)
 	if lease == nil {
@@ -154,7 +154,7 @@ func (o *overrides) HttpNfcLeaseProgress(_ *vcsim.Context, req *types.HttpNfcLea
 
 // HttpNfcLeaseComplete ends an import all of whose disks were uploaded.
 //
-//nolint:revive // the name is vSphere's
+//nolint:revive,staticcheck // the name is vSphere's
 func (o *overrides) HttpNfcLeaseComplete(ctx *vcsim.Context, req *types.HttpNfcLeaseComplete) soap.HasFault {
 	lease, timedOut := o.s.nfc.get(req.This.Value)
 	if lease == nil {
@@ -182,7 +182,7 @@ func (o *overrides) HttpNfcLeaseComplete(ctx *vcsim.Context, req *types.HttpNfcL
 
 // HttpNfcLeaseAbort ends an import and deletes its machine, which vcsim leaves.
 //
-//nolint:revive // the name is vSphere's
+//nolint:revive,staticcheck // the name is vSphere's
 func (o *overrides) HttpNfcLeaseAbort(ctx *vcsim.Context, req *types.HttpNfcLeaseAbort) soap.HasFault {
 	lease := o.s.nfc.take(req.This.Value, false)
 	made, ok := ctx.Session.Get(req.This).(*vcsim.HttpNfcLease)

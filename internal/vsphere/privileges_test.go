@@ -147,7 +147,12 @@ var neededBy = map[string][]string{
 var provenElsewhere = map[string]string{
 	"Datastore.Config": "TestFilesAreStoredOnVSAN",
 	"Global.LogEvent":  "TestEventOfAVM",
-	"System.Read":      "TestTemplateThatTheAccountCannotRead", // every role has it
+	// Of the engine.
+	"VApp.Import":                                "TestImportNeedsItsPrivileges",
+	"VirtualMachine.Inventory.Create":            "TestImportNeedsItsPrivileges",
+	"VirtualMachine.Provisioning.MarkAsTemplate": "TestImportNeedsItsPrivileges",
+	"VirtualMachine.State.CreateSnapshot":        "TestImportNeedsItsPrivileges",
+	"System.Read":                                "TestTemplateThatTheAccountCannotRead", // every role has it
 
 	"InventoryService.Tagging.ObjectAttachable": "TestVMTagsNeedPrivileges of the engine",
 }
