@@ -47,29 +47,39 @@ type Log struct {
 // New returns the log of a file, which is made when the first event is written.
 func New(path string) *Log { return &Log{path: path} }
 
-// Check returns an error where the file cannot be written, and makes nothing.
+// Check returns an error where the file cannot be written, and makes nothing. The error
+// does not repeat the path, which who configures it knows.
 func Check(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("%s is a directory; give the name of a file", path)
+		return errors.New("it is a directory; give the name of a file")
 	case err == nil:
 		file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 		if err != nil {
-			return err
+			return cause(err)
 		}
 		return file.Close()
 	case !errors.Is(err, os.ErrNotExist):
-		return err
+		return cause(err)
 	}
 	info, err = os.Stat(filepath.Dir(path))
 	switch {
 	case err != nil:
-		return fmt.Errorf("its directory has to exist: %w", err)
+		return fmt.Errorf("its directory has to exist: %w", cause(err))
 	case !info.IsDir():
-		return fmt.Errorf("%s is no directory", filepath.Dir(path))
+		return errors.New("it would be in what is no directory")
 	}
 	return nil
+}
+
+// cause is why a file cannot be used, without its path.
+func cause(err error) error {
+	var of *os.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 // Write appends an event as one line. The first error is kept, and ends the log.

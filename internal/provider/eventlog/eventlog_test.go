@@ -97,7 +97,7 @@ func TestFileThatCannotBeWritten(t *testing.T) {
 		t.Error("the check has made the file")
 	}
 	for path, says := range map[string]string{
-		directory: "is a directory; give the name of a file",
+		directory: "it is a directory; give the name of a file",
 		filepath.Join(directory, "missing", "events.jsonl"): "its directory has to exist",
 	} {
 		if err := eventlog.Check(path); err == nil || !strings.Contains(err.Error(), says) {

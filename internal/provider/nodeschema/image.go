@@ -114,22 +114,27 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	set := func(name string) bool { return !req.ConfigValue.Attributes()[name].IsNull() } // it may be unknown
+	// What is unknown is neither: a variable may turn out to be null.
+	set := func(name string) bool {
+		v := req.ConfigValue.Attributes()[name]
+		return !v.IsNull() && !v.IsUnknown()
+	}
+	absent := func(name string) bool { return req.ConfigValue.Attributes()[name].IsNull() }
 	refuse := func(name, summary, detail string) {
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(name), summary, detail))
 	}
 	switch {
-	case !set("template") && !set("ova_url"):
+	case absent("template") && absent("ova_url"):
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Image missing",
 			"Set template, the name of a VM template, or ova_url and sha256 of an OVA that is imported as one."))
 	case set("template") && set("ova_url"):
 		refuse("ova_url", "Two images", "The image is either a template that is there or made of an OVA. Remove template, or ova_url and sha256.")
-	case set("ova_url") && !set("sha256"):
+	case set("ova_url") && absent("sha256"):
 		refuse("ova_url", "Digest missing", "An OVA is imported where its digest is right. Set sha256, as sha256sum prints it; of a local "+
 			"file filesha256() has it.")
-	case !set("ova_url") && set("sha256"):
+	case absent("ova_url") && set("sha256"):
 		refuse("sha256", "Digest without an OVA", "A template has no digest. Remove sha256, or set ova_url in place of template.")
-	case !set("ova_url") && set("ca_certificate"):
+	case absent("ova_url") && set("ca_certificate"):
 		refuse("ca_certificate", "Certificate without an OVA",
 			"A template is not fetched. Remove ca_certificate, or set ova_url in place of template.")
 	}
