@@ -161,7 +161,7 @@ func TestWorkersChangeWhereTheControlPlaneCouldNot(t *testing.T) {
 		t.Errorf("a second plan has the steps %v and the problems %v", actions(again), again.Problems)
 	}
 	spec.ControlPlane.Count = 3
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control plane, datastore") {
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "control plane, placement 1, datastore") {
 		t.Errorf("got %v with the problems %v", actions(p), p.Problems)
 	}
 	spec.ControlPlane.Count, spec.Workers[0].CPU = 1, 6
