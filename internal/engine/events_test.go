@@ -182,3 +182,19 @@ func TestWaitsAreReported(t *testing.T) {
 		t.Errorf("these have not ended: %v", last)
 	}
 }
+
+// TestEventsHoldNothingUp has vCenter answer no event: a run that is stopped ends all the
+// same, soon.
+func TestEventsHoldNothingUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DelayCall, Call: "LogUserEvent", Delay: 20 * time.Second, Times: -1}))
+	e := w.engine()
+	e.Events = true
+	began := time.Now()
+	_, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(1, 4), Secrets: newSecrets(t)})
+	w.must(err)
+	if took := time.Since(began); took > 40*time.Second {
+		t.Errorf("the run took %s", took)
+	}
+}

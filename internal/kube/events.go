@@ -8,6 +8,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/rand"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
@@ -20,7 +21,8 @@ const (
 	maxNote = 1024
 )
 
-// PostEvent implements model.API.
+// PostEvent implements model.API. Some clocks stand still from one event to the next, so that
+// the time alone would not make a name.
 func (a *api) PostEvent(ctx context.Context, event model.ClusterEvent) error {
 	regarding := corev1.ObjectReference{APIVersion: "v1", Kind: "Secret", Namespace: metav1.NamespaceSystem, Name: model.SecretCluster}
 	namespace := metav1.NamespaceSystem
@@ -35,7 +37,7 @@ func (a *api) PostEvent(ctx context.Context, event model.ClusterEvent) error {
 	}
 	_, err := a.clients.EventsV1().Events(namespace).Create(ctx, &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: fmt.Sprintf("%s.%x", regarding.Name, event.Time.UnixNano()),
+			Namespace: namespace, Name: fmt.Sprintf("%s.%x.%s", regarding.Name, event.Time.UnixNano(), rand.String(5)),
 		},
 		EventTime:           metav1.NewMicroTime(event.Time),
 		ReportingController: eventReporter,

@@ -76,6 +76,12 @@ func (a *announcer) take() []model.Event {
 // loop writes what is queued. What the cluster's API cannot take yet waits for it.
 func (a *announcer) loop(ctx context.Context) {
 	defer close(a.closed)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		<-a.over
+		time.AfterFunc(lastWords, cancel)
+	}()
 	var forCluster []model.Event
 	for {
 		over := false
@@ -84,15 +90,8 @@ func (a *announcer) loop(ctx context.Context) {
 		case <-a.over:
 			over = true
 		}
-		if over {
-			last, cancel := context.WithTimeout(ctx, lastWords)
-			defer cancel()
-			ctx = last
-		}
 		events := a.take()
-		for _, event := range events {
-			a.tellVCenter(ctx, event)
-		}
+		a.tellVCenter(ctx, events)
 		forCluster = a.tellCluster(ctx, append(forCluster, events...))
 		if over {
 			return
@@ -101,24 +100,34 @@ func (a *announcer) loop(ctx context.Context) {
 	}
 }
 
-// tellVCenter logs the end of a step to its VM, and the beginning of one that deletes it:
-// one call a step.
-func (a *announcer) tellVCenter(ctx context.Context, event model.Event) {
+// tellVCenter logs events to their VMs, until it is not answered.
+func (a *announcer) tellVCenter(ctx context.Context, events []model.Event) {
+	for _, event := range events {
+		err := a.logToVM(ctx, event)
+		if errors.Is(err, model.ErrPermission) {
+			a.denied.Store(true)
+		}
+		if model.Transient(err) || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// logToVM logs the end of a step to its VM, and the beginning of one that deletes it: one
+// call a step.
+func (a *announcer) logToVM(ctx context.Context, event model.Event) error {
 	deletes := event.Step.Action == model.ActionDeleteNode
 	if a.denied.Load() || deletes == event.Ends() && event.Status != model.EventFailed {
-		return
+		return nil
 	}
 	vm := a.runner.vmOf(event.Step.Target)
 	if vm == "" {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.runner.Timing.CallTimeout)
 	defer cancel()
 	message := fmt.Sprintf("Gantry: %s: %s: %s", event.Of.Describe(), event.Step, oneLine(event.Words()))
-	err := a.runner.VCenter.LogEvent(ctx, vm, message)
-	if errors.Is(err, model.ErrPermission) {
-		a.denied.Store(true)
-	}
+	return a.runner.VCenter.LogEvent(ctx, vm, message)
 }
 
 // tellCluster writes events into the cluster, and returns those that its API could not take.

@@ -168,9 +168,11 @@ func TestJoinThatEndsHalfway(t *testing.T) {
 	if g := s.settled("cp-4"); g.Phase != guest.PhaseJoined {
 		t.Fatalf("guest %s", g.Log)
 	}
-	if all := s.etcdMembers(); len(all) != 2 || !all["cp-4"].Healthy() || all["cp-4"].Learner {
-		t.Errorf("members %+v", all)
-	}
+	// A pod of etcd, through which a member is asked, is there a moment after its node has joined.
+	eventually(t, "both members are healthy voters", func() bool {
+		all := s.etcdMembers()
+		return len(all) == 2 && all["cp-4"].Healthy() && !all["cp-4"].Learner
+	})
 }
 
 // TestAVoterThatJoinsAgainLosesNothing takes the power from both members of a control plane in
