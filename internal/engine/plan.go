@@ -46,6 +46,9 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 		due = expected.Changes()
 	}
 	spec.ShownRepairs(due)
+	if expected == nil {
+		spec.Spreads = nil // no time makes a change of rules due
+	}
 	current := plan.Cluster(&spec, &w.Facts)
 	if plan.LeavesEtcd(current) {
 		w.ReadEtcd(ctx)
@@ -56,6 +59,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	if expected != nil && len(current.Problems) == 0 {
 		current.Stages = expected.Stages
 	}
+	plan.WithoutSpreading(current, &w.Limits)
 	current.RenewsAuthorities = renewsAuthorities(&spec, &w.Facts, current)
 	return current, nil
 }

@@ -163,6 +163,7 @@ func (w *walk) place(c *walked) string {
 	pool := pools[rapid.IntRange(0, len(pools)-1).Draw(w.r, "pool")]
 	to := rapid.SampledFrom([]string{"cluster-a", "cluster-b", "cluster-c"}).Draw(w.r, "compute cluster")
 	pool.Placements = []model.Placement{w.placement(to)}
+	pool.Spread = rapid.SampledFrom([]model.Spread{"", model.SpreadHost}).Draw(w.r, "spread")
 	if also := rapid.SampledFrom([]string{"", "cluster-a", "cluster-b"}).Draw(w.r, "another one"); also != "" && also != to {
 		pool.Placements = append(pool.Placements, w.placement(also))
 		to += " and " + also

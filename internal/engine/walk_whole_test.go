@@ -47,6 +47,11 @@ func (w *walk) whole() {
 			left.VMs[i] = path.Join("/dc-1/vm", w.folderOf(name), name)
 		}
 	}
+	for _, rule := range left.Rules {
+		if !slices.ContainsFunc(w.clusters, func(c *walked) bool { return c.state != nil && strings.Contains(rule, c.state.id.String()) }) {
+			w.t.Errorf("the rule %s is of a cluster that is gone", rule)
+		}
+	}
 	slices.Sort(left.VMs)
 	slices.Sort(vms)
 	if !slices.Equal(left.VMs, vms) {

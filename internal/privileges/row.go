@@ -63,6 +63,7 @@ const (
 	StoresSnapshots             // snapshots of etcd are kept on a datastore
 	TagsVMs                     // VMs get tags of vSphere
 	ImportsImage                // the node image is made of an OVA
+	MakesRules                  // rules keep nodes on different hosts
 	Elsewhere                   // on what a plan does not name
 )
 

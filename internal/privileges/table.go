@@ -61,6 +61,10 @@ func clusterSections() []section {
 			name: "Log event", id: "Global.LogEvent", optional: true,
 			uses: []Use{in(Elsewhere, Folder, "events of what is done to VMs")},
 		}),
+		cluster("Host > Inventory", privilege{
+			name: "Modify cluster", id: "Host.Inventory.EditCluster", optional: true,
+			uses: []Use{in(MakesRules, ComputeCluster, "anti-affinity rules")},
+		}),
 		cluster("Host > Local operations", named("Reconfigure virtual machine", "Host.Local.ReconfigVM")),
 		cluster("vSphere Tagging",
 			named("Assign or Unassign vSphere Tag", "InventoryService.Tagging.AttachTag"),

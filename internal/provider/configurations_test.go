@@ -111,6 +111,6 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"},
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "5m"},
-    "placements": [@PLACEMENT@]}},
+    "spread": "host", "placements": [@PLACEMENT@]}},
   "repair": {"not_ready_after": "15m", "max_unhealthy": 2}
 }`

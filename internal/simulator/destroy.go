@@ -231,4 +231,5 @@ func leaveRules(ctx *vcsim.Context, vm *vcsim.VirtualMachine) {
 			}
 		}
 	})
+	showRules(ctx, cluster)
 }

@@ -168,6 +168,7 @@ func (b *builder) cluster(
 	obj := b.ctx.Map.Get(res.(*methods.CreateClusterExBody).Res.Returnval).(*vcsim.ClusterComputeResource)
 	obj.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled = types.NewBool(c.drs)
 	obj.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.DefaultVmBehavior = types.DrsBehaviorFullyAutomated
+	showRules(b.ctx, obj)
 
 	if err := os.MkdirAll(filepath.Join(b.home, c.local), 0o700); err != nil {
 		return none, fmt.Errorf("datastore directory: %w", err)

@@ -120,6 +120,9 @@ func (s *Simulator) powerOn(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault 
 			RequestedState: types.VirtualMachinePowerStatePoweredOn, ExistingState: vm.Runtime.PowerState,
 		}
 	}
+	if f := s.placeByRules(ctx, vm); f != nil {
+		return f
+	}
 	s.setPowerState(ctx, vm, types.VirtualMachinePowerStatePoweredOn)
 	delete(s.lasting, vm.Self)
 	s.configured(vm, vm.Config.ExtraConfig)

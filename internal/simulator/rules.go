@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"slices"
 
 	vcsim "github.com/vmware/govmomi/simulator"
@@ -23,24 +24,47 @@ func (o *overrides) ReconfigureComputeResourceTask(ctx *vcsim.Context, req *type
 					if err := checkRules(ctx, cluster, spec); err != nil {
 						return nil, err
 					}
+					renameRules(cluster, spec)
 				}
-				return finish(ctx, cluster.ReconfigureComputeResourceTask(ctx, req))
+				res, f := finish(ctx, cluster.ReconfigureComputeResourceTask(ctx, req))
+				if f == nil {
+					showRules(ctx, cluster)
+					o.s.separate(ctx, cluster)
+				}
+				return res, f
 			}),
 	}}
 }
 
 // checkRules refuses an anti-affinity rule of less than two machines or with a
-// machine of another cluster.
+// machine of another cluster, a name that another rule has, and a key that none has.
 func checkRules(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource, spec *types.ClusterConfigSpecEx) fault {
+	keys := map[string]int32{}
+	for _, rule := range cluster.ConfigurationEx.(*types.ClusterConfigInfoEx).Rule {
+		info := rule.GetClusterRuleInfo()
+		keys[info.Name] = info.Key
+	}
+	has := func(key int32) bool { return slices.Contains(slices.Collect(maps.Values(keys)), key) }
 	for _, change := range spec.RulesSpec {
 		if change.Operation == types.ArrayUpdateOperationRemove {
-			if _, ok := change.RemoveKey.(int32); !ok {
+			if key, ok := change.RemoveKey.(int32); !ok || !has(key) {
 				return invalidArgument("rulesSpec.removeKey")
 			}
 			continue
 		}
 		if change.Info == nil {
 			return invalidArgument("rulesSpec.info")
+		}
+		info := change.Info.GetClusterRuleInfo()
+		holder, taken := keys[info.Name]
+		edits := change.Operation == types.ArrayUpdateOperationEdit
+		switch {
+		case info.Name == "", !edits && info.Key != 0:
+			return invalidArgument("rulesSpec.info")
+		case edits && !has(info.Key):
+			return invalidArgument("rulesSpec.info.key")
+		case taken && (!edits || holder != info.Key):
+			return &types.DuplicateName{Name: info.Name, Object: cluster.Self}
 		}
 		var vms []types.ManagedObjectReference
 		switch rule := change.Info.(type) {
@@ -65,4 +89,29 @@ func checkRules(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource, spec 
 		}
 	}
 	return nil
+}
+
+// renameRules gives rules that are edited their new names first: vCenter goes by their keys,
+// and vcsim by their names.
+func renameRules(cluster *vcsim.ClusterComputeResource, spec *types.ClusterConfigSpecEx) {
+	for _, change := range spec.RulesSpec {
+		if change.Operation != types.ArrayUpdateOperationEdit {
+			continue
+		}
+		for _, rule := range cluster.ConfigurationEx.(*types.ClusterConfigInfoEx).Rule {
+			if info := rule.GetClusterRuleInfo(); info.Key == change.Info.GetClusterRuleInfo().Key {
+				info.Name = change.Info.GetClusterRuleInfo().Name
+				change.Info.GetClusterRuleInfo().RuleUuid = info.RuleUuid
+			}
+		}
+	}
+}
+
+// showRules shows DRS and its rules in the older property, which vcsim leaves empty.
+func showRules(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource) {
+	config := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
+	ctx.Update(cluster, []types.PropertyChange{
+		{Name: "configuration.drsConfig", Val: config.DrsConfig},
+		{Name: "configuration.rule", Val: config.Rule},
+	})
 }

@@ -18,6 +18,7 @@ func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.Re
 	if cluster != nil {
 		resolved.ComputeCluster = cluster.ref.String()
 		resolved.ComputeClusterName = cluster.name
+		resolved.DRS = value[bool](cluster.properties, drsEnabled)
 	}
 	datastore := r.datastore(ref, p.Datastore, cluster)
 	if datastore != nil {

@@ -27,6 +27,7 @@ func TestNamesAreResolvedOneByOne(t *testing.T) {
 	noCluster := without(func(p *model.ResolvedPlacement) {
 		p.ComputeCluster = ""
 		p.ComputeClusterName = ""
+		p.DRS = false
 		p.ResourcePool = ""
 		p.Memory = nil
 		p.Hosts = nil

@@ -75,6 +75,8 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Reported:   inv.fleet.reportedTo(own),
 		NICs:       inv.fleet.nics,
 		Held:       slices.Clip(inv.fleet.held),
+		Rules:      inv.rulesOf(req.Cluster),
+		Hosting:    inv.hosting(own),
 		HeldDisks:  heldDisksOf(own, details),
 		Notes:      notesOf(own, details),
 		Site:       r.site,

@@ -20,7 +20,7 @@ var treeProperties = map[string][]string{
 	"Datacenter":      {"name", "parent", "vmFolder"},
 	"ComputeResource": {"name", "parent", "resourcePool", "datastore", "network", "host"},
 	"ClusterComputeResource": {
-		"name", "parent", "resourcePool", "datastore", "network", "host", "configuration.drsConfig.enabled",
+		"name", "parent", "resourcePool", "datastore", "network", "host", drsEnabled, rulesProperty,
 	},
 	"HostSystem": {
 		"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode",

@@ -39,6 +39,10 @@ type Facts struct {
 	// Gone are nodes that had a VM, of which vCenter says that it does not exist any
 	// more.
 	Gone []KnownMachine
+	// Rules are the anti-affinity rules of the cluster, and Hosting is where the VMs of its
+	// node pools are.
+	Rules   []Rule    `json:",omitempty"`
+	Hosting []Hosting `json:",omitempty"`
 	// Claims are all addresses that the cluster holds, with or without a VM.
 	Claims []Claim
 	// Unclaimed are addresses that VMs of the cluster live on and of which the

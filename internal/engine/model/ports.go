@@ -108,6 +108,12 @@ type VCenter interface {
 	// MarkAsTemplate makes a template of a VM; one that is one already is success.
 	MarkAsTemplate(ctx context.Context, vm string) error
 
+	// EditRules adds, changes and deletes anti-affinity rules of a compute cluster, each by its
+	// key and all in one task. Rules that others have are left alone.
+	EditRules(ctx context.Context, edits RuleEdits) (task string, err error)
+	// Rules are those that a cluster has in a compute cluster; one call.
+	Rules(ctx context.Context, computeCluster string, cluster uuid.UUID) ([]Rule, error)
+
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
 	// where it is missing. A file that cannot be written whole is not there.
 	StoreFile(ctx context.Context, in DatastoreFolder, name string, write func(io.Writer) error) error

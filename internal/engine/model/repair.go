@@ -14,12 +14,16 @@ type Repair struct {
 }
 
 // ShownRepairs has nodes that are not Ready for too long repaired, and those whose
-// post_bootstrap failed restarted, only where a plan has shown it.
+// post_bootstrap failed restarted, and rules changed, only where a plan has shown it.
 func (s *ClusterSpec) ShownRepairs(shown []Change) {
 	s.Restarts = map[string]bool{}
+	s.Spreads = map[string]bool{}
 	for _, change := range shown {
-		if change.Action == ActionRestartNode {
+		switch change.Action {
+		case ActionRestartNode:
 			s.Restarts[change.Target] = true
+		case ActionSpreadNodes:
+			s.Spreads[change.Target] = true
 		}
 	}
 	if s.Repair == nil {

@@ -105,6 +105,9 @@ type ClusterSpec struct {
 	// Restarts are the nodes that a plan has shown to be restarted; nil: there was no plan. Of
 	// which a command has failed only since waits for the next one.
 	Restarts map[string]bool
+	// Spreads are the compute clusters whose rules a plan has shown to be changed; nil: there
+	// was no plan. What only became due since waits for the next one.
+	Spreads map[string]bool
 
 	// EtcdSnapshots is where a snapshot of etcd is written to before a member leaves it;
 	// nil: none is taken, which no resource asks for.
@@ -225,6 +228,10 @@ type NodePool struct {
 	KubernetesVersion string
 	Image             Image
 
+	// Spread is over what nodes are kept apart; those of the control plane always are over
+	// hosts.
+	Spread Spread
+
 	// Setup is what is done on each node beside its bootstrap.
 	Setup bootstrap.Setup
 
@@ -282,23 +289,6 @@ func (m NodeMeta) Empty() bool {
 
 // Taint is a Kubernetes node taint.
 type Taint struct{ Key, Value, Effect string }
-
-// Placement is where nodes go, by the names that the vSphere Client shows.
-type Placement struct {
-	ComputeCluster string
-	Datastore      string
-	Network        string
-	ResourcePool   string    // empty: the root pool of the compute cluster
-	IPPoolID       uuid.UUID // uuid.Nil where nodes take leases
-	// References are what the names mean, where Resolved has set them.
-	References References
-}
-
-// PlacementRef identifies a placement of the spec.
-type PlacementRef struct {
-	NodePool string
-	Index    int // among the pool's placements, from 0
-}
 
 // CloneMode is how a node's disks are made from the template's.
 type CloneMode string

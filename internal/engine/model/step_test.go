@@ -51,6 +51,8 @@ var steps = []struct {
 	{model.StoreImportData{Cluster: "c"}, "store_import_data c"},
 	{model.SnapshotEtcd{Cluster: "c", Directory: "/snapshots"}, "snapshot_etcd c"},
 	{model.DeleteSnapshots{Cluster: "c", Datastore: "Datastore:datastore-1"}, "delete_snapshots c"},
+	{model.SpreadNodes{ComputeCluster: "ClusterComputeResource:domain-c1", Name: "cluster-a"}, "spread_nodes cluster-a"},
+	{model.DeleteRules{Cluster: "c"}, "delete_rules c"},
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
 	{model.UpdateKubeadmConfig{Cluster: "c", Version: "1.37.2"}, "update_kubeadm_config c"},

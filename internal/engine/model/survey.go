@@ -96,6 +96,11 @@ type Survey struct {
 	// Notes are the notes of the machines, by reference.
 	Notes map[string]string
 
+	// Rules are the anti-affinity rules of the cluster, and Hosting is where its machines are,
+	// by node pool and compute cluster.
+	Rules   []Rule
+	Hosting []Hosting
+
 	// HeldDisks are the disks of the machines that their snapshots hold, by reference.
 	HeldDisks map[string][]HeldDisk
 
@@ -184,9 +189,11 @@ type Template struct {
 type ResolvedPlacement struct {
 	ComputeCluster     string
 	ComputeClusterName string
-	Datastore          string
-	Network            Network
-	ResourcePool       string
+	// DRS is whether it is on there; false where vCenter does not say.
+	DRS          bool
+	Datastore    string
+	Network      Network
+	ResourcePool string
 
 	// Hosts are those of the compute cluster, once datastore and network are resolved.
 	Hosts []Host

@@ -175,6 +175,8 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Record = req.record
 	w.addMachines(survey.Machines)
 	w.Facts.Unreadable = survey.Unreadable
+	w.Facts.Rules = survey.Rules
+	w.Facts.Hosting = survey.Hosting
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{
 		APIVersion: survey.APIVersion,

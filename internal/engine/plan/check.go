@@ -34,6 +34,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.clones())
 	p.Add(c.imageFindings())
 	p.Add(c.hosts())
+	p.Add(c.spread())
 	p.Add(c.capacity())
 	p.Add(c.zones())
 	p.Add(c.documents())

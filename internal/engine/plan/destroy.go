@@ -37,6 +37,7 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 	}
 	p.Stages = append(p.Stages, stages(
 		model.Stage{Name: "load balancer", Complete: true, Steps: loadBalancerDeletion(target, facts)},
+		model.Stage{Name: "rules", Complete: true, Steps: ruleDeletions(target, facts)},
 		model.Stage{Name: "snapshots", Complete: true, Steps: snapshotDeletions(target, facts)},
 		model.Stage{Name: "folders", Complete: true, Steps: folderDeletions(target, facts)},
 		model.Stage{Name: "IP pool", Complete: true, Steps: ownIPPoolDeletion(facts)},

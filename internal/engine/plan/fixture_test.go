@@ -205,6 +205,7 @@ func limitsFor(s *model.ClusterSpec, total int) *model.Limits {
 		l.Site.Placements[ref] = model.ResolvedPlacement{
 			ComputeCluster:     "ref-" + named.ComputeCluster,
 			ComputeClusterName: named.ComputeCluster,
+			DRS:                true,
 			Datastore:          "ref-" + named.Datastore,
 			Network:            model.Network{Ref: "ref-" + named.Network, Path: "/dc/network/" + named.Network},
 			ResourcePool:       "ref-pool",

@@ -42,6 +42,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
+		model.Stage{Name: "rules", OnFailure: model.Continue, Steps: spreadSteps(v, facts)}, // before anything is powered on
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
 		// Nothing joins what does not answer.
 		model.Stage{Name: "power on first node", Steps: powerOn.first},
@@ -75,6 +76,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
+	p.Add(spreadFindings(facts))
 	p.Add(restartFindings(v, pools[0], deleted, restarts))
 	return p
 }

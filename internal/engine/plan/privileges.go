@@ -54,6 +54,9 @@ func (c check) missingPrivileges() model.Findings {
 		user = fmt.Sprintf("The account %q", c.limits.User)
 	}
 	for _, o := range c.privilegedObjects() {
+		if o.kind == privileges.ComputeCluster {
+			continue // without it nothing fails
+		}
 		var lacks []string
 		for _, id := range o.needed() {
 			if slices.Contains(c.limits.Lacks[o.ref], id) {
@@ -73,7 +76,7 @@ func (c check) missingPrivileges() model.Findings {
 // were found.
 func (c check) privilegedObjects() []privilegedObject {
 	if !slices.ContainsFunc(c.plan.Steps(), changesVM) {
-		return nil
+		return c.ruledObjects()
 	}
 	objects := []privilegedObject{c.folderObject()}
 	if len(c.builds) > 0 {
@@ -82,6 +85,7 @@ func (c check) privilegedObjects() []privilegedObject {
 			objects = append(objects, c.placementObjects(ref)...)
 		}
 	}
+	objects = append(objects, c.ruledObjects()...)
 	return slices.DeleteFunc(objects, func(o privilegedObject) bool { return o.ref == "" })
 }
 
@@ -129,6 +133,30 @@ func (c check) importsImage() bool {
 	return slices.ContainsFunc(c.built(), func(pool model.NodePool) bool {
 		return c.spec.ImageOf(pool).OVA != nil && c.limits.Site.TemplateOf(pool).Ref == ""
 	})
+}
+
+// ruledObjects are the compute clusters in which the plan makes or changes rules.
+func (c check) ruledObjects() []privilegedObject {
+	var objects []privilegedObject
+	add := func(ref, name string, field model.Field) {
+		if ref != "" && !slices.ContainsFunc(objects, func(o privilegedObject) bool { return o.ref == ref }) {
+			objects = append(objects, privilegedObject{
+				ref: ref, name: name, kind: privileges.ComputeCluster, field: field, uses: privileges.Case{MakesRules: true},
+			})
+		}
+	}
+	for _, step := range c.plan.Steps() {
+		if s, ok := step.(model.SpreadNodes); ok {
+			add(s.ComputeCluster, s.Name, nameField)
+		}
+	}
+	for _, ref := range c.placements() {
+		pool, _ := c.spec.NodePool(ref.NodePool)
+		if found := c.limits.Site.Placements[ref]; pool.Spreads() && len(c.builds) > 0 && found.DRS {
+			add(found.ComputeCluster, found.ComputeClusterName, ref.Field(model.FieldComputeCluster))
+		}
+	}
+	return objects
 }
 
 func (c check) templateObjects() []privilegedObject {

@@ -46,6 +46,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 		st.Warnings = append(st.Warnings, goneFinding(spec, facts))
 		st.State = model.StateDegraded
 	}
+	if c := spreadCondition(spec, facts); c != nil {
+		st.Conditions = append(st.Conditions, *c)
+	}
 	if spec.ControlPlane.Count > 0 {
 		st.Conditions = append(st.Conditions, upToDateCondition(spec, facts))
 	}

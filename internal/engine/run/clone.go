@@ -18,14 +18,19 @@ func (n *newNode) clone(ctx, queued context.Context) error {
 	for {
 		err := n.cloneInTurn(ctx, queued)
 		if err == nil {
+			n.rules.made(n)
 			return nil
 		}
 		if !errors.Is(err, model.ErrExists) {
 			return fmt.Errorf("clone %s: %w", n.request.Template.Path, err)
 		}
 		conflict.cause = err
-		if err := n.adopt(queued, &conflict); err != nil || n.vm != "" {
+		if err := n.adopt(queued, &conflict); err != nil {
 			return err
+		}
+		if n.vm != "" {
+			n.rules.made(n)
+			return nil
 		}
 	}
 }

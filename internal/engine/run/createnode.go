@@ -110,6 +110,9 @@ func (n *newNode) boot(ctx context.Context) error {
 		defer release()
 	}
 	if !n.started {
+		if err := n.rules.admit(ctx, n); err != nil {
+			return err
+		}
 		if err := n.changes.slots.take(ctx, n.turn); err != nil {
 			return err
 		}

@@ -41,6 +41,7 @@ func (r *Runner) deleteNode(ctx context.Context, s model.DeleteNode) error {
 	if err := r.changes.watch.gone(ctx, s.Machine.Ref); err != nil {
 		return fmt.Errorf("wait until the VM is gone: %w", err)
 	}
+	r.rules.gone(s.Machine)
 	if s.LeavesEtcd && s.Rollout == nil {
 		// It may have been joining until its power went.
 		if err := r.leaveUnserving(ctx, name); err != nil {

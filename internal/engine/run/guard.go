@@ -126,6 +126,10 @@ func (g guardedVCenter) MarkAsTemplate(ctx context.Context, vm string) error {
 	return g.VCenter.MarkAsTemplate(ctx, vm)
 }
 
+func (g guardedVCenter) EditRules(ctx context.Context, edits model.RuleEdits) (string, error) {
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.EditRules(ctx, edits) })
+}
+
 func (g guardedVCenter) StoreFile(ctx context.Context, in model.DatastoreFolder, name string, write func(io.Writer) error) error {
 	if err := g.check(ctx); err != nil {
 		return err

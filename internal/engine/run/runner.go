@@ -56,6 +56,7 @@ type Runner struct {
 	addresses *addresses
 	backends  *backends
 	macs      *macs
+	rules     *rules
 	api       *clusterAPI
 	ahead     *ahead
 	zones     func(context.Context) (model.ZoneTags, error)
@@ -91,6 +92,7 @@ func New(c Config) *Runner {
 	r.addresses = newAddresses(r)
 	r.backends = newBackends(r)
 	r.macs = newMACs(&c.World.Limits)
+	r.rules = newRules(r)
 	r.api = newClusterAPI(r)
 	r.ahead = &ahead{runner: r, nodes: map[string]*aheadNode{}}
 	r.zones = once(r.readZones)
@@ -120,7 +122,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	defer r.api.cleanUp(ctx)
 	defer r.announceEvents(ctx)()
 	defer r.Progress.leave()
-	defer func() { err = errors.Join(err, r.ahead.end(ctx)) }()
+	defer func() { err = errors.Join(err, r.ahead.end(ctx), r.rules.settleAll(ctx)) }()
 
 	var failed []error
 	var left []model.Step // of rollouts that go no further
@@ -238,6 +240,10 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.deleteIPPool(ctx)
 	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage:
 		return r.prepareInventory(ctx, step)
+	case model.SpreadNodes:
+		return r.spreadNodes(ctx, s)
+	case model.DeleteRules:
+		return r.deleteRules(ctx, s)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
 	case model.DeleteSnapshots:

@@ -83,6 +83,8 @@ const aspects = "Aspect. Of health are: " +
 	"`PostBootstrapDone`, where nodes run commands of `post_bootstrap`: whether none has failed; " +
 	"`NodesInitialized`, whether the cloud provider has initialized all nodes; " +
 	"`PacksApplied`. " +
+	"`NodesSpread`, where rules of DRS keep nodes on different hosts, is none of health either: `False` says which nodes are on one " +
+	"host or have no rule, and why. " +
 	"`ControlPlaneUpToDate` is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +
 	"which the next apply replaces."
 

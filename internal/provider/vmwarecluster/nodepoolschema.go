@@ -84,6 +84,14 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
 		NestedObject:        schema.NestedAttributeObject{Attributes: placementAttributes()},
 	}
+	attributes["spread"] = schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "`host`: an anti-affinity rule of DRS keeps the nodes of the pool on different hosts of each compute cluster, " +
+			"from two nodes on and for as many of them as there are hosts in service. It needs DRS and the privilege Host > Inventory > " +
+			"Modify cluster there; without them, the plan warns and the condition `NodesSpread` says so. The control plane always has " +
+			"such a rule. It changes in place. Defaults to none: nodes go to different hosts when they are created, as far as there are hosts.",
+		Validators: []validator.String{stringvalidator.OneOf(string(enginemodel.SpreadHost))},
+	}
 	attributes["rolling_update"] = rollingUpdateAttribute()
 	maps.Copy(attributes, kubernetesschema.Setup("the nodes of the pool", profileFiles, profileCommands, "A change rolls the pool. "))
 	attributes["kubernetes_version"] = poolVersionAttribute()

@@ -78,6 +78,7 @@ var rules = enginecrud.Rules{
 		"worker_pools.*.post_bootstrap",
 		"worker_pools.*.pre_bootstrap",
 		"worker_pools.*.rolling_update",
+		"worker_pools.*.spread",
 		"worker_pools.*.taints",
 	},
 	Flags: []string{"deletion_protection", "force_delete", "force_delete_after", "timeouts"},

@@ -54,6 +54,7 @@ type (
 		nodesModel
 		KubernetesVersion *string                `tfsdk:"kubernetes_version"`
 		Image             *nodeschema.ImageModel `tfsdk:"image"`
+		Spread            *string                `tfsdk:"spread"`
 		Placements        []placementModel       `tfsdk:"placements"`
 		RollingUpdate     *rollingModel          `tfsdk:"rolling_update"`
 	}
@@ -167,6 +168,7 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec, s
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		worker := pools[name]
 		pool := worker.toModel(name)
+		pool.Spread = enginemodel.Spread(nodeschema.OrZero(worker.Spread))
 		pool.KubernetesVersion = nodeschema.OrZero(worker.KubernetesVersion)
 		pool.Setup = settings.Setup(worker.SetupModel)
 		if worker.Image != nil {

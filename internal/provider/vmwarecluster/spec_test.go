@@ -56,6 +56,7 @@ const full = `{
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
       "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3", "image": {"template": "older"},
+      "spread": "host",
       "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "90s"},
@@ -150,6 +151,7 @@ func TestSpec(t *testing.T) {
 				},
 
 				KubernetesVersion: "1.36.3",
+				Spread:            model.SpreadHost,
 				Image:             model.Image{Template: "older", Folder: "templates"},
 
 				Count:    5,
