@@ -148,7 +148,7 @@ var provenElsewhere = map[string]string{
 	"Datastore.Config": "TestFilesAreStoredOnVSAN",
 	"Global.LogEvent":  "TestEventOfAVM",
 	// Of the engine.
-	"Host.Inventory.EditCluster":                "TestRulesWithoutThePrivilege",
+	"Host.Inventory.EditCluster":                 "TestRulesWithoutThePrivilege",
 	"VApp.Import":                                "TestImportNeedsItsPrivileges",
 	"VirtualMachine.Inventory.Create":            "TestImportNeedsItsPrivileges",
 	"VirtualMachine.Provisioning.MarkAsTemplate": "TestImportNeedsItsPrivileges",

@@ -238,12 +238,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.createIPPool(ctx)
 	case model.DeleteIPPool:
 		return r.deleteIPPool(ctx)
-	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage:
+	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage, model.SpreadNodes, model.DeleteRules:
 		return r.prepareInventory(ctx, step)
-	case model.SpreadNodes:
-		return r.spreadNodes(ctx, s)
-	case model.DeleteRules:
-		return r.deleteRules(ctx, s)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
 	case model.DeleteSnapshots:
@@ -287,7 +283,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	}
 }
 
-// prepareInventory runs the steps on what nodes are in and made of.
+// prepareInventory runs the steps on what nodes are in and made of, and what keeps them apart.
 func (r *Runner) prepareInventory(ctx context.Context, step model.Step) error {
 	switch s := step.(type) {
 	case model.CreateFolder:
@@ -298,6 +294,10 @@ func (r *Runner) prepareInventory(ctx context.Context, step model.Step) error {
 		return r.moveNodes(ctx, s)
 	case model.ImportImage:
 		return r.importImage(ctx, s)
+	case model.SpreadNodes:
+		return r.spreadNodes(ctx, s)
+	case model.DeleteRules:
+		return r.deleteRules(ctx, s)
 	default:
 		return fmt.Errorf("unknown step %T", step)
 	}
