@@ -57,10 +57,7 @@ func clusterSections() []section {
 			named("Delete folder", "Folder.Delete", in(MakesFolder, ParentFolder, "delete the folder")),
 			named("Move folder", "Folder.Move"),
 			named("Rename folder", "Folder.Rename")),
-		cluster("Global", privilege{
-			name: "Log event", id: "Global.LogEvent", optional: true,
-			uses: []Use{in(Elsewhere, Folder, "events of what is done to VMs")},
-		}),
+		cluster("Global", logEvent()),
 		cluster("Host > Inventory", privilege{
 			name: "Modify cluster", id: "Host.Inventory.EditCluster", optional: true,
 			uses: []Use{in(MakesRules, ComputeCluster, "anti-affinity rules")},
@@ -98,6 +95,11 @@ func clusterSections() []section {
 			named("vApp application configuration", "VApp.ApplicationConfig", gantry(Folder, "clone without the template's vApp options")),
 			named("vApp instance configuration", "VApp.InstanceConfig")),
 	}
+}
+
+func logEvent() privilege {
+	uses := []Use{in(Elsewhere, Folder, "events of what is done to VMs")}
+	return privilege{name: "Log event", id: "Global.LogEvent", optional: true, uses: uses}
 }
 
 // ledgerSections are what the ledger of the provider's user needs.

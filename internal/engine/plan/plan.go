@@ -76,7 +76,6 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Numbers = numbers(v, pools)
 	p.Add(findings(v, pools))
 	p.Add(powerOn.findings)
-	p.Add(spreadFindings(facts))
 	p.Add(restartFindings(v, pools[0], deleted, restarts))
 	return p
 }
@@ -178,6 +177,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(encryptionFindings(v))
 	f.Add(replaceFindings(v))
 	f.Add(repairFindings(v))
+	f.Add(spreadFindings(v.facts))
 	for _, pool := range pools {
 		f.Add(pool.findings)
 	}

@@ -62,9 +62,10 @@ func TestRulesThatAreNotAsTheyAreToBe(t *testing.T) {
 		"a plan has": {count: 3, hosts: 3, want: step, change: func(s *model.ClusterSpec, _ *model.Facts) {
 			s.Spreads = map[string]bool{"compute": true}
 		}},
-		"where no VM is left": {count: 3, hosts: 3, rules: []model.Rule{ruleOf("cp")}, want: step, change: func(_ *model.ClusterSpec, f *model.Facts) {
-			f.Hosting = nil
-		}},
+		"where no VM is left": {
+			count: 3, hosts: 3, rules: []model.Rule{ruleOf("cp")}, want: step,
+			change: func(_ *model.ClusterSpec, f *model.Facts) { f.Hosting = nil },
+		},
 	} {
 		s, f := small(c.count, 2), running(c.count, 2)
 		hosted(f, "cp", 3, c.hosts)
