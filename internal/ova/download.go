@@ -100,18 +100,17 @@ func proxyOf(proxy *model.Proxy) func(*http.Request) (*url.URL, error) {
 func (d *download) begin() error {
 	ctx, cancel := context.WithCancel(d.ctx)
 	res, err := d.request(ctx)
-	if err == nil {
-		err = d.accept(res)
-	}
 	if err != nil {
 		cancel()
-		if res != nil {
-			_ = res.Body.Close()
-		}
 		return err
 	}
 	d.body = res.Body
 	d.cancel = cancel
+	if err := d.accept(res); err != nil {
+		cancel()
+		_ = res.Body.Close()
+		return err
+	}
 	return nil
 }
 
@@ -171,7 +170,7 @@ func (d *download) accept(res *http.Response) error {
 	d.since = since
 	d.size = res.ContentLength
 	// The server does not resume: what was read before passes by.
-	if _, err := io.CopyN(io.Discard, res.Body, d.at); err != nil {
+	if _, err := io.CopyN(io.Discard, answer{d}, d.at); err != nil {
 		return &brokenError{err}
 	}
 	return nil
@@ -237,6 +236,12 @@ func (d *download) read(p []byte) (int, error) {
 	defer watch.Stop()
 	return d.body.Read(p)
 }
+
+// answer is the present answer, with what stalls of it ended.
+type answer struct{ of *download }
+
+// Read implements io.Reader.
+func (a answer) Read(p []byte) (int, error) { return a.of.read(p) }
 
 // resume asks for the rest after an answer broke off for a reason.
 func (d *download) resume(reason error) error {

@@ -184,6 +184,41 @@ func TestServerThatStallsIsAskedAgain(t *testing.T) {
 	}
 }
 
+// A server that does not resume stalls while what was read before passes by.
+func TestServerThatStallsBeforeWhatIsMissingIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	content, digest := ovatest.Build(ovatest.Image{DiskBytes: 1 << 20})
+	release := make(chan struct{})
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		if asked == 3 {
+			_, _ = w.Write(content)
+			return
+		}
+		_, _ = w.Write(content[:60_000/asked])
+		w.(http.Flusher).Flush()
+		<-release
+	}))
+	defer server.Close()
+	defer close(release)
+	image := model.OVA{URL: server.URL + "/node.ova", SHA256: digest}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := read(t, ova.Source{Retries: 2, Pause: time.Millisecond, Stall: 50 * time.Millisecond}, image, nil)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err != nil || asked != 3 {
+			t.Errorf("asked %d times: %v", asked, err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the download hangs")
+	}
+}
+
 func TestTrustsTheCertificateOfTheImageAndOfTheProxy(t *testing.T) {
 	t.Parallel()
 	content, digest := ovatest.Build(ovatest.Image{})
