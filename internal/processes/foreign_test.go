@@ -17,7 +17,8 @@ func TestAccForeignAddresses(t *testing.T) {
 	shared := strings.Replace(d.shared(), `end = "10.10.183.50"`, `end = "10.10.183.6"`, 1)
 	whole := func(workers int) string {
 		// Rolled contract-first, it needs none to spare.
-		return shared + strings.Replace(d.cluster(workers, "gantry_ip_pool.nodes.id", "gantry_cloud_account.team"),
+		before, workerPools, _ := strings.Cut(d.cluster(workers, "gantry_ip_pool.nodes.id", "gantry_cloud_account.team"), "worker_pools")
+		return shared + before + "worker_pools" + strings.Replace(workerPools,
 			"placements = [", `rolling_update = { strategy = "contract_first" }, placements = [`, 1)
 	}
 	foreign := map[string]string{"printer": "10.10.183.1", "backup": "10.10.183.4"}
