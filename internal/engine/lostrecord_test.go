@@ -6,11 +6,23 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
+
+// loseRecord deletes the record of a cluster, as by hand.
+func (w *world) loseRecord(spec model.ClusterSpec) {
+	w.t.Helper()
+	e := w.engine()
+	client, ok := e.Reader.(*vsphere.Client)
+	if !ok {
+		w.t.Fatalf("the engine reads with a %T", e.Reader)
+	}
+	w.must(vsphere.NewTagStore(client).Delete(w.t.Context(), e.Ledger.ID(spec.Ref)))
+}
 
 // TestDestroyWithoutARecord destroys a cluster whose record was deleted by hand: nothing
 // of it is left, and its account can be deleted after it.
@@ -27,11 +39,7 @@ func TestDestroyWithoutARecord(t *testing.T) {
 	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t), Parents: []uuid.UUID{account}})
 	w.must(err)
 	spec = kept(spec, out)
-	client, ok := e.Reader.(*vsphere.Client)
-	if !ok {
-		t.Fatalf("the engine reads with a %T", e.Reader)
-	}
-	w.must(vsphere.NewTagStore(client).Delete(t.Context(), e.Ledger.ID(spec.Ref)))
+	w.loseRecord(spec)
 
 	target := spec.Target()
 	target.Parents = []uuid.UUID{account}

@@ -213,3 +213,93 @@ func TestVMTagsNeedPrivileges(t *testing.T) {
 	}
 	w.tagged("prod-cp-1", "tier/gold")
 }
+
+// TestVMTagsOfAVMThatIsHiddenForAWhile leaves an administrator's tag on a VM that no run saw in
+// between, and takes Gantry's own from one that was hidden when it left the spec.
+func TestVMTagsOfAVMThatIsHiddenForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	gold := w.makeTag("tier/gold", "MULTIPLE")
+	w.makeTag("tier/audit", "MULTIPLE")
+	own := w.makeTag("tier/own", "MULTIPLE")
+	w.makeTag("tier/late", "MULTIPLE")
+	spec, secrets, _ := w.applied(w.spec(1, 2))
+	w.must(w.sim.TagVM("prod-general-1", gold, true))
+	spec.VMTags = vmTags("tier/gold", "tier/audit")
+	spec = w.again(spec, secrets)
+	w.must(w.sim.TagVM("prod-general-1", own, true))
+
+	w.disappear("prod-general-1")
+	spec.VMTags = vmTags("tier/gold", "tier/own", "tier/late")
+	spec = w.again(spec, secrets)
+	if _, p := w.refreshed(spec, secrets); slices.Contains(actions(p), "update_vm_tags prod") {
+		t.Errorf("while a VM is hidden, planned %v", actions(p))
+	}
+	w.sim.RestorePrivileges()
+	if _, p := w.refreshed(spec, secrets); !slices.Contains(actions(p), "update_vm_tags prod") {
+		t.Errorf("once it is shown, planned %v", actions(p))
+	}
+	spec = w.again(spec, secrets)
+	w.tagged("prod-general-1", "tier/gold", "tier/late", "tier/own")
+	spec.VMTags = nil
+	spec = w.again(spec, secrets)
+	w.tagged("prod-general-1", "tier/gold", "tier/own")
+	w.tagged("prod-general-2")
+	if rec := w.record(); len(rec.VMTags) > 0 {
+		t.Errorf("the record has %v", rec.VMTags)
+	}
+}
+
+// TestVMTagsOfAVMThatIsBuiltAnew takes a tag from a VM that has it from Gantry, although the
+// VM before it with its name had it from an administrator.
+func TestVMTagsOfAVMThatIsBuiltAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	gold := w.makeTag("tier/gold", "MULTIPLE")
+	spec, secrets, _ := w.applied(w.leased(1, 1))
+	w.must(w.sim.TagVM("prod-lb", gold, true))
+	spec.VMTags = vmTags("tier/gold")
+	spec = w.again(spec, secrets)
+	spec.LoadBalancer.MemoryGB = 4
+	if _, p := w.refreshed(spec, secrets); !slices.Contains(actions(p), "replace_load_balancer prod-lb") {
+		t.Fatalf("planned %v", actions(p))
+	}
+	spec = w.again(spec, secrets)
+	w.tagged("prod-lb", "tier/gold")
+	spec.VMTags = nil
+	w.again(spec, secrets)
+	w.tagged("prod-lb")
+}
+
+// TestVMTagsWithoutARecord counts as Gantry's what the spec asks for where the record was lost.
+func TestVMTagsWithoutARecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	w.makeTag("tier/gold", "MULTIPLE")
+	spec := w.spec(1, 1)
+	spec.VMTags = vmTags("tier/gold")
+	spec, secrets, _ := w.applied(spec)
+	w.loseRecord(spec)
+	spec = w.again(spec, secrets)
+	spec.VMTags = nil
+	w.again(spec, secrets)
+	w.tagged("prod-cp-1")
+	w.tagged("prod-general-1")
+}
+
+// TestVMTagsThatMayNoLongerBeRead is a problem of the attribute, and no end of observing.
+func TestVMTagsThatMayNoLongerBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	gold := w.makeTag("tier/gold", "MULTIPLE")
+	spec := w.spec(1, 1)
+	spec.VMTags = vmTags("tier/gold")
+	spec, secrets, _ := w.applied(spec)
+	w.sim.HideTag(gold)
+	spec.Workers[0].Count = 2
+	_, p := w.refreshed(spec, secrets)
+	if len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Detail, `has no tag "gold" that the account`) ||
+		p.Problems[0].Fields[0] != model.ClusterField(model.FieldVMTags) {
+		t.Errorf("%v", p.Problems)
+	}
+}

@@ -14,6 +14,22 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
+// tagUnreadable reports whether a tag or a category is gone, or may not be read: for who asks for
+// it by its name there is none.
+func (c *Client) tagUnreadable(err error) bool {
+	return notFound(err) || errors.Is(c.failed("", err), model.ErrPermission)
+}
+
+// vmTagsFailed is how finding tags of VMs fails.
+func (c *Client) vmTagsFailed(op string, err error) error {
+	failed := c.failed(op, err)
+	var e *Error
+	if errors.As(failed, &e) && e.kind == kindPermission {
+		e.Advice = "System.Read is needed on the tag and its category, or as a global permission"
+	}
+	return failed
+}
+
 // tagsFound are tags that a name may mean, and what keeps it from meaning one.
 type tagsFound struct {
 	tags []tagBody
@@ -28,7 +44,7 @@ func (c *Client) FindVMTags(ctx context.Context, names []string, known map[strin
 	for _, name := range names {
 		found, err := c.findVMTag(ctx, name, known[name])
 		if err != nil {
-			return nil, c.zonesFailed(fmt.Sprintf("find the tag %q", name), err)
+			return nil, c.vmTagsFailed(fmt.Sprintf("find the tag %q", name), err)
 		}
 		all = append(all, found)
 	}
@@ -42,7 +58,7 @@ func (c *Client) findVMTag(ctx context.Context, name string, known uuid.UUID) (m
 		if err == nil && category.Name+"/"+tag.Name == name {
 			return c.judgeVMTag(ctx, name, tag, category)
 		}
-		if err != nil && !notFound(err) {
+		if err != nil && !c.tagUnreadable(err) {
 			return model.FoundVMTag{}, err
 		}
 	}
@@ -97,7 +113,7 @@ func (c *Client) tagsNamed(ctx context.Context, name string) (tagsFound, error) 
 		if err == nil {
 			found.tags = []tagBody{tag}
 		}
-		if notFound(err) || errors.Is(c.failed("", err), model.ErrPermission) {
+		if c.tagUnreadable(err) {
 			return found, nil
 		}
 		return found, err
@@ -138,8 +154,8 @@ func (c *Client) tagsOf(ctx context.Context, category string) ([]tagBody, error)
 	for i, urn := range urns {
 		group.Go(func() error {
 			body, err := c.sharedTag(ctx, urn)
-			if notFound(err) {
-				return nil // deleted since it was listed
+			if c.tagUnreadable(err) {
+				return nil // since it was listed
 			}
 			read[i] = body
 			return err

@@ -148,7 +148,8 @@ func (p *Plan) First() string {
 
 // Unseen lists the steps that the shown changes do not cover. Steps that have
 // become unnecessary since are no reason to stop, and of deleting a node whose VM
-// is gone meanwhile, removing the lost node or releasing its address is what is left.
+// is gone meanwhile, removing the lost node or releasing its address is what is left. The
+// tags of all VMs are given once or several times, by how many stages there are.
 func (p *Plan) Unseen(shown []Change) []Change {
 	left := map[Change]int{}
 	for _, change := range shown {
@@ -165,7 +166,9 @@ func (p *Plan) Unseen(shown []Change) []Change {
 			unseen = append(unseen, change)
 			continue
 		}
-		left[covered]--
+		if covered.Action != ActionUpdateVMTags {
+			left[covered]--
+		}
 	}
 	return unseen
 }

@@ -32,14 +32,19 @@ func TestUnseenAreTheStepsThatThePlanDidNotShow(t *testing.T) {
 		now   []model.Step
 		want  string
 	}{
-		"nothing at all":                    {},
-		"the same":                          {shown: []model.Step{build, deletion("m")}, now: []model.Step{build, deletion("m")}},
-		"in another order":                  {shown: []model.Step{deletion("m"), build}, now: []model.Step{build, deletion("m")}},
-		"one has become unnecessary":        {shown: []model.Step{build, deletion("m")}, now: []model.Step{build}},
-		"one is new":                        {shown: []model.Step{build}, now: []model.Step{build, deletion("m")}, want: "delete_node m"},
-		"nothing was shown":                 {now: []model.Step{build}, want: "create_node n"},
-		"shown once and done twice":         {shown: []model.Step{build}, now: []model.Step{build, build}, want: "create_node n"},
-		"shown twice and done twice":        {shown: []model.Step{build, build}, now: []model.Step{build, build}},
+		"nothing at all":             {},
+		"the same":                   {shown: []model.Step{build, deletion("m")}, now: []model.Step{build, deletion("m")}},
+		"in another order":           {shown: []model.Step{deletion("m"), build}, now: []model.Step{build, deletion("m")}},
+		"one has become unnecessary": {shown: []model.Step{build, deletion("m")}, now: []model.Step{build}},
+		"one is new":                 {shown: []model.Step{build}, now: []model.Step{build, deletion("m")}, want: "delete_node m"},
+		"nothing was shown":          {now: []model.Step{build}, want: "create_node n"},
+		"shown once and done twice":  {shown: []model.Step{build}, now: []model.Step{build, build}, want: "create_node n"},
+		"shown twice and done twice": {shown: []model.Step{build, build}, now: []model.Step{build, build}},
+		"tags of VMs are shown once for all": {
+			shown: []model.Step{model.UpdateVMTags{Cluster: "c"}},
+			now:   []model.Step{model.UpdateVMTags{Cluster: "c"}, model.UpdateVMTags{Cluster: "c"}},
+		},
+		"tags of VMs were not shown":        {now: []model.Step{model.UpdateVMTags{Cluster: "c"}}, want: "update_vm_tags c"},
 		"another action on the same target": {shown: []model.Step{build}, now: []model.Step{deletion("n")}, want: "delete_node n"},
 		"another target":                    {shown: []model.Step{deletion("m")}, now: []model.Step{deletion("n")}, want: "delete_node n"},
 		"the VM to delete is gone by now":   {shown: []model.Step{deletion("n")}, now: []model.Step{lost}},

@@ -18,15 +18,42 @@ func vmTagSteps(v view, builds bool) []model.Step {
 	switch {
 	case len(v.spec.VMTags) == 0 && len(rec.VMTags) == 0:
 		return nil
-	case builds && len(v.spec.VMTags) > 0, !known, !sameVMTags(wanted, rec.VMTags):
+	case builds && len(v.spec.VMTags) > 0, !known, !recordsVMTags(rec.VMTags, wanted):
+		return step
+	}
+	left := slices.DeleteFunc(slices.Clone(rec.VMTags), func(t record.VMTag) bool { return slices.Contains(wanted, t.ID) })
+	hidden := len(HiddenVMs(v.spec.Name, rec.Counters, v.facts)) > 0
+	if len(left) > 0 && !(hidden && v.facts.VMTagsRead) {
 		return step
 	}
 	for _, m := range v.facts.VMs() {
-		if (m.Marker.LoadBalancer() || v.stays(m)) && v.facts.VMTagsRead && !hasVMTags(m, wanted) {
+		lacks := (m.Marker.LoadBalancer() || v.stays(m)) && !hasVMTags(m, wanted)
+		if v.facts.VMTagsRead && (lacks || hasLeftVMTag(m, left)) {
 			return step
 		}
 	}
 	return nil
+}
+
+// HiddenVMs are the VMs of a cluster that may be there although vCenter shows none of them
+// now, as far as their names tell; counters are those of the cluster's record.
+func HiddenVMs(cluster string, counters map[string]int, facts *model.Facts) []model.Marker {
+	names := slices.Clone(facts.Unreadable)
+	for _, m := range facts.Unseen {
+		names = append(names, m.Node)
+	}
+	var hidden []model.Marker
+	for _, name := range names {
+		if name == model.LoadBalancerName(cluster) {
+			hidden = append(hidden, model.Marker{Node: name, NodePool: model.LoadBalancerPool})
+		}
+		for _, pool := range sortedKeys(counters) {
+			if n := model.NodeOrdinal(cluster, pool, name); n > 0 {
+				hidden = append(hidden, model.Marker{Node: name, NodePool: pool, Ordinal: n})
+			}
+		}
+	}
+	return hidden
 }
 
 // vmTagStage comes when the VMs of some steps are there, so that one call a tag is for all of
@@ -47,9 +74,17 @@ func rolloutStages(v view, pools []nodePoolPlan) []model.Stage {
 	return stages(all...)
 }
 
-func sameVMTags(wanted []uuid.UUID, recorded []record.VMTag) bool {
-	return len(wanted) == len(recorded) && !slices.ContainsFunc(recorded, func(t record.VMTag) bool {
-		return !slices.Contains(wanted, t.ID)
+// recordsVMTags reports whether a record has all of some tags.
+func recordsVMTags(recorded []record.VMTag, wanted []uuid.UUID) bool {
+	return !slices.ContainsFunc(wanted, func(id uuid.UUID) bool {
+		return !slices.ContainsFunc(recorded, func(t record.VMTag) bool { return t.ID == id })
+	})
+}
+
+// hasLeftVMTag reports whether a VM has one of some tags from Gantry still.
+func hasLeftVMTag(m model.Machine, left []record.VMTag) bool {
+	return slices.ContainsFunc(left, func(t record.VMTag) bool {
+		return slices.Contains(m.VMTags, t.ID) && GivenVMTag(t, m.Marker)
 	})
 }
 

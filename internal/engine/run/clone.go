@@ -14,6 +14,9 @@ import (
 // making.
 func (n *newNode) clone(ctx, queued context.Context) error {
 	defer func() { n.vms.Store(n.Node, n.vm) }()
+	if err := n.record.builtVM(ctx, n.Node); err != nil {
+		return err
+	}
 	var conflict nameConflict
 	for {
 		err := n.cloneInTurn(ctx, queued)

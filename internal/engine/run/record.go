@@ -210,6 +210,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	var lost record.Cluster
 	if reached {
 		lost = r.leasedRecord()
+		lost.VMTags = r.givenVMTags()
 		reset, _ = r.World.Facts.BuiltFor()
 		keys = plan.PossibleKeys(r.Spec, &r.World.Facts)
 	}
@@ -234,6 +235,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		Parents:          r.Parents,
 		LoadBalancer:     lost.LoadBalancer,
 		Members:          lost.Members,
+		VMTags:           lost.VMTags,
 	})
 	if err != nil {
 		return err

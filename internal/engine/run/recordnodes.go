@@ -67,11 +67,23 @@ func withOrdinal(byPool map[string][]int, m model.Marker) map[string][]int {
 
 // remove takes the ordinals of some nodes out of those of each pool.
 func (w *recordWriter) remove(byPool map[string][]int, gone func(node string) bool) {
+	removeNodes(byPool, w.ref.Name, gone)
+}
+
+func removeNodes(byPool map[string][]int, cluster string, gone func(node string) bool) {
 	for pool, ordinals := range byPool {
-		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool { return gone(model.NodeName(w.ref.Name, pool, n)) })
+		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool { return gone(vmName(cluster, pool, n)) })
 		byPool[pool] = left
 		if len(left) == 0 {
 			delete(byPool, pool)
 		}
 	}
+}
+
+// vmName is the name of a node's VM, or of the load balancer's.
+func vmName(cluster, pool string, ordinal int) string {
+	if pool == model.LoadBalancerPool && ordinal == 0 {
+		return model.LoadBalancerName(cluster)
+	}
+	return model.NodeName(cluster, pool, ordinal)
 }

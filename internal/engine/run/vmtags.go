@@ -57,13 +57,29 @@ func (r *Runner) updateVMTags(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.record.update(ctx, func(b *record.Cluster) {
-		b.VMTags = slices.DeleteFunc(b.VMTags, func(t record.VMTag) bool { return !slices.Contains(wanted, t.ID) })
-	})
+	return r.record.update(ctx, func(b *record.Cluster) { r.forgetVMTags(b, vms, wanted) })
 }
 
-// noteVMTags adds the tags of the spec to a record, each with the VMs that have it already.
-// VMs that are gone are left out.
+// forgetVMTags drops from a record the tags that are asked for no more. While a VM is hidden
+// that may have them from Gantry they stay: what other VMs have of them by then is not Gantry's.
+func (r *Runner) forgetVMTags(b *record.Cluster, vms []model.Machine, wanted []uuid.UUID) {
+	hidden := plan.HiddenVMs(r.Spec.Name, b.Counters, &r.World.Facts)
+	b.VMTags = slices.DeleteFunc(b.VMTags, func(t record.VMTag) bool {
+		return len(hidden) == 0 && !slices.Contains(wanted, t.ID)
+	})
+	for i, tag := range b.VMTags {
+		if slices.Contains(wanted, tag.ID) {
+			continue
+		}
+		for _, m := range vms {
+			b.VMTags[i].Others = withOrdinal(b.VMTags[i].Others, m.Marker)
+		}
+	}
+}
+
+// noteVMTags adds the tags of the spec to a record, each with the VMs that have it already and
+// those that are hidden and may have it. Of the VMs of a tag it drops those that lack it by now,
+// which have it from Gantry next, and those that are gone; of a hidden one nothing is known.
 func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[string][]uuid.UUID) {
 	for _, tag := range r.Spec.VMTags {
 		i := slices.IndexFunc(b.VMTags, func(t record.VMTag) bool { return t.ID == tag.ID })
@@ -71,32 +87,59 @@ func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[strin
 			b.VMTags[i].Spelling = tag.Spelling()
 			continue
 		}
-		b.VMTags = append(b.VMTags, record.VMTag{ID: tag.ID, Spelling: tag.Spelling(), Others: ordinalsOf(vms, func(m model.Machine) bool {
-			return slices.Contains(on[m.Ref], tag.ID)
-		})})
+		var others map[string][]int
+		for _, m := range plan.HiddenVMs(r.Spec.Name, b.Counters, &r.World.Facts) {
+			others = withOrdinal(others, m)
+		}
+		for _, m := range vms {
+			if slices.Contains(on[m.Ref], tag.ID) {
+				others = withOrdinal(others, m.Marker)
+			}
+		}
+		b.VMTags = append(b.VMTags, record.VMTag{ID: tag.ID, Spelling: tag.Spelling(), Others: others})
 	}
-	for i, tag := range b.VMTags {
-		b.VMTags[i].Others = ordinalsOf(vms, func(m model.Machine) bool { return !plan.GivenVMTag(tag, m.Marker) })
+	for _, m := range vms {
+		for _, tag := range r.Spec.VMTags {
+			if !slices.Contains(on[m.Ref], tag.ID) {
+				notOthers(b, tag.ID, m.Marker.Node, r.Spec.Name)
+			}
+		}
+	}
+	for _, m := range r.World.Facts.Gone {
+		notOthers(b, uuid.Nil, m.Node, r.Spec.Name)
 	}
 }
 
-// ordinalsOf are the ordinals of those of the VMs of which something is so, by pool.
-func ordinalsOf(vms []model.Machine, is func(model.Machine) bool) map[string][]int {
-	var byPool map[string][]int
-	for _, m := range vms {
-		if !is(m) {
+// notOthers drops the VM of a node from those that have a tag from others, or any tag where
+// none is named.
+func notOthers(b *record.Cluster, id uuid.UUID, node, cluster string) {
+	for _, tag := range b.VMTags {
+		if id != uuid.Nil && tag.ID != id {
 			continue
 		}
-		if byPool == nil {
-			byPool = map[string][]int{}
+		removeNodes(tag.Others, cluster, func(name string) bool { return name == node })
+	}
+}
+
+// builtVM records that a VM is built next: the one before it that had its name is gone, and
+// what this one has of tags, it has from Gantry.
+func (w *recordWriter) builtVM(ctx context.Context, node string) error {
+	if !slices.ContainsFunc(w.current().VMTags, func(t record.VMTag) bool { return len(t.Others) > 0 }) {
+		return nil
+	}
+	return w.update(ctx, func(b *record.Cluster) { notOthers(b, uuid.Nil, node, w.ref.Name) })
+}
+
+// givenVMTags are the tags of the spec for the record of a running cluster whose record was
+// lost: what its VMs have of them counts as Gantry's.
+func (r *Runner) givenVMTags() []record.VMTag {
+	var given []record.VMTag
+	for _, tag := range r.Spec.VMTags {
+		if tag.ID != uuid.Nil && !slices.ContainsFunc(given, func(t record.VMTag) bool { return t.ID == tag.ID }) {
+			given = append(given, record.VMTag{ID: tag.ID, Spelling: tag.Spelling()})
 		}
-		byPool[m.Marker.NodePool] = append(byPool[m.Marker.NodePool], m.Marker.Ordinal)
 	}
-	for pool := range byPool {
-		slices.Sort(byPool[pool])
-		byPool[pool] = slices.Compact(byPool[pool])
-	}
-	return byPool
+	return given
 }
 
 func references(vms []model.Machine) []string {

@@ -14,7 +14,7 @@ type VMTag struct {
 	// call.
 	Spelling string
 	// Others are the ordinals of nodes whose VMs had the tag before Gantry gave it to the
-	// cluster's, by pool, in ascending order: from those it is never taken.
+	// cluster's, or may have had it, by pool, in ascending order: from those it is never taken.
 	Others map[string][]int
 }
 
