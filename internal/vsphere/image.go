@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
@@ -14,21 +15,24 @@ import (
 )
 
 // imageKey is the extra configuration in which the template of an image says what it was
-// made of. Clones do not keep it.
+// made of. Gantry's clones do not keep it; an administrator's do.
 const imageKey = "gantry.image"
 
 // imageSchema is the version of the marker that this Gantry writes.
 const imageSchema = 1
 
 // imageMarker is the JSON under imageKey. While its disks are being uploaded, a VM says that.
+// Afterwards it names itself by its instance UUID, which a clone that keeps the marker does
+// not have.
 type imageMarker struct {
 	Schema    int    `json:"schema"`
 	SHA256    string `json:"sha256"`
 	Importing bool   `json:"importing,omitempty"`
+	VM        string `json:"vm,omitempty"`
 }
 
-func newImageMarker(image model.Image, importing bool) (*types.OptionValue, error) {
-	text, err := json.Marshal(imageMarker{Schema: imageSchema, SHA256: image.OVA.SHA256, Importing: importing})
+func (m imageMarker) option() (*types.OptionValue, error) {
+	text, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode the marker of an image: %w", err)
 	}
@@ -77,6 +81,34 @@ func (inv *inventory) nameHolder(dc *node, image model.Image) *node {
 	return folder.child(image.Template)
 }
 
+// uploadedImage reports whether a VM, which is no template, is one that Gantry has uploaded
+// and left alone since: no clone of it, and not in use.
+func (inv *inventory) uploadedImage(dc *node, image model.Image, n *node) bool {
+	m, ok := imageMarkerOf(n.properties)
+	return ok && !m.Importing && !isTemplate(n) && !poweredOn(n.properties) && inv.nameHolder(dc, image) == n &&
+		m.VM != "" && strings.EqualFold(m.VM, value[string](n.properties, "config.instanceUuid"))
+}
+
+// begunImage reports whether a VM is one whose disks are being uploaded, or were when that
+// was interrupted.
+func begunImage(n *node) bool {
+	m, ok := imageMarkerOf(n.properties)
+	return ok && m.Importing && !isTemplate(n)
+}
+
+// conflict is what has the name of an image in its folder and no import goes on with; nil:
+// nothing is in the way.
+func (inv *inventory) conflict(dc *node, image model.Image) *node {
+	holder := inv.nameHolder(dc, image)
+	if holder == nil || inv.uploadedImage(dc, image, holder) {
+		return nil
+	}
+	if m, _ := imageMarkerOf(holder.properties); begunImage(holder) && m.SHA256 == image.OVA.SHA256 {
+		return nil
+	}
+	return holder
+}
+
 // importedImage resolves an image that is made of an OVA. One that is not there will be: it
 // leaves its part of the site empty, and no finding unless something is in its way.
 func (r *resolver) importedImage(pool string, image model.Image, field model.Field) {
@@ -88,7 +120,7 @@ func (r *resolver) importedImage(pool string, image model.Image, field model.Fie
 		r.chooseTemplate(pool, field, found[i])
 		return
 	}
-	if holder := r.nameHolder(r.dc, image); holder != nil && !slices.Contains(found, holder) {
+	if holder := r.conflict(r.dc, image); holder != nil {
 		r.refuse(field, fmt.Sprintf("The name %q of the image is taken", image.Template),
 			"The image is imported as %q, and %q, which Gantry has not imported, has that name. Rename or remove it, or set another image_folder.",
 			image.Template, holder.path)
@@ -157,25 +189,22 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 	}
 	r := &resolver{inventory: inv, dc: dc}
 	image := &model.FoundImage{}
-	found := inv.imported(dc, q.Image)
-	for _, n := range found {
-		m, _ := imageMarkerOf(n.properties)
+	for _, n := range inv.imported(dc, q.Image) {
 		switch {
 		case wholeTemplate(n):
 			if len(r.templates) == 0 {
 				r.chooseTemplate("", model.ClusterField(model.FieldTemplate), n)
 			}
-		case m.Importing && !isTemplate(n):
+		case begunImage(n):
 			image.Begun = append(image.Begun, n.ref.String())
-		case image.Uploaded == "":
+		case inv.uploadedImage(dc, q.Image, n):
 			image.Uploaded = n.ref.String()
-			image.PoweredOn = poweredOn(n.properties)
 			if snapshot, ok := currentSnapshot(n); ok {
 				image.Snapshot = snapshot.String()
 			}
 		}
 	}
-	if holder := inv.nameHolder(dc, q.Image); holder != nil && !slices.Contains(found, holder) {
+	if holder := inv.conflict(dc, q.Image); holder != nil && len(r.templates) == 0 {
 		image.Holder = holder.path
 	}
 	details, _, err := c.details(ctx, nil, nil, r.templates, 0)

@@ -90,12 +90,11 @@ type FoundImage struct {
 	// Findings say why nodes cannot be cloned from it.
 	Findings Findings
 	// Uploaded is a VM of which all was uploaded, and that is no template; empty: there is
-	// none. Snapshot is its snapshot, and PoweredOn says that it is in use.
+	// none. Snapshot is its snapshot. A clone of the image, and a VM that runs, are none.
 	Uploaded, Snapshot string
-	PoweredOn          bool
 	// Begun are VMs of imports that have not come so far.
 	Begun []string
-	// Holder is the path of another VM that has the image's name in its folder.
+	// Holder is the path of what else has the image's name in its folder.
 	Holder string
 }
 
