@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -113,6 +114,39 @@ func TestBrokenUploadBeginsAnew(t *testing.T) {
 	if n := len(server.Requests()); n != 3 || len(w.imported()) != 1 {
 		t.Errorf("the OVA was asked for %d times, and %v are imported", n, w.imported())
 	}
+}
+
+// The answer to the end of an upload is lost, or its end itself.
+func TestBrokenEndOfAnUpload(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.FaultKind{simulator.DropAfter, simulator.DropBefore} {
+		w := newWorld(t, simulator.Options{})
+		server, image := w.serve(ovatest.Image{})
+		w.must(w.sim.AddFault(simulator.Fault{Kind: kind, Call: "HttpNfcLeaseComplete"}))
+		w.applied(w.imageSpec(image))
+		if n := len(server.Requests()); n != 1 || len(w.imported()) != 1 {
+			t.Errorf("%s: the OVA was asked for %d times, and %v are imported", kind, n, w.imported())
+		}
+	}
+}
+
+// vCenter is away for a moment after an upload that broke off took longer than vCenter may be
+// away.
+func TestBrokenLongUploadBeginsAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	_, image := w.serve(ovatest.Image{})
+	budget := 3 * time.Second
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST nfc"}))
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: "CreateImportSpec", Nth: 2}))
+	w.sim.AtUpload(func() {
+		w.sim.AtUpload(nil)
+		time.Sleep(budget + 100*time.Millisecond)
+	})
+	e := w.engine()
+	e.Timing.RetryBudget = budget
+	_, err := e.Apply(t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
+	w.must(err)
 }
 
 func TestUnreachableHostIsNamed(t *testing.T) {

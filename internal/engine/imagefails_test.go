@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/object"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -172,5 +174,28 @@ func importInterrupted(t *testing.T, k int, d disturbance) {
 	got, want := w.imported(), []string{"/dc-1/vm/images/gantry/" + image.Template}
 	if !slices.Equal(got, want) || w.sim.ImportsUnderWay() > 0 {
 		t.Errorf("imported are %v, want %v, and %d imports are under way", got, want, w.sim.ImportsUnderWay())
+	}
+	w.checkImageRecord(image)
+}
+
+// checkImageRecord checks that the ledger knows the template of an image, and that no run has
+// its lock.
+func (w *world) checkImageRecord(image model.Image) {
+	w.t.Helper()
+	template := ""
+	w.asAdministrator("/dc-1/vm/images/gantry/"+image.Template, func(_ *govmomi.Client, vm *object.VirtualMachine) {
+		template = vm.Reference().String()
+	})
+	rec, err := w.engine().Ledger.Record(w.t.Context(), w.imageID(image))
+	w.must(err)
+	body, err := rec.Image()
+	w.must(err)
+	if body.Template != template || !body.Complete() {
+		w.t.Errorf("of the template %s the record says %+v", template, body)
+	}
+	holder, err := w.engine().Ledger.LockHolder(w.t.Context(), w.imageID(image))
+	w.must(err)
+	if holder != nil && !holder.Dead {
+		w.t.Errorf("%+v has the lock of the image", holder)
 	}
 }

@@ -173,8 +173,9 @@ func (o *overrides) HttpNfcLeaseComplete(ctx *vcsim.Context, req *types.HttpNfcL
 	}
 	o.s.busy.Delete(lease.vm)
 	return o.s.serially(ctx, func(ctx *vcsim.Context) soap.HasFault {
+		// It says for a while how it has ended; vcsim's is gone at once.
 		if made, ok := ctx.Session.Get(req.This).(*vcsim.HttpNfcLease); ok {
-			return made.HttpNfcLeaseComplete(ctx, req)
+			ctx.WithLock(made, func() { made.State = types.HttpNfcLeaseStateDone })
 		}
 		return &methods.HttpNfcLeaseCompleteBody{Res: &types.HttpNfcLeaseCompleteResponse{}}
 	})

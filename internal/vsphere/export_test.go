@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
@@ -33,6 +35,16 @@ func Cloned(d *types.VirtualDisk, vmx string, keys []int32) bool {
 func Explain(err error) error {
 	c := &Client{config: Config{Server: "vc", Username: "u"}, site: &site{}}
 	return c.failed("try", err)
+}
+
+// UploadTo uploads to a host as an import does that vCenter has told a thumbprint, to a host
+// that may take nothing for stall.
+func UploadTo(ctx context.Context, to *url.URL, config Config, thumbprint string, stall time.Duration, content io.Reader, size int64) error {
+	u := &imageUpload{
+		c: &Client{config: config, site: &site{}}, op: "import", ctx: ctx, stall: stall,
+		files: map[string]uploadTo{"disk": {url: to, thumbprint: thumbprint}},
+	}
+	return u.Upload("disk", size, content)
 }
 
 // ShownName returns the name in the vSphere Client of an object whose name is

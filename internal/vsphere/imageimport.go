@@ -35,7 +35,7 @@ func (c *Client) BeginImport(ctx context.Context, req model.ImportRequest) (mode
 	if err != nil {
 		return nil, c.failed(op, err)
 	}
-	u := &imageUpload{c: c, op: op, lease: res.Returnval, files: map[string]uploadTo{}}
+	u := &imageUpload{c: c, op: op, lease: res.Returnval, files: map[string]uploadTo{}, stall: hostStall}
 	info, err := u.awaitReady(ctx)
 	if err == nil {
 		err = u.addFiles(info, spec.FileItem)

@@ -34,6 +34,7 @@ type imageUpload struct {
 	vm    types.ManagedObjectReference
 	files map[string]uploadTo // those that are still to be uploaded
 
+	stall   time.Duration // how long the host may take nothing
 	percent atomic.Int32
 	ctx     context.Context // ends when the lease does, or with the caller's
 	lost    context.CancelCauseFunc
@@ -47,6 +48,12 @@ const (
 	leasePause = 100 * time.Millisecond
 	leaseReady = 10 * time.Minute
 )
+
+// hostStall is how long a host may take nothing of an upload.
+const hostStall = 3 * time.Minute
+
+// errHostStalls ends an upload of which the host takes nothing.
+var errHostStalls = errors.New("the host takes nothing of the upload")
 
 // awaitReady waits until the VM is there and its disks can be uploaded.
 func (u *imageUpload) awaitReady(ctx context.Context) (*types.HttpNfcLeaseInfo, error) {
@@ -128,13 +135,17 @@ func (u *imageUpload) Upload(file string, size int64, content io.Reader) error {
 		return &Error{Op: u.op, Reason: fmt.Sprintf("its OVF says that %q has %d bytes, and it has %d", file, to.size, size),
 			Advice: "the OVA is damaged"}
 	}
-	transport, err := u.transport(to.thumbprint)
+	transport, err := u.transport(to.url.Hostname(), to.thumbprint)
 	if err != nil {
 		return u.c.failed(u.op, err)
 	}
 	defer transport.CloseIdleConnections()
 	counted := &countedReader{from: content}
-	req, err := http.NewRequestWithContext(u.ctx, http.MethodPost, to.url.String(), io.NopCloser(counted))
+	ctx, cancel := context.WithCancelCause(u.ctx)
+	defer cancel(nil)
+	watched := &watchedReader{from: counted, stall: u.stall, watch: time.AfterFunc(u.stall, func() { cancel(errHostStalls) })}
+	defer watched.watch.Stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.url.String(), io.NopCloser(watched))
 	if err != nil {
 		return fmt.Errorf("%s: vCenter says no URL to upload to: %w", u.op, err)
 	}
@@ -146,7 +157,7 @@ func (u *imageUpload) Upload(file string, size int64, content io.Reader) error {
 	}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		return u.explain(to.url, err, counted)
+		return u.explain(ctx, to.url, err, counted)
 	}
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
 	_ = res.Body.Close()
@@ -157,9 +168,24 @@ func (u *imageUpload) Upload(file string, size int64, content io.Reader) error {
 	return nil
 }
 
+// watchedReader ends an upload whose host reads nothing from it for too long. While it waits for
+// what it reads itself, that is not the host's fault.
+type watchedReader struct {
+	from  io.Reader
+	stall time.Duration
+	watch *time.Timer
+}
+
+// Read implements io.Reader.
+func (r *watchedReader) Read(p []byte) (int, error) {
+	r.watch.Stop()
+	defer r.watch.Reset(r.stall)
+	return r.from.Read(p)
+}
+
 // transport trusts the host by the thumbprint that vCenter has told, or else as vCenter is
 // trusted.
-func (u *imageUpload) transport(thumbprint string) (*http.Transport, error) {
+func (u *imageUpload) transport(host, thumbprint string) (*http.Transport, error) {
 	transport, err := newTransport(u.c.config)
 	if err != nil || thumbprint == "" {
 		return transport, err
@@ -173,7 +199,8 @@ func (u *imageUpload) transport(thumbprint string) (*http.Transport, error) {
 		if skip || thumbprintIs(leaf, want) {
 			return nil
 		}
-		options := x509.VerifyOptions{DNSName: state.ServerName, Roots: roots, Intermediates: x509.NewCertPool()}
+		// The server name of a connection to an IP address is empty.
+		options := x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: x509.NewCertPool()}
 		for _, c := range state.PeerCertificates[1:] {
 			options.Intermediates.AddCert(c)
 		}
@@ -200,14 +227,16 @@ func hostPort(to *url.URL) string {
 
 // explain says why an upload failed whose connection broke off. What is read may have failed
 // first.
-func (u *imageUpload) explain(to *url.URL, err error, content *countedReader) error {
+func (u *imageUpload) explain(ctx context.Context, to *url.URL, err error, content *countedReader) error {
 	var lost *Error
 	if cause := context.Cause(u.ctx); errors.As(cause, &lost) {
 		return lost
 	} else if cause != nil {
 		return cause
 	}
-	if content.failed {
+	if errors.Is(context.Cause(ctx), errHostStalls) {
+		err = fmt.Errorf("for %s the host has taken nothing more", u.stall)
+	} else if content.failed {
 		return withoutURL(err)
 	}
 	if cert := certificateError(hostPort(to), err); cert != nil {
@@ -242,12 +271,32 @@ func (u *imageUpload) Complete() (string, error) {
 	}
 	u.end()
 	defer u.c.site.changed()
-	_, err := methods.HttpNfcLeaseComplete(u.ctx, u.c.soap, &types.HttpNfcLeaseComplete{This: u.lease})
-	if err != nil {
+	if err := u.complete(); err != nil {
 		return "", u.c.failed(u.op, err)
 	}
 	u.lost(nil)
 	return u.vm.String(), nil
+}
+
+// complete ends the lease. Where the answer to that is lost, the lease says whether it has
+// ended well.
+func (u *imageUpload) complete() error {
+	_, err := methods.HttpNfcLeaseComplete(u.ctx, u.c.soap, &types.HttpNfcLeaseComplete{This: u.lease})
+	if fault, _ := methodFault(err); err == nil || fault != nil {
+		return err
+	}
+	found, rerr := u.c.retrieve(u.ctx, objectsSpec([]types.ManagedObjectReference{u.lease},
+		map[string][]string{"HttpNfcLease": {"state"}}))
+	if rerr != nil || len(found) == 0 {
+		return err
+	}
+	switch value[types.HttpNfcLeaseState](found[0], "state") {
+	case types.HttpNfcLeaseStateDone:
+		return nil
+	case types.HttpNfcLeaseStateReady: // the call itself was lost
+		_, err = methods.HttpNfcLeaseComplete(u.ctx, u.c.soap, &types.HttpNfcLeaseComplete{This: u.lease})
+	}
+	return err
 }
 
 // Abort implements model.ImageUpload. It is for a run that is being cancelled, too.

@@ -36,10 +36,15 @@ func (i *images) of(image model.Image, get func(context.Context) (model.Template
 func (r *Runner) template(ctx context.Context, pool model.NodePool) (model.Template, error) {
 	image := r.Spec.ImageOf(pool)
 	found := r.World.Limits.Site.TemplateOf(pool)
-	if found.Ref != "" || image.OVA == nil {
+	if image.OVA == nil {
 		return found, nil
 	}
-	return r.image(ctx, image)
+	if found.Ref == "" {
+		return r.image(ctx, image)
+	}
+	return r.images.of(image, func(ctx context.Context) (model.Template, error) {
+		return found, r.importOf(image).completeLocked(ctx, found.Ref)
+	})(ctx)
 }
 
 // image returns the template of an OVA, which it imports where there is none.
@@ -50,26 +55,81 @@ func (r *Runner) image(ctx context.Context, image model.Image) (model.Template, 
 // ensureImage imports an image under its lock, unless it is there: another run that imports
 // it is waited for.
 func (r *Runner) ensureImage(ctx context.Context, image model.Image) (model.Template, error) {
-	i := &imageImport{Runner: r, image: image, vc: r.VCenter}
+	i := r.importOf(image)
 	found, err := i.find(ctx)
+	if err == nil && found.Template.Ref != "" {
+		err = i.completeLocked(ctx, found.Template.Ref)
+	}
 	if err != nil || found.Template.Ref != "" {
 		return usable(found, err)
 	}
+	var template model.Template
+	err = i.locked(ctx, func(ctx context.Context) (err error) {
+		template, err = i.underLock(ctx)
+		return err
+	})
+	return template, err
+}
+
+func (r *Runner) importOf(image model.Image) *imageImport {
 	ref := record.ImageRef(r.World.Limits.Site.Datacenter, image.OVA.SHA256)
-	i.id = r.Ledger.ID(ref)
+	return &imageImport{Runner: r, image: image, ref: ref, id: r.Ledger.ID(ref), vc: r.VCenter}
+}
+
+// locked does something under the lock of the image.
+func (i *imageImport) locked(ctx context.Context, do func(context.Context) error) error {
 	lease, err := i.lock(ctx)
 	if err != nil {
-		return model.Template{}, fmt.Errorf("take the lock of the image %q: %w", image.Template, err)
+		return fmt.Errorf("take the lock of the image %q: %w", i.image.Template, err)
 	}
-	i.vc = guardedVCenter{VCenter: r.VCenter, check: lease.Check}
+	i.vc = guardedVCenter{VCenter: i.VCenter, check: lease.Check}
 	i.check = lease.Check
-	template, err := i.underLock(lease.Context(), ref)
+	err = do(lease.Context())
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
 	defer cancel()
 	if rerr := lease.Release(release); rerr != nil && err == nil && !model.Transient(rerr) {
-		err = fmt.Errorf("release the lock of the image %q: %w", image.Template, rerr)
+		err = fmt.Errorf("release the lock of the image %q: %w", i.image.Template, rerr)
 	}
-	return template, err
+	return err
+}
+
+// noted is the record of the image. Without one, or where it cannot be understood, there is
+// none to complete.
+func (i *imageImport) noted(ctx context.Context) (body record.Image, incomplete bool, err error) {
+	err = retry(ctx, i.Timing, func(ctx context.Context) error {
+		rec, err := i.Ledger.Record(ctx, i.id)
+		if err != nil && model.Transient(err) {
+			return err
+		}
+		if err != nil {
+			return nil
+		}
+		body, err = rec.Image()
+		incomplete = err == nil && !body.Complete()
+		return nil
+	})
+	return body, incomplete, err
+}
+
+// completeLocked completes the record of an image whose template is there where the run that
+// made it was interrupted before it did.
+func (i *imageImport) completeLocked(ctx context.Context, template string) error {
+	_, incomplete, err := i.noted(ctx)
+	if err != nil || !incomplete {
+		return err
+	}
+	return i.locked(ctx, func(ctx context.Context) error { return i.complete(ctx, template) })
+}
+
+// complete is completeLocked for who holds the lock.
+func (i *imageImport) complete(ctx context.Context, template string) error {
+	body, incomplete, err := i.noted(ctx)
+	if err != nil || !incomplete {
+		return err
+	}
+	body.Template = template
+	body.Marking = false
+	return i.call(ctx, func(ctx context.Context) error { return i.rewrite(ctx, body) })
 }
 
 // usable is a template that was found, if nodes can be cloned from it.
@@ -89,6 +149,7 @@ func (i *imageImport) lock(ctx context.Context) (*ledger.Lease, error) {
 			if said != other.Holder {
 				i.say(ctx, "waits for another run that imports it: "+other.Words())
 			}
+			Waiting(ctx, "another run, which imports the image: "+other.Words())
 			said = other.Holder
 			return nil
 		})
@@ -105,9 +166,9 @@ func (i *imageImport) say(ctx context.Context, message string) {
 }
 
 // register notes the image in the ledger, and returns what was noted before.
-func (i *imageImport) register(ctx context.Context, ref record.Ref) (record.Image, error) {
+func (i *imageImport) register(ctx context.Context) (record.Image, error) {
 	body := record.Image{Name: i.image.Template, Datacenter: i.World.Limits.Site.Datacenter}
-	rec, err := ledger.NewRecord(ref, body)
+	rec, err := ledger.NewRecord(i.ref, body)
 	if err != nil {
 		return body, err
 	}
@@ -128,7 +189,7 @@ func (i *imageImport) register(ctx context.Context, ref record.Ref) (record.Imag
 
 // rewrite writes the record of the image anew.
 func (i *imageImport) rewrite(ctx context.Context, body record.Image) error {
-	rec, err := ledger.NewRecord(record.ImageRef(body.Datacenter, i.image.OVA.SHA256), body)
+	rec, err := ledger.NewRecord(i.ref, body)
 	if err != nil {
 		return err
 	}

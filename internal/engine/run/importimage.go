@@ -27,6 +27,7 @@ const (
 type imageImport struct {
 	*Runner
 	image model.Image
+	ref   record.Ref
 	id    uuid.UUID // of its record
 	check func(context.Context) error
 	vc    model.VCenter // checks both locks
@@ -47,8 +48,11 @@ func (i *imageImport) find(ctx context.Context) (found *model.FoundImage, err er
 
 // underLock goes on where an earlier import has stopped. What it has begun and not uploaded
 // whole is deleted first.
-func (i *imageImport) underLock(ctx context.Context, ref record.Ref) (model.Template, error) {
+func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 	found, err := i.find(ctx)
+	if err == nil && found.Template.Ref != "" {
+		err = i.complete(ctx, found.Template.Ref)
+	}
 	if err != nil || found.Template.Ref != "" {
 		return usable(found, err)
 	}
@@ -56,12 +60,12 @@ func (i *imageImport) underLock(ctx context.Context, ref record.Ref) (model.Temp
 		return model.Template{}, fmt.Errorf("%s, which Gantry has not imported, has the name of the image; rename or remove it, or set "+
 			"another image_folder", found.Holder)
 	}
-	noted, err := i.register(ctx, ref)
+	noted, err := i.register(ctx)
 	if err != nil {
 		return model.Template{}, err
 	}
 	vm := found.Uploaded
-	if vm != "" && noted.Template == vm {
+	if vm != "" && noted.Template == vm && !noted.Marking {
 		return model.Template{}, fmt.Errorf("the template of the image %q was converted to a VM; convert it back to a template, or delete it, "+
 			"and it is imported again", i.image.Template)
 	}
@@ -70,7 +74,9 @@ func (i *imageImport) underLock(ctx context.Context, ref record.Ref) (model.Temp
 			return model.Template{}, errors.Join(err, i.forget(ctx))
 		}
 	}
-	if err := i.finish(ctx, vm, found.Snapshot != "" && found.Uploaded != ""); err != nil {
+	noted.Template = vm
+	noted.Marking = true
+	if err := i.finish(ctx, noted, found.Snapshot != "" && found.Uploaded != ""); err != nil {
 		return model.Template{}, err
 	}
 	made, err := usable(i.find(ctx))
@@ -81,6 +87,7 @@ func (i *imageImport) underLock(ctx context.Context, ref record.Ref) (model.Temp
 		return made, fmt.Errorf("the image %q was imported and is not there any more", i.image.Template)
 	}
 	noted.Template = made.Ref
+	noted.Marking = false
 	return made, i.call(ctx, func(ctx context.Context) error { return i.rewrite(ctx, noted) })
 }
 
@@ -102,19 +109,25 @@ func (i *imageImport) forget(ctx context.Context) error {
 	return nil
 }
 
-// finish makes a template of a VM of which all was uploaded.
-func (i *imageImport) finish(ctx context.Context, vm string, snapshotted bool) error {
+// finish makes a template of a VM of which all was uploaded. Its reference, which stays the
+// same, is noted first: what was made a template is known to the ledger.
+func (i *imageImport) finish(ctx context.Context, noted record.Image, snapshotted bool) error {
+	vm := noted.Template
 	if !snapshotted {
 		err := i.changes.task(ctx, func(ctx context.Context) (string, error) { return i.vc.SnapshotImage(ctx, vm) })
 		if err != nil {
 			return err
 		}
 	}
+	if err := i.call(ctx, func(ctx context.Context) error { return i.rewrite(ctx, noted) }); err != nil {
+		return err
+	}
 	return i.changes.call(ctx, func(ctx context.Context) error { return i.vc.MarkAsTemplate(ctx, vm) })
 }
 
 // uploaded makes the VM of an image, and begins anew where an upload breaks off or vCenter
-// is away for a while.
+// is away for a while. Uploads are bounded by their number, as each may take long; how long
+// vCenter may be away counts from the last of them.
 func (i *imageImport) uploaded(ctx context.Context) (string, error) {
 	folder, err := i.imageFolder(ctx)
 	if err != nil {
@@ -126,8 +139,9 @@ func (i *imageImport) uploaded(ctx context.Context) (string, error) {
 		var broken *brokenUploadError
 		if errors.As(err, &broken) {
 			uploads++
+			began = time.Now()
 		}
-		if err == nil || !model.Transient(err) || ctx.Err() != nil || uploads >= maxUploads || time.Since(began) > i.importBudget(broken) {
+		if err == nil || !model.Transient(err) || ctx.Err() != nil || uploads >= maxUploads || time.Since(began) > i.Timing.RetryBudget {
 			return vm, err
 		}
 		i.say(ctx, "begins anew: "+err.Error())
@@ -135,15 +149,6 @@ func (i *imageImport) uploaded(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-}
-
-// importBudget is how long an import begins anew. One whose uploads break off is bounded by
-// their number: each may take long.
-func (i *imageImport) importBudget(broken *brokenUploadError) time.Duration {
-	if broken != nil {
-		return 24 * time.Hour
-	}
-	return i.Timing.RetryBudget
 }
 
 // imageFolder is the folder of the image, which is made where it is missing. It stays with
@@ -198,7 +203,7 @@ func (i *imageImport) upload(ctx context.Context, folder string) (string, error)
 	}
 	vm, err := upload.Complete()
 	if err != nil {
-		return "", errors.Join(err, upload.Abort())
+		return "", errors.Join(&brokenUploadError{err}, upload.Abort())
 	}
 	i.say(ctx, "uploaded, and all digests are right")
 	return vm, i.changes.task(ctx, func(ctx context.Context) (string, error) { return i.vc.SealImage(ctx, vm, i.image) })
@@ -206,7 +211,10 @@ func (i *imageImport) upload(ctx context.Context, folder string) (string, error)
 
 // pass hands the files of an archive on.
 func (i *imageImport) pass(ctx context.Context, archive model.ImageArchive, upload model.ImageUpload) error {
-	p := &progress{archive: archive, upload: upload, began: time.Now(), say: func(message string) { i.say(ctx, message) }}
+	p := &progress{archive: archive, upload: upload, began: time.Now(), say: func(message string) {
+		i.say(ctx, message)
+		Waiting(ctx, "vCenter, to which the image is uploaded: "+message)
+	}}
 	for {
 		name, size, content, err := archive.Next()
 		if errors.Is(err, io.EOF) {

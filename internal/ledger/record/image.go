@@ -10,9 +10,14 @@ type Image struct {
 	Name string `json:"n"` // of the template
 	// Datacenter is that of the image, by its reference.
 	Datacenter string `json:"d"`
-	// Template is the reference of the template; empty until the import has ended.
+	// Template is the reference of the template; empty until all was uploaded.
 	Template string `json:"t,omitempty"`
+	// Marking says that Template was still a VM, about to be marked as a template.
+	Marking bool `json:"m,omitempty"`
 }
+
+// Complete reports whether the import has ended.
+func (i Image) Complete() bool { return i.Template != "" && !i.Marking }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (i *Image) UnmarshalJSON(raw []byte) error {

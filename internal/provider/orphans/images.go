@@ -25,7 +25,7 @@ func (w *world) unusedImages() {
 		}
 		forget := fmt.Sprintf("delete the tag %q of category gantry", e.Name)
 		switch {
-		case body.Template == "":
+		case body.Template == "" || body.Marking && path == "":
 			w.add(id.String(), kindName(record.KindImage), body.Name,
 				"Its import has begun and not ended, and no run works on it now.",
 				"The next apply that uses the image goes on with it. If none does, delete the VM of that name, if there is one, and "+forget+".")
