@@ -39,7 +39,9 @@ func Explain(err error) error {
 
 // UploadTo uploads to a host as an import does that vCenter has told a thumbprint, to a host
 // that may take nothing for stall.
-func UploadTo(ctx context.Context, to *url.URL, config Config, thumbprint string, stall time.Duration, content io.Reader, size int64) error {
+func UploadTo(
+	ctx context.Context, to *url.URL, config Config, thumbprint string, stall time.Duration, content io.Reader, size int64,
+) error {
 	u := &imageUpload{
 		c: &Client{config: config, site: &site{}}, op: "import", ctx: ctx, stall: stall,
 		files: map[string]uploadTo{"disk": {url: to, thumbprint: thumbprint}},

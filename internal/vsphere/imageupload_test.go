@@ -50,7 +50,7 @@ func TestUploadToAHostThatTakesNothing(t *testing.T) {
 // slowReader brings each of its bytes late.
 type slowReader struct{ left int }
 
-func (r *slowReader) Read(p []byte) (int, error) {
+func (r *slowReader) Read([]byte) (int, error) {
 	if r.left == 0 {
 		return 0, io.EOF
 	}

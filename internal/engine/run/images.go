@@ -102,7 +102,7 @@ func (i *imageImport) noted(ctx context.Context) (body record.Image, incomplete 
 			return err
 		}
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // there is none, or it is damaged
 		}
 		body, err = rec.Image()
 		incomplete = err == nil && !body.Complete()
