@@ -35,7 +35,7 @@ func TestAccWrongProvider(t *testing.T) {
 		"no proxy":         {`cluster_proxy_url = "proxy:3128"`, `it is not of the form http://host:port`},
 		"too much at once": {`max_parallel_operations = 65`, `must be between 1 and 64`},
 		"no claims":        {`max_claims = 0`, `must be between 1 and 8000`},
-		"no directory":     {`event_log = "/nonexistent/events.jsonl"`, `its directory has to exist`},
+		"no directory":     {login + `event_log = "/nonexistent/events.jsonl"`, `its directory has to exist`},
 		"too many claims":  {`max_claims = 8001`, `must be between 1 and 8000`},
 		"wrong password": {
 			strings.Replace(login, env.Password(), "wrong", 1) + "insecure_skip_verify = true",
