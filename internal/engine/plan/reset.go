@@ -76,16 +76,18 @@ func Resumes(spec *model.ClusterSpec, facts *model.Facts) bool {
 }
 
 // TakeBack is the record of a reset that is taken back: of a control plane that has answered.
-// Workers have to come back to it only where it was restored.
+// Workers have to come back to it only where it was restored. Members of the former control
+// plane are members again where that is what answers.
 func TakeBack(rec record.Cluster, facts *model.Facts) record.Cluster {
 	reset, _ := facts.BuiltFor()
-	rec.Reconnect = rec.Reconnect && rec.Reset == reset
+	anew := rec.Reset == reset
+	rec.Reconnect = rec.Reconnect && anew
 	rec.Reset = reset
 	rec.APIReached = true
-	if len(rec.Former) > 0 {
+	if len(rec.Former) > 0 && !anew {
 		rec.Members = rec.Former
-		rec.Former = nil
 	}
+	rec.Former = nil
 	return rec
 }
 

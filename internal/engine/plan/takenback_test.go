@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -42,6 +44,31 @@ func TestRestoreThatIsTakenBackGoesOnWithTheNodeThatTheAPIKnows(t *testing.T) {
 		"remove_stale_nodes c, create_node c-cp-5, create_node c-cp-6, reconnect_workers c")
 	if pending := p.Numbers.Pending[model.ControlPlanePool]; !slices.Equal(pending, []int{5, 6}) {
 		t.Errorf("the record will have the pending nodes %v", pending)
+	}
+}
+
+// With leases the load balancer goes on with what answers, not with what it was to go back to.
+func TestRestoreThatIsTakenBackKeepsTheMembersThatAnswer(t *testing.T) {
+	t.Parallel()
+	s, f := leased(3, 0), leasedRunning(3, 0)
+	f.Record.Former, f.Record.Members = f.Record.Members, map[int]netip.Addr{4: netip.MustParseAddr("10.10.9.4")}
+	f.Record.Reset, f.Record.APIReached = snapshot.ID(), false
+	f.Record.Pending = map[string][]int{model.ControlPlanePool: {4, 5, 6}}
+	f.Record.Counters[model.ControlPlanePool] = 7
+	node := f.Machines[0]
+	node.Marker.Node, node.Marker.Ordinal, node.Marker.Reset = "c-cp-4", 4, f.Record.Reset
+	node.Address = f.Record.Members[4]
+	f.Machines = []model.Machine{node}
+	f.API.Nodes = map[string]model.KubeNode{"c-cp-4": {Name: "c-cp-4"}} // kubeadm init did not come to its label
+	back := plan.TakeBack(f.Record.Cluster, f)
+	if back.Reset != snapshot.ID() || !maps.Equal(back.Members, f.Record.Members) || len(back.Former) > 0 {
+		t.Errorf("the record will be of %q, with the members %v and former ones %v", back.Reset, back.Members, back.Former)
+	}
+	if got := plan.BackendsOf(plan.Candidates(&back)); got != "10.10.9.4" {
+		t.Errorf("the load balancer forwards to %s", got)
+	}
+	if members := plan.Members(s, f); !maps.Equal(members, f.Record.Members) {
+		t.Errorf("the members are %v", members)
 	}
 }
 
