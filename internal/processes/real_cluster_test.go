@@ -65,6 +65,7 @@ func TestRealCluster(t *testing.T) {
 		}
 	}
 	d.signedByBootstrap(w, 3)
+	d.hasEvents(w, "prod-cp-1", "prod-general-1", "prod-general-2")
 	d.podsTalk(w)
 	if out := d.kubectl(w, version, "get", "nodes", "-o", "name"); strings.Count(out, "node/") != 3 {
 		t.Errorf("kubectl get nodes: %s", out)
@@ -90,6 +91,30 @@ func TestRealCluster(t *testing.T) {
 	d.nodesReady(w, 2)
 	w.nothingToDo()
 	d.nothingRuns(w)
+}
+
+// hasEvents expects that the API has taken the events of nodes, and of the cluster.
+func (d *datacenter) hasEvents(w *workspace, nodes ...string) {
+	d.t.Helper()
+	list, err := d.api(w).EventsV1().Events("").List(d.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, e := range list.Items {
+		if e.ReportingController == "gantry.io/terraform-provider" {
+			have[e.Regarding.Kind+" "+e.Regarding.Name+" "+e.Reason] = true
+		}
+	}
+	want := []string{"Secret gantry-cluster CreateRecordDone"}
+	for _, node := range nodes {
+		want = append(want, "Node "+node+" CreateNodeDone")
+	}
+	for _, event := range want {
+		if !have[event] {
+			d.t.Errorf("the cluster has no event %q, but %v", event, slices.Sorted(maps.Keys(have)))
+		}
+	}
 }
 
 // signedByBootstrap expects that each kubelet's client certificate came from a
