@@ -22,7 +22,11 @@ log=$root/var/log/gantry-bootstrap.log
 manifest=$kubernetes/manifests/kube-vip.yaml
 pause=${GANTRY_PAUSE:-15}
 limit=${GANTRY_LIMIT:-900} # of the users' commands before the join, and of those after it
+starts=booting   # the phase until kubeadm runs
 progress=kubeadm # the phase of what may take several attempts
+python=python3
+# Red Hat's 8 has one for the system alone, which cloud-init runs by.
+command -v python3 >/dev/null || python=/usr/libexec/platform-python
 
 # redact keeps what kubeadm says and drops what no log may hold: private keys,
 # tokens, certificate keys, key material in kubeconfigs, passwords in URLs.
@@ -61,6 +65,10 @@ report() {
 	rpc phase "$1"
 }
 
+# may_serve reports whether kubeadm init has begun and kubelet runs an API server, which may
+# serve: others may have written to it.
+may_serve() { [[ -e $state/init-started && -e $kubernetes/manifests/kube-apiserver.yaml ]]; }
+
 finish() {
 	local status=$?
 	if ((status != 0)); then
@@ -68,8 +76,7 @@ finish() {
 		# A node that has joined serves, whatever fails after that.
 		if [[ -e $state/bootstrapped ]]; then
 			report post_bootstrap_failed
-		elif [[ -e $state/init-started && -e $kubernetes/manifests/kube-apiserver.yaml ]]; then
-			# kubelet runs an API server, which may serve: others may have written to it.
+		elif may_serve; then
 			report init_failed
 		else
 			report failed
@@ -240,6 +247,7 @@ check_version() {
 # it would be missed in half a year.
 check_tools() {
 	local tool
+	[[ ! -f $state/leave-etcd.py ]] || check_python
 	[[ -f $state/certificates.sh ]] || return 0
 	for tool in kubectl crictl openssl flock; do
 		if ! command -v "$tool" >/dev/null; then
@@ -247,6 +255,16 @@ check_tools() {
 			return 1
 		fi
 	done
+}
+
+# check_python stops where what takes a node out of etcd cannot run: that fails like a member
+# that does not answer, which is waited for without end.
+check_python() {
+	"$python" -c 'import ssl, urllib.request' </dev/null >>"$log" 2>&1 || {
+		say 'python3 with its modules ssl and urllib is not in the node image: without it a node that did not join cannot leave etcd.' \
+			'Choose an image that has it'
+		return 1
+	}
 }
 
 # check_files stops early when cloud-init has not written what users asked for: it stops at
@@ -408,7 +426,7 @@ leave_etcd() {
 		return 1
 	fi
 	run systemctl start kubelet || say 'kubelet was not started'
-	until why=$(python3 "$state/leave-etcd.py" "$etcd" "$kubernetes/pki" 2>&1); do
+	until why=$("$python" "$state/leave-etcd.py" "$etcd" "$kubernetes/pki" 2>&1); do
 		if [[ $why != "$said" ]]; then
 			say "this node may be a member of etcd, and keeps its data: $why"
 			report "$progress"
@@ -452,6 +470,11 @@ forget() {
 }
 
 main() {
+	if [[ -e $state/bootstrapped ]] || may_serve; then
+		# Not as at a first boot, after which nothing would be lost with this machine.
+		starts=resuming
+		progress=resuming
+	fi
 	if [[ -e $state/bootstrapped ]]; then
 		say 'this node has joined before: nothing to do'
 		if [[ -e $state/kubeadm.yaml ]]; then
@@ -465,7 +488,7 @@ main() {
 	fi
 	trap finish EXIT
 	say "bootstrap $1"
-	report booting
+	report "$starts"
 	[[ ! -f $state/lease.sh ]] || await_lease
 	check_files
 	run_commands pre-bootstrap
@@ -477,7 +500,7 @@ main() {
 		. "$state/restore/restore.sh"
 		check_restore
 	fi
-	report kubeadm
+	report "$progress"
 	"$1"
 	run "$state/restrict.sh" || say 'not every file was closed to other users'
 	touch "$state/bootstrapped"

@@ -72,7 +72,7 @@ await_lease() {
 	until found=$(leased_address) && [[ -n $found ]]; do
 		if ((looks++ % 15 == 0)); then
 			say "waiting for a lease on $nic"
-			report booting
+			report "$starts"
 		fi
 		sleep "$server_pause"
 	done

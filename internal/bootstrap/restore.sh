@@ -8,7 +8,7 @@ check_restore() {
 		say "ctr, which is a part of containerd, is not in the node image: without it no snapshot can be restored"
 		return 1
 	fi
-	python3 -c 'import ssl, urllib.request' </dev/null >>"$log" 2>&1 || {
+	"$python" -c 'import ssl, urllib.request' </dev/null >>"$log" 2>&1 || {
 		say 'python3 with its modules ssl and urllib is not in the node image: without it no snapshot can be fetched'
 		return 1
 	}
@@ -24,7 +24,7 @@ fetch() {
 			# shellcheck disable=SC1091 # it is a file of the node
 			. "$state/proxy.env"
 		fi
-		run python3 "$state/restore/fetch-snapshot.py" "$state/restore" "$1"
+		run "$python" "$state/restore/fetch-snapshot.py" "$state/restore" "$1"
 	) || return 1
 	if ! (cd "${1%/*}" && echo "$(<"$state/restore/sha256")  ${1##*/}" | sha256sum --check --status); then
 		say "what was fetched does not have the sha256 of restore_from_snapshot: it has $(stat -c %s "$1") bytes"
@@ -68,7 +68,7 @@ nothing_answers() {
 	local host=${1%:*} port=${1##*:}
 	host=${host#[}
 	host=${host%]}
-	! timeout 20 python3 -c "$answers" "$host" "$port" >/dev/null 2>&1 || {
+	! timeout 20 "$python" -c "$answers" "$host" "$port" >/dev/null 2>&1 || {
 		say "something answers at $1, the address of the API: a control-plane VM that runs has to be deleted before a snapshot is restored"
 		return 1
 	}

@@ -30,7 +30,6 @@ func inEtcd(t *testing.T) *machine {
 	m.bootstrap("join")
 	m.write(etcdManifest, "kind: Pod\n")
 	m.write("/var/lib/etcd/member/snap/db", "what it has voted on")
-	m.write("/bin/python3", stub)
 	return m
 }
 
@@ -39,14 +38,15 @@ func inEtcd(t *testing.T) *machine {
 func TestScriptKeepsTheDataOfAMember(t *testing.T) {
 	t.Parallel()
 	m := inEtcd(t)
-	m.play("python3", `[[ ! -e $root/reset && -s $root/var/lib/etcd/member/snap/db ]] || touch "$root/too-early"
+	m.play("python3", `[[ $1 != -c ]] || return 0
+[[ ! -e $root/reset && -s $root/var/lib/etcd/member/snap/db ]] || touch "$root/too-early"
 echo x >>"$root/asked"
 if (($(wc -l <"$root/asked") < 4)); then echo "no other member of etcd answers"; exit 1; fi`)
 	if status := m.bootstrap("join"); status != 0 {
 		t.Fatalf("status %d; log:\n%s", status, m.log())
 	}
 	m.wantKubeadm("join", "reset", "join")
-	calls := m.read("calls")
+	calls := strings.ReplaceAll(m.read("calls"), "\npython3 -c ", "\n")
 	if start := strings.Index(calls, "systemctl start kubelet"); start < 0 || start > strings.Index(calls, "\npython3 ") {
 		t.Errorf("kubelet is not started before it waits:\n%s", calls)
 	}
@@ -54,8 +54,8 @@ if (($(wc -l <"$root/asked") < 4)); then echo "no other member of etcd answers";
 		t.Errorf("it was reset while it may have been a member:\n%s", calls)
 	}
 	want := slices.Repeat([]string{"/etc/gantry/leave-etcd.py " + etcdManifest + " /etc/kubernetes/pki"}, 4)
-	if !slices.Equal(m.calls("python3"), want) {
-		t.Errorf("python3 %q", m.calls("python3"))
+	if asked := m.leaves(); !slices.Equal(asked, want) {
+		t.Errorf("python3 %q", asked)
 	}
 	// What it waits for is told once, at once.
 	if log := m.log(); strings.Count(log, "keeps its data: no other member of etcd answers") != 1 {
@@ -64,19 +64,45 @@ if (($(wc -l <"$root/asked") < 4)); then echo "no other member of etcd answers";
 	m.wantPhases("booting", "kubeadm", "booting", "kubeadm", "kubeadm", "joined")
 }
 
+// leaves are the calls of what takes the node out of etcd.
+func (m *machine) leaves() []string {
+	return slices.DeleteFunc(m.calls("python3"), func(call string) bool { return strings.HasPrefix(call, "-c ") })
+}
+
+// Without Python there is no way out of etcd: the join does not begin, and one that has begun
+// does not wait for it without end.
+func TestScriptStopsWithoutPython(t *testing.T) {
+	t.Parallel()
+	const missing = `echo "bash: python3: command not found" >&2
+[[ -e $root/asked ]] && touch "$root/stop" # or the test would not end
+touch "$root/asked"
+return $([[ -e $root/stop ]] && echo 0 || echo 127)`
+	first := newMachine(t, newNode(t, bootstrap.ControlPlane))
+	first.play("python3", missing)
+	if status := first.bootstrap("join"); status == 0 || !strings.Contains(first.read("tail"), "python3 with its modules ssl") {
+		t.Errorf("status %d; log:\n%s", status, first.log())
+	}
+	first.wantKubeadm()
+	begun := inEtcd(t)
+	begun.play("python3", missing)
+	if status := begun.bootstrap("join"); status == 0 || begun.exists("stop") {
+		t.Errorf("status %d; log:\n%s", status, begun.log())
+	}
+	begun.wantKubeadm("join")
+}
+
 // A join that fails without the loss of power is undone in the same way.
 func TestScriptLeavesEtcdBetweenAttempts(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, newNode(t, bootstrap.ControlPlane))
-	m.write("/bin/python3", stub)
 	m.play("kubeadm", `case $1 in
 version) echo v1.37.2 ;;
 reset) rm -rf "$root"/etc/kubernetes/manifests/* ;;
 join) mkdir -p "$root/etc/kubernetes/manifests"; echo >"$root/etc/kubernetes/manifests/etcd.yaml"
 	echo x >>"$root/joins"; (($(wc -l <"$root/joins") == 2)) ;;
 esac`)
-	if status := m.bootstrap("join"); status != 0 || len(m.calls("python3")) != 1 {
-		t.Fatalf("status %d, python3 %q; log:\n%s", status, m.calls("python3"), m.log())
+	if status := m.bootstrap("join"); status != 0 || len(m.leaves()) != 1 {
+		t.Fatalf("status %d, python3 %q; log:\n%s", status, m.leaves(), m.log())
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -50,6 +52,9 @@ func restored(t *testing.T, url, ca, version string, images ...string) *machine 
 	node := newNode(t, bootstrap.FirstControlPlane)
 	node.Restore = &bootstrap.Restore{URL: url, SHA256: hex.EncodeToString(sum[:]), CACertificate: ca}
 	m := newMachine(t, node)
+	if err := os.Remove(filepath.Join(m.root, "bin/python3")); err != nil { // the real one fetches
+		t.Fatal(err)
+	}
 	m.play("kubeadm", `case $1 in
 version) echo v1.37.2 ;;
 config) printf '%s\n' registry.example.com/k8s/kube-apiserver:v1.37.2 registry.example.com/k8s/etcd:3.7.0-0 ;;

@@ -60,7 +60,8 @@ esac`)
 		}
 	}
 	m.wantKubeadm("init")
-	m.wantPhases("booting", "kubeadm", "init_failed", "booting", "kubeadm", "init_failed")
+	// It is told from a first boot at once: what serves beside that is not restored over.
+	m.wantPhases("booting", "kubeadm", "init_failed", "resuming", "resuming", "init_failed")
 }
 
 // Before init has begun the next boot does all of it.

@@ -53,7 +53,7 @@ func newMachineOf(t *testing.T, config cloudConfig) *machine {
 	m.write("/etc/fstab", "UUID=1 / ext4 defaults 0 1\n/swap.img\tnone\tswap\tsw\t0\t0\n# /dev/sdb none swap sw 0 0\n")
 	for _, command := range []string{
 		"modprobe", "sysctl", "swapoff", "systemctl", "crictl", "kubeadm", "kubectl", "vmware-rpctool", "vmtoolsd",
-		"networkctl", "nmcli", "ip", "sync", "update-ca-certificates", "containerd",
+		"networkctl", "nmcli", "ip", "sync", "update-ca-certificates", "containerd", "python3",
 	} {
 		m.write("/bin/"+command, stub)
 	}

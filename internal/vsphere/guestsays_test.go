@@ -36,6 +36,8 @@ func TestLeasesCountOnceTheyAreReported(t *testing.T) {
 	}{
 		"a node":            {true, model.PhaseKubeadm, "10.0.0.1", "", "10.0.0.1", "invalid IP"},
 		"a load balancer":   {true, model.PhaseServing, "10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2"},
+		"init has failed":   {true, model.PhaseInitFailed, "10.0.0.1", "", "10.0.0.1", "invalid IP"},
+		"it boots again":    {true, model.PhaseResuming, "10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.2"},
 		"off":               {false, model.PhaseServing, "10.0.0.1", "10.0.0.2", "invalid IP", "invalid IP"},
 		"before its report": {true, "off", "10.0.0.1", "10.0.0.2", "invalid IP", "invalid IP"},
 		"itself":            {true, model.PhaseJoined, "127.0.0.1", "0.0.0.0", "invalid IP", "invalid IP"},

@@ -23,10 +23,11 @@ var guestKeys = []string{phaseKey, logKey, addressKey, leaseKey, backendsKey, ap
 const maxBackends = 512
 
 // leasedPhases are the phases in which a guest has reported its lease. Each boot begins with
-// another phase: what was left from before it does not count.
+// another phase: what was left from before it does not count. One that resumes bootstraps with
+// the lease that it had.
 var leasedPhases = map[string]bool{
 	model.PhaseKubeadm: true, model.PhasePost: true, model.PhasePostFailed: true, model.PhaseJoined: true,
-	model.PhaseWaiting: true, model.PhaseServing: true,
+	model.PhaseInitFailed: true, model.PhaseResuming: true, model.PhaseWaiting: true, model.PhaseServing: true,
 }
 
 // reportedLease is an address that a guest has reported since its last boot; not valid where

@@ -310,6 +310,9 @@ const (
 	// PhaseInitFailed is of a first node on which kubeadm init did not end well once there was
 	// an API server, which may serve.
 	PhaseInitFailed = "init_failed"
+	// PhaseResuming is of a node that boots again, and has joined, or, as the first one, has an
+	// API server: it may serve beside that.
+	PhaseResuming = "resuming"
 	// PhasePost is of a node that has joined and runs the commands of post_bootstrap, and
 	// PhasePostFailed of one where one of these failed.
 	PhasePost       = "post_bootstrap"

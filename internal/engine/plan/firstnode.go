@@ -9,13 +9,13 @@ import (
 // mayHaveServed reports whether a machine is the first node of a control plane that is
 // restored, and may have served, with workers that write, although its API has never answered
 // a run: its guest says that it has joined, or a run has seen that; or its guest says that there
-// is an API server, though kubeadm init did not end well; or it has booted, and says nothing
-// now, since it is off, or boots again. What was written to it is in no snapshot.
+// is an API server, though kubeadm init did not end well; or it has booted before, and says no
+// more now, since it is off, or boots again. What was written to it is in no snapshot.
 func (v view) mayHaveServed(m model.Machine) bool {
 	if !v.unanswered || v.spec.New || !m.Marker.ControlPlane() || m.Marker.Reset != v.facts.Record.Reset {
 		return false
 	}
-	return v.hasJoinedUnseen(m) || initFailed(m) || m.Booted && (!m.PoweredOn || m.Phase == "")
+	return v.hasJoinedUnseen(m) || initFailed(m) || bootsAgain(m) || m.Booted && (!m.PoweredOn || m.Phase == "")
 }
 
 // hasJoinedUnseen reports whether such a machine has joined, as its guest says, or as a run
@@ -26,6 +26,9 @@ func (v view) hasJoinedUnseen(m model.Machine) bool {
 
 // initFailed reports whether kubeadm init did not end well on a machine that runs.
 func initFailed(m model.Machine) bool { return m.PoweredOn && m.Phase == model.PhaseInitFailed }
+
+// bootsAgain reports whether a machine says that it boots again with what may serve.
+func bootsAgain(m model.Machine) bool { return m.PoweredOn && m.Phase == model.PhaseResuming }
 
 // resumes reports whether such a machine is off, and is what the restore goes on with: it is
 // powered on, and its bootstrap goes on where the loss of power stopped it.
@@ -62,6 +65,9 @@ func servesUnseen(v view) model.Findings {
 		case initFailed(m):
 			words = fmt.Sprintf("On node %q of %q kubeadm init has begun with what was restored, and did not end well; its log in the error of "+
 				"that apply says why. It runs an API server, which has not answered from here. ", m.Marker.Node, v.spec.Name)
+		case bootsAgain(m):
+			words = fmt.Sprintf("Node %q of %q has booted again with what was restored, and its API server may run by now. "+
+				"It has not answered from here. ", m.Marker.Node, v.spec.Name)
 		default:
 			words = fmt.Sprintf("Node %q of %q has booted with what was restored, and does not report how far it came: it is off, or boots, "+
 				"or its guest may not report. The API has not answered from here. ", m.Marker.Node, v.spec.Name)

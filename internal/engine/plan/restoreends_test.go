@@ -290,6 +290,8 @@ func TestRestoreGoesOnWithAFirstNodeThatLostItsPower(t *testing.T) {
 	s, f, node = begun()
 	node.PoweredOn, node.Phase = true, model.PhaseInitFailed
 	refused(s, f, `"c-cp-4"`, "did not end well", "delete its VM")
+	node.Phase = model.PhaseResuming
+	refused(s, f, `"c-cp-4"`, "has booted again", "delete its VM")
 	node.PoweredOn = false
 	wantSteps(t, planned(s, f), resumed)
 	// Another snapshot is named, or none; or the authorities are not the VM's.

@@ -210,7 +210,8 @@ func (a announcement) wait(ctx context.Context) error {
 }
 
 // announce has the load balancer forward to a control-plane node as soon as its guest has
-// reported its lease: its join goes through the load balancer. It ends with ctx.
+// reported its lease: its join goes through the load balancer. One that resumes serves at the
+// address that it bootstrapped with, or not at all. It ends with ctx.
 func (n *newNode) announce(ctx context.Context) announcement {
 	a := announcement{done: make(chan struct{}), failed: make(chan error, 1)}
 	if !n.Spec.DHCP() || !n.NodePool.ControlPlane() {
@@ -218,11 +219,7 @@ func (n *newNode) announce(ctx context.Context) announcement {
 		return a
 	}
 	go func() {
-		var address netip.Addr
-		err := n.changes.watch.until(ctx, model.PollRequest{VMs: []string{n.vm}}, func(res *model.PollResult) (bool, error) {
-			address = res.VMs[n.vm].Address
-			return address.IsValid(), nil
-		})
+		address, err := n.bootstrappedAt(ctx)
 		if err == nil {
 			err = n.backends.add(ctx, n.CreateNode, address)
 		}
@@ -234,4 +231,19 @@ func (n *newNode) announce(ctx context.Context) announcement {
 		}
 	}()
 	return a
+}
+
+// bootstrappedAt is the address that a node of the control plane bootstraps with: the one that
+// the record has, where it resumes, and else what its guest reports. It waits for that.
+func (n *newNode) bootstrappedAt(ctx context.Context) (netip.Addr, error) {
+	rec := n.record.current()
+	if address := rec.Members[n.Ordinal]; n.resumes && address.IsValid() {
+		return address, nil
+	}
+	var address netip.Addr
+	err := n.changes.watch.until(ctx, model.PollRequest{VMs: []string{n.vm}}, func(res *model.PollResult) (bool, error) {
+		address = res.VMs[n.vm].Address
+		return address.IsValid(), nil
+	})
+	return address, err
 }

@@ -50,7 +50,7 @@ func (g *guest) takeLease(ctx context.Context, inst *cloudinit.Instance) (netip.
 		}
 		if looks == 0 {
 			g.log("%v", err)
-			g.set(ctx, PhaseBooting, nil)
+			g.set(ctx, g.starting(PhaseBooting), nil)
 		}
 		if !sleep(ctx, pollInterval) {
 			return netip.Prefix{}, errOff

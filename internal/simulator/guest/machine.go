@@ -102,6 +102,17 @@ func (g *guest) initBegan() bool {
 	return g.disk.initStarted && g.disk.node != nil
 }
 
+// starting is the phase of a machine that boots, or that its bootstrap begins with; another one
+// where it has joined or has an API server.
+func (g *guest) starting(first Phase) Phase {
+	g.world.mu.Lock()
+	defer g.world.mu.Unlock()
+	if n := g.disk.node; n != nil && (n.joined || g.disk.initStarted) {
+		return PhaseResuming
+	}
+	return first
+}
+
 func (g *guest) boot(ctx context.Context) error {
 	g.world.mu.Lock()
 	inst := g.disk.instance
@@ -157,7 +168,7 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	if !same && inst.Has(renewalScript) {
 		return errors.New("the lease changed over the bootstrap: the node has to be replaced")
 	}
-	g.set(ctx, PhaseKubeadm, nil)
+	g.set(ctx, g.starting(PhaseKubeadm), nil)
 	if begun {
 		return errors.New("kubeadm init was started here before and did not end well: the node has to be replaced")
 	}

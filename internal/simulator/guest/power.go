@@ -43,7 +43,7 @@ func (g *guest) resume(ctx context.Context, inst *cloudinit.Instance) error {
 		if !enabled {
 			return nil
 		}
-		g.set(ctx, PhaseBooting, nil)
+		g.set(ctx, g.starting(PhaseBooting), nil)
 		return g.bootstrap(ctx)
 	}
 	if enabled {

@@ -88,6 +88,8 @@ const (
 
 	// PhaseInitFailed is of a first node whose kubeadm init failed once there was an API server.
 	PhaseInitFailed Phase = "init_failed"
+	// PhaseResuming is of a node that boots again, with an API server or after its join.
+	PhaseResuming Phase = "resuming"
 
 	// Those of a node that has joined, and runs commands after that.
 	PhasePost       Phase = "post_bootstrap"
