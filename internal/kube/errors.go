@@ -17,8 +17,8 @@ import (
 )
 
 // Error is a call of the Kubernetes API that failed. A missing privilege has
-// model.ErrPermission in its chain, and a connection that was not made
-// model.ErrNotReached.
+// model.ErrPermission in its chain, a connection that was not made
+// model.ErrNotReached, and one to which no way leads from here model.ErrNoWay.
 type Error struct {
 	Action string // such as `read the node "prod-1-cp-1"`
 	Err    error
@@ -41,14 +41,18 @@ func (e *Error) Transient() bool { return e.transient }
 
 // Unwrap returns the cause, and which of the engine's errors it is.
 func (e *Error) Unwrap() []error {
+	chain := []error{e.Err}
 	var dial *net.OpError
 	switch {
 	case apierrors.IsForbidden(e.Err) || apierrors.IsUnauthorized(e.Err):
-		return []error{e.Err, model.ErrPermission}
+		chain = append(chain, model.ErrPermission)
 	case errors.As(e.Err, &dial) && dial.Op == "dial":
-		return []error{e.Err, model.ErrNotReached}
+		chain = append(chain, model.ErrNotReached)
 	}
-	return []error{e.Err}
+	if noWay(e.Err) {
+		chain = append(chain, model.ErrNoWay)
+	}
+	return chain
 }
 
 // failed wraps the error of a call; nil stays nil.

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"context"
 	"crypto/sha256"
 	"io"
 	"time"
@@ -14,6 +15,9 @@ import (
 func NewForClients(clients kubernetes.Interface) model.API {
 	return &api{clients: clients, interval: time.Millisecond}
 }
+
+// Failed is the error of a call.
+func Failed(ctx context.Context, err error) error { return failed(ctx, err, "ask") }
 
 // WholeSnapshot reports whether parts of a snapshot end with the hash of what is before.
 func WholeSnapshot(parts [][]byte) bool {

@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
@@ -84,7 +87,20 @@ type api struct {
 // kubeconfig or proxy URL; Ready reports whether the API is reachable. The client
 // certificates of etcd are issued with its authority when they are needed.
 func (c *connector) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
-	key := sha256.Sum256(slices.Concat(kubeconfig, etcd.Cert))
+	return c.connect(kubeconfig, etcd, netip.Addr{})
+}
+
+// ConnectAt is Connect for one API server itself, or a load balancer, by its address, which
+// need not be in its certificate.
+func (c *connector) ConnectAt(kubeconfig []byte, at netip.Addr) (model.API, error) {
+	return c.connect(kubeconfig, pki.KeyPair{}, at)
+}
+
+// serverName is in the certificate of every API server that kubeadm has made.
+const serverName = "kubernetes"
+
+func (c *connector) connect(kubeconfig []byte, etcd pki.KeyPair, at netip.Addr) (model.API, error) {
+	key := sha256.Sum256(slices.Concat(kubeconfig, etcd.Cert, at.AsSlice()))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a, ok := c.apis[key]; ok {
@@ -95,14 +111,19 @@ func (c *connector) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, err
 	if err != nil {
 		return nil, fmt.Errorf("unable to use the kubeconfig: %w", err)
 	}
-	a, err := c.options.connect(&rest.Config{
+	config := &rest.Config{
 		Host: connection.Server,
 		TLSClientConfig: rest.TLSClientConfig{
 			CAData:   connection.CA,
 			CertData: connection.Client.Cert,
 			KeyData:  connection.Client.Key,
 		},
-	})
+	}
+	if at.IsValid() {
+		config.Host = "https://" + net.JoinHostPort(at.String(), strconv.Itoa(bootstrap.APIServerPort))
+		config.ServerName = serverName
+	}
+	a, err := c.options.connect(config)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +179,10 @@ func (o Options) httpClient(config *rest.Config) (*http.Client, error) {
 		return nil, fmt.Errorf("unable to read the certificates of the kubeconfig: %w", err)
 	}
 	transport, err := rest.HTTPWrappersForConfig(config, bounded{limit: o.MaxResponse, RoundTripper: &http.Transport{
-		Proxy:               config.Proxy,
+		Proxy: config.Proxy,
+
+		OnProxyConnectResponse: proxyConnected,
+
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 10 * time.Second,

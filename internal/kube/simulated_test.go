@@ -133,6 +133,7 @@ func serving(t *testing.T, ca pki.KeyPair) tls.Certificate {
 		NotBefore:    time.Now().Add(-time.Minute),
 		NotAfter:     time.Now().Add(time.Hour),
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(10, 10, 183, 1)},
+		DNSNames:     []string{"kubernetes"},
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, issuer, key.Public(), key)
 	if err != nil {

@@ -84,18 +84,6 @@ func write(cluster, user string, c *Connection) ([]byte, error) {
 	return clientcmd.Write(*config)
 }
 
-// KubeconfigAt is a kubeconfig for the same cluster at another URL, as that of one of its API
-// servers itself, whose certificate carries the address of its node. It is for a question, and
-// is not stored.
-func KubeconfigAt(kubeconfig []byte, server string) ([]byte, error) {
-	connection, err := ParseKubeconfig(kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	connection.Server = server
-	return write("cluster", adminName, connection)
-}
-
 // RenewKubeconfig returns a kubeconfig for the same API, newly issued, where less than
 // half of a year is left of the given one, or where it is of another group than
 // AdminGroup, as an older Gantry issued them; nil where there is nothing to renew.

@@ -16,6 +16,11 @@ var ErrNotReady = errors.New("the API server is not ready")
 // ErrNotReached is in the chain of the error of a call for which no connection was made.
 var ErrNotReached = errors.New("no connection was made")
 
+// ErrNoWay is in the chain of the error of a call that says nothing of the machine that was to
+// be reached: its name is not known, no route leads to it, or a proxy refuses, from where
+// Terraform runs.
+var ErrNoWay = errors.New("no way leads there from here")
+
 // ErrExists is in the chain of a Clone task's error when the folder already holds
 // a VM of that name.
 var ErrExists = errors.New("already exists")

@@ -130,8 +130,12 @@ type APIFacts struct {
 	// itself, where the load balancer in front of it does not; not valid: none does, or none was
 	// asked.
 	AnswersAt netip.Addr `json:",omitzero"`
-	Nodes     map[string]KubeNode
-	Packs     map[string]string // hash of what was applied, by pack
+	// NotFromHere says why that the endpoint does not answer, while AnswersAt does, is no sign
+	// of a load balancer that does not forward: it was asked at its own lease; empty: it does
+	// not forward.
+	NotFromHere string `json:",omitempty"`
+	Nodes       map[string]KubeNode
+	Packs       map[string]string // hash of what was applied, by pack
 	// ImportDataStored reports whether the cluster holds what import needs, and
 	// AuthoritiesOmitted whether that is without its authorities.
 	ImportDataStored   bool

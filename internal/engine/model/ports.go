@@ -231,6 +231,9 @@ type ImageArchive interface {
 // client certificates that etcd wants; without one, the calls of etcd fail.
 type Kube interface {
 	Connect(kubeconfig []byte, etcd pki.KeyPair) (API, error)
+	// ConnectAt is Connect for one API server itself, or a load balancer, by its address. It is
+	// verified by the name kubernetes, which the certificates of all API servers have.
+	ConnectAt(kubeconfig []byte, at netip.Addr) (API, error)
 }
 
 // API is what the engine needs of a cluster's Kubernetes API. Unreachable is an

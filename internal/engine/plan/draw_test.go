@@ -155,6 +155,9 @@ func drawLoadBalancer(t *rapid.T, f *model.Facts) {
 	case 6:
 		if f.API.Asked && !f.API.Answered() {
 			f.API.AnswersAt = otherLease
+			if rapid.Bool().Draw(t, "not from here") {
+				f.API.NotFromHere = "No route leads there."
+			}
 		}
 	}
 }

@@ -117,6 +117,18 @@ func (v view) endpointMoved() bool {
 // forwardsNothing reports whether the load balancer is on and does not forward, although there
 // is what it could forward to: an API server answers that is asked itself.
 func forwardsNothing(facts *model.Facts) bool {
+	return behindSilence(facts) && facts.API.NotFromHere == ""
+}
+
+// notReachedFromHere reports whether API servers answer, and the endpoint does not from here,
+// which is no sign that the load balancer does not forward.
+func notReachedFromHere(facts *model.Facts) bool {
+	return behindSilence(facts) && facts.API.NotFromHere != ""
+}
+
+// behindSilence reports whether an API server answers that is asked itself, and the endpoint
+// with its load balancer, which is on, does not.
+func behindSilence(facts *model.Facts) bool {
 	return facts.LoadBalancer != nil && facts.LoadBalancer.PoweredOn && !facts.API.Answered() && facts.API.AnswersAt.IsValid()
 }
 

@@ -154,6 +154,11 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 			*f = *unreachable(f)
 			f.API.AnswersAt = f.Record.Members[1]
 		}, "restart_load_balancer c-lb", "answers when it is asked itself"},
+		"is not reached from here": {func(_ *model.ClusterSpec, f *model.Facts) {
+			*f = *unreachable(f)
+			f.API.AnswersAt = f.Record.Members[1]
+			f.API.NotFromHere = "It answers at its own address, 10.10.7.1."
+		}, "", "It answers at its own address"},
 		"mute, and no API server answers": {func(_ *model.ClusterSpec, f *model.Facts) {
 			*f = *unreachable(f)
 			f.LoadBalancer.Phase = ""

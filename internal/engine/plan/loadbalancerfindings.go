@@ -77,6 +77,11 @@ func loadBalancerFindings(v view) model.Findings {
 		f.Warn(field, "The load balancer does not forward", "The API server at %s answers when it is asked itself, and the endpoint "+
 			"%s does not: the apply restarts %s. %s Where that does not help, delete its VM in vCenter, and it is built anew.",
 			v.facts.API.AnswersAt, v.facts.Endpoint().HostPort(), lb.Marker.Node, outage)
+	case notReachedFromHere(v.facts) && !v.endpointMoved():
+		f.Warn(field, "The endpoint is not reached from here", "The API server at %s answers when it is asked itself, and the endpoint %s "+
+			"does not where Terraform runs. %s %s is not restarted for that. See to it that the name, the route and the proxy of the "+
+			"machine that runs Terraform lead there; where %s itself hangs, restart its VM in vCenter.",
+			v.facts.API.AnswersAt, v.facts.Endpoint().HostPort(), v.facts.API.NotFromHere, lb.Marker.Node, lb.Marker.Node)
 	case v.endpointMoved():
 		f.Warn(field, "The load balancer has another address", "%s The apply restarts it, and fails as long as it gets another one.",
 			MovedWords(lb.Marker.Node, v.facts.Record.LoadBalancer.Address, leaseOf(lb), v.facts.Record.LoadBalancer.MAC))
@@ -131,6 +136,10 @@ func loadBalancerCondition(facts *model.Facts) model.Condition {
 	if forwardsNothing(facts) {
 		return condition(kind, false, "", "NotForwarding",
 			fmt.Sprintf("The API server at %s answers when it is asked itself, and does not through the load balancer.", facts.API.AnswersAt))
+	}
+	if notReachedFromHere(facts) {
+		return unknownCondition(kind, "NotReachedFromHere", fmt.Sprintf("The API server at %s answers when it is asked itself, and not "+
+			"through the endpoint. %s", facts.API.AnswersAt, facts.API.NotFromHere))
 	}
 	if lb.Phase != model.PhaseServing {
 		return unknownCondition(kind, "NotReported", "The guest of the load balancer has not reported that it serves.")

@@ -1,0 +1,58 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"syscall"
+)
+
+// proxyError is the answer of a proxy that has made no connection.
+type proxyError struct{ code int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy answers %d %s", e.code, http.StatusText(e.code))
+}
+
+// proxyConnected returns what a proxy says that does not connect.
+func proxyConnected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return &proxyError{code: answer.StatusCode}
+	}
+	return nil
+}
+
+// refuses reports whether the proxy itself refuses. By the other codes it says that it has
+// tried, and got no answer, as whoever connects without a proxy.
+func (e *proxyError) refuses() bool {
+	tried := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+	return !slices.Contains(tried, e.code)
+}
+
+// noRoute are the errors of a system that has no route, or is told by a router that there is
+// none; those of Windows have numbers that no other system uses.
+var noRoute = []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, 10051, 10065}
+
+// noWay reports whether an error says nothing of the machine that was to be reached, but of the
+// way to it from here.
+func noWay(err error) bool {
+	var (
+		name  *net.DNSError
+		op    *net.OpError
+		proxy *proxyError
+		errno syscall.Errno
+	)
+	switch {
+	case errors.As(err, &name):
+		return true
+	case errors.As(err, &proxy):
+		return proxy.refuses()
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return true
+	}
+	return errors.As(err, &errno) && slices.Contains(noRoute, errno)
+}
