@@ -132,7 +132,9 @@ func TestLoadBalancerThatGetsAnotherLeaseStopsTheApply(t *testing.T) {
 	w.must(w.sim.ChangeLease(id, netip.Addr{}))
 
 	spec.LoadBalancer.CPU = 4
-	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	e := w.engine()
+	e.Timing.APITimeout = time.Hour // nobody waits for the API to hear of it
+	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	if err == nil || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), mac) ||
 		!strings.Contains(err.Error(), "Reserve") {
 		t.Fatalf("error %v, want the address %s and %s", err, address, mac)

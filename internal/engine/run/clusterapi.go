@@ -105,6 +105,19 @@ func (c *clusterAPI) wait(ctx context.Context) (model.API, error) {
 	return c.api, nil
 }
 
+// answersNow reports whether the API is ready, asked once.
+func (c *clusterAPI) answersNow(ctx context.Context) bool {
+	release, err := c.enter(ctx)
+	if err != nil {
+		return false
+	}
+	defer release()
+	if c.ready || c.err != nil {
+		return c.ready
+	}
+	return c.connect() == nil && c.api.Ready(ctx) == nil
+}
+
 // isReady notes that the API is ready. The turn is held.
 func (c *clusterAPI) isReady() {
 	c.ready = true

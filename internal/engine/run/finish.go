@@ -27,6 +27,11 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 	if !r.APIReached() {
 		return unrecorded
 	}
+	if failed != nil && !r.api.answersNow(ctx) {
+		// Nobody waits for an API to hear of a failure: the next run writes what import needs.
+		return r.MarkComplete(ctx, nil, failed)
+	}
+
 	var errs []error
 	var nodes map[string]model.KubeNode
 	if ctx.Err() == nil {
