@@ -292,7 +292,7 @@ func (t trouble) takeName(w *walk, c *walked) func() {
 	w.must(err)
 	body, err := rec.Cluster()
 	w.must(err)
-	name := model.NodeName(c.name, t.node, max(1, body.Counters[t.node]))
+	name := model.NodeName("", c.name, t.node, max(1, body.Counters[t.node]))
 	const other = "other-00001"
 	w.must(w.sim.MoveVM(other, "/dc-1/vm/"+c.wanted.Folder))
 	w.must(w.sim.RenameVM(other, name))

@@ -38,10 +38,6 @@ type LoadBalancer struct {
 // DHCP reports whether nodes take leases and a load balancer fronts the control plane.
 func (s *ClusterSpec) DHCP() bool { return s.Allocation == AllocationDHCP }
 
-// LoadBalancerName is the name of the load balancer's VM. Its instance UUID and its MAC
-// address follow from it, so that each replacement has the same.
-func LoadBalancerName(cluster string) string { return cluster + "-" + LoadBalancerPool }
-
 // LoadBalancerPool is the load balancer as a pool of one node. It is built on the first
 // placement of the control plane, and stays where it is while that is one of them.
 func (s *ClusterSpec) LoadBalancerPool() NodePool {

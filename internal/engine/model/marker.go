@@ -25,6 +25,8 @@ type Marker struct {
 	Role        Role               `json:"role"`
 	NodePool    string             `json:"node_pool"`
 	Ordinal     int                `json:"ordinal"`
+	// NameTemplate is that of the node's name; empty: the default one.
+	NameTemplate string `json:"name_template,omitempty"`
 	// Address and IPPool are those of a static node; zero where it takes a lease.
 	Address netip.Prefix `json:"address"`
 	IPPool  uuid.UUID    `json:"ip_pool"`

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // FailurePolicy is what becomes of the stages after one in which a step failed.
@@ -76,6 +78,8 @@ type MissingIPPool struct {
 type Numbers struct {
 	Next    map[string]int
 	Pending map[string][]int
+	// NameTemplates are those of the names of all nodes, as in a record.
+	NameTemplates []record.NameTemplate
 }
 
 // Steps lists the steps in the order in which they run.

@@ -45,6 +45,9 @@ type ClusterSpec struct {
 	// the inventory any more is asked for by its reference: not seen is not gone.
 	Known []KnownMachine
 
+	// NameTemplate is that of the names of nodes to come; empty: the default one.
+	NameTemplate string
+
 	// Description and Tags are for people: they are kept in the record and shown
 	// in the notes of the VMs.
 	Description string
@@ -138,6 +141,8 @@ type Target struct {
 	Parents []uuid.UUID
 	// Known is as in ClusterSpec.
 	Known []KnownMachine
+	// NameTemplate is as in ClusterSpec: it matters where the record is lost.
+	NameTemplate string
 	// RepairsNotReady says that for how long nodes are not Ready matters.
 	RepairsNotReady bool
 }
@@ -145,6 +150,7 @@ type Target struct {
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
 	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known, RepairsNotReady: s.Repair != nil}
+	t.NameTemplate = s.NameTemplate
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}

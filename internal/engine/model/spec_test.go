@@ -19,13 +19,13 @@ func TestNodeOrdinalReadsWhatNodeNameWrites(t *testing.T) {
 		cluster := label.Draw(t, "cluster")
 		pool := label.Draw(t, "pool")
 		n := rapid.IntRange(1, 1_000_000).Draw(t, "ordinal")
-		name := model.NodeName(cluster, pool, n)
-		if got := model.NodeOrdinal(cluster, pool, name); got != n {
+		name := model.NodeName("", cluster, pool, n)
+		if got := model.NodeOrdinal("", cluster, pool, name); got != n {
 			t.Fatalf("%s has the ordinal %d, want %d", name, got, n)
 		}
 		prefix := cluster + "-" + pool + "-"
 		for _, other := range []string{prefix + "-" + fmt.Sprint(n), prefix + "0" + fmt.Sprint(n), name + "0x", name + " ", "x" + name} {
-			if got := model.NodeOrdinal(cluster, pool, other); got != 0 {
+			if got := model.NodeOrdinal("", cluster, pool, other); got != 0 {
 				t.Fatalf("%q has the ordinal %d", other, got)
 			}
 		}

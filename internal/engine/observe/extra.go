@@ -54,8 +54,9 @@ func (w *World) knownExtra() netip.Addr {
 	for _, m := range w.Facts.Gone {
 		names = append(names, m.Node)
 	}
+	of := model.NamesOf(w.cluster, "", &w.Facts, nil)
 	hidden := slices.ContainsFunc(names, func(name string) bool {
-		return !seen[name] && model.NodeOrdinal(w.cluster, pool, name) > 0
+		return !seen[name] && of.Ordinal(pool, name) > 0
 	})
 	if hidden || !w.Facts.Record.Found || newest.Ordinal != w.Facts.Record.Counters[pool]-1 {
 		return netip.Addr{}

@@ -54,8 +54,9 @@ func nodeProblemsCondition(facts *model.Facts) model.Condition {
 // controlPlaneNodes are the nodes of the control plane that have joined, as the API says.
 func controlPlaneNodes(spec *model.ClusterSpec, facts *model.Facts) []string {
 	var names []string
+	of := namesOf(spec, facts)
 	for _, name := range sortedKeys(facts.API.Nodes) {
-		ordinal := model.NodeOrdinal(spec.Name, model.ControlPlanePool, name)
+		ordinal := of.Ordinal(model.ControlPlanePool, name)
 		if ordinal > 0 && facts.API.Joined(name, facts.Pending(model.ControlPlanePool, ordinal)) {
 			names = append(names, name)
 		}

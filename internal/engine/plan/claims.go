@@ -23,7 +23,7 @@ func (v view) addressed() []string {
 		names = append(names, c.Owner)
 	}
 	for ordinal := range v.facts.Record.Members {
-		names = append(names, model.NodeName(v.spec.Name, model.ControlPlanePool, ordinal))
+		names = append(names, v.nodeNames.Node(model.ControlPlanePool, ordinal))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

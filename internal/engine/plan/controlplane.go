@@ -71,7 +71,7 @@ func (v view) votersOf(there int) int {
 
 // Voters is how many members the etcd of a control plane that was running has at least.
 func Voters(spec *model.ClusterSpec, facts *model.Facts) int {
-	v := view{spec: spec}
+	v := view{spec: spec, nodeNames: namesOf(spec, facts)}
 	v.facts, v.former = withoutFormer(facts)
 	return v.votersOf(len(v.machines(model.ControlPlanePool)) + len(v.presumedPresent(model.ControlPlanePool)))
 }

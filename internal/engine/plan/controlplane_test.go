@@ -35,7 +35,7 @@ func half(count, from int, ordinals ...int) *model.Facts {
 // unjoined takes the node object of a pending node away; its join has left it where
 // halfway is set.
 func unjoined(f *model.Facts, n int, halfway bool) *model.Facts {
-	name := model.NodeName("c", model.ControlPlanePool, n)
+	name := model.NodeName("", "c", model.ControlPlanePool, n)
 	if halfway {
 		f.API.Nodes[name] = model.KubeNode{Name: name, Ready: true}
 	} else {
@@ -94,7 +94,7 @@ func TestControlPlaneIsRolledBeforeWorkers(t *testing.T) {
 func TestRolloutOfTheControlPlaneResumes(t *testing.T) {
 	t.Parallel()
 	cordoned := func(f *model.Facts, n int, off bool) *model.Facts {
-		name := model.NodeName("c", model.ControlPlanePool, n)
+		name := model.NodeName("", "c", model.ControlPlanePool, n)
 		f.API.Nodes[name] = model.KubeNode{Name: name, Ready: !off, Unschedulable: true, Cordoned: true}
 		for i := range f.Machines {
 			if m := &f.Machines[i]; m.Marker.Node == name {
@@ -104,7 +104,7 @@ func TestRolloutOfTheControlPlaneResumes(t *testing.T) {
 		return f
 	}
 	gone := func(f *model.Facts, n int, object bool) *model.Facts {
-		name := model.NodeName("c", model.ControlPlanePool, n)
+		name := model.NodeName("", "c", model.ControlPlanePool, n)
 		lose(f, name)
 		if !object {
 			delete(f.API.Nodes, name)
@@ -114,7 +114,7 @@ func TestRolloutOfTheControlPlaneResumes(t *testing.T) {
 	claimed := func(f *model.Facts, n int) *model.Facts {
 		for i, c := range f.Claims {
 			if c.Owner == model.OwnerExtra {
-				f.Claims[i].Owner = model.NodeName("c", model.ControlPlanePool, n)
+				f.Claims[i].Owner = model.NodeName("", "c", model.ControlPlanePool, n)
 			}
 		}
 		f.Record.Pending = map[string][]int{model.ControlPlanePool: {n}}

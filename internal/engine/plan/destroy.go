@@ -93,8 +93,9 @@ func heldWords(target model.Target, facts *model.Facts) []string {
 // holdsUnseen reports whether a VM that is not seen may use the address of a claim: its
 // own, and, of a control plane, those of the endpoint.
 func holdsUnseen(target model.Target, facts *model.Facts, c model.Claim) bool {
+	of := model.NamesOf(target.Name, target.NameTemplate, facts, nil)
 	return slices.ContainsFunc(facts.Unseen, func(m model.UnseenMachine) bool {
-		return m.Node == c.Owner || c.Endpoint() && model.NodeOrdinal(target.Name, model.ControlPlanePool, m.Node) > 0
+		return m.Node == c.Owner || c.Endpoint() && of.Ordinal(model.ControlPlanePool, m.Node) > 0
 	})
 }
 

@@ -54,7 +54,7 @@ func (c check) loadBalancerDocument(refused map[model.Field]bool) model.Findings
 	if !c.builds[model.LoadBalancerPool] {
 		return f
 	}
-	doc := LoadBalancerDocument(c.spec)
+	doc := LoadBalancerDocument(c.spec, c.nodeNames.LoadBalancer())
 	doc.InstanceID = uuid.Nil.String()
 	doc.MAC, _ = MACAddress(netip.Addr{}, uuid.Nil, func(string) bool { return false })
 	at := model.PlacementRef{NodePool: model.ControlPlanePool}
@@ -84,7 +84,7 @@ func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (boot
 	if len(two) < 2 {
 		return bootstrap.Node{}, false
 	}
-	node := Document(spec, pool, model.NodeName(spec.Name, pool.Name, 1), ip)
+	node := Document(spec, pool, model.NodeName(spec.NameTemplate, spec.Name, pool.Name, 1), ip)
 	node.InstanceID = uuid.Nil.String()
 	node.Role = bootstrap.Worker
 	if pool.ControlPlane() {
@@ -98,7 +98,7 @@ func sample(spec *model.ClusterSpec, pool model.NodePool, ip model.IPPool) (boot
 
 // leasedSample is a node that takes a lease. No plan knows the one of its load balancer.
 func leasedSample(spec *model.ClusterSpec, pool model.NodePool) bootstrap.Node {
-	node := Document(spec, pool, model.NodeName(spec.Name, pool.Name, 1), model.IPPool{})
+	node := Document(spec, pool, model.NodeName(spec.NameTemplate, spec.Name, pool.Name, 1), model.IPPool{})
 	node.InstanceID = uuid.Nil.String()
 	node.Role = bootstrap.Worker
 	if pool.ControlPlane() {
@@ -152,10 +152,10 @@ func proxyOf(spec *model.ClusterSpec) *bootstrap.Proxy {
 }
 
 // LoadBalancerDocument is the part of a load balancer's documents that follows from the spec.
-func LoadBalancerDocument(spec *model.ClusterSpec) bootstrap.LoadBalancer {
+func LoadBalancerDocument(spec *model.ClusterSpec, name string) bootstrap.LoadBalancer {
 	return bootstrap.LoadBalancer{
 		ClusterName:       spec.Name,
-		Name:              model.LoadBalancerName(spec.Name),
+		Name:              name,
 		KubernetesVersion: spec.KubernetesVersion,
 		HAProxyImage:      spec.HAProxyImage(),
 		HostName:          spec.LoadBalancer.HostName,

@@ -95,7 +95,7 @@ func drawLeased(t *rapid.T, s *model.ClusterSpec, f *model.Facts) {
 	}
 	f.Record.Members = map[int]netip.Addr{}
 	for _, c := range claimed {
-		if n := model.NodeOrdinal("c", model.ControlPlanePool, c.Owner); n > 0 {
+		if n := model.NodeOrdinal("", "c", model.ControlPlanePool, c.Owner); n > 0 {
 			f.Record.Members[n] = c.Address
 		}
 	}
@@ -217,14 +217,14 @@ func drawFate(t *rapid.T, f *model.Facts, name string) {
 func presumed(f *model.Facts, pool string, there map[string]bool) int {
 	names := map[string]bool{}
 	for _, name := range f.Unreadable {
-		names[name] = model.NodeOrdinal("c", pool, name) > 0
+		names[name] = model.NodeOrdinal("", "c", pool, name) > 0
 	}
 	for name, node := range f.API.Nodes {
 		gone := slices.ContainsFunc(f.Gone, func(m model.KnownMachine) bool { return m.Node == name })
-		names[name] = names[name] || (node.Ready || !gone) && model.NodeOrdinal("c", pool, name) > 0 && !there[name]
+		names[name] = names[name] || (node.Ready || !gone) && model.NodeOrdinal("", "c", pool, name) > 0 && !there[name]
 	}
 	for _, m := range f.Unseen {
-		names[m.Node] = names[m.Node] || model.NodeOrdinal("c", pool, m.Node) > 0 && !there[m.Node]
+		names[m.Node] = names[m.Node] || model.NodeOrdinal("", "c", pool, m.Node) > 0 && !there[m.Node]
 	}
 	n := 0
 	for _, counts := range names {

@@ -109,7 +109,7 @@ func claim(f *model.Facts, pool uuid.UUID, owner string) netip.Addr {
 // join adds a node of a pool that was built on one of its placements: its address,
 // its VM and its node object.
 func join(f *model.Facts, pool model.NodePool, at, n int) {
-	name := model.NodeName("c", pool.Name, n)
+	name := model.NodeName("", "c", pool.Name, n)
 	built := pool.Placements[at]
 	m := model.Machine{
 		Ref:       "vm-" + name,

@@ -48,16 +48,17 @@ func Unmade(cluster string, facts *model.Facts) []string {
 		return nil
 	}
 	var names []string
+	of := model.NamesOf(cluster, "", facts, nil) // the record has the templates
 	for pool, ordinals := range facts.Record.Pending {
 		for _, ordinal := range ordinals {
-			name := model.NodeName(cluster, pool, ordinal)
+			name := of.Node(pool, ordinal)
 			if !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name && !facts.Former(m.Marker) }) {
 				names = append(names, name)
 			}
 		}
 	}
 	if facts.LoadBalancer == nil {
-		names = append(names, model.LoadBalancerName(cluster))
+		names = append(names, of.LoadBalancer())
 	}
 	slices.Sort(names)
 	return names

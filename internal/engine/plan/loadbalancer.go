@@ -16,7 +16,7 @@ func loadBalancerSteps(v view) []model.Step {
 	if !v.spec.DHCP() || v.loadBalancerHidden() {
 		return nil
 	}
-	create := []model.Step{model.CreateLoadBalancer{Name: model.LoadBalancerName(v.spec.Name)}}
+	create := []model.Step{model.CreateLoadBalancer{Name: v.nodeNames.LoadBalancer()}}
 	lb := v.facts.LoadBalancer
 	switch {
 	case lb == nil:
@@ -38,7 +38,7 @@ func (v view) loadBalancerHidden() bool {
 	if v.facts.LoadBalancer != nil {
 		return false
 	}
-	name := model.LoadBalancerName(v.spec.Name)
+	name := v.nodeNames.LoadBalancer()
 	serves := v.endpointRecorded() && !v.gone(name) && v.facts.API.Answered()
 	return serves || v.hidden(name) || v.unreadable(name)
 }

@@ -59,10 +59,10 @@ func loadBalancerFindings(v view) model.Findings {
 	case v.loadBalancerHidden():
 		f.Warn(field, "The load balancer is not visible", "vCenter does not show the VM %s, or does not return its configuration, and does not "+
 			"say that it is gone. It is not built anew. Move the VM back or grant the privilege, or have it deleted by a user who sees it.",
-			model.LoadBalancerName(v.spec.Name))
+			v.nodeNames.LoadBalancer())
 	case lb == nil:
 		f.Warn(field, "The load balancer is gone", "The apply builds %s anew with the same MAC address, by which the DHCP server gives it "+
-			"the same lease. %s", model.LoadBalancerName(v.spec.Name), outage)
+			"the same lease. %s", v.nodeNames.LoadBalancer(), outage)
 	case !v.apiReached():
 	case len(v.loadBalancerReasons(*lb)) > 0:
 		f.Warn(field, "The load balancer is replaced", "The apply powers %s off, deletes it, and builds it anew with the same MAC address, by "+

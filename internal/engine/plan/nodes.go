@@ -138,7 +138,7 @@ func (p *nodePoolPlan) remove(v view, left []model.Machine) {
 
 // creations hands out ordinals and placements for the new nodes of a pool.
 type creations struct {
-	cluster  string
+	names    model.NodeNames
 	pool     model.NodePool
 	pending  []int // ordinals that were handed out and not used
 	counter  int   // the next ordinal that was never used
@@ -150,7 +150,7 @@ type creations struct {
 
 func newCreations(v view, pool model.NodePool, members, current []model.Machine) *creations {
 	c := &creations{
-		cluster: v.spec.Name,
+		names:   v.nodeNames,
 		pool:    pool,
 		pending: pendingOrdinals(v, pool.Name, members),
 		counter: v.counter(pool.Name),
@@ -170,7 +170,10 @@ func (c *creations) next() model.CreateNode {
 		n = c.pending[0]
 		c.pending = c.pending[1:]
 	} else {
-		c.counter++
+		for !c.names.Free(c.pool.Name, n) {
+			n++
+		}
+		c.counter = n + 1
 	}
 	at := 0
 	for i, count := range c.counts {
@@ -181,7 +184,7 @@ func (c *creations) next() model.CreateNode {
 	c.counts[at]++
 	c.assigned = append(c.assigned, n)
 	return model.CreateNode{
-		Node:      model.NodeName(c.cluster, c.pool.Name, n),
+		Node:      c.names.Node(c.pool.Name, n),
 		NodePool:  c.pool,
 		Ordinal:   n,
 		Placement: model.PlacementRef{NodePool: c.pool.Name, Index: at},
@@ -214,7 +217,7 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 		used[v.ordinal(pool, name)] = true
 	}
 	ns = slices.DeleteFunc(ns, func(n int) bool {
-		name := model.NodeName(v.spec.Name, pool, n)
+		name := v.nodeNames.Node(pool, n)
 		_, known := v.facts.API.Nodes[name] // of a join that failed: it has left what its name refers to
 		return used[n] || known || !v.hasMachine(name) && v.mayBePresent(name)
 	})
@@ -225,7 +228,7 @@ func pendingOrdinals(v view, pool string, members []model.Machine) []int {
 
 // unclaimed is 1 where a node has no address, and 0 where it has one.
 func (v view) unclaimed(pool string, ordinal int) int {
-	name := model.NodeName(v.spec.Name, pool, ordinal)
+	name := v.nodeNames.Node(pool, ordinal)
 	if slices.ContainsFunc(v.facts.Claims, func(c model.Claim) bool { return c.Owner == name }) {
 		return 0
 	}

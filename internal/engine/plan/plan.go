@@ -137,6 +137,8 @@ func numbers(v view, pools []nodePoolPlan) model.Numbers {
 	n := model.Numbers{
 		Next:    map[string]int{},
 		Pending: map[string][]int{},
+
+		NameTemplates: v.nodeNames.Templates(),
 	}
 	maps.Copy(n.Next, v.facts.Record.Counters)
 	for _, pool := range pools {
@@ -162,7 +164,7 @@ func stillPending(v view, pool nodePoolPlan) []int {
 	slices.Sort(ordinals)
 	return slices.DeleteFunc(slices.Compact(ordinals), func(n int) bool {
 		return v.facts.API.Answered() &&
-			v.facts.API.Joined(model.NodeName(v.spec.Name, pool.name, n), pool.name == model.ControlPlanePool)
+			v.facts.API.Joined(v.nodeNames.Node(pool.name, n), pool.name == model.ControlPlanePool)
 	})
 }
 

@@ -106,7 +106,7 @@ func saidGoneFindings(v view) model.Findings {
 	var f model.Findings
 	var names []string
 	for ordinal := range v.facts.Record.Members {
-		if name := model.NodeName(v.spec.Name, model.ControlPlanePool, ordinal); v.saidGone(name) {
+		if name := v.nodeNames.Node(model.ControlPlanePool, ordinal); v.saidGone(name) {
 			names = append(names, name)
 		}
 	}

@@ -27,12 +27,12 @@ func TestEveryPlanLeadsToTheNodesThatTheSpecAsksFor(t *testing.T) {
 		for _, pool := range s.Workers {
 			left := 0
 			for name := range there {
-				if model.NodeOrdinal("c", pool.Name, name) > 0 && !deleted[name] {
+				if model.NodeOrdinal("", "c", pool.Name, name) > 0 && !deleted[name] {
 					left++
 				}
 			}
 			for name := range created {
-				if model.NodeOrdinal("c", pool.Name, name) > 0 {
+				if model.NodeOrdinal("", "c", pool.Name, name) > 0 {
 					left++
 				}
 			}
@@ -258,7 +258,7 @@ func TestDestroyDeletesEveryMachineAndReleasesEveryAddress(t *testing.T) {
 		hidden := map[string]bool{}
 		for _, m := range f.Unseen {
 			hidden[m.Node] = true
-			if model.NodeOrdinal("c", model.ControlPlanePool, m.Node) > 0 {
+			if model.NodeOrdinal("", "c", model.ControlPlanePool, m.Node) > 0 {
 				hidden[model.OwnerVIP], hidden[model.OwnerExtra] = true, true
 			}
 		}

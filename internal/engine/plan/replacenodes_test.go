@@ -103,7 +103,7 @@ func TestControlPlaneNodeToReplaceIsRolled(t *testing.T) {
 	for _, count := range []int{1, 3} {
 		s := small(count, 1)
 		s.ReplaceNodes = []string{"c-cp-1"}
-		next := model.NodeName("c", model.ControlPlanePool, count+1)
+		next := model.NodeName("", "c", model.ControlPlanePool, count+1)
 		p := planned(s, running(count, 1))
 		wantSteps(t, p, "create_node "+next+", delete_node c-cp-1")
 		if !says(p.Warnings, "The control plane is rolled", "replace_nodes") {

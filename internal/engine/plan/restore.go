@@ -16,7 +16,7 @@ var restoreField = model.ClusterField(model.FieldRestore)
 // gone that the others can never answer again. That its API does not answer is no proof:
 // it may be the way there.
 func quorumLost(spec *model.ClusterSpec, facts *model.Facts) bool {
-	v := view{spec: spec}
+	v := view{spec: spec, nodeNames: namesOf(spec, facts)}
 	v.facts, v.former = withoutFormer(facts)
 	return v.apiSilent() && (v.controlPlaneGone() || v.quorumGone(v.machines(model.ControlPlanePool)))
 }
@@ -77,7 +77,7 @@ func (v view) firstOrdinal() int {
 // none. Those of other names than Gantry's are left alone.
 func StaleNodes(spec *model.ClusterSpec, facts *model.Facts, nodes map[string]model.KubeNode, there func(node string) bool) []string {
 	facts = goesOnWith(spec, facts)
-	v := view{spec: spec, facts: facts}
+	v := view{spec: spec, facts: facts, nodeNames: namesOf(spec, facts)}
 	var names []string
 	for name := range nodes {
 		if !v.ours(name) || there(name) || v.hidden(name) || v.unreadable(name) {

@@ -42,7 +42,7 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 	st.Health = health(st.Conditions)
 	st.State = state(facts, st.Health, st.Conditions)
 	present, _ := withoutFormer(facts)
-	if v := (view{spec: spec, facts: present}); v.controlPlaneGone() {
+	if v := (view{spec: spec, facts: present, nodeNames: namesOf(spec, facts)}); v.controlPlaneGone() {
 		st.Warnings = append(st.Warnings, goneFinding(spec, facts))
 		st.State = model.StateDegraded
 	}
@@ -108,6 +108,7 @@ func missingNodes(spec *model.ClusterSpec, facts *model.Facts) []model.NodeStatu
 		}
 	}
 	var nodes []model.NodeStatus
+	names := namesOf(spec, facts)
 	for _, m := range known {
 		node := model.NodeStatus{
 			Name:  m.Node,
@@ -115,12 +116,12 @@ func missingNodes(spec *model.ClusterSpec, facts *model.Facts) []model.NodeStatu
 			VM:    m.Ref,
 			Ready: facts.API.Nodes[m.Node].Ready,
 		}
-		if m.Node == model.LoadBalancerName(spec.Name) {
+		if m.Node == names.LoadBalancer() {
 			node.NodePool = model.LoadBalancerPool
 			node.Role = model.RoleLoadBalancer
 		}
 		for pool := range facts.Record.Counters {
-			if model.NodeOrdinal(spec.Name, pool, m.Node) > 0 {
+			if names.Ordinal(pool, m.Node) > 0 {
 				node.NodePool = pool
 				node.Role = (&model.NodePool{Name: pool}).Role()
 			}

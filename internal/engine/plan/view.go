@@ -9,8 +9,9 @@ import (
 
 // view answers questions about the facts of one spec. It changes nothing.
 type view struct {
-	spec  *model.ClusterSpec
-	facts *model.Facts
+	spec      *model.ClusterSpec
+	facts     *model.Facts
+	nodeNames model.NodeNames
 	// reset says that the control plane is built anew; the facts are then as they are
 	// once the reset has begun.
 	reset bool
@@ -33,13 +34,14 @@ type view struct {
 }
 
 func newView(spec *model.ClusterSpec, facts *model.Facts) view {
-	v := view{spec: spec, facts: facts}
+	names := namesOf(spec, facts)
+	v := view{spec: spec, facts: facts, nodeNames: names}
 	if TakenBack(spec, facts) {
 		v.takenBack = facts.Record.Reset
 		facts = goesOnWith(spec, facts)
 	}
 	if resets(spec, facts) {
-		v = view{spec: spec, facts: resetFacts(facts), reset: true}
+		v = view{spec: spec, facts: resetFacts(facts), nodeNames: names, reset: true}
 	} else {
 		v.facts, v.former = withoutFormer(facts)
 	}
@@ -72,7 +74,17 @@ func (v view) machines(pool string) []model.Machine {
 }
 
 // ordinal reads the ordinal from a node's name; 0 where the name is not of the pool.
-func (v view) ordinal(pool, name string) int { return model.NodeOrdinal(v.spec.Name, pool, name) }
+func (v view) ordinal(pool, name string) int { return v.nodeNames.Ordinal(pool, name) }
+
+// namesOf are the names of the nodes of a spec, those to come, too.
+func namesOf(spec *model.ClusterSpec, facts *model.Facts) model.NodeNames {
+	v := view{spec: spec, facts: facts, nodeNames: model.NamesOf(spec.Name, spec.NameTemplate, facts, nil)}
+	counters := map[string]int{}
+	for _, pool := range v.pools() {
+		counters[pool] = max(facts.Record.Counters[pool], v.highest(pool)+1)
+	}
+	return model.NamesOf(spec.Name, spec.NameTemplate, facts, counters)
+}
 
 // highest is the highest ordinal that a node of the pool is known to have had, so
 // that a counter which was lost does not go back. The names in the API are the cluster's

@@ -22,7 +22,7 @@ func vmTagSteps(v view, builds bool) []model.Step {
 		return step
 	}
 	left := slices.DeleteFunc(slices.Clone(rec.VMTags), func(t record.VMTag) bool { return slices.Contains(wanted, t.ID) })
-	hidden := len(HiddenVMs(v.spec.Name, rec.Counters, v.facts)) > 0
+	hidden := len(HiddenVMs(v.nodeNames, rec.Counters, v.facts)) > 0
 	if len(left) > 0 && !(hidden && v.facts.VMTagsRead) {
 		return step
 	}
@@ -37,18 +37,18 @@ func vmTagSteps(v view, builds bool) []model.Step {
 
 // HiddenVMs are the VMs of a cluster that may be there although vCenter shows none of them
 // now, as far as their names tell; counters are those of the cluster's record.
-func HiddenVMs(cluster string, counters map[string]int, facts *model.Facts) []model.Marker {
+func HiddenVMs(of model.NodeNames, counters map[string]int, facts *model.Facts) []model.Marker {
 	names := slices.Clone(facts.Unreadable)
 	for _, m := range facts.Unseen {
 		names = append(names, m.Node)
 	}
 	var hidden []model.Marker
 	for _, name := range names {
-		if name == model.LoadBalancerName(cluster) {
+		if name == of.LoadBalancer() {
 			hidden = append(hidden, model.Marker{Node: name, NodePool: model.LoadBalancerPool})
 		}
 		for _, pool := range sortedKeys(counters) {
-			if n := model.NodeOrdinal(cluster, pool, name); n > 0 {
+			if n := of.Ordinal(pool, name); n > 0 {
 				hidden = append(hidden, model.Marker{Node: name, NodePool: pool, Ordinal: n})
 			}
 		}

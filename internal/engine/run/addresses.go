@@ -19,7 +19,7 @@ type addresses struct {
 	ledger   *ledger.Ledger
 	changes  *changes
 	cluster  uuid.UUID
-	name     string // the cluster's
+	names    func() model.NodeNames
 	facts    *model.Facts
 	pools    map[uuid.UUID]ledger.IPPool // the registered ones
 	snapshot *ledger.Snapshot
@@ -36,7 +36,7 @@ func newAddresses(r *Runner) *addresses {
 		ledger:   r.Ledger,
 		changes:  r.changes,
 		cluster:  r.Spec.ID,
-		name:     r.Spec.Name,
+		names:    r.record.names,
 		facts:    &r.World.Facts,
 		pools:    r.World.IPPools,
 		snapshot: r.World.Snapshot,

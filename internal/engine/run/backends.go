@@ -24,7 +24,6 @@ type backends struct {
 	changes *changes
 	record  *recordWriter
 	timing  model.Timing
-	cluster string
 
 	turn    sync.Mutex // held while the load balancer is told
 	mu      sync.Mutex
@@ -35,7 +34,7 @@ type backends struct {
 
 func newBackends(r *Runner) *backends {
 	b := &backends{
-		vcenter: r.VCenter, changes: r.changes, record: r.record, timing: r.Timing, cluster: r.Spec.Name,
+		vcenter: r.VCenter, changes: r.changes, record: r.record, timing: r.Timing,
 		leaving: map[int]bool{},
 	}
 	if lb := r.World.Facts.LoadBalancer; lb != nil && r.Spec.DHCP() {
@@ -113,7 +112,7 @@ func (b *backends) forget(ctx context.Context, node string) error {
 // ordinal is that of a node of the control plane, whether it is a member, and whether the record
 // knows it at all, be it of the former control plane.
 func (b *backends) ordinal(node string) (ordinal int, member, known bool) {
-	ordinal = model.NodeOrdinal(b.cluster, model.ControlPlanePool, node)
+	ordinal = b.record.names().Ordinal(model.ControlPlanePool, node)
 	rec := b.record.current()
 	_, member = rec.Members[ordinal]
 	_, former := rec.Former[ordinal]

@@ -163,7 +163,7 @@ func (c *clusterAPI) recordAnswer(ctx context.Context) error {
 	former := len(c.record.current().Former) > 0
 	err := c.record.update(ctx, func(b *record.Cluster) {
 		if !b.APIReached && c.first != "" {
-			c.record.remove(b.Pending, func(name string) bool { return name == c.first })
+			removeNodes(b.Pending, c.record.namesIn(b), func(name string) bool { return name == c.first })
 		}
 		b.APIReached = true
 		b.Former = nil

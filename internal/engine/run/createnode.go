@@ -274,6 +274,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		Role:              n.NodePool.Role(),
 		NodePool:          n.NodePool.Name,
 		Ordinal:           n.Ordinal,
+		NameTemplate:      n.record.names().TemplateOf(n.NodePool.Name, n.Ordinal),
 		Address:           n.address,
 		IPPool:            place.IPPoolID,
 		KubernetesVersion: n.Spec.VersionOf(n.NodePool),
@@ -297,6 +298,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 	switch {
 	case n.NodePool.LoadBalancer():
 		marker.ExternalCloudProvider = false
+		marker.NameTemplate = ""
 		marker.BuiltWith = plan.LoadBalancerBuiltWith(n.Spec)
 		marker.HAProxyImage = n.Spec.LoadBalancer.HAProxyImage
 		marker.HostName = n.Spec.LoadBalancer.HostName

@@ -98,7 +98,7 @@ func (r *Runner) withoutMember(nodes map[string]model.KubeNode, members []model.
 }
 
 func (r *Runner) isControlPlane(name string) bool {
-	return model.NodeOrdinal(r.Spec.Name, model.ControlPlanePool, name) > 0
+	return r.record.names().Ordinal(model.ControlPlanePool, name) > 0
 }
 
 func memberOf(members []model.EtcdMember, node string) *model.EtcdMember {

@@ -100,7 +100,7 @@ func (a *addresses) returns(c model.Claim) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.at.IPPool != uuid.Nil && c.IPPool == a.at.IPPool && !a.extra.IsValid() && a.at.Address.IsValid() &&
-		model.NodeOrdinal(a.name, model.ControlPlanePool, c.Owner) > 0
+		a.names().Ordinal(model.ControlPlanePool, c.Owner) > 0
 }
 
 // keepAsExtra makes the address of a node that is gone the extra.

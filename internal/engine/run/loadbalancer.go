@@ -93,7 +93,7 @@ func (r *Runner) buildLoadBalancer(ctx context.Context) error {
 
 func (r *Runner) newLoadBalancer() *newLoadBalancer {
 	return &newLoadBalancer{newNode{Runner: r, CreateNode: model.CreateNode{
-		Node:      model.LoadBalancerName(r.Spec.Name),
+		Node:      r.record.names().LoadBalancer(),
 		NodePool:  r.Spec.LoadBalancerPool(),
 		Placement: model.PlacementRef{NodePool: model.ControlPlanePool},
 	}}}
@@ -127,7 +127,7 @@ func (lb *newLoadBalancer) build(ctx context.Context) error {
 // loadBalancerGuestInfo renders the documents of a load balancer, with the backends that it
 // begins with, if there are any.
 func (n *newNode) loadBalancerGuestInfo() (map[string]string, error) {
-	doc := plan.LoadBalancerDocument(n.Spec)
+	doc := plan.LoadBalancerDocument(n.Spec, n.Node)
 	doc.InstanceID = n.uuid().String()
 	doc.MAC = n.mac
 	doc.CACertificate = n.Secrets.Authorities.CA.Cert
@@ -144,7 +144,7 @@ func (n *newNode) loadBalancerGuestInfo() (map[string]string, error) {
 // awaitLoadBalancer waits until the load balancer has a lease, and serves if it has backends,
 // and compares the lease with the one by which the cluster is reached.
 func (r *Runner) awaitLoadBalancer(ctx context.Context, vm, mac string, seen *model.PollResult) error {
-	name := model.LoadBalancerName(r.Spec.Name)
+	name := r.record.names().LoadBalancer()
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.BootTimeout)
 	defer cancel()
 	boot := loadBalancerBoot{

@@ -77,7 +77,7 @@ func TestQuorumIsJudgedAgainBeforeARestart(t *testing.T) {
 			t.Parallel()
 			api := &restartedAPI{meanwhile: c.meanwhile}
 			for n := range c.members {
-				name := model.NodeName("c", model.ControlPlanePool, int(n)+1)
+				name := model.NodeName("", "c", model.ControlPlanePool, int(n)+1)
 				api.members = append(api.members, model.EtcdMember{ID: n + 1, Name: name})
 				api.nodes = append(api.nodes, model.KubeNode{Name: name, Ready: true, ControlPlane: true})
 			}

@@ -24,6 +24,10 @@ type recordWriter struct {
 	changes *changes
 	id      uuid.UUID
 	ref     record.Ref
+	// nameTemplate and facts name nodes as long as there is no record that does.
+	nameTemplate string
+	facts        *model.Facts
+
 	ipPools []uuid.UUID // of the spec
 	// datacenter is the reference of the spec's; empty: no names were resolved.
 	datacenter string
@@ -44,7 +48,10 @@ func newRecordWriter(r *Runner) *recordWriter {
 		changes: r.changes,
 		id:      r.World.RecordID,
 		ref:     r.Spec.Ref,
+		facts:   &r.World.Facts,
 		ipPools: r.Spec.IPPools(),
+
+		nameTemplate: r.Spec.NameTemplate,
 
 		datacenter: r.World.Limits.Site.Datacenter,
 		proxy:      recordedProxy(r.Spec),
@@ -135,9 +142,11 @@ func (w *recordWriter) writeAhead(ctx context.Context, n model.Numbers) error {
 	return w.update(ctx, func(b *record.Cluster) {
 		b.Counters = n.Next
 		b.Pending = n.Pending
-		w.remove(b.Restarted, func(name string) bool { // they get another VM
+		b.NameTemplates = n.NameTemplates
+		of := w.namesIn(b)
+		removeNodes(b.Restarted, of, func(name string) bool { // they get another VM
 			return slices.ContainsFunc(slices.Sorted(maps.Keys(n.Pending)), func(pool string) bool {
-				return slices.Contains(n.Pending[pool], model.NodeOrdinal(w.ref.Name, pool, name))
+				return slices.Contains(n.Pending[pool], of.Ordinal(pool, name))
 			})
 		})
 		b.IPPools = w.allIPPools(b.IPPools)
@@ -231,6 +240,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		Proxy:            r.record.proxy,
 		Counters:         r.numbers.Next,
 		Pending:          r.numbers.Pending,
+		NameTemplates:    r.numbers.NameTemplates,
 		IPPools:          r.record.allIPPools(nil),
 		Parents:          r.Parents,
 		LoadBalancer:     lost.LoadBalancer,

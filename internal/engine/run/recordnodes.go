@@ -18,16 +18,17 @@ func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.Kube
 	return w.update(ctx, func(b *record.Cluster) {
 		w.outcome(b, failed)
 		b.CreationComplete = true
-		w.remove(b.Pending, func(name string) bool {
+		of := w.namesIn(b)
+		removeNodes(b.Pending, of, func(name string) bool {
 			// The kubelet of a control-plane node registers it before the join has ended.
-			controlPlane := model.NodeOrdinal(w.ref.Name, model.ControlPlanePool, name) > 0
+			controlPlane := of.Ordinal(model.ControlPlanePool, name) > 0
 			return model.APIFacts{Nodes: nodes}.Joined(name, controlPlane)
 		})
-		w.remove(b.Unresponsive, func(name string) bool {
+		removeNodes(b.Unresponsive, of, func(name string) bool {
 			node, exists := nodes[name]
 			return nodes != nil && (!exists && !w.lost[name] || node.Ready)
 		})
-		w.remove(b.Restarted, func(name string) bool {
+		removeNodes(b.Restarted, of, func(name string) bool {
 			_, exists := nodes[name]
 			return nodes != nil && !exists
 		})
@@ -37,7 +38,7 @@ func (w *recordWriter) complete(ctx context.Context, nodes map[string]model.Kube
 // joined records that a node has joined.
 func (w *recordWriter) joined(ctx context.Context, node string) error {
 	return w.update(ctx, func(b *record.Cluster) {
-		w.remove(b.Pending, func(name string) bool { return name == node })
+		removeNodes(b.Pending, w.namesIn(b), func(name string) bool { return name == node })
 	})
 }
 
@@ -65,25 +66,28 @@ func withOrdinal(byPool map[string][]int, m model.Marker) map[string][]int {
 	return byPool
 }
 
-// remove takes the ordinals of some nodes out of those of each pool.
-func (w *recordWriter) remove(byPool map[string][]int, gone func(node string) bool) {
-	removeNodes(byPool, w.ref.Name, gone)
+// names are those of the cluster's nodes, as its record has them.
+func (w *recordWriter) names() model.NodeNames {
+	now := w.current()
+	if !now.Found {
+		return model.NamesOf(w.ref.Name, w.nameTemplate, w.facts, nil)
+	}
+	return w.namesIn(&now.Cluster)
 }
 
-func removeNodes(byPool map[string][]int, cluster string, gone func(node string) bool) {
+func (w *recordWriter) namesIn(body *record.Cluster) model.NodeNames {
+	facts := *w.facts
+	facts.Record = model.Record{Found: true, Cluster: *body}
+	return model.NamesOf(w.ref.Name, "", &facts, nil)
+}
+
+// removeNodes takes the ordinals of some nodes out of those of each pool.
+func removeNodes(byPool map[string][]int, of model.NodeNames, gone func(node string) bool) {
 	for pool, ordinals := range byPool {
-		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool { return gone(vmName(cluster, pool, n)) })
+		left := slices.DeleteFunc(slices.Clone(ordinals), func(n int) bool { return gone(of.VM(pool, n)) })
 		byPool[pool] = left
 		if len(left) == 0 {
 			delete(byPool, pool)
 		}
 	}
-}
-
-// vmName is the name of a node's VM, or of the load balancer's.
-func vmName(cluster, pool string, ordinal int) string {
-	if pool == model.LoadBalancerPool && ordinal == 0 {
-		return model.LoadBalancerName(cluster)
-	}
-	return model.NodeName(cluster, pool, ordinal)
 }

@@ -101,9 +101,10 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, leaving map[string]bo
 	}
 	serving := 0
 	var waiting []string
+	of := r.record.names()
 	for other, n := range nodes {
 		switch {
-		case other == name || leaving[other] || model.NodeOrdinal(r.Spec.Name, pool, other) == 0:
+		case other == name || leaving[other] || of.Ordinal(pool, other) == 0:
 		case r.isServing(n):
 			serving++
 		default:
@@ -126,7 +127,7 @@ func (r *Runner) minReady(nodes map[string]model.KubeNode, leaving map[string]bo
 func (r *Runner) unhealthyControlPlane(nodes map[string]model.KubeNode) []string {
 	var unhealthy []string
 	for name, n := range nodes {
-		if model.NodeOrdinal(r.Spec.Name, model.ControlPlanePool, name) > 0 && !r.isServing(n) {
+		if r.isControlPlane(name) && !r.isServing(n) {
 			unhealthy = append(unhealthy, fmt.Sprintf("%s (%s)", name, r.notServing(n)))
 		}
 	}

@@ -29,7 +29,7 @@ func (a *drainedAPI) MoveEtcdLeader(context.Context, string) error { return nil 
 func TestQuorumIsJudgedAgainAfterADrain(t *testing.T) {
 	t.Parallel()
 	member := func(n uint64, why string) model.EtcdMember {
-		return model.EtcdMember{ID: n, Name: model.NodeName("c", model.ControlPlanePool, int(n)), Error: why}
+		return model.EtcdMember{ID: n, Name: model.NodeName("", "c", model.ControlPlanePool, int(n)), Error: why}
 	}
 	for name, c := range map[string]struct {
 		meanwhile func(*drainedAPI)

@@ -63,7 +63,7 @@ func (r *Runner) updateVMTags(ctx context.Context) error {
 // forgetVMTags drops from a record the tags that are asked for no more. While a VM is hidden
 // that may have them from Gantry they stay: what other VMs have of them by then is not Gantry's.
 func (r *Runner) forgetVMTags(b *record.Cluster, vms []model.Machine, wanted []uuid.UUID) {
-	hidden := plan.HiddenVMs(r.Spec.Name, b.Counters, &r.World.Facts)
+	hidden := plan.HiddenVMs(r.record.namesIn(b), b.Counters, &r.World.Facts)
 	b.VMTags = slices.DeleteFunc(b.VMTags, func(t record.VMTag) bool {
 		return len(hidden) == 0 && !slices.Contains(wanted, t.ID)
 	})
@@ -81,6 +81,7 @@ func (r *Runner) forgetVMTags(b *record.Cluster, vms []model.Machine, wanted []u
 // those that are hidden and may have it. Of the VMs of a tag it drops those that lack it by now,
 // which have it from Gantry next, and those that are gone; of a hidden one nothing is known.
 func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[string][]uuid.UUID) {
+	of := r.record.namesIn(b)
 	for _, tag := range r.Spec.VMTags {
 		i := slices.IndexFunc(b.VMTags, func(t record.VMTag) bool { return t.ID == tag.ID })
 		if i >= 0 {
@@ -88,7 +89,7 @@ func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[strin
 			continue
 		}
 		var others map[string][]int
-		for _, m := range plan.HiddenVMs(r.Spec.Name, b.Counters, &r.World.Facts) {
+		for _, m := range plan.HiddenVMs(of, b.Counters, &r.World.Facts) {
 			others = withOrdinal(others, m)
 		}
 		for _, m := range vms {
@@ -101,23 +102,23 @@ func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[strin
 	for _, m := range vms {
 		for _, tag := range r.Spec.VMTags {
 			if !slices.Contains(on[m.Ref], tag.ID) {
-				notOthers(b, tag.ID, m.Marker.Node, r.Spec.Name)
+				notOthers(b, tag.ID, m.Marker.Node, of)
 			}
 		}
 	}
 	for _, m := range r.World.Facts.Gone {
-		notOthers(b, uuid.Nil, m.Node, r.Spec.Name)
+		notOthers(b, uuid.Nil, m.Node, of)
 	}
 }
 
 // notOthers drops the VM of a node from those that have a tag from others, or any tag where
 // none is named.
-func notOthers(b *record.Cluster, id uuid.UUID, node, cluster string) {
+func notOthers(b *record.Cluster, id uuid.UUID, node string, of model.NodeNames) {
 	for _, tag := range b.VMTags {
 		if id != uuid.Nil && tag.ID != id {
 			continue
 		}
-		removeNodes(tag.Others, cluster, func(name string) bool { return name == node })
+		removeNodes(tag.Others, of, func(name string) bool { return name == node })
 	}
 }
 
@@ -127,7 +128,7 @@ func (w *recordWriter) builtVM(ctx context.Context, node string) error {
 	if !slices.ContainsFunc(w.current().VMTags, func(t record.VMTag) bool { return len(t.Others) > 0 }) {
 		return nil
 	}
-	return w.update(ctx, func(b *record.Cluster) { notOthers(b, uuid.Nil, node, w.ref.Name) })
+	return w.update(ctx, func(b *record.Cluster) { notOthers(b, uuid.Nil, node, w.namesIn(b)) })
 }
 
 // givenVMTags are the tags of the spec for the record of a running cluster whose record was

@@ -56,6 +56,9 @@ type Cluster struct {
 
 	// Counters holds the next ordinal for a node of each pool. It never goes back.
 	Counters map[string]int
+	// NameTemplates are those of the names of its nodes, the oldest first; none: all are named
+	// by the default one.
+	NameTemplates []NameTemplate
 	// Pending holds the ordinals of nodes that have not joined yet, by pool, in
 	// ascending order.
 	Pending map[string][]int
@@ -102,6 +105,13 @@ type LoadBalancer struct {
 	MAC string
 }
 
+// NameTemplate is a template of the names of nodes. It names the nodes of a pool from an
+// ordinal on, unless a later one does; of a pool that is not listed all.
+type NameTemplate struct {
+	Template string         `json:"t,omitempty"` // empty: the default one
+	From     map[string]int `json:"f,omitempty"`
+}
+
 // Deletion is the last progress of a destruction.
 type Deletion struct {
 	Progress int64 // when it was, in Unix time by vCenter's clock; 0: there is none
@@ -130,6 +140,7 @@ type clusterWire struct {
 	Folders          []string           `json:"m,omitempty"` // where Levels cannot say it
 	FolderRefs       []string           `json:"g,omitempty"`
 	Counters         map[string]int     `json:"n,omitempty"`
+	NameTemplates    []NameTemplate     `json:"nt,omitempty"`
 	Pending          map[string]string  `json:"p,omitempty"`
 	Unresponsive     map[string]string  `json:"u,omitempty"`
 	Restarted        map[string]string  `json:"rs,omitempty"`
@@ -165,16 +176,19 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Datacenter:  c.Datacenter,
 		Folder:      c.Folder,
 		Counters:    c.Counters,
-		Snapshots:   c.Snapshots,
-		Endpoint:    c.LoadBalancer.Address,
-		HostName:    c.LoadBalancer.HostName,
-		MAC:         c.LoadBalancer.MAC,
-		Members:     c.Members,
-		Former:      c.Former,
-		Progress:    c.Deletion.Progress,
-		Left:        c.Deletion.Left,
-		IPPools:     convertIDs[wireID](c.IPPools),
-		Parents:     convertIDs[wireID](c.Parents),
+
+		NameTemplates: c.NameTemplates,
+
+		Snapshots: c.Snapshots,
+		Endpoint:  c.LoadBalancer.Address,
+		HostName:  c.LoadBalancer.HostName,
+		MAC:       c.LoadBalancer.MAC,
+		Members:   c.Members,
+		Former:    c.Former,
+		Progress:  c.Deletion.Progress,
+		Left:      c.Deletion.Left,
+		IPPools:   convertIDs[wireID](c.IPPools),
+		Parents:   convertIDs[wireID](c.Parents),
 	}
 	if c.Kind == KindCluster {
 		w.Kind = ""
@@ -240,6 +254,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Datacenter:       w.Datacenter,
 		Folder:           w.Folder,
 		Counters:         w.Counters,
+		NameTemplates:    w.NameTemplates,
 		Snapshots:        w.Snapshots,
 		Members:          w.Members,
 		Former:           w.Former,

@@ -93,6 +93,12 @@ func drawCluster(t *rapid.T) record.Cluster {
 		IPPools: append([]uuid.UUID(nil), ids.Draw(t, "IP pools")...),
 		Parents: append([]uuid.UUID(nil), ids.Draw(t, "parents")...),
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "name templates") {
+		c.NameTemplates = append(c.NameTemplates, record.NameTemplate{
+			Template: rapid.SampledFrom([]string{"", "{pool}{n}"}).Draw(t, "template"),
+			From:     rapid.SampledFrom([]map[string]int{nil, {"cp": 4, "general": 103}}).Draw(t, "first nodes"),
+		})
+	}
 	if tags := rapid.MapOfN(text, text, 0, 3).Draw(t, "tags"); len(tags) > 0 {
 		c.Tags = tags
 	}
