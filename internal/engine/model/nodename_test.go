@@ -118,7 +118,7 @@ func TestANameStaysItsNodes(t *testing.T) {
 				continue
 			}
 			names := model.NamesOf("c", template, facts, counters)
-			for range rapid.IntRange(0, 12).Draw(t, "nodes") {
+			for range rapid.IntRange(0, 40).Draw(t, "nodes") {
 				pool := rapid.SampledFrom(pools).Draw(t, "pool")
 				n := counters[pool]
 				for !names.Free(pool, n) {
@@ -154,6 +154,18 @@ func TestANameStaysItsNodes(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestANameOfAnOlderTemplateIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	first := model.NamesOf("c", "{pool}1{n}", &model.Facts{}, map[string]int{"cp": 1})
+	facts := &model.Facts{Record: model.Record{Found: true, Cluster: record.Cluster{NameTemplates: first.Templates()}}}
+	names := model.NamesOf("c", "{pool}{n}", facts, map[string]int{"cp": 6}) // of cp11 to cp15
+	for n := 6; n < 30; n++ {
+		if free := n < 11 || n > 15; names.Free("cp", n) != free {
+			t.Errorf("cp%d is free: %t", n, !free)
+		}
+	}
 }
 
 func TestARecordThatIsLostComesBackWithItsTemplates(t *testing.T) {
