@@ -79,7 +79,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
   "etcd_snapshot": {"directory": "snapshots"},
   "restore_from_snapshot": {"url": "https://files.example.com/a.db",
     "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"},
-  "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold"],
+  "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold"], "name_template": "{cluster}-{pool}-{n}",
   "deletion_protection": false, "force_delete": true, "force_delete_after": "20m",
   "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",

@@ -52,7 +52,7 @@ var (
 // is no secret. Of everything else, and of what is added, they may not.
 var public = map[string][]string{
 	"a name that vCenter, Kubernetes or the state shows": {
-		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description",
+		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description", "name_template",
 		"placement.*", "load_balancer.image.template",
 		"control_plane.placements.*.*", "worker_pools.*.placements.*.*",
 		"control_plane.taints.*.*",

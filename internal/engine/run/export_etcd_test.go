@@ -26,6 +26,7 @@ func WhileRenewalsAreHeld(ctx context.Context, facts *model.Facts, api model.API
 // is at hand.
 func RemoveOrphanMembers(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API) error {
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}}}
+	r.record = newRecordWriter(r)
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: model.Timing{Tick: time.Millisecond}}
 	return r.removeOrphanMembers(ctx)
 }
@@ -40,6 +41,7 @@ func Restart(
 	spec := &model.ClusterSpec{}
 	spec.Name = "c"
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing, VCenter: vc}}
+	r.record = newRecordWriter(r)
 	r.changes = &changes{timing: timing, slots: &slots{free: 1}, watch: newWatcher(vc, timing)}
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
 	defer r.releaseRenewals(ctx)
@@ -60,6 +62,7 @@ func CommandsEnd(ctx context.Context, vc model.VCenter, stale bool) error {
 func TakeOutUnready(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API, s model.DeleteNode) error {
 	timing := model.Timing{Tick: time.Millisecond, MaxTick: time.Millisecond, ReadyWait: 20 * time.Millisecond}
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing}}
+	r.record = newRecordWriter(r)
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
 	return r.takeOutUnready(ctx, s)
 }

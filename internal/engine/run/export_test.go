@@ -35,6 +35,7 @@ func NotServing(spec *model.ClusterSpec, before map[string]model.KubeNode, appli
 func TakeOut(spec *model.ClusterSpec, nodes map[string]model.KubeNode, steps []model.DeleteNode) []error {
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{}}}
 	r.World.Facts.API.Nodes = nodes
+	r.record = newRecordWriter(r)
 	errs := make([]error, len(steps))
 	for i, s := range steps {
 		errs[i] = r.mayLeave(nodes, s)

@@ -22,6 +22,7 @@ type model struct {
 	Description            types.String    `tfsdk:"description"`
 	Tags                   types.Map       `tfsdk:"tags"`
 	VMTags                 types.Set       `tfsdk:"vm_tags"`
+	NameTemplate           types.String    `tfsdk:"name_template"`
 	CloudAccount           types.Object    `tfsdk:"cloud_account"`
 	AccountPasswordWO      types.String    `tfsdk:"cloud_account_password_wo"`
 	AccountPasswordVersion attribute.Int64 `tfsdk:"cloud_account_password_wo_version"`
@@ -114,7 +115,7 @@ func (m *model) Target(ctx context.Context) (enginemodel.Target, diag.Diagnostic
 	ref, diags := m.ref(ctx)
 	id, more := attribute.ParseID(m.ID, path.Root("id"))
 	diags.Append(more...)
-	return enginemodel.Target{Ref: ref, ID: id}, diags
+	return enginemodel.Target{Ref: ref, ID: id, NameTemplate: m.NameTemplate.ValueString()}, diags
 }
 
 // CheckDeletion implements enginecrud.Protector.

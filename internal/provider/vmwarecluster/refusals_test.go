@@ -55,6 +55,8 @@ func TestAccClusterRefusals(t *testing.T) {
 			shape{extra: `tags = { for i in range(10) : "t${i}" => join("", [for _ in range(250) : "x"]) }`},
 			says("tags", "take 2581 bytes", "may take 2000"),
 		},
+		{shape{extra: `name_template = "{cluster}-{pool}"`}, says("name_template", "must hold {n}")},
+		{shape{workers: 1, extra: `name_template = "{cluster}-{n}"`}, says("name_template", "could both be named prod-1")},
 		{shape{extra: `vm_tags = ["backup"]`}, says("vm_tags", "the names of category and tag with a slash")},
 		{shape{extra: `vm_tags = ["backup/hourly"]`}, says("Tag not found", "vm_tags", "no category of tags by which", "backup/hourly")},
 		{shape{extra: `tags = { for i in range(51) : "t${i}" => "x" }`}, says("tags", "50")},

@@ -33,6 +33,7 @@ var rules = enginecrud.Rules{
 		"load_balancer.image",
 		"load_balancer.memory_gb",
 		"incomplete_create",
+		"name_template",
 		"ntp_servers",
 		"proxy",
 		"repair",

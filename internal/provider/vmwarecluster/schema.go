@@ -35,6 +35,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"description":           descriptionAttribute(),
 		"tags":                  tagsAttribute(),
 		"vm_tags":               nodeschema.VMTags("cluster"),
+		"name_template":         nameTemplateAttribute(),
 		"profile":               profileAttribute(),
 		"datacenter":            nodeschema.Datacenter("cluster"),
 		"folder":                nodeschema.Folder("cluster"),

@@ -83,6 +83,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	spec := enginemodel.ClusterSpec{
 		Ref:             ref,
 		ID:              id,
+		NameTemplate:    m.NameTemplate.ValueString(),
 		Description:     m.Description.ValueString(),
 		Datacenter:      m.Datacenter.ValueString(),
 		Folder:          m.Folder.ValueString(),

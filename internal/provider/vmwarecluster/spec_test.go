@@ -45,7 +45,7 @@ const full = `{
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
-  "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"],
+  "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"], "name_template": "{cluster}{pool}{n}",
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "control_plane": {"node_files": {"/etc/a": {"sensitive_content": "secret"}}, "node_count": 3, "rolling_update": {"drain_timeout": "2m"},
     "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
@@ -99,6 +99,7 @@ func TestSpec(t *testing.T) {
 		EncryptionVersion: 3,
 		ID:                uuid.MustParse(clusterID),
 		Description:       "Shop",
+		NameTemplate:      "{cluster}{pool}{n}",
 		Tags:              map[string]string{"team": "shop"},
 		VMTags:            []model.VMTag{{Name: "backup/daily"}, {Name: "tier/gold"}},
 		KubernetesVersion: "1.37.2",
