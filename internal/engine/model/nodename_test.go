@@ -75,7 +75,8 @@ func TestNamesThatAreTakenAreUnique(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		template := drawTemplate(t, "template")
-		pools := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"cp", "a", "a1", "1a", "a-1", "1", "11"}), 1, 3, rapid.ID[string]).Draw(t, "pools")
+		pool := rapid.SampledFrom([]string{"cp", "a", "a1", "1a", "a-1", "1", "11"})
+		pools := rapid.SliceOfNDistinct(pool, 1, 3, rapid.ID[string]).Draw(t, "pools")
 		seen := map[string]string{}
 		for _, pool := range pools {
 			for n := 1; n <= 1200; n++ {
@@ -94,7 +95,9 @@ func TestNamesThatAreTakenAreUnique(t *testing.T) {
 
 func drawTemplate(t *rapid.T, label string) string {
 	return rapid.SampledFrom([]string{
-		"", "{cluster}{pool}{n}", "{cluster}-{n}-{pool}", "x1{pool}{n}", "x{pool}{n}", "{pool}{n}", "{n}{pool}", "1{n}{pool}", "{pool}1-{n}", "{pool}-{n}",
+		"", "{cluster}{pool}{n}", "{cluster}-{n}-{pool}", "x1{pool}{n}", "x{pool}{n}", "{pool}{n}", "{n}{pool}",
+		"1{n}{pool}", "{pool}1-{n}",
+		"{pool}-{n}",
 		"{cluster}-cp-{pool}-{n}", "x{pool}-1{n}", "x{pool}-{n}", "{pool}-1-{n}", "x{pool}-{n}1",
 	}).Draw(t, label)
 }

@@ -20,7 +20,8 @@ func TestNodesToComeAreNamedByTheTemplate(t *testing.T) {
 	lose(f, "c-w-3") // lost by vCenter, and known to the API by its old name
 	p := planned(s, f)
 	wantSteps(t, p, "remove_lost_node c-w-3, create_node c-w-4, create_node w5")
-	if got, want := fmt.Sprintf("%+v", p.Numbers.NameTemplates), "[{Template: From:map[]} {Template:{pool}{n} From:map[cp:2 w:5]}]"; got != want {
+	const want = "[{Template: From:map[]} {Template:{pool}{n} From:map[cp:2 w:5]}]"
+	if got := fmt.Sprintf("%+v", p.Numbers.NameTemplates); got != want {
 		t.Errorf("templates %s, want %s", got, want)
 	}
 

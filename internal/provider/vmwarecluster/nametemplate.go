@@ -24,8 +24,9 @@ var nameTemplatePath = path.Root("name_template")
 func nameTemplateAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
-		MarkdownDescription: "Template of the names of nodes, which their VMs and host names have, too: `{cluster}` is the name of the cluster, " +
-			"`{pool}` that of the worker pool, or `cp` for the control plane, and `{n}`, which must be in it, the number of the node in its pool. " +
+		MarkdownDescription: "Template of the names of nodes, which their VMs and host names have, too: `{cluster}` is the name of the " +
+			"cluster, `{pool}` that of the worker pool, or `cp` for the control plane, and `{n}`, which must be in it, " +
+			"the number of the node in its pool. " +
 			"Numbers are not used again, so that they grow with each replacement; names must hold any up to 9999. " +
 			"Where names have to be short, such as the 15 characters of Active Directory, `k1{pool}{n}` is one. " +
 			"The names of all pools must differ whatever the numbers are, and be labels of RFC 1123: at most 63 lower-case letters, " +
