@@ -57,7 +57,8 @@ func (e *Engine) destroy(ctx context.Context, target model.Target, progress *run
 
 // destroyer makes the runner of a destruction.
 func (e *Engine) destroyer(w *observe.World, lease *ledger.Lease, target model.Target, progress *run.Progress) *run.Runner {
-	return e.runner(e.Reader, w, lease, run.Config{Spec: &model.ClusterSpec{Ref: target.Ref, ID: target.ID, NameTemplate: target.NameTemplate}, Progress: progress})
+	spec := &model.ClusterSpec{Ref: target.Ref, ID: target.ID, NameTemplate: target.NameTemplate}
+	return e.runner(e.Reader, w, lease, run.Config{Spec: spec, Progress: progress})
 }
 
 // withLeft adds to the error of a destruction what it has left, if that can be read.
