@@ -133,7 +133,7 @@ func TestLoadBalancerThatGetsAnotherLeaseStopsTheApply(t *testing.T) {
 
 	spec.LoadBalancer.CPU = 4
 	e := w.engine()
-	e.Timing.APITimeout = time.Hour // nobody waits for the API to hear of it
+	e.Timing.APITimeout = time.Hour // which the failure does not wait out
 	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	if err == nil || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), mac) ||
 		!strings.Contains(err.Error(), "Reserve") {

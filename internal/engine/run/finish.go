@@ -28,7 +28,7 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 		return unrecorded
 	}
 	if failed != nil && !r.api.answersNow(ctx) {
-		// Nobody waits for an API to hear of a failure: the next run writes what import needs.
+		// A failure is told without waiting for an API: the next run writes what import needs.
 		return r.MarkComplete(ctx, nil, failed)
 	}
 
