@@ -95,6 +95,16 @@ func TestMemberIsGoneWhereAPersonSaysSo(t *testing.T) {
 	if p.Err() != nil || !strings.HasPrefix(names(p), "reset_control_plane c, ") || !says(p.Warnings, "count as gone", `"c-cp-2"`) {
 		t.Errorf("%s: problems %v, warnings %v", names(p), p.Problems, p.Warnings)
 	}
+	// A gateway has its quorum lost then, and is reset.
+	gateway := leased(3, 0)
+	gateway.Kind = record.KindGateway
+	if p := planned(gateway, facts()); p.Err() != nil || !says(p.Warnings, "no reference", `"c-cp-2"`, "add the name of the node to replace_nodes") {
+		t.Errorf("a gateway: problems %v, warnings %v", p.Problems, p.Warnings)
+	}
+	gateway.ReplaceNodes = s.ReplaceNodes
+	if p := planned(gateway, facts()); !says(p.Problems, "lost its quorum", "reset_trigger") || !says(p.Warnings, "count as gone", `"c-cp-2"`) {
+		t.Errorf("a gateway: problems %v, warnings %v", p.Problems, p.Warnings)
+	}
 	for why, change := range map[string]func(*model.Facts){
 		"vCenter does not show it": func(f *model.Facts) { hide(f, "c-cp-2"); f.API = model.APIFacts{Asked: true, Error: "no route"} },
 		"it cannot be read":        func(f *model.Facts) { f.Unreadable = []string{"c-cp-2"} },

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // quoted lists names in quotation marks.
@@ -79,14 +78,11 @@ func (v view) holdings() string {
 // forgetWords say how a VM is reported gone of which nothing else could. With leases there
 // is no tag of an address.
 func (v view) forgetWords() string {
-	switch {
-	case !v.spec.DHCP():
+	if !v.spec.DHCP() {
 		return " If the VM is gone for good, delete in vCenter the tag of its address, whose name ends in the address."
-	case v.spec.Kind == record.KindCluster:
-		return " If the VM is gone for good, add the name of the node to replace_nodes: " +
-			"while no VM of that name is visible, it then counts as gone."
 	}
-	return ""
+	return " If the VM is gone for good, add the name of the node to replace_nodes: " +
+		"while no VM of that name is visible, it then counts as gone."
 }
 
 // saidGone reports whether a person says of a member of a control plane with leases that its VM

@@ -2,8 +2,10 @@ package plan_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // replacing is a cluster of three workers some of which are to be replaced.
@@ -23,6 +25,54 @@ func TestNodesToReplaceAreRolled(t *testing.T) {
 	}
 	wantSteps(t, planned(replacing("c-w-3", "c-w-1"), running(1, 3)),
 		"create_node c-w-4, delete_node c-w-1, create_node c-w-5, delete_node c-w-3")
+}
+
+// Nodes of a gateway are replaced as those of a control plane: one that works after its
+// successor has joined, and one that does not before, while the others keep the quorum.
+func TestNodesOfAGatewayAreReplaced(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		count    int
+		sick     string
+		replaces []string
+		want     string
+		refused  string
+	}{
+		"one that works":        {3, "", []string{"c-cp-2"}, "create_node c-cp-4, delete_node c-cp-2", ""},
+		"the only one":          {1, "", []string{"c-cp-1"}, "create_node c-cp-2, delete_node c-cp-1", ""},
+		"one that is not Ready": {3, "c-cp-2", []string{"c-cp-2"}, "delete_node c-cp-2, create_node c-cp-4", ""},
+		"one of two that do not work": {3, "c-cp-2", []string{"c-cp-2", "c-cp-3"},
+			"delete_node c-cp-2, create_node c-cp-4, create_node c-cp-5, delete_node c-cp-3", ""},
+		"the only one, whose API answers": {1, "c-cp-1", []string{"c-cp-1"}, "create_node c-cp-2, delete_node c-cp-1", ""},
+		"one that never was":              {3, "", []string{"c-cp-9"}, "", "never had"},
+	} {
+		s, f := small(c.count, 0), running(c.count, 0)
+		s.Kind = record.KindGateway
+		s.ReplaceNodes = c.replaces
+		if c.sick != "" {
+			ill(f, c.sick, time.Minute)
+		}
+		p := planned(s, f.PlanInputs())
+		if c.refused != "" {
+			if !says(on(p.Problems, model.ClusterField(model.FieldReplaceNodes)), c.refused) {
+				t.Errorf("%s: problems %v", name, p.Problems)
+			}
+			continue
+		}
+		if names(p) != c.want || p.Err() != nil {
+			t.Errorf("%s: %s, %v", name, names(p), p.Problems)
+		}
+	}
+	// Where etcd says that the quorum would go, it is refused.
+	s, f := small(3, 0), running(3, 0)
+	s.Kind = record.KindGateway
+	s.ReplaceNodes = []string{"c-cp-2"}
+	ill(f, "c-cp-2", time.Minute)
+	l := limitsFor(s, 100)
+	l.Etcd = model.Etcd{Asked: true, Members: sick(members("c-cp-1", "c-cp-2", "c-cp-3"), "c-cp-2", "c-cp-3")}
+	if p := checked(s, f, l); !says(on(p.Problems, controlPlane), `"c-cp-2" is not Ready`, "1 of the 2 other members of etcd is healthy") {
+		t.Errorf("problems %v", p.Problems)
+	}
 }
 
 // A name stays in the configuration after its node has gone, and then means nothing.

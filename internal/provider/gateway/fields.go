@@ -35,6 +35,7 @@ var fields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldDisk:             path.Root("disk_gb"),
 	enginemodel.FieldIPPool:           path.Root("ip_pool_id"),
 	enginemodel.FieldReset:            path.Root("reset_trigger"),
+	enginemodel.FieldReplaceNodes:     path.Root("replace_nodes"),
 }
 
 // AttributePath implements enginecrud.Model. A gateway's only node pool and its only

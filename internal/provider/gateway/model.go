@@ -49,6 +49,7 @@ type model struct {
 	VMTags               types.Set       `tfsdk:"vm_tags"`
 	CloneMode            types.String    `tfsdk:"clone_mode"`
 	EtcdSnapshot         types.Object    `tfsdk:"etcd_snapshot"`
+	ReplaceNodes         types.Set       `tfsdk:"replace_nodes"`
 	DefaultCloudAccount  types.Object    `tfsdk:"default_cloud_account"`
 }
 

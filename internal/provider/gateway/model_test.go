@@ -17,7 +17,7 @@ func TestFieldsAreAttributes(t *testing.T) {
 	t.Parallel()
 	s := enginecrudtest.Schema(t, gatewayresource.NewResource())
 	for _, inline := range []bool{true, false} {
-		enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(inline), model.FieldReplaceNodes, model.FieldMaxUnhealthy,
+		enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(inline), model.FieldMaxUnhealthy,
 			model.FieldComponents, model.FieldAuditPolicy, model.FieldKubelet, model.FieldSetup, model.FieldRestore,
 			model.FieldEncryption, model.FieldGateway)
 	}

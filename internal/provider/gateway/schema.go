@@ -87,6 +87,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"vm_tags":             nodeschema.VMTags("gateway"),
 		"clone_mode":          nodeschema.CloneMode(),
 		"etcd_snapshot":       nodeschema.EtcdSnapshot(),
+		"replace_nodes":       nodeschema.ReplaceNodes("one after the other, the successor of each before it"),
 	}
 }
 

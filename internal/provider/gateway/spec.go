@@ -59,6 +59,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 
 	diags.Append(m.setNodes(ctx, &spec)...)
 	diags.Append(m.setOwnIPPool(ctx, &spec)...)
+	diags.Append(m.ReplaceNodes.ElementsAs(ctx, &spec.ReplaceNodes, false)...)
 	snapshots, more := nodeschema.EtcdSnapshots(ctx, m.EtcdSnapshot)
 	diags.Append(more...)
 	spec.EtcdSnapshots = snapshots

@@ -53,6 +53,12 @@ func TestAccGatewayOfThree(t *testing.T) {
 		"create_node", "dc1-cp-4", "delete_node", "dc1-cp-1", "create_node", "dc1-cp-5", "delete_node", "dc1-cp-2",
 		"create_node", "dc1-cp-6", "delete_node", "dc1-cp-3")
 	rolled.PostApplyPostRefresh = grown.PostApplyPostRefresh
+	replaced := plans(plancheck.ResourceActionUpdate, "snapshot_etcd", "dc1", "create_node", "dc1-cp-7", "delete_node", "dc1-cp-5")
+	replaced.PostApplyPostRefresh = grown.PostApplyPostRefresh
+	larger := strings.Replace(three, "memory_gb          = 4", "memory_gb          = 5", 1)
+	named := func(node string) string {
+		return strings.Replace(larger, "node_count         = 3", fmt.Sprintf("node_count = 3\n  replace_nodes = [%q]", node), 1)
+	}
 	running := []statecheck.StateCheck{has("state", knownvalue.StringExact("Running"))}
 	var first string
 	resource.Test(t, resource.TestCase{
@@ -76,9 +82,15 @@ func TestAccGatewayOfThree(t *testing.T) {
 			},
 			{Config: one, PlanOnly: true, ExpectError: acctest.Words("A control plane never shrinks")},
 			{
-				Config:           strings.Replace(three, "memory_gb          = 4", "memory_gb          = 5", 1),
+				Config:           larger,
 				ConfigPlanChecks: rolled, ConfigStateChecks: running,
 				Check: agentsOn(e, "dc1-cp-4", "dc1-cp-5", "dc1-cp-6"),
+			},
+			{Config: named("dc1-cp-9"), PlanOnly: true, ExpectError: acctest.Words("Node to replace not found")},
+			{
+				Config:           named("dc1-cp-5"),
+				ConfigPlanChecks: replaced, ConfigStateChecks: running,
+				Check: agentsOn(e, "dc1-cp-4", "dc1-cp-6", "dc1-cp-7"),
 			},
 		},
 	})

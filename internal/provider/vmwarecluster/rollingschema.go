@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
@@ -90,20 +89,6 @@ func drainTimeoutAttribute() schema.StringAttribute {
 		Default:             stringdefault.StaticString("10m"),
 		MarkdownDescription: "How long the eviction of a node's pods may take, such as `10m`, from one second to 24 hours. Defaults to `10m`.",
 		Validators:          []validator.String{nodeschema.Duration{}},
-	}
-}
-
-func replaceNodesAttribute() schema.SetAttribute {
-	return schema.SetAttribute{
-		Optional:    true,
-		ElementType: types.StringType,
-		MarkdownDescription: "Names of nodes that the next apply builds anew, as a roll of the control plane or of their pool; " +
-			"a control-plane node that is not Ready goes before its successor is built. " +
-			"Successors have other names, so a name may stay here after its node was replaced, and means nothing more. " +
-			"With DHCP, while the API does not answer, a control-plane node of which no VM is visible, and of whose VM this state has no " +
-			"reference, counts as gone once its name is here. " +
-			"A name that no node has or had is refused. Defaults to none.",
-		Validators: []validator.Set{attribute.NoNulls{}, setvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 	}
 }
 

@@ -44,7 +44,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"load_balancer":         nodeschema.LoadBalancer("cluster"),
 		"control_plane":         controlPlaneAttribute(),
 		"worker_pools":          workerPoolsAttribute(),
-		"replace_nodes":         replaceNodesAttribute(),
+		"replace_nodes":         nodeschema.ReplaceNodes("as a roll of the control plane or of their pool"),
 		"repair":                repairAttribute(),
 		"etcd_snapshot":         nodeschema.EtcdSnapshot(),
 		"restore_from_snapshot": nodeschema.Restore(),
