@@ -37,6 +37,7 @@ var configurations = map[string][]string{
 		  "datastore": "shared-1", "network": "dvpg-nodes", "resource_pool": "gantry", "folder": "k8s", "template": "gantry-node-1.37.2",
 		  "image_folder": "templates"}}`,
 	},
+	"data gantry_template":       {`{"datacenter": "dc-1", "template": "gantry-node-1.37.2", "image_folder": "templates"}`},
 	"data gantry_vmware_cluster": {`{"name": "theirs", "gateway_id": "@GATEWAY@"}`},
 	"data gantry_zone_tags":      {`{"datacenter": "dc-1"}`},
 }
@@ -70,7 +71,6 @@ const gatewayBase = `"name": "dc1", "node_count": 1, "cpu": 2, "memory_gb": 4, "
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"],
   "ntp_servers": ["ntp"], "vm_tags": ["tier/gold"], "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "console_endpoint": "https://app.terraform.io", "agent_image": "agent:1", "registration_timeout": "15m", "reset_trigger": "again",
-  "replace_nodes": ["dc1-cp-1"],
   "incomplete_create": "warn", "etcd_snapshot": {"directory": "snapshots"},
   "store_authorities": false, "force_delete": true, "force_delete_after": "20m",
   "timeouts": {"create": "1h", "update": "1h", "delete": "1h"}`

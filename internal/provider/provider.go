@@ -18,6 +18,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippool"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/orphans"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/privilegetable"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/templatefacts"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetag"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/zonetags"
@@ -112,6 +113,7 @@ func (p *gantry) DataSources(context.Context) []func() datasource.DataSource {
 		ippool.NewDataSource,
 		orphans.NewDataSource,
 		privilegetable.NewDataSource,
+		templatefacts.NewDataSource,
 		vmwarecluster.NewDataSource,
 		zonetags.NewDataSource,
 	}

@@ -111,6 +111,9 @@ type Template struct {
 	Disks     int    // default 1
 	// GuestID and GuestName are the guest system as vCenter has it; default is Ubuntu.
 	GuestID, GuestName string
+	HardwareVersion    string // default vmx-19
+	Encrypted          bool   // with a key of a key provider
+	GPU                bool   // passed through from a host
 }
 
 // Names of the standard inventory.

@@ -21,16 +21,7 @@ const (
 // createTemplate makes a node image in the primary datacenter's folder
 // templates, as an OVA that was imported once would look.
 func (s *Simulator) createTemplate(b *builder, t Template) error {
-	if t.DiskGB == 0 {
-		t.DiskGB = 20
-	}
-	if t.Datastore == "" {
-		t.Datastore = "shared-1"
-	}
-	if t.GuestID == "" && t.GuestName == "" {
-		t.GuestID = string(types.VirtualMachineGuestOsIdentifierUbuntu64Guest)
-		t.GuestName = "Ubuntu Linux (64-bit)"
-	}
+	t = t.withDefaults()
 	folder, host, pool, err := s.templatePlace(b.ctx)
 	if err != nil {
 		return err
@@ -43,7 +34,7 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 			Name:              t.Name,
 			GuestId:           t.GuestID,
 			Firmware:          string(types.GuestOsDescriptorFirmwareTypeEfi),
-			Version:           "vmx-19",
+			Version:           t.HardwareVersion,
 			NumCPUs:           2,
 			NumCoresPerSocket: types.NewInt32(1),
 			MemoryMB:          4096,
@@ -65,7 +56,8 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 	}
 	vm := b.ctx.Map.Get(created.(types.ManagedObjectReference)).(*vcsim.VirtualMachine)
 	vm.Guest.Net = nil
-	vm.Config.GuestFullName = t.GuestName
+	vm.Guest.ToolsVersionStatus2 = string(types.VirtualMachineToolsVersionStatusGuestToolsNotInstalled) // it never ran
+	t.describe(vm.Config)
 	vm.Config.VAppConfig = &types.VmConfigInfo{
 		Product: []types.VAppProductInfo{{Key: 1, Name: "Kubernetes node", Version: t.KubernetesVersion}},
 		Property: []types.VAppPropertyInfo{
@@ -80,6 +72,37 @@ func (s *Simulator) createTemplate(b *builder, t Template) error {
 		}
 	}
 	return faultError(vm.MarkAsTemplate(&types.MarkAsTemplate{This: vm.Self}))
+}
+
+func (t Template) withDefaults() Template {
+	if t.DiskGB == 0 {
+		t.DiskGB = 20
+	}
+	if t.Datastore == "" {
+		t.Datastore = "shared-1"
+	}
+	if t.GuestID == "" && t.GuestName == "" {
+		t.GuestID = string(types.VirtualMachineGuestOsIdentifierUbuntu64Guest)
+		t.GuestName = "Ubuntu Linux (64-bit)"
+	}
+	if t.HardwareVersion == "" {
+		t.HardwareVersion = "vmx-19"
+	}
+	return t
+}
+
+// describe adds what vcsim takes in no specification.
+func (t Template) describe(config *types.VirtualMachineConfigInfo) {
+	config.GuestFullName = t.GuestName
+	if t.Encrypted {
+		config.KeyId = &types.CryptoKeyId{KeyId: uuid.NewString(), ProviderId: &types.KeyProviderId{Id: "keys"}}
+	}
+	if t.GPU {
+		config.Hardware.Device = append(config.Hardware.Device, &types.VirtualPCIPassthrough{VirtualDevice: types.VirtualDevice{
+			Key: 13000, DeviceInfo: &types.Description{Label: "PCI device 0", Summary: "A GPU"},
+			Backing: &types.VirtualPCIPassthroughDeviceBackingInfo{Id: "0000:3b:00.0"},
+		}})
+	}
 }
 
 // reportsOfANode are what the guest of a node has reported of which a template was made: clones

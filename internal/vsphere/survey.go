@@ -36,6 +36,8 @@ var (
 	hardwareProperties = []string{"config.hardware.device"}
 	templateProperties = []string{
 		"config.hardware.device", "config.guestId", "config.guestFullName", "summary.storage.committed",
+		"config.version", "config.keyId", "config.firmware", "config.bootOptions.efiSecureBootEnabled",
+		"config.hardware.numCPU", "config.hardware.memoryMB", "guest.toolsVersionStatus2",
 	}
 )
 

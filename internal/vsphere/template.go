@@ -62,7 +62,7 @@ func (r *resolver) describeTemplate(c *Client, t *chosenTemplate, details map[ty
 		r.report(finding)
 		return false
 	}
-	r.unknownGuest(t, p)
+	r.warnOfTemplate(t, p)
 	c.site.templates.Store(t.ref, &devices)
 	boot := devices.disks[0]
 	t.DiskGB = gigabytes(boot)
@@ -117,11 +117,7 @@ func (r *resolver) unusableTemplate(t *chosenTemplate, p properties, found bool,
 func diskWords(disks []*types.VirtualDisk) []string {
 	words := make([]string, len(disks))
 	for i, d := range disks {
-		label := fmt.Sprintf("disk %d", d.Key)
-		if d.DeviceInfo != nil && d.DeviceInfo.GetDescription().Label != "" {
-			label = d.DeviceInfo.GetDescription().Label
-		}
-		words[i] = fmt.Sprintf("%s (%d GB)", label, gigabytes(d))
+		words[i] = fmt.Sprintf("%s (%d GB)", deviceLabel(d), gigabytes(d))
 	}
 	return words
 }

@@ -1,6 +1,7 @@
 package vsphere_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,9 @@ func TestWhatNodesAreClonedFrom(t *testing.T) {
 			{Name: "windows", GuestID: "windows2022srvNext_64Guest", GuestName: "Microsoft Windows Server 2022 (64-bit)"},
 			{Name: "named-windows", GuestID: "otherGuest64", GuestName: "Windows 12"},
 			{Name: "other", GuestID: "otherGuest64", GuestName: "Other (64-bit)"},
+			{Name: "old", HardwareVersion: "vmx-13"},
+			{Name: "encrypted", Encrypted: true},
+			{Name: "passthrough", GPU: true},
 		}
 	})
 	site := v.site()
@@ -38,6 +42,9 @@ func TestWhatNodesAreClonedFrom(t *testing.T) {
 		"windows":            {problem: `"Microsoft Windows Server 2022 (64-bit)" (windows2022srvNext_64Guest)`},
 		"named-windows":      {problem: "Windows 12"},
 		"other":              {warning: `"Other (64-bit)" (otherGuest64)`},
+		"old":                {warning: "hardware version 13"},
+		"encrypted":          {warning: "Cryptographic operations > Clone"},
+		"passthrough":        {warning: "PCI device 0"},
 	} {
 		survey := v.survey(names(func(n *model.Names) { n.Image.Template = name }))
 		check := func(what string, found []model.Finding, says string) {
@@ -51,6 +58,40 @@ func TestWhatNodesAreClonedFrom(t *testing.T) {
 		if (survey.Site.Template.Ref == "") != (c.problem != "") {
 			t.Errorf("%s: template %+v", name, survey.Site.Template)
 		}
+	}
+}
+
+// What is known of a template is read, also of one that nodes cannot be cloned from.
+func TestTemplateIsDescribed(t *testing.T) {
+	t.Parallel()
+	v := start(t, func(o *simulator.Options) {
+		o.Inventory.Templates = []simulator.Template{{Name: "two-disks", Disks: 2, DiskGB: 5, HardwareVersion: "vmx-21"}}
+	})
+	read := func(name string) (*vsphere.TemplateFacts, model.Findings) {
+		t.Helper()
+		facts, findings, err := v.client.Template(t.Context(), "dc-1", model.Image{Template: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return facts, findings
+	}
+	want := vsphere.TemplateFacts{
+		Path: "/dc-1/vm/templates/gantry-node-1.37.2", IsTemplate: true, HasSnapshot: true,
+		GuestID: "ubuntu64Guest", GuestName: "Ubuntu Linux (64-bit)", Firmware: "efi", HardwareVersion: 19, CPUs: 2, MemoryMB: 4096,
+		Disks:           []vsphere.TemplateDisk{{Label: "disk-1000-0", SizeGB: 20, Thin: true, Datastore: "shared-1"}},
+		NetworkAdapters: []vsphere.TemplateNIC{{Label: "ethernet--7", Type: "VirtualVmxnet3", Network: "VM Network"}},
+		Tools:           "guestToolsNotInstalled",
+	}
+	facts, findings := read("gantry-node-1.37.2")
+	if !reflect.DeepEqual(*facts, want) || len(findings.Problems)+len(findings.Warnings) > 0 {
+		t.Errorf("it is %+v, not %+v, with %v", *facts, want, findings)
+	}
+	facts, findings = read("two-disks")
+	if facts == nil || len(facts.Disks) != 2 || facts.HardwareVersion != 21 || facts.HasSnapshot || len(findings.Problems) != 1 {
+		t.Errorf("it is %+v, with %v", facts, findings)
+	}
+	if facts, findings = read("none"); facts != nil || len(findings.Problems) != 1 {
+		t.Errorf("one that is not there is %+v, with %v", facts, findings)
 	}
 }
 
