@@ -67,6 +67,8 @@ func (e *Engine) apply(ctx context.Context, req Request, progress *run.Progress)
 	}
 	spec := req.Spec
 	out.GatewayProxy = spec.GatewayProxy
+	// What takes as long as a download is done before others wait for the lock.
+	e.resolveCharts(ctx, &req.Spec)
 	ctx, lease, err := e.lock(ctx, spec.Target())
 	if err != nil {
 		return out, err

@@ -36,6 +36,7 @@ type Engine struct {
 	Kube   model.Kube
 	// Images opens the OVAs that templates are made of.
 	Images model.ImageSource
+	Charts model.Charts
 
 	// Inside is the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
 	Inside uuid.UUID
@@ -122,6 +123,7 @@ func (e *Engine) runner(vc model.VCenter, w *observe.World, lease *ledger.Lease,
 	c.Ledger = e.Ledger
 	c.Kube = e.Kube
 	c.Images = e.Images
+	c.Charts = e.Charts
 	c.Parallel = e.Parallel
 	c.Events = e.Events
 	c.Timing = e.Timing

@@ -20,6 +20,7 @@ import (
 // Terraform plans a second time in the apply and takes a different result for a bug.
 func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *model.Secrets, remembered *model.Facts) (*model.Plan, error) {
 	spec.SetBuiltWith(secrets)
+	e.resolveCharts(ctx, &spec)
 	var expected *model.Plan
 	if remembered != nil && remembered.APIReached(false) {
 		expected = plan.Cluster(&spec, remembered)
@@ -96,6 +97,7 @@ func (e *Engine) PlanCreation(ctx context.Context, spec model.ClusterSpec, forme
 	if err != nil {
 		return nil, err
 	}
+	e.resolveCharts(ctx, &spec)
 	creation := &model.Plan{Stages: plan.Cluster(&spec, &model.Facts{}).Stages}
 	if former.ID == uuid.Nil && rec.Finished() && former.Seen(rec.ID) {
 		former.ID = rec.ID // tainted

@@ -15,6 +15,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/ova"
+	"github.com/gantry/terraform-provider-gantry/internal/packs"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
@@ -94,6 +95,7 @@ func (w *world) process() (e *engine.Engine, end func()) {
 		Images: ova.Source{Retries: 3, Pause: time.Millisecond, Stall: 5 * time.Second},
 		Now:    w.sim.Now, // which is the guests' time, too
 		Kube:   kube.New(kube.Options{ProxyURL: w.sim.ProxyURL(), Timeout: 5 * time.Second, Interval: 20 * time.Millisecond}),
+		Charts: packs.New(packs.Options{Cluster: w.restConfig}),
 	}
 	return e, func() { _ = sessions.LogoutAll(context.Background()) }
 }

@@ -49,6 +49,10 @@ type Options struct {
 
 // New returns the engine's port to cluster APIs. It makes no call.
 func New(o Options) model.Kube {
+	return &connector{options: o.withDefaults(), apis: map[[sha256.Size]byte]*api{}}
+}
+
+func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -58,7 +62,7 @@ func New(o Options) model.Kube {
 	if o.MaxResponse <= 0 {
 		o.MaxResponse = defaultMaxResponse
 	}
-	return &connector{options: o, apis: map[[sha256.Size]byte]*api{}}
+	return o
 }
 
 // connector caches its clients, so that a run that connects before each step
@@ -130,6 +134,33 @@ func (c *connector) connect(kubeconfig []byte, etcd pki.KeyPair, at netip.Addr) 
 	a.etcd = etcd
 	c.apis[key] = a
 	return a, nil
+}
+
+// RESTConfig configures other clients of a cluster's API as this package connects to it:
+// through the same proxy, and with what pki.ParseKubeconfig returns and nothing else. It
+// does not bound how long a call takes, since a watch is one, too.
+func RESTConfig(o Options, kubeconfig []byte) (*rest.Config, error) {
+	connection, err := pki.ParseKubeconfig(kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("unable to use the kubeconfig: %w", err)
+	}
+	proxy, err := o.withDefaults().proxy()
+	if err != nil {
+		return nil, err
+	}
+	client, err := o.withDefaults().httpClient(&rest.Config{
+		Host:  connection.Server,
+		Proxy: proxy,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData:   connection.CA,
+			CertData: connection.Client.Cert,
+			KeyData:  connection.Client.Key,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Config{Host: connection.Server, Transport: client.Transport, UserAgent: "terraform-provider-gantry", QPS: -1}, nil
 }
 
 func (o Options) connect(config *rest.Config) (*api, error) {

@@ -135,7 +135,7 @@ type APIFacts struct {
 	// not forward.
 	NotFromHere string `json:",omitempty"`
 	Nodes       map[string]KubeNode
-	Packs       map[string]string // hash of what was applied, by pack
+	Packs       map[string]AppliedPack // what was applied, by pack
 	// ImportDataStored reports whether the cluster holds what import needs, and
 	// AuthoritiesOmitted whether that is without its authorities.
 	ImportDataStored   bool

@@ -13,6 +13,8 @@ type Field struct {
 	NodePool string
 	// Placement is the placement of the node pool.
 	Placement Index
+	// Pack is the pack that the field is of; empty: of none.
+	Pack string
 	Name      FieldName // empty: the node pool or the placement as a whole
 	// Element is the element of a list.
 	Element Index
@@ -38,6 +40,7 @@ const (
 	FieldTemplate         FieldName = "template"
 	FieldImageFolder      FieldName = "image folder"
 	FieldPacks            FieldName = "packs"
+	FieldChart            FieldName = "chart" // of a pack
 	FieldDatacenter       FieldName = "datacenter"
 	FieldFolder           FieldName = "folder"
 	FieldPodCIDR          FieldName = "pod network"
@@ -87,6 +90,9 @@ const (
 // ClusterField is a field of the cluster itself.
 func ClusterField(name FieldName) Field { return Field{Name: name} }
 
+// PackField is a field of a pack.
+func PackField(pack string, name FieldName) Field { return Field{Pack: pack, Name: name} }
+
 // NodePoolField is a field of a node pool; an empty name is the node pool.
 func NodePoolField(pool string, name FieldName) Field { return Field{NodePool: pool, Name: name} }
 
@@ -105,6 +111,9 @@ func (f Field) String() string {
 		parts = append(parts, "load balancer")
 	case f.NodePool != "":
 		parts = append(parts, fmt.Sprintf("worker pool %q", f.NodePool))
+	}
+	if f.Pack != "" {
+		parts = append(parts, fmt.Sprintf("pack %q", f.Pack))
 	}
 	if i, ok := f.Placement.Get(); ok {
 		parts = append(parts, fmt.Sprintf("placement %d", i+1))

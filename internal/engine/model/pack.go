@@ -8,11 +8,16 @@ import (
 	"time"
 )
 
-// Pack is a group of Kubernetes manifests that are applied together.
+// Pack is a Helm chart, or a group of Kubernetes manifests that are applied together.
 type Pack struct {
 	Name      string
 	Layer     string // cni, cpi, csi or addon
 	Manifests []string
+
+	// Chart is what a pack without manifests installs, by a release of the pack's name.
+	Chart *Chart
+	// DependsOn are packs of the same layer that have to be applied before this one.
+	DependsOn []string
 
 	// Digest identifies a version of the pack where the manifests hold what no plan
 	// may depend on, such as a write-only secret. Empty: the manifests do.
@@ -22,10 +27,14 @@ type Pack struct {
 	Await *Deployment
 }
 
-// Hash identifies what a pack applies.
+// Hash identifies what a pack applies. What a chart contains is not in it: its digest is
+// known only where the chart has been resolved.
 func (k Pack) Hash() string {
 	if k.Digest != "" {
 		return k.Digest
+	}
+	if k.Chart != nil {
+		return k.Chart.hash()
 	}
 	h := sha256.New()
 	for _, m := range k.Manifests {

@@ -39,6 +39,9 @@ const (
 	ActionUpdateDescription  Action = "update_description"   // target: the cluster; description and tags
 	ActionStoreImportData    Action = "store_import_data"    // target: the cluster
 	ActionApplyPack          Action = "apply_pack"           // target: the pack
+	ActionInstallPack        Action = "install_pack"         // target: the pack, with its chart and version
+	ActionUpgradePack        Action = "upgrade_pack"         // target: the same
+	ActionUninstallPack      Action = "uninstall_pack"       // target: the same
 	ActionDeleteSnapshots    Action = "delete_snapshots"     // target: the cluster; those on a datastore
 	ActionReleaseEndpoint    Action = "release_endpoint"     // target: the cluster
 	ActionDeleteFolder       Action = "delete_folder"        // target: the folder's path
@@ -226,8 +229,25 @@ type UpdateDescription struct {
 // StoreImportData writes what import needs into the cluster.
 type StoreImportData struct{ Cluster string }
 
-// ApplyPack applies a pack.
+// ApplyPack applies the manifests of a pack.
 type ApplyPack struct{ Pack Pack }
+
+// InstallPack brings the release of a pack's chart to what the pack says.
+type InstallPack struct {
+	Pack Pack
+	// Upgrade says that the cluster has a release of it already.
+	Upgrade bool
+	// Position is the pack's among all.
+	Position int
+}
+
+// UninstallPack deletes the release of a pack.
+type UninstallPack struct {
+	Pack    string
+	Release Release
+	// Moves says that the pack stays, and is applied elsewhere or by other means.
+	Moves bool
+}
 
 // ReleaseEndpoint releases the VIP and the extra.
 type ReleaseEndpoint struct {
@@ -325,6 +345,20 @@ func (s StoreImportData) Change() Change { return Change{ActionStoreImportData, 
 
 // Change implements Step.
 func (s ApplyPack) Change() Change { return Change{ActionApplyPack, s.Pack.Name} }
+
+// Change implements Step.
+func (s InstallPack) Change() Change {
+	action := ActionInstallPack
+	if s.Upgrade {
+		action = ActionUpgradePack
+	}
+	return Change{action, s.Pack.Name + " (" + s.Pack.Release().words() + ")"}
+}
+
+// Change implements Step.
+func (s UninstallPack) Change() Change {
+	return Change{ActionUninstallPack, s.Pack + " (" + s.Release.words() + ")"}
+}
 
 // Change implements Step.
 func (s ReleaseEndpoint) Change() Change { return Change{ActionReleaseEndpoint, s.Cluster} }

@@ -67,7 +67,7 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 	}
 	facts.ImportDataStored = stored != nil
 	facts.Nodes = map[string]model.KubeNode{}
-	facts.Packs = map[string]string{}
+	facts.Packs = map[string]model.AppliedPack{}
 	for _, n := range nodes {
 		facts.Nodes[n.Name] = n
 	}
@@ -75,7 +75,7 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 	// A list that the cluster's administrators have damaged is none: all packs are
 	// applied again.
 	if raw := stored[model.PacksKey]; len(raw) < maxPacks && json.Unmarshal(raw, &facts.Packs) != nil {
-		facts.Packs = map[string]string{}
+		facts.Packs = map[string]model.AppliedPack{}
 	}
 	return nil
 }

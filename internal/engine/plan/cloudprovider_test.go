@@ -17,7 +17,7 @@ func cloudy(controlPlane, workers int) (*model.ClusterSpec, *model.Facts) {
 	s := small(controlPlane, workers)
 	s.Packs = []model.Pack{cloudPack}
 	f := running(controlPlane, workers)
-	f.API.Packs = map[string]string{cloudPack.Name: cloudPack.Hash()}
+	f.API.Packs = map[string]model.AppliedPack{cloudPack.Name: {Hash: cloudPack.Hash()}}
 	for i := range f.Machines {
 		f.Machines[i].Marker.ExternalCloudProvider = true
 	}

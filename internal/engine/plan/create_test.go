@@ -226,9 +226,9 @@ func TestPlanAppliesPacksThatDifferInTheirOrder(t *testing.T) {
 	s := small(1, 0)
 	s.Packs = []model.Pack{{Name: "z", Manifests: []string{"a"}}, {Name: "a"}, {Name: "same"}}
 	f := running(1, 0)
-	f.API.Packs = map[string]string{"z": "before", "same": s.Packs[2].Hash()}
+	f.API.Packs = map[string]model.AppliedPack{"z": {Hash: "before"}, "same": {Hash: s.Packs[2].Hash()}}
 	wantSteps(t, planned(s, f), "apply_pack z, apply_pack a")
-	f.API.Packs["gone"] = "x"
+	f.API.Packs["gone"] = model.AppliedPack{Hash: "x"}
 	if p := planned(s, f); !says(on(p.Problems, model.ClusterField(model.FieldPacks)), `"gone"`) {
 		t.Errorf("problems %v", p.Problems)
 	}

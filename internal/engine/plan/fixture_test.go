@@ -85,7 +85,7 @@ func running(controlPlane, workers int) *model.Facts {
 		Asked:            true,
 		ImportDataStored: true,
 		Nodes:            map[string]model.KubeNode{},
-		Packs:            map[string]string{network.Name: network.Hash()},
+		Packs:            map[string]model.AppliedPack{network.Name: {Hash: network.Hash()}},
 		Kubeadm:          model.KubeadmFacts{Version: "1.37.2", KubeProxy: "1.37.2", CoreDNS: "1.14.6"},
 	}
 	claim(f, poolID, model.OwnerVIP)

@@ -35,9 +35,9 @@ func wasReset(s *model.ClusterSpec, id string) *model.Facts {
 			m.Reset = id
 		}
 	}
-	f.API.Packs = map[string]string{}
+	f.API.Packs = map[string]model.AppliedPack{}
 	for _, pack := range s.Packs {
-		f.API.Packs[pack.Name] = pack.Hash()
+		f.API.Packs[pack.Name] = model.AppliedPack{Hash: pack.Hash()}
 	}
 	return f
 }

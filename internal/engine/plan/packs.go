@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -8,20 +9,22 @@ import (
 
 // packStages apply what differs from what was applied last, in the order given:
 // one stage each, since one may need what the one before it brought. The network's are
-// those without which no node takes pods.
+// those without which no node takes pods. What has to make room goes first.
 func packStages(v view) (network, others []model.Stage) {
 	if v.apiSilent() {
 		return nil, nil
 	}
-	for _, pack := range v.spec.Packs {
-		if v.facts.API.Packs[pack.Name] == pack.Hash() {
+	network = uninstallStages(v)
+	for i, pack := range v.spec.Packs {
+		have := v.facts.API.Packs[pack.Name]
+		if pack.Applied(have) {
 			continue
 		}
 		stage := model.Stage{
 			Name:      "pack " + pack.Name,
 			Rollout:   v.upgrades(), // its objects may need the new version
 			OnFailure: model.SkipRollouts,
-			Steps:     []model.Step{model.ApplyPack{Pack: pack}},
+			Steps:     []model.Step{packStep(pack, have, i)},
 		}
 		if pack.Layer == model.LayerCNI || pack.Layer == model.LayerCPI {
 			network = append(network, stage)
@@ -32,21 +35,81 @@ func packStages(v view) (network, others []model.Stage) {
 	return network, others
 }
 
+func packStep(pack model.Pack, have model.AppliedPack, position int) model.Step {
+	if pack.Chart == nil {
+		return model.ApplyPack{Pack: pack}
+	}
+	// One whose first installation has failed is still being installed.
+	upgrade := have.Hash != "" && have.Release != nil && !moves(pack, have)
+	return model.InstallPack{Pack: pack, Upgrade: upgrade, Position: position}
+}
+
+// moves reports whether a pack's release has to go before the pack can be applied.
+func moves(pack model.Pack, have model.AppliedPack) bool {
+	return have.Release != nil && (pack.Chart == nil || pack.Chart.Namespace != have.Release.Namespace)
+}
+
+// uninstallStages take out the releases of packs that are not in the profile any more, or
+// that are to be elsewhere: the last one that was applied first.
+func uninstallStages(v view) []model.Stage {
+	var steps []model.UninstallPack
+	for _, name := range sortedKeys(v.facts.API.Packs) {
+		have := v.facts.API.Packs[name]
+		pack, stays := v.pack(name)
+		if have.Release == nil || stays && !moves(pack, have) {
+			continue
+		}
+		steps = append(steps, model.UninstallPack{Pack: name, Release: *have.Release, Moves: stays})
+	}
+	slices.SortStableFunc(steps, func(a, b model.UninstallPack) int {
+		return cmp.Compare(v.facts.API.Packs[b.Pack].Position, v.facts.API.Packs[a.Pack].Position)
+	})
+	var list []model.Stage
+	for _, s := range steps {
+		list = append(list, model.Stage{
+			Name: "uninstall pack " + s.Pack, Rollout: v.upgrades(), OnFailure: model.SkipRollouts, Steps: []model.Step{s},
+		})
+	}
+	return list
+}
+
+// pack returns the pack of that name.
+func (v view) pack(name string) (model.Pack, bool) {
+	for _, pack := range v.spec.Packs {
+		if pack.Name == name {
+			return pack, true
+		}
+	}
+	return model.Pack{}, false
+}
+
 func packFindings(v view) model.Findings {
 	var f model.Findings
+	for _, pack := range v.spec.Packs {
+		if pack.Chart != nil && pack.Chart.Resolved.Problem != "" && !pack.Applied(v.facts.API.Packs[pack.Name]) {
+			f.Refuse(model.PackField(pack.Name, model.FieldChart), "Unable to use the chart", "%s", pack.Chart.Resolved.Problem)
+		}
+	}
 	if !v.facts.API.Answered() {
 		return f
 	}
 	var gone []string
 	for _, name := range sortedKeys(v.facts.API.Packs) {
-		if !slices.ContainsFunc(v.spec.Packs, func(k model.Pack) bool { return k.Name == name }) {
+		have := v.facts.API.Packs[name]
+		switch pack, stays := v.pack(name); {
+		case have.Release != nil:
+		case !stays:
 			gone = append(gone, name)
+		case pack.Chart != nil:
+			f.Refuse(model.PackField(name, model.FieldChart), "Manifests cannot become a chart",
+				"The objects of pack %q were applied from manifests, and Helm does not take over what it has not made. "+
+					"Keep the manifests, or install the chart as a pack of another name beside them.", name)
 		}
 	}
 	if len(gone) > 0 {
-		f.Refuse(model.ClusterField(model.FieldPacks), "Removing a pack is not supported",
-			"The packs %s are applied to the cluster. Removing a pack from a running cluster does not work yet: keep it in the profile.",
-			quoted(gone))
+		f.Refuse(model.ClusterField(model.FieldPacks), "Removing a pack of manifests is not supported",
+			"The packs %s are applied to the cluster. Removing a pack of manifests from a running cluster does not work yet, "+
+				"as it does with a chart: keep it in the profile.", quoted(gone))
 	}
 	return f
 }

@@ -19,7 +19,7 @@ func gateway() (*model.ClusterSpec, *model.Facts) {
 	s.Packs = []model.Pack{{Name: "agent", Layer: "addon", Manifests: []string{"agent"}}}
 	f := running(1, 0)
 	delete(f.Record.Counters, "w")
-	f.API.Packs = map[string]string{"agent": s.Packs[0].Hash()}
+	f.API.Packs = map[string]model.AppliedPack{"agent": {Hash: s.Packs[0].Hash()}}
 	return s, f
 }
 

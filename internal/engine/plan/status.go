@@ -270,7 +270,7 @@ func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 	}
 	var left []string
 	for _, pack := range spec.Packs {
-		if facts.API.Packs[pack.Name] != pack.Hash() {
+		if !pack.Applied(facts.API.Packs[pack.Name]) {
 			left = append(left, pack.Name)
 		}
 	}

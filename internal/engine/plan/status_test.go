@@ -18,7 +18,7 @@ const (
 func TestStatusJudgesMachinesAPINodesAndPacks(t *testing.T) {
 	t.Parallel()
 	cni := []model.Pack{{Name: "cni", Layer: model.LayerCNI, Manifests: []string{"a"}}}
-	applied := func(f *model.Facts) { f.API.Packs = map[string]string{"cni": cni[0].Hash()} }
+	applied := func(f *model.Facts) { f.API.Packs = map[string]model.AppliedPack{"cni": {Hash: cni[0].Hash()}} }
 	notReady := func(f *model.Facts) { f.API.Nodes["c-w-2"] = model.KubeNode{Name: "c-w-2"} }
 	for name, c := range map[string]struct {
 		packs     []model.Pack

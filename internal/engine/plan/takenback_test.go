@@ -158,7 +158,7 @@ func TestTakenBackResetKeepsWhatHasJoined(t *testing.T) {
 	s, _ = gateway()
 	s.ControlPlane.Count, s.Reset = 3, ""
 	f = running(3, 0)
-	f.API.Packs = map[string]string{"agent": s.Packs[0].Hash()}
+	f.API.Packs = map[string]model.AppliedPack{"agent": {Hash: s.Packs[0].Hash()}}
 	f.Record.Reset, f.Record.APIReached = "r1", false
 	delete(f.API.Nodes, "c-cp-2")
 	wantSteps(t, planned(s, f), "create_record c")

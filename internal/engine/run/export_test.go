@@ -23,10 +23,10 @@ func GuardAPI(api model.API, check func(context.Context) error) model.API {
 
 // NotServing is why a node takes no work, in a run that began with some nodes, and has
 // applied some packs.
-func NotServing(spec *model.ClusterSpec, before map[string]model.KubeNode, applied map[string]string, n model.KubeNode) string {
+func NotServing(spec *model.ClusterSpec, before map[string]model.KubeNode, applied map[string]model.AppliedPack, n model.KubeNode) string {
 	r := &Runner{Config: Config{Spec: spec, World: &observe.World{}}}
 	r.World.Facts.API.Nodes = before
-	r.packs.hashes = applied
+	r.packs.packs = applied
 	return r.notServing(n)
 }
 

@@ -10,37 +10,56 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// appliedPacks are the hashes of what was applied, by pack.
+// appliedPacks are what was applied, by pack.
 type appliedPacks struct {
-	mu     sync.Mutex
-	hashes map[string]string
+	mu    sync.Mutex
+	packs map[string]model.AppliedPack
+	// removed are those that this run has uninstalled.
+	removed map[string]bool
 }
 
-func (a *appliedPacks) set(pack model.Pack) {
+func (a *appliedPacks) set(name string, pack model.AppliedPack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.hashes[pack.Name] = pack.Hash()
+	a.packs[name] = pack
+}
+
+func (a *appliedPacks) get(name string) model.AppliedPack {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.packs[name]
+}
+
+// remove notes that nothing of a pack is left.
+func (a *appliedPacks) remove(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.packs, name)
+	if a.removed == nil {
+		a.removed = map[string]bool{}
+	}
+	a.removed[name] = true
 }
 
 func (a *appliedPacks) clear() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	clear(a.hashes)
+	clear(a.packs)
 }
 
-func (a *appliedPacks) all() map[string]string {
+func (a *appliedPacks) all() map[string]model.AppliedPack {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return maps.Clone(a.hashes)
+	return maps.Clone(a.packs)
 }
 
 // keep takes over what the cluster says was applied, but for what this run applied.
-func (a *appliedPacks) keep(stored map[string]string) {
+func (a *appliedPacks) keep(stored map[string]model.AppliedPack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for name, hash := range stored {
-		if _, applied := a.hashes[name]; !applied {
-			a.hashes[name] = hash
+	for name, pack := range stored {
+		if _, applied := a.packs[name]; !applied && !a.removed[name] {
+			a.packs[name] = pack
 		}
 	}
 }
@@ -59,11 +78,11 @@ func (r *Runner) readPacks(ctx context.Context, api model.API) error {
 	if !ok {
 		return nil
 	}
-	var hashes map[string]string
-	if err := json.Unmarshal(raw, &hashes); err != nil {
+	var packs map[string]model.AppliedPack
+	if err := json.Unmarshal(raw, &packs); err != nil {
 		return fmt.Errorf("read the packs in the Secret %s: %w", model.SecretCluster, err)
 	}
-	r.packs.keep(hashes)
+	r.packs.keep(packs)
 	return nil
 }
 
@@ -80,7 +99,7 @@ func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {
 	if err := r.waitAvailable(ctx, api, pack.Await); err != nil {
 		return err
 	}
-	r.packs.set(pack)
+	r.packs.set(pack.Name, model.AppliedPack{Hash: pack.Hash()})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,7 @@ type Config struct {
 	Ledger   *ledger.Ledger
 	Kube     model.Kube
 	Images   model.ImageSource
+	Charts   model.Charts
 	Lease    *ledger.Lease
 	Parallel int
 	Timing   model.Timing
@@ -97,10 +99,8 @@ func New(c Config) *Runner {
 	r.ahead = &ahead{runner: r, nodes: map[string]*aheadNode{}}
 	r.zones = once(r.readZones)
 	r.folder = once(r.ensureFolder)
-	r.packs.hashes = map[string]string{}
-	for name, hash := range c.World.Facts.API.Packs {
-		r.packs.hashes[name] = hash
-	}
+	r.packs.packs = map[string]model.AppliedPack{}
+	maps.Copy(r.packs.packs, c.World.Facts.API.Packs)
 	return r
 }
 
@@ -276,6 +276,10 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.rewriteSecrets(ctx, s)
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
+	case model.InstallPack:
+		return r.installPack(ctx, s)
+	case model.UninstallPack:
+		return r.uninstallPack(ctx, s)
 	case model.StoreImportData:
 		return nil // Finish does it, after every apply
 	default:

@@ -28,8 +28,8 @@ func (r *Runner) notServing(n model.KubeNode) string {
 
 // applied reports whether a pack of the layer was applied, by this run or before.
 func (r *Runner) applied(layer string) bool {
-	hashes := r.packs.all()
-	return slices.ContainsFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Layer == layer && hashes[k.Name] != "" })
+	applied := r.packs.all()
+	return slices.ContainsFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Layer == layer && applied[k.Name].Hash != "" })
 }
 
 // podNetwork reports whether nodes become Ready, as far as was known when the run began.

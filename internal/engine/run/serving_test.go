@@ -22,16 +22,16 @@ func TestNodesServeAsFarAsPacksAreThere(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec    *model.ClusterSpec
 		before  map[string]model.KubeNode
-		applied map[string]string
+		applied map[string]model.AppliedPack
 		node    model.KubeNode
 		want    string
 	}{
 		"before any pack":             {spec, nil, nil, fresh, ""},
-		"with a network":              {spec, nil, map[string]string{"net": "1"}, fresh, "no network"},
-		"with a network, Ready":       {spec, nil, map[string]string{"net": "1"}, waiting, ""},
-		"with both":                   {spec, nil, map[string]string{"net": "1", "vsphere": "1"}, waiting, notInitialized},
-		"with both, initialized":      {spec, nil, map[string]string{"net": "1", "vsphere": "1"}, works, ""},
-		"a node that is gone":         {spec, nil, map[string]string{"net": "1"}, model.KubeNode{}, "the API does not know it"},
+		"with a network":              {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}}, fresh, "no network"},
+		"with a network, Ready":       {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}}, waiting, ""},
+		"with both":                   {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}, "vsphere": {Hash: "1"}}, waiting, notInitialized},
+		"with both, initialized":      {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}, "vsphere": {Hash: "1"}}, works, ""},
+		"a node that is gone":         {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}}, model.KubeNode{}, "the API does not know it"},
 		"no pack, and none was Ready": {&model.ClusterSpec{}, map[string]model.KubeNode{"a": fresh}, nil, fresh, ""},
 		"no pack, and one was Ready":  {&model.ClusterSpec{}, map[string]model.KubeNode{"b": works}, nil, fresh, "no network"},
 	} {

@@ -1,0 +1,160 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Chart is a Helm chart and what it is installed with. It comes from one of Repository,
+// OCI and Path.
+type Chart struct {
+	Name       string // in Repository
+	Repository string // URL of an HTTP repository
+	OCI        string // reference without a tag, with its oci://
+	Path       string // directory or archive
+	// Version is exact; empty for Path: the chart's.
+	Version string
+	// Digest is what the chart is held to; empty: nothing.
+	Digest string
+
+	Namespace string
+	Values    []string // YAML texts, of which a later one wins
+	// Wait has a release count as applied once its objects are ready, within Timeout,
+	// which bounds its hooks in any case.
+	Wait    bool
+	Timeout time.Duration
+
+	// Resolved is what was found; zero where nothing was looked for, as in a refresh.
+	Resolved ResolvedChart
+}
+
+// ResolvedChart is what a chart has turned out to be.
+type ResolvedChart struct {
+	Name    string
+	Version string
+	Digest  string
+	// Problem is why it cannot be installed, in whole sentences; empty: it can.
+	Problem string
+}
+
+// hash identifies where the release is, the chart's version and its values: by meaning, so
+// that comments, the order of keys and quoting are no change.
+func (c *Chart) hash() string {
+	h := sha256.New()
+	parts := []string{"chart", c.Namespace, c.Version, c.Digest}
+	for _, part := range append(parts, valuesMeaning(c.Values)...) {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Identity identifies what a release of the resolved chart is made of.
+func (c *Chart) Identity() string {
+	sum := sha256.Sum256([]byte(c.hash() + c.Resolved.Digest))
+	return hex.EncodeToString(sum[:8])
+}
+
+// valuesMeaning is what values come to, merged; as they are written where one of them is
+// not what values are.
+func valuesMeaning(texts []string) []string {
+	merged, err := MergeValues(texts)
+	if err != nil {
+		return texts
+	}
+	meaning, err := json.Marshal(merged) // in the order of its keys
+	if err != nil {
+		return texts
+	}
+	return []string{string(meaning)}
+}
+
+// MergeValues merges YAML texts as Helm merges files of values: maps deeply, and of
+// anything else the later one wins.
+func MergeValues(texts []string) (map[string]any, error) {
+	merged := map[string]any{}
+	for _, text := range texts {
+		var values map[string]any
+		if err := yaml.Unmarshal([]byte(text), &values); err != nil {
+			return nil, err
+		}
+		mergeInto(merged, values)
+	}
+	return merged, nil
+}
+
+func mergeInto(target, values map[string]any) {
+	for key, value := range values {
+		inner, isMap := value.(map[string]any)
+		have, hadMap := target[key].(map[string]any)
+		if isMap && hadMap {
+			mergeInto(have, inner)
+			continue
+		}
+		target[key] = value
+	}
+}
+
+// Release identifies a release of Helm in a cluster, and what it was made of.
+type Release struct {
+	Namespace string
+	Name      string
+	Chart     string
+	Version   string
+}
+
+// words name the chart and its version.
+func (r Release) words() string { return strings.TrimSpace(r.Chart + " " + r.Version) }
+
+// Release is what a pack's chart becomes.
+func (k Pack) Release() Release {
+	chart := k.Chart.Resolved
+	if chart.Name == "" {
+		chart.Name = k.Chart.Name
+	}
+	if chart.Version == "" {
+		chart.Version = k.Chart.Version
+	}
+	return Release{Namespace: k.Chart.Namespace, Name: k.Name, Chart: chart.Name, Version: chart.Version}
+}
+
+// AppliedPack is what a cluster holds of a pack.
+type AppliedPack struct {
+	// Hash is that of the pack that was applied; empty: applying one has begun, and not
+	// come to an end.
+	Hash string
+	// Digest is that of its chart.
+	Digest string `json:",omitempty"`
+	// Release is what a chart was installed as; nil: the pack has manifests.
+	Release *Release `json:",omitempty"`
+	// Position is among the packs of its time: what came later goes earlier.
+	Position int `json:",omitempty"`
+}
+
+// Applied reports whether a pack is what the cluster holds, as far as is known: a chart that
+// was not resolved counts as what it was.
+func (k Pack) Applied(have AppliedPack) bool {
+	if have.Hash == "" || have.Hash != k.Hash() {
+		return false
+	}
+	if k.Chart == nil || k.Chart.Resolved.Digest == "" {
+		return true
+	}
+	return have.Digest == k.Chart.Resolved.Digest
+}
+
+// UnmarshalJSON reads what this Gantry writes, and the bare hash of those before it.
+func (a *AppliedPack) UnmarshalJSON(raw []byte) error {
+	var hash string
+	if json.Unmarshal(raw, &hash) == nil {
+		*a = AppliedPack{Hash: hash}
+		return nil
+	}
+	type plain AppliedPack
+	return json.Unmarshal(raw, (*plain)(a))
+}

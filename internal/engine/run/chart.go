@@ -1,0 +1,75 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// installPack installs or upgrades the release of a pack. That it has begun is stored in
+// the cluster before: also what never comes to its end is uninstalled when the pack leaves
+// the profile.
+func (r *Runner) installPack(ctx context.Context, s model.InstallPack) error {
+	pack := s.Pack
+	if err := r.dependencies(pack); err != nil {
+		return err
+	}
+	releases, err := r.releases(ctx)
+	if err != nil {
+		return err
+	}
+	release := pack.Release()
+	if have := r.packs.get(pack.Name); have.Release == nil {
+		r.packs.set(pack.Name, model.AppliedPack{Release: &release, Position: s.Position})
+		if err := r.storeImportData(ctx); err != nil {
+			return err
+		}
+	}
+	if err := releases.Apply(ctx, pack.Name, *pack.Chart, r.changes.checkPatiently); err != nil {
+		return err
+	}
+	r.packs.set(pack.Name, model.AppliedPack{
+		Hash:     pack.Hash(),
+		Digest:   pack.Chart.Resolved.Digest,
+		Release:  &release,
+		Position: s.Position,
+	})
+	return nil
+}
+
+// dependencies is an error where a pack that has to be there before another one is not.
+func (r *Runner) dependencies(pack model.Pack) error {
+	for _, name := range pack.DependsOn {
+		i := slices.IndexFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Name == name })
+		if i >= 0 && !r.Spec.Packs[i].Applied(r.packs.get(name)) {
+			return fmt.Errorf("it depends on the pack %s, which is not applied", name)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) uninstallPack(ctx context.Context, s model.UninstallPack) error {
+	releases, err := r.releases(ctx)
+	if err != nil {
+		return err
+	}
+	if err := releases.Uninstall(ctx, s.Release, r.changes.checkPatiently); err != nil {
+		return err
+	}
+	r.packs.remove(s.Pack)
+	return nil
+}
+
+// releases are those of the cluster, once its API answers.
+func (r *Runner) releases(ctx context.Context) (model.Releases, error) {
+	if r.Charts == nil {
+		return nil, errors.New("this engine installs no charts")
+	}
+	if _, err := r.api.wait(ctx); err != nil {
+		return nil, err
+	}
+	return r.Charts.Connect(r.Secrets.Kubeconfig)
+}

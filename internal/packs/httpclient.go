@@ -1,0 +1,68 @@
+package packs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// maxDownload bounds an index and an archive: the largest public index has less than half.
+const maxDownload = 64 << 20
+
+var errTooLarge = fmt.Errorf("it is larger than %d MiB", maxDownload>>20)
+
+// limited is a transport whose answers end.
+type limited struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxDownload}
+	return resp, nil
+}
+
+type limitedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// httpStatus is an answer that is not what was asked for.
+type httpStatus int
+
+func (s httpStatus) Error() string {
+	switch s {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Sprintf("the server refuses it without a login (%d %s)", int(s), http.StatusText(int(s)))
+	case http.StatusNotFound:
+		return "the server has nothing there (404 Not Found)"
+	}
+	return fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s)))
+}
+
+func read(resp *http.Response, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, httpStatus(resp.StatusCode)
+	}
+	content, err := io.ReadAll(resp.Body)
+	if err == nil && len(content) == 0 {
+		err = errors.New("it is empty")
+	}
+	return content, err
+}

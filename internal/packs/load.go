@@ -1,0 +1,116 @@
+package packs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/action"
+	chartapi "helm.sh/helm/v4/pkg/chart"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	chartv2 "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
+)
+
+// load returns a chart and its digest. Each call returns another copy: Helm changes a chart
+// when it renders it.
+func (c *charts) load(ctx context.Context, chart model.Chart) (*chartv2.Chart, string, error) {
+	if chart.Path != "" {
+		content, err := loader.Load(chart.Path)
+		if err != nil {
+			return nil, "", fmt.Errorf("the chart %s cannot be read: %w", chart.Path, err)
+		}
+		return content, digestOfFiles(content), nil
+	}
+	archive, digest, err := c.archive(ctx, chart)
+	if err != nil {
+		return nil, "", err
+	}
+	content, err := loader.LoadArchive(bytes.NewReader(archive))
+	if err != nil {
+		return nil, "", fmt.Errorf("what was downloaded is not a chart: %w", err)
+	}
+	if content.Metadata.Version != chart.Version {
+		return nil, "", fmt.Errorf("the chart that is published as version %s says of itself that it is %s", chart.Version, content.Metadata.Version)
+	}
+	return content, digest, nil
+}
+
+// digestOfFiles is the digest of a chart that is not an archive, or may be packed in
+// another way: of its files, by their names.
+func digestOfFiles(content *chartv2.Chart) string {
+	files := slices.Clone(content.Raw)
+	slices.SortFunc(files, func(a, b *common.File) int { return strings.Compare(a.Name, b.Name) })
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%s\x00%d\x00", f.Name, len(f.Data))
+		h.Write(f.Data)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// check is an error where a chart cannot be installed with its values on a version of
+// Kubernetes, as far as the chart itself says.
+func check(content *chartv2.Chart, chart model.Chart, kubernetesVersion string) error {
+	meta := content.Metadata
+	if strings.EqualFold(meta.Type, "library") {
+		return fmt.Errorf("the chart %s is a library for other charts, and installs nothing by itself", meta.Name)
+	}
+	if meta.KubeVersion != "" && !chartutil.IsCompatibleRange(meta.KubeVersion, "v"+kubernetesVersion) {
+		return fmt.Errorf("the chart %s %s is for Kubernetes %s, and the cluster's version is %s",
+			meta.Name, meta.Version, meta.KubeVersion, kubernetesVersion)
+	}
+	accessor, err := chartapi.NewAccessor(content)
+	if err != nil {
+		return err
+	}
+	if err := action.CheckDependencies(content, accessor.MetaDependencies()); err != nil {
+		return fmt.Errorf("charts that the chart %s depends on are not in it (%w): run `helm dependency build` in its folder", meta.Name, err)
+	}
+	values, err := merged(chart.Values)
+	if err != nil {
+		return err
+	}
+	if err := chartutil.ProcessDependencies(content, values); err != nil {
+		return fmt.Errorf("the values do not fit the chart %s %s: %w", meta.Name, meta.Version, err)
+	}
+	if _, err := util.ToRenderValues(content, values, common.ReleaseOptions{}, common.DefaultCapabilities.Copy()); err != nil {
+		return fmt.Errorf("the values do not fit the chart %s %s: %w", meta.Name, meta.Version, err)
+	}
+	return nil
+}
+
+// merged are values as Helm merges files of them.
+func merged(texts []string) (map[string]any, error) {
+	all := map[string]any{}
+	for i, text := range texts {
+		values, err := loader.LoadValues(strings.NewReader(text))
+		if err != nil {
+			return nil, fmt.Errorf("element %d of values is not YAML of one mapping: %w", i+1, err)
+		}
+		all = loader.MergeMaps(all, values)
+	}
+	return all, nil
+}
+
+// maxWords bounds an error that repeats what comes from outside.
+const maxWords = 2000
+
+// sentence is an error as a sentence for users.
+func sentence(err error) string {
+	text := printable.Text(strings.TrimSpace(err.Error()), maxWords)
+	if text == "" {
+		text = errors.New("unknown error").Error()
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}

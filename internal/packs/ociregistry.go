@@ -1,0 +1,52 @@
+package packs
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/registry"
+	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// fromRegistry pulls a chart from an OCI registry. Its digest is that of the manifest,
+// which `helm pull` and `helm push` print.
+func (c *charts) fromRegistry(ctx context.Context, chart model.Chart) ([]byte, string, error) {
+	repository := strings.TrimPrefix(chart.OCI, "oci://")
+	// Helm's client takes no context. No credentials are looked for: that would run the
+	// helper programs of a Docker configuration.
+	client := &http.Client{Transport: during{RoundTripper: c.http.Transport, ctx: ctx}}
+	authorizer := auth.Client{Client: client}
+	authorizer.SetUserAgent(userAgent)
+	options := []registry.ClientOption{registry.ClientOptHTTPClient(client), registry.ClientOptAuthorizer(authorizer)}
+	if loopback(repository) {
+		options = append(options, registry.ClientOptPlainHTTP()) // as container tools do
+	}
+	oci, err := registry.NewClient(options...)
+	if err != nil {
+		return nil, "", err
+	}
+	// A tag cannot have what a version may.
+	ref := repository + ":" + strings.ReplaceAll(chart.Version, "+", "_")
+	if chart.Digest != "" {
+		ref = repository + "@" + chart.Digest
+	}
+	pulled, err := oci.Pull(ref)
+	if err != nil {
+		return nil, "", fmt.Errorf("the chart oci://%s cannot be pulled: %w", ref, err)
+	}
+	return pulled.Chart.Data, pulled.Manifest.Digest, nil
+}
+
+// loopback reports whether a registry is on this machine.
+func loopback(repository string) bool {
+	host, _, _ := strings.Cut(repository, "/")
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
+}

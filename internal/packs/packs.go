@@ -1,0 +1,123 @@
+// Package packs is Helm: it finds charts in HTTP repositories, OCI registries and folders,
+// and keeps releases of them in clusters, through the clusters' API alone. What Helm does,
+// Helm's own SDK does here; this package decides what it is asked to do, and says what came
+// of it.
+package packs
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"helm.sh/helm/v4/pkg/kube"
+	"k8s.io/client-go/rest"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// Options configure where charts come from and how clusters are reached.
+type Options struct {
+	// Cluster configures clients of a cluster's API by its kubeconfig.
+	Cluster func(kubeconfig []byte) (*rest.Config, error)
+	// Timeout bounds the download of a chart. Zero means a minute.
+	Timeout time.Duration
+}
+
+// fieldManager owns the fields that Helm sets, as with the command of that name.
+const fieldManager = "helm"
+
+var nameFieldManager = sync.OnceFunc(func() { kube.ManagedFieldsManager = fieldManager })
+
+// New returns the engine's port to Helm. It makes no call.
+func New(o Options) model.Charts {
+	if o.Timeout <= 0 {
+		o.Timeout = time.Minute
+	}
+	nameFieldManager()
+	return &charts{
+		options: o,
+		http:    &http.Client{Transport: limited{http.DefaultTransport}},
+		found:   map[source]*finding{},
+	}
+}
+
+// charts finds charts, and keeps what it has found for as long as the process lives: a run
+// asks for the same ones when it plans and when it applies.
+type charts struct {
+	options Options
+	http    *http.Client
+
+	mu    sync.Mutex
+	found map[source]*finding
+}
+
+// source is where a chart of one version is.
+type source struct{ repository, name, version, pinned string }
+
+// finding is a chart that was looked for.
+type finding struct {
+	mu      sync.Mutex // held while it is
+	archive []byte     // empty: it was not found yet
+	digest  string
+}
+
+// Resolve implements model.Charts.
+func (c *charts) Resolve(ctx context.Context, chart model.Chart, kubernetesVersion string) model.ResolvedChart {
+	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	content, digest, err := c.load(ctx, chart)
+	if err != nil {
+		return model.ResolvedChart{Problem: sentence(err)}
+	}
+	resolved := model.ResolvedChart{Name: content.Metadata.Name, Version: content.Metadata.Version, Digest: digest}
+	if err := check(content, chart, kubernetesVersion); err != nil {
+		resolved.Problem = sentence(err)
+	}
+	return resolved
+}
+
+// Connect implements model.Charts.
+func (c *charts) Connect(kubeconfig []byte) (model.Releases, error) {
+	config, err := c.options.Cluster(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return &releases{charts: c, config: config}, nil
+}
+
+// archive returns the archive of a chart that is not a path, and its digest.
+func (c *charts) archive(ctx context.Context, chart model.Chart) ([]byte, string, error) {
+	at := source{repository: chart.Repository, name: chart.Name, version: chart.Version, pinned: chart.Digest}
+	fetch := c.fromRepository
+	if chart.OCI != "" {
+		at.repository = chart.OCI
+		fetch = c.fromRegistry
+	}
+	c.mu.Lock()
+	f := c.found[at]
+	if f == nil {
+		f = &finding{}
+		c.found[at] = f
+	}
+	c.mu.Unlock()
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.archive) > 0 {
+		return f.archive, f.digest, nil
+	}
+	archive, digest, err := fetch(ctx, chart)
+	if err != nil {
+		return nil, "", err
+	}
+	if chart.Digest != "" && chart.Digest != digest {
+		return nil, "", fmt.Errorf("version %s of the chart has the digest %s, and the configuration holds it to %s: "+
+			"somebody has published other content under the same version. Find out who and why, and change digest only then",
+			chart.Version, digest, chart.Digest)
+	}
+	f.archive = archive
+	f.digest = digest
+	return archive, digest, nil
+}

@@ -1,0 +1,247 @@
+package packs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/action"
+	chartv2 "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/kube"
+	helmrelease "helm.sh/helm/v4/pkg/release"
+	"helm.sh/helm/v4/pkg/release/common"
+	releasev1 "helm.sh/helm/v4/pkg/release/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// packLabel is the label of a release by which another run knows what it was made of.
+const packLabel = "gantry.io/pack"
+
+// maxHistory is how many revisions of a release are kept, as by the command helm.
+const maxHistory = 10
+
+// content is what a release is to be.
+type content struct {
+	chart    model.Chart
+	loaded   *chartv2.Chart
+	values   map[string]any
+	identity string
+}
+
+// Apply implements model.Releases.
+func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, check func(context.Context) error) error {
+	if chart.Resolved.Problem != "" {
+		return errors.New(chart.Resolved.Problem)
+	}
+	loaded, digest, err := r.charts.load(ctx, chart)
+	if err != nil {
+		return err
+	}
+	if digest != chart.Resolved.Digest {
+		return fmt.Errorf("the chart has changed since the plan: its digest was %s and is %s. Plan again", chart.Resolved.Digest, digest)
+	}
+	values, err := merged(chart.Values)
+	if err != nil {
+		return err
+	}
+	want := content{chart: chart, loaded: loaded, values: values, identity: chart.Identity()}
+	o := r.operation(ctx, chart.Namespace, name, check)
+	last, err := o.settle(chart)
+	switch {
+	case err != nil:
+		return err
+	case last == nil:
+		return o.install(want)
+	case last.Info.Status == common.StatusDeployed && last.Labels[packLabel] == want.identity:
+		return nil // by a run that could not say so any more
+	}
+	return o.upgrade(want, last)
+}
+
+// settle brings a release that a dead run has left in the middle of something to where
+// Helm goes on, and returns its last revision; nil where there is none.
+func (o *operation) settle(chart model.Chart) (*releasev1.Release, error) {
+	cfg, err := o.helm()
+	if err != nil {
+		return nil, err
+	}
+	revisions, err := o.history(cfg)
+	if err != nil || len(revisions) == 0 {
+		return nil, err
+	}
+	last := revisions[len(revisions)-1]
+	status := last.Info.Status
+	good := lastGood(revisions)
+	switch {
+	case status.IsPending() && good != nil:
+		last.SetStatus(common.StatusFailed, "The run ended before this did")
+		if err := cfg.Releases.Update(last); err != nil {
+			return nil, o.done(fmt.Errorf("mark revision %d of the release %s/%s as failed: %w", last.Version, o.namespace, o.name, err))
+		}
+		if err := o.rollback(good, chart); err != nil {
+			return nil, fmt.Errorf("roll back the release %s/%s, which a run has left %s: %w", o.namespace, o.name, status, err)
+		}
+	case status.IsPending(), status == common.StatusUninstalling, status == common.StatusUninstalled:
+		if err := o.uninstall(); err != nil {
+			return nil, fmt.Errorf("uninstall the release %s/%s, which a run has left %s: %w", o.namespace, o.name, status, err)
+		}
+	default:
+		return last, nil
+	}
+	if revisions, err = o.history(cfg); err != nil || len(revisions) == 0 {
+		return nil, err
+	}
+	return revisions[len(revisions)-1], nil
+}
+
+// lastGood is the revision that a release can be rolled back to; nil where there is none.
+func lastGood(revisions []*releasev1.Release) *releasev1.Release {
+	var good *releasev1.Release
+	for _, r := range revisions {
+		switch {
+		case r.Info.Status == common.StatusDeployed:
+			return r
+		case r.Info.Status == common.StatusSuperseded:
+			good = r
+		}
+	}
+	return good
+}
+
+// strategy is how an action waits for the objects of a chart.
+func strategy(chart model.Chart) kube.WaitStrategy {
+	if chart.Wait {
+		return kube.StatusWatcherStrategy
+	}
+	return kube.HookOnlyStrategy
+}
+
+func (o *operation) install(want content) error {
+	if err := o.ensureNamespace(); err != nil {
+		return err
+	}
+	cfg, err := o.helm()
+	if err != nil {
+		return err
+	}
+	install := action.NewInstall(cfg)
+	install.ReleaseName = o.name
+	install.Namespace = o.namespace
+	install.WaitStrategy = strategy(want.chart)
+	install.WaitOptions = o.waitOptions()
+	install.Timeout = want.chart.Timeout
+	install.Labels = map[string]string{packLabel: want.identity}
+	made, err := install.RunWithContext(o.ctx, want.loaded, want.values)
+	if err == nil {
+		return nil
+	}
+	return o.failed(made, err, "The release stays as it is; the next apply goes on with it.")
+}
+
+// ensureNamespace makes the namespace of the release where it is missing.
+func (o *operation) ensureNamespace() error {
+	client, err := kubernetes.NewForConfig(o.config)
+	if err != nil {
+		return err
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.namespace}}
+	_, err = client.CoreV1().Namespaces().Get(o.ctx, o.namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = client.CoreV1().Namespaces().Create(o.ctx, ns, metav1.CreateOptions{FieldManager: fieldManager})
+	}
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return o.done(fmt.Errorf("make the namespace %s: %w", o.namespace, err))
+	}
+	return nil
+}
+
+func (o *operation) upgrade(want content, last *releasev1.Release) error {
+	cfg, err := o.helm()
+	if err != nil {
+		return err
+	}
+	upgrade := action.NewUpgrade(cfg)
+	upgrade.Namespace = o.namespace
+	upgrade.WaitStrategy = strategy(want.chart)
+	upgrade.WaitOptions = o.waitOptions()
+	upgrade.Timeout = want.chart.Timeout
+	upgrade.ResetValues = true // what left the values goes back to the chart's own
+	upgrade.ForceConflicts = true
+	upgrade.MaxHistory = maxHistory
+	upgrade.Labels = map[string]string{packLabel: want.identity}
+	made, err := upgrade.RunWithContext(o.ctx, o.name, want.loaded, want.values)
+	if err == nil {
+		return nil
+	}
+	return o.upgradeFailed(want, last, made, err)
+}
+
+// upgradeFailed rolls back what an upgrade has done. The first one after an installation
+// that failed has nothing to go back to.
+func (o *operation) upgradeFailed(want content, last *releasev1.Release, made helmrelease.Releaser, cause error) error {
+	if o.ctx.Err() != nil || o.gate.refusal() != nil {
+		return o.done(cause) // the next run does
+	}
+	revisions, err := o.revisions()
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	good := lastGood(revisions)
+	if len(revisions) == 0 || revisions[len(revisions)-1].Version == last.Version {
+		return o.failed(made, cause, "Nothing of the upgrade was applied.")
+	}
+	if good == nil {
+		return o.failed(made, cause, "There is no revision to roll back to, so the release stays as it is; the next apply goes on with it.")
+	}
+	failure := o.failed(made, cause, fmt.Sprintf("The release is rolled back to revision %d, of version %s of the chart.",
+		good.Version, good.Chart.Metadata.Version))
+	if err := o.rollback(good, want.chart); err != nil {
+		return fmt.Errorf("%w The rollback failed, too: %w", failure, err)
+	}
+	return failure
+}
+
+func (o *operation) revisions() ([]*releasev1.Release, error) {
+	cfg, err := o.helm()
+	if err != nil {
+		return nil, err
+	}
+	return o.history(cfg)
+}
+
+func (o *operation) rollback(to *releasev1.Release, chart model.Chart) error {
+	cfg, err := o.helm()
+	if err != nil {
+		return err
+	}
+	rollback := action.NewRollback(cfg)
+	rollback.Version = to.Version
+	rollback.WaitStrategy = strategy(chart)
+	rollback.WaitOptions = o.waitOptions()
+	rollback.Timeout = chart.Timeout
+	rollback.ForceConflicts = true
+	rollback.MaxHistory = maxHistory
+	return o.done(rollback.Run(o.name))
+}
+
+// failed is why an action did not come to its end: what Helm says, what the cluster says
+// of the objects that are not ready, and what has become of the release.
+func (o *operation) failed(made helmrelease.Releaser, cause error, outcome string) error {
+	if err := o.done(cause); o.ctx.Err() != nil || o.gate.refusal() != nil {
+		return err
+	}
+	said := strings.TrimSuffix(cause.Error(), ".") + "."
+	release, _ := made.(*releasev1.Release)
+	if release != nil {
+		if found := o.diagnose(release); found != "" {
+			said += " " + found
+		}
+	}
+	return fmt.Errorf("%s %s", said, outcome)
+}

@@ -1,0 +1,108 @@
+package packs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// index is what is read of a repository's index.yaml.
+type index struct {
+	Entries map[string][]indexEntry `json:"entries"`
+}
+
+type indexEntry struct {
+	Version string   `json:"version"`
+	Digest  string   `json:"digest"`
+	URLs    []string `json:"urls"`
+}
+
+// fromRepository downloads a chart from an HTTP repository.
+func (c *charts) fromRepository(ctx context.Context, chart model.Chart) ([]byte, string, error) {
+	base := strings.TrimSuffix(chart.Repository, "/") + "/"
+	raw, err := c.get(ctx, base+"index.yaml")
+	if err != nil {
+		return nil, "", fmt.Errorf("the index of the repository %s cannot be read: %w", chart.Repository, err)
+	}
+	var list index
+	if err := yaml.Unmarshal(raw, &list); err != nil {
+		return nil, "", fmt.Errorf("the index of the repository %s is not YAML: %w", chart.Repository, err)
+	}
+	entry, err := list.find(chart)
+	if err != nil {
+		return nil, "", err
+	}
+	at, err := resolveURL(base, entry.URLs[0])
+	if err != nil {
+		return nil, "", fmt.Errorf("the repository %s names no URL for the chart %s %s: %w", chart.Repository, chart.Name, chart.Version, err)
+	}
+	archive, err := c.get(ctx, at)
+	if err != nil {
+		return nil, "", fmt.Errorf("the chart %s %s cannot be downloaded from %s: %w", chart.Name, chart.Version, at, err)
+	}
+	digest := digestOf(archive)
+	if want := strings.TrimPrefix(entry.Digest, "sha256:"); want != "" && "sha256:"+want != digest {
+		return nil, "", fmt.Errorf("what %s serves as %s %s has the digest %s, and its index says %s",
+			chart.Repository, chart.Name, chart.Version, digest, want)
+	}
+	return archive, digest, nil
+}
+
+// shownVersions is how many versions an error names that a repository has.
+const shownVersions = 5
+
+func (i index) find(chart model.Chart) (indexEntry, error) {
+	var versions []string
+	for _, entry := range i.Entries[chart.Name] {
+		if entry.Version == chart.Version && len(entry.URLs) > 0 {
+			return entry, nil
+		}
+		versions = append(versions, entry.Version)
+	}
+	if len(versions) == 0 {
+		return indexEntry{}, fmt.Errorf("the repository %s has no chart %q", chart.Repository, chart.Name)
+	}
+	return indexEntry{}, fmt.Errorf("the repository %s has no version %s of the chart %q. Its newest are %s",
+		chart.Repository, chart.Version, chart.Name, strings.Join(versions[:min(len(versions), shownVersions)], ", "))
+}
+
+func (c *charts) get(ctx context.Context, at string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", userAgent)
+	return read(c.http.Do(req))
+}
+
+const userAgent = "terraform-provider-gantry"
+
+// resolveURL is where a chart of a repository is: its index has URLs that may be relative.
+func resolveURL(base, at string) (string, error) {
+	from, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	to, err := from.Parse(at)
+	if err != nil {
+		return "", err
+	}
+	if to.Scheme != "https" && to.Scheme != "http" {
+		return "", errors.New("it has to begin with https:// or http://")
+	}
+	return to.String(), nil
+}
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

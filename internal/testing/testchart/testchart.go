@@ -1,0 +1,137 @@
+// Package testchart makes Helm charts for tests: with a hook, a definition of custom
+// resources and one of them, and a workload that becomes ready or does not.
+package testchart
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// Name is that of the chart.
+const Name = "demo"
+
+// Files are those of the chart in a version. Its values are text, which a ConfigMap has;
+// replicas, a whole number by its schema; missing, the name of a Secret that the pods of its
+// Deployment mount; and hookMissing, the same for the Job that runs before the rest.
+func Files(version string) map[string]string {
+	return map[string]string{
+		"Chart.yaml":         "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
+		"values.yaml":        "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\n",
+		"values.schema.json": `{"type": "object", "properties": {"replicas": {"type": "integer"}}}`,
+		"crds/widgets.yaml": `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: widgets.demo.example.com
+spec:
+  group: demo.example.com
+  names: {kind: Widget, listKind: WidgetList, plural: widgets, singular: widget}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`,
+		"templates/widget.yaml": `apiVersion: demo.example.com/v1
+kind: Widget
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  size: 3
+`,
+		"templates/config.yaml": `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}
+data:
+  text: {{ .Values.text | quote }}
+  version: {{ .Chart.Version | quote }}
+  revision: {{ .Release.Revision | quote }}
+`,
+		"templates/deployment.yaml": `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      containers:
+        - name: app
+          image: registry.example.com/app:{{ .Chart.Version }}
+      {{- with .Values.missing }}
+      volumes:
+        - name: missing
+          secret: {secretName: {{ . }}}
+      {{- end }}
+`,
+		"templates/hook.yaml": `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-prepare
+  annotations:
+    helm.sh/hook: pre-install,pre-upgrade
+    helm.sh/hook-delete-policy: before-hook-creation
+spec:
+  template:
+    metadata: {labels: {job: {{ .Release.Name }}-prepare}}
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: prepare
+          image: registry.example.com/prepare:1
+      {{- with .Values.hookMissing }}
+      volumes:
+        - name: missing
+          secret: {secretName: {{ . }}}
+      {{- end }}
+`,
+	}
+}
+
+// Folder writes files into a folder of the test's own.
+func Folder(t testing.TB, files map[string]string) string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), Name)
+	for name, text := range files {
+		at := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// Archive packs files as charts are published.
+func Archive(t testing.TB, files map[string]string) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	w := tar.NewWriter(zip)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		head := &tar.Header{Name: Name + "/" + name, Mode: 0o644, Size: int64(len(files[name])), Typeflag: tar.TypeReg}
+		if err := w.WriteHeader(head); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(files[name])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, closer := range []interface{ Close() error }{w, zip} {
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return packed.Bytes()
+}
