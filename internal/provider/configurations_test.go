@@ -96,7 +96,12 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "encryption_at_rest": {"key_version": 2}, "pre_bootstrap": ["true"], "post_bootstrap": ["true"]}, "packs": {
     "a": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"]},
     "b": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: b}"]},
-    "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"]}}},
+    "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"], "depends_on": []},
+    "d": {"layer": "addon", "chart": {"path": "charts/d"}, "namespace": "d"},
+    "e": {"layer": "addon", "chart": {"name": "e", "repository": "https://charts.example.com", "version": "1.2.3",
+      "digest": "sha256:5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}, "namespace": "e", "values": ["a: 1"],
+      "depends_on": ["d"], "wait": false, "wait_timeout": "5m"},
+    "f": {"layer": "addon", "chart": {"oci": "oci://registry.example.com/f", "version": "1.2.3"}, "namespace": "f"}}},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],

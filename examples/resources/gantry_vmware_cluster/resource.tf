@@ -18,6 +18,12 @@ resource "gantry_vmware_cluster" "prod" {
     packs = {
       # Nodes become Ready with a pod network, which is a pack of layer "cni", such as
       # flannel = { layer = "cni", manifests = [file("flannel.yaml")] }
+      metrics-server = {
+        layer     = "addon"
+        chart     = { name = "metrics-server", repository = "https://kubernetes-sigs.github.io/metrics-server", version = "3.13.0" }
+        namespace = "kube-system"
+        values    = [yamlencode({ replicas = 2 })]
+      }
       namespaces = {
         layer     = "addon"
         manifests = [yamlencode({ apiVersion = "v1", kind = "Namespace", metadata = { name = "team-a" } })]

@@ -15,7 +15,7 @@ type Field struct {
 	Placement Index
 	// Pack is the pack that the field is of; empty: of none.
 	Pack string
-	Name      FieldName // empty: the node pool or the placement as a whole
+	Name FieldName // empty: the node pool or the placement as a whole
 	// Element is the element of a list.
 	Element Index
 }

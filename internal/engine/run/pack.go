@@ -87,6 +87,9 @@ func (r *Runner) readPacks(ctx context.Context, api model.API) error {
 }
 
 func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {
+	if err := r.dependencies(pack); err != nil {
+		return err
+	}
 	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err

@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
+	"github.com/gantry/terraform-provider-gantry/internal/packs"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
@@ -27,12 +30,16 @@ type Connection struct {
 	process  *Process
 	settings *Settings // nil: not known yet
 	kube     model.Kube
+	charts   model.Charts
 }
 
 // New returns a connection with settings. It does not log in yet.
 func (p *Process) New(s Settings) *Connection {
 	p.began.CompareAndSwap(0, time.Now().UnixMilli())
-	return &Connection{process: p, settings: &s, kube: kube.New(kube.Options{ProxyURL: s.ClusterProxyURL})}
+	options := kube.Options{ProxyURL: s.ClusterProxyURL}
+	return &Connection{process: p, settings: &s, kube: kube.New(options), charts: packs.New(packs.Options{
+		Cluster: func(kubeconfig []byte) (*rest.Config, error) { return kube.RESTConfig(options, kubeconfig) },
+	})}
 }
 
 // Unknown returns a connection whose methods fail with ErrUnknownConfig.
@@ -110,6 +117,10 @@ func (c *Connection) Ledger(ctx context.Context) (*ledger.Ledger, error) {
 // Kube connects to the Kubernetes APIs of clusters, through the proxy that the
 // provider is configured with.
 func (c *Connection) Kube() model.Kube { return c.kube }
+
+// Charts finds charts and installs them on clusters, through the same proxy; nil while the
+// provider's configuration is not known.
+func (c *Connection) Charts() model.Charts { return c.charts }
 
 // MaxParallel is how many operations of one cluster run at a time.
 func (c *Connection) MaxParallel() int {

@@ -44,6 +44,7 @@ func newEngine(ctx context.Context, conn *connection.Connection, account *Accoun
 		Ledger:   ledger,
 		Kube:     conn.Kube(),
 		Images:   ova.Source{},
+		Charts:   conn.Charts(),
 		Parallel: conn.MaxParallel(),
 		Timing:   conn.Timing(),
 		Events:   true,

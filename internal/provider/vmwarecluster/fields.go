@@ -19,6 +19,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldTemplate:         path.Root("profile").AtName("image").AtName("template"),
 	enginemodel.FieldImageFolder:      path.Root("image_folder"),
 	enginemodel.FieldPacks:            path.Root("profile").AtName("packs"),
+	enginemodel.FieldChart:            path.Root("profile").AtName("packs"),
 	enginemodel.FieldDatacenter:       path.Root("datacenter"),
 	enginemodel.FieldFolder:           path.Root("folder"),
 	enginemodel.FieldPodCIDR:          path.Root("network").AtName("pod_cidr"),
@@ -57,6 +58,9 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 
 // AttributePath implements enginecrud.Model.
 func (m *model) AttributePath(f enginemodel.Field) path.Path {
+	if f.Pack != "" {
+		return clusterFields[enginemodel.FieldPacks].AtMapKey(f.Pack).AtName("chart") // what is said of one is about that
+	}
 	at := fieldPath(f)
 	if f.Name == enginemodel.FieldSetup && !m.ownSetup(f.NodePool) {
 		at = kubernetesPath.AtName("node_files")

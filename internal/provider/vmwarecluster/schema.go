@@ -184,34 +184,7 @@ func profileAttribute() schema.SingleNestedAttribute {
 			"image": nodeschema.Image("Node image, with kubeadm and kubelet of the profile's Kubernetes version. " +
 				"A change rolls the worker pools; control-plane nodes keep their image, and the plan warns of it."),
 			"kubernetes": kubernetesschema.Kubernetes(),
-			"packs": schema.MapNestedAttribute{
-				Optional: true,
-				MarkdownDescription: "Manifests that are applied to the cluster, by name. Packs are added and changed in place. " +
-					"Defaults to none. Without a pack of layer `cni` the plan warns: nodes join and stay NotReady, and `health` is `Unhealthy`, " +
-					"until a CNI plug-in is installed by other means.",
-				Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
-				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"layer": schema.StringAttribute{
-						Required: true,
-						MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`. " +
-							"Those of `cni` and `cpi` are applied before the workers join. " +
-							"A pack of layer `cpi` brings the vSphere cloud provider, with its Secret: kubelet then runs with `cloud-provider=external` " +
-							"on every node, a node takes pods once the cloud provider has initialized it, and an apply waits for that. " +
-							"Such a pack changes in place, but is neither added to a running cluster nor removed from one.",
-						Validators: []validator.String{stringvalidator.OneOf(layers...)},
-					},
-					"manifests": schema.ListAttribute{
-						Required:            true,
-						ElementType:         types.StringType,
-						MarkdownDescription: "YAML texts, each of one or more documents, that are applied server-side in order.",
-						Validators: []validator.List{
-							attribute.NoNulls{},
-							listvalidator.SizeAtLeast(1),
-							listvalidator.ValueStringsAre(yamlText{}),
-						},
-					},
-				}},
-			},
+			"packs":      packsAttribute(),
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package vmwarecluster
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -23,10 +22,7 @@ type (
 		KubernetesVersion string                  `tfsdk:"kubernetes_version"`
 		Image             nodeschema.ImageModel   `tfsdk:"image"`
 		Kubernetes        *kubernetesschema.Model `tfsdk:"kubernetes"`
-		Packs             map[string]struct {
-			Layer     string   `tfsdk:"layer"`
-			Manifests []string `tfsdk:"manifests"`
-		} `tfsdk:"packs"`
+		Packs             map[string]packModel    `tfsdk:"packs"`
 	}
 	nodesModel struct {
 		NodeCount   int64             `tfsdk:"node_count"`
@@ -115,7 +111,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 }
 
 // setProfile sets what the cluster is made of, and returns the settings of Kubernetes, which
-// node pools add to. Packs are applied by layer, and by name within one.
+// node pools add to.
 func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (*kubernetesschema.Model, diag.Diagnostics) {
 	var profile profileModel
 	diags := m.Profile.As(ctx, &profile, nodeschema.AllKnown)
@@ -124,12 +120,9 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 	spec.LoadBalancer.Image.Folder = m.loadBalancerFolder(spec)
 	spec.Settings = profile.Kubernetes.Settings()
 	spec.EncryptionVersion = profile.Kubernetes.EncryptionVersion()
-	for name, pack := range profile.Packs {
-		spec.Packs = append(spec.Packs, enginemodel.Pack{Name: name, Layer: pack.Layer, Manifests: pack.Manifests})
-	}
-	slices.SortFunc(spec.Packs, func(a, b enginemodel.Pack) int {
-		return cmp.Or(slices.Index(layers, a.Layer)-slices.Index(layers, b.Layer), cmp.Compare(a.Name, b.Name))
-	})
+	packs, more := orderedPacks(profile.Packs)
+	diags.Append(more...)
+	spec.Packs = packs
 	return profile.Kubernetes, diags
 }
 

@@ -1,0 +1,104 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+func chartPack(name, version, digest string, values ...string) model.Pack {
+	return model.Pack{Name: name, Layer: "addon", Chart: &model.Chart{
+		Name: "demo", Repository: "https://charts.example.com", Version: version, Namespace: "apps", Values: values,
+		Resolved: model.ResolvedChart{Name: "demo", Version: version, Digest: digest},
+	}}
+}
+
+// applied is what a cluster holds of a pack that was applied.
+func applied(k model.Pack, position int) model.AppliedPack {
+	release := k.Release()
+	return model.AppliedPack{Hash: k.Hash(), Digest: k.Chart.Resolved.Digest, Release: &release, Position: position}
+}
+
+// TestPlanOfCharts has what is done about a pack of a chart, by what the cluster holds.
+func TestPlanOfCharts(t *testing.T) {
+	t.Parallel()
+	was := chartPack("app", "1.0.0", "sha256:1", "a: 1")
+	begun := applied(was, 1)
+	begun.Hash = ""
+	elsewhere := chartPack("app", "1.0.0", "sha256:1", "a: 1")
+	elsewhere.Chart.Namespace = "other"
+	unresolved := chartPack("app", "1.0.0", "", "a: 1")
+	unresolved.Chart.Resolved.Problem = "The repository does not answer."
+	manifests := model.Pack{Name: "app", Layer: "addon", Manifests: []string{"x"}}
+	mirrored := chartPack("app", "1.0.0", "sha256:1", "a: 1")
+	mirrored.Chart.Repository = "https://mirror.example.com"
+	for name, c := range map[string]struct {
+		want model.Pack
+		have map[string]model.AppliedPack
+		do   []string
+	}{
+		"new":                  {was, nil, []string{"install_pack app (demo 1.0.0)"}},
+		"as it was":            {was, map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
+		"values by meaning":    {chartPack("app", "1.0.0", "sha256:1", "a: 2", "'a': 1 # so"), map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
+		"from a mirror":        {mirrored, map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
+		"not found, as it was": {unresolved, map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
+		"values":               {chartPack("app", "1.0.0", "sha256:1", "a: 2"), map[string]model.AppliedPack{"app": applied(was, 1)}, []string{"upgrade_pack app (demo 1.0.0)"}},
+		"version":              {chartPack("app", "1.1.0", "sha256:2", "a: 1"), map[string]model.AppliedPack{"app": applied(was, 1)}, []string{"upgrade_pack app (demo 1.1.0)"}},
+		"content":              {chartPack("app", "1.0.0", "sha256:2", "a: 1"), map[string]model.AppliedPack{"app": applied(was, 1)}, []string{"upgrade_pack app (demo 1.0.0)"}},
+		"not finished":         {was, map[string]model.AppliedPack{"app": begun}, []string{"install_pack app (demo 1.0.0)"}},
+		"namespace": {elsewhere, map[string]model.AppliedPack{"app": applied(was, 1)},
+			[]string{"uninstall_pack app (demo 1.0.0)", "install_pack app (demo 1.0.0)"}},
+		"to manifests": {manifests, map[string]model.AppliedPack{"app": applied(was, 1)},
+			[]string{"uninstall_pack app (demo 1.0.0)", "apply_pack app"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, f := small(3, 1), running(3, 1)
+			s.Packs = append(slices.Clone(s.Packs), c.want)
+			for pack, have := range c.have {
+				f.API.Packs[pack] = have
+			}
+			p := planned(s, f)
+			if got := changes(p); !slices.Equal(got, c.do) || len(p.Problems) > 0 {
+				t.Errorf("planned %v, %v", got, p.Problems)
+			}
+		})
+	}
+}
+
+// TestPlanUninstallsTheLastFirst takes two packs out, of which one needed the other.
+func TestPlanUninstallsTheLastFirst(t *testing.T) {
+	t.Parallel()
+	s, f := small(3, 1), running(3, 1)
+	f.API.Packs["a"] = applied(chartPack("a", "1.0.0", "sha256:1"), 1)
+	f.API.Packs["b"] = applied(chartPack("b", "1.0.0", "sha256:1"), 2)
+	p := planned(s, f)
+	if got := changes(p); !slices.Equal(got, []string{"uninstall_pack b (demo 1.0.0)", "uninstall_pack a (demo 1.0.0)"}) {
+		t.Errorf("planned %v", got)
+	}
+}
+
+func TestPlanRefusesChartsThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	s, f := small(3, 1), running(3, 1)
+	pack := chartPack("app", "1.0.0", "")
+	pack.Chart.Resolved.Problem = "The repository does not answer."
+	s.Packs = append(slices.Clone(s.Packs), pack)
+	if p := planned(s, f); !says(on(p.Problems, model.PackField("app", model.FieldChart)), "The repository does not answer.") {
+		t.Errorf("%v", p.Problems)
+	}
+	s.Packs[len(s.Packs)-1] = chartPack("app", "1.0.0", "sha256:1")
+	f.API.Packs["app"] = model.AppliedPack{Hash: "manifests"}
+	if p := planned(s, f); !says(on(p.Problems, model.PackField("app", model.FieldChart)), "does not take over") {
+		t.Errorf("%v", p.Problems)
+	}
+}
+
+func changes(p *model.Plan) []string {
+	var list []string
+	for _, c := range p.Changes() {
+		list = append(list, c.String())
+	}
+	return list
+}

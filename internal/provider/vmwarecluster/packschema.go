@@ -1,0 +1,160 @@
+package vmwarecluster
+
+import (
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/boolvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/objectvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
+)
+
+// sibling is another attribute of the same object.
+func sibling(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
+
+func packsAttribute() schema.MapNestedAttribute {
+	return schema.MapNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Helm charts and manifests that are applied to the cluster, by name. Packs are added and changed in place. " +
+			"Defaults to none. Without a pack of layer `cni` the plan warns: nodes join and stay NotReady, and `health` is `Unhealthy`, " +
+			"until a CNI plug-in is installed by other means. Taking a pack of a chart out uninstalls it; one of manifests cannot be taken out of " +
+			"a running cluster yet. The guide \"Packs\" has the rest.",
+		Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
+		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"layer": schema.StringAttribute{
+				Required: true,
+				MarkdownDescription: "Layer, which sets the order: `cni`, `cpi`, `csi`, then `addon`. " +
+					"Those of `cni` and `cpi` are applied before the workers join. " +
+					"A pack of layer `cpi` brings the vSphere cloud provider, with its Secret: kubelet then runs with `cloud-provider=external` " +
+					"on every node, a node takes pods once the cloud provider has initialized it, and an apply waits for that. " +
+					"Such a pack changes in place, but is neither added to a running cluster nor removed from one.",
+				Validators: []validator.String{stringvalidator.OneOf(layers...)},
+			},
+			"manifests": schema.ListAttribute{
+				Optional:    true,
+				ElementType: types.StringType,
+				MarkdownDescription: "YAML texts, each of one or more documents, that are applied server-side in order. " +
+					"Exactly one of `manifests` and `chart` is set.",
+				Validators: []validator.List{
+					attribute.NoNulls{},
+					listvalidator.SizeAtLeast(1),
+					listvalidator.ValueStringsAre(yamlText{}),
+					listvalidator.ExactlyOneOf(sibling("chart")),
+				},
+			},
+			"chart": chartAttribute(),
+			"values": schema.ListAttribute{
+				Optional:    true,
+				ElementType: types.StringType,
+				MarkdownDescription: "Values of the chart: YAML texts, such as of `yamlencode`, that are merged as `helm -f` merges files, " +
+					"so that a later one wins. Comments, the order of keys and quoting are no change. Defaults to none.",
+				Validators: []validator.List{
+					attribute.NoNulls{},
+					listvalidator.ValueStringsAre(valuesText{}),
+					listvalidator.AlsoRequires(sibling("chart")),
+				},
+			},
+			"namespace": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Namespace of the chart's release, which is made where it is missing and not deleted with the release. " +
+					"Required with a chart. Another one uninstalls the release and installs it there.",
+				Validators: []validator.String{nodeschema.NodePoolName(), stringvalidator.AlsoRequires(sibling("chart"))},
+			},
+			"depends_on": schema.ListAttribute{
+				Optional:    true,
+				ElementType: types.StringType,
+				MarkdownDescription: "Names of packs of the same layer that are applied before this one; while one of them is not applied, " +
+					"this one is not either. Packs of the same layer are applied in the order of their names otherwise.",
+				Validators: []validator.List{attribute.NoNulls{}, listvalidator.UniqueValues()},
+			},
+			"wait": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "Whether a release counts as installed only once its objects are ready, as kstatus judges them. " +
+					"Defaults to `true` in the layers `csi` and `addon`, and to `false` in `cni` and `cpi`, which are applied before the workers join.",
+				Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("chart"))},
+			},
+			"wait_timeout": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "How long an installation or upgrade of the chart waits for its objects, and for each of its hooks, " +
+					"from `1s` to `24h`. Defaults to `10m`.",
+				Validators: []validator.String{nodeschema.Duration{}, stringvalidator.AlsoRequires(sibling("chart"))},
+			},
+		}},
+	}
+}
+
+// The forms of what says where a chart is. A version that floats would be another chart at
+// another time.
+var (
+	exactVersion = regexp.MustCompile(`^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+	chartDigest  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	repositoryAt = regexp.MustCompile(`^https?://[^\s@?#]+$`)
+	ociAt        = regexp.MustCompile(`^oci://[^\s/@]+(/[a-z0-9][a-z0-9._-]*)+$`)
+	chartName    = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
+)
+
+func chartAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Helm chart, of an HTTP repository (`name` and `repository`), an OCI registry (`oci`) or a folder (`path`). " +
+			"Its release has the name of the pack, and is one that `helm list` shows. It is installed, upgraded and rolled back by Helm's own library.",
+		Validators: []validator.Object{objectvalidator.AlsoRequires(sibling("namespace"))},
+		Attributes: map[string]schema.Attribute{
+			"name": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Name of the chart in `repository`.",
+				Validators: []validator.String{
+					form{chartName, "the name of a chart, such as cilium"},
+					stringvalidator.AlsoRequires(sibling("repository")),
+				},
+			},
+			"repository": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "URL of an HTTP repository, in which `index.yaml` is. It needs no login.",
+				Validators: []validator.String{
+					form{repositoryAt, "the URL of a repository, such as https://charts.example.com, without a login"},
+					stringvalidator.AlsoRequires(sibling("name"), sibling("version")),
+					stringvalidator.ExactlyOneOf(sibling("oci"), sibling("path")),
+				},
+			},
+			"oci": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Reference of the chart in an OCI registry, without its version, such as `oci://registry.example.com/charts/cilium`. " +
+					"It needs no login. A registry on `localhost` is asked without TLS.",
+				Validators: []validator.String{
+					form{ociAt, "a reference such as oci://registry.example.com/charts/cilium, without a tag, a digest or a login"},
+					stringvalidator.AlsoRequires(sibling("version")),
+				},
+			},
+			"path": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Folder or archive of the chart on the machine that runs Terraform, such as `${path.module}/charts/app`. " +
+					"What it depends on has to be in it, as `helm dependency build` puts it there.",
+				Validators: []validator.String{
+					stringvalidator.LengthAtLeast(1),
+					stringvalidator.ConflictsWith(sibling("version"), sibling("digest")),
+				},
+			},
+			"version": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Exact version of the chart. A range, or none, is refused: it would be another chart at another time. " +
+					"Required but for `path`.",
+				Validators: []validator.String{form{exactVersion, "an exact version such as 1.16.3, and no range"}},
+			},
+			"digest": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Digest that the chart is held to, `sha256:` and 64 hexadecimal digits: of the archive in a repository, as its index has it, " +
+					"or of the manifest in a registry, as `helm pull` prints it. Defaults to none: then a version whose content was replaced is an upgrade.",
+				Validators: []validator.String{form{chartDigest, "sha256: and 64 hexadecimal digits in lower case"}},
+			},
+		},
+	}
+}
