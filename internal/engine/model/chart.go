@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -107,9 +106,6 @@ type Release struct {
 	Chart     string
 	Version   string
 }
-
-// words name the chart and its version.
-func (r Release) words() string { return strings.TrimSpace(r.Chart + " " + r.Version) }
 
 // Release is what a pack's chart becomes.
 func (k Pack) Release() Release {

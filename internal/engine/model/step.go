@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -232,13 +233,16 @@ type StoreImportData struct{ Cluster string }
 // ApplyPack applies the manifests of a pack.
 type ApplyPack struct{ Pack Pack }
 
-// InstallPack brings the release of a pack's chart to what the pack says.
+// InstallPack installs the chart of a pack, or goes on with an installation.
 type InstallPack struct {
-	Pack Pack
-	// Upgrade says that the cluster has a release of it already.
-	Upgrade bool
-	// Position is the pack's among all.
-	Position int
+	Pack     Pack
+	Position int // among all packs
+}
+
+// UpgradePack upgrades the release of a pack that was installed.
+type UpgradePack struct {
+	Pack     Pack
+	Position int // among all packs
 }
 
 // UninstallPack deletes the release of a pack.
@@ -348,16 +352,22 @@ func (s ApplyPack) Change() Change { return Change{ActionApplyPack, s.Pack.Name}
 
 // Change implements Step.
 func (s InstallPack) Change() Change {
-	action := ActionInstallPack
-	if s.Upgrade {
-		action = ActionUpgradePack
-	}
-	return Change{action, s.Pack.Name + " (" + s.Pack.Release().words() + ")"}
+	return Change{ActionInstallPack, chartTarget(s.Pack.Name, s.Pack.Release())}
+}
+
+// Change implements Step.
+func (s UpgradePack) Change() Change {
+	return Change{ActionUpgradePack, chartTarget(s.Pack.Name, s.Pack.Release())}
 }
 
 // Change implements Step.
 func (s UninstallPack) Change() Change {
-	return Change{ActionUninstallPack, s.Pack + " (" + s.Release.words() + ")"}
+	return Change{ActionUninstallPack, chartTarget(s.Pack, s.Release)}
+}
+
+// chartTarget is a pack with its chart and version.
+func chartTarget(pack string, r Release) string {
+	return pack + " (" + strings.TrimSpace(r.Chart+" "+r.Version) + ")"
 }
 
 // Change implements Step.

@@ -55,6 +55,9 @@ var steps = []struct {
 	{model.DeleteRules{Cluster: "c"}, "delete_rules c"},
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
+	{model.InstallPack{Pack: chartPack}, "install_pack app (demo 1.0.0)"},
+	{model.UpgradePack{Pack: chartPack}, "upgrade_pack app (demo 1.0.0)"},
+	{model.UninstallPack{Pack: "app", Release: chartPack.Release()}, "uninstall_pack app (demo 1.0.0)"},
 	{model.UpdateKubeadmConfig{Cluster: "c", Version: "1.37.2"}, "update_kubeadm_config c"},
 	{model.UpdateAddon{Name: model.AddonCoreDNS, Version: "1.14.6"}, "update_addon coredns"},
 	{model.RewriteSecrets{Cluster: "c", Version: 2}, "rewrite_secrets c"},
@@ -184,3 +187,5 @@ func TestCreateNodeKnowsItsPlacementAndIPPool(t *testing.T) {
 		t.Errorf("got %s on %s", step.IPPool(), step.Place().ComputeCluster)
 	}
 }
+
+var chartPack = model.Pack{Name: "app", Chart: &model.Chart{Name: "demo", Version: "1.0.0"}}

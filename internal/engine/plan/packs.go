@@ -40,8 +40,10 @@ func packStep(pack model.Pack, have model.AppliedPack, position int) model.Step 
 		return model.ApplyPack{Pack: pack}
 	}
 	// One whose first installation has failed is still being installed.
-	upgrade := have.Hash != "" && have.Release != nil && !moves(pack, have)
-	return model.InstallPack{Pack: pack, Upgrade: upgrade, Position: position}
+	if have.Hash == "" || have.Release == nil || moves(pack, have) {
+		return model.InstallPack{Pack: pack, Position: position}
+	}
+	return model.UpgradePack{Pack: pack, Position: position}
 }
 
 // moves reports whether a pack's release has to go before the pack can be applied.

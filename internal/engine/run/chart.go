@@ -9,11 +9,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// installPack installs or upgrades the release of a pack. That it has begun is stored in
+// releasePack installs or upgrades the release of a pack. That it has begun is stored in
 // the cluster before: also what never comes to its end is uninstalled when the pack leaves
 // the profile.
-func (r *Runner) installPack(ctx context.Context, s model.InstallPack) error {
-	pack := s.Pack
+func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int) error {
 	if err := r.dependencies(pack); err != nil {
 		return err
 	}
@@ -23,7 +22,7 @@ func (r *Runner) installPack(ctx context.Context, s model.InstallPack) error {
 	}
 	release := pack.Release()
 	if have := r.packs.get(pack.Name); have.Release == nil {
-		r.packs.set(pack.Name, model.AppliedPack{Release: &release, Position: s.Position})
+		r.packs.set(pack.Name, model.AppliedPack{Release: &release, Position: position})
 		if err := r.storeImportData(ctx); err != nil {
 			return err
 		}
@@ -35,7 +34,7 @@ func (r *Runner) installPack(ctx context.Context, s model.InstallPack) error {
 		Hash:     pack.Hash(),
 		Digest:   pack.Chart.Resolved.Digest,
 		Release:  &release,
-		Position: s.Position,
+		Position: position,
 	})
 	return nil
 }

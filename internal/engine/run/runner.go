@@ -277,7 +277,9 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 	case model.ApplyPack:
 		return r.applyPack(ctx, s.Pack)
 	case model.InstallPack:
-		return r.installPack(ctx, s)
+		return r.releasePack(ctx, s.Pack, s.Position)
+	case model.UpgradePack:
+		return r.releasePack(ctx, s.Pack, s.Position)
 	case model.UninstallPack:
 		return r.uninstallPack(ctx, s)
 	case model.StoreImportData:
