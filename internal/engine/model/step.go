@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -233,26 +232,6 @@ type StoreImportData struct{ Cluster string }
 // ApplyPack applies the manifests of a pack.
 type ApplyPack struct{ Pack Pack }
 
-// InstallPack installs the chart of a pack, or goes on with an installation.
-type InstallPack struct {
-	Pack     Pack
-	Position int // among all packs
-}
-
-// UpgradePack upgrades the release of a pack that was installed.
-type UpgradePack struct {
-	Pack     Pack
-	Position int // among all packs
-}
-
-// UninstallPack deletes the release of a pack.
-type UninstallPack struct {
-	Pack    string
-	Release Release
-	// Moves says that the pack stays, and is applied elsewhere or by other means.
-	Moves bool
-}
-
 // ReleaseEndpoint releases the VIP and the extra.
 type ReleaseEndpoint struct {
 	Cluster string
@@ -349,26 +328,6 @@ func (s StoreImportData) Change() Change { return Change{ActionStoreImportData, 
 
 // Change implements Step.
 func (s ApplyPack) Change() Change { return Change{ActionApplyPack, s.Pack.Name} }
-
-// Change implements Step.
-func (s InstallPack) Change() Change {
-	return Change{ActionInstallPack, chartTarget(s.Pack.Name, s.Pack.Release())}
-}
-
-// Change implements Step.
-func (s UpgradePack) Change() Change {
-	return Change{ActionUpgradePack, chartTarget(s.Pack.Name, s.Pack.Release())}
-}
-
-// Change implements Step.
-func (s UninstallPack) Change() Change {
-	return Change{ActionUninstallPack, chartTarget(s.Pack, s.Release)}
-}
-
-// chartTarget is a pack with its chart and version.
-func chartTarget(pack string, r Release) string {
-	return pack + " (" + strings.TrimSpace(r.Chart+" "+r.Version) + ")"
-}
 
 // Change implements Step.
 func (s ReleaseEndpoint) Change() Change { return Change{ActionReleaseEndpoint, s.Cluster} }

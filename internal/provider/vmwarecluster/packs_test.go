@@ -1,0 +1,142 @@
+package vmwarecluster_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud/enginecrudtest"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
+	"github.com/gantry/terraform-provider-gantry/internal/testing/testchart"
+)
+
+// withPacks is the full configuration with other packs.
+func withPacks(packs string) string {
+	from := strings.Index(full, `"packs": {`)
+	to := strings.Index(full[from:], "\n  }}") + from
+	return full[:from] + `"packs": {` + packs + full[to:]
+}
+
+func TestSpecOfCharts(t *testing.T) {
+	t.Parallel()
+	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
+	got, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withPacks(`
+    "a": {"layer": "addon", "chart": {"path": "charts/a"}, "namespace": "one", "depends_on": ["z"]},
+    "z": {"layer": "addon", "chart": {"name": "z", "repository": "https://charts.example.com", "version": "1.2.3", "digest": "sha256:5b"},
+      "namespace": "two", "values": ["a: 1", "b: 2"], "wait": false, "wait_timeout": "5m"},
+    "net": {"layer": "cni", "chart": {"oci": "oci://registry.example.com/net", "version": "2.0.0"}, "namespace": "kube-system"}
+`)))
+	if diags.HasError() {
+		t.Fatal(diags)
+	}
+	want := []model.Pack{
+		{Name: "net", Layer: "cni", Chart: &model.Chart{
+			OCI: "oci://registry.example.com/net", Version: "2.0.0", Namespace: "kube-system", Timeout: 10 * time.Minute,
+		}},
+		{Name: "z", Layer: "addon", Chart: &model.Chart{
+			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
+			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Timeout: 5 * time.Minute,
+		}},
+		{Name: "a", Layer: "addon", DependsOn: []string{"z"}, Chart: &model.Chart{
+			Path: "charts/a", Namespace: "one", Wait: true, Timeout: 10 * time.Minute,
+		}},
+	}
+	if !reflect.DeepEqual(got.Packs, want) {
+		t.Errorf("got %+v", got.Packs)
+	}
+}
+
+// TestDependenciesThatCannotBe has what is said, and where.
+func TestDependenciesThatCannotBe(t *testing.T) {
+	t.Parallel()
+	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
+	const manifests = `"manifests": ["x"]`
+	for name, c := range map[string]struct{ packs, at, want string }{
+		"of nothing": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}`, `profile.packs["a"].depends_on[0]`, `no pack "b"`},
+		"of another layer": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "csi", ` + manifests + `}`,
+			`profile.packs["a"].depends_on[0]`, "of layer csi"},
+		"of itself": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["a"]}`, `profile.packs["a"].depends_on`, "None of the packs"},
+		"in a circle": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "addon", ` + manifests +
+			`, "depends_on": ["a"]}`, `profile.packs["a"].depends_on`, "None of the packs a, b"},
+	} {
+		_, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withPacks(c.packs)))
+		if len(diags) != 1 || rootOf(diags[0]) != c.at || !strings.Contains(diags[0].Detail(), c.want) {
+			t.Errorf("%s: got %v", name, diags)
+		}
+	}
+}
+
+// TestAccClusterCharts is the life of packs of charts in Terraform: what its plans show, a
+// chart that cannot be used, values that only look different, and a pack taken out.
+func TestAccClusterCharts(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	folder := testchart.Folder(t, testchart.Files("1.0.0"))
+	second := testchart.Folder(t, testchart.Files("1.1.0"))
+	with := func(packs ...string) string {
+		profile := `image = { template = "gantry-node-1.37.2" }`
+		packs = append(packs, fmt.Sprintf("net = { layer = \"cni\", manifests = [%q] }", podNetwork))
+		return strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), profile, profile+", packs = { "+strings.Join(packs, ", ")+" }", 1)
+	}
+	chart := func(folder, more string) string {
+		return fmt.Sprintf("app = { layer = \"addon\", chart = { path = %q }, namespace = \"apps\"%s }", folder, more)
+	}
+	first := []string{
+		"create_record", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod", "create_node", "prod-cp-1",
+		"apply_pack", "net", "create_node", "prod-general-1", "install_pack", "app (demo 1.0.0)",
+	}
+	applied := map[string]string{"type": "PacksApplied", "status": "True"}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{
+				Config:      with(chart(folder, `, values = ["replicas: many"]`)),
+				PlanOnly:    true,
+				ExpectError: says("chart", "The values do not fit the chart demo 1.0.0", "replicas"),
+			},
+			{
+				Config:      with(`app = { layer = "addon", namespace = "a", chart = { oci = "oci://registry.example.com/a", version = "^1.0.0" } }`),
+				PlanOnly:    true,
+				ExpectError: says("version", "an exact version"),
+			},
+			{
+				Config:      with(fmt.Sprintf("app = { layer = \"addon\", chart = { path = %q } }", folder)),
+				PlanOnly:    true,
+				ExpectError: says("namespace"),
+			},
+			{
+				Config:           with(chart(folder, `, values = [yamlencode({ text = "one" })]`)),
+				ConfigPlanChecks: showsPlan(first...),
+				Check: resource.ComposeTestCheckFunc(
+					resource.TestCheckResourceAttr(cluster, "state", "Running"),
+					resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
+				),
+			},
+			{
+				Config:           with(chart(folder, `, values = ["text: 'one' # as before"]`)),
+				ConfigPlanChecks: showsPlan(first...), // nothing that would take its place
+			},
+			{
+				Config:           with(chart(second, `, values = ["text: two"]`)),
+				ConfigPlanChecks: showsPlan("upgrade_pack", "app (demo 1.1.0)"),
+				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
+			},
+			{
+				Config:           with(),
+				ConfigPlanChecks: showsPlan("uninstall_pack", "app (demo 1.1.0)"),
+				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
+			},
+			{
+				Config:   with(),
+				PlanOnly: true,
+			},
+		},
+	})
+}
