@@ -46,7 +46,6 @@ func (r *request) admit(o *Object) error {
 		return err
 	}
 	r.defaults(o)
-	o.SetManagedFields(nil)
 	return nil
 }
 

@@ -33,7 +33,10 @@ func (r *request) patch(w http.ResponseWriter) error {
 		if err := n.UnmarshalJSON(doc); err != nil {
 			return nil, apierrors.NewBadRequest(err.Error())
 		}
-		return n, r.admit(n)
+		if err := r.admit(n); err != nil {
+			return nil, err
+		}
+		return r.noteFields(old, n)
 	}
 	return r.answer(w, http.StatusOK)(r.change(patched))
 }
@@ -64,40 +67,28 @@ func (r *request) merged(media types.PatchType, doc, patch []byte) ([]byte, erro
 	return doc, nil
 }
 
-// apply is server-side apply without conflicts: fields of the manager's last
-// apply that are left out now are removed, the others merged, lists replaced.
+// apply is server-side apply, by the API server's own code.
 func (r *request) apply(w http.ResponseWriter, raw []byte) error {
-	manager := r.http.URL.Query().Get("fieldManager")
-	patch, err := r.readApply(manager, raw)
+	patch, err := r.readApply(r.http.URL.Query().Get("fieldManager"), raw)
 	if err != nil {
 		return err
 	}
 
 	_, err = r.store.Get(r.kind.Resource(), r.namespace, r.name)
 	if apierrors.IsNotFound(err) && r.sub == "" {
-		err := r.createApplied(w, manager, patch)
+		err := r.createApplied(w, patch)
 		if !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
 
-	before := map[string]any{}
-	o, err := r.change(func(old *Object) (*Object, error) {
-		if last := r.store.applied[old.GetUID()][manager]; last != nil { // the store is locked here
-			before = last
+	return r.answer(w, http.StatusOK)(r.change(func(old *Object) (*Object, error) {
+		n, err := r.applyFields(old, patch)
+		if err != nil {
+			return nil, err
 		}
-		n := old.DeepCopy()
-		prune(n.Object, before, patch.Object)
-		overlay(n.Object, patch.DeepCopy().Object)
 		return n, r.admit(n)
-	})
-	if err != nil {
-		return err
-	}
-	if !r.dryRun() {
-		r.store.setApplied(o.GetUID(), manager, patch.Object)
-	}
-	return r.answer(w, http.StatusOK)(o, nil)
+	}))
 }
 
 func (r *request) dryRun() bool { return r.http.URL.Query().Get("dryRun") != "" }
@@ -129,8 +120,11 @@ func (r *request) readApply(manager string, raw []byte) (*Object, error) {
 }
 
 // createApplied creates the object of an apply patch.
-func (r *request) createApplied(w http.ResponseWriter, manager string, patch *Object) error {
-	o := patch.DeepCopy()
+func (r *request) createApplied(w http.ResponseWriter, patch *Object) error {
+	o, err := r.applyFields(untyped(r.kind.GroupVersionKind), patch)
+	if err != nil {
+		return err
+	}
 	if err := r.admit(o); err != nil {
 		return err
 	}
@@ -140,49 +134,5 @@ func (r *request) createApplied(w http.ResponseWriter, manager string, patch *Ob
 	if r.dryRun() {
 		return r.answer(w, http.StatusCreated)(o, nil)
 	}
-	o, err := r.store.createBy(r.keys, r.kind.Resource(), o)
-	if err != nil {
-		return err
-	}
-	r.store.setApplied(o.GetUID(), manager, patch.Object)
-	return r.answer(w, http.StatusCreated)(o, nil)
-}
-
-// prune removes from target what the last apply set and this one leaves out.
-func prune(target, last, patch map[string]any) {
-	for name, was := range last {
-		now, still := patch[name]
-		if !still {
-			if inner, ok := was.(map[string]any); ok {
-				if t, ok := target[name].(map[string]any); ok {
-					prune(t, inner, map[string]any{})
-					if len(t) == 0 {
-						delete(target, name)
-					}
-				}
-				continue
-			}
-			delete(target, name)
-			continue
-		}
-		wasMap, a := was.(map[string]any)
-		nowMap, b := now.(map[string]any)
-		t, c := target[name].(map[string]any)
-		if a && b && c {
-			prune(t, wasMap, nowMap)
-		}
-	}
-}
-
-// overlay merges a patch into target, maps deeply.
-func overlay(target, patch map[string]any) {
-	for name, value := range patch {
-		inner, isMap := value.(map[string]any)
-		t, hasMap := target[name].(map[string]any)
-		if isMap && hasMap {
-			overlay(t, inner)
-			continue
-		}
-		target[name] = value
-	}
+	return r.answer(w, http.StatusCreated)(r.store.createBy(r.keys, r.kind.Resource(), o))
 }

@@ -181,6 +181,9 @@ func (r *request) create(w http.ResponseWriter) error {
 	if err := r.namespaceExists(); err != nil {
 		return err
 	}
+	if o, err = r.noteFields(nil, o); err != nil {
+		return err
+	}
 	if r.http.URL.Query().Get("dryRun") != "" {
 		return r.answer(w, http.StatusCreated)(o, nil)
 	}
@@ -223,7 +226,7 @@ func (r *request) update(w http.ResponseWriter) error {
 	if err := r.admit(o); err != nil {
 		return err
 	}
-	return r.answer(w, http.StatusOK)(r.change(func(*Object) (*Object, error) { return o, nil }))
+	return r.answer(w, http.StatusOK)(r.change(func(old *Object) (*Object, error) { return r.noteFields(old, o) }))
 }
 
 // change replaces the request's object, respecting its resource version and
@@ -250,6 +253,7 @@ func (r *request) change(next func(old *Object) (*Object, error)) (*Object, erro
 		switch {
 		case r.sub == "status":
 			keepOnly(o, n, "status")
+			o.SetManagedFields(n.GetManagedFields())
 		case r.kind.Status:
 			restore(n, o, "status")
 			o.Object = n.Object

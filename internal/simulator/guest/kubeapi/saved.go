@@ -14,7 +14,6 @@ import (
 type saved struct {
 	Revision int64
 	Objects  []savedObject
-	Applied  map[types.UID]map[string]map[string]any
 	Sealed   map[types.UID]string
 }
 
@@ -29,7 +28,7 @@ const restoredRevisions = 1_000_000_000
 // Save returns all that the store has.
 func (s *Store) Save() ([]byte, error) {
 	s.mu.Lock()
-	all := saved{Revision: s.revision, Applied: s.applied, Sealed: s.sealed}
+	all := saved{Revision: s.revision, Sealed: s.sealed}
 	for r, objects := range s.objects {
 		for _, o := range objects {
 			all.Objects = append(all.Objects, savedObject{Group: r.Group, Resource: r.Resource, Object: o.Object})
@@ -69,9 +68,6 @@ func (s *Store) Restore(packed []byte) error {
 			s.objects[resource] = map[key]*Object{}
 		}
 		s.objects[resource][key{object.GetNamespace(), object.GetName()}] = object
-	}
-	if all.Applied != nil {
-		s.applied = all.Applied
 	}
 	if all.Sealed != nil {
 		s.sealed = all.Sealed

@@ -45,9 +45,8 @@ type Store struct {
 	history  []event
 	dropped  int64 // revision of the last change that left the history
 	changed  chan struct{}
-	applied  map[types.UID]map[string]map[string]any // last apply by object and manager
-	sealed   map[types.UID]string                    // the key that a Secret is written with
-	keys     Keys                                    // of what runs beside the API
+	sealed   map[types.UID]string // the key that a Secret is written with
+	keys     Keys                 // of what runs beside the API
 }
 
 // NewStore returns an empty store.
@@ -55,7 +54,6 @@ func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
 		objects: map[schema.GroupResource]map[key]*Object{},
-		applied: map[types.UID]map[string]map[string]any{},
 		sealed:  map[types.UID]string{},
 	}
 }
@@ -151,7 +149,6 @@ func (s *Store) change(keys Keys, r schema.GroupResource, namespace, name string
 	o.SetCreationTimestamp(old.GetCreationTimestamp())
 	o.SetResourceVersion(old.GetResourceVersion())
 	o.SetGeneration(old.GetGeneration())
-	o.SetManagedFields(nil)
 	if same(o.Object, old.Object) && !s.stale(keys, r, old) {
 		return old, nil
 	}
@@ -206,7 +203,6 @@ func (s *Store) put(r schema.GroupResource, o *Object, kind watch.EventType) {
 // remove deletes and announces; the lock is held.
 func (s *Store) remove(r schema.GroupResource, o *Object) {
 	delete(s.objects[r], key{o.GetNamespace(), o.GetName()})
-	delete(s.applied, o.GetUID())
 	delete(s.sealed, o.GetUID())
 	s.revision++
 	last := o.DeepCopy()
@@ -247,14 +243,4 @@ func (s *Store) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
-}
-
-// setApplied remembers what a field manager applied last.
-func (s *Store) setApplied(uid types.UID, manager string, patch map[string]any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.applied[uid] == nil {
-		s.applied[uid] = map[string]map[string]any{}
-	}
-	s.applied[uid][manager] = patch
 }
