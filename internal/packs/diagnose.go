@@ -94,7 +94,7 @@ func objects(manifests string) []*unstructured.Unstructured {
 	}
 }
 
-// object says why one is not ready; empty: it is, or nobody knows.
+// object says why one is not ready; empty: it is, or that is not known.
 func (d diagnosis) object(of *unstructured.Unstructured, namespace string) string {
 	gvk := of.GroupVersionKind()
 	mapping, err := d.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)

@@ -71,7 +71,8 @@ func TestNothingIsChangedWithoutTheLock(t *testing.T) {
 	}
 
 	// A release that is gone is uninstalled without a change, and so without the lock.
-	if err := releases.Uninstall(t.Context(), model.Release{Namespace: "apps", Name: "app"}, func(context.Context) error { return lost }); err != nil {
+	gone := model.Release{Namespace: "apps", Name: "app"}
+	if err := releases.Uninstall(t.Context(), gone, func(context.Context) error { return lost }); err != nil {
 		t.Errorf("got %v", err)
 	}
 }
@@ -101,7 +102,9 @@ func TestAnAPIThatFailsIsNotTakenForOneWithoutReleases(t *testing.T) {
 // TestAChartThatChangedSinceThePlanIsNotInstalled changes a file of a folder.
 func TestAChartThatChangedSinceThePlanIsNotInstalled(t *testing.T) {
 	t.Parallel()
-	charts := packs.New(packs.Options{Cluster: func([]byte) (*rest.Config, error) { return &rest.Config{Host: "http://127.0.0.1:1"}, nil }})
+	charts := packs.New(packs.Options{Cluster: func([]byte) (*rest.Config, error) {
+		return &rest.Config{Host: "http://127.0.0.1:1", Transport: http.DefaultTransport}, nil
+	}})
 	files := testchart.Files("1.0.0")
 	chart := model.Chart{Path: testchart.Folder(t, files), Namespace: "apps"}
 	chart.Resolved = charts.Resolve(t.Context(), chart, kubernetesVersion)

@@ -39,7 +39,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// httpStatus is an answer that is not what was asked for.
+// httpStatus is an answer without the content.
 type httpStatus int
 
 func (s httpStatus) Error() string {

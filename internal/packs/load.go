@@ -41,7 +41,8 @@ func (c *charts) load(ctx context.Context, chart model.Chart) (*chartv2.Chart, s
 		return nil, "", fmt.Errorf("what was downloaded is not a chart: %w", err)
 	}
 	if content.Metadata.Version != chart.Version {
-		return nil, "", fmt.Errorf("the chart that is published as version %s says of itself that it is %s", chart.Version, content.Metadata.Version)
+		return nil, "", fmt.Errorf("the chart that is published as version %s says of itself that it is %s",
+			chart.Version, content.Metadata.Version)
 	}
 	return content, digest, nil
 }
@@ -75,7 +76,8 @@ func check(content *chartv2.Chart, chart model.Chart, kubernetesVersion string) 
 		return err
 	}
 	if err := action.CheckDependencies(content, accessor.MetaDependencies()); err != nil {
-		return fmt.Errorf("charts that the chart %s depends on are not in it (%w): run `helm dependency build` in its folder", meta.Name, err)
+		return fmt.Errorf("charts that the chart %s depends on are not in it (%w): run `helm dependency build` in its folder",
+			meta.Name, err)
 	}
 	values, err := merged(chart.Values)
 	if err != nil {

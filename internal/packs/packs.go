@@ -114,7 +114,7 @@ func (c *charts) archive(ctx context.Context, chart model.Chart) ([]byte, string
 	}
 	if chart.Digest != "" && chart.Digest != digest {
 		return nil, "", fmt.Errorf("version %s of the chart has the digest %s, and the configuration holds it to %s: "+
-			"somebody has published other content under the same version. Find out who and why, and change digest only then",
+			"other content was published under the same version. Find out by whom and why, and change digest only then",
 			chart.Version, digest, chart.Digest)
 	}
 	f.archive = archive

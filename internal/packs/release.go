@@ -141,7 +141,7 @@ func (o *operation) install(want content) error {
 	if err == nil {
 		return nil
 	}
-	return o.failed(made, err, "The release stays as it is; the next apply goes on with it.")
+	return o.failed(made, err, "The release stays as it is; the next apply resumes it.")
 }
 
 // ensureNamespace makes the namespace of the release where it is missing.
@@ -197,7 +197,7 @@ func (o *operation) upgradeFailed(want content, last *releasev1.Release, made he
 		return o.failed(made, cause, "Nothing of the upgrade was applied.")
 	}
 	if good == nil {
-		return o.failed(made, cause, "There is no revision to roll back to, so the release stays as it is; the next apply goes on with it.")
+		return o.failed(made, cause, "There is no revision to roll back to, so the release stays as it is; the next apply resumes it.")
 	}
 	failure := o.failed(made, cause, fmt.Sprintf("The release is rolled back to revision %d, of version %s of the chart.",
 		good.Version, good.Chart.Metadata.Version))

@@ -33,23 +33,24 @@ func TestPlanOfCharts(t *testing.T) {
 	manifests := model.Pack{Name: "app", Layer: "addon", Manifests: []string{"x"}}
 	mirrored := chartPack("app", "1.0.0", "sha256:1", "a: 1")
 	mirrored.Chart.Repository = "https://mirror.example.com"
+	had := map[string]model.AppliedPack{"app": applied(was, 1)}
 	for name, c := range map[string]struct {
 		want model.Pack
 		have map[string]model.AppliedPack
 		do   []string
 	}{
 		"new":                  {was, nil, []string{"install_pack app (demo 1.0.0)"}},
-		"as it was":            {was, map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
-		"values by meaning":    {chartPack("app", "1.0.0", "sha256:1", "a: 2", "'a': 1 # so"), map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
-		"from a mirror":        {mirrored, map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
-		"not found, as it was": {unresolved, map[string]model.AppliedPack{"app": applied(was, 1)}, nil},
-		"values":               {chartPack("app", "1.0.0", "sha256:1", "a: 2"), map[string]model.AppliedPack{"app": applied(was, 1)}, []string{"upgrade_pack app (demo 1.0.0)"}},
-		"version":              {chartPack("app", "1.1.0", "sha256:2", "a: 1"), map[string]model.AppliedPack{"app": applied(was, 1)}, []string{"upgrade_pack app (demo 1.1.0)"}},
-		"content":              {chartPack("app", "1.0.0", "sha256:2", "a: 1"), map[string]model.AppliedPack{"app": applied(was, 1)}, []string{"upgrade_pack app (demo 1.0.0)"}},
+		"as it was":            {was, had, nil},
+		"values by meaning":    {chartPack("app", "1.0.0", "sha256:1", "a: 2", "'a': 1 # so"), had, nil},
+		"from a mirror":        {mirrored, had, nil},
+		"not found, as it was": {unresolved, had, nil},
+		"values":               {chartPack("app", "1.0.0", "sha256:1", "a: 2"), had, []string{"upgrade_pack app (demo 1.0.0)"}},
+		"version":              {chartPack("app", "1.1.0", "sha256:2", "a: 1"), had, []string{"upgrade_pack app (demo 1.1.0)"}},
+		"content":              {chartPack("app", "1.0.0", "sha256:2", "a: 1"), had, []string{"upgrade_pack app (demo 1.0.0)"}},
 		"not finished":         {was, map[string]model.AppliedPack{"app": begun}, []string{"install_pack app (demo 1.0.0)"}},
-		"namespace": {elsewhere, map[string]model.AppliedPack{"app": applied(was, 1)},
+		"namespace": {elsewhere, had,
 			[]string{"uninstall_pack app (demo 1.0.0)", "install_pack app (demo 1.0.0)"}},
-		"to manifests": {manifests, map[string]model.AppliedPack{"app": applied(was, 1)},
+		"to manifests": {manifests, had,
 			[]string{"uninstall_pack app (demo 1.0.0)", "apply_pack app"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -104,6 +104,9 @@ func checkDependencies(packs map[string]packModel, name string) diag.Diagnostics
 	for i, other := range packs[name].DependsOn {
 		at := dependsOnPath(name).AtListIndex(i)
 		switch on, exists := packs[other]; {
+		case other == name:
+			diags.Append(diagnostics.AttributeError(at, "Pack that depends on itself",
+				fmt.Sprintf("The pack %q depends on itself. Take it out of depends_on.", name)))
 		case !exists:
 			diags.Append(diagnostics.AttributeError(at, "No such pack",
 				fmt.Sprintf("The profile has no pack %q, on which %q depends.", other, name)))

@@ -61,12 +61,13 @@ func TestDependenciesThatCannotBe(t *testing.T) {
 		"of nothing": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}`, `profile.packs["a"].depends_on[0]`, `no pack "b"`},
 		"of another layer": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "csi", ` + manifests + `}`,
 			`profile.packs["a"].depends_on[0]`, "of layer csi"},
-		"of itself": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["a"]}`, `profile.packs["a"].depends_on`, "None of the packs"},
+		"of itself": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["a"]}`, `profile.packs["a"].depends_on[0]`, "depends on itself"},
 		"in a circle": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "addon", ` + manifests +
 			`, "depends_on": ["a"]}`, `profile.packs["a"].depends_on`, "None of the packs a, b"},
 	} {
 		_, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withPacks(c.packs)))
-		if len(diags) != 1 || rootOf(diags[0]) != c.at || !strings.Contains(diags[0].Detail(), c.want) {
+		if len(diags) != 1 || rootOf(diags[0]) != "profile" ||
+			!strings.HasPrefix(diags[0].Detail(), c.at+": ") || !strings.Contains(diags[0].Detail(), c.want) {
 			t.Errorf("%s: got %v", name, diags)
 		}
 	}

@@ -105,7 +105,7 @@ func chartAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Helm chart, of an HTTP repository (`name` and `repository`), an OCI registry (`oci`) or a folder (`path`). " +
-			"Its release has the name of the pack, and is one that `helm list` shows. It is installed, upgraded and rolled back by Helm's own library.",
+			"Its release has the name of the pack, and is one that `helm list` shows. Helm's own library installs, upgrades and rolls it back.",
 		Validators: []validator.Object{objectvalidator.AlsoRequires(sibling("namespace"))},
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
@@ -127,8 +127,8 @@ func chartAttribute() schema.SingleNestedAttribute {
 			},
 			"oci": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "Reference of the chart in an OCI registry, without its version, such as `oci://registry.example.com/charts/cilium`. " +
-					"It needs no login. A registry on `localhost` is asked without TLS.",
+				MarkdownDescription: "Reference of the chart in an OCI registry, without its version, such as " +
+					"`oci://registry.example.com/charts/cilium`. It needs no login. A registry on `localhost` is asked without TLS.",
 				Validators: []validator.String{
 					form{ociAt, "a reference such as oci://registry.example.com/charts/cilium, without a tag, a digest or a login"},
 					stringvalidator.AlsoRequires(sibling("version")),
@@ -151,8 +151,9 @@ func chartAttribute() schema.SingleNestedAttribute {
 			},
 			"digest": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "Digest that the chart is held to, `sha256:` and 64 hexadecimal digits: of the archive in a repository, as its index has it, " +
-					"or of the manifest in a registry, as `helm pull` prints it. Defaults to none: then a version whose content was replaced is an upgrade.",
+				MarkdownDescription: "Digest that the chart is held to, `sha256:` and 64 hexadecimal digits: of the archive in a repository, " +
+					"as its index has it, or of the manifest in a registry, as `helm pull` prints it. " +
+					"Defaults to none: then a version whose content was replaced is an upgrade.",
 				Validators: []validator.String{form{chartDigest, "sha256: and 64 hexadecimal digits in lower case"}},
 			},
 		},

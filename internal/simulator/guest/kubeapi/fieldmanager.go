@@ -73,8 +73,8 @@ func (r *request) noteFields(old, next *Object) (*Object, error) {
 	return object, nil
 }
 
-// applyFields merges an apply patch into an object. It is a conflict where somebody else
-// has set a field to another value, unless the request takes it by force.
+// applyFields merges an apply patch into an object. It is a conflict where another
+// manager has set a field to another value, unless the request takes it by force.
 func (r *request) applyFields(old, patch *Object) (*Object, error) {
 	fields, err := r.fieldManager()
 	if err != nil {
