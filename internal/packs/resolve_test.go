@@ -116,7 +116,7 @@ func TestChartsThatCannotBeUsed(t *testing.T) {
 		"another chart":      {elsewhere, []string{`has no chart "other"`}},
 		"another repository": {nowhere, []string{"/no cannot be read", "nothing there"}},
 		"another content":    {r.chart("2.0.0"), []string{"its index says"}},
-		"another digest":     {pinned, []string{"holds it to " + digest(nil), "published other content"}},
+		"another digest":     {pinned, []string{"holds it to " + digest(nil), "other content was published"}},
 		"values":             {badValues, []string{"The values do not fit the chart demo 1.0.0", "replicas"}},
 		"no folder":          {model.Chart{Path: filepath.Join(t.TempDir(), "no")}, []string{"cannot be read"}},
 		"a library": {folder(func(f map[string]string) { f["Chart.yaml"] += "type: library\n" }),
