@@ -167,19 +167,23 @@ func TestUpgradeThatFailsIsRolledBack(t *testing.T) {
 	}
 }
 
-// TestInstallationThatFailsStays has a first installation whose hook never ends: the cluster
-// is Degraded, its release stays for users to look at, the next plan goes on with it, and
-// taking the pack out uninstalls it all the same.
+// TestInstallationThatFailsStays has a first installation whose pods never start: the cluster
+// is Degraded, its release stays for users to look at, what depends on it waits, the next
+// plan resumes it, and taking the pack out uninstalls it all the same.
 func TestInstallationThatFailsStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	folder := testchart.Folder(t, testchart.Files("1.0.0"))
 	spec, secrets := w.spec(1, 1), newSecrets(t)
-	spec.Packs = []model.Pack{network, chartPack(folder, "missing: nowhere")}
+	later := chartPack(folder)
+	later.Name = "later"
+	later.DependsOn = []string{"app"}
+	spec.Packs = []model.Pack{network, chartPack(folder, "missing: nowhere"), later}
 	spec.Packs[1].Chart.Timeout = 2 * time.Second
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	if err == nil || !out.APIReached || !strings.Contains(err.Error(), "Deployment apps/app is not ready") ||
-		!strings.Contains(err.Error(), "The release stays as it is") {
+		!strings.Contains(err.Error(), "The release stays as it is") ||
+		!strings.Contains(err.Error(), "install_pack later (demo 1.0.0): it depends on the pack app, which is not applied") {
 		t.Fatalf("got %v", err)
 	}
 	if out.Status.State != model.StateDegraded {
@@ -189,14 +193,14 @@ func TestInstallationThatFailsStays(t *testing.T) {
 	if got := w.revisions(secrets, "app"); !slices.Equal(got, []string{"1 failed"}) {
 		t.Errorf("revisions %v", got)
 	}
-	w.expectPlan(spec, secrets, "install_pack app (demo 1.0.0)")
+	w.expectPlan(spec, secrets, "install_pack app (demo 1.0.0)", "install_pack later (demo 1.0.0)")
 
 	taken := spec
 	taken.Packs = spec.Packs[:1]
 	w.expectPlan(taken, secrets, "uninstall_pack app (demo 1.0.0)")
 
 	repaired := spec
-	repaired.Packs = []model.Pack{network, chartPack(folder)}
+	repaired.Packs = []model.Pack{network, chartPack(folder), later}
 	w.change(repaired, secrets)
 	if got := w.revisions(secrets, "app"); !slices.Equal(got, []string{"1 failed", "2 deployed"}) &&
 		!slices.Equal(got, []string{"1 superseded", "2 deployed"}) {

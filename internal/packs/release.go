@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/action"
@@ -102,16 +103,14 @@ func (o *operation) settle(chart model.Chart) (*releasev1.Release, error) {
 
 // lastGood is the revision that a release can be rolled back to; nil where there is none.
 func lastGood(revisions []*releasev1.Release) *releasev1.Release {
-	var good *releasev1.Release
-	for _, r := range revisions {
-		switch {
-		case r.Info.Status == common.StatusDeployed:
-			return r
-		case r.Info.Status == common.StatusSuperseded:
-			good = r
+	for _, status := range []common.Status{common.StatusDeployed, common.StatusSuperseded} {
+		for _, r := range slices.Backward(revisions) {
+			if r.Info.Status == status {
+				return r
+			}
 		}
 	}
-	return good
+	return nil
 }
 
 // strategy is how an action waits for the objects of a chart.
