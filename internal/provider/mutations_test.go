@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider"
@@ -38,6 +40,13 @@ func TestConfigurationsFailClearly(t *testing.T) {
 		return func() {}
 	}
 	s.run()
+}
+
+// everyChart finds every chart, so that plans ask no server.
+type everyChart struct{ model.Charts }
+
+func (everyChart) Resolve(_ context.Context, chart model.Chart, _ string) model.ResolvedChart {
+	return model.ResolvedChart{Name: "chart", Version: chart.Version, Digest: "sha256:1"}
 }
 
 // TestAccConfigurationsFailClearly is the same in a datacenter, in which the plans
@@ -71,7 +80,7 @@ func TestAccConfigurationsFailClearly(t *testing.T) {
 		`{"vcenter_server": %q, "username": %q, "password": %q, "insecure_skip_verify": true}`, e.Server(), e.Username(), e.Password()))
 	s.updates = true
 	s.process = func(s *server) func() {
-		own := &connection.Process{}
+		own := &connection.Process{Charts: everyChart{}}
 		s.ProviderServer = providerserver.NewProtocol6(provider.NewIn(own, "test")())()
 		s.mustConfigure(config)
 		return func() {

@@ -120,7 +120,12 @@ func (c *Connection) Kube() model.Kube { return c.kube }
 
 // Charts finds charts and installs them on clusters, through the same proxy; nil while the
 // provider's configuration is not known.
-func (c *Connection) Charts() model.Charts { return c.charts }
+func (c *Connection) Charts() model.Charts {
+	if c.process.Charts != nil {
+		return c.process.Charts
+	}
+	return c.charts
+}
 
 // MaxParallel is how many operations of one cluster run at a time.
 func (c *Connection) MaxParallel() int {

@@ -21,6 +21,9 @@ type Process struct {
 	// Timing is how long the engine waits; nil is for a real vCenter. It is set
 	// before the process serves.
 	Timing *model.Timing
+	// Charts are found and installed by it; nil is for Helm. It is set before the process
+	// serves.
+	Charts model.Charts
 
 	sessions vsphere.Sessions
 	ledgers  ledgers
