@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,14 @@ func TestChartIsInstalledUpgradedAndUninstalled(t *testing.T) {
 	spec.Packs[1] = chartPack(folder, "replicas: 2 # for now\n", "'replicas': 1\n", "text: \"one\"\n")
 	w.expectPlan(spec, secrets)
 
+	files := testchart.Files("1.1.0")
+	files["noise"] = noise(2 << 20) // of which no compression makes less than a Secret takes
+	spec.Packs[1] = chartPack(testchart.Folder(t, files), "text: two\n")
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil ||
+		!strings.Contains(err.Error(), ".helmignore. Nothing of the upgrade was applied.") {
+		t.Errorf("got %v", err)
+	}
+
 	spec.Packs[1] = chartPack(testchart.Folder(t, testchart.Files("1.1.0")), "text: two\n")
 	w.expectPlan(spec, secrets, "upgrade_pack app (demo 1.1.0)")
 	w.change(spec, secrets)
@@ -125,6 +134,13 @@ func TestChartIsInstalledUpgradedAndUninstalled(t *testing.T) {
 		t.Errorf("ConfigMap %v, revisions %v", m, w.revisions(secrets, "app"))
 	}
 	w.expectPlan(spec, secrets)
+}
+
+// noise are bytes that are alike in each run.
+func noise(size int) string {
+	content := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(content) // it never fails
+	return string(content)
 }
 
 // change applies a spec and fails the test if that does.

@@ -30,6 +30,9 @@ func (d during) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := d.RoundTripper.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		end()
+		if d.ctx.Err() != nil {
+			err = context.Cause(d.ctx) // what waited in between says that it was canceled
+		}
 		return nil, err
 	}
 	resp.Body = &endingBody{ReadCloser: resp.Body, end: end}

@@ -13,38 +13,50 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
+const ociScheme = "oci://"
+
 // fromRegistry pulls a chart from an OCI registry. Its digest is that of the manifest,
 // which `helm pull` and `helm push` print.
 func (c *charts) fromRegistry(ctx context.Context, chart model.Chart) ([]byte, string, error) {
-	repository := strings.TrimPrefix(chart.OCI, "oci://")
+	repository := strings.TrimPrefix(chart.OCI, ociScheme)
+	// A tag cannot have what a version may.
+	ref := repository + ":" + strings.ReplaceAll(chart.Version, "+", "_")
+	if chart.Digest != "" {
+		ref = repository + "@" + chart.Digest
+	}
+	archive, digest, err := c.pull(ctx, ref)
+	if err != nil {
+		return nil, "", fmt.Errorf("the chart oci://%s cannot be pulled: %w", ref, err)
+	}
+	return archive, digest, nil
+}
+
+// pull returns the archive that a reference has, and the digest of its manifest.
+func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	// Helm's client takes no context. No credentials are looked for: that would run the
-	// helper programs of a Docker configuration.
+	// helper programs of a Docker configuration. Registries that hand out a token to
+	// anybody are asked for one, once a pull.
 	client := &http.Client{Transport: during{RoundTripper: c.http.Transport, ctx: ctx}}
-	authorizer := auth.Client{Client: client}
+	authorizer := auth.Client{Client: client, Cache: auth.NewCache()}
 	authorizer.SetUserAgent(userAgent)
 	options := []registry.ClientOption{registry.ClientOptHTTPClient(client), registry.ClientOptAuthorizer(authorizer)}
-	if loopback(repository) {
+	if loopback(ref) {
 		options = append(options, registry.ClientOptPlainHTTP()) // as container tools do
 	}
 	oci, err := registry.NewClient(options...)
 	if err != nil {
 		return nil, "", err
 	}
-	// A tag cannot have what a version may.
-	ref := repository + ":" + strings.ReplaceAll(chart.Version, "+", "_")
-	if chart.Digest != "" {
-		ref = repository + "@" + chart.Digest
-	}
 	pulled, err := oci.Pull(ref)
 	if err != nil {
-		return nil, "", fmt.Errorf("the chart oci://%s cannot be pulled: %w", ref, err)
+		return nil, "", err
 	}
 	return pulled.Chart.Data, pulled.Manifest.Digest, nil
 }
 
-// loopback reports whether a registry is on this machine.
-func loopback(repository string) bool {
-	host, _, _ := strings.Cut(repository, "/")
+// loopback reports whether the registry of a reference is on this machine.
+func loopback(ref string) bool {
+	host, _, _ := strings.Cut(ref, "/")
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

@@ -13,6 +13,7 @@ import (
 
 	"helm.sh/helm/v4/pkg/kube"
 	"k8s.io/client-go/rest"
+	"oras.land/oras-go/v2/registry/remote/retry"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -38,7 +39,7 @@ func New(o Options) model.Charts {
 	nameFieldManager()
 	return &charts{
 		options: o,
-		http:    &http.Client{Transport: limited{http.DefaultTransport}},
+		http:    &http.Client{Transport: retry.NewTransport(limited{http.DefaultTransport})},
 		found:   map[source]*finding{},
 	}
 }

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -140,7 +141,11 @@ func (o *operation) install(want content) error {
 	if err == nil {
 		return nil
 	}
-	return o.failed(made, err, "The release stays as it is; the next apply resumes it.")
+	outcome := "The release stays as it is; the next apply resumes it."
+	if revisions, unread := o.revisions(); unread == nil && len(revisions) == 0 {
+		outcome = "No release was made: but for definitions in the chart's folder crds, nothing was installed."
+	}
+	return o.failed(made, err, outcome)
 }
 
 // ensureNamespace makes the namespace of the release where it is missing.
@@ -236,6 +241,10 @@ func (o *operation) failed(made helmrelease.Releaser, cause error, outcome strin
 		return err
 	}
 	said := strings.TrimSuffix(cause.Error(), ".") + "."
+	if recordTooLarge(cause) {
+		said += " Helm keeps the chart's files and what they render to in one Secret a revision, compressed, " +
+			"and the API takes no Secret of more than 1 MiB: leave out of the chart what it does not need, such as by its .helmignore."
+	}
 	release, _ := made.(*releasev1.Release)
 	if release != nil {
 		if found := o.diagnose(release); found != "" {
@@ -243,4 +252,15 @@ func (o *operation) failed(made helmrelease.Releaser, cause error, outcome strin
 		}
 	}
 	return fmt.Errorf("%s %s", said, outcome)
+}
+
+// recordTooLarge reports whether the API has refused Helm's record of a revision for its size.
+func recordTooLarge(err error) bool {
+	var refused *apierrors.StatusError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	details := refused.Status().Details
+	return apierrors.IsRequestEntityTooLargeError(refused) || details != nil && details.Kind == "Secret" &&
+		slices.ContainsFunc(details.Causes, func(c metav1.StatusCause) bool { return c.Type == metav1.CauseType(field.ErrorTypeTooLong) })
 }

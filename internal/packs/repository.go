@@ -45,7 +45,7 @@ func (c *charts) fromRepository(ctx context.Context, chart model.Chart) ([]byte,
 	if err != nil {
 		return nil, "", fmt.Errorf("the repository %s names no URL for the chart %s %s: %w", chart.Repository, chart.Name, chart.Version, err)
 	}
-	archive, err := c.get(ctx, at)
+	archive, err := c.download(ctx, at)
 	if err != nil {
 		return nil, "", fmt.Errorf("the chart %s %s cannot be downloaded from %s: %w", chart.Name, chart.Version, at, err)
 	}
@@ -75,6 +75,16 @@ func (i index) find(chart model.Chart) (indexEntry, error) {
 		chart.Repository, chart.Version, chart.Name, strings.Join(versions[:min(len(versions), shownVersions)], ", "))
 }
 
+// download reads an archive that an index points to: some repositories are only an index of
+// what is in a registry.
+func (c *charts) download(ctx context.Context, at string) ([]byte, error) {
+	if ref, inRegistry := strings.CutPrefix(at, ociScheme); inRegistry {
+		archive, _, err := c.pull(ctx, ref)
+		return archive, err
+	}
+	return c.get(ctx, at)
+}
+
 func (c *charts) get(ctx context.Context, at string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
@@ -88,6 +98,9 @@ const userAgent = "terraform-provider-gantry"
 
 // resolveURL is where a chart of a repository is: its index has URLs that may be relative.
 func resolveURL(base, at string) (string, error) {
+	if strings.HasPrefix(at, ociScheme) {
+		return at, nil
+	}
 	from, err := url.Parse(base)
 	if err != nil {
 		return "", err
@@ -97,7 +110,7 @@ func resolveURL(base, at string) (string, error) {
 		return "", err
 	}
 	if to.Scheme != "https" && to.Scheme != "http" {
-		return "", errors.New("it has to begin with https:// or http://")
+		return "", errors.New("it has to begin with https://, http:// or oci://")
 	}
 	return to.String(), nil
 }

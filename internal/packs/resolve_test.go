@@ -169,24 +169,36 @@ func TestDigestOfFolder(t *testing.T) {
 	}
 }
 
-// TestResolveFromRegistry pulls what Helm's own client has pushed.
-func TestResolveFromRegistry(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewServer(ociregistry.New(ociregistry.Logger(log.New(io.Discard, "", 0))))
+// inRegistry pushes a version of the test's chart by Helm's own client, and returns where it
+// is, the archive and the digest of its manifest.
+func inRegistry(t *testing.T, handler http.Handler) (at string, archive []byte, manifest string) {
+	t.Helper()
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	at := strings.TrimPrefix(server.URL, "http://") + "/charts/" + testchart.Name
+	at = strings.TrimPrefix(server.URL, "http://") + "/charts/" + testchart.Name
 	client, err := helmregistry.NewClient(helmregistry.ClientOptPlainHTTP())
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := testchart.Archive(t, testchart.Files("1.0.0+build.1"))
+	archive = testchart.Archive(t, testchart.Files("1.0.0+build.1"))
 	pushed, err := client.Push(archive, at+":1.0.0_build.1", helmregistry.PushOptStrictMode(false))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return at, archive, pushed.Manifest.Digest
+}
+
+func newRegistry() http.Handler {
+	return ociregistry.New(ociregistry.Logger(log.New(io.Discard, "", 0)))
+}
+
+// TestResolveFromRegistry pulls what Helm's own client has pushed.
+func TestResolveFromRegistry(t *testing.T) {
+	t.Parallel()
+	at, _, manifest := inRegistry(t, newRegistry())
 	charts := packs.New(packs.Options{})
 	chart := model.Chart{OCI: "oci://" + at, Version: "1.0.0+build.1"}
-	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: pushed.Manifest.Digest}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: manifest}
 	if got := charts.Resolve(t.Context(), chart, kubernetesVersion); got != want {
 		t.Errorf("got %+v, not %+v", got, want)
 	}
@@ -198,6 +210,53 @@ func TestResolveFromRegistry(t *testing.T) {
 	chart.Version = "3.0.0"
 	if got := charts.Resolve(t.Context(), chart, kubernetesVersion); !strings.Contains(got.Problem, ":3.0.0 cannot be pulled") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestResolveFromRegistryWithTokens has a registry as the public ones are: it answers nobody
+// without a token, gives one to everybody who asks, and is now and then too busy.
+func TestResolveFromRegistryWithTokens(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry()
+	at, _, manifest := inRegistry(t, registry)
+	var tokens atomic.Int64
+	var busy atomic.Bool
+	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/token" && busy.CompareAndSwap(false, true):
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.URL.Path == "/token":
+			tokens.Add(1)
+			_, _ = w.Write([]byte(`{"token": "everybody's"}`))
+		case r.Header.Get("Authorization") != "Bearer everybody's":
+			w.Header().Set("Www-Authenticate",
+				fmt.Sprintf(`Bearer realm="http://%s/token",service="registry",scope="repository:charts/demo:pull"`, r.Host))
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			registry.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(public.Close)
+	_, name, _ := strings.Cut(at, "/")
+	chart := model.Chart{OCI: "oci://" + strings.TrimPrefix(public.URL, "http://") + "/" + name, Version: "1.0.0+build.1"}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: manifest}
+	if got := packs.New(packs.Options{}).Resolve(t.Context(), chart, kubernetesVersion); got != want || tokens.Load() != 1 {
+		t.Errorf("got %+v by %d tokens", got, tokens.Load())
+	}
+}
+
+// TestResolveFromIndexOfRegistry has a repository that is an index of what a registry has.
+func TestResolveFromIndexOfRegistry(t *testing.T) {
+	t.Parallel()
+	at, archive, _ := inRegistry(t, newRegistry())
+	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "entries: {demo: [{name: demo, version: 1.0.0+build.1, digest: %q, urls: ['oci://%s:1.0.0_build.1']}]}", digest(archive), at)
+	}))
+	t.Cleanup(index.Close)
+	chart := model.Chart{Name: testchart.Name, Repository: index.URL, Version: "1.0.0+build.1"}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: digest(archive)}
+	if got := packs.New(packs.Options{}).Resolve(t.Context(), chart, kubernetesVersion); got != want {
+		t.Errorf("got %+v, not %+v", got, want)
 	}
 }
 

@@ -102,6 +102,8 @@ func (r *request) problems(o *Object) field.ErrorList {
 		all = append(all, workloadProblems(o)...)
 	case Events:
 		all = append(all, eventProblems(o)...)
+	case Secrets, ConfigMaps:
+		all = append(all, sizeProblems(o)...)
 	case CustomResources:
 		spec, _ := o.Object["spec"].(map[string]any)
 		names, _ := spec["names"].(map[string]any)
@@ -110,6 +112,24 @@ func (r *request) problems(o *Object) field.ErrorList {
 		}
 	}
 	return all
+}
+
+// sizeProblems checks that an object that keeps data has no more than the API takes.
+func sizeProblems(o *Object) field.ErrorList {
+	size := 0
+	data, _ := o.Object["data"].(map[string]any)
+	for _, value := range data {
+		text, _ := value.(string)
+		if o.GetKind() == "Secret" {
+			size += base64.StdEncoding.DecodedLen(len(text))
+		} else {
+			size += len(text)
+		}
+	}
+	if size > corev1.MaxSecretSize {
+		return field.ErrorList{field.TooLong(field.NewPath("data"), "", corev1.MaxSecretSize)}
+	}
+	return nil
 }
 
 // workloadProblems checks that a workload's selector selects its own pods.
