@@ -34,8 +34,8 @@ func (c *charts) fromRegistry(ctx context.Context, chart model.Chart) ([]byte, s
 // pull returns the archive that a reference has, and the digest of its manifest.
 func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	// Helm's client takes no context. No credentials are looked for: that would run the
-	// helper programs of a Docker configuration. Registries that hand out a token to
-	// anybody are asked for one, once a pull.
+	// helper programs of a Docker configuration. Registries that hand out tokens
+	// without a login are asked for one, once a pull.
 	client := &http.Client{Transport: during{RoundTripper: c.http.Transport, ctx: ctx}}
 	authorizer := auth.Client{Client: client, Cache: auth.NewCache()}
 	authorizer.SetUserAgent(userAgent)

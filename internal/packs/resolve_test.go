@@ -213,8 +213,8 @@ func TestResolveFromRegistry(t *testing.T) {
 	}
 }
 
-// TestResolveFromRegistryWithTokens has a registry as the public ones are: it answers nobody
-// without a token, gives one to everybody who asks, and is now and then too busy.
+// TestResolveFromRegistryWithTokens has a registry as the public ones are: it answers no request
+// without a token, hands out one without a login, and is now and then too busy.
 func TestResolveFromRegistryWithTokens(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry()
@@ -227,8 +227,8 @@ func TestResolveFromRegistryWithTokens(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case r.URL.Path == "/token":
 			tokens.Add(1)
-			_, _ = w.Write([]byte(`{"token": "everybody's"}`))
-		case r.Header.Get("Authorization") != "Bearer everybody's":
+			_, _ = w.Write([]byte(`{"token": "a public token"}`))
+		case r.Header.Get("Authorization") != "Bearer a public token":
 			w.Header().Set("Www-Authenticate",
 				fmt.Sprintf(`Bearer realm="http://%s/token",service="registry",scope="repository:charts/demo:pull"`, r.Host))
 			w.WriteHeader(http.StatusUnauthorized)

@@ -122,6 +122,14 @@ func elementMutation(name string, element tftypes.Type, value tftypes.Value) mut
 	return mutation{name: "an unknown element", value: value, valid: !element.Is(tftypes.Object{})}
 }
 
+// excluded reports whether all that is said of an attribute that a configuration leaves out
+// is that it cannot be set beside others there.
+func excluded(a place, errs []*tfprotov6.Diagnostic) bool {
+	return a.value.IsNull() && !slices.ContainsFunc(errs, func(d *tfprotov6.Diagnostic) bool {
+		return d.Summary != "Invalid Attribute Combination"
+	})
+}
+
 // blamesProvider reports whether a diagnostic is one that the framework has for
 // mistakes of a provider.
 func blamesProvider(d *tfprotov6.Diagnostic) bool {
