@@ -39,10 +39,10 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// httpStatus is an answer without the content.
-type httpStatus int
+// statusError is an answer without the content: its HTTP status.
+type statusError int
 
-func (s httpStatus) Error() string {
+func (s statusError) Error() string {
 	switch s {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Sprintf("the server refuses it without a login (%d %s)", int(s), http.StatusText(int(s)))
@@ -58,7 +58,7 @@ func read(resp *http.Response, err error) ([]byte, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, httpStatus(resp.StatusCode)
+		return nil, statusError(resp.StatusCode)
 	}
 	content, err := io.ReadAll(resp.Body)
 	if err == nil && len(content) == 0 {

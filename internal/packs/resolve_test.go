@@ -250,7 +250,8 @@ func TestResolveFromIndexOfRegistry(t *testing.T) {
 	t.Parallel()
 	at, archive, _ := inRegistry(t, newRegistry())
 	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "entries: {demo: [{name: demo, version: 1.0.0+build.1, digest: %q, urls: ['oci://%s:1.0.0_build.1']}]}", digest(archive), at)
+		const entry = "{name: demo, version: 1.0.0+build.1, digest: %q, urls: ['oci://%s:1.0.0_build.1']}"
+		fmt.Fprintf(w, "entries: {demo: ["+entry+"]}", digest(archive), at)
 	}))
 	t.Cleanup(index.Close)
 	chart := model.Chart{Name: testchart.Name, Repository: index.URL, Version: "1.0.0+build.1"}

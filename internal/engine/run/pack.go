@@ -86,6 +86,22 @@ func (r *Runner) readPacks(ctx context.Context, api model.API) error {
 	return nil
 }
 
+// changePack runs the steps on packs.
+func (r *Runner) changePack(ctx context.Context, step model.Step) error {
+	switch s := step.(type) {
+	case model.ApplyPack:
+		return r.applyPack(ctx, s.Pack)
+	case model.InstallPack:
+		return r.releasePack(ctx, s.Pack, s.Position)
+	case model.UpgradePack:
+		return r.releasePack(ctx, s.Pack, s.Position)
+	case model.UninstallPack:
+		return r.uninstallPack(ctx, s)
+	default:
+		return fmt.Errorf("unknown step %T", step)
+	}
+}
+
 func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {
 	if err := r.dependencies(pack); err != nil {
 		return err

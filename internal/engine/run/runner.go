@@ -274,14 +274,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateAddon(ctx, s)
 	case model.RewriteSecrets:
 		return r.rewriteSecrets(ctx, s)
-	case model.ApplyPack:
-		return r.applyPack(ctx, s.Pack)
-	case model.InstallPack:
-		return r.releasePack(ctx, s.Pack, s.Position)
-	case model.UpgradePack:
-		return r.releasePack(ctx, s.Pack, s.Position)
-	case model.UninstallPack:
-		return r.uninstallPack(ctx, s)
+	case model.ApplyPack, model.InstallPack, model.UpgradePack, model.UninstallPack:
+		return r.changePack(ctx, step)
 	case model.StoreImportData:
 		return nil // Finish does it, after every apply
 	default:

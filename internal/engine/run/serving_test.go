@@ -18,6 +18,8 @@ func TestNodesServeAsFarAsPacksAreThere(t *testing.T) {
 	fresh := model.KubeNode{Name: "a", Reason: "no network", NodeMeta: model.NodeMeta{Taints: tainted}}
 	waiting := model.KubeNode{Name: "a", Ready: true, NodeMeta: model.NodeMeta{Taints: tainted}}
 	works := model.KubeNode{Name: "a", Ready: true}
+	net := map[string]model.AppliedPack{"net": {Hash: "1"}}
+	both := map[string]model.AppliedPack{"net": {Hash: "1"}, "vsphere": {Hash: "1"}}
 	const notInitialized = "the cloud provider has not initialized it"
 	for name, c := range map[string]struct {
 		spec    *model.ClusterSpec
@@ -27,11 +29,11 @@ func TestNodesServeAsFarAsPacksAreThere(t *testing.T) {
 		want    string
 	}{
 		"before any pack":             {spec, nil, nil, fresh, ""},
-		"with a network":              {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}}, fresh, "no network"},
-		"with a network, Ready":       {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}}, waiting, ""},
-		"with both":                   {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}, "vsphere": {Hash: "1"}}, waiting, notInitialized},
-		"with both, initialized":      {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}, "vsphere": {Hash: "1"}}, works, ""},
-		"a node that is gone":         {spec, nil, map[string]model.AppliedPack{"net": {Hash: "1"}}, model.KubeNode{}, "the API does not know it"},
+		"with a network":              {spec, nil, net, fresh, "no network"},
+		"with a network, Ready":       {spec, nil, net, waiting, ""},
+		"with both":                   {spec, nil, both, waiting, notInitialized},
+		"with both, initialized":      {spec, nil, both, works, ""},
+		"a node that is gone":         {spec, nil, net, model.KubeNode{}, "the API does not know it"},
 		"no pack, and none was Ready": {&model.ClusterSpec{}, map[string]model.KubeNode{"a": fresh}, nil, fresh, ""},
 		"no pack, and one was Ready":  {&model.ClusterSpec{}, map[string]model.KubeNode{"b": works}, nil, fresh, "no network"},
 	} {

@@ -50,18 +50,8 @@ func packsAttribute() schema.MapNestedAttribute {
 					listvalidator.ExactlyOneOf(sibling("chart")),
 				},
 			},
-			"chart": chartAttribute(),
-			"values": schema.ListAttribute{
-				Optional:    true,
-				ElementType: types.StringType,
-				MarkdownDescription: "Values of the chart: YAML texts, such as of `yamlencode`, that are merged as `helm -f` merges files, " +
-					"so that a later one wins. Comments, the order of keys and quoting are no change. Defaults to none.",
-				Validators: []validator.List{
-					attribute.NoNulls{},
-					listvalidator.ValueStringsAre(valuesText{}),
-					listvalidator.AlsoRequires(sibling("chart")),
-				},
-			},
+			"chart":  chartAttribute(),
+			"values": valuesAttribute(),
 			"namespace": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Namespace of the chart's release, which is made where it is missing and not deleted with the release. " +
@@ -88,6 +78,20 @@ func packsAttribute() schema.MapNestedAttribute {
 				Validators: []validator.String{nodeschema.Duration{}, stringvalidator.AlsoRequires(sibling("chart"))},
 			},
 		}},
+	}
+}
+
+func valuesAttribute() schema.ListAttribute {
+	return schema.ListAttribute{
+		Optional:    true,
+		ElementType: types.StringType,
+		MarkdownDescription: "Values of the chart: YAML texts, such as of `yamlencode`, that are merged as `helm -f` merges files, " +
+			"so that a later one wins. Comments, the order of keys and quoting are no change. Defaults to none.",
+		Validators: []validator.List{
+			attribute.NoNulls{},
+			listvalidator.ValueStringsAre(valuesText{}),
+			listvalidator.AlsoRequires(sibling("chart")),
+		},
 	}
 }
 

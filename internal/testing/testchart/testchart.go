@@ -21,10 +21,18 @@ const Name = "demo"
 // Deployment mount; and hookMissing, the same for the Job that runs before the rest.
 func Files(version string) map[string]string {
 	return map[string]string{
-		"Chart.yaml":         "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
-		"values.yaml":        "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\n",
-		"values.schema.json": `{"type": "object", "properties": {"replicas": {"type": "integer"}}}`,
-		"crds/widgets.yaml": `apiVersion: apiextensions.k8s.io/v1
+		"Chart.yaml":                "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
+		"values.yaml":               "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\n",
+		"values.schema.json":        `{"type": "object", "properties": {"replicas": {"type": "integer"}}}`,
+		"crds/widgets.yaml":         definition,
+		"templates/widget.yaml":     widget,
+		"templates/config.yaml":     config,
+		"templates/deployment.yaml": deployment,
+		"templates/hook.yaml":       hook,
+	}
+}
+
+const definition = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
   name: widgets.demo.example.com
@@ -37,15 +45,17 @@ spec:
       served: true
       storage: true
       schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`,
-		"templates/widget.yaml": `apiVersion: demo.example.com/v1
+`
+
+const widget = `apiVersion: demo.example.com/v1
 kind: Widget
 metadata:
   name: {{ .Release.Name }}
 spec:
   size: 3
-`,
-		"templates/config.yaml": `apiVersion: v1
+`
+
+const config = `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ .Release.Name }}
@@ -53,8 +63,9 @@ data:
   text: {{ .Values.text | quote }}
   version: {{ .Chart.Version | quote }}
   revision: {{ .Release.Revision | quote }}
-`,
-		"templates/deployment.yaml": `apiVersion: apps/v1
+`
+
+const deployment = `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ .Release.Name }}
@@ -72,8 +83,9 @@ spec:
         - name: missing
           secret: {secretName: {{ . }}}
       {{- end }}
-`,
-		"templates/hook.yaml": `apiVersion: batch/v1
+`
+
+const hook = `apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ .Release.Name }}-prepare
@@ -93,9 +105,7 @@ spec:
         - name: missing
           secret: {secretName: {{ . }}}
       {{- end }}
-`,
-	}
-}
+`
 
 // Folder writes files into a folder of the test's own.
 func Folder(t testing.TB, files map[string]string) string {

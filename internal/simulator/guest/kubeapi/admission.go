@@ -76,28 +76,7 @@ func (r *request) problems(o *Object) field.ErrorList {
 	}
 	switch r.kind.Resource() {
 	case Nodes:
-		var n corev1.Node
-		if !convert(o, &n) {
-			break
-		}
-		seen := map[string]bool{}
-		for i, t := range n.Spec.Taints {
-			at := field.NewPath("spec", "taints").Index(i)
-			for _, problem := range validation.IsQualifiedName(t.Key) {
-				all = append(all, field.Invalid(at.Child("key"), t.Key, problem))
-			}
-			for _, problem := range validation.IsValidLabelValue(t.Value) {
-				all = append(all, field.Invalid(at.Child("value"), t.Value, problem))
-			}
-			if !contains([]string{"NoSchedule", "PreferNoSchedule", "NoExecute"}, string(t.Effect)) {
-				all = append(all, field.NotSupported(at.Child("effect"), t.Effect, []string{"NoSchedule", "PreferNoSchedule", "NoExecute"}))
-			}
-			if id := t.Key + ":" + string(t.Effect); seen[id] {
-				all = append(all, field.Duplicate(at, id))
-			} else {
-				seen[id] = true
-			}
-		}
+		all = append(all, taintProblems(o)...)
 	case Deployments, DaemonSets, StatefulSets:
 		all = append(all, workloadProblems(o)...)
 	case Events:
@@ -109,6 +88,34 @@ func (r *request) problems(o *Object) field.ErrorList {
 		names, _ := spec["names"].(map[string]any)
 		if want := fmt.Sprintf("%v.%v", names["plural"], spec["group"]); name != want {
 			all = append(all, field.Invalid(meta.Child("name"), name, "must be spec.names.plural+\".\"+spec.group"))
+		}
+	}
+	return all
+}
+
+// taintProblems checks the taints of a node.
+func taintProblems(o *Object) field.ErrorList {
+	var all field.ErrorList
+	var n corev1.Node
+	if !convert(o, &n) {
+		return nil
+	}
+	seen := map[string]bool{}
+	for i, t := range n.Spec.Taints {
+		at := field.NewPath("spec", "taints").Index(i)
+		for _, problem := range validation.IsQualifiedName(t.Key) {
+			all = append(all, field.Invalid(at.Child("key"), t.Key, problem))
+		}
+		for _, problem := range validation.IsValidLabelValue(t.Value) {
+			all = append(all, field.Invalid(at.Child("value"), t.Value, problem))
+		}
+		if !contains([]string{"NoSchedule", "PreferNoSchedule", "NoExecute"}, string(t.Effect)) {
+			all = append(all, field.NotSupported(at.Child("effect"), t.Effect, []string{"NoSchedule", "PreferNoSchedule", "NoExecute"}))
+		}
+		if id := t.Key + ":" + string(t.Effect); seen[id] {
+			all = append(all, field.Duplicate(at, id))
+		} else {
+			seen[id] = true
 		}
 	}
 	return all
