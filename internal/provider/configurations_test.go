@@ -48,7 +48,7 @@ const (
     "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}`
 	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
   "image": ` + importedImage + `, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
-	leasedPlacement = `"compute_cluster": "cluster-a", "datastore": "shared-1", "network": "dvpg-nodes"`
+	leasedPlacement = `"compute_cluster": "cluster-a", "datastore_cluster": "pod-1", "network": "dvpg-nodes"`
 	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "kubernetes_version": "1.37.2",
   "image": ` + importedImage + `, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", ` + leasedParts + `}`

@@ -24,6 +24,8 @@ type datacenter struct {
 	shared     string   // datastore that all hosts mount
 	portgroups []string // of one distributed switch
 	folders    []string
+
+	datastoreClusters []DatastoreCluster
 }
 
 type cluster struct {
@@ -66,6 +68,9 @@ func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
 	refs := make(map[string]types.ManagedObjectReference)
 	root := b.rootFolder()
 	for _, d := range standardDatacenters {
+		if d.name == PrimaryDatacenter {
+			d.datastoreClusters = b.opts.Inventory.DatastoreClusters
+		}
 		res := root.CreateDatacenter(b.ctx, &types.CreateDatacenter{This: root.Self, Name: d.name})
 		if err := faultError(res); err != nil {
 			return nil, fmt.Errorf("create datacenter %s: %w", d.name, err)
@@ -84,8 +89,10 @@ func (b *builder) datacenter(dc *vcsim.Datacenter, d datacenter, refs map[string
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(b.home, d.shared), 0o700); err != nil {
-		return fmt.Errorf("datastore directory: %w", err)
+	for _, name := range d.allShared() {
+		if err := os.MkdirAll(filepath.Join(b.home, name), 0o700); err != nil {
+			return fmt.Errorf("datastore directory: %w", err)
+		}
 	}
 	for _, c := range d.clusters {
 		ref, err := b.cluster(dc, d, c, dvs)
@@ -93,6 +100,11 @@ func (b *builder) datacenter(dc *vcsim.Datacenter, d datacenter, refs map[string
 			return fmt.Errorf("compute cluster %s: %w", c.name, err)
 		}
 		refs[c.name] = ref
+	}
+	for _, pod := range d.datastoreClusters {
+		if err := b.datastoreCluster(dc, pod); err != nil {
+			return fmt.Errorf("datastore cluster %s: %w", pod.Name, err)
+		}
 	}
 	folder := b.ctx.Map.Get(dc.VmFolder).(*vcsim.Folder)
 	for _, name := range d.folders {
@@ -175,7 +187,7 @@ func (b *builder) cluster(
 	}
 	for i := range b.opts.Inventory.HostsPerCluster {
 		name := fmt.Sprintf("%s-host-%d.example.internal", c.name, i+1)
-		if err := b.host(obj, name, []string{d.shared, c.local}, dvs); err != nil {
+		if err := b.host(obj, name, append(d.allShared(), c.local), dvs); err != nil {
 			return none, fmt.Errorf("host %s: %w", name, err)
 		}
 	}

@@ -92,10 +92,20 @@ type Inventory struct {
 	WithoutZoneTags bool
 	// LedgerCategory creates the tag category gantry, as an administrator would.
 	LedgerCategory bool
+	// DatastoreClusters are datastore clusters of dc-1.
+	DatastoreClusters []DatastoreCluster
 	// OtherVMs is the number of running VMs that Gantry does not own, with
 	// addresses on dvpg-nodes and dvpg-b, in folders below /dc-1/vm/other;
 	// at most MaxOtherVMs.
 	OtherVMs int
+}
+
+// DatastoreCluster is a datastore cluster in the inventory. Its datastores are made with it,
+// and all hosts of its datacenter mount them.
+type DatastoreCluster struct {
+	Name       string
+	Datastores []string
+	StorageDRS bool // is on
 }
 
 // Template is a node image in the inventory.

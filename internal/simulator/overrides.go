@@ -54,6 +54,9 @@ var overridden = map[string]map[string]bool{
 	"SearchIndex": methodSet("FindByInventoryPath", "FindByUuid", "FindAllByUuid", "FindChild",
 		"FindByDatastorePath", "FindByIp", "FindAllByIp"),
 	"EventManager": methodSet("LogUserEvent"),
+
+	"StorageResourceManager": methodSet("RecommendDatastores"),
+
 	"AuthorizationManager": methodSet("HasPrivilegeOnEntities", "HasPrivilegeOnEntity",
 		"HasUserPrivilegeOnEntities", "FetchUserPrivilegeOnEntities"),
 }

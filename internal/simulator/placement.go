@@ -120,7 +120,7 @@ func (c *cloning) placeDatastore(asked *types.ManagedObjectReference) fault {
 	if !ok {
 		return &types.ManagedObjectNotFound{Obj: *ref}
 	}
-	if !c.mounted(ds) {
+	if !c.mounted(ds) || inMaintenance(ds) {
 		return &types.InvalidDatastore{Datastore: &ds.Self, Name: ds.Name}
 	}
 	c.datastore = ds

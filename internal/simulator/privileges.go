@@ -53,6 +53,8 @@ func (s *Simulator) deny(ctx *vcsim.Context, method string, this types.ManagedOb
 	switch req := body.(type) {
 	case *types.CloneVM_Task:
 		required.clone(ctx, req)
+	case *types.RecommendDatastores:
+		required.recommend(req)
 	case *types.ImportVApp:
 		required.importVApp(ctx, req)
 	case *types.ReconfigVM_Task:

@@ -53,6 +53,15 @@ func (r *requirements) clone(ctx *vcsim.Context, req *types.CloneVM_Task) {
 	}
 }
 
+// recommend adds what a look at what Storage DRS recommends needs: to read what it is about.
+func (r *requirements) recommend(req *types.RecommendDatastores) {
+	for _, ref := range []*types.ManagedObjectReference{req.StorageSpec.Vm, req.StorageSpec.PodSelectionSpec.StoragePod} {
+		if ref != nil {
+			r.add(*ref, readPrivilege)
+		}
+	}
+}
+
 // importVApp adds what an import needs beside the right to import into the pool.
 func (r *requirements) importVApp(ctx *vcsim.Context, req *types.ImportVApp) {
 	spec, ok := req.Spec.(*types.VirtualMachineImportSpec)

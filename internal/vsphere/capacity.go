@@ -8,15 +8,17 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// hosts are the hosts of a compute cluster, and what each reaches of a placement.
-func (inv *inventory) hosts(cluster *node, datastore, network types.ManagedObjectReference) []model.Host {
+// hosts are the hosts of a compute cluster, and what each reaches of a placement: of several
+// datastores, one.
+func (inv *inventory) hosts(cluster *node, datastores []*node, network types.ManagedObjectReference) []model.Host {
 	var hosts []model.Host
 	for _, ref := range cluster.refs("host") {
 		n := inv.nodes[ref]
 		host := model.Host{Name: ref.Value, Down: hostDown(n)}
 		if n != nil {
 			host.Name = n.name
-			host.Datastore = slices.Contains(n.refs("datastore"), datastore)
+			mounted := n.refs("datastore")
+			host.Datastore = slices.ContainsFunc(datastores, func(d *node) bool { return slices.Contains(mounted, d.ref) })
 			host.Network = slices.Contains(n.refs("network"), network)
 			host.Threads = int32(value[int16](n.properties, "summary.hardware.numCpuThreads"))
 			host.CoreMHz = int64(value[int32](n.properties, "summary.hardware.cpuMhz"))
@@ -27,13 +29,18 @@ func (inv *inventory) hosts(cluster *node, datastore, network types.ManagedObjec
 	return hosts
 }
 
-// spaceOf is the space of a datastore.
-func spaceOf(datastore *node) *model.Room {
-	free, known := datastore.values["summary.freeSpace"].(int64)
-	if !known {
-		return nil
+// spaceOf is the space of datastores; nil where vCenter does not say that of one.
+func spaceOf(datastores ...*node) *model.Room {
+	all := &model.Room{}
+	for _, n := range datastores {
+		free, known := n.values["summary.freeSpace"].(int64)
+		if !known {
+			return nil
+		}
+		all.FreeGB += max(0, free>>30)
+		all.TotalGB += value[int64](n.properties, "summary.capacity") >> 30
 	}
-	return &model.Room{FreeGB: max(0, free>>30), TotalGB: value[int64](datastore.properties, "summary.capacity") >> 30}
+	return all
 }
 
 // memoryOf is the memory that a resource pool may use: vCenter has taken its limit and

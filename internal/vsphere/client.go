@@ -34,6 +34,7 @@ type site struct {
 	tasks     sync.Map // task reference: operation
 	templates sync.Map // types.ManagedObjectReference: *templateDevices
 	hosts     hosts
+	space     space
 
 	clientsMu sync.Mutex
 	clients   []*Client

@@ -42,6 +42,9 @@ func (c *Client) cloneCall(ctx context.Context, req model.CloneRequest) (*types.
 	if err != nil {
 		return nil, err
 	}
+	if req.Mode == model.CloneLinked && req.Placement.Datastore == "" {
+		req.Placement.Datastore = req.Template.Datastore // which has its disks
+	}
 	location, err := c.cloneLocation(req, folder)
 	if err != nil {
 		return nil, err
@@ -69,17 +72,17 @@ func (c *Client) cloneCall(ctx context.Context, req model.CloneRequest) (*types.
 	if spec.Config, err = cloneConfig(req, devices); err != nil {
 		return nil, err
 	}
-	return &types.CloneVM_Task{This: template, Folder: folder, Name: req.Name, Spec: spec}, nil
+	call := &types.CloneVM_Task{This: template, Folder: folder, Name: req.Name, Spec: spec}
+	if call.Spec.Location.Datastore, err = c.datastoreFor(ctx, req, call); err != nil {
+		return nil, err
+	}
+	return call, nil
 }
 
 func (c *Client) cloneLocation(
 	req model.CloneRequest, folder types.ManagedObjectReference,
 ) (*types.VirtualMachineRelocateSpec, error) {
 	pool, err := parseRef("", req.Placement.ResourcePool)
-	if err != nil {
-		return nil, err
-	}
-	datastore, err := parseRef("Datastore", req.Placement.Datastore)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +93,6 @@ func (c *Client) cloneLocation(
 	return &types.VirtualMachineRelocateSpec{
 		Folder:       &folder,
 		Pool:         &pool,
-		Datastore:    &datastore,
 		Host:         host,
 		DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndDisallowSharing),
 	}, nil

@@ -17,18 +17,22 @@ type Datacenter struct {
 	Object
 	ComputeClusters []ComputeCluster
 	Datastores      []Datastore
-	Networks        []Network
-	Folders         []Object // VM folders, without the root
-	Templates       []Template
+	// DatastoreClusters are groups of these.
+	DatastoreClusters []DatastoreCluster
+	Networks          []Network
+	Folders           []Object // VM folders, without the root
+	Templates         []Template
 }
 
 // ComputeCluster lists what can be reached from a compute cluster.
 type ComputeCluster struct {
 	Object
-	Hosts         int // hosts that can run another VM
-	Datastores    []string
-	Networks      []string
-	ResourcePools []Object
+	Hosts      int // hosts that can run another VM
+	Datastores []string
+	// DatastoreClusters are those of which a host can reach a datastore.
+	DatastoreClusters []string
+	Networks          []string
+	ResourcePools     []Object
 }
 
 // Datastore is a datastore with its size.
@@ -36,6 +40,15 @@ type Datastore struct {
 	Object
 	Type       string // VMFS, NFS, vsan, VVOL
 	Accessible bool
+	CapacityGB int64
+	FreeGB     int64
+}
+
+// DatastoreCluster is a datastore cluster with the names of its datastores.
+type DatastoreCluster struct {
+	Object
+	StorageDRS bool
+	Datastores []string
 	CapacityGB int64
 	FreeGB     int64
 }
@@ -73,6 +86,8 @@ func (inv *inventory) describe(dc *node) Datacenter {
 			Hosts:      len(inv.usableHosts(n)),
 			Datastores: inv.names(n.refs("datastore")),
 			Networks:   inv.names(n.refs("network")),
+
+			DatastoreClusters: inv.podsOf(n.refs("datastore")),
 		}
 		for _, pool := range inv.below(n.ref, poolTypes...) {
 			cluster.ResourcePools = append(cluster.ResourcePools, pool.object())
@@ -87,6 +102,9 @@ func (inv *inventory) describe(dc *node) Datacenter {
 			CapacityGB: value[int64](n.properties, "summary.capacity") >> 30,
 			FreeGB:     value[int64](n.properties, "summary.freeSpace") >> 30,
 		})
+	}
+	for _, n := range inv.below(dc.ref, podTypes...) {
+		d.DatastoreClusters = append(d.DatastoreClusters, describePod(n))
 	}
 	for _, n := range inv.below(dc.ref, networkTypes...) {
 		if !isUplink(n) {
@@ -105,6 +123,32 @@ func (inv *inventory) describe(dc *node) Datacenter {
 		}
 	}
 	return d
+}
+
+func describePod(n *node) DatastoreCluster {
+	pod := DatastoreCluster{Object: n.object(), StorageDRS: value[bool](n.properties, storageDRSEnabled)}
+	members := membersOf(n)
+	for _, m := range members {
+		pod.Datastores = append(pod.Datastores, m.name)
+	}
+	slices.Sort(pod.Datastores)
+	if room := spaceOf(members...); room != nil {
+		pod.CapacityGB = room.TotalGB
+		pod.FreeGB = room.FreeGB
+	}
+	return pod
+}
+
+// podsOf are the names of the datastore clusters that datastores are in, sorted.
+func (inv *inventory) podsOf(datastores []types.ManagedObjectReference) []string {
+	var pods []string
+	for _, ref := range datastores {
+		if n := inv.nodes[ref]; n != nil && n.parent != nil && n.parent.ref.Type == "StoragePod" {
+			pods = append(pods, n.parent.name)
+		}
+	}
+	slices.Sort(pods)
+	return slices.Compact(pods)
 }
 
 func (n *node) object() Object { return Object{n.name, n.path} }

@@ -161,5 +161,20 @@ func (c candidateHost) reaches(p model.ResolvedPlacement) bool {
 	has := func(refs []types.ManagedObjectReference, want string) bool {
 		return slices.ContainsFunc(refs, func(r types.ManagedObjectReference) bool { return r.String() == want })
 	}
-	return has(c.datastores, p.Datastore) && has(c.networks, p.Network.Ref)
+	stored := has(c.datastores, p.Datastore) || p.Datastore == "" &&
+		slices.ContainsFunc(p.Choices, func(choice model.DatastoreChoice) bool { return has(c.datastores, choice.Ref) })
+	return stored && has(c.networks, p.Network.Ref)
+}
+
+// mounts reports whether a host of a compute cluster reaches a datastore. Of one that DRS
+// chooses it is not known.
+func (h *hosts) mounts(computeCluster string, host *types.ManagedObjectReference, datastore string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if host == nil {
+		return true
+	}
+	return slices.ContainsFunc(h.byCluster[computeCluster], func(c candidateHost) bool {
+		return c.ref == *host && slices.ContainsFunc(c.datastores, func(r types.ManagedObjectReference) bool { return r.String() == datastore })
+	})
 }

@@ -33,6 +33,7 @@ var (
 	clusterTypes   = []string{"ClusterComputeResource", "ComputeResource"}
 	networkTypes   = []string{"Network", "DistributedVirtualPortgroup", "OpaqueNetwork"}
 	datastoreTypes = []string{"Datastore"}
+	podTypes       = []string{"StoragePod"} // datastore clusters
 	poolTypes      = []string{"ResourcePool"}
 	folderTypes    = []string{"Folder"}
 	machineTypes   = []string{"VirtualMachine"}

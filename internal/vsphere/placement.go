@@ -20,22 +20,19 @@ func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.Re
 		resolved.ComputeClusterName = cluster.name
 		resolved.DRS = value[bool](cluster.properties, drsEnabled)
 	}
-	datastore := r.datastore(ref, p.Datastore, cluster)
-	if datastore != nil {
-		resolved.Datastore = datastore.ref.String()
-		resolved.Space = spaceOf(datastore)
-	}
+	stored := r.storage(ref, p, cluster)
 	network := r.network(ref, p.Network, cluster)
 	if network != nil {
 		resolved.Network = r.networkOf(network)
 	}
+	datastores := r.datastores(ref, stored, cluster, network, &resolved)
 	if pool := r.resourcePool(ref, p.ResourcePool, cluster); pool != nil {
 		resolved.ResourcePool = pool.ref.String()
 		resolved.Memory = memoryOf(pool)
 		resolved.CPULimitMHz = r.cpuLimit(pool, cluster)
 	}
-	if cluster != nil && datastore != nil && network != nil {
-		resolved.Hosts = r.hosts(cluster, datastore.ref, network.ref)
+	if cluster != nil && len(datastores) > 0 && network != nil {
+		resolved.Hosts = r.hosts(cluster, datastores, network.ref)
 	}
 	return resolved
 }
@@ -109,34 +106,6 @@ func listedBy(cluster *node, property string) func(*node) bool {
 	}
 	refs := cluster.refs(property)
 	return func(n *node) bool { return slices.Contains(refs, n.ref) }
-}
-
-func (r *resolver) datastore(ref model.PlacementRef, wanted string, cluster *node) *node {
-	search := choice{
-		field:  ref.Field(model.FieldDatastore),
-		kind:   "datastore",
-		wanted: wanted,
-		from:   r.below(r.dc.ref, datastoreTypes...),
-		known: r.knownOn(cluster, wanted, func(m *model.Marker) (string, string) {
-			return m.Datastore, m.References.Datastore
-		}),
-	}
-	n := r.reachable(search, cluster, listedBy(cluster, "datastore"))
-	if n == nil {
-		return nil
-	}
-	if accessible, known := n.values["summary.accessible"].(bool); known && !accessible {
-		r.refuse(search.field, fmt.Sprintf("Datastore %q is not accessible", n.name),
-			"No host can access %q. Restore the connection to its storage, or choose another datastore.", n.path)
-		return nil
-	}
-	mode := value[string](n.properties, "summary.maintenanceMode")
-	if mode != "" && mode != string(types.DatastoreSummaryMaintenanceModeStateNormal) {
-		r.refuse(search.field, fmt.Sprintf("Datastore %q is in maintenance mode", n.name),
-			"%q accepts no new disks (%s). End its maintenance mode, or choose another datastore.", n.path, mode)
-		return nil
-	}
-	return n
 }
 
 func (r *resolver) network(ref model.PlacementRef, wanted string, cluster *node) *node {

@@ -32,6 +32,7 @@ var treeProperties = map[string][]string{
 		"name", "parent", "summary.accessible", "summary.maintenanceMode",
 		"summary.capacity", "summary.freeSpace", "summary.type",
 	},
+	"StoragePod":                  {"name", "parent", storageDRSEnabled},
 	"Network":                     {"name", "parent"},
 	"DistributedVirtualPortgroup": {"name", "parent", "key", "config.distributedVirtualSwitch", "tag"},
 	"OpaqueNetwork":               {"name", "parent", "summary"},
@@ -146,6 +147,7 @@ func (c *Client) readTree(ctx context.Context, machines bool) (*inventory, error
 	}
 	if machines {
 		c.site.hosts.remember(inv)
+		c.site.space.remember(inv)
 	}
 	return inv, nil
 }

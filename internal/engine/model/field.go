@@ -85,6 +85,8 @@ const (
 	FieldNetwork        FieldName = "network"
 	FieldResourcePool   FieldName = "resource pool"
 	FieldIPPool         FieldName = "IP pool"
+
+	FieldDatastoreCluster FieldName = "datastore cluster"
 )
 
 // ClusterField is a field of the cluster itself.

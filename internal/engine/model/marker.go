@@ -35,11 +35,13 @@ type Marker struct {
 	Template          string    `json:"template"`
 	CloneMode         CloneMode `json:"clone_mode"` // the mode used: linked or full
 
-	// The placement, as the spec names it.
-	ComputeCluster string `json:"compute_cluster"`
-	Datastore      string `json:"datastore"`
-	Network        string `json:"network"`
-	ResourcePool   string `json:"resource_pool,omitempty"`
+	// The placement, as the spec names it. On which datastore of a datastore cluster the VM
+	// is, is not kept: Storage DRS may move it.
+	ComputeCluster   string `json:"compute_cluster"`
+	Datastore        string `json:"datastore"`
+	DatastoreCluster string `json:"datastore_cluster,omitempty"`
+	Network          string `json:"network"`
+	ResourcePool     string `json:"resource_pool,omitempty"`
 
 	// TemplateRef and References are what the names above meant when the VM was cloned:
 	// an object that was renamed is still the same. Markers of before have none.

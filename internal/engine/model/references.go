@@ -9,6 +9,8 @@ type References struct {
 	Datastore      string `json:"datastore,omitempty"`
 	Network        string `json:"network,omitempty"`
 	ResourcePool   string `json:"resource_pool,omitempty"`
+
+	DatastoreCluster string `json:"datastore_cluster,omitempty"`
 }
 
 // References are those of the resolved placement.
@@ -18,6 +20,8 @@ func (p ResolvedPlacement) References() References {
 		Datastore:      p.Datastore,
 		Network:        p.Network.Ref,
 		ResourcePool:   p.ResourcePool,
+
+		DatastoreCluster: p.DatastoreCluster,
 	}
 }
 

@@ -70,7 +70,7 @@ func (c check) capacity() model.Findings {
 		case model.CreateNode:
 			if resolved := c.limits.Site.Placements[s.Placement]; resolved.Complete() {
 				a := c.amountOf(s.NodePool, resolved)
-				datastores.build(resolved.Datastore, a, s.Placement)
+				datastores.build(resolved.Bears(), a, s.Placement)
 				pools.build(resolved.ResourcePool, a, s.Placement)
 			}
 		case model.DeleteNode:
@@ -85,7 +85,7 @@ func (c check) capacity() model.Findings {
 	var f model.Findings
 	for _, ref := range c.placements() {
 		resolved := c.limits.Site.Placements[ref]
-		if bears := datastores[resolved.Datastore]; bears != nil && first(bears.places, ref) {
+		if bears := datastores[resolved.Bears()]; bears != nil && first(bears.places, ref) {
 			f.Add(c.space(bears))
 		}
 		if bears := pools[resolved.ResourcePool]; bears != nil && first(bears.places, ref) {
@@ -101,7 +101,7 @@ func (c check) buildLoadBalancer(datastores, pools loads) {
 	at := model.PlacementRef{NodePool: model.ControlPlanePool}
 	if resolved := c.limits.Site.Placements[at]; resolved.Complete() {
 		a := c.amountOf(c.spec.LoadBalancerPool(), resolved)
-		datastores.build(resolved.Datastore, a, at)
+		datastores.build(resolved.Bears(), a, at)
 		pools.build(resolved.ResourcePool, a, at)
 	}
 }
@@ -138,7 +138,7 @@ func (c check) release(m model.Marker, datastores, pools loads) {
 			if !resolved.Complete() {
 				continue
 			}
-			if on := resolved.Datastore; place.Datastore == m.Datastore && !seen[on] {
+			if on := resolved.Bears(); place.Datastore == m.Datastore && place.DatastoreCluster == m.DatastoreCluster && !seen[on] {
 				seen[on] = true
 				datastores.add(on, freed, -1)
 			}
@@ -149,29 +149,6 @@ func (c check) release(m model.Marker, datastores, pools loads) {
 			}
 		}
 	}
-}
-
-// space warns of a datastore that the plan may fill.
-func (c check) space(bears *load) model.Findings {
-	at := bears.places[0]
-	room := c.limits.Site.Placements[at].Space
-	if room == nil {
-		return model.Findings{}
-	}
-	name := c.place(at).Datastore
-	left := fmt.Sprintf("%d of %d GB are free", room.FreeGB, room.TotalGB)
-	switch {
-	case bears.most.atOnce > room.FreeGB:
-		return warnAt(bears.fields(model.FieldDatastore), "The datastore lacks space",
-			"The nodes to be built take %d GB of datastore %q at once, swap files included, and %s. "+
-				"Free space, choose another datastore, or ask for fewer or smaller nodes.", bears.most.atOnce, name, left)
-	case bears.most.grown > room.FreeGB:
-		return warnAt(bears.fields(model.FieldDatastore), "The datastore may become full",
-			"The nodes to be built take %d GB of datastore %q at once, swap files included, "+
-				"and %d GB when their thin or linked disks are full: %s. A VM whose datastore is full stops.",
-			bears.most.atOnce, name, bears.most.grown, left)
-	}
-	return model.Findings{}
 }
 
 // resources warns of a resource pool that has less than the nodes would use.

@@ -148,6 +148,9 @@ func toBeBuilt(node model.CreateNode) model.Machine {
 		Datastore:      place.Datastore,
 		Network:        place.Network,
 		ResourcePool:   place.ResourcePool,
+
+		DatastoreCluster: place.DatastoreCluster,
+
 		CPU:            node.NodePool.CPU,
 		MemoryGB:       node.NodePool.MemoryGB,
 		DiskGB:         node.NodePool.DiskGB,

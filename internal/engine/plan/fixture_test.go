@@ -130,6 +130,7 @@ func join(f *model.Facts, pool model.NodePool, at, n int) {
 			CloneMode:         model.CloneLinked,
 			ComputeCluster:    built.ComputeCluster,
 			Datastore:         built.Datastore,
+			DatastoreCluster:  built.DatastoreCluster,
 			Network:           built.Network,
 			ResourcePool:      built.ResourcePool,
 			CPU:               pool.CPU,

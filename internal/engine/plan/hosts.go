@@ -23,15 +23,17 @@ func (c check) hosts() model.Findings {
 		}
 		fit := hostsOf(up, model.Host.Reaches)
 		place := c.place(ref)
-		where := fmt.Sprintf("datastore %q and network %q", place.Datastore, place.Network)
+		stored, on := place.Storage()
+		where := fmt.Sprintf("%s %q and network %q", stored, on, place.Network)
 		switch {
 		case len(fit) == 0:
-			f.Refuse(ref.Field(outOfReach(up)), "No host reaches datastore and network",
+			f.Refuse(ref.Field(outOfReach(up, stored)), "No host reaches datastore and network",
 				"In compute cluster %q no host that can run a VM now reaches %s: %s. "+
 					"Mount the datastore and connect the network on the same hosts, or choose others.",
 				resolved.ComputeClusterName, where, hostWords(resolved.Hosts))
 		case len(fit) < len(up):
-			f.Warn(ref.Field(outOfReach(hostsOf(up, func(h model.Host) bool { return !h.Reaches() }))), "Not all hosts reach datastore and network",
+			others := hostsOf(up, func(h model.Host) bool { return !h.Reaches() })
+			f.Warn(ref.Field(outOfReach(others, stored)), "Not all hosts reach datastore and network",
 				"In compute cluster %q nodes can run on %d of %d hosts, those that reach %s. The others: %s.",
 				resolved.ComputeClusterName, len(fit), len(resolved.Hosts), where, hostWords(resolved.Hosts))
 		}
@@ -66,8 +68,9 @@ func hostsOf(hosts []model.Host, keep func(model.Host) bool) []model.Host {
 }
 
 // outOfReach is the part of a placement that none of some hosts reaches; where each
-// lacks another, it is their compute cluster that does not fit.
-func outOfReach(hosts []model.Host) model.FieldName {
+// lacks another, it is their compute cluster that does not fit. stored is the part that says
+// where the disks are.
+func outOfReach(hosts []model.Host, stored model.FieldName) model.FieldName {
 	datastore, network := false, false
 	for _, h := range hosts {
 		datastore = datastore || h.Datastore
@@ -75,7 +78,7 @@ func outOfReach(hosts []model.Host) model.FieldName {
 	}
 	switch {
 	case !datastore:
-		return model.FieldDatastore
+		return stored
 	case !network:
 		return model.FieldNetwork
 	}

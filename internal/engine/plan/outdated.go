@@ -71,6 +71,7 @@ func objects(p model.Placement) []object {
 	return []object{
 		{model.FieldComputeCluster, p.ComputeCluster, p.References.ComputeCluster},
 		{model.FieldDatastore, p.Datastore, p.References.Datastore},
+		{model.FieldDatastoreCluster, p.DatastoreCluster, p.References.DatastoreCluster},
 		{model.FieldNetwork, p.Network, p.References.Network},
 		{model.FieldResourcePool, p.ResourcePool, p.References.ResourcePool},
 	}
@@ -84,6 +85,8 @@ func builtWith(m model.Marker) []object {
 		Network:        m.Network,
 		ResourcePool:   m.ResourcePool,
 		References:     m.References,
+
+		DatastoreCluster: m.DatastoreCluster,
 	})
 }
 
@@ -92,7 +95,7 @@ func (o object) is(other object) bool {
 	if o.field == model.FieldResourcePool && samePool(o.name, other.name) {
 		return true
 	}
-	return same(o.name, o.ref, other.name, other.ref)
+	return o.name == other.name || same(o.name, o.ref, other.name, other.ref) // both may be empty
 }
 
 // same reports whether two names mean the same object: by how they are spelled, so

@@ -39,6 +39,30 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 			s.Image.Template = "other-node-1"
 		}, outdated: "image"},
 		"datastore":           {change: first(func(p *model.Placement) { p.Datastore = "datastore-2" }), outdated: "placements"},
+		"datastore cluster": {change: first(func(p *model.Placement) {
+			p.Datastore = ""
+			p.DatastoreCluster = "datastore"
+		}), outdated: "placements"},
+		"another datastore cluster": {
+			marker: func(m *model.Marker) {
+				m.Datastore = ""
+				m.DatastoreCluster = "pod"
+			},
+			change: first(func(p *model.Placement) {
+				p.Datastore = ""
+				p.DatastoreCluster = "pod-2"
+			}), outdated: "placements",
+		},
+		"datastore cluster by its path": {
+			marker: func(m *model.Marker) {
+				m.Datastore = ""
+				m.DatastoreCluster = "pod"
+			},
+			change: first(func(p *model.Placement) {
+				p.Datastore = ""
+				p.DatastoreCluster = "/dc/datastore/pod"
+			}),
+		},
 		"network":             {change: first(func(p *model.Placement) { p.Network = "network-2" }), outdated: "placements"},
 		"network by its path": {change: first(func(p *model.Placement) { p.Network = "/dc/network/network" })},
 		"compute cluster":     {change: first(func(p *model.Placement) { p.ComputeCluster = "compute-2" }), outdated: "placements"},

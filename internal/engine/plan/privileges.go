@@ -178,13 +178,22 @@ func (c check) placementObjects(ref model.PlacementRef) []privilegedObject {
 	uses.ImportsImage = ref == model.ImportPlacement && c.importsImage()
 	// Where this plan stores one, what is missing for it is an error.
 	uses.StoresSnapshots = ref.NodePool == model.ControlPlanePool && c.spec.EtcdSnapshots != nil &&
-		c.spec.EtcdSnapshots.Directory == "" && StoresSnapshot(c.plan, c.limits.Site) == ""
+		c.spec.EtcdSnapshots.Directory == "" && StoresSnapshot(c.plan, c.limits.Site, c.facts.Record.Snapshots) == ""
+	stored, _ := place.Storage()
 	object := func(reference, name string, kind privileges.Object, field model.FieldName) privilegedObject {
 		return privilegedObject{ref: reference, name: name, kind: kind, field: ref.Field(field), uses: uses}
 	}
-	return []privilegedObject{
-		object(found.Datastore, place.Datastore, privileges.Datastore, model.FieldDatastore),
-		object(found.Network.Ref, place.Network, privileges.Network, model.FieldNetwork),
-		object(found.ResourcePool, cmp.Or(place.ResourcePool, place.ComputeCluster), privileges.ResourcePool, model.FieldResourcePool),
+	var objects []privilegedObject
+	files := found.Files(c.facts.Record.Snapshots...)
+	for _, choice := range found.Choices {
+		o := object(choice.Ref, choice.Name, privileges.Datastore, stored)
+		o.uses.StoresSnapshots = uses.StoresSnapshots && choice.Ref == files
+		objects = append(objects, o)
 	}
+	if found.Datastore != "" {
+		objects = append(objects, object(found.Datastore, place.Datastore, privileges.Datastore, stored))
+	}
+	return append(objects,
+		object(found.Network.Ref, place.Network, privileges.Network, model.FieldNetwork),
+		object(found.ResourcePool, cmp.Or(place.ResourcePool, place.ComputeCluster), privileges.ResourcePool, model.FieldResourcePool))
 }

@@ -29,11 +29,12 @@ func snapshotStage(v view, controlPlane *nodePoolPlan) model.Stage {
 }
 
 // StoresSnapshot reports whether a plan writes a snapshot of etcd to the datastore of the
-// control plane, and to which; empty: it does not, or the datastore is not known.
-func StoresSnapshot(p *model.Plan, site model.Site) (datastore string) {
+// control plane, and to which, given those that have some; empty: it does not, or the
+// datastore is not known.
+func StoresSnapshot(p *model.Plan, site model.Site, used []string) (datastore string) {
 	for _, step := range p.Steps() {
 		if s, ok := step.(model.SnapshotEtcd); ok && s.Directory == "" {
-			return site.Placements[model.PlacementRef{NodePool: model.ControlPlanePool}].Datastore
+			return site.SnapshotDatastore(used)
 		}
 	}
 	return ""

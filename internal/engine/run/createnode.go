@@ -282,6 +282,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		CloneMode:         mode,
 		ComputeCluster:    n.resolved().ComputeClusterName,
 		Datastore:         place.Datastore,
+		DatastoreCluster:  place.DatastoreCluster,
 		Network:           place.Network,
 		ResourcePool:      place.ResourcePool,
 		TemplateRef:       n.from.Ref,

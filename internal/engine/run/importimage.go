@@ -188,9 +188,10 @@ func (i *imageImport) upload(ctx context.Context, folder string) (string, error)
 		return "", err
 	}
 	defer archive.Close()
+	place := i.World.Limits.Site.Placements[model.ImportPlacement]
+	place.Datastore = place.Files()
 	upload, err := i.vc.BeginImport(ctx, model.ImportRequest{
-		Image: i.image, Descriptor: archive.Descriptor(), Folder: folder,
-		Placement: i.World.Limits.Site.Placements[model.ImportPlacement],
+		Image: i.image, Descriptor: archive.Descriptor(), Folder: folder, Placement: place,
 	})
 	if err != nil {
 		return "", err

@@ -18,7 +18,7 @@ const keptSnapshots = 3
 // storeSnapshot writes a snapshot of etcd to the control plane's datastore, which is
 // recorded before, and deletes older ones.
 func (r *Runner) storeSnapshot(ctx context.Context, file string) error {
-	datastore := r.World.Limits.Site.Placements[model.PlacementRef{NodePool: model.ControlPlanePool}].Datastore
+	datastore := r.World.Limits.Site.SnapshotDatastore(r.record.current().Snapshots)
 	if datastore == "" {
 		return errors.New("no snapshot of etcd was written: the datastore of the control plane is not known")
 	}

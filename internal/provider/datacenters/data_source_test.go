@@ -9,11 +9,19 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 func TestAccDatacenters(t *testing.T) {
 	t.Parallel()
-	env := acctest.New(t)
+	env := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
+		{Name: "pod-1", Datastores: []string{"pod-1b", "pod-1a"}, StorageDRS: true}, {Name: "pod-2", Datastores: []string{"pod-2a"}},
+	}}})
+	for _, datastore := range []string{"pod-1a", "pod-1b"} {
+		if err := env.SetFreeSpace(datastore, 40<<30); err != nil {
+			t.Fatal(err)
+		}
+	}
 	at := func(check knownvalue.Check, keys ...string) statecheck.StateCheck {
 		p := tfjsonpath.New("datacenters")
 		for _, k := range keys {
@@ -31,7 +39,17 @@ func TestAccDatacenters(t *testing.T) {
 				at(name("/dc-2"), "dc-2", "path"),
 				at(knownvalue.MapSizeExact(3), "dc-1", "compute_clusters"),
 				at(knownvalue.Int64Exact(3), "dc-1", "compute_clusters", "cluster-a", "hosts"),
-				at(knownvalue.ListExact([]knownvalue.Check{name("local-a"), name("shared-1")}), "dc-1", "compute_clusters", "cluster-a", "datastores"),
+				at(knownvalue.ListPartial(map[int]knownvalue.Check{0: name("local-a"), 4: name("shared-1")}),
+					"dc-1", "compute_clusters", "cluster-a", "datastores"),
+				at(knownvalue.ListExact([]knownvalue.Check{name("pod-1"), name("pod-2")}),
+					"dc-1", "compute_clusters", "cluster-a", "datastore_clusters"),
+				at(name("/dc-1/datastore/pod-1"), "dc-1", "datastore_clusters", "pod-1", "path"),
+				at(name("/dc-1/datastore/pod-1/pod-1a"), "dc-1", "datastores", "pod-1a", "path"),
+				at(knownvalue.ListExact([]knownvalue.Check{name("pod-1a"), name("pod-1b")}), "dc-1", "datastore_clusters", "pod-1", "datastores"),
+				at(knownvalue.Int64Exact(80), "dc-1", "datastore_clusters", "pod-1", "free_gb"),
+				at(knownvalue.Bool(true), "dc-1", "datastore_clusters", "pod-1", "storage_drs"),
+				at(knownvalue.Bool(false), "dc-1", "datastore_clusters", "pod-2", "storage_drs"),
+				at(knownvalue.MapSizeExact(0), "dc-2", "datastore_clusters"),
 				at(knownvalue.ListPartial(map[int]knownvalue.Check{0: name("Resources"), 1: name("Resources/gantry")}),
 					"dc-1", "compute_clusters", "cluster-a", "resource_pools"),
 				at(knownvalue.Bool(true), "dc-1", "datastores", "shared-1", "accessible"),

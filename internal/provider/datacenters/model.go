@@ -16,9 +16,12 @@ type datacenter struct {
 	Path            string                    `tfsdk:"path"`
 	ComputeClusters map[string]computeCluster `tfsdk:"compute_clusters"`
 	Datastores      map[string]datastore      `tfsdk:"datastores"`
-	Networks        map[string]network        `tfsdk:"networks"`
-	Folders         []string                  `tfsdk:"folders"`
-	Templates       map[string]template       `tfsdk:"templates"`
+
+	DatastoreClusters map[string]datastoreCluster `tfsdk:"datastore_clusters"`
+
+	Networks  map[string]network  `tfsdk:"networks"`
+	Folders   []string            `tfsdk:"folders"`
+	Templates map[string]template `tfsdk:"templates"`
 }
 
 type computeCluster struct {
@@ -27,6 +30,8 @@ type computeCluster struct {
 	Datastores    []string `tfsdk:"datastores"`
 	Networks      []string `tfsdk:"networks"`
 	ResourcePools []string `tfsdk:"resource_pools"`
+
+	DatastoreClusters []string `tfsdk:"datastore_clusters"`
 }
 
 type datastore struct {
@@ -35,6 +40,14 @@ type datastore struct {
 	Accessible bool   `tfsdk:"accessible"`
 	CapacityGB int64  `tfsdk:"capacity_gb"`
 	FreeGB     int64  `tfsdk:"free_gb"`
+}
+
+type datastoreCluster struct {
+	Path       string   `tfsdk:"path"`
+	StorageDRS bool     `tfsdk:"storage_drs"`
+	Datastores []string `tfsdk:"datastores"`
+	CapacityGB int64    `tfsdk:"capacity_gb"`
+	FreeGB     int64    `tfsdk:"free_gb"`
 }
 
 type network struct {
@@ -56,11 +69,15 @@ func fromInventory(list []vsphere.Datacenter) model {
 				return c.Object, computeCluster{
 					Path: c.Path, Hosts: int64(c.Hosts),
 					Datastores: listed(c.Datastores), Networks: listed(c.Networks),
-					ResourcePools: below(c.ResourcePools, c.Path),
+					ResourcePools:     below(c.ResourcePools, c.Path),
+					DatastoreClusters: listed(c.DatastoreClusters),
 				}
 			}),
 			Datastores: keyed(dc.Datastores, func(d vsphere.Datastore) (vsphere.Object, datastore) {
 				return d.Object, datastore{d.Path, d.Type, d.Accessible, d.CapacityGB, d.FreeGB}
+			}),
+			DatastoreClusters: keyed(dc.DatastoreClusters, func(d vsphere.DatastoreCluster) (vsphere.Object, datastoreCluster) {
+				return d.Object, datastoreCluster{d.Path, d.StorageDRS, listed(d.Datastores), d.CapacityGB, d.FreeGB}
 			}),
 			Networks: keyed(dc.Networks, func(n vsphere.Network) (vsphere.Object, network) {
 				return n.Object, network{n.Path, n.Type}

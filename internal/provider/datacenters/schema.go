@@ -20,8 +20,11 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"datacenters": objects("Datacenters", map[string]schema.Attribute{
 				"path":             inventoryPath("datacenter"),
 				"compute_clusters": objects("Compute clusters, and hosts that are in none", computeClusterAttributes()),
-				"datastores":       objects("Datastores", datastoreAttributes()),
-				"networks":         objects("Networks and distributed port groups, without the uplinks of switches", networkAttributes()),
+				"datastores":       objects("Datastores, also those in datastore clusters", datastoreAttributes()),
+
+				"datastore_clusters": objects("Datastore clusters", datastoreClusterAttributes()),
+
+				"networks": objects("Networks and distributed port groups, without the uplinks of switches", networkAttributes()),
 				"folders": names("VM folders, by their paths below the datacenter's root folder for VMs, as the attribute `folder` " +
 					"of a cluster takes them."),
 				"templates": objects("VM templates", templateAttributes()),
@@ -61,11 +64,12 @@ func flag(doc string) schema.BoolAttribute {
 
 func computeClusterAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"path":           inventoryPath("compute cluster"),
-		"hosts":          number("Number of hosts that can run a node: connected and not in maintenance mode."),
-		"datastores":     names("Names of the datastores that a host of the compute cluster can reach, sorted."),
-		"networks":       names("Names of the networks that a host of the compute cluster is connected to, sorted."),
-		"resource_pools": names("Resource pools of the compute cluster, by their paths below it, the root pool first."),
+		"path":               inventoryPath("compute cluster"),
+		"hosts":              number("Number of hosts that can run a node: connected and not in maintenance mode."),
+		"datastores":         names("Names of the datastores that a host of the compute cluster can reach, sorted."),
+		"datastore_clusters": names("Names of the datastore clusters of which a host of the compute cluster can reach a datastore, sorted."),
+		"networks":           names("Names of the networks that a host of the compute cluster is connected to, sorted."),
+		"resource_pools":     names("Resource pools of the compute cluster, by their paths below it, the root pool first."),
 	}
 }
 
@@ -76,6 +80,16 @@ func datastoreAttributes() map[string]schema.Attribute {
 		"accessible":  flag("Whether at least one host can reach the datastore now."),
 		"capacity_gb": number("Capacity in GB of 1,073,741,824 bytes, rounded down."),
 		"free_gb":     number("Free space in GB of 1,073,741,824 bytes, rounded down."),
+	}
+}
+
+func datastoreClusterAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"path":        inventoryPath("datastore cluster"),
+		"storage_drs": flag("Whether Storage DRS is on, and recommends the datastore for each VM."),
+		"datastores":  names("Names of its datastores, sorted."),
+		"capacity_gb": number("Capacity of its datastores in GB of 1,073,741,824 bytes, rounded down."),
+		"free_gb":     number("Free space of its datastores in GB of 1,073,741,824 bytes, rounded down."),
 	}
 }
 

@@ -45,6 +45,7 @@ var rules = enginecrud.Rules{
 		"image",
 		"placement.compute_cluster",
 		"placement.datastore",
+		"placement.datastore_cluster",
 		"placement.network",
 		"placement.resource_pool",
 

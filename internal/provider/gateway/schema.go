@@ -100,6 +100,7 @@ func placementAttribute() schema.SingleNestedAttribute {
 		Required:            true,
 		MarkdownDescription: "Where the nodes go.",
 		Attributes:          attributes,
+		Validators:          []validator.Object{nodeschema.StoragePlaced{}},
 	}
 }
 

@@ -1,6 +1,8 @@
 package nodeschema
 
 import (
+	"context"
+
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -8,26 +10,29 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
 // Placement is where nodes go, by the names that the vSphere Client shows. All of
 // it is known. The IP pool is a resource's own: a cluster names one in each
 // placement, a gateway beside it.
 type Placement struct {
-	ComputeCluster string  `tfsdk:"compute_cluster"`
-	Datastore      string  `tfsdk:"datastore"`
-	Network        string  `tfsdk:"network"`
-	ResourcePool   *string `tfsdk:"resource_pool"`
+	ComputeCluster   string  `tfsdk:"compute_cluster"`
+	Datastore        *string `tfsdk:"datastore"`
+	DatastoreCluster *string `tfsdk:"datastore_cluster"`
+	Network          string  `tfsdk:"network"`
+	ResourcePool     *string `tfsdk:"resource_pool"`
 }
 
 // ToModel returns the placement as a part of a spec.
 func (p Placement) ToModel(ipPool uuid.UUID) model.Placement {
 	return model.Placement{
-		ComputeCluster: p.ComputeCluster,
-		Datastore:      p.Datastore,
-		Network:        p.Network,
-		ResourcePool:   OrZero(p.ResourcePool),
-		IPPoolID:       ipPool,
+		ComputeCluster:   p.ComputeCluster,
+		Datastore:        OrZero(p.Datastore),
+		DatastoreCluster: OrZero(p.DatastoreCluster),
+		Network:          p.Network,
+		ResourcePool:     OrZero(p.ResourcePool),
+		IPPoolID:         ipPool,
 	}
 }
 
@@ -40,15 +45,64 @@ func PlacementAttributes() map[string]schema.Attribute {
 			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
 		}
 	}
+	optional := func(doc string) schema.StringAttribute {
+		return schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Name or inventory path of a " + doc,
+			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+		}
+	}
 	return map[string]schema.Attribute{
 		"compute_cluster": name("compute cluster"),
-		"datastore":       name("datastore that the hosts of the compute cluster mount"),
-		"network":         name("network or distributed port group that the compute cluster has"),
-		"resource_pool": schema.StringAttribute{
-			Optional:            true,
-			MarkdownDescription: "Name or inventory path of a resource pool of the compute cluster. Defaults to the compute cluster's own.",
-			Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-		},
+		"datastore": optional("datastore that the hosts of the compute cluster mount, which has the disks of the nodes. " +
+			"Exactly one of `datastore` and `datastore_cluster` is required. A change of either rolls the nodes."),
+		"datastore_cluster": optional("datastore cluster. Each node is cloned onto the one of its datastores that Storage DRS recommends; where " +
+			"that is off, or recommends none, onto the one with the most free space. Only datastores count that a host of the compute " +
+			"cluster reaches and that are not in maintenance mode. That Storage DRS moves a node later is no change. Clones are full ones, " +
+			"but with `clone_mode = \"linked\"`, when all of them are on the datastore of the template."),
+		"network":       name("network or distributed port group that the compute cluster has"),
+		"resource_pool": optional("resource pool of the compute cluster. Defaults to the compute cluster's own."),
+	}
+}
+
+// StoragePlaced validates that a placement says exactly once where disks are.
+type StoragePlaced struct{}
+
+var _ validator.Object = StoragePlaced{}
+
+// Description implements validator.Describer.
+func (StoragePlaced) Description(context.Context) string {
+	return "must have exactly one of datastore and datastore_cluster"
+}
+
+// MarkdownDescription implements validator.Describer.
+func (v StoragePlaced) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// storageAttributes are the attributes of which a placement has one.
+var storageAttributes = []string{"datastore", "datastore_cluster"}
+
+// ValidateObject implements validator.Object.
+func (StoragePlaced) ValidateObject(_ context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	var set []string
+	for _, name := range storageAttributes {
+		switch v := req.ConfigValue.Attributes()[name]; {
+		case v.IsUnknown():
+			return // it may turn out to be null
+		case !v.IsNull():
+			set = append(set, name)
+		}
+	}
+	switch {
+	case len(set) == 0:
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Datastore missing",
+			"Set datastore, the name of the datastore for the disks of the nodes, or datastore_cluster, the name of a cluster of datastores."))
+	case len(set) > 1:
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(set[1]), "Two datastores",
+			"The nodes of a placement are on a datastore or in a datastore cluster. Set one of datastore and datastore_cluster, and remove "+
+				"the other one."))
 	}
 }
 
@@ -59,6 +113,8 @@ var placementFields = map[model.FieldName]string{
 	model.FieldDatastore:      "datastore",
 	model.FieldNetwork:        "network",
 	model.FieldResourcePool:   "resource_pool",
+
+	model.FieldDatastoreCluster: "datastore_cluster",
 }
 
 // PlacementPath returns the attribute of a placement's field, given where the

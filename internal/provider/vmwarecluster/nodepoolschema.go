@@ -54,7 +54,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 			"with one IP pool, since the endpoint moves between them. The IP pool does not change. A load balancer is built on the first " +
 			"placement. " + changedPlacements,
 		Validators:   []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
-		NestedObject: schema.NestedAttributeObject{Attributes: placementAttributes()},
+		NestedObject: placementObject(),
 	}
 	attributes["rolling_update"] = controlPlaneRollingAttribute()
 	setup := kubernetesschema.Setup("the nodes of the control plane", profileFiles, profileCommands, "A change rolls the control plane. ")
@@ -82,7 +82,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 		Required:            true,
 		MarkdownDescription: "Where the nodes go: round-robin over one or more placements. " + changedPlacements,
 		Validators:          []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
-		NestedObject:        schema.NestedAttributeObject{Attributes: placementAttributes()},
+		NestedObject:        placementObject(),
 	}
 	attributes["spread"] = schema.StringAttribute{
 		Optional: true,
@@ -181,8 +181,8 @@ func nodeAttributes(taints []owned) map[string]schema.Attribute {
 	}
 }
 
-// placementAttributes are the schema of placementModel.
-func placementAttributes() map[string]schema.Attribute {
+// placementObject is the schema of placementModel.
+func placementObject() schema.NestedAttributeObject {
 	attributes := nodeschema.PlacementAttributes()
 	attributes["ip_pool_id"] = schema.StringAttribute{
 		Optional: true,
@@ -190,7 +190,7 @@ func placementAttributes() map[string]schema.Attribute {
 			"It belongs to the cluster's gateway. Required with `ip_allocation = \"static\"`, and refused with `dhcp`.",
 		Validators: []validator.String{attribute.IDOf("gantry_ip_pool")},
 	}
-	return attributes
+	return schema.NestedAttributeObject{Attributes: attributes, Validators: []validator.Object{nodeschema.StoragePlaced{}}}
 }
 
 var (

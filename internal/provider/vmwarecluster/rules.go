@@ -59,6 +59,7 @@ var rules = enginecrud.Rules{
 		"control_plane.node_files",
 		"control_plane.placements.*.compute_cluster",
 		"control_plane.placements.*.datastore",
+		"control_plane.placements.*.datastore_cluster",
 		"control_plane.placements.*.network",
 		"control_plane.placements.*.resource_pool",
 		"control_plane.post_bootstrap",

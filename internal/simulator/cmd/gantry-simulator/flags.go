@@ -87,7 +87,7 @@ func (s *settings) checkRecording(flags *flag.FlagSet) (err error) {
 		return nil
 	}
 	flags.Visit(func(f *flag.Flag) {
-		if slices.Contains([]string{"hosts", "template", "without-zone-tags", "other-vms", "version", "real"}, f.Name) {
+		if slices.Contains([]string{"hosts", "template", "datastore-cluster", "without-zone-tags", "other-vms", "version", "real"}, f.Name) {
 			err = errors.Join(err, fmt.Errorf("-%s cannot be combined with -recording", f.Name))
 		}
 	})
@@ -99,6 +99,8 @@ func (s *settings) inventoryFlags(flags *flag.FlagSet) {
 		"`directory` of a recording of a vCenter, made by govc object.save, to serve its inventory instead of the standard one")
 	flags.IntVar(&s.Inventory.HostsPerCluster, "hosts", 3, "`number` of hosts of each compute cluster")
 	flags.Func("template", "additional node template with a snapshot, `name=Kubernetes version`; may be repeated", s.addTemplate)
+	flags.Func("datastore-cluster", "additional datastore cluster with Storage DRS and its datastores, `name=datastore,datastore`; may be repeated",
+		s.addDatastoreCluster)
 	flags.BoolVar(&s.Inventory.WithoutZoneTags, "without-zone-tags", false, "omit the k8s-region and k8s-zone tags")
 	flags.BoolVar(&s.Inventory.LedgerCategory, "ledger-category", false, "create the tag category gantry")
 	flags.IntVar(&s.Inventory.OtherVMs, "other-vms", 0, "`number` of running VMs that Gantry does not own")
@@ -138,6 +140,19 @@ func (s *settings) addTemplate(value string) error {
 		Name:              name,
 		KubernetesVersion: version,
 		Snapshot:          true,
+	})
+	return nil
+}
+
+func (s *settings) addDatastoreCluster(value string) error {
+	name, datastores, ok := strings.Cut(value, "=")
+	if !ok || name == "" || datastores == "" {
+		return errors.New("expected name=datastore,datastore")
+	}
+	s.Inventory.DatastoreClusters = append(s.Inventory.DatastoreClusters, simulator.DatastoreCluster{
+		Name:       name,
+		Datastores: strings.Split(datastores, ","),
+		StorageDRS: true,
 	})
 	return nil
 }
