@@ -135,7 +135,7 @@ func cannedInventory(seen []types.ObjectContent) *inventory {
 // Hosts are the hosts of a compute cluster as a placement has them.
 func Hosts(seen []types.ObjectContent, cluster, datastore, network types.ManagedObjectReference) []model.Host {
 	inv := cannedInventory(seen)
-	return inv.hosts(inv.nodes[cluster], datastore, network)
+	return inv.hosts(inv.nodes[cluster], []*node{{properties: properties{ref: datastore}}}, network)
 }
 
 // GuestFamily is what a guest system is, by its id and its full name: Linux, foreign,

@@ -89,7 +89,7 @@ func TestCheckCountsTheSpaceOfADatastoreCluster(t *testing.T) {
 func TestNodesOfADatastoreClusterStay(t *testing.T) {
 	t.Parallel()
 	s := small(1, 2)
-	l := inPod(s, 100, map[string]int64{"a": 30})
+	l := inPod(s, 100, map[string]int64{"a": 44})
 	facts := running(1, 2)
 	for i := range facts.Machines {
 		m := &facts.Machines[i].Marker
@@ -106,7 +106,7 @@ func TestNodesOfADatastoreClusterStay(t *testing.T) {
 	facts = built(facts, func(m *model.Marker) { m.CPU = 1 })
 	p := checked(s, facts, l)
 	if says(p.Warnings, "lacks space") {
-		t.Errorf("one node more fits, and what is deleted is counted: %v", p.Warnings)
+		t.Errorf("the memory of what is deleted counts: %v", p.Warnings)
 	}
 }
 
