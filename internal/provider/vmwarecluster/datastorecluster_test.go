@@ -11,7 +11,7 @@ import (
 )
 
 // TestAccClusterInADatastoreCluster refuses what is no place for disks, builds a cluster in a
-// datastore cluster, has Storage DRS move it, and imports it.
+// datastore cluster, and has Storage DRS move it.
 func TestAccClusterInADatastoreCluster(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
@@ -50,12 +50,6 @@ func TestAccClusterInADatastoreCluster(t *testing.T) {
 				Config: on(`datastore_cluster = "/dc-1/datastore/pod-1", `), PlanOnly: true, ExpectNonEmptyPlan: true, // it is spelled otherwise
 			},
 			{Config: on(pod), PlanOnly: true},
-			{
-				ResourceName: cluster, ImportState: true, ImportStateId: "prod", ImportStateVerify: true,
-				ImportStateVerifyIgnore: []string{
-					"cloud_account", "kubeconfig", "kubernetes_client_configuration", "planned_changes", "conditions",
-				},
-			},
 		},
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // leased is a configuration whose nodes take leases.
@@ -168,9 +169,14 @@ func TestAccClusterDHCPRefusals(t *testing.T) {
 	})
 }
 
-// TestAccClusterDHCPImport loses the state of a cluster with leases that is reached by a name.
+// TestAccClusterDHCPImport loses the state of a cluster with leases that is reached by a name,
+// and that is in a datastore cluster.
 func TestAccClusterDHCPImport(t *testing.T) {
-	e := acctest.New(t)
+	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
+		{Name: "pod-1", Datastores: []string{"pod-1a"}},
+	}}})
+	config := strings.ReplaceAll(leased(e, shape{controlPlane: 1, workers: 1, extra: `load_balancer = { host_name = "prod.example.com" }`}),
+		`datastore = "shared-1"`, `datastore_cluster = "pod-1"`)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	t.Setenv("GANTRY_IMPORT_KUBECONFIG", kubeconfig)
 	resource.Test(t, resource.TestCase{
@@ -178,7 +184,7 @@ func TestAccClusterDHCPImport(t *testing.T) {
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
 			{
-				Config: leased(e, shape{controlPlane: 1, workers: 1, extra: `load_balancer = { host_name = "prod.example.com" }`}),
+				Config: config,
 				Check: func(s *terraform.State) error {
 					return os.WriteFile(kubeconfig, []byte(s.RootModule().Resources[cluster].Primary.Attributes["kubeconfig"]), 0o600)
 				},
