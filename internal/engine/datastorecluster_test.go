@@ -40,7 +40,8 @@ func TestClusterInADatastoreCluster(t *testing.T) {
 
 	spec.ControlPlane.CPU = 4
 	p := w.plan(spec, secrets)
-	if want := []string{"snapshot_etcd prod", "create_node prod-cp-2", "delete_node prod-cp-1"}; !slices.Equal(actions(p), want) || p.Err() != nil {
+	want := []string{"snapshot_etcd prod", "create_node prod-cp-2", "delete_node prod-cp-1"}
+	if !slices.Equal(actions(p), want) || p.Err() != nil {
 		t.Fatalf("planned %v, %v", actions(p), p.Problems)
 	}
 	w.apply(spec, secrets)

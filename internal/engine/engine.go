@@ -99,7 +99,8 @@ func (e *Engine) readForSteps(ctx context.Context, spec *model.ClusterSpec, w *o
 	e.checkImages(spec, w, p)
 	site := w.Limits.Site
 	e.planner().ReadZones(ctx, w, plan.BuildsNodes(p), e.PlannedZone)
-	e.planner().ReadPrivileges(ctx, w, e.User, plan.Privileges(spec, &w.Facts, p, site), plan.StoresSnapshot(p, site, w.Facts.Record.Snapshots))
+	snapshots := plan.StoresSnapshot(p, site, w.Facts.Record.Snapshots)
+	e.planner().ReadPrivileges(ctx, w, e.User, plan.Privileges(spec, &w.Facts, p, site), snapshots)
 }
 
 // judge adds to a plan what speaks against it, other plans of the same run included.

@@ -17,7 +17,8 @@ func Guide() string {
 	table(&page, RootLevel)
 	page.WriteString("\n### Cluster role\n\n" +
 		"With propagation, on the compute clusters (or the resource pools in them and the hosts), the VM folders of clusters, the folder " +
-		"of the node images, the datastores, or the datastore clusters that these are in, and the networks. A folder that Gantry makes gets it from the one that it is made in. " +
+		"of the node images, the datastores, or the datastore clusters that these are in, and the networks. " +
+		"A folder that Gantry makes gets it from the one that it is made in. " +
 		"A distributed port group needs the role Read-only on its switch, too, without propagation.\n")
 	table(&page, ClusterLevel)
 	commands(&page)

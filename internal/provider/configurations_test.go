@@ -1,5 +1,7 @@
 package provider_test
 
+import "github.com/gantry/terraform-provider-gantry/internal/simulator"
+
 // configurations are valid ones by the type of what they configure, as JSON. Together,
 // those of a type set every attribute that has others inside. @SERVER@ and the like
 // stand for what only the test knows.
@@ -42,7 +44,12 @@ var configurations = map[string][]string{
 	"data gantry_zone_tags":      {`{"datacenter": "dc-1"}`},
 }
 
-// The least of what takes leases, from an OVA.
+// configuredInventory has what the configurations name beyond the standard inventory.
+var configuredInventory = simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
+	{Name: "pod-1", Datastores: []string{"pod-1a"}, StorageDRS: true},
+}}
+
+// The least of what takes leases, from an OVA in a datastore cluster.
 const (
 	importedImage = `{"ova_url": "https://files.example.com/node-1.37.2.ova",
     "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}`

@@ -20,8 +20,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
-	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
 // TestConfigurationsFailClearly gives every attribute that a user can write values
@@ -54,9 +54,7 @@ func (everyChart) Resolve(_ context.Context, chart model.Chart, _ string) model.
 // look everything up.
 func TestAccConfigurationsFailClearly(t *testing.T) {
 	t.Parallel()
-	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
-		{Name: "pod-1", Datastores: []string{"pod-1a"}, StorageDRS: true},
-	}}})
+	e := acctest.New(t, simulator.Options{Inventory: configuredInventory})
 	if _, err := e.MakeTag("tier", "gold", "MULTIPLE"); err != nil {
 		t.Fatal(err)
 	}

@@ -89,13 +89,19 @@ func TestADatastoreClusterThatCannotBeUsedIsRefused(t *testing.T) {
 		field  model.FieldName
 		detail string
 	}{
-		"unknown":               {inPod("pod-4"), model.FieldDatastoreCluster, "Available: pod-1, pod-2, pod-3"},
-		"a datastore":           {inPod("shared-1"), model.FieldDatastoreCluster, "Set datastore in place of datastore_cluster"},
-		"empty":                 {inPod("pod-3"), model.FieldDatastoreCluster, "has no datastore"},
-		"all in maintenance":    {inPod("pod-2"), model.FieldDatastoreCluster, "pod-2a is in maintenance mode, pod-2b is in maintenance mode"},
-		"no datastore":          {placed(func(p *model.Placement) { p.Datastore = "pod-1" }), model.FieldDatastore, "Set datastore_cluster in place"},
-		"one member as itself":  {placed(func(p *model.Placement) { p.Datastore = "pod-1b" }), model.FieldDatastore, "End its maintenance mode"},
-		"of another datacenter": {func(n *model.Names) { n.Datacenter = "dc-2"; inPod("pod-1")(n) }, model.FieldDatastoreCluster, "The account can read none there"},
+		"unknown":            {inPod("pod-4"), model.FieldDatastoreCluster, "Available: pod-1, pod-2, pod-3"},
+		"a datastore":        {inPod("shared-1"), model.FieldDatastoreCluster, "Set datastore in place of datastore_cluster"},
+		"empty":              {inPod("pod-3"), model.FieldDatastoreCluster, "has no datastore"},
+		"all in maintenance": {inPod("pod-2"), model.FieldDatastoreCluster, "pod-2a is in maintenance mode, pod-2b is in maintenance mode"},
+		"no datastore": {
+			placed(func(p *model.Placement) { p.Datastore = "pod-1" }), model.FieldDatastore,
+			"Set datastore_cluster in place",
+		},
+		"one member as itself": {placed(func(p *model.Placement) { p.Datastore = "pod-1b" }), model.FieldDatastore, "End its maintenance mode"},
+		"of another datacenter": {func(n *model.Names) {
+			n.Datacenter = "dc-2"
+			inPod("pod-1")(n)
+		}, model.FieldDatastoreCluster, "The account can read none there"},
 	} {
 		survey := v.survey(names(c.names))
 		if !slices.ContainsFunc(survey.Findings.Problems, func(f model.Finding) bool {

@@ -67,8 +67,11 @@ func TestCheckCountsTheSpaceOfADatastoreCluster(t *testing.T) {
 		free map[string]int64
 		says string // empty: no warning
 	}{
-		"they fit":                    {map[string]int64{"a": 40, "b": 32}, ""},
-		"they do not":                 {map[string]int64{"a": 40, "b": 31}, `take 72 GB of datastore cluster "pod" at once, swap files included, and 71 of`},
+		"they fit": {map[string]int64{"a": 40, "b": 32}, ""},
+		"they do not": {
+			map[string]int64{"a": 40, "b": 31},
+			`take 72 GB of datastore cluster "pod" at once, swap files included, and 71 of`,
+		},
 		"there is room, in no member": {map[string]int64{"a": 23, "b": 23, "c": 23, "d": 23}, "A node to be built takes 24 GB at once"},
 	} {
 		s := small(1, 2)

@@ -38,7 +38,7 @@ func TestWorkerIsOutdatedWhenItsSizeImageOrPlacementDiffers(t *testing.T) {
 		"image of a similar name": {change: func(s *model.ClusterSpec, _ *model.NodePool) {
 			s.Image.Template = "other-node-1"
 		}, outdated: "image"},
-		"datastore":           {change: first(func(p *model.Placement) { p.Datastore = "datastore-2" }), outdated: "placements"},
+		"datastore": {change: first(func(p *model.Placement) { p.Datastore = "datastore-2" }), outdated: "placements"},
 		"datastore cluster": {change: first(func(p *model.Placement) {
 			p.Datastore = ""
 			p.DatastoreCluster = "datastore"

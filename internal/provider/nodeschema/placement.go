@@ -56,8 +56,8 @@ func PlacementAttributes() map[string]schema.Attribute {
 		"compute_cluster": name("compute cluster"),
 		"datastore": optional("datastore that the hosts of the compute cluster mount, which has the disks of the nodes. " +
 			"Exactly one of `datastore` and `datastore_cluster` is required. A change of either rolls the nodes."),
-		"datastore_cluster": optional("datastore cluster. Each node is cloned onto the one of its datastores that Storage DRS recommends; where " +
-			"that is off, or recommends none, onto the one with the most free space. Only datastores count that a host of the compute " +
+		"datastore_cluster": optional("datastore cluster. Each node is cloned onto the one of its datastores that Storage DRS recommends; " +
+			"where that is off, or recommends none, onto the one with the most free space. Only datastores count that a host of the compute " +
 			"cluster reaches and that are not in maintenance mode. That Storage DRS moves a node later is no change. Clones are full ones, " +
 			"but with `clone_mode = \"linked\"`, when all of them are on the datastore of the template."),
 		"network":       name("network or distributed port group that the compute cluster has"),

@@ -99,8 +99,8 @@ func (s *settings) inventoryFlags(flags *flag.FlagSet) {
 		"`directory` of a recording of a vCenter, made by govc object.save, to serve its inventory instead of the standard one")
 	flags.IntVar(&s.Inventory.HostsPerCluster, "hosts", 3, "`number` of hosts of each compute cluster")
 	flags.Func("template", "additional node template with a snapshot, `name=Kubernetes version`; may be repeated", s.addTemplate)
-	flags.Func("datastore-cluster", "additional datastore cluster with Storage DRS and its datastores, `name=datastore,datastore`; may be repeated",
-		s.addDatastoreCluster)
+	flags.Func("datastore-cluster",
+		"additional datastore cluster with Storage DRS and its datastores, `name=datastore,datastore`; may be repeated", s.addDatastoreCluster)
 	flags.BoolVar(&s.Inventory.WithoutZoneTags, "without-zone-tags", false, "omit the k8s-region and k8s-zone tags")
 	flags.BoolVar(&s.Inventory.LedgerCategory, "ledger-category", false, "create the tag category gantry")
 	flags.IntVar(&s.Inventory.OtherVMs, "other-vms", 0, "`number` of running VMs that Gantry does not own")
