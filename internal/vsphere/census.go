@@ -25,7 +25,9 @@ type MarkedMachine struct {
 	Template  string // reference of what it was cloned from; empty: not known
 	Node      string
 	PoweredOn bool
-	Holdings  []model.Holding // the addresses that its marker names
+	// LoadBalancer is true for the load balancer of a cluster with leases.
+	LoadBalancer bool
+	Holdings     []model.Holding // the addresses that its marker names
 	// Understood is false for a VM of a newer Gantry, which must be left alone.
 	Understood bool
 	// Folder is the inventory path of its VM folder, and OwnFolder reports whether
@@ -47,13 +49,15 @@ func (c *Client) Census(ctx context.Context) (*Census, error) {
 	census := &Census{inventory: inv}
 	for _, m := range inv.fleet.marked {
 		machine := MarkedMachine{
-			Path:       m.path,
-			Cluster:    m.marker.Cluster,
-			Template:   m.marker.TemplateRef,
-			Node:       m.marker.Node,
-			PoweredOn:  poweredOn(m.properties),
-			Holdings:   m.marker.holdings(),
-			Understood: m.marker.Understood(),
+			Path:      m.path,
+			Cluster:   m.marker.Cluster,
+			Template:  m.marker.TemplateRef,
+			Node:      m.marker.Node,
+			PoweredOn: poweredOn(m.properties),
+
+			LoadBalancer: m.marker.LoadBalancer(),
+			Holdings:     m.marker.holdings(),
+			Understood:   m.marker.Understood(),
 		}
 		if m.parent != nil && m.parent.ref.Type == "Folder" {
 			machine.Folder = m.parent.path

@@ -36,7 +36,11 @@ func describeMachine(m vsphere.MarkedMachine) string {
 	if m.PoweredOn {
 		state = "powered on"
 	}
-	detail := fmt.Sprintf("Node %s of cluster %s, of which there is no record. It is %s", m.Node, m.Cluster, state)
+	what := "Node"
+	if m.LoadBalancer {
+		what = "Load balancer"
+	}
+	detail := fmt.Sprintf("%s %s of cluster %s, of which there is no record. It is %s", what, m.Node, m.Cluster, state)
 	if len(m.Holdings) > 0 {
 		addresses := make([]string, len(m.Holdings))
 		for i, h := range m.Holdings {
@@ -87,7 +91,7 @@ func (w *world) incompleteRecords() {
 		case !ok:
 		case !body.CreationComplete:
 			w.incompleteCluster(e, body)
-		case len(w.vms[body.ID]) == 0:
+		case w.nodeless(body.ID):
 			w.lostCluster(e, body)
 		}
 	}
@@ -116,11 +120,23 @@ func (w *world) incompleteCluster(e *ledger.Entry, body record.Cluster) {
 	}
 }
 
-// lostCluster reports a cluster or gateway of which vCenter shows no VM. Whether a state
+// nodeless reports whether vCenter shows no VM of a cluster but, perhaps, its load balancer.
+func (w *world) nodeless(cluster uuid.UUID) bool {
+	vms := w.vms[cluster]
+	return len(vms) == 0 || len(vms) == 1 && vms[0] == w.loadBalancers[cluster]
+}
+
+// lostCluster reports a cluster or gateway of which vCenter shows no VM of a node. Whether a state
 // holds it is not known here.
 func (w *world) lostCluster(e *ledger.Entry, body record.Cluster) {
 	r := e.Record
-	detail := "It is registered, and vCenter shows no VM of it."
+	detail := "It is registered, and vCenter shows no VM of it"
+	powerOff := ""
+	if lb := w.loadBalancers[body.ID]; lb != "" {
+		detail += " but that of its load balancer, " + lb
+		powerOff = "power the load balancer off, "
+	}
+	detail += "."
 	var held []string
 	for _, claim := range w.entries {
 		if claim.Kind == ledger.EntryClaim && claim.Owner.Cluster == body.ID {
@@ -145,7 +161,7 @@ func (w *world) lostCluster(e *ledger.Entry, body record.Cluster) {
 		owned = "Where a state holds it, set reset_trigger of the gateway to another value and apply, which builds it anew, or destroy it. "
 	}
 	w.add(e.ID.String(), kindName(r.Kind), r.Name, detail, owned+
-		"Where none does any more, make sure that its VMs are gone, and not only hidden from this user; then "+importToDestroy(r.Ref))
+		"Where none does any more, make sure that its VMs are gone, and not only hidden from this user; then "+powerOff+importToDestroy(r.Ref))
 }
 
 // importToDestroy says how to release what no state holds.

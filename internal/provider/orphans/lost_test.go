@@ -2,6 +2,7 @@ package orphans_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -69,10 +70,15 @@ resource "gantry_gateway" "dc1" {
 }
 `
 
+// leasedHCL is the cluster by the name shop, with leases and thus a load balancer.
+func leasedHCL() string {
+	return strings.NewReplacer("prod", "shop", "static", "dhcp", ", ip_pool_id = gantry_ip_pool.nodes.id", "").Replace(clusterHCL)
+}
+
 // forgotten drops all from the state and destroys nothing, as where the state is lost.
 func forgotten() string {
 	hcl := ""
-	for _, name := range []string{"gantry_vmware_cluster.prod", "gantry_gateway.dc1", "gantry_cloud_account.team", "gantry_ip_pool.nodes"} {
+	for _, name := range []string{"gantry_vmware_cluster.prod", "gantry_vmware_cluster.shop", "gantry_gateway.dc1", "gantry_cloud_account.team", "gantry_ip_pool.nodes"} {
 		hcl += fmt.Sprintf("removed {\n  from = %s\n  lifecycle {\n    destroy = false\n  }\n}\n", name)
 	}
 	return hcl
@@ -83,12 +89,14 @@ func forgotten() string {
 func TestAccStateAndVMsAreLost(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
-	all := e.Config(records(e) + clusterHCL + gatewayHCL)
+	all := e.Config(records(e) + clusterHCL + leasedHCL() + gatewayHCL)
 	imported := func(address, id string) resource.TestStep {
 		return resource.TestStep{Config: all, ResourceName: address, ImportState: true, ImportStateId: id, ImportStatePersist: true}
 	}
 	running := imported("gantry_gateway.dc1", "dc1")
 	running.ExpectError = acctest.Words("power its VMs off and import it again; powered on are: /dc-1/vm/gw/dc1-cp-1")
+	balanced := imported("gantry_vmware_cluster.shop", "shop")
+	balanced.PreConfig = func() { must(t, e.PowerOffVM("shop-lb")) }
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -100,16 +108,20 @@ func TestAccStateAndVMsAreLost(t *testing.T) {
 				PreConfig: func() {
 					must(t, e.DeleteVM("dc1-cp-1"))
 					must(t, e.DeleteVM("prod-cp-1"))
+					must(t, e.DeleteVM("shop-cp-1"))
 				},
 				Config: e.Config(look),
 				ConfigStateChecks: found(
 					[3]string{"cluster", "prod", `^It is registered, and vCenter shows no VM of it\. It holds addresses: ` +
 						`10\.10\.183\.\d+ \([a-z0-9-]+\), .*\. Folders that were created for it: /dc-1/vm/k8s/prod\.$`},
+					[3]string{"cluster", "shop", `^It is registered, and vCenter shows no VM of it but that of its load balancer, ` +
+						`/dc-1/vm/k8s/shop/shop-lb\. Folders`},
 					[3]string{"gateway", "dc1", `^It is registered, and vCenter shows no VM of it\. It holds addresses: 10\.10\.184\.`},
 				),
 			},
 			imported("gantry_gateway.dc1", "dc1"),
 			imported("gantry_vmware_cluster.prod", "prod"),
+			balanced,
 			imported("gantry_ip_pool.nodes", "nodes"),
 			imported("gantry_cloud_account.team", "team"),
 			{

@@ -52,8 +52,10 @@ type world struct {
 	lockedByLiveRun map[uuid.UUID]bool
 	// indexed are the IP pools that the ledger's index lists.
 	indexed map[uuid.UUID]bool
-	// vms are the paths of the VMs of each cluster id.
-	vms map[uuid.UUID][]string
+	// vms are the paths of the VMs of each cluster id, loadBalancers that of those which is
+	// its load balancer.
+	vms           map[uuid.UUID][]string
+	loadBalancers map[uuid.UUID]string
 
 	found []finding
 }
@@ -68,6 +70,7 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 		lockedByLiveRun: map[uuid.UUID]bool{},
 		indexed:         map[uuid.UUID]bool{},
 		vms:             map[uuid.UUID][]string{},
+		loadBalancers:   map[uuid.UUID]string{},
 	}
 	for i, e := range entries {
 		switch e.Kind {
@@ -84,6 +87,9 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 	}
 	for _, m := range machines {
 		w.vms[m.Cluster] = append(w.vms[m.Cluster], m.Path)
+		if m.LoadBalancer {
+			w.loadBalancers[m.Cluster] = m.Path
+		}
 	}
 	return w
 }

@@ -19,7 +19,9 @@ func newSchema() schema.Schema {
 			"one that an administrator made is only taken off, and one that an administrator has put on the object stays there. " +
 			"So does one that another `gantry_zone_tag` has made for the same object, in another state: let one state set it, and read " +
 			"it elsewhere with the data source `gantry_zone_tags`. Where that state is lost, import the tag: then it is deleted with " +
-			"the resource. Of objects that the provider's user does not see, Gantry does not know whether they have a tag that it " +
+			"the resource. Whose a tag is that Gantry did not make, only the state knows: one that a run has put on the object right " +
+			"before it was killed counts as the administrator's, and stays there when the resource is destroyed, unless it is imported. " +
+			"Of objects that the provider's user does not see, Gantry does not know whether they have a tag that it " +
 			"deletes: the user needs System.Read on the root object, with propagation. " +
 			"An object that has another value already is an error of the plan. " +
 			"Let clusters depend on their zones, so that nodes are built after the tags are there: `depends_on = [gantry_zone_tag.a]`.",
