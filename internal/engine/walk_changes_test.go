@@ -28,7 +28,11 @@ func walkImage(version, variant string) model.Image {
 
 func (w *walk) create(c *walked) string {
 	version := rapid.SampledFrom(walkVersions).Draw(w.r, "version")
-	spec := w.withNetwork(rapid.SampledFrom([]int{1, 3}).Draw(w.r, "control plane"), rapid.IntRange(0, 2).Draw(w.r, "workers"))
+	controlPlane, workers := rapid.SampledFrom([]int{1, 3}).Draw(w.r, "control plane"), rapid.IntRange(0, 2).Draw(w.r, "workers")
+	spec, addresses := w.withNetwork(controlPlane, workers), "addresses"
+	if rapid.IntRange(0, 2).Draw(w.r, "leases") == 0 {
+		spec, addresses = w.leasedWithNetwork(controlPlane, workers), "leases"
+	}
 	spec.Name = c.name
 	spec.Folder = "k8s/" + c.name
 	spec.KubernetesVersion = version
@@ -41,7 +45,7 @@ func (w *walk) create(c *walked) string {
 	}
 	c.wanted = spec
 	c.parents = []uuid.UUID{uuid.New()}
-	return fmt.Sprintf("create with %d and %d nodes of %s", spec.ControlPlane.Count, spec.Workers[0].Count, version)
+	return fmt.Sprintf("create with %d and %d nodes of %s with %s", controlPlane, workers, version, addresses)
 }
 
 func (w *walk) destroy(c *walked) string {
@@ -106,8 +110,11 @@ func (w *walk) surge(c *walked) string {
 
 func (w *walk) replaceNodes(c *walked) string {
 	c.wanted.ReplaceNodes = nil
+	nodes := slices.DeleteFunc(slices.Clone(c.state.known), func(m model.KnownMachine) bool {
+		return m.Node == c.loadBalancer()
+	})
 	for range rapid.IntRange(1, 2).Draw(w.r, "nodes") {
-		node := c.state.known[rapid.IntRange(0, 99).Draw(w.r, "node")%len(c.state.known)].Node
+		node := nodes[rapid.IntRange(0, 99).Draw(w.r, "node")%len(nodes)].Node
 		if !slices.Contains(c.wanted.ReplaceNodes, node) {
 			c.wanted.ReplaceNodes = append(c.wanted.ReplaceNodes, node)
 		}
@@ -152,20 +159,29 @@ func (w *walk) otherPool(c *walked) string {
 	}
 	c.wanted.Workers = append(c.wanted.Workers, model.NodePool{
 		Name: "extra", Count: rapid.IntRange(0, 2).Draw(w.r, "count"), CPU: 2, MemoryGB: 4,
-		Placements: []model.Placement{w.placement("cluster-b")},
+		Placements: []model.Placement{c.placement(w, "cluster-b")},
 	})
 	slices.SortFunc(c.wanted.Workers, func(a, b model.NodePool) int { return cmp.Compare(a.Name, b.Name) })
 	return "add the pool extra"
+}
+
+// placement is one in a compute cluster, on the walk's pool of addresses unless nodes take leases.
+func (c *walked) placement(w *walk, cluster string) model.Placement {
+	place := w.placement(cluster)
+	if c.wanted.DHCP() {
+		place.IPPoolID = uuid.Nil
+	}
+	return place
 }
 
 func (w *walk) place(c *walked) string {
 	pools := c.pools()
 	pool := pools[rapid.IntRange(0, len(pools)-1).Draw(w.r, "pool")]
 	to := rapid.SampledFrom([]string{"cluster-a", "cluster-b", "cluster-c"}).Draw(w.r, "compute cluster")
-	pool.Placements = []model.Placement{w.placement(to)}
+	pool.Placements = []model.Placement{c.placement(w, to)}
 	pool.Spread = rapid.SampledFrom([]model.Spread{"", model.SpreadHost}).Draw(w.r, "spread")
 	if also := rapid.SampledFrom([]string{"", "cluster-a", "cluster-b"}).Draw(w.r, "another one"); also != "" && also != to {
-		pool.Placements = append(pool.Placements, w.placement(also))
+		pool.Placements = append(pool.Placements, c.placement(w, also))
 		to += " and " + also
 	}
 	return fmt.Sprintf("place %s on %s", pool.Name, to)

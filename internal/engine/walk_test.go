@@ -170,6 +170,9 @@ func (c *walked) spec() model.ClusterSpec {
 // runs reports whether the cluster was created and is not to be created again.
 func (c *walked) runs() bool { return c.state != nil && !c.state.tainted }
 
+// loadBalancer is the name of its load balancer, if its nodes take leases.
+func (c *walked) loadBalancer() string { return c.name + "-lb" }
+
 func (c *walked) pools() []*model.NodePool {
 	pools := []*model.NodePool{&c.wanted.ControlPlane}
 	for i := range c.wanted.Workers {

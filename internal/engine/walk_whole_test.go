@@ -38,6 +38,10 @@ func (w *walk) whole() {
 			folders = append(folders, "/dc-1/vm/"+at)
 		}
 		claims[c.state.id] = len(nodes) + 2
+		if c.wanted.DHCP() {
+			claims[c.state.id] = 0
+			vms = append(vms, path.Join("/dc-1/vm", c.wanted.Folder, c.loadBalancer()))
+		}
 		if c.wanted.ControlPlane.Count > 1 {
 			rules = append(rules, fmt.Sprintf("cluster-a/gantry-%s-%s", c.state.id, model.ControlPlanePool))
 		}
@@ -113,7 +117,36 @@ func (w *walk) wholeCluster(e *engine.Engine, c *walked) []string {
 		w.t.Errorf("%s has the nodes %v, not %v", c.name, nodes, want)
 	}
 	w.must(w.wholeAPI(e, c, nodes))
+	w.wholeLoadBalancer(c, facts)
 	return nodes
+}
+
+// wholeLoadBalancer fails where a cluster with leases has no load balancer that forwards to its
+// control plane, or one with addresses has one.
+func (w *walk) wholeLoadBalancer(c *walked, facts *model.Facts) {
+	lb := facts.LoadBalancer
+	if !c.wanted.DHCP() {
+		if lb != nil {
+			w.t.Errorf("%s has the load balancer %+v", c.name, lb)
+		}
+		return
+	}
+	var leases []string
+	for _, m := range facts.Machines {
+		if m.Marker.ControlPlane() {
+			leases = append(leases, m.Address.String())
+		}
+	}
+	slices.Sort(leases)
+	if lb == nil || !lb.PoweredOn || lb.Phase != model.PhaseServing {
+		w.t.Errorf("the load balancer of %s is %+v", c.name, lb)
+		return
+	}
+	backends := strings.Split(lb.Backends, ",")
+	slices.Sort(backends)
+	if !slices.Equal(backends, leases) || len(facts.Record.Members) != len(leases) {
+		w.t.Errorf("%s has the backends %v, the leases %v and the members %v", c.name, backends, leases, facts.Record.Members)
+	}
 }
 
 // wholeAPI returns what is wrong in the cluster's API: its nodes and the members of its etcd
