@@ -78,7 +78,9 @@ func leasedHCL() string {
 // forgotten drops all from the state and destroys nothing, as where the state is lost.
 func forgotten() string {
 	hcl := ""
-	for _, name := range []string{"gantry_vmware_cluster.prod", "gantry_vmware_cluster.shop", "gantry_gateway.dc1", "gantry_cloud_account.team", "gantry_ip_pool.nodes"} {
+	for _, name := range []string{
+		"gantry_vmware_cluster.prod", "gantry_vmware_cluster.shop", "gantry_gateway.dc1", "gantry_cloud_account.team", "gantry_ip_pool.nodes",
+	} {
 		hcl += fmt.Sprintf("removed {\n  from = %s\n  lifecycle {\n    destroy = false\n  }\n}\n", name)
 	}
 	return hcl
