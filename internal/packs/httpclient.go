@@ -1,10 +1,15 @@
 package packs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+
+	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
 // maxDownload bounds an index and an archive: the largest public index has less than half.
@@ -50,6 +55,24 @@ func (s statusError) Error() string {
 		return "the server has nothing there (404 Not Found)"
 	}
 	return fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s)))
+}
+
+// unreachable reports whether an error is about the way to a server, or its state: the same
+// may work later.
+func unreachable(err error) bool {
+	status := 0
+	if s, ok := errors.AsType[statusError](err); ok {
+		status = int(s)
+	}
+	if s, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+		status = s.StatusCode
+	}
+	if status != 0 {
+		return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+	}
+	_, failed := errors.AsType[*url.Error](err)
+	_, network := errors.AsType[*net.OpError](err)
+	return failed || network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 func read(resp *http.Response, err error) ([]byte, error) {

@@ -22,7 +22,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
-// load returns a chart and its digest. Each call returns another copy: Helm changes a chart
+// load returns a chart and the digest of its files. Each call returns another copy: Helm changes a chart
 // when it renders it.
 func (c *charts) load(ctx context.Context, chart model.Chart) (*chartv2.Chart, string, error) {
 	if chart.Path != "" {
@@ -32,7 +32,7 @@ func (c *charts) load(ctx context.Context, chart model.Chart) (*chartv2.Chart, s
 		}
 		return content, digestOfFiles(content), nil
 	}
-	archive, digest, err := c.archive(ctx, chart)
+	archive, err := c.archive(ctx, chart)
 	if err != nil {
 		return nil, "", err
 	}
@@ -44,18 +44,30 @@ func (c *charts) load(ctx context.Context, chart model.Chart) (*chartv2.Chart, s
 		return nil, "", fmt.Errorf("the chart that is published as version %s says of itself that it is %s",
 			chart.Version, content.Metadata.Version)
 	}
-	return content, digest, nil
+	return content, digestOfFiles(content), nil
 }
 
-// digestOfFiles is the digest of a chart that is not an archive, or may be packed in
-// another way: of its files, by their names.
+// digestOfFiles is the digest of what a chart consists of, by the names of its files: the same
+// however it is packed, and wherever it is from. Of charts that are packed in it, too: their
+// archives hold when they were made.
 func digestOfFiles(content *chartv2.Chart) string {
 	files := slices.Clone(content.Raw)
+	files = slices.DeleteFunc(files, func(f *common.File) bool {
+		return strings.HasPrefix(f.Name, "charts/") && strings.HasSuffix(f.Name, ".tgz")
+	})
 	slices.SortFunc(files, func(a, b *common.File) int { return strings.Compare(a.Name, b.Name) })
 	h := sha256.New()
 	for _, f := range files {
 		fmt.Fprintf(h, "%s\x00%d\x00", f.Name, len(f.Data))
 		h.Write(f.Data)
+	}
+	var packed []string
+	for _, dependency := range content.Dependencies() {
+		packed = append(packed, digestOfFiles(dependency))
+	}
+	slices.Sort(packed)
+	for _, digest := range packed {
+		h.Write([]byte(digest))
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
@@ -86,7 +98,14 @@ func check(content *chartv2.Chart, chart model.Chart, kubernetesVersion string) 
 	if err := chartutil.ProcessDependencies(content, values); err != nil {
 		return fmt.Errorf("the values do not fit the chart %s %s: %w", meta.Name, meta.Version, err)
 	}
-	if _, err := util.ToRenderValues(content, values, common.ReleaseOptions{}, common.DefaultCapabilities.Copy()); err != nil {
+	const unchecked = true // Helm's check repeats values, which may be secret, and fetches what schemas refer to
+	all, err := util.ToRenderValuesWithSchemaValidation(
+		content, values, common.ReleaseOptions{}, common.DefaultCapabilities.Copy(), unchecked)
+	if err == nil {
+		given, _ := all["Values"].(common.Values)
+		err = validateValues(content, given)
+	}
+	if err != nil {
 		return fmt.Errorf("the values do not fit the chart %s %s: %w", meta.Name, meta.Version, err)
 	}
 	return nil

@@ -41,6 +41,7 @@ func New(o Options) model.Charts {
 		options: o,
 		http:    &http.Client{Transport: retry.NewTransport(limited{http.DefaultTransport})},
 		found:   map[source]*finding{},
+		indexes: map[string]*repositoryIndex{},
 	}
 }
 
@@ -50,8 +51,9 @@ type charts struct {
 	options Options
 	http    *http.Client
 
-	mu    sync.Mutex
-	found map[source]*finding
+	mu      sync.Mutex
+	found   map[source]*finding
+	indexes map[string]*repositoryIndex
 }
 
 // source is where a chart of one version is.
@@ -61,7 +63,6 @@ type source struct{ repository, name, version, pinned string }
 type finding struct {
 	mu      sync.Mutex // held while it is
 	archive []byte     // empty: it was not found yet
-	digest  string
 }
 
 // Resolve implements model.Charts.
@@ -70,7 +71,7 @@ func (c *charts) Resolve(ctx context.Context, chart model.Chart, kubernetesVersi
 	defer cancel()
 	content, digest, err := c.load(ctx, chart)
 	if err != nil {
-		return model.ResolvedChart{Problem: sentence(err)}
+		return model.ResolvedChart{Problem: sentence(err), Unreachable: unreachable(err)}
 	}
 	resolved := model.ResolvedChart{Name: content.Metadata.Name, Version: content.Metadata.Version, Digest: digest}
 	if err := check(content, chart, kubernetesVersion); err != nil {
@@ -88,8 +89,9 @@ func (c *charts) Connect(kubeconfig []byte) (model.Releases, error) {
 	return &releases{charts: c, config: config}, nil
 }
 
-// archive returns the archive of a chart that is not a path, and its digest.
-func (c *charts) archive(ctx context.Context, chart model.Chart) ([]byte, string, error) {
+// archive returns the archive of a chart that is not a path, checked by the
+// digest that it is held to.
+func (c *charts) archive(ctx context.Context, chart model.Chart) ([]byte, error) {
 	at := source{repository: chart.Repository, name: chart.Name, version: chart.Version, pinned: chart.Digest}
 	fetch := c.fromRepository
 	if chart.OCI != "" {
@@ -107,18 +109,17 @@ func (c *charts) archive(ctx context.Context, chart model.Chart) ([]byte, string
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.archive) > 0 {
-		return f.archive, f.digest, nil
+		return f.archive, nil
 	}
 	archive, digest, err := fetch(ctx, chart)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if chart.Digest != "" && chart.Digest != digest {
-		return nil, "", fmt.Errorf("version %s of the chart has the digest %s, and the configuration holds it to %s: "+
+		return nil, fmt.Errorf("version %s of the chart has the digest %s, and the configuration holds it to %s: "+
 			"other content was published under the same version. Find out by whom and why, and change digest only then",
 			chart.Version, digest, chart.Digest)
 	}
 	f.archive = archive
-	f.digest = digest
-	return archive, digest, nil
+	return archive, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/yaml"
 
@@ -26,16 +27,45 @@ type indexEntry struct {
 	URLs    []string `json:"urls"`
 }
 
-// fromRepository downloads a chart from an HTTP repository.
-func (c *charts) fromRepository(ctx context.Context, chart model.Chart) ([]byte, string, error) {
-	base := strings.TrimSuffix(chart.Repository, "/") + "/"
+// repositoryIndex is the index of a repository, which the charts of a run read once.
+type repositoryIndex struct {
+	mu   sync.Mutex // held while it is read
+	list *index     // nil: it was not read yet
+}
+
+// index reads the index of a repository.
+func (c *charts) index(ctx context.Context, base string) (*index, error) {
+	c.mu.Lock()
+	r := c.indexes[base]
+	if r == nil {
+		r = &repositoryIndex{}
+		c.indexes[base] = r
+	}
+	c.mu.Unlock()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.list != nil {
+		return r.list, nil
+	}
 	raw, err := c.get(ctx, base+"index.yaml")
 	if err != nil {
-		return nil, "", fmt.Errorf("the index of the repository %s cannot be read: %w", chart.Repository, err)
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	var list index
 	if err := yaml.Unmarshal(raw, &list); err != nil {
-		return nil, "", fmt.Errorf("the index of the repository %s is not YAML: %w", chart.Repository, err)
+		return nil, fmt.Errorf("is not YAML: %w", err)
+	}
+	r.list = &list
+	return r.list, nil
+}
+
+// fromRepository downloads a chart from an HTTP repository.
+func (c *charts) fromRepository(ctx context.Context, chart model.Chart) ([]byte, string, error) {
+	base := strings.TrimSuffix(chart.Repository, "/") + "/"
+	list, err := c.index(ctx, base)
+	if err != nil {
+		return nil, "", fmt.Errorf("the index of the repository %s %w", chart.Repository, err)
 	}
 	entry, err := list.find(chart)
 	if err != nil {

@@ -71,11 +71,18 @@ func (r *repository) chart(version string) model.Chart {
 	return model.Chart{Name: testchart.Name, Repository: r.url, Version: version, Namespace: "apps"}
 }
 
+// ofFolder is the digest of the test's chart as a folder: what is the same has the same digest,
+// wherever it is from.
+func ofFolder(t *testing.T, version string) string {
+	t.Helper()
+	return packs.New(packs.Options{}).Resolve(t.Context(), model.Chart{Path: testchart.Folder(t, testchart.Files(version))}, kubernetesVersion).Digest
+}
+
 func TestResolveFromRepository(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t)
 	charts := packs.New(packs.Options{})
-	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0", Digest: digest(r.archive)}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0", Digest: ofFolder(t, "1.0.0")}
 	for range 2 {
 		if got := charts.Resolve(t.Context(), r.chart("1.0.0"), kubernetesVersion); got != want {
 			t.Errorf("got %+v", got)
@@ -85,7 +92,7 @@ func TestResolveFromRepository(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	pinned := r.chart("1.0.0")
-	pinned.Digest = want.Digest
+	pinned.Digest = digest(r.archive)
 	if got := charts.Resolve(t.Context(), pinned, kubernetesVersion); got != want {
 		t.Errorf("pinned: %+v", got)
 	}
@@ -108,6 +115,10 @@ func TestChartsThatCannotBeUsed(t *testing.T) {
 	nowhere.Repository += "/no"
 	badValues := r.chart("1.0.0")
 	badValues.Values = []string{"replicas: many"}
+	secretValues := folder(func(f map[string]string) {
+		f["values.schema.json"] = `{"properties": {"password": {"pattern": "^[0-9]+$"}, "other": {"$ref": "https://192.0.2.1/no.json"}}}`
+	})
+	secretValues.Values = []string{"password: hunter2"}
 	for name, c := range map[string]struct {
 		chart model.Chart
 		want  []string
@@ -118,6 +129,7 @@ func TestChartsThatCannotBeUsed(t *testing.T) {
 		"another content":    {r.chart("2.0.0"), []string{"its index says"}},
 		"another digest":     {pinned, []string{"holds it to " + digest(nil), "other content was published"}},
 		"values":             {badValues, []string{"The values do not fit the chart demo 1.0.0", "replicas"}},
+		"secret values":      {secretValues, []string{"The values do not fit", "password"}},
 		"no folder":          {model.Chart{Path: filepath.Join(t.TempDir(), "no")}, []string{"cannot be read"}},
 		"a library": {folder(func(f map[string]string) { f["Chart.yaml"] += "type: library\n" }),
 			[]string{"is a library for other charts"}},
@@ -135,6 +147,9 @@ func TestChartsThatCannotBeUsed(t *testing.T) {
 				if !strings.Contains(got.Problem, want) {
 					t.Errorf("%q is not in %q", want, got.Problem)
 				}
+			}
+			if got.Unreachable || strings.Contains(got.Problem, "hunter2") {
+				t.Errorf("it is unreachable, or a value is repeated: %+v", got)
 			}
 		})
 	}
@@ -162,6 +177,16 @@ func TestDigestOfFolder(t *testing.T) {
 	}
 	if got := charts.Resolve(t.Context(), model.Chart{Path: packed}, kubernetesVersion); got.Digest != first {
 		t.Errorf("packed, it has the digest %s", got.Digest)
+	}
+	dependency := testchart.Files("1.0.0")
+	for _, made := range []time.Time{{}, time.Now()} {
+		files["charts/demo-1.0.0.tgz"] = string(testchart.ArchiveOf(t, dependency, made))
+		files["Chart.yaml"] = testchart.Files("1.0.0")["Chart.yaml"] + "dependencies: [{name: demo, version: 1.0.0}]\n"
+		if again := resolve(files); made.IsZero() {
+			first = again
+		} else if again != first {
+			t.Error("a dependency that was packed at another time makes another digest")
+		}
 	}
 	files["templates/config.yaml"] += "# a word\n"
 	if resolve(files) == first {
@@ -198,11 +223,11 @@ func TestResolveFromRegistry(t *testing.T) {
 	at, _, manifest := inRegistry(t, newRegistry())
 	charts := packs.New(packs.Options{})
 	chart := model.Chart{OCI: "oci://" + at, Version: "1.0.0+build.1"}
-	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: manifest}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: ofFolder(t, "1.0.0+build.1")}
 	if got := charts.Resolve(t.Context(), chart, kubernetesVersion); got != want {
 		t.Errorf("got %+v, not %+v", got, want)
 	}
-	chart.Digest = want.Digest
+	chart.Digest = manifest
 	if got := charts.Resolve(t.Context(), chart, kubernetesVersion); got != want {
 		t.Errorf("pinned: %+v", got)
 	}
@@ -218,7 +243,7 @@ func TestResolveFromRegistry(t *testing.T) {
 func TestResolveFromRegistryWithTokens(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry()
-	at, _, manifest := inRegistry(t, registry)
+	at, _, _ := inRegistry(t, registry)
 	var tokens atomic.Int64
 	var busy atomic.Bool
 	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +264,7 @@ func TestResolveFromRegistryWithTokens(t *testing.T) {
 	t.Cleanup(public.Close)
 	_, name, _ := strings.Cut(at, "/")
 	chart := model.Chart{OCI: "oci://" + strings.TrimPrefix(public.URL, "http://") + "/" + name, Version: "1.0.0+build.1"}
-	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: manifest}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: ofFolder(t, "1.0.0+build.1")}
 	if got := packs.New(packs.Options{}).Resolve(t.Context(), chart, kubernetesVersion); got != want || tokens.Load() != 1 {
 		t.Errorf("got %+v by %d tokens", got, tokens.Load())
 	}
@@ -255,7 +280,7 @@ func TestResolveFromIndexOfRegistry(t *testing.T) {
 	}))
 	t.Cleanup(index.Close)
 	chart := model.Chart{Name: testchart.Name, Repository: index.URL, Version: "1.0.0+build.1"}
-	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: digest(archive)}
+	want := model.ResolvedChart{Name: testchart.Name, Version: "1.0.0+build.1", Digest: ofFolder(t, "1.0.0+build.1")}
 	if got := packs.New(packs.Options{}).Resolve(t.Context(), chart, kubernetesVersion); got != want {
 		t.Errorf("got %+v, not %+v", got, want)
 	}
@@ -278,7 +303,8 @@ func TestResolveEndsWithItsTimeout(t *testing.T) {
 		{Name: "demo", Repository: server.URL, Version: "1.0.0"},
 		{OCI: "oci://" + strings.TrimPrefix(server.URL, "http://") + "/demo", Version: "1.0.0"},
 	} {
-		if got := charts.Resolve(context.WithoutCancel(t.Context()), chart, kubernetesVersion); !strings.Contains(got.Problem, "deadline") {
+		if got := charts.Resolve(context.WithoutCancel(t.Context()), chart, kubernetesVersion); !strings.Contains(got.Problem, "deadline") ||
+			!got.Unreachable {
 			t.Errorf("got %+v", got)
 		}
 	}

@@ -39,14 +39,24 @@ type ResolvedChart struct {
 	Digest  string
 	// Problem is why it cannot be installed, in whole sentences; empty: it can.
 	Problem string
+	// Unreachable is whether that is for now: its server did not answer.
+	Unreachable bool
 }
 
-// hash identifies where the release is, the chart's version and its values: by meaning, so
-// that comments, the order of keys and quoting are no change.
+// hash identifies where the release is, and its values by meaning, so that comments, the order
+// of keys and quoting are no change. Which chart it is, its digest says, wherever it is from.
 func (c *Chart) hash() string {
+	return digestOf(append([]string{"chart", c.Namespace}, valuesMeaning(c.Values)...))
+}
+
+// Source identifies where the chart is from, with its version: for one that is not found there.
+func (c *Chart) Source() string {
+	return digestOf([]string{c.Repository, c.Name, c.OCI, c.Path, c.Version})
+}
+
+func digestOf(parts []string) string {
 	h := sha256.New()
-	parts := []string{"chart", c.Namespace, c.Version, c.Digest}
-	for _, part := range append(parts, valuesMeaning(c.Values)...) {
+	for _, part := range parts {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
@@ -126,6 +136,8 @@ type AppliedPack struct {
 	Hash string
 	// Digest is that of its chart.
 	Digest string `json:",omitempty"`
+	// Source is where the chart was from.
+	Source string `json:",omitempty"`
 	// Release is what a chart was installed as; nil: the pack has manifests.
 	Release *Release `json:",omitempty"`
 	// Position is among the packs of its time: what came later goes earlier.
@@ -133,15 +145,27 @@ type AppliedPack struct {
 }
 
 // Applied reports whether a pack is what the cluster holds, as far as is known: a chart that
-// was not resolved counts as what it was.
+// nothing looked for counts as what it was, and so does one that is not found where it was.
+// One on this machine is what it is now.
 func (k Pack) Applied(have AppliedPack) bool {
 	if have.Hash == "" || have.Hash != k.Hash() {
 		return false
 	}
-	if k.Chart == nil || k.Chart.Resolved.Digest == "" {
+	switch {
+	case k.Chart == nil:
 		return true
+	case k.Chart.Resolved.Digest != "":
+		return have.Digest == k.Chart.Resolved.Digest
+	case k.Chart.Resolved.Problem != "":
+		return k.Chart.Path == "" && have.Source == k.Chart.Source()
 	}
-	return have.Digest == k.Chart.Resolved.Digest
+	return true
+}
+
+// Unresolved reports whether nothing can be done about a pack that was begun and not finished:
+// its chart is out of reach for now.
+func (k Pack) Unresolved(have AppliedPack) bool {
+	return k.Chart != nil && k.Chart.Resolved.Unreachable && have.Release != nil && have.Hash == "" && have.Source == k.Chart.Source()
 }
 
 // UnmarshalJSON reads what this Gantry writes, and the bare hash of those before it.

@@ -17,7 +17,7 @@ func packStages(v view) (network, others []model.Stage) {
 	network = uninstallStages(v)
 	for i, pack := range v.spec.Packs {
 		have := v.facts.API.Packs[pack.Name]
-		if pack.Applied(have) {
+		if pack.Applied(have) || pack.Unresolved(have) {
 			continue
 		}
 		stage := model.Stage{
@@ -52,7 +52,8 @@ func moves(pack model.Pack, have model.AppliedPack) bool {
 }
 
 // uninstallStages take out the releases of packs that are not in the profile any more, or
-// that are to be elsewhere: the last one that was applied first.
+// that are to be elsewhere: the last one that was applied first. Where one of them fails, those
+// that it may need stay.
 func uninstallStages(v view) []model.Stage {
 	var steps []model.UninstallPack
 	for _, name := range sortedKeys(v.facts.API.Packs) {
@@ -66,13 +67,14 @@ func uninstallStages(v view) []model.Stage {
 	slices.SortStableFunc(steps, func(a, b model.UninstallPack) int {
 		return cmp.Compare(v.facts.API.Packs[b.Pack].Position, v.facts.API.Packs[a.Pack].Position)
 	})
-	var list []model.Stage
-	for _, s := range steps {
-		list = append(list, model.Stage{
-			Name: "uninstall pack " + s.Pack, Rollout: v.upgrades(), OnFailure: model.SkipRollouts, Steps: []model.Step{s},
-		})
+	if len(steps) == 0 {
+		return nil
 	}
-	return list
+	stage := model.Stage{Name: "uninstall packs", Rollout: v.upgrades(), OnFailure: model.SkipRollouts}
+	for _, s := range steps {
+		stage.Steps = append(stage.Steps, s)
+	}
+	return []model.Stage{stage}
 }
 
 // pack returns the pack of that name.
@@ -87,9 +89,12 @@ func (v view) pack(name string) (model.Pack, bool) {
 
 func packFindings(v view) model.Findings {
 	var f model.Findings
+	if v.apiReached() && !v.facts.API.Answered() {
+		return f // what the cluster holds is not known, and nothing is planned about packs
+	}
 	for _, pack := range v.spec.Packs {
-		if pack.Chart != nil && pack.Chart.Resolved.Problem != "" && !pack.Applied(v.facts.API.Packs[pack.Name]) {
-			f.Refuse(model.PackField(pack.Name, model.FieldChart), "Unable to use the chart", "%s", pack.Chart.Resolved.Problem)
+		if pack.Chart != nil && pack.Chart.Resolved.Problem != "" {
+			f.Add(chartFindings(v, pack, v.facts.API.Packs[pack.Name]))
 		}
 	}
 	if !v.facts.API.Answered() {
@@ -112,6 +117,24 @@ func packFindings(v view) model.Findings {
 		f.Refuse(model.ClusterField(model.FieldPacks), "Removing a pack of manifests is not supported",
 			"The packs %s are applied to the cluster. Removing a pack of manifests from a running cluster does not work yet, "+
 				"as it does with a chart: keep it in the profile.", quoted(gone))
+	}
+	return f
+}
+
+// chartFindings judge a chart that cannot be installed: where that is to be done, or what it is
+// installed on changes, the plan is refused. What runs of it stays as it is otherwise.
+func chartFindings(v view, pack model.Pack, have model.AppliedPack) model.Findings {
+	var f model.Findings
+	field := model.PackField(pack.Name, model.FieldChart)
+	resolved := pack.Chart.Resolved
+	switch {
+	case pack.Unresolved(have):
+		f.Warn(field, "The chart cannot be reached", "%s The pack %q, whose last change did not come to an end, is left as it is until then.",
+			resolved.Problem, pack.Name)
+	case !pack.Applied(have) || resolved.Digest != "" && v.upgrades():
+		f.Refuse(field, "Unable to use the chart", "%s", resolved.Problem)
+	case !resolved.Unreachable:
+		f.Warn(field, "The chart could not be installed again", "%s What is installed of the pack %q is left as it is.", resolved.Problem, pack.Name)
 	}
 	return f
 }

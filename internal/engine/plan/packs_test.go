@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -17,7 +18,9 @@ func chartPack(name, version, digest string, values ...string) model.Pack {
 // applied is what a cluster holds of a pack that was applied.
 func applied(k model.Pack, position int) model.AppliedPack {
 	release := k.Release()
-	return model.AppliedPack{Hash: k.Hash(), Digest: k.Chart.Resolved.Digest, Release: &release, Position: position}
+	return model.AppliedPack{
+		Hash: k.Hash(), Digest: k.Chart.Resolved.Digest, Source: k.Chart.Source(), Release: &release, Position: position,
+	}
 }
 
 // TestPlanOfCharts has what is done about a pack of a chart, by what the cluster holds.
@@ -93,6 +96,71 @@ func TestPlanRefusesChartsThatCannotBeUsed(t *testing.T) {
 	f.API.Packs["app"] = model.AppliedPack{Hash: "manifests"}
 	if p := planned(s, f); !says(on(p.Problems, model.PackField("app", model.FieldChart)), "does not take over") {
 		t.Errorf("%v", p.Problems)
+	}
+}
+
+// TestPlanOfChartsThatAreNotFound says what becomes of a plan where a chart is not what it was:
+// refused where something is to be done with it, or the version of Kubernetes changes, and a
+// warning, or nothing, otherwise.
+func TestPlanOfChartsThatAreNotFound(t *testing.T) {
+	t.Parallel()
+	was := chartPack("app", "1.0.0", "sha256:1", "a: 1")
+	lost := func(change func(*model.Chart)) model.Pack {
+		pack := chartPack("app", "1.0.0", "", "a: 1")
+		pack.Chart.Resolved = model.ResolvedChart{Problem: "It is not there."}
+		change(pack.Chart)
+		return pack
+	}
+	away := func(c *model.Chart) { c.Resolved.Unreachable = true }
+	begun := applied(was, 1)
+	begun.Hash = ""
+	onDisk := func(c *model.Chart) { c.Repository, c.Name, c.Path = "", "", "charts/app" }
+	ofDisk := applied(was, 1)
+	ofDisk.Source = lost(onDisk).Chart.Source()
+	unfit := chartPack("app", "1.0.0", "sha256:1", "a: 1")
+	unfit.Chart.Resolved.Problem = "It is for another Kubernetes."
+	for name, c := range map[string]struct {
+		want          model.Pack
+		have          model.AppliedPack
+		silent        bool
+		upgrade       bool
+		refused, warn bool
+	}{
+		"its server is away":                {want: lost(away), have: applied(was, 1)},
+		"its server has it no more":         {want: lost(func(*model.Chart) {}), have: applied(was, 1), warn: true},
+		"another version is not there":      {want: lost(func(c *model.Chart) { c.Version = "2.0.0" }), have: applied(was, 1), refused: true},
+		"another server is away":            {want: lost(func(c *model.Chart) { away(c); c.Repository += "/x" }), have: applied(was, 1), refused: true},
+		"other values, and it is away":      {want: lost(func(c *model.Chart) { away(c); c.Values = nil }), have: applied(was, 1), refused: true},
+		"a folder that is broken":           {want: lost(onDisk), have: ofDisk, refused: true},
+		"not finished, and it is away":      {want: lost(away), have: begun, warn: true},
+		"the API is silent":                 {want: lost(func(*model.Chart) {}), have: applied(was, 1), silent: true},
+		"unfit, as it was":                  {want: unfit, have: applied(was, 1), warn: true},
+		"unfit for a version that is to be": {want: unfit, have: applied(was, 1), upgrade: true, refused: true},
+		"unfit, and the API is silent":      {want: unfit, have: applied(was, 1), silent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, f := small(3, 1), running(3, 1)
+			if c.upgrade {
+				f = runningAt("1.36.3", 3, 1)
+			}
+			s.Packs = append(slices.Clone(s.Packs), c.want)
+			f.API.Packs["app"] = c.have
+			if c.silent {
+				f.API = model.APIFacts{Asked: true, Error: "no route"}
+			}
+			p := planned(s, f)
+			field := model.PackField("app", model.FieldChart)
+			if refused := len(on(p.Problems, field)) > 0; refused != c.refused {
+				t.Errorf("refused %v: %v", refused, p.Problems)
+			}
+			if warns := len(on(p.Warnings, field)) > 0; warns != c.warn {
+				t.Errorf("warns %v: %v", warns, p.Warnings)
+			}
+			if got := changes(p); !c.refused && slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "_pack app") }) {
+				t.Errorf("planned %v", got)
+			}
+		})
 	}
 }
 

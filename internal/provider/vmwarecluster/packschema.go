@@ -20,6 +20,12 @@ import (
 // sibling is another attribute of the same object.
 func sibling(name string) path.Expression { return path.MatchRelative().AtParent().AtName(name) }
 
+const (
+	// maxReleaseName is Helm's, since what charts make is named by it.
+	maxReleaseName = 53
+	maxNamespace   = 63
+)
+
 func packsAttribute() schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{
 		Optional: true,
@@ -27,7 +33,9 @@ func packsAttribute() schema.MapNestedAttribute {
 			"Defaults to none. Without a pack of layer `cni` the plan warns: nodes join and stay NotReady, and `health` is `Unhealthy`, " +
 			"until a CNI plug-in is installed by other means. Taking a pack of a chart out uninstalls it; one of manifests cannot be taken out of " +
 			"a running cluster yet. The guide \"Packs\" has the rest.",
-		Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName())},
+		Validators: []validator.Map{
+			attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxReleaseName)),
+		},
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"layer": schema.StringAttribute{
 				Required: true,
@@ -56,7 +64,9 @@ func packsAttribute() schema.MapNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Namespace of the chart's release, which is made where it is missing and not deleted with the release. " +
 					"Required with a chart. Another one uninstalls the release and installs it there.",
-				Validators: []validator.String{nodeschema.NodePoolName(), stringvalidator.AlsoRequires(sibling("chart"))},
+				Validators: []validator.String{
+					nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxNamespace), stringvalidator.AlsoRequires(sibling("chart")),
+				},
 			},
 			"depends_on": schema.ListAttribute{
 				Optional:    true,

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // Name is that of the chart.
@@ -126,11 +127,17 @@ func Folder(t testing.TB, files map[string]string) string {
 // Archive packs files as charts are published.
 func Archive(t testing.TB, files map[string]string) []byte {
 	t.Helper()
+	return ArchiveOf(t, files, time.Time{})
+}
+
+// ArchiveOf is Archive, with when its files were written.
+func ArchiveOf(t testing.TB, files map[string]string, written time.Time) []byte {
+	t.Helper()
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
 	w := tar.NewWriter(zip)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		head := &tar.Header{Name: Name + "/" + name, Mode: 0o644, Size: int64(len(files[name])), Typeflag: tar.TypeReg}
+		head := &tar.Header{Name: Name + "/" + name, Mode: 0o644, Size: int64(len(files[name])), Typeflag: tar.TypeReg, ModTime: written}
 		if err := w.WriteHeader(head); err != nil {
 			t.Fatal(err)
 		}
