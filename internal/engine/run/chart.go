@@ -22,7 +22,7 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 	}
 	release := pack.Release()
 	if have := r.packs.get(pack.Name); have.Release == nil {
-		r.packs.set(pack.Name, model.AppliedPack{Release: &release, Position: position})
+		r.packs.set(pack.Name, model.AppliedPack{Source: pack.Chart.Source(), Release: &release, Position: position})
 		if err := r.storeImportData(ctx); err != nil {
 			return err
 		}
@@ -33,6 +33,7 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 	r.packs.set(pack.Name, model.AppliedPack{
 		Hash:     pack.Hash(),
 		Digest:   pack.Chart.Resolved.Digest,
+		Source:   pack.Chart.Source(),
 		Release:  &release,
 		Position: position,
 	})
