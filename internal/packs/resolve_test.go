@@ -75,7 +75,8 @@ func (r *repository) chart(version string) model.Chart {
 // wherever it is from.
 func ofFolder(t *testing.T, version string) string {
 	t.Helper()
-	return packs.New(packs.Options{}).Resolve(t.Context(), model.Chart{Path: testchart.Folder(t, testchart.Files(version))}, kubernetesVersion).Digest
+	chart := model.Chart{Path: testchart.Folder(t, testchart.Files(version))}
+	return packs.New(packs.Options{}).Resolve(t.Context(), chart, kubernetesVersion).Digest
 }
 
 func TestResolveFromRepository(t *testing.T) {

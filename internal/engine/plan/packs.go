@@ -134,7 +134,8 @@ func chartFindings(v view, pack model.Pack, have model.AppliedPack) model.Findin
 	case !pack.Applied(have) || resolved.Digest != "" && v.upgrades():
 		f.Refuse(field, "Unable to use the chart", "%s", resolved.Problem)
 	case !resolved.Unreachable:
-		f.Warn(field, "The chart could not be installed again", "%s What is installed of the pack %q is left as it is.", resolved.Problem, pack.Name)
+		f.Warn(field, "The chart could not be installed again", "%s What is installed of the pack %q is left as it is.",
+			resolved.Problem, pack.Name)
 	}
 	return f
 }

@@ -129,7 +129,7 @@ func TestPlanOfChartsThatAreNotFound(t *testing.T) {
 		"its server is away":                {want: lost(away), have: applied(was, 1)},
 		"its server has it no more":         {want: lost(func(*model.Chart) {}), have: applied(was, 1), warn: true},
 		"another version is not there":      {want: lost(func(c *model.Chart) { c.Version = "2.0.0" }), have: applied(was, 1), refused: true},
-		"another server is away":            {want: lost(func(c *model.Chart) { away(c); c.Repository += "/x" }), have: applied(was, 1), refused: true},
+		"another server is away":            {want: lost(func(c *model.Chart) { away(c); c.Name = "x" }), have: applied(was, 1), refused: true},
 		"other values, and it is away":      {want: lost(func(c *model.Chart) { away(c); c.Values = nil }), have: applied(was, 1), refused: true},
 		"a folder that is broken":           {want: lost(onDisk), have: ofDisk, refused: true},
 		"not finished, and it is away":      {want: lost(away), have: begun, warn: true},

@@ -68,13 +68,7 @@ func packsAttribute() schema.MapNestedAttribute {
 					nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxNamespace), stringvalidator.AlsoRequires(sibling("chart")),
 				},
 			},
-			"depends_on": schema.ListAttribute{
-				Optional:    true,
-				ElementType: types.StringType,
-				MarkdownDescription: "Names of packs of the same layer that are applied before this one; while one of them is not applied, " +
-					"this one is not either. Packs of the same layer are applied in the order of their names otherwise.",
-				Validators: []validator.List{attribute.NoNulls{}, listvalidator.UniqueValues()},
-			},
+			"depends_on": dependsOnAttribute(),
 			"wait": schema.BoolAttribute{
 				Optional: true,
 				MarkdownDescription: "Whether a release counts as installed only once its objects are ready, as kstatus judges them. " +
@@ -88,6 +82,16 @@ func packsAttribute() schema.MapNestedAttribute {
 				Validators: []validator.String{nodeschema.Duration{}, stringvalidator.AlsoRequires(sibling("chart"))},
 			},
 		}},
+	}
+}
+
+func dependsOnAttribute() schema.ListAttribute {
+	return schema.ListAttribute{
+		Optional:    true,
+		ElementType: types.StringType,
+		MarkdownDescription: "Names of packs of the same layer that are applied before this one; while one of them is not applied, " +
+			"this one is not either. Packs of the same layer are applied in the order of their names otherwise.",
+		Validators: []validator.List{attribute.NoNulls{}, listvalidator.UniqueValues()},
 	}
 }
 
