@@ -221,6 +221,10 @@ func (b *builder) host(cluster *vcsim.ClusterComputeResource, name string, datas
 	host.Summary.Hardware.NumCpuCores = hostCores
 	host.Summary.Hardware.NumCpuThreads = 2 * hostCores
 	host.Summary.Hardware.CpuMhz = hostMHz
+	host.Config.DateTimeInfo = &types.HostDateTimeInfo{
+		SystemClockProtocol: string(types.HostDateTimeInfoProtocolNtp),
+		NtpConfig:           &types.HostNtpConfig{Server: []string{"ntp.example.internal"}},
+	}
 	system := b.ctx.Map.Get(*host.ConfigManager.DatastoreSystem).(*vcsim.HostDatastoreSystem)
 	for _, ds := range datastores {
 		err := faultError(system.CreateLocalDatastore(b.ctx, &types.CreateLocalDatastore{

@@ -8,6 +8,9 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
+// usedMemory is how much of a host's memory is in use, in MB.
+const usedMemory = "summary.quickStats.overallMemoryUsage"
+
 // hosts are the hosts of a compute cluster, and what each reaches of a placement: of several
 // datastores, one.
 func (inv *inventory) hosts(cluster *node, datastores []*node, network types.ManagedObjectReference) []model.Host {
@@ -22,11 +25,27 @@ func (inv *inventory) hosts(cluster *node, datastores []*node, network types.Man
 			host.Network = slices.Contains(n.refs("network"), network)
 			host.Threads = int32(value[int16](n.properties, "summary.hardware.numCpuThreads"))
 			host.CoreMHz = int64(value[int32](n.properties, "summary.hardware.cpuMhz"))
-			host.MemoryGB = value[int64](n.properties, "summary.hardware.memorySize") >> 30
+			memory := value[int64](n.properties, "summary.hardware.memorySize")
+			host.MemoryGB = memory >> 30
+			if used, known := n.values[usedMemory].(int32); known && memory > 0 {
+				free := max(0, memory-int64(used)<<20) >> 30
+				host.FreeGB = &free
+			}
+			host.NoTime = lacksTime(n)
 		}
 		hosts = append(hosts, host)
 	}
 	return hosts
+}
+
+// lacksTime reports whether a host is known to take its time from nowhere: it has no server of
+// NTP, and does not take it from the network's clock (PTP) either.
+func lacksTime(host *node) bool {
+	info, known := host.values["config.dateTimeInfo"].(types.HostDateTimeInfo)
+	if !known || info.SystemClockProtocol == string(types.HostDateTimeInfoProtocolPtp) {
+		return false
+	}
+	return info.NtpConfig == nil || len(info.NtpConfig.Server) == 0
 }
 
 // spaceOf is the space of datastores; nil where vCenter does not say that of one.

@@ -25,7 +25,7 @@ func TestSurveyReadsHostsAndRoom(t *testing.T) {
 		t.Errorf("hosts %+v", p.Hosts)
 	}
 	for _, h := range p.Hosts {
-		if !h.Reaches() {
+		if !h.Reaches() || h.FreeGB == nil || *h.FreeGB != 510 || h.NoTime {
 			t.Errorf("host %+v", h)
 		}
 	}
@@ -61,6 +61,13 @@ func TestHostsTellWhatTheyLack(t *testing.T) {
 	add("maintenance", mounts, connects, types.DynamicProperty{Name: "runtime.inMaintenanceMode", Val: true})
 	add("disconnected", mounts, connects, state(types.HostSystemConnectionStateDisconnected))
 	add("silent", mounts, connects, state(types.HostSystemConnectionStateNotResponding))
+	clock := func(protocol types.HostDateTimeInfoProtocol, servers ...string) types.DynamicProperty {
+		info := types.HostDateTimeInfo{SystemClockProtocol: string(protocol), NtpConfig: &types.HostNtpConfig{Server: servers}}
+		return types.DynamicProperty{Name: "config.dateTimeInfo", Val: info}
+	}
+	add("with-ntp", mounts, connects, clock(types.HostDateTimeInfoProtocolNtp, "ntp"))
+	add("without-ntp", mounts, connects, clock(types.HostDateTimeInfoProtocolNtp))
+	add("with-ptp", mounts, connects, clock(types.HostDateTimeInfoProtocolPtp))
 	want := []model.Host{
 		{Name: "hidden", Down: "cannot be read"},
 		{Name: "whole", Datastore: true, Network: true},
@@ -69,6 +76,9 @@ func TestHostsTellWhatTheyLack(t *testing.T) {
 		{Name: "maintenance", Down: "is in maintenance mode", Datastore: true, Network: true},
 		{Name: "disconnected", Down: "is disconnected", Datastore: true, Network: true},
 		{Name: "silent", Down: "does not respond", Datastore: true, Network: true},
+		{Name: "with-ntp", Datastore: true, Network: true},
+		{Name: "without-ntp", Datastore: true, Network: true, NoTime: true},
+		{Name: "with-ptp", Datastore: true, Network: true},
 	}
 	if got := vsphere.Hosts(seen, cluster, ds, net); !reflect.DeepEqual(got, want) {
 		t.Errorf("hosts %+v", got)

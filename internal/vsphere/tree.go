@@ -25,6 +25,7 @@ var treeProperties = map[string][]string{
 	"HostSystem": {
 		"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode",
 		"summary.hardware.numCpuThreads", "summary.hardware.cpuMhz", "summary.hardware.memorySize",
+		usedMemory, "config.dateTimeInfo",
 	},
 	"ResourcePool": {"name", "parent", "runtime.memory.maxUsage", "runtime.memory.overallUsage", "runtime.cpu.maxUsage"},
 	"VirtualApp":   {"name", "parent"},

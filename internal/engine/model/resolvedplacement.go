@@ -78,6 +78,11 @@ type Host struct {
 	Threads  int32
 	CoreMHz  int64
 	MemoryGB int64
+	// FreeGB is what is unused of its memory; nil where vCenter does not say.
+	FreeGB *int64
+	// NoTime is that it has no server of NTP, and no other source of time; false where vCenter
+	// does not say.
+	NoTime bool
 }
 
 // Reaches reports whether a VM of the placement can run on the host.
