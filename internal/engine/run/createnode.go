@@ -60,7 +60,7 @@ func (n *newNode) make(ctx, queued context.Context) error {
 	if err := n.prepare(queued); err != nil {
 		return err
 	}
-	return n.clone(ctx, queued)
+	return n.cloneAnywhere(ctx, queued)
 }
 
 // prepare does what comes before the clone, all of which can be done twice; the clone is
@@ -109,20 +109,36 @@ func (n *newNode) boot(ctx context.Context) error {
 		}
 		defer release()
 	}
-	if !n.started {
-		if err := n.rules.admit(ctx, n); err != nil {
+	for {
+		if err := n.start(ctx); err != nil {
 			return err
 		}
-		if err := n.changes.slots.take(ctx, n.turn); err != nil {
+		if n.refused == nil {
+			return n.waitJoined(ctx, n.seen)
+		}
+		if again, err := n.moveOn(ctx, n.refused); !again {
+			return err // it names the VM's path
+		}
+		if err := n.make(ctx, ctx); err != nil {
 			return err
 		}
-		n.powerOn(ctx)
-		n.changes.slots.give()
 	}
-	if n.refused != nil {
-		return n.refused // it names the VM's path
+}
+
+// start powers the VM on, if it was not asked to yet, with what keeps it from other hosts.
+func (n *newNode) start(ctx context.Context) error {
+	if n.started {
+		return nil
 	}
-	return n.waitJoined(ctx, n.seen)
+	if err := n.rules.admit(ctx, n); err != nil {
+		return err
+	}
+	if err := n.changes.slots.take(ctx, n.turn); err != nil {
+		return err
+	}
+	n.powerOn(ctx)
+	n.changes.slots.give()
+	return nil
 }
 
 // powerOn starts the VM. It has a slot.
@@ -144,6 +160,7 @@ type newNode struct {
 	vm      string
 	turn    urgency // of its power-on
 
+	moves   int               // to another placement, since one had no room
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on
