@@ -54,7 +54,8 @@ func TestCheckWarnsOfFullPlacements(t *testing.T) {
 				s.Workers[0].Spread = model.SpreadHost
 				s.Workers[0].Count = 5
 			},
-			field: workers, says: "3 hosts can run a VM now and reach datastore and network, and 5 nodes of worker pool \"w\" are placed there with " +
+			field: workers, says: "3 hosts can run a VM now and reach datastore and network, " +
+				"and 5 nodes of worker pool \"w\" are placed there with " +
 				"spread = \"host\": 2 of them are kept apart from no other. The other hosts: d is in maintenance mode.",
 		},
 		"kept apart on enough": {
