@@ -38,7 +38,6 @@ const (
 	kindExists
 	kindGone
 	kindLogin
-	kindNoRoom
 )
 
 func (e *Error) Error() string {
@@ -70,8 +69,6 @@ func (e *Error) Is(target error) bool {
 		return e.kind == kindExists
 	case model.ErrGone:
 		return e.kind == kindGone
-	case model.ErrNoRoom:
-		return e.kind == kindNoRoom
 	case ErrLogin:
 		return e.kind == kindLogin
 	}

@@ -51,13 +51,12 @@ func (c *Client) explainFault(fault types.BaseMethodFault, message string) *Erro
 		e.kind = kindGone
 		e.Reason = fmt.Sprintf("%s no longer exists", c.path(f.Obj))
 	case *types.NoDiskSpace:
-		e.kind = kindNoRoom
 		e.Reason = fmt.Sprintf("datastore %q is full", f.Datastore)
 		e.Advice = "free space on it, or choose another datastore"
 	case *types.InvalidDatastorePath, *types.FileNotFound, *types.CannotAccessFile:
 		e.Advice = "check whether the datastore is mounted and the template's files exist"
-	case types.BaseInsufficientResourcesFault, types.BaseNoCompatibleHost:
-		e.kind = kindNoRoom
+	case *types.InsufficientResourcesFault, *types.InsufficientCpuResourcesFault, *types.InsufficientMemoryResourcesFault,
+		*types.InsufficientFailoverResourcesFault:
 		e.Advice = "the resource pool or the hosts lack capacity: free resources, or choose another placement"
 	}
 	if e.kind == kindPermanent && transient(fault) {

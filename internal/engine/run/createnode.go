@@ -60,7 +60,7 @@ func (n *newNode) make(ctx, queued context.Context) error {
 	if err := n.prepare(queued); err != nil {
 		return err
 	}
-	return n.cloneAnywhere(ctx, queued)
+	return n.clone(ctx, queued)
 }
 
 // prepare does what comes before the clone, all of which can be done twice; the clone is
@@ -109,36 +109,20 @@ func (n *newNode) boot(ctx context.Context) error {
 		}
 		defer release()
 	}
-	for {
-		if err := n.start(ctx); err != nil {
+	if !n.started {
+		if err := n.rules.admit(ctx, n); err != nil {
 			return err
 		}
-		if n.refused == nil {
-			return n.waitJoined(ctx, n.seen)
-		}
-		if again, err := n.moveOn(ctx, n.refused); !again {
-			return err // it names the VM's path
-		}
-		if err := n.make(ctx, ctx); err != nil {
+		if err := n.changes.slots.take(ctx, n.turn); err != nil {
 			return err
 		}
+		n.powerOn(ctx)
+		n.changes.slots.give()
 	}
-}
-
-// start powers the VM on, if it was not asked to yet, with what keeps it from other hosts.
-func (n *newNode) start(ctx context.Context) error {
-	if n.started {
-		return nil
+	if n.refused != nil {
+		return n.refused // it names the VM's path
 	}
-	if err := n.rules.admit(ctx, n); err != nil {
-		return err
-	}
-	if err := n.changes.slots.take(ctx, n.turn); err != nil {
-		return err
-	}
-	n.powerOn(ctx)
-	n.changes.slots.give()
-	return nil
+	return n.waitJoined(ctx, n.seen)
 }
 
 // powerOn starts the VM. It has a slot.
@@ -160,7 +144,6 @@ type newNode struct {
 	vm      string
 	turn    urgency // of its power-on
 
-	moves   int               // to another placement, since one had no room
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on

@@ -42,7 +42,6 @@ type (
 		nodesModel
 		Schedulable   bool             `tfsdk:"schedulable"`
 		Placements    []placementModel `tfsdk:"placements"`
-		Policy        *string          `tfsdk:"placement_policy"`
 		RollingUpdate *struct {
 			DrainTimeout string `tfsdk:"drain_timeout"`
 		} `tfsdk:"rolling_update"`
@@ -52,7 +51,6 @@ type (
 		KubernetesVersion *string                `tfsdk:"kubernetes_version"`
 		Image             *nodeschema.ImageModel `tfsdk:"image"`
 		Spread            *string                `tfsdk:"spread"`
-		Policy            *string                `tfsdk:"placement_policy"`
 		Placements        []placementModel       `tfsdk:"placements"`
 		RollingUpdate     *rollingModel          `tfsdk:"rolling_update"`
 	}
@@ -147,7 +145,6 @@ func (m *model) setControlPlane(
 	}
 	pool := control.toModel(enginemodel.ControlPlanePool)
 	pool.Schedulable = control.Schedulable
-	pool.AnyPlacement = nodeschema.OrZero(control.Policy) == anyPlacement
 	pool.Setup = settings.Setup(control.SetupModel)
 	if r := control.RollingUpdate; r != nil {
 		pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout) // the validator has seen that it is one
@@ -166,7 +163,6 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec, s
 		worker := pools[name]
 		pool := worker.toModel(name)
 		pool.Spread = enginemodel.Spread(nodeschema.OrZero(worker.Spread))
-		pool.AnyPlacement = nodeschema.OrZero(worker.Policy) == anyPlacement
 		pool.KubernetesVersion = nodeschema.OrZero(worker.KubernetesVersion)
 		pool.Setup = settings.Setup(worker.SetupModel)
 		if worker.Image != nil {
