@@ -18,10 +18,9 @@ type fleet struct {
 	marked    []marked // VMs that Gantry created, by path
 	byCluster map[uuid.UUID][]marked
 	held      []model.Holding
-	// unreadable are the names of VMs of which vCenter returns no configuration:
-	// those that are being created, and those whose files cannot be reached. They
-	// may carry a marker.
-	unreadable []string
+	// unreadable are VMs of which vCenter returns no configuration: those that are being
+	// created, and those whose files cannot be reached. They may carry a marker.
+	unreadable []model.UnreadableVM
 	// denied is a VM that is listed but may not be read; nil where there is none.
 	denied *node
 
@@ -54,7 +53,7 @@ func newFleet(vms []*node) *fleet {
 			f.denied = n
 		}
 		if unreadable(n) {
-			f.unreadable = append(f.unreadable, n.name)
+			f.unreadable = append(f.unreadable, model.UnreadableVM{Ref: n.ref.String(), Name: n.name, Path: n.path, Folder: folderOf(n)})
 		}
 		f.addNICs(n.properties)
 		addresses := addressesOf(n.properties)

@@ -68,12 +68,16 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		}
 	}
 	r.describeTemplates(c, details)
+	unseen := c.unseen(missing, details, denied)
+	inv.addUnmarked(unseen, req.Known, own)
+	holder, holderOf := inv.holder(req, own)
 	return &model.Survey{
 		APIVersion: c.soap.content.About.ApiVersion,
 		Machines:   inv.machinesOf(own, details),
-		Unseen:     c.unseen(missing, details, denied),
+		Unseen:     unseen,
 		Unreadable: slices.Clip(inv.fleet.unreadable),
-		Holder:     inv.holder(req, own),
+		Holder:     holder,
+		HolderOf:   holderOf,
 		Reported:   inv.fleet.reportedTo(own),
 		NICs:       inv.fleet.nics,
 		Held:       slices.Clip(inv.fleet.held),
@@ -86,21 +90,40 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	}, nil
 }
 
+// addUnmarked adds the known machines that are in the inventory and that nothing says to be the
+// cluster's any more, as after their marker was taken away by hand: they run on.
+func (inv *inventory) addUnmarked(unseen map[string]string, known []string, own []marked) {
+	for _, text := range known {
+		var ref types.ManagedObjectReference
+		if !ref.FromString(text) {
+			continue // missing has judged it
+		}
+		n := inv.nodes[ref]
+		if n == nil || unreadable(n) || slices.ContainsFunc(own, func(m marked) bool { return m.node == n }) {
+			continue
+		}
+		unseen[text] = fmt.Sprintf("it is there as %s, and has lost the marker that makes it Gantry's", n.path)
+	}
+}
+
 // holder is the path of the VM that has the asked name in the asked folder, unless it
-// is one of the cluster's own, or may be.
-func (inv *inventory) holder(req model.SurveyRequest, own []marked) string {
+// is one of the cluster's own, or may be, and the marker that it has.
+func (inv *inventory) holder(req model.SurveyRequest, own []marked) (string, *model.Marker) {
 	if req.Name == "" {
-		return ""
+		return "", nil
 	}
 	for _, n := range inv.byType["VirtualMachine"] {
 		if n.name != req.Name || n.parent == nil || n.parent.ref.String() != req.Folder || unreadable(n) {
 			continue
 		}
 		if !slices.ContainsFunc(own, func(m marked) bool { return m.node == n }) {
-			return n.path
+			if m, ok := markerOf(n.properties); ok {
+				return n.path, &m.Marker
+			}
+			return n.path, nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // readable returns an error where a VM is listed but may not be read: whether it

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -107,4 +109,24 @@ func TestFolderWithAHiddenVMIsNotDeleted(t *testing.T) {
 	}
 	v.RestorePrivileges()
 	v.must(v.PowerOffVM("theirs")) // which is still there
+}
+
+// A known VM that nothing says to be the cluster's any more runs on: it is not gone. Its name is
+// another's node.
+func TestAKnownMachineOfAnotherMarkerIsNotGone(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	site := v.site()
+	vm := v.clone(request(site, "w-1"))
+	other := uuid.New()
+	s, err := v.client.Survey(t.Context(), model.SurveyRequest{
+		Cluster: other, Known: []string{vm}, Folder: site.Folder.Ref, Name: "w-1",
+	})
+	v.must(err)
+	if len(s.Machines) != 0 || !strings.Contains(s.Unseen[vm], "has lost the marker") {
+		t.Errorf("machines %v, unseen %v", s.Machines, s.Unseen)
+	}
+	if !strings.HasSuffix(s.Holder, "/w-1") || s.HolderOf == nil || s.HolderOf.Cluster != clusterID {
+		t.Errorf("the name has %s: %+v", s.Holder, s.HolderOf)
+	}
 }

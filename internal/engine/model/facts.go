@@ -30,8 +30,8 @@ type Facts struct {
 	LoadBalancer *Machine `json:",omitempty"`
 	// VMTagsRead says that of all VMs it is known which of the record's tags they have.
 	VMTagsRead bool `json:",omitzero"`
-	// Unreadable are the names of VMs whose configuration vCenter does not return
-	// now; they may be the cluster's.
+	// Unreadable are the names of VMs whose configuration vCenter does not return now, and
+	// which may be the cluster's by where they are; of those that were known, the nodes'.
 	Unreadable []string
 	// Unseen are nodes that had a VM, which vCenter neither shows now nor calls gone:
 	// it was moved to where this user may not look, or a permission was lost.

@@ -141,3 +141,18 @@ func both(a, b byte) (byte, bool) {
 }
 
 func isDigit(place byte) bool { return place == firstDigit || place == nextDigit }
+
+// MayBeNamed reports whether a VM of a name may be a node of a cluster by a template, or its load
+// balancer, where the names of its pools are not known.
+func MayBeNamed(template, cluster, name string) bool {
+	if template == "" {
+		template = DefaultNameTemplate
+	}
+	quoted := strings.NewReplacer(
+		regexp.QuoteMeta("{cluster}"), regexp.QuoteMeta(cluster),
+		regexp.QuoteMeta("{pool}"), `[a-z0-9]([-a-z0-9]*[a-z0-9])?`,
+		regexp.QuoteMeta(numberPart), `[1-9][0-9]*`,
+	).Replace(regexp.QuoteMeta(template))
+	node, err := regexp.Compile("^" + quoted + "$")
+	return err == nil && node.MatchString(name) || name == LoadBalancerName(template, cluster)
+}

@@ -74,17 +74,18 @@ type Survey struct {
 	// Machines are the VMs that carry the cluster's marker, wherever they were
 	// moved and whatever they are called now.
 	Machines []Machine
-	// Unseen are the machines of SurveyRequest.Known that the inventory does not show
-	// and of which vCenter does not say that they are gone, and why that may be, by
-	// reference.
+	// Unseen are the machines of SurveyRequest.Known that the inventory does not show, or
+	// shows without the cluster's marker, and of which vCenter does not say that they are
+	// gone, and why that may be, by reference. What is in Unreadable is not among them.
 	Unseen map[string]string
-	// Unreadable are the names of VMs whose configuration vCenter does not return
-	// now: being made, or on storage that is not accessible. They may carry the
-	// marker: unknown is not gone.
-	Unreadable []string
+	// Unreadable are VMs whose configuration vCenter does not return now: being made, or
+	// on storage that is not accessible. They may carry the marker: unknown is not gone.
+	Unreadable []UnreadableVM
 	// Holder is the path of the VM that has the asked name in the asked folder and is
-	// not one of Machines, nor one of which vCenter returns no configuration now.
-	Holder string
+	// not one of Machines, nor one of which vCenter returns no configuration now. HolderOf
+	// is its marker, where it is a node of another cluster; nil: it has none.
+	Holder   string
+	HolderOf *Marker
 	// Reported maps every address that a VM of this vCenter reports through its
 	// guest tools or carries in a Gantry marker to the inventory path of that VM.
 	Reported map[netip.Addr]string
@@ -108,6 +109,14 @@ type Survey struct {
 	// Findings are what is wrong with the names, each on its field: problems are those
 	// that could not be resolved, or not to what nodes can be built with.
 	Findings Findings
+}
+
+// UnreadableVM is a VM of this vCenter, of whichever cluster, of which no more is known now.
+type UnreadableVM struct {
+	Ref    string
+	Name   string // in the inventory
+	Path   string
+	Folder string // as of Machine
 }
 
 // NIC is a network card of any VM.

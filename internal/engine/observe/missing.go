@@ -41,16 +41,21 @@ func (w *World) addMachines(machines []model.Machine) {
 }
 
 // addMissing sorts the known VMs that the inventory does not show into those that are
-// not seen and those that are gone. A node that another VM carries by now is neither.
+// not seen and those that are gone. A node that another VM carries by now is neither, nor is one
+// whose VM is there and cannot be read.
 func (w *World) addMissing(known []model.KnownMachine, survey *model.Survey) {
 	carried := map[string]bool{}
 	for _, m := range survey.Machines {
 		carried[m.Marker.Node] = true
 	}
+	unreadable := map[string]bool{}
+	for _, m := range survey.Unreadable {
+		unreadable[m.Ref] = true
+	}
 	for _, m := range known {
 		why, unseen := survey.Unseen[m.Ref]
 		switch {
-		case carried[m.Node]:
+		case carried[m.Node] || unreadable[m.Ref]:
 		case unseen:
 			w.Facts.Unseen = append(w.Facts.Unseen, model.UnseenMachine{KnownMachine: m, Why: why})
 		default:

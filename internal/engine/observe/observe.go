@@ -174,7 +174,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	}
 	w.Facts.Record = req.record
 	w.addMachines(survey.Machines)
-	w.Facts.Unreadable = survey.Unreadable
+	w.Facts.Unreadable = unreadableNames(req, known, survey)
 	w.Facts.Rules = survey.Rules
 	w.Facts.Hosting = survey.Hosting
 	w.addMissing(known, survey)

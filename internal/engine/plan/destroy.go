@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -93,9 +92,8 @@ func heldWords(target model.Target, facts *model.Facts) []string {
 // holdsUnseen reports whether a VM that is not seen may use the address of a claim: its
 // own, and, of a control plane, those of the endpoint.
 func holdsUnseen(target model.Target, facts *model.Facts, c model.Claim) bool {
-	of := model.NamesOf(target.Name, target.NameTemplate, facts, nil)
 	return slices.ContainsFunc(facts.Unseen, func(m model.UnseenMachine) bool {
-		return m.Node == c.Owner || c.Endpoint() && of.Ordinal(model.ControlPlanePool, m.Node) > 0
+		return m.Node == c.Owner || c.Endpoint() && mayServe(target, facts, m.Node)
 	})
 }
 
@@ -170,13 +168,7 @@ func lostRecord(facts *model.Facts) bool { return !facts.Record.Found && len(fac
 // not understand.
 func destroyGuards(t model.Target, facts *model.Facts, limits *model.Limits) model.Findings {
 	f := markerFindings(t.Name, facts.VMs())
-	var unreadable []string
-	for _, name := range facts.Unreadable {
-		if strings.HasPrefix(name, t.Name+"-") {
-			unreadable = append(unreadable, name)
-		}
-	}
-	if len(unreadable) > 0 {
+	if unreadable := unreadableOf(t, facts); len(unreadable) > 0 {
 		f.Refuse(nameField, "A VM cannot be read",
 			"vCenter does not return the configuration of the VM %s now, as while it is being made or its datastore is not accessible; "+
 				"it may be a node of %q. Wait until it can be read, or rename it if it is not.", quoted(unreadable), t.Name)

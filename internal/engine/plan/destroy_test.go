@@ -90,8 +90,53 @@ func TestDestroyRefusesAGatewayWhoseIPPoolIsInUse(t *testing.T) {
 func TestDestroyRefusesAVMThatCannotBeReadOnlyWhereItMayBeItsOwn(t *testing.T) {
 	t.Parallel()
 	f := running(1, 0)
-	f.Unreadable = []string{"cc-w-1", "other"}
+	f.Unreadable = []string{"cc-w-1", "other", "c-x-1", "w1"}
 	wantSteps(t, destroyed(f), "delete_node c-cp-1, release_endpoint c, delete_record c")
-	f.Unreadable = []string{"c-x-1"}
+	for _, own := range []string{"c-w-1", "c-cp-7", "c-lb"} {
+		f.Unreadable = []string{own}
+		wantRefusal(t, destroyed(f), nameField, `"`+own+`"`)
+	}
+	f.Record = model.Record{}
+	f.Unreadable = []string{"c-x-1"} // of a pool that nothing tells of
 	wantRefusal(t, destroyed(f), nameField, `"c-x-1"`)
+}
+
+// TestDestroyRefusesAVMThatCannotBeReadByItsTemplate has names that do not begin with that of the
+// cluster: by the present template, by a former one, and by none, of a VM that was known.
+func TestDestroyRefusesAVMThatCannotBeReadByItsTemplate(t *testing.T) {
+	t.Parallel()
+	s := small(1, 0)
+	s.NameTemplate = "k1{pool}{n}"
+	s.Known = []model.KnownMachine{{Node: "named-by-none", Ref: "VirtualMachine:vm-7"}}
+	f := running(1, 0)
+	f.Record.NameTemplates = []record.NameTemplate{{}, {Template: "k1{pool}{n}", From: map[string]int{"w": 3}}}
+	f.Record.Counters["w"] = 5
+	lost := running(0, 0)
+	lost.Record = model.Record{}
+	for name, own := range map[string][2]bool{ // with the record, and without
+		"k1w4":          {true, true},
+		"c-w-2":         {true, true},
+		"k1w2":          {false, true}, // that ordinal has another template
+		"k1web3":        {false, true},
+		"k1lb":          {false, true},
+		"named-by-none": {true, true},
+		"other":         {false, false},
+	} {
+		for i, facts := range []*model.Facts{f, lost} {
+			facts.Unreadable = []string{name}
+			refused := len(plan.Destroy(s.Target(), facts, &model.Limits{}).Problems) > 0
+			if refused != own[i] {
+				t.Errorf("%s, %d: refused: %t", name, i, refused)
+			}
+			hidden := plan.Unproven(s.Target(), facts, false).Unseen
+			if len(hidden) > 0 != own[i] {
+				t.Errorf("%s, %d: counts as not seen: %v", name, i, hidden)
+			}
+		}
+	}
+	lost.Unreadable = []string{"k1cp1"} // it may serve with the endpoint's addresses
+	claim(lost, poolID, model.OwnerVIP)
+	if p, _ := plan.Force(s.Target(), plan.Unproven(s.Target(), lost, false), nil); names(p) != "" {
+		t.Errorf("of a control plane that may serve goes %s", names(p))
+	}
 }

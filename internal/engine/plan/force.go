@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -19,10 +18,8 @@ func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Fact
 	hide := func(node, why string) {
 		unproven.Unseen = append(unproven.Unseen, model.UnseenMachine{KnownMachine: model.KnownMachine{Node: node}, Why: why})
 	}
-	for _, name := range facts.Unreadable {
-		if strings.HasPrefix(name, target.Name+"-") {
-			hide(name, "vCenter does not return its configuration")
-		}
+	for _, name := range unreadableOf(target, facts) {
+		hide(name, "vCenter does not return its configuration")
 	}
 	if !cloning {
 		return &unproven

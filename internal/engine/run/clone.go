@@ -117,7 +117,8 @@ func (n *newNode) adopt(ctx context.Context, conflict *nameConflict) error {
 		if err := sleep(ctx, n.Timing.MaxTick); err != nil {
 			return err
 		}
-		if !slices.Contains(survey.Unreadable, n.Node) {
+		here := func(m model.UnreadableVM) bool { return m.Name == n.Node && m.Folder == n.request.Folder }
+		if !slices.ContainsFunc(survey.Unreadable, here) {
 			return nil
 		}
 	}
@@ -170,8 +171,14 @@ func (n *newNode) adoptFrom(survey *model.Survey, cause error) (*model.Machine, 
 			return &survey.Machines[i], nil
 		}
 	}
-	if survey.Holder != "" {
+	switch other := survey.HolderOf; {
+	case survey.Holder == "":
+		return nil, nil
+	case other == nil:
 		return nil, fmt.Errorf("the VM %s, which Gantry did not make, has this name; rename or remove it: %w", survey.Holder, cause)
+	default:
+		return nil, fmt.Errorf("the VM %s has this name, and is node %q of another cluster or gateway of Gantry's, with the id %s: "+
+			"choose another folder or another name_template, with {cluster}, for one of the two: %w",
+			survey.Holder, other.Node, other.Cluster, cause)
 	}
-	return nil, nil
 }
