@@ -27,15 +27,17 @@ func proxyConnected(_ context.Context, _ *url.URL, _ *http.Request, answer *http
 }
 
 // refuses reports whether the proxy itself refuses. By the other codes it says that it has
-// tried, and got no answer, as whoever connects without a proxy.
+// tried, and got no answer, as whoever connects without a proxy; which of them it has for that
+// differs from proxy to proxy.
 func (e *proxyError) refuses() bool {
-	tried := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
-	return !slices.Contains(tried, e.code)
+	refusals := []int{http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired}
+	return slices.Contains(refusals, e.code)
 }
 
-// noRoute are the errors of a system that has no route, or is told by a router that there is
-// none; those of Windows have numbers that no other system uses.
-var noRoute = []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, 10051, 10065}
+// noRoute are the errors of a system that has no route to a network; that of Windows has a number
+// that no other system uses. That a host is unreachable is none of them: a system says that, too,
+// of a machine of its own network that is dead.
+var noRoute = []syscall.Errno{syscall.ENETUNREACH, 10051}
 
 // noWay reports whether an error says nothing of the machine that was to be reached, but of the
 // way to it from here.

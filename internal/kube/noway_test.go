@@ -37,9 +37,12 @@ func TestNoWayFromHere(t *testing.T) {
 		"a proxy that wants to know who asks": {
 			answers(http.StatusProxyAuthRequired), far, true,
 		},
-		"a proxy that has tried":  {answers(http.StatusBadGateway), far, false},
-		"a proxy that has waited": {answers(http.StatusGatewayTimeout), far, false},
-		"a closed port":           {"", "https" + closed.URL[len("http"):], false},
+		"a proxy that does not connect":     {answers(http.StatusMethodNotAllowed), far, true},
+		"a proxy that could not":            {answers(http.StatusInternalServerError), far, false},
+		"a proxy that has no way to say it": {answers(http.StatusNotFound), far, false},
+		"a proxy that has tried":            {answers(http.StatusBadGateway), far, false},
+		"a proxy that has waited":           {answers(http.StatusGatewayTimeout), far, false},
+		"a closed port":                     {"", "https" + closed.URL[len("http"):], false},
 	} {
 		err := connect(t, kube.Options{ProxyURL: c.proxy}, s.kubeconfig(c.url)).Ready(t.Context())
 		if err == nil || errors.Is(err, model.ErrNoWay) != c.noWay {
@@ -50,7 +53,7 @@ func TestNoWayFromHere(t *testing.T) {
 
 func TestNoWayByASystemsErrors(t *testing.T) {
 	t.Parallel()
-	for err, want := range map[error]bool{syscall.EHOSTUNREACH: true, syscall.ENETUNREACH: true, syscall.ECONNREFUSED: false} {
+	for err, want := range map[error]bool{syscall.EHOSTUNREACH: false, syscall.ENETUNREACH: true, syscall.ECONNREFUSED: false} {
 		dialled := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", err)}
 		got := kube.Failed(t.Context(), &url.Error{Op: "Get", Err: dialled})
 		if errors.Is(got, model.ErrNoWay) != want || !errors.Is(got, model.ErrNotReached) {

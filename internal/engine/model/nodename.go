@@ -137,7 +137,7 @@ func firstOrdinals(byOrdinal []Machine, template string) map[string]int {
 	found := map[string]bool{}
 	for _, m := range byOrdinal {
 		switch pool := m.Marker.NodePool; {
-		case found[pool]:
+		case found[pool] || m.Marker.Ordinal > LastOrdinal: // no counter goes by that
 		case m.Marker.NameTemplate == template:
 			next[pool] = m.Marker.Ordinal
 			found[pool] = true

@@ -76,6 +76,11 @@ func planNodePool(v view, pool model.NodePool) nodePoolPlan {
 	if pool.ControlPlane() {
 		p.rewriteSecrets(v, members)
 	}
+	if creations.counter > model.MaxOrdinal+1 {
+		p.findings.Refuse(nodePoolField(pool.Name), fmt.Sprintf("Node pool %q has no number left", pool.Name),
+			"The nodes of a pool are numbered up to %d, and the record of %q says that these numbers were handed out. "+
+				"Move to a worker pool of another name; a control plane needs a new cluster.", model.MaxOrdinal, v.spec.Name)
+	}
 	p.next = creations.counter
 	p.assigned = creations.assigned
 	p.remove(v, left)
@@ -170,7 +175,7 @@ func (c *creations) next() model.CreateNode {
 		n = c.pending[0]
 		c.pending = c.pending[1:]
 	} else {
-		for !c.names.Free(c.pool.Name, n) {
+		for n <= model.MaxOrdinal && !c.names.Free(c.pool.Name, n) {
 			n++
 		}
 		c.counter = n + 1

@@ -261,3 +261,28 @@ func TestPlanHandsOutOrdinalsThatNeverGoBack(t *testing.T) {
 		}
 	}
 }
+
+// No number is left where the last one was handed out, and one that only a marker or a name
+// claims counts for nothing.
+func TestNumbersEnd(t *testing.T) {
+	t.Parallel()
+	f := running(1, 2)
+	f.Machines[2].Marker.Ordinal = model.MaxOrdinal
+	f.API.Nodes["c-w-1000000"] = model.KubeNode{Name: "c-w-1000000"}
+	f.Unseen = append(f.Unseen, model.UnseenMachine{KnownMachine: model.KnownMachine{Node: "c-w-1000000"}})
+	f.Gone = append(f.Gone, model.KnownMachine{Node: "c-w-999999"})
+	if p := planned(small(1, 6), f); len(p.Problems) > 0 || p.Numbers.Next["w"] > 10 {
+		t.Errorf("counts on from %d: %v", p.Numbers.Next["w"], p.Problems)
+	}
+
+	f = running(1, 2)
+	f.Record.Counters["w"] = model.MaxOrdinal
+	s := small(1, 3)
+	if p := planned(s, f); len(p.Problems) > 0 || !strings.Contains(names(p), "create_node c-w-1000000") {
+		t.Errorf("%s: %v", names(p), p.Problems)
+	}
+	s.Workers[0].Count = 4
+	if p := planned(s, f); !says(on(p.Problems, model.NodePoolField("w", "")), "numbered up to 1000000") {
+		t.Errorf("%s: %v", names(p), p.Problems)
+	}
+}

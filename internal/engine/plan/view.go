@@ -88,30 +88,31 @@ func namesOf(spec *model.ClusterSpec, facts *model.Facts) model.NodeNames {
 
 // highest is the highest ordinal that a node of the pool is known to have had, so
 // that a counter which was lost does not go back. The names in the API are the cluster's
-// administrators': they do not take a counter beyond what names of nodes have room for.
+// administrators', and others may write a marker: they do not take a counter beyond what names
+// of nodes have room for.
 func (v view) highest(pool string) int {
 	high := 0
-	for _, m := range slices.Concat(v.facts.Machines, v.former) {
-		if m.Marker.NodePool == pool {
-			high = max(high, m.Marker.Ordinal)
-		}
-	}
-	for name := range v.facts.API.Nodes {
-		if n := v.ordinal(pool, name); n < maxOrdinal {
+	count := func(n int) {
+		if n < model.LastOrdinal {
 			high = max(high, n)
 		}
 	}
+	for _, m := range slices.Concat(v.facts.Machines, v.former) {
+		if m.Marker.NodePool == pool {
+			count(m.Marker.Ordinal)
+		}
+	}
+	for name := range v.facts.API.Nodes {
+		count(v.ordinal(pool, name))
+	}
 	for _, m := range v.facts.Unseen {
-		high = max(high, v.ordinal(pool, m.Node))
+		count(v.ordinal(pool, m.Node))
 	}
 	for _, m := range v.facts.Gone {
-		high = max(high, v.ordinal(pool, m.Node))
+		count(v.ordinal(pool, m.Node))
 	}
 	return high
 }
-
-// maxOrdinal is the highest ordinal that names of nodes have room for.
-const maxOrdinal = 9999
 
 // unreadable reports whether there is a VM of that name whose configuration
 // vCenter does not return.

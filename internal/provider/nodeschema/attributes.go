@@ -31,14 +31,14 @@ var (
 // maxName leaves room in a node's name for a pool and a number.
 const maxName = 40
 
-// Name is the name of a cluster or gateway, which begins the names of its nodes;
+// Name is the name of a cluster or gateway, which by default begins the names of its nodes;
 // scope is where it is unique.
 func Name(kind, scope string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Required: true,
 		MarkdownDescription: fmt.Sprintf("Name of the %s, unique %s: 1 to %d lower-case letters, digits and `-`, with a letter or "+
 			"digit at both ends. "+
-			"It begins the names of its nodes, which hold 63 characters at most. A change replaces the %s.", kind, scope, maxName, kind),
+			"By default it begins the names of its nodes, which hold 63 characters at most. A change replaces the %s.", kind, scope, maxName, kind),
 		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		Validators: []validator.String{
 			stringvalidator.LengthBetween(1, maxName),

@@ -38,7 +38,7 @@ func LoadBalancer(kind string) schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "The load balancer of a " + kind + " with `ip_allocation = \"dhcp\"`: a VM named like the " + kind +
-			" with `-lb`, " +
+			" with `-lb` by default, " +
 			"in the first placement of the control plane, that runs HAProxy and is the endpoint. All of it is optional. " +
 			"Its MAC address stays the same when it is replaced: reserve its address for that on the DHCP server, or set `host_name`.",
 		Attributes: map[string]schema.Attribute{

@@ -4,6 +4,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -58,7 +59,7 @@ func (m *model) fill(facts *vsphere.TemplateFacts, findings enginemodel.Findings
 	m.CPU = facts.CPUs
 	m.MemoryMB = facts.MemoryMB
 	m.Tools = facts.Tools
-	if version, ok := kubeversion.InName(facts.Path); ok {
+	if version, ok := kubeversion.InName(inventoryname.Base(facts.Path)); ok {
 		text := version.String()
 		m.KubernetesVersion = &text
 	}
