@@ -97,7 +97,7 @@ func TestDestroyRefusesAVMThatCannotBeReadOnlyWhereItMayBeItsOwn(t *testing.T) {
 		wantRefusal(t, destroyed(f), nameField, `"`+own+`"`)
 	}
 	f.Record = model.Record{}
-	f.Unreadable = []string{"c-x-1"} // of a pool that nothing tells of
+	f.Unreadable = []string{"c-x-1"} // of a pool that nothing knows
 	wantRefusal(t, destroyed(f), nameField, `"c-x-1"`)
 }
 
