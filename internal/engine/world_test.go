@@ -34,7 +34,7 @@ func fast() model.Timing {
 		Tick: 20 * time.Millisecond, MaxTick: 200 * time.Millisecond, CallTimeout: 10 * time.Second,
 		RetryBudget: 2 * time.Second, Backoff: 20 * time.Millisecond,
 		OffLimit:    2 * time.Second,
-		BootTimeout: 30 * time.Second, APITimeout: 20 * time.Second, ReadyWait: 20 * time.Second,
+		BootTimeout: 30 * time.Second, APITimeout: 20 * time.Second, AnswerWait: time.Second, ReadyWait: 20 * time.Second,
 		LeaseLife: 2 * time.Second, LeaseWait: 20 * time.Second,
 		TokenLife: 30 * time.Minute, StuckPause: 20 * time.Millisecond,
 	}

@@ -12,6 +12,7 @@ type Timing struct {
 	OffLimit    time.Duration // how long a VM may be off while it boots, as after a host's failure
 	BootTimeout time.Duration // from power-on to joined
 	APITimeout  time.Duration // from joined to an answer behind the VIP
+	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
 	ReadyWait   time.Duration // from the last step to all nodes Ready
 	TokenLife   time.Duration // of a bootstrap token
 	// LeaseLife is how long a Lease is its holder's that is not renewed, and LeaseWait how
@@ -38,6 +39,7 @@ func DefaultTiming() Timing {
 		OffLimit:    3 * time.Minute,
 		BootTimeout: 20 * time.Minute,
 		APITimeout:  5 * time.Minute,
+		AnswerWait:  30 * time.Second,
 		ReadyWait:   5 * time.Minute,
 		TokenLife:   30 * time.Minute,
 		LeaseLife:   15 * time.Minute,

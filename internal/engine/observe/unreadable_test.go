@@ -26,9 +26,11 @@ func TestOnlyTheClustersOwnUnreadableVMsCount(t *testing.T) {
 		machines []model.Machine
 		want     []string
 	}{
-		"by the record":                  {request{record: recorded}, nil, []string{"w-2", "w-3", "w-4"}},
-		"by the spec":                    {request{names: &model.Names{Folder: "/dc/vm/k8s/"}}, nil, []string{"w-2", "w-3", "w-4"}},
-		"by where other VMs are":         {request{record: recorded}, []model.Machine{{Folder: "Folder:moved"}}, []string{"w-2", "w-3", "w-4", "w-5"}},
+		"by the record": {request{record: recorded}, nil, []string{"w-2", "w-3", "w-4"}},
+		"by the spec":   {request{names: &model.Names{Folder: "/dc/vm/k8s/"}}, nil, []string{"w-2", "w-3", "w-4"}},
+		"by where other VMs are": {
+			request{record: recorded}, []model.Machine{{Folder: "Folder:moved"}}, []string{"w-2", "w-3", "w-4", "w-5"},
+		},
 		"the folder is not known":        {request{}, nil, []string{"w-1", "w-2", "w-3", "w-4", "w-5"}},
 		"the folder is the datacenter's": {request{names: &model.Names{}}, nil, []string{"w-3", "w-4"}},
 	} {

@@ -105,8 +105,8 @@ func (c *clusterAPI) wait(ctx context.Context) (model.API, error) {
 	return c.api, nil
 }
 
-// answersNow reports whether the API is ready, asked once.
-func (c *clusterAPI) answersNow(ctx context.Context) bool {
+// answersSoon reports whether the API is ready, or is about to be.
+func (c *clusterAPI) answersSoon(ctx context.Context) bool {
 	release, err := c.enter(ctx)
 	if err != nil {
 		return false
@@ -115,7 +115,7 @@ func (c *clusterAPI) answersNow(ctx context.Context) bool {
 	if c.ready || c.err != nil {
 		return c.ready
 	}
-	return c.connect() == nil && c.api.Ready(ctx) == nil
+	return c.connect() == nil && poll(ctx, c.timing, c.timing.AnswerWait, c.api.Ready) == nil
 }
 
 // isReady notes that the API is ready. The turn is held.

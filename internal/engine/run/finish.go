@@ -27,8 +27,8 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 	if !r.APIReached() {
 		return unrecorded
 	}
-	if failed != nil && !r.api.answersNow(ctx) {
-		// A failure is told without waiting for an API: the next run writes what import needs.
+	if failed != nil && !r.api.answersSoon(ctx) {
+		// A failure is told without waiting long for an API: the next run writes what import needs.
 		return r.MarkComplete(ctx, nil, failed)
 	}
 
