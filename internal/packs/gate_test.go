@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"k8s.io/client-go/rest"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -58,7 +59,7 @@ func TestNothingIsChangedWithoutTheLock(t *testing.T) {
 	charts := packs.New(packs.Options{Cluster: func([]byte) (*rest.Config, error) {
 		return &rest.Config{Host: server.URL, Transport: http.DefaultTransport}, nil
 	}})
-	releases, err := charts.Connect(nil)
+	releases, err := charts.Connect(nil, uuid.New())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestAnAPIThatFailsIsNotTakenForOneWithoutReleases(t *testing.T) {
 	charts := packs.New(packs.Options{Cluster: func([]byte) (*rest.Config, error) {
 		return &rest.Config{Host: server.URL, Transport: http.DefaultTransport}, nil
 	}})
-	releases, err := charts.Connect(nil)
+	releases, err := charts.Connect(nil, uuid.New())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestAChartThatChangedSinceThePlanIsNotInstalled(t *testing.T) {
 	chart.Resolved = charts.Resolve(t.Context(), chart, kubernetesVersion)
 	files["values.yaml"] += "more: 1\n"
 	chart.Path = testchart.Folder(t, files)
-	releases, err := charts.Connect(nil)
+	releases, err := charts.Connect(nil, uuid.New())
 	if err != nil {
 		t.Fatal(err)
 	}

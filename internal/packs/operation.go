@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
+	"github.com/google/uuid"
 	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/kube"
 	releasev1 "helm.sh/helm/v4/pkg/release/v1"
@@ -22,8 +22,9 @@ import (
 
 // releases are those of one cluster.
 type releases struct {
-	charts *charts
-	config *rest.Config
+	charts  *charts
+	config  *rest.Config
+	cluster uuid.UUID
 }
 
 // operation is what is done with one release, under the caller's lock.
@@ -31,8 +32,10 @@ type operation struct {
 	ctx       context.Context //nolint:containedctx // it is the life of the operation
 	gate      *gate
 	config    *rest.Config
+	cluster   string
 	namespace string
 	name      string
+	reasons   *reasons
 }
 
 func (r *releases) operation(ctx context.Context, namespace, name string, check func(context.Context) error) *operation {
@@ -40,7 +43,9 @@ func (r *releases) operation(ctx context.Context, namespace, name string, check 
 	g := &gate{RoundTripper: config.Transport, check: check}
 	config.Transport = during{RoundTripper: g, ctx: ctx}
 	config.WarningHandler = rest.NoWarnings{}
-	return &operation{ctx: ctx, gate: g, config: config, namespace: namespace, name: name}
+	return &operation{
+		ctx: ctx, gate: g, config: config, cluster: r.cluster.String(), namespace: namespace, name: name, reasons: &reasons{},
+	}
 }
 
 // helm is the configuration of one action of Helm: what it discovers of the API is not
@@ -51,7 +56,7 @@ func (o *operation) helm() (*action.Configuration, error) {
 		return nil, err
 	}
 	cached := memory.NewMemCacheClient(client)
-	cfg := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
+	cfg := action.NewConfiguration(action.ConfigurationSetLogger(o.reasons))
 	getter := &getter{operation: o, discovery: cached, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached)}
 	if err := cfg.Init(getter, o.namespace, "secret"); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"helm.sh/helm/v4/pkg/kube"
 	"k8s.io/client-go/rest"
 	"oras.land/oras-go/v2/registry/remote/retry"
@@ -81,12 +82,12 @@ func (c *charts) Resolve(ctx context.Context, chart model.Chart, kubernetesVersi
 }
 
 // Connect implements model.Charts.
-func (c *charts) Connect(kubeconfig []byte) (model.Releases, error) {
+func (c *charts) Connect(kubeconfig []byte, cluster uuid.UUID) (model.Releases, error) {
 	config, err := c.options.Cluster(kubeconfig)
 	if err != nil {
 		return nil, err
 	}
-	return &releases{charts: c, config: config}, nil
+	return &releases{charts: c, config: config, cluster: cluster}, nil
 }
 
 // archive returns the archive of a chart that is not a path, checked by the

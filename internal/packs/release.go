@@ -22,11 +22,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// packLabel is the label of a release by which another run knows what it was made of.
-const packLabel = "gantry.io/pack"
-
 // maxHistory is how many revisions of a release are kept, as by the command helm.
 const maxHistory = 10
+
+// serverSide has Helm apply on the server's side also what was applied on the client's, as
+// by a Helm of version 3.
+const serverSide = "true"
 
 // content is what a release is to be.
 type content struct {
@@ -60,7 +61,7 @@ func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, ch
 		return err
 	case last == nil:
 		return o.install(want)
-	case last.Info.Status == common.StatusDeployed && last.Labels[packLabel] == want.identity:
+	case last.Info.Status == common.StatusDeployed && last.Labels[contentLabel] == want.identity:
 		return nil // by a run that could not say so any more
 	}
 	return o.upgrade(want, last)
@@ -75,6 +76,9 @@ func (o *operation) settle(chart model.Chart) (*releasev1.Release, error) {
 	}
 	revisions, err := o.history(cfg)
 	if err != nil || len(revisions) == 0 {
+		return nil, err
+	}
+	if err := o.ours(revisions); err != nil {
 		return nil, err
 	}
 	last := revisions[len(revisions)-1]
@@ -136,7 +140,7 @@ func (o *operation) install(want content) error {
 	install.WaitStrategy = strategy(want.chart)
 	install.WaitOptions = o.waitOptions()
 	install.Timeout = want.chart.Timeout
-	install.Labels = map[string]string{packLabel: want.identity}
+	install.Labels = o.labels(want.identity)
 	made, err := install.RunWithContext(o.ctx, want.loaded, want.values)
 	if err == nil {
 		return nil
@@ -176,9 +180,10 @@ func (o *operation) upgrade(want content, last *releasev1.Release) error {
 	upgrade.WaitOptions = o.waitOptions()
 	upgrade.Timeout = want.chart.Timeout
 	upgrade.ResetValues = true // what left the values goes back to the chart's own
+	upgrade.ServerSideApply = serverSide
 	upgrade.ForceConflicts = true
 	upgrade.MaxHistory = maxHistory
-	upgrade.Labels = map[string]string{packLabel: want.identity}
+	upgrade.Labels = o.labels(want.identity)
 	made, err := upgrade.RunWithContext(o.ctx, o.name, want.loaded, want.values)
 	if err == nil {
 		return nil
@@ -229,6 +234,7 @@ func (o *operation) rollback(to *releasev1.Release, chart model.Chart) error {
 	rollback.WaitStrategy = strategy(chart)
 	rollback.WaitOptions = o.waitOptions()
 	rollback.Timeout = chart.Timeout
+	rollback.ServerSideApply = serverSide
 	rollback.ForceConflicts = true
 	rollback.MaxHistory = maxHistory
 	return o.done(rollback.Run(o.name))

@@ -28,7 +28,11 @@ func (o *operation) uninstall() error {
 		return err
 	}
 	// Helm takes a history that it cannot read for one that is not there.
-	if revisions, err := o.history(cfg); err != nil || len(revisions) == 0 {
+	revisions, err := o.history(cfg)
+	if err != nil || foreign(revisions) {
+		return err // of the pack there is nothing, whatever another has made by its name
+	}
+	if err := o.ours(revisions); err != nil {
 		return err
 	}
 	uninstall := action.NewUninstall(cfg)
@@ -36,6 +40,8 @@ func (o *operation) uninstall() error {
 	uninstall.WaitOptions = o.waitOptions()
 	uninstall.Timeout = uninstallTimeout
 	uninstall.DeletionPropagation = "background"
-	_, err = uninstall.Run(o.name)
-	return o.done(err)
+	if _, err = uninstall.Run(o.name); err != nil {
+		return o.done(o.reasons.behind(err))
+	}
+	return nil
 }

@@ -131,10 +131,10 @@ func (k Pack) Release() Release {
 
 // AppliedPack is what a cluster holds of a pack.
 type AppliedPack struct {
-	// Hash is that of the pack that was applied; empty: applying one has begun, and not
-	// come to an end.
+	// Hash is that of the pack that was applied; empty: applying or uninstalling one has
+	// begun, and not come to an end.
 	Hash string
-	// Digest is that of its chart.
+	// Digest is that of its chart, of the one that was applied last.
 	Digest string `json:",omitempty"`
 	// Source is where the chart was from.
 	Source string `json:",omitempty"`

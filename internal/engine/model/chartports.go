@@ -1,6 +1,10 @@
 package model
 
-import "context"
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
 
 // Charts is what the engine needs of Helm: charts, wherever they are kept, and their
 // releases in clusters.
@@ -11,18 +15,20 @@ type Charts interface {
 	Resolve(ctx context.Context, chart Chart, kubernetesVersion string) ResolvedChart
 	// Connect returns the releases of a cluster. Of a kubeconfig it takes what
 	// pki.ParseKubeconfig returns. It makes no call.
-	Connect(kubeconfig []byte) (Releases, error)
+	Connect(kubeconfig []byte, cluster uuid.UUID) (Releases, error)
 }
 
 // Releases are those of one cluster. What changes anything there asks check right before
-// every single call, after all waiting.
+// every single call, after all waiting. A release that was not made for this cluster's pack
+// is never touched.
 type Releases interface {
 	// Apply installs or upgrades a release so that it is of a resolved chart, and waits as
 	// the chart asks for. One that a dead run has left pending is brought back first, since
 	// the caller holds the cluster's lock. An upgrade that fails is rolled back; a first
-	// installation that fails stays. The error names the object that is not ready, with
+	// installation that fails stays, and is upgraded or installed anew over what is there. The error names the object that is not ready, with
 	// what the cluster says of it.
 	Apply(ctx context.Context, name string, chart Chart, check func(context.Context) error) error
-	// Uninstall deletes a release and its history; one that is gone is success.
+	// Uninstall deletes a release and its history; one that is gone is success, as is one
+	// that somebody else has made since.
 	Uninstall(ctx context.Context, release Release, check func(context.Context) error) error
 }

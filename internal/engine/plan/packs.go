@@ -39,8 +39,8 @@ func packStep(pack model.Pack, have model.AppliedPack, position int) model.Step 
 	if pack.Chart == nil {
 		return model.ApplyPack{Pack: pack}
 	}
-	// One whose first installation has failed is still being installed.
-	if have.Hash == "" || have.Release == nil || moves(pack, have) {
+	// One whose first installation has failed is still being installed: it has no digest yet.
+	if have.Digest == "" || have.Release == nil || moves(pack, have) {
 		return model.InstallPack{Pack: pack, Position: position}
 	}
 	return model.UpgradePack{Pack: pack, Position: position}

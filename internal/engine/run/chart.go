@@ -10,8 +10,9 @@ import (
 )
 
 // releasePack installs or upgrades the release of a pack. That it has begun is stored in
-// the cluster before: also what never comes to its end is uninstalled when the pack leaves
-// the profile.
+// the cluster before: whatever never comes to its end is a change in the next plan, also
+// where the configuration is as before by then, and is uninstalled when the pack leaves the
+// profile.
 func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int) error {
 	if err := r.dependencies(pack); err != nil {
 		return err
@@ -21,11 +22,13 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 		return err
 	}
 	release := pack.Release()
-	if have := r.packs.get(pack.Name); have.Release == nil {
-		r.packs.set(pack.Name, model.AppliedPack{Source: pack.Chart.Source(), Release: &release, Position: position})
-		if err := r.storeImportData(ctx); err != nil {
-			return err
-		}
+	have := r.packs.get(pack.Name)
+	if have.Release == nil {
+		have = model.AppliedPack{Release: &release, Position: position}
+	}
+	have.Source = pack.Chart.Source()
+	if err := r.noteBegun(ctx, pack.Name, have); err != nil {
+		return err
 	}
 	if err := releases.Apply(ctx, pack.Name, *pack.Chart, r.changes.checkPatiently); err != nil {
 		return err
@@ -38,6 +41,14 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 		Position: position,
 	})
 	return nil
+}
+
+// noteBegun stores in the cluster that a pack is neither as it was nor as it is to be. What is
+// known of its release stays: by that it is taken out.
+func (r *Runner) noteBegun(ctx context.Context, name string, have model.AppliedPack) error {
+	have.Hash = ""
+	r.packs.set(name, have)
+	return r.storeImportData(ctx)
 }
 
 // dependencies is an error where a pack that has to be there before another one is not.
@@ -56,6 +67,11 @@ func (r *Runner) uninstallPack(ctx context.Context, s model.UninstallPack) error
 	if err != nil {
 		return err
 	}
+	have := r.packs.get(s.Pack)
+	have.Release = &s.Release
+	if err := r.noteBegun(ctx, s.Pack, have); err != nil {
+		return err
+	}
 	if err := releases.Uninstall(ctx, s.Release, r.changes.checkPatiently); err != nil {
 		return err
 	}
@@ -71,5 +87,5 @@ func (r *Runner) releases(ctx context.Context) (model.Releases, error) {
 	if _, err := r.api.wait(ctx); err != nil {
 		return nil, err
 	}
-	return r.Charts.Connect(r.Secrets.Kubeconfig)
+	return r.Charts.Connect(r.Secrets.Kubeconfig, r.Spec.ID)
 }
