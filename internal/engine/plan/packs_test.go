@@ -29,6 +29,8 @@ func TestPlanOfCharts(t *testing.T) {
 	was := chartPack("app", "1.0.0", "sha256:1", "a: 1")
 	begun := applied(was, 1)
 	begun.Hash = ""
+	upgraded := begun // and not to its end
+	begun.Digest = ""
 	elsewhere := chartPack("app", "1.0.0", "sha256:1", "a: 1")
 	elsewhere.Chart.Namespace = "other"
 	unresolved := chartPack("app", "1.0.0", "", "a: 1")
@@ -50,7 +52,8 @@ func TestPlanOfCharts(t *testing.T) {
 		"values":               {chartPack("app", "1.0.0", "sha256:1", "a: 2"), had, []string{"upgrade_pack app (demo 1.0.0)"}},
 		"version":              {chartPack("app", "1.1.0", "sha256:2", "a: 1"), had, []string{"upgrade_pack app (demo 1.1.0)"}},
 		"content":              {chartPack("app", "1.0.0", "sha256:2", "a: 1"), had, []string{"upgrade_pack app (demo 1.0.0)"}},
-		"not finished":         {was, map[string]model.AppliedPack{"app": begun}, []string{"install_pack app (demo 1.0.0)"}},
+		"not installed":        {was, map[string]model.AppliedPack{"app": begun}, []string{"install_pack app (demo 1.0.0)"}},
+		"taken back":           {was, map[string]model.AppliedPack{"app": upgraded}, []string{"upgrade_pack app (demo 1.0.0)"}},
 		"namespace": {elsewhere, had,
 			[]string{"uninstall_pack app (demo 1.0.0)", "install_pack app (demo 1.0.0)"}},
 		"to manifests": {manifests, had,
