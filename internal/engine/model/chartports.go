@@ -29,6 +29,6 @@ type Releases interface {
 	// what the cluster says of it.
 	Apply(ctx context.Context, name string, chart Chart, check func(context.Context) error) error
 	// Uninstall deletes a release and its history; one that is gone is success, as is one
-	// that somebody else has made since.
+	// that a user has made since.
 	Uninstall(ctx context.Context, release Release, check func(context.Context) error) error
 }
