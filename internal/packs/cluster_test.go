@@ -58,7 +58,8 @@ func newCluster(t *testing.T) *cluster {
 		if c.refuses(r) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "message": "not today", "code": 403}`))
+			_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", ` +
+				`"reason": "Forbidden", "message": "not today", "code": 403}`))
 			return
 		}
 		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{admin}}
@@ -126,13 +127,6 @@ func (c *cluster) refuses(r *http.Request) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.refuse != nil && c.refuse(r)
-}
-
-// writes matches requests that change what has a name.
-func writes(name string) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		return r.Method != http.MethodGet && strings.HasSuffix(r.URL.Path, "/"+name)
-	}
 }
 
 func allowed(context.Context) error { return nil }
