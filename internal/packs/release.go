@@ -55,67 +55,18 @@ func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, ch
 	}
 	want := content{chart: chart, loaded: loaded, values: values, identity: chart.Identity()}
 	o := r.operation(ctx, chart.Namespace, name, check)
-	last, err := o.settle(chart)
-	switch {
-	case err != nil:
+	revisions, err := o.settle(chart)
+	if err != nil {
 		return err
-	case last == nil:
+	}
+	if len(revisions) == 0 {
 		return o.install(want)
-	case last.Info.Status == common.StatusDeployed && last.Labels[contentLabel] == want.identity:
+	}
+	last := revisions[len(revisions)-1]
+	if last.Info.Status == common.StatusDeployed && last.Labels[contentLabel] == want.identity {
 		return nil // by a run that could not say so any more
 	}
 	return o.upgrade(want, last)
-}
-
-// settle brings a release that a dead run has left in the middle of something to where
-// Helm goes on, and returns its last revision; nil where there is none.
-func (o *operation) settle(chart model.Chart) (*releasev1.Release, error) {
-	cfg, err := o.helm()
-	if err != nil {
-		return nil, err
-	}
-	revisions, err := o.history(cfg)
-	if err != nil || len(revisions) == 0 {
-		return nil, err
-	}
-	if err := o.ours(revisions); err != nil {
-		return nil, err
-	}
-	last := revisions[len(revisions)-1]
-	status := last.Info.Status
-	good := lastGood(revisions)
-	switch {
-	case status.IsPending() && good != nil:
-		last.SetStatus(common.StatusFailed, "The run ended before this did")
-		if err := cfg.Releases.Update(last); err != nil {
-			return nil, o.done(fmt.Errorf("mark revision %d of the release %s/%s as failed: %w", last.Version, o.namespace, o.name, err))
-		}
-		if err := o.rollback(good, chart); err != nil {
-			return nil, fmt.Errorf("roll back the release %s/%s, which a run has left %s: %w", o.namespace, o.name, status, err)
-		}
-	case status.IsPending(), status == common.StatusUninstalling, status == common.StatusUninstalled:
-		if err := o.uninstall(); err != nil {
-			return nil, fmt.Errorf("uninstall the release %s/%s, which a run has left %s: %w", o.namespace, o.name, status, err)
-		}
-	default:
-		return last, nil
-	}
-	if revisions, err = o.history(cfg); err != nil || len(revisions) == 0 {
-		return nil, err
-	}
-	return revisions[len(revisions)-1], nil
-}
-
-// lastGood is the revision that a release can be rolled back to; nil where there is none.
-func lastGood(revisions []*releasev1.Release) *releasev1.Release {
-	for _, status := range []common.Status{common.StatusDeployed, common.StatusSuperseded} {
-		for _, r := range slices.Backward(revisions) {
-			if r.Info.Status == status {
-				return r
-			}
-		}
-	}
-	return nil
 }
 
 // strategy is how an action waits for the objects of a chart.
@@ -237,7 +188,13 @@ func (o *operation) rollback(to *releasev1.Release, chart model.Chart) error {
 	rollback.ServerSideApply = serverSide
 	rollback.ForceConflicts = true
 	rollback.MaxHistory = maxHistory
-	return o.done(rollback.Run(o.name))
+	if err := rollback.Run(o.name); err != nil {
+		if o.stopped() {
+			return o.done(err)
+		}
+		return errors.Join(err, o.endPending()) // Helm leaves it pending where a hook fails
+	}
+	return nil
 }
 
 // failed is why an action did not come to its end: what Helm says, what the cluster says
