@@ -7,6 +7,10 @@ import (
 
 	"helm.sh/helm/v4/pkg/release/common"
 	releasev1 "helm.sh/helm/v4/pkg/release/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 )
 
 // TestAReleaseOfAnotherIsNotTouched has a release of the pack's name that a user has made, and
@@ -93,4 +97,58 @@ func TestWhyAnUninstallationFailed(t *testing.T) {
 	c.refusing(nil)
 	c.must(c.uninstall())
 	c.expect()
+}
+
+// TestAnUninstallationSparesWhatUsersHaveMade has a chart with a namespace, and with a definition
+// of which there are resources.
+func TestAnUninstallationSparesWhatUsersHaveMade(t *testing.T) {
+	t.Parallel()
+	const keep = "  annotations: {helm.sh/resource-policy: keep}\n"
+	namespace := func(annotation string) string {
+		return "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shared\n" + annotation
+	}
+	definition := func(annotation string) string {
+		return "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: widgets.demo.example.com\n" +
+			annotation + `spec:
+  group: demo.example.com
+  names: {kind: Widget, listKind: WidgetList, plural: widgets, singular: widget}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`
+	}
+	widget := func(c *cluster) {
+		client, err := dynamic.NewForConfig(c.config)
+		c.must(err)
+		_, err = client.Resource(schema.GroupVersionResource{Group: "demo.example.com", Version: "v1", Resource: "widgets"}).Namespace("apps").
+			Create(c.Context(), &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": "demo.example.com/v1", "kind": "Widget", "metadata": map[string]any{"name": "mine"},
+			}}, metav1.CreateOptions{})
+		c.must(err)
+	}
+	for name, x := range map[string]struct {
+		manifest string
+		made     func(*cluster)
+		refused  string
+	}{
+		"a namespace":                     {namespace(""), nil, "Namespace shared"},
+		"a namespace that is kept":        {namespace(keep), nil, ""},
+		"a definition that is used":       {definition(""), widget, "CustomResourceDefinition widgets.demo.example.com"},
+		"a definition that is not used":   {definition(""), nil, ""},
+		"a definition that is kept, used": {definition(keep), widget, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			c.must(c.apply(c.chart(map[string]string{"a.yaml": x.manifest})))
+			if x.made != nil {
+				x.made(c)
+			}
+			switch err := c.uninstall(); {
+			case x.refused == "" && err != nil:
+				t.Error(err)
+			case x.refused != "" && (err == nil || !strings.Contains(err.Error(), x.refused) || !strings.Contains(err.Error(), "keep")):
+				t.Errorf("error %v", err)
+			}
+		})
+	}
 }

@@ -59,7 +59,13 @@ func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, ch
 	if err != nil {
 		return err
 	}
-	if len(revisions) == 0 {
+	begun := len(revisions) > 0
+	if begun && lastGood(revisions) == nil {
+		if begun, err = o.resumeInstallation(revisions); err != nil {
+			return err
+		}
+	}
+	if !begun {
 		return o.install(want)
 	}
 	last := revisions[len(revisions)-1]

@@ -35,6 +35,9 @@ func (o *operation) uninstall() error {
 	if err := o.ours(revisions); err != nil {
 		return err
 	}
+	if err := o.spares(revisions[len(revisions)-1]); err != nil {
+		return err
+	}
 	uninstall := action.NewUninstall(cfg)
 	uninstall.WaitStrategy = kube.StatusWatcherStrategy
 	uninstall.WaitOptions = o.waitOptions()
