@@ -42,8 +42,8 @@ func (o *operation) spares(last *releasev1.Release) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("its chart has made objects that would take along what users have made: %s. Have the chart keep them, by the annotation "+
-		"%s: %s in its templates or by its values, and apply that first; or delete what is in them, or the release itself by "+
+	return fmt.Errorf("its chart has made objects that would take along what users have made: %s. Have the chart keep them, "+
+		"by the annotation %s: %s in its templates or by its values, and apply that first; or delete what is in them, or the release itself by "+
 		"`helm uninstall -n %s %s`, by hand", strings.Join(names, ", "), kube.ResourcePolicyAnno, kube.KeepPolicy, o.namespace, o.name)
 }
 
