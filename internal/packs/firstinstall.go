@@ -75,7 +75,8 @@ func (o *operation) outstanding(revisions []*releasev1.Release) error {
 		return nil
 	}
 	return fmt.Errorf("the first installation of the release %s/%s did not come to its end, and of its hooks that Helm "+
-		"runs in an installation alone these did not succeed: %s. Where the release holds nothing that is needed, take it out by `helm uninstall -n %s %s` and "+
+		"runs in an installation alone these did not succeed: %s. Where the release holds nothing that is needed, "+
+		"take it out by `helm uninstall -n %s %s` and "+
 		"apply again. Where it does, do by hand what they do and bring the release to a revision that works by `helm upgrade`",
 		o.namespace, o.name, strings.Join(names, ", "), o.namespace, o.name)
 }
