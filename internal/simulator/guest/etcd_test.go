@@ -110,6 +110,10 @@ func TestEtcdOfAControlPlane(t *testing.T) {
 		t.Errorf("a member without power: %+v", dead)
 	}
 	eventually(t, "its static pods are not Ready", func() bool { return s.podsReady("cp-2") == 0 })
+	eventually(t, "the others have a leader", func() bool {
+		all := s.etcdMembers()
+		return all["cp-1"].Healthy() && all["cp-3"].Healthy()
+	})
 	s.refuses(s.controlPlane("cp-4", address(14)), "etcd cluster is not healthy: failed to dial endpoint https://10.10.183.12:2379")
 
 	s.removeMember(dead.ID)
