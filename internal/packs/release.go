@@ -29,6 +29,10 @@ const maxHistory = 10
 // by a Helm of version 3.
 const serverSide = "true"
 
+// checkedBefore leaves out Helm's own check of values, which would repeat them in its error and
+// fetch what schemas refer to: whoever resolved the chart has checked them.
+const checkedBefore = true
+
 // content is what a release is to be.
 type content struct {
 	chart    model.Chart
@@ -98,6 +102,7 @@ func (o *operation) install(want content) error {
 	install.WaitOptions = o.waitOptions()
 	install.Timeout = want.chart.Timeout
 	install.Labels = o.labels(want.identity)
+	install.SkipSchemaValidation = checkedBefore
 	made, err := install.RunWithContext(o.ctx, want.loaded, want.values)
 	if err == nil {
 		return nil
@@ -141,6 +146,7 @@ func (o *operation) upgrade(want content, last *releasev1.Release) error {
 	upgrade.ForceConflicts = true
 	upgrade.MaxHistory = maxHistory
 	upgrade.Labels = o.labels(want.identity)
+	upgrade.SkipSchemaValidation = checkedBefore
 	made, err := upgrade.RunWithContext(o.ctx, o.name, want.loaded, want.values)
 	if err == nil {
 		return nil

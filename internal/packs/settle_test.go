@@ -89,6 +89,17 @@ func TestAnInstallationThatDidNotEndLosesNothing(t *testing.T) {
 	})
 }
 
+// TestAnInstallationFetchesNoSchema has a schema that refers to another one, which no server has.
+func TestAnInstallationFetchesNoSchema(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.must(c.apply(c.chart(map[string]string{
+		"a.yaml":                configMap("a", "one"),
+		"../values.schema.json": `{"properties": {"a": {"$ref": "http://127.0.0.1:1/no.json"}}}`,
+	})))
+	c.expect("1 deployed")
+}
+
 // posts matches the request that makes what has a name.
 func posts(name string) func(*http.Request) bool {
 	return func(r *http.Request) bool {

@@ -23,8 +23,12 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 	}
 	release := pack.Release()
 	have := r.packs.get(pack.Name)
-	if have.Release == nil {
+	switch {
+	case have.Release == nil:
 		have = model.AppliedPack{Release: &release, Position: position}
+	case have.Release.Namespace != release.Namespace:
+		return fmt.Errorf("its release in the namespace %s is not uninstalled yet, and goes before it is installed in %s",
+			have.Release.Namespace, release.Namespace)
 	}
 	have.Source = pack.Chart.Source()
 	if err := r.noteBegun(ctx, pack.Name, have); err != nil {
