@@ -33,6 +33,7 @@ type BuiltWith struct {
 // hand. Values that mean the same are one: of an SSH key the comment does not count, and
 // of keys, servers and exceptions not their order.
 func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
+	s.setCredentials(secrets)
 	s.BuiltWith = BuiltWith{}
 	s.builtSetups = nil
 	s.noSettings = BuiltWith{}

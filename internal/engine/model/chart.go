@@ -140,6 +140,8 @@ type AppliedPack struct {
 	Source string `json:",omitempty"`
 	// Release is what a chart was installed as; nil: the pack has manifests.
 	Release *Release `json:",omitempty"`
+	// Credentials are the Secret that was written for it; nil: none.
+	Credentials *Credentials `json:",omitempty"`
 	// Position is among the packs of its time: what came later goes earlier.
 	Position int `json:",omitempty"`
 }

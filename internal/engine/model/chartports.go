@@ -32,3 +32,18 @@ type Releases interface {
 	// that a user has made since.
 	Uninstall(ctx context.Context, release Release, check func(context.Context) error) error
 }
+
+// CredentialsAPI is what a cluster's API does about the credentials of packs.
+type CredentialsAPI interface {
+	// PutCredentials stores the Secret of a pack's credentials with exactly this data, in a
+	// namespace that it makes where it is missing; also over one that is not its own. It is
+	// four calls at most.
+	PutCredentials(ctx context.Context, pack Pack, data map[string][]byte) error
+	// RestartMounting has the workloads of a pack make their pods anew that mount the Secret
+	// of its credentials, or have it in their environment, unless they have its present
+	// version by an earlier call. It waits for none of them. It is four calls, and one a workload.
+	RestartMounting(ctx context.Context, pack Pack) error
+	// DeleteCredentials deletes what PutCredentials has stored for a pack; what is gone, or
+	// another's by now, is success.
+	DeleteCredentials(ctx context.Context, pack string, c Credentials) error
+}

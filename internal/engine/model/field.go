@@ -40,7 +40,8 @@ const (
 	FieldTemplate         FieldName = "template"
 	FieldImageFolder      FieldName = "image folder"
 	FieldPacks            FieldName = "packs"
-	FieldChart            FieldName = "chart" // of a pack
+	FieldChart            FieldName = "chart"       // of a pack
+	FieldCredentials      FieldName = "credentials" // of a pack
 	FieldDatacenter       FieldName = "datacenter"
 	FieldFolder           FieldName = "folder"
 	FieldPodCIDR          FieldName = "pod network"

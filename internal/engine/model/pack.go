@@ -19,6 +19,9 @@ type Pack struct {
 	// DependsOn are packs of the same layer that have to be applied before this one.
 	DependsOn []string
 
+	// Credentials are the Secret by which it logs in to vCenter; nil: none.
+	Credentials *Credentials
+
 	// Digest identifies a version of the pack where the manifests hold what no plan
 	// may depend on, such as a write-only secret. Empty: the manifests do.
 	Digest string

@@ -239,6 +239,8 @@ type Kube interface {
 // API is what the engine needs of a cluster's Kubernetes API. Unreachable is an
 // error, never an empty answer.
 type API interface {
+	CredentialsAPI
+
 	// Ready asks /readyz once. ErrNotReady says that it answers, and which checks failed.
 	Ready(ctx context.Context) error
 	Nodes(ctx context.Context) ([]KubeNode, error)

@@ -94,6 +94,8 @@ type ClusterSpec struct {
 	EncryptionVersion int
 
 	Packs []Pack // in the order in which they are applied
+	// Account is what packs log in to vCenter as; nil: it is not known.
+	Account *Account
 
 	// OmitAuthorities leaves the certificate authorities out of what the cluster
 	// stores of itself.

@@ -42,6 +42,8 @@ const (
 	ActionInstallPack        Action = "install_pack"         // target: the pack, with its chart and version
 	ActionUpgradePack        Action = "upgrade_pack"         // target: the same
 	ActionUninstallPack      Action = "uninstall_pack"       // target: the same
+	ActionWriteCredentials   Action = "write_credentials"    // target: the pack, with the Secret; workloads that mount it restart
+	ActionDeleteCredentials  Action = "delete_credentials"   // target: the same
 	ActionDeleteSnapshots    Action = "delete_snapshots"     // target: the cluster; those on a datastore
 	ActionReleaseEndpoint    Action = "release_endpoint"     // target: the cluster
 	ActionDeleteFolder       Action = "delete_folder"        // target: the folder's path

@@ -57,6 +57,8 @@ var steps = []struct {
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
 	{model.InstallPack{Pack: chartPack}, "install_pack app (demo 1.0.0)"},
 	{model.UpgradePack{Pack: chartPack}, "upgrade_pack app (demo 1.0.0)"},
+	{model.WriteCredentials{Pack: withLogin}, "write_credentials csi (storage/login)"},
+	{model.DeleteCredentials{Pack: "csi", Credentials: *withLogin.Credentials}, "delete_credentials csi (storage/login)"},
 	{model.UninstallPack{Pack: "app", Release: chartPack.Release()}, "uninstall_pack app (demo 1.0.0)"},
 	{model.UpdateKubeadmConfig{Cluster: "c", Version: "1.37.2"}, "update_kubeadm_config c"},
 	{model.UpdateAddon{Name: model.AddonCoreDNS, Version: "1.14.6"}, "update_addon coredns"},
@@ -187,5 +189,7 @@ func TestCreateNodeKnowsItsPlacementAndIPPool(t *testing.T) {
 		t.Errorf("got %s on %s", step.IPPool(), step.Place().ComputeCluster)
 	}
 }
+
+var withLogin = model.Pack{Name: "csi", Credentials: &model.Credentials{Namespace: "storage", Secret: "login", Format: model.FormatCSI}}
 
 var chartPack = model.Pack{Name: "app", Chart: &model.Chart{Name: "demo", Version: "1.0.0"}}

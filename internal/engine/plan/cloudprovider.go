@@ -32,7 +32,8 @@ var packsField = model.ClusterField(model.FieldPacks)
 // changesPack reports whether a pack of the layer has yet to be applied.
 func (v view) changesPack(layer string) bool {
 	return slices.ContainsFunc(v.spec.Packs, func(k model.Pack) bool {
-		return k.Layer == layer && !k.Applied(v.facts.API.Packs[k.Name])
+		have := v.facts.API.Packs[k.Name]
+		return k.Layer == layer && !(k.Applied(have) && k.CredentialsApplied(have))
 	})
 }
 

@@ -16,15 +16,15 @@ func packStages(v view) (network, others []model.Stage) {
 	}
 	network = uninstallStages(v)
 	for i, pack := range v.spec.Packs {
-		have := v.facts.API.Packs[pack.Name]
-		if pack.Applied(have) || pack.Unresolved(have) {
+		steps := packSteps(pack, v.facts.API.Packs[pack.Name], i)
+		if len(steps) == 0 {
 			continue
 		}
 		stage := model.Stage{
 			Name:      "pack " + pack.Name,
 			Rollout:   v.upgrades(), // its objects may need the new version
 			OnFailure: model.SkipRollouts,
-			Steps:     []model.Step{packStep(pack, have, i)},
+			Steps:     steps,
 		}
 		if pack.Layer == model.LayerCNI || pack.Layer == model.LayerCPI {
 			network = append(network, stage)
@@ -33,6 +33,34 @@ func packStages(v view) (network, others []model.Stage) {
 		}
 	}
 	return network, others
+}
+
+// packSteps are what is done about one: its credentials are there before it, and go after it
+// where it has none any more.
+func packSteps(pack model.Pack, have model.AppliedPack, position int) []model.Step {
+	var before, after []model.Step
+	if old := have.Credentials; old != nil && !sameSecret(pack.Credentials, old) {
+		deletion := model.DeleteCredentials{Pack: pack.Name, Credentials: *old}
+		if pack.Credentials != nil {
+			before = append(before, deletion)
+		} else {
+			after = append(after, deletion)
+		}
+	}
+	if pack.Credentials != nil && !pack.CredentialsApplied(have) {
+		before = append(before, model.WriteCredentials{Pack: pack})
+	}
+	switch {
+	case pack.Unresolved(have) && !sameSecret(pack.Credentials, have.Credentials):
+		return nil // its pods go on with what they have
+	case pack.Unresolved(have), pack.Applied(have):
+		return append(before, after...)
+	}
+	return append(append(before, packStep(pack, have, position)), after...)
+}
+
+func sameSecret(a, b *model.Credentials) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Target() == b.Target()
 }
 
 func packStep(pack model.Pack, have model.AppliedPack, position int) model.Step {
@@ -55,26 +83,30 @@ func moves(pack model.Pack, have model.AppliedPack) bool {
 // that are to be elsewhere: the last one that was applied first. Where one of them fails, those
 // that it may need stay.
 func uninstallStages(v view) []model.Stage {
-	var steps []model.UninstallPack
+	var uninstalls []model.UninstallPack
+	var deletions []model.Step // of Secrets that the packs mount until they are gone
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		have := v.facts.API.Packs[name]
 		pack, stays := v.pack(name)
-		if have.Release == nil || stays && !moves(pack, have) {
-			continue
+		if have.Release != nil && (!stays || moves(pack, have)) {
+			uninstalls = append(uninstalls, model.UninstallPack{Pack: name, Release: *have.Release, Moves: stays})
 		}
-		steps = append(steps, model.UninstallPack{Pack: name, Release: *have.Release, Moves: stays})
+		if have.Credentials != nil && !stays {
+			deletions = append(deletions, model.DeleteCredentials{Pack: name, Credentials: *have.Credentials})
+		}
 	}
-	slices.SortStableFunc(steps, func(a, b model.UninstallPack) int {
+	slices.SortStableFunc(uninstalls, func(a, b model.UninstallPack) int {
 		return cmp.Compare(v.facts.API.Packs[b.Pack].Position, v.facts.API.Packs[a.Pack].Position)
 	})
+	var steps []model.Step
+	for _, s := range uninstalls {
+		steps = append(steps, s)
+	}
+	steps = append(steps, deletions...)
 	if len(steps) == 0 {
 		return nil
 	}
-	stage := model.Stage{Name: "uninstall packs", Rollout: v.upgrades(), OnFailure: model.SkipRollouts}
-	for _, s := range steps {
-		stage.Steps = append(stage.Steps, s)
-	}
-	return []model.Stage{stage}
+	return []model.Stage{{Name: "uninstall packs", Rollout: v.upgrades(), OnFailure: model.SkipRollouts, Steps: steps}}
 }
 
 // pack returns the pack of that name.
@@ -97,6 +129,7 @@ func packFindings(v view) model.Findings {
 			f.Add(chartFindings(v, pack, v.facts.API.Packs[pack.Name]))
 		}
 	}
+	f.Add(credentialsFindings(v))
 	if !v.facts.API.Answered() {
 		return f
 	}
@@ -104,7 +137,7 @@ func packFindings(v view) model.Findings {
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		have := v.facts.API.Packs[name]
 		switch pack, stays := v.pack(name); {
-		case have.Release != nil:
+		case have.Release != nil || have.Hash == "": // a chart's, or credentials alone
 		case !stays:
 			gone = append(gone, name)
 		case pack.Chart != nil:

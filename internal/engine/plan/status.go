@@ -270,7 +270,7 @@ func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 	}
 	var left []string
 	for _, pack := range spec.Packs {
-		if !pack.Applied(facts.API.Packs[pack.Name]) {
+		if have := facts.API.Packs[pack.Name]; !pack.Applied(have) || !pack.CredentialsApplied(have) {
 			left = append(left, pack.Name)
 		}
 	}

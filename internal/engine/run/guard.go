@@ -248,6 +248,27 @@ func (g guardedAPI) DeleteSecret(ctx context.Context, name string) error {
 	return g.API.DeleteSecret(ctx, name)
 }
 
+func (g guardedAPI) PutCredentials(ctx context.Context, pack model.Pack, data map[string][]byte) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.PutCredentials(ctx, pack, data)
+}
+
+func (g guardedAPI) RestartMounting(ctx context.Context, pack model.Pack) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.RestartMounting(ctx, pack)
+}
+
+func (g guardedAPI) DeleteCredentials(ctx context.Context, pack string, c model.Credentials) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.DeleteCredentials(ctx, pack, c)
+}
+
 func (g guardedAPI) RewriteSecrets(ctx context.Context) error {
 	if err := g.check(ctx); err != nil {
 		return err

@@ -18,10 +18,34 @@ type appliedPacks struct {
 	removed map[string]bool
 }
 
+// set notes what was applied of a pack, whose credentials are another matter.
 func (a *appliedPacks) set(name string, pack model.AppliedPack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	pack.Credentials = a.packs[name].Credentials
 	a.packs[name] = pack
+}
+
+// setCredentials notes what the Secret of a pack's credentials has; nil: there is none.
+func (a *appliedPacks) setCredentials(name string, c *model.Credentials) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	pack := a.packs[name]
+	pack.Credentials = c
+	a.put(name, pack)
+}
+
+// put notes what there is of a pack, which may be nothing. The caller holds the lock.
+func (a *appliedPacks) put(name string, pack model.AppliedPack) {
+	if pack != (model.AppliedPack{}) {
+		a.packs[name] = pack
+		return
+	}
+	delete(a.packs, name)
+	if a.removed == nil {
+		a.removed = map[string]bool{}
+	}
+	a.removed[name] = true
 }
 
 func (a *appliedPacks) get(name string) model.AppliedPack {
@@ -30,15 +54,11 @@ func (a *appliedPacks) get(name string) model.AppliedPack {
 	return a.packs[name]
 }
 
-// remove notes that nothing of a pack is left.
+// remove notes that nothing of a pack is left but its credentials.
 func (a *appliedPacks) remove(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.packs, name)
-	if a.removed == nil {
-		a.removed = map[string]bool{}
-	}
-	a.removed[name] = true
+	a.put(name, model.AppliedPack{Credentials: a.packs[name].Credentials})
 }
 
 func (a *appliedPacks) clear() {
@@ -97,6 +117,10 @@ func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 		return r.releasePack(ctx, s.Pack, s.Position)
 	case model.UninstallPack:
 		return r.uninstallPack(ctx, s)
+	case model.WriteCredentials:
+		return r.writeCredentials(ctx, s.Pack)
+	case model.DeleteCredentials:
+		return r.deleteCredentials(ctx, s)
 	default:
 		return fmt.Errorf("unknown step %T", step)
 	}

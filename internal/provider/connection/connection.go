@@ -58,21 +58,25 @@ func (c *Connection) VCenter(ctx context.Context) (*vsphere.Client, error) {
 	return c.process.sessions.Get(ctx, c.settings.identity())
 }
 
-// Account returns a vCenter as the identity of a cloud account sees it. An
-// account that says nothing about certificates and whose server is the
-// provider's is verified as the provider is.
+// Verification is how a vCenter's certificate is verified for a cloud account. One that says
+// nothing about certificates and whose server is the provider's is verified as the provider's.
+func (c *Connection) Verification(server, caCertificate string, insecure bool) (certificate string, skip bool) {
+	if caCertificate == "" && !insecure && c.settings != nil && SameServer(server, c.settings.Server) {
+		return c.settings.CACertificate, c.settings.Insecure
+	}
+	return caCertificate, insecure
+}
+
+// Account returns a vCenter as the identity of a cloud account sees it.
 func (c *Connection) Account(ctx context.Context, server, user, password, caCertificate string, insecure bool) (*vsphere.Client, error) {
 	if c.settings == nil {
 		return nil, ErrUnknownConfig
 	}
-	id := vsphere.Config{
+	certificate, skip := c.Verification(server, caCertificate, insecure)
+	return c.process.sessions.Get(ctx, vsphere.Config{
 		Server: server, Username: user, Password: password,
-		CACertificate: caCertificate, InsecureSkipVerify: insecure, UserAgent: c.settings.UserAgent,
-	}
-	if caCertificate == "" && !insecure && SameServer(server, c.settings.Server) {
-		id.CACertificate, id.InsecureSkipVerify = c.settings.CACertificate, c.settings.Insecure
-	}
-	return c.process.sessions.Get(ctx, id)
+		CACertificate: certificate, InsecureSkipVerify: skip, UserAgent: c.settings.UserAgent,
+	})
 }
 
 // Login is the identity that the provider itself logs in with, without its

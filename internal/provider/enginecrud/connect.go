@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
@@ -83,6 +84,43 @@ func builderFor(ctx context.Context, conn *connection.Connection, reader *vspher
 			"configure a provider for it", account.Server)
 	}
 	return builder, nil
+}
+
+// packAccount is what packs log in to vCenter as: nil for the provider's own identity, which
+// is not for clusters.
+func packAccount(conn *connection.Connection, account *Account) (*model.Account, error) {
+	if account == nil || account.Server == "" {
+		return nil, nil
+	}
+	server, err := connection.ParseServer(account.Server)
+	if err != nil {
+		return nil, err
+	}
+	certificate, insecure := conn.Verification(account.Server, account.CACertificate, account.Insecure)
+	if certificate != "" {
+		bundle, err := connection.ReadCACertificate(certificate)
+		if err != nil {
+			return nil, err
+		}
+		certificate = bundle.PEM()
+	}
+	return &model.Account{
+		Server:        server,
+		Username:      account.Username,
+		Password:      account.Password,
+		Version:       account.PasswordVersion,
+		CACertificate: certificate,
+		Insecure:      insecure,
+	}, nil
+}
+
+// setAccount sets what the packs of a spec log in as.
+func (d *Driver[T, M]) setAccount(spec *model.ClusterSpec, account *Account) diag.Diagnostics {
+	var err error
+	if spec.Account, err = packAccount(d.conn, account); err != nil {
+		return diag.Diagnostics{diagnostics.AttributeError(path.Root("cloud_account"), "Unable to use the cloud account", diagnostics.Detail(err))}
+	}
+	return nil
 }
 
 // checkVCenter returns an error where the secrets are used in another vCenter than

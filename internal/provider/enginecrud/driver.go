@@ -308,6 +308,9 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 	if err != nil {
 		return &engine.Outcome{}, err
 	}
+	if spec.Account, err = packAccount(d.conn, account); err != nil {
+		return &engine.Outcome{}, err
+	}
 	d.conn.PlanUses(spec.Ref, nil) // from now on the ledger says what it takes
 	spec.New = in.isNew
 	spec.Incarnation = in.incarnation

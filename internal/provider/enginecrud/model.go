@@ -66,12 +66,15 @@ type Heir interface {
 
 // Account is the vSphere identity of a cloud account.
 type Account struct {
-	ID            uuid.UUID
-	Server        string
-	Username      string
-	Password      string // empty: not known here
-	CACertificate string
-	Insecure      bool
+	ID       uuid.UUID
+	Server   string
+	Username string
+	Password string // empty: not known here
+	// PasswordVersion is the number of a password that no state has; nil: the account's
+	// state has the password.
+	PasswordVersion *int64
+	CACertificate   string
+	Insecure        bool
 }
 
 func identify(ctx context.Context, m Model, conn *connection.Connection) diag.Diagnostics {

@@ -174,6 +174,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	diags.Append(more...)
 	account, more := accountOf(ctx, m)
 	diags.Append(more...)
+	diags.Append(d.setAccount(&spec, account)...)
 	secrets, more := ReadSecrets(ctx, req.Private)
 	diags.Append(more...)
 	facts, more := ReadFacts(ctx, req.Private)

@@ -20,6 +20,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldImageFolder:      path.Root("image_folder"),
 	enginemodel.FieldPacks:            path.Root("profile").AtName("packs"),
 	enginemodel.FieldChart:            path.Root("profile").AtName("packs"),
+	enginemodel.FieldCredentials:      path.Root("profile").AtName("packs"),
 	enginemodel.FieldDatacenter:       path.Root("datacenter"),
 	enginemodel.FieldFolder:           path.Root("folder"),
 	enginemodel.FieldPodCIDR:          path.Root("network").AtName("pod_cidr"),
@@ -59,7 +60,11 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 // AttributePath implements enginecrud.Model.
 func (m *model) AttributePath(f enginemodel.Field) path.Path {
 	if f.Pack != "" {
-		return clusterFields[enginemodel.FieldPacks].AtMapKey(f.Pack).AtName("chart") // what is said of one is about that
+		name := "chart"
+		if f.Name == enginemodel.FieldCredentials {
+			name = "vsphere_credentials"
+		}
+		return clusterFields[enginemodel.FieldPacks].AtMapKey(f.Pack).AtName(name)
 	}
 	at := fieldPath(f)
 	if f.Name == enginemodel.FieldSetup && !m.ownSetup(f.NodePool) {

@@ -89,16 +89,19 @@ func (m *model) Account(ctx context.Context) (*enginecrud.Account, diag.Diagnost
 		return nil, diags
 	}
 	password := nodeschema.OrZero(account.Password)
+	var version *int64
 	if password == "" {
 		password = m.AccountPasswordWO.ValueString()
+		version = m.AccountPasswordVersion.ValueInt64Pointer()
 	}
 	return &enginecrud.Account{
-		ID:            id,
-		Server:        account.VCenterServer,
-		Username:      account.Username,
-		Password:      password,
-		CACertificate: nodeschema.OrZero(account.CACertificate),
-		Insecure:      nodeschema.OrZero(account.InsecureSkipVerify),
+		ID:              id,
+		Server:          account.VCenterServer,
+		Username:        account.Username,
+		Password:        password,
+		PasswordVersion: version,
+		CACertificate:   nodeschema.OrZero(account.CACertificate),
+		Insecure:        nodeschema.OrZero(account.InsecureSkipVerify),
 	}, diags
 }
 

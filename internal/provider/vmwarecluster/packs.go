@@ -25,6 +25,13 @@ type (
 		DependsOn   []string    `tfsdk:"depends_on"`
 		Wait        *bool       `tfsdk:"wait"`
 		WaitTimeout *string     `tfsdk:"wait_timeout"`
+
+		VSphereCredentials *credentialsModel `tfsdk:"vsphere_credentials"`
+	}
+	credentialsModel struct {
+		Namespace string `tfsdk:"namespace"`
+		Secret    string `tfsdk:"secret"`
+		Format    string `tfsdk:"format"`
 	}
 	chartModel struct {
 		Name       *string `tfsdk:"name"`
@@ -41,6 +48,9 @@ const defaultWaitTimeout = 10 * time.Minute
 
 func (m packModel) toModel(name string) enginemodel.Pack {
 	pack := enginemodel.Pack{Name: name, Layer: m.Layer, Manifests: m.Manifests, DependsOn: m.DependsOn}
+	if c := m.VSphereCredentials; c != nil {
+		pack.Credentials = &enginemodel.Credentials{Namespace: c.Namespace, Secret: c.Secret, Format: c.Format}
+	}
 	if m.Chart == nil {
 		return pack
 	}

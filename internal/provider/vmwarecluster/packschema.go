@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
@@ -68,7 +69,8 @@ func packsAttribute() schema.MapNestedAttribute {
 					nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxNamespace), stringvalidator.AlsoRequires(sibling("chart")),
 				},
 			},
-			"depends_on": dependsOnAttribute(),
+			"vsphere_credentials": credentialsAttribute(),
+			"depends_on":          dependsOnAttribute(),
 			"wait": schema.BoolAttribute{
 				Optional: true,
 				MarkdownDescription: "Whether a release counts as installed only once its objects are ready, as kstatus judges them. " +
@@ -109,6 +111,34 @@ func valuesAttribute() schema.ListAttribute {
 	}
 }
 
+func credentialsAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Secret by which the pack logs in to vCenter as `cloud_account`. It is written before the pack is applied, " +
+			"written again when the account or its password changes (of a write-only password, when `cloud_account_password_wo_version` does), " +
+			"whereupon workloads of the pack that mount it restart, and deleted with the pack. No state or plan has it.",
+		Attributes: map[string]schema.Attribute{
+			"namespace": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Namespace of the Secret, which is made where it is missing.",
+				Validators:          []validator.String{nodeschema.NodePoolName()},
+			},
+			"secret": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Name of the Secret. Where there is one of that name, it is replaced.",
+				Validators:          []validator.String{form{secretName, "the name of a Secret, such as vsphere-config-secret"}},
+			},
+			"format": schema.StringAttribute{
+				Required: true,
+				MarkdownDescription: "What the Secret has: for `cpi`, the cloud provider of vSphere, the keys `HOST.username` and `HOST.password`, " +
+					"where `HOST` is the account's vCenter in lower case; for `csi`, the CSI driver of vSphere, `csi-vsphere.conf` with the " +
+					"datacenter and the cluster's id, and `ca.crt` where the account has a certificate authority of its own.",
+				Validators: []validator.String{stringvalidator.OneOf(enginemodel.FormatCPI, enginemodel.FormatCSI)},
+			},
+		},
+	}
+}
+
 // The forms of what says where a chart is. A version that floats would be another chart at
 // another time.
 var (
@@ -116,6 +146,7 @@ var (
 	chartDigest  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	repositoryAt = regexp.MustCompile(`^https?://[^\s@?#]+$`)
 	ociAt        = regexp.MustCompile(`^oci://[^\s/@]+(/[a-z0-9][a-z0-9._-]*)+$`)
+	secretName   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 	chartName    = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
 )
 

@@ -29,7 +29,7 @@ func (f form) ValidateString(_ context.Context, req validator.StringRequest, res
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || f.of.MatchString(req.ConfigValue.ValueString()) {
 		return
 	}
-	resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid chart", "The value must be "+f.word+"."))
+	resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid pack", "The value must be "+f.word+"."))
 }
 
 // valuesText validates that a text is YAML of one mapping.

@@ -10,7 +10,8 @@ import (
 )
 
 // Manifest renders the manifest for the vCenter at server, which is host:port, and a
-// user of it. With zones, the tag categories k8s-region and k8s-zone become labels.
+// user of it; without a name, the Secret that its configuration refers to is left out. With
+// zones, the tag categories k8s-region and k8s-zone become labels.
 func Manifest(server, username, password string, zones bool) string {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {
@@ -20,7 +21,11 @@ func Manifest(server, username, password string, zones bool) string {
 	if zones {
 		labels = "labels: {region: k8s-region, zone: k8s-zone}"
 	}
-	return account + fmt.Sprintf(configuration, host, username, password, host, port, labels) + rights + daemonSet
+	secret := ""
+	if username != "" {
+		secret = fmt.Sprintf(login, host, username, password)
+	}
+	return account + secret + fmt.Sprintf(configuration, host, port, labels) + rights + daemonSet
 }
 
 const account = `apiVersion: v1
@@ -31,7 +36,7 @@ metadata:
   labels: {component: cloud-controller-manager}
 `
 
-const configuration = `---
+const login = `---
 apiVersion: v1
 kind: Secret
 metadata:
@@ -41,7 +46,9 @@ metadata:
 stringData:
   %s.username: %q
   %[1]s.password: %[3]q
----
+`
+
+const configuration = `---
 apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -56,10 +63,10 @@ data:
       secretNamespace: kube-system
     vcenter:
       main:
-        server: %[4]s
-        port: %[5]s
+        server: %[1]s
+        port: %[2]s
         datacenters: [dc-1]
-    %[6]s
+    %[3]s
 `
 
 const rights = `---
