@@ -98,7 +98,8 @@ func TestCredentialsFollowTheAccount(t *testing.T) {
 	w.expectPlan(spec, secrets)
 
 	spec.Packs = []model.Pack{network, {Name: "csi", Layer: model.LayerCSI, Manifests: csi.Manifests}}
-	w.expectPlan(spec, secrets, "uninstall_pack app (demo 1.0.0)", "delete_credentials app (apps/login)", "delete_credentials csi (storage/login)")
+	w.expectPlan(spec, secrets,
+		"uninstall_pack app (demo 1.0.0)", "delete_credentials app (apps/login)", "delete_credentials csi (storage/login)")
 	w.change(spec, secrets)
 	if w.secretData(secrets, "storage", "login") != nil || w.secretData(secrets, "apps", "login") != nil {
 		t.Error("a Secret is left")

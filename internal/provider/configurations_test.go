@@ -106,6 +106,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"], "depends_on": []},
     "e": {"layer": "addon", "chart": {"name": "e", "repository": "https://charts.example.com", "version": "1.2.3",
       "digest": "sha256:5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}, "namespace": "e", "values": ["a: 1"],
+      "vsphere_credentials": {"namespace": "e", "secret": "login", "format": "cpi"},
       "depends_on": ["a"], "wait": false, "wait_timeout": "5m"}}},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},

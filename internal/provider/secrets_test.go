@@ -54,7 +54,7 @@ var public = map[string][]string{
 	"a name that vCenter, Kubernetes or the state shows": {
 		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description", "name_template",
 		"placement.*", "load_balancer.image.template",
-		"profile.packs.*.depends_on", "profile.packs.*.namespace", "profile.packs.*.chart.path",
+		"profile.packs.*.depends_on", "profile.packs.*.namespace", "profile.packs.*.chart.path", "profile.packs.*.vsphere_credentials.namespace",
 		"control_plane.placements.*.*", "worker_pools.*.placements.*.*",
 		"control_plane.taints.*.*",
 		"worker_pools.*.taints.*.*",
@@ -79,7 +79,7 @@ var public = map[string][]string{
 		"worker_pools.*.kubernetes_version", "worker_pools.*.spread", "reuse_delay", "version",
 		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "repair.*",
 		"control_plane.rolling_update.*",
-		"profile.packs.*.layer", "profile.packs.*.wait_timeout",
+		"profile.packs.*.layer", "profile.packs.*.wait_timeout", "profile.packs.*.vsphere_credentials.format",
 	},
 }
 

@@ -52,7 +52,8 @@ func TestCSI(t *testing.T) {
 		if len(got.VirtualCenter) != 1 || vc == nil || got.Global.ClusterID != clusterID {
 			t.Fatalf("%s: %+v", c.server, got)
 		}
-		if vc.User != `DOMAIN\k8s` || vc.Password != nasty || vc.VCenterPort != c.port || vc.InsecureFlag != c.insecure || vc.Datacenters != c.datacenter {
+		if vc.User != `DOMAIN\k8s` || vc.Password != nasty || vc.VCenterPort != c.port || vc.InsecureFlag != c.insecure ||
+			vc.Datacenters != c.datacenter {
 			t.Errorf("%s: %+v", c.server, vc)
 		}
 		trusts := c.ca != "" && !c.insecure

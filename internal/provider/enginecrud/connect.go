@@ -118,7 +118,8 @@ func packAccount(conn *connection.Connection, account *Account) (*model.Account,
 func (d *Driver[T, M]) setAccount(spec *model.ClusterSpec, account *Account) diag.Diagnostics {
 	var err error
 	if spec.Account, err = packAccount(d.conn, account); err != nil {
-		return diag.Diagnostics{diagnostics.AttributeError(path.Root("cloud_account"), "Unable to use the cloud account", diagnostics.Detail(err))}
+		at := path.Root("cloud_account")
+		return diag.Diagnostics{diagnostics.AttributeError(at, "Unable to use the cloud account", diagnostics.Detail(err))}
 	}
 	return nil
 }
