@@ -61,18 +61,20 @@ spec:
 `
 
 // TestCredentialsFollowTheAccount has a chart and a manifest whose pods mount the Secret of
-// their pack: it is there before them, is renewed with the account's password, whereupon they
-// restart and others do not, and goes with the pack.
+// their pack: it is there before them, also in the place of one that the chart had made, is
+// renewed with the account's password, whereupon they restart and others do not, and goes with
+// the pack.
 func TestCredentialsFollowTheAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	app := chartPack(testchart.Folder(t, testchart.Files("1.0.0")), "missing: login")
+	folder := testchart.Folder(t, testchart.Files("1.0.0"))
+	app := chartPack(folder, "missing: login")
 	app.Credentials = &model.Credentials{Namespace: "apps", Secret: "login", Format: model.FormatCPI}
 	csi := model.Pack{Name: "csi", Layer: model.LayerCSI, Manifests: []string{fmt.Sprintf(mountsLogin, "controller")}}
 	csi.Credentials = &model.Credentials{Namespace: "storage", Secret: "login", Format: model.FormatCSI}
 	spec := w.spec(1, 1)
 	spec.Account = w.account("k8s@vsphere.local", "first", 1)
-	spec.Packs = []model.Pack{network, csi, app}
+	spec.Packs = []model.Pack{network, csi, chartPack(folder, "missing: login", "login: login")}
 	spec, secrets, out := w.applied(spec)
 	if out.Status.State != model.StateRunning {
 		t.Fatalf("%+v", out.Status)
@@ -80,6 +82,12 @@ func TestCredentialsFollowTheAccount(t *testing.T) {
 	conf := string(w.secretData(secrets, "storage", "login")["csi-vsphere.conf"])
 	if !strings.Contains(conf, `password = "first"`) || !strings.Contains(conf, fmt.Sprintf("cluster-id = %q", spec.ID)) {
 		t.Errorf("it is %s", conf)
+	}
+	spec.Packs[2] = app
+	w.expectPlan(spec, secrets, "write_credentials app (apps/login)", "upgrade_pack app (demo 1.0.0)")
+	w.change(spec, secrets)
+	if w.secretData(secrets, "apps", "login") == nil {
+		t.Error("the chart has deleted the Secret")
 	}
 	w.expectPlan(spec, secrets)
 	w.must(w.kubeAPI(secrets).Apply(t.Context(), []string{fmt.Sprintf(mountsLogin, "other")}))

@@ -18,6 +18,12 @@ import (
 // name of their pack.
 const credentialsLabel = "gantry.io/credentials-of"
 
+// keepAnnotation has Helm leave a Secret that a chart had made before, under the same name.
+const (
+	keepAnnotation = "helm.sh/resource-policy"
+	keep           = "keep"
+)
+
 // versionAnnotation has the pods of a workload be of the present version of a Secret that
 // they mount.
 const versionAnnotation = "gantry.io/credentials-version"
@@ -31,17 +37,19 @@ func (a *api) PutCredentials(ctx context.Context, pack model.Pack, data map[stri
 		return failed(ctx, err, "make the namespace %s", c.Namespace)
 	}
 	want := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: c.Secret, Namespace: c.Namespace, Labels: map[string]string{credentialsLabel: pack.Name}},
-		Type:       corev1.SecretTypeOpaque,
-		Data:       data,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: c.Secret, Namespace: c.Namespace,
+			Labels: map[string]string{credentialsLabel: pack.Name}, Annotations: map[string]string{keepAnnotation: keep},
+		},
+		Type: corev1.SecretTypeOpaque,
+		Data: data,
 	}
 	err = put(ctx, a.clients.CoreV1().Secrets(c.Namespace), want, func(have *corev1.Secret) bool {
-		same := equality.Semantic.DeepEqual(have.Data, data) && have.Labels[credentialsLabel] == pack.Name
+		same := equality.Semantic.DeepEqual(have.Data, data) && have.Labels[credentialsLabel] == pack.Name &&
+			have.Annotations[keepAnnotation] == keep
 		have.Data = data
-		if have.Labels == nil {
-			have.Labels = map[string]string{}
-		}
-		have.Labels[credentialsLabel] = pack.Name
+		metav1.SetMetaDataLabel(&have.ObjectMeta, credentialsLabel, pack.Name)
+		metav1.SetMetaDataAnnotation(&have.ObjectMeta, keepAnnotation, keep)
 		return !same
 	})
 	return failed(ctx, err, "store the Secret %s", c.Target())

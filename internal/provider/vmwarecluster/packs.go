@@ -83,8 +83,10 @@ func orderedPacks(packs map[string]packModel) ([]enginemodel.Pack, diag.Diagnost
 	names := slices.SortedFunc(maps.Keys(packs), func(a, b string) int {
 		return cmp.Or(slices.Index(layers, packs[a].Layer)-slices.Index(layers, packs[b].Layer), cmp.Compare(a, b))
 	})
+	secrets := map[string]string{}
 	for _, name := range names {
 		diags.Append(checkDependencies(packs, name)...)
+		diags.Append(checkCredentials(packs, name, secrets)...)
 	}
 	var ordered []enginemodel.Pack
 	placed := map[string]bool{}
@@ -107,6 +109,23 @@ func orderedPacks(packs map[string]packModel) ([]enginemodel.Pack, diag.Diagnost
 
 func dependsOnPath(pack string) path.Path {
 	return path.Root("profile").AtName("packs").AtMapKey(pack).AtName("depends_on")
+}
+
+// checkCredentials refuses the Secret of a pack that another one has, too; secrets are those
+// of the packs before it.
+func checkCredentials(packs map[string]packModel, name string, secrets map[string]string) diag.Diagnostics {
+	c := packs[name].VSphereCredentials
+	if c == nil {
+		return nil
+	}
+	target := c.Namespace + "/" + c.Secret
+	if other, taken := secrets[target]; taken {
+		at := path.Root("profile").AtName("packs").AtMapKey(name).AtName("vsphere_credentials").AtName("secret")
+		return diag.Diagnostics{diagnostics.AttributeError(at, "Secret of two packs",
+			fmt.Sprintf("The pack %q has the Secret %s, too. Give each pack a Secret of its own.", other, target))}
+	}
+	secrets[target] = name
+	return nil
 }
 
 func checkDependencies(packs map[string]packModel, name string) diag.Diagnostics {

@@ -53,15 +53,19 @@ func TestSpecOfCharts(t *testing.T) {
 	}
 }
 
-// TestDependenciesThatCannotBe has what is said, and where.
-func TestDependenciesThatCannotBe(t *testing.T) {
+// TestPacksThatCannotBe has what is said, and where.
+func TestPacksThatCannotBe(t *testing.T) {
 	t.Parallel()
 	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
 	const manifests = `"manifests": ["x"]`
+	const credentials = `, "vsphere_credentials": {"namespace": "n", "secret": "s", "format": "cpi"}`
 	for name, c := range map[string]struct{ packs, at, want string }{
 		"of nothing": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}`, `profile.packs["a"].depends_on[0]`, `no pack "b"`},
 		"of another layer": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "csi", ` + manifests + `}`,
 			`profile.packs["a"].depends_on[0]`, "of layer csi"},
+		"with a Secret of another": {`"a": {"layer": "addon", ` + manifests + credentials + `},
+			"b": {"layer": "addon", ` + manifests + credentials + `}`,
+			`profile.packs["b"].vsphere_credentials.secret`, `The pack "a" has the Secret n/s, too`},
 		"of itself": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["a"]}`, `profile.packs["a"].depends_on[0]`, "depends on itself"},
 		"in a circle": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "addon", ` + manifests +
 			`, "depends_on": ["a"]}`, `profile.packs["a"].depends_on`, "None of the packs a, b"},

@@ -19,17 +19,18 @@ const Name = "demo"
 
 // Files are those of the chart in a version. Its values are text, which a ConfigMap has;
 // replicas, a whole number by its schema; missing, the name of a Secret that the pods of its
-// Deployment mount; and hookMissing, the same for the Job that runs before the rest.
+// Deployment mount; login, the name of a Secret that the chart makes; and hookMissing, the same for the Job that runs before the rest.
 func Files(version string) map[string]string {
 	return map[string]string{
 		"Chart.yaml":                "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
-		"values.yaml":               "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\n",
+		"values.yaml":               "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\nlogin: ''\n",
 		"values.schema.json":        `{"type": "object", "properties": {"replicas": {"type": "integer"}}}`,
 		"crds/widgets.yaml":         definition,
 		"templates/widget.yaml":     widget,
 		"templates/config.yaml":     config,
 		"templates/deployment.yaml": deployment,
 		"templates/hook.yaml":       hook,
+		"templates/login.yaml":      login,
 	}
 }
 
@@ -106,6 +107,15 @@ spec:
         - name: missing
           secret: {secretName: {{ . }}}
       {{- end }}
+`
+
+const login = `{{- with .Values.login }}
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {{ . }}
+stringData: {vcenter.example.com.username: user}
+{{- end }}
 `
 
 // Folder writes files into a folder of the test's own.
