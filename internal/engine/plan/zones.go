@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -54,8 +55,8 @@ func ZoneProblems(spec *model.ClusterSpec, site model.Site, zones model.ZoneTags
 	return f
 }
 
-// zones warn of the zone tags of where nodes are placed. None at all are no mistake where all
-// nodes are on one compute cluster.
+// zones warn of the zone tags of where nodes are placed, and refuse a CSI driver where some are
+// missing. None at all are no mistake where all nodes are on one compute cluster.
 func (c check) zones() model.Findings {
 	var f model.Findings
 	if c.limits.Zones == nil {
@@ -94,13 +95,27 @@ func (c check) zones() model.Findings {
 		}
 		lacks += "none of category k8s-region is on the datacenter"
 	}
-	warning := model.NewFinding(fields[0], "Zone tags are missing",
-		"%s: the nodes there get no label topology.kubernetes.io/zone or region, and pods and volumes are not spread over zones. "+
+	finding := model.NewFinding(fields[0], "Zone tags are missing",
+		"%s: the nodes there get no label topology.kubernetes.io/zone or region, and pods and volumes are not spread over zones%s. "+
 			"Put them there, with gantry_zone_tag or in the vSphere Client, before the nodes are built; "+
-			"where a gantry_zone_tag of this configuration does, let the cluster depend on it (depends_on).", capitalized(lacks))
-	warning.Fields = fields
-	f.Warnings = append(f.Warnings, warning)
+			"where a gantry_zone_tag of this configuration does, let the cluster depend on it (depends_on).", capitalized(lacks), c.csi())
+	finding.Fields = fields
+	if c.csi() == "" {
+		f.Warnings = append(f.Warnings, finding)
+	} else {
+		f.Problems = append(f.Problems, finding)
+	}
 	return f
+}
+
+// csi says what zones are to a CSI driver that this configuration installs; empty: to none.
+func (c check) csi() string {
+	for _, pack := range c.spec.Packs {
+		if pack.Credentials != nil && pack.Credentials.Format == model.FormatCSI {
+			return fmt.Sprintf(", and the CSI driver of the pack %q may put a volume where the nodes of its pod do not reach it", pack.Name)
+		}
+	}
+	return ""
 }
 
 // sharedZones warn of compute clusters that have one zone.

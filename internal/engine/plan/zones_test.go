@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // TestCheckWarnsOfZones has two workers on two compute clusters, or all nodes on one.
-func TestCheckWarnsOfZones(t *testing.T) {
+func TestCheckOfZones(t *testing.T) {
 	t.Parallel()
 	tag := func(value string) model.ZoneTag { return model.ZoneTag{Value: value} }
 	none := model.ZoneTag{}
@@ -24,11 +25,11 @@ func TestCheckWarnsOfZones(t *testing.T) {
 		"none, on one":             {false, none, none, none, false, nil},
 		"none, on two":             {true, none, none, none, false, []string{`is on "one", "two", and none of category k8s-region`}},
 		"one of two zones":         {true, tag("r"), tag("a"), none, false, []string{`No tag of category k8s-zone is on "two"`}},
-		"only the region, on one":  {false, tag("r"), none, none, false, []string{`is on "one"`}},
+		"only the region, on one":  {false, tag("r"), none, none, false, []string{`k8s-zone is on "one"`}},
 		"only the zone, on one":    {false, none, tag("a"), none, false, []string{"None of category k8s-region is on the datacenter"}},
 		"none that may be listed":  {true, none, none, none, true, nil},
 		"doubled":                  {false, tag("r"), doubled, none, false, []string{"It has 2 tags. Nodes there"}},
-		"doubled, and one missing": {true, tag("r"), doubled, none, false, []string{"It has 2 tags", `is on "two"`}},
+		"doubled, and one missing": {true, tag("r"), doubled, none, false, []string{"It has 2 tags", `k8s-zone is on "two"`}},
 		"a doubled region":         {false, doubled, tag("a"), none, false, []string{"It has 2 tags"}},
 		"shared":                   {true, tag("r"), tag("a"), tag("a"), false, []string{`"one" and "two" have the same tag "a"`}},
 	} {
@@ -55,6 +56,14 @@ func TestCheckWarnsOfZones(t *testing.T) {
 			if !strings.Contains(p.Warnings[i].Detail, says) {
 				t.Errorf("%s: warns %q, want %q", name, p.Warnings[i].Detail, says)
 			}
+		}
+
+		s.Account = &model.Account{Username: "k8s@vsphere.local", Password: "secret"}
+		s.Packs = append(s.Packs, withCredentials(chartPack("csi", "1.0.0", "sha256:1"), "login", "1"))
+		p = checked(s, &model.Facts{}, l)
+		refused := strings.Contains(fmt.Sprint(p.Problems), "Zone tags are missing")
+		if wanted := strings.Contains(fmt.Sprint(c.says), "k8s-") && name != "shared"; refused != wanted || len(p.Problems) > 1 {
+			t.Errorf("%s, with a CSI driver: problems %v", name, p.Problems)
 		}
 	}
 }
