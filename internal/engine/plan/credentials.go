@@ -2,7 +2,7 @@ package plan
 
 import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/vspheresecret"
+	"github.com/gantry/terraform-provider-gantry/internal/loginsecret"
 )
 
 // credentialsFindings refuse credentials that cannot be written, or that are of no use.
@@ -22,7 +22,7 @@ func credentialsFindings(v view) model.Findings {
 		if pack.Credentials.Format != model.FormatCSI {
 			continue
 		}
-		if err := vspheresecret.CheckCSI(account.Username); err != nil {
+		if err := loginsecret.CheckCSI(account.Username); err != nil {
 			f.Refuse(at, "User name that the CSI driver does not take", "The pack %q is to log in to vCenter as %q, and %s. Use another account.",
 				pack.Name, account.Username, err)
 		}

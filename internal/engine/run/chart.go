@@ -55,11 +55,8 @@ func (r *Runner) noteBegun(ctx context.Context, name string, have model.AppliedP
 	return r.storeImportData(ctx)
 }
 
-// dependencies is an error where what has to be there before a pack is not.
+// dependencies is an error where a pack that has to be there before another one is not.
 func (r *Runner) dependencies(pack model.Pack) error {
-	if pack.Credentials != nil && !pack.CredentialsApplied(r.packs.get(pack.Name)) {
-		return fmt.Errorf("the Secret %s, by which it logs in to vCenter, is not written", pack.Credentials.Target())
-	}
 	for _, name := range pack.DependsOn {
 		i := slices.IndexFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Name == name })
 		if i >= 0 && !r.Spec.Packs[i].Applied(r.packs.get(name)) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/vspheresecret"
+	"github.com/gantry/terraform-provider-gantry/internal/loginsecret"
 )
 
 // writeCredentials writes the Secret of a pack's credentials and has its workloads read it.
@@ -20,13 +20,13 @@ func (r *Runner) writeCredentials(ctx context.Context, pack model.Pack) error {
 	if i := slices.IndexFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Name == pack.Name }); i >= 0 {
 		pack = r.Spec.Packs[i] // the authorities that its identity is keyed with may be other ones than at the plan
 	}
-	login := vspheresecret.Login{
+	login := loginsecret.Login{
 		Server: account.Server, Username: account.Username, Password: account.Password,
 		CACertificate: account.CACertificate, Insecure: account.Insecure,
 	}
-	data := vspheresecret.CPI(login)
+	data := loginsecret.CPI(login)
 	if pack.Credentials.Format == model.FormatCSI {
-		data = vspheresecret.CSI(login, r.Spec.ID.String(), r.Spec.Datacenter)
+		data = loginsecret.CSI(login, r.Spec.ID.String(), r.Spec.Datacenter)
 	}
 	api, err := r.api.wait(ctx)
 	if err != nil {

@@ -83,7 +83,8 @@ func TestAccClusterCloudProviderFollowsTheAccount(t *testing.T) {
 			manifestPack("vsphere", "cpi", cpimanifest.Manifest(e.Server(), "", "", true),
 				`vsphere_credentials = { namespace = "kube-system", secret = "vsphere-cloud-secret", format = "cpi" }`))
 	}
-	initialized := resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", map[string]string{"type": "NodesInitialized", "status": "True"})
+	initialized := resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*",
+		map[string]string{"type": "NodesInitialized", "status": "True"})
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,

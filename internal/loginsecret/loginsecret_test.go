@@ -1,4 +1,4 @@
-package vspheresecret_test
+package loginsecret_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/gcfg.v1"
 
-	"github.com/gantry/terraform-provider-gantry/internal/vspheresecret"
+	"github.com/gantry/terraform-provider-gantry/internal/loginsecret"
 )
 
 // csiConfig is what of its configuration vsphere-csi-driver reads that is written here.
@@ -42,8 +42,8 @@ func TestCSI(t *testing.T) {
 		{server: "[fd00::1]:444", host: "fd00::1", port: "444", insecure: true, ca: "ignored"},
 		{server: "fd00::1", host: "fd00::1", port: "443", insecure: true},
 	} {
-		login := vspheresecret.Login{Server: c.server, Username: `DOMAIN\k8s`, Password: nasty, CACertificate: c.ca, Insecure: c.insecure}
-		secret := vspheresecret.CSI(login, clusterID, c.datacenter)
+		login := loginsecret.Login{Server: c.server, Username: `DOMAIN\k8s`, Password: nasty, CACertificate: c.ca, Insecure: c.insecure}
+		secret := loginsecret.CSI(login, clusterID, c.datacenter)
 		var got csiConfig
 		if err := gcfg.ReadStringInto(&got, string(secret["csi-vsphere.conf"])); err != nil {
 			t.Fatalf("%s: %v in\n%s", c.server, err, secret["csi-vsphere.conf"])
@@ -66,7 +66,7 @@ func TestCSI(t *testing.T) {
 // TestCSIOfDatacenterWithAComma leaves out what the driver would take for two datacenters.
 func TestCSIOfDatacenterWithAComma(t *testing.T) {
 	t.Parallel()
-	secret := vspheresecret.CSI(vspheresecret.Login{Server: "vc"}, clusterID, "a,b")
+	secret := loginsecret.CSI(loginsecret.Login{Server: "vc"}, clusterID, "a,b")
 	if strings.Contains(string(secret["csi-vsphere.conf"]), "datacenters") {
 		t.Errorf("it is %s", secret["csi-vsphere.conf"])
 	}
@@ -81,7 +81,7 @@ func TestCPI(t *testing.T) {
 		"192.0.2.1":           {"192.0.2.1.username": "k8s", "192.0.2.1.password": nasty},
 		"[fd00::1]:443":       {"server_vcenter": "fd00::1", "username_vcenter": "k8s", "password_vcenter": nasty},
 	} {
-		got := vspheresecret.CPI(vspheresecret.Login{Server: server, Username: "k8s", Password: nasty})
+		got := loginsecret.CPI(loginsecret.Login{Server: server, Username: "k8s", Password: nasty})
 		if len(got) != len(want) {
 			t.Errorf("%s: %q", server, got)
 		}
@@ -98,7 +98,7 @@ func TestUserNamesOfCSI(t *testing.T) {
 	for name, valid := range map[string]bool{
 		"k8s@vsphere.local": true, `EXAMPLE\k8s`: true, "k8s": false, "k 8s@vsphere.local": false, "": false, "jürgen@vsphere.local": false,
 	} {
-		if got := vspheresecret.CheckCSI(name) == nil; got != valid {
+		if got := loginsecret.CheckCSI(name) == nil; got != valid {
 			t.Errorf("%q: %t", name, got)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package vspheresecret renders the Secrets from which programs in a cluster read how to log
+// Package loginsecret renders the Secrets from which programs in a cluster read how to log
 // in to vCenter. It is pure.
-package vspheresecret
+package loginsecret
 
 import (
 	"errors"
