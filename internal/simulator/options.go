@@ -94,6 +94,8 @@ type Inventory struct {
 	LedgerCategory bool
 	// DatastoreClusters are datastore clusters of dc-1.
 	DatastoreClusters []DatastoreCluster
+	// StoragePolicies are the storage policies of vCenter.
+	StoragePolicies []StoragePolicy
 	// OtherVMs is the number of running VMs that Gantry does not own, with
 	// addresses on dvpg-nodes and dvpg-b, in folders below /dc-1/vm/other;
 	// at most MaxOtherVMs.
@@ -106,6 +108,12 @@ type DatastoreCluster struct {
 	Name       string
 	Datastores []string
 	StorageDRS bool // is on
+}
+
+// StoragePolicy is a storage policy, with the names of the datastores that are compatible.
+type StoragePolicy struct {
+	Name       string
+	Datastores []string
 }
 
 // Template is a node image in the inventory.

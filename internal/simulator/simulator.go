@@ -253,6 +253,7 @@ func (s *Simulator) serve() error {
 	s.registry.SessionManager().TLS = func() *tls.Config { return config }
 
 	s.service.RegisterSDK(s.registry, "/sdk/vimService")
+	s.service.RegisterSDK(newPolicyService(s).registry())
 	mux := s.service.ServeMux
 	mux.HandleFunc("/sdk/vimServiceVersions.xml", s.service.ServiceVersions)
 	mux.HandleFunc(datastorePrefix, s.serveDatastore)
