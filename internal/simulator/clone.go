@@ -82,6 +82,10 @@ func (c *cloning) make() (*vcsim.VirtualMachine, fault) {
 	if err := c.place(); err != nil {
 		return nil, err
 	}
+	policies, err := c.policies()
+	if err != nil {
+		return nil, err
+	}
 	devices, space, err := c.devices()
 	if err != nil {
 		return nil, err
@@ -100,6 +104,7 @@ func (c *cloning) make() (*vcsim.VirtualMachine, fault) {
 	}
 	vm := c.ctx.Map.Get(result.(types.ManagedObjectReference)).(*vcsim.VirtualMachine)
 	c.complete(vm)
+	c.s.policies.give(vm.Self, policies)
 
 	if c.req.Spec.Template {
 		c.ctx.WithLock(vm, func() { vm.MarkAsTemplate(&types.MarkAsTemplate{This: vm.Self}) })

@@ -50,6 +50,7 @@ type Simulator struct {
 	changes    *changes
 	collectors *collectors
 	nfc        *nfcLeases
+	policies   *policyService
 
 	taskDuration  atomic.Int64
 	cloneDuration atomic.Int64
@@ -99,6 +100,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		stopRequested: make(chan struct{}),
 	}
 	s.front = newFront(s, opts.Latency)
+	s.policies = newPolicyService(s)
 	for user, password := range opts.Users {
 		s.accounts[strings.ToLower(user)] = password
 	}
@@ -253,7 +255,7 @@ func (s *Simulator) serve() error {
 	s.registry.SessionManager().TLS = func() *tls.Config { return config }
 
 	s.service.RegisterSDK(s.registry, "/sdk/vimService")
-	s.service.RegisterSDK(newPolicyService(s).registry())
+	s.service.RegisterSDK(s.policies.registry())
 	mux := s.service.ServeMux
 	mux.HandleFunc("/sdk/vimServiceVersions.xml", s.service.ServiceVersions)
 	mux.HandleFunc(datastorePrefix, s.serveDatastore)

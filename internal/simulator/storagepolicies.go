@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/pbm"
@@ -17,16 +18,27 @@ const policiesPrivilege = "StorageProfile.View"
 
 // The managers of the policy service that calls go to.
 var (
-	profileManager  = types.ManagedObjectReference{Type: "PbmProfileProfileManager", Value: "ProfileManager"}
-	placementSolver = types.ManagedObjectReference{Type: "PbmPlacementSolver", Value: "placementSolver"}
+	profileManager    = types.ManagedObjectReference{Type: "PbmProfileProfileManager", Value: "ProfileManager"}
+	complianceManager = types.ManagedObjectReference{Type: "PbmComplianceManager", Value: "complianceManager"}
+	placementSolver   = types.ManagedObjectReference{Type: "PbmPlacementSolver", Value: "placementSolver"}
 )
 
 // policyService is vCenter's service for storage policies. vcsim's own takes everything for
 // compatible and writes a variable of its package when it is made, so that two simulators in
 // one process would race.
 type policyService struct {
-	s        *Simulator
+	s *Simulator
+
+	mu       sync.Mutex // of what follows
 	policies []storagePolicy
+	machines map[types.ManagedObjectReference]machinePolicies
+}
+
+// machinePolicies are the ids of the policies of a machine: of its home, and of its disks by
+// their keys.
+type machinePolicies struct {
+	home  string
+	disks map[int32]string
 }
 
 type storagePolicy struct {
@@ -42,12 +54,13 @@ func (p *policyService) registry() *vcsim.Registry {
 	r.Cookie = vcsim.SOAPCookie
 	r.Put(&policyInstance{ManagedObjectReference: pbm.ServiceInstance})
 	r.Put(&policyProfiles{ManagedObjectReference: profileManager, service: p})
+	r.Put(&policyCompliance{ManagedObjectReference: complianceManager, service: p})
 	r.Put(&policyPlacement{ManagedObjectReference: placementSolver, service: p})
 	return r
 }
 
 func newPolicyService(s *Simulator) *policyService {
-	p := &policyService{s: s}
+	p := &policyService{s: s, machines: map[types.ManagedObjectReference]machinePolicies{}}
 	for _, policy := range s.opts.Inventory.StoragePolicies {
 		p.policies = append(p.policies, storagePolicy{policy, uuid.NewString()})
 	}
@@ -68,6 +81,8 @@ func (p *policyService) deny(ctx *vcsim.Context) soap.HasFault {
 
 // named is the policy of an id.
 func (p *policyService) named(id string) (storagePolicy, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	i := slices.IndexFunc(p.policies, func(policy storagePolicy) bool { return policy.id == id })
 	if i < 0 {
 		return storagePolicy{}, false
@@ -82,7 +97,7 @@ func (*policyInstance) PbmRetrieveServiceContent(*pbmtypes.PbmRetrieveServiceCon
 	return &methods.PbmRetrieveServiceContentBody{Res: &pbmtypes.PbmRetrieveServiceContentResponse{
 		Returnval: pbmtypes.PbmServiceInstanceContent{
 			AboutInfo:      pbmtypes.PbmAboutInfo{Name: "PBM", Version: "2.0", InstanceUuid: uuid.NewString()},
-			ProfileManager: profileManager, PlacementSolver: placementSolver,
+			ProfileManager: profileManager, ComplianceManager: complianceManager, PlacementSolver: placementSolver,
 		},
 	}}
 }
@@ -99,6 +114,8 @@ func (m *policyProfiles) PbmQueryProfile(ctx *vcsim.Context, req *pbmtypes.PbmQu
 	}
 	res := &pbmtypes.PbmQueryProfileResponse{}
 	if req.ResourceType.ResourceType == string(pbmtypes.PbmProfileResourceTypeEnumSTORAGE) {
+		m.service.mu.Lock()
+		defer m.service.mu.Unlock()
 		for _, policy := range m.service.policies {
 			res.Returnval = append(res.Returnval, pbmtypes.PbmProfileId{UniqueId: policy.id})
 		}

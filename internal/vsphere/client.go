@@ -17,11 +17,12 @@ var _ model.VCenter = (*Client)(nil)
 
 // Client is one vCenter with the permissions of one identity.
 type Client struct {
-	config Config
-	soap   *soapSession
-	rest   *restSession
-	site   *site
-	reads  reads
+	config   Config
+	soap     *soapSession
+	rest     *restSession
+	site     *site
+	reads    reads
+	policies *policyService
 
 	privileges grants
 }
@@ -88,6 +89,7 @@ func connect(ctx context.Context, c Config) (*Client, error) {
 		return nil, err
 	}
 	client := &Client{config: c, soap: newSOAPSession(c, transport), rest: newRESTSession(c, transport)}
+	client.policies = newPolicyService(client.soap)
 	(&site{}).join(client)
 	if err := client.soap.open(ctx); err != nil {
 		transport.CloseIdleConnections()

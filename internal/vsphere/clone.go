@@ -76,6 +76,7 @@ func (c *Client) cloneCall(ctx context.Context, req model.CloneRequest) (*types.
 	if call.Spec.Location.Datastore, err = c.datastoreFor(ctx, req, call); err != nil {
 		return nil, err
 	}
+	setPolicy(&call.Spec.Location, req.Placement.StoragePolicy, devices.disks)
 	return call, nil
 }
 

@@ -25,7 +25,7 @@ func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.Re
 	if network != nil {
 		resolved.Network = r.networkOf(network)
 	}
-	datastores := r.datastores(ref, stored, cluster, network, &resolved)
+	datastores := r.datastores(ref, p, stored, cluster, network, &resolved)
 	if pool := r.resourcePool(ref, p.ResourcePool, cluster); pool != nil {
 		resolved.ResourcePool = pool.ref.String()
 		resolved.Memory = memoryOf(pool)

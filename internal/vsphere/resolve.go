@@ -17,7 +17,8 @@ import (
 // its own: what was not found leaves its part of the site empty, and a finding.
 type resolver struct {
 	*inventory
-	own       []marked // the cluster's machines
+	own       []marked         // the cluster's machines
+	policies  *storagePolicies // nil where no placement names one
 	dc        *node
 	templates []*chosenTemplate
 	site      model.Site
@@ -33,8 +34,8 @@ type chosenTemplate struct {
 }
 
 // resolve resolves all names, and reports all that is wrong with them.
-func (inv *inventory) resolve(names *model.Names, own []marked) *resolver {
-	r := &resolver{inventory: inv, own: own}
+func (inv *inventory) resolve(names *model.Names, own []marked, policies *storagePolicies) *resolver {
+	r := &resolver{inventory: inv, own: own, policies: policies}
 	if names == nil {
 		return r
 	}

@@ -138,11 +138,17 @@ func (s *soapSession) sessionKey() string {
 
 // RoundTrip implements soap.RoundTripper.
 func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) error {
+	return s.roundTrip(ctx, func(ctx context.Context) error { return s.send(ctx, req, res) }, res)
+}
+
+// roundTrip makes a call in the session, and again in a new one where vCenter no longer knows
+// it.
+func (s *soapSession) roundTrip(ctx context.Context, send func(context.Context) error, res soap.HasFault) error {
 	if s.closed.Load() {
 		return errClosed
 	}
 	seen := s.generation.Load()
-	err := s.send(ctx, req, res)
+	err := send(ctx)
 	if !sessionGone(err, res) {
 		s.noteServed(err)
 		return err
@@ -151,7 +157,7 @@ func (s *soapSession) RoundTrip(ctx context.Context, req, res soap.HasFault) err
 		return err
 	}
 	reflect.ValueOf(res).Elem().SetZero() // it holds the fault of the first try
-	err = s.send(ctx, req, res)
+	err = send(ctx)
 	if sessionGone(err, res) {
 		return s.unaccepted()
 	}

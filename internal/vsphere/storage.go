@@ -14,20 +14,27 @@ import (
 // storageDRSEnabled is whether Storage DRS is on for a datastore cluster.
 const storageDRSEnabled = "podStorageDrsEntry.storageDrsConfig.podConfig.enabled"
 
-// storage resolves what has the disks of a placement: a datastore, or a cluster of them.
+// storage resolves what has the disks of a placement: a datastore, or a cluster of them. A
+// storage policy is none of both.
 func (r *resolver) storage(ref model.PlacementRef, p model.Placement, cluster *node) *node {
-	if p.DatastoreCluster != "" {
+	switch {
+	case p.StoragePolicy != "":
+		return nil
+	case p.DatastoreCluster != "":
 		return r.datastoreCluster(ref, p.DatastoreCluster, cluster)
+	default:
+		return r.datastore(ref, p.Datastore, cluster)
 	}
-	return r.datastore(ref, p.Datastore, cluster)
 }
 
 // datastores fills in the datastores that the disks of a placement can be on, and returns
 // them.
 func (r *resolver) datastores(
-	ref model.PlacementRef, stored, cluster, network *node, resolved *model.ResolvedPlacement,
+	ref model.PlacementRef, p model.Placement, stored, cluster, network *node, resolved *model.ResolvedPlacement,
 ) []*node {
 	switch {
+	case p.StoragePolicy != "":
+		return r.policyDatastores(ref, p.StoragePolicy, cluster, network, resolved)
 	case stored == nil:
 		return nil
 	case slices.Contains(datastoreTypes, stored.ref.Type):

@@ -53,7 +53,11 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		return nil, err
 	}
 	own := inv.fleet.byCluster[req.Cluster]
-	r := inv.resolve(req.Names, own)
+	policies, err := c.readPolicies(ctx, inv, req.Names, own, req.MaxAge)
+	if err != nil {
+		return nil, err
+	}
+	r := inv.resolve(req.Names, own, policies)
 	missing, err := inv.missing(req.Known)
 	if err != nil {
 		return nil, err

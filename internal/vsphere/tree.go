@@ -85,7 +85,8 @@ type reads struct {
 	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
 	placed     sync.Map                     // references of objects: *sharedread.Read[attachedIDs], their tags
 	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
-	categories sync.Map                     // tag category id: *sharedread.Read[categoryBody]
+	policies   policyReads
+	categories sync.Map // tag category id: *sharedread.Read[categoryBody]
 }
 
 func (r *reads) forget() {

@@ -88,6 +88,7 @@ const (
 	FieldIPPool         FieldName = "IP pool"
 
 	FieldDatastoreCluster FieldName = "datastore cluster"
+	FieldStoragePolicy    FieldName = "storage policy"
 )
 
 // ClusterField is a field of the cluster itself.

@@ -15,7 +15,23 @@ type HealthChecks struct {
 	// none could be read.
 	Zones      map[string]Zone
 	ZonesError error
+	// Storage is whether VMs comply with their storage policies, by the names of their nodes,
+	// where some have one. StorageError is why that could not be read.
+	Storage      map[string]StorageCompliance
+	StorageError error
 }
+
+// StorageCompliance is what vCenter says of a VM and its storage policy.
+type StorageCompliance string
+
+// The words for it.
+const (
+	StorageCompliant    StorageCompliance = "compliant"
+	StorageNotCompliant StorageCompliance = "not compliant"
+	// StorageOutOfDate is that the policy has changed, and was not applied to the VM again.
+	StorageOutOfDate StorageCompliance = "out of date"
+	StorageUnknown   StorageCompliance = "unknown"
+)
 
 // ControlPlane is what the nodes of a control plane run.
 type ControlPlane struct {

@@ -40,6 +40,7 @@ type Marker struct {
 	ComputeCluster   string `json:"compute_cluster"`
 	Datastore        string `json:"datastore"`
 	DatastoreCluster string `json:"datastore_cluster,omitempty"`
+	StoragePolicy    string `json:"storage_policy,omitempty"`
 	Network          string `json:"network"`
 	ResourcePool     string `json:"resource_pool,omitempty"`
 

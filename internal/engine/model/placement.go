@@ -5,9 +5,11 @@ import "github.com/google/uuid"
 // Placement is where nodes go, by the names that the vSphere Client shows.
 type Placement struct {
 	ComputeCluster string
-	// Datastore or DatastoreCluster has the disks; the other one is empty.
+	// Datastore, DatastoreCluster or StoragePolicy says where the disks are; the others are
+	// empty.
 	Datastore        string
 	DatastoreCluster string
+	StoragePolicy    string
 	Network          string
 	ResourcePool     string    // empty: the root pool of the compute cluster
 	IPPoolID         uuid.UUID // uuid.Nil where nodes take leases
@@ -17,10 +19,14 @@ type Placement struct {
 
 // Storage is what has the placement's disks: the field that says it, and the name there.
 func (p Placement) Storage() (field FieldName, name string) {
-	if p.DatastoreCluster != "" {
+	switch {
+	case p.StoragePolicy != "":
+		return FieldStoragePolicy, p.StoragePolicy
+	case p.DatastoreCluster != "":
 		return FieldDatastoreCluster, p.DatastoreCluster
+	default:
+		return FieldDatastore, p.Datastore
 	}
-	return FieldDatastore, p.Datastore
 }
 
 // PlacementRef identifies a placement of the spec.

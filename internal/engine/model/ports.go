@@ -38,6 +38,11 @@ type VCenter interface {
 	// for each tag and category that was not read before.
 	MachineZones(ctx context.Context, vms []string, maxAge time.Duration) (map[string]Zone, error)
 
+	// StorageCompliance returns what vCenter says of VMs and their storage policies, by the
+	// references of the VMs. One of which it says nothing is not in it. It is one call, and one
+	// more the first time.
+	StorageCompliance(ctx context.Context, vms []string) (map[string]StorageCompliance, error)
+
 	// FindVMTags finds tags of vSphere by their names in a spec, each on its own. It is one
 	// call for a tag of which known has the id, or whose name is one, and for another one for
 	// each tag of its category, of which it has to be read at most once.

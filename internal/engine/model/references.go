@@ -11,6 +11,7 @@ type References struct {
 	ResourcePool   string `json:"resource_pool,omitempty"`
 
 	DatastoreCluster string `json:"datastore_cluster,omitempty"`
+	StoragePolicy    string `json:"storage_policy,omitempty"` // its id
 }
 
 // References are those of the resolved placement.
@@ -22,6 +23,7 @@ func (p ResolvedPlacement) References() References {
 		ResourcePool:   p.ResourcePool,
 
 		DatastoreCluster: p.DatastoreCluster,
+		StoragePolicy:    p.StoragePolicy,
 	}
 }
 

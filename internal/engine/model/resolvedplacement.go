@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // ResolvedPlacement is a placement in references.
@@ -12,9 +13,10 @@ type ResolvedPlacement struct {
 	// DRS is whether it is on there; false where vCenter does not say.
 	DRS bool
 	// Datastore is empty where one of Choices is chosen when a VM is cloned: those of
-	// DatastoreCluster.
+	// DatastoreCluster, or those that are compatible with StoragePolicy.
 	Datastore        string
 	DatastoreCluster string
+	StoragePolicy    string            // its id
 	Choices          []DatastoreChoice // most free space first
 	// StorageDRS is whether it says which of them.
 	StorageDRS   bool
@@ -39,7 +41,17 @@ type DatastoreChoice struct {
 }
 
 // Bears identifies what takes the space of the placement's VMs.
-func (p ResolvedPlacement) Bears() string { return cmp.Or(p.Datastore, p.DatastoreCluster) }
+func (p ResolvedPlacement) Bears() string {
+	if one := cmp.Or(p.Datastore, p.DatastoreCluster); one != "" {
+		return one
+	}
+	var refs []string
+	for _, c := range p.Choices {
+		refs = append(refs, c.Ref)
+	}
+	slices.Sort(refs)
+	return strings.Join(refs, ",")
+}
 
 // Chooses reports whether a datastore is among the choices.
 func (p ResolvedPlacement) Chooses(datastore string) bool {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -42,6 +43,20 @@ type Names struct {
 	// folder that the cluster is in: what was renamed is found by them, and by the markers
 	// of its machines.
 	KnownDatacenter, KnownFolder string
+}
+
+// StoragePolicies are the names of the storage policies, sorted.
+func (n *Names) StoragePolicies() []string {
+	if n == nil {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, place := range n.Placements {
+		if place.StoragePolicy != "" {
+			names[place.StoragePolicy] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // Names are the inventory names of the spec.

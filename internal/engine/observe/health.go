@@ -1,8 +1,11 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -20,6 +23,9 @@ func (o Observer) Checks(ctx context.Context, w *World) *model.HealthChecks {
 				checks.NotReady = err
 			}
 		})
+	}
+	if nodes := withStoragePolicy(&w.Facts); len(nodes) > 0 {
+		running.Go(func() { checks.Storage, checks.StorageError = o.storageCompliance(ctx, nodes) })
 	}
 	if !w.Facts.API.Answered() {
 		return checks
@@ -41,4 +47,28 @@ func labelled(facts *model.Facts) []string {
 		}
 	}
 	return vms
+}
+
+// withStoragePolicy are the nodes whose VMs have a storage policy, by the references of these.
+func withStoragePolicy(facts *model.Facts) map[string]string {
+	nodes := map[string]string{}
+	for _, m := range facts.Machines {
+		if m.Marker.StoragePolicy != "" {
+			nodes[m.Ref] = m.Marker.Node
+		}
+	}
+	return nodes
+}
+
+// storageCompliance returns whether nodes comply with their storage policies, by name.
+func (o Observer) storageCompliance(ctx context.Context, nodes map[string]string) (map[string]model.StorageCompliance, error) {
+	found, err := o.VCenter.StorageCompliance(ctx, slices.Sorted(maps.Keys(nodes)))
+	if err != nil {
+		return nil, err
+	}
+	byNode := map[string]model.StorageCompliance{}
+	for ref, node := range nodes {
+		byNode[node] = cmp.Or(found[ref], model.StorageUnknown)
+	}
+	return byNode, nil
 }

@@ -138,7 +138,11 @@ func (c check) release(m model.Marker, datastores, pools loads) {
 			if !resolved.Complete() {
 				continue
 			}
-			if on := resolved.Bears(); place.Datastore == m.Datastore && place.DatastoreCluster == m.DatastoreCluster && !seen[on] {
+			stored, at := place.Storage()
+			before, was := model.Placement{
+				Datastore: m.Datastore, DatastoreCluster: m.DatastoreCluster, StoragePolicy: m.StoragePolicy,
+			}.Storage()
+			if on := resolved.Bears(); stored == before && at == was && !seen[on] {
 				seen[on] = true
 				datastores.add(on, freed, -1)
 			}

@@ -150,6 +150,7 @@ func toBeBuilt(node model.CreateNode) model.Machine {
 		ResourcePool:   place.ResourcePool,
 
 		DatastoreCluster: place.DatastoreCluster,
+		StoragePolicy:    place.StoragePolicy,
 
 		CPU:            node.NodePool.CPU,
 		MemoryGB:       node.NodePool.MemoryGB,

@@ -72,6 +72,7 @@ func objects(p model.Placement) []object {
 		{model.FieldComputeCluster, p.ComputeCluster, p.References.ComputeCluster},
 		{model.FieldDatastore, p.Datastore, p.References.Datastore},
 		{model.FieldDatastoreCluster, p.DatastoreCluster, p.References.DatastoreCluster},
+		{model.FieldStoragePolicy, p.StoragePolicy, p.References.StoragePolicy},
 		{model.FieldNetwork, p.Network, p.References.Network},
 		{model.FieldResourcePool, p.ResourcePool, p.References.ResourcePool},
 	}
@@ -87,6 +88,7 @@ func builtWith(m model.Marker) []object {
 		References:     m.References,
 
 		DatastoreCluster: m.DatastoreCluster,
+		StoragePolicy:    m.StoragePolicy,
 	})
 }
 

@@ -15,23 +15,27 @@ func (c check) space(bears *load) model.Findings {
 		return model.Findings{}
 	}
 	field, name := c.place(at).Storage()
+	stored := field
+	if field == model.FieldStoragePolicy {
+		stored = "storage of the policy"
+	}
 	left := fmt.Sprintf("%d of %d GB are free", room.FreeGB, room.TotalGB)
 	most := c.mostOf(bears)
 	switch {
 	case bears.most.atOnce > room.FreeGB:
-		return warnAt(bears.fields(field), fmt.Sprintf("The %s lacks space", field),
+		return warnAt(bears.fields(field), fmt.Sprintf("The %s lacks space", stored),
 			"The nodes to be built take %d GB of %s %q at once, swap files included, and %s. "+
-				"Free space, choose another one, or ask for fewer or smaller nodes.", bears.most.atOnce, field, name, left)
+				"Free space, choose another one, or ask for fewer or smaller nodes.", bears.most.atOnce, stored, name, left)
 	case len(resolved.Choices) > 0 && most > resolved.Choices[0].FreeGB:
 		return warnAt(bears.fields(field), fmt.Sprintf("The datastores of the %s lack space", field),
 			"A node to be built takes %d GB at once, its swap file included, and of the datastores of %s %q that it can be on none has more "+
 				"than %d GB free: all of a node is on one of them. Free space, choose another one, or ask for smaller nodes.",
 			most, field, name, resolved.Choices[0].FreeGB)
 	case bears.most.grown > room.FreeGB:
-		return warnAt(bears.fields(field), fmt.Sprintf("The %s may become full", field),
+		return warnAt(bears.fields(field), fmt.Sprintf("The %s may become full", stored),
 			"The nodes to be built take %d GB of %s %q at once, swap files included, "+
 				"and %d GB when their thin or linked disks are full: %s. A VM whose datastore is full stops.",
-			bears.most.atOnce, field, name, bears.most.grown, left)
+			bears.most.atOnce, stored, name, bears.most.grown, left)
 	}
 	return model.Findings{}
 }

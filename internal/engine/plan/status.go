@@ -49,6 +49,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 	if c := spreadCondition(spec, facts); c != nil {
 		st.Conditions = append(st.Conditions, *c)
 	}
+	if c := storageCondition(checks); c != nil {
+		st.Conditions = append(st.Conditions, *c)
+	}
 	if spec.ControlPlane.Count > 0 {
 		st.Conditions = append(st.Conditions, upToDateCondition(spec, facts))
 	}

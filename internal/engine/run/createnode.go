@@ -283,6 +283,7 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 		ComputeCluster:    n.resolved().ComputeClusterName,
 		Datastore:         place.Datastore,
 		DatastoreCluster:  place.DatastoreCluster,
+		StoragePolicy:     place.StoragePolicy,
 		Network:           place.Network,
 		ResourcePool:      place.ResourcePool,
 		TemplateRef:       n.from.Ref,

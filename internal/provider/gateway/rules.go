@@ -46,6 +46,7 @@ var rules = enginecrud.Rules{
 		"placement.compute_cluster",
 		"placement.datastore",
 		"placement.datastore_cluster",
+		"placement.storage_policy",
 		"placement.network",
 		"placement.resource_pool",
 

@@ -20,6 +20,7 @@ type Placement struct {
 	ComputeCluster   string  `tfsdk:"compute_cluster"`
 	Datastore        *string `tfsdk:"datastore"`
 	DatastoreCluster *string `tfsdk:"datastore_cluster"`
+	StoragePolicy    *string `tfsdk:"storage_policy"`
 	Network          string  `tfsdk:"network"`
 	ResourcePool     *string `tfsdk:"resource_pool"`
 }
@@ -30,6 +31,7 @@ func (p Placement) ToModel(ipPool uuid.UUID) model.Placement {
 		ComputeCluster:   p.ComputeCluster,
 		Datastore:        OrZero(p.Datastore),
 		DatastoreCluster: OrZero(p.DatastoreCluster),
+		StoragePolicy:    OrZero(p.StoragePolicy),
 		Network:          p.Network,
 		ResourcePool:     OrZero(p.ResourcePool),
 		IPPoolID:         ipPool,
@@ -55,11 +57,20 @@ func PlacementAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"compute_cluster": name("compute cluster"),
 		"datastore": optional("datastore that the hosts of the compute cluster mount, which has the disks of the nodes. " +
-			"Exactly one of `datastore` and `datastore_cluster` is required. A change of either rolls the nodes."),
+			"Exactly one of `datastore`, `datastore_cluster` and `storage_policy` is required. A change of any of them rolls the nodes."),
 		"datastore_cluster": optional("datastore cluster. Each node is cloned onto the one of its datastores that Storage DRS recommends; " +
 			"where that is off, or recommends none, onto the one with the most free space. Only datastores count that a host of the compute " +
 			"cluster reaches and that are not in maintenance mode. That Storage DRS moves a node later is no change. Clones are full ones, " +
 			"but with `clone_mode = \"linked\"`, when all of them are on the datastore of the template."),
+		"storage_policy": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Name of a VM storage policy, which the home and the disk of each node get. Each node is cloned onto the one of " +
+				"the compatible datastores with the most free space, of those that a host of the compute cluster reaches and that are not in " +
+				"maintenance mode. Whether vCenter finds the nodes compliant later is the condition `StorageCompliant`. Clones are full ones, " +
+				"but with `clone_mode = \"linked\"`, when all of them are on the datastore of the template, which then has to be compatible. " +
+				"The account of the provider needs the privilege `StorageProfile.View` on the root object.",
+			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
 		"network":       name("network or distributed port group that the compute cluster has"),
 		"resource_pool": optional("resource pool of the compute cluster. Defaults to the compute cluster's own."),
 	}
@@ -72,14 +83,14 @@ var _ validator.Object = StoragePlaced{}
 
 // Description implements validator.Describer.
 func (StoragePlaced) Description(context.Context) string {
-	return "must have exactly one of datastore and datastore_cluster"
+	return "must have exactly one of datastore, datastore_cluster and storage_policy"
 }
 
 // MarkdownDescription implements validator.Describer.
 func (v StoragePlaced) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 // storageAttributes are the attributes of which a placement has one.
-var storageAttributes = []string{"datastore", "datastore_cluster"}
+var storageAttributes = []string{"datastore", "datastore_cluster", "storage_policy"}
 
 // ValidateObject implements validator.Object.
 func (StoragePlaced) ValidateObject(_ context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
@@ -98,11 +109,12 @@ func (StoragePlaced) ValidateObject(_ context.Context, req validator.ObjectReque
 	switch {
 	case len(set) == 0:
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Datastore missing",
-			"Set datastore, the name of the datastore for the disks of the nodes, or datastore_cluster, the name of a cluster of datastores."))
+			"Set datastore, the name of the datastore for the disks of the nodes, datastore_cluster, the name of a cluster of datastores, "+
+				"or storage_policy, the name of a VM storage policy."))
 	case len(set) > 1:
-		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(set[1]), "Two datastores",
-			"The nodes of a placement are on a datastore or in a datastore cluster. Set one of datastore and datastore_cluster, and remove "+
-				"the other one."))
+		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(set[1]), "More than one storage",
+			"The nodes of a placement are on a datastore, in a datastore cluster, or where a storage policy allows it. "+
+				"Set one of datastore, datastore_cluster and storage_policy, and remove the others."))
 	}
 }
 
@@ -115,6 +127,7 @@ var placementFields = map[model.FieldName]string{
 	model.FieldResourcePool:   "resource_pool",
 
 	model.FieldDatastoreCluster: "datastore_cluster",
+	model.FieldStoragePolicy:    "storage_policy",
 }
 
 // PlacementPath returns the attribute of a placement's field, given where the
