@@ -28,10 +28,8 @@ type policyService struct {
 }
 
 func newPolicyService(s *soapSession) *policyService {
-	p := &policyService{session: s, client: soap.NewClient(s.config.endpoint(pbm.Path), s.config.InsecureSkipVerify)}
+	p := &policyService{session: s, client: s.client.NewServiceClient(pbm.Path, pbm.Namespace)}
 	p.client.Client = http.Client{Transport: s.client.Transport, Jar: s.jar}
-	p.client.UserAgent = s.config.UserAgent
-	p.client.Namespace = "urn:" + pbm.Namespace
 	// It reads the session from the envelope, and not from the cookie.
 	p.client.Cookie = func() *soap.HeaderElement {
 		cookies := s.jar.Cookies(s.client.URL())
@@ -89,6 +87,9 @@ func (p *policyService) list(ctx context.Context) ([]storagePolicy, error) {
 	}
 	var policies []storagePolicy
 	for _, content := range contents.Returnval {
+		if content == nil {
+			continue // of a kind that this version of its API does not know
+		}
 		profile := content.GetPbmProfile()
 		policies = append(policies, storagePolicy{profile.ProfileId.UniqueId, profile.Name})
 	}
