@@ -18,7 +18,9 @@ func rootSections() []section {
 	root := func(group string, privileges ...privilege) section {
 		return section{role: RootLevel, group: group, privileges: privileges}
 	}
-	policies := func(name string) privilege { return named(name, "StorageProfile.View", csi(Root, "storage policies")) }
+	policies := func(name string) privilege {
+		return named(name, "StorageProfile.View", csi(Root, "storage policies"), in(Elsewhere, Root, "storage_policy"))
+	}
 	return []section{
 		root("Cns", named("Searchable", "Cns.Searchable", csi(Root, "volumes"))),
 		root("Datastore", named("Browse datastore", "Datastore.Browse")),

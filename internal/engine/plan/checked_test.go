@@ -55,6 +55,25 @@ func TestStatusJudgesChecks(t *testing.T) {
 			condition: model.Condition{Type: "EtcdHealthy", Status: isTrue, Reason: "AllHealthy"}},
 		"no node has a problem": {state: model.StateRunning, health: model.Healthy,
 			condition: model.Condition{Type: "NodesWithoutProblems", Status: isTrue, Reason: "NoneReported"}},
+		"storage as asked": {checks: func(c *checks) { c.Storage = map[string]model.StorageCompliance{"c-cp-1": model.StorageCompliant} },
+			state: model.StateRunning, health: model.Healthy,
+			condition: model.Condition{Type: "StorageCompliant", Status: isTrue, Reason: "AllCompliant"}},
+		"storage not as asked": {checks: func(c *checks) {
+			c.Storage = map[string]model.StorageCompliance{
+				"c-cp-1": model.StorageUnknown, "c-cp-2": model.StorageNotCompliant, "c-cp-3": model.StorageOutOfDate,
+			}
+		}, state: model.StateRunning, health: model.Healthy, condition: model.Condition{
+			Type: "StorageCompliant", Status: model.ConditionFalse, Reason: "NotCompliant",
+			Message: "Storage of these nodes is not as their storage policy asks: c-cp-2 (not compliant), c-cp-3 (out of date). " +
+				"The vSphere Client says why, and applies a policy that has changed again.",
+		}},
+		"storage that was not checked": {checks: func(c *checks) {
+			c.Storage = map[string]model.StorageCompliance{"c-cp-1": model.StorageUnknown, "c-cp-2": model.StorageCompliant}
+		}, state: model.StateRunning, health: model.Healthy, condition: model.Condition{
+			Type: "StorageCompliant", Status: model.ConditionUnknown, Reason: "NotChecked", Message: "vCenter has not checked c-cp-1.",
+		}},
+		"storage that may not be read": {checks: func(c *checks) { c.StorageError = failed }, state: model.StateRunning, health: model.Healthy,
+			condition: model.Condition{Type: "StorageCompliant", Status: model.ConditionUnknown, Reason: "NotReadable", Message: "it is refused"}},
 		"labels and zones": {facts: func(f *model.Facts) { relabel(f, "c-w-1", model.LabelZone, "a") },
 			state: model.StateRunning, health: model.Healthy,
 			condition: model.Condition{Type: "ZonesMatch", Status: isTrue, Reason: "AllMatch"}},

@@ -161,3 +161,38 @@ func TestPrivilegesOfADatastoreCluster(t *testing.T) {
 		t.Errorf("warnings %+v", p.Warnings)
 	}
 }
+
+// Another storage policy rolls the nodes, one that was renamed does not, and the space of all
+// its datastores counts once.
+func TestNodesOfAStoragePolicy(t *testing.T) {
+	t.Parallel()
+	s := small(1, 2)
+	l := inPod(s, 100, map[string]int64{"a": 40, "b": 31})
+	for _, pool := range []model.NodePool{s.ControlPlane, s.Workers[0]} {
+		pool.Placements[0].DatastoreCluster = ""
+		pool.Placements[0].StoragePolicy = "gold"
+	}
+	changePlacements(l, func(p *model.ResolvedPlacement) {
+		p.DatastoreCluster = ""
+		p.StoragePolicy = "id-gold"
+	})
+	has := func(name, id string) *model.Facts {
+		facts := running(1, 2)
+		for i := range facts.Machines {
+			m := &facts.Machines[i].Marker
+			m.Datastore = ""
+			m.StoragePolicy = name
+			m.References.StoragePolicy = id
+		}
+		return facts
+	}
+	wantSteps(t, checked(s, has("gold", "id-gold"), l), "")
+	resolved := s.Resolved(l.Site)
+	wantSteps(t, checked(&resolved, has("before", "id-gold"), l), "")
+	if p := checked(s, has("silver", "id-silver"), l); len(p.Stages) == 0 {
+		t.Error("another policy changes nothing")
+	}
+	if p := checked(s, &model.Facts{}, l); !says(p.Warnings, `take 72 GB of storage of the policy "gold" at once, swap files included, and 71 of`) {
+		t.Errorf("warnings %v", p.Warnings)
+	}
+}
