@@ -30,7 +30,7 @@ type storagePolicies struct {
 	failed *Error
 }
 
-// readPolicies reads what is asked for by names. What cannot be read is told where it is asked
+// readPolicies reads the policies that placements name. What cannot be read is told where it is asked
 // for; what may be read in a moment is an error.
 func (c *Client) readPolicies(
 	ctx context.Context, inv *inventory, names *model.Names, own []marked, maxAge time.Duration,

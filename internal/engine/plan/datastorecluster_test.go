@@ -192,7 +192,8 @@ func TestNodesOfAStoragePolicy(t *testing.T) {
 	if p := checked(s, has("silver", "id-silver"), l); len(p.Stages) == 0 {
 		t.Error("another policy changes nothing")
 	}
-	if p := checked(s, &model.Facts{}, l); !says(p.Warnings, `take 72 GB of storage of the policy "gold" at once, swap files included, and 71 of`) {
+	const full = `take 72 GB of storage of the policy "gold" at once, swap files included, and 71 of`
+	if p := checked(s, &model.Facts{}, l); !says(p.Warnings, full) {
 		t.Errorf("warnings %v", p.Warnings)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // unguarded are the methods of the ports that change nothing, and why one that does
 // is among them.
 var unguarded = map[string]bool{
-	"InstanceUUID": true, "Survey": true, "Zones": true, "MachineZones": true, "StorageCompliance": true, "Poll": true, "Clones": true, "FindFolder": true,
+	"InstanceUUID": true, "Survey": true, "Zones": true, "MachineZones": true, "StorageCompliance": true,
+	"Poll": true, "Clones": true, "FindFolder": true,
 	"FindImage": true,
 	"Ready":     true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
 	"ControlPlane": true, "ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,

@@ -54,7 +54,8 @@ const full = `{
   "worker_pools": {
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
-      "placements": [{"compute_cluster": "c", "datastore_cluster": "dc", "storage_policy": "sp", "network": "n", "ip_pool_id": "` + poolID + `"}]},
+      "placements": [{"compute_cluster": "c", "datastore_cluster": "dc", "storage_policy": "sp",
+        "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3", "image": {"template": "older"},
       "spread": "host",
       "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
