@@ -16,7 +16,9 @@ import (
 type ZoneTagState struct {
 	// Began is set before the first tag is made or attached.
 	Began bool
-	Tag   ZoneTag
+	// Made is the id of the tag that was made, also where it was not attached.
+	Made string
+	Tag  ZoneTag
 	// Attached is set where the tag was attached here, or may have been: the answer was lost.
 	// What an administrator or another creation has attached stays when the resource goes.
 	Attached bool
@@ -107,6 +109,9 @@ func (c *Client) trySetZoneTag(
 	tag, err := c.createZoneTag(ctx, o, category, value, maker)
 	if err != nil {
 		return false, err
+	}
+	if tag.Maker == maker {
+		state.Made = tag.ID
 	}
 	if err := c.dropFormer(ctx, o, on, maker, former); err != nil {
 		return false, err

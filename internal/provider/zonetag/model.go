@@ -45,9 +45,12 @@ func (m *model) sameNames(other *model) bool {
 // held is what private state keeps of a zone tag. Where it is lost, as after an import, the
 // description of the tag says who made it.
 type held struct {
-	VCenter     string             `json:"vcenter"` // instance UUID
-	Object      string             `json:"object"`  // reference
-	Tag         string             `json:"tag"`
+	VCenter string `json:"vcenter"` // instance UUID
+	Object  string `json:"object"`  // reference
+	Tag     string `json:"tag"`
+	// Next is the tag that a change has made which did not come to its end: it may have taken
+	// Tag off before.
+	Next        string             `json:"next,omitempty"`
 	Made        bool               `json:"made,omitempty"`
 	Attached    bool               `json:"attached,omitempty"`
 	Incarnation record.Incarnation `json:"incarnation,omitempty"`

@@ -179,18 +179,24 @@ func (f *found) detached(ctx context.Context, vcenter *vsphere.Client, m *model,
 		f.unseen = "It is not known which tag its creation has made, which has failed. The next apply makes it again."
 		return nil
 	}
-	tag, err := vcenter.ZoneTag(ctx, m.TagID.ValueString())
-	switch {
-	case errors.Is(err, enginemodel.ErrPermission):
-		f.unseen = diagnostics.Sentence(err.Error()) + " The provider's user needs System.Read as a global permission to see tags."
-		return nil
-	case errors.Is(err, enginemodel.ErrGone):
-		f.gone = true
-		return nil
-	case err != nil:
-		return err
+	for _, id := range []string{m.TagID.ValueString(), own.Next} {
+		if id == "" {
+			continue
+		}
+		tag, err := vcenter.ZoneTag(ctx, id)
+		switch {
+		case errors.Is(err, enginemodel.ErrPermission):
+			f.unseen = diagnostics.Sentence(err.Error()) + " The provider's user needs System.Read as a global permission to see tags."
+			return nil
+		case errors.Is(err, enginemodel.ErrGone):
+			continue
+		case err != nil:
+			return err
+		}
+		if own.Made && own.Tag == tag.ID || tag.Maker.ID == f.object.ID && tag.Maker.Incarnation.Is(own.Incarnation) {
+			return nil
+		}
 	}
-	made := own.Made && own.Tag == tag.ID || tag.Maker.ID == f.object.ID && tag.Maker.Incarnation.Is(own.Incarnation)
-	f.gone = !made
+	f.gone = true
 	return nil
 }

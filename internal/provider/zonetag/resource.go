@@ -2,6 +2,7 @@
 package zonetag
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -110,8 +111,10 @@ func (r *tagResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	}
 	if err := w.set(ctx, &m, own.former(&prior)); err != nil {
 		resp.Diagnostics.Append(refused("update", &m, err))
-		if w.state.Tag.ID == "" {
-			return // the former tag is what there is
+		if w.state.Tag.ID == "" { // the former tag is what there is, or nothing
+			own.Next = cmp.Or(w.state.Made, own.Next)
+			resp.Diagnostics.Append(own.write(ctx, resp.Private)...)
+			return
 		}
 	}
 	resp.Diagnostics.Append(w.held(ctx).write(ctx, resp.Private)...)
