@@ -80,11 +80,11 @@ func TestEtcdLife(t *testing.T) {
 		if !m.Healthy() || m.Learner || m.Version != "3.7.0" || m.ID == 0 {
 			t.Errorf("%s: %+v", name, m)
 		}
+		list := &others
 		if m.Leader {
-			leaders = append(leaders, name)
-		} else {
-			others = append(others, name)
+			list = &leaders
 		}
+		*list = append(*list, name)
 	}
 	if len(leaders) != 1 || len(others) != 2 {
 		t.Fatalf("members %+v", all)
@@ -94,7 +94,7 @@ func TestEtcdLife(t *testing.T) {
 		t.Errorf("port-forwards: %v; want one a member", c.upgrades.by)
 	}
 
-	c.must(c.MoveEtcdLeader(ctx, dead))
+	c.must(c.MoveEtcdLeader(ctx, dead)) // which does not lead
 	if !c.list()[leader].Leader {
 		t.Error("the leader was moved from where it is not")
 	}
@@ -102,7 +102,6 @@ func TestEtcdLife(t *testing.T) {
 	if moved := c.list(); moved[leader].Leader || !moved[dead].Leader && !moved[left].Leader {
 		t.Errorf("the leader stays: %+v", moved)
 	}
-
 	c.must(c.RemoveEtcdMember(ctx, all[leader].ID))
 	c.must(c.RemoveEtcdMember(ctx, all[leader].ID))
 	c.eventually("the removed member ends", func() bool {
@@ -113,13 +112,11 @@ func TestEtcdLife(t *testing.T) {
 			return false
 		}
 	})
-	if members := c.list(); len(members) != 2 {
-		t.Errorf("left %+v", members)
+	if n := len(c.list()); n != 2 {
+		t.Errorf("%d members are left", n)
 	}
-
-	// A quorum of two is lost with either: neither may go while the other is dead.
 	c.must(c.MoveEtcdLeader(ctx, dead))
-	c.cut(dead)
+	c.cut(dead) // and with it the quorum of two
 	_, err := c.connect(kube.Options{Timeout: time.Second}).EtcdMembers(ctx)
 	if !model.Transient(err) || !strings.Contains(err.Error(), left) {
 		t.Errorf("without a quorum: %v", err)
