@@ -18,6 +18,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 
+	"github.com/gantry/terraform-provider-gantry/internal/chartvalues"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
@@ -91,7 +92,7 @@ func check(content *chartv2.Chart, chart model.Chart, kubernetesVersion string) 
 		return fmt.Errorf("charts that the chart %s depends on are not in it (%w): run `helm dependency build` in its folder",
 			meta.Name, err)
 	}
-	values, err := merged(chart.Values)
+	values, err := chartvalues.Merge(chart.AllValues())
 	if err != nil {
 		return err
 	}
@@ -109,19 +110,6 @@ func check(content *chartv2.Chart, chart model.Chart, kubernetesVersion string) 
 		return fmt.Errorf("the values do not fit the chart %s %s: %w", meta.Name, meta.Version, err)
 	}
 	return nil
-}
-
-// merged are values as Helm merges files of them.
-func merged(texts []string) (map[string]any, error) {
-	all := map[string]any{}
-	for i, text := range texts {
-		values, err := loader.LoadValues(strings.NewReader(text))
-		if err != nil {
-			return nil, fmt.Errorf("element %d of values is not YAML of one mapping: %w", i+1, err)
-		}
-		all = loader.MergeMaps(all, values)
-	}
-	return all, nil
 }
 
 // maxWords bounds an error that repeats what comes from outside.

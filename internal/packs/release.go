@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/gantry/terraform-provider-gantry/internal/chartvalues"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
@@ -53,7 +54,7 @@ func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, ch
 	if digest != chart.Resolved.Digest {
 		return fmt.Errorf("the chart has changed since the plan: its digest was %s and is %s. Plan again", chart.Resolved.Digest, digest)
 	}
-	values, err := merged(chart.Values)
+	values, err := chartvalues.Merge(chart.AllValues())
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ type BuiltWith struct {
 // of keys, servers and exceptions not their order.
 func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 	s.setCredentials(secrets)
+	s.setProfileValues(secrets)
 	s.BuiltWith = BuiltWith{}
 	s.builtSetups = nil
 	s.noSettings = BuiltWith{}

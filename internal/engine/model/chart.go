@@ -4,9 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
-	"sigs.k8s.io/yaml"
+	"github.com/gantry/terraform-provider-gantry/internal/chartvalues"
 )
 
 // Chart is a Helm chart and what it is installed with. It comes from one of Repository,
@@ -23,6 +24,8 @@ type Chart struct {
 
 	Namespace string
 	Values    []string // YAML texts, of which a later one wins
+	// Override is the cluster's own YAML text, which wins over Values; empty: none.
+	Override string
 	// Wait has a release count as applied once its objects are ready, within Timeout,
 	// which bounds its hooks in any case.
 	Wait    bool
@@ -46,7 +49,15 @@ type ResolvedChart struct {
 // hash identifies where the release is, and its values by meaning, so that comments, the order
 // of keys and quoting are no change. Which chart it is, its digest says, wherever it is from.
 func (c *Chart) hash() string {
-	return digestOf(append([]string{"chart", c.Namespace}, valuesMeaning(c.Values)...))
+	return digestOf(append([]string{"chart", c.Namespace}, valuesMeaning(c.AllValues())...))
+}
+
+// AllValues are the values that the chart is installed with, of which a later one wins.
+func (c *Chart) AllValues() []string {
+	if c.Override == "" {
+		return c.Values
+	}
+	return append(slices.Clip(c.Values), c.Override)
 }
 
 // Source identifies where the chart is from, with its version: for one that is not found there.
@@ -72,41 +83,11 @@ func (c *Chart) Identity() string {
 // valuesMeaning is what values come to, merged; as they are written where one of them is
 // not what values are.
 func valuesMeaning(texts []string) []string {
-	merged, err := MergeValues(texts)
+	merged, err := chartvalues.Merge(texts)
 	if err != nil {
 		return texts
 	}
-	meaning, err := json.Marshal(merged) // in the order of its keys
-	if err != nil {
-		return texts
-	}
-	return []string{string(meaning)}
-}
-
-// MergeValues merges YAML texts as Helm merges files of values: maps deeply, and of
-// anything else the later one wins.
-func MergeValues(texts []string) (map[string]any, error) {
-	merged := map[string]any{}
-	for _, text := range texts {
-		var values map[string]any
-		if err := yaml.Unmarshal([]byte(text), &values); err != nil {
-			return nil, err
-		}
-		mergeInto(merged, values)
-	}
-	return merged, nil
-}
-
-func mergeInto(target, values map[string]any) {
-	for key, value := range values {
-		inner, isMap := value.(map[string]any)
-		have, hadMap := target[key].(map[string]any)
-		if isMap && hadMap {
-			mergeInto(have, inner)
-			continue
-		}
-		target[key] = value
-	}
+	return []string{chartvalues.Encoded(merged)}
 }
 
 // Release identifies a release of Helm in a cluster, and what it was made of.
@@ -144,6 +125,8 @@ type AppliedPack struct {
 	Credentials *Credentials `json:",omitempty"`
 	// Position is among the packs of its time: what came later goes earlier.
 	Position int `json:",omitempty"`
+	// Profile is what the profile's values were; nil: the pack had no override, or it is not known.
+	Profile *ProfileValues `json:",omitempty"`
 }
 
 // Applied reports whether a pack is what the cluster holds, as far as is known: a chart that

@@ -42,6 +42,7 @@ const (
 	FieldPacks            FieldName = "packs"
 	FieldChart            FieldName = "chart"       // of a pack
 	FieldCredentials      FieldName = "credentials" // of a pack
+	FieldOverride         FieldName = "override"    // of a pack
 	FieldDatacenter       FieldName = "datacenter"
 	FieldFolder           FieldName = "folder"
 	FieldPodCIDR          FieldName = "pod network"

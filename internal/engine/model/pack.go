@@ -22,6 +22,11 @@ type Pack struct {
 	// Credentials are the Secret by which it logs in to vCenter; nil: none.
 	Credentials *Credentials
 
+	// profile are the hashes of what the profile's values have at each key, and remembered is
+	// what a cluster keeps of them; nil: there is no override, or the secrets are not at hand.
+	profile    map[string]string
+	remembered *ProfileValues
+
 	// Digest identifies a version of the pack where the manifests hold what no plan
 	// may depend on, such as a write-only secret. Empty: the manifests do.
 	Digest string

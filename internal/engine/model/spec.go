@@ -94,6 +94,9 @@ type ClusterSpec struct {
 	EncryptionVersion int
 
 	Packs []Pack // in the order in which they are applied
+	// RefuseConflicts has a plan refuse an override of what the profile has changed, of which
+	// it warns otherwise.
+	RefuseConflicts bool
 	// Account is what packs log in to vCenter as; nil: it is not known.
 	Account *Account
 

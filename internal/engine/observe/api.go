@@ -81,4 +81,4 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 }
 
 // maxPacks bounds the list of applied packs, which is kept in private state.
-const maxPacks = 256 << 10
+const maxPacks = 512 << 10

@@ -133,6 +133,7 @@ func packFindings(v view) model.Findings {
 	if !v.facts.API.Answered() {
 		return f
 	}
+	f.Add(overrideFindings(v))
 	var gone []string
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		have := v.facts.API.Packs[name]

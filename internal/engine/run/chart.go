@@ -43,8 +43,20 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 		Source:   pack.Chart.Source(),
 		Release:  &release,
 		Position: position,
+		Profile:  pack.ProfileValues(),
 	})
 	return nil
+}
+
+// rememberProfiles notes what the profile's values are under overrides, also where they come to
+// the same as before and nothing was to be done. What could not be applied is told again.
+func (r *Runner) rememberProfiles() {
+	for _, pack := range r.Spec.Packs {
+		if have := r.packs.get(pack.Name); pack.Chart != nil && pack.Applied(have) {
+			have.Profile = pack.ProfileValues()
+			r.packs.set(pack.Name, have)
+		}
+	}
 }
 
 // noteBegun stores in the cluster that a pack is neither as it was nor as it is to be. What is

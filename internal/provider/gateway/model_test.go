@@ -18,7 +18,7 @@ func TestFieldsAreAttributes(t *testing.T) {
 	s := enginecrudtest.Schema(t, gatewayresource.NewResource())
 	for _, inline := range []bool{true, false} {
 		enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(inline), model.FieldMaxUnhealthy,
-			model.FieldComponents, model.FieldAuditPolicy, model.FieldKubelet, model.FieldSetup, model.FieldRestore,
+			model.FieldOverride, model.FieldComponents, model.FieldAuditPolicy, model.FieldKubelet, model.FieldSetup, model.FieldRestore,
 			model.FieldEncryption, model.FieldGateway, model.FieldChart, model.FieldCredentials)
 	}
 }

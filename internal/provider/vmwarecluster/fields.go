@@ -21,6 +21,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldPacks:            path.Root("profile").AtName("packs"),
 	enginemodel.FieldChart:            path.Root("profile").AtName("packs"),
 	enginemodel.FieldCredentials:      path.Root("profile").AtName("packs"),
+	enginemodel.FieldOverride:         path.Root("pack_overrides"),
 	enginemodel.FieldDatacenter:       path.Root("datacenter"),
 	enginemodel.FieldFolder:           path.Root("folder"),
 	enginemodel.FieldPodCIDR:          path.Root("network").AtName("pod_cidr"),
@@ -59,6 +60,9 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 
 // AttributePath implements enginecrud.Model.
 func (m *model) AttributePath(f enginemodel.Field) path.Path {
+	if f.Pack != "" && f.Name == enginemodel.FieldOverride {
+		return overridePath(f.Pack)
+	}
 	if f.Pack != "" {
 		name := "chart"
 		if f.Name == enginemodel.FieldCredentials {

@@ -27,6 +27,8 @@ type model struct {
 	AccountPasswordWO      types.String    `tfsdk:"cloud_account_password_wo"`
 	AccountPasswordVersion attribute.Int64 `tfsdk:"cloud_account_password_wo_version"`
 	Profile                types.Object    `tfsdk:"profile"`
+	PackOverrides          types.Map       `tfsdk:"pack_overrides"`
+	OverrideConflicts      types.String    `tfsdk:"override_conflicts"`
 	Datacenter             types.String    `tfsdk:"datacenter"`
 	Folder                 types.String    `tfsdk:"folder"`
 	ImageFolder            types.String    `tfsdk:"image_folder"`

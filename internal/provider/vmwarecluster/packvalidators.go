@@ -6,7 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
-	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/chartvalues"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -48,7 +48,7 @@ func (valuesText) ValidateString(_ context.Context, req validator.StringRequest,
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	if _, err := enginemodel.MergeValues([]string{req.ConfigValue.ValueString()}); err != nil {
+	if _, err := chartvalues.Merge([]string{req.ConfigValue.ValueString()}); err != nil {
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Invalid values",
 			"The text is not YAML of one mapping, such as `yamlencode({ replicas = 2 })` writes."))
 	}

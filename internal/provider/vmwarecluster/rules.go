@@ -35,6 +35,8 @@ var rules = enginecrud.Rules{
 		"incomplete_create",
 		"name_template",
 		"ntp_servers",
+		"override_conflicts",
+		"pack_overrides",
 		"proxy",
 		"repair",
 		"replace_nodes",

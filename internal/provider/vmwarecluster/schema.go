@@ -36,6 +36,8 @@ func newSchema(ctx context.Context) schema.Schema {
 		"vm_tags":               nodeschema.VMTags("cluster"),
 		"name_template":         nameTemplateAttribute(),
 		"profile":               profileAttribute(),
+		"pack_overrides":        packOverridesAttribute(),
+		"override_conflicts":    overrideConflictsAttribute(),
 		"datacenter":            nodeschema.Datacenter("cluster"),
 		"folder":                nodeschema.Folder("cluster"),
 		"image_folder":          nodeschema.ImageFolder(),

@@ -123,6 +123,8 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 	packs, more := orderedPacks(profile.Packs)
 	diags.Append(more...)
 	spec.Packs = packs
+	spec.RefuseConflicts = m.OverrideConflicts.ValueString() == conflictsError
+	diags.Append(m.setOverrides(ctx, profile.Packs, spec.Packs)...)
 	return profile.Kubernetes, diags
 }
 
