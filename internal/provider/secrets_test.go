@@ -75,7 +75,7 @@ var public = map[string][]string{
 		"ip_pool.excluded_addresses", "network.pod_cidr", "network.service_cidr",
 	},
 	"one of a few words, a version or a time": {
-		"clone_mode", "incomplete_create", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version",
+		"clone_mode", "incomplete_create", "override_conflicts", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version",
 		"worker_pools.*.kubernetes_version", "worker_pools.*.spread", "reuse_delay", "version",
 		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "repair.*",
 		"control_plane.rolling_update.*",

@@ -32,7 +32,7 @@ func (s *ClusterSpec) setProfileValues(secrets *Secrets) {
 		pack.profile, pack.remembered = nil, nil
 		if pack.Chart != nil && pack.Chart.Override != "" && secrets != nil && secrets.Authorities != nil {
 			profile, override, err := pack.Chart.overridden()
-			if err == nil {
+			if err == nil && len(override) > 0 {
 				pack.profile = map[string]string{}
 				for at, value := range chartvalues.Keys(profile) {
 					pack.profile[at] = keyedHash(secrets.Authorities, "profile values", []string{pack.Name, at, chartvalues.Encoded(value)})

@@ -1,6 +1,7 @@
 package vmwarecluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,8 +66,8 @@ func (m *model) setOverrides(ctx context.Context, profile map[string]packModel, 
 		switch pack, exists := profile[name]; {
 		case !exists:
 			diags.Append(diagnostics.AttributeError(overridePath(name), "No such pack",
-				fmt.Sprintf("The profile has no pack %q. Its packs are: %s. Take the override out, or give it the name of a pack.",
-					name, enginemodel.Listed(slices.Sorted(maps.Keys(profile))))))
+				fmt.Sprintf("The profile has no pack %q, but: %s. Take the override out, or give it the name of a pack.",
+					name, cmp.Or(enginemodel.Listed(slices.Sorted(maps.Keys(profile))), "none"))))
 		case pack.Chart == nil:
 			diags.Append(diagnostics.AttributeError(overridePath(name), "Override of manifests",
 				fmt.Sprintf("The pack %q has manifests, which have no values to override. Take the override out.", name)))

@@ -44,6 +44,7 @@ const full = `{
     "b": {"layer": "addon", "manifests": ["b"]}, "a": {"layer": "addon", "manifests": ["a"]},
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
+  "pack_overrides": {}, "override_conflicts": "error",
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"], "name_template": "{cluster}{pool}{n}",
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
@@ -195,6 +196,7 @@ func TestSpec(t *testing.T) {
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,
 		OmitAuthorities:   true,
+		RefuseConflicts:   true,
 		Packs: []model.Pack{
 			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}},
 			{Name: "a", Layer: "addon", Manifests: []string{"a"}},
