@@ -224,3 +224,65 @@ func TestInstallationThatFailsStays(t *testing.T) {
 	}
 	w.expectPlan(repaired, secrets)
 }
+
+// TestChartIsInstalledWithItsOverride has the values of profile and override merged in the release.
+// What the profile changes under the override is told until it was applied, also where there is
+// nothing to do about it.
+func TestChartIsInstalledWithItsOverride(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	folder := testchart.Folder(t, testchart.Files("1.0.0"))
+	pack := func(profile, override string) model.Pack {
+		k := chartPack(folder, profile)
+		k.Chart.Override = override
+		return k
+	}
+	expectText := func(secrets *model.Secrets, text string, revisions ...string) {
+		t.Helper()
+		if m := w.configMap(secrets); m == nil || m.Data["text"] != text {
+			t.Errorf("ConfigMap %v", m)
+		}
+		if got := w.revisions(secrets, "app"); !slices.Equal(got, revisions) {
+			t.Errorf("revisions %v", got)
+		}
+	}
+	expectWarnings := func(spec model.ClusterSpec, secrets *model.Secrets, want ...string) {
+		t.Helper()
+		var about []string
+		for _, warning := range w.plan(spec, secrets).Warnings {
+			if warning.Fields[0].Name == model.FieldOverride {
+				about = append(about, warning.Detail)
+			}
+		}
+		if len(about) != len(want) {
+			t.Fatalf("warns %q", about)
+		}
+		for i := range want {
+			if !strings.Contains(about[i], want[i]) {
+				t.Errorf("warns %q, and not %q", about[i], want[i])
+			}
+		}
+	}
+	spec, secrets := w.withChart(pack("text: one\nreplicas: 1\n", "text: mine"))
+	expectText(secrets, "mine", "1 deployed")
+	expectWarnings(spec, secrets)
+
+	spec.Packs[1] = pack("text: two\nreplicas: 1\n", "'text': \"mine\" # still")
+	w.expectPlan(spec, secrets)
+	expectWarnings(spec, secrets, "has changed text of the pack")
+	w.change(spec, secrets)
+	expectText(secrets, "mine", "1 deployed")
+	expectWarnings(spec, secrets)
+
+	spec.Packs[1] = pack("text: three\nreplicas: 2\n", "text: mine")
+	spec.RefuseConflicts = true
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil ||
+		!strings.Contains(err.Error(), "has changed text of the pack") {
+		t.Errorf("got %v", err)
+	}
+	expectText(secrets, "mine", "1 deployed")
+	spec.Packs[1] = pack("text: three\nreplicas: 2\n", "{}")
+	w.expectPlan(spec, secrets, "upgrade_pack app (demo 1.0.0)")
+	w.change(spec, secrets)
+	expectText(secrets, "three", "1 superseded", "2 deployed")
+}

@@ -34,6 +34,7 @@ func TestAttributePath(t *testing.T) {
 		{model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool), "control_plane.placements[0].ip_pool_id"},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(model.FieldNetwork), `worker_pools["general"].placements[2].network`},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(""), `worker_pools["general"].placements[2]`},
+		{model.PackField("app", model.FieldOverride), `pack_overrides["app"]`},
 		{model.Field{Name: model.FieldNTPServers, Element: model.At(0)}, "ntp_servers[0]"},
 	} {
 		if got := vmwarecluster.AttributePath(c.field).String(); got != c.want {

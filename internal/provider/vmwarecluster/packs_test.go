@@ -23,10 +23,15 @@ func withPacks(packs string) string {
 	return full[:from] + `"packs": {` + packs + full[to:]
 }
 
+// withOverrides is withPacks with overrides of them.
+func withOverrides(overrides, packs string) string {
+	return strings.Replace(withPacks(packs), `"pack_overrides": {}`, `"pack_overrides": `+overrides, 1)
+}
+
 func TestSpecOfCharts(t *testing.T) {
 	t.Parallel()
 	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
-	got, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withPacks(`
+	got, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withOverrides(`{"z": "b: 3", "net": ""}`, `
     "a": {"layer": "addon", "chart": {"path": "charts/a"}, "namespace": "one", "depends_on": ["z"]},
     "z": {"layer": "addon", "chart": {"name": "z", "repository": "https://charts.example.com", "version": "1.2.3", "digest": "sha256:5b"},
       "namespace": "two", "values": ["a: 1", "b: 2"], "wait": false, "wait_timeout": "5m",
@@ -42,7 +47,7 @@ func TestSpecOfCharts(t *testing.T) {
 		}},
 		{Name: "z", Layer: "addon", Credentials: &model.Credentials{Namespace: "three", Secret: "login", Format: "csi"}, Chart: &model.Chart{
 			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
-			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Timeout: 5 * time.Minute,
+			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Override: "b: 3", Timeout: 5 * time.Minute,
 		}},
 		{Name: "a", Layer: "addon", DependsOn: []string{"z"}, Chart: &model.Chart{
 			Path: "charts/a", Namespace: "one", Wait: true, Timeout: 10 * time.Minute,
@@ -72,6 +77,23 @@ func TestPacksThatCannotBe(t *testing.T) {
 	} {
 		_, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withPacks(c.packs)))
 		if len(diags) != 1 || rootOf(diags[0]) != "profile" ||
+			!strings.HasPrefix(diags[0].Detail(), c.at+": ") || !strings.Contains(diags[0].Detail(), c.want) {
+			t.Errorf("%s: got %v", name, diags)
+		}
+	}
+}
+
+// TestOverridesThatCannotBe has what is said of what overrides no values, and where.
+func TestOverridesThatCannotBe(t *testing.T) {
+	t.Parallel()
+	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
+	const packs = `"a": {"layer": "addon", "manifests": ["x"]}, "b": {"layer": "addon", "chart": {"path": "b"}, "namespace": "b"}`
+	for name, c := range map[string]struct{ overrides, at, want string }{
+		"of nothing":   {`{"b": "a: 1", "c": "a: 1"}`, `pack_overrides["c"]`, `no pack "c", but: a, b`},
+		"of manifests": {`{"a": "a: 1", "b": "a: 1"}`, `pack_overrides["a"]`, `The pack "a" has manifests`},
+	} {
+		_, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withOverrides(c.overrides, packs)))
+		if len(diags) != 1 || rootOf(diags[0]) != "pack_overrides" ||
 			!strings.HasPrefix(diags[0].Detail(), c.at+": ") || !strings.Contains(diags[0].Detail(), c.want) {
 			t.Errorf("%s: got %v", name, diags)
 		}
