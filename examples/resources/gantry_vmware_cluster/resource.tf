@@ -31,6 +31,9 @@ resource "gantry_vmware_cluster" "prod" {
     }
   }
 
+  # What this cluster sets otherwise than its profile, merged over the values of packs.
+  pack_overrides = { metrics-server = yamlencode({ replicas = 3 }) }
+
   datacenter = "dc-1"
   folder     = "k8s/prod-1"
   network    = { ip_allocation = "static" }

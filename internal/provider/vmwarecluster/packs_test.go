@@ -107,11 +107,12 @@ func TestAccClusterCharts(t *testing.T) {
 	e := acctest.New(t)
 	folder := testchart.Folder(t, testchart.Files("1.0.0"))
 	second := testchart.Folder(t, testchart.Files("1.1.0"))
-	with := func(packs ...string) string {
+	overridden := func(extra string, packs ...string) string {
 		profile := `image = { template = "gantry-node-1.37.2" }`
 		packs = append(packs, fmt.Sprintf("net = { layer = \"cni\", manifests = [%q] }", podNetwork))
-		return strings.Replace(config(e, shape{controlPlane: 1, workers: 1}), profile, profile+", packs = { "+strings.Join(packs, ", ")+" }", 1)
+		return strings.Replace(config(e, shape{controlPlane: 1, workers: 1, extra: extra}), profile, profile+", packs = { "+strings.Join(packs, ", ")+" }", 1)
 	}
+	with := func(packs ...string) string { return overridden("", packs...) }
 	chart := func(folder, more string) string {
 		return fmt.Sprintf("app = { layer = \"addon\", chart = { path = %q }, namespace = \"apps\"%s }", folder, more)
 	}
@@ -150,6 +151,21 @@ func TestAccClusterCharts(t *testing.T) {
 			{
 				Config:           with(chart(folder, `, values = ["text: 'one' # as before"]`)),
 				ConfigPlanChecks: showsPlan(first...), // nothing that would take its place
+			},
+			{
+				Config:           overridden(`pack_overrides = { app = yamlencode({ text = "mine" }) }`, chart(folder, `, values = ["text: one"]`)),
+				ConfigPlanChecks: showsPlan("upgrade_pack", "app (demo 1.0.0)"),
+				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
+			},
+			{
+				Config:   overridden(`pack_overrides = { app = "'text': mine # so" }`, chart(folder, `, values = ["text: one"]`)),
+				PlanOnly: true, // and nothing is planned
+			},
+			{
+				Config: overridden("pack_overrides = { app = \"text: mine\" }\n  override_conflicts = \"error\"",
+					chart(folder, `, values = ["text: two"]`)),
+				PlanOnly:    true,
+				ExpectError: says("pack_overrides", "has changed text of the pack"),
 			},
 			{
 				Config:           with(chart(second, `, values = ["text: two"]`)),
