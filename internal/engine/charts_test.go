@@ -274,15 +274,24 @@ func TestChartIsInstalledWithItsOverride(t *testing.T) {
 	expectText(secrets, "mine", "1 deployed")
 	expectWarnings(spec, secrets)
 
+	spec.Packs[1] = pack("text: two\nreplicas: 1\nmissing: nowhere\n", "text: mine")
+	spec.Packs[1].Chart.Timeout = 2 * time.Second
+	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil {
+		t.Error("pods that never start were waited for")
+	}
+	expectWarnings(spec, secrets, "From the profile come: missing.")
+	rolledBack := []string{"1 superseded", "2 failed", "3 deployed"}
+	expectText(secrets, "mine", rolledBack...)
+
 	spec.Packs[1] = pack("text: three\nreplicas: 2\n", "text: mine")
 	spec.RefuseConflicts = true
 	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil ||
 		!strings.Contains(err.Error(), "has changed text of the pack") {
 		t.Errorf("got %v", err)
 	}
-	expectText(secrets, "mine", "1 deployed")
+	expectText(secrets, "mine", rolledBack...)
 	spec.Packs[1] = pack("text: three\nreplicas: 2\n", "{}")
 	w.expectPlan(spec, secrets, "upgrade_pack app (demo 1.0.0)")
 	w.change(spec, secrets)
-	expectText(secrets, "three", "1 superseded", "2 deployed")
+	expectText(secrets, "three", "1 superseded", "2 failed", "3 superseded", "4 deployed")
 }

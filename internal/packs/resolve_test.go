@@ -116,6 +116,9 @@ func TestChartsThatCannotBeUsed(t *testing.T) {
 	nowhere.Repository += "/no"
 	badValues := r.chart("1.0.0")
 	badValues.Values = []string{"replicas: many"}
+	badOverride := r.chart("1.0.0")
+	badOverride.Values = []string{"replicas: 1"}
+	badOverride.Override = "replicas: many"
 	secretValues := folder(func(f map[string]string) {
 		f["values.schema.json"] = `{"properties": {"password": {"pattern": "^[0-9]+$"}, "other": {"$ref": "https://192.0.2.1/no.json"}}}`
 	})
@@ -130,6 +133,7 @@ func TestChartsThatCannotBeUsed(t *testing.T) {
 		"another content":    {r.chart("2.0.0"), []string{"its index says"}},
 		"another digest":     {pinned, []string{"holds it to " + digest(nil), "other content was published"}},
 		"values":             {badValues, []string{"The values do not fit the chart demo 1.0.0", "replicas"}},
+		"an override":        {badOverride, []string{"The values do not fit the chart demo 1.0.0", "replicas"}},
 		"secret values":      {secretValues, []string{"The values do not fit", "password"}},
 		"no folder":          {model.Chart{Path: filepath.Join(t.TempDir(), "no")}, []string{"cannot be read"}},
 		"a library": {folder(func(f map[string]string) { f["Chart.yaml"] += "type: library\n" }),

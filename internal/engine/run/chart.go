@@ -43,13 +43,13 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 		Source:   pack.Chart.Source(),
 		Release:  &release,
 		Position: position,
-		Profile:  pack.ProfileValues(),
 	})
 	return nil
 }
 
-// rememberProfiles notes what the profile's values are under overrides, also where they come to
-// the same as before and nothing was to be done. What could not be applied is told again.
+// rememberProfiles notes what the profile's values are under the overrides of packs that are
+// applied, also where they come to the same as before and nothing was to be done. Of a pack that
+// could not be applied, the next plan tells again what has changed.
 func (r *Runner) rememberProfiles() {
 	for _, pack := range r.Spec.Packs {
 		if have := r.packs.get(pack.Name); pack.Chart != nil && pack.Applied(have) {

@@ -38,7 +38,7 @@ func (r *Runner) Finish(ctx context.Context, failed error) error {
 		if failed == nil {
 			errs = append(errs, r.waitWell(ctx))
 		}
-		errs = append(errs, r.storePacks(ctx, r.rememberProfiles), r.api.forgetCertificates(ctx))
+		errs = append(errs, r.storeImportData(ctx), r.api.forgetCertificates(ctx))
 		list, err := r.api.listNodes(ctx)
 		errs = append(errs, err)
 		nodes = list
@@ -59,11 +59,7 @@ func (r *Runner) MarkComplete(ctx context.Context, nodes map[string]model.KubeNo
 // storeImportData writes the authorities, unless they are to be left out, the packs
 // that were applied and what import needs into Secrets of kube-system, if they
 // differ. The note about the authorities comes after they were written or deleted.
-func (r *Runner) storeImportData(ctx context.Context) error { return r.storePacks(ctx, func() {}) }
-
-// storePacks is storeImportData, with what is to be noted of the packs once all that is known
-// of them was read.
-func (r *Runner) storePacks(ctx context.Context, note func()) error {
+func (r *Runner) storeImportData(ctx context.Context) error {
 	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
@@ -71,7 +67,7 @@ func (r *Runner) storePacks(ctx context.Context, note func()) error {
 	if err := r.readPacks(ctx, api); err != nil {
 		return err
 	}
-	note()
+	r.rememberProfiles()
 	packs, err := json.Marshal(r.packs.all())
 	if err != nil {
 		return err
