@@ -28,8 +28,9 @@ func TestProfileChanges(t *testing.T) {
 		override, now string
 		want          []string
 	}{
-		"nothing":               {"replicas: 3", profile, nil},
-		"the spelling":          {"replicas: 3", "'image': {pull: \"Always\", tag: a} # so\nargs: [x]\nlimits: {memory: 2, cpu: 1}\nreplicas: 2", nil},
+		"nothing": {"replicas: 3", profile, nil},
+		"the spelling": {"replicas: 3", "'image': {pull: \"Always\", tag: a} # so\nargs: [x]\n" +
+			"limits: {memory: 2, cpu: 1}\nreplicas: 2", nil},
 		"another key":           {"replicas: 3", profile + "extra: 1", []string{"extra"}},
 		"what is overridden":    {"replicas: 3", strings.Replace(profile, "2", "4", 1), []string{"replicas!"}},
 		"to what the other has": {"replicas: 3", strings.Replace(profile, "2", "3", 1), []string{"replicas"}},

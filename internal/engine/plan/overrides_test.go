@@ -29,11 +29,13 @@ func TestPlanOfOverrides(t *testing.T) {
 		do                []string
 		warns, problem    []string // words of each
 	}{
-		"as it was":          {override: "a: 5", profile: "a: 1\nb: 1"},
-		"another override":   {override: "a: 6", profile: "a: 1\nb: 1", do: upgrade},
-		"a key of its own":   {override: "a: 5", profile: "a: 1\nb: 2", do: upgrade, warns: []string{`the pack "app"`, "From the profile come: b."}},
-		"a conflict":         {override: "a: 5", profile: "a: 2\nb: 1", warns: []string{"has changed a of the pack", "the override wins"}},
-		"a conflict refused": {override: "a: 5", profile: "a: 2\nb: 1", refuse: true, problem: []string{"has changed a of", "override_conflicts"}},
+		"as it was":        {override: "a: 5", profile: "a: 1\nb: 1"},
+		"another override": {override: "a: 6", profile: "a: 1\nb: 1", do: upgrade},
+		"a key of its own": {override: "a: 5", profile: "a: 1\nb: 2", do: upgrade,
+			warns: []string{`the pack "app"`, "From the profile come: b."}},
+		"a conflict": {override: "a: 5", profile: "a: 2\nb: 1", warns: []string{"has changed a of the pack", "the override wins"}},
+		"a conflict refused": {override: "a: 5", profile: "a: 2\nb: 1", refuse: true,
+			problem: []string{"has changed a of", "override_conflicts"}},
 		"both, refused": {override: "a: 5", profile: "a: 2\nb: 2", refuse: true, do: upgrade,
 			warns: []string{"come: b."}, problem: []string{"has changed a of"}},
 		"no conflict, refused": {override: "a: 5", profile: "a: 5\nb: 1", refuse: true, warns: []string{"come: a."}},

@@ -110,7 +110,8 @@ func TestAccClusterCharts(t *testing.T) {
 	overridden := func(extra string, packs ...string) string {
 		profile := `image = { template = "gantry-node-1.37.2" }`
 		packs = append(packs, fmt.Sprintf("net = { layer = \"cni\", manifests = [%q] }", podNetwork))
-		return strings.Replace(config(e, shape{controlPlane: 1, workers: 1, extra: extra}), profile, profile+", packs = { "+strings.Join(packs, ", ")+" }", 1)
+		text := config(e, shape{controlPlane: 1, workers: 1, extra: extra})
+		return strings.Replace(text, profile, profile+", packs = { "+strings.Join(packs, ", ")+" }", 1)
 	}
 	with := func(packs ...string) string { return overridden("", packs...) }
 	chart := func(folder, more string) string {
