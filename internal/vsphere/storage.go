@@ -148,10 +148,7 @@ func (r *resolver) members(field model.Field, pod, cluster, network *node) []*no
 	var usable []*node
 	var left []string
 	for _, n := range all {
-		state, _ := datastoreState(n)
-		if state == "" && cluster != nil && !r.reaches(cluster, network, n) {
-			state = "is reached by no host of the compute cluster that runs VMs now and reaches the network"
-		}
+		state := r.unusable(n, cluster, network)
 		if state == "" {
 			usable = append(usable, n)
 		} else {
@@ -169,6 +166,16 @@ func (r *resolver) members(field model.Field, pod, cluster, network *node) []*no
 			"Nodes go to %d of %d datastores of %q. The others: %s.", len(usable), len(all), pod.path, model.Listed(left))
 	}
 	return usable
+}
+
+// unusable says why no VM of a placement can be put on a datastore; empty: one can. cluster and
+// network may be nil.
+func (r *resolver) unusable(datastore, cluster, network *node) string {
+	state, _ := datastoreState(datastore)
+	if state == "" && cluster != nil && !r.reaches(cluster, network, datastore) {
+		return "is reached by no host of the compute cluster that runs VMs now and reaches the network"
+	}
+	return state
 }
 
 // reaches reports whether a usable host of a compute cluster reaches a datastore, and the

@@ -114,10 +114,7 @@ func (r *resolver) policyDatastores(
 		if !r.policies.compatible[policy.id][n.ref] || !listedBy(cluster, "datastore")(n) {
 			continue
 		}
-		state, _ := datastoreState(n)
-		if state == "" && !r.reaches(cluster, network, n) {
-			state = "is reached by no host of the compute cluster that runs VMs now and reaches the network"
-		}
+		state := r.unusable(n, cluster, network)
 		if state == "" {
 			usable = append(usable, n)
 		} else {
