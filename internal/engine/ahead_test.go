@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,10 +23,20 @@ type diary struct {
 	lines []string
 	names map[string]string // VM to node
 	tasks map[string]string // clone task to node
+	// Clones of workers last until the first node is powered on, however slow the machine.
+	workersWait bool
+	first       chan struct{} // closed when the first node is powered on
 }
 
 func (d *diary) Clone(ctx context.Context, c model.CloneRequest) (string, error) {
 	d.note("clone " + c.Name)
+	if d.workersWait && !strings.Contains(c.Name, "-cp-") {
+		select {
+		case <-d.first:
+		case <-time.After(10 * time.Second):
+			return "", errors.New("the first node waits for the clones of workers")
+		}
+	}
 	task, err := d.VCenter.Clone(ctx, c)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -50,6 +61,9 @@ func (d *diary) PowerOn(ctx context.Context, vm string) (string, error) {
 	name := d.names[vm]
 	d.mu.Unlock()
 	d.note("power on " + name)
+	if strings.HasSuffix(name, "-cp-1") {
+		close(d.first)
+	}
 	return d.VCenter.PowerOn(ctx, vm)
 }
 
@@ -63,7 +77,7 @@ func (d *diary) at(line string) int { return slices.Index(d.lines, line) }
 
 // keepDiary lets an engine note what it asks for.
 func keepDiary(e *engine.Engine) *diary {
-	d := &diary{VCenter: e.Builder, names: map[string]string{}, tasks: map[string]string{}}
+	d := &diary{VCenter: e.Builder, names: map[string]string{}, tasks: map[string]string{}, first: make(chan struct{})}
 	e.Builder = d
 	return d
 }
@@ -78,6 +92,7 @@ func TestClonesRunFromTheStart(t *testing.T) {
 	e := w.engine()
 	e.Parallel = 3
 	d := keepDiary(e)
+	d.workersWait = true
 	out, err := e.Apply(t.Context(), engine.Request{Spec: w.spec(3, 4), Secrets: newSecrets(t)})
 	w.must(err)
 	if len(out.Status.Nodes) != 7 || out.Status.State != model.StateRunning {
