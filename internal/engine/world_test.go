@@ -26,6 +26,7 @@ type world struct {
 	t    testing.TB
 	sim  *simulator.Simulator
 	pool uuid.UUID
+	runs []func() // end the runs of its engines
 }
 
 // fast is how long the engine waits where everything answers in milliseconds.
@@ -46,10 +47,20 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = sim.Close() })
 	w := &world{t: t, sim: sim}
+	t.Cleanup(w.end)
 	w.pool = w.addPool("nodes", "10.10.183.1", "10.10.183.250")
 	return w
+}
+
+// end closes the datacenter and lets go of it: package testing keeps the cleanup functions
+// of a parallel test, with all that they name, until the last test of the package is over.
+func (w *world) end() {
+	for _, end := range w.runs {
+		end()
+	}
+	_ = w.sim.Close()
+	w.sim, w.runs = nil, nil
 }
 
 func (w *world) must(err error) {
@@ -75,7 +86,7 @@ func (w *world) addPool(name, start, end string) uuid.UUID {
 func (w *world) engine() *engine.Engine {
 	w.t.Helper()
 	e, end := w.process()
-	w.t.Cleanup(end)
+	w.runs = append(w.runs, end)
 	return e
 }
 

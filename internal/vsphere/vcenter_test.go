@@ -51,14 +51,19 @@ func startOnly(t *testing.T, set ...func(*simulator.Options)) *vcenter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = sim.Close() })
 	v := &vcenter{Simulator: sim, t: t, pool: &vsphere.Sessions{}}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		_ = v.pool.LogoutAll(ctx)
-	})
+	t.Cleanup(v.end)
 	return v
+}
+
+// end stops the datacenter and lets go of it: package testing keeps the cleanup functions
+// of a parallel test, with all that they name, until the last test of the package is over.
+func (v *vcenter) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	_ = v.pool.LogoutAll(ctx)
+	_ = v.Close()
+	v.Simulator, v.pool = nil, nil
 }
 
 func (v *vcenter) config() vsphere.Config {

@@ -59,13 +59,18 @@ func New(t testing.TB, options ...simulator.Options) *Environment {
 	}
 	e := &Environment{Simulator: s, t: t}
 	e.own = e.process().New(e.Settings())
-	t.Cleanup(func() {
-		_ = e.logout()
-		if err := s.Close(); err != nil {
-			t.Errorf("stop the simulated datacenter: %v", err)
-		}
-	})
+	t.Cleanup(e.end)
 	return e
+}
+
+// end stops the datacenter and lets go of it: package testing keeps the cleanup functions
+// of a parallel test, with all that they name, until the last test of the package is over.
+func (e *Environment) end() {
+	_ = e.logout()
+	if err := e.Close(); err != nil {
+		e.t.Errorf("stop the simulated datacenter: %v", err)
+	}
+	e.Simulator, e.processes, e.own = nil, nil, nil
 }
 
 // Settings connect as the provider does.
