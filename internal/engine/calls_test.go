@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -24,15 +25,28 @@ func (l looks) Poll(ctx context.Context, req model.PollRequest) (*model.PollResu
 	return l.VCenter.Poll(ctx, req)
 }
 
-// countLooks tells how often an engine has looked since it was asked last.
+// countLooks tells how often an engine has looked since it was asked last. It sends no
+// heartbeats from then on.
 func countLooks(e *engine.Engine) func() int {
+	e.Ledger.Clock = stopped{time.Now()}
 	n := &atomic.Int64{}
 	e.Builder, e.Reader = looks{e.Builder, n}, looks{e.Reader, n}
 	return func() int { return int(n.Swap(0)) }
 }
 
+// stopped is a clock that stands still: no heartbeat is due, of which there would be the more
+// the slower the machine is.
+type stopped struct{ at time.Time }
+
+func (c stopped) Now() time.Time { return c.at }
+
+func (stopped) Sleep(ctx context.Context, _ time.Duration) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
 // TestCallsToVCenter holds what a cluster may cost vCenter beside the looks while
-// it waits. Sessions are open when counting begins.
+// it waits and the heartbeats. Sessions are open when counting begins.
 func TestCallsToVCenter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
