@@ -52,7 +52,7 @@ type Engine struct {
 	// PlanUses notes what a plan takes from IP pools, and returns what other plans of the
 	// same run take: of two that are made side by side, at least one finds the other.
 	// Nil: there are no others.
-	PlanUses func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse
+	PlanUses func(uses map[uuid.UUID]model.IPPoolUse) map[uuid.UUID][]model.IPPoolUse
 
 	// Parallel bounds the vCenter tasks that run at the same time.
 	Parallel int

@@ -81,7 +81,7 @@ func (l *Ledger) claim(ctx context.Context, pool IPPool, owner Owner, snap *Snap
 		}
 	}
 
-	if err := l.checkCap(ctx, pool, snap); err != nil {
+	if err := l.checkCap(ctx, pool, snap, 1); err != nil {
 		return netip.Addr{}, err
 	}
 	if elapsed(l.Clock.Now(), snap.listedAt()) > listMaxAge {
@@ -151,10 +151,16 @@ func (l *Ledger) reclaim(ctx context.Context, pool IPPool, addr netip.Addr, owne
 // tryClaim tries one address and records the outcome in the snapshot. What is
 // left of the address's cool-down is deleted once the claim stands.
 func (l *Ledger) tryClaim(ctx context.Context, pool IPPool, addr netip.Addr, owner Owner, snap *Snapshot) (bool, error) {
+	claim, err := l.claimOrGet(ctx, pool, addr, owner, snap)
+	return err == nil && claim.owner() == owner, err
+}
+
+// claimOrGet is tryClaim, and returns the claim that stands.
+func (l *Ledger) claimOrGet(ctx context.Context, pool IPPool, addr netip.Addr, owner Owner, snap *Snapshot) (claimNote, error) {
 	tag, err := l.claimTag(pool.ID, addr, owner)
 	if err != nil {
 		snap.settle(pool.ID, addr, false, Owner{})
-		return false, err
+		return claimNote{}, err
 	}
 
 	started := l.Clock.Now()
@@ -162,35 +168,32 @@ func (l *Ledger) tryClaim(ctx context.Context, pool IPPool, addr netip.Addr, own
 	if err != nil {
 		snap.settle(pool.ID, addr, false, Owner{})
 		snap.markUncertain(pool.ID, addr, owner)
-		return false, err
+		return claimNote{}, err
 	}
 
-	holder := parseClaim(description).owner()
-	snap.settle(pool.ID, addr, true, holder)
-	if holder != owner {
-		return false, nil
-	}
-	if snap.coolsDown(pool, addr) {
+	claim := parseClaim(description)
+	snap.settle(pool.ID, addr, true, claim.owner())
+	if claim.owner() == owner && snap.coolsDown(pool, addr) {
 		l.endCooldown(ctx, pool, addr, started, snap)
 	}
-	return true, nil
+	return claim, nil
 }
 
-// checkCap refuses a claim when the ledger is full. It lists again before it
-// does, since others may have released addresses.
-func (l *Ledger) checkCap(ctx context.Context, pool IPPool, snap *Snapshot) error {
-	if snap.live() < l.MaxClaims {
+// checkCap refuses to claim n addresses when the ledger is full. It lists again
+// before it does, since others may have released addresses.
+func (l *Ledger) checkCap(ctx context.Context, pool IPPool, snap *Snapshot, n int) error {
+	if snap.live()+n <= l.MaxClaims {
 		return nil
 	}
 	if err := snap.refresh(ctx, l); err != nil {
 		return err
 	}
-	if snap.live() >= l.MaxClaims {
+	if snap.live()+n > l.MaxClaims {
 		if err := l.pruneAll(ctx, pool, snap); err != nil {
 			return err
 		}
 	}
-	if live := snap.live(); live >= l.MaxClaims {
+	if live := snap.live(); live+n > l.MaxClaims {
 		return &CapError{Live: live, Cap: l.MaxClaims}
 	}
 	return nil

@@ -198,7 +198,7 @@ type KubeNode struct {
 type Claim struct {
 	IPPool  uuid.UUID
 	Address netip.Addr
-	Owner   string // node name, OwnerVIP or OwnerExtra
+	Owner   string // node name, OwnerVIP, OwnerExtra or OwnerRanges
 }
 
 // The owners of a cluster's addresses that are not nodes.
@@ -209,6 +209,9 @@ const (
 
 // Endpoint reports whether the claim is the VIP's or the extra's.
 func (c Claim) Endpoint() bool { return c.Owner == OwnerVIP || c.Owner == OwnerExtra }
+
+// OfNode reports whether the claim is a node's.
+func (c Claim) OfNode() bool { return !c.Endpoint() && c.Owner != OwnerRanges }
 
 // APIReached reports whether the cluster's API has answered at least once. A
 // record that was deleted does not make a running cluster a new one: its API answers

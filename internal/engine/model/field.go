@@ -15,7 +15,9 @@ type Field struct {
 	Placement Index
 	// Pack is the pack that the field is of; empty: of none.
 	Pack string
-	Name FieldName // empty: the node pool or the placement as a whole
+	// Range is the reserved range that the field is of; empty: of none.
+	Range string
+	Name  FieldName // empty: the node pool or the placement as a whole
 	// Element is the element of a list.
 	Element Index
 }
@@ -68,6 +70,7 @@ const (
 	FieldHAProxyImage     FieldName = "container image of HAProxy"
 	FieldHostName         FieldName = "host name of the load balancer"
 	FieldVMTags           FieldName = "tags of VMs"
+	FieldRange            FieldName = "range" // of a reserved one, which has FieldIPPool, too
 )
 
 // Fields of a node pool. FieldKubernetes and FieldTemplate are fields of a worker pool that
@@ -119,6 +122,9 @@ func (f Field) String() string {
 	}
 	if f.Pack != "" {
 		parts = append(parts, fmt.Sprintf("pack %q", f.Pack))
+	}
+	if f.Range != "" {
+		parts = append(parts, fmt.Sprintf("load balancer pool %q", f.Range))
 	}
 	if i, ok := f.Placement.Get(); ok {
 		parts = append(parts, fmt.Sprintf("placement %d", i+1))

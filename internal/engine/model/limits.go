@@ -66,8 +66,11 @@ type IPPool struct {
 	// UnclaimedInUse are addresses of the pool that a VM reports and no claim
 	// holds, with that VM.
 	UnclaimedInUse map[netip.Addr]string
-	Total          int
-	Taken          int
+	// TakenOfRanges are the addresses of ranges that the spec reserves of the pool which
+	// others have, or nodes of the cluster itself.
+	TakenOfRanges []netip.Addr
+	Total         int
+	Taken         int
 	// Former is how many of its addresses do not count as taken because what holds them
 	// is replaced.
 	Former int

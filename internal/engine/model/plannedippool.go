@@ -3,6 +3,7 @@ package model
 import (
 	"github.com/google/uuid"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
@@ -39,4 +40,5 @@ const (
 type IPPoolUse struct {
 	Ref       record.Ref
 	Addresses int
+	Ranges    []ipam.Range // that it reserves, which Addresses counts, too
 }

@@ -93,6 +93,9 @@ type ClusterSpec struct {
 	// Unencrypted: they are not.
 	EncryptionVersion int
 
+	// ReservedRanges are ranges of IP pools for services, sorted by name.
+	ReservedRanges []ReservedRange
+
 	Packs []Pack // in the order in which they are applied
 	// RefuseConflicts has a plan refuse an override of what the profile has changed, of which
 	// it warns otherwise.
@@ -196,17 +199,22 @@ func (s *ClusterSpec) NodePool(name string) (NodePool, bool) {
 	return NodePool{}, false
 }
 
-// IPPools are the ids of the IP pools that the placements name, each once.
+// IPPools are the ids of the IP pools that the placements and reserved ranges name, each
+// once.
 func (s *ClusterSpec) IPPools() []uuid.UUID {
 	var ids []uuid.UUID
-	seen := map[uuid.UUID]bool{}
+	add := func(id uuid.UUID) {
+		if id != uuid.Nil && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	for _, pool := range s.NodePools() {
 		for _, place := range pool.Placements {
-			if place.IPPoolID != uuid.Nil && !seen[place.IPPoolID] {
-				seen[place.IPPoolID] = true
-				ids = append(ids, place.IPPoolID)
-			}
+			add(place.IPPoolID)
 		}
+	}
+	for _, r := range s.ReservedRanges {
+		add(r.IPPoolID)
 	}
 	return ids
 }

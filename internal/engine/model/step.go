@@ -24,6 +24,8 @@ const (
 	ActionReserveEndpoint    Action = "reserve_endpoint"     // target: the cluster; VIP and extra
 	ActionClaimAddress       Action = "claim_address"        // target: the node that lives on it
 	ActionReleaseAddress     Action = "release_address"      // target: the node that held it
+	ActionReserveRange       Action = "reserve_range"        // target: the load balancer pool
+	ActionReleaseRange       Action = "release_range"        // target: the same
 	ActionSnapshotEtcd       Action = "snapshot_etcd"        // target: the cluster; before a control-plane node goes
 	ActionBindAdmins         Action = "bind_administrators"  // target: the cluster; their group gets its rights back
 	ActionRemoveLostNode     Action = "remove_lost_node"     // target: a node whose VM is gone

@@ -63,6 +63,8 @@ var steps = []struct {
 	{model.UpdateKubeadmConfig{Cluster: "c", Version: "1.37.2"}, "update_kubeadm_config c"},
 	{model.UpdateAddon{Name: model.AddonCoreDNS, Version: "1.14.6"}, "update_addon coredns"},
 	{model.RewriteSecrets{Cluster: "c", Version: 2}, "rewrite_secrets c"},
+	{model.ReserveRange{ReservedRange: model.ReservedRange{Name: "web"}}, "reserve_range web"},
+	{model.ReleaseRange{Name: "web"}, "release_range web"},
 	{model.ReleaseEndpoint{Cluster: "c"}, "release_endpoint c"},
 	{model.DeleteFolder{Datacenter: "dc", Folder: record.Folder{Path: "k8s/c"}}, "delete_folder k8s/c"},
 	{model.DeleteIPPool{Name: "pool"}, "delete_ip_pool pool"},

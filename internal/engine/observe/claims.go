@@ -32,6 +32,7 @@ func (o Observer) readClaims(ctx context.Context, w *World, req request, survey 
 	}
 	w.Snapshot = snapshot
 	marked := w.markedClaims(survey.Held)
+	w.recordedRanges(marked)
 	snapshot.Avoid(survey.Reported)
 
 	for id, registered := range w.IPPools {
@@ -66,9 +67,11 @@ func (o Observer) readUsage(ctx context.Context, w *World, req request, survey *
 				return err
 			}
 			known := func(addr netip.Addr) bool { return marked[address{id, addr}] }
-			if err := o.discount(ctx, &pool, claimable, w, req.gone, survey.Held, known); err != nil {
+			former, err := o.discount(ctx, &pool, claimable, w, req.gone, survey.Held, known)
+			if err != nil {
 				return err
 			}
+			pool.TakenOfRanges = w.takenOfRanges(id, req.ranges, former)
 		}
 		w.Limits.IPPools[id] = pool
 	}
@@ -109,29 +112,33 @@ func asPlanned(pool model.IPPool, registered ledger.IPPool, planned model.Planne
 	return pool, registered
 }
 
-// discount leaves out of a pool's usage what holds addresses of it and does not count.
+// discount leaves out of a pool's usage what holds addresses of it and does not count, and
+// returns these addresses.
 func (o Observer) discount(
 	ctx context.Context, pool *model.IPPool, claimable ledger.IPPool, w *World, gone []uuid.UUID,
 	held []model.Holding, known func(netip.Addr) bool,
-) error {
+) (map[netip.Addr]bool, error) {
+	former := map[netip.Addr]bool{} // several VMs carry the address of the VIP
 	for _, id := range gone {
 		if pool.ReservedBy == id {
 			pool.ReservedBy = uuid.Nil
 		}
-		freed := map[netip.Addr]bool{} // several VMs carry the address of the VIP
 		for _, h := range held {
 			if h.Cluster == id && h.IPPool == pool.ID && w.Snapshot.Has(pool.ID, h.Address) {
-				freed[h.Address] = true
+				former[h.Address] = true
 			}
 		}
 		owned, err := o.Ledger.OwnedBy(ctx, claimable, w.Snapshot, id, known)
 		if err != nil {
-			return fmt.Errorf("read the claims of IP pool %q: %w", pool.Record.Name, err)
+			return nil, fmt.Errorf("read the claims of IP pool %q: %w", pool.Record.Name, err)
 		}
-		pool.Former += len(freed) + len(owned)
+		for addr := range owned {
+			former[addr] = true
+		}
 	}
+	pool.Former = len(former)
 	pool.Taken -= pool.Former
-	return nil
+	return former, nil
 }
 
 // heldByOthers are the addresses that VMs hold but for those of VMs that do not count.

@@ -93,6 +93,7 @@ func (o Observer) Recorded(ctx context.Context, spec *model.ClusterSpec, rec mod
 		record:  rec,
 		names:   names,
 		ipPools: spec.IPPools(),
+		ranges:  spec.ReservedRanges,
 		vmTags:  spec.VMTags,
 		own:     spec.OwnIPPool,
 		secrets: secrets,
@@ -106,6 +107,7 @@ func (o Observer) Successor(ctx context.Context, spec *model.ClusterSpec, gone [
 		target:  spec.Target(),
 		names:   spec.Names(),
 		ipPools: spec.IPPools(),
+		ranges:  spec.ReservedRanges,
 		vmTags:  spec.VMTags,
 		own:     spec.OwnIPPool,
 		gone:    gone,
@@ -147,6 +149,7 @@ type request struct {
 	record  model.Record
 	names   *model.Names
 	ipPools []uuid.UUID
+	ranges  []model.ReservedRange
 	vmTags  []model.VMTag
 	own     *record.IPPool // the inline IP pool as it will be
 	gone    []uuid.UUID    // clusters and gateways that do not count

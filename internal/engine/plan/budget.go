@@ -133,6 +133,8 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 	rebuilds := c.plan.Rebuilds()
 	for _, step := range c.plan.Steps() {
 		switch s := step.(type) {
+		case model.ReserveRange:
+			u.reserve(s, c.limits.IPPools[s.IPPoolID])
 		case model.ReserveEndpoint:
 			endpoint := model.PlacementRef{NodePool: model.ControlPlanePool}.Field(model.FieldIPPool)
 			u.take(s.IPPool, endpoint, model.OwnerVIP, "the VIP")
@@ -203,6 +205,20 @@ func (u *usageCounter) take(pool uuid.UUID, field model.Field, owner, part strin
 	u.held[holder{pool, owner}] = true
 	usage := u.of(pool)
 	usage.end.add(field, part, 1)
+	if usage.end.count() > usage.most.count() {
+		usage.most = usage.end.clone()
+	}
+}
+
+// reserve takes the addresses of a range. What nodes of the cluster have of it by themselves
+// is not free already.
+func (u *usageCounter) reserve(s model.ReserveRange, pool model.IPPool) {
+	missing := slices.DeleteFunc(slices.Clone(s.Missing), func(addr netip.Addr) bool { return pool.UnclaimedInUse[addr] != "" })
+	if len(missing) == 0 {
+		return
+	}
+	usage := u.of(s.IPPoolID)
+	usage.end.add(s.Field(model.FieldRange), fmt.Sprintf("load balancer pool %q", s.Name), len(missing))
 	if usage.end.count() > usage.most.count() {
 		usage.most = usage.end.clone()
 	}

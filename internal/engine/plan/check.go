@@ -26,10 +26,14 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.snapshots())
 	p.Add(c.missingPrivileges())
 	p.Add(insideFindings(limits.Inside, spec.Target(), p.Steps()))
+	p.Add(c.ranges())
+	p.MissingIPPools = c.missingIPPools()
+	if c.claims() {
+		p.Add(c.budget())
+	}
 	if len(c.builds) == 0 {
 		return
 	}
-	p.MissingIPPools = c.missingIPPools()
 	p.Add(c.podRanges())
 	p.Add(c.clones())
 	p.Add(c.imageFindings())
@@ -42,7 +46,6 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.zones())
 	p.Add(c.documents())
 	p.Add(c.ipPools())
-	p.Add(c.budget())
 }
 
 func newCheck(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) check {
@@ -58,6 +61,8 @@ func newCheck(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits
 			c.builds[s.NodePool.Name] = true
 		case model.CreateLoadBalancer, model.ReplaceLoadBalancer:
 			c.builds[model.LoadBalancerPool] = true
+		case model.ReserveRange:
+			c.reserves = append(c.reserves, s)
 		case model.CreateRecord:
 			c.registers = true
 		case model.MoveNodes:
@@ -72,7 +77,8 @@ type check struct {
 	view
 	plan      *model.Plan
 	limits    *model.Limits
-	builds    map[string]bool  // node pools that get nodes
+	builds    map[string]bool // node pools that get nodes
+	reserves  []model.ReserveRange
 	registers bool             // the record is written anew
 	moves     *model.MoveNodes // nil: no VM is moved
 }
@@ -171,17 +177,25 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 func (c check) missingIPPools() []model.MissingIPPool {
 	var missing []model.MissingIPPool
 	seen := map[uuid.UUID]bool{uuid.Nil: c.spec.DHCP()} // nodes with leases have none
-	for _, ref := range c.placements() {
-		id := c.place(ref).IPPoolID
+	add := func(id uuid.UUID, field model.Field) {
 		if pool := c.limits.IPPools[id]; !pool.Registered && !seen[id] {
 			seen[id] = true
-			missing = append(missing, model.MissingIPPool{
-				ID: id, Field: ref.Field(model.FieldIPPool), Damage: pool.Damage, Fate: pool.Planned.Fate,
-			})
+			missing = append(missing, model.MissingIPPool{ID: id, Field: field, Damage: pool.Damage, Fate: pool.Planned.Fate})
 		}
+	}
+	if len(c.builds) > 0 {
+		for _, ref := range c.placements() {
+			add(c.place(ref).IPPoolID, ref.Field(model.FieldIPPool))
+		}
+	}
+	for _, s := range c.reserves {
+		add(s.IPPoolID, s.Field(model.FieldIPPool))
 	}
 	return missing
 }
+
+// claims reports whether the plan takes addresses of IP pools, or may have to.
+func (c check) claims() bool { return len(c.builds) > 0 || len(c.reserves) > 0 }
 
 // clones refuses what vSphere would do silently otherwise.
 func (c check) clones() model.Findings {
@@ -232,21 +246,29 @@ func (c check) ipPools() model.Findings {
 				"The addresses of IP pool %q are on the network %q, and this placement is on %q. Use a pool of this network, or this pool's network.",
 				pool.Record.Name, pool.Record.Network, network)
 		}
-		if pool.ReservedBy != uuid.Nil && pool.ReservedBy != c.spec.ID {
-			f.Contest(ref.Field(model.FieldIPPool), "IP pool reserved by another cluster",
-				"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.",
-				pool.Record.Name, pool.ReservedBy)
-		}
-		if pool.GatewayID != c.spec.GatewayID && pool.GatewayID != gatewayOfNodes(c.spec) {
-			refuse(ref.Field(model.FieldIPPool), "IP pool belongs to a different gateway",
-				"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
-				pool.Record.Name, gatewayWords(pool.GatewayID), c.spec.Kind, gatewayWords(c.spec.GatewayID))
-		}
-		if uses := pool.Uses; pool.Record.RestrictToSingleCluster && len(uses) > 0 {
-			refuse(ref.Field(model.FieldIPPool), "IP pool used by another cluster",
-				"IP pool %q is restricted to a single cluster, and the plan of %s uses it, too. Use another pool for one of the two.",
-				pool.Record.Name, uses[0].Ref.Describe())
-		}
+		f.Add(c.ipPool(ref.Field(model.FieldIPPool), pool))
+	}
+	return f
+}
+
+// ipPool refuses an IP pool that is not the cluster's to use.
+func (c check) ipPool(field model.Field, pool model.IPPool) model.Findings {
+	var f model.Findings
+	refuse := refusal(&f, pool)
+	if pool.ReservedBy != uuid.Nil && pool.ReservedBy != c.spec.ID {
+		f.Contest(field, "IP pool reserved by another cluster",
+			"IP pool %q is restricted to a single cluster, and the cluster with the id %s has it. Use another pool.",
+			pool.Record.Name, pool.ReservedBy)
+	}
+	if pool.GatewayID != c.spec.GatewayID && pool.GatewayID != gatewayOfNodes(c.spec) {
+		refuse(field, "IP pool belongs to a different gateway",
+			"IP pool %q belongs to %s, and the %s to %s. Use a pool of the same gateway.",
+			pool.Record.Name, gatewayWords(pool.GatewayID), c.spec.Kind, gatewayWords(c.spec.GatewayID))
+	}
+	if uses := pool.Uses; pool.Record.RestrictToSingleCluster && len(uses) > 0 {
+		refuse(field, "IP pool used by another cluster",
+			"IP pool %q is restricted to a single cluster, and the plan of %s uses it, too. Use another pool for one of the two.",
+			pool.Record.Name, uses[0].Ref.Describe())
 	}
 	return f
 }

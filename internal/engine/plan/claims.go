@@ -46,6 +46,9 @@ func strayClaims(v view, pools []nodePoolPlan, removed nodePoolPlan) []model.Ste
 	}
 	var steps []model.Step
 	for _, c := range v.facts.Claims {
+		if c.Owner == model.OwnerRanges {
+			continue // releasedRanges
+		}
 		if !keep[holder{c.IPPool, c.Owner}] && !lost[c.Owner] && !v.mayBePresent(c.Owner) {
 			steps = append(steps, model.ReleaseAddress{Claim: c})
 		}

@@ -90,8 +90,11 @@ func heldWords(target model.Target, facts *model.Facts) []string {
 }
 
 // holdsUnseen reports whether a VM that is not seen may use the address of a claim: its
-// own, and, of a control plane, those of the endpoint.
+// own, of a control plane those of the endpoint, and of any node those of services.
 func holdsUnseen(target model.Target, facts *model.Facts, c model.Claim) bool {
+	if c.Owner == model.OwnerRanges {
+		return len(facts.Unseen) > 0
+	}
 	return slices.ContainsFunc(facts.Unseen, func(m model.UnseenMachine) bool {
 		return m.Node == c.Owner || c.Endpoint() && mayServe(target, facts, m.Node)
 	})
@@ -119,7 +122,7 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	var endpoint []model.Claim
 	for _, c := range facts.Claims {
 		switch {
-		case holdsUnseen(target, facts, c):
+		case holdsUnseen(target, facts, c), c.Owner == model.OwnerRanges:
 		case c.Endpoint():
 			endpoint = append(endpoint, c)
 		case !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }):
@@ -129,7 +132,10 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	if len(endpoint) > 0 {
 		steps = append(steps, model.ReleaseEndpoint{Cluster: target.Name, Claims: endpoint})
 	}
-	return steps
+	if len(facts.Unseen) > 0 {
+		return steps
+	}
+	return append(steps, rangeReleases(facts, nil)...)
 }
 
 // folderDeletions give up the folders that Gantry made, innermost first.

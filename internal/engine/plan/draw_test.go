@@ -34,6 +34,9 @@ func drawSpec(t *rapid.T) *model.ClusterSpec {
 	s.Folder = rapid.SampledFrom([]string{"", "k8s/c"}).Draw(t, "folder")
 	s.CloneMode = rapid.SampledFrom([]model.CloneMode{model.CloneAuto, model.CloneLinked, model.CloneFull}).Draw(t, "clone mode")
 	s.Description = rapid.SampledFrom([]string{"", "billing"}).Draw(t, "description")
+	if rapid.IntRange(0, 2).Draw(t, "reserves a range") == 0 {
+		s.ReservedRanges = []model.ReservedRange{reserved("web", "10.10.128.50", "10.10.128.52")}
+	}
 	if rapid.Bool().Draw(t, "a pack") {
 		s.Packs = []model.Pack{{Name: "cni", Layer: model.LayerCNI}}
 	}
@@ -59,6 +62,7 @@ func drawFacts(t *rapid.T) *model.Facts {
 	for _, m := range slices.Clone(f.Machines) {
 		drawFate(t, f, m.Marker.Node)
 	}
+	drawRange(t, f)
 	f.Record.Folder = rapid.SampledFrom([]string{"", "k8s/c"}).Draw(t, "recorded folder")
 	f.Record.APIReached = rapid.Bool().Draw(t, "API reached")
 	f.Record.CreationComplete = f.Record.APIReached && rapid.Bool().Draw(t, "creation complete")
@@ -73,6 +77,19 @@ func drawFacts(t *rapid.T) *model.Facts {
 		f.Record = model.Record{}
 	}
 	return f
+}
+
+// drawRange has the cluster hold a range, or a part of it, which the record has or not.
+func drawRange(t *rapid.T, f *model.Facts) {
+	if rapid.IntRange(0, 2).Draw(t, "a reserved range") > 0 {
+		return
+	}
+	claims := len(f.Claims)
+	holds(f, reserved("web", "10.10.128.50", "10.10.128.54"))
+	f.Claims = f.Claims[:claims+rapid.IntRange(0, 5).Draw(t, "addresses of the range")]
+	if rapid.Bool().Draw(t, "the range is not recorded") {
+		f.Record.Ranges = nil
+	}
 }
 
 // drawLeased has nodes take leases, or not: the facts are then without claims, with members of

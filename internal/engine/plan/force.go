@@ -25,7 +25,7 @@ func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Fact
 		return &unproven
 	}
 	for _, c := range facts.Claims {
-		if !c.Endpoint() && !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }) {
+		if c.OfNode() && !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }) {
 			hide(c.Owner, "a clone that is under way may be making it")
 		}
 	}

@@ -30,7 +30,8 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "folder", Steps: folderSteps(v)},
 		model.Stage{Name: "move nodes", OnFailure: model.Continue, Steps: moveSteps(v)},
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
-		model.Stage{Name: "load balancer", Steps: loadBalancerSteps(v)}, // the API is behind it, also for what comes next
+		model.Stage{Name: "load balancer", Steps: loadBalancerSteps(v)},   // the API is behind it, also for what comes next
+		model.Stage{Name: "reserved ranges", Steps: reserveRangeSteps(v)}, // before any node gets an address
 		model.Stage{Name: "backends", Steps: backendSteps(v)},
 		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
 		first,
@@ -69,7 +70,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 		vmTagStage(v, append(p.Steps(), each(pools, func(x nodePoolPlan) []model.Step { return x.create })...)),
 	)...)
-	p.Stages = append(p.Stages, others...)
+	p.Stages = append(p.Stages, append(others, releasedRanges(v)...)...)
 	restarts := restartSteps(v, deleted)
 	p.Stages = append(p.Stages, stages(model.Stage{Name: "post_bootstrap again", OnFailure: model.SkipRollouts, Steps: restarts})...)
 	p.Stages = withImages(v, append(p.Stages, rolloutStages(v, pools)...))
@@ -189,5 +190,6 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(apiFindings(v))
 	f.Add(upgradeFindings(v))
 	f.Add(presenceFindings(v))
+	f.Add(rangeFindings(v.spec))
 	return f
 }

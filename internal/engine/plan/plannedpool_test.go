@@ -24,12 +24,12 @@ func TestBudgetCountsWhatOthersOfThePlanTake(t *testing.T) {
 		l := change(limitsFor(s, 10), poolID, func(p *model.IPPool) { p.Uses = use(others) })
 		p := checked(s, &model.Facts{}, l)
 		wantBudget(t, "beside others", p.Problems, want)
-		if uses := plan.Uses(s, &model.Facts{}, p, l); uses[poolID] != 5 {
+		if uses := plan.Uses(s, &model.Facts{}, p, l); uses[poolID].Addresses != 5 {
 			t.Errorf("the plan takes %v", uses)
 		}
 	}
 	former := change(limitsFor(s, 10), poolID, func(p *model.IPPool) { p.Former = 4 })
-	if uses := plan.Uses(s, &model.Facts{}, checked(s, &model.Facts{}, former), former); uses[poolID] != 1 {
+	if uses := plan.Uses(s, &model.Facts{}, checked(s, &model.Facts{}, former), former); uses[poolID].Addresses != 1 {
 		t.Errorf("beyond what it replaces, the plan takes %v", uses)
 	}
 	f := running(1, 2)

@@ -243,6 +243,10 @@ func TestDestroyDeletesEveryMachineAndReleasesEveryAddress(t *testing.T) {
 				for _, c := range step.Claims {
 					released[c]++
 				}
+			case model.ReleaseRange:
+				for _, c := range step.Claims {
+					released[c]++
+				}
 			case model.DeleteRecord:
 				records++
 				if i != len(p.Steps())-1 {
@@ -257,7 +261,7 @@ func TestDestroyDeletesEveryMachineAndReleasesEveryAddress(t *testing.T) {
 		}
 		hidden := map[string]bool{}
 		for _, m := range f.Unseen {
-			hidden[m.Node] = true
+			hidden[m.Node], hidden[model.OwnerRanges] = true, true
 			if model.NodeOrdinal("", "c", model.ControlPlanePool, m.Node) > 0 {
 				hidden[model.OwnerVIP], hidden[model.OwnerExtra] = true, true
 			}

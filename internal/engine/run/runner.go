@@ -250,6 +250,10 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.runLoadBalancer(ctx, step)
 	case model.ReserveEndpoint, model.ReleaseEndpoint, model.ClaimAddress, model.ReleaseAddress:
 		return r.addresses.run(ctx, step)
+	case model.ReserveRange:
+		return r.reserveRange(ctx, s)
+	case model.ReleaseRange:
+		return r.releaseRange(ctx, s)
 	case model.CreateNode:
 		return r.createNode(ctx, s)
 	case model.DeleteNode:

@@ -89,6 +89,10 @@ type Cluster struct {
 	// VMTags are those of vSphere that all VMs are given. It is written before they are.
 	VMTags []VMTag
 
+	// Ranges are those of IP pools that the cluster has reserved, by their names: each address
+	// of them was claimed. A range is written once that is so, and goes before any is released.
+	Ranges map[string]AddressRange
+
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
 
@@ -153,6 +157,7 @@ type clusterWire struct {
 	VMTags           []string           `json:"vt,omitempty"`
 	OthersTags       othersTags         `json:"vo,omitempty"`
 	Former           map[int]netip.Addr `json:"fo,omitempty"`
+	Ranges           map[string]string  `json:"rg,omitempty"`
 	Progress         int64              `json:"q,omitempty"`
 	Left             int                `json:"w,omitempty"`
 	IPPools          []wireID           `json:"l,omitempty"`
@@ -185,6 +190,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		MAC:       c.LoadBalancer.MAC,
 		Members:   c.Members,
 		Former:    c.Former,
+		Ranges:    formatRanges(c.Ranges),
 		Progress:  c.Deletion.Progress,
 		Left:      c.Deletion.Left,
 		IPPools:   convertIDs[wireID](c.IPPools),
@@ -298,6 +304,9 @@ func (c *Cluster) parseNumbers(w *clusterWire) (err error) {
 	}
 	if c.VMTags, err = parseVMTags(w.VMTags, w.OthersTags); err != nil {
 		return fmt.Errorf("the tags of VMs: %w", err)
+	}
+	if c.Ranges, err = parseRanges(w.Ranges); err != nil {
+		return fmt.Errorf("the reserved ranges: %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"encoding/json"
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -98,6 +99,15 @@ func drawCluster(t *rapid.T) record.Cluster {
 			Template: rapid.SampledFrom([]string{"", "{pool}{n}"}).Draw(t, "template"),
 			From:     rapid.SampledFrom([]map[string]int{nil, {"cp": 4, "general": 103}}).Draw(t, "first nodes"),
 		})
+	}
+	for _, name := range rapid.SliceOfNDistinct(text, 0, 2, rapid.ID[string]).Draw(t, "ranges") {
+		if c.Ranges == nil {
+			c.Ranges = map[string]record.AddressRange{}
+		}
+		ends := rapid.SampledFrom([][2]string{{"10.0.0.1", "10.0.0.9"}, {"fd00::1", "fd00::1"}}).Draw(t, "range")
+		c.Ranges[name] = record.AddressRange{
+			IPPool: id.Draw(t, "range's IP pool"), Start: netip.MustParseAddr(ends[0]), End: netip.MustParseAddr(ends[1]),
+		}
 	}
 	if tags := rapid.MapOfN(text, text, 0, 3).Draw(t, "tags"); len(tags) > 0 {
 		c.Tags = tags

@@ -17,7 +17,7 @@ import (
 type ipPools struct {
 	mu      sync.Mutex
 	planned map[uuid.UUID]PlannedPool
-	uses    map[record.Ref]map[uuid.UUID]int
+	uses    map[record.Ref]map[uuid.UUID]model.IPPoolUse
 }
 
 // PlannedPool is what a resource plans its IP pool to be.
@@ -54,19 +54,19 @@ func (c *Connection) PlanPool(pool PlannedPool) []ledger.RegisteredIPPool {
 // PlanUses notes what the plan of a cluster or gateway takes from IP pools, in the place
 // of what an earlier plan of it took; nil: nothing any more, or it is taken now. It
 // returns what others take of the same pools, which Terraform plans side by side.
-func (c *Connection) PlanUses(by record.Ref, uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse {
+func (c *Connection) PlanUses(by record.Ref, uses map[uuid.UUID]model.IPPoolUse) map[uuid.UUID][]model.IPPoolUse {
 	p := &c.process.ipPools
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.uses == nil {
-		p.uses = map[record.Ref]map[uuid.UUID]int{}
+		p.uses = map[record.Ref]map[uuid.UUID]model.IPPoolUse{}
 	}
 	p.uses[by] = uses
 	others := map[uuid.UUID][]model.IPPoolUse{}
 	for id := range uses {
 		for other, theirs := range p.uses {
-			if addresses, shared := theirs[id]; shared && other != by {
-				others[id] = append(others[id], model.IPPoolUse{Ref: other, Addresses: addresses})
+			if use, shared := theirs[id]; shared && other != by {
+				others[id] = append(others[id], use)
 			}
 		}
 		slices.SortFunc(others[id], func(a, b model.IPPoolUse) int { return cmp.Compare(a.Ref.String(), b.Ref.String()) })

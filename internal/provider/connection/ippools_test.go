@@ -1,6 +1,7 @@
 package connection_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/uuid"
@@ -58,15 +59,22 @@ func TestPlanUses(t *testing.T) {
 	pool, other := uuid.New(), uuid.New()
 	ref := func(name string) record.Ref { return record.Ref{Kind: record.KindCluster, Name: name} }
 	c := new(connection.Process).Unknown()
-	c.PlanUses(ref("b"), map[uuid.UUID]int{pool: 9})
-	c.PlanUses(ref("b"), map[uuid.UUID]int{pool: 2, other: 1})
-	c.PlanUses(ref("a"), map[uuid.UUID]int{pool: 0})
-	uses := c.PlanUses(ref("me"), map[uuid.UUID]int{pool: 5})[pool]
-	if len(uses) != 2 || uses[0] != (model.IPPoolUse{Ref: ref("a")}) || uses[1] != (model.IPPoolUse{Ref: ref("b"), Addresses: 2}) {
+	plan := func(by string, addresses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse {
+		uses := map[uuid.UUID]model.IPPoolUse{}
+		for id, n := range addresses {
+			uses[id] = model.IPPoolUse{Ref: ref(by), Addresses: n}
+		}
+		return c.PlanUses(ref(by), uses)
+	}
+	plan("b", map[uuid.UUID]int{pool: 9})
+	plan("b", map[uuid.UUID]int{pool: 2, other: 1})
+	plan("a", map[uuid.UUID]int{pool: 0})
+	uses := plan("me", map[uuid.UUID]int{pool: 5})[pool]
+	if want := []model.IPPoolUse{{Ref: ref("a")}, {Ref: ref("b"), Addresses: 2}}; !reflect.DeepEqual(uses, want) {
 		t.Errorf("got %v", uses)
 	}
 	c.PlanUses(ref("b"), nil)
-	if uses := c.PlanUses(ref("me"), map[uuid.UUID]int{other: 1})[other]; len(uses) != 0 {
+	if uses := plan("me", map[uuid.UUID]int{other: 1})[other]; len(uses) != 0 {
 		t.Errorf("applied, and there is %v", uses)
 	}
 }

@@ -158,7 +158,9 @@ func (d *Driver[T, M]) planningEngine(
 		}
 		return d.conn.PlannedZone(instance, object)
 	}
-	eng.PlanUses = func(uses map[uuid.UUID]int) map[uuid.UUID][]model.IPPoolUse { return d.conn.PlanUses(ref, uses) }
+	eng.PlanUses = func(uses map[uuid.UUID]model.IPPoolUse) map[uuid.UUID][]model.IPPoolUse {
+		return d.conn.PlanUses(ref, uses)
+	}
 	if account != nil && !d.conn.IsProvider(account.Username) {
 		eng.User = account.Username
 	}
