@@ -26,7 +26,7 @@ func TestBoundsBelongToTheirStrategy(t *testing.T) {
 		`"max_surge": 1.5`:                                     "max_surge",
 	} {
 		s := newServer(t, provider.NewIn(&connection.Process{}, "test"), strings.NewReplacer("@SERVER@", "vc.example.com", "@USER@", "user",
-			"@PASSWORD@", "secret", "@PLACEMENT@", placement(otherID), rolling, with))
+			"@PASSWORD@", "secret", "@POOL@", otherID, "@PLACEMENT@", placement(otherID), rolling, with))
 		errs := onlyErrors(s.validate("resource", name, s.value(name, s.schemas.ResourceSchemas[name], clusterBase)))
 		if said := describe(errs); (want == "") != (len(errs) == 0) || !strings.Contains(said, want) {
 			t.Errorf("%s: got %q, want %q", with, said, want)

@@ -67,10 +67,10 @@ var public = map[string][]string{
 	},
 	"an id": {
 		"gateway_id", "ip_pool_id", "cloud_account.id", "cloud_account.gateway_id", "control_plane.placements.*.ip_pool_id",
-		"worker_pools.*.placements.*.ip_pool_id",
+		"worker_pools.*.placements.*.ip_pool_id", "load_balancer_pools.*.ip_pool_id",
 	},
 	"an address or a network": {
-		"range.*", "subnet", "default_gateway", "nameservers", "search_domains", "excluded_addresses",
+		"range.*", "load_balancer_pools.*.range.*", "subnet", "default_gateway", "nameservers", "search_domains", "excluded_addresses",
 		"ip_pool.range.*", "ip_pool.default_gateway", "ip_pool.nameservers", "ip_pool.search_domains",
 		"ip_pool.excluded_addresses", "network.pod_cidr", "network.service_cidr",
 	},

@@ -29,9 +29,9 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		model.Stage{Name: "IP pool", Steps: ownIPPoolSteps(v)},
 		model.Stage{Name: "folder", Steps: folderSteps(v)},
 		model.Stage{Name: "move nodes", OnFailure: model.Continue, Steps: moveSteps(v)},
+		model.Stage{Name: "reserved ranges", Steps: reserveRangeSteps(v)}, // before any other address is taken
 		model.Stage{Name: "endpoint", Parallel: true, Steps: endpointSteps(v)},
-		model.Stage{Name: "load balancer", Steps: loadBalancerSteps(v)},   // the API is behind it, also for what comes next
-		model.Stage{Name: "reserved ranges", Steps: reserveRangeSteps(v)}, // before any node gets an address
+		model.Stage{Name: "load balancer", Steps: loadBalancerSteps(v)}, // the API is behind it, also for what comes next
 		model.Stage{Name: "backends", Steps: backendSteps(v)},
 		model.Stage{Name: "administrators", Steps: bindAdminsSteps(v)},
 		first,

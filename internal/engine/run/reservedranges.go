@@ -64,5 +64,9 @@ func (r *Runner) releaseRange(ctx context.Context, s model.ReleaseRange) error {
 			return err
 		}
 	}
-	return nil
+	if !r.Spec.DHCP() || !r.record.current().Found {
+		return nil
+	}
+	// Of a cluster with leases these are the only ones, by which a destruction knows it.
+	return r.record.update(ctx, func(b *record.Cluster) { b.IPPools = r.record.allIPPools(nil) })
 }

@@ -22,6 +22,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldChart:            path.Root("profile").AtName("packs"),
 	enginemodel.FieldCredentials:      path.Root("profile").AtName("packs"),
 	enginemodel.FieldOverride:         path.Root("pack_overrides"),
+	enginemodel.FieldRange:            path.Root("load_balancer_pools"),
 	enginemodel.FieldDatacenter:       path.Root("datacenter"),
 	enginemodel.FieldFolder:           path.Root("folder"),
 	enginemodel.FieldPodCIDR:          path.Root("network").AtName("pod_cidr"),
@@ -60,6 +61,13 @@ var nodePoolFields = map[enginemodel.FieldName]string{
 
 // AttributePath implements enginecrud.Model.
 func (m *model) AttributePath(f enginemodel.Field) path.Path {
+	if f.Range != "" {
+		name := "range"
+		if f.Name == enginemodel.FieldIPPool {
+			name = "ip_pool_id"
+		}
+		return loadBalancerPoolPath(f.Range).AtName(name)
+	}
 	if f.Pack != "" && f.Name == enginemodel.FieldOverride {
 		return overridePath(f.Pack)
 	}

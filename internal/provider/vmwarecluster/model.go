@@ -34,6 +34,7 @@ type model struct {
 	ImageFolder            types.String    `tfsdk:"image_folder"`
 	Network                types.Object    `tfsdk:"network"`
 	LoadBalancer           types.Object    `tfsdk:"load_balancer"`
+	LoadBalancerPools      types.Map       `tfsdk:"load_balancer_pools"`
 	ControlPlane           types.Object    `tfsdk:"control_plane"`
 	WorkerPools            types.Map       `tfsdk:"worker_pools"`
 	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`

@@ -35,6 +35,8 @@ func TestAttributePath(t *testing.T) {
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(model.FieldNetwork), `worker_pools["general"].placements[2].network`},
 		{model.PlacementRef{NodePool: "general", Index: 2}.Field(""), `worker_pools["general"].placements[2]`},
 		{model.PackField("app", model.FieldOverride), `pack_overrides["app"]`},
+		{model.ReservedRange{Name: "web"}.Field(model.FieldRange), `load_balancer_pools["web"].range`},
+		{model.ReservedRange{Name: "web"}.Field(model.FieldIPPool), `load_balancer_pools["web"].ip_pool_id`},
 		{model.Field{Name: model.FieldNTPServers, Element: model.At(0)}, "ntp_servers[0]"},
 	} {
 		if got := vmwarecluster.AttributePath(c.field).String(); got != c.want {

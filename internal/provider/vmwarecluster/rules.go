@@ -32,6 +32,7 @@ var rules = enginecrud.Rules{
 		"load_balancer.haproxy_image",
 		"load_balancer.image",
 		"load_balancer.memory_gb",
+		"load_balancer_pools",
 		"incomplete_create",
 		"name_template",
 		"ntp_servers",

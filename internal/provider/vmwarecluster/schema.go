@@ -43,6 +43,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"image_folder":          nodeschema.ImageFolder(),
 		"network":               nodeschema.Network("cluster", "the IP pool of each placement"),
 		"load_balancer":         nodeschema.LoadBalancer("cluster"),
+		"load_balancer_pools":   loadBalancerPoolsAttribute(),
 		"control_plane":         controlPlaneAttribute(),
 		"worker_pools":          workerPoolsAttribute(),
 		"replace_nodes":         nodeschema.ReplaceNodes("as a roll of the control plane or of their pool"),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ipam"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud/enginecrudtest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
@@ -21,7 +22,17 @@ const (
 	gatewayID = "22222222-2222-4222-8222-222222222222"
 	accountID = "33333333-3333-4333-8333-333333333333"
 	poolID    = "44444444-4444-4444-8444-444444444444"
+
+	otherPoolID = "55555555-5555-4555-8555-555555555555"
 )
+
+func addresses(text string) ipam.Range {
+	r, err := ipam.ParseRange(text)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
 
 // full is a cluster with everything set.
 const full = `{
@@ -45,6 +56,10 @@ const full = `{
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
   "pack_overrides": {}, "override_conflicts": "error",
+  "load_balancer_pools": {
+    "web": {"ip_pool_id": "` + otherPoolID + `", "range": {"start": "10.10.183.200", "end": "10.10.183.203"}},
+    "api": {"ip_pool_id": "` + otherPoolID + `", "range": {"start": "10.10.183.199", "end": "10.10.183.199"}}
+  },
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"], "name_template": "{cluster}{pool}{n}",
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
@@ -81,7 +96,7 @@ func TestSpecOfLeases(t *testing.T) {
 		CPU: 1, MemoryGB: 3, Image: model.Image{Template: "lb", Folder: "templates"},
 		HAProxyImage: "r.example.com/haproxy:3", HostName: "prod.example.com",
 	}
-	if got.LoadBalancer != want || !got.DHCP() || len(got.IPPools()) > 0 {
+	if got.LoadBalancer != want || !got.DHCP() || len(got.IPPools()) != 1 { // that of its ranges
 		t.Errorf("load balancer %+v, allocation %q, IP pools %v", got.LoadBalancer, got.Allocation, got.IPPools())
 	}
 }
@@ -197,6 +212,10 @@ func TestSpec(t *testing.T) {
 		CloneMode:         model.CloneFull,
 		OmitAuthorities:   true,
 		RefuseConflicts:   true,
+		ReservedRanges: []model.ReservedRange{
+			{Name: "api", IPPoolID: uuid.MustParse(otherPoolID), Range: addresses("10.10.183.199-10.10.183.199")},
+			{Name: "web", IPPoolID: uuid.MustParse(otherPoolID), Range: addresses("10.10.183.200-10.10.183.203")},
+		},
 		Packs: []model.Pack{
 			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}},
 			{Name: "a", Layer: "addon", Manifests: []string{"a"}},
