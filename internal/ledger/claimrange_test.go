@@ -125,6 +125,6 @@ func TestRangeOfAnExcludedAddress(t *testing.T) {
 		t.Errorf("an address that the pool does not issue: %v", err)
 	}
 	if err := l.ClaimRange(t.Context(), pool, ledger.Owner{Cluster: uuid.Nil}, rangeOf(pool, 0, 1), snapshot(t, l)); err == nil {
-		t.Error("nobody got an address")
+		t.Error("an owner that is none got an address")
 	}
 }

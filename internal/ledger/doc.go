@@ -18,7 +18,7 @@
 //	child        <record>@<k>                      record, slot k                 the child's reference
 //	folder's     <folder>@<k>                      folder, slot k                 the reference of a cluster that uses it
 //	index        <index>@<k>                       index, slot k                  an IP pool's id
-//	claim        <pool>/<address>                  pool, address                  cluster, node, since when
+//	claim        <pool>/<address>                  pool, address                  cluster, node or role, since when
 //	cool-down    <pool>/<address>!cooldown         pool, address                  last cluster, since when
 //	reservation  <pool>/!cluster                   pool                           cluster, since when
 //	lock         <record>#<epoch> <nonce>          record, epoch                  state, holder, heartbeat

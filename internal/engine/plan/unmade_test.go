@@ -27,7 +27,18 @@ func TestCloneWithALeaseKeepsTheRecord(t *testing.T) {
 			t.Errorf("%s is treated as deleted: %v", name, hidden.Unseen)
 		}
 	}
+
+	// An IP pool of which it has reserved a range has nothing to do with its nodes.
 	f.Record.IPPools = append(f.Record.IPPools, poolID)
+	holds(f, reserved("web", "10.10.128.50", "10.10.128.54"))
+	if names := plan.Unmade("c", f); !slices.Equal(names, want) {
+		t.Errorf("unmade, with a range: %v", names)
+	}
+	f.Record.Ranges = nil
+	if names := plan.Unmade("c", f); !slices.Equal(names, want) {
+		t.Errorf("unmade, with a range that is not recorded: %v", names)
+	}
+	f.Claims = nil
 	if names := plan.Unmade("c", f); len(names) > 0 {
 		t.Errorf("static and unmade: %v", names)
 	}

@@ -52,7 +52,7 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"cluster_id": text("Id of the cluster or gateway that holds the address; null where the claim was edited by hand and cannot be read."),
 				"owner": text("Name of the node that has the address, or what the cluster has it for: `vip`, the virtual address of its API, " +
-					"or `extra`, the one that a new control-plane node gets."),
+					"`extra`, the one that a new control-plane node gets, or `load_balancer_pools`, a range that it has reserved for services."),
 				"since": text("When it was claimed, in UTC, such as `2026-01-02T15:04:05Z`."),
 			}},
 		},
