@@ -257,5 +257,5 @@ func (e *Engine) statusAfter(
 		return nil, cmp.Or(failed, err)
 	}
 	spec.SetBuiltWith(secrets)
-	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w), e.now()), failed
+	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w, &spec), e.now()), failed
 }

@@ -243,7 +243,7 @@ func (e *Engine) Status(ctx context.Context, spec model.ClusterSpec, secrets *mo
 		return nil, nil, nil
 	}
 	spec.SetBuiltWith(secrets)
-	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w), e.now()), w.Facts.PlanInputs(), nil
+	return plan.Status(&spec, &w.Facts, o.Checks(ctx, w, &spec), e.now()), w.Facts.PlanInputs(), nil
 }
 
 func (e *Engine) now() time.Time {

@@ -109,6 +109,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
       "vsphere_credentials": {"namespace": "e", "secret": "login", "format": "cpi"},
       "depends_on": ["a"], "wait": false, "wait_timeout": "5m"}}},
   "pack_overrides": {"e": "a: 2"}, "override_conflicts": "error",
+  "usage_limits": {"cpu_percent": 80, "memory_percent": 90, "node_cpu_percent": 95, "node_memory_percent": 95},
   "load_balancer_pools": {"web": {"ip_pool_id": "@POOL@", "range": {"start": "10.10.183.40", "end": "10.10.183.42"}}},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "proxy": {"http": "http://p:1", "https": "http://p:1", "no_proxy": "local"},

@@ -19,6 +19,13 @@ type HealthChecks struct {
 	// where some have one. StorageError is why that could not be read.
 	Storage      map[string]StorageCompliance
 	StorageError error
+	// Services are those that are reached from outside, where a cluster's API answers;
+	// ServicesRead reports whether they could be read.
+	Services     []Service
+	ServicesRead bool
+	// Usage is read where the spec has limits of it, and UsageError is why it could not be.
+	Usage      Usage
+	UsageError error
 }
 
 // StorageCompliance is what vCenter says of a VM and its storage policy.

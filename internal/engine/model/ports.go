@@ -178,6 +178,7 @@ type Kube interface {
 // error, never an empty answer.
 type API interface {
 	CredentialsAPI
+	ServicesAPI
 
 	// Ready asks /readyz once. ErrNotReady says that it answers, and which checks failed.
 	Ready(ctx context.Context) error

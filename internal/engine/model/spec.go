@@ -120,6 +120,10 @@ type ClusterSpec struct {
 	// was no plan. What only became due since waits for the next one.
 	Spreads map[string]bool
 
+	// UsageLimits are those of what nodes use, by which a status judges the moment in which it
+	// is read; nil: there are none.
+	UsageLimits *UsageLimits
+
 	// EtcdSnapshots is where a snapshot of etcd is written to before a member leaves it;
 	// nil: none is taken, which no resource asks for.
 	EtcdSnapshots *EtcdSnapshots

@@ -67,6 +67,10 @@ type Status struct {
 	Conditions []Condition
 	Nodes      []NodeStatus
 	Endpoint   string // address and port of the API; empty before there is one
+	// Services are those that are reached from outside; ServicesRead reports whether they are
+	// known.
+	Services     []Service
+	ServicesRead bool
 	// Warnings are what no apply repairs unasked.
 	Warnings []Finding
 }

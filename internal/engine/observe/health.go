@@ -9,11 +9,12 @@ import (
 	"sync"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // Checks reads what only a status says, all at once. That something cannot be read is an
 // observation, not an error.
-func (o Observer) Checks(ctx context.Context, w *World) *model.HealthChecks {
+func (o Observer) Checks(ctx context.Context, w *World, spec *model.ClusterSpec) *model.HealthChecks {
 	checks := &model.HealthChecks{}
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -29,6 +30,16 @@ func (o Observer) Checks(ctx context.Context, w *World) *model.HealthChecks {
 	}
 	if !w.Facts.API.Answered() {
 		return checks
+	}
+	if spec.Kind == record.KindCluster {
+		running.Go(func() {
+			var err error
+			checks.Services, err = w.API.Services(ctx)
+			checks.ServicesRead = err == nil
+		})
+	}
+	if spec.UsageLimits != nil {
+		running.Go(func() { checks.Usage, checks.UsageError = w.API.Usage(ctx) })
 	}
 	running.Go(func() { checks.ControlPlane, checks.ControlPlaneError = w.API.ControlPlane(ctx) })
 	if vms := labelled(&w.Facts); len(vms) > 0 {

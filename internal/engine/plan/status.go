@@ -39,6 +39,12 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 	if len(spec.Packs) > 0 {
 		st.Conditions = append(st.Conditions, packsCondition(spec, facts))
 	}
+	if spec.UsageLimits != nil {
+		st.Conditions = append(st.Conditions, usageCondition(*spec.UsageLimits, facts, checks))
+	}
+	if checks != nil {
+		st.Services, st.ServicesRead = checks.Services, checks.ServicesRead
+	}
 	st.Health = health(st.Conditions)
 	st.State = state(facts, st.Health, st.Conditions)
 	present, _ := withoutFormer(facts)
@@ -154,7 +160,9 @@ func health(conditions []model.Condition) model.Health {
 
 // mayBeUnknown are the aspects that do not make the health unknown: of the first, nodes
 // tell, as of commands that run, and the others are asked for on ways that may be closed where all else works.
-var mayBeUnknown = map[string]bool{certificatesKind: true, etcdKind: true, zonesKind: true, postBootstrapKind: true}
+var mayBeUnknown = map[string]bool{
+	certificatesKind: true, etcdKind: true, zonesKind: true, postBootstrapKind: true, usageKind: true,
+}
 
 // state is the life of a cluster. Nodes that only wait for a pod network which is not
 // among the packs make it unhealthy and not degraded: all that the configuration asks
@@ -180,6 +188,7 @@ const reasonNoPodNetwork = "NoPodNetwork"
 // unrepaired are the reasons for which nothing is missing that an apply would add.
 var unrepaired = map[string]bool{
 	reasonNoPodNetwork: true, reasonCertificatesExpired: true, reasonNodeProblems: true, reasonZonesDiffer: true,
+	reasonOverLimits: true,
 }
 
 func condition(kind string, ok bool, good, bad, message string) model.Condition {

@@ -160,6 +160,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 			resp.Diagnostics.Append(diagnostics.Warning(warning, m.AttributePath))
 		}
 		m.base().SetStatus(status, secrets, time.Now())
+		setServices(m, status)
 		resp.Diagnostics.Append(settle(m, secrets)...)
 		if !reflect.DeepEqual(before, *m) { // to write a state costs more than to read it
 			resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -210,6 +211,7 @@ func (d *Driver[T, M]) Update(ctx context.Context, req resource.UpdateRequest, r
 		return // nothing was touched: the prior state stands
 	}
 	m.base().KeepStatus(&prior.base().Computed)
+	keepServices(m, prior)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: out.ID, Incarnation: out.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, secrets)...)
 	resp.Diagnostics.Append(WriteFacts(ctx, resp.Private, nil)...) // the world has moved

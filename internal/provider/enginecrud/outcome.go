@@ -70,6 +70,7 @@ func setOutcome(m Model, out *engine.Outcome, secrets *model.Secrets) diag.Diagn
 	}
 	if out.Status != nil {
 		computed.SetStatus(out.Status, secrets, time.Now())
+		setServices(m, out.Status)
 	}
 	return diags
 }

@@ -126,6 +126,7 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	markServicesUnknown(m)
 	if m.base().Kubeconfig.IsUnknown() {
 		markDerivedUnknown(m)
 	}

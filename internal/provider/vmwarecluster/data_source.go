@@ -5,13 +5,16 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 )
 
@@ -28,6 +31,9 @@ type lookup struct {
 	GatewayID   types.String `tfsdk:"gateway_id"`
 	Description types.String `tfsdk:"description"`
 	Tags        types.Map    `tfsdk:"tags"`
+	Kubeconfig  types.String `tfsdk:"kubeconfig"`
+	Services    types.Map    `tfsdk:"services"`
+	Usage       types.Object `tfsdk:"usage"`
 }
 
 // NewDataSource returns the data source gantry_vmware_cluster.
@@ -53,9 +59,17 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		ElementType:         types.StringType,
 		MarkdownDescription: "Tags of the cluster for people; null for none.",
 	}
+	attributes["kubeconfig"] = schema.StringAttribute{
+		Optional:  true,
+		Sensitive: true,
+		MarkdownDescription: "Kubeconfig by which the cluster's API is asked for `services` and `usage`, such as of the resource or of a user " +
+			"who may list nodes, pods and services and read metrics. Defaults to none: the API is not asked.",
+	}
+	attributes["services"] = enginecrud.LookupServices("null without `kubeconfig`.")
+	attributes["usage"] = usageAttribute()
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A cluster that another workspace has made, by its name: what vCenter knows of it. Its kubeconfig is in the state " +
-			"of that workspace alone.",
+		MarkdownDescription: "A cluster that another workspace has made, by its name: what vCenter knows of it and, with a kubeconfig, what its " +
+			"API says of services and usage. Its administrator's kubeconfig is in the state of that workspace alone.",
 		Attributes: attributes,
 	}
 }
@@ -83,5 +97,36 @@ func (d *dataSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 		m.Tags, diags = types.MapValueFrom(ctx, types.StringType, tags)
 		resp.Diagnostics.Append(diags...)
 	}
+	resp.Diagnostics.Append(m.askAPI(ctx, d.Connection)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// askAPI sets what the cluster's API says, where there is a kubeconfig for it.
+func (l *lookup) askAPI(ctx context.Context, conn *connection.Connection) diag.Diagnostics {
+	l.Services = enginecrud.NoServices()
+	l.Usage = types.ObjectNull(usageTypes)
+	if l.Kubeconfig.IsNull() {
+		return nil
+	}
+	failed := func(err error) diag.Diagnostics {
+		return diag.Diagnostics{diagnostics.AttributeError(path.Root("kubeconfig"), "Unable to ask the cluster's API", diagnostics.Detail(err))}
+	}
+	api, err := conn.Kube().Connect([]byte(l.Kubeconfig.ValueString()), pki.KeyPair{})
+	if err != nil {
+		return failed(err)
+	}
+	services, err := api.Services(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	usage, err := api.Usage(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	l.Services = enginecrud.ServicesValue(services)
+	l.Usage = usageValue(usage)
+	return nil
 }

@@ -39,6 +39,8 @@ type model struct {
 	WorkerPools            types.Map       `tfsdk:"worker_pools"`
 	ReplaceNodes           types.Set       `tfsdk:"replace_nodes"`
 	Repair                 types.Object    `tfsdk:"repair"`
+	UsageLimits            types.Object    `tfsdk:"usage_limits"`
+	Services               types.Map       `tfsdk:"services"`
 	EtcdSnapshot           types.Object    `tfsdk:"etcd_snapshot"`
 	RestoreFromSnapshot    types.Object    `tfsdk:"restore_from_snapshot"`
 	SSHAuthorizedKeys      types.List      `tfsdk:"ssh_authorized_keys"`
@@ -58,6 +60,8 @@ var (
 	_ crud.WriteOnly         = (*model)(nil)
 	_ enginecrud.Deriver     = (*model)(nil)
 	_ enginecrud.Heir        = (*model)(nil)
+
+	_ enginecrud.ServiceReporter = (*model)(nil)
 )
 
 // accountModel is the attribute cloud_account. It is decoded only where all of it

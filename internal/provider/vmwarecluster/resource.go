@@ -53,6 +53,7 @@ func (r *clusterResource) ValidateConfig(ctx context.Context, req resource.Valid
 	resp.Diagnostics.Append(checkAllocation(&config)...)
 	resp.Diagnostics.Append(checkControlPlane(&config)...)
 	resp.Diagnostics.Append(checkLoadBalancerPools(&config)...)
+	resp.Diagnostics.Append(checkUsageLimits(&config)...)
 	resp.Diagnostics.Append(checkNotes(&config)...)
 	resp.Diagnostics.Append(checkSettings(&config).Errors()...) // its warnings come with the plan
 	resp.Diagnostics.Append(config.CheckForceDelete(ctx)...)

@@ -46,6 +46,7 @@ var rules = enginecrud.Rules{
 		"store_authorities",
 		"tags",
 		"timeouts",
+		"usage_limits",
 		"vm_tags",
 
 		"profile.image",

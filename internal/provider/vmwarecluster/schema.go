@@ -48,6 +48,8 @@ func newSchema(ctx context.Context) schema.Schema {
 		"worker_pools":          workerPoolsAttribute(),
 		"replace_nodes":         nodeschema.ReplaceNodes("as a roll of the control plane or of their pool"),
 		"repair":                repairAttribute(),
+		"usage_limits":          usageLimitsAttribute(),
+		"services":              enginecrud.ServicesAttribute(),
 		"etcd_snapshot":         nodeschema.EtcdSnapshot(),
 		"restore_from_snapshot": nodeschema.Restore(),
 		"ssh_authorized_keys":   nodeschema.SSHAuthorizedKeys(),

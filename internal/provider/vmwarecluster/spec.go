@@ -105,6 +105,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	diags.Append(m.setWorkers(ctx, &spec, settings)...)
 	diags.Append(m.setRepair(ctx, &spec)...)
 	diags.Append(m.setLoadBalancerPools(ctx, &spec)...)
+	diags.Append(m.setUsageLimits(ctx, &spec)...)
 	spec.EtcdSnapshots, more = nodeschema.EtcdSnapshots(ctx, m.EtcdSnapshot)
 	diags.Append(more...)
 	diags.Append(nodeschema.SetRestore(ctx, m.RestoreFromSnapshot, &spec)...)

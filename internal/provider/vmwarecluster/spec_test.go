@@ -56,6 +56,7 @@ const full = `{
     "z": {"layer": "cni", "manifests": ["z1", "z2"]}
   }},
   "pack_overrides": {}, "override_conflicts": "error",
+  "usage_limits": {"cpu_percent": 80, "node_memory_percent": 90},
   "load_balancer_pools": {
     "web": {"ip_pool_id": "` + otherPoolID + `", "range": {"start": "10.10.183.200", "end": "10.10.183.203"}},
     "api": {"ip_pool_id": "` + otherPoolID + `", "range": {"start": "10.10.183.199", "end": "10.10.183.199"}}
@@ -212,6 +213,7 @@ func TestSpec(t *testing.T) {
 		CloneMode:         model.CloneFull,
 		OmitAuthorities:   true,
 		RefuseConflicts:   true,
+		UsageLimits:       &model.UsageLimits{CPU: 80, NodeMemory: 90},
 		ReservedRanges: []model.ReservedRange{
 			{Name: "api", IPPoolID: uuid.MustParse(otherPoolID), Range: addresses("10.10.183.199-10.10.183.199")},
 			{Name: "web", IPPoolID: uuid.MustParse(otherPoolID), Range: addresses("10.10.183.200-10.10.183.203")},

@@ -160,9 +160,17 @@ func (r *request) list(w http.ResponseWriter) error {
 			items = append(items, r.versioned(o))
 		}
 	}
+	query := r.http.URL.Query()
+	items, next, err := page(items, query.Get("limit"), query.Get("continue"))
+	if err != nil {
+		return err
+	}
+	metadata := map[string]any{"resourceVersion": strconv.FormatInt(revision, 10)}
+	if next != "" {
+		metadata["continue"] = next
+	}
 	reply(w, http.StatusOK, map[string]any{
-		"kind": r.kind.Kind + "List", "apiVersion": r.kind.GroupVersion().String(),
-		"metadata": map[string]any{"resourceVersion": strconv.FormatInt(revision, 10)}, "items": items,
+		"kind": r.kind.Kind + "List", "apiVersion": r.kind.GroupVersion().String(), "metadata": metadata, "items": items,
 	})
 	return nil
 }
