@@ -67,7 +67,7 @@ func TestUsageIsJudgedByItsLimits(t *testing.T) {
 			t.Errorf("%s: health %s, %v", name, st.Health, st.Conditions)
 		}
 		if st.State != model.StateRunning && !c.silent {
-			t.Errorf("%s: state %s, which no apply mends", name, st.State)
+			t.Errorf("%s: state %s, which no apply can change", name, st.State)
 		}
 	}
 	s, f := small(1, 1), running(1, 1)

@@ -82,6 +82,7 @@ const aspects = "Aspect. Of health are: " +
 	"(a node that was migrated gets others if it is replaced, with `replace_nodes` of a cluster); " +
 	"`PostBootstrapDone`, where nodes run commands of `post_bootstrap`: whether none has failed; " +
 	"`NodesInitialized`, whether the cloud provider has initialized all nodes; " +
+	"`UsageWithinLimits`, where a cluster has `usage_limits` (`Unknown` where no metrics are served, which leaves the health as it is); " +
 	"`PacksApplied`. " +
 	"`NodesSpread`, where rules of DRS keep nodes on different hosts, is none of health either: `False` says which nodes are on one " +
 	"host or have no rule, and why. " +
