@@ -42,9 +42,10 @@ func TestServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []model.Service{
-		{Namespace: "default", Name: "ingress", Type: "LoadBalancer", Addresses: []string{"10.10.184.10", "lb.example.com"}, Ports: []model.ServicePort{
-			{Name: "https", Port: 443, NodePort: 31443, Protocol: "TCP"}, {Name: "http", Port: 80, Protocol: "TCP"},
-		}},
+		{Namespace: "default", Name: "ingress", Type: "LoadBalancer", Addresses: []string{"10.10.184.10", "lb.example.com"},
+			Ports: []model.ServicePort{
+				{Name: "https", Port: 443, NodePort: 31443, Protocol: "TCP"}, {Name: "http", Port: 80, Protocol: "TCP"},
+			}},
 		{Namespace: "default", Name: "metrics", Type: "NodePort", Ports: []model.ServicePort{
 			{Port: 443, NodePort: 30443, Protocol: "UDP"},
 		}},

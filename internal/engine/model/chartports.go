@@ -47,3 +47,13 @@ type CredentialsAPI interface {
 	// another's by now, is success.
 	DeleteCredentials(ctx context.Context, pack string, c Credentials) error
 }
+
+// ServicesAPI is what a status asks of what runs in a cluster.
+type ServicesAPI interface {
+	// Services returns the services of type LoadBalancer and NodePort, sorted by namespace and
+	// name; one call for each 500 of all services.
+	Services(ctx context.Context) ([]Service, error)
+	// Usage returns how much of the nodes is used and requested; two calls, and one more for
+	// each 500 pods. Where metrics are not served, nothing is Measured, which is no error.
+	Usage(ctx context.Context) (Usage, error)
+}

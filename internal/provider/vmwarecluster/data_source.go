@@ -68,8 +68,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 	attributes["services"] = enginecrud.LookupServices("null without `kubeconfig`.")
 	attributes["usage"] = usageAttribute()
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A cluster that another workspace has made, by its name: what vCenter knows of it and, with a kubeconfig, what its " +
-			"API says of services and usage. Its administrator's kubeconfig is in the state of that workspace alone.",
+		MarkdownDescription: "A cluster that another workspace has made, by its name: what vCenter knows of it and, with a kubeconfig, what " +
+			"its API says of services and usage. Its administrator's kubeconfig is in the state of that workspace alone.",
 		Attributes: attributes,
 	}
 }

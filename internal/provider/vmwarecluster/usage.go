@@ -37,8 +37,8 @@ func usageLimitsAttribute() schema.SingleNestedAttribute {
 	}
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "How much of its nodes the cluster may use before `health` is `Unhealthy`. Each refresh judges its own moment, by the " +
-			"metrics that the cluster serves (`metrics.k8s.io`, as of metrics-server); the condition `UsageWithinLimits` says what is over. " +
+		MarkdownDescription: "How much of its nodes the cluster may use before `health` is `Unhealthy`. Each refresh judges its own moment, by " +
+			"the metrics that the cluster serves (`metrics.k8s.io`, as of metrics-server); the condition `UsageWithinLimits` says what is over. " +
 			"Where none are served, that is `Unknown` and the health is as it was. No apply does anything about it. Defaults to no limits.",
 		Attributes: map[string]schema.Attribute{
 			"cpu_percent":         percent("CPU that all nodes together use"),
