@@ -19,11 +19,14 @@ const Name = "demo"
 
 // Files are those of the chart in a version. Its values are text, which a ConfigMap has;
 // replicas, a whole number by its schema; missing, the name of a Secret that the pods of its
-// Deployment mount; login, the name of a Secret that the chart makes; and hookMissing, the same for the Job that runs before the rest.
+// Deployment mount; login, the name of a Secret that the chart makes; hookMissing, the same
+// for the Job that runs before the rest; image and hookImage, what the two run, which no
+// registry has otherwise.
 func Files(version string) map[string]string {
 	return map[string]string{
-		"Chart.yaml":                "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
-		"values.yaml":               "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\nlogin: ''\n",
+		"Chart.yaml": "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
+		"values.yaml": "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\nlogin: ''\n" +
+			"image: ''\nhookImage: ''\n",
 		"values.schema.json":        `{"type": "object", "properties": {"replicas": {"type": "integer"}}}`,
 		"crds/widgets.yaml":         definition,
 		"templates/widget.yaml":     widget,
@@ -79,7 +82,7 @@ spec:
     spec:
       containers:
         - name: app
-          image: registry.example.com/app:{{ .Chart.Version }}
+          image: {{ .Values.image | default (printf "registry.example.com/app:%s" .Chart.Version) }}
       {{- with .Values.missing }}
       volumes:
         - name: missing
@@ -101,7 +104,10 @@ spec:
       restartPolicy: Never
       containers:
         - name: prepare
-          image: registry.example.com/prepare:1
+          image: {{ .Values.hookImage | default "registry.example.com/prepare:1" }}
+          {{- if .Values.hookImage }}
+          command: [sh, -c, "exit 0"]
+          {{- end }}
       {{- with .Values.hookMissing }}
       volumes:
         - name: missing

@@ -1,0 +1,127 @@
+//go:build real
+
+package processes_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gantry/terraform-provider-gantry/internal/testing/testchart"
+)
+
+// chartOf is a configuration whose cluster has the chart of tests as a pack.
+func (d *datacenter) chartOf(folder, values string) string {
+	pack := fmt.Sprintf(`packs              = {
+      app = {
+        layer = "addon", namespace = "apps", wait_timeout = "1m", chart = { path = %q }
+        values = [yamlencode({ image = "registry.k8s.io/pause:3.10.1", hookImage = "docker.io/library/busybox:1" }), %q]
+      }
+     `, folder, values)
+	return strings.Replace(d.real("1.37.2", 1, 1, ""), "packs              = {", pack, 1)
+}
+
+// TestRealPacks has a real API server, and what runs behind it, judge what is done with the
+// releases of charts: an installation with a hook and definitions of its own, an upgrade, one
+// that never becomes ready and is rolled back, and the end of it.
+func TestRealPacks(t *testing.T) {
+	d := newRealDatacenter(t, realOptions(t))
+	first := testchart.Folder(t, testchart.Files("1.0.0"))
+	second := testchart.Folder(t, testchart.Files("1.1.0"))
+	w := newWorkspace(t, d.chartOf(first, "text: one"))
+	w.patience = patience
+	w.must(apply...)
+	d.runsChart(w, "one", "1.0.0", "1")
+	w.nothingToDo()
+
+	w.configure(d.chartOf(second, "text: two"))
+	w.must(apply...)
+	d.runsChart(w, "two", "1.1.0", "2")
+
+	// Its pods mount a Secret that is not there, so that none becomes ready.
+	w.configure(d.chartOf(second, "{text: three, missing: nothing}"))
+	if out := w.must(apply...); !strings.Contains(out, "nothing") || !strings.Contains(out, "Deployment") {
+		t.Errorf("the warning does not name what the pods wait for:\n%s", out)
+	}
+	d.runsChart(w, "two", "1.1.0", "4")
+
+	w.configure(d.chartOf(second, "text: four"))
+	w.must(apply...)
+	d.runsChart(w, "four", "1.1.0", "5")
+	w.nothingToDo()
+
+	w.configure(d.real("1.37.2", 1, 1, ""))
+	w.must(apply...)
+	w.nothingToDo()
+	for what, err := range map[string]error{
+		"Deployment": d.missing(w, func() error {
+			_, err := d.api(w).AppsV1().Deployments("apps").Get(t.Context(), "app", metav1.GetOptions{})
+			return err
+		}),
+		"ConfigMap": d.missing(w, func() error {
+			_, err := d.api(w).CoreV1().ConfigMaps("apps").Get(t.Context(), "app", metav1.GetOptions{})
+			return err
+		}),
+	} {
+		if err != nil {
+			t.Errorf("after the pack was taken out, its %s: %v", what, err)
+		}
+	}
+	if releases := d.releases(w); len(releases) > 0 {
+		t.Errorf("after the pack was taken out there are %v", releases)
+	}
+}
+
+// missing is an error unless something is not found.
+func (d *datacenter) missing(_ *workspace, get func() error) error {
+	switch err := get(); {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("is still there")
+}
+
+// runsChart expects the release to be deployed in one revision, with the text, the version of
+// the chart and the revision that its ConfigMap has.
+func (d *datacenter) runsChart(w *workspace, text, version, revision string) {
+	d.t.Helper()
+	api := d.api(w)
+	config, err := api.CoreV1().ConfigMaps("apps").Get(d.t.Context(), "app", metav1.GetOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if config.Data["text"] != text || config.Data["version"] != version {
+		d.t.Errorf("the ConfigMap has %v, want the text %s of version %s", config.Data, text, version)
+	}
+	deployment, err := api.AppsV1().Deployments("apps").Get(d.t.Context(), "app", metav1.GetOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if !available(deployment) {
+		d.t.Errorf("the Deployment is not available: %+v", deployment.Status)
+	}
+	releases := d.releases(w)
+	if !slices.Contains(releases, revision+" deployed") || slices.ContainsFunc(releases, func(r string) bool { return strings.Contains(r, "pending") }) {
+		d.t.Errorf("the release has the revisions %v, want %s deployed", releases, revision)
+	}
+}
+
+// releases are the revisions of the release with their states, as Helm stores them.
+func (d *datacenter) releases(w *workspace) []string {
+	d.t.Helper()
+	secrets, err := d.api(w).CoreV1().Secrets("apps").List(d.t.Context(), metav1.ListOptions{LabelSelector: "owner=helm,name=app"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var revisions []string
+	for _, s := range secrets.Items {
+		revisions = append(revisions, s.Labels["version"]+" "+s.Labels["status"])
+	}
+	return revisions
+}
