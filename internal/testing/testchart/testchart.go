@@ -83,6 +83,9 @@ spec:
       containers:
         - name: app
           image: {{ .Values.image | default (printf "registry.example.com/app:%s" .Chart.Version) }}
+          {{- if .Values.missing }}
+          volumeMounts: [{name: missing, mountPath: /missing}]
+          {{- end }}
       {{- with .Values.missing }}
       volumes:
         - name: missing
@@ -107,6 +110,9 @@ spec:
           image: {{ .Values.hookImage | default "registry.example.com/prepare:1" }}
           {{- if .Values.hookImage }}
           command: [sh, -c, "exit 0"]
+          {{- end }}
+          {{- if .Values.hookMissing }}
+          volumeMounts: [{name: missing, mountPath: /missing}]
           {{- end }}
       {{- with .Values.hookMissing }}
       volumes:
