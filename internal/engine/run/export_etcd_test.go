@@ -66,3 +66,16 @@ func TakeOutUnready(ctx context.Context, spec *model.ClusterSpec, facts *model.F
 	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
 	return r.takeOutUnready(ctx, s)
 }
+
+// TakeOutOfARoll takes a node out of a cluster whose API is at hand.
+func TakeOutOfARoll(ctx context.Context, spec *model.ClusterSpec, facts *model.Facts, api model.API, s model.DeleteNode) error {
+	timing := model.Timing{
+		Tick: time.Millisecond, MaxTick: time.Millisecond, ReadyWait: 20 * time.Millisecond,
+		LeaseWait: time.Second, LeaseLife: time.Second, CallTimeout: time.Second,
+	}
+	r := &Runner{Config: Config{Spec: spec, World: &observe.World{Facts: *facts}, Timing: timing}}
+	r.record = newRecordWriter(r)
+	r.api = &clusterAPI{turn: make(chan struct{}, 1), api: api, ready: true, timing: timing}
+	defer r.releaseRenewals(ctx)
+	return r.takeOut(ctx, s)
+}
