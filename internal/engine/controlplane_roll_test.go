@@ -175,6 +175,10 @@ func TestControlPlaneRolls(t *testing.T) {
 		"three, by image": {3, func(_ *world, s *model.ClusterSpec) { s.Image.Template = "gantry-node-1.37.2-nosnap" },
 			[]string{"create_node prod-cp-4", "delete_node prod-cp-1", "create_node prod-cp-5", "delete_node prod-cp-2",
 				"create_node prod-cp-6", "delete_node prod-cp-3"}},
+		"five, by disk": {5, func(_ *world, s *model.ClusterSpec) { s.ControlPlane.DiskGB = 60 },
+			[]string{"create_node prod-cp-6", "delete_node prod-cp-1", "create_node prod-cp-7", "delete_node prod-cp-2",
+				"create_node prod-cp-8", "delete_node prod-cp-3", "create_node prod-cp-9", "delete_node prod-cp-4",
+				"create_node prod-cp-10", "delete_node prod-cp-5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
