@@ -203,7 +203,24 @@ resource "gantry_vmware_cluster" "bench" {
     vcenter_server = "own"
     username       = "administrator@vsphere.local"
   }
-  profile       = { kubernetes_version = "1.37.2", image = { template = "gantry-node-1.37.2" } }
+  profile = {
+    kubernetes_version = "1.37.2"
+    image              = { template = "gantry-node-1.37.2" }
+    packs = { network = { layer = "cni", manifests = [yamlencode({ # without one, no node becomes Ready
+      apiVersion = "apps/v1", kind = "DaemonSet", metadata = { name = "network", namespace = "kube-system" }
+      spec = {
+        selector = { matchLabels = { app = "network" } }
+        template = {
+          metadata = { labels = { app = "network" } }
+          spec = {
+            hostNetwork = true
+            tolerations = [{ operator = "Exists" }]
+            containers  = [{ name = "network", image = "network" }]
+          }
+        }
+      }
+    })] } }
+  }
   datacenter    = "dc-1"
   folder        = "bench"
   network       = { ip_allocation = "static" }
