@@ -44,8 +44,8 @@ func TestRealPacks(t *testing.T) {
 
 	// Its pods mount a Secret that is not there, so that none becomes ready.
 	w.configure(d.chartOf(second, "{text: three, missing: nothing}"))
-	if out := w.must(apply...); !strings.Contains(out, "nothing") || !strings.Contains(out, "Deployment") {
-		t.Errorf("the warning does not name what the pods wait for:\n%s", out)
+	if out := w.refused(apply...); !strings.Contains(out, `"nothing"`) || !strings.Contains(out, "Deployment/apps/app") {
+		t.Errorf("the error does not name what the pods wait for:\n%s", out)
 	}
 	d.runsChart(w, "two", "1.1.0", "4")
 
