@@ -35,7 +35,7 @@ func (w *world) writtenWith(spec model.ClusterSpec, secrets *model.Secrets, vers
 }
 
 // TestTheKeyOfSecretsIsRaised changes the key of a cluster that was created with one, and
-// rolls it for another reason then.
+// rolls it for another reason then, after an import.
 func TestTheKeyOfSecretsIsRaised(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
@@ -56,6 +56,10 @@ func TestTheKeyOfSecretsIsRaised(t *testing.T) {
 	w.wholeControlPlane(spec, secrets, 1)
 	w.writtenWith(spec, secrets, "v2", "2,1")
 
+	// Who has imported the cluster has its keys.
+	found, err := w.engine().Import(t.Context(), engine.ImportRequest{Ref: spec.Ref, Kubeconfig: secrets.Kubeconfig})
+	w.must(err)
+	secrets = found.Secrets
 	spec.ControlPlane.CPU = 4
 	w.apply(spec, secrets)
 	w.writtenWith(spec, secrets, "v2", "2")
