@@ -2,18 +2,12 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
-	"github.com/gantry/terraform-provider-gantry/internal/pki"
-	"github.com/gantry/terraform-provider-gantry/internal/simulator"
-	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
 
 // TestControlPlaneRollInterrupted kills the roll of a single control-plane node at its
@@ -47,20 +41,14 @@ func TestControlPlaneRollInterrupted(t *testing.T) {
 // deleted.
 func TestLostControlPlaneReplacementInterrupted(t *testing.T) {
 	t.Parallel()
-	lost := func(w *world) (model.ClusterSpec, *model.Secrets) {
-		spec, secrets := w.fullControlPlane(3)
-		w.must(w.sim.DeleteVM("prod-cp-2"))
-		w.notReady(secrets, "prod-cp-2")
-		return spec, secrets
-	}
 	replaced := func(w *world) {
-		spec, secrets := lost(w)
+		spec, secrets := w.lostMember()
 		w.sim.ResetCalls()
 		w.apply(spec, secrets)
 	}
 	interrupt(t, 12, disturbances, replaced, func(t *testing.T, k int, d disturbance) {
 		w := d.world(t)
-		spec, secrets := lost(w)
+		spec, secrets := w.lostMember()
 		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 		})
@@ -69,127 +57,61 @@ func TestLostControlPlaneReplacementInterrupted(t *testing.T) {
 	})
 }
 
+// lostMember is a cluster that has lost the VM of one of three control-plane nodes.
+func (w *world) lostMember() (model.ClusterSpec, *model.Secrets) {
+	w.t.Helper()
+	spec, secrets := w.fullControlPlane(3)
+	w.must(w.sim.DeleteVM("prod-cp-2"))
+	w.notReady(secrets, "prod-cp-2")
+	return spec, secrets
+}
+
 // TestControlPlaneRollKilledAtTheAPI kills the roll, of CPU and settings, at each change that
 // it makes in the cluster: right before it, or after.
 func TestControlPlaneRollKilledAtTheAPI(t *testing.T) {
 	t.Parallel()
-	killedAtTheAPI(t, 3, func(spec *model.ClusterSpec) {
+	killedAtTheAPI(t, 3, func(w *world) (model.ClusterSpec, *model.Secrets) {
+		spec, secrets := w.fullControlPlane(1)
 		spec.ControlPlane.CPU = 4
 		spec.Settings.APIServer = bootstrap.Arguments{"max-requests-inflight": "800"}
-	}, (*world).hasSettings)
+		return spec, secrets
+	}, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+		w.wholeControlPlane(spec, secrets, 1)
+		w.hasSettings(spec, secrets)
+	})
 }
 
-// killedAtTheAPI kills a change of a single control-plane node at every so many of its
-// changes of the cluster, applies again, and tests what there is then.
-func killedAtTheAPI(
-	t *testing.T, every int, change func(*model.ClusterSpec), test func(*world, model.ClusterSpec, *model.Secrets),
-) {
-	t.Helper()
-	const before, after = "before", "after"
-	run := func(t *testing.T, k int, late bool) (*world, model.ClusterSpec, *model.Secrets, *killedKube) {
-		w := newWorld(t, simulator.Options{})
-		spec, secrets := w.fullControlPlane(1)
-		change(&spec)
-		e := w.engine()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		dying := &killedKube{Kube: e.Kube, kill: cancel, late: late, left: k}
-		e.Kube = dying
-		e.Timing.RetryBudget = 0
-		_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
-		w.sim.AdvanceClock(2 * time.Minute)
-		return w, spec, secrets, dying
-	}
-	const never = 1 << 20
-	sweep.Sweep[string]{
-		Every:    every,
-		Variants: []string{before, after},
-		Calls: func(t *testing.T) (int, int) {
-			_, _, _, counted := run(t, never, false)
-			return 1, never - counted.left
-		},
-		Test: func(t *testing.T, k int, when string) {
-			w, spec, secrets, _ := run(t, k, when == after)
-			w.apply(spec, secrets)
-			w.wholeControlPlane(spec, secrets, 1)
-			test(w, spec, secrets)
-		},
-	}.Run(t)
+// TestLostControlPlaneReplacementKilledAtTheAPI is the same for one of three whose VM was
+// deleted, and which may lead etcd.
+func TestLostControlPlaneReplacementKilledAtTheAPI(t *testing.T) {
+	t.Parallel()
+	killedAtTheAPI(t, 5, (*world).lostMember, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+		w.wholeControlPlane(spec, secrets, 3)
+	})
 }
 
-// killedKube is the cluster's API as a run has it that is killed at its k-th change of it:
-// before the change is made, or after.
-type killedKube struct {
-	model.Kube
-	kill func()
-	late bool
-
-	mu   sync.Mutex
-	left int
+// TestUpgradeKilledAtTheAPI is the same for an upgrade.
+func TestUpgradeKilledAtTheAPI(t *testing.T) {
+	t.Parallel()
+	killedAtTheAPI(t, 8, func(w *world) (model.ClusterSpec, *model.Secrets) {
+		spec, secrets := w.old(1, 1)
+		return upgraded(spec), secrets
+	}, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+		w.isUpgraded(spec, secrets)
+		if members := w.etcdMembers(secrets); len(members) != 1 {
+			w.t.Errorf("the members of etcd are %v", members)
+		}
+	})
 }
 
-func (k *killedKube) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
-	api, err := k.Kube.Connect(kubeconfig, etcd)
-	return killedAPI{api, k}, err
-}
-
-type killedAPI struct {
-	model.API
-	kube *killedKube
-}
-
-var errKilled = errors.New("the run was killed")
-
-// change makes one of the changes that the run is counted by.
-func (k *killedKube) change(do func() error) error {
-	k.mu.Lock()
-	k.left--
-	now, dead := k.left == 0, k.left < 0
-	k.mu.Unlock()
-	if dead || now && !k.late {
-		k.kill()
-		return errKilled
-	}
-	err := do()
-	if now {
-		k.kill()
-		return errKilled
-	}
-	return err
-}
-
-func (a killedAPI) MoveEtcdLeader(ctx context.Context, away string) error {
-	return a.kube.change(func() error { return a.API.MoveEtcdLeader(ctx, away) })
-}
-
-func (a killedAPI) RemoveEtcdMember(ctx context.Context, id uint64) error {
-	return a.kube.change(func() error { return a.API.RemoveEtcdMember(ctx, id) })
-}
-
-func (a killedAPI) Drain(ctx context.Context, name string, timeout time.Duration) error {
-	return a.kube.change(func() error { return a.API.Drain(ctx, name, timeout) })
-}
-
-func (a killedAPI) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {
-	return a.kube.change(func() error { return a.API.DrainToRestart(ctx, name, timeout) })
-}
-
-func (a killedAPI) DeleteNode(ctx context.Context, name string) error {
-	return a.kube.change(func() error { return a.API.DeleteNode(ctx, name) })
-}
-
-func (a killedAPI) UpdateKubeadmConfig(ctx context.Context, config model.KubeadmConfig) error {
-	return a.kube.change(func() error { return a.API.UpdateKubeadmConfig(ctx, config) })
-}
-
-func (a killedAPI) PutToken(ctx context.Context, token string, expires time.Time) error {
-	return a.kube.change(func() error { return a.API.PutToken(ctx, token, expires) })
-}
-
-func (a killedAPI) PutCertificates(ctx context.Context, data map[string][]byte) error {
-	return a.kube.change(func() error { return a.API.PutCertificates(ctx, data) })
-}
-
-func (a killedAPI) RewriteSecrets(ctx context.Context) error {
-	return a.kube.change(func() error { return a.API.RewriteSecrets(ctx) })
+// TestSurgeRollKilledAtTheAPI is the same for workers that are replaced two at a time.
+func TestSurgeRollKilledAtTheAPI(t *testing.T) {
+	t.Parallel()
+	killedAtTheAPI(t, 5, func(w *world) (model.ClusterSpec, *model.Secrets) {
+		spec, secrets := w.rollablePool(model.NodePool{Count: 3, MaxSurge: 2}, 0)
+		spec.Workers[0].CPU = 4
+		return spec, secrets
+	}, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+		w.goesOn(spec, secrets)
+	})
 }

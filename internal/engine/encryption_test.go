@@ -106,8 +106,12 @@ func TestTheKeyOfSecretsIsRaisedBesideAKill(t *testing.T) {
 // TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI kills it at its changes of the cluster.
 func TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI(t *testing.T) {
 	t.Parallel()
-	encrypted := func(spec *model.ClusterSpec) { spec.EncryptionVersion = 1 }
-	killedAtTheAPI(t, 12, encrypted, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+	killedAtTheAPI(t, 12, func(w *world) (model.ClusterSpec, *model.Secrets) {
+		spec, secrets := w.fullControlPlane(1)
+		spec.EncryptionVersion = 1
+		return spec, secrets
+	}, func(w *world, spec model.ClusterSpec, secrets *model.Secrets) {
+		w.wholeControlPlane(spec, secrets, 1)
 		w.writtenWith(spec, secrets, "v1", "1,0")
 	})
 }
