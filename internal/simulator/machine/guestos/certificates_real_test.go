@@ -20,6 +20,10 @@ import (
 // renewed when they are a minute old.
 const firstValidity = 7 * time.Minute
 
+// maxFirstLife is how long it may take from the first boot until the cluster works with
+// certificates that are not the first.
+const maxFirstLife = 12 * time.Minute
+
 // A cluster on a whole system lives through the end of its first certificates, with no
 // apply. Then it is off until all that it has is over, kubelet's certificate too, and
 // comes back by itself.
@@ -32,6 +36,7 @@ func TestRealCertificates(t *testing.T) {
 		Home: t.TempDir(), Guest: guestProgram, Systems: map[string]string{"debian": strings.TrimSpace(string(debian))},
 	})
 	c.system = "debian"
+	began := time.Now()
 	node := c.node("cp1", bootstrap.FirstControlPlane, "10.10.128.11")
 	node.CertificateValidity = firstValidity
 	node.Schedulable = true
@@ -57,6 +62,9 @@ func TestRealCertificates(t *testing.T) {
 		return state != "active" && state != "activating"
 	})
 	c.worksWithCertificates("cp1", "first")
+	if took := time.Since(began); took > maxFirstLife {
+		t.Errorf("the first certificates were outlived after %s, and not within %s", took.Round(time.Second), maxFirstLife)
+	}
 
 	// A kubelet without a valid certificate does not start, and kubeadm's are over, too.
 	for _, name := range []string{
