@@ -205,7 +205,7 @@ func TestRollStopsAtANodeThatIsNotInitialized(t *testing.T) {
 	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
-	w.must(api.Apply(t.Context(), w.cloudProvider("wrong").Manifests)) // as an administrator might
+	w.byHand(api, w.cloudProvider("wrong").Manifests...) // as an administrator might
 	spec.Workers[0].CPU = 4
 	e := w.engine()
 	e.Timing.ReadyWait = time.Second
@@ -216,7 +216,7 @@ func TestRollStopsAtANodeThatIsNotInitialized(t *testing.T) {
 	if nodes := w.kubeNodes(secrets); !nodes["prod-general-1"].Ready || nodes["prod-general-1"].Unschedulable {
 		t.Errorf("the node that was to be replaced: %+v", nodes["prod-general-1"])
 	}
-	w.must(api.Apply(t.Context(), w.cloudProvider(w.sim.Password()).Manifests))
+	w.byHand(api, w.cloudProvider(w.sim.Password()).Manifests...)
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	if err != nil || out.Status.State != model.StateRunning {
 		t.Fatalf("%+v, %v", out.Status, err)

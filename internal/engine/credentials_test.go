@@ -90,7 +90,7 @@ func TestCredentialsFollowTheAccount(t *testing.T) {
 		t.Error("the chart has deleted the Secret")
 	}
 	w.expectPlan(spec, secrets)
-	w.must(w.kubeAPI(secrets).Apply(t.Context(), []string{fmt.Sprintf(mountsLogin, "other")}))
+	w.byHand(w.kubeAPI(secrets), fmt.Sprintf(mountsLogin, "other"))
 
 	spec.Account = w.account("k8s@vsphere.local", "second", 2)
 	w.expectPlan(spec, secrets, "write_credentials csi (storage/login)", "write_credentials app (apps/login)")

@@ -29,7 +29,7 @@ func TestAClusterWithoutPodNetworkIsNotHealthy(t *testing.T) {
 		t.Fatalf("planned %v, %v", actions(p), p.Warnings)
 	}
 
-	w.must(w.administrator(secrets).Apply(t.Context(), network.Manifests))
+	w.byHand(w.administrator(secrets), network.Manifests...)
 	w.eventually(func() bool {
 		status, _, err := w.engine().Status(t.Context(), spec, secrets)
 		w.must(err)

@@ -83,7 +83,7 @@ func TestDrainTakenBack(t *testing.T) {
 	node := ""
 	for _, byHand := range []bool{false, true} {
 		if byHand {
-			w.must(api.Apply(t.Context(), []string{"apiVersion: v1\nkind: Node\nmetadata: {name: " + node + "}\nspec: {unschedulable: true}\n"}))
+			w.byHand(api, "apiVersion: v1\nkind: Node\nmetadata: {name: "+node+"}\nspec: {unschedulable: true}\n")
 		}
 		_, err := w.engine().Apply(t.Context(), engine.Request{Spec: larger, Secrets: secrets})
 		stuck := w.cordoned(secrets)

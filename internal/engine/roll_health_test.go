@@ -118,9 +118,7 @@ func (w *world) guard(secrets *model.Secrets) model.API {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := api.Apply(w.t.Context(), []string{guarded("1")}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.byHand(api, guarded("1"))
 	w.until("the pod runs", func(ctx context.Context) bool { return api.Available(ctx, "default", "web") == nil })
 	return api
 }
@@ -143,9 +141,7 @@ func TestRollHonoursDisruptionBudgets(t *testing.T) {
 			t.Fatalf("%d VMs are there: %v", n, w.sim.Leftovers().VMs)
 		}
 	}
-	if err := api.Apply(t.Context(), []string{guarded("0")}); err != nil {
-		t.Fatal(err)
-	}
+	w.byHand(api, guarded("0"))
 	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil {
 		t.Fatal(err)
 	}

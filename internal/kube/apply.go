@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/dynamic"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
@@ -22,19 +22,21 @@ import (
 // or namespace does not exist yet, or that meets a busy API, is retried until
 // ctx ends; a permanent refusal fails the call after one attempt of every
 // object. The error names each object.
-func (a *api) Apply(ctx context.Context, manifests []string) error {
-	pending, err := parse(manifests)
+func (a *api) Apply(ctx context.Context, m model.PackManifests) ([]model.PackObject, error) {
+	pending, err := parse(m.Manifests)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	applied := newAppliedObjects(pending)
 	for {
 		var refused, retryErrs []error
 		var unknownKind bool
 		var remaining []*unstructured.Unstructured
 		for _, object := range pending {
-			err := a.applyOne(ctx, object)
+			done, err := a.applyOne(ctx, m, object)
 			switch {
 			case err == nil:
+				applied.add(object, done)
 			case retryable(err):
 				remaining = append(remaining, object)
 				retryErrs = append(retryErrs, err)
@@ -44,16 +46,16 @@ func (a *api) Apply(ctx context.Context, manifests []string) error {
 			}
 		}
 		if len(refused) > 0 {
-			return errors.Join(refused...)
+			return nil, errors.Join(refused...)
 		}
 		if len(remaining) == 0 {
-			return nil
+			return applied.list(), nil
 		}
 
 		pending = remaining
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting (%w) to apply:\n%w", context.Cause(ctx), errors.Join(retryErrs...))
+			return nil, fmt.Errorf("gave up waiting (%w) to apply:\n%w", context.Cause(ctx), errors.Join(retryErrs...))
 		case <-time.After(a.interval):
 		}
 		if unknownKind { // it may be served by now
@@ -62,22 +64,22 @@ func (a *api) Apply(ctx context.Context, manifests []string) error {
 	}
 }
 
-func (a *api) applyOne(ctx context.Context, object *unstructured.Unstructured) error {
-	gvk := object.GroupVersionKind()
-	mapping, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+func (a *api) applyOne(ctx context.Context, m model.PackManifests, object *unstructured.Unstructured) (model.PackObject, error) {
+	mapping, err := a.mappingOf(object)
 	if err != nil {
-		return failed(ctx, err, "apply the %s", describe(object))
+		return model.PackObject{}, failed(ctx, err, "apply the %s", describe(object))
 	}
-	var client dynamic.ResourceInterface = a.dynamic.Resource(mapping.Resource)
-	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
-		if object.GetNamespace() == "" {
-			object.SetNamespace(metav1.NamespaceDefault)
-		}
-		client = a.dynamic.Resource(mapping.Resource).Namespace(object.GetNamespace())
+	done := model.PackObject{ObjectRef: place(object, mapping)}
+	for _, known := range m.Objects {
+		done.TakenOver = done.TakenOver || known.TakenOver && known.ObjectRef == done.ObjectRef
+	}
+	if !done.TakenOver {
+		mark(object, m.Owner)
 	}
 	// Forced: the profile is authoritative for the fields that it sets.
-	_, err = client.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
-	return failed(ctx, err, "apply the %s", describe(object))
+	_, err = a.resource(mapping, done.Namespace).Apply(ctx, object.GetName(), object,
+		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	return done, failed(ctx, err, "apply the %s", describe(object))
 }
 
 // retryable reports whether a later attempt may succeed: a kind that is not

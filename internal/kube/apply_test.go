@@ -12,14 +12,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
+
+// manifests are some of no pack.
+func manifests(texts ...string) model.PackManifests { return model.PackManifests{Manifests: texts} }
 
 func TestApply(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	api := connect(t, kube.Options{}, s.kubeconfig(s.URL))
-	if err := api.Apply(t.Context(), []string{documents, list}); err != nil {
+	if _, err := api.Apply(t.Context(), manifests(documents, list)); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -56,7 +60,7 @@ func TestApplyWaitsForAKind(t *testing.T) {
 	}
 	time.AfterFunc(50*time.Millisecond, s.serveWidgets)
 	api := connect(t, kube.Options{}, s.kubeconfig(s.URL))
-	if err := api.Apply(t.Context(), []string{widget, documents}); err != nil {
+	if _, err := api.Apply(t.Context(), manifests(widget, documents)); err != nil {
 		t.Fatal(err)
 	}
 	got := s.paths()
@@ -71,7 +75,7 @@ func TestApplyGivesUpWithItsContext(t *testing.T) {
 	api := connect(t, kube.Options{}, s.kubeconfig(s.URL))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err := api.Apply(ctx, []string{widget})
+	_, err := api.Apply(ctx, manifests(widget))
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Widget w") {
 		t.Errorf("want the deadline and the object, got %v", err)
 	}
@@ -87,7 +91,7 @@ func TestApplyRefusedForGood(t *testing.T) {
 		return 0, ""
 	}
 	api := connect(t, kube.Options{}, s.kubeconfig(s.URL))
-	err := api.Apply(t.Context(), []string{widget, list})
+	_, err := api.Apply(t.Context(), manifests(widget, list))
 	if err == nil || !strings.Contains(err.Error(), "ConfigMap default/first") || strings.Contains(err.Error(), "Widget") {
 		t.Errorf("want the refused object only, got %v", err)
 	}
@@ -110,7 +114,7 @@ func TestApplyReadsAllBeforeItActs(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			api := connect(t, kube.Options{}, s.kubeconfig(s.URL))
-			err := api.Apply(t.Context(), []string{list, "# nothing\n---\n" + tc.manifest})
+			_, err := api.Apply(t.Context(), manifests(list, "# nothing\n---\n"+tc.manifest))
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "manifest 2, document 2") {
 				t.Errorf("want %q with its place, got %v", tc.want, err)
 			}

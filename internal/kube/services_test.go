@@ -127,7 +127,7 @@ spec:
   versions:
   - {name: v1beta1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
 `
-	if err := c.Apply(t.Context(), []string{definition}); err != nil {
+	if _, err := c.Apply(t.Context(), manifests(definition)); err != nil {
 		t.Fatal(err)
 	}
 }

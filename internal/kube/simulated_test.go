@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type cluster struct {
 	ca          []byte
 	store       *kubeapi.Store
 	authorities *pki.Authorities
+	before      atomic.Pointer[func(*http.Request)] // called before each request is served
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -87,7 +89,13 @@ func newUnboundCluster(t *testing.T) *cluster {
 		Rules:      []rbacv1.PolicyRule{{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}}},
 	}, kubeapi.ClusterRoles)
 	api := kubeapi.NewServer(store, clientCAs, func() string { return "v1.37.2" }, func() error { return nil })
-	server := httptest.NewUnstartedServer(api)
+	c := &cluster{ca: authorities.CA.Cert, store: store, authorities: authorities}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if before := c.before.Load(); before != nil {
+			(*before)(r)
+		}
+		api.ServeHTTP(w, r)
+	}))
 	server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{serving(t, authorities.CA)},
 		ClientAuth:   tls.RequestClientCert,
@@ -109,10 +117,9 @@ func newUnboundCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &cluster{
-		API: connect(t, kube.Options{Interval: 20 * time.Millisecond}, kubeconfig),
-		url: server.URL, ca: authorities.CA.Cert, store: store, authorities: authorities,
-	}
+	c.API = connect(t, kube.Options{Interval: 20 * time.Millisecond}, kubeconfig)
+	c.url = server.URL
+	return c
 }
 
 // serving issues the API server's certificate.
@@ -163,7 +170,7 @@ func TestSimulatedDrainMovesPodsAndHonoursBudgets(t *testing.T) {
 	c := newCluster(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if err := c.Apply(ctx, []string{network, shop}); err != nil {
+	if _, err := c.Apply(ctx, manifests(network, shop)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() error { return c.Available(t.Context(), "default", "web") })
@@ -191,7 +198,7 @@ func TestSimulatedDefinitionAndObjectInOnePack(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for range 2 { // again, as an apply without changes would
-		if err := c.Apply(ctx, []string{widget + "---" + definition}); err != nil {
+		if _, err := c.Apply(ctx, manifests(widget+"---"+definition)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -127,7 +127,17 @@ type AppliedPack struct {
 	Position int `json:",omitempty"`
 	// Profile is what the profile's values were; nil: the pack had no override, or it is not known.
 	Profile *ProfileValues `json:",omitempty"`
+	// Inventory says that the cluster has an inventory of the objects of its manifests. A
+	// pack of manifests that an older Gantry applied has none.
+	Inventory bool `json:",omitempty"`
+	// KeepObjects is as in the pack, and Layer is its layer: a pack of manifests that is taken
+	// out is judged by them.
+	KeepObjects bool   `json:",omitempty"`
+	Layer       string `json:",omitempty"`
 }
+
+// HasManifests reports whether the cluster has objects of manifests of the pack.
+func (a AppliedPack) HasManifests() bool { return a.Inventory || a.Release == nil && a.Hash != "" }
 
 // Applied reports whether a pack is what the cluster holds, as far as is known: a chart that
 // nothing looked for counts as what it was, and so does one that is not found where it was.
@@ -138,7 +148,7 @@ func (k Pack) Applied(have AppliedPack) bool {
 	}
 	switch {
 	case k.Chart == nil:
-		return true
+		return k.KeepObjects == have.KeepObjects
 	case k.Chart.Resolved.Digest != "":
 		return have.Digest == k.Chart.Resolved.Digest
 	case k.Chart.Resolved.Problem != "":

@@ -57,3 +57,42 @@ type ServicesAPI interface {
 	// each 500 pods. Where metrics are not served, nothing is Measured, which is no error.
 	Usage(ctx context.Context) (Usage, error)
 }
+
+// ManifestsAPI is what a cluster's API does about packs of manifests.
+type ManifestsAPI interface {
+	// Written returns the objects of manifests, each once and in their order, as they are
+	// written there. It makes no call.
+	Written(ctx context.Context, manifests []string) ([]ObjectRef, error)
+	// FindObjects returns them as the API names them, and which of them others have made. Of
+	// those that are among known, that is as it was; it is one call for each other one, and a
+	// few to learn which kinds there are. The namespace of one whose kind is not served yet is
+	// as it is written.
+	FindObjects(ctx context.Context, m PackManifests, known []PackObject) ([]PackObject, error)
+	// Apply applies manifests (YAML, several documents allowed) server-side with the field
+	// manager "gantry", with the marks of their owner on what is not taken over, and returns
+	// their objects as the API names them. An object in a kind that does not exist yet is
+	// retried until ctx ends, so that a CRD and its object may be in one pack.
+	Apply(ctx context.Context, m PackManifests) ([]PackObject, error)
+	// DeleteObject deletes an object that has the marks of the owner, unless it is protected,
+	// and waits for nothing: it is called again until the object is gone or stays. It is one
+	// call or two, and a few more where the kind is not served or is that of definitions.
+	DeleteObject(ctx context.Context, owner PackOwner, object ObjectRef) (ObjectEnd, error)
+}
+
+// PackManifests are manifests and whose their objects are.
+type PackManifests struct {
+	Owner     PackOwner // zero: no one's, and they get no marks
+	Manifests []string
+	// Objects say which of their objects are taken over.
+	Objects []PackObject
+	// Adopts has what Gantry has applied without a mark count as its own: an older one did.
+	Adopts bool
+}
+
+// ObjectEnd is what has become of an object that leaves its pack.
+type ObjectEnd struct {
+	// Stays is why it is not deleted, and Leaving why it is not gone yet. Both are empty where
+	// it is gone.
+	Stays   string
+	Leaving string
+}

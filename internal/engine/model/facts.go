@@ -136,6 +136,9 @@ type APIFacts struct {
 	NotFromHere string `json:",omitempty"`
 	Nodes       map[string]KubeNode
 	Packs       map[string]AppliedPack // what was applied, by pack
+	// Inventories are the objects of packs of manifests that go when they leave their pack, by
+	// pack. A pack whose inventory is lost has none.
+	Inventories map[string][]ObjectRef `json:",omitempty"`
 	// ImportDataStored reports whether the cluster holds what import needs, and
 	// AuthoritiesOmitted whether that is without its authorities.
 	ImportDataStored   bool

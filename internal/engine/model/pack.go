@@ -30,6 +30,9 @@ type Pack struct {
 	// Digest identifies a version of the pack where the manifests hold what no plan
 	// may depend on, such as a write-only secret. Empty: the manifests do.
 	Digest string
+	// KeepObjects has objects that leave the manifests, or that the pack leaves behind when it
+	// is taken out, stay in the cluster.
+	KeepObjects bool
 	// Await is what has to become available for the pack to count as applied; nil:
 	// nothing.
 	Await *Deployment

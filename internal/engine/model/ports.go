@@ -179,6 +179,7 @@ type Kube interface {
 type API interface {
 	CredentialsAPI
 	ServicesAPI
+	ManifestsAPI
 
 	// Ready asks /readyz once. ErrNotReady says that it answers, and which checks failed.
 	Ready(ctx context.Context) error
@@ -240,10 +241,6 @@ type API interface {
 	// kube-system; one call.
 	PostEvent(ctx context.Context, event ClusterEvent) error
 
-	// Apply applies manifests (YAML, several documents allowed) server-side with the
-	// field manager "gantry". An object in a kind that does not exist yet is retried
-	// until ctx ends, so that a CRD and its object may be in one pack.
-	Apply(ctx context.Context, manifests []string) error
 	// Available returns nil once all pods of a deployment are of its present version and
 	// available.
 	Available(ctx context.Context, namespace, deployment string) error

@@ -40,10 +40,10 @@ const (
 	ActionUncordonNode       Action = "uncordon_node"        // target: a node that was to be deleted and stays
 	ActionUpdateDescription  Action = "update_description"   // target: the cluster; description and tags
 	ActionStoreImportData    Action = "store_import_data"    // target: the cluster
-	ActionApplyPack          Action = "apply_pack"           // target: the pack
+	ActionApplyPack          Action = "apply_pack"           // target: the pack, with how many objects it prunes
 	ActionInstallPack        Action = "install_pack"         // target: the pack, with its chart and version
 	ActionUpgradePack        Action = "upgrade_pack"         // target: the same
-	ActionUninstallPack      Action = "uninstall_pack"       // target: the same
+	ActionUninstallPack      Action = "uninstall_pack"       // target: the same, or the pack with how many objects of manifests go
 	ActionWriteCredentials   Action = "write_credentials"    // target: the pack, with the Secret; workloads that mount it restart
 	ActionDeleteCredentials  Action = "delete_credentials"   // target: the same
 	ActionDeleteSnapshots    Action = "delete_snapshots"     // target: the cluster; those on a datastore
@@ -233,9 +233,6 @@ type UpdateDescription struct {
 // StoreImportData writes what import needs into the cluster.
 type StoreImportData struct{ Cluster string }
 
-// ApplyPack applies the manifests of a pack.
-type ApplyPack struct{ Pack Pack }
-
 // ReleaseEndpoint releases the VIP and the extra.
 type ReleaseEndpoint struct {
 	Cluster string
@@ -329,9 +326,6 @@ func (s UpdateDescription) Change() Change { return Change{ActionUpdateDescripti
 
 // Change implements Step.
 func (s StoreImportData) Change() Change { return Change{ActionStoreImportData, s.Cluster} }
-
-// Change implements Step.
-func (s ApplyPack) Change() Change { return Change{ActionApplyPack, s.Pack.Name} }
 
 // Change implements Step.
 func (s ReleaseEndpoint) Change() Change { return Change{ActionReleaseEndpoint, s.Cluster} }

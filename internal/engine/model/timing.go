@@ -14,6 +14,7 @@ type Timing struct {
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
 	ReadyWait   time.Duration // from the last step to all nodes Ready
+	DeleteWait  time.Duration // for objects that leave a pack to be gone
 	TokenLife   time.Duration // of a bootstrap token
 	// LeaseLife is how long a Lease is its holder's that is not renewed, and LeaseWait how
 	// long one is waited for, which is longer.
@@ -41,6 +42,7 @@ func DefaultTiming() Timing {
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
 		ReadyWait:   5 * time.Minute,
+		DeleteWait:  5 * time.Minute,
 		TokenLife:   30 * time.Minute,
 		LeaseLife:   15 * time.Minute,
 		LeaseWait:   20 * time.Minute,

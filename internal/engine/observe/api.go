@@ -77,6 +77,35 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 	if raw := stored[model.PacksKey]; len(raw) < maxPacks && json.Unmarshal(raw, &facts.Packs) != nil {
 		facts.Packs = map[string]model.AppliedPack{}
 	}
+	return readInventories(ctx, api, facts)
+}
+
+// readInventories reads the objects of packs of manifests that go when they leave their pack;
+// one call a pack. One that is damaged is none.
+func readInventories(ctx context.Context, api model.API, facts *model.APIFacts) error {
+	for name, pack := range facts.Packs {
+		if !pack.Inventory {
+			continue
+		}
+		stored, err := api.Secret(ctx, model.InventorySecret(name))
+		if err != nil {
+			return err
+		}
+		inventory, err := model.DecodeInventory(stored[model.InventoryKey])
+		if err != nil {
+			continue
+		}
+		if facts.Inventories == nil {
+			facts.Inventories = map[string][]model.ObjectRef{}
+		}
+		refs := []model.ObjectRef{}
+		for _, o := range inventory.Objects {
+			if !o.TakenOver {
+				refs = append(refs, o.ObjectRef)
+			}
+		}
+		facts.Inventories[name] = refs
+	}
 	return nil
 }
 

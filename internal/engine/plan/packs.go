@@ -16,7 +16,7 @@ func packStages(v view) (network, others []model.Stage) {
 	}
 	network = uninstallStages(v)
 	for i, pack := range v.spec.Packs {
-		steps := packSteps(pack, v.facts.API.Packs[pack.Name], i)
+		steps := packSteps(v, pack, i)
 		if len(steps) == 0 {
 			continue
 		}
@@ -37,7 +37,8 @@ func packStages(v view) (network, others []model.Stage) {
 
 // packSteps are what is done about one: its credentials are there before it, and go after it
 // where it has none any more.
-func packSteps(pack model.Pack, have model.AppliedPack, position int) []model.Step {
+func packSteps(v view, pack model.Pack, position int) []model.Step {
+	have := v.facts.API.Packs[pack.Name]
 	var before, after []model.Step
 	if old := have.Credentials; old != nil && !sameSecret(pack.Credentials, old) {
 		deletion := model.DeleteCredentials{Pack: pack.Name, Credentials: *old}
@@ -53,20 +54,21 @@ func packSteps(pack model.Pack, have model.AppliedPack, position int) []model.St
 	switch {
 	case pack.Unresolved(have) && !sameSecret(pack.Credentials, have.Credentials):
 		return nil // its pods go on with what they have
-	case pack.Unresolved(have), pack.Applied(have):
+	case pack.Unresolved(have), pack.Applied(have) && !v.inventoryLost(pack.Name):
 		return append(before, after...)
 	}
-	return append(append(before, packStep(pack, have, position)), after...)
+	return append(append(before, packStep(v, pack, position)), after...)
 }
 
 func sameSecret(a, b *model.Credentials) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Target() == b.Target()
 }
 
-func packStep(pack model.Pack, have model.AppliedPack, position int) model.Step {
+func packStep(v view, pack model.Pack, position int) model.Step {
 	if pack.Chart == nil {
-		return model.ApplyPack{Pack: pack}
+		return model.ApplyPack{Pack: pack, Position: position, Prunes: len(v.prunes(pack.Name, pack.KeepObjects))}
 	}
+	have := v.facts.API.Packs[pack.Name]
 	// One whose first installation has failed is still being installed: it has no digest yet.
 	if have.Digest == "" || have.Release == nil || moves(pack, have) {
 		return model.InstallPack{Pack: pack, Position: position}
@@ -79,8 +81,8 @@ func moves(pack model.Pack, have model.AppliedPack) bool {
 	return have.Release != nil && (pack.Chart == nil || pack.Chart.Namespace != have.Release.Namespace)
 }
 
-// uninstallStages take out the releases of packs that are not in the profile any more, or
-// that are to be elsewhere: the last one that was applied first. Where one of them fails, those
+// uninstallStages take out the releases and objects of packs that are not in the profile any
+// more, or that are to be elsewhere: the last one that was applied first. Where one of them fails, those
 // that it may need stay.
 func uninstallStages(v view) []model.Stage {
 	var uninstalls []model.UninstallPack
@@ -88,8 +90,13 @@ func uninstallStages(v view) []model.Stage {
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		have := v.facts.API.Packs[name]
 		pack, stays := v.pack(name)
-		if have.Release != nil && (!stays || moves(pack, have)) {
+		switch {
+		case have.Release != nil && (!stays || moves(pack, have)):
 			uninstalls = append(uninstalls, model.UninstallPack{Pack: name, Release: *have.Release, Moves: stays})
+		case have.HasManifests() && (!stays || pack.Chart != nil):
+			uninstalls = append(uninstalls, model.UninstallPack{
+				Pack: name, Objects: len(v.prunes(name, have.KeepObjects)), KeepObjects: have.KeepObjects, Moves: stays,
+			})
 		}
 		if have.Credentials != nil && !stays {
 			deletions = append(deletions, model.DeleteCredentials{Pack: name, Credentials: *have.Credentials})
@@ -134,24 +141,7 @@ func packFindings(v view) model.Findings {
 		return f
 	}
 	f.Add(overrideFindings(v))
-	var gone []string
-	for _, name := range sortedKeys(v.facts.API.Packs) {
-		have := v.facts.API.Packs[name]
-		switch pack, stays := v.pack(name); {
-		case have.Release != nil || have.Hash == "": // a chart's, or credentials alone
-		case !stays:
-			gone = append(gone, name)
-		case pack.Chart != nil:
-			f.Refuse(model.PackField(name, model.FieldChart), "Manifests cannot become a chart",
-				"The objects of pack %q were applied from manifests, and Helm does not take over what it has not made. "+
-					"Keep the manifests, or install the chart as a pack of another name beside them.", name)
-		}
-	}
-	if len(gone) > 0 {
-		f.Refuse(model.ClusterField(model.FieldPacks), "Removing a pack of manifests is not supported",
-			"The packs %s are applied to the cluster. Removing a pack of manifests from a running cluster does not work yet, "+
-				"as it does with a chart: keep it in the profile.", quoted(gone))
-	}
+	f.Add(manifestsFindings(v))
 	return f
 }
 

@@ -97,7 +97,7 @@ func TestPlanRefusesChartsThatCannotBeUsed(t *testing.T) {
 	}
 	s.Packs[len(s.Packs)-1] = chartPack("app", "1.0.0", "sha256:1")
 	f.API.Packs["app"] = model.AppliedPack{Hash: "manifests"}
-	if p := planned(s, f); !says(on(p.Problems, model.PackField("app", model.FieldChart)), "does not take over") {
+	if p := planned(s, f); !says(on(p.Problems, model.PackField("app", model.FieldChart)), `"app" becomes one of a chart`) {
 		t.Errorf("%v", p.Problems)
 	}
 }

@@ -79,6 +79,9 @@ func (r *Runner) dependencies(pack model.Pack) error {
 }
 
 func (r *Runner) uninstallPack(ctx context.Context, s model.UninstallPack) error {
+	if s.Release == (model.Release{}) {
+		return r.removeObjects(ctx, s)
+	}
 	releases, err := r.releases(ctx)
 	if err != nil {
 		return err

@@ -305,12 +305,13 @@ func (g guardedAPI) UpdateCoreDNS(ctx context.Context, version string) error {
 	return g.API.UpdateCoreDNS(ctx, version)
 }
 
-func (g guardedAPI) Apply(ctx context.Context, manifests []string) error {
-	if err := g.check(ctx); err != nil {
-		return err
-	}
+func (g guardedAPI) Apply(ctx context.Context, m model.PackManifests) ([]model.PackObject, error) {
 	Waiting(ctx, "the cluster's API, to which manifests are applied")
-	return g.API.Apply(ctx, manifests)
+	return guarded(ctx, g.check, func() ([]model.PackObject, error) { return g.API.Apply(ctx, m) })
+}
+
+func (g guardedAPI) DeleteObject(ctx context.Context, owner model.PackOwner, object model.ObjectRef) (model.ObjectEnd, error) {
+	return guarded(ctx, g.check, func() (model.ObjectEnd, error) { return g.API.DeleteObject(ctx, owner, object) })
 }
 
 func (g guardedAPI) MoveEtcdLeader(ctx context.Context, away string) error {

@@ -110,7 +110,7 @@ func (r *Runner) readPacks(ctx context.Context, api model.API) error {
 func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 	switch s := step.(type) {
 	case model.ApplyPack:
-		return r.applyPack(ctx, s.Pack)
+		return r.applyPack(ctx, s.Pack, s.Position)
 	case model.InstallPack:
 		return r.releasePack(ctx, s.Pack, s.Position)
 	case model.UpgradePack:
@@ -124,26 +124,6 @@ func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 	default:
 		return fmt.Errorf("unknown step %T", step)
 	}
-}
-
-func (r *Runner) applyPack(ctx context.Context, pack model.Pack) error {
-	if err := r.dependencies(pack); err != nil {
-		return err
-	}
-	api, err := r.api.wait(ctx)
-	if err != nil {
-		return err
-	}
-	bounded, cancel := context.WithTimeout(ctx, r.Timing.APITimeout)
-	defer cancel()
-	if err := api.Apply(bounded, pack.Manifests); err != nil {
-		return err
-	}
-	if err := r.waitAvailable(ctx, api, pack.Await); err != nil {
-		return err
-	}
-	r.packs.set(pack.Name, model.AppliedPack{Hash: pack.Hash()})
-	return nil
 }
 
 // waitAvailable waits for the deployment of a pack. A pack that is applied and does

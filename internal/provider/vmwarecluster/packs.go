@@ -25,6 +25,7 @@ type (
 		DependsOn   []string    `tfsdk:"depends_on"`
 		Wait        *bool       `tfsdk:"wait"`
 		WaitTimeout *string     `tfsdk:"wait_timeout"`
+		Prune       *bool       `tfsdk:"prune"`
 
 		VSphereCredentials *credentialsModel `tfsdk:"vsphere_credentials"`
 	}
@@ -52,6 +53,7 @@ func (m packModel) toModel(name string) enginemodel.Pack {
 		pack.Credentials = &enginemodel.Credentials{Namespace: c.Namespace, Secret: c.Secret, Format: c.Format}
 	}
 	if m.Chart == nil {
+		pack.KeepObjects = m.Prune != nil && !*m.Prune
 		return pack
 	}
 	pack.Chart = &enginemodel.Chart{

@@ -36,7 +36,9 @@ func TestSpecOfCharts(t *testing.T) {
     "z": {"layer": "addon", "chart": {"name": "z", "repository": "https://charts.example.com", "version": "1.2.3", "digest": "sha256:5b"},
       "namespace": "two", "values": ["a: 1", "b: 2"], "wait": false, "wait_timeout": "5m",
       "vsphere_credentials": {"namespace": "three", "secret": "login", "format": "csi"}},
-    "net": {"layer": "cni", "chart": {"oci": "oci://registry.example.com/net", "version": "2.0.0"}, "namespace": "kube-system"}
+    "net": {"layer": "cni", "chart": {"oci": "oci://registry.example.com/net", "version": "2.0.0"}, "namespace": "kube-system"},
+    "plain": {"layer": "csi", "manifests": ["x"], "prune": true},
+    "stays": {"layer": "csi", "manifests": ["y"], "prune": false}
 `)))
 	if diags.HasError() {
 		t.Fatal(diags)
@@ -45,6 +47,8 @@ func TestSpecOfCharts(t *testing.T) {
 		{Name: "net", Layer: "cni", Chart: &model.Chart{
 			OCI: "oci://registry.example.com/net", Version: "2.0.0", Namespace: "kube-system", Timeout: 10 * time.Minute,
 		}},
+		{Name: "plain", Layer: "csi", Manifests: []string{"x"}},
+		{Name: "stays", Layer: "csi", Manifests: []string{"y"}, KeepObjects: true},
 		{Name: "z", Layer: "addon", Credentials: &model.Credentials{Namespace: "three", Secret: "login", Format: "csi"}, Chart: &model.Chart{
 			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
 			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Override: "b: 3", Timeout: 5 * time.Minute,

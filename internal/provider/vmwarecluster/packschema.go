@@ -32,8 +32,8 @@ func packsAttribute() schema.MapNestedAttribute {
 		Optional: true,
 		MarkdownDescription: "Helm charts and manifests that are applied to the cluster, by name. Packs are added and changed in place. " +
 			"Defaults to none. Without a pack of layer `cni` the plan warns: nodes join and stay NotReady, and `health` is `Unhealthy`, " +
-			"until a CNI plug-in is installed by other means. Taking a pack of a chart out uninstalls it; one of manifests cannot be taken out of " +
-			"a running cluster yet. The guide \"Packs\" has the rest.",
+			"until a CNI plug-in is installed by other means. Taking a pack out uninstalls its chart, or deletes the objects of its manifests. " +
+			"The guide \"Packs\" has the rest.",
 		Validators: []validator.Map{
 			attribute.NoNulls{}, mapvalidator.KeysAre(nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxReleaseName)),
 		},
@@ -83,7 +83,19 @@ func packsAttribute() schema.MapNestedAttribute {
 					"from `1s` to `24h`. Defaults to `10m`.",
 				Validators: []validator.String{nodeschema.Duration{}, stringvalidator.AlsoRequires(sibling("chart"))},
 			},
+			"prune": pruneAttribute(),
 		}},
+	}
+}
+
+func pruneAttribute() schema.BoolAttribute {
+	return schema.BoolAttribute{
+		Optional: true,
+		MarkdownDescription: "Whether objects that leave `manifests` are deleted, and all of them when the pack is taken out. " +
+			"Never deleted is what Gantry has not made or others own, what has the annotation `gantry.io/prune: disabled`, and, " +
+			"without `gantry.io/prune: enabled`, a namespace or a definition of which there are resources. " +
+			"Defaults to `true`. A chart's objects are Helm's.",
+		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("manifests"))},
 	}
 }
 

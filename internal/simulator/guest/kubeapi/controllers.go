@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -189,10 +190,18 @@ func (s *Store) Put(typed any, r schema.GroupResource) *Object {
 	return changed
 }
 
+// cleanup is the finalizer that a definition gets when it is deleted, by which it stays until the
+// resources of its kind are gone.
+const cleanup = "customresourcecleanup.apiextensions.k8s.io"
+
 // establish accepts custom resource definitions.
 func (p *pass) establish() {
 	definitions, _ := p.List(CustomResources, "")
 	for _, d := range definitions {
+		if d.GetDeletionTimestamp() != nil {
+			p.finish(d)
+			continue
+		}
 		_, _ = p.Change(CustomResources, "", d.GetName(), func(o *Object) error {
 			p.setCondition(o, "NamesAccepted", "True", "NoConflicts", "no conflicts found")
 			p.setCondition(o, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
@@ -200,6 +209,24 @@ func (p *pass) establish() {
 			return nil
 		})
 	}
+}
+
+// finish deletes the resources of a definition that is being deleted, and lets it go after
+// them.
+func (p *pass) finish(definition *Object) {
+	group, plural := textAt(definition, "spec", "group"), textAt(definition, "spec", "names", "plural")
+	r := schema.GroupResource{Group: group, Resource: plural}
+	resources, _ := p.List(r, "")
+	for _, o := range resources {
+		p.drop(r, o)
+	}
+	if left, _ := p.List(r, ""); len(left) > 0 {
+		return
+	}
+	_, _ = p.Change(CustomResources, "", definition.GetName(), func(o *Object) error {
+		o.SetFinalizers(slices.DeleteFunc(o.GetFinalizers(), func(f string) bool { return f == cleanup }))
+		return nil
+	})
 }
 
 // signClusterInfo keeps the ConfigMap that discovery reads, with a signature

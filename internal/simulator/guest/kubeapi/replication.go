@@ -62,7 +62,7 @@ func (p *pass) replicaSet(w workload) *Object {
 
 func (p *pass) drop(r schema.GroupResource, o *Object) {
 	uid := o.GetUID()
-	_, _ = p.Delete(r, o.GetNamespace(), o.GetName(), &uid, nil)
+	_, _ = p.Delete(r, o.GetNamespace(), o.GetName(), metav1.Preconditions{UID: &uid}, nil)
 }
 
 // scale brings the number of pods to the workload's replicas.

@@ -313,8 +313,7 @@ func (r *request) remove(namespace, name string, options metav1.DeleteOptions) (
 		}
 	}
 	forced := options.GracePeriodSeconds != nil && *options.GracePeriodSeconds == 0
-	uid := options.Preconditions.UID
-	return r.store.Delete(r.kind.Resource(), namespace, name, uid, func(o *Object) bool {
+	return r.store.Delete(r.kind.Resource(), namespace, name, *options.Preconditions, func(o *Object) bool {
 		return r.kind.Resource() == Pods && !forced && r.store.stuck(o)
 	})
 }

@@ -164,18 +164,23 @@ func (s *Store) change(keys Keys, r schema.GroupResource, namespace, name string
 	return o, nil
 }
 
-// Delete removes an object, or marks it where finalizers or hold keep it.
-func (s *Store) Delete(r schema.GroupResource, namespace, name string, uid *types.UID, hold func(*Object) bool) (*Object, error) {
+// Delete removes an object that is as the preconditions have it, or marks it where finalizers
+// or hold keep it.
+func (s *Store) Delete(
+	r schema.GroupResource, namespace, name string, must metav1.Preconditions, hold func(*Object) bool,
+) (*Object, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, err := s.get(r, namespace, name)
 	if err != nil {
 		return nil, err
 	}
-	if uid != nil && *uid != old.GetUID() {
+	if must.UID != nil && *must.UID != old.GetUID() ||
+		must.ResourceVersion != nil && *must.ResourceVersion != old.GetResourceVersion() {
 		return nil, apierrors.NewConflict(r, name, errPrecondition)
 	}
-	if len(old.GetFinalizers()) == 0 && (hold == nil || !hold(old)) {
+	definition := r == CustomResources
+	if len(old.GetFinalizers()) == 0 && !definition && (hold == nil || !hold(old)) {
 		s.remove(r, old)
 		return old, nil
 	}
@@ -185,6 +190,9 @@ func (s *Store) Delete(r schema.GroupResource, namespace, name string, uid *type
 	o := old.DeepCopy()
 	when := metav1.NewTime(s.now().UTC().Truncate(time.Second))
 	o.SetDeletionTimestamp(&when)
+	if definition {
+		o.SetFinalizers(append(o.GetFinalizers(), cleanup))
+	}
 	s.put(r, o, watch.Modified)
 	return o, nil
 }
