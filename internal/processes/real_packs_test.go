@@ -14,6 +14,16 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/testing/testchart"
 )
 
+// plain is a pack of manifests, of which each is a ConfigMap of that name.
+func plain(names ...string) string {
+	var manifests []string
+	for _, name := range names {
+		manifests = append(manifests, fmt.Sprintf(
+			`yamlencode({ apiVersion = "v1", kind = "ConfigMap", metadata = { name = %q, namespace = "default" }, data = { a = "b" } })`, name))
+	}
+	return fmt.Sprintf("packs              = {\n      plain = { layer = \"addon\", manifests = [%s] }\n     ", strings.Join(manifests, ", "))
+}
+
 // chartOf is a configuration whose cluster has the chart of tests as a pack.
 func (d *datacenter) chartOf(folder, values string) string {
 	pack := fmt.Sprintf(`packs              = {
@@ -27,7 +37,8 @@ func (d *datacenter) chartOf(folder, values string) string {
 
 // TestRealPacks has a real API server, and what runs behind it, judge what is done with the
 // releases of charts: an installation with a hook and definitions of its own, an upgrade, one
-// that never becomes ready and is rolled back, and the end of it.
+// that never becomes ready and is rolled back, and the end of it. What leaves a pack of
+// manifests is pruned, and what is left goes with it.
 func TestRealPacks(t *testing.T) {
 	d := newRealDatacenter(t, realOptions(t))
 	first := testchart.Folder(t, testchart.Files("1.0.0"))
@@ -54,9 +65,14 @@ func TestRealPacks(t *testing.T) {
 	d.runsChart(w, "four", "1.1.0", "5")
 	w.nothingToDo()
 
-	w.configure(d.real("1.37.2", 1, 1, ""))
+	w.configure(strings.Replace(d.chartOf(second, "text: four"), "packs              = {", plain("one", "two"), 1))
+	w.must(apply...)
+	d.hasPlain(w, "one", "two")
+
+	w.configure(strings.Replace(d.real("1.37.2", 1, 1, ""), "packs              = {", plain("two"), 1))
 	w.must(apply...)
 	w.nothingToDo()
+	d.hasPlain(w, "two")
 	for what, err := range map[string]error{
 		"Deployment": d.missing(w, func() error {
 			_, err := d.api(w).AppsV1().Deployments("apps").Get(t.Context(), "app", metav1.GetOptions{})
@@ -73,6 +89,29 @@ func TestRealPacks(t *testing.T) {
 	}
 	if releases := d.releases(w); len(releases) > 0 {
 		t.Errorf("after the pack was taken out there are %v", releases)
+	}
+
+	w.configure(d.real("1.37.2", 1, 1, ""))
+	w.must(apply...)
+	w.nothingToDo()
+	d.hasPlain(w)
+}
+
+// hasPlain expects these ConfigMaps of the pack of manifests, and no others.
+func (d *datacenter) hasPlain(w *workspace, names ...string) {
+	d.t.Helper()
+	list, err := d.api(w).CoreV1().ConfigMaps("default").List(d.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var got []string
+	for _, m := range list.Items {
+		if m.Name != "kube-root-ca.crt" {
+			got = append(got, m.Name)
+		}
+	}
+	if slices.Sort(got); !slices.Equal(got, names) {
+		d.t.Errorf("the pack has made %q, want %q", got, names)
 	}
 }
 
