@@ -138,7 +138,7 @@ func (e *Engine) underLock(
 		spec.ShownRepairs(*req.Shown)
 	}
 	todo := plan.Cluster(spec, &w.Facts)
-	plan.Check(spec, &w.Facts, todo, &w.Limits)
+	e.check(spec, w, todo)
 	return w, todo, nil
 }
 

@@ -112,6 +112,12 @@ func (e *Engine) judge(spec *model.ClusterSpec, w *observe.World, p *model.Plan)
 			w.Limits.IPPools[id] = pool
 		}
 	}
+	e.check(spec, w, p)
+}
+
+// check adds to a plan what was observed against it.
+func (e *Engine) check(spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
+	w.Limits.FreeClaims = e.Ledger.MaxClaims - w.Snapshot.Live()
 	plan.Check(spec, &w.Facts, p, &w.Limits)
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -154,11 +156,44 @@ func TestReservedRangesWithLeases(t *testing.T) {
 	if held := w.heldAsRanges(spec.ID); len(held) != 3 {
 		t.Errorf("it holds %v", held)
 	}
+	if rec := w.record(); !rec.Leases || len(rec.IPPools) != 1 {
+		t.Errorf("the record has the IP pools %v, and leases %t", rec.IPPools, rec.Leases)
+	}
+
+	// An address that a service still has is not given to others.
+	api := w.client(secrets).CoreV1().Services("default")
+	service, err := api.Create(t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer},
+	}, metav1.CreateOptions{})
+	w.must(err)
+	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "10.10.183.51"}}
+	_, err = api.UpdateStatus(t.Context(), service, metav1.UpdateOptions{})
+	w.must(err)
 	spec.ReservedRanges = nil
+	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "default/web has 10.10.183.51") || len(w.heldAsRanges(spec.ID)) != 3 {
+		t.Errorf("it holds %v: %v", w.heldAsRanges(spec.ID), err)
+	}
+	w.must(api.Delete(t.Context(), "web", metav1.DeleteOptions{}))
 	spec = w.again(spec, secrets)
-	if rec := w.record(); len(rec.IPPools) > 0 || len(w.heldAsRanges(spec.ID)) > 0 {
-		t.Errorf("the record has the IP pools %v", rec.IPPools)
+	if held := w.heldAsRanges(spec.ID); len(held) > 0 {
+		t.Errorf("it holds %v", held)
 	}
 	w.must(w.engine().Destroy(t.Context(), spec.Target()))
 	w.onlyThePoolIsLeft()
+}
+
+// TestReservedRangesOfALostRecord releases those of a pool that no VM names.
+func TestReservedRangesOfALostRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	pool := w.addPool("services", "10.10.184.50", "10.10.184.90")
+	spec := w.spec(1, 0)
+	spec.ReservedRanges = []model.ReservedRange{w.reserves(pool, "web", "10.10.184.50-10.10.184.52")}
+	spec, _, _ = w.applied(spec)
+	w.loseRecord(spec)
+	w.must(w.engine().Destroy(t.Context(), spec.Target()))
+	if held := w.heldAsRanges(spec.ID); len(held) > 0 {
+		t.Errorf("it holds %v", held)
+	}
 }

@@ -58,7 +58,8 @@ const metricsPath = "/apis/metrics.k8s.io/v1beta1/nodes"
 // a minute. Where the API is not there, or what serves it does not answer, there are none.
 func (a *api) addMetrics(ctx context.Context, usage model.Usage) error {
 	raw, err := a.clients.Discovery().RESTClient().Get().AbsPath(metricsPath).DoRaw(ctx)
-	if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) {
+	// Who may not read them is refused before the API server looks whether there are any.
+	if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsForbidden(err) {
 		return nil
 	}
 	if err != nil {

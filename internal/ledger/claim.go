@@ -182,18 +182,18 @@ func (l *Ledger) claimOrGet(ctx context.Context, pool IPPool, addr netip.Addr, o
 // checkCap refuses to claim n addresses when the ledger is full. It lists again
 // before it does, since others may have released addresses.
 func (l *Ledger) checkCap(ctx context.Context, pool IPPool, snap *Snapshot, n int) error {
-	if snap.live()+n <= l.MaxClaims {
+	if snap.Live()+n <= l.MaxClaims {
 		return nil
 	}
 	if err := snap.refresh(ctx, l); err != nil {
 		return err
 	}
-	if snap.live()+n > l.MaxClaims {
+	if snap.Live()+n > l.MaxClaims {
 		if err := l.pruneAll(ctx, pool, snap); err != nil {
 			return err
 		}
 	}
-	if live := snap.live(); live+n > l.MaxClaims {
+	if live := snap.Live(); live+n > l.MaxClaims {
 		return &CapError{Live: live, Cap: l.MaxClaims}
 	}
 	return nil

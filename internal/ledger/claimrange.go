@@ -9,21 +9,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ClaimRange takes the addresses of a range for an owner, each as ClaimAddress does, a few
-// at a time: as many create calls as there are addresses that the owner does not have. The
-// snapshot knows of them after that. Where one cannot be had, what was claimed before
-// stands; the owner claims again, or releases it.
+// Doer carries out a change: it checks what has to hold right before, and may repeat it.
+type Doer func(ctx context.Context, change func(context.Context) error) error
+
+// ClaimRange takes addresses for an owner, a few at a time and each by do: a create call for
+// each that the owner does not have. The snapshot knows of them after that. Where one cannot be
+// had, what was claimed before stands; the owner claims again, or releases it. Whether an
+// address cools down for another cluster does not matter.
 //
 // Errors: *HeldError where another owner has an address, ErrNotIssuable, *ReservedError,
 // *CapError.
-func (l *Ledger) ClaimRange(ctx context.Context, pool IPPool, owner Owner, addresses []netip.Addr, snap *Snapshot) error {
-	if err := l.reserve(ctx, pool, owner.Cluster, snap); err != nil {
+func (l *Ledger) ClaimRange(ctx context.Context, pool IPPool, owner Owner, addresses []netip.Addr, snap *Snapshot, do Doer) error {
+	if err := do(ctx, func(ctx context.Context) error { return l.reserve(ctx, pool, owner.Cluster, snap) }); err != nil {
 		return err
 	}
 	if err := l.checkCap(ctx, pool, snap, len(addresses)); err != nil {
 		return err
 	}
-	return each(ctx, addresses, func(ctx context.Context, addr netip.Addr) error {
+	return each(ctx, addresses, do, func(ctx context.Context, addr netip.Addr) error {
 		if !pool.Issuable(addr) {
 			return fmt.Errorf("claim %s of IP pool %q: %w", addr, pool.Name, ErrNotIssuable)
 		}
@@ -38,10 +41,10 @@ func (l *Ledger) ClaimRange(ctx context.Context, pool IPPool, owner Owner, addre
 	})
 }
 
-// ReleaseRange gives addresses of an owner back, as Release does, a few at a time. What
-// another owner has by now is left alone.
-func (l *Ledger) ReleaseRange(ctx context.Context, pool IPPool, addresses []netip.Addr, owner Owner) error {
-	return each(ctx, addresses, func(ctx context.Context, addr netip.Addr) error {
+// ReleaseRange gives addresses of an owner back, as Release does, a few at a time and each by
+// do. What another owner has by now is left alone.
+func (l *Ledger) ReleaseRange(ctx context.Context, pool IPPool, addresses []netip.Addr, owner Owner, do Doer) error {
+	return each(ctx, addresses, do, func(ctx context.Context, addr netip.Addr) error {
 		err := l.Release(ctx, pool, addr, owner)
 		if held := (*HeldError)(nil); errors.As(err, &held) {
 			return nil
@@ -50,15 +53,17 @@ func (l *Ledger) ReleaseRange(ctx context.Context, pool IPPool, addresses []neti
 	})
 }
 
-// each does something for each address, a few at a time. The first failure ends it.
-func each(ctx context.Context, addresses []netip.Addr, do func(context.Context, netip.Addr) error) error {
+// each does something with each address, a few at a time. The first failure ends it.
+func each(ctx context.Context, addresses []netip.Addr, do Doer, change func(context.Context, netip.Addr) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelReads)
 	for _, addr := range addresses {
 		if ctx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(ctx, addr) })
+		group.Go(func() error {
+			return do(ctx, func(ctx context.Context) error { return change(ctx, addr) })
+		})
 	}
 	return group.Wait()
 }

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"slices"
@@ -27,6 +28,9 @@ func rangeOf(pool ledger.IPPool, first, n int) []netip.Addr {
 	return addresses
 }
 
+// once carries a change out.
+func once(ctx context.Context, change func(context.Context) error) error { return change(ctx) }
+
 func ranges(cluster string) ledger.Owner {
 	return ledger.Owner{Cluster: clusterID(cluster), Node: "load_balancer_pools"}
 }
@@ -41,9 +45,9 @@ func TestRangesAreClaimedOnce(t *testing.T) {
 	snap := snapshot(t, l)
 	addresses := rangeOf(pool, 5, 10)
 	p.Reset()
-	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, snap))
+	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, snap, once))
 	wantCalls(t, p, map[string]int{ledgertest.Create: 10})
-	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, snapshot(t, l)))
+	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, snapshot(t, l), once))
 	if snap.Count(pool) != 10 {
 		t.Errorf("the snapshot counts %d taken", snap.Count(pool))
 	}
@@ -68,16 +72,16 @@ func TestRangeThatOthersHold(t *testing.T) {
 	stale := snapshot(t, l)
 	addresses := rangeOf(pool, 5, 10)
 	must(t, l.ClaimAddress(t.Context(), pool, owner("dev", 1), addresses[3]))
-	err := l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, stale)
+	err := l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, stale, once)
 	if held := (*ledger.HeldError)(nil); !errors.As(err, &held) || held.Address != addresses[3] || held.Owner != owner("dev", 1) {
 		t.Errorf("the range of which another cluster has an address: %v", err)
 	}
-	must(t, l.ReleaseRange(t.Context(), pool, addresses, ranges("prod")))
+	must(t, l.ReleaseRange(t.Context(), pool, addresses, ranges("prod"), once))
 	snap := snapshot(t, l)
 	if left := snap.Addresses(pool); !slices.Equal(left, addresses[3:4]) {
 		t.Errorf("after the release %v are claimed", left)
 	}
-	must(t, l.ReleaseRange(t.Context(), pool, addresses, ranges("prod"))) // again
+	must(t, l.ReleaseRange(t.Context(), pool, addresses, ranges("prod"), once)) // again
 }
 
 // TestReleasedRangeCoolsDown lets what comes after wait for as long as the pool says.
@@ -88,8 +92,8 @@ func TestReleasedRangeCoolsDown(t *testing.T) {
 	pool := nodes(t, "3")
 	pool.ReuseDelay = time.Hour
 	addresses := rangeOf(pool, 0, 3)
-	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, snapshot(t, l)))
-	must(t, l.ReleaseRange(t.Context(), pool, addresses, ranges("prod")))
+	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), addresses, snapshot(t, l), once))
+	must(t, l.ReleaseRange(t.Context(), pool, addresses, ranges("prod"), once))
 	if _, err := l.Claim(t.Context(), pool, owner("dev", 1), snapshot(t, l)); err == nil {
 		t.Error("another cluster got an address of the range at once")
 	}
@@ -107,12 +111,12 @@ func TestRangeOverTheCap(t *testing.T) {
 	pool := nodes(t, "20")
 	snap := snapshot(t, l)
 	p.Reset()
-	err := l.ClaimRange(t.Context(), pool, ranges("prod"), rangeOf(pool, 0, 6), snap)
+	err := l.ClaimRange(t.Context(), pool, ranges("prod"), rangeOf(pool, 0, 6), snap, once)
 	if full := (*ledger.CapError)(nil); !errors.As(err, &full) {
 		t.Errorf("six addresses where five tags may be: %v", err)
 	}
 	wantCalls(t, p, map[string]int{ledgertest.List: 1})
-	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), rangeOf(pool, 0, 5), snap))
+	must(t, l.ClaimRange(t.Context(), pool, ranges("prod"), rangeOf(pool, 0, 5), snap, once))
 }
 
 // TestRangeOfAnExcludedAddress is not claimed.
@@ -121,10 +125,11 @@ func TestRangeOfAnExcludedAddress(t *testing.T) {
 	l, _ := join(ledgertest.NewStore())
 	pool := nodes(t, "20")
 	outside := netip.MustParseAddr("192.0.2.1")
-	if err := l.ClaimRange(t.Context(), pool, ranges("prod"), []netip.Addr{outside}, snapshot(t, l)); !errors.Is(err, ledger.ErrNotIssuable) {
+	err := l.ClaimRange(t.Context(), pool, ranges("prod"), []netip.Addr{outside}, snapshot(t, l), once)
+	if !errors.Is(err, ledger.ErrNotIssuable) {
 		t.Errorf("an address that the pool does not issue: %v", err)
 	}
-	if err := l.ClaimRange(t.Context(), pool, ledger.Owner{Cluster: uuid.Nil}, rangeOf(pool, 0, 1), snapshot(t, l)); err == nil {
+	if err := l.ClaimRange(t.Context(), pool, ledger.Owner{Cluster: uuid.Nil}, rangeOf(pool, 0, 1), snapshot(t, l), once); err == nil {
 		t.Error("an owner that is none got an address")
 	}
 }

@@ -101,8 +101,8 @@ func (s *Snapshot) Free(pool IPPool) int {
 	return free
 }
 
-// live returns the number of tags in the ledger.
-func (s *Snapshot) live() int {
+// Live returns the number of tags in the ledger.
+func (s *Snapshot) Live() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.ids)

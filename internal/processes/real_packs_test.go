@@ -146,7 +146,8 @@ func (d *datacenter) runsChart(w *workspace, text, version, revision string) {
 		d.t.Errorf("the Deployment is not available: %+v", deployment.Status)
 	}
 	releases := d.releases(w)
-	if !slices.Contains(releases, revision+" deployed") || slices.ContainsFunc(releases, func(r string) bool { return strings.Contains(r, "pending") }) {
+	pending := slices.ContainsFunc(releases, func(r string) bool { return strings.Contains(r, "pending") })
+	if !slices.Contains(releases, revision+" deployed") || pending {
 		d.t.Errorf("the release has the revisions %v, want %s deployed", releases, revision)
 	}
 }

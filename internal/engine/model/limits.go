@@ -19,6 +19,8 @@ type Limits struct {
 	// Findings are what is wrong with the names, as in Survey.
 	Findings Findings
 	IPPools  map[uuid.UUID]IPPool
+	// FreeClaims is how many addresses the ledger of the vCenter still takes, by max_claims.
+	FreeClaims int
 	// NICs are the network cards of all VMs of the vCenter, by MAC address.
 	NICs map[string][]NIC
 	// Held lists the claims that the markers of all Gantry VMs account for, each once.

@@ -47,7 +47,7 @@ func (u Usage) Total() NodeUsage {
 	return total
 }
 
-// UsageLimits are from which share of what nodes can give on their usage is unhealthy, each
+// UsageLimits are the shares of what nodes can give over which their usage is unhealthy, each
 // in percent, from 1 to 100; 0: there is no limit.
 type UsageLimits struct {
 	CPU, Memory         int // of all nodes together

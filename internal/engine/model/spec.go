@@ -153,6 +153,9 @@ type Target struct {
 	Parents []uuid.UUID
 	// Known is as in ClusterSpec.
 	Known []KnownMachine
+	// IPPools are those that the state names: where the record is lost, no VM names one of which
+	// there are only reserved ranges.
+	IPPools []uuid.UUID
 	// NameTemplate is as in ClusterSpec: it matters where the record is lost.
 	NameTemplate string
 	// RepairsNotReady says that for how long nodes are not Ready matters.
@@ -161,7 +164,9 @@ type Target struct {
 
 // Target identifies what the spec describes.
 func (s *ClusterSpec) Target() Target {
-	t := Target{Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known, RepairsNotReady: s.Repair != nil}
+	t := Target{
+		Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known, IPPools: s.IPPools(), RepairsNotReady: s.Repair != nil,
+	}
 	t.NameTemplate = s.NameTemplate
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name

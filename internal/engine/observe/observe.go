@@ -121,7 +121,7 @@ func (o Observer) Target(ctx context.Context, target model.Target, secrets *mode
 	if err != nil {
 		return nil, err
 	}
-	return o.read(ctx, request{target: target, id: target.ID, record: rec, secrets: secrets})
+	return o.read(ctx, request{target: target, id: target.ID, record: rec, ipPools: target.IPPools, secrets: secrets})
 }
 
 // Dependants is Target with what depends on it, for a destruction. The API is not

@@ -135,7 +135,11 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	if len(facts.Unseen) > 0 {
 		return steps
 	}
-	return append(steps, rangeReleases(facts, nil)...)
+	var recorded map[string]record.AddressRange
+	if registered(target, facts) {
+		recorded = facts.Record.Ranges
+	}
+	return append(steps, rangeReleases(facts, recorded, nil)...)
 }
 
 // folderDeletions give up the folders that Gantry made, innermost first.

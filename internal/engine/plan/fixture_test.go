@@ -186,6 +186,7 @@ func built(f *model.Facts, with func(*model.Marker)) *model.Facts {
 // nothing is taken.
 func limitsFor(s *model.ClusterSpec, total int) *model.Limits {
 	l := &model.Limits{
+		FreeClaims: 4000,
 		Site: model.Site{
 			Datacenter: "ref-dc",
 			Template: model.Template{

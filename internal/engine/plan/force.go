@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -43,7 +41,7 @@ func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Fact
 // record says, and that are not there: their clones may have outlived it. Of static nodes
 // the claims say so.
 func Unmade(cluster string, facts *model.Facts) []string {
-	if !facts.Record.Found || !leased(facts) {
+	if !facts.Record.Found || !facts.Record.Leases {
 		return nil
 	}
 	var names []string
@@ -61,23 +59,6 @@ func Unmade(cluster string, facts *model.Facts) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// leased reports whether what is left is of a cluster whose nodes take leases: it holds no
-// address but of ranges that it has reserved, and has no IP pool for anything else. Static
-// nodes have an address before their VMs are cloned.
-func leased(facts *model.Facts) bool {
-	pools := map[uuid.UUID]bool{}
-	for _, c := range facts.Claims {
-		if c.Owner != model.OwnerRanges {
-			return false
-		}
-		pools[c.IPPool] = true
-	}
-	for _, r := range facts.Record.Ranges {
-		pools[r.IPPool] = true
-	}
-	return !slices.ContainsFunc(facts.Record.IPPools, func(id uuid.UUID) bool { return !pools[id] })
 }
 
 // Registered reports whether the record is the target's own.

@@ -39,6 +39,7 @@ func leasedOn(ipPool uuid.UUID) *model.ClusterSpec {
 func leasedRunning(controlPlane, workers int) *model.Facts {
 	f := running(controlPlane, workers)
 	f.Claims = nil
+	f.Record.Leases = true
 	f.Record.Members = map[int]netip.Addr{}
 	f.Record.LoadBalancer = record.LoadBalancer{Address: endpointLease, MAC: "00:50:56:01:02:03"}
 	for i := range f.Machines {

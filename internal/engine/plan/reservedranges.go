@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ipam"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // reserveRangeSteps reserve the ranges of which an address is not claimed or that the record
@@ -31,14 +32,19 @@ func reserveRangeSteps(v view) []model.Step {
 }
 
 // releasedRanges release what the spec does not reserve any more. That comes after the packs,
-// which used it until then.
+// which used it until then: where one of them could not be changed, they may use it still.
 func releasedRanges(v view) []model.Stage {
-	return stages(model.Stage{Name: "released ranges", Steps: rangeReleases(v.facts, v.spec.ReservedRanges)})
+	if v.apiSilent() {
+		return nil
+	}
+	return stages(model.Stage{
+		Name: "released ranges", Complete: true, Steps: rangeReleases(v.facts, v.facts.Record.Ranges, v.spec.ReservedRanges),
+	})
 }
 
-// rangeReleases release the ranges but for those that are kept: one step for each that the
-// record has, and one for what a killed run has claimed without recording it.
-func rangeReleases(facts *model.Facts, kept []model.ReservedRange) []model.Step {
+// rangeReleases release the ranges but for those that are kept: one step for each that is
+// recorded, and one for what a killed run has claimed without recording it.
+func rangeReleases(facts *model.Facts, recorded map[string]record.AddressRange, kept []model.ReservedRange) []model.Step {
 	left := rangesHeld(facts)
 	names := map[string]bool{}
 	for _, r := range kept {
@@ -58,8 +64,8 @@ func rangeReleases(facts *model.Facts, kept []model.ReservedRange) []model.Step 
 		return taken
 	}
 	var steps []model.Step
-	for _, name := range sortedKeys(facts.Record.Ranges) {
-		claims := take(model.RecordedClaims(facts.Record.Ranges[name]))
+	for _, name := range sortedKeys(recorded) {
+		claims := take(model.RecordedClaims(recorded[name]))
 		if len(claims) > 0 || !names[name] {
 			steps = append(steps, model.ReleaseRange{Name: name, Claims: claims})
 		}
@@ -106,6 +112,7 @@ func rangeFindings(spec *model.ClusterSpec) model.Findings {
 // ranges judges the ranges that the plan reserves by what their IP pools have.
 func (c check) ranges() model.Findings {
 	var f model.Findings
+	missing := 0
 	for _, step := range c.plan.Steps() {
 		s, ok := step.(model.ReserveRange)
 		if !ok {
@@ -114,6 +121,12 @@ func (c check) ranges() model.Findings {
 		pool := c.limits.IPPools[s.IPPoolID]
 		if !pool.Registered {
 			continue
+		}
+		if missing += len(s.Missing); missing > c.limits.FreeClaims {
+			f.Refuse(s.Field(model.FieldRange), "Too many addresses in this vCenter",
+				"%d addresses are to be reserved, each of them a tag, and the vCenter takes %d more. "+
+					"Make the ranges smaller, release what is not needed, or allow more with the provider's max_claims.",
+				missing, max(0, c.limits.FreeClaims))
 		}
 		f.Add(c.ipPool(s.Field(model.FieldIPPool), pool))
 		f.Add(c.inPool(s, pool))
@@ -133,9 +146,9 @@ func (c check) inPool(s model.ReserveRange, pool model.IPPool) model.Findings {
 		return f
 	}
 	var excluded []string
-	for _, claim := range s.Claims() {
-		if !pool.Addresses.Issuable(claim.Address) {
-			excluded = append(excluded, claim.Address.String())
+	for _, addr := range s.Missing {
+		if !pool.Addresses.Issuable(addr) {
+			excluded = append(excluded, addr.String())
 		}
 	}
 	if len(excluded) > 0 {

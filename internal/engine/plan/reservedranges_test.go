@@ -85,7 +85,18 @@ func TestOrderOfRanges(t *testing.T) {
 	f := running(1, 1)
 	holds(f, reserved("old", "10.10.128.70", "10.10.128.71"))
 	s.Packs = append(s.Packs, model.Pack{Name: "metallb", Layer: "addon"})
-	wantSteps(t, planned(s, f), "reserve_range web, apply_pack metallb, release_range old")
+	p = planned(s, f)
+	wantSteps(t, p, "reserve_range web, apply_pack metallb, release_range old")
+	// Where a pack could not be changed, it uses its addresses still.
+	for _, stage := range p.Stages {
+		if _, releases := stage.Steps[0].(model.ReleaseRange); releases && !stage.Complete {
+			t.Errorf("%s does not wait for all that comes before", stage.Name)
+		}
+	}
+	unreachable(f)
+	if all := names(plan.Cluster(s, f)); strings.Contains(all, "release_range") {
+		t.Errorf("while the API does not answer: %s", all)
+	}
 }
 
 func TestDestructionReleasesRanges(t *testing.T) {
@@ -98,6 +109,16 @@ func TestDestructionReleasesRanges(t *testing.T) {
 	for _, step := range p.Steps() {
 		if s, ok := step.(model.ReleaseRange); ok && len(s.Claims) != 5 {
 			t.Errorf("it releases %v", s.Claims)
+		}
+	}
+
+	// The record of another creation keeps its ranges.
+	other := running(1, 0)
+	holds(other, web)
+	other.Record.ID = otherCluster
+	for _, step := range destroyed(other).Steps() {
+		if s, ok := step.(model.ReleaseRange); ok && s.Name == "web" {
+			t.Errorf("the range is taken out of another one's record: %+v", s)
 		}
 	}
 
@@ -114,6 +135,8 @@ func TestCheckOfRanges(t *testing.T) {
 	for name, c := range map[string]struct {
 		ranges []model.ReservedRange
 		pool   func(*model.IPPool)
+		facts  func(*model.Facts)
+		limits func(*model.Limits)
 		field  model.FieldName
 		want   string
 	}{
@@ -158,6 +181,15 @@ func TestCheckOfRanges(t *testing.T) {
 			ranges: []model.ReservedRange{reserved("web", "10.10.128.50", "10.10.129.250")},
 			want:   "The load balancer pools of a cluster may have 256 addresses in all",
 		},
+		"more than vCenter takes": {
+			limits: func(l *model.Limits) { l.FreeClaims = 4 },
+			want:   "5 addresses are to be reserved, each of them a tag, and the vCenter takes 4 more. ",
+		},
+		"held, and excluded since": {
+			ranges: []model.ReservedRange{reserved("web", "10.10.128.1", "10.10.128.2")},
+			facts:  func(f *model.Facts) { holds(f, reserved("old", "10.10.128.1", "10.10.128.2")) },
+			pool:   func(p *model.IPPool) { p.Addresses.Gateway = netip.MustParseAddr("10.10.128.1") },
+		},
 		"more than are free": {
 			pool: func(p *model.IPPool) { p.Total = 12; p.Taken = 8 },
 			want: "5 for load balancer pool \"web\"",
@@ -172,6 +204,12 @@ func TestCheckOfRanges(t *testing.T) {
 		l.Held = []model.Holding{{IPPool: poolID, Cluster: otherCluster, Node: "d-w-1", Address: inside}}
 		if c.pool != nil {
 			l = change(l, poolID, c.pool)
+		}
+		if c.facts != nil {
+			c.facts(f)
+		}
+		if c.limits != nil {
+			c.limits(l)
 		}
 		if c.field == "" {
 			c.field = model.FieldRange

@@ -234,6 +234,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		APIReached:       reached,
 		CreationComplete: reached,
 		Reset:            reset,
+		Leases:           r.Spec.DHCP(),
 		EncryptionKeys:   keys,
 		Description:      r.Spec.Description,
 		Tags:             r.Spec.Tags,

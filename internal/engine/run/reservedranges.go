@@ -25,9 +25,7 @@ func (r *Runner) reserveRange(ctx context.Context, s model.ReserveRange) error {
 	if !registered {
 		return fmt.Errorf("the IP pool %s of load balancer pool %q is not registered", s.IPPoolID, s.Name)
 	}
-	err := r.changes.call(ctx, func(ctx context.Context) error {
-		return r.Ledger.ClaimRange(ctx, pool, r.addresses.rangesOwner(), s.Missing, r.World.Snapshot)
-	})
+	err := r.Ledger.ClaimRange(ctx, pool, r.addresses.rangesOwner(), s.Missing, r.World.Snapshot, r.changes.call)
 	if err != nil {
 		return err
 	}
@@ -42,6 +40,9 @@ func (r *Runner) reserveRange(ctx context.Context, s model.ReserveRange) error {
 // releaseRange takes a range out of the record, unless the spec has it by now with other
 // addresses, and then releases what is not used any more.
 func (r *Runner) releaseRange(ctx context.Context, s model.ReleaseRange) error {
+	if err := r.stillServing(ctx, s.Claims); err != nil {
+		return err
+	}
 	kept := slices.ContainsFunc(r.Spec.ReservedRanges, func(k model.ReservedRange) bool { return k.Name == s.Name })
 	if !kept && r.record.current().Found {
 		if err := r.record.update(ctx, func(b *record.Cluster) { delete(b.Ranges, s.Name) }); err != nil {
@@ -57,16 +58,39 @@ func (r *Runner) releaseRange(ctx context.Context, s model.ReleaseRange) error {
 		if !registered {
 			pool = ledger.IPPool{ID: id} // nothing of it cools down
 		}
-		err := r.changes.call(ctx, func(ctx context.Context) error {
-			return r.Ledger.ReleaseRange(ctx, pool, released, r.addresses.rangesOwner())
-		})
-		if err != nil {
+		if err := r.Ledger.ReleaseRange(ctx, pool, released, r.addresses.rangesOwner(), r.changes.call); err != nil {
 			return err
 		}
 	}
-	if !r.Spec.DHCP() || !r.record.current().Found {
+	return nil
+}
+
+// stillServing returns an error where a service of the cluster has an address that is about to
+// be released: another VM would get it under the service. In a destruction no API is asked, since
+// nothing serves any more.
+func (r *Runner) stillServing(ctx context.Context, claims []model.Claim) error {
+	if r.World.API == nil || len(claims) == 0 {
 		return nil
 	}
-	// Of a cluster with leases these are the only ones, by which a destruction knows it.
-	return r.record.update(ctx, func(b *record.Cluster) { b.IPPools = r.record.allIPPools(nil) })
+	api, err := r.api.wait(ctx)
+	if err != nil {
+		return err
+	}
+	services, err := api.Services(ctx)
+	if err != nil {
+		return err
+	}
+	var serving []string
+	for _, s := range services {
+		for _, c := range claims {
+			if slices.Contains(s.Addresses, c.Address.String()) {
+				serving = append(serving, fmt.Sprintf("%s/%s has %s", s.Namespace, s.Name, c.Address))
+			}
+		}
+	}
+	if len(serving) > 0 {
+		return fmt.Errorf("addresses that services still have are not released: %s. Delete the services, or have them take others",
+			model.Listed(serving))
+	}
+	return nil
 }

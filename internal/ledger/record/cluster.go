@@ -76,6 +76,8 @@ type Cluster struct {
 	// with, in ascending order; 0 is none. Empty: none is encrypted.
 	EncryptionKeys []int
 
+	// Leases is set where nodes take leases, and hold no addresses of IP pools.
+	Leases bool
 	// LoadBalancer is that of a cluster whose nodes take leases.
 	LoadBalancer LoadBalancer
 	// Members are the addresses of the control-plane nodes of such a cluster that may be
@@ -150,6 +152,7 @@ type clusterWire struct {
 	Restarted        map[string]string  `json:"rs,omitempty"`
 	Snapshots        []string           `json:"b,omitempty"`
 	EncryptionKeys   string             `json:"ek,omitempty"`
+	Leases           int                `json:"le,omitempty"`
 	Endpoint         netip.Addr         `json:"ep,omitzero"`
 	HostName         string             `json:"hn,omitempty"`
 	MAC              string             `json:"ma,omitempty"`
@@ -205,6 +208,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w.NeverRan = number(c.NeverRan)
 	w.Deleting = number(c.Deleting)
 	w.Reconnect = number(c.Reconnect)
+	w.Leases = number(c.Leases)
 
 	if levels, ok := levelsOf(c.Folder, c.Folders); ok {
 		w.Levels = levels
@@ -253,6 +257,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Deleting:         w.Deleting != 0,
 		Reset:            w.Reset,
 		Reconnect:        w.Reconnect != 0,
+		Leases:           w.Leases != 0,
 		FormerMembers:    w.FormerMembers,
 		Description:      w.Description,
 		Tags:             w.Tags,

@@ -81,6 +81,7 @@ func drawCluster(t *rapid.T) record.Cluster {
 		Deleting:         rapid.Bool().Draw(t, "deleting"),
 		Reset:            text.Draw(t, "reset"),
 		Reconnect:        rapid.Bool().Draw(t, "reconnect"),
+		Leases:           rapid.Bool().Draw(t, "leases"),
 		Description:      text.Draw(t, "description"),
 		Datacenter:       text.Draw(t, "datacenter"),
 		Folder:           rapid.SampledFrom([]string{"", "k8s/prod", "k8s"}).Draw(t, "folder"),

@@ -62,8 +62,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 	attributes["kubeconfig"] = schema.StringAttribute{
 		Optional:  true,
 		Sensitive: true,
-		MarkdownDescription: "Kubeconfig by which the cluster's API is asked for `services` and `usage`, such as of the resource or of a user " +
-			"who may list nodes, pods and services and read metrics. Defaults to none: the API is not asked.",
+		MarkdownDescription: "Kubeconfig by which the cluster's API is asked for `services` and `usage`, such as of the resource, or of a user " +
+			"with a client certificate who may list services and, for `usage`, nodes and pods. Defaults to none: the API is not asked.",
 	}
 	attributes["services"] = enginecrud.LookupServices("null without `kubeconfig`.")
 	attributes["usage"] = usageAttribute()
@@ -122,11 +122,11 @@ func (l *lookup) askAPI(ctx context.Context, conn *connection.Connection) diag.D
 	if err != nil {
 		return failed(err)
 	}
+	l.Services = enginecrud.ServicesValue(services)
 	usage, err := api.Usage(ctx)
 	if err != nil {
-		return failed(err)
+		return diag.Diagnostics{diagnostics.AttributeWarning(path.Root("kubeconfig"), "Usage is not known", diagnostics.Detail(err))}
 	}
-	l.Services = enginecrud.ServicesValue(services)
 	l.Usage = usageValue(usage)
 	return nil
 }

@@ -30,17 +30,26 @@ type loadBalancerPoolModel struct {
 	} `tfsdk:"range"`
 }
 
+// maxRanges and maxRangeName bound what the ranges take in the cluster's record.
+const (
+	maxRanges    = 8
+	maxRangeName = 32
+)
+
 func loadBalancerPoolsAttribute() schema.MapNestedAttribute {
 	return schema.MapNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Ranges of IP pools that no node gets an address of, by name: addresses for services of type LoadBalancer, " +
 			"which a pack such as MetalLB or kube-vip gives out. A range is free when it is reserved, which the plan checks, and is the cluster's " +
-			fmt.Sprintf("until it is taken out here or the cluster is destroyed. At most %d addresses in all. ", enginemodel.MaxReserved) +
+			fmt.Sprintf("until it is taken out here or the cluster is destroyed. At most %d ranges with %d addresses in all, each of which is "+
+				"a tag in vCenter and counts by `max_claims`. ", maxRanges, enginemodel.MaxReserved) +
 			"Write ranges into `locals`, from which the pack takes them, too. Changed in place: what is new is reserved before packs are applied, " +
-			"and what goes is released after that. Defaults to none.",
+			"and what goes is released after all of them have been, and once no service has an address of it. A range moves to another cluster " +
+			"in two applies. Defaults to none.",
 		Validators: []validator.Map{
 			attribute.NoNulls{},
-			mapvalidator.KeysAre(nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxNamespace)),
+			mapvalidator.SizeAtMost(maxRanges),
+			mapvalidator.KeysAre(nodeschema.NodePoolName(), stringvalidator.LengthAtMost(maxRangeName)),
 		},
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"ip_pool_id": schema.StringAttribute{

@@ -34,7 +34,7 @@ func checkNotes(m *model) diag.Diagnostics {
 	if len(tags) > 0 {
 		total += encodedSize(tags)
 	}
-	total += vmTagSize * len(m.VMTags.Elements())
+	total += vmTagSize*len(m.VMTags.Elements()) + rangeSize*len(m.LoadBalancerPools.Elements())
 	if total <= maxNotes {
 		return nil
 	}
@@ -43,12 +43,17 @@ func checkNotes(m *model) diag.Diagnostics {
 		at = path.Root("description")
 	}
 	return diag.Diagnostics{diagnostics.AttributeError(at, "Description and tags too large", fmt.Sprintf(
-		"The description and the tags, with vm_tags, take %d bytes together in the cluster's record, as JSON, and may take %d. Shorten them.",
+		"The description and the tags, with vm_tags and load_balancer_pools, take %d bytes together in the cluster's record, as JSON, "+
+			"and may take %d. Shorten them.",
 		total, maxNotes))}
 }
 
-// vmTagSize is how many bytes a tag of vSphere takes in the record.
-const vmTagSize = 32
+// vmTagSize is how many bytes a tag of vSphere takes in the record, and rangeSize how many a
+// load balancer pool takes at most.
+const (
+	vmTagSize = 32
+	rangeSize = 144
+)
 
 func textOf(value attr.Value) string {
 	text, _ := value.(types.String)

@@ -80,7 +80,8 @@ func newSchema(ctx context.Context) schema.Schema {
 var text = regexp.MustCompile(`^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$`)
 
 // notesBound is the sentence about maxNotes.
-const notesBound = "`description` and `tags` together take at most 2,000 bytes as JSON, less 32 for each of `vm_tags`. "
+const notesBound = "`description` and `tags` together take at most 2,000 bytes as JSON, less 32 for each of `vm_tags` " +
+	"and 144 for each of `load_balancer_pools`. "
 
 func descriptionAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
