@@ -49,6 +49,7 @@ func (e *Engine) Plan(ctx context.Context, spec model.ClusterSpec, secrets *mode
 	spec.ShownRepairs(due)
 	if expected == nil {
 		spec.Spreads = nil // no time makes a change of rules due
+		spec.Placed = nil
 	}
 	current := plan.Cluster(&spec, &w.Facts)
 	if plan.LeavesEtcd(current) {

@@ -210,7 +210,7 @@ func forEachSnapshot(tree []types.VirtualMachineSnapshotTree, do func(types.Mana
 	}
 }
 
-// leaveRules takes a machine out of its cluster's placement rules, as vCenter
+// leaveRules takes a machine out of its cluster's placement rules and VM groups, as vCenter
 // does with a machine that is no more.
 func leaveRules(ctx *vcsim.Context, vm *vcsim.VirtualMachine) {
 	host, ok := get[*vcsim.HostSystem](ctx, *vm.Runtime.Host)
@@ -230,6 +230,10 @@ func leaveRules(ctx *vcsim.Context, vm *vcsim.VirtualMachine) {
 				vcsim.RemoveReference(&r.Vm, vm.Self)
 			}
 		}
+		for _, info := range configOf(cluster).Group {
+			if group, ok := info.(*types.ClusterVmGroup); ok {
+				vcsim.RemoveReference(&group.Vm, vm.Self)
+			}
+		}
 	})
-	showRules(ctx, cluster)
 }

@@ -54,22 +54,30 @@ func takenHosts(
 }
 
 // placeByRules does what DRS does with a machine that is to run: where a rule keeps it from
-// its host it goes to another one, and where none is left it does not run.
+// its host it goes to another one, and where none is left it does not run. One that should run
+// on other hosts goes there where it can.
 func (s *Simulator) placeByRules(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
 	cluster, ok := clusterOf(ctx, vm)
 	if !ok || !drsOn(cluster) {
 		return nil
 	}
 	taken, rule := takenHosts(ctx, cluster, vm.Self)
-	if !taken[*vm.Runtime.Host] {
+	wanted := preferred(cluster, vm.Self)
+	here := *vm.Runtime.Host
+	if !taken[here] && (len(wanted) == 0 || slices.Contains(wanted, here)) {
 		return nil
 	}
-	for _, ref := range cluster.Host {
-		host, ok := get[*vcsim.HostSystem](ctx, ref)
-		up := ok && host.Runtime.ConnectionState == types.HostSystemConnectionStateConnected && !host.Runtime.InMaintenanceMode
-		if up && !taken[ref] && mounts(host, vm) {
-			vmotion(ctx, vm, ref)
-			return nil
+	for _, hosts := range [][]types.ManagedObjectReference{wanted, cluster.Host} {
+		for _, ref := range hosts {
+			host, ok := get[*vcsim.HostSystem](ctx, ref)
+			up := ok && host.Runtime.ConnectionState == types.HostSystemConnectionStateConnected && !host.Runtime.InMaintenanceMode
+			if up && !taken[ref] && mounts(host, vm) {
+				vmotion(ctx, vm, ref)
+				return nil
+			}
+		}
+		if !taken[here] {
+			return nil // it should run elsewhere, and may run here
 		}
 	}
 	return &types.RuleViolation{Rule: rule}
@@ -104,22 +112,27 @@ func vmotion(ctx *vcsim.Context, vm *vcsim.VirtualMachine, host types.ManagedObj
 	})
 }
 
-// separate moves running machines apart that are on one host against a rule, where there is
-// another host, as DRS does some minutes after a rule was made.
+// separate moves running machines that are on one host against a rule, or not where they should
+// be, where there is another host, as DRS does some minutes after a rule was made.
 func (s *Simulator) separate(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource) {
 	if !drsOn(cluster) {
 		return
 	}
-	for _, rule := range cluster.ConfigurationEx.(*types.ClusterConfigInfoEx).Rule {
-		r, ok := rule.(*types.ClusterAntiAffinityRuleSpec)
-		if !ok {
-			continue
+	var ruled []types.ManagedObjectReference
+	for _, rule := range configOf(cluster).Rule {
+		if r, ok := rule.(*types.ClusterAntiAffinityRuleSpec); ok {
+			ruled = append(ruled, r.Vm...)
 		}
-		for _, ref := range r.Vm {
-			vm, ok := get[*vcsim.VirtualMachine](ctx, ref)
-			if ok && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
-				_ = s.placeByRules(ctx, vm) // it stays where there is none
-			}
+	}
+	for _, info := range configOf(cluster).Group {
+		if group, ok := info.(*types.ClusterVmGroup); ok {
+			ruled = append(ruled, group.Vm...)
+		}
+	}
+	for _, ref := range ruled {
+		vm, ok := get[*vcsim.VirtualMachine](ctx, ref)
+		if ok && vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+			_ = s.placeByRules(ctx, vm) // it stays where there is none
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestRulesAreAVCenters(t *testing.T) {
 	rules := func() []types.BaseClusterRuleInfo {
 		t.Helper()
 		var obj mo.ClusterComputeResource
-		d.must(cluster.Properties(d.ctx, cluster.Reference(), []string{"configuration.rule"}, &obj))
+		d.must(cluster.Properties(d.ctx, cluster.Reference(), []string{"configurationEx"}, &obj))
 		return obj.Configuration.Rule
 	}
 

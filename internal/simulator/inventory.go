@@ -180,7 +180,6 @@ func (b *builder) cluster(
 	obj := b.ctx.Map.Get(res.(*methods.CreateClusterExBody).Res.Returnval).(*vcsim.ClusterComputeResource)
 	obj.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.Enabled = types.NewBool(c.drs)
 	obj.ConfigurationEx.(*types.ClusterConfigInfoEx).DrsConfig.DefaultVmBehavior = types.DrsBehaviorFullyAutomated
-	showRules(b.ctx, obj)
 
 	if err := os.MkdirAll(filepath.Join(b.home, c.local), 0o700); err != nil {
 		return none, fmt.Errorf("datastore directory: %w", err)
@@ -192,6 +191,9 @@ func (b *builder) cluster(
 		}
 	}
 
+	if err := b.hostGroups(obj); err != nil {
+		return none, err
+	}
 	pool := b.ctx.Map.Get(*obj.ResourcePool).(*vcsim.ResourcePool)
 	res = pool.CreateResourcePool(b.ctx, &types.CreateResourcePool{
 		This: pool.Self, Name: "gantry", Spec: types.DefaultResourceConfigSpec(),

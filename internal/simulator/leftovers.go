@@ -16,7 +16,7 @@ type Leftovers struct {
 	VMs     []string `json:"vms,omitempty"`     // inventory paths
 	Folders []string `json:"folders,omitempty"` // inventory paths
 	Tags    []string `json:"tags,omitempty"`    // names of the tags of the ledger's category, and category/name of zone tags
-	Rules   []string `json:"rules,omitempty"`   // compute cluster/rule
+	Rules   []string `json:"rules,omitempty"`   // compute cluster/rule, also groups of DRS
 	Files   []string `json:"files,omitempty"`   // folders of Gantry on datastores: [datastore] folder
 	// Attached are zone tags on objects, as category/name on an inventory path.
 	Attached []string `json:"attached,omitempty"`
@@ -32,6 +32,7 @@ type initial struct {
 	objects map[types.ManagedObjectReference]bool
 	tags    map[string]bool
 	files   map[string]bool
+	groups  map[string]bool // as in Leftovers
 	// attached are the zone tags on objects.
 	attached map[attachment]bool
 }
@@ -41,6 +42,7 @@ func (s *Simulator) snapshotInitial() initial {
 		objects:  make(map[types.ManagedObjectReference]bool),
 		tags:     make(map[string]bool),
 		files:    make(map[string]bool),
+		groups:   make(map[string]bool),
 		attached: make(map[attachment]bool),
 	}
 	for _, e := range s.registry.All("") {
@@ -48,6 +50,11 @@ func (s *Simulator) snapshotInitial() initial {
 		if ds, ok := e.(*vcsim.Datastore); ok {
 			for _, dir := range foldersOnDatastore(ds) {
 				i.files[dir] = true
+			}
+		}
+		if cluster, ok := e.(*vcsim.ClusterComputeResource); ok && cluster.ConfigurationEx != nil {
+			for _, group := range configOf(cluster).Group {
+				i.groups["group "+cluster.Name+"/"+group.GetClusterGroupInfo().Name] = true
 			}
 		}
 	}
@@ -122,8 +129,13 @@ func (s *Simulator) Leftovers() Leftovers {
 			}
 		case *vcsim.ClusterComputeResource:
 			ctx.WithLock(obj, func() {
-				for _, rule := range obj.ConfigurationEx.(*types.ClusterConfigInfoEx).Rule {
+				for _, rule := range configOf(obj).Rule {
 					left.Rules = append(left.Rules, obj.Name+"/"+rule.GetClusterRuleInfo().Name)
+				}
+				for _, group := range configOf(obj).Group {
+					if name := "group " + obj.Name + "/" + group.GetClusterGroupInfo().Name; !s.initial.groups[name] {
+						left.Rules = append(left.Rules, name)
+					}
 				}
 			})
 		}

@@ -94,6 +94,8 @@ type Inventory struct {
 	LedgerCategory bool
 	// DatastoreClusters are datastore clusters of dc-1.
 	DatastoreClusters []DatastoreCluster
+	// HostGroups are host groups of DRS.
+	HostGroups []HostGroup
 	// StoragePolicies are the storage policies of vCenter.
 	StoragePolicies []StoragePolicy
 	// OtherVMs is the number of running VMs that Gantry does not own, with

@@ -24,11 +24,13 @@ func (o *overrides) ReconfigureComputeResourceTask(ctx *vcsim.Context, req *type
 					if err := checkRules(ctx, cluster, spec); err != nil {
 						return nil, err
 					}
+					if err := checkGroups(ctx, cluster, spec); err != nil {
+						return nil, err
+					}
 					renameRules(cluster, spec)
 				}
 				res, f := finish(ctx, cluster.ReconfigureComputeResourceTask(ctx, req))
 				if f == nil {
-					showRules(ctx, cluster)
 					o.s.separate(ctx, cluster)
 				}
 				return res, f
@@ -72,6 +74,11 @@ func checkRules(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource, spec 
 			vms = rule.Vm
 		case *types.ClusterAffinityRuleSpec:
 			vms = rule.Vm
+		case *types.ClusterVmHostRuleInfo:
+			if err := checkHostRule(cluster, rule); err != nil {
+				return err
+			}
+			continue
 		default:
 			continue
 		}
@@ -105,13 +112,4 @@ func renameRules(cluster *vcsim.ClusterComputeResource, spec *types.ClusterConfi
 			}
 		}
 	}
-}
-
-// showRules shows DRS and its rules in the older property, which vcsim leaves empty.
-func showRules(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource) {
-	config := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
-	ctx.Update(cluster, []types.PropertyChange{
-		{Name: "configuration.drsConfig", Val: config.DrsConfig},
-		{Name: "configuration.rule", Val: config.Rule},
-	})
 }

@@ -13,11 +13,25 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// What is read of the DRS of a compute cluster.
-const (
-	drsEnabled    = "configuration.drsConfig.enabled"
-	rulesProperty = "configuration.rule"
-)
+// configuration is what is read of the DRS of a compute cluster, as a whole: its declared type
+// is a base type, and the older one that has parts to ask for knows of no groups.
+const configuration = "configurationEx"
+
+// configured is the configuration of a compute cluster; false where vCenter does not say.
+func configured(p properties) (types.ClusterConfigInfoEx, bool) {
+	config, ok := p.values[configuration].(types.ClusterConfigInfoEx)
+	return config, ok
+}
+
+// drsOn reports whether DRS is on in a compute cluster; known is false where vCenter does not
+// say.
+func drsOn(p properties) (on, known bool) {
+	config, ok := configured(p)
+	if !ok || config.DrsConfig.Enabled == nil {
+		return false, false
+	}
+	return *config.DrsConfig.Enabled, true
+}
 
 // rulesOf are the anti-affinity rules that a cluster has anywhere.
 func (inv *inventory) rulesOf(cluster uuid.UUID) []model.Rule {
@@ -31,7 +45,8 @@ func (inv *inventory) rulesOf(cluster uuid.UUID) []model.Rule {
 // ownRules are those of a cluster among the rules of a compute cluster.
 func ownRules(p properties, name string, cluster uuid.UUID) []model.Rule {
 	var rules []model.Rule
-	for _, info := range value[types.ArrayOfClusterRuleInfo](p, rulesProperty).ClusterRuleInfo {
+	config, _ := configured(p)
+	for _, info := range config.Rule {
 		apart, ok := info.(*types.ClusterAntiAffinityRuleSpec)
 		if !ok {
 			continue
@@ -55,8 +70,8 @@ func ownRules(p properties, name string, cluster uuid.UUID) []model.Rule {
 	return rules
 }
 
-// hosting is where machines are, by node pool and compute cluster. One on a host that is not
-// seen is nowhere.
+// hosting is where machines are, by node pool and compute cluster, and where the load balancer
+// is. One on a host that is not seen is nowhere.
 func (inv *inventory) hosting(own []marked) []model.Hosting {
 	type place struct{ pool, cluster string }
 	found := map[place]*model.Hosting{}
@@ -71,16 +86,17 @@ func (inv *inventory) hosting(own []marked) []model.Hosting {
 		}
 		for _, ref := range host.refs("vm") {
 			m, ours := byRef[ref]
-			if !ours || m.marker.LoadBalancer() {
+			if !ours {
 				continue
 			}
 			at := place{m.marker.NodePool, host.parent.ref.String()}
 			if found[at] == nil {
+				drs, _ := drsOn(host.parent.properties)
 				found[at] = &model.Hosting{
 					NodePool:           at.pool,
 					ComputeCluster:     at.cluster,
 					ComputeClusterName: host.parent.name,
-					DRS:                value[bool](host.parent.properties, drsEnabled),
+					DRS:                drs,
 					VMs:                map[string][]string{},
 				}
 			}
@@ -139,8 +155,13 @@ func (c *Client) EditRules(ctx context.Context, edits model.RuleEdits) (string, 
 		}
 		spec.RulesSpec = append(spec.RulesSpec, change)
 	}
+	for _, edit := range edits.Groups {
+		if err := addGroup(spec, edits.Cluster, edit); err != nil {
+			return "", err
+		}
+	}
 	defer c.site.changed()
-	op := "change the anti-affinity rules of " + c.path(ref)
+	op := "change the rules of DRS in " + c.path(ref)
 	res, err := methods.ReconfigureComputeResource_Task(ctx, c.soap, &types.ReconfigureComputeResource_Task{
 		This: ref, Spec: spec, Modify: true, // what the specification does not name stays as it is
 	})
@@ -179,18 +200,20 @@ func ruleSpec(cluster uuid.UUID, edit model.RuleEdit) (types.ClusterRuleSpec, er
 }
 
 // Rules implements model.VCenter.
-func (c *Client) Rules(ctx context.Context, computeCluster string, cluster uuid.UUID) ([]model.Rule, error) {
+func (c *Client) Rules(ctx context.Context, computeCluster string, cluster uuid.UUID) (model.OwnRules, error) {
+	var own model.OwnRules
 	ref, err := parseRef("ClusterComputeResource", computeCluster)
 	if err != nil {
-		return nil, err
+		return own, err
 	}
-	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{ref.Type: {"name", rulesProperty}}))
+	paths := map[string][]string{ref.Type: {"name", configuration}}
+	found, err := c.retrieve(withLeanReads(ctx), objectsSpec([]types.ManagedObjectReference{ref}, paths))
 	if err != nil {
-		return nil, c.failed("read the anti-affinity rules of "+c.path(ref), err)
+		return own, c.failed("read the rules of DRS in "+c.path(ref), err)
 	}
-	var rules []model.Rule
 	for _, p := range found {
-		rules = append(rules, ownRules(p, value[string](p, "name"), cluster)...)
+		own.Rules = append(own.Rules, ownRules(p, value[string](p, "name"), cluster)...)
+		own.Groups = append(own.Groups, ownGroups(p, value[string](p, "name"), cluster)...)
 	}
-	return rules, nil
+	return own, nil
 }

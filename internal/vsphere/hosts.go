@@ -56,7 +56,7 @@ func (h *hosts) remember(inv *inventory) {
 	byCluster := map[string][]candidateHost{}
 	for _, cluster := range inv.all(nil, clusterTypes...) {
 		// Where it cannot be read, a host is named: with DRS it does no harm.
-		if drs, known := cluster.values[drsEnabled].(bool); known && drs {
+		if drs, known := drsOn(cluster.properties); known && drs {
 			continue
 		}
 		candidates := []candidateHost{}

@@ -25,6 +25,12 @@ func TestHostIsNamedOnlyWithoutDRS(t *testing.T) {
 	}
 	ds, net1 := ref("Datastore", "ds"), ref("Network", "net")
 	cluster := ref("ClusterComputeResource", "cl")
+	config := func(drs any) any {
+		if drs == nil {
+			return nil
+		}
+		return types.ClusterConfigInfoEx{DrsConfig: types.ClusterDrsConfigInfo{Enabled: types.NewBool(drs.(bool))}}
+	}
 	type host struct {
 		name        string
 		maintenance bool
@@ -52,7 +58,7 @@ func TestHostIsNamedOnlyWithoutDRS(t *testing.T) {
 			}})
 		}
 		return append(world, types.ObjectContent{Obj: cluster, PropSet: []types.DynamicProperty{
-			{Name: "name", Val: "cl"}, {Name: "configuration.drsConfig.enabled", Val: drs}, {Name: "host", Val: list(refs...)},
+			{Name: "name", Val: "cl"}, {Name: "configurationEx", Val: config(drs)}, {Name: "host", Val: list(refs...)},
 		}})
 	}
 	hosts := []host{

@@ -9,10 +9,10 @@ import (
 	"net/http"
 )
 
-// unread are the parts of a VM's properties that nothing here reads and that vCenter
-// cannot be asked to leave out: of the networks that a guest reports, and of its network
-// cards. They are most of what vCenter returns about a VM, and taking them out of the
-// text costs a fraction of decoding them.
+// unread are the parts of properties that nothing here reads and that vCenter cannot be asked
+// to leave out: of the networks that a guest reports, of the network cards of a VM, and of the
+// configuration of a compute cluster. They are most of what vCenter returns, and taking them
+// out of the text costs a fraction of decoding them.
 var unread = map[string]bool{
 	// GuestNicInfo
 	"dnsConfig":     true,
@@ -33,6 +33,12 @@ var unread = map[string]bool{
 	"switchUuid":       true,
 	"portKey":          true,
 	"connectionCookie": true,
+	// ClusterConfigInfoEx, with one for each of many VMs or hosts
+	"dasVmConfig":     true,
+	"drsVmConfig":     true,
+	"dpmHostConfig":   true,
+	"vmOrchestration": true,
+	"vsanHostConfig":  true,
 }
 
 // longestName is longer than any name in unread, with what follows it.

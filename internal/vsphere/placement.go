@@ -18,7 +18,8 @@ func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.Re
 	if cluster != nil {
 		resolved.ComputeCluster = cluster.ref.String()
 		resolved.ComputeClusterName = cluster.name
-		resolved.DRS = value[bool](cluster.properties, drsEnabled)
+		resolved.DRS, _ = drsOn(cluster.properties)
+		r.hostGroup(ref, p.HostGroup, cluster)
 	}
 	stored := r.storage(ref, p, cluster)
 	network := r.network(ref, p.Network, cluster)

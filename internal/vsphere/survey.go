@@ -87,6 +87,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Held:       slices.Clip(inv.fleet.held),
 		Rules:      inv.rulesOf(req.Cluster),
 		Hosting:    inv.hosting(own),
+		Groups:     inv.groupsOf(req.Cluster),
 		HeldDisks:  heldDisksOf(own, details),
 		Notes:      notesOf(own, details),
 		Site:       r.site,

@@ -20,7 +20,7 @@ var treeProperties = map[string][]string{
 	"Datacenter":      {"name", "parent", "vmFolder"},
 	"ComputeResource": {"name", "parent", "resourcePool", "datastore", "network", "host"},
 	"ClusterComputeResource": {
-		"name", "parent", "resourcePool", "datastore", "network", "host", drsEnabled, rulesProperty,
+		"name", "parent", "resourcePool", "datastore", "network", "host", configuration,
 	},
 	"HostSystem": {
 		"name", "parent", "datastore", "network", "vm", "runtime.connectionState", "runtime.inMaintenanceMode",

@@ -43,6 +43,8 @@ type Facts struct {
 	// node pools are.
 	Rules   []Rule    `json:",omitempty"`
 	Hosting []Hosting `json:",omitempty"`
+	// Groups keep VMs on the hosts of host groups.
+	Groups []HostedGroup `json:",omitempty"`
 	// Claims are all addresses that the cluster holds, with or without a VM.
 	Claims []Claim
 	// Unclaimed are addresses that VMs of the cluster live on and of which the

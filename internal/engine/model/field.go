@@ -93,6 +93,7 @@ const (
 
 	FieldDatastoreCluster FieldName = "datastore cluster"
 	FieldStoragePolicy    FieldName = "storage policy"
+	FieldHostGroup        FieldName = "host group"
 )
 
 // ClusterField is a field of the cluster itself.

@@ -13,6 +13,8 @@ type Placement struct {
 	Network          string
 	ResourcePool     string    // empty: the root pool of the compute cluster
 	IPPoolID         uuid.UUID // uuid.Nil where nodes take leases
+	// HostGroup is the host group of DRS on whose hosts nodes should run; empty: on any.
+	HostGroup string
 	// References are what the names mean, where Resolved has set them.
 	References References
 }

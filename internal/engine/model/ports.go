@@ -114,10 +114,10 @@ type VCenter interface {
 	MarkAsTemplate(ctx context.Context, vm string) error
 
 	// EditRules adds, changes and deletes anti-affinity rules of a compute cluster, each by its
-	// key and all in one task. Rules that others have are left alone.
+	// key, and VM groups with their rules, all in one task. What others have is left alone.
 	EditRules(ctx context.Context, edits RuleEdits) (task string, err error)
-	// Rules are those that a cluster has in a compute cluster; one call.
-	Rules(ctx context.Context, computeCluster string, cluster uuid.UUID) ([]Rule, error)
+	// Rules are those that a cluster has in a compute cluster, and its VM groups; one call.
+	Rules(ctx context.Context, computeCluster string, cluster uuid.UUID) (OwnRules, error)
 
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder
 	// where it is missing. A file that cannot be written whole is not there.

@@ -18,12 +18,15 @@ type Repair struct {
 func (s *ClusterSpec) ShownRepairs(shown []Change) {
 	s.Restarts = map[string]bool{}
 	s.Spreads = map[string]bool{}
+	s.Placed = map[string]bool{}
 	for _, change := range shown {
 		switch change.Action {
 		case ActionRestartNode:
 			s.Restarts[change.Target] = true
 		case ActionSpreadNodes:
 			s.Spreads[change.Target] = true
+		case ActionPlaceNodes:
+			s.Placed[change.Target] = true
 		}
 	}
 	if s.Repair == nil {

@@ -43,9 +43,19 @@ type RuleEdits struct {
 	ComputeCluster string // reference
 	Cluster        uuid.UUID
 	Edits          []RuleEdit
+	Groups         []GroupEdit
 }
 
-// Hosting is where VMs of a node pool are.
+// Empty reports whether nothing is changed.
+func (e *RuleEdits) Empty() bool { return len(e.Edits)+len(e.Groups) == 0 }
+
+// OwnRules are what a cluster has made in compute clusters.
+type OwnRules struct {
+	Rules  []Rule
+	Groups []HostedGroup
+}
+
+// Hosting is where VMs of a node pool, or the load balancer, are.
 type Hosting struct {
 	NodePool           string
 	ComputeCluster     string // reference
@@ -78,7 +88,7 @@ type SpreadNodes struct {
 	Name           string
 }
 
-// DeleteRules deletes the rules of a cluster that is destroyed.
+// DeleteRules deletes the rules and VM groups of a cluster that is destroyed.
 type DeleteRules struct {
 	Cluster string
 	Edits   RuleEdits

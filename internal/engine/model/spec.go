@@ -116,9 +116,10 @@ type ClusterSpec struct {
 	// Restarts are the nodes that a plan has shown to be restarted; nil: there was no plan. Of
 	// which a command has failed only since waits for the next one.
 	Restarts map[string]bool
-	// Spreads are the compute clusters whose rules a plan has shown to be changed; nil: there
-	// was no plan. What only became due since waits for the next one.
-	Spreads map[string]bool
+	// Spreads are the compute clusters whose anti-affinity rules a plan has shown to be
+	// changed, and Placed those whose VM groups; nil: there was no plan. What only became due
+	// since waits for the next one.
+	Spreads, Placed map[string]bool
 
 	// UsageLimits are those of what nodes use, by which a status judges the moment in which it
 	// is read; nil: there are none.

@@ -53,6 +53,7 @@ var steps = []struct {
 	{model.DeleteSnapshots{Cluster: "c", Datastore: "Datastore:datastore-1"}, "delete_snapshots c"},
 	{model.SpreadNodes{ComputeCluster: "ClusterComputeResource:domain-c1", Name: "cluster-a"}, "spread_nodes cluster-a"},
 	{model.DeleteRules{Cluster: "c"}, "delete_rules c"},
+	{model.PlaceNodes{ComputeCluster: "ClusterComputeResource:domain-c1", Name: "cluster-a"}, "place_nodes cluster-a"},
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
 	{model.InstallPack{Pack: chartPack}, "install_pack app (demo 1.0.0)"},

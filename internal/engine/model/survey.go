@@ -116,6 +116,8 @@ type Survey struct {
 	// by node pool and compute cluster.
 	Rules   []Rule
 	Hosting []Hosting
+	// Groups keep machines on the hosts of host groups.
+	Groups []HostedGroup
 
 	// HeldDisks are the disks of the machines that their snapshots hold, by reference.
 	HeldDisks map[string][]HeldDisk

@@ -180,6 +180,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Unreadable = unreadableNames(req, known, survey)
 	w.Facts.Rules = survey.Rules
 	w.Facts.Hosting = survey.Hosting
+	w.Facts.Groups = survey.Groups
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{
 		APIVersion: survey.APIVersion,

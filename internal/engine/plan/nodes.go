@@ -159,7 +159,7 @@ func newCreations(v view, pool model.NodePool, members, current []model.Machine)
 		pool:    pool,
 		pending: pendingOrdinals(v, pool.Name, members),
 		counter: v.counter(pool.Name),
-		counts:  placementCounts(pool, current),
+		counts:  placementCounts(pool, current, v.facts.Groups),
 	}
 	if pool.ControlPlane() {
 		c.keys = v.encryption().keys()
@@ -241,10 +241,10 @@ func (v view) unclaimed(pool string, ordinal int) int {
 }
 
 // placementCounts is how many machines each placement of a pool has.
-func placementCounts(pool model.NodePool, machines []model.Machine) []int {
+func placementCounts(pool model.NodePool, machines []model.Machine, groups []model.HostedGroup) []int {
 	counts := make([]int, len(pool.Placements))
-	for _, m := range machines {
-		if i := placementOf(pool, m.Marker); i >= 0 {
+	for _, i := range placementsOf(pool, machines, groups) {
+		if i >= 0 {
 			counts[i]++
 		}
 	}

@@ -43,7 +43,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 			strayClaims(v, pools, removed),
 			lostClaims(v, deleted),
 		)},
-		model.Stage{Name: "rules", OnFailure: model.Continue, Steps: spreadSteps(v, facts)}, // before anything is powered on
+		model.Stage{Name: "rules", OnFailure: model.Continue, Steps: ruleSteps(v, facts)}, // before anything is powered on
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
 		// Nothing joins what does not answer.
 		model.Stage{Name: "power on first node", Steps: powerOn.first},
@@ -181,6 +181,7 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(replaceFindings(v))
 	f.Add(repairFindings(v))
 	f.Add(spreadFindings(v.facts))
+	f.Add(placeFindings(v))
 	for _, pool := range pools {
 		f.Add(pool.findings)
 	}

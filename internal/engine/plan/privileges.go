@@ -146,13 +146,17 @@ func (c check) ruledObjects() []privilegedObject {
 		}
 	}
 	for _, step := range c.plan.Steps() {
-		if s, ok := step.(model.SpreadNodes); ok {
+		switch s := step.(type) {
+		case model.SpreadNodes:
+			add(s.ComputeCluster, s.Name, nameField)
+		case model.PlaceNodes:
 			add(s.ComputeCluster, s.Name, nameField)
 		}
 	}
 	for _, ref := range c.placements() {
 		pool, _ := c.spec.NodePool(ref.NodePool)
-		if found := c.limits.Site.Placements[ref]; pool.Spreads() && len(c.builds) > 0 && found.DRS {
+		ruled := pool.Spreads() || c.place(ref).HostGroup != ""
+		if found := c.limits.Site.Placements[ref]; ruled && len(c.builds) > 0 && found.DRS {
 			add(found.ComputeCluster, found.ComputeClusterName, ref.Field(model.FieldComputeCluster))
 		}
 	}

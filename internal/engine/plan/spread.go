@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/privileges"
 )
@@ -108,13 +110,24 @@ func spreadSteps(v view, observed *model.Facts) []model.Step {
 	return steps
 }
 
+// ruleSteps bring the rules of DRS to what they are to be.
+func ruleSteps(v view, observed *model.Facts) []model.Step {
+	return append(spreadSteps(v, observed), placeSteps(v, observed)...)
+}
+
 // WithoutSpreading takes the changes of rules out of a plan that whoever carries it out may
 // not make: by limits, where the account lacks the privilege.
 func WithoutSpreading(p *model.Plan, limits *model.Limits) {
 	for i := range p.Stages {
 		p.Stages[i].Steps = slices.DeleteFunc(slices.Clone(p.Stages[i].Steps), func(step model.Step) bool {
-			s, ok := step.(model.SpreadNodes)
-			return ok && slices.Contains(limits.Lacks[s.ComputeCluster], editCluster)
+			where := ""
+			switch s := step.(type) {
+			case model.SpreadNodes:
+				where = s.ComputeCluster
+			case model.PlaceNodes:
+				where = s.ComputeCluster
+			}
+			return where != "" && slices.Contains(limits.Lacks[where], editCluster)
 		})
 	}
 	p.Stages = stages(p.Stages...)
@@ -249,21 +262,31 @@ func spreadCondition(spec *model.ClusterSpec, facts *model.Facts) *model.Conditi
 	return &c
 }
 
-// ruleDeletions delete the rules of a cluster that is destroyed.
+// ruleDeletions delete the rules and VM groups of a cluster that is destroyed.
 func ruleDeletions(target model.Target, facts *model.Facts) []model.Step {
 	if !registered(target, facts) && !lostRecord(facts) {
 		return nil
 	}
-	edits := map[string][]model.RuleEdit{}
+	own := map[string]model.OwnRules{}
 	for _, rule := range facts.Rules {
-		edits[rule.ComputeCluster] = append(edits[rule.ComputeCluster], model.RuleEdit{NodePool: rule.NodePool, Key: rule.Key})
+		own[rule.ComputeCluster] = model.OwnRules{Rules: append(own[rule.ComputeCluster].Rules, rule)}
+	}
+	for _, g := range facts.Groups {
+		own[g.ComputeCluster] = model.OwnRules{Rules: own[g.ComputeCluster].Rules, Groups: append(own[g.ComputeCluster].Groups, g)}
 	}
 	var steps []model.Step
-	for _, where := range slices.Sorted(maps.Keys(edits)) {
-		steps = append(steps, model.DeleteRules{
-			Cluster: target.Name,
-			Edits:   model.RuleEdits{ComputeCluster: where, Cluster: target.ID, Edits: edits[where]},
-		})
+	for _, where := range slices.Sorted(maps.Keys(own)) {
+		steps = append(steps, model.DeleteRules{Cluster: target.Name, Edits: RuleDeletions(where, target.ID, own[where])})
 	}
 	return steps
+}
+
+// RuleDeletions delete what a cluster has made in a compute cluster, as far as that can go now:
+// groups go after their rules.
+func RuleDeletions(computeCluster string, cluster uuid.UUID, own model.OwnRules) model.RuleEdits {
+	edits := model.RuleEdits{ComputeCluster: computeCluster, Cluster: cluster, Groups: GroupDeletions(own.Groups)}
+	for _, rule := range own.Rules {
+		edits.Edits = append(edits.Edits, model.RuleEdit{NodePool: rule.NodePool, Key: rule.Key})
+	}
+	return edits
 }

@@ -55,6 +55,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 	if c := spreadCondition(spec, facts); c != nil {
 		st.Conditions = append(st.Conditions, *c)
 	}
+	if c := placedCondition(spec, facts); c != nil {
+		st.Conditions = append(st.Conditions, *c)
+	}
 	if c := storageCondition(checks); c != nil {
 		st.Conditions = append(st.Conditions, *c)
 	}

@@ -39,8 +39,8 @@ func (n *newNode) clone(ctx, queued context.Context) error {
 }
 
 // cloneInTurn makes the VM when it is this node's turn. The first node has nothing to
-// wait for: it is powered on in the same turn, so that no clone of another node comes
-// between.
+// wait for, unless it has a host group: it is powered on in the same turn, so that no clone
+// of another node comes between.
 func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 	turn := cloneOfWorker
 	if n.NodePool.ControlPlane() || n.NodePool.LoadBalancer() {
@@ -65,7 +65,7 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 		return err
 	}
 	n.vm = state.VM
-	if n.First {
+	if n.First && !n.rules.joins(n) {
 		n.powerOn(ctx)
 	}
 	return nil

@@ -109,6 +109,9 @@ func (lb *newLoadBalancer) build(ctx context.Context) error {
 		return err
 	}
 	r.backends.attach(lb.vm, lb.request.GuestInfo[bootstrap.BackendsKey])
+	if err := r.rules.admit(ctx, &lb.newNode); err != nil {
+		return err
+	}
 	if err := r.changes.slots.take(ctx, urgent); err != nil {
 		return err
 	}

@@ -12,12 +12,14 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 )
 
-// ruleAttempts is how often rules are read and changed again that others change, too.
-const ruleAttempts = 3
+// ruleAttempts is how often rules are read and changed again that others change, too; a VM
+// group and its rule take two of them.
+const ruleAttempts = 4
 
-// rules keep the nodes of pools on different hosts. They are changed before a node is powered
-// on and at the end of a run, those of a compute cluster in one task with the VMs of all pools
-// that there are by then. That they cannot be changed fails no node: it is a warning.
+// rules keep the nodes of pools on different hosts, and nodes on the hosts of host groups. They
+// are changed before a node is powered on and at the end of a run, those of one kind and
+// compute cluster in one task with all VMs that there are by then. That they cannot be changed
+// fails no node: it is a warning.
 type rules struct {
 	runner *Runner
 
@@ -25,17 +27,26 @@ type rules struct {
 	clusters map[string]*ruledCluster
 }
 
+// ruleKind is what rules are for: one kind that cannot be changed keeps the other from nothing.
+type ruleKind int
+
+const (
+	apart  ruleKind = iota // nodes are kept on different hosts
+	placed                 // nodes are kept on the hosts of a host group
+)
+
 // ruledCluster is a compute cluster with the VMs and rules of the run's cluster.
 type ruledCluster struct {
 	ref  string
 	turn sync.Mutex // of who changes its rules
 
 	// The rest is the rules' lock's.
-	rules   []model.Rule
+	own     model.OwnRules
 	there   map[string]plan.PoolVMs
+	groups  map[string]string // the host group of each VM
 	drs     bool
-	changed bool // by this run: a VM was made or deleted
-	failed  bool // to be changed
+	changed bool              // by this run: a VM was made or deleted
+	failed  map[ruleKind]bool // to be changed
 }
 
 func newRules(r *Runner) *rules {
@@ -47,15 +58,25 @@ func newRules(r *Runner) *rules {
 	for _, rule := range facts.Rules {
 		x.at(rule.ComputeCluster)
 	}
+	for _, g := range facts.Groups {
+		x.at(g.ComputeCluster)
+	}
 	for ref, c := range x.clusters {
-		c.there, c.rules = plan.Ruled(facts, ref)
+		c.there, c.own.Rules = plan.Ruled(facts, ref)
+		c.own.Groups = plan.GroupsIn(facts, ref)
+		c.groups = plan.HostGroups(r.Spec, facts, ref)
 	}
 	return x
 }
 
 func (x *rules) at(ref string) *ruledCluster {
 	if x.clusters[ref] == nil {
-		x.clusters[ref] = &ruledCluster{ref: ref, there: map[string]plan.PoolVMs{}}
+		x.clusters[ref] = &ruledCluster{
+			ref:    ref,
+			there:  map[string]plan.PoolVMs{},
+			groups: map[string]string{},
+			failed: map[ruleKind]bool{},
+		}
 	}
 	return x.clusters[ref]
 }
@@ -63,13 +84,14 @@ func (x *rules) at(ref string) *ruledCluster {
 // made takes over the VM of a node that was cloned.
 func (x *rules) made(n *newNode) {
 	place := n.resolved()
-	if n.NodePool.LoadBalancer() || place.ComputeCluster == "" {
+	if place.ComputeCluster == "" {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	c := x.at(place.ComputeCluster)
 	c.drs = c.drs || place.DRS
+	c.groups[n.vm] = n.Place().HostGroup
 	vms := c.there[n.NodePool.Name]
 	fit := 0
 	for _, host := range place.Hosts {
@@ -102,18 +124,25 @@ func (x *rules) gone(m model.Machine) {
 		c.changed = true
 		vms.VMs = without(vms.VMs)
 		c.there[m.Marker.NodePool] = vms
-		for i, rule := range c.rules {
-			c.rules[i].VMs = without(rule.VMs)
+		for i, rule := range c.own.Rules {
+			c.own.Rules[i].VMs = without(rule.VMs)
 		}
+		for i, g := range c.own.Groups {
+			c.own.Groups[i].VMs = without(g.VMs)
+		}
+		delete(c.groups, m.Ref)
 	}
 }
+
+// joins reports whether the VM of a node has to be in a VM group before it is powered on.
+func (x *rules) joins(n *newNode) bool { return n.Place().HostGroup != "" && n.resolved().DRS }
 
 // admit has the rules hold a node that is about to be powered on.
 func (x *rules) admit(ctx context.Context, n *newNode) error {
 	x.mu.Lock()
 	c := x.clusters[n.resolved().ComputeCluster]
 	x.mu.Unlock()
-	if c == nil || !n.NodePool.Spreads() {
+	if c == nil || !n.NodePool.Spreads() && n.Place().HostGroup == "" {
 		return nil
 	}
 	return x.settle(ctx, c)
@@ -135,10 +164,19 @@ func (x *rules) settleAll(ctx context.Context) error {
 func (x *rules) settle(ctx context.Context, c *ruledCluster) error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	for _, kind := range []ruleKind{placed, apart} {
+		if err := x.settleKind(ctx, c, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *rules) settleKind(ctx context.Context, c *ruledCluster, kind ruleKind) error {
 	var last error
 	for range ruleAttempts {
-		edits := x.due(c)
-		if len(edits) == 0 {
+		edits := x.due(c, kind)
+		if edits.Empty() {
 			return nil
 		}
 		last = x.edit(ctx, c, edits)
@@ -149,38 +187,42 @@ func (x *rules) settle(ctx context.Context, c *ruledCluster) error {
 			break
 		}
 	}
-	if len(x.due(c)) > 0 {
-		x.giveUp(c, last)
+	if edits := x.due(c, kind); !edits.Empty() {
+		x.giveUp(c, kind, last)
 	}
 	return nil
 }
 
-// due is what is to be changed of the rules of a compute cluster.
-func (x *rules) due(c *ruledCluster) []model.RuleEdit {
+// due is what is to be changed now of the rules of a compute cluster. Without DRS they only go.
+func (x *rules) due(c *ruledCluster, kind ruleKind) model.RuleEdits {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if c.failed || x.runner.Spec.ControlPlane.Count == 0 {
-		return nil
-	}
-	edits := plan.RuleEdits(x.runner.Spec, c.rules, c.there)
-	if c.drs {
+	edits := model.RuleEdits{ComputeCluster: c.ref, Cluster: x.runner.Spec.ID}
+	if c.failed[kind] || x.runner.Spec.ControlPlane.Count == 0 {
 		return edits
 	}
-	return slices.DeleteFunc(edits, func(e model.RuleEdit) bool { return len(e.VMs) > 0 })
+	if kind == placed {
+		edits.Groups = slices.DeleteFunc(plan.GroupEdits(c.own.Groups, c.groups), func(e model.GroupEdit) bool {
+			return !c.drs && e.Group != model.Remove && e.Rule != model.Remove
+		})
+		return edits
+	}
+	edits.Edits = slices.DeleteFunc(plan.RuleEdits(x.runner.Spec, c.own.Rules, c.there), func(e model.RuleEdit) bool {
+		return !c.drs && len(e.VMs) > 0
+	})
+	return edits
 }
 
 // edit changes rules, and reads them: their keys, and what others have made of them since.
-func (x *rules) edit(ctx context.Context, c *ruledCluster, edits []model.RuleEdit) error {
+func (x *rules) edit(ctx context.Context, c *ruledCluster, edits model.RuleEdits) error {
 	r := x.runner
-	err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
-		return r.VCenter.EditRules(ctx, model.RuleEdits{ComputeCluster: c.ref, Cluster: r.Spec.ID, Edits: edits})
-	})
+	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.EditRules(ctx, edits) })
 	if errors.Is(err, model.ErrPermission) || stopsRules(ctx, err) {
 		return err
 	}
-	var rules []model.Rule
+	var own model.OwnRules
 	failed := retry(ctx, r.Timing, func(ctx context.Context) (err error) {
-		rules, err = r.VCenter.Rules(ctx, c.ref, r.Spec.ID)
+		own, err = r.VCenter.Rules(ctx, c.ref, r.Spec.ID)
 		return err
 	})
 	if failed != nil {
@@ -188,20 +230,27 @@ func (x *rules) edit(ctx context.Context, c *ruledCluster, edits []model.RuleEdi
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	c.rules = rules
+	c.own = own
 	return err
 }
 
 // giveUp warns that rules are not as they are to be.
-func (x *rules) giveUp(c *ruledCluster, cause error) {
+func (x *rules) giveUp(c *ruledCluster, kind ruleKind, cause error) {
 	x.mu.Lock()
-	c.failed = true
+	c.failed[kind] = true
 	x.mu.Unlock()
 	why := "others change the same rules"
 	if cause != nil {
 		why = cause.Error()
 	}
-	x.runner.warnings.add(model.NewFinding(model.ClusterField(model.FieldClusterName), "No rule keeps nodes apart",
+	at := model.ClusterField(model.FieldClusterName)
+	if kind == placed {
+		x.runner.warnings.add(model.NewFinding(at, "Nodes are not kept on the hosts of their host group",
+			"The VM groups of a compute cluster, or their rules, could not be changed: %s. Nodes may run on any host. "+
+				"The condition NodesPlaced says which.", why))
+		return
+	}
+	x.runner.warnings.add(model.NewFinding(at, "No rule keeps nodes apart",
 		"The anti-affinity rules of a compute cluster could not be changed: %s. Nodes go to different hosts when they are created, and "+
 			"nothing keeps them apart from then on. The condition NodesSpread says where.", why))
 }
@@ -211,43 +260,43 @@ func stopsRules(ctx context.Context, err error) bool {
 	return err != nil && (ctx.Err() != nil || errors.Is(err, ledger.ErrLost))
 }
 
-// spreadNodes is a step of its own where rules are not as they are to be.
-func (r *Runner) spreadNodes(ctx context.Context, s model.SpreadNodes) error {
+// settleRules is a step of its own where rules of a compute cluster are not as they are to be.
+func (r *Runner) settleRules(ctx context.Context, computeCluster string) error {
 	r.rules.mu.Lock()
-	c := r.rules.at(s.ComputeCluster)
+	c := r.rules.at(computeCluster)
 	r.rules.mu.Unlock()
 	return r.rules.settle(ctx, c)
 }
 
-// deleteRules deletes the rules of a cluster that is destroyed. One that may not be deleted
-// is left: without VMs it does nothing.
+// deleteRules deletes the rules of a cluster that is destroyed, and then its VM groups. One that
+// may not be deleted is left: without VMs it does nothing.
 func (r *Runner) deleteRules(ctx context.Context, s model.DeleteRules) error {
 	edits := s.Edits
 	var last error
 	for range ruleAttempts {
 		last = r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.EditRules(ctx, edits) })
-		if last == nil || stopsRules(ctx, last) {
+		if stopsRules(ctx, last) || last == nil && len(edits.Groups) == 0 {
 			return last
 		}
 		if errors.Is(last, model.ErrPermission) || errors.Is(last, model.ErrGone) {
 			break
 		}
-		rules, err := r.VCenter.Rules(ctx, edits.ComputeCluster, edits.Cluster)
+		own, err := r.VCenter.Rules(ctx, edits.ComputeCluster, edits.Cluster)
 		if err != nil {
 			last = errors.Join(last, err)
 			break
 		}
-		edits.Edits = nil
-		for _, rule := range rules {
-			edits.Edits = append(edits.Edits, model.RuleEdit{NodePool: rule.NodePool, Key: rule.Key})
-		}
-		if len(edits.Edits) == 0 {
+		edits = plan.RuleDeletions(edits.ComputeCluster, edits.Cluster, own)
+		if edits.Empty() {
 			return nil
 		}
 	}
+	if last == nil {
+		last = errors.New("others make them again")
+	}
 	if !errors.Is(last, model.ErrGone) {
-		r.Progress.Note(ctx, s.Change(), "its anti-affinity rules are left, which keep no VM: "+last.Error())
-		r.remnants.add("anti-affinity rules without VMs (" + last.Error() + ")")
+		r.Progress.Note(ctx, s.Change(), "its rules of DRS are left, which keep no VM: "+last.Error())
+		r.remnants.add("rules of DRS without VMs (" + last.Error() + ")")
 	}
 	return nil
 }

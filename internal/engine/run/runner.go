@@ -238,7 +238,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.createIPPool(ctx)
 	case model.DeleteIPPool:
 		return r.deleteIPPool(ctx)
-	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage, model.SpreadNodes, model.DeleteRules:
+	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage,
+		model.SpreadNodes, model.PlaceNodes, model.DeleteRules:
 		return r.prepareInventory(ctx, step)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
@@ -299,7 +300,9 @@ func (r *Runner) prepareInventory(ctx context.Context, step model.Step) error {
 	case model.ImportImage:
 		return r.importImage(ctx, s)
 	case model.SpreadNodes:
-		return r.spreadNodes(ctx, s)
+		return r.settleRules(ctx, s.ComputeCluster)
+	case model.PlaceNodes:
+		return r.settleRules(ctx, s.ComputeCluster)
 	case model.DeleteRules:
 		return r.deleteRules(ctx, s)
 	default:
