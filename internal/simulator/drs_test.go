@@ -41,7 +41,7 @@ func TestRulesAreAVCenters(t *testing.T) {
 		t.Helper()
 		var obj mo.ClusterComputeResource
 		d.must(cluster.Properties(d.ctx, cluster.Reference(), []string{"configurationEx"}, &obj))
-		return obj.Configuration.Rule
+		return obj.ConfigurationEx.(*types.ClusterConfigInfoEx).Rule
 	}
 
 	d.must(change(add, 0, "one", refs[:2]...))

@@ -73,7 +73,44 @@ func tidy(objects []types.ObjectContent) {
 			_, invalid := p.Fault.Fault.(*types.InvalidProperty)
 			return invalid && strings.HasSuffix(p.Path, "]")
 		})
+		for j, p := range o.PropSet {
+			if config, ok := p.Val.(*types.ClusterConfigInfoEx); ok {
+				o.PropSet[j].Val = copyOfConfig(config)
+			}
+		}
 	}
+}
+
+// copyOfConfig is the configuration of a compute cluster as it is now: vcsim writes an answer
+// while the next change is made.
+func copyOfConfig(config *types.ClusterConfigInfoEx) types.ClusterConfigInfoEx {
+	shown := *config
+	shown.Rule, shown.Group = nil, nil
+	for _, info := range config.Rule {
+		switch rule := info.(type) {
+		case *types.ClusterAntiAffinityRuleSpec:
+			copied := *rule
+			copied.Vm = slices.Clone(rule.Vm)
+			info = &copied
+		case *types.ClusterAffinityRuleSpec:
+			copied := *rule
+			copied.Vm = slices.Clone(rule.Vm)
+			info = &copied
+		case *types.ClusterVmHostRuleInfo:
+			copied := *rule
+			info = &copied
+		}
+		shown.Rule = append(shown.Rule, info)
+	}
+	for _, info := range config.Group {
+		if group, ok := info.(*types.ClusterVmGroup); ok {
+			copied := *group
+			copied.Vm = slices.Clone(group.Vm)
+			info = &copied
+		}
+		shown.Group = append(shown.Group, info)
+	}
+	return shown
 }
 
 // CreateContainerView walks the inventory while nothing changes it.

@@ -60,7 +60,7 @@ func HostGroups(spec *model.ClusterSpec, facts *model.Facts, computeCluster stri
 	}
 	wanted := map[string]string{}
 	for _, pool := range placedPools(spec) {
-		machines := slices.DeleteFunc(facts.VMs(), func(m model.Machine) bool { return m.Marker.NodePool != pool.Name })
+		machines := slices.DeleteFunc(slices.Clone(facts.VMs()), func(m model.Machine) bool { return m.Marker.NodePool != pool.Name })
 		for i, at := range placementsOf(pool, machines, facts.Groups) {
 			m := machines[i]
 			elsewhere := m.Marker.References.ComputeCluster != "" && m.Marker.References.ComputeCluster != computeCluster
