@@ -63,7 +63,7 @@ const (
 	StoresSnapshots             // snapshots of etcd are kept on a datastore
 	TagsVMs                     // VMs get tags of vSphere
 	ImportsImage                // the node image is made of an OVA
-	MakesRules                  // rules keep nodes on different hosts
+	MakesRules                  // rules keep nodes on different hosts, or on those of a group
 	Elsewhere                   // on what a plan does not name
 )
 

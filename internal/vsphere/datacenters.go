@@ -31,6 +31,7 @@ type ComputeCluster struct {
 	Datastores []string
 	// DatastoreClusters are those of which a host can reach a datastore.
 	DatastoreClusters []string
+	HostGroups        []string // of DRS
 	Networks          []string
 	ResourcePools     []Object
 }
@@ -89,6 +90,7 @@ func (inv *inventory) describe(dc *node) Datacenter {
 
 			DatastoreClusters: inv.podsOf(n.refs("datastore")),
 		}
+		cluster.HostGroups, _ = drsGroups(n.properties)
 		for _, pool := range inv.below(n.ref, poolTypes...) {
 			cluster.ResourcePools = append(cluster.ResourcePools, pool.object())
 		}

@@ -32,6 +32,7 @@ type computeCluster struct {
 	ResourcePools []string `tfsdk:"resource_pools"`
 
 	DatastoreClusters []string `tfsdk:"datastore_clusters"`
+	HostGroups        []string `tfsdk:"host_groups"`
 }
 
 type datastore struct {
@@ -71,6 +72,7 @@ func fromInventory(list []vsphere.Datacenter) model {
 					Datastores: listed(c.Datastores), Networks: listed(c.Networks),
 					ResourcePools:     below(c.ResourcePools, c.Path),
 					DatastoreClusters: listed(c.DatastoreClusters),
+					HostGroups:        listed(c.HostGroups),
 				}
 			}),
 			Datastores: keyed(dc.Datastores, func(d vsphere.Datastore) (vsphere.Object, datastore) {

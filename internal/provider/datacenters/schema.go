@@ -68,6 +68,7 @@ func computeClusterAttributes() map[string]schema.Attribute {
 		"hosts":              number("Number of hosts that can run a node: connected and not in maintenance mode."),
 		"datastores":         names("Names of the datastores that a host of the compute cluster can reach, sorted."),
 		"datastore_clusters": names("Names of the datastore clusters of which a host of the compute cluster can reach a datastore, sorted."),
+		"host_groups":        names("Names of the host groups of DRS, sorted."),
 		"networks":           names("Names of the networks that a host of the compute cluster is connected to, sorted."),
 		"resource_pools":     names("Resource pools of the compute cluster, by their paths below it, the root pool first."),
 	}

@@ -86,6 +86,7 @@ const aspects = "Aspect. Of health are: " +
 	"`PacksApplied`. " +
 	"`NodesSpread`, where rules of DRS keep nodes on different hosts, is none of health either: `False` says which nodes are on one " +
 	"host or have no rule, and why. " +
+	"So is `NodesPlaced`, where placements name a `host_group`: `False` says for which of them no rule keeps nodes on their hosts, and why. " +
 	"`ControlPlaneUpToDate` is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +
 	"which the next apply replaces."
 

@@ -47,6 +47,7 @@ var rules = enginecrud.Rules{
 		"placement.datastore",
 		"placement.datastore_cluster",
 		"placement.storage_policy",
+		"placement.host_group",
 		"placement.network",
 		"placement.resource_pool",
 

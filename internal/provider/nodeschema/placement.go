@@ -23,6 +23,7 @@ type Placement struct {
 	StoragePolicy    *string `tfsdk:"storage_policy"`
 	Network          string  `tfsdk:"network"`
 	ResourcePool     *string `tfsdk:"resource_pool"`
+	HostGroup        *string `tfsdk:"host_group"`
 }
 
 // ToModel returns the placement as a part of a spec.
@@ -34,6 +35,7 @@ func (p Placement) ToModel(ipPool uuid.UUID) model.Placement {
 		StoragePolicy:    OrZero(p.StoragePolicy),
 		Network:          p.Network,
 		ResourcePool:     OrZero(p.ResourcePool),
+		HostGroup:        OrZero(p.HostGroup),
 		IPPoolID:         ipPool,
 	}
 }
@@ -73,6 +75,15 @@ func PlacementAttributes() map[string]schema.Attribute {
 		},
 		"network":       name("network or distributed port group that the compute cluster has"),
 		"resource_pool": optional("resource pool of the compute cluster. Defaults to the compute cluster's own."),
+		"host_group": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Name of a host group of DRS in the compute cluster, on whose hosts the nodes, and a load balancer, should run. " +
+				"A VM group and a rule, both named `gantry-<cluster id>.<host group>`, have DRS keep them there; while none of these hosts can " +
+				"run them, they run on others. It needs DRS and the privilege Host > Inventory > Modify cluster there; without them, the plan " +
+				"warns and the condition `NodesPlaced` says so. Placements may differ in their host group alone. It changes in place. " +
+				"Defaults to none: nodes run on any host.",
+			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+		},
 	}
 }
 
@@ -128,6 +139,7 @@ var placementFields = map[model.FieldName]string{
 
 	model.FieldDatastoreCluster: "datastore_cluster",
 	model.FieldStoragePolicy:    "storage_policy",
+	model.FieldHostGroup:        "host_group",
 }
 
 // PlacementPath returns the attribute of a placement's field, given where the
