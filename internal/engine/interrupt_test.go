@@ -116,8 +116,7 @@ var (
 // world is a datacenter in which the disturbance can happen.
 func (d disturbance) world(t *testing.T) *world {
 	t.Helper()
-	options := simulator.Options{LateNames: d == killedLate}
-	w := newWorld(t, options)
+	w := newWorld(t, withHostGroups(simulator.Options{LateNames: d == killedLate}))
 	if d == killedOutlived {
 		// vCenter's time flies, so that moving its clock past what a lock lives leaves
 		// the better part of a clone.
@@ -167,7 +166,7 @@ func interrupt(t *testing.T, every int, variants []disturbance, run func(*world)
 		Every:    every,
 		Variants: variants,
 		Calls: func(t *testing.T) (first, last int) {
-			w := newWorld(t, simulator.Options{})
+			w := newWorld(t, withHostGroups(simulator.Options{}))
 			run(w)
 			return 1, w.sim.Calls().Total + 3
 		},

@@ -155,13 +155,14 @@ func TestRulesWithoutDRS(t *testing.T) {
 }
 
 // TestRulesInterruptedAtEveryCall kills a run that makes rules, or loses a call of it or its
-// answer: in the end there is one rule, and with the cluster it goes.
+// answer: in the end there is one rule of each kind, and with the cluster they go.
 func TestRulesInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
 	spread := func(w *world) model.ClusterSpec {
 		spec := w.spec(1, 2)
 		spec.Workers[0].Spread = model.SpreadHost
 		spec.Workers[0].Placements = spec.Workers[0].Placements[:1]
+		spec.Workers[0].Placements[0].HostGroup = "right"
 		return spec
 	}
 	interrupt(t, 8, disturbances, func(w *world) {
@@ -182,6 +183,7 @@ func TestRulesInterruptedAtEveryCall(t *testing.T) {
 		}
 		spec = kept(spec, out)
 		w.ruledAs(spec, secrets, map[string]string{"general in cluster-a": "prod-general-1 prod-general-2"})
+		w.grouped(spec, secrets, map[string]string{"right": "prod-general-1 prod-general-2"})
 		w.must(w.engine().Destroy(t.Context(), spec.Target()))
 		w.onlyThePoolIsLeft()
 	})

@@ -57,6 +57,7 @@ func TestRandomWalk(t *testing.T) {
 			"upgrade":             w.step((*walk).upgrade),
 			"add or remove pool":  w.step((*walk).otherPool),
 			"place":               w.step((*walk).place),
+			"keep on host group":  w.step((*walk).keepOn),
 			"move to folder":      w.step((*walk).moveToFolder),
 			"describe":            w.step((*walk).describe),
 			"settings":            w.step((*walk).settings),
@@ -199,7 +200,7 @@ func newWalk(t *testing.T, r *rapid.T, all *tally) *walk {
 			simulator.Template{Name: "walk-" + version + "-a", KubernetesVersion: version, Snapshot: true},
 			simulator.Template{Name: "walk-" + version + "-b", KubernetesVersion: version})
 	}
-	w.world = newWorld(walkT{TB: t, r: r, w: w}, options)
+	w.world = newWorld(walkT{TB: t, r: r, w: w}, withHostGroups(options))
 	all.walks++
 	delay := 0
 	w.pool = w.register(record.IPPool{
