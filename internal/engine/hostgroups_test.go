@@ -107,7 +107,7 @@ func (g *groupWitness) PowerOn(ctx context.Context, vm string) (string, error) {
 }
 
 // TestHostGroupsThroughTheLifeOfACluster keeps the nodes and the load balancer on the hosts of a
-// host group from before they are powered on, moves them in place to another one, mends what
+// host group from before they are powered on, moves them in place to another one, repairs what
 // others have changed, and rolls them.
 func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 	t.Parallel()
