@@ -125,7 +125,7 @@ func placedVerdict(kind string, off, outside, without []string) *model.Condition
 	var c model.Condition
 	switch {
 	case len(without) > 0:
-		c = condition(kind, false, "", "NoRule", "No rule, or one that is turned off or was changed, keeps nodes on the hosts of "+sorted(without)+
+		c = condition(kind, false, "", "NoRule", "No rule that is on keeps nodes on the hosts of "+sorted(without)+
 			": the account may not make one ("+editCluster+"), vCenter turned it off for a conflict with another rule, or the next apply makes it.")
 	case len(outside) > 0:
 		c = condition(kind, false, "", "OutsideGroup", "Nodes are not in the VM group that keeps them on the hosts of their host group: "+

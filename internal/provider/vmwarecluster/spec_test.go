@@ -194,7 +194,9 @@ func TestSpec(t *testing.T) {
 				},
 				CPU:          1,
 				MemoryGB:     2,
-				Placements:   []model.Placement{{ComputeCluster: "c", DatastoreCluster: "dc", StoragePolicy: "sp", Network: "n", IPPoolID: pool, HostGroup: "hg"}},
+				Placements: []model.Placement{{
+					ComputeCluster: "c", DatastoreCluster: "dc", StoragePolicy: "sp", HostGroup: "hg", Network: "n", IPPoolID: pool,
+				}},
 				DrainTimeout: model.DefaultDrainTimeout,
 				Strategy:     model.ExpandFirst,
 				MaxSurge:     3,
