@@ -192,8 +192,8 @@ func TestSpec(t *testing.T) {
 				Setup: bootstrap.Setup{
 					Files: []bootstrap.File{fileA, fileB}, PreBootstrap: []string{"one"}, PostBootstrap: []string{"two"},
 				},
-				CPU:          1,
-				MemoryGB:     2,
+				CPU:      1,
+				MemoryGB: 2,
 				Placements: []model.Placement{{
 					ComputeCluster: "c", DatastoreCluster: "dc", StoragePolicy: "sp", HostGroup: "hg", Network: "n", IPPoolID: pool,
 				}},
