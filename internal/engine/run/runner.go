@@ -238,8 +238,7 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.createIPPool(ctx)
 	case model.DeleteIPPool:
 		return r.deleteIPPool(ctx)
-	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage,
-		model.SpreadNodes, model.PlaceNodes, model.DeleteRules:
+	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage, model.SpreadNodes, model.PlaceNodes, model.DeleteRules:
 		return r.prepareInventory(ctx, step)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
