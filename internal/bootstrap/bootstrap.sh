@@ -124,6 +124,7 @@ prepare() {
 	trust_ca
 	package_proxy
 	no_swap
+	[[ ! -f $state/registry.sh ]] || set_registry
 	run systemctl daemon-reload
 	run systemctl enable containerd kubelet
 	# Restarted, not started: it has to read its proxy and the trusted CAs.
@@ -520,6 +521,10 @@ chmod 600 "$log"
 if [[ -f $state/lease.sh ]]; then
 	# shellcheck source=lease.sh
 	. "$state/lease.sh"
+fi
+if [[ -f $state/registry.sh ]]; then
+	# shellcheck source=registry.sh
+	. "$state/registry.sh"
 fi
 if [[ -f $state/load-balancer.sh ]]; then
 	# shellcheck source=load-balancer.sh

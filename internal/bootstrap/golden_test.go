@@ -43,6 +43,8 @@ func TestGolden(t *testing.T) {
 		"worker":     newNode(t, bootstrap.Worker),
 		"proxy":      behindProxy(t, newNode(t, bootstrap.Worker)),
 
+		"mirrored":   mirrored(t, newNode(t, bootstrap.FirstControlPlane)),
+
 		"leased-first":   restoring(t, leased(newNode(t, bootstrap.FirstControlPlane))),
 		"leased-join":    named(leased(newNode(t, bootstrap.ControlPlane))),
 		"leased-worker":  leased(newNode(t, bootstrap.Worker)),
@@ -66,6 +68,8 @@ func TestGolden(t *testing.T) {
 				"/etc/kubernetes/manifests/kube-vip.yaml",
 				"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf",
 				"/etc/gantry/proxy.env",
+				"/etc/gantry/sandbox-image",
+				"/etc/containerd/certs.d/docker.io/hosts.toml",
 				"/etc/systemd/system/gantry-bootstrap.service",
 				"/etc/systemd/system/gantry-certificates.service",
 				"/etc/systemd/system/gantry-certificates.timer",

@@ -65,6 +65,7 @@ type clusterConfiguration struct {
 	Kind                 string     `json:"kind"`
 	ClusterName          string     `json:"clusterName"`
 	KubernetesVersion    string     `json:"kubernetesVersion"`
+	ImageRepository      string     `json:"imageRepository,omitempty"`
 	ControlPlaneEndpoint string     `json:"controlPlaneEndpoint"`
 	Networking           networking `json:"networking"`
 	APIServer            apiServer  `json:"apiServer"`
@@ -186,6 +187,7 @@ func (n Node) clusterConfiguration() clusterConfiguration {
 		Kind:                 "ClusterConfiguration",
 		ClusterName:          n.ClusterName,
 		KubernetesVersion:    n.release(),
+		ImageRepository:      n.Registry.Repository,
 		ControlPlaneEndpoint: n.Endpoint.hostPort(),
 		Networking:           networking{DNSDomain: dnsDomain, PodSubnet: n.PodCIDR, ServiceSubnet: n.ServiceCIDR},
 		APIServer:            apiServer{n.Settings.apiServer(n.Setup.Files), []string{n.Endpoint.Host()}},

@@ -45,7 +45,7 @@ func (n Node) kubeVIP() ([]byte, error) {
 			Priority:          &priority,
 			Containers: []corev1.Container{{
 				Name:            "kube-vip",
-				Image:           kubeVIPImage,
+				Image:           n.Registry.KubeVIP(),
 				ImagePullPolicy: corev1.PullIfNotPresent,
 				Args:            []string{"manager"},
 				Env:             n.kubeVIPEnvironment(),

@@ -40,6 +40,8 @@ type LoadBalancer struct {
 	NTPServers []string
 	// Proxy is how it reaches image registries, nil for directly.
 	Proxy *Proxy
+	// Registry is what it asks for images.
+	Registry Registry
 }
 
 // String names the load balancer without its secrets.
@@ -72,7 +74,7 @@ func (lb LoadBalancer) validate() error {
 
 // access is what a load balancer has in common with a node.
 func (lb LoadBalancer) access() Node {
-	return Node{Name: lb.Name, SSHAuthorizedKeys: lb.SSHAuthorizedKeys, NTPServers: lb.NTPServers, Proxy: lb.Proxy}
+	return Node{Name: lb.Name, SSHAuthorizedKeys: lb.SSHAuthorizedKeys, NTPServers: lb.NTPServers, Proxy: lb.Proxy, Registry: lb.Registry}
 }
 
 func (lb LoadBalancer) validateIdentity(p *problems) {

@@ -108,6 +108,7 @@ func (lb LoadBalancer) files() ([]writeFile, error) {
 		{Path: haproxyDirectory + "/ca.crt", Permissions: modePublic, Content: withNewline(string(lb.CACertificate))},
 	}
 	files = append(files, n.proxyFiles()...)
+	files = append(files, lb.Registry.files(lb.KubernetesVersion)...)
 	return withLease(n, files), nil
 }
 

@@ -89,6 +89,8 @@ type Node struct {
 	NTPServers []string
 	// Proxy is how the node reaches image registries, nil for directly.
 	Proxy *Proxy
+	// Registry is what it asks for images, and where its own come from.
+	Registry Registry
 
 	// Authorities go to the first control-plane node, and only there.
 	Authorities *pki.Authorities

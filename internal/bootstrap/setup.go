@@ -94,6 +94,7 @@ func (n Node) validateSetup(p *problems) {
 			p.add("Setup", "the content of the file %q is not text", file.Path)
 		}
 	}
+	n.Registry.checkOwn(n.Setup.Files, p)
 	for _, command := range slices.Concat(n.Setup.PreBootstrap, n.Setup.PostBootstrap) {
 		if strings.TrimSpace(command) == "" || !IsText(command) {
 			p.add("Setup", "a command is empty or not text")

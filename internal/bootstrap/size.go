@@ -75,6 +75,7 @@ func (n Node) largest() bulk {
 	}
 	b.add("Settings", settings)
 	b.add("SSHAuthorizedKeys", len(strings.Join(n.SSHAuthorizedKeys, "\n")))
+	b.add("Registry.CACertificate", len(n.Registry.CACertificate))
 	if n.Proxy != nil {
 		b.add("Proxy.CACertificate", len(n.Proxy.CACertificate))
 	}

@@ -154,6 +154,7 @@ func (n Node) files() ([]writeFile, error) {
 		files = append(files, n.restoreFiles()...)
 	}
 	files = append(files, n.proxyFiles()...)
+	files = append(files, n.Registry.files(n.KubernetesVersion)...)
 	if n.DHCP {
 		files = withLease(n, append(files, n.leaseFiles()...))
 	}

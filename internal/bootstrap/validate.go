@@ -140,6 +140,7 @@ func (n Node) validateAccess(p *problems) {
 			p.add(fmt.Sprintf("NTPServers[%d]", i), "%v", err)
 		}
 	}
+	n.Registry.validate(p)
 	if n.Proxy == nil {
 		return
 	}

@@ -162,7 +162,7 @@ func (c *cluster) addons(conf *kubeadm.Init) {
 	}
 	service("default", "kubernetes", c.service, 443)
 	if !skips("kube-proxy") && !conf.NoProxy {
-		c.kubeProxy()
+		c.kubeProxy(conf.ImageRepository)
 	}
 	if !skips("coredns") && !conf.NoDNS {
 		dns := c.service
@@ -170,6 +170,6 @@ func (c *cluster) addons(conf *kubeadm.Init) {
 			dns = dns.Next()
 		}
 		service("kube-system", "kube-dns", dns, 53)
-		c.coreDNS()
+		c.coreDNS(conf.ImageRepository)
 	}
 }

@@ -52,7 +52,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	n.cluster.store.SetKeys(n.keys)
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
-	n.static = staticPods(version, n)
+	n.static = staticPods(version, n, conf.ImageRepository)
 	disk, member, err := g.restore(ctx, inst, n)
 	if err != nil {
 		return err

@@ -163,7 +163,7 @@ func (g *guest) prepareControlPlane(
 	n.vip = vip
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
 	n.etcdCA = authorities.Etcd
-	n.static = staticPods(version, n)
+	n.static = staticPods(version, n, kubeadm.StoredRepository(api.cluster))
 	n.keys, err = g.secretKeys(inst, conf.Node, version)
 	return err
 }

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -122,14 +123,17 @@ func (n *node) registration() *kubeapi.Object {
 	return &kubeapi.Object{Object: m}
 }
 
-// staticPods returns the static pods of a control-plane node.
-func staticPods(version kubeadm.Version, n *node) []*corev1.Pod {
+// defaultRepository is where kubeadm takes images from, unless it is told otherwise.
+const defaultRepository = "registry.k8s.io"
+
+// staticPods returns the static pods of a control-plane node, of the images of a repository.
+func staticPods(version kubeadm.Version, n *node, repository string) []*corev1.Pod {
 	var pods []*corev1.Pod
 	for _, component := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
-		image := "registry.k8s.io/" + component + ":v" + version.String()
+		image := cmp.Or(repository, defaultRepository) + "/" + component + ":v" + version.String()
 		var annotations map[string]string
 		if component == "etcd" {
-			image = "registry.k8s.io/etcd:" + images[version.Minor].etcd
+			image = cmp.Or(repository, defaultRepository) + "/etcd:" + images[version.Minor].etcd
 			at := netip.AddrPortFrom(n.advertise.Addr(), etcdPort)
 			annotations = map[string]string{"kubeadm.kubernetes.io/etcd.advertise-client-urls": "https://" + at.String()}
 		}

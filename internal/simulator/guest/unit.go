@@ -20,7 +20,7 @@ const unitDirectory = "/etc/systemd/system/"
 // startedUnit carries out the systemctl commands of runcmd. One of them has to start
 // the unit that runs the bootstrap script.
 func startedUnit(inst *cloudinit.Instance) (*unit, error) {
-	if err := checkDropIns(inst); err != nil {
+	if err := errors.Join(checkDropIns(inst), checkRegistries(inst)); err != nil {
 		return nil, err
 	}
 	var started *unit

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -101,10 +102,11 @@ func (c *cluster) release() string {
 }
 
 // kubeProxy creates what the phase addon/kube-proxy creates.
-func (c *cluster) kubeProxy() {
+func (c *cluster) kubeProxy(repository string) {
 	c.configMap("kube-system", "kube-proxy", "config.conf", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n")
 	everywhere := []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
-	selector, template := pods("kube-proxy", "kube-proxy", fmt.Sprintf("registry.k8s.io/kube-proxy:v%s", c.version), everywhere, true)
+	image := fmt.Sprintf("%s/kube-proxy:v%s", cmp.Or(repository, defaultRepository), c.version)
+	selector, template := pods("kube-proxy", "kube-proxy", image, everywhere, true)
 	c.store.Put(&appsv1.DaemonSet{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DaemonSet"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy", Labels: template.Labels},
@@ -113,12 +115,13 @@ func (c *cluster) kubeProxy() {
 }
 
 // coreDNS creates what the phase addon/coredns creates, but for its Service.
-func (c *cluster) coreDNS() {
+func (c *cluster) coreDNS(repository string) {
 	c.configMap("kube-system", "coredns", "Corefile", defaultCorefile)
 	tolerations := []corev1.Toleration{
 		{Key: "CriticalAddonsOnly", Operator: corev1.TolerationOpExists}, {Key: controlPlaneRole, Effect: corev1.TaintEffectNoSchedule},
 	}
-	image := "registry.k8s.io/coredns/coredns:" + images[c.version.Minor].coreDNS
+	// Of kubeadm's own repository it is in a folder.
+	image := cmp.Or(repository, defaultRepository+"/coredns") + "/coredns:" + images[c.version.Minor].coreDNS
 	selector, template := pods("kube-dns", "coredns", image, tolerations, false)
 	template.Spec.Volumes = []corev1.Volume{{Name: "config-volume", VolumeSource: corev1.VolumeSource{
 		ConfigMap: &corev1.ConfigMapVolumeSource{

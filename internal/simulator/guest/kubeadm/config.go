@@ -88,6 +88,7 @@ type Init struct {
 	Node              Registration
 	Tokens            []BootstrapToken
 	SkipPhases        []string
+	ImageRepository   string // empty: kubeadm's own
 	NoProxy, NoDNS    bool
 	CertificateKey    string
 	// ClusterDocument is the ClusterConfiguration as it was given; kubeadm
@@ -182,6 +183,7 @@ type cluster struct {
 	networking      networking
 	version         string
 	endpoint        string
+	imageRepository string
 	certSANs        []string
 	certificatesDir string
 	name            string

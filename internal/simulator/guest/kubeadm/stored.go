@@ -31,6 +31,20 @@ func Stored(document string, tool Version) (Version, error) {
 	return ParseVersion(c.version)
 }
 
+// StoredRepository is where the images of a stored ClusterConfiguration come from; empty:
+// kubeadm's own.
+func StoredRepository(document string) string {
+	docs, err := split([]byte(document))
+	if err != nil || len(docs) != 1 {
+		return ""
+	}
+	c, err := decodeCluster(docs[0])
+	if err != nil {
+		return ""
+	}
+	return c.imageRepository
+}
+
 // CheckKubelet refuses a kubelet configuration that a node cannot run with: containerd of
 // the images has the systemd cgroup driver.
 func CheckKubelet(document string) error {

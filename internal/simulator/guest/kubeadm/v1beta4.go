@@ -116,6 +116,7 @@ func (c v1beta4Cluster) normal() cluster {
 		networking:      c.Networking,
 		version:         c.KubernetesVersion,
 		endpoint:        c.ControlPlaneEndpoint,
+		imageRepository: c.ImageRepository,
 		certSANs:        c.APIServer.CertSANs,
 		certificatesDir: c.CertificatesDir,
 		name:            c.ClusterName,

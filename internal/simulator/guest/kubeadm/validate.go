@@ -40,6 +40,7 @@ func (i *Init) complete(c cluster, local apiEndpoint, tool Version) error {
 	i.ClusterName = c.name
 	i.CertSANs = c.certSANs
 	i.NoProxy = c.noProxy
+	i.ImageRepository = c.imageRepository
 	i.NoDNS = c.noDNS
 	if i.ClusterName == "" {
 		i.ClusterName = "kubernetes"
