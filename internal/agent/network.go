@@ -30,8 +30,9 @@ const (
 )
 
 // Network renders the pod network of a gateway: flannel over VXLAN, which needs
-// no support by the network between the nodes. podCIDR is kubeadm's podSubnet.
-func Network(podCIDR string) ([]string, error) {
+// no support by the network between the nodes. podCIDR is kubeadm's podSubnet, at where an
+// image comes from.
+func Network(podCIDR string, at func(image string) string) ([]string, error) {
 	prefix, err := netip.ParsePrefix(podCIDR)
 	if err != nil {
 		return nil, fmt.Errorf("the network of pods: %w", err)
@@ -49,7 +50,7 @@ func Network(podCIDR string) ([]string, error) {
 	binding := applyrbac.ClusterRoleBinding(networkAccount).
 		WithRoleRef(applyrbac.RoleRef().WithAPIGroup("rbac.authorization.k8s.io").WithKind("ClusterRole").WithName(networkAccount)).
 		WithSubjects(applyrbac.Subject().WithKind("ServiceAccount").WithName(networkAccount).WithNamespace(networkNamespace))
-	return render(namespace(networkNamespace, "privileged"), account, role, binding, config, networkDaemons())
+	return render(namespace(networkNamespace, "privileged"), account, role, binding, config, networkDaemons(at))
 }
 
 // networkConfigMap returns the configuration of flanneld and the CNI plug-ins.
@@ -82,7 +83,7 @@ func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration
 
 // networkDaemons runs flanneld on each node, whatever taints the node has: no
 // node is Ready, and no other pod runs, before it does.
-func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
+func networkDaemons(at func(image string) string) *applyapps.DaemonSetApplyConfiguration {
 	labels := map[string]string{"app": "flannel", "k8s-app": "flannel"}
 	onHost := func(name, path string) *applycore.VolumeApplyConfiguration {
 		return applycore.Volume().WithName(name).WithHostPath(applycore.HostPathVolumeSource().WithPath(path))
@@ -98,7 +99,7 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 		return applycore.EnvVar().WithName(name).WithValueFrom(source)
 	}
 
-	flanneld := applycore.Container().WithName("kube-flannel").WithImage(FlannelImage).
+	flanneld := applycore.Container().WithName("kube-flannel").WithImage(at(FlannelImage)).
 		WithCommand("/opt/bin/flanneld").WithArgs("--ip-masq", "--kube-subnet-mgr").
 		WithEnv(field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace")).
 		WithResources(applycore.ResourceRequirements().WithRequests(corev1.ResourceList{
@@ -113,9 +114,9 @@ func networkDaemons() *applyapps.DaemonSetApplyConfiguration {
 		WithNodeSelector(map[string]string{"kubernetes.io/os": "linux"}).
 		WithTolerations(applycore.Toleration().WithOperator(corev1.TolerationOpExists)).
 		WithInitContainers(
-			copyFile("install-cni-plugin", FlannelCNIImage, "/flannel", "/opt/cni/bin/flannel").
+			copyFile("install-cni-plugin", at(FlannelCNIImage), "/flannel", "/opt/cni/bin/flannel").
 				WithVolumeMounts(at("plugins", "/opt/cni/bin")),
-			copyFile("install-cni", FlannelImage, configDirectory+"/cni-conf.json", "/etc/cni/net.d/"+configList).
+			copyFile("install-cni", at(FlannelImage), configDirectory+"/cni-conf.json", "/etc/cni/net.d/"+configList).
 				WithVolumeMounts(at("cni", "/etc/cni/net.d"), at("config", configDirectory)),
 		).
 		WithContainers(flanneld).

@@ -12,9 +12,12 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 )
 
+// asPublished is where the makers of an image publish it.
+func asPublished(image string) string { return image }
+
 func network(t *testing.T, cidr string) []string {
 	t.Helper()
-	list, err := agent.Network(cidr)
+	list, err := agent.Network(cidr, asPublished)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +40,7 @@ func TestNetworkConfiguration(t *testing.T) {
 			t.Errorf("%s: CNI configuration %s: %v", cidr, data["cni-conf.json"], err)
 		}
 	}
-	if _, err := agent.Network("not a network"); err == nil {
+	if _, err := agent.Network("not a network", asPublished); err == nil {
 		t.Error("a network that is none was taken")
 	}
 }

@@ -40,7 +40,7 @@ func (w *world) withAgents(n int) model.ClusterSpec {
 	spec := w.gateway("dc1", "10.10.184.1", "10.10.184.20")
 	spec.ControlPlane.Count = n
 	spec.ControlPlane.DrainTimeout = 30 * time.Second
-	cni, err := agent.Network(spec.PodCIDR)
+	cni, err := agent.Network(spec.PodCIDR, func(image string) string { return image })
 	w.must(err)
 	agents, err := agent.Config{
 		Gateway: spec.Name, ID: spec.ID.String(), Replicas: int32(n), Image: agent.DefaultImage,

@@ -21,8 +21,8 @@ func (w *world) hasSettings(spec model.ClusterSpec, secrets *model.Secrets) {
 	_, facts, err := w.engine().Status(w.t.Context(), spec, secrets)
 	w.must(err)
 	spec.SetBuiltWith(secrets)
-	if got := facts.API.Kubeadm.Settings; got != spec.BuiltWith.Components {
-		w.t.Errorf("joining nodes find the settings %q, not %q", got, spec.BuiltWith.Components)
+	if got := facts.API.Kubeadm.Settings; got != spec.ConfigIdentity() {
+		w.t.Errorf("joining nodes find the settings %q, not %q", got, spec.ConfigIdentity())
 	}
 	w.noAddressTwice()
 }

@@ -39,7 +39,8 @@ func (w *world) isUpgraded(spec model.ClusterSpec, secrets *model.Secrets) {
 	w.must(err)
 	spec.SetBuiltWith(secrets)
 	want := model.KubeadmFacts{
-		Version: "1.37.2", Ours: true, Settings: spec.BuiltWith.Components, KubeProxy: "1.37.2", CoreDNS: "1.14.6",
+		Version: "1.37.2", Ours: true, Settings: spec.ConfigIdentity(), KubeProxy: "1.37.2", CoreDNS: "1.14.6",
+		KubeProxyFrom: "registry.k8s.io", CoreDNSFrom: "registry.k8s.io/coredns",
 	}
 	if facts.API.Kubeadm != want {
 		w.t.Errorf("kubeadm's: %+v", facts.API.Kubeadm)

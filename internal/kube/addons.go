@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"path"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,18 +15,19 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
 )
 
-// UpdateKubeProxy sets the tag of kube-proxy's image.
-func (a *api) UpdateKubeProxy(ctx context.Context, version string) error {
+// UpdateKubeProxy sets kube-proxy's image.
+func (a *api) UpdateKubeProxy(ctx context.Context, image model.AddonImage) error {
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		set, err := a.kubeProxy(ctx)
 		if err != nil || set == nil {
 			return err
 		}
 		container := kubeProxyContainer(set)
-		if !olderTag(container.Image, version) {
+		updated := withImage(container.Image, image)
+		if updated == container.Image {
 			return nil
 		}
-		container.Image = withTag(container.Image, "v"+version)
+		container.Image = updated
 		_, err = a.clients.AppsV1().DaemonSets(metav1.NamespaceSystem).Update(ctx, set, metav1.UpdateOptions{FieldManager: FieldManager})
 		return err
 	})
@@ -95,6 +97,26 @@ func tagOf(image string) string {
 	name := image[strings.LastIndex(image, "/")+1:]
 	_, tag, _ := strings.Cut(name, ":")
 	return tag
+}
+
+// from is where an image that has a version comes from; empty for one that has none.
+func from(image string) string {
+	if versionOf(tagOf(image)) == "" {
+		return ""
+	}
+	return path.Dir(image)
+}
+
+// withImage is the image of an add-on as it is to be: one of no version stays as it is.
+func withImage(have string, want model.AddonImage) string {
+	image := have
+	if olderTag(image, want.Version) {
+		image = withTag(image, "v"+want.Version)
+	}
+	if at := from(image); at != "" && want.From != "" {
+		image = want.From + strings.TrimPrefix(image, at)
+	}
+	return image
 }
 
 // withTag is an image that has a tag with another one.

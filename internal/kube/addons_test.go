@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
@@ -69,7 +70,7 @@ func TestUpdateKubeProxyKeepsTheRepository(t *testing.T) {
 		if facts, err := api.Kubeadm(t.Context()); err != nil || facts.KubeProxy != c.before {
 			t.Errorf("%s: %+v (%v)", name, facts, err)
 		}
-		if err := api.UpdateKubeProxy(t.Context(), "1.37.2"); err != nil {
+		if err := api.UpdateKubeProxy(t.Context(), model.AddonImage{Version: "1.37.2"}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		set, err := clients.AppsV1().DaemonSets("kube-system").Get(t.Context(), "kube-proxy", metav1.GetOptions{})
@@ -78,7 +79,7 @@ func TestUpdateKubeProxyKeepsTheRepository(t *testing.T) {
 		}
 	}
 	none := kube.NewForClients(fake.NewClientset())
-	if err := errors.Join(none.UpdateKubeProxy(t.Context(), "1.37.2"), none.UpdateCoreDNS(t.Context(), "1.14.6")); err != nil {
+	if err := errors.Join(none.UpdateKubeProxy(t.Context(), model.AddonImage{Version: "1.37.2"}), none.UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"})); err != nil {
 		t.Errorf("without any: %v", err)
 	}
 }
@@ -115,7 +116,7 @@ func TestUpdateCoreDNS(t *testing.T) {
 		t.Fatalf("%+v (%v)", facts, err)
 	}
 	for range 2 {
-		if err := api.UpdateCoreDNS(t.Context(), "1.14.6"); err != nil {
+		if err := api.UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +145,7 @@ func TestUpdateCoreDNSMigratesItsConfiguration(t *testing.T) {
 			return false, nil, nil
 		})
 		api := kube.NewForClients(clients)
-		if err := api.UpdateCoreDNS(t.Context(), "1.14.6"); (err != nil) != killed {
+		if err := api.UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"}); (err != nil) != killed {
 			t.Fatalf("write %d: %v", k, err)
 		}
 		if killed {
@@ -153,7 +154,7 @@ func TestUpdateCoreDNSMigratesItsConfiguration(t *testing.T) {
 			}
 		}
 		killed = false
-		if err := api.UpdateCoreDNS(t.Context(), "1.14.6"); err != nil {
+		if err := api.UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"}); err != nil {
 			t.Fatal(err)
 		}
 		got := dnsOf(t, clients)
@@ -177,7 +178,7 @@ func TestUpdateCoreDNSThatCannotBe(t *testing.T) {
 		"r/coredns:v1.12.1":  "",
 	} {
 		clients := fake.NewClientset(coreDNS(image), systemConfigMap("coredns", "Corefile", corefile))
-		err := kube.NewForClients(clients).UpdateCoreDNS(t.Context(), "1.14.6")
+		err := kube.NewForClients(clients).UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"})
 		if (err != nil) != (words != "") || err != nil && (!strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "by hand")) {
 			t.Errorf("%s: %v", image, err)
 		}
@@ -194,7 +195,7 @@ func TestUpdateCoreDNSThatCannotBe(t *testing.T) {
 		"not kubeadm's 1": {ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns"}},
 	} {
 		clients := fake.NewClientset(dns)
-		if err := kube.NewForClients(clients).UpdateCoreDNS(t.Context(), "1.14.6"); err != nil {
+		if err := kube.NewForClients(clients).UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		for _, action := range clients.Actions() {

@@ -22,16 +22,31 @@ const (
 	coreDNSVolume     = "config-volume"
 )
 
-// UpdateCoreDNS migrates the configuration and sets the tag of the image. Where the
+// UpdateCoreDNS migrates the configuration and sets the image. Where the
 // configuration changes, the pods of the old version keep the old one, under another key,
 // until the deployment has the new image: they read a file that changes, and one that
 // restarts with a configuration of another version may not come up. After an interruption
 // the key that the deployment reads says which of the two is the old one.
-func (a *api) UpdateCoreDNS(ctx context.Context, version string) error {
+func (a *api) UpdateCoreDNS(ctx context.Context, image model.AddonImage) error {
 	dns, err := a.coreDNS(ctx)
-	if err != nil || dns == nil || !olderTag(coreDNSContainer(dns).Image, version) {
+	if err != nil || dns == nil || withImage(coreDNSContainer(dns).Image, image) == coreDNSContainer(dns).Image {
 		return err
 	}
+	if olderTag(coreDNSContainer(dns).Image, image.Version) {
+		if err := a.migrateCoreDNS(ctx, dns, image.Version); err != nil {
+			return err
+		}
+	}
+	return a.changeCoreDNS(ctx, func(have *appsv1.Deployment) {
+		read(have, corefileKey)
+		container := coreDNSContainer(have)
+		container.Image = withImage(container.Image, image)
+	})
+}
+
+// migrateCoreDNS has the configuration be that of a newer version, while the pods read the old
+// one.
+func (a *api) migrateCoreDNS(ctx context.Context, dns *appsv1.Deployment, version string) error {
 	from := versionOf(tagOf(coreDNSContainer(dns).Image))
 	stored, err := a.clients.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, model.AddonCoreDNS, metav1.GetOptions{})
 	if err != nil {
@@ -46,16 +61,10 @@ func (a *api) UpdateCoreDNS(ctx context.Context, version string) error {
 		return fmt.Errorf("CoreDNS %s cannot be updated to %s: %w; change the ConfigMap kube-system/%s, or the image of the deployment "+
 			"of that name, by hand, and apply again", from, version, err, model.AddonCoreDNS)
 	}
-	if migrated != stored.Data[corefileKey] {
-		if err := a.keepCorefile(ctx, old, migrated); err != nil {
-			return err
-		}
+	if migrated == stored.Data[corefileKey] {
+		return nil
 	}
-	return a.changeCoreDNS(ctx, func(have *appsv1.Deployment) {
-		read(have, corefileKey)
-		container := coreDNSContainer(have)
-		container.Image = withTag(container.Image, "v"+version)
-	})
+	return a.keepCorefile(ctx, old, migrated)
 }
 
 // keepCorefile has the old version read its own configuration, and writes the new one.

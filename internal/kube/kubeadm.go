@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/yaml"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
 )
@@ -27,6 +29,8 @@ const (
 
 	// settingsAnnotation identifies, on kubeadm-config, the settings of components in it.
 	settingsAnnotation = "gantry.io/component-settings"
+	// repositoriesAnnotation are the image repositories that were ever in it, on kubeadm-config.
+	repositoriesAnnotation = "gantry.io/image-repositories"
 )
 
 // VersionAnnotation is on the ConfigMap kubeadm-config whose version Gantry has written:
@@ -47,6 +51,7 @@ func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 			facts.Version = versionOf(text(config, "kubernetesVersion"))
 			facts.Ours = facts.Version != "" && stored.Annotations[VersionAnnotation] == facts.Version
 			facts.Settings = stored.Annotations[settingsAnnotation]
+			facts.Repositories = stored.Annotations[repositoriesAnnotation]
 		}
 	}
 	proxy, err := a.kubeProxy(ctx)
@@ -55,6 +60,7 @@ func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 	}
 	if proxy != nil {
 		facts.KubeProxy = versionOf(tagOf(kubeProxyContainer(proxy).Image))
+		facts.KubeProxyFrom = from(kubeProxyContainer(proxy).Image)
 	}
 	dns, err := a.coreDNS(ctx)
 	if err != nil {
@@ -62,6 +68,7 @@ func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 	}
 	if dns != nil {
 		facts.CoreDNS = versionOf(tagOf(coreDNSContainer(dns).Image))
+		facts.CoreDNSFrom = from(coreDNSContainer(dns).Image)
 	}
 	return facts, nil
 }
@@ -108,20 +115,49 @@ func (a *api) updateClusterConfig(ctx context.Context, want model.KubeadmConfig)
 		for name, component := range components {
 			config[name] = withComponent(config[name], component)
 		}
+		repositories := setRepository(config, stored.Annotations[repositoriesAnnotation], want)
 		raw, err := yaml.Marshal(config)
 		if err != nil {
 			return err
 		}
 		if stored.Data[clusterConfigKey] == string(raw) && stored.Annotations[settingsAnnotation] == want.Settings &&
-			stored.Annotations[VersionAnnotation] == want.Version {
+			stored.Annotations[VersionAnnotation] == want.Version && stored.Annotations[repositoriesAnnotation] == repositories {
 			return nil
 		}
 		stored.Data[clusterConfigKey] = string(raw)
 		metav1.SetMetaDataAnnotation(&stored.ObjectMeta, VersionAnnotation, want.Version)
 		metav1.SetMetaDataAnnotation(&stored.ObjectMeta, settingsAnnotation, want.Settings)
+		if repositories != "" {
+			metav1.SetMetaDataAnnotation(&stored.ObjectMeta, repositoriesAnnotation, repositories)
+		}
 		_, err = maps.Update(ctx, stored, metav1.UpdateOptions{FieldManager: FieldManager})
 		return err
 	})
+}
+
+// setRepository sets where images come from, and returns the repositories that were ever set. Of
+// what it does not know to be Gantry's own it takes nothing back.
+func setRepository(config map[string]any, ours string, want model.KubeadmConfig) string {
+	const key = "imageRepository"
+	var ever []string
+	if ours != "" {
+		ever = strings.Split(ours, ",")
+	}
+	had := text(config, key)
+	if want.ImageRepository != "" {
+		config[key] = want.ImageRepository
+	} else if want.DropsRepository || slices.Contains(ever, had) {
+		delete(config, key)
+	} else {
+		return ours
+	}
+	for _, repository := range []string{had, want.ImageRepository} {
+		standard := repository == "" || repository == bootstrap.DefaultRepository
+		if !standard && !slices.Contains(ever, repository) {
+			ever = append(ever, repository)
+		}
+	}
+	return strings.Join(ever, ",")
 }
 
 // withComponent sets what Gantry says of a component, and keeps the rest, such as the names

@@ -22,6 +22,11 @@ type BuiltWith struct {
 	SSHKeys    string `json:"ssh_keys,omitempty"`
 	NTPServers string `json:"ntp_servers,omitempty"`
 	Proxy      string `json:"proxy,omitempty"`
+	// Registry are mirrors, their CA and the sandbox image, ImageRepository where images come
+	// from, and KubeVIPImage, on nodes of the control plane, its own.
+	Registry        string `json:"registry,omitempty"`
+	ImageRepository string `json:"image_repository,omitempty"`
+	KubeVIPImage    string `json:"kube_vip_image,omitempty"`
 	// Components are the settings of those of the control plane, on its nodes.
 	Components string `json:"components,omitempty"`
 	Kubelet    string `json:"kubelet,omitempty"`
@@ -38,6 +43,7 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 	s.BuiltWith = BuiltWith{}
 	s.builtSetups = nil
 	s.noSettings = BuiltWith{}
+	s.configIdentity = ""
 	if secrets == nil || secrets.Authorities == nil {
 		return
 	}
@@ -48,12 +54,17 @@ func (s *ClusterSpec) SetBuiltWith(secrets *Secrets) {
 		Components: keyedHash(secrets.Authorities, "components", s.components()),
 		Kubelet:    keyedHash(secrets.Authorities, "kubelet", s.kubelet()),
 	}
+	s.setBuiltRegistry(secrets.Authorities)
 	none := ClusterSpec{}
 	s.noSettings = BuiltWith{
 		Components: keyedHash(secrets.Authorities, "components", none.components()),
 		Kubelet:    keyedHash(secrets.Authorities, "kubelet", none.kubelet()),
 		Setup:      keyedHash(secrets.Authorities, "setup", encodedSetup(none.ControlPlane.Setup)),
 	}
+	none.setBuiltRegistry(secrets.Authorities)
+	s.noSettings.Registry = none.BuiltWith.Registry
+	s.noSettings.ImageRepository = none.BuiltWith.ImageRepository
+	s.noSettings.KubeVIPImage = none.BuiltWith.KubeVIPImage
 	s.builtSetups = map[string]string{}
 	for _, pool := range s.NodePools() {
 		if !pool.importedSetup() {
@@ -71,6 +82,7 @@ func (s *ClusterSpec) BuiltWithOf(pool NodePool) BuiltWith {
 	built.Setup = s.builtSetups[pool.Name]
 	if !pool.ControlPlane() {
 		built.Components = ""
+		built.KubeVIPImage = ""
 	}
 	return built
 }
@@ -93,6 +105,9 @@ func (s *ClusterSpec) WithSettings(marker BuiltWith) BuiltWith {
 	marker.Components = cmp.Or(marker.Components, s.noSettings.Components)
 	marker.Kubelet = cmp.Or(marker.Kubelet, s.noSettings.Kubelet)
 	marker.Setup = cmp.Or(marker.Setup, s.noSettings.Setup)
+	marker.Registry = cmp.Or(marker.Registry, s.noSettings.Registry)
+	marker.ImageRepository = cmp.Or(marker.ImageRepository, s.noSettings.ImageRepository)
+	marker.KubeVIPImage = cmp.Or(marker.KubeVIPImage, s.noSettings.KubeVIPImage)
 	return marker
 }
 
@@ -140,6 +155,9 @@ func (b BuiltWith) Differs(other BuiltWith) []FieldName {
 		{FieldComponents, b.Components, other.Components},
 		{FieldKubelet, b.Kubelet, other.Kubelet},
 		{FieldSetup, b.Setup, other.Setup},
+		{FieldRegistry, b.Registry, other.Registry},
+		{FieldImageRepository, b.ImageRepository, other.ImageRepository},
+		{FieldKubeVIPImage, b.KubeVIPImage, other.KubeVIPImage},
 	} {
 		if part.a != "" && part.b != "" && part.a != part.b {
 			fields = append(fields, part.field)
@@ -175,15 +193,20 @@ func canonicalProxy(p *Proxy) []string {
 	}
 	exceptions := canonical(strings.Split(p.NoProxy, ","), strings.ToLower)
 	parts := []string{canonicalURL(p.HTTP), canonicalURL(p.HTTPS), strings.Join(exceptions, ",")}
-	bundle, err := pki.ParseBundle(p.CACertificate)
+	return append(parts, canonicalBundle(p.CACertificate)...)
+}
+
+// canonicalBundle are certificates in PEM, in any order.
+func canonicalBundle(text string) []string {
+	bundle, err := pki.ParseBundle(text)
 	if err != nil {
-		return append(parts, strings.TrimSpace(p.CACertificate))
+		return []string{strings.TrimSpace(text)}
 	}
 	var certificates []string
 	for _, certificate := range bundle {
 		certificates = append(certificates, base64.StdEncoding.EncodeToString(certificate.Raw))
 	}
-	return append(parts, canonical(certificates, strings.TrimSpace)...)
+	return canonical(certificates, strings.TrimSpace)
 }
 
 func canonicalURL(text string) string {

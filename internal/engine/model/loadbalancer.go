@@ -54,7 +54,7 @@ func (s *ClusterSpec) LoadBalancerPool() NodePool {
 
 // HAProxyImage is the container image that the load balancer runs.
 func (s *ClusterSpec) HAProxyImage() string {
-	return cmp.Or(s.LoadBalancer.HAProxyImage, bootstrap.DefaultHAProxyImage)
+	return cmp.Or(s.LoadBalancer.HAProxyImage, bootstrap.InRepository(s.Registry.Repository, bootstrap.DefaultHAProxyImage))
 }
 
 // The actions on a load balancer.

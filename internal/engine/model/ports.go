@@ -227,15 +227,16 @@ type API interface {
 	// calls.
 	Kubeadm(ctx context.Context) (KubeadmFacts, error)
 	// UpdateKubeadmConfig has joining nodes find a version of Kubernetes, settings of the
-	// control plane's components (their arguments and volumes are set, and all else is kept)
+	// control plane's components (their arguments and volumes are set, and all else is kept
+	// but for an image repository of Gantry's)
 	// and a kubelet configuration (its keys are set, and the others kept), and the rights
 	// that kubeadm of that version and the nodes that it makes need.
 	UpdateKubeadmConfig(ctx context.Context, config KubeadmConfig) error
-	// UpdateKubeProxy and UpdateCoreDNS set the version of an add-on and keep the
-	// repository of its image. Where it is not as kubeadm has installed it, or not older,
-	// they do nothing. CoreDNS gets its configuration migrated; an error where it cannot be.
-	UpdateKubeProxy(ctx context.Context, version string) error
-	UpdateCoreDNS(ctx context.Context, version string) error
+	// UpdateKubeProxy and UpdateCoreDNS set the image of an add-on. Where it is not as kubeadm
+	// has installed it, they do nothing. CoreDNS gets its configuration migrated; an error
+	// where it cannot be.
+	UpdateKubeProxy(ctx context.Context, image AddonImage) error
+	UpdateCoreDNS(ctx context.Context, image AddonImage) error
 
 	// PostEvent writes an event, of a node into the namespace default, of the cluster into
 	// kube-system; one call.

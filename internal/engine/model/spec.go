@@ -80,14 +80,18 @@ type ClusterSpec struct {
 	// it. GatewayProxy is what a cluster has taken so, and keeps.
 	InheritProxy bool
 	GatewayProxy *record.Proxy
+	// Registry is how nodes reach image registries, and where their own images come from.
+	Registry bootstrap.Registry
 	// Settings are those of the components of Kubernetes.
 	Settings bootstrap.Settings
-	// BuiltWith identifies the four above, builtSetups the setups of the node pools by
-	// their names, and noSettings that there are no settings; SetBuiltWith derives them.
-	BuiltWith   BuiltWith
-	builtSetups map[string]string
-	noSettings  BuiltWith
-	CloneMode   CloneMode
+	// BuiltWith identifies the five above, builtSetups the setups of the node pools by
+	// their names, noSettings that there are no settings, and configIdentity what joining
+	// nodes read of them; SetBuiltWith derives them.
+	BuiltWith      BuiltWith
+	builtSetups    map[string]string
+	noSettings     BuiltWith
+	configIdentity string
+	CloneMode      CloneMode
 
 	// EncryptionVersion is that of the key with which Secrets are encrypted in etcd;
 	// Unencrypted: they are not.

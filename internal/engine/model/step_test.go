@@ -62,7 +62,7 @@ var steps = []struct {
 	{model.DeleteCredentials{Pack: "csi", Credentials: *withLogin.Credentials}, "delete_credentials csi (storage/login)"},
 	{model.UninstallPack{Pack: "app", Release: chartPack.Release()}, "uninstall_pack app (demo 1.0.0)"},
 	{model.UpdateKubeadmConfig{Cluster: "c", Version: "1.37.2"}, "update_kubeadm_config c"},
-	{model.UpdateAddon{Name: model.AddonCoreDNS, Version: "1.14.6"}, "update_addon coredns"},
+	{model.UpdateAddon{Name: model.AddonCoreDNS, AddonImage: model.AddonImage{Version: "1.14.6"}}, "update_addon coredns"},
 	{model.RewriteSecrets{Cluster: "c", Version: 2}, "rewrite_secrets c"},
 	{model.ReserveRange{ReservedRange: model.ReservedRange{Name: "web"}}, "reserve_range web"},
 	{model.ReleaseRange{Name: "web"}, "release_range web"},

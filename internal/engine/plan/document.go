@@ -125,6 +125,7 @@ func Document(spec *model.ClusterSpec, pool model.NodePool, name string, ip mode
 		NTPServers:        spec.NTPServers,
 		Settings:          spec.Settings,
 		Setup:             pool.Setup,
+		Registry:          spec.Registry,
 
 		ExternalCloudProvider: spec.HasCPI(),
 	}
@@ -162,6 +163,7 @@ func LoadBalancerDocument(spec *model.ClusterSpec, name string) bootstrap.LoadBa
 		SSHAuthorizedKeys: spec.SSHAuthorizedKeys,
 		NTPServers:        spec.NTPServers,
 		Proxy:             proxyOf(spec),
+		Registry:          spec.Registry,
 	}
 }
 
@@ -179,6 +181,12 @@ var documentFields = map[string]model.FieldName{
 	"Proxy.HTTPS":         model.FieldProxyHTTPS,
 	"Proxy.NoProxy":       model.FieldNoProxy,
 	"Proxy.CACertificate": model.FieldProxyCertificate,
+
+	"Registry.Mirrors":       model.FieldMirrors,
+	"Registry.CACertificate": model.FieldRegistryCA,
+	"Registry.Repository":    model.FieldImageRepository,
+	"Registry.SandboxImage":  model.FieldSandboxImage,
+	"Registry.KubeVIPImage":  model.FieldKubeVIPImage,
 
 	"Endpoint":          model.FieldLoadBalancer,
 	"Endpoint.HostName": model.FieldHostName,

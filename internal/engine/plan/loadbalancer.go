@@ -60,7 +60,7 @@ func (v view) loadBalancerReasons(m model.Machine) []string {
 	differs(placementOf(pool, m.Marker) < 0, reasonPlacements)
 	differs(m.Marker.HAProxyImage != v.spec.LoadBalancer.HAProxyImage, "haproxy_image")
 	differs(m.Marker.HostName != v.spec.LoadBalancer.HostName, "host_name")
-	for _, field := range LoadBalancerBuiltWith(v.spec).Differs(m.Marker.BuiltWith) {
+	for _, field := range LoadBalancerBuiltWith(v.spec).Differs(v.spec.WithSettings(m.Marker.BuiltWith)) {
 		reasons = append(reasons, attributeWords[field])
 	}
 	// By these it verifies API servers.
@@ -78,6 +78,9 @@ func LoadBalancerBuiltWith(spec *model.ClusterSpec) model.BuiltWith {
 		SSHKeys:    spec.BuiltWith.SSHKeys,
 		NTPServers: spec.BuiltWith.NTPServers,
 		Proxy:      spec.BuiltWith.Proxy,
+		Registry:   spec.BuiltWith.Registry,
+
+		ImageRepository: spec.BuiltWith.ImageRepository,
 	}
 }
 

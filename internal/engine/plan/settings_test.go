@@ -131,7 +131,7 @@ func TestSettingsResume(t *testing.T) {
 	s.Settings.APIServer = bootstrap.Arguments{"v": "2"}
 	derive(t, s)
 
-	f.API.Kubeadm.Settings = s.BuiltWith.Components
+	f.API.Kubeadm.Settings = s.ConfigIdentity()
 	wantSteps(t, planned(s, f), rolledControlPlane)
 	// The configuration is as it was: the next node would have it all the same.
 	wantSteps(t, planned(old, f), "update_kubeadm_config c")

@@ -2,7 +2,9 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
 )
@@ -146,51 +148,78 @@ func configSteps(v view) []model.Step {
 	if !ok || v.left != nil || !v.facts.API.Answered() || has == "" || has == u.target.String() && !v.settingsDiffer() {
 		return nil
 	}
-	return []model.Step{model.UpdateKubeadmConfig{Cluster: v.spec.Name, Version: u.target.String()}}
+	return []model.Step{model.UpdateKubeadmConfig{
+		Cluster: v.spec.Name, Version: u.target.String(), DropsRepository: v.spec.Registry.Repository == "" && v.builtFromRepository(),
+	}}
 }
 
 // settingsDiffer reports whether joining nodes would find other settings of the control
-// plane's components than the spec's. What kubeadm init has stored is what all nodes were
-// built with until it is written for the first time.
+// plane's components, or another image repository, than the spec's. What kubeadm init has stored
+// is what all nodes were built with until it is written for the first time.
 func (v view) settingsDiffer() bool {
-	want := v.spec.BuiltWith.Components
+	want := v.spec.ConfigIdentity()
 	if has := v.facts.API.Kubeadm.Settings; want == "" || has != "" {
 		return want != "" && has != want
 	}
 	return slices.ContainsFunc(v.machines(model.ControlPlanePool), func(m model.Machine) bool {
-		return v.stays(m) && v.spec.WithSettings(m.Marker.BuiltWith).Components != want
+		return v.stays(m) && v.spec.WithSettings(m.Marker.BuiltWith).Components != v.spec.BuiltWith.Components
+	}) || v.builtFromRepository()
+}
+
+// builtFromRepository reports whether a node of the control plane was built with another image
+// repository than the spec's, which may be none.
+func (v view) builtFromRepository() bool {
+	return slices.ContainsFunc(v.machines(model.ControlPlanePool), func(m model.Machine) bool {
+		return v.stays(m) && v.spec.WithSettings(m.Marker.BuiltWith).ImageRepository != v.spec.BuiltWith.ImageRepository
 	})
 }
 
 // addonSteps bring the add-ons that kubeadm has installed to the version of the spec, once
-// all of the control plane is.
+// all of the control plane is, and to its image repository.
 func addonSteps(v view) []model.Step {
 	u, ok := v.upgrade()
 	if !ok || v.left != nil || !v.facts.API.Answered() {
 		return nil
 	}
+	facts := v.facts.API.Kubeadm
 	var steps []model.Step
-	for _, addon := range []model.UpdateAddon{
-		{Name: model.AddonKubeProxy, Version: u.target.String()},
-		{Name: model.AddonCoreDNS, Version: u.target.CoreDNS()},
+	for _, addon := range []struct {
+		name, version, target string
+		from, standard        string
+	}{
+		{model.AddonKubeProxy, facts.KubeProxy, u.target.String(), facts.KubeProxyFrom, bootstrap.DefaultRepository},
+		{model.AddonCoreDNS, facts.CoreDNS, u.target.CoreDNS(), facts.CoreDNSFrom, bootstrap.DefaultRepository + "/coredns"},
 	} {
-		want, err := kubeversion.Parse(addon.Version)
+		has, err := kubeversion.Parse(addon.version)
 		if err != nil {
-			continue // of a version that is newer than what is known of CoreDNS
+			continue // there is none, or it is another's
 		}
-		has, err := kubeversion.Parse(installed(v.facts.API.Kubeadm, addon.Name))
-		if err == nil && has.Compare(want) < 0 {
-			steps = append(steps, addon)
+		image := model.AddonImage{From: v.addonMoves(addon.from, addon.standard)}
+		// Of a version that is newer than what is known of CoreDNS there is none.
+		if want, err := kubeversion.Parse(addon.target); err == nil && has.Compare(want) < 0 {
+			image.Version = want.String()
+		}
+		if image != (model.AddonImage{}) {
+			steps = append(steps, model.UpdateAddon{Name: addon.name, AddonImage: image})
 		}
 	}
 	return steps
 }
 
-func installed(facts model.KubeadmFacts, addon string) string {
-	if addon == model.AddonKubeProxy {
-		return facts.KubeProxy
+// addonMoves is where the image of an add-on is to come from, which comes from somewhere else;
+// empty: it stays. Without an image repository only one of Gantry's is left.
+func (v view) addonMoves(from, standard string) string {
+	want := v.spec.Registry.Repository
+	ours := slices.Contains(strings.Split(v.facts.API.Kubeadm.Repositories, ","), from)
+	switch {
+	case from == "" || from == want:
+		return ""
+	case want == "" && !ours:
+		return ""
+	case want == "":
+		return standard
 	}
-	return facts.CoreDNS
+	return want
 }
 
 // versionField is where the version of a pool's nodes stands.

@@ -17,6 +17,10 @@ var attributeWords = map[model.FieldName]string{
 	model.FieldComponents: "the settings of API server, controller manager and scheduler",
 	model.FieldKubelet:    "the settings of kubelet",
 	model.FieldSetup:      "node_files, pre_bootstrap and post_bootstrap",
+
+	model.FieldRegistry:        "registry",
+	model.FieldImageRepository: "registry.image_repository",
+	model.FieldKubeVIPImage:    "registry.kube_vip_image",
 }
 
 // upToDateCondition says which control-plane nodes were built with other values than the

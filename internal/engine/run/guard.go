@@ -291,18 +291,18 @@ func (g guardedAPI) UpdateKubeadmConfig(ctx context.Context, config model.Kubead
 	return g.API.UpdateKubeadmConfig(ctx, config)
 }
 
-func (g guardedAPI) UpdateKubeProxy(ctx context.Context, version string) error {
+func (g guardedAPI) UpdateKubeProxy(ctx context.Context, image model.AddonImage) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
-	return g.API.UpdateKubeProxy(ctx, version)
+	return g.API.UpdateKubeProxy(ctx, image)
 }
 
-func (g guardedAPI) UpdateCoreDNS(ctx context.Context, version string) error {
+func (g guardedAPI) UpdateCoreDNS(ctx context.Context, image model.AddonImage) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
-	return g.API.UpdateCoreDNS(ctx, version)
+	return g.API.UpdateCoreDNS(ctx, image)
 }
 
 func (g guardedAPI) Apply(ctx context.Context, m model.PackManifests) ([]model.PackObject, error) {

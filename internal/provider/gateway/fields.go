@@ -50,6 +50,9 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 		}
 		return at
 	}
+	if at, ok := nodeschema.RegistryPath(f.Name); ok {
+		return at
+	}
 	at, ok := fields[f.Name]
 	if f.Name == enginemodel.FieldTemplate && !m.Image.IsNull() {
 		return nodeschema.OVAPath(at, m.Image)

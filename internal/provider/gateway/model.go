@@ -37,6 +37,7 @@ type model struct {
 	IPPool               types.Object    `tfsdk:"ip_pool"`
 	IPPoolID             types.String    `tfsdk:"ip_pool_id"`
 	Proxy                types.Object    `tfsdk:"proxy"`
+	Registry             types.Object    `tfsdk:"registry"`
 	ConsoleEndpoint      types.String    `tfsdk:"console_endpoint"`
 	PairingCode          types.String    `tfsdk:"pairing_code"`
 	PairingCodeWO        types.String    `tfsdk:"pairing_code_wo"`

@@ -35,6 +35,7 @@ var rules = enginecrud.Rules{
 		"placement.image_folder",
 		"proxy",
 		"registration_timeout",
+		"registry",
 		"replace_nodes",
 		"reset_trigger",
 		"ssh_authorized_keys",

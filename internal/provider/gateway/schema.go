@@ -82,6 +82,7 @@ func nodeAttributes() map[string]schema.Attribute {
 		"network":             nodeschema.Network("gateway", "the IP pool of `ip_pool` or `ip_pool_id`"),
 		"load_balancer":       nodeschema.LoadBalancer("gateway"),
 		"proxy":               nodeschema.Proxy(),
+		"registry":            nodeschema.Registry(", of the agents and of the pod network"),
 		"ssh_authorized_keys": nodeschema.SSHAuthorizedKeys(),
 		"ntp_servers":         nodeschema.NTPServers(),
 		"vm_tags":             nodeschema.VMTags("gateway"),
@@ -173,10 +174,10 @@ func consoleAttributes() map[string]schema.Attribute {
 		"agent_image": schema.StringAttribute{
 			Optional: true,
 			Computed: true,
-			Default:  stringdefault.StaticString(agent.DefaultImage),
-			MarkdownDescription: "Container image of the agent, which does not update itself. Defaults to `" + agent.DefaultImage + "`. " +
-				"It changes in place.",
-			Validators: []validator.String{imageReference{}},
+			MarkdownDescription: "Container image of the agent, which does not update itself. Defaults to `" + agent.DefaultImage + "`, or to " +
+				"that of `registry.image_repository`. It changes in place.",
+			PlanModifiers: []planmodifier.String{defaultAgentImage{}},
+			Validators:    []validator.String{imageReference{}},
 		},
 		"registration_timeout": schema.StringAttribute{
 			Optional: true,

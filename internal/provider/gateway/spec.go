@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
@@ -51,6 +52,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		Network:           m.Network,
 		LoadBalancer:      m.LoadBalancer,
 		Proxy:             m.Proxy,
+		Registry:          m.Registry,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
 		VMTags:            m.VMTags,
@@ -128,7 +130,9 @@ func (m *model) setOwnIPPool(ctx context.Context, spec *enginemodel.ClusterSpec)
 // packs are what the gateway runs. Of a state that does not hold the token, such as
 // after an import, nothing can be said about the agent.
 func (m *model) packs(spec *enginemodel.ClusterSpec) ([]enginemodel.Pack, error) {
-	network, err := agent.Network(spec.PodCIDR)
+	network, err := agent.Network(spec.PodCIDR, func(image string) string {
+		return bootstrap.InRepository(spec.Registry.Repository, image)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud/enginecrudtest"
@@ -35,6 +37,8 @@ const full = `{
   "ip_pool_id": "` + ipPoolID + `",
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
+  "registry": {"mirrors": {"docker.io": ["https://m.example.com"]}, "ca_certificate": "PEM", "image_repository": "r.example.com/k8s",
+    "sandbox_image": "s.example.com/pause:1", "kube_vip_image": "v.example.com/kube-vip:2"},
   "vm_tags": ["tier/gold"],
   "replace_nodes": ["dc1-cp-1"],
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", "agent_image": "agent:1", "registration_timeout": "15m",
@@ -94,6 +98,13 @@ func TestSpec(t *testing.T) {
 		ReplaceNodes:      []string{"dc1-cp-1"},
 		Proxy:             &model.Proxy{HTTP: "http://p", HTTPS: "http://q", NoProxy: "local", CACertificate: "PEM"},
 		CloneMode:         model.CloneFull,
+		Registry: bootstrap.Registry{
+			Mirrors:       map[string][]string{"docker.io": {"https://m.example.com"}},
+			CACertificate: "PEM",
+			Repository:    "r.example.com/k8s",
+			SandboxImage:  "s.example.com/pause:1",
+			KubeVIPImage:  "v.example.com/kube-vip:2",
+		},
 		OmitAuthorities:   true,
 		Reset:             "b4c9e14061",
 		Packs:             packs(t),
@@ -125,7 +136,7 @@ func TestSpec(t *testing.T) {
 // packs are those of full, without the advice about the agent.
 func packs(t *testing.T) []model.Pack {
 	t.Helper()
-	network, err := agent.Network("192.168.0.0/16")
+	network, err := agent.Network("192.168.0.0/16", func(image string) string { return "r.example.com/k8s/" + path.Base(image) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ func (r *gatewayResource) ValidateConfig(ctx context.Context, req resource.Valid
 // balancer, where they do not.
 func checkAllocation(m *model) diag.Diagnostics {
 	diags := nodeschema.ValidateLoadBalancer(m.Network, m.LoadBalancer)
+	diags.Append(nodeschema.ValidateRegistry(m.Network, m.Registry)...)
 	allocation := nodeschema.Allocation(m.Network)
 	switch {
 	case allocation == enginemodel.AllocationStatic && m.IPPool.IsNull() && m.IPPoolID.IsNull():

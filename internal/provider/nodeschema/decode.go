@@ -16,6 +16,7 @@ type Common struct {
 	Network           types.Object
 	LoadBalancer      types.Object
 	Proxy             types.Object
+	Registry          types.Object
 	SSHAuthorizedKeys types.List
 	NTPServers        types.List
 	VMTags            types.Set
@@ -32,6 +33,8 @@ func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnosti
 	proxy, more := DecodeProxy(ctx, c.Proxy)
 	diags.Append(more...)
 	spec.Proxy = proxy
+	spec.Registry, more = decodeRegistry(ctx, c.Registry)
+	diags.Append(more...)
 	spec.SSHAuthorizedKeys, more = decodeStrings(ctx, c.SSHAuthorizedKeys)
 	for i, key := range spec.SSHAuthorizedKeys {
 		spec.SSHAuthorizedKeys[i] = sshkey.Trim(key)

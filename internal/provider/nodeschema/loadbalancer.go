@@ -48,8 +48,8 @@ func LoadBalancer(kind string) schema.SingleNestedAttribute {
 			"haproxy_image": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Container image of HAProxy, 2.6 or newer, with its registry and a tag or a digest. Defaults to `" +
-					bootstrap.DefaultHAProxyImage + "`. " + replacesLoadBalancer,
-				Validators: []validator.String{haproxyImage{}},
+					bootstrap.DefaultHAProxyImage + "`, or to that of `registry.image_repository`. " + replacesLoadBalancer,
+				Validators: []validator.String{containerImage{}},
 			},
 			"host_name": schema.StringAttribute{
 				Optional: true,
@@ -147,19 +147,19 @@ func ValidateIPPoolID(network types.Object, id types.String, at path.Path) diag.
 	return nil
 }
 
-// haproxyImage validates the container image of HAProxy. Its error does not repeat a value
+// containerImage validates a container image of a machine's own. Its error does not repeat a value
 // that is none: it may be the address of a registry with a password.
-type haproxyImage struct{}
+type containerImage struct{}
 
-var _ validator.String = haproxyImage{}
+var _ validator.String = containerImage{}
 
-func (haproxyImage) Description(context.Context) string {
+func (containerImage) Description(context.Context) string {
 	return "must be a container image with its registry and a tag or a digest, such as " + bootstrap.DefaultHAProxyImage
 }
 
-func (v haproxyImage) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+func (v containerImage) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
-func (v haproxyImage) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (v containerImage) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || bootstrap.CheckImage(req.ConfigValue.ValueString()) == nil {
 		return
 	}

@@ -106,6 +106,9 @@ func fieldPath(f enginemodel.Field) path.Path {
 	if at, ok := nodeschema.LoadBalancerPath(f); ok {
 		return at
 	}
+	if at, ok := nodeschema.RegistryPath(f.Name); ok {
+		return at
+	}
 	ofPool := f.NodePool != "" && f.NodePool != enginemodel.ControlPlanePool && nodePoolFields[f.Name] != ""
 	if at, ok := clusterFields[f.Name]; ok && !ofPool {
 		return at

@@ -47,6 +47,7 @@ type model struct {
 	NTPServers             types.List      `tfsdk:"ntp_servers"`
 	Proxy                  types.Object    `tfsdk:"proxy"`
 	GatewayProxy           types.Object    `tfsdk:"gateway_proxy"`
+	Registry               types.Object    `tfsdk:"registry"`
 	CloneMode              types.String    `tfsdk:"clone_mode"`
 	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
 	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`

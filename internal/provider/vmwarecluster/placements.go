@@ -44,6 +44,7 @@ func placementsOf(pool types.Object, at path.Path) []configuredPlacement {
 // load balancer, where they do not.
 func checkAllocation(m *model) diag.Diagnostics {
 	diags := nodeschema.ValidateLoadBalancer(m.Network, m.LoadBalancer)
+	diags.Append(nodeschema.ValidateRegistry(m.Network, m.Registry)...)
 	placements := placementsOf(m.ControlPlane, nodePoolPath(enginemodel.ControlPlanePool))
 	pools := m.WorkerPools.Elements()
 	for _, name := range slices.Sorted(maps.Keys(pools)) {

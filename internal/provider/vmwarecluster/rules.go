@@ -39,6 +39,7 @@ var rules = enginecrud.Rules{
 		"override_conflicts",
 		"pack_overrides",
 		"proxy",
+		"registry",
 		"repair",
 		"replace_nodes",
 		"restore_from_snapshot",

@@ -56,6 +56,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"ntp_servers":           nodeschema.NTPServers(),
 		"proxy":                 proxyAttribute(),
 		"gateway_proxy":         gatewayProxyAttribute(),
+		"registry":              nodeschema.Registry(""),
 		"clone_mode":            nodeschema.CloneMode(),
 		"deletion_protection": schema.BoolAttribute{
 			Optional:            true,

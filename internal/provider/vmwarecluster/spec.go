@@ -92,6 +92,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		Network:           m.Network,
 		LoadBalancer:      m.LoadBalancer,
 		Proxy:             m.Proxy,
+		Registry:          m.Registry,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
 		VMTags:            m.VMTags,

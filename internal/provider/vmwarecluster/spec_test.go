@@ -62,6 +62,8 @@ const full = `{
     "api": {"ip_pool_id": "` + otherPoolID + `", "range": {"start": "10.10.183.199", "end": "10.10.183.199"}}
   },
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
+  "registry": {"mirrors": {"docker.io": ["https://m.example.com"]}, "ca_certificate": "PEM", "image_repository": "r.example.com/k8s",
+    "sandbox_image": "s.example.com/pause:1", "kube_vip_image": "v.example.com/kube-vip:2"},
   "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"], "name_template": "{cluster}{pool}{n}",
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "control_plane": {"node_files": {"/etc/a": {"sensitive_content": "secret"}}, "node_count": 3, "rolling_update": {"drain_timeout": "2m"},
@@ -127,6 +129,13 @@ func TestSpec(t *testing.T) {
 		Allocation:        model.AllocationStatic,
 		PodCIDR:           "192.168.0.0/16",
 		ServiceCIDR:       "10.96.0.0/12",
+		Registry: bootstrap.Registry{
+			Mirrors:       map[string][]string{"docker.io": {"https://m.example.com"}},
+			CACertificate: "PEM",
+			Repository:    "r.example.com/k8s",
+			SandboxImage:  "s.example.com/pause:1",
+			KubeVIPImage:  "v.example.com/kube-vip:2",
+		},
 		Settings: bootstrap.Settings{
 			APIServer:   bootstrap.Arguments{"v": "2"},
 			AuditPolicy: "kind: Policy\nrules:\n- level: None\n",

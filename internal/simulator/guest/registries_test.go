@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
@@ -81,14 +81,13 @@ func TestImagesComeFromTheRepository(t *testing.T) {
 	mirrors(s, m)
 	m.kubeadm[0]["imageRepository"] = "r.example.com/k8s"
 	s.joins(m)
-	for name, want := range map[string]string{
-		"/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy": "r.example.com/k8s/kube-proxy:v",
-		"/apis/apps/v1/namespaces/kube-system/deployments/coredns":   "r.example.com/k8s/coredns:v",
-	} {
-		var workload appsv1.Deployment // the template is in the same place
-		s.get(name, &workload)
-		if image := workload.Spec.Template.Spec.Containers[0].Image; !strings.HasPrefix(image, want) {
-			t.Errorf("%s has the image %s", name, image)
-		}
+	apps := s.clientset(vip).AppsV1()
+	proxy, err := apps.DaemonSets("kube-system").Get(t.Context(), "kube-proxy", metav1.GetOptions{})
+	if err != nil || !strings.HasPrefix(proxy.Spec.Template.Spec.Containers[0].Image, "r.example.com/k8s/kube-proxy:v") {
+		t.Errorf("kube-proxy: %+v (%v)", proxy.Spec.Template.Spec.Containers, err)
+	}
+	dns, err := apps.Deployments("kube-system").Get(t.Context(), "coredns", metav1.GetOptions{})
+	if err != nil || !strings.HasPrefix(dns.Spec.Template.Spec.Containers[0].Image, "r.example.com/k8s/coredns:v") {
+		t.Errorf("coredns: %+v (%v)", dns.Spec.Template.Spec.Containers, err)
 	}
 }

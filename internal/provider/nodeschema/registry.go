@@ -1,0 +1,168 @@
+package nodeschema
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// The attribute of image registries and its repository, in the resources that have them.
+const (
+	RegistryAttribute        = "registry"
+	ImageRepositoryAttribute = "image_repository"
+)
+
+// Registry is how the nodes reach image registries, and where their own images come from. own are
+// the images that the repository has beside those that every node needs.
+func Registry(own string) schema.SingleNestedAttribute {
+	image := func(doc string) schema.StringAttribute {
+		return schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: doc,
+			Validators:          []validator.String{containerImage{}},
+		}
+	}
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Mirrors of image registries, and where the nodes' own images come from. All of it is optional. " +
+			"Defaults to the registries themselves. " + rolls,
+		Attributes: map[string]schema.Attribute{
+			"mirrors": schema.MapAttribute{
+				Optional:    true,
+				ElementType: types.ListType{ElemType: types.StringType},
+				MarkdownDescription: "URLs that containerd asks in the place of a registry, in order, by the host that images name it with: " +
+					"such as `docker.io`, `registry.example.com:5000`, or `_default` for all that are not named. The registry itself is not asked, " +
+					"unless its URL is in the list. With a path, a URL is taken as it is and has an element `v2`, " +
+					"such as `https://harbor.example.com/v2/docker-hub`. Defaults to none.",
+				Validators: []validator.Map{
+					attribute.NoNulls{},
+					mapvalidator.SizeAtMost(32),
+					mapvalidator.KeysAre(mirroredHost),
+					mapvalidator.ValueListsAre(attribute.NoNulls{}, listvalidator.SizeBetween(1, 8), listvalidator.UniqueValues(),
+						listvalidator.ValueStringsAre(mirrorURL)),
+				},
+			},
+			"ca_certificate": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Certificate authorities that containerd trusts for mirrors with `https`, and for the registry of " +
+					"`image_repository`, as PEM text, beside those that the node trusts. Defaults to none.",
+				Validators: []validator.String{attribute.CABundle{}},
+			},
+			ImageRepositoryAttribute: schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Registry, with or without a path in it, that has the images of Kubernetes, of the sandbox of pods, of kube-vip " +
+					"and of HAProxy" + own + ", each by the last part of its name: such as `registry.example.com/kubernetes` for " +
+					"`registry.example.com/kubernetes/coredns`. kube-proxy and CoreDNS follow a change, as far as kubeadm has installed them. " +
+					"Defaults to none: each comes from where its makers publish it.",
+				Validators: []validator.String{imageRepository},
+			},
+			"sandbox_image": image("Container image in which containerd runs each pod, with its registry and a tag or a digest. " +
+				"Defaults to `pause` of `image_repository`, and without that to what containerd has by default."),
+			"kube_vip_image": image("Container image of kube-vip on nodes of the control plane, with its registry and a tag or a digest. " +
+				"Not with `ip_allocation = \"dhcp\"`. Defaults to that of `image_repository`, and without that to the one that Gantry is " +
+				"tested with. A change rolls the control plane alone."),
+		},
+	}
+}
+
+// registryModel is the attribute registry, all of which is known.
+type registryModel struct {
+	Mirrors         map[string][]string `tfsdk:"mirrors"`
+	CACertificate   *string             `tfsdk:"ca_certificate"`
+	ImageRepository *string             `tfsdk:"image_repository"`
+	SandboxImage    *string             `tfsdk:"sandbox_image"`
+	KubeVIPImage    *string             `tfsdk:"kube_vip_image"`
+}
+
+// decodeRegistry decodes the attribute; the zero value for none.
+func decodeRegistry(ctx context.Context, value types.Object) (bootstrap.Registry, diag.Diagnostics) {
+	if value.IsNull() {
+		return bootstrap.Registry{}, nil
+	}
+	var m registryModel
+	diags := value.As(ctx, &m, AllKnown)
+	return bootstrap.Registry{
+		Mirrors:       m.Mirrors,
+		CACertificate: certificatesAlone(OrZero(m.CACertificate)),
+		Repository:    OrZero(m.ImageRepository),
+		SandboxImage:  OrZero(m.SandboxImage),
+		KubeVIPImage:  OrZero(m.KubeVIPImage),
+	}, diags
+}
+
+// registryFields are the parts of the attribute by the fields that they are.
+var registryFields = map[model.FieldName]string{
+	model.FieldMirrors:         "mirrors",
+	model.FieldRegistryCA:      "ca_certificate",
+	model.FieldImageRepository: ImageRepositoryAttribute,
+	model.FieldSandboxImage:    "sandbox_image",
+	model.FieldKubeVIPImage:    "kube_vip_image",
+}
+
+// RegistryPath returns the attribute of a field of image registries; false for a field of
+// something else.
+func RegistryPath(name model.FieldName) (path.Path, bool) {
+	at := path.Root(RegistryAttribute)
+	if part, ok := registryFields[name]; ok {
+		return at.AtName(part), true
+	}
+	return at, name == model.FieldRegistry
+}
+
+// ValidateRegistry refuses an image of kube-vip where there is none.
+func ValidateRegistry(network, registry types.Object) diag.Diagnostics {
+	image, ok := registry.Attributes()["kube_vip_image"].(types.String)
+	if !ok || image.IsNull() || Allocation(network) != model.AllocationDHCP {
+		return nil
+	}
+	return diag.Diagnostics{diagnostics.AttributeError(path.Root(RegistryAttribute).AtName("kube_vip_image"), "kube-vip with DHCP",
+		`With ip_allocation = "dhcp" a load balancer fronts the control plane, and no kube-vip. Remove kube_vip_image; `+
+			"the load balancer's image is load_balancer.haproxy_image.")}
+}
+
+// checked validates a text by a check of what nodes boot with. The error does not repeat the text,
+// which may be a URL with a password.
+type checked struct {
+	summary, form string
+	check         func(string) error
+}
+
+var _ validator.String = checked{}
+
+var (
+	mirroredHost = checked{"Invalid host of a registry", "must be the host of a registry as images name it, such as docker.io",
+		bootstrap.CheckMirrored}
+	mirrorURL = checked{"Invalid URL of a mirror", "must be a URL such as https://mirror.example.com",
+		bootstrap.CheckMirrorURL}
+	imageRepository = checked{"Invalid image repository", "must be a registry with or without a path, such as registry.example.com/kubernetes",
+		bootstrap.CheckRepository}
+)
+
+func (c checked) Description(context.Context) string { return c.form }
+
+func (c checked) MarkdownDescription(context.Context) string { return c.form }
+
+func (c checked) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	refuse(req, resp, c.summary, func(text string) error {
+		if err := c.check(text); err != nil {
+			return notThis{err}
+		}
+		return nil
+	})
+}
+
+// notThis is what a value is not.
+type notThis struct{ error }
+
+func (n notThis) Error() string { return "the value is " + n.error.Error() }
