@@ -30,9 +30,9 @@ const (
 )
 
 // Network renders the pod network of a gateway: flannel over VXLAN, which needs
-// no support by the network between the nodes. podCIDR is kubeadm's podSubnet, at where an
+// no support by the network between the nodes. podCIDR is kubeadm's podSubnet, from where an
 // image comes from.
-func Network(podCIDR string, at func(image string) string) ([]string, error) {
+func Network(podCIDR string, from func(image string) string) ([]string, error) {
 	prefix, err := netip.ParsePrefix(podCIDR)
 	if err != nil {
 		return nil, fmt.Errorf("the network of pods: %w", err)
@@ -50,7 +50,7 @@ func Network(podCIDR string, at func(image string) string) ([]string, error) {
 	binding := applyrbac.ClusterRoleBinding(networkAccount).
 		WithRoleRef(applyrbac.RoleRef().WithAPIGroup("rbac.authorization.k8s.io").WithKind("ClusterRole").WithName(networkAccount)).
 		WithSubjects(applyrbac.Subject().WithKind("ServiceAccount").WithName(networkAccount).WithNamespace(networkNamespace))
-	return render(namespace(networkNamespace, "privileged"), account, role, binding, config, networkDaemons(at))
+	return render(namespace(networkNamespace, "privileged"), account, role, binding, config, networkDaemons(from))
 }
 
 // networkConfigMap returns the configuration of flanneld and the CNI plug-ins.
@@ -83,7 +83,7 @@ func networkConfigMap(pods netip.Prefix) (*applycore.ConfigMapApplyConfiguration
 
 // networkDaemons runs flanneld on each node, whatever taints the node has: no
 // node is Ready, and no other pod runs, before it does.
-func networkDaemons(at func(image string) string) *applyapps.DaemonSetApplyConfiguration {
+func networkDaemons(from func(image string) string) *applyapps.DaemonSetApplyConfiguration {
 	labels := map[string]string{"app": "flannel", "k8s-app": "flannel"}
 	onHost := func(name, path string) *applycore.VolumeApplyConfiguration {
 		return applycore.Volume().WithName(name).WithHostPath(applycore.HostPathVolumeSource().WithPath(path))
@@ -99,7 +99,7 @@ func networkDaemons(at func(image string) string) *applyapps.DaemonSetApplyConfi
 		return applycore.EnvVar().WithName(name).WithValueFrom(source)
 	}
 
-	flanneld := applycore.Container().WithName("kube-flannel").WithImage(at(FlannelImage)).
+	flanneld := applycore.Container().WithName("kube-flannel").WithImage(from(FlannelImage)).
 		WithCommand("/opt/bin/flanneld").WithArgs("--ip-masq", "--kube-subnet-mgr").
 		WithEnv(field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace")).
 		WithResources(applycore.ResourceRequirements().WithRequests(corev1.ResourceList{
@@ -114,9 +114,9 @@ func networkDaemons(at func(image string) string) *applyapps.DaemonSetApplyConfi
 		WithNodeSelector(map[string]string{"kubernetes.io/os": "linux"}).
 		WithTolerations(applycore.Toleration().WithOperator(corev1.TolerationOpExists)).
 		WithInitContainers(
-			copyFile("install-cni-plugin", at(FlannelCNIImage), "/flannel", "/opt/cni/bin/flannel").
+			copyFile("install-cni-plugin", from(FlannelCNIImage), "/flannel", "/opt/cni/bin/flannel").
 				WithVolumeMounts(at("plugins", "/opt/cni/bin")),
-			copyFile("install-cni", at(FlannelImage), configDirectory+"/cni-conf.json", "/etc/cni/net.d/"+configList).
+			copyFile("install-cni", from(FlannelImage), configDirectory+"/cni-conf.json", "/etc/cni/net.d/"+configList).
 				WithVolumeMounts(at("cni", "/etc/cni/net.d"), at("config", configDirectory)),
 		).
 		WithContainers(flanneld).

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 		"worker":     newNode(t, bootstrap.Worker),
 		"proxy":      behindProxy(t, newNode(t, bootstrap.Worker)),
 
-		"mirrored":   mirrored(t, newNode(t, bootstrap.FirstControlPlane)),
+		"mirrored": mirrored(t, newNode(t, bootstrap.FirstControlPlane)),
 
 		"leased-first":   restoring(t, leased(newNode(t, bootstrap.FirstControlPlane))),
 		"leased-join":    named(leased(newNode(t, bootstrap.ControlPlane))),

@@ -29,7 +29,8 @@ const (
 
 	// settingsAnnotation identifies, on kubeadm-config, the settings of components in it.
 	settingsAnnotation = "gantry.io/component-settings"
-	// repositoriesAnnotation are the image repositories that were ever in it, on kubeadm-config.
+	// repositoriesAnnotation are the image repositories that Gantry has ever written, and those
+	// that it has written over, on kubeadm-config.
 	repositoriesAnnotation = "gantry.io/image-repositories"
 )
 
@@ -52,6 +53,9 @@ func (a *api) Kubeadm(ctx context.Context) (model.KubeadmFacts, error) {
 			facts.Ours = facts.Version != "" && stored.Annotations[VersionAnnotation] == facts.Version
 			facts.Settings = stored.Annotations[settingsAnnotation]
 			facts.Repositories = stored.Annotations[repositoriesAnnotation]
+			if from := text(config, "imageRepository"); from != bootstrap.DefaultRepository {
+				facts.ImageRepository = from
+			}
 		}
 	}
 	proxy, err := a.kubeProxy(ctx)
@@ -135,8 +139,8 @@ func (a *api) updateClusterConfig(ctx context.Context, want model.KubeadmConfig)
 	})
 }
 
-// setRepository sets where images come from, and returns the repositories that were ever set. Of
-// what it does not know to be Gantry's own it takes nothing back.
+// setRepository sets where images come from, and returns the repositories that Gantry has ever
+// set or replaced. No other one is taken back.
 func setRepository(config map[string]any, ours string, want model.KubeadmConfig) string {
 	const key = "imageRepository"
 	var ever []string

@@ -106,7 +106,7 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	clients := fake.NewClientset(kubeadmMade()...)
 	api := kube.NewForClients(clients)
-	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.36.3"}) {
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.36.3", ImageRepository: byHand}) {
 		t.Fatalf("before: %+v (%v)", facts, err)
 	}
 	for range 2 {
@@ -114,7 +114,7 @@ func TestUpdateKubeadmConfigKeepsWhatIsNotItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := model.KubeadmFacts{Version: "1.37.2", Ours: true, Settings: "s1"}
+	want := model.KubeadmFacts{Version: "1.37.2", Ours: true, Settings: "s1", ImageRepository: byHand}
 	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != want {
 		t.Errorf("after: %+v (%v)", facts, err)
 	}
@@ -158,7 +158,7 @@ func TestUpgradeByHandIsToldFromOurs(t *testing.T) {
 	if _, err := maps.Update(t.Context(), m, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2", Settings: config.Settings}) {
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2", Settings: config.Settings, ImageRepository: byHand}) {
 		t.Errorf("%+v (%v)", facts, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
@@ -52,6 +53,11 @@ func TestBuiltWithComparesByMeaning(t *testing.T) {
 		return proxy(p)
 	}
 	onlyProxy := []model.FieldName{model.FieldProxy}
+	mirrors := func(urls ...string) bootstrap.Registry {
+		return bootstrap.Registry{Mirrors: map[string][]string{"docker.io": urls}}
+	}
+	registry := func(r bootstrap.Registry) model.ClusterSpec { return model.ClusterSpec{Registry: r} }
+	onlyRegistry := []model.FieldName{model.FieldRegistry}
 	for name, c := range map[string]struct {
 		a, b model.ClusterSpec
 		want []model.FieldName
@@ -82,6 +88,19 @@ func TestBuiltWithComparesByMeaning(t *testing.T) {
 		"its CA":         {a: proxy(full), b: change(func(p *model.Proxy) { p.CACertificate = other }), want: onlyProxy},
 		"an imported proxy, whose URLs are secret": {a: proxy(full), b: change(func(p *model.Proxy) { p.HTTP, p.HTTPS = "", "" })},
 		"no proxy any more":                        {a: proxy(full), want: onlyProxy},
+		"no mirrors and an empty map":              {b: registry(bootstrap.Registry{Mirrors: map[string][]string{}})},
+		"the same mirrors":                         {a: registry(mirrors("https://a", "https://b")), b: registry(mirrors("https://a", "https://b"))},
+		"the order of mirrors": {a: registry(mirrors("https://a", "https://b")), b: registry(mirrors("https://b", "https://a")),
+			want: onlyRegistry},
+		"the first mirror": {b: registry(mirrors("https://a")), want: onlyRegistry},
+		"their CA":         {b: registry(bootstrap.Registry{CACertificate: ca}), want: onlyRegistry},
+		"spelling of their CA": {a: registry(bootstrap.Registry{CACertificate: ca + other}),
+			b: registry(bootstrap.Registry{CACertificate: "# theirs\n" + other + "\n" + ca})},
+		"a sandbox image": {b: registry(bootstrap.Registry{SandboxImage: "r.example.com/p:1"}), want: onlyRegistry},
+		"a repository": {b: registry(bootstrap.Registry{Repository: "r.example.com"}),
+			want: []model.FieldName{model.FieldImageRepository}},
+		"an image of kube-vip": {b: registry(bootstrap.Registry{KubeVIPImage: "r.example.com/v:1"}),
+			want: []model.FieldName{model.FieldKubeVIPImage}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

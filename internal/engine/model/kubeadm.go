@@ -12,8 +12,10 @@ type KubeadmFacts struct {
 	// that Gantry has written there, as BuiltWith does. Empty: they are as kubeadm init was
 	// given them.
 	Settings string
-	// Repositories are the image repositories that Gantry has ever written there, with commas
-	// between them.
+	// ImageRepository is where it says that images come from; empty: kubeadm's own.
+	ImageRepository string `json:",omitempty"`
+	// Repositories are the image repositories that Gantry has ever written there or written
+	// over, with commas between them.
 	Repositories string `json:",omitempty"`
 	// KubeProxy and CoreDNS are those of the add-ons that kubeadm has installed. Empty:
 	// it has not, or something else manages them by now, and they are left alone.

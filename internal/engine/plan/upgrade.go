@@ -169,8 +169,9 @@ func (v view) settingsDiffer() bool {
 // builtFromRepository reports whether a node of the control plane was built with another image
 // repository than the spec's, which may be none.
 func (v view) builtFromRepository() bool {
-	return slices.ContainsFunc(v.machines(model.ControlPlanePool), func(m model.Machine) bool {
-		return v.stays(m) && v.spec.WithSettings(m.Marker.BuiltWith).ImageRepository != v.spec.BuiltWith.ImageRepository
+	want := v.spec.BuiltWith.ImageRepository
+	return want != "" && slices.ContainsFunc(v.machines(model.ControlPlanePool), func(m model.Machine) bool {
+		return v.stays(m) && v.spec.WithSettings(m.Marker.BuiltWith).ImageRepository != want
 	})
 }
 
@@ -210,9 +211,10 @@ func addonSteps(v view) []model.Step {
 // empty: it stays. Without an image repository only one of Gantry's is left.
 func (v view) addonMoves(from, standard string) string {
 	want := v.spec.Registry.Repository
-	ours := slices.Contains(strings.Split(v.facts.API.Kubeadm.Repositories, ","), from)
+	facts := v.facts.API.Kubeadm
+	ours := slices.Contains(strings.Split(facts.Repositories, ","), from) || from == facts.ImageRepository && v.builtFromRepository()
 	switch {
-	case from == "" || from == want:
+	case from == "" || from == want || want == "" && from == standard:
 		return ""
 	case want == "" && !ours:
 		return ""

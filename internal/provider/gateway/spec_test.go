@@ -105,9 +105,9 @@ func TestSpec(t *testing.T) {
 			SandboxImage:  "s.example.com/pause:1",
 			KubeVIPImage:  "v.example.com/kube-vip:2",
 		},
-		OmitAuthorities:   true,
-		Reset:             "b4c9e14061",
-		Packs:             packs(t),
+		OmitAuthorities: true,
+		Reset:           "b4c9e14061",
+		Packs:           packs(t),
 		OwnIPPool: &record.IPPool{
 			Name:                    "nodes",
 			Start:                   "10.0.0.1",
