@@ -59,7 +59,9 @@ func TestRegistryOfTheRepositoryHasTheCA(t *testing.T) {
 	t.Parallel()
 	const file = "/etc/containerd/certs.d/harbor.example.com/hosts.toml"
 	node := mirrored(t, newNode(t, bootstrap.Worker))
-	if got := userdata(t, node).file(file); !strings.Contains(got, `server = "https://harbor.example.com"`) {
+	// Without a table of a host containerd before 2.0 would read nothing of the file.
+	if got := userdata(t, node).file(file); !strings.Contains(got, `server = "https://harbor.example.com"`) ||
+		!strings.Contains(got, `[host."https://harbor.example.com"]`) {
 		t.Errorf("without a mirror of its own: %q", got)
 	}
 	node.Registry.CACertificate = ""
