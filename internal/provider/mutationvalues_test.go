@@ -91,7 +91,7 @@ func mutations(a place) []mutation {
 	case tftypes.Map:
 		for name, element := range map[string]any{"null": nil, "unknown": tftypes.UnknownValue} {
 			with := maps.Clone(elementsByKey(a.value))
-			with["other"] = tftypes.NewValue(t.ElementType, element)
+			with[otherKey(a)] = tftypes.NewValue(t.ElementType, element)
 			out = append(out, elementMutation(name, t.ElementType, tftypes.NewValue(typ, with)))
 		}
 	}
@@ -102,6 +102,14 @@ func mutations(a place) []mutation {
 			mutation{name: "1e30", value: tftypes.NewValue(typ, tooLarge), want: "1000000000000000000000000000000"})
 	}
 	return out
+}
+
+// otherKey is a key that a map has not: where keys have a form, one of that.
+func otherKey(a place) string {
+	if a.pattern == "registry.mirrors" {
+		return "other.example.com"
+	}
+	return "other"
 }
 
 func elementMutations(typ, element tftypes.Type, before []tftypes.Value) []mutation {
