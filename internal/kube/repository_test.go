@@ -59,7 +59,7 @@ func TestCoreDNSMovesToARepository(t *testing.T) {
 	}
 }
 
-// TestKubeadmConfigHasTheRepository follows one through the life of a cluster. What somebody has
+// TestKubeadmConfigHasTheRepository follows one through the life of a cluster. What a user has
 // written there by hand stays.
 func TestKubeadmConfigHasTheRepository(t *testing.T) {
 	t.Parallel()
