@@ -30,7 +30,8 @@ func TestImagesOfANodeComeFromTheRepository(t *testing.T) {
 		kubeVIP, sandbox string
 	}{
 		"none":       {bootstrap.Registry{}, "ghcr.io/kube-vip/kube-vip:v1.0.0", ""},
-		"repository": {bootstrap.Registry{Repository: "r.example.com/k8s"}, "r.example.com/k8s/kube-vip:v1.0.0", "r.example.com/k8s/pause:3.10.2"},
+		"repository": {bootstrap.Registry{Repository: "r.example.com/k8s"},
+			"r.example.com/k8s/kube-vip:v1.0.0", "r.example.com/k8s/pause:3.10.2"},
 		"each": {bootstrap.Registry{Repository: "r.example.com/k8s", SandboxImage: "s.example.com/p:1", KubeVIPImage: "v.example.com/v:2"},
 			"v.example.com/v:2", "s.example.com/p:1"},
 		"one": {bootstrap.Registry{SandboxImage: "s.example.com/p:1"}, "ghcr.io/kube-vip/kube-vip:v1.0.0", "s.example.com/p:1"},
@@ -102,7 +103,7 @@ func TestMirrorsThatAreNone(t *testing.T) {
 		"https://mirror.example.com/v2/a b":           "not a URL such as",
 		"https://mirror.example.com/v2/a\"b":          "not a URL such as",
 		"https://mirror.example.com/v2/a%22":          "not a URL such as",
-		"https://me:secret@mirror.example.com":        "set username and password_wo",
+		"https://me:secret@mirror.example.com":        "containerd does not read",
 		"https://mirror.example.com?ns=docker.io":     "a query or a fragment",
 		"https://mirror.example.com/docker-hub":       "no element v2",
 		"https://mirror.example.com/":                 "no element v2",

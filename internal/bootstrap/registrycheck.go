@@ -61,7 +61,7 @@ func CheckMirrorURL(text string) error {
 		!strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://"):
 		return form
 	case address.User != nil:
-		return errors.New("a URL with a user or a password, which containerd does not read: set username and password_wo")
+		return errors.New("a URL with a user or a password, which containerd does not read")
 	case address.RawQuery != "" || address.Fragment != "" || strings.ContainsAny(text, "?#"):
 		return errors.New("a URL with a query or a fragment, which a registry does not have")
 	case !isMirrorHost(address) || !mirrorPathPattern.MatchString(address.EscapedPath()):

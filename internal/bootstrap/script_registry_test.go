@@ -126,7 +126,9 @@ func TestScriptKeepsTheImportsOfContainerd(t *testing.T) {
 	m.write(configPath, imports+"\nversion = 2\n")
 	m.play("containerd", `case "$*" in
 --version) echo "containerd github.com/containerd/containerd 1.7.27 abc" ;;
-*)	if grep -q '^imports = \[\]' "$root/etc/containerd/config.toml"; then cat "$root/etc/containerd/config.toml"; else cat "$root/standard.toml"; fi ;;
+*)	file=$root/etc/containerd/config.toml
+	grep -q '^imports = \[\]' "$file" || file=$root/standard.toml
+	cat "$file" ;;
 esac`)
 	m.joins()
 	if got := m.read(configPath); strings.Contains(got, imports) || !strings.Contains(got, `config_path = "/etc/containerd/certs.d"`) {

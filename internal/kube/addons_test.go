@@ -79,7 +79,10 @@ func TestUpdateKubeProxyKeepsTheRepository(t *testing.T) {
 		}
 	}
 	none := kube.NewForClients(fake.NewClientset())
-	if err := errors.Join(none.UpdateKubeProxy(t.Context(), model.AddonImage{Version: "1.37.2"}), none.UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"})); err != nil {
+	err := errors.Join(
+		none.UpdateKubeProxy(t.Context(), model.AddonImage{Version: "1.37.2"}),
+		none.UpdateCoreDNS(t.Context(), model.AddonImage{Version: "1.14.6"}))
+	if err != nil {
 		t.Errorf("without any: %v", err)
 	}
 }

@@ -148,11 +148,12 @@ func setRepository(config map[string]any, ours string, want model.KubeadmConfig)
 		ever = strings.Split(ours, ",")
 	}
 	had := text(config, key)
-	if want.ImageRepository != "" {
+	switch {
+	case want.ImageRepository != "":
 		config[key] = want.ImageRepository
-	} else if want.DropsRepository || slices.Contains(ever, had) {
+	case want.DropsRepository || slices.Contains(ever, had):
 		delete(config, key)
-	} else {
+	default:
 		return ours
 	}
 	for _, repository := range []string{had, want.ImageRepository} {

@@ -158,7 +158,8 @@ func TestUpgradeByHandIsToldFromOurs(t *testing.T) {
 	if _, err := maps.Update(t.Context(), m, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != (model.KubeadmFacts{Version: "1.37.2", Settings: config.Settings, ImageRepository: byHand}) {
+	want := model.KubeadmFacts{Version: "1.37.2", Settings: config.Settings, ImageRepository: byHand}
+	if facts, err := api.Kubeadm(t.Context()); err != nil || facts != want {
 		t.Errorf("%+v (%v)", facts, err)
 	}
 }

@@ -89,7 +89,7 @@ func TestBuiltWithComparesByMeaning(t *testing.T) {
 		"an imported proxy, whose URLs are secret": {a: proxy(full), b: change(func(p *model.Proxy) { p.HTTP, p.HTTPS = "", "" })},
 		"no proxy any more":                        {a: proxy(full), want: onlyProxy},
 		"no mirrors and an empty map":              {b: registry(bootstrap.Registry{Mirrors: map[string][]string{}})},
-		"the same mirrors":                         {a: registry(mirrors("https://a", "https://b")), b: registry(mirrors("https://a", "https://b"))},
+		"the same mirrors":                         {a: registry(mirrors("https://a")), b: registry(mirrors("https://a"))},
 		"the order of mirrors": {a: registry(mirrors("https://a", "https://b")), b: registry(mirrors("https://b", "https://a")),
 			want: onlyRegistry},
 		"the first mirror": {b: registry(mirrors("https://a")), want: onlyRegistry},

@@ -2,6 +2,7 @@ package nodeschema
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
@@ -156,13 +157,8 @@ func (c checked) MarkdownDescription(context.Context) string { return c.form }
 func (c checked) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	refuse(req, resp, c.summary, func(text string) error {
 		if err := c.check(text); err != nil {
-			return notThis{err}
+			return fmt.Errorf("the value is %w", err)
 		}
 		return nil
 	})
 }
-
-// notThis is what a value is not.
-type notThis struct{ error }
-
-func (n notThis) Error() string { return "the value is " + n.error.Error() }

@@ -48,7 +48,10 @@ func TestAccClusterRefusals(t *testing.T) {
 		},
 		{shape{template: "gantry-node-1.37.2-nosnap", extra: `clone_mode = "linked"`}, says("clone_mode", "no snapshot")},
 		{shape{extra: `proxy = { http = "proxy:3128" }`}, says("https")},
-		{shape{extra: `registry = { mirrors = { "docker.io" = ["https://me:secret@m.example.com"] } }`}, says("mirrors", "username and password_wo")},
+		{
+			shape{extra: `registry = { mirrors = { "docker.io" = ["https://me:secret@m.example.com"] } }`},
+			says("mirrors", "containerd does not read"),
+		},
 		{shape{extra: `registry = { mirrors = { "docker.io" = [] } }`}, says("mirrors", "at least 1")},
 		{shape{extra: `registry = { mirrors = { "https://docker.io" = ["https://m.example.com"] } }`}, says("mirrors", "without a scheme")},
 		{shape{extra: `registry = { ca_certificate = "none" }`}, says("Invalid CA certificate")},

@@ -29,7 +29,7 @@ ca = "ca.crt"
 func mirrors(s *site, m *machine) {
 	m.files[hostsFile] = goodHosts
 	m.modes[hostsFile] = "0600"
-	m.files[caFile] = string(s.ca.certPEM)
+	m.files[caFile] = s.ca.certPEM
 	m.files["/etc/gantry/mirrored"] = "/etc/containerd/certs.d\n"
 	m.files["/etc/gantry/registry.sh"] = "true\n"
 }
