@@ -29,7 +29,7 @@ func TestImagesOfANodeComeFromTheRepository(t *testing.T) {
 		registry         bootstrap.Registry
 		kubeVIP, sandbox string
 	}{
-		"none":       {bootstrap.Registry{}, "ghcr.io/kube-vip/kube-vip:v1.0.0", ""},
+		"none": {bootstrap.Registry{}, "ghcr.io/kube-vip/kube-vip:v1.0.0", ""},
 		"repository": {bootstrap.Registry{Repository: "r.example.com/k8s"},
 			"r.example.com/k8s/kube-vip:v1.0.0", "r.example.com/k8s/pause:3.10.2"},
 		"each": {bootstrap.Registry{Repository: "r.example.com/k8s", SandboxImage: "s.example.com/p:1", KubeVIPImage: "v.example.com/v:2"},

@@ -139,12 +139,12 @@ func (a killedAPI) PutSecret(ctx context.Context, name string, data map[string][
 	return a.kube.change(func() error { return a.API.PutSecret(ctx, name, data) })
 }
 
-func (a killedAPI) UpdateKubeProxy(ctx context.Context, version string) error {
-	return a.kube.change(func() error { return a.API.UpdateKubeProxy(ctx, version) })
+func (a killedAPI) UpdateKubeProxy(ctx context.Context, image model.AddonImage) error {
+	return a.kube.change(func() error { return a.API.UpdateKubeProxy(ctx, image) })
 }
 
-func (a killedAPI) UpdateCoreDNS(ctx context.Context, version string) error {
-	return a.kube.change(func() error { return a.API.UpdateCoreDNS(ctx, version) })
+func (a killedAPI) UpdateCoreDNS(ctx context.Context, image model.AddonImage) error {
+	return a.kube.change(func() error { return a.API.UpdateCoreDNS(ctx, image) })
 }
 
 func (a killedAPI) TakeRenewalLease(ctx context.Context, over string) (holder model.LeaseHolder, err error) {
