@@ -104,19 +104,25 @@ func (r Registry) files(kubernetesVersion string) []writeFile {
 	return files
 }
 
-// hosts are the URLs that containerd asks, by the host of which it is to pull. The registry of
-// the repository is one of its own where the machine has to be told how to reach it.
+// hosts are the URLs that containerd asks, by the host of which it is to pull. The registries of
+// the machine's own images are among them where it has to be told how to reach them, and where
+// they would be taken from the mirrors of all hosts otherwise, which need not have them.
 func (r Registry) hosts() map[string][]string {
 	hosts := maps.Clone(r.Mirrors)
-	host, _, _ := strings.Cut(r.Repository, "/")
 	_, all := r.Mirrors[AllHosts]
-	if _, named := r.Mirrors[host]; r.Repository == "" || r.CACertificate == "" || named || all {
+	if r.CACertificate == "" && !all {
 		return hosts
 	}
-	if hosts == nil {
-		hosts = map[string][]string{}
+	for _, image := range []string{r.Repository, r.SandboxImage, r.KubeVIPImage} {
+		host, _, inside := strings.Cut(image, "/")
+		if _, named := hosts[host]; image == "" || !inside && image != r.Repository || !isRegistry(host) || named {
+			continue
+		}
+		if hosts == nil {
+			hosts = map[string][]string{}
+		}
+		hosts[host] = []string{"https://" + upstream(host)}
 	}
-	hosts[host] = []string{"https://" + upstream(host)}
 	return hosts
 }
 

@@ -78,6 +78,7 @@ set_registry() {
 	mkdir -p "$root/etc/containerd"
 	for imports in "${own:-imports = []}" 'imports = []'; do
 		[[ ! -f $file ]] || cp -p "$file" "$file.new" # with its mode and owner
+		[[ -z $own ]] || { touch "$file.new" && chmod 0600 "$file.new"; } # what is imported may have logins
 		with_registry <<<"$was" | imports=$imports awk '/^imports *=/ { print ENVIRON["imports"]; next } { print }' >"$file.new"
 		mv "$file.new" "$file"
 		if is_registry_set; then

@@ -86,6 +86,9 @@ func isMirrorHost(address *url.URL) bool {
 // quote it: it may be the address of a registry with a password.
 func CheckRepository(repository string) error {
 	registry, rest, inside := strings.Cut(repository, "/")
+	if repository == DefaultRepository {
+		return errors.New("what kubeadm takes images from anyway, and without the image of kube-vip: leave it out")
+	}
 	if !isRegistry(registry) || inside && !repositoryPattern.MatchString(rest) || len(repository) > 200 {
 		return errors.New("not a registry with or without a path in it, such as registry.example.com/kubernetes, " +
 			"in lower case and without a scheme, a tag or a slash at its end")

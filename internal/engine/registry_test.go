@@ -35,6 +35,14 @@ func TestRegistriesOfARunningCluster(t *testing.T) {
 		CACertificate: string(secrets.Authorities.CA.Cert),
 		Repository:    "r.example.com/k8s",
 	}
+	// What takes the repository's images before the nodes are replaced runs on nodes that do not
+	// know the way to it.
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "without image_repository first") {
+		t.Errorf("all at once: %v", p.Err())
+	}
+	way := spec
+	way.Registry.Repository = ""
+	w.apply(way, secrets)
 	w.apply(spec, secrets)
 	w.hasSettings(spec, secrets)
 	got := w.addonImages(secrets)

@@ -192,5 +192,6 @@ func findings(v view, pools []nodePoolPlan) model.Findings {
 	f.Add(upgradeFindings(v))
 	f.Add(presenceFindings(v))
 	f.Add(rangeFindings(v.spec))
+	f.Add(repositoryFindings(v))
 	return f
 }

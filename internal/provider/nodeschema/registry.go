@@ -50,7 +50,7 @@ func Registry(own string) schema.SingleNestedAttribute {
 					attribute.NoNulls{},
 					mapvalidator.SizeAtMost(32),
 					mapvalidator.KeysAre(mirroredHost),
-					mapvalidator.ValueListsAre(attribute.NoNulls{}, listvalidator.SizeBetween(1, 8), listvalidator.UniqueValues(),
+					mapvalidator.ValueListsAre(attribute.NoNulls{}, listvalidator.SizeBetween(1, 8), uniqueMirrors{},
 						listvalidator.ValueStringsAre(mirrorURL)),
 				},
 			},
@@ -161,4 +161,31 @@ func (c checked) ValidateString(_ context.Context, req validator.StringRequest, 
 		}
 		return nil
 	})
+}
+
+// uniqueMirrors refuses a mirror that is listed twice, without showing it: it may hold a password.
+type uniqueMirrors struct{}
+
+var _ validator.List = uniqueMirrors{}
+
+// Description implements validator.Describer.
+func (uniqueMirrors) Description(context.Context) string { return "must have each URL once" }
+
+// MarkdownDescription implements validator.Describer.
+func (v uniqueMirrors) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateList implements validator.List.
+func (v uniqueMirrors) ValidateList(ctx context.Context, req validator.ListRequest, resp *validator.ListResponse) {
+	seen := map[string]bool{}
+	for i, element := range req.ConfigValue.Elements() {
+		mirror, ok := element.(types.String)
+		if !ok || mirror.IsNull() || mirror.IsUnknown() {
+			continue
+		}
+		if seen[mirror.ValueString()] {
+			resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "A mirror twice",
+				fmt.Sprintf("The list %s; element %d is there before. Take it out.", v.Description(ctx), i+1)))
+		}
+		seen[mirror.ValueString()] = true
+	}
 }
