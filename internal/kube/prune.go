@@ -94,8 +94,10 @@ func (a *api) judge(
 		return model.ObjectEnd{}, false, nil
 	case annotations[keepAnnotation] == keep:
 		return model.ObjectEnd{Stays: fmt.Sprintf("it has the annotation %s: %s", keepAnnotation, keep)}, true, nil
-	case ref.Group == "" && ref.Kind == "Namespace":
+	case ref.Precious() && ref.Kind == "Namespace":
 		return model.ObjectEnd{Stays: "a namespace goes with all that is in it"}, true, nil
+	case ref.Precious():
+		return model.ObjectEnd{Stays: "a volume may go with its data"}, true, nil
 	case ref.Group == "apiextensions.k8s.io" && ref.Kind == "CustomResourceDefinition":
 		used, err := a.hasInstances(ctx, have)
 		if err != nil {

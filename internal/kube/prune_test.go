@@ -187,6 +187,11 @@ func TestDefinitionsAndNamespacesStay(t *testing.T) {
 	if stays := c.remove(t, namespace); !strings.Contains(stays, "with all that is in it") {
 		t.Errorf("the namespace: %q", stays)
 	}
+	volume := model.ObjectRef{Kind: "PersistentVolumeClaim", Namespace: "default", Name: "data"}
+	c.own(t, manifests("apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: default}\n"))
+	if stays := c.remove(t, volume); !strings.Contains(stays, "with its data") {
+		t.Errorf("the volume: %q", stays)
+	}
 	if stays := c.remove(t, widgetDef); !strings.Contains(stays, "resources of its kind") || !c.there(widgets, widgetRef) {
 		t.Errorf("the definition: %q", stays)
 	}

@@ -189,6 +189,12 @@ func (k Pack) documents() []string {
 	return all
 }
 
+// Precious reports whether an object is kept unless it asks to go, since what cannot be made
+// again goes with it: all that is in a namespace, and the data of a volume.
+func (r ObjectRef) Precious() bool {
+	return r.Group == "" && slices.Contains([]string{"Namespace", "PersistentVolumeClaim", "PersistentVolume"}, r.Kind)
+}
+
 // Leaving are the objects of an inventory that no pack's manifests name, as far as can be told
 // without the API, and that are not kept in any case.
 func Leaving(inventory []ObjectRef, packs []Pack) []ObjectRef {
@@ -198,7 +204,7 @@ func Leaving(inventory []ObjectRef, packs []Pack) []ObjectRef {
 	}
 	var leaving []ObjectRef
 	for _, ref := range inventory {
-		if ref.Kind == "Namespace" && ref.Group == "" || slices.ContainsFunc(written, ref.Names) {
+		if ref.Precious() || slices.ContainsFunc(written, ref.Names) {
 			continue
 		}
 		leaving = append(leaving, ref)

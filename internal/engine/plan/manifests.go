@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -48,7 +49,7 @@ func manifestsFindings(v view) model.Findings {
 				"%s, and the cluster has no list of the objects of its manifests: an older Gantry has applied it, or the Secret "+
 					"kube-system/%s was deleted. Put the manifests back under that name, with a change such as a comment, apply, "+
 					"and do this after.", what, model.InventorySecret(name))
-		case (layer == model.LayerCNI || layer == model.LayerCPI) && len(v.prunes(name, false)) > 0:
+		case slices.Contains([]string{model.LayerCNI, model.LayerCPI, model.LayerCSI}, layer) && len(v.prunes(name, false)) > 0:
 			f.Refuse(field, "Nodes do not work without this pack",
 				"%s, and its objects would go before anything takes their place: it has the layer %s. Keep the pack under its name and "+
 					"give it the manifests of what takes its place, which are applied before the former ones are pruned. Or set "+

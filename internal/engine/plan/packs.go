@@ -66,7 +66,11 @@ func sameSecret(a, b *model.Credentials) bool {
 
 func packStep(v view, pack model.Pack, position int) model.Step {
 	if pack.Chart == nil {
-		return model.ApplyPack{Pack: pack, Position: position, Prunes: len(v.prunes(pack.Name, pack.KeepObjects))}
+		step := model.ApplyPack{Pack: pack, Position: position}
+		if len(pack.Manifests) > 0 { // otherwise they are not known before the apply
+			step.Prunes = len(v.prunes(pack.Name, pack.KeepObjects))
+		}
+		return step
 	}
 	have := v.facts.API.Packs[pack.Name]
 	// One whose first installation has failed is still being installed: it has no digest yet.

@@ -24,6 +24,8 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 	release := pack.Release()
 	have := r.packs.get(pack.Name)
 	switch {
+	case have.HasManifests():
+		return errors.New("the objects of its manifests are not gone yet, and go before its chart is installed")
 	case have.Release == nil:
 		have = model.AppliedPack{Release: &release, Position: position}
 	case have.Release.Namespace != release.Namespace:

@@ -23,6 +23,12 @@ func (r *Runner) applyPack(ctx context.Context, pack model.Pack, position int) e
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.APITimeout)
 	defer cancel()
 	have := r.packs.get(pack.Name)
+	switch {
+	case have.Release != nil:
+		return fmt.Errorf("its release %s is not uninstalled yet, and goes before its manifests are applied", have.Release.Name)
+	case len(pack.Manifests) == 0:
+		return errors.New("its manifests are not known")
+	}
 	inventory, err := readInventory(bounded, api, pack.Name)
 	if err != nil {
 		return err

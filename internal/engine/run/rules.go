@@ -179,7 +179,9 @@ func (x *rules) settleKind(ctx context.Context, c *ruledCluster, kind ruleKind) 
 		if edits.Empty() {
 			return nil
 		}
-		last = x.edit(ctx, c, edits)
+		if last = x.edit(ctx, c, kind, edits); errors.Is(last, errNothingDue) {
+			return nil
+		}
 		if stopsRules(ctx, last) {
 			return last
 		}
@@ -213,25 +215,43 @@ func (x *rules) due(c *ruledCluster, kind ruleKind) model.RuleEdits {
 	return edits
 }
 
-// edit changes rules, and reads them: their keys, and what others have made of them since.
-func (x *rules) edit(ctx context.Context, c *ruledCluster, edits model.RuleEdits) error {
+// errNothingDue says that there is nothing to change, as was read right before.
+var errNothingDue = errors.New("nothing is due")
+
+// edit changes rules, and reads them: their keys, and what others have made of them since. A
+// group's VMs are written as a whole: who else is in it by now is read before.
+func (x *rules) edit(ctx context.Context, c *ruledCluster, kind ruleKind, edits model.RuleEdits) error {
 	r := x.runner
+	if kind == placed {
+		if err := x.read(ctx, c); err != nil {
+			return err
+		}
+		if edits = x.due(c, kind); edits.Empty() {
+			return errNothingDue
+		}
+	}
 	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.EditRules(ctx, edits) })
 	if errors.Is(err, model.ErrPermission) || stopsRules(ctx, err) {
 		return err
 	}
+	return errors.Join(err, x.read(ctx, c))
+}
+
+// read reads the rules of a compute cluster.
+func (x *rules) read(ctx context.Context, c *ruledCluster) error {
+	r := x.runner
 	var own model.OwnRules
-	failed := retry(ctx, r.Timing, func(ctx context.Context) (err error) {
+	err := retry(ctx, r.Timing, func(ctx context.Context) (err error) {
 		own, err = r.VCenter.Rules(ctx, c.ref, r.Spec.ID)
 		return err
 	})
-	if failed != nil {
-		return errors.Join(err, failed)
+	if err != nil {
+		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	c.own = own
-	return err
+	return nil
 }
 
 // giveUp warns that rules are not as they are to be.
