@@ -93,7 +93,8 @@ func pruneAttribute() schema.BoolAttribute {
 		Optional: true,
 		MarkdownDescription: "Whether objects that leave `manifests` are deleted, and all of them when the pack is taken out. " +
 			"Never deleted is what Gantry has not made or others own, what has the annotation `gantry.io/prune: disabled`, and, " +
-			"without `gantry.io/prune: enabled`, a namespace or a definition of which there are resources. " +
+			"without `gantry.io/prune: enabled`, a namespace, a PersistentVolume or its claim, or a definition of " +
+			"which there are resources. " +
 			"Defaults to `true`. A chart's objects are Helm's.",
 		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("manifests"))},
 	}
