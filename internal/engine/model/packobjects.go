@@ -191,8 +191,8 @@ func (k Pack) documents() []string {
 
 // Precious reports whether an object is kept unless it asks to go, since what cannot be made
 // again goes with it: all that is in a namespace, and the data of a volume.
-func (r ObjectRef) Precious() bool {
-	return r.Group == "" && slices.Contains([]string{"Namespace", "PersistentVolumeClaim", "PersistentVolume"}, r.Kind)
+func (o ObjectRef) Precious() bool {
+	return o.Group == "" && slices.Contains([]string{"Namespace", "PersistentVolumeClaim", "PersistentVolume"}, o.Kind)
 }
 
 // Leaving are the objects of an inventory that no pack's manifests name, as far as can be told
