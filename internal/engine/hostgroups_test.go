@@ -36,10 +36,7 @@ func (w *world) grouped(spec model.ClusterSpec, secrets *model.Secrets, want map
 	w.t.Helper()
 	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID})
 	w.must(err)
-	names := map[string]string{}
-	for _, m := range survey.Machines {
-		names[m.Ref] = m.Marker.Node
-	}
+	names := nodesByVM(survey)
 	got := map[string]string{}
 	for _, g := range survey.Groups {
 		var nodes []string

@@ -12,15 +12,21 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
+// nodesByVM are the names of nodes by the references of their VMs.
+func nodesByVM(survey *model.Survey) map[string]string {
+	names := map[string]string{}
+	for _, m := range survey.Machines {
+		names[m.Ref] = m.Marker.Node
+	}
+	return names
+}
+
 // ruled are the nodes that the rules of a cluster keep apart, by pool and compute cluster.
 func (w *world) ruled(spec model.ClusterSpec) map[string]string {
 	w.t.Helper()
 	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID})
 	w.must(err)
-	names := map[string]string{}
-	for _, m := range survey.Machines {
-		names[m.Ref] = m.Marker.Node
-	}
+	names := nodesByVM(survey)
 	rules := map[string]string{}
 	for _, rule := range survey.Rules {
 		var nodes []string

@@ -41,8 +41,8 @@ func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Fact
 // record says, and that are not there: their clones may have outlived it. Of static nodes
 // the claims say so.
 func Unmade(cluster string, facts *model.Facts) []string {
-	if !facts.Record.Found || !facts.Record.Leases {
-		return nil
+	if !facts.Record.Found || !facts.Record.Leases && len(facts.Record.IPPools) > 0 {
+		return nil // static; a record that does not say which has no IP pool where nodes take leases
 	}
 	var names []string
 	of := model.NamesOf(cluster, "", facts, nil) // the record has the templates

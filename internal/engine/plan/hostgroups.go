@@ -165,23 +165,15 @@ func GroupDeletions(groups []model.HostedGroup) []model.GroupEdit {
 // placeSteps bring the VM groups to what they are to be by which nodes are kept on the hosts
 // of host groups. Those of nodes that the plan makes and deletes are changed with these.
 func placeSteps(v view, observed *model.Facts) []model.Step {
+	var there []computeCluster
+	for _, g := range observed.Groups {
+		there = append(there, computeCluster{g.ComputeCluster, g.ComputeClusterName})
+	}
 	var steps []model.Step
-	seen := map[string]bool{}
-	add := func(ref, name string) {
-		shown := v.spec.Placed == nil || v.spec.Placed[name]
-		if !seen[ref] && shown && len(GroupEdits(GroupsIn(observed, ref), HostGroups(v.spec, observed, ref))) > 0 {
-			steps = append(steps, model.PlaceNodes{ComputeCluster: ref, Name: name})
-		}
-		seen[ref] = true
-	}
-	for _, h := range observed.Hosting {
-		if h.DRS {
-			add(h.ComputeCluster, h.ComputeClusterName)
-		}
-	}
-	for _, g := range observed.Groups { // also where no VM is left
-		if !slices.ContainsFunc(observed.Hosting, func(h model.Hosting) bool { return h.ComputeCluster == g.ComputeCluster }) {
-			add(g.ComputeCluster, g.ComputeClusterName)
+	for _, c := range ruledClusters(observed, there) {
+		shown := v.spec.Placed == nil || v.spec.Placed[c.name]
+		if shown && len(GroupEdits(GroupsIn(observed, c.ref), HostGroups(v.spec, observed, c.ref))) > 0 {
+			steps = append(steps, model.PlaceNodes{ComputeCluster: c.ref, Name: c.name})
 		}
 	}
 	return steps

@@ -38,7 +38,8 @@ func releasedRanges(v view) []model.Stage {
 		return nil
 	}
 	return stages(model.Stage{
-		Name: "released ranges", Complete: true, Steps: rangeReleases(v.facts, v.facts.Record.Ranges, v.spec.ReservedRanges),
+		Name: "released ranges", Complete: true, OnFailure: model.Continue, // a service may have an address of it still
+		Steps: rangeReleases(v.facts, v.facts.Record.Ranges, v.spec.ReservedRanges),
 	})
 }
 

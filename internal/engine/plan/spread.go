@@ -88,26 +88,43 @@ func Ruled(facts *model.Facts, computeCluster string) (map[string]PoolVMs, []mod
 // spreadSteps bring the rules to what they are to be that keep nodes on different hosts.
 // Those of nodes that the plan makes and deletes are changed with these.
 func spreadSteps(v view, observed *model.Facts) []model.Step {
+	var there []computeCluster
+	for _, rule := range observed.Rules {
+		there = append(there, computeCluster{rule.ComputeCluster, rule.ComputeClusterName})
+	}
 	var steps []model.Step
-	seen := map[string]bool{}
-	add := func(ref, name string) {
-		shown := v.spec.Spreads == nil || v.spec.Spreads[name]
-		if !seen[ref] && shown && len(RuleEdits(v.spec, rulesIn(observed, ref), hostingIn(observed, ref))) > 0 {
-			steps = append(steps, model.SpreadNodes{ComputeCluster: ref, Name: name})
-		}
-		seen[ref] = true
-	}
-	for _, h := range observed.Hosting {
-		if h.DRS {
-			add(h.ComputeCluster, h.ComputeClusterName)
-		}
-	}
-	for _, rule := range observed.Rules { // also where no VM is left
-		if !slices.ContainsFunc(observed.Hosting, func(h model.Hosting) bool { return h.ComputeCluster == rule.ComputeCluster }) {
-			add(rule.ComputeCluster, rule.ComputeClusterName)
+	for _, c := range ruledClusters(observed, there) {
+		shown := v.spec.Spreads == nil || v.spec.Spreads[c.name]
+		if shown && len(RuleEdits(v.spec, rulesIn(observed, c.ref), hostingIn(observed, c.ref))) > 0 {
+			steps = append(steps, model.SpreadNodes{ComputeCluster: c.ref, Name: c.name})
 		}
 	}
 	return steps
+}
+
+// computeCluster is a compute cluster by its reference, with its name.
+type computeCluster struct{ ref, name string }
+
+// ruledClusters are the compute clusters whose rules may have to change, each once: those with
+// DRS that have VMs of the cluster, and those of rules that are there where no VM is left.
+func ruledClusters(observed *model.Facts, there []computeCluster) []computeCluster {
+	var clusters []computeCluster
+	add := func(c computeCluster) {
+		if !slices.ContainsFunc(clusters, func(have computeCluster) bool { return have.ref == c.ref }) {
+			clusters = append(clusters, c)
+		}
+	}
+	for _, h := range observed.Hosting {
+		if h.DRS {
+			add(computeCluster{h.ComputeCluster, h.ComputeClusterName})
+		}
+	}
+	for _, c := range there {
+		if !slices.ContainsFunc(observed.Hosting, func(h model.Hosting) bool { return h.ComputeCluster == c.ref }) {
+			add(c)
+		}
+	}
+	return clusters
 }
 
 // ruleSteps bring the rules of DRS to what they are to be.
