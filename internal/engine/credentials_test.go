@@ -56,7 +56,10 @@ spec:
   template:
     metadata: {labels: {app: %[1]s}}
     spec:
-      containers: [{name: driver, image: "registry.example.com/driver:1"}]
+      containers:
+        - name: driver
+          image: registry.example.com/driver:1
+          volumeMounts: [{name: login, mountPath: /etc/login}]
       volumes: [{name: login, secret: {secretName: login}}]
 `
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -181,13 +182,22 @@ func (p *pass) secretData(namespace, name string) (map[string][]byte, error) {
 }
 
 // volumesReady reports whether all that a pod mounts from ConfigMaps and Secrets is
-// there; kubelet starts no container of it before.
+// there; kubelet starts no container of it before, and ignores a volume that no container mounts.
 func (p *pass) volumesReady(pod *Object) bool {
 	var typed corev1.Pod
 	if !convert(pod, &typed) {
 		return true
 	}
+	mounted := map[string]bool{}
+	for _, c := range slices.Concat(typed.Spec.InitContainers, typed.Spec.Containers) {
+		for _, mount := range c.VolumeMounts {
+			mounted[mount.Name] = true
+		}
+	}
 	for _, volume := range typed.Spec.Volumes {
+		if !mounted[volume.Name] {
+			continue
+		}
 		var err error
 		if source := volume.ConfigMap; source != nil && (source.Optional == nil || !*source.Optional) {
 			_, err = p.Get(ConfigMaps, typed.Namespace, source.Name)
