@@ -99,8 +99,8 @@ func (a killedAPI) RemoveEtcdMember(ctx context.Context, id uint64) error {
 	return a.kube.change(func() error { return a.API.RemoveEtcdMember(ctx, id) })
 }
 
-func (a killedAPI) Drain(ctx context.Context, name string, timeout time.Duration) error {
-	return a.kube.change(func() error { return a.API.Drain(ctx, name, timeout) })
+func (a killedAPI) Drain(ctx context.Context, name, vm string, timeout time.Duration) error {
+	return a.kube.change(func() error { return a.API.Drain(ctx, name, vm, timeout) })
 }
 
 func (a killedAPI) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -114,6 +116,55 @@ func TestTheKeyOfSecretsIsRaisedBesideAKillAtTheAPI(t *testing.T) {
 		w.wholeControlPlane(spec, secrets, 1)
 		w.writtenWith(spec, secrets, "v1", "1,0")
 	})
+}
+
+// TestANodeIsMadeAndDeletedByAKilledRun is killed after the VM of a node is gone that no state
+// has ever known, and before its node object is.
+func TestANodeIsMadeAndDeletedByAKilledRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.fullControlPlane(1)
+	spec.EncryptionVersion = 1
+	e := w.engine()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	e.Kube = killedAtNodeObject{e.Kube, "prod-cp-2", cancel}
+	_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
+	w.sim.AdvanceClock(2 * time.Minute)
+	if _, there := w.kubeNodes(secrets)["prod-cp-2"]; !there || len(w.sim.Leftovers().VMs) != 1 {
+		t.Fatalf("the run was killed elsewhere, with the VMs %v", w.sim.Leftovers().VMs)
+	}
+	if p := w.plan(spec, secrets); !slices.Equal(actions(p), []string{"remove_lost_node prod-cp-2", "rewrite_secrets prod"}) {
+		t.Errorf("planned %v, %v, %v", actions(p), p.Problems, warnings(p))
+	}
+	w.apply(spec, secrets)
+	w.wholeControlPlane(spec, secrets, 1)
+	w.writtenWith(spec, secrets, "v1", "1,0")
+}
+
+// killedAtNodeObject is the API of a run that is killed before it deletes a node object.
+type killedAtNodeObject struct {
+	model.Kube
+	node string
+	kill func()
+}
+
+func (k killedAtNodeObject) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
+	api, err := k.Kube.Connect(kubeconfig, etcd)
+	return apiKilledAtNodeObject{api, k}, err
+}
+
+type apiKilledAtNodeObject struct {
+	model.API
+	kube killedAtNodeObject
+}
+
+func (a apiKilledAtNodeObject) DeleteNode(ctx context.Context, name string) error {
+	if name != a.kube.node {
+		return a.API.DeleteNode(ctx, name)
+	}
+	a.kube.kill()
+	return errKilled
 }
 
 // TestARestoreReadsOlderKeys restores a snapshot of before the key was raised.

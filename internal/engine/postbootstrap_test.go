@@ -206,9 +206,9 @@ func (a killedAPIOfUncordon) DrainToRestart(ctx context.Context, name string, ti
 	return a.API.DrainToRestart(ctx, name, timeout)
 }
 
-func (a killedAPIOfUncordon) Drain(ctx context.Context, name string, timeout time.Duration) error {
+func (a killedAPIOfUncordon) Drain(ctx context.Context, name, vm string, timeout time.Duration) error {
 	defer a.drained()
-	return a.API.Drain(ctx, name, timeout)
+	return a.API.Drain(ctx, name, vm, timeout)
 }
 
 func (killedAPIOfUncordon) Uncordon(context.Context, string) error { return errKilled }

@@ -69,12 +69,12 @@ func (a leaseAPI) RemoveEtcdMember(ctx context.Context, id uint64) error {
 	return a.API.RemoveEtcdMember(ctx, id)
 }
 
-func (a leaseAPI) Drain(ctx context.Context, name string, timeout time.Duration) error {
+func (a leaseAPI) Drain(ctx context.Context, name, vm string, timeout time.Duration) error {
 	a.kube.change("a node is drained")
 	if a.kube.fails != nil {
 		return a.kube.fails
 	}
-	return a.API.Drain(ctx, name, timeout)
+	return a.API.Drain(ctx, name, vm, timeout)
 }
 
 // TestNoNodeRenewsWhileMembersAreReplaced rolls a control plane, at first without success:

@@ -14,6 +14,9 @@ import (
 // that it does not delete after all can be undone. Its value says who has cordoned them.
 const CordonedAnnotation = "gantry.io/cordoned"
 
+// VMAnnotation is on the nodes that Gantry drains to delete them: the reference of the VM.
+const VMAnnotation = "gantry.io/vm"
+
 const (
 	cordonedByGantry = "true"
 	// cordonedBefore is of a node that was unschedulable when Gantry came to drain it, and
@@ -26,8 +29,9 @@ const (
 )
 
 // cordon makes a node unschedulable and annotates it in the same write. What was begun to be
-// deleted stays marked as that, and what is deleted after a restart is marked anew.
-func (a *api) cordon(ctx context.Context, node *corev1.Node, restart bool) error {
+// deleted stays marked as that, and what is deleted after a restart is marked anew. Only of a
+// node that is deleted there is a VM to note.
+func (a *api) cordon(ctx context.Context, node *corev1.Node, vm string, restart bool) error {
 	mark := node.Annotations[CordonedAnnotation]
 	before := node.Spec.Unschedulable && (mark == "" || mark == cordonedBefore || mark == restartedBefore)
 	by := cordonedByGantry
@@ -41,10 +45,14 @@ func (a *api) cordon(ctx context.Context, node *corev1.Node, restart bool) error
 	case before:
 		by = cordonedBefore
 	}
-	if mark == by && node.Spec.Unschedulable {
+	if mark == by && node.Spec.Unschedulable && node.Annotations[VMAnnotation] == vm {
 		return nil
 	}
-	return failed(ctx, a.patchCordon(ctx, node.Name, by, true), "cordon the node %q", node.Name)
+	noted := any(vm)
+	if vm == "" {
+		noted = nil
+	}
+	return failed(ctx, a.patchCordon(ctx, node.Name, by, noted, true), "cordon the node %q", node.Name)
 }
 
 // restarts reports whether a mark is of a node that was drained to be restarted.
@@ -60,7 +68,7 @@ func (a *api) Uncordon(ctx context.Context, name string) error {
 		if (mark == cordonedBefore || mark == restartedBefore) && node.Spec.Unschedulable {
 			unschedulable = true
 		}
-		err = a.patchCordon(ctx, name, nil, unschedulable)
+		err = a.patchCordon(ctx, name, nil, nil, unschedulable)
 	}
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -68,10 +76,10 @@ func (a *api) Uncordon(ctx context.Context, name string) error {
 	return failed(ctx, err, "uncordon the node %q", name)
 }
 
-// patchCordon sets both marks of a cordon; nil removes them.
-func (a *api) patchCordon(ctx context.Context, name string, annotation, unschedulable any) error {
+// patchCordon sets the marks of a cordon; nil removes them.
+func (a *api) patchCordon(ctx context.Context, name string, annotation, vm, unschedulable any) error {
 	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"annotations": map[string]any{CordonedAnnotation: annotation}},
+		"metadata": map[string]any{"annotations": map[string]any{CordonedAnnotation: annotation, VMAnnotation: vm}},
 		"spec":     map[string]any{"unschedulable": unschedulable},
 	})
 	if err != nil {

@@ -40,7 +40,9 @@ func TestDrainToRestartIsNoDeletion(t *testing.T) {
 	}
 	drained(api.DrainToRestart, true, false)
 	drained(api.DrainToRestart, true, false)
-	drained(api.Drain, false, true)
+	drained(func(ctx context.Context, name string, timeout time.Duration) error {
+		return api.Drain(ctx, name, "VirtualMachine:vm-7", timeout)
+	}, false, true)
 	drained(api.DrainToRestart, false, true)
 	for name, unschedulable := range map[string]bool{"w": false, "admins": true} {
 		if err := api.Uncordon(t.Context(), name); err != nil {

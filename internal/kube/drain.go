@@ -29,16 +29,16 @@ const (
 // honours disruption budgets; DaemonSet and static pods stay, emptyDir data is
 // lost. It then waits until the volumes of those pods are detached. A node that
 // does not exist is success. After the timeout the error is a *DrainError.
-func (a *api) Drain(ctx context.Context, name string, timeout time.Duration) error {
-	return a.drain(ctx, name, timeout, false)
+func (a *api) Drain(ctx context.Context, name, vm string, timeout time.Duration) error {
+	return a.drain(ctx, name, vm, timeout, false)
 }
 
 // DrainToRestart is Drain for a node that stays, and is marked as one.
 func (a *api) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {
-	return a.drain(ctx, name, timeout, true)
+	return a.drain(ctx, name, "", timeout, true)
 }
 
-func (a *api) drain(ctx context.Context, name string, timeout time.Duration, restart bool) error {
+func (a *api) drain(ctx context.Context, name, vm string, timeout time.Duration, restart bool) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	node, err := a.clients.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
@@ -49,7 +49,7 @@ func (a *api) drain(ctx context.Context, name string, timeout time.Duration, res
 		return failed(ctx, err, "read the node %q", name)
 	}
 
-	if err := a.cordon(ctx, node, restart); err != nil {
+	if err := a.cordon(ctx, node, vm, restart); err != nil {
 		return err
 	}
 	eviction, err := drain.CheckEvictionSupport(a.clients)

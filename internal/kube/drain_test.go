@@ -83,7 +83,7 @@ func TestDrain(t *testing.T) {
 		pod("static", func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }),
 	)
 	graces := evictions(clients, allow)
-	if err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute); err != nil {
+	if err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if len(graces) != 2 || graces["web"] != nil {
@@ -105,7 +105,7 @@ func TestDrainWaitsForADisruptionBudget(t *testing.T) {
 		}
 		return nil
 	})
-	if err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute); err != nil {
+	if err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if asked != 4 {
@@ -123,7 +123,7 @@ func TestDrainTimeoutNamesWhatBlocks(t *testing.T) {
 			}
 			return nil
 		})
-		err := kube.NewForClients(clients).Drain(t.Context(), "w", 50*time.Millisecond)
+		err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", 50*time.Millisecond)
 		var blocked *kube.DrainError
 		if !errors.As(err, &blocked) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("want a DrainError by deadline, got %v", err)
@@ -150,7 +150,7 @@ func TestDrainTimeoutKeepsTheLastReason(t *testing.T) {
 			time.Sleep(timeout)
 			return &url.Error{Op: "Post", Err: context.DeadlineExceeded}
 		})
-		err := kube.NewForClients(clients).Drain(t.Context(), "w", timeout)
+		err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", timeout)
 		if err == nil || !strings.Contains(err.Error(), "disruption budget web needs 2") {
 			t.Errorf("want the budget as the reason, got %v", err)
 		}
@@ -164,7 +164,7 @@ func TestDrainStopsOnARefusalForGood(t *testing.T) {
 		return apierrors.NewForbidden(corev1.Resource("pods"), "web", errors.New("no"))
 	})
 	start := time.Now()
-	err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute)
+	err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", time.Minute)
 	if !apierrors.IsForbidden(err) || time.Since(start) > 10*time.Second {
 		t.Fatalf("want the refusal at once, got %v", err)
 	}
@@ -180,7 +180,7 @@ func TestDrainOfAnUnreachableNode(t *testing.T) {
 		}),
 		attachment("w", "pv-1"))
 	graces := evictions(clients, allow)
-	if err := kube.NewForClients(clients).Drain(t.Context(), "w", 5*time.Second); err != nil {
+	if err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if g := graces["web"]; g == nil || *g != 1 {
@@ -205,7 +205,7 @@ func TestDrainDoesNotTrustTheClockOfTheCluster(t *testing.T) {
 		clients := fake.NewClientset(node("w", corev1.ConditionUnknown), pod("web", terminating(time.Now().Add(time.Hour))))
 		evictions(clients, allow)
 		start := time.Now()
-		if err := kube.NewForClients(clients).Drain(t.Context(), "w", time.Minute); err != nil {
+		if err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took < 20*time.Second || took > 30*time.Second {
@@ -237,7 +237,7 @@ func TestDrainOfANodeThatBecomesUnreachable(t *testing.T) {
 					become(4*time.Second, corev1.ConditionTrue)
 				}
 				start := time.Now()
-				err := kube.NewForClients(clients).Drain(t.Context(), "w", 26*time.Second)
+				err := kube.NewForClients(clients).Drain(t.Context(), "w", "VirtualMachine:vm-7", 26*time.Second)
 				if took := time.Since(start); (err != nil) != back || !back && (took < 22*time.Second || took > 25*time.Second) {
 					t.Errorf("%v after %s", err, took)
 				}
@@ -271,7 +271,7 @@ func TestDrainWaitsForVolumes(t *testing.T) {
 		evictions(clients, allow)
 		api := kube.NewForClients(clients)
 
-		err := api.Drain(t.Context(), "w", 50*time.Millisecond)
+		err := api.Drain(t.Context(), "w", "VirtualMachine:vm-7", 50*time.Millisecond)
 		var blocked *kube.DrainError
 		if !errors.As(err, &blocked) || len(blocked.Volumes) != 1 || blocked.Volumes[0] != "pv-db" {
 			t.Fatalf("want pv-db to block, got %v", err)
@@ -279,7 +279,7 @@ func TestDrainWaitsForVolumes(t *testing.T) {
 		if err := clients.StorageV1().VolumeAttachments().Delete(t.Context(), "csi-pv-db", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := api.Drain(t.Context(), "w", time.Minute); err != nil {
+		if err := api.Drain(t.Context(), "w", "VirtualMachine:vm-7", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -287,7 +287,7 @@ func TestDrainWaitsForVolumes(t *testing.T) {
 
 func TestDrainOfANodeThatIsGone(t *testing.T) {
 	t.Parallel()
-	if err := kube.NewForClients(fake.NewClientset()).Drain(t.Context(), "w", time.Second); err != nil {
+	if err := kube.NewForClients(fake.NewClientset()).Drain(t.Context(), "w", "VirtualMachine:vm-7", time.Second); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -310,15 +310,15 @@ func TestDrainCanBeTakenBack(t *testing.T) {
 		}
 		found := map[string]bool{}
 		for _, n := range nodes {
-			if found[n.Name] = n.Cordoned; n.Cordoned && !n.Unschedulable {
-				t.Errorf("%s is marked and takes pods", n.Name)
+			if found[n.Name] = n.Cordoned; n.Cordoned && (!n.Unschedulable || n.VM != "VirtualMachine:vm-7") {
+				t.Errorf("%s is marked and takes pods, or lacks its VM: %+v", n.Name, n)
 			}
 		}
 		return found
 	}
 	for range 2 { // the second time, the node is cordoned
 		for _, name := range []string{"w", "admins"} {
-			if err := api.Drain(t.Context(), name, time.Minute); err != nil {
+			if err := api.Drain(t.Context(), name, "VirtualMachine:vm-7", time.Minute); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -34,7 +34,7 @@ type managed struct {
 // that an earlier call set. All others stay. A node in the desired state is not
 // written.
 func (a *api) SetNodeMeta(ctx context.Context, name string, want model.NodeMeta) error {
-	for _, own := range []string{ManagedAnnotation, CordonedAnnotation, bootstrap.CertificatesExpire} {
+	for _, own := range []string{ManagedAnnotation, CordonedAnnotation, VMAnnotation, bootstrap.CertificatesExpire} {
 		if _, ok := want.Annotations[own]; ok {
 			return fmt.Errorf("the annotation %s of node %q is reserved for Gantry and can't be set", own, name)
 		}

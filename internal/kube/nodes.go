@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,9 @@ func (a *api) DeleteNode(ctx context.Context, name string) error {
 	return failed(ctx, err, "delete the node %q", name)
 }
 
+// vmReference is what VMAnnotation may hold: users can write what they like into it.
+var vmReference = regexp.MustCompile(`^VirtualMachine:[\w-]{1,64}$`)
+
 func fromNode(n *corev1.Node) model.KubeNode {
 	node := model.KubeNode{
 		Name:          n.Name,
@@ -94,6 +98,9 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		Restarts:      restarts(n.Annotations[CordonedAnnotation]),
 		NodeMeta:      model.NodeMeta{Labels: n.Labels, Annotations: n.Annotations},
 		Managed:       readManaged(n).meta(n),
+	}
+	if vm := n.Annotations[VMAnnotation]; node.Cordoned && vmReference.MatchString(vm) {
+		node.VM = vm
 	}
 	_, node.ControlPlane = n.Labels[controlPlaneLabel]
 	node.Ready, node.Reason = readiness(n)

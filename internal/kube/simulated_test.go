@@ -175,13 +175,13 @@ func TestSimulatedDrainMovesPodsAndHonoursBudgets(t *testing.T) {
 	}
 	eventually(t, func() error { return c.Available(t.Context(), "default", "web") })
 
-	if err := c.Drain(t.Context(), "w-1", 20*time.Second); err != nil {
+	if err := c.Drain(t.Context(), "w-1", "VirtualMachine:vm-7", 20*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() error { return c.Available(t.Context(), "default", "web") })
 
 	// Nowhere is left to go: the budget keeps the last pod. The other one needs its time to end.
-	err := c.Drain(t.Context(), "w-2", 20*time.Second)
+	err := c.Drain(t.Context(), "w-2", "VirtualMachine:vm-7", 20*time.Second)
 	var blocked *kube.DrainError
 	if !errors.As(err, &blocked) || len(blocked.Pods) != 1 || !strings.Contains(err.Error(), "disruption budget web needs 1") {
 		t.Errorf("want one pod held by the budget, got %v", err)

@@ -187,7 +187,10 @@ type KubeNode struct {
 	Managed       NodeMeta
 	Unschedulable bool
 	Cordoned      bool // Drain has begun with it
-	Restarts      bool // DrainToRestart has, so that it is whole, be it off or on
+	// VM is the reference that Drain has noted, so that a node whose VM was deleted right
+	// before its run was killed is known to be gone, also where no state has ever had it.
+	VM       string `json:",omitempty"`
+	Restarts bool   // DrainToRestart has, so that it is whole, be it off or on
 	// CertificatesExpire is when the first of a control-plane node's certificates ends,
 	// as the node tells; zero where it does not.
 	CertificatesExpire time.Time `json:",omitzero"`

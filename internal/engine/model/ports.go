@@ -187,9 +187,9 @@ type API interface {
 	// SetNodeMeta sets labels, annotations and taints of a node, removes those that
 	// it set earlier, and leaves all others alone.
 	SetNodeMeta(ctx context.Context, name string, want NodeMeta) error
-	// Drain cordons a node, which KubeNode.Cordoned reports from then on, and evicts its
-	// pods through the eviction API.
-	Drain(ctx context.Context, name string, timeout time.Duration) error
+	// Drain cordons a node that is to be deleted, which KubeNode.Cordoned reports from then
+	// on with the reference of its VM, and evicts its pods through the eviction API.
+	Drain(ctx context.Context, name, vm string, timeout time.Duration) error
 	// DrainToRestart is Drain for a node that stays, of which KubeNode.Restarts is reported
 	// instead.
 	DrainToRestart(ctx context.Context, name string, timeout time.Duration) error

@@ -2,6 +2,8 @@ package observe
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -24,6 +26,28 @@ func references(known []model.KnownMachine) []string {
 		refs[i] = m.Ref
 	}
 	return refs
+}
+
+// readNoted asks for the VMs of nodes that a killed run has begun to delete and that the state
+// has never known, as it made them, too. There is hardly ever one; then it is a survey.
+func (o Observer) readNoted(ctx context.Context, w *World, id uuid.UUID, known []model.KnownMachine) error {
+	var noted []model.KnownMachine
+	for name, node := range w.Facts.API.Nodes {
+		seen := slices.ContainsFunc(w.Facts.Machines, func(m model.Machine) bool { return m.Marker.Node == name }) ||
+			slices.ContainsFunc(known, func(m model.KnownMachine) bool { return m.Node == name })
+		if node.VM != "" && !seen {
+			noted = append(noted, model.KnownMachine{Node: name, Ref: node.VM})
+		}
+	}
+	if len(noted) == 0 {
+		return nil
+	}
+	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{Cluster: id, Known: references(noted), MaxAge: o.MaxAge})
+	if err != nil {
+		return fmt.Errorf("read the VMs of nodes that are being deleted: %w", err)
+	}
+	w.addMissing(noted, survey)
+	return nil
 }
 
 // addMachines takes over the VMs that the inventory shows. The load balancer is no node.

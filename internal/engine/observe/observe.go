@@ -199,6 +199,9 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	}
 	// Which claims have to be read depends on the nodes that the API knows.
 	o.readAPI(ctx, w, req.secrets)
+	if err := o.readNoted(ctx, w, req.id, known); err != nil {
+		return nil, err
+	}
 	if err := o.readIPPools(ctx, w, req); err != nil {
 		return nil, err
 	}

@@ -132,7 +132,9 @@ func (r *Runner) removeLostNode(ctx context.Context, s model.RemoveLostNode) err
 // drain evicts the pods of a node that the API knows. A node that never joined has
 // none.
 func (r *Runner) drain(ctx context.Context, name string, s model.DeleteNode) error {
-	return r.drainBy(ctx, name, s.DrainTimeout, model.API.Drain)
+	return r.drainBy(ctx, name, s.DrainTimeout, func(api model.API, ctx context.Context, name string, timeout time.Duration) error {
+		return api.Drain(ctx, name, s.Machine.Ref, timeout)
+	})
 }
 
 // drainBy is drain, for a node that is deleted or one that is restarted.

@@ -165,12 +165,12 @@ func (g guardedAPI) SetNodeMeta(ctx context.Context, name string, want model.Nod
 	return g.API.SetNodeMeta(ctx, name, want)
 }
 
-func (g guardedAPI) Drain(ctx context.Context, name string, timeout time.Duration) error {
+func (g guardedAPI) Drain(ctx context.Context, name, vm string, timeout time.Duration) error {
 	if err := g.check(ctx); err != nil {
 		return err
 	}
 	Waiting(ctx, fmt.Sprintf("the eviction of the node's pods, which may take %s", timeout))
-	return g.API.Drain(ctx, name, timeout)
+	return g.API.Drain(ctx, name, vm, timeout)
 }
 
 func (g guardedAPI) DrainToRestart(ctx context.Context, name string, timeout time.Duration) error {

@@ -17,7 +17,7 @@ type drainedAPI struct {
 	meanwhile func(*drainedAPI)
 }
 
-func (a *drainedAPI) Drain(context.Context, string, time.Duration) error {
+func (a *drainedAPI) Drain(context.Context, string, string, time.Duration) error {
 	a.meanwhile(a)
 	return nil
 }
