@@ -11,11 +11,10 @@ import (
 )
 
 // Destroy plans the destruction of a cluster or gateway: its nodes side by side, since
-// none is drained and so none needs the API of another, then what no VM needs any more.
-// One VM that cannot be deleted keeps no other from it, but all that comes after. An
-// address is released only after its VM is proven gone. Where a VM is not seen and not
-// gone, what it holds is left, with the
-// record by which another attempt finds it.
+// none is drained and so none needs the API of another, with their rules, then what no VM
+// needs any more. One VM that cannot be deleted keeps no other from it, but all that comes
+// after. An address is released only after its VM is proven gone. Where a VM is not seen and
+// not gone, what it holds is left, with the record by which another attempt finds it.
 func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *model.Plan {
 	if shared(target, facts) {
 		return destroyRemains(target, facts)
@@ -26,17 +25,23 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 		return p
 	}
 
+	left := Left(target, facts)
+	nodes := deletions(target, facts)
+	if left == "" {
+		// Nodes that are to go need not be kept apart, nor does a task of a compute cluster wait
+		// for those of VMs. An attempt that fails leaves some without, which the next one deletes.
+		nodes = append(ruleDeletions(target, facts), nodes...)
+	}
 	p.Stages = stages(
-		model.Stage{Name: "nodes", Parallel: true, OnFailure: model.Continue, Steps: deletions(target, facts)},
+		model.Stage{Name: "nodes", Parallel: true, OnFailure: model.Continue, Steps: nodes},
 		model.Stage{Name: "addresses", Parallel: true, Complete: true, Steps: addressReleases(target, facts)},
 	)
-	if left := Left(target, facts); left != "" {
+	if left != "" {
 		p.Warn(nameField, "Node VM not visible in vCenter", "%s", left)
 		return p
 	}
 	p.Stages = append(p.Stages, stages(
 		model.Stage{Name: "load balancer", Complete: true, Steps: loadBalancerDeletion(target, facts)},
-		model.Stage{Name: "rules", Complete: true, Steps: ruleDeletions(target, facts)},
 		model.Stage{Name: "snapshots", Complete: true, Steps: snapshotDeletions(target, facts)},
 		model.Stage{Name: "folders", Complete: true, Steps: folderDeletions(target, facts)},
 		model.Stage{Name: "IP pool", Complete: true, Steps: ownIPPoolDeletion(facts)},

@@ -218,8 +218,8 @@ func TestDestroyDeletesGroupsAfterTheirRules(t *testing.T) {
 	left.RuleKey = 0
 	f.Rules = []model.Rule{ruleOf("cp", "vm-c-cp-1")}
 	f.Groups = []model.HostedGroup{groupFor("left"), left}
-	steps := stage(t, plan.Destroy(s.Target(), f, &model.Limits{}), "rules").Steps
-	edits := steps[0].(model.DeleteRules).Edits
+	steps := ruleDeletionsOf(t, plan.Destroy(s.Target(), f, &model.Limits{}))
+	edits := steps[0].Edits
 	want := []model.GroupEdit{{HostGroup: "left", Rule: model.Remove, RuleKey: 3}, {HostGroup: "right", Group: model.Remove}}
 	if len(steps) != 1 || len(edits.Edits) != 1 || fmt.Sprint(edits.Groups) != fmt.Sprint(want) {
 		t.Errorf("deletes %+v", steps)

@@ -166,13 +166,35 @@ func TestDestroyDeletesRules(t *testing.T) {
 	f.Rules = []model.Rule{ruleOf("cp", "vm-c-cp-1"), elsewhere, ruleOf("old")}
 	p := plan.Destroy(s.Target(), f, &model.Limits{})
 	var keys []int32
-	for _, step := range stage(t, p, "rules").Steps {
-		for _, edit := range step.(model.DeleteRules).Edits.Edits {
+	for _, step := range ruleDeletionsOf(t, p) {
+		for _, edit := range step.Edits.Edits {
 			keys = append(keys, edit.Key)
 		}
 	}
 	if !slices.Equal(keys, []int32{7, 7, 3}) {
 		t.Errorf("deletes the rules %v", keys)
+	}
+}
+
+// ruleDeletionsOf are those of a destruction, which go beside its nodes.
+func ruleDeletionsOf(t *testing.T, p *model.Plan) []model.DeleteRules {
+	t.Helper()
+	var found []model.DeleteRules
+	for _, step := range stage(t, p, "nodes").Steps {
+		if s, ok := step.(model.DeleteRules); ok {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func TestRulesStayWithNodesThatAreNotSeen(t *testing.T) {
+	t.Parallel()
+	s, f := small(3, 0), running(3, 0)
+	f.Rules = []model.Rule{ruleOf("cp", "vm-c-cp-1")}
+	f.Unseen = []model.UnseenMachine{{KnownMachine: model.KnownMachine{Node: "c-cp-9", Ref: "vm-9"}, Why: "not shown"}}
+	if steps := ruleDeletionsOf(t, plan.Destroy(s.Target(), f, &model.Limits{})); len(steps) > 0 {
+		t.Errorf("deletes %+v", steps)
 	}
 }
 
