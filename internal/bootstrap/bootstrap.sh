@@ -104,134 +104,6 @@ retry() {
 	done
 }
 
-prepare() {
-	local module
-	printf 'overlay\nbr_netfilter\n' >"$root/etc/modules-load.d/90-gantry.conf"
-	for module in overlay br_netfilter; do
-		# Built into some kernels, where there is nothing to load.
-		run modprobe "$module" || say "module $module was not loaded"
-	done
-	{
-		echo 'net.ipv4.ip_forward = 1'
-		echo 'net.ipv6.conf.all.forwarding = 1'
-		echo 'net.bridge.bridge-nf-call-iptables = 1'
-		echo 'net.bridge.bridge-nf-call-ip6tables = 1'
-		# For ifupdown and network-scripts, which leave advertisements to the kernel.
-		echo "net.ipv6.conf.$nic.accept_ra = 0"
-	} >"$root/etc/sysctl.d/90-gantry.conf"
-	run sysctl -e -p "$root/etc/sysctl.d/90-gantry.conf" || say 'not every kernel setting was taken'
-	refuse_advertisements
-	trust_ca
-	package_proxy
-	no_swap
-	[[ ! -f $state/registry.sh ]] || set_registry
-	run systemctl daemon-reload
-	run systemctl enable containerd kubelet
-	# Restarted, not started: it has to read its proxy and the trusted CAs.
-	run systemctl restart containerd
-}
-
-# refuse_advertisements keeps routers from giving the node an address, a route and a
-# DNS server that no pool has. The network's document says so, but not every renderer
-# of cloud-init passes it on; what came before is removed.
-refuse_advertisements() {
-	local connection
-	if [[ -f $root/etc/systemd/network/10-cloud-init-$nic.network ]]; then
-		# networkd read the unit before cloud-init wrote the drop-in to it.
-		run networkctl reload || say 'networkd did not read its configuration again'
-	fi
-	if command -v nmcli >/dev/null && connection=$(nmcli -g GENERAL.CONNECTION device show "$nic" 2>>"$log") &&
-		[[ -n $connection && $(nmcli -g ipv6.method connection show "$connection" 2>>"$log") == auto ]]; then
-		# NetworkManager listens to routers itself, whatever the kernel is told, and has
-		# no default for this outside of the connection.
-		run nmcli connection modify "$connection" ipv6.method link-local
-		run nmcli device reapply "$nic" || say "NetworkManager did not apply the change to $nic"
-	fi
-	run ip -6 address flush dev "$nic" scope global dynamic || say "advertised addresses of $nic were not removed"
-}
-
-# trust_ca has the whole machine trust the proxy's CA.
-trust_ca() {
-	local directory suffix=crt
-	local -a update
-	[[ -f $state/proxy-ca.crt ]] || return 0
-	if command -v rehash_ca_certificates.sh >/dev/null; then # Photon
-		directory=/etc/ssl/certs suffix=pem update=(rehash_ca_certificates.sh)
-	elif command -v update-ca-trust >/dev/null; then # Red Hat's family
-		directory=/etc/pki/ca-trust/source/anchors update=(update-ca-trust extract)
-	elif command -v update-ca-certificates >/dev/null; then # Debian, Ubuntu, SUSE
-		directory=/usr/local/share/ca-certificates update=(update-ca-certificates)
-		if [[ -d $root/etc/pki/trust/anchors ]]; then
-			directory=/etc/pki/trust/anchors
-		fi
-	else
-		say 'the CA of the proxy cannot be installed: neither update-ca-certificates nor update-ca-trust is in the image'
-		return 1
-	fi
-	mkdir -p "$root$directory"
-	# One file each: of a bundle some take the first certificate only.
-	awk -v "prefix=$root$directory/gantry-" -v "suffix=.$suffix" \
-		'/-----BEGIN/ { n++ } n { print > (prefix n suffix) }' "$state/proxy-ca.crt"
-	run "${update[@]}"
-}
-
-# package_proxy has the package manager use the proxy, as containerd does. What holds a
-# password is for root alone. Of the exceptions, apt takes host names.
-package_proxy() (
-	[[ -f $state/proxy.env ]] || return 0
-	# shellcheck source=/dev/null
-	. "$state/proxy.env"
-	# Each of them may be left out.
-	http=${HTTP_PROXY:-} https=${HTTPS_PROXY:-}
-	mode=0644
-	[[ $http$https != *@* ]] || mode=0600
-	umask 077
-	if [[ -d $root/etc/apt/apt.conf.d ]]; then
-		conf=$root/etc/apt/apt.conf.d/90gantry-proxy
-		{
-			[[ -z $http ]] || printf 'Acquire::http::Proxy "%s";\n' "${http//\"/%22}"
-			[[ -z $https ]] || printf 'Acquire::https::Proxy "%s";\n' "${https//\"/%22}"
-			tr , '\n' <<<"${NO_PROXY:-}" | while read -r host; do
-				[[ $host =~ ^[A-Za-z0-9][A-Za-z0-9.-]*$ ]] || continue
-				printf 'Acquire::http::Proxy::%s "DIRECT";\nAcquire::https::Proxy::%s "DIRECT";\n' "$host" "$host"
-			done
-		} >"$conf"
-		chmod "$mode" "$conf"
-	fi
-	for conf in "$root"/etc/{dnf/dnf.conf,yum.conf,tdnf/tdnf.conf}; do
-		[[ -f $conf && ! -L $conf ]] || continue
-		# The file stays, with its owner and label.
-		content=$(proxy=${https:-$http} awk '/^[[:space:]]*proxy[[:space:]]*=/ { next } { print } /^\[main\]/ { print "proxy=" ENVIRON["proxy"] }' "$conf")
-		printf '%s\n' "$content" >"$conf"
-		chmod "$mode" "$conf"
-	done
-)
-
-# no_swap switches swap off for good: kubelet refuses to start with it, and what it
-# came from would switch it on again at the next boot.
-no_swap() {
-	local unit
-	run swapoff -a
-	if [[ -f $root/etc/fstab ]]; then
-		sed -i -E 's/^([^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]].*)$/# \1/' "$root/etc/fstab"
-	fi
-	mkdir -p "$units"
-	# As "systemctl mask" does it, which refuses where a unit is in this directory.
-	while read -r unit _; do
-		if [[ $unit == *.swap ]]; then
-			ln -sfn /dev/null "$units/$unit"
-		fi
-	done < <({
-		systemctl list-units --type=swap --all --plain --no-legend
-		systemctl list-unit-files --type=swap --plain --no-legend
-	} 2>>"$log")
-	for unit in zramswap.service zram-config.service; do
-		ln -sfn /dev/null "$units/$unit"
-	done
-	# An empty file takes the place of the distribution's, and no device is made.
-	: >"$root/etc/systemd/zram-generator.conf"
-}
-
 # check_version stops early when the image holds another minor version.
 check_version() {
 	local wanted found
@@ -338,117 +210,6 @@ post_bootstrap() {
 	run_commands post-bootstrap
 }
 
-# pull_images fetches what is not in the image already. kubeadm's own pull asks
-# the registry even for images that are there.
-pull_images() {
-	local images image
-	if ! command -v crictl >/dev/null; then
-		run kubeadm config images pull --config "$state/kubeadm.yaml"
-		return
-	fi
-	images=$(kubeadm config images list --config "$state/kubeadm.yaml" 2>>"$log") || return 1
-	# There is none behind a load balancer.
-	[[ ! -f $manifest ]] || images+=" $(sed -n 's/^ *image: //p' "$manifest")"
-	for image in $images; do
-		crictl inspecti -q "$image" >/dev/null 2>&1 || run crictl pull "$image" || return 1
-	done
-}
-
-init() {
-	local -a flags=()
-	# kubeadm init runs once in a cluster's life. Whatever it began, another node
-	# may have seen: a second run could make a second cluster.
-	if [[ -e $state/init-started ]]; then
-		say 'kubeadm init was started here before and did not end well: the node has to be replaced'
-		return 1
-	fi
-	# The part that depends on the network may be repeated; init itself may not.
-	retry 5 : pull_images
-	[[ ! -d $state/restore ]] || restore
-	# On the disk before init begins, or the loss of power would take it back.
-	touch "$state/init-started"
-	sync
-	kube_vip_uses super-admin.conf
-	if [[ -e $state/restored ]]; then
-		flags+=(--ignore-preflight-errors=DirAvailable--var-lib-etcd)
-	fi
-	run kubeadm init --config "$state/kubeadm.yaml" --skip-token-print "${flags[@]}"
-	# super-admin.conf is for recovery: from its next start on kube-vip does without.
-	kube_vip_uses admin.conf
-}
-
-# kube_vip_uses chooses the kubeconfig that kube-vip reads when it starts. It
-# goes through a link, because kubelet restarts a pod whose manifest changes, and
-# the cluster's address would be gone until it is back.
-kube_vip_uses() {
-	ln -sfn "$kubernetes/$1" "$state/kube-vip.conf"
-	say "kube-vip starts with $1"
-}
-
-join() {
-	local attempts=3
-	# kubeadm reset empties the manifests; kube-vip's is not kubeadm's to restore.
-	if [[ -f $manifest && ! -f $state/kube-vip.yaml ]]; then
-		cp -p "$manifest" "$state/kube-vip.yaml.new"
-		mv "$state/kube-vip.yaml.new" "$state/kube-vip.yaml"
-	fi
-	if [[ -e $state/join-started ]]; then
-		say 'the join was interrupted'
-		if [[ ! -f $state/certificates.sh && -f $kubernetes/kubelet.conf ]]; then
-			# A worker has joined once its kubelet has a certificate. Its token may be
-			# gone by now.
-			rm -f "$kubernetes/bootstrap-kubelet.conf"
-			run systemctl restart kubelet
-			return
-		fi
-		undo_join
-		# The node that it left behind counts as ready for most of a minute, and
-		# kubeadm joins no second one of its name.
-		attempts=5
-	fi
-	touch "$state/join-started"
-	sync
-	retry "$attempts" undo_join kubeadm_join
-	rm -f "$state/kube-vip.yaml"
-}
-
-kubeadm_join() { run kubeadm join --config "$state/kubeadm.yaml"; }
-
-# leave_etcd waits until this node is no member of etcd, and takes it out if it is one. kubeadm
-# reset removes etcd's data even if the API is silent, or does not know the node yet, and then
-# leaves the member behind: one that votes already may be what the quorum hangs on. As long as
-# the others do not answer, kubelet runs its etcd, which is what they may be waiting for.
-leave_etcd() {
-	local etcd=$kubernetes/manifests/etcd.yaml why said=''
-	[[ -f $state/leave-etcd.py ]] || return 0
-	if [[ ! -f $etcd ]]; then
-		[[ -d $root/var/lib/etcd/member ]] || return 0
-		say "etcd has data here and no manifest: whether it is a member cannot be told, and the node has to be replaced"
-		return 1
-	fi
-	run systemctl start kubelet || say 'kubelet was not started'
-	until why=$("$python" "$state/leave-etcd.py" "$etcd" "$kubernetes/pki" 2>&1); do
-		if [[ $why != "$said" ]]; then
-			say "this node may be a member of etcd, and keeps its data: $why"
-			report "$progress"
-			said=$why
-		fi
-		sleep "$pause"
-	done
-	say 'this node is no member of etcd'
-}
-
-# undo_join clears away a join that stopped halfway, the member it may have added to etcd
-# included: kubeadm refuses to join over the remains.
-undo_join() {
-	leave_etcd
-	run kubeadm reset --force --cri-socket "$socket" || say 'kubeadm reset failed'
-	if [[ -f $state/kube-vip.yaml ]]; then
-		mkdir -p "$kubernetes/manifests"
-		cp -p "$state/kube-vip.yaml" "$manifest"
-	fi
-}
-
 # forget_after_cloud_init has a unit forget once cloud-init's last stage has ended, which
 # waits for this one: at its end it stores again what it was made with.
 forget_after_cloud_init() {
@@ -518,6 +279,12 @@ main() {
 mkdir -p "$state" "$root/var/log"
 touch "$log"
 chmod 600 "$log"
+# shellcheck source=machine.sh
+. "$state/machine.sh"
+if [[ -f $state/kubeadm.sh ]]; then
+	# shellcheck source=kubeadm.sh
+	. "$state/kubeadm.sh"
+fi
 if [[ -f $state/lease.sh ]]; then
 	# shellcheck source=lease.sh
 	. "$state/lease.sh"

@@ -95,18 +95,17 @@ func (lb LoadBalancer) files() ([]writeFile, error) {
 		return nil, err
 	}
 	n := lb.asNode()
-	files := []writeFile{
-		{Path: scriptPath, Permissions: modeExecutable, Content: withoutComments(script)},
-		{Path: loadBalancerScriptPath, Permissions: modePublic, Content: withoutComments(loadBalancerScript)},
-		{Path: unitDirectory + loadBalancerUnitName, Permissions: modePublic, Content: loadBalancerUnit},
-		{Path: forgetUnitPath, Permissions: modePublic, Content: forgetUnit},
-		{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
-		{Path: kubeletDropInPath, Permissions: modePublic, Content: aloneDropIn},
-		{Path: aloneConfigPath, Permissions: modePublic, Content: string(alone)},
-		{Path: haproxyTemplatePath, Permissions: modePublic, Content: haproxyTemplate},
-		{Path: haproxyManifestPath, Permissions: modePublic, Content: string(manifest)},
-		{Path: haproxyDirectory + "/ca.crt", Permissions: modePublic, Content: withNewline(string(lb.CACertificate))},
-	}
+	files := append(scripts(),
+		writeFile{Path: loadBalancerScriptPath, Permissions: modePublic, Content: withoutComments(loadBalancerScript)},
+		writeFile{Path: unitDirectory + loadBalancerUnitName, Permissions: modePublic, Content: loadBalancerUnit},
+		writeFile{Path: forgetUnitPath, Permissions: modePublic, Content: forgetUnit},
+		writeFile{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
+		writeFile{Path: kubeletDropInPath, Permissions: modePublic, Content: aloneDropIn},
+		writeFile{Path: aloneConfigPath, Permissions: modePublic, Content: string(alone)},
+		writeFile{Path: haproxyTemplatePath, Permissions: modePublic, Content: haproxyTemplate},
+		writeFile{Path: haproxyManifestPath, Permissions: modePublic, Content: string(manifest)},
+		writeFile{Path: haproxyDirectory + "/ca.crt", Permissions: modePublic, Content: withNewline(string(lb.CACertificate))},
+	)
 	files = append(files, n.proxyFiles()...)
 	files = append(files, lb.Registry.files(lb.KubernetesVersion)...)
 	return withLease(n, files), nil

@@ -14,22 +14,30 @@ import (
 //go:embed bootstrap.sh
 var script string
 
+//go:embed machine.sh
+var machineScript string
+
+//go:embed kubeadm.sh
+var kubeadmScript string
+
 // leaveEtcd takes a node whose join is undone out of etcd, in Python, as fetchSnapshot is.
 //
 //go:embed leave-etcd.py
 var leaveEtcd string
 
 const (
-	scriptPath      = "/etc/gantry/bootstrap.sh"
-	kubeadmPath     = "/etc/gantry/kubeadm.yaml"
-	versionPath     = "/etc/gantry/kubernetes-version"
-	leaveEtcdPath   = "/etc/gantry/leave-etcd.py"
-	unitPath        = unitDirectory + unitName
-	unitDirectory   = "/etc/systemd/system/"
-	unitName        = "gantry-bootstrap.service"
-	forgetUnitPath  = "/etc/systemd/system/gantry-forget.service"
-	pkiDirectory    = "/etc/kubernetes/pki/"
-	cloudConfigHead = "#cloud-config\n"
+	scriptPath        = "/etc/gantry/bootstrap.sh"
+	machineScriptPath = "/etc/gantry/machine.sh"
+	kubeadmScriptPath = "/etc/gantry/kubeadm.sh"
+	kubeadmPath       = "/etc/gantry/kubeadm.yaml"
+	versionPath       = "/etc/gantry/kubernetes-version"
+	leaveEtcdPath     = "/etc/gantry/leave-etcd.py"
+	unitPath          = unitDirectory + unitName
+	unitDirectory     = "/etc/systemd/system/"
+	unitName          = "gantry-bootstrap.service"
+	forgetUnitPath    = "/etc/systemd/system/gantry-forget.service"
+	pkiDirectory      = "/etc/kubernetes/pki/"
+	cloudConfigHead   = "#cloud-config\n"
 
 	modePrivate    = "0600"
 	modePublic     = "0644"
@@ -113,20 +121,28 @@ func (n Node) commands() [][]string {
 	return append(commands, []string{"systemctl", "start", unitName})
 }
 
+// scripts are those of every machine.
+func scripts() []writeFile {
+	return []writeFile{
+		{Path: scriptPath, Permissions: modeExecutable, Content: withoutComments(script)},
+		{Path: machineScriptPath, Permissions: modePublic, Content: withoutComments(machineScript)},
+	}
+}
+
 // files returns those that cloud-init writes before anything of Kubernetes runs.
 func (n Node) files() ([]writeFile, error) {
 	kubeadm, err := n.kubeadm()
 	if err != nil {
 		return nil, err
 	}
-	files := []writeFile{
-		{Path: scriptPath, Permissions: modeExecutable, Content: withoutComments(script)},
-		{Path: unitPath, Permissions: modePublic, Content: n.unit()},
-		{Path: forgetUnitPath, Permissions: modePublic, Content: forgetUnit},
-		{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
-		{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
-		{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
-	}
+	files := append(scripts(),
+		writeFile{Path: kubeadmScriptPath, Permissions: modePublic, Content: withoutComments(kubeadmScript)},
+		writeFile{Path: unitPath, Permissions: modePublic, Content: n.unit()},
+		writeFile{Path: forgetUnitPath, Permissions: modePublic, Content: forgetUnit},
+		writeFile{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
+		writeFile{Path: kubeadmPath, Permissions: modePrivate, Content: string(kubeadm)},
+		writeFile{Path: versionPath, Permissions: modePublic, Content: n.release() + "\n"},
+	)
 	files = append(files, n.hardeningFiles()...)
 	settings, err := n.settingsFiles()
 	if err != nil {
