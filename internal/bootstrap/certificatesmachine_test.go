@@ -81,7 +81,7 @@ func newControlPlane(t *testing.T, api *leases, name string, life, left time.Dur
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.write("/bin/kubectl", "#!/bin/bash\n"+apiVariable+"="+api.URL+" exec "+program+` "$@"`)
+	m.write("/bin/kubectl", "#!/bin/bash\n"+apiVariable+"="+api.URL+" "+nodeVariable+"="+name+" exec "+program+` "$@"`)
 	m.write("/bin/uname", "#!/bin/bash\necho "+name)
 	m.kubelet(name, `kubectl event `+name+` "stop-$pod"`)
 	m.play("kubeadm", `case "$1 $2" in

@@ -76,6 +76,25 @@ func TestCertificatesAreRenewed(t *testing.T) {
 	}
 }
 
+// An API server takes a while to serve after its restart: until then no other node restarts its
+// own, and kube-vip has not let go of the endpoint.
+func TestTheLeaseIsHeldUntilTheAPIServerIsReady(t *testing.T) {
+	t.Parallel()
+	api := newLeases(t)
+	m := newControlPlane(t, api, "cp-1", year, day)
+	m.write(unreadyFile, "7")
+	output, status := m.renewal()
+	want := []string{
+		"renew", "stop-etcd", "stop-kube-apiserver", "stop-kube-controller-manager", "stop-kube-scheduler", "serves", "stop-kube-vip", "serves",
+	}
+	if did := api.did("cp-1"); status != 0 || !slices.Equal(did, want) || m.read(unreadyFile) != "0" {
+		t.Errorf("status %d, it did %q and not %q:\n%s", status, did, want, output)
+	}
+	if api.holder != "" {
+		t.Errorf("%s still has the Lease", api.holder)
+	}
+}
+
 // Each of three nodes does all of its restarts while the Lease is its own.
 func TestCertificatesAreRenewedOneNodeAtATime(t *testing.T) {
 	t.Parallel()
