@@ -26,7 +26,8 @@ import (
 // TestRealControlPlanes builds a cluster with three control-plane nodes, and
 // kills the provider twice on the way: while the first node runs kubeadm init and while the
 // second joins etcd. One cluster comes of it, with a member of etcd for each
-// control-plane node. Then the node that holds the VIP dies.
+// control-plane node. Then the node that holds the VIP dies and comes back, and the next one
+// that holds it is lost for good.
 func TestRealControlPlanes(t *testing.T) {
 	const version = "1.36.3"
 	d := newRealDatacenter(t, realOptions(t))
@@ -95,7 +96,45 @@ func TestRealControlPlanes(t *testing.T) {
 		return err
 	})
 	w.nothingToDo()
+	d.replacesTheHolder(w, controlPlanes, "prod-cp-4")
 	d.nothingRuns(w)
+}
+
+// replacesTheHolder takes the VM of the control-plane node that holds the VIP away for good. The
+// next apply builds another one, and the cluster is the same, with three members of etcd.
+func (d *datacenter) replacesTheHolder(w *workspace, controlPlanes []string, successor string) {
+	d.t.Helper()
+	vip, before := d.vip(w), d.uid(w)
+	lost, err := d.holder(vip)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.DeleteVM(lost); err != nil {
+		d.t.Fatal(err)
+	}
+	d.eventually("the end of the node whose VM is gone", func(ctx context.Context) error {
+		node, err := d.api(w).CoreV1().Nodes().Get(ctx, lost, metav1.GetOptions{})
+		if err == nil && isReady(node) {
+			err = fmt.Errorf("%s is Ready", lost)
+		}
+		return err
+	})
+	started := time.Now()
+	w.must(apply...)
+	d.t.Logf("%s, whose VM was gone, was replaced in %s", lost, time.Since(started).Round(time.Second))
+	want := slices.DeleteFunc(append(slices.Clone(controlPlanes), successor), func(name string) bool { return name == lost })
+	if nodes := names(d.nodesReady(w, 4)); !slices.Equal(nodes[:3], want) {
+		d.t.Errorf("the nodes are %q, and the control plane is to be %q", nodes, want)
+	}
+	for _, name := range want {
+		if members := d.members(name); !slices.Equal(slices.Sorted(slices.Values(members)), want) {
+			d.t.Errorf("etcd on %s has the members %q", name, members)
+		}
+	}
+	if d.vip(w) != vip || d.uid(w) != before {
+		d.t.Error("it is another cluster, or behind another address")
+	}
+	w.nothingToDo()
 }
 
 // administrator is the cluster's API as the engine has it, with its etcd.
