@@ -161,6 +161,9 @@ func TestOneAgentANode(t *testing.T) {
 	if *d.Spec.Replicas != 3 {
 		t.Errorf("%d replicas", *d.Spec.Replicas)
 	}
+	if d.Spec.MinReadySeconds != 15 {
+		t.Errorf("an agent has registered once it has run for %d s", d.Spec.MinReadySeconds)
+	}
 	pod := d.Spec.Template.Spec
 	spread := pod.TopologySpreadConstraints
 	if len(spread) != 1 || spread[0].WhenUnsatisfiable != corev1.DoNotSchedule || spread[0].TopologyKey != corev1.LabelHostname ||

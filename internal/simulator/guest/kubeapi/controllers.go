@@ -41,11 +41,13 @@ type Environment struct {
 // Run reconciles until ctx ends: once a change, never more than a fifth of the
 // time.
 func (s *Server) Run(ctx context.Context, env Environment) {
+	known := newReadiness()
 	for {
 		changed := s.store.Changed()
 		started := time.Now()
+		p := &pass{Store: s.store, env: env, readiness: known}
 		if s.healthy() == nil {
-			(&pass{Store: s.store, env: env}).run()
+			p.run()
 		}
 		rest := time.NewTimer(max(5*time.Millisecond, 4*time.Since(started)))
 		select {
@@ -57,21 +59,32 @@ func (s *Server) Run(ctx context.Context, env Environment) {
 		select {
 		case <-changed:
 		case <-env.Changed:
+		case <-p.due():
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// due fires when the passing of time alone needs another pass; never where it does not.
+func (p *pass) due() <-chan time.Time {
+	if p.again.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(p.again))
+}
+
 // pass is one round of all controllers over what the store has now.
 type pass struct {
 	*Store
-	env      Environment
-	kubelets map[string]Kubelet
-	nodes    []*Object
-	pods     map[string][]*Object // by node
-	pending  []*Object
-	networks map[string]bool // nodes where a CNI pod stands
+	env       Environment
+	readiness *readiness
+	again     time.Time // zero: only after a change
+	kubelets  map[string]Kubelet
+	nodes     []*Object
+	pods      map[string][]*Object // by node
+	pending   []*Object
+	networks  map[string]bool // nodes where a CNI pod stands
 }
 
 func (p *pass) run() {
@@ -98,6 +111,7 @@ func (p *pass) refresh() {
 	p.pending = nil
 	p.networks = map[string]bool{}
 	all, _ := p.List(Pods, "")
+	p.readiness.observe(all)
 	for _, pod := range all {
 		node := textAt(pod, "spec", "nodeName")
 		if node == "" {

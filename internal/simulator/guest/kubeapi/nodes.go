@@ -147,13 +147,15 @@ func (p *pass) runKubelets() {
 				}
 			case kubelet.fails(pod) != "":
 				p.failPod(pod, kubelet.fails(pod))
+			case p.ended(pod):
+				p.crash(pod, errors.New("back-off restarting failed container"))
 			case !ready(pod) && textAt(pod, "status", "phase") != "Succeeded":
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
 				switch {
 				case !hostNetwork && !p.networks[node], !p.volumesReady(pod), kubelet.starts(pod):
-				case p.agentLog(pod) != "":
-					p.crash(pod, errors.New("back-off restarting failed container"))
+				case p.refused(pod): // it waits to be restarted
 				default:
+					p.starting(pod)
 					p.startPod(pod, kubelet, hostNetwork, index)
 				}
 			}

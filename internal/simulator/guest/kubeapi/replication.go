@@ -123,11 +123,12 @@ func (p *pass) spread(w workload, pods []*Object) {
 }
 
 // tally is how many pods a workload has.
-type tally struct{ all, updated, up int64 }
+type tally struct{ all, updated, up, available int64 }
 
 func (t *tally) add(o tally, updated bool) {
 	t.all += o.all
 	t.up += o.up
+	t.available += o.available
 	if updated {
 		t.updated += o.all
 	}
@@ -143,6 +144,8 @@ func (p *pass) tallies() map[types.UID]*tally {
 		return counts[owner]
 	}
 	all, _ := p.List(Pods, "")
+	sets, _ := p.List(ReplicaSets, "")
+	minReady := p.minReadySeconds(sets)
 	for _, pod := range all {
 		owner := metav1.GetControllerOf(pod)
 		if owner == nil || terminating(pod) {
@@ -152,17 +155,33 @@ func (p *pass) tallies() map[types.UID]*tally {
 		if ready(pod) || textAt(pod, "status", "phase") == "Succeeded" {
 			one.up = 1
 		}
+		if p.available(pod, minReady[owner.UID]) {
+			one.available = 1
+		}
 		of(owner.UID).add(one, true)
 	}
 	current := map[string]bool{}
 	p.each(Deployments, func(w workload) { current[w.object.GetNamespace()+"/"+w.object.GetName()+"-"+w.hash] = true })
-	sets, _ := p.List(ReplicaSets, "")
 	for _, o := range sets {
 		if owner := metav1.GetControllerOf(o); owner != nil {
 			of(owner.UID).add(*of(o.GetUID()), current[o.GetNamespace()+"/"+o.GetName()])
 		}
 	}
 	return counts
+}
+
+// minReadySeconds returns those of each controller; a ReplicaSet has those of its Deployment.
+func (p *pass) minReadySeconds(sets []*Object) map[types.UID]int {
+	all := map[types.UID]int{}
+	for _, r := range []schema.GroupResource{Deployments, StatefulSets, DaemonSets} {
+		p.each(r, func(w workload) { all[w.object.GetUID()] = w.minReadySeconds })
+	}
+	for _, set := range sets {
+		if owner := metav1.GetControllerOf(set); owner != nil {
+			all[set.GetUID()] = all[owner.UID]
+		}
+	}
+	return all
 }
 
 // workloadStatus writes what became of the pods.
@@ -198,7 +217,8 @@ func (p *pass) report(o *Object, r schema.GroupResource, want int64, have tally)
 	case DaemonSets:
 		for name, n := range map[string]int64{
 			"desiredNumberScheduled": have.all, "currentNumberScheduled": have.all, "updatedNumberScheduled": have.all,
-			"numberReady": have.up, "numberAvailable": have.up, "numberUnavailable": have.all - have.up, "numberMisscheduled": 0,
+			"numberReady": have.up, "numberAvailable": have.available, "numberUnavailable": have.all - have.available,
+			"numberMisscheduled": 0,
 		} {
 			set(o, n, "status", name)
 		}
@@ -210,19 +230,19 @@ func (p *pass) report(o *Object, r schema.GroupResource, want int64, have tally)
 		}
 	default:
 		for name, n := range map[string]int64{
-			"replicas": have.all, "updatedReplicas": have.updated, "readyReplicas": have.up, "availableReplicas": have.up,
-			"unavailableReplicas": max(0, want-have.up),
+			"replicas": have.all, "updatedReplicas": have.updated, "readyReplicas": have.up, "availableReplicas": have.available,
+			"unavailableReplicas": max(0, want-have.available),
 		} {
 			set(o, n, "status", name)
 		}
 		if r == Deployments {
-			if _, unavailable := deploymentStrategy(o, int(want)); have.up >= want-int64(unavailable) {
+			if _, unavailable := deploymentStrategy(o, int(want)); have.available >= want-int64(unavailable) {
 				p.setCondition(o, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
 			} else {
 				p.setCondition(o, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
 			}
 			progress := "ReplicaSetUpdated"
-			if have.updated == want && have.all == want && have.up == want {
+			if have.updated == want && have.all == want && have.available == want {
 				progress = "NewReplicaSetAvailable"
 			}
 			p.setCondition(o, "Progressing", "True", progress, "")

@@ -40,31 +40,31 @@ func (p *pass) rollout(w workload, owned map[types.UID][]*Object) {
 	for i := w.replicas; i < len(fresh); i++ {
 		p.drop(Pods, fresh[i])
 	}
-	p.shrinkOld(old, fresh, w.replicas-unavailable)
+	p.shrinkOld(w, old, fresh, w.replicas-unavailable)
 }
 
 // shrinkOld deletes pods of former templates: first those that do not serve, then as
 // many as others make up for.
-func (p *pass) shrinkOld(old, fresh []*Object, minimum int) {
+func (p *pass) shrinkOld(w workload, old, fresh []*Object, minimum int) {
 	serving := 0
 	for _, pod := range slices.Concat(old, fresh) {
-		if ready(pod) {
+		if p.available(pod, w.minReadySeconds) {
 			serving++
 		}
 	}
 	broken := len(fresh)
 	for _, pod := range fresh {
-		if ready(pod) {
+		if p.available(pod, w.minReadySeconds) {
 			broken--
 		}
 	}
 	spare := len(old) + len(fresh) - minimum - broken
 	for _, pod := range old {
 		switch {
-		case !ready(pod) && spare > 0:
+		case !p.available(pod, w.minReadySeconds) && spare > 0:
 			spare--
 			p.drop(Pods, pod)
-		case ready(pod) && serving > minimum:
+		case p.available(pod, w.minReadySeconds) && serving > minimum:
 			serving--
 			p.drop(Pods, pod)
 		}

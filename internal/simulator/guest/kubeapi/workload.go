@@ -20,12 +20,15 @@ type workload struct {
 	selector labels.Selector
 	template corev1.PodTemplateSpec
 	hash     string
+	// minReadySeconds is how long a pod has to be Ready before it counts as available.
+	minReadySeconds int
 }
 
 func readWorkload(o *Object) (workload, bool) {
 	var doc struct {
 		Spec struct {
 			Replicas *int32                 `json:"replicas"`
+			MinReady int32                  `json:"minReadySeconds"`
 			Selector *metav1.LabelSelector  `json:"selector"`
 			Template corev1.PodTemplateSpec `json:"template"`
 		} `json:"spec"`
@@ -34,7 +37,7 @@ func readWorkload(o *Object) (workload, bool) {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(map[string]any{"spec": spec}, &doc); err != nil {
 		return workload{}, false
 	}
-	w := workload{object: o, replicas: 1, template: doc.Spec.Template}
+	w := workload{object: o, replicas: 1, template: doc.Spec.Template, minReadySeconds: int(doc.Spec.MinReady)}
 	if doc.Spec.Replicas != nil {
 		w.replicas = int(*doc.Spec.Replicas)
 	}
