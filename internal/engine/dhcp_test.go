@@ -11,6 +11,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -139,6 +140,10 @@ func TestLoadBalancerThatGetsAnotherLeaseStopsTheApply(t *testing.T) {
 		!strings.Contains(err.Error(), "Reserve") {
 		t.Fatalf("error %v, want the address %s and %s", err, address, mac)
 	}
+	lb, _ = w.loadBalancer(spec)
+	if other := plan.PresentLease(lb.Address, lb.Lease).String(); other == address || !strings.Contains(err.Error(), "gives it "+other) {
+		t.Errorf("error %v, want the address %s that it has got", err, other)
+	}
 	if w.status(spec, secrets).Endpoint != out.Status.Endpoint {
 		t.Errorf("the endpoint was rewritten")
 	}
@@ -146,7 +151,6 @@ func TestLoadBalancerThatGetsAnotherLeaseStopsTheApply(t *testing.T) {
 	if steps := actions(p); !slices.Equal(steps, []string{"restart_load_balancer prod-lb"}) {
 		t.Errorf("steps %v", steps)
 	}
-	lb, _ = w.loadBalancer(spec)
 	w.must(w.sim.ChangeLease(strings.TrimPrefix(lb.Ref, "VirtualMachine:"), netip.MustParseAddr(address)))
 	spec = w.again(spec, secrets)
 	w.forwards(spec, secrets, 1)

@@ -90,6 +90,7 @@ func TestRunningClusterWithLeasesNeedsNothing(t *testing.T) {
 func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 	t.Parallel()
 	const replaced = "replace_load_balancer c-lb"
+	const outage = "Until it runs, the API is not reached"
 	for name, c := range map[string]struct {
 		change func(*model.ClusterSpec, *model.Facts)
 		want   string
@@ -144,7 +145,8 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 			f.LoadBalancer.Marker.SSHKeys = "before"
 		}, replaced, "ssh_authorized_keys"},
 		"another lease": {func(_ *model.ClusterSpec, f *model.Facts) { f.LoadBalancer.Lease = otherLease },
-			"restart_load_balancer c-lb", "Reserve 10.10.7.1 for the MAC address 00:50:56:01:02:03"},
+			"restart_load_balancer c-lb", "had the address 10.10.7.1, which clients and certificates know, and its DHCP server " +
+				"gives it " + otherLease.String() + ". Reserve 10.10.7.1 for the MAC address 00:50:56:01:02:03"},
 		"another lease of one with a name": {func(s *model.ClusterSpec, f *model.Facts) {
 			s.LoadBalancer.HostName = "c.example.com"
 			f.LoadBalancer.Marker.HostName = "c.example.com"
@@ -178,6 +180,10 @@ func TestLoadBalancerIsBroughtToWhatItIsToBe(t *testing.T) {
 		// The image of the limits is that of the nodes.
 		if got := names(p); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+		away := c.want != "" && c.want != "update_backends c-lb" && name != "another lease"
+		if away && !says(p.Warnings, outage) {
+			t.Errorf("%s: no warning says that the API is away: %v", name, p.Warnings)
 		}
 		switch {
 		case c.warns == "":

@@ -161,6 +161,7 @@ func TestAccGatewayLife(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{
 					has("id", knownvalue.StringExact(id)), has("state", knownvalue.StringExact("Running")), has("ip_pool_id", pool),
 					has("default_cloud_account", account), has("agent_image", knownvalue.StringExact(agent.DefaultImage)),
+					has("registration_timeout", knownvalue.StringExact("10m")),
 					has("nodes", knownvalue.MapExact(map[string]knownvalue.Check{"dc1-cp-1": knownvalue.NotNull()})),
 				},
 				Check: func(s *terraform.State) error {
