@@ -63,6 +63,7 @@ func (lb LoadBalancer) validate() error {
 	var p problems
 	lb.validateIdentity(&p)
 	lb.access().validateAccess(&p)
+	lb.Registry.validateLogin(&p)
 	if block, _ := pem.Decode(lb.CACertificate); block == nil || block.Type != "CERTIFICATE" || !text(string(lb.CACertificate)) {
 		p.add("CACertificate", "a load balancer verifies API servers by the cluster's authority, and this is no PEM certificate")
 	}

@@ -21,6 +21,7 @@ var registryScript string
 const (
 	registryScriptPath = "/etc/gantry/registry.sh"
 	mirroredPath       = "/etc/gantry/mirrored"
+	registryAuthPath   = "/etc/gantry/registry-auth"
 	sandboxImagePath   = "/etc/gantry/sandbox-image"
 	// mirrorDirectory has a directory for each mirrored host, as containerd reads them.
 	mirrorDirectory = "/etc/containerd/certs.d/"
@@ -44,6 +45,10 @@ type Registry struct {
 	Repository string
 	// SandboxImage and KubeVIPImage take the place of what follows from Repository.
 	SandboxImage, KubeVIPImage string
+	// Username and Password log in to mirrors, and to the registry of Repository. PasswordVersion
+	// is the number that users give a password; 0: there is none.
+	Username, Password string
+	PasswordVersion    int64
 }
 
 // String keeps what a registry says out of logs and errors.
@@ -87,13 +92,16 @@ func (r Registry) files(kubernetesVersion string) []writeFile {
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
 		directory := mirrorDirectory + host
 		mirrors := hosts[host]
-		files = append(files, writeFile{Path: directory + "/hosts.toml", Permissions: modePublic, Content: r.hostsFile(directory, mirrors)})
+		files = append(files, writeFile{Path: directory + "/hosts.toml", Permissions: r.mode(), Content: r.hostsFile(host, directory, mirrors)})
 		if r.CACertificate != "" && slices.ContainsFunc(mirrors, encrypted) {
 			files = append(files, writeFile{Path: caPath(directory), Permissions: modePublic, Content: withNewline(r.CACertificate)})
 		}
 	}
 	if len(hosts) > 0 {
 		files = append(files, writeFile{Path: mirroredPath, Permissions: modePublic, Content: strings.TrimSuffix(mirrorDirectory, "/") + "\n"})
+	}
+	if auth := r.authTables(hosts); auth != "" {
+		files = append(files, writeFile{Path: registryAuthPath, Permissions: modePrivate, Content: auth})
 	}
 	if sandbox := r.Sandbox(kubernetesVersion); sandbox != "" {
 		files = append(files, writeFile{Path: sandboxImagePath, Permissions: modePublic, Content: sandbox + "\n"})
@@ -110,7 +118,7 @@ func (r Registry) files(kubernetesVersion string) []writeFile {
 func (r Registry) hosts() map[string][]string {
 	hosts := maps.Clone(r.Mirrors)
 	_, all := r.Mirrors[AllHosts]
-	if r.CACertificate == "" && !all {
+	if r.CACertificate == "" && r.Username == "" && !all {
 		return hosts
 	}
 	for _, image := range []string{r.Repository, r.SandboxImage, r.KubeVIPImage} {
@@ -138,14 +146,20 @@ func upstream(host string) string {
 // host itself if it names no other: so the last mirror stands there, and nothing else than the
 // mirrors is ever asked. The first one has a table of its own in any case: without one, containerd
 // before 2.0 reads nothing of the file.
-func (r Registry) hostsFile(directory string, mirrors []string) string {
+func (r Registry) hostsFile(host, directory string, mirrors []string) string {
 	var text strings.Builder
 	last := mirrors[len(mirrors)-1]
 	text.WriteString("server = " + tomlQuote(last) + "\n")
 	r.writeHost(&text, "", directory, last)
+	if r.logsIn(host, last, mirrors) {
+		text.WriteString("\n[header]\n  " + r.authorization())
+	}
 	for _, mirror := range mirrors[:max(1, len(mirrors)-1)] {
 		text.WriteString("\n[host." + tomlQuote(mirror) + "]\n")
 		r.writeHost(&text, "  ", directory, mirror)
+		if r.logsIn(host, mirror, mirrors) {
+			text.WriteString("  [host." + tomlQuote(mirror) + ".header]\n    " + r.authorization())
+		}
 	}
 	return text.String()
 }

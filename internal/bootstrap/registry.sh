@@ -6,13 +6,52 @@
 # file of an older version is in the newer form only where it is migrated.
 containerd_config() {
 	local version
-	version=$(containerd --version 2>>"$log") || return 1
-	if [[ $version =~ [[:space:]]v?1\.[0-9]+\. ]]; then
+	version=$(containerd_version) || return 1
+	if [[ $version == 1.* ]]; then
 		containerd config dump 2>>"$log"
 	else
 		containerd config migrate 2>>"$log"
 	fi
 }
+
+# containerd_version prints it as in 2.2.
+containerd_version() {
+	local version
+	version=$(containerd --version 2>>"$log") || return 1
+	[[ $version =~ [[:space:]]v?([0-9]+\.[0-9]+)\. ]] || return 1
+	printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# with_login adds the tables by which containerd gets tokens, up to 2.2, to a configuration, in the
+# place of those that it has for the same registries. Later versions have no such tables.
+with_login() {
+	local version plugin=io.containerd.cri.v1.images
+	version=$(containerd_version) || return 1
+	if [[ ! -f $state/registry-auth ]] || ! takes_tables "$version"; then
+		cat
+		return
+	fi
+	[[ $version != 1.* ]] || plugin=io.containerd.grpc.v1.cri
+	awk -v "auth=$state/registry-auth" -v "plugin=$plugin" -v "quotes=[\"']" '
+		function key(line) {
+			gsub(/[][[:space:]]/, "", line)
+			gsub(quotes, "", line)
+			return line
+		}
+		BEGIN {
+			while ((getline line <auth) > 0) {
+				sub(/__PLUGIN__/, plugin, line)
+				if (line ~ /^\[/) ours[key(line)] = 1
+				tables[++n] = line
+			}
+		}
+		/^[[:space:]]*\[/ { former = key($0) in ours }
+		!former { print }
+		END { for (i = 1; i <= n; i++) print tables[i] }'
+}
+
+# takes_tables reports whether a version of containerd has them.
+takes_tables() { ((${1%%.*} < 2 || ${1%%.*} == 2 && ${1#*.} <= 2)); }
 
 # with_registry changes a configuration that containerd has printed, and nothing of one that is
 # as it has to be. 1.x has one table of the plugin for both; it does not start with mirrors or
@@ -60,15 +99,35 @@ is_registry_set() {
 	local now
 	now=$(containerd_config) || return 1
 	[[ $(with_registry <<<"$now") == "$now" ]] || return 1
+	# What is there of tables may be of other users: they are written once in any case.
+	[[ ! -f $state/registry-auth ]] || return 1
 	[[ ! -f $state/mirrored || $now =~ config_path\ =\ [\"\']$(<"$state/mirrored") ]] || return 1
 	[[ ! -f $state/sandbox-image || $now == *[\"\']"$(<"$state/sandbox-image")"[\"\']* ]]
+}
+
+# is_written reports whether containerd takes what was written, the tables included.
+is_written() {
+	local auth=$state/registry-auth
+	if [[ ! -f $auth ]]; then
+		is_registry_set
+		return
+	fi
+	mv "$auth" "$auth.written"
+	if is_registry_set; then
+		rm "$auth.written"
+		return 0
+	fi
+	mv "$auth.written" "$auth"
+	return 1
 }
 
 # set_registry writes all that containerd says of its configuration in the place of the file, with
 # the changes. What that file imports is in it then, and imported again if that takes nothing back:
 # some versions replace a plugin's table by that of an imported file.
 set_registry() {
-	local file=$root/etc/containerd/config.toml was own imports
+	local file=$root/etc/containerd/config.toml version was own imports
+	version=$(containerd_version) || version=0.0
+	takes_tables "$version" || rm -f "$state/registry-auth"
 	! is_registry_set || return 0
 	was=$(containerd_config) || {
 		say 'containerd does not say how it is configured'
@@ -78,10 +137,11 @@ set_registry() {
 	mkdir -p "$root/etc/containerd"
 	for imports in "${own:-imports = []}" 'imports = []'; do
 		[[ ! -f $file ]] || cp -p "$file" "$file.new" # with its mode and owner
-		[[ -z $own ]] || { touch "$file.new" && chmod 0600 "$file.new"; } # what is imported may have logins
-		with_registry <<<"$was" | imports=$imports awk '/^imports *=/ { print ENVIRON["imports"]; next } { print }' >"$file.new"
+		# What is imported may have logins, too.
+		[[ -z $own && ! -f $state/registry-auth ]] || { touch "$file.new" && chmod 0600 "$file.new"; }
+		with_registry <<<"$was" | with_login | imports=$imports awk '/^imports *=/ { print ENVIRON["imports"]; next } { print }' >"$file.new"
 		mv "$file.new" "$file"
-		if is_registry_set; then
+		if is_written; then
 			say "containerd's configuration has changed: $file"
 			return 0
 		fi

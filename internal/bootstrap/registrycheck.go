@@ -22,6 +22,11 @@ var repositoryPattern = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+|__[a-z0-9]
 // mirrorPathPattern is the path of a mirror's URL, with what all requests of the API begin with.
 var mirrorPathPattern = regexp.MustCompile(`^(/[A-Za-z0-9._~-]*)*$`)
 
+var (
+	errLogin    = errors.New("not of printable ASCII characters, which all registries take")
+	errUsername = errors.New("a text with a colon, at which a user ends for a registry")
+)
+
 // CheckMirrored returns an error for what is not the host of images that can have mirrors.
 func CheckMirrored(host string) error {
 	switch {
@@ -120,6 +125,9 @@ func (r Registry) validate(p *problems) {
 			p.add("Registry.Repository", "%v", err)
 		}
 	}
+	if err := CheckUsername(r.Username); err != nil {
+		p.add("Registry.Username", "%v", err)
+	}
 	for field, image := range map[string]string{"Registry.SandboxImage": r.SandboxImage, "Registry.KubeVIPImage": r.KubeVIPImage} {
 		if image == "" {
 			continue
@@ -127,6 +135,16 @@ func (r Registry) validate(p *problems) {
 		if err := CheckImage(image); err != nil {
 			p.add(field, "%v", err)
 		}
+	}
+}
+
+// validateLogin checks what a plan may not know.
+func (r Registry) validateLogin(p *problems) {
+	if r.Username != "" && r.Password == "" {
+		p.add("Registry.Password", "the user of the registries has no password")
+	}
+	if err := CheckLogin(r.Password); err != nil {
+		p.add("Registry.Password", "%v", err)
 	}
 }
 

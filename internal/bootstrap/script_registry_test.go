@@ -183,7 +183,7 @@ func TestContainerdTakesWhatTheScriptWrites(t *testing.T) {
 	if err != nil {
 		t.Skip("containerd is not installed")
 	}
-	m := newMachine(t, mirrored(t, newNode(t, bootstrap.Worker)))
+	m := newMachine(t, loggedIn(t, newNode(t, bootstrap.Worker)))
 	m.play("containerd", `[[ "$*" == --version ]] || set -- -c "$root/etc/containerd/config.toml" "$@"
 `+tool+` "$@"`)
 	m.write(configPath, `version = 2
@@ -203,7 +203,7 @@ func TestContainerdTakesWhatTheScriptWrites(t *testing.T) {
 		t.Fatalf("%v; the file:\n%s", err, m.read(configPath))
 	}
 	for _, want := range []string{
-		`"/etc/containerd/certs.d"`, "SystemdCgroup = true", `"harbor.example.com/kubernetes/pause:3.10.2"`,
+		`"/etc/containerd/certs.d"`, "SystemdCgroup = true", `username = "robot$k8s"`, `password = "p\"a\\\\s'__s"`, `"harbor.example.com/kubernetes/pause:3.10.2"`,
 	} {
 		if !strings.Contains(string(said), want) {
 			t.Errorf("containerd does not have %s", want)
@@ -214,5 +214,45 @@ func TestContainerdTakesWhatTheScriptWrites(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(m.root, configPath)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file's mode is %v (%v)", info.Mode(), err)
+	}
+}
+
+// Where a registry hands out tokens, versions up to 2.2 need tables of their own.
+func TestScriptLogsContainerdIn(t *testing.T) {
+	t.Parallel()
+	for version, plugin := range map[string]string{
+		"1.7.27": "io.containerd.grpc.v1.cri", "v2.2.1": "io.containerd.cri.v1.images", "v2.3.0": "", "v3.0.0": "",
+	} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			standard := containerd2
+			if strings.HasPrefix(version, "1.") {
+				standard = containerd1 + `[plugins."io.containerd.grpc.v1.cri".registry.configs."harbor.example.com".auth]
+  username = "former"
+`
+			}
+			node := loggedIn(t, newNode(t, bootstrap.Worker))
+			m := newMachine(t, node)
+			m.runsContainerd(version, standard)
+			m.joins()
+			got := m.read(configPath)
+			table := `[plugins."` + plugin + `".registry.configs."harbor.example.com".auth]
+  username = "robot$k8s"
+  password = "p\"a\\\\s'__s"
+`
+			if (strings.Count(got, table) == 1) != (plugin != "") || strings.Contains(got, "former") || strings.Contains(got, "__PLUGIN__") {
+				t.Errorf("%s", got)
+			}
+			if m.exists("/etc/gantry/registry-auth") {
+				t.Error("the password is in a file that nothing reads any more")
+			}
+			info, err := os.Stat(filepath.Join(m.root, configPath))
+			if plugin != "" && (err != nil || info.Mode().Perm() != 0o600) {
+				t.Errorf("the file with the password: %v (%v)", info, err)
+			}
+			if strings.Contains(m.log(), "p\"a") {
+				t.Error("the log has the password")
+			}
+		})
 	}
 }

@@ -52,6 +52,7 @@ func (n Node) validate() error {
 	n.validateAccess(&p)
 	n.validateSetup(&p)
 	n.validateCredentials(&p)
+	n.Registry.validateLogin(&p)
 	if n.DHCP && !n.Endpoint.known() {
 		p.add("Endpoint", "the load balancer's address is not known")
 	}

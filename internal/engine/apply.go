@@ -187,6 +187,11 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 		missing.Refuse(pool.Field, "IP pool not found",
 			"No IP pool with the id %q is registered in this vCenter. Create the pool first, and reference its id.", pool.ID)
 	}
+	if r := req.Spec.Registry; r.Username != "" && r.Password == "" && buildsMachines(todo) {
+		missing.Refuse(model.ClusterField(model.FieldRegistryPassword), "Password of registries missing",
+			"Nodes log in to registries as the user of registry.username, and the password was not given. Set password_wo of registry, "+
+				"whose value has to be known in the apply.")
+	}
 	if err := missing.Err(); err != nil {
 		return err
 	}
@@ -202,6 +207,17 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 		return fmt.Errorf("the certificate authorities of %s are not in the state; import it again", req.Spec.Describe())
 	}
 	return nil
+}
+
+// buildsMachines reports whether a plan makes VMs that boot.
+func buildsMachines(todo *model.Plan) bool {
+	return slices.ContainsFunc(todo.Steps(), func(step model.Step) bool {
+		switch step.(type) {
+		case model.CreateNode, model.CreateLoadBalancer, model.ReplaceLoadBalancer:
+			return true
+		}
+		return false
+	})
 }
 
 // waitedFor says for which other run this one has waited, if it has.

@@ -211,6 +211,9 @@ func TestWhatMayCarryAPasswordIsSensitive(t *testing.T) {
 		t.Error("the provider's cluster_proxy_url is printed")
 	}
 	for _, name := range []string{"gantry_gateway", "gantry_vmware_cluster"} {
+		if !sensitive(s.schemas.ResourceSchemas[name], "registry", "password_wo") {
+			t.Errorf("registry.password_wo of %s is printed", name)
+		}
 		for _, scheme := range []string{"http", "https"} {
 			if !sensitive(s.schemas.ResourceSchemas[name], "proxy", scheme) {
 				t.Errorf("proxy.%s of %s is printed", scheme, name)

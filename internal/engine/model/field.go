@@ -61,6 +61,8 @@ const (
 	FieldRegistryCA       FieldName = "CA certificate of registries"
 	FieldImageRepository  FieldName = "image repository"
 	FieldSandboxImage     FieldName = "sandbox image"
+	FieldRegistryUsername FieldName = "user of registries"
+	FieldRegistryPassword FieldName = "password of registries"
 	FieldKubeVIPImage     FieldName = "container image of kube-vip"
 	FieldComponents       FieldName = "settings of the control plane's components"
 	FieldAuditPolicy      FieldName = "audit policy"

@@ -3,6 +3,7 @@ package model
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 )
@@ -31,7 +32,12 @@ func (s *ClusterSpec) registry() []string {
 	for _, host := range slices.Sorted(maps.Keys(r.Mirrors)) {
 		mirrors = append(mirrors, append([]string{host}, r.Mirrors[host]...))
 	}
-	return append(encoded([]any{mirrors, r.SandboxImage}), canonicalBundle(r.CACertificate)...)
+	parts := append(encoded([]any{mirrors, r.SandboxImage}), canonicalBundle(r.CACertificate)...)
+	if r.Username != "" {
+		// No state has the password, nor anything that is made of it.
+		parts = append(parts, r.Username, strconv.FormatInt(r.PasswordVersion, 10))
+	}
+	return parts
 }
 
 // ConfigIdentity identifies what joining nodes are to read of the settings of the control plane's

@@ -185,6 +185,7 @@ var documentFields = map[string]model.FieldName{
 	"Registry.Mirrors":       model.FieldMirrors,
 	"Registry.CACertificate": model.FieldRegistryCA,
 	"Registry.Repository":    model.FieldImageRepository,
+	"Registry.Username":      model.FieldRegistryUsername,
 	"Registry.SandboxImage":  model.FieldSandboxImage,
 	"Registry.KubeVIPImage":  model.FieldKubeVIPImage,
 

@@ -339,7 +339,22 @@ func inputsKnown(config tfsdk.Config, skip map[string]bool) bool {
 		return false
 	}
 	for name, value := range inputs {
-		if !skip[name] && !value.IsFullyKnown() {
+		if !skip[name] && !value.IsFullyKnown() && !knownBut(name, value, skip) {
+			return false
+		}
+	}
+	return true
+}
+
+// knownBut reports whether all of an object is known but for the parts of it that are skipped, by
+// their names with a dot.
+func knownBut(name string, value tftypes.Value, skip map[string]bool) bool {
+	var parts map[string]tftypes.Value
+	if !value.IsKnown() || !value.Type().Is(tftypes.Object{}) || value.As(&parts) != nil {
+		return false
+	}
+	for part, value := range parts {
+		if !skip[name+"."+part] && !value.IsFullyKnown() {
 			return false
 		}
 	}

@@ -38,6 +38,7 @@ type model struct {
 	IPPoolID             types.String    `tfsdk:"ip_pool_id"`
 	Proxy                types.Object    `tfsdk:"proxy"`
 	Registry             types.Object    `tfsdk:"registry"`
+	RegistryPassword     types.String    `tfsdk:"-"` // write-only, in registry
 	ConsoleEndpoint      types.String    `tfsdk:"console_endpoint"`
 	PairingCode          types.String    `tfsdk:"pairing_code"`
 	PairingCodeWO        types.String    `tfsdk:"pairing_code_wo"`
@@ -75,11 +76,17 @@ func (m *model) ref() record.Ref {
 
 // ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
-	return config.GetAttribute(ctx, path.Root("pairing_code_wo"), &m.PairingCodeWO)
+	password, diags := nodeschema.ReadRegistryPassword(ctx, config)
+	m.RegistryPassword = password
+	diags.Append(config.GetAttribute(ctx, path.Root("pairing_code_wo"), &m.PairingCodeWO)...)
+	return diags
 }
 
 // ClearWriteOnly implements crud.WriteOnly.
-func (m *model) ClearWriteOnly() { m.PairingCodeWO = types.StringNull() }
+func (m *model) ClearWriteOnly() {
+	m.PairingCodeWO = types.StringNull()
+	m.RegistryPassword = types.String{}
+}
 
 // Target implements enginecrud.Model.
 func (m *model) Target(ctx context.Context) (enginemodel.Target, diag.Diagnostics) {

@@ -8,6 +8,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
 
 var (
@@ -35,7 +36,7 @@ func NewResource() resource.Resource {
 		NewSchema: typedSchema,
 		Rules:     rules,
 		// That there is another token, its version says.
-		ApplyOnly: map[string]bool{"pairing_code_wo": true},
+		ApplyOnly: map[string]bool{"pairing_code_wo": true, nodeschema.RegistryPassword: true},
 		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan, BeforeApply: applyPool},
 	}}
 }

@@ -17,6 +17,7 @@ type Common struct {
 	LoadBalancer      types.Object
 	Proxy             types.Object
 	Registry          types.Object
+	RegistryPassword  types.String
 	SSHAuthorizedKeys types.List
 	NTPServers        types.List
 	VMTags            types.Set
@@ -33,7 +34,7 @@ func (c Common) Set(ctx context.Context, spec *model.ClusterSpec) diag.Diagnosti
 	proxy, more := DecodeProxy(ctx, c.Proxy)
 	diags.Append(more...)
 	spec.Proxy = proxy
-	spec.Registry, more = decodeRegistry(ctx, c.Registry)
+	spec.Registry, more = decodeRegistry(ctx, c.Registry, c.RegistryPassword)
 	diags.Append(more...)
 	spec.SSHAuthorizedKeys, more = decodeStrings(ctx, c.SSHAuthorizedKeys)
 	for i, key := range spec.SSHAuthorizedKeys {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
@@ -22,7 +25,13 @@ import (
 const (
 	RegistryAttribute        = "registry"
 	ImageRepositoryAttribute = "image_repository"
+
+	passwordWO = "password_wo"
 )
+
+// RegistryPassword is the attribute that no plan depends on: that there is another password, its
+// version says.
+const RegistryPassword = RegistryAttribute + "." + passwordWO
 
 // Registry is how the nodes reach image registries, and where their own images come from. own are
 // the images that the repository has beside those that every node needs.
@@ -68,6 +77,35 @@ func Registry(own string) schema.SingleNestedAttribute {
 					"Defaults to none: each comes from where its makers publish it.",
 				Validators: []validator.String{imageRepository},
 			},
+			"username": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "User that nodes log in to mirrors as, and to the registry of `image_repository`: to each of them, but for a " +
+					"registry that is in the list of its own mirrors beside others. It needs `password_wo`. Defaults to none.",
+				Validators: []validator.String{
+					stringvalidator.LengthAtLeast(1), loginName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
+				},
+			},
+			passwordWO: schema.StringAttribute{
+				Optional:  true,
+				WriteOnly: true,
+				Sensitive: true,
+				MarkdownDescription: "Password of `username`, never stored in a state or plan. It is on the nodes, and in the configuration of a " +
+					"VM until its node has joined. It needs Terraform 1.11 or later.",
+				Validators: []validator.String{
+					stringvalidator.LengthAtLeast(1), loginPassword,
+					stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("username")),
+					stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("password_wo_version")),
+				},
+			},
+			"password_wo_version": schema.Int64Attribute{
+				CustomType: attribute.Int64Type{},
+				Optional:   true,
+				MarkdownDescription: "Version of the password in `password_wo`, at least 1 and without a default. Increment it to send a new " +
+					"password, which rolls the nodes.",
+				Validators: []validator.Int64{
+					int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
+				},
+			},
 			"sandbox_image": image("Container image in which containerd runs each pod, with its registry and a tag or a digest. " +
 				"Defaults to `pause` of `image_repository`, and without that to what containerd has by default."),
 			"kube_vip_image": image("Container image of kube-vip on nodes of the control plane, with its registry and a tag or a digest. " +
@@ -82,12 +120,26 @@ type registryModel struct {
 	Mirrors         map[string][]string `tfsdk:"mirrors"`
 	CACertificate   *string             `tfsdk:"ca_certificate"`
 	ImageRepository *string             `tfsdk:"image_repository"`
+	Username        *string             `tfsdk:"username"`
+	PasswordWO      *string             `tfsdk:"password_wo"`
+	PasswordVersion *int64              `tfsdk:"password_wo_version"`
 	SandboxImage    *string             `tfsdk:"sandbox_image"`
 	KubeVIPImage    *string             `tfsdk:"kube_vip_image"`
 }
 
-// decodeRegistry decodes the attribute; the zero value for none.
-func decodeRegistry(ctx context.Context, value types.Object) (bootstrap.Registry, diag.Diagnostics) {
+// ReadRegistryPassword returns the write-only password, which only the configuration has.
+func ReadRegistryPassword(ctx context.Context, config tfsdk.Config) (password types.String, diags diag.Diagnostics) {
+	var registry types.Object
+	diags = config.GetAttribute(ctx, path.Root(RegistryAttribute), &registry)
+	if value, ok := registry.Attributes()[passwordWO].(types.String); ok {
+		return value, diags
+	}
+	return types.StringNull(), diags
+}
+
+// decodeRegistry decodes the attribute; the zero value for none. Its password is in no plan and no
+// state.
+func decodeRegistry(ctx context.Context, value types.Object, password types.String) (bootstrap.Registry, diag.Diagnostics) {
 	if value.IsNull() {
 		return bootstrap.Registry{}, nil
 	}
@@ -99,6 +151,10 @@ func decodeRegistry(ctx context.Context, value types.Object) (bootstrap.Registry
 		Repository:    OrZero(m.ImageRepository),
 		SandboxImage:  OrZero(m.SandboxImage),
 		KubeVIPImage:  OrZero(m.KubeVIPImage),
+		Username:      OrZero(m.Username),
+		Password:      password.ValueString(),
+
+		PasswordVersion: OrZero(m.PasswordVersion),
 	}, diags
 }
 
@@ -108,7 +164,11 @@ var registryFields = map[model.FieldName]string{
 	model.FieldRegistryCA:      "ca_certificate",
 	model.FieldImageRepository: ImageRepositoryAttribute,
 	model.FieldSandboxImage:    "sandbox_image",
-	model.FieldKubeVIPImage:    "kube_vip_image",
+
+	model.FieldRegistryUsername: "username",
+	model.FieldRegistryPassword: passwordWO,
+
+	model.FieldKubeVIPImage: "kube_vip_image",
 }
 
 // RegistryPath returns the attribute of a field of image registries; false for a field of
@@ -146,6 +206,9 @@ var (
 		bootstrap.CheckMirrored}
 	mirrorURL = checked{"Invalid URL of a mirror", "must be a URL such as https://mirror.example.com",
 		bootstrap.CheckMirrorURL}
+	loginName     = checked{"Invalid user of registries", "must be printable ASCII characters without a colon", bootstrap.CheckUsername}
+	loginPassword = checked{"Invalid password of registries", "must be printable ASCII characters", bootstrap.CheckLogin}
+
 	imageRepository = checked{"Invalid image repository", "must be a registry with or without a path, such as registry.example.com/kubernetes",
 		bootstrap.CheckRepository}
 )

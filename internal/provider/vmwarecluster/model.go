@@ -48,6 +48,7 @@ type model struct {
 	Proxy                  types.Object    `tfsdk:"proxy"`
 	GatewayProxy           types.Object    `tfsdk:"gateway_proxy"`
 	Registry               types.Object    `tfsdk:"registry"`
+	RegistryPassword       types.String    `tfsdk:"-"` // write-only, in registry
 	CloneMode              types.String    `tfsdk:"clone_mode"`
 	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
 	ClientConfiguration    types.Object    `tfsdk:"kubernetes_client_configuration"`
@@ -145,11 +146,17 @@ func (m *model) Restores() bool {
 
 // ReadWriteOnly implements crud.WriteOnly.
 func (m *model) ReadWriteOnly(ctx context.Context, config tfsdk.Config) diag.Diagnostics {
-	return config.GetAttribute(ctx, path.Root("cloud_account_password_wo"), &m.AccountPasswordWO)
+	password, diags := nodeschema.ReadRegistryPassword(ctx, config)
+	m.RegistryPassword = password
+	diags.Append(config.GetAttribute(ctx, path.Root("cloud_account_password_wo"), &m.AccountPasswordWO)...)
+	return diags
 }
 
 // ClearWriteOnly implements crud.WriteOnly.
-func (m *model) ClearWriteOnly() { m.AccountPasswordWO = types.StringNull() }
+func (m *model) ClearWriteOnly() {
+	m.AccountPasswordWO = types.StringNull()
+	m.RegistryPassword = types.String{}
+}
 
 // MarkDerivedUnknown implements enginecrud.Deriver.
 func (m *model) MarkDerivedUnknown() { m.ClientConfiguration = types.ObjectUnknown(clientTypes) }

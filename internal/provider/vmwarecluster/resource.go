@@ -37,6 +37,7 @@ func NewResource() resource.Resource {
 		Kind:      record.KindCluster,
 		NewSchema: typedSchema,
 		Rules:     rules,
+		ApplyOnly: map[string]bool{nodeschema.RegistryPassword: true},
 		Hooks:     enginecrud.Hooks[*model]{AfterPlan: checkPlan},
 	}}
 }

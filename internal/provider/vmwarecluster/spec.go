@@ -93,6 +93,7 @@ func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 		LoadBalancer:      m.LoadBalancer,
 		Proxy:             m.Proxy,
 		Registry:          m.Registry,
+		RegistryPassword:  m.RegistryPassword,
 		SSHAuthorizedKeys: m.SSHAuthorizedKeys,
 		NTPServers:        m.NTPServers,
 		VMTags:            m.VMTags,

@@ -63,6 +63,7 @@ const full = `{
   },
   "proxy": {"http": "http://p", "https": "http://q", "no_proxy": "local", "ca_certificate": "PEM"},
   "registry": {"mirrors": {"docker.io": ["https://m.example.com"]}, "ca_certificate": "PEM", "image_repository": "r.example.com/k8s",
+    "username": "robot", "password_wo_version": 3,
     "sandbox_image": "s.example.com/pause:1", "kube_vip_image": "v.example.com/kube-vip:2"},
   "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"], "name_template": "{cluster}{pool}{n}",
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
@@ -133,8 +134,11 @@ func TestSpec(t *testing.T) {
 			Mirrors:       map[string][]string{"docker.io": {"https://m.example.com"}},
 			CACertificate: "PEM",
 			Repository:    "r.example.com/k8s",
-			SandboxImage:  "s.example.com/pause:1",
-			KubeVIPImage:  "v.example.com/kube-vip:2",
+			Username:      "robot",
+
+			PasswordVersion: 3,
+			SandboxImage:    "s.example.com/pause:1",
+			KubeVIPImage:    "v.example.com/kube-vip:2",
 		},
 		Settings: bootstrap.Settings{
 			APIServer:   bootstrap.Arguments{"v": "2"},
