@@ -44,6 +44,7 @@ func TestGolden(t *testing.T) {
 		"proxy":      behindProxy(t, newNode(t, bootstrap.Worker)),
 
 		"mirrored": mirrored(t, newNode(t, bootstrap.FirstControlPlane)),
+		"login":    loggedIn(t, newNode(t, bootstrap.Worker)),
 
 		"leased-first":   restoring(t, leased(newNode(t, bootstrap.FirstControlPlane))),
 		"leased-join":    named(leased(newNode(t, bootstrap.ControlPlane))),
@@ -69,6 +70,7 @@ func TestGolden(t *testing.T) {
 				"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf",
 				"/etc/gantry/proxy.env",
 				"/etc/gantry/sandbox-image",
+				"/etc/gantry/registry-auth",
 				"/etc/containerd/certs.d/docker.io/hosts.toml",
 				"/etc/systemd/system/gantry-bootstrap.service",
 				"/etc/systemd/system/gantry-certificates.service",

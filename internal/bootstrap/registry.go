@@ -118,11 +118,11 @@ func (r Registry) files(kubernetesVersion string) []writeFile {
 func (r Registry) hosts() map[string][]string {
 	hosts := maps.Clone(r.Mirrors)
 	_, all := r.Mirrors[AllHosts]
-	if r.CACertificate == "" && r.Username == "" && !all {
-		return hosts
-	}
 	for _, image := range []string{r.Repository, r.SandboxImage, r.KubeVIPImage} {
 		host, _, inside := strings.Cut(image, "/")
+		if r.CACertificate == "" && !all && (r.Username == "" || image != r.Repository) {
+			continue
+		}
 		if _, named := hosts[host]; image == "" || !inside && image != r.Repository || !isRegistry(host) || named {
 			continue
 		}

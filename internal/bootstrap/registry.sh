@@ -22,36 +22,46 @@ containerd_version() {
 	printf '%s\n' "${BASH_REMATCH[1]}"
 }
 
-# with_login adds the tables by which containerd gets tokens, up to 2.2, to a configuration, in the
-# place of those that it has for the same registries. Later versions have no such tables.
+# login_tables prints the tables by which containerd gets tokens, of the plugin that has them. They
+# are deprecated: a version that has them no more prints none of them.
+login_tables() {
+	local plugin=io.containerd.cri.v1.images
+	[[ $(containerd_version) != 1.* ]] || plugin=io.containerd.grpc.v1.cri
+	sed "/^\[/s/__PLUGIN__/$plugin/" "$state/registry-auth"
+}
+
+# with_login adds them to a configuration, in the place of those that it has for the same
+# registries.
 with_login() {
-	local version plugin=io.containerd.cri.v1.images
-	version=$(containerd_version) || return 1
-	if [[ ! -f $state/registry-auth ]] || ! takes_tables "$version"; then
+	if [[ ! -f $state/registry-auth ]]; then
 		cat
 		return
 	fi
-	[[ $version != 1.* ]] || plugin=io.containerd.grpc.v1.cri
-	awk -v "auth=$state/registry-auth" -v "plugin=$plugin" -v "quotes=[\"']" '
+	awk -v "quotes=[\"']" '
 		function key(line) {
 			gsub(/[][[:space:]]/, "", line)
 			gsub(quotes, "", line)
 			return line
 		}
-		BEGIN {
-			while ((getline line <auth) > 0) {
-				sub(/__PLUGIN__/, plugin, line)
-				if (line ~ /^\[/) ours[key(line)] = 1
-				tables[++n] = line
-			}
+		FNR == NR {
+			if (/^\[/) ours[key($0)] = 1
+			tables[++n] = $0
+			next
 		}
 		/^[[:space:]]*\[/ { former = key($0) in ours }
 		!former { print }
-		END { for (i = 1; i <= n; i++) print tables[i] }'
+		END { for (i = 1; i <= n; i++) print tables[i] }' <(login_tables) -
 }
 
-# takes_tables reports whether a version of containerd has them.
-takes_tables() { ((${1%%.*} < 2 || ${1%%.*} == 2 && ${1#*.} <= 2)); }
+# has_login reports whether containerd has them, if it is to.
+has_login() {
+	local now table
+	[[ -f $state/registry-auth ]] || return 0
+	now=$(containerd_config | tr -d "\"' \t") || return 1
+	while read -r table; do
+		[[ $now == *"$table"* ]] || return 1
+	done < <(login_tables | grep '^\[' | tr -d "\"' \t")
+}
 
 # with_registry changes a configuration that containerd has printed, and nothing of one that is
 # as it has to be. 1.x has one table of the plugin for both; it does not start with mirrors or
@@ -99,53 +109,47 @@ is_registry_set() {
 	local now
 	now=$(containerd_config) || return 1
 	[[ $(with_registry <<<"$now") == "$now" ]] || return 1
-	# What is there of tables may be of other users: they are written once in any case.
-	[[ ! -f $state/registry-auth ]] || return 1
 	[[ ! -f $state/mirrored || $now =~ config_path\ =\ [\"\']$(<"$state/mirrored") ]] || return 1
 	[[ ! -f $state/sandbox-image || $now == *[\"\']"$(<"$state/sandbox-image")"[\"\']* ]]
-}
-
-# is_written reports whether containerd takes what was written, the tables included.
-is_written() {
-	local auth=$state/registry-auth
-	if [[ ! -f $auth ]]; then
-		is_registry_set
-		return
-	fi
-	mv "$auth" "$auth.written"
-	if is_registry_set; then
-		rm "$auth.written"
-		return 0
-	fi
-	mv "$auth.written" "$auth"
-	return 1
 }
 
 # set_registry writes all that containerd says of its configuration in the place of the file, with
 # the changes. What that file imports is in it then, and imported again if that takes nothing back:
 # some versions replace a plugin's table by that of an imported file.
 set_registry() {
-	local file=$root/etc/containerd/config.toml version was own imports
-	version=$(containerd_version) || version=0.0
-	takes_tables "$version" || rm -f "$state/registry-auth"
-	! is_registry_set || return 0
+	local file=$root/etc/containerd/config.toml was own imports
+	# Tables that are there may have another password: they are written in any case.
+	[[ -f $state/registry-auth ]] || ! is_registry_set || return 0
 	was=$(containerd_config) || {
 		say 'containerd does not say how it is configured'
 		return 1
 	}
 	own=$(grep -sE '^imports *= *\[.*\] *$' "$file" | head -n 1) || own=''
 	mkdir -p "$root/etc/containerd"
+	until write_registry; do
+		[[ -f $state/registry-auth ]] || {
+			say "containerd does not take the mirrors or the sandbox image from $file: choose an image whose containerd is 1.6 or newer and is configured there"
+			return 1
+		}
+		rm -f "$state/registry-auth"
+		say 'containerd takes logins of registries as headers only, which a registry that hands out tokens refuses'
+	done
+	rm -f "$state/registry-auth"
+	say "containerd's configuration has changed: $file"
+}
+
+# write_registry reports whether containerd takes what it writes of that. It is a part of
+# set_registry, and sees its variables.
+write_registry() {
 	for imports in "${own:-imports = []}" 'imports = []'; do
 		[[ ! -f $file ]] || cp -p "$file" "$file.new" # with its mode and owner
 		# What is imported may have logins, too.
 		[[ -z $own && ! -f $state/registry-auth ]] || { touch "$file.new" && chmod 0600 "$file.new"; }
 		with_registry <<<"$was" | with_login | imports=$imports awk '/^imports *=/ { print ENVIRON["imports"]; next } { print }' >"$file.new"
 		mv "$file.new" "$file"
-		if is_written; then
-			say "containerd's configuration has changed: $file"
+		if is_registry_set && has_login; then
 			return 0
 		fi
 	done
-	say "containerd does not take the mirrors or the sandbox image from $file: choose an image whose containerd is 1.6 or newer and is configured there"
 	return 1
 }

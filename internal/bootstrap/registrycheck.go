@@ -128,6 +128,10 @@ func (r Registry) validate(p *problems) {
 	if err := CheckUsername(r.Username); err != nil {
 		p.add("Registry.Username", "%v", err)
 	}
+	if r.Username != "" && len(r.Mirrors) == 0 && r.Repository == "" {
+		p.add("Registry.Username", "the user of mirrors and of an image repository, and there are neither. "+
+			"For a registry that is asked itself, name it as its own mirror")
+	}
 	for field, image := range map[string]string{"Registry.SandboxImage": r.SandboxImage, "Registry.KubeVIPImage": r.KubeVIPImage} {
 		if image == "" {
 			continue

@@ -16,15 +16,19 @@ func (r Registry) mode() string {
 	return modePublic
 }
 
-// logsIn reports whether a mirror of a host gets the user and the password. The registry itself
-// does not where it stands behind mirrors, or before them: it is another one's.
+// logsIn reports whether a mirror of a host gets the user and the password. A registry that stands
+// among its own mirrors does not, nor one that is here for its CA alone: it is another one's.
 func (r Registry) logsIn(host, mirror string, mirrors []string) bool {
 	address, err := url.Parse(mirror)
 	if r.Username == "" || err != nil {
 		return false
 	}
+	if repository, _, _ := strings.Cut(r.Repository, "/"); host == repository {
+		return true
+	}
+	_, mirrored := r.Mirrors[host]
 	itself := address.Host == host || address.Host == upstream(host)
-	return !itself || len(mirrors) == 1
+	return mirrored && (!itself || len(mirrors) == 1)
 }
 
 // authorization is a header by which a registry that takes a user and a password lets in.

@@ -13,7 +13,7 @@ func loggedIn(t testing.TB, node bootstrap.Node) bootstrap.Node {
 	t.Helper()
 	node = mirrored(t, node)
 	node.Registry.Username = `robot$k8s`
-	node.Registry.Password = `p"a\\s'__s`
+	node.Registry.Password = `p"a\\s'__PLUGIN__`
 	node.Registry.PasswordVersion = 1
 	return node
 }
@@ -50,9 +50,42 @@ func TestMirrorsGetTheLogin(t *testing.T) {
 	if strings.Contains(auth, `"ghcr.io"`) {
 		t.Errorf("ghcr.io is in\n%s", auth)
 	}
-	node.Registry.Mirrors = map[string][]string{"ghcr.io": {"https://ghcr.io"}}
-	if got := userdata(t, node).file("/etc/containerd/certs.d/ghcr.io/hosts.toml"); strings.Count(got, header) != 2 {
-		t.Errorf("a registry that is its only mirror has no login:\n%s", got)
+}
+
+// A registry that is asked itself gets the login where it is the user's, and no other.
+func TestRegistriesThatAreAskedThemselves(t *testing.T) {
+	t.Parallel()
+	const ghcr = "https://ghcr.io"
+	own := bootstrap.Registry{Repository: "r.example.com/k8s", KubeVIPImage: "ghcr.io/theirs/kube-vip:1"}
+	withCA := own
+	withCA.CACertificate = string(must(authorities()).CA.Cert)
+	for name, c := range map[string]struct {
+		registry bootstrap.Registry
+		host     string
+		times    int // the login is there
+	}{
+		"the only mirror":          {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {ghcr}}}, "ghcr.io", 2},
+		"behind a mirror":          {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}}}, "ghcr.io", 1},
+		"the repository":           {own, "r.example.com", 2},
+		"beside the repository":    {own, "ghcr.io", 0},
+		"for its CA":               {withCA, "ghcr.io", 0},
+		"the repository, mirrored": {bootstrap.Registry{Repository: "ghcr.io/our", Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}}}, "ghcr.io", 2},
+	} {
+		node := newNode(t, bootstrap.FirstControlPlane)
+		node.Registry = c.registry
+		node.Registry.Username, node.Registry.Password, node.Registry.PasswordVersion = "robot", "p", 1
+		path := "/etc/containerd/certs.d/" + c.host + "/hosts.toml"
+		config, got := userdata(t, node), ""
+		if strings.Contains(config.listing(), path) {
+			got = config.file(path)
+		}
+		if strings.Count(got, "Authorization = ") != c.times {
+			t.Errorf("%s: not %d times:\n%s", name, c.times, got)
+		}
+		auth := config.file("/etc/gantry/registry-auth")
+		if asked := strings.Contains(auth, `."`+c.host+`".`); asked != (c.times == 2) {
+			t.Errorf("%s: its table is there: %v", name, asked)
+		}
 	}
 }
 
@@ -62,6 +95,11 @@ func TestLoginsAreChecked(t *testing.T) {
 	node.Registry.Username = "a:b"
 	if faults := bootstrap.Check(node); len(faults) != 1 || faults[0].Field != "Registry.Username" {
 		t.Errorf("a user with a colon: %v", faults)
+	}
+	node = loggedIn(t, newNode(t, bootstrap.Worker))
+	node.Registry.Mirrors, node.Registry.Repository = nil, ""
+	if faults := bootstrap.Check(node); len(faults) != 1 || !strings.Contains(faults[0].Reason, "its own mirror") {
+		t.Errorf("a user without a registry: %v", faults)
 	}
 	node = loggedIn(t, newNode(t, bootstrap.Worker))
 	node.Registry.Password = ""
