@@ -75,6 +75,14 @@ func (s *Simulator) Restart() {
 	s.ForgetTasks()
 }
 
+// SetRegistry has an image registry, by the host of its URLs, let one user in from now on. It does
+// nothing where the guests run real Kubernetes.
+func (s *Simulator) SetRegistry(host string, r guest.Registry) {
+	if imitations, ok := s.guests.(*guest.World); ok {
+		imitations.SetRegistry(host, r)
+	}
+}
+
 // HideTag makes a tag unreadable: lists leave it out, but its id and name stay
 // taken. It is named by its id or its name. It reports whether the tag exists.
 func (s *Simulator) HideTag(tag string) bool { return s.tags.hide(tag) }

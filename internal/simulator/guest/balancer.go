@@ -63,6 +63,9 @@ func (g *guest) balance(ctx context.Context, inst *cloudinit.Instance) error {
 		return err
 	}
 	g.log("+ crictl pull %s", documents.image)
+	if err := g.pull(inst, documents.image, sandbox(inst)); err != nil {
+		return err
+	}
 	reported := ""
 	for {
 		if g.hung() {

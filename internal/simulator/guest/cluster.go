@@ -96,6 +96,7 @@ func (c *cluster) kubelets() map[string]kubeapi.Kubelet {
 				Failing:    g.failing(),
 				PodsAt:     g.podsAt,
 				Problems:   g.problems,
+				Pull:       g.puller(),
 			}
 		}
 	}

@@ -163,7 +163,11 @@ func (g *guest) prepareControlPlane(
 	n.vip = vip
 	n.advertise = netip.AddrPortFrom(advertise, conf.ControlPlane.BindPort)
 	n.etcdCA = authorities.Etcd
-	n.static = staticPods(version, n, kubeadm.StoredRepository(api.cluster))
+	repository := kubeadm.StoredRepository(api.cluster)
+	n.static = staticPods(version, n, repository)
+	if err := g.pull(inst, controlPlaneImages(n.static, version, repository)...); err != nil {
+		return preflight("ImagePull", err)
+	}
 	n.keys, err = g.secretKeys(inst, conf.Node, version)
 	return err
 }

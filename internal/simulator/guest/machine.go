@@ -34,6 +34,7 @@ type guest struct {
 	failure string
 	console console
 	disk    disk
+	images  map[string]bool // that its disk has; World.pulling's
 
 	// While the machine runs.
 	hostname  string

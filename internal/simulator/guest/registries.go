@@ -52,7 +52,8 @@ func checkRegistries(inst *cloudinit.Instance) error {
 			return fmt.Errorf("containerd: config_path is empty: nothing reads %s", file)
 		}
 	}
-	return nil
+	_, err := loginTables(inst)
+	return err
 }
 
 func checkHostsFile(inst *cloudinit.Instance, file string) error {

@@ -117,6 +117,9 @@ type World struct {
 	guests   map[string]*guest
 	clusters []*cluster
 	history  History
+
+	pulling    sync.Mutex // of images; after mu
+	registries map[string]Registry
 }
 
 // NewWorld starts the network's proxy.

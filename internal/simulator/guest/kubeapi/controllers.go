@@ -24,6 +24,8 @@ type Kubelet struct {
 	// Problems are conditions of its node, and their messages; one without a message has
 	// passed.
 	Problems map[string]string
+	// Pull pulls an image that its machine does not have yet; nil: there is no registry to ask.
+	Pull func(image string) error
 }
 
 // Environment is what the controllers know of the world outside the API.
@@ -119,7 +121,7 @@ func (p *pass) refresh() {
 			continue
 		}
 		p.pods[node] = append(p.pods[node], pod)
-		if providesNetwork(pod) {
+		if providesNetwork(pod) && p.kubelets[node].pull(pod) == nil {
 			p.networks[node] = true
 		}
 	}

@@ -153,6 +153,8 @@ func (p *pass) runKubelets() {
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
 				switch {
 				case !hostNetwork && !p.networks[node], !p.volumesReady(pod), kubelet.starts(pod):
+				case kubelet.pull(pod) != nil:
+					p.backOff(pod, kubelet.pull(pod))
 				case p.refused(pod): // it waits to be restarted
 				default:
 					p.starting(pod)
@@ -161,6 +163,39 @@ func (p *pass) runKubelets() {
 			}
 		}
 	}
+}
+
+// pull pulls the images of a pod, whose own secrets are not read here.
+func (k Kubelet) pull(pod *Object) error {
+	if k.Pull == nil || len(mapsAt(pod, "spec", "imagePullSecrets")) > 0 {
+		return nil
+	}
+	for _, containers := range []string{"initContainers", "containers"} {
+		for _, c := range mapsAt(pod, "spec", containers) {
+			image, _ := c["image"].(string)
+			if err := k.Pull(image); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// backOff shows a pod whose images are not to be had.
+func (p *pass) backOff(pod *Object, why error) {
+	p.changePod(pod, func(o *Object) {
+		var containers []any
+		for _, c := range mapsAt(o, "spec", "containers") {
+			containers = append(containers, map[string]any{
+				"name": c["name"], "image": c["image"], "imageID": "", "ready": false, "started": false, "restartCount": int64(0),
+				"state": map[string]any{"waiting": map[string]any{"reason": "ImagePullBackOff", "message": why.Error()}},
+			})
+		}
+		set(o, containers, "status", "containerStatuses")
+		for _, kind := range []string{"ContainersReady", "Ready"} {
+			p.setCondition(o, kind, "False", "ContainersNotReady", "")
+		}
+	})
 }
 
 func (p *pass) changePod(pod *Object, change func(*Object)) {
