@@ -1,14 +1,12 @@
 package engine_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
-	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -76,39 +74,5 @@ func TestRegistriesOfANewCluster(t *testing.T) {
 	w.hasSettings(spec, secrets)
 	if got := w.addonImages(secrets); !strings.Contains(got, "registry.k8s.io/coredns/coredns:") || strings.Contains(got, "r.example.com") {
 		t.Errorf("the add-ons are %s", got)
-	}
-}
-
-// TestRegistriesWithAPassword has a node join by a later apply, which has to have the password.
-func TestRegistriesWithAPassword(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, simulator.Options{})
-	spec := w.withNetwork(1, 0)
-	spec.Registry = bootstrap.Registry{
-		Mirrors:  map[string][]string{"docker.io": {"https://m.example.com"}},
-		Username: "robot", Password: "hunter2", PasswordVersion: 1,
-	}
-	spec, secrets, _ := w.applied(spec)
-	more := spec
-	more.Workers = slices.Clone(spec.Workers)
-	more.Workers[0].Count = 1
-	without := more
-	without.Registry.Password = ""
-	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: without, Secrets: secrets})
-	if err == nil || !strings.Contains(err.Error(), "password_wo") || len(w.kubeNodes(secrets)) != 1 {
-		t.Errorf("without the password: %v", err)
-	}
-	w.apply(more, secrets)
-	if nodes := w.kubeNodes(secrets); len(nodes) != 2 {
-		t.Errorf("nodes %v", nodes)
-	}
-	// Another version rolls the nodes; the password alone does not.
-	more.Registry.Password = "hunter3"
-	if again := w.plan(more, secrets); !again.Empty() {
-		t.Errorf("planned %v", actions(again))
-	}
-	more.Registry.PasswordVersion = 2
-	if got := actions(w.plan(more, secrets)); !slices.Contains(got, "delete_node prod-cp-1") || !slices.Contains(got, "delete_node prod-general-1") {
-		t.Errorf("planned %v", got)
 	}
 }
