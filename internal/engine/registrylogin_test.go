@@ -66,6 +66,28 @@ func TestNodesLogInToRegistries(t *testing.T) {
 	w.hidden(spec, "hunter2")
 }
 
+// TestAnImageRepositoryComesAfterItsLogin, without which old nodes cannot pull its images.
+func TestAnImageRepositoryComesAfterItsLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets, _ := w.applied(w.withNetwork(1, 0))
+	w.sim.SetRegistry(privateRegistry, guest.Registry{Username: "robot", Password: "hunter2", Tokens: true})
+	spec.Registry = bootstrap.Registry{
+		Mirrors: map[string][]string{privateRegistry: {"https://" + privateRegistry}}, Username: "robot", Password: "hunter2", PasswordVersion: 1,
+	}
+	w.apply(spec, secrets)
+	spec.Registry.Repository = privateRegistry + "/kubernetes"
+	both := spec
+	both.Registry.Mirrors, both.Registry.PasswordVersion = nil, 2
+	if p := w.plan(both, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "without image_repository first") {
+		t.Errorf("all at once: %v", p.Err())
+	}
+	w.apply(spec, secrets)
+	if got := w.addonImages(secrets); !strings.HasPrefix(got, privateRegistry+"/kubernetes/kube-proxy:v") {
+		t.Errorf("the add-ons are %s", got)
+	}
+}
+
 // TestAnotherPasswordOfRegistriesRollsTheNodes where its version or the user says that there is
 // one; the password alone says nothing.
 func TestAnotherPasswordOfRegistriesRollsTheNodes(t *testing.T) {

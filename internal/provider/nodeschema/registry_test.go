@@ -49,7 +49,8 @@ func TestRegistryPaths(t *testing.T) {
 	for field, want := range map[model.FieldName]string{
 		model.FieldRegistry: "registry", model.FieldMirrors: "registry.mirrors", model.FieldRegistryCA: "registry.ca_certificate",
 		model.FieldImageRepository: "registry.image_repository", model.FieldSandboxImage: "registry.sandbox_image",
-		model.FieldKubeVIPImage: "registry.kube_vip_image",
+		model.FieldKubeVIPImage: "registry.kube_vip_image", model.FieldRegistryUsername: "registry.username",
+		model.FieldRegistryPassword: nodeschema.RegistryPassword,
 	} {
 		if at, ok := nodeschema.RegistryPath(field); !ok || at.String() != want {
 			t.Errorf("%s is at %s (%t)", field, at, ok)
