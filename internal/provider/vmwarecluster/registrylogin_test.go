@@ -80,16 +80,16 @@ resource "terraform_data" "password" {
 				PlanOnly:  true,
 			},
 			{
+				Config:      loggingIn(env, "null", 2),
+				PlanOnly:    true,
+				ExpectError: acctest.Words(`"registry.password_wo" must be specified`),
+			},
+			{
 				Config: loggingIn(env, `terraform_data.password.output`, 2) + later,
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 					plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionUpdate),
 					plancheck.ExpectKnownValue(cluster, tfjsonpath.New("planned_changes"), rolls),
 				}},
-			},
-			{
-				Config:      loggingIn(env, "null", 2),
-				PlanOnly:    true,
-				ExpectError: acctest.Words(`"registry.password_wo" must be specified`),
 			},
 		},
 	})
