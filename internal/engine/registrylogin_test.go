@@ -113,7 +113,7 @@ func TestAnotherPasswordOfRegistriesRollsTheNodes(t *testing.T) {
 		t.Errorf("the nodes were %v and are %v", old, now)
 	}
 	w.hidden(spec, "hunter3")
-	// Taken out, it rolls them as well, and nobody asks for a password.
+	// Taken out, it rolls them as well, and no password is needed.
 	spec.Registry = bootstrap.Registry{}
 	w.apply(spec, secrets)
 	if again := w.plan(spec, secrets); !again.Empty() || again.Err() != nil {

@@ -79,8 +79,9 @@ func Registry(own string) schema.SingleNestedAttribute {
 			},
 			"username": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "User that nodes log in to mirrors as, and to the registry of `image_repository`: to each of them, but for a " +
-					"registry that is in the list of its own mirrors beside others. It needs `password_wo`. Defaults to none.",
+				MarkdownDescription: "User that nodes log in to mirrors as, and to the registry of `image_repository`: to all of them, but for " +
+					"another registry that is among its own mirrors beside others. It needs `password_wo`. A change rolls the nodes. " +
+					"Defaults to none.",
 				Validators: []validator.String{
 					stringvalidator.LengthAtLeast(1), loginName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
 				},
@@ -89,8 +90,8 @@ func Registry(own string) schema.SingleNestedAttribute {
 				Optional:  true,
 				WriteOnly: true,
 				Sensitive: true,
-				MarkdownDescription: "Password of `username`, never stored in a state or plan. It is on the nodes, and in the configuration of a " +
-					"VM until its node has joined. It needs Terraform 1.11 or later.",
+				MarkdownDescription: "Password of `username`, never stored in a state or plan. It is on the nodes, for root alone, and in the " +
+					"configuration of a VM until its node has joined. Every apply that builds a node needs it. It needs Terraform 1.11 or later.",
 				Validators: []validator.String{
 					stringvalidator.LengthAtLeast(1), loginPassword,
 					stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("username")),
@@ -101,7 +102,7 @@ func Registry(own string) schema.SingleNestedAttribute {
 				CustomType: attribute.Int64Type{},
 				Optional:   true,
 				MarkdownDescription: "Version of the password in `password_wo`, at least 1 and without a default. Increment it to send a new " +
-					"password, which rolls the nodes.",
+					"password, which rolls the nodes: another password alone is no change.",
 				Validators: []validator.Int64{
 					int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
 				},
