@@ -64,12 +64,14 @@ func TestRegistriesThatAreAskedThemselves(t *testing.T) {
 		host     string
 		times    int // the login is there
 	}{
-		"the only mirror":          {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {ghcr}}}, "ghcr.io", 2},
-		"behind a mirror":          {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}}}, "ghcr.io", 1},
-		"the repository":           {own, "r.example.com", 2},
-		"beside the repository":    {own, "ghcr.io", 0},
-		"for its CA":               {withCA, "ghcr.io", 0},
-		"the repository, mirrored": {bootstrap.Registry{Repository: "ghcr.io/our", Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}}}, "ghcr.io", 2},
+		"the only mirror":       {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {ghcr}}}, "ghcr.io", 2},
+		"behind a mirror":       {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}}}, "ghcr.io", 1},
+		"the repository":        {own, "r.example.com", 2},
+		"beside the repository": {own, "ghcr.io", 0},
+		"for its CA":            {withCA, "ghcr.io", 0},
+		"the repository, mirrored": {bootstrap.Registry{
+			Repository: "ghcr.io/our", Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}},
+		}, "ghcr.io", 2},
 	} {
 		node := newNode(t, bootstrap.FirstControlPlane)
 		node.Registry = c.registry

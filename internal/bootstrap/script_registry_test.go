@@ -203,7 +203,8 @@ func TestContainerdTakesWhatTheScriptWrites(t *testing.T) {
 		t.Fatalf("%v; the file:\n%s", err, m.read(configPath))
 	}
 	for _, want := range []string{
-		`"/etc/containerd/certs.d"`, "SystemdCgroup = true", `username = "robot$k8s"`, `password = "p\"a\\\\s'__PLUGIN__"`, `"harbor.example.com/kubernetes/pause:3.10.2"`,
+		`"/etc/containerd/certs.d"`, "SystemdCgroup = true", `username = "robot$k8s"`, `password = "p\"a\\\\s'__PLUGIN__"`,
+		`"harbor.example.com/kubernetes/pause:3.10.2"`,
 	} {
 		if !strings.Contains(string(said), want) {
 			t.Errorf("containerd does not have %s", want)

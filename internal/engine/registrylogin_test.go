@@ -22,10 +22,13 @@ const privateRegistry = "harbor.example.com"
 func (w *world) private(spec model.ClusterSpec, password string) model.ClusterSpec {
 	w.sim.SetRegistry(privateRegistry, guest.Registry{Username: "robot", Password: password, Tokens: true})
 	spec.Registry = bootstrap.Registry{
-		Mirrors:  map[string][]string{"docker.io": {"https://" + privateRegistry + "/v2/hub"}, "ghcr.io": {"https://" + privateRegistry + "/v2/ghcr"}},
+		Mirrors: map[string][]string{
+			"docker.io":       {"https://" + privateRegistry + "/v2/hub"},
+			"ghcr.io":         {"https://" + privateRegistry + "/v2/ghcr"},
+			"registry.k8s.io": {"https://" + privateRegistry},
+		},
 		Username: "robot", Password: password, PasswordVersion: 1,
 	}
-	spec.Registry.Mirrors["registry.k8s.io"] = []string{"https://" + privateRegistry}
 	return spec
 }
 
@@ -109,7 +112,8 @@ func TestAnotherPasswordOfRegistriesRollsTheNodes(t *testing.T) {
 		}
 	}
 	w.apply(spec, secrets)
-	if now := slices.Sorted(maps.Keys(w.kubeNodes(secrets))); len(now) != 2 || slices.ContainsFunc(now, func(n string) bool { return slices.Contains(old, n) }) {
+	now := slices.Sorted(maps.Keys(w.kubeNodes(secrets)))
+	if len(now) != 2 || slices.ContainsFunc(now, func(n string) bool { return slices.Contains(old, n) }) {
 		t.Errorf("the nodes were %v and are %v", old, now)
 	}
 	w.hidden(spec, "hunter3")
@@ -155,7 +159,8 @@ func TestLoadBalancersLogInToRegistries(t *testing.T) {
 	}
 	without := spec
 	without.Registry.Password = ""
-	if _, err := w.engine().Apply(t.Context(), engine.Request{Spec: without, Secrets: secrets}); err == nil || !strings.Contains(err.Error(), "password_wo") {
+	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: without, Secrets: secrets})
+	if err == nil || !strings.Contains(err.Error(), "password_wo") {
 		t.Errorf("without the password: %v", err)
 	}
 	w.apply(spec, secrets)

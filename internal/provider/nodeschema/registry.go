@@ -77,41 +77,53 @@ func Registry(own string) schema.SingleNestedAttribute {
 					"Defaults to none: each comes from where its makers publish it.",
 				Validators: []validator.String{imageRepository},
 			},
-			"username": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "User that nodes log in to mirrors as, and to the registry of `image_repository`: to all of them, but for " +
-					"another registry that is among its own mirrors beside others. It needs `password_wo`. A change rolls the nodes. " +
-					"Defaults to none.",
-				Validators: []validator.String{
-					stringvalidator.LengthAtLeast(1), loginName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
-				},
-			},
-			passwordWO: schema.StringAttribute{
-				Optional:  true,
-				WriteOnly: true,
-				Sensitive: true,
-				MarkdownDescription: "Password of `username`, never stored in a state or plan. It is on the nodes, for root alone, and in the " +
-					"configuration of a VM until its node has joined. Every apply that builds a node needs it. It needs Terraform 1.11 or later.",
-				Validators: []validator.String{
-					stringvalidator.LengthAtLeast(1), loginPassword,
-					stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("username")),
-					stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("password_wo_version")),
-				},
-			},
-			"password_wo_version": schema.Int64Attribute{
-				CustomType: attribute.Int64Type{},
-				Optional:   true,
-				MarkdownDescription: "Version of the password in `password_wo`, at least 1 and without a default. Increment it to send a new " +
-					"password, which rolls the nodes: another password alone is no change.",
-				Validators: []validator.Int64{
-					int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
-				},
-			},
+			"username":            registryUsername(),
+			passwordWO:            registryPassword(),
+			"password_wo_version": registryPasswordVersion(),
 			"sandbox_image": image("Container image in which containerd runs each pod, with its registry and a tag or a digest. " +
 				"Defaults to `pause` of `image_repository`, and without that to what containerd has by default."),
 			"kube_vip_image": image("Container image of kube-vip on nodes of the control plane, with its registry and a tag or a digest. " +
 				"Not with `ip_allocation = \"dhcp\"`. Defaults to that of `image_repository`, and without that to the one that Gantry is " +
 				"tested with. A change rolls the control plane alone."),
+		},
+	}
+}
+
+func registryUsername() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "User that nodes log in to mirrors as, and to the registry of `image_repository`: to all of them, but for " +
+			"another registry that is among its own mirrors beside others. It needs `password_wo`. A change rolls the nodes. " +
+			"Defaults to none.",
+		Validators: []validator.String{
+			stringvalidator.LengthAtLeast(1), loginName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
+		},
+	}
+}
+
+func registryPassword() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional:  true,
+		WriteOnly: true,
+		Sensitive: true,
+		MarkdownDescription: "Password of `username`, never stored in a state or plan. It is on the nodes, for root alone, and in the " +
+			"configuration of a VM until its node has joined. Every apply that builds a node needs it. It needs Terraform 1.11 or later.",
+		Validators: []validator.String{
+			stringvalidator.LengthAtLeast(1), loginPassword,
+			stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("username")),
+			stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName("password_wo_version")),
+		},
+	}
+}
+
+func registryPasswordVersion() schema.Int64Attribute {
+	return schema.Int64Attribute{
+		CustomType: attribute.Int64Type{},
+		Optional:   true,
+		MarkdownDescription: "Version of the password in `password_wo`, at least 1 and without a default. Increment it to send a new " +
+			"password, which rolls the nodes: another password alone is no change.",
+		Validators: []validator.Int64{
+			int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
 		},
 	}
 }

@@ -34,6 +34,9 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	g.log("[init] Using Kubernetes version: v%s", version)
 
 	n, err := g.preflightInit(inst, conf)
+	if err == nil {
+		err = g.pull(inst, controlPlaneImages(staticPods(version, n, conf.ImageRepository), version, conf.ImageRepository)...)
+	}
 	if err != nil {
 		return err
 	}
@@ -53,9 +56,6 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
 	n.static = staticPods(version, n, conf.ImageRepository)
-	if err := g.pull(inst, controlPlaneImages(n.static, version, conf.ImageRepository)...); err != nil {
-		return err
-	}
 	disk, member, err := g.restore(ctx, inst, n)
 	if err != nil {
 		return err
