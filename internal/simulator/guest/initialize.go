@@ -33,10 +33,7 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	}
 	g.log("[init] Using Kubernetes version: v%s", version)
 
-	n, err := g.preflightInit(inst, conf)
-	if err == nil {
-		err = g.pull(inst, controlPlaneImages(staticPods(version, n, conf.ImageRepository), version, conf.ImageRepository)...)
-	}
+	n, err := g.preflightInit(inst, conf, version)
 	if err != nil {
 		return err
 	}
@@ -55,7 +52,6 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	n.cluster.store.SetKeys(n.keys)
 	n.object = g.nodeObject(n, conf.Node, version)
 	n.version = version
-	n.static = staticPods(version, n, conf.ImageRepository)
 	disk, member, err := g.restore(ctx, inst, n)
 	if err != nil {
 		return err
@@ -80,8 +76,8 @@ func (g *guest) kubeadmInit(ctx context.Context, inst *cloudinit.Instance, file 
 	return err
 }
 
-// preflightInit checks addresses and kube-vip, and returns the new node.
-func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init) (*node, error) {
+// preflightInit checks addresses and kube-vip, pulls the images, and returns the new node.
+func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init, version kubeadm.Version) (*node, error) {
 	g.log("[preflight] Running pre-flight checks")
 	address, advertise, err := nodeAddresses(inst, conf.Node, conf.Advertise)
 	if err != nil {
@@ -96,13 +92,15 @@ func (g *guest) preflightInit(inst *cloudinit.Instance, conf *kubeadm.Init) (*no
 	if err != nil {
 		return nil, err
 	}
-	return &node{
+	n := &node{
 		name:         nodeName(inst, conf.Node),
 		address:      address,
 		advertise:    netip.AddrPortFrom(advertise, conf.BindPort),
 		controlPlane: true,
 		vip:          vip,
-	}, nil
+	}
+	n.static = staticPods(version, n, conf.ImageRepository)
+	return n, g.pull(inst, controlPlaneImages(n.static, version, conf.ImageRepository)...)
 }
 
 // prepareCluster reads the certificate authorities and creates the cluster.
