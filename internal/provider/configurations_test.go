@@ -123,6 +123,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
   "control_plane": {"node_count": 1,
     "node_files": {"/etc/a": {"content": "a", "permissions": "0644", "owner": "root:root"}, "/etc/b": {"sensitive_content": "b"}},
     "pre_bootstrap": ["true"], "post_bootstrap": ["true"], "rolling_update": {"drain_timeout": "5m"},
+    "placement_policy": "any",
   "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "placements": [@PLACEMENT@]},
@@ -132,6 +133,6 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"},
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
     "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "5m"},
-    "spread": "host", "placements": [@PLACEMENT@]}},
+    "spread": "host", "placement_policy": "any", "placements": [@PLACEMENT@]}},
   "repair": {"not_ready_after": "15m", "max_unhealthy": 2}
 }`

@@ -77,6 +77,7 @@ var public = map[string][]string{
 	"one of a few words, a version or a time": {
 		"clone_mode", "incomplete_create", "override_conflicts", "network.ip_allocation", "profile.kubernetes_version", "kubernetes_version",
 		"worker_pools.*.kubernetes_version", "worker_pools.*.spread", "reuse_delay", "version",
+		"control_plane.placement_policy", "worker_pools.*.placement_policy",
 		"ip_pool.reuse_delay", "registration_timeout", "timeouts.*", "worker_pools.*.rolling_update.*", "repair.*",
 		"control_plane.rolling_update.*",
 		"profile.packs.*.layer", "profile.packs.*.wait_timeout", "profile.packs.*.vsphere_credentials.format",

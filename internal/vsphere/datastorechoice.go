@@ -86,6 +86,7 @@ func (c *Client) datastoreFor(
 		})
 		if len(choices) == 0 {
 			return nil, &Error{
+				kind:   kindNoRoom,
 				Reason: fmt.Sprintf("no host of compute cluster %q reaches a datastore that the VM can be put on", place.ComputeClusterName),
 				Advice: "mount one on its hosts, or choose another placement",
 			}

@@ -38,6 +38,7 @@ const (
 	kindExists
 	kindGone
 	kindLogin
+	kindNoRoom
 )
 
 func (e *Error) Error() string {
@@ -69,6 +70,8 @@ func (e *Error) Is(target error) bool {
 		return e.kind == kindExists
 	case model.ErrGone:
 		return e.kind == kindGone
+	case model.ErrNoRoom:
+		return e.kind == kindNoRoom
 	case ErrLogin:
 		return e.kind == kindLogin
 	}

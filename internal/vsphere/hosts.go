@@ -151,6 +151,7 @@ func (h *hosts) any(place model.ResolvedPlacement) (*types.ManagedObjectReferenc
 
 func noHost(place model.ResolvedPlacement) error {
 	return &Error{
+		kind: kindNoRoom,
 		Reason: fmt.Sprintf("compute cluster %q has no DRS, and none of its hosts that are connected and not in maintenance mode "+
 			"reaches both the datastore and the network of the placement", place.ComputeClusterName),
 		Advice: "connect a host to both, end its maintenance mode, or choose another placement",

@@ -49,7 +49,7 @@ func (r *resolver) computeCluster(ref model.PlacementRef, wanted string) *node {
 		known:  r.knownComputeClusters(wanted),
 	})
 	if cluster != nil && len(r.usableHosts(cluster)) == 0 {
-		r.refuse(field, fmt.Sprintf("Compute cluster %q has no usable host", cluster.name),
+		r.noRoom(field, fmt.Sprintf("Compute cluster %q has no usable host", cluster.name),
 			"All hosts of %q are disconnected or in maintenance mode, or the account %q cannot read them. "+
 				"Take a host out of maintenance mode, or choose another compute cluster.", cluster.path, r.user)
 	}

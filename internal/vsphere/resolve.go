@@ -81,6 +81,11 @@ func (r *resolver) refuse(field model.Field, summary, detail string, args ...any
 	r.findings.Refuse(field, summary, detail, args...)
 }
 
+// noRoom refuses a placement that nothing can be put on now.
+func (r *resolver) noRoom(field model.Field, summary, detail string, args ...any) {
+	r.findings.RefuseFull(field, summary, detail, args...)
+}
+
 func (r *resolver) report(finding *model.Finding) {
 	r.findings.Add(model.Findings{Problems: []model.Finding{*finding}})
 }

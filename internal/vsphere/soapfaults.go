@@ -51,18 +51,30 @@ func (c *Client) explainFault(fault types.BaseMethodFault, message string) *Erro
 		e.kind = kindGone
 		e.Reason = fmt.Sprintf("%s no longer exists", c.path(f.Obj))
 	case *types.NoDiskSpace:
+		e.kind = kindNoRoom
 		e.Reason = fmt.Sprintf("datastore %q is full", f.Datastore)
 		e.Advice = "free space on it, or choose another datastore"
 	case *types.InvalidDatastorePath, *types.FileNotFound, *types.CannotAccessFile:
 		e.Advice = "check whether the datastore is mounted and the template's files exist"
-	case *types.InsufficientResourcesFault, *types.InsufficientCpuResourcesFault, *types.InsufficientMemoryResourcesFault,
-		*types.InsufficientFailoverResourcesFault:
+	case *types.GenericDrsFault:
+		if slices.ContainsFunc(f.HostFaults, lacksCapacity) {
+			e.kind = kindNoRoom
+			e.Advice = "the hosts lack capacity: free resources, or choose another placement"
+		}
+	case types.BaseInsufficientResourcesFault, types.BaseNoCompatibleHost:
+		e.kind = kindNoRoom
 		e.Advice = "the resource pool or the hosts lack capacity: free resources, or choose another placement"
 	}
 	if e.kind == kindPermanent && transient(fault) {
 		e.kind = kindTransient
 	}
 	return e
+}
+
+// lacksCapacity reports whether a host has too little for a VM, as DRS says of each.
+func lacksCapacity(f types.LocalizedMethodFault) bool {
+	_, lacks := f.Fault.(types.BaseInsufficientResourcesFault)
+	return lacks
 }
 
 // transient reports whether a fault is one of those that end by themselves:

@@ -75,10 +75,10 @@ func (r *resolver) datastore(ref model.PlacementRef, wanted string, cluster *nod
 	case state == "":
 		return n
 	case mode != "":
-		r.refuse(search.field, fmt.Sprintf("Datastore %q is in maintenance mode", n.name),
+		r.noRoom(search.field, fmt.Sprintf("Datastore %q is in maintenance mode", n.name),
 			"%q accepts no new disks (%s). End its maintenance mode, or choose another datastore.", n.path, mode)
 	default:
-		r.refuse(search.field, fmt.Sprintf("Datastore %q is not accessible", n.name),
+		r.noRoom(search.field, fmt.Sprintf("Datastore %q is not accessible", n.name),
 			"No host can access %q. Restore the connection to its storage, or choose another datastore.", n.path)
 	}
 	return nil
@@ -158,7 +158,7 @@ func (r *resolver) members(field model.Field, pod, cluster, network *node) []*no
 	slices.SortFunc(left, strings.Compare)
 	switch {
 	case len(usable) == 0:
-		r.refuse(field, fmt.Sprintf("No datastore of datastore cluster %q can be used", pod.name),
+		r.noRoom(field, fmt.Sprintf("No datastore of datastore cluster %q can be used", pod.name),
 			"No node can be put on a datastore of %q: %s. Mount one on the hosts, end its maintenance mode, or choose another datastore cluster.",
 			pod.path, model.Listed(left))
 	case len(left) > 0:

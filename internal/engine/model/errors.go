@@ -25,6 +25,11 @@ var ErrNoWay = errors.New("no way leads there from here")
 // a VM of that name.
 var ErrExists = errors.New("already exists")
 
+// ErrNoRoom is in the chain of the error of a clone or a power-on for which there is no room
+// where it was to be: no space, no host, too little of a resource, or what admission control
+// keeps for a failure.
+var ErrNoRoom = errors.New("there is no room")
+
 // ErrGone is in the chain of an error that the object of a call no longer exists.
 // In a deletion that is success.
 var ErrGone = errors.New("the object no longer exists")

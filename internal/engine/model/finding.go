@@ -14,6 +14,9 @@ type Finding struct {
 	Detail  string // what was looked for, where, what exists instead, what to do
 	// Contested: what is in the way may be the former self of what is planned.
 	Contested bool
+	// NoRoom: nothing can be put on the placement of the fields now. That is no problem where
+	// nodes may go to another one.
+	NoRoom bool
 }
 
 // NewFinding makes a finding about one field.
@@ -46,6 +49,13 @@ func (f *Findings) Refuse(field Field, summary, detail string, args ...any) {
 func (f *Findings) Contest(field Field, summary, detail string, args ...any) {
 	finding := NewFinding(field, summary, detail, args...)
 	finding.Contested = true
+	f.Problems = merge(f.Problems, finding)
+}
+
+// RefuseFull is Refuse where nothing can be put on a placement now.
+func (f *Findings) RefuseFull(field Field, summary, detail string, args ...any) {
+	finding := NewFinding(field, summary, detail, args...)
+	finding.NoRoom = true
 	f.Problems = merge(f.Problems, finding)
 }
 

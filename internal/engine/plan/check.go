@@ -16,7 +16,7 @@ import (
 func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
 	c := newCheck(spec, facts, p, limits)
 	p.Add(vcenterFindings(spec, limits.APIVersion))
-	p.Add(c.names())
+	p.Add(c.elsewhere(c.names()))
 	p.Add(c.controlPlanePlacements())
 	p.Add(c.moveFindings())
 	p.Add(c.ownIPPool())
@@ -38,7 +38,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.podRanges())
 	p.Add(c.clones())
 	p.Add(c.imageFindings())
-	p.Add(c.hosts())
+	p.Add(c.elsewhere(c.hosts()))
 	p.Add(c.spread())
 	p.Add(c.capacity())
 	p.Add(c.crowded())

@@ -27,7 +27,7 @@ func (c check) hosts() model.Findings {
 		where := fmt.Sprintf("%s %q and network %q", stored, on, place.Network)
 		switch {
 		case len(fit) == 0:
-			f.Refuse(ref.Field(outOfReach(up, stored)), "No host reaches datastore and network",
+			f.RefuseFull(ref.Field(outOfReach(up, stored)), "No host reaches datastore and network",
 				"In compute cluster %q no host that can run a VM now reaches %s: %s. "+
 					"Mount the datastore and connect the network on the same hosts, or choose others.",
 				resolved.ComputeClusterName, where, hostWords(resolved.Hosts))

@@ -27,8 +27,9 @@ type addresses struct {
 	mu sync.Mutex
 	// at is the endpoint; in a destruction it has no IP pool.
 	at    model.Endpoint
-	extra netip.Addr    // none while the successor of a control-plane node has it
-	taken []model.Claim // by nodes that this run builds
+	extra netip.Addr           // none while the successor of a control-plane node has it
+	taken []model.Claim        // by nodes that this run builds
+	given map[model.Claim]bool // back by this run, of those that there were
 }
 
 func newAddresses(r *Runner) *addresses {
@@ -40,6 +41,7 @@ func newAddresses(r *Runner) *addresses {
 		facts:    &r.World.Facts,
 		pools:    r.World.IPPools,
 		snapshot: r.World.Snapshot,
+		given:    map[model.Claim]bool{},
 		at:       r.World.Facts.EndpointOf(r.Spec),
 	}
 	a.extra, _ = a.facts.Address(a.at.IPPool, model.OwnerExtra)
@@ -95,7 +97,7 @@ func (a *addresses) reserveEndpoint(ctx context.Context, pool uuid.UUID) error {
 
 // claim takes an address for an owner; where the owner has one already, that is it.
 func (a *addresses) claim(ctx context.Context, id uuid.UUID, owner string) (addr netip.Addr, err error) {
-	for _, c := range a.facts.Claims {
+	for _, c := range a.claims() {
 		if c.IPPool == id && c.Owner == owner {
 			return c.Address, nil
 		}
@@ -175,7 +177,7 @@ func (a *addresses) release(ctx context.Context, c model.Claim) error {
 	return a.changes.call(ctx, func(ctx context.Context) error {
 		err := a.ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: c.Owner})
 		var held *ledger.HeldError
-		if errors.As(err, &held) && held.Owner.Cluster == a.cluster {
+		if errors.As(err, &held) && held.Owner == (ledger.Owner{Cluster: a.cluster, Node: model.OwnerExtra}) {
 			// A run was killed when a node was gone and its address not yet the extra.
 			return a.ledger.Release(ctx, pool, c.Address, held.Owner)
 		}
@@ -195,6 +197,7 @@ func (a *addresses) releaseNode(ctx context.Context, node string, rebuiltOn uuid
 		if err := a.release(ctx, c); err != nil {
 			return err
 		}
+		a.forget(c)
 		if kept {
 			continue
 		}

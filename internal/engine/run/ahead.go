@@ -73,7 +73,7 @@ func (a *ahead) make(ctx, queued context.Context, controlPlane, workers []*ahead
 			defer close(node.made)
 			defer ask() // where it has not come that far
 			if node.err == nil {
-				node.err = node.clone(a.follow(ctx, node), a.follow(queued, node))
+				node.err = node.cloneAnywhere(a.follow(ctx, node), a.follow(queued, node))
 			}
 		}()
 	}

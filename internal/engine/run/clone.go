@@ -50,6 +50,9 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 		return err
 	}
 	defer n.changes.slots.give()
+	if n.rooms.better(n) {
+		return errFull
+	}
 	var state model.TaskState
 	_, err := n.changes.taskInSlot(ctx, nil, func(ctx context.Context) (string, error) {
 		if queued.Err() != nil {
@@ -147,7 +150,7 @@ func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[strin
 	case !unbooted:
 		return fmt.Errorf("the VM %s is of an earlier attempt and has booted; apply again, and it is built anew", m.Path)
 	case !same:
-		return n.deleteNode(ctx, model.DeleteNode{Machine: *m})
+		return n.deleteFormer(ctx, *m)
 	}
 	n.mac = macOf(nics, m.UUID, n.mac)
 	documents, err := n.guestinfo(ctx)
@@ -161,6 +164,18 @@ func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[strin
 		n.vm = m.Ref
 	}
 	return err
+}
+
+// deleteFormer deletes a VM of the node that was built otherwise. The address that the node has
+// now is its successor's.
+func (n *newNode) deleteFormer(ctx context.Context, m model.Machine) error {
+	if err := n.deleteNode(ctx, model.DeleteNode{Machine: m, KeepAddress: true}); err != nil {
+		return err
+	}
+	if n.Spec.DHCP() {
+		return n.backends.forget(ctx, n.Node)
+	}
+	return n.addresses.releaseNode(ctx, n.Node, n.IPPool(), m.Path)
 }
 
 // adoptFrom finds the VM that is this node's; nil where there is none. It fails where

@@ -60,12 +60,13 @@ func (n *newNode) make(ctx, queued context.Context) error {
 	if err := n.prepare(queued); err != nil {
 		return err
 	}
-	return n.clone(ctx, queued)
+	return n.cloneAnywhere(ctx, queued)
 }
 
 // prepare does what comes before the clone, all of which can be done twice; the clone is
 // found again by its instance UUID.
 func (n *newNode) prepare(ctx context.Context) error {
+	n.chooseRoom(ctx)
 	if err := n.claim(ctx); err != nil {
 		return err
 	}
@@ -94,6 +95,9 @@ func (n *newNode) join(ctx context.Context) error {
 		if n.First && ctx.Err() == nil && !n.joined {
 			n.firstBootFailed.Store(true)
 		}
+		if n.vm == "" {
+			return err // it was deleted, to be built on another placement
+		}
 		return errors.Join(err, n.wipeAfterFailure(ctx, n.vm, n.Node))
 	}
 	n.member = true
@@ -109,20 +113,36 @@ func (n *newNode) boot(ctx context.Context) error {
 		}
 		defer release()
 	}
-	if !n.started {
-		if err := n.rules.admit(ctx, n); err != nil {
+	for {
+		if err := n.start(ctx); err != nil {
 			return err
 		}
-		if err := n.changes.slots.take(ctx, n.turn); err != nil {
+		if n.refused == nil {
+			return n.waitJoined(ctx, n.seen)
+		}
+		if again, err := n.moveOn(ctx, n.refused); !again {
+			return err // it names the VM's path
+		}
+		if err := n.make(ctx, ctx); err != nil {
 			return err
 		}
-		n.powerOn(ctx)
-		n.changes.slots.give()
 	}
-	if n.refused != nil {
-		return n.refused // it names the VM's path
+}
+
+// start powers the VM on, if it was not asked to yet, with what keeps it from other hosts.
+func (n *newNode) start(ctx context.Context) error {
+	if n.started {
+		return nil
 	}
-	return n.waitJoined(ctx, n.seen)
+	if err := n.rules.admit(ctx, n); err != nil {
+		return err
+	}
+	if err := n.changes.slots.take(ctx, n.turn); err != nil {
+		return err
+	}
+	n.powerOn(ctx)
+	n.changes.slots.give()
+	return nil
 }
 
 // powerOn starts the VM. It has a slot.

@@ -66,6 +66,7 @@ func (r *Runner) changeNode(ctx context.Context, step model.Step) error {
 	case model.CreateNode:
 		return r.createNode(ctx, s)
 	case model.DeleteNode:
+		defer r.rooms.freed()
 		return r.deleteNode(ctx, s)
 	case model.RemoveLostNode:
 		return r.removeLostNode(ctx, s)

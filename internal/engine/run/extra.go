@@ -48,6 +48,7 @@ func (a *addresses) addressFor(ctx context.Context, s model.CreateNode) (netip.A
 func (a *addresses) note(taken model.Claim) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	delete(a.given, taken)
 	if !a.holds(taken.IPPool, taken.Owner) && !slices.Contains(a.taken, taken) {
 		a.taken = append(a.taken, taken)
 	}
@@ -60,12 +61,27 @@ func (a *addresses) claims() []model.Claim {
 	return a.allClaims()
 }
 
-func (a *addresses) allClaims() []model.Claim { return slices.Concat(a.facts.Claims, a.taken) }
+func (a *addresses) allClaims() []model.Claim {
+	return slices.DeleteFunc(slices.Concat(a.facts.Claims, a.taken), func(c model.Claim) bool { return a.given[c] })
+}
+
+// forget takes a claim out that was given back: the address may be another owner's by now.
+func (a *addresses) forget(c model.Claim) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.given[c] = true
+	a.taken = slices.DeleteFunc(a.taken, func(taken model.Claim) bool { return taken == c })
+}
+
+// has reports whether an owner has an address.
+func (a *addresses) has(owner string) bool {
+	return slices.ContainsFunc(a.claims(), func(c model.Claim) bool { return c.Owner == owner })
+}
 
 // holds reports whether an owner had a claim in a pool when the run began.
 func (a *addresses) holds(pool uuid.UUID, owner string) bool {
 	for _, c := range a.facts.Claims {
-		if c.IPPool == pool && c.Owner == owner {
+		if c.IPPool == pool && c.Owner == owner && !a.given[c] {
 			return true
 		}
 	}

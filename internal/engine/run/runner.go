@@ -17,6 +17,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/observe"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
@@ -58,6 +59,7 @@ type Runner struct {
 	addresses *addresses
 	backends  *backends
 	macs      *macs
+	rooms     *rooms
 	rules     *rules
 	api       *clusterAPI
 	ahead     *ahead
@@ -95,6 +97,7 @@ func New(c Config) *Runner {
 	r.backends = newBackends(r)
 	r.macs = newMACs(&c.World.Limits)
 	r.rules = newRules(r)
+	r.rooms = newRooms(r)
 	r.api = newClusterAPI(r)
 	r.ahead = &ahead{runner: r, nodes: map[string]*aheadNode{}}
 	r.zones = once(r.readZones)
@@ -108,6 +111,7 @@ func New(c Config) *Runner {
 func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
+	r.rooms.begin(plan.Occupied(r.Spec, &r.World.Facts, p))
 	r.starts = p.StartsControlPlane()
 	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {

@@ -56,6 +56,7 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 		Validators:   []validator.List{attribute.NoNulls{}, listvalidator.SizeAtLeast(1)},
 		NestedObject: placementObject(),
 	}
+	attributes["placement_policy"] = placementPolicyAttribute()
 	attributes["rolling_update"] = controlPlaneRollingAttribute()
 	setup := kubernetesschema.Setup("the nodes of the control plane", profileFiles, profileCommands, "A change rolls the control plane. ")
 	maps.Copy(attributes, setup)
@@ -67,6 +68,20 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 			"two members. Nothing is replaced while a member of etcd or a component of the control plane is not well. A VM that was deleted " +
 			"outside Terraform is replaced by the next apply, as long as the others have the quorum.",
 		Attributes: attributes,
+	}
+}
+
+// anyPlacement has a node that its placement has no room for built on the next one.
+const anyPlacement = "any"
+
+func placementPolicyAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "`any`: a node for which its placement has no room when it is made is built on the next of `placements`, and an " +
+			"apply warns of it. No room is what vCenter gives as the reason why it does not clone or power on a VM: a full datastore, no host " +
+			"that can run it, a lack of CPU or memory, or the admission control of vSphere HA. The node stays there as long as its pool has " +
+			"that placement. It changes in place. Defaults to none: such a node fails, and the next apply tries it on the same placement again.",
+		Validators: []validator.String{stringvalidator.OneOf(anyPlacement)},
 	}
 }
 
@@ -92,6 +107,7 @@ func workerPoolsAttribute() schema.MapNestedAttribute {
 			"such a rule. It changes in place. Defaults to none: nodes go to different hosts when they are created, as far as there are hosts.",
 		Validators: []validator.String{stringvalidator.OneOf(string(enginemodel.SpreadHost))},
 	}
+	attributes["placement_policy"] = placementPolicyAttribute()
 	attributes["rolling_update"] = rollingUpdateAttribute()
 	maps.Copy(attributes, kubernetesschema.Setup("the nodes of the pool", profileFiles, profileCommands, "A change rolls the pool. "))
 	attributes["kubernetes_version"] = poolVersionAttribute()

@@ -42,6 +42,7 @@ type (
 		nodesModel
 		Schedulable   bool             `tfsdk:"schedulable"`
 		Placements    []placementModel `tfsdk:"placements"`
+		Policy        *string          `tfsdk:"placement_policy"`
 		RollingUpdate *struct {
 			DrainTimeout string `tfsdk:"drain_timeout"`
 		} `tfsdk:"rolling_update"`
@@ -51,6 +52,7 @@ type (
 		KubernetesVersion *string                `tfsdk:"kubernetes_version"`
 		Image             *nodeschema.ImageModel `tfsdk:"image"`
 		Spread            *string                `tfsdk:"spread"`
+		Policy            *string                `tfsdk:"placement_policy"`
 		Placements        []placementModel       `tfsdk:"placements"`
 		RollingUpdate     *rollingModel          `tfsdk:"rolling_update"`
 	}
@@ -151,6 +153,7 @@ func (m *model) setControlPlane(
 	}
 	pool := control.toModel(enginemodel.ControlPlanePool)
 	pool.Schedulable = control.Schedulable
+	pool.AnyPlacement = nodeschema.OrZero(control.Policy) == anyPlacement
 	pool.Setup = settings.Setup(control.SetupModel)
 	if r := control.RollingUpdate; r != nil {
 		pool.DrainTimeout, _ = time.ParseDuration(r.DrainTimeout) // the validator has seen that it is one
@@ -169,6 +172,7 @@ func (m *model) setWorkers(ctx context.Context, spec *enginemodel.ClusterSpec, s
 		worker := pools[name]
 		pool := worker.toModel(name)
 		pool.Spread = enginemodel.Spread(nodeschema.OrZero(worker.Spread))
+		pool.AnyPlacement = nodeschema.OrZero(worker.Policy) == anyPlacement
 		pool.KubernetesVersion = nodeschema.OrZero(worker.KubernetesVersion)
 		pool.Setup = settings.Setup(worker.SetupModel)
 		if worker.Image != nil {

@@ -68,7 +68,7 @@ const full = `{
   "description": "Shop", "tags": {"team": "shop"}, "vm_tags": ["tier/gold", "backup/daily"], "name_template": "{cluster}{pool}{n}",
   "ssh_authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh1bmRyZWRzb2ZieXRlc29mbm9ib2R5c2tleWhlcmUh"], "ntp_servers": ["ntp"],
   "control_plane": {"node_files": {"/etc/a": {"sensitive_content": "secret"}}, "node_count": 3, "rolling_update": {"drain_timeout": "2m"},
-    "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true,
+    "cpu": 2, "memory_gb": 4, "disk_gb": 40, "schedulable": true, "placement_policy": "any",
     "labels": {"a": "b"}, "annotations": {"c": "d"}, "taints": [{"key": "l", "effect": "NoExecute"}],
     "placements": [{"compute_cluster": "c", "datastore": "d", "network": "n", "resource_pool": "r", "ip_pool_id": "` + poolID + `"}]},
   "worker_pools": {
@@ -77,7 +77,7 @@ const full = `{
       "placements": [{"compute_cluster": "c", "datastore_cluster": "dc", "storage_policy": "sp",
         "host_group": "hg", "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3", "image": {"template": "older"},
-      "spread": "host",
+      "spread": "host", "placement_policy": "any",
       "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "90s"},
@@ -167,6 +167,8 @@ func TestSpec(t *testing.T) {
 			MemoryGB:    4,
 			DiskGB:      40,
 			Schedulable: true,
+
+			AnyPlacement: true,
 			Meta: model.NodeMeta{
 				Labels:      map[string]string{"a": "b"},
 				Annotations: map[string]string{"c": "d"},
@@ -184,6 +186,7 @@ func TestSpec(t *testing.T) {
 
 				KubernetesVersion: "1.36.3",
 				Spread:            model.SpreadHost,
+				AnyPlacement:      true,
 				Image:             model.Image{Template: "older", Folder: "templates"},
 
 				Count:    5,
