@@ -89,10 +89,23 @@ func TestNodeComesBackToAnIPPool(t *testing.T) {
 	third := w.placement("cluster-a")
 	third.ResourcePool = ""
 	spec.Workers[0].Placements = append(spec.Workers[0].Placements, third)
-	w.must(w.sim.AddFault(simulator.Fault{
-		Kind: simulator.FailTask, Call: "PowerOnVM_Task", Nth: 2, Times: 2, Fault: "InsufficientFailoverResourcesFault",
-	}))
-	spec, secrets, _ := w.applied(spec)
+	refused := func(nth, times int) {
+		w.must(w.sim.AddFault(simulator.Fault{
+			Kind: simulator.FailTask, Call: "PowerOnVM_Task", Nth: nth, Times: times, Fault: "InsufficientFailoverResourcesFault",
+		}))
+	}
+	// An earlier attempt has the address that is given back.
+	spec.Workers[0].AnyPlacement = false
+	refused(2, 1)
+	secrets := newSecrets(t)
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil {
+		t.Fatal("the worker was powered on")
+	}
+	spec = kept(spec, out)
+	spec.Workers[0].AnyPlacement = true
+	refused(1, 2)
+	w.apply(spec, secrets)
 	w.isOn(spec, secrets, "prod-general-1", "cluster-a")
 	w.noAddressTwice()
 	if p := w.plan(spec, secrets); !p.Empty() {
