@@ -65,6 +65,9 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 		return task, err
 	}, &state)
 	if err != nil {
+		if errors.Is(err, model.ErrNoRoom) {
+			n.rooms.fill(n.Placement) // before the next node has its turn
+		}
 		return err
 	}
 	n.vm = state.VM
