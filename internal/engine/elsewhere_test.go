@@ -135,8 +135,8 @@ func TestOneNodeFindsThatAPlacementIsFull(t *testing.T) {
 			there++
 		}
 	}
-	if clones := w.sim.Calls().SOAP["CloneVM_Task"]; clones != 7 || there != 6 {
-		t.Errorf("%d clones, and %d nodes where there is room", clones, there)
+	if clones := w.sim.Calls().SOAP["CloneVM_Task"]; clones != 7 || there != 0 && there != 6 {
+		t.Errorf("%d clones, and %d of 6 nodes in cluster-b", clones, there)
 	}
 	w.noAddressTwice()
 }

@@ -261,7 +261,7 @@ type NodePool struct {
 	KubernetesVersion string
 	Image             Image
 
-	// AnyPlacement has a node that its placement has no room for built on the next one.
+	// AnyPlacement has a node that its placement has no room for built on another one.
 	AnyPlacement bool
 
 	// Spread is over what nodes are kept apart; those of the control plane always are over

@@ -71,13 +71,13 @@ func controlPlaneAttribute() schema.SingleNestedAttribute {
 	}
 }
 
-// anyPlacement has a node that its placement has no room for built on the next one.
+// anyPlacement has a node that its placement has no room for built on another one.
 const anyPlacement = "any"
 
 func placementPolicyAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
-		MarkdownDescription: "`any`: a node for which its placement has no room when it is made is built on the next of `placements`, and an " +
+		MarkdownDescription: "`any`: a node for which its placement has no room when it is made is built on another of `placements`, and an " +
 			"apply warns of it. No room is what vCenter gives as the reason why it does not clone or power on a VM: a full datastore, no host " +
 			"that can run it, a lack of CPU or memory, or the admission control of vSphere HA. The node stays there as long as its pool has " +
 			"that placement. It changes in place. Defaults to none: such a node fails, and the next apply tries it on the same placement again.",
