@@ -60,6 +60,54 @@ func tail(s model.VMState) string {
 	return " The end of its log:\n" + s.LogTail
 }
 
+// boot powers the VM on, once the cluster lets the node join, and waits until it has.
+func (n *newNode) boot(ctx context.Context) error {
+	if !n.First {
+		release, err := n.api.admit(ctx, n.NodePool.ControlPlane())
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	for {
+		if err := n.start(ctx); err != nil {
+			return err
+		}
+		if n.refused == nil {
+			return n.waitJoined(ctx, n.seen)
+		}
+		if again, err := n.moveOn(ctx, n.refused); !again {
+			return err // it names the VM's path
+		}
+		if err := n.make(ctx, ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// start powers the VM on, if it was not asked to yet, with what keeps it from other hosts.
+func (n *newNode) start(ctx context.Context) error {
+	if n.started {
+		return nil
+	}
+	if err := n.rules.admit(ctx, n); err != nil {
+		return err
+	}
+	if err := n.changes.slots.take(ctx, n.turn); err != nil {
+		return err
+	}
+	n.powerOn(ctx)
+	n.changes.slots.give()
+	return nil
+}
+
+// powerOn starts the VM. It has a slot.
+func (n *newNode) powerOn(ctx context.Context) {
+	start := func(ctx context.Context) (string, error) { return n.VCenter.PowerOn(ctx, n.vm) }
+	n.seen, n.refused = n.changes.taskInSlot(ctx, []string{n.vm}, start, &model.TaskState{})
+	n.started = true
+}
+
 // waitJoined waits until a node is a member of the cluster. That is for the cluster's
 // API to say: the guest may not be able to report. What the guest and its VM show
 // meanwhile ends a wait early and says why it was in vain. It begins with what was seen

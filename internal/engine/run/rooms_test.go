@@ -1,9 +1,10 @@
-package run
+package run_test
 
 import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 )
 
 // A node goes to the placement with the fewest nodes, and one of the control plane not to where
@@ -29,27 +30,24 @@ func TestRoomForANode(t *testing.T) {
 		"workers have no etcd": {pool: "w", count: 5, clusters: []string{"a", "b", "b", "c"}, nodes: []int{2, 1, 1, 1}, want: 1},
 	} {
 		pool := model.NodePool{Name: c.pool, Count: c.count, Placements: make([]model.Placement, len(c.clusters)), AnyPlacement: true}
-		x := &rooms{
-			sites: map[model.PlacementRef]model.ResolvedPlacement{},
-			nodes: map[model.PlacementRef]int{},
-			full:  map[model.PlacementRef]bool{},
-		}
+		sites, nodes := map[model.PlacementRef]model.ResolvedPlacement{}, map[model.PlacementRef]int{}
+		var full []model.PlacementRef
 		for i, cluster := range c.clusters {
-			x.nodes[at(c.pool, i)] = c.nodes[i]
-			x.sites[at(c.pool, i)] = model.ResolvedPlacement{
+			nodes[at(c.pool, i)] = c.nodes[i]
+			sites[at(c.pool, i)] = model.ResolvedPlacement{
 				ComputeCluster: cluster, ResourcePool: "pool", Datastore: "ds", Network: model.Network{Ref: "net"},
 				Hosts: []model.Host{{Name: "esx", Datastore: true, Network: true}},
 			}
 		}
 		for _, i := range c.full {
-			x.fill(at(c.pool, i))
+			full = append(full, at(c.pool, i))
 		}
 		for _, i := range c.unusable {
-			site := x.sites[at(c.pool, i)]
+			site := sites[at(c.pool, i)]
 			site.Hosts = nil
-			x.sites[at(c.pool, i)] = site
+			sites[at(c.pool, i)] = site
 		}
-		got, found := x.other(pool, at(c.pool, 0))
+		got, found := run.OtherPlacement(pool, at(c.pool, 0), sites, nodes, full)
 		if found != (c.want >= 0) || found && got.Index != c.want {
 			t.Errorf("%s: placement %d, %v", name, got.Index, found)
 		}
