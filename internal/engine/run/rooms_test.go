@@ -21,11 +21,13 @@ func TestRoomForANode(t *testing.T) {
 		unusable []int
 		want     int // -1: none
 	}{
-		"fewest":               {pool: "w", count: 9, clusters: []string{"a", "b", "c"}, nodes: []int{4, 3, 2}, want: 2},
-		"fewest with room":     {pool: "w", count: 9, clusters: []string{"a", "b", "c"}, nodes: []int{4, 3, 2}, full: []int{2}, want: 1},
-		"no hosts":             {pool: "w", count: 9, clusters: []string{"a", "b", "c"}, nodes: []int{4, 3, 2}, unusable: []int{2}, want: 1},
-		"none":                 {pool: "w", count: 9, clusters: []string{"a", "b"}, nodes: []int{4, 3}, full: []int{1}, want: -1},
-		"no majority":          {pool: model.ControlPlanePool, count: 5, clusters: []string{"a", "b", "b", "c"}, nodes: []int{2, 1, 1, 1}, want: 3},
+		"fewest":           {pool: "w", count: 9, clusters: []string{"a", "b", "c"}, nodes: []int{4, 3, 2}, want: 2},
+		"fewest with room": {pool: "w", count: 9, clusters: []string{"a", "b", "c"}, nodes: []int{4, 3, 2}, full: []int{2}, want: 1},
+		"no hosts":         {pool: "w", count: 9, clusters: []string{"a", "b", "c"}, nodes: []int{4, 3, 2}, unusable: []int{2}, want: 1},
+		"none":             {pool: "w", count: 9, clusters: []string{"a", "b"}, nodes: []int{4, 3}, full: []int{1}, want: -1},
+		"no majority": {
+			pool: model.ControlPlanePool, count: 5, clusters: []string{"a", "b", "b", "c"}, nodes: []int{2, 1, 1, 1}, want: 3,
+		},
 		"majority of one":      {pool: model.ControlPlanePool, count: 3, clusters: []string{"a", "b"}, nodes: []int{1, 2}, want: 1},
 		"workers have no etcd": {pool: "w", count: 5, clusters: []string{"a", "b", "b", "c"}, nodes: []int{2, 1, 1, 1}, want: 1},
 	} {
