@@ -90,7 +90,7 @@ func (r Registry) files(kubernetesVersion string) []writeFile {
 	var files []writeFile
 	hosts := r.hosts()
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
-		directory := mirrorDirectory + host
+		directory := mirrorDirectory + directoryOf(host)
 		mirrors := hosts[host]
 		files = append(files, writeFile{Path: directory + "/hosts.toml", Permissions: r.mode(), Content: r.hostsFile(host, directory, mirrors)})
 		if r.CACertificate != "" && slices.ContainsFunc(mirrors, encrypted) {
@@ -132,6 +132,15 @@ func (r Registry) hosts() map[string][]string {
 		hosts[host] = []string{"https://" + upstream(host)}
 	}
 	return hosts
+}
+
+// directoryOf is the name of the directory that containerd looks for first: one of the image for
+// the same host and port would have its way otherwise.
+func directoryOf(host string) string {
+	if i := strings.LastIndex(host, ":"); i > 0 {
+		return host[:i] + "_" + host[i+1:] + "_"
+	}
+	return host
 }
 
 // upstream is the host that serves the images of a registry.

@@ -166,3 +166,20 @@ func TestRegistriesAreRefusedByTheirFields(t *testing.T) {
 		t.Errorf("a file of a host that has no mirrors: %v", faults)
 	}
 }
+
+// A directory of the node image in containerd's other form of host and port would come first.
+func TestHostsWithAPortHaveTheDirectoryThatIsReadFirst(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.Worker)
+	node.Registry.Mirrors = map[string][]string{"r.example.com:5000": {"https://m.example.com"}}
+	if got := userdata(t, node).file("/etc/containerd/certs.d/r.example.com_5000_/hosts.toml"); !strings.Contains(got, "m.example.com") {
+		t.Errorf("%s", got)
+	}
+	for _, directory := range []string{"r.example.com_5000_", "r.example.com:5000"} {
+		path := "/etc/containerd/certs.d/" + directory + "/hosts.toml"
+		node.Setup.Files = []bootstrap.File{{Path: path, Permissions: "0600", Owner: "root:root"}}
+		if faults := bootstrap.Check(node); len(faults) != 1 || !strings.Contains(faults[0].Reason, "attribute registry") {
+			t.Errorf("%s: %v", directory, faults)
+		}
+	}
+}

@@ -154,10 +154,13 @@ func (r Registry) validateLogin(p *problems) {
 
 // checkOwn refuses users' files in place of those that the registry says.
 func (r Registry) checkOwn(files []File, p *problems) {
-	hosts := r.hosts()
+	own := map[string]bool{}
+	for host := range r.hosts() {
+		own[host] = true
+		own[directoryOf(host)] = true
+	}
 	for _, file := range files {
-		host, inside := strings.CutPrefix(path.Dir(file.Path), mirrorDirectory)
-		if _, own := hosts[host]; inside && own {
+		if directory, inside := strings.CutPrefix(path.Dir(file.Path), mirrorDirectory); inside && own[directory] {
 			p.add("Setup", "%v", fmt.Errorf("the file %q cannot be written: it belongs to Gantry; set the attribute registry", file.Path))
 		}
 	}
