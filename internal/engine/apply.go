@@ -107,11 +107,7 @@ func (e *Engine) apply(ctx context.Context, req Request, progress *run.Progress)
 	if r.FirstBootFailed() && !out.APIReached && spec.Restore == nil {
 		err = errors.Join(err, e.renewAuthorities(req.Secrets, w))
 	}
-	if !todo.Empty() || w.Facts.API.Answered() {
-		err = errors.Join(err, r.Finish(ctx, err))
-	} else {
-		err = errors.Join(err, r.MarkComplete(ctx, nil, err))
-	}
+	err = errors.Join(err, finish(ctx, r, &w.Facts, todo, err))
 	out.Warnings = slices.Concat(turn, waitedFor(spec.Describe(), lease), avoidedAddresses(w), r.Warnings())
 	out.Status, err = e.statusAfter(ctx, spec, req.Secrets, w, err)
 	if out.Status != nil {
@@ -119,6 +115,15 @@ func (e *Engine) apply(ctx context.Context, req Request, progress *run.Progress)
 		_ = r.NoteDegraded(ctx, out.Status.State == model.StateDegraded)
 	}
 	return out, release(ctx, lease, err)
+}
+
+// finish stores what the cluster is imported with. An API that did not answer, and of which
+// nothing was wanted, is not asked again.
+func finish(ctx context.Context, r *run.Runner, facts *model.Facts, todo *model.Plan, failed error) error {
+	if !todo.Empty() || facts.API.Answered() {
+		return r.Finish(ctx, failed)
+	}
+	return r.MarkComplete(ctx, nil, failed)
 }
 
 // underLock observes and plans as an apply does that holds the lock.

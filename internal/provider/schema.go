@@ -78,16 +78,20 @@ func attributes() map[string]schema.Attribute {
 				"Defaults to 8.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
 		},
-		"event_log": eventLogAttribute(notEmpty),
-		"max_claims": schema.Int64Attribute{
-			CustomType: attribute.Int64Type{},
-			Optional:   true,
-			MarkdownDescription: "Number of tags that Gantry may keep in the vCenter before it claims no more addresses, from 1 to " +
-				"8,000. Nearly all of them are addresses in use, " +
-				"one each; a pool, gateway, cloud account or cluster has a few. vCenter takes about 8,000 tags without trouble, those of " +
-				"others included. Defaults to 4,000.",
-			Validators: []validator.Int64{int64validator.Between(1, maxMaxClaims)},
-		},
+		"event_log":  eventLogAttribute(notEmpty),
+		"max_claims": maxClaimsAttribute(),
+	}
+}
+
+func maxClaimsAttribute() schema.Attribute {
+	return schema.Int64Attribute{
+		CustomType: attribute.Int64Type{},
+		Optional:   true,
+		MarkdownDescription: "Number of tags that Gantry may keep in the vCenter before it claims no more addresses, from 1 to " +
+			"8,000. Nearly all of them are addresses in use, " +
+			"one each; a pool, gateway, cloud account or cluster has a few. vCenter takes about 8,000 tags without trouble, those of " +
+			"others included. Defaults to 4,000.",
+		Validators: []validator.Int64{int64validator.Between(1, maxMaxClaims)},
 	}
 }
 

@@ -37,12 +37,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		first,
 		// Members leave etcd one after the other.
 		model.Stage{Name: "control plane cleanup", Steps: pools[0].cleanup},
-		model.Stage{Name: "cleanup", Parallel: true, Steps: slices.Concat(
-			each(pools[1:], func(x nodePoolPlan) []model.Step { return x.cleanup }),
-			removed.cleanup,
-			strayClaims(v, pools, removed),
-			lostClaims(v, deleted),
-		)},
+		model.Stage{Name: "cleanup", Parallel: true, Steps: cleanupSteps(v, pools, removed, deleted)},
 		model.Stage{Name: "rules", OnFailure: model.Continue, Steps: ruleSteps(v, facts)}, // before anything is powered on
 		model.Stage{Name: "clones", Clones: clonesAhead(v, pools), JoinAhead: joinAhead(v, pools[0])},
 		// Nothing joins what does not answer.
@@ -62,11 +57,7 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 		lateCreations(v, pools[1:]),
 		model.Stage{Name: "scale in", Parallel: true, OnFailure: model.SkipRollouts,
 			Steps: append(each(pools, func(x nodePoolPlan) []model.Step { return x.scaleIn }), removed.scaleIn...)},
-		model.Stage{Name: "nodes in place", Parallel: true, OnFailure: model.SkipRollouts, Steps: slices.Concat(
-			each(pools, func(x nodePoolPlan) []model.Step { return x.inPlace }),
-			uncordonSteps(v, pools, deleted),
-			importDataSteps(v),
-		)},
+		model.Stage{Name: "nodes in place", Parallel: true, OnFailure: model.SkipRollouts, Steps: inPlaceSteps(v, pools, deleted)},
 		model.Stage{Name: "description", OnFailure: model.Continue, Steps: descriptionSteps(v)},
 		vmTagStage(v, append(p.Steps(), each(pools, func(x nodePoolPlan) []model.Step { return x.create })...)),
 	)...)
@@ -79,6 +70,25 @@ func Cluster(spec *model.ClusterSpec, facts *model.Facts) *model.Plan {
 	p.Add(powerOn.findings)
 	p.Add(restartFindings(v, pools[0], deleted, restarts))
 	return p
+}
+
+// cleanupSteps remove what workers and addresses there are to no purpose.
+func cleanupSteps(v view, pools []nodePoolPlan, removed nodePoolPlan, deleted map[string]bool) []model.Step {
+	return slices.Concat(
+		each(pools[1:], func(x nodePoolPlan) []model.Step { return x.cleanup }),
+		removed.cleanup,
+		strayClaims(v, pools, removed),
+		lostClaims(v, deleted),
+	)
+}
+
+// inPlaceSteps change nodes that stay.
+func inPlaceSteps(v view, pools []nodePoolPlan, deleted map[string]bool) []model.Step {
+	return slices.Concat(
+		each(pools, func(x nodePoolPlan) []model.Step { return x.inPlace }),
+		uncordonSteps(v, pools, deleted),
+		importDataSteps(v),
+	)
 }
 
 // planNodePools plans the control plane, and then the workers, which may wait for it.

@@ -158,6 +158,12 @@ func (n *newNode) waitJoined(ctx context.Context, seen *model.PollResult) error 
 		}
 	}
 	n.joined = !boot.done.IsZero()
+	return n.outcome(ctx, &boot, err, silent)
+}
+
+// outcome is why a node did not join: that the API has not heard of it, where the guest says
+// nothing that explains it.
+func (n *newNode) outcome(ctx context.Context, boot *bootWatch, err, silent error) error {
 	switch {
 	case err == nil, silent == nil && ctx.Err() == nil:
 		return err

@@ -187,16 +187,20 @@ func consoleAttributes() map[string]schema.Attribute {
 				"An agent that the console refuses does not stay up. Defaults to `10m`.",
 			Validators: []validator.String{nodeschema.Duration{}},
 		},
-		"reset_trigger": schema.StringAttribute{
-			Optional: true,
-			MarkdownDescription: "Any text, such as `2026-01-31`. Another one rebuilds a gateway that is stuck, or whose VM is lost, in place: " +
-				"the apply deletes the VM, if there is one, and builds another one with the same endpoint and the same certificate authorities. " +
-				"The id, the IP pools and the accounts stay, and clusters of the gateway are not touched; what runs on the gateway is lost, " +
-				"and its agent is not available meanwhile. Where the authorities are not in the state any more, it gets others, " +
-				"and another kubeconfig. To set it for the first time on a gateway that exists is a change; to remove it rebuilds nothing. " +
-				"A reset that has begun and not ended needs it: without it, a plan that would delete a VM is refused.",
-			Validators: []validator.String{notEmpty},
-		},
+		"reset_trigger": resetTriggerAttribute(notEmpty),
+	}
+}
+
+func resetTriggerAttribute(notEmpty validator.String) schema.Attribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "Any text, such as `2026-01-31`. Another one rebuilds a gateway that is stuck, or whose VM is lost, in place: " +
+			"the apply deletes the VM, if there is one, and builds another one with the same endpoint and the same certificate authorities. " +
+			"The id, the IP pools and the accounts stay, and clusters of the gateway are not touched; what runs on the gateway is lost, " +
+			"and its agent is not available meanwhile. Where the authorities are not in the state any more, it gets others, " +
+			"and another kubeconfig. To set it for the first time on a gateway that exists is a change; to remove it rebuilds nothing. " +
+			"A reset that has begun and not ended needs it: without it, a plan that would delete a VM is refused.",
+		Validators: []validator.String{notEmpty},
 	}
 }
 
