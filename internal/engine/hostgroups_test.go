@@ -21,12 +21,13 @@ import (
 )
 
 // withHostGroups has two host groups in the first compute cluster: left, the first host, and
-// right, the two others.
+// right, the two others, and two VM groups of an administrator, licensed and spare.
 func withHostGroups(o simulator.Options) simulator.Options {
 	o.Inventory.HostGroups = []simulator.HostGroup{
 		{ComputeCluster: "cluster-a", Name: "left", Hosts: []int{1}},
 		{ComputeCluster: "cluster-a", Name: "right", Hosts: []int{2, 3}},
 	}
+	o.Inventory.VMGroups = []simulator.VMGroup{{ComputeCluster: "cluster-a", Name: "licensed"}, {ComputeCluster: "cluster-a", Name: "spare"}}
 	return o
 }
 

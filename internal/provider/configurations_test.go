@@ -47,7 +47,8 @@ var configurations = map[string][]string{
 // configuredInventory has what the configurations name beyond the standard inventory.
 var configuredInventory = simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
 	{Name: "pod-1", Datastores: []string{"pod-1a"}, StorageDRS: true},
-}, HostGroups: []simulator.HostGroup{{ComputeCluster: "cluster-a", Name: "left", Hosts: []int{1}}}}
+}, HostGroups: []simulator.HostGroup{{ComputeCluster: "cluster-a", Name: "left", Hosts: []int{1}}},
+	VMGroups: []simulator.VMGroup{{ComputeCluster: "cluster-a", Name: "licensed"}}}
 
 // The least of what takes leases, from an OVA in a datastore cluster.
 const (
@@ -55,7 +56,7 @@ const (
     "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}`
 	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
   "image": ` + importedImage + `, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
-	leasedPlacement = `"compute_cluster": "cluster-a", "datastore_cluster": "pod-1", "host_group": "left", "network": "dvpg-nodes"`
+	leasedPlacement = `"compute_cluster": "cluster-a", "datastore_cluster": "pod-1", "host_group": "left", "vm_group": "licensed", "network": "dvpg-nodes"`
 	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "kubernetes_version": "1.37.2",
   "image": ` + importedImage + `, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", ` + leasedParts + `}`

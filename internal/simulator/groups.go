@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
@@ -15,13 +16,19 @@ type HostGroup struct {
 	Hosts          []int // by their numbers, from 1
 }
 
+// VMGroup is a VM group of DRS in the inventory, without machines.
+type VMGroup struct {
+	ComputeCluster string
+	Name           string
+}
+
 // configOf is the configuration of a compute cluster.
 func configOf(cluster *vcsim.ClusterComputeResource) *types.ClusterConfigInfoEx {
 	return cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
 }
 
-// hostGroups makes the host groups of a compute cluster.
-func (b *builder) hostGroups(cluster *vcsim.ClusterComputeResource) error {
+// groups makes the groups of a compute cluster.
+func (b *builder) groups(cluster *vcsim.ClusterComputeResource) error {
 	for _, g := range b.opts.Inventory.HostGroups {
 		if g.ComputeCluster != cluster.Name {
 			continue
@@ -34,6 +41,12 @@ func (b *builder) hostGroups(cluster *vcsim.ClusterComputeResource) error {
 			group.Host = append(group.Host, cluster.Host[n-1])
 		}
 		configOf(cluster).Group = append(configOf(cluster).Group, group)
+	}
+	for _, g := range b.opts.Inventory.VMGroups {
+		if g.ComputeCluster == cluster.Name {
+			info := types.ClusterGroupInfo{Name: g.Name, UserCreated: types.NewBool(true)}
+			configOf(cluster).Group = append(configOf(cluster).Group, &types.ClusterVmGroup{ClusterGroupInfo: info})
+		}
 	}
 	return nil
 }
@@ -48,7 +61,10 @@ func groupNames(cluster *vcsim.ClusterComputeResource) map[string]bool {
 	return names
 }
 
-// checkGroups refuses a group whose name another one has, or none to be changed, the removal of
+// maxGroupName is how many characters the name of a group or of a rule may have.
+const maxGroupName = 80
+
+// checkGroups refuses a group whose name another one has, or is too long, or none to be changed, the removal of
 // one that a rule names, and machines of another compute cluster.
 func checkGroups(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource, spec *types.ClusterConfigSpecEx) fault {
 	names := groupNames(cluster)
@@ -62,6 +78,9 @@ func checkGroups(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource, spec
 		}
 		if change.Info == nil || change.Info.GetClusterGroupInfo().Name == "" {
 			return invalidArgument("groupSpec.info")
+		}
+		if name := change.Info.GetClusterGroupInfo().Name; utf8.RuneCountInString(name) > maxGroupName {
+			return &types.InvalidName{Name: name, Entity: &cluster.Self}
 		}
 		ofVMs, there := names[change.Info.GetClusterGroupInfo().Name]
 		group, isVMs := change.Info.(*types.ClusterVmGroup)

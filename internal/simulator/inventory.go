@@ -191,7 +191,7 @@ func (b *builder) cluster(
 		}
 	}
 
-	if err := b.hostGroups(obj); err != nil {
+	if err := b.groups(obj); err != nil {
 		return none, err
 	}
 	pool := b.ctx.Map.Get(*obj.ResourcePool).(*vcsim.ResourcePool)

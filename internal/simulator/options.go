@@ -96,6 +96,8 @@ type Inventory struct {
 	DatastoreClusters []DatastoreCluster
 	// HostGroups are host groups of DRS.
 	HostGroups []HostGroup
+	// VMGroups are VM groups of DRS, of an administrator.
+	VMGroups []VMGroup
 	// StoragePolicies are the storage policies of vCenter.
 	StoragePolicies []StoragePolicy
 	// OtherVMs is the number of running VMs that Gantry does not own, with

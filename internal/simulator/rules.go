@@ -3,6 +3,7 @@ package simulator
 import (
 	"maps"
 	"slices"
+	"unicode/utf8"
 
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
@@ -63,6 +64,8 @@ func checkRules(ctx *vcsim.Context, cluster *vcsim.ClusterComputeResource, spec 
 		switch {
 		case info.Name == "", !edits && info.Key != 0:
 			return invalidArgument("rulesSpec.info")
+		case utf8.RuneCountInString(info.Name) > maxGroupName:
+			return &types.InvalidName{Name: info.Name, Entity: &cluster.Self}
 		case edits && !has(info.Key):
 			return invalidArgument("rulesSpec.info.key")
 		case taken && (!edits || holder != info.Key):

@@ -160,6 +160,11 @@ func (c *Client) EditRules(ctx context.Context, edits model.RuleEdits) (string, 
 			return "", err
 		}
 	}
+	for _, edit := range edits.VMGroups {
+		if err := addVMGroup(spec, edit); err != nil {
+			return "", err
+		}
+	}
 	defer c.site.changed()
 	op := "change the rules of DRS in " + c.path(ref)
 	res, err := methods.ReconfigureComputeResource_Task(ctx, c.soap, &types.ReconfigureComputeResource_Task{
@@ -214,6 +219,7 @@ func (c *Client) Rules(ctx context.Context, computeCluster string, cluster uuid.
 	for _, p := range found {
 		own.Rules = append(own.Rules, ownRules(p, value[string](p, "name"), cluster)...)
 		own.Groups = append(own.Groups, ownGroups(p, value[string](p, "name"), cluster)...)
+		own.VMGroups = append(own.VMGroups, foreignGroups(p, value[string](p, "name"), nil)...)
 	}
 	return own, nil
 }

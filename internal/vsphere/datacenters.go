@@ -32,6 +32,7 @@ type ComputeCluster struct {
 	// DatastoreClusters are those of which a host can reach a datastore.
 	DatastoreClusters []string
 	HostGroups        []string // of DRS
+	VMGroups          []string // of DRS, but for Gantry's own
 	Networks          []string
 	ResourcePools     []Object
 }
@@ -90,7 +91,7 @@ func (inv *inventory) describe(dc *node) Datacenter {
 
 			DatastoreClusters: inv.podsOf(n.refs("datastore")),
 		}
-		cluster.HostGroups, _ = drsGroups(n.properties)
+		cluster.HostGroups, cluster.VMGroups = drsGroups(n.properties)
 		for _, pool := range inv.below(n.ref, poolTypes...) {
 			cluster.ResourcePools = append(cluster.ResourcePools, pool.object())
 		}

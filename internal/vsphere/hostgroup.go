@@ -11,7 +11,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// drsGroups are the names of the groups of DRS in a compute cluster, each list sorted.
+// drsGroups are the names of the groups of DRS in a compute cluster, each list sorted. Of VM
+// groups those are left out that Gantry makes.
 func drsGroups(p properties) (hosts, vms []string) {
 	config, _ := configured(p)
 	for _, info := range config.Group {
@@ -19,7 +20,9 @@ func drsGroups(p properties) (hosts, vms []string) {
 		case *types.ClusterHostGroup:
 			hosts = append(hosts, group.Name)
 		case *types.ClusterVmGroup:
-			vms = append(vms, group.Name)
+			if !model.OwnGroup(group.Name) {
+				vms = append(vms, group.Name)
+			}
 		}
 	}
 	slices.Sort(hosts)
@@ -40,12 +43,15 @@ func (inv *inventory) groupsOf(cluster uuid.UUID) []model.HostedGroup {
 // one.
 func ownGroups(p properties, name string, cluster uuid.UUID) []model.HostedGroup {
 	config, _ := configured(p)
+	hosts, _ := drsGroups(p)
 	byHostGroup := map[string]*model.HostedGroup{}
 	var order []string
 	at := func(hostGroup string) *model.HostedGroup {
 		if byHostGroup[hostGroup] == nil {
 			order = append(order, hostGroup)
-			byHostGroup[hostGroup] = &model.HostedGroup{ComputeCluster: p.ref.String(), ComputeClusterName: name, HostGroup: hostGroup}
+			byHostGroup[hostGroup] = &model.HostedGroup{
+				ComputeCluster: p.ref.String(), ComputeClusterName: name, HostGroup: hostGroup, Lost: !slices.Contains(hosts, hostGroup),
+			}
 		}
 		return byHostGroup[hostGroup]
 	}
@@ -71,7 +77,8 @@ func ownGroups(p properties, name string, cluster uuid.UUID) []model.HostedGroup
 		g := at(hostGroup)
 		g.RuleKey = rule.Key
 		should, ok := info.(*types.ClusterVmHostRuleInfo)
-		g.Kept = ok && isTrue(should.Enabled) && !isTrue(should.Mandatory) && should.VmGroupName == rule.Name &&
+		g.Off = !isTrue(rule.Enabled)
+		g.Kept = ok && !isTrue(should.Mandatory) && should.VmGroupName == rule.Name &&
 			should.AffineHostGroupName == hostGroup && should.AntiAffineHostGroupName == ""
 	}
 	slices.Sort(order)
@@ -113,7 +120,7 @@ func addGroup(spec *types.ClusterConfigSpecEx, cluster uuid.UUID, edit model.Gro
 				ClusterRuleInfo: types.ClusterRuleInfo{
 					Key:         edit.RuleKey,
 					Name:        name,
-					Enabled:     types.NewBool(true),
+					Enabled:     types.NewBool(!edit.Off),
 					Mandatory:   types.NewBool(false), // where no host of the group can run a VM, another one may
 					UserCreated: types.NewBool(true),
 				},
@@ -137,8 +144,7 @@ func (r *resolver) hostGroup(ref model.PlacementRef, wanted string, cluster *nod
 	field := ref.Field(model.FieldHostGroup)
 	hosts, vms := drsGroups(cluster.properties)
 	if _, known := configured(cluster.properties); !known {
-		r.refuse(field, "The groups of DRS cannot be read",
-			"The account %q cannot read the configuration of %q. Grant it read access there.", r.user, cluster.path)
+		r.refuseGroups(field, cluster)
 		return
 	}
 	switch {

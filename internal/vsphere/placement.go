@@ -20,6 +20,7 @@ func (r *resolver) placement(ref model.PlacementRef, p model.Placement) model.Re
 		resolved.ComputeClusterName = cluster.name
 		resolved.DRS, _ = drsOn(cluster.properties)
 		r.hostGroup(ref, p.HostGroup, cluster)
+		r.vmGroup(ref, p.VMGroup, cluster)
 	}
 	stored := r.storage(ref, p, cluster)
 	network := r.network(ref, p.Network, cluster)

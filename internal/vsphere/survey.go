@@ -88,6 +88,7 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		Rules:      inv.rulesOf(req.Cluster),
 		Hosting:    inv.hosting(own),
 		Groups:     inv.groupsOf(req.Cluster),
+		VMGroups:   inv.vmGroupsOf(own),
 		HeldDisks:  heldDisksOf(own, details),
 		Notes:      notesOf(own, details),
 		Site:       r.site,

@@ -45,6 +45,8 @@ type Facts struct {
 	Hosting []Hosting `json:",omitempty"`
 	// Groups keep VMs on the hosts of host groups.
 	Groups []HostedGroup `json:",omitempty"`
+	// VMGroups are those of the record's that are there, with the VMs that are in them.
+	VMGroups []VMGroup `json:",omitempty"`
 	// Claims are all addresses that the cluster holds, with or without a VM.
 	Claims []Claim
 	// Unclaimed are addresses that VMs of the cluster live on and of which the

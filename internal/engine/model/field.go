@@ -102,6 +102,7 @@ const (
 	FieldDatastoreCluster FieldName = "datastore cluster"
 	FieldStoragePolicy    FieldName = "storage policy"
 	FieldHostGroup        FieldName = "host group"
+	FieldVMGroup          FieldName = "VM group"
 )
 
 // ClusterField is a field of the cluster itself.

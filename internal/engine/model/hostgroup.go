@@ -16,9 +16,17 @@ type HostedGroup struct {
 	Made               bool     // the VM group is there
 	VMs                []string // its, as references in vCenter's order
 	RuleKey            int32    // vCenter's; 0: there is no rule
-	// Kept is that the rule is on and asks what Gantry has made it for.
+	// Kept is that the rule asks what Gantry has made it for, and Off that an administrator, or
+	// vCenter for a conflict with another rule, has turned it off.
 	Kept bool
+	Off  bool `json:",omitzero"`
+	// Lost is that there is no such host group any more.
+	Lost bool `json:",omitzero"`
 }
+
+// MaxHostGroup is how long the name of a host group may be, so that vCenter takes those of its
+// VM group and rule, which have 80 characters at most.
+const MaxHostGroup = 80 - len("gantry-00000000-0000-0000-0000-000000000000.")
 
 // GroupName is the name of the VM group for a host group, and of its rule, unique in each
 // compute cluster.
@@ -50,14 +58,15 @@ type GroupEdit struct {
 	VMs       []string // all that are in it from then on, as references
 	Rule      Operation
 	RuleKey   int32 // of the rule that there is
+	Off       bool  // the rule stays off
 }
 
 // ActionPlaceNodes is the action on VM groups and rules by which nodes are kept on the hosts
-// of host groups.
+// of host groups, and on the VM groups of others that nodes are to be in.
 const ActionPlaceNodes Action = "place_nodes" // target: a compute cluster
 
 // PlaceNodes makes and changes the VM groups and rules that keep nodes of a compute cluster on
-// the hosts of host groups.
+// the hosts of host groups, and puts nodes into the VM groups of others.
 type PlaceNodes struct {
 	ComputeCluster string // reference
 	Name           string

@@ -15,6 +15,8 @@ type Placement struct {
 	IPPoolID         uuid.UUID // uuid.Nil where nodes take leases
 	// HostGroup is the host group of DRS on whose hosts nodes should run; empty: on any.
 	HostGroup string
+	// VMGroup is the VM group of DRS that nodes are put in; empty: none.
+	VMGroup string
 	// References are what the names mean, where Resolved has set them.
 	References References
 }

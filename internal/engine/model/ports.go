@@ -114,9 +114,11 @@ type VCenter interface {
 	MarkAsTemplate(ctx context.Context, vm string) error
 
 	// EditRules adds, changes and deletes anti-affinity rules of a compute cluster, each by its
-	// key, and VM groups with their rules, all in one task. What others have is left alone.
+	// key, VM groups with their rules, and who is in VM groups of others, all in one task. What
+	// others have besides is left alone.
 	EditRules(ctx context.Context, edits RuleEdits) (task string, err error)
-	// Rules are those that a cluster has in a compute cluster, and its VM groups; one call.
+	// Rules are those that a cluster has in a compute cluster, its VM groups, and those of others
+	// with all that are in them; one call.
 	Rules(ctx context.Context, computeCluster string, cluster uuid.UUID) (OwnRules, error)
 
 	// StoreFile writes a file into a folder at the top of a datastore, and makes the folder

@@ -44,15 +44,17 @@ type RuleEdits struct {
 	Cluster        uuid.UUID
 	Edits          []RuleEdit
 	Groups         []GroupEdit
+	VMGroups       []VMGroupEdit
 }
 
 // Empty reports whether nothing is changed.
-func (e *RuleEdits) Empty() bool { return len(e.Edits)+len(e.Groups) == 0 }
+func (e *RuleEdits) Empty() bool { return len(e.Edits)+len(e.Groups)+len(e.VMGroups) == 0 }
 
-// OwnRules are what a cluster has made in compute clusters.
+// OwnRules are what a cluster has made in compute clusters, and the VM groups of others there.
 type OwnRules struct {
-	Rules  []Rule
-	Groups []HostedGroup
+	Rules    []Rule
+	Groups   []HostedGroup
+	VMGroups []VMGroup
 }
 
 // Hosting is where VMs of a node pool, or the load balancer, are.

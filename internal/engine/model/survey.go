@@ -118,6 +118,8 @@ type Survey struct {
 	Hosting []Hosting
 	// Groups keep machines on the hosts of host groups.
 	Groups []HostedGroup
+	// VMGroups are those that others have made, with the machines that are in them.
+	VMGroups []VMGroup
 
 	// HeldDisks are the disks of the machines that their snapshots hold, by reference.
 	HeldDisks map[string][]HeldDisk

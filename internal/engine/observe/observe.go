@@ -181,6 +181,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Rules = survey.Rules
 	w.Facts.Hosting = survey.Hosting
 	w.Facts.Groups = survey.Groups
+	w.Facts.VMGroups = recordedGroups(survey.VMGroups, req.record)
 	w.addMissing(known, survey)
 	w.Limits = model.Limits{
 		APIVersion: survey.APIVersion,

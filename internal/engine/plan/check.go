@@ -26,6 +26,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.snapshots())
 	p.Add(c.missingPrivileges())
 	p.Add(c.groups())
+	p.Add(c.vmGroups())
 	p.Add(insideFindings(limits.Inside, spec.Target(), p.Steps()))
 	p.Add(c.ranges())
 	p.MissingIPPools = c.missingIPPools()
@@ -160,7 +161,7 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 				return !slices.ContainsFunc(c.spec.NodePools(), func(pool model.NodePool) bool {
 					return len(c.builds) > 0 && c.uses(pool.Name) && (pool.Image.Template == "" || field.Name == model.FieldImageFolder)
 				})
-			case field.Name == model.FieldHostGroup && c.placesNodes(c.computeClusterOf(field)):
+			case (field.Name == model.FieldHostGroup || field.Name == model.FieldVMGroup) && c.placesAnew(field):
 				return false
 			case field.NodePool != "":
 				return len(c.builds) == 0 || !c.uses(field.NodePool)
@@ -173,12 +174,6 @@ func (c check) needed(findings []model.Finding) []model.Finding {
 		}
 	}
 	return needed
-}
-
-// computeClusterOf is the reference of the compute cluster of a placement.
-func (c check) computeClusterOf(field model.Field) string {
-	index, _ := field.Placement.Get()
-	return c.limits.Site.Placements[model.PlacementRef{NodePool: field.NodePool, Index: index}].ComputeCluster
 }
 
 // missingIPPools are the pools that nodes need and the ledger does not have, or

@@ -129,7 +129,7 @@ func (p *nodePoolPlan) rollOut(v view, pool model.NodePool, r replacement, membe
 		e.nodes = append(e.nodes, m.Marker.EncryptionKeys)
 	}
 	creations.keys = e.keys()
-	creations.counts = placementCounts(pool, stays, v.facts.Groups)
+	creations.counts = placementCounts(pool, stays, v.facts)
 	second, _ := roll(pool, writers, 0, creations)
 	p.rollout = append(p.rollout, second...)
 	p.findings.Add(twiceFindings(e, r, readers, writers))

@@ -17,32 +17,47 @@ func noDRSForGroup(f *model.Findings, field model.Field, hostGroup, computeClust
 }
 
 // placeFindings warn of nodes that no rule keeps on the hosts of their host group, as DRS is
-// off.
+// off or the host group is gone, and of those that cannot be in their VM group.
 func placeFindings(v view) model.Findings {
 	var f model.Findings
 	for _, pool := range placedPools(v.spec) {
 		for i, place := range pool.Placements {
-			at := placementField(pool, i)
 			for _, h := range v.facts.Hosting {
 				named := object{model.FieldComputeCluster, place.ComputeCluster, place.References.ComputeCluster}
 				here := named.is(object{model.FieldComputeCluster, h.ComputeClusterName, h.ComputeCluster})
-				if place.HostGroup != "" && h.NodePool == pool.Name && here && !h.DRS {
-					noDRSForGroup(&f, at, place.HostGroup, h.ComputeClusterName)
+				if h.NodePool != pool.Name || !here {
+					continue
 				}
+				at := placementField(pool, i, model.FieldHostGroup)
+				switch {
+				case place.HostGroup == "":
+				case !h.DRS:
+					noDRSForGroup(&f, at, place.HostGroup, h.ComputeClusterName)
+				case lostHostGroup(v.facts, h.ComputeCluster, place.HostGroup):
+					f.Warn(at, "Host group is gone", "There is no host group %q in compute cluster %q any more, so that nothing keeps nodes on its "+
+						"hosts. Make it again in the vSphere Client, at Configure > VM/Host Groups of the compute cluster, or change host_group. "+
+						"No node is built there before.", place.HostGroup, h.ComputeClusterName)
+				}
+				joinFindings(&f, v.facts, placementField(pool, i, model.FieldVMGroup), place.VMGroup, h)
 			}
 		}
 	}
 	return f
 }
 
-// placementField is the host group of a placement; the load balancer is on the first one of
-// the control plane.
-func placementField(pool model.NodePool, index int) model.Field {
+// lostHostGroup reports whether a host group is gone that nodes were kept on the hosts of.
+func lostHostGroup(facts *model.Facts, computeCluster, hostGroup string) bool {
+	return slices.ContainsFunc(GroupsIn(facts, computeCluster), func(g model.HostedGroup) bool { return g.HostGroup == hostGroup && g.Lost })
+}
+
+// placementField is a field of a placement; the load balancer is on the first one of the
+// control plane.
+func placementField(pool model.NodePool, index int, name model.FieldName) model.Field {
 	ref := model.PlacementRef{NodePool: pool.Name, Index: index}
 	if pool.LoadBalancer() {
 		ref = model.PlacementRef{NodePool: model.ControlPlanePool}
 	}
-	return ref.Field(model.FieldHostGroup)
+	return ref.Field(name)
 }
 
 // placesNodes reports whether the plan changes VM groups in a compute cluster.
@@ -51,6 +66,23 @@ func (c check) placesNodes(computeCluster string) bool {
 		s, ok := step.(model.PlaceNodes)
 		return ok && s.ComputeCluster == computeCluster
 	})
+}
+
+// placesAnew reports whether the plan is to keep nodes on the hosts of a host group, or to put
+// them into a VM group, in which they were not kept before. One that was deleted since is told
+// of by a warning, and stops nothing else.
+func (c check) placesAnew(field model.Field) bool {
+	index, _ := field.Placement.Get()
+	ref := model.PlacementRef{NodePool: field.NodePool, Index: index}
+	at := c.limits.Site.Placements[ref].ComputeCluster
+	switch {
+	case !c.placesNodes(at):
+		return false
+	case field.Name == model.FieldHostGroup:
+		return !lostHostGroup(c.facts, at, c.place(ref).HostGroup)
+	default:
+		return !recordsVMGroup(c.facts.Record, at, c.place(ref).VMGroup)
+	}
 }
 
 // groups warns of placements whose host group nothing will keep nodes on.
@@ -92,46 +124,45 @@ func placedCondition(spec *model.ClusterSpec, facts *model.Facts) *model.Conditi
 	for _, m := range facts.VMs() {
 		names[m.Ref] = m.Marker.Node
 	}
-	var off, outside, without []string
-	seen := map[string]bool{}
-	for _, h := range facts.Hosting {
-		if seen[h.ComputeCluster] {
-			continue
-		}
-		seen[h.ComputeCluster] = true
+	var off, outside, without, disabled, lost []string
+	for _, h := range hostingOnce(facts) {
 		groups := GroupsIn(facts, h.ComputeCluster)
 		for vm, hostGroup := range HostGroups(spec, facts, h.ComputeCluster) {
 			where := fmt.Sprintf("%s in %s", hostGroup, h.ComputeClusterName)
-			kept := slices.ContainsFunc(groups, func(g model.HostedGroup) bool { return g.HostGroup == hostGroup && g.Kept })
+			var group model.HostedGroup
+			if i := slices.IndexFunc(groups, func(g model.HostedGroup) bool { return g.HostGroup == hostGroup }); i >= 0 {
+				group = groups[i]
+			}
 			switch {
 			case hostGroup == "":
 			case !h.DRS:
 				off = append(off, names[vm])
-			case !kept:
+			case group.Lost:
+				lost = append(lost, where)
+			case !group.Kept:
 				without = append(without, where)
+			case group.Off:
+				disabled = append(disabled, where)
 			case !inGroup(groups, hostGroup, vm):
 				outside = append(outside, names[vm])
 			}
 		}
 	}
-	return placedVerdict(kind, off, outside, without)
-}
-
-func placedVerdict(kind string, off, outside, without []string) *model.Condition {
-	sorted := func(words []string) string {
-		slices.Sort(words)
-		return model.Listed(slices.Compact(words))
-	}
 	var c model.Condition
 	switch {
+	case len(lost) > 0:
+		c = condition(kind, false, "", "HostGroupGone", "Host groups that nodes are to be kept on are not there any more: "+sortedWords(lost)+".")
 	case len(without) > 0:
-		c = condition(kind, false, "", "NoRule", "No rule that is on keeps nodes on the hosts of "+sorted(without)+
-			": the account may not make one ("+editCluster+"), vCenter turned it off for a conflict with another rule, or the next apply makes it.")
+		c = condition(kind, false, "", "NoRule", "No rule keeps nodes on the hosts of "+sortedWords(without)+
+			": the account may not make one ("+editCluster+"), or the next apply makes it.")
+	case len(disabled) > 0:
+		c = condition(kind, false, "", "RuleDisabled", "The rule is turned off that keeps nodes on the hosts of "+sortedWords(disabled)+
+			": by an administrator, or by vCenter for a conflict with another rule. Nobody but an administrator turns it on again.")
 	case len(outside) > 0:
 		c = condition(kind, false, "", "OutsideGroup", "Nodes are not in the VM group that keeps them on the hosts of their host group: "+
-			sorted(outside)+".")
+			sortedWords(outside)+".")
 	case len(off) > 0:
-		c = condition(kind, false, "", "NoDRS", "DRS is off, and nothing keeps nodes on the hosts of their host group: "+sorted(off)+".")
+		c = condition(kind, false, "", "NoDRS", "DRS is off, and nothing keeps nodes on the hosts of their host group: "+sortedWords(off)+".")
 	default:
 		c = condition(kind, true, "Placed", "", "")
 	}

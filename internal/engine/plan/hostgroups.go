@@ -8,29 +8,35 @@ import (
 )
 
 // placementsOf are the placements of a pool that machines are on; -1: none of the pool's.
-// Where placements differ in nothing but their host group, the group that a VM is in says
-// which is its own, and those in none fill the placements evenly, in the order of their
-// ordinals.
-func placementsOf(pool model.NodePool, machines []model.Machine, groups []model.HostedGroup) []int {
+// Where placements differ in nothing but their groups, those that a VM is in say which is its
+// own, and those in none fill the placements evenly, in the order of their ordinals.
+func placementsOf(pool model.NodePool, machines []model.Machine, facts *model.Facts) []int {
 	at := make([]int, len(machines))
 	counts := make([]int, len(pool.Placements))
 	alike := map[int][]int{} // what those may be on that have no place yet, by their index
 	for i, m := range machines {
 		var fit []int
+		most := 0
 		for p, place := range pool.Placements {
-			if builtOn(place, m.Marker) {
+			if !builtOn(place, m.Marker) {
+				continue
+			}
+			in := groupsAround(facts, place, m.Ref)
+			if in > most {
+				fit, most = nil, in
+			}
+			if in == most {
 				fit = append(fit, p)
 			}
 		}
-		in := slices.IndexFunc(fit, func(p int) bool { return inGroup(groups, pool.Placements[p].HostGroup, m.Ref) })
-		switch {
-		case len(fit) == 0:
+		switch len(fit) {
+		case 0:
 			at[i] = -1
-		case len(fit) > 1 && in < 0:
-			alike[i] = fit
-		default:
-			at[i] = fit[max(in, 0)]
+		case 1:
+			at[i] = fit[0]
 			counts[at[i]]++
+		default:
+			alike[i] = fit
 		}
 	}
 	open := slices.SortedFunc(maps.Keys(alike), func(a, b int) int { return machines[a].Marker.Ordinal - machines[b].Marker.Ordinal })
@@ -39,6 +45,18 @@ func placementsOf(pool model.NodePool, machines []model.Machine, groups []model.
 		counts[at[i]]++
 	}
 	return at
+}
+
+// groupsAround is in how many of the groups that a placement asks for a VM is.
+func groupsAround(facts *model.Facts, place model.Placement, vm string) int {
+	in := 0
+	if inGroup(facts.Groups, place.HostGroup, vm) {
+		in++
+	}
+	if slices.ContainsFunc(facts.VMGroups, func(g model.VMGroup) bool { return g.Name == place.VMGroup && slices.Contains(g.VMs, vm) }) {
+		in++
+	}
+	return in
 }
 
 // inGroup reports whether a VM is in the VM group for a host group.
@@ -50,6 +68,11 @@ func inGroup(groups []model.HostedGroup, hostGroup, vm string) bool {
 // for one that has none. A VM that is not on a placement of its pool any more, and is replaced
 // or deleted next, is not among them: it stays where it is.
 func HostGroups(spec *model.ClusterSpec, facts *model.Facts, computeCluster string) map[string]string {
+	return groupsOf(spec, facts, computeCluster, func(p model.Placement) string { return p.HostGroup })
+}
+
+// groupsOf are those of one kind that the VMs in a compute cluster are to be in.
+func groupsOf(spec *model.ClusterSpec, facts *model.Facts, computeCluster string, of func(model.Placement) string) map[string]string {
 	there := map[string]bool{}
 	for _, h := range facts.Hosting {
 		for _, vms := range h.VMs {
@@ -61,11 +84,11 @@ func HostGroups(spec *model.ClusterSpec, facts *model.Facts, computeCluster stri
 	wanted := map[string]string{}
 	for _, pool := range placedPools(spec) {
 		machines := slices.DeleteFunc(slices.Clone(facts.VMs()), func(m model.Machine) bool { return m.Marker.NodePool != pool.Name })
-		for i, at := range placementsOf(pool, machines, facts.Groups) {
+		for i, at := range placementsOf(pool, machines, facts) {
 			m := machines[i]
 			elsewhere := m.Marker.References.ComputeCluster != "" && m.Marker.References.ComputeCluster != computeCluster
 			if at >= 0 && there[m.Ref] && !elsewhere {
-				wanted[m.Ref] = pool.Placements[at].HostGroup
+				wanted[m.Ref] = of(pool.Placements[at])
 			}
 		}
 	}
@@ -89,7 +112,8 @@ func GroupsIn(facts *model.Facts, computeCluster string) []model.HostedGroup {
 // GroupEdits are what is to become now of the VM groups of a compute cluster and their rules,
 // given the host groups of its VMs. A rule is made once its group is there, and a group goes
 // once its rule has gone: after they are done, there may be others. What others have put into
-// a group stays, and keeps it.
+// a group stays, and keeps it. A rule that was turned off stays so: vCenter would turn one off
+// again that contradicts another one. None is made for a host group that is gone.
 func GroupEdits(groups []model.HostedGroup, wanted map[string]string) []model.GroupEdit {
 	byHostGroup := map[string]model.HostedGroup{}
 	for _, g := range groups {
@@ -110,7 +134,7 @@ func GroupEdits(groups []model.HostedGroup, wanted map[string]string) []model.Gr
 }
 
 func groupEdit(g model.HostedGroup, wanted map[string]string) model.GroupEdit {
-	edit := model.GroupEdit{HostGroup: g.HostGroup, RuleKey: g.RuleKey}
+	edit := model.GroupEdit{HostGroup: g.HostGroup, RuleKey: g.RuleKey, Off: g.Off}
 	for _, vm := range g.VMs {
 		if hostGroup, ours := wanted[vm]; !ours || hostGroup == g.HostGroup {
 			edit.VMs = append(edit.VMs, vm)
@@ -140,7 +164,7 @@ func groupEdit(g model.HostedGroup, wanted map[string]string) model.GroupEdit {
 		edit.Group = model.Edit
 	}
 	switch {
-	case !kept || !g.Made || g.Kept:
+	case !kept || !g.Made || g.Kept || g.Lost:
 	case g.RuleKey == 0:
 		edit.Rule = model.Add
 	default:
@@ -163,16 +187,24 @@ func GroupDeletions(groups []model.HostedGroup) []model.GroupEdit {
 }
 
 // placeSteps bring the VM groups to what they are to be by which nodes are kept on the hosts
-// of host groups. Those of nodes that the plan makes and deletes are changed with these.
+// of host groups, and those of others that nodes are to be in. Those of nodes that the plan
+// makes and deletes are changed with these.
 func placeSteps(v view, observed *model.Facts) []model.Step {
 	var there []computeCluster
 	for _, g := range observed.Groups {
 		there = append(there, computeCluster{g.ComputeCluster, g.ComputeClusterName})
 	}
+	changed := slices.DeleteFunc(ruledClusters(observed, there), func(c computeCluster) bool {
+		return len(GroupEdits(GroupsIn(observed, c.ref), HostGroups(v.spec, observed, c.ref))) == 0
+	})
+	for _, c := range joinSteps(v, observed) {
+		if !slices.Contains(changed, c) {
+			changed = append(changed, c)
+		}
+	}
 	var steps []model.Step
-	for _, c := range ruledClusters(observed, there) {
-		shown := v.spec.Placed == nil || v.spec.Placed[c.name]
-		if shown && len(GroupEdits(GroupsIn(observed, c.ref), HostGroups(v.spec, observed, c.ref))) > 0 {
+	for _, c := range changed {
+		if v.spec.Placed == nil || v.spec.Placed[c.name] {
 			steps = append(steps, model.PlaceNodes{ComputeCluster: c.ref, Name: c.name})
 		}
 	}

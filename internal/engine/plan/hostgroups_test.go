@@ -32,12 +32,16 @@ func TestGroupsThatAreNotAsTheyAreToBe(t *testing.T) {
 		change    func(*model.ClusterSpec, *model.Facts)
 		want      string
 	}{
-		"none is asked for":        {},
-		"there is none":            {hostGroup: "left", want: step},
-		"it is whole":              {hostGroup: "left", groups: []model.HostedGroup{groupFor("left", three...)}},
-		"a VM was taken out":       {hostGroup: "left", groups: []model.HostedGroup{groupFor("left", three[1:]...)}, want: step},
-		"others have added a VM":   {hostGroup: "left", groups: []model.HostedGroup{groupFor("left", append(slices.Clone(three), "vm-x")...)}},
-		"the rule is off":          {hostGroup: "left", groups: changed(func(g *model.HostedGroup) { g.Kept = false }), want: step},
+		"none is asked for":       {},
+		"there is none":           {hostGroup: "left", want: step},
+		"it is whole":             {hostGroup: "left", groups: []model.HostedGroup{groupFor("left", three...)}},
+		"a VM was taken out":      {hostGroup: "left", groups: []model.HostedGroup{groupFor("left", three[1:]...)}, want: step},
+		"others have added a VM":  {hostGroup: "left", groups: []model.HostedGroup{groupFor("left", append(slices.Clone(three), "vm-x")...)}},
+		"the rule asks otherwise": {hostGroup: "left", groups: changed(func(g *model.HostedGroup) { g.Kept = false }), want: step},
+		"the rule is off":         {hostGroup: "left", groups: changed(func(g *model.HostedGroup) { g.Off = true })},
+		"the host group is gone, and its rule": {hostGroup: "left", groups: changed(func(g *model.HostedGroup) {
+			g.Kept, g.RuleKey, g.Lost = false, 0, true
+		})},
 		"the rule is gone":         {hostGroup: "left", groups: changed(func(g *model.HostedGroup) { g.Kept, g.RuleKey = false, 0 }), want: step},
 		"the VM group is gone":     {hostGroup: "left", groups: changed(func(g *model.HostedGroup) { g.Made, g.VMs = false, nil }), want: step},
 		"another one is asked for": {hostGroup: "right", groups: []model.HostedGroup{groupFor("left", three...)}, want: step},
@@ -283,6 +287,39 @@ func TestUnknownHostGroupsAreTold(t *testing.T) {
 	}
 }
 
+// A host group that was deleted under a running cluster is a warning, also while nodes go to
+// another one, and an error only where nodes are to be built on it.
+func TestHostGroupsThatWereDeleted(t *testing.T) {
+	t.Parallel()
+	s, f := small(1, 2), running(1, 2)
+	hosted(f, "cp", 1, 2)
+	hosted(f, "w", 2, 2)
+	for i := range f.Hosting {
+		f.Hosting[i].ComputeCluster = "ref-compute"
+	}
+	for i := range f.Machines {
+		f.Machines[i].Marker.References.ComputeCluster = ""
+	}
+	g := groupFor("left", "vm-c-w-1", "vm-c-w-2")
+	g.ComputeCluster, g.Kept, g.RuleKey, g.Lost = "ref-compute", false, 0, true
+	f.Groups = []model.HostedGroup{g}
+	s.Workers[0].Placements[0].HostGroup = "left"
+	field := model.PlacementRef{NodePool: "w"}.Field(model.FieldHostGroup)
+	l := limitsFor(s, 100)
+	l.Findings.Refuse(field, "Unknown host group", "none")
+	if p := checked(s, f, l); !p.Empty() || len(p.Problems) > 0 || !says(on(p.Warnings, field), "Host group is gone", `"left"`) {
+		t.Errorf("it runs: %s, %v, %v", names(p), p.Problems, p.Warnings)
+	}
+	s.ControlPlane.Placements[0].HostGroup = "right"
+	if p := checked(s, f, l); names(p) != "place_nodes compute" || len(p.Problems) > 0 {
+		t.Errorf("others are placed: %s, %v", names(p), p.Problems)
+	}
+	s.Workers[0].Count = 3
+	if p := checked(s, f, l); !says(on(p.Problems, field), "Unknown host group") {
+		t.Errorf("one is built there: %s, %v", names(p), p.Problems)
+	}
+}
+
 func TestConditionOfHostGroups(t *testing.T) {
 	t.Parallel()
 	s, f := small(1, 2), running(1, 2)
@@ -303,6 +340,9 @@ func TestConditionOfHostGroups(t *testing.T) {
 		t.Errorf("none is asked for: %s", got)
 	}
 	s.Workers[0].Placements[0].HostGroup = "left"
+	turnedOff, lost := groupFor("left", "vm-c-w-1", "vm-c-w-2"), groupFor("left", "vm-c-w-1", "vm-c-w-2")
+	turnedOff.Off = true
+	lost.Lost = true
 	off := groupFor("left", "vm-c-w-1", "vm-c-w-2")
 	off.Kept = false
 	for _, c := range []struct {
@@ -311,6 +351,8 @@ func TestConditionOfHostGroups(t *testing.T) {
 	}{
 		{nil, "NoRule"},
 		{[]model.HostedGroup{off}, "NoRule"},
+		{[]model.HostedGroup{turnedOff}, "RuleDisabled"},
+		{[]model.HostedGroup{lost}, "HostGroupGone"},
 		{[]model.HostedGroup{groupFor("left", "vm-c-w-1")}, "OutsideGroup"},
 		{[]model.HostedGroup{groupFor("left", "vm-c-w-1", "vm-c-w-2")}, "Placed"},
 	} {

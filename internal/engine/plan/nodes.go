@@ -159,7 +159,7 @@ func newCreations(v view, pool model.NodePool, members, current []model.Machine)
 		pool:    pool,
 		pending: pendingOrdinals(v, pool.Name, members),
 		counter: v.counter(pool.Name),
-		counts:  placementCounts(pool, current, v.facts.Groups),
+		counts:  placementCounts(pool, current, v.facts),
 	}
 	if pool.ControlPlane() {
 		c.keys = v.encryption().keys()
@@ -241,9 +241,9 @@ func (v view) unclaimed(pool string, ordinal int) int {
 }
 
 // placementCounts is how many machines each placement of a pool has.
-func placementCounts(pool model.NodePool, machines []model.Machine, groups []model.HostedGroup) []int {
+func placementCounts(pool model.NodePool, machines []model.Machine, facts *model.Facts) []int {
 	counts := make([]int, len(pool.Placements))
-	for _, i := range placementsOf(pool, machines, groups) {
+	for _, i := range placementsOf(pool, machines, facts) {
 		if i >= 0 {
 			counts[i]++
 		}

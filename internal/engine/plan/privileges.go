@@ -155,7 +155,7 @@ func (c check) ruledObjects() []privilegedObject {
 	}
 	for _, ref := range c.placements() {
 		pool, _ := c.spec.NodePool(ref.NodePool)
-		ruled := pool.Spreads() || c.place(ref).HostGroup != ""
+		ruled := pool.Spreads() || c.place(ref).HostGroup+c.place(ref).VMGroup != ""
 		if found := c.limits.Site.Placements[ref]; ruled && len(c.builds) > 0 && found.DRS {
 			add(found.ComputeCluster, found.ComputeClusterName, ref.Field(model.FieldComputeCluster))
 		}

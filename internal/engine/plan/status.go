@@ -58,6 +58,9 @@ func Status(spec *model.ClusterSpec, facts *model.Facts, checks *model.HealthChe
 	if c := placedCondition(spec, facts); c != nil {
 		st.Conditions = append(st.Conditions, *c)
 	}
+	if c := groupedCondition(spec, facts); c != nil {
+		st.Conditions = append(st.Conditions, *c)
+	}
 	if c := storageCondition(checks); c != nil {
 		st.Conditions = append(st.Conditions, *c)
 	}

@@ -220,6 +220,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 	if reached {
 		lost = r.leasedRecord()
 		lost.VMTags = r.givenVMTags()
+		lost.VMGroups = r.givenVMGroups()
 		reset, _ = r.World.Facts.BuiltFor()
 		keys = plan.PossibleKeys(r.Spec, &r.World.Facts)
 	}
@@ -247,6 +248,7 @@ func (r *Runner) createRecord(ctx context.Context) error {
 		LoadBalancer:     lost.LoadBalancer,
 		Members:          lost.Members,
 		VMTags:           lost.VMTags,
+		VMGroups:         lost.VMGroups,
 	})
 	if err != nil {
 		return err

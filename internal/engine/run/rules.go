@@ -16,8 +16,8 @@ import (
 // group and its rule take two of them.
 const ruleAttempts = 4
 
-// rules keep the nodes of pools on different hosts, and nodes on the hosts of host groups. They
-// are changed before a node is powered on and at the end of a run, those of one kind and
+// rules keep the nodes of pools on different hosts, nodes on the hosts of host groups, and nodes
+// in the VM groups of others. They are changed before a node is powered on and at the end of a run, those of one kind and
 // compute cluster in one task with all VMs that there are by then. That they cannot be changed
 // fails no node: it is a warning.
 type rules struct {
@@ -25,6 +25,7 @@ type rules struct {
 
 	mu       sync.Mutex
 	clusters map[string]*ruledCluster
+	nodes    map[string]model.Marker // of all VMs of the run's cluster, by their references
 }
 
 // ruleKind is what rules are for: one kind that cannot be changed keeps the other from nothing.
@@ -33,6 +34,7 @@ type ruleKind int
 const (
 	apart  ruleKind = iota // nodes are kept on different hosts
 	placed                 // nodes are kept on the hosts of a host group
+	joined                 // nodes are in a VM group of others
 )
 
 // ruledCluster is a compute cluster with the VMs and rules of the run's cluster.
@@ -41,17 +43,21 @@ type ruledCluster struct {
 	turn sync.Mutex // of who changes its rules
 
 	// The rest is the rules' lock's.
-	own     model.OwnRules
-	there   map[string]plan.PoolVMs
-	groups  map[string]string // the host group of each VM
-	drs     bool
-	changed bool              // by this run: a VM was made or deleted
-	failed  map[ruleKind]bool // to be changed
+	own      model.OwnRules
+	there    map[string]plan.PoolVMs
+	groups   map[string]string // the host group of each VM
+	vmGroups map[string]string // the VM group of each VM
+	drs      bool
+	changed  bool              // by this run: a VM was made or deleted
+	failed   map[ruleKind]bool // to be changed
 }
 
 func newRules(r *Runner) *rules {
-	x := &rules{runner: r, clusters: map[string]*ruledCluster{}}
+	x := &rules{runner: r, clusters: map[string]*ruledCluster{}, nodes: map[string]model.Marker{}}
 	facts := &r.World.Facts
+	for _, m := range facts.VMs() {
+		x.nodes[m.Ref] = m.Marker
+	}
 	for _, h := range facts.Hosting {
 		x.at(h.ComputeCluster).drs = h.DRS
 	}
@@ -61,10 +67,16 @@ func newRules(r *Runner) *rules {
 	for _, g := range facts.Groups {
 		x.at(g.ComputeCluster)
 	}
+	for _, g := range facts.Record.VMGroups {
+		x.at(g.ComputeCluster)
+	}
 	for ref, c := range x.clusters {
 		c.there, c.own.Rules = plan.Ruled(facts, ref)
 		c.own.Groups = plan.GroupsIn(facts, ref)
 		c.groups = plan.HostGroups(r.Spec, facts, ref)
+		now := plan.JoinedIn(r.Spec, facts, ref, c.drs, false)
+		c.own.VMGroups = now.Groups
+		c.vmGroups = now.Wanted
 	}
 	return x
 }
@@ -72,10 +84,11 @@ func newRules(r *Runner) *rules {
 func (x *rules) at(ref string) *ruledCluster {
 	if x.clusters[ref] == nil {
 		x.clusters[ref] = &ruledCluster{
-			ref:    ref,
-			there:  map[string]plan.PoolVMs{},
-			groups: map[string]string{},
-			failed: map[ruleKind]bool{},
+			ref:      ref,
+			there:    map[string]plan.PoolVMs{},
+			groups:   map[string]string{},
+			vmGroups: map[string]string{},
+			failed:   map[ruleKind]bool{},
 		}
 	}
 	return x.clusters[ref]
@@ -92,6 +105,8 @@ func (x *rules) made(n *newNode) {
 	c := x.at(place.ComputeCluster)
 	c.drs = c.drs || place.DRS
 	c.groups[n.vm] = n.Place().HostGroup
+	c.vmGroups[n.vm] = n.Place().VMGroup
+	x.nodes[n.vm] = model.Marker{Node: n.Node, NodePool: n.NodePool.Name, Ordinal: n.Ordinal}
 	vms := c.there[n.NodePool.Name]
 	fit := 0
 	for _, host := range place.Hosts {
@@ -116,7 +131,10 @@ func (x *rules) gone(m model.Machine) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	delete(x.nodes, m.Ref)
 	for _, c := range x.clusters {
+		delete(c.groups, m.Ref)
+		delete(c.vmGroups, m.Ref)
 		vms, ok := c.there[m.Marker.NodePool]
 		if !ok || !slices.Contains(vms.VMs, m.Ref) {
 			continue
@@ -130,19 +148,24 @@ func (x *rules) gone(m model.Machine) {
 		for i, g := range c.own.Groups {
 			c.own.Groups[i].VMs = without(g.VMs)
 		}
-		delete(c.groups, m.Ref)
+		for i, g := range c.own.VMGroups {
+			c.own.VMGroups[i].VMs = without(g.VMs)
+		}
 	}
 }
 
 // joins reports whether the VM of a node has to be in a VM group before it is powered on.
-func (x *rules) joins(n *newNode) bool { return n.Place().HostGroup != "" && n.resolved().DRS }
+func (x *rules) joins(n *newNode) bool { return grouped(n) && n.resolved().DRS }
+
+// grouped reports whether the placement of a node asks for a group.
+func grouped(n *newNode) bool { return n.Place().HostGroup != "" || n.Place().VMGroup != "" }
 
 // admit has the rules hold a node that is about to be powered on.
 func (x *rules) admit(ctx context.Context, n *newNode) error {
 	x.mu.Lock()
 	c := x.clusters[n.resolved().ComputeCluster]
 	x.mu.Unlock()
-	if c == nil || !n.NodePool.Spreads() && n.Place().HostGroup == "" {
+	if c == nil || !n.NodePool.Spreads() && !grouped(n) {
 		return nil
 	}
 	return x.settle(ctx, c)
@@ -152,7 +175,8 @@ func (x *rules) admit(ctx context.Context, n *newNode) error {
 func (x *rules) settleAll(ctx context.Context) error {
 	var errs []error
 	for _, ref := range slices.Sorted(maps.Keys(x.clusters)) {
-		if c := x.clusters[ref]; c.changed && ctx.Err() == nil {
+		c := x.clusters[ref]
+		if (c.changed || len(x.joinedNow(c).Forgotten()) > 0) && ctx.Err() == nil {
 			errs = append(errs, x.settle(ctx, c))
 		}
 	}
@@ -169,7 +193,7 @@ func (x *rules) settle(ctx context.Context, c *ruledCluster) error {
 			return err
 		}
 	}
-	return nil
+	return x.settleJoined(ctx, c)
 }
 
 func (x *rules) settleKind(ctx context.Context, c *ruledCluster, kind ruleKind) error {
@@ -203,7 +227,11 @@ func (x *rules) due(c *ruledCluster, kind ruleKind) model.RuleEdits {
 	if c.failed[kind] || x.runner.Spec.ControlPlane.Count == 0 {
 		return edits
 	}
-	if kind == placed {
+	switch kind {
+	case joined:
+		edits.VMGroups = x.joinedIn(c).Edits()
+		return edits
+	case placed:
 		edits.Groups = slices.DeleteFunc(plan.GroupEdits(c.own.Groups, c.groups), func(e model.GroupEdit) bool {
 			return !c.drs && e.Group != model.Remove && e.Rule != model.Remove
 		})
@@ -221,8 +249,7 @@ var errNothingDue = errors.New("nothing is due")
 // edit changes rules, and reads them: their keys, and what others have made of them since. A
 // group's VMs are written as a whole: who else is in it by now is read before.
 func (x *rules) edit(ctx context.Context, c *ruledCluster, kind ruleKind, edits model.RuleEdits) error {
-	r := x.runner
-	if kind == placed {
+	if kind != apart {
 		if err := x.read(ctx, c); err != nil {
 			return err
 		}
@@ -230,11 +257,7 @@ func (x *rules) edit(ctx context.Context, c *ruledCluster, kind ruleKind, edits 
 			return errNothingDue
 		}
 	}
-	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.EditRules(ctx, edits) })
-	if errors.Is(err, model.ErrPermission) || stopsRules(ctx, err) {
-		return err
-	}
-	return errors.Join(err, x.read(ctx, c))
+	return x.editOf(ctx, c, edits)
 }
 
 // read reads the rules of a compute cluster.
@@ -264,7 +287,12 @@ func (x *rules) giveUp(c *ruledCluster, kind ruleKind, cause error) {
 		why = cause.Error()
 	}
 	at := model.ClusterField(model.FieldClusterName)
-	if kind == placed {
+	switch kind {
+	case joined:
+		x.runner.warnings.add(model.NewFinding(at, "Nodes are not in their VM groups",
+			"Who is in the VM groups of a compute cluster could not be changed: %s. The condition NodesGrouped says which nodes are not.", why))
+		return
+	case placed:
 		x.runner.warnings.add(model.NewFinding(at, "Nodes are not kept on the hosts of their host group",
 			"The VM groups of a compute cluster, or their rules, could not be changed: %s. Nodes may run on any host. "+
 				"The condition NodesPlaced says which.", why))

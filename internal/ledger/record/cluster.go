@@ -90,6 +90,8 @@ type Cluster struct {
 
 	// VMTags are those of vSphere that all VMs are given. It is written before they are.
 	VMTags []VMTag
+	// VMGroups are those that VMs are put in. It is written before they are.
+	VMGroups []VMGroup
 
 	// Ranges are those of IP pools that the cluster has reserved, by their names: each address
 	// of them was claimed. A range is written once that is so, and goes before any is released.
@@ -159,6 +161,7 @@ type clusterWire struct {
 	Members          map[int]netip.Addr `json:"me,omitempty"`
 	VMTags           []string           `json:"vt,omitempty"`
 	OthersTags       othersTags         `json:"vo,omitempty"`
+	VMGroups         []vmGroupWire      `json:"vg,omitempty"`
 	Former           map[int]netip.Addr `json:"fo,omitempty"`
 	Ranges           map[string]string  `json:"rg,omitempty"`
 	Progress         int64              `json:"q,omitempty"`
@@ -222,6 +225,7 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 	w.Restarted = formatOrdinals(c.Restarted)
 	w.EncryptionKeys = formatNumbers(c.EncryptionKeys)
 	w.VMTags, w.OthersTags = formatVMTags(c.VMTags)
+	w.VMGroups = formatVMGroups(c.VMGroups)
 	return json.Marshal(w)
 }
 
@@ -309,6 +313,9 @@ func (c *Cluster) parseNumbers(w *clusterWire) (err error) {
 	}
 	if c.VMTags, err = parseVMTags(w.VMTags, w.OthersTags); err != nil {
 		return fmt.Errorf("the tags of VMs: %w", err)
+	}
+	if c.VMGroups, err = parseVMGroups(w.VMGroups); err != nil {
+		return fmt.Errorf("the VM groups: %w", err)
 	}
 	if c.Ranges, err = parseRanges(w.Ranges); err != nil {
 		return fmt.Errorf("the reserved ranges: %w", err)

@@ -120,6 +120,14 @@ func drawCluster(t *rapid.T) record.Cluster {
 		})
 	}
 
+	for range rapid.IntRange(0, 2).Draw(t, "VM groups") {
+		c.VMGroups = append(c.VMGroups, record.VMGroup{
+			ComputeCluster: rapid.SampledFrom([]string{"ClusterComputeResource:domain-c8", "ComputeResource:domain-s9"}).Draw(t, "compute cluster"),
+			Name:           "a " + text.Draw(t, "VM group"),
+			Others:         rapid.SampledFrom([]map[string][]int{nil, {"cp": {1, 2, 5}, "lb": {0}}}).Draw(t, "others in it"),
+		})
+	}
+
 	for _, pool := range rapid.SliceOfNDistinct(text, 0, 3, rapid.ID[string]).Draw(t, "pools") {
 		if c.Counters == nil {
 			c.Counters = map[string]int{}

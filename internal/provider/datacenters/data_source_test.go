@@ -16,7 +16,8 @@ func TestAccDatacenters(t *testing.T) {
 	t.Parallel()
 	env := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
 		{Name: "pod-1", Datastores: []string{"pod-1b", "pod-1a"}, StorageDRS: true}, {Name: "pod-2", Datastores: []string{"pod-2a"}},
-	}, HostGroups: []simulator.HostGroup{{ComputeCluster: "cluster-a", Name: "right"}, {ComputeCluster: "cluster-a", Name: "left"}}}})
+	}, HostGroups: []simulator.HostGroup{{ComputeCluster: "cluster-a", Name: "right"}, {ComputeCluster: "cluster-a", Name: "left"}},
+		VMGroups: []simulator.VMGroup{{ComputeCluster: "cluster-a", Name: "licensed"}}}})
 	for _, datastore := range []string{"pod-1a", "pod-1b"} {
 		if err := env.SetFreeSpace(datastore, 40<<30); err != nil {
 			t.Fatal(err)
@@ -45,6 +46,7 @@ func TestAccDatacenters(t *testing.T) {
 					"dc-1", "compute_clusters", "cluster-a", "datastore_clusters"),
 				at(knownvalue.ListExact([]knownvalue.Check{name("left"), name("right")}), "dc-1", "compute_clusters", "cluster-a", "host_groups"),
 				at(knownvalue.ListSizeExact(0), "dc-1", "compute_clusters", "cluster-b", "host_groups"),
+				at(knownvalue.ListExact([]knownvalue.Check{name("licensed")}), "dc-1", "compute_clusters", "cluster-a", "vm_groups"),
 				at(name("/dc-1/datastore/pod-1"), "dc-1", "datastore_clusters", "pod-1", "path"),
 				at(name("/dc-1/datastore/pod-1/pod-1a"), "dc-1", "datastores", "pod-1a", "path"),
 				at(knownvalue.ListExact([]knownvalue.Check{name("pod-1a"), name("pod-1b")}), "dc-1", "datastore_clusters", "pod-1", "datastores"),

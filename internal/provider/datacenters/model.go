@@ -33,6 +33,7 @@ type computeCluster struct {
 
 	DatastoreClusters []string `tfsdk:"datastore_clusters"`
 	HostGroups        []string `tfsdk:"host_groups"`
+	VMGroups          []string `tfsdk:"vm_groups"`
 }
 
 type datastore struct {
@@ -73,6 +74,7 @@ func fromInventory(list []vsphere.Datacenter) model {
 					ResourcePools:     below(c.ResourcePools, c.Path),
 					DatastoreClusters: listed(c.DatastoreClusters),
 					HostGroups:        listed(c.HostGroups),
+					VMGroups:          listed(c.VMGroups),
 				}
 			}),
 			Datastores: keyed(dc.Datastores, func(d vsphere.Datastore) (vsphere.Object, datastore) {

@@ -69,6 +69,7 @@ func computeClusterAttributes() map[string]schema.Attribute {
 		"datastores":         names("Names of the datastores that a host of the compute cluster can reach, sorted."),
 		"datastore_clusters": names("Names of the datastore clusters of which a host of the compute cluster can reach a datastore, sorted."),
 		"host_groups":        names("Names of the host groups of DRS, sorted."),
+		"vm_groups":          names("Names of the VM groups of DRS, sorted, but for those that Gantry makes."),
 		"networks":           names("Names of the networks that a host of the compute cluster is connected to, sorted."),
 		"resource_pools":     names("Resource pools of the compute cluster, by their paths below it, the root pool first."),
 	}

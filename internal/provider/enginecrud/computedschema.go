@@ -86,7 +86,8 @@ const aspects = "Aspect. Of health are: " +
 	"`PacksApplied`. " +
 	"`NodesSpread`, where rules of DRS keep nodes on different hosts, is none of health either: `False` says which nodes are on one " +
 	"host or have no rule, and why. " +
-	"So is `NodesPlaced`, where placements name a `host_group`: `False` says for which of them no rule keeps nodes on their hosts, and why. " +
+	"So is `NodesPlaced`, where placements name a `host_group`: `False` says for which of them no rule keeps nodes on their hosts, and why; " +
+	"and `NodesGrouped`, where placements name a `vm_group`: `False` says which nodes are not in it, or which group is gone. " +
 	"`ControlPlaneUpToDate` is no matter of health: `False` names the control-plane nodes that differ from the configuration, " +
 	"which the next apply replaces."
 

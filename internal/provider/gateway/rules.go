@@ -49,6 +49,7 @@ var rules = enginecrud.Rules{
 		"placement.datastore_cluster",
 		"placement.storage_policy",
 		"placement.host_group",
+		"placement.vm_group",
 		"placement.network",
 		"placement.resource_pool",
 

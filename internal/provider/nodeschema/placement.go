@@ -24,6 +24,7 @@ type Placement struct {
 	Network          string  `tfsdk:"network"`
 	ResourcePool     *string `tfsdk:"resource_pool"`
 	HostGroup        *string `tfsdk:"host_group"`
+	VMGroup          *string `tfsdk:"vm_group"`
 }
 
 // ToModel returns the placement as a part of a spec.
@@ -36,6 +37,7 @@ func (p Placement) ToModel(ipPool uuid.UUID) model.Placement {
 		Network:          p.Network,
 		ResourcePool:     OrZero(p.ResourcePool),
 		HostGroup:        OrZero(p.HostGroup),
+		VMGroup:          OrZero(p.VMGroup),
 		IPPoolID:         ipPool,
 	}
 }
@@ -81,7 +83,19 @@ func PlacementAttributes() map[string]schema.Attribute {
 				"A VM group and a rule, both named `gantry-<cluster id>.<host group>`, have DRS keep them there; while none of these hosts can " +
 				"run them, they run on others. It needs DRS and the privilege Host > Inventory > Modify cluster there; without them, the plan " +
 				"warns and the condition `NodesPlaced` says so. Placements may differ in their host group alone. It changes in place. " +
+				"A rule that was turned off, by hand or by vCenter for a conflict with another one, stays off. " +
+				"At most 36 characters, since vCenter takes names of up to 80 for group and rule. " +
 				"Defaults to none: nodes run on any host.",
+			Validators: []validator.String{stringvalidator.UTF8LengthBetween(1, model.MaxHostGroup)},
+		},
+		"vm_group": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Name of a VM group of DRS in the compute cluster that an administrator has made, and that the nodes, and a load " +
+				"balancer, are put in before they are powered on. Rules of the administrator then hold for them. The group itself is " +
+				"neither made nor deleted, and VMs that others have put there stay. It needs the privilege Host > Inventory > Modify cluster " +
+				"there, without which the plan refuses new nodes, and DRS, without which the plan warns; the condition `NodesGrouped` says " +
+				"which nodes are not in their group. Placements may differ in their VM group alone. It changes in place: nodes that were put " +
+				"into the former group leave it. Defaults to none.",
 			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 		},
 	}
@@ -140,6 +154,7 @@ var placementFields = map[model.FieldName]string{
 	model.FieldDatastoreCluster: "datastore_cluster",
 	model.FieldStoragePolicy:    "storage_policy",
 	model.FieldHostGroup:        "host_group",
+	model.FieldVMGroup:          "vm_group",
 }
 
 // PlacementPath returns the attribute of a placement's field, given where the

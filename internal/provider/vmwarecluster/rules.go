@@ -68,6 +68,7 @@ var rules = enginecrud.Rules{
 		"control_plane.placements.*.datastore_cluster",
 		"control_plane.placements.*.storage_policy",
 		"control_plane.placements.*.host_group",
+		"control_plane.placements.*.vm_group",
 		"control_plane.placements.*.network",
 		"control_plane.placements.*.resource_pool",
 		"control_plane.post_bootstrap",

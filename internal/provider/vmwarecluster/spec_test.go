@@ -75,7 +75,7 @@ const full = `{
     "two": {"node_count": 0, "cpu": 1, "memory_gb": 2,
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
       "placements": [{"compute_cluster": "c", "datastore_cluster": "dc", "storage_policy": "sp",
-        "host_group": "hg", "network": "n", "ip_pool_id": "` + poolID + `"}]},
+        "host_group": "hg", "vm_group": "vg", "network": "n", "ip_pool_id": "` + poolID + `"}]},
     "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3", "image": {"template": "older"},
       "spread": "host", "placement_policy": "any",
       "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
@@ -211,7 +211,7 @@ func TestSpec(t *testing.T) {
 				CPU:      1,
 				MemoryGB: 2,
 				Placements: []model.Placement{{
-					ComputeCluster: "c", DatastoreCluster: "dc", StoragePolicy: "sp", HostGroup: "hg", Network: "n", IPPoolID: pool,
+					ComputeCluster: "c", DatastoreCluster: "dc", StoragePolicy: "sp", HostGroup: "hg", VMGroup: "vg", Network: "n", IPPoolID: pool,
 				}},
 				DrainTimeout: model.DefaultDrainTimeout,
 				Strategy:     model.ExpandFirst,
