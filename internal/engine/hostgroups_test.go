@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/find"
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -68,6 +69,16 @@ func (w *world) grouped(spec model.ClusterSpec, secrets *model.Secrets, want map
 // reconfigure changes the first compute cluster as an administrator does.
 func (w *world) reconfigure(spec *types.ClusterConfigSpecEx) {
 	w.t.Helper()
+	w.inFirstCluster(func(cluster *object.ClusterComputeResource) {
+		task, err := cluster.Reconfigure(w.t.Context(), spec, true)
+		w.must(err)
+		w.must(task.Wait(w.t.Context()))
+	})
+}
+
+// inFirstCluster does something with the first compute cluster as an administrator.
+func (w *world) inFirstCluster(do func(*object.ClusterComputeResource)) {
+	w.t.Helper()
 	u, err := soap.ParseURL(w.sim.URL())
 	w.must(err)
 	u.User = url.UserPassword(w.sim.Username(), w.sim.Password())
@@ -76,9 +87,7 @@ func (w *world) reconfigure(spec *types.ClusterConfigSpecEx) {
 	defer func() { _ = client.Logout(w.t.Context()) }()
 	cluster, err := find.NewFinder(client.Client).ClusterComputeResource(w.t.Context(), "/dc-1/host/cluster-a")
 	w.must(err)
-	task, err := cluster.Reconfigure(w.t.Context(), spec, true)
-	w.must(err)
-	w.must(task.Wait(w.t.Context()))
+	do(cluster)
 }
 
 // groupWitness looks at the VM groups when a VM is powered on.
@@ -151,7 +160,7 @@ func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 	name := model.GroupName(spec.ID, "right")
 	rule := types.ClusterRuleSpec{ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: types.ArrayUpdateOperationEdit}}
 	rule.Info = &types.ClusterVmHostRuleInfo{
-		ClusterRuleInfo: types.ClusterRuleInfo{Name: name, Enabled: types.NewBool(false)}, VmGroupName: name, AffineHostGroupName: "right",
+		ClusterRuleInfo: types.ClusterRuleInfo{Name: name, Enabled: types.NewBool(true)}, VmGroupName: name, AffineHostGroupName: "left",
 	}
 	own, err := w.engine().Reader.Rules(t.Context(), seen.in, spec.ID)
 	w.must(err)
@@ -167,6 +176,14 @@ func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 	}
 	w.apply(spec, secrets)
 	w.grouped(spec, secrets, map[string]string{"right": all})
+	w.rightRule(spec, false)
+	if p := w.plan(spec, secrets); !p.Empty() {
+		t.Errorf("a rule that was turned off: planned %v", actions(p))
+	}
+	if c := statusCondition(t, w.status(spec, secrets), "NodesPlaced"); c.Reason != "RuleDisabled" {
+		t.Errorf("%+v", c)
+	}
+	w.rightRule(spec, true)
 
 	spec.Workers[0].CPU = 4
 	w.apply(spec, secrets)
@@ -182,6 +199,21 @@ func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 	if left := w.sim.Leftovers(); len(left.VMs)+len(left.Folders)+len(left.Rules) > 0 {
 		t.Errorf("left behind: %+v", left)
 	}
+}
+
+// rightRule has an administrator turn the rule for the host group right on or off.
+func (w *world) rightRule(spec model.ClusterSpec, on bool) {
+	w.t.Helper()
+	own, err := w.engine().Reader.Rules(w.t.Context(), w.firstCluster(spec), spec.ID)
+	w.must(err)
+	name := model.GroupName(spec.ID, "right")
+	w.reconfigure(&types.ClusterConfigSpecEx{RulesSpec: []types.ClusterRuleSpec{{
+		ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: types.ArrayUpdateOperationEdit},
+		Info: &types.ClusterVmHostRuleInfo{
+			ClusterRuleInfo: types.ClusterRuleInfo{Key: own.Groups[0].RuleKey, Name: name, Enabled: &on, Mandatory: types.NewBool(false)},
+			VmGroupName:     name, AffineHostGroupName: "right",
+		},
+	}}})
 }
 
 // hostsOf are the hosts of the VMs of a cluster.
