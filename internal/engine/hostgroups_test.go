@@ -160,7 +160,7 @@ func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 	name := model.GroupName(spec.ID, "right")
 	rule := types.ClusterRuleSpec{ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: types.ArrayUpdateOperationEdit}}
 	rule.Info = &types.ClusterVmHostRuleInfo{
-		ClusterRuleInfo: types.ClusterRuleInfo{Name: name, Enabled: types.NewBool(true)}, VmGroupName: name, AffineHostGroupName: "left",
+		ClusterRuleInfo: types.ClusterRuleInfo{Name: name, Enabled: types.NewBool(false)}, VmGroupName: name, AffineHostGroupName: "left",
 	}
 	own, err := w.engine().Reader.Rules(t.Context(), seen.in, spec.ID)
 	w.must(err)
@@ -175,15 +175,14 @@ func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	w.apply(spec, secrets)
-	w.grouped(spec, secrets, map[string]string{"right": all})
-	w.rightRule(spec, false)
 	if p := w.plan(spec, secrets); !p.Empty() {
 		t.Errorf("a rule that was turned off: planned %v", actions(p))
 	}
 	if c := statusCondition(t, w.status(spec, secrets), "NodesPlaced"); c.Reason != "RuleDisabled" {
 		t.Errorf("%+v", c)
 	}
-	w.rightRule(spec, true)
+	w.turnOnRule(spec, "right")
+	w.grouped(spec, secrets, map[string]string{"right": all})
 
 	spec.Workers[0].CPU = 4
 	w.apply(spec, secrets)
@@ -201,17 +200,17 @@ func TestHostGroupsThroughTheLifeOfACluster(t *testing.T) {
 	}
 }
 
-// rightRule has an administrator turn the rule for the host group right on or off.
-func (w *world) rightRule(spec model.ClusterSpec, on bool) {
+// turnOnRule has an administrator turn on the rule for a host group.
+func (w *world) turnOnRule(spec model.ClusterSpec, hostGroup string) {
 	w.t.Helper()
 	own, err := w.engine().Reader.Rules(w.t.Context(), w.firstCluster(spec), spec.ID)
 	w.must(err)
-	name := model.GroupName(spec.ID, "right")
+	name := model.GroupName(spec.ID, hostGroup)
 	w.reconfigure(&types.ClusterConfigSpecEx{RulesSpec: []types.ClusterRuleSpec{{
 		ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: types.ArrayUpdateOperationEdit},
 		Info: &types.ClusterVmHostRuleInfo{
-			ClusterRuleInfo: types.ClusterRuleInfo{Key: own.Groups[0].RuleKey, Name: name, Enabled: &on, Mandatory: types.NewBool(false)},
-			VmGroupName:     name, AffineHostGroupName: "right",
+			ClusterRuleInfo: types.ClusterRuleInfo{Key: own.Groups[0].RuleKey, Name: name, Enabled: types.NewBool(true)},
+			VmGroupName:     name, AffineHostGroupName: hostGroup,
 		},
 	}}})
 }

@@ -169,6 +169,7 @@ func TestRulesInterruptedAtEveryCall(t *testing.T) {
 		spec.Workers[0].Spread = model.SpreadHost
 		spec.Workers[0].Placements = spec.Workers[0].Placements[:1]
 		spec.Workers[0].Placements[0].HostGroup = "right"
+		spec.Workers[0].Placements[0].VMGroup = "licensed"
 		return spec
 	}
 	interrupt(t, 8, disturbances, func(w *world) {
@@ -190,6 +191,7 @@ func TestRulesInterruptedAtEveryCall(t *testing.T) {
 		spec = kept(spec, out)
 		w.ruledAs(spec, secrets, map[string]string{"general in cluster-a": "prod-general-1 prod-general-2"})
 		w.grouped(spec, secrets, map[string]string{"right": "prod-general-1 prod-general-2"})
+		w.joined(spec, secrets, map[string]string{"licensed": "prod-general-1 prod-general-2", "spare": ""})
 		w.must(w.engine().Destroy(t.Context(), spec.Target()))
 		w.onlyThePoolIsLeft()
 	})

@@ -9,89 +9,12 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/vmware/govmomi/object"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
-
-// vmGroups are the nodes in the VM groups of the administrator; a VM of others is shown by its
-// reference.
-func (w *world) vmGroups(spec model.ClusterSpec) map[string]string {
-	w.t.Helper()
-	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID, Names: spec.Names()})
-	w.must(err)
-	names := nodesByVM(survey)
-	all := map[string]string{}
-	for _, in := range survey.Site.ComputeClusters() {
-		own, err := w.engine().Reader.Rules(w.t.Context(), in, spec.ID)
-		w.must(err)
-		for _, g := range own.VMGroups {
-			var nodes []string
-			for _, vm := range g.VMs {
-				if names[vm] != "" {
-					vm = names[vm]
-				}
-				nodes = append(nodes, vm)
-			}
-			slices.Sort(nodes)
-			all[g.Name] = strings.Join(nodes, " ")
-		}
-	}
-	return all
-}
-
-// joined fails unless the VM groups have these nodes, and nothing is left to be done.
-func (w *world) joined(spec model.ClusterSpec, secrets *model.Secrets, want map[string]string) {
-	w.t.Helper()
-	if got := w.vmGroups(spec); fmt.Sprint(got) != fmt.Sprint(want) {
-		w.t.Errorf("the VM groups are %v, want %v", got, want)
-	}
-	p := w.plan(spec, secrets)
-	if !p.Empty() || len(warnings(p)) > 0 {
-		w.t.Errorf("left to be done: %v, %v", actions(p), warnings(p))
-	}
-	for _, c := range w.status(spec, secrets).Conditions {
-		if c.Type == "NodesGrouped" && c.Status != model.ConditionTrue {
-			w.t.Errorf("%+v", c)
-		}
-	}
-}
-
-// setGroup has an administrator say who is in a VM group of the first compute cluster.
-func (w *world) setGroup(operation types.ArrayUpdateOperation, name string, vms ...string) {
-	w.t.Helper()
-	change := types.ClusterGroupSpec{ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: operation}}
-	if operation == types.ArrayUpdateOperationRemove {
-		change.RemoveKey = name
-	} else {
-		group := &types.ClusterVmGroup{ClusterGroupInfo: types.ClusterGroupInfo{Name: name}}
-		for _, vm := range vms {
-			var ref types.ManagedObjectReference
-			ref.FromString(vm)
-			group.Vm = append(group.Vm, ref)
-		}
-		change.Info = group
-	}
-	w.reconfigure(&types.ClusterConfigSpecEx{GroupSpec: []types.ClusterGroupSpec{change}})
-}
-
-// vmRef is the VM of a node.
-func (w *world) vmRef(spec model.ClusterSpec, node string) string {
-	w.t.Helper()
-	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Cluster: spec.ID})
-	w.must(err)
-	for vm, name := range nodesByVM(survey) {
-		if name == node {
-			return vm
-		}
-	}
-	w.t.Fatalf("there is no VM of %s", node)
-	return ""
-}
 
 // joinWitness looks at who is in a VM group when a VM is powered on.
 type joinWitness struct {
@@ -126,27 +49,6 @@ func inVMGroup(spec *model.ClusterSpec, name string) {
 		spec.Workers[i].Placements = slices.Clone(spec.Workers[i].Placements[:1])
 		spec.Workers[i].Placements[0].VMGroup = name
 	}
-}
-
-// someVM is a VM of others in the first compute cluster.
-func (w *world) someVM() string {
-	w.t.Helper()
-	var vm string
-	w.inFirstCluster(func(cluster *object.ClusterComputeResource) {
-		hosts, err := cluster.Hosts(w.t.Context())
-		w.must(err)
-		for _, host := range hosts {
-			var obj mo.HostSystem
-			w.must(host.Properties(w.t.Context(), host.Reference(), []string{"vm"}, &obj))
-			for _, ref := range obj.Vm {
-				vm = ref.String()
-			}
-		}
-	})
-	if vm == "" {
-		w.t.Fatal("there is no VM of others")
-	}
-	return vm
 }
 
 // callsOfAPlan are the calls of vCenter that a plan makes, but for those of the ledger: a longer
@@ -198,7 +100,7 @@ func TestVMGroupsThroughTheLifeOfACluster(t *testing.T) {
 		t.Errorf("the record has %+v", groups)
 	}
 
-	w.setGroup(edit, "spare", w.vmRef(spec, "prod-general-1"), w.vmRef(spec, "prod-lb"))
+	w.setGroup(edit, "spare", w.vmRef(spec, "prod-general-1"), w.vmRef(spec, "prod-lb"), theirs)
 	w.setGroup(edit, "licensed", theirs, w.vmRef(spec, "prod-cp-1"))
 	if p := w.plan(spec, secrets); fmt.Sprint(actions(p)) != "[place_nodes cluster-a]" {
 		t.Errorf("planned %v", actions(p))
@@ -208,16 +110,16 @@ func TestVMGroupsThroughTheLifeOfACluster(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	w.apply(spec, secrets)
-	w.joined(spec, secrets, map[string]string{"licensed": with("prod-cp-1"), "spare": all})
+	w.joined(spec, secrets, map[string]string{"licensed": with("prod-cp-1"), "spare": with(all)})
 
 	spec.Workers[0].CPU = 4
 	w.apply(spec, secrets)
 	spec = w.again(spec, secrets)
-	w.joined(spec, secrets, map[string]string{"licensed": with("prod-cp-1"), "spare": "prod-cp-1 prod-general-3 prod-general-4 prod-lb"})
+	w.joined(spec, secrets, map[string]string{"licensed": with("prod-cp-1"), "spare": with("prod-cp-1 prod-general-3 prod-general-4 prod-lb")})
 
 	inVMGroup(&spec, "")
 	w.apply(spec, secrets)
-	w.joined(spec, secrets, map[string]string{"licensed": with("prod-cp-1"), "spare": ""})
+	w.joined(spec, secrets, map[string]string{"licensed": with("prod-cp-1"), "spare": theirs})
 	if groups := w.record().VMGroups; len(groups) > 0 {
 		t.Errorf("the record has %+v", groups)
 	}
@@ -230,40 +132,39 @@ func TestVMGroupsThroughTheLifeOfACluster(t *testing.T) {
 	if left := w.sim.Leftovers(); len(left.VMs)+len(left.Folders)+len(left.Rules) > 0 {
 		t.Errorf("left behind: %+v", left)
 	}
-	if got := w.vmGroups(spec); fmt.Sprint(got) != fmt.Sprint(map[string]string{"licensed": theirs, "spare": ""}) {
+	if got := w.vmGroups(spec); fmt.Sprint(got) != fmt.Sprint(map[string]string{"licensed": theirs, "spare": theirs}) {
 		t.Errorf("the VM groups are %v", got)
 	}
 }
-
-const (
-	edit   = types.ArrayUpdateOperationEdit
-	add    = types.ArrayUpdateOperationAdd
-	remove = types.ArrayUpdateOperationRemove
-)
 
 // A VM that others have put into the group before Gantry was asked to stays there when it is
 // asked no longer; one that is built in its place is Gantry's.
 func TestVMsThatOthersHaveGrouped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withHostGroups(simulator.Options{}))
-	spec := w.withNetwork(1, 2)
+	spec := w.leasedWithNetwork(1, 2)
 	inVMGroup(&spec, "")
 	spec, secrets, _ := w.applied(spec)
-	w.setGroup(edit, "licensed", w.vmRef(spec, "prod-general-1"))
+	const all = "prod-cp-1 prod-general-1 prod-general-2 prod-lb"
+	theirs := func() { w.setGroup(edit, "licensed", w.vmRef(spec, "prod-general-1"), w.vmRef(spec, "prod-lb")) }
+	theirs()
 	inVMGroup(&spec, "licensed")
 	w.apply(spec, secrets)
-	w.joined(spec, secrets, map[string]string{"licensed": "prod-cp-1 prod-general-1 prod-general-2", "spare": ""})
+	w.joined(spec, secrets, map[string]string{"licensed": all, "spare": ""})
 	inVMGroup(&spec, "")
 	w.apply(spec, secrets)
-	w.joined(spec, secrets, map[string]string{"licensed": "prod-general-1", "spare": ""})
+	w.joined(spec, secrets, map[string]string{"licensed": "prod-general-1 prod-lb", "spare": ""})
 
 	inVMGroup(&spec, "licensed")
 	w.apply(spec, secrets)
-	w.setGroup(edit, "licensed", w.vmRef(spec, "prod-general-2"))
-	w.apply(spec, secrets) // it comes back by Gantry
+	w.setGroup(edit, "licensed", w.vmRef(spec, "prod-general-2"), w.vmRef(spec, "prod-lb"))
+	w.apply(spec, secrets) // the first one comes back by Gantry
+	spec.LoadBalancer.CPU = 4
+	w.apply(spec, secrets)
+	w.joined(spec, secrets, map[string]string{"licensed": all, "spare": ""})
 	inVMGroup(&spec, "spare")
 	w.apply(spec, secrets)
-	w.joined(spec, secrets, map[string]string{"licensed": "", "spare": "prod-cp-1 prod-general-1 prod-general-2"})
+	w.joined(spec, secrets, map[string]string{"licensed": "", "spare": all})
 }
 
 // A VM group that is deleted under a running cluster is a warning and a condition, and an error
@@ -311,27 +212,6 @@ func TestVMGroupsAndHostGroupsThatAreDeleted(t *testing.T) {
 	w.apply(spec, secrets)
 	w.joined(spec, secrets, map[string]string{"licensed": "prod-cp-1 prod-general-1", "spare": ""})
 	w.grouped(spec, secrets, map[string]string{"right": "prod-general-1"})
-}
-
-// firstCluster is the first compute cluster.
-func (w *world) firstCluster(spec model.ClusterSpec) string {
-	w.t.Helper()
-	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Names: spec.Names()})
-	w.must(err)
-	return survey.Site.ComputeClusters()[0]
-}
-
-// firstHosts are the hosts of the first compute cluster.
-func (w *world) firstHosts() (refs []types.ManagedObjectReference) {
-	w.t.Helper()
-	w.inFirstCluster(func(cluster *object.ClusterComputeResource) {
-		hosts, err := cluster.Hosts(w.t.Context())
-		w.must(err)
-		for _, host := range hosts {
-			refs = append(refs, host.Reference())
-		}
-	})
-	return refs
 }
 
 // Names of what is no VM group of an administrator are refused on the attribute, and so is an

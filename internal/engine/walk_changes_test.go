@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -188,24 +187,11 @@ func (w *walk) place(c *walked) string {
 	for i := range pool.Placements {
 		if pool.Placements[i].ComputeCluster == "cluster-a" {
 			pool.Placements[i].HostGroup = rapid.SampledFrom([]string{"", "left", "right"}).Draw(w.r, "host group")
-			to += " with host group " + strconv.Quote(pool.Placements[i].HostGroup)
+			pool.Placements[i].VMGroup = rapid.SampledFrom([]string{"", "licensed", "spare"}).Draw(w.r, "VM group")
+			to += fmt.Sprintf(" with host group %q and VM group %q", pool.Placements[i].HostGroup, pool.Placements[i].VMGroup)
 		}
 	}
 	return fmt.Sprintf("place %s on %s", pool.Name, to)
-}
-
-// keepOn places a pool on the hosts of another host group, or on any, and changes nothing else.
-func (w *walk) keepOn(c *walked) string {
-	pools := c.pools()
-	pool := pools[rapid.IntRange(0, len(pools)-1).Draw(w.r, "pool")]
-	to := rapid.SampledFrom([]string{"", "left", "right"}).Draw(w.r, "host group")
-	pool.Placements = slices.Clone(pool.Placements)
-	for i := range pool.Placements {
-		if pool.Placements[i].ComputeCluster == "cluster-a" {
-			pool.Placements[i].HostGroup = to
-		}
-	}
-	return fmt.Sprintf("keep %s on the host group %q", pool.Name, to)
 }
 
 func (w *walk) moveToFolder(c *walked) string {

@@ -116,6 +116,7 @@ func (w *walk) wholeCluster(e *engine.Engine, c *walked, rules map[string]bool) 
 	w.wholeLoadBalancer(c, facts)
 	w.wholeRules(c, facts, rules)
 	w.wholeGroups(c, facts, rules)
+	w.wholeVMGroups(c, facts)
 	return nodes
 }
 
@@ -134,30 +135,6 @@ func (w *walk) wholeRules(c *walked, facts *model.Facts, rules map[string]bool) 
 		withDRS := !strings.HasPrefix(rule, "cluster-c/")
 		if n > 1 && withDRS && !slices.Contains(there, rule) {
 			w.t.Errorf("the rule %s of %d VMs is not there: %v", rule, n, there)
-		}
-	}
-}
-
-// wholeGroups fails where a VM is not kept on the hosts of its host group, and adds the groups
-// and rules that there may be.
-func (w *walk) wholeGroups(c *walked, facts *model.Facts, rules map[string]bool) {
-	for _, m := range facts.VMs() {
-		pool, _ := c.wanted.NodePool(m.Marker.NodePool)
-		if m.Marker.LoadBalancer() {
-			pool = c.wanted.ControlPlane
-		}
-		for _, place := range pool.Placements {
-			if place.HostGroup == "" || place.ComputeCluster != m.Marker.ComputeCluster {
-				continue
-			}
-			name := fmt.Sprintf("%s/%s", place.ComputeCluster, model.GroupName(c.state.id, place.HostGroup))
-			rules[name] = true
-			rules["group "+name] = true
-			if !slices.ContainsFunc(facts.Groups, func(g model.HostedGroup) bool {
-				return g.HostGroup == place.HostGroup && g.Kept && slices.Contains(g.VMs, m.Ref)
-			}) {
-				w.t.Errorf("%s is not kept on %q: %+v", m.Marker.Node, place.HostGroup, facts.Groups)
-			}
 		}
 	}
 }
