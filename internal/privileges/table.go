@@ -62,7 +62,7 @@ func clusterSections() []section {
 		cluster("Global", logEvent()),
 		cluster("Host > Inventory", privilege{
 			name: "Modify cluster", id: "Host.Inventory.EditCluster", optional: true,
-			uses: []Use{in(MakesRules, ComputeCluster, "anti-affinity rules, host groups")},
+			uses: []Use{in(MakesRules, ComputeCluster, "anti-affinity rules, host groups, VM groups")},
 		}),
 		cluster("Host > Local operations", named("Reconfigure virtual machine", "Host.Local.ReconfigVM")),
 		cluster("vSphere Tagging",

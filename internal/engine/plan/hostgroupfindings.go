@@ -157,7 +157,7 @@ func placedCondition(spec *model.ClusterSpec, facts *model.Facts) *model.Conditi
 			": the account may not make one ("+editCluster+"), or the next apply makes it.")
 	case len(disabled) > 0:
 		c = condition(kind, false, "", "RuleDisabled", "The rule is turned off that keeps nodes on the hosts of "+sortedWords(disabled)+
-			": by an administrator, or by vCenter for a conflict with another rule. Nobody but an administrator turns it on again.")
+			": by an administrator, or by vCenter for a conflict with another rule. An apply leaves it off: turn it on in the vSphere Client.")
 	case len(outside) > 0:
 		c = condition(kind, false, "", "OutsideGroup", "Nodes are not in the VM group that keeps them on the hosts of their host group: "+
 			sortedWords(outside)+".")

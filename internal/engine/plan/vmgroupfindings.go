@@ -20,7 +20,7 @@ func hasVMGroup(facts *model.Facts, computeCluster, name string) bool {
 	return slices.ContainsFunc(facts.VMGroups, func(g model.VMGroup) bool { return g.ComputeCluster == computeCluster && g.Name == name })
 }
 
-// noDRSForVMGroup says that nobody joins a VM group without DRS.
+// noDRSForVMGroup says that no VM joins a VM group without DRS.
 func noDRSForVMGroup(f *model.Findings, field model.Field, name, computeCluster string) {
 	f.Warn(field, notGrouped, "DRS is off in compute cluster %q, or its settings cannot be read, so that nodes are not put into VM group %q. "+
 		"Turn DRS on, or remove vm_group.", computeCluster, name)

@@ -149,7 +149,7 @@ func (r *Runner) givenVMGroups() []record.VMGroup {
 	return given
 }
 
-// forgetGone drops the VMs that vCenter does not show any more, as where somebody has deleted
+// forgetGone drops the VMs that vCenter does not show any more, as where a user has deleted
 // one while this run works: vCenter refuses a rule or a group with it.
 func (x *rules) forgetGone(ctx context.Context, c *ruledCluster) error {
 	r := x.runner
