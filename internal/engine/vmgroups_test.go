@@ -297,3 +297,48 @@ func TestGroupsOfAVMThatIsDeletedMeanwhile(t *testing.T) {
 		t.Errorf("the VM groups are %v", got)
 	}
 }
+
+// A VM that vCenter does not show while the attribute goes leaves the group once it is shown
+// again; one that others have put back meanwhile stays.
+func TestVMGroupsOfAVMThatIsHiddenForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withHostGroups(simulator.Options{}))
+	spec := w.withNetwork(1, 2)
+	inVMGroup(&spec, "licensed")
+	spec, secrets, _ := w.applied(spec)
+	first, second := w.vmRef(spec, "prod-general-1"), w.vmRef(spec, "prod-general-2")
+	w.disappear("prod-general-1")
+	inVMGroup(&spec, "")
+	spec = w.again(spec, secrets)
+	if got := w.vmGroups(spec)["licensed"]; got != first {
+		t.Errorf("in the group are %s, and %s is hidden", got, first)
+	}
+	w.setGroup(edit, "licensed", first, second)
+	if _, p := w.refreshed(spec, secrets); slices.Contains(actions(p), "place_nodes cluster-a") {
+		t.Errorf("while a VM is hidden, planned %v", actions(p))
+	}
+	w.sim.RestorePrivileges()
+	if _, p := w.refreshed(spec, secrets); !slices.Contains(actions(p), "place_nodes cluster-a") {
+		t.Errorf("once it is shown, planned %v", actions(p))
+	}
+	spec = w.again(spec, secrets)
+	w.joined(spec, secrets, map[string]string{"licensed": "prod-general-2", "spare": ""})
+	if groups := w.record().VMGroups; len(groups) > 0 {
+		t.Errorf("the record has %+v", groups)
+	}
+}
+
+// Where the record was lost, VMs in the group that the spec asks for are there by Gantry.
+func TestVMGroupsWithoutARecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withHostGroups(simulator.Options{}))
+	spec := w.withNetwork(1, 1)
+	inVMGroup(&spec, "licensed")
+	spec, secrets, _ := w.applied(spec)
+	w.loseRecord(spec)
+	spec = w.again(spec, secrets)
+	w.joined(spec, secrets, map[string]string{"licensed": "prod-cp-1 prod-general-1", "spare": ""})
+	inVMGroup(&spec, "")
+	spec = w.again(spec, secrets)
+	w.joined(spec, secrets, map[string]string{"licensed": "", "spare": ""})
+}

@@ -12,12 +12,13 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
-// TestAccClusterSpread keeps the nodes of a worker pool on different hosts, and on those of a
-// host group, and no longer.
+// TestAccClusterSpread keeps the nodes of a worker pool on different hosts, on those of a host
+// group and in a VM group, and no longer.
 func TestAccClusterSpread(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{
 		HostGroups: []simulator.HostGroup{{ComputeCluster: "cluster-a", Name: "left", Hosts: []int{1, 2}}},
+		VMGroups:   []simulator.VMGroup{{ComputeCluster: "cluster-a", Name: "licensed"}, {ComputeCluster: "cluster-a", Name: "spare"}},
 	}})
 	pool := func(spread string, place ...string) string {
 		return config(e, shape{controlPlane: 1, workers: 0, extraPool: fmt.Sprintf(`apart = {
@@ -40,6 +41,14 @@ func TestAccClusterSpread(t *testing.T) {
 				ExpectError: says(`Unknown host group "right"`, `worker_pools["apart"].placements[0].host_group`, "Available: left"),
 			},
 			{
+				Config: pool("", `vm_group = "left", `), PlanOnly: true,
+				ExpectError: says(`"left" is a group of hosts`, `worker_pools["apart"].placements[0].vm_group`, "licensed, spare"),
+			},
+			{
+				Config: pool("", fmt.Sprintf("host_group = %q, ", strings.Repeat("x", 37))), PlanOnly: true,
+				ExpectError: says("host_group", "36"),
+			},
+			{
 				Config:            pool(""),
 				ConfigStateChecks: []statecheck.StateCheck{nodeNames("prod-cp-1", "prod-apart-1", "prod-apart-2")},
 			},
@@ -55,6 +64,18 @@ func TestAccClusterSpread(t *testing.T) {
 				Check: resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", map[string]string{
 					"type": "NodesPlaced", "status": "True",
 				}),
+			},
+			{
+				Config:            pool(`spread = "host"`, `host_group = "left", vm_group = "licensed", `),
+				ConfigPlanChecks:  showsPlan("place_nodes", "cluster-a"),
+				ConfigStateChecks: []statecheck.StateCheck{keptPlan("place_nodes", "cluster-a"), isState("Running")},
+				Check: resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", map[string]string{
+					"type": "NodesGrouped", "status": "True",
+				}),
+			},
+			{
+				Config: pool(`spread = "host"`, `host_group = "left", vm_group = "lost", `), PlanOnly: true,
+				ExpectError: says(`Unknown VM group "lost"`, `worker_pools["apart"].placements[0].vm_group`, "licensed, spare"),
 			},
 			{
 				Config:            pool(""),
