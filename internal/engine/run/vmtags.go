@@ -111,8 +111,8 @@ func (r *Runner) noteVMTags(b *record.Cluster, vms []model.Machine, on map[strin
 	}
 }
 
-// notOthers drops the VM of a node from those that have a tag from others, or, where none is
-// named, any tag or VM group.
+// notOthers drops the VM of a node from those that have a tag from others, or any tag where
+// none is named.
 func notOthers(b *record.Cluster, id uuid.UUID, node string, of model.NodeNames) {
 	for _, tag := range b.VMTags {
 		if id != uuid.Nil && tag.ID != id {
@@ -120,19 +120,12 @@ func notOthers(b *record.Cluster, id uuid.UUID, node string, of model.NodeNames)
 		}
 		removeNodes(tag.Others, of, func(name string) bool { return name == node })
 	}
-	for _, g := range b.VMGroups {
-		if id == uuid.Nil {
-			removeNodes(g.Others, of, func(name string) bool { return name == node })
-		}
-	}
 }
 
 // builtVM records that a VM is built next: the one before it that had its name is gone, and
-// what this one has of tags and VM groups, it has from Gantry.
+// what this one has of tags, it has from Gantry.
 func (w *recordWriter) builtVM(ctx context.Context, node string) error {
-	now := w.current()
-	if !slices.ContainsFunc(now.VMTags, func(t record.VMTag) bool { return len(t.Others) > 0 }) &&
-		!slices.ContainsFunc(now.VMGroups, func(g record.VMGroup) bool { return len(g.Others) > 0 }) {
+	if !slices.ContainsFunc(w.current().VMTags, func(t record.VMTag) bool { return len(t.Others) > 0 }) {
 		return nil
 	}
 	return w.update(ctx, func(b *record.Cluster) { notOthers(b, uuid.Nil, node, w.namesIn(b)) })
