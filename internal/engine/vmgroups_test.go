@@ -266,38 +266,6 @@ func TestVMGroupsThatCannotBe(t *testing.T) {
 	}
 }
 
-// deletesOnce has a user delete a VM right before the first edit of a run.
-type deletesOnce struct {
-	model.VCenter
-	delete func()
-	once   sync.Once
-}
-
-func (d *deletesOnce) EditRules(ctx context.Context, edits model.RuleEdits) (string, error) {
-	d.once.Do(d.delete)
-	return d.VCenter.EditRules(ctx, edits)
-}
-
-// A VM that a user deletes while a run works keeps no other one out of its groups.
-func TestGroupsOfAVMThatIsDeletedMeanwhile(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, withHostGroups(simulator.Options{}))
-	spec := w.withNetwork(1, 2)
-	inVMGroup(&spec, "licensed")
-	spec, secrets, _ := w.applied(spec)
-	spec.Workers[0].Placements[0].HostGroup = "right"
-	inVMGroup(&spec, "spare")
-	e := w.engine()
-	e.Builder = &deletesOnce{VCenter: e.Builder, delete: func() { w.must(w.sim.DeleteVM("prod-general-2")) }}
-	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-	if err == nil || !strings.Contains(err.Error(), "not Ready: prod-general-2 ") || len(out.Warnings) > 0 {
-		t.Errorf("%v, %v", err, out.Warnings)
-	}
-	if got := w.vmGroups(spec); fmt.Sprint(got) != "map[licensed: spare:prod-cp-1 prod-general-1]" {
-		t.Errorf("the VM groups are %v", got)
-	}
-}
-
 // A VM that vCenter does not show while the attribute goes leaves the group once it is shown
 // again; one that others have put back meanwhile stays.
 func TestVMGroupsOfAVMThatIsHiddenForAWhile(t *testing.T) {

@@ -13,6 +13,12 @@ type turns struct {
 	queue map[uuid.UUID]chan struct{}
 }
 
+// Turn lets the runs of this process take turns at what they would overwrite of each other; id
+// says what. end gives the turn to the next.
+func (s *Lease) Turn(ctx context.Context, id uuid.UUID) (end func(), err error) {
+	return s.l.turns.take(ctx, id)
+}
+
 // take waits for its turn; end, which may be called again, gives it to the next.
 func (t *turns) take(ctx context.Context, id uuid.UUID) (end func(), err error) {
 	for {

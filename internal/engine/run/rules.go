@@ -49,6 +49,7 @@ type ruledCluster struct {
 	vmGroups map[string]string // the VM group of each VM
 	drs      bool
 	changed  bool              // by this run: a VM was made or deleted
+	edited   bool              // by this run: who is in VM groups of others
 	failed   map[ruleKind]bool // to be changed
 }
 
@@ -176,8 +177,11 @@ func (x *rules) settleAll(ctx context.Context) error {
 	var errs []error
 	for _, ref := range slices.Sorted(maps.Keys(x.clusters)) {
 		c := x.clusters[ref]
-		if (c.changed || len(x.joinedNow(c).Forgotten()) > 0) && ctx.Err() == nil {
+		if c.changed && ctx.Err() == nil {
 			errs = append(errs, x.settle(ctx, c))
+		}
+		if ctx.Err() == nil {
+			errs = append(errs, x.endJoined(ctx, c))
 		}
 	}
 	return errors.Join(errs...)
@@ -275,32 +279,6 @@ func (x *rules) read(ctx context.Context, c *ruledCluster) error {
 	defer x.mu.Unlock()
 	c.own = own
 	return nil
-}
-
-// giveUp warns that rules are not as they are to be.
-func (x *rules) giveUp(c *ruledCluster, kind ruleKind, cause error) {
-	x.mu.Lock()
-	c.failed[kind] = true
-	x.mu.Unlock()
-	why := "others change the same rules"
-	if cause != nil {
-		why = cause.Error()
-	}
-	at := model.ClusterField(model.FieldClusterName)
-	switch kind {
-	case joined:
-		x.runner.warnings.add(model.NewFinding(at, "Nodes are not in their VM groups",
-			"Who is in the VM groups of a compute cluster could not be changed: %s. The condition NodesGrouped says which nodes are not.", why))
-		return
-	case placed:
-		x.runner.warnings.add(model.NewFinding(at, "Nodes are not kept on the hosts of their host group",
-			"The VM groups of a compute cluster, or their rules, could not be changed: %s. Nodes may run on any host. "+
-				"The condition NodesPlaced says which.", why))
-		return
-	}
-	x.runner.warnings.add(model.NewFinding(at, "No rule keeps nodes apart",
-		"The anti-affinity rules of a compute cluster could not be changed: %s. Nodes go to different hosts when they are created, and "+
-			"nothing keeps them apart from then on. The condition NodesSpread says where.", why))
 }
 
 // stopsRules reports whether a run ends with an error, or has lost its lock.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
@@ -43,7 +45,12 @@ func (x *rules) settleJoined(ctx context.Context, c *ruledCluster) error {
 	if !due {
 		return nil
 	}
-	var err error
+	// Its VMs are written as a whole: another cluster of this process has its own there, too.
+	end, err := x.runner.Lease.Turn(ctx, uuid.NewSHA1(uuid.NameSpaceOID, []byte(c.ref)))
+	if err != nil {
+		return err
+	}
+	defer end()
 	if len(x.joinedNow(c).Unrecorded()) > 0 { // who is in them before Gantry puts VMs there is known to vCenter alone
 		err = x.read(ctx, c)
 	}
@@ -68,6 +75,36 @@ func (x *rules) settleJoined(ctx context.Context, c *ruledCluster) error {
 		return err
 	} else if err != nil {
 		x.giveUp(c, joined, err)
+	}
+	return nil
+}
+
+// endJoined reads at the end of a run who is in the VM groups that it has changed: a run in
+// another process that changed one at the same moment has written who was in it before. It
+// forgets the groups of compute clusters that no VM is in any more.
+func (x *rules) endJoined(ctx context.Context, c *ruledCluster) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	x.mu.Lock()
+	edited := c.edited
+	x.mu.Unlock()
+	if edited {
+		if err := x.read(ctx, c); err != nil {
+			return stopping(ctx, err) // the next plan reads it
+		}
+		return x.settleJoined(ctx, c)
+	}
+	now := x.joinedNow(c)
+	if x.runner.Spec.ControlPlane.Count == 0 || len(now.Forgotten()) == 0 {
+		return nil
+	}
+	return stopping(ctx, x.forgetVMGroups(ctx, c, now))
+}
+
+// stopping is an error that ends a run, or nil.
+func stopping(ctx context.Context, err error) error {
+	if stopsRules(ctx, err) {
+		return err
 	}
 	return nil
 }
@@ -185,6 +222,9 @@ func (x *rules) forgetGone(ctx context.Context, c *ruledCluster) error {
 // editOf makes one edit of rules, after which those are read.
 func (x *rules) editOf(ctx context.Context, c *ruledCluster, edits model.RuleEdits) error {
 	r := x.runner
+	x.mu.Lock()
+	c.edited = c.edited || len(edits.VMGroups) > 0
+	x.mu.Unlock()
 	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.EditRules(ctx, edits) })
 	if errors.Is(err, model.ErrPermission) || stopsRules(ctx, err) {
 		return err
