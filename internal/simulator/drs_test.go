@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/vmware/govmomi/object"
@@ -48,6 +49,9 @@ func TestRulesAreAVCenters(t *testing.T) {
 	key := rules()[0].GetClusterRuleInfo().Key
 	if err := change(add, 0, "one", refs[2:]...); !isFault[types.DuplicateName](err) {
 		t.Errorf("a second rule of the name: %v", err)
+	}
+	if err := change(add, 0, strings.Repeat("x", 81), refs[2:]...); !isFault[types.InvalidName](err) {
+		t.Errorf("a name of 81 characters: %v", err)
 	}
 	if err := change(edit, key+1, "one", refs[:2]...); !isFault[types.InvalidArgument](err) {
 		t.Errorf("an edit of a rule that is not there: %v", err)

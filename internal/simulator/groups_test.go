@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vmware/govmomi/vim25/mo"
@@ -57,6 +58,11 @@ func TestHostGroups(t *testing.T) {
 	refused("a rule of a host group that is not there", rule("mine", "fourth"))
 	refused("a rule of a VM group in place of a host group", rule("mine", "mine"))
 	refused("a rule without a host group", rule("mine", ""))
+	if err := group(add, strings.Repeat("é", 81)); !isFault[types.InvalidName](err) {
+		t.Errorf("a name of 81 characters: %v", err)
+	}
+	d.must(group(add, strings.Repeat("é", 80)))
+	d.must(group(remove, strings.Repeat("é", 80)))
 	d.must(rule("mine", "third"))
 	refused("the removal of a group that a rule names", group(remove, "mine"))
 	refused("the removal of a group that is not there", group(remove, "yours"))
