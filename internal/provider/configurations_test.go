@@ -56,8 +56,9 @@ const (
     "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}`
 	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
   "image": ` + importedImage + `, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
-	leasedPlacement = `"compute_cluster": "cluster-a", "datastore_cluster": "pod-1", "host_group": "left", "vm_group": "licensed", "network": "dvpg-nodes"`
-	leasedGateway   = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "kubernetes_version": "1.37.2",
+	leasedPlacement = `"compute_cluster": "cluster-a", "datastore_cluster": "pod-1", "host_group": "left", "vm_group": "licensed",
+  "network": "dvpg-nodes"`
+	leasedGateway = `{"name": "leased", "node_count": 1, "cpu": 2, "memory_gb": 4, "disk_gb": 60, "kubernetes_version": "1.37.2",
   "image": ` + importedImage + `, "placement": {"datacenter": "dc-1", ` + leasedPlacement + `},
   "console_endpoint": "https://app.terraform.io", "pairing_code": "token", ` + leasedParts + `}`
 	leasedCluster = `{"name": "leased", "datacenter": "dc-1",

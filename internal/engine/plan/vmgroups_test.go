@@ -47,12 +47,16 @@ func TestVMGroupsThatAreNotAsTheyAreToBe(t *testing.T) {
 		"a run has died that took them out": {
 			vmGroup: "b", record: records{a, b}, groups: groups{vmGroup("a"), vmGroup("b", three...)}, want: step,
 		},
-		"the former one was deleted":          {record: records{a}, want: step},
-		"it was deleted":                      {vmGroup: "a", record: records{a}},
-		"all of them are there by others":     {record: records{recordedGroup("a", 1, 2, 3)}, groups: groups{vmGroup("a", three...)}, want: step},
-		"DRS is off, and none would join":     {vmGroup: "a", change: withoutDRS},
-		"DRS is off, and they are in another": {vmGroup: "b", record: records{a}, groups: groups{vmGroup("a", three...)}, change: withoutDRS, want: step},
-		"one is hidden": {record: records{recordedGroup("a", 1, 2, 3)}, groups: groups{vmGroup("a")}, change: func(s *model.ClusterSpec, f *model.Facts) {
+		"the former one was deleted":      {record: records{a}, want: step},
+		"it was deleted":                  {vmGroup: "a", record: records{a}},
+		"all of them are there by others": {record: records{recordedGroup("a", 1, 2, 3)}, groups: groups{vmGroup("a", three...)}, want: step},
+		"DRS is off, and none would join": {vmGroup: "a", change: withoutDRS},
+		"DRS is off, and they are in another": {
+			vmGroup: "b", record: records{a}, groups: groups{vmGroup("a", three...)}, change: withoutDRS, want: step,
+		},
+		"one is hidden": {record: records{recordedGroup("a", 1, 2, 3)}, groups: groups{vmGroup("a")}, change: func(
+			s *model.ClusterSpec, f *model.Facts,
+		) {
 			s.Workers[0].Count = 3
 			f.Record.Counters["w"] = 4
 			f.Unseen = []model.UnseenMachine{{KnownMachine: model.KnownMachine{Node: "c-w-3", Ref: "vm-c-w-3"}}}
