@@ -71,7 +71,7 @@ func Occupied(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan) map[mo
 		machines := slices.DeleteFunc(slices.Clone(facts.Machines), func(m model.Machine) bool {
 			return m.Marker.NodePool != pool.Name || deleted[m.Ref]
 		})
-		for i, count := range placementCounts(pool, machines, facts.Groups) {
+		for i, count := range placementCounts(pool, machines, facts) {
 			occupied[model.PlacementRef{NodePool: pool.Name, Index: i}] += count
 		}
 	}
