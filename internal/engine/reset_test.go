@@ -26,7 +26,7 @@ func (w *world) reset(spec model.ClusterSpec, secrets *model.Secrets, id string)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if out.Status.State != model.StateRunning || len(out.Status.Nodes) != 1 {
+	if out.Status.State != model.StateRunning || len(out.Status.Nodes) != spec.ControlPlane.Count {
 		w.t.Errorf("status %+v", out.Status)
 	}
 	spec = kept(spec, out)
@@ -71,6 +71,44 @@ func TestResetRebuildsAGateway(t *testing.T) {
 	if string(secrets.Kubeconfig) != kubeconfig || secrets.Authorities.Fingerprint() != authorities {
 		t.Error("it has another kubeconfig, or other authorities")
 	}
+	w.must(w.engine().Destroy(t.Context(), spec.Target()))
+	w.onlyThePoolIsLeft()
+}
+
+// TestResetRebuildsAGatewayOfThree rebuilds one that is stuck: of its nodes one VM is lost, on
+// one etcd ends again and again and no kubelet runs any more, and the third has an API server
+// that does not answer for want of a quorum.
+func TestResetRebuildsAGatewayOfThree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	wanted := w.gateway("dc1", "10.10.184.1", "10.10.184.5") // which are just enough
+	wanted.ControlPlane.Count = 3
+	spec, secrets, first := w.applied(wanted)
+	authorities := secrets.Authorities.Fingerprint()
+
+	w.must(w.sim.DeleteVM("dc1-cp-1"))
+	w.must(w.sim.CrashPod("dc1-cp-2", "etcd", "its disk is damaged"))
+	w.must(w.sim.HangVM("dc1-cp-2"))
+	says := func(f model.Finding) bool { return strings.Contains(f.Detail, "set reset_trigger to another value") }
+	if p := w.plan(spec, secrets); !p.Empty() || !slices.ContainsFunc(p.Warnings, says) {
+		t.Errorf("the plan has the steps %v and says %v, %v", actions(p), p.Problems, p.Warnings)
+	}
+	again := spec
+	again.Reset = "r1"
+	want := []string{
+		"reset_control_plane dc1", "delete_node dc1-cp-2", "delete_node dc1-cp-3", "release_address dc1-cp-1",
+		"create_node dc1-cp-4", "create_node dc1-cp-5", "create_node dc1-cp-6",
+	}
+	if p := w.plan(again, secrets); !slices.Equal(actions(p), want) || p.Err() != nil {
+		t.Errorf("planned %v (%v)", actions(p), p.Problems)
+	}
+	spec, out := w.reset(spec, secrets, "r1")
+	if out.ID != first.ID || out.Status.Endpoint != first.Status.Endpoint || out.Incarnation != first.Incarnation ||
+		secrets.Authorities.Fingerprint() != authorities {
+		t.Errorf("it was %+v and is %+v", first, out)
+	}
+	w.etcdMembers(secrets)
+	w.noAddressTwice()
 	w.must(w.engine().Destroy(t.Context(), spec.Target()))
 	w.onlyThePoolIsLeft()
 }

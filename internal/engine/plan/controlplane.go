@@ -36,7 +36,7 @@ func mayGrow(v view, pool model.NodePool, members []model.Machine) (bool, model.
 	default:
 		f.Warn(controlPlaneField, "The control plane is not complete",
 			"%d of %d control-plane VMs of %q exist, and its API does not answer, so the state of etcd is unknown. "+
-				"Nodes are added once it answers.", len(members), pool.Count, v.spec.Name)
+				"Nodes are added once it answers.%s", len(members), pool.Count, v.spec.Name, silentWayOut(v.spec))
 	}
 	return false, f
 }
@@ -138,6 +138,15 @@ func (v view) controlPlaneGone() bool {
 func goneFinding(spec *model.ClusterSpec, facts *model.Facts) model.Finding {
 	return model.NewFinding(controlPlaneField, "The control plane is gone",
 		"%q was running, and none of its control-plane VMs is left. %s", spec.Name, wayOut(spec, facts))
+}
+
+// silentWayOut is what can be done where an API stays silent whose control plane is not complete.
+func silentWayOut(spec *model.ClusterSpec) string {
+	if spec.Kind != record.KindGateway {
+		return ""
+	}
+	return " Where it stays silent, set reset_trigger to another value: the next apply then builds the gateway anew with the same id, " +
+		"endpoint and IP pools, and leaves its clusters as they are."
 }
 
 // wayOut says what can be done where the control plane is gone.
