@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -36,6 +38,8 @@ type Environment struct {
 	// impatient is set where the provider is cut off from everything: whether a
 	// cluster's API comes back is not waited out as it would be outside of tests.
 	impatient bool
+	// identity is the file with the gateway on whose agent the provider runs.
+	identity string
 	// processes are one for each run of Terraform, as outside of tests, and one
 	// of the test itself.
 	processes []*connection.Process
@@ -99,11 +103,23 @@ func (e *Environment) process() *connection.Process {
 	if e.impatient {
 		timing.APITimeout, timing.RetryBudget = 5*time.Second, 500*time.Millisecond
 	}
-	p := &connection.Process{Timing: &timing}
+	p := &connection.Process{Timing: &timing, Identity: e.identity}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.processes = append(e.processes, p)
 	return p
+}
+
+// RunOnAgentOf has the provider run on an agent of a gateway from now on; uuid.Nil: on none.
+func (e *Environment) RunOnAgentOf(gateway uuid.UUID) {
+	e.t.Helper()
+	file := filepath.Join(e.t.TempDir(), "gateway")
+	if gateway != uuid.Nil {
+		if err := os.WriteFile(file, []byte(gateway.String()), 0o600); err != nil {
+			e.t.Error(err)
+		}
+	}
+	e.identity = file
 }
 
 // Config is a configuration with the provider block in front.

@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
@@ -59,7 +58,7 @@ func awaitGateway(ctx context.Context, s recordcrud.Session, m *model) diag.Diag
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	inside, err := agent.Gateway(agent.IdentityPath)
+	inside, err := s.Conn.Inside()
 	var life engine.Life
 	switch {
 	case err != nil:

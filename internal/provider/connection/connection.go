@@ -4,14 +4,17 @@
 package connection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"k8s.io/client-go/rest"
 
+	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger"
@@ -31,6 +34,11 @@ type Connection struct {
 	settings *Settings // nil: not known yet
 	kube     model.Kube
 	charts   model.Charts
+}
+
+// Inside returns the gateway on whose agent this process runs; uuid.Nil: it runs elsewhere.
+func (c *Connection) Inside() (uuid.UUID, error) {
+	return agent.Gateway(cmp.Or(c.process.Identity, agent.IdentityPath))
 }
 
 // New returns a connection with settings. It does not log in yet.

@@ -24,6 +24,9 @@ type Process struct {
 	// Charts are found and installed by it; nil is for Helm. It is set before the process
 	// serves.
 	Charts model.Charts
+	// Identity is the file with the id of the gateway on whose agent the process runs; empty
+	// is where an agent has it. It is set before the process serves.
+	Identity string
 
 	sessions vsphere.Sessions
 	ledgers  ledgers

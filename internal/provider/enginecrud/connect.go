@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
-	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ova"
@@ -34,7 +33,7 @@ func newEngine(ctx context.Context, conn *connection.Connection, account *Accoun
 	if err != nil {
 		return nil, err
 	}
-	inside, err := agent.Gateway(agent.IdentityPath)
+	inside, err := conn.Inside()
 	if err != nil {
 		return nil, err
 	}

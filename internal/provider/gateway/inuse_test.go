@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
@@ -24,6 +25,7 @@ func TestAccGatewayInUse(t *testing.T) {
 		theirs = append(theirs, record.Ref{Kind: kind, GatewayID: l.ID(gatewayRef), Name: "theirs"})
 	}
 	inUse := acctest.Words(`Gateway "dc1" has cloud account "theirs", cluster "theirs", IP pool "theirs". Destroy or move them first.`)
+	onItself := acctest.Words("This run is on the gateway that it would take away")
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -50,6 +52,23 @@ func TestAccGatewayInUse(t *testing.T) {
 					}
 				},
 				Config: config(e, shape{}), PlanOnly: true,
+			},
+			{
+				// On an agent of it a run changes it, and deletes none of its nodes.
+				PreConfig:   func() { e.RunOnAgentOf(l.ID(gatewayRef)) },
+				Config:      config(e, shape{cpu: 4}),
+				PlanOnly:    true,
+				ExpectError: onItself,
+			},
+			{Config: config(e, shape{}), Destroy: true, ExpectError: onItself},
+			{
+				PreConfig: func() {
+					if vms := e.Leftovers().VMs; len(vms) != 1 {
+						t.Errorf("the VMs are %v", vms)
+					}
+					e.RunOnAgentOf(uuid.New())
+				},
+				Config: config(e, shape{cpu: 4}), PlanOnly: true, ExpectNonEmptyPlan: true,
 			},
 		},
 	})
