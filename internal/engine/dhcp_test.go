@@ -52,7 +52,7 @@ func (w *world) forwards(spec model.ClusterSpec, secrets *model.Secrets, members
 		w.t.Errorf("left to be done: %v", steps)
 	}
 	lb, _ := w.loadBalancer(spec)
-	rec := w.record()
+	rec := w.recordOf(spec.Ref)
 	if got := strings.Split(lb.Backends, ","); len(got) != members || len(rec.Members) != members || lb.Phase != model.PhaseServing {
 		w.t.Errorf("backends %q of %s, members %v, want %d", lb.Backends, lb.Phase, rec.Members, members)
 	}

@@ -71,8 +71,14 @@ func (w *world) noAddressTwice() {
 // record is what the ledger knows of the world's cluster.
 func (w *world) record() record.Cluster {
 	w.t.Helper()
+	return w.recordOf(w.spec(1, 1).Ref)
+}
+
+// recordOf is what the ledger knows of a cluster or gateway.
+func (w *world) recordOf(ref record.Ref) record.Cluster {
+	w.t.Helper()
 	tags := w.engine().Ledger
-	rec, err := tags.Record(w.t.Context(), tags.ID(w.spec(1, 1).Ref))
+	rec, err := tags.Record(w.t.Context(), tags.ID(ref))
 	if err != nil {
 		w.t.Fatal(err)
 	}

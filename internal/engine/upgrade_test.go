@@ -52,7 +52,11 @@ func (w *world) isUpgraded(spec model.ClusterSpec, secrets *model.Secrets) {
 			w.t.Errorf("%s was built for %s, and its kubelet is of %s; want %s", m.Marker.Node, m.Marker.KubernetesVersion, got, want)
 		}
 	}
-	if len(facts.Machines) != spec.ControlPlane.Count+spec.Workers[0].Count {
+	wanted := 0
+	for _, pool := range spec.NodePools() {
+		wanted += pool.Count
+	}
+	if len(facts.Machines) != wanted {
 		w.t.Errorf("%d machines", len(facts.Machines))
 	}
 	w.noAddressTwice()
