@@ -245,6 +245,9 @@ func TestClusterTakesTheProxyOfItsGateway(t *testing.T) {
 	if life.Record.Proxy != nil {
 		t.Errorf("the gateway's record still has %+v", life.Record.Proxy)
 	}
+	if p := w.plan(spec, secrets); !p.Empty() {
+		t.Errorf("after the gateway's has changed it plans %v", actions(p))
+	}
 	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	w.must(err)
 	if got := kept(); !got.Equal(bareProxy.Recorded()) {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/agent"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/importdata"
@@ -208,7 +209,8 @@ resource "gantry_vmware_cluster" "team" {
   }
 }
 `
-	const cluster = "gantry_vmware_cluster.team"
+	const cluster, there = "gantry_vmware_cluster.team", "data.gantry_gateway.dc1"
+	var lease *ledger.Lease
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy:             e.CheckDestroy,
@@ -245,6 +247,22 @@ data "gantry_vmware_cluster" "team" {
 					plancheck.ExpectResourceAction(gateway, plancheck.ResourceActionUpdate),
 					plancheck.ExpectResourceAction(cluster, plancheck.ResourceActionNoop),
 				}},
+			},
+			{
+				// A run of another workspace has begun to work on it.
+				PreConfig: func() {
+					l := e.Ledger()
+					var err error
+					if lease, err = l.Lock(t.Context(), l.ID(gatewayRef), "laptop pid 42"); err != nil {
+						t.Error(err)
+					}
+				},
+				RefreshState: true,
+				Check: resource.ComposeTestCheckFunc(
+					func(*terraform.State) error { return lease.Release(context.Background()) },
+					resource.TestCheckResourceAttr(there, "state", "Updating"),
+					resource.TestMatchResourceAttr(there, "locked_by", regexp.MustCompile(`^laptop pid 42 since `)),
+				),
 			},
 		},
 	})

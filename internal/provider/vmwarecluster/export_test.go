@@ -27,13 +27,18 @@ func SpecOf(ctx context.Context, state tfsdk.State) (enginemodel.ClusterSpec, di
 	return m.Spec(ctx)
 }
 
-// WarnOfGatewayProxy is what the plan of a state says of the gateway's proxy.
-func WarnOfGatewayProxy(ctx context.Context, conn *connection.Connection, state tfsdk.State) diag.Diagnostics {
+// CheckPlan is what the plan of a cluster that stays as the state has it says, or that of its
+// creation.
+func CheckPlan(ctx context.Context, conn *connection.Connection, state tfsdk.State, creation bool) diag.Diagnostics {
 	var m model
 	if diags := state.Get(ctx, &m); diags.HasError() {
 		return diags
 	}
-	return warnOfGatewayProxy(ctx, conn, &m)
+	prior := &m
+	if creation {
+		prior = nil
+	}
+	return checkPlan(ctx, conn, prior, &m)
 }
 
 // Inherits is what the plan of a creation with the values of a state takes from its

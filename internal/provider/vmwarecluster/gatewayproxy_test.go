@@ -99,10 +99,16 @@ func TestWarnsOfTheGatewaysProxy(t *testing.T) {
 	} {
 		conn := (&connection.Process{}).Unknown()
 		conn.PlanGateway(uuid.MustParse(gatewayID), c.planned)
-		diags := vmwarecluster.WarnOfGatewayProxy(t.Context(), conn, enginecrudtest.State(t, s, withProxies(t, c.proxies)))
+		state := enginecrudtest.State(t, s, withProxies(t, c.proxies))
+		diags := vmwarecluster.CheckPlan(t.Context(), conn, state, false)
 		got := ""
 		for _, d := range diags {
 			got += d.Detail()
+		}
+		for _, d := range vmwarecluster.CheckPlan(t.Context(), conn, state, true) {
+			if strings.Contains(d.Summary(), "another proxy") {
+				t.Errorf("%s: a creation takes the gateway's, and the plan says: %s", name, d.Detail())
+			}
 		}
 		if diags.HasError() || (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: it says %q, want %q", name, got, c.want)
