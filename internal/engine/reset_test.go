@@ -183,7 +183,7 @@ func TestApplyWithoutAuthoritiesIsRefused(t *testing.T) {
 // apply ends with one node, on the same endpoint, and nothing beside it.
 func TestResetInterruptedAtEveryCall(t *testing.T) {
 	t.Parallel()
-	interrupt(t, 12, disturbances, func(w *world) {
+	interrupt(t, 10, disturbances, func(w *world) {
 		spec, secrets, _ := w.applied(w.poolOfThree())
 		w.sim.ResetCalls()
 		w.reset(spec, secrets, "r1")

@@ -19,7 +19,7 @@ func TestAccGatewayInterrupted(t *testing.T) {
 	before := func(e *acctest.Environment) []resource.TestStep { return []resource.TestStep{step(shape{})(e)} }
 	t.Run("create", func(t *testing.T) {
 		t.Parallel()
-		acctest.Interrupted{Every: 12, Step: step(shape{})}.Run(t)
+		acctest.Interrupted{Every: 10, Step: step(shape{})}.Run(t)
 	})
 	t.Run("update", func(t *testing.T) {
 		t.Parallel()
