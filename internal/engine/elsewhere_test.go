@@ -2,12 +2,16 @@ package engine_test
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
@@ -89,14 +93,9 @@ func TestNodeComesBackToAnIPPool(t *testing.T) {
 	third := w.placement("cluster-a")
 	third.ResourcePool = ""
 	spec.Workers[0].Placements = append(spec.Workers[0].Placements, third)
-	refused := func(nth, times int) {
-		w.must(w.sim.AddFault(simulator.Fault{
-			Kind: simulator.FailTask, Call: "PowerOnVM_Task", Nth: nth, Times: times, Fault: "InsufficientFailoverResourcesFault",
-		}))
-	}
 	// An earlier attempt has the address that is given back.
 	spec.Workers[0].AnyPlacement = false
-	refused(2, 1)
+	w.refusesPowerOn(2, 1)
 	secrets := newSecrets(t)
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	if err == nil {
@@ -104,13 +103,95 @@ func TestNodeComesBackToAnIPPool(t *testing.T) {
 	}
 	spec = kept(spec, out)
 	spec.Workers[0].AnyPlacement = true
-	refused(1, 2)
+	w.refusesPowerOn(1, 2)
 	w.apply(spec, secrets)
 	w.isOn(spec, secrets, "prod-general-1", "cluster-a")
 	w.noAddressTwice()
 	if p := w.plan(spec, secrets); !p.Empty() {
 		t.Errorf("after it: %v", actions(p))
 	}
+}
+
+// refusesPowerOn has vCenter refuse the nth power-on from now on, and those after it.
+func (w *world) refusesPowerOn(nth, times int) {
+	w.t.Helper()
+	w.must(w.sim.AddFault(simulator.Fault{
+		Kind: simulator.FailTask, Call: "PowerOnVM_Task", Nth: nth, Times: times, Fault: "InsufficientFailoverResourcesFault",
+	}))
+}
+
+// A worker that has moved and failed there, too, is planned on its first placement again, and
+// moves once more: it has an address of the second one's IP pool that is its own.
+func TestNodeMovesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.twoPlacements()
+	w.refusesPowerOn(2, 2)
+	secrets := newSecrets(t)
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil || strings.Count(err.Error(), "admission control")+strings.Count(err.Error(), "lack capacity") < 2 {
+		t.Fatalf("both placements have no room, and the error is: %v", err)
+	}
+	for _, f := range out.Warnings {
+		if f.Summary == "Node built on another placement" {
+			t.Errorf("it is not built: %v", f)
+		}
+	}
+	spec = kept(spec, out)
+	w.refusesPowerOn(1, 1)
+	w.apply(spec, secrets)
+	w.isOn(spec, secrets, "prod-general-1", "cluster-b")
+	w.noAddressTwice()
+	if p := w.plan(spec, secrets); !p.Empty() {
+		t.Errorf("after it: %v", actions(p))
+	}
+}
+
+// A placement that an earlier attempt has left something on can hold no VM any more.
+func TestNodeLeavesAPlacementThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.twoPlacements()
+	spec.Workers[0].Placements[0].Datastore = "local-a"
+	spec.Workers[0].AnyPlacement = false
+	w.refusesPowerOn(2, 1)
+	secrets := newSecrets(t)
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	if err == nil {
+		t.Fatal("the worker was powered on")
+	}
+	spec = kept(spec, out)
+	w.must(w.sim.SetMaintenance("local-a", true))
+	if p := w.plan(spec, secrets); p.Err() == nil {
+		t.Error("a placement whose datastore is in maintenance is taken")
+	}
+	spec.Workers[0].AnyPlacement = true
+	w.apply(spec, secrets)
+	w.isOn(spec, secrets, "prod-general-1", "cluster-b")
+	w.noAddressTwice()
+	if p := w.plan(spec, secrets); !p.Empty() {
+		t.Errorf("after it: %v, %v", actions(p), p.Problems)
+	}
+}
+
+// Where the next placement has no address left, the one after it is tried.
+func TestNodeFindsNoAddressElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.twoPlacements()
+	tiny := w.register(record.IPPool{
+		Name: "tiny", Start: "10.10.184.21", End: "10.10.184.21", PrefixLength: 18, DefaultGateway: "10.10.128.1",
+	})
+	other := ledger.Owner{Cluster: uuid.New(), Node: "other-1"}
+	w.must(w.engine().Ledger.ClaimAddress(t.Context(), ledger.IPPool{ID: tiny}, other, netip.MustParseAddr("10.10.184.21")))
+	spec.Workers[0].Placements[1].IPPoolID = tiny
+	third := w.placement("cluster-a")
+	third.ResourcePool = ""
+	spec.Workers[0].Placements = append(spec.Workers[0].Placements, third)
+	w.refusesPowerOn(2, 1)
+	spec, secrets, _ := w.applied(spec)
+	w.isOn(spec, secrets, "prod-general-1", "cluster-a")
+	w.noAddressTwice()
 }
 
 // What one node has found the others do not try: a placement without room costs one clone.

@@ -214,8 +214,8 @@ func TestVMGroupsAndHostGroupsThatAreDeleted(t *testing.T) {
 	w.grouped(spec, secrets, map[string]string{"right": "prod-general-1"})
 }
 
-// Names of what is no VM group of an administrator are refused on the attribute, and so is an
-// account that may not put nodes into one, by a plan that is to.
+// Names of what is no VM group of an administrator are refused on the attribute. Of an account
+// that may not put nodes into one the plan warns.
 func TestVMGroupsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, withHostGroups(simulator.Options{Users: map[string]string{account: "secret"}}))
@@ -245,18 +245,27 @@ func TestVMGroupsThatCannotBe(t *testing.T) {
 	refused("Gantry's own", "licensed, spare.")
 	inVMGroup(&spec, "licensed")
 	w.sim.DenyPrivilege(account, "Host.Inventory.EditCluster")
-	refused("Host.Inventory.EditCluster", "cluster-a", "licensed")
-	w.sim.RestorePrivileges()
-
+	p, err := e.PlanCreation(t.Context(), spec, unknownFormer)
+	if err != nil || len(p.Problems) > 0 || !says(p.Warnings, "Host.Inventory.EditCluster", "cluster-a", "licensed") {
+		t.Errorf("without the privilege: %v, %v, %v", err, p.Problems, p.Warnings)
+	}
 	secrets := newSecrets(t)
 	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
-	if err != nil || len(out.Warnings) > 0 {
+	if err != nil || len(out.Warnings) != 1 || !strings.Contains(out.Warnings[0].Detail, "Host.Inventory.EditCluster") {
 		t.Fatalf("%v, %v", err, out.Warnings)
 	}
 	spec = kept(spec, out)
+	w.sim.RestorePrivileges()
+	if p, err = e.Plan(t.Context(), spec, secrets, nil); err != nil || !slices.Equal(actions(p), []string{"place_nodes cluster-a"}) {
+		t.Errorf("with the privilege: %v, %v, %v", err, actions(p), p.Problems)
+	}
+	if out, err = e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err != nil || len(out.Warnings) > 0 {
+		t.Fatalf("%v, %v", err, out.Warnings)
+	}
+	w.joined(spec, secrets, map[string]string{"licensed": "prod-cp-1", "spare": ""})
 	w.setGroup(edit, "licensed")
 	w.sim.DenyPrivilege(account, "Host.Inventory.EditCluster")
-	p, err := e.Plan(t.Context(), spec, secrets, nil)
+	p, err = e.Plan(t.Context(), spec, secrets, nil)
 	if err != nil || !p.Empty() || len(p.Problems) > 0 || !says(p.Warnings, "Host.Inventory.EditCluster") {
 		t.Errorf("a running cluster: %v, %v, %v, %v", err, actions(p), p.Problems, p.Warnings)
 	}

@@ -123,7 +123,11 @@ func (r *resolver) policyDatastores(
 	}
 	if len(usable) == 0 {
 		slices.Sort(left)
-		r.refuse(field, fmt.Sprintf("No datastore fits storage policy %q", name),
+		refuse := r.noRoom
+		if len(left) == 0 {
+			refuse = r.refuse // what is not compatible is no matter of now
+		}
+		refuse(field, fmt.Sprintf("No datastore fits storage policy %q", name),
 			"No datastore that hosts of compute cluster %q reach and that takes disks now is compatible with the storage policy %q%s. "+
 				"Make one compatible, or choose another policy or another compute cluster.",
 			cluster.name, policy.name, inBrackets(model.Listed(left)))

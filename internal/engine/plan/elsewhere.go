@@ -57,19 +57,20 @@ func Usable(place model.ResolvedPlacement) bool {
 // Occupied is how many nodes each placement of a pool has once a plan is carried out, as far as
 // they are built where the plan says.
 func Occupied(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan) map[model.PlacementRef]int {
-	deleted := map[string]bool{}
+	deleted := map[string]bool{} // VMs, and nodes that are built again
 	occupied := map[model.PlacementRef]int{}
 	for _, step := range p.Steps() {
 		switch s := step.(type) {
 		case model.CreateNode:
 			occupied[s.Placement]++
+			deleted[s.Node] = true
 		case model.DeleteNode:
 			deleted[s.Machine.Ref] = true
 		}
 	}
 	for _, pool := range spec.NodePools() {
 		machines := slices.DeleteFunc(slices.Clone(facts.Machines), func(m model.Machine) bool {
-			return m.Marker.NodePool != pool.Name || deleted[m.Ref]
+			return m.Marker.NodePool != pool.Name || deleted[m.Ref] || deleted[m.Marker.Node]
 		})
 		for i, count := range placementCounts(pool, machines, facts) {
 			occupied[model.PlacementRef{NodePool: pool.Name, Index: i}] += count

@@ -51,17 +51,13 @@ func (c check) vmGroups() model.Findings {
 				continue
 			}
 			field := ref.Field(model.FieldVMGroup)
-			const lacks = "The account lacks %s on compute cluster %q, so that nodes are not put into VM group %q. " +
-				"Grant it there; the guide on privileges has the commands."
-			privilege := privileges.Describe(editCluster)
 			switch {
 			case !found.DRS:
 				noDRSForVMGroup(&f, field, place.VMGroup, found.ComputeClusterName)
-			case !slices.Contains(c.limits.Lacks[found.ComputeCluster], editCluster):
-			case builds || !recordsVMGroup(c.facts.Record, found.ComputeCluster, place.VMGroup):
-				f.Refuse(field, notGrouped, lacks, privilege, found.ComputeClusterName, place.VMGroup)
-			default: // others have taken nodes out of it, which stops nothing else
-				f.Warn(field, notGrouped, lacks, privilege, found.ComputeClusterName, place.VMGroup)
+			case slices.Contains(c.limits.Lacks[found.ComputeCluster], editCluster):
+				f.Warn(field, notGrouped, "The account lacks %s on compute cluster %q, so that nodes are not put into VM group %q. "+
+					"Grant it there; the guide on privileges has the commands.",
+					privileges.Describe(editCluster), found.ComputeClusterName, place.VMGroup)
 			}
 		}
 	}

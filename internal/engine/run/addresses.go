@@ -166,7 +166,11 @@ func (a *addresses) reclaim(ctx context.Context, c model.Claim) error {
 // release gives an address back, or makes it the extra, where there is none.
 func (a *addresses) release(ctx context.Context, c model.Claim) error {
 	if a.returns(c) {
-		return a.keepAsExtra(ctx, c)
+		err := a.keepAsExtra(ctx, c)
+		if err == nil {
+			a.forget(c)
+		}
+		return err
 	}
 	pool, registered := a.pools[c.IPPool]
 	if !registered {
@@ -174,7 +178,7 @@ func (a *addresses) release(ctx context.Context, c model.Claim) error {
 		// ever read that.
 		pool = ledger.IPPool{ID: c.IPPool}
 	}
-	return a.changes.call(ctx, func(ctx context.Context) error {
+	err := a.changes.call(ctx, func(ctx context.Context) error {
 		err := a.ledger.Release(ctx, pool, c.Address, ledger.Owner{Cluster: a.cluster, Node: c.Owner})
 		var held *ledger.HeldError
 		if errors.As(err, &held) && held.Owner == (ledger.Owner{Cluster: a.cluster, Node: model.OwnerExtra}) {
@@ -183,6 +187,10 @@ func (a *addresses) release(ctx context.Context, c model.Claim) error {
 		}
 		return err
 	})
+	if err == nil {
+		a.forget(c)
+	}
+	return err
 }
 
 // releaseNode releases the addresses of a node whose VM is gone, but for the one of
@@ -197,7 +205,6 @@ func (a *addresses) releaseNode(ctx context.Context, node string, rebuiltOn uuid
 		if err := a.release(ctx, c); err != nil {
 			return err
 		}
-		a.forget(c)
 		if kept {
 			continue
 		}

@@ -76,11 +76,8 @@ func (n *newNode) boot(ctx context.Context) error {
 		if n.refused == nil {
 			return n.waitJoined(ctx, n.seen)
 		}
-		if again, err := n.moveOn(ctx, n.refused); !again {
+		if err := n.elsewhere(ctx, ctx, n.refused); err != nil {
 			return err // it names the VM's path
-		}
-		if err := n.make(ctx, ctx); err != nil {
-			return err
 		}
 	}
 }

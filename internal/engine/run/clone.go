@@ -50,8 +50,8 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 		return err
 	}
 	defer n.changes.slots.give()
-	if n.rooms.better(n) {
-		return errFull
+	if cause := n.rooms.lacks(n.Placement); cause != nil && n.goesAnywhere() && n.rooms.haveOther(n.NodePool) {
+		return cause
 	}
 	var state model.TaskState
 	_, err := n.changes.taskInSlot(ctx, nil, func(ctx context.Context) (string, error) {
@@ -66,7 +66,7 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 	}, &state)
 	if err != nil {
 		if errors.Is(err, model.ErrNoRoom) {
-			n.rooms.fill(n.Placement) // before the next node has its turn
+			n.rooms.fill(n.Placement, err) // before the next node has its turn
 		}
 		return err
 	}
@@ -148,6 +148,7 @@ func (n *newNode) takeOver(ctx context.Context, m *model.Machine, nics map[strin
 	same := m.Marker == n.request.Marker
 	switch {
 	case same && m.PoweredOn:
+		n.ran = true
 		n.vm = m.Ref
 		return nil
 	case !unbooted:

@@ -66,7 +66,9 @@ func (n *newNode) make(ctx, queued context.Context) error {
 // prepare does what comes before the clone, all of which can be done twice; the clone is
 // found again by its instance UUID.
 func (n *newNode) prepare(ctx context.Context) error {
-	n.chooseRoom(ctx)
+	if err := n.chooseRoom(ctx); err != nil {
+		return err
+	}
 	if err := n.claim(ctx); err != nil {
 		return err
 	}
@@ -101,6 +103,7 @@ func (n *newNode) join(ctx context.Context) error {
 		return errors.Join(err, n.wipeAfterFailure(ctx, n.vm, n.Node))
 	}
 	n.member = true
+	n.tellElsewhere()
 	return n.wipeLeftUserdata(ctx)
 }
 
@@ -119,6 +122,8 @@ type newNode struct {
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on
+	lacked  error             // why it is not on the placement of the plan; nil: it is
+	ran     bool              // its VM was there, and on
 	resumes bool              // it has booted before, with what it goes on with
 	joined  bool              // the guest has reported that it joined
 	member  bool              // the API says so

@@ -26,12 +26,12 @@ func (a *addresses) claimFor(ctx context.Context, s model.CreateNode) (netip.Add
 
 func (a *addresses) addressFor(ctx context.Context, s model.CreateNode) (netip.Addr, error) {
 	pool := s.IPPool()
-	if !s.TakesExtra() || pool != a.at.IPPool || a.holds(pool, s.Node) {
+	a.mu.Lock()
+	extra, held := a.extra, a.holds(pool, s.Node)
+	a.mu.Unlock()
+	if !s.TakesExtra() || pool != a.at.IPPool || held {
 		return a.claim(ctx, pool, s.Node)
 	}
-	a.mu.Lock()
-	extra := a.extra
-	a.mu.Unlock()
 	if !extra.IsValid() {
 		return a.claim(ctx, pool, s.Node) // another node has it, as where the control plane grew meanwhile
 	}
@@ -78,7 +78,8 @@ func (a *addresses) has(owner string) bool {
 	return slices.ContainsFunc(a.claims(), func(c model.Claim) bool { return c.Owner == owner })
 }
 
-// holds reports whether an owner had a claim in a pool when the run began.
+// holds reports whether an owner had a claim in a pool when the run began, and has it still. The
+// lock is held.
 func (a *addresses) holds(pool uuid.UUID, owner string) bool {
 	for _, c := range a.facts.Claims {
 		if c.IPPool == pool && c.Owner == owner && !a.given[c] {

@@ -2,6 +2,7 @@ package run
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -16,8 +17,8 @@ type rooms struct {
 	sites map[model.PlacementRef]model.ResolvedPlacement
 
 	mu    sync.Mutex
-	nodes map[model.PlacementRef]int // that there are, or are being built
-	full  map[model.PlacementRef]bool
+	nodes map[model.PlacementRef]int   // that there are, or are being built
+	full  map[model.PlacementRef]error // why
 }
 
 func newRooms(r *Runner) *rooms {
@@ -25,18 +26,20 @@ func newRooms(r *Runner) *rooms {
 		spec:  r.Spec,
 		sites: r.World.Limits.Site.Placements,
 		nodes: map[model.PlacementRef]int{},
-		full:  map[model.PlacementRef]bool{},
+		full:  map[model.PlacementRef]error{},
 	}
 }
 
 // begin takes over how many nodes each placement has once the plan is carried out.
 func (x *rooms) begin(occupied map[model.PlacementRef]int) { x.nodes = occupied }
 
-// fill notes that a placement had no room for a node of its pool.
-func (x *rooms) fill(ref model.PlacementRef) {
+// fill notes why a placement had no room for a node of its pool.
+func (x *rooms) fill(ref model.PlacementRef, why error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.full[ref] = true
+	if x.full[ref] == nil {
+		x.full[ref] = fmt.Errorf("as another node of the pool has found in this run: %w", why)
+	}
 }
 
 // freed forgets what was full: a node is gone that the plan deletes.
@@ -46,20 +49,29 @@ func (x *rooms) freed() {
 	clear(x.full)
 }
 
-// has reports whether nothing is known that keeps a node of its pool from a placement.
-func (x *rooms) has(ref model.PlacementRef) bool {
+// lacks is why there is no room for a node of its pool on a placement, as far as that is known;
+// nil: there may be.
+func (x *rooms) lacks(ref model.PlacementRef) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return !x.full[ref] && plan.Usable(x.sites[ref])
+	return x.why(ref)
 }
 
-// better reports whether a node has no room on its placement, as is known, and may have some on
-// another one.
-func (x *rooms) better(n *newNode) bool {
-	if !n.goesAnywhere() || x.has(n.Placement) {
-		return false
+func (x *rooms) why(ref model.PlacementRef) error {
+	if !plan.Usable(x.sites[ref]) {
+		return errUnusable
 	}
-	return slices.ContainsFunc(placementsOf(n.NodePool), x.has)
+	return x.full[ref]
+}
+
+// errUnusable is why nothing is tried on a placement.
+var errUnusable = fmt.Errorf("a part of it cannot be used now, or no host that runs VMs reaches it: %w", model.ErrNoRoom)
+
+// haveOther reports whether some placement of a pool may have room.
+func (x *rooms) haveOther(pool model.NodePool) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.ContainsFunc(placementsOf(pool), func(ref model.PlacementRef) bool { return x.why(ref) == nil })
 }
 
 // other takes the placement that a node goes to in the place of its own; false: none has room.
@@ -69,7 +81,7 @@ func (x *rooms) other(pool model.NodePool, from model.PlacementRef) (model.Place
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	free := slices.DeleteFunc(placementsOf(pool), func(ref model.PlacementRef) bool {
-		return ref == from || x.full[ref] || !plan.Usable(x.sites[ref])
+		return ref == from || x.why(ref) != nil
 	})
 	if len(free) == 0 {
 		return from, false

@@ -93,9 +93,9 @@ func PlacementAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Name of a VM group of DRS in the compute cluster that an administrator has made, and that the nodes, and a load " +
 				"balancer, are put in before they are powered on. Rules of the administrator then hold for them. The group itself is " +
 				"neither made nor deleted, and VMs that others have put there stay. It needs the privilege Host > Inventory > Modify cluster " +
-				"there, without which the plan refuses new nodes, and DRS, without which the plan warns; the condition `NodesGrouped` says " +
-				"which nodes are not in their group. Placements may differ in their VM group alone. It changes in place: nodes that were put " +
-				"into the former group leave it. Defaults to none.",
+				"there, and DRS: without one of them, the plan warns and the condition `NodesGrouped` says which nodes are not in their group. " +
+				"Placements may differ in their VM group alone. It changes in place: nodes that were put into the former group leave it. " +
+				"Defaults to none.",
 			Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 		},
 	}
