@@ -179,11 +179,12 @@ func TestNodeFindsNoAddressElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec := w.twoPlacements()
-	tiny := w.register(record.IPPool{
-		Name: "tiny", Start: "10.10.184.21", End: "10.10.184.21", PrefixLength: 18, DefaultGateway: "10.10.128.1",
-	})
+	body := record.IPPool{Name: "tiny", Start: "10.10.184.21", End: "10.10.184.21", PrefixLength: 18, DefaultGateway: "10.10.128.1"}
+	tiny := w.register(body)
+	pool, err := ledger.NewIPPool(tiny, body)
+	w.must(err)
 	other := ledger.Owner{Cluster: uuid.New(), Node: "other-1"}
-	w.must(w.engine().Ledger.ClaimAddress(t.Context(), ledger.IPPool{ID: tiny}, other, netip.MustParseAddr("10.10.184.21")))
+	w.must(w.engine().Ledger.ClaimAddress(t.Context(), pool, other, netip.MustParseAddr(body.Start)))
 	spec.Workers[0].Placements[1].IPPoolID = tiny
 	third := w.placement("cluster-a")
 	third.ResourcePool = ""
