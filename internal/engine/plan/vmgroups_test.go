@@ -178,7 +178,8 @@ func TestVMGroupsThatCannotBe(t *testing.T) {
 	}
 	lacks := map[string][]string{"ref-compute": {"Host.Inventory.EditCluster"}}
 	l.Lacks = lacks
-	if p := checked(s, &model.Facts{}, l); !says(on(p.Warnings, field), "not in their VM group", "Host.Inventory.EditCluster", `"a"`) || len(p.Problems) > 0 {
+	warned := checked(s, &model.Facts{}, l)
+	if p := warned; !says(on(p.Warnings, field), "not in their VM group", "Host.Inventory.EditCluster", `"a"`) || len(p.Problems) > 0 {
 		t.Errorf("the privilege is missing: %v, %v", p.Warnings, p.Problems)
 	}
 	l.Lacks = nil
