@@ -43,8 +43,7 @@ func (w *world) etcdMembers(secrets *model.Secrets) []string {
 	w.t.Helper()
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
-	members, err := api.EtcdMembers(w.t.Context())
-	w.must(err)
+	members := w.answeringMembers(api)
 	var names []string
 	for _, m := range members {
 		if !m.Healthy() || m.Learner {
@@ -54,6 +53,22 @@ func (w *world) etcdMembers(secrets *model.Secrets) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// answeringMembers asks etcd until it answers: beside many other tests it may take longer than a
+// request waits.
+func (w *world) answeringMembers(api model.API) []model.EtcdMember {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	defer cancel()
+	for {
+		members, err := api.EtcdMembers(ctx)
+		silent := func(m model.EtcdMember) bool { return strings.Contains(m.Error, "no answer within") }
+		if ctx.Err() != nil || err == nil && !slices.ContainsFunc(members, silent) || err != nil && !model.Transient(err) {
+			w.must(err)
+			return members
+		}
+	}
 }
 
 // wholeControlPlane fails where the control plane is not made of just so many nodes, as
