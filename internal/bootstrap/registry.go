@@ -31,6 +31,9 @@ const (
 	// AllHosts stands, among the mirrored hosts, for those that are not named.
 	AllHosts = "_default"
 	dockerIO = "docker.io"
+	// indexDockerIO and registryDockerIO are the same registry.
+	indexDockerIO    = "index.docker.io"
+	registryDockerIO = "registry-1.docker.io"
 )
 
 // Registry is how a machine reaches image registries, and where what it needs itself comes from.
@@ -120,6 +123,7 @@ func (r Registry) hosts() map[string][]string {
 	_, all := r.Mirrors[AllHosts]
 	for _, image := range []string{r.Repository, r.SandboxImage, r.KubeVIPImage} {
 		host, _, inside := strings.Cut(image, "/")
+		host = pulledFrom(host)
 		if r.CACertificate == "" && !all && (r.Username == "" || image != r.Repository) {
 			continue
 		}
@@ -143,10 +147,18 @@ func directoryOf(host string) string {
 	return host
 }
 
+// pulledFrom is the host under which containerd looks for the registry of an image.
+func pulledFrom(host string) string {
+	if host == indexDockerIO {
+		return dockerIO
+	}
+	return host
+}
+
 // upstream is the host that serves the images of a registry.
 func upstream(host string) string {
 	if host == dockerIO {
-		return "registry-1.docker.io"
+		return registryDockerIO
 	}
 	return host
 }

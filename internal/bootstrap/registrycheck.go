@@ -32,7 +32,7 @@ func CheckMirrored(host string) error {
 	switch {
 	case host == AllHosts:
 		return nil
-	case host == "index.docker.io" || host == "registry-1.docker.io":
+	case host == indexDockerIO || host == registryDockerIO:
 		return errors.New("not the host that images have: theirs is " + dockerIO)
 	case !isRegistry(host):
 		return errors.New("not the host of a registry as images name it, such as docker.io or registry.example.com:5000, in lower case and " +

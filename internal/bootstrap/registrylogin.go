@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -23,12 +24,48 @@ func (r Registry) logsIn(host, mirror string, mirrors []string) bool {
 	if r.Username == "" || err != nil {
 		return false
 	}
-	if repository, _, _ := strings.Cut(r.Repository, "/"); host == repository {
+	if r.Repository != "" && registryOf(host) == registryOf(r.repositoryHost()) {
 		return true
 	}
 	_, mirrored := r.Mirrors[host]
-	itself := address.Host == host || address.Host == upstream(host)
+	itself := registryOf(address.Host) == registryOf(host)
 	return mirrored && (!itself || len(mirrors) == 1)
+}
+
+// registryOf is a host in the one form that all spellings of the same registry have: without the
+// port that it has anyway, and of Docker Hub's names the one that images have.
+func registryOf(host string) string {
+	host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+	if host == indexDockerIO || host == registryDockerIO {
+		return dockerIO
+	}
+	return host
+}
+
+func (r Registry) repositoryHost() string {
+	host, _, _ := strings.Cut(r.Repository, "/")
+	return pulledFrom(host)
+}
+
+// ReachedWith reports whether a machine that is told the same, but for another repository or none,
+// reaches the registry of Repository as one that is told all of this does: at the same URLs, with
+// the same CA and the same login.
+func (r Registry) ReachedWith(former string) bool {
+	was := r
+	was.Repository = former
+	was.KubeVIPImage = "" // of which workers that there are need not have been told
+	host := r.repositoryHost()
+	now, before := r.hosts()[host], was.hosts()[host]
+	return slices.Equal(now, before) && !slices.ContainsFunc(now, func(mirror string) bool {
+		return r.logsIn(host, mirror, now) != was.logsIn(host, mirror, before)
+	})
+}
+
+// OwnMirror is what mirrors have to say, as users write it, for the registry of Repository to be
+// asked itself.
+func (r Registry) OwnMirror() string {
+	host := r.repositoryHost()
+	return fmt.Sprintf(`mirrors = { %q = [%q] }`, host, "https://"+upstream(host))
 }
 
 // authorization is a header by which a registry that takes a user and a password lets in.
@@ -38,7 +75,7 @@ func (r Registry) authorization() string {
 }
 
 // authTables are the tables of containerd's configuration by which it asks for tokens where a
-// registry hands these out, up to 2.2. The plugin whose tables they are is the script's to say.
+// registry hands these out, up to 2.3. The plugin whose tables they are is the script's to say.
 func (r Registry) authTables(hosts map[string][]string) string {
 	var names []string
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {

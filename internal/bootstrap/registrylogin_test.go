@@ -64,7 +64,16 @@ func TestRegistriesThatAreAskedThemselves(t *testing.T) {
 		host     string
 		times    int // the login is there
 	}{
-		"the only mirror":       {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {ghcr}}}, "ghcr.io", 2},
+		"the only mirror": {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {ghcr}}}, "ghcr.io", 2},
+		"in another spelling": {bootstrap.Registry{
+			Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr + ":443"}},
+		}, "ghcr.io", 1},
+		"with its port": {bootstrap.Registry{
+			Mirrors: map[string][]string{"ghcr.io:443": {"https://r.example.com", ghcr}},
+		}, "ghcr.io_443_", 1},
+		"Docker Hub": {bootstrap.Registry{
+			Mirrors: map[string][]string{"docker.io": {"https://r.example.com", "https://index.docker.io", "https://docker.io"}},
+		}, "docker.io", 1},
 		"behind a mirror":       {bootstrap.Registry{Mirrors: map[string][]string{"ghcr.io": {"https://r.example.com", ghcr}}}, "ghcr.io", 1},
 		"the repository":        {own, "r.example.com", 2},
 		"beside the repository": {own, "ghcr.io", 0},
@@ -88,6 +97,20 @@ func TestRegistriesThatAreAskedThemselves(t *testing.T) {
 		if asked := strings.Contains(auth, `."`+c.host+`".`); asked != (c.times == 2) {
 			t.Errorf("%s: its table is there: %v", name, asked)
 		}
+	}
+}
+
+// A repository of Docker Hub is where containerd looks for it, by whatever name.
+func TestDockerHubByItsOtherName(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.FirstControlPlane)
+	node.Registry = bootstrap.Registry{Repository: "index.docker.io/our", Username: "robot", Password: "p", PasswordVersion: 1}
+	config := userdata(t, node)
+	if got := config.file("/etc/containerd/certs.d/docker.io/hosts.toml"); strings.Count(got, "Authorization = ") != 2 {
+		t.Errorf("no login:\n%s", got)
+	}
+	if auth := config.file("/etc/gantry/registry-auth"); !strings.Contains(auth, `."registry-1.docker.io".`) {
+		t.Errorf("no table:\n%s", auth)
 	}
 }
 

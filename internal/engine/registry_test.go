@@ -37,9 +37,11 @@ func TestRegistriesOfARunningCluster(t *testing.T) {
 	}
 	// What takes the repository's images before the nodes are replaced runs on nodes that do not
 	// know the way to it.
-	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), "without image_repository first") {
+	const advice = `without image_repository first and with the new repository's registry as its own mirror`
+	if p := w.plan(spec, secrets); p.Err() == nil || !strings.Contains(p.Err().Error(), advice) {
 		t.Errorf("all at once: %v", p.Err())
 	}
+	spec.Registry.Mirrors["r.example.com"] = []string{"https://r.example.com"}
 	way := spec
 	way.Registry.Repository = ""
 	w.apply(way, secrets)

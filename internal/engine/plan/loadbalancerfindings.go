@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -66,8 +67,8 @@ func loadBalancerFindings(v view) model.Findings {
 	case !v.apiReached():
 	case len(v.loadBalancerReasons(*lb)) > 0:
 		f.Warn(field, "The load balancer is replaced", "The apply powers %s off, deletes it, and builds it anew with the same MAC address, by "+
-			"which the DHCP server gives it the same lease. %s Differs from the configuration: %s.",
-			lb.Marker.Node, outage, model.Listed(v.loadBalancerReasons(*lb)))
+			"which the DHCP server gives it the same lease. %s Differs from the configuration: %s.%s",
+			lb.Marker.Node, outage, model.Listed(v.loadBalancerReasons(*lb)), v.loginWords(*lb))
 	case !lb.PoweredOn:
 		f.Warn(field, "The load balancer is powered off", "The apply powers %s on. %s", lb.Marker.Node, outage)
 	case lb.Phase == model.PhaseFailed:
@@ -145,4 +146,14 @@ func loadBalancerCondition(facts *model.Facts) model.Condition {
 		return unknownCondition(kind, "NotReported", "The guest of the load balancer has not reported that it serves.")
 	}
 	return condition(kind, true, "Serving", "", "")
+}
+
+// loginWords say what a wrong password of registries does to a load balancer that is replaced for
+// them; empty: it does nothing.
+func (v view) loginWords(lb model.Machine) string {
+	if v.spec.Registry.Username == "" || !slices.Contains(v.loadBalancerReasons(lb), attributeWords[model.FieldRegistry]) {
+		return ""
+	}
+	return " It is the first to use the user and the password of registry: where its registry refuses them, the API is away until an apply " +
+		"with the right ones."
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
 const (
@@ -85,6 +86,32 @@ func TestRegistriesReplaceTheLoadBalancer(t *testing.T) {
 	}
 }
 
+// A load balancer that a registry does not let in takes the API away: the warning says so.
+func TestLoadBalancersAreTheFirstToLogIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*model.ClusterSpec)
+		want   bool
+	}{
+		"another password": {func(s *model.ClusterSpec) { s.Registry.PasswordVersion = 2 }, true},
+		"more memory":      {func(s *model.ClusterSpec) { s.LoadBalancer.MemoryGB++ }, false},
+		"no login":         {func(s *model.ClusterSpec) { s.Registry.Username, s.Registry.PasswordVersion = "", 0 }, false},
+	} {
+		s := leased(1, 0)
+		s.Registry = bootstrap.Registry{Username: "robot", PasswordVersion: 1}
+		s.Registry.Mirrors = map[string][]string{"docker.io": {"https://m.example.com"}}
+		derive(t, s)
+		f := leasedRunning(1, 0)
+		f.LoadBalancer.Marker.BuiltWith = plan.LoadBalancerBuiltWith(s)
+		c.change(s)
+		derive(t, s)
+		p := planned(s, f)
+		if !says(p.Warnings, "The load balancer is replaced") || says(p.Warnings, "the first to use") != c.want {
+			t.Errorf("%s: %v", name, p.Warnings)
+		}
+	}
+}
+
 // An interrupted change goes on, and one that is taken back leaves nothing of Gantry's behind.
 func TestImageRepositoryIsFollowedAndTakenBack(t *testing.T) {
 	t.Parallel()
@@ -155,5 +182,68 @@ func TestRegistriesAreCheckedBeforeNodesAreBuilt(t *testing.T) {
 		if len(p.Problems) != 1 || len(on(p.Problems, model.ClusterField(field))) != 1 {
 			t.Errorf("%s: %v", field, p.Problems)
 		}
+	}
+}
+
+// What runs on old nodes pulls from a new repository as they were told to, whatever is the same in
+// the configuration: each registry has its own CA and login.
+func TestNodesKnowTheWayToAnImageRepository(t *testing.T) {
+	t.Parallel()
+	login := bootstrap.Registry{Username: "robot", PasswordVersion: 1, Mirrors: map[string][]string{"docker.io": {"https://m.example.com"}}}
+	own := login
+	own.Mirrors = map[string][]string{"r.example.com": {"https://r.example.com"}}
+	behind := login
+	behind.Mirrors = map[string][]string{"r.example.com": {"https://m.example.com", "https://r.example.com"}}
+	all := bootstrap.Registry{Mirrors: map[string][]string{bootstrap.AllHosts: {"https://m.example.com"}}}
+	authorities, err := keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := bootstrap.Registry{CACertificate: string(authorities.CA.Cert)}
+	withVIP := ca
+	withVIP.KubeVIPImage = "r.example.com/kube-vip:1"
+	withSandbox := ca
+	withSandbox.SandboxImage = "r.example.com/pause:1"
+	second := login
+	second.PasswordVersion = 2
+	const without, former, mirror = "without image_repository first", "with the former image_repository first",
+		`its own mirror, mirrors = { "r.example.com" = ["https://r.example.com"] }`
+	for name, c := range map[string]struct {
+		was, now bootstrap.Registry
+		had      string // the repository
+		want     []string
+	}{
+		"login":                           {login, login, "", []string{without, mirror}},
+		"login, its own mirror":           {own, own, "", nil},
+		"login, behind a mirror":          {behind, behind, "", []string{without, mirror}},
+		"mirrors of all hosts":            {all, all, "", []string{without, mirror}},
+		"CA":                              {ca, ca, "", []string{without, mirror}},
+		"CA, of kube-vip":                 {ca, withVIP, "", []string{without, mirror}},
+		"CA, of the sandbox":              {withSandbox, withSandbox, "", nil},
+		"another registry":                {login, login, "theirs.example.com/k8s", []string{former, mirror}},
+		"another registry, its own":       {own, own, "theirs.example.com/k8s", nil},
+		"the same registry":               {login, login, "r.example.com/old", nil},
+		"the same registry, CA":           {ca, ca, "r.example.com/old", nil},
+		"the same registry, new password": {login, second, "r.example.com/old", []string{former}},
+		"nothing to tell":                 {bootstrap.Registry{}, bootstrap.Registry{}, "theirs.example.com/k8s", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := small(1, 1)
+			s.Registry = c.was
+			s.Registry.Repository = c.had
+			f := installedFrom(builtFor(t, s, running(1, 1)), published, published+"/coredns")
+			f.API.Kubeadm.ImageRepository = c.had
+			s.Registry = c.now
+			s.Registry.Repository = ours
+			derive(t, s)
+			refused := on(planned(s, f.PlanInputs()).Problems, model.ClusterField(model.FieldImageRepository))
+			if len(refused) != min(1, len(c.want)) || len(c.want) > 0 && !says(refused, c.want...) {
+				t.Errorf("%v", refused)
+			}
+			if len(c.want) == 1 && says(refused, mirror) {
+				t.Errorf("it is known: %v", refused)
+			}
+		})
 	}
 }

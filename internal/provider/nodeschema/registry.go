@@ -93,8 +93,8 @@ func registryUsername() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
 		MarkdownDescription: "User that nodes log in to mirrors as, and to the registry of `image_repository`: to all of them, but for " +
-			"another registry that is among its own mirrors beside others. It needs `password_wo`. A change rolls the nodes. " +
-			"Defaults to none.",
+			"another registry that is among its own mirrors beside others. All of them take the same user. It needs " +
+			"`password_wo`. A change rolls the nodes. Defaults to none.",
 		Validators: []validator.String{
 			stringvalidator.LengthAtLeast(1), loginName, stringvalidator.AlsoRequires(path.MatchRelative().AtParent().AtName(passwordWO)),
 		},
