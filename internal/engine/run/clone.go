@@ -58,6 +58,7 @@ func (n *newNode) cloneInTurn(ctx, queued context.Context) error {
 		if queued.Err() != nil {
 			return "", context.Cause(queued)
 		}
+		n.tried = true
 		task, err := n.VCenter.Clone(ctx, n.request)
 		if n.asked != nil {
 			n.asked()

@@ -122,6 +122,7 @@ type newNode struct {
 	started bool              // its VM was asked to power on
 	seen    *model.PollResult // when that had ended
 	refused error             // why it did not power on
+	tried   bool              // a clone was asked for
 	lacked  error             // why it is not on the placement of the plan; nil: it is
 	ran     bool              // its VM was there, and on
 	resumes bool              // it has booted before, with what it goes on with

@@ -66,12 +66,18 @@ func (n *newNode) wasThere() bool {
 	return slices.ContainsFunc(n.World.Facts.Machines, func(m model.Machine) bool { return m.Marker.Node == n.Node })
 }
 
+// begun reports whether an earlier attempt may have left something of the node.
+func (n *newNode) begun() bool {
+	facts := &n.World.Facts
+	claimed := slices.ContainsFunc(facts.Claims, func(c model.Claim) bool { return c.Owner == n.Node })
+	return claimed || n.wasThere() || facts.Pending(n.NodePool.Name, n.Ordinal)
+}
+
 // chooseRoom has a node begin on another placement where its own is known to have no room. Where
 // an earlier attempt has left something, its own is tried first, if it can be.
 func (n *newNode) chooseRoom(ctx context.Context) error {
 	cause := n.rooms.lacks(n.Placement)
-	begun := n.addresses.has(n.Node) || n.wasThere()
-	if cause == nil || !n.goesAnywhere() || begun && plan.Usable(n.resolved()) {
+	if cause == nil || !n.goesAnywhere() || n.begun() && plan.Usable(n.resolved()) {
 		return nil
 	}
 	next, found := n.rooms.other(n.NodePool, n.Placement)
@@ -84,9 +90,12 @@ func (n *newNode) chooseRoom(ctx context.Context) error {
 // move gives the node another placement, and nothing of it is left on the former one. The marker
 // says which it is, and as long as its pool has that one the node stays there.
 func (n *newNode) move(ctx context.Context, next model.PlacementRef, cause error) error {
-	vm, err := n.leavePlacement(ctx)
-	if err != nil {
-		return err
+	vm := ""
+	if n.tried || n.begun() {
+		var err error
+		if vm, err = n.leavePlacement(ctx); err != nil {
+			return err
+		}
 	}
 	from := n.Placement
 	left := n.resolved().ComputeClusterName

@@ -73,11 +73,6 @@ func (a *addresses) forget(c model.Claim) {
 	a.taken = slices.DeleteFunc(a.taken, func(taken model.Claim) bool { return taken == c })
 }
 
-// has reports whether an owner has an address.
-func (a *addresses) has(owner string) bool {
-	return slices.ContainsFunc(a.claims(), func(c model.Claim) bool { return c.Owner == owner })
-}
-
 // holds reports whether an owner had a claim in a pool when the run began, and has it still. The
 // lock is held.
 func (a *addresses) holds(pool uuid.UUID, owner string) bool {
