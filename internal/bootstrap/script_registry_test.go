@@ -179,13 +179,10 @@ func TestScriptStopsWithoutMirrors(t *testing.T) {
 // TestContainerdTakesWhatTheScriptWrites runs the script on the containerd of this machine.
 func TestContainerdTakesWhatTheScriptWrites(t *testing.T) {
 	t.Parallel()
-	tool, err := exec.LookPath("containerd")
-	if err != nil {
-		t.Skip("containerd is not installed")
-	}
+	containerd := tool(t, "containerd", "Debian package containerd")
 	m := newMachine(t, loggedIn(t, newNode(t, bootstrap.Worker)))
 	m.play("containerd", `[[ "$*" == --version ]] || set -- -c "$root/etc/containerd/config.toml" "$@"
-`+tool+` "$@"`)
+`+containerd+` "$@"`)
 	m.write(configPath, `version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
@@ -198,7 +195,7 @@ func TestContainerdTakesWhatTheScriptWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.joins()
-	said, err := exec.Command(tool, "-c", filepath.Join(m.root, configPath), "config", "dump").Output()
+	said, err := exec.Command(containerd, "-c", filepath.Join(m.root, configPath), "config", "dump").Output()
 	if err != nil {
 		t.Fatalf("%v; the file:\n%s", err, m.read(configPath))
 	}

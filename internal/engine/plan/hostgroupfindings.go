@@ -88,26 +88,33 @@ func (c check) placesAnew(field model.Field) bool {
 // groups warns of placements whose host group nothing will keep nodes on.
 func (c check) groups() model.Findings {
 	var f model.Findings
+	c.eachGroup(model.FieldHostGroup, func(field model.Field, place model.Placement, found model.ResolvedPlacement) {
+		switch {
+		case place.HostGroup == "":
+		case !found.DRS:
+			noDRSForGroup(&f, field, place.HostGroup, found.ComputeClusterName)
+		case slices.Contains(c.limits.Lacks[found.ComputeCluster], editCluster):
+			f.Warn(field, notPlaced, "The account lacks %s on compute cluster %q, so that nothing keeps nodes on the hosts of %q. "+
+				"Grant it there; the guide on privileges has the commands.",
+				privileges.Describe(editCluster), found.ComputeClusterName, place.HostGroup)
+		}
+	})
+	return f
+}
+
+// eachGroup looks at the placements that the plan puts nodes or their groups on, with the field
+// of a group.
+func (c check) eachGroup(name model.FieldName, look func(model.Field, model.Placement, model.ResolvedPlacement)) {
 	for _, pool := range c.spec.NodePools() {
 		for i, place := range pool.Placements {
 			ref := model.PlacementRef{NodePool: pool.Name, Index: i}
 			found := c.limits.Site.Placements[ref]
 			builds := len(c.builds) > 0 && c.uses(pool.Name)
-			if place.HostGroup == "" || found.ComputeCluster == "" || !builds && !c.placesNodes(found.ComputeCluster) {
-				continue
-			}
-			field := ref.Field(model.FieldHostGroup)
-			switch {
-			case !found.DRS:
-				noDRSForGroup(&f, field, place.HostGroup, found.ComputeClusterName)
-			case slices.Contains(c.limits.Lacks[found.ComputeCluster], editCluster):
-				f.Warn(field, notPlaced, "The account lacks %s on compute cluster %q, so that nothing keeps nodes on the hosts of %q. "+
-					"Grant it there; the guide on privileges has the commands.",
-					privileges.Describe(editCluster), found.ComputeClusterName, place.HostGroup)
+			if found.ComputeCluster != "" && (builds || c.placesNodes(found.ComputeCluster)) {
+				look(ref.Field(name), place, found)
 			}
 		}
 	}
-	return f
 }
 
 // placedCondition says whether nodes are kept on the hosts of their host groups; nil: none has

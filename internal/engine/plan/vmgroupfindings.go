@@ -42,25 +42,17 @@ func joinFindings(f *model.Findings, facts *model.Facts, field model.Field, name
 // vmGroups are what keeps nodes out of the VM groups of placements.
 func (c check) vmGroups() model.Findings {
 	var f model.Findings
-	for _, pool := range c.spec.NodePools() {
-		for i, place := range pool.Placements {
-			ref := model.PlacementRef{NodePool: pool.Name, Index: i}
-			found := c.limits.Site.Placements[ref]
-			builds := len(c.builds) > 0 && c.uses(pool.Name)
-			if place.VMGroup == "" || found.ComputeCluster == "" || !builds && !c.placesNodes(found.ComputeCluster) {
-				continue
-			}
-			field := ref.Field(model.FieldVMGroup)
-			switch {
-			case !found.DRS:
-				noDRSForVMGroup(&f, field, place.VMGroup, found.ComputeClusterName)
-			case slices.Contains(c.limits.Lacks[found.ComputeCluster], editCluster):
-				f.Warn(field, notGrouped, "The account lacks %s on compute cluster %q, so that nodes are not put into VM group %q. "+
-					"Grant it there; the guide on privileges has the commands.",
-					privileges.Describe(editCluster), found.ComputeClusterName, place.VMGroup)
-			}
+	c.eachGroup(model.FieldVMGroup, func(field model.Field, place model.Placement, found model.ResolvedPlacement) {
+		switch {
+		case place.VMGroup == "":
+		case !found.DRS:
+			noDRSForVMGroup(&f, field, place.VMGroup, found.ComputeClusterName)
+		case slices.Contains(c.limits.Lacks[found.ComputeCluster], editCluster):
+			f.Warn(field, notGrouped, "The account lacks %s on compute cluster %q, so that nodes are not put into VM group %q. "+
+				"Grant it there; the guide on privileges has the commands.",
+				privileges.Describe(editCluster), found.ComputeClusterName, place.VMGroup)
 		}
-	}
+	})
 	return f
 }
 
