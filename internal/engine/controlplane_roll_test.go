@@ -68,6 +68,7 @@ func (w *world) answeringMembers(api model.API) []model.EtcdMember {
 			w.must(err)
 			return members
 		}
+		time.Sleep(10 * time.Millisecond) // between two looks
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // Nodes for which their placement has no room, as the clone or the power-on says, are built on
-// the next one, with an address of that, and stay there; what they had before is given back.
+// another one, with an address of that, and stay there; what they had before is given back.
 func TestNodesGoWhereThereIsRoom(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -55,6 +55,26 @@ func TestDrainToRestartIsNoDeletion(t *testing.T) {
 	}
 }
 
+// Users can write what they like into the annotation of the VM: what is none is not asked for, and
+// of a node that Gantry does not delete there is nothing to ask.
+func TestVMsOfNodesThatAreDeleted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ mark, vm, want string }{
+		"as Gantry writes it":  {"true", "VirtualMachine:vm-7", "VirtualMachine:vm-7"},
+		"of a node that stays": {"", "VirtualMachine:vm-7", ""},
+		"to be restarted":      {"restart", "VirtualMachine:vm-7", ""},
+		"another object":       {"true", "Datastore:datastore-1", ""},
+		"no reference":         {"true", "VirtualMachine:vm-7\nvm-8", ""},
+	} {
+		marked := node("w", corev1.ConditionTrue)
+		marked.Annotations = map[string]string{kube.CordonedAnnotation: c.mark, kube.VMAnnotation: c.vm}
+		nodes, err := kube.NewForClients(fake.NewClientset(marked)).Nodes(t.Context())
+		if err != nil || len(nodes) != 1 || nodes[0].VM != c.want {
+			t.Errorf("%s: %+v, %v", name, nodes, err)
+		}
+	}
+}
+
 // What Gantry has not cordoned is not for it to uncordon.
 func TestUncordonLeavesACordonOfOthers(t *testing.T) {
 	t.Parallel()
