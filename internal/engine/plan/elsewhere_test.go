@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -50,15 +51,24 @@ func TestPlacementsThatNodesGoAround(t *testing.T) {
 	}
 }
 
+// A node counts once: one that is deleted not at all, and one that is built again where that is.
 func TestOccupiedPlacements(t *testing.T) {
 	t.Parallel()
-	s, f := small(3, 2), running(3, 1)
+	s, f := small(3, 3), running(3, 3)
 	s.Workers[0].Placements = append(s.Workers[0].Placements, s.Workers[0].Placements[0])
 	s.Workers[0].Placements[1].ComputeCluster = "other"
-	occupied := plan.Occupied(s, f, plan.Cluster(s, f))
-	for ref, want := range map[model.PlacementRef]int{
-		{NodePool: model.ControlPlanePool}: 3, {NodePool: "w"}: 1, {NodePool: "w", Index: 1}: 1,
-	} {
+	second := model.PlacementRef{NodePool: "w", Index: 1}
+	machine := func(name string) model.Machine {
+		i := slices.IndexFunc(f.Machines, func(m model.Machine) bool { return m.Marker.Node == name })
+		return f.Machines[i]
+	}
+	p := &model.Plan{Stages: []model.Stage{{Steps: []model.Step{
+		model.CreateNode{Node: "c-w-1", NodePool: s.Workers[0], Ordinal: 1, Placement: second},
+		model.CreateNode{Node: "c-w-4", NodePool: s.Workers[0], Ordinal: 4, Placement: second},
+		model.DeleteNode{Machine: machine("c-w-2")},
+	}}}}
+	occupied := plan.Occupied(s, f, p)
+	for ref, want := range map[model.PlacementRef]int{{NodePool: model.ControlPlanePool}: 3, {NodePool: "w"}: 1, second: 2} {
 		if occupied[ref] != want {
 			t.Errorf("%v has %d nodes, not %d", ref, occupied[ref], want)
 		}
