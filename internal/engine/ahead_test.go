@@ -145,7 +145,7 @@ func TestFailedControlPlaneLeavesNoneThatBoots(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, simulator.Options{CloneDuration: 200 * time.Millisecond, JoinTimeout: 2 * time.Second})
+			w := newWorld(t, simulator.Options{CloneDuration: 200 * time.Millisecond})
 			spec, secrets := w.spec(c.controlPlane, 4), newSecrets(t)
 			e := w.engine()
 			e.Parallel = c.parallel

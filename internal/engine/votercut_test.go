@@ -19,7 +19,7 @@ func TestPowerLostOnceTheSecondMemberVotes(t *testing.T) {
 	t.Parallel()
 	var w *world
 	var cut atomic.Bool
-	w = newWorld(t, simulator.Options{JoinTimeout: 2 * time.Second, AtJoin: func(vm string, stage guest.JoinStage) error {
+	w = newWorld(t, simulator.Options{AtJoin: func(vm string, stage guest.JoinStage) error {
 		if vm == "prod-cp-2" && stage == guest.JoinMemberVotes && !cut.Swap(true) {
 			w.must(w.sim.PowerOffVM("prod-cp-2"))
 			w.must(w.sim.PowerOffVM("prod-cp-1"))

@@ -189,7 +189,7 @@ func TestAVoterThatJoinsAgainLosesNothing(t *testing.T) {
 	t.Parallel()
 	var s *site
 	var cut atomic.Bool
-	s = newSite(t, guest.Options{JoinTimeout: 3 * time.Second, AtJoin: func(vm string, stage guest.JoinStage) error {
+	s = newSite(t, guest.Options{AtJoin: func(vm string, stage guest.JoinStage) error {
 		if vm == "cp-2" && stage == guest.JoinMemberVotes && !cut.Load() {
 			s.world.PowerOff("vm-cp-2")
 			s.world.PowerOff("vm-cp-1")
