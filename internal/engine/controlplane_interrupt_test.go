@@ -14,23 +14,35 @@ import (
 // calls to vCenter and applies again: it goes on where it was.
 func TestControlPlaneRollInterrupted(t *testing.T) {
 	t.Parallel()
+	rollInterrupted(t, 1, 8)
+}
+
+// TestRollOfThreeControlPlaneNodesInterrupted is the same for three, one after the other.
+func TestRollOfThreeControlPlaneNodesInterrupted(t *testing.T) {
+	t.Parallel()
+	rollInterrupted(t, 3, 60)
+}
+
+// rollInterrupted kills the roll of so many control-plane nodes at one call of so many.
+func rollInterrupted(t *testing.T, members, every int) {
+	t.Helper()
 	rolled := func(w *world) {
-		spec, secrets := w.fullControlPlane(1)
+		spec, secrets := w.fullControlPlane(members)
 		spec.ControlPlane.CPU = 4
 		spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: w.t.TempDir()}
 		w.sim.ResetCalls()
 		w.apply(spec, secrets)
 	}
-	interrupt(t, 8, disturbances, rolled, func(t *testing.T, k int, d disturbance) {
+	interrupt(t, every, disturbances, rolled, func(t *testing.T, k int, d disturbance) {
 		w := d.world(t)
-		spec, secrets := w.fullControlPlane(1)
+		spec, secrets := w.fullControlPlane(members)
 		spec.ControlPlane.CPU = 4
 		spec.EtcdSnapshots = &model.EtcdSnapshots{Directory: t.TempDir()}
 		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
 		})
 		w.apply(spec, secrets)
-		w.wholeControlPlane(spec, secrets, 1)
+		w.wholeControlPlane(spec, secrets, members)
 		if files, err := filepath.Glob(filepath.Join(spec.EtcdSnapshots.Directory, ".*")); err != nil || len(files) > 0 {
 			t.Errorf("left behind: %v, %v", files, err)
 		}

@@ -11,15 +11,27 @@ import (
 // cluster ends at the new version, with one control plane.
 func TestUpgradeInterrupted(t *testing.T) {
 	t.Parallel()
-	interrupt(t, 3, disturbances, func(w *world) {
-		spec, secrets := w.old(1, 1)
+	upgradeInterrupted(t, 1, 1, 3)
+}
+
+// TestUpgradeOfThreeAndTwoInterrupted is the same for a control plane of three and two workers.
+func TestUpgradeOfThreeAndTwoInterrupted(t *testing.T) {
+	t.Parallel()
+	upgradeInterrupted(t, 3, 2, 100)
+}
+
+// upgradeInterrupted kills the upgrade of so many nodes at one call of so many.
+func upgradeInterrupted(t *testing.T, controlPlane, workers, every int) {
+	t.Helper()
+	interrupt(t, every, disturbances, func(w *world) {
+		spec, secrets := w.old(controlPlane, workers)
 		w.sim.ResetCalls()
 		if _, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: upgraded(spec), Secrets: secrets}); err != nil {
 			w.t.Fatal(err)
 		}
 	}, func(t *testing.T, k int, d disturbance) {
 		w := d.world(t)
-		old, secrets := w.old(1, 1)
+		old, secrets := w.old(controlPlane, workers)
 		spec := upgraded(old)
 		w.disturb(d, k, func(ctx context.Context, e *engine.Engine) {
 			_, _ = e.Apply(ctx, engine.Request{Spec: spec, Secrets: secrets})
@@ -28,7 +40,7 @@ func TestUpgradeInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.isUpgraded(spec, secrets)
-		if members := w.etcdMembers(secrets); len(members) != 1 {
+		if members := w.etcdMembers(secrets); len(members) != controlPlane {
 			t.Errorf("the members of etcd are %v", members)
 		}
 	})

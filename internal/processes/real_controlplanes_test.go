@@ -23,11 +23,11 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
-// TestRealControlPlanes builds a cluster with three control-plane nodes, and
-// kills the provider twice on the way: while the first node runs kubeadm init and while the
-// second joins etcd. One cluster comes of it, with a member of etcd for each
-// control-plane node. Then the node that holds the VIP dies and comes back, and the next one
-// that holds it is lost for good.
+// TestRealControlPlanes builds a cluster with three control-plane nodes, and kills the
+// provider twice on the way: while the first node runs kubeadm init and while the second joins
+// etcd. One cluster comes of it, with a member of etcd for each control-plane node, and they
+// renew their certificates in turn. Then the node that holds the VIP dies and comes back, and
+// the next one that holds it is lost for good.
 func TestRealControlPlanes(t *testing.T) {
 	const version = "1.36.3"
 	d := newRealDatacenter(t, realOptions(t))
@@ -61,6 +61,8 @@ func TestRealControlPlanes(t *testing.T) {
 	if len(began) != 1 {
 		t.Errorf("kubeadm init has run on %q", began)
 	}
+
+	d.certificatesTakeTurns(w, controlPlanes)
 
 	vip := d.vip(w)
 	dead, err := d.holder(vip)
