@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,29 +16,27 @@ const secretsAPage = 200
 // transaction, so that nothing that others write meanwhile is lost, and no field that this
 // client does not know.
 func (a *api) RewriteSecrets(ctx context.Context) error {
-	secrets := a.clients.CoreV1().Secrets(metav1.NamespaceAll)
-	options := metav1.ListOptions{Limit: secretsAPage}
-	for {
-		page, err := secrets.List(ctx, options)
-		var status apierrors.APIStatus
-		if apierrors.IsResourceExpired(err) && errors.As(err, &status) && options.Continue != "" {
-			// The list is of a time that etcd has compacted. It goes on with what there is
-			// now: what was made since is written with the first key.
-			options.Continue = status.Status().Continue
-			continue
-		}
+	var listed []types.NamespacedName
+	// What was made since the list began is written with the first key already.
+	err := pages(metav1.ListOptions{Limit: secretsAPage}, func(options metav1.ListOptions) (metav1.ListInterface, error) {
+		page, err := a.clients.CoreV1().Secrets(metav1.NamespaceAll).List(ctx, options)
 		if err != nil {
-			return failed(ctx, err, "list the Secrets")
+			return nil, err
 		}
-		for _, secret := range page.Items {
-			if err := a.rewriteSecret(ctx, secret.Namespace, secret.Name); err != nil {
-				return failed(ctx, err, "write the Secret %s/%s again", secret.Namespace, secret.Name)
-			}
+		for i := range page.Items {
+			listed = append(listed, types.NamespacedName{Namespace: page.Items[i].Namespace, Name: page.Items[i].Name})
 		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			return nil
+		return page, nil
+	})
+	if err != nil {
+		return failed(ctx, err, "list the Secrets")
+	}
+	for _, secret := range listed {
+		if err := a.rewriteSecret(ctx, secret.Namespace, secret.Name); err != nil {
+			return failed(ctx, err, "write the Secret %s again", secret)
 		}
 	}
+	return nil
 }
 
 func (a *api) rewriteSecret(ctx context.Context, namespace, name string) error {

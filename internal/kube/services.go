@@ -12,26 +12,23 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/printable"
 )
 
-// pageSize is how many objects of a long list are read at once.
-const pageSize = 500
-
 // Services lists the services that are reached from outside of the cluster.
 func (a *api) Services(ctx context.Context) ([]model.Service, error) {
 	var services []model.Service
-	options := metav1.ListOptions{Limit: pageSize}
-	for {
+	err := pages(metav1.ListOptions{Limit: pageSize}, func(options metav1.ListOptions) (metav1.ListInterface, error) {
 		list, err := a.clients.CoreV1().Services(metav1.NamespaceAll).List(ctx, options)
 		if err != nil {
-			return nil, failed(ctx, err, "list the services")
+			return nil, err
 		}
 		for i := range list.Items {
 			if s := &list.Items[i]; s.Spec.Type == corev1.ServiceTypeLoadBalancer || s.Spec.Type == corev1.ServiceTypeNodePort {
 				services = append(services, fromService(s))
 			}
 		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			break
-		}
+		return list, nil
+	})
+	if err != nil {
+		return nil, failed(ctx, err, "list the services")
 	}
 	slices.SortFunc(services, func(a, b model.Service) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))

@@ -33,10 +33,10 @@ func (a *api) Usage(ctx context.Context) (model.Usage, error) {
 // ended holds nothing.
 func (a *api) addRequests(ctx context.Context, usage model.Usage) error {
 	options := metav1.ListOptions{Limit: pageSize, FieldSelector: "status.phase!=Succeeded,status.phase!=Failed"}
-	for {
+	err := pages(options, func(options metav1.ListOptions) (metav1.ListInterface, error) {
 		pods, err := a.clients.CoreV1().Pods(metav1.NamespaceAll).List(ctx, options)
 		if err != nil {
-			return failed(ctx, err, "list the pods")
+			return nil, err
 		}
 		for i := range pods.Items {
 			pod := &pods.Items[i]
@@ -45,10 +45,12 @@ func (a *api) addRequests(ctx context.Context, usage model.Usage) error {
 				usage[pod.Spec.NodeName] = node
 			}
 		}
-		if options.Continue = pods.Continue; options.Continue == "" {
-			return nil
-		}
+		return pods, nil
+	})
+	if err != nil {
+		return failed(ctx, err, "list the pods")
 	}
+	return nil
 }
 
 // metricsPath is where the API that metrics-server and others serve has those of nodes.

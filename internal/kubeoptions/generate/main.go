@@ -2,14 +2,13 @@
 // Kubernetes print with --help, and the fields of KubeletConfiguration in the module
 // k8s.io/kubelet. It is run by hand where there is a new minor version of Kubernetes:
 //
-//	internal/tools/build-kubernetes && go run ./internal/kubeoptions/generate
+//	go run ./internal/kubeoptions/generate
 //
-// Flags are known of the versions whose binaries internal/tools/build-kubernetes builds.
-// For the fields it downloads one module a version.
+// It builds what it does not know yet (see help), and downloads one module a version for the
+// fields.
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -17,7 +16,6 @@ import (
 	"log"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -27,7 +25,7 @@ import (
 
 var (
 	components  = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"}
-	binaries    = []string{"1.34.2", "1.36.3", "1.37.2"}
+	releases    = []string{"1.31.13", "1.32.9", "1.33.5", "1.34.2", "1.35.4", "1.36.3", "1.37.2"}
 	modules     = []string{"0.31.11", "0.32.3", "0.33.3", "0.34.2", "0.35.4", "0.36.3", "0.37.2"}
 	flagLine    = regexp.MustCompile(`^ +(?:-[a-zA-Z], )?--([a-z0-9-]+)(?: ([^ ]+))?(?:  +(.*))?$`)
 	deprecation = regexp.MustCompile(`DEPRECATED|is deprecated|will be removed in a future`)
@@ -40,21 +38,21 @@ type option struct {
 }
 
 func main() {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		log.Fatal(err)
+	flags := map[string]map[string]*option{}
+	for _, component := range components {
+		flags[component] = map[string]*option{}
+	}
+	for _, version := range releases {
+		texts, err := help(version)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for component, text := range texts {
+			addFlags(flags[component], minor(version), text)
+		}
 	}
 	for _, component := range components {
-		flags := map[string]*option{}
-		for _, version := range binaries {
-			binary := filepath.Join(cache, "gantry", "bin", component+"-v"+version)
-			help, err := exec.Command(binary, "--help").Output() //nolint:gosec // a binary that build-kubernetes made
-			if err != nil {
-				log.Fatalf("%s: %v", binary, err)
-			}
-			addFlags(flags, minor(version), string(help))
-		}
-		write(component, "What "+component+" --help prints of "+strings.Join(binaries, ", "), flags)
+		write(component, "What "+component+" --help prints of "+strings.Join(releases, ", "), flags[component])
 	}
 	fields := map[string]*option{}
 	for _, version := range modules {
@@ -98,15 +96,11 @@ func add(options map[string]*option, name, kind, minor string, deprecated bool) 
 
 // addFields reads the first level of KubeletConfiguration.
 func addFields(fields map[string]*option, version string) error {
-	raw, err := exec.Command("go", "mod", "download", "-json", "k8s.io/kubelet@v"+version).Output() //nolint:gosec // of a fixed list
+	dir, err := download("k8s.io/kubelet@v" + version)
 	if err != nil {
-		return fmt.Errorf("k8s.io/kubelet %s: %w", version, err)
-	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal(raw, &module); err != nil {
 		return err
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(module.Dir, "config", "v1beta1", "types.go"), nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, "config", "v1beta1", "types.go"), nil, parser.ParseComments)
 	if err != nil {
 		return err
 	}
