@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,6 +155,32 @@ func TestKubeadmReportsItsVersion(t *testing.T) {
 		output, err := run(t, kubeadmBinary(t, version), "version", "-o", "short")
 		if err != nil || output != "v"+version+"\n" {
 			t.Errorf("version %q (error %v), want v%s", output, err, version)
+		}
+	}
+}
+
+// TestImagesAreThoseThatKubeadmLists compares with what kubeadm itself lists, for either kind of
+// repository.
+func TestImagesAreThoseThatKubeadmLists(t *testing.T) {
+	t.Parallel()
+	for _, version := range kubeadmVersions {
+		kubeadm := kubeadmBinary(t, version)
+		for _, repository := range []string{"", "harbor.example.com/kubernetes"} {
+			arguments := []string{"config", "images", "list", "--kubernetes-version", "v" + version}
+			if repository != "" {
+				arguments = append(arguments, "--image-repository", repository)
+			}
+			out, err := run(t, kubeadm, arguments...)
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			listed := strings.Fields(out)
+			got := bootstrap.Registry{Repository: repository}.Images(version)
+			slices.Sort(listed)
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, listed) {
+				t.Errorf("%s from %q: the images are %q, and kubeadm lists %q", version, repository, got, listed)
+			}
 		}
 	}
 }

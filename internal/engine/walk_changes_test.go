@@ -208,6 +208,17 @@ func (w *walk) describe(c *walked) string {
 	return fmt.Sprintf("describe as %q with %v", c.wanted.Description, labels)
 }
 
+// walkTags are an administrator's: an object has one of a category at most.
+var walkTags = []string{"backup/daily", "backup/weekly", "tier/gold"}
+
+// tagVMs gives all VMs of a cluster other tags.
+func (w *walk) tagVMs(c *walked) string {
+	c.wanted.VMTags = vmTags(rapid.SampledFrom([][]string{
+		nil, {"backup/daily"}, {"backup/weekly"}, {"backup/daily", "tier/gold"}, {"backup/weekly", "tier/gold"},
+	}).Draw(w.r, "tags")...)
+	return fmt.Sprintf("tag VMs with %v", c.wanted.VMTags)
+}
+
 // settings change what the API server or the kubelets run with.
 func (w *walk) settings(c *walked) string {
 	settings := &c.wanted.Settings

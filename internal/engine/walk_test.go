@@ -60,6 +60,7 @@ func TestRandomWalk(t *testing.T) {
 			"keep on host group":  w.step((*walk).keepOn),
 			"move to folder":      w.step((*walk).moveToFolder),
 			"describe":            w.step((*walk).describe),
+			"tag VMs":             w.step((*walk).tagVMs),
 			"settings":            w.step((*walk).settings),
 			"encrypt":             w.step((*walk).encrypt),
 			"commands":            w.step((*walk).commands),
@@ -206,7 +207,10 @@ func newWalk(t *testing.T, r *rapid.T, all *tally) *walk {
 	w.pool = w.register(record.IPPool{
 		Name: "walk", Start: "10.10.184.1", End: "10.10.184.60", PrefixLength: 18, DefaultGateway: "10.10.128.1", ReuseDelaySeconds: &delay,
 	})
-	w.sim.ExpireSessions() // of who has made the pools
+	for _, tag := range walkTags {
+		w.makeTag(tag, "SINGLE")
+	}
+	w.sim.ExpireSessions() // of who has made the pools and the tags
 	w.clusters = []*walked{{name: "prod"}, {name: "shop"}}
 	return w
 }

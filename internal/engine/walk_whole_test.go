@@ -117,7 +117,20 @@ func (w *walk) wholeCluster(e *engine.Engine, c *walked, rules map[string]bool) 
 	w.wholeRules(c, facts, rules)
 	w.wholeGroups(c, facts, rules)
 	w.wholeVMGroups(e, c, facts)
+	w.wholeTags(c, facts)
 	return nodes
+}
+
+// wholeTags fails where a VM has not just the tags that its cluster gives it: no person of the
+// walk tags one.
+func (w *walk) wholeTags(c *walked, facts *model.Facts) {
+	var want []string
+	for _, tag := range c.wanted.VMTags {
+		want = append(want, tag.Name)
+	}
+	for _, m := range facts.VMs() {
+		w.tagged(m.Marker.Node, want...)
+	}
 }
 
 // wholeRules fails where a pool that is spread lacks its rule in a compute cluster with DRS that

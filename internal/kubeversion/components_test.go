@@ -13,14 +13,16 @@ import (
 
 func TestComponents(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string][2]string{
-		"1.31.0":  {"1.11.1", "3.5"},
-		"1.36.3":  {"1.14.2", "3.6"},
-		"1.37.10": {"1.14.6", "3.7"},
-		"1.99.0":  {"", ""},
+	for version, want := range map[string][4]string{
+		"1.31.0":   {"1.11.1", "3.5", "3.5.15-0", "3.10"},
+		"1.31.13":  {"1.11.3", "3.5", "3.5.15-0", "3.10"},
+		"1.31.14":  {"1.11.3", "3.5", "3.5.24-0", "3.10"},
+		"1.36.3":   {"1.14.2", "3.6", "3.6.8-0", "3.10.2"},
+		"1.37.100": {"1.14.6", "3.7", "", "3.10.2"},
+		"1.99.0":   {"", "", "", "3.10.2"},
 	} {
 		v := parse(t, version)
-		if got := [2]string{v.CoreDNS(), v.Etcd()}; got != want {
+		if got := [4]string{v.CoreDNS(), v.Etcd(), v.EtcdTag(), v.Pause()}; got != want {
 			t.Errorf("%s: %v", version, got)
 		}
 	}
@@ -41,8 +43,8 @@ func TestComponentsAreKubeadms(t *testing.T) {
 		_, tail, _ := strings.Cut(source, "kubernetes@")
 		version, _, _ := strings.Cut(tail, string(filepath.Separator))
 		v := parse(t, version)
-		if v.CoreDNS() == "" || v.Minor == 31 {
-			continue // newer, older, or the one whose patches differ
+		if v.EtcdTag() == "" {
+			continue // newer or older
 		}
 		raw, err := os.ReadFile(source)
 		if err != nil {
@@ -56,9 +58,11 @@ func TestComponentsAreKubeadms(t *testing.T) {
 			return found[1]
 		}
 		coreDNS := constant(`CoreDNSVersion = "v([^"]+)"`)
-		etcd := constant(`DefaultEtcdVersion = "(\d+\.\d+)\.`)
-		if v.CoreDNS() != coreDNS || v.Etcd() != etcd {
-			t.Errorf("%s installs CoreDNS %s and etcd %s, and the table says %s and %s", version, coreDNS, etcd, v.CoreDNS(), v.Etcd())
+		etcd := constant(`DefaultEtcdVersion = "([^"]+)"`)
+		pause := constant(`PauseVersion = "([^"]+)"`)
+		if v.CoreDNS() != coreDNS || v.EtcdTag() != etcd || v.Pause() != pause {
+			t.Errorf("%s installs CoreDNS %s, etcd %s and pause %s, and the table says %s, %s and %s", version,
+				coreDNS, etcd, pause, v.CoreDNS(), v.EtcdTag(), v.Pause())
 		}
 		compared++
 	}

@@ -161,6 +161,7 @@ func (d *Driver[T, M]) Read(ctx context.Context, req resource.ReadRequest, resp 
 		}
 		m.base().SetStatus(status, secrets, time.Now())
 		setServices(m, status)
+		setImages(m, &spec)
 		resp.Diagnostics.Append(settle(m, secrets)...)
 		if !reflect.DeepEqual(before, *m) { // to write a state costs more than to read it
 			resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -301,6 +302,7 @@ func (d *Driver[T, M]) apply(ctx context.Context, in applyInput[M], diags *diag.
 		return nil, nil
 	}
 
+	setImages(m, &spec)
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
 	eng, err := d.engine(ctx, account, in.secrets)

@@ -16,7 +16,7 @@ import (
 
 // Model is the values of a resource that the engine builds; its type embeds Base.
 // What only some resources have is an interface of its own: Identifier, Protector,
-// AccountUser, Restorer, crud.WriteOnly, ServiceReporter and Deriver.
+// AccountUser, Restorer, crud.WriteOnly, ServiceReporter, ImageLister and Deriver.
 type Model interface {
 	based
 	// Spec is the spec of a plan or state all of whose inputs are known; write-only
@@ -137,5 +137,6 @@ func settle(m Model, secrets *model.Secrets) diag.Diagnostics {
 	crud.ClearWriteOnly(m)
 	m.base().NullUnknowns()
 	nullServices(m)
+	nullImages(m)
 	return setDerived(m, secrets)
 }

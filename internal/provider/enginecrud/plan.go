@@ -116,7 +116,8 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 	}
 
 	var shown *[]model.Change
-	if d.conn.Unconfigured() || !inputsKnown(req.Config, d.ApplyOnly) {
+	known := inputsKnown(req.Config, d.ApplyOnly)
+	if d.conn.Unconfigured() || !known {
 		m.base().MarkUnknown()
 	} else {
 		shown = d.planSteps(ctx, req, &resp.Diagnostics, prior, m)
@@ -125,6 +126,7 @@ func (d *Driver[T, M]) planApply(ctx context.Context, req resource.ModifyPlanReq
 		return
 	}
 	markServicesUnknown(m)
+	resp.Diagnostics.Append(planImages(ctx, m, known)...)
 	if m.base().Kubeconfig.IsUnknown() {
 		markDerivedUnknown(m)
 	}

@@ -48,6 +48,7 @@ type model struct {
 	Proxy                  types.Object    `tfsdk:"proxy"`
 	GatewayProxy           types.Object    `tfsdk:"gateway_proxy"`
 	Registry               types.Object    `tfsdk:"registry"`
+	Images                 types.List      `tfsdk:"images"`
 	RegistryPassword       types.String    `tfsdk:"-"` // write-only, in registry
 	CloneMode              types.String    `tfsdk:"clone_mode"`
 	DeletionProtection     types.Bool      `tfsdk:"deletion_protection"`
@@ -64,6 +65,7 @@ var (
 	_ enginecrud.Heir        = (*model)(nil)
 
 	_ enginecrud.ServiceReporter = (*model)(nil)
+	_ enginecrud.ImageLister     = (*model)(nil)
 )
 
 // accountModel is the attribute cloud_account. It is decoded only where all of it

@@ -57,6 +57,7 @@ func newSchema(ctx context.Context) schema.Schema {
 		"proxy":                 proxyAttribute(),
 		"gateway_proxy":         gatewayProxyAttribute(),
 		"registry":              nodeschema.Registry(""),
+		"images":                enginecrud.ImagesAttribute(),
 		"clone_mode":            nodeschema.CloneMode(),
 		"deletion_protection": schema.BoolAttribute{
 			Optional:            true,

@@ -82,6 +82,9 @@ func (m *model) setUsageLimits(ctx context.Context, spec *enginemodel.ClusterSpe
 // ServicesValue implements enginecrud.ServiceReporter.
 func (m *model) ServicesValue() *types.Map { return &m.Services }
 
+// ImagesValue implements enginecrud.ImageLister.
+func (m *model) ImagesValue() *types.List { return &m.Images }
+
 // amountTypes are the types of what nodes have and what is taken of it.
 var amountTypes = map[string]attr.Type{
 	"cpu_allocatable_millicores": types.Int64Type,
