@@ -40,7 +40,7 @@ func buildHelp(version, dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // what is left there harms nobody
+	defer os.RemoveAll(work) //nolint:errcheck // a temporary folder
 	module, err := released(version)
 	if err != nil {
 		return nil, err
