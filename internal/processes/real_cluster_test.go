@@ -16,19 +16,25 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine"
 )
 
 // TestRealCluster takes a cluster through its life: Terraform creates it with a
 // worker in each of two zones, replaces them by larger ones while they serve,
 // removes one and destroys it all, with settings of every kind. In between machines lose
-// their power.
+// their power. Nodes reach no registry but a site's mirror, which has a private CA and lets one
+// user in.
 func TestRealCluster(t *testing.T) {
 	const version = "1.37.2"
 	const pool = `
       labels = { tier = "general", "example.com/owner" = "platform" }
       taints = [{ key = "example.com/dedicated", value = "general", effect = "PreferNoSchedule" }]`
-	d := newRealDatacenter(t, realOptions(t))
-	w := newWorkspace(t, withSettings(d.real(version, 1, 2, pool)))
+	options := realOptions(t)
+	options.Mirror = &machine.Mirror{Username: "robot$nodes", Password: "pull: #1"}
+	d := newRealDatacenter(t, options)
+	config := d.behindMirror(withSettings(d.real(version, 1, 2, pool)), options.Mirror)
+	w := newWorkspace(t, config)
 	w.patience = patience
 
 	watcher := watchUserdata(t, d)
@@ -44,6 +50,7 @@ func TestRealCluster(t *testing.T) {
 
 	nodes := d.nodesReady(w, 3)
 	d.neverWithoutVIP(w, "prod-cp-1")
+	d.pullsWhatIsListed(w, "prod-cp-1", "flannel")
 	d.isSet(w, "prod-cp-1")
 	zones := map[string]string{"prod-cp-1": "zone-a", "prod-general-1": "zone-a", "prod-general-2": "zone-b"}
 	for _, node := range nodes {
@@ -76,7 +83,8 @@ func TestRealCluster(t *testing.T) {
 	w.nothingToDo()
 
 	serving := d.serve(w)
-	w.configure(strings.Replace(withSettings(d.real(version, 1, 2, pool)), "memory_gb  = 4", "memory_gb  = 6", 1))
+	config = strings.Replace(config, "memory_gb  = 4", "memory_gb  = 6", 1)
+	w.configure(config)
 	w.must(apply...)
 	if least := serving.stop(); least < 1 {
 		t.Errorf("%d pods were ready while workers were replaced, and the budget says 1", least)
@@ -86,7 +94,7 @@ func TestRealCluster(t *testing.T) {
 	}
 	w.nothingToDo()
 
-	w.configure(strings.Replace(withSettings(d.real(version, 1, 1, pool)), "memory_gb  = 4", "memory_gb  = 6", 1))
+	w.configure(strings.Replace(config, "node_count = 2", "node_count = 1", 1))
 	w.must(apply...)
 	d.nodesReady(w, 2)
 	w.nothingToDo()

@@ -99,6 +99,7 @@ output "result" {
   value = {
     state    = gantry_vmware_cluster.prod.state
     endpoint = gantry_vmware_cluster.prod.control_plane_endpoint
+    images   = gantry_vmware_cluster.prod.images
     nodes    = { for name, node in gantry_vmware_cluster.prod.nodes : name => node.address }
   }
 }

@@ -32,10 +32,18 @@ type Options struct {
 	// ProxyListen is the loopback host:port of the CONNECT proxy; 127.0.0.1:0
 	// unless set.
 	ProxyListen string
+	// Mirror has the registry be a site's own mirror, and nothing else is there: nodes whose
+	// registries are not configured pull nothing. Nil: it answers everyone, in the place of all
+	// registries, as the images of nodes are configured.
+	Mirror *Mirror
 	// Tamper changes what a VM boots with, for tests of damaged user data. It is
 	// called without locks, at every power-on.
 	Tamper func(vm guest.VM) guest.VM
 }
+
+// Mirror is how the registry of a site answers: by TLS, with a certificate of an authority that
+// nothing trusts by itself (World.MirrorCA), and to one user alone.
+type Mirror struct{ Username, Password string }
 
 func (o Options) withDefaults() (_ Options, err error) {
 	o.Home = cmp.Or(o.Home, os.TempDir())

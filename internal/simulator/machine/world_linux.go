@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/network"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/registry"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
 )
 
 // World is the machines of one simulated datacenter and their network. Its
@@ -26,6 +29,7 @@ type World struct {
 	groups   hierarchies
 	fabric   *fabric
 	registry *http.Server
+	mirrorCA string // of the registry, where it has a Mirror
 	proxy    *network.Proxy
 	passages passages
 	ctx      context.Context
@@ -255,13 +259,23 @@ func (w *World) Guests() []guest.State {
 // serve opens the registry at the addresses where machines expect it.
 func (w *World) serve(images http.Handler) error {
 	w.registry = &http.Server{Handler: images, ReadHeaderTimeout: 10 * time.Second, ErrorLog: silent}
+	serve := w.registry.Serve
+	if w.options.Mirror != nil {
+		if err := w.behindMirror(w.registry); err != nil {
+			return err
+		}
+		serve = func(l net.Listener) error { return w.registry.ServeTLS(l, "", "") }
+	}
 	for _, address := range w.fabric.registry {
+		if w.options.Mirror != nil {
+			address = netip.AddrPortFrom(address.Addr(), wire.MirrorPort)
+		}
 		listener, err := w.fabric.listen(address.String())
 		if err != nil {
 			return err
 		}
 		w.running.Go(func() {
-			if err := w.registry.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				_ = listener.Close()
 			}
 		})

@@ -29,6 +29,12 @@ func CheckHost(string) error { return Check(Options{}) }
 // NewWorld fails with what Check says.
 func NewWorld(options Options) (*World, error) { return nil, Check(options) }
 
+// MirrorURL is empty here.
+func (*World) MirrorURL() string { return "" }
+
+// MirrorCA is empty here.
+func (*World) MirrorCA() string { return "" }
+
 // PowerOn does nothing here.
 func (*World) PowerOn(guest.VM) {}
 

@@ -65,4 +65,5 @@ const (
 	RegistryAddress4 = "192.0.2.1"
 	RegistryAddress6 = "2001:db8:ffff::1"
 	RegistryPort     = 5000
+	MirrorPort       = 5443 // where it is a site's own mirror
 )
