@@ -110,35 +110,25 @@ func numbers(text string) []int {
 	return all
 }
 
-// find looks an option up. Of a version that the table does not have, what the next ones
-// before and after it have is taken for known.
+// find looks an option up. Of a version that is newer than the table, what the newest one has is
+// taken for known.
 func (t table) find(minor int, name, what string) (*option, Verdict) {
 	o, ever := t.options[name]
-	neighbours := t.neighbours(minor)
-	known := slices.ContainsFunc(neighbours, func(m int) bool { return slices.Contains(o.minors, m) })
-	switch exact := slices.Contains(t.minors, minor); {
-	case ever && known:
+	known := min(minor, t.minors[len(t.minors)-1])
+	switch {
+	case slices.Contains(o.minors, known):
 		var verdict Verdict
-		if slices.Contains(o.deprecated, neighbours[len(neighbours)-1]) {
+		if slices.Contains(o.deprecated, known) {
 			verdict.Warning = fmt.Sprintf("%q is a deprecated %s in Kubernetes 1.%d, and goes in one of the next versions", name, what, minor)
 		}
 		return &o, verdict
-	case exact && ever:
+	case known < minor:
+		return nil, Verdict{Warning: fmt.Sprintf("it is not known whether Kubernetes 1.%d has a %s %q, and it would not start without; "+
+			"known are those of %s", minor, what, name, versions(t.minors))}
+	case ever:
 		return nil, Verdict{Problem: fmt.Sprintf("Kubernetes 1.%d has no %s %q: it is one of %s", minor, what, name, versions(o.minors))}
-	case exact:
-		return nil, Verdict{Problem: fmt.Sprintf("Kubernetes 1.%d has no %s %q%s", minor, what, name, t.suggestion(minor, name))}
 	}
-	return nil, Verdict{Warning: fmt.Sprintf("it is not known whether Kubernetes 1.%d has a %s %q, and it would not start without; "+
-		"known are those of %s", minor, what, name, versions(t.minors))}
-}
-
-// neighbours are the version itself, or else the next ones that the table has.
-func (t table) neighbours(minor int) []int {
-	if slices.Contains(t.minors, minor) {
-		return []int{minor}
-	}
-	at, _ := slices.BinarySearch(t.minors, minor)
-	return t.minors[max(at-1, 0):min(at+1, len(t.minors))]
+	return nil, Verdict{Problem: fmt.Sprintf("Kubernetes 1.%d has no %s %q%s", minor, what, name, t.suggestion(minor, name))}
 }
 
 // suggestion is an option of a version whose name is nearly the one.
