@@ -46,6 +46,23 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// TestTablesHaveEveryVersion refuses what does not exist, of each version since the oldest.
+func TestTablesHaveEveryVersion(t *testing.T) {
+	t.Parallel()
+	for minor := 31; minor <= 37; minor++ {
+		for _, component := range []kubeoptions.Component{
+			kubeoptions.APIServer, kubeoptions.ControllerManager, kubeoptions.Scheduler, kubeoptions.Kubelet,
+		} {
+			if kubeoptions.CheckFlag(component, minor, "no-such-flag", "1").Problem == "" {
+				t.Errorf("it is not known what %s of 1.%d has", component, minor)
+			}
+		}
+		if kubeoptions.CheckKubeletField(minor, "noSuchField", "1").Problem == "" {
+			t.Errorf("it is not known what kubelet's configuration of 1.%d has", minor)
+		}
+	}
+}
+
 func TestKubeletFields(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
