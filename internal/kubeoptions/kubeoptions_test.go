@@ -46,18 +46,21 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestTablesHaveEveryVersion refuses what does not exist, of each version since the oldest.
+// TestTablesHaveEveryVersion refuses what does not exist, and nothing else, of each version since
+// the oldest.
 func TestTablesHaveEveryVersion(t *testing.T) {
 	t.Parallel()
 	for minor := 31; minor <= 37; minor++ {
 		for _, component := range []kubeoptions.Component{
 			kubeoptions.APIServer, kubeoptions.ControllerManager, kubeoptions.Scheduler, kubeoptions.Kubelet,
 		} {
-			if kubeoptions.CheckFlag(component, minor, "no-such-flag", "1").Problem == "" {
+			if kubeoptions.CheckFlag(component, minor, "no-such-flag", "1").Problem == "" ||
+				kubeoptions.CheckFlag(component, minor, "feature-gates", "AllAlpha=false").Problem != "" {
 				t.Errorf("it is not known what %s of 1.%d has", component, minor)
 			}
 		}
-		if kubeoptions.CheckKubeletField(minor, "noSuchField", "1").Problem == "" {
+		if kubeoptions.CheckKubeletField(minor, "noSuchField", "1").Problem == "" ||
+			kubeoptions.CheckKubeletField(minor, "maxPods", 60.0).Problem != "" {
 			t.Errorf("it is not known what kubelet's configuration of 1.%d has", minor)
 		}
 	}
