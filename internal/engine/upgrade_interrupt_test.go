@@ -11,7 +11,7 @@ import (
 // cluster ends at the new version, with one control plane.
 func TestUpgradeInterrupted(t *testing.T) {
 	t.Parallel()
-	upgradeInterrupted(t, 1, 1, 3)
+	upgradeInterrupted(t, 1, 1, 12)
 }
 
 // TestUpgradeOfThreeAndTwoInterrupted is the same for a control plane of three and two workers.
