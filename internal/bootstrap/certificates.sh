@@ -80,9 +80,8 @@ survey() {
 	[[ -n $earliest ]]
 }
 
-# admin is kubectl with the administrator's rights, which never waits for long. It asks
-# at the cluster's address, or, with own_server, this node's API server, whose certificate
-# calls it kubernetes.
+# admin is kubectl with the administrator's rights, which never waits for long. It asks at the
+# cluster's address, or, with own_server, this node's API server, certified as kubernetes.
 server=()
 own_server=(--server https://localhost:6443 --tls-server-name kubernetes)
 admin() { timeout 30 kubectl --kubeconfig "$kubernetes/admin.conf" --request-timeout 20s "${server[@]}" "$@"; }
@@ -224,12 +223,12 @@ api_ready() {
 	admin get --raw /readyz >/dev/null 2>&1
 }
 
-# put_back gives kubelet the manifests again that a restart has taken away. The loss of
-# power in the middle of one ends in the same way.
+# put_back gives kubelet manifests again that were taken away, or all of them: also after the
+# loss of power.
 put_back() {
 	local file
 	for file in "$stopped"/*.yaml; do
-		[[ -e $file ]] || continue
+		[[ -e $file && " ${*:-${file##*/}} " == *" ${file##*/} "* ]] || continue
 		if [[ -e $manifests/${file##*/} ]]; then
 			rm -f "$file" # there is another by now
 		else
@@ -239,27 +238,29 @@ put_back() {
 	rmdir "$stopped" 2>/dev/null || true
 }
 
-# restart has kubelet end static pods and start them anew, by taking their manifests away.
-restart() {
-	local name ended=0
+# stop has kubelet end static pods, by taking their manifests away.
+stop() {
+	local name
+	say "stopping $*"
+	mkdir -p "$stopped"
+	for name; do
+		[[ ! -e $manifests/$name.yaml ]] || mv "$manifests/$name.yaml" "$stopped/"
+	done
+	await "the end of $*" "$patience" none_runs "$@"
+}
+
+# start has kubelet start static pods anew that were stopped.
+start() {
+	local name
 	local -a names=()
+	put_back "${@/%/.yaml}"
 	for name; do
 		[[ ! -e $manifests/$name.yaml ]] || names+=("$name")
 	done
-	((${#names[@]} > 0)) || return 0
-	say "restarting ${names[*]}"
-	mkdir -p "$stopped"
-	for name in "${names[@]}"; do
-		mv "$manifests/$name.yaml" "$stopped/"
-	done
-	await "the end of ${names[*]}" "$patience" none_runs "${names[@]}" || ended=$?
-	put_back
-	((ended == 0)) || return 1
 	if [[ -e $manifests/kube-apiserver.yaml ]]; then
-		# As long as this takes, no other node may restart its own.
-		await 'the API server of this node' 0 api_ready
+		await 'the API server of this node' 0 api_ready # no other node may restart its own meanwhile
 	fi
-	await "${names[*]}" "$patience" all_run "${names[@]}"
+	((${#names[@]} == 0)) || await "${names[*]}" "$patience" all_run "${names[@]}"
 }
 
 # renew renews all certificates that kubeadm has made.
@@ -309,10 +310,13 @@ renew_all() {
 		release
 		return 1
 	fi
-	# kube-vip is last: it speaks to this node's API server. Where this node's control
-	# plane does not come back, the Lease keeps the others from theirs until it ends.
-	restart etcd kube-apiserver kube-controller-manager kube-scheduler || return 1
-	restart kube-vip || return 1
+	# A kube-vip that ends hands the endpoint to another node at once; one that loses its API server
+	# lets a lease run out. It starts last: it speaks to this node's. Where this control plane
+	# does not come back, the Lease keeps the others from theirs until it ends.
+	stop kube-vip || return 1
+	stop etcd kube-apiserver kube-controller-manager kube-scheduler || return 1
+	start etcd kube-apiserver kube-controller-manager kube-scheduler || return 1
+	start kube-vip || return 1
 	rm -f "$pending"
 	say 'all of the control plane has restarted by valid certificates'
 	release

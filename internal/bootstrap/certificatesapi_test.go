@@ -36,6 +36,9 @@ const nodeVariable = "GANTRY_TEST_NODE"
 // tells then when it is.
 const unreadyFile = "unready"
 
+// earlyFile is there where kube-vip was to run while the API server was not ready.
+const earlyFile = "early"
+
 // ready reports whether the API server of a machine answers that it is.
 func ready(root string) bool {
 	if _, err := os.Stat(filepath.Join(root, "etc/kubernetes/manifests/kube-apiserver.yaml")); err != nil {
@@ -51,6 +54,9 @@ func ready(root string) bool {
 		return err == nil
 	}
 	_ = os.WriteFile(name, []byte(strconv.Itoa(left-1)), 0o600)
+	if _, err := os.Stat(filepath.Join(root, "etc/kubernetes/manifests/kube-vip.yaml")); err == nil {
+		_ = os.WriteFile(filepath.Join(root, earlyFile), nil, 0o600)
+	}
 	return false
 }
 

@@ -63,7 +63,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			if status != 0 {
 				t.Fatalf("status %d:\n%s", status, output)
 			}
-			want := []string{"renew", "stop-etcd", "stop-kube-apiserver", "stop-kube-controller-manager", "stop-kube-scheduler", "stop-kube-vip"}
+			want := []string{"renew", "stop-kube-vip", "stop-etcd", "stop-kube-apiserver", "stop-kube-controller-manager", "stop-kube-scheduler"}
 			if did := api.did("cp-1"); !slices.Equal(did, want) {
 				t.Errorf("it did %q and not %q:\n%s", did, want, output)
 			}
@@ -77,18 +77,22 @@ func TestCertificatesAreRenewed(t *testing.T) {
 }
 
 // An API server takes a while to serve after its restart: until then no other node restarts its
-// own, and kube-vip has not let go of the endpoint.
+// own, and kube-vip does not come back.
 func TestTheLeaseIsHeldUntilTheAPIServerIsReady(t *testing.T) {
 	t.Parallel()
 	api := newLeases(t)
 	m := newControlPlane(t, api, "cp-1", year, day)
+	m.write("/etc/kubernetes/manifests/kube-vip.yaml", "kube-vip")
 	m.write(unreadyFile, "7")
 	output, status := m.renewal()
 	want := []string{
-		"renew", "stop-etcd", "stop-kube-apiserver", "stop-kube-controller-manager", "stop-kube-scheduler", "serves", "stop-kube-vip", "serves",
+		"renew", "stop-kube-vip", "stop-etcd", "stop-kube-apiserver", "stop-kube-controller-manager", "stop-kube-scheduler", "serves",
 	}
 	if did := api.did("cp-1"); status != 0 || !slices.Equal(did, want) || m.read(unreadyFile) != "0" {
 		t.Errorf("status %d, it did %q and not %q:\n%s", status, did, want, output)
+	}
+	if _, err := os.Stat(filepath.Join(m.root, earlyFile)); err == nil {
+		t.Error("kube-vip came back before the API server that it speaks to")
 	}
 	if api.holder != "" {
 		t.Errorf("%s still has the Lease", api.holder)

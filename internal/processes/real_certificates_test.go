@@ -98,7 +98,7 @@ func turnOf(node, log string) (turn, error) {
 		}
 		when := time.UnixMilli(int64(seconds * 1000))
 		switch {
-		case strings.HasPrefix(said, "restarting etcd"):
+		case strings.HasPrefix(said, "stopping kube-vip"):
 			if !one.began.IsZero() {
 				return turn{}, fmt.Errorf("%s restarted twice", node)
 			}
