@@ -4,6 +4,7 @@ package processes_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -84,6 +85,16 @@ func (d *datacenter) certificatesTakeTurns(w *workspace, controlPlanes []string)
 		d.t.Errorf("the Lease is still held: %+v (%v)", lease, err)
 	}
 	d.engineReachesEtcd(w, controlPlanes)
+	api := d.administrator(w)
+	d.eventually("the control plane is Ready", func(ctx context.Context) error {
+		pods, err := api.ControlPlanePods(ctx)
+		for _, pod := range pods {
+			if !pod.Ready {
+				err = errors.Join(err, fmt.Errorf("%s on %s", pod.Component, pod.Node))
+			}
+		}
+		return err
+	})
 	w.nothingToDo()
 }
 
