@@ -185,6 +185,9 @@ run_command() {
 	(
 		set -a
 		HOME=/root
+		# Packages ask no one, and needrestart, which they call on Ubuntu, does not restart
+		# the unit that this runs in.
+		export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 		# shellcheck source=/dev/null
 		[[ ! -f $state/proxy.env ]] || . "$state/proxy.env"
 		exec timeout -k 10 "$2" bash -eo pipefail "$1"

@@ -194,6 +194,21 @@ func TestScriptGivesCommandsTheProxy(t *testing.T) {
 	}
 }
 
+// A command that installs packages is asked nothing, and needrestart restarts nothing, the
+// bootstrap's own unit least of all.
+func TestScriptLetsCommandsInstallPackages(t *testing.T) {
+	t.Parallel()
+	node := newNode(t, bootstrap.Worker)
+	node.Setup.PreBootstrap = []string{`env | grep -E '^(DEBIAN|NEEDRESTART)' | sort >"$GANTRY_ROOT/notes"`}
+	m := newMachine(t, node)
+	if status := m.bootstrap("join"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	if got, want := m.read("notes"), "DEBIAN_FRONTEND=noninteractive\nNEEDRESTART_SUSPEND=1\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // cloud-init stops at a file whose owner the image does not have.
 func TestScriptStopsWhereAFileWasNotWritten(t *testing.T) {
 	t.Parallel()
