@@ -96,7 +96,7 @@ func (e *Engine) planner() observe.Observer {
 // readForSteps reads what only the steps of a plan need: the zones of new nodes, and what
 // the user lacks who would carry them out.
 func (e *Engine) readForSteps(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
-	e.checkImages(spec, w, p)
+	e.checkImages(ctx, spec, w, p)
 	site := w.Limits.Site
 	e.planner().ReadZones(ctx, w, plan.BuildsNodes(p), e.PlannedZone)
 	snapshots := plan.StoresSnapshot(p, site, w.Facts.Record.Snapshots)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -9,10 +10,14 @@ import (
 )
 
 // checkImages adds to what was found of the names of a spec that an OVA of which a template
-// has to be made is not there.
-func (e *Engine) checkImages(spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
+// has to be made is not there, and that an item's licenses are not accepted.
+func (e *Engine) checkImages(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
 	imports := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { _, ok := s.(model.ImportImage); return ok })
-	if !imports || e.Images == nil {
+	if !imports {
+		return
+	}
+	e.checkLicenses(ctx, spec, w)
+	if e.Images == nil {
 		return
 	}
 	for _, pool := range append(spec.NodePools(), spec.LoadBalancerPool()) {
@@ -24,6 +29,31 @@ func (e *Engine) checkImages(spec *model.ClusterSpec, w *observe.World, p *model
 			w.Limits.Findings.Refuse(plan.TemplateField(pool), "The OVA is not there",
 				"The image %q has to be imported from it, and %s. Set the path of the OVA on the machine that runs Terraform, or its URL.",
 				image.Template, err)
+		}
+	}
+}
+
+// checkLicenses refuses items of libraries whose licenses have to be accepted first, where
+// vCenter says so: what it does not say now, the import finds out.
+func (e *Engine) checkLicenses(ctx context.Context, spec *model.ClusterSpec, w *observe.World) {
+	into := w.Limits.Site.Placements[model.ImportPlacement].ResourcePool
+	read := map[string]int{}
+	for _, pool := range append(spec.NodePools(), spec.LoadBalancerPool()) {
+		image := spec.ImageOf(pool)
+		item := image.Library
+		if item == nil || item.AcceptEULAs || item.Content.Type != model.LibraryOVF || !item.Content.Cached || into == "" ||
+			w.Limits.Site.TemplateOf(pool).Ref != "" {
+			continue
+		}
+		n, known := read[item.Content.ID]
+		if !known {
+			n, _ = e.Reader.Licenses(ctx, image, into)
+			read[item.Content.ID] = n
+		}
+		if n > 0 {
+			w.Limits.Findings.Refuse(plan.TemplateField(pool), "License agreements are not accepted",
+				"The item %s has license agreements, %d, that whoever deploys it has to accept. Read them in the vSphere Client, and set "+
+					"accept_eulas = true.", item.Title(), n)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -68,7 +69,10 @@ func restKind(r *http.Request) string {
 	if strings.HasPrefix(kind, "id:") && len(segments) > 1 {
 		kind = segments[len(segments)-2] + "/id"
 	}
-	if action := r.URL.Query().Get("~action"); action != "" {
+	if n := len(segments); n > 1 && segments[n-2] == "library-items" {
+		kind = segments[n-2] + "/id"
+	}
+	if action := cmp.Or(r.URL.Query().Get("~action"), r.URL.Query().Get("action")); action != "" {
 		kind += "?" + action
 	}
 	return kind

@@ -100,6 +100,8 @@ type Inventory struct {
 	VMGroups []VMGroup
 	// StoragePolicies are the storage policies of vCenter.
 	StoragePolicies []StoragePolicy
+	// Libraries are the content libraries of vCenter.
+	Libraries []Library
 	// OtherVMs is the number of running VMs that Gantry does not own, with
 	// addresses on dvpg-nodes and dvpg-b, in folders below /dc-1/vm/other;
 	// at most MaxOtherVMs.
@@ -118,6 +120,27 @@ type DatastoreCluster struct {
 type StoragePolicy struct {
 	Name       string
 	Datastores []string
+}
+
+// Library is a content library.
+type Library struct {
+	Name string
+	// Subscribed has its items from another library, and their content where that was
+	// synchronized.
+	Subscribed bool
+	Items      []LibraryItem
+}
+
+// LibraryItem is an item of a content library, in its first version.
+type LibraryItem struct {
+	Name string
+	// Type is that of vCenter, such as iso; default ovf, or vm-template where Template is set.
+	Type       string
+	Descriptor string // the OVF
+	Template   string // name of the template that is the item
+	EULAs      []string
+	// WithoutContent has no content yet: in a subscribed library it can be synchronized.
+	WithoutContent bool
 }
 
 // Template is a node image in the inventory.

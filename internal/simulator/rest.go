@@ -177,6 +177,7 @@ var restStatus = map[string]int{
 	"not_allowed_in_current_state": http.StatusBadRequest,
 	"resource_in_use":              http.StatusBadRequest,
 	"concurrent_change":            http.StatusConflict,
+	"unable_to_allocate_resource":  http.StatusBadRequest,
 }
 
 // proxyAuthentication is the error of a proxy before vCenter that asks for a login of

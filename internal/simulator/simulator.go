@@ -51,6 +51,7 @@ type Simulator struct {
 	collectors *collectors
 	nfc        *nfcLeases
 	policies   *policyService
+	libraries  *libraries
 
 	taskDuration  atomic.Int64
 	cloneDuration atomic.Int64
@@ -91,6 +92,7 @@ func Start(opts Options) (_ *Simulator, err error) {
 		collectors:    newCollectors(),
 		nfc:           newNFCLeases(),
 		tags:          newTagStore(),
+		libraries:     newLibraries(opts.Inventory.Libraries),
 		boots:         make(map[types.ManagedObjectReference]int64),
 		lasting:       make(map[types.ManagedObjectReference]map[string]bool),
 		attached:      make(map[string]bool),
@@ -262,6 +264,9 @@ func (s *Simulator) serve() error {
 	mux.HandleFunc(nfcPrefix, s.serveNFC)
 	mux.HandleFunc("/rest/com/vmware/cis/session", s.serveSession)
 	mux.HandleFunc(taggingPath, s.serveTagging)
+	mux.HandleFunc(contentPath, s.serveContent)
+	mux.HandleFunc(ovfItemPath, s.serveOVFItem)
+	mux.HandleFunc(templateItemPath, s.serveTemplateItem)
 
 	s.front.next = mux
 	s.server = &http.Server{

@@ -29,6 +29,19 @@ type imageMarker struct {
 	SHA256    string `json:"sha256"`
 	Importing bool   `json:"importing,omitempty"`
 	VM        string `json:"vm,omitempty"`
+	// Item and Version are what a template is that was made of a library's item.
+	Item    string `json:"item,omitempty"`
+	Version string `json:"version,omitempty"`
+}
+
+// markerOfImage is the marker of what is made of an image.
+func markerOfImage(image model.Image) imageMarker {
+	m := imageMarker{Schema: imageSchema, SHA256: image.Digest()}
+	if image.Library != nil {
+		m.Item = image.Library.Content.ID
+		m.Version = image.Library.Content.Version
+	}
+	return m
 }
 
 func (m imageMarker) option() (*types.OptionValue, error) {
@@ -56,7 +69,7 @@ func imageMarkerOf(p properties) (imageMarker, bool) {
 func (inv *inventory) imported(dc *node, image model.Image) []*node {
 	found := inv.all(func(n *node) bool {
 		m, ok := imageMarkerOf(n.properties)
-		return ok && m.SHA256 == image.OVA.SHA256 && n.within(dc.ref)
+		return ok && m.SHA256 == image.Digest() && n.within(dc.ref)
 	}, machineTypes...)
 	folder, _, _ := inv.walk(dc, image.Folder)
 	rank := func(n *node) int {
@@ -103,7 +116,7 @@ func (inv *inventory) conflict(dc *node, image model.Image) *node {
 	if holder == nil || inv.uploadedImage(dc, image, holder) {
 		return nil
 	}
-	if m, _ := imageMarkerOf(holder.properties); begunImage(holder) && m.SHA256 == image.OVA.SHA256 {
+	if m, _ := imageMarkerOf(holder.properties); begunImage(holder) && m.SHA256 == image.Digest() {
 		return nil
 	}
 	return holder
@@ -205,7 +218,15 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 		}
 	}
 	if holder := inv.conflict(dc, q.Image); holder != nil && len(r.templates) == 0 {
-		image.Holder = holder.path
+		begun, err := c.deploys(ctx, q.Image, holder)
+		if err != nil {
+			return nil, c.failed(op, err)
+		}
+		if begun {
+			image.Begun = append(image.Begun, holder.ref.String())
+		} else {
+			image.Holder = holder.path
+		}
 	}
 	details, _, err := c.details(ctx, nil, nil, r.templates, 0)
 	if err != nil {

@@ -162,7 +162,9 @@ func cleanSpec(result *types.OvfCreateImportSpecResult, req model.ImportRequest)
 	if !ok {
 		return &Error{Reason: "its OVF describes a vApp, and no VM", Advice: "use an OVA of one VM"}
 	}
-	marker, err := imageMarker{Schema: imageSchema, SHA256: req.Image.OVA.SHA256, Importing: true}.option()
+	importing := markerOfImage(req.Image)
+	importing.Importing = true
+	marker, err := importing.option()
 	if err != nil {
 		return err
 	}
@@ -231,40 +233,6 @@ func (u *imageUpload) addFiles(info *types.HttpNfcLeaseInfo, items []types.OvfFi
 		return &Error{Reason: "vCenter takes no file of the OVA"}
 	}
 	return nil
-}
-
-// SealImage implements model.VCenter. It takes two calls.
-func (c *Client) SealImage(ctx context.Context, vm string, image model.Image) (string, error) {
-	ref, err := parseRef("VirtualMachine", vm)
-	if err != nil {
-		return "", err
-	}
-	op := "mark the image " + c.path(ref)
-	id, err := c.instanceUUID(ctx, ref)
-	if err != nil {
-		return "", c.failed(op, err)
-	}
-	marker, err := imageMarker{Schema: imageSchema, SHA256: image.OVA.SHA256, VM: id}.option()
-	if err != nil {
-		return "", err
-	}
-	return c.reconfigure(ctx, ref, op, types.VirtualMachineConfigSpec{
-		ExtraConfig:       []types.BaseOptionValue{marker},
-		VAppConfigRemoved: types.NewBool(true),
-	})
-}
-
-// instanceUUID is what tells a VM from its clones.
-func (c *Client) instanceUUID(ctx context.Context, ref types.ManagedObjectReference) (string, error) {
-	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref},
-		map[string][]string{"VirtualMachine": {"config.instanceUuid"}}))
-	if err != nil {
-		return "", err
-	}
-	if len(found) == 0 || value[string](found[0], "config.instanceUuid") == "" {
-		return "", &Error{Reason: "vCenter does not say its instance UUID", kind: kindTransient}
-	}
-	return value[string](found[0], "config.instanceUuid"), nil
 }
 
 // imageSnapshot is the name of the snapshot of an image.

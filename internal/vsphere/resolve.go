@@ -19,6 +19,8 @@ type resolver struct {
 	*inventory
 	own       []marked         // the cluster's machines
 	policies  *storagePolicies // nil where no placement names one
+	libraries map[libraryNames]*foundItem
+	names     *model.Names
 	dc        *node
 	templates []*chosenTemplate
 	site      model.Site
@@ -34,8 +36,10 @@ type chosenTemplate struct {
 }
 
 // resolve resolves all names, and reports all that is wrong with them.
-func (inv *inventory) resolve(names *model.Names, own []marked, policies *storagePolicies) *resolver {
-	r := &resolver{inventory: inv, own: own, policies: policies}
+func (inv *inventory) resolve(
+	names *model.Names, own []marked, policies *storagePolicies, libraries map[libraryNames]*foundItem,
+) *resolver {
+	r := &resolver{inventory: inv, own: own, policies: policies, libraries: libraries, names: names}
 	if names == nil {
 		return r
 	}
@@ -156,8 +160,12 @@ func (r *resolver) image(pool string, image model.Image) {
 	if pool != "" {
 		field = model.NodePoolField(pool, model.FieldTemplate)
 	}
-	if image.OVA != nil {
+	switch {
+	case image.OVA != nil:
 		r.importedImage(pool, image, field)
+		return
+	case image.Library != nil:
+		r.libraryImage(pool, image, field)
 		return
 	}
 	root := r.dc.ref

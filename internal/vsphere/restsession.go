@@ -23,6 +23,7 @@ const sessionPath = "/com/vmware/cis/session"
 type restSession struct {
 	config Config
 	http   *retryablehttp.Client
+	slow   *retryablehttp.Client // for calls that are answered when their work is done
 	trial  trial
 
 	mu      sync.Mutex
@@ -36,7 +37,18 @@ type restSession struct {
 // mean either of two things.
 type readOnly struct{}
 
-func newRESTSession(c Config, transport http.RoundTripper) *restSession {
+// slowCall marks a request that vCenter answers when its work is done, which may take as long
+// as its context allows.
+type slowCall struct{}
+
+func newRESTSession(c Config, transport *http.Transport) *restSession {
+	patient := transport.Clone()
+	patient.ResponseHeaderTimeout = 0
+	patient.DisableKeepAlives = true
+	return &restSession{config: c, http: newRESTClient(c, transport), slow: newRESTClient(c, patient)}
+}
+
+func newRESTClient(c Config, transport http.RoundTripper) *retryablehttp.Client {
 	client := retryablehttp.NewClient()
 	client.HTTPClient = &http.Client{Transport: transport}
 	client.Logger = nil
@@ -55,7 +67,7 @@ func newRESTSession(c Config, transport http.RoundTripper) *restSession {
 		}
 		return startingUp(res.StatusCode), nil
 	}
-	return &restSession{config: c, http: client}
+	return client
 }
 
 // startingUpStatuses are what vCenter responds with while it is up but its service
@@ -225,7 +237,11 @@ func (r *restSession) send(ctx context.Context, method, path string, in, out any
 		req.Header.Set("User-Agent", r.config.UserAgent)
 	}
 	auth(req.Request)
-	res, err := r.http.Do(req)
+	client := r.http
+	if ctx.Value(slowCall{}) != nil {
+		client = r.slow
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return explainTransport(r.config.Server, err)
 	}

@@ -41,7 +41,8 @@ var (
 	}
 )
 
-// Survey implements model.VCenter. It takes two calls at most: one for the tree, which
+// Survey implements model.VCenter. Beside those of storage policies and of content libraries, it
+// takes two calls at most: one for the tree, which
 // surveys share, and one for the cluster's machines, those that are missing, and the
 // templates, unless others have just read these and there are no machines.
 func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Survey, error) {
@@ -57,7 +58,11 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 	if err != nil {
 		return nil, err
 	}
-	r := inv.resolve(req.Names, own, policies)
+	libraries, err := c.readLibraries(ctx, req.Names, req.MaxAge)
+	if err != nil {
+		return nil, err
+	}
+	r := inv.resolve(req.Names, own, policies, libraries)
 	missing, err := inv.missing(req.Known)
 	if err != nil {
 		return nil, err

@@ -86,6 +86,7 @@ type reads struct {
 	placed     sync.Map                     // references of objects: *sharedread.Read[attachedIDs], their tags
 	tags       sync.Map                     // tag id: *sharedread.Read[tagBody]
 	policies   policyReads
+	libraries  libraryReads
 	categories sync.Map // tag category id: *sharedread.Read[categoryBody]
 }
 

@@ -10,13 +10,56 @@ import (
 
 // Image is the template that nodes are cloned from.
 type Image struct {
-	Template string // name or inventory path; of an OVA ImageName
-	// Folder is where a name is looked up; empty: the datacenter. An OVA is imported into it.
+	// Template is a name or an inventory path; of an OVA or a library's item ImageName, as
+	// far as that is known.
+	Template string
+	// Folder is where a name is looked up; empty: the datacenter. What is imported goes into it.
 	Folder string
 	// TemplateRef is what Template means, where Resolved has set it.
 	TemplateRef string
-	// OVA is what the template is made of, once in each datacenter; nil: it is there already.
-	OVA *OVA
+	// OVA or Library is what the template is made of, once in each datacenter; both nil: it
+	// is there already.
+	OVA     *OVA
+	Library *LibraryItem
+}
+
+// Made reports whether Gantry makes the template.
+func (i Image) Made() bool { return i.OVA != nil || i.Library != nil }
+
+// Digest tells what templates are made of apart; empty: it is there already.
+func (i Image) Digest() string {
+	switch {
+	case i.OVA != nil:
+		return i.OVA.SHA256
+	case i.Library != nil:
+		return i.Library.Digest()
+	}
+	return ""
+}
+
+// Named reports whether a name is that of a template that was made of the same.
+func (i Image) Named(template string) bool {
+	return i.OVA != nil && i.OVA.Named(template) || i.Library != nil && i.Library.Named(template)
+}
+
+// Title is how plans call what a template is made of. It is known before it is resolved.
+func (i Image) Title() string {
+	if i.Library != nil {
+		return i.Library.Title()
+	}
+	return i.Template
+}
+
+// resolved is the image with what its names mean.
+func (i Image) resolved(template Template, content LibraryContent) Image {
+	i.TemplateRef = template.Ref
+	if i.Library != nil && content.ID != "" {
+		item := *i.Library
+		item.Content = content
+		i.Library = &item
+		i.Template = item.ImageName()
+	}
+	return i
 }
 
 // OVA is an archive of which a template is made.
@@ -65,14 +108,15 @@ func Imported(ova OVA, folder string) Image {
 	return Image{Template: ova.ImageName(), Folder: folder, OVA: &ova}
 }
 
-// ActionImportImage makes a template of an OVA; its target is the template's name.
+// ActionImportImage makes a template of an OVA or of a library's item; its target is the
+// template's name, or that of the item.
 const ActionImportImage Action = "import_image"
 
-// ImportImage makes a template of an OVA, unless the datacenter has it.
+// ImportImage makes a template of an OVA or of a library's item, unless the datacenter has it.
 type ImportImage struct{ Image Image }
 
 // Change implements Step.
-func (s ImportImage) Change() Change { return Change{ActionImportImage, s.Image.Template} }
+func (s ImportImage) Change() Change { return Change{ActionImportImage, s.Image.Title()} }
 
 // ImportPlacement is where images are imported: the first placement of the control plane.
 var ImportPlacement = PlacementRef{NodePool: ControlPlanePool}

@@ -97,7 +97,8 @@ type VCenter interface {
 	// Destroy deletes a VM and its files; a task.
 	Destroy(ctx context.Context, vm string) (task string, err error)
 
-	// FindImage looks for what there is of an image that is made of an OVA; two calls.
+	// FindImage looks for what there is of an image that Gantry makes; two calls, and one more
+	// where something else has the name of an image from a library.
 	FindImage(ctx context.Context, q ImageQuery) (*FoundImage, error)
 	// ImageFolder returns the reference of the folder with a path, as in CreateFolder, which
 	// it makes where it is missing; an empty path is the datacenter's own folder.
@@ -105,8 +106,19 @@ type VCenter interface {
 	// BeginImport makes the VM of an image, powered off, with the devices that clones may
 	// have, and begins the upload of its disks. An OVF of what is not supported is an error.
 	BeginImport(ctx context.Context, req ImportRequest) (ImageUpload, error)
-	// SealImage marks the VM of an image as uploaded whole, and takes from it what clones
-	// must not have; a task.
+	// SyncImage has the content of an item brought into its library, where it is not there,
+	// and waits for that, for an hour at most.
+	SyncImage(ctx context.Context, image Image) error
+	// DeployImage makes the VM of an image of an item, powered off, and waits until it is
+	// whole: vCenter has no task of it that could be looked at. The VM carries no marker
+	// before SealImage; until then, FindImage knows it by its notes. An item that has another
+	// version by then is an error.
+	DeployImage(ctx context.Context, req LibraryRequest) (vm string, err error)
+	// Licenses is how many license agreements whoever deploys an item has to accept, given
+	// a resource pool to which it could be deployed; one call.
+	Licenses(ctx context.Context, image Image, resourcePool string) (int, error)
+	// SealImage marks the VM of an image as whole, and takes from it what clones must not
+	// have; a task. What was deployed and makes no node image is an error.
 	SealImage(ctx context.Context, vm string, image Image) (task string, err error)
 	// SnapshotImage takes the snapshot that linked clones are made of; a task.
 	SnapshotImage(ctx context.Context, vm string) (task string, err error)

@@ -31,9 +31,9 @@ func (p ResolvedPlacement) References() References {
 // found: by them, an object that was renamed is still the same.
 func (s ClusterSpec) Resolved(site Site) ClusterSpec {
 	s.FolderRef = site.Folder.Ref
-	s.Image.TemplateRef = site.Template.Ref
+	s.Image = s.Image.resolved(site.Template, site.Contents[""])
 	s.ControlPlane = s.ControlPlane.resolved(site)
-	s.LoadBalancer.Image.TemplateRef = site.PoolTemplates[LoadBalancerPool].Ref
+	s.LoadBalancer.Image = s.LoadBalancer.Image.resolved(site.PoolTemplates[LoadBalancerPool], site.Contents[LoadBalancerPool])
 	s.Workers = slices.Clone(s.Workers)
 	for i := range s.Workers {
 		s.Workers[i] = s.Workers[i].resolved(site)
@@ -42,7 +42,7 @@ func (s ClusterSpec) Resolved(site Site) ClusterSpec {
 }
 
 func (p NodePool) resolved(site Site) NodePool {
-	p.Image.TemplateRef = site.PoolTemplates[p.Name].Ref
+	p.Image = p.Image.resolved(site.PoolTemplates[p.Name], site.Contents[p.Name])
 	p.Placements = slices.Clone(p.Placements)
 	for i := range p.Placements {
 		p.Placements[i].References = site.Placements[PlacementRef{NodePool: p.Name, Index: i}].References()

@@ -159,8 +159,11 @@ type Site struct {
 	Template   Template
 	// PoolTemplates are those of the worker pools that have an image of their own.
 	PoolTemplates map[string]Template
-	Folder        Folder
-	Placements    map[PlacementRef]ResolvedPlacement
+	// Contents are what images from content libraries mean, by worker pool, empty for the
+	// cluster's: also of those of which no template was made yet.
+	Contents   map[string]LibraryContent
+	Folder     Folder
+	Placements map[PlacementRef]ResolvedPlacement
 }
 
 // ComputeClusters are the references of those that nodes are placed on, sorted.

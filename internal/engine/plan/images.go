@@ -36,10 +36,10 @@ func imageSteps(v view, p *model.Plan) []model.Step {
 	imported := map[string]bool{}
 	add := func(pool model.NodePool) {
 		image := v.spec.ImageOf(pool)
-		if image.OVA == nil || imported[image.OVA.SHA256] || v.builtAnyFrom(image) {
+		if !image.Made() || imported[image.Digest()] || v.builtAnyFrom(image) {
 			return
 		}
-		imported[image.OVA.SHA256] = true
+		imported[image.Digest()] = true
 		steps = append(steps, model.ImportImage{Image: image})
 	}
 	for _, step := range p.Steps() {

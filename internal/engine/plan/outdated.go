@@ -52,7 +52,10 @@ func placementOf(pool model.NodePool, m model.Marker) int {
 
 // builtFrom reports whether a machine was cloned from the image.
 func builtFrom(image model.Image, m model.Marker) bool {
-	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef) || image.OVA != nil && image.OVA.Named(m.Template)
+	if image.Library != nil {
+		return image.Named(m.Template) // the template of another version may be meant
+	}
+	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef) || image.Named(m.Template)
 }
 
 // builtOn reports whether a machine was built on the placement.

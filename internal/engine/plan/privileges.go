@@ -131,7 +131,7 @@ func (c check) folderObject() privilegedObject {
 // importsImage reports whether the plan imports an image that the datacenter does not have.
 func (c check) importsImage() bool {
 	return slices.ContainsFunc(c.built(), func(pool model.NodePool) bool {
-		return c.spec.ImageOf(pool).OVA != nil && c.limits.Site.TemplateOf(pool).Ref == ""
+		return c.spec.ImageOf(pool).Made() && c.limits.Site.TemplateOf(pool).Ref == ""
 	})
 }
 

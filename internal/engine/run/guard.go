@@ -110,6 +110,16 @@ func (g guardedVCenter) BeginImport(ctx context.Context, req model.ImportRequest
 	return guarded(ctx, g.check, func() (model.ImageUpload, error) { return g.VCenter.BeginImport(ctx, req) })
 }
 
+func (g guardedVCenter) SyncImage(ctx context.Context, image model.Image) error {
+	Waiting(ctx, "vCenter, which synchronizes the item "+image.Title())
+	return failureOf(guarded(ctx, g.check, func() (struct{}, error) { return struct{}{}, g.VCenter.SyncImage(ctx, image) }))
+}
+
+func (g guardedVCenter) DeployImage(ctx context.Context, req model.LibraryRequest) (string, error) {
+	Waiting(ctx, "vCenter, which deploys the item "+req.Image.Title())
+	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.DeployImage(ctx, req) })
+}
+
 func (g guardedVCenter) SealImage(ctx context.Context, vm string, image model.Image) (string, error) {
 	return guarded(ctx, g.check, func() (string, error) { return g.VCenter.SealImage(ctx, vm, image) })
 }

@@ -16,8 +16,8 @@ import (
 var unguarded = map[string]bool{
 	"InstanceUUID": true, "Survey": true, "Zones": true, "MachineZones": true, "StorageCompliance": true,
 	"Poll": true, "Clones": true, "FindFolder": true,
-	"FindImage": true,
-	"Ready":     true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
+	"FindImage": true, "Licenses": true,
+	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
 	"ControlPlane": true, "ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
 	"Services": true, "Usage": true,
 	"Written": true, "FindObjects": true,

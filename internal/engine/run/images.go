@@ -11,7 +11,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// images are the templates that a run has made of OVAs, or found made, by digest.
+// images are the templates that a run has made of OVAs and items of libraries, or found made, by
+// digest.
 type images struct {
 	mu   sync.Mutex
 	made map[string]func(context.Context) (model.Template, error)
@@ -25,10 +26,10 @@ func (i *images) of(image model.Image, get func(context.Context) (model.Template
 	if i.made == nil {
 		i.made = map[string]func(context.Context) (model.Template, error){}
 	}
-	if i.made[image.OVA.SHA256] == nil {
-		i.made[image.OVA.SHA256] = once(get)
+	if i.made[image.Digest()] == nil {
+		i.made[image.Digest()] = once(get)
 	}
-	return i.made[image.OVA.SHA256]
+	return i.made[image.Digest()]
 }
 
 // template is what the nodes of a pool are cloned from. An image that the datacenter did not
@@ -36,7 +37,7 @@ func (i *images) of(image model.Image, get func(context.Context) (model.Template
 func (r *Runner) template(ctx context.Context, pool model.NodePool) (model.Template, error) {
 	image := r.Spec.ImageOf(pool)
 	found := r.World.Limits.Site.TemplateOf(pool)
-	if image.OVA == nil {
+	if !image.Made() {
 		return found, nil
 	}
 	if found.Ref == "" {
@@ -47,7 +48,7 @@ func (r *Runner) template(ctx context.Context, pool model.NodePool) (model.Templ
 	})(ctx)
 }
 
-// image returns the template of an OVA, which it imports where there is none.
+// image returns the template of an image that Gantry makes, which it imports where there is none.
 func (r *Runner) image(ctx context.Context, image model.Image) (model.Template, error) {
 	return r.images.of(image, func(ctx context.Context) (model.Template, error) { return r.ensureImage(ctx, image) })(ctx)
 }
@@ -72,7 +73,7 @@ func (r *Runner) ensureImage(ctx context.Context, image model.Image) (model.Temp
 }
 
 func (r *Runner) importOf(image model.Image) *imageImport {
-	ref := record.ImageRef(r.World.Limits.Site.Datacenter, image.OVA.SHA256)
+	ref := record.ImageRef(r.World.Limits.Site.Datacenter, image.Digest())
 	return &imageImport{Runner: r, image: image, ref: ref, id: r.Ledger.ID(ref), vc: r.VCenter}
 }
 

@@ -33,7 +33,7 @@ type imageImport struct {
 	vc    model.VCenter // checks both locks
 }
 
-// importImage makes the template of an OVA, unless it is there.
+// importImage makes the template of an OVA or of a library's item, unless it is there.
 func (r *Runner) importImage(ctx context.Context, s model.ImportImage) error {
 	return failureOf(r.image(ctx, s.Image))
 }
@@ -135,7 +135,7 @@ func (i *imageImport) uploaded(ctx context.Context) (string, error) {
 	}
 	began := time.Now()
 	for uploads, pause := 0, i.Timing.Backoff; ; pause = min(pause*2, i.Timing.MaxTick) {
-		vm, err := i.upload(ctx, folder)
+		vm, err := i.attempt(ctx, folder)
 		var broken *brokenUploadError
 		if errors.As(err, &broken) {
 			uploads++
@@ -177,12 +177,20 @@ func (i *imageImport) clear(ctx context.Context) error {
 	return nil
 }
 
-// upload imports the image once: the archive is read from its beginning to its end while its
-// disk goes to vCenter, and the VM counts only once all digests were found to be right.
-func (i *imageImport) upload(ctx context.Context, folder string) (string, error) {
+// attempt makes the VM of an image once. What there is of it from before is cleared first.
+func (i *imageImport) attempt(ctx context.Context, folder string) (string, error) {
 	if err := i.clear(ctx); err != nil {
 		return "", err
 	}
+	if i.image.Library != nil {
+		return i.deploy(ctx, folder)
+	}
+	return i.upload(ctx, folder)
+}
+
+// upload imports the image once: the archive is read from its beginning to its end while its
+// disk goes to vCenter, and the VM counts only once all digests were found to be right.
+func (i *imageImport) upload(ctx context.Context, folder string) (string, error) {
 	archive, err := i.Images.Open(ctx, *i.image.OVA, i.Spec.Proxy)
 	if err != nil {
 		return "", err

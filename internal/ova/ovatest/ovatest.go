@@ -42,6 +42,9 @@ func Build(i Image) (ova []byte, digest string) {
 	return out.Bytes(), digest
 }
 
+// Descriptor returns the OVF alone, as an item of a content library has it.
+func Descriptor(i Image) string { return i.withDefaults().descriptor() }
+
 // Write writes the OVA and returns its SHA-256 digest. Memory does not grow with it.
 func Write(to io.Writer, i Image) (digest string, err error) {
 	i = i.withDefaults()

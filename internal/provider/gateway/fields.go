@@ -55,7 +55,7 @@ func (m *model) AttributePath(f enginemodel.Field) path.Path {
 	}
 	at, ok := fields[f.Name]
 	if f.Name == enginemodel.FieldTemplate && !m.Image.IsNull() {
-		return nodeschema.OVAPath(at, m.Image)
+		return nodeschema.SourcePath(at, m.Image)
 	}
 	if !ok {
 		at, ok = nodeschema.PlacementPath(path.Root("placement"), f.Name)

@@ -17,18 +17,20 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
-// Image is the template that nodes are cloned from, or the OVA that it is made of.
+// Image is the template that nodes are cloned from, or the OVA or the item of a content
+// library that it is made of.
 func Image(doc string) schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Required: true,
-		MarkdownDescription: doc + " Either a template that is there, by `template`, or an OVA that Gantry imports, by `ova_url` and `sha256`: " +
+		MarkdownDescription: doc + " Either a template that is there, by `template`, or an OVA that Gantry imports, by `ova_url` and `sha256`, " +
+			"or an item of a content library that it has vCenter deploy, by `content_library`: " +
 			"the guide [Node image](../guides/node-image.md) has more.",
 		Validators: []validator.Object{imageSource{}},
 		Attributes: map[string]schema.Attribute{
 			"template": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Name or inventory path of a VM template, or a powered-off VM, with one disk and Linux with cloud-init, " +
-					"open-vm-tools, containerd, kubeadm and kubelet. Defaults to none: then `ova_url` is set.",
+					"open-vm-tools, containerd, kubeadm and kubelet. Defaults to none: then `ova_url` or `content_library` is set.",
 				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 			},
 			"ova_url": schema.StringAttribute{
@@ -38,7 +40,7 @@ func Image(doc string) schema.SingleNestedAttribute {
 					"presigned. " +
 					"Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of the control plane, " +
 					"into `image_folder`, as a template that is named like the file, with the beginning of its digest, and that stays for " +
-					"later clusters. From another place the same OVA is the same image. Defaults to none: then `template` is set.",
+					"later clusters. From another place the same OVA is the same image. Defaults to none: then `template` or `content_library` is set.",
 				Validators: []validator.String{ovaLocation{}},
 			},
 			"sha256": schema.StringAttribute{
@@ -53,6 +55,7 @@ func Image(doc string) schema.SingleNestedAttribute {
 					"Terraform. Defaults to none.",
 				Validators: []validator.String{attribute.CABundle{}},
 			},
+			"content_library": contentLibrary(),
 		},
 	}
 }
@@ -63,11 +66,16 @@ type ImageModel struct {
 	OVAURL        *string `tfsdk:"ova_url"`
 	SHA256        *string `tfsdk:"sha256"`
 	CACertificate *string `tfsdk:"ca_certificate"`
+
+	ContentLibrary *contentLibraryModel `tfsdk:"content_library"`
 }
 
 // ToModel returns the image as a part of a spec; folder is where a template is looked up, or
 // an OVA is imported into.
 func (i ImageModel) ToModel(folder string) model.Image {
+	if i.ContentLibrary != nil {
+		return model.FromLibrary(i.ContentLibrary.toModel(), folder)
+	}
 	if digest := OrZero(i.SHA256); i.Template == nil && digest != "" { // an imported state has no URL
 		return model.Imported(model.OVA{
 			URL:           OrZero(i.OVAURL),
@@ -85,25 +93,27 @@ func ImagePath(template path.Path, parent types.Object, name string) path.Path {
 	if !ok {
 		return template
 	}
-	return OVAPath(template, image)
+	return SourcePath(template, image)
 }
 
-// OVAPath is ImagePath for the image itself.
-func OVAPath(template path.Path, image types.Object) path.Path {
-	if location, ok := image.Attributes()["ova_url"].(types.String); !ok || location.IsNull() {
-		return template
+// SourcePath is ImagePath for the image itself.
+func SourcePath(template path.Path, image types.Object) path.Path {
+	for _, source := range []string{"content_library", "ova_url"} {
+		if from, ok := image.Attributes()[source]; ok && !from.IsNull() {
+			return template.ParentPath().AtName(source)
+		}
 	}
-	return template.ParentPath().AtName("ova_url")
+	return template
 }
 
-// imageSource validates that an image is either a template or an OVA, whole.
+// imageSource validates that an image is one of a template, an OVA and an item of a library, whole.
 type imageSource struct{}
 
 var _ validator.Object = imageSource{}
 
 // Description implements validator.Describer.
 func (imageSource) Description(context.Context) string {
-	return "must have either template or ova_url with sha256"
+	return "must have one of template, ova_url with sha256, and content_library"
 }
 
 // MarkdownDescription implements validator.Describer.
@@ -124,19 +134,22 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(name), summary, detail))
 	}
 	switch {
-	case absent("template") && absent("ova_url"):
+	case absent("template") && absent("ova_url") && absent("content_library"):
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Image missing",
-			"Set template, the name of a VM template, or ova_url and sha256 of an OVA that is imported as one."))
+			"Set template, the name of a VM template, or ova_url and sha256 of an OVA that is imported as one, or content_library."))
+	case set("content_library") && (set("template") || set("ova_url")):
+		refuse("content_library", "Two images", "The image is either a template that is there, or made of an OVA or of an item of a content "+
+			"library. Remove content_library, or template, ova_url and sha256.")
 	case set("template") && set("ova_url"):
 		refuse("ova_url", "Two images", "The image is either a template that is there or made of an OVA. Remove template, or ova_url and sha256.")
 	case set("ova_url") && absent("sha256"):
 		refuse("ova_url", "Digest missing", "An OVA is imported where its digest is right. Set sha256, as sha256sum prints it; of a local "+
 			"file filesha256() has it.")
 	case absent("ova_url") && set("sha256"):
-		refuse("sha256", "Digest without an OVA", "A template has no digest. Remove sha256, or set ova_url in place of template.")
+		refuse("sha256", "Digest without an OVA", "What is there, and what is in a content library, has no digest. Remove sha256, or set ova_url alone.")
 	case absent("ova_url") && set("ca_certificate"):
 		refuse("ca_certificate", "Certificate without an OVA",
-			"A template is not fetched. Remove ca_certificate, or set ova_url in place of template.")
+			"What is there, and what is in a content library, is not fetched. Remove ca_certificate, or set ova_url alone.")
 	}
 }
 
