@@ -24,6 +24,7 @@ import (
 // of the image is left.
 func (w *world) refused(image model.Image) string {
 	w.t.Helper()
+	as := w.resolved(image)
 	_, err := w.engine().Apply(w.t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(w.t)})
 	if err == nil {
 		w.t.Fatal("the image was imported")
@@ -32,7 +33,7 @@ func (w *world) refused(image model.Image) string {
 		w.t.Errorf("left behind are %v, and %d imports are under way", left, w.sim.ImportsUnderWay())
 	}
 	for _, tag := range w.sim.Leftovers().Tags {
-		if strings.HasPrefix(tag, "image:") || strings.HasPrefix(tag, w.imageID(image).String()) {
+		if strings.HasPrefix(tag, "image:") || strings.HasPrefix(tag, w.imageID(as).String()) {
 			w.t.Errorf("the tag %s is left behind", tag)
 		}
 	}
@@ -43,7 +44,7 @@ func (w *world) imageID(image model.Image) uuid.UUID {
 	w.t.Helper()
 	survey, err := w.engine().Reader.Survey(w.t.Context(), model.SurveyRequest{Names: &model.Names{Datacenter: "dc-1"}})
 	w.must(err)
-	return w.engine().Ledger.ID(record.ImageRef(survey.Site.Datacenter, image.OVA.SHA256))
+	return w.engine().Ledger.ID(record.ImageRef(survey.Site.Datacenter, image.Digest()))
 }
 
 func TestWrongImagesAreRefusedAndNothingIsLeft(t *testing.T) {

@@ -62,7 +62,7 @@ const (
 	ClonesTemplate              // it is a template
 	StoresSnapshots             // snapshots of etcd are kept on a datastore
 	TagsVMs                     // VMs get tags of vSphere
-	ImportsImage                // the node image is made of an OVA
+	ImportsImage                // the node image is made of an OVA or of an item of a library
 	MakesRules                  // rules keep nodes on different hosts, or on those of a group
 	Elsewhere                   // on what a plan does not name
 )

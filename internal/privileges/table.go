@@ -92,7 +92,7 @@ func clusterSections() []section {
 			named("Update task", "Task.Update")),
 		cluster("vApp",
 			named("Export", "VApp.Export"),
-			named("Import", "VApp.Import", in(ImportsImage, ResourcePool, "import OVAs")),
+			named("Import", "VApp.Import", in(ImportsImage, ResourcePool, "import images")),
 			named("View OVF environment", "VApp.ExtractOvfEnvironment"),
 			named("vApp application configuration", "VApp.ApplicationConfig", gantry(Folder, "clone without the template's vApp options")),
 			named("vApp instance configuration", "VApp.InstanceConfig")),
@@ -122,7 +122,10 @@ func ledgerSections() []section {
 			name: "Assign or Unassign vSphere Tag", id: "InventoryService.Tagging.AttachTag", optional: true,
 			uses: []Use{ledger("zone tags that gantry_zone_tag sets"), ledger("vm_tags, of the account that builds, which needs no other of these")},
 		},
-	}}, {role: Ledger, group: "vSphere Tagging", versions: since70, privileges: []privilege{
+	}}, {role: Ledger, group: "Content library", privileges: []privilege{{
+		name: "Sync library item", id: "ContentLibrary.SyncLibraryItem", optional: true,
+		uses: []Use{ledger("content of subscribed libraries, of the account that builds, which needs no other of these")},
+	}}}, {role: Ledger, group: "vSphere Tagging", versions: since70, privileges: []privilege{
 		zoneTag("Assign or Unassign vSphere Tag on Object", "InventoryService.Tagging.ObjectAttachable"),
 	}}}
 }

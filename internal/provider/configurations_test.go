@@ -1,6 +1,11 @@
 package provider_test
 
-import "github.com/gantry/terraform-provider-gantry/internal/simulator"
+import (
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/ova/ovatest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+)
 
 // configurations are valid ones by the type of what they configure, as JSON. Together,
 // those of a type set every attribute that has others inside. @SERVER@ and the like
@@ -26,8 +31,9 @@ var configurations = map[string][]string{
 		  "excluded_addresses": ["10.30.0.7"], "network": "dvpg-nodes", "reuse_delay": "10m", "restrict_to_single_cluster": false}}`,
 		`{` + gatewayBase + `, "pairing_code_wo": "token", "pairing_code_wo_version": 1, "ip_pool_id": "@POOL@"}`,
 		leasedGateway,
+		strings.ReplaceAll(leasedGateway, importedImage, libraryImage),
 	},
-	"resource gantry_vmware_cluster": {clusterBase, leasedCluster},
+	"resource gantry_vmware_cluster": {clusterBase, leasedCluster, strings.ReplaceAll(leasedCluster, importedImage, libraryImage)},
 	"resource gantry_zone_tag":       {`{"datacenter": "dc-2", "compute_cluster": "cluster-d", "value": "zone-d"}`},
 	"data gantry_cloud_account":      {`{"name": "theirs"}`},
 	"data gantry_datacenters":        {`{}`},
@@ -48,13 +54,17 @@ var configurations = map[string][]string{
 var configuredInventory = simulator.Inventory{DatastoreClusters: []simulator.DatastoreCluster{
 	{Name: "pod-1", Datastores: []string{"pod-1a"}, StorageDRS: true},
 }, HostGroups: []simulator.HostGroup{{ComputeCluster: "cluster-a", Name: "left", Hosts: []int{1}}},
-	VMGroups: []simulator.VMGroup{{ComputeCluster: "cluster-a", Name: "licensed"}}}
+	VMGroups: []simulator.VMGroup{{ComputeCluster: "cluster-a", Name: "licensed"}},
+	Libraries: []simulator.Library{{Name: "images", Items: []simulator.LibraryItem{
+		{Name: "node", Descriptor: ovatest.Descriptor(ovatest.Image{})},
+	}}}}
 
 // The least of what takes leases, from an OVA in a datastore cluster.
 const (
 	importedImage = `{"ova_url": "https://files.example.com/node-1.37.2.ova",
     "sha256": "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}`
-	leasedParts = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
+	libraryImage = `{"content_library": {"library": "images", "item": "node", "version": "1", "accept_eulas": true}}`
+	leasedParts  = `"network": {"ip_allocation": "dhcp"}, "load_balancer": {"cpu": 1, "memory_gb": 1,
   "image": ` + importedImage + `, "haproxy_image": "docker.io/library/haproxy:3.0.10", "host_name": "leased.example.com"}`
 	leasedPlacement = `"compute_cluster": "cluster-a", "datastore_cluster": "pod-1", "host_group": "left", "vm_group": "licensed",
   "network": "dvpg-nodes"`

@@ -293,3 +293,7 @@ const recordingLimits = `
 A recording holds no tags, sessions, tasks, privileges, storage policies or contents of disks: there are no zone tags,
 Gantry's ledger starts empty, every privilege is granted, and recorded VMs keep their state until something changes it.
 New VMs boot imitated guests of any Kubernetes version, in compute clusters and not on standalone hosts.`
+
+// Recorded says what the simulator makes of the recording that it serves; empty
+// without one.
+func (s *Simulator) Recorded() string { return s.recorded }

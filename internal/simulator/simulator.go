@@ -238,10 +238,6 @@ func (s *Simulator) fill(ctx *vcsim.Context, recorded *recording) error {
 	return nil
 }
 
-// Recorded says what the simulator makes of the recording that it serves; empty
-// without one.
-func (s *Simulator) Recorded() string { return s.recorded }
-
 // serve starts vCenter's endpoints over TLS.
 func (s *Simulator) serve() error {
 	host, _, err := net.SplitHostPort(s.Server())

@@ -116,6 +116,8 @@ func TestAccImageRefusals(t *testing.T) {
 	}{
 		{`{}`, says("Image missing", "Set template")},
 		{`{ template = "a", ova_url = "https://f.example.com/a.ova", sha256 = "` + digest + `" }`, says("Two images")},
+		{`{ template = "a", content_library = { library = "l", item = "i" } }`, says("Two images", "content_library")},
+		{`{ content_library = { library = "", item = "i" } }`, says("content_library")},
 		{`{ ova_url = "https://f.example.com/a.ova" }`, says("Digest missing", "Set sha256")},
 		{`{ ova_url = "https://f.example.com/a.ova", sha256 = "5b" }`, says("Invalid SHA-256")},
 		{`{ template = "a", sha256 = "` + digest + `" }`, says("Digest without an OVA")},

@@ -76,8 +76,8 @@ const full = `{
       "rolling_update": {"strategy": "expand_first", "max_surge": 3, "drain_timeout": "10m"},
       "placements": [{"compute_cluster": "c", "datastore_cluster": "dc", "storage_policy": "sp",
         "host_group": "hg", "vm_group": "vg", "network": "n", "ip_pool_id": "` + poolID + `"}]},
-    "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3", "image": {"template": "older"},
-      "spread": "host", "placement_policy": "any",
+    "one": {"pre_bootstrap": ["three"], "post_bootstrap": ["four"], "kubernetes_version": "1.36.3",
+      "image": {"content_library": {"library": "images", "item": "older", "version": "3", "accept_eulas": true}}, "spread": "host", "placement_policy": "any",
       "node_count": 5, "cpu": 8, "memory_gb": 16, "disk_gb": 60, "annotations": {"x": "y"},
       "taints": [{"key": "k", "value": "v", "effect": "NoSchedule"}],
       "rolling_update": {"strategy": "contract_first", "max_unavailable": 2, "node_pause": "5m", "drain_timeout": "90s"},
@@ -187,7 +187,9 @@ func TestSpec(t *testing.T) {
 				KubernetesVersion: "1.36.3",
 				Spread:            model.SpreadHost,
 				AnyPlacement:      true,
-				Image:             model.Image{Template: "older", Folder: "templates"},
+				Image: model.FromLibrary(model.LibraryItem{
+					Library: "images", Item: "older", Version: "3", AcceptEULAs: true,
+				}, "templates"),
 
 				Count:    5,
 				CPU:      8,

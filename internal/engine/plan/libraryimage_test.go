@@ -1,0 +1,60 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+)
+
+// A cluster whose nodes were built from a version of an item rolls where another version is
+// asked for, and not where the item has another one by now.
+func TestVersionOfAnItemRollsWhereItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	built := model.LibraryItem{Library: "images", Item: "node", Content: model.LibraryContent{ID: "id", Version: "1"}}
+	facts := running(1, 1)
+	for i := range facts.Machines {
+		facts.Machines[i].Marker.Template = built.ImageName()
+	}
+	for _, test := range []struct {
+		what, version, content string
+		rolls                  bool
+	}{
+		{"not resolved", "", "", false},
+		{"published since", "", "2", false},
+		{"kept", "1", "1", false},
+		{"asked for", "2", "2", true},
+		{"asked for, not resolved", "2", "", true},
+	} {
+		spec := small(1, 1)
+		spec.Image = model.FromLibrary(model.LibraryItem{Library: "images", Item: "node", Version: test.version}, "")
+		if test.content != "" {
+			resolved := spec.Resolved(model.Site{Contents: map[string]model.LibraryContent{"": {ID: "id", Version: test.content}}})
+			spec = &resolved
+		}
+		if plan.NamesDiffer(spec, facts) != test.rolls {
+			t.Errorf("%s: that names differ is %t", test.what, !test.rolls)
+		}
+		p := plan.Cluster(spec, facts)
+		imports := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { return s.Change().Action == model.ActionImportImage })
+		if p.Empty() == test.rolls || imports != test.rolls {
+			t.Errorf("%s: the steps are %v", test.what, p.Changes())
+		}
+	}
+}
+
+// The step of a creation is the same before and after its names are resolved.
+func TestImportOfAnItemIsPlannedFromTheSpecAlone(t *testing.T) {
+	t.Parallel()
+	spec := small(1, 1)
+	spec.Image = model.FromLibrary(model.LibraryItem{Library: "images", Item: "node"}, "")
+	before := plan.Cluster(spec, &model.Facts{}).Changes()
+	resolved := spec.Resolved(model.Site{Contents: map[string]model.LibraryContent{"": {ID: "id", Version: "4"}}})
+	if after := plan.Cluster(&resolved, &model.Facts{}).Changes(); !slices.Equal(before, after) {
+		t.Errorf("the changes are %v, and resolved %v", before, after)
+	}
+	if !slices.Contains(before, model.Change{Action: model.ActionImportImage, Target: "images/node"}) {
+		t.Errorf("the changes are %v", before)
+	}
+}
