@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/find"
+	"github.com/vmware/govmomi/object"
+
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ova/ovatest"
@@ -58,6 +62,7 @@ func TestFailedDeploymentsLeaveNothing(t *testing.T) {
 	}{
 		"full datastore": {world: func(w *world) { w.must(w.sim.SetFreeSpace("shared-1", 1<<30)) }, says: "make room on the datastore"},
 		"several disks":  {image: ovatest.Image{Disks: 2}, says: "it has 2 disks"},
+		"several VMs":    {image: ovatest.Image{Collection: true}, says: "it makes a vApp"},
 		"not Linux":      {image: ovatest.Image{GuestID: "windows2019srv_64Guest"}, says: "nodes run Linux"},
 		"unknown device": {image: ovatest.Image{Hardware: "77"}, says: "use an item that was made for this version of vSphere"},
 		"published meanwhile": {
@@ -79,6 +84,11 @@ func TestFailedDeploymentsLeaveNothing(t *testing.T) {
 			if err := w.refused(fromLibrary("node")); !strings.Contains(err, test.says) || w.sim.DeploymentsUnderWay() > 0 {
 				t.Errorf("it says %s, and %d deployments are under way", err, w.sim.DeploymentsUnderWay())
 			}
+			w.asAdministrator("/dc-1/vm/templates/gantry-node-1.37.2", func(client *govmomi.Client, _ *object.VirtualMachine) {
+				if vApps, err := find.NewFinder(client.Client).VirtualAppList(t.Context(), "/dc-1/host/*/Resources/..."); err == nil && len(vApps) > 0 {
+					t.Errorf("left behind are %v", vApps)
+				}
+			})
 		})
 	}
 }

@@ -160,6 +160,10 @@ func (d *ovfDeployment) begin() (vm types.ManagedObjectReference, denied bool, f
 	if refused != nil {
 		return vm, true, nil
 	}
+	if severalVMs(d.has.Descriptor) {
+		vm, f = d.makeVApp(pool, folder)
+		return vm, false, f
+	}
 	params := types.OvfCreateImportSpecParams{EntityName: d.spec.Name, DiskProvisioning: d.spec.Provisioning}
 	for _, m := range d.spec.Networks {
 		for _, kind := range []string{"Network", "DistributedVirtualPortgroup"} {

@@ -208,3 +208,8 @@ type TemplateTurns struct{ reads templateReads }
 
 // Alone waits for a turn, and returns how to end it.
 func (t *TemplateTurns) Alone(ctx context.Context) (end func(), err error) { return t.reads.alone(ctx) }
+
+// SyncImageFor is SyncImage that waits for no longer than it is told.
+func (c *Client) SyncImageFor(ctx context.Context, image model.Image, limit time.Duration) error {
+	return c.syncImage(ctx, image, limit)
+}

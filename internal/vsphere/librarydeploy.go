@@ -81,7 +81,7 @@ func (c *Client) DeployImage(ctx context.Context, req model.LibraryRequest) (str
 		vm, err = c.deployOVF(slow, req.Image, place)
 	}
 	if err != nil {
-		return "", c.failed(op, explainDeployment(err))
+		return "", c.failed(op, c.explainDeployment(err))
 	}
 	// What was deployed while the item changed may be of either version.
 	_, err = c.unchanged(ctx, req.Image)
@@ -229,12 +229,15 @@ func unacceptedLicenses(eulas int) *Error {
 }
 
 // explainDeployment adds what can be done to errors of calls whose names say little.
-func explainDeployment(err error) error {
+func (c *Client) explainDeployment(err error) error {
 	status, ok := err.(*restError) //nolint:errorlint // the session returns it as it is
 	if !ok {
 		return err
 	}
 	switch status.Type {
+	case "unauthorized":
+		return &Error{Reason: c.explainStatus(status).Reason, kind: kindPermission,
+			Advice: "grant it what the guide on privileges lists for the import of images, and to read content libraries"}
 	case "already_exists":
 		return nameInUse(status.Error())
 	case "unable_to_allocate_resource":
