@@ -118,7 +118,7 @@ func (s *Simulator) deployOVF(w http.ResponseWriter, user string, has LibraryIte
 		switch f.(type) {
 		case *types.DuplicateName:
 			failedDeployment(w, "SERVER", "already_exists", faultMessage(f))
-		case *types.OvfNoHostNic, *types.OvfUnsupportedElement:
+		case types.BaseOvfFault:
 			failedDeployment(w, "VALIDATION", "invalid_argument", faultMessage(f))
 		default:
 			failedDeployment(w, "SERVER", "error", faultMessage(f))
