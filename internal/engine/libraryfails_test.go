@@ -7,10 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vmware/govmomi"
-	"github.com/vmware/govmomi/find"
-	"github.com/vmware/govmomi/object"
-
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ova/ovatest"
@@ -84,11 +80,9 @@ func TestFailedDeploymentsLeaveNothing(t *testing.T) {
 			if err := w.refused(fromLibrary("node")); !strings.Contains(err, test.says) || w.sim.DeploymentsUnderWay() > 0 {
 				t.Errorf("it says %s, and %d deployments are under way", err, w.sim.DeploymentsUnderWay())
 			}
-			w.asAdministrator("/dc-1/vm/templates/gantry-node-1.37.2", func(client *govmomi.Client, _ *object.VirtualMachine) {
-				if vApps, err := find.NewFinder(client.Client).VirtualAppList(t.Context(), "/dc-1/host/*/Resources/..."); err == nil && len(vApps) > 0 {
-					t.Errorf("left behind are %v", vApps)
-				}
-			})
+			if left := w.sim.Leftovers().VMs; len(left) > 0 {
+				t.Errorf("left behind are %v", left)
+			}
 		})
 	}
 }
@@ -161,6 +155,47 @@ func deploymentInterrupted(t *testing.T, k int, d disturbance) {
 	}
 	w.checkTemplate(want[0])
 	w.checkImageRecord(image)
+}
+
+// A run is killed while vCenter deploys for it, and vCenter goes on: the next run waits for the
+// end of that, deletes what it has made, and deploys anew.
+func TestDeploymentOutlivesItsRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2"}))
+	for _, name := range []string{"node", "template"} {
+		image := w.resolved(fromLibrary(name))
+		spec := w.imageSpec(fromLibrary(name))
+		spec.Name = name
+		spec.Folder = "k8s/" + name
+		w.sim.SetCloneDuration(10 * time.Minute)
+		ctx, kill := context.WithCancel(t.Context())
+		w.sim.AtDeployment(func() { w.sim.AtDeployment(nil); kill() })
+		_, err := w.engine().Apply(ctx, engine.Request{Spec: spec, Secrets: newSecrets(t)})
+		if err == nil || w.sim.DeploymentsUnderWay() != 1 {
+			t.Fatalf("%s: the error is %v, and %d deployments are under way", name, err, w.sim.DeploymentsUnderWay())
+		}
+		w.sim.SetCloneDuration(0) // of those that begin from now on
+		go func() {               // time flies as long as vCenter deploys
+			for w.sim.DeploymentsUnderWay() > 0 && t.Context().Err() == nil {
+				time.Sleep(10 * time.Millisecond)
+				w.sim.AdvanceClock(2 * time.Second)
+			}
+		}()
+		e := w.engine()
+		e.Timing.RetryBudget = 30 * time.Second
+		out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
+		w.must(err)
+		if out.Status.State != model.StateRunning {
+			t.Errorf("%s: the state is %s", name, out.Status.State)
+		}
+		if got := w.imported(); !slices.Contains(got, "/dc-1/vm/images/gantry/"+image.Template) || w.sim.DeploymentsUnderWay() > 0 {
+			t.Errorf("%s: imported are %v", name, got)
+		}
+		w.checkTemplate("/dc-1/vm/images/gantry/" + image.Template)
+	}
+	if got := w.imported(); len(got) != 2 {
+		t.Errorf("imported are %v", got)
+	}
 }
 
 // An account that may read libraries deploys with its two roles, and without a privilege of

@@ -13,7 +13,7 @@ import (
 
 // Leftovers are what is in the inventory beyond what was there at the start.
 type Leftovers struct {
-	VMs     []string `json:"vms,omitempty"`     // inventory paths
+	VMs     []string `json:"vms,omitempty"`     // inventory paths, also of vApps
 	Folders []string `json:"folders,omitempty"` // inventory paths
 	Tags    []string `json:"tags,omitempty"`    // names of the tags of the ledger's category, and category/name of zone tags
 	Rules   []string `json:"rules,omitempty"`   // compute cluster/rule, also groups of DRS
@@ -114,6 +114,10 @@ func (s *Simulator) Leftovers() Leftovers {
 		ref := e.Reference()
 		switch obj := e.(type) {
 		case *vcsim.VirtualMachine:
+			if !s.initial.objects[ref] {
+				left.VMs = append(left.VMs, inventoryPath(&ctx, ref))
+			}
+		case *vcsim.VirtualApp:
 			if !s.initial.objects[ref] {
 				left.VMs = append(left.VMs, inventoryPath(&ctx, ref))
 			}
