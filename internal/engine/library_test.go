@@ -182,9 +182,11 @@ func TestTwoRunsDeployOnce(t *testing.T) {
 func TestItemsOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	options := withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2"})
-	options.Inventory.Libraries = append(options.Inventory.Libraries, simulator.Library{Name: "far", Subscribed: true, Items: []simulator.LibraryItem{
-		{Name: "node", WithoutContent: true, EULAs: []string{"agree"}, Descriptor: ovatest.Descriptor(ovatest.Image{})},
-	}})
+	options.Inventory.Libraries = append(options.Inventory.Libraries, simulator.Library{
+		Name: "far", Subscribed: true, Items: []simulator.LibraryItem{
+			{Name: "node", WithoutContent: true, EULAs: []string{"agree"}, Descriptor: ovatest.Descriptor(ovatest.Image{})},
+		},
+	})
 	w := newWorld(t, options)
 	far := model.FromLibrary(model.LibraryItem{Library: "far", Item: "node", AcceptEULAs: true}, "images/gantry")
 	for name, image := range map[string]model.Image{"template": fromLibrary("template"), "far": far} {

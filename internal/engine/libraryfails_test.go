@@ -67,13 +67,16 @@ func TestFailedDeploymentsLeaveNothing(t *testing.T) {
 			},
 			says: "it has version 2 by now, and version 1 was to be deployed (plan and apply again)",
 		},
-		"gone": {world: func(w *world) { w.sim.AtDeployment(func() { _ = w.sim.DeleteItem("node") }) }, says: "is not in its content library any more"},
+		"gone": {
+			world: func(w *world) { w.sim.AtDeployment(func() { _ = w.sim.DeleteItem("node") }) },
+			says:  "is not in its content library any more",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, simulator.Options{Inventory: simulator.Inventory{Libraries: []simulator.Library{{Name: "images", Items: []simulator.LibraryItem{
-				{Name: "node", Descriptor: ovatest.Descriptor(test.image)},
-			}}}}})
+			options := withLibrary()
+			options.Inventory.Libraries[0].Items[0].Descriptor = ovatest.Descriptor(test.image)
+			w := newWorld(t, options)
 			if test.world != nil {
 				test.world(w)
 			}

@@ -195,7 +195,9 @@ func (d *ovfDeployment) begin() (vm types.ManagedObjectReference, denied bool, f
 	return d.make(req, spec)
 }
 
-func (d *ovfDeployment) make(req *types.ImportVApp, spec *types.VirtualMachineImportSpec) (vm types.ManagedObjectReference, denied bool, f fault) {
+func (d *ovfDeployment) make(
+	req *types.ImportVApp, spec *types.VirtualMachineImportSpec,
+) (vm types.ManagedObjectReference, denied bool, f fault) {
 	d.s.serially(d.ctx, func(ctx *vcsim.Context) soap.HasFault {
 		pool, ok := get[*vcsim.ResourcePool](ctx, req.This)
 		if !ok {
@@ -280,7 +282,9 @@ func (s *Simulator) templateNamed(ctx *vcsim.Context, name string) (*vcsim.Virtu
 	return nil, false
 }
 
-func (s *Simulator) deployTemplate(w http.ResponseWriter, ctx *vcsim.Context, user string, source *vcsim.VirtualMachine, spec templateSpec) {
+func (s *Simulator) deployTemplate(
+	w http.ResponseWriter, ctx *vcsim.Context, user string, source *vcsim.VirtualMachine, spec templateSpec,
+) {
 	ref := func(kind, value string) *types.ManagedObjectReference {
 		if value == "" {
 			return nil

@@ -69,7 +69,7 @@ func strip(spec *types.VirtualMachineConfigSpec, p properties, image model.Image
 func unusableDeployment(p properties, item *model.LibraryItem) *Error {
 	unusable := func(format string, args ...any) *Error {
 		return &Error{
-			Reason: fmt.Sprintf("the item %q of the content library %q makes no node image: ", item.Item, item.Library) + fmt.Sprintf(format, args...),
+			Reason: fmt.Sprintf("the item %s makes no node image: ", item.Title()) + fmt.Sprintf(format, args...),
 			Advice: "use another item",
 		}
 	}

@@ -161,8 +161,8 @@ func (f *foundItem) problem(l *model.LibraryItem, user string) (summary, detail 
 				len(f.libraries), l.Library, quoted(slices.Clone(f.libraries)))
 	case len(f.items) == 0:
 		return fmt.Sprintf("Item %q not found", l.Item),
-			fmt.Sprintf("The content library %q has no item %q. Correct the name, or add the item; a subscribed library may have to be synchronized.",
-				l.Library, l.Item)
+			fmt.Sprintf("The content library %q has no item %q. Correct the name, or add the item; a subscribed library may have to "+
+				"be synchronized.", l.Library, l.Item)
 	case len(f.items) > 1:
 		return fmt.Sprintf("Item %q is ambiguous", l.Item),
 			fmt.Sprintf("%d items of the content library %q are called %q: those with the ids %s. Rename all but one.",

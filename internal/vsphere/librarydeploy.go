@@ -143,7 +143,8 @@ func (t libraryTarget) set(spec map[string]any, host string) map[string]any {
 func (c *Client) deployTemplate(ctx context.Context, image model.Image, t libraryTarget) (string, error) {
 	storage := map[string]string{"datastore": t.datastore.Value}
 	vm := ""
-	err := c.rest.call(ctx, http.MethodPost, templateItemPath+"/"+image.Library.Content.ID+"?action=deploy", map[string]any{"spec": map[string]any{
+	path := templateItemPath + "/" + image.Library.Content.ID
+	err := c.rest.call(ctx, http.MethodPost, path+"?action=deploy", map[string]any{"spec": map[string]any{
 		"name":            image.Template,
 		"description":     deployingNotes(image),
 		"placement":       t.set(map[string]any{"folder": t.folder.Value, "resource_pool": t.pool.Value}, "host"),
@@ -241,7 +242,8 @@ func (c *Client) explainDeployment(err error) error {
 	case "already_exists":
 		return nameInUse(status.Error())
 	case "unable_to_allocate_resource":
-		return &Error{Reason: cmp.Or(status.Message, status.Error()), Advice: "make room on the datastore and in the resource pool", kind: kindNoRoom}
+		return &Error{Reason: cmp.Or(status.Message, status.Error()),
+			Advice: "make room on the datastore and in the resource pool", kind: kindNoRoom}
 	case "not_allowed_in_current_state":
 		return &Error{Reason: cmp.Or(status.Message, status.Error()),
 			Advice: "look in the vSphere Client whether the item has its content, and whether it is checked out or being changed"}

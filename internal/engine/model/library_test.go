@@ -42,15 +42,16 @@ func TestNamesOfTemplatesOfItems(t *testing.T) {
 	if name := long.ImageName(); len(name) > 80 || !long.Named(name) || strings.Contains(name, " ") {
 		t.Errorf("%q has %d characters", name, len(name))
 	}
-	if strange := item("--", "..", "", "id-1", "1"); !strange.Named(strange.ImageName()) {
-		t.Errorf("%q is not the item's", strange.ImageName())
+	if empty := item("--", "..", "", "id-1", "1"); !empty.Named(empty.ImageName()) {
+		t.Errorf("%q is not the item's", empty.ImageName())
 	}
 }
 
 func TestNewerVersionsOfItems(t *testing.T) {
 	t.Parallel()
 	origin := func(version string) model.LibraryOrigin { return model.LibraryOrigin{Version: version} }
-	if !origin("10").NewerThan(origin("9")) || origin("9").NewerThan(origin("10")) || origin("2").NewerThan(origin("2")) || !origin("b").NewerThan(origin("a")) {
+	newer := func(a, b string) bool { return origin(a).NewerThan(origin(b)) }
+	if !newer("10", "9") || newer("9", "10") || newer("2", "2") || !newer("b", "a") {
 		t.Error("versions are not compared as vCenter counts them")
 	}
 }

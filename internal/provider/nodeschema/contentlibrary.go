@@ -13,8 +13,8 @@ func contentLibrary() schema.SingleNestedAttribute {
 	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "Item of a content library of vCenter, with such a VM: an OVF or OVA template, or a VM template. vCenter deploys it " +
-			"once in each datacenter, on the datastore of the control plane, into `image_folder`, as a template that later clusters use, too. " +
+		MarkdownDescription: "Item of a content library of vCenter, with such a VM: an OVF or OVA template, or a VM template. vCenter deploys " +
+			"it once in each datacenter, on the datastore of the control plane, into `image_folder`, as a template that later clusters use, too. " +
 			"Defaults to none: then `template` or `ova_url` is set.",
 		Attributes: map[string]schema.Attribute{
 			"library": schema.StringAttribute{

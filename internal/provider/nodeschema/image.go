@@ -146,7 +146,8 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 		refuse("ova_url", "Digest missing", "An OVA is imported where its digest is right. Set sha256, as sha256sum prints it; of a local "+
 			"file filesha256() has it.")
 	case absent("ova_url") && set("sha256"):
-		refuse("sha256", "Digest without an OVA", "What is there, and what is in a content library, has no digest. Remove sha256, or set ova_url alone.")
+		refuse("sha256", "Digest without an OVA",
+			"What is there, and what is in a content library, has no digest. Remove sha256, or set ova_url alone.")
 	case absent("ova_url") && set("ca_certificate"):
 		refuse("ca_certificate", "Certificate without an OVA",
 			"What is there, and what is in a content library, is not fetched. Remove ca_certificate, or set ova_url alone.")

@@ -18,9 +18,9 @@ import (
 // to that once it is asked for.
 func TestAccClusterFromALibrary(t *testing.T) {
 	t.Parallel()
-	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{Libraries: []simulator.Library{{Name: "images", Items: []simulator.LibraryItem{
-		{Name: "node", Descriptor: ovatest.Descriptor(ovatest.Image{})},
-	}}}}})
+	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{Libraries: []simulator.Library{{
+		Name: "images", Items: []simulator.LibraryItem{{Name: "node", Descriptor: ovatest.Descriptor(ovatest.Image{})}},
+	}}}})
 	item := func(item, more string) string {
 		return withImage(e, shape{controlPlane: 1, workers: 1, extra: "image_folder = \"images\"\n  deletion_protection = false"},
 			fmt.Sprintf(`{ content_library = { library = "images", item = %q%s } }`, item, more))
