@@ -33,7 +33,9 @@ func TestPagesOfAListThatExpires(t *testing.T) {
 		"the second one expired":      {[]answer{{"a", nil}, {"", expired("b")}, {"", nil}}, []string{"", "a", "b"}, nil},
 		"and no word of how to go on": {[]answer{{"a", nil}, {"", expired("")}}, []string{"", "a"}, apierrors.IsResourceExpired},
 		"the first one expired":       {[]answer{{"", expired("b")}}, []string{""}, apierrors.IsResourceExpired},
-		"another failure":             {[]answer{{"a", nil}, {"", broken}}, []string{"", "a"}, func(err error) bool { return errors.Is(err, broken) }},
+		"another failure": {
+			[]answer{{"a", nil}, {"", broken}}, []string{"", "a"}, func(err error) bool { return errors.Is(err, broken) },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

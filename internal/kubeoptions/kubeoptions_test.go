@@ -15,11 +15,14 @@ func TestFlags(t *testing.T) {
 		flag, value      string
 		problem, warning string // parts; empty: none
 	}{
-		"known":                    {kubeoptions.APIServer, 37, "max-requests-inflight", "800", "", ""},
-		"of another component":     {kubeoptions.Scheduler, 37, "max-requests-inflight", "800", "has no flag of kube-scheduler", ""},
-		"misspelled":               {kubeoptions.APIServer, 36, "max-request-inflight", "800", `there is "max-requests-inflight"`, ""},
-		"underscores":              {kubeoptions.APIServer, 36, "max_requests_inflight", "800", `"max-requests-inflight"`, ""},
-		"gone":                     {kubeoptions.ControllerManager, 37, "concurrent-service-syncs", "2", "it is one of 1.31, 1.32, 1.33, 1.34, 1.35, 1.36", ""},
+		"known":                {kubeoptions.APIServer, 37, "max-requests-inflight", "800", "", ""},
+		"of another component": {kubeoptions.Scheduler, 37, "max-requests-inflight", "800", "has no flag of kube-scheduler", ""},
+		"misspelled":           {kubeoptions.APIServer, 36, "max-request-inflight", "800", `there is "max-requests-inflight"`, ""},
+		"underscores":          {kubeoptions.APIServer, 36, "max_requests_inflight", "800", `"max-requests-inflight"`, ""},
+		"gone": {
+			kubeoptions.ControllerManager, 37, "concurrent-service-syncs", "2",
+			"it is one of 1.31, 1.32, 1.33, 1.34, 1.35, 1.36", "",
+		},
 		"not yet":                  {kubeoptions.ControllerManager, 34, "controller-shutdown-timeout", "5s", "it is one of 1.35, 1.36, 1.37", ""},
 		"of the oldest version":    {kubeoptions.APIServer, 31, "max-requests-inflight", "800", "", ""},
 		"not in the oldest":        {kubeoptions.APIServer, 31, "some-flag", "1", "Kubernetes 1.31 has no flag", ""},
