@@ -155,6 +155,75 @@ func TestPublishedVersionRollsNothing(t *testing.T) {
 	}
 }
 
+// An item that is deleted and made again under its name counts from version 1 again: nodes stay
+// as they are, and whoever asks for the new item's version gets it.
+func TestItemIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withLibrary())
+	spec, secrets, _ := w.applied(w.imageSpec(fromLibrary("node")))
+	former := w.imported()
+	w.must(w.sim.ReplaceItem("node", ovatest.Descriptor(ovatest.Image{DiskBytes: 70_000})))
+	for _, version := range []string{"", "1"} {
+		spec.Workers[0].Count = 2
+		spec.Image.Library = &model.LibraryItem{Library: "images", Item: "node", Version: version}
+		p := w.plan(spec, secrets)
+		w.must(p.Err())
+		asked := model.VersionOfItem(w.itemID("node"), "1")
+		if got := actions(p); !slices.Equal(got, []string{"create_node prod-default-2"}) || !slices.ContainsFunc(p.Warnings, func(f model.Finding) bool {
+			return f.Summary == `Item "node" was made again` && strings.Contains(f.Detail, `set version = "`+asked+`"`)
+		}) {
+			t.Errorf("with version %q, a plan has the steps %v and the warnings %v", version, got, p.Warnings)
+		}
+	}
+	spec.Workers[0].Count = 1
+	spec.Image.Library = &model.LibraryItem{Library: "images", Item: "node", Version: model.VersionOfItem(w.itemID("node"), "1")}
+	p := w.plan(spec, secrets)
+	w.must(p.Err())
+	if !slices.Contains(actions(p), "delete_node prod-cp-1") || len(warnings(p)) > 0 {
+		t.Fatalf("a plan of the new item has the steps %v and the warnings %v", actions(p), p.Warnings)
+	}
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: changesOf(p)})
+	w.must(err)
+	if all := w.imported(); len(all) != 2 || !slices.Contains(all, former[0]) || w.deployments() != 2 {
+		t.Errorf("imported are %v", all)
+	}
+	if p := w.plan(kept(spec, out), secrets); !p.Empty() || len(warnings(p)) > 0 {
+		t.Errorf("a second plan has the steps %v and the warnings %v", actions(p), p.Warnings)
+	}
+}
+
+// itemID is the id of an item that is there.
+func (w *world) itemID(item string) string {
+	w.t.Helper()
+	image := fromLibrary(item)
+	image.Folder = ""
+	return w.resolved(image).Library.Content.ID
+}
+
+// A library that does not answer stops no cluster whose template is there.
+func TestLibraryIsNotNeededWhereTheTemplateIsThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withLibrary())
+	spec, secrets, _ := w.applied(w.imageSpec(fromLibrary("node")))
+	for _, call := range []string{"POST library?find", "POST item?find", "GET item/id"} {
+		w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.RefuseCall, Call: call, Times: -1, Fault: "service_unavailable"}))
+	}
+	spec.Workers[0].Count = 2
+	p := w.plan(spec, secrets)
+	w.must(p.Err())
+	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: changesOf(p)})
+	w.must(err)
+	if len(out.Status.Nodes) != 3 {
+		t.Errorf("the nodes are %v", out.Status.Nodes)
+	}
+	other := w.imageSpec(fromLibrary("node"))
+	other.Name = "other"
+	_, err = w.engine().PlanCreation(t.Context(), other, unknownFormer)
+	if err == nil || !model.Transient(err) || !strings.Contains(err.Error(), `read the content library "images"`) {
+		t.Errorf("a creation that needs it: %v", err)
+	}
+}
+
 // Clusters of several runs are created at the same time: one deploys, the others wait.
 func TestTwoRunsDeployOnce(t *testing.T) {
 	t.Parallel()

@@ -96,6 +96,19 @@ func (s *Simulator) PublishItem(name, descriptor string) error {
 	return nil
 }
 
+// ReplaceItem deletes an item and makes another one under its name, an OVF, in its first version.
+func (s *Simulator) ReplaceItem(name, descriptor string) error {
+	s.libraries.mu.Lock()
+	defer s.libraries.mu.Unlock()
+	_, item, err := s.libraries.named(name)
+	if err == nil {
+		item.id = uuid.NewString()
+		item.has.Descriptor = descriptor
+		item.version = 1
+	}
+	return err
+}
+
 // DeleteItem deletes an item from its library.
 func (s *Simulator) DeleteItem(name string) error {
 	s.libraries.mu.Lock()

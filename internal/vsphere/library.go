@@ -67,7 +67,7 @@ type foundItem struct {
 }
 
 // readLibraries reads the items that images name: three calls for each. What cannot be read
-// is told where it is asked for; what may be read in a moment is an error.
+// is told where it is needed: clusters whose template is there go on without their library.
 func (c *Client) readLibraries(ctx context.Context, names *model.Names, maxAge time.Duration) (map[libraryNames]*foundItem, error) {
 	found := map[libraryNames]*foundItem{}
 	for _, l := range libraryItems(names) {
@@ -80,11 +80,13 @@ func (c *Client) readLibraries(ctx context.Context, names *model.Names, maxAge t
 			return c.findItem(ctx, wanted)
 		})
 		if err != nil {
-			failed := c.explain(err)
-			if ctx.Err() != nil || failed.Transient() {
-				return nil, c.failed(fmt.Sprintf("read the content library %q", l.Library), err)
+			op := fmt.Sprintf("read the content library %q", l.Library)
+			if ctx.Err() != nil {
+				return nil, c.failed(op, err)
 			}
-			item = &foundItem{failed: failed}
+			failed := *c.explain(err)
+			failed.Op = op
+			item = &foundItem{failed: &failed}
 		}
 		found[wanted] = item
 	}
@@ -149,8 +151,8 @@ func (f *foundItem) problem(l *model.LibraryItem, user string) (summary, detail 
 	switch {
 	case f.failed != nil:
 		return fmt.Sprintf("Content library %q cannot be read", l.Library),
-			fmt.Sprintf("Of the content library %q: %s. Grant the account %q read access to content libraries by a global permission.",
-				l.Library, f.failed, user)
+			fmt.Sprintf("%s. Where that is for want of privileges, grant the account %q read access to content libraries by a global "+
+				"permission.", f.failed, user)
 	case len(f.libraries) == 0:
 		return fmt.Sprintf("Content library %q not found", l.Library),
 			fmt.Sprintf("vCenter shows the account %q no content library %q. Correct the name, or grant the account read access to content "+

@@ -28,20 +28,28 @@ func (r *resolver) libraryImage(pool string, image model.Image, field model.Fiel
 	summary, detail := found.problem(&item, r.user)
 	if template := r.wantedTemplate(image, kept, hasKept); template != nil {
 		m, _ := imageMarkerOf(template.properties)
-		if item.Version == "" && summary == "" && (m.Item != item.Content.ID || m.Version != item.Content.Version) {
+		switch {
+		case summary != "" || item.OfOneItem():
+		case m.Item != item.Content.ID:
+			r.warnOfItemMadeAgain(field, item, m)
+		case item.Version == "" && m.Version != item.Content.Version:
 			r.warnOfAnotherVersion(field, item, m.Version)
 		}
 		r.setContent(pool, model.LibraryContent{ID: m.Item, Version: m.Version})
 		r.chooseTemplate(pool, field, template)
 		return
 	}
+	wanted, _ := item.Wanted()
 	switch {
+	case found.failed != nil && found.failed.Transient():
+		r.failed = found.failed
 	case summary != "":
 		r.findings.Refuse(field, summary, "%s", detail)
-	case item.Version != "" && item.Version != item.Content.Version:
+	case !wanted.Is(item.Content.ID, item.Content.Version):
 		r.refuse(field, fmt.Sprintf("Version %q of item %q is not there", item.Version, item.Item),
 			"The content library %q has version %s of %q and keeps no other one, and no template of version %s was made in %s. "+
-				"Set version = %[2]q, or remove version.", item.Library, item.Content.Version, item.Item, item.Version, r.inDatacenter())
+				"Set version = %[6]q, or remove version.", item.Library, item.Content.Version, item.Item, item.Version, r.inDatacenter(),
+			presentVersion(item))
 	default:
 		if hasKept && !kept.Is(item.Content.ID, item.Content.Version) {
 			r.findings.Warn(field, fmt.Sprintf("Version %s of item %q is gone", kept.Version, item.Item),
@@ -60,7 +68,27 @@ func (r *resolver) warnOfAnotherVersion(field model.Field, item model.LibraryIte
 		kept, item.Item, item.Library, item.Content.Version)
 }
 
-// kept is the newest version of an item that nodes with the image of a pool were built from.
+// presentVersion is how the version that the library has is asked for.
+func presentVersion(item model.LibraryItem) string {
+	if item.OfOneItem() {
+		return model.VersionOfItem(item.Content.ID, item.Content.Version)
+	}
+	return item.Content.Version
+}
+
+// warnOfItemMadeAgain says that the nodes were built from an item that was deleted, and that
+// another one has its name, whose versions say nothing of those of the former one.
+func (r *resolver) warnOfItemMadeAgain(field model.Field, item model.LibraryItem, kept imageMarker) {
+	r.findings.Warn(field, fmt.Sprintf("Item %q was made again", item.Item),
+		"The nodes were built from version %s of an item %q that the content library %q has no more: it was deleted, and another item has "+
+			"its name, in version %s. New nodes are built from the former one, too. To build all nodes from the one that is there now, set "+
+			"version = %q; to stay without this warning, set version = %q.",
+		kept.Version, item.Item, item.Library, item.Content.Version,
+		model.VersionOfItem(item.Content.ID, item.Content.Version), model.VersionOfItem(kept.Item, kept.Version))
+}
+
+// kept is the newest version of an item that nodes with the image of a pool were built from,
+// of those that were asked for; of several items of one name, that of the present one.
 func (r *resolver) kept(pool string, item model.LibraryItem) (kept model.LibraryOrigin, found bool) {
 	for _, m := range r.own {
 		of := m.marker.NodePool
@@ -71,7 +99,12 @@ func (r *resolver) kept(pool string, item model.LibraryItem) (kept model.Library
 			continue // it has another image
 		}
 		origin, ok := item.Origin(m.marker.Template)
-		if ok && (!found || origin.NewerThan(kept)) {
+		if !ok || !item.Wants(origin) {
+			continue
+		}
+		present := origin.Key == model.LibraryKey(item.Content.ID)
+		if presentKept := kept.Key == model.LibraryKey(item.Content.ID); !found || present && !presentKept ||
+			present == presentKept && origin.NewerThan(kept) {
 			kept = origin
 			found = true
 		}
@@ -82,19 +115,16 @@ func (r *resolver) kept(pool string, item model.LibraryItem) (kept model.Library
 // wantedTemplate is the template of the version that is meant; nil: it has to be made.
 func (r *resolver) wantedTemplate(image model.Image, kept model.LibraryOrigin, hasKept bool) *node {
 	item := *image.Library
-	if hasKept && item.Wants(kept) {
+	if hasKept {
 		if n := r.madeOf(image.Folder, kept.Is); n != nil || item.Version == "" {
 			return n
 		}
 	}
-	if item.Content.ID == "" {
+	wanted, known := item.Wanted()
+	if !known {
 		return nil
 	}
-	version := item.Version
-	if version == "" {
-		version = item.Content.Version
-	}
-	return r.madeOf(image.Folder, func(id, of string) bool { return id == item.Content.ID && of == version })
+	return r.madeOf(image.Folder, wanted.Is)
 }
 
 // madeOf is a template that was made of a version of an item, preferably one in the image

@@ -21,6 +21,7 @@ type resolver struct {
 	policies  *storagePolicies // nil where no placement names one
 	libraries map[libraryNames]*foundItem
 	names     *model.Names
+	failed    *Error // what has to be known could not be read now
 	dc        *node
 	templates []*chosenTemplate
 	site      model.Site

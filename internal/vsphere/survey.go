@@ -63,6 +63,9 @@ func (c *Client) Survey(ctx context.Context, req model.SurveyRequest) (*model.Su
 		return nil, err
 	}
 	r := inv.resolve(req.Names, own, policies, libraries)
+	if r.failed != nil {
+		return nil, r.failed
+	}
 	missing, err := inv.missing(req.Known)
 	if err != nil {
 		return nil, err

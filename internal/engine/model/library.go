@@ -15,7 +15,8 @@ import (
 type LibraryItem struct {
 	Library, Item string // names
 	// Version is the version of the content that was asked for; empty: the one that nodes
-	// were built from, or, where there are none, the one that the item has.
+	// were built from, or, where there are none, the one that the item has. With @ and the
+	// LibraryKey of an item it is that item's alone: one that was made again counts from 1.
 	Version string
 	// AcceptEULAs says that whoever asks for the item has agreed to its licenses.
 	AcceptEULAs bool
@@ -40,14 +41,18 @@ const (
 )
 
 const (
-	// keyInName is how many digits that stand for the item's id are in a template's name.
+	// keyInName is how many digits are in a template's name that stand for the names of
+	// library and item, and again for the item's id.
 	keyInName = 12
 	// maxLibraryName is how much of the names of library and item is in a template's name.
-	maxLibraryName = 54
+	maxLibraryName = 41
 )
 
 // libraryName is how the name of a template ends that was made of a library's item.
-var libraryName = regexp.MustCompile(`^(.+)-([0-9a-f]{12})-v([A-Za-z0-9._-]+)$`)
+var libraryName = regexp.MustCompile(`^.+-([0-9a-f]{12})-([0-9a-f]{12})-v([A-Za-z0-9._-]+)$`)
+
+// VersionPattern is how a version is asked for.
+const VersionPattern = `^[^@]+(@[0-9a-f]{12})?$`
 
 // FromLibrary is the image that is made of a library's item. What it will be called is known
 // once it is resolved.
@@ -55,11 +60,15 @@ func FromLibrary(item LibraryItem, folder string) Image {
 	return Image{Template: item.base(), Folder: folder, Library: &item}
 }
 
-// base is what the name of a template begins with.
+// base is what the name of a template begins with. Names that are long, or that differ in
+// characters that no template has, are told apart by its digits.
 func (l LibraryItem) base() string {
 	name := strings.Trim(foreignToNames.ReplaceAllString(l.Library+"-"+l.Item, "-"), "-.")
-	return cmp.Or(strings.TrimRight(name[:min(len(name), maxLibraryName)], "-."), "image")
+	return cmp.Or(strings.TrimRight(name[:min(len(name), maxLibraryName)], "-."), "image") + "-" + l.namesKey()
 }
+
+// namesKey stands for the names of library and item.
+func (l LibraryItem) namesKey() string { return LibraryKey(l.Library + "\n" + l.Item) }
 
 // ImageName is the name of the template that a version of an item is deployed as.
 func (l LibraryItem) ImageName() string {
@@ -74,7 +83,7 @@ func LibraryKey(id string) string {
 
 func versionInName(version string) string {
 	name := foreignToNames.ReplaceAllString(version, "-")
-	return name[:min(len(name), maxTemplateName-maxLibraryName-keyInName-len("--v"))]
+	return name[:min(len(name), maxTemplateName-maxLibraryName-2*keyInName-len("---v"))]
 }
 
 // Digest tells versions of items apart, as the digest of an archive does.
@@ -107,14 +116,34 @@ func (l LibraryItem) Origin(template string) (LibraryOrigin, bool) {
 		return LibraryOrigin{}, false
 	}
 	renamed := l.Content.ID != "" && parts[2] == LibraryKey(l.Content.ID)
-	return LibraryOrigin{Key: parts[2], Version: parts[3]}, renamed || parts[1] == l.base()
+	return LibraryOrigin{Key: parts[2], Version: parts[3]}, renamed || parts[1] == l.namesKey()
 }
 
 // Wants reports whether an origin has the version that was asked for; any has, where none
 // was: whoever publishes an item rolls no nodes.
 func (l LibraryItem) Wants(o LibraryOrigin) bool {
-	return l.Version == "" || o.Version == versionInName(l.Version)
+	version, key, _ := strings.Cut(l.Version, "@")
+	return l.Version == "" || o.Version == versionInName(version) && (key == "" || o.Key == key)
 }
+
+// OfOneItem reports whether a version was asked for of one item, whatever its name.
+func (l LibraryItem) OfOneItem() bool { return strings.Contains(l.Version, "@") }
+
+// Wanted is what was asked for, of the item that Content has, and in its version where none
+// was asked for; false where it is not known what that is.
+func (l LibraryItem) Wanted() (LibraryOrigin, bool) {
+	version, key, _ := strings.Cut(l.Version, "@")
+	if key == "" && l.Content.ID != "" {
+		key = LibraryKey(l.Content.ID)
+	}
+	if version == "" {
+		version = l.Content.Version
+	}
+	return LibraryOrigin{Key: key, Version: versionInName(version)}, key != ""
+}
+
+// VersionOfItem asks for a version of the item with an id alone.
+func VersionOfItem(id, version string) string { return version + "@" + LibraryKey(id) }
 
 // Named reports whether a name is that of a template that was made of the item, in a version
 // that was asked for.

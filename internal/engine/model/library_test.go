@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,47 @@ func TestNamesOfTemplatesOfItems(t *testing.T) {
 	}
 	if empty := item("--", "..", "", "id-1", "1"); !empty.Named(empty.ImageName()) {
 		t.Errorf("%q is not the item's", empty.ImageName())
+	}
+}
+
+// Names that differ only in what no name of a template shows are those of different items.
+func TestTemplatesOfOtherItemsAreNoneOfTheItem(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ library, item, otherLibrary, other string }{
+		{"kubernetes-node-images-production", "ubuntu-2404-kube-v1.37.2", "kubernetes-node-images-production", "ubuntu-2404-kube-v1.38.0"},
+		{"a-b", "c", "a", "b-c"}, {"images", "knoten-ä", "images", "knoten-ö"}, {"images", "node 1", "images", "node-1"},
+	} {
+		name := item(test.library, test.item, "", "id-1", "1").ImageName()
+		for _, id := range []string{"", "id-2"} {
+			if other := item(test.otherLibrary, test.other, "", id, "1"); other.Named(name) {
+				t.Errorf("%q counts as made of %s, whose id is %q", name, other.Title(), id)
+			}
+		}
+		if len(name) > 80 {
+			t.Errorf("%q has %d characters", name, len(name))
+		}
+	}
+}
+
+// The version of an item that was made again under its name is another one than that of the
+// former item, where it is asked for with the item.
+func TestVersionsOfAnItemThatWasMadeAgain(t *testing.T) {
+	t.Parallel()
+	former := item("images", "node", "", "id-1", "1")
+	again := item("images", "node", "", "id-2", "1")
+	for _, id := range []string{"", "id-1", "id-2"} {
+		for version, want := range map[string][2]bool{
+			"": {true, true}, "1": {true, true}, model.VersionOfItem("id-1", "1"): {true, false},
+			model.VersionOfItem("id-2", "1"): {false, true}, model.VersionOfItem("id-2", "2"): {false, false},
+		} {
+			asked := item("images", "node", version, id, "1")
+			if got := [2]bool{asked.Named(former.ImageName()), asked.Named(again.ImageName())}; got != want {
+				t.Errorf("version %q of the item %q: %v, want %v", version, id, got, want)
+			}
+		}
+	}
+	if v := model.VersionOfItem("id-1", "1"); !regexp.MustCompile(model.VersionPattern).MatchString(v) {
+		t.Errorf("%q may not be asked for", v)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 // withImages adds the import of images to the stages of a plan, before the first VM is cloned
 // from one. Whether the datacenter has an image is not a fact: the step finds it and does
 // nothing. Where VMs of the cluster were built from it, there is no step; should it be gone
-// since, it is imported with the first node that needs it.
+// since, it is imported with the first node that needs it. An item of a library may have
+// another version by then: of it there is a step where the template is not there, too.
 func withImages(v view, all []model.Stage) []model.Stage {
 	steps := imageSteps(v, &model.Plan{Stages: all})
 	at := slices.IndexFunc(all, clones)
@@ -53,7 +54,14 @@ func imageSteps(v view, p *model.Plan) []model.Step {
 	return steps
 }
 
-// builtAnyFrom reports whether a VM of the cluster was built from an image.
+// builtAnyFrom reports whether a VM of the cluster was built from an image, of a library's item
+// from its template that is there.
 func (v view) builtAnyFrom(image model.Image) bool {
+	if item := image.Library; item != nil && item.Content.ID != "" {
+		return image.TemplateRef != "" && slices.ContainsFunc(v.facts.VMs(), func(m model.Machine) bool {
+			origin, ok := item.Origin(m.Marker.Template)
+			return ok && origin.Is(item.Content.ID, item.Content.Version)
+		})
+	}
 	return slices.ContainsFunc(v.facts.VMs(), func(m model.Machine) bool { return builtFrom(image, m.Marker) })
 }

@@ -44,6 +44,38 @@ func TestVersionOfAnItemRollsWhereItIsAskedFor(t *testing.T) {
 	}
 }
 
+// A new node is built from the version that its cluster has; where its template is gone, or a
+// new pool gets another version, an item is deployed, and the plan says so.
+func TestDeploymentsThatNewNodesNeedArePlanned(t *testing.T) {
+	t.Parallel()
+	built := model.LibraryItem{Library: "images", Item: "node", Content: model.LibraryContent{ID: "id", Version: "3"}}
+	facts := running(1, 1)
+	for i := range facts.Machines {
+		facts.Machines[i].Marker.Template = built.ImageName()
+	}
+	for _, test := range []struct {
+		what, content, ref string
+		deploys            bool
+	}{
+		{"its template is there", "3", "VirtualMachine:vm-1", false},
+		{"its template is gone", "3", "", true},
+		{"another version", "4", "", true},
+		{"another version that others have deployed", "4", "VirtualMachine:vm-2", true},
+	} {
+		spec := small(1, 2)
+		spec.Image = model.FromLibrary(model.LibraryItem{Library: "images", Item: "node"}, "")
+		resolved := spec.Resolved(model.Site{
+			Template: model.Template{Ref: test.ref},
+			Contents: map[string]model.LibraryContent{"": {ID: "id", Version: test.content}},
+		})
+		p := plan.Cluster(&resolved, facts)
+		deploys := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { return s.Change().Action == model.ActionImportImage })
+		if deploys != test.deploys {
+			t.Errorf("%s: the steps are %v", test.what, p.Changes())
+		}
+	}
+}
+
 // The step of a creation is the same before and after its names are resolved.
 func TestImportOfAnItemIsPlannedFromTheSpecAlone(t *testing.T) {
 	t.Parallel()

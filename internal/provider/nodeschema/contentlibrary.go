@@ -1,6 +1,8 @@
 package nodeschema
 
 import (
+	"regexp"
+
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -31,9 +33,13 @@ func contentLibrary() schema.SingleNestedAttribute {
 			"version": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Version of the item's content, as vCenter counts it, such as `2`. It is the library's present one, or one " +
-					"of which a template was made before. A change rolls the nodes. Defaults to the version that the nodes were built from, or, " +
-					"where there are none yet, to the library's present one: an item that is updated rolls nothing before this is set.",
-				Validators: notEmpty,
+					"of which a template was made before. Of an item that was deleted and made again under its name, a plan warns, and says what to " +
+					"set: the version, `@` and twelve digits that stand for one of the items. A change rolls the nodes. Defaults to the version that " +
+					"the nodes were built from, or, where there are none yet, to the library's present one: an item that is updated rolls nothing " +
+					"before this is set.",
+				Validators: []validator.String{stringvalidator.RegexMatches(
+					regexp.MustCompile(model.VersionPattern), "has to be a version, such as 2, or a version, @ and the twelve digits of an item",
+				)},
 			},
 			"accept_eulas": schema.BoolAttribute{
 				Optional: true,
