@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -17,6 +18,7 @@ func (e *Engine) checkImages(ctx context.Context, spec *model.ClusterSpec, w *ob
 		return
 	}
 	e.checkLicenses(ctx, spec, w)
+	sayVersions(spec, w)
 	if e.Images == nil {
 		return
 	}
@@ -30,6 +32,23 @@ func (e *Engine) checkImages(ctx context.Context, spec *model.ClusterSpec, w *ob
 				"The image %q has to be imported from it, and %s. Set the path of the OVA on the machine that runs Terraform, or its URL.",
 				image.Template, err)
 		}
+	}
+}
+
+// sayVersions warns which version of an item is deployed where none is set: that it has in the
+// plan. What it has in the apply, none can say before.
+func sayVersions(spec *model.ClusterSpec, w *observe.World) {
+	said := map[string]bool{}
+	for _, pool := range append(spec.NodePools(), spec.LoadBalancerPool()) {
+		image := spec.ImageOf(pool)
+		item := image.Library
+		if item == nil || item.Version != "" || item.Content.ID == "" || w.Limits.Site.TemplateOf(pool).Ref != "" || said[image.Digest()] {
+			continue
+		}
+		said[image.Digest()] = true
+		w.Limits.Findings.Warn(plan.TemplateField(pool), fmt.Sprintf("Version %s of item %q is deployed", item.Content.Version, item.Item),
+			"The content library %q has version %s of %q now. Without a version that is set, the apply deploys the one that the library has by "+
+				"then. To deploy this one or none, set version = %[2]q.", item.Library, item.Content.Version, item.Item)
 	}
 }
 
