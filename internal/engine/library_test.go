@@ -169,7 +169,8 @@ func TestItemIsMadeAgain(t *testing.T) {
 		p := w.plan(spec, secrets)
 		w.must(p.Err())
 		asked := model.VersionOfItem(w.itemID("node"), "1")
-		if got := actions(p); !slices.Equal(got, []string{"create_node prod-default-2"}) || !slices.ContainsFunc(p.Warnings, func(f model.Finding) bool {
+		got := actions(p)
+		if !slices.Equal(got, []string{"create_node prod-general-2"}) || !slices.ContainsFunc(p.Warnings, func(f model.Finding) bool {
 			return f.Summary == `Item "node" was made again` && strings.Contains(f.Detail, `set version = "`+asked+`"`)
 		}) {
 			t.Errorf("with version %q, a plan has the steps %v and the warnings %v", version, got, p.Warnings)
@@ -179,7 +180,8 @@ func TestItemIsMadeAgain(t *testing.T) {
 	spec.Image.Library = &model.LibraryItem{Library: "images", Item: "node", Version: model.VersionOfItem(w.itemID("node"), "1")}
 	p := w.plan(spec, secrets)
 	w.must(p.Err())
-	if !slices.Contains(actions(p), "delete_node prod-cp-1") || len(warnings(p)) > 0 {
+	again := func(f model.Finding) bool { return f.Summary == `Item "node" was made again` }
+	if !slices.Contains(actions(p), "delete_node prod-cp-1") || slices.ContainsFunc(p.Warnings, again) {
 		t.Fatalf("a plan of the new item has the steps %v and the warnings %v", actions(p), p.Warnings)
 	}
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: changesOf(p)})
@@ -224,6 +226,35 @@ func TestLibraryIsNotNeededWhereTheTemplateIsThere(t *testing.T) {
 	}
 }
 
+// Where what is deployed is not bound by the spec, the plan says which version the library has.
+func TestPlanSaysWhichVersionIsDeployed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withLibrary())
+	says := func(version string) bool {
+		image := model.FromLibrary(model.LibraryItem{Library: "images", Item: "node", Version: version}, "images/gantry")
+		p, err := w.engine().PlanCreation(t.Context(), w.imageSpec(image), unknownFormer)
+		w.must(err)
+		w.must(p.Err())
+		return slices.ContainsFunc(p.Warnings, func(f model.Finding) bool {
+			return f.Summary == `Version 1 of item "node" is deployed` && strings.Contains(f.Detail, `version = "1"`)
+		})
+	}
+	if !says("") || says("1") {
+		t.Errorf("of the version it says %t, and where it is set, %t", says(""), says("1"))
+	}
+}
+
+// A deployment goes on where its answer is lost, however often, and so does the run.
+func TestAnswerOfADeploymentIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withLibrary())
+	w.must(w.sim.AddFault(simulator.Fault{Kind: simulator.DropAfter, Call: "POST library-item/id?deploy", Times: 2}))
+	w.applied(w.imageSpec(fromLibrary("node")))
+	if n := w.sim.Calls().SOAP["Destroy_Task"]; n > 0 || w.deployments() != 3 || len(w.imported()) != 1 {
+		t.Errorf("%d VMs were destroyed, %v are imported, and it was asked for %d times", n, w.imported(), w.deployments())
+	}
+}
+
 // Clusters of several runs are created at the same time: one deploys, the others wait.
 func TestTwoRunsDeployOnce(t *testing.T) {
 	t.Parallel()
@@ -250,7 +281,7 @@ func TestTwoRunsDeployOnce(t *testing.T) {
 // An item may be a VM template, or one whose content has to come from another library first.
 func TestItemsOfOtherKinds(t *testing.T) {
 	t.Parallel()
-	options := withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2"})
+	options := withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2", NetworkGone: true})
 	options.Inventory.Libraries = append(options.Inventory.Libraries, simulator.Library{
 		Name: "far", Subscribed: true, Items: []simulator.LibraryItem{
 			{Name: "node", WithoutContent: true, EULAs: []string{"agree"}, Descriptor: ovatest.Descriptor(ovatest.Image{})},

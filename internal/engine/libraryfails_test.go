@@ -225,3 +225,23 @@ func TestDeploymentNeedsItsPrivileges(t *testing.T) {
 	}
 	w.must(apply())
 }
+
+// Deploying a VM template of a library takes a privilege on its item, and so a global one.
+func TestDeploymentOfATemplateNeedsAGlobalPrivilege(t *testing.T) {
+	t.Parallel()
+	options := withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2"})
+	options.Users = map[string]string{teamUser: teamPassword}
+	w := newWorld(t, options)
+	image := fromLibrary("template")
+	image.Folder = "templates/imported"
+	apply := func(globally ...string) error {
+		w.grantRoles()
+		w.must(w.sim.Grant(teamUser, append(globally, "System.Read"), true, simulator.GlobalPermission))
+		_, err := w.teamEngine().Apply(t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
+		return err
+	}
+	if err := apply(); err == nil || !strings.Contains(err.Error(), "lacks a privilege") || !strings.Contains(err.Error(), "global permission") {
+		t.Errorf("without it: %v", err)
+	}
+	w.must(apply("VirtualMachine.Provisioning.DeployTemplate"))
+}

@@ -92,7 +92,7 @@ func clusterSections() []section {
 			named("Update task", "Task.Update")),
 		cluster("vApp",
 			named("Export", "VApp.Export"),
-			named("Import", "VApp.Import", in(ImportsImage, ResourcePool, "import images")),
+			named("Import", "VApp.Import", in(ImportsImage, ResourcePool, "import images"), in(Elsewhere, Folder, "import images")),
 			named("View OVF environment", "VApp.ExtractOvfEnvironment"),
 			named("vApp application configuration", "VApp.ApplicationConfig", gantry(Folder, "clone without the template's vApp options")),
 			named("vApp instance configuration", "VApp.InstanceConfig")),
@@ -125,6 +125,9 @@ func ledgerSections() []section {
 	}}, {role: Ledger, group: "Content library", privileges: []privilege{{
 		name: "Sync library item", id: "ContentLibrary.SyncLibraryItem", optional: true,
 		uses: []Use{ledger("content of subscribed libraries, of the account that builds, which needs no other of these")},
+	}}}, {role: Ledger, group: "Virtual machine > Provisioning", privileges: []privilege{{
+		name: "Deploy template", id: "VirtualMachine.Provisioning.DeployTemplate", optional: true,
+		uses: []Use{ledger("items of libraries that are VM templates, of the account that builds, which needs no other of these")},
 	}}}, {role: Ledger, group: "vSphere Tagging", versions: since70, privileges: []privilege{
 		zoneTag("Assign or Unassign vSphere Tag on Object", "InventoryService.Tagging.ObjectAttachable"),
 	}}}

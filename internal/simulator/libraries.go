@@ -24,6 +24,7 @@ type libraries struct {
 	mu    sync.Mutex
 	all   []*library
 	under int // deployments under way
+	asked map[string]*askedOnce
 
 	atDeployment func() // is called when a deployment has made its VM; may be nil
 }
@@ -42,7 +43,7 @@ type libraryItem struct {
 }
 
 func newLibraries(all []Library) *libraries {
-	l := &libraries{}
+	l := &libraries{asked: map[string]*askedOnce{}}
 	for _, has := range all {
 		made := &library{id: uuid.NewString(), has: has}
 		for _, item := range has.Items {

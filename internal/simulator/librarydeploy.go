@@ -1,13 +1,14 @@
 package simulator
 
 import (
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/vmware/govmomi/ovf"
 	vcsim "github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -43,6 +44,7 @@ func (s *Simulator) serveOVFItem(w http.ResponseWriter, r *http.Request) {
 	var req struct {
 		Target ovfTarget `json:"target"`
 		Spec   *ovfSpec  `json:"deployment_spec"`
+		Token  string    `json:"client_token"`
 	}
 	if !decodeStrictly(w, r, &req) {
 		return
@@ -67,7 +69,7 @@ func (s *Simulator) serveOVFItem(w http.ResponseWriter, r *http.Request) {
 	case action == "filter":
 		restValue(w, map[string]any{"name": has.Name, "EULAs": append([]string{}, has.EULAs...), "networks": networksOf(has.Descriptor)})
 	case action == "deploy":
-		s.deployOVF(w, user, has, req.Target, req.Spec)
+		s.onceOf(w, req.Token, func(w http.ResponseWriter) { s.deployOVF(w, user, has, req.Target, req.Spec) })
 	default:
 		restError(w, "operation_not_found")
 	}
@@ -81,6 +83,34 @@ func networksOf(descriptor string) []string {
 		}
 	}
 	return networks
+}
+
+// askedOnce is a call that its token tells from others, and its response.
+type askedOnce struct {
+	done     chan struct{}
+	response *httptest.ResponseRecorder
+}
+
+// onceOf does what a call with a token asks for. The same call again waits for that, and has
+// the same response.
+func (s *Simulator) onceOf(w http.ResponseWriter, token string, do func(http.ResponseWriter)) {
+	s.libraries.mu.Lock()
+	call, again := s.libraries.asked[token]
+	if !again {
+		call = &askedOnce{done: make(chan struct{}), response: httptest.NewRecorder()}
+		if token != "" {
+			s.libraries.asked[token] = call
+		}
+	}
+	s.libraries.mu.Unlock()
+	if !again {
+		do(call.response)
+		close(call.done)
+	}
+	<-call.done
+	maps.Copy(w.Header(), call.response.Header())
+	w.WriteHeader(call.response.Code)
+	_, _ = w.Write(call.response.Body.Bytes())
 }
 
 // ovfDeployment is one deployment of an OVF.
@@ -152,7 +182,7 @@ func (d *ovfDeployment) begin() (vm types.ManagedObjectReference, denied bool, f
 	datastore := types.ManagedObjectReference{Type: "Datastore", Value: d.spec.Datastore}
 	var required requirements
 	required.add(pool, "VApp.Import", "Resource.AssignVMToPool")
-	required.add(folder, "VirtualMachine.Inventory.Create", "VirtualMachine.Config.AddNewDisk")
+	required.add(folder, "VApp.Import", "VirtualMachine.Inventory.Create", "VirtualMachine.Config.AddNewDisk")
 	required.add(datastore, "Datastore.AllocateSpace")
 	d.s.inventory.RLock()
 	refused := required.deny(d.s, d.ctx, d.user)
@@ -229,109 +259,4 @@ func (d *ovfDeployment) make(
 		return res
 	})
 	return vm, false, f
-}
-
-// templateSpec is how an item that is a VM template is deployed.
-type templateSpec struct {
-	Name        string            `json:"name"`
-	Description string            `json:"description"`
-	Placement   map[string]string `json:"placement"`
-	Home        map[string]string `json:"vm_home_storage"`
-	Disks       map[string]string `json:"disk_storage"`
-	PoweredOn   *bool             `json:"powered_on"`
-}
-
-// serveTemplateItem deploys an item that is a VM template: a clone of it.
-func (s *Simulator) serveTemplateItem(w http.ResponseWriter, r *http.Request) {
-	user, ok := s.libraryUser(w, r, readPrivilege)
-	if !ok {
-		return
-	}
-	var req struct {
-		Spec templateSpec `json:"spec"`
-	}
-	if r.Method != http.MethodPost || r.URL.Query().Get("action") != "deploy" {
-		restError(w, "operation_not_found")
-		return
-	}
-	if !decodeStrictly(w, r, &req) {
-		return
-	}
-	s.libraries.mu.Lock()
-	_, item := s.libraries.item(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
-	s.libraries.mu.Unlock()
-	if item == nil {
-		restError(w, "not_found")
-		return
-	}
-	own := *s.service.Context
-	source, ok := s.templateNamed(&own, item.has.Template)
-	if !ok {
-		restError(w, string(errInvalidArgument))
-		return
-	}
-	s.deployTemplate(w, &own, user, source, req.Spec)
-}
-
-func (s *Simulator) templateNamed(ctx *vcsim.Context, name string) (*vcsim.VirtualMachine, bool) {
-	for _, e := range ctx.Map.All("VirtualMachine") {
-		if vm, ok := e.(*vcsim.VirtualMachine); ok && vm.Name == name {
-			return vm, true
-		}
-	}
-	return nil, false
-}
-
-func (s *Simulator) deployTemplate(
-	w http.ResponseWriter, ctx *vcsim.Context, user string, source *vcsim.VirtualMachine, spec templateSpec,
-) {
-	ref := func(kind, value string) *types.ManagedObjectReference {
-		if value == "" {
-			return nil
-		}
-		return &types.ManagedObjectReference{Type: kind, Value: value}
-	}
-	folder := ref("Folder", spec.Placement["folder"])
-	if folder == nil || ref("", spec.Placement["resource_pool"]) == nil {
-		restError(w, string(errInvalidArgument))
-		return
-	}
-	req := &types.CloneVM_Task{This: source.Self, Folder: *folder, Name: spec.Name, Spec: types.VirtualMachineCloneSpec{
-		Location: types.VirtualMachineRelocateSpec{
-			Pool: ref("ResourcePool", spec.Placement["resource_pool"]), Host: ref("HostSystem", spec.Placement["host"]),
-			Datastore: ref("Datastore", spec.Home["datastore"]),
-		},
-		Config: &types.VirtualMachineConfigSpec{Annotation: spec.Description},
-	}}
-	var required requirements
-	required.clone(ctx, req)
-	s.inventory.RLock()
-	denied := required.deny(s, ctx, user)
-	s.inventory.RUnlock()
-	if denied != nil {
-		restError(w, string(errUnauthorized))
-		return
-	}
-	c := &cloning{s: s, source: source, req: req}
-	result, f := s.locked(ctx, func(ctx *vcsim.Context) (types.AnyType, fault) { return nil, c.begin(ctx) })
-	if f == nil {
-		s.deploying(1)
-		s.running.Add(1)
-		defer s.running.Done()
-		s.clock.wait(s.durationOf("CloneVM_Task"), s.closed)
-		result, f = s.locked(ctx, c.run)
-		s.deploying(-1)
-	}
-	switch f.(type) {
-	case nil:
-		restValue(w, result.(mo.Reference).Reference().Value)
-	case *types.DuplicateName:
-		restError(w, "already_exists")
-	case *types.NoDiskSpace:
-		restError(w, "unable_to_allocate_resource")
-	case *types.ManagedObjectNotFound:
-		restError(w, "not_found")
-	default:
-		restError(w, "error")
-	}
 }

@@ -139,6 +139,8 @@ type LibraryItem struct {
 	Descriptor string // the OVF
 	Template   string // name of the template that is the item
 	EULAs      []string
+	// NetworkGone has the network cards of Template on a network that no host has any more.
+	NetworkGone bool
 	// WithoutContent has no content yet: in a subscribed library it can be synchronized.
 	WithoutContent bool
 }

@@ -3,11 +3,13 @@ package vsphere
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -139,21 +141,52 @@ func (t libraryTarget) set(spec map[string]any, host string) map[string]any {
 	return spec
 }
 
+// keyed is an entry of a map as the REST endpoint encodes it.
+type keyed struct {
+	Key   string            `json:"key"`
+	Value map[string]string `json:"value"`
+}
+
+// templateNetworks maps the network cards of an item that is a VM template to the network of
+// the placement. Without, they would stay on that of the template, which its new host may not
+// have; they are taken from the image anyway.
+func (c *Client) templateNetworks(ctx context.Context, path string, t libraryTarget) ([]keyed, error) {
+	var info struct {
+		NICs []struct {
+			Key string `json:"key"`
+		} `json:"nics"`
+	}
+	if err := c.rest.read(ctx, http.MethodGet, path, nil, &info); err != nil {
+		return nil, err
+	}
+	nics := []keyed{}
+	for _, nic := range info.NICs {
+		nics = append(nics, keyed{Key: nic.Key, Value: map[string]string{"network": t.network.Value}})
+	}
+	return nics, nil
+}
+
 // deployTemplate makes a VM of an item that is a VM template.
 func (c *Client) deployTemplate(ctx context.Context, image model.Image, t libraryTarget) (string, error) {
 	storage := map[string]string{"datastore": t.datastore.Value}
 	vm := ""
 	path := templateItemPath + "/" + image.Library.Content.ID
-	err := c.rest.call(ctx, http.MethodPost, path+"?action=deploy", map[string]any{"spec": map[string]any{
+	nics, err := c.templateNetworks(ctx, path, t)
+	if err != nil {
+		return "", err
+	}
+	err = c.rest.call(ctx, http.MethodPost, path+"?action=deploy", map[string]any{"spec": map[string]any{
 		"name":            image.Template,
 		"description":     deployingNotes(image),
 		"placement":       t.set(map[string]any{"folder": t.folder.Value, "resource_pool": t.pool.Value}, "host"),
 		"vm_home_storage": storage,
 		"disk_storage":    storage,
 		"powered_on":      false,
+
+		"hardware_customization": map[string]any{"nics": nics},
 	}}, &vm)
 	if err != nil {
-		return "", err
+		return "", answerLost(err)
 	}
 	return types.ManagedObjectReference{Type: "VirtualMachine", Value: vm}.String(), nil
 }
@@ -201,7 +234,7 @@ func (c *Client) deployOVF(ctx context.Context, image model.Image, t libraryTarg
 		networks = append(networks, map[string]string{"key": name, "value": t.network.Value})
 	}
 	var result deployment
-	err = c.rest.call(ctx, http.MethodPost, path+"?~action=deploy", map[string]any{"target": target, "deployment_spec": map[string]any{
+	err = c.deployOnce(ctx, path, map[string]any{"target": target, "client_token": uuid.NewString(), "deployment_spec": map[string]any{
 		"name":                 image.Template,
 		"annotation":           deployingNotes(image),
 		"accept_all_EULA":      image.Library.AcceptEULAs,
@@ -222,6 +255,51 @@ func (c *Client) deployOVF(ctx context.Context, image model.Image, t libraryTarg
 	return made.String(), nil
 }
 
+// deployOnce asks for a deployment, and again where the answer is lost: by the token, vCenter
+// knows what it has begun, and answers when that has ended.
+func (c *Client) deployOnce(ctx context.Context, path string, in map[string]any, result *deployment) error {
+	for early := 0; ; {
+		began := time.Now()
+		err := c.rest.call(ctx, http.MethodPost, path+"?~action=deploy", in, result)
+		if err = answerLost(err); !unanswered(err) || ctx.Err() != nil {
+			return err
+		}
+		if early++; time.Since(began) > earlyAnswer {
+			early = 0
+		}
+		if early == maxEarly {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(askAgain):
+		}
+	}
+}
+
+// How long after its answer was lost a deployment is asked for again, and how often where it
+// is lost at once: then vCenter is away.
+const (
+	askAgain    = time.Second
+	earlyAnswer = 10 * time.Second
+	maxEarly    = 4
+)
+
+// answerLost is the error of a call that may take long, where a proxy has given it up.
+func answerLost(err error) error {
+	status, ok := err.(*restError) //nolint:errorlint // the session returns it as it is
+	if ok && status.Type == "" && (status.Status == http.StatusBadGateway || status.Status == http.StatusGatewayTimeout) {
+		return &Error{Reason: "a proxy before vCenter waits no longer for the answer: " + status.Error(), kind: kindTransient, unanswered: true}
+	}
+	return err
+}
+
+func unanswered(err error) bool {
+	var known *Error
+	return errors.As(err, &known) && known.unanswered
+}
+
 func unacceptedLicenses(eulas int) *Error {
 	return &Error{
 		Reason: fmt.Sprintf("it has %d license agreements, and they are not accepted", eulas),
@@ -238,7 +316,8 @@ func (c *Client) explainDeployment(err error) error {
 	switch status.Type {
 	case "unauthorized":
 		return &Error{Reason: c.explainStatus(status).Reason, kind: kindPermission,
-			Advice: "grant it what the guide on privileges lists for the import of images, and to read content libraries"}
+			Advice: "grant it what the guide on privileges lists for the import of images, and, by a global permission, to read content " +
+				"libraries and to deploy their VM templates"}
 	case "already_exists":
 		return nameInUse(status.Error())
 	case "unable_to_allocate_resource":
