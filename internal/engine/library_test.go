@@ -281,7 +281,7 @@ func TestTwoRunsDeployOnce(t *testing.T) {
 // An item may be a VM template, or one whose content has to come from another library first.
 func TestItemsOfOtherKinds(t *testing.T) {
 	t.Parallel()
-	options := withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2", NetworkGone: true})
+	options := withLibrary(simulator.LibraryItem{Name: "template", Template: "gantry-node-1.37.2", NetworkGone: true, WithoutContent: true})
 	options.Inventory.Libraries = append(options.Inventory.Libraries, simulator.Library{
 		Name: "far", Subscribed: true, Items: []simulator.LibraryItem{
 			{Name: "node", WithoutContent: true, EULAs: []string{"agree"}, Descriptor: ovatest.Descriptor(ovatest.Image{})},

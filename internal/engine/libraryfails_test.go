@@ -20,9 +20,10 @@ func TestWrongItemsAreRefusedInThePlan(t *testing.T) {
 	options := withLibrary(
 		simulator.LibraryItem{Name: "disc", Type: "iso"}, simulator.LibraryItem{Name: "empty", Descriptor: ovf, WithoutContent: true},
 		simulator.LibraryItem{Name: "licensed", Descriptor: ovf, EULAs: []string{"agree"}},
-		simulator.LibraryItem{Name: "twice"}, simulator.LibraryItem{Name: "twice"},
+		simulator.LibraryItem{Name: "twice"}, simulator.LibraryItem{Name: "twice"}, simulator.LibraryItem{Name: "NODE"},
 	)
-	options.Inventory.Libraries = append(options.Inventory.Libraries, simulator.Library{Name: "double"}, simulator.Library{Name: "double"})
+	options.Inventory.Libraries = append(options.Inventory.Libraries, simulator.Library{Name: "double"}, simulator.Library{Name: "double"},
+		simulator.Library{Name: "Images"})
 	w := newWorld(t, options)
 	for _, test := range []struct {
 		item          model.LibraryItem
@@ -240,7 +241,8 @@ func TestDeploymentOfATemplateNeedsAGlobalPrivilege(t *testing.T) {
 		_, err := w.teamEngine().Apply(t.Context(), engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(t)})
 		return err
 	}
-	if err := apply(); err == nil || !strings.Contains(err.Error(), "lacks a privilege") || !strings.Contains(err.Error(), "global permission") {
+	err := apply()
+	if err == nil || !strings.Contains(err.Error(), "lacks a privilege") || !strings.Contains(err.Error(), "global permission") {
 		t.Errorf("without it: %v", err)
 	}
 	w.must(apply("VirtualMachine.Provisioning.DeployTemplate"))

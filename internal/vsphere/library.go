@@ -39,8 +39,10 @@ type itemBody struct {
 	Cached         bool   `json:"cached"`
 }
 
+// content is what the item is. A VM template has no files of its own that could be missing: it
+// is in the inventory.
 func (i itemBody) content() model.LibraryContent {
-	return model.LibraryContent{ID: i.ID, Version: i.ContentVersion, Type: i.Type, Cached: i.Cached}
+	return model.LibraryContent{ID: i.ID, Version: i.ContentVersion, Type: i.Type, Cached: i.Cached || i.Type == model.LibraryVMTemplate}
 }
 
 // libraryNames are the names of a library and of an item in it.
@@ -115,12 +117,24 @@ func (c *Client) findItem(ctx context.Context, wanted libraryNames) (*foundItem,
 	found := &foundItem{}
 	err := c.rest.read(ctx, http.MethodPost, libraryPath+"?~action=find", map[string]any{"spec": map[string]string{"name": wanted.library}},
 		&found.libraries)
+	if err == nil {
+		found.libraries, err = exact(found.libraries, wanted.library, func(id string) (string, error) {
+			library, err := c.library(ctx, id)
+			return library.Name, err
+		})
+	}
 	if err != nil || len(found.libraries) != 1 {
 		return found, err
 	}
 	err = c.rest.read(ctx, http.MethodPost, libraryItemPath+"?~action=find", map[string]any{"spec": map[string]string{
 		"library_id": found.libraries[0], "name": wanted.item,
 	}}, &found.items)
+	if err == nil {
+		found.items, err = exact(found.items, wanted.item, func(id string) (string, error) {
+			item, err := c.libraryItem(ctx, id)
+			return item.Name, err
+		})
+	}
 	if err != nil || len(found.items) != 1 {
 		return found, err
 	}
@@ -129,11 +143,40 @@ func (c *Client) findItem(ctx context.Context, wanted libraryNames) (*foundItem,
 		return nil, err
 	}
 	found.item = &item
-	if item.Cached {
+	if item.content().Cached {
 		return found, nil
 	}
-	found.library = &libraryBody{}
-	return found, c.rest.read(ctx, http.MethodGet, libraryPath+"/id:"+item.LibraryID, nil, found.library)
+	library, err := c.library(ctx, item.LibraryID)
+	found.library = &library
+	return found, err
+}
+
+// exact is the only one of several whose name is spelled as it was asked for, where there is
+// one: vCenter finds names without regard to case.
+func exact(ids []string, name string, nameOf func(id string) (string, error)) ([]string, error) {
+	if len(ids) < 2 {
+		return ids, nil
+	}
+	var same []string
+	for _, id := range ids {
+		has, err := nameOf(id)
+		if err != nil {
+			return nil, err
+		}
+		if has == name {
+			same = append(same, id)
+		}
+	}
+	if len(same) == 1 {
+		return same, nil
+	}
+	return ids, nil
+}
+
+func (c *Client) library(ctx context.Context, id string) (libraryBody, error) {
+	var library libraryBody
+	err := c.rest.read(ctx, http.MethodGet, libraryPath+"/id:"+id, nil, &library)
+	return library, err
 }
 
 func (c *Client) libraryItem(ctx context.Context, id string) (itemBody, error) {
@@ -173,7 +216,7 @@ func (f *foundItem) problem(l *model.LibraryItem, user string) (summary, detail 
 		return fmt.Sprintf("Item %q makes no VM", l.Item),
 			fmt.Sprintf("%q of the content library %q is of the type %q. Nodes are built from OVF and OVA templates, and from VM templates. "+
 				"Choose such an item.", l.Item, l.Library, f.item.Type)
-	case !f.item.Cached && f.library.Type != subscribed:
+	case !f.item.content().Cached && f.library.Type != subscribed:
 		return fmt.Sprintf("Item %q has no content", l.Item),
 			fmt.Sprintf("%q of the content library %q has no files, or they are still being uploaded. Upload them, or wait, and plan again.",
 				l.Item, l.Library)

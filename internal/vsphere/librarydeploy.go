@@ -82,6 +82,10 @@ func (c *Client) DeployImage(ctx context.Context, req model.LibraryRequest) (str
 	} else {
 		vm, err = c.deployOVF(slow, req.Image, place)
 	}
+	if err != nil && slow.Err() != nil && ctx.Err() == nil {
+		return "", &Error{Op: op, Reason: fmt.Sprintf("vCenter has not deployed it after %s", deployLimit),
+			Advice: "look at its task in the vSphere Client, and apply again when that has ended"}
+	}
 	if err != nil {
 		return "", c.failed(op, c.explainDeployment(err))
 	}

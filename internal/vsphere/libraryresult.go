@@ -2,6 +2,7 @@ package vsphere
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,7 +115,10 @@ func (c *Client) unwantedVApp(ctx context.Context, made types.ManagedObjectRefer
 	for err == nil {
 		var found []properties
 		found, err = c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{res.Returnval}, map[string][]string{"Task": {"info.state"}}))
-		if err != nil || len(found) == 0 || found[0].vanished() {
+		if err == nil && (len(found) == 0 || found[0].vanished()) {
+			err = errors.New("its task is not there any more")
+		}
+		if err != nil {
 			break
 		}
 		switch value[types.TaskInfoState](found[0], "info.state") {
