@@ -39,13 +39,13 @@ func (r *resolver) libraryImage(pool string, image model.Image, field model.Fiel
 		r.chooseTemplate(pool, field, template)
 		return
 	}
-	wanted, _ := item.Wanted()
+	asked, _ := item.Asked()
 	switch {
 	case found.failed != nil && found.failed.Transient():
 		r.failed = found.failed
 	case summary != "":
 		r.findings.Refuse(field, summary, "%s", detail)
-	case !wanted.Is(item.Content.ID, item.Content.Version):
+	case !asked.Is(item.Content.ID, item.Content.Version):
 		r.refuse(field, fmt.Sprintf("Version %q of item %q is not there", item.Version, item.Item),
 			"The content library %q has version %s of %q and keeps no other one, and no template of version %s was made in %s. "+
 				"Set version = %[6]q, or remove version.", item.Library, item.Content.Version, item.Item, item.Version, r.inDatacenter(),
@@ -120,11 +120,11 @@ func (r *resolver) wantedTemplate(image model.Image, kept model.LibraryOrigin, h
 			return n
 		}
 	}
-	wanted, known := item.Wanted()
+	asked, known := item.Asked()
 	if !known {
 		return nil
 	}
-	return r.madeOf(image.Folder, wanted.Is)
+	return r.madeOf(image.Folder, asked.Is)
 }
 
 // madeOf is a template that was made of a version of an item, preferably one in the image

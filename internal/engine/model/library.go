@@ -129,9 +129,9 @@ func (l LibraryItem) Wants(o LibraryOrigin) bool {
 // OfOneItem reports whether a version was asked for of one item, whatever its name.
 func (l LibraryItem) OfOneItem() bool { return strings.Contains(l.Version, "@") }
 
-// Wanted is what was asked for, of the item that Content has, and in its version where none
-// was asked for; false where it is not known what that is.
-func (l LibraryItem) Wanted() (LibraryOrigin, bool) {
+// Asked returns the origin that was asked for: of the item that Content has, and in its version
+// where none was named; false where it is not known which item that is.
+func (l LibraryItem) Asked() (LibraryOrigin, bool) {
 	version, key, _ := strings.Cut(l.Version, "@")
 	if key == "" && l.Content.ID != "" {
 		key = LibraryKey(l.Content.ID)
