@@ -266,6 +266,7 @@ func (e *Engine) statusAfter(
 	var w *observe.World
 	o := e.observer(true)
 	o.IPPools = before.Limits.IPPools
+	o.IgnoresDrift = true // a status says nothing of it
 	if failed == nil {
 		// What was claimed and released since is in it, unless an answer was lost.
 		o.Listed = before.Snapshot

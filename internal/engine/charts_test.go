@@ -86,6 +86,19 @@ func (w *world) expectPlan(spec model.ClusterSpec, secrets *model.Secrets, want 
 	if got := actions(p); !slices.Equal(got, want) || p.Err() != nil {
 		w.t.Errorf("planned %v, %v, and not %v", got, p.Err(), want)
 	}
+	if len(want) == 0 {
+		w.expectDrift(spec, secrets)
+	}
+}
+
+// expectDrift fails unless a plan after a refresh has these actions, since of that much someone
+// has changed what packs have set.
+func (w *world) expectDrift(spec model.ClusterSpec, secrets *model.Secrets, want ...string) {
+	w.t.Helper()
+	facts, p := w.refreshed(spec, secrets)
+	if got := actions(p); !slices.Equal(got, want) || p.Err() != nil {
+		w.t.Errorf("planned %v, %v, and not %v, by the drift %v", got, p.Err(), want, facts.API.Drift)
+	}
 }
 
 // TestChartIsInstalledUpgradedAndUninstalled is the life of a pack of a chart: Helm's

@@ -203,6 +203,7 @@ func TestRollStopsAtANodeThatIsNotInitialized(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	spec, secrets, _ := w.applied(w.withCloudProvider(1, 1))
+	spec.Packs[1].IgnoresDrift = true // or it would be set back before
 	api, err := w.engine().Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	w.must(err)
 	w.byHand(api, w.cloudProvider("wrong").Manifests...) // as an administrator might

@@ -27,20 +27,29 @@ func (a *api) Apply(ctx context.Context, m model.PackManifests) ([]model.PackObj
 	if err != nil {
 		return nil, err
 	}
+	return a.applyAll(ctx, pending, func(object *unstructured.Unstructured) (model.PackObject, error) {
+		return a.applyOne(ctx, m, object)
+	})
+}
+
+// applyAll applies objects by one, which applies a single one.
+func (a *api) applyAll(
+	ctx context.Context, pending []*unstructured.Unstructured, one func(*unstructured.Unstructured) (model.PackObject, error),
+) ([]model.PackObject, error) {
 	applied := newAppliedObjects(pending)
 	for {
 		var refused, retryErrs []error
 		var unknownKind bool
 		var remaining []*unstructured.Unstructured
 		for _, object := range pending {
-			done, err := a.applyOne(ctx, m, object)
+			done, err := one(object)
 			switch {
 			case err == nil:
 				applied.add(object, done)
 			case retryable(err):
 				remaining = append(remaining, object)
 				retryErrs = append(retryErrs, err)
-				unknownKind = unknownKind || meta.IsNoMatchError(err)
+				unknownKind = unknownKind || meta.IsNoMatchError(err) || notServed(err)
 			default:
 				refused = append(refused, err)
 			}
@@ -76,10 +85,26 @@ func (a *api) applyOne(ctx context.Context, m model.PackManifests, object *unstr
 	if !done.TakenOver {
 		mark(object, m.Owner)
 	}
+	at := a.resource(mapping, done.Namespace)
+	wanted := object
+	if hasPlaceholder(object) {
+		live, err := at.Get(ctx, object.GetName(), metav1.GetOptions{})
+		if err != nil && (!apierrors.IsNotFound(err) || notServed(err)) {
+			return model.PackObject{}, failed(ctx, err, "read the %s", describe(object))
+		}
+		if err == nil {
+			wanted = object.DeepCopy()
+			withoutFilled(wanted, live)
+		}
+	}
 	// Forced: the profile is authoritative for the fields that it sets.
-	_, err = a.resource(mapping, done.Namespace).Apply(ctx, object.GetName(), object,
-		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
-	return done, failed(ctx, err, "apply the %s", describe(object))
+	live, err := at.Apply(ctx, object.GetName(), wanted, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	if err != nil {
+		return model.PackObject{}, failed(ctx, err, "apply the %s", describe(object))
+	}
+	done.Version = mapping.GroupVersionKind.Version
+	done.Set = a.hashes.setFields(wanted, live)
+	return done, nil
 }
 
 // retryable reports whether a later attempt may succeed: a kind that is not

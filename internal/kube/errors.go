@@ -67,6 +67,12 @@ func failed(ctx context.Context, err error, action string, args ...any) error {
 	}
 }
 
+// notServed reports whether the path of a call is not served: the API answers so in another way
+// than about an object that is not there.
+func notServed(err error) bool {
+	return apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err)
+}
+
 // transient reports whether a retry may succeed: after a busy or failing server,
 // a lost race, a broken connection, but not after a certificate that does not match
 // or a redirection.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
+	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -26,4 +28,18 @@ func WholeSnapshot(parts [][]byte) bool {
 		_, _ = w.Write(part)
 	}
 	return w.whole()
+}
+
+// SetFields are the fields that an apply has set, by what it has applied and the API has answered.
+func SetFields(applied, answer *unstructured.Unstructured) *model.SetFields {
+	return testKey.setFields(applied, answer)
+}
+
+var testKey = newHashKey([]byte("a key"))
+
+// Changed are the first of those fields that someone has changed since, and that an apply sets back.
+func Changed(set model.SetFields, live *unstructured.Unstructured) []string {
+	changes := testKey.changes(set, live)
+	fields, _ := names(slices.DeleteFunc(changes, func(c change) bool { return !c.drifts() }))
+	return fields
 }

@@ -83,6 +83,7 @@ type api struct {
 
 	config  *rest.Config // for connections that become another protocol's
 	etcd    pki.KeyPair  // the authority of etcd; empty where it is not at hand
+	hashes  hashKey      // of values of objects
 	timeout time.Duration
 }
 
@@ -132,6 +133,7 @@ func (c *connector) connect(kubeconfig []byte, etcd pki.KeyPair, at netip.Addr) 
 		return nil, err
 	}
 	a.etcd = etcd
+	a.hashes = newHashKey(etcd.Key)
 	c.apis[key] = a
 	return a, nil
 }

@@ -36,16 +36,23 @@ const attempts = 5
 
 // DeleteObject implements model.API.
 func (a *api) DeleteObject(ctx context.Context, owner model.PackOwner, ref model.ObjectRef) (model.ObjectEnd, error) {
-	mapping, err := a.served(ref)
-	if err != nil {
-		return model.ObjectEnd{}, failed(ctx, err, "find the %s", ref)
-	}
-	if mapping == nil {
-		return model.ObjectEnd{}, nil // with its kind, all of its objects are gone
-	}
-	client := a.resource(mapping, ref.Namespace)
 	for attempt := 1; ; attempt++ {
+		mapping, err := a.served(ref, a.mapper.Reset)
+		if err != nil {
+			return model.ObjectEnd{}, failed(ctx, err, "find the %s", ref)
+		}
+		if mapping == nil {
+			return model.ObjectEnd{}, nil // with its kind, all of its objects are gone
+		}
+		client := a.resource(mapping, ref.Namespace)
 		have, err := client.Get(ctx, ref.Name, metav1.GetOptions{})
+		if notServed(err) && attempt < attempts {
+			a.mapper.Reset() // in the version that was known, and maybe in another one
+			continue
+		}
+		if notServed(err) {
+			return model.ObjectEnd{}, failed(ctx, err, "read the %s", ref)
+		}
 		if apierrors.IsNotFound(err) {
 			return model.ObjectEnd{}, nil
 		}
@@ -142,15 +149,15 @@ func obstacles(have *unstructured.Unstructured) string {
 	return printable.Line("it is being deleted, and waits for whoever has set its finalizers "+strings.Join(finalizers, ", "), maxReason)
 }
 
-// served finds the resource of a kind; nil where the API serves it no more. That a part of the
-// API does not answer is an error.
-func (a *api) served(ref model.ObjectRef) (*meta.RESTMapping, error) {
+// served finds the resource of a kind; nil where the API serves it no more, as relearn learns
+// anew. That a part of the API does not answer is an error.
+func (a *api) served(ref model.ObjectRef, relearn func()) (*meta.RESTMapping, error) {
 	kind := schema.GroupKind{Group: ref.Group, Kind: ref.Kind}
 	mapping, err := a.mapper.RESTMapping(kind)
 	if !meta.IsNoMatchError(err) {
 		return mapping, err
 	}
-	a.mapper.Reset()
+	relearn()
 	mapping, err = a.mapper.RESTMapping(kind)
 	if !meta.IsNoMatchError(err) {
 		return mapping, err

@@ -218,6 +218,31 @@ func TestDefinitionsAndNamespacesStay(t *testing.T) {
 	}
 }
 
+// TestKindOfAnotherVersionIsDeleted has a definition serve its kind in another version than when
+// it was learnt: that its former path is not found does not mean that the object is gone.
+func TestKindOfAnotherVersionIsDeleted(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	applied := c.own(t, manifests(definition, widget))
+	another := c.masters(t)
+	none := model.ObjectRef{Group: widgetRef.Group, Kind: "Widget", Name: "none"}
+	if _, err := another.DeleteObject(t.Context(), shopOwner, none); err != nil {
+		t.Fatal(err)
+	}
+	c.edit(t, kubeapi.CustomResources.WithVersion("v1"), widgetDef, func(o *kubeapi.Object) {
+		version := o.Object["spec"].(map[string]any)["versions"].([]any)[0].(map[string]any)
+		version["name"] = "v2"
+	})
+	drift, err := c.look(t, applied)
+	if err == nil || len(drift) != 1 || drift[0].ObjectRef != widgetDef {
+		t.Errorf("drift %v, %v", drift, err)
+	}
+	c.API = another
+	if stays := c.remove(t, widgetRef); stays != "" || c.there(widgets, widgetRef) {
+		t.Errorf("the resource: %q", stays)
+	}
+}
+
 // TestWhatOthersMadeIsTakenOver applies to what was there before: it gets no marks, and is not
 // deleted. What an older Gantry has applied, and what a manifest says is to go, is the pack's.
 func TestWhatOthersMadeIsTakenOver(t *testing.T) {

@@ -37,6 +37,7 @@ type cluster struct {
 	store       *kubeapi.Store
 	authorities *pki.Authorities
 	before      atomic.Pointer[func(*http.Request)] // called before each request is served
+	failing     atomic.Bool                         // calls about widgets fail, since their webhook does not answer
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -94,6 +95,10 @@ func newUnboundCluster(t *testing.T) *cluster {
 		if before := c.before.Load(); before != nil {
 			(*before)(r)
 		}
+		if c.failing.Load() && strings.Contains(r.URL.Path, "/widgets") {
+			http.Error(w, "conversion webhook failed", http.StatusInternalServerError)
+			return
+		}
 		api.ServeHTTP(w, r)
 	}))
 	server.TLS = &tls.Config{
@@ -112,12 +117,13 @@ func newUnboundCluster(t *testing.T) *cluster {
 		})
 	}()
 	t.Cleanup(func() { stop(); <-done })
-
 	kubeconfig, err := authorities.AdminKubeconfig(rand.Reader, "prod", server.URL, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.API = connect(t, kube.Options{Interval: 20 * time.Millisecond}, kubeconfig)
+	if c.API, err = kube.New(kube.Options{Interval: 20 * time.Millisecond}).Connect(kubeconfig, authorities.Etcd); err != nil {
+		t.Fatal(err)
+	}
 	c.url = server.URL
 	return c
 }

@@ -118,7 +118,8 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "encryption_at_rest": {"key_version": 2}, "pre_bootstrap": ["true"], "post_bootstrap": ["true"]}, "packs": {
     "a": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: a}"]},
     "b": {"layer": "addon", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: b}"]},
-    "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"], "depends_on": [], "prune": false},
+    "c": {"layer": "cni", "manifests": ["apiVersion: v1\nkind: Namespace\nmetadata: {name: c}"], "depends_on": [],
+      "prune": false, "drift_detection": false},
     "e": {"layer": "addon", "chart": {"name": "e", "repository": "https://charts.example.com", "version": "1.2.3",
       "digest": "sha256:5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}, "namespace": "e", "values": ["a: 1"],
       "vsphere_credentials": {"namespace": "e", "secret": "login", "format": "cpi"},

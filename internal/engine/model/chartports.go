@@ -73,6 +73,18 @@ type ManifestsAPI interface {
 	// their objects as the API names them. An object in a kind that does not exist yet is
 	// retried until ctx ends, so that a CRD and its object may be in one pack.
 	Apply(ctx context.Context, m PackManifests) ([]PackObject, error)
+	// Drift returns those of a pack's objects, which m has as its inventory has them, that are
+	// missing, have lost the marks of their owner, or of which someone has changed what the last
+	// apply has set, and asks the API whether it lets them be set back where m has its manifests.
+	// A shared one that has the marks of another pack is as that one has it. It is one call for
+	// each fifty of a kind that have the marks, at most one for each other object, two for each
+	// that has changed, and a few to learn which kinds there are. An error is of single kinds,
+	// and what is known of the others is returned beside it.
+	Drift(ctx context.Context, m PackManifests) ([]Drift, error)
+	// SetBack applies those of a pack's objects that have changed, by force and without what is
+	// left to others, and returns them as they are known from then on. What the API refuses, and
+	// what has changed again after it was set back, is returned as held, and is no error.
+	SetBack(ctx context.Context, m PackManifests, only []ObjectRef) (objects []PackObject, held []Drift, err error)
 	// DeleteObject deletes an object that has the marks of the owner, unless it is protected,
 	// and waits for nothing: it is called again until the object is gone or stays. It is one
 	// call or two, and a few more where the kind is not served or is that of definitions.
@@ -83,7 +95,7 @@ type ManifestsAPI interface {
 type PackManifests struct {
 	Owner     PackOwner // zero: no one's, and they get no marks
 	Manifests []string
-	// Objects say which of their objects are taken over.
+	// Objects say which of their objects are taken over, and what is known of them.
 	Objects []PackObject
 	// Adopts has what Gantry has applied without a mark count as its own: an older one did.
 	Adopts bool

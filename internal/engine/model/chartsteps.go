@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,10 @@ type ApplyPack struct {
 	Position int // among all packs
 	// Prunes is how many objects leave the pack, as far as is known.
 	Prunes int
+	// SetsBack are the objects that are not as the last apply has left them, as far as they are
+	// known, and Drifted how many they are. The others stay as they are; none: all are applied.
+	SetsBack []ObjectRef
+	Drifted  int
 }
 
 // InstallPack installs the chart of a pack, or goes on with an installation.
@@ -60,11 +65,35 @@ func (s UninstallPack) Change() Change {
 
 // Change implements Step.
 func (s ApplyPack) Change() Change {
-	target := s.Pack.Name
+	var notes []string
 	if s.Prunes > 0 {
-		target = fmt.Sprintf("%s (prunes %s)", target, objects(s.Prunes))
+		notes = append(notes, "prunes "+objects(s.Prunes))
 	}
-	return Change{ActionApplyPack, target}
+	if s.Drifted > 0 {
+		notes = append(notes, setsBack+objects(s.Drifted))
+	}
+	return Change{ActionApplyPack, noted(s.Pack.Name, notes)}
+}
+
+const setsBack = "sets back "
+
+func noted(pack string, notes []string) string {
+	if len(notes) == 0 {
+		return pack
+	}
+	return fmt.Sprintf("%s (%s)", pack, strings.Join(notes, ", "))
+}
+
+// withoutDrift is the change without how many objects it sets back.
+func (c Change) withoutDrift() Change {
+	pack, rest, found := strings.Cut(c.Target, " (")
+	if c.Action != ActionApplyPack || !found {
+		return c
+	}
+	notes := slices.DeleteFunc(strings.Split(strings.TrimSuffix(rest, ")"), ", "), func(note string) bool {
+		return strings.HasPrefix(note, setsBack)
+	})
+	return Change{c.Action, noted(pack, notes)}
 }
 
 func objects(n int) string {

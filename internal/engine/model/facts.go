@@ -143,6 +143,8 @@ type APIFacts struct {
 	// Inventories are the objects of packs of manifests that go when they leave their pack, by
 	// pack. A pack whose inventory is lost has none.
 	Inventories map[string][]ObjectRef `json:",omitempty"`
+	// Drift is what a look at their objects has found, by pack. Of most it is nothing.
+	Drift map[string]PackDrift `json:",omitempty"`
 	// ImportDataStored reports whether the cluster holds what import needs, and
 	// AuthoritiesOmitted whether that is without its authorities.
 	ImportDataStored   bool
@@ -287,6 +289,12 @@ func (f *Facts) Address(pool uuid.UUID, owner string) (netip.Addr, bool) {
 func (f *Facts) PlanInputs() *Facts {
 	inputs := *f
 	inputs.SchemaVersion = FactsSchema
+	if f.API.Drift != nil {
+		inputs.API.Drift = make(map[string]PackDrift, len(f.API.Drift))
+		for pack, drift := range f.API.Drift {
+			inputs.API.Drift[pack] = drift.remembered()
+		}
+	}
 	if f.API.Nodes == nil {
 		return &inputs
 	}

@@ -33,6 +33,8 @@ type Pack struct {
 	// KeepObjects has objects that leave the manifests, or that the pack leaves behind when it
 	// is taken out, stay in the cluster.
 	KeepObjects bool
+	// IgnoresDrift has no one look whether its objects are as the last apply has left them.
+	IgnoresDrift bool
 	// Await is what has to become available for the pack to count as applied; nil:
 	// nothing.
 	Await *Deployment

@@ -51,6 +51,15 @@ type PackObject struct {
 	// TakenOver says that it was there before the pack, made by others: it has no marks, and
 	// stays when it leaves the pack.
 	TakenOver bool `json:",omitempty"`
+	// Version is that of its kind in which it was applied, and Set what the apply has set. Empty:
+	// no apply of it has come to its end, or an older Gantry has applied it.
+	Version string     `json:",omitempty"`
+	Set     *SetFields `json:",omitempty"`
+	// SetBack identify the ways in which it had changed when it was set back, since its manifest
+	// was applied.
+	SetBack []string `json:",omitempty"`
+	// Shared says that another pack has it, too. It is not stored.
+	Shared bool `json:"-"`
 }
 
 // Inventory are the objects that applies of a pack of manifests have made or taken over. It is
@@ -94,8 +103,24 @@ const InventoryKey = "inventory"
 // may have written anything.
 const maxInventory = 4 << 20
 
-// Encode returns the inventory as it is stored.
+// maxStored bounds what an inventory takes in its Secret, which may have 1 MiB.
+const maxStored = 900 << 10
+
+// Encode returns the inventory as it is stored. Of a pack with too many objects it is without
+// what they are compared by: they are not, but they go with their pack.
 func (i Inventory) Encode() ([]byte, error) {
+	raw, err := i.encode()
+	if err == nil && len(raw) <= maxStored {
+		return raw, nil
+	}
+	i.Objects = slices.Clone(i.Objects)
+	for at := range i.Objects {
+		i.Objects[at].Set = nil
+	}
+	return i.encode()
+}
+
+func (i Inventory) encode() ([]byte, error) {
 	content, err := json.Marshal(i)
 	if err != nil {
 		return nil, err
@@ -212,8 +237,8 @@ func Leaving(inventory []ObjectRef, packs []Pack) []ObjectRef {
 	return leaving
 }
 
-// builtIn reports whether a group is one of Kubernetes itself.
-func builtIn(group string) bool {
+// BuiltIn reports whether a group is one of Kubernetes itself.
+func BuiltIn(group string) bool {
 	return !strings.Contains(group, ".") || slices.Contains(builtInGroups, group)
 }
 
@@ -234,7 +259,7 @@ func DeletionWaves(objects []PackObject) [][]PackObject {
 	waves := make([][]PackObject, 3)
 	for _, o := range slices.Backward(objects) {
 		switch {
-		case !builtIn(o.Group):
+		case !BuiltIn(o.Group):
 			waves[0] = append(waves[0], o)
 		case o.Group == "apiextensions.k8s.io", o.Group == "" && o.Kind == "Namespace":
 			waves[2] = append(waves[2], o)

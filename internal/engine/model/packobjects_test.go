@@ -1,6 +1,10 @@
 package model_test
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -70,12 +74,26 @@ func TestInventoryIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := model.DecodeInventory(raw)
-	if err != nil || again.Cluster != had.Cluster || !slices.Equal(again.Objects, both.Objects) {
+	if err != nil || again.Cluster != had.Cluster || !reflect.DeepEqual(again.Objects, both.Objects) {
 		t.Errorf("%+v, %v", again, err)
 	}
 	large := model.Inventory{Objects: []model.PackObject{{ObjectRef: configMap(strings.Repeat("x", 8<<20))}}}
 	if _, err := large.Encode(); err == nil {
 		t.Error("one that is never read was stored")
+	}
+	many := model.Inventory{}
+	for n := range 2000 { // hashes cannot be compressed
+		var hashes [512]byte
+		_, _ = rand.Read(hashes[:])
+		o := model.PackObject{ObjectRef: configMap(fmt.Sprint(n)), Set: &model.SetFields{Fields: hex.EncodeToString(hashes[:])}}
+		many.Objects = append(many.Objects, o)
+	}
+	stored, err := many.Encode()
+	if err != nil || len(stored) > 1<<20 || many.Objects[0].Set == nil {
+		t.Fatalf("it takes %d bytes, %v", len(stored), err)
+	}
+	if again, err := model.DecodeInventory(stored); err != nil || len(again.Objects) != 2000 {
+		t.Errorf("%d objects, %v", len(again.Objects), err)
 	}
 	for name, damaged := range map[string][]byte{"nothing": nil, "a text": []byte("{}"), "a part": raw[:len(raw)/2]} {
 		if got, err := model.DecodeInventory(damaged); err == nil {
@@ -116,10 +134,12 @@ func TestDeletionWaves(t *testing.T) {
 func TestChangesOfManifests(t *testing.T) {
 	t.Parallel()
 	for want, step := range map[string]model.Step{
-		"apply_pack app (prunes 1 object)":  model.ApplyPack{Pack: model.Pack{Name: "app"}, Prunes: 1},
-		"apply_pack app (prunes 2 objects)": model.ApplyPack{Pack: model.Pack{Name: "app"}, Prunes: 2},
-		"uninstall_pack app (2 objects)":    model.UninstallPack{Pack: "app", Objects: 2},
-		"uninstall_pack app (objects stay)": model.UninstallPack{Pack: "app", Objects: 2, KeepObjects: true},
+		"apply_pack app (prunes 1 object)":                      model.ApplyPack{Pack: model.Pack{Name: "app"}, Prunes: 1},
+		"apply_pack app (prunes 2 objects)":                     model.ApplyPack{Pack: model.Pack{Name: "app"}, Prunes: 2},
+		"apply_pack app (sets back 1 object)":                   model.ApplyPack{Pack: model.Pack{Name: "app"}, Drifted: 1},
+		"apply_pack app (prunes 1 object, sets back 2 objects)": model.ApplyPack{Pack: model.Pack{Name: "app"}, Prunes: 1, Drifted: 2},
+		"uninstall_pack app (2 objects)":                        model.UninstallPack{Pack: "app", Objects: 2},
+		"uninstall_pack app (objects stay)":                     model.UninstallPack{Pack: "app", Objects: 2, KeepObjects: true},
 	} {
 		if got := step.Change().String(); got != want {
 			t.Errorf("got %q, and not %q", got, want)

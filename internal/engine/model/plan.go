@@ -153,15 +153,16 @@ func (p *Plan) First() string {
 // Unseen lists the steps that the shown changes do not cover. Steps that have
 // become unnecessary since are no reason to stop, and of deleting a node whose VM
 // is gone meanwhile, removing the lost node or releasing its address is what is left. The
-// tags of all VMs are given once or several times, by how many stages there are.
+// tags of all VMs are given once or several times, by how many stages there are. How many objects
+// of a pack are set back changes all the time, and is no other change.
 func (p *Plan) Unseen(shown []Change) []Change {
 	left := map[Change]int{}
 	for _, change := range shown {
-		left[change]++
+		left[change.withoutDrift()]++
 	}
 	var unseen []Change
 	for _, change := range p.Changes() {
-		covered := change
+		covered := change.withoutDrift()
 		rest := covered.Action == ActionRemoveLostNode || covered.Action == ActionReleaseAddress
 		if rest && left[covered] == 0 {
 			covered.Action = ActionDeleteNode

@@ -23,6 +23,10 @@ func deletion(node string) model.Step {
 	return model.DeleteNode{Machine: model.Machine{Marker: model.Marker{Node: node}}}
 }
 
+func app(prunes, drifted int) model.Step {
+	return model.ApplyPack{Pack: model.Pack{Name: "app"}, Prunes: prunes, Drifted: drifted}
+}
+
 func TestUnseenAreTheStepsThatThePlanDidNotShow(t *testing.T) {
 	t.Parallel()
 	build := model.CreateNode{Node: "n"}
@@ -44,7 +48,13 @@ func TestUnseenAreTheStepsThatThePlanDidNotShow(t *testing.T) {
 			shown: []model.Step{model.UpdateVMTags{Cluster: "c"}},
 			now:   []model.Step{model.UpdateVMTags{Cluster: "c"}, model.UpdateVMTags{Cluster: "c"}},
 		},
-		"tags of VMs were not shown":        {now: []model.Step{model.UpdateVMTags{Cluster: "c"}}, want: "update_vm_tags c"},
+		"tags of VMs were not shown": {now: []model.Step{model.UpdateVMTags{Cluster: "c"}}, want: "update_vm_tags c"},
+		"more objects have changed":  {shown: []model.Step{app(0, 0)}, now: []model.Step{app(0, 2)}},
+		"fewer objects have changed": {shown: []model.Step{app(1, 2)}, now: []model.Step{app(1, 0)}},
+		"other objects leave": {
+			shown: []model.Step{app(1, 2)}, now: []model.Step{app(2, 2)},
+			want: "apply_pack app (prunes 2 objects, sets back 2 objects)",
+		},
 		"another action on the same target": {shown: []model.Step{build}, now: []model.Step{deletion("n")}, want: "delete_node n"},
 		"another target":                    {shown: []model.Step{deletion("m")}, now: []model.Step{deletion("n")}, want: "delete_node n"},
 		"the VM to delete is gone by now":   {shown: []model.Step{deletion("n")}, now: []model.Step{lost}},

@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Repair says when a node counts as broken that is not Ready and whose VM runs.
 type Repair struct {
@@ -14,11 +17,13 @@ type Repair struct {
 }
 
 // ShownRepairs has nodes that are not Ready for too long repaired, and those whose
-// post_bootstrap failed restarted, and rules changed, only where a plan has shown it.
+// post_bootstrap failed restarted, rules changed, and objects of packs set back, only where a
+// plan has shown it.
 func (s *ClusterSpec) ShownRepairs(shown []Change) {
 	s.Restarts = map[string]bool{}
 	s.Spreads = map[string]bool{}
 	s.Placed = map[string]bool{}
+	s.SetsBack = map[string]bool{}
 	for _, change := range shown {
 		switch change.Action {
 		case ActionRestartNode:
@@ -27,6 +32,9 @@ func (s *ClusterSpec) ShownRepairs(shown []Change) {
 			s.Spreads[change.Target] = true
 		case ActionPlaceNodes:
 			s.Placed[change.Target] = true
+		case ActionApplyPack:
+			pack, _, _ := strings.Cut(change.Target, " (")
+			s.SetsBack[pack] = true
 		}
 	}
 	if s.Repair == nil {

@@ -124,6 +124,9 @@ type ClusterSpec struct {
 	// changed, and Placed those whose VM groups; nil: there was no plan. What only became due
 	// since waits for the next one.
 	Spreads, Placed map[string]bool
+	// SetsBack are the packs that a plan has shown to be applied; nil: there was no plan. That
+	// objects of others have changed since waits for the next one.
+	SetsBack map[string]bool
 
 	// UsageLimits are those of what nodes use, by which a status judges the moment in which it
 	// is read; nil: there are none.
@@ -165,6 +168,8 @@ type Target struct {
 	NameTemplate string
 	// RepairsNotReady says that for how long nodes are not Ready matters.
 	RepairsNotReady bool
+	// Packs are those of which it is looked whether their objects have changed.
+	Packs []Pack
 }
 
 // Target identifies what the spec describes.
@@ -173,6 +178,11 @@ func (s *ClusterSpec) Target() Target {
 		Ref: s.Ref, ID: s.ID, Incarnation: s.Incarnation, Known: s.Known, IPPools: s.IPPools(), RepairsNotReady: s.Repair != nil,
 	}
 	t.NameTemplate = s.NameTemplate
+	for _, pack := range s.Packs {
+		if pack.Chart == nil && !pack.IgnoresDrift {
+			t.Packs = append(t.Packs, pack)
+		}
+	}
 	if s.OwnIPPool != nil {
 		t.OwnIPPool = s.OwnIPPool.Name
 	}

@@ -12,7 +12,11 @@ import (
 
 // readAPI asks the cluster's own API, where there may be one. That it does not
 // answer is an observation, not an error.
-func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets) {
+func (o Observer) readAPI(ctx context.Context, w *World, req request) {
+	secrets := req.secrets
+	if o.IgnoresDrift {
+		req.target.Packs = nil
+	}
 	if secrets == nil || secrets.Authorities == nil {
 		return
 	}
@@ -24,7 +28,7 @@ func (o Observer) readAPI(ctx context.Context, w *World, secrets *model.Secrets)
 	api, err := o.Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err == nil {
 		w.API = api
-		err = readAPIFacts(ctx, api, &w.Facts.API)
+		err = readAPIFacts(ctx, api, req.target, &w.Facts.API)
 	}
 	if err != nil {
 		w.Facts.API.Error = err.Error()
@@ -49,7 +53,7 @@ func (o Observer) readTime(ctx context.Context, w *World, target model.Target) e
 
 func notReady(n model.KubeNode) bool { return !n.NotReadySince.IsZero() }
 
-func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) error {
+func readAPIFacts(ctx context.Context, api model.API, target model.Target, facts *model.APIFacts) error {
 	nodes, err := api.Nodes(ctx)
 	if errors.Is(err, model.ErrPermission) {
 		bound, asked := api.AdminsBound(ctx)
@@ -77,36 +81,7 @@ func readAPIFacts(ctx context.Context, api model.API, facts *model.APIFacts) err
 	if raw := stored[model.PacksKey]; len(raw) < maxPacks && json.Unmarshal(raw, &facts.Packs) != nil {
 		facts.Packs = map[string]model.AppliedPack{}
 	}
-	return readInventories(ctx, api, facts)
-}
-
-// readInventories reads the objects of packs of manifests that go when they leave their pack;
-// one call a pack. One that is damaged is none.
-func readInventories(ctx context.Context, api model.API, facts *model.APIFacts) error {
-	for name, pack := range facts.Packs {
-		if !pack.Inventory {
-			continue
-		}
-		stored, err := api.Secret(ctx, model.InventorySecret(name))
-		if err != nil {
-			return err
-		}
-		inventory, err := model.DecodeInventory(stored[model.InventoryKey])
-		if err != nil {
-			continue
-		}
-		if facts.Inventories == nil {
-			facts.Inventories = map[string][]model.ObjectRef{}
-		}
-		refs := []model.ObjectRef{}
-		for _, o := range inventory.Objects {
-			if !o.TakenOver {
-				refs = append(refs, o.ObjectRef)
-			}
-		}
-		facts.Inventories[name] = refs
-	}
-	return nil
+	return readInventories(ctx, api, target, facts)
 }
 
 // maxPacks bounds the list of applied packs, which is kept in private state.

@@ -30,6 +30,8 @@ type Observer struct {
 	// Planned is what is known of an IP pool beyond the ledger, for a plan; nil: nothing,
 	// as in an apply.
 	Planned func(id uuid.UUID) model.PlannedIPPool
+	// IgnoresDrift has no one look whether objects of packs have changed.
+	IgnoresDrift bool
 	// Inside is as in Limits.
 	Inside uuid.UUID
 	// IPPools are the pools that the run has read whose end is observed; nil: none. They
@@ -199,7 +201,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 		return nil, err
 	}
 	// Which claims have to be read depends on the nodes that the API knows.
-	o.readAPI(ctx, w, req.secrets)
+	o.readAPI(ctx, w, req)
 	if err := o.readNoted(ctx, w, req.id, known); err != nil {
 		return nil, err
 	}

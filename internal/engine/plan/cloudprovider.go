@@ -33,7 +33,7 @@ var packsField = model.ClusterField(model.FieldPacks)
 func (v view) changesPack(layer string) bool {
 	return slices.ContainsFunc(v.spec.Packs, func(k model.Pack) bool {
 		have := v.facts.API.Packs[k.Name]
-		return k.Layer == layer && !(k.Applied(have) && k.CredentialsApplied(have))
+		return k.Layer == layer && !(k.Applied(have) && k.CredentialsApplied(have) && v.drift(k).SetsBack() == 0)
 	})
 }
 

@@ -30,7 +30,11 @@ func manifestsFindings(v view) model.Findings {
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		have := v.facts.API.Packs[name]
 		pack, stays := v.pack(name)
-		if !have.HasManifests() || have.KeepObjects || stays && pack.Chart == nil {
+		if stays && pack.Chart == nil && have.HasManifests() {
+			f.Add(v.unknownFindings(pack, have))
+			continue
+		}
+		if !have.HasManifests() || have.KeepObjects {
 			continue
 		}
 		field := packsField
@@ -58,4 +62,48 @@ func manifestsFindings(v view) model.Findings {
 		}
 	}
 	return f
+}
+
+// unknownFindings warn where manifests change and it is not known which objects leave them.
+func (v view) unknownFindings(pack model.Pack, have model.AppliedPack) model.Findings {
+	var f model.Findings
+	if pack.KeepObjects || pack.Applied(have) || have.Inventory && !v.inventoryLost(pack.Name) {
+		return f
+	}
+	f.Warn(packsField, "The objects of a pack are not known",
+		"The manifests of the pack %q change, and the cluster has no list of the objects that they had: an older Gantry has applied it, or the "+
+			"Secret kube-system/%s was deleted. What leaves the manifests with this apply stays in the cluster: delete by hand what is not "+
+			"needed. After the apply there is a list.", pack.Name, model.InventorySecret(pack.Name))
+	return f
+}
+
+// objectsDiffer reports whether a pack of manifests that was applied has to be applied again, since
+// its objects are not known, or another pack has had some of them.
+func (v view) objectsDiffer(pack model.Pack) bool {
+	return v.inventoryLost(pack.Name) || v.takesBack(pack)
+}
+
+// takesBack reports whether a pack has an object that another one has had, too, and has no more: it
+// may have the marks of that one, until this pack is applied again.
+func (v view) takesBack(pack model.Pack) bool {
+	ours := map[model.ObjectRef]bool{}
+	for _, o := range v.facts.API.Inventories[pack.Name] {
+		ours[o] = true
+	}
+	for name, theirs := range v.facts.API.Inventories {
+		other, stays := v.pack(name)
+		unknown := stays && other.Chart == nil && len(other.Manifests) == 0 // before the apply
+		if name == pack.Name || unknown {
+			continue
+		}
+		common := slices.DeleteFunc(slices.Clone(theirs), func(o model.ObjectRef) bool { return !ours[o] })
+		if len(common) == 0 {
+			continue
+		}
+		written := other.Objects()
+		if slices.ContainsFunc(common, func(o model.ObjectRef) bool { return !slices.ContainsFunc(written, o.Names) }) {
+			return true
+		}
+	}
+	return false
 }

@@ -161,3 +161,59 @@ func TestPlanOfManifestsNamesNoNamespaces(t *testing.T) {
 		t.Errorf("planned %v", got)
 	}
 }
+
+// TestPlanTakesBackWhatTwoPacksHaveHad has a pack that stays get back the marks of an object that
+// another one has had, too.
+func TestPlanTakesBackWhatTwoPacksHaveHad(t *testing.T) {
+	t.Parallel()
+	app, other := settings("app", "addon", "one"), settings("other", "addon", "two")
+	moved := other
+	moved.Manifests = []string{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: two, namespace: apps}\n"}
+	unknown := other
+	unknown.Digest, unknown.Manifests = other.Hash(), nil
+	for name, c := range map[string]struct {
+		packs []model.Pack
+		steps []string
+	}{
+		"both stay":                {[]model.Pack{app, other}, nil},
+		"the other one goes":       {[]model.Pack{app}, []string{"uninstall_pack other (1 object)", "apply_pack app"}},
+		"the other one has less":   {[]model.Pack{app, moved}, []string{"apply_pack app", "apply_pack other"}},
+		"what it has is not known": {[]model.Pack{app, unknown}, nil},
+	} {
+		s, f := small(3, 1), running(3, 1)
+		hasApplied(f, app, 1)
+		hasApplied(f, other, 2)
+		s.Packs = append(slices.Clone(s.Packs), c.packs...)
+		if got := changes(planned(s, f)); !slices.Equal(got, c.steps) {
+			t.Errorf("%s: planned %q", name, got)
+		}
+	}
+}
+
+// TestPlanSaysThatWhatLeavesIsNotKnown warns where an older Gantry has applied a pack whose
+// manifests change, and where the list of its objects is lost.
+func TestPlanSaysThatWhatLeavesIsNotKnown(t *testing.T) {
+	t.Parallel()
+	was, now := settings("app", "addon", "one", "two"), settings("app", "addon", "one")
+	for name, c := range map[string]struct {
+		want  model.Pack
+		but   func(*model.Facts)
+		warns bool
+	}{
+		"it is known":          {now, func(*model.Facts) {}, false},
+		"an older Gantry":      {now, func(f *model.Facts) { f.API.Packs["app"] = model.AppliedPack{Hash: was.Hash()} }, true},
+		"nothing changes":      {was, func(f *model.Facts) { f.API.Packs["app"] = model.AppliedPack{Hash: was.Hash()} }, false},
+		"the list is lost":     {now, func(f *model.Facts) { f.API.Inventories = nil }, true},
+		"all of it is to stay": {keepsObjects(now), func(f *model.Facts) { f.API.Inventories = nil }, false},
+	} {
+		s, f := small(3, 1), running(3, 1)
+		s.Packs = append(slices.Clone(s.Packs), c.want)
+		hasApplied(f, was, 1)
+		c.but(f)
+		p := planned(s, f)
+		warned := says(on(p.Warnings, model.ClusterField(model.FieldPacks)), `"app"`, "stays in the cluster", model.InventorySecret("app"))
+		if warned != c.warns || len(p.Problems) > 0 {
+			t.Errorf("%s: warned %v, %v", name, p.Warnings, p.Problems)
+		}
+	}
+}

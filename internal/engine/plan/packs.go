@@ -54,7 +54,12 @@ func packSteps(v view, pack model.Pack, position int) []model.Step {
 	switch {
 	case pack.Unresolved(have) && !sameSecret(pack.Credentials, have.Credentials):
 		return nil // its pods go on with what they have
-	case pack.Unresolved(have), pack.Applied(have) && !v.inventoryLost(pack.Name):
+	case pack.Unresolved(have), pack.Applied(have) && pack.Chart != nil:
+		return append(before, after...)
+	case pack.Applied(have) && !v.objectsDiffer(pack):
+		if drift := v.drift(pack); drift.SetsBack() > 0 {
+			before = append(before, driftStep(pack, position, drift))
+		}
 		return append(before, after...)
 	}
 	return append(append(before, packStep(v, pack, position)), after...)
@@ -146,6 +151,7 @@ func packFindings(v view) model.Findings {
 	}
 	f.Add(overrideFindings(v))
 	f.Add(manifestsFindings(v))
+	f.Add(driftFindings(v))
 	return f
 }
 

@@ -320,6 +320,16 @@ func (g guardedAPI) Apply(ctx context.Context, m model.PackManifests) ([]model.P
 	return guarded(ctx, g.check, func() ([]model.PackObject, error) { return g.API.Apply(ctx, m) })
 }
 
+func (g guardedAPI) SetBack(
+	ctx context.Context, m model.PackManifests, only []model.ObjectRef,
+) (objects []model.PackObject, held []model.Drift, err error) {
+	Waiting(ctx, "the cluster's API, to which manifests are applied")
+	if err := g.check(ctx); err != nil {
+		return nil, nil, err
+	}
+	return g.API.SetBack(ctx, m, only)
+}
+
 func (g guardedAPI) DeleteObject(ctx context.Context, owner model.PackOwner, object model.ObjectRef) (model.ObjectEnd, error) {
 	return guarded(ctx, g.check, func() (model.ObjectEnd, error) { return g.API.DeleteObject(ctx, owner, object) })
 }

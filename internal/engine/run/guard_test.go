@@ -20,7 +20,7 @@ var unguarded = map[string]bool{
 	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
 	"ControlPlane": true, "ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
 	"Services": true, "Usage": true,
-	"Written": true, "FindObjects": true,
+	"Written": true, "FindObjects": true, "Drift": true,
 	"LacksForFiles": true, "Lacks": true, "FindVMTags": true, "VMTags": true, "Rules": true,
 	// A token is of one run: whoever has the lock by now needs it gone.
 	"DeleteToken": true,

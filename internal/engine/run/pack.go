@@ -110,6 +110,9 @@ func (r *Runner) readPacks(ctx context.Context, api model.API) error {
 func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 	switch s := step.(type) {
 	case model.ApplyPack:
+		if len(s.SetsBack) > 0 {
+			return r.setBack(ctx, s)
+		}
 		return r.applyPack(ctx, s.Pack, s.Position)
 	case model.InstallPack:
 		return r.releasePack(ctx, s.Pack, s.Position)

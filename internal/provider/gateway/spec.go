@@ -128,7 +128,8 @@ func (m *model) setOwnIPPool(ctx context.Context, spec *enginemodel.ClusterSpec)
 	return diags
 }
 
-// packs are what the gateway runs. Of a state that does not hold the token, such as
+// packs are what the gateway runs, without a look whether others have changed it: no one could
+// say that they may. Of a state that does not hold the token, such as
 // after an import, nothing can be said about the agent.
 func (m *model) packs(spec *enginemodel.ClusterSpec) ([]enginemodel.Pack, error) {
 	network, err := agent.Network(spec.PodCIDR, func(image string) string {
@@ -137,13 +138,13 @@ func (m *model) packs(spec *enginemodel.ClusterSpec) ([]enginemodel.Pack, error)
 	if err != nil {
 		return nil, err
 	}
-	packs := []enginemodel.Pack{{Name: "cni", Layer: enginemodel.LayerCNI, Manifests: network}}
+	packs := []enginemodel.Pack{{Name: "cni", Layer: enginemodel.LayerCNI, Manifests: network, IgnoresDrift: true}}
 	config := m.agentConfig(spec)
 	if config.Token == "" && m.PairingCodeWOVersion.IsNull() {
 		return packs, nil
 	}
 
-	pack := enginemodel.Pack{Name: "agent", Layer: "addon"}
+	pack := enginemodel.Pack{Name: "agent", Layer: "addon", IgnoresDrift: true}
 	if config.Token == "" {
 		// No plan or state holds the token. That it is another one is what its version
 		// says.

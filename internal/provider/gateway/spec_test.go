@@ -162,8 +162,8 @@ func packs(t *testing.T) []model.Pack {
 	}
 	await := &model.Deployment{Namespace: agent.Namespace, Name: agent.Deployment, Timeout: 15 * time.Minute}
 	return []model.Pack{
-		{Name: "cni", Layer: model.LayerCNI, Manifests: network},
-		{Name: "agent", Layer: "addon", Manifests: manifests, Await: await},
+		{Name: "cni", Layer: model.LayerCNI, Manifests: network, IgnoresDrift: true},
+		{Name: "agent", Layer: "addon", Manifests: manifests, Await: await, IgnoresDrift: true},
 	}
 }
 

@@ -26,6 +26,7 @@ type (
 		Wait        *bool       `tfsdk:"wait"`
 		WaitTimeout *string     `tfsdk:"wait_timeout"`
 		Prune       *bool       `tfsdk:"prune"`
+		Drift       *bool       `tfsdk:"drift_detection"`
 
 		VSphereCredentials *credentialsModel `tfsdk:"vsphere_credentials"`
 	}
@@ -54,6 +55,7 @@ func (m packModel) toModel(name string) enginemodel.Pack {
 	}
 	if m.Chart == nil {
 		pack.KeepObjects = m.Prune != nil && !*m.Prune
+		pack.IgnoresDrift = m.Drift != nil && !*m.Drift
 		return pack
 	}
 	pack.Chart = &enginemodel.Chart{

@@ -1,6 +1,7 @@
 package vmwarecluster_test
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"strings"
@@ -8,8 +9,13 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/kube"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud/enginecrudtest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/vmwarecluster"
@@ -38,7 +44,7 @@ func TestSpecOfCharts(t *testing.T) {
       "vsphere_credentials": {"namespace": "three", "secret": "login", "format": "csi"}},
     "net": {"layer": "cni", "chart": {"oci": "oci://registry.example.com/net", "version": "2.0.0"}, "namespace": "kube-system"},
     "plain": {"layer": "csi", "manifests": ["x"], "prune": true},
-    "stays": {"layer": "csi", "manifests": ["y"], "prune": false}
+    "stays": {"layer": "csi", "manifests": ["y"], "prune": false, "drift_detection": false}
 `)))
 	if diags.HasError() {
 		t.Fatal(diags)
@@ -48,7 +54,7 @@ func TestSpecOfCharts(t *testing.T) {
 			OCI: "oci://registry.example.com/net", Version: "2.0.0", Namespace: "kube-system", Timeout: 10 * time.Minute,
 		}},
 		{Name: "plain", Layer: "csi", Manifests: []string{"x"}},
-		{Name: "stays", Layer: "csi", Manifests: []string{"y"}, KeepObjects: true},
+		{Name: "stays", Layer: "csi", Manifests: []string{"y"}, KeepObjects: true, IgnoresDrift: true},
 		{Name: "z", Layer: "addon", Credentials: &model.Credentials{Namespace: "three", Secret: "login", Format: "csi"}, Chart: &model.Chart{
 			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
 			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Override: "b: 3", Timeout: 5 * time.Minute,
@@ -102,6 +108,21 @@ func TestOverridesThatCannotBe(t *testing.T) {
 			t.Errorf("%s: got %v", name, diags)
 		}
 	}
+}
+
+// takeMark takes the mark of its pack from the pod network, as people do who change it.
+func takeMark(ctx context.Context, proxy string, kubeconfig []byte) error {
+	config, err := kube.RESTConfig(kube.Options{ProxyURL: proxy}, kubeconfig)
+	if err != nil {
+		return err
+	}
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	patch := []byte(`{"metadata": {"labels": {"gantry.io/pack": null}}}`)
+	_, err = clients.AppsV1().DaemonSets("kube-system").Patch(ctx, "net", types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
 }
 
 // TestAccClusterCharts is the life of packs of charts in Terraform: what its plans show, a
@@ -181,6 +202,21 @@ func TestAccClusterCharts(t *testing.T) {
 				Config:           with(),
 				ConfigPlanChecks: showsPlan("uninstall_pack", "app (demo 1.1.0)"),
 				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
+			},
+			{
+				Config:   with(),
+				PlanOnly: true,
+			},
+			{
+				Config: with(),
+				Check: func(s *terraform.State) error {
+					return takeMark(t.Context(), e.ProxyURL(), []byte(s.RootModule().Resources[cluster].Primary.Attributes["kubeconfig"]))
+				},
+				ExpectNonEmptyPlan: true,
+			},
+			{
+				Config:           with(),
+				ConfigPlanChecks: showsPlan("apply_pack", "net (sets back 1 object)"),
 			},
 			{
 				Config:   with(),

@@ -71,20 +71,25 @@ func packsAttribute() schema.MapNestedAttribute {
 			},
 			"vsphere_credentials": credentialsAttribute(),
 			"depends_on":          dependsOnAttribute(),
-			"wait": schema.BoolAttribute{
-				Optional: true,
-				MarkdownDescription: "Whether a release counts as installed only once its objects are ready, as kstatus judges them. " +
-					"Defaults to `true` in the layers `csi` and `addon`, and to `false` in `cni` and `cpi`, which are applied before the workers join.",
-				Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("chart"))},
-			},
+			"wait":                waitAttribute(),
 			"wait_timeout": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "How long an installation or upgrade of the chart waits for its objects, and for each of its hooks, " +
 					"from `1s` to `24h`. Defaults to `10m`.",
 				Validators: []validator.String{nodeschema.Duration{}, stringvalidator.AlsoRequires(sibling("chart"))},
 			},
-			"prune": pruneAttribute(),
+			"prune":           pruneAttribute(),
+			"drift_detection": driftAttribute(),
 		}},
+	}
+}
+
+func waitAttribute() schema.BoolAttribute {
+	return schema.BoolAttribute{
+		Optional: true,
+		MarkdownDescription: "Whether a release counts as installed only once its objects are ready, as kstatus judges them. " +
+			"Defaults to `true` in the layers `csi` and `addon`, and to `false` in `cni` and `cpi`, which are applied before the workers join.",
+		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("chart"))},
 	}
 }
 
@@ -96,6 +101,16 @@ func pruneAttribute() schema.BoolAttribute {
 			"without `gantry.io/prune: enabled`, a namespace, a PersistentVolume or its claim, or a definition of " +
 			"which there are resources. " +
 			"Defaults to `true`. A chart's objects are Helm's.",
+		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("manifests"))},
+	}
+}
+
+func driftAttribute() schema.BoolAttribute {
+	return schema.BoolAttribute{
+		Optional: true,
+		MarkdownDescription: "Whether plans look for objects of `manifests` that are missing, or of which others have changed what the " +
+			"manifests set, and have them set back, once. What others set beside is no change. Defaults to `true`. " +
+			"A chart's objects are not looked at.",
 		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("manifests"))},
 	}
 }

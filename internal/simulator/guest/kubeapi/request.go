@@ -257,6 +257,9 @@ func (r *request) change(next func(old *Object) (*Object, error)) (*Object, erro
 		if n.GetName() != r.name {
 			return apierrors.NewBadRequest("the name of the object does not match the name on the URL")
 		}
+		if problems := immutable(r.kind.Resource(), o, n); r.sub == "" && len(problems) > 0 {
+			return apierrors.NewInvalid(r.kind.GroupKind(), r.name, problems)
+		}
 		n = n.DeepCopy()
 		switch {
 		case r.sub == "status":

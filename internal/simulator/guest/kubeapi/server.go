@@ -195,10 +195,10 @@ func (s *Server) route(r *http.Request, path string, user User) (*request, error
 	return req, nil
 }
 
-func noSuchPath() error {
-	return apierrors.NewGenericServerResponse(http.StatusNotFound, "",
-		schema.GroupResource{}, "", "the server could not find the requested resource", 0, false)
-}
+// errNoSuchPath is answered in plain text, unlike that there is no object of a name.
+var errNoSuchPath = errors.New("404 page not found")
+
+func noSuchPath() error { return errNoSuchPath }
 
 func forbidden(user User, a attributes) error {
 	if a.nonResource != "" {
@@ -236,6 +236,10 @@ func reply(w http.ResponseWriter, code int, doc any) {
 
 // fail responds with a Status.
 func fail(w http.ResponseWriter, err error) {
+	if errors.Is(err, errNoSuchPath) {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		status = apierrors.NewInternalError(err)

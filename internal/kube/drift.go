@@ -1,0 +1,226 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
+)
+
+// kindTime bounds how long the objects of one kind are read, so that one that does not answer, as
+// where what stands behind it is away, does not take the time of others.
+const kindTime = 10 * time.Second
+
+// maxTried bounds for how many objects of a pack the API is asked whether they can be set back.
+const maxTried = 50
+
+// Drift implements model.API.
+func (a *api) Drift(ctx context.Context, m model.PackManifests) ([]model.Drift, error) {
+	c := &comparison{api: a, owner: m.Owner}
+	relearn := sync.OnceFunc(a.mapper.Reset)
+	for _, kind := range byKind(compared(m.Objects)) {
+		if ctx.Err() != nil {
+			c.errs = append(c.errs, fmt.Errorf("not all objects were read in time: %w", ctx.Err()))
+			break
+		}
+		bounded, cancel := context.WithTimeout(ctx, kindTime)
+		err := a.look(bounded, m.Owner, kind, relearn, c.compare)
+		cancel()
+		if err != nil { // a webhook that converts the kind may be away
+			c.errs = append(c.errs, err)
+		}
+	}
+	if c.otherKey {
+		c.errs = append(c.errs, errors.New("the authorities of the cluster are other ones than when they were applied: "+
+			"they are compared from the next apply of their pack on"))
+	}
+	c.tryOut(ctx, m)
+	return c.drift, errors.Join(c.errs...)
+}
+
+// comparison is what is found of the objects of a pack.
+type comparison struct {
+	api      *api
+	owner    model.PackOwner
+	drift    []model.Drift
+	errs     []error
+	otherKey bool
+}
+
+// compare judges an object as it is; nil: it is missing.
+func (c *comparison) compare(o model.PackObject, live *unstructured.Unstructured) {
+	if o.Set.Key != c.api.hashes.id() {
+		c.otherKey = true
+		return
+	}
+	if live != nil && (live.GetDeletionTimestamp() != nil || o.Shared && ofAnother(live, c.owner)) {
+		return // it goes, or is as another pack has it
+	}
+	if d, drifts := c.api.judgeDrift(o, live); drifts {
+		c.drift = append(c.drift, d)
+	}
+}
+
+// judgeDrift says what has become of an object, if it is not as it was applied.
+func (a *api) judgeDrift(o model.PackObject, live *unstructured.Unstructured) (model.Drift, bool) {
+	d := model.Drift{ObjectRef: o.ObjectRef}
+	if live == nil {
+		d.Held = a.heldBefore(o, nil)
+		return d, true
+	}
+	var back, applied []change
+	for _, c := range a.hashes.changes(*o.Set, live) {
+		if c.drifts() {
+			back = append(back, c)
+		}
+		if c.applied && !c.ours && !c.left {
+			applied = append(applied, c)
+		}
+	}
+	switch {
+	case len(back) > 0:
+		d.Fields, d.By = names(back)
+		d.Held = a.heldBefore(o, back)
+	case len(applied) > 0:
+		d.Fields, d.By = names(applied)
+		d.Held = "who has set it applies it server-side, too, and has taken it over by force"
+	default:
+		return model.Drift{}, false
+	}
+	return d, true
+}
+
+// heldBefore is why an object is not set back that has changed in the same way after an apply had
+// set it back; empty: it has not.
+func (a *api) heldBefore(o model.PackObject, changes []change) string {
+	if !slices.Contains(o.SetBack, a.way(changes)) {
+		return ""
+	}
+	return "an apply has set it back before, and it has changed in the same way again"
+}
+
+// way identifies in which fields an object has changed; none: it is missing.
+func (a *api) way(changes []change) string {
+	var paths []string
+	for _, c := range changes {
+		paths = append(paths, c.path.String())
+	}
+	slices.Sort(paths)
+	return a.hashes.text(append([]string{"way"}, paths...)...)
+}
+
+// namedFields bounds how many fields of an object, and how many who have set them, are named.
+const namedFields = 3
+
+// names are the first fields of several, and who has set them. What may be a value is not in it.
+func names(changes []change) (fields, by []string) {
+	for _, c := range changes {
+		field := printable.Line(shown(c.path).String(), maxReason)
+		if len(fields) < namedFields && !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+		for _, name := range c.by {
+			name = printable.Line(name, maxReason)
+			if len(by) < namedFields && !slices.Contains(by, name) {
+				by = append(by, name)
+			}
+		}
+	}
+	return fields, by
+}
+
+// shown is a path up to what may be a value.
+func shown(p fieldpath.Path) fieldpath.Path {
+	for i, element := range p {
+		if element.Value != nil {
+			return p[:i]
+		}
+	}
+	return p
+}
+
+// byKind are objects by kind, version and whether they are read alone.
+func byKind(objects []model.PackObject) [][]model.PackObject {
+	type key struct {
+		kind  schema.GroupVersionKind
+		alone bool
+	}
+	var order []key
+	kinds := map[key][]model.PackObject{}
+	for _, o := range objects {
+		k := key{schema.GroupVersionKind{Group: o.Group, Version: o.Version, Kind: o.Kind}, readAlone(o)}
+		if kinds[k] == nil {
+			order = append(order, k)
+		}
+		kinds[k] = append(kinds[k], o)
+	}
+	var all [][]model.PackObject
+	for _, k := range order {
+		all = append(all, kinds[k])
+	}
+	return all
+}
+
+// readAlone reports whether an object need not have the marks by which others are listed.
+func readAlone(o model.PackObject) bool { return o.TakenOver || o.Shared }
+
+// ofAnother reports whether an object has the marks of another pack of the cluster.
+func ofAnother(have *unstructured.Unstructured, owner model.PackOwner) bool {
+	whose := marked(have)
+	return whose.Cluster == owner.Cluster && whose.Pack != owner.Pack
+}
+
+// tryOut asks the API whether objects can be set back. One of which it says that they cannot
+// stays as it is.
+func (c *comparison) tryOut(ctx context.Context, m model.PackManifests) {
+	if len(c.drift) == 0 || len(m.Manifests) == 0 {
+		return
+	}
+	objects, err := parse(m.Manifests)
+	if err != nil {
+		return // an apply says so
+	}
+	tried := 0
+	for i, d := range c.drift {
+		known := slices.IndexFunc(m.Objects, func(o model.PackObject) bool { return o.ObjectRef == d.ObjectRef })
+		object := lastOf(objects, d.ObjectRef)
+		if d.Held != "" || object == nil || tried == maxTried || ctx.Err() != nil {
+			continue
+		}
+		tried++
+		bounded, cancel := context.WithTimeout(ctx, kindTime)
+		_, held, err := c.api.setBack(bounded, m, m.Objects[known], object.DeepCopy(), true)
+		cancel()
+		if err == nil { // otherwise it is not known, and the apply finds out
+			c.drift[i].Held = held
+		}
+	}
+}
+
+// lastOf is the object of a name as manifests have it last.
+func lastOf(objects []*unstructured.Unstructured, ref model.ObjectRef) *unstructured.Unstructured {
+	for _, object := range slices.Backward(objects) {
+		if ref.Names(written(object)) {
+			return object
+		}
+	}
+	return nil
+}
+
+// refused is why the API does not take an object, in one line; empty: it may take it later.
+func refused(err error) string {
+	if !refusal(err) {
+		return ""
+	}
+	return printable.Line(fmt.Sprintf("the API refuses to set it back: %s", strings.TrimSpace(err.Error())), maxReason)
+}
