@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,6 +16,12 @@ var controllers = []string{
 	"autoscaling.alpha.kubernetes.io/", "batch.kubernetes.io/", "control-plane.alpha.kubernetes.io/", "deployment.kubernetes.io/",
 	"deprecated.daemonset.template.generation", "endpoints.kubernetes.io/", "kubectl.kubernetes.io/", "kubernetes.io/created-by",
 	"pv.kubernetes.io/", "volume.beta.kubernetes.io/", "volume.kubernetes.io/",
+}
+
+// volumes are the fields of volumes and claims that belong to what provides them.
+var volumes = map[string][]string{
+	"PersistentVolume":      {"claimRef", "capacity"},
+	"PersistentVolumeClaim": {"volumeName", "resources"},
 }
 
 // left reports whether a field is left to what runs in the cluster, although manifests often have
@@ -33,9 +40,9 @@ func left(live *unstructured.Unstructured, p fieldpath.Path) bool {
 			return true
 		}
 	case "":
-		// What binds a volume to its claim writes both.
-		if isField(p[0], "spec") && len(p) > 1 && (kind.Kind == "PersistentVolumeClaim" && isField(p[1], "volumeName") ||
-			kind.Kind == "PersistentVolume" && isField(p[1], "claimRef")) {
+		// What binds a volume to its claim writes both, and what enlarges it its size, which
+		// never shrinks.
+		if isField(p[0], "spec") && len(p) > 1 && p[1].FieldName != nil && slices.Contains(volumes[kind.Kind], *p[1].FieldName) {
 			return true
 		}
 	}
@@ -64,7 +71,17 @@ func leftMetadata(p fieldpath.Path) bool {
 
 // placeholder reports whether a value is an empty one that a manifest has for a program to fill in.
 func placeholder(object *unstructured.Unstructured, p fieldpath.Path, v any) bool {
-	return v == "" && keepsData(object) && (isField(p[0], "data") || isField(p[0], "binaryData") || isField(p[0], "stringData"))
+	return isEmpty(v) && keepsData(object) && (isField(p[0], "data") || isField(p[0], "binaryData") || isField(p[0], "stringData"))
+}
+
+// isEmpty reports whether a value is an empty text, or none at all, as YAML has it of nothing.
+func isEmpty(v any) bool { return v == nil || v == "" }
+
+// onlyCopy reports whether a field is of the data of a Secret, and has some: who has put it there,
+// as what rotates a password, may have it nowhere else.
+func onlyCopy(live *unstructured.Unstructured, p fieldpath.Path) bool {
+	kind := live.GroupVersionKind()
+	return kind.Group == "" && kind.Kind == "Secret" && isField(p[0], "data") && !isEmpty(valueAt(live.Object, p))
 }
 
 // keepsData reports whether an object is a Secret or a ConfigMap.
@@ -81,7 +98,7 @@ func hasPlaceholder(object *unstructured.Unstructured) bool {
 	for _, field := range []string{"data", "binaryData", "stringData"} {
 		values, _ := object.Object[field].(map[string]any)
 		for _, v := range values {
-			if v == "" {
+			if isEmpty(v) {
 				return true
 			}
 		}
@@ -100,11 +117,20 @@ func withoutFilled(object, live *unstructured.Unstructured) {
 		}
 		for key, v := range values {
 			p := fieldpath.MakePathOrDie(stored, key)
-			if have, _ := valueAt(live.Object, p).(string); v == "" && have != "" && !owners.ours.Has(p) {
+			if have, _ := valueAt(live.Object, p).(string); isEmpty(v) && have != "" && !owners.ours.Has(p) {
 				delete(values, key)
 			}
 		}
 	}
+}
+
+// scaledBy reports whether a field is how many pods there are to be, and is of a program: most that
+// scale do so by the field itself. People do it by kubectl.
+func scaledBy(p fieldpath.Path, by []string) bool {
+	if len(p) != 2 || !isField(p[0], "spec") || !isField(p[1], "replicas") || len(by) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(by, func(name string) bool { return strings.HasPrefix(name, "kubectl") })
 }
 
 func isField(element fieldpath.PathElement, name string) bool {

@@ -106,6 +106,7 @@ func (k hashKey) changes(set model.SetFields, live *unstructured.Unstructured) [
 			return
 		}
 		c := change{path: slices.Clone(p), ours: owners.ours.Has(p)}
+		c.by, c.applied = owners.of(p)
 		now := valueAt(live.Object, p)
 		switch {
 		case then == noValue:
@@ -116,9 +117,8 @@ func (k hashKey) changes(set model.SetFields, live *unstructured.Unstructured) [
 		case k.same(live, p, then, now):
 			return
 		default:
-			c.left = left(live, p) || owners.leave.Has(p)
+			c.left = left(live, p) || owners.leave.Has(p) || scaledBy(p, c.by)
 		}
-		c.by, c.applied = owners.of(p)
 		all = append(all, c)
 	})
 	return all

@@ -66,6 +66,17 @@ func TestWhatTheAPIMakesOfAnApplyIsNoDrift(t *testing.T) {
 			kind: deployment, applied: `spec: {replicas: 1}`, live: `spec: {replicas: 4}`,
 			taken: `spec: {replicas: 1}`, by: "kube-controller-manager scale",
 		},
+		"a program that scales by itself": {
+			kind: deployment, applied: `spec: {replicas: 2}`, live: `spec: {replicas: 0}`, taken: `spec: {replicas: 2}`, by: "kube-downscaler",
+		},
+		"a volume that has grown": {
+			kind: "v1 PersistentVolume", applied: `spec: {capacity: {storage: 1Gi}}`, live: `spec: {capacity: {storage: 2Gi}}`,
+			taken: `spec: {capacity: {storage: ""}}`, by: "csi-resizer",
+		},
+		"a claim that was enlarged": {
+			kind: "v1 PersistentVolumeClaim", applied: `spec: {resources: {requests: {storage: 1Gi}}}`,
+			live: `spec: {resources: {requests: {storage: 2Gi}}}`, taken: `spec: {resources: {requests: {storage: ""}}}`, by: "kubectl-edit",
+		},
 		"people who scale": {
 			kind: deployment, applied: `spec: {replicas: 1}`, live: `spec: {replicas: 0}`,
 			taken: `spec: {replicas: 1}`, by: "kubectl scale", drift: ".spec.replicas",
