@@ -85,6 +85,8 @@ func (a *api) applyOne(ctx context.Context, m model.PackManifests, object *unstr
 	if !done.TakenOver {
 		mark(object, m.Owner)
 	}
+	done.Manifest = a.hashes.text("manifest", jsonOf(object.Object))
+	keepSetBack(&done, m.Objects)
 	at := a.resource(mapping, done.Namespace)
 	wanted := object
 	if hasPlaceholder(object) {

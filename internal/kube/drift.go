@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,9 +19,6 @@ import (
 // kindTime bounds how long the objects of one kind are read, so that one that does not answer, as
 // where what stands behind it is away, does not take the time of others.
 const kindTime = 10 * time.Second
-
-// maxTried bounds for how many objects of a pack the API is asked whether they can be set back.
-const maxTried = 50
 
 // Drift implements model.API.
 func (a *api) Drift(ctx context.Context, m model.PackManifests) ([]model.Drift, error) {
@@ -75,7 +71,7 @@ func (c *comparison) compare(o model.PackObject, live *unstructured.Unstructured
 func (a *api) judgeDrift(o model.PackObject, live *unstructured.Unstructured) (model.Drift, bool) {
 	d := model.Drift{ObjectRef: o.ObjectRef}
 	if live == nil {
-		d.Held = a.heldBefore(o, nil)
+		d.Held = a.heldBefore(o, []string{way(nil)})
 		return d, true
 	}
 	var back, applied []change
@@ -90,7 +86,10 @@ func (a *api) judgeDrift(o model.PackObject, live *unstructured.Unstructured) (m
 	switch {
 	case len(back) > 0:
 		d.Fields, d.By = names(back)
-		d.Held = a.heldBefore(o, back)
+		d.Held = a.heldBefore(o, ways(back))
+		if slices.ContainsFunc(back, func(c change) bool { return onlyCopy(live, c.path) }) {
+			d.Held = "who has set the data of a Secret may have the only copy in it"
+		}
 	case len(applied) > 0:
 		d.Fields, d.By = names(applied)
 		d.Held = "who has set it applies it server-side, too, and has taken it over by force"
@@ -98,25 +97,6 @@ func (a *api) judgeDrift(o model.PackObject, live *unstructured.Unstructured) (m
 		return model.Drift{}, false
 	}
 	return d, true
-}
-
-// heldBefore is why an object is not set back that has changed in the same way after an apply had
-// set it back; empty: it has not.
-func (a *api) heldBefore(o model.PackObject, changes []change) string {
-	if !slices.Contains(o.SetBack, a.way(changes)) {
-		return ""
-	}
-	return "an apply has set it back before, and it has changed in the same way again"
-}
-
-// way identifies in which fields an object has changed; none: it is missing.
-func (a *api) way(changes []change) string {
-	var paths []string
-	for _, c := range changes {
-		paths = append(paths, c.path.String())
-	}
-	slices.Sort(paths)
-	return a.hashes.text(append([]string{"way"}, paths...)...)
 }
 
 // namedFields bounds how many fields of an object, and how many who have set them, are named.
@@ -180,33 +160,6 @@ func ofAnother(have *unstructured.Unstructured, owner model.PackOwner) bool {
 	return whose.Cluster == owner.Cluster && whose.Pack != owner.Pack
 }
 
-// tryOut asks the API whether objects can be set back. One of which it says that they cannot
-// stays as it is.
-func (c *comparison) tryOut(ctx context.Context, m model.PackManifests) {
-	if len(c.drift) == 0 || len(m.Manifests) == 0 {
-		return
-	}
-	objects, err := parse(m.Manifests)
-	if err != nil {
-		return // an apply says so
-	}
-	tried := 0
-	for i, d := range c.drift {
-		known := slices.IndexFunc(m.Objects, func(o model.PackObject) bool { return o.ObjectRef == d.ObjectRef })
-		object := lastOf(objects, d.ObjectRef)
-		if d.Held != "" || object == nil || tried == maxTried || ctx.Err() != nil {
-			continue
-		}
-		tried++
-		bounded, cancel := context.WithTimeout(ctx, kindTime)
-		_, held, err := c.api.setBack(bounded, m, m.Objects[known], object.DeepCopy(), true)
-		cancel()
-		if err == nil { // otherwise it is not known, and the apply finds out
-			c.drift[i].Held = held
-		}
-	}
-}
-
 // lastOf is the object of a name as manifests have it last.
 func lastOf(objects []*unstructured.Unstructured, ref model.ObjectRef) *unstructured.Unstructured {
 	for _, object := range slices.Backward(objects) {
@@ -215,12 +168,4 @@ func lastOf(objects []*unstructured.Unstructured, ref model.ObjectRef) *unstruct
 		}
 	}
 	return nil
-}
-
-// refused is why the API does not take an object, in one line; empty: it may take it later.
-func refused(err error) string {
-	if !refusal(err) {
-		return ""
-	}
-	return printable.Line(fmt.Sprintf("the API refuses to set it back: %s", strings.TrimSpace(err.Error())), maxReason)
 }

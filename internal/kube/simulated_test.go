@@ -38,6 +38,8 @@ type cluster struct {
 	authorities *pki.Authorities
 	before      atomic.Pointer[func(*http.Request)] // called before each request is served
 	failing     atomic.Bool                         // calls about widgets fail, since their webhook does not answer
+	// instead answers a request in place of the API, and reports whether it has.
+	instead atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -94,6 +96,9 @@ func newUnboundCluster(t *testing.T) *cluster {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if before := c.before.Load(); before != nil {
 			(*before)(r)
+		}
+		if instead := c.instead.Load(); instead != nil && (*instead)(w, r) {
+			return
 		}
 		if c.failing.Load() && strings.Contains(r.URL.Path, "/widgets") {
 			http.Error(w, "conversion webhook failed", http.StatusInternalServerError)

@@ -7,7 +7,8 @@ import (
 )
 
 // SetFields are the fields of an object that an apply has set, as package kube reads them. No
-// value is in it.
+// value is in it, but for the keys of lists and what is in lists that are sets, by which the API
+// names their fields.
 type SetFields struct {
 	Fields string // as the API notes them
 	// Values are hashes of what it has answered to each, by field, and Key identifies the key that
@@ -41,6 +42,9 @@ func (d Drift) String() string {
 	}
 	return fmt.Sprintf("%s (%s)", d.ObjectRef, what)
 }
+
+// Missing reports whether it is not there.
+func (d Drift) Missing() bool { return len(d.Fields) == 0 }
 
 // PackDrift is what a look at the objects of a pack has found.
 type PackDrift struct {

@@ -55,9 +55,10 @@ type PackObject struct {
 	// no apply of it has come to its end, or an older Gantry has applied it.
 	Version string     `json:",omitempty"`
 	Set     *SetFields `json:",omitempty"`
-	// SetBack identify the ways in which it had changed when it was set back, since its manifest
-	// was applied.
-	SetBack []string `json:",omitempty"`
+	// SetBack identify the fields in which it had changed when it was set back, each for itself,
+	// and Manifest its manifest then: with another one it begins anew.
+	SetBack  []string `json:",omitempty"`
+	Manifest string   `json:",omitempty"`
 	// Shared says that another pack has it, too. It is not stored.
 	Shared bool `json:"-"`
 }
