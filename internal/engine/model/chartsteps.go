@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -84,15 +83,19 @@ func noted(pack string, notes []string) string {
 	return fmt.Sprintf("%s (%s)", pack, strings.Join(notes, ", "))
 }
 
-// withoutDrift is the change without how many objects it sets back.
-func (c Change) withoutDrift() Change {
+// covering is what an apply may be that a shown change covers: how many objects of a pack are set
+// back changes all the time. Nothing else is applied where only that was shown.
+func (c Change) covering() Change {
 	pack, rest, found := strings.Cut(c.Target, " (")
 	if c.Action != ActionApplyPack || !found {
 		return c
 	}
-	notes := slices.DeleteFunc(strings.Split(strings.TrimSuffix(rest, ")"), ", "), func(note string) bool {
-		return strings.HasPrefix(note, setsBack)
-	})
+	notes := strings.Split(strings.TrimSuffix(rest, ")"), ", ")
+	for i, note := range notes {
+		if strings.HasPrefix(note, setsBack) {
+			notes[i] = setsBack
+		}
+	}
 	return Change{c.Action, noted(pack, notes)}
 }
 

@@ -158,11 +158,11 @@ func (p *Plan) First() string {
 func (p *Plan) Unseen(shown []Change) []Change {
 	left := map[Change]int{}
 	for _, change := range shown {
-		left[change.withoutDrift()]++
+		left[change.covering()]++
 	}
 	var unseen []Change
 	for _, change := range p.Changes() {
-		covered := change.withoutDrift()
+		covered := change.covering()
 		rest := covered.Action == ActionRemoveLostNode || covered.Action == ActionReleaseAddress
 		if rest && left[covered] == 0 {
 			covered.Action = ActionDeleteNode

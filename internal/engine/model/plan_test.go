@@ -49,8 +49,11 @@ func TestUnseenAreTheStepsThatThePlanDidNotShow(t *testing.T) {
 			now:   []model.Step{model.UpdateVMTags{Cluster: "c"}, model.UpdateVMTags{Cluster: "c"}},
 		},
 		"tags of VMs were not shown": {now: []model.Step{model.UpdateVMTags{Cluster: "c"}}, want: "update_vm_tags c"},
-		"more objects have changed":  {shown: []model.Step{app(0, 0)}, now: []model.Step{app(0, 2)}},
-		"fewer objects have changed": {shown: []model.Step{app(1, 2)}, now: []model.Step{app(1, 0)}},
+		"more objects have changed":  {shown: []model.Step{app(0, 1)}, now: []model.Step{app(0, 2)}},
+		"fewer objects have changed": {shown: []model.Step{app(1, 2)}, now: []model.Step{app(1, 1)}},
+		"the whole pack is applied of which objects were to be set back": {
+			shown: []model.Step{app(0, 1)}, now: []model.Step{app(0, 0)}, want: "apply_pack app",
+		},
 		"other objects leave": {
 			shown: []model.Step{app(1, 2)}, now: []model.Step{app(2, 2)},
 			want: "apply_pack app (prunes 2 objects, sets back 2 objects)",

@@ -33,8 +33,8 @@ func (s *ClusterSpec) ShownRepairs(shown []Change) {
 		case ActionPlaceNodes:
 			s.Placed[change.Target] = true
 		case ActionApplyPack:
-			pack, _, _ := strings.Cut(change.Target, " (")
-			s.SetsBack[pack] = true
+			pack, notes, _ := strings.Cut(change.Target, " (")
+			s.SetsBack[pack] = s.SetsBack[pack] || strings.Contains(notes, setsBack)
 		}
 	}
 	if s.Repair == nil {

@@ -124,7 +124,7 @@ type ClusterSpec struct {
 	// changed, and Placed those whose VM groups; nil: there was no plan. What only became due
 	// since waits for the next one.
 	Spreads, Placed map[string]bool
-	// SetsBack are the packs that a plan has shown to be applied; nil: there was no plan. That
+	// SetsBack are the packs whose objects a plan has shown to be set back; nil: there was no plan. That
 	// objects of others have changed since waits for the next one.
 	SetsBack map[string]bool
 

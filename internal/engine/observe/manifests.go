@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -54,12 +55,7 @@ func compareObjects(
 ) {
 	ctx, cancel := context.WithTimeout(ctx, driftTime)
 	defer cancel()
-	holders := map[model.ObjectRef]int{}
-	for _, inventory := range inventories {
-		for _, o := range inventory.Objects {
-			holders[o.ObjectRef]++
-		}
-	}
+	holders := holdersOf(target, inventories)
 	slots := make(chan struct{}, comparedAtOnce)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -68,9 +64,13 @@ func compareObjects(
 		if inventory == nil || !pack.Applied(facts.Packs[pack.Name]) {
 			continue
 		}
-		objects := slices.Clone(inventory.Objects)
-		for i, o := range objects {
-			objects[i].Shared = holders[o.ObjectRef] > 1
+		var objects []model.PackObject
+		for _, o := range inventory.Objects {
+			of := holders[o.ObjectRef]
+			o.Shared = len(of) > 1
+			if of[len(of)-1] == pack.Name {
+				objects = append(objects, o)
+			}
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -90,6 +90,35 @@ func compareObjects(
 		})
 	}
 	wg.Wait()
+}
+
+// holdersOf are the packs that have an object, in the order in which they are applied. Of several,
+// the last one alone is asked about it: it is as that one has it. Packs that are not compared come
+// first.
+func holdersOf(target model.Target, inventories map[string]*model.Inventory) map[model.ObjectRef][]string {
+	holders := map[model.ObjectRef][]string{}
+	add := func(name string) {
+		if inventories[name] == nil {
+			return
+		}
+		for _, o := range inventories[name].Objects {
+			if !slices.Contains(holders[o.ObjectRef], name) {
+				holders[o.ObjectRef] = append(holders[o.ObjectRef], name)
+			}
+		}
+	}
+	compared := func(name string) bool {
+		return slices.ContainsFunc(target.Packs, func(pack model.Pack) bool { return pack.Name == name })
+	}
+	for _, name := range slices.Sorted(maps.Keys(inventories)) {
+		if !compared(name) {
+			add(name)
+		}
+	}
+	for _, pack := range target.Packs {
+		add(pack.Name)
+	}
+	return holders
 }
 
 func comparePack(ctx context.Context, api model.API, m model.PackManifests) model.PackDrift {

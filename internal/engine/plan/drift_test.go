@@ -32,6 +32,8 @@ func TestPlanSetsBackWhatHasChanged(t *testing.T) {
 	}
 	s.ShownRepairs(nil) // what has changed since a plan waits for the next one
 	wantSteps(t, planned(s, f), "")
+	s.ShownRepairs([]model.Change{{Action: model.ActionApplyPack, Target: "app"}}) // another run has applied it meanwhile
+	wantSteps(t, planned(s, f), "")
 	s.ShownRepairs([]model.Change{{Action: model.ActionApplyPack, Target: "app (prunes 1 object, sets back 2 objects)"}})
 	wantSteps(t, planned(s, f), "apply_pack app (sets back 1 object)")
 	s.SetsBack = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -26,10 +27,12 @@ func (r *Runner) setBack(ctx context.Context, s model.ApplyPack) error {
 		return err
 	}
 	if inventory == nil { // since it was planned
-		return r.applyPack(ctx, s.Pack, s.Position)
+		r.tellUnknown(ctx, s.Pack.Name)
+		return nil
 	}
 	objects, held, err := api.SetBack(bounded, model.PackManifests{
-		Owner: model.PackOwner{Cluster: inventory.Cluster, Pack: s.Pack.Name}, Manifests: s.Pack.Manifests, Objects: inventory.Objects,
+		Owner: model.PackOwner{Cluster: inventory.Cluster, Pack: s.Pack.Name}, Manifests: s.Pack.Manifests,
+		Objects: r.shared(s.Pack.Name, inventory.Objects),
 	}, s.SetsBack)
 	if err != nil {
 		return err
@@ -41,11 +44,33 @@ func (r *Runner) setBack(ctx context.Context, s model.ApplyPack) error {
 			}
 		}
 	}
-	if err := writeInventory(bounded, api, s.Pack.Name, *inventory); err != nil {
+	// Also where the time was not enough for all: what is not noted would be set back again and again.
+	if err := writeInventory(ctx, api, s.Pack.Name, *inventory); err != nil {
 		return err
 	}
 	r.tellHeld(ctx, s.Pack.Name, held)
 	return r.waitAvailable(ctx, api, s.Pack.Await)
+}
+
+// shared are objects of a pack with which of them other packs have, too.
+func (r *Runner) shared(pack string, objects []model.PackObject) []model.PackObject {
+	objects = slices.Clone(objects)
+	for name, theirs := range r.World.Facts.API.Inventories {
+		for at, o := range objects {
+			if name != pack && slices.Contains(theirs, o.ObjectRef) {
+				objects[at].Shared = true
+			}
+		}
+	}
+	return objects
+}
+
+// tellUnknown says that nothing was set back, since the objects of the pack are not known any more.
+func (r *Runner) tellUnknown(ctx context.Context, pack string) {
+	summary := fmt.Sprintf("Objects of the pack %q stay changed", pack)
+	detail := fmt.Sprintf("The Secret kube-system/%s, which has the list of its objects, is gone or damaged since the plan was made. "+
+		"The next plan applies the pack as a whole.", model.InventorySecret(pack))
+	r.tell(ctx, summary, detail)
 }
 
 // tellHeld says which objects have changed and stay so.
@@ -59,6 +84,11 @@ func (r *Runner) tellHeld(ctx context.Context, pack string, held []model.Drift) 
 	}
 	summary := fmt.Sprintf("Objects of the pack %q stay changed", pack)
 	detail := fmt.Sprintf("They were not set back to what its manifests have: %s.", model.Listed(names))
+	r.tell(ctx, summary, detail)
+}
+
+// tell warns about packs, at once and at the end.
+func (r *Runner) tell(ctx context.Context, summary, detail string) {
 	r.warnings.add(model.NewFinding(model.ClusterField(model.FieldPacks), summary, "%s", detail))
 	r.Progress.Note(ctx, model.Change{Action: model.RunApply, Target: r.Spec.Name}, summary+". "+detail)
 }
