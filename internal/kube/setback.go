@@ -31,7 +31,7 @@ func (a *api) SetBack(ctx context.Context, m model.PackManifests, only []model.O
 			rest = append(rest, o)
 		}
 	}
-	pending := append(first, rest...)
+	pending := slices.Concat(first, rest)
 	for {
 		pending = s.tryAll(ctx, pending, written)
 		if len(pending) == 0 {

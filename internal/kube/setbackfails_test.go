@@ -71,7 +71,8 @@ func TestAnErrorOfOneObjectHoldsIt(t *testing.T) {
 			Message: `Internal error occurred: failed calling webhook "guard.example.com": dial tcp: hunter2`,
 		}, "guard.example.com"},
 		"a field is not declared": {metav1.Status{
-			Code: http.StatusInternalServerError, Message: `failed to create typed patch object (hunter2): .data.colour: field not declared in schema`,
+			Code:    http.StatusInternalServerError,
+			Message: `failed to create typed patch object (hunter2): .data.colour: field not declared in schema`,
 		}, "not declared"},
 		"the namespace is gone": {metav1.Status{
 			Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound, Message: `namespaces "default" not found`,
@@ -127,6 +128,21 @@ func TestWebhooksWithoutDryRunsDecideInTheApply(t *testing.T) {
 		t.Errorf("drift %v, %v", drift, err)
 	}
 }
+
+const definition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets, singular: widget, listKind: WidgetList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
 
 const room = `
 apiVersion: v1
@@ -190,7 +206,8 @@ func TestMissingCustomResourcesMayHaveEnded(t *testing.T) {
 	c := newCluster(t)
 	texts := []string{widget, definition}
 	applied := c.own(t, manifests(texts...))
-	if err := c.others(t).Resource(widgets.WithVersion("v1")).Namespace(widgetRef.Namespace).Delete(t.Context(), widgetRef.Name, metav1.DeleteOptions{}); err != nil {
+	of := c.others(t).Resource(widgets.WithVersion("v1")).Namespace(widgetRef.Namespace)
+	if err := of.Delete(t.Context(), widgetRef.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	drift, err := c.look(t, applied, texts...)

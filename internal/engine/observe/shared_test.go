@@ -37,14 +37,16 @@ func TestSharedObjectsAreOfTheLastPack(t *testing.T) {
 		facts.Packs[name] = model.AppliedPack{Inventory: true, Hash: pack.Hash()}
 	}
 	inventories := map[string]*model.Inventory{
-		"one": {Objects: []model.PackObject{room, own}}, "other": {Objects: []model.PackObject{room}}, "zero": {Objects: []model.PackObject{room}},
+		"one": {Objects: []model.PackObject{room, own}}, "other": {Objects: []model.PackObject{room}},
+		"zero": {Objects: []model.PackObject{room}},
 	}
 	api := &asked{all: map[string][]model.PackObject{}}
 	compareObjects(t.Context(), api, target, inventories, facts)
 	shared := room
 	shared.Shared = true
 	same := func(a, b model.PackObject) bool { return a.ObjectRef == b.ObjectRef && a.Shared == b.Shared }
-	if !slices.EqualFunc(api.all["one"], []model.PackObject{own}, same) || !slices.EqualFunc(api.all["other"], []model.PackObject{shared}, same) {
+	if !slices.EqualFunc(api.all["one"], []model.PackObject{own}, same) ||
+		!slices.EqualFunc(api.all["other"], []model.PackObject{shared}, same) {
 		t.Errorf("asked %v", api.all)
 	}
 }
