@@ -144,6 +144,10 @@ func (a *api) prepare(m model.PackManifests, known model.PackObject, object, liv
 		return nil
 	}
 	withoutFilled(object, live)
+	if known.Group == "" && known.Kind == "Secret" {
+		// It is never compared, and would overwrite what is in its place by now.
+		delete(object.Object, "stringData")
+	}
 	for _, c := range a.hashes.changes(*known.Set, live) {
 		switch {
 		case c.drifts():

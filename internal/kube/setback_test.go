@@ -157,6 +157,35 @@ func TestPlaceholdersStayFilled(t *testing.T) {
 	expect("an apply")
 }
 
+const login = `
+apiVersion: v1
+kind: Secret
+metadata: {name: login, annotations: {owner: shop}}
+stringData: {password: changeme}
+`
+
+// TestSettingBackLeavesWhatTheAPIDoesNotReturn has someone take the place of a password that a Secret
+// was made with, and change an annotation: the annotation is set back, and the password stays.
+func TestSettingBackLeavesWhatTheAPIDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	ref := model.ObjectRef{Kind: "Secret", Namespace: "default", Name: "login"}
+	applied := c.own(t, manifests(login))
+	secrets := kubeapi.Secrets.WithVersion("v1")
+	c.edit(t, secrets, ref, func(o *kubeapi.Object) { o.Object["data"] = map[string]any{"password": "cmVhbA=="} })
+	c.edit(t, secrets, ref, annotated("owner", "another"))
+	if _, held := c.setBack(t, applied, ref, login); len(held) > 0 {
+		t.Errorf("held %v", held)
+	}
+	o, err := c.store.Get(kubeapi.Secrets, ref.Namespace, ref.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := o.Object["data"].(map[string]any); data["password"] != "cmVhbA==" || o.GetAnnotations()["owner"] != "shop" {
+		t.Errorf("it has %v and the annotations %v", data, o.GetAnnotations())
+	}
+}
+
 // TestWhatCannotBeSetBackStays has objects be made anew with what never changes: the plan says that the
 // API refuses to set them back, and an apply that was not told so says the same, and is no failure.
 func TestWhatCannotBeSetBackStays(t *testing.T) {

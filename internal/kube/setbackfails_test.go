@@ -66,6 +66,9 @@ func TestAnErrorOfOneObjectHoldsIt(t *testing.T) {
 			Code: http.StatusBadRequest, Reason: metav1.StatusReasonBadRequest,
 			Message: `admission webhook "guard.example.com" denied the request: Invalid value: "hunter2"`,
 		}, "guard.example.com"},
+		"a webhook has a text for a reason": {metav1.Status{
+			Code: http.StatusForbidden, Reason: "hunter2 is not allowed", Message: `admission webhook "guard.example.com" denied the request`,
+		}, "guard.example.com"},
 		"a webhook is away": {metav1.Status{
 			Code: http.StatusInternalServerError, Reason: metav1.StatusReasonInternalError,
 			Message: `Internal error occurred: failed calling webhook "guard.example.com": dial tcp: hunter2`,

@@ -71,9 +71,12 @@ func refusedBy(s metav1.Status) string {
 	return fmt.Sprintf("%s (%s)", why, strings.Join(more, ", "))
 }
 
-// reasonOf is the reason of a status, or its code where it has none.
+// word is a reason as the API itself has it: that of a webhook may be any text.
+var word = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+
+// reasonOf is the reason of a status, or its code where it has none in one word.
 func reasonOf(s metav1.Status) string {
-	if s.Reason == "" {
+	if !word.MatchString(string(s.Reason)) {
 		return fmt.Sprintf("HTTP %d", s.Code)
 	}
 	return string(s.Reason)
