@@ -116,6 +116,10 @@ func (s *settingBack) setBack(
 	}
 	answer, err := at.Apply(ctx, object.GetName(), object, options)
 	if err != nil {
+		if live != nil && !s.dry && !transient(err) && !lacking(err) {
+			a.noteSetBack(&known, ways(back)) // the next plan says so, and does not plan it again
+			s.after = append(s.after, known)
+		}
 		return known, "", failed(ctx, err, "set back the %s", known)
 	}
 	if live != nil && !differ(back, live, answer) {
