@@ -8,15 +8,26 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
-// A cluster whose nodes were built from a version of an item rolls where another version is
-// asked for, and not where the item has another one by now.
-func TestVersionOfAnItemRollsWhereItIsAskedFor(t *testing.T) {
-	t.Parallel()
-	built := model.LibraryItem{Library: "images", Item: "node", Content: model.LibraryContent{ID: "id", Version: "1"}}
+// builtFromItem is a cluster whose nodes were built from a version of the item of these tests.
+func builtFromItem(version string) *model.Facts {
+	built := model.LibraryItem{Library: "images", Item: "node", Content: model.LibraryContent{ID: "id", Version: version}}
 	facts := running(1, 1)
 	for i := range facts.Machines {
 		facts.Machines[i].Marker.Template = built.ImageName()
 	}
+	return facts
+}
+
+// imports reports whether a plan makes an image.
+func imports(p *model.Plan) bool {
+	return slices.ContainsFunc(p.Steps(), func(s model.Step) bool { return s.Change().Action == model.ActionImportImage })
+}
+
+// A cluster whose nodes were built from a version of an item rolls where another version is
+// asked for, and not where the item has another one by now.
+func TestVersionOfAnItemRollsWhereItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	facts := builtFromItem("1")
 	for _, test := range []struct {
 		what, version, content string
 		rolls                  bool
@@ -37,8 +48,7 @@ func TestVersionOfAnItemRollsWhereItIsAskedFor(t *testing.T) {
 			t.Errorf("%s: that names differ is %t", test.what, !test.rolls)
 		}
 		p := plan.Cluster(spec, facts)
-		imports := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { return s.Change().Action == model.ActionImportImage })
-		if p.Empty() == test.rolls || imports != test.rolls {
+		if p.Empty() == test.rolls || imports(p) != test.rolls {
 			t.Errorf("%s: the steps are %v", test.what, p.Changes())
 		}
 	}
@@ -48,11 +58,7 @@ func TestVersionOfAnItemRollsWhereItIsAskedFor(t *testing.T) {
 // new pool gets another version, an item is deployed, and the plan says so.
 func TestDeploymentsThatNewNodesNeedArePlanned(t *testing.T) {
 	t.Parallel()
-	built := model.LibraryItem{Library: "images", Item: "node", Content: model.LibraryContent{ID: "id", Version: "3"}}
-	facts := running(1, 1)
-	for i := range facts.Machines {
-		facts.Machines[i].Marker.Template = built.ImageName()
-	}
+	facts := builtFromItem("3")
 	for _, test := range []struct {
 		what, content, ref string
 		deploys            bool
@@ -69,8 +75,7 @@ func TestDeploymentsThatNewNodesNeedArePlanned(t *testing.T) {
 			Contents: map[string]model.LibraryContent{"": {ID: "id", Version: test.content}},
 		})
 		p := plan.Cluster(&resolved, facts)
-		deploys := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { return s.Change().Action == model.ActionImportImage })
-		if deploys != test.deploys {
+		if imports(p) != test.deploys {
 			t.Errorf("%s: the steps are %v", test.what, p.Changes())
 		}
 	}
