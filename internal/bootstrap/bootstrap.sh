@@ -4,7 +4,8 @@
 # files in /etc/gantry; nothing in this script differs between nodes. A unit runs it
 # at every boot, so it goes on where the loss of power stopped it. Another one runs
 # "bootstrap.sh forget" after the node has joined, and where the machine takes a lease a third
-# one "bootstrap.sh lease" every minute. A load balancer runs "bootstrap.sh balance".
+# one "bootstrap.sh lease" every minute. A load balancer runs "bootstrap.sh balance", and a machine
+# of which an image is made "bootstrap.sh build", and "bootstrap.sh clean" after that.
 set -euo pipefail
 # A test runs the script on a directory of its own; a node never sets this.
 root=${GANTRY_ROOT:-}
@@ -300,14 +301,20 @@ if [[ -f $state/load-balancer.sh ]]; then
 	# shellcheck source=load-balancer.sh
 	. "$state/load-balancer.sh"
 fi
+if [[ -f $state/build.sh ]]; then
+	# shellcheck source=build.sh
+	. "$state/build.sh"
+fi
 
 case ${1:-} in
 init | join) main "$1" ;;
 forget) forget ;;
 lease) watch_lease ;;
 balance) balance ;;
+build) build_image ;;
+clean) clean_image ;;
 *)
-	echo "usage: $0 init|join|forget|lease|balance" >&2
+	echo "usage: $0 init|join|forget|lease|balance|build|clean" >&2
 	exit 2
 	;;
 esac

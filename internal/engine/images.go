@@ -13,8 +13,7 @@ import (
 // checkImages adds to what was found of the names of a spec that an OVA of which a template
 // has to be made is not there, and that an item's licenses are not accepted.
 func (e *Engine) checkImages(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
-	imports := slices.ContainsFunc(p.Steps(), func(s model.Step) bool { _, ok := s.(model.ImportImage); return ok })
-	if !imports {
+	if !slices.ContainsFunc(p.Steps(), makesImage) {
 		return
 	}
 	e.checkLicenses(ctx, spec, w)
@@ -23,7 +22,7 @@ func (e *Engine) checkImages(ctx context.Context, spec *model.ClusterSpec, w *ob
 		return
 	}
 	for _, pool := range append(spec.NodePools(), spec.LoadBalancerPool()) {
-		image := spec.ImageOf(pool)
+		image := spec.ImageOf(pool).Source()
 		if image.OVA == nil || w.Limits.Site.TemplateOf(pool).Ref != "" {
 			continue
 		}
@@ -33,6 +32,15 @@ func (e *Engine) checkImages(ctx context.Context, spec *model.ClusterSpec, w *ob
 				image.Template, err)
 		}
 	}
+}
+
+// makesImage reports whether a step makes an image.
+func makesImage(s model.Step) bool {
+	switch s.(type) {
+	case model.ImportImage, model.BuildImage:
+		return true
+	}
+	return false
 }
 
 // sayVersions warns which version of an item is deployed where none is set: that it has in the

@@ -108,7 +108,7 @@ func TestNameOfAnItemsImageIsTaken(t *testing.T) {
 	w.must(w.sim.RenameVM(image.Template, "gantry-node-1.36.3"))
 	w.cloneByHand("/dc-1/vm/templates/gantry-node-1.36.3", image.Template)
 	_, err = w.engine().Apply(t.Context(), engine.Request{Spec: w.imageSpec(unresolved), Secrets: newSecrets(t)})
-	if err == nil || !strings.Contains(err.Error(), "which Gantry has not imported") {
+	if err == nil || !strings.Contains(err.Error(), "which Gantry has not made") {
 		t.Errorf("the error is %v", err)
 	}
 	w.isImage("/dc-1/vm/templates/" + image.Template) // it is still there

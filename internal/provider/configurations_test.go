@@ -107,7 +107,8 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
   "timeouts": {"create": "1h", "update": "1h", "delete": "1h"},
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
-  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2"}, "kubernetes": {
+  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2", "build": {"scripts": ["true"], "cpu": 4,
+    "memory_gb": 8, "files": {"/etc/a": {"content": "a", "permissions": "0644", "owner": "root:root"}}}}, "kubernetes": {
     "api_server": {"extra_args": {"max-requests-inflight": "800"},
       "audit_policy": "{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: Metadata}]}",
       "oidc": {"issuer_url": "https://login.example.com", "audiences": ["kubernetes"], "username_claim": "sub", "username_prefix": "o:",

@@ -196,7 +196,21 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		SetNetwork: func(ips []netip.Addr, hostname string) {
 			s.fromGuest(vm, generation, func(ctx *vcsim.Context) { setGuest(ctx, vm, ips, hostname, true) })
 		},
+		PowerOff: func() { s.powerOffFromGuest(vm, generation) },
 	}
+}
+
+// powerOffFromGuest powers a machine off as its guest asks, unless it has booted again since.
+func (s *Simulator) powerOffFromGuest(vm *vcsim.VirtualMachine, generation int64) {
+	own := *s.service.Context
+	s.running.Go(func() {
+		s.locked(&own, func(ctx *vcsim.Context) (types.AnyType, fault) {
+			if s.boots[vm.Self] != generation {
+				return nil, nil
+			}
+			return nil, s.powerOff(ctx, vm)
+		})
+	})
 }
 
 // fromGuest runs a change that a guest makes to its own machine, unless that

@@ -27,7 +27,9 @@ type MarkedMachine struct {
 	PoweredOn bool
 	// LoadBalancer is true for the load balancer of a cluster with leases.
 	LoadBalancer bool
-	Holdings     []model.Holding // the addresses that its marker names
+	// Builder is true for a VM of which an image was to be made.
+	Builder  bool
+	Holdings []model.Holding // the addresses that its marker names
 	// Understood is false for a VM of a newer Gantry, which must be left alone.
 	Understood bool
 	// Folder is the inventory path of its VM folder, and OwnFolder reports whether
@@ -56,6 +58,7 @@ func (c *Client) Census(ctx context.Context) (*Census, error) {
 			PoweredOn: poweredOn(m.properties),
 
 			LoadBalancer: m.marker.LoadBalancer(),
+			Builder:      m.marker.Builder(),
 			Holdings:     m.marker.holdings(),
 			Understood:   m.marker.Understood(),
 		}

@@ -234,6 +234,15 @@ func extraConfigOf(req model.CloneRequest, devices *templateDevices) ([]types.Ba
 		&types.OptionValue{Key: "disk.EnableUUID", Value: "TRUE"},
 		&types.OptionValue{Key: imageKey, Value: ""}, // it is the template's
 	}
+	if req.Builds != nil {
+		building := markerOfImage(*req.Builds)
+		building.Importing = true
+		option, err := building.option()
+		if err != nil {
+			return nil, err
+		}
+		options[len(options)-1] = option
+	}
 	// A template that was made from a node has what that reported, and a clone has what its
 	// template has: before its own guest had a word, it would have joined, or have a lease.
 	guestInfo := map[string]string{}

@@ -32,16 +32,26 @@ type imageMarker struct {
 	// Item and Version are what a template is that was made of a library's item.
 	Item    string `json:"item,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Base is, of one that was built, the version of what it was built of.
+	Base string `json:"base,omitempty"`
 }
 
 // markerOfImage is the marker of what is made of an image.
 func markerOfImage(image model.Image) imageMarker {
 	m := imageMarker{Schema: imageSchema, SHA256: image.Digest()}
-	if image.Library != nil {
+	switch {
+	case image.Library != nil:
 		m.Item = image.Library.Content.ID
 		m.Version = image.Library.Content.Version
+	case image.Build != nil:
+		m.Base = image.Build.BaseVersion
 	}
 	return m
+}
+
+// of reports whether the marker is that of an image.
+func (m imageMarker) of(image model.Image) bool {
+	return m.SHA256 == image.Digest() && (image.Build == nil || m.Base == image.Build.BaseVersion)
 }
 
 func (m imageMarker) option() (*types.OptionValue, error) {
@@ -53,14 +63,14 @@ func (m imageMarker) option() (*types.OptionValue, error) {
 }
 
 // imageMarkerOf decodes the marker of an image; false for a VM without one, for one that a
-// newer Gantry has made, and for a node.
+// newer Gantry has made, and for a node. A VM of which an image is made has both markers.
 func imageMarkerOf(p properties) (imageMarker, bool) {
 	var m imageMarker
 	if json.Unmarshal([]byte(p.option(imageKey)), &m) != nil || m.Schema > imageSchema || m.SHA256 == "" {
 		return m, false
 	}
-	_, isNode := markerOf(p)
-	return m, !isNode
+	node, isNode := markerOf(p)
+	return m, !isNode || node.Builder() && m.Importing
 }
 
 // imported are the VMs and templates of an image in a datacenter: those that have its name
@@ -69,7 +79,7 @@ func imageMarkerOf(p properties) (imageMarker, bool) {
 func (inv *inventory) imported(dc *node, image model.Image) []*node {
 	found := inv.all(func(n *node) bool {
 		m, ok := imageMarkerOf(n.properties)
-		return ok && m.SHA256 == image.Digest() && n.within(dc.ref)
+		return ok && m.of(image) && n.within(dc.ref)
 	}, machineTypes...)
 	folder, _, _ := inv.walk(dc, image.Folder)
 	rank := func(n *node) int {
@@ -116,26 +126,32 @@ func (inv *inventory) conflict(dc *node, image model.Image) *node {
 	if holder == nil || inv.uploadedImage(dc, image, holder) {
 		return nil
 	}
-	if m, _ := imageMarkerOf(holder.properties); begunImage(holder) && m.SHA256 == image.Digest() {
+	if m, _ := imageMarkerOf(holder.properties); begunImage(holder) && m.of(image) {
 		return nil
 	}
 	return holder
 }
 
-// importedImage resolves an image that is made of an OVA. One that is not there will be: it
+// importedImage resolves an image that is made of an OVA, or built. One that is not there will be: it
 // leaves its part of the site empty, and no finding unless something is in its way.
 func (r *resolver) importedImage(pool string, image model.Image, field model.Field) {
 	if !r.importFolder(image) {
 		return
 	}
+	base := r.baseOf(image)
+	image = image.OfBase(base.version)
 	found := r.imported(r.dc, image)
+	if base.missing() {
+		found = r.builtOfAny(r.dc, image)
+	}
 	if i := slices.IndexFunc(found, wholeTemplate); i >= 0 {
 		r.chooseTemplate(pool, field, found[i])
 		return
 	}
+	r.chooseBase(image, base, field)
 	if holder := r.conflict(r.dc, image); holder != nil {
 		r.refuse(field, fmt.Sprintf("The name %q of the image is taken", image.Template),
-			"The image is imported as %q, and %q, which Gantry has not imported, has that name. Rename or remove it, or set another image_folder.",
+			"The image is made as %q, and %q, which Gantry has not made, has that name. Rename or remove it, or set another image_folder.",
 			image.Template, holder.path)
 	}
 }
@@ -201,7 +217,9 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 		return nil, c.failed(op, err)
 	}
 	r := &resolver{inventory: inv, dc: dc}
-	image := &model.FoundImage{}
+	base := r.baseOf(q.Image)
+	q.Image = q.Image.OfBase(base.version)
+	image := &model.FoundImage{Image: q.Image, BaseFindings: base.findings}
 	for _, n := range inv.imported(dc, q.Image) {
 		switch {
 		case wholeTemplate(n):
@@ -228,12 +246,20 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 			image.Holder = holder.path
 		}
 	}
+	if len(r.templates) == 0 {
+		r.templates = base.chosen
+	}
 	details, _, err := c.details(ctx, nil, nil, r.templates, 0)
 	if err != nil {
 		return nil, c.failed(op, err)
 	}
 	r.describeTemplates(c, details)
 	image.Template = r.site.Template
+	image.Base = r.site.Base
+	if len(base.chosen) > 0 && image.Template.Ref == "" {
+		image.BaseFindings.Add(r.findings) // they are about the base
+		return image, nil
+	}
 	image.Findings = r.findings
 	return image, nil
 }

@@ -3,11 +3,15 @@ package vsphere
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
+
+// bootKeys are those in which a guest gets what it boots with.
+var bootKeys = []string{"guestinfo.metadata", "guestinfo.metadata.encoding", userdataKey, userdataEncodingKey}
 
 // SealImage implements model.VCenter. It takes two calls.
 func (c *Client) SealImage(ctx context.Context, vm string, image model.Image) (string, error) {
@@ -44,8 +48,12 @@ func (c *Client) SealImage(ctx context.Context, vm string, image model.Image) (s
 		ExtraConfig:       []types.BaseOptionValue{option},
 		VAppConfigRemoved: types.NewBool(true),
 	}
-	if image.Library != nil {
+	switch {
+	case image.Library != nil:
 		strip(&spec, found[0], image)
+	case image.Build != nil:
+		unmake(&spec, found[0])
+		spec.Annotation = fmt.Sprintf("Node image, built by Gantry of %s", image.Build.Base.Template)
 	}
 	return c.reconfigure(ctx, ref, op, spec)
 }
@@ -84,4 +92,21 @@ func unusableDeployment(p properties, item *model.LibraryItem) *Error {
 		return unusable("its guest system is %s, and nodes run Linux", guestWords(id, name))
 	}
 	return nil
+}
+
+// unmake takes from a VM of which an image was made what made it a VM of Gantry's: its marker,
+// the data that it booted with, what its guest has reported, and its network card, whose address
+// is another's by now.
+func unmake(spec *types.VirtualMachineConfigSpec, p properties) {
+	spec.ExtraConfig = append(spec.ExtraConfig, &types.OptionValue{Key: markerKey, Value: ""})
+	gone := map[string]string{}
+	for _, key := range slices.Concat(bootKeys, guestKeys) {
+		gone[key] = ""
+	}
+	spec.ExtraConfig = append(spec.ExtraConfig, guestInfoOptions(gone)...)
+	for _, nic := range devicesOf(p).nics {
+		spec.DeviceChange = append(spec.DeviceChange, &types.VirtualDeviceConfigSpec{
+			Operation: types.VirtualDeviceConfigSpecOperationRemove, Device: nic,
+		})
+	}
 }

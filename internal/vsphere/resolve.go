@@ -32,6 +32,7 @@ type resolver struct {
 type chosenTemplate struct {
 	*node
 	pool  string // empty: the cluster's
+	base  bool   // an image is to be built of it
 	field model.Field
 	model.Template
 }
@@ -162,7 +163,7 @@ func (r *resolver) image(pool string, image model.Image) {
 		field = model.NodePoolField(pool, model.FieldTemplate)
 	}
 	switch {
-	case image.OVA != nil:
+	case image.OVA != nil, image.Build != nil:
 		r.importedImage(pool, image, field)
 		return
 	case image.Library != nil:
@@ -217,6 +218,9 @@ func (r *resolver) chooseTemplate(pool string, field model.Field, template *node
 		pool:     pool,
 		field:    field,
 		Template: model.Template{Ref: template.ref.String(), Path: template.path, IsVM: !isTemplate(template)},
+	}
+	if m, ok := imageMarkerOf(template.properties); ok {
+		chosen.BaseVersion = m.Base
 	}
 	if snapshot, ok := currentSnapshot(template); ok {
 		chosen.Snapshot = snapshot.String()

@@ -43,6 +43,10 @@ func (r *resolver) describeTemplates(c *Client, details map[types.ManagedObjectR
 		if !r.describeTemplate(c, template, details) {
 			continue
 		}
+		if template.base {
+			r.site.Base = template.Template
+			continue
+		}
 		if template.pool == "" {
 			r.site.Template = template.Template
 			continue

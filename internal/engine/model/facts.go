@@ -28,6 +28,8 @@ type Facts struct {
 	// there is none.
 	Machines     []Machine
 	LoadBalancer *Machine `json:",omitempty"`
+	// Builders are VMs of which an image was to be made.
+	Builders []Machine `json:",omitempty"`
 	// VMTagsRead says that of all VMs it is known which of the record's tags they have.
 	VMTagsRead bool `json:",omitzero"`
 	// Unreadable are the names of VMs whose configuration vCenter does not return now, and
@@ -64,7 +66,7 @@ type Facts struct {
 // VMs are all VMs of the cluster that vCenter shows: those of its nodes and its load balancer.
 func (f *Facts) VMs() []Machine {
 	if f.LoadBalancer == nil {
-		return f.Machines
+		return slices.Clone(f.Machines)
 	}
 	return append(slices.Clone(f.Machines), *f.LoadBalancer)
 }

@@ -40,6 +40,7 @@ const (
 	FieldGateway          FieldName = "gateway"
 	FieldKubernetes       FieldName = "kubernetes version"
 	FieldTemplate         FieldName = "template"
+	FieldBuild            FieldName = "build of the image"
 	FieldImageFolder      FieldName = "image folder"
 	FieldPacks            FieldName = "packs"
 	FieldChart            FieldName = "chart"       // of a pack

@@ -17,14 +17,23 @@ type Image struct {
 	Folder string
 	// TemplateRef is what Template means, where Resolved has set it.
 	TemplateRef string
-	// OVA or Library is what the template is made of, once in each datacenter; both nil: it
-	// is there already.
+	// OVA, Library or Build is what the template is made of, once in each datacenter; all nil:
+	// it is there already.
 	OVA     *OVA
 	Library *LibraryItem
+	Build   *Build
 }
 
 // Made reports whether Gantry makes the template.
-func (i Image) Made() bool { return i.OVA != nil || i.Library != nil }
+func (i Image) Made() bool { return i.OVA != nil || i.Library != nil || i.Build != nil }
+
+// Source is what an image is built of; of one that is not built, the image itself.
+func (i Image) Source() Image {
+	if i.Build != nil {
+		return i.Build.Base
+	}
+	return i
+}
 
 // Digest tells what templates are made of apart; empty: it is there already.
 func (i Image) Digest() string {
@@ -33,13 +42,23 @@ func (i Image) Digest() string {
 		return i.OVA.SHA256
 	case i.Library != nil:
 		return i.Library.Digest()
+	case i.Build != nil:
+		return i.Build.digest()
 	}
 	return ""
 }
 
 // Named reports whether a name is that of a template that was made of the same.
 func (i Image) Named(template string) bool {
-	return i.OVA != nil && i.OVA.Named(template) || i.Library != nil && i.Library.Named(template)
+	switch {
+	case i.OVA != nil:
+		return i.OVA.Named(template)
+	case i.Library != nil:
+		return i.Library.Named(template)
+	case i.Build != nil:
+		return i.Build.Named(template)
+	}
+	return false
 }
 
 // Title is how plans call what a template is made of. It is known before it is resolved.
@@ -94,14 +113,16 @@ func (o OVA) ImageName() string {
 	if base == "" {
 		base = "image"
 	}
-	return base[:min(len(base), maxTemplateName-len(o.suffix()))] + o.suffix()
+	suffix := digestSuffix(o.SHA256)
+	return base[:min(len(base), maxTemplateName-len(suffix))] + suffix
 }
 
-func (o OVA) suffix() string { return "-" + o.SHA256[:min(len(o.SHA256), digestInName)] }
+// digestSuffix is what the names of templates that Gantry makes end with.
+func digestSuffix(digest string) string { return "-" + digest[:min(len(digest), digestInName)] }
 
 // Named reports whether a name is that of a template that was made of the OVA, whatever its
 // file was called.
-func (o OVA) Named(template string) bool { return strings.HasSuffix(template, o.suffix()) }
+func (o OVA) Named(template string) bool { return strings.HasSuffix(template, digestSuffix(o.SHA256)) }
 
 // Imported is the image that is made of an OVA.
 func Imported(ova OVA, folder string) Image {
@@ -140,6 +161,12 @@ type FoundImage struct {
 	Begun []string
 	// Holder is the path of what else has the image's name in its folder.
 	Holder string
+	// Image is the one that was asked for, of the version of its base that there is.
+	Image Image
+	// Base is the template that it is built of; without a reference BaseFindings say why there
+	// is none, unless that is another image.
+	Base         Template
+	BaseFindings Findings
 }
 
 // ImportRequest is an image to make.

@@ -84,6 +84,8 @@ const (
 	RoleControlPlane Role = "control-plane"
 	RoleWorker       Role = "worker"
 	RoleLoadBalancer Role = "load-balancer"
+	// RoleBuilder is of a VM of which an image is made.
+	RoleBuilder Role = "image-builder"
 )
 
 // Understood reports whether this Gantry knows all that the marker may mean. A VM
@@ -97,6 +99,8 @@ func (m Marker) Understood() bool {
 		return m.ControlPlane() == (m.NodePool == ControlPlanePool)
 	case RoleLoadBalancer:
 		return m.NodePool == LoadBalancerPool
+	case RoleBuilder:
+		return m.NodePool == BuilderPool
 	default:
 		return false
 	}
@@ -104,6 +108,9 @@ func (m Marker) Understood() bool {
 
 // LoadBalancer reports whether the VM is a load balancer.
 func (m Marker) LoadBalancer() bool { return m.Role == RoleLoadBalancer }
+
+// Builder reports whether the VM is one of which an image is made.
+func (m Marker) Builder() bool { return m.Role == RoleBuilder }
 
 // ControlPlane reports whether the VM is a control-plane node.
 func (m Marker) ControlPlane() bool { return m.Role == RoleControlPlane }

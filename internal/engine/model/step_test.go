@@ -27,6 +27,8 @@ var steps = []struct {
 	{model.CreateIPPool{Name: "pool"}, "create_ip_pool pool"},
 	{model.CreateFolder{Path: "k8s/c"}, "create_folder k8s/c"},
 	{model.ImportImage{Image: model.Image{Template: "node-a"}}, "import_image node-a"},
+	{model.BuildImage{Image: model.Image{Template: "node-a", Build: &model.Build{}}}, "build_image node-a"},
+	{model.DeleteBuilder{Machine: model.Machine{Marker: model.Marker{Node: "node-a"}}}, "delete_builder node-a"},
 	{model.MoveNodes{Path: "k8s/c", VMs: []string{"vm"}}, "move_nodes k8s/c"},
 	{model.CreateLoadBalancer{Name: "c-lb"}, "create_load_balancer c-lb"},
 	{model.ReplaceLoadBalancer{Machine: model.Machine{Marker: model.Marker{Node: "c-lb"}}}, "replace_load_balancer c-lb"},

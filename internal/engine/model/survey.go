@@ -157,6 +157,8 @@ type Holding struct {
 type Site struct {
 	Datacenter string // reference
 	Template   Template
+	// Base is what the image is to be built of, where that is a template and there is no image.
+	Base Template
 	// PoolTemplates are those of the worker pools that have an image of their own.
 	PoolTemplates map[string]Template
 	// Contents are what images from content libraries mean, by worker pool, empty for the
@@ -212,6 +214,8 @@ type Template struct {
 	// UsedGB is what a full clone of the disk takes at first: less than DiskGB where
 	// the disk is thin.
 	UsedGB int64
+	// BaseVersion is, of a template that Gantry has built, that of its base.
+	BaseVersion string
 	// SnapshotDisks is how many disks the snapshot has, which a linked clone gets.
 	SnapshotDisks int
 }

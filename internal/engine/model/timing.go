@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
 
 // Timing is how long the engine waits, and how often it reads.
 type Timing struct {
@@ -11,6 +15,7 @@ type Timing struct {
 	Backoff     time.Duration // the first pause of a retry; it doubles up to MaxTick
 	OffLimit    time.Duration // how long a VM may be off while it boots, as after a host's failure
 	BootTimeout time.Duration // from power-on to joined
+	BuildLimit  time.Duration // for an image to be built
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
 	ReadyWait   time.Duration // from the last step to all nodes Ready
@@ -39,6 +44,7 @@ func DefaultTiming() Timing {
 		Backoff:     500 * time.Millisecond,
 		OffLimit:    3 * time.Minute,
 		BootTimeout: 20 * time.Minute,
+		BuildLimit:  bootstrap.ScriptsEndAfter + 30*time.Minute,
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
 		ReadyWait:   5 * time.Minute,

@@ -20,6 +20,8 @@ type CloneRequest struct {
 	Marker    Marker
 	GuestInfo map[string]string
 	Notes     string
+	// Builds is the image that is made of the VM; nil: none is.
+	Builds *Image
 }
 
 // PrivilegeRequest says whose privileges are asked for, and on what.

@@ -50,12 +50,16 @@ func (o Observer) readNoted(ctx context.Context, w *World, id uuid.UUID, known [
 	return nil
 }
 
-// addMachines takes over the VMs that the inventory shows. The load balancer is no node.
+// addMachines takes over the VMs that the inventory shows. The load balancer is no node, nor is a
+// VM of which an image is made.
 func (w *World) addMachines(machines []model.Machine) {
 	for _, m := range machines {
-		if m.Marker.LoadBalancer() && m.Marker.Understood() {
+		switch {
+		case m.Marker.LoadBalancer() && m.Marker.Understood():
 			w.Facts.LoadBalancer = &m
-		} else {
+		case m.Marker.Builder() && m.Marker.Understood():
+			w.Facts.Builders = append(w.Facts.Builders, m)
+		default:
 			w.Facts.Machines = append(w.Facts.Machines, m)
 		}
 	}

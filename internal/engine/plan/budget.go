@@ -129,6 +129,7 @@ func (c check) usage() map[uuid.UUID]*poolUsage {
 	for _, claim := range c.facts.Claims {
 		u.held[holder{claim.IPPool, claim.Owner}] = true
 	}
+	c.builderAddress(&u)
 	claims := slices.Clone(c.facts.Claims)
 	rebuilds := c.plan.Rebuilds()
 	for _, step := range c.plan.Steps() {

@@ -49,6 +49,9 @@ func strayClaims(v view, pools []nodePoolPlan, removed nodePoolPlan) []model.Ste
 		if c.Owner == model.OwnerRanges {
 			continue // releasedRanges
 		}
+		if builderOf(v.facts, c.Owner) {
+			continue // DeleteBuilder releases it
+		}
 		if !keep[holder{c.IPPool, c.Owner}] && !lost[c.Owner] && !v.mayBePresent(c.Owner) {
 			steps = append(steps, model.ReleaseAddress{Claim: c})
 		}

@@ -26,7 +26,7 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 	}
 
 	left := Left(target, facts)
-	nodes := deletions(target, facts)
+	nodes := append(deletions(target, facts), builderDeletions(target, facts)...)
 	if left == "" {
 		// Nodes that are to go need not be kept apart, nor does a task of a compute cluster wait
 		// for those of VMs. An attempt that fails leaves some without, which the next one deletes.
@@ -56,6 +56,11 @@ func Destroy(target model.Target, facts *model.Facts, limits *model.Limits) *mod
 func destroyRemains(target model.Target, facts *model.Facts) *model.Plan {
 	p := &model.Plan{}
 	var steps []model.Step
+	for _, m := range facts.Builders {
+		if owns(target, facts, m) {
+			steps = append(steps, model.DeleteNode{Machine: m, KeepAddress: true})
+		}
+	}
 	for _, m := range facts.VMs() {
 		if owns(target, facts, m) {
 			steps = append(steps, model.DeleteNode{Machine: m, KeepAddress: true})
@@ -127,7 +132,7 @@ func addressReleases(target model.Target, facts *model.Facts) []model.Step {
 	var endpoint []model.Claim
 	for _, c := range facts.Claims {
 		switch {
-		case holdsUnseen(target, facts, c), c.Owner == model.OwnerRanges:
+		case holdsUnseen(target, facts, c), c.Owner == model.OwnerRanges, builderOf(facts, c.Owner):
 		case c.Endpoint():
 			endpoint = append(endpoint, c)
 		case !slices.ContainsFunc(facts.Machines, func(m model.Machine) bool { return m.Marker.Node == c.Owner }):

@@ -19,6 +19,7 @@ func (c check) documents() model.Findings {
 	var f model.Findings
 	refused := map[model.Field]bool{}
 	f.Add(c.loadBalancerDocument(refused))
+	f.Add(c.builderDocument())
 	for _, ref := range c.placements() {
 		ip := c.limits.IPPools[c.place(ref).IPPoolID]
 		if !ip.Registered && !c.spec.DHCP() {

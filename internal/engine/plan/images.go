@@ -6,10 +6,10 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// withImages adds the import of images to the stages of a plan, before the first VM is cloned
+// withImages adds the making of images to the stages of a plan, before the first VM is cloned
 // from one. Whether the datacenter has an image is not a fact: the step finds it and does
 // nothing. Where VMs of the cluster were built from it, there is no step; should it be gone
-// since, it is imported with the first node that needs it. An item of a library may have
+// since, it is made again with the first node that needs it. An item of a library may have
 // another version by then: of it there is a step where the template is not there, too.
 func withImages(v view, all []model.Stage) []model.Stage {
 	steps := imageSteps(v, &model.Plan{Stages: all})
@@ -31,17 +31,17 @@ func clones(s model.Stage) bool {
 	})
 }
 
-// imageSteps are the imports of the images that a plan clones VMs from.
+// imageSteps make the images that a plan clones VMs from.
 func imageSteps(v view, p *model.Plan) []model.Step {
 	var steps []model.Step
-	imported := map[string]bool{}
+	made := map[string]bool{}
 	add := func(pool model.NodePool) {
 		image := v.spec.ImageOf(pool)
-		if !image.Made() || imported[image.Digest()] || v.builtAnyFrom(image) {
+		if !image.Made() || made[image.Digest()] || v.builtAnyFrom(image) {
 			return
 		}
-		imported[image.Digest()] = true
-		steps = append(steps, model.ImportImage{Image: image})
+		made[image.Digest()] = true
+		steps = append(steps, image.Step()) // which imports what it is built of, where that is an OVA
 	}
 	for _, step := range p.Steps() {
 		switch s := step.(type) {

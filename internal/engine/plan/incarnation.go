@@ -12,7 +12,7 @@ func Gone(target model.Target, facts *model.Facts) bool {
 	if registered(target, facts) || len(facts.Unseen) > 0 {
 		return false
 	}
-	return !slices.ContainsFunc(facts.VMs(), func(m model.Machine) bool { return owns(target, facts, m) })
+	return !slices.ContainsFunc(append(facts.VMs(), facts.Builders...), func(m model.Machine) bool { return owns(target, facts, m) })
 }
 
 // registered reports whether the record of that name is the target's own.
@@ -41,5 +41,5 @@ func shared(target model.Target, facts *model.Facts) bool {
 	case takenOver(target, facts):
 		return true
 	}
-	return slices.ContainsFunc(facts.VMs(), func(m model.Machine) bool { return !owns(target, facts, m) })
+	return slices.ContainsFunc(append(facts.VMs(), facts.Builders...), func(m model.Machine) bool { return !owns(target, facts, m) })
 }

@@ -77,6 +77,7 @@ func cleanupSteps(v view, pools []nodePoolPlan, removed nodePoolPlan, deleted ma
 	return slices.Concat(
 		each(pools[1:], func(x nodePoolPlan) []model.Step { return x.cleanup }),
 		removed.cleanup,
+		builderCleanup(v.facts),
 		strayClaims(v, pools, removed),
 		lostClaims(v, deleted),
 	)

@@ -94,7 +94,7 @@ func changesVM(step model.Step) bool {
 	switch step.(type) {
 	case model.CreateNode, model.DeleteNode, model.MoveNodes, model.PowerOnNode, model.RestartNode,
 		model.CreateLoadBalancer, model.ReplaceLoadBalancer, model.RestartLoadBalancer, model.UpdateBackends, model.DeleteLoadBalancer,
-		model.WipeUserdata, model.UpdateDescription, model.UpdateVMTags:
+		model.BuildImage, model.DeleteBuilder, model.WipeUserdata, model.UpdateDescription, model.UpdateVMTags:
 		return true
 	}
 	return false
@@ -128,10 +128,11 @@ func (c check) folderObject() privilegedObject {
 	}
 }
 
-// importsImage reports whether the plan imports an image that the datacenter does not have.
+// importsImage reports whether the plan imports an image that the datacenter does not have, or
+// what one is built of.
 func (c check) importsImage() bool {
 	return slices.ContainsFunc(c.built(), func(pool model.NodePool) bool {
-		return c.spec.ImageOf(pool).Made() && c.limits.Site.TemplateOf(pool).Ref == ""
+		return c.spec.ImageOf(pool).Source().Made() && c.limits.Site.TemplateOf(pool).Ref == ""
 	})
 }
 
@@ -170,6 +171,12 @@ func (c check) templateObjects() []privilegedObject {
 		objects = append(objects, privilegedObject{
 			ref: template.Ref, name: template.Path, kind: privileges.Template, field: TemplateField(pool),
 			uses: privileges.Case{ClonesVM: template.IsVM},
+		})
+	}
+	if base := c.limits.Site.Base; base.Ref != "" {
+		objects = append(objects, privilegedObject{
+			ref: base.Ref, name: base.Path, kind: privileges.Template, field: model.ClusterField(model.FieldTemplate),
+			uses: privileges.Case{ClonesVM: base.IsVM},
 		})
 	}
 	return objects

@@ -24,7 +24,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.createIPPool(ctx)
 	case model.DeleteIPPool:
 		return r.deleteIPPool(ctx)
-	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage, model.SpreadNodes, model.PlaceNodes, model.DeleteRules:
+	case model.CreateFolder, model.DeleteFolder, model.MoveNodes, model.ImportImage, model.BuildImage, model.DeleteBuilder,
+		model.SpreadNodes, model.PlaceNodes, model.DeleteRules:
 		return r.prepareInventory(ctx, step)
 	case model.SnapshotEtcd:
 		return r.snapshotEtcd(ctx, s)
@@ -95,7 +96,11 @@ func (r *Runner) prepareInventory(ctx context.Context, step model.Step) error {
 	case model.MoveNodes:
 		return r.moveNodes(ctx, s)
 	case model.ImportImage:
-		return r.importImage(ctx, s)
+		return failureOf(r.image(ctx, s.Image))
+	case model.BuildImage:
+		return failureOf(r.image(ctx, s.Image))
+	case model.DeleteBuilder:
+		return r.deleteBuilder(ctx, s)
 	case model.SpreadNodes:
 		return r.settleRules(ctx, s.ComputeCluster)
 	case model.PlaceNodes:

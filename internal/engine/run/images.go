@@ -11,8 +11,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
-// images are the templates that a run has made of OVAs and items of libraries, or found made, by
-// digest.
+// images are the templates that a run has made, or found made, by digest.
 type images struct {
 	mu   sync.Mutex
 	made map[string]func(context.Context) (model.Template, error)
@@ -26,10 +25,11 @@ func (i *images) of(image model.Image, get func(context.Context) (model.Template
 	if i.made == nil {
 		i.made = map[string]func(context.Context) (model.Template, error){}
 	}
-	if i.made[image.Digest()] == nil {
-		i.made[image.Digest()] = once(get)
+	digest := image.Digest()
+	if i.made[digest] == nil {
+		i.made[digest] = once(get)
 	}
-	return i.made[image.Digest()]
+	return i.made[digest]
 }
 
 // template is what the nodes of a pool are cloned from. An image that the datacenter did not
@@ -44,20 +44,23 @@ func (r *Runner) template(ctx context.Context, pool model.NodePool) (model.Templ
 		return r.image(ctx, image)
 	}
 	return r.images.of(image, func(ctx context.Context) (model.Template, error) {
-		return found, r.importOf(image).completeLocked(ctx, found.Ref)
+		return found, r.importOf(image, image.OfBase(found.BaseVersion)).completeLocked(ctx, found.Ref)
 	})(ctx)
 }
 
-// image returns the template of an image that Gantry makes, which it imports where there is none.
+// image returns the template of an image that Gantry makes, which it makes where there is none.
 func (r *Runner) image(ctx context.Context, image model.Image) (model.Template, error) {
 	return r.images.of(image, func(ctx context.Context) (model.Template, error) { return r.ensureImage(ctx, image) })(ctx)
 }
 
-// ensureImage imports an image under its lock, unless it is there: another run that imports
-// it is waited for.
+// ensureImage makes an image under its lock, unless it is there: another run that makes it is
+// waited for.
 func (r *Runner) ensureImage(ctx context.Context, image model.Image) (model.Template, error) {
-	i := r.importOf(image)
+	i := r.importOf(image, image)
 	found, err := i.find(ctx)
+	if err == nil {
+		i = r.importOf(image, found.Image)
+	}
 	if err == nil && found.Template.Ref != "" {
 		err = i.completeLocked(ctx, found.Template.Ref)
 	}
@@ -72,9 +75,9 @@ func (r *Runner) ensureImage(ctx context.Context, image model.Image) (model.Temp
 	return template, err
 }
 
-func (r *Runner) importOf(image model.Image) *imageImport {
-	ref := record.ImageRef(r.World.Limits.Site.Datacenter, image.Digest())
-	return &imageImport{Runner: r, image: image, ref: ref, id: r.Ledger.ID(ref), vc: r.VCenter}
+func (r *Runner) importOf(asked, image model.Image) *imageImport {
+	ref := record.ImageRef(r.World.Limits.Site.Datacenter, image.RecordKey())
+	return &imageImport{Runner: r, asked: asked, image: image, ref: ref, id: r.Ledger.ID(ref), vc: r.VCenter}
 }
 
 // locked does something under the lock of the image.
@@ -148,9 +151,9 @@ func (i *imageImport) lock(ctx context.Context) (*ledger.Lease, error) {
 	err := retry(ctx, i.Timing, func(ctx context.Context) (err error) {
 		lease, err = i.Lease.LockImage(ctx, i.id, func(other *ledger.LockedError) error {
 			if said != other.Holder {
-				i.say(ctx, "waits for another run that imports it: "+other.Words())
+				i.say(ctx, "waits for another run that makes it: "+other.Words())
 			}
-			Waiting(ctx, "another run, which imports the image: "+other.Words())
+			Waiting(ctx, "another run, which makes the image: "+other.Words())
 			said = other.Holder
 			return nil
 		})
@@ -159,10 +162,10 @@ func (i *imageImport) lock(ctx context.Context) (*ledger.Lease, error) {
 	return lease, err
 }
 
-// say reports how an import goes on.
+// say reports how the making of an image goes on.
 func (i *imageImport) say(ctx context.Context, message string) {
 	if i.Config.Progress != nil {
-		i.Config.Progress.Note(ctx, model.ImportImage{Image: i.image}.Change(), message)
+		i.Config.Progress.Note(ctx, i.asked.Step().Change(), message)
 	}
 }
 

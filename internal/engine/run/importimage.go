@@ -26,21 +26,17 @@ const (
 // imageImport is an image that is being made.
 type imageImport struct {
 	*Runner
-	image model.Image
+	asked model.Image
+	image model.Image // the same, of the version of its base that there is
 	ref   record.Ref
 	id    uuid.UUID // of its record
 	check func(context.Context) error
 	vc    model.VCenter // checks both locks
 }
 
-// importImage makes the template of an OVA or of a library's item, unless it is there.
-func (r *Runner) importImage(ctx context.Context, s model.ImportImage) error {
-	return failureOf(r.image(ctx, s.Image))
-}
-
 func (i *imageImport) find(ctx context.Context) (found *model.FoundImage, err error) {
 	err = retry(ctx, i.Timing, func(ctx context.Context) error {
-		found, err = i.vc.FindImage(ctx, model.ImageQuery{Datacenter: i.World.Limits.Site.Datacenter, Image: i.image})
+		found, err = i.vc.FindImage(ctx, model.ImageQuery{Datacenter: i.World.Limits.Site.Datacenter, Image: i.asked})
 		return err
 	})
 	return found, err
@@ -50,6 +46,9 @@ func (i *imageImport) find(ctx context.Context) (found *model.FoundImage, err er
 // whole is deleted first.
 func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 	found, err := i.find(ctx)
+	if err == nil && found.Image.Template != i.image.Template {
+		err = fmt.Errorf("the template that the image %q is built of was changed a moment ago; apply again", i.asked.Template)
+	}
 	if err == nil && found.Template.Ref != "" {
 		err = i.complete(ctx, found.Template.Ref)
 	}
@@ -57,7 +56,7 @@ func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 		return usable(found, err)
 	}
 	if found.Holder != "" {
-		return model.Template{}, fmt.Errorf("%s, which Gantry has not imported, has the name of the image; rename or remove it, or set "+
+		return model.Template{}, fmt.Errorf("%s, which Gantry has not made, has the name of the image; rename or remove it, or set "+
 			"another image_folder", found.Holder)
 	}
 	noted, err := i.register(ctx)
@@ -67,10 +66,10 @@ func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 	vm := found.Uploaded
 	if vm != "" && noted.Template == vm && !noted.Marking {
 		return model.Template{}, fmt.Errorf("the template of the image %q was converted to a VM; convert it back to a template, or delete it, "+
-			"and it is imported again", i.image.Template)
+			"and it is made again", i.image.Template)
 	}
 	if vm == "" {
-		if vm, err = i.uploaded(ctx); err != nil {
+		if vm, err = i.make(ctx, found); err != nil {
 			return model.Template{}, errors.Join(err, i.forget(ctx))
 		}
 	}
@@ -84,11 +83,19 @@ func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 		return made, err
 	}
 	if made.Ref == "" {
-		return made, fmt.Errorf("the image %q was imported and is not there any more", i.image.Template)
+		return made, fmt.Errorf("the image %q was made and is not there any more", i.image.Template)
 	}
 	noted.Template = made.Ref
 	noted.Marking = false
 	return made, i.call(ctx, func(ctx context.Context) error { return i.rewrite(ctx, noted) })
+}
+
+// make makes the VM of the image, of which all is there.
+func (i *imageImport) make(ctx context.Context, found *model.FoundImage) (string, error) {
+	if i.image.Build != nil {
+		return i.build(ctx, found)
+	}
+	return i.uploaded(ctx)
 }
 
 // forget removes the record of an image that could not be imported and of which nothing is
@@ -99,7 +106,7 @@ func (i *imageImport) forget(ctx context.Context) error {
 	if i.check(ctx) != nil {
 		return nil // another run has it
 	}
-	found, err := i.vc.FindImage(ctx, model.ImageQuery{Datacenter: i.World.Limits.Site.Datacenter, Image: i.image})
+	found, err := i.vc.FindImage(ctx, model.ImageQuery{Datacenter: i.World.Limits.Site.Datacenter, Image: i.asked})
 	if err != nil || len(found.Begun) > 0 || found.Uploaded != "" || found.Template.Ref != "" {
 		return nil // see above
 	}

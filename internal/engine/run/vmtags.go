@@ -29,7 +29,7 @@ func (r *Runner) updateVMTags(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	vms := survey.Machines
+	vms := slices.DeleteFunc(survey.Machines, func(m model.Machine) bool { return m.Marker.Builder() })
 	on, err := r.Reader.VMTags(ctx, references(vms))
 	if err != nil {
 		return fmt.Errorf("read the tags of VMs: %w", err)

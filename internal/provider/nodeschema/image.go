@@ -126,8 +126,8 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 	}
 	// What is unknown is neither: a variable may turn out to be null.
 	set := func(name string) bool {
-		v := req.ConfigValue.Attributes()[name]
-		return !v.IsNull() && !v.IsUnknown()
+		v, ok := req.ConfigValue.Attributes()[name]
+		return ok && !v.IsNull() && !v.IsUnknown()
 	}
 	absent := func(name string) bool { return req.ConfigValue.Attributes()[name].IsNull() }
 	refuse := func(name, summary, detail string) {
@@ -140,6 +140,9 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 	case set("content_library") && (set("template") || set("ova_url")):
 		refuse("content_library", "Two images", "The image is either a template that is there, or made of an OVA or of an item of a content "+
 			"library. Remove content_library, or template, ova_url and sha256.")
+	case set("content_library") && set("build"):
+		refuse("build", "Build of an item of a content library", "An image is built of a template or of an OVA. Set template or ova_url in "+
+			"the place of content_library; of what is in a library, that may be a template that was deployed of it. Or remove build.")
 	case set("template") && set("ova_url"):
 		refuse("ova_url", "Two images", "The image is either a template that is there or made of an OVA. Remove template, or ova_url and sha256.")
 	case set("ova_url") && absent("sha256"):

@@ -37,8 +37,11 @@ func describeMachine(m vsphere.MarkedMachine) string {
 		state = "powered on"
 	}
 	what := "Node"
-	if m.LoadBalancer {
+	switch {
+	case m.LoadBalancer:
 		what = "Load balancer"
+	case m.Builder:
+		what = "VM for the image"
 	}
 	detail := fmt.Sprintf("%s %s of cluster %s, of which there is no record. It is %s", what, m.Node, m.Cluster, state)
 	if len(m.Holdings) > 0 {

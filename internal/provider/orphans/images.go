@@ -8,8 +8,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
 
-// unusedImages finds the images that were imported of OVAs and of which no VM of Gantry's was
-// cloned, and those whose import has stopped half way.
+// unusedImages finds the images that Gantry has made and of which no VM of its own was cloned, and
+// those whose making has stopped half way.
 func (w *world) unusedImages() {
 	for id, e := range w.records {
 		if e.Record.Kind != record.KindImage || w.lockedByLiveRun[id] {
@@ -27,15 +27,15 @@ func (w *world) unusedImages() {
 		switch {
 		case body.Template == "" || body.Marking && path == "":
 			w.add(id.String(), kindName(record.KindImage), body.Name,
-				"Its import has begun and not ended, and no run works on it now.",
+				"Its import, or its build, has begun and not ended, and no run works on it now.",
 				"The next apply that uses the image goes on with it. If none does, delete the VM of that name, if there is one, and "+forget+".")
 		case path == "":
 			w.add(id.String(), kindName(record.KindImage), body.Name,
-				"It was imported, and vCenter shows its template no more.",
-				"The next apply that uses the image imports it again. If none does, "+forget+".")
+				"It was made, and vCenter shows its template no more.",
+				"The next apply that uses the image makes it again. If none does, "+forget+".")
 		case !slices.ContainsFunc(w.machines, func(m vsphere.MarkedMachine) bool { return m.Template == body.Template }):
 			w.add(id.String(), kindName(record.KindImage), body.Name,
-				fmt.Sprintf("It was imported as %s, and no VM of Gantry's was cloned from it.", path),
+				fmt.Sprintf("It was made as %s, and no VM of Gantry's was cloned from it.", path),
 				"Keep it for later clusters. If it is not needed, delete the template, and then "+forget+".")
 		}
 	}

@@ -17,6 +17,7 @@ var clusterFields = map[enginemodel.FieldName]path.Path{
 	enginemodel.FieldGateway:          path.Root("cloud_account").AtName("gateway_id"),
 	enginemodel.FieldKubernetes:       path.Root("profile").AtName("kubernetes_version"),
 	enginemodel.FieldTemplate:         path.Root("profile").AtName("image").AtName("template"),
+	enginemodel.FieldBuild:            path.Root("profile").AtName("image").AtName("build"),
 	enginemodel.FieldImageFolder:      path.Root("image_folder"),
 	enginemodel.FieldPacks:            path.Root("profile").AtName("packs"),
 	enginemodel.FieldChart:            path.Root("profile").AtName("packs"),

@@ -74,7 +74,7 @@ func TestAccClusterFromAnOVA(t *testing.T) {
 					statecheck.ExpectKnownValue("data.gantry_orphans.all", tfjsonpath.New("orphans"), knownvalue.ListExact([]knownvalue.Check{
 						knownvalue.ObjectExact(map[string]knownvalue.Check{
 							"kind": knownvalue.StringExact("image"), "name": knownvalue.StringExact(name(digest)),
-							"detail":      knownvalue.StringRegexp(regexp.MustCompile("imported as /dc-1/vm/images/node-1.37.2-.*no VM of Gantry's was cloned")),
+							"detail":      knownvalue.StringRegexp(regexp.MustCompile("made as /dc-1/vm/images/node-1.37.2-.*no VM of Gantry's was cloned")),
 							"remediation": knownvalue.StringRegexp(regexp.MustCompile("Keep it")),
 						}),
 					})),
@@ -135,4 +135,48 @@ func TestAccImageRefusals(t *testing.T) {
 		PlanOnly: true, ExpectNonEmptyPlan: true,
 	}, resource.TestStep{Config: withoutCluster(e)})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
+}
+
+// TestAccClusterFromABuiltImage builds an image with a cluster, and another one that its nodes
+// roll to. The images stay.
+func TestAccClusterFromABuiltImage(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	image := func(script string) string {
+		return fmt.Sprintf(`{
+      template = "gantry-node-1.37.2"
+      build    = { scripts = [%q], files = { "/etc/motd" = { content = "hello" } } }
+    }`, script)
+	}
+	s := shape{controlPlane: 1, workers: 1, extra: "image_folder = \"templates\"\n  deletion_protection = false"}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy: func(*terraform.State) error {
+			left := e.Leftovers()
+			for _, vm := range left.VMs {
+				if !strings.HasPrefix(vm, "/dc-1/vm/templates/gantry-node-1.37.2-") {
+					return fmt.Errorf("left behind is %s", vm)
+				}
+			}
+			if len(left.VMs) != 2 {
+				return fmt.Errorf("left behind are %v", left.VMs)
+			}
+			return nil
+		},
+		Steps: []resource.TestStep{
+			{Config: withoutCluster(e)},
+			{
+				Config:      withImage(e, s, image("exit 3")),
+				ExpectError: regexp.MustCompile(`command 001 of build failed with\s+status 3`),
+			},
+			{
+				Config:            withImage(e, s, image("echo one")),
+				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-1", "prod-general-1")},
+			},
+			{
+				Config:            withImage(e, s, image("echo two")),
+				ConfigStateChecks: []statecheck.StateCheck{isState("Running"), nodeNames("prod-cp-2", "prod-general-2")},
+			},
+		},
+	})
 }

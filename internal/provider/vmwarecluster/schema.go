@@ -182,16 +182,22 @@ func cloudAccountAttribute() schema.SingleNestedAttribute {
 	}
 }
 
+func profileImageAttribute() schema.SingleNestedAttribute {
+	image := nodeschema.Image("Node image, with kubeadm and kubelet of the profile's Kubernetes version. " +
+		"A change rolls the worker pools; control-plane nodes keep their image, and the plan warns of it.")
+	image.Attributes["build"] = kubernetesschema.ImageBuild()
+	return image
+}
+
 func profileAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Required:            true,
 		MarkdownDescription: "What the cluster is made of.",
 		Attributes: map[string]schema.Attribute{
 			"kubernetes_version": nodeschema.KubernetesVersion(),
-			"image": nodeschema.Image("Node image, with kubeadm and kubelet of the profile's Kubernetes version. " +
-				"A change rolls the worker pools; control-plane nodes keep their image, and the plan warns of it."),
-			"kubernetes": kubernetesschema.Kubernetes(),
-			"packs":      packsAttribute(),
+			"image":              profileImageAttribute(),
+			"kubernetes":         kubernetesschema.Kubernetes(),
+			"packs":              packsAttribute(),
 		},
 	}
 }

@@ -20,9 +20,13 @@ import (
 type (
 	profileModel struct {
 		KubernetesVersion string                  `tfsdk:"kubernetes_version"`
-		Image             nodeschema.ImageModel   `tfsdk:"image"`
+		Image             profileImageModel       `tfsdk:"image"`
 		Kubernetes        *kubernetesschema.Model `tfsdk:"kubernetes"`
 		Packs             map[string]packModel    `tfsdk:"packs"`
+	}
+	profileImageModel struct {
+		nodeschema.ImageModel
+		Build *kubernetesschema.BuildModel `tfsdk:"build"`
 	}
 	nodesModel struct {
 		NodeCount   int64             `tfsdk:"node_count"`
@@ -73,6 +77,15 @@ type (
 	}
 )
 
+// toModel returns the image, which may be built of what the attributes of others say.
+func (i profileImageModel) toModel(folder string) enginemodel.Image {
+	image := i.ToModel(folder)
+	if i.Build == nil {
+		return image
+	}
+	return i.Build.ToModel(image, folder)
+}
+
 // Spec implements enginecrud.Model.
 func (m *model) Spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnostics) {
 	ref, diags := m.ref(ctx)
@@ -122,7 +135,7 @@ func (m *model) setProfile(ctx context.Context, spec *enginemodel.ClusterSpec) (
 	var profile profileModel
 	diags := m.Profile.As(ctx, &profile, nodeschema.AllKnown)
 	spec.KubernetesVersion = profile.KubernetesVersion
-	spec.Image = profile.Image.ToModel(m.ImageFolder.ValueString())
+	spec.Image = profile.Image.toModel(m.ImageFolder.ValueString())
 	spec.LoadBalancer.Image.Folder = m.loadBalancerFolder(spec)
 	spec.Settings = profile.Kubernetes.Settings()
 	spec.EncryptionVersion = profile.Kubernetes.EncryptionVersion()

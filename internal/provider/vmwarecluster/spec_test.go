@@ -44,7 +44,8 @@ const full = `{
     "sha256": "5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B5B"},
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
-  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node"}, "kubernetes": {
+  "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node", "build": {"scripts": ["one"], "cpu": 4,
+    "files": {"/etc/b": {"content": "b"}, "/etc/a": {"content": "a", "permissions": "640", "owner": "root:adm"}}}}, "kubernetes": {
     "api_server": {"extra_args": {"v": "2"}, "audit_policy": "{\"rules\": [{\"level\": \"None\"}], \"kind\": \"Policy\"}",
       "oidc": {"issuer_url": "https://i", "audiences": ["a"], "ca_certificate": "PEM", "username_claim": "email", "username_prefix": "",
         "groups_prefix": "g:", "required_claims": {"c": "d"}}},
@@ -125,12 +126,15 @@ func TestSpec(t *testing.T) {
 		Tags:              map[string]string{"team": "shop"},
 		VMTags:            []model.VMTag{{Name: "backup/daily"}, {Name: "tier/gold"}},
 		KubernetesVersion: "1.37.2",
-		Image:             model.Image{Template: "node", Folder: "templates"},
-		Datacenter:        "dc-1",
-		Folder:            "k8s/prod",
-		Allocation:        model.AllocationStatic,
-		PodCIDR:           "192.168.0.0/16",
-		ServiceCIDR:       "10.96.0.0/12",
+		Image: model.Built(model.Build{
+			Base: model.Image{Template: "node", Folder: "templates"}, Scripts: []string{"one"}, CPU: 4, MemoryGB: 4,
+			Files: []bootstrap.File{fileA, fileB},
+		}, "templates"),
+		Datacenter:  "dc-1",
+		Folder:      "k8s/prod",
+		Allocation:  model.AllocationStatic,
+		PodCIDR:     "192.168.0.0/16",
+		ServiceCIDR: "10.96.0.0/12",
 		Registry: bootstrap.Registry{
 			Mirrors:       map[string][]string{"docker.io": {"https://m.example.com"}},
 			CACertificate: "PEM",

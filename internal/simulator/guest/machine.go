@@ -166,6 +166,9 @@ func (g *guest) bootstrap(ctx context.Context) error {
 	if verb == "balance" {
 		return g.balance(ctx, inst)
 	}
+	if verb == buildVerb {
+		return g.build(ctx, inst)
+	}
 	if !same && inst.Has(renewalScript) {
 		return errors.New("the lease changed over the bootstrap: the node has to be replaced")
 	}

@@ -11,7 +11,7 @@ import (
 
 // unit is a service of systemd that runs the bootstrap script.
 type unit struct {
-	verb    string // init, join or balance
+	verb    string // init, join, balance or build
 	enabled bool   // it runs at later boots, too
 }
 
@@ -63,7 +63,7 @@ func startedUnit(inst *cloudinit.Instance) (*unit, error) {
 	if started == nil {
 		return nil, fmt.Errorf("runcmd does not start %s: nothing would bootstrap this node", bootstrapScript)
 	}
-	if started.verb == "balance" {
+	if started.verb == "balance" || started.verb == buildVerb {
 		return started, nil
 	}
 	return started, errors.Join(renewalIsOn(inst, enabled, begun), leaseIsWatched(inst, enabled, begun))
@@ -140,8 +140,11 @@ func checkUnit(inst *cloudinit.Instance, name string, settings map[string]string
 	if len(command) == 0 || command[0] != bootstrapScript {
 		return "", fmt.Errorf("%s does not run %s", name, bootstrapScript)
 	}
+	if len(command) == 2 && command[1] == buildVerb {
+		return buildVerb, errors.Join(checkScript(inst, bootstrapScript), checkCleanUnit(inst))
+	}
 	if len(command) != 2 || (command[1] != "init" && command[1] != "join") {
-		return "", fmt.Errorf("usage: %s init|join", bootstrapScript)
+		return "", fmt.Errorf("usage: %s init|join|build", bootstrapScript)
 	}
 	return command[1], checkScript(inst, bootstrapScript)
 }

@@ -30,6 +30,9 @@ type Options struct {
 	// CommandLimit is how long the users' commands before a join, and those after it, may take,
 	// in real time; two seconds unless set. Real ones have 15 minutes.
 	CommandLimit time.Duration
+	// BuiltDelay is how long a machine of which an image is made runs on once it has reported
+	// that, in real time; a second unless set. Real ones take a minute.
+	BuiltDelay time.Duration
 	// PodDelay is how long static pods take from their start until they are Ready, in real
 	// time. Real ones take ten seconds and more.
 	PodDelay time.Duration
@@ -65,6 +68,9 @@ type VM struct {
 	// called in order, never from within a call into World. The caller of PowerOff
 	// clears what was reported.
 	SetNetwork func(ips []netip.Addr, hostname string)
+	// PowerOff is the guest's own: it powers the VM off. It is never called with a lock; nil:
+	// a guest cannot.
+	PowerOff func()
 }
 
 // State is what an operator would see of a guest.
@@ -98,6 +104,11 @@ const (
 	// Those of a load balancer, before it has backends and once it serves by them.
 	PhaseWaiting Phase = "waiting"
 	PhaseServing Phase = "serving"
+
+	// Those of a machine of which an image is made.
+	PhaseBuilding Phase = "building"
+	PhaseCleaning Phase = "cleaning"
+	PhaseBuilt    Phase = "built"
 )
 
 // World is the guests of one simulated datacenter, their network and their
@@ -130,6 +141,7 @@ func NewWorld(options Options) (*World, error) {
 	options.ProxyListen = cmp.Or(options.ProxyListen, "127.0.0.1:0")
 	options.JoinTimeout = cmp.Or(options.JoinTimeout, time.Minute)
 	options.CommandLimit = cmp.Or(options.CommandLimit, 2*time.Second)
+	options.BuiltDelay = cmp.Or(options.BuiltDelay, time.Second)
 	w := &World{options: options, network: network.New(), guests: map[string]*guest{}}
 	w.leases = network.NewLeases(w.network)
 	proxy, err := network.NewProxy(w.network.Reach, options.ProxyListen, w.leases.Resolve)

@@ -1,0 +1,144 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
+
+// Build is how an image is built of another one: a VM that is cloned from that runs scripts,
+// and is cleaned after that.
+type Build struct {
+	Base    Image // a template, or an OVA
+	Scripts []string
+	Files   []bootstrap.File
+	// CPU and MemoryGB are those of the VM in which it is built.
+	CPU      int32
+	MemoryGB int64
+	// BaseVersion tells a template that the image is built of from another one that had its
+	// name, or has it by now, and from the same one with another snapshot. Image.OfBase sets it.
+	BaseVersion string
+}
+
+// The size of a VM in which an image is built, unless the configuration has another.
+const (
+	DefaultBuildCPU      = 2
+	DefaultBuildMemoryGB = 4
+)
+
+// maxBuiltName leaves room for what Image.OfBase adds: the name is the owner of an address, too, and
+// as long as the name of a node may be.
+const maxBuiltName = 54
+
+// digest identifies what an image is built of, by what is written: the base's name or digest,
+// the scripts and the files. The size of the VM is not in it.
+func (b Build) digest() string {
+	type file struct{ Path, Content, Permissions, Owner string }
+	what := struct {
+		Template, OVA string
+		Scripts       []string
+		Files         []file
+	}{Template: b.Base.Template, OVA: b.Base.Digest(), Scripts: b.Scripts}
+	if what.OVA != "" {
+		what.Template = "" // from another place the same OVA is the same image
+	}
+	for _, f := range b.Files {
+		what.Files = append(what.Files, file(f))
+	}
+	text, err := json.Marshal(what)
+	if err != nil {
+		panic(err) // it holds nothing but strings
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Built is the image that is built as b says.
+func Built(b Build, folder string) Image {
+	base := path.Base(b.Base.Template)
+	if b.Base.OVA != nil {
+		base = strings.TrimSuffix(base, digestSuffix(b.Base.Digest()))
+	}
+	base = strings.Trim(foreignToNames.ReplaceAllString(base, "-"), "-.")
+	suffix := digestSuffix(b.digest())
+	if base == "" {
+		base = "image"
+	}
+	return Image{Template: base[:min(len(base), maxBuiltName-len(suffix))] + suffix, Folder: folder, Build: &b}
+}
+
+// Named reports whether a name is that of a template that was built as b says, of whichever
+// version of its base.
+func (b Build) Named(template string) bool {
+	return strings.HasSuffix(template, digestSuffix(b.digest()))
+}
+
+// OfBase is the built image of one version of the template that it is built of. The names of
+// images of different versions differ; their digests do not, so that nodes are not replaced
+// because a user has changed a template.
+func (i Image) OfBase(version string) Image {
+	if i.Build == nil || version == "" {
+		return i
+	}
+	build := *i.Build
+	build.BaseVersion = version
+	i.Build = &build
+	i.Template += "-" + version
+	return i
+}
+
+// RecordKey tells the record of an image from those of others in its datacenter.
+func (i Image) RecordKey() string {
+	if i.Build == nil || i.Build.BaseVersion == "" {
+		return i.Digest()
+	}
+	sum := sha256.Sum256([]byte(i.Digest() + "/" + i.Build.BaseVersion))
+	return hex.EncodeToString(sum[:])
+}
+
+// BuilderPool is the node pool in the marker of a VM in which an image is built. No worker pool
+// has it: it is no name that one may have.
+const BuilderPool = "image builder"
+
+// BuilderHostName is what such a VM calls itself.
+const BuilderHostName = "image-builder"
+
+// Actions on built images.
+const (
+	ActionBuildImage    Action = "build_image"    // target: the image
+	ActionDeleteBuilder Action = "delete_builder" // target: the VM
+)
+
+// BuildImage builds an image, unless the datacenter has it.
+type BuildImage struct{ Image Image }
+
+// Change implements Step.
+func (s BuildImage) Change() Change { return Change{ActionBuildImage, s.Image.Template} }
+
+// Step is the one that makes the image.
+func (i Image) Step() Step {
+	if i.Build != nil {
+		return BuildImage{Image: i}
+	}
+	return ImportImage{Image: i}
+}
+
+// DeleteBuilder deletes a VM in which a run that was interrupted has built an image, and gives
+// its address back.
+type DeleteBuilder struct{ Machine Machine }
+
+// Change implements Step.
+func (s DeleteBuilder) Change() Change { return Change{ActionDeleteBuilder, s.Machine.Marker.Node} }
+
+// String keeps scripts, which may hold secrets, out of logs and errors.
+func (b Build) String() string {
+	return fmt.Sprintf("%d scripts and %d files on %s", len(b.Scripts), len(b.Files), b.Base.Template)
+}
+
+// GoString keeps them out of %#v.
+func (b Build) GoString() string { return b.String() }

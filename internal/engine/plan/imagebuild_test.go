@@ -1,0 +1,124 @@
+package plan_test
+
+import (
+	"encoding/base64"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+)
+
+// building is a cluster whose image has to be built, and what there is of it.
+func building(addresses int) (*model.ClusterSpec, *model.Limits) {
+	s := small(1, 1)
+	s.Image = model.Built(model.Build{Base: model.Image{Template: "node"}, Scripts: []string{"true"}, CPU: 2, MemoryGB: 4}, "")
+	l := limitsFor(s, addresses)
+	l.Site.Base = l.Site.Template
+	l.Site.Template = model.Template{}
+	return s, l
+}
+
+func TestBudgetHasTheAddressOfAnImageThatIsBuilt(t *testing.T) {
+	t.Parallel()
+	s, l := building(5)
+	p := checked(s, &model.Facts{}, l)
+	want := "6 are needed: 1 for building the image, 1 for the VIP, 1 for the extra, 1 for the control plane, 1 for worker pool w, " +
+		"1 for rolling workers (expand_first)."
+	if len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Detail, want) {
+		t.Errorf("got %v", p.Problems)
+	}
+	s, l = building(6)
+	if p := checked(s, &model.Facts{}, l); len(p.Problems) > 0 {
+		t.Errorf("with one more: %v", p.Problems)
+	}
+	// One that is there takes none.
+	s, l = building(5)
+	l.Site.Template = l.Site.Base
+	if p := checked(s, &model.Facts{}, l); len(p.Problems) > 0 {
+		t.Errorf("with the image: %v", p.Problems)
+	}
+}
+
+func TestBuildThatDoesNotFitIsRefused(t *testing.T) {
+	t.Parallel()
+	content := make([]byte, 60<<10)
+	random := rand.NewChaCha8([32]byte{})
+	_, _ = random.Read(content)
+	s, l := building(1000)
+	s.Image.Build.Files = []bootstrap.File{
+		{Path: "/etc/large", Content: base64.StdEncoding.EncodeToString(content), Permissions: "0644", Owner: "root:root"},
+	}
+	p := checked(s, &model.Facts{}, l)
+	if len(p.Problems) != 1 || p.Problems[0].Fields[0] != model.ClusterField(model.FieldBuild) ||
+		!strings.Contains(p.Problems[0].Detail, "at most 65536") {
+		t.Errorf("got %v", p.Problems)
+	}
+}
+
+// left is the VM of a killed run in which an image was built.
+func left(f *model.Facts) {
+	f.Builders = append(f.Builders, model.Machine{Ref: "vm-left", Path: "/dc/vm/left", Marker: model.Marker{
+		SchemaVersion: model.MarkerSchema, Cluster: clusterID, Node: "image-1", Role: model.RoleBuilder, NodePool: model.BuilderPool,
+		Address: netip.PrefixFrom(claim(f, poolID, "image-1"), 16), IPPool: poolID,
+	}})
+}
+
+// Its step gives its address back, and it counts as no node.
+func TestWhatABuildHasLeftIsDeleted(t *testing.T) {
+	t.Parallel()
+	f := running(1, 1)
+	left(f)
+	wantSteps(t, planned(small(1, 1), f), "delete_builder image-1")
+	target := small(1, 1).Target()
+	got := names(plan.Destroy(target, f, &model.Limits{}))
+	if !strings.Contains(got, "delete_builder image-1") || strings.Contains(got, "release_address image-1") {
+		t.Errorf("the destruction is %s", got)
+	}
+	// An address without a VM is given back.
+	f.Builders = nil
+	wantSteps(t, planned(small(1, 1), f), "release_address image-1")
+}
+
+// A claim of an image is of what is written; from another place the same OVA is the same image.
+func TestDigestOfABuiltImage(t *testing.T) {
+	t.Parallel()
+	build := func(change func(*model.Build)) string {
+		b := model.Build{Base: model.Image{Template: "node"}, Scripts: []string{"one", "two"}, CPU: 2,
+			Files: []bootstrap.File{{Path: "/etc/a", Content: "a", Permissions: "0644", Owner: "root:root"}}}
+		change(&b)
+		return model.Built(b, "images").Digest()
+	}
+	same := build(func(*model.Build) {})
+	for name, change := range map[string]func(*model.Build){
+		"script":  func(b *model.Build) { b.Scripts[1] = "three" },
+		"order":   func(b *model.Build) { b.Scripts = []string{"two", "one"} },
+		"joined":  func(b *model.Build) { b.Scripts = []string{"onetwo"} },
+		"content": func(b *model.Build) { b.Files[0].Content = "b" },
+		"mode":    func(b *model.Build) { b.Files[0].Permissions = "0600" },
+		"base":    func(b *model.Build) { b.Base.Template = "other" },
+		"OVA": func(b *model.Build) {
+			b.Base = model.Imported(model.OVA{URL: "a", SHA256: strings.Repeat("a", 64)}, "")
+		},
+	} {
+		if build(change) == same {
+			t.Errorf("%s makes no other image", name)
+		}
+	}
+	if build(func(b *model.Build) { b.CPU = 8 }) != same {
+		t.Error("the size of the VM makes another image")
+	}
+	imported := func(url string) model.Build {
+		return model.Build{Base: model.Imported(model.OVA{URL: url, SHA256: strings.Repeat("a", 64)}, "")}
+	}
+	if model.Built(imported("a.ova"), "").Digest() != model.Built(imported("b.ova"), "").Digest() {
+		t.Error("the place of an OVA makes another image")
+	}
+	image := model.Built(imported("https://f.example.com/"+strings.Repeat("long", 40)+".ova"), "").OfBase("12345678")
+	if len(image.Template) > 63 {
+		t.Errorf("the name %s is too long", image.Template)
+	}
+}
