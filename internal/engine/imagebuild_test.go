@@ -216,11 +216,17 @@ func TestBuilderOfAKilledRunIsDeletedWhenTheImageChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	w.killedBuilding(builtImage("sleep infinity"))
+	// A copy that somebody has made of it, with all that its configuration says, is theirs.
+	copied := "/dc-1/vm/images/gantry/of-mine"
+	w.cloneByHand(w.imported()[0], "of-mine")
 	other := builtImage("echo another")
 	_, _, out := w.applied(w.imageSpec(other))
-	made := w.imported()
+	made := slices.DeleteFunc(w.imported(), func(path string) bool { return path == copied })
 	if len(made) != 1 || !strings.Contains(made[0], other.Template) {
 		t.Errorf("made are %v", made)
+	}
+	if len(w.imported()) != 2 {
+		t.Errorf("the copy is gone: %v", w.imported())
 	}
 	if n := w.claims(); n != 4 || len(out.Status.Nodes) != 2 { // VIP, extra and two nodes
 		t.Errorf("%d addresses are claimed, and the nodes are %v", n, out.Status.Nodes)
@@ -256,11 +262,19 @@ func TestAnotherBuildRolls(t *testing.T) {
 	if !slices.Contains(steps, "build_image "+spec.Image.Template) || !slices.Contains(steps, "create_node prod-general-2") {
 		t.Errorf("the steps are %v", steps)
 	}
-	// The size of its VM is not in it.
+	// The size of its VM is not in it, nor is how its template is spelled, or called.
 	spec.Image = builtImage("echo one")
 	spec.Image.Build.CPU = 8
+	spec.Image.Build.Base.Template = "templates/gantry-node-1.37.2"
 	if p := w.plan(spec, secrets); !p.Empty() {
 		t.Errorf("the steps are %v", actions(p))
+	}
+	w.must(w.sim.RenameVM("gantry-node-1.37.2", "ubuntu"))
+	build := *spec.Image.Build
+	build.Base.Template = "ubuntu"
+	spec.Image = model.Built(build, spec.Image.Folder)
+	if p := w.plan(spec, secrets); !p.Empty() {
+		t.Errorf("with another name of the template the steps are %v", actions(p))
 	}
 }
 

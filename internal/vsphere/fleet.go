@@ -102,7 +102,8 @@ func (f *fleet) report(addr netip.Addr, n *node, first map[netip.Addr]*node) {
 
 // withoutCopies removes the VMs that are copies of one in the list, as a backup
 // product makes them: they are not Gantry's. A copy without its original is the
-// machine, since vCenter gives a restored VM a new instance UUID.
+// machine, since vCenter gives a restored VM a new instance UUID; of a VM in which an image was
+// built it is nothing, as that has become a template.
 func withoutCopies(all []marked) []marked {
 	originals := map[string]bool{}
 	for _, m := range all {
@@ -111,8 +112,7 @@ func withoutCopies(all []marked) []marked {
 		}
 	}
 	return slices.DeleteFunc(all, func(m marked) bool {
-		instance := m.marker.Instance
-		return instance != "" && instance != instanceUUID(m.properties) && originals[instance]
+		return m.marker.copied(m.properties) && (originals[m.marker.Instance] || m.marker.Builder())
 	})
 }
 

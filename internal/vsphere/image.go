@@ -32,8 +32,9 @@ type imageMarker struct {
 	// Item and Version are what a template is that was made of a library's item.
 	Item    string `json:"item,omitempty"`
 	Version string `json:"version,omitempty"`
-	// Base is, of one that was built, the version of what it was built of.
+	// Base is, of one that was built, the version of what it was built of, and Of its path then.
 	Base string `json:"base,omitempty"`
+	Of   string `json:"of,omitempty"`
 }
 
 // markerOfImage is the marker of what is made of an image.
@@ -45,6 +46,7 @@ func markerOfImage(image model.Image) imageMarker {
 		m.Version = image.Library.Content.Version
 	case image.Build != nil:
 		m.Base = image.Build.BaseVersion
+		m.Of = image.Build.BasePath
 	}
 	return m
 }
@@ -63,14 +65,15 @@ func (m imageMarker) option() (*types.OptionValue, error) {
 }
 
 // imageMarkerOf decodes the marker of an image; false for a VM without one, for one that a
-// newer Gantry has made, and for a node. A VM of which an image is made has both markers.
+// newer Gantry has made, and for a node. A VM of which an image is made has both markers, and so has
+// a copy that somebody has made of it, which is theirs.
 func imageMarkerOf(p properties) (imageMarker, bool) {
 	var m imageMarker
 	if json.Unmarshal([]byte(p.option(imageKey)), &m) != nil || m.Schema > imageSchema || m.SHA256 == "" {
 		return m, false
 	}
 	node, isNode := markerOf(p)
-	return m, !isNode || node.Builder() && m.Importing
+	return m, !isNode || node.Builder() && m.Importing && !node.copied(p)
 }
 
 // imported are the VMs and templates of an image in a datacenter: those that have its name
@@ -139,7 +142,10 @@ func (r *resolver) importedImage(pool string, image model.Image, field model.Fie
 		return
 	}
 	base := r.baseOf(image)
-	image = image.OfBase(base.version)
+	if image.Build != nil {
+		r.site.BaseRef = base.ref
+	}
+	image = image.OfBase(base.version, base.path)
 	found := r.imported(r.dc, image)
 	if base.missing() {
 		found = r.builtOfAny(r.dc, image)
@@ -218,7 +224,7 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 	}
 	r := &resolver{inventory: inv, dc: dc}
 	base := r.baseOf(q.Image)
-	q.Image = q.Image.OfBase(base.version)
+	q.Image = q.Image.OfBase(base.version, base.path)
 	image := &model.FoundImage{Image: q.Image, BaseFindings: base.findings}
 	for _, n := range inv.imported(dc, q.Image) {
 		switch {

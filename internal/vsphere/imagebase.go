@@ -6,12 +6,15 @@ import (
 	"fmt"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
 )
 
 // imageBase is the template that an image is built of; of one that is built of an OVA, or is not
 // built, it is empty.
 type imageBase struct {
 	chosen   []*chosenTemplate // one, or none
+	ref      string
+	path     string
 	version  string
 	findings model.Findings
 }
@@ -29,6 +32,8 @@ func (r *resolver) baseOf(image model.Image) imageBase {
 	b := imageBase{chosen: search.templates, findings: search.findings}
 	if len(b.chosen) > 0 {
 		b.chosen[0].base = true
+		b.ref = b.chosen[0].ref.String()
+		b.path = b.chosen[0].path
 		b.version = baseVersion(b.chosen[0].node)
 	}
 	return b
@@ -46,11 +51,12 @@ func baseVersion(n *node) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// builtOfAny are the VMs and templates of a built image, of whichever version of its base.
+// builtOfAny are the VMs and templates of a built image, of whichever version of its base: of a
+// template that had its name.
 func (inv *inventory) builtOfAny(dc *node, image model.Image) []*node {
 	return inv.all(func(n *node) bool {
 		m, ok := imageMarkerOf(n.properties)
-		return ok && m.SHA256 == image.Digest() && n.within(dc.ref)
+		return ok && m.SHA256 == image.Digest() && inventoryname.MayMatch(m.Of, image.Build.Base.Template) && n.within(dc.ref)
 	}, machineTypes...)
 }
 

@@ -24,6 +24,9 @@ type marker struct {
 	Disks []int32 `json:"disks,omitempty"`
 }
 
+// copied reports whether a VM with the marker is not the one that was given it.
+func (m marker) copied(p properties) bool { return m.Instance != "" && m.Instance != instanceUUID(p) }
+
 func (m marker) encode() (string, error) {
 	raw, err := json.Marshal(m)
 	if err != nil {

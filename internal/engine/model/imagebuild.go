@@ -21,8 +21,9 @@ type Build struct {
 	CPU      int32
 	MemoryGB int64
 	// BaseVersion tells a template that the image is built of from another one that had its
-	// name, or has it by now, and from the same one with another snapshot. Image.OfBase sets it.
-	BaseVersion string
+	// name, or has it by now, and from the same one with another snapshot. BasePath is its
+	// inventory path. Image.OfBase sets both.
+	BaseVersion, BasePath string
 }
 
 // The size of a VM in which an image is built, unless the configuration has another.
@@ -35,18 +36,17 @@ const (
 // as long as the name of a node may be.
 const maxBuiltName = 54
 
-// digest identifies what an image is built of, by what is written: the base's name or digest,
-// the scripts and the files. The size of the VM is not in it.
+// digest identifies what is done to a base: the scripts and the files, and what an OVA holds. The
+// size of the VM is not in it, nor is the name of a template, which is spelled in several ways and
+// may be renamed: BaseVersion tells images of several templates apart, and the markers of nodes
+// have theirs. What is added has to be left out of it where it is not set.
 func (b Build) digest() string {
 	type file struct{ Path, Content, Permissions, Owner string }
 	what := struct {
-		Template, OVA string
-		Scripts       []string
-		Files         []file
-	}{Template: b.Base.Template, OVA: b.Base.Digest(), Scripts: b.Scripts}
-	if what.OVA != "" {
-		what.Template = "" // from another place the same OVA is the same image
-	}
+		OVA     string `json:",omitempty"`
+		Scripts []string
+		Files   []file
+	}{OVA: b.Base.Digest(), Scripts: b.Scripts}
 	for _, f := range b.Files {
 		what.Files = append(what.Files, file(f))
 	}
@@ -78,17 +78,29 @@ func (b Build) Named(template string) bool {
 	return strings.HasSuffix(template, digestSuffix(b.digest()))
 }
 
-// OfBase is the built image of one version of the template that it is built of. The names of
-// images of different versions differ; their digests do not, so that nodes are not replaced
-// because a user has changed a template.
-func (i Image) OfBase(version string) Image {
+// OfBase is the built image of one version of the template of a path. The names of images of
+// different versions differ; their digests do not, so that nodes are not replaced because a user
+// has changed a template.
+func (i Image) OfBase(version, path string) Image {
 	if i.Build == nil || version == "" {
 		return i
 	}
 	build := *i.Build
 	build.BaseVersion = version
+	build.BasePath = path
 	i.Build = &build
 	i.Template += "-" + version
+	return i
+}
+
+// resolvedBase is the image with what the name of its base means.
+func (i Image) resolvedBase(ref string) Image {
+	if i.Build == nil {
+		return i
+	}
+	build := *i.Build
+	build.Base.TemplateRef = ref
+	i.Build = &build
 	return i
 }
 

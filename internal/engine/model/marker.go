@@ -48,6 +48,9 @@ type Marker struct {
 	// an object that was renamed is still the same. Markers of before have none.
 	TemplateRef string     `json:"template_ref,omitempty"`
 	References  References `json:"references,omitzero"`
+	// Base and BaseRef are the same of what the template was built of, by Gantry.
+	Base    string `json:"base,omitempty"`
+	BaseRef string `json:"base_ref,omitempty"`
 
 	CPU      int32 `json:"cpu"`
 	MemoryGB int64 `json:"memory_gb"`

@@ -31,7 +31,7 @@ func (p ResolvedPlacement) References() References {
 // found: by them, an object that was renamed is still the same.
 func (s ClusterSpec) Resolved(site Site) ClusterSpec {
 	s.FolderRef = site.Folder.Ref
-	s.Image = s.Image.resolved(site.Template, site.Contents[""])
+	s.Image = s.Image.resolved(site.Template, site.Contents[""]).resolvedBase(site.BaseRef)
 	s.ControlPlane = s.ControlPlane.resolved(site)
 	s.LoadBalancer.Image = s.LoadBalancer.Image.resolved(site.PoolTemplates[LoadBalancerPool], site.Contents[LoadBalancerPool])
 	s.Workers = slices.Clone(s.Workers)

@@ -159,6 +159,8 @@ type Site struct {
 	Template   Template
 	// Base is what the image is to be built of, where that is a template and there is no image.
 	Base Template
+	// BaseRef is the template that the image is built of, or was, where there is one of its name.
+	BaseRef string
 	// PoolTemplates are those of the worker pools that have an image of their own.
 	PoolTemplates map[string]Template
 	// Contents are what images from content libraries mean, by worker pool, empty for the

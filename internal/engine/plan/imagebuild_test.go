@@ -99,7 +99,6 @@ func TestDigestOfABuiltImage(t *testing.T) {
 		"joined":  func(b *model.Build) { b.Scripts = []string{"onetwo"} },
 		"content": func(b *model.Build) { b.Files[0].Content = "b" },
 		"mode":    func(b *model.Build) { b.Files[0].Permissions = "0600" },
-		"base":    func(b *model.Build) { b.Base.Template = "other" },
 		"OVA": func(b *model.Build) {
 			b.Base = model.Imported(model.OVA{URL: "a", SHA256: strings.Repeat("a", 64)}, "")
 		},
@@ -108,8 +107,13 @@ func TestDigestOfABuiltImage(t *testing.T) {
 			t.Errorf("%s makes no other image", name)
 		}
 	}
-	if build(func(b *model.Build) { b.CPU = 8 }) != same {
-		t.Error("the size of the VM makes another image")
+	for name, change := range map[string]func(*model.Build){
+		"size of the VM":           func(b *model.Build) { b.CPU = 8 },
+		"spelling of the template": func(b *model.Build) { b.Base.Template = "images/node" }, // nodes have it in their markers
+	} {
+		if build(change) != same {
+			t.Errorf("another %s makes another image", name)
+		}
 	}
 	imported := func(url string) model.Build {
 		return model.Build{Base: model.Imported(model.OVA{URL: url, SHA256: strings.Repeat("a", 64)}, "")}
@@ -117,8 +121,43 @@ func TestDigestOfABuiltImage(t *testing.T) {
 	if model.Built(imported("a.ova"), "").Digest() != model.Built(imported("b.ova"), "").Digest() {
 		t.Error("the place of an OVA makes another image")
 	}
-	image := model.Built(imported("https://f.example.com/"+strings.Repeat("long", 40)+".ova"), "").OfBase("12345678")
+	image := model.Built(imported("https://f.example.com/"+strings.Repeat("long", 40)+".ova"), "").OfBase("12345678", "/dc/vm/long")
 	if len(image.Template) > 63 {
 		t.Errorf("the name %s is too long", image.Template)
+	}
+}
+
+// The template that an image is built of is compared as templates are: another way to write its
+// name, and another name of the same one, roll nothing.
+func TestNodesOfABuiltImageFollowItsBase(t *testing.T) {
+	t.Parallel()
+	from := func(template string) *model.ClusterSpec {
+		s := small(1, 1)
+		s.Image = model.Built(model.Build{Base: model.Image{Template: template}, Scripts: []string{"true"}, CPU: 2, MemoryGB: 4}, "")
+		return s
+	}
+	site := model.Site{BaseRef: "vm-base"}
+	for template, rolls := range map[string]bool{
+		"images/node":        false,
+		"/dc/vm/images/node": false,
+		"node":               false,
+		"other/node":         true,
+		"renamed":            false, // the reference is the same
+		"another":            true,
+	} {
+		f := running(1, 1)
+		for i := range f.Machines {
+			f.Machines[i].Marker.Template = from("images/node").Image.Template
+			f.Machines[i].Marker.Base = "images/node"
+			f.Machines[i].Marker.BaseRef = "vm-base"
+		}
+		site.BaseRef = "vm-other"
+		if template == "renamed" {
+			site.BaseRef = "vm-base"
+		}
+		s := from(template).Resolved(site)
+		if got := names(planned(&s, f)); strings.Contains(got, "create_node c-w-2") != rolls {
+			t.Errorf("of %s the steps are %q", template, got)
+		}
 	}
 }

@@ -52,10 +52,19 @@ func placementOf(pool model.NodePool, m model.Marker) int {
 
 // builtFrom reports whether a machine was cloned from the image.
 func builtFrom(image model.Image, m model.Marker) bool {
-	if image.Library != nil {
+	switch {
+	case image.Library != nil:
 		return image.Named(m.Template) // the template of another version may be meant
+	case image.Build != nil:
+		return sameReference(image.TemplateRef, m.TemplateRef) || image.Named(m.Template) && builtOf(image.Build.Base, m)
 	}
 	return same(image.Template, image.TemplateRef, m.Template, m.TemplateRef) || image.Named(m.Template)
+}
+
+// builtOf reports whether the image that a machine was cloned from was built of a base, as far as
+// that is known: the digest of an OVA is a part of the image's name.
+func builtOf(base model.Image, m model.Marker) bool {
+	return base.Made() || m.Base == "" || same(base.Template, base.TemplateRef, m.Base, m.BaseRef)
 }
 
 // builtOn reports whether a machine was built on the placement.

@@ -275,6 +275,10 @@ func (n *newNode) marker(mode model.CloneMode, disk int64) model.Marker {
 
 		ExternalCloudProvider: n.Spec.HasCPI(),
 	}
+	if build := n.Spec.ImageOf(n.NodePool).Build; build != nil {
+		marker.Base = build.Base.Template
+		marker.BaseRef = n.World.Limits.Site.BaseRef
+	}
 	switch {
 	case n.NodePool.LoadBalancer():
 		marker.ExternalCloudProvider = false

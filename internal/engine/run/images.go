@@ -44,7 +44,7 @@ func (r *Runner) template(ctx context.Context, pool model.NodePool) (model.Templ
 		return r.image(ctx, image)
 	}
 	return r.images.of(image, func(ctx context.Context) (model.Template, error) {
-		return found, r.importOf(image, image.OfBase(found.BaseVersion)).completeLocked(ctx, found.Ref)
+		return found, r.importOf(image, image.OfBase(found.BaseVersion, "")).completeLocked(ctx, found.Ref)
 	})(ctx)
 }
 
