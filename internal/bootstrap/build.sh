@@ -6,15 +6,16 @@
 build_image() {
 	trap finish EXIT
 	limit=${GANTRY_LIMIT:-7200}
-	starts=building # the phase while it waits for a lease
 	say 'image build'
-	report building
+	report booting
 	[[ ! -f $state/lease.sh ]] || await_lease
+	report building
 	if [[ ! -e $state/image-built ]]; then
 		check_files
 		refuse_advertisements
 		trust_ca
 		package_proxy
+		keep_packages_to_scripts
 		run systemctl daemon-reload
 		# It has to read its proxy, where the image has it by now.
 		run systemctl try-restart containerd || say 'containerd was not restarted'
@@ -24,6 +25,17 @@ build_image() {
 	fi
 	# After cloud-init's last stage, which waits for this one and writes what has to go.
 	run systemctl start --no-block gantry-clean.service
+}
+
+# keep_packages_to_scripts stops what looks for upgrades by itself: it has the lock of the packages
+# when scripts want it, and restarts services. It is there again at the next boot, as in clones.
+# What is at work now, scripts wait for.
+keep_packages_to_scripts() {
+	systemctl stop {apt-daily,apt-daily-upgrade,dnf-makecache,dnf-automatic,dnf-automatic-install}.timer \
+		{apt-daily,apt-daily-upgrade,unattended-upgrades,dnf-makecache,packagekit}.service </dev/null >/dev/null 2>&1 || true # those that there are
+	if command -v apt-get >/dev/null; then
+		printf 'DPkg::Lock::Timeout "600";\n' >"$root/etc/apt/apt.conf.d/90gantry-build"
+	fi
 }
 
 # clean_image removes what clones must not have, reports that, and powers off. The report goes with
@@ -36,27 +48,29 @@ clean_image() {
 	clean_packages
 	clean_proxy
 	clean_network
-	clean_machine
 	clean_build
+	clean_machine
 	say 'built'
 	for ((again = 0; again < 4; again++)); do
 		report built
 		sleep "$pause"
 	done
+	clean_logs || true # of what has run on meanwhile
 	rm -f "$log"
 	sync
 	systemctl poweroff
 }
 
 clean_packages() {
+	rm -f "$root/etc/apt/apt.conf.d/90gantry-build"
 	if command -v apt-get >/dev/null; then
-		run apt-get clean
+		run apt-get clean || say 'the cache of apt was not emptied'
 		rm -rf "$root"/var/lib/apt/lists/*
 	fi
 	if command -v dnf >/dev/null; then
-		run dnf clean all
+		run dnf clean all || say 'the cache of dnf was not emptied'
 	elif command -v tdnf >/dev/null; then
-		run tdnf clean all
+		run tdnf clean all || say 'the cache of tdnf was not emptied'
 	fi
 }
 
@@ -97,15 +111,32 @@ clean_network() {
 		"$root"/var/lib/NetworkManager/secret_key "$root"/run/systemd/netif/leases/*
 }
 
-# clean_machine removes what tells this machine from others, and what it has logged.
+# clean_machine removes what tells this machine from others, and what it has logged. The journal is
+# in a directory that has the machine's id for a name, so that goes last.
 clean_machine() {
-	: >"$root/etc/machine-id"
-	[[ -L $root/var/lib/dbus/machine-id ]] || rm -f "$root/var/lib/dbus/machine-id"
+	# It writes its seed again at the shutdown, which all clones would begin with.
+	run systemctl mask --runtime systemd-random-seed.service || say 'a new random seed may be in the image'
 	rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/lib/systemd/{random-seed,credential.secret}
 	rm -f "$root"/root/.bash_history "$root"/home/*/.bash_history
 	if command -v journalctl >/dev/null; then
 		run journalctl --rotate --vacuum-time=1s || say 'the journal was not emptied'
 	fi
+	clean_logs
+	: >"$root/etc/machine-id"
+	[[ -L $root/var/lib/dbus/machine-id ]] || rm -f "$root/var/lib/dbus/machine-id"
+}
+
+# clean_logs empties the logs, but its own: those that are open stay where they are.
+clean_logs() {
+	local file
+	rm -rf "$root"/var/log/journal/* "$root"/run/log/journal/*
+	shopt -s globstar nullglob
+	for file in "$root"/var/log/**; do
+		if [[ -f $file && ! -L $file && $file != "$log" && $file != */journal/* ]]; then
+			: >"$file"
+		fi
+	done
+	shopt -u globstar nullglob
 }
 
 # clean_build removes what this machine was made with, the copies that cloud-init keeps among it.

@@ -26,6 +26,10 @@ const (
 
 // The phases that only a machine reports of which an image is made; it fails as nodes do.
 const (
+	// PhaseCloned is of one that has not booted. It is in its configuration: then what the guest
+	// reports outlives its power.
+	PhaseCloned   = "cloned"
+	PhaseBooting  = "booting" // it waits for its network
 	PhaseBuilding = "building"
 	PhaseCleaning = "cleaning"
 	// PhaseBuilt is of one that has been cleaned and powers off.
@@ -123,7 +127,11 @@ func BuilderGuestInfo(b Builder) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return guestInfo(b.Name, metadata, userdata)
+	info, err := guestInfo(b.Name, metadata, userdata)
+	if err == nil {
+		info[PhaseKey] = PhaseCloned
+	}
+	return info, err
 }
 
 func (b Builder) userdata() ([]byte, error) {

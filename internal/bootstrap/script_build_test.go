@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,12 +52,16 @@ var leftByTheFirstBoot = []string{
 	"/etc/ssh/ssh_host_ed25519_key", "/etc/netplan/50-cloud-init.yaml", "/etc/systemd/network/10-cloud-init-eth0.network",
 	"/etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection", "/var/lib/systemd/random-seed", "/var/lib/dbus/machine-id",
 	"/var/lib/apt/lists/archive", "/var/lib/dhcp/dhclient.leases", "/root/.bash_history",
-	"/var/lib/cloud/instances/i/user-data.txt",
+	"/var/lib/cloud/instances/i/user-data.txt", "/var/log/journal/0123456789abcdef0123456789abcdef/system.journal",
 }
 
 func TestScriptBuildsAnImageAndCleansTheMachine(t *testing.T) {
 	t.Parallel()
 	m := newBuildMachine(t, note("one"), `echo "$HTTPS_PROXY" >"$GANTRY_ROOT/proxy"; `+note("two"))
+	// journalctl finds the journal by the machine's id.
+	m.play("journalctl", `[[ -s $root/etc/machine-id ]] && touch "$root/emptied"`)
+	m.write("/var/log/syslog", "image-builder\n")
+	m.write("/var/log/apt/term.log", "image-builder\n")
 	if status := m.bootstrap("build"); status != 0 {
 		t.Fatalf("status %d; log:\n%s", status, m.log())
 	}
@@ -66,7 +71,7 @@ func TestScriptBuildsAnImageAndCleansTheMachine(t *testing.T) {
 	if m.read("proxy") == "\n" {
 		t.Error("the scripts saw no proxy")
 	}
-	m.wantPhases("building", "cleaning", "built", "built", "built", "built")
+	m.wantPhases("booting", "building", "cleaning", "built", "built", "built", "built")
 	for _, path := range append([]string{
 		"/etc/gantry", "/etc/systemd/system/gantry-build.service", "/etc/systemd/system/gantry-clean.service",
 		"/etc/systemd/system/containerd.service.d/50-gantry-proxy.conf", "/etc/apt/apt.conf.d/90gantry-proxy",
@@ -79,6 +84,16 @@ func TestScriptBuildsAnImageAndCleansTheMachine(t *testing.T) {
 	}
 	if id := m.read("/etc/machine-id"); id != "" || !m.exists("/etc/machine-id") {
 		t.Errorf("the machine id is %q", id)
+	}
+	if !m.exists("/emptied") {
+		t.Error("the journal was not emptied while the machine had its id")
+	}
+	if left := m.read("/var/log/syslog") + m.read("/var/log/apt/term.log"); left != "" {
+		t.Errorf("the logs have %q", left)
+	}
+	// What the shutdown writes would be alike in all clones.
+	if !slices.Contains(m.calls("systemctl"), "mask --runtime systemd-random-seed.service") {
+		t.Errorf("the seed is written again: %q", m.calls("systemctl"))
 	}
 	if conf := m.read("/etc/dnf/dnf.conf"); strings.Contains(conf, "proxy") || !strings.Contains(conf, "gpgcheck=1") {
 		t.Errorf("dnf.conf is %q", conf)
@@ -94,13 +109,32 @@ func TestScriptBuildsAnImageAndCleansTheMachine(t *testing.T) {
 	}
 }
 
+// Scripts that install packages are asked nothing, wait for the lock of the packages, and are not
+// ended by what restarts services or looks for upgrades by itself.
+func TestScriptsOfAnImageHaveThePackagesToThemselves(t *testing.T) {
+	t.Parallel()
+	m := newBuildMachine(t, `env | grep -E '^(DEBIAN|NEEDRESTART)' | sort >"$GANTRY_ROOT/notes"
+		cat "$GANTRY_ROOT/etc/apt/apt.conf.d/90gantry-build" >>"$GANTRY_ROOT/notes"
+		grep -c 'systemctl stop apt-daily.timer apt-daily-upgrade.timer .*unattended-upgrades.service' "$GANTRY_ROOT/calls" >>"$GANTRY_ROOT/notes"`)
+	if status := m.script("build"); status != 0 {
+		t.Fatalf("status %d; log:\n%s", status, m.log())
+	}
+	want := "DEBIAN_FRONTEND=noninteractive\nNEEDRESTART_SUSPEND=1\nDPkg::Lock::Timeout \"600\";\n1\n"
+	if got := m.read("notes"); got != want {
+		t.Errorf("the script has %q, want %q", got, want)
+	}
+	if status := m.script("clean"); status != 0 || m.exists("/etc/apt/apt.conf.d/90gantry-build") {
+		t.Errorf("status %d; log:\n%s", status, m.log())
+	}
+}
+
 func TestScriptStopsAtAFailedScriptOfAnImage(t *testing.T) {
 	t.Parallel()
 	m := newBuildMachine(t, note("one"), "echo no such package; exit 3", note("never"))
 	if status := m.bootstrap("build"); status == 0 {
 		t.Error("the build was a success")
 	}
-	m.wantPhases("building", "failed")
+	m.wantPhases("booting", "building", "failed")
 	tail := m.read("tail")
 	if !strings.Contains(tail, "command 002 of build failed with status 3") || !strings.Contains(tail, "no such package") {
 		t.Errorf("the reported log does not say what failed:\n%s", tail)
@@ -126,7 +160,7 @@ func TestScriptSaysThatAMachineIsNotClean(t *testing.T) {
 	if status := m.script("clean"); status == 0 {
 		t.Error("the machine was cleaned")
 	}
-	m.wantPhases("building", "cleaning", "failed")
+	m.wantPhases("booting", "building", "cleaning", "failed")
 	for _, call := range m.calls("systemctl") {
 		if call == "poweroff" {
 			t.Error("the machine was powered off")

@@ -102,7 +102,7 @@ func (b *builder) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.await(ctx, seen); err != nil {
+	if err := newBuildWatch(b.vm, b.asked.Template, b.Timing).await(ctx, b.changes.watch, seen); err != nil {
 		return err
 	}
 	// Its guest has ended, or ends now.

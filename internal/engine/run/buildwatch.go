@@ -20,15 +20,31 @@ func (e *BuildError) Error() string {
 	return fmt.Sprintf("the VM in which the image %s is built %s. %s", e.Image, e.Why, Diagnosis(e.State, false))
 }
 
-// await waits until the guest has built the image and is off.
-func (b *builder) await(ctx context.Context, seen *model.PollResult) error {
-	bounded, cancel := context.WithTimeout(ctx, b.Timing.BuildLimit)
+// buildWatch follows the VM in which an image is built.
+type buildWatch struct {
+	vm     string
+	timing model.Timing
+	last   BuildError
+	began  time.Time
+	seen   bool
+	off    time.Time // since when it is powered off, if it is
+	built  time.Time // since when its guest says that the image is built
+}
+
+func newBuildWatch(vm, image string, timing model.Timing) *buildWatch {
+	return &buildWatch{vm: vm, timing: timing, began: time.Now(), last: BuildError{Image: image}}
+}
+
+// await waits until the guest has built the image and is off. It begins with what was seen when
+// the VM was powered on. What the guest has said last is in the error, also where the run ends
+// before the scripts do.
+func (w *buildWatch) await(ctx context.Context, watch *watcher, seen *model.PollResult) error {
+	bounded, cancel := context.WithTimeout(ctx, w.timing.BuildLimit)
 	defer cancel()
-	w := buildWatch{vm: b.vm, timing: b.Timing, began: time.Now(), last: BuildError{Image: b.asked.Template}}
 	done, err := w.check(seen)
 	if !done && err == nil {
 		said := ""
-		err = b.changes.watch.meanwhile(bounded, model.PollRequest{VMs: []string{b.vm}}, func(res *model.PollResult) (bool, error) {
+		err = watch.meanwhile(bounded, model.PollRequest{VMs: []string{w.vm}}, func(res *model.PollResult) (bool, error) {
 			done, err := w.check(res)
 			if phase := w.last.State.Phase; phase != said && phase != "" {
 				said = phase
@@ -41,30 +57,26 @@ func (b *builder) await(ctx context.Context, seen *model.PollResult) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		w.last.Why = fmt.Sprintf("had not ended when the run did, after %s; timeouts have to leave the scripts their time",
+			time.Since(w.began).Round(time.Second))
+		return fmt.Errorf("%w: %w", context.Cause(ctx), &w.last)
 	case bounded.Err() != nil:
-		w.last.Why = fmt.Sprintf("has not ended within %s", b.Timing.BuildLimit)
+		w.last.Why = fmt.Sprintf("has not ended within %s", w.timing.BuildLimit)
 		return &w.last
 	default:
 		return err
 	}
 }
 
-// buildWatch follows the VM in which an image is built.
-type buildWatch struct {
-	vm     string
-	timing model.Timing
-	last   BuildError
-	began  time.Time
-	seen   bool
-	off    time.Time // since when it is powered off, if it is
-	built  time.Time // since when its guest says that the image is built
-}
-
 // check reports whether the image is built and the VM off, or has had the time for that. What the
-// guest reports ends with its power: that it has built the image is remembered.
+// guest has reported outlives its power. One that has reported that the image is built and is not
+// off after that may have booted again, as after a host's failure: then it has an identity, which
+// all clones would have.
 func (w *buildWatch) check(res *model.PollResult) (bool, error) {
 	state, ok := res.VMs[w.vm]
+	if state.Phase == bootstrap.PhaseCloned {
+		state.Phase = ""
+	}
 	if ok && (state.PoweredOn || !w.seen) {
 		w.last.State = state
 		w.seen = true
@@ -76,21 +88,36 @@ func (w *buildWatch) check(res *model.PollResult) (bool, error) {
 	switch {
 	case res.Gone[w.vm]:
 		w.last.Why = "was deleted meanwhile"
-		return false, &w.last
-	case !w.built.IsZero():
-		return !w.off.IsZero() || time.Since(w.built) > w.timing.OffLimit, nil
+	case !w.built.IsZero() && !w.off.IsZero():
+		return true, nil
+	case !w.built.IsZero() && ok && state.Phase != bootstrap.PhaseBuilt:
+		w.last.Why = "has booted again after it had been cleaned"
+	case !w.built.IsZero() && time.Since(w.built) > w.timing.OffLimit:
+		w.last.Why = fmt.Sprintf("has been cleaned, and did not power off within %s or was started again", w.timing.OffLimit)
 	case ok && state.Phase == model.PhaseFailed:
 		w.last.Why = "has failed"
-		return false, &w.last
 	case !w.off.IsZero() && time.Since(w.off) > w.timing.OffLimit:
 		// After a host's failure high availability takes a moment to start it again.
 		w.last.State.PoweredOn = w.last.State.Silenced // then that is why it has not
 		w.last.Why = "was powered off before it had reported that the image is built, and stays off"
-		return false, &w.last
-	case w.last.State.Phase == "" && time.Since(w.began) > w.timing.BootTimeout:
-		w.last.Why = fmt.Sprintf("has reported nothing within %s", w.timing.BootTimeout)
-		return false, &w.last
 	default:
-		return false, nil
+		return false, w.late()
 	}
+	return false, &w.last
+}
+
+// late is the error where the guest has not begun in its time.
+func (w *buildWatch) late() error {
+	if time.Since(w.began) <= w.timing.BootTimeout {
+		return nil
+	}
+	switch w.last.State.Phase {
+	case "":
+		w.last.Why = fmt.Sprintf("has reported nothing within %s", w.timing.BootTimeout)
+		return &w.last
+	case bootstrap.PhaseBooting:
+		w.last.Why = fmt.Sprintf("has waited in vain for a lease for %s", w.timing.BootTimeout)
+		return &w.last
+	}
+	return nil
 }

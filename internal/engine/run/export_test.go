@@ -58,3 +58,12 @@ func WaitTask(ctx context.Context, vc model.VCenter, timing model.Timing, task s
 	_, err := newWatcher(vc, timing).task(ctx, task, nil)
 	return err
 }
+
+// AwaitBuilt waits as a run does until an image is built in a VM.
+func AwaitBuilt(ctx context.Context, vc model.VCenter, timing model.Timing, vm string) error {
+	seen, err := vc.Poll(ctx, model.PollRequest{VMs: []string{vm}})
+	if err != nil {
+		return err
+	}
+	return newBuildWatch(vm, "image", timing).await(ctx, newWatcher(vc, timing), seen)
+}
