@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/testing/sweep"
 )
@@ -63,6 +64,43 @@ func buildInterrupted(t *testing.T, k int, d disturbance) {
 	}
 	if n := w.claims(); n != 4 { // VIP, extra and two nodes
 		t.Errorf("%d addresses are claimed", n)
+	}
+	w.noAddressTwice()
+}
+
+// A run that is stopped while its VM is being cloned leaves the address claimed: the clone goes on,
+// and the VM has it.
+func TestStoppedRunLeavesTheAddressOfAClone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	w.sim.SetCloneDuration(10 * time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = w.engine().Apply(ctx, engine.Request{Spec: w.imageSpec(builtImage("echo one")), Secrets: newSecrets(t)})
+	}()
+	for range 4000 {
+		if w.sim.Calls().SOAP["CloneVM_Task"] > 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	cancel()
+	<-done
+	if n := w.claims(); n != 3 { // VIP, extra and that of the VM
+		t.Fatalf("%d addresses are claimed", n)
+	}
+	w.sim.SetCloneDuration(0)
+	w.timeFlies(2 * time.Second)
+	other := builtImage("echo another")
+	w.applied(w.imageSpec(other))
+	if made := w.imported(); len(made) != 1 || !strings.Contains(made[0], other.Template) {
+		t.Errorf("made are %v", made)
+	}
+	if n := w.claims(); n != 4 || w.record().Builder != (record.Builder{}) { // VIP, extra and two nodes
+		t.Errorf("%d addresses are claimed, and the record has %+v", n, w.record().Builder)
 	}
 	w.noAddressTwice()
 }

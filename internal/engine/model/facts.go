@@ -30,6 +30,8 @@ type Facts struct {
 	LoadBalancer *Machine `json:",omitempty"`
 	// Builders are VMs of which an image was to be made.
 	Builders []Machine `json:",omitempty"`
+	// UnseenBuilder is one that vCenter neither shows now nor calls gone.
+	UnseenBuilder *UnseenMachine `json:",omitempty"`
 	// VMTagsRead says that of all VMs it is known which of the record's tags they have.
 	VMTagsRead bool `json:",omitzero"`
 	// Unreadable are the names of VMs whose configuration vCenter does not return now, and

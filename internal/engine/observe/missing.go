@@ -93,3 +93,26 @@ func (w *World) addMissing(known []model.KnownMachine, survey *model.Survey) {
 	slices.SortFunc(w.Facts.Unseen, func(a, b model.UnseenMachine) int { return cmp.Compare(a.Node, b.Node) })
 	slices.SortFunc(w.Facts.Gone, func(a, b model.KnownMachine) int { return cmp.Compare(a.Node, b.Node) })
 }
+
+// notedBuilder is the VM in which an image was being built when the record was last written.
+func notedBuilder(req request) []string {
+	if noted := req.record.Builder; req.record.Found && req.record.ID == req.id && noted.VM != "" {
+		return []string{noted.VM}
+	}
+	return nil
+}
+
+// addUnseenBuilder notes that vCenter does not say that such a VM is gone, which nothing shows.
+func (w *World) addUnseenBuilder(req request, survey *model.Survey) {
+	for _, ref := range notedBuilder(req) {
+		why, unseen := survey.Unseen[ref]
+		if slices.ContainsFunc(survey.Unreadable, func(m model.UnreadableVM) bool { return m.Ref == ref }) {
+			why = "vCenter does not return its configuration now"
+			unseen = true
+		}
+		if unseen {
+			vm := model.KnownMachine{Node: req.record.Builder.Name, Ref: ref}
+			w.Facts.UnseenBuilder = &model.UnseenMachine{KnownMachine: vm, Why: why}
+		}
+	}
+}

@@ -130,6 +130,9 @@ func (o Observer) Target(ctx context.Context, target model.Target, secrets *mode
 // asked: nothing in a destruction needs it.
 func (o Observer) Dependants(ctx context.Context, target model.Target) (*World, error) {
 	w, err := o.Target(ctx, target, nil)
+	if err == nil && w.Facts.UnseenBuilder != nil {
+		w.Facts.Unseen = append(w.Facts.Unseen, *w.Facts.UnseenBuilder) // it is left like a node
+	}
 	if err != nil || target.Kind != record.KindGateway {
 		return w, err
 	}
@@ -163,7 +166,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	known := knownOf(req)
 	survey, err := o.VCenter.Survey(ctx, model.SurveyRequest{
 		Cluster:        req.id,
-		Known:          references(known),
+		Known:          append(references(known), notedBuilder(req)...),
 		Names:          req.names,
 		MaxAge:         o.MaxAge,
 		TemplateMaxAge: o.TemplateMaxAge,
@@ -185,6 +188,7 @@ func (o Observer) read(ctx context.Context, req request) (*World, error) {
 	w.Facts.Groups = survey.Groups
 	w.Facts.VMGroups = recordedGroups(survey.VMGroups, req.record)
 	w.addMissing(known, survey)
+	w.addUnseenBuilder(req, survey)
 	w.Limits = model.Limits{
 		APIVersion: survey.APIVersion,
 		Site:       survey.Site,

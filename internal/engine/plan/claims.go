@@ -98,7 +98,7 @@ func neededAddresses(v view, pools []nodePoolPlan) map[holder]bool {
 func lostClaims(v view, deleted map[string]bool) []model.Step {
 	var steps []model.Step
 	for _, c := range v.facts.Unclaimed {
-		if !deleted[c.Owner] {
+		if !deleted[c.Owner] && !builderOf(v.facts, c.Owner) {
 			steps = append(steps, model.ClaimAddress{Claim: c})
 		}
 	}

@@ -31,14 +31,36 @@ func builderDeletions(target model.Target, facts *model.Facts) []model.Step {
 	return steps
 }
 
-// builderOf reports whether a VM in which an image was to be built has the name.
+// builderOf reports whether a VM in which an image was to be built has the name, or may have it.
 func builderOf(facts *model.Facts, name string) bool {
+	if m := facts.UnseenBuilder; m != nil && m.Node == name {
+		return true
+	}
 	for _, m := range facts.Builders {
 		if m.Marker.Node == name {
 			return true
 		}
 	}
 	return false
+}
+
+// MayBuild reports whether a VM in which an image is to be built may yet appear: a run has noted
+// that it makes one.
+func MayBuild(facts *model.Facts) bool {
+	noted := facts.Record.Builder.Name
+	return facts.Record.Found && noted != "" && !builderOf(facts, noted)
+}
+
+// unseenBuilder warns of a VM that may be there.
+func unseenBuilder(facts *model.Facts) model.Findings {
+	var f model.Findings
+	if m := facts.UnseenBuilder; m != nil {
+		f.Warn(nameField, "VM of an image not visible in vCenter",
+			"vCenter does not show the VM in which an image was built to this user, and does not say that it is gone: %s. It keeps its address. "+
+				"Move it back or grant the privilege, and the next apply deletes it; or have it deleted by a user who sees it.",
+			hiddenWords([]model.UnseenMachine{*m})[0])
+	}
+	return f
 }
 
 // BuilderPlacement is where images are built.

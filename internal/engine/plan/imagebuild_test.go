@@ -78,8 +78,23 @@ func TestWhatABuildHasLeftIsDeleted(t *testing.T) {
 	if !strings.Contains(got, "delete_builder image-1") || strings.Contains(got, "release_address image-1") {
 		t.Errorf("the destruction is %s", got)
 	}
-	// An address without a VM is given back.
+	// An address that has lost its tag is not claimed again beside that.
+	lost := running(1, 1)
+	left(lost)
+	lost.Unclaimed = lost.Claims[len(lost.Claims)-1:]
+	lost.Claims = lost.Claims[:len(lost.Claims)-1]
+	wantSteps(t, planned(small(1, 1), lost), "delete_builder image-1")
+	// One that is only not seen keeps it.
+	vm := model.KnownMachine{Node: "image-1", Ref: "VirtualMachine:vm-left"}
+	f.UnseenBuilder = &model.UnseenMachine{KnownMachine: vm, Why: "it may not be read"}
 	f.Builders = nil
+	p := planned(small(1, 1), f)
+	wantSteps(t, p, "")
+	if !says(p.Warnings, "image-1 (vm-left: it may not be read)", "It keeps its address") {
+		t.Errorf("the warnings are %v", p.Warnings)
+	}
+	// An address without a VM is given back.
+	f.UnseenBuilder = nil
 	wantSteps(t, planned(small(1, 1), f), "release_address image-1")
 }
 

@@ -29,6 +29,7 @@ func presenceFindings(v view) model.Findings {
 				"Move the VM back or grant the privilege; if the node is to go, have the VM deleted by a user who sees it.",
 			model.Listed(hidden), v.holdings())
 	}
+	f.Add(unseenBuilder(v.facts))
 	f.Add(saidGoneFindings(v))
 	unproven := v.unproven()
 	if len(unproven) > 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // builder is a VM in which an image is built.
@@ -23,6 +24,7 @@ type builder struct {
 	address netip.Prefix // not valid: it takes a lease
 	mac     string
 	vm      string
+	unknown bool // a clone was asked for of which nothing is known
 }
 
 // build makes the VM of a built image: a clone of its base that has run the scripts, has been
@@ -44,6 +46,9 @@ func (i *imageImport) build(ctx context.Context, found *model.FoundImage) (strin
 		return "", err
 	}
 	err = b.run(ctx)
+	if err == nil {
+		err = b.note(ctx, record.Builder{Name: b.owner()}) // as a template it is no VM of the cluster's
+	}
 	if err == nil {
 		err = i.changes.task(ctx, func(ctx context.Context) (string, error) { return i.vc.SealImage(ctx, b.vm, i.image) })
 	}
@@ -84,8 +89,20 @@ func (i *imageImport) clearBuilders(ctx context.Context, found *model.FoundImage
 	return nil
 }
 
+// note has the cluster's record say what VM there is, or may be: what is not seen keeps its
+// address.
+func (b *builder) note(ctx context.Context, what record.Builder) error {
+	if !b.record.current().Found {
+		return nil
+	}
+	return b.record.update(ctx, func(c *record.Cluster) { c.Builder = what })
+}
+
 // run makes the VM and has it run until it is off, built.
 func (b *builder) run(ctx context.Context) error {
+	if err := b.note(ctx, record.Builder{Name: b.owner()}); err != nil {
+		return err
+	}
 	if err := b.claim(ctx); err != nil {
 		return err
 	}
@@ -95,6 +112,9 @@ func (b *builder) run(ctx context.Context) error {
 	}
 	b.say(ctx, "clones its VM")
 	if err := b.clone(ctx, request); err != nil {
+		return err
+	}
+	if err := b.note(ctx, record.Builder{Name: b.owner(), VM: b.vm}); err != nil {
 		return err
 	}
 	seen, err := b.changes.taskOn(ctx, []string{b.vm}, func(ctx context.Context) (string, error) { return b.vc.PowerOn(ctx, b.vm) },
@@ -190,11 +210,16 @@ func (b *builder) clone(ctx context.Context, request model.CloneRequest) error {
 	var taken time.Time
 	for {
 		var state model.TaskState
-		_, err := b.changes.taskOn(ctx, nil, func(ctx context.Context) (string, error) { return b.vc.Clone(ctx, request) }, &state)
+		_, err := b.changes.taskOn(ctx, nil, func(ctx context.Context) (string, error) {
+			b.unknown = true
+			return b.vc.Clone(ctx, request)
+		}, &state)
 		if err == nil {
 			b.vm = state.VM
 			return nil
 		}
+		// What vCenter has refused, or says has failed, makes no VM.
+		b.unknown = b.unknown && (ctx.Err() != nil || model.Transient(err) || errors.Is(err, model.ErrExists))
 		if !errors.Is(err, model.ErrExists) {
 			return fmt.Errorf("clone %s: %w", request.Template.Path, err)
 		}
@@ -220,6 +245,7 @@ func (b *builder) makeWay(ctx context.Context, taken *time.Time, cause error) er
 	case err != nil:
 		return err
 	case found.Holder != "":
+		b.unknown = false
 		return fmt.Errorf("%s, which Gantry has not made, has the name of the image: %w", found.Holder, cause)
 	case len(found.Begun) > 0:
 		return b.clearBuilders(ctx, found)
@@ -252,18 +278,20 @@ func (b *builder) undo(ctx context.Context) error {
 		}
 	}
 	found, err := b.find(ctx)
-	if err != nil || len(found.Begun) > 0 {
-		return nil // the next run looks again, before it gives the address back
+	if err != nil || len(found.Begun) > 0 || b.vm == "" && b.unknown {
+		return nil // the next run waits for clones and looks again, before it gives the address back
 	}
 	return b.release(ctx)
 }
 
 // release gives the address of the VM back, which has none any more.
 func (b *builder) release(ctx context.Context) error {
-	if b.Spec.DHCP() {
-		return nil
+	if !b.Spec.DHCP() {
+		if err := b.addresses.releaseNode(ctx, b.owner(), uuid.Nil, b.image.Template); err != nil {
+			return err
+		}
 	}
-	return b.addresses.releaseNode(ctx, b.owner(), uuid.Nil, b.image.Template)
+	return b.note(ctx, record.Builder{})
 }
 
 // deleteBuilder deletes a VM in which a run that was interrupted has built an image.
@@ -274,8 +302,14 @@ func (r *Runner) deleteBuilder(ctx context.Context, s model.DeleteBuilder) error
 	if err := r.changes.watch.gone(ctx, s.Machine.Ref); err != nil {
 		return fmt.Errorf("wait until the VM is gone: %w", err)
 	}
-	if r.Spec.DHCP() {
+	name := s.Machine.Marker.Node
+	if !r.Spec.DHCP() {
+		if err := r.addresses.releaseNode(ctx, name, uuid.Nil, s.Machine.Path); err != nil {
+			return err
+		}
+	}
+	if r.record.current().Builder.Name != name {
 		return nil
 	}
-	return r.addresses.releaseNode(ctx, s.Machine.Marker.Node, uuid.Nil, s.Machine.Path)
+	return r.record.update(ctx, func(c *record.Cluster) { c.Builder = record.Builder{} })
 }

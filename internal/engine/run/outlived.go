@@ -20,7 +20,7 @@ func MayHaveOutlived(facts *model.Facts, todo *model.Plan) bool {
 					return true
 				}
 			case model.DeleteRecord:
-				if len(plan.Unmade(s.Cluster, facts)) > 0 {
+				if len(plan.Unmade(s.Cluster, facts)) > 0 || plan.MayBuild(facts) {
 					return true
 				}
 			}

@@ -97,6 +97,9 @@ type Cluster struct {
 	// of them was claimed. A range is written once that is so, and goes before any is released.
 	Ranges map[string]AddressRange
 
+	// Builder is the VM in which a run builds an image.
+	Builder Builder
+
 	// Deletion is how far a destruction has come that may be forced.
 	Deletion Deletion
 
@@ -111,6 +114,13 @@ type LoadBalancer struct {
 	HostName string
 	// MAC is the address of its network card, by which it gets the lease.
 	MAC string
+}
+
+// Builder is a VM in which a run builds an image. It is written before that is made, and goes when
+// its address is free again.
+type Builder struct {
+	Name string // the owner of its address; empty: there is none
+	VM   string // its reference, while it is a VM; empty: it may be there or not
 }
 
 // NameTemplate is a template of the names of nodes. It names the nodes of a pool from an
@@ -164,6 +174,8 @@ type clusterWire struct {
 	VMGroups         []vmGroupWire      `json:"vg,omitempty"`
 	Former           map[int]netip.Addr `json:"fo,omitempty"`
 	Ranges           map[string]string  `json:"rg,omitempty"`
+	Builder          string             `json:"bn,omitempty"`
+	BuilderVM        string             `json:"bv,omitempty"`
 	Progress         int64              `json:"q,omitempty"`
 	Left             int                `json:"w,omitempty"`
 	IPPools          []wireID           `json:"l,omitempty"`
@@ -197,6 +209,8 @@ func (c Cluster) MarshalJSON() ([]byte, error) {
 		Members:   c.Members,
 		Former:    c.Former,
 		Ranges:    formatRanges(c.Ranges),
+		Builder:   c.Builder.Name,
+		BuilderVM: c.Builder.VM,
 		Progress:  c.Deletion.Progress,
 		Left:      c.Deletion.Left,
 		IPPools:   convertIDs[wireID](c.IPPools),
@@ -273,6 +287,7 @@ func (c *Cluster) UnmarshalJSON(raw []byte) error {
 		Snapshots:        w.Snapshots,
 		Members:          w.Members,
 		Former:           w.Former,
+		Builder:          Builder{Name: w.Builder, VM: w.BuilderVM},
 		Deletion:         Deletion{Progress: w.Progress, Left: w.Left},
 		IPPools:          convertIDs[uuid.UUID](w.IPPools),
 		Parents:          convertIDs[uuid.UUID](w.Parents),

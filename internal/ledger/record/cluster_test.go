@@ -89,6 +89,7 @@ func drawCluster(t *rapid.T) record.Cluster {
 		Deletion: record.Deletion{
 			Progress: rapid.SampledFrom([]int64{0, 1, 1764380000}).Draw(t, "progress"), Left: rapid.IntRange(0, 3).Draw(t, "left"),
 		},
+		Builder:        record.Builder{Name: text.Draw(t, "builder"), VM: refs.Draw(t, "its VM")},
 		Snapshots:      rapid.SampledFrom([][]string{nil, {"Datastore:datastore-1"}, {"Datastore:a", "Datastore:b"}}).Draw(t, "snapshots"),
 		EncryptionKeys: rapid.SampledFrom([][]int{nil, {0, 1}, {3}, {0, 1, 2, 7}}).Draw(t, "encryption keys"),
 
