@@ -4,7 +4,7 @@ import "slices"
 
 // Case is what a cluster makes use of.
 type Case struct {
-	MakesFolder, MovesNodes, ClonesVM, StoresSnapshots, TagsVMs, ImportsImage, MakesRules bool
+	MakesFolder, MovesNodes, ClonesVM, StoresSnapshots, TagsVMs, ImportsImage, BuildsImage, MakesRules bool
 	// CSI is whether a CSI driver runs in the cluster.
 	CSI bool
 }
@@ -30,6 +30,8 @@ func (c Case) covers(u Use) bool {
 		return c.TagsVMs
 	case ImportsImage:
 		return c.ImportsImage
+	case BuildsImage:
+		return c.BuildsImage
 	case MakesRules:
 		return c.MakesRules
 	}
@@ -51,7 +53,9 @@ func Needed(role Role, on Object, c Case) []string {
 
 // Everything is the case in which every use counts that a plan can judge.
 func Everything() Case {
-	return Case{MakesFolder: true, MovesNodes: true, StoresSnapshots: true, ImportsImage: true, MakesRules: true, CSI: true}
+	return Case{
+		MakesFolder: true, MovesNodes: true, StoresSnapshots: true, ImportsImage: true, BuildsImage: true, MakesRules: true, CSI: true,
+	}
 }
 
 // Granted returns the ids of the privileges that a role has, in a version of vSphere,

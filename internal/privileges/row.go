@@ -63,6 +63,7 @@ const (
 	StoresSnapshots             // snapshots of etcd are kept on a datastore
 	TagsVMs                     // VMs get tags of vSphere
 	ImportsImage                // the node image is made of an OVA or of an item of a library
+	BuildsImage                 // the node image is built of another one
 	MakesRules                  // rules keep nodes on different hosts, or on those of a group
 	Elsewhere                   // on what a plan does not name
 )

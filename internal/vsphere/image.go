@@ -172,7 +172,7 @@ func wholeTemplate(n *node) bool {
 // missing yet.
 func (r *resolver) importFolder(image model.Image) bool {
 	field := model.ClusterField(model.FieldImageFolder)
-	at, _, blocked := r.walk(r.dc, image.Folder)
+	at, missing, blocked := r.walk(r.dc, image.Folder)
 	switch {
 	case at == nil:
 		r.refuse(field, "VM folders cannot be read",
@@ -188,6 +188,7 @@ func (r *resolver) importFolder(image model.Image) bool {
 			"%q is a %s. Choose another path.", blocked.path, blocked.ref.Type)
 		return false
 	}
+	r.site.ImageFolder = model.ImageFolder{Ref: at.ref.String(), Path: at.path, Missing: len(missing) > 0}
 	return true
 }
 

@@ -161,6 +161,8 @@ type Site struct {
 	Base Template
 	// BaseRef is the template that the image is built of, or was, where there is one of its name.
 	BaseRef string
+	// ImageFolder is where images are made.
+	ImageFolder ImageFolder
 	// PoolTemplates are those of the worker pools that have an image of their own.
 	PoolTemplates map[string]Template
 	// Contents are what images from content libraries mean, by worker pool, empty for the
@@ -203,6 +205,12 @@ type Folder struct {
 	Missing []string
 	// VMs are the inventory paths of the VMs and templates in it, by name.
 	VMs map[string]string
+}
+
+// ImageFolder is a folder of images, or the one above it in which it will be.
+type ImageFolder struct {
+	Ref, Path string
+	Missing   bool // it is the one above
 }
 
 // Template is the node image: a template or a powered-off VM with one disk.

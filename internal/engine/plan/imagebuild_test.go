@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,5 +175,26 @@ func TestNodesOfABuiltImageFollowItsBase(t *testing.T) {
 		if got := names(planned(&s, f)); strings.Contains(got, "create_node c-w-2") != rolls {
 			t.Errorf("of %s the steps are %q", template, got)
 		}
+	}
+}
+
+// Whoever builds an image needs in its folder what makes and deletes a VM, and makes a template of it.
+func TestPlanSaysWhatIsMissingInTheImageFolder(t *testing.T) {
+	t.Parallel()
+	s, l := building(1000)
+	l.Site.ImageFolder = model.ImageFolder{Ref: "folder-images", Path: "/dc/vm/images"}
+	l.Lacks = map[string][]string{"folder-images": {"VirtualMachine.Provisioning.MarkAsTemplate", "VirtualMachine.Inventory.CreateFromExisting"}}
+	p := checked(s, &model.Facts{}, l)
+	warned := on(p.Warnings, model.ClusterField(model.FieldImageFolder))
+	if !says(warned, "/dc/vm/images", "VirtualMachine.Provisioning.MarkAsTemplate", "VirtualMachine.Inventory.CreateFromExisting") {
+		t.Errorf("the warnings are %v", p.Warnings)
+	}
+	needed := plan.Privileges(s, &model.Facts{}, p, l.Site)["folder-images"]
+	if !slices.Contains(needed, "VirtualMachine.State.CreateSnapshot") {
+		t.Errorf("asked for are %v", needed)
+	}
+	l.Site.Template = l.Site.Base // it is there
+	if p := checked(s, &model.Facts{}, l); len(on(p.Warnings, model.ClusterField(model.FieldImageFolder))) > 0 {
+		t.Errorf("with the image the warnings are %v", p.Warnings)
 	}
 }

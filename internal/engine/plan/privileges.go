@@ -79,6 +79,9 @@ func (c check) privilegedObjects() []privilegedObject {
 		return c.ruledObjects()
 	}
 	objects := []privilegedObject{c.folderObject()}
+	if _, builds := c.buildsImage(); builds {
+		objects = append(objects, c.imageFolderObject())
+	}
 	if len(c.builds) > 0 {
 		objects = append(objects, c.templateObjects()...)
 		for _, ref := range c.placements() {
@@ -125,6 +128,19 @@ func (c check) folderObject() privilegedObject {
 		field: model.ClusterField(model.FieldFolder),
 		uses:  c.privilegeCase(),
 		makes: folder.Ref == "",
+	}
+}
+
+// imageFolderObject is the folder that an image is built in.
+func (c check) imageFolderObject() privilegedObject {
+	folder := c.limits.Site.ImageFolder
+	return privilegedObject{
+		ref:   folder.Ref,
+		name:  folder.Path,
+		kind:  privileges.Folder,
+		field: model.ClusterField(model.FieldImageFolder),
+		uses:  privileges.Case{BuildsImage: true, MakesFolder: folder.Missing},
+		makes: folder.Missing,
 	}
 }
 
