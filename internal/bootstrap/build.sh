@@ -29,10 +29,10 @@ build_image() {
 
 # keep_packages_to_scripts stops what looks for upgrades by itself: it has the lock of the packages
 # when scripts want it, and restarts services. It is there again at the next boot, as in clones.
-# What is at work now, scripts wait for.
+# What is at work now, scripts wait for. It fails for those that are not there.
 keep_packages_to_scripts() {
 	systemctl stop {apt-daily,apt-daily-upgrade,dnf-makecache,dnf-automatic,dnf-automatic-install}.timer \
-		{apt-daily,apt-daily-upgrade,unattended-upgrades,dnf-makecache,packagekit}.service </dev/null >/dev/null 2>&1 || true # those that there are
+		{apt-daily,apt-daily-upgrade,unattended-upgrades,dnf-makecache,packagekit}.service </dev/null >/dev/null 2>&1 || true
 	if command -v apt-get >/dev/null; then
 		printf 'DPkg::Lock::Timeout "600";\n' >"$root/etc/apt/apt.conf.d/90gantry-build"
 	fi

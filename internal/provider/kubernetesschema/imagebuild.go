@@ -43,7 +43,7 @@ func ImageBuild() schema.SingleNestedAttribute {
 				ElementType: types.StringType,
 				MarkdownDescription: "Scripts for `bash`, at least one, which run one after the other as root, once the network is up and files are " +
 					"written. The first command that fails ends them, and its output is in the error. " +
-					fmt.Sprintf("They have %.0f hours together. ", bootstrap.ScriptsEndAfter.Hours()) +
+					fmt.Sprintf("They have %.0f hours together, and no longer than `timeouts`. ", bootstrap.ScriptsEndAfter.Hours()) +
 					"They see the variables of the cluster's proxy. They are in the state, and what they write is in the image: no place for secrets.",
 				Validators: []validator.List{
 					attribute.NoNulls{},
