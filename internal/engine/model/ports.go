@@ -280,6 +280,13 @@ type API interface {
 	// ReleaseRenewalLease gives it back; where another one holds it, it does nothing.
 	ReleaseRenewalLease(ctx context.Context) error
 
+	// VIP returns who holds the VIP; one call.
+	VIP(ctx context.Context) (VIP, error)
+	// HandOverVIP has kube-vip on another node take the VIP, where the node from holds it; two
+	// calls. Both have it until the old holder has tried for long enough to renew the Lease. It
+	// returns who holds the VIP then: still the same where that renews the Lease at the same moment.
+	HandOverVIP(ctx context.Context, from, to string) (VIP, error)
+
 	// EtcdMembers returns the members of etcd by name, with what each answered; those
 	// without a name come first. It is an error only where no member answers with the
 	// list. Etcd is reached through the API's port-forward; a member that does not

@@ -13,6 +13,7 @@ type Timing struct {
 	BootTimeout time.Duration // from power-on to joined
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
+	VIPWait     time.Duration // for the VIP to move to another node that is there to take it
 	ReadyWait   time.Duration // from the last step to all nodes Ready
 	DeleteWait  time.Duration // for objects that leave a pack to be gone
 	TokenLife   time.Duration // of a bootstrap token
@@ -41,6 +42,7 @@ func DefaultTiming() Timing {
 		BootTimeout: 20 * time.Minute,
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
+		VIPWait:     45 * time.Second,
 		ReadyWait:   5 * time.Minute,
 		DeleteWait:  5 * time.Minute,
 		TokenLife:   30 * time.Minute,

@@ -202,6 +202,10 @@ func (g guardedAPI) ReleaseRenewalLease(ctx context.Context) error {
 	return g.API.ReleaseRenewalLease(ctx)
 }
 
+func (g guardedAPI) HandOverVIP(ctx context.Context, from, to string) (model.VIP, error) {
+	return guarded(ctx, g.check, func() (model.VIP, error) { return g.API.HandOverVIP(ctx, from, to) })
+}
+
 func (g guardedAPI) PostEvent(ctx context.Context, event model.ClusterEvent) error {
 	if err := g.check(ctx); err != nil {
 		return err

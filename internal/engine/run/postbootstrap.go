@@ -106,6 +106,9 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 		if err := r.prepareDrain(ctx, name); err != nil {
 			return err
 		}
+		if err := r.handOverVIP(ctx, name); err != nil {
+			return err
+		}
 	}
 	if err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.PowerOff(ctx, m.Ref) }); err != nil {
 		return fmt.Errorf("power off %s: %w", m.Path, err)

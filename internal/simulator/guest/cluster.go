@@ -45,13 +45,14 @@ type cluster struct {
 	cancel  context.CancelFunc
 	changed chan struct{} // wakes the controllers; has a buffer of one
 
-	members  []*guest // the control plane's, also those that are off or destroyed
-	etcd     *etcd.Cluster
-	etcdRuns bool   // for real, and not as a fact alone
-	holder   *guest // of the VIP
-	vipServe *endpoint
-	quorum   atomic.Bool  // read without a lock by the API
-	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
+	members   []*guest // the control plane's, also those that are off or destroyed
+	etcd      *etcd.Cluster
+	etcdRuns  bool   // for real, and not as a fact alone
+	holder    *guest // of the VIP
+	lettingGo *guest // has the VIP beside the holder, for a while
+	vipServe  *endpoint
+	quorum    atomic.Bool  // read without a lock by the API
+	serving   atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
 
 	etcdStart sync.Mutex // before World.mu
 }
@@ -162,7 +163,7 @@ func (g *guest) failing() map[string]string {
 func (c *cluster) settle() {
 	var live []*guest
 	for _, m := range c.members {
-		if m.halt != nil && m.kubelet && m.endpoint != nil {
+		if m.serves() {
 			live = append(live, m)
 		}
 	}
@@ -212,6 +213,7 @@ func (c *cluster) takeVIP(g *guest) error {
 		return err
 	}
 	c.holder = g
+	c.acquireLease(g, c.world.options.Now())
 	c.serving.Store(g.disk.node.version)
 	c.vipServe = e
 	c.world.running.Go(g.publish)
