@@ -19,7 +19,7 @@ type vipAPI struct {
 	lost    map[int]bool // hand-overs whose answer is lost
 	beaten  map[int]bool // hand-overs beside which the holder renews the Lease
 	renewed bool         // by the holder right before a hand-over
-	bounces bool         // the first one to take the VIP ends, and the node has it again
+	moves   string       // who has the VIP when the first one to take it ends
 	dead    string       // a node whose kube-vip does not run
 	handed  []string     // to whom
 	now     time.Duration
@@ -36,11 +36,13 @@ func (a *vipAPI) VIP(context.Context) (model.VIP, error) {
 	if len(a.handed) > 0 {
 		a.kept += 2 * time.Second
 	}
-	if a.bounces && a.kept > 8*time.Second {
-		a.bounces = false
-		a.vip.Holder = "c-cp-1"
+	if a.moves != "" && a.kept > 8*time.Second {
+		a.vip.Holder = a.moves
+		a.moves = ""
+		a.kept = 0
 	}
-	if a.vip.Holder != "" && a.vip.Holder != a.dead {
+	justHanded := len(a.handed) > 0 && a.kept <= 2*time.Second
+	if a.vip.Holder != "" && a.vip.Holder != a.dead && !justHanded {
 		a.renew()
 	}
 	return a.vip, nil
@@ -91,7 +93,8 @@ func TestVIPIsHandedOver(t *testing.T) {
 			change: func(a *vipAPI) { a.beaten = map[int]bool{0: true, 1: true} }, handed: []string{second, second, second}, holder: second,
 		},
 		"renewed right before": {change: func(a *vipAPI) { a.renewed = true }, handed: []string{second}, holder: second},
-		"it has it again":      {change: func(a *vipAPI) { a.bounces = true }, handed: []string{second, second}, holder: second},
+		"it has it again":      {change: func(a *vipAPI) { a.moves = node }, handed: []string{second, second}, holder: second},
+		"a third one has it":   {change: func(a *vipAPI) { a.moves = third }, handed: []string{second}, holder: third},
 		"the answer is lost": {
 			change: func(a *vipAPI) { a.lost = map[int]bool{0: true} }, handed: []string{second}, holder: second,
 		},
