@@ -40,6 +40,8 @@ func (a *vipAPI) VIP(context.Context) (model.VIP, error) {
 		a.vip.Holder = a.moves
 		a.moves = ""
 		a.kept = 0
+		a.renew()
+		return a.vip, nil
 	}
 	justHanded := len(a.handed) > 0 && a.kept <= 2*time.Second
 	if a.vip.Holder != "" && a.vip.Holder != a.dead && !justHanded {
