@@ -17,20 +17,17 @@ func (a *api) VIP(ctx context.Context) (model.VIP, error) {
 	return vipOf(lease), err
 }
 
-// HandOverVIP names another holder in the Lease. When that was renewed stays as it was: the
+// NameVIPHolder writes another holder into the Lease. When that was renewed stays as it was: the
 // next one to renew it is the new holder.
-func (a *api) HandOverVIP(ctx context.Context, from, to string) (model.VIP, error) {
+func (a *api) NameVIPHolder(ctx context.Context, vip model.VIP, holder string) error {
 	lease, err := a.vipLease(ctx)
-	if err != nil || lease == nil || holderOf(lease) != from {
-		return vipOf(lease), err
+	if err != nil || lease == nil {
+		return err
 	}
-	before := vipOf(lease)
-	lease.Spec.HolderIdentity = &to
-	after, err := a.clients.CoordinationV1().Leases(metav1.NamespaceSystem).Update(ctx, lease, metav1.UpdateOptions{FieldManager: FieldManager})
-	if apierrors.IsConflict(err) {
-		return before, nil // the holder has renewed it in between
-	}
-	return vipOf(after), failed(ctx, err, "hand the VIP over to %s", to)
+	lease.ResourceVersion = vip.Version
+	lease.Spec.HolderIdentity = &holder
+	_, err = a.clients.CoordinationV1().Leases(metav1.NamespaceSystem).Update(ctx, lease, metav1.UpdateOptions{FieldManager: FieldManager})
+	return failed(ctx, err, "name %s the holder of the VIP", holder)
 }
 
 // vipLease is nil where kube-vip has not taken it yet, or there is none.
@@ -46,7 +43,7 @@ func vipOf(lease *coordinationv1.Lease) model.VIP {
 	if lease == nil {
 		return model.VIP{}
 	}
-	vip := model.VIP{Holder: holderOf(lease)}
+	vip := model.VIP{Holder: holderOf(lease), Version: lease.ResourceVersion}
 	if lease.Spec.RenewTime != nil {
 		vip.Renewed = lease.Spec.RenewTime.Time
 	}

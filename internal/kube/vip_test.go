@@ -15,45 +15,49 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/kube"
 )
 
-// TestVIPIsHandedOverByItsLease names another holder in kube-vip's Lease: only where the old
-// one still is it, and as it was renewed last, so that the next renewal is the new one's.
-func TestVIPIsHandedOverByItsLease(t *testing.T) {
+// TestAnotherHolderIsNamedInTheLeaseOfTheVIP names another holder in kube-vip's Lease: only where
+// nothing has changed since it was read, and as it was renewed last, so that the next renewal is
+// the new one's.
+func TestAnotherHolderIsNamedInTheLeaseOfTheVIP(t *testing.T) {
 	t.Parallel()
 	clients := fake.NewClientset()
 	api := kube.NewForClients(clients)
-	if vip, err := api.VIP(t.Context()); err != nil || vip.Holder != "" {
+	vip, err := api.VIP(t.Context())
+	if err != nil || vip.Holder != "" {
 		t.Fatalf("without a Lease: %+v, %v", vip, err)
 	}
-	if vip, err := api.HandOverVIP(t.Context(), "c-cp-1", "c-cp-2"); err != nil || vip.Holder != "" {
-		t.Fatalf("without a Lease: %+v, %v", vip, err)
+	if err := api.NameVIPHolder(t.Context(), vip, "c-cp-2"); err != nil {
+		t.Fatalf("without a Lease: %v", err)
 	}
 
 	holder := "c-cp-1"
 	renewed := metav1.NewMicroTime(time.Now().UTC().Truncate(time.Microsecond))
 	lease := &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "plndr-cp-lock"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "plndr-cp-lock", ResourceVersion: "7"},
 		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, RenewTime: &renewed},
 	}
 	leases := clients.CoordinationV1().Leases("kube-system")
 	if _, err := leases.Create(t.Context(), lease, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	vip, err := api.HandOverVIP(t.Context(), "c-cp-3", "c-cp-2")
-	if err != nil || vip.Holder != holder {
-		t.Errorf("it was handed over by one that does not hold it: %+v, %v", vip, err)
+	if vip, err = api.VIP(t.Context()); err != nil || vip.Holder != holder || !vip.Renewed.Equal(renewed.Time) || vip.Version != "7" {
+		t.Errorf("read: %+v, %v", vip, err)
 	}
-	conflict := true
-	clients.PrependReactor("update", "leases", func(ktesting.Action) (bool, runtime.Object, error) {
-		return conflict, nil, apierrors.NewConflict(schema.GroupResource{Resource: "leases"}, "plndr-cp-lock", nil)
+	// As the API has it: an update of another version conflicts.
+	clients.PrependReactor("update", "leases", func(action ktesting.Action) (bool, runtime.Object, error) {
+		sent := action.(ktesting.UpdateAction).GetObject().(*coordinationv1.Lease)
+		if sent.ResourceVersion != "7" {
+			return true, nil, apierrors.NewConflict(schema.GroupResource{Resource: "leases"}, "plndr-cp-lock", nil)
+		}
+		return false, nil, nil
 	})
-	vip, err = api.HandOverVIP(t.Context(), holder, "c-cp-2")
-	if err != nil || vip.Holder != holder {
-		t.Errorf("beside a renewal: %+v, %v", vip, err)
+	stale := vip
+	stale.Version = "6"
+	if err := api.NameVIPHolder(t.Context(), stale, "c-cp-2"); err == nil {
+		t.Error("a Lease that was renewed meanwhile is written over")
 	}
-	conflict = false
-	vip, err = api.HandOverVIP(t.Context(), holder, "c-cp-2")
-	if err != nil || vip.Holder != "c-cp-2" || !vip.Renewed.Equal(renewed.Time) {
-		t.Errorf("handed over: %+v, %v", vip, err)
+	if err := api.NameVIPHolder(t.Context(), vip, "c-cp-2"); err != nil {
+		t.Fatal(err)
 	}
 	if vip, err = api.VIP(t.Context()); err != nil || vip.Holder != "c-cp-2" || !vip.Renewed.Equal(renewed.Time) {
 		t.Errorf("read again: %+v, %v", vip, err)

@@ -282,10 +282,11 @@ type API interface {
 
 	// VIP returns who holds the VIP; one call.
 	VIP(ctx context.Context) (VIP, error)
-	// HandOverVIP has kube-vip on another node take the VIP, where the node from holds it; two
-	// calls. Both have it until the old holder has tried for long enough to renew the Lease. It
-	// returns who holds the VIP then: still the same where that renews the Lease at the same moment.
-	HandOverVIP(ctx context.Context, from, to string) (VIP, error)
+	// NameVIPHolder writes another holder into the Lease of kube-vip, where that is of the version
+	// given; two calls. It is an error where it is not any more, as by a renewal. The old holder
+	// tries for ten seconds to renew the Lease and then lets go of the address; kube-vip on a
+	// node that is named takes it within five seconds.
+	NameVIPHolder(ctx context.Context, vip VIP, holder string) error
 
 	// EtcdMembers returns the members of etcd by name, with what each answered; those
 	// without a name come first. It is an error only where no member answers with the

@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"github.com/gantry/terraform-provider-gantry/internal/bootstrap"
+)
 
 // Timing is how long the engine waits, and how often it reads.
 type Timing struct {
@@ -13,7 +17,9 @@ type Timing struct {
 	BootTimeout time.Duration // from power-on to joined
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
-	VIPWait     time.Duration // for the VIP to move to another node that is there to take it
+	VIPRelease  time.Duration // from another name in kube-vip's Lease until its holder has let go of the VIP
+	VIPTake     time.Duration // from a node's name in that Lease until it has taken the VIP
+	VIPWait     time.Duration // for all of that
 	ReadyWait   time.Duration // from the last step to all nodes Ready
 	DeleteWait  time.Duration // for objects that leave a pack to be gone
 	TokenLife   time.Duration // of a bootstrap token
@@ -42,7 +48,9 @@ func DefaultTiming() Timing {
 		BootTimeout: 20 * time.Minute,
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
-		VIPWait:     45 * time.Second,
+		VIPRelease:  bootstrap.VIPRenewDeadline + bootstrap.VIPRetryPeriod,
+		VIPTake:     5 * bootstrap.VIPRetryPeriod / 2, // tries are up to 2.2 periods apart
+		VIPWait:     90 * time.Second,
 		ReadyWait:   5 * time.Minute,
 		DeleteWait:  5 * time.Minute,
 		TokenLife:   30 * time.Minute,

@@ -202,8 +202,11 @@ func (g guardedAPI) ReleaseRenewalLease(ctx context.Context) error {
 	return g.API.ReleaseRenewalLease(ctx)
 }
 
-func (g guardedAPI) HandOverVIP(ctx context.Context, from, to string) (model.VIP, error) {
-	return guarded(ctx, g.check, func() (model.VIP, error) { return g.API.HandOverVIP(ctx, from, to) })
+func (g guardedAPI) NameVIPHolder(ctx context.Context, vip model.VIP, holder string) error {
+	if err := g.check(ctx); err != nil {
+		return err
+	}
+	return g.API.NameVIPHolder(ctx, vip, holder)
 }
 
 func (g guardedAPI) PostEvent(ctx context.Context, event model.ClusterEvent) error {

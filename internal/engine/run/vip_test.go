@@ -12,96 +12,101 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/run"
 )
 
-// vipAPI is an API with the Lease of kube-vip. Its holder renews it between two looks, two
-// seconds later each time, by a clock that is ahead of that of the node before.
+// vipAPI is an API with the Lease of kube-vip, which whoever is named in it takes in the look
+// after the next, but for nodes whose kube-vip does not run.
 type vipAPI struct {
 	etcdAPI
-	lost    map[int]bool // hand-overs whose answer is lost
-	beaten  map[int]bool // hand-overs beside which the holder renews the Lease
-	renewed bool         // by the holder right before a hand-over
-	moves   string       // who has the VIP when the first one to take it ends
-	dead    string       // a node whose kube-vip does not run
-	handed  []string     // to whom
-	now     time.Duration
-	kept    time.Duration // since the last hand-over
+	pods    []model.ControlPlanePod
+	dead    []string     // kube-vip does not run there
+	lost    map[int]bool // namings whose answer is lost
+	beaten  map[int]bool // namings before which the holder renews the Lease
+	expires string       // who takes the VIP once nobody has it
+	named   []string
+	at      []time.Time // when
+	taken   bool        // the Lease was renewed by whom it names
+	looks   int         // since the last naming
 }
 
-func (a *vipAPI) renew() {
-	a.now += 2 * time.Second
-	clock := time.Duration(a.vip.Holder[len(a.vip.Holder)-1]) * time.Hour
-	a.vip.Renewed = time.Unix(0, 0).Add(a.now + clock)
+func (a *vipAPI) ControlPlanePods(context.Context) ([]model.ControlPlanePod, error) {
+	return a.pods, nil
 }
 
 func (a *vipAPI) VIP(context.Context) (model.VIP, error) {
-	if len(a.handed) > 0 {
-		a.kept += 2 * time.Second
-	}
-	if a.moves != "" && a.kept > 8*time.Second {
-		a.vip.Holder = a.moves
-		a.moves = ""
-		a.kept = 0
+	a.looks++
+	switch {
+	case a.vip.Holder == model.VIPUnheld && a.expires != "":
+		a.vip.Holder = a.expires
 		a.renew()
-		return a.vip, nil
-	}
-	justHanded := len(a.handed) > 0 && a.kept <= 2*time.Second
-	if a.vip.Holder != "" && a.vip.Holder != a.dead && !justHanded {
+	case a.looks > 1 && a.vip.Holder != "" && a.vip.Holder != model.VIPUnheld && !slices.Contains(a.dead, a.vip.Holder):
 		a.renew()
 	}
 	return a.vip, nil
 }
 
-func (a *vipAPI) HandOverVIP(_ context.Context, from, to string) (model.VIP, error) {
-	attempt := len(a.handed)
-	a.handed = append(a.handed, to)
-	if a.beaten[attempt] || a.vip.Holder != from {
-		return a.vip, nil
-	}
-	if a.renewed {
+func (a *vipAPI) renew() {
+	a.taken = true
+	a.vip.Renewed = a.vip.Renewed.Add(2 * time.Second)
+	a.vip.Version += "."
+}
+
+func (a *vipAPI) NameVIPHolder(_ context.Context, vip model.VIP, holder string) error {
+	attempt := len(a.named)
+	a.named = append(a.named, holder)
+	a.at = append(a.at, time.Now())
+	if a.beaten[attempt] {
 		a.renew()
 	}
-	a.vip.Holder = to
-	a.kept = 0
+	if vip.Version != a.vip.Version {
+		return errors.New("the object has been modified")
+	}
+	a.vip.Holder = holder
+	a.vip.Version += "."
+	a.looks = 0
+	a.taken = false
 	if a.lost[attempt] {
-		return model.VIP{}, errors.New("the answer is lost")
+		return errors.New("the answer is lost")
 	}
-	return a.vip, nil
+	return nil
 }
 
-// The VIP leaves a node before that stops to serve: another one takes it, and has renewed the
-// Lease for longer than the old holder tries to. Where nobody takes it, the run goes on and
-// says so.
+// The VIP leaves a node before that stops to serve: nobody is named its holder until the node has
+// let go of the address, and then one that takes it. Where none does, the node keeps it, and that
+// is an error.
 func TestVIPIsHandedOver(t *testing.T) {
 	t.Parallel()
-	const node, second, third = "c-cp-1", "c-cp-2", "c-cp-3"
+	const node, second, third, nobody = "c-cp-1", "c-cp-2", "c-cp-3", model.VIPUnheld
 	for name, c := range map[string]struct {
-		change func(*vipAPI)
-		made   []string
-		handed []string
-		holder string
-		warns  string
+		change  func(*vipAPI)
+		deletes []string
+		named   []string
+		holder  string
+		fails   string
 	}{
-		"to one that serves":        {handed: []string{second}, holder: second},
-		"to one that the run built": {made: []string{third}, handed: []string{third}, holder: third},
-		"to one that is Ready": {
-			change: func(a *vipAPI) { a.nodes[1].Ready, a.nodes[1].Reason = false, "NodeStatusUnknown" }, handed: []string{third}, holder: third,
-		},
-		"to one that stays": {
-			change: func(a *vipAPI) { a.nodes[1].Cordoned = true }, handed: []string{third}, holder: third,
-		},
-		"another one has it": {change: func(a *vipAPI) { a.vip.Holder = third }, holder: third},
-		"nobody has it yet":  {change: func(a *vipAPI) { a.vip = model.VIP{} }},
-		"it is alone":        {change: func(a *vipAPI) { a.nodes = a.nodes[:1] }, holder: node},
+		"to one that serves":             {named: []string{nobody, second}, holder: second},
+		"to one that stays":              {deletes: []string{node, second}, named: []string{nobody, third}, holder: third},
+		"to one that goes, if need be":   {deletes: []string{second, third}, named: []string{nobody, second}, holder: second},
+		"to one that is Ready":           {change: func(a *vipAPI) { a.nodes[1].Ready = false }, named: []string{nobody, third}, holder: third},
+		"to one that nobody cordoned":    {change: func(a *vipAPI) { a.nodes[1].Cordoned = true }, named: []string{nobody, third}, holder: third},
+		"to a cordoned one, if need be":  {change: func(a *vipAPI) { a.nodes[1].Cordoned, a.nodes = true, a.nodes[:2] }, named: []string{nobody, second}, holder: second},
+		"to one whose API server serves": {change: func(a *vipAPI) { a.pods[4].Ready = false }, named: []string{nobody, third}, holder: third},
+		"another one has it":             {change: func(a *vipAPI) { a.vip.Holder = third }, holder: third},
+		"nobody has it yet":              {change: func(a *vipAPI) { a.vip = model.VIP{} }},
+		"it is alone":                    {change: func(a *vipAPI) { a.nodes = a.nodes[:1] }, holder: node},
 		"renewed meanwhile": {
-			change: func(a *vipAPI) { a.beaten = map[int]bool{0: true, 1: true} }, handed: []string{second, second, second}, holder: second,
+			change: func(a *vipAPI) { a.beaten = map[int]bool{0: true, 1: true} },
+			named:  []string{nobody, nobody, nobody, second}, holder: second,
 		},
-		"renewed right before": {change: func(a *vipAPI) { a.renewed = true }, handed: []string{second}, holder: second},
-		"it has it again":      {change: func(a *vipAPI) { a.moves = node }, handed: []string{second, second}, holder: second},
-		"a third one has it":   {change: func(a *vipAPI) { a.moves = third }, handed: []string{second}, holder: third},
-		"the answer is lost": {
-			change: func(a *vipAPI) { a.lost = map[int]bool{0: true} }, handed: []string{second}, holder: second,
+		"the answers are lost": {
+			change: func(a *vipAPI) { a.lost = map[int]bool{0: true, 1: true} }, named: []string{nobody, second}, holder: second,
 		},
-		"kube-vip does not run": {
-			change: func(a *vipAPI) { a.dead = second }, handed: []string{second}, holder: second, warns: "c-cp-2 has not taken the VIP yet",
+		"a run was killed": {change: func(a *vipAPI) { a.vip.Holder = nobody }, named: []string{second}, holder: second},
+		"the Lease ends":   {change: func(a *vipAPI) { a.expires = third }, named: []string{nobody}, holder: third},
+		"one does not take it": {
+			change: func(a *vipAPI) { a.dead = []string{second} }, named: []string{nobody, second, third}, holder: third,
+		},
+		"none takes it": {
+			change: func(a *vipAPI) { a.dead = []string{second, third} }, named: []string{nobody, second, third, node}, holder: node,
+			fails: "c-cp-1 keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on c-cp-2, c-cp-3",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +115,9 @@ func TestVIPIsHandedOver(t *testing.T) {
 			api.vip = model.VIP{Holder: node, Renewed: time.Unix(1000, 0)}
 			for _, name := range []string{node, second, third} {
 				api.nodes = append(api.nodes, model.KubeNode{Name: name, Ready: true, ControlPlane: true})
+				for _, component := range model.ControlPlaneComponents() {
+					api.pods = append(api.pods, model.ControlPlanePod{Node: name, Component: component, Ready: true})
+				}
 			}
 			if c.change != nil {
 				c.change(api)
@@ -117,17 +125,21 @@ func TestVIPIsHandedOver(t *testing.T) {
 			spec := &model.ClusterSpec{}
 			spec.Name = "c"
 			facts := &model.Facts{API: model.APIFacts{Asked: true, Nodes: map[string]model.KubeNode{node: {Ready: true}}}}
-			warnings, err := run.HandOverVIP(t.Context(), spec, facts, api, node, c.made...)
-			if err != nil || !slices.Equal(api.handed, c.handed) || api.vip.Holder != c.holder {
-				t.Errorf("handed over to %q, held by %q: %v", api.handed, api.vip.Holder, err)
+			began := time.Now()
+			err := run.HandOverVIP(t.Context(), spec, facts, api, node, c.deletes...)
+			if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) {
+				t.Errorf("got %v", err)
 			}
-			warned := strings.Join(warnings, "; ")
-			if (warned != "") != (c.warns != "") || !strings.Contains(warned, c.warns) {
-				t.Errorf("it warns of %q", warned)
+			if !slices.Equal(api.named, c.named) || api.vip.Holder != c.holder || c.fails == "" && len(c.named) > 0 && !api.taken {
+				t.Errorf("%q were named, and %q holds the VIP (taken: %t)", api.named, api.vip.Holder, api.taken)
 			}
-			// A renewal of its own, and then all the time in which the old holder tries.
-			if len(c.handed) > 0 && c.warns == "" && api.kept < 14*time.Second {
-				t.Errorf("the run goes on %s after the hand-over, as the old holder still has the address", api.kept)
+			for i, named := range api.named {
+				if named != nobody && i > 0 && api.named[i-1] == nobody {
+					began = api.at[i-1]
+				}
+				if named == second && api.at[i].Sub(began) < run.VIPTiming.VIPRelease {
+					t.Errorf("%s was named %s after nobody: both would have the address", named, api.at[i].Sub(began))
+				}
 			}
 		})
 	}
@@ -137,7 +149,7 @@ func TestVIPIsHandedOver(t *testing.T) {
 func TestNoVIPIsHandedOverBehindALoadBalancer(t *testing.T) {
 	t.Parallel()
 	spec := &model.ClusterSpec{Allocation: model.AllocationDHCP}
-	if _, err := run.HandOverVIP(t.Context(), spec, &model.Facts{}, nil, "c-cp-1"); err != nil {
+	if err := run.HandOverVIP(t.Context(), spec, &model.Facts{}, nil, "c-cp-1"); err != nil {
 		t.Error(err)
 	}
 }

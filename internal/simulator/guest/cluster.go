@@ -45,14 +45,20 @@ type cluster struct {
 	cancel  context.CancelFunc
 	changed chan struct{} // wakes the controllers; has a buffer of one
 
-	members   []*guest // the control plane's, also those that are off or destroyed
-	etcd      *etcd.Cluster
-	etcdRuns  bool   // for real, and not as a fact alone
-	holder    *guest // of the VIP
-	lettingGo *guest // has the VIP beside the holder, for a while
-	vipServe  *endpoint
-	quorum    atomic.Bool  // read without a lock by the API
-	serving   atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
+	members  []*guest // the control plane's, also those that are off or destroyed
+	etcd     *etcd.Cluster
+	etcdRuns bool   // for real, and not as a fact alone
+	holder   *guest // of the VIP
+	vipServe *endpoint
+	quorum   atomic.Bool  // read without a lock by the API
+	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
+
+	// Of the Lease of kube-vip: its version, for how long that has been seen, for how long the
+	// holder of the VIP has not renewed it, and whether nobody may take the VIP but whom it names.
+	leaseSeen   string
+	leaseAge    time.Duration
+	lost        time.Duration
+	vipReserved bool
 
 	etcdStart sync.Mutex // before World.mu
 }
@@ -182,7 +188,7 @@ func (c *cluster) settle() {
 		if len(live) > 0 {
 			c.serving.Store(live[0].disk.node.version)
 		}
-	} else if c.holder == nil && quorum {
+	} else if c.holder == nil && quorum && !c.vipReserved {
 		for _, g := range live {
 			if g.disk.node.vip != nil && c.takeVIP(g) == nil {
 				break

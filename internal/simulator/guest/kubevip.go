@@ -16,20 +16,21 @@ import (
 // pollInterval here, is vipRetryPeriod by the clock of the Lease.
 const (
 	vipLease         = "plndr-cp-lock"
-	vipLeaseSeconds  = 15
+	vipLeaseDuration = 15 * time.Second
 	vipRenewDeadline = 10 * time.Second
 	vipRetryPeriod   = 2 * time.Second
 )
 
-// runKubeVIP plays what the instances of kube-vip do that follow the Lease: a node that
-// another one writes into it takes the VIP in its next round, and the one that had it keeps
-// the address until it has failed to renew the Lease for long enough. What follows from a
-// node that serves no more is settle's.
+// runKubeVIP plays what the instances of kube-vip do that follow the Lease, a round at a time.
+// What follows from a node that serves no more is settle's.
 func (c *cluster) runKubeVIP(ctx context.Context) {
 	for {
 		changed := c.store.Changed()
-		if next := c.namedHolder(); next != "" {
-			c.takeOver(ctx, next)
+		if c.kubeVIPRound() {
+			if !sleep(ctx, pollInterval) {
+				return
+			}
+			continue
 		}
 		select {
 		case <-changed:
@@ -39,19 +40,43 @@ func (c *cluster) runKubeVIP(ctx context.Context) {
 	}
 }
 
-// namedHolder is the holder in the Lease, where that is not the one that has the VIP.
-func (c *cluster) namedHolder() string {
+// kubeVIPRound reports whether there is another round although nothing changes. The holder of the
+// VIP tries to renew a Lease that names another one, and then lets go of the address. After that,
+// whoever is named takes it in its next round, and when the Lease is over, anybody.
+func (c *cluster) kubeVIPRound() (again bool) {
 	lease, err := c.store.Get(kubeapi.Leases, metav1.NamespaceSystem, vipLease)
 	if err != nil {
-		return ""
+		return false
 	}
 	c.world.mu.Lock()
 	defer c.world.mu.Unlock()
 	named := leaseHolder(lease)
-	if c.holder == nil || c.holder.disk.node.name == named {
-		return ""
+	if version := lease.GetResourceVersion(); version != c.leaseSeen {
+		c.leaseSeen = version
+		c.leaseAge = 0
+	} else {
+		c.leaseAge += vipRetryPeriod
 	}
-	return named
+	i := slices.IndexFunc(c.members, func(g *guest) bool { return g.serves() && g.disk.node.vip != nil && g.disk.node.name == named })
+	switch {
+	case c.holder != nil && c.holder.disk.node.name == named:
+		c.lost = 0
+		return false
+	case c.holder != nil:
+		if c.lost += vipRetryPeriod; c.lost >= vipRenewDeadline {
+			c.dropVIP()
+			c.vipReserved = true
+		}
+		return true
+	case !c.vipReserved:
+		return false
+	case i >= 0 && c.leaseAge > 0:
+		c.vipReserved = c.takeVIP(c.members[i]) != nil
+	case c.leaseAge >= vipLeaseDuration:
+		c.vipReserved = false
+		c.settle()
+	}
+	return c.vipReserved
 }
 
 func leaseHolder(lease *kubeapi.Object) string {
@@ -59,51 +84,9 @@ func leaseHolder(lease *kubeapi.Object) string {
 	return holder
 }
 
-// takeOver has a node take the VIP, where its kube-vip runs; else the holder goes on as if the
-// Lease had been over.
-func (c *cluster) takeOver(ctx context.Context, next string) {
-	if !sleep(ctx, pollInterval) {
-		return
-	}
-	began := c.world.options.Now()
-	c.change(func() {
-		i := slices.IndexFunc(c.members, func(g *guest) bool { return g.serves() && g.disk.node.vip != nil && g.disk.node.name == next })
-		switch last := c.holder; {
-		case last == nil: // it has gone meanwhile
-		case i < 0:
-			c.acquireLease(last, began)
-		default:
-			c.dropVIP()
-			if c.takeVIP(c.members[i]) == nil {
-				c.lettingGo = last
-			}
-		}
-	})
-	const rounds = 10 // as long as anybody may look
-	for round := time.Duration(1); round <= rounds && sleep(ctx, pollInterval); round++ {
-		c.change(func() {
-			if c.holder != nil {
-				c.renewLease(c.holder, began.Add(round*vipRetryPeriod))
-			}
-			if round*vipRetryPeriod >= vipRenewDeadline {
-				c.lettingGo = nil
-			}
-		})
-		if next := c.namedHolder(); next != "" {
-			return
-		}
-	}
-}
-
-func (c *cluster) change(change func()) {
-	c.world.mu.Lock()
-	defer c.world.mu.Unlock()
-	change()
-}
-
 // acquireLease makes a node the holder of the Lease.
 func (c *cluster) acquireLease(g *guest, now time.Time) {
-	life := int32(vipLeaseSeconds)
+	life := int32(vipLeaseDuration / time.Second)
 	c.store.Put(&coordinationv1.Lease{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: vipLease},
@@ -113,16 +96,6 @@ func (c *cluster) acquireLease(g *guest, now time.Time) {
 	}, kubeapi.Leases)
 }
 
-// renewLease renews the Lease of its holder; of another one it is not.
-func (c *cluster) renewLease(g *guest, now time.Time) {
-	_, _ = c.store.Change(kubeapi.Leases, metav1.NamespaceSystem, vipLease, func(o *kubeapi.Object) error {
-		if leaseHolder(o) != g.disk.node.name {
-			return nil
-		}
-		return unstructured.SetNestedField(o.Object, now.UTC().Format(metav1.RFC3339Micro), "spec", "renewTime")
-	})
-}
-
 // serves reports whether a control-plane node runs with its API server. World.mu is held.
 func (g *guest) serves() bool { return g.halt != nil && g.kubelet && g.endpoint != nil }
 
@@ -130,7 +103,7 @@ func (g *guest) serves() bool { return g.halt != nil && g.kubelet && g.endpoint 
 // another one could have it. World.mu is held.
 func (c *cluster) noteVIPCut(g *guest) {
 	other := slices.ContainsFunc(c.members, func(m *guest) bool { return m != g && m.serves() && m.disk.node.vip != nil })
-	if other && (c.holder == g || c.lettingGo == g) {
+	if other && c.holder == g {
 		c.world.history.VIPCuts = append(c.world.history.VIPCuts, g.vm.Name)
 	}
 }
