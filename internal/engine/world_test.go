@@ -36,7 +36,7 @@ func fast() model.Timing {
 		RetryBudget: 2 * time.Second, Backoff: 20 * time.Millisecond,
 		OffLimit:    2 * time.Second,
 		BootTimeout: 30 * time.Second, APITimeout: 20 * time.Second, AnswerWait: time.Second, ReadyWait: 20 * time.Second,
-		VIPRelease: 400 * time.Millisecond, VIPTake: 5 * time.Second, VIPWait: 20 * time.Second,
+		VIPRetry: 35 * time.Millisecond, VIPWait: 20 * time.Second,
 		DeleteWait: 10 * time.Second,
 		LeaseLife:  2 * time.Second, LeaseWait: 20 * time.Second,
 		TokenLife: 30 * time.Minute, StuckPause: 20 * time.Millisecond,

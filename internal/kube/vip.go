@@ -2,8 +2,10 @@ package kube
 
 import (
 	"context"
+	"slices"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -15,6 +17,21 @@ import (
 func (a *api) VIP(ctx context.Context) (model.VIP, error) {
 	lease, err := a.vipLease(ctx)
 	return vipOf(lease), err
+}
+
+// KubeVIPRuns looks at kubelet's mirror of the static pod.
+func (a *api) KubeVIPRuns(ctx context.Context, node string) (bool, error) {
+	name := "kube-vip-" + node
+	pod, err := a.clients.CoreV1().Pods(metav1.NamespaceSystem).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, failed(ctx, err, "read the pod %s", name)
+	}
+	return pod.Annotations[corev1.MirrorPodAnnotationKey] != "" && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	}), nil
 }
 
 // NameVIPHolder writes another holder into the Lease. When that was renewed stays as it was: the

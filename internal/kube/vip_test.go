@@ -5,6 +5,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -61,5 +62,27 @@ func TestAnotherHolderIsNamedInTheLeaseOfTheVIP(t *testing.T) {
 	}
 	if vip, err = api.VIP(t.Context()); err != nil || vip.Holder != "c-cp-2" || !vip.Renewed.Equal(renewed.Time) {
 		t.Errorf("read again: %+v, %v", vip, err)
+	}
+}
+
+// TestKubeVIPRuns looks at the mirror of a static pod: a pod of that name that anybody may make
+// is none.
+func TestKubeVIPRuns(t *testing.T) {
+	t.Parallel()
+	pod := func(node string, mirror bool, ready corev1.ConditionStatus) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-vip-" + node}}
+		if mirror {
+			p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "1"}
+		}
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}
+		return p
+	}
+	api := kube.NewForClients(fake.NewClientset(
+		pod("runs", true, corev1.ConditionTrue), pod("crashes", true, corev1.ConditionFalse), pod("other", false, corev1.ConditionTrue),
+	))
+	for node, want := range map[string]bool{"runs": true, "crashes": false, "other": false, "missing": false} {
+		if runs, err := api.KubeVIPRuns(t.Context(), node); err != nil || runs != want {
+			t.Errorf("on %s it runs: %t, %v", node, runs, err)
+		}
 	}
 }

@@ -282,6 +282,8 @@ type API interface {
 
 	// VIP returns who holds the VIP; one call.
 	VIP(ctx context.Context) (VIP, error)
+	// KubeVIPRuns reports whether kube-vip runs on a node, as its kubelet says; one call.
+	KubeVIPRuns(ctx context.Context, node string) (bool, error)
 	// NameVIPHolder writes another holder into the Lease of kube-vip, where that is of the version
 	// given; two calls. It is an error where it is not any more, as by a renewal. The old holder
 	// tries for ten seconds to renew the Lease and then lets go of the address; kube-vip on a

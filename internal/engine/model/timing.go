@@ -17,9 +17,8 @@ type Timing struct {
 	BootTimeout time.Duration // from power-on to joined
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
-	VIPRelease  time.Duration // from another name in kube-vip's Lease until its holder has let go of the VIP
-	VIPTake     time.Duration // from a node's name in that Lease until it has taken the VIP
-	VIPWait     time.Duration // for all of that
+	VIPRetry    time.Duration // between two tries of kube-vip to renew its Lease, or to take it
+	VIPWait     time.Duration // for the VIP to move to another node
 	ReadyWait   time.Duration // from the last step to all nodes Ready
 	DeleteWait  time.Duration // for objects that leave a pack to be gone
 	TokenLife   time.Duration // of a bootstrap token
@@ -48,8 +47,7 @@ func DefaultTiming() Timing {
 		BootTimeout: 20 * time.Minute,
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
-		VIPRelease:  bootstrap.VIPRenewDeadline + bootstrap.VIPRetryPeriod,
-		VIPTake:     5 * bootstrap.VIPRetryPeriod / 2, // tries are up to 2.2 periods apart
+		VIPRetry:    bootstrap.VIPRetryPeriod,
 		VIPWait:     90 * time.Second,
 		ReadyWait:   5 * time.Minute,
 		DeleteWait:  5 * time.Minute,

@@ -13,10 +13,8 @@ import (
 )
 
 // handOverVIP has another control-plane node hold the VIP before one stops to serve on purpose:
-// kube-vip would keep the address on a node whose API server is gone until its Lease is over. The
-// Lease names nobody first, until the holder has failed to renew it for long enough and let go of
-// the address, and then a node that takes it. It is an error where none does: without the node,
-// there would be no endpoint.
+// kube-vip would keep the address on a node whose API server is gone until its Lease is over. It
+// is an error where the node has the VIP again after all: without it, there would be no endpoint.
 func (r *Runner) handOverVIP(ctx context.Context, node string) error {
 	if r.Spec.DHCP() { // the endpoint is a load balancer
 		return nil
@@ -25,95 +23,75 @@ func (r *Runner) handOverVIP(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
+	often := r.Timing
+	often.MaxTick = 2 * often.Tick
 	m := &vipMove{r: r, api: api, from: node}
-	if err := poll(ctx, r.Timing, r.Timing.VIPWait, m.next); err != nil {
+	if err := poll(ctx, often, r.Timing.VIPWait, m.next); err != nil {
 		return fmt.Errorf("hand the VIP over before %s stops to serve: %w", node, err)
 	}
 	return m.failed
 }
 
-// vipMove is the way of the VIP from one control-plane node to another. The two never announce it
-// side by side: fabrics that see an address move to and fro freeze it, and IPv6 takes it for a
-// duplicate. Nothing but the Lease says how far it has come, also where a run was killed over it
-// or an answer was lost.
+// vipMove is the way of the VIP from one control-plane node to another. It begins when the holder
+// has just renewed the Lease of kube-vip: nobody is named in it, and after six tries, for which it
+// takes a sixth of the time each, the holder lets go of the address. Right before that another
+// node is named, which takes the VIP in its next try: later nobody could be, since the API is
+// behind the VIP, and earlier both would announce it for long, which fabrics that see an address
+// move to and fro answer by freezing it, and IPv6 by taking it for a duplicate. A run that is
+// killed in between leaves the VIP to whoever sees that the Lease is over.
 type vipMove struct {
 	r      *Runner
 	api    model.API
 	from   string
-	others []string  // that may take it, the best one first, without those that did not
-	silent []string  // that did not take it
+	to     string
+	looked time.Time // at the holder first
 	named  string    // in the Lease, by this run
-	since  time.Time // when; zero: this run has named nobody yet
-	before time.Time // when the Lease was renewed last until then
+	since  time.Time // when
+	before time.Time // when the Lease had been renewed last
 	failed error
 }
 
 // next does what can be done now. It returns nil once another node has the VIP, or none can.
 func (m *vipMove) next(ctx context.Context) error {
 	vip, err := m.api.VIP(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	begun := !m.since.IsZero()
-	switch vip.Holder {
-	case "":
-		if begun {
-			return errors.New("no node holds the VIP")
-		}
-		return nil // there is no kube-vip
-	case m.from:
+	case vip.Holder == m.from && m.named == m.to && m.to != "":
+		m.failed = fmt.Errorf("%s keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on %s; find out why "+
+			"(kubectl -n kube-system logs kube-vip-%s) and apply again", m.from, m.to, m.to)
+		return nil
+	case vip.Holder == m.from:
 		return m.begin(ctx, vip)
-	case model.VIPUnheld:
-		return m.release(ctx, vip)
-	case m.named:
-		if vip.Renewed.Equal(m.before) {
-			return m.await(ctx, vip)
-		}
+	case vip.Holder != model.VIPUnheld && m.to == "":
+		return nil // another node has it, or there is no kube-vip
+	case vip.Holder == model.VIPUnheld && time.Since(m.since) < m.r.Timing.VIPRetry*11/2:
+		return fmt.Errorf("%s is about to let go of the VIP", m.from)
+	case vip.Holder == model.VIPUnheld && !m.since.IsZero():
+		return m.name(ctx, vip, m.to)
+	case vip.Holder == model.VIPUnheld, vip.Holder == "":
+		return errors.New("no node holds the VIP")
+	case vip.Holder == m.to && vip.Renewed.Equal(m.before):
+		return fmt.Errorf("%s has not taken the VIP yet", m.to)
 	}
 	return nil
 }
 
-// begin takes the VIP from the holder, where another node could have it.
+// begin names nobody once the holder has renewed the Lease, where another node can have the VIP.
 func (m *vipMove) begin(ctx context.Context, vip model.VIP) error {
-	if len(m.silent) > 0 {
-		m.failed = fmt.Errorf("%s keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on %s; "+
-			"find out why (kubectl -n kube-system logs kube-vip-%s) and apply again", m.from, model.Listed(m.silent), m.silent[0])
-		return nil
-	}
-	var err error
-	if m.others, err = m.r.mayTakeVIP(ctx, m.api, m.from); err != nil || len(m.others) == 0 {
-		return err
-	}
-	return m.name(ctx, vip, model.VIPUnheld)
-}
-
-// release waits until the holder has let go of the address, and names the next one.
-func (m *vipMove) release(ctx context.Context, vip model.VIP) error {
-	if m.since.IsZero() { // a run was killed here
-		m.named = model.VIPUnheld
-		m.since = time.Now()
-	}
-	if m.named == model.VIPUnheld && time.Since(m.since) < m.r.Timing.VIPRelease {
-		return fmt.Errorf("%s is about to let go of the VIP", m.from)
-	}
-	if len(m.others) == 0 {
+	if m.looked.IsZero() {
 		var err error
-		if m.others, err = m.r.mayTakeVIP(ctx, m.api, m.from); err != nil || len(m.others) == 0 {
+		if m.to, err = m.r.takesVIP(ctx, m.api, m.from); err != nil || m.to == "" {
 			return err
 		}
+		m.looked = time.Now()
+		m.before = vip.Renewed
 	}
-	return m.name(ctx, vip, m.others[0])
-}
-
-// await waits until the node that was named has taken the VIP. Where it does not, the next one is
-// named, and after all the one that had it.
-func (m *vipMove) await(ctx context.Context, vip model.VIP) error {
-	if time.Since(m.since) < m.r.Timing.VIPTake {
-		return fmt.Errorf("%s has not taken the VIP yet", m.named)
+	// One that cannot renew it is not waited for.
+	if vip.Renewed.Equal(m.before) && time.Since(m.looked) < 2*m.r.Timing.VIPRetry {
+		return fmt.Errorf("%s is about to renew its hold on the VIP", m.from)
 	}
-	m.others = slices.DeleteFunc(m.others, func(name string) bool { return name == m.named })
-	m.silent = append(m.silent, m.named)
-	return m.name(ctx, vip, append(m.others, m.from)[0])
+	return m.name(ctx, vip, model.VIPUnheld)
 }
 
 // name writes a holder into the Lease. It is noted before, since the answer may be lost.
@@ -124,23 +102,24 @@ func (m *vipMove) name(ctx context.Context, vip model.VIP, holder string) error 
 	if err := m.api.NameVIPHolder(ctx, vip, holder); err != nil {
 		return err
 	}
-	return fmt.Errorf("the VIP goes from %s to %s", vip.Holder, holder)
+	return fmt.Errorf("the VIP goes from %s to %s", m.from, m.to)
 }
 
-// mayTakeVIP are the other control-plane nodes that serve. Those come first that this run does not
-// delete, so that the VIP moves once in a roll, and those last that somebody has cordoned.
-func (r *Runner) mayTakeVIP(ctx context.Context, api model.API, node string) ([]string, error) {
+// takesVIP is the control-plane node that takes the VIP from another one: one that serves and whose
+// kube-vip runs. This run does not delete it, where there is such a one, so that the VIP moves once
+// in a roll. Empty: there is none.
+func (r *Runner) takesVIP(ctx context.Context, api model.API, from string) (string, error) {
 	nodes, err := r.api.recentNodes(ctx, 0)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	pods, err := api.ControlPlanePods(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	var others []string
 	for name, n := range nodes {
-		if name != node && r.isControlPlane(name) && r.isServing(n) && !r.departed.has(name) &&
+		if name != from && r.isControlPlane(name) && r.isServing(n) && !r.departed.has(name) &&
 			len(plan.UnreadyPods([]string{name}, pods)) == 0 {
 			others = append(others, name)
 		}
@@ -155,5 +134,10 @@ func (r *Runner) mayTakeVIP(ctx context.Context, api model.API, node string) ([]
 		return 0
 	}
 	slices.SortFunc(others, func(a, b string) int { return cmp.Or(last(a)-last(b), cmp.Compare(a, b)) })
-	return others, nil
+	for _, name := range others {
+		if runs, err := api.KubeVIPRuns(ctx, name); err != nil || runs {
+			return name, err
+		}
+	}
+	return "", nil
 }
