@@ -16,8 +16,8 @@ type History struct {
 	// Unreadable are the moments at which an API server could not read Secrets that there
 	// were, or that another one might write.
 	Unreadable []string
-	// VIPCuts are the VMs that were taken out of etcd while they had the VIP, although another
-	// one could have it.
+	// VIPCuts are the VMs that were taken out of etcd, or lost their power, while they had the
+	// VIP, although another one could have it.
 	VIPCuts []string
 	// SecretKeys are those that Secrets are written with now, and how many are; an empty
 	// name stands for clear text.
