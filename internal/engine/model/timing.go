@@ -48,7 +48,7 @@ func DefaultTiming() Timing {
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
 		VIPRetry:    bootstrap.VIPRetryPeriod,
-		VIPWait:     90 * time.Second,
+		VIPWait:     2 * time.Minute,
 		ReadyWait:   5 * time.Minute,
 		DeleteWait:  5 * time.Minute,
 		TokenLife:   30 * time.Minute,

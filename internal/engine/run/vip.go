@@ -48,19 +48,23 @@ type vipMove struct {
 	named  string    // in the Lease, by this run
 	since  time.Time // when
 	before time.Time // when the Lease had been renewed last
+	silent []string  // that were named and did not take it
 	failed error
 }
 
+const vipLook = 3 * time.Second
+
 // next does what can be done now. It returns nil once another node has the VIP, or none can.
 func (m *vipMove) next(ctx context.Context) error {
+	// A connection to a node that has let go of the address answers no more.
+	ctx, cancel := context.WithTimeout(ctx, vipLook)
+	defer cancel()
 	vip, err := m.api.VIP(ctx)
 	switch {
 	case err != nil:
 		return err
 	case vip.Holder == m.from && m.named == m.to && m.to != "":
-		m.failed = fmt.Errorf("%s keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on %s; find out why "+
-			"(kubectl -n kube-system logs kube-vip-%s) and apply again", m.from, m.to, m.to)
-		return nil
+		return m.again()
 	case vip.Holder == m.from:
 		return m.begin(ctx, vip)
 	case vip.Holder != model.VIPUnheld && m.to == "":
@@ -77,11 +81,27 @@ func (m *vipMove) next(ctx context.Context) error {
 	return nil
 }
 
+// again is a node that has the VIP once more after another one was named. That may pass, as where
+// etcd elected a leader meanwhile; a second time it is an error.
+func (m *vipMove) again() error {
+	m.silent = append(m.silent, m.to)
+	if len(m.silent) > 1 {
+		silent := slices.Compact(m.silent)
+		m.failed = fmt.Errorf("%s keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on %s; find out why "+
+			"(kubectl -n kube-system logs kube-vip-%s) and apply again", m.from, model.Listed(silent), silent[0])
+		return nil
+	}
+	m.to = ""
+	m.named = ""
+	m.looked = time.Time{}
+	return fmt.Errorf("%s has not taken the VIP", m.silent[0])
+}
+
 // begin names nobody once the holder has renewed the Lease, where another node can have the VIP.
 func (m *vipMove) begin(ctx context.Context, vip model.VIP) error {
 	if m.looked.IsZero() {
 		var err error
-		if m.to, err = m.r.takesVIP(ctx, m.api, m.from); err != nil || m.to == "" {
+		if m.to, err = m.r.takesVIP(ctx, m.api, m.from, m.silent); err != nil || m.to == "" {
 			return err
 		}
 		m.looked = time.Now()
@@ -94,21 +114,21 @@ func (m *vipMove) begin(ctx context.Context, vip model.VIP) error {
 	return m.name(ctx, vip, model.VIPUnheld)
 }
 
-// name writes a holder into the Lease. It is noted before, since the answer may be lost.
+// name writes a holder into the Lease. When is noted before, since the answer may be lost.
 func (m *vipMove) name(ctx context.Context, vip model.VIP, holder string) error {
-	m.named = holder
 	m.since = time.Now()
 	m.before = vip.Renewed
 	if err := m.api.NameVIPHolder(ctx, vip, holder); err != nil {
 		return err
 	}
+	m.named = holder
 	return fmt.Errorf("the VIP goes from %s to %s", m.from, m.to)
 }
 
 // takesVIP is the control-plane node that takes the VIP from another one: one that serves and whose
 // kube-vip runs. This run does not delete it, where there is such a one, so that the VIP moves once
-// in a roll. Empty: there is none.
-func (r *Runner) takesVIP(ctx context.Context, api model.API, from string) (string, error) {
+// in a roll, and those come last that did not take it. Empty: there is none.
+func (r *Runner) takesVIP(ctx context.Context, api model.API, from string, silent []string) (string, error) {
 	nodes, err := r.api.recentNodes(ctx, 0)
 	if err != nil {
 		return "", err
@@ -126,6 +146,8 @@ func (r *Runner) takesVIP(ctx context.Context, api model.API, from string) (stri
 	}
 	last := func(name string) int {
 		switch {
+		case slices.Contains(silent, name):
+			return 3
 		case nodes[name].Cordoned:
 			return 2
 		case slices.Contains(r.goes, name):

@@ -23,6 +23,7 @@ type vipAPI struct {
 	stuck   bool         // the holder does not renew the Lease
 	expires string       // who takes the VIP once nobody has it
 	returns string       // who takes the VIP when the one that was named does not
+	once    bool         // only once
 	named   []string
 	at      []time.Time // when
 	renewed bool        // right before the first naming
@@ -44,8 +45,11 @@ func (a *vipAPI) VIP(context.Context) (model.VIP, error) {
 	case a.vip.Holder == model.VIPUnheld && a.expires != "":
 		a.renew(a.expires)
 	case a.vip.Holder == model.VIPUnheld:
-	case len(a.named) > 1 && a.returns != "":
+	case a.vip.Holder != "c-cp-1" && a.returns != "":
 		a.renew(a.returns)
+		if a.once {
+			a.returns = ""
+		}
 	default:
 		a.renew(a.vip.Holder)
 	}
@@ -120,8 +124,15 @@ func TestVIPIsHandedOver(t *testing.T) {
 			change: func(a *vipAPI) { a.returns = third }, named: []string{nobody, second}, holder: third,
 		},
 		"it has it again": {
-			change: func(a *vipAPI) { a.returns = node }, named: []string{nobody, second}, holder: node,
-			fails: "c-cp-1 keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on c-cp-2",
+			change: func(a *vipAPI) { a.returns, a.once = node, true }, named: []string{nobody, second, nobody, third}, holder: third,
+		},
+		"it has it again and again": {
+			change: func(a *vipAPI) { a.returns = node }, named: []string{nobody, second, nobody, third}, holder: node,
+			fails: "c-cp-1 keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on c-cp-2, c-cp-3",
+		},
+		"the only other one does not take it": {
+			change: func(a *vipAPI) { a.returns, a.nodes = node, a.nodes[:2] }, named: []string{nobody, second, nobody, second}, holder: node,
+			fails: "kube-vip did not take it on c-cp-2; find out why (kubectl -n kube-system logs kube-vip-c-cp-2)",
 		},
 		"nobody takes it": {
 			change: func(a *vipAPI) { a.vip.Holder = nobody }, holder: nobody,

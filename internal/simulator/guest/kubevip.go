@@ -12,13 +12,14 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest/kubeapi"
 )
 
-// What kube-vip's Lease is called, and its times. A round of its holder, which passes in a
-// pollInterval here, is vipRetryPeriod by the clock of the Lease.
+// What kube-vip's Lease is called, and its times. A vipRound here is vipRetryPeriod by the clock
+// of the Lease.
 const (
 	vipLease         = "plndr-cp-lock"
 	vipLeaseDuration = 15 * time.Second
 	vipRenewDeadline = 10 * time.Second
 	vipRetryPeriod   = 2 * time.Second
+	vipRound         = 2 * pollInterval
 )
 
 // runKubeVIP plays what the instances of kube-vip do that follow the Lease, a round at a time.
@@ -27,7 +28,7 @@ func (c *cluster) runKubeVIP(ctx context.Context) {
 	for {
 		changed := c.store.Changed()
 		if c.kubeVIPRound() {
-			if !sleep(ctx, pollInterval) {
+			if !sleep(ctx, vipRound) {
 				return
 			}
 			continue
