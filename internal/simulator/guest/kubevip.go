@@ -98,7 +98,7 @@ func (c *cluster) acquireLease(g *guest, now time.Time) {
 }
 
 // serves reports whether a control-plane node runs with its API server. World.mu is held.
-func (g *guest) serves() bool { return g.halt != nil && g.kubelet && g.endpoint != nil }
+func (g *guest) serves() bool { return g.halt != nil && g.endpoint != nil }
 
 // noteVIPCut adds to the history that a node stops to serve while it has the VIP, although
 // another one could have it. World.mu is held.
