@@ -20,7 +20,7 @@ const (
 
 // VIPLease is the Lease in kube-system of the kube-vip that holds the VIP. A holder that
 // cannot renew it for VIPRenewDeadline, which it tries every VIPRetryPeriod, lets go of the
-// address; another one takes it when nobody has renewed it for vipLeaseDuration.
+// address; another one takes it when it has not been renewed for vipLeaseDuration.
 const (
 	VIPLease         = "plndr-cp-lock"
 	VIPRenewDeadline = 10 * time.Second

@@ -65,8 +65,8 @@ func TestAnotherHolderIsNamedInTheLeaseOfTheVIP(t *testing.T) {
 	}
 }
 
-// TestKubeVIPRuns looks at the mirror of a static pod: a pod of that name that anybody may make
-// is none.
+// TestKubeVIPRuns looks at the mirror of a static pod: another pod of that
+// name is none.
 func TestKubeVIPRuns(t *testing.T) {
 	t.Parallel()
 	pod := func(node string, mirror bool, ready corev1.ConditionStatus) *corev1.Pod {

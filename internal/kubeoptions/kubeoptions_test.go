@@ -42,7 +42,7 @@ func TestFlags(t *testing.T) {
 		"a gate that is nearly one": {
 			kubeoptions.Scheduler, 37, "feature-gates", "AllBeta=true,APIServerIdentiy=true", "", `there is "APIServerIdentity"`,
 		},
-		"a gate that nobody lists": {kubeoptions.Kubelet, 37, "feature-gates", "SomeGate=true", "", "it is not known whether"},
+		"a gate that no version lists": {kubeoptions.Kubelet, 37, "feature-gates", "SomeGate=true", "", "it is not known whether"},
 		"a gate that comes later": {
 			kubeoptions.APIServer, 36, "feature-gates", "APIServerWebhookAuthenticationToken=true", "has no feature gate", "",
 		},

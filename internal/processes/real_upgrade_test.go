@@ -16,7 +16,7 @@ import (
 )
 
 // longestGap bounds how long a client gets no answer: two requests that run into their limit,
-// as the VIP moves, and less than a Lease of kube-vip, which nobody has to wait for.
+// as the VIP moves, and less than a Lease of kube-vip lasts.
 const longestGap = 8 * time.Second
 
 // TestRealUpgrade upgrades a cluster of three control-plane nodes and two workers by a

@@ -33,12 +33,12 @@ func (r *Runner) handOverVIP(ctx context.Context, node string) error {
 }
 
 // vipMove is the way of the VIP from one control-plane node to another. It begins when the holder
-// has just renewed the Lease of kube-vip: nobody is named in it, and after six tries, for which it
-// takes a sixth of the time each, the holder lets go of the address. Right before that another
-// node is named, which takes the VIP in its next try: later nobody could be, since the API is
-// behind the VIP, and earlier both would announce it for long, which fabrics that see an address
-// move to and fro answer by freezing it, and IPv6 by taking it for a duplicate. A run that is
-// killed in between leaves the VIP to whoever sees that the Lease is over.
+// has just renewed the Lease of kube-vip: no node is named in it then, and the holder lets go of
+// the address when it has failed to renew the Lease for VIPRenewDeadline. Right before that, another
+// node is named, which takes the VIP in its next try. Later none could be, since the API is behind
+// the VIP. Earlier, both would announce it for long: fabrics that see an address move to and fro
+// freeze it, and IPv6 takes it for a duplicate. A run that is killed in between leaves the VIP to
+// the node that sees first that the Lease is over.
 type vipMove struct {
 	r      *Runner
 	api    model.API
@@ -52,6 +52,7 @@ type vipMove struct {
 	failed error
 }
 
+// vipLook bounds one look at the Lease.
 const vipLook = 3 * time.Second
 
 // next does what can be done now. It returns nil once another node has the VIP, or none can.
@@ -97,7 +98,8 @@ func (m *vipMove) again() error {
 	return fmt.Errorf("%s has not taken the VIP", m.silent[0])
 }
 
-// begin names nobody once the holder has renewed the Lease, where another node can have the VIP.
+// begin takes the name out of the Lease once the holder has renewed it, where another node can have
+// the VIP.
 func (m *vipMove) begin(ctx context.Context, vip model.VIP) error {
 	if m.looked.IsZero() {
 		var err error

@@ -21,7 +21,7 @@ type vipAPI struct {
 	lost    map[int]bool // namings whose answer is lost
 	beaten  map[int]bool // namings before which the holder renews the Lease
 	stuck   bool         // the holder does not renew the Lease
-	expires string       // who takes the VIP once nobody has it
+	expires string       // which node takes the VIP once none has it
 	returns string       // who takes the VIP when the one that was named does not
 	once    bool         // only once
 	named   []string
@@ -84,11 +84,11 @@ func (a *vipAPI) NameVIPHolder(_ context.Context, vip model.VIP, holder string) 
 	return nil
 }
 
-// The VIP leaves a node before that stops to serve: nobody is named its holder when the node has
+// The VIP leaves a node before that stops to serve: none is named its holder when the node has
 // just renewed the Lease, and when that is about to let go of the address one that takes it.
 func TestVIPIsHandedOver(t *testing.T) {
 	t.Parallel()
-	const node, second, third, nobody = "c-cp-1", "c-cp-2", "c-cp-3", model.VIPUnheld
+	const node, second, third, unheld = "c-cp-1", "c-cp-2", "c-cp-3", model.VIPUnheld
 	for name, c := range map[string]struct {
 		change  func(*vipAPI)
 		deletes []string
@@ -96,46 +96,46 @@ func TestVIPIsHandedOver(t *testing.T) {
 		holder  string
 		fails   string
 	}{
-		"to one that serves":           {named: []string{nobody, second}, holder: second},
-		"to one that stays":            {deletes: []string{node, second}, named: []string{nobody, third}, holder: third},
-		"to one that goes, if need be": {deletes: []string{second, third}, named: []string{nobody, second}, holder: second},
-		"to one that is Ready":         {change: func(a *vipAPI) { a.nodes[1].Ready = false }, named: []string{nobody, third}, holder: third},
-		"to one that nobody cordoned":  {change: func(a *vipAPI) { a.nodes[1].Cordoned = true }, named: []string{nobody, third}, holder: third},
+		"to one that serves":           {named: []string{unheld, second}, holder: second},
+		"to one that stays":            {deletes: []string{node, second}, named: []string{unheld, third}, holder: third},
+		"to one that goes, if need be": {deletes: []string{second, third}, named: []string{unheld, second}, holder: second},
+		"to one that is Ready":         {change: func(a *vipAPI) { a.nodes[1].Ready = false }, named: []string{unheld, third}, holder: third},
+		"to one that is not cordoned":  {change: func(a *vipAPI) { a.nodes[1].Cordoned = true }, named: []string{unheld, third}, holder: third},
 		"to a cordoned one, if need be": {
-			change: func(a *vipAPI) { a.nodes[1].Cordoned, a.nodes = true, a.nodes[:2] }, named: []string{nobody, second}, holder: second,
+			change: func(a *vipAPI) { a.nodes[1].Cordoned, a.nodes = true, a.nodes[:2] }, named: []string{unheld, second}, holder: second,
 		},
-		"to one whose API server serves": {change: func(a *vipAPI) { a.pods[4].Ready = false }, named: []string{nobody, third}, holder: third},
-		"to one whose kube-vip runs":     {change: func(a *vipAPI) { a.down = []string{second} }, named: []string{nobody, third}, holder: third},
+		"to one whose API server serves": {change: func(a *vipAPI) { a.pods[4].Ready = false }, named: []string{unheld, third}, holder: third},
+		"to one whose kube-vip runs":     {change: func(a *vipAPI) { a.down = []string{second} }, named: []string{unheld, third}, holder: third},
 		"no kube-vip runs elsewhere":     {change: func(a *vipAPI) { a.down = []string{second, third} }, holder: node},
 		"another one has it":             {change: func(a *vipAPI) { a.vip.Holder = third }, holder: third},
-		"nobody has it yet":              {change: func(a *vipAPI) { a.vip = model.VIP{} }},
+		"none has it yet":                {change: func(a *vipAPI) { a.vip = model.VIP{} }},
 		"it is alone":                    {change: func(a *vipAPI) { a.nodes = a.nodes[:1] }, holder: node},
-		"it does not renew the Lease":    {change: func(a *vipAPI) { a.stuck = true }, named: []string{nobody, second}, holder: second},
+		"it does not renew the Lease":    {change: func(a *vipAPI) { a.stuck = true }, named: []string{unheld, second}, holder: second},
 		"renewed meanwhile": {
 			change: func(a *vipAPI) { a.beaten = map[int]bool{0: true, 1: true} },
-			named:  []string{nobody, nobody, nobody, second}, holder: second,
+			named:  []string{unheld, unheld, unheld, second}, holder: second,
 		},
 		"the answers are lost": {
-			change: func(a *vipAPI) { a.lost = map[int]bool{0: true, 1: true} }, named: []string{nobody, second}, holder: second,
+			change: func(a *vipAPI) { a.lost = map[int]bool{0: true, 1: true} }, named: []string{unheld, second}, holder: second,
 		},
-		"a run was killed": {change: func(a *vipAPI) { a.vip.Holder, a.expires = nobody, third }, holder: third},
-		"the Lease ends":   {change: func(a *vipAPI) { a.expires = third }, named: []string{nobody}, holder: third},
+		"a run was killed": {change: func(a *vipAPI) { a.vip.Holder, a.expires = unheld, third }, holder: third},
+		"the Lease ends":   {change: func(a *vipAPI) { a.expires = third }, named: []string{unheld}, holder: third},
 		"a third one takes it": {
-			change: func(a *vipAPI) { a.returns = third }, named: []string{nobody, second}, holder: third,
+			change: func(a *vipAPI) { a.returns = third }, named: []string{unheld, second}, holder: third,
 		},
 		"it has it again": {
-			change: func(a *vipAPI) { a.returns, a.once = node, true }, named: []string{nobody, second, nobody, third}, holder: third,
+			change: func(a *vipAPI) { a.returns, a.once = node, true }, named: []string{unheld, second, unheld, third}, holder: third,
 		},
 		"it has it again and again": {
-			change: func(a *vipAPI) { a.returns = node }, named: []string{nobody, second, nobody, third}, holder: node,
+			change: func(a *vipAPI) { a.returns = node }, named: []string{unheld, second, unheld, third}, holder: node,
 			fails: "c-cp-1 keeps the VIP, and with it the cluster its endpoint: kube-vip did not take it on c-cp-2, c-cp-3",
 		},
 		"the only other one does not take it": {
-			change: func(a *vipAPI) { a.returns, a.nodes = node, a.nodes[:2] }, named: []string{nobody, second, nobody, second}, holder: node,
+			change: func(a *vipAPI) { a.returns, a.nodes = node, a.nodes[:2] }, named: []string{unheld, second, unheld, second}, holder: node,
 			fails: "kube-vip did not take it on c-cp-2; find out why (kubectl -n kube-system logs kube-vip-c-cp-2)",
 		},
-		"nobody takes it": {
-			change: func(a *vipAPI) { a.vip.Holder = nobody }, holder: nobody,
+		"none takes it": {
+			change: func(a *vipAPI) { a.vip.Holder = unheld }, holder: unheld,
 			fails: "hand the VIP over before c-cp-1 stops to serve: not within 500ms: no node holds the VIP",
 		},
 	} {
@@ -166,7 +166,7 @@ func TestVIPIsHandedOver(t *testing.T) {
 				t.Errorf("the holder had not just renewed the Lease (%t), or the run went on before another one had", !api.renewed)
 			}
 			for i, named := range api.named {
-				if named == nobody || i == 0 {
+				if named == unheld || i == 0 {
 					continue
 				}
 				// The holder lets go at the end of six tries, and the sixth begins after five.

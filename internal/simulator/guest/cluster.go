@@ -54,7 +54,7 @@ type cluster struct {
 	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
 
 	// Of the Lease of kube-vip: its version, for how long that has been seen, for how long the
-	// holder of the VIP has not renewed it, and whether nobody may take the VIP but whom it names.
+	// holder of the VIP has not renewed it, and whether only the node that it names may take the VIP.
 	leaseSeen   string
 	leaseAge    time.Duration
 	lost        time.Duration

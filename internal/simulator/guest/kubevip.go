@@ -43,7 +43,7 @@ func (c *cluster) runKubeVIP(ctx context.Context) {
 
 // kubeVIPRound reports whether there is another round although nothing changes. The holder of the
 // VIP tries to renew a Lease that names another one, and then lets go of the address. After that,
-// whoever is named takes it in its next round, and when the Lease is over, anybody.
+// the node that is named takes it in its next round, and when the Lease is over, any node does.
 func (c *cluster) kubeVIPRound() (again bool) {
 	lease, err := c.store.Get(kubeapi.Leases, metav1.NamespaceSystem, vipLease)
 	if err != nil {
