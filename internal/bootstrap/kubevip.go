@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,16 @@ const (
 	kubeVIPHosts    = "/etc/gantry/kube-vip.hosts"
 	adminConf       = "/etc/kubernetes/admin.conf"
 	kubeVIPConf     = "/etc/gantry/kube-vip.conf"
+)
+
+// VIPLease is the Lease in kube-system of the kube-vip that holds the VIP. A holder that
+// cannot renew it for VIPRenewDeadline, which it tries every VIPRetryPeriod, lets go of the
+// address; another one takes it when it has not been renewed for vipLeaseDuration.
+const (
+	VIPLease         = "plndr-cp-lock"
+	VIPRenewDeadline = 10 * time.Second
+	VIPRetryPeriod   = 2 * time.Second
+	vipLeaseDuration = 15 * time.Second
 )
 
 // kubeVIP renders the static pod that holds the cluster's virtual address.
@@ -82,10 +93,10 @@ func (n Node) kubeVIPEnvironment() []corev1.EnvVar {
 		// Service addresses by the same process are behind most split brains.
 		{Name: "svc_enable", Value: "false"},
 		{Name: "vip_leaderelection", Value: "true"},
-		{Name: "vip_leasename", Value: "plndr-cp-lock"},
-		{Name: "vip_leaseduration", Value: "15"},
-		{Name: "vip_renewdeadline", Value: "10"},
-		{Name: "vip_retryperiod", Value: "2"},
+		{Name: "vip_leasename", Value: VIPLease},
+		{Name: "vip_leaseduration", Value: seconds(vipLeaseDuration)},
+		{Name: "vip_renewdeadline", Value: seconds(VIPRenewDeadline)},
+		{Name: "vip_retryperiod", Value: seconds(VIPRetryPeriod)},
 	}
 }
 
@@ -99,3 +110,5 @@ func (n Node) kubeVIPHostsFile() string {
 	}
 	return loopback + " localhost kubernetes\n"
 }
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

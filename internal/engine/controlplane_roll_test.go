@@ -170,6 +170,9 @@ func (s *quorumWitness) kept(t testing.TB) {
 	if len(s.wrong) > 0 {
 		t.Errorf("%v", s.wrong)
 	}
+	if cut := s.w.sim.History().VIPCuts; len(cut) > 0 {
+		t.Errorf("these were taken out with the VIP: %v", cut)
+	}
 }
 
 // TestControlPlaneRolls changes what control-plane nodes are built with, in a pool that

@@ -161,6 +161,11 @@ func (w *world) failedControlPlane() (model.ClusterSpec, *model.Secrets) {
 // restartedWhole applies until all commands have passed: every node takes pods, and none was
 // replaced.
 func (w *world) restartedWhole(spec model.ClusterSpec, secrets *model.Secrets) {
+	defer func() {
+		if cut := w.sim.History().VIPCuts; len(cut) > 0 {
+			w.t.Errorf("these were powered off with the VIP: %v", cut)
+		}
+	}()
 	w.t.Helper()
 	before := spec.Known
 	var err error

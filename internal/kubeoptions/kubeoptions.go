@@ -48,7 +48,8 @@ var (
 	kubeletFields = parse(kubeletFieldTable)
 )
 
-// Verdict is what is known of a flag or field. It never quotes a value.
+// Verdict is what is known of a flag or field. Of values it quotes the names of feature gates and
+// admission plug-ins alone.
 type Verdict struct {
 	// Problem says why the component would not start with it; empty: nothing is known
 	// against it.
@@ -66,6 +67,9 @@ func CheckFlag(component Component, minor int, name, value string) Verdict {
 	found, verdict := flags[component].find(minor, name, "flag of "+string(component))
 	if verdict.Problem == "" && found != nil {
 		verdict.Problem = checkText(found.kind, name, value)
+	}
+	if verdict.Problem == "" {
+		verdict.add(checkNames(minor, name, value))
 	}
 	return verdict
 }

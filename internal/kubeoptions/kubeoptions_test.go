@@ -36,7 +36,28 @@ func TestFlags(t *testing.T) {
 		"not a boolean":            {kubeoptions.APIServer, 37, "profiling", "no", "true or false", ""},
 		"not a duration":           {kubeoptions.APIServer, 37, "request-timeout", "90", "a duration", ""},
 		"not an address":           {kubeoptions.Scheduler, 37, "bind-address", "localhost", "an IP address", ""},
-		"gates":                    {kubeoptions.APIServer, 37, "feature-gates", "A=true,kube:B=False", "", ""},
+		"gates": {
+			kubeoptions.APIServer, 37, "feature-gates", "AllBeta=true, kube:APIServerIdentity=False,wardle:Other=true", "", "",
+		},
+		"a gate that is nearly one": {
+			kubeoptions.Scheduler, 37, "feature-gates", "AllBeta=true,APIServerIdentiy=true", "", `there is "APIServerIdentity"`,
+		},
+		"a gate that no version lists": {kubeoptions.Kubelet, 37, "feature-gates", "SomeGate=true", "", "it is not known whether"},
+		"a gate that comes later": {
+			kubeoptions.APIServer, 36, "feature-gates", "APIServerWebhookAuthenticationToken=true", "has no feature gate", "",
+		},
+		"a gate of the newest, and newer": {
+			kubeoptions.APIServer, 38, "feature-gates", "APIServerWebhookAuthenticationToken=true", "", "",
+		},
+		"a gate that is always on": {kubeoptions.APIServer, 34, "feature-gates", "APIServerTracing=true", "", "any more"},
+		"plug-ins":                 {kubeoptions.APIServer, 37, "enable-admission-plugins", "NodeRestriction, AlwaysPullImages", "", ""},
+		"a plug-in that is none": {
+			kubeoptions.APIServer, 37, "enable-admission-plugins", "NodeRestriction,AlwaysPullImage", `there is "AlwaysPullImages"`, "",
+		},
+		"a plug-in that is gone": {
+			kubeoptions.APIServer, 37, "disable-admission-plugins", "PodSecurityPolicy", "has no admission plug-in", "",
+		},
+		"a plug-in of a newer one": {kubeoptions.APIServer, 38, "enable-admission-plugins", "Some", "", "it is not known whether"},
 		"gates in another form":    {kubeoptions.APIServer, 37, "feature-gates", "A:true", "feature gates are written", ""},
 		"gates that are neither":   {kubeoptions.APIServer, 37, "feature-gates", "A=yes", "feature gates are written", ""},
 	} {
@@ -54,6 +75,14 @@ func TestFlags(t *testing.T) {
 func TestTablesHaveEveryVersion(t *testing.T) {
 	t.Parallel()
 	for minor := 31; minor <= 37; minor++ {
+		if v := kubeoptions.CheckFlag(kubeoptions.APIServer, minor, "feature-gates", "AllBeta=true"); v != (kubeoptions.Verdict{}) {
+			t.Errorf("feature gates of 1.%d: %+v", minor, v)
+		}
+		for name, known := range map[string]bool{"NodeRestriction": true, "NoSuchPlugin": false} {
+			if v := kubeoptions.CheckFlag(kubeoptions.APIServer, minor, "enable-admission-plugins", name); (v.Problem == "") != known {
+				t.Errorf("the admission plug-in %s of 1.%d: %+v", name, minor, v)
+			}
+		}
 		for _, component := range []kubeoptions.Component{
 			kubeoptions.APIServer, kubeoptions.ControllerManager, kubeoptions.Scheduler, kubeoptions.Kubelet,
 		} {
@@ -93,6 +122,9 @@ func TestKubeletFields(t *testing.T) {
 		"no eviction":     {37, "evictionHard", map[string]any{"memory.available": "105%"}, "a percentage", ""},
 		"threshold":       {37, "imageGCHighThresholdPercent", 101.0, "a percentage", ""},
 		"gate":            {37, "featureGates", map[string]any{"A": "true"}, "neither true nor false", ""},
+		"gates":           {37, "featureGates", map[string]any{"AllBeta": true}, "", ""},
+		"misspelled gate": {37, "featureGates", map[string]any{"AllBeta": true, "APIServerIdentiy": true}, "", `there is "APIServerIdentity"`},
+		"later gate":      {36, "featureGates", map[string]any{"APIServerWebhookAuthenticationToken": true}, "has no feature gate", ""},
 		"object":          {37, "logging", map[string]any{"format": "json"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,6 +65,9 @@ func CheckKubeletField(minor int, name string, value any) Verdict {
 	if verdict.Problem == "" && found != nil {
 		verdict.Problem = checkJSON(found.kind, name, value)
 	}
+	if verdict.Problem == "" && name == "featureGates" {
+		verdict.add(checkKubeletGates(minor, value))
+	}
 	return verdict
 }
 

@@ -15,9 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// longestGap bounds how long a client gets no answer: kube-vip's lease of 15 s, a
-// second until another instance sees its end, and one request that runs into its limit.
-const longestGap = 25 * time.Second
+// longestGap bounds how long a client gets no answer: two requests that run into their limit,
+// as the VIP moves, and less than a Lease of kube-vip lasts.
+const longestGap = 8 * time.Second
 
 // TestRealUpgrade upgrades a cluster of three control-plane nodes and two workers by a
 // minor version, which replaces all five, while a client reads and writes behind the VIP.

@@ -213,3 +213,8 @@ func (t *TemplateTurns) Alone(ctx context.Context) (end func(), err error) { ret
 func (c *Client) SyncImageFor(ctx context.Context, image model.Image, limit time.Duration) error {
 	return c.syncImage(ctx, image, limit)
 }
+
+// RenewSession logs in again, as a call does to which vCenter says that its session is gone.
+func (c *Client) RenewSession(ctx context.Context) error {
+	return c.soap.renew(ctx, c.soap.generation.Load())
+}

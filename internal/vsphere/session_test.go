@@ -53,6 +53,23 @@ func TestConcurrentCallersShareOneSession(t *testing.T) {
 	}
 }
 
+// TestNoSessionIsOpenedAfterTheLogout has a call under way when its process ends: vCenter says that
+// the session is gone, and no other one is opened, which nothing would end.
+func TestNoSessionIsOpenedAfterTheLogout(t *testing.T) {
+	t.Parallel()
+	v := start(t)
+	client := v.client
+	if err := v.pool.LogoutAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.RenewSession(t.Context()); err == nil {
+		t.Error("the call goes on in another session")
+	}
+	if got := v.Sessions(); got != (simulator.Sessions{}) {
+		t.Errorf("%+v sessions are left", got)
+	}
+}
+
 func TestRESTSessionIsOpenedWhenItIsNeeded(t *testing.T) {
 	t.Parallel()
 	v := start(t)

@@ -79,6 +79,9 @@ func (s *soapSession) open(ctx context.Context) error {
 func (s *soapSession) login(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return errClosed // a call was under way, to which vCenter says that the session is gone
+	}
 	if s.refused != nil {
 		return s.refused
 	}
@@ -235,6 +238,8 @@ func (s *soapSession) logout(ctx context.Context) error {
 	if s.closed.Swap(true) || s.content.SessionManager == nil {
 		return nil
 	}
+	s.mu.Lock() // a login that has begun ends before: its session is the one to end
+	defer s.mu.Unlock()
 	_, err := methods.Logout(ctx, s.client, &types.Logout{This: *s.content.SessionManager})
 	if isFault[*types.NotAuthenticated](err) {
 		return nil

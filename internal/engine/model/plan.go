@@ -115,6 +115,17 @@ func (p *Plan) Rebuilds() map[string]uuid.UUID {
 	return pools
 }
 
+// DeletedNodes are the nodes that the plan deletes.
+func (p *Plan) DeletedNodes() []string {
+	var names []string
+	for _, step := range p.Steps() {
+		if s, ok := step.(DeleteNode); ok {
+			names = append(names, s.Machine.Marker.Node)
+		}
+	}
+	return names
+}
+
 // StartsControlPlane are the control-plane nodes that the plan creates or powers on.
 func (p *Plan) StartsControlPlane() []string {
 	var names []string

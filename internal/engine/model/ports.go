@@ -280,6 +280,16 @@ type API interface {
 	// ReleaseRenewalLease gives it back; where another one holds it, it does nothing.
 	ReleaseRenewalLease(ctx context.Context) error
 
+	// VIP returns who holds the VIP; one call.
+	VIP(ctx context.Context) (VIP, error)
+	// KubeVIPRuns reports whether kube-vip runs on a node, as its kubelet says; one call.
+	KubeVIPRuns(ctx context.Context, node string) (bool, error)
+	// NameVIPHolder writes another holder into the Lease of kube-vip, where that is of the version
+	// given; two calls. It is an error where it is not any more, as by a renewal. The old holder
+	// tries for ten seconds to renew the Lease and then lets go of the address; kube-vip on a
+	// node that is named takes it within five seconds.
+	NameVIPHolder(ctx context.Context, vip VIP, holder string) error
+
 	// EtcdMembers returns the members of etcd by name, with what each answered; those
 	// without a name come first. It is an error only where no member answers with the
 	// list. Etcd is reached through the API's port-forward; a member that does not

@@ -18,6 +18,8 @@ type Timing struct {
 	BuildLimit  time.Duration // for an image to be built
 	APITimeout  time.Duration // from joined to an answer behind the VIP
 	AnswerWait  time.Duration // for the API where the run has failed before: longer than a VIP moves
+	VIPRetry    time.Duration // between two tries of kube-vip to renew its Lease, or to take it
+	VIPWait     time.Duration // for the VIP to move to another node
 	ReadyWait   time.Duration // from the last step to all nodes Ready
 	DeleteWait  time.Duration // for objects that leave a pack to be gone
 	TokenLife   time.Duration // of a bootstrap token
@@ -47,6 +49,8 @@ func DefaultTiming() Timing {
 		BuildLimit:  bootstrap.ScriptsEndAfter + 30*time.Minute,
 		APITimeout:  5 * time.Minute,
 		AnswerWait:  30 * time.Second,
+		VIPRetry:    bootstrap.VIPRetryPeriod,
+		VIPWait:     2 * time.Minute,
 		ReadyWait:   5 * time.Minute,
 		DeleteWait:  5 * time.Minute,
 		TokenLife:   30 * time.Minute,

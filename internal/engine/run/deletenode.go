@@ -107,6 +107,9 @@ func (r *Runner) takeOut(ctx context.Context, s model.DeleteNode) error {
 	if err := r.drain(ctx, name, s); err != nil {
 		return err
 	}
+	if err := r.handOverVIP(ctx, name); err != nil {
+		return err
+	}
 	return r.leaveEtcd(ctx, name)
 }
 

@@ -16,7 +16,10 @@ type etcdAPI struct {
 	nodes   []model.KubeNode
 	members []model.EtcdMember
 	removed []string
+	vip     model.VIP
 }
+
+func (a *etcdAPI) VIP(context.Context) (model.VIP, error) { return a.vip, nil }
 
 func (a *etcdAPI) Nodes(context.Context) ([]model.KubeNode, error) { return a.nodes, nil }
 

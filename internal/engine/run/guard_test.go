@@ -19,6 +19,7 @@ var unguarded = map[string]bool{
 	"FindImage": true, "Licenses": true,
 	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
 	"ControlPlane": true, "ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
+	"VIP": true, "KubeVIPRuns": true,
 	"Services": true, "Usage": true,
 	"Written": true, "FindObjects": true, "Drift": true,
 	"LacksForFiles": true, "Lacks": true, "FindVMTags": true, "VMTags": true, "Rules": true,

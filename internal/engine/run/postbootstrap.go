@@ -102,7 +102,10 @@ func (r *Runner) restart(ctx context.Context, s model.RestartNode) error {
 	if err := r.drainBy(ctx, name, s.DrainTimeout, model.API.DrainToRestart); err != nil {
 		return err
 	}
-	if others { // the drain may have taken long: the quorum is judged anew, and the leader may be back
+	if others { // that took long: the quorum is judged anew, and the leader may be back
+		if err := r.handOverVIP(ctx, name); err != nil {
+			return err
+		}
 		if err := r.prepareDrain(ctx, name); err != nil {
 			return err
 		}

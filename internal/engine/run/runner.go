@@ -69,6 +69,7 @@ type Runner struct {
 	packs     appliedPacks
 	numbers   model.Numbers
 	rebuilds  map[string]uuid.UUID // the IP pool of each node that the plan creates
+	goes      []string             // the nodes that the plan deletes
 	starts    []string             // the control-plane nodes that the plan creates or powers on
 	warnings  warnings
 	remnants  remnants
@@ -112,6 +113,7 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	r.numbers = p.Numbers
 	r.rebuilds = p.Rebuilds()
 	r.rooms.begin(plan.Occupied(r.Spec, &r.World.Facts, p))
+	r.goes = p.DeletedNodes()
 	r.starts = p.StartsControlPlane()
 	r.api.first = p.First()
 	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {

@@ -44,6 +44,9 @@ func (r *Runner) takeOutUnready(ctx context.Context, s model.DeleteNode) error {
 	if err := r.drain(ctx, name, s); err != nil {
 		return err
 	}
+	if err := r.handOverVIP(ctx, name); err != nil {
+		return err
+	}
 	err := r.onceMayTakeOut(ctx, name, func(api model.API, member *model.EtcdMember) error {
 		if member == nil {
 			return nil

@@ -28,6 +28,8 @@ var (
 	releases    = []string{"1.31.13", "1.32.9", "1.33.5", "1.34.2", "1.35.4", "1.36.3", "1.37.2"}
 	modules     = []string{"0.31.11", "0.32.3", "0.33.3", "0.34.2", "0.35.4", "0.36.3", "0.37.2"}
 	flagLine    = regexp.MustCompile(`^ +(?:-[a-zA-Z], )?--([a-z0-9-]+)(?: ([^ ]+))?(?:  +(.*))?$`)
+	gateLine    = regexp.MustCompile(`^ +(?:kube:)?([A-Za-z0-9]+)=true\|false \(`)
+	pluginLine  = regexp.MustCompile(`^ +--admission-control .*Comma-delimited list of: ([A-Za-z, ]+)\.`)
 	deprecation = regexp.MustCompile(`DEPRECATED|is deprecated|will be removed in a future`)
 )
 
@@ -42,6 +44,7 @@ func main() {
 	for _, component := range components {
 		flags[component] = map[string]*option{}
 	}
+	gates, plugins := map[string]*option{}, map[string]*option{}
 	for _, version := range releases {
 		texts, err := help(version)
 		if err != nil {
@@ -49,8 +52,11 @@ func main() {
 		}
 		for component, text := range texts {
 			addFlags(flags[component], minor(version), text)
+			addNames(gates, plugins, minor(version), text)
 		}
 	}
+	write("feature-gates", "Feature gates that the components print with --help of "+strings.Join(releases, ", "), gates)
+	write("admission-plugins", "Admission plug-ins that kube-apiserver prints with --help of "+strings.Join(releases, ", "), plugins)
 	for _, component := range components {
 		write(component, "What "+component+" --help prints of "+strings.Join(releases, ", "), flags[component])
 	}
@@ -77,6 +83,20 @@ func addFlags(flags map[string]*option, minor, help string) {
 		}
 		// One value of this flag is deprecated, and not the flag.
 		add(flags, parts[1], kind, minor, deprecation.MatchString(parts[3]) && parts[1] != "endpoint-reconciler-type")
+	}
+}
+
+// addNames reads the feature gates and the admission plug-ins that a component prints.
+func addNames(gates, plugins map[string]*option, minor, help string) {
+	for line := range strings.Lines(help) {
+		if parts := gateLine.FindStringSubmatch(line); parts != nil {
+			add(gates, parts[1], "", minor, false)
+		}
+		if parts := pluginLine.FindStringSubmatch(line); parts != nil {
+			for name := range strings.SplitSeq(parts[1], ", ") {
+				add(plugins, name, "", minor, false)
+			}
+		}
 	}
 }
 

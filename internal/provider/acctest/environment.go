@@ -100,6 +100,7 @@ func (e *Environment) process() *connection.Process {
 	timing.RetryBudget, timing.OffLimit, timing.Backoff = 5*time.Second, 5*time.Second, 50*time.Millisecond
 	timing.StuckPause = 50 * time.Millisecond
 	timing.AnswerWait = time.Second
+	timing.VIPRetry = 35 * time.Millisecond
 	if e.impatient {
 		timing.APITimeout, timing.RetryBudget = 5*time.Second, 500*time.Millisecond
 	}

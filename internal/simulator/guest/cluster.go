@@ -53,6 +53,13 @@ type cluster struct {
 	quorum   atomic.Bool  // read without a lock by the API
 	serving  atomic.Value // the kubeadm.Version of the holder of the VIP, the last one
 
+	// Of the Lease of kube-vip: its version, for how long that has been seen, for how long the
+	// holder of the VIP has not renewed it, and whether only the node that it names may take the VIP.
+	leaseSeen   string
+	leaseAge    time.Duration
+	lost        time.Duration
+	vipReserved bool
+
 	etcdStart sync.Mutex // before World.mu
 }
 
@@ -162,7 +169,7 @@ func (g *guest) failing() map[string]string {
 func (c *cluster) settle() {
 	var live []*guest
 	for _, m := range c.members {
-		if m.halt != nil && m.kubelet && m.endpoint != nil {
+		if m.serves() {
 			live = append(live, m)
 		}
 	}
@@ -181,7 +188,7 @@ func (c *cluster) settle() {
 		if len(live) > 0 {
 			c.serving.Store(live[0].disk.node.version)
 		}
-	} else if c.holder == nil && quorum {
+	} else if c.holder == nil && quorum && !c.vipReserved {
 		for _, g := range live {
 			if g.disk.node.vip != nil && c.takeVIP(g) == nil {
 				break
@@ -212,6 +219,7 @@ func (c *cluster) takeVIP(g *guest) error {
 		return err
 	}
 	c.holder = g
+	c.acquireLease(g, c.world.options.Now())
 	c.serving.Store(g.disk.node.version)
 	c.vipServe = e
 	c.world.running.Go(g.publish)

@@ -105,6 +105,9 @@ func (w *World) adopt(g *guest, m *etcd.Member) {
 // beside it has no store, and the kubelet no API. World.mu is held.
 func (g *guest) evicted() {
 	g.disk.evicted = true
+	if n := g.disk.node; n != nil {
+		n.cluster.noteVIPCut(g)
+	}
 	g.kubelet = false
 	g.endpoint.close()
 	g.endpoint = nil

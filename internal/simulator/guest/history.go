@@ -16,6 +16,9 @@ type History struct {
 	// Unreadable are the moments at which an API server could not read Secrets that there
 	// were, or that another one might write.
 	Unreadable []string
+	// VIPCuts are the VMs that were taken out of etcd, or lost their power, while they had the
+	// VIP, although another one could have it.
+	VIPCuts []string
 	// SecretKeys are those that Secrets are written with now, and how many are; an empty
 	// name stands for clear text.
 	SecretKeys map[string]int
@@ -40,6 +43,7 @@ func (w *World) History() History {
 		Inits:        slices.Clone(w.history.Inits),
 		QuorumLosses: slices.Clone(w.history.QuorumLosses),
 		Unreadable:   slices.Clone(w.history.Unreadable),
+		VIPCuts:      slices.Clone(w.history.VIPCuts),
 	}
 }
 

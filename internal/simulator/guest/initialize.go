@@ -166,6 +166,9 @@ func (g *guest) startCluster(ctx context.Context, n *node, conf *kubeadm.Init, d
 		return err
 	}
 	g.world.running.Go(func() { c.server.Run(run, c.environment(conf)) })
+	if n.vip != nil {
+		g.world.running.Go(func() { c.runKubeVIP(run) })
+	}
 	return nil
 }
 

@@ -138,6 +138,9 @@ func (w *World) stop(g *guest) {
 	if g.halt == nil {
 		return
 	}
+	if n := g.disk.node; n != nil {
+		n.cluster.noteVIPCut(g)
+	}
 	g.halt()
 	g.halt = nil
 	g.kubelet = false
