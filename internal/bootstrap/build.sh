@@ -51,6 +51,7 @@ clean_image() {
 	clean_build
 	clean_machine
 	say 'built'
+	sync # before it is said
 	for ((again = 0; again < 4; again++)); do
 		report built
 		sleep "$pause"
@@ -117,6 +118,8 @@ clean_machine() {
 	# It writes its seed again at the shutdown, which all clones would begin with.
 	run systemctl mask --runtime systemd-random-seed.service || say 'a new random seed may be in the image'
 	rm -f "$root"/etc/ssh/ssh_host_* "$root"/var/lib/systemd/{random-seed,credential.secret}
+	rm -f "$root"/etc/nvme/host{nqn,id}
+	clean_initiator
 	rm -f "$root"/root/.bash_history "$root"/home/*/.bash_history
 	if command -v journalctl >/dev/null; then
 		run journalctl --rotate --vacuum-time=1s || say 'the journal was not emptied'
@@ -126,6 +129,19 @@ clean_machine() {
 	[[ -L $root/var/lib/dbus/machine-id ]] || rm -f "$root/var/lib/dbus/machine-id"
 }
 
+# clean_initiator removes the name by which storage knows this machine: of clones that have one name,
+# each takes the others' volumes. Debian's family makes one where it is asked to, others where there
+# is none.
+clean_initiator() {
+	local name=$root/etc/iscsi/initiatorname.iscsi
+	[[ -f $name ]] || return 0
+	if command -v apt-get >/dev/null; then
+		printf 'GenerateName=yes\n' >"$name"
+	else
+		rm -f "$name"
+	fi
+}
+
 # clean_logs empties the logs, but its own: those that are open stay where they are.
 clean_logs() {
 	local file
@@ -133,7 +149,7 @@ clean_logs() {
 	shopt -s globstar nullglob
 	for file in "$root"/var/log/**; do
 		if [[ -f $file && ! -L $file && $file != "$log" && $file != */journal/* ]]; then
-			: >"$file"
+			: 2>/dev/null >"$file" || say "$file was not emptied"
 		fi
 	done
 	shopt -u globstar nullglob

@@ -52,6 +52,7 @@ var leftByTheFirstBoot = []string{
 	"/etc/ssh/ssh_host_ed25519_key", "/etc/netplan/50-cloud-init.yaml", "/etc/systemd/network/10-cloud-init-eth0.network",
 	"/etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection", "/var/lib/systemd/random-seed", "/var/lib/dbus/machine-id",
 	"/var/lib/apt/lists/archive", "/var/lib/dhcp/dhclient.leases", "/root/.bash_history",
+	"/etc/nvme/hostnqn", "/etc/nvme/hostid",
 	"/var/lib/cloud/instances/i/user-data.txt", "/var/log/journal/0123456789abcdef0123456789abcdef/system.journal",
 }
 
@@ -60,6 +61,7 @@ func TestScriptBuildsAnImageAndCleansTheMachine(t *testing.T) {
 	m := newBuildMachine(t, note("one"), `echo "$HTTPS_PROXY" >"$GANTRY_ROOT/proxy"; `+note("two"))
 	// journalctl finds the journal by the machine's id.
 	m.play("journalctl", `[[ -s $root/etc/machine-id ]] && touch "$root/emptied"`)
+	m.write("/etc/iscsi/initiatorname.iscsi", "InitiatorName=iqn.2004-10.com.ubuntu:01:abc\n")
 	m.write("/var/log/syslog", "image-builder\n")
 	m.write("/var/log/apt/term.log", "image-builder\n")
 	if status := m.bootstrap("build"); status != 0 {
@@ -90,6 +92,9 @@ func TestScriptBuildsAnImageAndCleansTheMachine(t *testing.T) {
 	}
 	if left := m.read("/var/log/syslog") + m.read("/var/log/apt/term.log"); left != "" {
 		t.Errorf("the logs have %q", left)
+	}
+	if name := m.read("/etc/iscsi/initiatorname.iscsi"); name != "GenerateName=yes\n" {
+		t.Errorf("the initiator's name is %q", name)
 	}
 	// What the shutdown writes would be alike in all clones.
 	if !slices.Contains(m.calls("systemctl"), "mask --runtime systemd-random-seed.service") {

@@ -67,6 +67,12 @@ func TestTwoRunsBuildOnce(t *testing.T) {
 	for range 2 {
 		w.must(<-errs)
 	}
+	// A later one uses it, too, whose template is gone by then.
+	w.must(w.sim.DeleteVM("gantry-node-1.37.2"))
+	spec := w.imageSpec(image)
+	spec.Name = "three"
+	spec.Folder = "k8s/three"
+	w.applied(spec)
 	if made, marked := w.imported(), w.sim.Calls().SOAP["MarkAsTemplate"]; len(made) != 1 || marked != 1 {
 		t.Errorf("made are %v, in %d calls", made, marked)
 	}

@@ -141,14 +141,9 @@ func (r *resolver) importedImage(pool string, image model.Image, field model.Fie
 	if !r.importFolder(image) {
 		return
 	}
-	base := r.baseOf(image)
+	image, base, found := r.made(image)
 	if image.Build != nil {
 		r.site.BaseRef = base.ref
-	}
-	image = image.OfBase(base.version, base.path)
-	found := r.imported(r.dc, image)
-	if base.missing() {
-		found = r.builtOfAny(r.dc, image)
 	}
 	if i := slices.IndexFunc(found, wholeTemplate); i >= 0 {
 		r.chooseTemplate(pool, field, found[i])
@@ -224,10 +219,10 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 		return nil, c.failed(op, err)
 	}
 	r := &resolver{inventory: inv, dc: dc}
-	base := r.baseOf(q.Image)
-	q.Image = q.Image.OfBase(base.version, base.path)
+	made, base, found := r.made(q.Image)
+	q.Image = made
 	image := &model.FoundImage{Image: q.Image, BaseFindings: base.findings}
-	for _, n := range inv.imported(dc, q.Image) {
+	for _, n := range found {
 		switch {
 		case wholeTemplate(n):
 			if len(r.templates) == 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
@@ -12,17 +13,16 @@ import (
 // imageBase is the template that an image is built of; of one that is built of an OVA, or is not
 // built, it is empty.
 type imageBase struct {
-	chosen   []*chosenTemplate // one, or none
+	chosen   []*chosenTemplate // one that can be cloned, or none
+	gone     bool              // no template has its name
 	ref      string
 	path     string
 	version  string
 	findings model.Findings
 }
 
-// missing reports whether there is no such template that could be used.
-func (b imageBase) missing() bool { return len(b.findings.Problems) > 0 }
-
-// baseOf finds the template that an image is built of.
+// baseOf finds the template that an image is built of. One that cannot be cloned now, as it is
+// being patched, has its version, too.
 func (r *resolver) baseOf(image model.Image) imageBase {
 	if image.Build == nil || image.Build.Base.OVA != nil {
 		return imageBase{}
@@ -30,13 +30,80 @@ func (r *resolver) baseOf(image model.Image) imageBase {
 	search := &resolver{inventory: r.inventory, dc: r.dc}
 	search.image("", image.Build.Base)
 	b := imageBase{chosen: search.templates, findings: search.findings}
+	var at *node
 	if len(b.chosen) > 0 {
 		b.chosen[0].base = true
-		b.ref = b.chosen[0].ref.String()
-		b.path = b.chosen[0].path
-		b.version = baseVersion(b.chosen[0].node)
+		at = b.chosen[0].node
+	} else {
+		named := r.namedTemplates(image.Build.Base)
+		b.gone = len(named) == 0
+		if len(named) == 1 {
+			at = named[0]
+		}
+	}
+	if at != nil {
+		b.ref = at.ref.String()
+		b.path = at.path
+		b.version = baseVersion(at)
 	}
 	return b
+}
+
+// namedTemplates are what the name of a template may mean: templates, or else VMs.
+func (r *resolver) namedTemplates(image model.Image) []*node {
+	root := r.dc
+	if image.Folder != "" {
+		at, missing, blocked := r.walk(r.dc, image.Folder)
+		if at == nil || len(missing) > 0 || blocked != nil {
+			return nil
+		}
+		root = at
+	}
+	found := r.all(func(n *node) bool { return n.matches(image.Template) && n.within(root.ref) }, machineTypes...)
+	if slices.ContainsFunc(found, isTemplate) {
+		found = slices.DeleteFunc(found, func(n *node) bool { return !isTemplate(n) })
+	}
+	return found
+}
+
+// made returns what there is of an image that Gantry makes, and of a built one which version of its
+// base is meant. Where the base is gone, that is the version of which there is an image: of several,
+// the one that nodes of the cluster were cloned from.
+func (r *resolver) made(image model.Image) (model.Image, imageBase, []*node) {
+	base := r.baseOf(image)
+	if !base.gone {
+		image = image.OfBase(base.version, base.path)
+		return image, base, r.imported(r.dc, image)
+	}
+	whole := slices.DeleteFunc(r.builtOfAny(r.dc, image), func(n *node) bool { return !wholeTemplate(n) })
+	if i := slices.IndexFunc(whole, r.hasClones); i >= 0 {
+		whole = whole[i : i+1]
+	}
+	switch len(whole) {
+	case 0:
+	case 1:
+		m, _ := imageMarkerOf(whole[0].properties)
+		image = image.OfBase(m.Base, m.Of)
+	default:
+		base.findings.Refuse(model.ClusterField(model.FieldTemplate), fmt.Sprintf("There are several images of %q", image.Build.Base.Template),
+			"The template is gone, and of what it was at several times there are %s. Delete in vCenter those that are not to be used, or "+
+				"set another template.", listedPaths(whole))
+		whole = nil
+	}
+	return image, base, whole
+}
+
+// hasClones reports whether a machine of the cluster was cloned from a template.
+func (r *resolver) hasClones(template *node) bool {
+	return slices.ContainsFunc(r.own, func(m marked) bool { return m.marker.TemplateRef == template.ref.String() })
+}
+
+func listedPaths(nodes []*node) string {
+	paths := make([]string, len(nodes))
+	for i, n := range nodes {
+		paths[i] = n.path
+	}
+	return bounded(paths)
 }
 
 // baseVersion tells a template from another one of its name, which has another instance UUID,

@@ -21,7 +21,7 @@ func (c *Client) SealImage(ctx context.Context, vm string, image model.Image) (s
 	}
 	op := "mark the image " + c.path(ref)
 	found, err := c.retrieve(ctx, objectsSpec([]types.ManagedObjectReference{ref}, map[string][]string{"VirtualMachine": {
-		"config.instanceUuid", "config.hardware.device", "config.guestId", "config.guestFullName",
+		"config.instanceUuid", "config.hardware.device", "config.guestId", "config.guestFullName", "runtime.powerState",
 	}}))
 	if err != nil {
 		return "", c.failed(op, err)
@@ -34,6 +34,9 @@ func (c *Client) SealImage(ctx context.Context, vm string, image model.Image) (s
 			err.Op = op
 			return "", err
 		}
+	}
+	if image.Build != nil && poweredOn(found[0]) {
+		return "", &Error{Op: op, Reason: "it was powered on again after it had been cleaned"}
 	}
 	marker := markerOfImage(image)
 	marker.VM = value[string](found[0], "config.instanceUuid")

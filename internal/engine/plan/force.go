@@ -29,7 +29,11 @@ func Unproven(target model.Target, facts *model.Facts, cloning bool) *model.Fact
 			hide(c.Owner, "a clone that is under way may be making it")
 		}
 	}
-	for _, name := range Unmade(target.Name, facts) {
+	unmade := Unmade(target.Name, facts)
+	if MayBuild(facts) {
+		unmade = append(unmade, facts.Record.Builder.Name)
+	}
+	for _, name := range unmade {
 		if !slices.ContainsFunc(unproven.Unseen, func(m model.UnseenMachine) bool { return m.Node == name }) {
 			hide(name, "a clone that is under way may be making it")
 		}
@@ -67,7 +71,7 @@ func Registered(target model.Target, facts *model.Facts) bool { return registere
 // Remaining is how many VMs and addresses a destruction has before it.
 func Remaining(target model.Target, facts *model.Facts) int {
 	n := len(facts.Unseen) + len(facts.Claims)
-	for _, m := range facts.VMs() {
+	for _, m := range append(facts.VMs(), facts.Builders...) {
 		if owns(target, facts, m) {
 			n++
 		}
@@ -156,7 +160,8 @@ func abandoned(target model.Target, facts *model.Facts, why map[string]string) *
 	left.Unseen = slices.Clone(facts.Unseen)
 	left.Machines = nil
 	left.LoadBalancer = nil
-	for _, m := range facts.VMs() {
+	left.Builders = nil
+	for _, m := range append(facts.VMs(), facts.Builders...) {
 		if owns(target, facts, m) {
 			left.Unseen = append(left.Unseen, model.UnseenMachine{
 				KnownMachine: model.KnownMachine{Node: m.Marker.Node, Ref: m.Ref}, Why: why[m.Marker.Node],

@@ -114,6 +114,12 @@ func (c check) builderDocument() model.Findings {
 	if !builds || len(c.spec.ControlPlane.Placements) == 0 {
 		return f
 	}
+	if m := c.facts.UnseenBuilder; m != nil {
+		f.Refuse(model.ClusterField(model.FieldBuild), fmt.Sprintf("The image %q cannot be built", image.Template),
+			"vCenter does not show the VM in which an image was built before to this user, and does not say that it is gone: %s. Another "+
+				"one could get its address. Move it back or grant the privilege, and the next apply deletes it; or have it deleted by a "+
+				"user who sees it.", hiddenWords([]model.UnseenMachine{*m})[0])
+	}
 	ip := c.limits.IPPools[BuilderPlacement(c.spec).IPPoolID]
 	node, ok := sample(c.spec, c.spec.ControlPlane, ip)
 	if !ok {

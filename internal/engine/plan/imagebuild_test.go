@@ -94,6 +94,12 @@ func TestWhatABuildHasLeftIsDeleted(t *testing.T) {
 	if !says(p.Warnings, "image-1 (vm-left: it may not be read)", "It keeps its address") {
 		t.Errorf("the warnings are %v", p.Warnings)
 	}
+	// Nothing is built beside it: the VM would have its address.
+	s, l := building(1000)
+	p = checked(s, &model.Facts{UnseenBuilder: f.UnseenBuilder}, l)
+	if !says(on(p.Problems, model.ClusterField(model.FieldBuild)), "vm-left") {
+		t.Errorf("the problems are %v", p.Problems)
+	}
 	// An address without a VM is given back.
 	f.UnseenBuilder = nil
 	wantSteps(t, planned(small(1, 1), f), "release_address image-1")
@@ -183,7 +189,9 @@ func TestPlanSaysWhatIsMissingInTheImageFolder(t *testing.T) {
 	t.Parallel()
 	s, l := building(1000)
 	l.Site.ImageFolder = model.ImageFolder{Ref: "folder-images", Path: "/dc/vm/images"}
-	l.Lacks = map[string][]string{"folder-images": {"VirtualMachine.Provisioning.MarkAsTemplate", "VirtualMachine.Inventory.CreateFromExisting"}}
+	l.Lacks = map[string][]string{"folder-images": {
+		"VirtualMachine.Provisioning.MarkAsTemplate", "VirtualMachine.Inventory.CreateFromExisting",
+	}}
 	p := checked(s, &model.Facts{}, l)
 	warned := on(p.Warnings, model.ClusterField(model.FieldImageFolder))
 	if !says(warned, "/dc/vm/images", "VirtualMachine.Provisioning.MarkAsTemplate", "VirtualMachine.Inventory.CreateFromExisting") {

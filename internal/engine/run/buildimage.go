@@ -31,6 +31,9 @@ type builder struct {
 // cleaned and has powered itself off. What an earlier run has left is deleted first; what this
 // one cannot end, too.
 func (i *imageImport) build(ctx context.Context, found *model.FoundImage) (string, error) {
+	if m := i.World.Facts.UnseenBuilder; m != nil {
+		return "", fmt.Errorf("the VM %s, in which an image was built before, is not visible, and may have its address yet", m.Ref)
+	}
 	if err := i.clearBuilders(ctx, found); err != nil {
 		return "", err
 	}
@@ -122,7 +125,7 @@ func (b *builder) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := newBuildWatch(b.vm, b.asked.Template, b.Timing).await(ctx, b.changes.watch, seen); err != nil {
+	if err := newBuildWatch(b.vm, b.asked.Template, b.Spec.DHCP(), b.Timing).await(ctx, b.changes.watch, seen); err != nil {
 		return err
 	}
 	// Its guest has ended, or ends now.

@@ -29,10 +29,14 @@ type buildWatch struct {
 	seen   bool
 	off    time.Time // since when it is powered off, if it is
 	built  time.Time // since when its guest says that the image is built
+
+	leases   bool      // it takes a lease
+	booting  time.Time // since when it waits for that
+	cleaning time.Time // since when it is being cleaned
 }
 
-func newBuildWatch(vm, image string, timing model.Timing) *buildWatch {
-	return &buildWatch{vm: vm, timing: timing, began: time.Now(), last: BuildError{Image: image}}
+func newBuildWatch(vm, image string, leases bool, timing model.Timing) *buildWatch {
+	return &buildWatch{vm: vm, timing: timing, leases: leases, began: time.Now(), last: BuildError{Image: image}}
 }
 
 // await waits until the guest has built the image and is off. It begins with what was seen when
@@ -82,6 +86,8 @@ func (w *buildWatch) check(res *model.PollResult) (bool, error) {
 		w.seen = true
 	}
 	since(&w.off, ok && !state.PoweredOn)
+	since(&w.booting, w.leases && w.last.State.Phase == bootstrap.PhaseBooting)
+	since(&w.cleaning, w.last.State.Phase == bootstrap.PhaseCleaning)
 	if ok && state.Phase == bootstrap.PhaseBuilt && w.built.IsZero() {
 		w.built = time.Now()
 	}
@@ -106,18 +112,20 @@ func (w *buildWatch) check(res *model.PollResult) (bool, error) {
 	return false, &w.last
 }
 
-// late is the error where the guest has not begun in its time.
+// late is the error where the guest does not come further in its time. A host's failure has it boot
+// again, whenever that is.
 func (w *buildWatch) late() error {
-	if time.Since(w.began) <= w.timing.BootTimeout {
+	limit := w.timing.BootTimeout
+	over := func(began time.Time) bool { return !began.IsZero() && time.Since(began) > limit }
+	switch {
+	case w.last.State.Phase == "" && over(w.began):
+		w.last.Why = fmt.Sprintf("has reported nothing within %s", limit)
+	case over(w.booting):
+		w.last.Why = fmt.Sprintf("has waited in vain for a lease for %s", limit)
+	case over(w.cleaning):
+		w.last.Why = fmt.Sprintf("has not been cleaned within %s, or was interrupted at that; apply again", limit)
+	default:
 		return nil
 	}
-	switch w.last.State.Phase {
-	case "":
-		w.last.Why = fmt.Sprintf("has reported nothing within %s", w.timing.BootTimeout)
-		return &w.last
-	case bootstrap.PhaseBooting:
-		w.last.Why = fmt.Sprintf("has waited in vain for a lease for %s", w.timing.BootTimeout)
-		return &w.last
-	}
-	return nil
+	return &w.last
 }

@@ -63,9 +63,12 @@ func TestWaitForABuild(t *testing.T) {
 			{time.Minute, true, bootstrap.PhaseBuilding}, {ever, false, bootstrap.PhaseBuilding},
 		}, says: "was powered off before it had reported"},
 		"a host failed": {states: []buildState{
-			{time.Minute, true, bootstrap.PhaseBuilding}, {2 * time.Minute, false, bootstrap.PhaseBuilding},
-			{time.Hour, true, bootstrap.PhaseBuilding}, {ever, false, bootstrap.PhaseBuilt},
+			{time.Hour, true, bootstrap.PhaseBuilding}, {60*time.Minute + time.Second, false, bootstrap.PhaseBuilding},
+			{61 * time.Minute, true, bootstrap.PhaseBooting}, {2 * time.Hour, true, bootstrap.PhaseBuilding}, {ever, false, bootstrap.PhaseBuilt},
 		}},
+		"a host failed while it was cleaned": {states: []buildState{
+			{time.Minute, true, bootstrap.PhaseBuilding}, {ever, true, bootstrap.PhaseCleaning},
+		}, says: "has not been cleaned within 20m0s"},
 		"a host failed after it was cleaned": {states: []buildState{
 			{time.Minute, true, bootstrap.PhaseBuilt}, {ever, true, bootstrap.PhaseBuilding},
 		}, says: "has booted again after it had been cleaned"},

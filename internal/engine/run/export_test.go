@@ -65,5 +65,5 @@ func AwaitBuilt(ctx context.Context, vc model.VCenter, timing model.Timing, vm s
 	if err != nil {
 		return err
 	}
-	return newBuildWatch(vm, "image", timing).await(ctx, newWatcher(vc, timing), seen)
+	return newBuildWatch(vm, "image", true, timing).await(ctx, newWatcher(vc, timing), seen)
 }
