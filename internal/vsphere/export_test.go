@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/types"
 	"github.com/vmware/govmomi/vim25/xml"
@@ -217,4 +218,21 @@ func (c *Client) SyncImageFor(ctx context.Context, image model.Image, limit time
 // RenewSession logs in again, as a call does to which vCenter says that its session is gone.
 func (c *Client) RenewSession(ctx context.Context) error {
 	return c.soap.renew(ctx, c.soap.generation.Load())
+}
+
+// BuildsImage reports whether a VM with an instance UUID, whose marker says that an image is built
+// in the one of another, counts as that.
+func BuildsImage(instance, marked string) bool {
+	node, err := marker{Instance: marked, Marker: model.Marker{
+		SchemaVersion: model.MarkerSchema, Cluster: uuid.Max, Node: "image", Role: model.RoleBuilder, NodePool: model.BuilderPool,
+	}}.encode()
+	if err != nil {
+		return false
+	}
+	_, ok := imageMarkerOf(properties{values: map[string]any{
+		"config.instanceUuid":  instance,
+		extraConfig(markerKey): types.OptionValue{Key: markerKey, Value: node},
+		extraConfig(imageKey):  types.OptionValue{Key: imageKey, Value: `{"schema":1,"sha256":"abc","importing":true}`},
+	}})
+	return ok
 }

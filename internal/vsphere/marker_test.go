@@ -110,3 +110,11 @@ func TestMachinesOfANewerGantryAreSurveyed(t *testing.T) {
 		t.Errorf("machines %+v, held %+v", others.Machines, others.Held)
 	}
 }
+
+// A copy of a VM in which an image is built is whose it is that has made it: no run deletes it.
+func TestCopyOfAVMOfAnImageIsNone(t *testing.T) {
+	t.Parallel()
+	if !vsphere.BuildsImage("one", "one") || vsphere.BuildsImage("another", "one") {
+		t.Error("a copy counts as the VM, or the VM as a copy")
+	}
+}
