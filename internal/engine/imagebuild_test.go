@@ -222,7 +222,7 @@ func TestBuilderOfAKilledRunIsDeletedWhenTheImageChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	w.killedBuilding(builtImage("sleep infinity"))
-	// A copy that somebody has made of it, with all that its configuration says, is theirs.
+	// A copy that a user has made of it, with all that its configuration says, is theirs.
 	copied := "/dc-1/vm/images/gantry/of-mine"
 	w.cloneByHand(w.imported()[0], "of-mine")
 	other := builtImage("echo another")

@@ -66,7 +66,7 @@ func (m imageMarker) option() (*types.OptionValue, error) {
 
 // imageMarkerOf decodes the marker of an image; false for a VM without one, for one that a
 // newer Gantry has made, and for a node. A VM of which an image is made has both markers, and so has
-// a copy that somebody has made of it, which is theirs.
+// a copy that a user has made of it, which is the user's.
 func imageMarkerOf(p properties) (imageMarker, bool) {
 	var m imageMarker
 	if json.Unmarshal([]byte(p.option(imageKey)), &m) != nil || m.Schema > imageSchema || m.SHA256 == "" {
