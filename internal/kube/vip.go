@@ -29,9 +29,11 @@ func (a *api) KubeVIPRuns(ctx context.Context, node string) (bool, error) {
 	if err != nil {
 		return false, failed(ctx, err, "read the pod %s", name)
 	}
-	return pod.Annotations[corev1.MirrorPodAnnotationKey] != "" && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+	mirror := pod.Annotations[corev1.MirrorPodAnnotationKey] != ""
+	ready := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	}), nil
+	})
+	return mirror && ready, nil
 }
 
 // NameVIPHolder writes another holder into the Lease. When that was renewed stays as it was: the

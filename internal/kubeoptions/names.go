@@ -54,8 +54,8 @@ func checkGate(minor int, name string) Verdict {
 		return Verdict{Warning: fmt.Sprintf("Kubernetes 1.%d does not list the feature gate %q any more, which was one of %s: "+
 			"it is always on by now, or gone, and then its components would not start", minor, name, versions(o.minors))}
 	}
-	return Verdict{Warning: fmt.Sprintf("it is not known whether Kubernetes 1.%d has a feature gate %q, and its components would not start without%s",
-		minor, name, gates.suggestion(min(minor, newest), name))}
+	return Verdict{Warning: fmt.Sprintf("it is not known whether Kubernetes 1.%d has a feature gate %q, and its components would not "+
+		"start without%s", minor, name, gates.suggestion(min(minor, newest), name))}
 }
 
 // checkKubeletGates judges the feature gates of kubelet's configuration.
