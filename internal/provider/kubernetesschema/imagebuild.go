@@ -36,7 +36,7 @@ func ImageBuild() schema.SingleNestedAttribute {
 			"in each datacenter, in `image_folder`, that is named by what it is built of and stays for later clusters. The VM in which it is " +
 			"built is on the control plane's first placement, goes through the cluster's proxy, and takes one more address of the control " +
 			"plane's IP pool meanwhile, or a lease. A change of scripts or files rolls what is built from the image. All of it has to fit into " +
-			"64 KiB, compressed and encoded. The guide [Node image](../guides/node-image.md#an-image-that-gantry-builds) has more. Defaults to none.",
+			"64 KiB, compressed and encoded. The guide [Node image](../guides/node-image.md#an-image-that-gantry-builds) has more. None by default.",
 		Attributes: map[string]schema.Attribute{
 			"scripts": schema.ListAttribute{
 				Required:    true,
