@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
@@ -50,24 +51,32 @@ type statusError int
 func (s statusError) Error() string {
 	switch s {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Sprintf("the server refuses it without a login (%d %s)", int(s), http.StatusText(int(s)))
+		return fmt.Sprintf("the server refuses it (%d %s)", int(s), http.StatusText(int(s)))
 	case http.StatusNotFound:
 		return "the server has nothing there (404 Not Found)"
 	}
 	return fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s)))
 }
 
+// denied reports whether a server wants another login, or one at all.
+func denied(err error) bool {
+	status := statusOf(err)
+	return status == http.StatusUnauthorized || status == http.StatusForbidden || errors.Is(err, auth.ErrBasicCredentialNotFound)
+}
+
+// statusOf is the HTTP status that an error is of; 0: of none.
+func statusOf(err error) int {
+	if s, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+		return s.StatusCode
+	}
+	s, _ := errors.AsType[statusError](err)
+	return int(s)
+}
+
 // unreachable reports whether an error is about the way to a server, or its state: the same
 // may work later.
 func unreachable(err error) bool {
-	status := 0
-	if s, ok := errors.AsType[statusError](err); ok {
-		status = int(s)
-	}
-	if s, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
-		status = s.StatusCode
-	}
-	if status != 0 {
+	if status := statusOf(err); status != 0 {
 		return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 	}
 	_, failed := errors.AsType[*url.Error](err)

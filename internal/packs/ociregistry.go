@@ -33,14 +33,15 @@ func (c *charts) fromRegistry(ctx context.Context, chart model.Chart) ([]byte, s
 
 // pull returns the archive that a reference has, and the digest of its manifest.
 func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
-	// Helm's client takes no context. No credentials are looked for: that would run the
-	// helper programs of a Docker configuration. Registries that hand out tokens
+	// Helm's client takes no context. No credentials are looked for on the machine: that would
+	// run the helper programs of a Docker configuration. Registries that hand out tokens
 	// without a login are asked for one, once a pull.
-	client := &http.Client{Transport: during{RoundTripper: c.http.Transport, ctx: ctx}}
-	authorizer := auth.Client{Client: client, Cache: auth.NewCache()}
+	client := &http.Client{Transport: during{RoundTripper: c.registries, ctx: ctx}}
+	authorizer := auth.Client{Client: client, Cache: auth.NewCache(), Credential: c.hosts.credential}
 	authorizer.SetUserAgent(userAgent)
 	options := []registry.ClientOption{registry.ClientOptHTTPClient(client), registry.ClientOptAuthorizer(authorizer)}
-	if loopback(ref) {
+	ref, words := c.hosts.reference(ref)
+	if loopback(ref) && !c.hosts.encrypted(ref) {
 		options = append(options, registry.ClientOptPlainHTTP()) // as container tools do
 	}
 	oci, err := registry.NewClient(options...)
@@ -49,7 +50,8 @@ func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	}
 	pulled, err := oci.Pull(ref)
 	if err != nil {
-		return nil, "", err
+		host, _, _ := strings.Cut(ref, "/")
+		return nil, "", fmt.Errorf("%s%w", words, c.hosts.refused(host, err))
 	}
 	return pulled.Chart.Data, pulled.Manifest.Digest, nil
 }

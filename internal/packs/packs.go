@@ -25,6 +25,9 @@ type Options struct {
 	Cluster func(kubeconfig []byte) (*rest.Config, error)
 	// Timeout bounds the download of a chart. Zero means a minute.
 	Timeout time.Duration
+	// Hosts are those of repositories and registries that need more than their name, by that: with
+	// a port where it is not the one that the host has anyway.
+	Hosts map[string]Host
 }
 
 // fieldManager owns the fields that Helm sets, as with the command of that name.
@@ -38,11 +41,15 @@ func New(o Options) model.Charts {
 		o.Timeout = time.Minute
 	}
 	nameFieldManager()
+	hosts := newHosts(o.Hosts)
+	registries := retry.NewTransport(limited{hosts.transport()})
 	return &charts{
-		options: o,
-		http:    &http.Client{Transport: retry.NewTransport(limited{http.DefaultTransport})},
-		found:   map[source]*finding{},
-		indexes: map[string]*repositoryIndex{},
+		options:    o,
+		hosts:      hosts,
+		registries: registries,
+		http:       &http.Client{Transport: loggingIn{RoundTripper: registries, hosts: hosts}},
+		found:      map[source]*finding{},
+		indexes:    map[string]*repositoryIndex{},
 	}
 }
 
@@ -50,7 +57,11 @@ func New(o Options) model.Charts {
 // asks for the same ones when it plans and when it applies.
 type charts struct {
 	options Options
-	http    *http.Client
+	hosts   hosts
+	// registries is the way to registries, which are logged in to as they ask for it, and http the
+	// one to repositories.
+	registries http.RoundTripper
+	http       *http.Client
 
 	mu      sync.Mutex
 	found   map[source]*finding

@@ -116,12 +116,17 @@ func (c *charts) download(ctx context.Context, at string) ([]byte, error) {
 }
 
 func (c *charts) get(ctx context.Context, at string) ([]byte, error) {
+	at, words := c.hosts.location(at)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", userAgent)
-	return read(c.http.Do(req))
+	content, err := read(c.http.Do(req))
+	if err != nil {
+		return nil, fmt.Errorf("%s%w", words, c.hosts.refused(req.URL.Host, err))
+	}
+	return content, nil
 }
 
 const userAgent = "terraform-provider-gantry"

@@ -1,0 +1,172 @@
+package packs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// Host is what is to be known of a host that charts come from.
+type Host struct {
+	// Username and Password log in to it; empty: it needs no login.
+	Username, Password string
+	// CACertificate, in PEM, is trusted for it beside what the machine trusts.
+	CACertificate string
+	// Mirror is the host that is asked in its place, with the path that has its content, if any,
+	// and without a scheme. What is known of that host counts then. Empty: the host itself.
+	Mirror string
+}
+
+// String keeps the password out of logs and errors.
+func (Host) String() string { return "packs.Host(redacted)" }
+
+// GoString keeps it out of %#v.
+func (h Host) GoString() string { return h.String() }
+
+// hosts are those of which something is known, by the one form of their names.
+type hosts map[string]Host
+
+func newHosts(known map[string]Host) hosts {
+	all := hosts{}
+	for name, host := range known {
+		all[oneForm(name)] = host
+	}
+	return all
+}
+
+// oneForm is a host as all spellings of it are: without the port that it has anyway, and of Docker
+// Hub's names the one that references have.
+func oneForm(host string) string {
+	host = strings.ToLower(host)
+	host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+	if host == "index.docker.io" || host == "registry-1.docker.io" {
+		return "docker.io"
+	}
+	return host
+}
+
+// reference is where an OCI reference is asked for, and the words for it where that is elsewhere.
+func (h hosts) reference(ref string) (at, words string) {
+	host, rest, _ := strings.Cut(ref, "/")
+	mirror := h[oneForm(host)].Mirror
+	if mirror == "" {
+		return ref, ""
+	}
+	return mirror + "/" + rest, byMirror(mirror)
+}
+
+// location is where a URL is asked for, and the words for it where that is elsewhere.
+func (h hosts) location(at string) (instead, words string) {
+	address, err := url.Parse(at)
+	if err != nil {
+		return at, "" // whoever asks for it says so
+	}
+	mirror := h[oneForm(address.Host)].Mirror
+	if mirror == "" {
+		return at, ""
+	}
+	host, folder, _ := strings.Cut(mirror, "/")
+	address.Host = host
+	if folder != "" {
+		address.Path = "/" + folder + address.Path
+		address.RawPath = ""
+	}
+	return address.String(), byMirror(mirror)
+}
+
+func byMirror(mirror string) string { return "by its mirror " + mirror + ", " }
+
+// encrypted reports whether a host is asked by TLS although it is on this machine.
+func (h hosts) encrypted(ref string) bool {
+	host, _, _ := strings.Cut(ref, "/")
+	return h[oneForm(host)].CACertificate != ""
+}
+
+// credential implements auth.CredentialFunc.
+func (h hosts) credential(_ context.Context, hostPort string) (auth.Credential, error) {
+	host := h[oneForm(hostPort)]
+	if host.Username == "" {
+		return auth.EmptyCredential, nil
+	}
+	return auth.Credential{Username: host.Username, Password: host.Password}, nil
+}
+
+// refused says why a host has not let in, and what to do; nothing where it was another error.
+func (h hosts) refused(host string, err error) error {
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &authority):
+		return fmt.Errorf("%w. If that is the host's own authority, give it by ca_certificate of %q in chart_hosts of the provider",
+			err, oneForm(host))
+	case !denied(err):
+		return err
+	case h[oneForm(host)].Username != "":
+		return fmt.Errorf("%w. It does not let in the user of %q in chart_hosts of the provider", err, oneForm(host))
+	}
+	return fmt.Errorf("%w. If it needs a login, give that by %q in chart_hosts of the provider", err, oneForm(host))
+}
+
+// byHost is a transport that trusts, for some hosts, authorities beside the machine's.
+type byHost struct {
+	http.RoundTripper
+	of map[string]http.RoundTripper
+}
+
+// transport is the way to all hosts.
+func (h hosts) transport() http.RoundTripper {
+	t := byHost{RoundTripper: http.DefaultTransport, of: map[string]http.RoundTripper{}}
+	base, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		base = &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	for name, host := range h {
+		if host.CACertificate == "" {
+			continue
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		pool.AppendCertsFromPEM([]byte(host.CACertificate))
+		own := base.Clone()
+		own.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		t.of[name] = own
+	}
+	return t
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t byHost) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Authorization") != "" && r.URL.Scheme != "https" && !loopback(r.URL.Host) {
+		closeBody(r)
+		return nil, fmt.Errorf("the login of %s would go there without TLS, where anyone on the way may read it: use https", r.URL.Host)
+	}
+	if own, ok := t.of[oneForm(r.URL.Host)]; ok {
+		return own.RoundTrip(r)
+	}
+	return t.RoundTripper.RoundTrip(r)
+}
+
+// loggingIn is a transport that logs in to repositories, each by its own login: one to which it is
+// sent on gets no other's.
+type loggingIn struct {
+	http.RoundTripper
+	hosts hosts
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l loggingIn) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Del("Authorization")
+	if host := l.hosts[oneForm(r.URL.Host)]; host.Username != "" {
+		r.SetBasicAuth(host.Username, host.Password)
+	}
+	return l.RoundTripper.RoundTrip(r)
+}
