@@ -53,14 +53,20 @@ with_login() {
 		END { for (i = 1; i <= n; i++) print tables[i] }' <(login_tables) -
 }
 
-# has_login reports whether containerd has them, if it is to.
+# has_login reports whether containerd has them, if it is to, with what is in them: a file that its
+# configuration imports may have others of the same name, with a password of before.
 has_login() {
-	local now table
+	local now line
 	[[ -f $state/registry-auth ]] || return 0
-	now=$(containerd_config | tr -d "\"' \t") || return 1
-	while read -r table; do
-		[[ $now == *"$table"* ]] || return 1
-	done < <(login_tables | grep '^\[' | tr -d "\"' \t")
+	now=$'\n'$(containerd_config | of_tables)$'\n' || return 1
+	while read -r line; do
+		[[ $now == *$'\n'"$line"$'\n'* ]] || return 1
+	done < <(login_tables | of_tables)
+}
+
+# of_tables prints each line with the table that it is in, in a form that all quotes come to.
+of_tables() {
+	tr -d "\"' \t\\\\" | awk '/^\[/ { table = $0 } { print table, $0 }'
 }
 
 # with_registry changes a configuration that containerd has printed, and nothing of one that is

@@ -253,6 +253,31 @@ func TestScriptLogsContainerdIn(t *testing.T) {
 	}
 }
 
+// A file that containerd's configuration imports may have the password of before: it is not
+// imported again.
+func TestScriptImportsNoFormerPassword(t *testing.T) {
+	t.Parallel()
+	const imports = `imports = ["/etc/containerd/conf.d/*.toml"]`
+	m := newMachine(t, loggedIn(t, newNode(t, bootstrap.Worker)))
+	m.runsContainerd("v2.2.0", containerd2)
+	m.write(configPath, imports+"\n"+strings.SplitN(containerd2, "\n", 2)[1])
+	m.play("containerd", `case "$*" in
+--version) echo "containerd github.com/containerd/containerd v2.2.0 abc" ;;
+"config dump")
+	file=$root/etc/containerd/config.toml
+	if grep -q conf.d "$file"; then
+		sed "s/password = .*/password = 'former'/" "$file"
+	else
+		cat "$file"
+	fi ;;
+*) exit 1 ;;
+esac`)
+	m.joins()
+	if got := m.read(configPath); strings.Contains(got, imports) || !strings.Contains(got, `password = "p\"a`) {
+		t.Errorf("%s", got)
+	}
+}
+
 // keepsNoPassword beside what containerd reads.
 func (m *machine) keepsNoPassword() {
 	m.t.Helper()

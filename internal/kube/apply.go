@@ -106,6 +106,7 @@ func (a *api) applyOne(ctx context.Context, m model.PackManifests, object *unstr
 	}
 	done.Version = mapping.GroupVersionKind.Version
 	done.Set = a.hashes.setFields(wanted, live)
+	done.AsksToGo = asksToGo(live)
 	return done, nil
 }
 

@@ -178,7 +178,8 @@ func (a *api) takenOver(
 	return !ours && !asksToGo(object), nil
 }
 
-// asksToGo reports whether a manifest has its object go with the pack in any case.
+// asksToGo reports whether an object goes with its pack in any case, as its manifest or someone in
+// the cluster has it.
 func asksToGo(object *unstructured.Unstructured) bool {
 	return object.GetAnnotations()[pruneAnnotation] == pruneEnabled
 }

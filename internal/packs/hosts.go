@@ -36,14 +36,14 @@ type hosts map[string]Host
 func newHosts(known map[string]Host) hosts {
 	all := hosts{}
 	for name, host := range known {
-		all[oneForm(name)] = host
+		all[OneForm(name)] = host
 	}
 	return all
 }
 
-// oneForm is a host as all spellings of it are: without the port that it has anyway, and of Docker
+// OneForm is a host as all spellings of it are: without the port that it has anyway, and of Docker
 // Hub's names the one that references have.
-func oneForm(host string) string {
+func OneForm(host string) string {
 	host = strings.ToLower(host)
 	host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
 	if host == "index.docker.io" || host == "registry-1.docker.io" {
@@ -55,7 +55,7 @@ func oneForm(host string) string {
 // reference is where an OCI reference is asked for, and the words for it where that is elsewhere.
 func (h hosts) reference(ref string) (at, words string) {
 	host, rest, _ := strings.Cut(ref, "/")
-	mirror := h[oneForm(host)].Mirror
+	mirror := h[OneForm(host)].Mirror
 	if mirror == "" {
 		return ref, ""
 	}
@@ -68,7 +68,7 @@ func (h hosts) location(at string) (instead, words string) {
 	if err != nil {
 		return at, "" // whoever asks for it says so
 	}
-	mirror := h[oneForm(address.Host)].Mirror
+	mirror := h[OneForm(address.Host)].Mirror
 	if mirror == "" {
 		return at, ""
 	}
@@ -86,12 +86,12 @@ func byMirror(mirror string) string { return "by its mirror " + mirror + ", " }
 // encrypted reports whether a host is asked by TLS although it is on this machine.
 func (h hosts) encrypted(ref string) bool {
 	host, _, _ := strings.Cut(ref, "/")
-	return h[oneForm(host)].CACertificate != ""
+	return h[OneForm(host)].CACertificate != ""
 }
 
 // credential implements auth.CredentialFunc.
 func (h hosts) credential(_ context.Context, hostPort string) (auth.Credential, error) {
-	host := h[oneForm(hostPort)]
+	host := h[OneForm(hostPort)]
 	if host.Username == "" {
 		return auth.EmptyCredential, nil
 	}
@@ -104,13 +104,13 @@ func (h hosts) refused(host string, err error) error {
 	switch {
 	case errors.As(err, &authority):
 		return fmt.Errorf("%w. If that is the host's own authority, give it by ca_certificate of %q in chart_hosts of the provider",
-			err, oneForm(host))
+			err, OneForm(host))
 	case !denied(err):
 		return err
-	case h[oneForm(host)].Username != "":
-		return fmt.Errorf("%w. It does not let in the user of %q in chart_hosts of the provider", err, oneForm(host))
+	case h[OneForm(host)].Username != "":
+		return fmt.Errorf("%w. It does not let in the user of %q in chart_hosts of the provider", err, OneForm(host))
 	}
-	return fmt.Errorf("%w. If it needs a login, give that by %q in chart_hosts of the provider", err, oneForm(host))
+	return fmt.Errorf("%w. If it needs a login, give that by %q in chart_hosts of the provider", err, OneForm(host))
 }
 
 // byHost is a transport that trusts, for some hosts, authorities beside the machine's.
@@ -148,7 +148,7 @@ func (t byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, fmt.Errorf("the login of %s would go there without TLS, where anyone on the way may read it: use https", r.URL.Host)
 	}
-	if own, ok := t.of[oneForm(r.URL.Host)]; ok {
+	if own, ok := t.of[OneForm(r.URL.Host)]; ok {
 		return own.RoundTrip(r)
 	}
 	return t.RoundTripper.RoundTrip(r)
@@ -165,7 +165,7 @@ type loggingIn struct {
 func (l loggingIn) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Authorization")
-	if host := l.hosts[oneForm(r.URL.Host)]; host.Username != "" {
+	if host := l.hosts[OneForm(r.URL.Host)]; host.Username != "" {
 		r.SetBasicAuth(host.Username, host.Password)
 	}
 	return l.RoundTripper.RoundTrip(r)

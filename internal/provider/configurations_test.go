@@ -13,7 +13,8 @@ import (
 var configurations = map[string][]string{
 	"gantry": {
 		`{"vcenter_server": "@SERVER@", "username": "@USER@", "password": "@PASSWORD@", "insecure_skip_verify": true,
-		  "event_log": "events.jsonl"}`,
+		  "event_log": "events.jsonl", "chart_hosts": {"ghcr.io": {"mirror": "harbor.example.com/ghcr"},
+		  "harbor.example.com": {"username": "robot", "password": "@PASSWORD@"}}}`,
 	},
 	"resource gantry_ip_pool": {
 		`{"name": "web", "range": {"start": "10.20.0.1", "end": "10.20.0.50"}, "prefix_length": 24, "default_gateway": "10.20.0.254",

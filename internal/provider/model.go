@@ -28,6 +28,7 @@ type model struct {
 	MaxParallelOperations attribute.Int64 `tfsdk:"max_parallel_operations"`
 	MaxClaims             attribute.Int64 `tfsdk:"max_claims"`
 	EventLog              types.String    `tfsdk:"event_log"`
+	ChartHosts            types.Map       `tfsdk:"chart_hosts"`
 }
 
 // validate refuses what the configuration alone shows to be wrong.
@@ -56,7 +57,7 @@ func (m *model) validate() diag.Diagnostics {
 func (m *model) settings(getenv func(string) string) (s connection.Settings, known bool, diags diag.Diagnostics) {
 	diags = m.validate()
 	known = !anyUnknown(m.VCenterServer, m.Username, m.Password, m.CACertificate, m.InsecureSkipVerify,
-		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims, m.EventLog)
+		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims, m.EventLog) && m.chartHostsKnown()
 
 	required := func(v types.String, name, env string) string {
 		if !v.IsNull() {
@@ -100,6 +101,7 @@ func (m *model) settings(getenv func(string) string) (s connection.Settings, kno
 	if !m.MaxClaims.IsNull() {
 		s.MaxClaims = int(m.MaxClaims.ValueInt64())
 	}
+	s.ChartHosts = m.chartHosts()
 	m.eventLog(&s, getenv, &diags)
 	return s, known, diags
 }

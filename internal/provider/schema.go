@@ -78,8 +78,9 @@ func attributes() map[string]schema.Attribute {
 				"Defaults to 8.",
 			Validators: []validator.Int64{int64validator.Between(1, maxMaxParallel)},
 		},
-		"event_log":  eventLogAttribute(notEmpty),
-		"max_claims": maxClaimsAttribute(),
+		"event_log":   eventLogAttribute(notEmpty),
+		"max_claims":  maxClaimsAttribute(),
+		"chart_hosts": chartHostsAttribute(),
 	}
 }
 

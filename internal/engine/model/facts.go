@@ -147,6 +147,8 @@ type APIFacts struct {
 	// Inventories are the objects of packs of manifests that go when they leave their pack, by
 	// pack. A pack whose inventory is lost has none.
 	Inventories map[string][]ObjectRef `json:",omitempty"`
+	// AskingToGo are those of them that are precious and go all the same, by pack.
+	AskingToGo map[string][]ObjectRef `json:",omitempty"`
 	// Drift is what a look at their objects has found, by pack. Of most it is nothing.
 	Drift map[string]PackDrift `json:",omitempty"`
 	// ImportDataStored reports whether the cluster holds what import needs, and

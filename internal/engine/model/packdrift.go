@@ -56,6 +56,8 @@ type PackDrift struct {
 	MoreHeld int     `json:",omitempty"`
 	// Problem is why it is not known of all of them; empty: it is.
 	Problem string `json:",omitempty"`
+	// Late says that it is not, since the time for all packs was over before.
+	Late bool `json:",omitempty"`
 }
 
 // NewPackDrift sorts what was found.
@@ -72,7 +74,7 @@ func NewPackDrift(found []Drift) PackDrift {
 }
 
 // Empty reports whether nothing was found, and nothing is to be said.
-func (p PackDrift) Empty() bool { return len(p.Back)+len(p.Held) == 0 && p.Problem == "" }
+func (p PackDrift) Empty() bool { return len(p.Back)+len(p.Held) == 0 && p.Problem == "" && !p.Late }
 
 // SetsBack is how many objects an apply sets back.
 func (p PackDrift) SetsBack() int { return len(p.Back) + p.MoreBack }

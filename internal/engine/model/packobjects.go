@@ -59,6 +59,8 @@ type PackObject struct {
 	// and Manifest its manifest then: with another one it begins anew.
 	SetBack  []string `json:",omitempty"`
 	Manifest string   `json:",omitempty"`
+	// AsksToGo says that it had the annotation by which it goes with its pack in any case.
+	AsksToGo bool `json:",omitempty"`
 	// Shared says that another pack has it, too. It is not stored.
 	Shared bool `json:"-"`
 }
@@ -222,15 +224,16 @@ func (o ObjectRef) Precious() bool {
 }
 
 // Leaving are the objects of an inventory that no pack's manifests name, as far as can be told
-// without the API, and that are not kept in any case.
-func Leaving(inventory []ObjectRef, packs []Pack) []ObjectRef {
+// without the API, and that are not kept in any case: precious ones are, but for those that ask
+// to go.
+func Leaving(inventory, asking []ObjectRef, packs []Pack) []ObjectRef {
 	var written []ObjectRef
 	for _, pack := range packs {
 		written = append(written, pack.Objects()...)
 	}
 	var leaving []ObjectRef
 	for _, ref := range inventory {
-		if ref.Precious() || slices.ContainsFunc(written, ref.Names) {
+		if ref.Precious() && !slices.Contains(asking, ref) || slices.ContainsFunc(written, ref.Names) {
 			continue
 		}
 		leaving = append(leaving, ref)

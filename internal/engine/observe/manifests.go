@@ -39,6 +39,12 @@ func readInventories(ctx context.Context, api model.API, target model.Target, fa
 			if !o.TakenOver {
 				refs = append(refs, o.ObjectRef)
 			}
+			if !o.TakenOver && o.AsksToGo && o.Precious() {
+				if facts.AskingToGo == nil {
+					facts.AskingToGo = map[string][]model.ObjectRef{}
+				}
+				facts.AskingToGo[name] = append(facts.AskingToGo[name], o.ObjectRef)
+			}
 		}
 		facts.Inventories[name] = refs
 		inventories[name] = inventory
@@ -124,7 +130,10 @@ func holdersOf(target model.Target, inventories map[string]*model.Inventory) map
 func comparePack(ctx context.Context, api model.API, m model.PackManifests) model.PackDrift {
 	found, err := api.Drift(ctx, m)
 	drift := model.NewPackDrift(found)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		drift.Late = true
+	case err != nil:
 		drift.Problem = printable.Line(err.Error(), maxProblem)
 	}
 	return drift

@@ -33,8 +33,12 @@ func driftStep(pack model.Pack, position int, drift model.PackDrift) model.Step 
 // known. Each has a summary of its own: of several with the same one, only the first is shown.
 func driftFindings(v view) model.Findings {
 	var f model.Findings
+	var late []string
 	for _, pack := range v.spec.Packs {
 		drift := v.drift(pack)
+		if drift.Late {
+			late = append(late, pack.Name)
+		}
 		if len(drift.Back) > 0 {
 			f.Warn(packsField, fmt.Sprintf("Objects of the pack %q have changed", pack.Name),
 				"They are not as its manifests have set them: %s. An apply sets them back, once. What others are to set has to be left out of "+
@@ -51,6 +55,11 @@ func driftFindings(v view) model.Findings {
 			f.Warn(packsField, fmt.Sprintf("Objects of the pack %q could not be compared", pack.Name),
 				"Whether all of them are as its manifests have set them is not known: %s", drift.Problem)
 		}
+	}
+	if len(late) > 0 {
+		f.Warn(packsField, "Objects of packs were not compared in time",
+			"Whether all of them are as the manifests have set them is not known of the packs %s: the time that a plan takes for all packs "+
+				"was over before. Set drift_detection = false on the largest packs, so that there is time for the others.", model.Listed(late))
 	}
 	return f
 }

@@ -70,6 +70,25 @@ func TestPlanTellsWhatStaysChanged(t *testing.T) {
 	}
 }
 
+// TestPlanTellsOnceWhatTheTimeWasNotEnoughFor names all packs that were not compared in one warning.
+func TestPlanTellsOnceWhatTheTimeWasNotEnoughFor(t *testing.T) {
+	t.Parallel()
+	s, f := small(3, 1), running(3, 1)
+	f.API.Drift = map[string]model.PackDrift{}
+	for i, name := range []string{"one", "two", "three"} {
+		pack := settings(name, "addon", name)
+		hasApplied(f, pack, i+1)
+		f.API.Drift[name] = model.PackDrift{Late: name != "two"}
+		s.Packs = append(slices.Clone(s.Packs), pack)
+	}
+	p := planned(s, f.PlanInputs())
+	wantSteps(t, p, "")
+	wantWarnings(t, p, 1)
+	if !says(on(p.Warnings, model.ClusterField(model.FieldPacks)), "of the packs one, three") {
+		t.Errorf("warned %v", p.Warnings)
+	}
+}
+
 // TestRememberedDriftIsBounded has a refresh remember some of many objects, and how many they are.
 func TestRememberedDriftIsBounded(t *testing.T) {
 	t.Parallel()

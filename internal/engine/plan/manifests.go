@@ -14,7 +14,7 @@ func (v view) prunes(pack string, keep bool) []model.ObjectRef {
 	if keep || len(inventory) == 0 {
 		return nil
 	}
-	return model.Leaving(inventory, v.spec.Packs)
+	return model.Leaving(inventory, v.facts.API.AskingToGo[pack], v.spec.Packs)
 }
 
 // inventoryLost reports whether the objects of a pack of manifests are not known any more.
@@ -30,6 +30,7 @@ func manifestsFindings(v view) model.Findings {
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		have := v.facts.API.Packs[name]
 		pack, stays := v.pack(name)
+		f.Add(v.goingFindings(name, pack, stays))
 		if stays && pack.Chart == nil && have.HasManifests() {
 			f.Add(v.unknownFindings(pack, have))
 			continue
@@ -60,6 +61,31 @@ func manifestsFindings(v view) model.Findings {
 					"prune = false on it and apply, so that its objects stay when it is taken out after, and delete them by hand.",
 				what, layer)
 		}
+	}
+	return f
+}
+
+// goingFindings warn of what an apply takes along with precious objects that ask to go.
+func (v view) goingFindings(name string, pack model.Pack, stays bool) model.Findings {
+	var f model.Findings
+	var going []string
+	have := v.facts.API.Packs[name]
+	keep := have.KeepObjects
+	if stays && pack.Chart == nil {
+		keep = pack.KeepObjects
+		if len(pack.Manifests) == 0 || pack.Applied(have) && !v.objectsDiffer(pack) {
+			return f // nothing of it is pruned, or what is not known before the apply
+		}
+	}
+	for _, ref := range v.prunes(name, keep) {
+		if ref.Precious() {
+			going = append(going, ref.String())
+		}
+	}
+	if len(going) > 0 {
+		f.Warn(packsField, fmt.Sprintf("What is in objects of the pack %q goes with them", name),
+			"With objects that have the annotation gantry.io/prune: enabled goes all that is in them, whoever has made it: %s.",
+			model.Listed(going))
 	}
 	return f
 }

@@ -162,6 +162,39 @@ func TestPlanOfManifestsNamesNoNamespaces(t *testing.T) {
 	}
 }
 
+// TestPlanCountsNamespacesThatAskToGo has one leave its pack, and one whose pack is taken out: both
+// are counted, and that all in them goes is told.
+func TestPlanCountsNamespacesThatAskToGo(t *testing.T) {
+	t.Parallel()
+	namespace := model.ObjectRef{Kind: "Namespace", Name: "apps"}
+	was, less := settings("app", "addon", "one"), settings("app", "addon")
+	less.Manifests = []string{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one, namespace: apps}\n"}
+	for name, c := range map[string]struct {
+		want   []model.Pack
+		do     string
+		warned int
+	}{
+		"it leaves":             {[]model.Pack{less}, "apply_pack app (prunes 1 object)", 1},
+		"all of it goes":        {nil, "uninstall_pack app (2 objects)", 1},
+		"it is there as it was": {[]model.Pack{was}, "", 0},
+		"all of it stays":       {[]model.Pack{keepsObjects(less)}, "apply_pack app", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, f := small(3, 1), running(3, 1)
+			hasApplied(f, was, 1)
+			f.API.AskingToGo = map[string][]model.ObjectRef{"app": {namespace}}
+			s.Packs = append(slices.Clone(s.Packs), c.want...)
+			p := planned(s, f.PlanInputs())
+			wantSteps(t, p, c.do)
+			wantWarnings(t, p, c.warned)
+			if c.warned > 0 && !says(on(p.Warnings, model.ClusterField(model.FieldPacks)), "Namespace apps") {
+				t.Errorf("warned %v", p.Warnings)
+			}
+		})
+	}
+}
+
 // TestPlanTakesBackWhatTwoPacksHaveHad has a pack that stays get back the marks of an object that
 // another one has had, too.
 func TestPlanTakesBackWhatTwoPacksHaveHad(t *testing.T) {

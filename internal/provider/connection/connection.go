@@ -47,6 +47,7 @@ func (p *Process) New(s Settings) *Connection {
 	options := kube.Options{ProxyURL: s.ClusterProxyURL}
 	return &Connection{process: p, settings: &s, kube: kube.New(options), charts: packs.New(packs.Options{
 		Cluster: func(kubeconfig []byte) (*rest.Config, error) { return kube.RESTConfig(options, kubeconfig) },
+		Hosts:   s.ChartHosts,
 	})}
 }
 

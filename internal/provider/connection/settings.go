@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gantry/terraform-provider-gantry/internal/packs"
 	"github.com/gantry/terraform-provider-gantry/internal/pki"
 	"github.com/gantry/terraform-provider-gantry/internal/vsphere"
 )
@@ -38,6 +39,9 @@ type Settings struct {
 
 	// EventLog is the file that events are appended to; empty: none.
 	EventLog string
+
+	// ChartHosts are hosts of charts that need a login, an authority or a mirror.
+	ChartHosts map[string]packs.Host
 
 	// UserAgent is how the provider introduces itself to vCenter.
 	UserAgent string

@@ -131,7 +131,15 @@ func TestAccClusterCharts(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	folder := testchart.Folder(t, testchart.Files("1.0.0"))
-	second := testchart.Folder(t, testchart.Files("1.1.0"))
+	served := fmt.Sprintf(`app = { layer = "addon", namespace = "apps", values = ["text: one"],
+  chart = { name = %q, repository = %q, version = "1.0.0" } }`, testchart.Name, testchart.Repository(t, "1.0.0"))
+	host, ca := testchart.Registry(t, "1.1.0", "robot", "secret")
+	const second = `app = { layer = "addon", namespace = "apps", values = ["text: two"],
+  chart = { oci = "oci://charts.example.com/demo", version = "1.1.0" } }`
+	hosts := func(password string) string {
+		return fmt.Sprintf("provider \"gantry\" {\n  chart_hosts = {\n    \"charts.example.com\" = { mirror = \"%s/charts\" }\n"+
+			"    %[1]q = { username = \"robot\", password = %[2]q, ca_certificate = %[3]q }\n  }", host, password, ca)
+	}
 	overridden := func(extra string, packs ...string) string {
 		profile := `image = { template = "gantry-node-1.37.2" }`
 		packs = append(packs, fmt.Sprintf("net = { layer = \"cni\", manifests = [%q] }", podNetwork))
@@ -167,7 +175,7 @@ func TestAccClusterCharts(t *testing.T) {
 				ExpectError: says("namespace"),
 			},
 			{
-				Config:           with(chart(folder, `, values = [yamlencode({ text = "one" })]`)),
+				Config:           with(served),
 				ConfigPlanChecks: showsPlan(first...),
 				Check: resource.ComposeTestCheckFunc(
 					resource.TestCheckResourceAttr(cluster, "state", "Running"),
@@ -175,7 +183,7 @@ func TestAccClusterCharts(t *testing.T) {
 				),
 			},
 			{
-				Config:           with(chart(folder, `, values = ["text: 'one' # as before"]`)),
+				Config:           with(chart(folder, `, values = ["text: 'one' # as before, of the same chart"]`)),
 				ConfigPlanChecks: showsPlan(first...), // nothing that would take its place
 			},
 			{
@@ -194,7 +202,12 @@ func TestAccClusterCharts(t *testing.T) {
 				ExpectError: says("pack_overrides", "has changed text of the pack"),
 			},
 			{
-				Config:           with(chart(second, `, values = ["text: two"]`)),
+				Config:      strings.Replace(with(second), `provider "gantry" {`, hosts("another"), 1),
+				PlanOnly:    true,
+				ExpectError: says("chart", "by its mirror", "does not let in the user"),
+			},
+			{
+				Config:           strings.Replace(with(second), `provider "gantry" {`, hosts("secret"), 1),
 				ConfigPlanChecks: showsPlan("upgrade_pack", "app (demo 1.1.0)"),
 				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
 			},

@@ -195,7 +195,7 @@ func chartAttribute() schema.SingleNestedAttribute {
 			},
 			"repository": schema.StringAttribute{
 				Optional:            true,
-				MarkdownDescription: "URL of an HTTP repository, in which `index.yaml` is. It needs no login.",
+				MarkdownDescription: "URL of an HTTP repository, in which `index.yaml` is. A login that it needs is in the provider's `chart_hosts`.",
 				Validators: []validator.String{
 					form{repositoryAt, "the URL of a repository, such as https://charts.example.com, without a login"},
 					stringvalidator.AlsoRequires(sibling("name"), sibling("version")),
@@ -205,7 +205,8 @@ func chartAttribute() schema.SingleNestedAttribute {
 			"oci": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Reference of the chart in an OCI registry, without its version, such as " +
-					"`oci://registry.example.com/charts/cilium`. It needs no login. A registry on `localhost` is asked without TLS.",
+					"`oci://registry.example.com/charts/cilium`. A login that it needs is in the provider's `chart_hosts`. " +
+					"A registry on `localhost` is asked without TLS.",
 				Validators: []validator.String{
 					form{ociAt, "a reference such as oci://registry.example.com/charts/cilium, without a tag, a digest or a login"},
 					stringvalidator.AlsoRequires(sibling("version")),
