@@ -263,14 +263,12 @@ func TestScriptImportsNoFormerPassword(t *testing.T) {
 	m.write(configPath, imports+"\n"+strings.SplitN(containerd2, "\n", 2)[1])
 	m.play("containerd", `case "$*" in
 --version) echo "containerd github.com/containerd/containerd v2.2.0 abc" ;;
-"config dump")
-	file=$root/etc/containerd/config.toml
+*)	file=$root/etc/containerd/config.toml
 	if grep -q conf.d "$file"; then
 		sed "s/password = .*/password = 'former'/" "$file"
 	else
 		cat "$file"
 	fi ;;
-*) exit 1 ;;
 esac`)
 	m.joins()
 	if got := m.read(configPath); strings.Contains(got, imports) || !strings.Contains(got, `password = "p\"a`) {
