@@ -47,6 +47,14 @@ var removedIn = map[string]int{
 	"storage.k8s.io/v1beta1 VolumeAttributesClass":                           37,
 }
 
+// Retiring reports whether a minor release that is known does not serve a kind in that version of its
+// API.
+func Retiring(apiVersion, kind string) bool {
+	_, ofKind := removedIn[apiVersion+" "+kind]
+	_, ofAll := removedIn[apiVersion]
+	return ofKind || ofAll
+}
+
 // Removed reports whether the version no longer serves a kind in that version of its API,
 // and since which minor release.
 func (v Version) Removed(apiVersion, kind string) (since Version, removed bool) {

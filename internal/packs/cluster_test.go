@@ -147,7 +147,8 @@ func (c *cluster) chart(templates map[string]string) model.Chart {
 }
 
 func (c *cluster) apply(chart model.Chart) error {
-	return c.releases.Apply(c.Context(), "app", chart, allowed)
+	_, err := c.releases.Apply(c.Context(), "app", chart, allowed)
+	return err
 }
 
 func (c *cluster) uninstall() error {

@@ -66,7 +66,7 @@ func TestNothingIsChangedWithoutTheLock(t *testing.T) {
 	chart := model.Chart{Path: testchart.Folder(t, testchart.Files("1.0.0")), Namespace: "apps", Timeout: time.Second}
 	chart.Resolved = charts.Resolve(t.Context(), chart, kubernetesVersion)
 	lost := errors.New("the lock is lost")
-	err = releases.Apply(t.Context(), "app", chart, func(context.Context) error { return lost })
+	_, err = releases.Apply(t.Context(), "app", chart, func(context.Context) error { return lost })
 	if !errors.Is(err, lost) || len(cluster.changing()) > 0 {
 		t.Errorf("got %v, after %v", err, cluster.changing())
 	}
@@ -119,7 +119,7 @@ func TestAChartThatChangedSinceThePlanIsNotInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = releases.Apply(t.Context(), "app", chart, func(context.Context) error { return nil })
+	_, err = releases.Apply(t.Context(), "app", chart, func(context.Context) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "has changed since the plan") {
 		t.Errorf("got %v", err)
 	}

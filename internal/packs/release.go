@@ -43,31 +43,41 @@ type content struct {
 }
 
 // Apply implements model.Releases.
-func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, check func(context.Context) error) error {
+func (r *releases) Apply(
+	ctx context.Context, name string, chart model.Chart, check func(context.Context) error,
+) ([]model.ObjectKind, error) {
 	if chart.Resolved.Problem != "" {
-		return errors.New(chart.Resolved.Problem)
+		return nil, errors.New(chart.Resolved.Problem)
 	}
 	loaded, digest, err := r.charts.load(ctx, chart)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if digest != chart.Resolved.Digest {
-		return fmt.Errorf("the chart has changed since the plan: its digest was %s and is %s. Plan again", chart.Resolved.Digest, digest)
+		return nil, fmt.Errorf("the chart has changed since the plan: its digest was %s and is %s. Plan again", chart.Resolved.Digest, digest)
 	}
 	values, err := chartvalues.Merge(chart.AllValues())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	want := content{chart: chart, loaded: loaded, values: values, identity: chart.Identity()}
 	o := r.operation(ctx, chart.Namespace, name, check)
-	revisions, err := o.settle(chart)
+	made, err := o.apply(content{chart: chart, loaded: loaded, values: values, identity: chart.Identity()})
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return retiring(made), nil
+}
+
+// apply makes the release what it is to be, and returns its revision.
+func (o *operation) apply(want content) (helmrelease.Releaser, error) {
+	revisions, err := o.settle(want.chart)
+	if err != nil {
+		return nil, err
 	}
 	begun := len(revisions) > 0
 	if begun && lastGood(revisions) == nil {
 		if begun, err = o.resumeInstallation(revisions); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if !begun {
@@ -75,7 +85,7 @@ func (r *releases) Apply(ctx context.Context, name string, chart model.Chart, ch
 	}
 	last := revisions[len(revisions)-1]
 	if last.Info.Status == common.StatusDeployed && last.Labels[contentLabel] == want.identity {
-		return nil // by a run that could not say so any more
+		return last, nil // by a run that could not say so any more
 	}
 	return o.upgrade(want, last)
 }
@@ -88,13 +98,13 @@ func strategy(chart model.Chart) kube.WaitStrategy {
 	return kube.HookOnlyStrategy
 }
 
-func (o *operation) install(want content) error {
+func (o *operation) install(want content) (helmrelease.Releaser, error) {
 	if err := o.ensureNamespace(); err != nil {
-		return err
+		return nil, err
 	}
 	cfg, err := o.helm()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	install := action.NewInstall(cfg)
 	install.ReleaseName = o.name
@@ -106,13 +116,13 @@ func (o *operation) install(want content) error {
 	install.SkipSchemaValidation = checkedBefore
 	made, err := install.RunWithContext(o.ctx, want.loaded, want.values)
 	if err == nil {
-		return nil
+		return made, nil
 	}
 	outcome := "The release stays as it is; the next apply resumes it."
 	if revisions, unread := o.revisions(); unread == nil && len(revisions) == 0 {
 		outcome = "No release was made: but for definitions in the chart's folder crds, nothing was installed."
 	}
-	return o.failed(made, err, outcome)
+	return nil, o.failed(made, err, outcome)
 }
 
 // ensureNamespace makes the namespace of the release where it is missing.
@@ -132,10 +142,10 @@ func (o *operation) ensureNamespace() error {
 	return nil
 }
 
-func (o *operation) upgrade(want content, last *releasev1.Release) error {
+func (o *operation) upgrade(want content, last *releasev1.Release) (helmrelease.Releaser, error) {
 	cfg, err := o.helm()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	upgrade := action.NewUpgrade(cfg)
 	upgrade.Namespace = o.namespace
@@ -150,9 +160,9 @@ func (o *operation) upgrade(want content, last *releasev1.Release) error {
 	upgrade.SkipSchemaValidation = checkedBefore
 	made, err := upgrade.RunWithContext(o.ctx, o.name, want.loaded, want.values)
 	if err == nil {
-		return nil
+		return made, nil
 	}
-	return o.upgradeFailed(want, last, made, err)
+	return nil, o.upgradeFailed(want, last, made, err)
 }
 
 // upgradeFailed rolls back what an upgrade has done. The first one after an installation

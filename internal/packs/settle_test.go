@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"helm.sh/helm/v4/pkg/release/common"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // TestWhatCannotBeRolledBackIsUpgradedOver has an upgrade that a dead run has left, of a chart
@@ -112,5 +115,25 @@ func posts(name string) func(*http.Request) bool {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return strings.Contains(string(body), `"name":"`+name+`"`)
+	}
+}
+
+// TestWhatWillNotBeServedIsNoted has a release say what of it some version of Kubernetes does not
+// serve, also where nothing was left to do, and no more once its chart is without.
+func TestWhatWillNotBeServedIsNoted(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	const hook = "apiVersion: scheduling.k8s.io/v1beta1\nkind: PriorityClass\n" +
+		"metadata: {name: high, annotations: {helm.sh/hook: pre-delete}}\nvalue: 1\n"
+	chart := c.chart(map[string]string{"a.yaml": configMap("a", "one"), "hook.yaml": hook})
+	want := []model.ObjectKind{{APIVersion: "scheduling.k8s.io/v1beta1", Kind: "PriorityClass"}}
+	for range 2 {
+		if got, err := c.releases.Apply(t.Context(), "app", chart, allowed); err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+	without := c.chart(map[string]string{"a.yaml": configMap("a", "two")})
+	if got, err := c.releases.Apply(t.Context(), "app", without, allowed); err != nil || len(got) > 0 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"time"
 
@@ -134,7 +135,14 @@ type AppliedPack struct {
 	// out is judged by them.
 	KeepObjects bool   `json:",omitempty"`
 	Layer       string `json:",omitempty"`
+	// Retiring are the objects of its release of which some version of Kubernetes does not serve
+	// the API any more, each kind once. Helm can do nothing about a release of which the cluster
+	// does not serve all.
+	Retiring []ObjectKind `json:",omitempty"`
 }
+
+// Nothing reports whether a cluster holds nothing of a pack.
+func (a AppliedPack) Nothing() bool { return reflect.DeepEqual(a, AppliedPack{}) }
 
 // HasManifests reports whether the cluster has objects of manifests of the pack.
 func (a AppliedPack) HasManifests() bool { return a.Inventory || a.Release == nil && a.Hash != "" }

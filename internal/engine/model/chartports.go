@@ -26,8 +26,9 @@ type Releases interface {
 	// the chart asks for. One that a dead run has left pending is brought back first, since
 	// the caller holds the cluster's lock. An upgrade that fails is rolled back; a first
 	// installation that fails stays, and is upgraded or installed anew over what is there. The error names the object that is not ready, with
-	// what the cluster says of it.
-	Apply(ctx context.Context, name string, chart Chart, check func(context.Context) error) error
+	// what the cluster says of it. It returns those kinds of the release's objects that some
+	// version of Kubernetes does not serve.
+	Apply(ctx context.Context, name string, chart Chart, check func(context.Context) error) (retiring []ObjectKind, err error)
 	// Uninstall deletes a release and its history; one that is gone is success, as is one
 	// that a user has made since.
 	Uninstall(ctx context.Context, release Release, check func(context.Context) error) error

@@ -48,7 +48,7 @@ func TestPlanOfCredentials(t *testing.T) {
 			if c.want != nil {
 				s.Packs = append(s.Packs, *c.want)
 			}
-			if c.have != (model.AppliedPack{}) {
+			if !c.have.Nothing() {
 				f.API.Packs["app"] = c.have
 			}
 			p := planned(s, f)

@@ -102,6 +102,17 @@ func TestUpgradeIsRefused(t *testing.T) {
 	old := func(_ *model.ClusterSpec, f *model.Facts) { f.Machines[3].Marker.KubernetesVersion = "1.33.1" }
 	byHand := func(_ *model.ClusterSpec, f *model.Facts) { f.API.Kubeadm.Version = "1.37.2" }
 	budget := "apiVersion: v1\nkind: A\n---\nkind: PodDisruptionBudget\napiVersion: policy/v1beta1\n"
+	released := func(stays bool) func(*model.ClusterSpec, *model.Facts) {
+		return func(s *model.ClusterSpec, f *model.Facts) {
+			pack := chartPack("ranges", "1.0.0", "sha256:1")
+			have := applied(pack, 1)
+			have.Retiring = []model.ObjectKind{{APIVersion: "networking.k8s.io/v1beta1", Kind: "ServiceCIDR"}}
+			f.API.Packs = map[string]model.AppliedPack{"ranges": have}
+			if stays {
+				s.Packs = append(s.Packs, pack)
+			}
+		}
+	}
 	poolField := model.NodePoolField("w", model.FieldKubernetes)
 	for name, c := range map[string]struct {
 		to     string
@@ -131,6 +142,10 @@ func TestUpgradeIsRefused(t *testing.T) {
 		"an API that is removed": {"1.37.2", func(s *model.ClusterSpec, _ *model.Facts) {
 			s.Packs = append(s.Packs, model.Pack{Name: "old", Manifests: []string{budget}})
 		}, model.ClusterField(model.FieldPacks), "PodDisruptionBudget in policy/v1beta1"},
+		"a release of an API that is removed": {"1.37.2", released(true), model.PackField("ranges", model.FieldChart),
+			"ServiceCIDR in networking.k8s.io/v1beta1"},
+		"one that is to be taken out":  {"1.37.2", released(false), model.ClusterField(model.FieldPacks), "take the pack out, and upgrade after"},
+		"one of an API that is served": {"1.36.9", released(true), model.PackField("ranges", model.FieldChart), ""},
 	} {
 		s := at(c.to, 3, 1)
 		f := runningAt("1.36.3", 3, 1)

@@ -13,6 +13,7 @@ import (
 func upgradeFindings(v view) model.Findings {
 	f := poolSkew(v)
 	f.Add(removedAPIs(v))
+	f.Add(removedOfReleases(v))
 	u, ok := v.upgrade()
 	if !ok {
 		return f
@@ -166,6 +167,35 @@ func removedAPIs(v view) model.Findings {
 						"Change the manifest to the present version of that API.",
 					pack.Name, kind.Kind, kind.APIVersion, since.MinorString(), target)
 			}
+		}
+	}
+	return f
+}
+
+// removedOfReleases refuses an upgrade to a version that does not serve all that a release of a
+// chart has: packs are changed only after the control plane, and then Helm can neither upgrade the
+// release nor take it out.
+func removedOfReleases(v view) model.Findings {
+	var f model.Findings
+	target, err := kubeversion.Parse(v.spec.KubernetesVersion)
+	if err != nil || !v.upgrades() {
+		return f
+	}
+	for _, name := range sortedKeys(v.facts.API.Packs) {
+		for _, kind := range v.facts.API.Packs[name].Retiring {
+			since, removed := target.Removed(kind.APIVersion, kind.Kind)
+			if !removed {
+				continue
+			}
+			field := packsField
+			if _, stays := v.pack(name); stays {
+				field = model.PackField(name, model.FieldChart)
+			}
+			f.Refuse(field, "A release has an API that the version does not serve",
+				"The release of the pack %q has an object of kind %s in %s, which Kubernetes no longer serves from %s on, and the version is %s: "+
+					"Helm could then neither upgrade the release nor take it out. Leave kubernetes_version as it is, apply a version of the chart, or "+
+					"values, without that API, or take the pack out, and upgrade after.",
+				name, kind.Kind, kind.APIVersion, since.MinorString(), target)
 		}
 	}
 	return f

@@ -36,7 +36,8 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 	if err := r.noteBegun(ctx, pack.Name, have); err != nil {
 		return err
 	}
-	if err := releases.Apply(ctx, pack.Name, *pack.Chart, r.changes.checkPatiently); err != nil {
+	retiring, err := releases.Apply(ctx, pack.Name, *pack.Chart, r.changes.checkPatiently)
+	if err != nil {
 		return err
 	}
 	r.packs.set(pack.Name, model.AppliedPack{
@@ -45,6 +46,7 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 		Source:   pack.Chart.Source(),
 		Release:  &release,
 		Position: position,
+		Retiring: retiring,
 	})
 	return nil
 }

@@ -37,7 +37,7 @@ func (a *appliedPacks) setCredentials(name string, c *model.Credentials) {
 
 // put notes what there is of a pack, which may be nothing. The caller holds the lock.
 func (a *appliedPacks) put(name string, pack model.AppliedPack) {
-	if pack != (model.AppliedPack{}) {
+	if !pack.Nothing() {
 		a.packs[name] = pack
 		return
 	}
