@@ -163,8 +163,9 @@ func (w *world) change(spec model.ClusterSpec, secrets *model.Secrets) {
 	w.must(err)
 }
 
-// TestUpgradeThatFailsIsRolledBack has a version whose pods do not start: the error names
-// the Deployment, the former version serves again, and a version that works ends it.
+// TestUpgradeThatFailsIsRolledBack has a version whose pods do not start, and one whose hook does
+// not end: the error names the Deployment or the Job, the former version serves again, and a
+// version that works ends it.
 func TestUpgradeThatFailsIsRolledBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
@@ -186,6 +187,14 @@ func TestUpgradeThatFailsIsRolledBack(t *testing.T) {
 	}
 	if got := w.revisions(secrets, "app"); !slices.Equal(got, []string{"1 superseded", "2 failed", "3 deployed"}) {
 		t.Errorf("revisions %v", got)
+	}
+
+	// Its hook is a Job that takes longer than the pack has time for.
+	spec.Packs[1] = chartPack(folder, "text: two", "hookMissing: nowhere")
+	spec.Packs[1].Chart.Timeout = 2 * time.Second
+	if _, err = w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets}); err == nil ||
+		!strings.Contains(err.Error(), "Job apps/app-prepare is not ready") || !strings.Contains(err.Error(), "rolled back to revision 3") {
+		t.Errorf("got %v", err)
 	}
 
 	spec.Packs[1] = chartPack(folder, "text: two")
